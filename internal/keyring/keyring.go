@@ -1,0 +1,43 @@
+// Package keyring is the key ledger: one record per DKIM key and where it is
+// in its life. Pure: bytes in, bytes out.
+package keyring
+
+import "time"
+
+// Stage of a key's life, in the order in which it passes through them.
+type Stage string
+
+// The life of a key.
+const (
+	Staged     Stage = "staged"
+	Publishing Stage = "publishing"
+	Published  Stage = "published"
+	Active     Stage = "active"
+	Draining   Stage = "draining"
+	Revoked    Stage = "revoked"
+	Gone       Stage = "gone"
+)
+
+// Placeholder stands for a public key that will only be made after the
+// administrator confirmed the plan.
+const Placeholder = "(public key, made after you confirm)"
+
+// Key is one DKIM key. The private half is in the file, never here.
+type Key struct {
+	Selector    string
+	Bits        int
+	Public      string // base64 of the SubjectPublicKeyInfo, the p= of the record
+	Fingerprint string // SHA256:… of the SubjectPublicKeyInfo
+	File        string // absolute path of the private key
+	Stage       Stage
+	// Seen is when DNS was first found to serve the record, zero for never.
+	Seen time.Time
+	// Since is when each stage was reached, successes only.
+	Since map[Stage]time.Time
+}
+
+// Pending reports whether the key is still to be made.
+func (k Key) Pending() bool { return k.Public == Placeholder }
+
+// Ledger holds the keys of every domain, oldest first.
+type Ledger map[string][]Key

@@ -1,0 +1,66 @@
+// Package plan compares the desired state with the machine. A plan is a plain
+// value: it can be printed, compared, refused, and applied.
+package plan
+
+import (
+	"mailsetup/internal/state"
+)
+
+// Op is what a change does to its path.
+type Op string
+
+// The operations.
+const (
+	Create Op = "create" // a file that was not there
+	Modify Op = "modify" // other content (perhaps other owner and mode too)
+	Meta   Op = "meta"   // owner or mode only
+	Mkdir  Op = "mkdir"
+	Remove Op = "remove"
+	// Later is an edit of a file that a package of this plan still has to
+	// bring: only its settings are known (the first half of a bare machine's
+	// plan).
+	Later Op = "later"
+)
+
+// Change is one change at one path. Before is compared with the machine again
+// when the plan is applied.
+type Change struct {
+	Op       Op
+	Path     state.Path
+	Before   state.Object
+	After    state.Object
+	Why      string
+	Settings []string // of an edit: the lines it makes true
+	// Serial marks a zone file: undone forward, by the old text under a higher
+	// serial.
+	Serial bool
+}
+
+// StageChanges is what of a stage is not true yet.
+type StageChanges struct {
+	Name       string
+	Packages   []state.Package // to be installed
+	Install    []string        // what apt would install, dependencies included
+	Uninstall  []string        // what apt would remove
+	Changes    []Change
+	Derived    []state.Derived // to be made again
+	Units      []state.Unit    // to be acted on
+	Validators []state.Validator
+	Checkpoint bool
+}
+
+// Plan is what has to be done, in order. Stages without changes are left out.
+type Plan struct {
+	Stages []StageChanges
+	// Drift are managed files that someone edited since we wrote them, or that
+	// were there before us with settings of their own.
+	Drift []Drift
+	Notes []state.Note
+}
+
+// Drift is a managed file that is not as we left it.
+type Drift struct {
+	Path state.Path
+	Why  string // "edited since mailsetup wrote it", "not written by mailsetup"
+	Diff string // unified, "" for a secret
+}

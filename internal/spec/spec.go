@@ -1,0 +1,66 @@
+// Package spec is the administrator's intent: what the TOML files under
+// /etc/mailsetup say, their defaults, and whether they make sense. It reads
+// and writes bytes, never files.
+package spec
+
+import "net/netip"
+
+// Version is the format of the TOML files this program writes.
+const Version = 1
+
+// Spec is the whole intent: one host and its domains.
+type Spec struct {
+	Host    Host
+	Domains []Domain // sorted by name
+}
+
+// Host is host.toml.
+type Host struct {
+	Version   int          // version = 1
+	Hostname  string       // hostname: FQDN, A-labels, no final dot; HELO name and target of MX
+	Addresses []netip.Addr // addresses: public ones, as receivers see them
+	Domain    string       // domain: the primary domain, the d= of the host's own mail
+	DNS       DNSMode      // dns: bind or manual
+	RootAlias string       // root_alias: where root's and postmaster's mail and reports go, "" to leave aliases alone
+	// MilterDefaultAction is what Postfix does while our milter does not
+	// answer, postconf(5) milter_default_action: tempfail or accept.
+	MilterDefaultAction string // milter_default_action
+}
+
+// DNSMode says how records get published.
+type DNSMode string
+
+// The modes.
+const (
+	DNSBind   DNSMode = "bind"
+	DNSManual DNSMode = "manual"
+)
+
+// Domain is domains.d/<name>.toml.
+type Domain struct {
+	Name     string   // domain: A-labels, lower case, no final dot
+	Selector string   // selector (RFC 6376 section 3.1) of the first key
+	KeyBits  int      // key_bits: 1024, 2048, 3072, 4096
+	Receive  bool     // receive: publish an MX to this host
+	TTL      uint32   // ttl of the records, seconds
+	NewZone  bool     // new_zone: the zone is made and served here on request
+	NS       []string // ns: name servers of a new zone
+	SPF      SPF      // [spf]
+	DMARC    DMARC    // [dmarc]
+}
+
+// SPF is RFC 7208 policy.
+type SPF struct {
+	All     string   // all: softfail (~all), fail (-all), neutral (?all)
+	Include []string // include: third-party senders, domains
+}
+
+// DMARC is RFC 9989 policy.
+type DMARC struct {
+	Policy          string   // policy: none, quarantine, reject
+	SubdomainPolicy string   // subdomain_policy: "" to leave sp out
+	ADKIM           string   // adkim: relaxed, strict, "" for the default
+	ASPF            string   // aspf: relaxed, strict, "" for the default
+	RUA             []string // rua: mailto: URIs
+	RUF             []string // ruf: mailto: URIs
+}

@@ -1,0 +1,103 @@
+package state
+
+import "fmt"
+
+// Setting is one parameter of main.cf, postconf(5).
+type Setting struct{ Name, Value string }
+
+// PostfixEdit sets parameters of main.cf with postconf(1), which keeps
+// comments and everything it is not told to change. Values are never expanded.
+type PostfixEdit struct {
+	Path   Path // main.cf
+	Set    []Setting
+	Reason string
+}
+
+// Target implements Edit.
+func (e PostfixEdit) Target() Path { return e.Path }
+
+// Why implements Edit.
+func (e PostfixEdit) Why() string { return e.Reason }
+
+// Settings implements Edit.
+func (e PostfixEdit) Settings() []string {
+	lines := make([]string, 0, len(e.Set))
+	for _, s := range e.Set {
+		lines = append(lines, s.Name+" = "+s.Value)
+	}
+	return lines
+}
+
+// ZoneEdit puts one $INCLUDE line into a zone file and raises the serial when
+// the line or what it includes changed. Stamp is a short hash of the included
+// text, kept in a comment of the line, so that new text under an old line
+// still raises the serial. Undone forward: secondaries never go back.
+type ZoneEdit struct {
+	Path    Path   // the zone file
+	Origin  string // the zone's name, absolute
+	Include Path   // our fragment
+	Stamp   string
+	Reason  string
+	// New holds the SOA and NS lines of a zone file that does not exist yet;
+	// nil for a file of the administrator's.
+	New *NewZone
+}
+
+// NewZone is what a zone made on request starts with.
+type NewZone struct {
+	NS         []string // absolute host names, the first is the SOA's MNAME
+	Hostmaster string   // absolute, the SOA's RNAME
+	TTL        uint32
+}
+
+// Target implements Edit.
+func (e ZoneEdit) Target() Path { return e.Path }
+
+// Why implements Edit.
+func (e ZoneEdit) Why() string { return e.Reason }
+
+// Settings implements Edit.
+func (e ZoneEdit) Settings() []string {
+	return []string{fmt.Sprintf("$INCLUDE %q %s", e.Include, e.Origin), "a higher serial"}
+}
+
+// NamedEdit adds a primary zone to a file of named.conf.
+type NamedEdit struct {
+	Path   Path   // named.conf.local
+	Origin string // without the final dot, as named.conf writes it
+	File   Path   // the zone file
+	Reason string
+}
+
+// Target implements Edit.
+func (e NamedEdit) Target() Path { return e.Path }
+
+// Why implements Edit.
+func (e NamedEdit) Why() string { return e.Reason }
+
+// Settings implements Edit.
+func (e NamedEdit) Settings() []string {
+	return []string{fmt.Sprintf("zone %q { type primary; file %q; };", e.Origin, e.File)}
+}
+
+// AliasEdit sets entries of aliases(5).
+type AliasEdit struct {
+	Path   Path
+	Set    []Setting
+	Reason string
+}
+
+// Target implements Edit.
+func (e AliasEdit) Target() Path { return e.Path }
+
+// Why implements Edit.
+func (e AliasEdit) Why() string { return e.Reason }
+
+// Settings implements Edit.
+func (e AliasEdit) Settings() []string {
+	lines := make([]string, 0, len(e.Set))
+	for _, s := range e.Set {
+		lines = append(lines, s.Name+": "+s.Value)
+	}
+	return lines
+}

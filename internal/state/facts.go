@@ -1,0 +1,100 @@
+package state
+
+import "net/netip"
+
+// Facts are what was found on the machine before anything is decided. Steps
+// read them; nothing in them is a wish.
+type Facts struct {
+	Release   Release
+	FQDN      string             // the machine's own idea of its name, "" without one
+	Installed map[string]bool    // Debian packages asked about: is it installed
+	MTA       string             // the package that provides mail-transport-agent, "" if none
+	MTAQueue  int                // messages in the queue of an MTA that is not Postfix
+	Addresses []netip.Addr       // of the interfaces, without loopback and link-local
+	Pristine  map[Path]bool      // configuration files still as Debian shipped them
+	Files     map[Path][]byte    // content of the files steps need to look at
+	Postfix   *Postfix           // nil while Postfix is not installed
+	OpenDKIM  *OpenDKIM          // nil while OpenDKIM is not installed
+	DNS       DNSServer          // what answers DNS on this machine
+	Zones     []Zone             // of the local BIND
+	Live      map[string]LiveDNS // what the world sees, by domain and host name
+	Rspamd    bool               // a milter of rspamd is configured in Postfix
+}
+
+// Release is /etc/os-release.
+type Release struct {
+	ID, Version, Pretty string // debian, 13, Debian GNU/Linux 13 (trixie)
+}
+
+// Postfix is an installed Postfix.
+type Postfix struct {
+	// Fresh: installed by this very run, so that its settings are the
+	// package's and nobody else's.
+	Fresh bool
+	// Unit is what systemd really drives: postfix@-.service where
+	// postfix.service is a oneshot (Debian 12), else postfix.service.
+	Unit string
+	// Version, as postconf mail_version prints it.
+	Version string
+	// Raw holds parameters of main.cf as written, unexpanded; a parameter that
+	// is not set there is missing.
+	Raw map[string]string
+	// Value holds effective values, $names expanded (postconf -x).
+	Value map[string]string
+	// Overrides are lines of master.cf that set a parameter we care about.
+	Overrides []Override
+	// QueueDirectory is where chrooted services see their root.
+	QueueDirectory Path
+}
+
+// Override is one -o name=value of a service in master.cf.
+type Override struct {
+	Service string // smtp/inet
+	Name    string
+	Value   string
+	Line    int // of master.cf, 0 if not found
+}
+
+// OpenDKIM is an installed OpenDKIM.
+type OpenDKIM struct {
+	// Override is a drop-in of the unit that sets ExecStart, "" for none: its
+	// -p would beat our Socket.
+	Override Path
+	Active   bool
+}
+
+// DNSServer names the software that answers DNS here.
+type DNSServer string
+
+// The name servers that are recognised.
+const (
+	NoDNSServer DNSServer = ""
+	BIND        DNSServer = "bind"
+	Dnsmasq     DNSServer = "dnsmasq"
+	Unbound     DNSServer = "unbound"
+	NSD         DNSServer = "nsd"
+	PowerDNS    DNSServer = "powerdns"
+)
+
+// Zone is a zone the local BIND is configured with.
+type Zone struct {
+	Origin  string // absolute, lower case, with the final dot
+	Kind    string // primary, secondary, forward, …, in named.conf's words
+	View    string
+	File    Path   // absolute
+	Dynamic bool   // takes updates: its file must not be edited
+	Signed  bool   // inline-signing or dnssec-policy: serves a serial of its own
+	Content []byte // of the file of a static primary zone
+	// Records are the zone's RRsets as named-checkzone -D prints them, without
+	// those that come from our own fragment.
+	Records []Record
+	Problem string // why the zone cannot be edited, "" if it can
+}
+
+// LiveDNS is what resolvers answer for one name.
+type LiveDNS struct {
+	Asked     bool // false: no answer could be had, which is not "nothing there"
+	MX        []string
+	Addresses []netip.Addr
+	TXT       []string
+}

@@ -1,0 +1,205 @@
+// Package state is the vocabulary in which mailsetup says how a machine
+// should look: values only, no access to the machine.
+package state
+
+import (
+	"io/fs"
+	"time"
+)
+
+// Kind tells what stands at a path.
+type Kind string
+
+// The kinds of objects. The zero value means nothing stands there.
+const (
+	Absent    Kind = ""
+	Regular   Kind = "file"
+	Directory Kind = "directory"
+	Symlink   Kind = "symlink"
+	Special   Kind = "special" // socket, device, pipe
+)
+
+// Owner names the user and group of an object. Names, not numbers: the users
+// of Debian's mail packages have dynamic numbers, and may not exist yet when
+// a plan is made.
+type Owner struct {
+	User  string `json:"user"`
+	Group string `json:"group"`
+}
+
+// Root is root:root.
+var Root = Owner{User: "root", Group: "root"}
+
+// String returns user:group as chown(1) takes it.
+func (o Owner) String() string { return o.User + ":" + o.Group }
+
+// Object is what stands, or should stand, at a path.
+type Object struct {
+	Kind    Kind
+	Mode    fs.FileMode // permission bits and ModeSetgid only
+	Owner   Owner
+	Content []byte // of a regular file; the target of a symlink
+	Secret  bool   // Content must never reach a diff, a log or an error
+}
+
+// File is a whole file that belongs to mailsetup.
+type File struct {
+	Path    Path
+	Mode    fs.FileMode
+	Owner   Owner
+	Content []byte
+	Secret  bool // a private key: never shown, never overwritten
+	// Free marks a file whose content belongs to the administrator
+	// (host.toml): an edit by hand is not drift.
+	Free bool
+	Why  string
+}
+
+// Dir is a directory. The setgid bit is fs.ModeSetgid, not octal 02000, which
+// fs.FileMode would drop in silence.
+type Dir struct {
+	Path  Path
+	Mode  fs.FileMode
+	Owner Owner
+	Why   string
+}
+
+// Edit is a change inside somebody else's file, as data. Evaluating it twice
+// gives the same bytes as evaluating it once.
+type Edit interface {
+	Target() Path
+	// Settings are the lines that tell a person what the edit will make true,
+	// one each, shown when the file itself does not exist yet.
+	Settings() []string
+	Why() string
+}
+
+// Package is a Debian package that has to be installed.
+type Package struct {
+	Name string
+	Why  string
+}
+
+// Validator is a daemon's own checker. Argv receives a function that maps the
+// path of a file of the stage to its copy in a scratch tree, where copies
+// name each other by their scratch paths. Exit status 0 accepts.
+type Validator struct {
+	Name string
+	// Needs are files of the live machine that the checker wants beside the
+	// stage's own (master.cf beside main.cf).
+	Needs []Path
+	Argv  func(scratch func(Path) string) []string
+}
+
+// Stage is a set of things that become true together: validated, saved,
+// committed, acted on, settled.
+type Stage struct {
+	Name       string
+	Packages   []Package
+	Dirs       []Dir
+	Files      []File
+	Remove     []Path // files of ours that are no longer wanted
+	Edits      []Edit
+	Derived    []Derived
+	Units      []Unit
+	Validators []Validator
+	// Checkpoint stages are not taken back by a later failure.
+	Checkpoint bool
+}
+
+// State is the desired state, in the order in which it must become true.
+type State struct {
+	Stages []Stage
+	// Notes are what is left for the human, shown after the plan.
+	Notes []Note
+}
+
+// Note is something the administrator should know or do.
+type Note struct {
+	Topic string `json:"topic"` // a word or two: "dns", "ptr", "myhostname"
+	Text  string `json:"text"`
+	Do    string `json:"do,omitempty"` // the command to type or the record to paste
+}
+
+// Derived is a file that a program makes from another one (aliases.db from
+// aliases): made again when its source changes or when it is missing.
+type Derived struct {
+	Path Path
+	From Path
+	Argv []string
+}
+
+// UnitAction is what happens to a unit when something of its stage changed.
+type UnitAction string
+
+// The actions, in the words of systemctl(1).
+const (
+	Reload  UnitAction = "reload"
+	Restart UnitAction = "restart"
+)
+
+// Unit is a systemd unit that is acted on if something of its stage changed
+// or an action is owed from an earlier run.
+type Unit struct {
+	Name   string
+	Action UnitAction
+	// Wake is a socket to connect to once while the unit stops: libmilter
+	// looks at its stop flag only at a connection or every five seconds.
+	Wake Path
+	// Settled are the probes that must pass before the action counts as done.
+	Settled []Probe
+	Why     string
+}
+
+// Probe is a question to the running system whose answer decides whether a
+// unit action worked. A job result of "done" is not enough: a reload of
+// OpenDKIM reports it whatever happened.
+type Probe struct {
+	Kind ProbeKind `json:"kind"`
+	// Unit to be found active (ProbeActive).
+	Unit string `json:"unit,omitempty"`
+	// Socket of the milter, or host:port of the SMTP server.
+	Address string `json:"address,omitempty"`
+	// Signers are addresses whose mail must come out of the milter with a
+	// valid signature of the domain and selector named (ProbeSigns).
+	Signers []Signer `json:"signers,omitempty"`
+	// Records that the name server at Address must serve (ProbeServed).
+	Origin  string   `json:"origin,omitempty"`
+	Records []Record `json:"records,omitempty"`
+	// Gone are records that must no longer be served.
+	Gone []Record `json:"gone,omitempty"`
+	// Serial that the zone's SOA must have reached (RFC 1982), 0 for any.
+	Serial uint32 `json:"serial,omitempty"`
+	// Within bounds the whole probe, retries included.
+	Within time.Duration `json:"within,omitempty"`
+}
+
+// ProbeKind names what a probe asks.
+type ProbeKind string
+
+// The probes.
+const (
+	ProbeActive  ProbeKind = "active"  // the unit is active, and still is a second later
+	ProbeMilter  ProbeKind = "milter"  // the socket accepts and negotiates
+	ProbeSigns   ProbeKind = "signs"   // a message through the milter comes out signed
+	ProbeSMTP    ProbeKind = "smtp"    // 220, EHLO, MAIL FROM accepted, RSET
+	ProbeServed  ProbeKind = "served"  // the name server answers with the records
+	ProbePostfix ProbeKind = "postfix" // postfix status
+)
+
+// Signer is an address and the signature its mail must carry.
+type Signer struct {
+	From     string `json:"from"`
+	Domain   string `json:"domain"`
+	Selector string `json:"selector"`
+	// Public is the key record's text, against which the signature verifies.
+	Public string `json:"public"`
+}
+
+// Record is one DNS resource record with an absolute owner name (final dot).
+type Record struct {
+	Name  string `json:"name"`
+	Type  string `json:"type"` // A, AAAA, MX, TXT, NS
+	TTL   uint32 `json:"ttl"`
+	Value string `json:"value"` // rdata; for TXT the joined text without quotes
+}
