@@ -1,6 +1,9 @@
 package state
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Setting is one parameter of main.cf, postconf(5).
 type Setting struct{ Name, Value string }
@@ -38,6 +41,8 @@ type ZoneEdit struct {
 	Include Path   // our fragment
 	Stamp   string
 	Reason  string
+	// Now is the date for serials of the form YYYYMMDDnn.
+	Now time.Time
 	// New holds the SOA and NS lines of a zone file that does not exist yet;
 	// nil for a file of the administrator's.
 	New *NewZone
