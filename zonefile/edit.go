@@ -1,0 +1,170 @@
+package zonefile
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"mailsetup/internal/state"
+)
+
+// splice replaces the bytes from start to end.
+type splice struct {
+	start, end int
+	text       string
+}
+
+// replace makes all splices, which do not overlap.
+func replace(zone []byte, splices []splice) []byte {
+	slices.SortFunc(splices, func(a, b splice) int { return cmp.Compare(a.start, b.start) })
+	out := make([]byte, 0, len(zone)+256)
+	at := 0
+	for _, s := range splices {
+		out = append(out, zone[at:s.start]...)
+		out = append(out, s.text...)
+		at = s.end
+	}
+	return append(out, zone[at:]...)
+}
+
+// Apply puts the edit's $INCLUDE line into a zone and raises the serial: a new
+// line goes to the end, an outdated one is replaced where it stands, further
+// ones for the same file are dropped. If the line is there as it should be,
+// the zone is returned as it is. No other byte changes, but that a missing
+// final newline is added, since the line would otherwise become part of the
+// administrator's last one.
+//
+// An empty zone becomes a new one if the edit says what to start it with.
+func Apply(e state.ZoneEdit, current []byte) ([]byte, error) {
+	line, err := includeLine(e)
+	if err != nil {
+		return nil, zoneError(e, err)
+	}
+	if len(bytes.TrimSpace(current)) == 0 && e.New != nil {
+		return newZone(e, line)
+	}
+	l, err := survey(current, string(e.Include))
+	if err != nil {
+		return nil, zoneError(e, err)
+	}
+	if in := l.includes; len(in) == 1 && string(current[in[0].start:in[0].stop]) == line {
+		return current, nil
+	}
+	at, serial, err := l.soa()
+	if err != nil {
+		return nil, zoneError(e, err)
+	}
+	splices := []splice{raise(at, serial, e.Now)}
+	if len(l.includes) == 0 {
+		splices = append(splices, splice{len(current), len(current), final(current) + line + lineEnd(current)})
+	}
+	for i, in := range l.includes {
+		if i == 0 {
+			splices = append(splices, splice{in.start, in.stop, line})
+		} else {
+			splices = append(splices, splice{in.start, in.end, ""})
+		}
+	}
+	return replace(current, splices), nil
+}
+
+// Remove takes the edit's $INCLUDE line out of a zone and raises the serial. A
+// zone without it is returned as it is.
+func Remove(e state.ZoneEdit, current []byte) ([]byte, error) {
+	l, err := survey(current, string(e.Include))
+	if err != nil {
+		return nil, zoneError(e, err)
+	}
+	if len(l.includes) == 0 {
+		return current, nil
+	}
+	at, serial, err := l.soa()
+	if err != nil {
+		return nil, zoneError(e, err)
+	}
+	splices := []splice{raise(at, serial, e.Now)}
+	for _, in := range l.includes {
+		splices = append(splices, splice{in.start, in.end, ""})
+	}
+	return replace(current, splices), nil
+}
+
+func zoneError(e state.ZoneEdit, err error) error {
+	return fmt.Errorf("edit zone %s in %s: %w", e.Origin, e.Path, err)
+}
+
+func raise(at token, serial uint32, now time.Time) splice {
+	return splice{at.start, at.end, strconv.FormatUint(uint64(NextSerial(serial, now)), 10)}
+}
+
+// final is what a text lacks at its end.
+func final(text []byte) string {
+	if len(text) == 0 || text[len(text)-1] == '\n' {
+		return ""
+	}
+	return lineEnd(text)
+}
+
+// lineEnd is the line end that a text uses, by its first line.
+func lineEnd(text []byte) string {
+	if n := bytes.IndexByte(text, '\n'); n > 0 && text[n-1] == '\r' {
+		return "\r\n"
+	}
+	return "\n"
+}
+
+func includeLine(e state.ZoneEdit) (string, error) {
+	switch {
+	case !strings.HasPrefix(string(e.Include), "/") || !plain(string(e.Include), " "):
+		return "", fmt.Errorf("$INCLUDE %q: not a path that a zone file can hold", e.Include)
+	case !absolute(e.Origin):
+		return "", fmt.Errorf("origin %q: not an absolute name", e.Origin)
+	case !plain(e.Stamp, ""):
+		return "", fmt.Errorf("stamp %q: not a plain word", e.Stamp)
+	}
+	return fmt.Sprintf("$INCLUDE \"%s\" %s ; mailsetup %s", e.Include, e.Origin, e.Stamp), nil
+}
+
+func absolute(name string) bool { return strings.HasSuffix(name, ".") && plain(name, "") }
+
+// plain accepts printable ASCII without what has a meaning in a master file.
+// BIND keeps backslashes of a quoted path, so there is no way to escape one.
+func plain(s, also string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c <= ' ' || c > '~' || strings.IndexByte("\"\\;()$@", c) >= 0) && strings.IndexByte(also, c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// newZone writes a zone that holds its SOA, its name servers and the line. The
+// negative TTL is short: it is how long a record looked up too early stays
+// missing for whoever asked.
+func newZone(e state.ZoneEdit, line string) ([]byte, error) {
+	z := e.New
+	if len(z.NS) == 0 {
+		return nil, zoneError(e, errors.New("new zone has no name server"))
+	}
+	for _, name := range append([]string{z.Hostmaster}, z.NS...) {
+		if !absolute(name) {
+			return nil, zoneError(e, fmt.Errorf("name %q: not an absolute name", name))
+		}
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "; Zone %s\n; Started by mailsetup and yours to edit: only the $INCLUDE line is kept up to date.\n", e.Origin)
+	fmt.Fprintf(&b, "$TTL %d\n", z.TTL)
+	fmt.Fprintf(&b, "%s IN SOA %s %s (\n", e.Origin, z.NS[0], z.Hostmaster)
+	fmt.Fprintf(&b, "\t%-10d ; serial\n\t%-10d ; refresh: 4 hours\n\t%-10d ; retry: 1 hour\n", dateSerial(e.Now), 14400, 3600)
+	fmt.Fprintf(&b, "\t%-10d ; expire: 2 weeks\n\t%-10d ; negative answers: 15 minutes\n\t)\n", 1209600, 900)
+	for _, ns := range z.NS {
+		fmt.Fprintf(&b, "%s IN NS %s\n", e.Origin, ns)
+	}
+	b.WriteString("\n" + line + "\n")
+	return b.Bytes(), nil
+}

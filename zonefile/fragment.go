@@ -1,0 +1,176 @@
+package zonefile
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/state"
+)
+
+// group is a part of the fragment under a comment of its own.
+type group int
+
+const (
+	addresses group = iota
+	servers
+	exchangers
+	senders
+	keys
+	policies
+	others
+)
+
+func (g group) comment() string {
+	switch g {
+	case addresses:
+		return "Addresses of the mail server"
+	case servers:
+		return "NS: who answers for the zone"
+	case exchangers:
+		return "MX: who receives mail"
+	case senders:
+		return "SPF: who may send mail"
+	case keys:
+		return "DKIM: the public keys that signatures are checked with"
+	case policies:
+		return "DMARC: what receivers should do with mail that fails, and tell whom"
+	default:
+		return "Other records"
+	}
+}
+
+func groupOf(r state.Record) group {
+	switch r.Type {
+	case "A", "AAAA":
+		return addresses
+	case "NS":
+		return servers
+	case "MX":
+		return exchangers
+	case "TXT":
+		return groupOfTXT(r)
+	}
+	return others
+}
+
+func groupOfTXT(r state.Record) group {
+	name := strings.ToLower(r.Name)
+	switch {
+	case strings.Contains(name, "._domainkey."):
+		return keys
+	case strings.HasPrefix(name, "_dmarc."):
+		return policies
+	case strings.HasPrefix(strings.ToLower(r.Value), "v=spf1"):
+		return senders
+	}
+	return others
+}
+
+// Fragment returns the master file that a zone includes: absolute names, TTL
+// and class on every record, no directives, since a $TTL leaks out of an
+// include and relative names follow whatever origin the includer has. The
+// order depends on the records only, not on theirs in the argument. The title
+// is what the records are of, a domain for instance.
+func Fragment(title string, records []state.Record) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "; Mail records of %s\n", oneLine(title))
+	b.WriteString("; Made by mailsetup. Do not edit: the next run writes it anew.\n")
+	for g, rrs := range grouped(records) {
+		if len(rrs) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n; %s\n", group(g).comment())
+		width := 0
+		for _, r := range rrs {
+			width = max(width, len(r.Name))
+		}
+		for _, r := range rrs {
+			b.WriteString(line(r, width))
+		}
+	}
+	return b.Bytes()
+}
+
+func grouped(records []state.Record) [others + 1][]state.Record {
+	sorted := slices.Clone(records)
+	slices.SortFunc(sorted, func(a, b state.Record) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Type, b.Type),
+			cmp.Compare(a.Value, b.Value), cmp.Compare(a.TTL, b.TTL))
+	})
+	var groups [others + 1][]state.Record
+	for _, r := range slices.Compact(sorted) {
+		g := groupOf(r)
+		groups[g] = append(groups[g], r)
+	}
+	return groups
+}
+
+// line writes one record, a TXT on lines of its own where 80 columns are not
+// enough. Key material stays in strings of 255 octets all the same: shorter
+// ones cost an octet each in an answer that should stay below 512.
+func line(r state.Record, width int) string {
+	head := fmt.Sprintf("%-*s %d IN %-4s ", width, r.Name, r.TTL, r.Type)
+	data := Rdata(r)
+	if r.Type == "TXT" && len(head)+len(data) > 80 && !strings.Contains(data, "\n") {
+		data = brokenTXT([]string{r.Value})
+	}
+	if strings.HasPrefix(data, "(") {
+		head = fmt.Sprintf("%s %d IN %s ", r.Name, r.TTL, r.Type)
+	}
+	return head + data + "\n"
+}
+
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// Stamp is a short hash of a fragment, kept beside the line that includes it.
+func Stamp(fragment []byte) string {
+	sum := sha256.Sum256(fragment)
+	return fmt.Sprintf("%x", sum[:4])
+}
+
+// Lines returns one line of name, type and value for each record, as the web
+// forms of DNS providers take them: names relative to the zone, @ for the zone
+// itself, a TXT value whole and without quotes.
+func Lines(records []state.Record, origin string) string {
+	var rows [][2]string
+	names, types := len("name"), len("type")
+	for _, rrs := range grouped(records) {
+		for _, r := range rrs {
+			name := relative(r.Name, origin)
+			names, types = max(names, len(name)), max(types, len(r.Type))
+			rows = append(rows, [2]string{name, fmt.Sprintf("%-4s  %s", r.Type, oneLine(r.Value))})
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-*s  %-*s  %s\n", names, "name", types, "type", "value")
+	for _, row := range rows {
+		fmt.Fprintf(&b, "%-*s  %s\n", names, row[0], row[1])
+	}
+	return b.String()
+}
+
+// relative returns a name as seen from the zone; one outside stays absolute.
+func relative(name, origin string) string {
+	if !strings.HasSuffix(origin, ".") {
+		origin += "."
+	}
+	if strings.EqualFold(name, origin) {
+		return "@"
+	}
+	cut := len(name) - len(origin) - 1
+	if cut > 0 && strings.EqualFold(name[cut:], "."+origin) {
+		return name[:cut]
+	}
+	return name
+}
