@@ -1,0 +1,74 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"mailsetup/internal/state"
+)
+
+// Host is the machine this program runs on.
+type Host struct {
+	files
+	runner
+	*systemd
+
+	// Prober answers Probe. It lives above this package and is put in by the
+	// program; without one, every probe is an error.
+	Prober Prober
+
+	scratch string
+}
+
+// Options change what a Host stands on. The zero value is right outside tests.
+type Options struct {
+	// Programs are the directories in which programs are looked for; nil for
+	// the system's own.
+	Programs []string
+	// Scratch is the directory in which copies are made for checkers; "" for
+	// the system's temporary directory.
+	Scratch string
+	// Prober, as in Host.
+	Prober Prober
+}
+
+var _ System = (*Host)(nil)
+
+// NewHost returns the machine itself. Nothing is opened or asked yet.
+func NewHost(opts Options) *Host {
+	run := runner{path: opts.Programs}
+	if run.path == nil {
+		run.path = programs()
+	}
+	return &Host{
+		files:   files{tree: live{}, owners: real{&accounts{tree: live{}}}},
+		runner:  run,
+		systemd: &systemd{run: run},
+		Prober:  opts.Prober,
+		scratch: opts.Scratch,
+	}
+}
+
+// Root reports whether the program runs as the superuser.
+func (h *Host) Root() bool { return os.Geteuid() == 0 }
+
+// Evaluate implements Reader. Changes of main.cf run postconf(1) on a copy.
+func (h *Host) Evaluate(ctx context.Context, e state.Edit, current state.Object) ([]byte, error) {
+	ed := editor{files: &h.files, run: h.runner, scratch: h.scratch}
+	return ed.evaluate(ctx, e, current)
+}
+
+// Check implements Checker.
+func (h *Host) Check(ctx context.Context, vs []state.Validator, staged map[state.Path]state.Object) error {
+	c := checker{files: &h.files, run: h.runner, scratch: h.scratch}
+	return c.check(ctx, vs, staged)
+}
+
+// Probe implements Prober.
+func (h *Host) Probe(ctx context.Context, p state.Probe) error {
+	if h.Prober == nil {
+		return errors.New("probe " + string(p.Kind) + ": nobody to ask")
+	}
+	return h.Prober.Probe(ctx, p)
+}

@@ -1,0 +1,70 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// LockedError says who holds a lock. PID is 0 if they did not say.
+type LockedError struct {
+	Path    string
+	PID     int
+	Command string
+}
+
+func (e *LockedError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("lock %s: held by another process", e.Path)
+	}
+	return fmt.Sprintf("lock %s: held by process %d (%s)", e.Path, e.PID, e.Command)
+}
+
+// Lock takes the lock file, made if missing, and waits for it no longer than
+// wait; then the error is a *LockedError. The kernel frees the lock of a
+// process that dies. The file stays: removing it would let two processes hold
+// two files of one name.
+func Lock(ctx context.Context, path string, wait time.Duration) (release func() error, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), privateDir); err != nil {
+		return nil, fmt.Errorf("lock %s: %w", path, cause(err))
+	}
+	f := flock.New(path, flock.SetPermissions(privateFile))
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	got, err := f.TryLockContext(waiting, 50*time.Millisecond)
+	switch {
+	case got:
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("lock %s: %w", path, ctx.Err())
+	case err == nil || errors.Is(err, context.DeadlineExceeded):
+		return nil, holder(path)
+	default:
+		return nil, fmt.Errorf("lock %s: %w", path, cause(err))
+	}
+	note := fmt.Sprintf("%d %s\n", os.Getpid(), strings.Join(os.Args, " "))
+	if err := os.WriteFile(path, []byte(note), privateFile); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, cause(err)), f.Close())
+	}
+	return f.Close, nil
+}
+
+// holder reads who wrote their name into the lock file.
+func holder(path string) error {
+	e := &LockedError{Path: path}
+	note, err := os.ReadFile(path)
+	if err != nil {
+		return e
+	}
+	pid, command, _ := strings.Cut(strings.TrimSpace(string(note)), " ")
+	if n, err := strconv.Atoi(pid); err == nil {
+		e.PID, e.Command = n, command
+	}
+	return e
+}

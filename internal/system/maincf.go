@@ -1,0 +1,63 @@
+package system
+
+import "strings"
+
+// mainLines is where main.cf sets what, by line number from 1.
+type mainLines struct {
+	lines map[string][]int
+	cr    int // the first line that ends with a carriage return, 0 for none
+}
+
+// mainLine is one physical line of main.cf and the parameter it belongs to,
+// "" for comments, empty lines and what is no setting.
+type mainLine struct {
+	text  string
+	name  string
+	start bool
+}
+
+// readMain follows postconf(5): a line that starts with white space continues
+// the logical line before it; comments and empty lines may stand in between.
+func readMain(content []byte) []mainLine {
+	var lines []mainLine
+	name := ""
+	for text := range strings.Lines(string(content)) {
+		line := mainLine{text: strings.TrimSuffix(text, "\n")}
+		trimmed := strings.TrimSpace(line.text)
+		switch {
+		case trimmed == "" || trimmed[0] == '#':
+		case strings.ContainsRune(" \t\r\v\f", rune(line.text[0])):
+			line.name = name
+		default:
+			before, _, _ := strings.Cut(trimmed, "=")
+			name = strings.TrimSpace(before)
+			line.name, line.start = name, true
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func scanMain(content []byte) mainLines {
+	at := mainLines{lines: map[string][]int{}}
+	for i, line := range readMain(content) {
+		if line.start {
+			at.lines[line.name] = append(at.lines[line.name], i+1)
+		}
+		if at.cr == 0 && strings.HasSuffix(line.text, "\r") {
+			at.cr = i + 1
+		}
+	}
+	return at
+}
+
+// foreign returns the lines that belong to none of the parameters.
+func foreign(content []byte, ours map[string]bool) []string {
+	var lines []string
+	for _, line := range readMain(content) {
+		if line.name == "" || !ours[line.name] {
+			lines = append(lines, line.text)
+		}
+	}
+	return lines
+}

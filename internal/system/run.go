@@ -1,0 +1,118 @@
+package system
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// programs is where programs are looked for. The caller's PATH is not asked:
+// sudo and cron each have their own idea of it.
+func programs() []string {
+	return []string{"/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"}
+}
+
+// grace is what a program gets between SIGTERM and SIGKILL when it is cut
+// short, and what its children get to close their output after it ended.
+const grace = 5 * time.Second
+
+// runner is the Runner of the real machine.
+type runner struct{ path []string }
+
+// NewRunner returns the Runner of this machine on its own, for programs that
+// need nothing else of it.
+func NewRunner() Runner { return runner{path: programs()} }
+
+// Run implements Runner. The program is the leader of a process group of its
+// own, so that Ctrl-C reaches mailsetup, which decides, and not dpkg.
+func (r runner) Run(ctx context.Context, c Command) (Result, error) {
+	if len(c.Argv) == 0 {
+		return Result{}, errors.New("run: no program named")
+	}
+	file, err := r.look(c.Argv[0])
+	if err != nil {
+		return Result{}, fmt.Errorf("run %s: %w", c.Argv[0], err)
+	}
+	cmd := exec.CommandContext(ctx, file, c.Argv[1:]...)
+	cmd.Args[0] = c.Argv[0]
+	cmd.Dir = "/"
+	cmd.Env = append([]string{"PATH=" + strings.Join(r.path, ":"), "LANG=C.UTF-8", "HOME=/root"}, c.Env...)
+	if c.Stdin != nil {
+		cmd.Stdin = bytes.NewReader(c.Stdin)
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = grace
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+
+	var stdout, stderr bytes.Buffer
+	live := &tee{to: c.Output}
+	cmd.Stdout = io.MultiWriter(&stdout, live)
+	cmd.Stderr = io.MultiWriter(&stderr, live)
+	err = cmd.Run()
+	if ctx.Err() != nil && cmd.Process != nil {
+		// Whoever ignored SIGTERM.
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
+	res := Result{Stdout: stdout.Bytes(), Stderr: stderr.Bytes()}
+	if cmd.ProcessState != nil {
+		res.Code = cmd.ProcessState.ExitCode()
+	}
+	return res, verdict(ctx, c.Argv[0], cmd.ProcessState, err)
+}
+
+// verdict tells an exit status, which is no error, from a program that did not
+// run to its end.
+func verdict(ctx context.Context, name string, ps *os.ProcessState, err error) error {
+	if cerr := ctx.Err(); cerr != nil && err != nil {
+		return fmt.Errorf("run %s: cut short: %w", name, cerr)
+	}
+	var exit *exec.ExitError
+	switch {
+	case err == nil, errors.Is(err, exec.ErrWaitDelay):
+		return nil // a daemon it started still holds its output
+	case errors.As(err, &exit) && exit.Exited():
+		return nil
+	case ps != nil:
+		return fmt.Errorf("run %s: %s", name, ps)
+	}
+	return fmt.Errorf("run %s: %w", name, cause(err))
+}
+
+// look finds a program; exec.LookPath would ask the caller's PATH.
+func (r runner) look(name string) (string, error) {
+	if strings.Contains(name, "/") {
+		return name, nil
+	}
+	for _, dir := range r.path {
+		file := filepath.Join(dir, name)
+		if fi, err := os.Stat(file); err == nil && fi.Mode().IsRegular() && fi.Mode()&0o111 != 0 {
+			return file, nil
+		}
+	}
+	return "", exec.ErrNotFound
+}
+
+// tee copies two streams to one writer, which may be nil or fail: the program
+// must not die of a closed terminal.
+type tee struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (t *tee) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.to != nil {
+		_, _ = t.to.Write(p)
+	}
+	return len(p), nil
+}

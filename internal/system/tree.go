@@ -1,0 +1,94 @@
+package system
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"mailsetup/internal/state"
+)
+
+// tree is where paths lead: the machine itself, or a directory that stands for
+// the root of another one. Symbolic links are followed on the way to the last
+// element, never at it when a flag of O_NOFOLLOW says so.
+type tree interface {
+	openFile(p state.Path, flag int) (*os.File, error)
+	lstat(p state.Path) (fs.FileInfo, error)
+	readlink(p state.Path) (string, error)
+	mkdir(p state.Path) error
+	remove(p state.Path) error
+	rename(from, to state.Path) error
+}
+
+// private is the mode in which everything is born.
+const (
+	privateFile = 0o600
+	privateDir  = 0o700
+)
+
+// live is the machine itself. It is not an os.Root of "/": that refuses
+// absolute symbolic links, and /var/run is one.
+type live struct{}
+
+func (live) openFile(p state.Path, flag int) (*os.File, error) {
+	return os.OpenFile(string(p), flag, privateFile)
+}
+func (live) lstat(p state.Path) (fs.FileInfo, error) { return os.Lstat(string(p)) }
+func (live) readlink(p state.Path) (string, error)   { return os.Readlink(string(p)) }
+func (live) mkdir(p state.Path) error                { return os.Mkdir(string(p), privateDir) }
+func (live) remove(p state.Path) error               { return os.Remove(string(p)) }
+func (live) rename(from, to state.Path) error        { return os.Rename(string(from), string(to)) }
+
+// below is a directory; no symbolic link leads out of it.
+type below struct{ root *os.Root }
+
+// inside turns an absolute path into the relative one that os.Root wants.
+func inside(p state.Path) string {
+	if rel := strings.TrimPrefix(string(p), "/"); rel != "" {
+		return rel
+	}
+	return "."
+}
+
+func (b below) openFile(p state.Path, flag int) (*os.File, error) {
+	return b.root.OpenFile(inside(p), flag, privateFile)
+}
+func (b below) lstat(p state.Path) (fs.FileInfo, error) { return b.root.Lstat(inside(p)) }
+func (b below) readlink(p state.Path) (string, error)   { return b.root.Readlink(inside(p)) }
+func (b below) mkdir(p state.Path) error                { return b.root.Mkdir(inside(p), privateDir) }
+func (b below) remove(p state.Path) error               { return b.root.Remove(inside(p)) }
+func (b below) rename(from, to state.Path) error {
+	return b.root.Rename(inside(from), inside(to))
+}
+
+// failure names the operation and the path as the rest of the program knows
+// it, whatever the library call said; errors.Is still finds the cause.
+func failure(op string, p state.Path, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fs.PathError{Op: op, Path: string(p), Err: cause(err)}
+}
+
+// cause strips the library's own path and operation.
+func cause(err error) error {
+	var pe *fs.PathError
+	var le *os.LinkError
+	var se *os.SyscallError
+	switch {
+	case errors.As(err, &pe):
+		return pe.Err
+	case errors.As(err, &le):
+		return le.Err
+	case errors.As(err, &se):
+		return se.Err
+	}
+	return err
+}
+
+// nothingThere reports whether err says that no object stands at a path.
+func nothingThere(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
