@@ -1,0 +1,113 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-milter"
+)
+
+// actions are all that a milter may want to do; OpenDKIM refuses to negotiate
+// when one that its configuration needs is not offered.
+const actions = milter.OptAddHeader | milter.OptChangeBody | milter.OptAddRcpt |
+	milter.OptRemoveRcpt | milter.OptChangeHeader | milter.OptQuarantine | milter.OptChangeFrom
+
+// session is a conversation with a milter that ends with its context.
+type session struct {
+	*milter.ClientSession
+	conn net.Conn
+	stop func() bool
+}
+
+// dialer gives the library its connection and keeps hold of it: the library
+// leaves it open when the negotiation fails.
+type dialer struct {
+	ctx  context.Context
+	conn net.Conn
+}
+
+// Dial implements milter.Dialer.
+func (d *dialer) Dial(network, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(d.ctx, network, address)
+	d.conn = conn
+	return conn, err
+}
+
+// open connects to a milter and negotiates.
+func open(ctx context.Context, address string) (*session, error) {
+	network, target, err := endpoint(address)
+	if err != nil {
+		return nil, err
+	}
+	d := &dialer{ctx: ctx}
+	timeout := 10 * time.Second
+	if end, ok := ctx.Deadline(); ok {
+		timeout = min(timeout, time.Until(end))
+	}
+	client := milter.NewClientWithOptions(network, target, milter.ClientOptions{
+		Dialer: d, ReadTimeout: timeout, WriteTimeout: timeout, ActionMask: actions,
+	})
+	s, err := client.Session()
+	if err != nil {
+		if d.conn != nil {
+			_ = d.conn.Close()
+		}
+		return nil, fmt.Errorf("milter %s: %w", address, plain(err))
+	}
+	conn := d.conn
+	return &session{ClientSession: s, conn: conn, stop: context.AfterFunc(ctx, func() { _ = conn.Close() })}, nil
+}
+
+// close says goodbye and ends the connection whatever the milter thinks of it.
+func (s *session) close() {
+	s.stop()
+	_ = s.Close()
+	_ = s.conn.Close()
+}
+
+// plain takes the library's own prefixes off an error.
+func plain(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil || !strings.HasPrefix(err.Error(), "milter: ") {
+			return err
+		}
+		err = inner
+	}
+}
+
+// negotiates reports whether a milter listens and speaks the protocol.
+func negotiates(ctx context.Context, address string) error {
+	s, err := open(ctx, address)
+	if err != nil {
+		return err
+	}
+	s.close()
+	return nil
+}
+
+// endpoint reads the address of a milter: an absolute path, or OpenDKIM's
+// (local:PATH, unix:PATH, inet:PORT@HOST) or Postfix's (inet:HOST:PORT) way of
+// writing one.
+func endpoint(address string) (network, target string, err error) {
+	kind, rest, _ := strings.Cut(address, ":")
+	switch {
+	case strings.HasPrefix(address, "/"):
+		return "unix", address, nil
+	case (kind == "unix" || kind == "local") && strings.HasPrefix(rest, "/"):
+		return "unix", rest, nil
+	case kind == "inet" || kind == "inet6":
+		if port, host, ok := strings.Cut(rest, "@"); ok {
+			return "tcp", net.JoinHostPort(strings.Trim(host, "[]"), port), nil
+		}
+		address = rest
+	}
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return "", "", final{fmt.Errorf("milter address %q: neither an absolute path nor host:port", address)}
+	}
+	return "tcp", address, nil
+}

@@ -1,0 +1,160 @@
+// Package check asks the running system whether it does what it should:
+// probes that decide whether a unit action worked.
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+const (
+	defaultWithin = 10 * time.Second
+	retryPause    = 100 * time.Millisecond
+)
+
+// Prober implements system.Prober for a live machine.
+type Prober struct {
+	units system.Units
+	run   system.Runner
+	// steady is how long a unit must stay up to count as active.
+	steady time.Duration
+}
+
+var _ system.Prober = (*Prober)(nil)
+
+// NewProber returns a prober that looks at units through u and runs programs
+// through r; sockets and name servers it asks itself.
+func NewProber(u system.Units, r system.Runner) *Prober {
+	return &Prober{units: u, run: r, steady: time.Second}
+}
+
+// Probe implements system.Prober. It keeps asking until the answer is right or
+// p.Within (10 seconds if zero; 15 for a name server) is over; the error is
+// the last answer.
+func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
+	if p.Kind == state.ProbeServed {
+		return dnspub.Served(ctx, p)
+	}
+	if p.Within <= 0 {
+		p.Within = defaultWithin
+	}
+	switch p.Kind {
+	case state.ProbeActive:
+		return retry(ctx, p.Within, func(ctx context.Context) error { return b.active(ctx, p.Unit) })
+	case state.ProbeMilter:
+		return retry(ctx, p.Within, func(ctx context.Context) error { return negotiates(ctx, p.Address) })
+	case state.ProbeSigns:
+		return signs(ctx, p)
+	case state.ProbeSMTP:
+		return retry(ctx, p.Within, func(ctx context.Context) error { return greets(ctx, p) })
+	case state.ProbePostfix:
+		return retry(ctx, p.Within, b.postfix)
+	default:
+		return fmt.Errorf("probe %q: unknown kind", p.Kind)
+	}
+}
+
+// final marks a verdict that waiting does not change.
+type final struct{ error }
+
+// Unwrap gives errors.Is the verdict.
+func (f final) Unwrap() error { return f.error }
+
+// retry calls try until it succeeds, gives a final verdict or the time is
+// over. The last verdict that was not merely cut short is returned.
+func retry(ctx context.Context, within time.Duration, try func(context.Context) error) error {
+	outer := ctx
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	var last error
+	for {
+		err := try(ctx)
+		if err == nil || errors.As(err, new(final)) {
+			return err
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
+		select {
+		case <-ctx.Done():
+			if errors.Is(outer.Err(), context.Canceled) {
+				return errors.Join(outer.Err(), last)
+			}
+			return last
+		case <-time.After(retryPause):
+		}
+	}
+}
+
+// active reports whether the unit runs and keeps running: a daemon whose
+// socket cannot be bound is reported as started and dies a moment later.
+func (b *Prober) active(ctx context.Context, unit string) error {
+	before, err := b.units.Status(ctx, unit)
+	if err != nil {
+		return fmt.Errorf("look at unit %s: %w", unit, err)
+	}
+	if err := judge(unit, before); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("look at unit %s: %w", unit, ctx.Err())
+	case <-time.After(b.steady):
+	}
+	after, err := b.units.Status(ctx, unit)
+	if err != nil {
+		return fmt.Errorf("look at unit %s: %w", unit, err)
+	}
+	if err := judge(unit, after); err != nil {
+		return err
+	}
+	if after.Invocation != before.Invocation || after.Restarts != before.Restarts {
+		return final{fmt.Errorf("unit %s: started again within %v (%d automatic restarts)", unit, b.steady, after.Restarts)}
+	}
+	return nil
+}
+
+// judge tells states that pass (starting, reloading) from those that stay.
+func judge(unit string, s system.UnitStatus) error {
+	err := fmt.Errorf("unit %s: %s (%s), should be active", unit, s.Active, s.Sub)
+	switch {
+	case s.Load != "" && s.Load != "loaded":
+		return final{fmt.Errorf("unit %s: %s", unit, s.Load)}
+	case s.Active == "active" && s.Sub != "auto-restart":
+		return nil
+	case s.Active == "failed", s.Active == "inactive", strings.HasPrefix(s.Sub, "auto-restart"):
+		return final{err}
+	default:
+		return err
+	}
+}
+
+// postfix asks Postfix itself: on Debian 12 postfix.service is active while
+// Postfix is dead.
+func (b *Prober) postfix(ctx context.Context) error {
+	res, err := b.run.Run(ctx, system.Command{Argv: []string{"postfix", "status"}})
+	if err != nil {
+		return fmt.Errorf("run postfix status: %w", err)
+	}
+	if res.Code != 0 {
+		return fmt.Errorf("postfix status: exit %d: %s", res.Code, lastLine(res.Stderr, res.Stdout))
+	}
+	return nil
+}
+
+// lastLine returns the last line said, on whichever stream.
+func lastLine(streams ...[]byte) string {
+	for _, s := range streams {
+		if text := strings.TrimSpace(string(s)); text != "" {
+			return text[strings.LastIndexByte(text, '\n')+1:]
+		}
+	}
+	return "no message"
+}

@@ -1,0 +1,60 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/smtp"
+
+	"mailsetup/internal/state"
+)
+
+// greets talks to an SMTP server up to MAIL FROM, which is as far as a milter
+// that does not answer or a broken restriction lets nobody come. The sender is
+// that of the first signer, or the null sender.
+func greets(ctx context.Context, p state.Probe) error {
+	fail := func(step string, err error) error {
+		return fmt.Errorf("smtp %s: %s: %w", p.Address, step, err)
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.Address)
+	if err != nil {
+		return fail("connect", err)
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	c, err := smtp.NewClient(conn, p.Address)
+	if err != nil {
+		return fail("greeting", err)
+	}
+	if err := c.Hello(literal(conn.LocalAddr())); err != nil {
+		return fail("EHLO", err)
+	}
+	from := ""
+	if len(p.Signers) > 0 {
+		from = p.Signers[0].From
+	}
+	if err := c.Mail(from); err != nil {
+		return fail(fmt.Sprintf("MAIL FROM:<%s>", from), err)
+	}
+	if err := c.Reset(); err != nil {
+		return fail("RSET", err)
+	}
+	if err := c.Quit(); err != nil {
+		return fail("QUIT", err)
+	}
+	return nil
+}
+
+// literal returns the address literal (RFC 5321 section 4.1.3) of our end, a
+// name that restrictions on host names in EHLO accept.
+func literal(a net.Addr) string {
+	tcp, ok := a.(*net.TCPAddr)
+	switch {
+	case !ok:
+		return "localhost"
+	case tcp.IP.To4() == nil:
+		return "[IPv6:" + tcp.IP.String() + "]"
+	default:
+		return "[" + tcp.IP.String() + "]"
+	}
+}
