@@ -1,0 +1,74 @@
+package spec
+
+// Answers are what flags and the wizard produced, as text. Empty means that
+// nobody answered. In the lists and in RootAlias the single word "none" takes
+// an earlier answer back.
+type Answers struct {
+	Domain    string   // --domain
+	Hostname  string   // --hostname
+	Addresses []string // --ip
+	Selector  string   // --selector
+	KeyBits   string   // --key-bits
+	DNS       string   // --dns
+	NewZone   string   // --dns-new-zone: yes or no
+	NS        []string // --ns
+	TTL       string   // --ttl
+	Receive   string   // --receive: yes or no
+	RootAlias string   // --root-alias
+
+	SPFAll     string   // --spf-all
+	SPFInclude []string // --spf-include
+
+	DMARC   string   // --dmarc
+	DMARCSP string   // --dmarc-sp
+	ADKIM   string   // --adkim
+	ASPF    string   // --aspf
+	RUA     []string // --rua
+	RUF     []string // --ruf
+
+	MilterDefaultAction string // --milter-default-action
+}
+
+// Missing lists the flags without which no spec can be made: neither answered
+// nor in the old spec, nil for none. DNS mode and receiving have answers that
+// are detected, so they are never missing.
+func (a Answers) Missing(old *Spec) []string {
+	var host Host
+	if old != nil {
+		host = old.Host
+	}
+	var missing []string
+	need := func(flag string, answered bool) {
+		if !answered {
+			missing = append(missing, flag)
+		}
+	}
+	need("--domain", a.Domain != "" || host.Domain != "")
+	need("--hostname", a.Hostname != "" || host.Hostname != "")
+	need("--ip", len(a.Addresses) > 0 || len(host.Addresses) > 0)
+	if yes, err := YesNo(a.NewZone); err == nil && yes {
+		known := old.domain(a.Domain)
+		need("--ns", len(a.NS) > 0 || known != nil && len(known.NS) > 0)
+	}
+	return missing
+}
+
+// domain finds a domain of the spec by its name as given, the primary one for
+// "". A nil spec has none.
+func (s *Spec) domain(given string) *Domain {
+	if s == nil {
+		return nil
+	}
+	name := s.Host.Domain
+	if given != "" {
+		if n, err := DomainName(given); err == nil {
+			name = n
+		}
+	}
+	for i := range s.Domains {
+		if s.Domains[i].Name == name {
+			return &s.Domains[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,214 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The defaults of what nobody answered.
+const (
+	DefaultTTL     = 3600
+	DefaultKeyBits = 2048
+	DefaultSPFAll  = "softfail"
+	DefaultDMARC   = "none"
+	DefaultAction  = "tempfail"
+)
+
+// nothing is the answer that empties a list or an optional value.
+const nothing = "none"
+
+// DefaultSelector names the month, as in 202611.
+func DefaultSelector(now time.Time) string { return now.Format("200601") }
+
+// Spec builds the intent. An answer wins over the old spec, which wins over
+// the defaults. A domain that the old spec does not have is added to it; the
+// primary domain stays the one it was.
+func (a Answers) Spec(old *Spec, now time.Time) (Spec, Findings) {
+	var f reader
+	var out Spec
+	if old != nil {
+		out = old.clone()
+	}
+	name := out.Host.Domain
+	take(&f, "--domain", a.Domain, &name, DomainName)
+	a.host(&f, &out.Host)
+	if out.Host.Domain == "" {
+		out.Host.Domain = name
+	}
+	at, found := slices.BinarySearchFunc(out.Domains, name, func(d Domain, n string) int { return strings.Compare(d.Name, n) })
+	if !found {
+		out.Domains = slices.Insert(out.Domains, at, newDomain(name, now))
+	}
+	d := &out.Domains[at]
+	a.domain(&f, d, found)
+	if !found && len(a.RUA) == 0 {
+		d.DMARC.RUA = defaultReports(out.Host, *d)
+	}
+	f.conclude(a, out, old)
+	return out, f.findings
+}
+
+// host takes over the answers that concern the host.
+func (a Answers) host(f *reader, h *Host) {
+	h.Version = Version
+	take(f, "--hostname", a.Hostname, &h.Hostname, Hostname)
+	takeAll(f, "--ip", a.Addresses, &h.Addresses, Address)
+	take(f, "--dns", a.DNS, &h.DNS, DNS)
+	if h.DNS == "" {
+		h.DNS = DNSManual
+	}
+	if a.RootAlias == nothing {
+		h.RootAlias = ""
+	} else {
+		take(f, "--root-alias", a.RootAlias, &h.RootAlias, MailAddress)
+	}
+	take(f, "--milter-default-action", a.MilterDefaultAction, &h.MilterDefaultAction, MilterAction)
+	if h.MilterDefaultAction == "" {
+		h.MilterDefaultAction = DefaultAction
+	}
+}
+
+// newDomain is a domain about which nothing is known yet.
+func newDomain(name string, now time.Time) Domain {
+	d := defaultDomain()
+	d.Name, d.Selector = name, DefaultSelector(now)
+	return d
+}
+
+// defaultDomain holds what a file may leave out.
+func defaultDomain() Domain {
+	return Domain{
+		KeyBits: DefaultKeyBits, TTL: DefaultTTL,
+		SPF: SPF{All: DefaultSPFAll}, DMARC: DMARC{Policy: DefaultDMARC},
+	}
+}
+
+// domain takes over the answers that concern the domain.
+func (a Answers) domain(f *reader, d *Domain, exists bool) {
+	if exists {
+		a.refuseRotation(f, *d)
+	} else {
+		take(f, "--selector", a.Selector, &d.Selector, Selector)
+		take(f, "--key-bits", a.KeyBits, &d.KeyBits, KeyBits)
+	}
+	take(f, "--receive", a.Receive, &d.Receive, YesNo)
+	take(f, "--ttl", a.TTL, &d.TTL, TTL)
+	take(f, "--dns-new-zone", a.NewZone, &d.NewZone, YesNo)
+	takeAll(f, "--ns", a.NS, &d.NS, Hostname)
+	take(f, "--spf-all", a.SPFAll, &d.SPF.All, SPFAll)
+	takeAll(f, "--spf-include", a.SPFInclude, &d.SPF.Include, SPFInclude)
+	take(f, "--dmarc", a.DMARC, &d.DMARC.Policy, DMARCPolicy)
+	take(f, "--dmarc-sp", a.DMARCSP, &d.DMARC.SubdomainPolicy, DMARCPolicy)
+	take(f, "--adkim", a.ADKIM, &d.DMARC.ADKIM, Alignment)
+	take(f, "--aspf", a.ASPF, &d.DMARC.ASPF, Alignment)
+	takeAll(f, "--rua", a.RUA, &d.DMARC.RUA, Report)
+	takeAll(f, "--ruf", a.RUF, &d.DMARC.RUF, Report)
+}
+
+// refuseRotation finds answers that would change the key of a domain that
+// signs already.
+func (a Answers) refuseRotation(f *reader, d Domain) {
+	selector, bits := d.Selector, d.KeyBits
+	take(f, "--selector", a.Selector, &selector, Selector)
+	take(f, "--key-bits", a.KeyBits, &bits, KeyBits)
+	if selector != d.Selector {
+		f.add("--selector", fmt.Sprintf("%q instead of %q is a rotation of the key of %s", selector, d.Selector, d.Name), rotationHint)
+	}
+	if bits != d.KeyBits {
+		f.add("--key-bits", fmt.Sprintf("%d instead of %d is a rotation of the key of %s", bits, d.KeyBits, d.Name), rotationHint)
+	}
+}
+
+const rotationHint = "leave the flag out; a key is replaced by a new one under a new selector, never changed in place"
+
+// defaultReports sends aggregate reports to the root alias where receivers
+// would honour it: an address elsewhere needs a record of consent there (RFC
+// 9990), which most hosts do not have. A domain that receives here has a
+// postmaster, who is the root alias.
+func defaultReports(h Host, d Domain) []string {
+	_, at, found := strings.Cut(h.RootAlias, "@")
+	switch {
+	case !found:
+		return nil
+	case at == d.Name, strings.HasSuffix(at, "."+d.Name):
+		return []string{"mailto:" + h.RootAlias}
+	case d.Receive:
+		return []string{"mailto:postmaster@" + d.Name}
+	}
+	return nil
+}
+
+// reader collects what is wrong with the answers.
+type reader struct{ findings Findings }
+
+func (f *reader) add(field, text, hint string) {
+	f.findings = append(f.findings, Finding{Field: field, Text: text, Hint: hint})
+}
+
+func (f *reader) bad(field string, err error) {
+	if bad, ok := errors.AsType[*BadValue](err); ok {
+		f.findings = append(f.findings, bad.Finding(field))
+		return
+	}
+	f.add(field, err.Error(), "")
+}
+
+// conclude adds what is missing, and judges the whole once each answer alone
+// is right.
+func (f *reader) conclude(a Answers, out Spec, old *Spec) {
+	for _, flag := range a.Missing(old) {
+		f.add(flag, "is needed", "")
+	}
+	if len(f.findings) == 0 {
+		f.findings = out.Validate()
+	}
+}
+
+// take sets a field from an answer, if there is one.
+func take[T any](f *reader, flag, answer string, field *T, parse func(string) (T, error)) {
+	if answer == "" {
+		return
+	}
+	value, err := parse(answer)
+	if err != nil {
+		f.bad(flag, err)
+		return
+	}
+	*field = value
+}
+
+// takeAll sets a list from the answers, if there are any, without repetitions.
+func takeAll[T comparable](f *reader, flag string, answers []string, field *[]T, parse func(string) (T, error)) {
+	if len(answers) == 0 {
+		return
+	}
+	var list []T
+	if len(answers) == 1 && strings.TrimSpace(answers[0]) == nothing {
+		*field = nil
+		return
+	}
+	for _, answer := range answers {
+		value, err := parse(answer)
+		if err != nil {
+			f.bad(flag, err)
+		} else if !slices.Contains(list, value) {
+			list = append(list, value)
+		}
+	}
+	*field = list
+}
+
+// clone copies a spec, so that changing the copy leaves the original alone.
+func (s Spec) clone() Spec {
+	s.Host.Addresses = slices.Clone(s.Host.Addresses)
+	s.Domains = slices.SortedFunc(slices.Values(s.Domains), func(a, b Domain) int { return strings.Compare(a.Name, b.Name) })
+	for i := range s.Domains {
+		d := &s.Domains[i]
+		d.NS, d.SPF.Include = slices.Clone(d.NS), slices.Clone(d.SPF.Include)
+		d.DMARC.RUA, d.DMARC.RUF = slices.Clone(d.DMARC.RUA), slices.Clone(d.DMARC.RUF)
+	}
+	return s
+}

@@ -1,0 +1,118 @@
+package spec
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// field is one key of a TOML file, with the value as TOML writes it and the
+// words that explain it to the people who read the file.
+type field struct {
+	table, key string
+	value      string
+	comment    string
+}
+
+// path is the key with its table, as in spf.all.
+func (f field) path() string {
+	if f.table == "" {
+		return f.key
+	}
+	return f.table + "." + f.key
+}
+
+func (f field) line() string { return f.key + " = " + f.value }
+
+// hostFields are the keys of host.toml, in the order of the file.
+func hostFields(h Host) []field {
+	addresses := make([]string, 0, len(h.Addresses))
+	for _, a := range h.Addresses {
+		addresses = append(addresses, a.String())
+	}
+	return []field{
+		{"", "version", strconv.Itoa(h.Version), "The format of these files."},
+		{"", "hostname", quote(h.Hostname), "The name this server has in public DNS: it says HELO with it, and MX records point to it."},
+		{"", "addresses", list(addresses), "The public addresses it sends from, as other servers see them."},
+		{"", "domain", quote(h.Domain), "The domain whose key signs the mail of the host itself (cron, bounces)."},
+		{"", "dns", quote(string(h.DNS)), "How records get published: \"bind\" (the BIND on this machine) or \"manual\"."},
+		{"", "root_alias", quote(h.RootAlias), "Who reads the mail of root and postmaster; \"\" leaves /etc/aliases alone."},
+		{"", "milter_default_action", quote(h.MilterDefaultAction), "While the signer does not answer: \"tempfail\" delays mail, \"accept\" sends it unsigned."},
+	}
+}
+
+// domainFields are the keys of a domain's file, in the order of the file.
+func domainFields(d Domain) []field {
+	return []field{
+		{"", "domain", quote(d.Name), "The part after the @; this file is named after it."},
+		{"", "selector", quote(d.Selector), "The selector of the first DKIM key. Do not change it: a new key gets a new selector."},
+		{"", "key_bits", strconv.Itoa(d.KeyBits), "The size of the RSA key: 1024 (only for DNS that takes no more), 2048, 3072 or 4096."},
+		{"", "receive", strconv.FormatBool(d.Receive), "Whether this server receives the domain's mail (publishes an MX)."},
+		{"", "ttl", strconv.FormatUint(uint64(d.TTL), 10), "How long resolvers keep the records, in seconds."},
+		{"", "new_zone", strconv.FormatBool(d.NewZone), "Whether the zone itself is made and served here, and its name servers."},
+		{"", "ns", list(d.NS), ""},
+		{"spf", "all", quote(d.SPF.All), "Mail from any other server: \"softfail\" (suspicious), \"fail\" (forged) or \"neutral\"."},
+		{"spf", "include", list(d.SPF.Include), "Others who send for the domain, by the domain of their SPF record."},
+		{"dmarc", "policy", quote(d.DMARC.Policy), "What receivers do with mail that fails: \"none\" (report only), \"quarantine\" or \"reject\"."},
+		{"dmarc", "subdomain_policy", quote(d.DMARC.SubdomainPolicy), "The same for subdomains; \"\" for the policy above."},
+		{"dmarc", "adkim", quote(d.DMARC.ADKIM), "Whether subdomains count as the domain: \"relaxed\" (they do), \"strict\", \"\" for the default."},
+		{"dmarc", "aspf", quote(d.DMARC.ASPF), ""},
+		{"dmarc", "rua", list(d.DMARC.RUA), "Where daily reports go, as mailto: URIs, and reports on single messages."},
+		{"dmarc", "ruf", list(d.DMARC.RUF), ""},
+	}
+}
+
+// MarshalHost writes host.toml with a comment over each key.
+func MarshalHost(h Host) []byte {
+	return marshal("This server's mail, for mailsetup. Edit it, then run: mailsetup init", hostFields(h))
+}
+
+// MarshalDomain writes a domain's file with a comment over each key.
+func MarshalDomain(d Domain) []byte {
+	return marshal("Mail of "+d.Name+", for mailsetup. Edit it, then run: mailsetup init", domainFields(d))
+}
+
+func marshal(title string, fields []field) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n", title)
+	table := ""
+	for _, f := range fields {
+		if f.table != table {
+			table = f.table
+			fmt.Fprintf(&b, "\n[%s]\n", table)
+		}
+		if f.comment != "" {
+			fmt.Fprintf(&b, "# %s\n", f.comment)
+		}
+		b.WriteString(f.line() + "\n")
+	}
+	return []byte(b.String())
+}
+
+// quote writes a basic string of TOML.
+func quote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r < ' ' || r == 0x7f:
+			fmt.Fprintf(&b, `\u%04X`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// list writes an array of strings on one line.
+func list(texts []string) string {
+	quoted := make([]string, 0, len(texts))
+	for _, s := range texts {
+		quoted = append(quoted, quote(s))
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}

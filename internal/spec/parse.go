@@ -1,0 +1,189 @@
+package spec
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"mailsetup/internal/state"
+)
+
+// Where the intent is kept.
+const (
+	HostFile = state.Path("/etc/mailsetup/host.toml")
+
+	domainsDir = state.Path("/etc/mailsetup/domains.d")
+	extension  = ".toml"
+)
+
+// DomainsDir holds one file per domain.
+func DomainsDir() state.Path { return domainsDir }
+
+// DomainFile is the file of a domain.
+func DomainFile(name string) state.Path { return domainsDir.Join(name + extension) }
+
+// hostText and domainText are the files as TOML sees them.
+type hostText struct {
+	Version             int      `toml:"version"`
+	Hostname            string   `toml:"hostname"`
+	Addresses           []string `toml:"addresses"`
+	Domain              string   `toml:"domain"`
+	DNS                 string   `toml:"dns"`
+	RootAlias           string   `toml:"root_alias"`
+	MilterDefaultAction string   `toml:"milter_default_action"`
+}
+
+type domainText struct {
+	Domain   string   `toml:"domain"`
+	Selector string   `toml:"selector"`
+	KeyBits  int64    `toml:"key_bits"`
+	Receive  bool     `toml:"receive"`
+	TTL      int64    `toml:"ttl"`
+	NewZone  bool     `toml:"new_zone"`
+	NS       []string `toml:"ns"`
+	SPF      struct {
+		All     string   `toml:"all"`
+		Include []string `toml:"include"`
+	} `toml:"spf"`
+	DMARC struct {
+		Policy          string   `toml:"policy"`
+		SubdomainPolicy string   `toml:"subdomain_policy"`
+		ADKIM           string   `toml:"adkim"`
+		ASPF            string   `toml:"aspf"`
+		RUA             []string `toml:"rua"`
+		RUF             []string `toml:"ruf"`
+	} `toml:"dmarc"`
+}
+
+// Parse reads host.toml and the files of domains.d, by domain name. Values are
+// normalised, keys that are left out have their defaults, and the error holds
+// all findings with file and line. The result is valid.
+func Parse(host []byte, domains map[string][]byte) (Spec, error) {
+	var out Spec
+	var all Findings
+	h, found := parseHost(host)
+	out.Host = h
+	all = append(all, found...)
+	for _, name := range slices.Sorted(maps.Keys(domains)) {
+		d, found := parseDomain(strings.TrimSuffix(name, extension), domains[name])
+		out.Domains = append(out.Domains, d)
+		all = append(all, found...)
+	}
+	out.Domains = sorted(out.Domains)
+	if len(all) == 0 {
+		all = out.Validate()
+	}
+	return out, all.Err()
+}
+
+func parseHost(text []byte) (Host, Findings) {
+	raw := hostText{DNS: string(DNSManual), MilterDefaultAction: DefaultAction}
+	d := document{path: HostFile}
+	if !d.decode(text, &raw, hostFields(Host{})) {
+		return Host{}, d.findings
+	}
+	if raw.Version != Version {
+		d.add(d.at("version"), fmt.Sprintf("version %d is not known", raw.Version), fmt.Sprintf("write: version = %d", Version))
+	}
+	h := Host{Version: raw.Version}
+	take(&d.reader, d.at("hostname"), raw.Hostname, &h.Hostname, Hostname)
+	takeAll(&d.reader, d.at("addresses"), raw.Addresses, &h.Addresses, Address)
+	take(&d.reader, d.at("domain"), raw.Domain, &h.Domain, DomainName)
+	take(&d.reader, d.at("dns"), raw.DNS, &h.DNS, DNS)
+	take(&d.reader, d.at("root_alias"), raw.RootAlias, &h.RootAlias, MailAddress)
+	take(&d.reader, d.at("milter_default_action"), raw.MilterDefaultAction, &h.MilterDefaultAction, MilterAction)
+	return h, d.findings
+}
+
+// parseDomain reads the file that is named after the domain.
+func parseDomain(name string, text []byte) (Domain, Findings) {
+	def := defaultDomain()
+	raw := domainText{KeyBits: int64(def.KeyBits), TTL: int64(def.TTL)}
+	raw.SPF.All, raw.DMARC.Policy = def.SPF.All, def.DMARC.Policy
+	d := document{path: DomainFile(name)}
+	if !d.decode(text, &raw, domainFields(Domain{})) {
+		return Domain{}, d.findings
+	}
+	out := raw.domain(&d)
+	if len(d.findings) == 0 && out.Name != name {
+		d.add(d.at("domain"), fmt.Sprintf("%q is not the name of the file", out.Name), fmt.Sprintf("rename the file to %s", DomainFile(out.Name)))
+	}
+	return out, d.findings
+}
+
+// domain normalises the values of the file.
+func (raw *domainText) domain(d *document) Domain {
+	out := Domain{Receive: raw.Receive, NewZone: raw.NewZone}
+	take(&d.reader, d.at("domain"), raw.Domain, &out.Name, DomainName)
+	take(&d.reader, d.at("selector"), raw.Selector, &out.Selector, Selector)
+	take(&d.reader, d.at("key_bits"), strconv.FormatInt(raw.KeyBits, 10), &out.KeyBits, KeyBits)
+	take(&d.reader, d.at("ttl"), strconv.FormatInt(raw.TTL, 10), &out.TTL, TTL)
+	takeAll(&d.reader, d.at("ns"), raw.NS, &out.NS, Hostname)
+	take(&d.reader, d.at("spf.all"), raw.SPF.All, &out.SPF.All, SPFAll)
+	takeAll(&d.reader, d.at("spf.include"), raw.SPF.Include, &out.SPF.Include, SPFInclude)
+	p := &out.DMARC
+	take(&d.reader, d.at("dmarc.policy"), raw.DMARC.Policy, &p.Policy, DMARCPolicy)
+	take(&d.reader, d.at("dmarc.subdomain_policy"), raw.DMARC.SubdomainPolicy, &p.SubdomainPolicy, DMARCPolicy)
+	take(&d.reader, d.at("dmarc.adkim"), raw.DMARC.ADKIM, &p.ADKIM, Alignment)
+	take(&d.reader, d.at("dmarc.aspf"), raw.DMARC.ASPF, &p.ASPF, Alignment)
+	takeAll(&d.reader, d.at("dmarc.rua"), raw.DMARC.RUA, &p.RUA, Report)
+	takeAll(&d.reader, d.at("dmarc.ruf"), raw.DMARC.RUF, &p.RUF, Report)
+	return out
+}
+
+// document is one file while it is read.
+type document struct {
+	reader
+	path    state.Path
+	entries []entry
+}
+
+// at names a key with file and line.
+func (d *document) at(path string) string {
+	for _, e := range d.entries {
+		if e.path == path {
+			return fmt.Sprintf("%s:%d: %s", d.path, e.line, path)
+		}
+	}
+	return fmt.Sprintf("%s: %s", d.path, path)
+}
+
+// decode reads the text into raw and finds keys that do not exist. Names are
+// compared exactly: the decoder alone would take Hostname for hostname.
+func (d *document) decode(text []byte, raw any, known []field) bool {
+	meta, err := toml.Decode(string(text), raw)
+	if err != nil {
+		d.addSyntax(err)
+		return false
+	}
+	d.entries = scan(text)
+	names := make(map[string]bool, 2*len(known))
+	for _, f := range known {
+		names[f.path()], names[f.table] = true, true
+	}
+	for _, key := range meta.Keys() {
+		if path := key.String(); !names[path] {
+			d.add(d.at(path), "is no key of this file", "remove the line or correct the name")
+		}
+	}
+	return len(d.findings) == 0
+}
+
+// addSyntax moves the line, which the decoder only tells in its text, to the
+// front.
+func (d *document) addSyntax(err error) {
+	text := strings.TrimPrefix(err.Error(), "toml: ")
+	field := string(d.path)
+	var line int
+	if n, _ := fmt.Sscanf(text, "line %d", &line); n == 1 {
+		field = fmt.Sprintf("%s:%d", d.path, line)
+		if _, rest, ok := strings.Cut(text, ": "); ok {
+			text = rest
+		}
+	}
+	d.add(field, text, "")
+}

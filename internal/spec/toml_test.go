@@ -1,0 +1,162 @@
+package spec
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func someHost() Host {
+	return Host{
+		Version: 1, Hostname: "mail.shop.example", Domain: "shop.example", DNS: DNSBind,
+		Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.25"), netip.MustParseAddr("2001:db8::25")},
+		RootAlias: "Alice@shop.example", MilterDefaultAction: "tempfail",
+	}
+}
+
+func someDomain() Domain {
+	return Domain{
+		Name: "shop.example", Selector: "202611", KeyBits: 2048, Receive: true, TTL: 3600,
+		SPF:   SPF{All: "softfail", Include: []string{"_spf.news.example"}},
+		DMARC: DMARC{Policy: "none", RUA: []string{"mailto:dmarc@shop.example"}},
+	}
+}
+
+func equal(t *testing.T, what string, got, want any) {
+	t.Helper()
+	opts := cmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{})}
+	if diff := cmp.Diff(want, got, opts); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func TestMarshalParse(t *testing.T) {
+	want := Spec{Host: someHost(), Domains: []Domain{someDomain()}}
+	got, err := Parse(MarshalHost(someHost()), map[string][]byte{"shop.example": MarshalDomain(someDomain())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "what was written", got, want)
+}
+
+func TestMarshalDomainText(t *testing.T) {
+	const want = `# Mail of shop.example, for mailsetup. Edit it, then run: mailsetup init
+
+# The part after the @; this file is named after it.
+domain = "shop.example"
+# The selector of the first DKIM key. Do not change it: a new key gets a new selector.
+selector = "202611"
+# The size of the RSA key: 1024 (only for DNS that takes no more), 2048, 3072 or 4096.
+key_bits = 2048
+# Whether this server receives the domain's mail (publishes an MX).
+receive = true
+# How long resolvers keep the records, in seconds.
+ttl = 3600
+# Whether the zone itself is made and served here, and its name servers.
+new_zone = false
+ns = []
+
+[spf]
+# Mail from any other server: "softfail" (suspicious), "fail" (forged) or "neutral".
+all = "softfail"
+# Others who send for the domain, by the domain of their SPF record.
+include = ["_spf.news.example"]
+
+[dmarc]
+# What receivers do with mail that fails: "none" (report only), "quarantine" or "reject".
+policy = "none"
+# The same for subdomains; "" for the policy above.
+subdomain_policy = ""
+# Whether subdomains count as the domain: "relaxed" (they do), "strict", "" for the default.
+adkim = ""
+aspf = ""
+# Where daily reports go, as mailto: URIs, and reports on single messages.
+rua = ["mailto:dmarc@shop.example"]
+ruf = []
+`
+	equal(t, "text", string(MarshalDomain(someDomain())), want)
+}
+
+// A file written by hand has little in it, and means the defaults.
+func TestParseShort(t *testing.T) {
+	host := "version = 1\nhostname = 'Mail.Shop.Example.'\naddresses = ['192.0.2.25']\ndomain = 'shop.example'\n"
+	got, err := Parse([]byte(host), map[string][]byte{
+		"shop.example":       []byte("domain = 'shop.example'\nselector = 's1'\n"),
+		"a.example.toml":     []byte("domain = 'a.example'\nselector = 's2'\nspf.all = '-all'\n"),
+		"xn--mnchen-3ya.com": []byte("domain = 'münchen.com'\nselector = 's3'\ndmarc = { adkim = 's' }\n"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	domain := func(name, selector string) Domain {
+		return Domain{Name: name, Selector: selector, KeyBits: 2048, TTL: 3600, SPF: SPF{All: "softfail"}, DMARC: DMARC{Policy: "none"}}
+	}
+	a, b, c := domain("a.example", "s2"), domain("shop.example", "s1"), domain("xn--mnchen-3ya.com", "s3")
+	a.SPF.All, c.DMARC.ADKIM = "fail", "strict"
+	equal(t, "spec", got, Spec{
+		Host: Host{
+			Version: 1, Hostname: "mail.shop.example", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.25")},
+			Domain: "shop.example", DNS: DNSManual, MilterDefaultAction: "tempfail",
+		},
+		Domains: []Domain{a, b, c},
+	})
+}
+
+func TestParseRefuses(t *testing.T) {
+	good := string(MarshalHost(someHost()))
+	domain := string(MarshalDomain(someDomain()))
+	const dir, host = "/etc/mailsetup/domains.d/shop.example.toml", "/etc/mailsetup/host.toml"
+	for name, test := range map[string]struct {
+		host, domain string
+		want         []string
+	}{
+		"no version": {
+			strings.Replace(good, "version = 1", "", 1), domain,
+			[]string{host + ": version: version 0 is not known; hint: write: version = 1"},
+		},
+		"future version": {
+			strings.Replace(good, "version = 1", "version = 2", 1), domain,
+			[]string{host + ":4: version: version 2 is not known; hint: write: version = 1"},
+		},
+		"unknown keys": {
+			good + "hostnam = 'x'\n", domain + "colour = 1\n[x]\ny=2\n",
+			[]string{
+				host + ":17: hostnam: is no key of this file; hint: remove the line or correct the name",
+				dir + ":34: dmarc.colour: is no key of this file; hint: remove the line or correct the name",
+				dir + ":35: x: is no key of this file; hint: remove the line or correct the name",
+				dir + ":36: x.y: is no key of this file; hint: remove the line or correct the name",
+			},
+		},
+		"case of keys": {
+			strings.Replace(good, "hostname =", "Hostname =", 1), domain,
+			[]string{host + ":6: Hostname: is no key of this file; hint: remove the line or correct the name"},
+		},
+		"key with a dot in quotes": {
+			good, domain + "[x]\n", []string{dir + ":34: x: is no key of this file; hint: remove the line or correct the name"},
+		},
+		"syntax":     {good, "domain = 'a\n", []string{dir + ":1: strings cannot contain newlines"}},
+		"wrong type": {good, "domain = 'shop.example'\nttl = 'x'\n", []string{dir + ":2: incompatible types: TOML value has type string; destination has type integer"}},
+		"bad values": {
+			good, "selector = 'a b'\ndomain = 'shop.example'\nttl = 5\n",
+			[]string{
+				dir + `:1: selector "a b": has ' ', only letters, digits, hyphens and dots are allowed; hint: letters, digits and hyphens, as in 202611`,
+				dir + `:3: ttl "5": is not a number of seconds from 60 to 604800; hint: 3600 is an hour`,
+			},
+		},
+		"file name": {
+			good, strings.Replace(domain, "shop", "other", 2),
+			[]string{dir + `:4: domain: "other.example" is not the name of the file; hint: rename the file to /etc/mailsetup/domains.d/other.example.toml`},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse([]byte(test.host), map[string][]byte{"shop.example": []byte(test.domain)})
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			equal(t, "findings", strings.Split(err.Error(), "\n"), test.want)
+		})
+	}
+}

@@ -1,0 +1,128 @@
+package spec
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxLookups is how many mechanisms that ask DNS a receiver follows before SPF
+// becomes a permanent error (RFC 7208 section 4.6.4).
+const maxLookups = 10
+
+// Validate returns everything that is wrong with the spec, nil for nothing.
+func (s Spec) Validate() Findings {
+	var f reader
+	s.Host.validate(&f)
+	if !slices.ContainsFunc(s.Domains, func(d Domain) bool { return d.Name == s.Host.Domain }) {
+		f.add("host: domain", fmt.Sprintf("%q has no file in %s", s.Host.Domain, domainsDir), "name a domain that is set up")
+	}
+	for i, d := range s.Domains {
+		d.validate(&f)
+		if slices.ContainsFunc(s.Domains[:i], func(e Domain) bool { return e.Name == d.Name }) {
+			f.add(d.Name, "is there twice", "")
+		}
+		if d.NewZone && s.Host.DNS != DNSBind {
+			f.add(d.Name+": new_zone", "needs a BIND on this machine", "use dns bind, or make the zone where the DNS server is")
+		}
+	}
+	return f.findings
+}
+
+func (h Host) validate(f *reader) {
+	if h.Version != Version {
+		f.add("host: version", fmt.Sprintf("%d is not known", h.Version), fmt.Sprintf("this program reads and writes version %d", Version))
+	}
+	normal(f, "host: hostname", h.Hostname, Hostname)
+	normal(f, "host: domain", h.Domain, DomainName)
+	normal(f, "host: dns", h.DNS, func(m DNSMode) (DNSMode, error) { return DNS(string(m)) })
+	normal(f, "host: milter_default_action", h.MilterDefaultAction, MilterAction)
+	if h.RootAlias != "" {
+		normal(f, "host: root_alias", h.RootAlias, MailAddress)
+	}
+	if len(h.Addresses) == 0 {
+		f.add("host: addresses", "are missing", "list the public addresses that this server sends from")
+	}
+	for _, a := range h.Addresses {
+		if _, err := Address(a.String()); err != nil {
+			f.bad("host: addresses", err)
+		}
+	}
+}
+
+func (d Domain) validate(f *reader) {
+	at := func(key string) string { return d.Name + ": " + key }
+	normal(f, "domain", d.Name, DomainName)
+	normal(f, at("selector"), d.Selector, Selector)
+	if why := keyNameFault(d.Selector, d.Name); why != "" {
+		f.add(at("selector"), fmt.Sprintf("%q %s", clip(d.Selector), why), "choose a shorter selector")
+	}
+	if _, err := KeyBits(strconv.Itoa(d.KeyBits)); err != nil {
+		f.bad(at("key_bits"), err)
+	}
+	if _, err := TTL(strconv.FormatUint(uint64(d.TTL), 10)); err != nil {
+		f.bad(at("ttl"), err)
+	}
+	if d.NewZone && len(d.NS) == 0 {
+		f.add(at("ns"), "is empty, and a new zone needs a name server", "name this host, and the secondaries if there are any")
+	}
+	for _, name := range d.NS {
+		normal(f, at("ns"), name, Hostname)
+	}
+	d.validateSPF(f, at)
+	d.DMARC.validate(f, at)
+}
+
+func (d Domain) validateSPF(f *reader, at func(string) string) {
+	normal(f, at("spf.all"), d.SPF.All, SPFAll)
+	lookups := len(d.SPF.Include)
+	if d.Receive {
+		lookups++ // the mx mechanism
+	}
+	if lookups > maxLookups {
+		f.add(at("spf.include"), fmt.Sprintf("makes %d DNS lookups, receivers stop at %d (RFC 7208 section 4.6.4)", lookups, maxLookups), "include fewer senders")
+	}
+	for _, name := range d.SPF.Include {
+		normal(f, at("spf.include"), name, SPFInclude)
+		if name == d.Name {
+			f.add(at("spf.include"), fmt.Sprintf("%q is the domain itself, which never ends", name), "leave it out")
+		}
+	}
+}
+
+func (p DMARC) validate(f *reader, at func(string) string) {
+	normal(f, at("dmarc.policy"), p.Policy, DMARCPolicy)
+	optional := func(key, value string, parse func(string) (string, error)) {
+		if value != "" {
+			normal(f, at(key), value, parse)
+		}
+	}
+	optional("dmarc.subdomain_policy", p.SubdomainPolicy, DMARCPolicy)
+	optional("dmarc.adkim", p.ADKIM, Alignment)
+	optional("dmarc.aspf", p.ASPF, Alignment)
+	for _, uri := range p.RUA {
+		normal(f, at("dmarc.rua"), uri, Report)
+	}
+	for _, uri := range p.RUF {
+		normal(f, at("dmarc.ruf"), uri, Report)
+	}
+}
+
+// normal finds a value that its field does not accept or would write
+// otherwise.
+func normal[T ~string](f *reader, field string, value T, parse func(T) (T, error)) {
+	got, err := parse(value)
+	switch {
+	case err != nil:
+		f.bad(field, err)
+	case got != value:
+		f.add(field, fmt.Sprintf("%q is not in its normal form", clip(string(value))), fmt.Sprintf("write %q", string(got)))
+	}
+}
+
+// sorted orders domains by name, as Spec promises.
+func sorted(domains []Domain) []Domain {
+	slices.SortFunc(domains, func(a, b Domain) int { return strings.Compare(a.Name, b.Name) })
+	return domains
+}
