@@ -1,0 +1,131 @@
+// Package templates renders the configuration files that belong to mailsetup,
+// one function for each. Values that would change the meaning of a line are
+// refused, since OpenDKIM itself hardly checks its tables.
+package templates
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"text/template"
+
+	"mailsetup/internal/state"
+)
+
+//go:embed *.tmpl
+var files embed.FS
+
+func render(name string, data any) ([]byte, error) {
+	t, err := template.New(name).ParseFS(files, name)
+	if err != nil {
+		return nil, fmt.Errorf("render %s: %w", name, err)
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, data); err != nil {
+		return nil, fmt.Errorf("render %s: %w", name, err)
+	}
+	return b.Bytes(), nil
+}
+
+// OpenDKIM are the values of opendkim.conf(5) that differ between machines.
+type OpenDKIM struct {
+	Mode         string // sv, or s where something else verifies
+	Socket       string // a path, or as opendkim.conf(5) has it (inet:8891@localhost)
+	KeyTable     string // absolute paths
+	SigningTable string
+	TrustedHosts string
+	Nameservers  string // addresses with commas between, "" to ask from the root down
+	TrustAnchor  string // path of the DNSSEC root key, "" for no DNSSEC
+}
+
+// OpenDKIMConf renders opendkim.conf(5). ResolverConfiguration is never set:
+// with it, reloads under load crash the daemon.
+func OpenDKIMConf(o OpenDKIM) ([]byte, error) {
+	if o.Mode != "sv" && o.Mode != "s" {
+		return nil, fmt.Errorf("render opendkim.conf: mode %q: want sv or s", o.Mode)
+	}
+	for _, v := range []struct{ name, value string }{
+		{"Socket", o.Socket}, {"KeyTable", o.KeyTable}, {"SigningTable", o.SigningTable}, {"TrustedHosts", o.TrustedHosts},
+	} {
+		if v.value == "" {
+			return nil, fmt.Errorf("render opendkim.conf: %s is empty", v.name)
+		}
+	}
+	for _, v := range []string{o.Socket, o.KeyTable, o.SigningTable, o.TrustedHosts, o.Nameservers, o.TrustAnchor} {
+		if err := word(v, "#"); err != nil {
+			return nil, fmt.Errorf("render opendkim.conf: %w", err)
+		}
+	}
+	if strings.HasPrefix(o.Socket, "/") {
+		o.Socket = "local:" + o.Socket
+	}
+	return render("opendkim.conf.tmpl", o)
+}
+
+// TrustedHosts renders the file for InternalHosts and ExternalIgnoreList:
+// loopback first, then the networks in order. OpenDKIM compares texts, so an
+// address is written as inet_ntop(3) does and a network with its host bits
+// zero.
+func TrustedHosts(hosts []netip.Prefix) ([]byte, error) {
+	lines := []string{"127.0.0.1", "::1"}
+	sorted := slices.Clone(hosts)
+	slices.SortFunc(sorted, func(a, b netip.Prefix) int {
+		if c := a.Addr().Unmap().Compare(b.Addr().Unmap()); c != 0 {
+			return c
+		}
+		return a.Bits() - b.Bits()
+	})
+	for _, p := range sorted {
+		line, err := host(p)
+		if err != nil {
+			return nil, fmt.Errorf("render TrustedHosts: %w", err)
+		}
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return render("TrustedHosts.tmpl", lines)
+}
+
+func host(p netip.Prefix) (string, error) {
+	switch {
+	case !p.IsValid():
+		return "", errors.New("not an address or network")
+	case p.Bits() == 0:
+		return "", fmt.Errorf("%s: would sign mail from everywhere", p)
+	case p.Addr().Is4In6() && p.Bits() >= 96:
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		return host(p)
+	case p.IsSingleIP():
+		return p.Addr().String(), nil
+	}
+	return p.Masked().String(), nil
+}
+
+// Tmpfiles renders the tmpfiles.d(5) line that makes the socket's directory.
+// The path comes from the program, not from outside.
+func Tmpfiles(dir string) []byte {
+	text, err := render("tmpfiles.conf.tmpl", dir)
+	if err != nil { // the template takes any string
+		panic(err)
+	}
+	return text
+}
+
+// PostfixSnippet renders settings of main.cf with explanations, for people who
+// paste them.
+func PostfixSnippet(settings []state.Setting) ([]byte, error) {
+	for _, s := range settings {
+		if err := word(s.Name, "=#"); err != nil || s.Name == "" {
+			return nil, fmt.Errorf("render main.cf: parameter %q: not a name", s.Name)
+		}
+		if strings.ContainsAny(s.Value, "\r\n\x00") {
+			return nil, fmt.Errorf("render main.cf: %s: value has a line break", s.Name)
+		}
+	}
+	return render("main.cf.tmpl", settings)
+}
