@@ -1,0 +1,118 @@
+package keyring
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Version is the format of the files this program writes.
+const Version = 1
+
+// document is the file of one domain.
+type document struct {
+	Version int      `json:"version"`
+	Keys    []record `json:"keys"`
+}
+
+// record is a key in the file. Times are UTC.
+type record struct {
+	Selector    string              `json:"selector"`
+	Bits        int                 `json:"bits"`
+	Public      string              `json:"public"`
+	Fingerprint string              `json:"fingerprint"`
+	File        string              `json:"file"`
+	Stage       Stage               `json:"stage"`
+	Seen        *time.Time          `json:"seen,omitempty"`
+	Since       map[Stage]time.Time `json:"since,omitempty"`
+}
+
+// ParseDomain reads the keys of one domain. Unknown fields, other versions and
+// keys that contradict each other are errors: a ledger that is not understood
+// must not decide which key to destroy.
+func ParseDomain(text []byte) ([]Key, error) {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	var doc document
+	if err := dec.Decode(&doc); err != nil {
+		return nil, fmt.Errorf("parse ledger: %s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, fmt.Errorf("parse ledger: text after the end")
+	}
+	if doc.Version != Version {
+		return nil, fmt.Errorf("parse ledger: version %d is not known, only %d", doc.Version, Version)
+	}
+	keys := make([]Key, 0, len(doc.Keys))
+	for _, r := range doc.Keys {
+		keys = append(keys, r.key())
+	}
+	if err := Check(keys); err != nil {
+		return nil, fmt.Errorf("parse ledger: %w", err)
+	}
+	return keys, nil
+}
+
+func (r record) key() Key {
+	k := Key{
+		Selector: r.Selector, Bits: r.Bits, Public: r.Public, Fingerprint: r.Fingerprint,
+		File: r.File, Stage: r.Stage, Since: utc(r.Since),
+	}
+	if r.Seen != nil {
+		k.Seen = r.Seen.UTC()
+	}
+	return k
+}
+
+// MarshalDomain writes the keys of one domain: the same keys always give the
+// same bytes.
+func MarshalDomain(keys []Key) []byte {
+	doc := document{Version: Version, Keys: make([]record, 0, len(keys))}
+	for _, k := range keys {
+		r := record{
+			Selector: k.Selector, Bits: k.Bits, Public: k.Public, Fingerprint: k.Fingerprint,
+			File: k.File, Stage: k.Stage, Since: utc(k.Since),
+		}
+		if !k.Seen.IsZero() {
+			seen := stamp(k.Seen)
+			r.Seen = &seen
+		}
+		doc.Keys = append(doc.Keys, r)
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	// Strings, numbers and times of four-digit years always encode.
+	_ = enc.Encode(doc)
+	return out.Bytes()
+}
+
+// utc normalises the times of the stages.
+func utc(since map[Stage]time.Time) map[Stage]time.Time {
+	if len(since) == 0 {
+		return nil
+	}
+	out := make(map[Stage]time.Time, len(since))
+	for stage, t := range since {
+		out[stage] = stamp(t)
+	}
+	return out
+}
+
+// stamp is a time as the file keeps it: UTC, whole seconds, and within the
+// years that JSON can write, which a clock gone mad might leave.
+func stamp(t time.Time) time.Time {
+	t = t.UTC().Truncate(time.Second)
+	last := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	switch {
+	case t.Year() < 0:
+		return time.Time{}
+	case t.After(last):
+		return last
+	}
+	return t
+}

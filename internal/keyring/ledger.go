@@ -1,0 +1,141 @@
+package keyring
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/state"
+)
+
+// dir holds one file per domain.
+const dir = state.Path("/var/lib/mailsetup/keyring")
+
+// File is where the keys of a domain are recorded.
+func File(domain string) state.Path { return dir.Join(domain + ".json") }
+
+// Dir holds the files of all domains.
+func Dir() state.Path { return dir }
+
+// Stages returns the life of a key in order.
+func Stages() []Stage {
+	return []Stage{Staged, Publishing, Published, Active, Draining, Revoked, Gone}
+}
+
+// Signing returns the key that signs the domain's mail: the active one, or
+// else the newest on its way there, which is a first key that may sign before
+// its record was seen.
+func (l Ledger) Signing(domain string) (Key, bool) {
+	keys := l[domain]
+	for _, k := range keys {
+		if k.Stage == Active {
+			return k, true
+		}
+	}
+	for _, k := range slices.Backward(keys) {
+		if k.Stage == Staged || k.Stage == Publishing || k.Stage == Published {
+			return k, true
+		}
+	}
+	return Key{}, false
+}
+
+// Used reports whether the domain ever had a key under the selector, at
+// whatever stage it is now: selectors are never used again. DNS does not tell
+// upper from lower case, so neither does this.
+func (l Ledger) Used(domain, selector string) bool {
+	return slices.ContainsFunc(l[domain], func(k Key) bool { return strings.EqualFold(k.Selector, selector) })
+}
+
+// With returns a copy of the ledger in which the domain has the key: instead
+// of the one with the same selector, or else as its newest.
+func (l Ledger) With(domain string, key Key) Ledger {
+	out := make(Ledger, len(l)+1)
+	maps.Copy(out, l)
+	keys := slices.Clone(l[domain])
+	key.Since = maps.Clone(key.Since)
+	i := slices.IndexFunc(keys, func(k Key) bool { return strings.EqualFold(k.Selector, key.Selector) })
+	if i >= 0 {
+		keys[i] = key
+	} else {
+		keys = append(keys, key)
+	}
+	out[domain] = keys
+	return out
+}
+
+// At returns the key at a stage reached now. The time of a stage that it was
+// in before is kept: only the first success counts.
+func (k Key) At(stage Stage, now time.Time) Key {
+	k.Stage = stage
+	k.Since = maps.Clone(k.Since)
+	if k.Since == nil {
+		k.Since = make(map[Stage]time.Time, 1)
+	}
+	if _, ok := k.Since[stage]; !ok {
+		k.Since[stage] = now
+	}
+	return k
+}
+
+// Withdrawn returns the keys as they are after a rollback took their files and
+// records away: gone, and still listed, so that their selectors stay used.
+func Withdrawn(keys []Key, now time.Time) []Key {
+	out := make([]Key, 0, len(keys))
+	for _, k := range keys {
+		if k.Stage != Gone {
+			k = k.At(Gone, now)
+		}
+		out = append(out, k)
+	}
+	return out
+}
+
+// Check finds keys that contradict each other or themselves.
+func Check(keys []Key) error {
+	active := ""
+	seen := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		name := strings.ToLower(k.Selector)
+		switch {
+		case name == "":
+			return fmt.Errorf("key without a selector")
+		case seen[name]:
+			return fmt.Errorf("selector %q: used for two keys", k.Selector)
+		case !slices.Contains(Stages(), k.Stage):
+			return fmt.Errorf("key %q: stage %q is not known", k.Selector, k.Stage)
+		case k.Stage == Active && active != "":
+			return fmt.Errorf("keys %q and %q: both active", active, k.Selector)
+		}
+		seen[name] = true
+		if k.Stage == Active {
+			active = k.Selector
+		}
+	}
+	return nil
+}
+
+// tail is how many random characters tell selectors of one month apart: 36^4
+// are 1.7 million.
+const tail = 4
+
+// attempts bounds the search for a free selector, so that a function that
+// calls everything taken cannot hang the program.
+const attempts = 100
+
+// Choose returns a selector that is not taken: the month (202611), or the month
+// with a random tail. Random returns n characters of a-z and 0-9. If all
+// attempts were taken the last one is returned, and creating its file fails.
+func Choose(now time.Time, taken func(selector string) bool, random func(n int) string) string {
+	month := now.Format("200601")
+	selector := month
+	for range attempts {
+		if !taken(selector) {
+			return selector
+		}
+		selector = month + "-" + random(tail)
+	}
+	return selector
+}
