@@ -41,14 +41,14 @@ func (fs Findings) Err() error {
 type BadValue struct {
 	Field string // what was asked for: domain, selector, …
 	Value string // as given; quoted when shown
-	Why   string
+	Why   string // a predicate: "has a space"
 	Hint  string
 }
 
 // Error implements error, on one line.
 func (b *BadValue) Error() string { return oneLine(b.Field, b.text(), b.Hint) }
 
-func (b *BadValue) text() string { return fmt.Sprintf("%q: %s", clip(b.Value), b.Why) }
+func (b *BadValue) text() string { return fmt.Sprintf("%q %s", clip(b.Value), b.Why) }
 
 // Finding returns the same complaint under another name for the field.
 func (b *BadValue) Finding(field string) Finding {

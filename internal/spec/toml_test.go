@@ -142,13 +142,13 @@ func TestParseRefuses(t *testing.T) {
 		"bad values": {
 			good, "selector = 'a b'\ndomain = 'shop.example'\nttl = 5\n",
 			[]string{
-				dir + `:1: selector "a b": has ' ', only letters, digits, hyphens and dots are allowed; hint: letters, digits and hyphens, as in 202611`,
-				dir + `:3: ttl "5": is not a number of seconds from 60 to 604800; hint: 3600 is an hour`,
+				dir + `:1: selector "a b" has ' ', only letters, digits, hyphens and dots are allowed; hint: letters, digits and hyphens, as in 202611`,
+				dir + `:3: ttl "5" is not a number of seconds from 60 to 604800; hint: 3600 is an hour`,
 			},
 		},
 		"file name": {
 			good, strings.Replace(domain, "shop", "other", 2),
-			[]string{dir + `:4: domain: "other.example" is not the name of the file; hint: rename the file to /etc/mailsetup/domains.d/other.example.toml`},
+			[]string{dir + `:4: domain "other.example" is not the name of the file; hint: rename the file to /etc/mailsetup/domains.d/other.example.toml`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -154,7 +154,7 @@ func mailAddress(field, given, text string) (string, error) {
 	}
 	host, err := DomainName(host)
 	if err != nil {
-		bad.Why = "its domain " + err.(*BadValue).Why
+		bad.Why = "has a domain that " + err.(*BadValue).Why
 		return "", bad
 	}
 	// RFC 5321 section 4.5.3.1.3, less the angle brackets.
