@@ -46,8 +46,19 @@ type StageChanges struct {
 	Derived    []state.Derived // to be made again
 	Units      []state.Unit    // to be acted on
 	Validators []state.Validator
+	// Unchanged are files of the stage that are right already: validators
+	// want them beside the ones that change.
+	Unchanged  []state.Path
 	Checkpoint bool
 }
+
+// Empty reports whether the stage has nothing left to do.
+func (s StageChanges) Empty() bool {
+	return len(s.Packages) == 0 && len(s.Changes) == 0 && len(s.Derived) == 0
+}
+
+// Empty reports whether nothing has to be done.
+func (p Plan) Empty() bool { return len(p.Stages) == 0 }
 
 // Plan is what has to be done, in order. Stages without changes are left out.
 type Plan struct {

@@ -1,0 +1,50 @@
+package plan
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aymanbagabas/go-udiff"
+
+	"mailsetup/internal/state"
+)
+
+// Diff returns the unified diff from one object to the other, "" if there is
+// none to show: the content is the same, or it must not be seen.
+func Diff(p state.Path, before, after state.Object) string {
+	if secret(before) || secret(after) || bytes.Equal(before.Content, after.Content) {
+		return ""
+	}
+	if binary(before.Content) || binary(after.Content) {
+		return fmt.Sprintf("binary, %d bytes become %d\n", len(before.Content), len(after.Content))
+	}
+	return udiff.Unified(label(p, before), label(p, after), string(before.Content), string(after.Content))
+}
+
+func label(p state.Path, o state.Object) string {
+	if o.Kind == state.Absent {
+		return "/dev/null"
+	}
+	return string(p)
+}
+
+func binary(b []byte) bool { return !utf8.Valid(b) || bytes.IndexByte(b, 0) >= 0 }
+
+// printable keeps a terminal from obeying what somebody wrote into a file.
+func printable(s string) string {
+	clean := func(r rune) bool { return r >= ' ' && r != 0x7f && (r < 0x80 || r > 0x9f) || r == '\t' }
+	if strings.IndexFunc(s, func(r rune) bool { return !clean(r) }) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if clean(r) {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, "\\x%02x", r)
+		}
+	}
+	return b.String()
+}

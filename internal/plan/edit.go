@@ -1,0 +1,127 @@
+package plan
+
+import (
+	"fmt"
+
+	"mailsetup/internal/state"
+)
+
+// edit plans a change inside somebody else's file.
+func (m *maker) edit(sc *StageChanges, e state.Edit) error {
+	p := e.Target()
+	cur, err := m.over.Read(p)
+	if err != nil {
+		return err
+	}
+	if cur.Kind != state.Absent && cur.Kind != state.Regular {
+		return misplaced(p, cur, state.Regular)
+	}
+	if cur.Kind == state.Absent && !m.canCreate(e) {
+		if !m.pending {
+			return fmt.Errorf("edit %s: no such file", p)
+		}
+		m.later(sc, e)
+		return nil
+	}
+	out, err := m.over.Evaluate(m.ctx, e, cur)
+	if err != nil {
+		if m.pending && needsTool(e) {
+			m.later(sc, e)
+			return nil
+		}
+		return fmt.Errorf("edit %s: %w", p, err)
+	}
+	want := cur
+	if cur.Kind == state.Absent {
+		want = state.Object{Kind: state.Regular, Mode: 0o644, Owner: state.Root}
+	}
+	want.Content = out
+	_, zone := e.(state.ZoneEdit)
+	return m.add(sc, Change{
+		Path: p, Before: cur, After: want, Why: e.Why(), Settings: e.Settings(), Serial: zone,
+	})
+}
+
+// canCreate tells whether the edit makes a file where there is none.
+func (m *maker) canCreate(e state.Edit) bool {
+	switch e := e.(type) {
+	case state.PostfixEdit:
+		return false // an empty main.cf is no configuration of Postfix
+	case state.ZoneEdit:
+		if e.New == nil {
+			return false
+		}
+	}
+	return m.parent(e.Target()) == nil || !m.pending
+}
+
+// needsTool tells whether evaluating takes a program that a package of the
+// plan may have to bring, although the file is there (left by a removed
+// package).
+func needsTool(e state.Edit) bool {
+	_, postfix := e.(state.PostfixEdit)
+	return postfix
+}
+
+// later plans an edit of which only the settings are known.
+func (m *maker) later(sc *StageChanges, e state.Edit) {
+	p := e.Target()
+	m.rewrites[p] = true
+	if i, ok := m.index[p]; ok {
+		c := &sc.Changes[i]
+		c.Op, c.Settings, c.Why = Later, append(c.Settings, e.Settings()...), join(c.Why, e.Why())
+		return
+	}
+	_, zone := e.(state.ZoneEdit)
+	m.index[p] = len(sc.Changes)
+	sc.Changes = append(sc.Changes, Change{
+		Op: Later, Path: p, Why: e.Why(), Settings: e.Settings(), Serial: zone,
+	})
+}
+
+// add plans a change, joined with one of the same path in the same stage.
+func (m *maker) add(sc *StageChanges, c Change) error {
+	c.Op = opOf(c.Before, c.After)
+	if c.Op == none && c.Before.Kind != state.Directory {
+		sc.Unchanged = append(sc.Unchanged, c.Path)
+	}
+	if c.Op == none {
+		return nil
+	}
+	if c.Op == Create || c.Op == Mkdir {
+		if err := m.parent(c.Path); err != nil && !m.pending {
+			return err
+		}
+	}
+	c.Before.Secret = secret(c.Before)
+	c.After.Secret = secret(c.After)
+	m.over.planned[c.Path] = c.After
+	m.rewrites[c.Path] = m.rewrites[c.Path] || c.Op == Create || c.Op == Modify
+	if i, ok := m.index[c.Path]; ok {
+		sc.Changes[i] = sc.Changes[i].followedBy(c)
+		return nil
+	}
+	m.index[c.Path] = len(sc.Changes)
+	sc.Changes = append(sc.Changes, c)
+	return nil
+}
+
+// followedBy joins two changes of one path.
+func (c Change) followedBy(next Change) Change {
+	c.After = next.After
+	c.Op = opOf(c.Before, c.After)
+	c.Why = join(c.Why, next.Why)
+	c.Settings = append(c.Settings[:len(c.Settings):len(c.Settings)], next.Settings...)
+	c.Serial = c.Serial || next.Serial
+	return c
+}
+
+func join(a, b string) string {
+	switch {
+	case a == "" || a == b:
+		return b
+	case b == "":
+		return a
+	}
+	return a + "; " + b
+}

@@ -1,0 +1,197 @@
+package plan
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// Make compares the desired state with the machine and returns what has to be
+// done. It reports everything that stands in the way at once. It cannot write:
+// it is given a reader only.
+func Make(ctx context.Context, want state.State, r system.Reader, rec Record) (Plan, error) {
+	m := newMaker(ctx, r, rec)
+	p := Plan{Notes: want.Notes}
+	home := m.homeStage()
+	for _, st := range want.Stages {
+		if sc := m.stage(st); !sc.Empty() {
+			p.Stages = append(p.Stages, sc)
+		}
+	}
+	if sc := m.recordStage(); !sc.Empty() {
+		p.Stages = append(p.Stages, sc)
+	}
+	if len(p.Stages) > 0 && !home.Empty() {
+		p.Stages = append([]StageChanges{home}, p.Stages...)
+	}
+	p.Drift = m.drift
+	return p, errors.Join(m.errs...)
+}
+
+// maker carries what earlier stages of the plan will have done.
+type maker struct {
+	ctx      context.Context
+	over     overlay
+	rec      Record              // as found
+	next     Record              // as it will be
+	rewrites map[state.Path]bool // paths whose content changes in this plan
+	index    map[state.Path]int  // of the current stage's changes
+	pending  bool                // packages of this plan may still bring files
+	drift    []Drift
+	errs     []error
+}
+
+func newMaker(ctx context.Context, r system.Reader, rec Record) *maker {
+	m := &maker{
+		ctx: ctx, rec: rec, next: Record{}, rewrites: map[state.Path]bool{},
+		over: overlay{Reader: r, planned: map[state.Path]state.Object{}},
+	}
+	for p, h := range rec {
+		m.next[p] = h
+	}
+	return m
+}
+
+// homeStage makes our own directory, before anything that may live in it.
+func (m *maker) homeStage() StageChanges {
+	o, err := m.over.Read(Home)
+	if err != nil || o.Kind != state.Absent {
+		return StageChanges{} // an error shows again at the record
+	}
+	return m.stage(state.Stage{Name: "Home", Dirs: []state.Dir{{
+		Path: Home, Mode: 0o700, Owner: state.Root, Why: "what mailsetup remembers",
+	}}})
+}
+
+func (m *maker) recordStage() StageChanges {
+	if len(m.next) == 0 && len(m.rec) == 0 {
+		return StageChanges{}
+	}
+	return m.stage(state.Stage{Name: "Record", Files: []state.File{{
+		Path: RecordPath, Mode: 0o600, Owner: state.Root, Free: true,
+		Content: m.next.Marshal(), Why: "remembers what mailsetup wrote, to notice edits by hand",
+	}}})
+}
+
+// stage turns one stage into what of it is not true yet.
+func (m *maker) stage(st state.Stage) StageChanges {
+	sc := StageChanges{Name: st.Name, Packages: st.Packages, Checkpoint: st.Checkpoint}
+	m.pending = m.pending || len(st.Packages) > 0
+	m.index = map[state.Path]int{}
+	for _, d := range st.Dirs {
+		m.note(m.dir(&sc, d))
+	}
+	for _, f := range st.Files {
+		m.note(m.file(&sc, f))
+	}
+	for _, e := range st.Edits {
+		m.note(m.edit(&sc, e))
+	}
+	for _, p := range st.Remove {
+		m.note(m.remove(&sc, p))
+	}
+	sc.Changes = effective(sc.Changes)
+	for _, d := range st.Derived {
+		m.note(m.derived(&sc, d))
+	}
+	if !sc.Empty() {
+		sc.Units, sc.Validators = st.Units, st.Validators
+	}
+	return sc
+}
+
+func (m *maker) note(err error) {
+	if err != nil {
+		m.errs = append(m.errs, err)
+	}
+}
+
+func (m *maker) dir(sc *StageChanges, d state.Dir) error {
+	cur, err := m.over.Read(d.Path)
+	if err != nil {
+		return err
+	}
+	if cur.Kind != state.Absent && cur.Kind != state.Directory {
+		return misplaced(d.Path, cur, state.Directory)
+	}
+	want := state.Object{Kind: state.Directory, Mode: d.Mode, Owner: d.Owner}
+	return m.add(sc, Change{Path: d.Path, Before: cur, After: want, Why: d.Why})
+}
+
+func (m *maker) file(sc *StageChanges, f state.File) error {
+	cur, err := m.over.Read(f.Path)
+	if err != nil {
+		return err
+	}
+	if cur.Kind != state.Absent && cur.Kind != state.Regular {
+		return misplaced(f.Path, cur, state.Regular)
+	}
+	if f.Secret && cur.Kind != state.Absent {
+		return fmt.Errorf("create %s: a private key stands there already and is never overwritten", f.Path)
+	}
+	want := state.Object{
+		Kind: state.Regular, Mode: f.Mode, Owner: f.Owner, Content: f.Content, Secret: f.Secret,
+	}
+	if !f.Secret && !f.Free {
+		m.drifted(f.Path, cur, want)
+		m.next[f.Path] = Hash(f.Content)
+	}
+	return m.add(sc, Change{Path: f.Path, Before: cur, After: want, Why: f.Why})
+}
+
+func (m *maker) remove(sc *StageChanges, p state.Path) error {
+	delete(m.next, p)
+	cur, err := m.over.Read(p)
+	if err != nil || cur.Kind == state.Absent {
+		return err
+	}
+	if cur.Kind != state.Regular {
+		return misplaced(p, cur, state.Regular)
+	}
+	if !secret(cur) {
+		m.drifted(p, cur, state.Object{})
+	}
+	return m.add(sc, Change{Path: p, Before: cur, Why: "no longer wanted"})
+}
+
+// drifted notes a file that is neither as we left it nor as we want it. What
+// this very plan put there is not drift.
+func (m *maker) drifted(p state.Path, cur, want state.Object) {
+	if _, ours := m.over.planned[p]; ours || cur.Kind != state.Regular {
+		return
+	}
+	if want.Kind == state.Regular && bytes.Equal(cur.Content, want.Content) {
+		return
+	}
+	remembered, known := m.rec[p]
+	switch {
+	case !known:
+		m.drift = append(m.drift, Drift{Path: p, Why: "not written by mailsetup", Diff: Diff(p, cur, want)})
+	case remembered != Hash(cur.Content):
+		m.drift = append(m.drift, Drift{Path: p, Why: "edited since mailsetup wrote it", Diff: Diff(p, cur, want)})
+	}
+}
+
+// derived adds a file that a program has to make again.
+func (m *maker) derived(sc *StageChanges, d state.Derived) error {
+	due := m.rewrites[d.From]
+	if !due {
+		made, err := m.over.Read(d.Path)
+		if err != nil {
+			return err
+		}
+		from, err := m.over.Read(d.From)
+		if err != nil {
+			return err
+		}
+		due = made.Kind == state.Absent && from.Kind == state.Regular
+	}
+	if due {
+		sc.Derived = append(sc.Derived, d)
+	}
+	return nil
+}

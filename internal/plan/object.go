@@ -1,0 +1,96 @@
+package plan
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// none is the operation of a change that turned out to change nothing.
+const none Op = ""
+
+// opOf names what leads from one object to the other.
+func opOf(before, after state.Object) Op {
+	switch {
+	case before.Kind == state.Absent && after.Kind == state.Absent:
+		return none
+	case before.Kind == state.Absent && after.Kind == state.Directory:
+		return Mkdir
+	case before.Kind == state.Absent:
+		return Create
+	case after.Kind == state.Absent:
+		return Remove
+	case !bytes.Equal(before.Content, after.Content):
+		return Modify
+	case before.Mode != after.Mode || before.Owner != after.Owner:
+		return Meta
+	}
+	return none
+}
+
+// effective drops changes that later ones of the same stage took back.
+func effective(cs []Change) []Change {
+	return slices.DeleteFunc(cs, func(c Change) bool { return c.Op == none })
+}
+
+// overlay reads the machine as the plan so far will have left it.
+type overlay struct {
+	system.Reader
+	planned map[state.Path]state.Object
+}
+
+// Read implements system.Reader.
+func (o overlay) Read(p state.Path) (state.Object, error) {
+	if obj, ok := o.planned[p]; ok {
+		return obj, nil
+	}
+	return o.Reader.Read(p)
+}
+
+// parent returns an error if the directory that is to hold p is not there. A
+// symbolic link is followed: other people's directories may be one.
+func (m *maker) parent(p state.Path) error {
+	dir := p.Dir()
+	for range 8 {
+		if dir == "/" {
+			return nil
+		}
+		o, err := m.over.Read(dir)
+		if err != nil {
+			return err
+		}
+		switch o.Kind {
+		case state.Directory:
+			return nil
+		case state.Symlink:
+			to := state.Path(o.Content)
+			if len(to) == 0 || to[0] != '/' {
+				to = dir.Dir().Join(string(to))
+			}
+			dir = to
+		default:
+			return fmt.Errorf("create %s: directory %s does not exist", p, dir)
+		}
+	}
+	return fmt.Errorf("create %s: too many symbolic links", p)
+}
+
+// misplaced is the error for something unexpected at a managed path.
+func misplaced(p state.Path, o state.Object, want state.Kind) error {
+	hint := fmt.Sprintf("move it away: mv %s %s.old", p, p)
+	what := string(o.Kind)
+	if o.Kind == state.Symlink {
+		what = fmt.Sprintf("symbolic link to %s", o.Content)
+		hint = fmt.Sprintf("replace the link by what it points to: cp --remove-destination \"$(readlink -f %s)\" %s", p, p)
+	}
+	return fmt.Errorf("%s: is a %s, expected a %s\nhint: %s", p, what, want, hint)
+}
+
+// secret tells whether content must not be shown: what is marked so, and
+// anything that looks like a private key, whoever wrote it.
+func secret(o state.Object) bool {
+	return o.Secret || o.Kind == state.Regular && bytes.Contains(o.Content, []byte("PRIVATE KEY-----"))
+}
