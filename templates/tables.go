@@ -2,6 +2,7 @@ package templates
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -30,7 +31,7 @@ type SigningRow struct {
 // would misread is an error: such rows stop mail, or crash the daemon.
 func KeyTable(rows []KeyRow) ([]byte, error) {
 	rows = slices.Clone(rows)
-	slices.SortFunc(rows, func(a, b KeyRow) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(rows, func(a, b KeyRow) int { return folded(a.Name, b.Name) })
 	text, err := render("KeyTable.tmpl", rows)
 	if err != nil {
 		return nil, err
@@ -70,7 +71,7 @@ func (r KeyRow) check() error {
 // pattern.
 func SigningTable(rows []SigningRow) ([]byte, error) {
 	rows = slices.Clone(rows)
-	slices.SortFunc(rows, func(a, b SigningRow) int { return strings.Compare(a.Pattern, b.Pattern) })
+	slices.SortFunc(rows, func(a, b SigningRow) int { return folded(a.Pattern, b.Pattern) })
 	text, err := render("SigningTable.tmpl", rows)
 	if err != nil {
 		return nil, err
@@ -108,6 +109,11 @@ func (r SigningRow) check() error {
 	return nil
 }
 
+// folded compares without regard to case, as OpenDKIM does.
+func folded(a, b string) int {
+	return cmp.Or(strings.Compare(strings.ToLower(a), strings.ToLower(b)), strings.Compare(a, b))
+}
+
 // word accepts printable ASCII without white space and without the characters
 // given.
 func word(s, without string) error {
@@ -127,43 +133,65 @@ func word(s, without string) error {
 // twice, and keys that the KeyTable does not have. opendkim -n sees next to
 // none of it.
 func CheckTables(keyTable, signingTable []byte) []error {
-	var errs []error
-	report := func(table string, line int, err error) {
-		errs = append(errs, fmt.Errorf("%s line %d: %w", table, line, err))
-	}
 	names := newSeen()
-	for n, fields := range rowsOf("KeyTable", keyTable, report) {
+	errs := checkRows("KeyTable", keyTable, func(line int, fields []string) error {
 		row, err := parseKeyRow(fields)
-		if err == nil {
-			err = row.check()
-		}
-		if err == nil {
-			err = names.add(row.Name, n)
-		}
 		if err != nil {
-			report("KeyTable", n, err)
+			return err
 		}
-	}
+		if err := row.check(); err != nil {
+			return err
+		}
+		return names.add(row.Name, line)
+	})
 	patterns := newSeen()
-	for n, fields := range rowsOf("SigningTable", signingTable, report) {
-		row := SigningRow{Pattern: fields[0]}
-		if len(fields) > 1 {
-			row.Key = fields[1]
+	return append(errs, checkRows("SigningTable", signingTable, func(line int, fields []string) error {
+		row, err := parseSigningRow(fields)
+		if err != nil {
+			return err
 		}
-		err := row.check()
+		if err := row.check(); err != nil {
+			return err
+		}
+		if !names.has(row.Key) {
+			return fmt.Errorf("key %q is not in KeyTable", row.Key)
+		}
+		return patterns.add(row.Pattern, line)
+	})...)
+}
+
+// checkRows calls check with the words of each row, without comments and
+// empty lines.
+func checkRows(table string, text []byte, check func(line int, fields []string) error) []error {
+	var errs []error
+	n := 0
+	for line := range bytes.Lines(text) {
+		n++
+		line = bytes.TrimSuffix(line, []byte("\n"))
+		row, _, _ := bytes.Cut(line, []byte("#"))
+		fields := strings.Fields(string(row))
+		var err error
 		switch {
-		case len(fields) > 2:
-			err = fmt.Errorf("%d words, want a pattern and a key name", len(fields))
-		case err == nil && !names.has(row.Key):
-			err = fmt.Errorf("key %q is not in KeyTable", row.Key)
-		case err == nil:
-			err = patterns.add(row.Pattern, n)
+		case len(line) > maxLine:
+			err = fmt.Errorf("%d octets, OpenDKIM reads %d", len(line), maxLine)
+		case len(fields) > 0:
+			err = check(n, fields)
 		}
 		if err != nil {
-			report("SigningTable", n, err)
+			errs = append(errs, fmt.Errorf("%s line %d: %w", table, n, err))
 		}
 	}
 	return errs
+}
+
+func parseSigningRow(fields []string) (SigningRow, error) {
+	switch len(fields) {
+	case 1:
+		return SigningRow{Pattern: fields[0]}, nil
+	case 2:
+		return SigningRow{Pattern: fields[0], Key: fields[1]}, nil
+	}
+	return SigningRow{}, fmt.Errorf("%d words, want a pattern and a key name", len(fields))
 }
 
 func parseKeyRow(fields []string) (KeyRow, error) {
@@ -175,25 +203,6 @@ func parseKeyRow(fields []string) (KeyRow, error) {
 		return KeyRow{}, fmt.Errorf("%q: want domain:selector:path", fields[1])
 	}
 	return KeyRow{Name: fields[0], Domain: parts[0], Selector: parts[1], Path: parts[2]}, nil
-}
-
-// rowsOf yields line numbers and words, without comments and empty lines.
-func rowsOf(table string, text []byte, report func(string, int, error)) func(func(int, []string) bool) {
-	return func(yield func(int, []string) bool) {
-		n := 0
-		for line := range bytes.Lines(text) {
-			n++
-			line = bytes.TrimSuffix(line, []byte("\n"))
-			if len(line) > maxLine {
-				report(table, n, fmt.Errorf("%d octets, OpenDKIM reads %d", len(line), maxLine))
-				continue
-			}
-			line, _, _ = bytes.Cut(line, []byte("#"))
-			if fields := strings.Fields(string(line)); len(fields) > 0 && !yield(n, fields) {
-				return
-			}
-		}
-	}
 }
 
 // seen remembers names and their lines. OpenDKIM matches without regard to
