@@ -1,0 +1,35 @@
+// Command probe is the lab's helper inside a box: the mail server of the rest
+// of the world, its clients, and verifiers that ask the box's name server.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("usage: probe sink|send|verify|spf [flags]")
+	}
+	switch args[0] {
+	case "sink":
+		return sink(args[1:])
+	case "send":
+		return send(os.Stdin)
+	case "verify":
+		return verify(os.Stdin)
+	case "spf":
+		return checkSPF(args[1:])
+	}
+	return fmt.Errorf("unknown probe %q", args[0])
+}
+
+func print(v any) error { return json.NewEncoder(os.Stdout).Encode(v) }

@@ -1,0 +1,196 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Options say which server to boot. The zero value of each but Release is
+// usable.
+type Options struct {
+	Release string
+	// Image is Bare when empty.
+	Image Image
+	// Hostname is mail.lab.example when empty.
+	Hostname string
+	// Addresses are given to lo with their prefix length, the server's own
+	// first. Empty means DefaultAddresses.
+	Addresses []string
+	// Binds are host paths shown in the box, read-only: "HOST:BOX".
+	Binds []string
+	// Prepare may change the root file system before the first boot.
+	Prepare func(root *os.Root) error
+}
+
+// DefaultAddresses are the server itself, the sink, and an address outside
+// for clients that the server must not trust.
+func DefaultAddresses() []string {
+	return []string{"192.0.2.10/32", SinkAddr + "/32", OutsideAddr + "/32"}
+}
+
+const (
+	// SinkAddr is where the sink takes mail for remote.example.
+	SinkAddr = "192.0.2.25"
+	// OutsideAddr belongs to nobody the server knows.
+	OutsideAddr = "198.51.100.7"
+)
+
+func (o Options) withDefaults() Options {
+	if o.Image == "" {
+		o.Image = Bare
+	}
+	if o.Hostname == "" {
+		o.Hostname = "mail.lab.example"
+	}
+	if len(o.Addresses) == 0 {
+		o.Addresses = DefaultAddresses()
+	}
+	return o
+}
+
+// Box is one running Debian server.
+type Box struct {
+	// Name is unique on the host.
+	Name string
+	// Addr is the server's own address, the first of its Options.
+	Addr string
+	// Hostname is the server's full name.
+	Hostname string
+
+	lab     *Lab
+	opts    Options
+	dir     string
+	image   *layers
+	cgroups []string
+	nspawn  *process
+	leader  int
+	watch   *exec.Cmd
+	hold    io.Closer // the watcher tears down when this is closed
+	zones   []zone
+}
+
+// Boot starts a box for a test and removes it afterwards. A failed test with
+// MAILSETUP_KEEP=1 in the environment leaves it running and tells how to enter
+// and remove it.
+func Boot(t T, opts Options) *Box {
+	t.Helper()
+	l, err := Open()
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	l.Log = t.Logf
+	b, err := l.Start(t.Context(), opts)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() && os.Getenv("MAILSETUP_KEEP") == "1" {
+			if err := b.keep(); err == nil {
+				t.Logf("kept %s; enter it:\n  %s\nremove it:\n  go run ./internal/e2e/cmd/lab clean %s",
+					b.Name, strings.Join(b.Enter(), " "), b.Name)
+				return
+			}
+		}
+		if err := b.Kill(); err != nil {
+			t.Logf("%v", err)
+		}
+	})
+	return b
+}
+
+// keep lets the watcher leave the box alone.
+func (b *Box) keep() error {
+	if err := os.WriteFile(filepath.Join(b.dir, "keep"), nil, 0o644); err != nil {
+		return err
+	}
+	return b.Kill()
+}
+
+// Kill ends the box at once, as if the power failed, and removes all of it.
+func (b *Box) Kill() error {
+	if b.hold == nil {
+		return nil
+	}
+	b.hold.Close()
+	b.hold = nil
+	err := b.watch.Wait()
+	b.image.release()
+	if err != nil {
+		return fmt.Errorf("remove box %s: %w (go run ./internal/e2e/cmd/lab clean %s)", b.Name, err, b.Name)
+	}
+	return nil
+}
+
+// Root is the path of the box's root file system on the host. Symbolic links
+// below it may point out of it: prefer Read and Write.
+func (b *Box) Root() string { return filepath.Join(b.dir, "root") }
+
+// Enter is the command that opens a shell in the box, or runs argv in it.
+func (b *Box) Enter(argv ...string) []string {
+	if len(argv) == 0 {
+		argv = []string{"bash", "-l"}
+	}
+	term := os.Getenv("TERM")
+	if term == "" {
+		term = "dumb"
+	}
+	return append(b.enter(term), argv...)
+}
+
+func (b *Box) enter(term string) []string {
+	return []string{
+		"nsenter", "-t", strconv.Itoa(b.leader), "-a", "env", "-i", "-C", "/root",
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"HOME=/root", "LANG=C.UTF-8", "TERM=" + term,
+	}
+}
+
+// Command prepares argv to be run in the box in a process group of its own,
+// all of which is killed when ctx ends.
+func (b *Box) Command(ctx context.Context, argv ...string) *exec.Cmd {
+	full := append(b.enter("dumb"), argv...)
+	cmd := exec.CommandContext(ctx, full[0], full[1:]...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
+}
+
+// Exec runs argv in the box. The code is -1, with the reason at the end of
+// stderr, when the command did not run or did not end by itself.
+func (b *Box) Exec(ctx context.Context, stdin io.Reader, argv ...string) (stdout, stderr string, code int) {
+	cmd := b.Command(ctx, argv...)
+	var out, errs strings.Builder
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &out, &errs
+	err := cmd.Run()
+	if exit := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &exit) || exit.ExitCode() < 0) {
+		return out.String(), errs.String() + err.Error(), -1
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// Run runs argv in the box and returns its standard output. Any exit status
+// but zero fails the test.
+func (b *Box) Run(t T, argv ...string) string {
+	t.Helper()
+	stdout, stderr, code := b.Exec(t.Context(), nil, argv...)
+	if code != 0 {
+		t.Fatalf("%s: %v: exit status %d\nstdout: %s\nstderr: %s", b.Name, argv, code, stdout, stderr)
+	}
+	return stdout
+}
+
+// Sh runs a shell script in the box, ending at the first command that fails.
+func (b *Box) Sh(t T, script string) string {
+	t.Helper()
+	return b.Run(t, "sh", "-euc", script)
+}
