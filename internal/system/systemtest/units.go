@@ -1,0 +1,261 @@
+package systemtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// unit is a daemon that reads its files when it is told to, and not before.
+type unit struct {
+	status  system.UnitStatus
+	reads   []state.Path
+	loaded  map[state.Path]string
+	reject  func(map[state.Path]string) error // fails Act
+	unhappy func(map[state.Path]string) error // fails probes, Act reports success
+	log     []string
+	starts  int
+}
+
+// Unit adds an active unit that reads the files named. A name that ends in a
+// slash stands for every file below it.
+func (m *Mem) Unit(name string, reads ...state.Path) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u := &unit{reads: reads, starts: 1}
+	u.status = system.UnitStatus{Load: "loaded", Active: "active", Sub: "running", Type: "forking", Invocation: "1"}
+	u.loaded = m.snapshot(reads)
+	m.units[name] = u
+}
+
+// Inactive makes a unit one that does not run.
+func (m *Mem) Inactive(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u := m.units[name]
+	u.status.Active, u.status.Sub, u.loaded = "inactive", "dead", nil
+}
+
+// Reject makes Act fail when the function does not like the unit's files; the
+// unit is failed then, and runs with nothing.
+func (m *Mem) Reject(name string, f func(files map[state.Path]string) error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.units[name].reject = f
+}
+
+// RejectProbe makes Act report success but keep what was loaded before, and
+// probes of the unit fail, when the function does not like the unit's files:
+// the way OpenDKIM and BIND reload.
+func (m *Mem) RejectProbe(name string, f func(files map[state.Path]string) error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.units[name].unhappy = f
+}
+
+// Loaded returns what the unit read when it was last acted on, nil if it does
+// not run.
+func (m *Mem) Loaded(name string) map[state.Path]string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if u := m.units[name]; u != nil {
+		return maps.Clone(u.loaded)
+	}
+	return nil
+}
+
+func (m *Mem) snapshot(reads []state.Path) map[state.Path]string {
+	files := map[state.Path]string{}
+	for _, r := range reads {
+		if !strings.HasSuffix(string(r), "/") {
+			if o := m.files[r]; o.Kind == state.Regular {
+				files[r] = string(o.Content)
+			}
+			continue
+		}
+		for p, o := range m.files {
+			if o.Kind == state.Regular && strings.HasPrefix(string(p), string(r)) {
+				files[p] = string(o.Content)
+			}
+		}
+	}
+	return files
+}
+
+// Status implements system.Units.
+func (m *Mem) Status(_ context.Context, name string) (system.UnitStatus, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if u := m.units[name]; u != nil {
+		return u.status, nil
+	}
+	return system.UnitStatus{Load: "not-found", Active: "inactive", Sub: "dead"}, nil
+}
+
+// Act implements system.Units.
+func (m *Mem) Act(ctx context.Context, name string, action state.UnitAction, _ state.Path) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note("%s %s", action, name)
+	u := m.units[name]
+	if u == nil {
+		return fmt.Errorf("%s %s: unit not found", action, name)
+	}
+	if action == state.Reload && u.status.Active != "active" {
+		return fmt.Errorf("reload %s: unit is %s", name, u.status.Active)
+	}
+	files := m.snapshot(u.reads)
+	if err := call(u.reject, files); err != nil {
+		u.log = append(u.log, err.Error())
+		u.status.Active, u.status.Sub, u.loaded = "failed", "failed", nil
+		return fmt.Errorf("%s %s: job failed", action, name)
+	}
+	if action == state.Restart {
+		u.starts++
+		u.status.Active, u.status.Sub = "active", "running"
+		u.status.Invocation = fmt.Sprint(u.starts)
+	}
+	if err := call(u.unhappy, files); err != nil {
+		u.log = append(u.log, err.Error())
+		return nil
+	}
+	u.loaded = files
+	return nil
+}
+
+func call(f func(map[state.Path]string) error, files map[state.Path]string) error {
+	if f == nil {
+		return nil
+	}
+	return f(files)
+}
+
+// Stop implements system.Units.
+func (m *Mem) Stop(_ context.Context, name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note("stop %s", name)
+	u := m.units[name]
+	if u == nil {
+		return fmt.Errorf("stop %s: unit not found", name)
+	}
+	u.status.Active, u.status.Sub, u.loaded = "inactive", "dead", nil
+	return nil
+}
+
+// Log implements system.Units.
+func (m *Mem) Log(_ context.Context, name string, _ time.Time, lines int) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u := m.units[name]
+	if u == nil {
+		return nil, nil
+	}
+	return u.log[max(0, len(u.log)-lines):], nil
+}
+
+// Run implements system.Runner.
+func (m *Mem) Run(ctx context.Context, c system.Command) (system.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return system.Result{}, err
+	}
+	m.mu.Lock()
+	m.note("run %s", strings.Join(c.Argv, " "))
+	m.mu.Unlock()
+	if m.OnRun == nil {
+		return system.Result{}, nil
+	}
+	return m.OnRun(c)
+}
+
+// Check implements system.Checker.
+func (m *Mem) Check(ctx context.Context, vs []state.Validator, files map[state.Path]state.Object) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	for _, v := range vs {
+		m.note("check %s", v.Name)
+	}
+	m.mu.Unlock()
+	if m.OnCheck == nil {
+		return nil
+	}
+	return m.OnCheck(vs, files)
+}
+
+// Probe implements system.Prober.
+func (m *Mem) Probe(ctx context.Context, p state.Probe) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	m.note("probe %s %s", p.Kind, p.Unit+p.Address+p.Origin)
+	err := m.unitProbe(p)
+	m.mu.Unlock()
+	if err != nil || m.OnProbe == nil {
+		return err
+	}
+	return m.OnProbe(p)
+}
+
+func (m *Mem) unitProbe(p state.Probe) error {
+	u := m.units[p.Unit]
+	switch {
+	case p.Unit == "":
+		return nil
+	case u == nil || u.status.Active != "active":
+		return fmt.Errorf("probe %s: not active", p.Unit)
+	}
+	return call(u.unhappy, m.snapshot(u.reads))
+}
+
+// Evaluate implements system.Reader.
+func (m *Mem) Evaluate(_ context.Context, e state.Edit, current state.Object) ([]byte, error) {
+	if m.OnEvaluate != nil {
+		if out, handled, err := m.OnEvaluate(e, current); handled {
+			return out, err
+		}
+	}
+	if pe, ok := e.(state.PostfixEdit); ok {
+		return setParameters(pe, current)
+	}
+	out, handled, err := pure(e, current.Content)
+	if !handled {
+		return nil, fmt.Errorf("edit %s: %T is not known here", e.Target(), e)
+	}
+	return out, err
+}
+
+// setParameters simulates postconf -e: the last line of a parameter is
+// replaced, a new one is added at the end. Continuation lines, which the real
+// one joins, are not understood.
+func setParameters(e state.PostfixEdit, current state.Object) ([]byte, error) {
+	if current.Kind != state.Regular {
+		return nil, errors.New("main.cf does not exist")
+	}
+	lines := strings.Split(strings.TrimSuffix(string(current.Content), "\n"), "\n")
+	for _, s := range e.Set {
+		at := -1
+		for i, l := range lines {
+			if name, _, ok := strings.Cut(l, "="); ok && strings.TrimSpace(name) == s.Name {
+				at = i
+			}
+		}
+		if at < 0 {
+			at = len(lines)
+			lines = append(lines, "")
+		}
+		lines[at] = s.Name + " = " + s.Value
+	}
+	return []byte(strings.Join(lines, "\n") + "\n"), nil
+}
