@@ -1,0 +1,114 @@
+package apt
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"mailsetup/internal/system"
+)
+
+// The reasons for which package tools fail that a person can do something
+// about. A full disk is syscall.ENOSPC, missing rights are fs.ErrPermission.
+var (
+	ErrUnknownPackage = errors.New("no such package")
+	ErrLocked         = errors.New("another package manager is running")
+	ErrInterrupted    = errors.New("an earlier installation was interrupted")
+	ErrNetwork        = errors.New("the package server cannot be reached")
+	ErrUnmet          = errors.New("the dependencies cannot be met")
+	ErrFailed         = errors.New("failed")
+)
+
+// Error is a failure of a package tool.
+type Error struct {
+	Tool   string // apt-get install
+	Reason error  // one of the above
+	Said   string // its own words, a few lines at most
+	hint   string
+}
+
+func (e *Error) Error() string {
+	if e.Said == "" {
+		return fmt.Sprintf("%s: %v", e.Tool, e.Reason)
+	}
+	return fmt.Sprintf("%s: %v: %s", e.Tool, e.Reason, e.Said)
+}
+
+// Unwrap makes errors.Is find the reason.
+func (e *Error) Unwrap() error { return e.Reason }
+
+// Hint is the command or the thing to do, "" if there is nothing to advise.
+func (e *Error) Hint() string { return e.hint }
+
+// sign is how a reason shows in what a tool says.
+type sign struct {
+	text   *regexp.Regexp
+	reason error
+	hint   string
+}
+
+// signs are looked for in order; the first one found counts. The texts are
+// those of apt 2.6 and 3.0, dpkg 1.21 and 1.22 in the C locale.
+func signs() []sign {
+	re := regexp.MustCompile
+	return []sign{
+		{re(`(?m)^E: dpkg was interrupted.*`), ErrInterrupted, "dpkg --configure -a"},
+		{re(`(?m)^.*is held by process \d+.*`), ErrLocked, "wait until it has finished, then try again"},
+		{re(`(?m)^.*(Could not get lock|Unable to acquire the dpkg frontend lock|is locked by another process|locked by another process).*`), ErrLocked, "wait until it has finished, then try again"},
+		{re(`(?m)^.*(No space left on device|enough free space).*`), syscall.ENOSPC, "df -h /var /usr; apt-get clean"},
+		{re(`(?m)^.*(Unable to locate package|has no installation candidate|Couldn't find any package).*`), ErrUnknownPackage, "apt-get update; is \"main\" among the components in /etc/apt/sources.list?"},
+		{re(`(?m)^.*(Temporary failure resolving|Could not resolve|Could not connect|Unable to connect|Connection failed|connection timed out|Network is unreachable|Failed to fetch|Unable to fetch some archives).*`), ErrNetwork, "apt-get update must work first: look at the network, DNS and /etc/apt/sources.list"},
+		{re(`(?m)^.*(Permission denied|are you root\?|superuser privilege).*`), fs.ErrPermission, "run it as root"},
+		{re(`(?m)^.*(Unmet dependencies|unmet dependencies|held broken packages).*`), ErrUnmet, "apt-get -f install; apt-mark showhold"},
+	}
+}
+
+// explain finds the reason in what the tool said.
+func explain(argv []string, res system.Result) error {
+	said := string(res.Stderr) + "\n" + string(res.Stdout)
+	e := &Error{Tool: tool(argv), Reason: ErrFailed, Said: complaint(said, res.Code)}
+	for _, s := range signs() {
+		if line := s.text.FindString(said); line != "" {
+			e.Reason, e.Said, e.hint = s.reason, plain(line), s.hint
+			break
+		}
+	}
+	return e
+}
+
+// tool shortens a command to the program and its verb.
+func tool(argv []string) string {
+	name := path.Base(argv[0])
+	for _, arg := range argv[1:] {
+		switch arg {
+		case "install", "update":
+			return name + " " + arg
+		}
+	}
+	return name
+}
+
+// plain takes off the prefix of apt's and dpkg's messages.
+func plain(line string) string {
+	line = strings.TrimSpace(line)
+	for _, prefix := range []string{"E: ", "W: ", "Err: ", "dpkg: error: ", "debconf: "} {
+		line = strings.TrimPrefix(line, prefix)
+	}
+	return line
+}
+
+// complaint collects the last error lines, where nothing better is known.
+func complaint(said string, code int) string {
+	lines := regexp.MustCompile(`(?m)^(E: |dpkg: error|dpkg-query: error|debconf: ).*`).FindAllString(said, -1)
+	if len(lines) > 4 {
+		lines = lines[len(lines)-4:]
+	}
+	for i, line := range lines {
+		lines[i] = plain(line)
+	}
+	return strings.Join(append([]string{fmt.Sprintf("exit status %d", code)}, lines...), "; ")
+}
