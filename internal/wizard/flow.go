@@ -1,0 +1,212 @@
+package wizard
+
+import (
+	"context"
+	"fmt"
+
+	"mailsetup/internal/spec"
+)
+
+// flow is the order of the questions and where we are in it. It does not know
+// how they are asked.
+type flow struct {
+	fixed     spec.Answers
+	propose   func(context.Context, spec.Answers) (Proposals, error)
+	questions []question
+
+	at      int              // index into questions, -1 before the first look-up, their number at the end
+	typed   map[topic]string // what stands in each field, kept when going back
+	offered map[topic]string // what was proposed there, which tells an edit from no edit
+
+	found  Proposals
+	looked *names         // what the last look-up was made for, nil before the first
+	told   map[string]int // the question each line of Found was first shown with
+}
+
+// names are the answers that decide what a look-up finds.
+type names struct{ domain, hostname string }
+
+func newFlow(fixed spec.Answers, propose func(context.Context, spec.Answers) (Proposals, error)) *flow {
+	if propose == nil {
+		propose = func(context.Context, spec.Answers) (Proposals, error) { return Proposals{}, nil }
+	}
+	return &flow{
+		fixed:     fixed,
+		propose:   propose,
+		questions: questions(),
+		at:        -1,
+		typed:     map[topic]string{},
+		offered:   map[topic]string{},
+		told:      map[string]int{},
+	}
+}
+
+// lookup is one call of Propose. It may run beside the flow, which does not
+// move until the result is taken by arrive.
+type lookup struct {
+	want names
+	run  func(context.Context) (Proposals, error)
+}
+
+// lookup returns the look-up to make before the current question can be shown,
+// nil if there is none: one at the start, and one whenever the questions about
+// names are behind us and the names are not those of the last look-up.
+func (f *flow) lookup() *lookup {
+	want := names{f.get(aboutDomain), f.get(aboutHostname)}
+	if f.looked != nil && (f.at < nameQuestions || *f.looked == want) {
+		return nil
+	}
+	given := f.fixed
+	given.Domain, given.Hostname = want.domain, want.hostname
+	return &lookup{want, func(ctx context.Context) (Proposals, error) { return f.propose(ctx, given) }}
+}
+
+// arrive takes what a look-up found and moves to the first question that
+// applies now.
+func (f *flow) arrive(l *lookup, found Proposals) {
+	f.found, f.looked = found, &l.want
+	if f.at >= 0 {
+		f.at = nameQuestions - 1
+	}
+	f.forward()
+	for _, line := range found.Found {
+		if _, old := f.told[line]; !old {
+			f.told[line] = f.at
+		}
+	}
+}
+
+// forward moves to the next question that applies and fills its field.
+func (f *flow) forward() {
+	for f.at++; f.at < len(f.questions); f.at++ {
+		if q := f.questions[f.at]; f.applies(q) {
+			f.fill(q)
+			return
+		}
+	}
+}
+
+// back moves to the previous question that applies, and says whether there is
+// one.
+func (f *flow) back() bool {
+	for i := f.at - 1; i >= 0; i-- {
+		if f.applies(f.questions[i]) {
+			f.at = i
+			return true
+		}
+	}
+	return false
+}
+
+// applies says whether a question is asked, given the answers so far. A fixed
+// answer is not asked for.
+func (f *flow) applies(q question) bool {
+	if q.topic.of(f.fixed) != "" {
+		return false
+	}
+	return q.applies == nil || q.applies(f)
+}
+
+// fill puts the proposal into a field that is empty or still holds an earlier
+// proposal. What somebody typed stays.
+func (f *flow) fill(q question) {
+	offer := q.offer(f).Value
+	typed, visited := f.typed[q.topic]
+	if !visited || typed == f.offered[q.topic] {
+		f.typed[q.topic] = offer
+	}
+	f.offered[q.topic] = offer
+}
+
+// done says whether all questions are answered and all look-ups made.
+func (f *flow) done() bool { return f.at >= len(f.questions) && f.lookup() == nil }
+
+// question is the current one.
+func (f *flow) question() question { return f.questions[f.at] }
+
+// value is what stands in the field of the current question.
+func (f *flow) value() string { return f.typed[f.question().topic] }
+
+// keep remembers a field as it stands, right or wrong, for coming back to it.
+func (f *flow) keep(value string) { f.typed[f.question().topic] = value }
+
+// submit checks the answer to the current question and moves on.
+func (f *flow) submit(value string) error {
+	q := f.question()
+	checked, err := q.validate(f, value)
+	if err != nil {
+		return err
+	}
+	f.typed[q.topic] = checked
+	f.forward()
+	return nil
+}
+
+// get is the answer to a question: the fixed one, or what stands in the field.
+func (f *flow) get(k topic) string {
+	if v := k.of(f.fixed); v != "" {
+		return v
+	}
+	return f.typed[k]
+}
+
+// news are the findings to show with the current question.
+func (f *flow) news() []string {
+	var lines []string
+	for _, line := range f.found.Found {
+		if f.told[line] == f.at {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// progress is "question 3 of 7". The total may grow when an answer opens more
+// questions.
+func (f *flow) progress() string {
+	total, number := 0, 0
+	for i, q := range f.questions {
+		if f.applies(q) {
+			total++
+			if i <= f.at {
+				number++
+			}
+		}
+	}
+	return fmt.Sprintf("question %d of %d", number, total)
+}
+
+// result are the answers: what was fixed, what was asked, and the settings
+// that were accepted as shown.
+func (f *flow) result() spec.Answers {
+	a := f.fixed
+	for _, q := range f.questions {
+		switch {
+		case q.topic.of(f.fixed) != "":
+		case f.applies(q):
+			q.topic.put(&a, f.typed[q.topic])
+		case q.setting && q.offer(f).Value != "":
+			q.topic.put(&a, q.offer(f).Value)
+		}
+	}
+	settleDNS(f, &a)
+	return a
+}
+
+// settleDNS answers what was not worth a question: without BIND there is only
+// one way, and a new zone is always made in BIND.
+func settleDNS(f *flow, a *spec.Answers) {
+	switch {
+	case a.DNS != "":
+	case f.newZone():
+		a.DNS = string(spec.DNSBind)
+	default:
+		a.DNS = string(spec.DNSManual)
+	}
+}
+
+// newZone says whether a zone is to be made here.
+func (f *flow) newZone() bool {
+	yes, err := spec.YesNo(f.fixed.NewZone)
+	return err == nil && yes || f.fixed.DNS == "" && f.typed[aboutDNS] == dnsNew && f.applies(dnsQuestion())
+}

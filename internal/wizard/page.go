@@ -1,0 +1,159 @@
+package wizard
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/charmbracelet/bubbles/key"
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/huh"
+)
+
+// page is one form on the terminal with our header and footer around it.
+type page struct {
+	header    string
+	notes     []string
+	complaint string // about an answer that was refused after the form
+
+	theme         *huh.Theme
+	width, height int // of the terminal
+	form          *huh.Form
+	moving        bool // an accepted answer is on its way through the form
+	closed        bool
+}
+
+func newPage(o Options) *page {
+	return &page{theme: screenTheme(o.Color), width: columns(o.Width), height: 24}
+}
+
+// run runs a program on the terminal; verdict says how it ended.
+func (p *page) run(ctx context.Context, o Options, m tea.Model, verdict func() error) error {
+	_, err := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out)).Run()
+	switch {
+	case aborted(err):
+		return ErrAborted
+	case err != nil:
+		return fmt.Errorf("questions: %w", err)
+	}
+	return verdict()
+}
+
+// show replaces the form by one with this field.
+func (p *page) show(field huh.Field) tea.Cmd {
+	p.moving = false
+	p.form = huh.NewForm(huh.NewGroup(field)).
+		WithTheme(p.theme).
+		WithKeyMap(keys()).
+		WithShowHelp(false).
+		WithShowErrors(false).
+		WithWidth(p.columns())
+	p.fit()
+	return p.form.Init()
+}
+
+// keys are those of huh, less what has no use with one field and few options.
+func keys() *huh.KeyMap {
+	k := huh.NewDefaultKeyMap()
+	k.Input.Submit = key.NewBinding(key.WithKeys("enter", "tab"))
+	k.Select.Submit = key.NewBinding(key.WithKeys("enter", "tab"))
+	k.Confirm.Submit = key.NewBinding(key.WithKeys("enter"))
+	k.Select.Filter = key.NewBinding()
+	return k
+}
+
+// columns is the width of text on this terminal.
+func (p *page) columns() int { return columns(p.width) - 1 }
+
+// fit tells the form how much room there is.
+func (p *page) fit() {
+	if p.form == nil {
+		return
+	}
+	around := len(p.notes) + 6 // header, footer, complaint and the lines between
+	p.form.WithWidth(p.columns())
+	p.form.Update(tea.WindowSizeMsg{Width: p.columns(), Height: max(p.height-around, 5)})
+}
+
+// key gives a key to the form.
+func (p *page) key(k tea.KeyMsg) tea.Cmd {
+	p.complaint = ""
+	cmd := p.update(k)
+	submits := k.Type == tea.KeyEnter || k.Type == tea.KeyTab
+	p.moving = submits && len(p.form.Errors()) == 0
+	return cmd
+}
+
+// update gives a message to the form.
+func (p *page) update(msg tea.Msg) tea.Cmd {
+	if size, ok := msg.(tea.WindowSizeMsg); ok {
+		p.width, p.height = size.Width, size.Height
+		p.fit()
+		return nil
+	}
+	if p.form == nil || p.closed {
+		return nil
+	}
+	_, cmd := p.form.Update(msg)
+	if len(p.form.Errors()) > 0 {
+		p.moving = false
+	}
+	return cmd
+}
+
+// completed says whether the form was answered.
+func (p *page) completed() bool {
+	return p.form != nil && p.form.State == huh.StateCompleted
+}
+
+// close ends the program and leaves nothing on screen.
+func (p *page) close() tea.Cmd {
+	p.closed = true
+	return tea.Quit
+}
+
+func (p *page) busy(text string) string {
+	if p.closed {
+		return ""
+	}
+	return text + "\n"
+}
+
+// view renders the page, empty once it is closed.
+func (p *page) view(footer string) string {
+	if p.closed || p.form == nil || p.completed() {
+		return ""
+	}
+	var parts []string
+	if p.header != "" {
+		parts = append(parts, p.header, "")
+	}
+	if len(p.notes) > 0 {
+		parts = append(parts, wrapNotes(p.notes, p.columns()), "")
+	}
+	parts = append(parts, p.form.View(), "")
+	if complaint := p.complaints(); complaint != "" {
+		parts = append(parts, wrap(complaint, p.columns()), "")
+	}
+	return strings.Join(append(parts, wrap(footer, p.columns())), "\n") + "\n"
+}
+
+func (p *page) complaints() string {
+	text := p.complaint
+	for _, err := range p.form.Errors() {
+		text = err.Error()
+	}
+	return text
+}
+
+// wrapNotes wraps lines that keep their indentation.
+func wrapNotes(notes []string, width int) string {
+	var out []string
+	for _, note := range notes {
+		indent := note[:len(note)-len(strings.TrimLeft(note, " "))]
+		for line := range strings.SplitSeq(wrap(note, width-len(indent)), "\n") {
+			out = append(out, indent+line)
+		}
+	}
+	return strings.Join(out, "\n")
+}

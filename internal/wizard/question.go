@@ -1,0 +1,198 @@
+package wizard
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"mailsetup/internal/spec"
+)
+
+// topic names a question.
+type topic string
+
+const (
+	aboutDomain     topic = "domain"
+	aboutHostname   topic = "hostname"
+	aboutAddresses  topic = "addresses"
+	aboutReceive    topic = "receive"
+	aboutDNS        topic = "dns"
+	aboutNS         topic = "ns"
+	aboutRootAlias  topic = "root alias"
+	aboutSettings   topic = "settings" // whether to go through those below
+	aboutSelector   topic = "selector"
+	aboutKeyBits    topic = "key bits"
+	aboutSPFAll     topic = "spf all"
+	aboutSPFInclude topic = "spf include"
+	aboutDMARC      topic = "dmarc"
+	aboutMilter     topic = "milter"
+)
+
+// none is the answer that leaves something empty on purpose, see spec.Answers.
+const none = "none"
+
+// field is the place of an answer: a text or a list, both nil for a question
+// that only steers.
+func (t topic) field(a *spec.Answers) (*string, *[]string) {
+	switch t {
+	case aboutDomain:
+		return &a.Domain, nil
+	case aboutHostname:
+		return &a.Hostname, nil
+	case aboutAddresses:
+		return nil, &a.Addresses
+	case aboutReceive:
+		return &a.Receive, nil
+	case aboutDNS:
+		return &a.DNS, nil
+	case aboutNS:
+		return nil, &a.NS
+	case aboutRootAlias:
+		return &a.RootAlias, nil
+	default:
+		return t.settingField(a)
+	}
+}
+
+func (t topic) settingField(a *spec.Answers) (*string, *[]string) {
+	switch t {
+	case aboutSelector:
+		return &a.Selector, nil
+	case aboutKeyBits:
+		return &a.KeyBits, nil
+	case aboutSPFAll:
+		return &a.SPFAll, nil
+	case aboutSPFInclude:
+		return nil, &a.SPFInclude
+	case aboutDMARC:
+		return &a.DMARC, nil
+	case aboutMilter:
+		return &a.MilterDefaultAction, nil
+	default:
+		return nil, nil
+	}
+}
+
+// of reads an answer as the text of a field.
+func (t topic) of(a spec.Answers) string {
+	text, list := t.field(&a)
+	switch {
+	case text != nil:
+		return *text
+	case list != nil:
+		return strings.Join(*list, " ")
+	default:
+		return ""
+	}
+}
+
+// put writes the checked text of a field into the answers.
+func (t topic) put(a *spec.Answers, value string) {
+	if value == "" {
+		value = none
+	}
+	text, list := t.field(a)
+	switch {
+	case t == aboutDNS && value == dnsNew:
+		a.DNS, a.NewZone = string(spec.DNSBind), "yes"
+	case text != nil:
+		*text = value
+	case list != nil:
+		*list = items(value)
+	}
+}
+
+// question is one thing to ask: a field for text, or a choice.
+type question struct {
+	topic   topic
+	setting bool // has a usual answer, and is asked on request only
+
+	title  func(*flow) string
+	about  func(*flow) string // what it means and what to expect
+	prompt string             // of a plain prompt for text, "Domain"
+
+	options  func(*flow) []option // of a choice, the only answers; nil for text
+	optional bool                 // text that may be left empty
+	list     bool                 // items separated by white space, commas or semicolons
+	check    func(string) (string, error)
+
+	offer   func(*flow) Proposal // "" in Value proposes nothing
+	applies func(*flow) bool     // nil: always
+}
+
+// option is one answer of a choice and what it means, in a line of at most
+// 74 columns together.
+type option struct{ value, name, meaning string }
+
+// validate returns the answer in its normal form, or what is wrong with it.
+func (q question) validate(f *flow, value string) (string, error) {
+	if q.options != nil {
+		known := slices.ContainsFunc(q.options(f), func(o option) bool { return o.value == value })
+		if !known {
+			return "", &spec.BadValue{Field: string(q.topic), Value: value, Why: "is none of the choices"}
+		}
+		return value, nil
+	}
+	parts := []string{value}
+	if q.list {
+		parts = items(value)
+	}
+	if q.optional && len(items(value)) == 0 {
+		return "", nil
+	}
+	if len(parts) == 0 {
+		parts = []string{""} // for the checker to say what is missing
+	}
+	return q.checkAll(parts)
+}
+
+func (q question) checkAll(parts []string) (string, error) {
+	var good []string
+	for _, part := range parts {
+		checked, err := q.check(part)
+		if err != nil {
+			return "", err
+		}
+		if !slices.Contains(good, checked) {
+			good = append(good, checked)
+		}
+	}
+	return strings.Join(good, " "), nil
+}
+
+// items splits a list as people type lists.
+func items(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool {
+		return strings.ContainsRune(" \t,;", r)
+	})
+}
+
+// wrap breaks text at spaces so that no line exceeds width columns, unless a
+// single word does: names are never broken at their dots. Line ends stay.
+func wrap(text string, width int) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = wrapLine(line, width)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func wrapLine(line string, width int) string {
+	var out strings.Builder
+	column := 0
+	for i, word := range strings.Fields(line) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case column+1+n > width:
+			out.WriteByte('\n')
+			column = 0
+		default:
+			out.WriteByte(' ')
+			column++
+		}
+		out.WriteString(word)
+		column += n
+	}
+	return out.String()
+}

@@ -1,0 +1,182 @@
+package wizard
+
+import (
+	"net/netip"
+	"strings"
+
+	"mailsetup/internal/spec"
+)
+
+// nameQuestions is the number of questions at the start whose answers decide
+// what there is to find in DNS.
+const nameQuestions = 2
+
+// questions are all there are, in order. The first nameQuestions are about
+// names.
+func questions() []question {
+	return append([]question{
+		domainQuestion(),
+		hostnameQuestion(),
+		addressesQuestion(),
+		receiveQuestion(),
+		dnsQuestion(),
+		nsQuestion(),
+		rootAliasQuestion(),
+	}, settingsQuestions()...)
+}
+
+func domainQuestion() question {
+	return question{
+		topic: aboutDomain,
+		title: always("Which domain sends mail from this server?"),
+		about: always("The part after the @ of your addresses, as in alice@example.org. " +
+			"Its mail will be signed, and it gets records for SPF, DKIM and DMARC."),
+		prompt: "Domain",
+		check:  spec.DomainName,
+		offer: func(f *flow) Proposal {
+			host := f.found.Hostname.Value
+			if f.fixed.Hostname != "" {
+				host = f.fixed.Hostname
+			}
+			if f.found.Domain.Value != "" || host == "" {
+				return f.found.Domain
+			}
+			return Proposal{parent(host), "taken from the host name " + host}
+		},
+	}
+}
+
+// parent is the domain a host name is in; a name of two labels is a domain
+// already.
+func parent(host string) string {
+	host = strings.TrimSuffix(strings.TrimSpace(host), ".")
+	if strings.Count(host, ".") < 2 {
+		return host
+	}
+	_, domain, _ := strings.Cut(host, ".")
+	return domain
+}
+
+func hostnameQuestion() question {
+	return question{
+		topic: aboutHostname,
+		title: always("What is this mail server called?"),
+		about: always("The full name it greets other servers with (HELO). They expect that the name " +
+			"has an address, and that the reverse lookup (PTR) of that address gives the name."),
+		prompt: "Host name",
+		check:  spec.Hostname,
+		offer: func(f *flow) Proposal {
+			if f.found.Hostname.Value != "" {
+				return f.found.Hostname
+			}
+			return Proposal{"mail." + f.get(aboutDomain), "the usual name; this machine has no full name of its own"}
+		},
+	}
+}
+
+func addressesQuestion() question {
+	return question{
+		topic: aboutAddresses,
+		title: always("Which public addresses does it send from?"),
+		about: always("IPv4 and IPv6 as other servers see them, separated by spaces or commas. " +
+			"Behind NAT it is the address of the router, not that of the interface."),
+		prompt: "Addresses",
+		list:   true,
+		check: func(s string) (string, error) {
+			addr, err := spec.Address(s)
+			return text(addr, err)
+		},
+		offer: func(f *flow) Proposal { return f.found.Addresses },
+	}
+}
+
+func text(addr netip.Addr, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	return addr.String(), nil
+}
+
+func receiveQuestion() question {
+	return question{
+		topic: aboutReceive,
+		title: func(f *flow) string { return "Does this server receive the mail for " + f.get(aboutDomain) + "?" },
+		about: always("A domain whose mailboxes are elsewhere needs No, or mail to colleagues stays here."),
+		options: func(*flow) []option {
+			return []option{
+				{"yes", "yes", "an MX record points here, and mail for the domain is accepted"},
+				{"no", "no", "this server only sends; no MX record, nothing is accepted"},
+			}
+		},
+		offer: func(f *flow) Proposal { return or(f.found.Receive, "no", "nothing in DNS says otherwise") },
+	}
+}
+
+// dnsNew is the choice that stands for --dns bind --dns-new-zone.
+const dnsNew = "new"
+
+func dnsQuestion() question {
+	manual := option{"manual", "manual", "the records are shown, to paste at your DNS provider"}
+	return question{
+		topic: aboutDNS,
+		title: func(f *flow) string { return "How do the records of " + f.get(aboutDomain) + " get into DNS?" },
+		about: func(f *flow) string {
+			if f.found.ZoneServed {
+				return "BIND on this machine is the primary server of the zone."
+			}
+			return "BIND runs here but does not serve the zone. A new one is right only if this " +
+				"machine is, or is about to be, a name server of the domain."
+		},
+		options: func(f *flow) []option {
+			if f.found.ZoneServed {
+				return []option{{"bind", "bind", "the records are added to the zone here"}, manual}
+			}
+			return []option{manual, {dnsNew, "new zone", "a zone is made here, in BIND"}}
+		},
+		offer: func(f *flow) Proposal {
+			if f.found.ZoneServed {
+				return or(f.found.DNS, "bind", "")
+			}
+			return Proposal{Value: "manual"}
+		},
+		applies: func(f *flow) bool { return f.found.BIND && f.fixed.NewZone == "" },
+	}
+}
+
+func nsQuestion() question {
+	return question{
+		topic: aboutNS,
+		title: func(f *flow) string { return "Which name servers does the new zone have?" },
+		about: always("Host names separated by spaces or commas, the ones registered with the parent " +
+			"zone. This machine should be one of them."),
+		prompt:  "Name servers",
+		list:    true,
+		check:   spec.Hostname,
+		offer:   func(f *flow) Proposal { return or(f.found.NS, f.get(aboutHostname), "this machine") },
+		applies: (*flow).newZone,
+	}
+}
+
+func rootAliasQuestion() question {
+	return question{
+		topic: aboutRootAlias,
+		title: always("Who reads the mail for root and postmaster?"),
+		about: always("An address that somebody reads; reports about the domain's mail go there too. " +
+			"Leave it empty to keep the aliases as they are."),
+		prompt:   "Address",
+		optional: true,
+		check:    spec.MailAddress,
+		offer:    func(f *flow) Proposal { return f.found.RootAlias },
+	}
+}
+
+// always is a text that depends on nothing.
+func always(text string) func(*flow) string { return func(*flow) string { return text } }
+
+// or is a proposal, or a default where there is none.
+func or(p Proposal, value, why string) Proposal {
+	if p.Value != "" {
+		return p
+	}
+	return Proposal{value, why}
+}

@@ -1,0 +1,245 @@
+package wizard
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/huh"
+	"github.com/charmbracelet/lipgloss"
+)
+
+// askOnScreen asks with one form per question inside a single program, so that
+// going back can cross a look-up and the terminal is set up and restored once.
+func askOnScreen(ctx context.Context, o Options, f *flow) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends a look-up that is still running
+	s := &screen{ctx: ctx, page: newPage(o), flow: f}
+	return s.page.run(ctx, o, s, func() error {
+		if s.err == nil && !s.flow.done() {
+			return ErrAborted
+		}
+		return s.err
+	})
+}
+
+// screen is the program that asks all questions.
+type screen struct {
+	ctx     context.Context // that of Ask; the methods of a tea.Model take none
+	page    *page
+	flow    *flow
+	looking bool
+	ahead   []tea.KeyMsg // typed during a look-up or between two questions
+	value   string       // of the field on screen
+	err     error
+}
+
+// maxAhead bounds what is kept of keys that nobody waits for.
+const maxAhead = 1024
+
+// lookedUp carries the result of a look-up into Update.
+type lookedUp struct {
+	lookup *lookup
+	found  Proposals
+	err    error
+}
+
+// Init implements tea.Model.
+func (s *screen) Init() tea.Cmd { return s.next() }
+
+// next shows the current question, or makes the look-up that comes before it,
+// or ends the program.
+func (s *screen) next() tea.Cmd {
+	if l := s.flow.lookup(); l != nil {
+		s.looking = true
+		return func() tea.Msg {
+			found, err := l.run(s.ctx)
+			return lookedUp{l, found, err}
+		}
+	}
+	if s.flow.done() {
+		return s.page.close()
+	}
+	return s.open()
+}
+
+// open puts the current question on screen.
+func (s *screen) open() tea.Cmd {
+	q := s.flow.question()
+	s.value = s.flow.value()
+	s.page.header = "mailsetup, " + s.flow.progress()
+	s.page.notes = foundLines(s.flow.news())
+	about := q.about(s.flow)
+	if offer := q.offer(s.flow); offer.Value != "" && offer.Why != "" {
+		about += "\nProposed: " + offerName(s.flow, q, offer.Value) + ", " + offer.Why + "."
+	}
+	about = wrap(about, s.page.columns())
+	title := wrap(q.title(s.flow), s.page.columns())
+	if q.options != nil {
+		return s.page.show(huh.NewSelect[string]().Title(title).Description(about + "\n").
+			Options(options(q.options(s.flow))...).Value(&s.value))
+	}
+	check := func(value string) error {
+		_, err := q.validate(s.flow, value)
+		return explained(err)
+	}
+	return s.page.show(huh.NewInput().Title(title).Description(about + "\n").
+		Value(&s.value).Validate(check))
+}
+
+func foundLines(news []string) []string {
+	if len(news) == 0 {
+		return nil
+	}
+	lines := []string{"Found:"}
+	for _, line := range news {
+		lines = append(lines, "  "+line)
+	}
+	return lines
+}
+
+// Update implements tea.Model.
+func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	if k, ok := msg.(tea.KeyMsg); ok {
+		return s, s.key(k)
+	}
+	if done, ok := msg.(lookedUp); ok {
+		return s, s.arrive(done)
+	}
+	cmd := s.page.update(msg)
+	if s.page.completed() {
+		return s, tea.Batch(cmd, s.submit())
+	}
+	return s, cmd
+}
+
+// key handles a key. Those typed while the form is between two fields would
+// land in the wrong one: huh moves by messages to itself.
+func (s *screen) key(k tea.KeyMsg) tea.Cmd {
+	switch {
+	case k.Type == tea.KeyCtrlC:
+		s.err = ErrAborted
+		return s.page.close()
+	case s.looking || s.page.moving:
+		if len(s.ahead) < maxAhead {
+			s.ahead = append(s.ahead, k)
+		}
+		return nil
+	case k.Type == tea.KeyShiftTab:
+		s.flow.keep(s.value)
+		s.flow.back()
+		return s.open()
+	}
+	return s.page.key(k)
+}
+
+// arrive takes what a look-up found.
+func (s *screen) arrive(done lookedUp) tea.Cmd {
+	s.looking = false
+	if done.err != nil {
+		s.err = done.err
+		return s.page.close()
+	}
+	s.flow.arrive(done.lookup, done.found)
+	return tea.Batch(s.next(), s.replay())
+}
+
+// submit takes the answer of the form on screen.
+func (s *screen) submit() tea.Cmd {
+	if err := s.flow.submit(s.value); err != nil {
+		s.page.complaint = explain(err)
+		return s.open()
+	}
+	return tea.Batch(s.next(), s.replay())
+}
+
+// replay feeds what was typed ahead to the question that is open now.
+func (s *screen) replay() tea.Cmd {
+	var cmds []tea.Cmd
+	for len(s.ahead) > 0 && !s.looking && !s.page.moving && !s.page.closed {
+		k := s.ahead[0]
+		s.ahead = s.ahead[1:]
+		cmds = append(cmds, s.key(k))
+	}
+	return tea.Batch(cmds...)
+}
+
+// View implements tea.Model.
+func (s *screen) View() string {
+	if s.looking {
+		return s.page.busy("Looking at this machine and at DNS ...")
+	}
+	return s.page.view(s.footer())
+}
+
+func (s *screen) footer() string {
+	keys := []string{"enter: next"}
+	if s.flow.question().options != nil {
+		keys = append(keys, "up/down: choose")
+	}
+	keys = append(keys, "shift+tab: back", "ctrl+c: stop, nothing is changed")
+	return strings.Join(keys, "   ")
+}
+
+// confirmOnScreen asks for a yes with two buttons; the one in front is No.
+func confirmOnScreen(ctx context.Context, o Options, title, description string) (bool, error) {
+	c := &confirmation{page: newPage(o), title: title, about: description}
+	err := c.page.run(ctx, o, c, func() error {
+		if !c.page.completed() {
+			return ErrAborted
+		}
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	return c.yes, nil
+}
+
+// confirmation is the program that asks for a yes.
+type confirmation struct {
+	page         *page
+	title, about string
+	yes          bool
+}
+
+// Init implements tea.Model.
+func (c *confirmation) Init() tea.Cmd {
+	field := huh.NewConfirm().Title(wrap(c.title, c.page.columns())).Value(&c.yes).
+		WithButtonAlignment(lipgloss.Left)
+	if c.about != "" {
+		field.Description(wrap(c.about, c.page.columns()))
+	}
+	return c.page.show(field)
+}
+
+// Update implements tea.Model.
+func (c *confirmation) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	var cmd tea.Cmd
+	switch k, ok := msg.(tea.KeyMsg); {
+	case ok && k.Type == tea.KeyCtrlC:
+		return c, c.page.close()
+	case ok && c.page.moving: // decided
+	case ok:
+		cmd = c.page.key(k)
+		// The first of y and n decides, also when the other follows at once.
+		c.page.moving = c.page.moving || strings.ContainsAny(k.String(), "yYnN") && len(k.Runes) == 1
+	default:
+		cmd = c.page.update(msg)
+	}
+	if c.page.completed() {
+		return c, c.page.close()
+	}
+	return c, cmd
+}
+
+// View implements tea.Model.
+func (c *confirmation) View() string {
+	return c.page.view("y: yes   n: no   left/right: choose   enter: take it   ctrl+c: stop")
+}
+
+// aborted says whether a program ended by a signal or with its context.
+func aborted(err error) bool {
+	return errors.Is(err, tea.ErrInterrupted) || errors.Is(err, tea.ErrProgramKilled)
+}

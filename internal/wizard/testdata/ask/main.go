@@ -1,0 +1,59 @@
+// Command ask asks the questions on the terminal it runs in and prints the
+// answers as JSON, for the test that drives a real terminal.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"mailsetup/internal/spec"
+	"mailsetup/internal/wizard"
+)
+
+func main() {
+	accessible := flag.Bool("accessible", false, "plain prompts")
+	confirm := flag.Bool("confirm", false, "ask for a yes instead")
+	color := flag.Bool("color", false, "use colours")
+	flag.Parse()
+	o := wizard.Options{In: os.Stdin, Out: os.Stdout, Accessible: *accessible, Color: *color, Propose: propose}
+	if *confirm {
+		yes, err := wizard.Confirm(context.Background(), o, "Apply these changes?", "3 files change, 1 unit restarts.")
+		fmt.Printf("confirmed: %v, error: %v\n", yes, err)
+		return
+	}
+	a, err := wizard.Ask(context.Background(), o)
+	if err != nil {
+		fmt.Printf("error: %v\n", err)
+		os.Exit(1)
+	}
+	text, err := json.Marshal(a)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Printf("answers: %s\n", text)
+}
+
+// propose finds a machine with BIND, which serves example.org only.
+func propose(_ context.Context, a spec.Answers) (wizard.Proposals, error) {
+	p := wizard.Proposals{
+		Hostname: wizard.Proposal{Value: "mail.example.org", Why: "the full name of this machine"},
+		BIND:     true,
+		Found:    []string{"Postfix 3.10 is installed", "BIND 9.20 runs here"},
+	}
+	if a.Domain == "" || a.Hostname == "" {
+		return p, nil
+	}
+	time.Sleep(300 * time.Millisecond)
+	p.Selector.Value = "202611"
+	p.Addresses = wizard.Proposal{Value: "192.0.2.25 2001:db8::25", Why: "the A and AAAA records of " + a.Hostname}
+	p.ZoneServed = a.Domain == "example.org"
+	if !p.ZoneServed {
+		p.Addresses = wizard.Proposal{}
+		p.Found = append(p.Found, a.Hostname+" has no address in DNS yet")
+	}
+	return p, nil
+}

@@ -1,0 +1,118 @@
+// Package wizard turns questions into answers. It looks before it asks,
+// proposes what was found, checks every answer when the field is left and lets
+// the administrator go back. It is the only package that knows huh.
+//
+// There are two ways to ask, one flow behind both: a full-screen form
+// (screen.go), and plain prompts for screen readers, TERM=dumb and scripts
+// (plain.go).
+package wizard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"mailsetup/internal/spec"
+)
+
+// ErrAborted says that the administrator left (Ctrl-C), the input ended or the
+// context was cancelled before the last question. No answer is usable then.
+var ErrAborted = errors.New("questions: interrupted before the last one")
+
+// Proposal is what was found on the machine or in DNS for one question.
+type Proposal struct {
+	Value string // in the notation of spec.Answers; of a list, separated by spaces
+	Why   string // one line, such as "the A record of mail.example.org"
+}
+
+// Proposals are what was found for all questions. A question without one is
+// asked with an empty field, a choice with the usual default.
+type Proposals struct {
+	Domain    Proposal
+	Hostname  Proposal
+	Addresses Proposal // the public ones, a list
+	Receive   Proposal // yes or no, from the live MX
+	RootAlias Proposal
+	NS        Proposal // name servers of a new zone, a list
+
+	// Settings with a usual default; a value here replaces it.
+	Selector, KeyBits, SPFAll, SPFInclude, DMARC, MilterDefaultAction Proposal
+
+	DNS        Proposal // bind or manual
+	BIND       bool     // BIND runs here: offer to publish there
+	ZoneServed bool     // BIND is primary for the domain, so records can be added
+
+	// Found are short lines for the reader: "Postfix 3.10 is installed". They
+	// are shown with the first question after they were found.
+	Found []string
+}
+
+// Options say whom to ask, and what not to ask.
+type Options struct {
+	In  io.Reader // a terminal, or whatever answers plain prompts
+	Out io.Writer
+
+	// Accessible asks with plain prompts, line by line. The caller sets it for
+	// --accessible and for TERM=dumb.
+	Accessible bool
+	Width      int  // columns of the terminal; 0 means 80, which is also the most used
+	Color      bool // false: no colours, whatever the terminal could do
+
+	// Fixed are answers given by flags or by the existing spec. They are not
+	// asked, and come back as they are.
+	Fixed spec.Answers
+
+	// Propose looks at the machine and at DNS. It is called with the fixed
+	// answers first, and again with domain and host name once these are known
+	// or have changed. What cannot be found out is a line in Found, not an
+	// error: an error ends the questions. nil proposes nothing.
+	Propose func(context.Context, spec.Answers) (Proposals, error)
+}
+
+// Ask asks what is not fixed and returns all answers, the fixed ones included.
+// What was proposed and accepted is in the answers too, so that they do what
+// the administrator saw. The error is ErrAborted, or that of Propose.
+func Ask(ctx context.Context, o Options) (spec.Answers, error) {
+	f := newFlow(o.Fixed, o.Propose)
+	ask := askOnScreen
+	if o.Accessible {
+		ask = askPlainly
+	}
+	if err := ask(ctx, o, f); err != nil {
+		return spec.Answers{}, interrupted(ctx, err)
+	}
+	return f.result(), nil
+}
+
+// Confirm asks a yes-or-no question whose default is No. The end of the input
+// is a No as well; Ctrl-C and a cancelled context are ErrAborted.
+func Confirm(ctx context.Context, o Options, title, description string) (bool, error) {
+	confirm := confirmOnScreen
+	if o.Accessible {
+		confirm = confirmPlainly
+	}
+	yes, err := confirm(ctx, o, title, description)
+	if err != nil {
+		return false, interrupted(ctx, err)
+	}
+	return yes, nil
+}
+
+// interrupted reports a cancelled context as ErrAborted, whatever the layer
+// below made of it.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil && !errors.Is(err, ErrAborted) {
+		return fmt.Errorf("%w: %w", ErrAborted, err)
+	}
+	return err
+}
+
+// columns is the width to lay out for. Lines longer than 80 columns are hard
+// to read, and less than 40 is no terminal.
+func columns(width int) int {
+	if width == 0 {
+		return 80
+	}
+	return min(max(width, 40), 80)
+}
