@@ -1,0 +1,117 @@
+package detect
+
+import (
+	"context"
+	"encoding/json"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// release reads os-release(5).
+func release(text string) state.Release {
+	values := map[string]string{}
+	for line := range strings.Lines(text) {
+		if k, v, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+			values[k] = strings.Trim(v, `"'`)
+		}
+	}
+	return state.Release{ID: values["ID"], Version: values["VERSION_ID"], Pretty: values["PRETTY_NAME"]}
+}
+
+// fqdn is the machine's idea of its full name: what the resolver says, then
+// what the files say, "" if none of them knows a name with a dot.
+func fqdn(ctx context.Context, s Source) string {
+	if name := fullName(hint(ctx, s, "hostname", "--fqdn")); name != "" {
+		return name
+	}
+	text, _ := follow(s, "/etc/hostname")
+	short := strings.ToLower(strings.TrimSpace(string(text)))
+	if name := fullName(short); name != "" {
+		return name
+	}
+	hosts, _ := follow(s, "/etc/hosts")
+	return hostsName(string(hosts), short)
+}
+
+// fullName returns the name in canonical form, "" if it is not one that the
+// world could know.
+func fullName(s string) string {
+	s = strings.ToLower(strings.TrimSuffix(strings.TrimSpace(s), "."))
+	if !strings.Contains(s, ".") || strings.ContainsAny(s, " \t\n()") {
+		return ""
+	}
+	if s == "localhost.localdomain" || strings.HasSuffix(s, ".localdomain") || strings.HasSuffix(s, ".localhost") {
+		return ""
+	}
+	if _, err := netip.ParseAddr(s); err == nil {
+		return ""
+	}
+	return s
+}
+
+// hostsName finds the full name that hosts(5) gives to a short one.
+func hostsName(text, short string) string {
+	if short == "" {
+		return ""
+	}
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "#")
+		fields := strings.Fields(strings.ToLower(line))
+		if len(fields) < 2 || !slices.Contains(fields[1:], short) {
+			continue
+		}
+		for _, name := range fields[1:] {
+			if full := fullName(name); strings.HasPrefix(full, short+".") {
+				return full
+			}
+		}
+	}
+	return ""
+}
+
+// addresses returns those of the interfaces, sorted.
+func addresses(ctx context.Context, r system.Runner) []netip.Addr {
+	found, ok := ipAddr([]byte(hint(ctx, r, "ip", "-j", "addr")))
+	if !ok { // a machine without iproute2
+		for _, word := range strings.Fields(hint(ctx, r, "hostname", "-I")) {
+			if a, err := netip.ParseAddr(word); err == nil && public(a) {
+				found = append(found, a)
+			}
+		}
+	}
+	slices.SortFunc(found, netip.Addr.Compare)
+	return slices.Compact(found)
+}
+
+// ipAddr reads the output of ip -j addr. Temporary IPv6 addresses (RFC 8981)
+// are left out: they belong to somebody else next week.
+func ipAddr(text []byte) (found []netip.Addr, ok bool) {
+	var links []struct {
+		Info []struct {
+			Local     string `json:"local"`
+			Temporary bool   `json:"temporary"`
+		} `json:"addr_info"`
+	}
+	if err := json.Unmarshal(text, &links); err != nil {
+		return nil, false
+	}
+	for _, link := range links {
+		for _, info := range link.Info {
+			a, err := netip.ParseAddr(info.Local)
+			if err == nil && !info.Temporary && public(a) {
+				found = append(found, a)
+			}
+		}
+	}
+	return found, true
+}
+
+// public leaves out addresses that mean something on this machine or link
+// only; private networks stay, they are how neighbours see us.
+func public(a netip.Addr) bool {
+	return !a.IsLoopback() && !a.IsLinkLocalUnicast() && !a.IsMulticast() && !a.IsUnspecified()
+}

@@ -1,0 +1,102 @@
+package detect
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"mailsetup/internal/state"
+)
+
+const dkimUnit = "opendkim.service"
+
+func openDKIM(ctx context.Context, s Source, _ Options, f *state.Facts) error {
+	if !f.Installed["opendkim"] {
+		return nil
+	}
+	status, err := s.Status(ctx, dkimUnit)
+	if err != nil {
+		return fmt.Errorf("look at unit %s: %w", dkimUnit, err)
+	}
+	override, err := startOverride(s, dkimUnit)
+	if err != nil {
+		return err
+	}
+	f.OpenDKIM = &state.OpenDKIM{Active: status.Active == "active", Override: override}
+	return nil
+}
+
+// startOverride finds the file below /etc or /run that replaces the unit's
+// ExecStart: a unit file of the administrator's, or a drop-in, of which the
+// last in order counts (systemd.unit(5)).
+func startOverride(s Source, unit string) (state.Path, error) {
+	found := state.Path("")
+	for _, root := range []state.Path{"/run/systemd/system", "/etc/systemd/system"} {
+		candidates := []state.Path{root.Join(unit)}
+		names, err := s.List(root.Join(unit + ".d"))
+		if err != nil {
+			return "", err
+		}
+		for _, name := range names {
+			if strings.HasSuffix(name, ".conf") {
+				candidates = append(candidates, root.Join(unit+".d", name))
+			}
+		}
+		for _, p := range candidates {
+			o, err := s.Read(p)
+			if err != nil {
+				return "", err
+			}
+			if o.Kind == state.Regular && setsStart(string(o.Content)) {
+				found = p
+			}
+		}
+	}
+	return found, nil
+}
+
+// setsStart reports whether a unit file sets a command to start; an empty
+// assignment alone only clears the list.
+func setsStart(text string) bool {
+	for line := range strings.Lines(text) {
+		name, value, ok := strings.Cut(line, "=")
+		if ok && strings.TrimSpace(name) == "ExecStart" && strings.TrimSpace(value) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// dnsServer names what answers DNS here: of several that are installed, the
+// one that runs.
+func dnsServer(ctx context.Context, s Source, _ Options, f *state.Facts) error {
+	servers := []struct {
+		kind          state.DNSServer
+		unit, program string
+	}{
+		{state.BIND, "named.service", "bind9"},
+		{state.PowerDNS, "pdns.service", "pdns-server"},
+		{state.NSD, "nsd.service", "nsd"},
+		{state.Dnsmasq, "dnsmasq.service", "dnsmasq"},
+		{state.Unbound, "unbound.service", "unbound"},
+	}
+	first := state.NoDNSServer
+	for _, d := range servers {
+		if !f.Installed[d.program] {
+			continue
+		}
+		status, err := s.Status(ctx, d.unit)
+		if err != nil {
+			return fmt.Errorf("look at unit %s: %w", d.unit, err)
+		}
+		if status.Active == "active" {
+			f.DNS = d.kind
+			return nil
+		}
+		if first == state.NoDNSServer {
+			first = d.kind
+		}
+	}
+	f.DNS = first
+	return nil
+}

@@ -1,0 +1,135 @@
+package detect
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// load fills in content and records of a static primary zone, or why it
+// cannot be worked with.
+func load(ctx context.Context, s Source, o Options, directory string, z *state.Zone) error {
+	object, err := s.Read(z.File)
+	if err != nil {
+		return err
+	}
+	switch object.Kind {
+	case state.Regular:
+	case state.Absent:
+		z.Problem = fmt.Sprintf("its file %s does not exist", z.File)
+		return nil
+	default:
+		z.Problem = fmt.Sprintf("its file %s is a %s", z.File, object.Kind)
+		return nil
+	}
+	z.Content = object.Content
+	z.Records, z.Problem, err = records(ctx, s, o.Fragments, directory, *z)
+	if err == nil && slices.ContainsFunc(z.Records, func(r state.Record) bool { return r.Type == "RRSIG" }) {
+		z.Problem = "its file holds signatures (RRSIG) that an edit would break"
+	}
+	return err
+}
+
+// records returns what the zone holds without our fragments. They are cut out
+// of the text; when the zone does not load without them (its name server's
+// address may be ours) the whole is loaded and ours are taken away.
+func records(ctx context.Context, s Source, fragments state.Path, directory string, z state.Zone) ([]state.Record, string, error) {
+	text, ours := withoutIncludes(string(z.Content), fragments)
+	list, problem, err := dump(ctx, s, directory, z, text)
+	if err != nil || problem == "" || len(ours) == 0 {
+		return list, problem, err
+	}
+	list, problem, err = dump(ctx, s, directory, z, string(z.Content))
+	if err != nil || problem != "" {
+		return nil, problem, err
+	}
+	for _, p := range ours {
+		text, err := follow(s, p)
+		if err != nil {
+			return nil, "", err
+		}
+		mine, _ := parseRecords(string(text), z.Origin)
+		list = slices.DeleteFunc(list, func(r state.Record) bool {
+			return slices.ContainsFunc(mine, func(m state.Record) bool {
+				return m.Name == r.Name && m.Type == r.Type && m.Value == r.Value
+			})
+		})
+	}
+	return list, "", nil
+}
+
+// withoutIncludes blanks the $INCLUDE lines of files below a directory, so
+// that line numbers stay, and returns those files.
+func withoutIncludes(text string, below state.Path) (rest string, files []state.Path) {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) > 1 && strings.EqualFold(fields[0], "$INCLUDE") {
+			file := strings.Trim(fields[1], `"`)
+			if p, err := state.ParsePath(file); err == nil && strings.HasPrefix(string(p), string(below)+"/") {
+				files = append(files, p)
+				line = "\n"
+			}
+		}
+		b.WriteString(line)
+	}
+	return b.String(), files
+}
+
+// dump has BIND's own tool load the text and print every record in canonical
+// form; its checks are turned down as far as they go, since the zone is only
+// read here.
+func dump(ctx context.Context, r system.Runner, directory string, z state.Zone, text string) ([]state.Record, string, error) {
+	const stdin = "/dev/stdin"
+	res, err := r.Run(ctx, system.Command{
+		Argv: []string{
+			"named-checkzone", "-D", "-i", "none", "-k", "ignore", "-m", "ignore", "-n", "ignore",
+			"-w", directory, z.Origin, stdin,
+		},
+		Stdin: []byte(text),
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("run named-checkzone %s: %w", z.Origin, err)
+	}
+	if res.Code != 0 {
+		return nil, "named-checkzone: " + strings.ReplaceAll(complaint(res), stdin, string(z.File)), nil
+	}
+	list, err := parseRecords(string(res.Stdout), z.Origin)
+	if err != nil {
+		return nil, fmt.Sprintf("output of named-checkzone: %v", err), nil
+	}
+	return list, "", nil
+}
+
+// parseRecords reads zone file text.
+func parseRecords(text, origin string) ([]state.Record, error) {
+	var list []state.Record
+	parser := dns.NewZoneParser(strings.NewReader(text), origin, "")
+	parser.SetDefaultTTL(3600)
+	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
+		list = append(list, dnspub.FromRR(rr))
+	}
+	return list, parser.Err()
+}
+
+// complaint joins what a checker of BIND said, without its closing line.
+func complaint(res system.Result) string {
+	var said []string
+	for line := range strings.Lines(string(res.Stderr) + string(res.Stdout)) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasSuffix(line, "not loaded due to errors.") && !slices.Contains(said, line) {
+			said = append(said, line)
+		}
+	}
+	if len(said) == 0 {
+		return fmt.Sprintf("exit %d without a message", res.Code)
+	}
+	return strings.Join(said[:min(len(said), 3)], "; ")
+}
