@@ -1,0 +1,47 @@
+// Package edits evaluates the edits of other people's files that need no
+// daemon's tool: text in, text out. Evaluating an edit twice gives the same
+// bytes as evaluating it once.
+package edits
+
+import (
+	"fmt"
+	"strings"
+
+	"mailsetup/internal/state"
+	"mailsetup/zonefile"
+)
+
+// Pure evaluates an edit if it can. Handled is false for edits that need a
+// tool of the machine, such as those of Postfix's main.cf.
+func Pure(e state.Edit, current []byte) (out []byte, handled bool, err error) {
+	switch e := e.(type) {
+	case state.NamedEdit:
+		out, err = Named(e, current)
+	case state.AliasEdit:
+		out, err = Alias(e, current)
+	case state.ZoneEdit:
+		out, err = zonefile.Apply(e, current)
+	default:
+		return nil, false, nil
+	}
+	return out, true, err
+}
+
+// plain refuses text that could end a quoted string or a line early.
+func plain(what, s string) error {
+	if s == "" {
+		return fmt.Errorf("%s is empty", what)
+	}
+	if i := strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == '"' || r == '\\' }); i >= 0 {
+		return fmt.Errorf("%s %q: quote, backslash or control character", what, s)
+	}
+	return nil
+}
+
+// closed returns text with a newline at its end, unless it is empty.
+func closed(text string) string {
+	if text == "" || strings.HasSuffix(text, "\n") {
+		return text
+	}
+	return text + "\n"
+}

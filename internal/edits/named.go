@@ -1,0 +1,168 @@
+package edits
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"mailsetup/internal/state"
+)
+
+// The comment lines around a zone statement of ours.
+func zoneMarks(origin string) (begin, end string) {
+	return "// mailsetup: zone " + origin, "// mailsetup: end of zone " + origin
+}
+
+func zoneBlock(e state.NamedEdit) string {
+	begin, end := zoneMarks(e.Origin)
+	return fmt.Sprintf("%s\nzone \"%s\" {\n\ttype primary;\n\tfile \"%s\";\n};\n%s\n", begin, e.Origin, e.File, end)
+}
+
+// Named returns named.conf text with the zone statement in it, between two
+// comment lines. A statement of ours that has the right type and file is left
+// as it is, whatever the administrator added to it; another one is replaced in
+// place. A statement for the zone that is not ours is an error: named refuses
+// two.
+func Named(e state.NamedEdit, current []byte) ([]byte, error) {
+	if err := plainZone(e); err != nil {
+		return nil, err
+	}
+	text := string(current)
+	start, end, err := findBlock(e, text)
+	if err != nil {
+		return nil, err
+	}
+	if start < 0 {
+		if declares(text, e.Origin) {
+			return nil, fmt.Errorf("%s: has a zone %q that mailsetup did not write", e.Path, e.Origin)
+		}
+		if text != "" {
+			text = closed(text) + "\n"
+		}
+		return []byte(text + zoneBlock(e)), nil
+	}
+	if declares(text[:start]+text[end:], e.Origin) {
+		return nil, fmt.Errorf("%s: has zone %q twice, once not written by mailsetup", e.Path, e.Origin)
+	}
+	if serves(text[start:end], e) {
+		return current, nil
+	}
+	return []byte(text[:start] + zoneBlock(e) + text[end:]), nil
+}
+
+// RemoveNamed returns named.conf text without our zone statement and the empty
+// line before it.
+func RemoveNamed(e state.NamedEdit, current []byte) ([]byte, error) {
+	if err := plainZone(e); err != nil {
+		return nil, err
+	}
+	text := string(current)
+	start, end, err := findBlock(e, text)
+	if err != nil {
+		return nil, err
+	}
+	if start < 0 {
+		return current, nil
+	}
+	before := text[:start]
+	if strings.HasSuffix(before, "\n\n") {
+		before = before[:len(before)-1]
+	}
+	return []byte(before + text[end:]), nil
+}
+
+func plainZone(e state.NamedEdit) error {
+	if err := plain("zone", e.Origin); err != nil {
+		return err
+	}
+	if strings.ContainsAny(e.Origin, " /;{}") {
+		return fmt.Errorf("zone %q: not a domain name", e.Origin)
+	}
+	return plain("zone file", string(e.File))
+}
+
+// findBlock returns where our block starts and ends, -1 if there is none.
+func findBlock(e state.NamedEdit, text string) (start, end int, err error) {
+	begin, finish := zoneMarks(e.Origin)
+	start = -1
+	pos := 0
+	for line := range strings.Lines(text) {
+		next := pos + len(line)
+		switch mark := strings.TrimSpace(line); {
+		case mark == begin && start < 0:
+			start = pos
+		case mark == begin:
+			return 0, 0, fmt.Errorf("%s: has two lines %q", e.Path, begin)
+		case mark == finish && start >= 0:
+			return start, next, nil
+		}
+		pos = next
+	}
+	if start >= 0 {
+		return 0, 0, fmt.Errorf("%s: the line %q is missing", e.Path, finish)
+	}
+	return -1, -1, nil
+}
+
+// declares reports whether there is a zone statement for the name outside
+// comments.
+func declares(text, origin string) bool {
+	statement := regexp.MustCompile(`(?i)(^|[\s;{}])zone\s+"?` + regexp.QuoteMeta(origin) + `\.?"?[\s{]`)
+	return statement.MatchString(uncomment(text))
+}
+
+// serves reports whether our block makes the zone a primary one with the file.
+func serves(block string, e state.NamedEdit) bool {
+	code := uncomment(block)
+	kind := regexp.MustCompile(`(?i)[\s;{]type\s+(primary|master)\s*;`)
+	file := regexp.MustCompile(`(?i)[\s;{]file\s+"` + regexp.QuoteMeta(string(e.File)) + `"\s*;`)
+	return declares(block, e.Origin) && kind.MatchString(code) && file.MatchString(code)
+}
+
+// uncomment blanks the comments of named.conf: //, # and /* */, not those
+// inside quotes.
+func uncomment(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		n := 1
+		switch rest := text[i:]; {
+		case rest[0] == '"':
+			n = quoted(rest)
+			b.WriteString(rest[:n])
+			i += n
+			continue
+		case rest[0] == '#' || strings.HasPrefix(rest, "//"):
+			n = until(rest, 0, "\n")
+		case strings.HasPrefix(rest, "/*"):
+			n = min(until(rest, 2, "*/")+2, len(rest))
+		default:
+			b.WriteByte(rest[0])
+			i++
+			continue
+		}
+		b.WriteByte(' ')
+		i += n
+	}
+	return b.String()
+}
+
+// until returns the offset of mark at or after from, or the length.
+func until(s string, from int, mark string) int {
+	if i := strings.Index(s[from:], mark); i >= 0 {
+		return from + i
+	}
+	return len(s)
+}
+
+// quoted returns the length of the quoted string that s starts with.
+func quoted(s string) int {
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(s)
+}
