@@ -89,13 +89,22 @@ func (f *flow) forward() {
 // back moves to the previous question that applies, and says whether there is
 // one.
 func (f *flow) back() bool {
+	i := f.before()
+	if i < 0 {
+		return false
+	}
+	f.at = i
+	return true
+}
+
+// before is the index of the previous question that applies, -1 for none.
+func (f *flow) before() int {
 	for i := f.at - 1; i >= 0; i-- {
 		if f.applies(f.questions[i]) {
-			f.at = i
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
 }
 
 // applies says whether a question is asked, given the answers so far. A fixed

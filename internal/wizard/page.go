@@ -101,9 +101,14 @@ func (p *page) update(msg tea.Msg) tea.Cmd {
 	return cmd
 }
 
-// completed says whether the form was answered.
-func (p *page) completed() bool {
-	return p.form != nil && p.form.State == huh.StateCompleted
+// take says whether the form was answered, once: a form that is done still
+// gets messages, and its answer must not count for the next question.
+func (p *page) take() bool {
+	if p.form == nil || p.form.State != huh.StateCompleted {
+		return false
+	}
+	p.form = nil
+	return true
 }
 
 // close ends the program and leaves nothing on screen.
@@ -121,7 +126,7 @@ func (p *page) busy(text string) string {
 
 // view renders the page, empty once it is closed.
 func (p *page) view(footer string) string {
-	if p.closed || p.form == nil || p.completed() {
+	if p.closed || p.form == nil {
 		return ""
 	}
 	var parts []string

@@ -134,7 +134,7 @@ func (p *prompter) field(f *flow, q question, value *string) huh.Field {
 			return nil // means the proposal, which is checked afterwards
 		}
 		_, err := q.validate(f, cleared(q, s))
-		return explained(err)
+		return explained(err, p.width)
 	}
 	return huh.NewInput().Title(title + ":").Value(value).Validate(check)
 }

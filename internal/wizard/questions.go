@@ -101,7 +101,7 @@ func receiveQuestion() question {
 	return question{
 		topic: aboutReceive,
 		title: func(f *flow) string { return "Does this server receive the mail for " + f.get(aboutDomain) + "?" },
-		about: always("A domain whose mailboxes are elsewhere needs No, or mail to colleagues stays here."),
+		about: always("Answer no if its mailboxes are elsewhere, or mail to colleagues stays here."),
 		options: func(*flow) []option {
 			return []option{
 				{"yes", "yes", "an MX record points here, and mail for the domain is accepted"},

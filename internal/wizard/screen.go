@@ -3,6 +3,7 @@ package wizard
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -82,7 +83,7 @@ func (s *screen) open() tea.Cmd {
 	}
 	check := func(value string) error {
 		_, err := q.validate(s.flow, value)
-		return explained(err)
+		return explained(err, s.page.columns())
 	}
 	return s.page.show(huh.NewInput().Title(title).Description(about + "\n").
 		Value(&s.value).Validate(check))
@@ -108,7 +109,7 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return s, s.arrive(done)
 	}
 	cmd := s.page.update(msg)
-	if s.page.completed() {
+	if s.page.take() {
 		return s, tea.Batch(cmd, s.submit())
 	}
 	return s, cmd
@@ -129,6 +130,7 @@ func (s *screen) key(k tea.KeyMsg) tea.Cmd {
 	case k.Type == tea.KeyShiftTab:
 		s.flow.keep(s.value)
 		s.flow.back()
+		s.page.complaint = ""
 		return s.open()
 	}
 	return s.page.key(k)
@@ -148,6 +150,7 @@ func (s *screen) arrive(done lookedUp) tea.Cmd {
 // submit takes the answer of the form on screen.
 func (s *screen) submit() tea.Cmd {
 	if err := s.flow.submit(s.value); err != nil {
+		s.flow.keep(s.value)
 		s.page.complaint = explain(err)
 		return s.open()
 	}
@@ -174,19 +177,21 @@ func (s *screen) View() string {
 }
 
 func (s *screen) footer() string {
-	keys := []string{"enter: next"}
+	keys := []string{"enter next"}
 	if s.flow.question().options != nil {
-		keys = append(keys, "up/down: choose")
+		keys = append(keys, "up/down choose")
 	}
-	keys = append(keys, "shift+tab: back", "ctrl+c: stop, nothing is changed")
-	return strings.Join(keys, "   ")
+	if s.flow.before() >= 0 {
+		keys = append(keys, "shift+tab back")
+	}
+	return strings.Join(append(keys, "ctrl+c stop, nothing is changed"), " | ")
 }
 
 // confirmOnScreen asks for a yes with two buttons; the one in front is No.
 func confirmOnScreen(ctx context.Context, o Options, title, description string) (bool, error) {
 	c := &confirmation{page: newPage(o), title: title, about: description}
 	err := c.page.run(ctx, o, c, func() error {
-		if !c.page.completed() {
+		if !c.answered {
 			return ErrAborted
 		}
 		return nil
@@ -194,7 +199,8 @@ func confirmOnScreen(ctx context.Context, o Options, title, description string) 
 	if err != nil {
 		return false, err
 	}
-	return c.yes, nil
+	_, err = fmt.Fprintf(o.Out, "%s %s\n", title, map[bool]string{true: "yes", false: "no"}[c.yes])
+	return err == nil && c.yes, err
 }
 
 // confirmation is the program that asks for a yes.
@@ -202,6 +208,7 @@ type confirmation struct {
 	page         *page
 	title, about string
 	yes          bool
+	answered     bool
 }
 
 // Init implements tea.Model.
@@ -228,7 +235,8 @@ func (c *confirmation) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	default:
 		cmd = c.page.update(msg)
 	}
-	if c.page.completed() {
+	if c.page.take() {
+		c.answered = true
 		return c, c.page.close()
 	}
 	return c, cmd
@@ -236,7 +244,7 @@ func (c *confirmation) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 // View implements tea.Model.
 func (c *confirmation) View() string {
-	return c.page.view("y: yes   n: no   left/right: choose   enter: take it   ctrl+c: stop")
+	return c.page.view("y yes | n no | left/right choose | enter take it | ctrl+c stop")
 }
 
 // aborted says whether a program ended by a signal or with its context.

@@ -76,10 +76,10 @@ func explain(err error) string {
 	return found.Text + "\nhint: " + found.Hint
 }
 
-// explained is explain as an error, nil for nil.
-func explained(err error) error {
+// explained is explain as an error of lines up to width, nil for nil.
+func explained(err error, width int) error {
 	if err == nil {
 		return nil
 	}
-	return errors.New(explain(err))
+	return errors.New(wrap(explain(err), width))
 }
