@@ -247,5 +247,5 @@ func quote(s, other string) string {
 		return fmt.Sprintf("%q… (%d octets)", s[:shown], len(s))
 	}
 	from := at - 16
-	return fmt.Sprintf("%q…%q… (%d octets, differs at %d)", s[:16], s[from:min(from+shown/2, len(s))], len(s), at)
+	return fmt.Sprintf("%q…%q… (%d octets, differs after %d)", s[:16], s[from:min(from+shown/2, len(s))], len(s), at)
 }
