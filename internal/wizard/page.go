@@ -65,6 +65,9 @@ func keys() *huh.KeyMap {
 // columns is the width of text on this terminal.
 func (p *page) columns() int { return columns(p.width) - 1 }
 
+// short says whether there is no room for more than the question.
+func (p *page) short() bool { return p.height < 20 }
+
 // fit tells the form how much room there is.
 func (p *page) fit() {
 	if p.form == nil {

@@ -71,30 +71,46 @@ func (s *screen) open() tea.Cmd {
 	s.value = s.flow.value()
 	s.page.header = "mailsetup, " + s.flow.progress()
 	s.page.notes = foundLines(s.flow.news())
-	about := q.about(s.flow)
-	if offer := q.offer(s.flow); offer.Value != "" && offer.Why != "" {
-		about += "\nProposed: " + offerName(s.flow, q, offer.Value) + ", " + offer.Why + "."
-	}
-	about = wrap(about, s.page.columns())
+	about := s.about(q)
 	title := wrap(q.title(s.flow), s.page.columns())
 	if q.options != nil {
-		return s.page.show(huh.NewSelect[string]().Title(title).Description(about + "\n").
+		return s.page.show(huh.NewSelect[string]().Title(title).Description(about).
 			Options(options(q.options(s.flow))...).Value(&s.value))
 	}
 	check := func(value string) error {
 		_, err := q.validate(s.flow, value)
 		return explained(err, s.page.columns())
 	}
-	return s.page.show(huh.NewInput().Title(title).Description(about + "\n").
+	return s.page.show(huh.NewInput().Title(title).Description(about).
 		Value(&s.value).Validate(check))
 }
+
+// about is what is told below the title. A terminal with few lines gets none
+// of it, rather than a question without its field.
+func (s *screen) about(q question) string {
+	if s.page.short() {
+		s.page.notes = nil
+		return ""
+	}
+	about := q.about(s.flow)
+	if offer := q.offer(s.flow); offer.Value != "" && offer.Why != "" {
+		about += "\nProposed: " + offerName(s.flow, q, offer.Value) + ", " + offer.Why + "."
+	}
+	return wrap(about, s.page.columns()) + "\n"
+}
+
+// maxFound bounds the findings on one page of 24 lines.
+const maxFound = 6
 
 func foundLines(news []string) []string {
 	if len(news) == 0 {
 		return nil
 	}
 	lines := []string{"Found:"}
-	for _, line := range news {
+	for i, line := range news {
+		if i == maxFound {
+			return append(lines, fmt.Sprintf("  and %d more", len(news)-maxFound))
+		}
 		lines = append(lines, "  "+line)
 	}
 	return lines
@@ -108,11 +124,28 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	if done, ok := msg.(lookedUp); ok {
 		return s, s.arrive(done)
 	}
+	if size, ok := msg.(tea.WindowSizeMsg); ok {
+		return s, s.resize(size)
+	}
 	cmd := s.page.update(msg)
 	if s.page.take() {
 		return s, tea.Batch(cmd, s.submit())
 	}
 	return s, cmd
+}
+
+// resize lays the page out again, for the text on it depends on the room.
+func (s *screen) resize(size tea.WindowSizeMsg) tea.Cmd {
+	before := *s.page
+	s.page.update(size)
+	if s.looking || s.page.moving || s.page.closed || s.page.form == nil {
+		return nil
+	}
+	if before.short() == s.page.short() && before.columns() == s.page.columns() {
+		return nil
+	}
+	s.flow.keep(s.value)
+	return s.open()
 }
 
 // key handles a key. Those typed while the form is between two fields would

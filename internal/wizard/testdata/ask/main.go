@@ -12,9 +12,11 @@ import (
 
 	"mailsetup/internal/spec"
 	"mailsetup/internal/wizard"
+	"mailsetup/internal/wizard/quiet"
 )
 
 func main() {
+	quiet.Done()
 	accessible := flag.Bool("accessible", false, "plain prompts")
 	confirm := flag.Bool("confirm", false, "ask for a yes instead")
 	color := flag.Bool("color", false, "use colours")
