@@ -3,6 +3,9 @@
 package steps
 
 import (
+	"fmt"
+	"time"
+
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -12,7 +15,7 @@ import (
 type Step struct {
 	Name  string
 	About string
-	Build func(Input) (state.Stage, error)
+	Build func(Input) (state.Stage, []state.Note, error)
 }
 
 // Input is everything a step may look at.
@@ -20,10 +23,56 @@ type Input struct {
 	Spec  spec.Spec
 	Facts state.Facts
 	Keys  keyring.Ledger
-	// NewKeys are the PEM texts of private keys made by this run, by file.
-	NewKeys map[string][]byte
+	// NewKeys are the PEM texts of private keys made by this run, by file; a
+	// placeholder while the run is not yet confirmed.
+	NewKeys map[state.Path][]byte
 	// Documents are the texts of the TOML files as they should be on disk.
 	Documents map[state.Path][]byte
-	// Install tells whether missing packages may be installed.
-	Install bool
+	Now       time.Time
+}
+
+// All is the product's table of contents, in the order in which things must
+// become true: a record is served before its key signs, and a milter answers
+// before Postfix asks it.
+func All() []Step {
+	return []Step{
+		{"Packages", "the Debian packages that are missing", Packages},
+		{"Intent", "what you asked for, as files you may edit", Intent},
+		{"Keys", "DKIM keys and the ledger of their lives", Keys},
+		{"Zone", "SPF, DKIM and DMARC records in the local BIND", Zone},
+		{"Guard", "mail waits while the signer restarts", Guard},
+		{"OpenDKIM", "the milter that signs", OpenDKIM},
+		{"Postfix", "Postfix hands its mail to the milter", Postfix},
+		{"Aliases", "who reads root's mail", Aliases},
+		{"Ledger", "the key is signing: remember since when", Ledger},
+	}
+}
+
+// Build runs every step and gathers the desired state.
+func Build(in Input) (state.State, error) {
+	var want state.State
+	for _, s := range All() {
+		stage, notes, err := s.Build(in)
+		if err != nil {
+			return state.State{}, fmt.Errorf("%s: %w", s.Name, err)
+		}
+		stage.Name = s.Name
+		want.Stages = append(want.Stages, stage)
+		want.Notes = append(want.Notes, notes...)
+	}
+	return want, nil
+}
+
+// Refusal is a machine or a wish that a step will not work on. Hint says what
+// to type instead.
+type Refusal struct {
+	What string
+	Hint string
+}
+
+// Error implements error.
+func (r *Refusal) Error() string { return r.What }
+
+func refuse(hint, format string, a ...any) error {
+	return &Refusal{What: fmt.Sprintf(format, a...), Hint: hint}
 }

@@ -41,6 +41,8 @@ type Postfix struct {
 	Raw map[string]string
 	// Value holds effective values, $names expanded (postconf -x).
 	Value map[string]string
+	// Networks is what mynetworks evaluates to, IPv4-mapped ranges as IPv4.
+	Networks []netip.Prefix
 	// Overrides are lines of master.cf that set a parameter we care about.
 	Overrides []Override
 	// QueueDirectory is where chrooted services see their root.
@@ -97,4 +99,5 @@ type LiveDNS struct {
 	MX        []string
 	Addresses []netip.Addr
 	TXT       []string
+	PTR       []string // of an address
 }

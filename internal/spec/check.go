@@ -1,0 +1,18 @@
+package spec
+
+// Check finds what is wrong with the answers that were given, before anything
+// else is known: nothing is missing yet.
+func (a Answers) Check() Findings {
+	var (
+		f    reader
+		name string
+	)
+	take(&f, "--domain", a.Domain, &name, DomainName)
+	a.host(&f, &Host{})
+	a.domain(&f, &Domain{}, false)
+	return f.findings
+}
+
+// Has reports whether the spec knows the domain, given as a person types it;
+// "" is the primary one.
+func (s *Spec) Has(domain string) bool { return s.domain(domain) != nil }

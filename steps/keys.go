@@ -1,0 +1,88 @@
+package steps
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+// KeyDir is where Debian's opendkim package keeps private keys.
+const KeyDir state.Path = "/etc/dkimkeys"
+
+var (
+	opendkim    = state.Owner{User: "opendkim", Group: "opendkim"}
+	spoolOwner  = state.Owner{User: "opendkim", Group: "postfix"}
+	bindReaders = state.Owner{User: "root", Group: "bind"}
+)
+
+// KeyFile is the private key of a domain's selector: a new selector is a new
+// file, because OpenDKIM reads key files at each message.
+func KeyFile(domain, selector string) state.Path {
+	return KeyDir.Join(domain, selector+".private")
+}
+
+// Keys provides the private keys this run makes, and writes down that they
+// exist before any record or table names them.
+func Keys(in Input) (state.Stage, []state.Note, error) {
+	stage := state.Stage{Dirs: []state.Dir{
+		{Path: "/var/lib/mailsetup", Mode: 0o700, Owner: state.Root},
+		{Path: "/var/lib/mailsetup/keyring", Mode: 0o700, Owner: state.Root},
+		{Path: KeyDir, Mode: 0o700, Owner: opendkim},
+	}}
+	for _, file := range slices.Sorted(maps.Keys(in.NewKeys)) {
+		stage.Dirs = append(stage.Dirs, state.Dir{
+			Path: file.Dir(), Mode: 0o700, Owner: opendkim, Why: "OpenDKIM refuses keys that others could read",
+		})
+		stage.Files = append(stage.Files, state.File{
+			Path: file, Mode: 0o600, Owner: opendkim, Content: in.NewKeys[file], Secret: true,
+			Why: "the private key; it never leaves this machine",
+		})
+	}
+	for _, d := range in.Spec.Domains {
+		stage.Files = append(stage.Files, ledgerFile(d, in.Keys[d.Name]))
+	}
+	return stage, nil, nil
+}
+
+// Ledger records, last of all, that the keys sign: only now is it true.
+func Ledger(in Input) (state.Stage, []state.Note, error) {
+	var stage state.Stage
+	for _, d := range in.Spec.Domains {
+		keys := slices.Clone(in.Keys[d.Name])
+		for i := range keys {
+			keys[i] = signing(keys[i], in)
+		}
+		stage.Files = append(stage.Files, ledgerFile(d, keys))
+	}
+	return stage, nil, nil
+}
+
+// signing moves a key that was waiting for its first day to active. BIND was
+// seen to serve its record by the time this is written; with DNS elsewhere
+// nobody has seen it yet.
+func signing(k keyring.Key, in Input) keyring.Key {
+	if k.Stage != keyring.Staged && k.Stage != keyring.Publishing && k.Stage != keyring.Published {
+		return k
+	}
+	k.Stage = keyring.Active
+	k.Since = maps.Clone(k.Since)
+	if k.Since == nil {
+		k.Since = map[keyring.Stage]time.Time{}
+	}
+	k.Since[keyring.Active] = in.Now
+	if in.Spec.Host.DNS == spec.DNSBind {
+		k.Seen = in.Now
+	}
+	return k
+}
+
+func ledgerFile(d spec.Domain, keys []keyring.Key) state.File {
+	return state.File{
+		Path: keyring.File(d.Name), Mode: 0o600, Owner: state.Root, Content: keyring.MarshalDomain(keys),
+		Why: "the ledger: which key is where in its life",
+	}
+}

@@ -1,0 +1,94 @@
+package steps
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/zonefile"
+)
+
+// manualDNS hands the records to the administrator: as zone text and as the
+// lines that a provider's web form wants.
+func manualDNS(in Input) []state.Note {
+	var notes []state.Note
+	for _, d := range in.Spec.Domains {
+		rrs := Records(in.Spec.Host, d, in.Keys[d.Name])
+		if pending(in.Keys[d.Name]) {
+			notes = append(notes, state.Note{
+				Topic: "dns", Text: fmt.Sprintf("the %d records of %s are printed once the key is made", len(rrs), d.Name),
+			})
+			continue
+		}
+		notes = append(notes, state.Note{
+			Topic: "dns",
+			Text:  "publish these records of " + d.Name + " (as a zone file, then for a web form)",
+			Do: string(zonefile.Fragment(d.Name, rrs)) + "\n" +
+				strings.TrimRight(zonefile.Lines(rrs, d.Name+"."), "\n"),
+		})
+	}
+	return notes
+}
+
+func pending(keys []keyring.Key) bool {
+	for _, k := range keys {
+		if k.Pending() {
+			return true
+		}
+	}
+	return false
+}
+
+// Advice is what only the administrator can do, or should know: reverse DNS,
+// reports, names that do not align.
+func Advice(in Input) []state.Note {
+	notes := reverse(in)
+	for _, d := range in.Spec.Domains {
+		notes = append(notes, reports(d)...)
+		if d.KeyBits < 2048 {
+			notes = append(notes, state.Note{
+				Topic: "key", Text: fmt.Sprintf("%s signs with %d bits: some receivers treat that as weak (RFC 8301)", d.Name, d.KeyBits),
+			})
+		}
+	}
+	return notes
+}
+
+func reverse(in Input) []state.Note {
+	var notes []state.Note
+	host := in.Spec.Host.Hostname
+	for _, a := range in.Spec.Host.Addresses {
+		live := in.Facts.Live[a.String()]
+		if len(live.PTR) == 1 && strings.EqualFold(strings.TrimSuffix(live.PTR[0], "."), host) {
+			continue
+		}
+		notes = append(notes, state.Note{
+			Topic: "ptr", Text: fmt.Sprintf("ask your hosting company for the PTR record of %s", a),
+			Do: fmt.Sprintf("%s -> %s", a, host),
+		})
+	}
+	return notes
+}
+
+func reports(d spec.Domain) []state.Note {
+	if len(d.DMARC.RUA) == 0 {
+		return []state.Note{{
+			Topic: "dmarc", Text: "nobody reads the DMARC reports of " + d.Name,
+			Do: "mailsetup init --rua mailto:you@" + d.Name,
+		}}
+	}
+	var notes []state.Note
+	for _, uri := range slices.Concat(d.DMARC.RUA, d.DMARC.RUF) {
+		to := mailDomain(uri)
+		if strings.HasPrefix(uri, "mailto:") && !within(to, d.Name) && !within(d.Name, to) {
+			notes = append(notes, state.Note{
+				Topic: "dmarc", Text: fmt.Sprintf("reports to %s need its consent in DNS (RFC 9990), unless you see it there already", to),
+				Do: fmt.Sprintf("%s._report._dmarc.%s. TXT \"v=DMARC1\"", d.Name, to),
+			})
+		}
+	}
+	return notes
+}

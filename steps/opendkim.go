@@ -1,0 +1,254 @@
+package steps
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/keygen"
+	"mailsetup/templates"
+)
+
+// Paths of the signer. The socket stands inside Postfix's chroot, in a
+// directory whose setgid bit gives it to group postfix: nobody has to join a
+// group, which would make the keys "not secure" in OpenDKIM's eyes.
+const (
+	Conf         state.Path = "/etc/opendkim.conf"
+	KeyTable     state.Path = "/etc/opendkim/KeyTable"
+	SigningTable state.Path = "/etc/opendkim/SigningTable"
+	TrustedHosts state.Path = "/etc/opendkim/TrustedHosts"
+	SocketDir    state.Path = "/var/spool/postfix/opendkim"
+	Socket       state.Path = SocketDir + "/opendkim.sock"
+	tmpfiles     state.Path = "/etc/tmpfiles.d/mailsetup.conf"
+	trustAnchor             = "/usr/share/dns/root.key"
+	unitOpenDKIM            = "opendkim.service"
+
+	socketDirMode = fs.ModeSetgid | 0o750
+)
+
+// OpenDKIM provides the milter: its configuration, its tables, its socket.
+func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
+	if o := in.Facts.OpenDKIM; o != nil && o.Override != "" {
+		return state.Stage{}, nil, refuse("remove it, then systemctl daemon-reload",
+			"%s starts OpenDKIM with options of its own, which would beat our Socket", o.Override)
+	}
+	files, err := signerFiles(in)
+	if err != nil {
+		return state.Stage{}, nil, err
+	}
+	stage := state.Stage{
+		Dirs: []state.Dir{
+			{Path: "/etc/opendkim", Mode: 0o755, Owner: state.Root},
+			{Path: SocketDir, Mode: socketDirMode, Owner: spoolOwner, Why: "inside Postfix's chroot, for the socket"},
+		},
+		Files: files,
+		Units: []state.Unit{{
+			Name: unitOpenDKIM, Action: signerAction(in, files[0].Content), Wake: currentSocket(in),
+			Why: "read the new tables", Settled: signerProbes(in),
+		}},
+		Validators: []state.Validator{{
+			Name: "opendkim -n",
+			Argv: func(scratch func(state.Path) string) []string {
+				return []string{"opendkim", "-n", "-x", scratch(Conf)}
+			},
+		}},
+	}
+	if stage.Units[0].Action == state.Restart {
+		stage.Units[0].Why = "it moves to the new socket"
+	}
+	return stage, cannotAlign(in), nil
+}
+
+func signerFiles(in Input) ([]state.File, error) {
+	mode := "sv"
+	if in.Facts.Rspamd {
+		mode = "s" // rspamd verifies already
+	}
+	conf, err := templates.OpenDKIMConf(templates.OpenDKIM{
+		Mode: mode, Socket: string(Socket), TrustAnchor: trustAnchor,
+		KeyTable: string(KeyTable), SigningTable: string(SigningTable), TrustedHosts: string(TrustedHosts),
+	})
+	if err != nil {
+		return nil, err
+	}
+	keyRows, signingRows := rows(in)
+	keys, err := templates.KeyTable(keyRows)
+	if err != nil {
+		return nil, err
+	}
+	signing, err := templates.SigningTable(signingRows)
+	if err != nil {
+		return nil, err
+	}
+	if errs := templates.CheckTables(keys, signing); len(errs) > 0 {
+		return nil, errs[0]
+	}
+	hosts, err := templates.TrustedHosts(trusted(in))
+	if err != nil {
+		return nil, err
+	}
+	file := func(p state.Path, content []byte, why string) state.File {
+		return state.File{Path: p, Mode: 0o644, Owner: state.Root, Content: content, Why: why}
+	}
+	return []state.File{
+		file(Conf, conf, "how OpenDKIM signs"),
+		file(KeyTable, keys, "where each key is"),
+		file(SigningTable, signing, "which addresses are signed with which key"),
+		file(TrustedHosts, hosts, "whose mail is signed: this machine and the networks Postfix relays for"),
+		file(tmpfiles, templates.Tmpfiles(string(SocketDir)), "the socket's directory, after a reboot as well"),
+	}, nil
+}
+
+// rows are the lines of both tables. The host's own names sign with the
+// primary domain's key: cron writes as root@mail.example.org, bounces come
+// from MAILER-DAEMON@$myorigin, and OpenDKIM says nothing when no row matches.
+func rows(in Input) ([]templates.KeyRow, []templates.SigningRow) {
+	var keys []templates.KeyRow
+	var signing []templates.SigningRow
+	for _, d := range in.Spec.Domains {
+		k, ok := in.Keys.Signing(d.Name)
+		if !ok {
+			continue
+		}
+		name := keyName(d.Name, k)
+		keys = append(keys, templates.KeyRow{Name: name, Domain: d.Name, Selector: k.Selector, Path: k.File})
+		signing = append(signing, templates.SigningRow{Pattern: d.Name, Key: name})
+	}
+	primary, ok := in.Keys.Signing(in.Spec.Host.Domain)
+	if !ok {
+		return keys, signing
+	}
+	for _, n := range hostNames(in) {
+		if !slices.ContainsFunc(signing, func(r templates.SigningRow) bool { return r.Pattern == n }) {
+			signing = append(signing, templates.SigningRow{Pattern: n, Key: keyName(in.Spec.Host.Domain, primary)})
+		}
+	}
+	return keys, signing
+}
+
+func keyName(domain string, k keyring.Key) string { return k.Selector + "._domainkey." + domain }
+
+// hostNames are the names this machine's own mail carries: myhostname and
+// myorigin. A Postfix that this run installs gets the host name of the spec.
+func hostNames(in Input) []string {
+	names := []string{in.Spec.Host.Hostname}
+	if p := in.Facts.Postfix; p != nil && !p.Fresh {
+		names = append(names, strings.ToLower(p.Value["myhostname"]), strings.ToLower(p.Value["myorigin"]))
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return !strings.Contains(n, ".") })
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Mailname is what Debian's /etc/mailname says on a Postfix this run installs:
+// the domain where this host receives for it, else the host's own name, whose
+// mail would otherwise leave for the domain's real mail server.
+func Mailname(in Input) string {
+	for _, d := range in.Spec.Domains {
+		if d.Name == in.Spec.Host.Domain && d.Receive {
+			return d.Name
+		}
+	}
+	return in.Spec.Host.Hostname
+}
+
+func cannotAlign(in Input) []state.Note {
+	var notes []state.Note
+	for _, n := range hostNames(in) {
+		if !slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return within(n, d.Name) }) {
+			notes = append(notes, state.Note{
+				Topic: "alignment",
+				Text: fmt.Sprintf("mail from @%s is signed by %s, which DMARC does not accept for it: "+
+					"the name is not at or below the domain", n, in.Spec.Host.Domain),
+			})
+		}
+	}
+	return notes
+}
+
+// trusted are the senders whose mail is signed.
+func trusted(in Input) []netip.Prefix {
+	nets := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	for _, a := range slices.Concat(in.Facts.Addresses, in.Spec.Host.Addresses) {
+		nets = append(nets, netip.PrefixFrom(a, a.BitLen()))
+	}
+	if p := in.Facts.Postfix; p != nil {
+		nets = append(nets, p.Networks...)
+	}
+	return nets
+}
+
+// startSettings are read when the daemon starts and at no other time,
+// opendkim(8) SIGUSR1.
+var startSettings = []string{
+	"Socket", "UMask", "UserID", "PidFile", "Background", "AutoRestart", "AutoRestartCount", "AutoRestartRate",
+	"QueryCache", "MilterDebug", "POPDBFile", "Quarantine", "StrictTestMode", "TestPublicKeys",
+}
+
+// signerAction is a reload, which leaves no hole, wherever that is enough.
+func signerAction(in Input, conf []byte) state.UnitAction {
+	if in.Facts.OpenDKIM == nil || !in.Facts.OpenDKIM.Active {
+		return state.Restart
+	}
+	old := settings(in.Facts.Files[Conf])
+	for _, name := range startSettings {
+		name = strings.ToLower(name)
+		if old[name] != settings(conf)[name] {
+			return state.Restart
+		}
+	}
+	return state.Reload
+}
+
+// settings reads opendkim.conf(5): name, white space, value; names in any case,
+// the last one wins.
+func settings(conf []byte) map[string]string {
+	m := map[string]string{}
+	for line := range bytes.Lines(conf) {
+		text, _, _ := strings.Cut(string(line), "#")
+		if f := strings.Fields(text); len(f) > 1 {
+			m[strings.ToLower(f[0])] = strings.Join(f[1:], " ")
+		}
+	}
+	return m
+}
+
+// currentSocket is where the running OpenDKIM listens, if on a socket file.
+func currentSocket(in Input) state.Path {
+	_, path, _ := strings.Cut(settings(in.Facts.Files[Conf])["socket"], ":")
+	p, err := state.ParsePath(path)
+	if err != nil {
+		return ""
+	}
+	return p
+}
+
+// signerProbes ask the daemon itself: its unit says "done" to a reload that it
+// ignored, and is active for a moment before it dies of a bad socket.
+func signerProbes(in Input) []state.Probe {
+	signs := state.Probe{Kind: state.ProbeSigns, Address: string(Socket), Within: 20 * time.Second}
+	for _, d := range in.Spec.Domains {
+		if k, ok := in.Keys.Signing(d.Name); ok {
+			signs.Signers = append(signs.Signers, signer("postmaster@"+d.Name, d.Name, k))
+		}
+	}
+	if k, ok := in.Keys.Signing(in.Spec.Host.Domain); ok && in.Spec.Host.Hostname != in.Spec.Host.Domain {
+		signs.Signers = append(signs.Signers, signer("root@"+in.Spec.Host.Hostname, in.Spec.Host.Domain, k))
+	}
+	return []state.Probe{
+		{Kind: state.ProbeMilter, Address: string(Socket), Within: 20 * time.Second},
+		{Kind: state.ProbeActive, Unit: unitOpenDKIM},
+		signs,
+	}
+}
+
+func signer(from, domain string, k keyring.Key) state.Signer {
+	return state.Signer{From: from, Domain: domain, Selector: k.Selector, Public: keygen.Record(k.Public)}
+}

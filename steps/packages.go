@@ -1,0 +1,29 @@
+package steps
+
+import (
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+// Packages provides the daemons. It is a checkpoint: what apt did is not taken
+// back by a later failure.
+func Packages(in Input) (state.Stage, []state.Note, error) {
+	stage := state.Stage{Checkpoint: true}
+	for _, p := range needed(in.Spec) {
+		if !in.Facts.Installed[p.Name] {
+			stage.Packages = append(stage.Packages, p)
+		}
+	}
+	return stage, nil, nil
+}
+
+func needed(s spec.Spec) []state.Package {
+	want := []state.Package{
+		{Name: "postfix", Why: "sends and receives mail"},
+		{Name: "opendkim", Why: "signs it"},
+	}
+	if s.Host.DNS == spec.DNSBind {
+		want = append(want, state.Package{Name: "bind9", Why: "serves the records"})
+	}
+	return want
+}

@@ -1,0 +1,206 @@
+package steps
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/milters"
+	"mailsetup/internal/state"
+)
+
+const (
+	mainCf   state.Path = "/etc/postfix/main.cf"
+	masterCf state.Path = "/etc/postfix/master.cf"
+	// endpoint is relative to the queue directory: right in the chroot, where
+	// an absolute path would be looked up below it, and right without one.
+	endpoint = "unix:opendkim/opendkim.sock"
+)
+
+// Postfix hands its mail to the milter: mail that comes by SMTP, mail that
+// comes from sendmail(1), and the bounces Postfix writes itself.
+func Postfix(in Input) (state.Stage, []state.Note, error) {
+	if err := understood(in.Facts.Postfix); err != nil {
+		return state.Stage{}, nil, err
+	}
+	set, err := mainSettings(in, in.Spec.Host.MilterDefaultAction)
+	if err != nil {
+		return state.Stage{}, nil, err
+	}
+	stage := postfixStage(in, state.PostfixEdit{
+		Path: mainCf, Set: set, Reason: "mail goes through the signer",
+	})
+	return stage, names(in), nil
+}
+
+// Guard makes mail wait while OpenDKIM restarts on a server that is already
+// signing and would otherwise let it out unsigned in those seconds.
+func Guard(in Input) (state.Stage, []state.Note, error) {
+	p := in.Facts.Postfix
+	if p == nil {
+		return state.Stage{}, nil, nil
+	}
+	ours, has := milters.Has(p.Raw["smtpd_milters"], endpoint, p.QueueDirectory)
+	if !has || action(ours, p) == "tempfail" {
+		return state.Stage{}, nil, nil
+	}
+	files, err := signerFiles(in)
+	if err != nil || signerAction(in, files[0].Content) != state.Restart {
+		return state.Stage{}, nil, err
+	}
+	set, err := mainSettings(in, "tempfail")
+	if err != nil {
+		return state.Stage{}, nil, err
+	}
+	return postfixStage(in, state.PostfixEdit{
+		Path: mainCf, Set: set, Reason: "mail waits while the signer restarts",
+	}), nil, nil
+}
+
+func action(m milters.Milter, p *state.Postfix) string {
+	for _, o := range m.Options {
+		if o.Name == "default_action" {
+			return o.Value
+		}
+	}
+	return p.Value["milter_default_action"]
+}
+
+func postfixStage(in Input, e state.PostfixEdit) state.Stage {
+	return state.Stage{
+		Edits: []state.Edit{e},
+		Units: []state.Unit{{
+			Name: postfixUnit(in.Facts), Action: state.Reload, Why: "running processes read main.cf again",
+			Settled: []state.Probe{
+				{Kind: state.ProbePostfix, Within: 10 * time.Second},
+				{Kind: state.ProbeSMTP, Address: "127.0.0.1:25", Within: 20 * time.Second},
+			},
+		}},
+		Validators: []state.Validator{{
+			Name: "postfix check", Needs: []state.Path{masterCf},
+			Argv: func(scratch func(state.Path) string) []string {
+				return []string{"postfix", "-c", string(state.Path(scratch(mainCf)).Dir()), "check"}
+			},
+		}},
+	}
+}
+
+// postfixUnit is what systemd really drives: on Debian 12 postfix.service is a
+// oneshot that stays active while Postfix is dead.
+func postfixUnit(f state.Facts) string {
+	if f.Postfix != nil {
+		return f.Postfix.Unit
+	}
+	if f.Release.ID == "debian" && f.Release.Version == "12" {
+		return "postfix@-.service"
+	}
+	return "postfix.service"
+}
+
+// mainSettings are the parameters of main.cf that we need, merged with what
+// stands there.
+func mainSettings(in Input, defaultAction string) ([]state.Setting, error) {
+	raw, queue := map[string]string{}, state.Path("/var/spool/postfix")
+	if p := in.Facts.Postfix; p != nil {
+		raw, queue = p.Raw, p.QueueDirectory
+	}
+	ours := milters.Milter{
+		Endpoint: endpoint,
+		Options:  []state.Setting{{Name: "default_action", Value: defaultAction}},
+	}
+	var set []state.Setting
+	for _, name := range []string{"smtpd_milters", "non_smtpd_milters"} {
+		if name == "non_smtpd_milters" && milters.Refers(raw[name], "smtpd_milters") {
+			continue
+		}
+		value, _, err := milters.Merge(raw[name], ours, queue)
+		if err != nil {
+			return nil, refuse("write it in a form that postconf(5) describes", "%s: %s: %v", mainCf, name, err)
+		}
+		set = append(set, state.Setting{Name: name, Value: value})
+	}
+	set = append(set, state.Setting{
+		Name: "internal_mail_filter_classes", Value: withBounce(raw["internal_mail_filter_classes"]),
+	})
+	if p := in.Facts.Postfix; p == nil || p.Fresh {
+		set = append(set, state.Setting{Name: "myhostname", Value: in.Spec.Host.Hostname})
+	}
+	return set, nil
+}
+
+// withBounce adds the bounces to internal_mail_filter_classes, postconf(5).
+func withBounce(value string) string {
+	classes := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' })
+	if slices.Contains(classes, "bounce") {
+		return value
+	}
+	return strings.Join(append(classes, "bounce"), ", ")
+}
+
+// understood refuses what would make mail unsigned, or signed twice, behind
+// our back.
+func understood(p *state.Postfix) error {
+	if p == nil {
+		return nil
+	}
+	for _, o := range p.Overrides {
+		if o.Name == "milter_default_action" || o.Name == "internal_mail_filter_classes" ||
+			o.Name == "receive_override_options" && !strings.Contains(o.Value, "no_milters") {
+			continue // ours names its own action
+		}
+		return refuse("take that option out, or set up this server by hand with the snippet of mailsetup init --root DIR",
+			"%s:%d: service %s sets %s=%s, which is not understood yet", masterCf, o.Line, o.Service, o.Name, o.Value)
+	}
+	if f := p.Value["content_filter"]; f != "" {
+		return refuse("set up this server by hand with the snippet of mailsetup init --root DIR",
+			"%s: content_filter = %s would make OpenDKIM see each message twice", mainCf, f)
+	}
+	return nil
+}
+
+// names tells what is left alone on a Postfix that was here before us: its
+// idea of its names decides which mail is local, so it is not ours to change.
+func names(in Input) []state.Note {
+	p := in.Facts.Postfix
+	if p == nil {
+		return nil
+	}
+	var notes []state.Note
+	if h := p.Value["myhostname"]; !p.Fresh && !strings.EqualFold(h, in.Spec.Host.Hostname) {
+		notes = append(notes, state.Note{
+			Topic: "myhostname", Text: fmt.Sprintf("Postfix calls itself %s and keeps doing so", h),
+			Do: fmt.Sprintf("postconf -e myhostname=%s && postfix reload", in.Spec.Host.Hostname),
+		})
+	}
+	local := destinations(p)
+	for _, d := range in.Spec.Domains {
+		is := slices.Contains(local, d.Name)
+		switch {
+		case d.Receive && !is:
+			notes = append(notes, state.Note{
+				Topic: "mydestination", Text: fmt.Sprintf("Postfix does not take mail for %s yet", d.Name),
+				Do: "add it to mydestination or virtual_mailbox_domains",
+			})
+		case !d.Receive && is:
+			notes = append(notes, state.Note{
+				Topic: "mydestination", Text: fmt.Sprintf("Postfix keeps mail for %s here, although it is received elsewhere: "+
+					"mail from this machine to colleagues never leaves", d.Name),
+				Do: fmt.Sprintf("take %s out of mydestination", d.Name),
+			})
+		}
+	}
+	return notes
+}
+
+// destinations are the domains that Postfix delivers itself, as far as they
+// are written out.
+func destinations(p *state.Postfix) []string {
+	var all []string
+	for _, name := range []string{"mydestination", "virtual_mailbox_domains", "virtual_alias_domains", "relay_domains"} {
+		all = append(all, strings.FieldsFunc(strings.ToLower(p.Value[name]), func(r rune) bool {
+			return r == ',' || r == ' ' || r == '\t' || r == '\n'
+		})...)
+	}
+	return all
+}

@@ -1,0 +1,120 @@
+package steps
+
+import (
+	"net/netip"
+	"strings"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/keygen"
+)
+
+// Records are all DNS records that a domain's mail needs, in the order in
+// which one explains them: the host, who receives, who may send, who signed,
+// what to do with the rest.
+func Records(h spec.Host, d spec.Domain, keys []keyring.Key) []state.Record {
+	var rrs []state.Record
+	add := func(name, typ, value string) {
+		rrs = append(rrs, state.Record{Name: name + ".", Type: typ, TTL: d.TTL, Value: value})
+	}
+	for _, a := range h.Addresses {
+		add(h.Hostname, addressType(a), a.String())
+	}
+	if d.Receive {
+		add(d.Name, "MX", "10 "+h.Hostname+".")
+	}
+	add(d.Name, "TXT", SPF(h, d))
+	if h.Hostname != d.Name {
+		add(h.Hostname, "TXT", heloSPF(h, d))
+	}
+	for _, k := range keys {
+		if k.Stage != keyring.Gone {
+			add(k.Selector+"._domainkey."+d.Name, "TXT", keygen.Record(k.Public))
+		}
+	}
+	add("_dmarc."+d.Name, "TXT", DMARC(d))
+	return rrs
+}
+
+func addressType(a netip.Addr) string {
+	if a.Is4() {
+		return "A"
+	}
+	return "AAAA"
+}
+
+// SPF is the policy of RFC 7208 for mail of the domain: this host's addresses,
+// the mail exchangers where we receive, third parties, and what the rest is.
+func SPF(h spec.Host, d spec.Domain) string {
+	terms := []string{"v=spf1"}
+	if d.Receive {
+		terms = append(terms, "mx")
+	}
+	terms = append(terms, ipTerms(h.Addresses)...)
+	for _, i := range d.SPF.Include {
+		terms = append(terms, "include:"+i)
+	}
+	return strings.Join(append(terms, qualifier(d.SPF.All)+"all"), " ")
+}
+
+// heloSPF is for the HELO identity (RFC 7208 section 2.3), which is all there
+// is to check when a bounce leaves with an empty envelope sender.
+func heloSPF(h spec.Host, d spec.Domain) string {
+	terms := append([]string{"v=spf1"}, ipTerms(h.Addresses)...)
+	return strings.Join(append(terms, qualifier(d.SPF.All)+"all"), " ")
+}
+
+func ipTerms(addrs []netip.Addr) []string {
+	terms := make([]string, 0, len(addrs))
+	for _, a := range addrs {
+		if a.Is4() {
+			terms = append(terms, "ip4:"+a.String())
+		} else {
+			terms = append(terms, "ip6:"+a.String())
+		}
+	}
+	return terms
+}
+
+func qualifier(all string) string {
+	switch all {
+	case "fail":
+		return "-"
+	case "neutral":
+		return "?"
+	default:
+		return "~"
+	}
+}
+
+// DMARC is the policy record of RFC 9989. The policy comes right after the
+// version, where readers of the older RFC 7489 expect it.
+func DMARC(d spec.Domain) string {
+	tags := []string{"v=DMARC1", "p=" + d.DMARC.Policy}
+	if d.DMARC.SubdomainPolicy != "" {
+		tags = append(tags, "sp="+d.DMARC.SubdomainPolicy)
+	}
+	if d.DMARC.ADKIM != "" {
+		tags = append(tags, "adkim="+d.DMARC.ADKIM[:1])
+	}
+	if d.DMARC.ASPF != "" {
+		tags = append(tags, "aspf="+d.DMARC.ASPF[:1])
+	}
+	if len(d.DMARC.RUA) > 0 {
+		tags = append(tags, "rua="+strings.Join(d.DMARC.RUA, ","))
+	}
+	if len(d.DMARC.RUF) > 0 {
+		tags = append(tags, "ruf="+strings.Join(d.DMARC.RUF, ","))
+	}
+	return strings.Join(tags, "; ")
+}
+
+func mailDomain(addr string) string {
+	return strings.ToLower(addr[strings.LastIndexByte(addr, '@')+1:])
+}
+
+// within reports whether name is at or below domain.
+func within(name, domain string) bool {
+	return name == domain || strings.HasSuffix(name, "."+domain)
+}

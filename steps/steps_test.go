@@ -1,0 +1,390 @@
+package steps
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+var now = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+
+// bare is a Debian 13 without mail packages, its BIND serving lab.example.
+func bare() Input {
+	key := keyring.Key{
+		Selector: "202611", Bits: 2048, Public: "MIIB", File: "/etc/dkimkeys/lab.example/202611.private",
+		Stage: keyring.Publishing, Since: map[keyring.Stage]time.Time{keyring.Publishing: now},
+	}
+	return Input{
+		Spec: spec.Spec{
+			Host: spec.Host{
+				Version: 1, Hostname: "mail.lab.example", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.10")},
+				Domain: "lab.example", DNS: spec.DNSBind, MilterDefaultAction: "tempfail",
+			},
+			Domains: []spec.Domain{{
+				Name: "lab.example", Selector: "202611", KeyBits: 2048, Receive: true, TTL: 3600,
+				SPF: spec.SPF{All: "softfail"}, DMARC: spec.DMARC{Policy: "none", RUA: []string{"mailto:ops@lab.example"}},
+			}},
+		},
+		Facts: state.Facts{
+			Release:   state.Release{ID: "debian", Version: "13"},
+			Installed: map[string]bool{"bind9": true},
+			DNS:       state.BIND,
+			Zones:     []state.Zone{{Origin: "lab.example.", Kind: "primary", File: "/etc/bind/db.lab.example"}},
+		},
+		Keys:    keyring.Ledger{"lab.example": {key}},
+		NewKeys: map[state.Path][]byte{state.Path(key.File): []byte("PEM")},
+		Now:     now,
+	}
+}
+
+// installed is the same machine with Debian's Postfix and OpenDKIM on it.
+func installed() Input {
+	in := bare()
+	in.Facts.Installed["postfix"], in.Facts.Installed["opendkim"] = true, true
+	in.Facts.Postfix = &state.Postfix{
+		Unit: "postfix.service", QueueDirectory: "/var/spool/postfix", Raw: map[string]string{},
+		Value: map[string]string{
+			"myhostname": "mail.lab.example", "myorigin": "lab.example",
+			"mydestination": "mail.lab.example, lab.example, localhost", "alias_database": "hash:/etc/aliases",
+			"milter_default_action": "shutdown",
+		},
+	}
+	in.Facts.OpenDKIM = &state.OpenDKIM{Active: true}
+	return in
+}
+
+func build(t *testing.T, in Input) state.State {
+	t.Helper()
+	want, err := Build(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return want
+}
+
+func stage(t *testing.T, want state.State, name string) state.Stage {
+	t.Helper()
+	i := slices.IndexFunc(want.Stages, func(s state.Stage) bool { return s.Name == name })
+	if i < 0 {
+		t.Fatalf("no stage %s", name)
+	}
+	return want.Stages[i]
+}
+
+func content(t *testing.T, st state.Stage, p state.Path) string {
+	t.Helper()
+	for _, f := range st.Files {
+		if f.Path == p {
+			return string(f.Content)
+		}
+	}
+	t.Fatalf("stage %s has no %s", st.Name, p)
+	return ""
+}
+
+// rows of a table, without comments.
+func tableRows(text string) []string {
+	var rows []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			rows = append(rows, line)
+		}
+	}
+	return rows
+}
+
+func TestRecords(t *testing.T) {
+	in := bare()
+	in.Spec.Host.Addresses = append(in.Spec.Host.Addresses, netip.MustParseAddr("2001:db8::10"))
+	got := Records(in.Spec.Host, in.Spec.Domains[0], in.Keys["lab.example"])
+	want := []state.Record{
+		{Name: "mail.lab.example.", Type: "A", TTL: 3600, Value: "192.0.2.10"},
+		{Name: "mail.lab.example.", Type: "AAAA", TTL: 3600, Value: "2001:db8::10"},
+		{Name: "lab.example.", Type: "MX", TTL: 3600, Value: "10 mail.lab.example."},
+		{Name: "lab.example.", Type: "TXT", TTL: 3600, Value: "v=spf1 mx ip4:192.0.2.10 ip6:2001:db8::10 ~all"},
+		{Name: "mail.lab.example.", Type: "TXT", TTL: 3600, Value: "v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 ~all"},
+		{Name: "202611._domainkey.lab.example.", Type: "TXT", TTL: 3600, Value: "v=DKIM1; h=sha256; k=rsa; p=MIIB"},
+		{Name: "_dmarc.lab.example.", Type: "TXT", TTL: 3600, Value: "v=DMARC1; p=none; rua=mailto:ops@lab.example"},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestRecordsOfAHostNamedLikeItsDomain(t *testing.T) {
+	in := bare()
+	in.Spec.Host.Hostname = "lab.example"
+	in.Spec.Domains[0].Receive = false
+	spf := 0
+	for _, r := range Records(in.Spec.Host, in.Spec.Domains[0], nil) {
+		if strings.HasPrefix(r.Value, "v=spf1") {
+			spf++
+		}
+		if r.Type == "MX" {
+			t.Errorf("an MX for a domain that is not received here: %v", r)
+		}
+	}
+	if spf != 1 {
+		t.Errorf("%d SPF records at one name, want 1: two are a permanent error", spf)
+	}
+}
+
+func TestDMARCTags(t *testing.T) {
+	d := bare().Spec.Domains[0]
+	d.DMARC = spec.DMARC{Policy: "reject", SubdomainPolicy: "quarantine", ADKIM: "strict", ASPF: "relaxed",
+		RUA: []string{"mailto:a@lab.example", "mailto:b@lab.example"}, RUF: []string{"mailto:c@lab.example"}}
+	const want = "v=DMARC1; p=reject; sp=quarantine; adkim=s; aspf=r; " +
+		"rua=mailto:a@lab.example,mailto:b@lab.example; ruf=mailto:c@lab.example"
+	if got := DMARC(d); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestTheOrderIsThatOfBecomingTrue(t *testing.T) {
+	var names []string
+	for _, s := range build(t, bare()).Stages {
+		names = append(names, s.Name)
+	}
+	want := []string{"Packages", "Intent", "Keys", "Zone", "Guard", "OpenDKIM", "Postfix", "Aliases", "Ledger"}
+	if d := cmp.Diff(want, names); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestPackagesOnlyWhatIsMissing(t *testing.T) {
+	got := stage(t, build(t, bare()), "Packages").Packages
+	if len(got) != 2 || got[0].Name != "postfix" || got[1].Name != "opendkim" {
+		t.Errorf("got %v, want postfix and opendkim", got)
+	}
+	if got := stage(t, build(t, installed()), "Packages").Packages; len(got) != 0 {
+		t.Errorf("got %v, want none", got)
+	}
+}
+
+func TestTables(t *testing.T) {
+	in := installed()
+	in.Facts.Postfix.Value["myorigin"] = "other.example"
+	want := build(t, in)
+	st := stage(t, want, "OpenDKIM")
+	if d := cmp.Diff([]string{
+		"202611._domainkey.lab.example lab.example:202611:/etc/dkimkeys/lab.example/202611.private",
+	}, tableRows(content(t, st, KeyTable))); d != "" {
+		t.Error(d)
+	}
+	rows := tableRows(content(t, st, SigningTable))
+	slices.Sort(rows)
+	if d := cmp.Diff([]string{
+		"lab.example 202611._domainkey.lab.example",
+		"mail.lab.example 202611._domainkey.lab.example",
+		"other.example 202611._domainkey.lab.example",
+	}, rows); d != "" {
+		t.Error(d)
+	}
+	said := slices.ContainsFunc(want.Notes, func(n state.Note) bool {
+		return n.Topic == "alignment" && strings.Contains(n.Text, "@other.example")
+	})
+	if !said {
+		t.Error("nobody says that mail from @other.example cannot align")
+	}
+}
+
+func TestTrustedHostsHoldWhatPostfixRelaysFor(t *testing.T) {
+	in := installed()
+	in.Facts.Addresses = []netip.Addr{netip.MustParseAddr("10.1.2.3")}
+	in.Facts.Postfix.Networks = []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}
+	got := tableRows(content(t, stage(t, build(t, in), "OpenDKIM"), TrustedHosts))
+	for _, want := range []string{"127.0.0.1", "::1", "10.1.2.3", "10.1.0.0/16", "192.0.2.10"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%s is missing in %v", want, got)
+		}
+	}
+}
+
+func TestAReloadWhereverItIsEnough(t *testing.T) {
+	in := installed()
+	in.Facts.Files = map[state.Path][]byte{Conf: []byte("Socket local:/run/opendkim/opendkim.sock\nUMask 007\n" +
+		"UserID opendkim\nPidFile /run/opendkim/opendkim.pid\n")}
+	unit := stage(t, build(t, in), "OpenDKIM").Units[0]
+	if unit.Action != state.Restart || unit.Wake != "/run/opendkim/opendkim.sock" {
+		t.Errorf("another socket: %s waking %q, want a restart waking the old socket", unit.Action, unit.Wake)
+	}
+	in.Facts.Files[Conf] = []byte(content(t, stage(t, build(t, in), "OpenDKIM"), Conf))
+	if got := stage(t, build(t, in), "OpenDKIM").Units[0].Action; got != state.Reload {
+		t.Errorf("same start settings: %s, want reload", got)
+	}
+	in.Facts.OpenDKIM.Active = false
+	if got := stage(t, build(t, in), "OpenDKIM").Units[0].Action; got != state.Restart {
+		t.Errorf("a stopped OpenDKIM: %s, want restart", got)
+	}
+}
+
+func TestMailWaitsWhileASignerThatMayBeBypassedRestarts(t *testing.T) {
+	in := installed()
+	in.Facts.Postfix.Raw["smtpd_milters"] = "{ unix:opendkim/opendkim.sock, default_action=accept }"
+	in.Spec.Host.MilterDefaultAction = "accept"
+	in.Facts.Files = map[state.Path][]byte{Conf: []byte("Socket local:/run/opendkim/opendkim.sock\n")}
+	edit := stage(t, build(t, in), "Guard").Edits[0].(state.PostfixEdit)
+	if got := edit.Set[0].Value; !strings.Contains(got, "default_action=tempfail") {
+		t.Errorf("guard sets %q, want tempfail", got)
+	}
+	after := stage(t, build(t, in), "Postfix").Edits[0].(state.PostfixEdit)
+	if got := after.Set[0].Value; !strings.Contains(got, "default_action=accept") {
+		t.Errorf("in the end %q, want accept again", got)
+	}
+	in.Facts.Postfix.Raw["smtpd_milters"] = "{ unix:opendkim/opendkim.sock, default_action=tempfail }"
+	if got := stage(t, build(t, in), "Guard").Edits; len(got) != 0 {
+		t.Errorf("a guard where mail waits anyway: %v", got)
+	}
+}
+
+func TestPostfixSettings(t *testing.T) {
+	in := installed()
+	in.Facts.Postfix.Raw["smtpd_milters"] = "inet:localhost:11332"
+	in.Facts.Postfix.Raw["non_smtpd_milters"] = "$smtpd_milters"
+	in.Facts.Postfix.Raw["internal_mail_filter_classes"] = "notify"
+	edit := stage(t, build(t, in), "Postfix").Edits[0].(state.PostfixEdit)
+	want := []state.Setting{
+		{Name: "smtpd_milters", Value: "inet:localhost:11332, { unix:opendkim/opendkim.sock, default_action=tempfail }"},
+		{Name: "internal_mail_filter_classes", Value: "notify, bounce"},
+	}
+	if d := cmp.Diff(want, edit.Set); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestMyhostnameIsSetOnlyOnAPostfixOfThisRun(t *testing.T) {
+	in := installed()
+	in.Facts.Postfix.Value["myhostname"] = "old.lab.example"
+	has := func() bool {
+		e := stage(t, build(t, in), "Postfix").Edits[0].(state.PostfixEdit)
+		return slices.ContainsFunc(e.Set, func(s state.Setting) bool { return s.Name == "myhostname" })
+	}
+	if has() {
+		t.Error("the myhostname of a Postfix that was here before us would be changed")
+	}
+	in.Facts.Postfix.Fresh = true
+	if !has() {
+		t.Error("the myhostname of a Postfix of this run is not set")
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*Input)
+		want   string
+	}{
+		{"an override in master.cf", func(in *Input) {
+			in.Facts.Postfix.Overrides = []state.Override{{Service: "submission/inet", Name: "smtpd_milters", Line: 17}}
+		}, "master.cf:17: service submission/inet sets smtpd_milters"},
+		{"a content filter", func(in *Input) { in.Facts.Postfix.Value["content_filter"] = "smtp-amavis:[127.0.0.1]:10024" },
+			"content_filter = smtp-amavis"},
+		{"a drop-in of opendkim.service", func(in *Input) {
+			in.Facts.OpenDKIM.Override = "/etc/systemd/system/opendkim.service.d/override.conf"
+		}, "override.conf starts OpenDKIM"},
+		{"a zone that is not here", func(in *Input) { in.Facts.Zones = nil }, "no zone here holds"},
+		{"a zone that cannot be edited", func(in *Input) { in.Facts.Zones[0].Problem = "it takes dynamic updates" },
+			"it takes dynamic updates"},
+		{"a CNAME in the way", func(in *Input) {
+			in.Facts.Zones[0].Records = []state.Record{{Name: "_dmarc.lab.example.", Type: "CNAME", Value: "x.example."}}
+		}, "is a CNAME"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			in := installed()
+			tt.change(&in)
+			_, err := Build(in)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestTheFragmentHoldsOnlyWhatTheZoneLacks(t *testing.T) {
+	in := bare()
+	in.Facts.Zones[0].Records = []state.Record{
+		{Name: "mail.lab.example.", Type: "A", TTL: 86400, Value: "192.0.2.10"},
+		{Name: "lab.example.", Type: "TXT", TTL: 600, Value: "v=spf1 ip4:198.51.100.1 -all"},
+		{Name: "mail.lab.example.", Type: "TXT", TTL: 600, Value: "some-verification=1"},
+	}
+	want := build(t, in)
+	text := content(t, stage(t, want, "Zone"), "/etc/bind/mailsetup/lab.example.zone")
+	if strings.Contains(text, " A ") || strings.Contains(text, "lab.example. 3600 IN TXT \"v=spf1 mx") {
+		t.Errorf("the fragment repeats what the zone has:\n%s", text)
+	}
+	if !slices.ContainsFunc(want.Notes, func(n state.Note) bool { return strings.Contains(n.Text, "198.51.100.1") }) {
+		t.Error("nobody speaks of the SPF record that differs")
+	}
+	if !strings.Contains(text, "600") {
+		t.Errorf("the record that joins an RRset does not take its TTL:\n%s", text)
+	}
+}
+
+func TestTheHostOfAnotherZoneIsOnlyMentioned(t *testing.T) {
+	in := bare()
+	in.Spec.Host.Hostname = "mail.provider.example"
+	want := build(t, in)
+	text := content(t, stage(t, want, "Zone"), "/etc/bind/mailsetup/lab.example.zone")
+	if strings.Contains(text, "\nmail.provider.example.") {
+		t.Errorf("out-of-zone data in the fragment:\n%s", text)
+	}
+	if !slices.ContainsFunc(want.Notes, func(n state.Note) bool { return strings.Contains(n.Text, "mail.provider.example") }) {
+		t.Error("nobody says that mail.provider.example needs its records elsewhere")
+	}
+}
+
+func TestManualRecordsWaitForTheKey(t *testing.T) {
+	in := bare()
+	in.Spec.Host.DNS = spec.DNSManual
+	notes := build(t, in).Notes
+	if !slices.ContainsFunc(notes, func(n state.Note) bool { return strings.Contains(n.Do, "p=MIIB") }) {
+		t.Error("the records are not printed")
+	}
+	in.Keys["lab.example"][0].Public = keyring.Placeholder
+	for _, n := range build(t, in).Notes {
+		if strings.Contains(n.Do, "DKIM1") {
+			t.Errorf("a record is printed for a key that does not exist: %s", n.Do)
+		}
+	}
+}
+
+func TestAliases(t *testing.T) {
+	in := installed()
+	in.Spec.Host.RootAlias = "ops@lab.example"
+	in.Facts.Files = map[state.Path][]byte{"/etc/aliases": []byte("# See man 5 aliases\npostmaster:    root\n")}
+	st := stage(t, build(t, in), "Aliases")
+	edit := st.Edits[0].(state.AliasEdit)
+	if d := cmp.Diff([]state.Setting{{Name: "root", Value: "ops@lab.example"}}, edit.Set); d != "" {
+		t.Error(d)
+	}
+	if len(st.Derived) != 1 || st.Derived[0].Path != "/etc/aliases.db" {
+		t.Errorf("derived %v, want aliases.db", st.Derived)
+	}
+}
+
+func TestTheLedgerSaysActiveLast(t *testing.T) {
+	want := build(t, bare())
+	read := func(name string) keyring.Key {
+		keys, err := keyring.ParseDomain([]byte(content(t, stage(t, want, name), keyring.File("lab.example"))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return keys[0]
+	}
+	if got := read("Keys").Stage; got != keyring.Publishing {
+		t.Errorf("before: %s, want publishing", got)
+	}
+	got := read("Ledger")
+	if got.Stage != keyring.Active || !got.Seen.Equal(now) {
+		t.Errorf("after: %s, seen %v; want active, seen now", got.Stage, got.Seen)
+	}
+}
