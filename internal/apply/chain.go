@@ -1,0 +1,182 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/plan"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// chain is the history of one path within a run: what was found there, and
+// what each change left. An interrupted undo may have stopped anywhere in it.
+type chain struct {
+	states []object
+	serial bool
+	base   int // states before this one are not gone back to: a kept stage came after
+
+	dir state.Path // of the run, for saved contents
+	r   system.Reader
+}
+
+type chains map[state.Path]*chain
+
+// newChains gives every change its position.
+func newChains(e *Entry, r system.Reader) chains {
+	all := chains{}
+	for _, st := range e.stages {
+		for i := range st.Changes {
+			c := &st.Changes[i]
+			ch := all[c.Path]
+			if ch == nil {
+				ch = &chain{states: []object{c.Before}, dir: e.dir, r: r}
+				all[c.Path] = ch
+			}
+			c.pos = len(ch.states) - 1
+			ch.states[c.pos] = c.Before // which was saved, unlike what the change before it left
+			ch.states = append(ch.states, c.After)
+			ch.serial = ch.serial || c.Serial
+			if st.kept() {
+				ch.base = c.pos + 1
+			}
+		}
+	}
+	return all
+}
+
+// settled tells whether the change at pos stays, since a kept stage changed
+// the path again, or is that stage's own.
+func (c *chain) settled(pos int) bool { return pos < c.base }
+
+// find tells which state has the content that stands at the path, the earliest
+// if there are several. Owner and mode may differ: nothing of value is lost
+// when they are put back.
+func (c *chain) find(cur state.Object) (int, error) {
+	for i := c.base; i < len(c.states); i++ {
+		if c.matches(i, cur) {
+			return i, nil
+		}
+	}
+	return 0, errors.New("it was changed by somebody else meanwhile, and is left as it is")
+}
+
+func (c *chain) matches(i int, cur state.Object) bool {
+	st := c.states[i]
+	if st.holds(cur) {
+		return true
+	}
+	if !c.serial || st.Kind != state.Regular || cur.Kind != state.Regular {
+		return false
+	}
+	b, err := readBlob(c.r, c.dir, st)
+	return err == nil && sameZone(b, cur.Content)
+}
+
+// content returns the state at pos as it is to be put back over cur.
+func (c *chain) content(pos int, cur state.Object) (state.Object, error) {
+	saved := c.states[pos]
+	to := saved.meta()
+	b, err := readBlob(c.r, c.dir, saved)
+	if err != nil {
+		return to, err
+	}
+	to.Content = b
+	if c.serial && cur.Kind == state.Regular {
+		to.Content, err = restoreZone(b, cur.Content)
+	}
+	return to, err
+}
+
+// holds tells whether the content is that of cur.
+func (o object) holds(cur state.Object) bool {
+	return o.Kind == cur.Kind && (o.Kind != state.Regular || o.Hash == plan.Hash(cur.Content))
+}
+
+// metaOf tells whether owner and mode are those of cur.
+func (o object) metaOf(cur state.Object) bool { return o.Mode == cur.Mode && o.Owner == cur.Owner }
+
+// meta returns the object without its content.
+func (o object) meta() state.Object {
+	return state.Object{Kind: o.Kind, Mode: o.Mode, Owner: o.Owner, Secret: o.Secret}
+}
+
+// readBlob returns a saved content and makes sure that it is the one.
+func readBlob(r system.Reader, dir state.Path, o object) ([]byte, error) {
+	if o.Blob == "" {
+		return nil, errors.New("its content was not saved")
+	}
+	p := dir.Join(o.Blob)
+	saved, err := r.Read(p)
+	if err != nil {
+		return nil, err
+	}
+	if !o.holds(saved) {
+		return nil, fmt.Errorf("the copy in %s is damaged", p)
+	}
+	return saved.Content, nil
+}
+
+// verify re-reads everything that the run may have touched.
+func (u *undo) verify() {
+	for _, p := range u.entry.paths() {
+		ch := u.past[p]
+		if ch == nil || u.j.holds(p) || slices.Contains(u.left, p) {
+			continue
+		}
+		cur, err := u.s.Read(p)
+		if err != nil {
+			u.note(err)
+			continue
+		}
+		if want := ch.states[ch.base]; !ch.matches(ch.base, cur) || !want.metaOf(cur) {
+			u.note(fmt.Errorf("%s is not as it was", p), u.command(p, want, ch.serial)...)
+		}
+	}
+	u.verifyDerived()
+}
+
+func (u *undo) verifyDerived() {
+	seen := map[state.Path]bool{}
+	for _, st := range u.entry.stages {
+		for _, d := range st.Derived {
+			if st.kept() || seen[d.Path] {
+				continue
+			}
+			seen[d.Path] = true
+			cur, err := u.s.Read(d.Path)
+			if err == nil && !(d.Before.holds(cur) && d.Before.metaOf(cur)) {
+				err = fmt.Errorf("%s is not as it was", d.Path)
+			}
+			u.note(err, u.command(d.Path, d.Before, false)...)
+		}
+	}
+}
+
+// command is what puts a path back by hand. A zone file has none: its old text
+// needs a new serial, which recover gives it.
+func (u *undo) command(p state.Path, o object, zone bool) []string {
+	mode := fmt.Sprintf("%04o", octal(o.Mode))
+	switch {
+	case o.Kind == state.Absent:
+		return []string{"rm " + quote(p)}
+	case o.Kind == state.Directory:
+		return []string{"chown " + o.Owner.String() + " " + quote(p), "chmod " + mode + " " + quote(p)}
+	case zone || o.Blob == "":
+		return nil
+	}
+	return []string{fmt.Sprintf("install -o %s -g %s -m %s %s %s",
+		o.Owner.User, o.Owner.Group, mode, quote(u.entry.dir.Join(o.Blob)), quote(p))}
+}
+
+// quote makes a path safe for a shell.
+func quote(p state.Path) string {
+	if strings.IndexFunc(string(p), func(r rune) bool {
+		return !strings.ContainsRune("/._-+@~:", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}) < 0 {
+		return string(p)
+	}
+	return "'" + strings.ReplaceAll(string(p), "'", `'\''`) + "'"
+}

@@ -1,0 +1,179 @@
+package apply
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"time"
+
+	"mailsetup/internal/plan"
+	"mailsetup/internal/state"
+)
+
+// The events of a run, in the order in which they may come.
+const (
+	evBegin     = "begin"
+	evIntent    = "intent"    // of a stage: what it will do; nothing is touched yet
+	evCommit    = "commit"    // from here its files may have changed
+	evStage     = "stage"     // it has settled
+	evUndo      = "undo"      // taking back begins
+	evDone      = "done"      // the run is applied
+	evUndone    = "undone"    // the run is taken back, and that was verified
+	evAbandoned = "abandoned" // the administrator closed it
+)
+
+func ending(event string) Status {
+	switch event {
+	case evDone:
+		return Done
+	case evUndone:
+		return Undone
+	case evAbandoned:
+		return Abandoned
+	}
+	return Open
+}
+
+// event is one line of run.jsonl.
+type event struct {
+	Event   string    `json:"event"`
+	Time    time.Time `json:"time,omitzero"`
+	ID      string    `json:"id,omitempty"`
+	Command string    `json:"command,omitempty"`
+	Intent  *stage    `json:"intent,omitempty"`
+	Stage   int       `json:"stage,omitempty"`
+}
+
+// stage is what the journal knows of one stage: enough to take it back.
+type stage struct {
+	Number     int       `json:"number"`
+	Name       string    `json:"name"`
+	Checkpoint bool      `json:"checkpoint,omitempty"`
+	Changes    []change  `json:"changes,omitempty"`
+	Derived    []derived `json:"derived,omitempty"`
+	Units      []unit    `json:"units,omitempty"`
+
+	committing bool // its files may have changed
+	settled    bool // it is complete
+}
+
+// kept tells whether a later failure leaves the stage as it is.
+func (s *stage) kept() bool { return s.Checkpoint && s.settled }
+
+type change struct {
+	Op     plan.Op    `json:"op"`
+	Path   state.Path `json:"path"`
+	Serial bool       `json:"serial,omitempty"`
+	Staged state.Path `json:"staged,omitempty"` // holds the new content until the commit
+	Before object     `json:"before"`
+	After  object     `json:"after"`
+
+	pos int // in the chain of the path's states
+}
+
+type derived struct {
+	Path   state.Path `json:"path"`
+	Argv   []string   `json:"argv"`
+	Before object     `json:"before"`
+}
+
+// unit is a unit as it was found before the stage.
+type unit struct {
+	Name    string           `json:"name"`
+	Action  state.UnitAction `json:"action"`
+	Wake    state.Path       `json:"wake,omitempty"`
+	Running bool             `json:"running"`
+	Settled []state.Probe    `json:"settled,omitempty"`
+	Why     string           `json:"why,omitempty"`
+}
+
+// object is a state.Object whose content is a hash, and a file of the run's
+// directory where it was saved.
+type object struct {
+	Kind   state.Kind  `json:"kind,omitempty"`
+	Mode   fs.FileMode `json:"mode,omitempty"` // Go's bits, not the octal ones
+	Owner  state.Owner `json:"owner,omitzero"`
+	Hash   string      `json:"sha256,omitempty"`
+	Blob   string      `json:"blob,omitempty"`
+	Secret bool        `json:"secret,omitempty"`
+}
+
+func summarise(o state.Object) object {
+	s := object{Kind: o.Kind, Mode: o.Mode, Owner: o.Owner, Secret: o.Secret}
+	if o.Kind == state.Regular {
+		s.Hash = plan.Hash(o.Content)
+	}
+	return s
+}
+
+// parseRun reads run.jsonl, nil for a run that never began. A line cut short
+// by a crash is passed over: what it announced had not been begun. It can only
+// be the last one, or stand before the undo that followed the crash.
+func parseRun(dir state.Path, content []byte) (*Entry, error) {
+	e := &Entry{Status: Open, dir: dir}
+	torn := false
+	for n, line := range bytes.Split(content, []byte("\n")) {
+		if len(line) == 0 {
+			continue
+		}
+		var ev event
+		if json.Unmarshal(line, &ev) != nil {
+			torn = true
+			continue
+		}
+		if torn && ev.Event != evUndo && ending(ev.Event) == Open {
+			return nil, fmt.Errorf("journal %s: line %d is damaged", dir.Join(runFile), n)
+		}
+		torn = false
+		if err := e.take(ev); err != nil {
+			return nil, fmt.Errorf("journal %s: line %d: %w", dir.Join(runFile), n+1, err)
+		}
+	}
+	if e.ID == "" {
+		return nil, nil
+	}
+	e.Paths = e.paths()
+	return e, nil
+}
+
+// take adds what an event says.
+func (e *Entry) take(ev event) error {
+	switch ev.Event {
+	case evBegin:
+		e.ID, e.Command, e.Started = ev.ID, ev.Command, ev.Time
+	case evIntent:
+		if ev.Intent == nil || ev.Intent.Number != len(e.stages)+1 {
+			return fmt.Errorf("stage out of order")
+		}
+		e.stages = append(e.stages, ev.Intent)
+	case evCommit, evStage:
+		if ev.Stage < 1 || ev.Stage > len(e.stages) {
+			return fmt.Errorf("stage %d was not announced", ev.Stage)
+		}
+		st := e.stages[ev.Stage-1]
+		st.committing = true
+		st.settled = ev.Event == evStage
+	case evUndo:
+	case evDone, evUndone, evAbandoned:
+		e.Status = ending(ev.Event)
+	default:
+		return fmt.Errorf("event %q is not known to this program", ev.Event)
+	}
+	return nil
+}
+
+func (e *Entry) paths() []state.Path {
+	set := map[state.Path]bool{}
+	for _, st := range e.stages {
+		for _, c := range st.Changes {
+			set[c.Path] = true
+		}
+		for _, d := range st.Derived {
+			set[d.Path] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(set))
+}

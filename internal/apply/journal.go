@@ -1,0 +1,270 @@
+package apply
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// JournalDir is where the journal lives on a machine.
+const JournalDir state.Path = "/var/lib/mailsetup/journal"
+
+// DefaultKeep is how many runs Prune should leave for rollback.
+const DefaultKeep = 50
+
+// Journal is the history of runs, and what it takes to undo each of them. One
+// directory for each run holds run.jsonl, a line for each step, and the
+// contents that the run replaced in files named by number. Everything in it is
+// for root only, since private keys may be among the contents.
+type Journal struct {
+	files interface {
+		system.Reader
+		system.Writer
+	}
+	dir state.Path
+}
+
+// NewJournal uses the journal in dir, which is made by the first run.
+func NewJournal(s system.System, dir state.Path) *Journal {
+	return &Journal{files: s, dir: dir}
+}
+
+// NewID names a run so that names sort by time. The tail, a few random
+// letters, keeps apart two runs of the same second.
+func NewID(now time.Time, tail string) string {
+	return now.UTC().Format("20060102T150405") + "-" + tail
+}
+
+// Status tells how a run ended.
+type Status string
+
+// The statuses.
+const (
+	Open      Status = "open"      // did not end: to be recovered
+	Done      Status = "done"      // everything was applied
+	Undone    Status = "undone"    // everything was taken back
+	Abandoned Status = "abandoned" // given up by the administrator
+)
+
+// Entry is one run as the journal tells it.
+type Entry struct {
+	ID      string
+	Command string
+	Started time.Time
+	Status  Status
+	Paths   []state.Path // sorted; what the run changed or was about to
+
+	dir    state.Path
+	stages []*stage
+}
+
+// runFile is the name of the event list in a run's directory.
+const runFile = "run.jsonl"
+
+func (j *Journal) runDir(id string) state.Path { return j.dir.Join(id) }
+
+// holds tells whether the journal lies below p: a directory that the run needs
+// for itself and cannot take back.
+func (j *Journal) holds(p state.Path) bool {
+	return p == j.dir || strings.HasPrefix(string(j.dir), string(p)+"/")
+}
+
+// Open returns the run that did not end, nil if there is none.
+func (j *Journal) Open() (*Entry, error) {
+	ids, err := j.files.List(j.dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range slices.Backward(ids) {
+		o, err := j.files.Read(j.runDir(id).Join(runFile))
+		if err != nil {
+			return nil, err
+		}
+		if len(o.Content) == 0 || closed(o.Content) {
+			continue
+		}
+		e, err := parseRun(j.runDir(id), o.Content)
+		if err != nil {
+			return nil, err
+		}
+		if e != nil && e.Status == Open {
+			return e, nil
+		}
+	}
+	return nil, nil
+}
+
+// History returns the runs, oldest first.
+func (j *Journal) History() ([]Entry, error) {
+	ids, err := j.files.List(j.dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []Entry
+	for _, id := range ids {
+		e, err := j.load(id)
+		if err != nil {
+			return nil, err
+		}
+		if e != nil {
+			all = append(all, *e)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Entry) int {
+		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.ID, b.ID))
+	})
+	return all, nil
+}
+
+// load reads one run, nil for a directory in which no run began.
+func (j *Journal) load(id string) (*Entry, error) {
+	dir := j.runDir(id)
+	o, err := j.files.Read(dir.Join(runFile))
+	if err != nil {
+		return nil, err
+	}
+	return parseRun(dir, o.Content)
+}
+
+// Prune forgets the oldest runs until keep are left. A run that did not end is
+// never forgotten.
+func (j *Journal) Prune(keep int) error {
+	ids, err := j.files.List(j.dir)
+	if err != nil {
+		return err
+	}
+	runs, err := j.History()
+	if err != nil {
+		return err
+	}
+	stay := map[string]bool{}
+	for i, e := range runs {
+		stay[e.ID] = e.Status == Open || i >= len(runs)-keep
+	}
+	for _, id := range ids {
+		if !stay[id] {
+			if err := j.forget(id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// forget removes a run. The event list goes first: contents without it are
+// nothing, but it must not promise contents that are gone.
+func (j *Journal) forget(id string) error {
+	dir := j.runDir(id)
+	names, err := j.files.List(dir)
+	if err != nil {
+		return err
+	}
+	if i := slices.Index(names, runFile); i >= 0 {
+		names[0], names[i] = names[i], names[0]
+	}
+	for _, name := range names {
+		if err := j.files.Remove(dir.Join(name)); err != nil {
+			return err
+		}
+	}
+	return j.files.Remove(dir)
+}
+
+// Abandon closes an interrupted run without undoing it: the administrator has
+// looked after the machine by hand.
+func (j *Journal) Abandon(_ context.Context, id string, now time.Time) error {
+	e, err := j.load(id)
+	if err != nil {
+		return err
+	}
+	if e == nil || e.Status != Open {
+		return fmt.Errorf("abandon run %s: it is not open", id)
+	}
+	return j.append(id, event{Event: evAbandoned, Time: now})
+}
+
+// begin makes the run's place and opens it.
+func (j *Journal) begin(e *Entry) error {
+	if err := j.makeDirs(j.dir); err != nil {
+		return err
+	}
+	if err := j.files.Mkdir(e.dir, privateDir); err != nil {
+		return err
+	}
+	return j.files.Sync(e.dir)
+}
+
+var privateDir = state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root}
+
+func (j *Journal) makeDirs(dir state.Path) error {
+	o, err := j.files.Read(dir)
+	if err != nil {
+		return err
+	}
+	switch o.Kind {
+	case state.Directory, state.Symlink:
+		return nil
+	case state.Absent:
+	default:
+		return fmt.Errorf("journal: %s is a %s", dir, o.Kind)
+	}
+	if dir != "/" {
+		if err := j.makeDirs(dir.Dir()); err != nil {
+			return err
+		}
+	}
+	if err := j.files.Mkdir(dir, privateDir); err != nil {
+		return err
+	}
+	return j.files.Sync(dir)
+}
+
+// append writes one event and syncs it.
+func (j *Journal) append(id string, ev event) error {
+	line, err := json.Marshal(ev)
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if err := j.files.Append(j.runDir(id).Join(runFile), line); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
+// close writes the last event of a run. An append that failed may have written
+// its line all the same, so the file has the last word.
+func (j *Journal) close(id string, ev event, want Status) error {
+	err := j.append(id, ev)
+	if err == nil {
+		return nil
+	}
+	if e, rerr := j.load(id); rerr == nil && e != nil && e.Status == want {
+		return nil
+	}
+	return err
+}
+
+// closed tells from the last line alone that a run has ended, so that looking
+// for an open one need not read all the others.
+func closed(content []byte) bool {
+	lines := bytes.Split(bytes.TrimSuffix(content, []byte("\n")), []byte("\n"))
+	var ev struct {
+		Event string `json:"event"`
+	}
+	if json.Unmarshal(lines[len(lines)-1], &ev) != nil {
+		return false
+	}
+	return ending(ev.Event) != Open
+}
+
+// ErrInterrupted says that an earlier run did not end.
+var ErrInterrupted = errors.New("an earlier run was interrupted\nhint: mailsetup recover")

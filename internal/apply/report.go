@@ -1,0 +1,91 @@
+package apply
+
+import (
+	"fmt"
+	"strings"
+
+	"mailsetup/internal/plan"
+	"mailsetup/internal/state"
+)
+
+// Report is what a run did, for the human.
+type Report struct {
+	ID     string // of the run in the journal, "" if there was nothing to do
+	Undone bool   // the run was taken back; the counts are of what had been done
+
+	Created  int // files
+	Modified int // files with new content
+	Meta     int // files and directories with a new owner or mode only
+	Removed  int
+	Dirs     int // directories made
+	Derived  int
+	Units    []UnitDone
+
+	Kept []string     // checkpoint stages that were not taken back
+	Left []state.Path // directories we made that hold other people's files now
+}
+
+// UnitDone is a unit action that succeeded.
+type UnitDone struct {
+	Name   string           `json:"name"`
+	Action state.UnitAction `json:"action"`
+}
+
+func (r *Report) count(c change) {
+	switch c.Op {
+	case plan.Create:
+		r.Created++
+	case plan.Modify:
+		r.Modified++
+	case plan.Meta:
+		r.Meta++
+	case plan.Remove:
+		r.Removed++
+	case plan.Mkdir:
+		r.Dirs++
+	}
+}
+
+// String tells it in a few lines.
+func (r Report) String() string {
+	var done []string
+	for _, n := range []struct {
+		count    int
+		one, all string
+	}{
+		{r.Dirs, "directory made", "directories made"},
+		{r.Created, "file created", "files created"},
+		{r.Modified, "file changed", "files changed"},
+		{r.Meta, "owner or mode set", "owners or modes set"},
+		{r.Removed, "file removed", "files removed"},
+		{r.Derived, "file made by its program", "files made by their programs"},
+	} {
+		if n.count > 0 {
+			done = append(done, plural(n.count, n.one, n.all))
+		}
+	}
+	for _, u := range r.Units {
+		done = append(done, string(u.Action)+" "+u.Name)
+	}
+	if len(done) == 0 {
+		done = []string{"nothing changed"}
+	}
+	text := strings.Join(done, ", ") + "\n"
+	if r.Undone {
+		text = "taken back: " + text
+	}
+	for _, k := range r.Kept {
+		text += "not taken back: " + k + "\n"
+	}
+	for _, p := range r.Left {
+		text += fmt.Sprintf("left in place: %s, which holds files that are not ours\n", p)
+	}
+	return text
+}
+
+func plural(n int, one, all string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, all)
+}

@@ -1,0 +1,233 @@
+// Package apply carries out plans: it writes down how to undo each stage
+// before it begins, validates, commits, acts on units and waits until they
+// have settled; and when anything fails it takes everything back and looks
+// whether that worked.
+package apply
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"mailsetup/internal/plan"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// Options are what a run needs from outside.
+type Options struct {
+	Command  string           // as typed, for the history
+	Now      func() time.Time // nil for time.Now
+	ID       string           // of the run, see NewID; "" to make one of the time alone
+	Progress func(Event)      // told what goes on, may be nil
+}
+
+// Event is something a person who waits wants to know.
+type Event struct {
+	Kind   EventKind
+	Stage  string
+	Unit   string
+	Action state.UnitAction // of UnitBegins and UnitEnds
+	Probe  state.Probe      // of ProbeWaits
+}
+
+// EventKind names an event.
+type EventKind string
+
+// The events.
+const (
+	StageBegins EventKind = "stage begins"
+	UnitBegins  EventKind = "unit begins"
+	UnitEnds    EventKind = "unit ends"
+	ProbeWaits  EventKind = "probe waits"
+	UndoBegins  EventKind = "undo begins"
+)
+
+// logLines is how much of a failed unit's journal is shown.
+const logLines = 20
+
+// Run applies the plan. If it returns an error that is neither ErrInterrupted
+// nor *Stale, it is *Failed (the machine is as it was, which was checked) or
+// *NotUndone; other errors come before anything was touched. Cancelling ctx
+// interrupts the run, which is then taken back.
+func Run(ctx context.Context, s system.System, p plan.Plan, j *Journal, o Options) (Report, error) {
+	if p.Empty() {
+		return Report{}, nil
+	}
+	if err := applicable(p); err != nil {
+		return Report{}, err
+	}
+	switch open, err := j.Open(); {
+	case err != nil:
+		return Report{}, err
+	case open != nil:
+		return Report{}, fmt.Errorf("run %s (%s): %w", open.ID, open.Command, ErrInterrupted)
+	}
+	r := newRun(s, j, o)
+	if err := r.fresh(p); err != nil {
+		return Report{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return Report{}, err
+	}
+	if err := j.begin(r.entry); err != nil {
+		return Report{}, err
+	}
+	cause := r.forward(ctx, p)
+	if cause == nil {
+		return r.report, nil
+	}
+	return r.undo(ctx, cause)
+}
+
+// applicable refuses what has to be settled before Run.
+func applicable(p plan.Plan) error {
+	for _, st := range p.Stages {
+		if len(st.Packages) > 0 {
+			return fmt.Errorf("stage %s: packages have to be installed first", st.Name)
+		}
+		seen := map[state.Path]bool{}
+		for _, c := range st.Changes {
+			if c.Op == plan.Later {
+				return fmt.Errorf("stage %s: %s has to be planned again after its package is installed", st.Name, c.Path)
+			}
+			if seen[c.Path] {
+				return fmt.Errorf("stage %s: two changes of %s", st.Name, c.Path)
+			}
+			seen[c.Path] = true
+		}
+	}
+	return nil
+}
+
+// run is one application of a plan.
+type run struct {
+	s      system.System
+	j      *Journal
+	o      Options
+	entry  *Entry
+	report Report
+	blobs  int       // contents saved so far
+	since  time.Time // when the current stage began
+}
+
+func newRun(s system.System, j *Journal, o Options) *run {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Progress == nil {
+		o.Progress = func(Event) {}
+	}
+	now := o.Now()
+	if o.ID == "" {
+		o.ID = NewID(now, "0000")
+	}
+	e := &Entry{ID: o.ID, Command: o.Command, Started: now, Status: Open, dir: j.runDir(o.ID)}
+	return &run{s: s, j: j, o: o, entry: e, report: Report{ID: o.ID}}
+}
+
+// fresh compares what the plan was made from with the machine.
+func (r *run) fresh(p plan.Plan) error {
+	expect := map[state.Path]state.Object{}
+	var stale []state.Path
+	for _, st := range p.Stages {
+		for _, c := range st.Changes {
+			cur, seen := expect[c.Path]
+			if !seen {
+				var err error
+				if cur, err = r.s.Read(c.Path); err != nil {
+					return err
+				}
+			}
+			if !same(cur, c.Before) && !r.mine(c, cur) {
+				stale = append(stale, c.Path)
+			}
+			expect[c.Path] = c.After
+		}
+	}
+	if len(stale) > 0 {
+		return &Stale{Paths: stale}
+	}
+	return nil
+}
+
+// mine accepts a directory that the journal made for itself meanwhile.
+func (r *run) mine(c plan.Change, cur state.Object) bool {
+	return c.Op == plan.Mkdir && r.j.holds(c.Path) && cur.Kind == state.Directory
+}
+
+func same(a, b state.Object) bool {
+	return a.Kind == b.Kind && a.Mode == b.Mode && a.Owner == b.Owner && bytes.Equal(a.Content, b.Content)
+}
+
+// forward applies all stages and closes the journal.
+func (r *run) forward(ctx context.Context, p plan.Plan) error {
+	begin := event{Event: evBegin, Time: r.o.Now(), ID: r.entry.ID, Command: r.entry.Command}
+	if err := r.j.append(r.entry.ID, begin); err != nil {
+		return err
+	}
+	for _, sc := range p.Stages {
+		r.o.Progress(Event{Kind: StageBegins, Stage: sc.Name})
+		r.since = r.o.Now()
+		if err := r.stage(ctx, sc); err != nil {
+			return interrupted(ctx, fmt.Errorf("%s: %w", sc.Name, err))
+		}
+	}
+	return r.j.close(r.entry.ID, event{Event: evDone, Time: r.o.Now()}, Done)
+}
+
+// interrupted makes sure that a failure during cancellation can be told from
+// one on its own account.
+func interrupted(ctx context.Context, err error) error {
+	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
+		return errors.Join(cause, err)
+	}
+	return err
+}
+
+// undo takes the run back and says how that went.
+func (r *run) undo(ctx context.Context, cause error) (Report, error) {
+	ctx = context.WithoutCancel(ctx)
+	var log []string
+	if name := failedUnit(cause); name != "" {
+		log, _ = r.s.Log(ctx, name, r.since, logLines) // only explains
+	}
+	r.o.Progress(Event{Kind: UndoBegins})
+	u := newUndo(r.s, r.j, r.entry, r.o)
+	u.run(ctx)
+	r.report.Undone, r.report.Kept, r.report.Left = true, u.kept, u.left
+	if len(u.errs) > 0 {
+		return r.report, &NotUndone{Cause: cause, Log: log, Undo: u.errs, Commands: u.advice()}
+	}
+	return r.report, &Failed{Cause: cause, Log: log, Kept: u.kept}
+}
+
+// Recover takes back a run that was interrupted, if there is one. It may be
+// interrupted itself, and is then simply run again.
+func Recover(ctx context.Context, s system.System, j *Journal, o Options) (Report, error) {
+	e, err := j.Open()
+	if err != nil || e == nil {
+		return Report{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return Report{}, err
+	}
+	r := newRun(s, j, o)
+	r.o.Progress(Event{Kind: UndoBegins})
+	u := newUndo(s, j, e, r.o)
+	u.run(context.WithoutCancel(ctx))
+	report := Report{ID: e.ID, Undone: true, Kept: u.kept, Left: u.left}
+	for _, st := range e.stages {
+		for _, c := range st.Changes {
+			if st.committing && !st.kept() {
+				report.count(c)
+			}
+		}
+	}
+	if len(u.errs) > 0 {
+		return report, &NotUndone{Undo: u.errs, Commands: u.advice()}
+	}
+	return report, nil
+}

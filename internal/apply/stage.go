@@ -1,0 +1,348 @@
+package apply
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+
+	"mailsetup/internal/plan"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// stage takes one stage from validation to settled.
+func (r *run) stage(ctx context.Context, sc plan.StageChanges) error {
+	if err := r.unmoved(sc); err != nil {
+		return err
+	}
+	if err := r.validate(ctx, sc); err != nil {
+		return err
+	}
+	st, contents, err := r.intend(ctx, sc)
+	if err != nil {
+		return err
+	}
+	r.entry.stages = append(r.entry.stages, st)
+	if err := r.j.append(r.entry.ID, event{Event: evIntent, Intent: st}); err != nil {
+		return err
+	}
+	if err := r.prepare(ctx, sc, st, contents); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	st.committing = true
+	if err := r.j.append(r.entry.ID, event{Event: evCommit, Stage: st.Number}); err != nil {
+		return err
+	}
+	if err := r.commit(ctx, st); err != nil {
+		return err
+	}
+	if err := r.derive(ctx, sc); err != nil {
+		return err
+	}
+	if err := r.act(ctx, sc, st); err != nil {
+		return err
+	}
+	if err := r.j.append(r.entry.ID, event{Event: evStage, Stage: st.Number}); err != nil {
+		return err
+	}
+	st.settled = true
+	return nil
+}
+
+// unmoved looks again right before the stage: units took their time since the
+// run began, and a private key that appeared meanwhile is never overwritten.
+func (r *run) unmoved(sc plan.StageChanges) error {
+	var stale []state.Path
+	for _, c := range sc.Changes {
+		cur, err := r.s.Read(c.Path)
+		if err != nil {
+			return err
+		}
+		if !same(cur, c.Before) && !r.mine(c, cur) {
+			stale = append(stale, c.Path)
+		}
+	}
+	if len(stale) > 0 {
+		return &Stale{Paths: stale}
+	}
+	return nil
+}
+
+// validate lets the daemons' own checkers see the stage's files as they will
+// be, together with those that are right already.
+func (r *run) validate(ctx context.Context, sc plan.StageChanges) error {
+	if len(sc.Validators) == 0 {
+		return nil
+	}
+	files := map[state.Path]state.Object{}
+	for _, c := range sc.Changes {
+		if c.After.Kind == state.Regular {
+			files[c.Path] = c.After
+		}
+	}
+	beside := sc.Unchanged
+	for _, d := range sc.Derived {
+		beside = append(beside[:len(beside):len(beside)], d.From)
+	}
+	for _, p := range beside {
+		if _, ok := files[p]; ok {
+			continue
+		}
+		o, err := r.s.Read(p)
+		if err != nil {
+			return err
+		}
+		if o.Kind == state.Regular {
+			files[p] = o
+		}
+	}
+	return r.s.Check(ctx, sc.Validators, files)
+}
+
+// contents are what has to be saved before the stage, by blob name.
+type contents map[string][]byte
+
+// intend writes down what the stage will do, and what it will find.
+func (r *run) intend(ctx context.Context, sc plan.StageChanges) (*stage, contents, error) {
+	st := &stage{Number: len(r.entry.stages) + 1, Name: sc.Name, Checkpoint: sc.Checkpoint}
+	saved := contents{}
+	made := map[state.Path]bool{}
+	for _, c := range sc.Changes {
+		made[c.Path] = made[c.Path] || c.Op == plan.Mkdir
+	}
+	for i, c := range sc.Changes {
+		rec := change{
+			Op: c.Op, Path: c.Path, Serial: c.Serial,
+			Before: r.save(saved, c.Before, true), After: r.save(saved, c.After, c.Serial),
+		}
+		if c.Op == plan.Create || c.Op == plan.Modify {
+			rec.Staged = scratchName(standing(c.Path.Dir(), made), r.entry.ID, st.Number, i, "")
+		}
+		st.Changes = append(st.Changes, rec)
+	}
+	for _, d := range sc.Derived {
+		o, err := r.s.Read(d.Path)
+		if err != nil {
+			return nil, nil, err
+		}
+		st.Derived = append(st.Derived, derived{Path: d.Path, Argv: d.Argv, Before: r.save(saved, o, true)})
+	}
+	for _, u := range sc.Units {
+		rec, err := r.found(ctx, u)
+		if err != nil {
+			return nil, nil, err
+		}
+		st.Units = append(st.Units, rec)
+	}
+	return st, saved, nil
+}
+
+// save notes an object, and its content where that is to be kept.
+func (r *run) save(saved contents, o state.Object, keep bool) object {
+	rec := summarise(o)
+	if keep && o.Kind == state.Regular {
+		r.blobs++
+		rec.Blob = fmt.Sprintf("%03d", r.blobs)
+		saved[rec.Blob] = o.Content
+	}
+	return rec
+}
+
+// found notes a unit as it is. A unit that does not run cannot be reloaded: it
+// is started.
+func (r *run) found(ctx context.Context, u state.Unit) (unit, error) {
+	running, err := running(ctx, r.s, u.Name)
+	if err != nil {
+		return unit{}, err
+	}
+	rec := unit{Name: u.Name, Action: u.Action, Wake: u.Wake, Running: running, Settled: u.Settled, Why: u.Why}
+	if !running {
+		rec.Action = state.Restart
+	}
+	return rec, nil
+}
+
+func running(ctx context.Context, s system.Units, name string) (bool, error) {
+	st, err := s.Status(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	switch st.Active {
+	case "active", "reloading", "activating":
+		return true, nil
+	}
+	return false, nil
+}
+
+// standing returns the nearest directory that is there before the commit.
+func standing(dir state.Path, made map[state.Path]bool) state.Path {
+	for made[dir] {
+		dir = dir.Dir()
+	}
+	return dir
+}
+
+// scratchName names content on its way to its place. It can be told from the
+// run alone, hides from listings, and ends in a tilde, which readers of conf.d
+// directories skip.
+func scratchName(dir state.Path, id string, stage, n int, tail string) state.Path {
+	return dir.Join(fmt.Sprintf(".mailsetup-%s-%d-%d%s~", id, stage, n, tail))
+}
+
+// prepare saves what will be replaced and puts the new contents beside their
+// targets. After its sync, undo is promised.
+func (r *run) prepare(ctx context.Context, sc plan.StageChanges, st *stage, saved contents) error {
+	var written []state.Path
+	put := func(p state.Path, o state.Object) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		written = append(written, p)
+		return r.s.Create(p, o)
+	}
+	for _, name := range blobNames(st) {
+		o := state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: saved[name], Secret: true}
+		if err := put(r.entry.dir.Join(name), o); err != nil {
+			return err
+		}
+	}
+	for i, c := range st.Changes {
+		if c.Staged == "" {
+			continue
+		}
+		if err := put(c.Staged, sc.Changes[i].After); err != nil {
+			return err
+		}
+	}
+	if len(written) == 0 {
+		return nil
+	}
+	return r.s.Sync(written...)
+}
+
+func blobNames(st *stage) []string {
+	var names []string
+	add := func(o object) {
+		if o.Blob != "" {
+			names = append(names, o.Blob)
+		}
+	}
+	for _, c := range st.Changes {
+		add(c.Before)
+		add(c.After)
+	}
+	for _, d := range st.Derived {
+		add(d.Before)
+	}
+	return names
+}
+
+// commit makes the changes, each by one step.
+func (r *run) commit(ctx context.Context, st *stage) error {
+	var touched []state.Path
+	for _, c := range st.Changes {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := r.change(c); err != nil {
+			return err
+		}
+		r.report.count(c)
+		touched = append(touched, c.Path)
+	}
+	if len(touched) == 0 {
+		return nil
+	}
+	return r.s.Sync(touched...)
+}
+
+func (r *run) change(c change) error {
+	after := state.Object{Kind: c.After.Kind, Mode: c.After.Mode, Owner: c.After.Owner}
+	switch c.Op {
+	case plan.Create, plan.Modify:
+		return r.s.Rename(c.Staged, c.Path)
+	case plan.Meta:
+		return r.s.SetMeta(c.Path, after)
+	case plan.Remove:
+		if c.Before.Kind == state.Directory {
+			if _, err := sweep(r.s, c.Path); err != nil {
+				return err
+			}
+		}
+		return r.s.Remove(c.Path)
+	case plan.Mkdir:
+		if r.j.holds(c.Path) {
+			if o, err := r.s.Read(c.Path); err != nil || o.Kind == state.Directory {
+				return err
+			}
+		}
+		return r.s.Mkdir(c.Path, after)
+	}
+	return fmt.Errorf("%s %s: not an operation", c.Op, c.Path)
+}
+
+// sweep takes dead sockets out of a directory that is to go and returns what
+// else is in it.
+func sweep(s system.System, dir state.Path) ([]string, error) {
+	names, err := s.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	var left []string
+	for _, name := range names {
+		o, err := s.Read(dir.Join(name))
+		if err != nil {
+			return nil, err
+		}
+		if o.Kind != state.Special {
+			left = append(left, name)
+			continue
+		}
+		if err := s.Remove(dir.Join(name)); err != nil {
+			return nil, err
+		}
+	}
+	return left, nil
+}
+
+// derive runs the programs that make files from the committed ones.
+func (r *run) derive(ctx context.Context, sc plan.StageChanges) error {
+	for _, d := range sc.Derived {
+		res, err := r.s.Run(ctx, system.Command{Argv: d.Argv})
+		if err != nil {
+			return fmt.Errorf("make %s: %w", d.Path, err)
+		}
+		if res.Code != 0 {
+			said := strings.TrimSpace(string(bytes.Join([][]byte{res.Stderr, res.Stdout}, []byte("\n"))))
+			return fmt.Errorf("make %s: %s: exit status %d: %s", d.Path, d.Argv[0], res.Code, said)
+		}
+		r.report.Derived++
+	}
+	return nil
+}
+
+// act tells the units and waits until each has settled.
+func (r *run) act(ctx context.Context, sc plan.StageChanges, st *stage) error {
+	for i, u := range sc.Units {
+		action := st.Units[i].Action
+		note := Event{Kind: UnitBegins, Stage: sc.Name, Unit: u.Name, Action: action}
+		r.o.Progress(note)
+		if err := r.s.Act(ctx, u.Name, action, u.Wake); err != nil {
+			return &unitError{u.Name, err}
+		}
+		for _, p := range u.Settled {
+			r.o.Progress(Event{Kind: ProbeWaits, Stage: sc.Name, Unit: u.Name, Probe: p})
+			if err := r.s.Probe(ctx, p); err != nil {
+				return &unitError{u.Name, err}
+			}
+		}
+		note.Kind = UnitEnds
+		r.o.Progress(note)
+		r.report.Units = append(r.report.Units, UnitDone{u.Name, action})
+	}
+	return nil
+}

@@ -1,0 +1,319 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"mailsetup/internal/plan"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// undo takes a run back from what the journal says of it and what the machine
+// looks like now. It does only what is still to be done, so that it can be
+// interrupted anywhere and run again.
+type undo struct {
+	s     system.System
+	j     *Journal
+	o     Options
+	entry *Entry
+	past  chains
+
+	errs     []error
+	commands []string
+	kept     []string
+	left     []state.Path
+}
+
+func newUndo(s system.System, j *Journal, e *Entry, o Options) *undo {
+	return &undo{s: s, j: j, o: o, entry: e, past: newChains(e, s)}
+}
+
+// run takes back stage by stage, looks at the result, and closes the journal
+// if the machine is as it was.
+func (u *undo) run(ctx context.Context) {
+	// Not a promise, only a mark after a line that a crash cut short.
+	_ = u.j.append(u.entry.ID, event{Event: evUndo, Time: u.o.Now()})
+	for _, st := range slices.Backward(u.entry.stages) {
+		u.clean(st)
+		switch {
+		case st.kept():
+			u.kept = append(u.kept, st.Name)
+		case st.committing:
+			u.files(st)
+			u.units(ctx, st)
+		}
+	}
+	u.directories()
+	u.verify()
+	if len(u.errs) > 0 {
+		return
+	}
+	u.note(u.j.close(u.entry.ID, event{Event: evUndone, Time: u.o.Now()}, Undone))
+}
+
+func (u *undo) note(err error, commands ...string) {
+	if err != nil {
+		u.errs = append(u.errs, err)
+		u.commands = append(u.commands, commands...)
+	}
+}
+
+// advice is what the operator has to type.
+func (u *undo) advice() []string {
+	var list []string
+	for _, c := range append(u.commands, "mailsetup recover") {
+		if !slices.Contains(list, c) {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// clean removes contents that were on their way when the run ended.
+func (u *undo) clean(st *stage) {
+	for i, c := range st.Changes {
+		if c.Staged != "" {
+			u.discard(c.Staged)
+		}
+		u.discard(u.scratch(st, i, c.Path))
+	}
+	for i, d := range st.Derived {
+		u.discard(u.scratch(st, len(st.Changes)+i, d.Path))
+	}
+}
+
+func (u *undo) scratch(st *stage, n int, p state.Path) state.Path {
+	return scratchName(p.Dir(), u.entry.ID, st.Number, n, "-undo")
+}
+
+func (u *undo) discard(p state.Path) {
+	o, err := u.s.Read(p)
+	if err == nil && o.Kind != state.Absent {
+		err = u.s.Remove(p)
+	}
+	u.note(err, "rm "+quote(p))
+}
+
+// step is one thing to do at one path, with its content prepared beside it.
+type step struct {
+	path    state.Path
+	to      state.Object
+	scratch state.Path
+	do      func() error
+	saved   object
+	zone    bool
+}
+
+// files puts a stage's files back: first all contents beside their places,
+// then one sync, then the steps in reverse order.
+func (u *undo) files(st *stage) {
+	var steps []step
+	for i, d := range slices.Backward(st.Derived) {
+		steps = u.plan(steps, d.Path, func(cur state.Object) (step, error) {
+			return u.remake(d, cur, u.scratch(st, len(st.Changes)+i, d.Path))
+		}, d.Before, false)
+	}
+	for i, c := range slices.Backward(st.Changes) {
+		if u.j.holds(c.Path) || u.past[c.Path].settled(c.pos) {
+			continue
+		}
+		steps = u.plan(steps, c.Path, func(cur state.Object) (step, error) {
+			return u.revert(c, cur, u.scratch(st, i, c.Path))
+		}, c.Before, c.Serial)
+	}
+	u.carryOut(u.prepare(steps))
+}
+
+// plan decides on one path and adds the step it needs, if any.
+func (u *undo) plan(steps []step, p state.Path, decide func(state.Object) (step, error), saved object, zone bool) []step {
+	cur, err := u.s.Read(p)
+	var s step
+	if err == nil {
+		s, err = decide(cur)
+	}
+	if err != nil {
+		u.note(fmt.Errorf("put back %s: %w", p, err), u.command(p, saved, zone)...)
+		return steps
+	}
+	if s.do == nil {
+		return steps
+	}
+	s.path, s.saved, s.zone = p, saved, zone
+	return append(steps, s)
+}
+
+// prepare writes the contents that the steps need and syncs them.
+func (u *undo) prepare(steps []step) []step {
+	var ready []step
+	var written []state.Path
+	for _, s := range steps {
+		if s.scratch != "" {
+			if err := u.s.Create(s.scratch, s.to); err != nil {
+				u.note(err, u.command(s.path, s.saved, s.zone)...)
+				continue
+			}
+			written = append(written, s.scratch)
+		}
+		ready = append(ready, s)
+	}
+	if len(written) > 0 {
+		u.note(u.s.Sync(written...))
+	}
+	return ready
+}
+
+func (u *undo) carryOut(steps []step) {
+	var touched []state.Path
+	for _, s := range steps {
+		if err := s.do(); err != nil {
+			u.note(err, u.command(s.path, s.saved, s.zone)...)
+		}
+		touched = append(touched, s.path)
+	}
+	if len(touched) > 0 {
+		u.note(u.s.Sync(touched...))
+	}
+}
+
+// revert decides how one change is taken back. What stands there must be
+// something that the run put there or found there; anything else is somebody's
+// work and stays.
+func (u *undo) revert(c change, cur state.Object, scratch state.Path) (step, error) {
+	at, err := u.past[c.Path].find(cur)
+	if err != nil {
+		return step{}, err
+	}
+	switch {
+	case at < c.pos, c.Before.Kind == state.Absent && cur.Kind == state.Absent:
+		return step{}, nil // already further back
+	case c.Op == plan.Mkdir:
+		return step{}, nil // when everything else is done
+	case at == c.pos && c.Before.metaOf(cur), c.Before.Kind == state.Absent && at == c.pos:
+		return step{}, nil
+	case at == c.pos:
+		return step{do: func() error { return u.s.SetMeta(c.Path, c.Before.meta()) }}, nil
+	case c.Before.Kind == state.Absent:
+		return step{do: func() error { return u.s.Remove(c.Path) }}, nil
+	case c.Before.Kind == state.Directory && cur.Kind == state.Absent:
+		return step{do: func() error { return u.s.Mkdir(c.Path, c.Before.meta()) }}, nil
+	case c.Before.Kind == state.Directory, c.Op == plan.Meta:
+		return step{do: func() error { return u.s.SetMeta(c.Path, c.Before.meta()) }}, nil
+	}
+	to, err := u.past[c.Path].content(c.pos, cur)
+	if err != nil {
+		return step{}, err
+	}
+	return u.replace(c.Path, to, scratch), nil
+}
+
+// remake puts a derived file back as it was. Its program may have been cut
+// short, so what stands there says nothing.
+func (u *undo) remake(d derived, cur state.Object, scratch state.Path) (step, error) {
+	switch {
+	case d.Before.holds(cur) && d.Before.metaOf(cur):
+		return step{}, nil
+	case d.Before.Kind == state.Absent:
+		return step{do: func() error { return u.s.Remove(d.Path) }}, nil
+	case d.Before.Kind != state.Regular:
+		return step{}, fmt.Errorf("was a %s", d.Before.Kind)
+	}
+	to := d.Before.meta()
+	var err error
+	if to.Content, err = readBlob(u.s, u.entry.dir, d.Before); err != nil {
+		return step{}, err
+	}
+	return u.replace(d.Path, to, scratch), nil
+}
+
+func (u *undo) replace(p state.Path, to state.Object, scratch state.Path) step {
+	return step{to: to, scratch: scratch, do: func() error { return u.s.Rename(scratch, p) }}
+}
+
+// units acts again on the units of a stage, so that they run with the files
+// that were put back.
+func (u *undo) units(ctx context.Context, st *stage) {
+	for _, un := range slices.Backward(st.Units) {
+		now, err := running(ctx, u.s, un.Name)
+		if err == nil {
+			err = u.actBack(ctx, un, now)
+		}
+		if err != nil {
+			action := string(un.Action)
+			if !un.Running {
+				action = "stop"
+			}
+			u.note(err, "systemctl "+action+" "+un.Name)
+		}
+	}
+}
+
+func (u *undo) actBack(ctx context.Context, un unit, now bool) error {
+	if !un.Running {
+		if now {
+			return u.s.Stop(ctx, un.Name)
+		}
+		return nil
+	}
+	action := un.Action
+	if !now {
+		action = state.Restart
+	}
+	u.o.Progress(Event{Kind: UnitBegins, Unit: un.Name, Action: action})
+	if err := u.s.Act(ctx, un.Name, action, un.Wake); err != nil {
+		return err
+	}
+	for _, p := range un.Settled {
+		if p.Kind == state.ProbeActive {
+			if err := u.s.Probe(ctx, p); err != nil {
+				return err
+			}
+		}
+	}
+	u.o.Progress(Event{Kind: UnitEnds, Unit: un.Name, Action: action})
+	on, err := running(ctx, u.s, un.Name)
+	if err == nil && !on {
+		err = fmt.Errorf("%s %s: it did not stay running", action, un.Name)
+	}
+	return err
+}
+
+// directories removes what the run made, once the daemons have let go of it.
+func (u *undo) directories() {
+	var touched []state.Path
+	for _, st := range slices.Backward(u.entry.stages) {
+		for _, c := range slices.Backward(st.Changes) {
+			if c.Op != plan.Mkdir || u.j.holds(c.Path) || !st.committing || u.past[c.Path].settled(c.pos) {
+				continue
+			}
+			gone, err := u.rmdir(c.Path)
+			u.note(err, "rmdir "+quote(c.Path))
+			if gone {
+				touched = append(touched, c.Path)
+			}
+		}
+	}
+	if len(touched) > 0 {
+		u.note(u.s.Sync(touched...))
+	}
+}
+
+func (u *undo) rmdir(p state.Path) (gone bool, err error) {
+	o, err := u.s.Read(p)
+	if err != nil || o.Kind == state.Absent {
+		return false, err
+	}
+	if o.Kind != state.Directory {
+		return false, fmt.Errorf("remove %s: somebody made it a %s", p, o.Kind)
+	}
+	left, err := sweep(u.s, p)
+	if err != nil {
+		return false, err
+	}
+	if len(left) > 0 {
+		u.left = append(u.left, p)
+		return false, nil
+	}
+	return true, u.s.Remove(p)
+}

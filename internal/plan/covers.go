@@ -1,0 +1,164 @@
+package plan
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"mailsetup/internal/state"
+)
+
+// Covers returns what the actual plan does that the announced one did not say,
+// for a machine whose packages were installed in between. A file that a
+// package brought may be replaced where creating it was announced, and a file
+// that could only be announced by its settings may change if the settings are
+// the same. Our own record follows from the rest and is not compared.
+func Covers(announced, actual Plan) []string {
+	said := index(announced)
+	var extra []string
+	for _, st := range actual.Stages {
+		for _, c := range st.Changes {
+			if c.Path != RecordPath && !slices.ContainsFunc(said.changes[c.Path], c.coveredBy) {
+				extra = append(extra, string(c.Op)+" "+string(c.Path))
+			}
+		}
+		for _, p := range st.Packages {
+			extra = appendUnless(said.packages[p.Name], extra, "install "+p.Name)
+		}
+		for _, name := range st.Install {
+			extra = appendUnless(said.packages[name], extra, "install "+name)
+		}
+		for _, name := range st.Uninstall {
+			extra = appendUnless(said.uninstall[name], extra, "uninstall "+name)
+		}
+		for _, d := range st.Derived {
+			extra = appendUnless(said.derived[d.Path], extra, "make "+string(d.Path))
+		}
+		for _, u := range st.Units {
+			extra = appendUnless(said.units[u.Name], extra, string(u.Action)+" "+u.Name)
+		}
+	}
+	return extra
+}
+
+// coveredBy tells whether announcing a was enough to do c.
+func (c Change) coveredBy(a Change) bool {
+	if a.Op == Later {
+		return (c.Op == Modify || c.Op == Create || c.Op == Meta) && slices.Equal(a.Settings, c.Settings)
+	}
+	if !sameResult(a.After, c.After, nil) {
+		return false
+	}
+	// What was to be created may have been brought by a package; anything else
+	// must start from where it was announced to start.
+	return a.Before.Kind == state.Absent || a.Op == c.Op && sameResult(a.Before, c.Before, nil)
+}
+
+// sameResult compares two objects. Of a private key only place, owner and mode
+// count: a new one is made each time.
+func sameResult(a, b state.Object, normalise func([]byte) []byte) bool {
+	if a.Kind != b.Kind || a.Mode != b.Mode || a.Owner != b.Owner {
+		return false
+	}
+	if secret(a) || secret(b) {
+		return true
+	}
+	if normalise != nil {
+		return bytes.Equal(normalise(a.Content), normalise(b.Content))
+	}
+	return bytes.Equal(a.Content, b.Content)
+}
+
+// sayings is a plan by what it names.
+type sayings struct {
+	changes             map[state.Path][]Change
+	packages, uninstall map[string]bool
+	derived             map[state.Path]bool
+	units               map[string]bool
+}
+
+func index(p Plan) sayings {
+	s := sayings{
+		changes: map[state.Path][]Change{}, packages: map[string]bool{}, uninstall: map[string]bool{},
+		derived: map[state.Path]bool{}, units: map[string]bool{},
+	}
+	for _, st := range p.Stages {
+		for _, c := range st.Changes {
+			s.changes[c.Path] = append(s.changes[c.Path], c)
+		}
+		for _, pkg := range st.Packages {
+			s.packages[pkg.Name] = true
+		}
+		for _, name := range st.Install {
+			s.packages[name] = true
+		}
+		for _, name := range st.Uninstall {
+			s.uninstall[name] = true
+		}
+		for _, d := range st.Derived {
+			s.derived[d.Path] = true
+		}
+		for _, u := range st.Units {
+			s.units[u.Name] = true
+		}
+	}
+	return s
+}
+
+func appendUnless(said bool, list []string, what string) []string {
+	if said {
+		return list
+	}
+	return append(list, what)
+}
+
+// Same returns the differences between the plan that was announced and the one
+// to be applied, where contents count as equal if normalise (nil for none)
+// makes them so: it takes out what could not be known, such as a public key
+// and what depends on it. Our own record is compared by place only.
+func Same(announced, actual Plan, normalise func([]byte) []byte) []string {
+	var diffs []string
+	if len(announced.Stages) != len(actual.Stages) {
+		return []string{fmt.Sprintf("%d stages were announced, now there are %d", len(announced.Stages), len(actual.Stages))}
+	}
+	for i, a := range announced.Stages {
+		b := actual.Stages[i]
+		if a.Name != b.Name {
+			diffs = append(diffs, fmt.Sprintf("stage %s was announced, now it is %s", a.Name, b.Name))
+			continue
+		}
+		diffs = append(diffs, sameStage(a, b, normalise)...)
+	}
+	return diffs
+}
+
+func sameStage(a, b StageChanges, normalise func([]byte) []byte) []string {
+	var diffs []string
+	differ := func(format string, args ...any) {
+		diffs = append(diffs, a.Name+": "+fmt.Sprintf(format, args...))
+	}
+	if !slices.EqualFunc(a.Packages, b.Packages, func(x, y state.Package) bool { return x.Name == y.Name }) {
+		differ("other packages")
+	}
+	if !slices.EqualFunc(a.Units, b.Units, func(x, y state.Unit) bool { return x.Name == y.Name && x.Action == y.Action }) {
+		differ("other unit actions")
+	}
+	if !slices.EqualFunc(a.Derived, b.Derived, func(x, y state.Derived) bool { return x.Path == y.Path }) {
+		differ("other derived files")
+	}
+	if len(a.Changes) != len(b.Changes) {
+		differ("%d changes were announced, now there are %d", len(a.Changes), len(b.Changes))
+		return diffs
+	}
+	for i, x := range a.Changes {
+		y := b.Changes[i]
+		switch {
+		case x.Op != y.Op || x.Path != y.Path:
+			differ("%s %s was announced, now it is %s %s", x.Op, x.Path, y.Op, y.Path)
+		case x.Path == RecordPath:
+		case !sameResult(x.Before, y.Before, normalise) || !sameResult(x.After, y.After, normalise):
+			differ("%s %s differs from what was announced", x.Op, x.Path)
+		}
+	}
+	return diffs
+}

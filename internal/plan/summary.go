@@ -1,0 +1,132 @@
+package plan
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"mailsetup/internal/state"
+)
+
+// summaryLines bounds a summary to what one screen shows above a question.
+const summaryLines = 20
+
+// Summary prints the plan in at most 20 lines: numbers, and as many paths as
+// fit.
+func (p Plan) Summary(w io.Writer) error {
+	t := &printer{}
+	if p.Empty() {
+		t.line("Nothing to do: everything is as it should be.")
+	} else {
+		t.wrap(0, strings.Join(p.counts(), ", ")+".")
+		p.removals(t)
+		p.unitLine(t)
+	}
+	if len(p.Drift) > 0 {
+		t.line(fmt.Sprintf("%s not as mailsetup left them; see the plan.", count(len(p.Drift), "file is", "files are")))
+	}
+	if len(p.Notes) > 0 {
+		t.line(fmt.Sprintf("%s for you at the end of the plan.", count(len(p.Notes), "note", "notes")))
+	}
+	head := clip(t.buf.String(), summaryLines)
+	_, err := io.WriteString(w, head+p.paths(summaryLines-strings.Count(head, "\n")))
+	return err
+}
+
+// counts says how much of each kind the plan does.
+func (p Plan) counts() []string {
+	n := map[Op]int{}
+	packages, derived := 0, 0
+	for _, st := range p.Stages {
+		packages += len(st.Packages)
+		derived += len(st.Derived)
+		for _, c := range st.Changes {
+			n[c.Op]++
+		}
+	}
+	var parts []string
+	for _, k := range []struct {
+		n        int
+		one, all string
+	}{
+		{packages, "package to install", "packages to install"},
+		{n[Mkdir], "directory to make", "directories to make"},
+		{n[Create], "file to create", "files to create"},
+		{n[Modify], "file to change", "files to change"},
+		{n[Later], "file to change once it is installed", "files to change once they are installed"},
+		{n[Meta], "owner or mode to set", "owners or modes to set"},
+		{n[Remove], "file to remove", "files to remove"},
+		{derived, "file to make again", "files to make again"},
+	} {
+		if k.n > 0 {
+			parts = append(parts, count(k.n, k.one, k.all))
+		}
+	}
+	return parts
+}
+
+func count(n int, one, all string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, all)
+}
+
+func (p Plan) removals(t *printer) {
+	var gone []string
+	for _, st := range p.Stages {
+		gone = append(gone, st.Uninstall...)
+	}
+	if len(gone) > 0 {
+		t.wrap(0, "apt REMOVES: "+strings.Join(gone, " "))
+	}
+}
+
+func (p Plan) unitLine(t *printer) {
+	seen := map[string]bool{}
+	var names []string
+	for _, st := range p.Stages {
+		for _, u := range st.Units {
+			name := string(u.Action) + " " + u.Name
+			if !seen[name] {
+				seen[name] = true
+				names = append(names, name)
+			}
+		}
+	}
+	if len(names) > 0 {
+		t.wrap(0, "Units: "+strings.Join(names, ", ")+".")
+	}
+}
+
+// paths lists what changes, in no more than the lines given.
+func (p Plan) paths(lines int) string {
+	var rows []string
+	for _, st := range p.Stages {
+		for _, c := range st.Changes {
+			symbol := "~"
+			switch {
+			case c.Before.Kind == state.Absent && c.Op != Later:
+				symbol = "+"
+			case c.Op == Remove:
+				symbol = "-"
+			}
+			rows = append(rows, "  "+symbol+" "+printable(string(c.Path)))
+		}
+	}
+	if lines < 1 || len(rows) == 0 {
+		return ""
+	}
+	if len(rows) > lines {
+		more := len(rows) - lines + 1
+		rows = append(rows[:lines-1], fmt.Sprintf("  and %d more", more))
+	}
+	return strings.Join(rows, "\n") + "\n"
+}
+
+// clip keeps the first lines of a text.
+func clip(text string, lines int) string {
+	all := bytes.SplitAfter([]byte(text), []byte("\n"))
+	return string(bytes.Join(all[:min(lines, len(all))], nil))
+}

@@ -1,0 +1,222 @@
+package plan
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"unicode/utf8"
+
+	"mailsetup/internal/state"
+)
+
+// TextOptions choose how a plan is printed.
+type TextOptions struct {
+	Color bool // ANSI colours
+	Diff  bool // unified diffs of contents
+}
+
+// width is the number of columns that the text keeps to, contents of files
+// apart.
+const width = 80
+
+// Text prints the plan for a person, stage by stage. Private keys are named,
+// never shown.
+func (p Plan) Text(w io.Writer, o TextOptions) error {
+	t := &printer{color: o.Color, diff: o.Diff}
+	if p.Empty() {
+		t.line("Nothing to do: everything is as it should be.")
+	}
+	for i, st := range p.Stages {
+		if i > 0 {
+			t.line("")
+		}
+		t.stage(st)
+	}
+	t.drifts(p.Drift)
+	t.notes(p.Notes)
+	_, err := w.Write(t.buf.Bytes())
+	return err
+}
+
+type printer struct {
+	buf         bytes.Buffer
+	color, diff bool
+}
+
+// style is an SGR parameter of ECMA-48.
+type style string
+
+const (
+	plain  style = ""
+	bold   style = "1"
+	red    style = "31"
+	green  style = "32"
+	yellow style = "33"
+	cyan   style = "36"
+)
+
+func (t *printer) paint(s style, text string) string {
+	if !t.color || s == plain {
+		return text
+	}
+	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
+}
+
+func (t *printer) line(text string) { t.buf.WriteString(strings.TrimRight(text, " ") + "\n") }
+
+// wrap prints text indented, broken at spaces to fit the width.
+func (t *printer) wrap(indent int, text string) {
+	pad := strings.Repeat(" ", indent)
+	for para := range strings.SplitSeq(text, "\n") {
+		row := ""
+		for word := range strings.FieldsSeq(printable(para)) {
+			if row != "" && indent+utf8.RuneCountInString(row)+1+utf8.RuneCountInString(word) > width {
+				t.line(pad + row)
+				row = ""
+			}
+			row = strings.TrimPrefix(row+" "+word, " ")
+		}
+		if row != "" {
+			t.line(pad + row)
+		}
+	}
+}
+
+func (t *printer) stage(st StageChanges) {
+	t.line(t.paint(bold, st.Name))
+	t.packages(st)
+	for _, c := range st.Changes {
+		t.change(c)
+	}
+	for _, d := range st.Derived {
+		t.entry("~", yellow, string(d.Path), "made again from "+string(d.From))
+	}
+	for _, u := range st.Units {
+		t.entry(">", cyan, string(u.Action)+" "+u.Name, u.Why)
+	}
+	if st.Checkpoint {
+		t.wrap(2, "A later failure does not take this stage back.")
+	}
+}
+
+func (t *printer) packages(st StageChanges) {
+	for _, p := range st.Packages {
+		t.entry("+", green, "package "+p.Name, p.Why)
+	}
+	if len(st.Install) > 0 {
+		t.wrap(4, "apt installs: "+strings.Join(st.Install, " "))
+	}
+	if len(st.Uninstall) > 0 {
+		t.wrap(4, "apt REMOVES: "+strings.Join(st.Uninstall, " "))
+	}
+}
+
+// entry prints a symbol with what it stands for, and why below.
+func (t *printer) entry(symbol string, s style, what, why string) {
+	t.line("  " + t.paint(s, symbol+" "+printable(what)))
+	t.wrap(6, why)
+}
+
+func (t *printer) change(c Change) {
+	symbol, s := "~", yellow
+	switch c.Op {
+	case Create, Mkdir:
+		symbol, s = "+", green
+	case Remove:
+		symbol, s = "-", red
+	}
+	name := string(c.Path)
+	if c.After.Kind == state.Directory || c.Before.Kind == state.Directory {
+		name += "/"
+	}
+	t.entry(symbol, s, name, c.Why)
+	if meta := metaText(c); meta != "" {
+		t.wrap(6, meta)
+	}
+	switch {
+	case secret(c.Before) || secret(c.After):
+		t.wrap(6, "private key, not shown")
+	case c.Op == Later:
+		t.wrap(6, "once its package is installed:")
+		for _, l := range c.Settings {
+			t.line("        " + printable(l))
+		}
+	case t.diff:
+		t.unified(Diff(c.Path, c.Before, c.After))
+	}
+}
+
+// metaText tells owner and mode where they are new or change.
+func metaText(c Change) string {
+	was, is := c.Before, c.After
+	switch {
+	case c.Op == Later || c.Op == Remove:
+		return ""
+	case was.Kind == state.Absent:
+		return "owner " + is.Owner.String() + ", mode " + octal(is.Mode)
+	}
+	var parts []string
+	if was.Owner != is.Owner {
+		parts = append(parts, "owner "+was.Owner.String()+" → "+is.Owner.String())
+	}
+	if was.Mode != is.Mode {
+		parts = append(parts, "mode "+octal(was.Mode)+" → "+octal(is.Mode))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// octal writes a mode as chmod(1) takes it.
+func octal(m fs.FileMode) string {
+	n := uint32(m.Perm())
+	if m&fs.ModeSetgid != 0 {
+		n |= 0o2000
+	}
+	return fmt.Sprintf("%04o", n)
+}
+
+func (t *printer) unified(diff string) {
+	for l := range strings.SplitSeq(strings.TrimSuffix(diff, "\n"), "\n") {
+		if l == "" {
+			continue
+		}
+		s := plain
+		switch {
+		case strings.HasPrefix(l, "+"):
+			s = green
+		case strings.HasPrefix(l, "-"):
+			s = red
+		case strings.HasPrefix(l, "@@"):
+			s = cyan
+		}
+		t.buf.WriteString("      " + t.paint(s, printable(l)) + "\n")
+	}
+}
+
+func (t *printer) drifts(ds []Drift) {
+	if len(ds) == 0 {
+		return
+	}
+	t.line("")
+	t.line(t.paint(bold, "Not as mailsetup left it"))
+	for _, d := range ds {
+		t.entry("!", red, string(d.Path), d.Why)
+	}
+}
+
+func (t *printer) notes(ns []state.Note) {
+	if len(ns) == 0 {
+		return
+	}
+	t.line("")
+	t.line(t.paint(bold, "Notes"))
+	for _, n := range ns {
+		t.entry("*", cyan, n.Topic, n.Text)
+		for l := range strings.SplitSeq(strings.TrimSuffix(n.Do, "\n"), "\n") {
+			if l != "" {
+				t.line("        " + printable(l))
+			}
+		}
+	}
+}
