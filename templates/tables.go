@@ -205,8 +205,9 @@ func parseKeyRow(fields []string) (KeyRow, error) {
 	return KeyRow{Name: fields[0], Domain: parts[0], Selector: parts[1], Path: parts[2]}, nil
 }
 
-// seen remembers names and their lines. OpenDKIM matches without regard to
-// case and takes the first.
+// seen remembers names and their lines. OpenDKIM takes the first of several. It
+// looks up addresses without regard to case but key names exactly, so has is
+// the stricter and add the broader of the two.
 type seen struct{ exact, folded map[string]int }
 
 func newSeen() seen { return seen{map[string]int{}, map[string]int{}} }

@@ -33,8 +33,10 @@ func replace(zone []byte, splices []splice) []byte {
 }
 
 // Apply puts the edit's $INCLUDE line into a zone and raises the serial: a new
-// line goes to the end, an outdated one is replaced where it stands, further
-// ones for the same file are dropped. If the line is there as it should be,
+// line goes to the end, where the TTLs of the fragment cannot become those of
+// records that follow and have none (RFC 1035 semantics, in zones without
+// $TTL); an outdated one is replaced where it stands, since that place may be
+// the administrator's choice; further ones for the same file are dropped. If the line is there as it should be,
 // the zone is returned as it is. No other byte changes, but that a missing
 // final newline is added, since the line would otherwise become part of the
 // administrator's last one.

@@ -3,6 +3,7 @@ package zonefile_test
 import (
 	"errors"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -109,6 +110,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(plainZone)
 	f.Add("$GENERATE 1-3 a$ A 192.0.2.$\n$INCLUDE \"x\" y.\n")
 	f.Add("a TXT \\\"")
+	f.Add("@ 1h IN SOA ns1 a\\;b ( 4711 ; 1\n 2 3 4 5 )")
 	f.Fuzz(func(t *testing.T, zone string) {
 		if strings.Contains(strings.ToUpper(zone), "GENERATE") {
 			return // a million records are not what this is about
@@ -117,10 +119,18 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
+		var soas []string
 		for _, r := range records {
+			if r.Type == "SOA" {
+				soas = append(soas, strings.Fields(r.Value)[2])
+			}
 			if !strings.HasSuffix(r.Name, ".") {
 				t.Errorf("relative name: %+v", r)
 			}
+		}
+		ours, err := zonefile.Serial([]byte(zone))
+		if err == nil && len(soas) == 1 && soas[0] != strconv.FormatUint(uint64(ours), 10) {
+			t.Errorf("serial %d, the parser of miekg/dns says %s", ours, soas[0])
 		}
 	})
 }

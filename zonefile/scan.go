@@ -164,7 +164,7 @@ func (s *scanner) comment() {
 
 func (s *scanner) word() {
 	start := s.pos
-	for s.pos < len(s.text) && !bytes.ContainsRune([]byte(" \t\r\n;()\""), rune(s.text[s.pos])) {
+	for s.pos < len(s.text) && strings.IndexByte(" \t\r\n;()\"", s.text[s.pos]) < 0 {
 		if s.text[s.pos] == '\\' && s.pos+1 < len(s.text) && s.text[s.pos+1] != '\n' && s.text[s.pos+1] != '\r' {
 			s.pos++
 		}

@@ -1,6 +1,7 @@
 package zonefile_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -81,24 +82,42 @@ func soaForms() map[string]string {
 	}
 }
 
+// marked puts a serial where a form has its S.
+func marked(t *testing.T, form, serial string) string {
+	t.Helper()
+	at := regexp.MustCompile(`(^|[ (\t])S([ \n\t])`)
+	if n := len(at.FindAllString(form, -1)); n != 1 {
+		t.Fatalf("%d marks in\n%s", n, form)
+	}
+	return at.ReplaceAllString(form, "${1}"+serial+"${2}")
+}
+
 func TestSerialForms(t *testing.T) {
 	for name, form := range soaForms() {
-		zone, want := strings.Replace(form, "S\t", "42\t", 1), strings.Replace(form, "S\t", "4294967295\t", 1)
-		for _, after := range []string{" ", "\n"} {
-			zone = strings.Replace(zone, " S"+after, " 42"+after, 1)
-			zone = strings.Replace(zone, "\tS"+after, "\t42"+after, 1)
-			want = strings.Replace(want, " S"+after, " 4294967295"+after, 1)
-			want = strings.Replace(want, "\tS"+after, "\t4294967295"+after, 1)
-		}
-		if zone == want {
-			t.Fatalf("%s: no mark", name)
-		}
+		zone, want := marked(t, form, "42"), marked(t, form, "4294967295")
 		if got := serial(t, zone); got != 42 {
 			t.Errorf("%s: serial %d", name, got)
 		}
 		got, err := zonefile.WithSerial([]byte(zone), 4294967295)
 		if err != nil || string(got) != want {
 			t.Errorf("%s: got\n%s\n%v, want\n%s", name, got, err, want)
+		}
+	}
+}
+
+func TestNamedFindsTheSameSerial(t *testing.T) {
+	for name, form := range soaForms() {
+		zone := marked(t, form, "4711")
+		if name == "blank owner" { // named wants an owner before it
+			zone = "@ 9 NS ns1\n" + zone
+		}
+		out, err := named(t, zone+"\n@ 9 NS ns1\nns1 9 A 192.0.2.1\n", "")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !regexp.MustCompile(`SOA\s+\S+ \S+ 4711 `).MatchString(out) {
+			t.Errorf("%s: named serves\n%s", name, out)
 		}
 	}
 }
