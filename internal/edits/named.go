@@ -107,7 +107,7 @@ func findBlock(e state.NamedEdit, text string) (start, end int, err error) {
 // declares reports whether there is a zone statement for the name outside
 // comments.
 func declares(text, origin string) bool {
-	statement := regexp.MustCompile(`(?i)(^|[\s;{}])zone\s+"?` + regexp.QuoteMeta(origin) + `\.?"?[\s{]`)
+	statement := regexp.MustCompile(`(?i)(^|[\s;{}])zone\s+"?` + regexp.QuoteMeta(origin) + `\.?"?([\s{]|$)`)
 	return statement.MatchString(uncomment(text))
 }
 
