@@ -113,6 +113,7 @@ func grouped(records []state.Record) [others + 1][]state.Record {
 // enough. Key material stays in strings of 255 octets all the same: shorter
 // ones cost an octet each in an answer that should stay below 512.
 func line(r state.Record, width int) string {
+	r.Name = oneLine(r.Name)
 	head := fmt.Sprintf("%-*s %d IN %-4s ", width, r.Name, r.TTL, r.Type)
 	data := Rdata(r)
 	if r.Type == "TXT" && len(head)+len(data) > 80 && !strings.Contains(data, "\n") {

@@ -63,6 +63,18 @@ func TestFragmentTitleStaysInItsComment(t *testing.T) {
 	}
 }
 
+func TestFragmentKeepsOneRecordPerValue(t *testing.T) {
+	text := zonefile.Fragment("x", []state.Record{
+		{Name: "a.example.org.", Type: "MX", TTL: 60, Value: "10 b.example.org.\nevil.example.org. 60 IN A 192.0.2.66"},
+		{Name: "a.example.org.\nevil.example.org.", Type: "A", TTL: 60, Value: "192.0.2.1"},
+	})
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "evil") {
+			t.Errorf("a value became a record: %q", line)
+		}
+	}
+}
+
 func TestStamp(t *testing.T) {
 	// printf abc | sha256sum
 	if got := zonefile.Stamp([]byte("abc")); got != "ba7816bf" {

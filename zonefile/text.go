@@ -27,7 +27,7 @@ func SplitTXT(s string) []string {
 // escaped, and over several lines in parentheses if it takes several strings.
 func Rdata(r state.Record) string {
 	if r.Type != "TXT" {
-		return r.Value
+		return oneLine(r.Value) // never a second record
 	}
 	parts := SplitTXT(r.Value)
 	if len(parts) == 1 {
