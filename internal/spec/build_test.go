@@ -1,0 +1,201 @@
+package spec
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+func november() time.Time { return time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC) }
+
+func fewAnswers() Answers {
+	return Answers{Domain: "Shop.example.", Hostname: "mail.shop.example", Addresses: []string{"192.0.2.25", "2001:DB8::25", "192.0.2.25"}}
+}
+
+func build(t *testing.T, a Answers, old *Spec) Spec {
+	t.Helper()
+	got, findings := a.Spec(old, november())
+	if err := findings.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestSpecDefaults(t *testing.T) {
+	equal(t, "spec", build(t, fewAnswers(), nil), Spec{
+		Host: Host{
+			Version: 1, Hostname: "mail.shop.example", Domain: "shop.example", DNS: DNSManual, MilterDefaultAction: "tempfail",
+			Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.25"), netip.MustParseAddr("2001:db8::25")},
+		},
+		Domains: []Domain{{
+			Name: "shop.example", Selector: "202611", KeyBits: 2048, TTL: 3600, SPF: SPF{All: "softfail"}, DMARC: DMARC{Policy: "none"},
+		}},
+	})
+}
+
+func allAnswers() Answers {
+	a := fewAnswers()
+	a.Selector, a.KeyBits, a.DNS, a.NewZone, a.TTL, a.Receive = "S1", "3072", "bind", "yes", "300", "yes"
+	a.NS = []string{"ns1.shop.example", "ns2.other.example."}
+	a.RootAlias, a.SPFAll, a.SPFInclude = "Alice@other.example", "-all", []string{"_spf.news.example"}
+	a.DMARC, a.DMARCSP, a.ADKIM, a.ASPF = "quarantine", "reject", "s", "r"
+	a.RUA, a.RUF, a.MilterDefaultAction = []string{"d@shop.example"}, []string{"mailto:f@shop.example"}, "accept"
+	return a
+}
+
+func TestSpecAnswers(t *testing.T) {
+	got := build(t, allAnswers(), nil)
+	equal(t, "domain", got.Domains, []Domain{{
+		Name: "shop.example", Selector: "s1", KeyBits: 3072, Receive: true, TTL: 300, NewZone: true,
+		NS:  []string{"ns1.shop.example", "ns2.other.example"},
+		SPF: SPF{All: "fail", Include: []string{"_spf.news.example"}},
+		DMARC: DMARC{
+			Policy: "quarantine", SubdomainPolicy: "reject", ADKIM: "strict", ASPF: "relaxed",
+			RUA: []string{"mailto:d@shop.example"}, RUF: []string{"mailto:f@shop.example"},
+		},
+	}})
+	equal(t, "dns", got.Host.DNS, DNSBind)
+	equal(t, "root", got.Host.RootAlias, "Alice@other.example")
+	equal(t, "action", got.Host.MilterDefaultAction, "accept")
+}
+
+// What the spec says wins over defaults: another month changes nothing.
+func TestSpecAgain(t *testing.T) {
+	old := build(t, allAnswers(), nil)
+	for name, a := range map[string]Answers{"no answer": {}, "the same answers": allAnswers()} {
+		got, findings := a.Spec(&old, november().AddDate(0, 1, 0))
+		if findings != nil {
+			t.Errorf("%s: %v", name, findings)
+		}
+		equal(t, name, got, old)
+	}
+}
+
+func TestSpecChange(t *testing.T) {
+	old := build(t, allAnswers(), nil)
+	a := Answers{TTL: "600", RUF: []string{"none"}, RootAlias: "none", NS: []string{"ns3.shop.example"}}
+	got := build(t, a, &old)
+	want := old.clone()
+	want.Host.RootAlias = ""
+	want.Domains[0].TTL, want.Domains[0].DMARC.RUF, want.Domains[0].NS = 600, nil, []string{"ns3.shop.example"}
+	equal(t, "changed", got, want)
+	equal(t, "the old one", old, build(t, allAnswers(), nil))
+}
+
+func TestSpecSecondDomain(t *testing.T) {
+	old := build(t, allAnswers(), nil)
+	got := build(t, Answers{Domain: "b.example", Selector: "x"}, &old)
+	equal(t, "primary", got.Host, old.Host)
+	equal(t, "old", got.Domains[1], old.Domains[0])
+	equal(t, "new", got.Domains[0], Domain{Name: "b.example", Selector: "x", KeyBits: 2048, TTL: 3600, SPF: SPF{All: "softfail"}, DMARC: DMARC{Policy: "none"}})
+	equal(t, "how many", len(old.Domains), 1)
+}
+
+func TestReportsGoToRootAlias(t *testing.T) {
+	for name, test := range map[string]struct{ root, receive, want string }{
+		"in the domain":         {"alice@shop.example", "no", "mailto:alice@shop.example"},
+		"below it":              {"alice@office.shop.example", "no", "mailto:alice@office.shop.example"},
+		"elsewhere, receiving":  {"alice@other.example", "yes", "mailto:postmaster@shop.example"},
+		"elsewhere, sends only": {"alice@other.example", "no", ""},
+		"looks like it":         {"alice@notshop.example", "no", ""},
+		"nobody":                {"", "yes", ""},
+	} {
+		a := fewAnswers()
+		a.RootAlias, a.Receive = test.root, test.receive
+		got := build(t, a, nil).Domains[0].DMARC.RUA
+		equal(t, name, strings.Join(got, " "), test.want)
+	}
+}
+
+func TestSpecFindsAll(t *testing.T) {
+	a := fewAnswers()
+	a.Hostname, a.KeyBits, a.TTL, a.Addresses = "localhost", "1000", "1", []string{"10.0.0.1", "192.0.2.1", "x"}
+	_, findings := a.Spec(nil, november())
+	var fields []string
+	for _, f := range findings {
+		fields = append(fields, f.Field)
+	}
+	equal(t, "fields", fields, []string{"--hostname", "--ip", "--ip", "--key-bits", "--ttl"})
+	_, findings = Answers{}.Spec(nil, november())
+	equal(t, "nothing answered", findings.Error(), "--domain: is needed\n--hostname: is needed\n--ip: is needed")
+}
+
+func TestSpecRefusesRotation(t *testing.T) {
+	old := build(t, fewAnswers(), nil)
+	_, findings := Answers{Selector: "new", KeyBits: "4096"}.Spec(&old, november())
+	want := `--selector "new" instead of "202611" is a rotation of the key of shop.example; hint: leave the flag out; a key is replaced by a new one under a new selector, never changed in place
+--key-bits: 4096 instead of 2048 is a rotation of the key of shop.example; hint: leave the flag out; a key is replaced by a new one under a new selector, never changed in place`
+	equal(t, "findings", findings.Error(), want)
+	if _, findings := (Answers{Selector: " 202611.", KeyBits: "2048"}).Spec(&old, november()); findings == nil || findings[0].Field != "--selector" {
+		t.Errorf("a selector with a final dot: %v", findings)
+	}
+}
+
+func TestMissing(t *testing.T) {
+	old := build(t, fewAnswers(), nil)
+	for name, test := range map[string]struct {
+		answers Answers
+		old     *Spec
+		want    string
+	}{
+		"nothing":      {Answers{}, nil, "--domain --hostname --ip"},
+		"all":          {fewAnswers(), nil, ""},
+		"from before":  {Answers{}, &old, ""},
+		"new zone":     {Answers{NewZone: "yes"}, &old, "--ns"},
+		"no new zone":  {Answers{NewZone: "no"}, &old, ""},
+		"with servers": {Answers{NewZone: "y", NS: []string{"ns.shop.example"}}, &old, ""},
+		"one of three": {Answers{Hostname: "mail.shop.example", Domain: "shop.example"}, nil, "--ip"},
+	} {
+		equal(t, name, strings.Join(test.answers.Missing(test.old), " "), test.want)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	good := func() Spec { return Spec{Host: someHost(), Domains: []Domain{someDomain()}} }
+	if findings := good().Validate(); findings != nil {
+		t.Fatal(findings)
+	}
+	for want, change := range map[string]func(*Spec){
+		"host: version: 2": func(s *Spec) { s.Host.Version = 2 },
+		`host: hostname "Mail.shop.example" is not in its normal form; hint: write "mail.shop.example"`: func(s *Spec) { s.Host.Hostname = "Mail.shop.example" },
+		"host: addresses: are missing":      func(s *Spec) { s.Host.Addresses = nil },
+		`host: addresses "10.0.0.1" is a p`: func(s *Spec) { s.Host.Addresses[0] = netip.MustParseAddr("10.0.0.1") },
+		`host: addresses "invalid IP" is n`: func(s *Spec) { s.Host.Addresses[0] = netip.Addr{} },
+		`host: domain "b.example" has no f`: func(s *Spec) { s.Host.Domain = "b.example" },
+		`host: dns "" is not bind or manua`: func(s *Spec) { s.Host.DNS = "" },
+		`host: root_alias "root" has no @`:  func(s *Spec) { s.Host.RootAlias = "root" },
+		`host: milter_default_action "x" i`: func(s *Spec) { s.Host.MilterDefaultAction = "x" },
+		"shop.example: is there twice":      func(s *Spec) { s.Domains = append(s.Domains, s.Domains[0]) },
+		`shop.example: selector "A" is not`: func(s *Spec) { s.Domains[0].Selector = "A" },
+		`shop.example: key_bits "512" is n`: func(s *Spec) { s.Domains[0].KeyBits = 512 },
+		`shop.example: ttl "0" is not a nu`: func(s *Spec) { s.Domains[0].TTL = 0 },
+		"shop.example: ns: is empty, and a": func(s *Spec) { s.Domains[0].NewZone = true },
+		`shop.example: ns "ns" is a single`: func(s *Spec) { s.Domains[0].NS = []string{"ns"} },
+		"shop.example: new_zone: needs a B": func(s *Spec) {
+			s.Host.DNS, s.Domains[0].NewZone, s.Domains[0].NS = DNSManual, true, []string{"ns.shop.example"}
+		},
+		`shop.example: spf.all "" is not s`: func(s *Spec) { s.Domains[0].SPF.All = "" },
+		`shop.example: spf.include "shop.e`: func(s *Spec) { s.Domains[0].SPF.Include[0] = "shop.example" },
+		"shop.example: spf.include: makes 11 DNS lookups": func(s *Spec) {
+			s.Domains[0].SPF.Include = strings.Split(strings.Repeat("a.example ", 9)+"a.example", " ")
+		},
+		`shop.example: dmarc.policy "x" is`: func(s *Spec) { s.Domains[0].DMARC.Policy = "x" },
+		`shop.example: dmarc.subdomain_pol`: func(s *Spec) { s.Domains[0].DMARC.SubdomainPolicy = "x" },
+		`shop.example: dmarc.adkim "r" is `: func(s *Spec) { s.Domains[0].DMARC.ADKIM = "r" },
+		`shop.example: dmarc.aspf "x" is n`: func(s *Spec) { s.Domains[0].DMARC.ASPF = "x" },
+		`shop.example: dmarc.rua "a@b.exam`: func(s *Spec) { s.Domains[0].DMARC.RUA = []string{"a@b.example"} },
+		`shop.example: dmarc.ruf "a@b" has`: func(s *Spec) { s.Domains[0].DMARC.RUF = []string{"a@b"} },
+		"makes a key record's name of 254 octets": func(s *Spec) {
+			label := strings.Repeat("s", 63)
+			s.Domains[0].Selector = label + "." + label + "." + label + "." + strings.Repeat("s", 254-12-192-12)
+		},
+	} {
+		s := good()
+		change(&s)
+		findings := s.Validate()
+		if len(findings) != 1 || !strings.Contains(findings.Error(), want) {
+			t.Errorf("want only %q, got:\n%v", want, findings)
+		}
+	}
+}
