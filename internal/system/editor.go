@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"mailsetup/internal/edits"
 	"mailsetup/internal/state"
-	"mailsetup/zonefile"
 )
 
 // editor evaluates edits without touching their targets.
@@ -22,7 +22,7 @@ func (ed editor) evaluate(ctx context.Context, e state.Edit, current state.Objec
 	if pe, ok := e.(state.PostfixEdit); ok {
 		return ed.postfix(ctx, pe, current)
 	}
-	out, handled, err := pure(e, current.Content)
+	out, handled, err := edits.Pure(e, current.Content)
 	if err == nil && !handled {
 		err = fmt.Errorf("%T is not known here", e)
 	}
@@ -30,13 +30,4 @@ func (ed editor) evaluate(ctx context.Context, e state.Edit, current state.Objec
 		return nil, fmt.Errorf("edit %s: %w", e.Target(), err)
 	}
 	return out, nil
-}
-
-// pure evaluates the edits that need no tool of a daemon.
-func pure(e state.Edit, current []byte) (out []byte, handled bool, err error) {
-	if z, ok := e.(state.ZoneEdit); ok {
-		out, err = zonefile.Apply(z, current)
-		return out, true, err
-	}
-	return nil, false, nil
 }

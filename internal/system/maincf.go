@@ -5,7 +5,9 @@ import "strings"
 // mainLines is where main.cf sets what, by line number from 1.
 type mainLines struct {
 	lines map[string][]int
-	cr    int // the first line that ends with a carriage return, 0 for none
+	// values are the last ones, which count, unexpanded, white space squeezed.
+	values map[string]string
+	cr     int // the first line that ends with a carriage return, 0 for none
 }
 
 // mainLine is one physical line of main.cf and the parameter it belongs to,
@@ -39,10 +41,15 @@ func readMain(content []byte) []mainLine {
 }
 
 func scanMain(content []byte) mainLines {
-	at := mainLines{lines: map[string][]int{}}
+	at := mainLines{lines: map[string][]int{}, values: map[string]string{}}
 	for i, line := range readMain(content) {
-		if line.start {
+		switch {
+		case line.start:
 			at.lines[line.name] = append(at.lines[line.name], i+1)
+			_, value, _ := strings.Cut(line.text, "=")
+			at.values[line.name] = squeeze(value)
+		case line.name != "":
+			at.values[line.name] = squeeze(at.values[line.name] + " " + line.text)
 		}
 		if at.cr == 0 && strings.HasSuffix(line.text, "\r") {
 			at.cr = i + 1
@@ -61,3 +68,6 @@ func foreign(content []byte, ours map[string]bool) []string {
 	}
 	return lines
 }
+
+// squeeze makes one space of any white space, as postconf(1) prints values.
+func squeeze(value string) string { return strings.Join(strings.Fields(value), " ") }

@@ -15,6 +15,15 @@ import (
 	"mailsetup/internal/state"
 )
 
+// mappedError tells of a scratch copy in the name of the original.
+type mappedError struct {
+	err      error
+	from, to string
+}
+
+func (e *mappedError) Error() string { return strings.ReplaceAll(e.err.Error(), e.from, e.to) }
+func (e *mappedError) Unwrap() error { return e.err }
+
 // postfix sets parameters of a copy of main.cf with postconf(1). Only those
 // that differ are given to it, since it rewrites a file even for nothing; what
 // it makes of the file is compared with what was there.
@@ -35,6 +44,10 @@ func (ed editor) postconf(ctx context.Context, e state.PostfixEdit, current stat
 			return nil, err
 		}
 	}
+	set, err := differing(current.Content, e.Set)
+	if err != nil || len(set) == 0 {
+		return current.Content, err
+	}
 	dir, err := os.MkdirTemp(ed.scratch, "mailsetup-postfix-")
 	if err != nil {
 		return nil, err
@@ -43,15 +56,16 @@ func (ed editor) postconf(ctx context.Context, e state.PostfixEdit, current stat
 	if err := ed.layOut(dir, e.Path, current.Content); err != nil {
 		return nil, err
 	}
-	set, err := ed.differing(ctx, dir, current.Content, e.Set)
-	if err != nil || len(set) == 0 {
-		return current.Content, err
+	out, err := ed.rewrite(ctx, dir, current.Content, set)
+	if err != nil {
+		// The line that is wrong is a line of the real file.
+		return nil, &mappedError{err: err, from: dir, to: string(e.Path.Dir())}
 	}
-	return ed.rewrite(ctx, dir, current.Content, set)
+	return out, nil
 }
 
-// settingName is what may stand left of "=": also service_time_limit and the
-// names made from service addresses.
+// checkSetting accepts what may stand left of "=" (also SERVICE_time_limit) and
+// one line right of it.
 func checkSetting(s state.Setting) error {
 	if !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:-]*$`).MatchString(s.Name) {
 		return fmt.Errorf("%q is no parameter name", s.Name)
@@ -82,20 +96,14 @@ func (ed editor) layOut(dir string, main state.Path, content []byte) error {
 
 // differing returns the settings that main.cf does not have yet. A value that
 // only Postfix's default provides counts as missing: defaults differ between
-// releases.
-func (ed editor) differing(ctx context.Context, dir string, content []byte, want []state.Setting) ([]state.Setting, error) {
+// releases. White space is compared as Postfix reads it: any amount is one.
+func differing(content []byte, want []state.Setting) ([]state.Setting, error) {
 	at := scanMain(content)
 	var set []state.Setting
 	for _, s := range want {
 		lines := at.lines[s.Name]
-		if len(lines) > 0 {
-			raw, err := ed.raw(ctx, dir, s.Name)
-			if err != nil {
-				return nil, err
-			}
-			if raw == s.Value {
-				continue
-			}
+		if len(lines) > 0 && at.values[s.Name] == squeeze(s.Value) {
+			continue
 		}
 		if len(lines) > 1 {
 			return nil, fmt.Errorf("%s is set twice, in line %d and in line %d: remove one of them", s.Name, lines[0], lines[1])
@@ -106,12 +114,6 @@ func (ed editor) differing(ctx context.Context, dir string, content []byte, want
 		return nil, fmt.Errorf("line %d ends with a carriage return (CRLF): convert the file with dos2unix", at.cr)
 	}
 	return set, nil
-}
-
-// raw asks postconf for a value as it is written, nothing expanded.
-func (ed editor) raw(ctx context.Context, dir, name string) (string, error) {
-	res, err := ed.ask(ctx, "postconf", "-c", dir, "-h", name)
-	return strings.TrimSpace(string(res.Stdout)), err
 }
 
 func (ed editor) ask(ctx context.Context, argv ...string) (Result, error) {
@@ -125,13 +127,17 @@ func (ed editor) ask(ctx context.Context, argv ...string) (Result, error) {
 	return res, err
 }
 
+// rewrite sets one parameter at a time: postconf appends new ones in the order
+// of a hash table when it gets several.
 func (ed editor) rewrite(ctx context.Context, dir string, before []byte, set []state.Setting) ([]byte, error) {
-	argv := []string{"postconf", "-c", dir, "-e"}
-	for _, s := range set {
-		argv = append(argv, s.Name+" = "+s.Value)
-	}
-	if _, err := ed.ask(ctx, argv...); err != nil {
+	// Reading any value makes postconf say what it does not understand.
+	if _, err := ed.ask(ctx, "postconf", "-c", dir, "-h", "mail_version"); err != nil {
 		return nil, err
+	}
+	for _, s := range set {
+		if _, err := ed.ask(ctx, "postconf", "-c", dir, "-e", s.Name+" = "+s.Value); err != nil {
+			return nil, err
+		}
 	}
 	after, err := os.ReadFile(filepath.Join(dir, "main.cf"))
 	if err != nil {
@@ -140,14 +146,8 @@ func (ed editor) rewrite(ctx context.Context, dir string, before []byte, set []s
 	if err := onlyChanged(before, after, set); err != nil {
 		return nil, err
 	}
-	for _, s := range set {
-		raw, err := ed.raw(ctx, dir, s.Name)
-		if err != nil {
-			return nil, err
-		}
-		if raw != s.Value {
-			return nil, fmt.Errorf("postconf made %s = %s of %s", s.Name, raw, s.Value)
-		}
+	if left, err := differing(after, set); err != nil || len(left) > 0 {
+		return nil, errors.Join(fmt.Errorf("postconf did not set %q", left), err)
 	}
 	return after, nil
 }
