@@ -73,7 +73,7 @@ func (p *page) fit() {
 	if p.form == nil {
 		return
 	}
-	around := len(p.notes) + 6 // header, footer, complaint and the lines between
+	const around = 8 // header, footer, complaint and the lines between
 	p.form.WithWidth(p.columns())
 	p.form.Update(tea.WindowSizeMsg{Width: p.columns(), Height: max(p.height-around, 5)})
 }
@@ -127,23 +127,36 @@ func (p *page) busy(text string) string {
 	return text + "\n"
 }
 
-// view renders the page, empty once it is closed.
+// view renders the page, empty once it is closed. Findings that have no room
+// are left out: a terminal drops the first lines of what is too long.
 func (p *page) view(footer string) string {
 	if p.closed || p.form == nil {
 		return ""
 	}
-	var parts []string
-	if p.header != "" {
-		parts = append(parts, p.header, "")
-	}
-	if len(p.notes) > 0 {
-		parts = append(parts, wrapNotes(p.notes, p.columns()), "")
-	}
-	parts = append(parts, p.form.View(), "")
+	below := p.form.View() + "\n\n"
 	if complaint := p.complaints(); complaint != "" {
-		parts = append(parts, wrap(complaint, p.columns()), "")
+		below += wrap(complaint, p.columns()) + "\n\n"
 	}
-	return strings.Join(append(parts, wrap(footer, p.columns())), "\n") + "\n"
+	below += wrap(footer, p.columns()) + "\n"
+	if p.header == "" {
+		return below
+	}
+	header := p.header + "\n\n"
+	room := p.height - 1 - strings.Count(header+below, "\n")
+	return header + fitNotes(p.notes, p.columns(), room) + below
+}
+
+// fitNotes renders notes, each on as many lines as it needs, and an empty line
+// after them, in no more than room lines.
+func fitNotes(notes []string, width, room int) string {
+	if len(notes) == 0 || room < 3 {
+		return ""
+	}
+	lines := strings.Split(wrapNotes(notes, width), "\n")
+	if len(lines) > room-1 {
+		lines = append(lines[:room-2], "  ...")
+	}
+	return strings.Join(lines, "\n") + "\n\n"
 }
 
 func (p *page) complaints() string {

@@ -99,18 +99,13 @@ func (s *screen) about(q question) string {
 	return wrap(about, s.page.columns()) + "\n"
 }
 
-// maxFound bounds the findings on one page of 24 lines.
-const maxFound = 6
-
+// foundLines are the findings under a heading.
 func foundLines(news []string) []string {
 	if len(news) == 0 {
 		return nil
 	}
 	lines := []string{"Found:"}
-	for i, line := range news {
-		if i == maxFound {
-			return append(lines, fmt.Sprintf("  and %d more", len(news)-maxFound))
-		}
+	for _, line := range news {
 		lines = append(lines, "  "+line)
 	}
 	return lines

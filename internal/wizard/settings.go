@@ -54,7 +54,7 @@ func gateQuestion(settings []question) question {
 		offer: func(*flow) Proposal { return Proposal{Value: settingsUsual} },
 		applies: func(f *flow) bool {
 			for _, q := range settings {
-				if q.topic.of(f.fixed) == "" {
+				if q.topic.of(f.fixed) == "" && !q.optional {
 					return true
 				}
 			}

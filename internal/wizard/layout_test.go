@@ -1,0 +1,207 @@
+package wizard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"mailsetup/internal/spec"
+)
+
+// crowded finds as much as fits, with long names.
+func crowded(domain string) func(context.Context, spec.Answers) (Proposals, error) {
+	return func(_ context.Context, a spec.Answers) (Proposals, error) {
+		p := Proposals{
+			Hostname:  Proposal{"mail." + domain, "the full name of this machine"},
+			Addresses: Proposal{"192.0.2.25 2001:db8:1234:5678:9abc:def0:1234:5678", "the A and AAAA records of mail." + domain},
+			BIND:      true, ZoneServed: a.Domain == "",
+		}
+		p.Selector.Value = "202611"
+		for i := range 9 {
+			p.Found = append(p.Found, fmt.Sprintf("finding %d about %s %s", i, a.Domain, a.Hostname))
+		}
+		return p, nil
+	}
+}
+
+// TestPagesFit walks through all questions on the smallest usual terminal and
+// looks at each page, with a complaint on it.
+func TestPagesFit(t *testing.T) {
+	for _, domain := range []string{"example.org", strings.Repeat("long-name.", 3) + "example"} {
+		f := newFlow(spec.Answers{}, crowded(domain))
+		s := &screen{ctx: t.Context(), page: newPage(Options{Width: 80}), flow: f}
+		pages := 0
+		for {
+			if l := f.lookup(); l != nil {
+				found, _ := l.run(t.Context())
+				f.arrive(l, found)
+			}
+			if f.done() {
+				break
+			}
+			s.open()
+			s.page.complaint = explain(&spec.BadValue{Field: "x", Value: domain, Why: "is not what was meant here", Hint: "type something else, as in mail.example.org"})
+			fits(t, f.question().topic, s.View())
+			pages++
+			if err := f.submit(answerFor(f)); err != nil {
+				t.Fatalf("%s: %v", f.question().topic, err)
+			}
+		}
+		if pages != len(f.questions) {
+			t.Errorf("%d pages, want all %d questions", pages, len(f.questions))
+		}
+	}
+}
+
+// answerFor takes the way through all questions.
+func answerFor(f *flow) string {
+	switch f.question().topic {
+	case aboutDNS:
+		return dnsNew
+	case aboutSettings:
+		return settingsOwn
+	default:
+		return f.value()
+	}
+}
+
+func fits(t *testing.T, about topic, view string) {
+	t.Helper()
+	rows := strings.Split(strings.TrimSuffix(view, "\n"), "\n")
+	if len(rows) > 23 {
+		t.Errorf("%s: %d lines, a terminal of 24 loses the first\n%s", about, len(rows), view)
+	}
+	for _, row := range rows {
+		if n := len([]rune(strings.TrimRight(row, " "))); n > 79 {
+			t.Errorf("%s: %d columns: %q", about, n, row)
+		}
+	}
+	if !strings.Contains(view, "\n> ") {
+		t.Errorf("%s: the field is not on the page:\n%s", about, view)
+	}
+}
+
+// TestOptionsFitOneLine: an option that wraps is two options to the eye.
+func TestOptionsFitOneLine(t *testing.T) {
+	for _, served := range []bool{true, false} {
+		f := newFlow(spec.Answers{}, nil)
+		f.found.ZoneServed = served
+		for _, q := range f.questions {
+			if q.options == nil {
+				continue
+			}
+			for _, o := range options(q.options(f)) {
+				if len(o.Key) > 76 {
+					t.Errorf("%s: %d columns: %s", q.topic, len(o.Key), o.Key)
+				}
+			}
+		}
+	}
+}
+
+// TestChoicesAreValid: what can be chosen is what spec takes.
+func TestChoicesAreValid(t *testing.T) {
+	valid := map[topic]func(string) error{
+		aboutReceive: func(s string) error { _, err := spec.YesNo(s); return err },
+		aboutKeyBits: func(s string) error { _, err := spec.KeyBits(s); return err },
+		aboutSPFAll:  func(s string) error { _, err := spec.SPFAll(s); return err },
+		aboutDMARC:   func(s string) error { _, err := spec.DMARCPolicy(s); return err },
+		aboutMilter:  func(s string) error { _, err := spec.MilterAction(s); return err },
+		aboutDNS: func(s string) error {
+			if s == dnsNew {
+				return nil
+			}
+			_, err := spec.DNS(s)
+			return err
+		},
+		aboutSettings: func(string) error { return nil },
+	}
+	f := newFlow(spec.Answers{}, nil)
+	for _, q := range f.questions {
+		if q.options == nil {
+			continue
+		}
+		for _, o := range q.options(f) {
+			if err := valid[q.topic](o.value); err != nil {
+				t.Errorf("%s: %v", q.topic, err)
+			}
+		}
+		if _, err := q.validate(f, q.offer(f).Value); err != nil {
+			t.Errorf("%s: the default is no choice: %v", q.topic, err)
+		}
+		if _, err := q.validate(f, "nonsense"); err == nil {
+			t.Errorf("%s: takes nonsense", q.topic)
+		}
+	}
+}
+
+func TestParent(t *testing.T) {
+	for host, want := range map[string]string{
+		"mail.example.org":  "example.org",
+		"mail.example.org.": "example.org",
+		"a.b.example.org":   "b.example.org",
+		"example.org":       "example.org",
+		"debian":            "debian",
+	} {
+		if got := parent(host); got != want {
+			t.Errorf("parent(%q) = %q, want %q", host, got, want)
+		}
+	}
+}
+
+func TestListAnswers(t *testing.T) {
+	q := addressesQuestion()
+	for typed, want := range map[string]string{
+		"192.0.2.1":                         "192.0.2.1",
+		" 192.0.2.1 ,2001:DB8::1;192.0.2.1": "192.0.2.1 2001:db8::1",
+		"192.0.2.1,,  ,\t2001:db8::1,":      "192.0.2.1 2001:db8::1",
+	} {
+		got, err := q.validate(nil, typed)
+		if got != want || err != nil {
+			t.Errorf("%q: %q, %v, want %q", typed, got, err, want)
+		}
+	}
+	for _, typed := range []string{"", " , ", "192.0.2.1 10.0.0.1", "192.0.2.1/24", "mail.example.org"} {
+		if got, err := q.validate(nil, typed); err == nil {
+			t.Errorf("%q: taken as %q", typed, got)
+		}
+	}
+}
+
+// TestTypedAheadWaits: keys typed while DNS is asked belong to the question
+// that comes, and Ctrl-C does not wait for it.
+func TestTypedAheadWaits(t *testing.T) {
+	s := &screen{ctx: t.Context(), page: newPage(Options{}), flow: newFlow(spec.Answers{}, nil)}
+	look := s.Init()
+	s.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("x.example")})
+	s.Update(look())
+	if s.value != "x.example" {
+		t.Errorf("the field holds %q, want what was typed ahead", s.value)
+	}
+	s.looking = true
+	s.Update(tea.KeyMsg{Type: tea.KeyCtrlC})
+	if !errors.Is(s.err, ErrAborted) || s.View() != "" {
+		t.Errorf("after Ctrl-C: error %v, screen %q", s.err, s.View())
+	}
+}
+
+func FuzzWrap(f *testing.F) {
+	f.Add("one two three", 7)
+	f.Add("a  \n\n b", 1)
+	f.Add("mail.example.org is long", 4)
+	f.Fuzz(func(t *testing.T, text string, width int) {
+		got := wrap(text, width)
+		if a, b := strings.Fields(text), strings.Fields(got); strings.Join(a, " ") != strings.Join(b, " ") {
+			t.Fatalf("wrap(%q, %d) = %q changes words", text, width, got)
+		}
+		for line := range strings.SplitSeq(got, "\n") {
+			if n := len([]rune(line)); n > width && len(strings.Fields(line)) > 1 {
+				t.Fatalf("wrap(%q, %d): %d columns: %q", text, width, n, line)
+			}
+		}
+	})
+}
