@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/wizard"
+)
+
+// complete turns the flags into answers that make a spec: a person is asked
+// where one is there, what was found fills the rest.
+func (s *session) complete(ctx context.Context, a spec.Answers, old *spec.Spec) (spec.Answers, error) {
+	if s.asks() && len(a.Missing(old)) > 0 {
+		asked, err := wizard.Ask(ctx, s.wizard(a))
+		if err != nil {
+			return a, err
+		}
+		a = asked
+	}
+	a = s.found(a, old)
+	flags := a.Missing(old)
+	if !s.o.yes && !s.o.dryRun && !s.c.interactive && s.o.root == "" {
+		flags = append(flags, "--yes")
+	}
+	if len(flags) > 0 {
+		return a, usage("run mailsetup init in a terminal to be asked instead",
+			"needed without a terminal and not given: %s", strings.Join(flags, ", "))
+	}
+	return s.selector(ctx, a, old)
+}
+
+// asks reports whether a person answers questions in this run.
+func (s *session) asks() bool { return s.c.interactive && !s.o.yes && !s.o.json }
+
+// found fills what nobody answered and the old spec does not know from the
+// machine and from DNS.
+func (s *session) found(a spec.Answers, old *spec.Spec) spec.Answers {
+	if old != nil && old.Has(a.Domain) {
+		return a
+	}
+	p := s.proposals(a)
+	if old == nil {
+		fill(&a.Hostname, p.Hostname)
+		fill(&a.DNS, p.DNS)
+		if len(a.Addresses) == 0 {
+			a.Addresses = strings.Fields(p.Addresses.Value)
+		}
+	}
+	fill(&a.Receive, p.Receive)
+	return a
+}
+
+func fill(answer *string, p wizard.Proposal) {
+	if *answer == "" {
+		*answer = p.Value
+	}
+}
+
+// selector chooses a name for a new domain's key that nobody uses yet: not in
+// the ledger, not on the disk, not in DNS, where a second server of the domain
+// may have published one this month.
+func (s *session) selector(ctx context.Context, a spec.Answers, old *spec.Spec) (spec.Answers, error) {
+	if old != nil && old.Has(a.Domain) {
+		return a, nil
+	}
+	domain, err := spec.DomainName(a.Domain)
+	if err != nil {
+		return a, nil // Spec reports it with everything else
+	}
+	taken := func(selector string) bool { return s.selectorTaken(ctx, domain, selector) }
+	if a.Selector == "" {
+		a.Selector = keyring.Choose(s.now, taken, s.random)
+		return a, nil
+	}
+	if sel, err := spec.Selector(a.Selector); err == nil && taken(sel) {
+		return a, usage("leave --selector out to get one that is free",
+			"selector %s of %s is in use already; a selector is never used twice", sel, domain)
+	}
+	return a, nil
+}
+
+func (s *session) selectorTaken(ctx context.Context, domain, selector string) bool {
+	if s.keys.Used(domain, selector) {
+		return true
+	}
+	if o, err := s.sys.Read(keyFile(domain, selector)); err != nil || o.Kind != state.Absent {
+		return true
+	}
+	name := selector + "._domainkey." + domain + "."
+	for _, z := range s.facts.Zones {
+		if slices.ContainsFunc(z.Records, func(r state.Record) bool { return strings.EqualFold(r.Name, name) }) {
+			return true
+		}
+	}
+	return s.o.root == "" && s.published(ctx, name)
+}
+
+// proposals are what the wizard proposes, and what --yes accepts.
+func (s *session) proposals(a spec.Answers) wizard.Proposals {
+	host := first(a.Hostname, s.facts.FQDN)
+	domain := first(a.Domain, parent(host))
+	p := wizard.Proposals{
+		Domain:   wizard.Proposal{Value: domain, Why: "the host name without its first label"},
+		Hostname: wizard.Proposal{Value: host, Why: "this machine's own name"},
+		BIND:     s.facts.DNS == state.BIND,
+		Found:    s.foundLines(),
+	}
+	if addrs := s.public(host); len(addrs) > 0 {
+		p.Addresses = wizard.Proposal{Value: strings.Join(addrs, " "), Why: "what DNS says of " + host}
+	}
+	p.ZoneServed = s.serves(domain)
+	p.DNS = wizard.Proposal{Value: string(spec.DNSManual), Why: "no zone of this machine's BIND holds " + domain}
+	if p.ZoneServed || a.NewZone == "yes" {
+		p.DNS = wizard.Proposal{Value: string(spec.DNSBind), Why: "BIND serves " + domain + " here"}
+	}
+	p.Receive = s.receives(domain, host, first(strings.Fields(p.Addresses.Value)...))
+	return p
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+func parent(host string) string {
+	_, rest, _ := strings.Cut(host, ".")
+	if !strings.Contains(rest, ".") {
+		return host
+	}
+	return rest
+}
+
+// public are the addresses of the host name in DNS that could be seen from
+// outside. An interface's address is never guessed into DNS: behind NAT it is
+// a private one.
+func (s *session) public(host string) []string {
+	var addrs []string
+	for _, a := range s.facts.Live[host].Addresses {
+		if _, err := spec.Address(a.String()); err == nil {
+			addrs = append(addrs, a.String())
+		}
+	}
+	return addrs
+}
+
+// serves reports whether the BIND of this machine is primary for the domain.
+func (s *session) serves(domain string) bool {
+	return slices.ContainsFunc(s.facts.Zones, func(z state.Zone) bool {
+		return z.Problem == "" && (domain+"." == z.Origin || strings.HasSuffix(domain+".", "."+z.Origin))
+	})
+}
+
+// receives proposes an answer from the domain's MX: ours if it names this
+// host, none of our business if it names another one.
+func (s *session) receives(domain, host, address string) wizard.Proposal {
+	live := s.facts.Live[domain]
+	mx := slices.Clone(live.MX)
+	for _, z := range s.facts.Zones {
+		for _, r := range z.Records {
+			if r.Type == "MX" && strings.EqualFold(r.Name, domain+".") {
+				mx = append(mx, r.Value[strings.LastIndexByte(r.Value, ' ')+1:])
+			}
+		}
+	}
+	switch {
+	case len(mx) == 0 && (live.Asked || s.serves(domain)):
+		return wizard.Proposal{Value: "yes", Why: "the domain has no MX yet"}
+	case len(mx) == 0:
+		return wizard.Proposal{Value: "no", Why: "the domain's MX could not be looked up"}
+	}
+	for _, name := range mx {
+		name = strings.ToLower(strings.TrimSuffix(name, "."))
+		if name == host || s.resolvesTo(name, address) {
+			return wizard.Proposal{Value: "yes", Why: "the domain's MX is this server"}
+		}
+	}
+	return wizard.Proposal{Value: "no", Why: "the domain's MX is " + strings.TrimSuffix(mx[0], ".")}
+}
+
+func (s *session) resolvesTo(name, address string) bool {
+	a, err := netip.ParseAddr(address)
+	return err == nil && slices.Contains(s.facts.Live[name].Addresses, a)
+}
+
+// foundLines tell the person at the wizard what was found.
+func (s *session) foundLines() []string {
+	f := s.facts
+	lines := []string{f.Release.Pretty}
+	if f.Postfix != nil {
+		lines = append(lines, "Postfix "+f.Postfix.Version+" is installed and will be kept as it is")
+	} else {
+		lines = append(lines, "Postfix will be installed")
+	}
+	if f.OpenDKIM == nil {
+		lines = append(lines, "OpenDKIM will be installed")
+	}
+	if f.DNS != state.NoDNSServer {
+		lines = append(lines, "this machine answers DNS: "+string(f.DNS))
+	}
+	return lines
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"mailsetup/internal/apply"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/wizard"
+	"mailsetup/steps"
+)
+
+// Exit codes, stable.
+const (
+	exitDone        = 0
+	exitFailed      = 1   // the machine is as it was
+	exitUsage       = 2   // usage, or a spec that makes no sense; nothing touched
+	exitFound       = 3   // --dry-run --exit-code found changes
+	exitNotUndone   = 4   // failed, and not fully undone
+	exitInterrupted = 130 // interrupted and undone
+)
+
+// failure is an error with its exit code and the command that helps.
+type failure struct {
+	code int
+	err  error
+	hint string
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+func fail(hint, format string, a ...any) error {
+	return &failure{exitFailed, fmt.Errorf(format, a...), hint}
+}
+
+func usage(hint, format string, a ...any) error {
+	return &failure{exitUsage, fmt.Errorf(format, a...), hint}
+}
+
+// changesFound is not an error of anybody's: --dry-run --exit-code has its
+// answer in the exit code.
+var errChangesFound = errors.New("changes found")
+
+// finish prints an error as people read it, one line and its hint, and
+// returns the exit code.
+func (c console) finish(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	if errors.Is(err, errChangesFound) {
+		return exitFound
+	}
+	var findings spec.Findings
+	if errors.As(err, &findings) {
+		for _, f := range findings {
+			fmt.Fprintf(c.err, "mailsetup: %s\n", spec.Finding{Field: f.Field, Text: f.Text})
+			c.hints(nonEmpty(f.Hint))
+		}
+		return exitUsage
+	}
+	code, hints := judge(err)
+	fmt.Fprintf(c.err, "mailsetup: %s\n", strings.TrimRight(err.Error(), "\n"))
+	c.hints(hints)
+	return code
+}
+
+func (c console) hints(hints []string) {
+	for _, h := range hints {
+		fmt.Fprintf(c.err, "hint: %s\n", h)
+	}
+}
+
+// judge maps an error to its exit code and hints.
+func judge(err error) (code int, hints []string) {
+	var (
+		f         *failure
+		refusal   *steps.Refusal
+		notUndone *apply.NotUndone
+	)
+	switch {
+	case errors.As(err, &notUndone):
+		return exitNotUndone, nil // it names the commands itself
+	case errors.Is(err, wizard.ErrAborted), errors.Is(err, context.Canceled):
+		return exitInterrupted, nil
+	case errors.As(err, &f):
+		return f.code, nonEmpty(f.hint)
+	case errors.As(err, &refusal):
+		return exitUsage, nonEmpty(refusal.Hint)
+	default:
+		return exitFailed, nil
+	}
+}
+
+func nonEmpty(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}

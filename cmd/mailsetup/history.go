@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"mailsetup/internal/apply"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/state"
+)
+
+func historyCommand(c console) *cli.Command {
+	return &cli.Command{
+		Name:  "history",
+		Usage: "list the runs that changed this machine",
+		UsageText: "sudo mailsetup history\n" +
+			"   one line a run: its ID, when, what, how it ended",
+		Flags:        []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print data"}},
+		OnUsageError: usageError,
+		Action: func(ctx *cli.Context) error {
+			if err := noArguments(ctx); err != nil {
+				return err
+			}
+			s, err := openSession(ctx.Context, c, options{dryRun: true, json: ctx.Bool("json"), now: time.Now, command: "history"})
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			return s.history()
+		},
+	}
+}
+
+// run is one line of history as data.
+type historyRun struct {
+	ID      string       `json:"id"`
+	Started time.Time    `json:"started"`
+	Command string       `json:"command"`
+	Status  string       `json:"status"`
+	Paths   []state.Path `json:"paths"`
+}
+
+func (s *session) history() error {
+	entries, err := s.journal.History()
+	if err != nil {
+		return err
+	}
+	if s.o.json {
+		runs := make([]historyRun, 0, len(entries))
+		for _, e := range entries {
+			runs = append(runs, historyRun{e.ID, e.Started, e.Command, string(e.Status), e.Paths})
+		}
+		return s.printJSON(runs)
+	}
+	if len(entries) == 0 {
+		fmt.Fprintln(s.c.out, "No run has changed this machine yet.")
+	}
+	for _, e := range entries {
+		fmt.Fprintf(s.c.out, "%s  %s  %-12s %s, %d paths\n",
+			e.ID, e.Started.Format("2006-01-02 15:04"), e.Command, e.Status, len(e.Paths))
+	}
+	return nil
+}
+
+func rollbackCommand(c console) *cli.Command {
+	return &cli.Command{
+		Name:      "rollback",
+		Usage:     "put back what a run changed",
+		ArgsUsage: "[ID]",
+		UsageText: "sudo mailsetup rollback\n" +
+			"   shows how the last run is taken back, and does it after your yes\n\n" +
+			"sudo mailsetup rollback 20261122T101500-abcd --dry-run\n" +
+			"   shows it for that run and changes nothing",
+		Description: "Bytes, owners, modes and what the daemons run with. Packages stay; a zone goes\n" +
+			"back under a higher serial, or its secondaries would never hear of it.",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
+			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "show the plan and stop"},
+			&cli.BoolFlag{Name: "json", Usage: "print data"},
+			&cli.BoolFlag{Name: "accessible", Usage: "plain questions, for screen readers"},
+		},
+		OnUsageError: usageError,
+		Action: func(ctx *cli.Context) error {
+			if ctx.NArg() > 1 {
+				return usage("mailsetup history lists the runs", "rollback takes one run at a time")
+			}
+			o := howOptions(ctx)
+			s, err := openSession(ctx.Context, c, o)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			return s.rollback(ctx.Context, ctx.Args().First())
+		},
+	}
+}
+
+// rollback is a plan like any other: shown, confirmed, journaled, undone if it
+// fails.
+func (s *session) rollback(ctx context.Context, id string) error {
+	entry, err := s.runToUndo(id)
+	if err != nil {
+		return err
+	}
+	p, err := apply.Inverse(ctx, *entry, s.sys)
+	if err != nil {
+		return fail("put those files back by hand, or roll back the later run first", "%w", err)
+	}
+	p = s.keepLedger(p)
+	if s.o.dryRun {
+		return s.showDry(p)
+	}
+	if err := s.confirmed(ctx, p); err != nil {
+		return err
+	}
+	report, err := apply.Run(ctx, s.sys, p, s.journal, s.applyOptions())
+	if err != nil {
+		return err
+	}
+	if s.o.json {
+		return s.printResult(result{Changed: true, ID: report.ID, Paths: paths(p), Notes: p.Notes})
+	}
+	fmt.Fprintf(s.c.out, "\nTaken back: %s (%s).\n", entry.ID, entry.Command)
+	s.notes(p.Notes)
+	return nil
+}
+
+// runToUndo finds the named run, or the last one that is still in effect.
+func (s *session) runToUndo(id string) (*apply.Entry, error) {
+	entries, err := s.journal.History()
+	if err != nil {
+		return nil, err
+	}
+	for i := len(entries) - 1; i >= 0; i-- {
+		e := entries[i]
+		if (id == "" && e.Status == apply.Done) || e.ID == id {
+			if e.Status != apply.Done {
+				return nil, usage("mailsetup history lists the runs", "run %s was not completed: there is nothing to take back", e.ID)
+			}
+			return &e, nil
+		}
+	}
+	if id == "" {
+		return nil, usage("", "no run to take back")
+	}
+	return nil, usage("mailsetup history lists the runs", "no run %q", id)
+}
+
+// keepLedger keeps the ledger where the run made it, with its keys marked
+// gone: a selector that the world may have cached is never used for another
+// key.
+func (s *session) keepLedger(p plan.Plan) plan.Plan {
+	dir := keyring.File("x").Dir()
+	kept := false
+	for i := range p.Stages {
+		for j := range p.Stages[i].Changes {
+			c := &p.Stages[i].Changes[j]
+			if c.Path.Dir() != dir || c.Op != plan.Remove {
+				continue
+			}
+			keys, err := keyring.ParseDomain(c.Before.Content)
+			if err != nil {
+				continue
+			}
+			c.Op, c.After, kept = plan.Modify, c.Before, true
+			c.After.Content = keyring.MarshalDomain(keyring.Withdrawn(keys, s.now))
+			c.Why = "the selector stays used: nobody may meet another key under it"
+		}
+	}
+	if kept {
+		p = without(p, dir, dir.Dir())
+		p.Notes = append(p.Notes, state.Note{
+			Topic: "dkim",
+			Text:  "mail that this server signed and that is still under way will no longer verify",
+		})
+	}
+	return p
+}
+
+// without leaves the paths out of the plan.
+func without(p plan.Plan, leave ...state.Path) plan.Plan {
+	for i := range p.Stages {
+		p.Stages[i].Changes = slices.DeleteFunc(p.Stages[i].Changes, func(c plan.Change) bool {
+			return slices.Contains(leave, c.Path)
+		})
+	}
+	return p
+}
+
+func recoverCommand(c console) *cli.Command {
+	return &cli.Command{
+		Name:  "recover",
+		Usage: "put the machine back after a run that was killed",
+		UsageText: "sudo mailsetup recover\n" +
+			"   takes an interrupted run back; says so if there was none\n" +
+			"   (the next init does the same by itself)",
+		OnUsageError: usageError,
+		Action: func(ctx *cli.Context) error {
+			if err := noArguments(ctx); err != nil {
+				return err
+			}
+			s, err := openSession(ctx.Context, c, options{now: time.Now, command: "recover"})
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			return s.recover(ctx.Context)
+		},
+	}
+}
+
+func (s *session) recover(ctx context.Context) error {
+	open, err := s.journal.Open()
+	if err != nil {
+		return err
+	}
+	if open == nil {
+		fmt.Fprintln(s.c.out, "No interrupted run.")
+		return nil
+	}
+	report, err := apply.Recover(ctx, s.sys, s.journal, s.applyOptions())
+	if err != nil {
+		return err
+	}
+	s.recovered(report)
+	return nil
+}

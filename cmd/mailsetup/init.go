@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"mailsetup/internal/spec"
+)
+
+// options are the flags that say how to work, not what is wanted.
+type options struct {
+	yes, dryRun, exitCode, json bool
+	install, replaceMTA         bool
+	overwriteDrift, accessible  bool
+	root                        string
+	rootKeys                    bool
+	now                         func() time.Time
+	command                     string
+}
+
+func initCommand(c console) *cli.Command {
+	return &cli.Command{
+		Name:  "init",
+		Usage: "set up signed, verified mail for a domain on this server",
+		UsageText: "sudo mailsetup init\n" +
+			"   asks a few questions, shows what will change, and does it after your yes\n\n" +
+			"mailsetup init --domain example.org --ip 192.0.2.10 --dry-run\n" +
+			"   shows the plan for that domain and changes nothing",
+		Description: "Safe to run again: what you answered before stays, new answers change it.\n" +
+			"Not offered: ADSP (RFC 5617 is historic, nobody reads it) and the DMARC tags\n" +
+			"pct, rf and ri (RFC 9989 removed them).",
+		Flags:        append(wishFlags(), howFlags()...),
+		OnUsageError: usageError,
+		Action: func(ctx *cli.Context) error {
+			if err := noArguments(ctx); err != nil {
+				return err
+			}
+			return runInit(ctx.Context, c, answers(ctx), howOptions(ctx))
+		},
+	}
+}
+
+// wishFlags are the questions of the wizard, one flag each.
+func wishFlags() []cli.Flag {
+	text := func(name, usage string) cli.Flag { return &cli.StringFlag{Name: name, Usage: usage} }
+	list := func(name, usage string) cli.Flag { return &cli.StringSliceFlag{Name: name, Usage: usage} }
+	return []cli.Flag{
+		text("domain", "the `DOMAIN` in your mail addresses, example.org"),
+		text("hostname", "this server's `NAME` in DNS, mail.example.org (default: the machine's own)"),
+		list("ip", "public `ADDRESS` of this server, v4 or v6; repeat for more (default: the name's A and AAAA)"),
+		text("selector", "`NAME` of the DKIM key (default: year and month, as in 202611)"),
+		text("key-bits", "size of the RSA key: 1024, 2048, 3072 or 4096 (default: 2048)"),
+		text("dns", "`bind` publishes in the BIND of this machine, manual prints the records (default: what is found)"),
+		&cli.BoolFlag{Name: "dns-new-zone", Usage: "make the zone in BIND if it is not served here; needs --ns"},
+		list("ns", "`NAME` of a name server of the new zone; repeat for more"),
+		text("ttl", "`SECONDS` that others may keep the records (default: 3600)"),
+		text("receive", "`yes|no`: does this server receive the domain's mail (default: from the live MX)"),
+		text("root-alias", "`ADDRESS` that reads root's and postmaster's mail and the reports"),
+		text("spf-all", "what receivers think of other senders: `softfail`, fail or neutral (default: softfail)"),
+		list("spf-include", "`DOMAIN` of a third party that sends for you; repeat for more"),
+		text("dmarc", "what receivers do with forgeries: `none`, quarantine or reject (default: none)"),
+		text("dmarc-sp", "the same for subdomains"),
+		text("adkim", "DKIM alignment: `relaxed` or strict"),
+		text("aspf", "SPF alignment: `relaxed` or strict"),
+		list("rua", "`mailto:` address for aggregate reports; repeat for more"),
+		list("ruf", "`mailto:` address for failure reports; repeat for more"),
+		text("milter-default-action", "mail while the signer is down: `tempfail` waits, accept leaves unsigned (default: tempfail)"),
+	}
+}
+
+// howFlags say how to work.
+func howFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "install", Usage: "install missing packages", Value: true},
+		&cli.BoolFlag{Name: "no-install", Usage: "a missing package is an error"},
+		&cli.BoolFlag{Name: "replace-mta", Usage: "let Postfix replace another mail server"},
+		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
+		&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "show the plan and stop"},
+		&cli.BoolFlag{Name: "exit-code", Usage: "with --dry-run: exit 3 if there is something to do"},
+		&cli.StringFlag{Name: "root", Usage: "write the tree below `DIR` and do not touch the machine"},
+		&cli.BoolFlag{Name: "root-keys", Usage: "with --root: make keys too (clones of an image must not share them)"},
+		&cli.BoolFlag{Name: "json", Usage: "print data"},
+		&cli.BoolFlag{Name: "accessible", Usage: "plain questions, one a line, for screen readers"},
+		&cli.BoolFlag{Name: "overwrite-drift", Usage: "overwrite files that were edited by hand"},
+	}
+}
+
+func answers(ctx *cli.Context) spec.Answers {
+	a := spec.Answers{
+		Domain: ctx.String("domain"), Hostname: ctx.String("hostname"), Addresses: ctx.StringSlice("ip"),
+		Selector: ctx.String("selector"), KeyBits: ctx.String("key-bits"), DNS: ctx.String("dns"),
+		NS: ctx.StringSlice("ns"), TTL: ctx.String("ttl"), Receive: ctx.String("receive"),
+		RootAlias: ctx.String("root-alias"), SPFAll: ctx.String("spf-all"), SPFInclude: ctx.StringSlice("spf-include"),
+		DMARC: ctx.String("dmarc"), DMARCSP: ctx.String("dmarc-sp"), ADKIM: ctx.String("adkim"), ASPF: ctx.String("aspf"),
+		RUA: ctx.StringSlice("rua"), RUF: ctx.StringSlice("ruf"), MilterDefaultAction: ctx.String("milter-default-action"),
+	}
+	if ctx.IsSet("dns-new-zone") {
+		a.NewZone = map[bool]string{true: "yes", false: "no"}[ctx.Bool("dns-new-zone")]
+	}
+	return a
+}
+
+func howOptions(ctx *cli.Context) options {
+	return options{
+		yes: ctx.Bool("yes"), dryRun: ctx.Bool("dry-run"), exitCode: ctx.Bool("exit-code"), json: ctx.Bool("json"),
+		install: ctx.Bool("install") && !ctx.Bool("no-install"), replaceMTA: ctx.Bool("replace-mta"),
+		overwriteDrift: ctx.Bool("overwrite-drift"), accessible: ctx.Bool("accessible"),
+		root: ctx.String("root"), rootKeys: ctx.Bool("root-keys"),
+		now: time.Now, command: ctx.Command.Name,
+	}
+}
+
+// runInit is the command as a table of contents.
+func runInit(ctx context.Context, c console, a spec.Answers, o options) error {
+	if err := checkFlags(a, o); err != nil {
+		return err
+	}
+	s, err := openSession(ctx, c, o)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	old, err := s.storedSpec()
+	if err != nil {
+		return err
+	}
+	if err := s.look(ctx, wanted(a, old)); err != nil {
+		return err
+	}
+	a, err = s.complete(ctx, a, old)
+	if err != nil {
+		return err
+	}
+	want, findings := a.Spec(old, s.now)
+	if err := findings.Err(); err != nil {
+		return err
+	}
+	if err := s.look(ctx, &want); err != nil {
+		return err
+	}
+	return s.provision(ctx, want, old)
+}
+
+// checkFlags finds what is wrong with the flags before anything is looked at.
+func checkFlags(a spec.Answers, o options) error {
+	if o.exitCode && !o.dryRun {
+		return usage("add --dry-run", "--exit-code goes with --dry-run")
+	}
+	if o.rootKeys && o.root == "" {
+		return usage("add --root DIR", "--root-keys goes with --root")
+	}
+	return a.Check().Err()
+}
+
+// wanted is what can be said of the wish before the questions: the names that
+// are worth looking up.
+func wanted(a spec.Answers, old *spec.Spec) *spec.Spec {
+	w := spec.Spec{}
+	if old != nil {
+		w = *old
+	}
+	if n, err := spec.DomainName(a.Domain); err == nil {
+		w.Host.Domain = n
+	}
+	if n, err := spec.Hostname(a.Hostname); err == nil {
+		w.Host.Hostname = n
+	}
+	return &w
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/apply"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// showPlan prints the whole plan, with every difference.
+func (s *session) showPlan(p plan.Plan) {
+	p.Notes = oneLiners(p.Notes)
+	_ = p.Text(s.c.out, plan.TextOptions{Color: s.c.color, Diff: true})
+}
+
+// showDry is the end of --dry-run.
+func (s *session) showDry(p plan.Plan) error {
+	switch {
+	case s.o.json:
+		if err := s.printPlan(p); err != nil {
+			return err
+		}
+	case p.Empty():
+		fmt.Fprintln(s.c.out, "Nothing to do.")
+		s.notes(p.Notes)
+	default:
+		s.showPlan(p)
+	}
+	if s.o.exitCode && !p.Empty() {
+		return errChangesFound
+	}
+	return nil
+}
+
+func (s *session) printPlan(p plan.Plan) error {
+	b, err := p.JSON()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(s.c.out, string(b))
+	return nil
+}
+
+// result is what --json prints after a run.
+type result struct {
+	Changed bool         `json:"changed"`
+	ID      string       `json:"id,omitempty"`
+	Paths   []state.Path `json:"paths,omitempty"`
+	Notes   []state.Note `json:"notes,omitempty"`
+}
+
+func (s *session) printResult(r result) error { return s.printJSON(r) }
+
+func (s *session) printJSON(v any) error {
+	enc := json.NewEncoder(s.c.out)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// nothingToDo is the end of a run that found everything in place.
+func (s *session) nothingToDo(p plan.Plan) error {
+	if s.o.json {
+		return s.printResult(result{Notes: p.Notes})
+	}
+	fmt.Fprintln(s.c.out, "Nothing to do: this server is as you asked for.")
+	s.notes(p.Notes)
+	return nil
+}
+
+// done is the short summary at the end: what was done, what is left for the
+// human, what to type next.
+func (s *session) done(p plan.Plan, r apply.Report) error {
+	if s.image != nil {
+		if err := s.image.SaveManifest(); err != nil {
+			return err
+		}
+	}
+	if s.o.json {
+		return s.printResult(result{Changed: true, ID: r.ID, Paths: paths(p), Notes: p.Notes})
+	}
+	fmt.Fprintf(s.c.out, "\n%s\n", r)
+	if s.image == nil {
+		fmt.Fprintln(s.c.out, "Mail of this server leaves signed; the signer was asked and answered.")
+	}
+	s.notes(p.Notes)
+	if s.image == nil {
+		fmt.Fprintf(s.c.out, "\nTo take it back: mailsetup rollback %s\n", r.ID)
+	} else {
+		fmt.Fprintf(s.c.out, "\nOwners are listed in %s/%s; on the machine itself: mailsetup init --yes\n",
+			strings.TrimRight(s.o.root, "/"), strings.TrimLeft(string(system.ManifestPath), "/"))
+	}
+	return nil
+}
+
+// notes prints what is left for the human. Records to paste stand at the
+// margin: in a zone file, leading white space would mean the name above.
+func (s *session) notes(notes []state.Note) {
+	if len(notes) == 0 {
+		return
+	}
+	fmt.Fprintln(s.c.out, "\nLeft for you:")
+	for _, n := range notes {
+		fmt.Fprintf(s.c.out, "  * %s: %s\n", n.Topic, n.Text)
+		switch {
+		case strings.Contains(n.Do, "\n"):
+			fmt.Fprintf(s.c.out, "\n%s\n\n", strings.TrimRight(n.Do, "\n"))
+		case n.Do != "":
+			fmt.Fprintf(s.c.out, "      %s\n", n.Do)
+		}
+	}
+}
+
+// oneLiners are the notes that a plan on the screen can hold; records to paste
+// come at the end of the run.
+func oneLiners(notes []state.Note) []state.Note {
+	return slices.DeleteFunc(slices.Clone(notes), func(n state.Note) bool { return strings.Contains(n.Do, "\n") })
+}
+
+// progress tells what is happening while it takes time.
+func (s *session) progress(e apply.Event) {
+	switch e.Kind {
+	case apply.StageBegins:
+		s.c.say("%s", e.Stage)
+	case apply.UnitBegins:
+		s.c.say("  %s %s", e.Action, e.Unit)
+	case apply.ProbeWaits:
+		s.c.say("  asking: %s", asked(e.Probe))
+	case apply.UndoBegins:
+		s.c.say("putting everything back")
+	}
+}
+
+// asked says what a probe wants to know.
+func asked(p state.Probe) string {
+	switch p.Kind {
+	case state.ProbeActive:
+		return "is " + p.Unit + " up, and does it stay up"
+	case state.ProbeMilter:
+		return "does the signer answer"
+	case state.ProbeSigns:
+		return "does a message come out signed"
+	case state.ProbeSMTP:
+		return "does Postfix take mail"
+	case state.ProbePostfix:
+		return "does Postfix run"
+	case state.ProbeServed:
+		return "does the name server serve " + strings.TrimSuffix(p.Origin, ".")
+	}
+	return string(p.Kind)
+}
+
+// paths are what a plan touches, in order and once each.
+func paths(p plan.Plan) []state.Path {
+	var all []state.Path
+	for _, st := range p.Stages {
+		for _, c := range st.Changes {
+			all = append(all, c.Path)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func (s *session) recovered(r apply.Report) {
+	s.c.say("%s", r)
+}

@@ -1,0 +1,328 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/apply"
+	"mailsetup/internal/apt"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/wizard"
+	"mailsetup/steps"
+)
+
+// provision is the tail of every command that changes the machine: plan, show,
+// confirm, install, make the keys, apply, tell what is left.
+func (s *session) provision(ctx context.Context, want spec.Spec, old *spec.Spec) error {
+	w, err := s.work(want, old)
+	if err != nil {
+		return err
+	}
+	if err := s.zoneAllowed(ctx, want); err != nil {
+		return err
+	}
+	first, err := s.planned(ctx, w)
+	if err != nil {
+		return err
+	}
+	if err := s.acceptable(ctx, first); err != nil {
+		return err
+	}
+	if s.o.dryRun {
+		return s.showDry(first)
+	}
+	if first.Empty() {
+		return s.nothingToDo(first)
+	}
+	if err := s.confirmed(ctx, first); err != nil {
+		return err
+	}
+	if err := s.install(ctx, w, &first); err != nil {
+		return err
+	}
+	return s.perform(ctx, w, first)
+}
+
+// work is one wish on its way to a plan.
+type work struct {
+	input steps.Input
+	fresh []freshKey // keys that this run makes once it is confirmed
+}
+
+type freshKey struct {
+	domain string
+	key    keyring.Key
+	pem    []byte
+}
+
+// work gathers what the steps look at. Keys that have to be made are
+// placeholders until the plan is confirmed.
+func (s *session) work(want spec.Spec, old *spec.Spec) (*work, error) {
+	docs, err := s.documents(want, old)
+	if err != nil {
+		return nil, err
+	}
+	w := &work{input: steps.Input{
+		Spec: want, Facts: s.facts, Keys: s.keys, Documents: docs, Now: s.now,
+		NewKeys: map[state.Path][]byte{},
+	}}
+	for _, d := range want.Domains {
+		if _, ok := s.keys.Signing(d.Name); ok || (s.o.root != "" && !s.o.rootKeys) {
+			continue
+		}
+		w.fresh = append(w.fresh, freshKey{domain: d.Name, key: keyring.Key{
+			Selector: d.Selector, Bits: d.KeyBits, Public: keyring.Placeholder,
+			File: string(keyFile(d.Name, d.Selector)), Stage: keyring.Publishing,
+			Since: map[keyring.Stage]stamp{keyring.Staged: s.now, keyring.Publishing: s.now},
+		}, pem: []byte(keyring.Placeholder)})
+	}
+	w.use()
+	return w, nil
+}
+
+// planned compares the desired state with the machine.
+func (s *session) planned(ctx context.Context, w *work) (plan.Plan, error) {
+	want, err := steps.Build(w.input)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	want.Notes = append(want.Notes, steps.Advice(w.input)...)
+	if s.o.root != "" {
+		if want, err = steps.BelowRoot(want, s.exists); err != nil {
+			return plan.Plan{}, err
+		}
+	}
+	p, err := plan.Make(ctx, want, s.sys, s.record)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	return p, s.preview(ctx, &p)
+}
+
+// preview asks apt what installing the packages would bring and take away.
+func (s *session) preview(ctx context.Context, p *plan.Plan) error {
+	for i := range p.Stages {
+		st := &p.Stages[i]
+		if len(st.Packages) == 0 {
+			continue
+		}
+		pre, err := apt.Simulate(ctx, s.sys, packageNames(st.Packages))
+		if err != nil {
+			return err
+		}
+		st.Install, st.Uninstall = pre.Install, pre.Remove
+	}
+	return nil
+}
+
+func packageNames(ps []state.Package) []string {
+	names := make([]string, 0, len(ps))
+	for _, p := range ps {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// acceptable refuses plans that need a consent which was not given.
+func (s *session) acceptable(ctx context.Context, p plan.Plan) error {
+	for _, st := range p.Stages {
+		if len(st.Packages) > 0 && !s.o.install {
+			return fail("apt-get install "+strings.Join(packageNames(st.Packages), " "),
+				"not installed, and --no-install forbids it: %s", strings.Join(packageNames(st.Packages), ", "))
+		}
+		for _, pkg := range st.Packages {
+			if pkg.Name == "postfix" && s.facts.MTA != "" && !s.o.replaceMTA {
+				return fail("--replace-mta lets Postfix take its place",
+					"%s is this machine's mail server (%d messages in its queue); installing Postfix removes it",
+					s.facts.MTA, s.facts.MTAQueue)
+			}
+		}
+	}
+	if len(p.Drift) > 0 && !s.o.overwriteDrift && !s.o.dryRun {
+		for _, d := range p.Drift {
+			s.c.say("%s: %s\n%s", d.Path, d.Why, strings.TrimRight(d.Diff, "\n"))
+		}
+		return fail("look at the difference above; --overwrite-drift writes our version (rollback brings yours back)",
+			"%s is not as mailsetup left it", p.Drift[0].Path)
+	}
+	return ctx.Err()
+}
+
+// confirmed shows the plan and asks for the word.
+func (s *session) confirmed(ctx context.Context, p plan.Plan) error {
+	if !s.o.json {
+		s.showPlan(p)
+	}
+	if s.o.yes || s.o.root != "" {
+		return nil
+	}
+	if !s.asks() {
+		return usage("add --yes", "nobody can be asked here: stdin or stdout is not a terminal")
+	}
+	return s.ask(ctx, p, "Do this?")
+}
+
+// ask shows the plan on one screen and takes a yes; anything else leaves the
+// machine as it is.
+func (s *session) ask(ctx context.Context, p plan.Plan, question string) error {
+	var summary bytes.Buffer
+	_ = p.Summary(&summary)
+	fmt.Fprintln(s.c.out, summary.String())
+	yes, err := wizard.Confirm(ctx, s.wizard(spec.Answers{}), question, "")
+	if err != nil {
+		return err
+	}
+	if !yes {
+		return &failure{exitFailed, errors.New("not confirmed: nothing was changed"), ""}
+	}
+	return nil
+}
+
+// install brings the packages, looks at the machine again, and plans the
+// second half. It goes on without a question only if that half adds nothing to
+// what was announced.
+func (s *session) install(ctx context.Context, w *work, announced *plan.Plan) error {
+	names := packagesOf(*announced)
+	if len(names) == 0 {
+		return nil
+	}
+	s.c.say("installing %s", strings.Join(names, ", "))
+	fresh := s.facts.Postfix == nil
+	pre := apt.Preseed{Mailname: steps.Mailname(w.input)}
+	if err := apt.Install(ctx, s.sys, names, pre, s.c.err); err != nil {
+		return err
+	}
+	if err := s.look(ctx, &w.input.Spec); err != nil {
+		return s.packagesStay(names, err)
+	}
+	if s.facts.Postfix != nil {
+		s.facts.Postfix.Fresh = fresh
+	}
+	w.input.Facts = s.facts
+	second, err := s.planned(ctx, w)
+	if err != nil {
+		return s.packagesStay(names, err)
+	}
+	if more := plan.Covers(*announced, second); len(more) > 0 {
+		err = s.more(ctx, second, more)
+	}
+	if err == nil {
+		err = s.acceptable(ctx, second)
+	}
+	if err != nil {
+		return s.packagesStay(names, err)
+	}
+	*announced = second
+	return nil
+}
+
+// more asks again when the packages brought something the plan did not say.
+func (s *session) more(ctx context.Context, p plan.Plan, extra []string) error {
+	s.c.say("now that the packages are here, the plan needs more than it said:")
+	for _, e := range extra {
+		s.c.say("  %s", e)
+	}
+	s.showPlan(p)
+	if !s.asks() {
+		return fail("run the same command again if this is what you want", "the plan changed after the packages were installed")
+	}
+	return s.ask(ctx, p, "Do this as well?")
+}
+
+func packagesOf(p plan.Plan) []string {
+	var names []string
+	for _, st := range p.Stages {
+		names = append(names, packageNames(st.Packages)...)
+	}
+	return names
+}
+
+func (s *session) packagesStay(names []string, err error) error {
+	s.c.say("installed and left in place: %s", strings.Join(names, ", "))
+	return err
+}
+
+// perform makes the keys and applies the plan that was confirmed.
+func (s *session) perform(ctx context.Context, w *work, confirmed plan.Plan) error {
+	p := confirmed
+	if len(w.fresh) > 0 {
+		if err := s.makeKeys(ctx, w); err != nil {
+			return err
+		}
+		var err error
+		if p, err = s.planned(ctx, w); err != nil {
+			return err
+		}
+		if diff := plan.Same(confirmed, p, w.forget); len(diff) > 0 {
+			return fail("run the command again", "the machine changed while the plan was on the screen: %s", diff[0])
+		}
+	}
+	report, err := apply.Run(ctx, s.sys, p, s.journal, s.applyOptions())
+	if err != nil {
+		return err
+	}
+	return s.done(p, report)
+}
+
+// documents are the TOML files as they should be: new ones in full, existing
+// ones with just the changed lines changed.
+func (s *session) documents(want spec.Spec, old *spec.Spec) (map[state.Path][]byte, error) {
+	docs := map[state.Path][]byte{}
+	text, err := s.document(spec.HostFile, spec.MarshalHost(want.Host),
+		func(b []byte) ([]byte, error) { return spec.SetHost(b, want.Host) })
+	if err != nil {
+		return nil, err
+	}
+	docs[spec.HostFile] = text
+	for _, d := range want.Domains {
+		p := spec.DomainFile(d.Name)
+		if docs[p], err = s.document(p, spec.MarshalDomain(d),
+			func(b []byte) ([]byte, error) { return spec.SetDomain(b, d) }); err != nil {
+			return nil, err
+		}
+	}
+	return docs, nil
+}
+
+func (s *session) document(p state.Path, fresh []byte, edit func([]byte) ([]byte, error)) ([]byte, error) {
+	o, err := s.sys.Read(p)
+	if err != nil || o.Kind == state.Absent {
+		return fresh, err
+	}
+	text, err := edit(o.Content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p, err)
+	}
+	return text, nil
+}
+
+// zoneAllowed keeps a new zone from hiding a domain that others serve: this
+// machine's resolver would no longer find the domain's website.
+func (s *session) zoneAllowed(ctx context.Context, want spec.Spec) error {
+	for _, d := range want.Domains {
+		if !d.NewZone || s.o.root != "" || s.serves(d.Name) {
+			continue
+		}
+		ns, known, err := s.resolver.Delegation(ctx, d.Name+".")
+		if err != nil || !known {
+			s.c.say("could not find out who serves %s; going on, since the new zone was asked for", d.Name)
+			continue
+		}
+		ours := slices.ContainsFunc(ns, func(n string) bool {
+			n = strings.ToLower(strings.TrimSuffix(n, "."))
+			return n == want.Host.Hostname || slices.Contains(d.NS, n)
+		})
+		if len(ns) > 0 && !ours {
+			return usage("--dns manual prints the records for them",
+				"%s is served by %s; a zone made here would hide it from this machine", d.Name, strings.Join(ns, ", "))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,280 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"mailsetup/internal/apply"
+	"mailsetup/internal/check"
+	"mailsetup/internal/detect"
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+	"mailsetup/internal/wizard"
+	"mailsetup/steps"
+)
+
+type stamp = time.Time
+
+const (
+	journalDir state.Path = "/var/lib/mailsetup/journal"
+	lockFile              = "/run/mailsetup.lock"
+	lockWait              = 5 * time.Second
+)
+
+// session is one run of a command on one machine.
+type session struct {
+	c        console
+	o        options
+	now      time.Time
+	sys      system.System
+	image    *system.Image // not nil with --root
+	resolver *dnspub.Client
+	journal  *apply.Journal
+	release  func() error
+
+	facts  state.Facts
+	keys   keyring.Ledger
+	record plan.Record
+}
+
+// openSession opens the machine. A run that will write holds the lock and has
+// recovered an interrupted one first.
+func openSession(ctx context.Context, c console, o options) (*session, error) {
+	s := &session{c: c, o: o, now: o.now().UTC().Truncate(time.Second), release: func() error { return nil }}
+	if o.root != "" {
+		image, err := system.NewRoot(o.root)
+		if err != nil {
+			return nil, fail("make the directory first", "--root: %w", err)
+		}
+		s.image, s.sys = image, image
+	} else {
+		host := system.NewHost(system.Options{})
+		host.Prober = check.NewProber(host, host)
+		s.sys = host
+	}
+	s.resolver = dnspub.New(nameServers(s.sys)...)
+	s.journal = apply.NewJournal(s.sys, journalDir)
+	if err := s.claim(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	if err := s.remember(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func nameServers(r system.Reader) []string {
+	o, err := r.Read("/etc/resolv.conf")
+	if err != nil {
+		return nil
+	}
+	if o.Kind == state.Symlink { // as systemd-resolved and resolvconf leave it
+		if text, err := os.ReadFile("/etc/resolv.conf"); err == nil {
+			return dnspub.Servers(text)
+		}
+	}
+	return dnspub.Servers(o.Content)
+}
+
+// claim takes the lock of the live machine and recovers an interrupted run.
+func (s *session) claim(ctx context.Context) error {
+	if s.o.dryRun || s.o.root != "" {
+		return nil
+	}
+	if os.Geteuid() != 0 {
+		return fail("sudo mailsetup "+s.o.command+", or --dry-run to see the plan", "changing this machine needs root")
+	}
+	if _, err := os.Stat("/run/systemd/system"); err != nil {
+		return fail("--dry-run and --root DIR work without it", "systemd is not running here")
+	}
+	release, err := system.Lock(ctx, lockFile, lockWait)
+	if err != nil {
+		return fail("wait for it to end", "%w", err)
+	}
+	s.release = release
+	open, err := s.journal.Open()
+	if err != nil || open == nil || s.o.command == "recover" {
+		return err
+	}
+	s.c.say("the run of %s (%s) was interrupted; putting the machine back first", open.Started.Format(time.DateTime), open.Command)
+	report, err := apply.Recover(ctx, s.sys, s.journal, s.applyOptions())
+	if err != nil {
+		return err
+	}
+	s.recovered(report)
+	return nil
+}
+
+func (s *session) applyOptions() apply.Options {
+	return apply.Options{Command: s.o.command, Now: s.o.now, ID: s.newID(), Progress: s.progress}
+}
+
+func (s *session) close() {
+	if s.image != nil {
+		_ = s.image.Close()
+	}
+	_ = s.release()
+}
+
+// remember reads what earlier runs left: hashes of what we wrote, and keys.
+func (s *session) remember() error {
+	o, err := s.sys.Read(plan.RecordPath)
+	if err != nil && !errors.Is(err, os.ErrPermission) {
+		return err
+	}
+	if s.record, err = plan.ParseRecord(o.Content); err != nil {
+		return fmt.Errorf("%s: %w", plan.RecordPath, err)
+	}
+	s.keys = keyring.Ledger{}
+	dir := keyring.File("x").Dir()
+	names, err := s.sys.List(dir)
+	if errors.Is(err, os.ErrPermission) {
+		s.c.say("not root: what only root may read is taken for missing")
+		return nil
+	}
+	for _, n := range names {
+		domain, ok := strings.CutSuffix(n, ".json")
+		if !ok {
+			continue
+		}
+		o, err := s.sys.Read(dir.Join(n))
+		if err != nil {
+			return err
+		}
+		if s.keys[domain], err = keyring.ParseDomain(o.Content); err != nil {
+			return fmt.Errorf("%s: %w", dir.Join(n), err)
+		}
+	}
+	return err
+}
+
+// storedSpec reads the spec of earlier runs, nil if there is none.
+func (s *session) storedSpec() (*spec.Spec, error) {
+	host, err := s.sys.Read(spec.HostFile)
+	if err != nil || host.Kind == state.Absent {
+		return nil, err
+	}
+	domains := map[string][]byte{}
+	names, err := s.sys.List(spec.DomainsDir())
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range names {
+		name, ok := strings.CutSuffix(n, ".toml")
+		if !ok {
+			continue
+		}
+		o, err := s.sys.Read(spec.DomainFile(name))
+		if err != nil {
+			return nil, err
+		}
+		domains[name] = o.Content
+	}
+	sp, err := spec.Parse(host.Content, domains)
+	if err != nil {
+		return nil, &failure{exitUsage, err, "correct the file; mailsetup never rewrites what it cannot read"}
+	}
+	return &sp, nil
+}
+
+// look finds out about the machine, and about DNS for the names of the wish.
+func (s *session) look(ctx context.Context, w *spec.Spec) error {
+	if s.image != nil {
+		var err error
+		s.facts, err = detect.Image(ctx, s.image, system.NewHost(system.Options{}), s.o.root, factFiles)
+		return err
+	}
+	names := namesOf(w)
+	facts, err := detect.Machine(ctx, s.sys, detect.Options{Files: factFiles, Origins: names})
+	if err != nil {
+		return err
+	}
+	if facts.FQDN != "" && w.Host.Hostname == "" {
+		names = append(names, facts.FQDN, parent(facts.FQDN))
+	}
+	for _, a := range w.Host.Addresses {
+		names = append(names, a.String())
+	}
+	facts.Live = detect.Live(ctx, s.resolver, names)
+	for p, pristine := range facts.Pristine {
+		if o, err := s.sys.Read(p); err == nil && pristine {
+			s.record[p] = plan.Hash(o.Content)
+		}
+	}
+	s.facts = facts
+	return nil
+}
+
+// factFiles are the files whose content steps look at.
+var factFiles = []state.Path{steps.Conf, "/etc/aliases", "/etc/mailname"}
+
+func namesOf(w *spec.Spec) []string {
+	var names []string
+	if w.Host.Hostname != "" {
+		names = append(names, w.Host.Hostname)
+	}
+	if w.Host.Domain != "" {
+		names = append(names, w.Host.Domain)
+	}
+	for _, d := range w.Domains {
+		if d.Name != w.Host.Domain {
+			names = append(names, d.Name)
+		}
+	}
+	return names
+}
+
+// published reports whether DNS has a record at the name already.
+func (s *session) published(ctx context.Context, name string) bool {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, status, err := s.resolver.Lookup(ctx, name, "TXT")
+	return err == nil && status == dnspub.Found
+}
+
+func (s *session) exists(p state.Path) bool {
+	o, err := s.sys.Read(p)
+	return err == nil && o.Kind != state.Absent
+}
+
+// wizard says how to talk to the person.
+func (s *session) wizard(fixed spec.Answers) wizard.Options {
+	return wizard.Options{
+		In: s.c.in, Out: s.c.out, Width: s.c.width, Color: s.c.color, Fixed: fixed,
+		Accessible: s.o.accessible || os.Getenv("TERM") == "dumb",
+		Propose: func(ctx context.Context, a spec.Answers) (wizard.Proposals, error) {
+			err := s.look(ctx, wanted(a, nil))
+			return s.proposals(a), err
+		},
+	}
+}
+
+const tailLetters = "abcdefghijkmnpqrstuvwxyz23456789"
+
+// random returns n letters and digits that are not mistaken for each other.
+func (s *session) random(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails: crypto/rand ends the program instead
+	for i := range b {
+		b[i] = tailLetters[int(b[i])%len(tailLetters)]
+	}
+	return string(b)
+}
+
+// newID names a run: sortable by time, and unique.
+func (s *session) newID() string {
+	return apply.NewID(s.now, s.random(4))
+}
+
+func keyFile(domain, selector string) state.Path { return steps.KeyFile(domain, selector) }
