@@ -124,7 +124,7 @@ func TestRSARefuses(t *testing.T) {
 // TestSignVerify signs with the key as written to disk and verifies with
 // go-msgauth against the record as published.
 func TestSignVerify(t *testing.T) {
-	const mail = "From: <root@example.org>\r\nSubject: hello\r\n\r\nbody\r\n"
+	const mail = "From: <root@any.example>\r\nSubject: hello\r\n\r\nbody\r\n"
 	for _, name := range []string{"rsa1024-pkcs1.pem", "rsa2048.pem"} {
 		k := parse(t, name)
 		signed := sign(t, k, mail)
@@ -156,7 +156,7 @@ func sign(t *testing.T, k *keygen.Key, mail string) string {
 		t.Fatalf("got a %T", key)
 	}
 	var b bytes.Buffer
-	if err := dkim.Sign(&b, strings.NewReader(mail), &dkim.SignOptions{Domain: "example.org", Selector: "s", Signer: signer}); err != nil {
+	if err := dkim.Sign(&b, strings.NewReader(mail), &dkim.SignOptions{Domain: "any.example", Selector: "s", Signer: signer}); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -166,7 +166,7 @@ func verify(t *testing.T, mail, record string) error {
 	t.Helper()
 	found, err := dkim.VerifyWithOptions(strings.NewReader(mail), &dkim.VerifyOptions{
 		LookupTXT: func(name string) ([]string, error) {
-			if name != "s._domainkey.example.org" {
+			if name != "s._domainkey.any.example" {
 				t.Errorf("looked up %s", name)
 			}
 			return []string{record}, nil

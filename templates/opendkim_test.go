@@ -68,7 +68,7 @@ func TestOpenDKIMAcceptsTheConfiguration(t *testing.T) {
 func TestOpenDKIMFindsTheRows(t *testing.T) {
 	o, _ := install(t)
 	for _, tt := range []struct{ table, query, want string }{
-		{o.SigningTable, "example.org/1", "'202611._domainkey.example.org'"},
+		{o.SigningTable, "any.example/1", "'202611._domainkey.any.example'"},
 		{o.SigningTable, ".b.example/1", "'202611._domainkey.b.example'"},
 		{o.KeyTable, "202611._domainkey.b.example/3", "'b.example'\n'202611'\n'/etc/dkimkeys/b.example/202611.private'"},
 	} {

@@ -94,7 +94,7 @@ func (r SigningRow) check() error {
 	case r.Key == "":
 		return errors.New("key name is empty, which crashes OpenDKIM")
 	case strings.Contains(r.Pattern, "*"):
-		return errors.New("pattern has a *, which never matches a domain in a table of type file:")
+		return errors.New("pattern has a *, which matches no domain in a file: table")
 	case strings.HasPrefix(r.Pattern, "@") || strings.HasSuffix(r.Pattern, "@"):
 		return errors.New("pattern is half an address")
 	}

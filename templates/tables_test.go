@@ -14,14 +14,14 @@ func TestKeyTableRefuses(t *testing.T) {
 	for name, spoil := range map[string]func(*templates.KeyRow){
 		"empty name":     func(r *templates.KeyRow) { r.Name = "" },
 		"empty selector": func(r *templates.KeyRow) { r.Selector = "" },
-		"space":          func(r *templates.KeyRow) { r.Domain = "example.org x" },
+		"space":          func(r *templates.KeyRow) { r.Domain = "any.example x" },
 		"newline":        func(r *templates.KeyRow) { r.Path = "/a\nb" },
 		"percent":        func(r *templates.KeyRow) { r.Domain = "%" },
 		"colon":          func(r *templates.KeyRow) { r.Selector = "a:b" },
 		"hash":           func(r *templates.KeyRow) { r.Path = "/etc/#a" },
 		"relative path":  func(r *templates.KeyRow) { r.Path = "keys/a" },
 		"NUL":            func(r *templates.KeyRow) { r.Path = "/a\x00" },
-		"beyond ASCII":   func(r *templates.KeyRow) { r.Domain = "exämple.org" },
+		"beyond ASCII":   func(r *templates.KeyRow) { r.Domain = "exämple.example" },
 		"1,024 octets":   func(r *templates.KeyRow) { r.Path += strings.Repeat("x", 1024-keyRowLen(*r)) },
 	} {
 		row := good
@@ -46,16 +46,16 @@ func keyRowLen(r templates.KeyRow) int {
 func TestSigningTableRefuses(t *testing.T) {
 	for _, r := range []templates.SigningRow{
 		{Pattern: "", Key: "k"},
-		{Pattern: "example.org", Key: ""},
-		{Pattern: "*@example.org", Key: "k"},
+		{Pattern: "any.example", Key: ""},
+		{Pattern: "*@any.example", Key: "k"},
 		{Pattern: "*", Key: "k"},
-		{Pattern: "@example.org", Key: "k"},
+		{Pattern: "@any.example", Key: "k"},
 		{Pattern: "root@", Key: "k"},
-		{Pattern: "example.org", Key: "k:%"},
-		{Pattern: "example.org\nevil.example", Key: "k"},
-		{Pattern: "example.org", Key: "k x"},
-		{Pattern: "#example.org", Key: "k"},
-		{Pattern: "example.org", Key: strings.Repeat("k", 1012)},
+		{Pattern: "any.example", Key: "k:%"},
+		{Pattern: "any.example\nevil.example", Key: "k"},
+		{Pattern: "any.example", Key: "k x"},
+		{Pattern: "#any.example", Key: "k"},
+		{Pattern: "any.example", Key: strings.Repeat("k", 1012)},
 	} {
 		if text, err := templates.SigningTable([]templates.SigningRow{r}); err == nil {
 			t.Errorf("%+v: accepted:\n%s", r, text)
@@ -68,29 +68,29 @@ func TestSigningTableRefuses(t *testing.T) {
 }
 
 func TestCheckTables(t *testing.T) {
-	const key = "k example.org:s:/etc/dkimkeys/k.private\n"
+	const key = "k any.example:s:/etc/dkimkeys/k.private\n"
 	for _, tt := range []struct {
 		name, keys, signing string
 		want                string
 	}{
-		{"good", key, "example.org k\n", ""},
-		{"good without final newline, comments, tabs", "# a\n\nk\texample.org:s:/k # b", "root@example.org\tk\n.example.org k", ""},
+		{"good", key, "any.example k\n", ""},
+		{"good without final newline, comments, tabs", "# a\n\nk\tany.example:s:/k # b", "root@any.example\tk\n.any.example k", ""},
 		{"empty", "", "", ""},
-		{"unknown key", key, "\nexample.org nosuch\n", `SigningTable line 2: key "nosuch" is not in KeyTable`},
-		{"other case", key, "example.org K\n", `SigningTable line 1: key "K" is not in KeyTable`},
-		{"no key name", key, "example.org\n", "SigningTable line 1: key name is empty, which crashes OpenDKIM"},
-		{"three words", key, "example.org k x\n", "SigningTable line 1: 3 words, want a pattern and a key name"},
+		{"unknown key", key, "\nany.example nosuch\n", `SigningTable line 2: key "nosuch" is not in KeyTable`},
+		{"other case", key, "any.example K\n", `SigningTable line 1: key "K" is not in KeyTable`},
+		{"no key name", key, "any.example\n", "SigningTable line 1: key name is empty, which crashes OpenDKIM"},
+		{"three words", key, "any.example k x\n", "SigningTable line 1: 3 words, want a pattern and a key name"},
 		{
-			"tutorial pattern", key, "*@example.org k\n",
-			"SigningTable line 1: pattern has a *, which never matches a domain in a table of type file:",
+			"tutorial pattern", key, "*@any.example k\n",
+			"SigningTable line 1: pattern has a *, which matches no domain in a file: table",
 		},
-		{"pattern twice", key, "example.org k\nexample.org k\n", `SigningTable line 2: "example.org" is in line 1 already, and the first one wins`},
+		{"pattern twice", key, "any.example k\nany.example k\n", `SigningTable line 2: "any.example" is in line 1 already, and the first one wins`},
 		{"name twice", key + key, "", `KeyTable line 2: "k" is in line 1 already, and the first one wins`},
-		{"two fields", "k example.org:s\n", "", `KeyTable line 1: "example.org:s": want domain:selector:path`},
+		{"two fields", "k any.example:s\n", "", `KeyTable line 1: "any.example:s": want domain:selector:path`},
 		{"one word", "k\n", "", "KeyTable line 1: 1 words, want a name and domain:selector:path"},
-		{"key material", "k example.org:s:MIIB\n", "", `KeyTable line 1: path "MIIB": not absolute, so OpenDKIM takes it for the key itself`},
+		{"key material", "k any.example:s:MIIB\n", "", `KeyTable line 1: path "MIIB": not absolute, so OpenDKIM takes it for the key itself`},
 		{"any domain", "k %:s:/k\n", "", `KeyTable line 1: domain "%": has a '%'`},
-		{"long line", "k example.org:s:/" + strings.Repeat("x", 1007) + "\n", "", "KeyTable line 1: 1024 octets, OpenDKIM reads 1023"},
+		{"long line", "k any.example:s:/" + strings.Repeat("x", 1007) + "\n", "", "KeyTable line 1: 1024 octets, OpenDKIM reads 1023"},
 		{"long comment", "#" + strings.Repeat("x", 1023) + "\n", "", "KeyTable line 1: 1024 octets, OpenDKIM reads 1023"},
 	} {
 		got := ""
@@ -130,8 +130,8 @@ func TestRenderedTablesPassTheCheck(t *testing.T) {
 // FuzzTables: what is rendered means what was given, and what is not refused
 // passes the check.
 func FuzzTables(f *testing.F) {
-	f.Add("k", "example.org", "s", "/k", "example.org")
-	f.Add("k\n", "%", "s:", "k", "*@example.org")
+	f.Add("k", "any.example", "s", "/k", "any.example")
+	f.Add("k\n", "%", "s:", "k", "*@any.example")
 	f.Fuzz(func(t *testing.T, name, domain, selector, path, pattern string) {
 		k, err := templates.KeyTable([]templates.KeyRow{{Name: name, Domain: domain, Selector: selector, Path: path}})
 		if err != nil {

@@ -52,15 +52,15 @@ func conf() templates.OpenDKIM {
 
 func keyRows() []templates.KeyRow {
 	return []templates.KeyRow{
-		{Name: "202611._domainkey.example.org", Domain: "example.org", Selector: "202611", Path: "/etc/dkimkeys/example.org/202611.private"},
+		{Name: "202611._domainkey.any.example", Domain: "any.example", Selector: "202611", Path: "/etc/dkimkeys/any.example/202611.private"},
 		{Name: "202611._domainkey.b.example", Domain: "b.example", Selector: "202611", Path: "/etc/dkimkeys/b.example/202611.private"},
 	}
 }
 
 func signingRows() []templates.SigningRow {
 	return []templates.SigningRow{
-		{Pattern: "mail.example.org", Key: "202611._domainkey.example.org"},
-		{Pattern: "example.org", Key: "202611._domainkey.example.org"},
+		{Pattern: "mail.any.example", Key: "202611._domainkey.any.example"},
+		{Pattern: "any.example", Key: "202611._domainkey.any.example"},
 		{Pattern: ".b.example", Key: "202611._domainkey.b.example"},
 		{Pattern: "b.example", Key: "202611._domainkey.b.example"},
 	}
@@ -77,7 +77,7 @@ func hosts(t *testing.T, texts ...string) []netip.Prefix {
 
 func settings() []state.Setting {
 	return []state.Setting{
-		{Name: "myhostname", Value: "mail.example.org"},
+		{Name: "myhostname", Value: "mail.any.example"},
 		{Name: "smtpd_milters", Value: "{ unix:opendkim/opendkim.sock, default_action=tempfail }"},
 		{Name: "non_smtpd_milters", Value: "$smtpd_milters"},
 		{Name: "internal_mail_filter_classes", Value: "bounce"},

@@ -25,7 +25,7 @@ func TestApply(t *testing.T) {
 		{"CRLF, no final newline", strings.TrimSuffix(crlf, "\r\n"), raised(crlf) + includeLine + "\r\n"},
 		{"other stamp", plainZone + oldLine + "\nz A 192.0.2.1\n", raised(plainZone) + includeLine + "\nz A 192.0.2.1\n"},
 		{
-			"unquoted, lower case", plainZone + "$include /etc/bind/mailsetup/example.org.zone\nz A 192.0.2.1\n",
+			"unquoted, lower case", plainZone + "$include /etc/bind/mailsetup/any.example.zone\nz A 192.0.2.1\n",
 			raised(plainZone) + includeLine + "\nz A 192.0.2.1\n",
 		},
 		{"twice", plainZone + includeLine + "\n" + oldLine + "\n; end\n", raised(plainZone) + includeLine + "\n; end\n"},
@@ -49,7 +49,7 @@ func TestApply(t *testing.T) {
 }
 
 func TestApplyRefuses(t *testing.T) {
-	const where = "edit zone example.org. in /etc/bind/db.example.org: "
+	const where = "edit zone any.example. in /etc/bind/db.any.example: "
 	for _, tt := range []struct {
 		name, zone, want string
 		spoil            func(*state.ZoneEdit)
@@ -73,12 +73,12 @@ func TestApplyRefuses(t *testing.T) {
 			func(e *state.ZoneEdit) { e.Stamp = "a\nb" },
 		},
 		{
-			"relative origin", plainZone, `edit zone example.org in /etc/bind/db.example.org: origin "example.org": not an absolute name`,
-			func(e *state.ZoneEdit) { e.Origin = "example.org" },
+			"relative origin", plainZone, `edit zone any.example in /etc/bind/db.any.example: origin "any.example": not an absolute name`,
+			func(e *state.ZoneEdit) { e.Origin = "any.example" },
 		},
-		{"no name server", "", where + "new zone has no name server", func(e *state.ZoneEdit) { e.New = &state.NewZone{Hostmaster: "h.example.org."} }},
+		{"no name server", "", where + "new zone has no name server", func(e *state.ZoneEdit) { e.New = &state.NewZone{Hostmaster: "h.any.example."} }},
 		{"relative name server", "", where + `name "ns1": not an absolute name`, func(e *state.ZoneEdit) {
-			e.New = &state.NewZone{NS: []string{"ns1"}, Hostmaster: "h.example.org."}
+			e.New = &state.NewZone{NS: []string{"ns1"}, Hostmaster: "h.any.example."}
 		}},
 	} {
 		e := edit()
@@ -94,22 +94,22 @@ func TestApplyRefuses(t *testing.T) {
 
 func newEdit() state.ZoneEdit {
 	e := edit()
-	e.New = &state.NewZone{NS: []string{"mail.example.org.", "ns2.example.net."}, Hostmaster: "hostmaster.example.org.", TTL: 3600}
+	e.New = &state.NewZone{NS: []string{"mail.any.example.", "ns2.abc.example."}, Hostmaster: "hostmaster.any.example.", TTL: 3600}
 	return e
 }
 
-const wantNewZone = `; Zone example.org.
+const wantNewZone = `; Zone any.example.
 ; Started by mailsetup and yours to edit: only the $INCLUDE line is kept up to date.
 $TTL 3600
-example.org. IN SOA mail.example.org. hostmaster.example.org. (
+any.example. IN SOA mail.any.example. hostmaster.any.example. (
 	2026112201 ; serial
 	14400      ; refresh: 4 hours
 	3600       ; retry: 1 hour
 	1209600    ; expire: 2 weeks
 	900        ; negative answers: 15 minutes
 	)
-example.org. IN NS mail.example.org.
-example.org. IN NS ns2.example.net.
+any.example. IN NS mail.any.example.
+any.example. IN NS ns2.abc.example.
 
 ` + includeLine + "\n"
 
@@ -121,7 +121,7 @@ func TestNewZone(t *testing.T) {
 	if again := apply(t, newEdit(), zone); again != zone {
 		t.Errorf("the second time gives\n%s", again)
 	}
-	if _, err := named(t, zone, string(zonefile.Fragment("example.org", mailRecords()))); err != nil {
+	if _, err := named(t, zone, string(zonefile.Fragment("any.example", mailRecords()))); err != nil {
 		t.Errorf("named refuses it: %v", err)
 	}
 }
@@ -146,7 +146,7 @@ func TestRemove(t *testing.T) {
 }
 
 func TestNamedAcceptsEditedZones(t *testing.T) {
-	fragment := string(zonefile.Fragment("example.org", mailRecords()))
+	fragment := string(zonefile.Fragment("any.example", mailRecords()))
 	for name, zone := range map[string]string{
 		"plain":            plainZone,
 		"CRLF":             strings.ReplaceAll(plainZone, "\n", "\r\n"),

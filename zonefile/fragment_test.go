@@ -10,33 +10,33 @@ import (
 	"mailsetup/zonefile"
 )
 
-const wantFragment = `; Mail records of example.org
+const wantFragment = `; Mail records of any.example
 ; Made by mailsetup. Do not edit: the next run writes it anew.
 
 ; Addresses of the mail server
-mail.example.org. 3600 IN A    192.0.2.10
-mail.example.org. 3600 IN AAAA 2001:db8::10
+mail.any.example. 3600 IN A    192.0.2.10
+mail.any.example. 3600 IN AAAA 2001:db8::10
 
 ; MX: who receives mail
-example.org. 3600 IN MX   10 mail.example.org.
+any.example. 3600 IN MX   10 mail.any.example.
 
 ; SPF: who may send mail
-example.org.      3600 IN TXT  "v=spf1 mx ip4:192.0.2.10 ip6:2001:db8::10 ~all"
-mail.example.org. 3600 IN TXT  "v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 ~all"
+any.example.      3600 IN TXT  "v=spf1 mx ip4:192.0.2.10 ip6:2001:db8::10 ~all"
+mail.any.example. 3600 IN TXT  "v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 ~all"
 
 ; DKIM: the public keys that signatures are checked with
-202611._domainkey.example.org. 3600 IN TXT (
+202611._domainkey.any.example. 3600 IN TXT (
 	"%s"
 	"%s" )
 
 ; DMARC: what receivers should do with mail that fails, and tell whom
-_dmarc.example.org. 3600 IN TXT (
-	"v=DMARC1; p=none; rua=mailto:postmaster@example.org" )
+_dmarc.any.example. 3600 IN TXT (
+	"v=DMARC1; p=none; rua=mailto:postmaster@any.example" )
 `
 
 func TestFragment(t *testing.T) {
 	want := fmt.Sprintf(wantFragment, dkimValue()[:255], dkimValue()[255:])
-	if got := string(zonefile.Fragment("example.org", mailRecords())); got != want {
+	if got := string(zonefile.Fragment("any.example", mailRecords())); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
@@ -55,7 +55,7 @@ func TestFragmentDoesNotDependOnOrder(t *testing.T) {
 }
 
 func TestFragmentTitleStaysInItsComment(t *testing.T) {
-	text := string(zonefile.Fragment("x\nevil.example.org. 1 IN A 192.0.2.66\r\n", nil))
+	text := string(zonefile.Fragment("x\nevil.any.example. 1 IN A 192.0.2.66\r\n", nil))
 	for line := range strings.Lines(text) {
 		if !strings.HasPrefix(line, ";") {
 			t.Errorf("not a comment: %q", line)
@@ -65,8 +65,8 @@ func TestFragmentTitleStaysInItsComment(t *testing.T) {
 
 func TestFragmentKeepsOneRecordPerValue(t *testing.T) {
 	text := zonefile.Fragment("x", []state.Record{
-		{Name: "a.example.org.", Type: "MX", TTL: 60, Value: "10 b.example.org.\nevil.example.org. 60 IN A 192.0.2.66"},
-		{Name: "a.example.org.\nevil.example.org.", Type: "A", TTL: 60, Value: "192.0.2.1"},
+		{Name: "a.any.example.", Type: "MX", TTL: 60, Value: "10 b.any.example.\nevil.any.example. 60 IN A 192.0.2.66"},
+		{Name: "a.any.example.\nevil.any.example.", Type: "A", TTL: 60, Value: "192.0.2.1"},
 	})
 	for line := range strings.Lines(string(text)) {
 		if strings.HasPrefix(line, "evil") {
@@ -85,7 +85,7 @@ func TestStamp(t *testing.T) {
 func TestRdata(t *testing.T) {
 	for _, tt := range []struct{ typ, value, want string }{
 		{"A", "192.0.2.1", "192.0.2.1"},
-		{"MX", "10 mail.example.org.", "10 mail.example.org."},
+		{"MX", "10 mail.any.example.", "10 mail.any.example."},
 		{"TXT", "", `""`},
 		{"TXT", "v=DMARC1; p=none", `"v=DMARC1; p=none"`},
 		{"TXT", `a "b" \c`, `"a \"b\" \\c"`},
@@ -100,16 +100,16 @@ func TestRdata(t *testing.T) {
 }
 
 func TestLines(t *testing.T) {
-	got := zonefile.Lines(append(mailRecords(), state.Record{Name: "mail.example.net.", Type: "A", Value: "192.0.2.11"}), origin)
+	got := zonefile.Lines(append(mailRecords(), state.Record{Name: "mail.abc.example.", Type: "A", Value: "192.0.2.11"}), origin)
 	want := `name               type  value
-mail.example.net.  A     192.0.2.11
+mail.abc.example.  A     192.0.2.11
 mail               A     192.0.2.10
 mail               AAAA  2001:db8::10
-@                  MX    10 mail.example.org.
+@                  MX    10 mail.any.example.
 @                  TXT   v=spf1 mx ip4:192.0.2.10 ip6:2001:db8::10 ~all
 mail               TXT   v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 ~all
 202611._domainkey  TXT   ` + dkimValue() + `
-_dmarc             TXT   v=DMARC1; p=none; rua=mailto:postmaster@example.org
+_dmarc             TXT   v=DMARC1; p=none; rua=mailto:postmaster@any.example
 `
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -117,10 +117,10 @@ _dmarc             TXT   v=DMARC1; p=none; rua=mailto:postmaster@example.org
 }
 
 func TestNamedServesTheFragment(t *testing.T) {
-	fragment := zonefile.Fragment("example.org", mailRecords())
+	fragment := zonefile.Fragment("any.example", mailRecords())
 	// An origin and a TTL that the fragment must not depend on, and a last line
 	// without its end.
-	zone := strings.TrimSuffix(plainZone, "\n") + "\n$ORIGIN sub.example.org.\n$TTL 5\nlast IN A 192.0.2.99"
+	zone := strings.TrimSuffix(plainZone, "\n") + "\n$ORIGIN sub.any.example.\n$TTL 5\nlast IN A 192.0.2.99"
 	served, err := named(t, apply(t, edit(), zone), string(fragment))
 	if err != nil {
 		t.Fatalf("refused: %v", err)
@@ -129,7 +129,7 @@ func TestNamedServesTheFragment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range append(mailRecords(), state.Record{Name: "last.sub.example.org.", Type: "A", TTL: 5, Value: "192.0.2.99"}) {
+	for _, want := range append(mailRecords(), state.Record{Name: "last.sub.any.example.", Type: "A", TTL: 5, Value: "192.0.2.99"}) {
 		if !slices.Contains(got, want) {
 			t.Errorf("not served: %+v in\n%s", want, served)
 		}
@@ -138,7 +138,7 @@ func TestNamedServesTheFragment(t *testing.T) {
 
 func TestNamedJudgesStringsAsWeDo(t *testing.T) {
 	zone := apply(t, edit(), plainZone)
-	if _, err := named(t, zone, `x.example.org. 60 IN TXT "`+strings.Repeat("a", 256)+"\"\n"); err == nil {
+	if _, err := named(t, zone, `x.any.example. 60 IN TXT "`+strings.Repeat("a", 256)+"\"\n"); err == nil {
 		t.Error("256 octets in one string: named accepts it, our splitting proves nothing")
 	}
 	odd := make([]byte, 0, 256)
@@ -146,9 +146,9 @@ func TestNamedJudgesStringsAsWeDo(t *testing.T) {
 		odd = append(odd, byte(i))
 	}
 	records := []state.Record{
-		{Name: "all.example.org.", Type: "TXT", TTL: 60, Value: string(odd)},
-		{Name: "none.example.org.", Type: "TXT", TTL: 60, Value: ""},
-		{Name: "long.example.org.", Type: "TXT", TTL: 60, Value: strings.Repeat(`"\;`, 700)},
+		{Name: "all.any.example.", Type: "TXT", TTL: 60, Value: string(odd)},
+		{Name: "none.any.example.", Type: "TXT", TTL: 60, Value: ""},
+		{Name: "long.any.example.", Type: "TXT", TTL: 60, Value: strings.Repeat(`"\;`, 700)},
 	}
 	served, err := named(t, zone, string(zonefile.Fragment("x", records)))
 	if err != nil {
@@ -179,7 +179,7 @@ func FuzzTXT(f *testing.F) {
 		if len(parts) == 0 || strings.Join(parts, "") != value {
 			t.Errorf("%q does not rejoin", value)
 		}
-		want := state.Record{Name: "x.example.org.", Type: "TXT", TTL: 60, Value: value}
+		want := state.Record{Name: "x.any.example.", Type: "TXT", TTL: 60, Value: value}
 		got, err := zonefile.Parse(zonefile.Fragment("x", []state.Record{want}), origin, nil)
 		if err != nil || len(got) != 1 || got[0] != want {
 			t.Errorf("%q comes back as %+v, %v", value, got, err)

@@ -13,30 +13,30 @@ import (
 	"mailsetup/zonefile"
 )
 
-const origin = "example.org."
+const origin = "any.example."
 
 func day() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
 
 func edit() state.ZoneEdit {
 	return state.ZoneEdit{
-		Path: "/etc/bind/db.example.org", Origin: origin, Include: "/etc/bind/mailsetup/example.org.zone",
+		Path: "/etc/bind/db.any.example", Origin: origin, Include: "/etc/bind/mailsetup/any.example.zone",
 		Stamp: "0123abcd", Now: day(),
 	}
 }
 
-const includeLine = `$INCLUDE "/etc/bind/mailsetup/example.org.zone" example.org. ; mailsetup 0123abcd`
+const includeLine = `$INCLUDE "/etc/bind/mailsetup/any.example.zone" any.example. ; mailsetup 0123abcd`
 
 func dkimValue() string { return "v=DKIM1; h=sha256; k=rsa; p=" + strings.Repeat("MIIBIjAN", 49) }
 
 func mailRecords() []state.Record {
 	return []state.Record{
-		{Name: "_dmarc.example.org.", Type: "TXT", TTL: 3600, Value: "v=DMARC1; p=none; rua=mailto:postmaster@example.org"},
-		{Name: "mail.example.org.", Type: "TXT", TTL: 3600, Value: "v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 ~all"},
-		{Name: "202611._domainkey.example.org.", Type: "TXT", TTL: 3600, Value: dkimValue()},
-		{Name: "example.org.", Type: "TXT", TTL: 3600, Value: "v=spf1 mx ip4:192.0.2.10 ip6:2001:db8::10 ~all"},
-		{Name: "example.org.", Type: "MX", TTL: 3600, Value: "10 mail.example.org."},
-		{Name: "mail.example.org.", Type: "AAAA", TTL: 3600, Value: "2001:db8::10"},
-		{Name: "mail.example.org.", Type: "A", TTL: 3600, Value: "192.0.2.10"},
+		{Name: "_dmarc.any.example.", Type: "TXT", TTL: 3600, Value: "v=DMARC1; p=none; rua=mailto:postmaster@any.example"},
+		{Name: "mail.any.example.", Type: "TXT", TTL: 3600, Value: "v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 ~all"},
+		{Name: "202611._domainkey.any.example.", Type: "TXT", TTL: 3600, Value: dkimValue()},
+		{Name: "any.example.", Type: "TXT", TTL: 3600, Value: "v=spf1 mx ip4:192.0.2.10 ip6:2001:db8::10 ~all"},
+		{Name: "any.example.", Type: "MX", TTL: 3600, Value: "10 mail.any.example."},
+		{Name: "mail.any.example.", Type: "AAAA", TTL: 3600, Value: "2001:db8::10"},
+		{Name: "mail.any.example.", Type: "A", TTL: 3600, Value: "192.0.2.10"},
 	}
 }
 

@@ -17,10 +17,10 @@ func TestParse(t *testing.T) {
 	IN NS ns1
 	3m IN MX 10 Mail
 WWW	IN CNAME @
-$ORIGIN sub.example.org.
+$ORIGIN sub.any.example.
 a	60 TXT "v=spf1 " "-all" ; joined
 	IN TXT unquoted\;\032\"x
-$INCLUDE "/etc/bind/more; really.zone" other.example.org. ; comment
+$INCLUDE "/etc/bind/more; really.zone" other.any.example. ; comment
 $INCLUDE relative.zone
 $GENERATE 1-2 h$ A 192.0.2.$
 `
@@ -41,17 +41,17 @@ $GENERATE 1-2 h$ A 192.0.2.$
 			t.Fatalf("%s: %v", name, err)
 		}
 		want := []state.Record{
-			{Name: "example.org.", Type: "SOA", TTL: 3600, Value: "ns1.example.org. hostmaster.example.org. 7 14400 3600 1209600 900"},
-			{Name: "example.org.", Type: "NS", TTL: 3600, Value: "ns1.example.org."},
-			{Name: "example.org.", Type: "MX", TTL: 180, Value: "10 Mail.example.org."},
-			{Name: "www.example.org.", Type: "CNAME", TTL: 3600, Value: "example.org."},
-			{Name: "a.sub.example.org.", Type: "TXT", TTL: 60, Value: "v=spf1 -all"},
-			{Name: "a.sub.example.org.", Type: "TXT", TTL: 3600, Value: `unquoted; "x`},
-			{Name: "x.other.example.org.", Type: "AAAA", TTL: 3600, Value: "2001:db8::1"},
-			{Name: "n.other.example.org.", Type: "A", TTL: 5, Value: "192.0.2.5"},
-			{Name: "r.sub.example.org.", Type: "A", TTL: 6, Value: "192.0.2.6"},
-			{Name: "h1.sub.example.org.", Type: "A", TTL: 3600, Value: "192.0.2.1"},
-			{Name: "h2.sub.example.org.", Type: "A", TTL: 3600, Value: "192.0.2.2"},
+			{Name: "any.example.", Type: "SOA", TTL: 3600, Value: "ns1.any.example. hostmaster.any.example. 7 14400 3600 1209600 900"},
+			{Name: "any.example.", Type: "NS", TTL: 3600, Value: "ns1.any.example."},
+			{Name: "any.example.", Type: "MX", TTL: 180, Value: "10 Mail.any.example."},
+			{Name: "www.any.example.", Type: "CNAME", TTL: 3600, Value: "any.example."},
+			{Name: "a.sub.any.example.", Type: "TXT", TTL: 60, Value: "v=spf1 -all"},
+			{Name: "a.sub.any.example.", Type: "TXT", TTL: 3600, Value: `unquoted; "x`},
+			{Name: "x.other.any.example.", Type: "AAAA", TTL: 3600, Value: "2001:db8::1"},
+			{Name: "n.other.any.example.", Type: "A", TTL: 5, Value: "192.0.2.5"},
+			{Name: "r.sub.any.example.", Type: "A", TTL: 6, Value: "192.0.2.6"},
+			{Name: "h1.sub.any.example.", Type: "A", TTL: 3600, Value: "192.0.2.1"},
+			{Name: "h2.sub.any.example.", Type: "A", TTL: 3600, Value: "192.0.2.2"},
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got", name)
@@ -64,13 +64,13 @@ $GENERATE 1-2 h$ A 192.0.2.$
 
 func TestParseRefuses(t *testing.T) {
 	for _, tt := range []struct{ name, zone, want string }{
-		{"no data", "a 60 IN A\n", "parse zone example.org.: a.example.org. A: no data"},
+		{"no data", "a 60 IN A\n", "parse zone any.example.: a.any.example. A: no data"},
 		{"bad address", "\na 60 IN A 192.0.2.256\n", "at line: 2:"},
 		{"missing include", "$INCLUDE /nowhere\n", `$INCLUDE "/nowhere": no such file`},
 		{"include without path", "\n$INCLUDE\n", "line 2: $INCLUDE without a path"},
 		{"for ever", "$INCLUDE self\n", "too deeply nested"},
 		{"broken include", "$INCLUDE broken\n", `$INCLUDE "broken": line 1: quote is never closed`},
-		{"open quote", "a TXT \"b\n", "parse zone example.org.: line 1: quote is never closed"},
+		{"open quote", "a TXT \"b\n", "parse zone any.example.: line 1: quote is never closed"},
 	} {
 		_, err := zonefile.Parse([]byte(tt.zone), origin, func(path string) ([]byte, error) {
 			switch path {
@@ -91,7 +91,7 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestParseReadsWhatFragmentPrints(t *testing.T) {
-	got, err := zonefile.Parse(zonefile.Fragment("example.org", mailRecords()), "elsewhere.example.", nil)
+	got, err := zonefile.Parse(zonefile.Fragment("any.example", mailRecords()), "elsewhere.example.", nil)
 	if err != nil || len(got) != len(mailRecords()) {
 		t.Fatalf("%d records, %v", len(got), err)
 	}

@@ -23,7 +23,7 @@ func NextSerial(old uint32, now time.Time) uint32 {
 			next = today
 		}
 	case isUnix(old, now):
-		if seconds := uint32(now.Unix()); Newer(seconds, old) { //nolint:gosec // wraps as serials do
+		if seconds := uint32(now.Unix()); Newer(seconds, old) {
 			next = seconds
 		}
 	}
@@ -38,7 +38,7 @@ func dateSerial(now time.Time) uint32 {
 	if y < 1970 || y > 2105 {
 		return 1
 	}
-	return uint32(((y*100+int(m))*100+d)*100 + 1) //nolint:gosec // below 2106000000
+	return uint32(((y*100+int(m))*100+d)*100 + 1)
 }
 
 func isDate(n uint32) bool {

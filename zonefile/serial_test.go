@@ -14,9 +14,14 @@ func TestNewer(t *testing.T) {
 		a, b uint32
 		want bool
 	}{
-		{1, 0, true}, {0, 1, false}, {5, 5, false},
-		{0, 4294967295, true}, {4294967295, 0, false},
-		{2147483647, 0, true}, {2147483648, 0, false}, {2147483648, 1, true},
+		{1, 0, true},
+		{0, 1, false},
+		{5, 5, false},
+		{0, 4294967295, true},
+		{4294967295, 0, false},
+		{2147483647, 0, true},
+		{2147483648, 0, false},
+		{2147483648, 1, true},
 	} {
 		if got := zonefile.Newer(tt.a, tt.b); got != tt.want {
 			t.Errorf("Newer(%d, %d) = %v", tt.a, tt.b, got)
@@ -67,7 +72,7 @@ func soaForms() map[string]string {
 		"one line":           "@ IN SOA ns1 host S 42 42 42 42\n",
 		"no class":           "@ SOA ns1 host S 42 42 42 42\n",
 		"TTL, class":         "@ 42 IN SOA ns1 host S 42 42 42 42\n",
-		"class, TTL":         "example.org. in 1h30m soa ns1 host S 42 42 42 42\n",
+		"class, TTL":         "any.example. in 1h30m soa ns1 host S 42 42 42 42\n",
 		"blank owner":        " IN SOA ns1 host S 42 42 42 42\n",
 		"tabs":               "@\tIN\tSOA\tns1\thost\t(S\t42\t42\t42\t42)\n",
 		"lines and comments": "; SOA 42\n@ IN SOA ns1 host ( ; 42 (\n\tS ; 41 serial \"\n\t42 42\n\n 42 ; )\n 42 )\n",
