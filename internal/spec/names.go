@@ -35,7 +35,7 @@ func Hostname(s string) (string, error) {
 // Selector accepts a selector (RFC 6376 section 3.1): labels of letters,
 // digits and hyphens, separated by dots.
 func Selector(s string) (string, error) {
-	name := strings.ToLower(strings.TrimSpace(s))
+	name := strings.TrimSuffix(strings.ToLower(strings.TrimSpace(s)), ".")
 	bad := &BadValue{Field: "selector", Value: s, Hint: "letters, digits and hyphens, as in 202611"}
 	switch {
 	case name == "":
