@@ -11,30 +11,43 @@ import (
 	"github.com/emersion/go-milter"
 )
 
-// actions are all that a milter may want to do; OpenDKIM refuses to negotiate
-// when one that its configuration needs is not offered.
+// actions are all that a milter of protocol version 2 may want to do; OpenDKIM
+// refuses to negotiate when one that its configuration needs is not offered,
+// and the library to talk to version 2 when a later one is.
 const actions = milter.OptAddHeader | milter.OptChangeBody | milter.OptAddRcpt |
-	milter.OptRemoveRcpt | milter.OptChangeHeader | milter.OptQuarantine | milter.OptChangeFrom
+	milter.OptRemoveRcpt | milter.OptChangeHeader | milter.OptQuarantine
 
 // session is a conversation with a milter that ends with its context.
 type session struct {
 	*milter.ClientSession
-	conn net.Conn
-	stop func() bool
+	dial *dialer
 }
 
 // dialer gives the library its connection and keeps hold of it: the library
-// leaves it open when the negotiation fails.
+// leaves it open when the negotiation fails, and knows no context.
 type dialer struct {
 	ctx  context.Context
 	conn net.Conn
+	stop func() bool
 }
 
 // Dial implements milter.Dialer.
 func (d *dialer) Dial(network, address string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(d.ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
 	d.conn = conn
-	return conn, err
+	d.stop = context.AfterFunc(d.ctx, func() { _ = conn.Close() })
+	return conn, nil
+}
+
+// close ends the connection, if there was one.
+func (d *dialer) close() {
+	if d.conn != nil {
+		d.stop()
+		_ = d.conn.Close()
+	}
 }
 
 // open connects to a milter and negotiates.
@@ -53,20 +66,16 @@ func open(ctx context.Context, address string) (*session, error) {
 	})
 	s, err := client.Session()
 	if err != nil {
-		if d.conn != nil {
-			_ = d.conn.Close()
-		}
+		d.close()
 		return nil, fmt.Errorf("milter %s: %w", address, plain(err))
 	}
-	conn := d.conn
-	return &session{ClientSession: s, conn: conn, stop: context.AfterFunc(ctx, func() { _ = conn.Close() })}, nil
+	return &session{ClientSession: s, dial: d}, nil
 }
 
 // close says goodbye and ends the connection whatever the milter thinks of it.
 func (s *session) close() {
-	s.stop()
 	_ = s.Close()
-	_ = s.conn.Close()
+	s.dial.close()
 }
 
 // plain takes the library's own prefixes off an error.
@@ -93,13 +102,16 @@ func negotiates(ctx context.Context, address string) error {
 // endpoint reads the address of a milter: an absolute path, or OpenDKIM's
 // (local:PATH, unix:PATH, inet:PORT@HOST) or Postfix's (inet:HOST:PORT) way of
 // writing one.
-func endpoint(address string) (network, target string, err error) {
+func endpoint(written string) (network, target string, err error) {
+	address := written
 	kind, rest, _ := strings.Cut(address, ":")
 	switch {
 	case strings.HasPrefix(address, "/"):
 		return "unix", address, nil
 	case (kind == "unix" || kind == "local") && strings.HasPrefix(rest, "/"):
 		return "unix", rest, nil
+	case kind == "unix" || kind == "local":
+		address = ""
 	case kind == "inet" || kind == "inet6":
 		if port, host, ok := strings.Cut(rest, "@"); ok {
 			return "tcp", net.JoinHostPort(strings.Trim(host, "[]"), port), nil
@@ -107,7 +119,7 @@ func endpoint(address string) (network, target string, err error) {
 		address = rest
 	}
 	if _, _, err := net.SplitHostPort(address); err != nil {
-		return "", "", final{fmt.Errorf("milter address %q: neither an absolute path nor host:port", address)}
+		return "", "", final{fmt.Errorf("milter address %q: neither an absolute path nor host:port", written)}
 	}
 	return "tcp", address, nil
 }

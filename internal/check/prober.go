@@ -79,7 +79,7 @@ func retry(ctx context.Context, within time.Duration, try func(context.Context) 
 		if err == nil || errors.As(err, new(final)) {
 			return err
 		}
-		if last == nil || ctx.Err() == nil {
+		if last == nil || !over(ctx) {
 			last = err
 		}
 		select {
@@ -91,6 +91,13 @@ func retry(ctx context.Context, within time.Duration, try func(context.Context) 
 		case <-time.After(retryPause):
 		}
 	}
+}
+
+// over reports whether the time is up; a dial may notice that a little before
+// its context does.
+func over(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(end)
 }
 
 // active reports whether the unit runs and keeps running: a daemon whose

@@ -209,7 +209,7 @@ func verify(m message, want state.Signer) error {
 	}
 	bad := cmp.Or(err, errors.New("no readable signature of the domain"))
 	for _, r := range results {
-		if !strings.EqualFold(r.Domain, want.Domain) {
+		if !strings.EqualFold(r.Domain, strings.TrimSuffix(want.Domain, ".")) {
 			continue
 		}
 		if r.Err == nil && err == nil {

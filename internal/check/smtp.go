@@ -2,9 +2,11 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/smtp"
+	"net/textproto"
 
 	"mailsetup/internal/state"
 )
@@ -14,6 +16,10 @@ import (
 // that of the first signer, or the null sender.
 func greets(ctx context.Context, p state.Probe) error {
 	fail := func(step string, err error) error {
+		// The library quotes the server's text; people search for it as it is.
+		if said := new(textproto.Error); errors.As(err, &said) {
+			err = fmt.Errorf("%d %s", said.Code, said.Msg)
+		}
 		return fmt.Errorf("smtp %s: %s: %w", p.Address, step, err)
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.Address)

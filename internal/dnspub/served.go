@@ -45,8 +45,8 @@ func Served(ctx context.Context, p state.Probe) error {
 		if err == nil {
 			return nil
 		}
-		if last == nil || ctx.Err() == nil {
-			last = err // the verdict of a question that was cut short says nothing
+		if last == nil || !over(ctx) {
+			last = err // a question that was cut short says nothing
 		}
 		select {
 		case <-ctx.Done():
@@ -57,6 +57,13 @@ func Served(ctx context.Context, p state.Probe) error {
 		case <-time.After(servedPoll):
 		}
 	}
+}
+
+// over reports whether the time is up; a dial may notice that a little before
+// its context does.
+func over(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(end)
 }
 
 func servedOnce(ctx context.Context, p state.Probe) error {
