@@ -24,8 +24,21 @@ type chain struct {
 
 type chains map[state.Path]*chain
 
-// newChains gives every change its position.
+// newChains gives every change its position. A failure goes back to the last
+// kept stage only.
 func newChains(e *Entry, r system.Reader) chains {
+	all := allChains(e, r)
+	for _, st := range e.stages {
+		for _, c := range st.Changes {
+			if st.kept() {
+				all[c.Path].base = c.pos + 1
+			}
+		}
+	}
+	return all
+}
+
+func allChains(e *Entry, r system.Reader) chains {
 	all := chains{}
 	for _, st := range e.stages {
 		for i := range st.Changes {
@@ -39,9 +52,6 @@ func newChains(e *Entry, r system.Reader) chains {
 			ch.states[c.pos] = c.Before // which was saved, unlike what the change before it left
 			ch.states = append(ch.states, c.After)
 			ch.serial = ch.serial || c.Serial
-			if st.kept() {
-				ch.base = c.pos + 1
-			}
 		}
 	}
 	return all

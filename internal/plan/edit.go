@@ -81,7 +81,7 @@ func (m *maker) later(sc *StageChanges, e state.Edit) {
 
 // add plans a change, joined with one of the same path in the same stage.
 func (m *maker) add(sc *StageChanges, c Change) error {
-	c.Op = opOf(c.Before, c.After)
+	c.Op = OpOf(c.Before, c.After)
 	if c.Op == none && c.Before.Kind != state.Directory {
 		sc.Unchanged = append(sc.Unchanged, c.Path)
 	}
@@ -109,7 +109,7 @@ func (m *maker) add(sc *StageChanges, c Change) error {
 // followedBy joins two changes of one path.
 func (c Change) followedBy(next Change) Change {
 	c.After = next.After
-	c.Op = opOf(c.Before, c.After)
+	c.Op = OpOf(c.Before, c.After)
 	c.Why = join(c.Why, next.Why)
 	c.Settings = append(c.Settings[:len(c.Settings):len(c.Settings)], next.Settings...)
 	c.Serial = c.Serial || next.Serial

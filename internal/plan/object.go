@@ -12,8 +12,8 @@ import (
 // none is the operation of a change that turned out to change nothing.
 const none Op = ""
 
-// opOf names what leads from one object to the other.
-func opOf(before, after state.Object) Op {
+// OpOf names what leads from one object to the other, "" if they are the same.
+func OpOf(before, after state.Object) Op {
 	switch {
 	case before.Kind == state.Absent && after.Kind == state.Absent:
 		return none

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mailsetup/internal/edits"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -229,7 +230,7 @@ func (m *Mem) Evaluate(_ context.Context, e state.Edit, current state.Object) ([
 	if pe, ok := e.(state.PostfixEdit); ok {
 		return setParameters(pe, current)
 	}
-	out, handled, err := pure(e, current.Content)
+	out, handled, err := edits.Pure(e, current.Content)
 	if !handled {
 		return nil, fmt.Errorf("edit %s: %T is not known here", e.Target(), e)
 	}

@@ -1,0 +1,232 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/plan"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// Inverse returns the plan that takes back a finished run: what it changed
+// goes back to what was there before, in reverse order. It is refused if
+// anything of it was changed since. Applied by Run it has an entry of its own,
+// and can be taken back in turn. Packages stay, and so do units that the run
+// started.
+func Inverse(ctx context.Context, e Entry, r system.Reader) (plan.Plan, error) {
+	switch e.Status {
+	case Done:
+	case Open:
+		return plan.Plan{}, fmt.Errorf("roll back run %s: %w", e.ID, ErrInterrupted)
+	default:
+		return plan.Plan{}, fmt.Errorf("roll back run %s: it was taken back already (%s)", e.ID, e.Status)
+	}
+	v := &inverse{
+		r: r, entry: e, past: allChains(&e, r), now: map[state.Path]state.Object{},
+		j: &Journal{dir: e.dir.Dir()},
+	}
+	if err := v.look(); err != nil {
+		return plan.Plan{}, err
+	}
+	for _, st := range slices.Backward(e.stages) {
+		if err := ctx.Err(); err != nil {
+			return plan.Plan{}, err
+		}
+		if err := v.stage(st); err != nil {
+			return plan.Plan{}, fmt.Errorf("roll back run %s: %w", e.ID, err)
+		}
+	}
+	return v.plan, v.directories()
+}
+
+// inverse builds the plan; now is the machine as the plan so far leaves it.
+type inverse struct {
+	r     system.Reader
+	j     *Journal // for what it holds
+	entry Entry
+	past  chains
+	now   map[state.Path]state.Object
+	plan  plan.Plan
+}
+
+// look reads everything and refuses what is not as the run left it.
+func (v *inverse) look() error {
+	var edited []string
+	for _, p := range v.entry.Paths {
+		cur, err := v.r.Read(p)
+		if err != nil {
+			return err
+		}
+		v.now[p] = cur
+		ch := v.past[p]
+		if ch == nil || p == plan.RecordPath || v.j.holds(p) {
+			continue // what a program made may have been made again since
+		}
+		last := len(ch.states) - 1
+		if !ch.matches(last, cur) || !ch.states[last].metaOf(cur) {
+			edited = append(edited, string(p))
+		}
+	}
+	if len(edited) > 0 {
+		return fmt.Errorf("roll back run %s: changed since: %s", v.entry.ID, strings.Join(edited, ", "))
+	}
+	return nil
+}
+
+func (v *inverse) stage(st *stage) error {
+	sc := plan.StageChanges{Name: st.Name}
+	for _, d := range slices.Backward(st.Derived) {
+		to := d.Before.meta()
+		if d.Before.Kind == state.Regular {
+			var err error
+			if to.Content, err = readBlob(v.r, v.entry.dir, d.Before); err != nil {
+				return fmt.Errorf("%s: %w", d.Path, err)
+			}
+		}
+		v.add(&sc, d.Path, to, false)
+	}
+	for _, c := range slices.Backward(st.Changes) {
+		if c.Op == plan.Mkdir || v.j.holds(c.Path) {
+			continue
+		}
+		to, err := v.target(c)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.Path, err)
+		}
+		v.add(&sc, c.Path, to, c.Serial)
+	}
+	if len(sc.Changes) == 0 {
+		return nil
+	}
+	v.units(&sc, st)
+	v.plan.Stages = append(v.plan.Stages, sc)
+	return nil
+}
+
+// target is what a path has to become again.
+func (v *inverse) target(c change) (state.Object, error) {
+	if c.Path == plan.RecordPath {
+		return v.record(c)
+	}
+	if c.Before.Kind != state.Regular {
+		return c.Before.meta(), nil
+	}
+	to, err := v.past[c.Path].content(c.pos, v.now[c.Path])
+	to.Secret = c.Before.Secret
+	return to, err
+}
+
+// record forgets what the run remembered and keeps what later ones did.
+func (v *inverse) record(c change) (state.Object, error) {
+	to := v.now[c.Path]
+	rec, err := plan.ParseRecord(to.Content)
+	if err != nil {
+		return to, err
+	}
+	old := plan.Record{}
+	if c.Before.Kind == state.Regular {
+		b, err := readBlob(v.r, v.entry.dir, c.Before)
+		if err != nil {
+			return to, err
+		}
+		if old, err = plan.ParseRecord(b); err != nil {
+			return to, err
+		}
+	}
+	for _, p := range v.entry.Paths {
+		if h, ok := old[p]; ok {
+			rec[p] = h
+		} else {
+			delete(rec, p)
+		}
+	}
+	if len(rec) == 0 && c.Before.Kind == state.Absent {
+		return state.Object{}, nil
+	}
+	to.Content = rec.Marshal()
+	return to, nil
+}
+
+func (v *inverse) add(sc *plan.StageChanges, p state.Path, to state.Object, serial bool) {
+	cur := v.now[p]
+	op := plan.OpOf(cur, to)
+	if op == "" {
+		return
+	}
+	why := "as before " + v.entry.ID
+	v.now[p] = to
+	sc.Changes = append(sc.Changes, plan.Change{Op: op, Path: p, Before: cur, After: to, Why: why, Serial: serial})
+}
+
+// units are acted on as the run did. Of its probes only those stay that were
+// as true before it; a signature or a record that it brought is gone.
+func (v *inverse) units(sc *plan.StageChanges, st *stage) {
+	for _, un := range slices.Backward(st.Units) {
+		if !un.Running {
+			v.plan.Notes = append(v.plan.Notes, state.Note{
+				Topic: un.Name, Text: "it did not run before and is left running", Do: "systemctl stop " + un.Name,
+			})
+			continue
+		}
+		u := state.Unit{Name: un.Name, Action: un.Action, Wake: un.Wake, Why: "its files go back"}
+		for _, p := range un.Settled {
+			switch p.Kind {
+			case state.ProbeActive, state.ProbePostfix, state.ProbeSMTP:
+				u.Settled = append(u.Settled, p)
+			}
+		}
+		sc.Units = append(sc.Units, u)
+	}
+}
+
+// directories removes what the run made and nothing lives in any more, after
+// all units have let go of it.
+func (v *inverse) directories() error {
+	sc := plan.StageChanges{Name: "Directories"}
+	for _, st := range slices.Backward(v.entry.stages) {
+		for _, c := range slices.Backward(st.Changes) {
+			if c.Op != plan.Mkdir || v.j.holds(c.Path) {
+				continue
+			}
+			left, err := v.remains(c.Path)
+			if err != nil {
+				return err
+			}
+			if len(left) > 0 {
+				v.plan.Notes = append(v.plan.Notes, state.Note{
+					Topic: string(c.Path), Text: "is left in place, since it holds " + strings.Join(left, ", "),
+				})
+				continue
+			}
+			v.add(&sc, c.Path, state.Object{}, false)
+		}
+	}
+	if len(sc.Changes) > 0 {
+		v.plan.Stages = append(v.plan.Stages, sc)
+	}
+	return nil
+}
+
+// remains lists what will still be in a directory; dead sockets do not count.
+func (v *inverse) remains(dir state.Path) ([]string, error) {
+	names, err := v.r.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	var left []string
+	for _, name := range names {
+		o, known := v.now[dir.Join(name)]
+		if !known {
+			if o, err = v.r.Read(dir.Join(name)); err != nil {
+				return nil, err
+			}
+		}
+		if o.Kind != state.Absent && o.Kind != state.Special {
+			left = append(left, name)
+		}
+	}
+	return left, nil
+}
