@@ -22,8 +22,9 @@ type Options struct {
 	Image Image
 	// Hostname is mail.lab.example when empty.
 	Hostname string
-	// Addresses are given to lo with their prefix length, the server's own
-	// first. Empty means DefaultAddresses.
+	// Addresses of the server with their prefix length, the main one first:
+	// documentation addresses outside 198.51.100.0/24, which is the world's.
+	// Empty means 192.0.2.10/32.
 	Addresses []string
 	// Binds are host paths shown in the box, read-only: "HOST:BOX".
 	Binds []string
@@ -31,16 +32,11 @@ type Options struct {
 	Prepare func(root *os.Root) error
 }
 
-// DefaultAddresses are the server itself, the sink, and an address outside
-// for clients that the server must not trust.
-func DefaultAddresses() []string {
-	return []string{"192.0.2.10/32", SinkAddr + "/32", OutsideAddr + "/32"}
-}
-
 const (
 	// SinkAddr is where the sink takes mail for remote.example.
 	SinkAddr = "192.0.2.25"
-	// OutsideAddr belongs to nobody the server knows.
+	// OutsideAddr belongs to nobody the server knows, like all the others
+	// that begin with 198.51.100.
 	OutsideAddr = "198.51.100.7"
 )
 
@@ -52,7 +48,7 @@ func (o Options) withDefaults() Options {
 		o.Hostname = "mail.lab.example"
 	}
 	if len(o.Addresses) == 0 {
-		o.Addresses = DefaultAddresses()
+		o.Addresses = []string{"192.0.2.10/32"}
 	}
 	return o
 }

@@ -9,9 +9,8 @@ printf '%s\n' "$LAB_CARRIED" | while read -r group; do
 	# Unquoted on purpose: a group is a list of package names.
 	chroot "$root" apt-get -y -q -d --no-install-recommends install $group </dev/null
 done
-# Addresses on lo vanish with a reboot; a server's own do not.
-mkdir -p "$root/etc/lab"
-printf '%s' "$LAB_ADDRESSES_UNIT" >"$root/etc/systemd/system/lab-addresses.service"
-mkdir -p "$root/etc/systemd/system/sysinit.target.wants"
-ln -s ../lab-addresses.service "$root/etc/systemd/system/sysinit.target.wants/lab-addresses.service"
+mkdir -p "$root/etc/lab" "$root/etc/systemd/system/sysinit.target.wants"
+printf '%s' "$LAB_NETWORK_SCRIPT" >"$root/etc/lab/network"
+printf '%s' "$LAB_NETWORK_UNIT" >"$root/etc/systemd/system/lab-network.service"
+ln -s ../lab-network.service "$root/etc/systemd/system/sysinit.target.wants/lab-network.service"
 rm -f "$root/etc/resolv.conf" "$root/etc/hostname"

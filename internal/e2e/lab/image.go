@@ -117,7 +117,8 @@ func (l *Lab) bootstrap(ctx context.Context, release, dir string) error {
 	}
 	cmd := exec.CommandContext(ctx, "mmdebstrap", "--variant=minbase", "--include="+installed,
 		"--skip=cleanup/apt", "--dpkgopt=force-unsafe-io", "--customize-hook="+hook.Name(), release, dir)
-	cmd.Env = append(os.Environ(), "LAB_CARRIED="+strings.Join(carried(), "\n"), "LAB_ADDRESSES_UNIT="+addressesUnit)
+	cmd.Env = append(os.Environ(), "LAB_CARRIED="+strings.Join(carried(), "\n"),
+		"LAB_NETWORK_UNIT="+networkUnit, "LAB_NETWORK_SCRIPT="+networkScript)
 	// mmdebstrap undoes its mounts when asked to stop.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	cmd.WaitDelay = 20 * time.Second
@@ -188,10 +189,16 @@ func removeTree(dir string) error {
 	if err != nil {
 		return err
 	}
-	if strings.Contains(string(mounts), " "+dir+" ") || strings.Contains(string(mounts), " "+dir+"/") {
+	if mountedIn(string(mounts), dir) {
 		return fmt.Errorf("remove %s: something is mounted there", dir)
 	}
 	return os.RemoveAll(dir)
+}
+
+// mountedIn tells whether a line of /proc/self/mounts has dir or a directory
+// below it as its mount point.
+func mountedIn(mounts, dir string) bool {
+	return strings.Contains(mounts, " "+dir+" ") || strings.Contains(mounts, " "+dir+"/")
 }
 
 // tail returns the last n lines of s.

@@ -30,13 +30,11 @@ func (b *Box) Named(t T, origin string, extra ...string) {
 		if err != nil {
 			t.Fatalf("%v", err)
 		}
-		switch a := p.Addr(); {
-		case a.String() == SinkAddr || a.String() == OutsideAddr:
-		case a.Is4():
-			text += "mail IN A " + a.String() + "\n"
-		default:
-			text += "mail IN AAAA " + a.String() + "\n"
+		kind := "AAAA"
+		if p.Addr().Is4() {
+			kind = "A"
 		}
+		text += "mail IN " + kind + " " + p.Addr().String() + "\n"
 	}
 	b.zones = append(b.zones, zone{origin, text + strings.Join(append(extra, ""), "\n")})
 	var local strings.Builder

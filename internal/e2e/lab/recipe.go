@@ -36,15 +36,18 @@ func carried() []string {
 //go:embed customize.sh
 var customize string
 
-//go:embed addresses.service
-var addressesUnit string
+//go:embed network.service
+var networkUnit string
+
+//go:embed network.sh
+var networkScript string
 
 //go:embed mail.sh
 var mailScript string
 
 // recipe is everything that decides what an image contains.
 func recipe(release string, image Image) string {
-	bare := strings.Join(append([]string{release, installed, customize, addressesUnit}, carried()...), "\x00")
+	bare := strings.Join(append([]string{release, installed, customize, networkUnit, networkScript}, carried()...), "\x00")
 	if image == Mail {
 		return bare + "\x00" + mailScript + strings.Join(MailPackages(), " ")
 	}

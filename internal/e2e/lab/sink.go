@@ -23,9 +23,10 @@ const (
 	sinkDir  = "/var/lib/lab/sink"
 	sinkUnit = `[Unit]
 Description=The rest of the world's mail server
-After=lab-addresses.service
+After=lab-network.service
 
 [Service]
+NetworkNamespacePath=/run/netns/world
 ExecStart=` + probePath + ` sink -listen ` + SinkAddr + `:25 -dir ` + sinkDir + `
 Restart=on-failure
 
@@ -105,7 +106,8 @@ type Letter struct {
 	Subject, Body string
 	// Server is "ADDRESS:PORT", the server's own port 25 when empty.
 	Server string
-	// Client is the address to connect from, the server's own when empty.
+	// Client is the address to connect from, 127.0.0.1 when empty. One that
+	// begins with 198.51.100. comes from the world outside.
 	Client string
 	Helo   string // client.example when empty
 }
@@ -119,7 +121,7 @@ func (b *Box) Send(t T, m Letter) (reply string, taken bool) {
 		m.Server = b.Addr + ":25"
 	}
 	if m.Client == "" {
-		m.Client = b.Addr
+		m.Client = "127.0.0.1"
 	}
 	if m.Helo == "" {
 		m.Helo = "client.example"
@@ -131,6 +133,10 @@ func (b *Box) Send(t T, m Letter) (reply string, taken bool) {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	stdout, stderr, code := b.Exec(t.Context(), strings.NewReader(string(text)), probePath, "send")
+	argv := []string{probePath, "send"}
+	if strings.HasPrefix(m.Client, "198.51.100.") {
+		argv = append([]string{"nsenter", "--net=/run/netns/world"}, argv...)
+	}
+	stdout, stderr, code := b.Exec(t.Context(), strings.NewReader(string(text)), argv...)
 	return strings.TrimSpace(stdout + stderr), code == 0
 }

@@ -4,13 +4,20 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/textproto"
 	"os"
 )
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		// A server's refusal is said in its own words.
+		if reply := (*textproto.Error)(nil); errors.As(err, &reply) {
+			fmt.Fprintln(os.Stderr, reply.Code, reply.Msg)
+		} else {
+			fmt.Fprintln(os.Stderr, err)
+		}
 		os.Exit(1)
 	}
 }
