@@ -120,13 +120,6 @@ func (p *page) close() tea.Cmd {
 	return tea.Quit
 }
 
-func (p *page) busy(text string) string {
-	if p.closed {
-		return ""
-	}
-	return text + "\n"
-}
-
 // view renders the page, empty once it is closed. Findings that have no room
 // are left out: a terminal drops the first lines of what is too long.
 func (p *page) view(footer string) string {

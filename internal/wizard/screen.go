@@ -198,10 +198,14 @@ func (s *screen) replay() tea.Cmd {
 
 // View implements tea.Model.
 func (s *screen) View() string {
-	if s.looking {
-		return s.page.busy("Looking at this machine and at DNS ...")
+	switch {
+	case s.page.closed:
+		return ""
+	case s.looking:
+		return "Looking at this machine and at DNS ...\n"
+	default:
+		return s.page.view(s.footer())
 	}
-	return s.page.view(s.footer())
 }
 
 func (s *screen) footer() string {
@@ -275,7 +279,11 @@ func (c *confirmation) View() string {
 	return c.page.view("y yes | n no | left/right choose | enter take it | ctrl+c stop")
 }
 
-// aborted says whether a program ended by a signal or with its context.
+// aborted says whether a program ended by a signal or with its context. A panic
+// is none of these, although bubbletea says it was killed then, too.
 func aborted(err error) bool {
+	if errors.Is(err, tea.ErrProgramPanic) {
+		return false
+	}
 	return errors.Is(err, tea.ErrInterrupted) || errors.Is(err, tea.ErrProgramKilled)
 }

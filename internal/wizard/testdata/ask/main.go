@@ -19,9 +19,10 @@ func main() {
 	quiet.Done()
 	accessible := flag.Bool("accessible", false, "plain prompts")
 	confirm := flag.Bool("confirm", false, "ask for a yes instead")
+	slow := flag.Bool("slow", false, "look up DNS for ever")
 	color := flag.Bool("color", false, "use colours")
 	flag.Parse()
-	o := wizard.Options{In: os.Stdin, Out: os.Stdout, Accessible: *accessible, Color: *color, Propose: propose}
+	o := wizard.Options{In: os.Stdin, Out: os.Stdout, Accessible: *accessible, Color: *color, Propose: proposer(*slow)}
 	if *confirm {
 		yes, err := wizard.Confirm(context.Background(), o, "Apply these changes?", "3 files change, 1 unit restarts.")
 		fmt.Printf("confirmed: %v, error: %v\n", yes, err)
@@ -39,8 +40,19 @@ func main() {
 	fmt.Printf("answers: %s\n", text)
 }
 
+// proposer makes propose slow on request.
+func proposer(slow bool) func(context.Context, spec.Answers) (wizard.Proposals, error) {
+	return func(ctx context.Context, a spec.Answers) (wizard.Proposals, error) {
+		if slow && a.Domain != "" {
+			<-ctx.Done()
+			return wizard.Proposals{}, ctx.Err()
+		}
+		return propose(a)
+	}
+}
+
 // propose finds a machine with BIND, which serves example.org only.
-func propose(_ context.Context, a spec.Answers) (wizard.Proposals, error) {
+func propose(a spec.Answers) (wizard.Proposals, error) {
 	p := wizard.Proposals{
 		Hostname: wizard.Proposal{Value: "mail.example.org", Why: "the full name of this machine"},
 		BIND:     true,
