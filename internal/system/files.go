@@ -94,12 +94,17 @@ func (s *files) content(p state.Path, flag int) ([]byte, error) {
 	if !fi.Mode().IsRegular() {
 		return nil, errors.New("not a regular file")
 	}
+	tooLarge := fmt.Errorf("larger than %d MiB", MaxFile>>20)
+	if fi.Size() > MaxFile {
+		return nil, tooLarge
+	}
+	// It may grow while it is read.
 	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
 	if err != nil {
 		return nil, err
 	}
 	if len(data) > MaxFile {
-		return nil, fmt.Errorf("larger than %d MiB", MaxFile>>20)
+		return nil, tooLarge
 	}
 	return data, nil
 }

@@ -36,9 +36,12 @@ func Lock(ctx context.Context, path string, wait time.Duration) (release func() 
 		return nil, fmt.Errorf("lock %s: %w", path, cause(err))
 	}
 	f := flock.New(path, flock.SetPermissions(privateFile))
-	waiting, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	got, err := f.TryLockContext(waiting, 50*time.Millisecond)
+	got, err := f.TryLock()
+	if !got && err == nil && wait > 0 {
+		waiting, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
+		got, err = f.TryLockContext(waiting, 50*time.Millisecond)
+	}
 	switch {
 	case got:
 	case ctx.Err() != nil:

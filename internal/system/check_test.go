@@ -1,0 +1,94 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"mailsetup/internal/state"
+)
+
+func TestMapperText(t *testing.T) {
+	m := newMapper("/S", []state.Path{"/etc/opendkim/KeyTable", "/etc/opendkim", "/etc/bind/a.zone", "/etc/bind/Meine Zone.db"})
+	for in, want := range map[string]string{
+		"KeyTable file:/etc/opendkim/KeyTable\n":             "KeyTable file:/S/etc/opendkim/KeyTable\n",
+		"/etc/opendkim/KeyTable":                             "/S/etc/opendkim/KeyTable",
+		"/etc/opendkim/KeyTable2 /etc/opendkim/Other":        "/etc/opendkim/KeyTable2 /etc/opendkim/Other",
+		`$INCLUDE "/etc/bind/a.zone" d.example.`:             `$INCLUDE "/S/etc/bind/a.zone" d.example.`,
+		"/srv/etc/bind/a.zone /etc/bind/a.zone~":             "/srv/etc/bind/a.zone /etc/bind/a.zone~",
+		`file "/etc/bind/Meine Zone.db";`:                    `file "/S/etc/bind/Meine Zone.db";`,
+		"csl:/etc/opendkim,/etc/bind/a.zone;{/etc/opendkim}": "csl:/S/etc/opendkim,/S/etc/bind/a.zone;{/S/etc/opendkim}",
+		"":            "",
+		"ü \xff /etc": "ü \xff /etc",
+	} {
+		if got := string(m.text([]byte(in))); got != want {
+			t.Errorf("%q\n got %q\nwant %q", in, got, want)
+		}
+	}
+}
+
+// Going there and back again gives the text, whatever it is.
+func FuzzMapper(f *testing.F) {
+	f.Add("KeyTable file:/etc/opendkim/KeyTable\n")
+	f.Add("\xff/etc/a\x00 /etc/a")
+	f.Fuzz(func(t *testing.T, text string) {
+		m := newMapper("/scratch-base", []state.Path{"/etc/a", "/etc/opendkim/KeyTable"})
+		if strings.Contains(text, m.base) {
+			t.Skip()
+		}
+		if back := m.back(string(m.text([]byte(text)))); back != text {
+			t.Errorf("%q became %q", text, back)
+		}
+	})
+}
+
+// look is a validator that shows what it finds in the scratch tree.
+func look(script string, needs ...state.Path) state.Validator {
+	return state.Validator{Name: "looker", Needs: needs, Argv: func(scratch func(state.Path) string) []string {
+		return []string{"sh", "-c", script, "sh", scratch("/")}
+	}}
+}
+
+func TestCheck(t *testing.T) {
+	scratch := t.TempDir()
+	h := NewHost(Options{Scratch: scratch})
+	need := state.Path(t.TempDir()).Join("master.cf")
+	write(t, string(need), "see /etc/x/conf\n", 0o644)
+	staged := map[state.Path]state.Object{
+		"/etc/x/conf":   regular("table /etc/x/table key /etc/x/key\n", 0o640),
+		"/etc/x/table":  regular("t\n", 0o644),
+		"/etc/x/key":    {Kind: state.Regular, Mode: 0o600, Content: []byte("PRIVATE"), Secret: true},
+		"/etc/x/absent": {},
+	}
+	err := h.Check(context.Background(), []state.Validator{
+		look("exit 0"),
+		look(`cd "$1"; stat -c %a .; find . -type f | sort; cat etc/x/conf; cat .`+string(need)+`; grep -r PRIVATE .; exit 7`, need, "/no/such/file"),
+	}, staged)
+	want := strings.Join([]string{
+		"check looker: exit status 7:", "700", "./etc/x/conf", "./etc/x/table", "." + string(need),
+		"table /etc/x/table key /etc/x/key", "see /etc/x/conf",
+	}, "\n")
+	var rejected *RejectedError
+	if !errors.As(err, &rejected) || rejected.Code != 7 || err.Error() != want {
+		t.Errorf("got:\n%v\nwant:\n%s", err, want)
+	}
+	if left, rerr := os.ReadDir(scratch); len(left) != 0 || rerr != nil {
+		t.Errorf("left behind: %v, %v", left, rerr)
+	}
+	must(t, h.Check(context.Background(), []state.Validator{look(`grep -q "table $1/*etc/x/table" "$1/etc/x/conf"`)}, staged))
+}
+
+func TestCheckLeavesNothingAfterPanic(t *testing.T) {
+	scratch := t.TempDir()
+	h := NewHost(Options{Scratch: scratch})
+	v := state.Validator{Name: "x", Argv: func(func(state.Path) string) []string { panic("argv") }}
+	func() {
+		defer func() { _ = recover() }()
+		_ = h.Check(context.Background(), []state.Validator{v}, nil)
+	}()
+	if left, err := os.ReadDir(scratch); len(left) != 0 || err != nil {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}

@@ -1,0 +1,159 @@
+package system
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	"mailsetup/internal/state"
+)
+
+// postconf stands in for Postfix's where that is not installed: it replaces
+// the line that sets the parameter, or appends one.
+const postconf = `#!/bin/sh
+dir=$2
+[ "$3" = -h ] && { echo x; exit 0; }
+name=${4%% = *}
+if grep -q "^$name *=" "$dir/main.cf"; then
+	awk -v n="$name" -v l="$4" '$0 ~ "^" n " *=" {print l; skip=1; next} skip && /^[ \t]+[^# \t]/ {next} !/^[ \t]*(#|$)/ {skip=0} {print}' "$dir/main.cf" >"$dir/t"
+	cat "$dir/t" >"$dir/main.cf"
+else
+	printf '%s\n' "$4" >>"$dir/main.cf"
+fi
+`
+
+// postconfHost is a machine with the real postconf, or else with the given
+// script in its place.
+func postconfHost(t *testing.T, script string) *Host {
+	t.Helper()
+	opts := Options{Scratch: t.TempDir()}
+	t.Cleanup(func() {
+		if left, err := os.ReadDir(opts.Scratch); len(left) != 0 || err != nil {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
+	})
+	if _, err := os.Stat("/usr/sbin/postconf"); err != nil || script != postconf {
+		bin := t.TempDir()
+		write(t, bin+"/postconf", script, 0o755)
+		opts.Programs = append([]string{bin}, programs()...)
+	}
+	return NewHost(opts)
+}
+
+func set(pairs ...string) state.PostfixEdit {
+	e := state.PostfixEdit{Path: "/etc/postfix/main.cf"}
+	for i := 0; i < len(pairs); i += 2 {
+		e.Set = append(e.Set, state.Setting{Name: pairs[i], Value: pairs[i+1]})
+	}
+	return e
+}
+
+func TestPostfixEdit(t *testing.T) {
+	h := postconfHost(t, postconf)
+	for name, c := range map[string]struct {
+		edit      state.PostfixEdit
+		was, want string
+	}{
+		"new at the end, in order": {
+			set("smtpd_milters", "{ unix:opendkim/opendkim.sock, default_action=tempfail }, inet:localhost:11332", "milter_default_action", "tempfail", "x_dir", "$config_directory/y"),
+			"# Debian\nmyhostname = mail.example\n\n",
+			"# Debian\nmyhostname = mail.example\n\nsmtpd_milters = { unix:opendkim/opendkim.sock, default_action=tempfail }, inet:localhost:11332\nmilter_default_action = tempfail\nx_dir = $config_directory/y\n",
+		},
+		"in place, comments kept": {
+			set("mynetworks", "127.0.0.0/8"),
+			"mynetworks = 127.0.0.0/8,\n  # kept\n  [::1]/128\nlast=1\n",
+			"mynetworks = 127.0.0.0/8\n  # kept\nlast=1\n",
+		},
+		"no final newline": {set("a", "2"), "b = 1", "b = 1\na = 2\n"},
+		"nothing to do":    {set("a", "x, y", "b", ""), "a=x,\n\ty\r\nb =", "a=x,\n\ty\r\nb ="},
+		"last of two holds": {
+			set("a", "2"), "a = 1\na = 2\n", "a = 1\na = 2\n",
+		},
+		"empty file": {set("a", "1"), "", "a = 1\n"},
+	} {
+		got, err := h.Evaluate(context.Background(), c.edit, regular(c.was, 0o644))
+		if err != nil || string(got) != c.want {
+			t.Errorf("%s: %q, %v", name, got, err)
+			continue
+		}
+		again, err := h.Evaluate(context.Background(), c.edit, regular(c.want, 0o644))
+		if err != nil || string(again) != c.want {
+			t.Errorf("%s, again: %q, %v", name, again, err)
+		}
+	}
+}
+
+func TestPostfixEditRefused(t *testing.T) {
+	h := postconfHost(t, postconf)
+	for name, c := range map[string]struct {
+		edit    state.PostfixEdit
+		was     state.Object
+		message string
+	}{
+		"set twice": {set("a", "9"), regular("a = 1\nb = 2\na = 3\n", 0o644), "edit /etc/postfix/main.cf: a is set twice, in line 1 and in line 3: remove one of them"},
+		"CRLF":      {set("a", "9"), regular("b = 1\na = 1\r\n", 0o644), "edit /etc/postfix/main.cf: line 2 ends with a carriage return (CRLF): convert the file with dos2unix"},
+		"absent":    {set("a", "9"), state.Object{}, "edit /etc/postfix/main.cf: it does not exist; is postfix installed?"},
+		"symlink":   {set("a", "9"), state.Object{Kind: state.Symlink}, "edit /etc/postfix/main.cf: is a symlink, not a file"},
+		"newline":   {set("a", "9\nb = 1"), regular("", 0o644), "edit /etc/postfix/main.cf: a: the value has more than one line"},
+		"option":    {set("-a", "9"), regular("", 0o644), `edit /etc/postfix/main.cf: "-a" is no parameter name`},
+	} {
+		got, err := h.Evaluate(context.Background(), c.edit, c.was)
+		if err == nil || err.Error() != c.message {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
+func TestPostfixEditDistrustsPostconf(t *testing.T) {
+	for name, c := range map[string]struct{ script, message string }{
+		"changes another line": {"#!/bin/sh\nprintf 'b = 2\\na = 9\\n' >$2/main.cf\n", `postconf would change a line that is not ours: "b = 1" became "b = 2"`},
+		"drops a line":         {"#!/bin/sh\nprintf 'a = 9\\n' >$2/main.cf\n", "postconf would change lines that are not ours: 1 of them became 0"},
+		"does nothing":         {"#!/bin/sh\n", `postconf did not set [{"a" "9"}]`},
+		"fails":                {"#!/bin/sh\necho postconf: fatal: $2/main.cf, line 7: junk >&2\nexit 1\n", "postconf: exit status 1: postconf: fatal: /etc/postfix/main.cf, line 7: junk"},
+	} {
+		h := postconfHost(t, c.script)
+		got, err := h.Evaluate(context.Background(), set("a", "9"), regular("b = 1\n", 0o644))
+		if err == nil || err.Error() != "edit /etc/postfix/main.cf: "+c.message {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	h := NewHost(Options{Programs: []string{t.TempDir()}, Scratch: t.TempDir()})
+	_, err := h.Evaluate(context.Background(), set("a", "9"), regular("", 0o644))
+	if err == nil || !strings.Contains(err.Error(), "postconf (of the package postfix) is needed") {
+		t.Errorf("without postconf: %v", err)
+	}
+}
+
+// The real one says what it does not understand, by line.
+func TestPostfixEditBrokenFile(t *testing.T) {
+	if _, err := os.Stat("/usr/sbin/postconf"); err != nil {
+		t.Skip("Postfix is not installed")
+	}
+	h := NewHost(Options{})
+	for was, message := range map[string]string{
+		"a = 1\n= 3\n": `main.cf, line 2: missing attribute name: "= 3"`,
+		"junk\n":       `main.cf, line 1: missing '=' after attribute name: "junk"`,
+	} {
+		got, err := h.Evaluate(context.Background(), set("a", "9"), regular(was, 0o644))
+		if err == nil || !strings.Contains(err.Error(), "/etc/postfix/"+message) {
+			t.Errorf("%q: %q, %v", was, got, err)
+		}
+	}
+}
+
+func FuzzReadMain(f *testing.F) {
+	f.Add("# c\nmynetworks = 127.0.0.0/8,\n  # in between\n  [::1]/128\n\nlast=1")
+	f.Add(" lead\n=\r\na=b=c\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		lines := foreign([]byte(text), nil)
+		if got := strings.Join(lines, "\n"); got != strings.TrimSuffix(text, "\n") {
+			t.Errorf("%q became %q", text, got)
+		}
+		for name, at := range scanMain([]byte(text)).lines {
+			if rest := foreign([]byte(text), map[string]bool{name: true}); name != "" && len(rest)+len(at) > len(lines) {
+				t.Errorf("%q: %d lines without the %d of %q, of %d", text, len(rest), len(at), name, len(lines))
+			}
+		}
+	})
+}

@@ -1,0 +1,69 @@
+package system
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+func sh(script string) Command { return Command{Argv: []string{"sh", "-c", script}} }
+
+func TestRun(t *testing.T) {
+	t.Setenv("LEAKED", "yes")
+	t.Setenv("PATH", t.TempDir())
+	var seen bytes.Buffer
+	c := sh(`cat; echo "$LEAKED|$LANG|$EXTRA|$PWD"; echo bad >&2; exit 3`)
+	c.Env, c.Stdin, c.Output = []string{"EXTRA=1"}, []byte("in "), &seen
+	res, err := NewRunner().Run(context.Background(), c)
+	if err != nil || res.Code != 3 {
+		t.Errorf("code %d, %v", res.Code, err)
+	}
+	if string(res.Stdout) != "in |C.UTF-8|1|/\n" || string(res.Stderr) != "bad\n" {
+		t.Errorf("stdout %q, stderr %q", res.Stdout, res.Stderr)
+	}
+	if !strings.Contains(seen.String(), "|C.UTF-8|") || !strings.Contains(seen.String(), "bad\n") {
+		t.Errorf("seen %q", seen.String())
+	}
+}
+
+func TestRunNotFound(t *testing.T) {
+	_, err := NewRunner().Run(context.Background(), Command{Argv: []string{"no-such-program"}})
+	if !errors.Is(err, exec.ErrNotFound) {
+		t.Errorf("error %v", err)
+	}
+	if _, err = NewRunner().Run(context.Background(), Command{}); err == nil {
+		t.Error("nothing was run without an error")
+	}
+}
+
+func TestRunKilled(t *testing.T) {
+	_, err := NewRunner().Run(context.Background(), sh("kill -SEGV $$"))
+	if err == nil || !strings.HasPrefix(err.Error(), "run sh: signal: segmentation fault") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// The whole group ends with the context: a grandchild that would have gone on
+// leaves no trace.
+func TestRunCutShort(t *testing.T) {
+	trace := t.TempDir() + "/trace"
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, err := NewRunner().Run(ctx, sh("(sleep 1; echo alive >"+trace+") & wait"))
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v", err)
+	}
+	if d := time.Since(start); d > 900*time.Millisecond {
+		t.Errorf("took %v", d)
+	}
+	time.Sleep(1200*time.Millisecond - time.Since(start))
+	if _, err := os.Stat(trace); err == nil {
+		t.Error("the grandchild lived on")
+	}
+}
