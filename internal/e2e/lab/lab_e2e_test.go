@@ -3,7 +3,10 @@
 package lab
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +113,24 @@ func TestTwoBoxesDoNotMeet(t *testing.T) {
 	want(t, "failed units", two.Run(t, "systemctl", "--failed", "--plain", "--no-legend"), "")
 }
 
+// left tells what is still there of a box.
+func left(t *testing.T, b *Box) (left []string) {
+	t.Helper()
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mountedIn(string(mounts), b.dir) {
+		left = append(left, "mount")
+	}
+	for _, path := range append(b.cgroups, b.dir) {
+		if _, err := os.Stat(path); err == nil {
+			left = append(left, path)
+		}
+	}
+	return left
+}
+
 func TestNothingIsLeftOfABox(t *testing.T) {
 	t.Parallel()
 	l, err := Open()
@@ -120,32 +141,86 @@ func TestNothingIsLeftOfABox(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	left := func() (left []string) {
-		mounts, err := os.ReadFile("/proc/self/mounts")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.Contains(string(mounts), b.dir) {
-			left = append(left, "mount")
-		}
-		for _, path := range append(b.cgroups, b.dir) {
-			if _, err := os.Stat(path); err == nil {
-				left = append(left, path)
-			}
-		}
-		return left
-	}
-	if len(left()) < 3 {
-		t.Fatalf("a running box shows only %q: the check sees nothing", left())
+	if len(left(t, b)) < 3 {
+		t.Fatalf("a running box shows only %q: the check sees nothing", left(t, b))
 	}
 	if err := b.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if got := left(); len(got) > 0 {
+	if got := left(t, b); len(got) > 0 {
 		t.Errorf("left of the box: %q", got)
 	}
 	if err := b.Kill(); err != nil {
 		t.Errorf("second kill: %v", err)
+	}
+}
+
+// TestABoxGoesWithItsOwner runs itself again, as a process that boots a box
+// and is killed.
+func TestABoxGoesWithItsOwner(t *testing.T) {
+	if os.Getenv("LAB_OWNER") == "1" {
+		b := Boot(t, Options{Release: "trixie"})
+		fmt.Printf("box %s\n", b.Name)
+		select {}
+	}
+	t.Parallel()
+	owner := exec.Command(os.Args[0], "-test.run=^TestABoxGoesWithItsOwner$")
+	owner.Env = append(os.Environ(), "LAB_OWNER=1")
+	out, err := owner.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := owner.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var name string
+	if _, err := fmt.Fscanf(out, "box %s\n", &name); err != nil {
+		t.Fatal(err)
+	}
+	l, err := Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &Box{dir: filepath.Join(l.boxes(), name), cgroups: cgroups(name)}
+	if len(left(t, b)) < 3 {
+		t.Fatalf("before: only %q", left(t, b))
+	}
+	if err := owner.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = owner.Wait() // ends by the signal
+	for end := time.Now().Add(20 * time.Second); len(left(t, b)) > 0; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("left of the box: %q", left(t, b))
+		}
+	}
+}
+
+// failing is a test that has failed, without failing the one around it.
+type failing struct {
+	*testing.T
+	cleanups []func()
+}
+
+func (f *failing) Failed() bool      { return true }
+func (f *failing) Cleanup(do func()) { f.cleanups = append(f.cleanups, do) }
+
+func TestAFailedTestCanKeepItsBox(t *testing.T) {
+	t.Setenv("MAILSETUP_KEEP", "1")
+	f := &failing{T: t}
+	b := Boot(f, Options{Release: "bookworm"})
+	for _, do := range f.cleanups {
+		do()
+	}
+	enter := b.Enter("hostname")
+	if out, err := exec.Command(enter[0], enter[1:]...).CombinedOutput(); err != nil || string(out) != "mail.lab.example\n" {
+		t.Errorf("the kept box does not answer: %v\n%s", err, out)
+	}
+	if err := b.lab.Clean(b.Name); err != nil {
+		t.Fatal(err)
+	}
+	if got := left(t, b); len(got) > 0 {
+		t.Errorf("left of the box: %q", got)
 	}
 }
 

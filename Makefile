@@ -1,0 +1,146 @@
+# mailsetup: what can be made is listed by `make help`; plain `make` builds.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+MAKEFLAGS += --no-print-directory
+
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+RELEASE  ?= trixie
+FUZZTIME ?= 20s
+RUN      ?=
+# How many end-to-end tests run at a time: booted servers mostly wait.
+PARALLEL ?= 3
+
+# Go as its own archive or Debian's backports install it, which sudo leaves out
+# of PATH.
+export PATH := $(PATH):/usr/local/go/bin:$(HOME)/go/bin
+# Stamping needs a repository that belongs to the user; sudo make has none.
+export GOFLAGS := -buildvcs=false $(GOFLAGS)
+
+VERSION := $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+TOOL    := go tool -modfile=tools/go.mod
+LAB     := go run ./internal/e2e/cmd/lab
+
+# What tests need beyond Go; installed on a Debian-like machine when missing.
+DEBIAN := mmdebstrap systemd-container debian-archive-keyring iproute2 util-linux tmux bind9-utils gcc libc6-dev
+
+.PHONY: help
+help: ## list the targets
+	@echo "usage: make [TARGET] [VARIABLE=VALUE]..."
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "variables: RUN=PATTERN (e2e, soak) RELEASE=$(RELEASE) (e2e-shell, demo) FUZZTIME=$(FUZZTIME) PARALLEL=$(PARALLEL) PREFIX=$(PREFIX) DESTDIR="
+	@echo "MAILSETUP_KEEP=1 keeps the server of a failed e2e test; MAILSETUP_LAB is where images are cached."
+
+.PHONY: build
+build: go ## build ./mailsetup, static (the default)
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o mailsetup ./cmd/mailsetup
+
+.PHONY: test
+test: go ## run all tests: the quick ones, then e2e where possible
+	@if $(root_on_debian); then $(MAKE) deps; fi
+	@if command -v gcc >/dev/null; then race=-race; else race=; echo "no gcc: without the race detector"; fi; \
+	set -x; go test $$race -shuffle=on ./...
+	@if why=$$($(no_boot)); then $(MAKE) e2e; else \
+		printf '%s\n' '' '****************************************************************' \
+			'*** SKIPPED: all end-to-end tests (booted Debian 12 and 13). ***' \
+			"*** Why: $$why" \
+			'*** The tests above do not prove that mail leaves signed.    ***' \
+			'****************************************************************' ''; fi
+
+.PHONY: lint
+lint: go ## gofumpt, go vet and staticcheck; any finding fails
+	@echo gofumpt; found=$$($(TOOL) gofumpt -l .); [ -z "$$found" ] || { echo "not formatted (gofumpt -w):"; echo "$$found"; exit 1; }
+	go vet -tags e2e ./...
+	go vet ./...
+	$(TOOL) staticcheck -tags e2e ./...
+
+.PHONY: race
+race: go ## the quick tests alone, with the race detector, in random order
+	go test -race -shuffle=on -count=1 ./...
+
+.PHONY: fuzz
+fuzz: go ## run every fuzz target for FUZZTIME
+	@for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n 1 dirname | sort -u); do \
+		for target in $$(go test -list '^Fuzz' $$dir | grep '^Fuzz' || true); do \
+			echo "--- $$dir $$target for $(FUZZTIME)"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir; \
+		done; \
+	done
+
+.PHONY: soak
+soak: go deps images ## the long e2e tests, an hour or more
+	@$(call e2e_run,-timeout 6h -run '$(or $(RUN),Soak)')
+
+.PHONY: bench
+bench: go ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: golden
+golden: go ## rewrite the golden files; look at the diff before committing
+	@for dir in $$(grep -rl --include='*_test.go' '"update"' . | xargs -r -n 1 dirname | sort -u); do \
+		echo "--- $$dir"; go test -count=1 $$dir -update; done
+	@git status --short -- '*testdata*'
+
+.PHONY: e2e
+e2e: go deps images ## test on booted Debian 12 and 13, as root (RUN=PATTERN)
+	@$(call e2e_run,-timeout 30m -skip Soak $(if $(RUN),-run '$(RUN)'))
+
+.PHONY: e2e-shell
+e2e-shell: go deps ## a shell in a throw-away Debian server (RELEASE=bookworm|trixie)
+	@$(LAB) shell $(RELEASE)
+
+.PHONY: demo
+demo: go deps ## see mailsetup set up a throw-away server, as root
+	@$(LAB) demo $(RELEASE)
+
+.PHONY: install
+install: ## install the program, its manual and shell completion below PREFIX
+	@[ -x mailsetup ] || $(MAKE) build
+	install -D -m 755 mailsetup $(DESTDIR)$(PREFIX)/bin/mailsetup
+	@[ ! -e docs/mailsetup.8 ] || (set -x; install -D -m 644 docs/mailsetup.8 $(DESTDIR)$(PREFIX)/share/man/man8/mailsetup.8)
+	@[ ! -e contrib/mailsetup.bash ] || (set -x; install -D -m 644 contrib/mailsetup.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mailsetup)
+
+.PHONY: uninstall
+uninstall: ## remove what install put there; a configured server stays as it is
+	rm -f $(DESTDIR)$(PREFIX)/bin/mailsetup $(DESTDIR)$(PREFIX)/share/man/man8/mailsetup.8 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mailsetup
+
+.PHONY: clean
+clean: ## remove what was built here; cached e2e images stay
+	rm -rf mailsetup dist
+
+# Below: steps of the targets above.
+
+root_on_debian = [ "$$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null
+
+# Succeeds where containers can be booted, and says why not elsewhere.
+no_boot = { [ "$$(id -u)" = 0 ] || { echo "not root"; false; }; } && \
+	{ [ -e /etc/debian_version ] || { echo "not a Debian-like machine"; false; }; } && \
+	{ unshare --mount true 2>/dev/null || { echo "this container may not mount file systems"; false; }; }
+
+# One line for each test as it ends. Tests run side by side within a package
+# only: -p 1 makes their output appear at once.
+e2e_run = echo "go test -tags e2e $(1) ./internal/e2e/..."; \
+	go test -tags e2e -count=1 -v -p 1 -parallel $(PARALLEL) $(1) ./internal/e2e/... \
+	| { grep --line-buffered -v -e '^=== \(RUN\|PAUSE\|CONT\|NAME\)' -e 'no test files' || true; }
+
+.PHONY: go
+go:
+	@command -v go >/dev/null || { echo "Go is missing. Install 1.26 or later from https://go.dev/dl/ (unpack it to /usr/local/go)."; exit 1; }
+
+.PHONY: deps
+deps:
+	@$(root_on_debian) || { echo "This needs root on a Debian-like machine (sudo make ...)."; exit 1; }
+	@missing=; for p in $(DEBIAN); do \
+		[ "$$(dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || missing="$$missing $$p"; done; \
+	[ -n "$$missing" ] || exit 0; \
+	echo "installing:$$missing"; \
+	get="apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install $$missing"; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	$$get >/dev/null 2>&1 || { apt-get -qq update && $$get >/dev/null; }
+
+.PHONY: images
+images: go
+	@$(LAB) images
