@@ -11,8 +11,8 @@ import (
 // Covers returns what the actual plan does that the announced one did not say,
 // for a machine whose packages were installed in between. A file that a
 // package brought may be replaced where creating it was announced, and a file
-// that could only be announced by its settings may change if the settings are
-// the same. Our own record follows from the rest and is not compared.
+// whose content a package decides is announced by its settings, and may get those
+// or some of them. Our own record follows from the rest and is not compared.
 func Covers(announced, actual Plan) []string {
 	said := index(announced)
 	var extra []string
@@ -43,8 +43,8 @@ func Covers(announced, actual Plan) []string {
 
 // coveredBy tells whether announcing a was enough to do c.
 func (c Change) coveredBy(a Change) bool {
-	if a.Op == Later {
-		return (c.Op == Modify || c.Op == Create || c.Op == Meta) && slices.Equal(a.Settings, c.Settings)
+	if a.Op == Later || a.Op == Create && len(a.Settings) > 0 {
+		return (c.Op == Modify || c.Op == Create || c.Op == Meta) && within(c.Settings, a.Settings)
 	}
 	if !sameResult(a.After, c.After, nil) {
 		return false
@@ -52,6 +52,11 @@ func (c Change) coveredBy(a Change) bool {
 	// What was to be created may have been brought by a package; anything else
 	// must start from where it was announced to start.
 	return a.Before.Kind == state.Absent || a.Op == c.Op && sameResult(a.Before, c.Before, nil)
+}
+
+// within tells whether every setting was announced.
+func within(settings, announced []string) bool {
+	return len(settings) > 0 && !slices.ContainsFunc(settings, func(s string) bool { return !slices.Contains(announced, s) })
 }
 
 // sameResult compares two objects. Of a private key only place, owner and mode
