@@ -64,12 +64,13 @@ func (f *flow) lookup() *lookup {
 // arrive takes what a look-up found and moves to the first question that
 // applies now.
 func (f *flow) arrive(l *lookup, found Proposals) {
+	found.clean()
 	f.found, f.looked = found, &l.want
 	if f.at >= 0 {
 		f.at = nameQuestions - 1
 	}
 	f.forward()
-	for _, line := range found.Found {
+	for _, line := range f.found.Found {
 		if _, old := f.told[line]; !old {
 			f.told[line] = f.at
 		}

@@ -303,6 +303,27 @@ func TestAskLeavesTheRest(t *testing.T) {
 	}
 }
 
+// TestHostileFindings: what DNS says does not steer the terminal.
+func TestHostileFindings(t *testing.T) {
+	var out bytes.Buffer
+	evil := "a\x1b]0;owned\x07\u009b2J\nyes"
+	_, err := wizard.Ask(t.Context(), wizard.Options{
+		In: strings.NewReader("example.org\nmail.example.org\n"), Out: &out, Accessible: true,
+		Propose: func(context.Context, spec.Answers) (wizard.Proposals, error) {
+			evil := wizard.Proposal{Value: evil, Why: evil}
+			return wizard.Proposals{
+				Domain: evil, Hostname: evil, Addresses: evil, Found: []string{evil.Why},
+			}, nil
+		},
+	})
+	if !errors.Is(err, wizard.ErrAborted) {
+		t.Fatal(err)
+	}
+	if said := out.String(); strings.ContainsAny(said, "\x1b\x07\u009b") || !strings.Contains(said, "Found: a?]0;owned??2J?yes") {
+		t.Errorf("said %q", said)
+	}
+}
+
 func TestPlainIsPlain(t *testing.T) {
 	_, said, err := ask(t, &machine{}, spec.Answers{}, lines("", "", "", "", "", "", "2", "", "", "", "", "", ""))
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+	"unicode"
 
 	"mailsetup/internal/spec"
 )
@@ -46,6 +48,31 @@ type Proposals struct {
 	// Found are short lines for the reader: "Postfix 3.10 is installed". They
 	// are shown with the first question after they were found.
 	Found []string
+}
+
+// clean makes everything printable: some of it comes from other people's DNS,
+// which must not steer the terminal.
+func (p *Proposals) clean() {
+	for _, q := range []*Proposal{
+		&p.Domain, &p.Hostname, &p.Addresses, &p.Receive, &p.RootAlias, &p.NS,
+		&p.Selector, &p.KeyBits, &p.SPFAll, &p.SPFInclude, &p.DMARC, &p.MilterDefaultAction, &p.DNS,
+	} {
+		q.Value, q.Why = printable(q.Value), printable(q.Why)
+	}
+	lines := make([]string, 0, len(p.Found))
+	for _, line := range p.Found {
+		lines = append(lines, printable(line))
+	}
+	p.Found = lines
+}
+
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, s)
 }
 
 // Options say whom to ask, and what not to ask.
