@@ -56,13 +56,12 @@ type sign struct {
 func signs() []sign {
 	re := regexp.MustCompile
 	return []sign{
+		{re(`(?m)^E: .*(Permission denied.*|are you root\?)|.*superuser privilege.*`), fs.ErrPermission, "run it as root"},
 		{re(`(?m)^E: dpkg was interrupted.*`), ErrInterrupted, "dpkg --configure -a"},
-		{re(`(?m)^.*is held by process \d+.*`), ErrLocked, "wait until it has finished, then try again"},
-		{re(`(?m)^.*(Could not get lock|Unable to acquire the dpkg frontend lock|is locked by another process|locked by another process).*`), ErrLocked, "wait until it has finished, then try again"},
+		{re(`(?m)^.*(Unable to acquire the dpkg frontend lock|Unable to lock|locked by another process).*`), ErrLocked, "wait until it has finished, then try again"},
 		{re(`(?m)^.*(No space left on device|enough free space).*`), syscall.ENOSPC, "df -h /var /usr; apt-get clean"},
 		{re(`(?m)^.*(Unable to locate package|has no installation candidate|Couldn't find any package).*`), ErrUnknownPackage, "apt-get update; is \"main\" among the components in /etc/apt/sources.list?"},
 		{re(`(?m)^.*(Temporary failure resolving|Could not resolve|Could not connect|Unable to connect|Connection failed|connection timed out|Network is unreachable|Failed to fetch|Unable to fetch some archives).*`), ErrNetwork, "apt-get update must work first: look at the network, DNS and /etc/apt/sources.list"},
-		{re(`(?m)^.*(Permission denied|are you root\?|superuser privilege).*`), fs.ErrPermission, "run it as root"},
 		{re(`(?m)^.*(Unmet dependencies|unmet dependencies|held broken packages).*`), ErrUnmet, "apt-get -f install; apt-mark showhold"},
 	}
 }
@@ -74,6 +73,9 @@ func explain(argv []string, res system.Result) error {
 	for _, s := range signs() {
 		if line := s.text.FindString(said); line != "" {
 			e.Reason, e.Said, e.hint = s.reason, plain(line), s.hint
+			if who := regexp.MustCompile(`Could not get lock \S+ It is held by process \d+ \([^)]*\)`).FindString(said); who != "" && s.reason == ErrLocked {
+				e.Said = who
+			}
 			break
 		}
 	}
@@ -95,7 +97,7 @@ func tool(argv []string) string {
 // plain takes off the prefix of apt's and dpkg's messages.
 func plain(line string) string {
 	line = strings.TrimSpace(line)
-	for _, prefix := range []string{"E: ", "W: ", "Err: ", "dpkg: error: ", "debconf: "} {
+	for _, prefix := range []string{"E: ", "W: ", "Err: ", "dpkg: error: ", "dpkg-query: error: ", "debconf: "} {
 		line = strings.TrimPrefix(line, prefix)
 	}
 	return line
