@@ -8,12 +8,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"mailsetup/internal/wizard/quiet"
 )
 
 // version is set by the linker.
 var version = "devel"
 
 func main() {
+	quiet.Done()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	code := run(ctx, os.Args, terminal())
 	stop()

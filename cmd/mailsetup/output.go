@@ -84,7 +84,7 @@ func (s *session) done(p plan.Plan, r apply.Report) error {
 	if s.o.json {
 		return s.printResult(result{Changed: true, ID: r.ID, Paths: paths(p), Notes: p.Notes})
 	}
-	fmt.Fprintf(s.c.out, "\n%s\n", r)
+	fmt.Fprintf(s.c.out, "\n%s\n", fold(r.String(), 78))
 	if s.image == nil {
 		fmt.Fprintln(s.c.out, "Mail of this server leaves signed; the signer was asked and answered.")
 	}
@@ -106,7 +106,8 @@ func (s *session) notes(notes []state.Note) {
 	}
 	fmt.Fprintln(s.c.out, "\nLeft for you:")
 	for _, n := range notes {
-		fmt.Fprintf(s.c.out, "  * %s: %s\n", n.Topic, n.Text)
+		text := fold(n.Topic+": "+n.Text, 74)
+		fmt.Fprintf(s.c.out, "  * %s\n", strings.ReplaceAll(text, "\n", "\n    "))
 		switch {
 		case strings.Contains(n.Do, "\n"):
 			fmt.Fprintf(s.c.out, "\n%s\n\n", strings.TrimRight(n.Do, "\n"))
@@ -114,6 +115,27 @@ func (s *session) notes(notes []state.Note) {
 			fmt.Fprintf(s.c.out, "      %s\n", n.Do)
 		}
 	}
+}
+
+// fold breaks a text between words where a line would pass the width.
+func fold(text string, width int) string {
+	var b strings.Builder
+	column := 0
+	for word := range strings.SplitSeq(text, " ") {
+		if column > 0 && column+1+len(word) > width {
+			b.WriteString("\n")
+			column = 0
+		} else if column > 0 {
+			b.WriteString(" ")
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+		if i := strings.LastIndexByte(word, '\n'); i >= 0 {
+			column = len(word) - i - 1
+		}
+	}
+	return b.String()
 }
 
 // oneLiners are the notes that a plan on the screen can hold; records to paste
@@ -168,5 +190,5 @@ func paths(p plan.Plan) []state.Path {
 }
 
 func (s *session) recovered(r apply.Report) {
-	s.c.say("%s", r)
+	s.c.say("%s", fold(r.String(), 78))
 }
