@@ -32,12 +32,12 @@ func hostFields(h Host) []field {
 	}
 	return []field{
 		{"", "version", strconv.Itoa(h.Version), "The format of these files."},
-		{"", "hostname", quote(h.Hostname), "The name this server has in public DNS: it says HELO with it, and MX records point to it."},
+		{"", "hostname", quote(h.Hostname), "The name this server has in public DNS, for HELO and as target of MX."},
 		{"", "addresses", list(addresses), "The public addresses it sends from, as other servers see them."},
 		{"", "domain", quote(h.Domain), "The domain whose key signs the mail of the host itself (cron, bounces)."},
 		{"", "dns", quote(string(h.DNS)), "How records get published: \"bind\" (the BIND on this machine) or \"manual\"."},
 		{"", "root_alias", quote(h.RootAlias), "Who reads the mail of root and postmaster; \"\" leaves /etc/aliases alone."},
-		{"", "milter_default_action", quote(h.MilterDefaultAction), "While the signer does not answer: \"tempfail\" delays mail, \"accept\" sends it unsigned."},
+		{"", "milter_default_action", quote(h.MilterDefaultAction), "While the signer is down: \"tempfail\" delays mail, \"accept\" sends it unsigned."},
 	}
 }
 
@@ -45,17 +45,17 @@ func hostFields(h Host) []field {
 func domainFields(d Domain) []field {
 	return []field{
 		{"", "domain", quote(d.Name), "The part after the @; this file is named after it."},
-		{"", "selector", quote(d.Selector), "The selector of the first DKIM key. Do not change it: a new key gets a new selector."},
-		{"", "key_bits", strconv.Itoa(d.KeyBits), "The size of the RSA key: 1024 (only for DNS that takes no more), 2048, 3072 or 4096."},
+		{"", "selector", quote(d.Selector), "The selector of the first DKIM key. A new key gets a new one; keep this."},
+		{"", "key_bits", strconv.Itoa(d.KeyBits), "The size of the RSA key: 1024 (if DNS takes no more), 2048, 3072 or 4096."},
 		{"", "receive", strconv.FormatBool(d.Receive), "Whether this server receives the domain's mail (publishes an MX)."},
 		{"", "ttl", strconv.FormatUint(uint64(d.TTL), 10), "How long resolvers keep the records, in seconds."},
 		{"", "new_zone", strconv.FormatBool(d.NewZone), "Whether the zone itself is made and served here, and its name servers."},
 		{"", "ns", list(d.NS), ""},
-		{"spf", "all", quote(d.SPF.All), "Mail from any other server: \"softfail\" (suspicious), \"fail\" (forged) or \"neutral\"."},
+		{"spf", "all", quote(d.SPF.All), "Mail from others: \"softfail\" (suspicious), \"fail\" (forged) or \"neutral\"."},
 		{"spf", "include", list(d.SPF.Include), "Others who send for the domain, by the domain of their SPF record."},
-		{"dmarc", "policy", quote(d.DMARC.Policy), "What receivers do with mail that fails: \"none\" (report only), \"quarantine\" or \"reject\"."},
+		{"dmarc", "policy", quote(d.DMARC.Policy), "What receivers do with failing mail: \"none\" (report), \"quarantine\", \"reject\"."},
 		{"dmarc", "subdomain_policy", quote(d.DMARC.SubdomainPolicy), "The same for subdomains; \"\" for the policy above."},
-		{"dmarc", "adkim", quote(d.DMARC.ADKIM), "Whether subdomains count as the domain: \"relaxed\" (they do), \"strict\", \"\" for the default."},
+		{"dmarc", "adkim", quote(d.DMARC.ADKIM), "Do subdomains count as the domain: \"relaxed\" (yes), \"strict\", \"\" (default)."},
 		{"dmarc", "aspf", quote(d.DMARC.ASPF), ""},
 		{"dmarc", "rua", list(d.DMARC.RUA), "Where daily reports go, as mailto: URIs, and reports on single messages."},
 		{"dmarc", "ruf", list(d.DMARC.RUF), ""},

@@ -47,9 +47,9 @@ func TestMarshalDomainText(t *testing.T) {
 
 # The part after the @; this file is named after it.
 domain = "shop.example"
-# The selector of the first DKIM key. Do not change it: a new key gets a new selector.
+# The selector of the first DKIM key. A new key gets a new one; keep this.
 selector = "202611"
-# The size of the RSA key: 1024 (only for DNS that takes no more), 2048, 3072 or 4096.
+# The size of the RSA key: 1024 (if DNS takes no more), 2048, 3072 or 4096.
 key_bits = 2048
 # Whether this server receives the domain's mail (publishes an MX).
 receive = true
@@ -60,17 +60,17 @@ new_zone = false
 ns = []
 
 [spf]
-# Mail from any other server: "softfail" (suspicious), "fail" (forged) or "neutral".
+# Mail from others: "softfail" (suspicious), "fail" (forged) or "neutral".
 all = "softfail"
 # Others who send for the domain, by the domain of their SPF record.
 include = ["_spf.news.example"]
 
 [dmarc]
-# What receivers do with mail that fails: "none" (report only), "quarantine" or "reject".
+# What receivers do with failing mail: "none" (report), "quarantine", "reject".
 policy = "none"
 # The same for subdomains; "" for the policy above.
 subdomain_policy = ""
-# Whether subdomains count as the domain: "relaxed" (they do), "strict", "" for the default.
+# Do subdomains count as the domain: "relaxed" (yes), "strict", "" (default).
 adkim = ""
 aspf = ""
 # Where daily reports go, as mailto: URIs, and reports on single messages.
