@@ -8,6 +8,9 @@ type mainLines struct {
 	// values are the last ones, which count, unexpanded, white space squeezed.
 	values map[string]string
 	cr     int // the first line that ends with a carriage return, 0 for none
+	// junk is the first line in which Postfix would find no "name =". postconf
+	// would tell too, but it may look up names in the DNS first.
+	junk int
 }
 
 // mainLine is one physical line of main.cf and the parameter it belongs to,
@@ -46,7 +49,10 @@ func scanMain(content []byte) mainLines {
 		switch {
 		case line.start:
 			at.lines[line.name] = append(at.lines[line.name], i+1)
-			_, value, _ := strings.Cut(line.text, "=")
+			_, value, ok := strings.Cut(line.text, "=")
+			if at.junk == 0 && (!ok || len(strings.Fields(line.name)) != 1) {
+				at.junk = i + 1
+			}
 			at.values[line.name] = squeeze(value)
 		case line.name != "":
 			at.values[line.name] = squeeze(at.values[line.name] + " " + line.text)

@@ -110,6 +110,9 @@ func differing(content []byte, want []state.Setting) ([]state.Setting, error) {
 		}
 		set = append(set, s)
 	}
+	if len(set) > 0 && at.junk > 0 {
+		return nil, fmt.Errorf("line %d is neither a comment nor a setting (name = value)", at.junk)
+	}
 	if len(set) > 0 && at.cr > 0 {
 		return nil, fmt.Errorf("line %d ends with a carriage return (CRLF): convert the file with dos2unix", at.cr)
 	}
@@ -130,10 +133,6 @@ func (ed editor) ask(ctx context.Context, argv ...string) (Result, error) {
 // rewrite sets one parameter at a time: postconf appends new ones in the order
 // of a hash table when it gets several.
 func (ed editor) rewrite(ctx context.Context, dir string, before []byte, set []state.Setting) ([]byte, error) {
-	// Reading any value makes postconf say what it does not understand.
-	if _, err := ed.ask(ctx, "postconf", "-c", dir, "-h", "mail_version"); err != nil {
-		return nil, err
-	}
 	for _, s := range set {
 		if _, err := ed.ask(ctx, "postconf", "-c", dir, "-e", s.Name+" = "+s.Value); err != nil {
 			return nil, err

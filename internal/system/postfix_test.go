@@ -13,7 +13,6 @@ import (
 // the line that sets the parameter, or appends one.
 const postconf = `#!/bin/sh
 dir=$2
-[ "$3" = -h ] && { echo x; exit 0; }
 name=${4%% = *}
 if grep -q "^$name *=" "$dir/main.cf"; then
 	awk -v n="$name" -v l="$4" '$0 ~ "^" n " *=" {print l; skip=1; next} skip && /^[ \t]+[^# \t]/ {next} !/^[ \t]*(#|$)/ {skip=0} {print}' "$dir/main.cf" >"$dir/t"
@@ -91,12 +90,15 @@ func TestPostfixEditRefused(t *testing.T) {
 		was     state.Object
 		message string
 	}{
-		"set twice": {set("a", "9"), regular("a = 1\nb = 2\na = 3\n", 0o644), "edit /etc/postfix/main.cf: a is set twice, in line 1 and in line 3: remove one of them"},
-		"CRLF":      {set("a", "9"), regular("b = 1\na = 1\r\n", 0o644), "edit /etc/postfix/main.cf: line 2 ends with a carriage return (CRLF): convert the file with dos2unix"},
-		"absent":    {set("a", "9"), state.Object{}, "edit /etc/postfix/main.cf: it does not exist; is postfix installed?"},
-		"symlink":   {set("a", "9"), state.Object{Kind: state.Symlink}, "edit /etc/postfix/main.cf: is a symlink, not a file"},
-		"newline":   {set("a", "9\nb = 1"), regular("", 0o644), "edit /etc/postfix/main.cf: a: the value has more than one line"},
-		"option":    {set("-a", "9"), regular("", 0o644), `edit /etc/postfix/main.cf: "-a" is no parameter name`},
+		"set twice":      {set("a", "9"), regular("a = 1\nb = 2\na = 3\n", 0o644), "edit /etc/postfix/main.cf: a is set twice, in line 1 and in line 3: remove one of them"},
+		"CRLF":           {set("a", "9"), regular("b = 1\na = 1\r\n", 0o644), "edit /etc/postfix/main.cf: line 2 ends with a carriage return (CRLF): convert the file with dos2unix"},
+		"no equals sign": {set("a", "9"), regular("b = 1\njunk\n", 0o644), "edit /etc/postfix/main.cf: line 2 is neither a comment nor a setting (name = value)"},
+		"no name":        {set("a", "9"), regular("= 3\n", 0o644), "edit /etc/postfix/main.cf: line 1 is neither a comment nor a setting (name = value)"},
+		"two names":      {set("a", "9"), regular("b c = 3\n", 0o644), "edit /etc/postfix/main.cf: line 1 is neither a comment nor a setting (name = value)"},
+		"absent":         {set("a", "9"), state.Object{}, "edit /etc/postfix/main.cf: it does not exist; is postfix installed?"},
+		"symlink":        {set("a", "9"), state.Object{Kind: state.Symlink}, "edit /etc/postfix/main.cf: is a symlink, not a file"},
+		"newline":        {set("a", "9\nb = 1"), regular("", 0o644), "edit /etc/postfix/main.cf: a: the value has more than one line"},
+		"option":         {set("-a", "9"), regular("", 0o644), `edit /etc/postfix/main.cf: "-a" is no parameter name`},
 	} {
 		got, err := h.Evaluate(context.Background(), c.edit, c.was)
 		if err == nil || err.Error() != c.message {
@@ -122,23 +124,6 @@ func TestPostfixEditDistrustsPostconf(t *testing.T) {
 	_, err := h.Evaluate(context.Background(), set("a", "9"), regular("", 0o644))
 	if err == nil || !strings.Contains(err.Error(), "postconf (of the package postfix) is needed") {
 		t.Errorf("without postconf: %v", err)
-	}
-}
-
-// The real one says what it does not understand, by line.
-func TestPostfixEditBrokenFile(t *testing.T) {
-	if _, err := os.Stat("/usr/sbin/postconf"); err != nil {
-		t.Skip("Postfix is not installed")
-	}
-	h := NewHost(Options{})
-	for was, message := range map[string]string{
-		"a = 1\n= 3\n": `main.cf, line 2: missing attribute name: "= 3"`,
-		"junk\n":       `main.cf, line 1: missing '=' after attribute name: "junk"`,
-	} {
-		got, err := h.Evaluate(context.Background(), set("a", "9"), regular(was, 0o644))
-		if err == nil || !strings.Contains(err.Error(), "/etc/postfix/"+message) {
-			t.Errorf("%q: %q, %v", was, got, err)
-		}
 	}
 }
 
