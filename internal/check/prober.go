@@ -163,5 +163,5 @@ func lastLine(streams ...[]byte) string {
 			return text[strings.LastIndexByte(text, '\n')+1:]
 		}
 	}
-	return "no message"
+	return "it does not run" // Debian 12 tells the system log only
 }

@@ -53,7 +53,7 @@ func TestPostfix(t *testing.T) {
 		{"runs", []system.Result{{Stderr: []byte("postfix/postfix-script: the Postfix mail system is running: PID: 42\n")}}, nil, ""},
 		{"runs in the end", []system.Result{{Code: 1}, {Code: 1}, {}}, nil, ""},
 		{"does not run", []system.Result{{Code: 1, Stderr: []byte("first\nthe Postfix mail system is not running\n")}}, nil, "postfix status: exit 1: the Postfix mail system is not running"},
-		{"says nothing", []system.Result{{Code: 1}}, nil, "no message"},
+		{"says nothing", []system.Result{{Code: 1}}, nil, "exit 1: it does not run"},
 		{"is not there", []system.Result{{}}, errFake, "run postfix status: fake trouble"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -123,9 +123,10 @@ func describe(name, view, directory string, scopes [][]statement) state.Zone {
 		Signed:  yes(inherited("inline-signing").word(1)) || policy != "" && policy != "none",
 	}
 	if shared, ok := first(own, "in-view"); ok {
-		z.Kind = "in-view"
-		z.Problem = fmt.Sprintf("it is shared from view %s", shared.word(1))
-		return z
+		return state.Zone{
+			Origin: z.Origin, Kind: "in-view", View: view,
+			Problem: fmt.Sprintf("it is shared from view %s", shared.word(1)),
+		}
 	}
 	z.File, z.Problem = place(directory, file.word(1))
 	z.Problem = obstacle(z, own)
@@ -225,6 +226,6 @@ func contradictions(list []state.Zone) {
 func above(origin string, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		name = strings.ToLower(strings.TrimSuffix(name, ".")) + "."
-		return name == origin || strings.HasSuffix(name, "."+origin)
+		return name == origin || origin == "." || strings.HasSuffix(name, "."+origin)
 	})
 }

@@ -1,0 +1,257 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+	"mailsetup/internal/system/systemtest"
+)
+
+// machine is a Source: files in memory, and programs that print what a test
+// wrote down for their command line.
+type machine struct {
+	*systemtest.Mem
+	answers map[string]system.Result
+	units   map[string]system.UnitStatus
+	stdin   map[string]string // what programs were given
+}
+
+func newMachine() *machine {
+	return &machine{
+		Mem: systemtest.NewMem(), answers: map[string]system.Result{},
+		units: map[string]system.UnitStatus{}, stdin: map[string]string{},
+	}
+}
+
+func (m *machine) says(argv, stdout string) { m.answers[argv] = system.Result{Stdout: []byte(stdout)} }
+
+// Run answers a command by the longest beginning of it that is known.
+func (m *machine) Run(_ context.Context, c system.Command) (system.Result, error) {
+	line := strings.Join(c.Argv, " ")
+	m.stdin[line] = string(c.Stdin)
+	best := ""
+	for known := range m.answers {
+		if strings.HasPrefix(line, known) && len(known) > len(best) {
+			best = known
+		}
+	}
+	if best == "" {
+		return system.Result{}, errors.New("executable file not found: " + line)
+	}
+	return m.answers[best], nil
+}
+
+func (m *machine) Status(_ context.Context, unit string) (system.UnitStatus, error) {
+	if s, ok := m.units[unit]; ok {
+		return s, nil
+	}
+	return system.UnitStatus{Load: "not-found", Active: "inactive"}, nil
+}
+
+// bookworm is a Debian 12 with Postfix, OpenDKIM and BIND, in the words its
+// programs use.
+func bookworm() *machine {
+	m := newMachine()
+	m.PutFile("/usr/lib/os-release", "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID=\"12\"\nID=debian\n")
+	m.Put("/etc/os-release", state.Object{Kind: state.Symlink, Content: []byte("../usr/lib/os-release")})
+	m.PutFile("/etc/mailname", "mail.lab.example\n")
+	m.PutFile("/etc/aliases", "postmaster: root\n")
+	m.PutFile("/etc/postfix/master.cf", "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n  -o syslog_name=postfix/submission\n  -o smtpd_milters=inet:127.0.0.1:11332\n")
+	m.says("hostname --fqdn", "Mail.Lab.Example\n")
+	m.says("ip -j addr", `[{"ifname":"lo","addr_info":[{"local":"127.0.0.1"},{"local":"192.0.2.10"}]},
+		{"ifname":"eth0","addr_info":[{"local":"10.0.0.5"},{"local":"2001:db8::5"},{"local":"2001:db8::77","temporary":true},{"local":"fe80::1"}]}]`)
+	m.says("dpkg-query -W -f ${Package}", "postfix installed\nopendkim installed\nbind9 installed\nexim4-daemon-light config-files\n")
+	m.says("dpkg-query -W -f ${Conffiles}", " /etc/opendkim.conf 5ad260d0\n /etc/init.d/opendkim 11111111\n")
+	m.says("md5sum --", "5ad260d0  /etc/opendkim.conf\n")
+	m.says("dpkg-query -W -f ${db:Status-Status}", "config-files|exim4-daemon-light|mail-transport-agent\ninstalled|postfix|default-mta, mail-transport-agent (= 1)\n")
+	m.says("postconf -n", "compatibility_level = 3.6\nmydestination = $myhostname, localhost\nempty =\n")
+	m.says("postconf -x", "myorigin = /etc/mailname\nmydestination = mail.lab.example, localhost\nmail_version = 3.7.11\n"+
+		"queue_directory = /var/spool/postfix\nmynetworks = 127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128\nsmtpd_milters =\n")
+	m.says("postconf -P", "submission/inet/syslog_name = postfix/submission\nsubmission/inet/smtpd_milters = inet:127.0.0.1:11332\n")
+	m.says("named-checkconf -px", "options {\n\tdirectory \"/var/cache/bind\";\n};\nzone \"lab.example\" {\n\ttype master;\n\tfile \"/etc/bind/db.lab\";\n};\n")
+	m.units["postfix.service"] = system.UnitStatus{Load: "loaded", Active: "active", Type: "oneshot"}
+	m.units["opendkim.service"] = system.UnitStatus{Load: "loaded", Active: "active", Type: "forking"}
+	return m
+}
+
+func TestMachine(t *testing.T) {
+	got, err := Machine(t.Context(), bookworm(), Options{Files: []state.Path{"/etc/aliases", "/etc/not-there"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !got.Installed["postfix"] || got.Installed["exim4-daemon-light"] || got.Installed["dnsmasq"] {
+		t.Errorf("installed: %v", got.Installed)
+	}
+	got.Installed = nil
+	want := state.Facts{
+		Release: state.Release{ID: "debian", Version: "12", Pretty: "Debian GNU/Linux 12 (bookworm)"},
+		FQDN:    "mail.lab.example", MTA: "postfix", DNS: state.BIND, Rspamd: true,
+		Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("2001:db8::5")},
+		Pristine:  map[state.Path]bool{"/etc/opendkim.conf": true, "/etc/bind/named.conf.local": false, "/etc/bind/named.conf.options": false},
+		Files:     map[state.Path][]byte{"/etc/aliases": []byte("postmaster: root\n")},
+		OpenDKIM:  &state.OpenDKIM{Active: true},
+		Zones:     []state.Zone{{Origin: "lab.example.", Kind: "primary", File: "/etc/bind/db.lab"}},
+		Postfix: &state.Postfix{
+			Unit: "postfix@-.service", Version: "3.7.11", QueueDirectory: "/var/spool/postfix",
+			Raw: map[string]string{"compatibility_level": "3.6", "mydestination": "$myhostname, localhost", "empty": ""},
+			Value: map[string]string{
+				"myorigin": "mail.lab.example", "mydestination": "mail.lab.example, localhost", "mail_version": "3.7.11",
+				"queue_directory": "/var/spool/postfix", "smtpd_milters": "",
+				"mynetworks": "127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128",
+			},
+			Networks:  []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+			Overrides: []state.Override{{Service: "submission/inet", Name: "smtpd_milters", Value: "inet:127.0.0.1:11332", Line: 4}},
+		},
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestBareMachine(t *testing.T) {
+	m := newMachine()
+	m.PutFile("/etc/os-release", "ID=debian\nVERSION_ID='13'\n")
+	m.says("dpkg-query", "")
+	m.says("dpkg-query -W -f ${db:Status-Status}", "installed|exim4-daemon-light|mail-transport-agent\n")
+	m.says("md5sum", "")
+	m.says("exim4 -bpc", "7\n")
+	got, err := Machine(t.Context(), m, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Release.Version != "13" || got.MTA != "exim4-daemon-light" || got.MTAQueue != 7 {
+		t.Errorf("release %v, MTA %q with %d messages", got.Release, got.MTA, got.MTAQueue)
+	}
+	if got.Postfix != nil || got.OpenDKIM != nil || got.Zones != nil || got.DNS != state.NoDNSServer || got.FQDN != "" || got.Addresses != nil {
+		t.Errorf("facts about what is not there: %+v", got)
+	}
+}
+
+func TestMachineErrors(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(m *machine)
+		want  string
+	}{
+		{"postconf missing", func(m *machine) { delete(m.answers, "postconf -n") }, "run postconf -n: executable file not found"},
+		{"postconf fails", func(m *machine) {
+			m.answers["postconf -x"] = system.Result{Code: 1, Stderr: []byte("postconf: warning: x\npostconf: fatal: open /etc/postfix/main.cf: Permission denied\n")}
+		}, "exit 1: postconf: fatal: open /etc/postfix/main.cf: Permission denied"},
+		{"no dpkg", func(m *machine) { delete(m.answers, "dpkg-query -W -f ${Package}") }, "executable file not found"},
+		{"queue directory", func(m *machine) { m.says("postconf -x", "queue_directory = spool\n") }, "postconf queue_directory"},
+		{"a directory for a file", func(m *machine) {
+			m.Delete("/etc/aliases")
+			m.Put("/etc/aliases", state.Object{Kind: state.Directory, Mode: 0o755})
+		}, "read /etc/aliases: a directory, not a file"},
+		{"links in a circle", func(m *machine) {
+			m.Put("/etc/aliases", state.Object{Kind: state.Symlink, Content: []byte("aliases")})
+		}, "too many symbolic links"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := bookworm()
+			c.spoil(m)
+			_, err := Machine(t.Context(), m, Options{Files: []state.Path{"/etc/aliases"}})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestFQDN(t *testing.T) {
+	for _, c := range []struct{ name, command, hostname, hosts, want string }{
+		{"resolver knows", "mail.example.org.\n", "other.example\n", "", "mail.example.org"},
+		{"only localhost", "localhost\n", "", "127.0.0.1 localhost\n", ""},
+		{"localdomain", "localhost.localdomain\n", "localhost\n", "127.0.0.1 localhost.localdomain localhost\n", ""},
+		{"in /etc/hostname", "mail\n", "Mail.example.org\n", "", "mail.example.org"},
+		{"in /etc/hosts", "mail\n", "mail\n", "# mail.wrong.example mail\n192.0.2.1 mail.example.org mail # us\n", "mail.example.org"},
+		{"hosts of another", "mail\n", "mail\n", "192.0.2.2 www.example.org www\n", ""},
+		{"an address", "192.0.2.1\n", "mail\n", "", ""},
+		{"nothing", "", "", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := newMachine()
+			if c.command != "" {
+				m.says("hostname --fqdn", c.command)
+			}
+			m.PutFile("/etc/hostname", c.hostname)
+			m.PutFile("/etc/hosts", c.hosts)
+			if got := fqdn(t.Context(), m); got != c.want {
+				t.Errorf("fqdn = %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAddressesWithoutIproute(t *testing.T) {
+	m := newMachine()
+	m.says("hostname -I", "192.0.2.10 fe80::1 2001:db8::1 192.0.2.10 \n")
+	want := []netip.Addr{netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("2001:db8::1")}
+	if got := addresses(t.Context(), m); !slices.Equal(got, want) {
+		t.Errorf("addresses = %v, want %v", got, want)
+	}
+}
+
+func TestQueue(t *testing.T) {
+	for _, c := range []struct {
+		mta, command, out string
+		want              int
+	}{
+		{"", "mailq", "something\n", 0},
+		{"postfix", "mailq", "something\n", 0},
+		{"exim4-daemon-heavy", "exim4 -bpc", "12\n", 12},
+		{"exim4-daemon-heavy", "nothing", "", 0},
+		{"sendmail-bin", "mailq", "/var/spool/mqueue is empty\n\t\tTotal requests: 0\n", 0},
+		{"sendmail-bin", "mailq", "-----Q-ID----- --Size--\nabc 1 Mon\n\t\tTotal requests: 3\n", 3},
+		{"nullmailer", "mailq", "2026-11-22 10:00:00 55 bytes\n2026-11-22 10:00:01 55 bytes\n", 2},
+		{"opensmtpd", "smtpctl show queue", "1|inet4\n", 1},
+		{"dma", "mailq", "Mail queue is empty\n", 0},
+	} {
+		m := newMachine()
+		m.says(c.command, c.out)
+		if got := queue(t.Context(), m, c.mta); got != c.want {
+			t.Errorf("queue of %s that prints %q = %d, want %d", c.mta, c.out, got, c.want)
+		}
+	}
+}
+
+func TestNetworks(t *testing.T) {
+	prefixes, odd := Networks("127.0.0.0/8, [::ffff:127.0.0.0]/104 [::1]/128\t192.0.2.1 [2001:db8::]/32 2001:db8:1::/48,[::1] " +
+		"hash:/etc/postfix/nets !10.0.0.1 /etc/nets 192.0.2.1/24 mail.example.org 10.0.0.0/33 [::1 ::1]/64")
+	want := []string{"127.0.0.0/8", "::1/128", "192.0.2.1/32", "2001:db8::/32", "2001:db8:1::/48"}
+	var got []string
+	for _, p := range prefixes {
+		got = append(got, p.String())
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("networks %q, want %q", got, want)
+	}
+	wantOdd := []string{"hash:/etc/postfix/nets", "!10.0.0.1", "/etc/nets", "192.0.2.1/24", "mail.example.org", "10.0.0.0/33", "[::1", "::1]/64"}
+	if !slices.Equal(odd, wantOdd) {
+		t.Errorf("odd %q, want %q", odd, wantOdd)
+	}
+}
+
+func FuzzNetworks(f *testing.F) {
+	for _, s := range []string{"127.0.0.0/8 [::1]/128", "[::ffff:10.0.0.0]/104", "[]/0", "[[::]]/0", "::/0,!x"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		prefixes, _ := Networks(s)
+		for _, p := range prefixes {
+			again, odd := Networks(p.String())
+			if len(odd) > 0 || len(again) != 1 || again[0] != p || p != p.Masked() {
+				t.Errorf("%q gave %v, which reads back as %v %q", s, p, again, odd)
+			}
+		}
+	})
+}
