@@ -119,9 +119,9 @@ func TestEveryFaultOfAnUndo(t *testing.T) {
 // every place.
 func TestEveryCrashOfARecovery(t *testing.T) {
 	p, start, _, ops := worlds(t)
-	step := 5
+	step := 17
 	if testing.Short() {
-		step = 23
+		step = 41
 	}
 	kills := 0
 	for k := 2; k <= ops; k += step {

@@ -39,6 +39,9 @@ func Inverse(ctx context.Context, e Entry, r system.Reader) (plan.Plan, error) {
 			return plan.Plan{}, fmt.Errorf("roll back run %s: %w", e.ID, err)
 		}
 	}
+	if len(v.again) > 0 {
+		v.plan.Stages[v.feed].Units = v.again
+	}
 	return v.plan, v.directories()
 }
 
@@ -50,6 +53,10 @@ type inverse struct {
 	past  chains
 	now   map[state.Path]state.Object
 	plan  plan.Plan
+
+	acted []state.Unit // so far, each name once
+	again []state.Unit // of those: to be acted on again after stage feed
+	feed  int
 }
 
 // look reads everything and refuses what is not as the run left it.
@@ -103,7 +110,21 @@ func (v *inverse) stage(st *stage) error {
 	}
 	v.units(&sc, st)
 	v.plan.Stages = append(v.plan.Stages, sc)
+	v.owe(sc.Units, len(st.Units) == 0)
 	return nil
+}
+
+// owe keeps account of units that were acted on before a stage without units
+// went back, whose files they may read: the same rule as for an undo.
+func (v *inverse) owe(units []state.Unit, feeds bool) {
+	if feeds {
+		v.again, v.feed = slices.Clone(v.acted), len(v.plan.Stages)-1
+	}
+	for _, u := range units {
+		named := func(o state.Unit) bool { return o.Name == u.Name }
+		v.again = slices.DeleteFunc(v.again, named)
+		v.acted = append(slices.DeleteFunc(v.acted, named), u)
+	}
 }
 
 // target is what a path has to become again.
@@ -145,6 +166,9 @@ func (v *inverse) record(c change) (state.Object, error) {
 	}
 	if len(rec) == 0 && c.Before.Kind == state.Absent {
 		return state.Object{}, nil
+	}
+	if to.Kind == state.Absent {
+		to = c.Before.meta()
 	}
 	to.Content = rec.Marshal()
 	return to, nil

@@ -2,11 +2,6 @@
 // before it begins, validates, commits, acts on units and waits until they
 // have settled; and when anything fails it takes everything back and looks
 // whether that worked.
-//
-// Undo goes stage by stage in reverse and acts on a stage's units right after
-// its files, while the files of earlier stages still stand: a daemon that opens
-// them at any time (OpenDKIM its keys) never misses one. So what a unit loads
-// when it is acted on belongs into a stage that names the unit.
 package apply
 
 import (

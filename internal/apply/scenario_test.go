@@ -44,7 +44,7 @@ func machine() *systemtest.Mem {
 	m.PutFile("/etc/aliases", "postmaster: root\n")
 	m.Put("/etc/aliases.db", state.Object{Kind: state.Regular, Mode: 0o640, Owner: spam, Content: []byte("db of something")})
 	m.PutFile(zonePath, zoneText)
-	m.Unit("opendkim.service", "/etc/opendkim.conf", "/etc/opendkim/") // keys are read for each message
+	m.Unit("opendkim.service", "/etc/opendkim.conf", "/etc/opendkim/", "/etc/keys/")
 	m.Unit("named.service", "/etc/bind/")
 	m.Unit("postfix.service", "/etc/main.cf", "/etc/aliases.db")
 	m.Unit("idle.service", "/etc/opendkim.conf")

@@ -24,6 +24,9 @@ type undo struct {
 	commands []string
 	kept     []string
 	left     []state.Path
+
+	acted []unit // so far, each name once
+	again []unit // of those: acted on before a stage that may feed them was taken back
 }
 
 func newUndo(s system.System, j *Journal, e *Entry, o Options) *undo {
@@ -45,6 +48,7 @@ func (u *undo) run(ctx context.Context) {
 			u.units(ctx, st)
 		}
 	}
+	u.act(ctx, u.again)
 	u.directories()
 	u.verify()
 	if len(u.errs) > 0 {
@@ -232,9 +236,27 @@ func (u *undo) replace(p state.Path, to state.Object, scratch state.Path) step {
 }
 
 // units acts again on the units of a stage, so that they run with the files
-// that were put back.
+// that were put back: at once, while the files of earlier stages still stand
+// (a daemon that opens its keys at each message never misses one). Files of a
+// stage without units may be read by any later unit, which is then told once
+// more at the end.
 func (u *undo) units(ctx context.Context, st *stage) {
-	for _, un := range slices.Backward(st.Units) {
+	ours := func(c change) bool { return u.j.holds(c.Path) }
+	if len(st.Units) == 0 && (len(st.Derived) > 0 || !slices.ContainsFunc(st.Changes, ours)) {
+		u.again = slices.Clone(u.acted)
+	}
+	list := slices.Clone(st.Units)
+	slices.Reverse(list)
+	u.act(ctx, list)
+	for _, un := range list {
+		named := func(o unit) bool { return o.Name == un.Name }
+		u.again = slices.DeleteFunc(u.again, named)
+		u.acted = append(slices.DeleteFunc(u.acted, named), un)
+	}
+}
+
+func (u *undo) act(ctx context.Context, list []unit) {
+	for _, un := range list {
 		now, err := running(ctx, u.s, un.Name)
 		if err == nil {
 			err = u.actBack(ctx, un, now)

@@ -47,10 +47,12 @@ func Survive(f func()) (crashed bool) {
 }
 
 // Faulty wraps a machine, counts what is asked of it, and lets operation At
-// (from 1) go wrong. After a crash every further call crashes, too.
+// (from 1), or each of the name On ("reload named.service", "rename /etc/x"),
+// go wrong. After a crash every further call crashes, too.
 type Faulty struct {
 	System system.System
 	At     int
+	On     string
 	Fault  Fault
 	// Hook, if set, is called before each operation with its number.
 	Hook func(n int)
@@ -73,7 +75,7 @@ func (f *Faulty) do(name string, op func() error) error {
 	if f.Hook != nil {
 		f.Hook(f.Ops)
 	}
-	if f.Ops != f.At {
+	if f.Ops != f.At && (f.On == "" || f.On != name) {
 		return op()
 	}
 	switch f.Fault {
