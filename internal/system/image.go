@@ -32,9 +32,8 @@ var ErrImage = errors.New("not done below a root directory")
 // the configuration of this machine); Check and Act do nothing and succeed.
 type Image struct {
 	files
-	book    *book
-	root    *os.Root
-	scratch string
+	book *book
+	root *os.Root
 }
 
 var _ System = (*Image)(nil)
@@ -133,7 +132,7 @@ func (m *Image) SaveManifest() error {
 // Evaluate implements Reader. Changes of main.cf run this machine's postconf
 // on a copy; without one installed the error names it.
 func (m *Image) Evaluate(ctx context.Context, e state.Edit, current state.Object) ([]byte, error) {
-	ed := editor{files: &m.files, run: runner{path: programs()}, scratch: m.scratch}
+	ed := editor{files: &m.files, run: runner{path: programs()}}
 	return ed.evaluate(ctx, e, current)
 }
 
