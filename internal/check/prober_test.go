@@ -12,6 +12,7 @@ import (
 )
 
 func TestActive(t *testing.T) {
+	t.Parallel()
 	up := system.UnitStatus{Load: "loaded", Active: "active", Sub: "running", Invocation: "a"}
 	starting := system.UnitStatus{Load: "loaded", Active: "activating", Sub: "start"}
 	looping := system.UnitStatus{Load: "loaded", Active: "activating", Sub: "auto-restart", Restarts: 3}
@@ -44,6 +45,7 @@ func TestActive(t *testing.T) {
 }
 
 func TestPostfix(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		results []system.Result
@@ -71,6 +73,7 @@ func TestUnknownKind(t *testing.T) {
 }
 
 func TestServedIsAsked(t *testing.T) {
+	t.Parallel()
 	err := probe(t, NewProber(nil, nil), state.Probe{
 		Kind: state.ProbeServed, Address: "127.0.0.1:1", Within: 200 * time.Millisecond,
 		Records: []state.Record{{Name: "mail.example.", Type: "A", Value: "192.0.2.1"}},
@@ -79,6 +82,7 @@ func TestServedIsAsked(t *testing.T) {
 }
 
 func TestProbesHonourTheirContext(t *testing.T) {
+	t.Parallel()
 	silent := silentServer(t, "tcp", "127.0.0.1:0")
 	b := NewProber(&units{states: []system.UnitStatus{{Active: "activating"}}}, &runner{results: []system.Result{{Code: 1}}})
 	for _, p := range []state.Probe{

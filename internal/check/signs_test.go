@@ -12,6 +12,7 @@ import (
 )
 
 func TestMilter(t *testing.T) {
+	t.Parallel()
 	b := NewProber(nil, nil)
 	up := milterServer(t, func() milter.Milter { return &signer{} })
 	for _, address := range []string{up, "unix:" + up, "local:" + up} {
@@ -25,6 +26,7 @@ func TestMilter(t *testing.T) {
 }
 
 func TestMilterWaitsForTheSocket(t *testing.T) {
+	t.Parallel()
 	path := t.TempDir() + "/late.sock"
 	time.AfterFunc(200*time.Millisecond, func() {
 		l, err := net.Listen("unix", path)
@@ -58,6 +60,7 @@ func TestEndpoint(t *testing.T) {
 }
 
 func TestSigns(t *testing.T) {
+	t.Parallel()
 	key, public := newKey(t)
 	_, foreign := newKey(t)
 	good := func() *signer { return &signer{key: key, domain: "example.org", selector: "s1"} }
@@ -105,6 +108,7 @@ func TestSigns(t *testing.T) {
 }
 
 func TestSignsWaitsForTheReload(t *testing.T) {
+	t.Parallel()
 	key, public := newKey(t)
 	var connections atomic.Int32
 	address := countingServer(t, &connections, func() milter.Milter {
@@ -125,6 +129,7 @@ func TestSignsWaitsForTheReload(t *testing.T) {
 }
 
 func TestSignsNamesTheSignerThatFails(t *testing.T) {
+	t.Parallel()
 	key, public := newKey(t)
 	address := milterServer(t, func() milter.Milter { return &signer{key: key, domain: "example.org", selector: "s1"} })
 	p := state.Probe{Kind: state.ProbeSigns, Address: address, Within: time.Second, Signers: []state.Signer{

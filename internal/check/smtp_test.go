@@ -65,6 +65,7 @@ func smtpServer(t *testing.T, b *backend) string {
 }
 
 func TestSMTP(t *testing.T) {
+	t.Parallel()
 	b := &backend{}
 	p := state.Probe{Kind: state.ProbeSMTP, Address: smtpServer(t, b)}
 	wantError(t, probe(t, NewProber(nil, nil), p), "")
@@ -78,6 +79,7 @@ func TestSMTP(t *testing.T) {
 }
 
 func TestSMTPRetries(t *testing.T) {
+	t.Parallel()
 	b := &backend{}
 	b.refuse.Store(2)
 	p := state.Probe{Kind: state.ProbeSMTP, Address: smtpServer(t, b), Within: 20 * time.Second}
@@ -85,6 +87,7 @@ func TestSMTPRetries(t *testing.T) {
 }
 
 func TestSMTPRefuses(t *testing.T) {
+	t.Parallel()
 	b := &backend{}
 	b.refuse.Store(1 << 20)
 	p := state.Probe{Kind: state.ProbeSMTP, Address: smtpServer(t, b), Within: time.Second}
@@ -96,6 +99,7 @@ func TestSMTPRefuses(t *testing.T) {
 }
 
 func TestSMTPGreetsWithAnError(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -37,35 +37,48 @@ func Live(ctx context.Context, r dnspub.Resolver, names []string) map[string]sta
 }
 
 func liveName(ctx context.Context, r dnspub.Resolver, name string) state.LiveDNS {
-	live := state.LiveDNS{Asked: true}
-	ask := func(rtype string) []string {
-		records, status, _ := r.Lookup(ctx, name, rtype)
-		if status == dnspub.Unknown {
-			live.Asked = false
-		}
-		var values []string
-		for _, rec := range records {
-			if rec.Type == rtype {
-				values = append(values, rec.Value)
-			}
-		}
-		return values
-	}
 	if a, err := netip.ParseAddr(name); err == nil {
 		name, _ = dns.ReverseAddr(a.String())
-		for _, host := range ask("PTR") {
-			live.PTR = append(live.PTR, strings.TrimSuffix(host, "."))
-		}
-		return live
+		values, asked := ask(ctx, r, name, "PTR")
+		return state.LiveDNS{Asked: asked, PTR: withoutDots(values[0])}
 	}
-	live.MX = exchangers(ask("MX"))
-	for _, v := range append(ask("A"), ask("AAAA")...) {
+	values, asked := ask(ctx, r, name, "MX", "A", "AAAA", "TXT")
+	live := state.LiveDNS{Asked: asked, MX: exchangers(values[0]), TXT: values[3]}
+	for _, v := range slices.Concat(values[1], values[2]) {
 		if a, err := netip.ParseAddr(v); err == nil {
 			live.Addresses = append(live.Addresses, a)
 		}
 	}
-	live.TXT = ask("TXT")
 	return live
+}
+
+// ask puts all questions about a name at once, since each may take seconds
+// where nobody answers. Asked is false if one of them got no answer.
+func ask(ctx context.Context, r dnspub.Resolver, name string, types ...string) (values [][]string, asked bool) {
+	values = make([][]string, len(types))
+	status := make([]dnspub.Status, len(types))
+	var wg sync.WaitGroup
+	for i, rtype := range types {
+		wg.Go(func() {
+			var records []state.Record
+			records, status[i], _ = r.Lookup(ctx, name, rtype)
+			for _, rec := range records {
+				if rec.Type == rtype {
+					values[i] = append(values[i], rec.Value)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return values, !slices.Contains(status, dnspub.Unknown)
+}
+
+func withoutDots(names []string) []string {
+	var out []string
+	for _, n := range names {
+		out = append(out, strings.TrimSuffix(n, "."))
+	}
+	return out
 }
 
 // exchangers sorts MX values by preference and returns their hosts.

@@ -34,6 +34,7 @@ func TestServers(t *testing.T) {
 }
 
 func TestLookupTellsAnswersApart(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("x", 250)
 	addr := serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
 		switch name := r.Question[0].Name; name {
@@ -103,6 +104,7 @@ func TestLookupTellsAnswersApart(t *testing.T) {
 }
 
 func TestLookupAsksTheNextServer(t *testing.T) {
+	t.Parallel()
 	broken := serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg { return reply(t, r, dns.RcodeServerFailure) })
 	silent := serve(t, "127.0.0.1", "0", func(*dns.Msg) *dns.Msg { return nil })
 	good := serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
@@ -115,6 +117,7 @@ func TestLookupAsksTheNextServer(t *testing.T) {
 }
 
 func TestLookupIgnoresForeignAnswers(t *testing.T) {
+	t.Parallel()
 	addr := serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
 		m := reply(t, r, dns.RcodeSuccess, "other.example. 60 IN A 192.0.2.66")
 		m.Question[0].Name = "other.example."
@@ -134,6 +137,7 @@ func TestLookupIgnoresForeignAnswers(t *testing.T) {
 }
 
 func TestLookupWithoutEDNS(t *testing.T) {
+	t.Parallel()
 	addr := serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
 		if r.IsEdns0() != nil {
 			return reply(t, r, dns.RcodeFormatError)
@@ -146,6 +150,7 @@ func TestLookupWithoutEDNS(t *testing.T) {
 }
 
 func TestLookupHonoursItsContext(t *testing.T) {
+	t.Parallel()
 	addr := serve(t, "127.0.0.1", "0", func(*dns.Msg) *dns.Msg { return nil })
 	c := New(addr)
 	c.timeout = time.Minute

@@ -20,6 +20,7 @@ func record(name, rtype, value string) state.Record {
 }
 
 func TestServed(t *testing.T) {
+	t.Parallel()
 	zone := []string{
 		"example.org. 60 IN SOA ns.example.org. h.example.org. 2026112201 1 1 1 1",
 		"example.org. 60 IN MX 10 Mail.example.org.",
@@ -96,6 +97,7 @@ func TestServed(t *testing.T) {
 }
 
 func TestServedWaits(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Int32
 	addr := zoneServer(t, func() []string {
 		if asked.Add(1) < 4 {
@@ -113,6 +115,7 @@ func TestServedWaits(t *testing.T) {
 }
 
 func TestServedNeedsAuthority(t *testing.T) {
+	t.Parallel()
 	addr := serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
 		m := reply(t, r, dns.RcodeSuccess, "mail.example.org. 60 IN A 192.0.2.1")
 		m.Authoritative = false
@@ -128,6 +131,7 @@ func TestServedNeedsAuthority(t *testing.T) {
 }
 
 func TestServedEndsInTime(t *testing.T) {
+	t.Parallel()
 	addr := serve(t, "127.0.0.1", "0", func(*dns.Msg) *dns.Msg { return nil })
 	p := state.Probe{Address: addr, Records: []state.Record{record("mail.example.org.", "A", "192.0.2.1")}, Within: 300 * time.Millisecond}
 	start := time.Now()
