@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"syscall"
 
@@ -16,6 +15,7 @@ import (
 const usage = `usage:
   lab images                    build the images that are missing
   lab shell RELEASE [IMAGE]     boot a server, open a shell in it, remove it
+  lab demo RELEASE              set up mail on a bare server, send, verify
   lab clean [BOX...]            remove boxes that were kept, all without names
 RELEASE is bookworm or trixie. IMAGE is bare (BIND, no mail package) or mail
 (postfix and opendkim as the packages left them; the default).
@@ -25,12 +25,12 @@ func main() {
 	// Boxes go with this process, whatever ends it; the signal only has to
 	// reach the code that waits.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:])
+	code := command(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
 }
 
-func run(ctx context.Context, args []string) int {
+func command(ctx context.Context, args []string) int {
 	if len(args) == 0 {
 		fmt.Fprint(os.Stderr, usage)
 		return 2
@@ -41,13 +41,15 @@ func run(ctx context.Context, args []string) int {
 		return 1
 	}
 	l.Log = func(format string, a ...any) { fmt.Fprintf(os.Stderr, "lab: "+format+"\n", a...) }
-	switch command, rest := args[0], args[1:]; {
-	case command == "images" && len(rest) == 0:
+	switch name, rest := args[0], args[1:]; {
+	case name == "images" && len(rest) == 0:
 		err = l.Build(ctx)
-	case command == "clean":
+	case name == "clean":
 		err = l.Clean(rest...)
-	case command == "shell" && (len(rest) == 1 || len(rest) == 2):
+	case name == "shell" && (len(rest) == 1 || len(rest) == 2):
 		return session(ctx, func(s *terminal) { shell(s, rest) })
+	case name == "demo" && len(rest) == 1:
+		return session(ctx, func(s *terminal) { demo(s, rest[0]) })
 	default:
 		fmt.Fprint(os.Stderr, usage)
 		return 2
@@ -72,10 +74,5 @@ func shell(t *terminal, args []string) {
 	b.Install(t)
 	t.Logf("%s is %s on %s; its BIND serves lab.example, mail for %s ends in the sink", b.Hostname, b.Addr, opts.Release, lab.RemoteZone)
 	t.Logf("try: mailsetup --help; leave with exit, and the server is gone")
-	argv := b.Enter()
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	if err := cmd.Run(); err != nil {
-		t.Logf("the shell ended: %v", err)
-	}
+	enter(t, b)
 }
