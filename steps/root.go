@@ -1,6 +1,8 @@
 package steps
 
 import (
+	"slices"
+
 	"mailsetup/internal/state"
 	"mailsetup/templates"
 )
@@ -12,7 +14,7 @@ const Snippet state.Path = "/etc/mailsetup/postfix-main.cf"
 // files, owners and modes, but no packages, no units and nothing that a daemon
 // would have to check.
 func BelowRoot(want state.State, exists func(state.Path) bool) (state.State, error) {
-	out := state.State{Notes: want.Notes}
+	out := state.State{Notes: want.Notes, Stages: make([]state.Stage, 1)}
 	for _, st := range want.Stages {
 		st.Packages, st.Units, st.Derived, st.Validators = nil, nil, nil, nil
 		var edits []state.Edit
@@ -34,5 +36,57 @@ func BelowRoot(want state.State, exists func(state.Path) bool) (state.State, err
 		st.Edits = edits
 		out.Stages = append(out.Stages, st)
 	}
+	out.Stages[0] = tree(out, exists)
 	return out, nil
+}
+
+// tree makes the directories that every Debian has and an empty directory
+// lacks.
+func tree(want state.State, exists func(state.Path) bool) state.Stage {
+	st := state.Stage{Name: "Tree"}
+	made := map[state.Path]bool{"/": true}
+	for _, s := range want.Stages {
+		for _, d := range s.Dirs {
+			made[d.Path] = true
+		}
+	}
+	for _, p := range targets(want) {
+		for _, dir := range above(p) {
+			if made[dir] || exists(dir) {
+				continue
+			}
+			made[dir] = true
+			st.Dirs = append(st.Dirs, state.Dir{
+				Path: dir, Mode: 0o755, Owner: state.Root, Why: "not below this root yet",
+			})
+		}
+	}
+	return st
+}
+
+// targets are the paths that a state makes.
+func targets(want state.State) []state.Path {
+	var all []state.Path
+	for _, s := range want.Stages {
+		for _, d := range s.Dirs {
+			all = append(all, d.Path)
+		}
+		for _, f := range s.Files {
+			all = append(all, f.Path)
+		}
+		for _, e := range s.Edits {
+			all = append(all, e.Target())
+		}
+	}
+	return all
+}
+
+// above lists the directories that hold p, the outermost first.
+func above(p state.Path) []state.Path {
+	var dirs []state.Path
+	for dir := p.Dir(); dir != "/"; dir = dir.Dir() {
+		dirs = append(dirs, dir)
+	}
+	slices.Reverse(dirs)
+	return dirs
 }

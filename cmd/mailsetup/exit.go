@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/apply"
+	"mailsetup/internal/apt"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/wizard"
 	"mailsetup/steps"
@@ -79,6 +80,7 @@ func judge(err error) (code int, hints []string) {
 		f         *failure
 		refusal   *steps.Refusal
 		notUndone *apply.NotUndone
+		packages  *apt.Error
 	)
 	switch {
 	case errors.As(err, &notUndone):
@@ -87,6 +89,8 @@ func judge(err error) (code int, hints []string) {
 		return exitInterrupted, nil
 	case errors.As(err, &f):
 		return f.code, nonEmpty(f.hint)
+	case errors.As(err, &packages):
+		return exitFailed, nonEmpty(packages.Hint())
 	case errors.As(err, &refusal):
 		return exitUsage, nonEmpty(refusal.Hint)
 	default:

@@ -147,12 +147,10 @@ func oneLiners(notes []state.Note) []state.Note {
 // progress tells what is happening while it takes time.
 func (s *session) progress(e apply.Event) {
 	switch e.Kind {
-	case apply.StageBegins:
-		s.c.say("%s", e.Stage)
 	case apply.UnitBegins:
-		s.c.say("  %s %s", e.Action, e.Unit)
+		s.c.say("%s: %s %s", e.Stage, e.Action, e.Unit)
 	case apply.ProbeWaits:
-		s.c.say("  asking: %s", asked(e.Probe))
+		s.c.say("%s: %s", e.Stage, asked(e.Probe))
 	case apply.UndoBegins:
 		s.c.say("putting everything back")
 	}

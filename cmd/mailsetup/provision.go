@@ -117,7 +117,7 @@ func (s *session) preview(ctx context.Context, p *plan.Plan) error {
 		if err != nil {
 			return err
 		}
-		st.Install, st.Uninstall = pre.Install, pre.Remove
+		st.Install, st.Uninstall = append(pre.Install, pre.Upgrade...), pre.Remove
 	}
 	return nil
 }
@@ -196,7 +196,7 @@ func (s *session) install(ctx context.Context, w *work, announced *plan.Plan) er
 	s.c.say("installing %s", strings.Join(names, ", "))
 	fresh := s.facts.Postfix == nil
 	pre := apt.Preseed{Mailname: steps.Mailname(w.input)}
-	if err := apt.Install(ctx, s.sys, names, pre, s.c.err); err != nil {
+	if err := apt.Install(ctx, s.sys, names, pre, &packageProgress{c: s.c}); err != nil {
 		return err
 	}
 	if err := s.look(ctx, &w.input.Spec); err != nil {

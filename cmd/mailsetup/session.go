@@ -196,7 +196,7 @@ func (s *session) look(ctx context.Context, w *spec.Spec) error {
 		return err
 	}
 	names := namesOf(w)
-	facts, err := detect.Machine(ctx, s.sys, detect.Options{Files: factFiles, Origins: names})
+	facts, err := detect.Machine(ctx, source{s.sys}, detect.Options{Files: factFiles, Origins: names})
 	if err != nil {
 		return err
 	}
@@ -214,6 +214,19 @@ func (s *session) look(ctx context.Context, w *spec.Spec) error {
 	}
 	s.facts = facts
 	return nil
+}
+
+// source lets a machine be looked at on which systemd does not run, in a
+// container or a chroot: no unit is found there.
+type source struct{ system.System }
+
+// Status implements system.Units.
+func (s source) Status(ctx context.Context, unit string) (system.UnitStatus, error) {
+	st, err := s.System.Status(ctx, unit)
+	if errors.Is(err, system.ErrNoSystemd) {
+		return system.UnitStatus{Load: "not-found", Active: "inactive"}, nil
+	}
+	return st, err
 }
 
 // factFiles are the files whose content steps look at.
