@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -32,6 +33,11 @@ func Make(ctx context.Context, want state.State, r system.Reader, rec Record) (P
 	return p, errors.Join(m.errs...)
 }
 
+// ParentMaker is a Reader of a tree in which missing directories are made on
+// the way to a file (an image that may start out empty), so that they are no
+// error in a plan.
+type ParentMaker interface{ MakesParents() bool }
+
 // maker carries what earlier stages of the plan will have done.
 type maker struct {
 	ctx      context.Context
@@ -41,6 +47,7 @@ type maker struct {
 	rewrites map[state.Path]bool // paths whose content changes in this plan
 	index    map[state.Path]int  // of the current stage's changes
 	pending  bool                // packages of this plan may still bring files
+	parents  bool                // missing directories are made on the way
 	drift    []Drift
 	errs     []error
 }
@@ -50,21 +57,30 @@ func newMaker(ctx context.Context, r system.Reader, rec Record) *maker {
 		ctx: ctx, rec: rec, next: Record{}, rewrites: map[state.Path]bool{},
 		over: overlay{Reader: r, planned: map[state.Path]state.Object{}},
 	}
+	if pm, ok := r.(ParentMaker); ok {
+		m.parents = pm.MakesParents()
+	}
 	for p, h := range rec {
 		m.next[p] = h
 	}
 	return m
 }
 
-// homeStage makes our own directory, before anything that may live in it.
+// homeStage makes our own directory, before anything that may live in it. The
+// directories above it are missing in an image only.
 func (m *maker) homeStage() StageChanges {
 	o, err := m.over.Read(Home)
 	if err != nil || o.Kind != state.Absent {
 		return StageChanges{} // an error shows again at the record
 	}
-	return m.stage(state.Stage{Name: "Home", Dirs: []state.Dir{{
-		Path: Home, Mode: 0o700, Owner: state.Root, Why: "what mailsetup remembers",
-	}}})
+	dirs := []state.Dir{{Path: Home, Mode: 0o700, Owner: state.Root, Why: "what mailsetup remembers"}}
+	for dir := Home.Dir(); dir != "/"; dir = dir.Dir() {
+		if o, err := m.over.Read(dir); err == nil && o.Kind == state.Absent {
+			dirs = append(dirs, state.Dir{Path: dir, Mode: 0o755, Owner: state.Root, Why: "not there yet"})
+		}
+	}
+	slices.Reverse(dirs)
+	return m.stage(state.Stage{Name: "Home", Dirs: dirs})
 }
 
 func (m *maker) recordStage() StageChanges {

@@ -1,0 +1,88 @@
+package plan_test
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"mailsetup/internal/plan"
+	"mailsetup/internal/state"
+)
+
+func one(c plan.Change) plan.Plan {
+	return plan.Plan{Stages: []plan.StageChanges{{Name: "A", Changes: []plan.Change{c}}}}
+}
+
+func regular(content string) state.Object {
+	return state.Object{Kind: state.Regular, Mode: 0o644, Owner: state.Root, Content: []byte(content)}
+}
+
+func TestCovers(t *testing.T) {
+	later := plan.Change{Op: plan.Later, Path: "/c", Settings: []string{"a = 1"}}
+	create := plan.Change{Op: plan.Create, Path: "/c", After: regular("new")}
+	modify := plan.Change{Op: plan.Modify, Path: "/c", Before: regular("shipped"), After: regular("new"), Settings: []string{"a = 1"}}
+	other := modify
+	other.After = regular("other")
+	settings := modify
+	settings.Settings = []string{"a = 2"}
+	moved := modify
+	moved.Before = regular("edited in between")
+	chmod := create
+	chmod.After.Mode = 0o600
+	dir := state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root}
+	wide := dir
+	wide.Mode = 0o755
+	for _, tc := range []struct {
+		name              string
+		announced, actual plan.Change
+		extra             []string
+	}{
+		{"settings as announced", later, modify, nil},
+		{"other settings", later, settings, []string{"modify /c"}},
+		{"a package brought the file", create, modify, nil},
+		{"other content", create, other, []string{"modify /c"}},
+		{"other mode", create, chmod, []string{"create /c"}},
+		{"the same", modify, modify, nil},
+		{"edited in between", modify, moved, []string{"modify /c"}},
+		{"another path", create, plan.Change{Op: plan.Remove, Path: "/d", Before: regular("")}, []string{"remove /d"}},
+		{"a package brought the directory", plan.Change{Op: plan.Mkdir, Path: "/d", After: dir}, plan.Change{Op: plan.Meta, Path: "/d", Before: wide, After: dir}, nil},
+		{"our record", create, plan.Change{Op: plan.Create, Path: plan.RecordPath, After: regular("{}")}, nil},
+	} {
+		if got := plan.Covers(one(tc.announced), one(tc.actual)); !slices.Equal(got, tc.extra) {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.extra)
+		}
+	}
+}
+
+func TestCoversNamesUnitsAndPackages(t *testing.T) {
+	actual := plan.Plan{Stages: []plan.StageChanges{{
+		Name: "A", Units: []state.Unit{{Name: "d.service", Action: state.Restart}},
+		Packages: []state.Package{{Name: "d"}}, Uninstall: []string{"e"},
+		Derived: []state.Derived{{Path: "/x.db"}},
+	}}}
+	want := []string{"install d", "uninstall e", "make /x.db", "restart d.service"}
+	if got := plan.Covers(plan.Plan{}, actual); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := plan.Covers(actual, actual); got != nil {
+		t.Errorf("a plan does not cover itself: %q", got)
+	}
+}
+
+func TestSame(t *testing.T) {
+	normalise := func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("PLACEHOLDER"), []byte("real")) }
+	a := one(plan.Change{Op: plan.Create, Path: "/c", After: regular("p=PLACEHOLDER")})
+	b := one(plan.Change{Op: plan.Create, Path: "/c", After: regular("p=real")})
+	c := one(plan.Change{Op: plan.Create, Path: "/c", After: regular("p=real; t=y")})
+	if got := plan.Same(a, b, normalise); got != nil {
+		t.Errorf("differences %q, want none", got)
+	}
+	for _, other := range []plan.Plan{c, one(plan.Change{Op: plan.Create, Path: "/d", After: regular("p=real")}), {}} {
+		if got := plan.Same(a, other, normalise); len(got) != 1 {
+			t.Errorf("differences %q, want one", got)
+		}
+	}
+	if got := plan.Same(a, b, nil); len(got) != 1 {
+		t.Errorf("without a normaliser: %q, want one", got)
+	}
+}
