@@ -9,10 +9,11 @@ import (
 	"mailsetup/internal/state"
 )
 
-// summaryLines bounds a summary to what one screen shows above a question.
-const summaryLines = 20
+// summaryLines bounds a summary to what a screen of 24 lines shows above a
+// question.
+const summaryLines = 16
 
-// Summary prints the plan in at most 20 lines: numbers, and as many paths as
+// Summary prints the plan in at most 16 lines: numbers, and as many paths as
 // fit.
 func (p Plan) Summary(w io.Writer) error {
 	t := &printer{}

@@ -143,7 +143,7 @@ func (t *printer) change(c Change) {
 		for _, l := range c.Settings {
 			t.line("        " + printable(l))
 		}
-	case t.diff:
+	case t.diff && !strings.HasPrefix(string(c.Path), string(Home)+"/"): // our own memory, in no form for people
 		t.unified(Diff(c.Path, c.Before, c.After))
 	}
 }
