@@ -115,7 +115,7 @@ func (s *session) proposals(a spec.Answers) wizard.Proposals {
 	}
 	p.ZoneServed = s.serves(domain)
 	p.DNS = wizard.Proposal{Value: string(spec.DNSManual), Why: "no zone of this machine's BIND holds " + domain}
-	if p.ZoneServed || a.NewZone == "yes" {
+	if p.ZoneServed || a.NewZone == "yes" || s.unusable(domain) {
 		p.DNS = wizard.Proposal{Value: string(spec.DNSBind), Why: "BIND serves " + domain + " here"}
 	}
 	p.Receive = s.receives(domain, host, first(strings.Fields(p.Addresses.Value)...))
@@ -156,6 +156,16 @@ func (s *session) public(host string) []string {
 func (s *session) serves(domain string) bool {
 	return slices.ContainsFunc(s.facts.Zones, func(z state.Zone) bool {
 		return z.Problem == "" && (domain+"." == z.Origin || strings.HasSuffix(domain+".", "."+z.Origin))
+	})
+}
+
+// unusable reports whether this machine's BIND is primary for the domain, or
+// may be, but its zone cannot be worked with. Nobody chose another way for the
+// records then: the plan is refused, and says what is wrong with the zone.
+func (s *session) unusable(domain string) bool {
+	return slices.ContainsFunc(s.facts.Zones, func(z state.Zone) bool {
+		here := z.Origin == "." || domain+"." == z.Origin || strings.HasSuffix(domain+".", "."+z.Origin)
+		return z.Problem != "" && here && (z.Kind == "primary" || z.Kind == "")
 	})
 }
 
