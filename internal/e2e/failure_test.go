@@ -1,0 +1,125 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"mailsetup/internal/e2e/lab"
+)
+
+const distaste = "this configuration is not to my taste"
+
+// unless is a command for a drop-in: it fails once the file has the text.
+func unless(text, file, then string) string {
+	return `/bin/sh -c 'if grep -q "` + text + `" ` + file + `; then echo ` + distaste + `; exit 1; fi; ` + then + `'`
+}
+
+// postfixUnit is the unit that systemd really drives.
+func postfixUnit(release string) string {
+	if release == "bookworm" {
+		return "postfix@-.service"
+	}
+	return "postfix.service"
+}
+
+// TestOpenDKIMRefuses: a signer that does not start with our configuration
+// costs nothing but the attempt.
+func TestOpenDKIMRefuses(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b, sink := existing(t, release)
+		dropIn(t, b, "opendkim.service", "ExecStartPre="+unless("^KeyTable", "/etc/opendkim.conf", ""))
+		was := look(t, b)
+		_, stderr := product(t, b, 1, initArgs()...)
+		says(t, stderr, "opendkim.service", distaste, "everything was put back as it was")
+		asBefore(t, b, was)
+		notServed(t, b)
+		leavesUnsigned(t, b, sink)
+	})
+}
+
+// TestOpenDKIMNeverStarts: where even the old configuration cannot run again,
+// nobody claims that it does, and recover finishes the job later.
+func TestOpenDKIMNeverStarts(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b, sink := existing(t, release)
+		was := look(t, b)
+		dropIn(t, b, "opendkim.service", "ExecStartPre=/bin/false")
+		for _, args := range [][]string{initArgs(), {"recover"}} {
+			_, stderr := product(t, b, 4, args...)
+			says(t, stderr, "not everything could be put back", "opendkim.service",
+				"systemctl restart opendkim.service", "mailsetup recover")
+			saysNot(t, stderr, "everything was put back as it was", "taken back")
+			leavesUnsigned(t, b, sink)
+		}
+		undrop(t, b, "opendkim.service")
+		product(t, b, 0, "recover")
+		asBefore(t, b, was)
+		notServed(t, b)
+		leavesUnsigned(t, b, sink)
+		product(t, b, 0, initArgs()...)
+		leavesSigned(t, b, sink)
+	})
+}
+
+// TestPostfixRefuses: a Postfix that does not reload, that goes down at the
+// reload, or that no longer answers on port 25.
+func TestPostfixRefuses(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b, sink := existing(t, release)
+		unit := postfixUnit(release)
+		was := look(t, b)
+		attempt := func(words ...string) {
+			t.Helper()
+			_, stderr := product(t, b, 1, initArgs()...)
+			says(t, stderr, append(words, unit, "everything was put back as it was")...)
+			asBefore(t, b, was)
+			notServed(t, b)
+			leavesUnsigned(t, b, sink)
+		}
+		dropIn(t, b, unit, "ExecReload=\nExecReload="+unless("opendkim", "/etc/postfix/main.cf", "postfix reload"))
+		attempt(distaste)
+		dropIn(t, b, unit, "ExecReload=\nExecReload="+strings.ReplaceAll(
+			unless("opendkim", "/etc/postfix/main.cf", "postfix reload"), "exit 1", "postfix stop; exit 0"))
+		attempt()
+		undrop(t, b, unit)
+		deaf(t, b)
+		attempt()
+	})
+}
+
+// deaf puts a program in the place of smtpd that ends at once when Postfix
+// asks the signer.
+func deaf(t *testing.T, b *lab.Box) {
+	t.Helper()
+	b.Run(t, "mv", "/usr/lib/postfix/sbin/smtpd", "/usr/lib/postfix/sbin/smtpd.real")
+	b.Write(t, "/usr/lib/postfix/sbin/smtpd", "#!/bin/sh\n"+
+		"grep -q opendkim /etc/postfix/main.cf && exit 1\nexec /usr/lib/postfix/sbin/smtpd.real \"$@\"\n", 0o755)
+}
+
+// TestBINDRefuses: a BIND that does not reload, and a zone that the checker
+// refuses before anything is touched.
+func TestBINDRefuses(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b, sink := existing(t, release)
+		was := look(t, b)
+		dropIn(t, b, "named.service", "ExecReload=\nExecReload="+unless("mailsetup", "/etc/bind/db.lab.example", "rndc reload"))
+		_, stderr := product(t, b, 1, initArgs()...)
+		says(t, stderr, "named.service", distaste, "everything was put back as it was")
+		asBefore(t, b, was)
+		notServed(t, b)
+
+		undrop(t, b, "named.service")
+		b.Sh(t, `printf 'www IN A 192.0.2.80\nwww IN CNAME mail\n' >>/etc/bind/db.lab.example`)
+		was = look(t, b)
+		out, stderr, code := b.Exec(t.Context(), nil, append([]string{"mailsetup"}, initArgs()...)...)
+		if code != 1 && code != 2 {
+			t.Errorf("exit %d\n%s\n%s", code, out, stderr)
+		}
+		says(t, stderr, "lab.example", "CNAME and other data")
+		asBefore(t, b, was)
+		notServed(t, b)
+		leavesUnsigned(t, b, sink)
+	})
+}
