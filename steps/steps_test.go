@@ -139,8 +139,10 @@ func TestRecordsOfAHostNamedLikeItsDomain(t *testing.T) {
 
 func TestDMARCTags(t *testing.T) {
 	d := bare().Spec.Domains[0]
-	d.DMARC = spec.DMARC{Policy: "reject", SubdomainPolicy: "quarantine", ADKIM: "strict", ASPF: "relaxed",
-		RUA: []string{"mailto:a@lab.example", "mailto:b@lab.example"}, RUF: []string{"mailto:c@lab.example"}}
+	d.DMARC = spec.DMARC{
+		Policy: "reject", SubdomainPolicy: "quarantine", ADKIM: "strict", ASPF: "relaxed",
+		RUA: []string{"mailto:a@lab.example", "mailto:b@lab.example"}, RUF: []string{"mailto:c@lab.example"},
+	}
 	const want = "v=DMARC1; p=reject; sp=quarantine; adkim=s; aspf=r; " +
 		"rua=mailto:a@lab.example,mailto:b@lab.example; ruf=mailto:c@lab.example"
 	if got := DMARC(d); got != want {
@@ -285,14 +287,18 @@ func TestRefusals(t *testing.T) {
 		{"an override in master.cf", func(in *Input) {
 			in.Facts.Postfix.Overrides = []state.Override{{Service: "submission/inet", Name: "smtpd_milters", Line: 17}}
 		}, "master.cf:17: service submission/inet sets smtpd_milters"},
-		{"a content filter", func(in *Input) { in.Facts.Postfix.Value["content_filter"] = "smtp-amavis:[127.0.0.1]:10024" },
-			"content_filter = smtp-amavis"},
+		{
+			"a content filter", func(in *Input) { in.Facts.Postfix.Value["content_filter"] = "smtp-amavis:[127.0.0.1]:10024" },
+			"content_filter = smtp-amavis",
+		},
 		{"a drop-in of opendkim.service", func(in *Input) {
 			in.Facts.OpenDKIM.Override = "/etc/systemd/system/opendkim.service.d/override.conf"
 		}, "override.conf starts OpenDKIM"},
 		{"a zone that is not here", func(in *Input) { in.Facts.Zones = nil }, "no zone here holds"},
-		{"a zone that cannot be edited", func(in *Input) { in.Facts.Zones[0].Problem = "it takes dynamic updates" },
-			"it takes dynamic updates"},
+		{
+			"a zone that cannot be edited", func(in *Input) { in.Facts.Zones[0].Problem = "it takes dynamic updates" },
+			"it takes dynamic updates",
+		},
 		{"a CNAME in the way", func(in *Input) {
 			in.Facts.Zones[0].Records = []state.Record{{Name: "_dmarc.lab.example.", Type: "CNAME", Value: "x.example."}}
 		}, "is a CNAME"},

@@ -40,6 +40,7 @@ func (s smtpSession) Mail(from string, _ *smtp.MailOptions) error {
 	s.helo, s.from = s.conn.Hostname(), append(s.from, from)
 	return nil
 }
+
 func (s smtpSession) Rcpt(string, *smtp.RcptOptions) error {
 	return errors.New("no recipient expected")
 }

@@ -97,6 +97,10 @@ func TestInitFromBare(t *testing.T) {
 			t.Errorf("SPF %+v, want pass", spf)
 		}
 		nothingChanges(t, b, initArgs()...)
+		b.Reboot(t)
+		before := sink.Count()
+		b.Sh(t, `printf 'From: root@mail.lab.example\nTo: bob@remote.example\nSubject: after a reboot\n\nhello\n' | /usr/sbin/sendmail -t -i`)
+		signed(t, b, sink.Wait(t, before+1, 90*time.Second)[before].Data)
 	})
 }
 

@@ -132,8 +132,13 @@ func TestAlias(t *testing.T) {
 
 func TestAliasRefuses(t *testing.T) {
 	for _, s := range []state.Setting{
-		{Name: "", Value: "x"}, {Name: "#a", Value: "x"}, {Name: "a\nb", Value: "x"}, {Name: " a", Value: "x"},
-		{Name: "a\"b", Value: "x"}, {Name: "a", Value: ""}, {Name: "a", Value: "x\nroot: y"},
+		{Name: "", Value: "x"},
+		{Name: "#a", Value: "x"},
+		{Name: "a\nb", Value: "x"},
+		{Name: " a", Value: "x"},
+		{Name: "a\"b", Value: "x"},
+		{Name: "a", Value: ""},
+		{Name: "a", Value: "x\nroot: y"},
 	} {
 		if got, err := Alias(state.AliasEdit{Set: []state.Setting{s}}, nil); err == nil {
 			t.Errorf("%q: accepted as %q", s, got)
