@@ -222,7 +222,11 @@ func (j *Journal) makeDirs(dir state.Path) error {
 			return err
 		}
 	}
-	if err := j.files.Mkdir(dir, privateDir); err != nil {
+	o = privateDir
+	if dir != j.dir && dir != j.dir.Dir() {
+		o.Mode = 0o755 // everybody's, /var/lib and above: missing in an image only
+	}
+	if err := j.files.Mkdir(dir, o); err != nil {
 		return err
 	}
 	return j.files.Sync(dir)
