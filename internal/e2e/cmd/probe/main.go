@@ -24,13 +24,17 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("usage: probe sink|send|verify|spf [flags]")
+		return fmt.Errorf("usage: probe sink|send|load|verify|audit|spf [flags]")
 	}
 	switch args[0] {
 	case "sink":
 		return sink(args[1:])
 	case "send":
 		return send(os.Stdin)
+	case "load":
+		return load(args[1:], os.Stdin)
+	case "audit":
+		return audit(args[1:])
 	case "verify":
 		return verify(os.Stdin)
 	case "spf":

@@ -40,34 +40,35 @@ func send(r io.Reader) error {
 	if err := c.Rcpt(m.To); err != nil {
 		return err
 	}
-	return data(c, text(m))
+	word, err := data(c, text(m))
+	if err != nil {
+		return err
+	}
+	fmt.Println(word)
+	return c.Quit()
 }
 
 // data does the DATA exchange itself: the client of net/smtp drops the reply.
-func data(c *smtp.Client, text string) error {
+func data(c *smtp.Client, text string) (reply string, err error) {
 	id, err := c.Text.Cmd("DATA")
 	if err != nil {
-		return err
+		return "", err
 	}
 	c.Text.StartResponse(id)
 	_, _, err = c.Text.ReadResponse(354)
 	c.Text.EndResponse(id)
 	if err != nil {
-		return err
+		return "", err
 	}
 	w := c.Text.DotWriter()
 	if _, err := io.WriteString(w, text); err != nil {
-		return err
+		return "", err
 	}
 	if err := w.Close(); err != nil {
-		return err
+		return "", err
 	}
 	code, word, err := c.Text.ReadResponse(250)
-	if err != nil {
-		return err
-	}
-	fmt.Println(code, word)
-	return c.Quit()
+	return fmt.Sprint(code, " ", word), err
 }
 
 func text(m lab.Letter) string {

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"net/mail"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-msgauth/dkim"
+
+	"mailsetup/internal/e2e/lab"
+)
+
+// audit verifies every message of a sink and prints how often each arrived and
+// which of them do not carry one valid signature of the domain.
+func audit(args []string) error {
+	flags := flag.NewFlagSet("audit", flag.ContinueOnError)
+	dir := flags.String("dir", "", "where the sink stores messages")
+	domain := flags.String("domain", "", "whose signature each must have")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	envelopes, err := filepath.Glob(filepath.Join(*dir, "*.json"))
+	if err != nil {
+		return err
+	}
+	a := lab.Audit{Times: map[string]int{}, Bad: map[string]string{}}
+	lookup := remembered()
+	for _, name := range envelopes {
+		msg, err := os.ReadFile(strings.TrimSuffix(name, ".json") + ".eml")
+		if err != nil {
+			return err
+		}
+		m, err := mail.ReadMessage(bytes.NewReader(msg))
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		subject := m.Header.Get("Subject")
+		a.Times[subject]++
+		if why := faulty(msg, *domain, lookup); why != "" {
+			a.Bad[subject] = why
+		}
+	}
+	return print(a)
+}
+
+// faulty says what is wrong with the signature of a message, "" if nothing.
+func faulty(msg []byte, domain string, lookup func(string) ([]string, error)) string {
+	found, err := dkim.VerifyWithOptions(bytes.NewReader(msg), &dkim.VerifyOptions{LookupTXT: lookup})
+	switch {
+	case err != nil:
+		return err.Error()
+	case len(found) != 1:
+		return fmt.Sprintf("%d signatures", len(found))
+	case found[0].Err != nil:
+		return found[0].Err.Error()
+	case found[0].Domain != domain:
+		return "signed by " + found[0].Domain
+	}
+	return ""
+}
+
+// remembered asks for each name once.
+func remembered() func(string) ([]string, error) {
+	seen := map[string][]string{}
+	return func(name string) ([]string, error) {
+		if txt, ok := seen[name]; ok {
+			return txt, nil
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		txt, err := resolver().LookupTXT(ctx, name+".")
+		if err == nil {
+			seen[name] = txt
+		}
+		return txt, err
+	}
+}

@@ -1,0 +1,103 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os/exec"
+	"time"
+)
+
+// LoadOptions describe steady mail. The zero value of each field is usable.
+type LoadOptions struct {
+	// SMTP and Sendmail are the numbers of senders of each kind: clients of
+	// port 25 with a session for each message, and callers of sendmail(1).
+	SMTP, Sendmail int
+	// Sessions is the number of clients that send one message after the other
+	// in a session of SessionTime.
+	Sessions    int
+	SessionTime time.Duration
+	// From is the header and envelope sender of all of it.
+	From string
+	// Pause is what each sender waits between two messages.
+	Pause time.Duration
+}
+
+// Load is what became of the mail, from the senders' side.
+type Load struct {
+	// Sent are the messages that Postfix took, by their Subject.
+	Sent []string
+	// Deferred counts answers of the 4xx kind and of sendmail's EX_TEMPFAIL,
+	// after which the message was offered again.
+	Deferred int
+	// Broken counts sessions that ended without an answer: the message was
+	// offered again, as a real client would.
+	Broken int
+	// Refused are the permanent refusals, in the server's words.
+	Refused []string
+}
+
+// Audit is what arrived, from the sink's side.
+type Audit struct {
+	// Times counts how often each Subject arrived.
+	Times map[string]int
+	// Bad are the messages that do not carry exactly one valid signature of
+	// the sender's domain, by Subject, with the reason.
+	Bad map[string]string
+}
+
+// Sending is mail under way.
+type Sending struct {
+	cmd       *exec.Cmd
+	stop      io.Closer
+	out, errs bytes.Buffer
+}
+
+// Load begins to send mail to RemoteZone until Stop is called.
+func (b *Box) Load(t T, o LoadOptions) *Sending {
+	t.Helper()
+	b.probe(t)
+	text, err := json.Marshal(o)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	s := &Sending{cmd: b.Command(t.Context(), probePath, "load", string(text))}
+	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.errs
+	if s.stop, err = s.cmd.StdinPipe(); err == nil {
+		err = s.cmd.Start()
+	}
+	if err != nil {
+		t.Fatalf("%s: load: %v", b.Name, err)
+	}
+	return s
+}
+
+// Stop lets each sender finish its message and tells what became of the mail.
+func (s *Sending) Stop(t T) Load {
+	t.Helper()
+	s.stop.Close()
+	if err := s.cmd.Wait(); err != nil {
+		t.Fatalf("load: %v\n%s", err, s.errs.String())
+	}
+	var l Load
+	if err := json.Unmarshal(s.out.Bytes(), &l); err != nil {
+		t.Fatalf("load: %v\n%s", err, s.out.String())
+	}
+	return l
+}
+
+// Audit verifies everything the sink has received.
+func (s *Sink) Audit(t T, domain string) Audit {
+	t.Helper()
+	var a Audit
+	s.box.answer(t, nil, &a, "audit", "-dir", sinkDir, "-domain", domain)
+	return a
+}
+
+// Hurry makes Postfix try at once what it would try again within a minute or
+// so: what sendmail(1) left behind, and what is deferred.
+func (b *Box) Hurry(ctx context.Context) {
+	// Where Postfix is down there is nothing to hurry.
+	_, _, _ = b.Exec(ctx, nil, "sh", "-c", "postkick public pickup W; postqueue -f")
+}
