@@ -17,10 +17,10 @@ import (
 // /etc/bind, also under Debian's AppArmor profile.
 const FragmentDir state.Path = "/etc/bind/mailsetup"
 
-const (
-	namedConf    state.Path = "/etc/bind/named.conf.local"
-	pendingStamp            = "--------"
-)
+const namedConf state.Path = "/etc/bind/named.conf.local"
+
+// pendingStamp stands for the stamp of a fragment whose key is not made yet.
+const pendingStamp = "--------"
 
 // Zone publishes the records in the BIND of this machine: a fragment of ours,
 // one $INCLUDE line in the administrator's file, a higher serial.
