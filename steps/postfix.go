@@ -53,9 +53,14 @@ func Guard(in Input) (state.Stage, []state.Note, error) {
 	if err != nil {
 		return state.Stage{}, nil, err
 	}
-	return postfixStage(in, state.PostfixEdit{
+	stage := postfixStage(in, state.PostfixEdit{
 		Path: mainCf, Set: set, Reason: "mail waits while the signer restarts",
-	}), nil, nil
+	})
+	// A session that began before would let its mail out unsigned. An idle one
+	// ends after smtpd_timeout, which is five minutes.
+	stage.Units[0].Settled = append(stage.Units[0].Settled,
+		state.Probe{Kind: state.ProbeSessions, Address: string(mainCf), Within: 6 * time.Minute})
+	return stage, nil, nil
 }
 
 func action(m milters.Milter, p *state.Postfix) string {

@@ -237,6 +237,10 @@ func TestMailWaitsWhileASignerThatMayBeBypassedRestarts(t *testing.T) {
 	if got := edit.Set[0].Value; !strings.Contains(got, "default_action=tempfail") {
 		t.Errorf("guard sets %q, want tempfail", got)
 	}
+	settled := stage(t, build(t, in), "Guard").Units[0].Settled
+	if got := settled[len(settled)-1].Kind; got != state.ProbeSessions {
+		t.Errorf("the last probe of the guard is %q, want the end of old sessions", got)
+	}
 	after := stage(t, build(t, in), "Postfix").Edits[0].(state.PostfixEdit)
 	if got := after.Set[0].Value; !strings.Contains(got, "default_action=accept") {
 		t.Errorf("in the end %q, want accept again", got)

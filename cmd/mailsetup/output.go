@@ -68,18 +68,24 @@ func (s *session) nothingToDo(p plan.Plan) error {
 	if s.o.json {
 		return s.printResult(result{Notes: p.Notes})
 	}
-	fmt.Fprintln(s.c.out, "Nothing to do: this server is as you asked for.")
+	fmt.Fprintf(s.c.out, "Nothing to do: this %s is as you asked for.\n", s.place())
 	s.notes(p.Notes)
 	return nil
+}
+
+// place is what a run works on.
+func (s *session) place() string {
+	if s.image != nil {
+		return "tree"
+	}
+	return "server"
 }
 
 // done is the short summary at the end: what was done, what is left for the
 // human, what to type next.
 func (s *session) done(p plan.Plan, r apply.Report) error {
-	if s.image != nil {
-		if err := s.image.SaveManifest(); err != nil {
-			return err
-		}
+	if err := s.saveOwners(); err != nil {
+		return err
 	}
 	if s.o.json {
 		return s.printResult(result{Changed: true, ID: r.ID, Paths: paths(p), Notes: p.Notes})
@@ -92,7 +98,7 @@ func (s *session) done(p plan.Plan, r apply.Report) error {
 	if s.image == nil {
 		fmt.Fprintf(s.c.out, "\nTo take it back: mailsetup rollback %s\n", r.ID)
 	} else {
-		fmt.Fprintf(s.c.out, "\nOwners are listed in %s/%s; on the machine itself: mailsetup init --yes\n",
+		fmt.Fprintf(s.c.out, "\nOwners are listed in %s/%s.\nOn the machine itself, later: mailsetup init --yes\n",
 			strings.TrimRight(s.o.root, "/"), strings.TrimLeft(string(system.ManifestPath), "/"))
 	}
 	return nil
@@ -148,6 +154,9 @@ func oneLiners(notes []state.Note) []state.Note {
 func (s *session) progress(e apply.Event) {
 	switch e.Kind {
 	case apply.UnitBegins:
+		if e.Stage == "" { // while everything is put back
+			e.Stage = "back"
+		}
 		s.c.say("%s: %s %s", e.Stage, e.Action, e.Unit)
 	case apply.ProbeWaits:
 		s.c.say("%s: %s", e.Stage, asked(e.Probe))
@@ -167,6 +176,8 @@ func asked(p state.Probe) string {
 		return "does a message come out signed"
 	case state.ProbeSMTP:
 		return "does Postfix take mail"
+	case state.ProbeSessions:
+		return "have the mail sessions ended that began before (a client may hold one for five minutes)"
 	case state.ProbePostfix:
 		return "does Postfix run"
 	case state.ProbeServed:

@@ -56,6 +56,8 @@ func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
 		return retry(ctx, p.Within, func(ctx context.Context) error { return greets(ctx, p) })
 	case state.ProbePostfix:
 		return retry(ctx, p.Within, b.postfix)
+	case state.ProbeSessions:
+		return retry(ctx, p.Within, func(context.Context) error { return oldSessions("/proc", p.Address) })
 	default:
 		return fmt.Errorf("probe %q: unknown kind", p.Kind)
 	}

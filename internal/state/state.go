@@ -158,7 +158,7 @@ type Probe struct {
 	Kind ProbeKind `json:"kind"`
 	// Unit to be found active (ProbeActive).
 	Unit string `json:"unit,omitempty"`
-	// Socket of the milter, or host:port of the SMTP server.
+	// Socket of the milter, host:port of the SMTP server, or path of main.cf.
 	Address string `json:"address,omitempty"`
 	// Signers are addresses whose mail must come out of the milter with a
 	// valid signature of the domain and selector named (ProbeSigns).
@@ -185,6 +185,9 @@ const (
 	ProbeSMTP    ProbeKind = "smtp"    // 220, EHLO, MAIL FROM accepted, RSET
 	ProbeServed  ProbeKind = "served"  // the name server answers with the records
 	ProbePostfix ProbeKind = "postfix" // postfix status
+	// ProbeSessions: no process that takes mail began before main.cf was put
+	// in place. A reload lets sessions go on with what they have read.
+	ProbeSessions ProbeKind = "sessions"
 )
 
 // Signer is an address and the signature its mail must carry.

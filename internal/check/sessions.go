@@ -1,0 +1,91 @@
+package check
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// takers are the Postfix processes that ask milters, master(8).
+var takers = []string{"smtpd", "qmqpd", "cleanup"}
+
+// ticks per second in /proc, whatever the kernel's own clock: USER_HZ.
+const ticks = 100
+
+// oldSessions reports mail sessions that began under an earlier main.cf: a
+// reload lets them go on with what they have read, and with the action for a
+// dead milter that stood there.
+func oldSessions(proc, mainCf string) error {
+	var stat unix.Stat_t
+	if err := unix.Stat(mainCf, &stat); err != nil {
+		return &fs.PathError{Op: "stat", Path: mainCf, Err: err}
+	}
+	// The time of the rename that put it there; it may have been written long before.
+	changed := time.Unix(stat.Ctim.Unix())
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
+		return fmt.Errorf("read the time since boot: %w", err)
+	}
+	// File times and process times come in steps of up to 10 ms each.
+	young := time.Duration(now.Nano()) - time.Since(changed) + 20*time.Millisecond
+	pids, err := older(proc, young)
+	if err == nil && len(pids) > 0 {
+		err = fmt.Errorf("%d mail sessions go on since before %s changed (process %s)",
+			len(pids), mainCf, strings.Join(pids, ", "))
+	}
+	return err
+}
+
+// older are the processes that take mail and began before a time since boot.
+func older(proc string, young time.Duration) ([]string, error) {
+	names, err := filepath.Glob(filepath.Join(proc, "[0-9]*"))
+	if err != nil {
+		return nil, err
+	}
+	ours, err := os.Readlink(filepath.Join(proc, "self", "ns", "pid"))
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, dir := range names {
+		text, err := os.ReadFile(filepath.Join(dir, "stat"))
+		if err != nil {
+			continue // it has ended
+		}
+		comm, began, err := parseStat(string(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", dir, err)
+		}
+		if !slices.Contains(takers, comm) || began > young {
+			continue
+		}
+		if ns, err := os.Readlink(filepath.Join(dir, "ns", "pid")); err == nil && ns == ours {
+			found = append(found, filepath.Base(dir))
+		}
+	}
+	return found, nil
+}
+
+// parseStat reads the name of a process and when it began, in time since boot,
+// from proc_pid_stat(5).
+func parseStat(text string) (comm string, began time.Duration, err error) {
+	open, end := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
+	if open < 0 || end < open {
+		return "", 0, errors.New("not a line of proc_pid_stat(5)")
+	}
+	f := strings.Fields(text[end+1:])
+	const starttime = 22 - 3 // the first field after the name is number 3
+	if len(f) <= starttime {
+		return "", 0, errors.New("not a line of proc_pid_stat(5)")
+	}
+	n, err := strconv.ParseInt(f[starttime], 10, 64)
+	return text[open+1 : end], time.Duration(n) * (time.Second / ticks), err
+}
