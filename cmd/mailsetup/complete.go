@@ -15,8 +15,8 @@ import (
 // complete turns the flags into answers that make a spec: a person is asked
 // where one is there, what was found fills the rest.
 func (s *session) complete(ctx context.Context, a spec.Answers, old *spec.Spec) (spec.Answers, error) {
-	if s.asks() && len(a.Missing(old)) > 0 {
-		asked, err := wizard.Ask(ctx, s.wizard(a))
+	if s.asks() && !old.Has(a.Domain) {
+		asked, err := wizard.Ask(ctx, s.wizard(known(a, old)))
 		if err != nil {
 			return a, err
 		}
@@ -34,13 +34,32 @@ func (s *session) complete(ctx context.Context, a spec.Answers, old *spec.Spec) 
 	return s.selector(ctx, a, old)
 }
 
+// known adds to the flags what the spec says of the host: a second domain on
+// the same server has no questions about the server.
+func known(a spec.Answers, old *spec.Spec) spec.Answers {
+	if old == nil {
+		return a
+	}
+	h := old.Host
+	a.Hostname = first(a.Hostname, h.Hostname)
+	a.DNS = first(a.DNS, string(h.DNS))
+	a.RootAlias = first(a.RootAlias, h.RootAlias)
+	a.MilterDefaultAction = first(a.MilterDefaultAction, h.MilterDefaultAction)
+	if len(a.Addresses) == 0 {
+		for _, addr := range h.Addresses {
+			a.Addresses = append(a.Addresses, addr.String())
+		}
+	}
+	return a
+}
+
 // asks reports whether a person answers questions in this run.
 func (s *session) asks() bool { return s.c.interactive && !s.o.yes && !s.o.json }
 
 // found fills what nobody answered and the old spec does not know from the
 // machine and from DNS.
 func (s *session) found(a spec.Answers, old *spec.Spec) spec.Answers {
-	if old != nil && old.Has(a.Domain) {
+	if old.Has(a.Domain) {
 		return a
 	}
 	p := s.proposals(a)
@@ -65,7 +84,7 @@ func fill(answer *string, p wizard.Proposal) {
 // the ledger, not on the disk, not in DNS, where a second server of the domain
 // may have published one this month.
 func (s *session) selector(ctx context.Context, a spec.Answers, old *spec.Spec) (spec.Answers, error) {
-	if old != nil && old.Has(a.Domain) {
+	if old.Has(a.Domain) {
 		return a, nil
 	}
 	domain, err := spec.DomainName(a.Domain)
