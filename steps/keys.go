@@ -80,9 +80,11 @@ func signing(k keyring.Key, in Input) keyring.Key {
 	return k
 }
 
+// ledgerFile is free: what it says now was read and carried on, whoever wrote
+// it, so that nothing of an edit by hand can get lost.
 func ledgerFile(d spec.Domain, keys []keyring.Key) state.File {
 	return state.File{
 		Path: keyring.File(d.Name), Mode: 0o600, Owner: state.Root, Content: keyring.MarshalDomain(keys),
-		Why: "the ledger: which key is where in its life",
+		Free: true, Why: "the ledger: which key is where in its life",
 	}
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -14,19 +16,25 @@ import (
 	"mailsetup/internal/state"
 )
 
+func belowRoot() cli.Flag {
+	return &cli.StringFlag{Name: "root", Usage: "the runs that wrote the tree below `DIR`"}
+}
+
 func historyCommand(c console) *cli.Command {
 	return &cli.Command{
 		Name:  "history",
 		Usage: "list the runs that changed this machine",
 		UsageText: "sudo mailsetup history\n" +
 			"   one line a run: its ID, when, what, how it ended",
-		Flags:        []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print data"}},
+		Flags:        []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print data"}, belowRoot()},
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
 			if err := noArguments(ctx); err != nil {
 				return err
 			}
-			s, err := openSession(ctx.Context, c, options{dryRun: true, json: ctx.Bool("json"), now: time.Now, command: "history"})
+			s, err := openSession(ctx.Context, c, options{
+				dryRun: true, json: ctx.Bool("json"), root: ctx.String("root"), now: time.Now, command: "history",
+			})
 			if err != nil {
 				return err
 			}
@@ -58,7 +66,7 @@ func (s *session) history() error {
 		return s.printJSON(runs)
 	}
 	if len(entries) == 0 {
-		fmt.Fprintln(s.c.out, "No run has changed this machine yet.")
+		fmt.Fprintf(s.c.out, "No run has changed this %s yet.\n", s.place())
 	}
 	for _, e := range entries {
 		fmt.Fprintf(s.c.out, "%s  %s  %-12s %s, %d paths\n",
@@ -83,6 +91,7 @@ func rollbackCommand(c console) *cli.Command {
 			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "show the plan and stop"},
 			&cli.BoolFlag{Name: "json", Usage: "print data"},
 			&cli.BoolFlag{Name: "accessible", Usage: "plain questions, for screen readers"},
+			belowRoot(),
 		},
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
@@ -119,7 +128,7 @@ func (s *session) rollback(ctx context.Context, id string) error {
 		return err
 	}
 	report, err := apply.Run(ctx, s.sys, p, s.journal, s.applyOptions())
-	if err != nil {
+	if err := errors.Join(err, s.saveOwners()); err != nil {
 		return err
 	}
 	if s.o.json {
@@ -151,28 +160,29 @@ func (s *session) runToUndo(id string) (*apply.Entry, error) {
 	return nil, usage("mailsetup history lists the runs", "no run %q", id)
 }
 
-// keepLedger keeps the ledger where the run made it, with its keys marked
-// gone: a selector that the world may have cached is never used for another
-// key.
+// keepLedger keeps in the ledger what the run added to it, marked gone: a
+// selector that the world may have cached is never used for another key.
 func (s *session) keepLedger(p plan.Plan) plan.Plan {
 	dir := keyring.File("x").Dir()
-	kept := false
+	now := map[state.Path][]keyring.Key{} // as the ledger stands before the rollback
+	left := map[state.Path]state.Object{} // as the changes so far leave it
+	lost := false
 	for i := range p.Stages {
 		for j := range p.Stages[i].Changes {
 			c := &p.Stages[i].Changes[j]
-			if c.Path.Dir() != dir || c.Op != plan.Remove {
+			if c.Path.Dir() != dir {
 				continue
 			}
-			keys, err := keyring.ParseDomain(c.Before.Content)
-			if err != nil {
-				continue
+			if _, seen := now[c.Path]; !seen {
+				now[c.Path], _ = keyring.ParseDomain(c.Before.Content)
+				left[c.Path] = c.Before
 			}
-			c.Op, c.After, kept = plan.Modify, c.Before, true
-			c.After.Content = keyring.MarshalDomain(keyring.Withdrawn(keys, s.now))
-			c.Why = "the selector stays used: nobody may meet another key under it"
+			c.Before = left[c.Path]
+			lost = s.keepKeys(c, now[c.Path]) || lost
+			left[c.Path] = c.After
 		}
 	}
-	if kept {
+	if lost {
 		p = without(p, dir, dir.Dir())
 		p.Notes = append(p.Notes, state.Note{
 			Topic: "dkim",
@@ -180,6 +190,30 @@ func (s *session) keepLedger(p plan.Plan) plan.Plan {
 		})
 	}
 	return p
+}
+
+// keepKeys adds the keys that the change would make forgotten. It reports
+// whether there are any.
+func (s *session) keepKeys(c *plan.Change, now []keyring.Key) bool {
+	var old []keyring.Key
+	if c.After.Kind == state.Regular {
+		var err error
+		if old, err = keyring.ParseDomain(c.After.Content); err != nil {
+			return false
+		}
+	}
+	lost := slices.DeleteFunc(slices.Clone(now), func(k keyring.Key) bool {
+		return slices.ContainsFunc(old, func(o keyring.Key) bool { return strings.EqualFold(o.Selector, k.Selector) })
+	})
+	if len(lost) == 0 {
+		return false
+	}
+	if c.Op == plan.Remove {
+		c.Op, c.After = plan.Modify, c.Before
+	}
+	c.After.Content = keyring.MarshalDomain(append(old, keyring.Withdrawn(lost, s.now)...))
+	c.Why = "the selector stays used: nobody may meet another key under it"
+	return true
 }
 
 // without leaves the paths out of the plan.
@@ -199,12 +233,13 @@ func recoverCommand(c console) *cli.Command {
 		UsageText: "sudo mailsetup recover\n" +
 			"   takes an interrupted run back; says so if there was none\n" +
 			"   (the next init does the same by itself)",
+		Flags:        []cli.Flag{belowRoot()},
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
 			if err := noArguments(ctx); err != nil {
 				return err
 			}
-			s, err := openSession(ctx.Context, c, options{now: time.Now, command: "recover"})
+			s, err := openSession(ctx.Context, c, options{root: ctx.String("root"), now: time.Now, command: "recover"})
 			if err != nil {
 				return err
 			}
@@ -223,10 +258,5 @@ func (s *session) recover(ctx context.Context) error {
 		fmt.Fprintln(s.c.out, "No interrupted run.")
 		return nil
 	}
-	report, err := apply.Recover(ctx, s.sys, s.journal, s.applyOptions())
-	if err != nil {
-		return err
-	}
-	s.recovered(report)
-	return nil
+	return s.putBack(ctx)
 }

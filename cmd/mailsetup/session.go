@@ -87,11 +87,53 @@ func nameServers(r system.Reader) []string {
 	return dnspub.Servers(o.Content)
 }
 
-// claim takes the lock of the live machine and recovers an interrupted run.
+// claim prepares for writing: it takes the lock of the live machine and
+// recovers an interrupted run.
 func (s *session) claim(ctx context.Context) error {
-	if s.o.dryRun || s.o.root != "" {
+	if s.o.dryRun {
 		return nil
 	}
+	if s.o.root == "" {
+		if err := s.lock(ctx); err != nil {
+			return err
+		}
+	}
+	open, err := s.journal.Open()
+	if err != nil || open == nil || s.o.command == "recover" {
+		return err
+	}
+	s.c.say("the run of %s (%s) was interrupted; putting the machine back first", open.Started.Format(time.DateTime), open.Command)
+	return s.putBack(ctx)
+}
+
+// putBack undoes an interrupted run.
+func (s *session) putBack(ctx context.Context) error {
+	report, err := apply.Recover(ctx, s.sys, s.journal, s.applyOptions())
+	if err := errors.Join(err, s.saveOwners()); err != nil {
+		return err
+	}
+	s.recovered(report)
+	return nil
+}
+
+// saveOwners writes down the owners of a tree: they cannot be set there.
+func (s *session) saveOwners() error {
+	if s.image == nil {
+		return nil
+	}
+	return s.image.SaveManifest()
+}
+
+// place is what a run works on.
+func (s *session) place() string {
+	if s.image != nil {
+		return "tree"
+	}
+	return "server"
+}
+
+// lock makes this the only run that changes the live machine.
+func (s *session) lock(ctx context.Context) error {
 	if os.Geteuid() != 0 {
 		return fail("sudo mailsetup "+s.o.command+", or --dry-run to see the plan", "changing this machine needs root")
 	}
@@ -103,16 +145,6 @@ func (s *session) claim(ctx context.Context) error {
 		return fail("wait for it to end", "%w", err)
 	}
 	s.release = release
-	open, err := s.journal.Open()
-	if err != nil || open == nil || s.o.command == "recover" {
-		return err
-	}
-	s.c.say("the run of %s (%s) was interrupted; putting the machine back first", open.Started.Format(time.DateTime), open.Command)
-	report, err := apply.Recover(ctx, s.sys, s.journal, s.applyOptions())
-	if err != nil {
-		return err
-	}
-	s.recovered(report)
 	return nil
 }
 
