@@ -7,26 +7,21 @@ import (
 )
 
 func app(c console) *cli.App {
+	commands := []*cli.Command{
+		initCommand(c),
+		historyCommand(c),
+		rollbackCommand(c),
+		recoverCommand(c),
+	}
 	return &cli.App{
-		Name:    "mailsetup",
-		Usage:   "make a Debian server's mail arrive: DKIM, SPF, DMARC, set up and proven",
-		Version: version,
-		Description: "sudo mailsetup init            asks a few questions, shows the plan, does it\n" +
-			"mailsetup init --dry-run …     shows the plan and stops\n\n" +
-			"Exit codes: 0 done or nothing to do · 1 failed, machine as it was ·\n" +
-			"2 usage or invalid wish · 3 --dry-run --exit-code found changes ·\n" +
-			"4 failed and not fully undone · 130 interrupted and undone",
-		Reader:                 c.in,
-		Writer:                 c.out,
-		ErrWriter:              c.err,
-		HideHelpCommand:        true,
-		UseShortOptionHandling: false,
-		Commands: []*cli.Command{
-			initCommand(c),
-			historyCommand(c),
-			rollbackCommand(c),
-			recoverCommand(c),
-		},
+		Name:                  "mailsetup",
+		Version:               version,
+		CustomAppHelpTemplate: appHelp(commands),
+		Reader:                c.in,
+		Writer:                c.out,
+		ErrWriter:             c.err,
+		HideHelpCommand:       true,
+		Commands:              commands,
 		Action: func(ctx *cli.Context) error {
 			if ctx.NArg() > 0 {
 				return usage("mailsetup --help lists the commands", "no command %q", ctx.Args().First())

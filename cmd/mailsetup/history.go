@@ -21,12 +21,11 @@ func belowRoot() cli.Flag {
 }
 
 func historyCommand(c console) *cli.Command {
-	return &cli.Command{
+	return helped(&cli.Command{
 		Name:  "history",
 		Usage: "list the runs that changed this machine",
 		UsageText: "sudo mailsetup history\n" +
 			"   one line a run: its ID, when, what, how it ended",
-		Flags:        []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print data"}, belowRoot()},
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
 			if err := noArguments(ctx); err != nil {
@@ -41,7 +40,10 @@ func historyCommand(c console) *cli.Command {
 			defer s.close()
 			return s.history()
 		},
-	}
+	}, flagGroup{"Flags", []cli.Flag{
+		&cli.BoolFlag{Name: "json", Usage: "print data"},
+		belowRoot(),
+	}})
 }
 
 // run is one line of history as data.
@@ -76,23 +78,15 @@ func (s *session) history() error {
 }
 
 func rollbackCommand(c console) *cli.Command {
-	return &cli.Command{
-		Name:      "rollback",
-		Usage:     "put back what a run changed",
-		ArgsUsage: "[ID]",
+	return helped(&cli.Command{
+		Name:  "rollback",
+		Usage: "put back what a run changed",
 		UsageText: "sudo mailsetup rollback\n" +
 			"   shows how the last run is taken back, and does it after your yes\n\n" +
 			"sudo mailsetup rollback 20261122T101500-abcd --dry-run\n" +
 			"   shows it for that run and changes nothing",
 		Description: "Bytes, owners, modes and what the daemons run with. Packages stay; a zone goes\n" +
 			"back under a higher serial, or its secondaries would never hear of it.",
-		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
-			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "show the plan and stop"},
-			&cli.BoolFlag{Name: "json", Usage: "print data"},
-			&cli.BoolFlag{Name: "accessible", Usage: "plain questions, for screen readers"},
-			belowRoot(),
-		},
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
 			if ctx.NArg() > 1 {
@@ -106,7 +100,13 @@ func rollbackCommand(c console) *cli.Command {
 			defer s.close()
 			return s.rollback(ctx.Context, ctx.Args().First())
 		},
-	}
+	}, flagGroup{"Flags", []cli.Flag{
+		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
+		&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "show the plan and stop"},
+		&cli.BoolFlag{Name: "json", Usage: "print data"},
+		&cli.BoolFlag{Name: "accessible", Usage: "plain questions, for screen readers"},
+		belowRoot(),
+	}})
 }
 
 // rollback is a plan like any other: shown, confirmed, journaled, undone if it
@@ -227,13 +227,12 @@ func without(p plan.Plan, leave ...state.Path) plan.Plan {
 }
 
 func recoverCommand(c console) *cli.Command {
-	return &cli.Command{
+	return helped(&cli.Command{
 		Name:  "recover",
 		Usage: "put the machine back after a run that was killed",
 		UsageText: "sudo mailsetup recover\n" +
 			"   takes an interrupted run back; says so if there was none\n" +
 			"   (the next init does the same by itself)",
-		Flags:        []cli.Flag{belowRoot()},
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
 			if err := noArguments(ctx); err != nil {
@@ -246,7 +245,7 @@ func recoverCommand(c console) *cli.Command {
 			defer s.close()
 			return s.recover(ctx.Context)
 		},
-	}
+	}, flagGroup{"Flags", []cli.Flag{belowRoot()}})
 }
 
 func (s *session) recover(ctx context.Context) error {

@@ -21,7 +21,7 @@ type options struct {
 }
 
 func initCommand(c console) *cli.Command {
-	return &cli.Command{
+	return helped(&cli.Command{
 		Name:  "init",
 		Usage: "set up signed, verified mail for a domain on this server",
 		UsageText: "sudo mailsetup init\n" +
@@ -31,7 +31,6 @@ func initCommand(c console) *cli.Command {
 		Description: "Safe to run again: what you answered before stays, new answers change it.\n" +
 			"Not offered: ADSP (RFC 5617 is historic, nobody reads it) and the DMARC tags\n" +
 			"pct, rf and ri (RFC 9989 removed them).",
-		Flags:        append(wishFlags(), howFlags()...),
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
 			if err := noArguments(ctx); err != nil {
@@ -39,7 +38,7 @@ func initCommand(c console) *cli.Command {
 			}
 			return runInit(ctx.Context, c, answers(ctx), howOptions(ctx))
 		},
-	}
+	}, flagGroup{"What you want", wishFlags()}, flagGroup{"How to go about it", howFlags()})
 }
 
 // wishFlags are the questions of the wizard, one flag each.
@@ -49,31 +48,31 @@ func wishFlags() []cli.Flag {
 	return []cli.Flag{
 		text("domain", "the `DOMAIN` in your mail addresses, example.org"),
 		text("hostname", "this server's `NAME` in DNS, mail.example.org (default: the machine's own)"),
-		list("ip", "public `ADDRESS` of this server, v4 or v6; repeat for more (default: the name's A and AAAA)"),
+		list("ip", "public `ADDRESS` of this server, v4 or v6; repeat for more (default: the A and AAAA of its name)"),
 		text("selector", "`NAME` of the DKIM key (default: year and month, as in 202611)"),
-		text("key-bits", "size of the RSA key: 1024, 2048, 3072 or 4096 (default: 2048)"),
-		text("dns", "`bind` publishes in the BIND of this machine, manual prints the records (default: what is found)"),
+		text("key-bits", "`BITS` of the RSA key: 1024 (if DNS takes no more), 2048, 3072 or 4096 (default: 2048)"),
+		text("dns", "`WHERE` records go: bind (this machine's BIND) or manual (printed for you) (default: what is found)"),
 		&cli.BoolFlag{Name: "dns-new-zone", Usage: "make the zone in BIND if it is not served here; needs --ns"},
 		list("ns", "`NAME` of a name server of the new zone; repeat for more"),
 		text("ttl", "`SECONDS` that others may keep the records (default: 3600)"),
-		text("receive", "`yes|no`: does this server receive the domain's mail (default: from the live MX)"),
+		text("receive", "`ANSWER`, yes or no: does this server receive the domain's mail (default: from the live MX)"),
 		text("root-alias", "`ADDRESS` that reads root's and postmaster's mail and the reports"),
-		text("spf-all", "what receivers think of other senders: `softfail`, fail or neutral (default: softfail)"),
+		text("spf-all", "`RESULT` for mail from other senders: softfail, fail or neutral (default: softfail)"),
 		list("spf-include", "`DOMAIN` of a third party that sends for you; repeat for more"),
-		text("dmarc", "what receivers do with forgeries: `none`, quarantine or reject (default: none)"),
-		text("dmarc-sp", "the same for subdomains"),
-		text("adkim", "DKIM alignment: `relaxed` or strict"),
-		text("aspf", "SPF alignment: `relaxed` or strict"),
-		list("rua", "`mailto:` address for aggregate reports; repeat for more"),
-		list("ruf", "`mailto:` address for failure reports; repeat for more"),
-		text("milter-default-action", "mail while the signer is down: `tempfail` waits, accept leaves unsigned (default: tempfail)"),
+		text("dmarc", "the `POLICY` for forgeries: none, quarantine or reject (default: none)"),
+		text("dmarc-sp", "the `POLICY` for subdomains (default: the same)"),
+		text("adkim", "DKIM `ALIGNMENT`: relaxed or strict (default: relaxed)"),
+		text("aspf", "SPF `ALIGNMENT`: relaxed or strict (default: relaxed)"),
+		list("rua", "mailto: `URI` for daily reports; repeat for more"),
+		list("ruf", "mailto: `URI` for reports on single messages; repeat for more"),
+		text("milter-default-action", "`ACTION` while the signer is down: tempfail (mail waits) or accept (it leaves unsigned) (default: tempfail)"),
 	}
 }
 
 // howFlags say how to work.
 func howFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "install", Usage: "install missing packages", Value: true},
+		&cli.BoolFlag{Name: "install", Usage: "install missing packages (the default)", Value: true},
 		&cli.BoolFlag{Name: "no-install", Usage: "a missing package is an error"},
 		&cli.BoolFlag{Name: "replace-mta", Usage: "let Postfix replace another mail server"},
 		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},

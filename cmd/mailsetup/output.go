@@ -73,14 +73,6 @@ func (s *session) nothingToDo(p plan.Plan) error {
 	return nil
 }
 
-// place is what a run works on.
-func (s *session) place() string {
-	if s.image != nil {
-		return "tree"
-	}
-	return "server"
-}
-
 // done is the short summary at the end: what was done, what is left for the
 // human, what to type next.
 func (s *session) done(p plan.Plan, r apply.Report) error {

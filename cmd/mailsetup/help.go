@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+const (
+	helpWidth  = 80
+	helpColumn = 26 // where what a flag does begins
+)
+
+// flagGroup is a part of a command's flags under a title of its own.
+type flagGroup struct {
+	title string
+	flags []cli.Flag
+}
+
+// helped gives a command the flags and its help text: what it does, examples,
+// details, flags. The library's own layout is as wide as the longest line.
+func helped(cmd *cli.Command, groups ...flagGroup) *cli.Command {
+	var b strings.Builder
+	fmt.Fprintf(&b, "mailsetup %s: %s\n\n%s\n", cmd.Name, cmd.Usage, indented(cmd.UsageText, 2))
+	if cmd.Description != "" {
+		fmt.Fprintf(&b, "\n%s\n", cmd.Description)
+	}
+	for _, g := range groups {
+		cmd.Flags = append(cmd.Flags, g.flags...)
+		fmt.Fprintf(&b, "\n%s:\n", g.title)
+		for _, f := range g.flags {
+			b.WriteString(flagHelp(f))
+		}
+	}
+	cmd.CustomHelpTemplate = b.String()
+	return cmd
+}
+
+// flagHelp is one flag: its names, the word in `quotes` for its value, and
+// what it does.
+func flagHelp(f cli.Flag) string {
+	names := slices.Clone(f.Names())
+	for i, n := range names {
+		names[i] = "--" + n
+		if len(n) == 1 {
+			names[i] = "-" + n
+		}
+	}
+	usage := ""
+	if d, ok := f.(cli.DocGenerationFlag); ok {
+		usage = d.GetUsage()
+	}
+	value := ""
+	if before, rest, ok := strings.Cut(usage, "`"); ok {
+		word, after, _ := strings.Cut(rest, "`")
+		value, usage = " "+word, before+word+after
+	}
+	return row("  "+strings.Join(names, ", ")+value, usage)
+}
+
+// row puts a text beside its head, or below a head that is too long.
+func row(head, text string) string {
+	text = indented(fold(text, helpWidth-helpColumn), helpColumn)
+	if len(head)+2 > helpColumn {
+		return head + "\n" + text + "\n"
+	}
+	return head + text[len(head):] + "\n"
+}
+
+// indented moves every line that is not empty to the right.
+func indented(text string, by int) string {
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		if l != "" {
+			lines[i] = strings.Repeat(" ", by) + l
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// appHelp is what `mailsetup --help` prints.
+func appHelp(commands []*cli.Command) string {
+	var b strings.Builder
+	b.WriteString("mailsetup: make a Debian server's mail arrive (DKIM, SPF, DMARC)\n\n" +
+		"  sudo mailsetup init\n" +
+		"     asks a few questions, shows the plan, and does it after your yes\n\n" +
+		"  mailsetup init --domain example.org --ip 192.0.2.10 --dry-run\n" +
+		"     shows the plan and stops\n\nCommands:\n")
+	for _, c := range commands {
+		b.WriteString(row("  "+c.Name, c.Usage))
+	}
+	b.WriteString("\nFlags:\n" + row("  --help, -h", "help; mailsetup COMMAND --help lists a command's flags") +
+		row("  --version, -v", "the version") + "\nExit codes:\n")
+	for _, e := range []struct{ code, means string }{
+		{"0", "done, or nothing to do"},
+		{"1", "failed, and the machine is as it was"},
+		{"2", "usage, or a wish that makes no sense; nothing touched"},
+		{"3", "--dry-run --exit-code found changes"},
+		{"4", "failed, and not fully undone"},
+		{"130", "interrupted and undone"},
+	} {
+		b.WriteString(row("  "+e.code, e.means))
+	}
+	return b.String()
+}
