@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/wizard"
+	"mailsetup/steps"
 )
 
 // complete turns the flags into answers that make a spec: a person is asked
@@ -107,7 +108,7 @@ func (s *session) selectorTaken(ctx context.Context, domain, selector string) bo
 	if s.keys.Used(domain, selector) {
 		return true
 	}
-	if o, err := s.sys.Read(keyFile(domain, selector)); err != nil || o.Kind != state.Absent {
+	if o, err := s.sys.Read(steps.KeyFile(domain, selector)); err != nil || o.Kind != state.Absent {
 		return true
 	}
 	name := selector + "._domainkey." + domain + "."
@@ -119,10 +120,21 @@ func (s *session) selectorTaken(ctx context.Context, domain, selector string) bo
 	return s.o.root == "" && s.published(ctx, name)
 }
 
+// firstSelector names the first key of a domain. A spec that came without its
+// ledger (another machine's, from configuration management or an image) may
+// name a selector that is that machine's.
+func (s *session) firstSelector(ctx context.Context, d spec.Domain, old *spec.Spec) string {
+	taken := func(selector string) bool { return s.selectorTaken(ctx, d.Name, selector) }
+	if !old.Has(d.Name) || !taken(d.Selector) {
+		return d.Selector
+	}
+	return keyring.Choose(s.now, taken, s.random)
+}
+
 // proposals are what the wizard proposes, and what --yes accepts.
 func (s *session) proposals(a spec.Answers) wizard.Proposals {
-	host := first(a.Hostname, s.facts.FQDN)
-	domain := first(a.Domain, parent(host))
+	host := first(normal(a.Hostname, spec.Hostname), s.facts.FQDN)
+	domain := first(normal(a.Domain, spec.DomainName), parent(host))
 	p := wizard.Proposals{
 		Domain:   wizard.Proposal{Value: domain, Why: "the host name without its first label"},
 		Hostname: wizard.Proposal{Value: host, Why: "this machine's own name"},
@@ -139,6 +151,15 @@ func (s *session) proposals(a spec.Answers) wizard.Proposals {
 	}
 	p.Receive = s.receives(domain, host, first(strings.Fields(p.Addresses.Value)...))
 	return p
+}
+
+// normal is a name as facts are keyed by it. A wrong one is reported later,
+// with everything else.
+func normal(name string, parse func(string) (string, error)) string {
+	if n, err := parse(name); err == nil {
+		return n
+	}
+	return name
 }
 
 func first(values ...string) string {

@@ -21,7 +21,7 @@ import (
 // provision is the tail of every command that changes the machine: plan, show,
 // confirm, install, make the keys, apply, tell what is left.
 func (s *session) provision(ctx context.Context, want spec.Spec, old *spec.Spec) error {
-	w, err := s.work(want, old)
+	w, err := s.work(ctx, want, old)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ type freshKey struct {
 
 // work gathers what the steps look at. Keys that have to be made are
 // placeholders until the plan is confirmed.
-func (s *session) work(want spec.Spec, old *spec.Spec) (*work, error) {
+func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*work, error) {
 	docs, err := s.documents(want, old)
 	if err != nil {
 		return nil, err
@@ -77,9 +77,10 @@ func (s *session) work(want spec.Spec, old *spec.Spec) (*work, error) {
 		if _, ok := s.keys.Signing(d.Name); ok || (s.o.root != "" && !s.o.rootKeys) {
 			continue
 		}
+		selector := s.firstSelector(ctx, d, old)
 		w.fresh = append(w.fresh, freshKey{domain: d.Name, key: keyring.Key{
-			Selector: d.Selector, Bits: d.KeyBits, Public: keyring.Placeholder,
-			File: string(keyFile(d.Name, d.Selector)), Stage: keyring.Publishing,
+			Selector: selector, Bits: d.KeyBits, Public: keyring.Placeholder,
+			File: string(steps.KeyFile(d.Name, selector)), Stage: keyring.Publishing,
 			Since: map[keyring.Stage]stamp{keyring.Staged: s.now, keyring.Publishing: s.now},
 		}, pem: []byte(keyring.Placeholder)})
 	}

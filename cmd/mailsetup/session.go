@@ -321,5 +321,3 @@ func (s *session) random(n int) string {
 func (s *session) newID() string {
 	return apply.NewID(s.now, s.random(4))
 }
-
-func keyFile(domain, selector string) state.Path { return steps.KeyFile(domain, selector) }
