@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 )
@@ -40,10 +41,28 @@ func usageError(ctx *cli.Context, err error, _ bool) error {
 	if ctx.Command != nil && ctx.Command.Name != "" && ctx.Command.Name != where {
 		where += " " + ctx.Command.Name
 	}
-	return usage(where+" --help lists the flags", "%s: %s", where, oneLine(err))
+	return usage(where+" --help lists the flags", "%s", flagError(err))
 }
 
-func oneLine(err error) string { return fmt.Sprintf("%.200s", fmt.Sprint(err)) }
+// flagError says in our words what Go's flag package found.
+func flagError(err error) string {
+	text := fmt.Sprintf("%.200s", fmt.Sprint(err))
+	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
+		return "no flag " + dashed(name)
+	}
+	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
+		return dashed(name) + " needs a value"
+	}
+	return text
+}
+
+func dashed(name string) string {
+	name = strings.TrimLeft(name, "-")
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
+}
 
 // noArguments refuses positional arguments where a command takes none.
 func noArguments(ctx *cli.Context) error {
