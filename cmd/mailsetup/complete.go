@@ -92,16 +92,21 @@ func (s *session) selector(ctx context.Context, a spec.Answers, old *spec.Spec) 
 	if err != nil {
 		return a, nil // Spec reports it with everything else
 	}
-	taken := func(selector string) bool { return s.selectorTaken(ctx, domain, selector) }
 	if a.Selector == "" {
-		a.Selector = keyring.Choose(s.now, taken, s.random)
+		a.Selector = s.freeSelector(ctx, domain)
 		return a, nil
 	}
-	if sel, err := spec.Selector(a.Selector); err == nil && taken(sel) {
+	if sel, err := spec.Selector(a.Selector); err == nil && s.selectorTaken(ctx, domain, sel) {
 		return a, usage("leave --selector out to get one that is free",
 			"selector %s of %s is in use already; a selector is never used twice", sel, domain)
 	}
 	return a, nil
+}
+
+// freeSelector is the month, with a random tail where that is taken.
+func (s *session) freeSelector(ctx context.Context, domain string) string {
+	taken := func(selector string) bool { return s.selectorTaken(ctx, domain, selector) }
+	return keyring.Choose(s.now, taken, s.random)
 }
 
 func (s *session) selectorTaken(ctx context.Context, domain, selector string) bool {

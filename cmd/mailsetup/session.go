@@ -300,7 +300,11 @@ func (s *session) wizard(fixed spec.Answers) wizard.Options {
 		Accessible: s.o.accessible || os.Getenv("TERM") == "dumb",
 		Propose: func(ctx context.Context, a spec.Answers) (wizard.Proposals, error) {
 			err := s.look(ctx, wanted(a, nil))
-			return s.proposals(a), err
+			p := s.proposals(a)
+			if domain, invalid := spec.DomainName(a.Domain); invalid == nil && err == nil {
+				p.Selector = wizard.Proposal{Value: s.freeSelector(ctx, domain), Why: "nobody uses it yet"}
+			}
+			return p, err
 		},
 	}
 }
