@@ -16,7 +16,7 @@ import (
 func manualDNS(in Input) []state.Note {
 	var notes []state.Note
 	for _, d := range in.Spec.Domains {
-		rrs := Records(in.Spec.Host, d, in.Keys[d.Name])
+		rrs := records(in, d)
 		if pending(in.Keys[d.Name]) {
 			notes = append(notes, state.Note{
 				Topic: "dns", Text: fmt.Sprintf("the %d records of %s are printed once the key is made", len(rrs), d.Name),

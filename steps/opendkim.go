@@ -239,7 +239,8 @@ func signerProbes(in Input) []state.Probe {
 			signs.Signers = append(signs.Signers, signer("postmaster@"+d.Name, d.Name, k))
 		}
 	}
-	if k, ok := in.Keys.Signing(in.Spec.Host.Domain); ok && in.Spec.Host.Hostname != in.Spec.Host.Domain {
+	_, own := in.Keys.Signing(in.Spec.Host.Hostname) // the host is named like a domain
+	if k, ok := in.Keys.Signing(in.Spec.Host.Domain); ok && !own {
 		signs.Signers = append(signs.Signers, signer("root@"+in.Spec.Host.Hostname, in.Spec.Host.Domain, k))
 	}
 	return []state.Probe{

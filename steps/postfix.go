@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mailsetup/internal/milters"
+	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 )
 
@@ -16,6 +17,8 @@ const (
 	// endpoint is relative to the queue directory: right in the chroot, where
 	// an absolute path would be looked up below it, and right without one.
 	endpoint = "unix:opendkim/opendkim.sock"
+
+	byHand = "set up this server by hand with the snippet of mailsetup init --root DIR"
 )
 
 // Postfix hands its mail to the milter: mail that comes by SMTP, mail that
@@ -130,8 +133,17 @@ func mainSettings(in Input, defaultAction string) ([]state.Setting, error) {
 	})
 	if p := in.Facts.Postfix; p == nil || p.Fresh {
 		set = append(set, state.Setting{Name: "myhostname", Value: in.Spec.Host.Hostname})
+		if swallows(in.Spec) {
+			set = append(set, state.Setting{Name: "mydestination", Value: "localhost"})
+		}
 	}
 	return set, nil
+}
+
+// swallows reports whether Debian's mydestination, which has the host name in
+// it, would keep mail here that is received elsewhere.
+func swallows(s spec.Spec) bool {
+	return slices.ContainsFunc(s.Domains, func(d spec.Domain) bool { return d.Name == s.Host.Hostname && !d.Receive })
 }
 
 // withBounce adds the bounces to internal_mail_filter_classes, postconf(5).
@@ -157,8 +169,18 @@ func understood(p *state.Postfix) error {
 		return refuse("take that option out, or set up this server by hand with the snippet of mailsetup init --root DIR",
 			"%s:%d: service %s sets %s=%s, which is not understood yet", masterCf, o.Line, o.Service, o.Name, o.Value)
 	}
+	if strings.Contains(p.Value["receive_override_options"], "no_milters") {
+		return refuse("take no_milters out: postconf -e receive_override_options=...",
+			"%s: receive_override_options = %s keeps mail away from the signer", mainCf, p.Value["receive_override_options"])
+	}
+	if m := p.Value["smtpd_milter_maps"]; m != "" {
+		return refuse(byHand, "%s: smtpd_milter_maps = %s may keep mail away from the signer", mainCf, m)
+	}
+	if q := p.QueueDirectory; q != "" && q != SocketDir.Dir() {
+		return refuse(byHand, "%s: queue_directory = %s is not understood yet", mainCf, q)
+	}
 	if f := p.Value["content_filter"]; f != "" {
-		return refuse("set up this server by hand with the snippet of mailsetup init --root DIR",
+		return refuse(byHand,
 			"%s: content_filter = %s would make OpenDKIM see each message twice", mainCf, f)
 	}
 	return nil

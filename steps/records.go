@@ -2,6 +2,7 @@ package steps
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"mailsetup/internal/keyring"
@@ -11,21 +12,24 @@ import (
 )
 
 // Records are all DNS records that a domain's mail needs, in the order in
-// which one explains them: the host, who receives, who may send, who signed,
-// what to do with the rest.
+// which one explains them: the host (with the primary domain only), who
+// receives, who may send, who signed, what to do with the rest.
 func Records(h spec.Host, d spec.Domain, keys []keyring.Key) []state.Record {
 	var rrs []state.Record
 	add := func(name, typ, value string) {
 		rrs = append(rrs, state.Record{Name: name + ".", Type: typ, TTL: d.TTL, Value: value})
 	}
+	primary := d.Name == h.Domain
 	for _, a := range h.Addresses {
-		add(h.Hostname, addressType(a), a.String())
+		if primary {
+			add(h.Hostname, addressType(a), a.String())
+		}
 	}
 	if d.Receive {
 		add(d.Name, "MX", "10 "+h.Hostname+".")
 	}
 	add(d.Name, "TXT", SPF(h, d))
-	if h.Hostname != d.Name {
+	if primary && h.Hostname != d.Name {
 		add(h.Hostname, "TXT", heloSPF(h, d))
 	}
 	for _, k := range keys {
@@ -35,6 +39,17 @@ func Records(h spec.Host, d spec.Domain, keys []keyring.Key) []state.Record {
 	}
 	add("_dmarc."+d.Name, "TXT", DMARC(d))
 	return rrs
+}
+
+// records are those of one domain of the spec. A host that is named like
+// another domain has the SPF record of that one: two are a permanent error.
+func records(in Input, d spec.Domain) []state.Record {
+	host := in.Spec.Host.Hostname
+	rrs := Records(in.Spec.Host, d, in.Keys[d.Name])
+	if d.Name == host || !slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return d.Name == host }) {
+		return rrs
+	}
+	return slices.DeleteFunc(rrs, func(r state.Record) bool { return r.Name == host+"." && r.Type == "TXT" })
 }
 
 func addressType(a netip.Addr) string {

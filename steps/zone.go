@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -56,8 +57,18 @@ type part struct {
 	zone state.Zone
 	make *state.NewZone // the zone is made on request
 	ours []state.Record // what our fragment holds
-	want []state.Record // what must be served in the end, ours or theirs
+	want []state.Record // what must be served in the end
 	keys bool           // a public key is still to be made
+}
+
+// included reports whether the zone takes in a fragment of ours already: it is
+// then emptied rather than left to repeat what the zone has.
+func (p *part) included() bool {
+	return bytes.Contains(p.zone.Content, []byte(p.fragment()))
+}
+
+func (p *part) fragment() state.Path {
+	return FragmentDir.Join(strings.TrimSuffix(p.zone.Origin, ".") + ".zone")
 }
 
 // fragments sorts every record that is needed into the zone that holds its
@@ -67,7 +78,7 @@ func fragments(in Input) (map[string]*part, []state.Note, error) {
 	var notes []state.Note
 	seen := map[state.Record]bool{}
 	for _, d := range in.Spec.Domains {
-		for _, r := range Records(in.Spec.Host, d, in.Keys[d.Name]) {
+		for _, r := range records(in, d) {
 			if seen[r] {
 				continue
 			}
@@ -87,7 +98,7 @@ func fragments(in Input) (map[string]*part, []state.Note, error) {
 			notes = append(notes, note...)
 		}
 	}
-	maps.DeleteFunc(parts, func(_ string, p *part) bool { return len(p.ours) == 0 })
+	maps.DeleteFunc(parts, func(_ string, p *part) bool { return len(p.ours) == 0 && !p.included() })
 	return parts, notes, nil
 }
 
@@ -106,6 +117,9 @@ func partFor(in Input, d spec.Domain, name string, parts map[string]*part) (*par
 		}
 		zone = state.Zone{Origin: origin, Kind: "primary", File: FragmentDir.Join("db." + d.Name)}
 	}
+	if zone.Problem != "" && !within(name, d.Name+".") {
+		return nil, nil
+	}
 	if zone.Problem != "" {
 		return nil, refuse("--dns manual prints the records instead", "zone %s: %s", zone.Origin, zone.Problem)
 	}
@@ -114,21 +128,30 @@ func partFor(in Input, d spec.Domain, name string, parts map[string]*part) (*par
 	}
 	p := &part{zone: zone}
 	if !ok || zone.File == FragmentDir.Join("db."+d.Name) {
-		p.make = newZone(in.Spec.Host, d)
+		var err error
+		if p.make, err = newZone(in.Spec.Host, d); err != nil {
+			return nil, err
+		}
 	}
 	parts[zone.Origin] = p
 	return p, nil
 }
 
-func newZone(h spec.Host, d spec.Domain) *state.NewZone {
+// newZone starts a zone. Of the names inside it only the host's own gets an
+// address, and named refuses a name server without one.
+func newZone(h spec.Host, d spec.Domain) (*state.NewZone, error) {
 	z := &state.NewZone{Hostmaster: "hostmaster." + d.Name + ".", TTL: d.TTL}
 	for _, ns := range d.NS {
+		if within(ns, d.Name) && (ns != h.Hostname || d.Name != h.Domain) {
+			return nil, refuse("name this host ("+h.Hostname+"), or name servers outside of "+d.Name,
+				"name server %s is inside the new zone, which has no address for it", ns)
+		}
 		z.NS = append(z.NS, ns+".")
 	}
 	if len(z.NS) == 0 {
 		z.NS = []string{h.Hostname + "."}
 	}
-	return z
+	return z, nil
 }
 
 // closest is the zone with the longest origin at or above the name.
@@ -146,7 +169,7 @@ func closest(zones []state.Zone, name string) (state.Zone, bool) {
 // stage.
 func addZone(stage *state.Stage, in Input, p *part) {
 	origin := strings.TrimSuffix(p.zone.Origin, ".")
-	fragment := FragmentDir.Join(origin + ".zone")
+	fragment := p.fragment()
 	text := zonefile.Fragment(origin, p.ours)
 	stamp := zonefile.Stamp(text)
 	if p.keys {
@@ -197,7 +220,7 @@ func (p *part) add(r state.Record) ([]state.Note, error) {
 		p.want = append(p.want, r)
 		p.keys = p.keys || strings.Contains(r.Value, keyring.Placeholder)
 		return nil, nil
-	case slices.ContainsFunc(there, func(x state.Record) bool { return x.Value == r.Value }):
+	case slices.ContainsFunc(there, func(x state.Record) bool { return sameValue(x, r) }):
 		return nil, nil
 	default:
 		return []state.Note{differs(r, there)}, nil
@@ -237,6 +260,11 @@ func (p *part) ttl(r state.Record) uint32 {
 }
 
 func sameName(a, b string) bool { return strings.EqualFold(a, b) }
+
+// sameValue compares host names and addresses in any case, texts to the letter.
+func sameValue(a, b state.Record) bool {
+	return a.Value == b.Value || a.Type != "TXT" && strings.EqualFold(a.Value, b.Value)
+}
 
 func differs(r state.Record, there []state.Record) state.Note {
 	have := make([]string, 0, len(there))

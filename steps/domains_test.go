@@ -1,0 +1,144 @@
+package steps
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+// two is a machine that signs for a second domain, with settings of its own.
+func two(hostname, second string) Input {
+	in := installed()
+	in.Spec.Host.Hostname = hostname
+	d := in.Spec.Domains[0]
+	d.Name, d.TTL, d.SPF.All, d.Receive = second, 600, "fail", false
+	in.Spec.Domains = append(in.Spec.Domains, d)
+	k := in.Keys["lab.example"][0]
+	k.Public, k.File = "MIIC", "/etc/dkimkeys/"+second+"/202611.private"
+	in.Keys[second] = []keyring.Key{k}
+	in.Facts.Zones = append(in.Facts.Zones, state.Zone{Origin: "shop.example.", Kind: "primary", File: "/etc/bind/db.shop"})
+	return in
+}
+
+func TestTheHostHasOneSPFRecordWhateverTheDomains(t *testing.T) {
+	for _, in := range []Input{two("mail.lab.example", "shop.example"), two("shop.example", "shop.example")} {
+		host := in.Spec.Host.Hostname + "."
+		for _, mode := range []spec.DNSMode{spec.DNSBind, spec.DNSManual} {
+			in.Spec.Host.DNS = mode
+			want := build(t, in)
+			text := ""
+			for _, f := range stage(t, want, "Zone").Files {
+				text += string(f.Content)
+			}
+			for _, n := range want.Notes {
+				if mode == spec.DNSManual && n.Topic == "dns" {
+					text += n.Do
+				}
+			}
+			spf, addresses := 0, 0
+			for line := range strings.Lines(text) {
+				if !strings.Contains(line, " IN ") {
+					continue // of the lines for a web form
+				}
+				if strings.HasPrefix(line, host) && strings.Contains(line, "v=spf1") {
+					spf++
+				}
+				if strings.HasPrefix(line, host) && strings.Contains(line, "192.0.2.10") && !strings.Contains(line, "spf1") {
+					addresses++
+				}
+			}
+			if spf != 1 || addresses != 1 {
+				t.Errorf("%s with %s: %d SPF records and %d addresses:\n%s", host, mode, spf, addresses, text)
+			}
+		}
+	}
+}
+
+func TestAHostNamedLikeASecondDomainSignsWithItsKey(t *testing.T) {
+	in := two("shop.example", "shop.example")
+	for _, p := range stage(t, build(t, in), "OpenDKIM").Units[0].Settled {
+		for _, s := range p.Signers {
+			if strings.HasSuffix(s.From, "@shop.example") && s.Domain != "shop.example" {
+				t.Errorf("%s is expected to be signed by %s", s.From, s.Domain)
+			}
+		}
+	}
+}
+
+func TestTheHostInAZoneThatCannotBeEditedIsOnlyMentioned(t *testing.T) {
+	in := bare()
+	in.Spec.Host.Hostname = "mail.shop.example"
+	in.Facts.Zones = append(in.Facts.Zones, state.Zone{Origin: "shop.example.", Kind: "secondary", Problem: "it is a secondary zone here"})
+	if notes := build(t, in).Notes; !slices.ContainsFunc(notes, func(n state.Note) bool { return strings.Contains(n.Text, "holds mail.shop.example") }) {
+		t.Errorf("nobody speaks of mail.shop.example: %v", notes)
+	}
+}
+
+func TestAFragmentThatTheZoneNoLongerNeedsIsEmptied(t *testing.T) {
+	in := bare()
+	z := &in.Facts.Zones[0]
+	for _, r := range Records(in.Spec.Host, in.Spec.Domains[0], in.Keys["lab.example"]) {
+		z.Records = append(z.Records, r)
+	}
+	if st := stage(t, build(t, in), "Zone"); len(st.Files) != 0 {
+		t.Errorf("the zone has everything, and gets %v", st.Files)
+	}
+	z.Content = []byte("$INCLUDE \"/etc/bind/mailsetup/lab.example.zone\" lab.example. ; mailsetup 01234567\n")
+	text := content(t, stage(t, build(t, in), "Zone"), "/etc/bind/mailsetup/lab.example.zone")
+	if rows := tableRows(strings.ReplaceAll(text, ";", "#")); len(rows) != 0 {
+		t.Errorf("the fragment repeats what the zone has: %q", rows)
+	}
+}
+
+func TestMoreRefusals(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*Input)
+		want   string
+	}{
+		{"milters switched off in main.cf", func(in *Input) {
+			in.Facts.Postfix.Value["receive_override_options"] = "no_header_body_checks, no_milters"
+		}, "receive_override_options"},
+		{"milters by client", func(in *Input) {
+			in.Facts.Postfix.Value["smtpd_milter_maps"] = "cidr:/etc/postfix/milters"
+		}, "smtpd_milter_maps"},
+		{"a queue elsewhere", func(in *Input) { in.Facts.Postfix.QueueDirectory = "/srv/spool" }, "queue_directory = /srv/spool"},
+		{"a name server of the new zone that has no address", func(in *Input) {
+			in.Facts.Zones, in.Spec.Domains[0].NewZone = nil, true
+			in.Spec.Domains[0].NS = []string{"mail.lab.example", "ns2.lab.example"}
+		}, "ns2.lab.example"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			in := installed()
+			tt.change(&in)
+			_, err := Build(in)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestAFreshHostNamedLikeItsDomainDoesNotSwallowTheDomainsMail(t *testing.T) {
+	in := bare()
+	in.Spec.Host.Hostname, in.Spec.Domains[0].Receive = "lab.example", false
+	set := func() map[string]string {
+		m := map[string]string{}
+		for _, s := range stage(t, build(t, in), "Postfix").Edits[0].(state.PostfixEdit).Set {
+			m[s.Name] = s.Value
+		}
+		return m
+	}
+	if got := set()["mydestination"]; got != "localhost" {
+		t.Errorf("mydestination is %q", got)
+	}
+	in.Facts.Postfix = installed().Facts.Postfix
+	if got, ok := set()["mydestination"]; ok {
+		t.Errorf("an existing mydestination is set to %q", got)
+	}
+}
