@@ -75,7 +75,11 @@ ss -xlnH | grep -o '[^ ]*opendkim[^ ]*' || echo no socket`)
 // asBefore insists that nothing changed but serials, which only grow.
 func asBefore(t *testing.T, b *lab.Box, was condition) {
 	t.Helper()
-	is := look(t, b)
+	unchanged(t, was, look(t, b))
+}
+
+func unchanged(t *testing.T, was, is condition) {
+	t.Helper()
 	same(t, was.tree, is.tree)
 	for _, path := range slices.Sorted(maps.Keys(was.zones)) {
 		if is.zones[path] != was.zones[path] {
