@@ -44,10 +44,13 @@ func (s *session) provision(ctx context.Context, want spec.Spec, old *spec.Spec)
 	if err := s.confirmed(ctx, first); err != nil {
 		return err
 	}
-	if err := s.install(ctx, w, &first); err != nil {
-		return err
+	if err = s.install(ctx, w, &first); err == nil {
+		err = s.perform(ctx, w, first)
 	}
-	return s.perform(ctx, w, first)
+	if err != nil && len(s.installed) > 0 {
+		s.c.say("installed and left in place: %s", strings.Join(s.installed, ", "))
+	}
+	return err
 }
 
 // work is one wish on its way to a plan.
@@ -164,6 +167,9 @@ func (s *session) confirmed(ctx context.Context, p plan.Plan) error {
 	if s.o.yes || s.o.root != "" {
 		return nil
 	}
+	if s.o.json {
+		return usage("add --yes", "--json prints data and asks nothing")
+	}
 	if !s.asks() {
 		return usage("add --yes", "nobody can be asked here: stdin or stdout is not a terminal")
 	}
@@ -195,13 +201,15 @@ func (s *session) install(ctx context.Context, w *work, announced *plan.Plan) er
 		return nil
 	}
 	s.c.say("installing %s", strings.Join(names, ", "))
-	fresh := s.facts.Postfix == nil
+	// A main.cf that an earlier installation left is the administrator's.
+	fresh := s.facts.Postfix == nil && !s.exists("/etc/postfix/main.cf")
 	pre := apt.Preseed{Mailname: steps.Mailname(w.input)}
 	if err := apt.Install(ctx, s.sys, names, pre, &packageProgress{c: s.c}); err != nil {
 		return err
 	}
+	s.installed = names
 	if err := s.look(ctx, &w.input.Spec); err != nil {
-		return s.packagesStay(names, err)
+		return err
 	}
 	if s.facts.Postfix != nil {
 		s.facts.Postfix.Fresh = fresh
@@ -209,7 +217,7 @@ func (s *session) install(ctx context.Context, w *work, announced *plan.Plan) er
 	w.input.Facts = s.facts
 	second, err := s.planned(ctx, w)
 	if err != nil {
-		return s.packagesStay(names, err)
+		return err
 	}
 	if more := plan.Covers(*announced, second); len(more) > 0 {
 		err = s.more(ctx, second, more)
@@ -218,7 +226,7 @@ func (s *session) install(ctx context.Context, w *work, announced *plan.Plan) er
 		err = s.acceptable(ctx, second)
 	}
 	if err != nil {
-		return s.packagesStay(names, err)
+		return err
 	}
 	*announced = second
 	return nil
@@ -245,11 +253,6 @@ func packagesOf(p plan.Plan) []string {
 	return names
 }
 
-func (s *session) packagesStay(names []string, err error) error {
-	s.c.say("installed and left in place: %s", strings.Join(names, ", "))
-	return err
-}
-
 // perform makes the keys and applies the plan that was confirmed.
 func (s *session) perform(ctx context.Context, w *work, confirmed plan.Plan) error {
 	p := confirmed
@@ -268,6 +271,9 @@ func (s *session) perform(ctx context.Context, w *work, confirmed plan.Plan) err
 	report, err := apply.Run(ctx, s.sys, p, s.journal, s.applyOptions())
 	if err != nil {
 		return err
+	}
+	if err := s.journal.Prune(apply.DefaultKeep); err != nil {
+		s.c.say("old runs stay in the history: %v", err)
 	}
 	return s.done(p, report)
 }

@@ -44,6 +44,8 @@ type session struct {
 	facts  state.Facts
 	keys   keyring.Ledger
 	record plan.Record
+
+	installed []string // packages that this run brought
 }
 
 // openSession opens the machine. A run that will write holds the lock and has
@@ -239,10 +241,10 @@ func (s *session) look(ctx context.Context, w *spec.Spec) error {
 		names = append(names, a.String())
 	}
 	facts.Live = detect.Live(ctx, s.resolver, names)
-	for p, pristine := range facts.Pristine {
-		if o, err := s.sys.Read(p); err == nil && pristine {
-			s.record[p] = plan.Hash(o.Content)
-		}
+	// The package's own opendkim.conf may be replaced. Nothing else that is
+	// still as shipped becomes ours, so nothing else is remembered.
+	if o, err := s.sys.Read(steps.Conf); err == nil && facts.Pristine[steps.Conf] {
+		s.record[steps.Conf] = plan.Hash(o.Content)
 	}
 	s.facts = facts
 	return nil

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mailsetup/internal/apply"
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+	"mailsetup/internal/system/systemtest"
+)
+
+// bareSession is a session on a machine in memory on which nothing is
+// installed, and the wish for its first domain.
+func bareSession(t *testing.T) (*session, *systemtest.Mem, *bytes.Buffer, spec.Spec) {
+	t.Helper()
+	mem, said := systemtest.NewMem(), &bytes.Buffer{}
+	mem.PutFile("/etc/os-release", "ID=debian\nVERSION_ID=\"13\"\n")
+	s := &session{
+		c: console{out: said, err: said}, o: options{yes: true, install: true, now: time.Now},
+		now: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC), sys: mem, keys: keyring.Ledger{}, record: plan.Record{},
+		resolver: dnspub.New("127.0.0.1:1"), journal: apply.NewJournal(mem, journalDir),
+	}
+	want, findings := spec.Answers{
+		Domain: "lab.example", Hostname: "mail.lab.example", Addresses: []string{"192.0.2.10"},
+	}.Spec(nil, s.now)
+	if err := findings.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.look(t.Context(), &want); err != nil {
+		t.Fatal(err)
+	}
+	return s, mem, said, want
+}
+
+func TestAFailureAfterTheInstallationSaysThatPackagesStay(t *testing.T) {
+	s, _, said, want := bareSession(t)
+	// apt succeeds, and dpkg still knows of no package: apply refuses.
+	if err := s.provision(t.Context(), want, nil); err == nil {
+		t.Fatal("no error")
+	}
+	if got := said.String(); !strings.Contains(got, "installed and left in place: postfix, opendkim") {
+		t.Errorf("said\n%s", got)
+	}
+}
+
+func TestOnlyTheSignersConfigurationIsRememberedAsShipped(t *testing.T) {
+	s, mem, _, want := bareSession(t)
+	mem.PutFile("/etc/opendkim.conf", "Syslog yes\n")
+	mem.PutFile("/etc/bind/named.conf.options", "options { };\n")
+	mem.OnRun = shipped("/etc/opendkim.conf", "/etc/bind/named.conf.options")
+	if err := s.look(t.Context(), &want); err != nil {
+		t.Fatal(err)
+	}
+	if !s.facts.Pristine["/etc/bind/named.conf.options"] {
+		t.Fatal("the machine does not say that its files are as shipped")
+	}
+	if want := (plan.Record{"/etc/opendkim.conf": plan.Hash([]byte("Syslog yes\n"))}); !equalRecords(s.record, want) {
+		t.Errorf("record %v, want %v", s.record, want)
+	}
+}
+
+func equalRecords(a, b plan.Record) bool { return bytes.Equal(a.Marshal(), b.Marshal()) }
+
+func TestOldRunsAreForgotten(t *testing.T) {
+	s, mem, _, want := bareSession(t)
+	s.o.root = "/image" // no packages and no units
+	for i := range apply.DefaultKeep + 3 {
+		id := apply.NewID(s.now.Add(time.Duration(i)*time.Minute), "aaaa")
+		mem.PutFile(journalDir.Join(id, "run.jsonl"), `{"event":"begin","id":"`+id+`","time":"2026-01-01T00:00:00Z"}`+"\n"+`{"event":"done"}`+"\n")
+	}
+	s.now = s.now.AddDate(0, 1, 0)
+	if err := s.provision(t.Context(), want, nil); err != nil {
+		t.Fatal(err)
+	}
+	runs, err := s.journal.History()
+	if err != nil || len(runs) != apply.DefaultKeep {
+		t.Errorf("%d runs are kept, %v; want %d", len(runs), err, apply.DefaultKeep)
+	}
+	if !slices.ContainsFunc(runs, func(e apply.Entry) bool { return slices.Contains(e.Paths, state.Path("/etc/opendkim.conf")) }) {
+		t.Error("the new run was forgotten")
+	}
+}
+
+// shipped answers for a dpkg that brought the files as they are.
+func shipped(files ...string) func(system.Command) (system.Result, error) {
+	return func(c system.Command) (system.Result, error) {
+		var out strings.Builder
+		for _, f := range files {
+			switch {
+			case c.Argv[0] == "md5sum":
+				out.WriteString("5ad260d06704f44102594fa2b71d2681  " + f + "\n")
+			case strings.Contains(strings.Join(c.Argv, " "), "Conffiles"):
+				out.WriteString(" " + f + " 5ad260d06704f44102594fa2b71d2681\n")
+			}
+		}
+		return system.Result{Stdout: []byte(out.String())}, nil
+	}
+}
