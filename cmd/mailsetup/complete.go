@@ -142,7 +142,7 @@ func (s *session) proposals(a spec.Answers) wizard.Proposals {
 	domain := first(normal(a.Domain, spec.DomainName), parent(host))
 	p := wizard.Proposals{
 		Domain:   wizard.Proposal{Value: domain, Why: "the host name without its first label"},
-		Hostname: wizard.Proposal{Value: host, Why: "this machine's own name"},
+		Hostname: wizard.Proposal{Value: s.facts.FQDN, Why: "this machine's own name"},
 		BIND:     s.facts.DNS == state.BIND,
 		Found:    s.foundLines(),
 	}
@@ -249,7 +249,13 @@ func (s *session) resolvesTo(name, address string) bool {
 // foundLines tell the person at the wizard what was found.
 func (s *session) foundLines() []string {
 	f := s.facts
-	lines := []string{f.Release.Pretty}
+	var lines []string
+	if f.Release.Pretty != "" {
+		lines = append(lines, f.Release.Pretty)
+	}
+	if s.image != nil {
+		return append(lines, "a tree below "+s.o.root+": files only, nothing is installed or started")
+	}
 	if f.Postfix != nil {
 		lines = append(lines, "Postfix "+f.Postfix.Version+" is installed and will be kept as it is")
 	} else {

@@ -65,6 +65,7 @@ func openSession(ctx context.Context, c console, o options) (*session, error) {
 	}
 	s.resolver = dnspub.New(nameServers(s.sys)...)
 	s.journal = apply.NewJournal(s.sys, journalDir)
+	s.sys = s.asAllowed(os.Geteuid())
 	if err := s.claim(ctx); err != nil {
 		s.close()
 		return nil, err
@@ -74,6 +75,15 @@ func openSession(ctx context.Context, c console, o options) (*session, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// asAllowed is the machine as far as the user may look at it.
+func (s *session) asAllowed(euid int) system.System {
+	if !s.o.dryRun || s.image != nil || euid == 0 {
+		return s.sys
+	}
+	s.c.say("not root: what only root may read is taken for missing")
+	return shy{s.sys}
 }
 
 func nameServers(r system.Reader) []string {
@@ -164,7 +174,7 @@ func (s *session) close() {
 // remember reads what earlier runs left: hashes of what we wrote, and keys.
 func (s *session) remember() error {
 	o, err := s.sys.Read(plan.RecordPath)
-	if err != nil && !errors.Is(err, os.ErrPermission) {
+	if err != nil {
 		return err
 	}
 	if s.record, err = plan.ParseRecord(o.Content); err != nil {
@@ -173,10 +183,6 @@ func (s *session) remember() error {
 	s.keys = keyring.Ledger{}
 	dir := keyring.File("x").Dir()
 	names, err := s.sys.List(dir)
-	if errors.Is(err, os.ErrPermission) {
-		s.c.say("not root: what only root may read is taken for missing")
-		return nil
-	}
 	for _, n := range names {
 		domain, ok := strings.CutSuffix(n, ".json")
 		if !ok {
