@@ -69,7 +69,8 @@ func look(t *testing.T, b *lab.Box) condition {
 func running(t *testing.T, b *lab.Box) string {
 	t.Helper()
 	return b.Sh(t, `systemctl show -p Id,ActiveState,SubState opendkim.service postfix.service postfix@-.service named.service
-ss -xlnH | grep -o '[^ ]*opendkim[^ ]*' || echo no socket`)
+ss -xlnpH | awk '/"opendkim"/ { print $5 }'
+ss -tlnpH | awk '/"opendkim"/ { print $4 }'`)
 }
 
 // asBefore insists that nothing changed but serials, which only grow.
@@ -176,6 +177,36 @@ func saysNot(t *testing.T, text string, words ...string) {
 	for _, w := range words {
 		if strings.Contains(text, w) {
 			t.Errorf("%q should not be in:\n%s", w, text)
+		}
+	}
+}
+
+// noLeak insists that private keys are where they belong and nowhere else, and
+// that only root and OpenDKIM can read them.
+func noLeak(t *testing.T, b *lab.Box) {
+	t.Helper()
+	if log := b.Run(t, "journalctl", "--no-pager", "-o", "cat"); strings.Contains(log, "PRIVATE KEY") {
+		t.Error("private key material in the system's journal")
+	}
+	keys := 0
+	found := b.Sh(t, `grep -rlsaD skip "BEGIN.*PRIVATE KEY" /etc /var /run /tmp /root | xargs stat -c '%n %a %U'`)
+	for line := range strings.Lines(found) {
+		f := strings.Fields(line)
+		switch path, is := f[0], f[1]+" "+f[2]; {
+		case strings.HasPrefix(path, "/etc/ssl/private/"): // Debian's own
+		case strings.HasPrefix(path, "/etc/dkimkeys/") && is == "600 opendkim":
+			keys++
+		case strings.HasPrefix(path, "/var/lib/mailsetup/journal/") && is == "600 root":
+		default:
+			t.Errorf("private key material in %s", line)
+		}
+	}
+	if keys == 0 {
+		t.Errorf("no private key found at all:\n%s", found)
+	}
+	for path, is := range b.Snapshot(t, "/var/lib/mailsetup") {
+		if !strings.HasPrefix(is, "-rw------- 0:0 ") && is != "drwx------ 0:0" {
+			t.Errorf("%s: %s", path, is)
 		}
 	}
 }

@@ -1,0 +1,153 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"mailsetup/internal/e2e/lab"
+)
+
+// seed makes the moments of a failed test come again.
+const seed = 20261122
+
+// TestKilledRuns: wherever the program is killed, recover finds the way back.
+func TestKilledRuns(t *testing.T) {
+	each(t, func(t *testing.T, release string) { killRuns(t, release, 6) })
+}
+
+// TestSoakKills is the same with many more moments: MAILSETUP_SOAK, or 200.
+func TestSoakKills(t *testing.T) {
+	n, err := strconv.Atoi(os.Getenv("MAILSETUP_SOAK"))
+	if err != nil {
+		n = 200
+	}
+	each(t, func(t *testing.T, release string) { killRuns(t, release, n) })
+}
+
+// killRuns kills n runs at moments spread over the time that one takes, and
+// looks at the server after each. The last one is followed by an init instead
+// of a recover, which has to do both.
+func killRuns(t *testing.T, release string, n int) {
+	t.Helper()
+	b, sink := existing(t, release)
+	start := time.Now()
+	product(t, b, 0, initArgs()...)
+	whole := time.Since(start)
+	product(t, b, 0, "rollback", "--yes")
+	was := look(t, b)
+	random := rand.New(rand.NewPCG(seed, uint64(n)))
+	half := 0
+	for i := range n {
+		at := time.Duration((float64(i) + random.Float64()) / float64(n) * float64(whole))
+		out, code := killed(t, b, at)
+		if code == 0 { // it was faster than the first one
+			product(t, b, 0, "rollback", "--yes")
+			was = look(t, b) // with one more selector used
+			continue
+		}
+		if code != 137 {
+			t.Fatalf("killed after %v: exit %d\n%s", at, code, out)
+		}
+		if i == n-1 {
+			break
+		}
+		said, _ := product(t, b, 0, "recover")
+		if !strings.Contains(said, "No interrupted run") {
+			half++
+		}
+		asBefore(t, b, was)
+		if t.Failed() {
+			t.Fatalf("killed after %v of %v:\n%s\n%s", at, whole, out, said)
+		}
+	}
+	t.Logf("%d moments over %v, %d of them in the middle of changes", n, whole.Round(time.Millisecond), half)
+	if half == 0 {
+		t.Error("no run was killed while it changed something")
+	}
+	product(t, b, 0, initArgs()...)
+	leavesSigned(t, b, sink)
+	noLeak(t, b)
+}
+
+// killed starts an init and kills it, and nothing else, at a moment.
+func killed(t *testing.T, b *lab.Box, at time.Duration) (out string, code int) {
+	t.Helper()
+	argv := []string{"timeout", "--foreground", "-s", "KILL", fmt.Sprintf("%.3f", at.Seconds()), "mailsetup"}
+	stdout, stderr, code := b.Exec(t.Context(), nil, append(argv, initArgs()...)...)
+	return stdout + stderr, code
+}
+
+// TestInterrupted: Ctrl-C takes everything back, however impatient the fingers.
+func TestInterrupted(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b, sink := existing(t, release)
+		was := look(t, b)
+		for _, c := range []struct {
+			at    string // the line of progress to press Ctrl-C at
+			times int
+		}{
+			{"making a key", 1},
+			{"Zone: reload named.service", 1},
+			{"OpenDKIM: restart opendkim.service", 3},
+			{"Postfix: does Postfix take mail", 1},
+		} {
+			stderr, code := interrupted(t, b, c.at, c.times)
+			if code != 130 {
+				t.Errorf("Ctrl-C at %q: exit %d, want 130\n%s", c.at, code, stderr)
+			}
+			asBefore(t, b, was)
+			if t.Failed() {
+				t.Fatalf("Ctrl-C at %q:\n%s", c.at, stderr)
+			}
+		}
+		notServed(t, b)
+		leavesUnsigned(t, b, sink)
+	})
+}
+
+// interrupted runs init and sends SIGINT once the line has been printed.
+func interrupted(t *testing.T, b *lab.Box, at string, times int) (stderr string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := b.Command(ctx, append([]string{"mailsetup"}, initArgs()...)...)
+	r, w := io.Pipe()
+	cmd.Stderr = w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- cmd.Wait()
+		w.Close()
+	}()
+	var said bytes.Buffer
+	pressed := false
+	for lines := bufio.NewScanner(r); lines.Scan(); {
+		said.WriteString(lines.Text() + "\n")
+		if pressed || !strings.HasPrefix(lines.Text(), at) {
+			continue
+		}
+		pressed = true
+		for range times {
+			_, _, _ = b.Exec(ctx, nil, "pkill", "-INT", "-x", "mailsetup") // the last ones may find it gone
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+	<-ended
+	if !pressed {
+		t.Errorf("%q was never printed", at)
+	}
+	return said.String(), cmd.ProcessState.ExitCode()
+}
