@@ -165,6 +165,10 @@ func TestValidate(t *testing.T) {
 		`host: domain "b.example" has no f`: func(s *Spec) { s.Host.Domain = "b.example" },
 		`host: dns "" is not bind or manua`: func(s *Spec) { s.Host.DNS = "" },
 		`host: root_alias "root" has no @`:  func(s *Spec) { s.Host.RootAlias = "root" },
+		`host: root_alias "Postmaster@shop.example" is delivered here as root's own mail`: func(s *Spec) {
+			s.Host.RootAlias, s.Domains[0].Receive = "Postmaster@shop.example", true
+		},
+		`host: root_alias "root@mail.shop.example" is d`: func(s *Spec) { s.Host.RootAlias = "root@mail.shop.example" },
 		`host: milter_default_action "x" i`: func(s *Spec) { s.Host.MilterDefaultAction = "x" },
 		"shop.example: is there twice":      func(s *Spec) { s.Domains = append(s.Domains, s.Domains[0]) },
 		`shop.example: selector "A" is not`: func(s *Spec) { s.Domains[0].Selector = "A" },

@@ -18,6 +18,9 @@ func (s Spec) Validate() Findings {
 	if !slices.ContainsFunc(s.Domains, func(d Domain) bool { return d.Name == s.Host.Domain }) {
 		f.add("host: domain", fmt.Sprintf("%q has no file in %s", s.Host.Domain, domainsDir), "name a domain that is set up")
 	}
+	if s.circular() {
+		f.add("host: root_alias", fmt.Sprintf("%q is delivered here as root's own mail, in a circle", s.Host.RootAlias), "name the mailbox of a person")
+	}
 	for i, d := range s.Domains {
 		d.validate(&f)
 		if slices.ContainsFunc(s.Domains[:i], func(e Domain) bool { return e.Name == d.Name }) {
@@ -28,6 +31,19 @@ func (s Spec) Validate() Findings {
 		}
 	}
 	return f.findings
+}
+
+// circular reports whether the mail of root would come back to root: Postfix
+// sees the loop and bounces all of it.
+func (s Spec) circular() bool {
+	local, host, _ := strings.Cut(strings.ToLower(s.Host.RootAlias), "@")
+	if local != "root" && local != "postmaster" {
+		return false
+	}
+	if i := slices.IndexFunc(s.Domains, func(d Domain) bool { return d.Name == host }); i >= 0 {
+		return s.Domains[i].Receive
+	}
+	return host == s.Host.Hostname
 }
 
 func (h Host) validate(f *reader) {
