@@ -94,33 +94,20 @@ func TestAFragmentThatTheZoneNoLongerNeedsIsEmptied(t *testing.T) {
 	}
 }
 
-func TestMoreRefusals(t *testing.T) {
-	tests := []struct {
-		name   string
-		change func(*Input)
-		want   string
-	}{
-		{"milters switched off in main.cf", func(in *Input) {
-			in.Facts.Postfix.Value["receive_override_options"] = "no_header_body_checks, no_milters"
-		}, "receive_override_options"},
-		{"milters by client", func(in *Input) {
-			in.Facts.Postfix.Value["smtpd_milter_maps"] = "cidr:/etc/postfix/milters"
-		}, "smtpd_milter_maps"},
-		{"a queue elsewhere", func(in *Input) { in.Facts.Postfix.QueueDirectory = "/srv/spool" }, "queue_directory = /srv/spool"},
-		{"a name server of the new zone that has no address", func(in *Input) {
-			in.Facts.Zones, in.Spec.Domains[0].NewZone = nil, true
-			in.Spec.Domains[0].NS = []string{"mail.lab.example", "ns2.lab.example"}
-		}, "ns2.lab.example"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			in := installed()
-			tt.change(&in)
-			_, err := Build(in)
-			if err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %v, want %q", err, tt.want)
-			}
+func TestAFragmentIsNotForgottenWhenTheRecordsMoveAway(t *testing.T) {
+	speaks := func(in Input) bool {
+		return slices.ContainsFunc(build(t, in).Notes, func(n state.Note) bool {
+			return strings.Contains(n.Text, "/etc/bind/mailsetup/lab.example.zone") && strings.Contains(n.Do, "/etc/bind/db.lab.example")
 		})
+	}
+	in := bare()
+	in.Spec.Host.DNS = spec.DNSManual
+	if speaks(in) {
+		t.Error("a fragment that never was is spoken of")
+	}
+	in.Facts.Zones[0].Content = []byte("$INCLUDE \"/etc/bind/mailsetup/lab.example.zone\" lab.example.\n")
+	if !speaks(in) {
+		t.Error("nobody says that the zone still takes in the fragment")
 	}
 }
 

@@ -33,6 +33,26 @@ func manualDNS(in Input) []state.Note {
 	return notes
 }
 
+// leftBehind tells of fragments from when BIND published the records. Taking
+// them out could take a key out of DNS whose mail is still under way, so that
+// moment is the administrator's to choose.
+func leftBehind(in Input) []state.Note {
+	var notes []state.Note
+	for _, z := range in.Facts.Zones {
+		p := &part{zone: z}
+		if !p.included() {
+			continue
+		}
+		notes = append(notes, state.Note{
+			Topic: "dns",
+			Text: fmt.Sprintf("the zone %s of this machine's BIND still takes in %s, which is no longer kept up to date",
+				strings.TrimSuffix(z.Origin, "."), p.fragment()),
+			Do: fmt.Sprintf("once the records are elsewhere: take its $INCLUDE line out of %s, raise the serial, rndc reload", z.File),
+		})
+	}
+	return notes
+}
+
 func pending(keys []keyring.Key) bool {
 	for _, k := range keys {
 		if k.Pending() {

@@ -306,6 +306,17 @@ func TestRefusals(t *testing.T) {
 		{"a CNAME in the way", func(in *Input) {
 			in.Facts.Zones[0].Records = []state.Record{{Name: "_dmarc.lab.example.", Type: "CNAME", Value: "x.example."}}
 		}, "is a CNAME"},
+		{"milters switched off in main.cf", func(in *Input) {
+			in.Facts.Postfix.Value["receive_override_options"] = "no_header_body_checks, no_milters"
+		}, "receive_override_options"},
+		{"milters by client", func(in *Input) {
+			in.Facts.Postfix.Value["smtpd_milter_maps"] = "cidr:/etc/postfix/milters"
+		}, "smtpd_milter_maps"},
+		{"a queue elsewhere", func(in *Input) { in.Facts.Postfix.QueueDirectory = "/srv/spool" }, "queue_directory = /srv/spool"},
+		{"a name server of the new zone that has no address", func(in *Input) {
+			in.Facts.Zones, in.Spec.Domains[0].NewZone = nil, true
+			in.Spec.Domains[0].NS = []string{"mail.lab.example", "ns2.lab.example"}
+		}, "ns2.lab.example"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

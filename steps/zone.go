@@ -27,7 +27,7 @@ const pendingStamp = "--------"
 // one $INCLUDE line in the administrator's file, a higher serial.
 func Zone(in Input) (state.Stage, []state.Note, error) {
 	if in.Spec.Host.DNS != spec.DNSBind {
-		return state.Stage{}, manualDNS(in), nil
+		return state.Stage{}, append(manualDNS(in), leftBehind(in)...), nil
 	}
 	parts, notes, err := fragments(in)
 	if err != nil {
