@@ -129,3 +129,13 @@ func TestAFreshHostNamedLikeItsDomainDoesNotSwallowTheDomainsMail(t *testing.T) 
 		t.Errorf("an existing mydestination is set to %q", got)
 	}
 }
+
+func TestNetworksThatTrustedHostsCannotSayAreNamed(t *testing.T) {
+	in := installed()
+	in.Facts.Postfix.OtherNetworks = []string{"hash:/etc/postfix/nets", "!10.0.0.1"}
+	if notes := build(t, in).Notes; !slices.ContainsFunc(notes, func(n state.Note) bool {
+		return n.Topic == "mynetworks" && strings.Contains(n.Text, "hash:/etc/postfix/nets !10.0.0.1")
+	}) {
+		t.Errorf("nobody speaks of them: %v", notes)
+	}
+}

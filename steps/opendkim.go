@@ -63,7 +63,7 @@ func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
 	if stage.Units[0].Action == state.Restart {
 		stage.Units[0].Why = "it moves to the new socket"
 	}
-	return stage, cannotAlign(in), nil
+	return stage, append(cannotAlign(in), unlisted(in)...), nil
 }
 
 func signerFiles(in Input) ([]state.File, error) {
@@ -183,6 +183,21 @@ func trusted(in Input) []netip.Prefix {
 		nets = append(nets, p.Networks...)
 	}
 	return nets
+}
+
+// unlisted tells of senders that Postfix relays for, or does not, in a way
+// that TrustedHosts cannot say.
+func unlisted(in Input) []state.Note {
+	p := in.Facts.Postfix
+	if p == nil || len(p.OtherNetworks) == 0 {
+		return nil
+	}
+	return []state.Note{{
+		Topic: "mynetworks",
+		Text: fmt.Sprintf("mail is signed as if %s did not stand in mynetworks: %s takes plain networks only",
+			strings.Join(p.OtherNetworks, " "), TrustedHosts),
+		Do: "write those networks out in mynetworks, then run mailsetup init again",
+	}}
 }
 
 // startSettings are read when the daemon starts and at no other time,

@@ -158,7 +158,7 @@ func newZone(h spec.Host, d spec.Domain) (*state.NewZone, error) {
 func closest(zones []state.Zone, name string) (state.Zone, bool) {
 	var best state.Zone
 	for _, z := range zones {
-		if within(name, z.Origin) && len(z.Origin) > len(best.Origin) {
+		if z.Holds(name) && len(z.Origin) > len(best.Origin) {
 			best = z
 		}
 	}

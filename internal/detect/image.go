@@ -40,6 +40,6 @@ func Image(ctx context.Context, r system.Reader, host system.Runner, dir string,
 	f.Postfix = &state.Postfix{
 		Unit: mainUnit, Raw: assignments(raw), Value: assignments(values), QueueDirectory: "/var/spool/postfix",
 	}
-	f.Postfix.Networks, _ = Networks(f.Postfix.Value["mynetworks"])
+	f.Postfix.Networks, f.Postfix.OtherNetworks = Networks(f.Postfix.Value["mynetworks"])
 	return f, nil
 }

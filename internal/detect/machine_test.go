@@ -75,7 +75,7 @@ func bookworm() *machine {
 	m.says("dpkg-query -W -f ${db:Status-Status}", "config-files|exim4-daemon-light|mail-transport-agent\ninstalled|postfix|default-mta, mail-transport-agent (= 1)\n")
 	m.says("postconf -n", "compatibility_level = 3.6\nmydestination = $myhostname, localhost\nempty =\n")
 	m.says("postconf -x", "myorigin = /etc/mailname\nmydestination = mail.lab.example, localhost\nmail_version = 3.7.11\n"+
-		"queue_directory = /var/spool/postfix\nmynetworks = 127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128\nsmtpd_milters =\n")
+		"queue_directory = /var/spool/postfix\nmynetworks = 127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128 hash:/etc/postfix/nets\nsmtpd_milters =\n")
 	m.says("postconf -P", "submission/inet/syslog_name = postfix/submission\nsubmission/inet/smtpd_milters = inet:127.0.0.1:11332\n")
 	m.says("named-checkconf -px", "options {\n\tdirectory \"/var/cache/bind\";\n};\nzone \"lab.example\" {\n\ttype master;\n\tfile \"/etc/bind/db.lab\";\n};\n")
 	m.units["postfix.service"] = system.UnitStatus{Load: "loaded", Active: "active", Type: "oneshot"}
@@ -106,10 +106,11 @@ func TestMachine(t *testing.T) {
 			Value: map[string]string{
 				"myorigin": "mail.lab.example", "mydestination": "mail.lab.example, localhost", "mail_version": "3.7.11",
 				"queue_directory": "/var/spool/postfix", "smtpd_milters": "",
-				"mynetworks": "127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128",
+				"mynetworks": "127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128 hash:/etc/postfix/nets",
 			},
-			Networks:  []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-			Overrides: []state.Override{{Service: "submission/inet", Name: "smtpd_milters", Value: "inet:127.0.0.1:11332", Line: 4}},
+			Networks:      []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+			OtherNetworks: []string{"hash:/etc/postfix/nets"},
+			Overrides:     []state.Override{{Service: "submission/inet", Name: "smtpd_milters", Value: "inet:127.0.0.1:11332", Line: 4}},
 		},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {

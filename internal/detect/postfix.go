@@ -57,7 +57,7 @@ func postfix(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 		return err
 	}
 	p.Version = p.Value["mail_version"]
-	p.Networks, _ = Networks(p.Value["mynetworks"])
+	p.Networks, p.OtherNetworks = Networks(p.Value["mynetworks"])
 	if p.QueueDirectory, err = state.ParsePath(p.Value["queue_directory"]); err != nil {
 		return fmt.Errorf("postconf queue_directory: %w", err)
 	}

@@ -169,13 +169,13 @@ func TestValidate(t *testing.T) {
 			s.Host.RootAlias, s.Domains[0].Receive = "Postmaster@shop.example", true
 		},
 		`host: root_alias "root@mail.shop.example" is d`: func(s *Spec) { s.Host.RootAlias = "root@mail.shop.example" },
-		`host: milter_default_action "x" i`: func(s *Spec) { s.Host.MilterDefaultAction = "x" },
-		"shop.example: is there twice":      func(s *Spec) { s.Domains = append(s.Domains, s.Domains[0]) },
-		`shop.example: selector "A" is not`: func(s *Spec) { s.Domains[0].Selector = "A" },
-		`shop.example: key_bits "512" is n`: func(s *Spec) { s.Domains[0].KeyBits = 512 },
-		`shop.example: ttl "0" is not a nu`: func(s *Spec) { s.Domains[0].TTL = 0 },
-		"shop.example: ns: is empty, and a": func(s *Spec) { s.Domains[0].NewZone = true },
-		`shop.example: ns "ns" is a single`: func(s *Spec) { s.Domains[0].NS = []string{"ns"} },
+		`host: milter_default_action "x" i`:              func(s *Spec) { s.Host.MilterDefaultAction = "x" },
+		"shop.example: is there twice":                   func(s *Spec) { s.Domains = append(s.Domains, s.Domains[0]) },
+		`shop.example: selector "A" is not`:              func(s *Spec) { s.Domains[0].Selector = "A" },
+		`shop.example: key_bits "512" is n`:              func(s *Spec) { s.Domains[0].KeyBits = 512 },
+		`shop.example: ttl "0" is not a nu`:              func(s *Spec) { s.Domains[0].TTL = 0 },
+		"shop.example: ns: is empty, and a":              func(s *Spec) { s.Domains[0].NewZone = true },
+		`shop.example: ns "ns" is a single`:              func(s *Spec) { s.Domains[0].NS = []string{"ns"} },
 		"shop.example: new_zone: needs a B": func(s *Spec) {
 			s.Host.DNS, s.Domains[0].NewZone, s.Domains[0].NS = DNSManual, true, []string{"ns.shop.example"}
 		},

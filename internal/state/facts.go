@@ -43,6 +43,9 @@ type Postfix struct {
 	Value map[string]string
 	// Networks is what mynetworks evaluates to, IPv4-mapped ranges as IPv4.
 	Networks []netip.Prefix
+	// OtherNetworks are the elements of mynetworks that are no plain network:
+	// tables, files, exclusions.
+	OtherNetworks []string
 	// Overrides are lines of master.cf that set a parameter we care about.
 	Overrides []Override
 	// QueueDirectory is where chrooted services see their root.
@@ -91,6 +94,25 @@ type Zone struct {
 	// those that come from our own fragment.
 	Records []Record
 	Problem string // why the zone cannot be edited, "" if it can
+}
+
+// Holds reports whether the records of an absolute name belong into the zone:
+// it is at or below the origin, and not at or below a name that the zone
+// delegates to others (RFC 1034 section 4.2.1).
+func (z Zone) Holds(name string) bool {
+	name = strings.ToLower(name)
+	if !below(name, z.Origin) {
+		return false
+	}
+	return !slices.ContainsFunc(z.Records, func(r Record) bool {
+		cut := strings.ToLower(r.Name)
+		return r.Type == "NS" && cut != z.Origin && below(name, cut)
+	})
+}
+
+// below reports whether an absolute name is the origin or below it.
+func below(name, origin string) bool {
+	return origin == "." || name == origin || strings.HasSuffix(name, "."+origin)
 }
 
 // LiveDNS is what resolvers answer for one name.
