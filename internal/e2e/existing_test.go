@@ -1,0 +1,184 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"mailsetup/internal/e2e/lab"
+)
+
+// handMade is what an administrator may have written into main.cf: comments
+// that look like ours, odd spacing, lines that go on, a milter of their own
+// that is down at the moment.
+const handMade = `
+# smtpd_milters = inet:localhost:8891
+#non_smtpd_milters=$smtpd_milters
+   # an indented comment, and below it settings as nobody should write them
+smtpd_milters   =   { inet:127.0.0.1:11332,
+	connect_timeout=2s,
+# in the middle of a value
+    default_action=accept }   
+non_smtpd_milters=$smtpd_milters
+message_size_limit	=	20480000
+smtpd_banner = $myhostname
+  ESMTP   and spaces   inside
+
+# milter_default_action=accept
+header_checks =
+# the end, without a new line`
+
+// TestHandEditsSurvive: in somebody else's main.cf only our parameters change,
+// and their milter stays in front of ours.
+func TestHandEditsSurvive(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b, sink := existing(t, release)
+		b.Write(t, "/etc/postfix/main.cf", b.Read(t, "/etc/postfix/main.cf")+handMade, 0o644)
+		b.Sh(t, "printf '# a remark\\n' >>/etc/postfix/master.cf; postfix reload")
+		leavesUnsigned(t, b, sink) // the stage is set right
+		conf, text, master := postconf(t, b), b.Read(t, "/etc/postfix/main.cf"), b.Read(t, "/etc/postfix/master.cf")
+
+		product(t, b, 0, initArgs()...)
+		leavesSigned(t, b, sink)
+		after := postconf(t, b)
+		for _, name := range []string{"smtpd_milters", "internal_mail_filter_classes"} {
+			if after[name] == conf[name] {
+				t.Errorf("%s is still %q", name, after[name])
+			}
+		}
+		if got := strings.Join(strings.Fields(after["smtpd_milters"]), " "); !strings.HasPrefix(got, "{ inet:127.0.0.1:11332, connect_timeout=2s, default_action=accept }") ||
+			!strings.Contains(got, "unix:opendkim/opendkim.sock") {
+			t.Errorf("smtpd_milters = %s", got)
+		}
+		delete(after, "smtpd_milters")
+		delete(conf, "smtpd_milters")
+		delete(after, "internal_mail_filter_classes")
+		same(t, conf, after)
+		onlyOurLines(t, text, b.Read(t, "/etc/postfix/main.cf"))
+		if b.Read(t, "/etc/postfix/master.cf") != master {
+			t.Error("master.cf was changed")
+		}
+		nothingChanges(t, b, initArgs()...)
+		product(t, b, 0, "rollback", "--yes")
+		if got := b.Read(t, "/etc/postfix/main.cf"); got != text {
+			t.Errorf("main.cf after the rollback:\n%s", got)
+		}
+	})
+}
+
+// postconf is what stands in main.cf, by parameter.
+func postconf(t *testing.T, b *lab.Box) map[string]string {
+	t.Helper()
+	values := map[string]string{}
+	for line := range strings.Lines(b.Run(t, "postconf", "-n")) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " =")
+		values[name] = value
+	}
+	return values
+}
+
+// onlyOurLines insists that a main.cf kept all of its lines in their order but
+// for those of smtpd_milters, and got no others than our parameters.
+func onlyOurLines(t *testing.T, before, after string) {
+	t.Helper()
+	rest := strings.Split(after, "\n")
+	ours := false
+	for line := range strings.SplitSeq(before, "\n") {
+		comment := strings.HasPrefix(strings.TrimSpace(line), "#") || strings.TrimSpace(line) == ""
+		if !comment && !strings.HasPrefix(line, " ") && !strings.HasPrefix(line, "\t") {
+			ours = strings.HasPrefix(line, "smtpd_milters")
+		}
+		if ours && !comment {
+			continue
+		}
+		i := slices.Index(rest, line)
+		if i < 0 {
+			t.Errorf("main.cf lost %q", line)
+			continue
+		}
+		added(t, rest[:i])
+		rest = rest[i+1:]
+	}
+	added(t, rest)
+}
+
+// added insists that new lines of main.cf are our parameters.
+func added(t *testing.T, lines []string) {
+	t.Helper()
+	for _, line := range lines {
+		if line != "" && !strings.HasPrefix(line, "smtpd_milters = ") && !strings.HasPrefix(line, "internal_mail_filter_classes = ") {
+			t.Errorf("main.cf got %q", line)
+		}
+	}
+}
+
+// TestForeignMasterRefused: a service with a list of milters of its own would
+// send mail unsigned behind our back; it is named, and nothing is touched.
+func TestForeignMasterRefused(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b, _ := existing(t, release)
+		b.Sh(t, `printf 'submission inet n - y - - smtpd\n  -o syslog_name=postfix/submission\n  -o smtpd_milters=\n' >>/etc/postfix/master.cf
+postfix reload`)
+		was := look(t, b)
+		_, stderr := product(t, b, 2, initArgs()...)
+		line := strings.TrimSpace(b.Sh(t, "grep -n -e '-o smtpd_milters=$' /etc/postfix/master.cf | cut -d: -f1"))
+		says(t, stderr, "/etc/postfix/master.cf:"+line, "submission", "smtpd_milters")
+		asBefore(t, b, was)
+		if b.Exists("/var/lib/mailsetup") {
+			t.Error("a refused run left /var/lib/mailsetup")
+		}
+	})
+}
+
+const handMadeSigner = `# ours since 2019
+Syslog yes
+UserID opendkim
+UMask 007
+PidFile /run/opendkim/opendkim.pid
+Socket inet:8891@localhost
+Mode v
+`
+
+// TestDrift: what somebody wrote by hand is shown and kept, until they say
+// otherwise; and then a rollback gives it back.
+func TestDrift(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b, sink := existing(t, release)
+		b.Write(t, "/etc/opendkim.conf", handMadeSigner, 0o640)
+		b.Run(t, "systemctl", "restart", "opendkim")
+		was := look(t, b)
+		if !strings.Contains(was.running, "127.0.0.1:8891") {
+			t.Fatalf("OpenDKIM does not listen where the test wants it:\n%s", was.running)
+		}
+		drifts(t, b, "/etc/opendkim.conf", "-# ours since 2019")
+
+		product(t, b, 0, initArgs("--overwrite-drift")...)
+		leavesSigned(t, b, sink)
+
+		table := b.Read(t, "/etc/opendkim/SigningTable")
+		b.Write(t, "/etc/opendkim/SigningTable", table+"other.example elsewhere\n", 0o644)
+		drifts(t, b, "/etc/opendkim/SigningTable", "-other.example elsewhere")
+		b.Write(t, "/etc/opendkim/SigningTable", table, 0o644)
+		noLeak(t, b)
+
+		product(t, b, 0, "rollback", "--yes")
+		unchanged(t, withoutLedger(was), withoutLedger(look(t, b)))
+		leavesUnsigned(t, b, sink)
+	})
+}
+
+// drifts insists that init refuses to overwrite a file and shows the
+// difference.
+func drifts(t *testing.T, b *lab.Box, path, line string) {
+	t.Helper()
+	was, units := look(t, b), invocations(t, b)
+	out, stderr := product(t, b, 1, initArgs()...)
+	says(t, stderr, path+" is not as mailsetup left it", "--overwrite-drift")
+	says(t, out+stderr, line)
+	asBefore(t, b, was)
+	if got := invocations(t, b); got != units {
+		t.Errorf("units were touched:\n%s\nbefore:\n%s", got, units)
+	}
+}
