@@ -200,7 +200,7 @@ func (s *session) public(host string) []string {
 // serves reports whether the BIND of this machine is primary for the domain.
 func (s *session) serves(domain string) bool {
 	return slices.ContainsFunc(s.facts.Zones, func(z state.Zone) bool {
-		return z.Problem == "" && (domain+"." == z.Origin || strings.HasSuffix(domain+".", "."+z.Origin))
+		return z.Problem == "" && z.Holds(domain+".")
 	})
 }
 
@@ -209,8 +209,7 @@ func (s *session) serves(domain string) bool {
 // records then: the plan is refused, and says what is wrong with the zone.
 func (s *session) unusable(domain string) bool {
 	return slices.ContainsFunc(s.facts.Zones, func(z state.Zone) bool {
-		here := z.Origin == "." || domain+"." == z.Origin || strings.HasSuffix(domain+".", "."+z.Origin)
-		return z.Problem != "" && here && (z.Kind == "primary" || z.Kind == "")
+		return z.Problem != "" && z.Holds(domain+".") && (z.Kind == "primary" || z.Kind == "")
 	})
 }
 

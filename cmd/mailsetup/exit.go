@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 
 	"mailsetup/internal/apply"
@@ -63,9 +65,17 @@ func (c console) finish(err error) int {
 		return exitUsage
 	}
 	code, hints := judge(err)
-	fmt.Fprintf(c.err, "mailsetup: %s\n", strings.TrimRight(err.Error(), "\n"))
+	fmt.Fprintf(c.err, "mailsetup: %s\n", told(err))
 	c.hints(hints)
 	return code
+}
+
+// told is an error as a person reads it. Who typed Ctrl-C knows why.
+func told(err error) string {
+	if errors.Is(err, wizard.ErrAborted) || err == context.Canceled {
+		return "interrupted"
+	}
+	return strings.TrimRight(err.Error(), "\n")
 }
 
 func (c console) hints(hints []string) {
@@ -93,6 +103,8 @@ func judge(err error) (code int, hints []string) {
 		return exitFailed, nonEmpty(packages.Hint())
 	case errors.As(err, &refusal):
 		return exitUsage, nonEmpty(refusal.Hint)
+	case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
+		return exitFailed, []string{"run it as root (sudo)"}
 	default:
 		return exitFailed, nil
 	}

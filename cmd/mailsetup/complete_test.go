@@ -1,0 +1,185 @@
+package main
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system/systemtest"
+	"mailsetup/steps"
+)
+
+var november = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+
+// newSession is a session on an empty machine that asks nobody: as below a
+// root, DNS is not looked at.
+func newSession(f state.Facts) *session {
+	return &session{sys: systemtest.NewMem(), facts: f, keys: keyring.Ledger{}, now: november, o: options{root: "/image"}}
+}
+
+func TestReceives(t *testing.T) {
+	mx := func(names ...string) state.LiveDNS { return state.LiveDNS{Asked: true, MX: names} }
+	here := netip.MustParseAddr("192.0.2.10")
+	zone := func(value string) []state.Zone {
+		return []state.Zone{{
+			Origin: "lab.example.", Kind: "primary",
+			Records: []state.Record{{Name: "LAB.example.", Type: "MX", Value: value}},
+		}}
+	}
+	for _, tt := range []struct {
+		name        string
+		facts       state.Facts
+		value, says string
+	}{
+		{"nobody could be asked", state.Facts{}, "no", "could not be looked up"},
+		{"no MX anywhere", state.Facts{Live: map[string]state.LiveDNS{"lab.example": mx()}}, "yes", "no MX yet"},
+		{
+			"served here, no MX",
+			state.Facts{Zones: []state.Zone{{Origin: "lab.example.", Kind: "primary"}}}, "yes", "no MX yet",
+		},
+		{"MX is this host", state.Facts{Live: map[string]state.LiveDNS{"lab.example": mx("Mail.LAB.example.")}}, "yes", "is this server"},
+		{"MX is elsewhere", state.Facts{Live: map[string]state.LiveDNS{"lab.example": mx("mx.other.example.")}}, "no", "mx.other.example"},
+		{
+			"MX is another name of this host",
+			state.Facts{Live: map[string]state.LiveDNS{
+				"lab.example": mx("in.lab.example."), "in.lab.example": {Addresses: []netip.Addr{here}},
+			}}, "yes", "is this server",
+		},
+		{
+			"one of several is this host",
+			state.Facts{Live: map[string]state.LiveDNS{"lab.example": mx("mx.other.example.", "mail.lab.example.")}}, "yes", "is this server",
+		},
+		{"our own zone names another", state.Facts{Zones: zone("10 mx.other.example.")}, "no", "mx.other.example"},
+		{"our own zone names us", state.Facts{Zones: zone("10 mail.lab.example.")}, "yes", "is this server"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := newSession(tt.facts).receives("lab.example", "mail.lab.example", "192.0.2.10")
+			if got.Value != tt.value || !strings.Contains(got.Why, tt.says) {
+				t.Errorf("%q because %q; want %q because of %q", got.Value, got.Why, tt.value, tt.says)
+			}
+		})
+	}
+}
+
+func TestFound(t *testing.T) {
+	facts := state.Facts{
+		FQDN: "mail.lab.example", DNS: state.BIND,
+		Zones: []state.Zone{{Origin: "lab.example.", Kind: "primary"}},
+		Live: map[string]state.LiveDNS{
+			"mail.lab.example": {Asked: true, Addresses: []netip.Addr{
+				netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("2001:db8::10"),
+			}},
+			"lab.example":   {Asked: true, MX: []string{"mail.lab.example."}},
+			"other.example": {Asked: true, MX: []string{"mx.other.example."}},
+		},
+	}
+	known := &spec.Spec{Domains: []spec.Domain{{Name: "lab.example"}}}
+	for _, tt := range []struct {
+		name  string
+		given spec.Answers
+		old   *spec.Spec
+		want  spec.Answers
+	}{
+		{
+			"everything is found, private addresses are not",
+			spec.Answers{Domain: "lab.example"}, nil,
+			spec.Answers{
+				Domain: "lab.example", Hostname: "mail.lab.example", DNS: "bind", Receive: "yes",
+				Addresses: []string{"192.0.2.10", "2001:db8::10"},
+			},
+		},
+		{
+			"an answer wins",
+			spec.Answers{Domain: "lab.example", Hostname: "mx.lab.example", Addresses: []string{"192.0.2.9"}, DNS: "manual", Receive: "no"}, nil,
+			spec.Answers{Domain: "lab.example", Hostname: "mx.lab.example", Addresses: []string{"192.0.2.9"}, DNS: "manual", Receive: "no"},
+		},
+		{"a known domain gets no new defaults", spec.Answers{Domain: "lab.example"}, known, spec.Answers{Domain: "lab.example"}},
+		{
+			"a further domain asks for its own only",
+			spec.Answers{Domain: "other.example"}, known, spec.Answers{Domain: "other.example", Receive: "no"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if d := cmp.Diff(tt.want, newSession(facts).found(tt.given, tt.old)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// A domain nobody named is the host name's parent in the questions only: a
+// flag that is missing stays missing.
+func TestProposalsOfABareMachine(t *testing.T) {
+	p := newSession(state.Facts{FQDN: "mail.lab.example"}).proposals(spec.Answers{})
+	for _, tt := range []struct{ what, got, want string }{
+		{"domain", p.Domain.Value, "lab.example"},
+		{"host name", p.Hostname.Value, "mail.lab.example"},
+		{"addresses", p.Addresses.Value, ""},
+		{"dns", p.DNS.Value, "manual"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.what, tt.got, tt.want)
+		}
+	}
+	// What the administrator typed is not called the machine's own.
+	p = newSession(state.Facts{}).proposals(spec.Answers{Hostname: "mx.lab.example"})
+	if p.Hostname.Value != "" || p.Domain.Value != "lab.example" {
+		t.Errorf("host name %q, domain %q", p.Hostname.Value, p.Domain.Value)
+	}
+}
+
+func TestParent(t *testing.T) {
+	for host, want := range map[string]string{
+		"mail.lab.example": "lab.example", "lab.example": "lab.example", "a.b.lab.example": "b.lab.example", "host": "host", "": "",
+	} {
+		if got := parent(host); got != want {
+			t.Errorf("parent(%q) = %q, want %q", host, got, want)
+		}
+	}
+}
+
+func TestSelector(t *testing.T) {
+	used := keyring.Ledger{"lab.example": {{Selector: "old", Stage: keyring.Gone}}}
+	onDisk := systemtest.NewMem()
+	onDisk.PutFile(steps.KeyFile("lab.example", "disk"), "key")
+	zone := []state.Zone{{Origin: "lab.example.", Records: []state.Record{{Name: "DNS._domainkey.lab.example.", Type: "TXT"}}}}
+	s := newSession(state.Facts{Zones: zone})
+	s.keys, s.sys = used, onDisk
+
+	for _, sel := range []string{"old", "disk", "dns"} {
+		_, err := s.selector(t.Context(), spec.Answers{Domain: "lab.example", Selector: sel}, nil)
+		var f *failure
+		if !errors.As(err, &f) || f.code != exitUsage || !strings.Contains(err.Error(), "selector "+sel+" of lab.example is in use") {
+			t.Errorf("%s: %v", sel, err)
+		}
+	}
+	a, err := s.selector(t.Context(), spec.Answers{Domain: "lab.example", Selector: "fresh"}, nil)
+	if err != nil || a.Selector != "fresh" {
+		t.Errorf("%q, %v", a.Selector, err)
+	}
+	a, err = s.selector(t.Context(), spec.Answers{Domain: "lab.example"}, nil)
+	if err != nil || a.Selector != "202611" {
+		t.Errorf("%q, %v; want the month", a.Selector, err)
+	}
+	onDisk.PutFile(steps.KeyFile("lab.example", "202611"), "key")
+	a, err = s.selector(t.Context(), spec.Answers{Domain: "lab.example"}, nil)
+	if err != nil || !strings.HasPrefix(a.Selector, "202611-") || len(a.Selector) != len("202611-abcd") {
+		t.Errorf("%q, %v; want the month and four random characters", a.Selector, err)
+	}
+}
+
+func TestRandomLeavesOutWhatIsMistaken(t *testing.T) {
+	s := newSession(state.Facts{})
+	for range 200 {
+		if tail := s.random(4); len(tail) != 4 || strings.ContainsAny(tail, "lo01") || strings.ToLower(tail) != tail {
+			t.Fatalf("%q", tail)
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"testing"
+
+	"mailsetup/internal/apply"
+	"mailsetup/internal/apt"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/wizard"
+	"mailsetup/steps"
+)
+
+// Every error ends as one line, its hints, and an exit code that scripts can
+// rely on.
+func TestFinish(t *testing.T) {
+	sudo := ""
+	if os.Geteuid() != 0 {
+		sudo = "hint: run it as root (sudo)\n"
+	}
+	for _, tt := range []struct {
+		name string
+		err  error
+		code int
+		says string
+	}{
+		{"no error", nil, 0, ""},
+		{"changes found", errChangesFound, 3, ""},
+		{"any error", errors.New("read /etc/x: broken\n"), 1, "mailsetup: read /etc/x: broken\n"},
+		{"a failure with a hint", fail("do this", "it failed"), 1, "mailsetup: it failed\nhint: do this\n"},
+		{
+			"a failure inside another error", fmt.Errorf("install: %w", fail("do this", "it failed")), 1,
+			"mailsetup: install: it failed\nhint: do this\n",
+		},
+		{"usage", usage("look there", "no flag %s", "--x"), 2, "mailsetup: no flag --x\nhint: look there\n"},
+		{"usage without a hint", usage("", "no run"), 2, "mailsetup: no run\n"},
+		{
+			"a step that refuses", fmt.Errorf("Zone: %w", &steps.Refusal{What: "two SPF records", Hint: "remove one"}), 2,
+			"mailsetup: Zone: two SPF records\nhint: remove one\n",
+		},
+		{
+			"every finding of a wish", fmt.Errorf("wish: %w", spec.Findings{
+				{Field: "--ttl", Text: "is too short", Hint: "3600 is an hour"}, {Field: "--ip", Text: "is private"},
+			}), 2,
+			"mailsetup: --ttl: is too short\nhint: 3600 is an hour\nmailsetup: --ip: is private\n",
+		},
+		{"not permitted", &fs.PathError{Op: "read", Path: "/x", Err: fs.ErrPermission}, 1, "mailsetup: read /x: permission denied\n" + sudo},
+		{"apt", &apt.Error{Tool: "apt-get install", Reason: apt.ErrLocked}, 1, "mailsetup: apt-get install: another package manager is running\n"},
+		{"Ctrl-C at a question", fmt.Errorf("%w: %w", wizard.ErrAborted, context.Canceled), 130, "mailsetup: interrupted\n"},
+		{"Ctrl-C before a question", context.Canceled, 130, "mailsetup: interrupted\n"},
+		{
+			"Ctrl-C while applying", fmt.Errorf("Keys: %w", context.Canceled), 130,
+			"mailsetup: Keys: context canceled\n",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var said bytes.Buffer
+			code := console{err: &said}.finish(tt.err)
+			if code != tt.code || said.String() != tt.says {
+				t.Errorf("exit %d, want %d; said %q, want %q", code, tt.code, said.String(), tt.says)
+			}
+		})
+	}
+}
+
+// A machine that is half changed is the worst: 4 wins over everything that
+// led to it, Ctrl-C included.
+func TestNotUndoneWins(t *testing.T) {
+	for _, cause := range []error{context.Canceled, fail("hint", "failed"), nil} {
+		err := fmt.Errorf("init: %w", &apply.NotUndone{
+			Cause: cause, Undo: []error{errors.New("rename: no space")}, Commands: []string{"mailsetup recover"},
+		})
+		if code, _ := judge(err); code != 4 {
+			t.Errorf("cause %v: exit %d, want 4", cause, code)
+		}
+		if text := told(err); !bytes.Contains([]byte(text), []byte("mailsetup recover")) {
+			t.Errorf("cause %v: %q does not say what to type", cause, text)
+		}
+	}
+}
