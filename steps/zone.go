@@ -154,15 +154,16 @@ func newZone(h spec.Host, d spec.Domain) (*state.NewZone, error) {
 	return z, nil
 }
 
-// closest is the zone with the longest origin at or above the name.
+// closest is the zone with the longest origin at or above the name, if that
+// zone holds the name rather than delegating it to others.
 func closest(zones []state.Zone, name string) (state.Zone, bool) {
 	var best state.Zone
 	for _, z := range zones {
-		if z.Holds(name) && len(z.Origin) > len(best.Origin) {
+		if within(name, z.Origin) && len(z.Origin) > len(best.Origin) {
 			best = z
 		}
 	}
-	return best, best.Origin != ""
+	return best, best.Origin != "" && best.Holds(name)
 }
 
 // addZone puts one zone's fragment and the edits that include it into the

@@ -1,6 +1,10 @@
 package state
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
 
 // Facts are what was found on the machine before anything is decided. Steps
 // read them; nothing in them is a wish.
