@@ -52,7 +52,7 @@ func (m *maker) canCreate(e state.Edit) bool {
 			return false
 		}
 	}
-	return m.parents || !m.pending || m.parent(e.Target()) == nil
+	return !m.pending || m.parent(e.Target()) == nil
 }
 
 // needsTool tells whether evaluating takes a program that a package of the
@@ -89,7 +89,7 @@ func (m *maker) add(sc *StageChanges, c Change) error {
 		return nil
 	}
 	if c.Op == Create || c.Op == Mkdir {
-		if err := m.parent(c.Path); err != nil && !m.pending && !m.parents {
+		if err := m.parent(c.Path); err != nil && !m.pending {
 			return err
 		}
 	}

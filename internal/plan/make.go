@@ -33,11 +33,6 @@ func Make(ctx context.Context, want state.State, r system.Reader, rec Record) (P
 	return p, errors.Join(m.errs...)
 }
 
-// ParentMaker is a Reader of a tree in which missing directories are made on
-// the way to a file (an image that may start out empty), so that they are no
-// error in a plan.
-type ParentMaker interface{ MakesParents() bool }
-
 // maker carries what earlier stages of the plan will have done.
 type maker struct {
 	ctx      context.Context
@@ -47,7 +42,6 @@ type maker struct {
 	rewrites map[state.Path]bool // paths whose content changes in this plan
 	index    map[state.Path]int  // of the current stage's changes
 	pending  bool                // packages of this plan may still bring files
-	parents  bool                // missing directories are made on the way
 	drift    []Drift
 	errs     []error
 }
@@ -56,9 +50,6 @@ func newMaker(ctx context.Context, r system.Reader, rec Record) *maker {
 	m := &maker{
 		ctx: ctx, rec: rec, next: Record{}, rewrites: map[state.Path]bool{},
 		over: overlay{Reader: r, planned: map[state.Path]state.Object{}},
-	}
-	if pm, ok := r.(ParentMaker); ok {
-		m.parents = pm.MakesParents()
 	}
 	for p, h := range rec {
 		m.next[p] = h

@@ -10,7 +10,6 @@ import (
 
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
-	"mailsetup/internal/system"
 	"mailsetup/internal/system/systemtest"
 )
 
@@ -245,16 +244,13 @@ func TestADirectoryMayBeALink(t *testing.T) {
 	}
 }
 
-// image is a tree in which directories are made on the way.
-type image struct{ system.Reader }
-
-func (image) MakesParents() bool { return true }
-
 func TestAnImageMayStartEmpty(t *testing.T) {
-	p, err := plan.Make(context.Background(), stages(state.Stage{Name: "A", Files: []state.File{ours("/etc/a/x", "")}}),
-		image{systemtest.NewMem()}, nil)
+	p, err := plan.Make(context.Background(), stages(
+		state.Stage{Name: "Tree", Dirs: []state.Dir{{Path: "/etc", Mode: 0o755, Owner: state.Root}}},
+		state.Stage{Name: "A", Files: []state.File{ours("/etc/x", "")}},
+	), systemtest.NewMem(), nil)
 	if got := brief(p); err != nil || !slices.Equal(got, []string{
-		"Home: mkdir /var", "Home: mkdir /var/lib", "Home: mkdir /var/lib/mailsetup", "A: create /etc/a/x",
+		"Home: mkdir /var", "Home: mkdir /var/lib", "Home: mkdir /var/lib/mailsetup", "Tree: mkdir /etc", "A: create /etc/x",
 	}) {
 		t.Errorf("plan %q, error %v", got, err)
 	}
