@@ -71,7 +71,7 @@ func (m *maker) homeStage() StageChanges {
 		}
 	}
 	slices.Reverse(dirs)
-	return m.stage(state.Stage{Name: "Home", Dirs: dirs})
+	return m.stage(state.Stage{Name: "Memory", Dirs: dirs})
 }
 
 func (m *maker) recordStage() StageChanges {

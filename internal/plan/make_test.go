@@ -250,7 +250,7 @@ func TestAnImageMayStartEmpty(t *testing.T) {
 		state.Stage{Name: "A", Files: []state.File{ours("/etc/x", "")}},
 	), systemtest.NewMem(), nil)
 	if got := brief(p); err != nil || !slices.Equal(got, []string{
-		"Home: mkdir /var", "Home: mkdir /var/lib", "Home: mkdir /var/lib/mailsetup", "Tree: mkdir /etc", "A: create /etc/x",
+		"Memory: mkdir /var", "Memory: mkdir /var/lib", "Memory: mkdir /var/lib/mailsetup", "Tree: mkdir /etc", "A: create /etc/x",
 	}) {
 		t.Errorf("plan %q, error %v", got, err)
 	}
