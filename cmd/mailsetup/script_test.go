@@ -32,7 +32,7 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, "TERM=dumb", "EVIL=lab.example\nIP=192.0.2.66")
+			e.Vars = append(e.Vars, "TERM=dumb", "GORACE=atexit_sleep_ms=0", "EVIL=lab.example\nIP=192.0.2.66")
 			return os.MkdirAll(filepath.Join(e.WorkDir, "tree"), 0o755)
 		},
 		Condition: condition,

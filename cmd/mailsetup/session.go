@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -231,8 +232,11 @@ func (s *session) storedSpec() (*spec.Spec, error) {
 // look finds out about the machine, and about DNS for the names of the wish.
 func (s *session) look(ctx context.Context, w *spec.Spec) error {
 	if s.image != nil {
-		var err error
-		s.facts, err = detect.Image(ctx, s.image, system.NewHost(system.Options{}), s.o.root, factFiles)
+		dir, err := filepath.Abs(s.o.root) // programs run elsewhere
+		if err != nil {
+			return err
+		}
+		s.facts, err = detect.Image(ctx, s.image, system.NewHost(system.Options{}), dir, factFiles)
 		return err
 	}
 	names := namesOf(w)
