@@ -65,7 +65,15 @@ func Ledger(in Input) (state.Stage, []state.Note, error) {
 // seen to serve its record by the time this is written; with DNS elsewhere
 // nobody has seen it yet.
 func signing(k keyring.Key, in Input) keyring.Key {
-	if k.Stage != keyring.Staged && k.Stage != keyring.Publishing && k.Stage != keyring.Published {
+	served := in.Spec.Host.DNS == spec.DNSBind
+	switch k.Stage {
+	case keyring.Active:
+		if served && k.Seen.IsZero() {
+			k.Seen = in.Now // its DNS was manual until now
+		}
+		return k
+	case keyring.Staged, keyring.Publishing, keyring.Published:
+	default:
 		return k
 	}
 	k.Stage = keyring.Active
@@ -74,7 +82,7 @@ func signing(k keyring.Key, in Input) keyring.Key {
 		k.Since = map[keyring.Stage]time.Time{}
 	}
 	k.Since[keyring.Active] = in.Now
-	if in.Spec.Host.DNS == spec.DNSBind {
+	if served {
 		k.Seen = in.Now
 	}
 	return k

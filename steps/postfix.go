@@ -80,10 +80,7 @@ func postfixStage(in Input, e state.PostfixEdit) state.Stage {
 		Edits: []state.Edit{e},
 		Units: []state.Unit{{
 			Name: postfixUnit(in.Facts), Action: state.Reload, Why: "running processes read main.cf again",
-			Settled: []state.Probe{
-				{Kind: state.ProbePostfix, Within: 10 * time.Second},
-				{Kind: state.ProbeSMTP, Address: "127.0.0.1:25", Within: 20 * time.Second},
-			},
+			Settled: postfixProbes(in.Facts),
 		}},
 		Validators: []state.Validator{{
 			Name: "postfix check", Needs: []state.Path{masterCf},
@@ -92,6 +89,20 @@ func postfixStage(in Input, e state.PostfixEdit) state.Stage {
 			},
 		}},
 	}
+}
+
+// postfixProbes ask whether Postfix runs and takes mail. A null client that
+// listens nowhere is asked for the first only.
+func postfixProbes(f state.Facts) []state.Probe {
+	probes := []state.Probe{{Kind: state.ProbePostfix, Within: 10 * time.Second}}
+	address := f.SMTPAddress
+	if f.Postfix == nil {
+		address = "127.0.0.1:25"
+	}
+	if address == "" {
+		return probes
+	}
+	return append(probes, state.Probe{Kind: state.ProbeSMTP, Address: address, Within: 20 * time.Second})
 }
 
 // postfixUnit is what systemd really drives: on Debian 12 postfix.service is a

@@ -43,10 +43,11 @@ func Records(h spec.Host, d spec.Domain, keys []keyring.Key) []state.Record {
 
 // records are those of one domain of the spec. A host that is named like
 // another domain has the SPF record of that one: two are a permanent error.
+// Only the primary domain brings records of the host.
 func records(in Input, d spec.Domain) []state.Record {
 	host := in.Spec.Host.Hostname
 	rrs := Records(in.Spec.Host, d, in.Keys[d.Name])
-	if d.Name == host || !slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return d.Name == host }) {
+	if d.Name == host || d.Name != in.Spec.Host.Domain || !in.Spec.Has(host) {
 		return rrs
 	}
 	return slices.DeleteFunc(rrs, func(r state.Record) bool { return r.Name == host+"." && r.Type == "TXT" })

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,7 +39,7 @@ func Zone(in Input) (state.Stage, []state.Note, error) {
 	for _, origin := range slices.Sorted(maps.Keys(parts)) {
 		addZone(&stage, in, parts[origin])
 		served = append(served, state.Probe{
-			Kind: state.ProbeServed, Address: "127.0.0.1:53", Origin: origin,
+			Kind: state.ProbeServed, Address: cmp.Or(in.Facts.DNSAddress, "127.0.0.1:53"), Origin: origin,
 			Records: parts[origin].want, Within: 30 * time.Second,
 		})
 	}
@@ -112,7 +113,7 @@ func partFor(in Input, d spec.Domain, name string, parts map[string]*part) (*par
 			return nil, nil
 		}
 		if !d.NewZone {
-			return nil, refuse("--dns manual prints the records, --dns-new-zone makes the zone here",
+			return nil, refuse("--dns-new-zone makes the zone here; --dns manual prints the records, those of all domains of this server",
 				"no zone here holds %s", strings.TrimSuffix(name, "."))
 		}
 		zone = state.Zone{Origin: origin, Kind: "primary", File: FragmentDir.Join("db." + d.Name)}

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"regexp"
 
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/keygen"
 )
@@ -25,6 +27,25 @@ func (s *session) makeKeys(ctx context.Context, w *work) error {
 		f.key.Public, f.key.Fingerprint, f.pem = k.Public(), k.Fingerprint(), k.PEM()
 	}
 	w.use()
+	return nil
+}
+
+// keysThere refuses to go on without a key that signs: mail of its domain is
+// told to come back later, and a new key could not take its place at once.
+func (s *session) keysThere(want spec.Spec) error {
+	if s.o.dryRun {
+		return nil // it may not be allowed to look
+	}
+	for _, d := range want.Domains {
+		k, ok := s.keys.Signing(d.Name)
+		if !ok || k.File == "" {
+			continue
+		}
+		if o, err := s.sys.Read(state.Path(k.File)); err != nil || o.Kind == state.Absent {
+			return cmp.Or(err, fail("put the file back from a backup, or roll back the run that made it",
+				"%s, the private key of %s, is gone: its mail is not accepted", k.File, d.Name))
+		}
+	}
 	return nil
 }
 

@@ -72,6 +72,9 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 	if err != nil {
 		return nil, err
 	}
+	if err := s.keysThere(want); err != nil {
+		return nil, err
+	}
 	w := &work{input: steps.Input{
 		Spec: want, Facts: s.facts, Keys: s.keys, Documents: docs, Now: s.now,
 		NewKeys: map[state.Path][]byte{},
@@ -117,7 +120,7 @@ func (s *session) preview(ctx context.Context, p *plan.Plan) error {
 		if len(st.Packages) == 0 {
 			continue
 		}
-		pre, err := apt.Simulate(ctx, s.sys, packageNames(st.Packages))
+		pre, err := apt.Simulate(ctx, s.sys, packageNames(st.Packages), !s.o.dryRun)
 		if err != nil {
 			return err
 		}
@@ -208,11 +211,13 @@ func (s *session) install(ctx context.Context, w *work, announced *plan.Plan) er
 		return err
 	}
 	s.installed = names
+	if fresh {
+		if err := s.markFresh(); err != nil {
+			return err
+		}
+	}
 	if err := s.look(ctx, &w.input.Spec); err != nil {
 		return err
-	}
-	if s.facts.Postfix != nil {
-		s.facts.Postfix.Fresh = fresh
 	}
 	w.input.Facts = s.facts
 	second, err := s.planned(ctx, w)

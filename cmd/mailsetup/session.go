@@ -104,6 +104,9 @@ func nameServers(r system.Reader) []string {
 // recovers an interrupted run.
 func (s *session) claim(ctx context.Context) error {
 	if s.o.dryRun {
+		if open, err := s.journal.Open(); err == nil && open != nil {
+			s.c.say("an interrupted run (%s) has to be put back first: what follows is not the whole truth", open.ID)
+		}
 		return nil
 	}
 	if s.o.root == "" {
@@ -255,6 +258,9 @@ func (s *session) look(ctx context.Context, w *spec.Spec) error {
 	// still as shipped becomes ours, so nothing else is remembered.
 	if o, err := s.sys.Read(steps.Conf); err == nil && facts.Pristine[steps.Conf] {
 		s.record[steps.Conf] = plan.Hash(o.Content)
+	}
+	if facts.Postfix != nil {
+		facts.Postfix.Fresh = s.isFresh()
 	}
 	s.facts = facts
 	return nil

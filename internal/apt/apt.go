@@ -25,14 +25,14 @@ type Preview struct {
 const lockSeconds = "20"
 
 // Simulate asks apt-get(8) what installing pkgs, without recommended packages,
-// would do. The package lists are fetched only if one is not in them; that
-// needs root.
-func Simulate(ctx context.Context, r system.Runner, pkgs []string) (Preview, error) {
+// would do. With refresh the package lists are fetched if one is not in them;
+// that needs root.
+func Simulate(ctx context.Context, r system.Runner, pkgs []string, refresh bool) (Preview, error) {
 	if err := checkNames(pkgs); err != nil || len(pkgs) == 0 {
 		return Preview{}, err
 	}
 	p, err := simulate(ctx, r, pkgs)
-	if !errors.Is(err, ErrUnknownPackage) {
+	if !refresh || !errors.Is(err, ErrUnknownPackage) {
 		return p, err
 	}
 	if uerr := update(ctx, r, nil); uerr != nil {

@@ -95,7 +95,7 @@ Conf postfix (3.7.11-0+deb12u1 Debian:12.15/oldstable [amd64])
 
 func TestSimulate(t *testing.T) {
 	r := scripted(t, says("apt-get -s --no-install-recommends install -- postfix opendkim", simulation))
-	got, err := Simulate(context.Background(), r, []string{"postfix", "opendkim"})
+	got, err := Simulate(context.Background(), r, []string{"postfix", "opendkim"}, true)
 	want := Preview{
 		Install: []string{"cpio", "libopendkim11", "opendkim", "postfix"},
 		Upgrade: []string{"libc6"},
@@ -110,11 +110,11 @@ const unknown = "E: Unable to locate package postfix\n"
 
 func TestSimulateUpdates(t *testing.T) {
 	r := scripted(t, failsWith("-s", 100, unknown), says("apt-get update", "Hit:1 …\n"), says("-s", simulation))
-	if got, err := Simulate(context.Background(), r, []string{"postfix"}); err != nil || len(got.Install) != 4 {
+	if got, err := Simulate(context.Background(), r, []string{"postfix"}, true); err != nil || len(got.Install) != 4 {
 		t.Errorf("%+v, %v", got, err)
 	}
 	r = scripted(t, failsWith("-s", 100, unknown), says("update", ""), failsWith("-s", 100, unknown))
-	_, err := Simulate(context.Background(), r, []string{"postfix"})
+	_, err := Simulate(context.Background(), r, []string{"postfix"}, true)
 	if !errors.Is(err, ErrUnknownPackage) || err.Error() != "apt-get install: no such package: Unable to locate package postfix" {
 		t.Errorf("error %v", err)
 	}
@@ -125,7 +125,7 @@ func TestSimulateOffline(t *testing.T) {
 	offline := answerTo{"update", system.Result{Stderr: []byte(
 		"W: Failed to fetch http://deb.debian.org/debian/dists/bookworm/InRelease  Temporary failure resolving 'deb.debian.org'\n" +
 			"W: Some index files failed to download. They have been ignored, or old ones used instead.\n")}}
-	_, err := Simulate(context.Background(), scripted(t, failsWith("-s", 100, unknown), offline), []string{"postfix"})
+	_, err := Simulate(context.Background(), scripted(t, failsWith("-s", 100, unknown), offline), []string{"postfix"}, true)
 	if !errors.Is(err, ErrNetwork) || !errors.Is(err, ErrUnknownPackage) {
 		t.Errorf("error %v", err)
 	}
@@ -136,7 +136,7 @@ func TestSimulateOffline(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	for _, name := range []string{"", "postfix-", "postfix+x/y", "-y", "a b", "Postfix", "a.*", "x=1"} {
-		if _, err := Simulate(context.Background(), scripted(t), []string{name}); err == nil {
+		if _, err := Simulate(context.Background(), scripted(t), []string{name}, true); err == nil {
 			t.Errorf("%q was taken", name)
 		}
 	}
@@ -250,5 +250,12 @@ func TestPristine(t *testing.T) {
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestSimulateWithoutFetching(t *testing.T) {
+	_, err := Simulate(context.Background(), scripted(t, failsWith("-s", 100, unknown)), []string{"postfix"}, false)
+	if !errors.Is(err, ErrUnknownPackage) {
+		t.Errorf("got %v, want an unknown package and no update", err)
 	}
 }

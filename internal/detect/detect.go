@@ -51,7 +51,7 @@ func Machine(ctx context.Context, s Source, o Options) (state.Facts, error) {
 	}
 	f := state.Facts{}
 	parts := []func(context.Context, Source, Options, *state.Facts) error{
-		host, packages, files, postfix, openDKIM, dnsServer, zones,
+		host, packages, files, postfix, openDKIM, dnsServer, zones, listeners,
 	}
 	for _, part := range parts {
 		if err := part(ctx, s, o, &f); err != nil {

@@ -10,19 +10,22 @@ import (
 // read them; nothing in them is a wish.
 type Facts struct {
 	Release   Release
-	FQDN      string             // the machine's own idea of its name, "" without one
-	Installed map[string]bool    // Debian packages asked about: is it installed
-	MTA       string             // the package that provides mail-transport-agent, "" if none
-	MTAQueue  int                // messages in the queue of an MTA that is not Postfix
-	Addresses []netip.Addr       // of the interfaces, without loopback and link-local
-	Pristine  map[Path]bool      // configuration files still as Debian shipped them
-	Files     map[Path][]byte    // content of the files steps need to look at
-	Postfix   *Postfix           // nil while Postfix is not installed
-	OpenDKIM  *OpenDKIM          // nil while OpenDKIM is not installed
-	DNS       DNSServer          // what answers DNS on this machine
-	Zones     []Zone             // of the local BIND
-	Live      map[string]LiveDNS // what the world sees, by domain and host name
-	Rspamd    bool               // a milter of rspamd is configured in Postfix
+	FQDN      string          // the machine's own idea of its name, "" without one
+	Installed map[string]bool // Debian packages asked about: is it installed
+	MTA       string          // the package that provides mail-transport-agent, "" if none
+	MTAQueue  int             // messages in the queue of an MTA that is not Postfix
+	Addresses []netip.Addr    // of the interfaces, without loopback and link-local
+	Pristine  map[Path]bool   // configuration files still as Debian shipped them
+	Files     map[Path][]byte // content of the files steps need to look at
+	Postfix   *Postfix        // nil while Postfix is not installed
+	OpenDKIM  *OpenDKIM       // nil while OpenDKIM is not installed
+	DNS       DNSServer       // what answers DNS on this machine
+	// DNSAddress and SMTPAddress are where the name server and the mail server
+	// of this machine can be asked, host:port; "" while nothing listens.
+	DNSAddress, SMTPAddress string
+	Zones                   []Zone             // of the local BIND
+	Live                    map[string]LiveDNS // what the world sees, by domain and host name
+	Rspamd                  bool               // a milter of rspamd is configured in Postfix
 }
 
 // Release is /etc/os-release.
@@ -32,8 +35,8 @@ type Release struct {
 
 // Postfix is an installed Postfix.
 type Postfix struct {
-	// Fresh: installed by this very run, so that its settings are the
-	// package's and nobody else's.
+	// Fresh: installed by mailsetup and not touched since, so that its settings
+	// are the package's and nobody else's.
 	Fresh bool
 	// Unit is what systemd really drives: postfix@-.service where
 	// postfix.service is a oneshot (Debian 12), else postfix.service.

@@ -138,8 +138,8 @@ const (
 	Restart UnitAction = "restart"
 )
 
-// Unit is a systemd unit that is acted on if something of its stage changed
-// or an action is owed from an earlier run.
+// Unit is a systemd unit that is acted on if something of its stage changed.
+// What an interrupted run still owed it is done by recovery.
 type Unit struct {
 	Name   string
 	Action UnitAction
