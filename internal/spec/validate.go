@@ -21,11 +21,13 @@ func (s Spec) Validate() Findings {
 	if s.circular() {
 		f.add("host: root_alias", fmt.Sprintf("%q is delivered here as root's own mail, in a circle", s.Host.RootAlias), "name the mailbox of a person")
 	}
-	for i, d := range s.Domains {
+	seen := make(map[string]bool, len(s.Domains))
+	for _, d := range s.Domains {
 		d.validate(&f)
-		if slices.ContainsFunc(s.Domains[:i], func(e Domain) bool { return e.Name == d.Name }) {
+		if seen[d.Name] {
 			f.add(d.Name, "is there twice", "")
 		}
+		seen[d.Name] = true
 		if d.NewZone && s.Host.DNS != DNSBind {
 			f.add(d.Name+": new_zone", "needs a BIND on this machine", "use dns bind, or make the zone where the DNS server is")
 		}

@@ -1,0 +1,135 @@
+// Bench compares mailsetup with the tools that people use otherwise, and shows
+// how its work grows with the number of domains. It asserts nothing about
+// time: machines differ, ratios less so.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"mailsetup/zonefile"
+)
+
+const records = 10_000
+
+func main() {
+	if err := report(context.Background(), os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func report(ctx context.Context, out io.Writer) error {
+	dir, err := os.MkdirTemp("", "mailsetup-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	for _, part := range []func(context.Context, io.Writer, string) error{keys, zone, domains} {
+		if err := part(ctx, out, dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compare prints our time, and that of others as a multiple of it.
+func compare(out io.Writer, ours time.Duration, times int, dir string, argv ...string) error {
+	d, ok, err := tool(times, dir, argv...)
+	name := strings.Join(argv[:min(len(argv), 3)], " ")
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		fmt.Fprintf(out, "  %-34s %12s\n", argv[0], "not installed")
+	default:
+		fmt.Fprintf(out, "  %-34s %12s %8.1f x ours\n", name, short(d), float64(d)/float64(ours))
+	}
+	return nil
+}
+
+func ours(out io.Writer, what string, d time.Duration) {
+	fmt.Fprintf(out, "  %-34s %12s\n", what, short(d))
+}
+
+func short(d time.Duration) string {
+	if d > 10*time.Millisecond {
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(time.Microsecond).String()
+}
+
+func keys(_ context.Context, out io.Writer, dir string) error {
+	const times = 16 // the search for primes takes luck
+	fmt.Fprintf(out, "One RSA key of 2048 bits (mean of %d)\n", times)
+	d, err := each(times, makeKey)
+	if err != nil {
+		return err
+	}
+	ours(out, "mailsetup", d)
+	if err := compare(out, d, times, dir, "openssl", "genrsa", "2048"); err != nil {
+		return err
+	}
+	return compare(out, d, times/2, dir, "opendkim-genkey", "-b", "2048", "-s", "bench", "-d", "lab.example")
+}
+
+func zone(_ context.Context, out io.Writer, dir string) error {
+	fmt.Fprintf(out, "\nA zone of %d records\n", records)
+	text := bigZone(records)
+	d, err := each(20, func() error {
+		_, err := zonefile.Apply(zoneEdit("/etc/bind/mailsetup/lab.example.zone"), text)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	ours(out, "$INCLUDE and serial", d)
+	file, err := zoneFiles(dir, records)
+	if err != nil {
+		return err
+	}
+	return compare(out, d, 5, dir, "named-checkzone", "-q", "lab.example", file)
+}
+
+func domains(ctx context.Context, out io.Writer, _ string) error {
+	fmt.Fprint(out, "\nDomains on one server, in memory      nothing to do      adding one more\n"+
+		"                                     run  per domain    steps  of these syncs\n")
+	for _, n := range []int{1, 100, 1_000, 10_000} {
+		s, err := newServer(ctx, n)
+		if err != nil {
+			return err
+		}
+		d, err := each(max(1, 1_000/n), func() error {
+			p, err := s.again(ctx)
+			if err == nil && !p.Empty() {
+				err = fmt.Errorf("with %d domains there is something to do: %s", n, p.Stages[0].Name)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		trace, err := s.add(ctx, n)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "  %26d %12s %11s %8d %15d\n", n, short(d), short(d/time.Duration(n)), len(trace), syncs(trace))
+	}
+	return nil
+}
+
+// syncs counts what waits for the disk: each Sync, and each line of the
+// journal.
+func syncs(trace []string) int {
+	n := 0
+	for _, t := range trace {
+		if strings.HasPrefix(t, "sync ") || strings.HasPrefix(t, "append ") {
+			n++
+		}
+	}
+	return n
+}
