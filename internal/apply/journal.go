@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -192,7 +193,17 @@ func (j *Journal) Abandon(_ context.Context, id string, now time.Time) error {
 	return j.append(id, event{Event: evAbandoned, Time: now})
 }
 
-// begin makes the run's place and opens it.
+// reserve is room on the disk that a run sets aside for taking itself back: a
+// disk that fills up in the middle must not keep it from that.
+const (
+	reserveFile = "reserve"
+	reserveSize = 256 << 10
+)
+
+// free gives the room back. Without it undo may lack it, and no more.
+func (j *Journal) free(dir state.Path) { _ = j.files.Remove(dir.Join(reserveFile)) }
+
+// begin makes the run's place, with some room to spare.
 func (j *Journal) begin(e *Entry) error {
 	if err := j.makeDirs(j.dir); err != nil {
 		return err
@@ -200,7 +211,15 @@ func (j *Journal) begin(e *Entry) error {
 	if err := j.files.Mkdir(e.dir, privateDir); err != nil {
 		return err
 	}
-	return j.files.Sync(e.dir)
+	room := make([]byte, reserveSize)
+	_, _ = rand.Read(room) // zeros would take no room on some file systems; it never fails
+	err := j.files.Create(e.dir.Join(reserveFile), state.Object{
+		Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: room,
+	})
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return j.files.Sync(e.dir.Join(reserveFile), e.dir)
 }
 
 var privateDir = state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root}

@@ -72,14 +72,27 @@ func Run(ctx context.Context, s system.System, p plan.Plan, j *Journal, o Option
 	if err := ctx.Err(); err != nil {
 		return Report{}, err
 	}
-	if err := j.begin(r.entry); err != nil {
-		return Report{}, err
+	if err := r.begin(); err != nil {
+		// What failed may have begun the run all the same.
+		if e, rerr := j.load(r.entry.ID); rerr == nil && e == nil {
+			_ = j.forget(r.entry.ID) // an empty place is none
+			return Report{}, err
+		}
+		return r.undo(ctx, err)
 	}
 	cause := r.forward(ctx, p)
 	if cause == nil {
 		return r.report, nil
 	}
 	return r.undo(ctx, cause)
+}
+
+// begin opens the journal. Until it has, nothing is touched.
+func (r *run) begin() error {
+	if err := r.j.begin(r.entry); err != nil {
+		return err
+	}
+	return r.j.append(r.entry.ID, event{Event: evBegin, Time: r.o.Now(), ID: r.entry.ID, Command: r.entry.Command})
 }
 
 // applicable refuses what has to be settled before Run.
@@ -164,10 +177,6 @@ func same(a, b state.Object) bool {
 
 // forward applies all stages and closes the journal.
 func (r *run) forward(ctx context.Context, p plan.Plan) error {
-	begin := event{Event: evBegin, Time: r.o.Now(), ID: r.entry.ID, Command: r.entry.Command}
-	if err := r.j.append(r.entry.ID, begin); err != nil {
-		return err
-	}
 	for _, sc := range p.Stages {
 		r.o.Progress(Event{Kind: StageBegins, Stage: sc.Name})
 		r.since = r.o.Now()
@@ -175,7 +184,11 @@ func (r *run) forward(ctx context.Context, p plan.Plan) error {
 			return interrupted(ctx, fmt.Errorf("%s: %w", sc.Name, err))
 		}
 	}
-	return r.j.close(r.entry.ID, event{Event: evDone, Time: r.o.Now()}, Done)
+	if err := r.j.close(r.entry.ID, event{Event: evDone, Time: r.o.Now()}, Done); err != nil {
+		return err
+	}
+	r.j.free(r.entry.dir)
+	return nil
 }
 
 // interrupted makes sure that a failure during cancellation can be told from

@@ -40,7 +40,8 @@ func TestTraceOfASuccess(t *testing.T) {
 	}
 	trace(t, m, []string{
 		"mkdir " + smallRun + " root:root 0700",
-		"sync 1",
+		"create " + smallRun + "/reserve root:root 0600",
+		"sync 2",
 		"append " + smallRun + "/run.jsonl", // begin
 		"check d -t",
 		"append " + smallRun + "/run.jsonl", // intent
@@ -54,6 +55,7 @@ func TestTraceOfASuccess(t *testing.T) {
 		"probe active d.service",
 		"append " + smallRun + "/run.jsonl", // stage
 		"append " + smallRun + "/run.jsonl", // done
+		"remove " + smallRun + "/reserve",
 	})
 	if got, want := report.String(), "1 file changed, reload d.service\n"; got != want {
 		t.Errorf("report %q, want %q", got, want)
@@ -76,6 +78,7 @@ func TestTraceOfAnUndo(t *testing.T) {
 	all := m.Trace()
 	i := slices.Index(all, "probe active d.service")
 	wantTrace := []string{
+		"remove " + smallRun + "/reserve",
 		"append " + smallRun + "/run.jsonl", // undo
 		"create /etc/.mailsetup-20261122T221500-a-1-0-undo~ root:root 0644",
 		"sync 1",

@@ -36,6 +36,7 @@ func newUndo(s system.System, j *Journal, e *Entry, o Options) *undo {
 // run takes back stage by stage, looks at the result, and closes the journal
 // if the machine is as it was.
 func (u *undo) run(ctx context.Context) {
+	u.j.free(u.entry.dir)
 	// Not a promise, only a mark after a line that a crash cut short.
 	_ = u.j.append(u.entry.ID, event{Event: evUndo, Time: u.o.Now()})
 	for _, st := range slices.Backward(u.entry.stages) {

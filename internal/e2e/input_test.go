@@ -142,6 +142,12 @@ func TestBadMachine(t *testing.T) {
 				[]string{"/var/lib/mailsetup", "no space left on device"},
 			},
 			{
+				"the journal fills up half-way",
+				"mount -t tmpfs -o size=292k,mode=700 tmpfs /var/lib/mailsetup",
+				"umount /var/lib/mailsetup",
+				[]string{"/var/lib/mailsetup", "no space left on device", "everything was put back"},
+			},
+			{
 				"/etc cannot be written",
 				"mount --bind /etc /etc; mount -o remount,bind,ro /etc",
 				"umount /etc",
