@@ -74,8 +74,9 @@ soak: go deps images ## the long e2e tests, an hour or more
 	@$(call e2e_run,-timeout 6h -run '$(or $(RUN),Soak)')
 
 .PHONY: bench
-bench: go ## run the benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
+bench: go ## compare with the tools people use; then Go's own benchmarks
+	@go run ./internal/bench
+	@echo; go test -run '^$$' -bench . -benchmem $$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -r -n 1 dirname | sort -u)
 
 .PHONY: golden
 golden: go ## rewrite the golden files; look at the diff before committing

@@ -3,27 +3,7 @@ package main
 import (
 	"fmt"
 	"testing"
-
-	"mailsetup/zonefile"
 )
-
-func BenchmarkKey(b *testing.B) {
-	for b.Loop() {
-		if err := makeKey(); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkZoneEdit(b *testing.B) {
-	text := bigZone(records)
-	b.SetBytes(int64(len(text)))
-	for b.Loop() {
-		if _, err := zonefile.Apply(zoneEdit("/etc/bind/mailsetup/lab.example.zone"), text); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
 
 // BenchmarkNothingToDo is a run that finds everything in place.
 func BenchmarkNothingToDo(b *testing.B) {
