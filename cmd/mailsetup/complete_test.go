@@ -42,7 +42,8 @@ func TestReceives(t *testing.T) {
 		{"no MX anywhere", state.Facts{Live: map[string]state.LiveDNS{"lab.example": mx()}}, "yes", "no MX yet"},
 		{
 			"served here, no MX",
-			state.Facts{Zones: []state.Zone{{Origin: "lab.example.", Kind: "primary"}}}, "yes", "no MX yet",
+			state.Facts{Zones: []state.Zone{{Origin: "lab.example.", Kind: "primary"}}},
+			"yes", "no MX yet",
 		},
 		{"MX is this host", state.Facts{Live: map[string]state.LiveDNS{"lab.example": mx("Mail.LAB.example.")}}, "yes", "is this server"},
 		{"MX is elsewhere", state.Facts{Live: map[string]state.LiveDNS{"lab.example": mx("mx.other.example.")}}, "no", "mx.other.example"},
@@ -50,11 +51,13 @@ func TestReceives(t *testing.T) {
 			"MX is another name of this host",
 			state.Facts{Live: map[string]state.LiveDNS{
 				"lab.example": mx("in.lab.example."), "in.lab.example": {Addresses: []netip.Addr{here}},
-			}}, "yes", "is this server",
+			}},
+			"yes", "is this server",
 		},
 		{
 			"one of several is this host",
-			state.Facts{Live: map[string]state.LiveDNS{"lab.example": mx("mx.other.example.", "mail.lab.example.")}}, "yes", "is this server",
+			state.Facts{Live: map[string]state.LiveDNS{"lab.example": mx("mx.other.example.", "mail.lab.example.")}},
+			"yes", "is this server",
 		},
 		{"our own zone names another", state.Facts{Zones: zone("10 mx.other.example.")}, "no", "mx.other.example"},
 		{"our own zone names us", state.Facts{Zones: zone("10 mail.lab.example.")}, "yes", "is this server"},
@@ -89,7 +92,8 @@ func TestFound(t *testing.T) {
 	}{
 		{
 			"everything is found, private addresses are not",
-			spec.Answers{Domain: "lab.example"}, nil,
+			spec.Answers{Domain: "lab.example"},
+			nil,
 			spec.Answers{
 				Domain: "lab.example", Hostname: "mail.lab.example", DNS: "bind", Receive: "yes",
 				Addresses: []string{"192.0.2.10", "2001:db8::10"},
@@ -97,13 +101,16 @@ func TestFound(t *testing.T) {
 		},
 		{
 			"an answer wins",
-			spec.Answers{Domain: "lab.example", Hostname: "mx.lab.example", Addresses: []string{"192.0.2.9"}, DNS: "manual", Receive: "no"}, nil,
+			spec.Answers{Domain: "lab.example", Hostname: "mx.lab.example", Addresses: []string{"192.0.2.9"}, DNS: "manual", Receive: "no"},
+			nil,
 			spec.Answers{Domain: "lab.example", Hostname: "mx.lab.example", Addresses: []string{"192.0.2.9"}, DNS: "manual", Receive: "no"},
 		},
 		{"a known domain gets no new defaults", spec.Answers{Domain: "lab.example"}, known, spec.Answers{Domain: "lab.example"}},
 		{
 			"a further domain asks for its own only",
-			spec.Answers{Domain: "other.example"}, known, spec.Answers{Domain: "other.example", Receive: "no"},
+			spec.Answers{Domain: "other.example"},
+			known,
+			spec.Answers{Domain: "other.example", Receive: "no"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
