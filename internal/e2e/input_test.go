@@ -53,7 +53,7 @@ func hostile(t *testing.T, b *lab.Box) {
 		{"--domain", "../../etc/passwd"},
 		{"--domain", "localhost"},
 		{"--hostname", "mail.lab.example$(id)"},
-		{"--hostname", "localhost.localdomain\x00"[:21]},
+		{"--hostname", "localhost.localdomain"},
 		{"--ip", "10.0.0.1"},
 		{"--ip", "127.0.0.1"},
 		{"--ip", "fe80::1"},
