@@ -109,8 +109,10 @@ func TestNewZone(t *testing.T) {
 		was := look(t, b)
 
 		newZone := func(domain string) []string {
-			return []string{"init", "--yes", "--domain", domain, "--ip", "192.0.2.10", "--dns-new-zone",
-				"--ns", "mail.fresh.example", "--ns", "mail.lab.example"}
+			return []string{
+				"init", "--yes", "--domain", domain, "--ip", "192.0.2.10", "--dns-new-zone",
+				"--ns", "mail.fresh.example", "--ns", "mail.lab.example",
+			}
 		}
 		_, said := product(t, b, 2, newZone("taken.parent.example")...)
 		says(t, said, "taken.parent.example is served by ns.taken.parent.example", "hint:")
