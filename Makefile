@@ -10,7 +10,7 @@ RELEASE  ?= trixie
 FUZZTIME ?= 20s
 RUN      ?=
 # How many end-to-end tests run at a time: booted servers mostly wait.
-PARALLEL ?= 3
+PARALLEL ?= 4
 
 # Go as its own archive or Debian's backports install it, which sudo leaves out
 # of PATH.

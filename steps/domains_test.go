@@ -81,9 +81,7 @@ func TestTheHostInAZoneThatCannotBeEditedIsOnlyMentioned(t *testing.T) {
 func TestAFragmentThatTheZoneNoLongerNeedsIsEmptied(t *testing.T) {
 	in := bare()
 	z := &in.Facts.Zones[0]
-	for _, r := range Records(in.Spec.Host, in.Spec.Domains[0], in.Keys["lab.example"]) {
-		z.Records = append(z.Records, r)
-	}
+	z.Records = append(z.Records, Records(in.Spec.Host, in.Spec.Domains[0], in.Keys["lab.example"])...)
 	if st := stage(t, build(t, in), "Zone"); len(st.Files) != 0 {
 		t.Errorf("the zone has everything, and gets %v", st.Files)
 	}

@@ -12,9 +12,10 @@ import (
 	"mailsetup/internal/e2e/lab"
 )
 
-// each runs a test on both releases at once.
+// each runs a test on both releases at once, and beside other tests.
 func each(t *testing.T, test func(t *testing.T, release string)) {
 	t.Helper()
+	t.Parallel()
 	for _, r := range lab.Releases() {
 		t.Run(r, func(t *testing.T) {
 			t.Parallel()
