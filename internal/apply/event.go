@@ -86,8 +86,10 @@ type unit struct {
 	Action  state.UnitAction `json:"action"`
 	Wake    state.Path       `json:"wake,omitempty"`
 	Running bool             `json:"running"`
-	Settled []state.Probe    `json:"settled,omitempty"`
-	Why     string           `json:"why,omitempty"`
+	// Answered: it took mail before the stage, so it has to after an undo.
+	Answered bool          `json:"answered,omitempty"`
+	Settled  []state.Probe `json:"settled,omitempty"`
+	Why      string        `json:"why,omitempty"`
 }
 
 // object is a state.Object whose content is a hash, and a file of the run's

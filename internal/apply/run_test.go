@@ -311,3 +311,26 @@ func TestManyFilesAreSyncedAtOnce(t *testing.T) {
 		t.Errorf("%d syncs for one file, %d for ten thousand", few, many)
 	}
 }
+
+// Postfix holds back for a minute a service that died of a configuration, and
+// a reload does not change that: the undo has to notice, and restart it.
+func TestWhatTookMailTakesItAgain(t *testing.T) {
+	m, want := small()
+	want.Stages[0].Units[0].Settled = []state.Probe{{Kind: state.ProbeSMTP, Address: "127.0.0.1:25"}}
+	p := planFor(t, m, want)
+	m.OnProbe = func(state.Probe) error {
+		tr := m.Trace()
+		if slices.Contains(tr, "reload d.service") && !slices.Contains(tr, "restart d.service") {
+			return errors.New("no greeting")
+		}
+		return nil
+	}
+	_, err := runOn(context.Background(), m, p, "a")
+	var failed *apply.Failed
+	if !errors.As(err, &failed) {
+		t.Fatalf("got %v, want a failure that was put back", err)
+	}
+	if tr := m.Trace(); !slices.Contains(tr, "restart d.service") {
+		t.Errorf("it was left deaf:\n%s", strings.Join(tr, "\n"))
+	}
+}

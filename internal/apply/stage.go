@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
@@ -163,7 +165,27 @@ func (r *run) found(ctx context.Context, u state.Unit) (unit, error) {
 	if !running {
 		rec.Action = state.Restart
 	}
+	rec.Answered = running && answers(ctx, r.s, rec) == nil && asked(rec)
 	return rec, nil
+}
+
+// asked tells whether the unit takes mail, so that one can ask it.
+func asked(un unit) bool {
+	return slices.ContainsFunc(un.Settled, func(p state.Probe) bool { return p.Kind == state.ProbeSMTP })
+}
+
+// answers asks a unit that takes mail whether it does so now.
+func answers(ctx context.Context, s system.Prober, un unit) error {
+	for _, p := range un.Settled {
+		if p.Kind != state.ProbeSMTP {
+			continue
+		}
+		p.Within = 5 * time.Second
+		if err := s.Probe(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func running(ctx context.Context, s system.Units, name string) (bool, error) {

@@ -50,6 +50,7 @@ func (u *undo) run(ctx context.Context) {
 		}
 	}
 	u.act(ctx, u.again)
+	u.answer(ctx)
 	u.directories()
 	u.verify()
 	if len(u.errs) > 0 {
@@ -300,6 +301,22 @@ func (u *undo) actBack(ctx context.Context, un unit, now bool) error {
 		err = fmt.Errorf("%s %s: it did not stay running", action, un.Name)
 	}
 	return err
+}
+
+// answer makes sure that what took mail before takes it again: Postfix holds
+// back for a minute a service that died of the configuration now gone, and a
+// reload does not change its mind.
+func (u *undo) answer(ctx context.Context) {
+	for _, un := range u.acted {
+		if !un.Answered || answers(ctx, u.s, un) == nil {
+			continue
+		}
+		err := u.s.Act(ctx, un.Name, state.Restart, un.Wake)
+		if err == nil {
+			err = answers(ctx, u.s, un)
+		}
+		u.note(err, "systemctl restart "+un.Name)
+	}
 }
 
 // directories removes what the run made, once the daemons have let go of it.
