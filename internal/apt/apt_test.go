@@ -123,13 +123,13 @@ func TestSimulateUpdates(t *testing.T) {
 // apt-get update exits with 0 although no server answered.
 func TestSimulateOffline(t *testing.T) {
 	offline := answerTo{"update", system.Result{Stderr: []byte(
-		"W: Failed to fetch http://deb.debian.org/debian/dists/bookworm/InRelease  Temporary failure resolving 'deb.debian.org'\n" +
+		"W: Failed to fetch http://mirror.example/debian/dists/bookworm/InRelease  Temporary failure resolving 'mirror.example'\n" +
 			"W: Some index files failed to download. They have been ignored, or old ones used instead.\n")}}
 	_, err := Simulate(context.Background(), scripted(t, failsWith("-s", 100, unknown), offline), []string{"postfix"}, true)
 	if !errors.Is(err, ErrNetwork) || !errors.Is(err, ErrUnknownPackage) {
 		t.Errorf("error %v", err)
 	}
-	if !strings.Contains(err.Error(), "Temporary failure resolving 'deb.debian.org'") {
+	if !strings.Contains(err.Error(), "Temporary failure resolving 'mirror.example'") {
 		t.Errorf("error %v does not say what failed", err)
 	}
 }
@@ -156,8 +156,8 @@ func TestReasons(t *testing.T) {
 		"E: You don't have enough free space in /var/cache/apt/archives/.\n": {
 			syscall.ENOSPC, "apt-get install: no space left on device: You don't have enough free space in /var/cache/apt/archives/.",
 		},
-		"E: Failed to fetch http://deb.debian.org/debian/pool/main/p/postfix/postfix.deb  Temporary failure resolving 'deb.debian.org'\nE: Unable to fetch some archives, maybe run apt-get update or try with --fix-missing?\n": {
-			ErrNetwork, "apt-get install: the package server cannot be reached: Failed to fetch http://deb.debian.org/debian/pool/main/p/postfix/postfix.deb  Temporary failure resolving 'deb.debian.org'",
+		"E: Failed to fetch http://mirror.example/debian/pool/main/p/postfix/postfix.deb  Temporary failure resolving 'mirror.example'\nE: Unable to fetch some archives, maybe run apt-get update or try with --fix-missing?\n": {
+			ErrNetwork, "apt-get install: the package server cannot be reached: Failed to fetch http://mirror.example/debian/pool/main/p/postfix/postfix.deb  Temporary failure resolving 'mirror.example'",
 		},
 		"E: Could not open lock file /var/lib/dpkg/lock-frontend - open (13: Permission denied)\nE: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), are you root?\n": {
 			fs.ErrPermission, "apt-get install: permission denied: Could not open lock file /var/lib/dpkg/lock-frontend - open (13: Permission denied)",
@@ -192,7 +192,7 @@ func TestInstall(t *testing.T) {
 
 // Lists older than the server: fetched again, once.
 func TestInstallStaleLists(t *testing.T) {
-	gone := failsWith("--download-only", 100, "E: Failed to fetch http://deb.debian.org/…  404  Not Found\n")
+	gone := failsWith("--download-only", 100, "E: Failed to fetch http://mirror.example/…  404  Not Found\n")
 	r := scripted(t, gone, says("update", ""), says("--download-only", ""), says("--no-download", ""))
 	if err := Install(context.Background(), r, []string{"postfix"}, Preseed{}, nil); err != nil {
 		t.Error(err)
