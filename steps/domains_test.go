@@ -137,3 +137,25 @@ func TestNetworksThatTrustedHostsCannotSayAreNamed(t *testing.T) {
 		t.Errorf("nobody speaks of them: %v", notes)
 	}
 }
+
+// A flag without --domain means the primary domain: what a note says to type
+// must be about the domain it names.
+func TestTheNoteOnReportsNamesItsDomain(t *testing.T) {
+	in := two("mail.lab.example", "shop.example")
+	for i := range in.Spec.Domains {
+		in.Spec.Domains[i].DMARC.RUA = nil
+	}
+	var got []string
+	for _, n := range Advice(in) {
+		if n.Topic == "dmarc" {
+			got = append(got, n.Do)
+		}
+	}
+	want := []string{
+		"mailsetup init --rua mailto:you@lab.example",
+		"mailsetup init --domain shop.example --rua mailto:you@shop.example",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("notes say\n%q, want\n%q", got, want)
+	}
+}
