@@ -159,3 +159,26 @@ func TestTheNoteOnReportsNamesItsDomain(t *testing.T) {
 		t.Errorf("notes say\n%q, want\n%q", got, want)
 	}
 }
+
+// The host's name may be below a domain of this server and be signed by
+// another one all the same.
+func TestAlignmentIsWithTheDomainThatSigns(t *testing.T) {
+	for _, tt := range []struct{ hostname, primary, do string }{
+		{"mail.lab.example", "lab.example", ""},
+		{"mail.shop.example", "lab.example", `set domain = "shop.example" in /etc/mailsetup/host.toml, then run mailsetup init again`},
+		{"shop.example", "lab.example", ""}, // has a key of its own
+	} {
+		in := two(tt.hostname, "shop.example")
+		in.Spec.Host.Domain = tt.primary
+		in.Facts.Postfix.Value["myhostname"], in.Facts.Postfix.Value["myorigin"] = tt.hostname, tt.hostname
+		do := ""
+		for _, n := range build(t, in).Notes {
+			if n.Topic == "alignment" {
+				do = n.Do
+			}
+		}
+		if do != tt.do {
+			t.Errorf("%s signed by %s: the note says %q, want %q", tt.hostname, tt.primary, do, tt.do)
+		}
+	}
+}

@@ -159,16 +159,25 @@ func Mailname(in Input) string {
 	return in.Spec.Host.Hostname
 }
 
+// cannotAlign tells of host names that rows signs with the key of a domain
+// which they do not belong to, and of the domain that would do.
 func cannotAlign(in Input) []state.Note {
 	var notes []state.Note
 	for _, n := range hostNames(in) {
-		if !slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return within(n, d.Name) }) {
-			notes = append(notes, state.Note{
-				Topic: "alignment",
-				Text: fmt.Sprintf("mail from @%s is signed by %s, which DMARC does not accept for it: "+
-					"the name is not at or below the domain", n, in.Spec.Host.Domain),
-			})
+		if in.Spec.Has(n) || within(n, in.Spec.Host.Domain) {
+			continue
 		}
+		note := state.Note{
+			Topic: "alignment",
+			Text: fmt.Sprintf("mail from @%s is signed by %s, which DMARC does not accept for it: "+
+				"the name is not at or below the domain", n, in.Spec.Host.Domain),
+		}
+		for _, d := range in.Spec.Domains {
+			if within(n, d.Name) {
+				note.Do = fmt.Sprintf("set domain = %q in %s, then run mailsetup init again", d.Name, spec.HostFile)
+			}
+		}
+		notes = append(notes, note)
 	}
 	return notes
 }
