@@ -71,8 +71,12 @@ func (s *session) history() error {
 		fmt.Fprintf(s.c.out, "No run has changed this %s yet.\n", s.place())
 	}
 	for _, e := range entries {
-		fmt.Fprintf(s.c.out, "%s  %s  %-12s %s, %d paths\n",
-			e.ID, e.Started.Format("2006-01-02 15:04"), e.Command, e.Status, len(e.Paths))
+		unit := "paths"
+		if len(e.Paths) == 1 {
+			unit = "path"
+		}
+		fmt.Fprintf(s.c.out, "%s  %s  %-12s %s, %d %s\n",
+			e.ID, e.Started.Format("2006-01-02 15:04"), e.Command, e.Status, len(e.Paths), unit)
 	}
 	return nil
 }
