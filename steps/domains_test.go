@@ -182,3 +182,46 @@ func TestAlignmentIsWithTheDomainThatSigns(t *testing.T) {
 		}
 	}
 }
+
+func TestASignerThatLostItsSocketIsRestarted(t *testing.T) {
+	in := installed()
+	in.Facts.Files = map[state.Path][]byte{}
+	in.Facts.Files[Conf] = []byte(content(t, stage(t, build(t, in), "OpenDKIM"), Conf))
+	in.Facts.OpenDKIM.Deaf = true
+	if got := stage(t, build(t, in), "OpenDKIM").Units[0].Action; got != state.Restart {
+		t.Errorf("%s, want restart: a reload makes no socket", got)
+	}
+}
+
+func TestNotesOnWhatMailWouldMiss(t *testing.T) {
+	for _, c := range []struct {
+		name, topic string
+		spoil       func(in *Input)
+		want        bool
+	}{
+		{"enabled", "opendkim", func(*Input) {}, false},
+		{"disabled", "opendkim", func(in *Input) { in.Facts.OpenDKIM.Disabled = true }, true},
+		{"on every address", "inet_interfaces", listens("all"), false},
+		{"on the loopback only", "inet_interfaces", listens("loopback-only"), true},
+		{"on localhost", "inet_interfaces", listens("localhost"), true},
+		{"on an address as well", "inet_interfaces", listens("192.0.2.10, localhost"), false},
+		{"where nothing is received", "inet_interfaces", func(in *Input) {
+			listens("loopback-only")(in)
+			in.Spec.Domains[0].Receive = false
+		}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := installed()
+			c.spoil(&in)
+			notes := build(t, in).Notes
+			got := slices.ContainsFunc(notes, func(n state.Note) bool { return n.Topic == c.topic })
+			if got != c.want {
+				t.Errorf("a note on %s: %v, want %v: %+v", c.topic, got, c.want, notes)
+			}
+		})
+	}
+}
+
+func listens(on string) func(in *Input) {
+	return func(in *Input) { in.Facts.Postfix.Value["inet_interfaces"] = on }
+}

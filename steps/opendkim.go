@@ -63,7 +63,7 @@ func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
 	if stage.Units[0].Action == state.Restart {
 		stage.Units[0].Why = "it moves to the new socket"
 	}
-	return stage, append(cannotAlign(in), unlisted(in)...), nil
+	return stage, slices.Concat(cannotAlign(in), unlisted(in), notAtBoot(in)), nil
 }
 
 func signerFiles(in Input) ([]state.File, error) {
@@ -209,6 +209,17 @@ func unlisted(in Input) []state.Note {
 	}}
 }
 
+// notAtBoot leaves it to the administrator whether units start at boot.
+func notAtBoot(in Input) []state.Note {
+	if o := in.Facts.OpenDKIM; o == nil || !o.Disabled {
+		return nil
+	}
+	return []state.Note{{
+		Topic: "opendkim", Text: unitOpenDKIM + " is disabled: after a reboot nothing signs the mail",
+		Do: "systemctl enable " + unitOpenDKIM,
+	}}
+}
+
 // startSettings are read when the daemon starts and at no other time,
 // opendkim(8) SIGUSR1.
 var startSettings = []string{
@@ -218,7 +229,7 @@ var startSettings = []string{
 
 // signerAction is a reload, which leaves no hole, wherever that is enough.
 func signerAction(in Input, conf []byte) state.UnitAction {
-	if in.Facts.OpenDKIM == nil || !in.Facts.OpenDKIM.Active {
+	if o := in.Facts.OpenDKIM; o == nil || !o.Active || o.Deaf {
 		return state.Restart
 	}
 	old := settings(in.Facts.Files[Conf])
@@ -274,6 +285,19 @@ func signerProbes(in Input) []state.Probe {
 		{Kind: state.ProbeActive, Unit: unitOpenDKIM},
 		signs,
 	}
+}
+
+// Proof asks for one signature only, that of the host's own mail: enough to
+// tell that the signer runs with what it was given. It is false while no key
+// signs.
+func Proof(in Input) (state.Probe, bool) {
+	for _, p := range signerProbes(in) {
+		if n := len(p.Signers); p.Kind == state.ProbeSigns && n > 0 {
+			p.Signers, p.Within = p.Signers[n-1:], 5*time.Second
+			return p, true
+		}
+	}
+	return state.Probe{}, false
 }
 
 func signer(from, domain string, k keyring.Key) state.Signer {

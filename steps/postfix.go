@@ -211,6 +211,7 @@ func names(in Input) []state.Note {
 			Do: fmt.Sprintf("postconf -e myhostname=%s && postfix reload", in.Spec.Host.Hostname),
 		})
 	}
+	notes = append(notes, unreachable(in)...)
 	local := destinations(p)
 	for _, d := range in.Spec.Domains {
 		is := slices.Contains(local, d.Name)
@@ -231,14 +232,34 @@ func names(in Input) []state.Note {
 	return notes
 }
 
+// unreachable tells of an MX that points to a Postfix which nobody outside can
+// connect to.
+func unreachable(in Input) []state.Note {
+	p := in.Facts.Postfix
+	receives := slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return d.Receive })
+	listens := strings.ToLower(p.Value["inet_interfaces"])
+	outside := func(name string) bool { return name != "loopback-only" && name != "localhost" }
+	if !receives || listens == "" || slices.ContainsFunc(words(listens), outside) {
+		return nil
+	}
+	return []state.Note{{
+		Topic: "inet_interfaces",
+		Text:  fmt.Sprintf("the MX record points here, but Postfix listens on %s: no other server can deliver", listens),
+		Do:    "postconf -e inet_interfaces=all, then restart Postfix; or mailsetup init --receive no",
+	}}
+}
+
+// words are the elements of a list in main.cf, postconf(5).
+func words(value string) []string {
+	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' })
+}
+
 // destinations are the domains that Postfix delivers itself, as far as they
 // are written out.
 func destinations(p *state.Postfix) []string {
 	var all []string
 	for _, name := range []string{"mydestination", "virtual_mailbox_domains", "virtual_alias_domains", "relay_domains"} {
-		all = append(all, strings.FieldsFunc(strings.ToLower(p.Value[name]), func(r rune) bool {
-			return r == ',' || r == ' ' || r == '\t' || r == '\n'
-		})...)
+		all = append(all, words(strings.ToLower(p.Value[name]))...)
 	}
 	return all
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/state"
+	"mailsetup/internal/system"
 )
 
 const dkimUnit = "opendkim.service"
@@ -22,8 +23,41 @@ func openDKIM(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 	if err != nil {
 		return err
 	}
-	f.OpenDKIM = &state.OpenDKIM{Active: status.Active == "active", Override: override}
+	f.OpenDKIM = &state.OpenDKIM{
+		Active: status.Active == "active", Override: override, Deaf: deaf(s), Disabled: disabled(ctx, s, dkimUnit),
+	}
 	return nil
+}
+
+// deaf reports whether the socket file that opendkim.conf(5) names is missing.
+// What may not be looked at counts as there.
+func deaf(s Source) bool {
+	text, err := follow(s, "/etc/opendkim.conf")
+	if err != nil {
+		return false
+	}
+	socket := ""
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 1 && strings.EqualFold(f[0], "Socket") {
+			socket = f[1]
+		}
+	}
+	kind, name, _ := strings.Cut(socket, ":")
+	if kind != "local" && kind != "unix" {
+		return false
+	}
+	p, err := state.ParsePath(name)
+	if err != nil {
+		return false
+	}
+	o, err := s.Read(p)
+	return err == nil && o.Kind == state.Absent
+}
+
+// disabled asks systemctl(1), whose exit status says less than its word.
+func disabled(ctx context.Context, s Source, unit string) bool {
+	res, err := s.Run(ctx, system.Command{Argv: []string{"systemctl", "is-enabled", unit}})
+	return err == nil && strings.TrimSpace(string(res.Stdout)) == "disabled"
 }
 
 // startOverride finds the file below /etc or /run that replaces the unit's

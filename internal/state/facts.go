@@ -73,6 +73,11 @@ type OpenDKIM struct {
 	// -p would beat our Socket.
 	Override Path
 	Active   bool
+	// Deaf: the socket that its configuration names is gone, together with its
+	// directory perhaps. A daemon that still runs has to be started again.
+	Deaf bool
+	// Disabled: not started at boot.
+	Disabled bool
 }
 
 // DNSServer names the software that answers DNS here.
