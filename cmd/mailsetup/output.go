@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +13,7 @@ import (
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
+	"mailsetup/steps"
 )
 
 // showPlan prints the whole plan, with every difference.
@@ -63,8 +67,12 @@ func (s *session) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
-// nothingToDo is the end of a run that found everything in place.
-func (s *session) nothingToDo(p plan.Plan) error {
+// nothingToDo is the end of a run that found everything in place. Files say
+// nothing about a daemon that was stopped since.
+func (s *session) nothingToDo(ctx context.Context, w *work, p plan.Plan) error {
+	if err := s.signs(ctx, w); err != nil {
+		return err
+	}
 	if s.o.json {
 		return s.printResult(result{Notes: p.Notes})
 	}
@@ -75,7 +83,7 @@ func (s *session) nothingToDo(p plan.Plan) error {
 
 // done is the short summary at the end: what was done, what is left for the
 // human, what to type next.
-func (s *session) done(p plan.Plan, r apply.Report) error {
+func (s *session) done(ctx context.Context, w *work, p plan.Plan, r apply.Report) error {
 	if err := s.saveOwners(); err != nil {
 		return err
 	}
@@ -84,7 +92,7 @@ func (s *session) done(p plan.Plan, r apply.Report) error {
 	}
 	fmt.Fprintf(s.c.out, "\n%s\n", fold(r.String(), 78))
 	if s.image == nil {
-		fmt.Fprintln(s.c.out, "Mail of this server leaves signed; the signer was asked and answered.")
+		s.verdict(ctx, w, p)
 	}
 	s.notes(p.Notes)
 	if s.image == nil {
@@ -92,6 +100,48 @@ func (s *session) done(p plan.Plan, r apply.Report) error {
 	} else {
 		fmt.Fprintf(s.c.out, "\nOwners are listed in %s/%s.\nOn the machine itself, later: mailsetup init --yes\n",
 			strings.TrimRight(s.o.root, "/"), strings.TrimLeft(string(system.ManifestPath), "/"))
+	}
+	return nil
+}
+
+// verdict says whether mail leaves signed. A run that did not act on the signer
+// has not asked it yet.
+func (s *session) verdict(ctx context.Context, w *work, p plan.Plan) {
+	if !asksSigner(p) {
+		if err := s.signs(ctx, w); err != nil {
+			s.c.say("all of this stays, but %v", err)
+			if f := (*failure)(nil); errors.As(err, &f) {
+				s.c.say("hint: %s", f.hint)
+			}
+			return
+		}
+	}
+	fmt.Fprintln(s.c.out, "Mail of this server leaves signed; the signer was asked and answered.")
+}
+
+func asksSigner(p plan.Plan) bool {
+	for _, st := range p.Stages {
+		for _, u := range st.Units {
+			if slices.ContainsFunc(u.Settled, func(q state.Probe) bool { return q.Kind == state.ProbeSigns }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// signs asks the running signer for a signature of the host's own mail.
+func (s *session) signs(ctx context.Context, w *work) error {
+	if s.o.root != "" {
+		return nil
+	}
+	proof, ok := steps.Proof(w.input)
+	if !ok {
+		return nil
+	}
+	if err := s.sys.Probe(ctx, proof); err != nil {
+		return cmp.Or(ctx.Err(), fail("systemctl restart opendkim; if it does not help: journalctl -u opendkim -n 20",
+			"mail does not leave signed, although the files are as they should be: %w", err))
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func (s *session) provision(ctx context.Context, want spec.Spec, old *spec.Spec)
 		return s.showDry(first)
 	}
 	if first.Empty() {
-		return s.nothingToDo(first)
+		return s.nothingToDo(ctx, w, first)
 	}
 	if err := s.confirmed(ctx, first); err != nil {
 		return err
@@ -280,7 +280,7 @@ func (s *session) perform(ctx context.Context, w *work, confirmed plan.Plan) err
 	if err := s.journal.Prune(apply.DefaultKeep); err != nil {
 		s.c.say("old runs stay in the history: %v", err)
 	}
-	return s.done(p, report)
+	return s.done(ctx, w, p, report)
 }
 
 // documents are the TOML files as they should be: new ones in full, existing

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"mailsetup/internal/apply"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/state"
+	"mailsetup/steps"
+)
+
+const keyFile = "/etc/dkimkeys/lab.example/202611.private"
+
+// signed is a session on a machine whose one key signs.
+func signed(t *testing.T, probe func(state.Probe) error) (*session, *work, func() string) {
+	t.Helper()
+	s, mem, said, want := bareSession(t)
+	mem.OnProbe = probe
+	s.keys = s.keys.With("lab.example", keyring.Key{Selector: "202611", Bits: 2048, Public: "MIIB", File: keyFile, Stage: keyring.Active})
+	mem.Put(keyFile, state.Object{Kind: state.Regular, Mode: 0o600, Content: []byte("PEM")})
+	return s, &work{input: steps.Input{Spec: want, Facts: s.facts, Keys: s.keys, Now: s.now}}, said.String
+}
+
+func stopped(state.Probe) error { return errors.New("connection refused") }
+
+func TestNothingToDoIsNotSaidOfAStoppedSigner(t *testing.T) {
+	s, w, said := signed(t, stopped)
+	err := s.nothingToDo(t.Context(), w, plan.Plan{})
+	if err == nil || !strings.Contains(err.Error(), "mail does not leave signed") || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("error %v", err)
+	}
+	if strings.Contains(said(), "as you asked for") {
+		t.Errorf("said\n%s", said())
+	}
+}
+
+func TestNothingToDo(t *testing.T) {
+	var asked []state.Signer
+	s, w, said := signed(t, func(p state.Probe) error { asked = append(asked, p.Signers...); return nil })
+	if err := s.nothingToDo(t.Context(), w, plan.Plan{}); err != nil {
+		t.Fatal(err)
+	}
+	if len(asked) != 1 || asked[0].From != "root@mail.lab.example" || asked[0].Domain != "lab.example" {
+		t.Errorf("asked for %+v", asked)
+	}
+	if !strings.Contains(said(), "Nothing to do: this server is as you asked for.") {
+		t.Errorf("said\n%s", said())
+	}
+}
+
+// What the last line says of the signer was seen in this very run.
+func TestTheVerdictIsThatOfTheSigner(t *testing.T) {
+	const claim = "Mail of this server leaves signed"
+	zone := plan.Plan{Stages: []plan.StageChanges{{Name: "Zone"}}}
+	signer := plan.Plan{Stages: []plan.StageChanges{{Name: "OpenDKIM", Units: []state.Unit{
+		{Settled: []state.Probe{{Kind: state.ProbeSigns}}},
+	}}}}
+	for _, c := range []struct {
+		name  string
+		plan  plan.Plan
+		probe func(state.Probe) error
+		want  bool
+	}{
+		{"a run that asked it", signer, stopped, true},
+		{"a run that did not, of a signer that answers", zone, nil, true},
+		{"a run that did not, of a signer that is down", zone, stopped, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, w, said := signed(t, c.probe)
+			if err := s.done(t.Context(), w, c.plan, apply.Report{}); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(said(), claim); got != c.want {
+				t.Errorf("claim %v, want %v:\n%s", got, c.want, said())
+			}
+			if down := strings.Contains(said(), "hint: systemctl restart opendkim"); down == c.want {
+				t.Errorf("hint %v:\n%s", down, said())
+			}
+		})
+	}
+}
