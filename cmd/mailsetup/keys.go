@@ -41,9 +41,15 @@ func (s *session) keysThere(want spec.Spec) error {
 		if !ok || k.File == "" {
 			continue
 		}
-		if o, err := s.sys.Read(state.Path(k.File)); err != nil || o.Kind == state.Absent {
+		o, err := s.sys.Read(state.Path(k.File))
+		if err != nil || o.Kind == state.Absent {
 			return cmp.Or(err, fail("put the file back from a backup, or roll back the run that made it",
 				"%s, the private key of %s, is gone: its mail is not accepted", k.File, d.Name))
+		}
+		if o.Mode.Perm()&0o077 != 0 { // RequireSafeKeys, opendkim.conf(5)
+			return fail("chmod 600 "+k.File,
+				"%s, the private key of %s, has mode %04o: OpenDKIM refuses keys that others could read, and its mail is not accepted",
+				k.File, d.Name, o.Mode.Perm())
 		}
 	}
 	return nil

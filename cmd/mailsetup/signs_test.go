@@ -82,3 +82,17 @@ func TestTheVerdictIsThatOfTheSigner(t *testing.T) {
 		})
 	}
 }
+
+func TestAKeyThatOthersCanReadIsNoticed(t *testing.T) {
+	s, w, _ := signed(t, nil)
+	if err := s.keysThere(w.input.Spec); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.sys.SetMeta(keyFile, state.Object{Kind: state.Regular, Mode: 0o644}); err != nil {
+		t.Fatal(err)
+	}
+	err := s.keysThere(w.input.Spec)
+	if f := (*failure)(nil); !errors.As(err, &f) || f.hint != "chmod 600 "+keyFile || !strings.Contains(err.Error(), "0644") {
+		t.Errorf("error %v", err)
+	}
+}
