@@ -29,7 +29,7 @@ func (m *maker) edit(sc *StageChanges, e state.Edit) error {
 			m.later(sc, e)
 			return nil
 		}
-		return fmt.Errorf("edit %s: %w", p, err)
+		return err // it names the file
 	}
 	want := cur
 	if cur.Kind == state.Absent {

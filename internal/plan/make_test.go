@@ -216,6 +216,7 @@ func TestMakeRefuses(t *testing.T) {
 		{"a key over a key", "/etc/key", state.Object{Kind: state.Regular, Content: []byte("k")}, state.Stage{Files: []state.File{key}}, "create /etc/key: a private key stands there"},
 		{"no directory", "/etc/y", link, state.Stage{Files: []state.File{ours("/etc/no/x", "")}}, "create /etc/no/x: directory /etc/no does not exist"},
 		{"an edit of nothing", "/etc/y", link, state.Stage{Edits: []state.Edit{state.PostfixEdit{Path: "/etc/x"}}}, "edit /etc/x: no such file"},
+		{"an edit that cannot be", "/etc/x", state.Object{Kind: state.Regular, Content: []byte("no zone")}, state.Stage{Edits: []state.Edit{state.ZoneEdit{Path: "/etc/x", Origin: "lab.example."}}}, "edit /etc/x: edit zone lab.example. in /etc/x: "},
 	} {
 		m := server()
 		m.Put(tc.at, tc.there)

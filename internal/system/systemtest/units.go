@@ -224,17 +224,26 @@ func (m *Mem) unitProbe(p state.Probe) error {
 func (m *Mem) Evaluate(_ context.Context, e state.Edit, current state.Object) ([]byte, error) {
 	if m.OnEvaluate != nil {
 		if out, handled, err := m.OnEvaluate(e, current); handled {
-			return out, err
+			return out, about(e, err)
 		}
 	}
 	if pe, ok := e.(state.PostfixEdit); ok {
-		return setParameters(pe, current)
+		out, err := setParameters(pe, current)
+		return out, about(e, err)
 	}
 	out, handled, err := edits.Pure(e, current.Content)
 	if !handled {
-		return nil, fmt.Errorf("edit %s: %T is not known here", e.Target(), e)
+		err = fmt.Errorf("%T is not known here", e)
 	}
-	return out, err
+	return out, about(e, err)
+}
+
+// about names the file in the error, as the real machine does.
+func about(e state.Edit, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("edit %s: %w", e.Target(), err)
 }
 
 // setParameters simulates postconf -e: the last line of a parameter is
