@@ -70,6 +70,10 @@ type feed struct {
 	lines *lines
 	rest  string
 	err   error
+	// enter ends the input with an empty line. A choice takes that for its
+	// proposal; without it, huh takes the last answer that it refused, and
+	// panics.
+	enter bool
 }
 
 // Read implements io.Reader. The word for going back ends the input of this
@@ -85,6 +89,10 @@ func (f *feed) Read(p []byte) (int, error) {
 		default:
 			f.rest = line + "\n"
 		}
+	}
+	if f.err != nil && f.enter {
+		f.enter = false
+		return copy(p, "\n"), nil
 	}
 	if f.err != nil {
 		return 0, io.EOF

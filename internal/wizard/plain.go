@@ -151,7 +151,8 @@ func cleared(q question, s string) string {
 // run runs one field and says how its input ended: nil, errBack, io.EOF, or
 // the error of the context or the reader.
 func (p *prompter) run(field huh.Field) error {
-	feed := &feed{ctx: p.ctx, lines: p.in}
+	_, choice := field.(*huh.Select[string])
+	feed := &feed{ctx: p.ctx, lines: p.in, enter: choice}
 	if err := field.WithTheme(bareTheme()).RunAccessible(p.out, feed); err != nil {
 		return err
 	}

@@ -340,3 +340,20 @@ func TestPlainIsPlain(t *testing.T) {
 		}
 	}
 }
+
+// huh keeps an answer that it refused and, at the end of its input, takes it.
+func TestAfterARefusedChoiceThereIsAWayBackAndOut(t *testing.T) {
+	typed := lines("example.org", "", "", "no", "<", "", "2", "", "", "")
+	got, said, err := ask(t, &machine{}, spec.Answers{}, typed)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	if diff := cmp.Diff(with(func(a *spec.Answers) { a.Receive = "no" }), got); diff != "" {
+		t.Errorf("%s\n%s", diff, said)
+	}
+	for _, refused := range []string{"no", "7", "-1"} {
+		if _, _, err := ask(t, &machine{}, spec.Answers{}, lines("example.org", "", "", refused)); !errors.Is(err, wizard.ErrAborted) {
+			t.Errorf("the input ends after %q: %v, want %v", refused, err, wizard.ErrAborted)
+		}
+	}
+}
