@@ -176,7 +176,7 @@ func TestValidate(t *testing.T) {
 		`shop.example: ttl "0" is not a nu`:              func(s *Spec) { s.Domains[0].TTL = 0 },
 		"shop.example: ns: is empty, and a":              func(s *Spec) { s.Domains[0].NewZone = true },
 		`shop.example: ns "ns" is a single`:              func(s *Spec) { s.Domains[0].NS = []string{"ns"} },
-		"shop.example: new_zone: needs a B": func(s *Spec) {
+		"shop.example: new_zone: needs dns bind": func(s *Spec) {
 			s.Host.DNS, s.Domains[0].NewZone, s.Domains[0].NS = DNSManual, true, []string{"ns.shop.example"}
 		},
 		`shop.example: spf.all "" is not s`: func(s *Spec) { s.Domains[0].SPF.All = "" },

@@ -29,7 +29,7 @@ func (s Spec) Validate() Findings {
 		}
 		seen[d.Name] = true
 		if d.NewZone && s.Host.DNS != DNSBind {
-			f.add(d.Name+": new_zone", "needs a BIND on this machine", "use dns bind, or make the zone where the DNS server is")
+			f.add(d.Name+": new_zone", "needs dns bind", "keep dns bind, or set new_zone = false in "+string(DomainFile(d.Name)))
 		}
 	}
 	return f.findings
