@@ -256,7 +256,7 @@ func (s *session) foundLines() []string {
 		return append(lines, "a tree below "+s.o.root+": files only, nothing is installed or started")
 	}
 	if f.Postfix != nil {
-		lines = append(lines, "Postfix "+f.Postfix.Version+" is installed and will be kept as it is")
+		lines = append(lines, "Postfix "+f.Postfix.Version+" is installed; the signer is added to its settings")
 	} else {
 		lines = append(lines, "Postfix will be installed")
 	}
