@@ -61,16 +61,25 @@ func allChains(e *Entry, r system.Reader) chains {
 // the path again, or is that stage's own.
 func (c *chain) settled(pos int) bool { return pos < c.base }
 
-// find tells which state has the content that stands at the path, the earliest
-// if there are several. Owner and mode may differ: nothing of value is lost
-// when they are put back.
+// find tells which state stands at the path. Owner and mode decide only between
+// equal contents: nothing of value is lost when they are put back. Of states
+// that are all alike it is the latest, so that an undo takes every step between
+// them: a guard that came and went has to stand again before what it covers.
 func (c *chain) find(cur state.Object) (int, error) {
-	for i := c.base; i < len(c.states); i++ {
-		if c.matches(i, cur) {
+	found := -1
+	for i := len(c.states) - 1; i >= c.base; i-- {
+		if !c.matches(i, cur) {
+			continue
+		}
+		if c.states[i].metaOf(cur) {
 			return i, nil
 		}
+		found = max(found, i)
 	}
-	return 0, errors.New("it was changed by somebody else meanwhile, and is left as it is")
+	if found < 0 {
+		return 0, errors.New("it was changed by somebody else meanwhile, and is left as it is")
+	}
+	return found, nil
 }
 
 func (c *chain) matches(i int, cur state.Object) bool {

@@ -119,6 +119,9 @@ func (v *inverse) stage(st *stage) error {
 func (v *inverse) owe(units []state.Unit, feeds bool) {
 	if feeds {
 		v.again, v.feed = slices.Clone(v.acted), len(v.plan.Stages)-1
+		for i := range v.again {
+			v.again[i].Action = state.Reload
+		}
 	}
 	for _, u := range units {
 		named := func(o state.Unit) bool { return o.Name == u.Name }
@@ -200,8 +203,13 @@ func (v *inverse) units(sc *plan.StageChanges, st *stage) {
 			switch p.Kind {
 			case state.ProbeActive, state.ProbePostfix, state.ProbeSMTP:
 				u.Settled = append(u.Settled, p)
+			case state.ProbeMilter:
+				if un.listened(p) {
+					u.Settled = append(u.Settled, p)
+				}
 			}
 		}
+		u.Settled = append(u.Settled, v.entry.guard(st, un.Name)...)
 		sc.Units = append(sc.Units, u)
 	}
 }

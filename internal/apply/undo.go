@@ -49,7 +49,7 @@ func (u *undo) run(ctx context.Context) {
 			u.units(ctx, st)
 		}
 	}
-	u.act(ctx, u.again)
+	u.act(ctx, again(u.again))
 	u.answer(ctx)
 	u.directories()
 	u.verify()
@@ -251,9 +251,34 @@ func (u *undo) units(ctx context.Context, st *stage) {
 	slices.Reverse(list)
 	u.act(ctx, list)
 	for _, un := range list {
+		u.drain(ctx, st, un)
 		named := func(o unit) bool { return o.Name == un.Name }
 		u.again = slices.DeleteFunc(u.again, named)
 		u.acted = append(slices.DeleteFunc(u.acted, named), un)
+	}
+}
+
+// again is what tells units once more of files that went back after them. They
+// have started with their own files already, and a second start would leave a
+// hole when nothing holds mail back any more.
+func again(list []unit) []unit {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Action = state.Reload
+	}
+	return list
+}
+
+// drain waits, before the stages that a guard covers are taken back, for the
+// sessions that began when it was lifted. One that never ends is let go: that
+// the machine is put back counts for more than its mail.
+func (u *undo) drain(ctx context.Context, st *stage, un unit) {
+	if !un.Running {
+		return
+	}
+	for _, p := range u.entry.guard(st, un.Name) {
+		u.o.Progress(Event{Kind: ProbeWaits, Stage: st.Name, Unit: un.Name, Probe: p})
+		_ = u.s.Probe(ctx, p)
 	}
 }
 
@@ -289,7 +314,7 @@ func (u *undo) actBack(ctx context.Context, un unit, now bool) error {
 		return err
 	}
 	for _, p := range un.Settled {
-		if p.Kind == state.ProbeActive {
+		if p.Kind == state.ProbeActive || un.listened(p) {
 			if err := u.s.Probe(ctx, p); err != nil {
 				return err
 			}
