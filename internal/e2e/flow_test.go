@@ -43,6 +43,9 @@ func TestMailUnderChange(t *testing.T) {
 		if cf := b.Read(t, "/etc/postfix/main.cf"); strings.Count(cf, "default_action=accept") != 2 {
 			t.Errorf("milter_default_action accept is not in force in the end:\n%s", cf)
 		}
+		if release == "trixie" {
+			under(t, b, sink, "rollback", func() { restartsBack(t, b) })
+		}
 	})
 }
 
@@ -57,6 +60,22 @@ func restarts(t *testing.T, b *lab.Box) {
 	out, _ := product(t, b, 0, initArgs("--overwrite-drift")...)
 	if b.Run(t, "systemctl", "show", "-p", "MainPID", "opendkim") == pid {
 		t.Errorf("OpenDKIM was not restarted:\n%s", out)
+	}
+}
+
+// restartsBack takes back a run that restarted OpenDKIM where it was, so that
+// mail is signed before and after.
+func restartsBack(t *testing.T, b *lab.Box) {
+	t.Helper()
+	b.Sh(t, `sed -i -e 's/^UMask.*/UMask 002/' /etc/opendkim.conf`)
+	product(t, b, 0, initArgs("--overwrite-drift")...)
+	pid := b.Run(t, "systemctl", "show", "-p", "MainPID", "opendkim")
+	out, _ := product(t, b, 0, "rollback", "--yes")
+	if b.Run(t, "systemctl", "show", "-p", "MainPID", "opendkim") == pid {
+		t.Errorf("OpenDKIM was not restarted:\n%s", out)
+	}
+	if conf := b.Read(t, "/etc/opendkim.conf"); !strings.Contains(conf, "UMask 002") {
+		t.Errorf("the edit did not come back:\n%s", conf)
 	}
 }
 
