@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -111,7 +112,12 @@ func TestOnlyFinishedRunsAreRolledBack(t *testing.T) {
 	if _, err := runOn(context.Background(), m, p, "a"); err == nil {
 		t.Fatal("it succeeded")
 	}
-	if _, err := apply.Inverse(context.Background(), history(t, m)[0], m); err == nil {
-		t.Error("a run that was undone can be rolled back")
+	_, err := apply.Inverse(context.Background(), history(t, m)[0], m)
+	if err == nil || !strings.HasSuffix(err.Error(), "it was taken back already (undone)") {
+		t.Errorf("a run that was undone: %v", err)
+	}
+	m = killedSmall(t)
+	if _, err := apply.Inverse(context.Background(), history(t, m)[0], m); !errors.Is(err, apply.ErrInterrupted) {
+		t.Errorf("a run that was killed: %v", err)
 	}
 }

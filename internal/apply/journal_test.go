@@ -38,22 +38,32 @@ func history(t *testing.T, m *systemtest.Mem) []apply.Entry {
 	return h
 }
 
-// TestTornLines kills a run when it has announced its commit, cuts that line at
-// every byte, as a power failure may, and recovers.
-func TestTornLines(t *testing.T) {
+// aboutToCommit is the small machine, killed when its run has announced the
+// commit and done nothing of it: the new content lies beside the file.
+func aboutToCommit(t *testing.T) (m *systemtest.Mem, whole state.Object) {
+	t.Helper()
 	m, want := small()
 	f := &systemtest.Faulty{System: m, On: "rename /etc/d.conf", Fault: systemtest.CrashBefore}
 	if !systemtest.Survive(func() { _, _ = runOn(context.Background(), f, planFor(t, m, want), "a") }) {
 		t.Fatal("not killed")
 	}
-	runFile := state.Path(smallRun + "/run.jsonl")
-	whole := m.Files()[runFile]
+	if m.Files()["/etc/.mailsetup-20261122T221500-a-1-0~"].Kind != state.Regular {
+		t.Fatal("killed too early")
+	}
+	return m, m.Files()[smallRun+"/run.jsonl"]
+}
+
+// TestTornLines cuts the last line of a killed run at every byte, as a power
+// failure may, and recovers: nothing of the run is left.
+func TestTornLines(t *testing.T) {
+	const runFile state.Path = smallRun + "/run.jsonl"
+	m, whole := aboutToCommit(t)
 	lines := strings.SplitAfter(string(whole.Content), "\n")
 	first := len(lines[0])
 	last := len(whole.Content) - len(lines[len(lines)-2])
 	for n := last; n < len(whole.Content); n++ {
-		cut := whole
-		cut.Content = whole.Content[:n]
+		m, cut := aboutToCommit(t)
+		cut.Content = cut.Content[:n]
 		m.Put(runFile, cut)
 		j := apply.NewJournal(m, apply.JournalDir)
 		if open, err := j.Open(); err != nil || open == nil {
@@ -64,6 +74,9 @@ func TestTornLines(t *testing.T) {
 		}
 		if h := history(t, m); len(h) != 1 || h[0].Status != apply.Undone {
 			t.Fatalf("cut at %d: history %+v", n, h)
+		}
+		if names, _ := m.List("/etc"); !slices.Equal(names, []string{"d.conf"}) || string(m.Files()["/etc/d.conf"].Content) != "old\n" {
+			t.Fatalf("cut at %d: left in /etc: %q", n, names)
 		}
 	}
 	cut := whole

@@ -240,8 +240,9 @@ func TestADirectoryMayBeALink(t *testing.T) {
 	m := server()
 	m.Put("/srv/conf", state.Object{Kind: state.Directory, Mode: 0o755, Owner: state.Root})
 	m.Put("/etc/conf", state.Object{Kind: state.Symlink, Content: []byte("../srv/conf")})
-	if _, err := plan.Make(context.Background(), stages(state.Stage{Files: []state.File{ours("/etc/conf/x", "")}}), m, nil); err != nil {
-		t.Error(err)
+	p, err := plan.Make(context.Background(), stages(state.Stage{Name: "A", Files: []state.File{ours("/etc/conf/x", "")}}), m, nil)
+	if got := brief(p); err != nil || !slices.Equal(got, []string{"A: create /etc/conf/x"}) {
+		t.Errorf("plan %q, error %v", got, err)
 	}
 }
 
