@@ -97,16 +97,14 @@ demo: go deps ## see mailsetup set up a throw-away server, as root
 	@$(LAB) demo $(RELEASE)
 
 .PHONY: install
-install: ## install the program, its manual and shell completion below PREFIX
+install: ## install the program and its manual below PREFIX
 	@[ -x mailsetup ] || $(MAKE) build
 	install -D -m 755 mailsetup $(DESTDIR)$(PREFIX)/bin/mailsetup
-	@[ ! -e docs/mailsetup.8 ] || (set -x; install -D -m 644 docs/mailsetup.8 $(DESTDIR)$(PREFIX)/share/man/man8/mailsetup.8)
-	@[ ! -e contrib/mailsetup.bash ] || (set -x; install -D -m 644 contrib/mailsetup.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mailsetup)
+	install -D -m 644 docs/mailsetup.8 $(DESTDIR)$(PREFIX)/share/man/man8/mailsetup.8
 
 .PHONY: uninstall
 uninstall: ## remove what install put there; a configured server stays as it is
-	rm -f $(DESTDIR)$(PREFIX)/bin/mailsetup $(DESTDIR)$(PREFIX)/share/man/man8/mailsetup.8 \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mailsetup
+	rm -f $(DESTDIR)$(PREFIX)/bin/mailsetup $(DESTDIR)$(PREFIX)/share/man/man8/mailsetup.8
 
 .PHONY: clean
 clean: ## remove what was built here; cached e2e images stay

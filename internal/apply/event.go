@@ -15,14 +15,13 @@ import (
 
 // The events of a run, in the order in which they may come.
 const (
-	evBegin     = "begin"
-	evIntent    = "intent"    // of a stage: what it will do; nothing is touched yet
-	evCommit    = "commit"    // from here its files may have changed
-	evStage     = "stage"     // it has settled
-	evUndo      = "undo"      // taking back begins
-	evDone      = "done"      // the run is applied
-	evUndone    = "undone"    // the run is taken back, and that was verified
-	evAbandoned = "abandoned" // the administrator closed it
+	evBegin  = "begin"
+	evIntent = "intent" // of a stage: what it will do; nothing is touched yet
+	evCommit = "commit" // from here its files may have changed
+	evStage  = "stage"  // it has settled
+	evUndo   = "undo"   // taking back begins
+	evDone   = "done"   // the run is applied
+	evUndone = "undone" // the run is taken back, and that was verified
 )
 
 func ending(event string) Status {
@@ -31,8 +30,6 @@ func ending(event string) Status {
 		return Done
 	case evUndone:
 		return Undone
-	case evAbandoned:
-		return Abandoned
 	}
 	return Open
 }
@@ -182,7 +179,7 @@ func (e *Entry) take(ev event) error {
 		st.committing = true
 		st.settled = ev.Event == evStage
 	case evUndo:
-	case evDone, evUndone, evAbandoned:
+	case evDone, evUndone:
 		e.Status = ending(ev.Event)
 	default:
 		return fmt.Errorf("event %q is not known to this program", ev.Event)

@@ -3,7 +3,6 @@ package apply
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -50,10 +49,9 @@ type Status string
 
 // The statuses.
 const (
-	Open      Status = "open"      // did not end: to be recovered
-	Done      Status = "done"      // everything was applied
-	Undone    Status = "undone"    // everything was taken back
-	Abandoned Status = "abandoned" // given up by the administrator
+	Open   Status = "open"   // did not end: to be recovered
+	Done   Status = "done"   // everything was applied
+	Undone Status = "undone" // everything was taken back
 )
 
 // Entry is one run as the journal tells it.
@@ -178,19 +176,6 @@ func (j *Journal) forget(id string) error {
 		}
 	}
 	return j.files.Remove(dir)
-}
-
-// Abandon closes an interrupted run without undoing it: the administrator has
-// looked after the machine by hand.
-func (j *Journal) Abandon(_ context.Context, id string, now time.Time) error {
-	e, err := j.load(id)
-	if err != nil {
-		return err
-	}
-	if e == nil || e.Status != Open {
-		return fmt.Errorf("abandon run %s: it is not open", id)
-	}
-	return j.append(id, event{Event: evAbandoned, Time: now})
 }
 
 // reserve is room on the disk that a run sets aside for taking itself back: a

@@ -194,28 +194,7 @@ func TestSomebodysWorkIsNotOverwritten(t *testing.T) {
 	}
 }
 
-func TestAbandonClosesARunAsItIs(t *testing.T) {
-	m, want := small()
-	f := &systemtest.Faulty{System: m, On: "reload d.service", Fault: systemtest.CrashAfter}
-	if !systemtest.Survive(func() { _, _ = runOn(context.Background(), f, planFor(t, m, want), "a") }) {
-		t.Fatal("not killed")
-	}
-	j := apply.NewJournal(m, apply.JournalDir)
-	open, err := j.Open()
-	if err != nil || open == nil {
-		t.Fatalf("open run: %v, %v", open, err)
-	}
-	before := systemtest.Tree(m.Files(), func(p state.Path) bool { return strings.HasSuffix(string(p), ".jsonl") })
-	if err := j.Abandon(context.Background(), open.ID, clock()); err != nil {
-		t.Fatal(err)
-	}
-	after := systemtest.Tree(m.Files(), func(p state.Path) bool { return strings.HasSuffix(string(p), ".jsonl") })
-	if open, err := j.Open(); open != nil || err != nil || before != after {
-		t.Errorf("after abandon: open %v, error %v, machine changed %v", open, err, before != after)
-	}
-}
-
-// TestAnUnitThatWillNotComeBack: the old configuration is bad, too.
+// TestAUnitThatWillNotComeBack: the old configuration is bad, too.
 func TestAUnitThatWillNotComeBack(t *testing.T) {
 	m, want := small()
 	m.Reject("d.service", func(map[state.Path]string) error { return errors.New("out of memory") })
