@@ -61,7 +61,7 @@ func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
 		}},
 	}
 	if stage.Units[0].Action == state.Restart {
-		stage.Units[0].Why = "it moves to the new socket"
+		stage.Units[0].Why = "it reads some of this only when it starts"
 	}
 	return stage, slices.Concat(cannotAlign(in), unlisted(in), notAtBoot(in)), nil
 }
