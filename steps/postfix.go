@@ -2,6 +2,7 @@ package steps
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -172,13 +173,13 @@ func understood(p *state.Postfix) error {
 	if p == nil {
 		return nil
 	}
-	for _, o := range p.Overrides {
+	for service, o := range options(p) {
 		if o.Name == "milter_default_action" || o.Name == "internal_mail_filter_classes" ||
 			o.Name == "receive_override_options" && !strings.Contains(o.Value, "no_milters") {
 			continue // ours names its own action
 		}
 		return refuse("take that option out, or set up this server by hand with the snippet of mailsetup init --root DIR",
-			"%s:%d: service %s sets %s=%s, which is not understood yet", masterCf, o.Line, o.Service, o.Name, o.Value)
+			"%s:%d: service %s sets %s=%s, which is not understood yet", masterCf, o.Line, service.Name, o.Name, o.Value)
 	}
 	if strings.Contains(p.Value["receive_override_options"], "no_milters") {
 		return refuse("take no_milters out: postconf -e receive_override_options=...",
@@ -195,6 +196,19 @@ func understood(p *state.Postfix) error {
 			"%s: content_filter = %s would make OpenDKIM see each message twice", mainCf, f)
 	}
 	return nil
+}
+
+// options are those of all services.
+func options(p *state.Postfix) iter.Seq2[state.Service, state.Option] {
+	return func(yield func(state.Service, state.Option) bool) {
+		for _, s := range p.Services {
+			for _, o := range s.Options {
+				if !yield(s, o) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // names tells what is left alone on a Postfix that was here before us: its

@@ -4,6 +4,7 @@ package steps
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"mailsetup/internal/keyring"
@@ -28,7 +29,14 @@ type Input struct {
 	NewKeys map[state.Path][]byte
 	// Documents are the texts of the TOML files as they should be on disk.
 	Documents map[state.Path][]byte
-	Now       time.Time
+	// Consents are the questions that were answered with yes, by ID.
+	Consents map[string]bool
+	Now      time.Time
+}
+
+// unanswered are the questions nobody said yes to yet.
+func (in Input) unanswered(all ...state.Question) []state.Question {
+	return slices.DeleteFunc(all, func(q state.Question) bool { return in.Consents[q.ID] })
 }
 
 // All is the product's table of contents, in the order in which things must
@@ -59,6 +67,7 @@ func Build(in Input) (state.State, error) {
 		stage.Name = s.Name
 		want.Stages = append(want.Stages, stage)
 		want.Notes = append(want.Notes, notes...)
+		want.Questions = append(want.Questions, stage.Questions...)
 	}
 	return want, nil
 }

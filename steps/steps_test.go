@@ -289,7 +289,7 @@ func TestRefusals(t *testing.T) {
 		want   string
 	}{
 		{"an override in master.cf", func(in *Input) {
-			in.Facts.Postfix.Overrides = []state.Override{{Service: "submission/inet", Name: "smtpd_milters", Line: 17}}
+			in.Facts.Postfix.Services = []state.Service{{Name: "submission/inet", Command: "smtpd", Options: []state.Option{{Name: "smtpd_milters", Line: 17}}}}
 		}, "master.cf:17: service submission/inet sets smtpd_milters"},
 		{
 			"a content filter", func(in *Input) { in.Facts.Postfix.Value["content_filter"] = "smtp-amavis:[127.0.0.1]:10024" },

@@ -110,7 +110,7 @@ func TestMachine(t *testing.T) {
 			},
 			Networks:      []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 			OtherNetworks: []string{"hash:/etc/postfix/nets"},
-			Overrides:     []state.Override{{Service: "submission/inet", Name: "smtpd_milters", Value: "inet:127.0.0.1:11332", Line: 4}},
+			Services:      []state.Service{{Name: "submission/inet", Options: []state.Option{{Name: "smtpd_milters", Value: "inet:127.0.0.1:11332", Line: 4}}}},
 		},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {

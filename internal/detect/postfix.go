@@ -50,7 +50,7 @@ func postfix(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 	if p.Unit, err = postfixUnit(ctx, s); err != nil {
 		return err
 	}
-	if p.Overrides, err = overrides(ctx, s); err != nil {
+	if p.Services, err = services(ctx, s); err != nil {
 		return err
 	}
 	if err := resolveOrigin(s, p.Value); err != nil {
@@ -107,8 +107,8 @@ func resolveOrigin(s Source, values map[string]string) error {
 	return nil
 }
 
-// overrides lists what services set for themselves, with the line of master.cf.
-func overrides(ctx context.Context, s Source) ([]state.Override, error) {
+// services lists what services set for themselves, with the line of master.cf.
+func services(ctx context.Context, s Source) ([]state.Service, error) {
 	out, err := output(ctx, s, "postconf", "-P")
 	if err != nil {
 		return nil, err
@@ -117,17 +117,19 @@ func overrides(ctx context.Context, s Source) ([]state.Override, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := masterOverrides(out)
-	for i := range all {
-		all[i].Line = masterLine(string(master), all[i].Service, all[i].Name)
+	all := masterOptions(out)
+	for i, service := range all {
+		for j, o := range service.Options {
+			all[i].Options[j].Line = masterLine(string(master), service.Name, o.Name)
+		}
 	}
 	return all, nil
 }
 
-// masterOverrides reads the lines "service/type/name = value" of postconf -P;
+// masterOptions reads the lines "service/type/name = value" of postconf -P;
 // a service may have slashes in its name, a parameter never.
-func masterOverrides(out string) []state.Override {
-	var list []state.Override
+func masterOptions(out string) []state.Service {
+	var list []state.Service
 	for line := range strings.Lines(out) {
 		key, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), "=")
 		key = strings.TrimSpace(key)
@@ -135,7 +137,11 @@ func masterOverrides(out string) []state.Override {
 		if !ok || cut < 0 || !slices.Contains(overridable(), key[cut+1:]) {
 			continue
 		}
-		list = append(list, state.Override{Service: key[:cut], Name: key[cut+1:], Value: strings.TrimSpace(value)})
+		if n := len(list); n == 0 || list[n-1].Name != key[:cut] {
+			list = append(list, state.Service{Name: key[:cut]})
+		}
+		last := &list[len(list)-1]
+		last.Options = append(last.Options, state.Option{Name: key[cut+1:], Value: strings.TrimSpace(value)})
 	}
 	return list
 }
@@ -183,9 +189,11 @@ func sets(word, name string) bool {
 // default port, or a socket with its name.
 func usesRspamd(p *state.Postfix) bool {
 	values := []string{p.Value["smtpd_milters"], p.Value["non_smtpd_milters"]}
-	for _, o := range p.Overrides {
-		if strings.HasSuffix(o.Name, "smtpd_milters") {
-			values = append(values, o.Value)
+	for _, service := range p.Services {
+		for _, o := range service.Options {
+			if strings.HasSuffix(o.Name, "smtpd_milters") {
+				values = append(values, o.Value)
+			}
 		}
 	}
 	return slices.ContainsFunc(values, func(v string) bool {

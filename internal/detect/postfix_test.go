@@ -3,6 +3,8 @@ package detect
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -42,21 +44,16 @@ amavis/x unix - - n - 2 smtp
 	}
 }
 
-func TestMasterOverrides(t *testing.T) {
-	got := masterOverrides("a/b/unix/content_filter = smtp:[127.0.0.1]:10024\n" +
+func TestMasterOptions(t *testing.T) {
+	got := masterOptions("a/b/unix/content_filter = smtp:[127.0.0.1]:10024\n" +
 		"smtps/inet/smtpd_milters =\nsmtps/inet/smtpd_sasl_auth_enable = yes\nx/inet/smtpd_milters = { unix:a, default_action=accept }\nnoise\n")
-	want := []state.Override{
-		{Service: "a/b/unix", Name: "content_filter", Value: "smtp:[127.0.0.1]:10024"},
-		{Service: "smtps/inet", Name: "smtpd_milters"},
-		{Service: "x/inet", Name: "smtpd_milters", Value: "{ unix:a, default_action=accept }"},
+	want := []state.Service{
+		{Name: "a/b/unix", Options: []state.Option{{Name: "content_filter", Value: "smtp:[127.0.0.1]:10024"}}},
+		{Name: "smtps/inet", Options: []state.Option{{Name: "smtpd_milters"}}},
+		{Name: "x/inet", Options: []state.Option{{Name: "smtpd_milters", Value: "{ unix:a, default_action=accept }"}}},
 	}
-	if len(got) != len(want) {
-		t.Fatalf("got %v, want %v", got, want)
-	}
-	for i := range want {
-		if got[i] != want[i] {
-			t.Errorf("override %d: %v, want %v", i, got[i], want[i])
-		}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -45,7 +45,7 @@ func (m *maker) edit(sc *StageChanges, e state.Edit) error {
 // canCreate tells whether the edit makes a file where there is none.
 func (m *maker) canCreate(e state.Edit) bool {
 	switch e := e.(type) {
-	case state.PostfixEdit:
+	case state.PostfixEdit, state.MasterEdit, state.UnitEdit:
 		return false // an empty main.cf is no configuration of Postfix
 	case state.ZoneEdit:
 		if e.New == nil {

@@ -16,7 +16,7 @@ import (
 // it is given a reader only.
 func Make(ctx context.Context, want state.State, r system.Reader, rec Record) (Plan, error) {
 	m := newMaker(ctx, r, rec)
-	p := Plan{Notes: want.Notes}
+	p := Plan{Notes: want.Notes, Questions: want.Questions}
 	home := m.homeStage()
 	for _, st := range want.Stages {
 		if sc := m.stage(st); !sc.Empty() {

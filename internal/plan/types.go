@@ -67,6 +67,9 @@ type Plan struct {
 	// were there before us with settings of their own.
 	Drift []Drift
 	Notes []state.Note
+	// Questions are consents that are still to be given. The plan holds what a
+	// yes to each would do.
+	Questions []state.Question
 }
 
 // Drift is a managed file that is not as we left it.

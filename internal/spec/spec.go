@@ -25,6 +25,12 @@ type Host struct {
 	// MilterDefaultAction is what Postfix does while our milter does not
 	// answer, postconf(5) milter_default_action: tempfail or accept.
 	MilterDefaultAction string // milter_default_action
+	// SignBounces is the answer where other milters would see bounces too:
+	// yes, no, "" while it was not asked.
+	SignBounces string // sign_bounces
+	// LeaveServices are services of master.cf (submission/inet) with milters of
+	// their own, among which the signer is not wanted.
+	LeaveServices []string // leave_services
 }
 
 // DNSMode says how records get published.
@@ -47,6 +53,9 @@ type Domain struct {
 	NS       []string // ns: name servers of a new zone
 	SPF      SPF      // [spf]
 	DMARC    DMARC    // [dmarc]
+	// Keep are records of the zone that stay as they are although they say
+	// something else than this file: spf, helo, dmarc.
+	Keep []string // keep
 }
 
 // SPF is RFC 7208 policy.

@@ -46,7 +46,14 @@ type ZoneEdit struct {
 	// New holds the SOA and NS lines of a zone file that does not exist yet;
 	// nil for a file of the administrator's.
 	New *NewZone
+	// Replace are records of the administrator's to be changed where they
+	// stand, each on the consent of a Question.
+	Replace []Replacement
 }
+
+// Replacement changes the data of one record in a zone file. Owner and type
+// of both are the same.
+type Replacement struct{ Old, New Record }
 
 // NewZone is what a zone made on request starts with.
 type NewZone struct {
@@ -103,6 +110,58 @@ func (e AliasEdit) Settings() []string {
 	lines := make([]string, 0, len(e.Set))
 	for _, s := range e.Set {
 		lines = append(lines, s.Name+": "+s.Value)
+	}
+	return lines
+}
+
+// ServiceSetting is one -o name=value of a service in master.cf(5).
+type ServiceSetting struct {
+	Service string // submission/inet
+	Setting
+}
+
+// MasterEdit sets options of services that exist in master.cf. Every other
+// byte stays.
+type MasterEdit struct {
+	Path   Path // master.cf
+	Set    []ServiceSetting
+	Reason string
+}
+
+// Target implements Edit.
+func (e MasterEdit) Target() Path { return e.Path }
+
+// Why implements Edit.
+func (e MasterEdit) Why() string { return e.Reason }
+
+// Settings implements Edit.
+func (e MasterEdit) Settings() []string {
+	lines := make([]string, 0, len(e.Set))
+	for _, s := range e.Set {
+		lines = append(lines, fmt.Sprintf("%s: -o %s=%s", s.Service, s.Name, s.Value))
+	}
+	return lines
+}
+
+// UnitEdit takes assignments out of a drop-in of a unit (systemd.unit(5)).
+// Every other line stays.
+type UnitEdit struct {
+	Path   Path
+	Drop   []string // names of the section [Service]
+	Reason string
+}
+
+// Target implements Edit.
+func (e UnitEdit) Target() Path { return e.Path }
+
+// Why implements Edit.
+func (e UnitEdit) Why() string { return e.Reason }
+
+// Settings implements Edit.
+func (e UnitEdit) Settings() []string {
+	lines := make([]string, 0, len(e.Drop))
+	for _, name := range e.Drop {
+		lines = append(lines, "without "+name+"=")
 	}
 	return lines
 }

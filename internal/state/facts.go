@@ -25,12 +25,17 @@ type Facts struct {
 	DNSAddress, SMTPAddress string
 	Zones                   []Zone             // of the local BIND
 	Live                    map[string]LiveDNS // what the world sees, by domain and host name
+	// SPF is what the SPF records that are there mean for this server, by
+	// name: of the domains and the host. Names without a record are missing.
+	SPF map[string]SPF
 	Rspamd                  bool               // a milter of rspamd is configured in Postfix
 }
 
 // Release is /etc/os-release.
 type Release struct {
 	ID, Version, Pretty string // debian, 13, Debian GNU/Linux 13 (trixie)
+	// Like are the IDs of what it is derived from (ubuntu says debian).
+	Like []string
 }
 
 // Postfix is an installed Postfix.
@@ -53,18 +58,38 @@ type Postfix struct {
 	// OtherNetworks are the elements of mynetworks that are no plain network:
 	// tables, files, exclusions.
 	OtherNetworks []string
-	// Overrides are lines of master.cf that set a parameter we care about.
-	Overrides []Override
+	// Services are those of master.cf(5), in its order.
+	Services []Service
+	// Instances are the configuration directories of further instances, which
+	// have a queue and a master.cf of their own (postmulti(1)).
+	Instances []string
 	// QueueDirectory is where chrooted services see their root.
 	QueueDirectory Path
 }
 
-// Override is one -o name=value of a service in master.cf.
-type Override struct {
-	Service string // smtp/inet
-	Name    string
-	Value   string
-	Line    int // of master.cf, 0 if not found
+// Service is one entry of master.cf(5).
+type Service struct {
+	Name    string   // as postconf(1) names it: submission/inet, pickup/unix
+	Command string   // smtpd, cleanup, pipe, …
+	Args    []string // of the command, without the -o options
+	Options []Option // in order; of two with one name the last counts
+	Line    int      // where the entry begins
+}
+
+// Option is one -o name=value of a service.
+type Option struct {
+	Name, Value string // unexpanded
+	Line        int
+}
+
+// Option returns what the service itself sets.
+func (s Service) Option(name string) (Option, bool) {
+	for _, o := range slices.Backward(s.Options) {
+		if o.Name == name {
+			return o, true
+		}
+	}
+	return Option{}, false
 }
 
 // OpenDKIM is an installed OpenDKIM.
@@ -72,6 +97,12 @@ type OpenDKIM struct {
 	// Override is a drop-in of the unit that sets ExecStart, "" for none: its
 	// -p would beat our Socket.
 	Override Path
+	// Whole: the override is a unit file of the administrator's, not a drop-in.
+	Whole bool
+	// Endpoint is where the daemon listens now, in OpenDKIM's words
+	// (local:/run/opendkim/opendkim.sock, inet:8891@localhost): the -p of the
+	// override, else Socket of its configuration; "" if neither says.
+	Endpoint string
 	Active   bool
 	// Deaf: the socket that its configuration names is gone, together with its
 	// directory perhaps. A daemon that still runs has to be started again.
@@ -134,4 +165,17 @@ type LiveDNS struct {
 	Addresses []netip.Addr
 	TXT       []string
 	PTR       []string // of an address
+}
+
+// SPF is an existing SPF record, evaluated (RFC 7208).
+type SPF struct {
+	Record string // as published, joined
+	// Denied are those of this server's addresses that it does not let pass.
+	Denied []netip.Addr
+	// Lookups are the terms that cost a DNS query, nested ones included, of
+	// which section 4.6.4 allows ten.
+	Lookups int
+	// Problem says why it is no record to work with: two of them, a syntax
+	// error, more than ten look-ups, an include that does not exist.
+	Problem string
 }

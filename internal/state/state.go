@@ -105,6 +105,8 @@ type Stage struct {
 	Validators []Validator
 	// Checkpoint stages are not taken back by a later failure.
 	Checkpoint bool
+	// Questions are the consents that this stage needs and nobody gave yet.
+	Questions []Question
 }
 
 // State is the desired state, in the order in which it must become true.
@@ -112,7 +114,43 @@ type State struct {
 	Stages []Stage
 	// Notes are what is left for the human, shown after the plan.
 	Notes []Note
+	// Questions are those of the stages. The stages hold what a yes would do.
+	Questions []Question
 }
+
+// Question asks for the consent to change something of the administrator's,
+// on which a yes to the whole plan is not enough.
+type Question struct {
+	// ID names it the same in every run: "record _dmarc.example.org DMARC".
+	ID   string       `json:"id"`
+	Kind QuestionKind `json:"kind"`
+	// Subject is what a no is remembered by: the service, or the kind of
+	// record (spf, helo, dmarc); and Domain the domain of a record.
+	Subject string `json:"subject,omitempty"`
+	Domain  string `json:"domain,omitempty"`
+	// Text says what is, why it does not do, and what a yes changes.
+	Text string `json:"text"`
+	// Path and Line are where; Before and After the line as it is and as it
+	// would be, "" for a line that is not there.
+	Path   Path   `json:"path,omitempty"`
+	Line   int    `json:"line,omitempty"`
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
+	// Declined says what a no means; "" if the run cannot go on without a yes.
+	Declined string `json:"declined,omitempty"`
+}
+
+// QuestionKind says what a question is about.
+type QuestionKind string
+
+// The kinds, each answered for all by one flag.
+const (
+	AskRecord   QuestionKind = "record"   // --existing-records
+	AskService  QuestionKind = "service"  // --service-milters
+	AskOverride QuestionKind = "override" // --replace-override
+	AskBounces  QuestionKind = "bounces"  // --sign-bounces
+	AskRelease  QuestionKind = "release"  // --any-release
+)
 
 // Note is something the administrator should know or do.
 type Note struct {
@@ -148,7 +186,10 @@ type Unit struct {
 	Wake Path
 	// Settled are the probes that must pass before the action counts as done.
 	Settled []Probe
-	Why     string
+	// Redefined: files of the unit itself change with the stage, so systemd
+	// reads them again (daemon-reload) before the action, and on the way back.
+	Redefined bool
+	Why       string
 }
 
 // Probe is a question to the running system whose answer decides whether a
