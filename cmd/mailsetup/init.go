@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
 )
 
 // options are the flags that say how to work, not what is wanted.
@@ -15,6 +16,7 @@ type options struct {
 	install, replaceMTA         bool
 	overwriteDrift, accessible  bool
 	root                        string
+	consents                    map[state.QuestionKind]bool // given or refused by flags
 	rootKeys                    bool
 	now                         func() time.Time
 	command                     string
@@ -38,7 +40,7 @@ func initCommand(c console) *cli.Command {
 			}
 			return runInit(ctx.Context, c, answers(ctx), howOptions(ctx))
 		},
-	}, flagGroup{"What you want", wishFlags()}, flagGroup{"How to go about it", howFlags()})
+	}, flagGroup{"What you want", wishFlags()}, flagGroup{"What may change that is yours", consentFlags()}, flagGroup{"How to go about it", howFlags()})
 }
 
 // wishFlags are the questions of the wizard, one flag each.
@@ -94,6 +96,8 @@ func answers(ctx *cli.Context) spec.Answers {
 		RootAlias: ctx.String("root-alias"), SPFAll: ctx.String("spf-all"), SPFInclude: ctx.StringSlice("spf-include"),
 		DMARC: ctx.String("dmarc"), DMARCSP: ctx.String("dmarc-sp"), ADKIM: ctx.String("adkim"), ASPF: ctx.String("aspf"),
 		RUA: ctx.StringSlice("rua"), RUF: ctx.StringSlice("ruf"), MilterDefaultAction: ctx.String("milter-default-action"),
+		ExistingRecords: ctx.String("existing-records"), ServiceMilters: ctx.String("service-milters"),
+		SignBounces: ctx.String("sign-bounces"),
 	}
 	if ctx.IsSet("dns-new-zone") {
 		a.NewZone = map[bool]string{true: "yes", false: "no"}[ctx.Bool("dns-new-zone")]
@@ -107,7 +111,7 @@ func howOptions(ctx *cli.Context) options {
 		install: ctx.Bool("install") && !ctx.Bool("no-install"), replaceMTA: ctx.Bool("replace-mta"),
 		overwriteDrift: ctx.Bool("overwrite-drift"), accessible: ctx.Bool("accessible"),
 		root: ctx.String("root"), rootKeys: ctx.Bool("root-keys"),
-		now: time.Now, command: ctx.Command.Name,
+		consents: consentsGiven(ctx), now: time.Now, command: ctx.Command.Name,
 	}
 }
 

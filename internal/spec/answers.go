@@ -27,6 +27,12 @@ type Answers struct {
 	RUF     []string // --ruf
 
 	MilterDefaultAction string // --milter-default-action
+
+	// Consents to change what is the administrator's. The first of each two
+	// words takes back a no that the old spec remembers.
+	ExistingRecords string // --existing-records: change or keep
+	ServiceMilters  string // --service-milters: merge or keep
+	SignBounces     string // --sign-bounces: yes or no
 }
 
 // Missing lists the flags without which no spec can be made: neither answered

@@ -47,8 +47,24 @@ func (a Answers) Spec(old *Spec, now time.Time) (Spec, Findings) {
 	if !found && len(a.RUA) == 0 {
 		d.DMARC.RUA = defaultReports(out.Host, *d)
 	}
+	a.consents(&f, &out)
 	f.conclude(a, out, old)
 	return out, f.findings
+}
+
+// consents takes back what the spec remembers of an earlier no.
+func (a Answers) consents(f *reader, s *Spec) {
+	var change, merge bool
+	take(f, "--existing-records", a.ExistingRecords, &change, ExistingRecords)
+	take(f, "--service-milters", a.ServiceMilters, &merge, ServiceMilters)
+	for i := range s.Domains {
+		if change {
+			s.Domains[i].Keep = nil
+		}
+	}
+	if merge {
+		s.Host.LeaveServices = nil
+	}
 }
 
 // host takes over the answers that concern the host.
@@ -69,6 +85,7 @@ func (a Answers) host(f *reader, h *Host) {
 	if h.MilterDefaultAction == "" {
 		h.MilterDefaultAction = DefaultAction
 	}
+	take(f, "--sign-bounces", a.SignBounces, &h.SignBounces, SignBounces)
 }
 
 // newDomain is a domain about which nothing is known yet.
@@ -203,11 +220,11 @@ func takeAll[T comparable](f *reader, flag string, answers []string, field *[]T,
 
 // clone copies a spec, so that changing the copy leaves the original alone.
 func (s Spec) clone() Spec {
-	s.Host.Addresses = slices.Clone(s.Host.Addresses)
+	s.Host.Addresses, s.Host.LeaveServices = slices.Clone(s.Host.Addresses), slices.Clone(s.Host.LeaveServices)
 	s.Domains = slices.SortedFunc(slices.Values(s.Domains), func(a, b Domain) int { return strings.Compare(a.Name, b.Name) })
 	for i := range s.Domains {
 		d := &s.Domains[i]
-		d.NS, d.SPF.Include = slices.Clone(d.NS), slices.Clone(d.SPF.Include)
+		d.NS, d.Keep, d.SPF.Include = slices.Clone(d.NS), slices.Clone(d.Keep), slices.Clone(d.SPF.Include)
 		d.DMARC.RUA, d.DMARC.RUF = slices.Clone(d.DMARC.RUA), slices.Clone(d.DMARC.RUF)
 	}
 	return s

@@ -10,6 +10,7 @@ func (a Answers) Check() Findings {
 	take(&f, "--domain", a.Domain, &name, DomainName)
 	a.host(&f, &Host{})
 	a.domain(&f, &Domain{}, false)
+	a.consents(&f, &Spec{})
 	return f.findings
 }
 

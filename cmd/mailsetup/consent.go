@@ -1,0 +1,40 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+// consentFlags answer the questions that a yes to the whole plan does not.
+func consentFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "existing-records", Usage: "`ANSWER`, change or keep: records in your zones that say something else"},
+		&cli.StringFlag{Name: "service-milters", Usage: "`ANSWER`, merge or keep: milters that a service in master.cf has to itself"},
+		&cli.BoolFlag{Name: "replace-override", Usage: "take out what an override of OpenDKIM's unit says about its socket"},
+		&cli.StringFlag{Name: "sign-bounces", Usage: "`ANSWER`, yes or no: let other milters see bounces, so that they get signed"},
+		&cli.BoolFlag{Name: "any-release", Usage: "go on where the system is neither Debian 12 nor 13"},
+	}
+}
+
+// consentsGiven are the flags among them that were given. A word that is none
+// is reported with the other flags.
+func consentsGiven(ctx *cli.Context) map[state.QuestionKind]bool {
+	given := map[state.QuestionKind]bool{}
+	if yes, err := spec.ExistingRecords(ctx.String("existing-records")); err == nil {
+		given[state.AskRecord] = yes
+	}
+	if yes, err := spec.ServiceMilters(ctx.String("service-milters")); err == nil {
+		given[state.AskService] = yes
+	}
+	if word, err := spec.SignBounces(ctx.String("sign-bounces")); err == nil {
+		given[state.AskBounces] = word == "yes"
+	}
+	for name, kind := range map[string]state.QuestionKind{"replace-override": state.AskOverride, "any-release": state.AskRelease} {
+		if ctx.IsSet(name) {
+			given[kind] = ctx.Bool(name)
+		}
+	}
+	return given
+}

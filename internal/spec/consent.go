@@ -1,0 +1,48 @@
+package spec
+
+import (
+	"slices"
+	"strings"
+)
+
+// ExistingRecords accepts whether records of the administrator's may be
+// changed.
+func ExistingRecords(s string) (bool, error) {
+	word, err := choice("existing-records", s, "change edits the line in your zone file, keep leaves it alone", nil, "change", "keep")
+	return word == "change", err
+}
+
+// ServiceMilters accepts whether the signer may be added to the milters of a
+// service that has its own.
+func ServiceMilters(s string) (bool, error) {
+	word, err := choice("service-milters", s, "merge adds the signer to the service's own milters, keep leaves them alone", nil, "merge", "keep")
+	return word == "merge", err
+}
+
+// SignBounces accepts whether bounces go through all milters to get signed.
+func SignBounces(s string) (string, error) {
+	return choice("sign-bounces", s, "yes shows bounces to your other milters, too", nil, "yes", "no")
+}
+
+// Service accepts the name that postconf(1) gives a service of master.cf.
+func Service(s string) (string, error) {
+	text := strings.TrimSpace(s)
+	bad := &BadValue{Field: "service", Value: s, Hint: "name and type, as in submission/inet; postconf -M lists them"}
+	at := strings.LastIndexByte(text, '/')
+	switch {
+	case at < 1:
+		bad.Why = "is not the name of a service and its type"
+	case !slices.Contains([]string{"inet", "unix", "fifo", "pass", "unix-dgram"}, text[at+1:]): // master(5)
+		bad.Why = "has a type that master.cf does not know"
+	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		bad.Why = "has a character that no service has"
+	default:
+		return text, nil
+	}
+	return "", bad
+}
+
+// Kept accepts a kind of record that stays as it is in the zone.
+func Kept(s string) (string, error) {
+	return choice("keep", s, "the SPF record of the domain, that of the host name, or the DMARC record", nil, "spf", "helo", "dmarc")
+}
