@@ -30,7 +30,16 @@ const installed = "systemd,systemd-sysv,dbus,libpam-systemd,iproute2,procps,ca-c
 // carried are groups of packages whose .deb files a bare image holds; each
 // group is resolved on its own, because mail servers exclude one another.
 func carried() []string {
-	return []string{strings.Join(MailPackages(), " "), "exim4-daemon-light"}
+	return []string{
+		strings.Join(MailPackages(), " "),
+		// Other mail servers: each would throw the others out.
+		"exim4-daemon-light", "sendmail-bin", "opensmtpd",
+		// What stands beside Postfix on real servers.
+		"rspamd", "opendmarc", "postfix-pcre", "postfix-policyd-spf-python",
+		"sasl2-bin libsasl2-modules libsasl2-modules-db",
+		// Other name servers.
+		"dnsmasq", "unbound", "nsd", "pdns-server pdns-backend-sqlite3",
+	}
 }
 
 //go:embed customize.sh
