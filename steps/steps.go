@@ -77,6 +77,9 @@ func Build(in Input) (state.State, error) {
 type Refusal struct {
 	What string
 	Hint string
+	// Keep, if not nil, is the question to which a no lets the run go on: what
+	// stands in the way is then left alone.
+	Keep *state.Question
 }
 
 // Error implements error.
