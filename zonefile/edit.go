@@ -32,47 +32,67 @@ func replace(zone []byte, splices []splice) []byte {
 	return append(out, zone[at:]...)
 }
 
-// Apply puts the edit's $INCLUDE line into a zone and raises the serial: a new
-// line goes to the end, where the TTLs of the fragment cannot become those of
-// records that follow and have none (RFC 1035 semantics, in zones without
-// $TTL); an outdated one is replaced where it stands, since that place may be
-// the administrator's choice; further ones for the same file are dropped. If the line is there as it should be,
-// the zone is returned as it is. No other byte changes, but that a missing
+// Apply puts the edit's $INCLUDE line into a zone, changes the records it is
+// to change where they stand, and raises the serial once. A new line goes to
+// the end, where the TTLs of the fragment cannot become those of records that
+// follow and have none (RFC 1035 semantics, in zones without $TTL); an outdated
+// one is replaced where it stands, since that place may be the administrator's
+// choice; further ones for the same file are dropped. If all is as it should
+// be, the zone is returned as it is. No other byte changes, but that a missing
 // final newline is added, since the line would otherwise become part of the
 // administrator's last one.
 //
 // An empty zone becomes a new one if the edit says what to start it with.
 func Apply(e state.ZoneEdit, current []byte) ([]byte, error) {
-	line, err := includeLine(e)
+	out, err := applied(e, current)
 	if err != nil {
 		return nil, zoneError(e, err)
+	}
+	return out, nil
+}
+
+func applied(e state.ZoneEdit, current []byte) ([]byte, error) {
+	line, err := includeLine(e)
+	if err != nil {
+		return nil, err
 	}
 	if len(bytes.TrimSpace(current)) == 0 && e.New != nil {
 		return newZone(e, line)
 	}
 	l, err := survey(current, string(e.Include))
 	if err != nil {
-		return nil, zoneError(e, err)
+		return nil, err
 	}
-	if in := l.includes; len(in) == 1 && string(current[in[0].start:in[0].stop]) == line {
+	splices, err := change(current, e.Origin, e.Replace)
+	if err != nil {
+		return nil, err
+	}
+	if e.Include != "" {
+		splices = append(splices, include(line, current, l.includes)...)
+	}
+	if len(splices) == 0 {
 		return current, nil
 	}
 	at, serial, err := l.soa()
 	if err != nil {
-		return nil, zoneError(e, err)
+		return nil, err
 	}
-	splices := []splice{raise(at, serial, e.Now)}
-	if len(l.includes) == 0 {
-		splices = append(splices, splice{len(current), len(current), final(current) + line + lineEnd(current)})
+	return replace(current, append(splices, raise(at, serial, e.Now))), nil
+}
+
+// include makes the line the only one of those that include our file.
+func include(line string, zone []byte, there []entry) []splice {
+	switch {
+	case len(there) == 0:
+		return []splice{{len(zone), len(zone), final(zone) + line + lineEnd(zone)}}
+	case len(there) == 1 && string(zone[there[0].start:there[0].stop]) == line:
+		return nil
 	}
-	for i, in := range l.includes {
-		if i == 0 {
-			splices = append(splices, splice{in.start, in.stop, line})
-		} else {
-			splices = append(splices, splice{in.start, in.end, ""})
-		}
+	splices := []splice{{there[0].start, there[0].stop, line}}
+	for _, in := range there[1:] {
+		splices = append(splices, splice{in.start, in.end, ""})
 	}
-	return replace(current, splices), nil
+	return splices
 }
 
 // Remove takes the edit's $INCLUDE line out of a zone and raises the serial. A
@@ -122,6 +142,8 @@ func lineEnd(text []byte) string {
 
 func includeLine(e state.ZoneEdit) (string, error) {
 	switch {
+	case e.Include == "" && e.New == nil && absolute(e.Origin):
+		return "", nil // records are changed, and no more
 	case !strings.HasPrefix(string(e.Include), "/") || !plain(string(e.Include), " "):
 		return "", fmt.Errorf("$INCLUDE %q: not a path that a zone file can hold", e.Include)
 	case !absolute(e.Origin):
@@ -151,11 +173,11 @@ func plain(s, also string) bool {
 func newZone(e state.ZoneEdit, line string) ([]byte, error) {
 	z := e.New
 	if len(z.NS) == 0 {
-		return nil, zoneError(e, errors.New("new zone has no name server"))
+		return nil, errors.New("new zone has no name server")
 	}
 	for _, name := range append([]string{z.Hostmaster}, z.NS...) {
 		if !absolute(name) {
-			return nil, zoneError(e, fmt.Errorf("name %q: not an absolute name", name))
+			return nil, fmt.Errorf("name %q: not an absolute name", name)
 		}
 	}
 	var b bytes.Buffer

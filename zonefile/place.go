@@ -1,7 +1,13 @@
 package zonefile
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
 
 	"mailsetup/internal/state"
 )
@@ -10,15 +16,251 @@ import (
 type Place struct {
 	Line int    // where the record begins, from 1
 	Text string // its line as it is; several, if parentheses hold it together
+
+	start int // of the text in the zone
+	data  []token
 }
 
 // With returns the text of the place with the data of another record of the
 // same name and type.
-func (p Place) With(state.Record) string { return p.Text }
+func (p Place) With(r state.Record) string {
+	splices := p.splices(r)
+	for i := range splices {
+		splices[i].start -= p.start
+		splices[i].end -= p.start
+	}
+	return string(replace([]byte(p.Text), splices))
+}
+
+// splices put the new data where the first old word is and take the others
+// out. Between them, comments and what holds them on their lines stay.
+func (p Place) splices(r state.Record) []splice {
+	data := oneLine(r.Value)
+	if r.Type == "TXT" {
+		data = quotedTXT(r.Value)
+	}
+	list := []splice{{p.data[0].start, p.data[0].end, data}}
+	for i, t := range p.data[1:] {
+		before := p.data[i].end
+		if strings.Trim(p.Text[before-p.start:t.start-p.start], " \t\r\n") != "" {
+			before = t.start
+		}
+		list = append(list, splice{before, t.end, ""})
+	}
+	return list
+}
 
 // Find tells where a record stands. Its name is absolute, a TXT value joined
 // and unescaped; the TTL does not matter. A record that stands in no line of
 // the file, or in two, is an error that says so by line.
-func Find(_ []byte, _ string, _ state.Record) (Place, error) {
-	return Place{}, errors.New("not implemented")
+func Find(zone []byte, origin string, r state.Record) (Place, error) {
+	b, err := readBook(zone, origin, []state.Record{r})
+	if err != nil {
+		return Place{}, err
+	}
+	return b.one(r)
+}
+
+// book holds the records of a zone file under some names, and where others may
+// come from.
+type book struct {
+	places map[string][]held
+	others []other
+}
+
+type held struct {
+	Place
+	origin string // that relative names in the data have
+}
+
+// other is a directive that brings records which no line of the file has.
+type other struct {
+	what string // $INCLUDE, $GENERATE
+	file string
+	line int
+}
+
+func key(name, typ string) string { return canonicalName(name) + " " + strings.ToUpper(typ) }
+
+// readBook notes the records that have the name and type of one of those
+// asked for. Owner names are found as RFC 1035 section 5.1 has them: relative
+// to the last $ORIGIN, and a line that begins with white space has that of the
+// record before. An $INCLUDE changes neither.
+func readBook(zone []byte, origin string, asked []state.Record) (book, error) {
+	b := book{places: map[string][]held{}}
+	for _, r := range asked {
+		b.places[key(r.Name, r.Type)] = nil
+	}
+	origin = canonicalName(origin)
+	owner := origin
+	for e, err := range entries(zone) {
+		if err != nil {
+			return book{}, err
+		}
+		switch d := e.directive(); {
+		case d == "$ORIGIN" && len(e.tokens) > 1:
+			origin = fullName(e.tokens[1].text, origin)
+		case d == "$INCLUDE" && len(e.tokens) > 1 && !ours(zone, e):
+			b.others = append(b.others, other{d, e.tokens[1].text, e.line})
+		case d == "$GENERATE":
+			b.others = append(b.others, other{what: d, line: e.line})
+		}
+		typ, data := e.record()
+		if len(data) == 0 {
+			continue
+		}
+		if !e.blank {
+			owner = fullName(e.tokens[0].text, origin)
+		}
+		k := owner + " " + typ
+		if _, wanted := b.places[k]; wanted {
+			p := Place{e.line, string(zone[e.start:e.stop]), e.start, slices.Clone(data)}
+			b.places[k] = append(b.places[k], held{p, origin})
+		}
+	}
+	return b, nil
+}
+
+// ours tells the line that includes our own fragment by its comment.
+func ours(zone []byte, e entry) bool {
+	return bytes.Contains(zone[e.tokens[1].end:e.stop], []byte("; mailsetup "))
+}
+
+func fullName(name, origin string) string {
+	switch {
+	case name == "@":
+		return origin
+	case dns.IsFqdn(name):
+		return canonicalName(name)
+	case origin == ".":
+		return canonicalName(name + ".")
+	}
+	return canonicalName(name + "." + origin)
+}
+
+// canonicalName is absolute, in lower case, and has escapes only where needed.
+func canonicalName(name string) string {
+	name = dns.CanonicalName(name)
+	if !strings.Contains(name, `\`) {
+		return name
+	}
+	wire := make([]byte, 256)
+	n, err := dns.PackDomainName(name, wire, 0, nil, false)
+	if err != nil {
+		return name
+	}
+	if plain, _, err := dns.UnpackDomainName(wire[:n], 0); err == nil {
+		return dns.CanonicalName(plain)
+	}
+	return name
+}
+
+// all are the places where the record stands.
+func (b book) all(r state.Record) []Place {
+	var list []Place
+	for _, h := range b.places[key(r.Name, r.Type)] {
+		if h.holds(r) {
+			list = append(list, h.Place)
+		}
+	}
+	return list
+}
+
+func (h held) holds(r state.Record) bool {
+	if strings.EqualFold(r.Type, "TXT") {
+		text := ""
+		for _, t := range h.data {
+			text += unescape(t.text)
+		}
+		return text == r.Value
+	}
+	words := make([]string, 0, len(h.data))
+	for _, t := range h.data {
+		words = append(words, t.text)
+	}
+	return strings.EqualFold(canonicalData(r.Type, strings.Join(words, " "), h.origin), canonicalData(r.Type, r.Value, "."))
+}
+
+// canonicalData is how RFC 1035 data of a record is printed with absolute
+// names; what is not understood stays as it is.
+func canonicalData(typ, data, origin string) string {
+	rr, err := dns.NewZoneParser(strings.NewReader(". 0 IN "+typ+" "+data), origin, "").Next()
+	if rr == nil || !err {
+		return data
+	}
+	return record(rr).Value
+}
+
+// one is the only place of the record.
+func (b book) one(r state.Record) (Place, error) {
+	list := b.all(r)
+	switch len(list) {
+	case 1:
+		return list[0], nil
+	case 0:
+		return Place{}, b.missing(r)
+	}
+	return Place{}, fmt.Errorf("lines %d and %d: both are %s: take one of them out", list[0].Line, list[1].Line, title(r))
+}
+
+// missing says where a record may come from that no line of the file has.
+func (b book) missing(r state.Record) error {
+	switch len(b.others) {
+	case 0:
+		return fmt.Errorf("no line is %s", title(r))
+	case 1:
+		o := b.others[0]
+		if o.what == "$GENERATE" {
+			return fmt.Errorf("%s is made by $GENERATE in line %d: change it there", title(r), o.line)
+		}
+		return fmt.Errorf("%s stands in %q, included in line %d: change it there", title(r), o.file, o.line)
+	}
+	var list []string
+	for _, o := range b.others {
+		list = append(list, strings.TrimSpace(fmt.Sprintf("%s %s", o.what, o.file))+fmt.Sprintf(" (line %d)", o.line))
+	}
+	return fmt.Errorf("%s comes from one of %s: change it there", title(r), strings.Join(list, ", "))
+}
+
+func title(r state.Record) string {
+	return fmt.Sprintf("the %s record %q of %s", r.Type, r.Value, r.Name)
+}
+
+// change returns the splices of all replacements, none for those that are made
+// already.
+func change(zone []byte, origin string, list []state.Replacement) ([]splice, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	asked := make([]state.Record, 0, len(list))
+	for _, r := range list {
+		if key(r.Old.Name, r.Old.Type) != key(r.New.Name, r.New.Type) {
+			return nil, fmt.Errorf("%s: its replacement has another name or type", title(r.Old))
+		}
+		asked = append(asked, r.Old)
+	}
+	b, err := readBook(zone, origin, asked)
+	if err != nil {
+		return nil, err
+	}
+	var splices []splice
+	changed := map[int]bool{}
+	for _, r := range list {
+		made, old := b.all(r.New), b.all(r.Old)
+		if r.Old.Value == r.New.Value || len(made) > 0 && len(old) == 0 {
+			continue
+		}
+		p, err := b.one(r.Old)
+		switch {
+		case err != nil:
+			return nil, err
+		case len(made) > 0:
+			return nil, fmt.Errorf("line %d: is %s already: take line %d out", made[0].Line, title(r.New), p.Line)
+		case changed[p.Line]:
+			return nil, errors.New("two changes of " + title(r.Old))
+		}
+		changed[p.Line] = true
+		splices = append(splices, p.splices(r.New)...)
+	}
+	return splices, nil
 }

@@ -115,7 +115,7 @@ func survey(zone []byte, include string) (layout, error) {
 		if e.directive() == "$INCLUDE" && len(e.tokens) > 1 {
 			path := e.tokens[1].text
 			e.tokens = nil
-			if path == include {
+			if include != "" && path == include {
 				l.includes = append(l.includes, e)
 			} else if l.file == "" {
 				l.foreign, l.file = e, path

@@ -46,6 +46,15 @@ func brokenTXT(parts []string) string {
 	return b.String()
 }
 
+// quotedTXT is a TXT value as one line has it.
+func quotedTXT(value string) string {
+	parts := SplitTXT(value)
+	for i, p := range parts {
+		parts[i] = quote(p)
+	}
+	return strings.Join(parts, " ")
+}
+
 // quote writes one character string, RFC 1035 section 5.1. A semicolon needs
 // no escape in quotes.
 func quote(s string) string {

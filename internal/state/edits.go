@@ -38,7 +38,7 @@ func (e PostfixEdit) Settings() []string {
 type ZoneEdit struct {
 	Path    Path   // the zone file
 	Origin  string // the zone's name, absolute
-	Include Path   // our fragment
+	Include Path   // our fragment; "" for an edit that only replaces
 	Stamp   string
 	Reason  string
 	// Now is the date for serials of the form YYYYMMDDnn.
@@ -70,7 +70,14 @@ func (e ZoneEdit) Why() string { return e.Reason }
 
 // Settings implements Edit.
 func (e ZoneEdit) Settings() []string {
-	return []string{fmt.Sprintf("$INCLUDE %q %s", e.Include, e.Origin), "a higher serial"}
+	var lines []string
+	for _, r := range e.Replace {
+		lines = append(lines, fmt.Sprintf("%s %s %q instead of %q", r.New.Name, r.New.Type, r.New.Value, r.Old.Value))
+	}
+	if e.Include != "" {
+		lines = append(lines, fmt.Sprintf("$INCLUDE %q %s", e.Include, e.Origin))
+	}
+	return append(lines, "a higher serial")
 }
 
 // NamedEdit adds a primary zone to a file of named.conf.
