@@ -168,14 +168,17 @@ func TestValidate(t *testing.T) {
 		`host: root_alias "Postmaster@shop.example" is delivered here as root's own mail`: func(s *Spec) {
 			s.Host.RootAlias, s.Domains[0].Receive = "Postmaster@shop.example", true
 		},
-		`host: root_alias "root@mail.shop.example" is d`: func(s *Spec) { s.Host.RootAlias = "root@mail.shop.example" },
-		`host: milter_default_action "x" i`:              func(s *Spec) { s.Host.MilterDefaultAction = "x" },
-		"shop.example: is there twice":                   func(s *Spec) { s.Domains = append(s.Domains, s.Domains[0]) },
-		`shop.example: selector "A" is not`:              func(s *Spec) { s.Domains[0].Selector = "A" },
-		`shop.example: key_bits "512" is n`:              func(s *Spec) { s.Domains[0].KeyBits = 512 },
-		`shop.example: ttl "0" is not a nu`:              func(s *Spec) { s.Domains[0].TTL = 0 },
-		"shop.example: ns: is empty, and a":              func(s *Spec) { s.Domains[0].NewZone = true },
-		`shop.example: ns "ns" is a single`:              func(s *Spec) { s.Domains[0].NS = []string{"ns"} },
+		`host: root_alias "root@mail.shop.example" is d`:                        func(s *Spec) { s.Host.RootAlias = "root@mail.shop.example" },
+		`host: milter_default_action "x" i`:                                     func(s *Spec) { s.Host.MilterDefaultAction = "x" },
+		`host: sign_bounces "Yes" is not in its normal form; hint: write "yes"`: func(s *Spec) { s.Host.SignBounces = "Yes" },
+		`host: leave_services "submission" is not the`:                          func(s *Spec) { s.Host.LeaveServices = []string{"submission"} },
+		`shop.example: keep "x" is not spf, helo or d`:                          func(s *Spec) { s.Domains[0].Keep = []string{"x"} },
+		"shop.example: is there twice":                                          func(s *Spec) { s.Domains = append(s.Domains, s.Domains[0]) },
+		`shop.example: selector "A" is not`:                                     func(s *Spec) { s.Domains[0].Selector = "A" },
+		`shop.example: key_bits "512" is n`:                                     func(s *Spec) { s.Domains[0].KeyBits = 512 },
+		`shop.example: ttl "0" is not a nu`:                                     func(s *Spec) { s.Domains[0].TTL = 0 },
+		"shop.example: ns: is empty, and a":                                     func(s *Spec) { s.Domains[0].NewZone = true },
+		`shop.example: ns "ns" is a single`:                                     func(s *Spec) { s.Domains[0].NS = []string{"ns"} },
 		"shop.example: new_zone: needs dns bind": func(s *Spec) {
 			s.Host.DNS, s.Domains[0].NewZone, s.Domains[0].NS = DNSManual, true, []string{"ns.shop.example"}
 		},
@@ -202,4 +205,32 @@ func TestValidate(t *testing.T) {
 			t.Errorf("want only %q, got:\n%v", want, findings)
 		}
 	}
+}
+
+// The flag that says yes takes back an earlier no; no flag and the flag that
+// says no leave it where it is.
+func TestSpecConsents(t *testing.T) {
+	old := build(t, fewAnswers(), nil)
+	old.Host.SignBounces, old.Host.LeaveServices = "no", []string{"submission/inet"}
+	old.Domains[0].Keep = []string{"spf", "dmarc"}
+	with := func(change func(*Spec)) Spec {
+		s := old.clone()
+		change(&s)
+		return s
+	}
+	for name, test := range map[string]struct {
+		answers Answers
+		want    Spec
+	}{
+		"no flag":          {Answers{}, old},
+		"no, and no again": {Answers{ExistingRecords: "keep", ServiceMilters: "keep", SignBounces: "no"}, old},
+		"change":           {Answers{ExistingRecords: "change"}, with(func(s *Spec) { s.Domains[0].Keep = nil })},
+		"merge":            {Answers{ServiceMilters: "merge"}, with(func(s *Spec) { s.Host.LeaveServices = nil })},
+		"sign bounces":     {Answers{SignBounces: "yes"}, with(func(s *Spec) { s.Host.SignBounces = "yes" })},
+	} {
+		equal(t, name, build(t, test.answers, &old), test.want)
+	}
+	equal(t, "the old one", old.Domains[0].Keep, []string{"spf", "dmarc"})
+	bad := Answers{ExistingRecords: "yes", ServiceMilters: "no", SignBounces: "keep"}.Check()
+	equal(t, "fields", []string{bad[0].Field, bad[1].Field, bad[2].Field}, []string{"--sign-bounces", "--existing-records", "--service-milters"})
 }

@@ -12,13 +12,13 @@ import (
 func TestSetDomain(t *testing.T) {
 	changed := someDomain()
 	changed.TTL, changed.DMARC.Policy, changed.NS = 300, "reject", []string{"ns1.shop.example"}
-	const least = "domain = \"shop.example\"\nselector = \"202611\"\nreceive = true\n"
+	const least = "domain = \"shop.example\"\nselector = \"202611\"\nreceive = true\nkeep = ['spf', 'dmarc']\n"
 	const lists = "[spf]\ninclude = ['_spf.news.example']\n[dmarc]\nrua = ['mailto:dmarc@shop.example']\n"
 	for name, test := range map[string]struct{ old, want string }{
 		"values only, remarks stay": {
-			"# mine\ndomain='shop.example'#a\n  selector = \"202611\"  \nreceive = true\nttl=3600 # an hour\nns = [ ]\t# none\n" +
+			"# mine\ndomain='shop.example'#a\n  selector = \"202611\"  \nreceive = true\nkeep=[\"spf\", 'DMARC'] # ours\nttl=3600 # an hour\nns = [ ]\t# none\n" +
 				"[ spf ]\ninclude = [ '_spf.news.example', ] # kept\n\n[dmarc] # policy\npolicy = 'none'# for now\nrua = ['mailto:dmarc@shop.example']",
-			"# mine\ndomain='shop.example'#a\n  selector = \"202611\"  \nreceive = true\nttl=300 # an hour\nns = [\"ns1.shop.example\"]\t# none\n" +
+			"# mine\ndomain='shop.example'#a\n  selector = \"202611\"  \nreceive = true\nkeep=[\"spf\", 'DMARC'] # ours\nttl=300 # an hour\nns = [\"ns1.shop.example\"]\t# none\n" +
 				"[ spf ]\ninclude = [ '_spf.news.example', ] # kept\n\n[dmarc] # policy\npolicy = \"reject\"# for now\nrua = ['mailto:dmarc@shop.example']",
 		},
 		"keys that were left out": {
@@ -68,6 +68,43 @@ func TestSetHost(t *testing.T) {
 	equal(t, "unchanged", string(same), want)
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// Files from before a key existed say what its default says: nothing is
+// rewritten because of the key, and a value gets a line of its own.
+func TestSetWithoutLaterKeys(t *testing.T) {
+	host := Host{
+		Version: 1, Hostname: "mail.shop.example", Domain: "shop.example", DNS: DNSManual,
+		Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.25")}, MilterDefaultAction: "tempfail",
+	}
+	const oldHost = "version = 1\nhostname = 'mail.shop.example'\naddresses = ['192.0.2.25']\ndomain = 'shop.example'\n"
+	domain := defaultDomain()
+	domain.Name, domain.Selector = "shop.example", "s"
+	const oldDomain = "domain = 'shop.example'\nselector = 's'\n\n[spf]\nall = 'softfail'\n"
+	setHost := func(h Host) func(string) ([]byte, error) {
+		return func(s string) ([]byte, error) { return SetHost([]byte(s), h) }
+	}
+	setDomain := func(d Domain) func(string) ([]byte, error) {
+		return func(s string) ([]byte, error) { return SetDomain([]byte(s), d) }
+	}
+	left, kept := host, domain
+	left.SignBounces, left.LeaveServices, kept.Keep = "no", []string{"smtps/inet"}, []string{"helo"}
+	for _, test := range []struct {
+		name, old, want string
+		set             func(string) ([]byte, error)
+	}{
+		{"a host without them", oldHost, oldHost, setHost(host)},
+		{"a domain without it", oldDomain, oldDomain, setDomain(domain)},
+		{"a host that says no", oldHost, oldHost + "sign_bounces = \"no\"\nleave_services = [\"smtps/inet\"]\n", setHost(left)},
+		{"a domain that keeps", oldDomain, strings.Replace(oldDomain, "\n\n", "\nkeep = [\"helo\"]\n\n", 1), setDomain(kept)},
+		{"a no taken back", oldHost + "leave_services = ['smtps/inet'] # not yet\n", oldHost + "leave_services = [] # not yet\n", setHost(host)},
+	} {
+		got, err := test.set(test.old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, test.name, string(got), test.want)
 	}
 }
 
@@ -126,6 +163,7 @@ func FuzzSetDomain(f *testing.F) {
 		}
 		want := someDomain()
 		want.TTL, want.SPF.Include = ttl, []string{name}
+		want.Keep = [][]string{nil, {"spf"}, {"helo", "dmarc"}}[ttl%3]
 		normal, _ := SPFInclude(name)
 		want.SPF.Include[0] = normal
 		got, err := SetDomain([]byte(old), want)
@@ -148,6 +186,7 @@ func FuzzSetDomain(f *testing.F) {
 
 func FuzzSetHost(f *testing.F) {
 	f.Add(string(MarshalHost(someHost())), "mx.shop.example", byte(7))
+	f.Add("leave_services = [ # later\n'a/inet']\nsign_bounces='yes'\n"+string(MarshalHost(Host{Version: 1})), "submission", byte(3))
 	f.Add("version=1#x\nhostname='a.example'\naddresses=['192.0.2.1',\n'192.0.2.2']\ndomain='shop.example'", "a.b", byte(1))
 	f.Fuzz(func(t *testing.T, old, name string, last byte) {
 		hostname, err := Hostname(name)
@@ -155,6 +194,10 @@ func FuzzSetHost(f *testing.F) {
 			return
 		}
 		want := someHost()
+		if service, err := Service(name + "/inet"); err == nil {
+			want.LeaveServices = append(want.LeaveServices, service)
+		}
+		want.SignBounces = []string{"", "yes", "no"}[last%3]
 		want.Hostname, want.Addresses = hostname, []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, last})}
 		got, err := SetHost([]byte(old), want)
 		if err != nil {

@@ -38,6 +38,8 @@ func hostFields(h Host) []field {
 		{"", "dns", quote(string(h.DNS)), "How records get published: \"bind\" (the BIND on this machine) or \"manual\"."},
 		{"", "root_alias", quote(h.RootAlias), "Who reads the mail of root and postmaster; \"\" leaves /etc/aliases alone."},
 		{"", "milter_default_action", quote(h.MilterDefaultAction), "While the signer is down: \"tempfail\" delays mail, \"accept\" sends it unsigned."},
+		{"", "sign_bounces", quote(h.SignBounces), "Do bounces go through other milters to be signed: \"yes\", \"no\", \"\" (not asked)."},
+		{"", "leave_services", list(h.LeaveServices), "Services with milters of their own that the signer is not added to."},
 	}
 }
 
@@ -51,6 +53,7 @@ func domainFields(d Domain) []field {
 		{"", "ttl", strconv.FormatUint(uint64(d.TTL), 10), "How long resolvers keep the records, in seconds."},
 		{"", "new_zone", strconv.FormatBool(d.NewZone), "Whether the zone itself is made and served here, and its name servers."},
 		{"", "ns", list(d.NS), ""},
+		{"", "keep", list(d.Keep), "Records of the zone that stay as they are: \"spf\", \"helo\" (the host's), \"dmarc\"."},
 		{"spf", "all", quote(d.SPF.All), "Mail from others: \"softfail\" (suspicious), \"fail\" (forged) or \"neutral\"."},
 		{"spf", "include", list(d.SPF.Include), "Others who send for the domain, by the domain of their SPF record."},
 		{"dmarc", "policy", quote(d.DMARC.Policy), "What receivers do with failing mail: \"none\" (report), \"quarantine\", \"reject\"."},

@@ -35,6 +35,8 @@ type hostText struct {
 	DNS                 string   `toml:"dns"`
 	RootAlias           string   `toml:"root_alias"`
 	MilterDefaultAction string   `toml:"milter_default_action"`
+	SignBounces         string   `toml:"sign_bounces"`
+	LeaveServices       []string `toml:"leave_services"`
 }
 
 type domainText struct {
@@ -45,6 +47,7 @@ type domainText struct {
 	TTL      int64    `toml:"ttl"`
 	NewZone  bool     `toml:"new_zone"`
 	NS       []string `toml:"ns"`
+	Keep     []string `toml:"keep"`
 	SPF      struct {
 		All     string   `toml:"all"`
 		Include []string `toml:"include"`
@@ -96,6 +99,8 @@ func parseHost(text []byte) (Host, Findings) {
 	take(&d.reader, d.at("dns"), raw.DNS, &h.DNS, DNS)
 	take(&d.reader, d.at("root_alias"), raw.RootAlias, &h.RootAlias, MailAddress)
 	take(&d.reader, d.at("milter_default_action"), raw.MilterDefaultAction, &h.MilterDefaultAction, MilterAction)
+	take(&d.reader, d.at("sign_bounces"), raw.SignBounces, &h.SignBounces, SignBounces)
+	takeAll(&d.reader, d.at("leave_services"), raw.LeaveServices, &h.LeaveServices, Service)
 	return h, d.findings
 }
 
@@ -123,6 +128,7 @@ func (raw *domainText) domain(d *document) Domain {
 	take(&d.reader, d.at("key_bits"), strconv.FormatInt(raw.KeyBits, 10), &out.KeyBits, KeyBits)
 	take(&d.reader, d.at("ttl"), strconv.FormatInt(raw.TTL, 10), &out.TTL, TTL)
 	takeAll(&d.reader, d.at("ns"), raw.NS, &out.NS, Hostname)
+	takeAll(&d.reader, d.at("keep"), raw.Keep, &out.Keep, Kept)
 	take(&d.reader, d.at("spf.all"), raw.SPF.All, &out.SPF.All, SPFAll)
 	takeAll(&d.reader, d.at("spf.include"), raw.SPF.Include, &out.SPF.Include, SPFInclude)
 	p := &out.DMARC

@@ -14,6 +14,7 @@ func someHost() Host {
 		Version: 1, Hostname: "mail.shop.example", Domain: "shop.example", DNS: DNSBind,
 		Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.25"), netip.MustParseAddr("2001:db8::25")},
 		RootAlias: "Alice@shop.example", MilterDefaultAction: "tempfail",
+		SignBounces: "no", LeaveServices: []string{"submission/inet", "[::1]:10025/inet"},
 	}
 }
 
@@ -22,6 +23,7 @@ func someDomain() Domain {
 		Name: "shop.example", Selector: "202611", KeyBits: 2048, Receive: true, TTL: 3600,
 		SPF:   SPF{All: "softfail", Include: []string{"_spf.news.example"}},
 		DMARC: DMARC{Policy: "none", RUA: []string{"mailto:dmarc@shop.example"}},
+		Keep:  []string{"spf", "dmarc"},
 	}
 }
 
@@ -58,6 +60,8 @@ ttl = 3600
 # Whether the zone itself is made and served here, and its name servers.
 new_zone = false
 ns = []
+# Records of the zone that stay as they are: "spf", "helo" (the host's), "dmarc".
+keep = ["spf", "dmarc"]
 
 [spf]
 # Mail from others: "softfail" (suspicious), "fail" (forged) or "neutral".
@@ -78,6 +82,31 @@ rua = ["mailto:dmarc@shop.example"]
 ruf = []
 `
 	equal(t, "text", string(MarshalDomain(someDomain())), want)
+}
+
+func TestMarshalHostText(t *testing.T) {
+	const want = `# This server's mail, for mailsetup. Edit it, then run: mailsetup init
+
+# The format of these files.
+version = 1
+# The name this server has in public DNS, for HELO and as target of MX.
+hostname = "mail.shop.example"
+# The public addresses it sends from, as other servers see them.
+addresses = ["192.0.2.25", "2001:db8::25"]
+# The domain whose key signs the mail of the host itself (cron, bounces).
+domain = "shop.example"
+# How records get published: "bind" (the BIND on this machine) or "manual".
+dns = "bind"
+# Who reads the mail of root and postmaster; "" leaves /etc/aliases alone.
+root_alias = "Alice@shop.example"
+# While the signer is down: "tempfail" delays mail, "accept" sends it unsigned.
+milter_default_action = "tempfail"
+# Do bounces go through other milters to be signed: "yes", "no", "" (not asked).
+sign_bounces = "no"
+# Services with milters of their own that the signer is not added to.
+leave_services = ["submission/inet", "[::1]:10025/inet"]
+`
+	equal(t, "text", string(MarshalHost(someHost())), want)
 }
 
 // A file written by hand has little in it, and means the defaults.
@@ -124,10 +153,10 @@ func TestParseRefuses(t *testing.T) {
 		"unknown keys": {
 			good + "hostnam = 'x'\n", domain + "colour = 1\n[x]\ny=2\n",
 			[]string{
-				host + ":17: hostnam: is no key of this file; hint: remove the line or correct the name",
-				dir + ":34: dmarc.colour: is no key of this file; hint: remove the line or correct the name",
-				dir + ":35: x: is no key of this file; hint: remove the line or correct the name",
-				dir + ":36: x.y: is no key of this file; hint: remove the line or correct the name",
+				host + ":21: hostnam: is no key of this file; hint: remove the line or correct the name",
+				dir + ":36: dmarc.colour: is no key of this file; hint: remove the line or correct the name",
+				dir + ":37: x: is no key of this file; hint: remove the line or correct the name",
+				dir + ":38: x.y: is no key of this file; hint: remove the line or correct the name",
 			},
 		},
 		"case of keys": {
@@ -145,6 +174,21 @@ func TestParseRefuses(t *testing.T) {
 			[]string{
 				dir + `:1: selector "a b" has ' ', only letters, digits, hyphens and dots are allowed; hint: letters, digits and hyphens, as in 202611`,
 				dir + `:3: ttl "5" is not a number of seconds from 60 to 604800; hint: 3600 is an hour`,
+			},
+		},
+		"consents": {
+			strings.Replace(good, `= "no"`, `= "perhaps"`, 1) + "# the end\n", strings.Replace(domain, `"spf", "dmarc"`, `"mx"`, 1),
+			[]string{
+				host + `:18: sign_bounces "perhaps" is not yes or no; hint: yes shows bounces to your other milters, too`,
+				dir + `:17: keep "mx" is not spf, helo or dmarc; hint: the SPF record of the domain, that of the host name, or the DMARC record`,
+			},
+		},
+		"services": {
+			strings.Replace(good, `"submission/inet"`, `"submission", "smtp/tcp", "a b/inet"`, 1), domain,
+			[]string{
+				host + `:20: leave_services "submission" is not the name of a service and its type; hint: name and type, as in submission/inet; postconf -M lists them`,
+				host + `:20: leave_services "smtp/tcp" has a type that master.cf does not know; hint: name and type, as in submission/inet; postconf -M lists them`,
+				host + `:20: leave_services "a b/inet" has a character that no service has; hint: name and type, as in submission/inet; postconf -M lists them`,
 			},
 		},
 		"file name": {

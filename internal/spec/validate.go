@@ -56,6 +56,12 @@ func (h Host) validate(f *reader) {
 	normal(f, "host: domain", h.Domain, DomainName)
 	normal(f, "host: dns", h.DNS, func(m DNSMode) (DNSMode, error) { return DNS(string(m)) })
 	normal(f, "host: milter_default_action", h.MilterDefaultAction, MilterAction)
+	if h.SignBounces != "" {
+		normal(f, "host: sign_bounces", h.SignBounces, SignBounces)
+	}
+	for _, name := range h.LeaveServices {
+		normal(f, "host: leave_services", name, Service)
+	}
 	if h.RootAlias != "" {
 		normal(f, "host: root_alias", h.RootAlias, MailAddress)
 	}
@@ -87,6 +93,9 @@ func (d Domain) validate(f *reader) {
 	}
 	for _, name := range d.NS {
 		normal(f, at("ns"), name, Hostname)
+	}
+	for _, kind := range d.Keep {
+		normal(f, at("keep"), kind, Kept)
 	}
 	d.validateSPF(f, at)
 	d.DMARC.validate(f, at)
