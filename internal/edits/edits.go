@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"mailsetup/internal/mastercf"
 	"mailsetup/internal/state"
 	"mailsetup/zonefile"
 )
@@ -21,6 +22,10 @@ func Pure(e state.Edit, current []byte) (out []byte, handled bool, err error) {
 		out, err = Alias(e, current)
 	case state.ZoneEdit:
 		out, err = zonefile.Apply(e, current)
+	case state.MasterEdit:
+		var text string
+		text, err = mastercf.Set(string(current), e.Set)
+		out = []byte(text)
 	default:
 		return nil, false, nil
 	}

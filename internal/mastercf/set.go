@@ -1,0 +1,225 @@
+package mastercf
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/state"
+)
+
+// Set sets options of services that exist. An option that stands there gets
+// its new value in place, the last one if there are several, since that
+// counts; a new one gets a line of its own behind the others, in the
+// indentation and line ends of its entry. Nothing else changes. A value that
+// differs in white space only is left as it is.
+func Set(text string, set []state.ServiceSetting) (string, error) {
+	out := text
+	for _, s := range set {
+		if err := check(s); err != nil {
+			return "", fmt.Errorf("%s: %w", s.Service, err)
+		}
+		entries, err := parse(out)
+		if err != nil {
+			return "", err
+		}
+		e, err := find(entries, s.Service)
+		if err != nil {
+			return "", err
+		}
+		out = e.set(out, s.Setting)
+	}
+	return out, nil
+}
+
+func check(s state.ServiceSetting) error {
+	if !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:-]*$`).MatchString(s.Name) {
+		return fmt.Errorf("%q is no parameter name", s.Name)
+	}
+	if strings.ContainsFunc(s.Value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return fmt.Errorf("%s: the value %q has control characters", s.Name, s.Value)
+	}
+	if s.Value != strings.Trim(s.Value, " ") {
+		return fmt.Errorf("%s: the value %q begins or ends with a space", s.Name, s.Value)
+	}
+	if !balanced(s.Value) {
+		return fmt.Errorf("%s: the braces of the value %q do not match", s.Name, s.Value)
+	}
+	// A service's smtpd_milters means itself there, not the one of main.cf.
+	if regexp.MustCompile(`\$[{(]?` + regexp.QuoteMeta(s.Name) + `($|[^A-Za-z0-9_])`).MatchString(s.Value) {
+		return fmt.Errorf("%s: the value %q refers to itself, which Postfix cannot expand", s.Name, s.Value)
+	}
+	return nil
+}
+
+func balanced(value string) bool {
+	depth := 0
+	for i := range len(value) {
+		switch value[i] {
+		case '{':
+			depth++
+		case '}':
+			depth--
+		}
+		if depth < 0 {
+			return false
+		}
+	}
+	return depth == 0
+}
+
+// find returns the one entry of a service. Of two with one name Postfix takes
+// the last, which is hardly what their author wants.
+func find(entries []entry, service string) (entry, error) {
+	same := func(e entry) bool { return e.service.Name == service }
+	at := slices.IndexFunc(entries, same)
+	if at < 0 {
+		return entry{}, fmt.Errorf("there is no service %s", service)
+	}
+	if again := slices.IndexFunc(entries[at+1:], same); again >= 0 {
+		return entry{}, &Error{
+			entries[at+1+again].service.Line,
+			fmt.Sprintf("service %s stands here a second time, after line %d: remove one of them", service, entries[at].service.Line),
+		}
+	}
+	return entries[at], nil
+}
+
+func (e entry) set(text string, s state.Setting) string {
+	for i, o := range slices.Backward(e.service.Options) {
+		switch {
+		case o.Name != s.Name:
+		case squeeze(o.Value) == squeeze(s.Value):
+			return text
+		default:
+			return e.replace(text, e.options[i], s)
+		}
+	}
+	return e.insert(text, s)
+}
+
+// replace puts the value in place of the old one. Where it needs braces that
+// are not there, the assignment is written anew.
+func (e entry) replace(text string, o option, s state.Setting) string {
+	switch {
+	case !o.braced && !word(s.Value) && o.attached:
+		return e.splice(text, o.whole, " "+assignment(s))
+	case !o.braced && !word(s.Value):
+		return e.splice(text, o.whole, assignment(s))
+	case o.value.from == o.value.to && o.braced && space(e.joined[o.value.from-2]):
+		return e.splice(text, o.value, " "+s.Value)
+	}
+	return e.splice(text, o.value, s.Value)
+}
+
+// word tells whether Postfix reads the value as one word as it stands.
+func word(value string) bool {
+	l := logical{joined: []byte(value)}
+	words := l.words()
+	return len(words) == 0 || words[0] == span{0, len(value)}
+}
+
+// assignment is name=value in the form that master(5) describes for it.
+func assignment(s state.Setting) string {
+	if strings.Contains(s.Value, " ") {
+		return "{ " + s.Name + " = " + s.Value + " }"
+	}
+	return s.Name + "=" + s.Value
+}
+
+// splice puts new text in place of a span. Where that goes over several lines,
+// comments in between stay, and lines of which nothing is left go.
+func (e entry) splice(text string, s span, with string) string {
+	at := e.end(s.from)
+	if s.from == s.to {
+		return text[:at] + with + text[at:]
+	}
+	pieces := e.pieces(s)
+	for i, p := range slices.Backward(pieces) {
+		from, to := p.from, p.to
+		if i == 0 {
+			return text[:from] + with + text[to:]
+		}
+		if start, end := lineAt(text, from); empty(text[start:from]) && empty(text[to:end]) {
+			from, to = start, end
+		}
+		text = text[:from] + text[to:]
+	}
+	return text
+}
+
+// pieces are the parts of a span in the file, one for each line, without the
+// white space around them.
+func (e entry) pieces(s span) []span {
+	var pieces []span
+	for from := s.from; from < s.to; {
+		to := from + 1
+		for to < s.to && e.at[to] == e.at[to-1]+1 {
+			to++
+		}
+		if p := e.trim(span{from, to}); p.from < p.to {
+			pieces = append(pieces, span{e.at[p.from], e.end(p.to)})
+		}
+		from = to
+	}
+	return pieces
+}
+
+// lineAt are the offsets of the line around i, its newline included.
+func lineAt(text string, i int) (start, end int) {
+	start = strings.LastIndexByte(text[:i], '\n') + 1
+	if n := strings.IndexByte(text[i:], '\n'); n >= 0 {
+		return start, i + n + 1
+	}
+	return start, len(text)
+}
+
+// insert adds an option behind the command and its options, before other
+// arguments: they end the options.
+func (e entry) insert(text string, s state.Setting) string {
+	at := e.end(e.tail)
+	_, end := lineAt(text, at)
+	add := "-o " + assignment(s)
+	switch rest := text[at:end]; {
+	case !empty(rest): // a number sign there is no comment but an argument
+		return text[:at] + " " + add + text[at:]
+	case strings.HasSuffix(rest, "\n"):
+		return text[:end] + e.indent(text) + add + newline(rest) + text[end:]
+	default: // the last line has no newline, and so it stays
+		start, firstEnd := lineAt(text, e.at[0])
+		return text + newline(text[start:firstEnd]) + e.indent(text) + add
+	}
+}
+
+// newline is how a line ends.
+func newline(line string) string {
+	if strings.HasSuffix(line, "\r\n") {
+		return "\r\n"
+	}
+	return "\n"
+}
+
+// indent is how the entry's own lines are indented: the last with an option,
+// else the first.
+func (e entry) indent(text string) string {
+	indent := ""
+	for i := 1; i < len(e.at) && (i < e.tail || indent == ""); i++ {
+		if e.at[i] == e.at[i-1]+1 {
+			continue
+		}
+		line := text[e.at[i]:]
+		if n := len(line) - len(strings.TrimLeft(line, " \t")); n > 0 {
+			indent = line[:n]
+		}
+	}
+	if indent == "" {
+		return "  "
+	}
+	return indent
+}
+
+// squeeze makes one space of any white space.
+func squeeze(value string) string {
+	return strings.Join(strings.FieldsFunc(value, func(r rune) bool { return r < 0x80 && space(byte(r)) }), " ")
+}
