@@ -1,0 +1,128 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// DMARC is a record as it was written, and its tags.
+type DMARC struct {
+	text string
+	tags []tag
+}
+
+type tag struct {
+	name, value string
+	start, end  int // of the value, without white space around it
+}
+
+// IsDMARC reports whether a TXT record is meant as a DMARC policy.
+func IsDMARC(text string) bool {
+	name, value, ok := strings.Cut(first(text), "=")
+	return ok && strings.EqualFold(strings.TrimSpace(name), "v") && strings.EqualFold(strings.TrimSpace(value), "DMARC1")
+}
+
+func first(text string) string {
+	tag, _, _ := strings.Cut(text, ";")
+	return tag
+}
+
+// ParseDMARC reads a record, which begins with its version. Values are not
+// judged: receivers take a policy they do not know for none.
+func ParseDMARC(text string) (DMARC, error) {
+	d := DMARC{text: text}
+	at := 0
+	for word := range strings.SplitSeq(text, ";") {
+		start := at
+		at += len(word) + 1
+		if strings.TrimSpace(word) == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(word, "=")
+		if !ok {
+			return DMARC{}, fmt.Errorf("%q is no tag", strings.TrimSpace(word))
+		}
+		t := tag{name: strings.ToLower(strings.TrimSpace(name)), value: strings.TrimSpace(value)}
+		if _, twice := d.Get(t.name); twice {
+			return DMARC{}, fmt.Errorf("the tag %s stands there twice", t.name)
+		}
+		t.end = start + len(strings.TrimRight(word, " \t"))
+		t.start = t.end - len(t.value)
+		d.tags = append(d.tags, t)
+	}
+	if v, _ := d.Get("v"); v != "DMARC1" || d.tags[0].name != "v" {
+		return DMARC{}, fmt.Errorf("it begins with %q instead of v=DMARC1", strings.TrimSpace(first(text)))
+	}
+	return d, nil
+}
+
+// String returns the record as it was written.
+func (d DMARC) String() string { return d.text }
+
+// Get returns the value of a tag.
+func (d DMARC) Get(name string) (string, bool) {
+	i := d.index(name)
+	if i < 0 {
+		return "", false
+	}
+	return d.tags[i].value, true
+}
+
+func (d DMARC) index(name string) int {
+	return slices.IndexFunc(d.tags, func(t tag) bool { return t.name == name })
+}
+
+// Policy is what p= says, none without one (RFC 9989).
+func (d DMARC) Policy() string { return d.or("p", "none") }
+
+// SubdomainPolicy is what sp= says, or else p=.
+func (d DMARC) SubdomainPolicy() string { return d.or("sp", d.Policy()) }
+
+// Alignment is what adkim= or aspf= says: relaxed or strict.
+func (d DMARC) Alignment(tag string) string {
+	if d.or(tag, "r") == "s" {
+		return "strict"
+	}
+	return "relaxed"
+}
+
+func (d DMARC) or(name, otherwise string) string {
+	if v, ok := d.Get(name); ok {
+		return strings.ToLower(v)
+	}
+	return otherwise
+}
+
+// URIs are the addresses of rua= or ruf=.
+func (d DMARC) URIs(tag string) []string {
+	var list []string
+	v, _ := d.Get(tag)
+	for uri := range strings.SplitSeq(v, ",") {
+		if uri = strings.TrimSpace(uri); uri != "" {
+			list = append(list, uri)
+		}
+	}
+	return list
+}
+
+// Set returns the record with one tag's value changed where it stands. A new
+// tag goes to the end, but p and sp to the front, where readers of RFC 7489
+// expect p.
+func (d DMARC) Set(name, value string) DMARC {
+	text := ""
+	switch i := d.index(name); {
+	case i >= 0:
+		text = d.text[:d.tags[i].start] + value + d.text[d.tags[i].end:]
+	case name == "p" || name == "sp":
+		at := d.tags[max(0, d.index("p"))].end
+		text = d.text[:at] + "; " + name + "=" + value + d.text[at:]
+	default:
+		text = strings.TrimRight(d.text, "; \t") + "; " + name + "=" + value
+	}
+	set, err := ParseDMARC(text)
+	if err != nil { // a value with a semicolon, of which the spec has none
+		return d
+	}
+	return set
+}

@@ -1,0 +1,78 @@
+package policy
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// SPFChange is what a record has to say in addition.
+type SPFChange struct {
+	Pass    []netip.Addr // addresses that pass
+	Include []string     // domains whose senders pass
+	All     string       // what becomes of everybody else: fail, softfail, neutral; "" to leave it
+}
+
+// Merge returns the text with the changes made. New terms stand before the
+// first one that could end the evaluation otherwise, which is all in nearly
+// every record; the others keep their order and their spelling.
+func (s SPF) Merge(c SPFChange) string {
+	var terms []string
+	for _, a := range c.Pass {
+		terms = append(terms, AddressTerm(a))
+	}
+	for _, i := range c.Include {
+		terms = append(terms, "include:"+i)
+	}
+	return s.insert(terms, s.withAll(c.All))
+}
+
+// insert puts terms into the text, which differs from the record's at its all
+// at most.
+func (s SPF) insert(terms []string, text string) string {
+	if len(terms) == 0 {
+		return text
+	}
+	added := strings.Join(terms, " ")
+	for _, t := range s.terms {
+		if t.Name == "all" || t.Name == "redirect" || t.Qualifier != 0 && t.Qualifier != '+' {
+			return text[:t.start] + added + " " + text[t.start:]
+		}
+	}
+	end := len(strings.TrimRight(s.text, " "))
+	return text[:end] + " " + added + text[end:]
+}
+
+// withAll changes the qualifier of all, or adds an all where nothing decides
+// on everybody else.
+func (s SPF) withAll(result string) string {
+	if result == "" || result == s.All() || s.All() == "" {
+		return s.text
+	}
+	all := map[string]string{"fail": "-all", "softfail": "~all", "neutral": "?all"}[result]
+	if t, ok := s.find("all"); ok {
+		return s.text[:t.start] + all + s.text[t.end:]
+	}
+	return strings.TrimRight(s.text, " ") + " " + all
+}
+
+// AddressTerm is the mechanism that lets one address pass.
+func AddressTerm(a netip.Addr) string {
+	if a = a.Unmap(); a.Is4() {
+		return "ip4:" + a.String()
+	}
+	return "ip6:" + a.String()
+}
+
+// Union adds to a record what another one lets pass and it does not: what two
+// records of one name may have meant together.
+func (s SPF) Union(other SPF) string {
+	var terms []string
+	for _, t := range other.Terms() {
+		here := func(o Term) bool { return strings.EqualFold(o.String(), t.String()) }
+		if t.Qualifier == '+' && t.Name != "all" && !slices.ContainsFunc(s.Terms(), here) {
+			terms = append(terms, t.String())
+		}
+	}
+	return s.insert(terms, s.text)
+}

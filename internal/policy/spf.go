@@ -1,0 +1,263 @@
+// Package policy reads and merges the policy records of a domain: SPF
+// (RFC 7208) and DMARC (RFC 9989). Text that needs no change stays as it is,
+// to the octet. What a record means for an address is for an evaluator.
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// MaxLookups is how many terms of an SPF evaluation may ask DNS, RFC 7208
+// section 4.6.4.
+const MaxLookups = 10
+
+// SPF is a record as it was written, and its terms.
+type SPF struct {
+	text  string
+	terms []Term
+}
+
+// Term is a mechanism or a modifier, RFC 7208 section 4.6.1.
+type Term struct {
+	Qualifier byte   // + - ~ ?; 0 for a modifier
+	Name      string // lower case: all, include, a, mx, ptr, ip4, ip6, exists, redirect, …
+	// Value is what follows the name, without the : or = in front; that of a
+	// and mx may begin with a /.
+	Value      string
+	start, end int
+}
+
+// String returns the term as a record has it, a + left out.
+func (t Term) String() string {
+	q := ""
+	switch t.Qualifier {
+	case 0:
+		return t.Name + "=" + t.Value
+	case '+':
+	default:
+		q = string(t.Qualifier)
+	}
+	switch {
+	case t.Value == "":
+		return q + t.Name
+	case t.Value[0] == '/':
+		return q + t.Name + t.Value
+	}
+	return q + t.Name + ":" + t.Value
+}
+
+// asks reports whether the term counts against MaxLookups.
+func (t Term) asks() bool {
+	return slices.Contains([]string{"include", "a", "mx", "ptr", "exists", "redirect"}, t.Name)
+}
+
+// IsSPF reports whether a TXT record is one for SPF, RFC 7208 section 4.5.
+func IsSPF(text string) bool {
+	v, _, _ := strings.Cut(text, " ")
+	return strings.EqualFold(v, "v=spf1")
+}
+
+// ParseSPF reads a record. A term that RFC 7208 does not know makes every
+// receiver take the whole for a permanent error, so it is an error here.
+func ParseSPF(text string) (SPF, error) {
+	if !IsSPF(text) {
+		return SPF{}, fmt.Errorf("%q does not begin with v=spf1", text)
+	}
+	s := SPF{text: text}
+	for at := len("v=spf1"); at < len(text); {
+		if text[at] == ' ' {
+			at++
+			continue
+		}
+		end := at + strings.IndexByte(text[at:]+" ", ' ')
+		t, err := parseTerm(text[at:end])
+		if err != nil {
+			return SPF{}, err
+		}
+		t.start, t.end = at, end
+		if t.Qualifier == 0 && (t.Name == "redirect" || t.Name == "exp") && s.has(t.Name) {
+			return SPF{}, fmt.Errorf("%s= stands there twice", t.Name)
+		}
+		s.terms, at = append(s.terms, t), end
+	}
+	return s, nil
+}
+
+func (s SPF) has(name string) bool {
+	return slices.ContainsFunc(s.terms, func(t Term) bool { return t.Name == name })
+}
+
+var modifier = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9._-]*=`)
+
+func parseTerm(word string) (Term, error) {
+	if modifier.MatchString(word) {
+		name, value, _ := strings.Cut(word, "=")
+		t := Term{Name: strings.ToLower(name), Value: value}
+		if value == "" && t.Name == "redirect" {
+			return Term{}, fmt.Errorf("%q names no domain", word)
+		}
+		return t, nil
+	}
+	t := Term{Qualifier: '+'}
+	rest := word
+	if strings.IndexByte("+-~?", word[0]) >= 0 {
+		t.Qualifier, rest = word[0], word[1:]
+	}
+	t.Name = rest
+	if i := strings.IndexAny(rest, ":/"); i >= 0 {
+		t.Name, t.Value = rest[:i], strings.TrimPrefix(rest[i:], ":")
+		if t.Value == "" {
+			return Term{}, fmt.Errorf("%q has nothing after the colon", word)
+		}
+	}
+	t.Name = strings.ToLower(t.Name)
+	return t, t.fault(word)
+}
+
+// fault says what is wrong with a mechanism's value.
+func (t Term) fault(word string) error {
+	switch t.Name {
+	case "all":
+		if t.Value != "" {
+			return fmt.Errorf("%q: all takes no value", word)
+		}
+	case "include", "exists":
+		if t.Value == "" || strings.Contains(t.Value, "/") {
+			return fmt.Errorf("%q names no domain", word)
+		}
+	case "ptr":
+		if strings.Contains(t.Value, "/") {
+			return fmt.Errorf("%q: ptr takes no prefix length", word)
+		}
+	case "a", "mx":
+		if !dualPrefix.MatchString(t.Value) {
+			return fmt.Errorf("%q has a prefix length that is none", word)
+		}
+	case "ip4", "ip6":
+		if n, err := network(t.Value); err != nil || n.Addr().Is4() != (t.Name == "ip4") {
+			return fmt.Errorf("%q is no %s address or network", word, map[string]string{"ip4": "IPv4", "ip6": "IPv6"}[t.Name])
+		}
+	default:
+		return fmt.Errorf("%q: SPF has no such mechanism", word)
+	}
+	return nil
+}
+
+var dualPrefix = regexp.MustCompile(`^[^/]*(/([0-9]|[12][0-9]|3[0-2]))?(//([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))?$`)
+
+func network(s string) (netip.Prefix, error) {
+	addr, bits, found := strings.Cut(s, "/")
+	a, err := netip.ParseAddr(addr)
+	if err != nil || a.Zone() != "" {
+		return netip.Prefix{}, cmp.Or(err, fmt.Errorf("%q has a zone", s))
+	}
+	if !found {
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	n, err := strconv.Atoi(bits)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	return a.Prefix(n)
+}
+
+// String returns the record as it was written.
+func (s SPF) String() string { return s.text }
+
+// Terms are those that count, in order: what follows all is never looked at,
+// and redirect= is not either where there is an all (RFC 7208 section 6.1).
+func (s SPF) Terms() []Term {
+	end := slices.IndexFunc(s.terms, func(t Term) bool { return t.Name == "all" })
+	var list []Term
+	for i, t := range s.terms {
+		if t.Qualifier == 0 && (t.Name != "redirect" || end < 0) || t.Qualifier != 0 && (i <= end || end < 0) {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// find returns the first term of a name that counts.
+func (s SPF) find(name string) (Term, bool) {
+	for _, t := range s.Terms() {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return Term{}, false
+}
+
+// All is what the record says of everybody else: fail, softfail, neutral or
+// pass in the words of RFC 7208 section 2.6, neutral without an all (section
+// 4.7); "" where another record decides (redirect=).
+func (s SPF) All() string {
+	if t, ok := s.find("all"); ok {
+		return map[byte]string{'-': "fail", '~': "softfail", '?': "neutral", '+': "pass"}[t.Qualifier]
+	}
+	if _, ok := s.find("redirect"); ok {
+		return ""
+	}
+	return "neutral"
+}
+
+// Redirect is the domain whose record decides on everybody else, "" for none.
+func (s SPF) Redirect() string {
+	t, _ := s.find("redirect")
+	return t.Value
+}
+
+// Includes are the domains whose senders pass, lower case, those of macros
+// left out.
+func (s SPF) Includes() []string {
+	var list []string
+	for _, t := range s.Terms() {
+		if name := domain(t.Value); t.Name == "include" && t.Qualifier == '+' && !strings.Contains(name, "%") {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+func domain(s string) string { return strings.ToLower(strings.TrimSuffix(s, ".")) }
+
+// Uses reports whether a mechanism stands in the record and counts.
+func (s SPF) Uses(name string) bool {
+	_, ok := s.find(name)
+	return ok
+}
+
+// Lookups is how many of the record's own terms ask DNS.
+func (s SPF) Lookups() int {
+	n := 0
+	for _, t := range s.Terms() {
+		if t.asks() {
+			n++
+		}
+	}
+	return n
+}
+
+// Literal evaluates the record as far as no DNS is needed. Sure is false if a
+// term that asks DNS comes before the verdict.
+func (s SPF) Literal(a netip.Addr) (pass, sure bool) {
+	sure = true
+	for _, t := range s.Terms() {
+		n, err := network(t.Value)
+		match := t.Name == "all" || (t.Name == "ip4" || t.Name == "ip6") && err == nil && n.Contains(a)
+		switch {
+		case match && t.Qualifier == '+':
+			return true, true
+		case match:
+			return false, sure
+		case t.asks():
+			sure = false
+		}
+	}
+	return false, sure
+}
