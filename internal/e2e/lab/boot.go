@@ -264,6 +264,9 @@ func (b *Box) again(t T, sig syscall.Signal) {
 	if err == nil {
 		err = b.boot(t.Context())
 	}
+	if err == nil {
+		err = b.replug()
+	}
 	if err != nil {
 		t.Fatalf("%v", err)
 	}

@@ -72,6 +72,7 @@ type Box struct {
 	watch   *exec.Cmd
 	hold    io.Closer // the watcher tears down when this is closed
 	zones   []zone
+	cables  []*cable
 }
 
 // Boot starts a box for a test and removes it afterwards. A failed test with
