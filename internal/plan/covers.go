@@ -12,13 +12,16 @@ import (
 // for a machine whose packages were installed in between. A file that a
 // package brought may be replaced where creating it was announced, and a file
 // whose content a package decides is announced by its settings, and may get those
-// or some of them. Our own record follows from the rest and is not compared.
-func Covers(announced, actual Plan) []string {
+// or some of them. A file that was not spoken of is covered if there was a
+// consent of its own to what changes there. Our own record follows from the
+// rest and is not compared.
+func Covers(announced, actual Plan, consented ...state.Path) []string {
 	said := index(announced)
 	var extra []string
 	for _, st := range actual.Stages {
 		for _, c := range st.Changes {
-			if c.Path != RecordPath && !slices.ContainsFunc(said.changes[c.Path], c.coveredBy) {
+			asked := len(said.changes[c.Path]) == 0 && slices.Contains(consented, c.Path)
+			if c.Path != RecordPath && !asked && !slices.ContainsFunc(said.changes[c.Path], c.coveredBy) {
 				extra = append(extra, string(c.Op)+" "+string(c.Path))
 			}
 		}
@@ -133,6 +136,11 @@ func Same(announced, actual Plan, normalise func([]byte) []byte) []string {
 			continue
 		}
 		diffs = append(diffs, sameStage(a, b, normalise)...)
+	}
+	for _, q := range actual.Questions {
+		if !slices.Contains(announced.Questions, q) {
+			diffs = append(diffs, "it needs a consent that was not asked for: "+q.ID)
+		}
 	}
 	return diffs
 }

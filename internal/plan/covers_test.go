@@ -86,3 +86,38 @@ func TestSame(t *testing.T) {
 		t.Errorf("without a normaliser: %q, want one", got)
 	}
 }
+
+// What somebody agreed to by itself was spoken of, and nothing else at that
+// place was.
+func TestCoversWhatHadAConsentOfItsOwn(t *testing.T) {
+	modify := one(plan.Change{Op: plan.Modify, Path: "/c", Before: regular("old"), After: regular("new"), Settings: []string{"a = 2"}})
+	announced := one(plan.Change{Op: plan.Later, Path: "/c", Settings: []string{"a = 1"}})
+	for _, tc := range []struct {
+		name      string
+		announced plan.Plan
+		consented []state.Path
+		extra     []string
+	}{
+		{"nobody was asked", plan.Plan{}, nil, []string{"modify /c"}},
+		{"asked about it", plan.Plan{}, []state.Path{"/b", "/c"}, nil},
+		{"asked about another file", plan.Plan{}, []state.Path{"/b"}, []string{"modify /c"}},
+		{"asked about it, and other settings were announced", announced, []state.Path{"/c"}, []string{"modify /c"}},
+	} {
+		if got := plan.Covers(tc.announced, modify, tc.consented...); !slices.Equal(got, tc.extra) {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.extra)
+		}
+	}
+}
+
+func TestSameNoticesAQuestion(t *testing.T) {
+	a := one(plan.Change{Op: plan.Create, Path: "/c", After: regular("x")})
+	b := a
+	b.Questions = []state.Question{{ID: "record lab.example SPF"}}
+	want := []string{"it needs a consent that was not asked for: record lab.example SPF"}
+	if got := plan.Same(a, b, nil); !slices.Equal(got, want) {
+		t.Errorf("differences %q, want %q", got, want)
+	}
+	if got := plan.Same(b, a, nil); got != nil {
+		t.Errorf("differences %q of a plan whose question was answered", got)
+	}
+}

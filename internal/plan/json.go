@@ -9,9 +9,16 @@ import (
 // The names below are part of the program's interface: scripts read them.
 
 type jsonPlan struct {
-	Stages []jsonStage  `json:"stages"`
-	Drift  []jsonDrift  `json:"drift"`
-	Notes  []state.Note `json:"notes"`
+	Stages    []jsonStage    `json:"stages"`
+	Drift     []jsonDrift    `json:"drift"`
+	Questions []jsonQuestion `json:"questions"`
+	Notes     []state.Note   `json:"notes"`
+}
+
+// jsonQuestion is a consent that is still to be given, and by which flag.
+type jsonQuestion struct {
+	state.Question
+	Flag string `json:"flag"`
 }
 
 type jsonStage struct {
@@ -70,7 +77,7 @@ type jsonDrift struct {
 // JSON returns the plan as data. Contents appear in diffs only, and those of
 // private keys nowhere, not even as a hash.
 func (p Plan) JSON() ([]byte, error) {
-	out := jsonPlan{Stages: []jsonStage{}, Drift: []jsonDrift{}, Notes: p.Notes}
+	out := jsonPlan{Stages: []jsonStage{}, Drift: []jsonDrift{}, Questions: []jsonQuestion{}, Notes: p.Notes}
 	if out.Notes == nil {
 		out.Notes = []state.Note{}
 	}
@@ -79,6 +86,10 @@ func (p Plan) JSON() ([]byte, error) {
 	}
 	for _, d := range p.Drift {
 		out.Drift = append(out.Drift, jsonDrift(d))
+	}
+	for _, q := range p.Questions {
+		yes, _ := Consent(q.Kind)
+		out.Questions = append(out.Questions, jsonQuestion{q, yes})
 	}
 	b, err := json.MarshalIndent(out, "", "  ")
 	if err != nil {

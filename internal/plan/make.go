@@ -16,7 +16,7 @@ import (
 // it is given a reader only.
 func Make(ctx context.Context, want state.State, r system.Reader, rec Record) (Plan, error) {
 	m := newMaker(ctx, r, rec)
-	p := Plan{Notes: want.Notes, Questions: want.Questions}
+	p := Plan{Notes: want.Notes}
 	home := m.homeStage()
 	for _, st := range want.Stages {
 		if sc := m.stage(st); !sc.Empty() {
@@ -28,6 +28,9 @@ func Make(ctx context.Context, want state.State, r system.Reader, rec Record) (P
 	}
 	if len(p.Stages) > 0 && !home.Empty() {
 		p.Stages = append([]StageChanges{home}, p.Stages...)
+	}
+	if len(p.Stages) > 0 { // who changes nothing needs no consent
+		p.Questions = want.Questions
 	}
 	p.Drift = m.drift
 	return p, errors.Join(m.errs...)

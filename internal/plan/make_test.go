@@ -216,13 +216,29 @@ func TestMakeRefuses(t *testing.T) {
 		{"a key over a key", "/etc/key", state.Object{Kind: state.Regular, Content: []byte("k")}, state.Stage{Files: []state.File{key}}, "create /etc/key: a private key stands there"},
 		{"no directory", "/etc/y", link, state.Stage{Files: []state.File{ours("/etc/no/x", "")}}, "create /etc/no/x: directory /etc/no does not exist"},
 		{"an edit of nothing", "/etc/y", link, state.Stage{Edits: []state.Edit{state.PostfixEdit{Path: "/etc/x"}}}, "edit /etc/x: no such file"},
-		{"an edit that cannot be", "/etc/x", state.Object{Kind: state.Regular, Content: []byte("no zone")}, state.Stage{Edits: []state.Edit{state.ZoneEdit{Path: "/etc/x", Origin: "lab.example."}}}, "edit /etc/x: edit zone lab.example. in /etc/x: "},
+		{"an edit that cannot be", "/etc/x", state.Object{Kind: state.Regular, Content: []byte("no zone")}, state.Stage{Edits: []state.Edit{state.ZoneEdit{Path: "/etc/x", Origin: "lab.example.", Include: "/etc/bind/ours"}}}, "edit /etc/x: edit zone lab.example. in /etc/x: "},
 	} {
 		m := server()
 		m.Put(tc.at, tc.there)
 		_, err := plan.Make(context.Background(), stages(tc.stage), m, nil)
 		if err == nil || !strings.HasPrefix(err.Error(), tc.err) {
 			t.Errorf("%s: error %v, want %q", tc.name, err, tc.err)
+		}
+	}
+}
+
+// Who changes nothing needs no consent.
+func TestMakeAsksOnlyForWhatItDoes(t *testing.T) {
+	want := stages(state.Stage{Files: []state.File{ours("/etc/x", "new")}})
+	want.Questions = []state.Question{{ID: "release", Kind: state.AskRelease}}
+	for there, questions := range map[string]int{"new": 0, "old": 1} {
+		m := server()
+		m.Put("/etc/x", state.Object{Kind: state.Regular, Mode: 0o644, Owner: state.Root, Content: []byte(there)})
+		rec := plan.Record{"/etc/x": plan.Hash([]byte(there))}
+		m.Put(plan.RecordPath, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: rec.Marshal()})
+		p, err := plan.Make(context.Background(), want, m, rec)
+		if err != nil || len(p.Questions) != questions {
+			t.Errorf("%s content: %d questions, %v; want %d", there, len(p.Questions), err, questions)
 		}
 	}
 }

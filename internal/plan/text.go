@@ -35,6 +35,7 @@ func (p Plan) Text(w io.Writer, o TextOptions) error {
 		t.stage(st)
 	}
 	t.drifts(p.Drift)
+	t.questions(p.Questions)
 	t.notes(p.Notes)
 	_, err := w.Write(t.buf.Bytes())
 	return err

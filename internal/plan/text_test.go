@@ -49,8 +49,9 @@ func everything() plan.Plan {
 			Changes: []plan.Change{{Op: plan.Later, Path: "/etc/postfix/main.cf", Why: "mail goes through the milter", Settings: []string{"smtpd_milters = { unix:opendkim/opendkim.sock, default_action=tempfail }"}}},
 			Derived: []state.Derived{{Path: "/etc/aliases.db", From: "/etc/aliases", Argv: []string{"newaliases"}}},
 		}},
-		Drift: []plan.Drift{{Path: "/etc/opendkim.conf", Why: "edited since mailsetup wrote it"}},
-		Notes: []state.Note{{Topic: "ptr", Text: "ask the hosting company for this reverse record", Do: "10.2.0.192.in-addr.arpa. PTR mail.example.org."}},
+		Drift:     []plan.Drift{{Path: "/etc/opendkim.conf", Why: "edited since mailsetup wrote it"}},
+		Questions: questions(),
+		Notes:     []state.Note{{Topic: "ptr", Text: "ask the hosting company for this reverse record", Do: "10.2.0.192.in-addr.arpa. PTR mail.example.org."}},
 	}
 }
 
@@ -108,7 +109,7 @@ func TestAnEmptyPlanSaysSo(t *testing.T) {
 	if err := (plan.Plan{}).Text(&b, plan.TextOptions{}); err != nil || b.String() != "Nothing to do: everything is as it should be.\n" {
 		t.Errorf("%q, %v", b.String(), err)
 	}
-	if got, err := (plan.Plan{}).JSON(); err != nil || string(got) != "{\n  \"stages\": [],\n  \"drift\": [],\n  \"notes\": []\n}\n" {
+	if got, err := (plan.Plan{}).JSON(); err != nil || string(got) != "{\n  \"stages\": [],\n  \"drift\": [],\n  \"questions\": [],\n  \"notes\": []\n}\n" {
 		t.Errorf("%s, %v", got, err)
 	}
 }

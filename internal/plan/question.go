@@ -1,0 +1,139 @@
+package plan
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"mailsetup/internal/state"
+)
+
+// Consent is the flag that answers all questions of a kind with yes, and the
+// one that answers them with no, "" if there is none.
+func Consent(k state.QuestionKind) (yes, no string) {
+	switch k {
+	case state.AskRecord:
+		return "--existing-records change", "--existing-records keep"
+	case state.AskService:
+		return "--service-milters merge", "--service-milters keep"
+	case state.AskOverride:
+		return "--replace-override", ""
+	case state.AskBounces:
+		return "--sign-bounces yes", "--sign-bounces no"
+	case state.AskRelease:
+		return "--any-release", ""
+	}
+	return "", ""
+}
+
+// subject is what a question is about, as a heading.
+func subject(q state.Question) string {
+	switch q.Kind {
+	case state.AskRecord:
+		return "a record of your zone"
+	case state.AskService:
+		return "the milters of " + q.Subject
+	case state.AskOverride:
+		return "the override of OpenDKIM's unit"
+	case state.AskBounces:
+		return "bounces and your other milters"
+	case state.AskRelease:
+		return "the release of this system"
+	}
+	return string(q.Kind)
+}
+
+// Ask prints one question: what is and why it does not do, the line it is
+// about as it is and as it would be, and what a no means.
+func Ask(w io.Writer, q state.Question, o TextOptions) error {
+	t := &printer{color: o.Color}
+	t.ask(q, subject(q))
+	_, err := w.Write(t.buf.Bytes())
+	return err
+}
+
+// questions are those that are open, each with the flag that answers it.
+func (t *printer) questions(qs []state.Question) {
+	if len(qs) == 0 {
+		return
+	}
+	t.line("")
+	t.line(t.paint(bold, "Needs your consent"))
+	for _, q := range qs {
+		yes, _ := Consent(q.Kind)
+		t.ask(q, fmt.Sprintf("%s (%s)", subject(q), yes))
+	}
+}
+
+func (t *printer) ask(q state.Question, head string) {
+	t.entry("?", yellow, head, q.Text)
+	if q.Path != "" {
+		t.line("      " + printable(where(q)))
+	}
+	t.side("-", red, q.Before)
+	t.side("+", green, q.After)
+	if q.Declined == "" {
+		t.wrap(6, "With a no: nothing is changed, and the run ends.")
+	} else {
+		t.wrap(6, "With a no: "+q.Declined)
+	}
+}
+
+// where is the place in the notation of compilers.
+func where(q state.Question) string {
+	if q.Line == 0 {
+		return string(q.Path)
+	}
+	return fmt.Sprintf("%s:%d", q.Path, q.Line)
+}
+
+// side prints one side of a change. A line that is too long goes on below,
+// further in.
+func (t *printer) side(sign string, s style, text string) {
+	const indent, further = 8, 4
+	if text == "" {
+		return
+	}
+	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
+		parts := pieces(printable(expand(line)), width-indent-2, width-indent-2-further)
+		for i, part := range parts {
+			if i > 0 {
+				part = strings.Repeat(" ", further) + part
+			}
+			t.line(strings.Repeat(" ", indent) + t.paint(s, sign+" "+part))
+		}
+	}
+}
+
+// expand replaces tabs by the spaces a terminal shows for them.
+func expand(line string) string {
+	var b strings.Builder
+	column := 0
+	for _, r := range strings.TrimRight(line, " \t\r") {
+		n := 1
+		if r == '\t' {
+			n, r = 8-column%8, ' '
+		}
+		b.WriteString(strings.Repeat(string(r), n))
+		column += n
+	}
+	return b.String()
+}
+
+// pieces cuts a line at spaces, or inside a word that is too long, so that the
+// first piece has at most first columns and the others have at most rest.
+func pieces(line string, first, rest int) []string {
+	var out []string
+	for room := first; utf8.RuneCountInString(line) > room; room = rest {
+		runes := []rune(line)
+		head := string(runes[:room+1])
+		at := strings.LastIndexByte(head, ' ')
+		if strings.TrimSpace(head[:max(at, 0)]) == "" {
+			at = len(string(runes[:room]))
+		}
+		out = append(out, strings.TrimRight(line[:at], " "))
+		line = strings.TrimLeft(line[at:], " ")
+	}
+	return append(out, line)
+}
