@@ -22,6 +22,8 @@ func Pure(e state.Edit, current []byte) (out []byte, handled bool, err error) {
 		out, err = Alias(e, current)
 	case state.ZoneEdit:
 		out, err = zonefile.Apply(e, current)
+	case state.UnitEdit:
+		out = Unit(e, current)
 	case state.MasterEdit:
 		var text string
 		text, err = mastercf.Set(string(current), e.Set)

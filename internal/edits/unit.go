@@ -1,0 +1,95 @@
+package edits
+
+import (
+	"slices"
+	"strings"
+
+	"mailsetup/internal/state"
+)
+
+// Assignment is one name=value of a unit file, systemd.syntax(7).
+type Assignment struct {
+	Section, Name string
+	Value         string // lines that go on are joined; "" clears a list
+	Line          int    // where it begins, from 1
+}
+
+// Assignments reads a unit file. What stands before the first section counts
+// for nothing, as it does for systemd.
+func Assignments(text []byte) []Assignment {
+	var all []Assignment
+	for _, l := range unitLines(string(text)) {
+		if l.of > 0 && l.of == l.number {
+			all = append(all, Assignment{Section: l.section, Name: l.name, Value: l.value, Line: l.number})
+		} else if l.of > 0 {
+			last := &all[len(all)-1]
+			last.Value = strings.TrimSpace(last.Value + " " + l.value)
+		}
+	}
+	return all
+}
+
+// Unit returns the drop-in of a unit without the assignments that the edit
+// drops from the section [Service]. Comments stay, even between lines of an
+// assignment that goes.
+func Unit(e state.UnitEdit, current []byte) []byte {
+	gone := map[int]bool{}
+	for _, a := range Assignments(current) {
+		if a.Section == "Service" && slices.Contains(e.Drop, a.Name) {
+			gone[a.Line] = true
+		}
+	}
+	var b strings.Builder
+	for _, l := range unitLines(string(current)) {
+		if !gone[l.of] {
+			b.WriteString(l.text)
+		}
+	}
+	return []byte(b.String())
+}
+
+// unitLine is a line as it is written, and the assignment that it is part of.
+type unitLine struct {
+	text, section, name, value string
+	number                     int
+	of                         int // the line where its assignment begins; 0 for none
+}
+
+// unitLines tells what each line is. A line that ends in a backslash goes on
+// in the next one that is no comment.
+func unitLines(text string) []unitLine {
+	var lines []unitLine
+	section, of := "", 0
+	for raw := range strings.Lines(text) {
+		l := unitLine{text: raw, number: len(lines) + 1}
+		content := strings.TrimRight(raw, "\r\n")
+		trimmed := strings.TrimLeft(content, " \t")
+		switch {
+		case strings.HasPrefix(trimmed, "#"), strings.HasPrefix(trimmed, ";"):
+			lines = append(lines, l)
+			continue // and leaves a line that goes on going on
+		case of > 0:
+			l.of, l.value = of, trimmed
+		case strings.HasPrefix(trimmed, "["):
+			section, _, _ = strings.Cut(trimmed[1:], "]")
+		default:
+			if name, value, ok := strings.Cut(trimmed, "="); ok && section != "" {
+				l.of, l.section, l.name, l.value = l.number, section, strings.TrimSpace(name), value
+			}
+		}
+		of = 0
+		if l.of > 0 && goesOn(content) {
+			of = l.of
+			l.value = strings.TrimSuffix(l.value, "\\")
+		}
+		l.value = strings.TrimSpace(l.value)
+		lines = append(lines, l)
+	}
+	return lines
+}
+
+// goesOn reports whether the last backslash of a line is not itself escaped.
+func goesOn(line string) bool {
+	n := len(line) - len(strings.TrimRight(line, "\\"))
+	return n%2 == 1
+}
