@@ -3,6 +3,9 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"path"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -10,7 +13,8 @@ import (
 // RemoteZone is the domain that test mail is sent to; its MX is the sink.
 const RemoteZone = "remote.example"
 
-type zone struct{ origin, text string }
+// zone is one of Named, or with a statement one of Zone.
+type zone struct{ origin, text, statement string }
 
 // Named makes the box's BIND authoritative for origin: SOA, NS and the
 // addresses of the server under the name mail, no mail records, and then the
@@ -20,10 +24,7 @@ type zone struct{ origin, text string }
 // product works on it.
 func (b *Box) Named(t T, origin string, extra ...string) {
 	t.Helper()
-	if len(b.zones) == 0 {
-		b.Write(t, "/etc/bind/named.conf.options", namedOptions, 0o644)
-		b.zones = append(b.zones, reverseZone(b.Hostname, b.Addr), zone{RemoteZone, zoneHead("ns") + remoteRecords})
-	}
+	b.stage(t)
 	text := zoneHead("mail")
 	for _, cidr := range b.opts.Addresses {
 		p, err := netip.ParsePrefix(cidr)
@@ -36,23 +37,106 @@ func (b *Box) Named(t T, origin string, extra ...string) {
 		}
 		text += "mail IN " + kind + " " + p.Addr().String() + "\n"
 	}
-	b.zones = append(b.zones, zone{origin, text + strings.Join(append(extra, ""), "\n")})
+	b.serve(t, zone{origin: origin, text: text + strings.Join(append(extra, ""), "\n")})
+}
+
+// Zone gives the box's BIND a zone of the test's own making. The statement is
+// what goes into named.conf.local, as it is: primary, secondary, with
+// inline-signing or allow-update, several at once. Unless text is empty it
+// becomes the file that the statement names first, which for BIND to write to
+// (signed, dynamic and secondary zones) is in /var/lib/bind:
+//
+//	b.Zone(t, "lab.example", `zone "lab.example" {
+//		type primary; file "/var/lib/bind/db.lab.example";
+//		dnssec-policy default; inline-signing yes; };`, text)
+//
+// The zone is waited for; a second call for the origin replaces it. Calls of
+// Named may come before and after. For views, which all zones must be in, see
+// NamedConf.
+func (b *Box) Zone(t T, origin, statement, text string) {
+	t.Helper()
+	b.stage(t)
+	if text != "" {
+		file := fileOption.FindStringSubmatch(statement)
+		if file == nil {
+			t.Fatalf("zone %s: the statement names no file for its text", origin)
+		}
+		name := file[1]
+		if !path.IsAbs(name) {
+			name = path.Join("/var/cache/bind", name)
+		}
+		b.writeZone(t, name, text)
+	}
+	b.serve(t, zone{origin: origin, statement: statement})
+}
+
+// NamedConf writes files of BIND, by absolute path, restarts it and waits until
+// it answers on port 53: for configurations made of more than zone statements.
+// Files below /var belong to the user bind. Named and Zone write
+// named.conf.options and named.conf.local anew, so that this comes after them,
+// or without them.
+func (b *Box) NamedConf(t T, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		b.writeZone(t, name, text)
+	}
+	b.Run(t, "named-checkconf", "-z")
+	b.Run(t, "systemctl", "restart", "named")
+	b.served(t, "")
+}
+
+// fileOption is the file of a zone statement.
+var fileOption = regexp.MustCompile(`\bfile\s+"([^"]+)"`)
+
+// stage prepares a BIND that knows the names of this small world.
+func (b *Box) stage(t T) {
+	t.Helper()
+	if len(b.zones) > 0 {
+		return
+	}
+	b.Write(t, "/etc/bind/named.conf.options", namedOptions, 0o644)
+	b.zones = append(b.zones, reverseZone(b.Hostname, b.Addr), zone{origin: RemoteZone, text: zoneHead("ns") + remoteRecords})
+}
+
+// serve adds a zone, or replaces it, and waits until BIND serves it.
+func (b *Box) serve(t T, z zone) {
+	t.Helper()
+	b.zones = append(slices.DeleteFunc(b.zones, func(old zone) bool { return old.origin == z.origin }), z)
 	var local strings.Builder
 	for _, z := range b.zones {
+		if z.statement != "" {
+			local.WriteString(strings.TrimSpace(z.statement) + "\n")
+			continue
+		}
 		b.Write(t, "/etc/bind/db."+z.origin, z.text, 0o644)
 		fmt.Fprintf(&local, "zone %q {\n\ttype primary;\n\tfile \"/etc/bind/db.%s\";\n};\n", z.origin, z.origin)
 	}
 	b.Write(t, "/etc/bind/named.conf.local", local.String(), 0o644)
 	b.Run(t, "named-checkconf", "-z")
 	b.Run(t, "systemctl", "restart", "named")
-	b.served(t, origin)
+	b.served(t, z.origin)
 }
 
-// served waits until BIND answers for the zone: loading is asynchronous.
+// writeZone writes a file of BIND's, which owns what is below /var.
+func (b *Box) writeZone(t T, name, text string) {
+	t.Helper()
+	b.Write(t, name, text, 0o644)
+	if !strings.HasPrefix(name, "/var/") {
+		return
+	}
+	b.Run(t, "chown", "bind:bind", name)
+	if dir := path.Dir(name); dir != "/var/lib/bind" && dir != "/var/cache/bind" {
+		b.Run(t, "chown", "bind:bind", dir)
+	}
+}
+
+// served waits until BIND answers for the zone, for loading is asynchronous, or
+// without one until it answers at all.
 func (b *Box) served(t T, origin string) {
 	t.Helper()
-	for range 100 {
-		if out := b.Run(t, "dig", "+short", "+time=1", "+tries=1", "@127.0.0.1", "SOA", origin); strings.Contains(out, "hostmaster") {
+	for range 200 {
+		// While BIND is not listening yet, dig ends with status 9.
+		if out, _, code := b.Exec(t.Context(), nil, "dig", "+short", "+time=1", "+tries=1", "@127.0.0.1", "SOA", origin+"."); code == 0 && (out != "" || origin == "") {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -79,10 +163,10 @@ const remoteRecords = "ns IN A " + SinkAddr + "\n@ IN MX 10 mx\nmx IN A " + Sink
 func reverseZone(host, addr string) zone {
 	o := strings.Split(addr, ".")
 	if len(o) != 4 {
-		return zone{"2.0.192.in-addr.arpa", zoneHead(host + ".")}
+		return zone{origin: "2.0.192.in-addr.arpa", text: zoneHead(host + ".")}
 	}
 	return zone{
-		fmt.Sprintf("%s.%s.%s.in-addr.arpa", o[2], o[1], o[0]),
-		zoneHead(host+".") + fmt.Sprintf("%s IN PTR %s.\n", o[3], host),
+		origin: fmt.Sprintf("%s.%s.%s.in-addr.arpa", o[2], o[1], o[0]),
+		text:   zoneHead(host+".") + fmt.Sprintf("%s IN PTR %s.\n", o[3], host),
 	}
 }
