@@ -147,6 +147,9 @@ func (m *Image) Act(context.Context, string, state.UnitAction, state.Path) error
 // Stop implements Units.
 func (m *Image) Stop(context.Context, string) error { return nil }
 
+// DaemonReload implements Units.
+func (m *Image) DaemonReload(context.Context) error { return nil }
+
 // Log implements Units.
 func (m *Image) Log(context.Context, string, time.Time, int) ([]string, error) { return nil, nil }
 

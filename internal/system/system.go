@@ -50,6 +50,8 @@ type UnitStatus struct {
 	Type       string // oneshot, forking, notify
 	Invocation string // changes with each start
 	Restarts   uint32
+	// Stale: files of the unit changed since systemd read them.
+	Stale bool
 }
 
 // Units drives systemd.
@@ -61,6 +63,9 @@ type Units interface {
 	Act(ctx context.Context, unit string, action state.UnitAction, wake state.Path) error
 	// Stop stops a unit (undo of one that was not running).
 	Stop(ctx context.Context, unit string) error
+	// DaemonReload makes systemd read the files of all units again, systemctl(1).
+	// What runs goes on as it was started.
+	DaemonReload(ctx context.Context) error
 	// Log returns the last lines the unit wrote to the journal since then.
 	Log(ctx context.Context, unit string, since time.Time, lines int) ([]string, error)
 }

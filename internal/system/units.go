@@ -86,6 +86,7 @@ func status(ctx context.Context, conn *dbus.Conn, unit string) (UnitStatus, erro
 		st.Invocation = fmt.Sprintf("%x", raw)
 	}
 	st.Restarts, _ = props["NRestarts"].(uint32)
+	st.Stale, _ = props["NeedDaemonReload"].(bool)
 	return st, nil
 }
 
@@ -126,6 +127,20 @@ func (d *systemd) Stop(ctx context.Context, unit string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("stop %s: %w", unit, err)
+	}
+	return nil
+}
+
+// DaemonReload implements Units.
+func (d *systemd) DaemonReload(ctx context.Context) error {
+	conn, err := d.connect(ctx)
+	if err == nil {
+		if err = conn.ReloadContext(ctx); err != nil {
+			err = readable(err)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("daemon-reload: %w", err)
 	}
 	return nil
 }

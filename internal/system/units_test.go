@@ -29,6 +29,10 @@ func TestNoSystemd(t *testing.T) {
 	if err = h.Stop(context.Background(), "named"); !errors.Is(err, ErrNoSystemd) {
 		t.Errorf("stop: %v", err)
 	}
+	err = h.DaemonReload(context.Background())
+	if !errors.Is(err, ErrNoSystemd) || err.Error() != "daemon-reload: systemd is not running here" {
+		t.Errorf("daemon-reload: %v", err)
+	}
 }
 
 func TestReadable(t *testing.T) {

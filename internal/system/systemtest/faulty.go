@@ -175,6 +175,11 @@ func (f *Faulty) Stop(ctx context.Context, unit string) error {
 	return f.do("stop "+unit, func() error { return f.System.Stop(ctx, unit) })
 }
 
+// DaemonReload implements system.Units.
+func (f *Faulty) DaemonReload(ctx context.Context) error {
+	return f.do("daemon-reload", func() error { return f.System.DaemonReload(ctx) })
+}
+
 // Log implements system.Units.
 func (f *Faulty) Log(ctx context.Context, unit string, since time.Time, lines int) ([]string, error) {
 	return ask(f, "log "+unit, func() ([]string, error) { return f.System.Log(ctx, unit, since, lines) })

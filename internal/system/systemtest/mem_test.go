@@ -55,6 +55,38 @@ func TestUnitsLoadWhenActedOn(t *testing.T) {
 	}
 }
 
+func TestAUnitIsRedefinedByADaemonReloadAndAStart(t *testing.T) {
+	ctx := context.Background()
+	m := systemtest.NewMem()
+	m.PutFile("/etc/d.d/override.conf", "one")
+	m.Unit("d.service", "/etc/d.conf")
+	m.Defines("d.service", "/etc/d.d/override.conf")
+	m.PutFile("/etc/d.d/override.conf", "two")
+	if st, _ := m.Status(ctx, "d.service"); !st.Stale {
+		t.Error("a changed definition is not stale")
+	}
+	for _, step := range []struct {
+		do   func() error
+		want string
+	}{
+		{func() error { return m.Act(ctx, "d.service", state.Restart, "") }, "one"},
+		{func() error { return m.DaemonReload(ctx) }, "one"},
+		{func() error { return m.Act(ctx, "d.service", state.Reload, "") }, "one"},
+		{func() error { return m.Act(ctx, "d.service", state.Restart, "") }, "two"},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatal(err)
+		}
+		trace := m.Trace()
+		if got := m.Loaded("d.service")["/etc/d.d/override.conf"]; got != step.want {
+			t.Errorf("after %s it runs with %q, want %q", trace[len(trace)-1], got, step.want)
+		}
+	}
+	if st, _ := m.Status(ctx, "d.service"); st.Stale {
+		t.Error("still stale after a daemon-reload")
+	}
+}
+
 func TestFaultsStrikeWhereTheyAreTold(t *testing.T) {
 	for _, tc := range []struct {
 		fault   systemtest.Fault

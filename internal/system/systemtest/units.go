@@ -18,6 +18,8 @@ type unit struct {
 	status  system.UnitStatus
 	reads   []state.Path
 	loaded  map[state.Path]string
+	defines []state.Path
+	defined map[state.Path]string // as systemd last read it
 	reject  func(map[state.Path]string) error // fails Act
 	unhappy func(map[state.Path]string) error // fails probes, Act reports success
 	log     []string
@@ -33,6 +35,16 @@ func (m *Mem) Unit(name string, reads ...state.Path) {
 	u.status = system.UnitStatus{Load: "loaded", Active: "active", Sub: "running", Type: "forking", Invocation: "1"}
 	u.loaded = m.snapshot(reads)
 	m.units[name] = u
+}
+
+// Defines tells which files are the unit's own: systemd reads them at a
+// daemon-reload, and the unit runs with what was read when it is started.
+func (m *Mem) Defines(name string, files ...state.Path) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u := m.units[name]
+	u.defines, u.defined = files, m.snapshot(files)
+	maps.Copy(u.loaded, u.defined)
 }
 
 // Inactive makes a unit one that does not run.
@@ -94,7 +106,9 @@ func (m *Mem) Status(_ context.Context, name string) (system.UnitStatus, error) 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if u := m.units[name]; u != nil {
-		return u.status, nil
+		st := u.status
+		st.Stale = !maps.Equal(u.defined, m.snapshot(u.defines))
+		return st, nil
 	}
 	return system.UnitStatus{Load: "not-found", Active: "inactive", Sub: "dead"}, nil
 }
@@ -115,6 +129,11 @@ func (m *Mem) Act(ctx context.Context, name string, action state.UnitAction, _ s
 		return fmt.Errorf("reload %s: unit is %s", name, u.status.Active)
 	}
 	files := m.snapshot(u.reads)
+	for _, p := range u.defines { // a reload is sent to what runs
+		if text, ok := u.runsWith(action)[p]; ok {
+			files[p] = text
+		}
+	}
 	if err := call(u.reject, files); err != nil {
 		u.log = append(u.log, err.Error())
 		u.status.Active, u.status.Sub, u.loaded = "failed", "failed", nil
@@ -131,6 +150,14 @@ func (m *Mem) Act(ctx context.Context, name string, action state.UnitAction, _ s
 	}
 	u.loaded = files
 	return nil
+}
+
+// runsWith returns the definition of the unit after an action.
+func (u *unit) runsWith(action state.UnitAction) map[state.Path]string {
+	if action == state.Restart {
+		return u.defined
+	}
+	return u.loaded
 }
 
 func call(f func(map[state.Path]string) error, files map[state.Path]string) error {
@@ -150,6 +177,20 @@ func (m *Mem) Stop(_ context.Context, name string) error {
 		return fmt.Errorf("stop %s: unit not found", name)
 	}
 	u.status.Active, u.status.Sub, u.loaded = "inactive", "dead", nil
+	return nil
+}
+
+// DaemonReload implements system.Units.
+func (m *Mem) DaemonReload(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note("daemon-reload")
+	for _, u := range m.units {
+		u.defined = m.snapshot(u.defines)
+	}
 	return nil
 }
 
