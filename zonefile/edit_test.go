@@ -3,6 +3,7 @@ package zonefile_test
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -172,6 +173,13 @@ func FuzzEdit(f *testing.F) {
 	f.Add(plainZone + "$INCLUDE /x\n; (\n a TXT \"(\" ( \";\"\n ) ; \"")
 	f.Add(plainZone + "x\\")
 	f.Add("@ SOA a b 4294967295 1 1 1 1")
+	for _, z := range realZones() {
+		text, err := os.ReadFile("testdata/zones/" + z.file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
 	for _, form := range soaForms() {
 		f.Add(strings.Replace(form, "S", "1", 1))
 	}

@@ -1,6 +1,8 @@
 package zonefile_test
 
 import (
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -138,5 +140,69 @@ func TestFind(t *testing.T) {
 	}
 	if p, err := zonefile.Find([]byte("\"open\n"), "any.example.", spf(oldSPF)); err == nil {
 		t.Errorf("an open quote: got %+v", p)
+	}
+}
+
+// FuzzReplace: as another parser reads it, a replacement changes the data of
+// the one record and the serial, and replacing back gives the records back.
+func FuzzReplace(f *testing.F) {
+	for _, z := range realZones() {
+		text, err := os.ReadFile("testdata/zones/" + z.file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text), newSPF)
+	}
+	f.Add(replaceHead+"@ TXT \"v=spf1\"(\" mx\"\n) \\\"; x\n", "\"\\\r\n;\x00ü"+strings.Repeat("x", 600))
+	f.Fuzz(func(t *testing.T, zone, value string) {
+		if strings.Contains(strings.ToUpper(zone), "$GENERATE") {
+			return // may make a million
+		}
+		before, err := zonefile.Parse([]byte(zone), origin, nil)
+		if err != nil {
+			return
+		}
+		i := slices.IndexFunc(before, func(r state.Record) bool { return r.Type == "TXT" })
+		if i < 0 {
+			return
+		}
+		e := edit()
+		old, changed := before[i], before[i]
+		changed.Value = value
+		e.Include, e.Replace = "", []state.Replacement{{Old: old, New: changed}}
+		for j, r := range before {
+			if j != i && r.Name == old.Name && (r.Value == old.Value || r.Value == value) {
+				return
+			}
+		}
+		out, err := zonefile.Apply(e, []byte(zone))
+		if err != nil {
+			if strings.Contains(err.Error(), "no line is") {
+				t.Errorf("%v\n%q\n%+v", err, zone, old)
+			}
+			return
+		}
+		before[i] = changed
+		reads(t, out, before)
+		if again := apply(t, e, string(out)); again != string(out) {
+			t.Errorf("twice:\n%q\n%q", out, again)
+		}
+		e.Replace = []state.Replacement{{Old: changed, New: old}}
+		before[i] = old
+		reads(t, []byte(apply(t, e, string(out))), before)
+	})
+}
+
+// reads insists that a zone holds the records, whatever its serial.
+func reads(t *testing.T, zone []byte, want []state.Record) {
+	t.Helper()
+	got, err := zonefile.Parse(zone, origin, nil)
+	if err != nil || len(got) != len(want) {
+		t.Fatalf("%v, %d records, want %d:\n%q", err, len(got), len(want), zone)
+	}
+	for i := range got {
+		if got[i] != want[i] && want[i].Type != "SOA" {
+			t.Errorf("%+v, want %+v in\n%q", got[i], want[i], zone)
+		}
 	}
 }

@@ -41,10 +41,11 @@ func dateSerial(now time.Time) uint32 {
 	return uint32(((y*100+int(m))*100+d)*100 + 1)
 }
 
+// isDate takes day 32 for a date too: it is where a hundred changes on the last
+// day of a month lead.
 func isDate(n uint32) bool {
-	date := strconv.FormatUint(uint64(n/100), 10)
-	t, err := time.Parse("20060102", date)
-	return err == nil && t.Year() >= 1980 && t.Year() < 2100
+	year, month, day := n/1000000, n/10000%100, n/100%100
+	return year >= 1980 && year < 2100 && month >= 1 && month <= 12 && day >= 1 && day <= 32
 }
 
 // isUnix takes what lies between 2001 and tomorrow for seconds since 1970.
