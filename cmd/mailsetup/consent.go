@@ -1,10 +1,19 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
 	"github.com/urfave/cli/v2"
 
+	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/wizard"
+	"mailsetup/steps"
 )
 
 // consentFlags answer the questions that a yes to the whole plan does not.
@@ -18,8 +27,8 @@ func consentFlags() []cli.Flag {
 	}
 }
 
-// consentsGiven are the flags among them that were given. A word that is none
-// is reported with the other flags.
+// consentsGiven are those that were given or refused by a flag. A word that is
+// neither is reported with the other flags.
 func consentsGiven(ctx *cli.Context) map[state.QuestionKind]bool {
 	given := map[state.QuestionKind]bool{}
 	if yes, err := spec.ExistingRecords(ctx.String("existing-records")); err == nil {
@@ -37,4 +46,234 @@ func consentsGiven(ctx *cli.Context) map[state.QuestionKind]bool {
 		}
 	}
 	return given
+}
+
+// agreed plans until each change to what is the administrator's has its own
+// yes or no, by a flag or by the person there. A dry run leaves open what only
+// a person could answer.
+func (s *session) agreed(ctx context.Context, w *work) (plan.Plan, error) {
+	for {
+		p, err := s.planned(ctx, w)
+		if refusal := (*steps.Refusal)(nil); errors.As(err, &refusal) && refusal.Keep != nil {
+			if err := s.leave(ctx, w, refusal, err); err != nil {
+				return p, err
+			}
+			continue
+		}
+		if err == nil {
+			err = s.acceptable(ctx, p)
+		}
+		if err != nil || len(p.Questions) == 0 {
+			return p, err
+		}
+		if again, err := s.settle(ctx, w, p.Questions); !again || err != nil {
+			return p, err
+		}
+	}
+}
+
+// settle takes answers to the questions of a plan. With them the plan is made
+// again: it may do something else now, and ask something else.
+func (s *session) settle(ctx context.Context, w *work, questions []state.Question) (again bool, err error) {
+	open, err := s.byFlag(w, questions)
+	switch {
+	case err != nil:
+		return false, err
+	case len(open) < len(questions):
+		return true, nil
+	case s.o.dryRun:
+		return false, nil
+	case !s.asks():
+		return false, s.unanswered(open)
+	}
+	return true, s.byPerson(ctx, w, open)
+}
+
+// byFlag answers what a flag answers and returns the rest.
+func (s *session) byFlag(w *work, questions []state.Question) (open []state.Question, err error) {
+	for _, q := range questions {
+		yes, given := s.o.consents[q.Kind]
+		switch {
+		case !given:
+			open = append(open, q)
+		case !yes && q.Declined == "":
+			flag, _ := plan.Consent(q.Kind)
+			return nil, usage(flag+" allows it", "%s", placed(q))
+		default:
+			if err := s.answer(w, q, yes); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return open, nil
+}
+
+// placed is a question on one line, with its place in front.
+func placed(q state.Question) string {
+	switch {
+	case q.Path == "":
+		return q.Text
+	case q.Line == 0:
+		return fmt.Sprintf("%s: %s", q.Path, q.Text)
+	}
+	return fmt.Sprintf("%s:%d: %s", q.Path, q.Line, q.Text)
+}
+
+// byPerson shows each question by itself and takes a yes for it. Anything else
+// is a no.
+func (s *session) byPerson(ctx context.Context, w *work, questions []state.Question) error {
+	for _, q := range questions {
+		yes, err := s.consent(ctx, q, changeThis[q.Kind])
+		if err != nil {
+			return err
+		}
+		if !yes && q.Declined == "" {
+			return s.notConfirmed()
+		}
+		if err := s.answer(w, q, yes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changeThis are the words of which the person takes one button.
+var changeThis = map[state.QuestionKind]string{
+	state.AskRecord:   "Change this record?",
+	state.AskService:  "Add the signer to these milters?",
+	state.AskOverride: "Take this out of the override?",
+	state.AskBounces:  "Sign bounces, too?",
+	state.AskRelease:  "Go on all the same?",
+}
+
+// consent shows a question and takes a yes to the words; No is in front.
+func (s *session) consent(ctx context.Context, q state.Question, words string) (bool, error) {
+	fmt.Fprintln(s.c.out)
+	if err := plan.Ask(s.c.out, q, plan.TextOptions{Color: s.c.color}); err != nil {
+		return false, err
+	}
+	fmt.Fprintln(s.c.out)
+	return wizard.Confirm(ctx, s.wizard(spec.Answers{}), words, "")
+}
+
+// answer takes a yes for this run, and remembers a no for the following ones.
+func (s *session) answer(w *work, q state.Question, yes bool) error {
+	if w.answered[q.ID] {
+		return fmt.Errorf("plan: asks again for what was answered: %s", q.ID)
+	}
+	w.answered[q.ID] = true
+	if yes {
+		w.input.Consents[q.ID] = true
+		w.consented = append(w.consented, q.Path)
+	}
+	if !remember(&w.input.Spec, q, yes) {
+		return nil
+	}
+	var err error
+	w.input.Documents, err = s.documents(w.input.Spec)
+	return err
+}
+
+// remember writes an answer into the spec, if it has a place there.
+func remember(sp *spec.Spec, q state.Question, yes bool) bool {
+	switch {
+	case q.Kind == state.AskBounces:
+		sp.Host.SignBounces = map[bool]string{true: "yes", false: "no"}[yes]
+	case yes:
+		return false
+	case q.Kind == state.AskService:
+		sp.Host.LeaveServices = with(sp.Host.LeaveServices, q.Subject)
+	case q.Kind == state.AskRecord:
+		i := slices.IndexFunc(sp.Domains, func(d spec.Domain) bool { return d.Name == q.Domain })
+		if i < 0 {
+			return false
+		}
+		sp.Domains = slices.Clone(sp.Domains) // shared with the spec that was asked for
+		sp.Domains[i].Keep = with(sp.Domains[i].Keep, q.Subject)
+	default:
+		return false
+	}
+	return true
+}
+
+// with returns a list of its own that has the item.
+func with(list []string, item string) []string {
+	if slices.Contains(list, item) {
+		return list
+	}
+	return append(slices.Clone(list), item)
+}
+
+// leave goes on without what stands in the way, if a flag or the person there
+// says that it may stay as it is.
+func (s *session) leave(ctx context.Context, w *work, refusal *steps.Refusal, refused error) error {
+	q := *refusal.Keep
+	change, given := s.o.consents[q.Kind]
+	if !given && s.asks() && !s.o.dryRun {
+		s.c.say("%s", fold(refused.Error(), 78))
+		c := q
+		c.Before, c.After = "", ""
+		yes, err := s.consent(ctx, c, "Leave it as it is, and go on?")
+		if err != nil {
+			return err
+		}
+		change, given = !yes, true
+	}
+	if !given || change {
+		return refused
+	}
+	return s.answer(w, q, false)
+}
+
+// keeping is the flag that lets a refused run go on.
+func keeping(r *steps.Refusal) []string {
+	if r.Keep == nil {
+		return nil
+	}
+	_, no := plan.Consent(r.Keep.Kind)
+	return []string{no + " leaves it as it is"}
+}
+
+// notConfirmed ends a run before it changed what it asked about.
+func (s *session) notConfirmed() error {
+	if len(s.installed) > 0 {
+		return fail("", "not confirmed: nothing else was changed")
+	}
+	return fail("", "not confirmed: nothing was changed")
+}
+
+// unanswered shows the questions that nobody is there to answer.
+func (s *session) unanswered(open []state.Question) error {
+	for _, q := range open {
+		_ = plan.Ask(s.c.err, q, plan.TextOptions{})
+	}
+	return &missingConsent{open}
+}
+
+// missingConsent is a run that may not go on for want of a consent.
+type missingConsent struct{ open []state.Question }
+
+// Error implements error.
+func (m *missingConsent) Error() string {
+	if len(m.open) == 1 {
+		return "this needs a consent of its own, beyond --yes; nothing of it was changed"
+	}
+	return fmt.Sprintf("these %d need a consent of their own, beyond --yes; nothing of it was changed", len(m.open))
+}
+
+// hints name the flags, once each.
+func (m *missingConsent) hints() []string {
+	var hints []string
+	for _, q := range m.open {
+		yes, no := plan.Consent(q.Kind)
+		hint := yes + " allows it"
+		if no != "" && q.Declined != "" {
+			_, word, _ := strings.Cut(no, " ")
+			hint += "; with " + word + " it stays as it is"
+		}
+		if !slices.Contains(hints, hint) {
+			hints = append(hints, hint)
+		}
+	}
+	return hints
 }

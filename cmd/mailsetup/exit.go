@@ -91,6 +91,7 @@ func judge(err error) (code int, hints []string) {
 		refusal   *steps.Refusal
 		notUndone *apply.NotUndone
 		packages  *apt.Error
+		consent   *missingConsent
 	)
 	switch {
 	case errors.As(err, &notUndone):
@@ -99,10 +100,12 @@ func judge(err error) (code int, hints []string) {
 		return exitInterrupted, nil
 	case errors.As(err, &f):
 		return f.code, nonEmpty(f.hint)
+	case errors.As(err, &consent):
+		return exitUsage, consent.hints()
 	case errors.As(err, &packages):
 		return exitFailed, nonEmpty(packages.Hint())
 	case errors.As(err, &refusal):
-		return exitUsage, nonEmpty(refusal.Hint)
+		return exitUsage, append(nonEmpty(refusal.Hint), keeping(refusal)...)
 	case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
 		return exitFailed, []string{"run it as root (sudo)"}
 	default:

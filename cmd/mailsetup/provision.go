@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,11 +27,8 @@ func (s *session) provision(ctx context.Context, want spec.Spec, old *spec.Spec)
 	if err := s.zoneAllowed(ctx, want); err != nil {
 		return err
 	}
-	first, err := s.planned(ctx, w)
+	first, err := s.agreed(ctx, w)
 	if err != nil {
-		return err
-	}
-	if err := s.acceptable(ctx, first); err != nil {
 		return err
 	}
 	if s.o.dryRun {
@@ -57,6 +53,9 @@ func (s *session) provision(ctx context.Context, want spec.Spec, old *spec.Spec)
 type work struct {
 	input steps.Input
 	fresh []freshKey // keys that this run makes once it is confirmed
+
+	answered  map[string]bool // questions, by ID
+	consented []state.Path    // files of the administrator's that a yes is about
 }
 
 type freshKey struct {
@@ -68,16 +67,16 @@ type freshKey struct {
 // work gathers what the steps look at. Keys that have to be made are
 // placeholders until the plan is confirmed.
 func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*work, error) {
-	docs, err := s.documents(want, old)
+	docs, err := s.documents(want)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.keysThere(want); err != nil {
 		return nil, err
 	}
-	w := &work{input: steps.Input{
+	w := &work{answered: map[string]bool{}, input: steps.Input{
 		Spec: want, Facts: s.facts, Keys: s.keys, Documents: docs, Now: s.now,
-		NewKeys: map[state.Path][]byte{},
+		NewKeys: map[state.Path][]byte{}, Consents: map[string]bool{},
 	}}
 	for _, d := range want.Domains {
 		if _, ok := s.keys.Signing(d.Name); ok || (s.o.root != "" && !s.o.rootKeys) {
@@ -190,7 +189,7 @@ func (s *session) ask(ctx context.Context, p plan.Plan, question string) error {
 		return err
 	}
 	if !yes {
-		return &failure{exitFailed, errors.New("not confirmed: nothing was changed"), ""}
+		return s.notConfirmed()
 	}
 	return nil
 }
@@ -220,18 +219,14 @@ func (s *session) install(ctx context.Context, w *work, announced *plan.Plan) er
 		return err
 	}
 	w.input.Facts = s.facts
-	second, err := s.planned(ctx, w)
+	second, err := s.agreed(ctx, w)
 	if err != nil {
 		return err
 	}
-	if more := plan.Covers(*announced, second); len(more) > 0 {
-		err = s.more(ctx, second, more)
-	}
-	if err == nil {
-		err = s.acceptable(ctx, second)
-	}
-	if err != nil {
-		return err
+	if more := plan.Covers(*announced, second, w.consented...); len(more) > 0 {
+		if err := s.more(ctx, second, more); err != nil {
+			return err
+		}
 	}
 	*announced = second
 	return nil
@@ -285,7 +280,7 @@ func (s *session) perform(ctx context.Context, w *work, confirmed plan.Plan) err
 
 // documents are the TOML files as they should be: new ones in full, existing
 // ones with just the changed lines changed.
-func (s *session) documents(want spec.Spec, old *spec.Spec) (map[state.Path][]byte, error) {
+func (s *session) documents(want spec.Spec) (map[state.Path][]byte, error) {
 	docs := map[state.Path][]byte{}
 	text, err := s.document(spec.HostFile, spec.MarshalHost(want.Host),
 		func(b []byte) ([]byte, error) { return spec.SetHost(b, want.Host) })

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/wizard"
+	"mailsetup/steps"
+)
+
+var (
+	askSPF = state.Question{
+		ID: "record lab.example SPF", Kind: state.AskRecord, Subject: "spf", Domain: "lab.example",
+		Text: "the record lacks 192.0.2.10", Path: "/etc/bind/db.lab", Line: 7,
+		Before: `@ IN TXT "v=spf1 mx -all"`, After: `@ IN TXT "v=spf1 mx ip4:192.0.2.10 -all"`, Declined: "it stays.",
+	}
+	askDMARC      = state.Question{ID: "record _dmarc.lab.example DMARC", Kind: state.AskRecord, Subject: "dmarc", Domain: "lab.example", Text: "stricter", Declined: "it stays."}
+	askSubmission = state.Question{ID: "service submission/inet", Kind: state.AskService, Subject: "submission/inet", Text: "has milters of its own", Declined: "unsigned.", Path: "/etc/postfix/master.cf"}
+	askBounces    = state.Question{ID: "bounces", Kind: state.AskBounces, Text: "others see them, too", Declined: "unsigned."}
+	askOverride   = state.Question{ID: "override", Kind: state.AskOverride, Text: "has a socket of its own"}
+)
+
+// askedSession is a session of which a person, or nobody, answers questions in
+// lines of text.
+func askedSession(t *testing.T, lines string) (*session, *work, *bytes.Buffer) {
+	t.Helper()
+	s, _, said, want := bareSession(t)
+	s.o.yes = lines == ""
+	s.o.accessible, s.c.interactive, s.c.in = true, true, strings.NewReader(lines)
+	w, err := s.work(t.Context(), want, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, w, said
+}
+
+// outcome is what answers lead to.
+type outcome struct {
+	Consents, Keep, Leave []string
+	Bounces               string
+}
+
+func outcomeOf(w *work) outcome {
+	o := outcome{Keep: w.input.Spec.Domains[0].Keep, Leave: w.input.Spec.Host.LeaveServices, Bounces: w.input.Spec.Host.SignBounces}
+	for id := range w.input.Consents {
+		o.Consents = append(o.Consents, id)
+	}
+	slices.Sort(o.Consents)
+	return o
+}
+
+func TestSettle(t *testing.T) {
+	all := []state.Question{askSPF, askDMARC, askSubmission, askBounces, askOverride}
+	for _, tt := range []struct {
+		name  string
+		flags map[state.QuestionKind]bool
+		lines string
+		asked []state.Question
+		want  outcome
+	}{
+		{
+			"yes by flags", map[state.QuestionKind]bool{state.AskRecord: true, state.AskService: true, state.AskBounces: true, state.AskOverride: true}, "", all,
+			outcome{Consents: []string{"bounces", "override", "record _dmarc.lab.example DMARC", "record lab.example SPF", "service submission/inet"}, Bounces: "yes"},
+		},
+		{
+			"no by flags", map[state.QuestionKind]bool{state.AskRecord: false, state.AskService: false, state.AskBounces: false}, "", all[:4],
+			outcome{Keep: []string{"spf", "dmarc"}, Leave: []string{"submission/inet"}, Bounces: "no"},
+		},
+		{"some by flags, which comes first", map[state.QuestionKind]bool{state.AskService: true}, "", all, outcome{Consents: []string{"service submission/inet"}}},
+		{
+			"yes in person", nil, "y\ny\ny\ny\ny\n", all,
+			outcome{Consents: []string{"bounces", "override", "record _dmarc.lab.example DMARC", "record lab.example SPF", "service submission/inet"}, Bounces: "yes"},
+		},
+		{"each by itself", nil, "n\ny\n\ny\n", all[:4], outcome{Consents: []string{"bounces", "record _dmarc.lab.example DMARC"}, Keep: []string{"spf"}, Leave: []string{"submission/inet"}, Bounces: "yes"}},
+		{"the end of the input is a no", nil, "n\n", all[:2], outcome{Keep: []string{"spf", "dmarc"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, w, said := askedSession(t, tt.lines)
+			s.o.consents = tt.flags
+			again, err := s.settle(t.Context(), w, tt.asked)
+			if !again || err != nil {
+				t.Fatalf("again %v, %v\n%s", again, err, said)
+			}
+			if diff := cmp.Diff(tt.want, outcomeOf(w)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// What is remembered is in the files that the same run writes, and not in the
+// spec that the caller still has.
+func TestANoIsWrittenDown(t *testing.T) {
+	s, w, _ := askedSession(t, "n\nn\n")
+	given := w.input.Spec
+	if _, err := s.settle(t.Context(), w, []state.Question{askSPF, askSubmission}); err != nil {
+		t.Fatal(err)
+	}
+	for path, line := range map[state.Path]string{
+		spec.HostFile: `leave_services = ["submission/inet"]`, spec.DomainFile("lab.example"): `keep = ["spf"]`,
+	} {
+		if text := string(w.input.Documents[path]); !strings.Contains(text, "\n"+line+"\n") {
+			t.Errorf("%s without %s:\n%s", path, line, text)
+		}
+	}
+	if len(given.Domains[0].Keep) > 0 || len(given.Host.LeaveServices) > 0 {
+		t.Errorf("the spec that was given changed: %+v", given)
+	}
+}
+
+func TestSettleStops(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		set   func(*session)
+		lines string
+		asked []state.Question
+		code  int
+		says  []string
+	}{
+		{
+			"--yes is not enough", func(*session) {}, "", []state.Question{askSPF, askDMARC, askOverride}, 2,
+			[]string{
+				"  ? a record of your zone\n", "/etc/bind/db.lab:7\n", `- @ IN TXT "v=spf1 mx -all"`, `+ @ IN TXT "v=spf1 mx ip4:192.0.2.10 -all"`,
+				"mailsetup: these 3 need a consent of their own, beyond --yes; nothing of it was changed\n" +
+					"hint: --existing-records change allows it; with keep it stays as it is\nhint: --replace-override allows it\n",
+			},
+		},
+		{
+			"nobody is there", func(s *session) { s.o.yes, s.c.interactive = false, false }, "", []state.Question{askBounces}, 2,
+			[]string{"mailsetup: this needs a consent of its own", "hint: --sign-bounces yes allows it; with no it stays as it is\n"},
+		},
+		{"--json", func(s *session) { s.o.json = true }, "y\n", []state.Question{askBounces}, 2, []string{"hint: --sign-bounces yes"}},
+		{
+			"a flag says no to what cannot stay", func(s *session) { s.o.consents = map[state.QuestionKind]bool{state.AskOverride: false} }, "y\n",
+			[]state.Question{askOverride}, 2, []string{"mailsetup: has a socket of its own\nhint: --replace-override allows it\n"},
+		},
+		{"a no to what cannot stay", func(*session) {}, "n\n", []state.Question{askOverride}, 1, []string{"not confirmed: nothing was changed"}},
+		{
+			"the same once packages are there", func(s *session) { s.installed = []string{"opendkim"} }, "n\n",
+			[]state.Question{askOverride}, 1, []string{"not confirmed: nothing else was changed"},
+		},
+		{"asked twice", func(*session) {}, "y\ny\n", []state.Question{askBounces, askBounces}, 1, []string{"asks again for what was answered: bounces"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, w, said := askedSession(t, tt.lines)
+			tt.set(s)
+			_, err := s.settle(t.Context(), w, tt.asked)
+			if code := s.c.finish(err); code != tt.code {
+				t.Errorf("exit %d, want %d", code, tt.code)
+			}
+			for _, text := range tt.says {
+				if !strings.Contains(said.String(), text) {
+					t.Errorf("nothing of %q in\n%s", text, said)
+				}
+			}
+		})
+	}
+}
+
+func TestCtrlCAtAConsent(t *testing.T) {
+	s, w, _ := askedSession(t, "y\n")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.settle(ctx, w, []state.Question{askSPF})
+	if code, _ := judge(err); code != 130 || !errors.Is(err, wizard.ErrAborted) {
+		t.Errorf("exit %d, %v", code, err)
+	}
+	if diff := cmp.Diff(outcome{}, outcomeOf(w)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestADryRunLeavesQuestionsOpen(t *testing.T) {
+	s, w, said := askedSession(t, "y\n")
+	s.o.dryRun = true
+	again, err := s.settle(t.Context(), w, []state.Question{askSPF})
+	if again || err != nil || said.Len() > 0 {
+		t.Errorf("again %v, %v, said %s", again, err, said)
+	}
+}
+
+// What a step refuses may stay as it is, if somebody says so.
+func TestLeave(t *testing.T) {
+	refusal := &steps.Refusal{What: "two SPF records", Hint: "remove one", Keep: &askSPF}
+	for _, tt := range []struct {
+		name  string
+		flags map[state.QuestionKind]bool
+		lines string
+		left  bool
+		says  string
+	}{
+		{"keep", map[state.QuestionKind]bool{state.AskRecord: false}, "", true, ""},
+		{"change cannot be done", map[state.QuestionKind]bool{state.AskRecord: true}, "y\n", false, ""},
+		{"nobody says so", nil, "", false, "hint: remove one\nhint: --existing-records keep leaves it as it is\n"},
+		{"yes in person", nil, "y\n", true, "Leave it as it is, and go on?"},
+		{"no in person", nil, "n\n", false, "two SPF records"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, w, said := askedSession(t, tt.lines)
+			s.o.consents = tt.flags
+			err := s.leave(t.Context(), w, refusal, refusal)
+			s.c.finish(err)
+			if left := slices.Equal(outcomeOf(w).Keep, []string{"spf"}); left != tt.left || (err == nil) != tt.left {
+				t.Errorf("left %v, %v; want %v", left, err, tt.left)
+			}
+			if !strings.Contains(said.String(), tt.says) {
+				t.Errorf("nothing of %q in\n%s", tt.says, said)
+			}
+		})
+	}
+}
