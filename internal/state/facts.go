@@ -178,4 +178,7 @@ type SPF struct {
 	// Problem says why it is no record to work with: two of them, a syntax
 	// error, more than ten look-ups, an include that does not exist.
 	Problem string
+	// Unsure names what could not be looked up and may matter, "" if all could:
+	// an address that is not in Denied need not pass then.
+	Unsure string
 }

@@ -1,0 +1,178 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	spf "blitiri.com.ar/go/spf"
+
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/policy"
+	"mailsetup/internal/state"
+)
+
+// spfWithin bounds the evaluation of all records together.
+const spfWithin = 10 * time.Second
+
+// SPFQuery says whose records are evaluated, and for whom.
+type SPFQuery struct {
+	Zones     []state.Zone
+	Names     []string     // the domains and the host name
+	Includes  []string     // third parties that are wished for
+	Addresses []netip.Addr // of this server, as receivers see them
+	// Planned are records that will be served besides what the zones hold: an
+	// mx passes that only the run will publish.
+	Planned []state.Record
+}
+
+// SPF evaluates the SPF records that are there (RFC 7208): that in the zone of
+// this machine if it serves the name, else that in DNS. A name without one is
+// missing in the answer, and so is one about which DNS could not be asked. An
+// include that is wished for is always there: without a record it has a
+// Problem, since it would make every record that names it a permanent error.
+func SPF(ctx context.Context, r dnspub.Resolver, q SPFQuery) map[string]state.SPF {
+	ctx, cancel := context.WithTimeout(ctx, spfWithin)
+	defer cancel()
+	names := &spfNames{resolver: r, zones: q.Zones, planned: q.Planned, known: map[string]*answer{}}
+	out := map[string]state.SPF{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, name := range slices.Concat(q.Names, q.Includes) {
+		wg.Go(func() {
+			e := evaluation{ctx: ctx, names: names, name: name}
+			fact, found := e.evaluate(q.Addresses)
+			mu.Lock()
+			defer mu.Unlock()
+			if found || slices.Contains(q.Includes, name) {
+				out[name] = fact
+			}
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// evaluation is of one name.
+type evaluation struct {
+	ctx   context.Context
+	names *spfNames
+	name  string
+	fact  state.SPF
+}
+
+func (e *evaluation) evaluate(addrs []netip.Addr) (fact state.SPF, found bool) {
+	texts, status := e.texts(e.name)
+	switch {
+	case status == dnspub.Unknown:
+		return state.SPF{Unsure: e.name}, false
+	case len(texts) == 0:
+		return state.SPF{Problem: e.name + " has no SPF record"}, false
+	}
+	e.fact.Record = texts[0]
+	e.fact.Lookups = e.count(e.name, nil)
+	if e.fact.Lookups > policy.MaxLookups {
+		e.problem(fmt.Sprintf("it takes %d DNS look-ups, and receivers stop after %d (RFC 7208 section 4.6.4)",
+			e.fact.Lookups, policy.MaxLookups))
+	}
+	// An address that no record names takes the evaluation to its end.
+	result, err := e.check(netip.MustParseAddr("255.255.255.255"))
+	if result == spf.PermError {
+		e.problem(complaintOf(err))
+	}
+	for _, a := range addrs {
+		switch result, _ := e.check(a); {
+		case result == spf.TempError:
+			e.unsure(e.name)
+		case result != spf.Pass:
+			e.fact.Denied = append(e.fact.Denied, a)
+		}
+	}
+	return e.fact, true
+}
+
+func (e *evaluation) check(a netip.Addr) (spf.Result, error) {
+	return spf.CheckHostWithSender(net.IP(a.AsSlice()), e.name, "postmaster@"+e.name,
+		spf.WithContext(e.ctx), spf.WithResolver(e.names))
+}
+
+// texts are the SPF records of a name.
+func (e *evaluation) texts(name string) ([]string, dnspub.Status) {
+	values, status := e.names.ask(e.ctx, name, "TXT")
+	return slices.DeleteFunc(slices.Clone(values), func(t string) bool { return !policy.IsSPF(t) }), status
+}
+
+// count is how many terms of a name's record ask DNS, those of the records
+// that it names included, for an address that matches none of them. What is
+// wrong on the way is noted.
+func (e *evaluation) count(name string, path []string) int {
+	texts, status := e.texts(name)
+	switch {
+	case status == dnspub.Unknown:
+		e.unsure(name)
+		return 0
+	case len(texts) == 0:
+		e.problem(name + " has no SPF record")
+		return 0
+	case len(texts) > 1:
+		e.problem(fmt.Sprintf("%s has %d SPF records where one is allowed (RFC 7208 section 3.2)", name, len(texts)))
+		return 0
+	case slices.Contains(path, name):
+		e.problem(name + " leads back to itself")
+		return policy.MaxLookups + 1
+	}
+	s, err := policy.ParseSPF(texts[0])
+	if err != nil {
+		e.problem(e.at(name) + err.Error())
+		return 0
+	}
+	n := s.Lookups()
+	for _, t := range s.Terms() {
+		to := strings.ToLower(strings.TrimSuffix(t.Value, "."))
+		if (t.Name == "include" || t.Name == "redirect") && !strings.Contains(to, "%") && n <= 10*policy.MaxLookups {
+			n += e.count(to, append(path, name))
+		}
+	}
+	return n
+}
+
+// at names a record that is not the one that is evaluated.
+func (e *evaluation) at(name string) string {
+	if name == e.name {
+		return ""
+	}
+	return name + ": "
+}
+
+// problem notes the first thing that is wrong.
+func (e *evaluation) problem(text string) {
+	if e.fact.Problem == "" {
+		e.fact.Problem = text
+	}
+}
+
+func (e *evaluation) unsure(name string) {
+	if e.fact.Unsure == "" {
+		e.fact.Unsure = name
+	}
+}
+
+// complaintOf puts go/spf's permanent errors into the words of an
+// administrator.
+func complaintOf(err error) string {
+	switch {
+	case errors.Is(err, spf.ErrVoidLookupLimitReached):
+		return "more than two of the names in it have no records, and receivers stop there (RFC 7208 section 4.6.4)"
+	case errors.Is(err, spf.ErrTooManyMXRecords):
+		return "an mx in it has more than ten hosts (RFC 7208 section 4.6.4)"
+	case errors.Is(err, spf.ErrInvalidMacro):
+		return "a macro in it is wrong (RFC 7208 section 7)"
+	}
+	return "receivers take it for a permanent error: " + err.Error()
+}

@@ -1,0 +1,182 @@
+package detect
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/miekg/dns"
+
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/state"
+)
+
+// spfNames answers the questions of an SPF evaluation: names in the zones of
+// this machine from their files, which may say more than is served yet, and
+// all others from DNS. Each question is put once. It is the DNSResolver of
+// go/spf.
+type spfNames struct {
+	resolver dnspub.Resolver
+	zones    []state.Zone
+	planned  []state.Record
+
+	mu    sync.Mutex
+	known map[string]*answer
+}
+
+type answer struct {
+	once   sync.Once
+	values []string
+	status dnspub.Status
+}
+
+// ask returns the data of the records, at the end of aliases.
+func (n *spfNames) ask(ctx context.Context, name, rtype string) ([]string, dnspub.Status) {
+	name = dns.CanonicalName(name)
+	n.mu.Lock()
+	a := n.known[name+" "+rtype]
+	if a == nil {
+		a = &answer{}
+		n.known[name+" "+rtype] = a
+	}
+	n.mu.Unlock()
+	a.once.Do(func() { a.values, a.status = n.find(ctx, name, rtype, 8) })
+	return a.values, a.status
+}
+
+func (n *spfNames) find(ctx context.Context, name, rtype string, aliases int) ([]string, dnspub.Status) {
+	zone, here := n.zone(name)
+	if !here {
+		records, status, _ := n.resolver.Lookup(ctx, name, rtype)
+		return values(records, name, rtype, true), status
+	}
+	at := zone.records(name)
+	if len(at) == 0 && !zone.above(name) {
+		at = zone.wildcard(name)
+	}
+	if alias := values(at, "", "CNAME", true); len(alias) > 0 && aliases > 0 {
+		return n.find(ctx, dns.CanonicalName(alias[0]), rtype, aliases-1)
+	}
+	found := values(at, "", rtype, true)
+	if len(found) == 0 {
+		found = values(n.planned, name, rtype, false)
+	}
+	if len(found) == 0 {
+		return nil, dnspub.NoData
+	}
+	return found, dnspub.Found
+}
+
+// zone is the one of this machine that answers for the name, if its records
+// are known.
+func (n *spfNames) zone(name string) (localZone, bool) {
+	var best state.Zone
+	for _, z := range n.zones {
+		if dns.IsSubDomain(z.Origin, name) && len(z.Origin) > len(best.Origin) {
+			best = z
+		}
+	}
+	return localZone(best), best.Problem == "" && len(best.Records) > 0 && best.Holds(name)
+}
+
+type localZone state.Zone
+
+func (z localZone) records(name string) []state.Record {
+	var at []state.Record
+	for _, r := range z.Records {
+		if strings.EqualFold(r.Name, name) {
+			at = append(at, r)
+		}
+	}
+	return at
+}
+
+// above reports whether a name exists because there are names below it.
+func (z localZone) above(name string) bool {
+	for _, r := range z.Records {
+		if dns.IsSubDomain(name, dns.CanonicalName(r.Name)) {
+			return true
+		}
+	}
+	return false
+}
+
+// wildcard returns what stands for a name that does not exist, RFC 4592
+// section 3.3: the * below its closest ancestor that exists.
+func (z localZone) wildcard(name string) []state.Record {
+	for i, end := dns.NextLabel(name, 0); !end; i, end = dns.NextLabel(name, i) {
+		if z.above(name[i:]) {
+			return z.records("*." + name[i:])
+		}
+	}
+	return nil
+}
+
+// values are the data of the records of one type, of all names if any is set.
+func values(list []state.Record, name, rtype string, any bool) []string {
+	var out []string
+	for _, r := range list {
+		if r.Type == rtype && (any || strings.EqualFold(r.Name, name)) {
+			out = append(out, r.Value)
+		}
+	}
+	return out
+}
+
+// void is what go/spf takes for "no such records" and for "nobody answered".
+func void(name string, status dnspub.Status) error {
+	if status == dnspub.Found {
+		return nil
+	}
+	return &net.DNSError{Err: status.String(), Name: name, IsNotFound: status != dnspub.Unknown, IsTemporary: status == dnspub.Unknown}
+}
+
+// LookupTXT implements spf.DNSResolver.
+func (n *spfNames) LookupTXT(ctx context.Context, name string) ([]string, error) {
+	values, status := n.ask(ctx, name, "TXT")
+	return values, void(name, status)
+}
+
+// LookupMX implements spf.DNSResolver. A null MX (RFC 7505) names no host.
+func (n *spfNames) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
+	values, status := n.ask(ctx, name, "MX")
+	var list []*net.MX
+	for _, v := range values {
+		p, host, _ := strings.Cut(v, " ")
+		pref, _ := strconv.ParseUint(p, 10, 16)
+		if host != "." {
+			list = append(list, &net.MX{Host: host, Pref: uint16(pref)})
+		}
+	}
+	return list, void(name, status)
+}
+
+// LookupIPAddr implements spf.DNSResolver.
+func (n *spfNames) LookupIPAddr(ctx context.Context, name string) ([]net.IPAddr, error) {
+	var list []net.IPAddr
+	status := dnspub.NoData
+	for _, rtype := range []string{"A", "AAAA"} {
+		values, s := n.ask(ctx, name, rtype)
+		if s == dnspub.Unknown || s == dnspub.Found && status != dnspub.Unknown {
+			status = s
+		}
+		for _, v := range values {
+			list = append(list, net.IPAddr{IP: net.ParseIP(v)})
+		}
+	}
+	return list, void(name, status)
+}
+
+// LookupAddr implements spf.DNSResolver.
+func (n *spfNames) LookupAddr(ctx context.Context, addr string) ([]string, error) {
+	a, err := netip.ParseAddr(addr)
+	if err != nil {
+		return nil, err
+	}
+	name, _ := dns.ReverseAddr(a.String())
+	values, status := n.ask(ctx, name, "PTR")
+	return values, void(name, status)
+}
