@@ -72,6 +72,9 @@ func (s *session) found(a spec.Answers, old *spec.Spec) spec.Answers {
 		}
 	}
 	fill(&a.Receive, p.Receive)
+	if domain, err := spec.DomainName(a.Domain); err == nil {
+		a, _ = steps.Adopt(a, s.facts, domain)
+	}
 	return a
 }
 
@@ -155,6 +158,10 @@ func (s *session) proposals(a spec.Answers) wizard.Proposals {
 		p.DNS = wizard.Proposal{Value: string(spec.DNSBind), Why: "BIND serves " + domain + " here"}
 	}
 	p.Receive = s.receives(domain, host, first(strings.Fields(p.Addresses.Value)...))
+	there, says := steps.Adopt(spec.Answers{}, s.facts, domain)
+	p.SPFAll = wizard.Proposal{Value: there.SPFAll, Why: says.SPF}
+	p.SPFInclude = wizard.Proposal{Value: strings.Join(there.SPFInclude, " "), Why: says.SPF}
+	p.DMARC = wizard.Proposal{Value: there.DMARC, Why: says.DMARC}
 	return p
 }
 

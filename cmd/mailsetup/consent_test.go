@@ -67,11 +67,15 @@ func TestSettle(t *testing.T) {
 		want  outcome
 	}{
 		{
-			"yes by flags", map[state.QuestionKind]bool{state.AskRecord: true, state.AskService: true, state.AskBounces: true, state.AskOverride: true}, "", all,
+			"yes by flags",
+			map[state.QuestionKind]bool{state.AskRecord: true, state.AskService: true, state.AskBounces: true, state.AskOverride: true},
+			"", all,
 			outcome{Consents: []string{"bounces", "override", "record _dmarc.lab.example DMARC", "record lab.example SPF", "service submission/inet"}, Bounces: "yes"},
 		},
 		{
-			"no by flags", map[state.QuestionKind]bool{state.AskRecord: false, state.AskService: false, state.AskBounces: false}, "", all[:4],
+			"no by flags",
+			map[state.QuestionKind]bool{state.AskRecord: false, state.AskService: false, state.AskBounces: false},
+			"", all[:4],
 			outcome{Keep: []string{"spf", "dmarc"}, Leave: []string{"submission/inet"}, Bounces: "no"},
 		},
 		{"some by flags, which comes first", map[state.QuestionKind]bool{state.AskService: true}, "", all, outcome{Consents: []string{"service submission/inet"}}},
@@ -126,7 +130,9 @@ func TestSettleStops(t *testing.T) {
 		says  []string
 	}{
 		{
-			"--yes is not enough", func(*session) {}, "", []state.Question{askSPF, askDMARC, askOverride}, 2,
+			"--yes is not enough", func(*session) {}, "",
+			[]state.Question{askSPF, askDMARC, askOverride},
+			2,
 			[]string{
 				"  ? a record of your zone\n", "/etc/bind/db.lab:7\n", `- @ IN TXT "v=spf1 mx -all"`, `+ @ IN TXT "v=spf1 mx ip4:192.0.2.10 -all"`,
 				"mailsetup: these 3 need a consent of their own, beyond --yes; nothing of it was changed\n" +
@@ -134,18 +140,24 @@ func TestSettleStops(t *testing.T) {
 			},
 		},
 		{
-			"nobody is there", func(s *session) { s.o.yes, s.c.interactive = false, false }, "", []state.Question{askBounces}, 2,
+			"nobody is there", func(s *session) { s.o.yes, s.c.interactive = false, false }, "",
+			[]state.Question{askBounces},
+			2,
 			[]string{"mailsetup: this needs a consent of its own", "hint: --sign-bounces yes allows it; with no it stays as it is\n"},
 		},
 		{"--json", func(s *session) { s.o.json = true }, "y\n", []state.Question{askBounces}, 2, []string{"hint: --sign-bounces yes"}},
 		{
 			"a flag says no to what cannot stay", func(s *session) { s.o.consents = map[state.QuestionKind]bool{state.AskOverride: false} }, "y\n",
-			[]state.Question{askOverride}, 2, []string{"mailsetup: has a socket of its own\nhint: --replace-override allows it\n"},
+			[]state.Question{askOverride},
+			2,
+			[]string{"mailsetup: has a socket of its own\nhint: --replace-override allows it\n"},
 		},
 		{"a no to what cannot stay", func(*session) {}, "n\n", []state.Question{askOverride}, 1, []string{"not confirmed: nothing was changed"}},
 		{
 			"the same once packages are there", func(s *session) { s.installed = []string{"opendkim"} }, "n\n",
-			[]state.Question{askOverride}, 1, []string{"not confirmed: nothing else was changed"},
+			[]state.Question{askOverride},
+			1,
+			[]string{"not confirmed: nothing else was changed"},
 		},
 		{"asked twice", func(*session) {}, "y\ny\n", []state.Question{askBounces, askBounces}, 1, []string{"asks again for what was answered: bounces"}},
 	} {

@@ -21,6 +21,9 @@ func crowded(domain string) func(context.Context, spec.Answers) (Proposals, erro
 			BIND:      true, ZoneServed: a.Domain == "",
 		}
 		p.Selector.Value = "202611"
+		p.SPFAll = Proposal{"fail", "as the SPF record of " + domain + " says"}
+		p.SPFInclude = Proposal{"_spf." + domain + " spf.news.example", p.SPFAll.Why}
+		p.DMARC = Proposal{"quarantine", "as its DMARC record says"}
 		for i := range 9 {
 			p.Found = append(p.Found, fmt.Sprintf("finding %d about %s %s", i, a.Domain, a.Hostname))
 		}

@@ -40,8 +40,9 @@ func gateQuestion(settings []question) question {
 			value := func(k topic) string { return settingValue(f, settings, k) }
 			return strings.Join([]string{
 				"DKIM: a key of " + value(aboutKeyBits) + " bits" + named(value(aboutSelector)),
-				"SPF: other senders get " + spfMeaning(value(aboutSPFAll)) + included(value(aboutSPFInclude)),
-				"DMARC: " + dmarcMeaning(value(aboutDMARC)),
+				"SPF: other senders get " + spfMeaning(value(aboutSPFAll)) + included(value(aboutSPFInclude)) +
+					because(f, aboutSPFAll, f.found.SPFAll),
+				"DMARC: " + dmarcMeaning(value(aboutDMARC)) + because(f, aboutDMARC, f.found.DMARC),
 				"When the signer is down: " + milterMeaning(value(aboutMilter)),
 			}, "\n")
 		},
@@ -74,6 +75,14 @@ func settingValue(f *flow, settings []question, k topic) string {
 		}
 	}
 	return ""
+}
+
+// because says where a setting comes from that is not the usual one.
+func because(f *flow, k topic, found Proposal) string {
+	if k.of(f.fixed) != "" || found.Value == "" || found.Why == "" {
+		return ""
+	}
+	return " (" + found.Why + ")"
 }
 
 func named(selector string) string {
