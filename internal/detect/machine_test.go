@@ -75,8 +75,10 @@ func bookworm() *machine {
 	m.says("dpkg-query -W -f ${db:Status-Status}", "config-files|exim4-daemon-light|mail-transport-agent\ninstalled|postfix|default-mta, mail-transport-agent (= 1)\n")
 	m.says("postconf -n", "compatibility_level = 3.6\nmydestination = $myhostname, localhost\nempty =\n")
 	m.says("postconf -x", "myorigin = /etc/mailname\nmydestination = mail.lab.example, localhost\nmail_version = 3.7.11\n"+
-		"queue_directory = /var/spool/postfix\nmynetworks = 127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128 hash:/etc/postfix/nets\nsmtpd_milters =\n")
-	m.says("postconf -P", "submission/inet/syslog_name = postfix/submission\nsubmission/inet/smtpd_milters = inet:127.0.0.1:11332\n")
+		"queue_directory = /var/spool/postfix\nmulti_instance_directories = /etc/postfix-out, /etc/postfix-in\nmynetworks = 127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128 hash:/etc/postfix/nets\nsmtpd_milters =\n")
+	m.says("postconf -M", "smtp       inet  n       -       y       -       -       smtpd\n"+
+		"submission inet  n       -       y       -       -       smtpd -o syslog_name=postfix/submission -o smtpd_milters=inet:127.0.0.1:11332\n")
+	m.says("postconf -Px", "submission/inet/smtpd_milters = inet:127.0.0.1:11332\nsubmission/inet/syslog_name = postfix/submission\n")
 	m.says("named-checkconf -px", "options {\n\tdirectory \"/var/cache/bind\";\n};\nzone \"lab.example\" {\n\ttype master;\n\tfile \"/etc/bind/db.lab\";\n};\n")
 	m.units["postfix.service"] = system.UnitStatus{Load: "loaded", Active: "active", Type: "oneshot"}
 	m.units["opendkim.service"] = system.UnitStatus{Load: "loaded", Active: "active", Type: "forking"}
@@ -106,11 +108,19 @@ func TestMachine(t *testing.T) {
 			Value: map[string]string{
 				"myorigin": "mail.lab.example", "mydestination": "mail.lab.example, localhost", "mail_version": "3.7.11",
 				"queue_directory": "/var/spool/postfix", "smtpd_milters": "",
-				"mynetworks": "127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128 hash:/etc/postfix/nets",
+				"multi_instance_directories": "/etc/postfix-out, /etc/postfix-in",
+				"mynetworks":                 "127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128 hash:/etc/postfix/nets",
 			},
 			Networks:      []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 			OtherNetworks: []string{"hash:/etc/postfix/nets"},
-			Services:      []state.Service{{Name: "submission/inet", Options: []state.Option{{Name: "smtpd_milters", Value: "inet:127.0.0.1:11332", Line: 4}}}},
+			Services: []state.Service{
+				{Name: "smtp/inet", Command: "smtpd", Line: 1},
+				{Name: "submission/inet", Command: "smtpd", Line: 2, Options: []state.Option{
+					{Name: "syslog_name", Value: "postfix/submission", Expanded: "postfix/submission", Line: 3},
+					{Name: "smtpd_milters", Value: "inet:127.0.0.1:11332", Expanded: "inet:127.0.0.1:11332", Line: 4},
+				}},
+			},
+			Instances: []string{"/etc/postfix-out", "/etc/postfix-in"},
 		},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {

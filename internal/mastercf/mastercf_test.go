@@ -87,7 +87,7 @@ func TestParse(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"\nsmtp inet n - n - -\n": `line 2: "smtp" has 7 fields; a service has 8 at least: name, type, private, unpriv, chroot, wakeup, maxproc, command`,
+		"\nsmtp inet n - n - -\n":                               `line 2: "smtp" has 7 fields; a service has 8 at least: name, type, private, unpriv, chroot, wakeup, maxproc, command`,
 		"#\nsmtp\n\tudp n - n - - smtpd\n":                      `line 3: "udp" is no type of a service`,
 		"smtp inet n - n - - smtpd -o\n#\n":                     `line 1: smtp/inet: nothing follows -o`,
 		"smtp inet n - n - - smtpd\n  -o smtpd_milters\n":       `line 2: smtp/inet: -o smtpd_milters is not name=value`,

@@ -80,6 +80,8 @@ type Service struct {
 type Option struct {
 	Name, Value string // unexpanded
 	Line        int
+	// Expanded is the value of the one that counts, $names expanded.
+	Expanded string
 }
 
 // Option returns what the service itself sets.

@@ -1,0 +1,24 @@
+package system
+
+import (
+	"fmt"
+
+	"mailsetup/internal/state"
+)
+
+// UnusableError says that a file of the administrator's cannot be worked with
+// as it stands, and what to do about it. Nothing has failed; it is for them to
+// decide.
+type UnusableError struct {
+	Path state.Path
+	Line int // 0 for the file as a whole
+	Text string
+	Hint string // the command to type
+}
+
+func (e *UnusableError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %s", e.Path, e.Text)
+	}
+	return fmt.Sprintf("%s:%d: %s", e.Path, e.Line, e.Text)
+}
