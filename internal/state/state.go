@@ -157,6 +157,8 @@ type Note struct {
 	Topic string `json:"topic"` // a word or two: "dns", "ptr", "myhostname"
 	Text  string `json:"text"`
 	Do    string `json:"do,omitempty"` // the command to type or the record to paste
+	// Passing notes explain a plan and are shown with it: nothing is left to do.
+	Passing bool `json:"passing,omitempty"`
 }
 
 // Derived is a file that a program makes from another one (aliases.db from
