@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"slices"
 	"time"
 
 	"mailsetup/internal/milters"
@@ -8,39 +9,91 @@ import (
 )
 
 // Guard makes mail wait while OpenDKIM restarts on a server that is already
-// signing and would otherwise let it out unsigned in those seconds.
+// signing and would otherwise let it out unsigned in those seconds: wherever
+// Postfix asks it, be it at the endpoint that it is about to leave.
 func Guard(in Input) (state.Stage, []state.Note, error) {
-	p := in.Facts.Postfix
-	if p == nil {
-		return state.Stage{}, nil, nil
-	}
-	ours, has := milters.Has(p.Raw["smtpd_milters"], endpoint, p.QueueDirectory)
-	if !has || action(ours, p) == "tempfail" {
+	if in.Facts.Postfix == nil {
 		return state.Stage{}, nil, nil
 	}
 	files, err := signerFiles(in)
 	if err != nil || signerAction(in, files[0].Content) != state.Restart {
 		return state.Stage{}, nil, err
 	}
-	set, err := mainSettings(in, "tempfail")
-	if err != nil {
+	l := newLists(in, "tempfail")
+	if err := l.hold(in.Facts.Postfix); err != nil || len(l.set)+len(l.services) == 0 {
 		return state.Stage{}, nil, err
 	}
-	stage := postfixStage(in, state.PostfixEdit{
-		Path: mainCf, Set: set, Reason: "mail waits while the signer restarts",
-	})
+	stage := l.stage(in, "mail waits while the signer restarts")
+	changed := mainCf
+	if len(l.set) == 0 {
+		changed = masterCf
+	}
 	// A session that began before would let its mail out unsigned. An idle one
 	// ends after smtpd_timeout, which is five minutes.
 	stage.Units[0].Settled = append(stage.Units[0].Settled,
-		state.Probe{Kind: state.ProbeSessions, Address: string(mainCf), Within: 6 * time.Minute})
+		state.Probe{Kind: state.ProbeSessions, Address: string(changed), Within: 6 * time.Minute})
 	return stage, nil, nil
 }
 
-func action(m milters.Milter, p *state.Postfix) string {
+// hold makes mail wait for our milter in every list that has it.
+func (l *lists) hold(p *state.Postfix) error {
+	users := []struct {
+		service *state.Service
+		list    string
+	}{{nil, "smtpd_milters"}, {nil, "non_smtpd_milters"}}
+	for i := range p.Services {
+		switch s := &p.Services[i]; s.Command {
+		case "smtpd":
+			users = append(users, struct {
+				service *state.Service
+				list    string
+			}{s, "smtpd_milters"})
+		case "cleanup":
+			users = append(users, struct {
+				service *state.Service
+				list    string
+			}{s, "non_smtpd_milters"})
+		}
+	}
+	for _, u := range users {
+		places, err := l.reach(u.service, u.list)
+		if err != nil {
+			return err
+		}
+		otherwise := effective(p, u.service, "milter_default_action")
+		for _, at := range places {
+			if err := l.holdAt(at, otherwise); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// holdAt makes mail wait for our milter at one place, if it does not yet.
+func (l *lists) holdAt(at place, otherwise string) error {
+	list, err := milters.Parse(l.text(at))
+	if err != nil {
+		return err
+	}
+	passes := func(m milters.Milter) bool { return l.ours.Is(m) && action(m, otherwise) != "tempfail" }
+	if !slices.ContainsFunc(list, passes) {
+		return nil
+	}
+	held, _, err := l.ours.Hold(l.text(at))
+	if err == nil {
+		l.put(at, held)
+	}
+	return err
+}
+
+// action is what Postfix does while a milter does not answer: the milter's own
+// setting, or what counts otherwise.
+func action(m milters.Milter, otherwise string) string {
 	for _, o := range m.Options {
 		if o.Name == "default_action" {
 			return o.Value
 		}
 	}
-	return p.Value["milter_default_action"]
+	return otherwise
 }

@@ -2,12 +2,10 @@ package steps
 
 import (
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"time"
 
-	"mailsetup/internal/milters"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 )
@@ -25,28 +23,64 @@ const (
 // Postfix hands its mail to the milter: mail that comes by SMTP, mail that
 // comes from sendmail(1), and the bounces Postfix writes itself.
 func Postfix(in Input) (state.Stage, []state.Note, error) {
-	if err := understood(in.Facts.Postfix); err != nil {
-		return state.Stage{}, nil, err
-	}
-	set, err := mainSettings(in, in.Spec.Host.MilterDefaultAction)
+	l, err := mainLists(in, in.Spec.Host.MilterDefaultAction)
 	if err != nil {
 		return state.Stage{}, nil, err
 	}
-	stage := postfixStage(in, state.PostfixEdit{
-		Path: mainCf, Set: set, Reason: "mail goes through the signer",
-	})
-	return stage, names(in), nil
+	questions, notes, err := l.ownLists(in)
+	if err != nil {
+		return state.Stage{}, nil, err
+	}
+	ask, told := l.bounces(in)
+	l.names(in)
+	stage := l.stage(in, "mail goes through the signer")
+	stage.Questions = in.unanswered(append(questions, ask...)...)
+	return stage, slices.Concat(signedFor(in), notes, told, unsigned(in), names(in)), nil
 }
 
-func postfixStage(in Input, e state.PostfixEdit) state.Stage {
+// mainLists are the lists of main.cf with our milter in them.
+func mainLists(in Input, defaultAction string) (*lists, error) {
+	l := newLists(in, defaultAction)
+	for _, name := range []string{"smtpd_milters", "non_smtpd_milters"} {
+		if err := l.merge(name); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// names sets Postfix's idea of its own names on a Postfix of this run.
+func (l *lists) names(in Input) {
+	if p := in.Facts.Postfix; p != nil && !p.Fresh {
+		return
+	}
+	l.put(place{nil, "myhostname"}, in.Spec.Host.Hostname)
+	if swallows(in.Spec) {
+		l.put(place{nil, "mydestination"}, "localhost")
+	}
+}
+
+// stage sets what the lists should be.
+func (l *lists) stage(in Input, why string) state.Stage {
+	var edits []state.Edit
+	if len(l.set) > 0 {
+		edits = append(edits, state.PostfixEdit{Path: mainCf, Set: l.set, Reason: why})
+	}
+	if len(l.services) > 0 {
+		edits = append(edits, state.MasterEdit{Path: masterCf, Set: l.services, Reason: why})
+	}
+	return postfixStage(in, edits...)
+}
+
+func postfixStage(in Input, edits ...state.Edit) state.Stage {
 	return state.Stage{
-		Edits: []state.Edit{e},
+		Edits: edits,
 		Units: []state.Unit{{
 			Name: postfixUnit(in.Facts), Action: state.Reload, Why: "running processes read main.cf again",
 			Settled: postfixProbes(in.Facts),
 		}},
 		Validators: []state.Validator{{
-			Name: "postfix check", Needs: []state.Path{masterCf},
+			Name: "postfix check", Needs: []state.Path{mainCf, masterCf},
 			Argv: func(scratch func(state.Path) string) []string {
 				return []string{"postfix", "-c", string(state.Path(scratch(mainCf)).Dir()), "check"}
 			},
@@ -80,53 +114,10 @@ func postfixUnit(f state.Facts) string {
 	return "postfix.service"
 }
 
-// mainSettings are the parameters of main.cf that we need, merged with what
-// stands there.
-func mainSettings(in Input, defaultAction string) ([]state.Setting, error) {
-	raw, queue := map[string]string{}, state.Path("/var/spool/postfix")
-	if p := in.Facts.Postfix; p != nil {
-		raw, queue = p.Raw, p.QueueDirectory
-	}
-	ours := milters.Milter{
-		Endpoint: endpoint,
-		Options:  []state.Setting{{Name: "default_action", Value: defaultAction}},
-	}
-	var set []state.Setting
-	for _, name := range []string{"smtpd_milters", "non_smtpd_milters"} {
-		if name == "non_smtpd_milters" && milters.Refers(raw[name], "smtpd_milters") {
-			continue
-		}
-		value, _, err := milters.Merge(raw[name], ours, queue)
-		if err != nil {
-			return nil, refuse("write it in a form that postconf(5) describes", "%s: %s: %v", mainCf, name, err)
-		}
-		set = append(set, state.Setting{Name: name, Value: value})
-	}
-	set = append(set, state.Setting{
-		Name: "internal_mail_filter_classes", Value: withBounce(raw["internal_mail_filter_classes"]),
-	})
-	if p := in.Facts.Postfix; p == nil || p.Fresh {
-		set = append(set, state.Setting{Name: "myhostname", Value: in.Spec.Host.Hostname})
-		if swallows(in.Spec) {
-			set = append(set, state.Setting{Name: "mydestination", Value: "localhost"})
-		}
-	}
-	return set, nil
-}
-
 // swallows reports whether Debian's mydestination, which has the host name in
 // it, would keep mail here that is received elsewhere.
 func swallows(s spec.Spec) bool {
 	return slices.ContainsFunc(s.Domains, func(d spec.Domain) bool { return d.Name == s.Host.Hostname && !d.Receive })
-}
-
-// withBounce adds the bounces to internal_mail_filter_classes, postconf(5).
-func withBounce(value string) string {
-	classes := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' })
-	if slices.Contains(classes, "bounce") {
-		return value
-	}
-	return strings.Join(append(classes, "bounce"), ", ")
 }
 
 // understood refuses what would make mail unsigned, or signed twice, behind
@@ -135,42 +126,32 @@ func understood(p *state.Postfix) error {
 	if p == nil {
 		return nil
 	}
-	for service, o := range options(p) {
-		if o.Name == "milter_default_action" || o.Name == "internal_mail_filter_classes" ||
-			o.Name == "receive_override_options" && !strings.Contains(o.Value, "no_milters") {
-			continue // ours names its own action
-		}
-		return refuse("take that option out, or set up this server by hand with the snippet of mailsetup init --root DIR",
-			"%s:%d: service %s sets %s=%s, which is not understood yet", masterCf, o.Line, service.Name, o.Name, o.Value)
-	}
-	if strings.Contains(p.Value["receive_override_options"], "no_milters") {
-		return refuse("take no_milters out: postconf -e receive_override_options=...",
-			"%s: receive_override_options = %s keeps mail away from the signer", mainCf, p.Value["receive_override_options"])
-	}
-	if m := p.Value["smtpd_milter_maps"]; m != "" {
-		return refuse(byHand, "%s: smtpd_milter_maps = %s may keep mail away from the signer", mainCf, m)
+	if c := p.Value["config_directory"]; c != "" && c != string(mainCf.Dir()) {
+		return refuse(byHand, "Postfix reads its configuration from %s, which is not understood yet", c)
 	}
 	if q := p.QueueDirectory; q != "" && q != SocketDir.Dir() {
 		return refuse(byHand, "%s: queue_directory = %s is not understood yet", mainCf, q)
 	}
-	if f := p.Value["content_filter"]; f != "" {
-		return refuse(byHand,
-			"%s: content_filter = %s would make OpenDKIM see each message twice", mainCf, f)
+	if value := effective(p, nil, overrides); has(value, "no_milters") {
+		return refuse("take no_milters out: postconf -e receive_override_options=...",
+			"%s: receive_override_options = %s keeps mail away from the signer", mainCf, value)
 	}
-	return nil
-}
-
-// options are those of all services.
-func options(p *state.Postfix) iter.Seq2[state.Service, state.Option] {
-	return func(yield func(state.Service, state.Option) bool) {
-		for _, s := range p.Services {
-			for _, o := range s.Options {
-				if !yield(s, o) {
-					return
-				}
+	for _, hides := range []struct{ name, why string }{
+		{"smtpd_milter_maps", "may keep mail away from the signer"},
+		{"smtpd_proxy_filter", "takes the message before any milter sees it (MILTER_README, Limitations): it cannot be signed"},
+	} {
+		name, why := hides.name, hides.why
+		if value := effective(p, nil, name); value != "" {
+			return refuse(byHand, "%s: %s = %s %s", mainCf, name, value, why)
+		}
+		for i := range p.Services {
+			s := &p.Services[i]
+			if o, own := s.Option(name); own && s.Command == "smtpd" && effective(p, s, name) != "" {
+				return refuse(byHand, "%s sets %s=%s, which %s", atLine(*s, o), name, o.Value, why)
 			}
 		}
 	}
+	return filtersUnderstood(p)
 }
 
 // names tells what is left alone on a Postfix that was here before us: its

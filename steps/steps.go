@@ -50,6 +50,7 @@ func All() []Step {
 		{"Zone", "SPF, DKIM and DMARC records in the local BIND", Zone},
 		{"Guard", "mail waits while the signer restarts", Guard},
 		{"OpenDKIM", "the milter that signs", OpenDKIM},
+		{"Reinjection", "mail that comes back from a content filter is not signed again", Reinjection},
 		{"Postfix", "Postfix hands its mail to the milter", Postfix},
 		{"Aliases", "who reads root's mail", Aliases},
 		{"Ledger", "the key is signing: remember since when", Ledger},

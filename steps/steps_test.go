@@ -155,7 +155,7 @@ func TestTheOrderIsThatOfBecomingTrue(t *testing.T) {
 	for _, s := range build(t, bare()).Stages {
 		names = append(names, s.Name)
 	}
-	want := []string{"Packages", "Intent", "Keys", "Zone", "Guard", "OpenDKIM", "Postfix", "Aliases", "Ledger"}
+	want := []string{"Packages", "Intent", "Keys", "Zone", "Guard", "OpenDKIM", "Reinjection", "Postfix", "Aliases", "Ledger"}
 	if d := cmp.Diff(want, names); d != "" {
 		t.Error(d)
 	}
@@ -288,13 +288,6 @@ func TestRefusals(t *testing.T) {
 		change func(*Input)
 		want   string
 	}{
-		{"an override in master.cf", func(in *Input) {
-			in.Facts.Postfix.Services = []state.Service{{Name: "submission/inet", Command: "smtpd", Options: []state.Option{{Name: "smtpd_milters", Line: 17}}}}
-		}, "master.cf:17: service submission/inet sets smtpd_milters"},
-		{
-			"a content filter", func(in *Input) { in.Facts.Postfix.Value["content_filter"] = "smtp-amavis:[127.0.0.1]:10024" },
-			"content_filter = smtp-amavis",
-		},
 		{"a drop-in of opendkim.service", func(in *Input) {
 			in.Facts.OpenDKIM.Override = "/etc/systemd/system/opendkim.service.d/override.conf"
 		}, "override.conf starts OpenDKIM"},

@@ -8,63 +8,85 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Has finds the entry with the endpoint. Two spellings of one socket are the
-// same endpoint: unix: and local:, relative to the queue directory and
-// absolute, as seen from outside or inside Postfix's chroot.
-func Has(value, endpoint string, queueDir state.Path) (Milter, bool) {
-	list, err := Parse(value)
+// Merge puts our milter into a list. Where it stands already, perhaps with the
+// endpoint that it is about to leave, the entry keeps its place and the
+// options that ours does not name; later entries for the same daemon go, since
+// they would sign twice. A new entry goes to the end, after spam filters and
+// others that change the message, but before OpenDMARC, which wants OpenDKIM's
+// verdict. All other text stays byte for byte, except that a changed list is on
+// one line, because postconf -e takes no other. An unchanged list is returned
+// as it was.
+func (o Ours) Merge(value string) (merged string, changed bool, err error) {
+	l, err := o.read(value)
 	if err != nil {
-		return Milter{}, false
+		return "", false, err
 	}
-	for _, m := range list {
-		if same(m.Endpoint, endpoint, queueDir) {
-			return m, true
+	at := slices.IndexFunc(l.entries, o.Is)
+	if at < 0 {
+		return l.changed(l.insert(Milter{Endpoint: o.Endpoint, Options: o.Options}.String()))
+	}
+	for i := len(l.entries) - 1; i > at; i-- {
+		if o.Is(l.entries[i]) {
+			l.text = l.drop(i)
 		}
 	}
-	return Milter{}, false
+	return l.changed(l.replace(at, o.Endpoint, o.Options))
 }
 
-// Refers reports whether the list takes in another parameter ($smtpd_milters),
-// so that a milter in that one counts for this one too.
-func Refers(value, parameter string) bool {
-	list, err := Parse(value)
+// Hold sets our options on our entries and leaves their endpoints: while the
+// daemon is on its way to another one, it is still asked at the old one.
+func (o Ours) Hold(value string) (held string, changed bool, err error) {
+	l, err := o.read(value)
 	if err != nil {
-		return false
+		return "", false, err
 	}
-	return slices.ContainsFunc(list, func(m Milter) bool {
-		return m.Endpoint == "$"+parameter || m.Endpoint == "${"+parameter+"}" || m.Endpoint == "$("+parameter+")"
-	})
+	for i, m := range slices.Backward(l.entries) {
+		if o.Is(m) {
+			l.text = l.replace(i, m.Endpoint, o.Options)
+		}
+	}
+	return l.changed(l.text)
 }
 
-// Merge puts our milter into a list. Where its endpoint stands already the
-// entry keeps its place and the options that ours does not name; later entries
-// for the same endpoint go, since they would sign twice. A new entry goes to
-// the end, after spam filters and others that change the message, but before
-// OpenDMARC, which wants OpenDKIM's verdict. All other text stays byte for
-// byte, except that a changed list is on one line, because postconf -e takes
-// no other. An unchanged list is returned as it was.
-func Merge(value string, ours Milter, queueDir state.Path) (merged string, changed bool, err error) {
-	if err := wellFormed(ours); err != nil {
-		return "", false, err
-	}
-	list, err := Parse(value)
+// Without takes our entries out of a list.
+func (o Ours) Without(value string) (rest string, changed bool, err error) {
+	l, err := o.read(value)
 	if err != nil {
 		return "", false, err
+	}
+	for i, m := range slices.Backward(l.entries) {
+		if o.Is(m) {
+			l.text = l.drop(i)
+		}
+	}
+	return l.changed(l.text)
+}
+
+// list is a value, what it says and where. Changes are made from the back, so
+// that the places of what is in front stay right.
+type list struct {
+	was, text string
+	entries   []Milter
+	tokens    []token
+}
+
+func (o Ours) read(value string) (*list, error) {
+	if err := wellFormed(o.Milter); err != nil {
+		return nil, err
+	}
+	entries, err := Parse(value)
+	if err != nil {
+		return nil, err
 	}
 	tokens, err := split(value)
-	if err != nil {
-		return "", false, err
+	return &list{was: value, text: value, entries: entries, tokens: tokens}, err
+}
+
+func (l *list) changed(text string) (string, bool, error) {
+	if text == l.was {
+		return text, false, nil
 	}
-	at := slices.IndexFunc(list, func(m Milter) bool { return same(m.Endpoint, ours.Endpoint, queueDir) })
-	if at < 0 {
-		merged = insert(value, list, tokens, Milter{Endpoint: ours.Endpoint, Options: ours.Options}.String())
-	} else {
-		merged = replace(value, list, tokens, at, ours, queueDir)
-	}
-	if merged == value {
-		return value, false, nil
-	}
-	return strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(merged), true, nil
+	return strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(text), true, nil
 }
 
 // wellFormed refuses an entry that Postfix would read otherwise.
@@ -81,39 +103,43 @@ func wellFormed(m Milter) error {
 }
 
 // insert adds the text before the first OpenDMARC, or at the end.
-func insert(value string, list []Milter, tokens []token, text string) string {
-	if len(tokens) == 0 {
+func (l *list) insert(text string) string {
+	if len(l.tokens) == 0 {
 		return text
 	}
-	at := slices.IndexFunc(list, isOpenDMARC)
+	at := slices.IndexFunc(l.entries, IsOpenDMARC)
 	if at < 0 {
-		end := tokens[len(tokens)-1].end()
-		return value[:end] + ", " + text
+		end := l.tokens[len(l.tokens)-1].end()
+		return l.text[:end] + ", " + text
 	}
-	start := tokens[at].at
-	return value[:start] + text + ", " + value[start:]
+	start := l.tokens[at].at
+	return l.text[:start] + text + ", " + l.text[start:]
 }
 
-// isOpenDMARC recognises OpenDMARC by its name or by the port its
+// drop takes the entry out, with the separator before it, or behind it if it
+// is the first.
+func (l *list) drop(i int) string {
+	if i > 0 {
+		return l.text[:l.tokens[i-1].end()] + l.text[l.tokens[i].end():]
+	}
+	rest := strings.TrimLeft(l.text[l.tokens[0].end():], separators)
+	return l.text[:l.tokens[0].at] + rest
+}
+
+// IsOpenDMARC recognises OpenDMARC by its name or by the port its
 // documentation uses.
-func isOpenDMARC(m Milter) bool {
+func IsOpenDMARC(m Milter) bool {
 	return strings.Contains(strings.ToLower(m.Endpoint), "opendmarc") || strings.HasSuffix(m.Endpoint, ":8893")
 }
 
-// replace makes the entry at the place ours and drops later ones of the same
-// endpoint, each with the separator before it.
-func replace(value string, list []Milter, tokens []token, at int, ours Milter, queueDir state.Path) string {
-	for i := len(list) - 1; i > at; i-- {
-		if same(list[i].Endpoint, ours.Endpoint, queueDir) {
-			value = value[:tokens[i-1].end()] + value[tokens[i].end():]
-		}
+// replace gives the entry an endpoint and options, unless it has them.
+func (l *list) replace(at int, endpoint string, set []state.Setting) string {
+	options := withOptions(l.entries[at].Options, set)
+	if l.entries[at].Endpoint == endpoint && slices.Equal(options, l.entries[at].Options) {
+		return l.text
 	}
-	options := withOptions(list[at].Options, ours.Options)
-	if list[at].Endpoint == ours.Endpoint && slices.Equal(options, list[at].Options) {
-		return value
-	}
-	text := Milter{Endpoint: ours.Endpoint, Options: options}.String()
-	return value[:tokens[at].at] + text + value[tokens[at].end():]
+	text := Milter{Endpoint: endpoint, Options: options}.String()
+	return l.text[:l.tokens[at].at] + text + l.text[l.tokens[at].end():]
 }
 
 // withOptions sets our options among those that stand there.
@@ -130,32 +156,4 @@ func withOptions(theirs, ours []state.Setting) []state.Setting {
 		out = slices.Concat(out[:i+1], slices.DeleteFunc(slices.Clone(out[i+1:]), func(s state.Setting) bool { return s.Name == o.Name }))
 	}
 	return out
-}
-
-// same compares endpoints by what they lead to.
-func same(a, b string, queueDir state.Path) bool {
-	return canonical(a, queueDir) == canonical(b, queueDir)
-}
-
-// canonical writes a socket of the file system as unix: and a path relative to
-// the queue directory. A chrooted service sees that directory as /, so an
-// absolute path counts as relative too.
-func canonical(endpoint string, queueDir state.Path) string {
-	transport, address, found := strings.Cut(endpoint, ":")
-	if !found {
-		return endpoint
-	}
-	transport = strings.ToLower(transport)
-	if transport != "unix" && transport != "local" {
-		return transport + ":" + strings.ToLower(address)
-	}
-	for _, name := range []string{"$queue_directory", "${queue_directory}", "$(queue_directory)"} {
-		address = strings.Replace(address, name, string(queueDir), 1)
-	}
-	if queueDir != "" {
-		address = strings.TrimPrefix(address, string(queueDir)+"/")
-	}
-	parts := strings.FieldsFunc(address, func(r rune) bool { return r == '/' })
-	parts = slices.DeleteFunc(parts, func(p string) bool { return p == "." })
-	return "unix:" + strings.Join(parts, "/")
 }

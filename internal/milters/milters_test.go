@@ -11,12 +11,13 @@ import (
 	"mailsetup/internal/state"
 )
 
-const queue = state.Path("/var/spool/postfix")
-
-func ours() Milter {
-	return Milter{
-		Endpoint: "unix:opendkim/opendkim.sock",
-		Options:  []state.Setting{{Name: "default_action", Value: "tempfail"}},
+func ours(former ...string) Ours {
+	return Ours{
+		Milter: Milter{
+			Endpoint: "unix:opendkim/opendkim.sock",
+			Options:  []state.Setting{{Name: "default_action", Value: "tempfail"}},
+		},
+		Former: former, Queue: "/var/spool/postfix",
 	}
 }
 
@@ -97,11 +98,12 @@ func TestMerge(t *testing.T) {
 		"{unix:opendkim/opendkim.sock,connect_timeout=9s}":                                  "{ unix:opendkim/opendkim.sock, connect_timeout=9s, default_action=tempfail }",
 		"{unix:opendkim/opendkim.sock,default_action=accept,a=1,default_action=quarantine}": "{ unix:opendkim/opendkim.sock, default_action=tempfail, a=1 }",
 		oursText + ", a:a unix:/opendkim/opendkim.sock, b:b":                                oursText + ", a:a, b:b",
+		"unix:$queue_directory/opendkim/opendkim.sock, ${spam}":                             oursText + ", ${spam}",
 
 		// Another socket is another milter.
 		"unix:/run/opendkim/opendkim.sock": "unix:/run/opendkim/opendkim.sock, " + oursText,
 	} {
-		got, changed, err := Merge(value, ours(), queue)
+		got, changed, err := ours().Merge(value)
 		if err != nil || !changed || got != want {
 			t.Errorf("%q:\n got %q (%v, %v)\nwant %q", value, got, changed, err, want)
 		}
@@ -114,7 +116,7 @@ func TestMergeUnchanged(t *testing.T) {
 		"{unix:opendkim/opendkim.sock\n default_action=tempfail}",
 		"  unix:opendmarc , { unix:opendkim/opendkim.sock , { default_action = tempfail } , x=1 }\n",
 	} {
-		got, changed, err := Merge(value, ours(), queue)
+		got, changed, err := ours().Merge(value)
 		if err != nil || changed || got != value {
 			t.Errorf("%q: got %q, %v, %v", value, got, changed, err)
 		}
@@ -128,17 +130,96 @@ func TestMergeRefuses(t *testing.T) {
 		"empty":     {},
 		"option":    {Endpoint: "unix:a", Options: []state.Setting{{Name: "a b", Value: "c"}}},
 	} {
-		if got, _, err := Merge("inet:a:1", m, queue); err == nil {
+		if got, _, err := (Ours{Milter: m}).Merge("inet:a:1"); err == nil {
 			t.Errorf("%s: merged into %q", name, got)
 		}
 	}
-	if _, _, err := Merge("{ inet:a:1", ours(), queue); err == nil {
+	if _, _, err := ours().Merge("{ inet:a:1"); err == nil {
 		t.Error("unbalanced list: no error")
 	}
 }
 
-func TestHas(t *testing.T) {
-	const endpoint = "unix:opendkim/opendkim.sock"
+// TestMergeMoves: an entry that leads to our daemon at the place it is about to
+// leave is ours, and moves with it.
+func TestMergeMoves(t *testing.T) {
+	for _, tt := range []struct{ socket, value, want string }{
+		{"inet:8891@localhost", "inet:localhost:8891", oursText},
+		{"inet:8891@localhost", "inet:127.0.0.1:8891, inet:localhost:11332", oursText + ", inet:localhost:11332"},
+		{"inet:8891@127.0.0.1", "inet:spam:1 INET:LocalHost:8891", "inet:spam:1 " + oursText},
+		{"inet6:8891@[::1]", "inet:[::1]:8891", oursText},
+		{"inet:8891", "inet:mail.lab.example:8891", oursText},
+		{"inet:8891@0.0.0.0", "inet:192.0.2.10:8891", oursText},
+		{"inet:8891@192.0.2.10", "inet:192.0.2.10:8891", oursText},
+		{"local:/run/opendkim/opendkim.sock", "unix:/run/opendkim/opendkim.sock", oursText},
+		{"/var/run/opendkim/opendkim.sock", "local:/run/opendkim/opendkim.sock", oursText},
+		{"local:/var/spool/postfix/var/run/opendkim/opendkim.sock", "unix:/var/run/opendkim/opendkim.sock", oursText},
+		{"inet:8891@localhost", "inet:$dkim_host:$dkim_port", oursText},
+		{"inet:8891@localhost", "{ $dkim, default_action=accept }", oursText},
+		{
+			"inet:8891@localhost", "{ inet:localhost:8891, connect_timeout=9s, default_action=accept }, inet:localhost:8891, unix:opendkim/opendkim.sock x:x",
+			"{ unix:opendkim/opendkim.sock, connect_timeout=9s, default_action=tempfail } x:x",
+		},
+
+		// Not ours: another port, another machine, a whole list of others.
+		{"inet:8891@localhost", "inet:localhost:8892", "inet:localhost:8892, " + oursText},
+		{"inet:8891@localhost", "inet:192.0.2.10:8891", "inet:192.0.2.10:8891, " + oursText},
+		{"inet:8891", "inet:10.0.0.1:8891", "inet:10.0.0.1:8891, " + oursText},
+		{"inet:8891@localhost", "$dkim", "$dkim, " + oursText},
+	} {
+		o := ours(Listening(tt.socket, "mail.lab.example", "192.0.2.10")...)
+		o.Value = func(name string) string {
+			return map[string]string{"dkim": "inet:$dkim_host:8891", "dkim_host": "localhost", "dkim_port": "8891"}[name]
+		}
+		if got, _, err := o.Merge(tt.value); err != nil || got != tt.want {
+			t.Errorf("OpenDKIM at %s, %q:\n got %q, %v\nwant %q", tt.socket, tt.value, got, err, tt.want)
+		}
+	}
+}
+
+func TestListeningElsewhere(t *testing.T) {
+	for _, socket := range []string{"", "fd:3", "local:relative.sock", "inet:", "inet:@localhost"} {
+		if got := Listening(socket, "mail.lab.example"); len(got) > 0 {
+			t.Errorf("%q: %q", socket, got)
+		}
+	}
+}
+
+// TestHold: our options, wherever our daemon is asked for now.
+func TestHold(t *testing.T) {
+	o := ours("inet:localhost:8891")
+	for value, want := range map[string]string{
+		"":                    "",
+		"inet:localhost:1":    "inet:localhost:1",
+		"inet:127.0.0.1:8891": "{ inet:127.0.0.1:8891, default_action=tempfail }",
+		"a:a,{unix:opendkim/opendkim.sock,default_action=accept} b:b": "a:a," + oursText + " b:b",
+		oursText: oursText,
+	} {
+		got, changed, err := o.Hold(value)
+		if err != nil || got != want || changed != (got != value) {
+			t.Errorf("%q: got %q (%v, %v), want %q", value, got, changed, err, want)
+		}
+	}
+}
+
+func TestWithout(t *testing.T) {
+	o := ours("inet:localhost:8891")
+	for value, want := range map[string]string{
+		"":                                "",
+		"  a:a , ":                        "  a:a , ",
+		oursText:                          "",
+		"inet:localhost:8891 inet:h:8893": "inet:h:8893",
+		"a:a,\n{ unix:opendkim/opendkim.sock, x=y },{ b:b }\tc:c":       "a:a,{ b:b }\tc:c",
+		"a:a, inet:localhost:8891":                                      "a:a",
+		"inet:localhost:8891, a:a\n b:b, inet:127.0.0.1:8891 ${others}": "a:a  b:b ${others}",
+	} {
+		got, changed, err := o.Without(value)
+		if err != nil || got != want || changed != (got != value) {
+			t.Errorf("%q: got %q (%v, %v), want %q", value, got, changed, err, want)
+		}
+	}
+}
+
+func TestIn(t *testing.T) {
 	for value, want := range map[string]string{
 		"":       "",
 		oursText: oursText,
@@ -147,31 +228,41 @@ func TestHas(t *testing.T) {
 		"inet:opendkim/opendkim.sock":                         "",
 		"{ unix:opendkim/opendkim.sock":                       "",
 	} {
-		got, found := Has(value, endpoint, queue)
+		got, found := ours().In(value)
 		if found != (want != "") || got.Raw != want {
 			t.Errorf("%q: %q, %v", value, got.Raw, found)
 		}
 	}
-	if _, found := Has("inet:LocalHost:8891", "inet:localhost:8891", queue); !found {
-		t.Error("host names compared by case")
+}
+
+func TestMoves(t *testing.T) {
+	o := ours("inet:localhost:8891")
+	for value, want := range map[string]bool{
+		"": false, oursText: false, "a:a inet:127.0.0.1:8891": true, "local:/opendkim/opendkim.sock": false,
+		oursText + ", inet:localhost:8891": true, "{ unix:x": false,
+	} {
+		if got := o.Moves(value); got != want {
+			t.Errorf("%q: %v", value, got)
+		}
 	}
 }
 
-func TestRefers(t *testing.T) {
-	for value, want := range map[string]bool{
-		"$smtpd_milters": true, "a:b, ${smtpd_milters}": true, "$(smtpd_milters)": true,
-		"$smtpd_milters_x": false, "smtpd_milters": false, "": false, "{ $smtpd_milters": false,
+func TestReferences(t *testing.T) {
+	for value, want := range map[string]string{
+		"$smtpd_milters": "smtpd_milters", "a:b, ${x}, $x": "x", "$(a) $b": "a b", "{ $x, default_action=accept }": "x",
+		"$a$b": "", "${x?y}": "", "smtpd_milters": "", "inet:$h:1": "", "": "", "{ $smtpd_milters": "",
 	} {
-		if got := Refers(value, "smtpd_milters"); got != want {
-			t.Errorf("%q: %v", value, got)
+		if got := strings.Join(References(value), " "); got != want {
+			t.Errorf("%q: %q, want %q", value, got, want)
 		}
 	}
 }
 
 func FuzzMerge(f *testing.F) {
 	for _, seed := range []string{
-		"", "$smtpd_milters", "inet:[::1]:8893, unix:a", oursText, "{ a, { b = c d } $x }",
+		"", "$smtpd_milters", "inet:[::1]:8893, unix:a", oursText, "{ a, { b = c d } $x }", "inet:127.0.0.1:8891",
 		"{ unix:/opendkim/opendkim.sock,\n default_action=accept } x", "a{b c}d,,", "{{a}}", "{ a, {b = } }",
+		"${a?{b c}:{d}} $(e)\r\n\t{ inet:localhost:8891, x=y }, unix:opendkim/opendkim.sock z",
 	} {
 		f.Add(seed)
 	}
@@ -184,29 +275,48 @@ func FuzzMerge(f *testing.F) {
 		if err != nil || !cmp.Equal(list, again, cmpopts.EquateEmpty()) {
 			t.Fatalf("%q printed and read again: %#v, %v, want %#v", value, again, err, list)
 		}
-		once, _, err := Merge(value, ours(), queue)
-		if err != nil {
-			t.Fatalf("merge into %q: %v", value, err)
+		o := ours("inet:localhost:8891", "unix:/run/opendkim/opendkim.sock")
+		held := twice(t, "hold", o.Hold, value)
+		checkForeign(t, o, list, held)
+		merged := twice(t, "merge", o.Merge, held)
+		if mine := checkForeign(t, o, list, merged); mine != 1 || o.Moves(merged) {
+			t.Fatalf("%q merged: ours %d times in %q", value, mine, merged)
 		}
-		twice, changed, err := Merge(once, ours(), queue)
-		if err != nil || changed || twice != once {
-			t.Fatalf("merge into %q: once %q, twice %q, %v, %v", value, once, twice, changed, err)
+		rest := twice(t, "without", o.Without, merged)
+		if mine := checkForeign(t, o, list, rest); mine != 0 {
+			t.Fatalf("%q without ours: ours %d times in %q", value, mine, rest)
 		}
-		checkForeign(t, list, once)
+		if back := twice(t, "merge", o.Merge, rest); checkForeign(t, o, list, back) != 1 {
+			t.Fatalf("%q merged again: %q", value, back)
+		}
 	})
 }
 
-// checkForeign proves that everybody else's entries survive in order, and that
-// ours is there once.
-func checkForeign(t *testing.T, before []Milter, merged string) {
+// twice does what once does.
+func twice(t *testing.T, name string, do func(string) (string, bool, error), value string) string {
 	t.Helper()
-	after, err := Parse(merged)
+	once, _, err := do(value)
 	if err != nil {
-		t.Fatalf("read %q: %v", merged, err)
+		t.Fatalf("%s %q: %v", name, value, err)
+	}
+	again, changed, err := do(once)
+	if err != nil || changed || again != once {
+		t.Fatalf("%s %q: once %q, twice %q, %v, %v", name, value, once, again, changed, err)
+	}
+	return once
+}
+
+// checkForeign proves that everybody else's entries survive in order, and
+// counts ours.
+func checkForeign(t *testing.T, o Ours, before []Milter, text string) (mine int) {
+	t.Helper()
+	after, err := Parse(text)
+	if err != nil {
+		t.Fatalf("read %q: %v", text, err)
 	}
 	foreign := func(list []Milter) (texts []string, mine int) {
 		for _, m := range list {
-			if same(m.Endpoint, ours().Endpoint, queue) {
+			if o.Is(m) {
 				mine++
 				continue
 			}
@@ -217,7 +327,8 @@ func checkForeign(t *testing.T, before []Milter, merged string) {
 	}
 	want, _ := foreign(before)
 	got, mine := foreign(after)
-	if mine != 1 || !slices.Equal(got, want) {
-		t.Fatalf("merged %q: ours %d times, foreign %q, want %q", merged, mine, got, want)
+	if !slices.Equal(got, want) {
+		t.Fatalf("%q: foreign %q, want %q", text, got, want)
 	}
+	return mine
 }
