@@ -149,6 +149,7 @@ func (s *session) signs(ctx context.Context, w *work) error {
 // notes prints what is left for the human. Records to paste stand at the
 // margin: in a zone file, leading white space would mean the name above.
 func (s *session) notes(notes []state.Note) {
+	notes = slices.DeleteFunc(slices.Clone(notes), func(n state.Note) bool { return n.Passing })
 	if len(notes) == 0 {
 		return
 	}
