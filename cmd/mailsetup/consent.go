@@ -140,7 +140,7 @@ func (s *session) byPerson(ctx context.Context, w *work, questions []state.Quest
 // changeThis are the words of which the person takes one button.
 var changeThis = map[state.QuestionKind]string{
 	state.AskRecord:   "Change this record?",
-	state.AskService:  "Add the signer to these milters?",
+	state.AskService:  "Change this service?",
 	state.AskOverride: "Take this out of the override?",
 	state.AskBounces:  "Sign bounces, too?",
 	state.AskRelease:  "Go on all the same?",
