@@ -12,6 +12,7 @@ import (
 
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/system/systemtest"
 	"mailsetup/internal/wizard"
 	"mailsetup/steps"
 )
@@ -225,6 +226,86 @@ func TestLeave(t *testing.T) {
 			}
 			if !strings.Contains(said.String(), tt.says) {
 				t.Errorf("nothing of %q in\n%s", tt.says, said)
+			}
+		})
+	}
+}
+
+// handMade is a tree with a Postfix whose submission service and whose local
+// mail have milters of their own.
+func handMade(t *testing.T, lines string) (*session, *systemtest.Mem, spec.Spec, *bytes.Buffer) {
+	t.Helper()
+	s, mem, said, want := bareSession(t)
+	s.o.root, s.o.yes = "/image", lines == ""
+	s.o.accessible, s.c.interactive, s.c.in = true, true, strings.NewReader(lines)
+	mem.PutFile("/etc/postfix/main.cf", "compatibility_level = 3.6\nnon_smtpd_milters = inet:127.0.0.1:11332\n")
+	mem.PutFile("/etc/postfix/master.cf", "submission inet n - y - - smtpd\n  -o smtpd_milters=inet:127.0.0.1:11332\n")
+	s.facts.Postfix = &state.Postfix{
+		Unit: "postfix.service", QueueDirectory: "/var/spool/postfix", Value: map[string]string{},
+		Raw: map[string]string{"non_smtpd_milters": "inet:127.0.0.1:11332"},
+		Services: []state.Service{
+			{Name: "submission/inet", Command: "smtpd", Line: 1, Options: []state.Option{{Name: "smtpd_milters", Value: "inet:127.0.0.1:11332", Line: 2}}},
+			{Name: "pickup/unix", Command: "pickup"},
+			{Name: "cleanup/unix", Command: "cleanup"},
+		},
+	}
+	mem.ClearTrace()
+	return s, mem, want, said
+}
+
+// One round of answers changes what is done, and what is written down for the
+// next run; nothing is written before the last of them.
+func TestProvisionWithConsents(t *testing.T) {
+	const (
+		main   = state.Path("/etc/postfix/main.cf")
+		master = state.Path("/etc/postfix/master.cf")
+		host   = spec.HostFile
+	)
+	for _, tt := range []struct {
+		name  string
+		flags map[state.QuestionKind]bool
+		lines string
+		code  int
+		says  map[state.Path]string
+	}{
+		{"--yes alone", nil, "", 2, nil},
+		{"one flag is not enough", map[state.QuestionKind]bool{state.AskService: true}, "", 2, nil},
+		{
+			"yes to both",
+			map[state.QuestionKind]bool{state.AskService: true, state.AskBounces: true},
+			"", 0,
+			map[state.Path]string{
+				main: "\ninternal_mail_filter_classes = bounce\n", host: "\nsign_bounces = \"yes\"\n",
+				master: "  -o { smtpd_milters = inet:127.0.0.1:11332, { unix:opendkim/opendkim.sock, default_action=tempfail } }\n",
+			},
+		},
+		{
+			"no to both", nil, "n\nn\n", 0,
+			map[state.Path]string{
+				host:   "\nsign_bounces = \"no\"\n# Services with milters of their own that the signer is not added to.\nleave_services = [\"submission/inet\"]\n",
+				master: "  -o smtpd_milters=inet:127.0.0.1:11332\n",
+			},
+		},
+		{
+			"one of each",
+			map[state.QuestionKind]bool{state.AskService: true},
+			"n\n", 0,
+			map[state.Path]string{host: "\nsign_bounces = \"no\"\n", master: "{ unix:opendkim/opendkim.sock, default_action=tempfail } }\n"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, mem, want, said := handMade(t, tt.lines)
+			s.o.consents = tt.flags
+			if code := s.c.finish(s.provision(t.Context(), want, nil)); code != tt.code {
+				t.Fatalf("exit %d, want %d\n%s", code, tt.code, said)
+			}
+			if trace := mem.Trace(); tt.code == 2 && len(trace) > 0 {
+				t.Errorf("was touched: %q", trace)
+			}
+			for path, text := range tt.says {
+				if content := string(mem.Files()[path].Content); !strings.Contains(content, text) {
+					t.Errorf("%s without %q:\n%s", path, text, content)
+				}
 			}
 		})
 	}
