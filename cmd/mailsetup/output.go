@@ -16,9 +16,11 @@ import (
 	"mailsetup/steps"
 )
 
-// showPlan prints the whole plan, with every difference.
+// showPlan prints the whole plan, with every difference. What is left for the
+// human comes at the end of the run, and here as well if it may help to decide.
 func (s *session) showPlan(p plan.Plan) {
-	p.Notes = oneLiners(p.Notes)
+	decides := s.o.dryRun || s.asks() && s.o.root == ""
+	p.Notes = slices.DeleteFunc(oneLiners(p.Notes), func(n state.Note) bool { return !n.Passing && !decides })
 	_ = p.Text(s.c.out, plan.TextOptions{Color: s.c.color, Diff: true})
 }
 

@@ -16,7 +16,7 @@ import (
 // it is given a reader only.
 func Make(ctx context.Context, want state.State, r system.Reader, rec Record) (Plan, error) {
 	m := newMaker(ctx, r, rec)
-	p := Plan{Notes: want.Notes}
+	p := Plan{Notes: byTopic(want.Notes)}
 	home := m.homeStage()
 	for _, st := range want.Stages {
 		if sc := m.stage(st); !sc.Empty() {
@@ -114,8 +114,9 @@ func (m *maker) stage(st state.Stage) StageChanges {
 	return sc
 }
 
+// note keeps an error, once: two edits of one file may meet the same line.
 func (m *maker) note(err error) {
-	if err != nil {
+	if err != nil && !slices.ContainsFunc(m.errs, func(e error) bool { return e.Error() == err.Error() }) {
 		m.errs = append(m.errs, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
+	"mailsetup/internal/system"
 )
 
 // none is the operation of a change that turned out to change nothing.
@@ -86,7 +87,7 @@ func misplaced(p state.Path, o state.Object, want state.Kind) error {
 		what = fmt.Sprintf("symbolic link to %s", o.Content)
 		hint = fmt.Sprintf("replace the link by what it points to: cp --remove-destination \"$(readlink -f %s)\" %s", p, p)
 	}
-	return fmt.Errorf("%s: is a %s, expected a %s\nhint: %s", p, what, want, hint)
+	return &system.UnusableError{Path: p, Text: fmt.Sprintf("is a %s, expected a %s", what, want), Hint: hint}
 }
 
 // secret tells whether content must not be shown: what is marked so, and

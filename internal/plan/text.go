@@ -69,20 +69,39 @@ func (t *printer) line(text string) { t.buf.WriteString(strings.TrimRight(text, 
 
 // wrap prints text indented, broken at spaces to fit the width.
 func (t *printer) wrap(indent int, text string) {
-	pad := strings.Repeat(" ", indent)
+	for _, row := range rows(indent, text) {
+		t.line(strings.Repeat(" ", indent) + row)
+	}
+}
+
+// hang prints a symbol with a text beside it.
+func (t *printer) hang(symbol string, s style, text string) {
+	for i, row := range rows(4, text) {
+		if i == 0 {
+			t.line("  " + t.paint(s, symbol) + " " + row)
+		} else {
+			t.line("    " + row)
+		}
+	}
+}
+
+// rows breaks a text at spaces, so that it fits the width when indented.
+func rows(indent int, text string) []string {
+	var all []string
 	for para := range strings.SplitSeq(text, "\n") {
 		row := ""
 		for word := range strings.FieldsSeq(printable(para)) {
 			if row != "" && indent+utf8.RuneCountInString(row)+1+utf8.RuneCountInString(word) > width {
-				t.line(pad + row)
+				all = append(all, row)
 				row = ""
 			}
 			row = strings.TrimPrefix(row+" "+word, " ")
 		}
 		if row != "" {
-			t.line(pad + row)
+			all = append(all, row)
 		}
 	}
+	return all
 }
 
 func (t *printer) stage(st StageChanges) {
@@ -203,21 +222,5 @@ func (t *printer) drifts(ds []Drift) {
 	t.line(t.paint(bold, "Not as mailsetup left it"))
 	for _, d := range ds {
 		t.entry("!", red, string(d.Path), d.Why)
-	}
-}
-
-func (t *printer) notes(ns []state.Note) {
-	if len(ns) == 0 {
-		return
-	}
-	t.line("")
-	t.line(t.paint(bold, "Notes"))
-	for _, n := range ns {
-		t.entry("*", cyan, n.Topic, n.Text)
-		for l := range strings.SplitSeq(strings.TrimSuffix(n.Do, "\n"), "\n") {
-			if l != "" {
-				t.line("        " + printable(l))
-			}
-		}
 	}
 }
