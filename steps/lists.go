@@ -220,6 +220,11 @@ func (l *lists) others(s *state.Service, name string) []string {
 
 // effective is the value of a parameter in a service, references expanded.
 func effective(p *state.Postfix, s *state.Service, name string) string {
+	if s != nil {
+		if o, ok := s.Option(name); ok && o.Expanded != "" {
+			return strings.TrimSpace(o.Expanded)
+		}
+	}
 	own := func(name string) (string, bool) {
 		if s == nil {
 			return "", false

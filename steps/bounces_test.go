@@ -1,0 +1,57 @@
+package steps
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"mailsetup/internal/state"
+)
+
+// TestBounces: bounces get signed, unless somebody else would then read them,
+// which is asked for.
+func TestBounces(t *testing.T) {
+	rspamd := "non_smtpd_milters = inet:127.0.0.1:11332"
+	for name, tt := range map[string]struct {
+		main    []string
+		service state.Service
+		answer  string
+		want    string // of internal_mail_filter_classes, "" for untouched
+		asks    string
+	}{
+		"nobody else":            {nil, service("relay/unix smtp"), "", "bounce", ""},
+		"OpenDMARC":              {[]string{"non_smtpd_milters = inet:localhost:8893"}, service("relay/unix smtp"), "", "bounce", ""},
+		"OpenDKIM of old":        {[]string{"non_smtpd_milters = inet:localhost:8891"}, service("relay/unix smtp"), "", "bounce", ""},
+		"a milter":               {[]string{rspamd, "internal_mail_filter_classes = notify"}, service("relay/unix smtp"), "", "notify, bounce", "inet:127.0.0.1:11332 will then see them"},
+		"a milter of both":       {[]string{"smtpd_milters = inet:127.0.0.1:11332", "non_smtpd_milters = $smtpd_milters"}, service("relay/unix smtp"), "", "bounce", "inet:127.0.0.1:11332"},
+		"a milter, yes":          {[]string{rspamd}, service("relay/unix smtp"), "yes", "bounce", ""},
+		"a milter, no":           {[]string{rspamd}, service("relay/unix smtp"), "no", "", ""},
+		"a milter, listed":       {[]string{rspamd, "internal_mail_filter_classes = bounce"}, service("relay/unix smtp"), "", "bounce", ""},
+		"header checks":          {[]string{"header_checks = regexp:/x"}, service("relay/unix smtp"), "", "bounce", "header_checks will then see them"},
+		"checks of cleanup":      {nil, service("cleanup/unix cleanup", "body_checks=pcre:/x"), "", "bounce", "body_checks"},
+		"checks cleanup has not": {[]string{"body_checks = pcre:/x"}, service("cleanup/unix cleanup", "body_checks="), "", "bounce", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := tuned(tt.main)
+			in.Facts.Postfix.Services = []state.Service{service("smtp/inet smtpd"), tt.service}
+			in.Spec.Host.SignBounces = tt.answer
+			want := build(t, in)
+			got := ""
+			for _, s := range mainSet(stage(t, want, "Postfix")) {
+				if value, ok := strings.CutPrefix(s, "internal_mail_filter_classes = "); ok {
+					got = value
+				}
+			}
+			if got != tt.want {
+				t.Errorf("internal_mail_filter_classes = %q, want %q", got, tt.want)
+			}
+			asks := slices.ContainsFunc(want.Questions, func(q state.Question) bool {
+				return q.ID == "bounces" && q.Kind == state.AskBounces && q.Declined == "bounces leave unsigned" && strings.Contains(q.Text, tt.asks)
+			})
+			if asks != (tt.asks != "") || len(want.Questions) > 1 {
+				t.Errorf("questions: %+v", want.Questions)
+			}
+			settled(t, in, want)
+		})
+	}
+}
