@@ -31,29 +31,34 @@ func TestReinjections(t *testing.T) {
 	}{
 		"no_milters": {
 			amavisEverywhere,
-			[]state.Service{amavis(), back("receive_override_options=no_header_body_checks,no_milters,no_unknown_recipient_checks")}, nil, nil,
+			[]state.Service{amavis(), back("receive_override_options=no_header_body_checks,no_milters,no_unknown_recipient_checks")},
+			nil, nil,
 		},
 		"an empty list": {amavisEverywhere, []state.Service{amavis(), back("smtpd_milters=")}, nil, nil},
 		"others only":   {amavisEverywhere, []state.Service{amavis(), back("smtpd_milters=inet:127.0.0.1:11332")}, nil, nil},
 		"main.cf's": {
 			amavisEverywhere,
 			[]state.Service{amavis(), back()},
-			[]string{"127.0.0.1:10025/inet: -o smtpd_milters="}, nil,
+			[]string{"127.0.0.1:10025/inet: -o smtpd_milters="},
+			nil,
 		},
 		"main.cf's with others": {
 			append(amavisEverywhere, "smtpd_milters = inet:127.0.0.1:11332 $dmarc inet:localhost:8891", "dmarc = inet:localhost:8893"),
 			[]state.Service{amavis(), back()},
-			[]string{"127.0.0.1:10025/inet: -o smtpd_milters=inet:127.0.0.1:11332, $dmarc"}, nil,
+			[]string{"127.0.0.1:10025/inet: -o smtpd_milters=inet:127.0.0.1:11332, $dmarc"},
+			nil,
 		},
 		"main.cf's, OpenDKIM among others in a parameter": {
 			append(amavisEverywhere, "smtpd_milters = $mine", "mine = { inet:127.0.0.1:11332, connect_timeout=2s }, inet:localhost:8891"),
 			[]state.Service{amavis(), back()},
-			[]string{"127.0.0.1:10025/inet: -o smtpd_milters={ inet:127.0.0.1:11332, connect_timeout=2s }"}, nil,
+			[]string{"127.0.0.1:10025/inet: -o smtpd_milters={ inet:127.0.0.1:11332, connect_timeout=2s }"},
+			nil,
 		},
 		"OpenDKIM's on purpose": {
 			append(amavisEverywhere, "smtpd_milters = inet:127.0.0.1:11332"),
 			[]state.Service{amavis(), back("smtpd_milters=inet:127.0.0.1:8891")},
-			[]string{"127.0.0.1:10025/inet: -o smtpd_milters="}, nil,
+			[]string{"127.0.0.1:10025/inet: -o smtpd_milters="},
+			nil,
 		},
 		"submission to a filter of its own, with milters of its own": {
 			amavisEverywhere,
@@ -65,18 +70,22 @@ func TestReinjections(t *testing.T) {
 			[]string{"submission/inet: -o smtpd_milters=" + signer1},
 		},
 		"only some mail, chosen by tables": {
-			nil, []state.Service{amavis(), service("[::1]:10025/inet smtpd", "smtpd_authorized_xforward_hosts=[::1]/128")},
-			[]string{"[::1]:10025/inet: -o smtpd_milters="}, nil,
+			nil,
+			[]state.Service{amavis(), service("[::1]:10025/inet smtpd", "smtpd_authorized_xforward_hosts=[::1]/128")},
+			[]string{"[::1]:10025/inet: -o smtpd_milters="},
+			nil,
 		},
 		"bound to all addresses, for this machine only": {
 			amavisEverywhere,
 			[]state.Service{amavis(), service("10025/inet smtpd", "content_filter=", "mynetworks=127.0.0.0/8,[::1]/128")},
-			[]string{"10025/inet: -o smtpd_milters="}, nil,
+			[]string{"10025/inet: -o smtpd_milters="},
+			nil,
 		},
 		"LMTP, by a socket": {
 			[]string{"content_filter = lmtp-filter:unix:private/filter"},
 			[]state.Service{service("lmtp-filter/unix lmtp"), service("localhost:10026/inet smtpd", "content_filter=")},
-			[]string{"localhost:10026/inet: -o smtpd_milters="}, nil,
+			[]string{"localhost:10026/inet: -o smtpd_milters="},
+			nil,
 		},
 		"a submission that bypasses the filter": {
 			amavisEverywhere,
@@ -84,7 +93,8 @@ func TestReinjections(t *testing.T) {
 				amavis(), back("smtpd_milters="),
 				service("submission/inet smtpd", "content_filter=", "mynetworks=127.0.0.0/8"),
 				service("127.0.0.1:587/inet smtpd", "smtpd_sasl_auth_enable=yes", "content_filter=smtp-amavis:[127.0.0.1]:10026"),
-			}, nil, nil,
+			},
+			nil, nil,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

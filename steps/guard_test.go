@@ -26,29 +26,37 @@ func TestMailWaitsWhereverTheSignerIsAsked(t *testing.T) {
 		"where it listens now": {
 			[]string{"milter_default_action = accept", "smtpd_milters = inet:localhost:8891, inet:localhost:8893", "non_smtpd_milters = $smtpd_milters"},
 			service("submission/inet smtpd"),
-			[]string{"smtpd_milters = { inet:localhost:8891, default_action=tempfail }, inet:localhost:8893"}, nil, "/etc/postfix/main.cf",
+			[]string{"smtpd_milters = { inet:localhost:8891, default_action=tempfail }, inet:localhost:8893"},
+			nil, "/etc/postfix/main.cf",
 		},
 		"mail of this machine only": {
-			[]string{"smtpd_milters = ", "non_smtpd_milters = $dkim", "dkim = " + accepts}, service("submission/inet smtpd"),
-			[]string{"dkim = " + signer1}, nil, "/etc/postfix/main.cf",
+			[]string{"smtpd_milters = ", "non_smtpd_milters = $dkim", "dkim = " + accepts},
+			service("submission/inet smtpd"),
+			[]string{"dkim = " + signer1},
+			nil, "/etc/postfix/main.cf",
 		},
 		"a service's own list": {
 			nil, service("submission/inet smtpd", "smtpd_milters=inet:127.0.0.1:11332,"+accepts), nil,
-			[]string{"submission/inet: -o smtpd_milters=inet:127.0.0.1:11332," + signer1}, "/etc/postfix/master.cf",
+			[]string{"submission/inet: -o smtpd_milters=inet:127.0.0.1:11332," + signer1},
+			"/etc/postfix/master.cf",
 		},
 		"a service's own action": {
 			[]string{"milter_default_action = tempfail", "smtpd_milters = inet:localhost:8891"},
 			service("submission/inet smtpd", "milter_default_action=accept"),
-			[]string{"smtpd_milters = { inet:localhost:8891, default_action=tempfail }"}, nil, "/etc/postfix/main.cf",
+			[]string{"smtpd_milters = { inet:localhost:8891, default_action=tempfail }"},
+			nil, "/etc/postfix/main.cf",
 		},
 		"a cleanup's": {
 			nil, service("cleanup2/unix cleanup", "non_smtpd_milters="+accepts), nil,
-			[]string{"cleanup2/unix: -o non_smtpd_milters=" + signer1}, "/etc/postfix/master.cf",
+			[]string{"cleanup2/unix: -o non_smtpd_milters=" + signer1},
+			"/etc/postfix/master.cf",
 		},
 		"both files": {
-			[]string{"smtpd_milters = " + accepts}, service("submission/inet smtpd", "smtpd_milters=inet:127.0.0.1:8891"),
+			[]string{"smtpd_milters = " + accepts},
+			service("submission/inet smtpd", "smtpd_milters=inet:127.0.0.1:8891"),
 			[]string{"smtpd_milters = " + signer1},
-			[]string{"submission/inet: -o smtpd_milters={ inet:127.0.0.1:8891, default_action=tempfail }"}, "/etc/postfix/main.cf",
+			[]string{"submission/inet: -o smtpd_milters={ inet:127.0.0.1:8891, default_action=tempfail }"},
+			"/etc/postfix/main.cf",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -188,7 +188,8 @@ func TestServicesWithMiltersOfTheirOwn(t *testing.T) {
 		"ours": {nil, service("submission/inet smtpd", "smtpd_milters="+signer1), "", nil, "", "", 0, ""},
 		"ours, bypassed when down": {
 			nil, service("submission/inet smtpd", "smtpd_milters=unix:/opendkim/opendkim.sock"), "",
-			[]string{"submission/inet: -o smtpd_milters=" + signer1}, "", "", 0, "",
+			[]string{"submission/inet: -o smtpd_milters=" + signer1},
+			"", "", 0, "",
 		},
 		"OpenDKIM where it listens now": {
 			nil, service("submission/inet smtpd", "smtpd_milters=inet:127.0.0.1:8891,inet:127.0.0.1:11332"), "submission/inet",
