@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/apply"
 	"mailsetup/internal/apt"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/system"
 	"mailsetup/internal/wizard"
 	"mailsetup/steps"
 )
@@ -91,6 +92,7 @@ func judge(err error) (code int, hints []string) {
 		refusal   *steps.Refusal
 		notUndone *apply.NotUndone
 		packages  *apt.Error
+		unusable  *system.UnusableError
 		consent   *missingConsent
 	)
 	switch {
@@ -106,6 +108,8 @@ func judge(err error) (code int, hints []string) {
 		return exitFailed, nonEmpty(packages.Hint())
 	case errors.As(err, &refusal):
 		return exitUsage, append(nonEmpty(refusal.Hint), keeping(refusal)...)
+	case errors.As(err, &unusable):
+		return exitUsage, nonEmpty(unusable.Hint)
 	case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
 		return exitFailed, []string{"run it as root (sudo)"}
 	default:

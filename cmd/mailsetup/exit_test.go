@@ -12,6 +12,7 @@ import (
 	"mailsetup/internal/apply"
 	"mailsetup/internal/apt"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/system"
 	"mailsetup/internal/wizard"
 	"mailsetup/steps"
 )
@@ -42,6 +43,10 @@ func TestFinish(t *testing.T) {
 		{
 			"a step that refuses", fmt.Errorf("Zone: %w", &steps.Refusal{What: "two SPF records", Hint: "remove one"}), 2,
 			"mailsetup: Zone: two SPF records\nhint: remove one\n",
+		},
+		{
+			"a file that is unfit", errors.Join(&system.UnusableError{Path: "/etc/x", Line: 7, Text: "is odd", Hint: "correct it"}), 2,
+			"mailsetup: /etc/x:7: is odd\nhint: correct it\n",
 		},
 		{
 			"every finding of a wish", fmt.Errorf("wish: %w", spec.Findings{

@@ -7,7 +7,6 @@ import (
 
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
-	"mailsetup/internal/system"
 )
 
 // none is the operation of a change that turned out to change nothing.

@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"mailsetup/internal/edits"
@@ -15,19 +16,33 @@ type editor struct {
 	scratch string
 }
 
+// evaluate names the target in its errors; a file that is not fit for the edit
+// has its name and line already.
 func (ed editor) evaluate(ctx context.Context, e state.Edit, current state.Object) ([]byte, error) {
-	if k := current.Kind; k != state.Regular && k != state.Absent {
-		return nil, fmt.Errorf("edit %s: is a %s, not a file", e.Target(), k)
+	out, err := ed.apply(ctx, e, current)
+	var unusable *UnusableError
+	switch {
+	case errors.As(err, &unusable):
+		return nil, unusable
+	case err != nil:
+		return nil, fmt.Errorf("edit %s: %w", e.Target(), err)
 	}
-	if pe, ok := e.(state.PostfixEdit); ok {
-		return ed.postfix(ctx, pe, current)
+	return out, nil
+}
+
+func (ed editor) apply(ctx context.Context, e state.Edit, current state.Object) ([]byte, error) {
+	if k := current.Kind; k != state.Regular && k != state.Absent {
+		return nil, fmt.Errorf("is a %s, not a file", k)
+	}
+	switch e := e.(type) {
+	case state.PostfixEdit:
+		return ed.postfix(ctx, e, current)
+	case state.MasterEdit:
+		return ed.master(ctx, e, current)
 	}
 	out, handled, err := edits.Pure(e, current.Content)
 	if err == nil && !handled {
 		err = fmt.Errorf("%T is not known here", e)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("edit %s: %w", e.Target(), err)
-	}
-	return out, nil
+	return out, err
 }

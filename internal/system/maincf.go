@@ -2,12 +2,19 @@ package system
 
 import "strings"
 
+// white is what Postfix takes for white space, which is that of ASCII.
+const white = " \t\n\v\f\r"
+
 // mainLines is where main.cf sets what, by line number from 1.
 type mainLines struct {
 	lines map[string][]int
 	// values are the last ones, which count, unexpanded, white space squeezed.
 	values map[string]string
-	cr     int // the first line that ends with a carriage return, 0 for none
+	// sharp is the last line in which a word of a value begins with a number
+	// sign, by parameter.
+	sharp map[string]int
+	cr    int // the first line that ends with a carriage return, 0 for none
+	null  int // the first line with a null byte
 	// junk is the first line in which Postfix would find no "name =". postconf
 	// would tell too, but it may look up names in the DNS first.
 	junk int
@@ -21,6 +28,15 @@ type mainLine struct {
 	start bool
 }
 
+// value is what the line contributes to the parameter.
+func (l mainLine) value() string {
+	if !l.start {
+		return l.text
+	}
+	_, value, _ := strings.Cut(l.text, "=")
+	return value
+}
+
 // readMain follows postconf(5): a line that starts with white space continues
 // the logical line before it; comments and empty lines may stand in between.
 func readMain(content []byte) []mainLine {
@@ -28,14 +44,14 @@ func readMain(content []byte) []mainLine {
 	name := ""
 	for text := range strings.Lines(string(content)) {
 		line := mainLine{text: strings.TrimSuffix(text, "\n")}
-		trimmed := strings.TrimSpace(line.text)
+		trimmed := strings.Trim(line.text, white)
 		switch {
 		case trimmed == "" || trimmed[0] == '#':
-		case strings.ContainsRune(" \t\r\v\f", rune(line.text[0])):
+		case strings.IndexByte(white, line.text[0]) >= 0:
 			line.name = name
 		default:
 			before, _, _ := strings.Cut(trimmed, "=")
-			name = strings.TrimSpace(before)
+			name = strings.Trim(before, white)
 			line.name, line.start = name, true
 		}
 		lines = append(lines, line)
@@ -44,22 +60,31 @@ func readMain(content []byte) []mainLine {
 }
 
 func scanMain(content []byte) mainLines {
-	at := mainLines{lines: map[string][]int{}, values: map[string]string{}}
+	at := mainLines{lines: map[string][]int{}, values: map[string]string{}, sharp: map[string]int{}}
+	values := map[string][]string{} // line by line
 	for i, line := range readMain(content) {
-		switch {
-		case line.start:
+		if line.start {
 			at.lines[line.name] = append(at.lines[line.name], i+1)
-			_, value, ok := strings.Cut(line.text, "=")
-			if at.junk == 0 && (!ok || len(strings.Fields(line.name)) != 1) {
+			values[line.name] = nil
+			if at.junk == 0 && (!strings.Contains(line.text, "=") || len(words(line.name)) != 1) {
 				at.junk = i + 1
 			}
-			at.values[line.name] = squeeze(value)
-		case line.name != "":
-			at.values[line.name] = squeeze(at.values[line.name] + " " + line.text)
+		}
+		if line.name != "" {
+			values[line.name] = append(values[line.name], line.value())
+			if strings.Contains(" "+squeeze(line.value()), " #") {
+				at.sharp[line.name] = i + 1
+			}
 		}
 		if at.cr == 0 && strings.HasSuffix(line.text, "\r") {
 			at.cr = i + 1
 		}
+		if at.null == 0 && strings.Contains(line.text, "\x00") {
+			at.null = i + 1
+		}
+	}
+	for name, lines := range values {
+		at.values[name] = squeeze(strings.Join(lines, " "))
 	}
 	return at
 }
@@ -75,5 +100,9 @@ func foreign(content []byte, ours map[string]bool) []string {
 	return lines
 }
 
+func words(value string) []string {
+	return strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(white, r) })
+}
+
 // squeeze makes one space of any white space, as postconf(1) prints values.
-func squeeze(value string) string { return strings.Join(strings.Fields(value), " ") }
+func squeeze(value string) string { return strings.Join(words(value), " ") }

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"mailsetup/internal/state"
@@ -28,40 +27,69 @@ func (e *mappedError) Unwrap() error { return e.err }
 // that differ are given to it, since it rewrites a file even for nothing; what
 // it makes of the file is compared with what was there.
 func (ed editor) postfix(ctx context.Context, e state.PostfixEdit, current state.Object) ([]byte, error) {
-	out, err := ed.postconf(ctx, e, current)
-	if err != nil {
-		return nil, fmt.Errorf("edit %s: %w", e.Path, err)
-	}
-	return out, nil
-}
-
-func (ed editor) postconf(ctx context.Context, e state.PostfixEdit, current state.Object) ([]byte, error) {
 	if current.Kind == state.Absent {
-		return nil, errors.New("it does not exist; is postfix installed?")
+		return nil, errNoPostfix
 	}
 	for _, s := range e.Set {
 		if err := checkSetting(s); err != nil {
 			return nil, err
 		}
 	}
-	set, err := differing(current.Content, e.Set)
+	set, err := differing(e.Path, current.Content, e.Set)
 	if err != nil || len(set) == 0 {
 		return current.Content, err
 	}
+	master, err := ed.beside(e.Path, "master.cf")
+	if err != nil {
+		return nil, err
+	}
+	var out []byte
+	err = ed.scratchConf(e.Path, closed(current.Content), master, func(dir string) error {
+		out, err = ed.rewrite(ctx, dir, e.Path, current.Content, set)
+		return err
+	})
+	return out, err
+}
+
+var errNoPostfix = errors.New("it does not exist; is postfix installed?")
+
+// closed gives the last line a newline.
+func closed(content []byte) []byte {
+	if n := len(content); n > 0 && content[n-1] != '\n' {
+		return append(content[:n:n], '\n')
+	}
+	return content
+}
+
+// beside reads the other file of Postfix's directory, nil if there is none.
+func (ed editor) beside(p state.Path, name string) ([]byte, error) {
+	other := p.Dir().Join(name)
+	content, err := ed.files.content(other, 0)
+	if err != nil && !nothingThere(err) {
+		return nil, failure("read", other, err)
+	}
+	return content, nil
+}
+
+// scratchConf runs f with a directory of its own in which postconf -c finds
+// main.cf and master.cf. In its errors the directory is called by the name of
+// the real one.
+func (ed editor) scratchConf(p state.Path, main, master []byte, f func(dir string) error) error {
 	dir, err := os.MkdirTemp(ed.scratch, "mailsetup-postfix-")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := ed.layOut(dir, e.Path, current.Content); err != nil {
-		return nil, err
+	if err := os.WriteFile(filepath.Join(dir, "main.cf"), main, privateFile); err != nil {
+		return err
 	}
-	out, err := ed.rewrite(ctx, dir, current.Content, set)
-	if err != nil {
-		// The line that is wrong is a line of the real file.
-		return nil, &mappedError{err: err, from: dir, to: string(e.Path.Dir())}
+	if err := os.WriteFile(filepath.Join(dir, "master.cf"), master, privateFile); err != nil {
+		return err
 	}
-	return out, nil
+	if err := f(dir); err != nil {
+		return &mappedError{err: err, from: dir, to: string(p.Dir())}
+	}
+	return nil
 }
 
 // checkSetting accepts what may stand left of "=" (also SERVICE_time_limit) and
@@ -73,31 +101,16 @@ func checkSetting(s state.Setting) error {
 	if strings.ContainsAny(s.Value, "\n\r\x00") {
 		return fmt.Errorf("%s: the value has more than one line", s.Name)
 	}
-	if s.Value != strings.TrimSpace(s.Value) {
+	if s.Value != strings.Trim(s.Value, white) {
 		return fmt.Errorf("%s: the value %q begins or ends with a space", s.Name, s.Value)
 	}
 	return nil
 }
 
-// layOut puts main.cf and master.cf where postconf -c looks for them.
-func (ed editor) layOut(dir string, main state.Path, content []byte) error {
-	master, err := ed.files.content(main.Dir().Join("master.cf"), 0)
-	if err != nil && !nothingThere(err) {
-		return failure("read", main.Dir().Join("master.cf"), err)
-	}
-	if n := len(content); n > 0 && content[n-1] != '\n' {
-		content = append(slices.Clone(content), '\n')
-	}
-	if err := os.WriteFile(filepath.Join(dir, "main.cf"), content, privateFile); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, "master.cf"), master, privateFile)
-}
-
 // differing returns the settings that main.cf does not have yet. A value that
 // only Postfix's default provides counts as missing: defaults differ between
 // releases. White space is compared as Postfix reads it: any amount is one.
-func differing(content []byte, want []state.Setting) ([]state.Setting, error) {
+func differing(p state.Path, content []byte, want []state.Setting) ([]state.Setting, error) {
 	at := scanMain(content)
 	var set []state.Setting
 	for _, s := range want {
@@ -106,17 +119,42 @@ func differing(content []byte, want []state.Setting) ([]state.Setting, error) {
 			continue
 		}
 		if len(lines) > 1 {
-			return nil, fmt.Errorf("%s is set twice, in line %d and in line %d: remove one of them", s.Name, lines[0], lines[1])
+			return nil, &UnusableError{
+				p, lines[1], fmt.Sprintf("%s is set a second time, after line %d", s.Name, lines[0]),
+				"keep one of them; it is the last that counts: postconf " + s.Name,
+			}
 		}
 		set = append(set, s)
 	}
-	if len(set) > 0 && at.junk > 0 {
-		return nil, fmt.Errorf("line %d is neither a comment nor a setting (name = value)", at.junk)
+	if len(set) == 0 {
+		return nil, nil
 	}
-	if len(set) > 0 && at.cr > 0 {
-		return nil, fmt.Errorf("line %d ends with a carriage return (CRLF): convert the file with dos2unix", at.cr)
+	return set, at.unfit(p, set)
+}
+
+// unfit is what makes a file one that postconf -e would spoil, or that it and
+// its author read differently.
+func (at mainLines) unfit(p state.Path, set []state.Setting) error {
+	switch {
+	case at.junk > 0:
+		return &UnusableError{
+			p, at.junk, "this is neither a comment nor a setting (name = value)",
+			fmt.Sprintf("correct the line, then look at the file with postconf -n: sudoedit +%d %s", at.junk, p),
+		}
+	case at.null > 0:
+		return &UnusableError{p, at.null, "a null byte, at which Postfix stops reading the line", `take it out: sed -i 's/\x00//g' ` + string(p)}
+	case at.cr > 0:
+		return &UnusableError{p, at.cr, "the line ends with a carriage return (CRLF)", `convert the file: sed -i 's/\r$//' ` + string(p)}
 	}
-	return set, nil
+	for _, s := range set {
+		if line := at.sharp[s.Name]; line > 0 {
+			return &UnusableError{
+				p, line, fmt.Sprintf("%s: \"#\" in the middle of a line begins no comment, but is part of the value", s.Name),
+				"put the remark on a line of its own",
+			}
+		}
+	}
+	return nil
 }
 
 func (ed editor) ask(ctx context.Context, argv ...string) (Result, error) {
@@ -132,7 +170,7 @@ func (ed editor) ask(ctx context.Context, argv ...string) (Result, error) {
 
 // rewrite sets one parameter at a time: postconf appends new ones in the order
 // of a hash table when it gets several.
-func (ed editor) rewrite(ctx context.Context, dir string, before []byte, set []state.Setting) ([]byte, error) {
+func (ed editor) rewrite(ctx context.Context, dir string, p state.Path, before []byte, set []state.Setting) ([]byte, error) {
 	for _, s := range set {
 		if _, err := ed.ask(ctx, "postconf", "-c", dir, "-e", s.Name+" = "+s.Value); err != nil {
 			return nil, err
@@ -145,7 +183,7 @@ func (ed editor) rewrite(ctx context.Context, dir string, before []byte, set []s
 	if err := onlyChanged(before, after, set); err != nil {
 		return nil, err
 	}
-	if left, err := differing(after, set); err != nil || len(left) > 0 {
+	if left, err := differing(p, after, set); err != nil || len(left) > 0 {
 		return nil, errors.Join(fmt.Errorf("postconf did not set %q", left), err)
 	}
 	return after, nil

@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -32,7 +33,7 @@ func postconfHost(t *testing.T, script string) *Host {
 			t.Errorf("left behind: %v, %v", left, err)
 		}
 	})
-	if _, err := os.Stat("/usr/sbin/postconf"); err != nil || script != postconf {
+	if _, err := os.Stat("/usr/sbin/postconf"); err != nil || script != postconf && script != masterPostconf {
 		bin := t.TempDir()
 		write(t, bin+"/postconf", script, 0o755)
 		opts.Programs = append([]string{bin}, programs()...)
@@ -70,6 +71,14 @@ func TestPostfixEdit(t *testing.T) {
 			set("a", "2"), "a = 1\na = 2\n", "a = 1\na = 2\n",
 		},
 		"empty file": {set("a", "1"), "", "a = 1\n"},
+		"what looks like it": {
+			set("a", "2"), "# a = 0\n#a=0\n  a = 0\n# if\n#  a = 0\nb = 1\n  a = 0\nab = a = 0 # kept\nba=\n",
+			"# a = 0\n#a=0\n  a = 0\n# if\n#  a = 0\nb = 1\n  a = 0\nab = a = 0 # kept\nba=\na = 2\n",
+		},
+		"empty, then set": {set("a", "2"), "a=\nb=\n", "a = 2\nb=\n"},
+		"a name that begins like it, other bytes": {
+			set("a", "$config_directory/x"), "# \xe9\xff\na_b = \xfc\na = 1\n", "# \xe9\xff\na_b = \xfc\na = $config_directory/x\n",
+		},
 	} {
 		got, err := h.Evaluate(context.Background(), c.edit, regular(c.was, 0o644))
 		if err != nil || string(got) != c.want {
@@ -90,19 +99,53 @@ func TestPostfixEditRefused(t *testing.T) {
 		was     state.Object
 		message string
 	}{
-		"set twice":      {set("a", "9"), regular("a = 1\nb = 2\na = 3\n", 0o644), "edit /etc/postfix/main.cf: a is set twice, in line 1 and in line 3: remove one of them"},
-		"CRLF":           {set("a", "9"), regular("b = 1\na = 1\r\n", 0o644), "edit /etc/postfix/main.cf: line 2 ends with a carriage return (CRLF): convert the file with dos2unix"},
-		"no equals sign": {set("a", "9"), regular("b = 1\njunk\n", 0o644), "edit /etc/postfix/main.cf: line 2 is neither a comment nor a setting (name = value)"},
-		"no name":        {set("a", "9"), regular("= 3\n", 0o644), "edit /etc/postfix/main.cf: line 1 is neither a comment nor a setting (name = value)"},
-		"two names":      {set("a", "9"), regular("b c = 3\n", 0o644), "edit /etc/postfix/main.cf: line 1 is neither a comment nor a setting (name = value)"},
-		"absent":         {set("a", "9"), state.Object{}, "edit /etc/postfix/main.cf: it does not exist; is postfix installed?"},
-		"symlink":        {set("a", "9"), state.Object{Kind: state.Symlink}, "edit /etc/postfix/main.cf: is a symlink, not a file"},
-		"newline":        {set("a", "9\nb = 1"), regular("", 0o644), "edit /etc/postfix/main.cf: a: the value has more than one line"},
-		"option":         {set("-a", "9"), regular("", 0o644), `edit /etc/postfix/main.cf: "-a" is no parameter name`},
+		"absent":  {set("a", "9"), state.Object{}, "edit /etc/postfix/main.cf: it does not exist; is postfix installed?"},
+		"symlink": {set("a", "9"), state.Object{Kind: state.Symlink}, "edit /etc/postfix/main.cf: is a symlink, not a file"},
+		"newline": {set("a", "9\nb = 1"), regular("", 0o644), "edit /etc/postfix/main.cf: a: the value has more than one line"},
+		"option":  {set("-a", "9"), regular("", 0o644), `edit /etc/postfix/main.cf: "-a" is no parameter name`},
 	} {
 		got, err := h.Evaluate(context.Background(), c.edit, c.was)
 		if err == nil || err.Error() != c.message {
 			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
+// What somebody wrote may be unfit for an edit: they are told the line and
+// what to do, and it counts as bad input.
+func TestMainFileUnusable(t *testing.T) {
+	h := postconfHost(t, postconf)
+	for name, c := range map[string]struct{ was, message, hint string }{
+		"set twice": {
+			"a = 1\nb = 2\na = 3\n", "/etc/postfix/main.cf:3: a is set a second time, after line 1",
+			"keep one of them; it is the last that counts: postconf a",
+		},
+		"CRLF": {
+			"b = 1\na = 1\r\n", "/etc/postfix/main.cf:2: the line ends with a carriage return (CRLF)",
+			`convert the file: sed -i 's/\r$//' /etc/postfix/main.cf`,
+		},
+		"no equals sign": {
+			"b = 1\njunk\n", "/etc/postfix/main.cf:2: this is neither a comment nor a setting (name = value)",
+			"correct the line, then look at the file with postconf -n: sudoedit +2 /etc/postfix/main.cf",
+		},
+		"no name":   {"= 3\n", "/etc/postfix/main.cf:1: this is neither a comment nor a setting (name = value)", "correct"},
+		"two names": {"b c = 3\n", "/etc/postfix/main.cf:1: this is neither a comment nor a setting (name = value)", "correct"},
+		"a space that is none": {
+			"b\u00a0c = 3\n\u00a0\n", "/etc/postfix/main.cf:2: this is neither a comment nor a setting (name = value)", "correct",
+		},
+		"null byte": {
+			"# x\x00\n", "/etc/postfix/main.cf:1: a null byte, at which Postfix stops reading the line",
+			`take it out: sed -i 's/\x00//g' /etc/postfix/main.cf`,
+		},
+		"remark in the middle of a line": {
+			"b = 1 # theirs\na = 1,\n\t2 # mine\n", `/etc/postfix/main.cf:3: a: "#" in the middle of a line begins no comment, but is part of the value`,
+			"put the remark on a line of its own",
+		},
+	} {
+		got, err := h.Evaluate(context.Background(), set("a", "9"), regular(c.was, 0o644))
+		var unusable *UnusableError
+		if !errors.As(err, &unusable) || err.Error() != c.message || !strings.HasPrefix(unusable.Hint, c.hint) {
+			t.Errorf("%s: %q, %v, hint %q", name, got, err, unusable.Hint)
 		}
 	}
 }
@@ -130,6 +173,7 @@ func TestPostfixEditDistrustsPostconf(t *testing.T) {
 func FuzzReadMain(f *testing.F) {
 	f.Add("# c\nmynetworks = 127.0.0.0/8,\n  # in between\n  [::1]/128\n\nlast=1")
 	f.Add(" lead\n=\r\na=b=c\n")
+	f.Add("\u00a0a = 1\n\u0085 b # c\n\v#\n\x00")
 	f.Fuzz(func(t *testing.T, text string) {
 		lines := foreign([]byte(text), nil)
 		if got := strings.Join(lines, "\n"); got != strings.TrimSuffix(text, "\n") {
