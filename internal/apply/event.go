@@ -86,31 +86,23 @@ type unit struct {
 	// Answered: it took mail before the stage, so it has to after an undo.
 	Answered bool          `json:"answered,omitempty"`
 	Settled  []state.Probe `json:"settled,omitempty"`
-	Why      string        `json:"why,omitempty"`
+	// Back are the probes of the way back that the unit can pass.
+	Back      []state.Probe `json:"back,omitempty"`
+	Redefined bool          `json:"redefined,omitempty"`
+	Why       string        `json:"why,omitempty"`
 }
 
-// listened tells whether p asks a milter where the unit was listening before
-// the stage as well.
-func (u unit) listened(p state.Probe) bool {
-	return p.Kind == state.ProbeMilter && p.Address == string(u.Wake)
-}
-
-// guard returns the probes for old sessions by which an earlier stage made mail
-// wait. When st, which lets mail go again, is taken back, mail waits as it did
-// then, and the stages between the two are to be taken back only after that.
-func (e *Entry) guard(st *stage, unit string) []state.Probe {
-	var probes []state.Probe
-	for _, before := range e.stages[:st.Number-1] {
-		for _, un := range before.Units {
-			for _, p := range un.Settled {
-				if un.Name == unit && p.Kind == state.ProbeSessions {
-					probes = append(probes, p)
-				}
-			}
+// listens is the socket of a milter once its stage has settled.
+func (un unit) listens() state.Path {
+	for _, p := range un.Settled {
+		if at, err := state.ParsePath(p.Address); err == nil && p.Kind == state.ProbeMilter {
+			return at
 		}
 	}
-	return probes
+	return un.Wake
 }
+
+func oldSessions(p state.Probe) bool { return p.Kind == state.ProbeSessions }
 
 // object is a state.Object whose content is a hash, and a file of the run's
 // directory where it was saved.

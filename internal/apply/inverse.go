@@ -120,7 +120,7 @@ func (v *inverse) owe(units []state.Unit, feeds bool) {
 	if feeds {
 		v.again, v.feed = slices.Clone(v.acted), len(v.plan.Stages)-1
 		for i := range v.again {
-			v.again[i].Action = state.Reload
+			v.again[i].Action, v.again[i].Redefined = state.Reload, false
 		}
 	}
 	for _, u := range units {
@@ -189,7 +189,8 @@ func (v *inverse) add(sc *plan.StageChanges, p state.Path, to state.Object, seri
 }
 
 // units are acted on as the run did. Of its probes only those stay that were
-// as true before it; a signature or a record that it brought is gone.
+// as true before it, and those of the way back, which it changes places with; a
+// signature or a record that it brought is gone.
 func (v *inverse) units(sc *plan.StageChanges, st *stage) {
 	for _, un := range slices.Backward(st.Units) {
 		if !un.Running {
@@ -198,18 +199,18 @@ func (v *inverse) units(sc *plan.StageChanges, st *stage) {
 			})
 			continue
 		}
-		u := state.Unit{Name: un.Name, Action: un.Action, Wake: un.Wake, Why: "its files go back"}
+		u := state.Unit{
+			Name: un.Name, Action: un.Action, Wake: un.listens(), Redefined: un.Redefined, Why: "its files go back",
+		}
 		for _, p := range un.Settled {
 			switch p.Kind {
 			case state.ProbeActive, state.ProbePostfix, state.ProbeSMTP:
 				u.Settled = append(u.Settled, p)
-			case state.ProbeMilter:
-				if un.listened(p) {
-					u.Settled = append(u.Settled, p)
-				}
+			case state.ProbeMilter, state.ProbeSessions:
+				u.Back = append(u.Back, p)
 			}
 		}
-		u.Settled = append(u.Settled, v.entry.guard(st, un.Name)...)
+		u.Settled = append(u.Settled, un.Back...)
 		sc.Units = append(sc.Units, u)
 	}
 }

@@ -20,6 +20,8 @@ import (
 
 const zonePath state.Path = "/etc/bind/db.example.org"
 
+const dropIn state.Path = "/etc/systemd/system/opendkim.service.d/override.conf"
+
 const zoneText = `$TTL 3600
 @ IN SOA ns1.example.org. hostmaster.example.org. 2026112201 7200 3600 1209600 300
 @ IN NS ns1.example.org.
@@ -45,7 +47,9 @@ func machine() *systemtest.Mem {
 	m.PutFile("/etc/aliases", "postmaster: root\n")
 	m.Put("/etc/aliases.db", state.Object{Kind: state.Regular, Mode: 0o640, Owner: spam, Content: []byte("db of something")})
 	m.PutFile(zonePath, zoneText)
+	m.PutFile(dropIn, "[Service]\nLimitNOFILE=9999\nExecStart=\nExecStart=/usr/sbin/opendkim -p inet:8891\n")
 	m.Unit("opendkim.service", "/etc/opendkim.conf", "/etc/opendkim/", "/etc/keys/")
+	m.Defines("opendkim.service", dropIn)
 	m.Unit("named.service", "/etc/bind/")
 	m.Unit("postfix.service", "/etc/main.cf", "/etc/aliases.db")
 	m.Unit("idle.service", "/etc/opendkim.conf")
@@ -103,9 +107,10 @@ func wanted() state.State {
 			{Path: "/etc/opendkim/KeyTable", Mode: 0o644, Owner: state.Root, Content: []byte("k example.org:202611:/etc/keys\n")},
 		},
 		Remove:     []state.Path{"/etc/opendkim/old"},
+		Edits:      []state.Edit{state.UnitEdit{Path: dropIn, Drop: []string{"ExecStart"}}},
 		Validators: []state.Validator{{Name: "opendkim -n"}},
 		Units: []state.Unit{
-			{Name: "opendkim.service", Action: state.Restart, Settled: []state.Probe{
+			{Name: "opendkim.service", Action: state.Restart, Redefined: true, Settled: []state.Probe{
 				{Kind: state.ProbeActive, Unit: "opendkim.service"},
 				{Kind: state.ProbeMilter, Address: string(socket.Join("opendkim.sock"))},
 			}},
@@ -177,7 +182,7 @@ func look(t testing.TB, m *systemtest.Mem) string {
 		if z, ok := loaded[zonePath]; ok {
 			loaded[zonePath] = noSerial(t, z)
 		}
-		fmt.Fprintf(&b, "%s %s %q\n", name, st.Active, loaded)
+		fmt.Fprintf(&b, "%s %s stale %v %q\n", name, st.Active, st.Stale, loaded)
 	}
 	return b.String()
 }

@@ -161,12 +161,26 @@ func (r *run) found(ctx context.Context, u state.Unit) (unit, error) {
 	if err != nil {
 		return unit{}, err
 	}
-	rec := unit{Name: u.Name, Action: u.Action, Wake: u.Wake, Running: running, Settled: u.Settled, Why: u.Why}
+	rec := unit{
+		Name: u.Name, Action: u.Action, Wake: u.Wake, Running: running, Settled: u.Settled, Redefined: u.Redefined, Why: u.Why,
+	}
 	if !running {
 		rec.Action = state.Restart
+		return rec, nil
 	}
-	rec.Answered = running && answers(ctx, r.s, rec) == nil && asked(rec)
+	rec.Answered = answers(ctx, r.s, rec) == nil && asked(rec)
+	for _, p := range u.Back {
+		if p.Kind != state.ProbeMilter || r.s.Probe(ctx, brief(p)) == nil {
+			rec.Back = append(rec.Back, p)
+		}
+	}
 	return rec, nil
+}
+
+// brief is a probe of what should answer at once.
+func brief(p state.Probe) state.Probe {
+	p.Within = 5 * time.Second
+	return p
 }
 
 // asked tells whether the unit takes mail, so that one can ask it.
@@ -180,8 +194,7 @@ func answers(ctx context.Context, s system.Prober, un unit) error {
 		if p.Kind != state.ProbeSMTP {
 			continue
 		}
-		p.Within = 5 * time.Second
-		if err := s.Probe(ctx, p); err != nil {
+		if err := s.Probe(ctx, brief(p)); err != nil {
 			return err
 		}
 	}
@@ -353,6 +366,9 @@ func (r *run) act(ctx context.Context, sc plan.StageChanges, st *stage) error {
 		action := st.Units[i].Action
 		note := Event{Kind: UnitBegins, Stage: sc.Name, Unit: u.Name, Action: action}
 		r.o.Progress(note)
+		if err := redefine(ctx, r.s, u.Redefined); err != nil {
+			return err
+		}
 		if err := r.s.Act(ctx, u.Name, action, u.Wake); err != nil {
 			return &unitError{u.Name, err}
 		}
@@ -367,4 +383,12 @@ func (r *run) act(ctx context.Context, sc plan.StageChanges, st *stage) error {
 		r.report.Units = append(r.report.Units, UnitDone{u.Name, action})
 	}
 	return nil
+}
+
+// redefine makes systemd read unit files again that have just changed.
+func redefine(ctx context.Context, s system.Units, redefined bool) error {
+	if !redefined {
+		return nil
+	}
+	return s.DaemonReload(ctx)
 }

@@ -49,7 +49,7 @@ func (u *undo) run(ctx context.Context) {
 			u.units(ctx, st)
 		}
 	}
-	u.act(ctx, again(u.again))
+	u.act(ctx, "", again(u.again))
 	u.answer(ctx)
 	u.directories()
 	u.verify()
@@ -249,9 +249,8 @@ func (u *undo) units(ctx context.Context, st *stage) {
 	}
 	list := slices.Clone(st.Units)
 	slices.Reverse(list)
-	u.act(ctx, list)
+	u.act(ctx, st.Name, list)
 	for _, un := range list {
-		u.drain(ctx, st, un)
 		named := func(o unit) bool { return o.Name == un.Name }
 		u.again = slices.DeleteFunc(u.again, named)
 		u.acted = append(slices.DeleteFunc(u.acted, named), un)
@@ -264,41 +263,34 @@ func (u *undo) units(ctx context.Context, st *stage) {
 func again(list []unit) []unit {
 	list = slices.Clone(list)
 	for i := range list {
-		list[i].Action = state.Reload
+		list[i].Action, list[i].Redefined = state.Reload, false
+		list[i].Back = slices.DeleteFunc(slices.Clone(list[i].Back), oldSessions)
 	}
 	return list
 }
 
-// drain waits, before the stages that a guard covers are taken back, for the
-// sessions that began when it was lifted. One that never ends is let go: that
-// the machine is put back counts for more than its mail.
-func (u *undo) drain(ctx context.Context, st *stage, un unit) {
-	if !un.Running {
-		return
-	}
-	for _, p := range u.entry.guard(st, un.Name) {
-		u.o.Progress(Event{Kind: ProbeWaits, Stage: st.Name, Unit: un.Name, Probe: p})
-		_ = u.s.Probe(ctx, p)
-	}
-}
-
-func (u *undo) act(ctx context.Context, list []unit) {
+func (u *undo) act(ctx context.Context, stage string, list []unit) {
 	for _, un := range list {
+		if err := redefine(ctx, u.s, un.Redefined); err != nil {
+			u.note(err, "systemctl daemon-reload", un.command())
+		}
 		now, err := running(ctx, u.s, un.Name)
 		if err == nil {
-			err = u.actBack(ctx, un, now)
+			err = u.actBack(ctx, stage, un, now)
 		}
-		if err != nil {
-			action := string(un.Action)
-			if !un.Running {
-				action = "stop"
-			}
-			u.note(err, "systemctl "+action+" "+un.Name)
-		}
+		u.note(err, un.command())
 	}
 }
 
-func (u *undo) actBack(ctx context.Context, un unit, now bool) error {
+// command is what takes the unit back by hand.
+func (un unit) command() string {
+	if !un.Running {
+		return "systemctl stop " + un.Name
+	}
+	return "systemctl " + string(un.Action) + " " + un.Name
+}
+
+func (u *undo) actBack(ctx context.Context, stage string, un unit, now bool) error {
 	if !un.Running {
 		if now {
 			return u.s.Stop(ctx, un.Name)
@@ -310,15 +302,11 @@ func (u *undo) actBack(ctx context.Context, un unit, now bool) error {
 		action = state.Restart
 	}
 	u.o.Progress(Event{Kind: UnitBegins, Unit: un.Name, Action: action})
-	if err := u.s.Act(ctx, un.Name, action, un.Wake); err != nil {
+	if err := u.s.Act(ctx, un.Name, action, un.listens()); err != nil {
 		return err
 	}
-	for _, p := range un.Settled {
-		if p.Kind == state.ProbeActive || un.listened(p) {
-			if err := u.s.Probe(ctx, p); err != nil {
-				return err
-			}
-		}
+	if err := u.settle(ctx, stage, un); err != nil {
+		return err
 	}
 	u.o.Progress(Event{Kind: UnitEnds, Unit: un.Name, Action: action})
 	on, err := running(ctx, u.s, un.Name)
@@ -326,6 +314,22 @@ func (u *undo) actBack(ctx context.Context, un unit, now bool) error {
 		err = fmt.Errorf("%s %s: it did not stay running", action, un.Name)
 	}
 	return err
+}
+
+// settle waits until the unit is as it was, and until nothing of what came
+// after is under way any more. A mail session that never ends is let go: that
+// the machine is put back counts for more than its mail.
+func (u *undo) settle(ctx context.Context, stage string, un unit) error {
+	probes := slices.DeleteFunc(slices.Clone(un.Settled), func(p state.Probe) bool { return p.Kind != state.ProbeActive })
+	for _, p := range append(probes, un.Back...) {
+		if p.Kind == state.ProbeSessions {
+			u.o.Progress(Event{Kind: ProbeWaits, Stage: stage, Unit: un.Name, Probe: p})
+		}
+		if err := u.s.Probe(ctx, p); err != nil && p.Kind != state.ProbeSessions {
+			return err
+		}
+	}
+	return nil
 }
 
 // answer makes sure that what took mail before takes it again: Postfix holds

@@ -1,0 +1,134 @@
+package apply_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"mailsetup/internal/apply"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system/systemtest"
+)
+
+const redefined = "/etc/systemd/system/d.service.d/override.conf"
+
+// moving is a daemon that listens where a drop-in of its unit says, and a run
+// that makes it listen elsewhere.
+func moving() (*systemtest.Mem, state.State) {
+	m := systemtest.NewMem()
+	m.Put("/var/lib/mailsetup/journal", state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root})
+	m.PutFile(redefined, "[Service]\nExecStart=\nExecStart=/usr/sbin/d -p inet:1@localhost\n")
+	m.Unit("d.service")
+	m.Defines("d.service", redefined)
+	return m, state.State{Stages: []state.Stage{{
+		Name:  "D",
+		Edits: []state.Edit{state.UnitEdit{Path: redefined, Drop: []string{"ExecStart"}}},
+		Units: []state.Unit{{
+			Name: "d.service", Action: state.Restart, Redefined: true,
+			Settled: []state.Probe{{Kind: state.ProbeMilter, Address: "/run/d.sock"}},
+			Back:    []state.Probe{{Kind: state.ProbeMilter, Address: "inet:1@localhost"}},
+		}},
+	}}}
+}
+
+// unitDeeds are those to do with units.
+func unitDeeds(m *systemtest.Mem) string {
+	return strings.Join(slices.DeleteFunc(m.Trace(), func(l string) bool {
+		return !strings.HasPrefix(l, "daemon-reload") && !strings.HasPrefix(l, "restart") && !strings.HasPrefix(l, "probe")
+	}), "\n")
+}
+
+const (
+	movedForth = "probe milter inet:1@localhost\ndaemon-reload\nrestart d.service\nprobe milter /run/d.sock"
+	movedBack  = "daemon-reload\nrestart d.service\nprobe milter inet:1@localhost"
+)
+
+func TestSystemdReadsAChangedUnitFirst(t *testing.T) {
+	m, want := moving()
+	if _, err := runOn(context.Background(), m, planFor(t, m, want), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if got := unitDeeds(m); got != movedForth {
+		t.Errorf("forth:\n%s\nwant\n%s", got, movedForth)
+	}
+	if got := m.Loaded("d.service")[redefined]; got != "[Service]\n" {
+		t.Errorf("it runs as %q", got)
+	}
+	p, err := apply.Inverse(context.Background(), history(t, m)[0], m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.ClearTrace()
+	if _, err := runOn(context.Background(), m, p, "b"); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := unitDeeds(m), "probe milter /run/d.sock\n"+movedBack; got != want {
+		t.Errorf("rollback:\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestSystemdReadsAUnitThatIsPutBack(t *testing.T) {
+	m, want := moving()
+	m.OnProbe = func(p state.Probe) error {
+		if p.Address == "/run/d.sock" {
+			return errors.New("nobody answers")
+		}
+		return nil
+	}
+	_, err := runOn(context.Background(), m, planFor(t, m, want), "a")
+	var failed *apply.Failed
+	if !errors.As(err, &failed) {
+		t.Fatalf("error %v, want *Failed", err)
+	}
+	if got := unitDeeds(m); got != movedForth+"\n"+movedBack {
+		t.Errorf("there and back:\n%s\nwant\n%s\n%s", got, movedForth, movedBack)
+	}
+}
+
+func TestSystemdReadsTheUnitOfAKilledRun(t *testing.T) {
+	m, want := moving()
+	f := &systemtest.Faulty{System: m, On: "restart d.service", Fault: systemtest.CrashAfter}
+	if !systemtest.Survive(func() { _, _ = runOn(context.Background(), f, planFor(t, m, want), "a") }) {
+		t.Fatal("it was not killed")
+	}
+	m.ClearTrace()
+	if err := recoverOn(m); err != nil {
+		t.Fatal(err)
+	}
+	if got := unitDeeds(m); got != movedBack {
+		t.Errorf("recovery:\n%s\nwant\n%s", got, movedBack)
+	}
+}
+
+// A daemon that nobody could reach before is not waited for on the way back.
+func TestWhatDidNotAnswerIsNotAsked(t *testing.T) {
+	m, want := moving()
+	m.OnProbe = func(state.Probe) error { return errors.New("nobody answers") }
+	_, err := runOn(context.Background(), m, planFor(t, m, want), "a")
+	var failed *apply.Failed
+	if !errors.As(err, &failed) {
+		t.Fatalf("error %v, want *Failed", err)
+	}
+	if got, want := unitDeeds(m), movedForth+"\ndaemon-reload\nrestart d.service"; got != want {
+		t.Errorf("there and back:\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestTheOperatorIsToldToReloadUnits(t *testing.T) {
+	m, want := moving()
+	f := &systemtest.Faulty{System: m, On: "daemon-reload", Fault: systemtest.ErrorBefore}
+	_, err := runOn(context.Background(), f, planFor(t, m, want), "a")
+	var not *apply.NotUndone
+	if !errors.As(err, &not) {
+		t.Fatalf("error %v, want *NotUndone", err)
+	}
+	commands := []string{"systemctl daemon-reload", "systemctl restart d.service", "mailsetup recover"}
+	if !slices.Equal(not.Commands, commands) {
+		t.Errorf("commands %q, want %q", not.Commands, commands)
+	}
+	if err := recoverOn(m); err != nil {
+		t.Errorf("recover: %v", err)
+	}
+}
