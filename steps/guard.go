@@ -24,15 +24,32 @@ func Guard(in Input) (state.Stage, []state.Note, error) {
 		return state.Stage{}, nil, err
 	}
 	stage := l.stage(in, "mail waits while the signer restarts")
+	stage.Units[0].Settled = append(stage.Units[0].Settled, l.ended())
+	return stage, nil, nil
+}
+
+// ended waits for the sessions that began before the lists changed: they would
+// let their mail out unsigned. An idle one ends after smtpd_timeout, which is
+// five minutes.
+func (l *lists) ended() state.Probe {
 	changed := mainCf
 	if len(l.set) == 0 {
 		changed = masterCf
 	}
-	// A session that began before would let its mail out unsigned. An idle one
-	// ends after smtpd_timeout, which is five minutes.
-	stage.Units[0].Settled = append(stage.Units[0].Settled,
-		state.Probe{Kind: state.ProbeSessions, Address: string(changed), Within: 6 * time.Minute})
-	return stage, nil, nil
+	return state.Probe{Kind: state.ProbeSessions, Address: string(changed), Within: 6 * time.Minute}
+}
+
+// unguard is the guard of the way back: where mail need not wait in the end,
+// sessions that began then have to end before OpenDKIM restarts again.
+func (l *lists) unguard(in Input, stage *state.Stage) error {
+	if in.Facts.Postfix == nil || in.Spec.Host.MilterDefaultAction == "tempfail" {
+		return nil
+	}
+	files, err := signerFiles(in)
+	if err == nil && signerAction(in, files[0].Content) == state.Restart {
+		stage.Units[0].Back = append(stage.Units[0].Back, l.ended())
+	}
+	return err
 }
 
 // hold makes mail wait for our milter in every list that has it.

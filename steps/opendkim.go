@@ -35,35 +35,60 @@ const (
 
 // OpenDKIM provides the milter: its configuration, its tables, its socket.
 func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
-	if o := in.Facts.OpenDKIM; o != nil && o.Override != "" {
-		return state.Stage{}, nil, refuse("remove it, then systemctl daemon-reload",
-			"%s starts OpenDKIM with options of its own, which would beat our Socket", o.Override)
+	changes, questions, err := unitEdits(in)
+	if err != nil {
+		return state.Stage{}, nil, err
 	}
 	files, err := signerFiles(in)
 	if err != nil {
 		return state.Stage{}, nil, err
 	}
 	stage := state.Stage{
-		Dirs: []state.Dir{
-			{Path: "/etc/opendkim", Mode: 0o755, Owner: state.Root},
-			{Path: SocketDir, Mode: socketDirMode, Owner: spoolOwner, Why: "inside Postfix's chroot, for the socket"},
-		},
+		Dirs: append(runDirs(in),
+			state.Dir{Path: "/etc/opendkim", Mode: 0o755, Owner: state.Root},
+			state.Dir{Path: SocketDir, Mode: socketDirMode, Owner: spoolOwner, Why: "inside Postfix's chroot, for the socket"}),
 		Files: files,
-		Units: []state.Unit{{
-			Name: unitOpenDKIM, Action: signerAction(in, files[0].Content), Wake: currentSocket(in),
-			Why: "read the new tables", Settled: signerProbes(in),
-		}},
+		Edits: changes,
+		Units: []state.Unit{signerUnit(in, files[0].Content, len(changes) > 0)},
 		Validators: []state.Validator{{
 			Name: "opendkim -n",
 			Argv: func(scratch func(state.Path) string) []string {
 				return []string{"opendkim", "-n", "-x", scratch(Conf)}
 			},
 		}},
-	}
-	if stage.Units[0].Action == state.Restart {
-		stage.Units[0].Why = "it reads some of this only when it starts"
+		Questions: in.unanswered(questions...),
 	}
 	return stage, slices.Concat(cannotAlign(in), unlisted(in), notAtBoot(in)), nil
+}
+
+// signerUnit reloads OpenDKIM, or restarts it where it reads only then what
+// changes. On the way back it has to answer where it does now.
+func signerUnit(in Input, conf []byte, redefined bool) state.Unit {
+	u := state.Unit{
+		Name: unitOpenDKIM, Action: signerAction(in, conf), Wake: currentSocket(in),
+		Why: "read the new tables", Settled: signerProbes(in),
+	}
+	if u.Action != state.Restart {
+		return u
+	}
+	u.Why = "it reads some of this only when it starts"
+	if o := in.Facts.OpenDKIM; o != nil {
+		u.Redefined = redefined || o.Stale
+		u.Back = answers(o.Endpoint)
+	}
+	return u
+}
+
+// answers asks the milter at an address that its configuration names. One that
+// listens on all addresses is asked on the loopback.
+func answers(endpoint string) []state.Probe {
+	if endpoint == "" {
+		return nil
+	}
+	if strings.HasPrefix(endpoint, "inet") && !strings.Contains(endpoint, "@") {
+		endpoint += "@localhost"
+	}
+	return []state.Probe{{Kind: state.ProbeMilter, Address: endpoint, Within: 20 * time.Second}}
 }
 
 func signerFiles(in Input) ([]state.File, error) {
@@ -94,6 +119,10 @@ func signerFiles(in Input) ([]state.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	tmp := templates.Tmpfiles(string(SocketDir))
+	for _, d := range runDirs(in) {
+		tmp = templates.Tmpfiles(string(SocketDir), string(d.Path))
+	}
 	file := func(p state.Path, content []byte, why string) state.File {
 		return state.File{Path: p, Mode: 0o644, Owner: state.Root, Content: content, Why: why}
 	}
@@ -102,7 +131,7 @@ func signerFiles(in Input) ([]state.File, error) {
 		file(KeyTable, keys, "where each key is"),
 		file(SigningTable, signing, "which addresses are signed with which key"),
 		file(TrustedHosts, hosts, "whose mail is signed: this machine and the networks Postfix relays for"),
-		file(tmpfiles, templates.Tmpfiles(string(SocketDir)), "the socket's directory, after a reboot as well"),
+		file(tmpfiles, tmp, "the socket's directory, after a reboot as well"),
 	}, nil
 }
 
@@ -221,7 +250,7 @@ func notAtBoot(in Input) []state.Note {
 }
 
 // startSettings are read when the daemon starts and at no other time,
-// opendkim(8) SIGUSR1.
+// opendkim(8) SIGUSR1. Of Socket the facts tell.
 var startSettings = []string{
 	"Socket", "UMask", "UserID", "PidFile", "Background", "AutoRestart", "AutoRestartCount", "AutoRestartRate",
 	"QueryCache", "MilterDebug", "POPDBFile", "Quarantine", "StrictTestMode", "TestPublicKeys",
@@ -229,7 +258,8 @@ var startSettings = []string{
 
 // signerAction is a reload, which leaves no hole, wherever that is enough.
 func signerAction(in Input, conf []byte) state.UnitAction {
-	if o := in.Facts.OpenDKIM; o == nil || !o.Active || o.Deaf {
+	o := in.Facts.OpenDKIM
+	if o == nil || !o.Active || o.Deaf || o.Endpoint != "" && !ourSocket(o.Endpoint) || len(against(in, *o)) > 0 {
 		return state.Restart
 	}
 	old := settings(in.Facts.Files[Conf])
@@ -255,9 +285,22 @@ func settings(conf []byte) map[string]string {
 	return m
 }
 
+// ourSocket reports whether an address is that of our socket, in any of the
+// ways in which OpenDKIM takes one.
+func ourSocket(address string) bool {
+	return slices.Contains([]string{string(Socket), "local:" + string(Socket), "unix:" + string(Socket)}, address)
+}
+
 // currentSocket is where the running OpenDKIM listens, if on a socket file.
 func currentSocket(in Input) state.Path {
-	_, path, _ := strings.Cut(settings(in.Facts.Files[Conf])["socket"], ":")
+	o := in.Facts.OpenDKIM
+	if o == nil {
+		return ""
+	}
+	kind, path, found := strings.Cut(o.Endpoint, ":")
+	if !found {
+		path = kind
+	}
 	p, err := state.ParsePath(path)
 	if err != nil {
 		return ""

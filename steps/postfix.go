@@ -35,6 +35,9 @@ func Postfix(in Input) (state.Stage, []state.Note, error) {
 	l.names(in)
 	stage := l.stage(in, "mail goes through the signer")
 	stage.Questions = in.unanswered(append(questions, ask...)...)
+	if err := l.unguard(in, &stage); err != nil {
+		return state.Stage{}, nil, err
+	}
 	return stage, slices.Concat(signedFor(in), notes, told, unsigned(in), names(in)), nil
 }
 

@@ -210,24 +210,6 @@ func TestTrustedHostsHoldWhatPostfixRelaysFor(t *testing.T) {
 	}
 }
 
-func TestAReloadWhereverItIsEnough(t *testing.T) {
-	in := installed()
-	in.Facts.Files = map[state.Path][]byte{Conf: []byte("Socket local:/run/opendkim/opendkim.sock\nUMask 007\n" +
-		"UserID opendkim\nPidFile /run/opendkim/opendkim.pid\n")}
-	unit := stage(t, build(t, in), "OpenDKIM").Units[0]
-	if unit.Action != state.Restart || unit.Wake != "/run/opendkim/opendkim.sock" {
-		t.Errorf("another socket: %s waking %q, want a restart waking the old socket", unit.Action, unit.Wake)
-	}
-	in.Facts.Files[Conf] = []byte(content(t, stage(t, build(t, in), "OpenDKIM"), Conf))
-	if got := stage(t, build(t, in), "OpenDKIM").Units[0].Action; got != state.Reload {
-		t.Errorf("same start settings: %s, want reload", got)
-	}
-	in.Facts.OpenDKIM.Active = false
-	if got := stage(t, build(t, in), "OpenDKIM").Units[0].Action; got != state.Restart {
-		t.Errorf("a stopped OpenDKIM: %s, want restart", got)
-	}
-}
-
 func TestMailWaitsWhileASignerThatMayBeBypassedRestarts(t *testing.T) {
 	in := installed()
 	in.Facts.Postfix.Raw["smtpd_milters"] = "{ unix:opendkim/opendkim.sock, default_action=accept }"
@@ -288,9 +270,6 @@ func TestRefusals(t *testing.T) {
 		change func(*Input)
 		want   string
 	}{
-		{"a drop-in of opendkim.service", func(in *Input) {
-			in.Facts.OpenDKIM.Override = "/etc/systemd/system/opendkim.service.d/override.conf"
-		}, "override.conf starts OpenDKIM"},
 		{"a zone that is not here", func(in *Input) { in.Facts.Zones = nil }, "no zone here holds"},
 		{
 			"a zone that cannot be edited", func(in *Input) { in.Facts.Zones[0].Problem = "it takes dynamic updates" },

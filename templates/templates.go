@@ -106,10 +106,14 @@ func host(p netip.Prefix) (string, error) {
 	return p.Masked().String(), nil
 }
 
-// Tmpfiles renders the tmpfiles.d(5) line that makes the socket's directory.
-// The path comes from the program, not from outside.
-func Tmpfiles(dir string) []byte {
-	text, err := render("tmpfiles.conf.tmpl", dir)
+// Tmpfiles renders the tmpfiles.d(5) line that makes the socket's directory,
+// and those of directories that belong to OpenDKIM alone. The paths come from
+// the program, not from outside.
+func Tmpfiles(socketDir string, own ...string) []byte {
+	text, err := render("tmpfiles.conf.tmpl", struct {
+		SocketDir string
+		Own       []string
+	}{socketDir, own})
 	if err != nil { // the template takes any string
 		panic(err)
 	}

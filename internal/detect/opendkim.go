@@ -3,13 +3,22 @@ package detect
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
+	"mailsetup/internal/edits"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
 
-const dkimUnit = "opendkim.service"
+const (
+	dkimUnit = "opendkim.service"
+	dkimConf = "/etc/opendkim.conf"
+	// dkimTmpfiles hides the package's file of that name, which makes the
+	// directory of the PID file, tmpfiles.d(5).
+	dkimTmpfiles = "/etc/tmpfiles.d/opendkim.conf"
+)
 
 func openDKIM(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 	if !f.Installed["opendkim"] {
@@ -19,22 +28,105 @@ func openDKIM(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 	if err != nil {
 		return fmt.Errorf("look at unit %s: %w", dkimUnit, err)
 	}
-	override, err := startOverride(s, dkimUnit)
-	if err != nil {
+	o := &state.OpenDKIM{
+		Active: status.Active == "active", Masked: status.Load == "masked", Stale: status.Stale,
+		Disabled: disabled(ctx, s, dkimUnit),
+	}
+	if o.Unit, o.DropIns, err = unitFiles(s, dkimUnit); err != nil {
 		return err
 	}
-	f.OpenDKIM = &state.OpenDKIM{
-		Active: status.Active == "active", Override: override, Deaf: deaf(s), Disabled: disabled(ctx, s, dkimUnit),
+	for _, p := range append([]state.Path{o.Unit, dkimTmpfiles}, o.DropIns...) {
+		if err := look(s, p, f); err != nil {
+			return err
+		}
 	}
+	o.Endpoint = endpoint(s, arguments(ctx, s, o, f.Files))
+	o.Deaf = deaf(s, o.Endpoint)
+	f.OpenDKIM = o
 	return nil
 }
 
-// deaf reports whether the socket file that opendkim.conf(5) names is missing.
-// What may not be looked at counts as there.
-func deaf(s Source) bool {
-	text, err := follow(s, "/etc/opendkim.conf")
+// look adds the text of a file to the facts, if there is one.
+func look(s Source, p state.Path, f *state.Facts) error {
+	if p == "" {
+		return nil
+	}
+	text, err := follow(s, p)
+	if err == nil && text != nil {
+		f.Files[p] = text
+	}
+	return err
+}
+
+// unitRoots are where an administrator's unit files live, the strongest first:
+// a file hides one of the same name in a later place, systemd.unit(5).
+var unitRoots = []state.Path{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system"}
+
+// unitFiles finds the unit file that hides the package's, and the drop-ins in
+// the order in which systemd reads them.
+func unitFiles(s Source, unit string) (whole state.Path, dropIns []state.Path, err error) {
+	byName := map[string]state.Path{}
+	for _, root := range unitRoots {
+		o, err := s.Read(root.Join(unit))
+		if err != nil {
+			return "", nil, err
+		}
+		if whole == "" && o.Kind != state.Absent && !null(o) {
+			whole = root.Join(unit)
+		}
+		names, err := s.List(root.Join(unit + ".d"))
+		if err != nil {
+			return "", nil, err
+		}
+		for _, name := range names {
+			if _, hidden := byName[name]; !hidden && strings.HasSuffix(name, ".conf") {
+				byName[name] = root.Join(unit+".d", name)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		o, err := s.Read(byName[name])
+		if err != nil {
+			return "", nil, err
+		}
+		if !null(o) {
+			dropIns = append(dropIns, byName[name])
+		}
+	}
+	return whole, dropIns, nil
+}
+
+// null tells whether a file is there to hide another one only.
+func null(o state.Object) bool { return o.Kind == state.Symlink && string(o.Content) == "/dev/null" }
+
+// arguments are those of the process that runs, else those that the unit's
+// files would give it.
+func arguments(ctx context.Context, s Source, o *state.OpenDKIM, files map[state.Path][]byte) []string {
+	if pid := hint(ctx, s, "systemctl", "show", "-P", "MainPID", dkimUnit); o.Active && pid != "" && pid != "0" {
+		if line := hint(ctx, s, "cat", "/proc/"+pid+"/cmdline"); line != "" {
+			return strings.Split(line, "\x00")
+		}
+	}
+	texts := [][]byte{files[o.Unit]}
+	for _, p := range o.DropIns {
+		texts = append(texts, files[p])
+	}
+	return strings.Fields(edits.Service("ExecStart", texts...))
+}
+
+// endpoint is where an OpenDKIM that is started with the arguments listens: -p
+// counts for more than Socket, opendkim(8).
+func endpoint(s Source, args []string) string {
+	if at := argument(args, "-p"); at != "" {
+		return at
+	}
+	conf, err := state.ParsePath(argument(args, "-x"))
 	if err != nil {
-		return false
+		conf = dkimConf
+	}
+	text, err := follow(s, conf)
+	if err != nil {
+		return ""
 	}
 	socket := ""
 	for line := range strings.Lines(string(text)) {
@@ -42,7 +134,31 @@ func deaf(s Source) bool {
 			socket = f[1]
 		}
 	}
-	kind, name, _ := strings.Cut(socket, ":")
+	return socket
+}
+
+// argument is the value of an option in either way of writing one: -p x, -px.
+func argument(args []string, option string) string {
+	value := ""
+	for i, a := range args {
+		rest, ok := strings.CutPrefix(a, option)
+		switch {
+		case ok && rest != "":
+			value = rest
+		case ok && i+1 < len(args):
+			value = args[i+1]
+		}
+	}
+	return value
+}
+
+// deaf reports whether the socket file where OpenDKIM should listen is missing.
+// What may not be looked at counts as there.
+func deaf(s Source, endpoint string) bool {
+	kind, name, found := strings.Cut(endpoint, ":")
+	if !found {
+		kind, name = "local", endpoint
+	}
 	if kind != "local" && kind != "unix" {
 		return false
 	}
@@ -58,45 +174,4 @@ func deaf(s Source) bool {
 func disabled(ctx context.Context, s Source, unit string) bool {
 	res, err := s.Run(ctx, system.Command{Argv: []string{"systemctl", "is-enabled", unit}})
 	return err == nil && strings.TrimSpace(string(res.Stdout)) == "disabled"
-}
-
-// startOverride finds the file below /etc or /run that replaces the unit's
-// ExecStart: a unit file of the administrator's, or a drop-in, of which the
-// last in order counts (systemd.unit(5)).
-func startOverride(s Source, unit string) (state.Path, error) {
-	found := state.Path("")
-	for _, root := range []state.Path{"/run/systemd/system", "/etc/systemd/system"} {
-		candidates := []state.Path{root.Join(unit)}
-		names, err := s.List(root.Join(unit + ".d"))
-		if err != nil {
-			return "", err
-		}
-		for _, name := range names {
-			if strings.HasSuffix(name, ".conf") {
-				candidates = append(candidates, root.Join(unit+".d", name))
-			}
-		}
-		for _, p := range candidates {
-			o, err := s.Read(p)
-			if err != nil {
-				return "", err
-			}
-			if o.Kind == state.Regular && setsStart(string(o.Content)) {
-				found = p
-			}
-		}
-	}
-	return found, nil
-}
-
-// setsStart reports whether a unit file sets a command to start; an empty
-// assignment alone only clears the list.
-func setsStart(text string) bool {
-	for line := range strings.Lines(text) {
-		name, value, ok := strings.Cut(line, "=")
-		if ok && strings.TrimSpace(name) == "ExecStart" && strings.TrimSpace(value) != "" {
-			return true
-		}
-	}
-	return false
 }

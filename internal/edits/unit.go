@@ -29,6 +29,21 @@ func Assignments(text []byte) []Assignment {
 	return all
 }
 
+// Service returns what the files of a unit, each adding to those before it, say
+// about a setting of [Service]: the last word counts, and an empty one takes
+// back all before it.
+func Service(name string, files ...[]byte) string {
+	value := ""
+	for _, text := range files {
+		for _, a := range Assignments(text) {
+			if a.Section == "Service" && a.Name == name {
+				value = a.Value
+			}
+		}
+	}
+	return value
+}
+
 // Unit returns the drop-in of a unit without the assignments that the edit
 // drops from the section [Service]. Comments stay, even between lines of an
 // assignment that goes.

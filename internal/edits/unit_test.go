@@ -63,6 +63,23 @@ func TestUnit(t *testing.T) {
 	}
 }
 
+func TestService(t *testing.T) {
+	shipped := "[Service]\nType=forking\nExecStart=/usr/sbin/opendkim\n"
+	for want, files := range map[string][]string{
+		"/usr/sbin/opendkim": {shipped, "[Service]\nNice=5\n[Unit]\nExecStart=/of nothing\n"},
+		"/b":                 {shipped, "[Service]\nExecStart=\nExecStart=/a\n", "[Service]\nExecStart=\nExecStart=/b\n"},
+		"":                   {shipped, "[Service]\nExecStart=\n"},
+	} {
+		var texts [][]byte
+		for _, f := range files {
+			texts = append(texts, []byte(f))
+		}
+		if got := Service("ExecStart", texts...); got != want {
+			t.Errorf("%q: %q, want %q", files, got, want)
+		}
+	}
+}
+
 // FuzzUnit: what is dropped is gone and nothing else is, line by line; twice is
 // once.
 func FuzzUnit(f *testing.F) {

@@ -27,8 +27,8 @@ type Facts struct {
 	Live                    map[string]LiveDNS // what the world sees, by domain and host name
 	// SPF is what the SPF records that are there mean for this server, by
 	// name: of the domains and the host. Names without a record are missing.
-	SPF map[string]SPF
-	Rspamd                  bool               // a milter of rspamd is configured in Postfix
+	SPF    map[string]SPF
+	Rspamd bool // a milter of rspamd is configured in Postfix
 }
 
 // Release is /etc/os-release.
@@ -96,21 +96,23 @@ func (s Service) Option(name string) (Option, bool) {
 
 // OpenDKIM is an installed OpenDKIM.
 type OpenDKIM struct {
-	// Override is a drop-in of the unit that sets ExecStart, "" for none: its
-	// -p would beat our Socket.
-	Override Path
-	// Whole: the override is a unit file of the administrator's, not a drop-in.
-	Whole bool
-	// Endpoint is where the daemon listens now, in OpenDKIM's words
-	// (local:/run/opendkim/opendkim.sock, inet:8891@localhost): the -p of the
-	// override, else Socket of its configuration; "" if neither says.
+	// Unit is a unit file of the administrator's that hides the package's, "" for
+	// none, and DropIns are the files that add to it, in the order in which
+	// systemd reads them (systemd.unit(5)). Their texts are in Facts.Files.
+	Unit    Path
+	DropIns []Path
+	// Stale: systemd has not read the latest of those files.
+	Stale bool
+	// Endpoint is where the daemon listens, in OpenDKIM's words
+	// (local:/run/opendkim/opendkim.sock, inet:8891@localhost): the -p that its
+	// unit gives it, else Socket of its configuration; "" if neither says.
 	Endpoint string
 	Active   bool
 	// Deaf: the socket that its configuration names is gone, together with its
 	// directory perhaps. A daemon that still runs has to be started again.
 	Deaf bool
-	// Disabled: not started at boot.
-	Disabled bool
+	// Disabled: not started at boot. Masked: not started at all.
+	Disabled, Masked bool
 }
 
 // DNSServer names the software that answers DNS here.
