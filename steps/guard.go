@@ -54,26 +54,17 @@ func (l *lists) unguard(in Input, stage *state.Stage) error {
 
 // hold makes mail wait for our milter in every list that has it.
 func (l *lists) hold(p *state.Postfix) error {
-	users := []struct {
-		service *state.Service
-		list    string
-	}{{nil, "smtpd_milters"}, {nil, "non_smtpd_milters"}}
+	users := []place{{nil, "smtpd_milters"}, {nil, "non_smtpd_milters"}}
 	for i := range p.Services {
 		switch s := &p.Services[i]; s.Command {
 		case "smtpd":
-			users = append(users, struct {
-				service *state.Service
-				list    string
-			}{s, "smtpd_milters"})
+			users = append(users, place{s, "smtpd_milters"})
 		case "cleanup":
-			users = append(users, struct {
-				service *state.Service
-				list    string
-			}{s, "non_smtpd_milters"})
+			users = append(users, place{s, "non_smtpd_milters"})
 		}
 	}
 	for _, u := range users {
-		places, err := l.reach(u.service, u.list)
+		places, err := l.reach(u.service, u.name)
 		if err != nil {
 			return err
 		}

@@ -76,10 +76,16 @@ func (l *lists) stage(in Input, why string) state.Stage {
 }
 
 func postfixStage(in Input, edits ...state.Edit) state.Stage {
+	why := "running processes read main.cf again"
+	for _, e := range edits {
+		if e.Target() == masterCf {
+			why = "services are started with their new options"
+		}
+	}
 	return state.Stage{
 		Edits: edits,
 		Units: []state.Unit{{
-			Name: postfixUnit(in.Facts), Action: state.Reload, Why: "running processes read main.cf again",
+			Name: postfixUnit(in.Facts), Action: state.Reload, Why: why,
 			Settled: postfixProbes(in.Facts),
 		}},
 		Validators: []state.Validator{{

@@ -16,7 +16,7 @@ func atLine(s state.Service, o state.Option) string {
 	return fmt.Sprintf("%s:%d: service %s", masterCf, line, s.Name)
 }
 
-// services merges our milter into what services have to themselves, each on a
+// ownLists merges our milter into what services have to themselves, each on a
 // consent of its own: main.cf's lists do not count for them.
 func (l *lists) ownLists(in Input) ([]state.Question, []state.Note, error) {
 	p := in.Facts.Postfix
