@@ -235,11 +235,14 @@ func keeping(r *steps.Refusal) []string {
 }
 
 // notConfirmed ends a run before it changed what it asked about.
-func (s *session) notConfirmed() error {
+func (s *session) notConfirmed() error { return fail("", "not confirmed: %s", s.untouched()) }
+
+// untouched says what a run did that stops at a question.
+func (s *session) untouched() string {
 	if len(s.installed) > 0 {
-		return fail("", "not confirmed: nothing else was changed")
+		return "nothing else was changed"
 	}
-	return fail("", "not confirmed: nothing was changed")
+	return "nothing was changed"
 }
 
 // unanswered shows the questions that nobody is there to answer.
@@ -247,18 +250,22 @@ func (s *session) unanswered(open []state.Question) error {
 	for _, q := range open {
 		_ = plan.Ask(s.c.err, q, plan.TextOptions{})
 	}
-	return &missingConsent{open}
+	return &missingConsent{open, s.untouched()}
 }
 
 // missingConsent is a run that may not go on for want of a consent.
-type missingConsent struct{ open []state.Question }
+type missingConsent struct {
+	open      []state.Question
+	untouched string
+}
 
 // Error implements error.
 func (m *missingConsent) Error() string {
-	if len(m.open) == 1 {
-		return "this needs a consent of its own, beyond --yes; nothing of it was changed"
+	what := "this needs a consent of its own"
+	if n := len(m.open); n > 1 {
+		what = fmt.Sprintf("these %d need a consent of their own", n)
 	}
-	return fmt.Sprintf("these %d need a consent of their own, beyond --yes; nothing of it was changed", len(m.open))
+	return what + ", which --yes is not: " + m.untouched
 }
 
 // hints name the flags, once each.
@@ -269,7 +276,7 @@ func (m *missingConsent) hints() []string {
 		hint := yes + " allows it"
 		if no != "" && q.Declined != "" {
 			_, word, _ := strings.Cut(no, " ")
-			hint += "; with " + word + " it stays as it is"
+			hint += ", " + word + " leaves it as it is"
 		}
 		if !slices.Contains(hints, hint) {
 			hints = append(hints, hint)
