@@ -28,18 +28,10 @@ func Image(ctx context.Context, r system.Reader, host system.Runner, dir string,
 	if err != nil || main == nil {
 		return f, err
 	}
-	conf := dir + "/etc/postfix"
-	raw, err := output(ctx, host, "postconf", "-c", conf, "-n")
-	if err != nil {
+	conf := postconf{read: r, run: host, args: []string{"-c", dir + "/etc/postfix"}}
+	if f.Postfix, err = parameterValues(ctx, conf); err != nil {
 		return f, err
 	}
-	values, err := output(ctx, host, append([]string{"postconf", "-c", conf, "-x"}, parameters()...)...)
-	if err != nil {
-		return f, err
-	}
-	f.Postfix = &state.Postfix{
-		Unit: mainUnit, Raw: assignments(raw), Value: assignments(values), QueueDirectory: "/var/spool/postfix",
-	}
-	f.Postfix.Networks, f.Postfix.OtherNetworks = Networks(f.Postfix.Value["mynetworks"])
+	f.Postfix.Unit, f.Postfix.QueueDirectory = mainUnit, "/var/spool/postfix"
 	return f, nil
 }

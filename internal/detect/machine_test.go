@@ -65,6 +65,7 @@ func bookworm() *machine {
 	m.Put("/etc/os-release", state.Object{Kind: state.Symlink, Content: []byte("../usr/lib/os-release")})
 	m.PutFile("/etc/mailname", "mail.lab.example\n")
 	m.PutFile("/etc/aliases", "postmaster: root\n")
+	m.PutFile("/etc/postfix/main.cf", "compatibility_level = 3.6\nmydestination = $myhostname, localhost\nempty =\n")
 	m.PutFile("/etc/postfix/master.cf", "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n  -o syslog_name=postfix/submission\n  -o smtpd_milters=inet:127.0.0.1:11332\n")
 	m.says("hostname --fqdn", "Mail.Lab.Example\n")
 	m.says("ip -j addr", `[{"ifname":"lo","addr_info":[{"local":"127.0.0.1"},{"local":"192.0.2.10"}]},
@@ -139,8 +140,8 @@ func TestBareMachine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Release.Version != "13" || got.MTA != "exim4-daemon-light" || got.MTAQueue != 7 {
-		t.Errorf("release %v, MTA %q with %d messages", got.Release, got.MTA, got.MTAQueue)
+	if got.Release.Version != "13" || got.MTA != "exim4-daemon-light" || got.OtherMTA == nil || got.OtherMTA.Queue != 7 {
+		t.Errorf("release %v, MTA %q: %+v", got.Release, got.MTA, got.OtherMTA)
 	}
 	if got.Postfix != nil || got.OpenDKIM != nil || got.Zones != nil || got.DNS != state.NoDNSServer || got.FQDN != "" || got.Addresses != nil {
 		t.Errorf("facts about what is not there: %+v", got)
@@ -157,6 +158,7 @@ func TestMachineErrors(t *testing.T) {
 		{"postconf fails", func(m *machine) {
 			m.answers["postconf -x"] = system.Result{Code: 1, Stderr: []byte("postconf: warning: x\npostconf: fatal: open /etc/postfix/main.cf: Permission denied\n")}
 		}, "exit 1: postconf: fatal: open /etc/postfix/main.cf: Permission denied"},
+		{"no main.cf", func(m *machine) { m.Delete("/etc/postfix/main.cf") }, "/etc/postfix/main.cf: there is no such file, although postfix is installed"},
 		{"no dpkg", func(m *machine) { delete(m.answers, "dpkg-query -W -f ${Package}") }, "executable file not found"},
 		{"queue directory", func(m *machine) { m.says("postconf -x", "queue_directory = spool\n") }, "postconf queue_directory"},
 		{"a directory for a file", func(m *machine) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/state"
+	"mailsetup/internal/system"
 )
 
 const mainUnit = "postfix.service"
@@ -37,33 +38,63 @@ func postfix(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 	if !f.Installed["postfix"] {
 		return nil
 	}
-	raw, err := output(ctx, s, "postconf", "-n")
+	if err := isConfigured(s); err != nil {
+		return err
+	}
+	p, err := parameterValues(ctx, postconf{read: s, run: s})
 	if err != nil {
 		return err
 	}
-	values, err := output(ctx, s, append([]string{"postconf", "-x"}, parameters()...)...)
-	if err != nil {
-		return err
-	}
-	p := &state.Postfix{Raw: assignments(raw), Value: assignments(values)}
 	if p.Unit, err = postfixUnit(ctx, s); err != nil {
 		return err
 	}
-	if p.Services, err = services(ctx, s, s); err != nil {
-		return err
-	}
-	p.Instances = words(p.Value["multi_instance_directories"])
 	if err := resolveOrigin(s, p.Value); err != nil {
 		return err
 	}
-	p.Version = p.Value["mail_version"]
-	p.Networks, p.OtherNetworks = Networks(p.Value["mynetworks"])
 	if p.QueueDirectory, err = state.ParsePath(p.Value["queue_directory"]); err != nil {
 		return fmt.Errorf("postconf queue_directory: %w", err)
 	}
 	f.Postfix = p
 	f.Rspamd = usesRspamd(p)
 	return nil
+}
+
+// isConfigured refuses a Postfix whose package was told to make no configuration.
+func isConfigured(s Source) error {
+	for _, p := range []state.Path{mainCf, masterCf} {
+		text, err := follow(s, p)
+		if err != nil {
+			return err
+		}
+		if text == nil {
+			return &system.UnusableError{
+				Path: p, Text: "there is no such file, although postfix is installed",
+				Hint: "let the package make one (Internet Site): dpkg-reconfigure postfix",
+			}
+		}
+	}
+	return nil
+}
+
+// parameterValues are what main.cf and master.cf say.
+func parameterValues(ctx context.Context, conf postconf) (*state.Postfix, error) {
+	list, err := conf.parse()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := conf.ask(ctx, "-n")
+	if err != nil {
+		return nil, err
+	}
+	values, err := conf.ask(ctx, append([]string{"-x"}, parameters()...)...)
+	if err != nil {
+		return nil, err
+	}
+	p := &state.Postfix{Raw: assignments(raw), Value: assignments(values), Services: list}
+	p.Version = p.Value["mail_version"]
+	p.Instances = words(p.Value["multi_instance_directories"])
+	p.Networks, p.OtherNetworks = Networks(p.Value["mynetworks"])
+	return p, conf.agree(ctx, list)
 }
 
 // postfixUnit tells what systemd really drives: on Debian 12 postfix.service

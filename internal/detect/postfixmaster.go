@@ -15,41 +15,40 @@ import (
 
 const masterCf state.Path = "/etc/postfix/master.cf"
 
-// services are those of master.cf(5). Postfix's own reading of the file has to
-// be the same as ours, since we are going to change it. Of r's files, conf
-// names the directory for a postconf(1) that would look elsewhere.
-func services(ctx context.Context, r system.Reader, run system.Runner, conf ...string) ([]state.Service, error) {
-	text, err := follow(r, masterCf)
-	if err != nil {
+// parse reads the services of master.cf(5).
+func (c postconf) parse() ([]state.Service, error) {
+	text, err := follow(c.read, masterCf)
+	if err != nil || text == nil {
 		return nil, err
 	}
 	list, err := mastercf.Parse(string(text))
-	if err != nil {
-		return nil, unusable(err)
-	}
-	postconf := append([]string{"postconf"}, conf...)
-	seen, err := output(ctx, run, append(postconf, "-M")...)
-	if err != nil {
-		return nil, err
-	}
-	if err := sameServices(list, seen); err != nil {
-		return nil, err
-	}
-	expanded, err := output(ctx, run, append(postconf, "-Px")...)
-	if err != nil {
-		return nil, err
-	}
-	return list, expand(list, expanded)
-}
-
-// unusable says in which file an error of master.cf is.
-func unusable(err error) error {
-	e := &system.UnusableError{Path: masterCf, Text: err.Error(), Hint: "correct it, then look at it with postconf -M and postfix check"}
 	var at *mastercf.Error
 	if errors.As(err, &at) {
-		e.Line, e.Text = at.Line, at.Text
+		return nil, &system.UnusableError{
+			Path: masterCf, Line: at.Line, Text: at.Text, Hint: "correct it, then look at it with postconf -M and postfix check",
+		}
 	}
-	return e
+	return list, err
+}
+
+// agree insists that Postfix reads the services as we do, since we are going
+// to change them, and fills in what their options amount to.
+func (c postconf) agree(ctx context.Context, list []state.Service) error {
+	if list == nil {
+		return nil // a tree without a master.cf
+	}
+	seen, err := c.ask(ctx, "-M")
+	if err != nil {
+		return err
+	}
+	if err := sameServices(list, seen); err != nil {
+		return err
+	}
+	expanded, err := c.ask(ctx, "-Px")
+	if err != nil {
+		return err
+	}
+	return expand(list, expanded)
 }
 
 // disagree names a service that Postfix reads otherwise.

@@ -39,6 +39,16 @@ func busy() *machine {
 	return m
 }
 
+func readServices(t *testing.T, m *machine) ([]state.Service, error) {
+	t.Helper()
+	conf := postconf{read: m, run: m}
+	list, err := conf.parse()
+	if err == nil {
+		err = conf.agree(t.Context(), list)
+	}
+	return list, err
+}
+
 func TestServices(t *testing.T) {
 	want := []state.Service{
 		{Name: "smtp/inet", Command: "smtpd", Line: 2},
@@ -50,7 +60,7 @@ func TestServices(t *testing.T) {
 		{Name: "a/b/unix", Command: "pipe", Args: []string{"-v", "flags=DR", "user=vmail", "argv={ /bin/a b }"}, Line: 9},
 	}
 	m := busy()
-	got, err := services(t.Context(), m, m)
+	got, err := readServices(t, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +104,7 @@ func TestServicesDisagree(t *testing.T) {
 		m.PutFile("/etc/postfix/master.cf", c.master)
 		m.says("postconf -M", c.printed)
 		m.says("postconf -Px", c.expanded)
-		got, err := services(t.Context(), m, m)
+		got, err := readServices(t, m)
 		var unusable *system.UnusableError
 		if err == nil || err.Error() != c.want || !errors.As(err, &unusable) || unusable.Hint == "" {
 			t.Errorf("%s: %v, %v; want %s", c.name, got, err, c.want)

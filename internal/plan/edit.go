@@ -59,8 +59,11 @@ func (m *maker) canCreate(e state.Edit) bool {
 // plan may have to bring, although the file is there (left by a removed
 // package).
 func needsTool(e state.Edit) bool {
-	_, postfix := e.(state.PostfixEdit)
-	return postfix
+	switch e.(type) {
+	case state.PostfixEdit, state.MasterEdit:
+		return true
+	}
+	return false
 }
 
 // later plans an edit of which only the settings are known.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"mailsetup/internal/state"
@@ -115,5 +116,29 @@ func TestFaultsStrikeWhereTheyAreTold(t *testing.T) {
 		if tc.crashed && !systemtest.Survive(func() { _, _ = f.Read("/a") }) {
 			t.Errorf("%s: the dead process went on", tc.fault)
 		}
+	}
+}
+
+func TestMemEditsServices(t *testing.T) {
+	m := systemtest.NewMem()
+	edit := state.MasterEdit{Path: "/etc/postfix/master.cf", Set: []state.ServiceSetting{
+		{Service: "smtp/inet", Setting: state.Setting{Name: "a", Value: "b"}},
+	}}
+	for was, want := range map[string]string{
+		"smtp inet n - y - - smtpd\n":        "",
+		"smtp unix - - y - - smtp\n":         "edit /etc/postfix/master.cf: there is no service smtp/inet",
+		"#\nsmtp inet\n":                     `/etc/postfix/master.cf:2: "smtp" has 2 fields; a service has 8 at least: name, type, private, unpriv, chroot, wakeup, maxproc, command`,
+		"smtp inet n - y - - smtpd -o a=b\n": "",
+	} {
+		out, err := m.Evaluate(t.Context(), edit, state.Object{Kind: state.Regular, Content: []byte(was)})
+		switch {
+		case want != "" && (err == nil || err.Error() != want):
+			t.Errorf("%q: %q, %v; want %s", was, out, err, want)
+		case want == "" && (err != nil || !strings.Contains(string(out), "-o a=b")):
+			t.Errorf("%q: %q, %v", was, out, err)
+		}
+	}
+	if _, err := m.Evaluate(t.Context(), edit, state.Object{}); err == nil {
+		t.Error("edited a file that is not there")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mailsetup/internal/edits"
+	"mailsetup/internal/mastercf"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -272,6 +273,9 @@ func (m *Mem) Evaluate(_ context.Context, e state.Edit, current state.Object) ([
 		out, err := setParameters(pe, current)
 		return out, about(e, err)
 	}
+	if _, ok := e.(state.MasterEdit); ok && current.Kind != state.Regular {
+		return nil, about(e, errors.New("it does not exist; is postfix installed?"))
+	}
 	out, handled, err := edits.Pure(e, current.Content)
 	if !handled {
 		err = fmt.Errorf("%T is not known here", e)
@@ -279,10 +283,15 @@ func (m *Mem) Evaluate(_ context.Context, e state.Edit, current state.Object) ([
 	return out, about(e, err)
 }
 
-// about names the file in the error, as the real machine does.
+// about names the file in the error, as the real machine does, and the line
+// if there is one.
 func about(e state.Edit, err error) error {
 	if err == nil {
 		return nil
+	}
+	var at *mastercf.Error
+	if errors.As(err, &at) {
+		return &system.UnusableError{Path: e.Target(), Line: at.Line, Text: at.Text}
 	}
 	return fmt.Errorf("edit %s: %w", e.Target(), err)
 }
