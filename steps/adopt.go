@@ -1,6 +1,10 @@
 package steps
 
 import (
+	"slices"
+	"strings"
+
+	"mailsetup/internal/policy"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 )
@@ -13,5 +17,98 @@ type Adopted struct{ SPF, DMARC string }
 // SPF and DMARC records say already, in its zone here or else in DNS: defaults
 // are for what is new. What the spec has no words for stays in the record.
 func Adopt(a spec.Answers, f state.Facts, domain string) (spec.Answers, Adopted) {
-	return a, Adopted{}
+	var why Adopted
+	if list := texts(f, domain, policy.IsSPF); len(list) == 1 {
+		if s, err := policy.ParseSPF(list[0]); err == nil {
+			adoptSPF(&a, s)
+			why.SPF = "the SPF record of " + domain + " says so"
+		}
+	}
+	if list := texts(f, "_dmarc."+domain, policy.IsDMARC); len(list) == 1 {
+		if r, err := policy.ParseDMARC(list[0]); err == nil {
+			adoptDMARC(&a, r)
+			why.DMARC = "the DMARC record of " + domain + " says so"
+		}
+	}
+	return a, why
+}
+
+func adoptSPF(a *spec.Answers, s policy.SPF) {
+	all := s.All()
+	if all == "pass" {
+		all = openAll
+	}
+	fillEmpty(&a.SPFAll, all)
+	if len(a.SPFInclude) == 0 {
+		for _, i := range s.Includes() {
+			if name, err := spec.SPFInclude(i); err == nil && !slices.Contains(a.SPFInclude, name) {
+				a.SPFInclude = append(a.SPFInclude, name)
+			}
+		}
+	}
+}
+
+func adoptDMARC(a *spec.Answers, r policy.DMARC) {
+	known := func(policy string) string {
+		p, _ := spec.DMARCPolicy(policy)
+		return p
+	}
+	fillEmpty(&a.DMARC, known(r.Policy()))
+	if _, ok := r.Get("sp"); ok {
+		fillEmpty(&a.DMARCSP, known(r.SubdomainPolicy()))
+	}
+	if _, ok := r.Get("adkim"); ok {
+		fillEmpty(&a.ADKIM, r.Alignment("adkim"))
+	}
+	if _, ok := r.Get("aspf"); ok {
+		fillEmpty(&a.ASPF, r.Alignment("aspf"))
+	}
+	if len(a.RUA) == 0 {
+		// Without addresses the domain would get the default one, and the record
+		// a change that nobody asked for.
+		if a.RUA = reportAddresses(r.URIs("rua")); len(a.RUA) == 0 {
+			a.RUA = []string{"none"}
+		}
+	}
+	if len(a.RUF) == 0 {
+		a.RUF = reportAddresses(r.URIs("ruf"))
+	}
+}
+
+func fillEmpty(answer *string, value string) {
+	if *answer == "" {
+		*answer = value
+	}
+}
+
+// reportAddresses are the URIs that the spec has words for.
+func reportAddresses(uris []string) []string {
+	var list []string
+	for _, u := range uris {
+		if uri, err := spec.Report(withoutLimit(u)); err == nil && !slices.Contains(list, uri) {
+			list = append(list, uri)
+		}
+	}
+	return list
+}
+
+// texts are the TXT records of a name that serve one purpose: those of its
+// zone here, else those that DNS has, behind an alias as well.
+func texts(f state.Facts, name string, serve func(string) bool) []string {
+	var list []string
+	zone, here := closest(f.Zones, name+".")
+	if here = here && zone.Problem == "" && len(zone.Records) > 0; here {
+		for _, r := range zone.Records {
+			switch at := sameName(r.Name, name+"."); {
+			case at && r.Type == "CNAME":
+				here = false
+			case at && r.Type == "TXT":
+				list = append(list, r.Value)
+			}
+		}
+	}
+	if !here {
+		list = slices.Clone(f.Live[strings.ToLower(name)].TXT)
+	}
+	return slices.DeleteFunc(list, func(t string) bool { return !serve(t) })
 }

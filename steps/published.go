@@ -1,6 +1,9 @@
 package steps
 
 import (
+	"strings"
+
+	"mailsetup/internal/policy"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 )
@@ -17,11 +20,72 @@ type publication struct {
 }
 
 // published are the records of one domain for a DNS that somebody else runs,
-// merged with those it has.
-func published(in Input, d spec.Domain) []publication {
+// merged with those it has, and what is to be known of these.
+func published(in Input, d spec.Domain) ([]publication, []state.Note) {
 	var list []publication
+	var notes []state.Note
 	for _, r := range records(in, d) {
-		list = append(list, publication{Record: r})
+		there := elsewhereThere(in, d, r)
+		if kindOf(d, r) == aboutKey || kindOf(d, r) == aboutAddress {
+			list = append(list, publication{Record: r, There: len(there) > 0})
+			continue
+		}
+		v := judge(in, d, r, there)
+		p := publication{Record: r}
+		switch {
+		case v.refused != nil:
+			p.Value, p.Replaces = v.instead, valuesOf(there)
+			notes = append(notes, state.Note{Topic: purpose(r.Value), Text: v.refused.What, Do: v.refused.Hint})
+		case v.changed != "":
+			p.Value, p.Replaces = v.changed, valuesOf(there)
+			notes = append(notes, state.Note{Topic: purpose(r.Value), Text: v.text, Passing: true})
+		case !v.missing:
+			p.Value, p.There = there[0].Value, true
+		}
+		list, notes = append(list, p), append(notes, v.notes...)
 	}
-	return list
+	return list, notes
+}
+
+// elsewhereThere are the records in the place of one of ours as DNS has them;
+// of addresses and mail exchangers only the right one.
+func elsewhereThere(in Input, d spec.Domain, r state.Record) []state.Record {
+	var there []state.Record
+	live := in.Facts.Live[strings.ToLower(noDot(r.Name))]
+	add := func(value string) {
+		x := r
+		if x.Value = value; kindOf(d, r) != aboutAddress || sameTarget(x, r) {
+			there = append(there, x)
+		}
+	}
+	switch kindOf(d, r) {
+	case aboutSPF, aboutHELO:
+		for _, t := range texts(in.Facts, noDot(r.Name), policy.IsSPF) {
+			add(t)
+		}
+	case aboutDMARC:
+		for _, t := range texts(in.Facts, noDot(r.Name), policy.IsDMARC) {
+			add(t)
+		}
+	case aboutAddress:
+		for _, host := range live.MX {
+			if r.Type == "MX" {
+				add("0 " + host + ".")
+			}
+		}
+		for _, a := range live.Addresses {
+			if r.Type != "MX" {
+				add(a.String())
+			}
+		}
+	}
+	return there
+}
+
+func valuesOf(list []state.Record) []string {
+	texts := make([]string, 0, len(list))
+	for _, r := range list {
+		texts = append(texts, r.Value)
+	}
+	return texts
 }

@@ -41,6 +41,16 @@ func Records(h spec.Host, d spec.Domain, keys []keyring.Key) []state.Record {
 	return rrs
 }
 
+// Planned are the addresses and mail exchangers among the records of all
+// domains: what an existing SPF record may name before they are served.
+func Planned(s spec.Spec) []state.Record {
+	var rrs []state.Record
+	for _, d := range s.Domains {
+		rrs = append(rrs, Records(s.Host, d, nil)...)
+	}
+	return slices.DeleteFunc(rrs, func(r state.Record) bool { return r.Type == "TXT" })
+}
+
 // records are those of one domain of the spec. A host that is named like
 // another domain has the SPF record of that one: two are a permanent error.
 // Only the primary domain brings records of the host.

@@ -1,0 +1,120 @@
+package steps
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/policy"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+// judgeDMARC compares a DMARC record tag by tag with what the spec says. Tags
+// of which the spec says nothing are the administrator's.
+func judgeDMARC(d spec.Domain, ours state.Record, there []state.Record) verdict {
+	if len(there) > 1 {
+		return several("DMARC", "receivers apply none of them (RFC 9989)", ours, there, there[0].Value).kept(d, ours)
+	}
+	rec, err := policy.ParseDMARC(there[0].Value)
+	if err != nil {
+		return unreadable("DMARC", "ignore it", ours, there[0], err).kept(d, ours)
+	}
+	set, reasons := rec, []string(nil)
+	change := func(tag, value, reason string) {
+		set, reasons = set.Set(tag, value), append(reasons, reason)
+	}
+	want := d.DMARC
+	if is := set.Policy(); is != want.Policy {
+		change("p", want.Policy, fmt.Sprintf("says p=%s, %s p=%s you asked for", is, compared(is, want.Policy), want.Policy))
+	}
+	if is := set.SubdomainPolicy(); want.SubdomainPolicy != "" && is != want.SubdomainPolicy {
+		change("sp", want.SubdomainPolicy, fmt.Sprintf("has p=%s for subdomains, and you asked for sp=%s", is, want.SubdomainPolicy))
+	}
+	for _, a := range []struct{ tag, want string }{{"adkim", want.ADKIM}, {"aspf", want.ASPF}} {
+		if is := set.Alignment(a.tag); a.want != "" && is != a.want {
+			change(a.tag, a.want[:1], fmt.Sprintf("has %s=%s, and you asked for %s", a.tag, is[:1], a.want))
+		}
+	}
+	for _, r := range []struct {
+		tag  string
+		want []string
+	}{{"rua", want.RUA}, {"ruf", want.RUF}} {
+		if list, lacks := reportsTo(set.URIs(r.tag), r.want); len(lacks) > 0 {
+			change(r.tag, strings.Join(list, ","), fmt.Sprintf("does not name %s in %s=", strings.Join(lacks, " and "), r.tag))
+		}
+	}
+	if len(reasons) == 0 {
+		return verdict{}
+	}
+	name, why := about(ours.Name), strings.Join(reasons, "; it also ")
+	return verdict{
+		changed: set.String(), instead: set.String(),
+		text:     fmt.Sprintf("the DMARC record of %s %s", name, why),
+		declined: "receivers go on by " + rec.String(),
+		left:     fmt.Sprintf("the DMARC record of %s stays, as you decided: it %s", name, why),
+	}.kept(d, ours)
+}
+
+// compared says how one policy relates to another.
+func compared(is, want string) string {
+	order := []string{"none", "quarantine", "reject"}
+	switch a, b := slices.Index(order, is), slices.Index(order, want); {
+	case a < 0:
+		return "which no receiver knows, instead of the"
+	case a > b:
+		return "stricter than the"
+	}
+	return "looser than the"
+}
+
+// reportsTo is where reports should go: to the addresses that were asked for,
+// and to those of theirs that the spec has no words for. Lacks are the ones
+// that are not there yet.
+func reportsTo(have, want []string) (list, lacks []string) {
+	for _, uri := range want {
+		i := slices.IndexFunc(have, func(h string) bool { return sameURI(h, uri) })
+		if i < 0 {
+			list, lacks = append(list, uri), append(lacks, uri)
+		} else {
+			list = append(list, have[i])
+		}
+	}
+	for _, h := range have {
+		if _, err := spec.Report(withoutLimit(h)); err != nil {
+			list = append(list, h)
+		}
+	}
+	return list, lacks
+}
+
+// withoutLimit drops the size limit of RFC 7489, as in mailto:a@example.org!10m.
+func withoutLimit(uri string) string {
+	uri, _, _ = strings.Cut(uri, "!")
+	return uri
+}
+
+func sameURI(a, b string) bool { return strings.EqualFold(withoutLimit(a), withoutLimit(b)) }
+
+// delegated tells of a policy that another name has in trust: a service makes
+// it, and what it makes stays.
+func delegated(in Input, d spec.Domain, alias state.Record) state.Note {
+	n := state.Note{Topic: "dmarc", Passing: true}
+	n.Text = fmt.Sprintf("%s is an alias of %s: the DMARC policy of %s is made there, and stays", noDot(alias.Name), noDot(alias.Value), d.Name)
+	live, ok := in.Facts.Live[noDot(strings.ToLower(alias.Name))]
+	texts := slices.DeleteFunc(slices.Clone(live.TXT), func(t string) bool { return !policy.IsDMARC(t) })
+	switch {
+	case len(texts) > 0:
+		n.Text += "; it says " + strings.Join(texts, " and ")
+		if rec, err := policy.ParseDMARC(texts[0]); err == nil && rec.Policy() != d.DMARC.Policy {
+			n.Text += fmt.Sprintf(", not p=%s", d.DMARC.Policy)
+		}
+	case ok && live.Asked:
+		n.Passing = false
+		n.Text += "; there is no DMARC record there"
+		n.Do = "dig TXT " + noDot(alias.Value)
+	default:
+		n.Text += "; what it says could not be looked up"
+	}
+	return n
+}

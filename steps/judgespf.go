@@ -1,0 +1,268 @@
+package steps
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/policy"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+// judgeSPF compares an SPF record by what it means: it is right if it lets
+// every address of this server pass, has the includes that were asked for, and
+// says of everybody else what was asked for. The record of the host name is
+// for HELO, of which only the first is asked.
+func judgeSPF(in Input, d spec.Domain, ours state.Record, there []state.Record) verdict {
+	if len(there) > 1 {
+		return several("SPF", "receivers take that for a permanent error (RFC 7208 section 4.5)", ours, there, union(in, d, ours, there)).kept(d, ours)
+	}
+	rec, err := policy.ParseSPF(there[0].Value)
+	if err != nil {
+		return unreadable("SPF", "take it for a permanent error", ours, there[0], err).kept(d, ours)
+	}
+	j := &spfJudgement{in: in, d: d, main: kindOf(d, ours) == aboutSPF, rec: rec, name: about(ours.Name)}
+	j.fact = in.spfFact(j.name, rec)
+	j.find()
+	v := j.verdict()
+	v.notes = j.notes()
+	return v.kept(d, ours)
+}
+
+// union is one record that says what two said.
+func union(in Input, d spec.Domain, ours state.Record, there []state.Record) string {
+	one, err := policy.ParseSPF(there[0].Value)
+	for _, x := range there[1:] {
+		two, err2 := policy.ParseSPF(x.Value)
+		if err != nil || err2 != nil {
+			return ours.Value
+		}
+		one, err = policy.ParseSPF(one.Union(two))
+	}
+	if err != nil {
+		return ours.Value
+	}
+	j := &spfJudgement{in: in, d: d, main: kindOf(d, ours) == aboutSPF, rec: one, fact: in.spfFact("", one)}
+	j.find()
+	return one.Merge(j.change)
+}
+
+// spfFact is what the record means for this server. Where nobody evaluated it,
+// only what needs no DNS is known.
+func (in Input) spfFact(name string, rec policy.SPF) state.SPF {
+	if f, ok := in.Facts.SPF[name]; ok && f.Record == rec.String() {
+		return f
+	}
+	f := state.SPF{Record: rec.String(), Lookups: rec.Lookups()}
+	for _, a := range in.Spec.Host.Addresses {
+		pass, sure := rec.Literal(a)
+		switch {
+		case !sure:
+			f.Unsure = "the names in it"
+		case !pass:
+			f.Denied = append(f.Denied, a)
+		}
+	}
+	return f
+}
+
+// spfJudgement is about one SPF record.
+type spfJudgement struct {
+	in   Input
+	d    spec.Domain
+	main bool // it is that of the domain itself, not of HELO
+	rec  policy.SPF
+	name string
+	fact state.SPF
+
+	change          policy.SPFChange
+	reasons, losses []string
+}
+
+// find gathers what the record does not say and should. Only that of the
+// domain itself is asked for includes and for its all.
+func (j *spfJudgement) find() {
+	for _, a := range j.in.Spec.Host.Addresses {
+		if slices.Contains(j.fact.Denied, a) {
+			j.change.Pass = append(j.change.Pass, a)
+		}
+	}
+	if len(j.change.Pass) > 0 {
+		list := addresses(j.change.Pass)
+		j.because("does not let "+list+" of this server pass", "mail from "+list+" fails SPF as "+j.name)
+	}
+	if !j.main {
+		return
+	}
+	for _, i := range j.d.SPF.Include {
+		if !slices.Contains(j.rec.Includes(), i) {
+			j.change.Include = append(j.change.Include, i)
+			j.because("lacks include:"+i+", which you asked for", "mail of "+j.name+" by "+i+" may fail SPF")
+		}
+	}
+	j.findAll()
+}
+
+func (j *spfJudgement) findAll() {
+	is, want := j.rec.All(), j.d.SPF.All
+	if is == "" || is == want || is == "pass" && want == openAll && len(j.reasons) == 0 {
+		return
+	}
+	j.change.All = want
+	who := " of everybody else"
+	if is == "pass" {
+		who = ", which lets ANYONE send as " + j.name
+	}
+	j.because(fmt.Sprintf("says %s%s, and you asked for %s", allTerm(is), who, allTerm(want)), "everybody else gets "+allTerm(is)+" as "+j.name)
+}
+
+// openAll is what the spec says where a record lets everybody pass: it has no
+// word for that, and this is the closest.
+const openAll = "neutral"
+
+func (j *spfJudgement) because(reason, loss string) {
+	j.reasons, j.losses = append(j.reasons, reason), append(j.losses, loss)
+}
+
+// verdict asks for the change, unless it would leave a record that receivers
+// give up on.
+func (j *spfJudgement) verdict() verdict {
+	if len(j.reasons) == 0 {
+		return verdict{}
+	}
+	merged := j.rec.Merge(j.change)
+	why := fmt.Sprintf("the SPF record of %s %s", j.name, strings.Join(j.reasons, "; it also "))
+	v := verdict{changed: merged, instead: merged, declined: strings.Join(j.losses, "; ")}
+	v.left = fmt.Sprintf("the SPF record of %s stays, as you decided: it %s", j.name, strings.Join(j.reasons, "; it also "))
+	after, unknown := j.cost()
+	switch bad := j.broken(); {
+	case bad != "":
+		v.refused = &Refusal{What: why + "; it cannot be merged as it is: " + bad, Hint: "correct it first: " + j.rec.String()}
+	case after > policy.MaxLookups:
+		v.refused = &Refusal{
+			What: fmt.Sprintf("%s; merged it would take %d DNS look-ups, and receivers stop after %d (RFC 7208 section 4.6.4)", why, after, policy.MaxLookups),
+			Hint: "write the networks behind an include into the record instead, or do without one",
+		}
+	default:
+		v.text = why + "; " + j.costs(after, unknown)
+	}
+	if v.refused != nil {
+		v.changed = ""
+	}
+	return v
+}
+
+// broken is what is wrong with the record, or with an include that it would
+// get.
+func (j *spfJudgement) broken() string {
+	if j.fact.Problem != "" {
+		return j.fact.Problem
+	}
+	for _, i := range j.change.Include {
+		if p := j.in.Facts.SPF[i].Problem; p != "" {
+			return p
+		}
+	}
+	return ""
+}
+
+// cost is the number of look-ups of the merged record. Unknown: some of it
+// could not be counted.
+func (j *spfJudgement) cost() (n int, unknown bool) {
+	n, unknown = j.fact.Lookups, j.fact.Unsure != ""
+	for _, i := range j.change.Include {
+		f, ok := j.in.Facts.SPF[i]
+		n, unknown = n+1+f.Lookups, unknown || !ok || f.Unsure != ""
+	}
+	return n, unknown
+}
+
+func (j *spfJudgement) costs(after int, unknown bool) string {
+	least := ""
+	if unknown {
+		least = " at least"
+	}
+	if after == j.fact.Lookups {
+		return fmt.Sprintf("it takes%s %d of the 10 DNS look-ups that receivers make, before and after", least, after)
+	}
+	return fmt.Sprintf("it takes%s %d of the 10 DNS look-ups that receivers make, and %d then", least, j.fact.Lookups, after)
+}
+
+// notes are what the administrator should know of a record that is otherwise
+// left alone.
+func (j *spfJudgement) notes() []state.Note {
+	var notes []state.Note
+	say := func(do, format string, a ...any) {
+		notes = append(notes, state.Note{Topic: "spf", Text: fmt.Sprintf(format, a...), Do: do})
+	}
+	if j.rec.All() == "pass" && j.change.All == "" {
+		do := ""
+		if j.main {
+			do = consents(j.in, j.d, "--spf-all softfail")
+		}
+		say(do, "ANYONE MAY SEND AS %s: its SPF record says +all, so that every forgery passes", j.name)
+	}
+	if j.rec.Uses("ptr") {
+		say("", "the SPF record of %s uses ptr: it is slow, and some receivers skip it (RFC 7208 section 5.5)", j.name)
+	}
+	if len(j.reasons) > 0 {
+		return notes
+	}
+	if j.fact.Problem != "" {
+		say("", "the SPF record of %s has a fault, and receivers may take it for a permanent error: %s", j.name, j.fact.Problem)
+	}
+	if j.fact.Unsure != "" && !j.passesLiterally() {
+		say("dig TXT "+j.name, "could not find out whether the SPF record of %s lets this server pass, for want of an answer about %s",
+			j.name, j.fact.Unsure)
+	}
+	return notes
+}
+
+func (j *spfJudgement) passesLiterally() bool {
+	return !slices.ContainsFunc(j.in.Spec.Host.Addresses, func(a netip.Addr) bool {
+		pass, _ := j.rec.Literal(a)
+		return !pass
+	})
+}
+
+// ownCost tells of a record of ours that receivers would give up on.
+func ownCost(in Input, d spec.Domain, ours state.Record) []state.Note {
+	if kindOf(d, ours) != aboutSPF {
+		return nil
+	}
+	var notes []state.Note
+	rec, _ := policy.ParseSPF(ours.Value)
+	n := rec.Lookups()
+	for _, i := range d.SPF.Include {
+		f := in.Facts.SPF[i]
+		n += f.Lookups
+		if f.Problem != "" {
+			notes = append(notes, state.Note{
+				Topic: "spf", Text: fmt.Sprintf("receivers will take the SPF record of %s for a permanent error: %s", d.Name, f.Problem),
+				Do: "mailsetup init --spf-include with the right names, or with none",
+			})
+		}
+	}
+	if n > policy.MaxLookups {
+		notes = append(notes, state.Note{
+			Topic: "spf", Text: fmt.Sprintf("the SPF record of %s takes %d DNS look-ups, and receivers stop after %d (RFC 7208 section 4.6.4)", d.Name, n, policy.MaxLookups),
+			Do: "mailsetup init --spf-include with fewer names",
+		})
+	}
+	return notes
+}
+
+func addresses(list []netip.Addr) string {
+	words := make([]string, 0, len(list))
+	for _, a := range list {
+		words = append(words, a.String())
+	}
+	return strings.Join(words, " and ")
+}
+
+// allTerm is the mechanism for a result in the words of RFC 7208 section 2.6.
+func allTerm(result string) string {
+	return map[string]string{"fail": "-all", "softfail": "~all", "neutral": "?all", "pass": "+all"}[result]
+}

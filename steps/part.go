@@ -1,0 +1,262 @@
+package steps
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/zonefile"
+)
+
+// part is what one zone gets: the records it lacks, and those of its own that
+// have to say something else.
+type part struct {
+	zone state.Zone
+	make *state.NewZone // the zone is made on request
+	ours []state.Record // what our fragment holds
+	want []state.Record // what must be served in the end
+	gone []state.Record // what must not be served any more
+	keys bool           // a public key is still to be made
+
+	replace   []state.Replacement
+	questions []state.Question
+}
+
+// included reports whether the zone takes in a fragment of ours already: it is
+// then emptied rather than left to repeat what the zone has.
+func (p *part) included() bool {
+	return bytes.Contains(p.zone.Content, []byte(p.fragment()))
+}
+
+func (p *part) fragment() state.Path {
+	return FragmentDir.Join(noDot(p.zone.Origin) + ".zone")
+}
+
+// needed reports whether there is something to do in the zone.
+func (p *part) needed() bool { return len(p.ours)+len(p.replace) > 0 || p.included() }
+
+// fragments sorts every record that is needed into the zone that holds its
+// name and judges it beside what the zone has already.
+func fragments(in Input) (map[string]*part, []state.Note, error) {
+	parts := map[string]*part{}
+	var notes []state.Note
+	seen := map[state.Record]bool{}
+	for _, d := range in.Spec.Domains {
+		for _, r := range records(in, d) {
+			if seen[r] {
+				continue
+			}
+			seen[r] = true
+			p, err := partFor(in, d, r.Name, parts)
+			if err != nil {
+				return nil, nil, err
+			}
+			if p == nil {
+				notes = append(notes, elsewhere(r))
+				continue
+			}
+			note, err := p.add(in, d, r)
+			if err != nil {
+				return nil, nil, err
+			}
+			notes = append(notes, note...)
+		}
+	}
+	for _, origin := range slices.Sorted(maps.Keys(parts)) {
+		notes = append(notes, parts[origin].large()...)
+	}
+	maps.DeleteFunc(parts, func(_ string, p *part) bool { return !p.needed() })
+	return parts, notes, nil
+}
+
+// partFor finds the zone for a name. A domain without a zone here is an error;
+// a host name without one lives in somebody else's DNS.
+func partFor(in Input, d spec.Domain, name string, parts map[string]*part) (*part, error) {
+	zone, ok := closest(in.Facts.Zones, name)
+	if !ok {
+		origin := d.Name + "."
+		if !within(name, origin) {
+			return nil, nil
+		}
+		if !d.NewZone {
+			return nil, refuse("--dns-new-zone makes the zone here; --dns manual prints the records, those of all domains of this server",
+				"no zone here holds %s", noDot(name))
+		}
+		zone = state.Zone{Origin: origin, Kind: "primary", File: FragmentDir.Join("db." + d.Name)}
+	}
+	if zone.Problem != "" && !within(name, d.Name+".") {
+		return nil, nil
+	}
+	if zone.Problem != "" {
+		return nil, refuse("--dns manual prints the records instead", "zone %s: %s", zone.Origin, zone.Problem)
+	}
+	if p := parts[zone.Origin]; p != nil {
+		return p, nil
+	}
+	p := &part{zone: zone}
+	if !ok || zone.File == FragmentDir.Join("db."+d.Name) {
+		var err error
+		if p.make, err = newZone(in.Spec.Host, d); err != nil {
+			return nil, err
+		}
+	}
+	parts[zone.Origin] = p
+	return p, nil
+}
+
+// add puts one record into the part if the zone lacks it, or into a change of
+// what the zone has: a second SPF or DMARC record would be a permanent error.
+func (p *part) add(in Input, d spec.Domain, r state.Record) ([]state.Note, error) {
+	if x, ok := p.alias(r.Name); ok {
+		if kindOf(d, r) == aboutDMARC {
+			return []state.Note{delegated(in, d, x)}, nil
+		}
+		return nil, inTheWay(d, r, x, p.zone.File)
+	}
+	there := p.having(r)
+	v := judge(in, d, r, there)
+	switch {
+	case v.refused != nil:
+		return nil, v.refusal(d, r)
+	case v.missing:
+		r.TTL = p.ttl(r)
+		p.ours = append(p.ours, r)
+		p.want = append(p.want, r)
+		p.keys = p.keys || strings.Contains(r.Value, keyring.Placeholder)
+	case v.changed != "":
+		return v.notes, p.change(d, v, there[0])
+	}
+	return v.notes, nil
+}
+
+// change asks for consent to the new text of a record of the zone. One that
+// stands in no line of the file is for the administrator to change.
+func (p *part) change(d spec.Domain, v verdict, old state.Record) error {
+	new := old
+	new.Value = v.changed
+	q := v.question(d, old)
+	at, err := zonefile.Find(p.zone.Content, p.zone.Origin, old)
+	if err != nil {
+		q.After = v.changed
+		return &Refusal{
+			What: fmt.Sprintf("%s; but it cannot be changed from here: %s: %v", v.text, p.zone.File, err),
+			Hint: "what it should say: " + v.changed, Keep: &q,
+		}
+	}
+	q.Path, q.Line, q.Before, q.After = p.zone.File, at.Line, at.Text, at.With(new)
+	p.questions = append(p.questions, q)
+	p.replace = append(p.replace, state.Replacement{Old: old, New: new})
+	p.want, p.gone = append(p.want, new), append(p.gone, old)
+	return nil
+}
+
+// alias is the CNAME of the zone at a name.
+func (p *part) alias(name string) (state.Record, bool) {
+	for _, x := range p.zone.Records {
+		if x.Type == "CNAME" && sameName(x.Name, name) {
+			return x, true
+		}
+	}
+	return state.Record{}, false
+}
+
+// inTheWay refuses a CNAME at a name that needs records of its own, which
+// cannot stand beside it (RFC 1034 section 3.6.2).
+func inTheWay(d spec.Domain, r, alias state.Record, file state.Path) error {
+	name, target := noDot(r.Name), noDot(alias.Value)
+	if kindOf(d, r) == aboutKey {
+		return refuse("take the CNAME out of "+string(file),
+			"%s is a CNAME of %s: the key of this server cannot stand there", name, target)
+	}
+	return refuse(fmt.Sprintf("give %s addresses of its own instead of the CNAME in %s, or choose another name with --hostname", name, file),
+		"%s is a CNAME of %s, so it can have no %s record; and the name of a mail server must not be an alias (RFC 2181 section 10.3)",
+		name, target, r.Type)
+}
+
+// having are the records of the zone that stand where r would.
+func (p *part) having(r state.Record) []state.Record {
+	var there []state.Record
+	for _, x := range p.zone.Records {
+		if sameName(x.Name, r.Name) && rivals(x, r) {
+			there = append(there, x)
+		}
+	}
+	return there
+}
+
+// ttl is that of the RRset which r joins (RFC 2181 section 5.2), else its own.
+func (p *part) ttl(r state.Record) uint32 {
+	for _, x := range p.zone.Records {
+		if sameName(x.Name, r.Name) && x.Type == r.Type {
+			return x.TTL
+		}
+	}
+	return r.TTL
+}
+
+// maxAnswer is what a DNS answer over UDP holds on every path (DNS flag day
+// 2020).
+const maxAnswer = 1232
+
+// large tells of texts that do not fit into one answer over UDP together.
+func (p *part) large() []state.Note {
+	var notes []state.Note
+	told := map[string]bool{}
+	for _, w := range p.want {
+		if n := p.answer(w.Name); w.Type == "TXT" && n > maxAnswer && !told[w.Name] {
+			told[w.Name] = true
+			notes = append(notes, state.Note{
+				Topic: "dns", Text: fmt.Sprintf("the TXT records of %s make an answer of %d octets, and %d are sure to get through: "+
+					"the rest is asked for by TCP, which not every firewall lets pass", noDot(w.Name), n, maxAnswer),
+				Do: "take out texts that nobody reads any more, such as old site verifications",
+			})
+		}
+	}
+	return notes
+}
+
+// answer is the size of the answer to a question for the TXT records of a name
+// as they will be, RFC 1035 section 4.1 with EDNS.
+func (p *part) answer(name string) int {
+	n := 12 + len(name) + 1 + 4 + 11
+	size := func(text string) int { return 12 + len(text) + max(1, (len(text)+254)/255) }
+	for _, x := range p.zone.Records {
+		if x.Type == "TXT" && sameName(x.Name, name) {
+			n += size(x.Value)
+		}
+	}
+	for _, r := range p.ours {
+		if r.Type == "TXT" && sameName(r.Name, name) {
+			n += size(r.Value)
+		}
+	}
+	for _, r := range p.replace {
+		if r.New.Type == "TXT" && sameName(r.New.Name, name) {
+			n += size(r.New.Value) - size(r.Old.Value)
+		}
+	}
+	return n
+}
+
+func sameName(a, b string) bool { return strings.EqualFold(a, b) }
+
+func differs(r state.Record, there []state.Record) state.Note {
+	return state.Note{
+		Topic: "dns",
+		Text:  fmt.Sprintf("%s %s is yours and stays as it is: %s", noDot(r.Name), r.Type, values(there)),
+		Do:    fmt.Sprintf("consider %s", r.Value),
+	}
+}
+
+func elsewhere(r state.Record) state.Note {
+	return state.Note{
+		Topic: "dns",
+		Text:  fmt.Sprintf("no zone here holds %s: see that its DNS has", noDot(r.Name)),
+		Do:    fmt.Sprintf("%s %s %s", r.Name, r.Type, zonefile.Rdata(r)),
+	}
+}
