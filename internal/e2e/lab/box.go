@@ -23,8 +23,9 @@ type Options struct {
 	// Hostname is mail.lab.example when empty.
 	Hostname string
 	// Addresses of the server with their prefix length, the main one first:
-	// documentation addresses outside 198.51.100.0/24, which is the world's.
-	// Empty means 192.0.2.10/32.
+	// documentation addresses outside 198.51.100.0/24, which is the world's,
+	// or private ones, also of the networks of Letter.Client. Empty means
+	// 192.0.2.10/32.
 	Addresses []string
 	// Binds are host paths shown in the box, read-only: "HOST:BOX".
 	Binds []string
@@ -38,6 +39,14 @@ const (
 	// OutsideAddr belongs to nobody the server knows, like all the others
 	// that begin with 198.51.100.
 	OutsideAddr = "198.51.100.7"
+	// OutsideAddr6 is the same with IPv6, for a server that has IPv6.
+	OutsideAddr6 = "2001:db8:99::7"
+	// LANAddr is a neighbour on a private network, like all the others that
+	// begin with 10.20.30.
+	LANAddr = "10.20.30.40"
+	// SinkAddr6 is where the sink listens too. RemoteZone names it for servers
+	// that have no IPv4.
+	SinkAddr6 = "2001:db8::25"
 )
 
 func (o Options) withDefaults() Options {

@@ -125,10 +125,43 @@ func TestMountedIn(t *testing.T) {
 }
 
 func TestReverseZone(t *testing.T) {
-	z := reverseZone("mail.lab.example", "192.0.2.10")
-	want := "$TTL 300\n@ IN SOA mail.lab.example. hostmaster 2026010101 3600 900 604800 60\n" +
-		"@ IN NS mail.lab.example.\n10 IN PTR mail.lab.example.\n"
-	if z.origin != "2.0.192.in-addr.arpa" || z.text != want {
-		t.Errorf("reverse zone %s:\n%s", z.origin, z.text)
+	const head = "$TTL 300\n@ IN SOA mail.lab.example. hostmaster 2026010101 3600 900 604800 60\n@ IN NS mail.lab.example.\n"
+	for addr, want := range map[string]zone{
+		"192.0.2.10":  {origin: "2.0.192.in-addr.arpa", text: head + "10 IN PTR mail.lab.example.\n"},
+		"2001:db8::1": {origin: "0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", text: head + "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0 IN PTR mail.lab.example.\n"},
+	} {
+		if z := reverseZone("mail.lab.example", addr); z != want {
+			t.Errorf("reverse zone of %s: %s\n%s", addr, z.origin, z.text)
+		}
+	}
+}
+
+func TestForeignClients(t *testing.T) {
+	b := &Box{opts: Options{Addresses: []string{"10.20.30.5/24", "2001:db8::10/128"}}}
+	for client, want := range map[string]bool{
+		OutsideAddr: true, LANAddr: true, "172.17.0.2": true, OutsideAddr6: true,
+		"127.0.0.1": false, "::1": false, "10.20.30.5": false, "192.0.2.10": false, "2001:db8::10": false,
+	} {
+		if b.foreign(client) != want {
+			t.Errorf("foreign(%s) is not %v", client, want)
+		}
+	}
+}
+
+func TestRoutesBetweenBoxes(t *testing.T) {
+	got, err := routes([]string{"192.0.2.10/32", "2001:db8::10/128", "192.0.2.11/32"},
+		[]string{"192.0.2.53/32", "2001:db8::53/128"}, "to-x", "fe80::1", "fe80::2")
+	want := "link set to-x up\naddr add fe80::1/64 dev to-x nodad\n" +
+		"route replace 192.0.2.53 dev to-x src 192.0.2.10\n" +
+		"route replace 2001:db8::53 via fe80::2 dev to-x src 2001:db8::10\n"
+	if err != nil || got != want {
+		t.Errorf("%v\n%s", err, got)
+	}
+	if _, err := routes([]string{"192.0.2.10"}, nil, "to-x", "fe80::1", "fe80::2"); err == nil {
+		t.Error("an address without its prefix length is taken")
+	}
+	// No IPv6 here: nothing leads there.
+	if got, _ := routes([]string{"192.0.2.10/32"}, []string{"2001:db8::53/128"}, "to-x", "fe80::1", "fe80::2"); strings.Contains(got, "route") {
+		t.Errorf("a route without a source:\n%s", got)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 // RemoteZone is the domain that test mail is sent to; its MX is the sink.
@@ -95,7 +97,7 @@ func (b *Box) stage(t T) {
 		return
 	}
 	b.Write(t, "/etc/bind/named.conf.options", namedOptions, 0o644)
-	b.zones = append(b.zones, reverseZone(b.Hostname, b.Addr), zone{origin: RemoteZone, text: zoneHead("ns") + remoteRecords})
+	b.zones = append(b.zones, reverseZone(b.Hostname, b.Addr), zone{origin: RemoteZone, text: zoneHead("ns") + b.remoteRecords()})
 }
 
 // serve adds a zone, or replaces it, and waits until BIND serves it.
@@ -157,16 +159,27 @@ func zoneHead(primary string) string {
 	return "$TTL 300\n@ IN SOA " + primary + " hostmaster 2026010101 3600 900 604800 60\n@ IN NS " + primary + "\n"
 }
 
-const remoteRecords = "ns IN A " + SinkAddr + "\n@ IN MX 10 mx\nmx IN A " + SinkAddr + "\n"
+// remoteRecords are those of RemoteZone.
+func (b *Box) remoteRecords() string {
+	sink := "A " + b.sinkAddr()
+	if strings.Contains(sink, ":") {
+		sink = "AAA" + sink
+	}
+	return "ns IN " + sink + "\n@ IN MX 10 mx\nmx IN " + sink + "\n"
+}
 
-// reverseZone is the /24 of addr with the host's own PTR.
+// reverseZone is the /24, or the /64, of addr with the host's own PTR.
 func reverseZone(host, addr string) zone {
-	o := strings.Split(addr, ".")
-	if len(o) != 4 {
-		return zone{origin: "2.0.192.in-addr.arpa", text: zoneHead(host + ".")}
+	name, err := dns.ReverseAddr(addr)
+	if err != nil {
+		panic(err) // an address of Options, which the boot has looked at
+	}
+	labels, own := strings.Split(strings.TrimSuffix(name, "."), "."), 1
+	if strings.HasSuffix(name, ".ip6.arpa.") {
+		own = 16
 	}
 	return zone{
-		origin: fmt.Sprintf("%s.%s.%s.in-addr.arpa", o[2], o[1], o[0]),
-		text:   zoneHead(host+".") + fmt.Sprintf("%s IN PTR %s.\n", o[3], host),
+		origin: strings.Join(labels[own:], "."),
+		text:   zoneHead(host+".") + strings.Join(labels[:own], ".") + " IN PTR " + host + ".\n",
 	}
 }

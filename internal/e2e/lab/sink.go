@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ After=lab-network.service
 
 [Service]
 NetworkNamespacePath=/run/netns/world
-ExecStart=` + probePath + ` sink -listen ` + SinkAddr + `:25 -dir ` + sinkDir + `
+ExecStart=` + probePath + ` sink -listen ` + SinkAddr + `:25,[` + SinkAddr6 + `]:25 -dir ` + sinkDir + `
 Restart=on-failure
 
 [Install]
@@ -46,13 +47,21 @@ func (b *Box) Sink(t T) *Sink {
 	b.Write(t, "/etc/systemd/system/lab-sink.service", sinkUnit, 0o644)
 	b.Sh(t, "mkdir -p "+sinkDir+"; systemctl daemon-reload; systemctl -q enable --now lab-sink")
 	for range 100 {
-		if _, _, code := b.Exec(t.Context(), nil, "bash", "-c", "</dev/tcp/"+SinkAddr+"/25"); code == 0 {
+		if _, _, code := b.Exec(t.Context(), nil, "bash", "-c", "</dev/tcp/"+b.sinkAddr()+"/25"); code == 0 {
 			return &Sink{b}
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
 	t.Fatalf("%s: the sink does not listen\n%s", b.Name, b.Run(t, "journalctl", "-u", "lab-sink", "-n", "20", "--no-pager"))
 	return nil
+}
+
+// sinkAddr is the address of the sink that the box can reach.
+func (b *Box) sinkAddr() string {
+	if slices.ContainsFunc(b.opts.Addresses, func(cidr string) bool { return !strings.Contains(cidr, ":") }) {
+		return SinkAddr
+	}
+	return SinkAddr6
 }
 
 // Messages are the mails received so far, in order of arrival.
@@ -97,46 +106,4 @@ func (s *Sink) Wait(t T, n int, timeout time.Duration) []Message {
 		}
 	}
 	return s.Messages(t)
-}
-
-// Letter is a message for Box.Send.
-type Letter struct {
-	From, To      string // envelope
-	HeaderFrom    string // From when empty
-	Subject, Body string
-	// Server is "ADDRESS:PORT", the server's own port 25 when empty.
-	Server string
-	// Client is the address to connect from, 127.0.0.1 when empty. One that
-	// begins with 198.51.100. comes from the world outside.
-	Client string
-	Helo   string // client.example when empty
-}
-
-// Send offers a message by SMTP from inside the box. It returns the server's
-// last word, as in "250 2.0.0 Ok: queued as ...", and whether it took the mail.
-func (b *Box) Send(t T, m Letter) (reply string, taken bool) {
-	t.Helper()
-	b.probe(t)
-	if m.Server == "" {
-		m.Server = b.Addr + ":25"
-	}
-	if m.Client == "" {
-		m.Client = "127.0.0.1"
-	}
-	if m.Helo == "" {
-		m.Helo = "client.example"
-	}
-	if m.HeaderFrom == "" {
-		m.HeaderFrom = m.From
-	}
-	text, err := json.Marshal(m)
-	if err != nil {
-		t.Fatalf("%v", err)
-	}
-	argv := []string{probePath, "send"}
-	if strings.HasPrefix(m.Client, "198.51.100.") {
-		argv = append([]string{"nsenter", "--net=/run/netns/world"}, argv...)
-	}
-	stdout, stderr, code := b.Exec(t.Context(), strings.NewReader(string(text)), argv...)
-	return strings.TrimSpace(stdout + stderr), code == 0
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +22,7 @@ import (
 // beside it in NUMBER.json, which appears last.
 func sink(args []string) error {
 	flags := flag.NewFlagSet("sink", flag.ContinueOnError)
-	listen := flags.String("listen", lab.SinkAddr+":25", "address and port")
+	listen := flags.String("listen", lab.SinkAddr+":25", "addresses with their ports, by commas")
 	dir := flags.String("dir", "", "where messages are stored")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -34,9 +35,17 @@ func sink(args []string) error {
 		client, _, err := net.SplitHostPort(c.Conn().RemoteAddr().String())
 		return &session{dir: *dir, count: &count, conn: c, client: client}, err
 	}))
-	server.Addr, server.Domain = *listen, "mx."+lab.RemoteZone
+	server.Domain = "mx." + lab.RemoteZone
 	server.EnableSMTPUTF8 = true
-	return server.ListenAndServe()
+	ended := make(chan error)
+	for addr := range strings.SplitSeq(*listen, ",") {
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			return err
+		}
+		go func() { ended <- server.Serve(l) }()
+	}
+	return <-ended
 }
 
 type session struct {
