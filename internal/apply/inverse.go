@@ -42,6 +42,7 @@ func Inverse(ctx context.Context, e Entry, r system.Reader) (plan.Plan, error) {
 	if len(v.again) > 0 {
 		v.plan.Stages[v.feed].Units = v.again
 	}
+	v.takesMail()
 	return v.plan, v.directories()
 }
 
@@ -54,6 +55,7 @@ type inverse struct {
 	now   map[state.Path]state.Object
 	plan  plan.Plan
 
+	mail  []state.Unit // those that take mail, with the probes for it alone
 	acted []state.Unit // so far, each name once
 	again []state.Unit // of those: to be acted on again after stage feed
 	feed  int
@@ -204,15 +206,51 @@ func (v *inverse) units(sc *plan.StageChanges, st *stage) {
 		}
 		for _, p := range un.Settled {
 			switch p.Kind {
-			case state.ProbeActive, state.ProbePostfix, state.ProbeSMTP:
+			case state.ProbeActive, state.ProbePostfix:
 				u.Settled = append(u.Settled, p)
 			case state.ProbeMilter, state.ProbeSessions:
 				u.Back = append(u.Back, p)
+			case state.ProbeSMTP:
+				v.asks(u, p)
 			}
 		}
 		u.Settled = append(u.Settled, un.Back...)
 		sc.Units = append(sc.Units, u)
 	}
+}
+
+// asks remembers a unit that has to take mail when all is back.
+func (v *inverse) asks(u state.Unit, p state.Probe) {
+	u.Action, u.Settled, u.Back, u.Why = state.Reload, []state.Probe{p}, nil, "it has to take mail again"
+	named := func(o state.Unit) bool { return o.Name == u.Name }
+	v.mail = append(slices.DeleteFunc(v.mail, named), u)
+}
+
+// takesMail asks for mail once the milters are back as well: until then it has
+// to wait, where they have moved. A unit that is not acted on so late is told
+// once more.
+func (v *inverse) takesMail() {
+	at := -1
+	for i, sc := range v.plan.Stages {
+		if slices.ContainsFunc(sc.Units, v.handlesMail) {
+			at = i
+		}
+	}
+	for _, m := range v.mail {
+		units := v.plan.Stages[at].Units
+		i := slices.IndexFunc(units, func(u state.Unit) bool { return u.Name == m.Name })
+		if i < 0 {
+			v.plan.Stages[at].Units = append(units, m)
+			continue
+		}
+		units[i].Settled = slices.Concat(units[i].Settled, m.Settled)
+	}
+}
+
+func (v *inverse) handlesMail(u state.Unit) bool {
+	isMilter := func(p state.Probe) bool { return p.Kind == state.ProbeMilter }
+	return slices.ContainsFunc(slices.Concat(u.Settled, u.Back), isMilter) ||
+		slices.ContainsFunc(v.mail, func(m state.Unit) bool { return m.Name == u.Name })
 }
 
 // directories removes what the run made and nothing lives in any more, after

@@ -132,3 +132,36 @@ func TestTheOperatorIsToldToReloadUnits(t *testing.T) {
 		t.Errorf("recover: %v", err)
 	}
 }
+
+// Where a rollback makes a milter move, mail has to wait until it has.
+func TestARollbackAsksForMailWhenTheMilterIsBack(t *testing.T) {
+	for _, guard := range []bool{false, true} {
+		m, want := guarded(t)
+		takes := []state.Probe{{Kind: state.ProbeSMTP, Address: "127.0.0.1:25"}}
+		want.Stages = want.Stages[1:]
+		want.Stages[2].Units[0].Settled = takes
+		if !guard {
+			want.Stages = want.Stages[1:]
+			want.Stages[1].Files[0].Content = []byte("milter = elsewhere\n")
+		}
+		if _, err := runOn(context.Background(), m, planFor(t, m, want), "a"); err != nil {
+			t.Fatal(err)
+		}
+		p, err := apply.Inverse(context.Background(), history(t, m)[0], m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.ClearTrace()
+		if _, err := runOn(context.Background(), m, p, "b"); err != nil {
+			t.Fatal(err)
+		}
+		got := deeds(m)
+		back := slices.Index(got, "restart signer.service")
+		if smtp := slices.Index(got[max(back, 0):], "probe smtp 127.0.0.1:25"); back < 0 || smtp < 0 {
+			t.Errorf("with guard %v:\n%s", guard, strings.Join(got, "\n"))
+		}
+		if n := strings.Count(strings.Join(got[:back], "\n"), "probe smtp"); n > 1 { // one looks how it is
+			t.Errorf("with guard %v, mail is asked for too early:\n%s", guard, strings.Join(got, "\n"))
+		}
+	}
+}
