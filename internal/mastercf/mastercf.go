@@ -118,6 +118,10 @@ func (e *entry) arguments(words []span, line func(int) int) error {
 		if !e.assignment(o, line) {
 			return &Error{line(o.whole.from), fmt.Sprintf("%s: -o %s is not name=value", e.service.Name, e.text(o.whole))}
 		}
+		last := e.service.Options[len(e.service.Options)-1]
+		if refersTo(last.Value, last.Name) {
+			return &Error{last.Line, fmt.Sprintf("%s: -o %s=%s refers to itself, which Postfix cannot expand", e.service.Name, last.Name, last.Value)}
+		}
 	}
 	for _, w := range words {
 		if inner, ok := e.inside(w); ok {
@@ -155,4 +159,28 @@ func (e *entry) assignment(o option, line func(int) int) bool {
 		Name: e.text(name), Value: e.text(o.value), Line: line(name.from),
 	})
 	return true
+}
+
+// refersTo tells whether a value takes in a parameter: $name, ${name} or
+// $(name). Of a service's own smtpd_milters it cannot mean the one of main.cf.
+func refersTo(value, name string) bool {
+	for {
+		_, after, found := strings.Cut(value, "$")
+		if !found {
+			return false
+		}
+		if rest, escaped := strings.CutPrefix(after, "$"); escaped {
+			value = rest
+			continue
+		}
+		value = after
+		rest, here := strings.CutPrefix(strings.TrimLeft(after, "({"), name)
+		if here && (rest == "" || !strings.Contains("_?:", rest[:1]) && !alphanumeric(rest[0])) {
+			return true
+		}
+	}
+}
+
+func alphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }

@@ -83,6 +83,9 @@ func TestParse(t *testing.T) {
 	if got, err := Parse("\n# nothing\n"); err != nil || len(got) != 0 {
 		t.Errorf("an empty file: %v, %v", got, err)
 	}
+	if got, err := Parse("s inet n - n - - smtpd -o m=$$m,$mm,$m_m,${m?a},$n\n"); err != nil {
+		t.Errorf("no reference to itself: %v, %v", got, err)
+	}
 }
 
 func TestParseRefuses(t *testing.T) {
@@ -97,6 +100,8 @@ func TestParseRefuses(t *testing.T) {
 		"smtp inet n - n - - smtpd\n  -o { a = x }y\n":          `line 2: smtp/inet: -o { a = x }y is not name=value`,
 		"smtp inet n - n - - smtpd\n  -o{ a = x }\n":            `line 2: smtp/inet: -o { a = x } is not name=value`,
 		"#\x00\nsmtp inet n - n - - smtpd\n#\n  -o a=b\x00cd\n": `line 4: a null byte, at which Postfix stops reading`,
+		"s inet n - n - - smtpd\n  -o m=a,$m\n":                 `line 2: s/inet: -o m=a,$m refers to itself, which Postfix cannot expand`,
+		"s inet n - n - - smtpd -o { m = ${m} }":                `line 1: s/inet: -o m=${m} refers to itself, which Postfix cannot expand`,
 	} {
 		got, err := Parse(text)
 		if err == nil || err.Error() != want {

@@ -29,8 +29,27 @@ func Set(text string, set []state.ServiceSetting) (string, error) {
 			return "", err
 		}
 		out = e.set(out, s.Setting)
+		if !isOnly(s, entries, out) {
+			return "", &Error{e.service.Line, fmt.Sprintf("%s: %s cannot be set in this entry; is a brace not closed?", s.Service, s.Name)}
+		}
 	}
 	return out, nil
+}
+
+// isOnly tells whether the setting counts in the new text, and the services
+// are what they were. Behind a brace that is not closed neither need be so.
+func isOnly(s state.ServiceSetting, before []entry, after string) bool {
+	entries, err := parse(after)
+	return err == nil && slices.EqualFunc(before, entries, func(was, is entry) bool {
+		if is.service.Name == s.Service {
+			o, found := is.service.Option(s.Name)
+			if !found || squeeze(o.Value) != squeeze(s.Value) || len(is.options) > len(was.options)+1 {
+				return false
+			}
+		}
+		return was.service.Name == is.service.Name && was.service.Command == is.service.Command &&
+			slices.Equal(was.service.Args, is.service.Args)
+	})
 }
 
 func check(s state.ServiceSetting) error {
@@ -46,8 +65,7 @@ func check(s state.ServiceSetting) error {
 	if !balanced(s.Value) {
 		return fmt.Errorf("%s: the braces of the value %q do not match", s.Name, s.Value)
 	}
-	// A service's smtpd_milters means itself there, not the one of main.cf.
-	if regexp.MustCompile(`\$[{(]?` + regexp.QuoteMeta(s.Name) + `($|[^A-Za-z0-9_])`).MatchString(s.Value) {
+	if refersTo(s.Value, s.Name) {
 		return fmt.Errorf("%s: the value %q refers to itself, which Postfix cannot expand", s.Name, s.Value)
 	}
 	return nil

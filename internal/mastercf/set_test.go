@@ -134,6 +134,10 @@ func TestSetRefuses(t *testing.T) {
 			t.Errorf("%v: %q, %v; want %s", c.set, got, err, c.want)
 		}
 	}
+	_, err := Set("a inet n - y - - smtpd{\n", []state.ServiceSetting{setting("a/inet", "x", "1")})
+	if err == nil || err.Error() != "line 1: a/inet: x cannot be set in this entry; is a brace not closed?" {
+		t.Errorf("behind an open brace: %v", err)
+	}
 	if _, err := Set("a inet\n", []state.ServiceSetting{setting("a/inet", "x", "1")}); err == nil {
 		t.Error("set in a file that Postfix does not read")
 	}
