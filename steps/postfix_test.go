@@ -163,7 +163,7 @@ func TestServicesWithMiltersOfTheirOwn(t *testing.T) {
 			nil, service("submission/inet smtpd", "smtpd_milters="), "",
 			[]string{"submission/inet: -o smtpd_milters=" + signer1},
 			"submission/inet in /etc/postfix/master.cf switches milters off",
-			"mail that comes in by submission/inet leaves unsigned", 11, "-o { smtpd_milters = " + signer1 + " }",
+			"mail that comes in by submission/inet leaves unsigned", 11, "-o smtpd_milters=" + signer1,
 		},
 		"left alone": {nil, service("submission/inet smtpd", "smtpd_milters="), "submission/inet", nil, "", "", 0, ""},
 		"a parameter without ours": {
@@ -195,7 +195,7 @@ func TestServicesWithMiltersOfTheirOwn(t *testing.T) {
 			nil, service("submission/inet smtpd", "smtpd_milters=inet:127.0.0.1:8891,inet:127.0.0.1:11332"), "submission/inet",
 			[]string{"submission/inet: -o smtpd_milters=" + signer1 + ",inet:127.0.0.1:11332"},
 			"submission/inet in /etc/postfix/master.cf asks OpenDKIM at inet:127.0.0.1:8891, where it will no longer listen", "", 11,
-			"-o { smtpd_milters = " + signer1 + ",inet:127.0.0.1:11332 }",
+			"-o smtpd_milters=" + signer1 + ",inet:127.0.0.1:11332",
 		},
 		"no_milters": {
 			[]string{"smtpd_milters = inet:127.0.0.1:11332"},

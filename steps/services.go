@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"mailsetup/internal/mastercf"
 	"mailsetup/internal/state"
 )
 
@@ -208,23 +209,27 @@ func question(s *state.Service, text string) state.Question {
 func (l *lists) asked(s *state.Service, q state.Question, set ...state.Setting) *change {
 	var before, after []string
 	for i, wish := range set {
+		was := ""
 		if o, ok := s.Option(wish.Name); ok {
-			before = append(before, optionText(state.Setting{Name: o.Name, Value: o.Value}))
+			was = optionText("", state.Setting{Name: o.Name, Value: o.Value})
+			before = append(before, was)
 			if i == 0 && o.Line > 0 {
 				q.Line = o.Line
 			}
 		}
-		after = append(after, optionText(wish))
+		after = append(after, optionText(was, wish))
 	}
 	q.Before, q.After = strings.Join(before, " "), strings.Join(after, " ")
 	return &change{q: q, set: set}
 }
 
-// optionText is how master.cf(5) has an option: in braces where the value has
-// spaces.
-func optionText(s state.Setting) string {
-	if strings.Contains(s.Value, " ") {
-		return "-o { " + s.Name + " = " + s.Value + " }"
+// optionText is how master.cf(5) will have an option, where another text stands
+// or none.
+func optionText(was string, s state.Setting) string {
+	const service, line = "x/inet", "x inet - - - - - smtpd "
+	text, err := mastercf.Set(line+was, []state.ServiceSetting{{Service: service, Setting: s}})
+	if err != nil {
+		return "-o " + s.Name + "=" + s.Value // the edit will say what is wrong
 	}
-	return "-o " + s.Name + "=" + s.Value
+	return strings.TrimSpace(strings.TrimPrefix(text, strings.TrimSpace(line)))
 }
