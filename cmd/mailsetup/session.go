@@ -253,7 +253,7 @@ func (s *session) look(ctx context.Context, w *spec.Spec) error {
 	for _, a := range w.Host.Addresses {
 		names = append(names, a.String())
 	}
-	facts.Live = detect.Live(ctx, s.resolver, names)
+	s.lookUp(ctx, w, names, &facts)
 	// The package's own opendkim.conf may be replaced. Nothing else that is
 	// still as shipped becomes ours, so nothing else is remembered.
 	if o, err := s.sys.Read(steps.Conf); err == nil && facts.Pristine[steps.Conf] {
