@@ -24,11 +24,13 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("usage: probe sink|send|load|verify|audit|spf [flags]")
+		return fmt.Errorf("usage: probe sink|filter|send|load|verify|audit|spf [flags]")
 	}
 	switch args[0] {
 	case "sink":
 		return sink(args[1:])
+	case "filter":
+		return filter(args[1:])
 	case "send":
 		return send(os.Stdin)
 	case "load":
