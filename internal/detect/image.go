@@ -28,8 +28,7 @@ func Image(ctx context.Context, r system.Reader, host system.Runner, dir string,
 	if err != nil || main == nil {
 		return f, err
 	}
-	conf := postconf{read: r, run: host, args: []string{"-c", dir + "/etc/postfix"}}
-	if f.Postfix, err = parameterValues(ctx, conf); err != nil {
+	if f.Postfix, err = parameterValues(ctx, postconf{read: r, run: host, below: dir}); err != nil {
 		return f, err
 	}
 	f.Postfix.Unit, f.Postfix.QueueDirectory = mainUnit, "/var/spool/postfix"

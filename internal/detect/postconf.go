@@ -13,24 +13,32 @@ import (
 
 const mainCf state.Path = "/etc/postfix/main.cf"
 
-// postconf asks postconf(1) about the configuration in /etc/postfix of a tree,
-// which args name where that is not this machine's own.
+// postconf asks postconf(1) about the configuration in /etc/postfix, in a
+// directory below which a whole tree stands if it is not this machine's own.
 type postconf struct {
-	read system.Reader
-	run  system.Runner
-	args []string
+	read  system.Reader
+	run   system.Runner
+	below string
 }
 
 // ask returns what postconf prints. What it cannot read is the
 // administrator's to correct.
 func (c postconf) ask(ctx context.Context, args ...string) (string, error) {
-	argv := append(append([]string{"postconf"}, c.args...), args...)
+	argv := []string{"postconf"}
+	own := func(printed []byte) string { return string(printed) }
+	if c.below != "" {
+		dir := c.below + string(mainCf.Dir())
+		argv = append(argv, "-c", dir)
+		// There it is $config_directory, and shall not seem to be elsewhere.
+		own = func(printed []byte) string { return strings.ReplaceAll(string(printed), dir, string(mainCf.Dir())) }
+	}
+	argv = append(argv, args...)
 	res, err := c.run.Run(ctx, system.Command{Argv: argv})
 	if err != nil {
 		return "", fmt.Errorf("run %s: %w", strings.Join(argv, " "), err)
 	}
 	if res.Code == 0 {
-		return string(res.Stdout), nil
+		return own(res.Stdout), nil
 	}
 	if bad := unreadable(string(res.Stderr)); bad != nil {
 		return "", bad

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
 
@@ -37,6 +40,36 @@ func TestPostconfCannotRead(t *testing.T) {
 		var unusable *system.UnusableError
 		if is := errors.As(err, &unusable); is != (c.hint != "") || is && unusable.Hint != c.hint {
 			t.Errorf("%q: %v, hint %v", c.stderr, is, unusable)
+		}
+	}
+}
+
+// Below another root $config_directory is a directory of that tree.
+func TestImagePostfix(t *testing.T) {
+	const conf = "postconf -c /srv/tree/etc/postfix "
+	for _, master := range []string{"", "smtp inet n - y - - smtpd -o content_filter=x:$config_directory\n"} {
+		m := newMachine()
+		m.PutFile("/etc/postfix/main.cf", "alias_maps = hash:$config_directory/aliases\n")
+		m.says(conf+"-n", "alias_maps = hash:$config_directory/aliases\n")
+		m.says(conf+"-x", "alias_maps = hash:/srv/tree/etc/postfix/aliases\nconfig_directory = /srv/tree/etc/postfix\n")
+		want := []state.Service(nil)
+		if master != "" {
+			m.PutFile("/etc/postfix/master.cf", master)
+			m.says(conf+"-M", master)
+			m.says(conf+"-Px", "smtp/inet/content_filter = x:/srv/tree/etc/postfix\n")
+			want = []state.Service{{Name: "smtp/inet", Command: "smtpd", Line: 1, Options: []state.Option{
+				{Name: "content_filter", Value: "x:$config_directory", Expanded: "x:/etc/postfix", Line: 1},
+			}}}
+		}
+		f, err := Image(t.Context(), m, m, "/srv/tree", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f.Postfix.Value["config_directory"] + " " + f.Postfix.Value["alias_maps"]; got != "/etc/postfix hash:/etc/postfix/aliases" {
+			t.Errorf("values %s", got)
+		}
+		if diff := cmp.Diff(want, f.Postfix.Services); diff != "" || f.Postfix.Raw["alias_maps"] != "hash:$config_directory/aliases" {
+			t.Errorf("%v %s", f.Postfix.Raw, diff)
 		}
 	}
 }
