@@ -122,8 +122,11 @@ func placed(q state.Question) string {
 // byPerson shows each question by itself and takes a yes for it. Anything else
 // is a no.
 func (s *session) byPerson(ctx context.Context, w *work, questions []state.Question) error {
-	for _, q := range questions {
-		yes, err := s.consent(ctx, q, changeThis[q.Kind])
+	if len(w.answered) == 0 {
+		s.introduce()
+	}
+	for i, q := range questions {
+		yes, err := s.consent(ctx, q, fmt.Sprintf("%d of %d", i+1, len(questions)), changeThis[q.Kind])
 		if err != nil {
 			return err
 		}
@@ -134,7 +137,17 @@ func (s *session) byPerson(ctx context.Context, w *work, questions []state.Quest
 			return err
 		}
 	}
+	fmt.Fprintln(s.c.out)
 	return nil
+}
+
+// introduce says why there are questions about a plan that nobody has seen.
+func (s *session) introduce() {
+	text := "What follows would change something of yours, so each is asked by itself."
+	if len(s.installed) == 0 {
+		text += " Nothing is changed before you agree to the whole plan."
+	}
+	fmt.Fprintf(s.c.out, "\n%s\n", fold(text, 78))
 }
 
 // changeThis are the words of which the person takes one button.
@@ -147,9 +160,9 @@ var changeThis = map[state.QuestionKind]string{
 }
 
 // consent shows a question and takes a yes to the words; No is in front.
-func (s *session) consent(ctx context.Context, q state.Question, words string) (bool, error) {
+func (s *session) consent(ctx context.Context, q state.Question, which, words string) (bool, error) {
 	fmt.Fprintln(s.c.out)
-	if err := plan.Ask(s.c.out, q, plan.TextOptions{Color: s.c.color}); err != nil {
+	if err := plan.Ask(s.c.out, q, which, plan.TextOptions{Color: s.c.color}); err != nil {
 		return false, err
 	}
 	fmt.Fprintln(s.c.out)
@@ -213,7 +226,7 @@ func (s *session) leave(ctx context.Context, w *work, refusal *steps.Refusal, re
 		s.c.say("%s", fold(refused.Error(), 78))
 		c := q
 		c.Before, c.After = "", ""
-		yes, err := s.consent(ctx, c, "Leave it as it is, and go on?")
+		yes, err := s.consent(ctx, c, "", "Leave it as it is, and go on?")
 		if err != nil {
 			return err
 		}
@@ -248,7 +261,7 @@ func (s *session) untouched() string {
 // unanswered shows the questions that nobody is there to answer.
 func (s *session) unanswered(open []state.Question) error {
 	for _, q := range open {
-		_ = plan.Ask(s.c.err, q, plan.TextOptions{})
+		_ = plan.Ask(s.c.err, q, "", plan.TextOptions{})
 	}
 	return &missingConsent{open, s.untouched()}
 }

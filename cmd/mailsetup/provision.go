@@ -183,7 +183,7 @@ func (s *session) confirmed(ctx context.Context, p plan.Plan) error {
 func (s *session) ask(ctx context.Context, p plan.Plan, question string) error {
 	var summary bytes.Buffer
 	_ = p.Summary(&summary)
-	fmt.Fprintln(s.c.out, summary.String())
+	fmt.Fprintf(s.c.out, "\n%s\n", summary.String())
 	yes, err := wizard.Confirm(ctx, s.wizard(spec.Answers{}), question, "")
 	if err != nil {
 		return err

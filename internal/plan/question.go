@@ -45,10 +45,14 @@ func subject(q state.Question) string {
 }
 
 // Ask prints one question: what is and why it does not do, the line it is
-// about as it is and as it would be, and what a no means.
-func Ask(w io.Writer, q state.Question, o TextOptions) error {
+// about as it is and as it would be, and what a no means. The heading is
+// followed by which of how many it is, "" for none.
+func Ask(w io.Writer, q state.Question, which string, o TextOptions) error {
 	t := &printer{color: o.Color}
-	t.ask(q, subject(q))
+	if which != "" {
+		which = " (" + which + ")"
+	}
+	t.ask(q, subject(q)+which)
 	_, err := w.Write(t.buf.Bytes())
 	return err
 }

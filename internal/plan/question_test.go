@@ -43,7 +43,7 @@ func questions() []state.Question {
 func TestAsk(t *testing.T) {
 	var text bytes.Buffer
 	for _, q := range questions() {
-		if err := plan.Ask(&text, q, plan.TextOptions{}); err != nil {
+		if err := plan.Ask(&text, q, "", plan.TextOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -59,8 +59,11 @@ func TestAsk(t *testing.T) {
 func TestAskShowsAllOfALongRecord(t *testing.T) {
 	long := strings.Repeat("ip4:192.0.2.10 ", 40) + strings.Repeat("x", 300) + " ü" + strings.Repeat("ö", 100)
 	var b bytes.Buffer
-	if err := plan.Ask(&b, state.Question{Kind: state.AskRecord, Text: "long", Before: long}, plan.TextOptions{}); err != nil {
+	if err := plan.Ask(&b, state.Question{Kind: state.AskRecord, Text: "long", Before: long}, "1 of 2", plan.TextOptions{}); err != nil {
 		t.Fatal(err)
+	}
+	if !strings.HasPrefix(b.String(), "  ? a record of your zone (1 of 2)\n") {
+		t.Errorf("heading of %s", b.String())
 	}
 	shown := ""
 	for l := range strings.Lines(b.String()) {

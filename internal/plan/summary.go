@@ -101,21 +101,24 @@ func (p Plan) unitLine(t *printer) {
 	}
 }
 
-// paths lists what changes, in no more than the lines given.
+// paths lists what changes, in no more than the lines given: first what is
+// there already.
 func (p Plan) paths(lines int) string {
-	var rows []string
+	var rows, added []string
 	for _, st := range p.Stages {
 		for _, c := range st.Changes {
-			symbol := "~"
+			path := printable(string(c.Path))
 			switch {
 			case c.Before.Kind == state.Absent && c.Op != Later:
-				symbol = "+"
+				added = append(added, "  + "+path)
 			case c.Op == Remove:
-				symbol = "-"
+				rows = append(rows, "  - "+path)
+			default:
+				rows = append(rows, "  ~ "+path)
 			}
-			rows = append(rows, "  "+symbol+" "+printable(string(c.Path)))
 		}
 	}
+	rows = append(rows, added...)
 	if lines < 1 || len(rows) == 0 {
 		return ""
 	}
