@@ -144,10 +144,10 @@ func (s *session) acceptable(ctx context.Context, p plan.Plan) error {
 				"not installed, and --no-install forbids it: %s", strings.Join(packageNames(st.Packages), ", "))
 		}
 		for _, pkg := range st.Packages {
-			if pkg.Name == "postfix" && s.facts.MTA != "" && !s.o.replaceMTA {
+			if pkg.Name == "postfix" && s.facts.OtherMTA != nil && !s.o.replaceMTA {
 				return fail("--replace-mta lets Postfix take its place",
 					"%s is this machine's mail server (%d messages in its queue); installing Postfix removes it",
-					s.facts.MTA, s.facts.MTAQueue)
+					s.facts.MTA, s.facts.OtherMTA.Queue)
 			}
 		}
 	}

@@ -112,5 +112,5 @@ func run(ctx context.Context, r system.Runner, out io.Writer, argv ...string) (s
 	if err == nil && res.Code != 0 {
 		err = explain(argv, res)
 	}
-	return res, err
+	return res, noDebian(argv, err)
 }

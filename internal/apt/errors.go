@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os/exec"
 	"path"
 	"regexp"
 	"strings"
@@ -20,6 +21,7 @@ var (
 	ErrInterrupted    = errors.New("an earlier installation was interrupted")
 	ErrNetwork        = errors.New("the package server cannot be reached")
 	ErrUnmet          = errors.New("the dependencies cannot be met")
+	ErrNoDebian       = errors.New("not found: this system has no Debian packages")
 	ErrFailed         = errors.New("failed")
 )
 
@@ -43,6 +45,17 @@ func (e *Error) Unwrap() error { return e.Reason }
 
 // Hint is the command or the thing to do, "" if there is nothing to advise.
 func (e *Error) Hint() string { return e.hint }
+
+// noDebian explains a tool that is not there at all.
+func noDebian(argv []string, err error) error {
+	if !errors.Is(err, exec.ErrNotFound) {
+		return err
+	}
+	return &Error{
+		Tool: tool(argv), Reason: ErrNoDebian,
+		hint: "mailsetup is made for Debian 12 and 13; mailsetup init --root DIR writes the files of such a server",
+	}
+}
 
 // sign is how a reason shows in what a tool says.
 type sign struct {

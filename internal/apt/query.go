@@ -18,7 +18,7 @@ func Installed(ctx context.Context, r system.Runner, names ...string) (map[strin
 	argv := append([]string{"dpkg-query", "-W", "-f", `${Package} ${db:Status-Status}\n`, "--"}, names...)
 	res, err := r.Run(ctx, system.Command{Argv: argv})
 	if err != nil {
-		return nil, err
+		return nil, noDebian(argv, err)
 	}
 	if res.Code > 1 { // 1: a name it does not know
 		return nil, explain(argv, res)

@@ -67,8 +67,8 @@ func host(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 		return err
 	}
 	f.Release = release(string(text))
-	f.FQDN = fqdn(ctx, s)
-	f.Addresses = addresses(ctx, s)
+	f.Hostname, f.FQDN = hostname(ctx, s), fqdn(ctx, s)
+	f.Addresses, f.Sources = addresses(ctx, s), sources(ctx, s)
 	return nil
 }
 

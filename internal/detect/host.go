@@ -19,7 +19,26 @@ func release(text string) state.Release {
 			values[k] = strings.Trim(v, `"'`)
 		}
 	}
-	return state.Release{ID: values["ID"], Version: values["VERSION_ID"], Pretty: values["PRETTY_NAME"]}
+	r := state.Release{ID: values["ID"], Version: values["VERSION_ID"], Pretty: values["PRETTY_NAME"]}
+	if like := strings.Fields(values["ID_LIKE"]); len(like) > 0 {
+		r.Like = like
+	}
+	return r
+}
+
+// hostname is what the machine calls itself: the kernel's word, else that of
+// hostname(5).
+func hostname(ctx context.Context, s Source) string {
+	if name := hint(ctx, s, "hostname"); name != "" {
+		return strings.ToLower(name)
+	}
+	text, _ := follow(s, "/etc/hostname")
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			return strings.ToLower(line)
+		}
+	}
+	return ""
 }
 
 // fqdn is the machine's idea of its full name: what the resolver says, then
@@ -44,13 +63,23 @@ func fullName(s string) string {
 	if !strings.Contains(s, ".") || strings.ContainsAny(s, " \t\n()") {
 		return ""
 	}
-	if s == "localhost.localdomain" || strings.HasSuffix(s, ".localdomain") || strings.HasSuffix(s, ".localhost") {
+	if slices.ContainsFunc(privateDomains(), func(d string) bool { return strings.HasSuffix(s, "."+d) }) {
 		return ""
 	}
 	if _, err := netip.ParseAddr(s); err == nil {
 		return ""
 	}
 	return s
+}
+
+// privateDomains are those below which the world knows no names: reserved for
+// networks of one's own (RFC 6761, 6762, 8375, ICANN's .internal), or used like
+// that by so many that nobody gets them.
+func privateDomains() []string {
+	return []string{
+		"localdomain", "localhost", "local", "invalid", "home.arpa", "internal",
+		"lan", "home", "corp", "intranet", "private",
+	}
 }
 
 // hostsName finds the full name that hosts(5) gives to a short one.
@@ -108,6 +137,25 @@ func ipAddr(text []byte) (found []netip.Addr, ok bool) {
 		}
 	}
 	return found, true
+}
+
+// sources asks the routing table for the addresses from which packets to the
+// world leave, one for each family at most. Nothing is sent: the addresses
+// asked for are a root server's, which no network has for itself.
+func sources(ctx context.Context, r system.Runner) []netip.Addr {
+	var found []netip.Addr
+	for _, far := range []string{"198.41.0.4", "2001:503:ba3e::2:30"} {
+		var routes []struct {
+			Source string `json:"prefsrc"`
+		}
+		if json.Unmarshal([]byte(hint(ctx, r, "ip", "-j", "route", "get", far)), &routes) != nil || len(routes) == 0 {
+			continue
+		}
+		if a, err := netip.ParseAddr(routes[0].Source); err == nil && public(a) {
+			found = append(found, a)
+		}
+	}
+	return found
 }
 
 // public leaves out addresses that mean something on this machine or link

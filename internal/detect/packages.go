@@ -2,8 +2,8 @@ package detect
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"mailsetup/internal/apt"
@@ -14,6 +14,9 @@ import (
 // packages fills in what dpkg knows.
 func packages(ctx context.Context, s Source, _ Options, f *state.Facts) (err error) {
 	if f.Installed, err = apt.Installed(ctx, s, knownPackages()...); err != nil {
+		if errors.Is(err, apt.ErrNoDebian) && f.Release.Pretty != "" {
+			return fmt.Errorf("%s: %w", f.Release.Pretty, err)
+		}
 		return err
 	}
 	f.Pristine, err = apt.Pristine(ctx, s, "/etc/opendkim.conf", "/etc/bind/named.conf.local", "/etc/bind/named.conf.options")
@@ -25,8 +28,34 @@ func packages(ctx context.Context, s Source, _ Options, f *state.Facts) (err err
 		return err
 	}
 	f.MTA = provider(out, "mail-transport-agent")
-	f.MTAQueue = queue(ctx, s, f.MTA)
-	return nil
+	if !f.Installed["postfix"] {
+		f.PostfixUnit = offeredUnit(ctx, s)
+	}
+	f.OtherMTA, err = otherMTA(ctx, s, f.MTA)
+	return err
+}
+
+// offeredUnit is what systemd will really drive once the package is installed
+// that apt offers. Until 3.9.1-6 (Debian 12, Ubuntu 24.04) postfix.service was
+// a oneshot beside postfix@-.service; "" while apt has no package lists.
+func offeredUnit(ctx context.Context, r system.Runner) string {
+	version := ""
+	for line := range strings.Lines(hint(ctx, r, "apt-cache", "--no-all-versions", "show", "postfix")) {
+		if v, ok := strings.CutPrefix(line, "Version: "); ok && version == "" {
+			version = strings.TrimSpace(v)
+		}
+	}
+	if version == "" {
+		return ""
+	}
+	res, err := r.Run(ctx, system.Command{Argv: []string{"dpkg", "--compare-versions", version, "lt", "3.9.1-7"}})
+	switch {
+	case err != nil:
+		return ""
+	case res.Code == 0:
+		return instanceUnit
+	}
+	return mainUnit
 }
 
 // provider reads lines of status|package|provides and returns the package that
@@ -45,45 +74,4 @@ func provider(out, virtual string) string {
 		}
 	}
 	return ""
-}
-
-// queue counts the messages that wait in another MTA's queue, as well as it
-// lets itself be asked.
-func queue(ctx context.Context, r system.Runner, mta string) int {
-	switch {
-	case mta == "" || mta == "postfix":
-		return 0
-	case strings.HasPrefix(mta, "exim4"):
-		n, _ := strconv.Atoi(hint(ctx, r, "exim4", "-bpc"))
-		return n
-	case mta == "opensmtpd":
-		return lines(hint(ctx, r, "smtpctl", "show", "queue"))
-	default:
-		return mailq(hint(ctx, r, "mailq"))
-	}
-}
-
-func lines(s string) int {
-	n := 0
-	for line := range strings.Lines(s) {
-		if strings.TrimSpace(line) != "" {
-			n++
-		}
-	}
-	return n
-}
-
-// mailq reads what sendmail ("Total requests: 3"), nullmailer (a line each)
-// and dma ("Mail queue is empty") print.
-func mailq(out string) int {
-	if strings.Contains(strings.ToLower(out), "queue is empty") {
-		return 0
-	}
-	if _, after, ok := strings.Cut(out, "Total requests:"); ok {
-		total := 0
-		if _, err := fmt.Sscan(after, &total); err == nil {
-			return total
-		}
-	}
-	return lines(out)
 }

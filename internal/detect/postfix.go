@@ -10,7 +10,10 @@ import (
 	"mailsetup/internal/system"
 )
 
-const mainUnit = "postfix.service"
+const (
+	mainUnit     = "postfix.service"
+	instanceUnit = "postfix@-.service"
+)
 
 // white is what Postfix takes for white space, which is that of ASCII.
 const white = " \t\n\v\f\r"
@@ -105,7 +108,7 @@ func postfixUnit(ctx context.Context, s Source) (string, error) {
 		return "", fmt.Errorf("look at unit %s: %w", mainUnit, err)
 	}
 	if status.Type == "oneshot" {
-		return "postfix@-.service", nil
+		return instanceUnit, nil
 	}
 	return mainUnit, nil
 }

@@ -12,8 +12,9 @@ type Facts struct {
 	Release   Release
 	FQDN      string          // the machine's own idea of its name, "" without one
 	Installed map[string]bool // Debian packages asked about: is it installed
+	Hostname  string          // what the machine calls itself, with or without a domain
 	MTA       string          // the package that provides mail-transport-agent, "" if none
-	MTAQueue  int             // messages in the queue of an MTA that is not Postfix
+	OtherMTA  *OtherMTA       // that Postfix replaces, or has replaced in this run; nil for none
 	Addresses []netip.Addr    // of the interfaces, without loopback and link-local
 	Pristine  map[Path]bool   // configuration files still as Debian shipped them
 	Files     map[Path][]byte // content of the files steps need to look at
@@ -29,6 +30,12 @@ type Facts struct {
 	// name: of the domains and the host. Names without a record are missing.
 	SPF    map[string]SPF
 	Rspamd bool // a milter of rspamd is configured in Postfix
+	// Sources are the addresses from which the machine reaches the world, one
+	// for each family at most; nil if that is not known.
+	Sources []netip.Addr
+	// PostfixUnit is what systemd will really drive once the package that apt
+	// offers is installed; "" if that is not known.
+	PostfixUnit string
 }
 
 // Release is /etc/os-release.
