@@ -236,7 +236,7 @@ func TestRecordsThatAreExplained(t *testing.T) {
 		{name: "no answer", lines: `@ IN TXT "v=spf1 include:slow.example ~all"`, change: fact("v=spf1 include:slow.example ~all", state.SPF{Unsure: "slow.example"}), note: "for want of an answer about slow.example"},
 		{
 			name: "two records", lines: two, refused: "lab.example has 2 SPF records where one is allowed, and receivers take that for a permanent error (RFC 7208 section 4.5): v=spf1 mx -all and v=spf1 include:_spf.vendor.example ~all",
-			hint: "leave one that says it all, such as: v=spf1 mx include:_spf.vendor.example ~all", keep: "spf",
+			hint: "leave one that says it all, such as: v=spf1 mx include:_spf.vendor.example -all", keep: "spf",
 		},
 		{name: "a mistake", lines: `@ IN TXT "v=spf1 ipv4:192.0.2.10 -all"`, refused: `the SPF record of lab.example has a mistake, and receivers take it for a permanent error: "ipv4:192.0.2.10": SPF has no such mechanism`, hint: "correct it first: v=spf1 ipv4:192.0.2.10 -all", keep: "spf"},
 		{

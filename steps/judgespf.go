@@ -46,6 +46,7 @@ func union(in Input, d spec.Domain, ours state.Record, there []state.Record) str
 	}
 	j := &spfJudgement{in: in, d: d, main: kindOf(d, ours) == aboutSPF, rec: one, fact: in.spfFact("", one)}
 	j.find()
+	j.change.All = "" // which of theirs is meant is theirs to say
 	return one.Merge(j.change)
 }
 
