@@ -82,7 +82,7 @@ func restartsBack(t *testing.T, b *lab.Box) {
 // under runs change while mail flows and looks at every single message.
 func under(t *testing.T, b *lab.Box, sink *lab.Sink, name string, change func()) {
 	t.Helper()
-	before := sink.Audit(t, "lab.example").Times
+	before, there := sink.Audit(t, "lab.example").Times, sink.Count()
 	mail := b.Load(t, steady)
 	time.Sleep(2 * time.Second)
 	began := time.Now()
@@ -90,7 +90,7 @@ func under(t *testing.T, b *lab.Box, sink *lab.Sink, name string, change func())
 	took := time.Since(began)
 	time.Sleep(2 * time.Second)
 	load := mail.Stop(t)
-	arrive(t, b, sink, len(before)+len(load.Sent))
+	arrive(t, b, sink, there+len(load.Sent))
 	got := sink.Audit(t, "lab.example")
 	t.Logf("%s, %.1f s: %d sent, %d deferred, %d sessions broken, %d refused; %d arrived, %d not signed well",
 		name, took.Seconds(), len(load.Sent), load.Deferred, load.Broken, len(load.Refused), len(got.Times)-len(before), len(got.Bad))
