@@ -274,11 +274,11 @@ type missingConsent struct {
 
 // Error implements error.
 func (m *missingConsent) Error() string {
-	what := "this needs a consent of its own"
+	what := "this change needs a consent of its own"
 	if n := len(m.open); n > 1 {
-		what = fmt.Sprintf("these %d need a consent of their own", n)
+		what = fmt.Sprintf("%d changes need a consent of their own", n)
 	}
-	return what + ", which --yes is not: " + m.untouched
+	return what + ": " + m.untouched
 }
 
 // hints name the flags, once each.

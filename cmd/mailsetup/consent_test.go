@@ -136,7 +136,7 @@ func TestSettleStops(t *testing.T) {
 			2,
 			[]string{
 				"  ? a record of your zone\n", "/etc/bind/db.lab:7\n", `- @ IN TXT "v=spf1 mx -all"`, `+ @ IN TXT "v=spf1 mx ip4:192.0.2.10 -all"`,
-				"mailsetup: these 3 need a consent of their own, which --yes is not: nothing was changed\n" +
+				"mailsetup: 3 changes need a consent of their own: nothing was changed\n" +
 					"hint: --existing-records change allows it, keep leaves it as it is\nhint: --replace-override allows it\n",
 			},
 		},
@@ -144,7 +144,7 @@ func TestSettleStops(t *testing.T) {
 			"nobody is there", func(s *session) { s.o.yes, s.c.interactive = false, false }, "",
 			[]state.Question{askBounces},
 			2,
-			[]string{"mailsetup: this needs a consent of its own", "hint: --sign-bounces yes allows it, no leaves it as it is\n"},
+			[]string{"mailsetup: this change needs a consent of its own: nothing was changed\n", "hint: --sign-bounces yes allows it, no leaves it as it is\n"},
 		},
 		{"--json", func(s *session) { s.o.json = true }, "y\n", []state.Question{askBounces}, 2, []string{"hint: --sign-bounces yes"}},
 		{
