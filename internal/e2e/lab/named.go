@@ -67,6 +67,10 @@ func (b *Box) Zone(t T, origin, statement, text string) {
 		if !path.IsAbs(name) {
 			name = path.Join("/var/cache/bind", name)
 		}
+		if b.Exists(name) {
+			// BIND does not load a file that its journal does not lead up to.
+			b.Sh(t, "systemctl stop named; rm -f "+name+".jnl "+name+".jbk "+name+".signed "+name+".signed.jnl")
+		}
 		b.writeZone(t, name, text)
 	}
 	b.serve(t, zone{origin: origin, statement: statement})
