@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"bytes"
 	"fmt"
 	"maps"
@@ -93,7 +94,7 @@ func partFor(in Input, d spec.Domain, name string, parts map[string]*part) (*par
 		return nil, nil
 	}
 	if zone.Problem != "" {
-		return nil, refuse("--dns manual prints the records instead", "zone %s: %s", zone.Origin, zone.Problem)
+		return nil, refuse(cmp.Or(zone.Hint, "--dns manual prints the records instead"), "zone %s: %s", zone.Origin, zone.Problem)
 	}
 	if p := parts[zone.Origin]; p != nil {
 		return p, nil

@@ -3,6 +3,7 @@ package detect
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -15,26 +16,68 @@ import (
 
 // load fills in content and records of a static primary zone, or why it
 // cannot be worked with.
-func load(ctx context.Context, s Source, o Options, directory string, z *state.Zone) error {
-	object, err := s.Read(z.File)
+func load(ctx context.Context, s Source, o Options, directory string, z *listed) error {
+	file, object, err := through(s, z.File)
 	if err != nil {
 		return err
 	}
 	switch object.Kind {
 	case state.Regular:
 	case state.Absent:
-		z.Problem = fmt.Sprintf("its file %s does not exist", z.File)
+		z.Problem, z.Hint = fmt.Sprintf("its file %s does not exist", file), "put it there, or take the zone out of named.conf; "+orManual
 		return nil
 	default:
-		z.Problem = fmt.Sprintf("its file %s is a %s", z.File, object.Kind)
+		z.Problem, z.Hint = fmt.Sprintf("its file %s is a %s", file, object.Kind), printed
 		return nil
 	}
-	z.Content = object.Content
-	z.Records, z.Problem, err = records(ctx, s, o.Fragments, directory, *z)
-	if err == nil && slices.ContainsFunc(z.Records, func(r state.Record) bool { return r.Type == "RRSIG" }) {
-		z.Problem = "its file holds signatures (RRSIG) that an edit would break"
+	z.File, z.Content = file, object.Content
+	if z.Problem, z.Hint, err = journaled(s, *z); err != nil || z.Problem != "" {
+		return err
 	}
-	return err
+	z.Records, z.Problem, err = records(ctx, s, o.Fragments, directory, z.Zone)
+	switch {
+	case err != nil:
+		return err
+	case z.Problem != "":
+		z.Hint = "mend the file, and see with named-checkzone that it loads; " + orManual
+	case slices.ContainsFunc(z.Records, func(r state.Record) bool { return r.Type == "RRSIG" }):
+		z.Problem = "its file holds signatures (RRSIG) that an edit would break"
+		z.Hint = "--dns manual prints the records: add them to the unsigned file, then sign anew"
+	}
+	return nil
+}
+
+// through reads what stands at the end of symbolic links: named follows them,
+// and the file they lead to is the one to edit.
+func through(r system.Reader, p state.Path) (state.Path, state.Object, error) {
+	for range 10 {
+		o, err := r.Read(p)
+		if err != nil || o.Kind != state.Symlink {
+			return p, o, err
+		}
+		target := string(o.Content)
+		if !path.IsAbs(target) {
+			target = path.Join(string(p.Dir()), target)
+		}
+		p = state.Path(path.Clean(target))
+	}
+	return p, state.Object{Kind: state.Symlink}, nil
+}
+
+// journaled tells of a journal that is left of a time when the zone took
+// updates. named applies it, and refuses the zone at the next start once the
+// file's serial is past it.
+func journaled(r system.Reader, z listed) (problem, hint string, err error) {
+	if z.journal == "" {
+		return "", "", nil
+	}
+	o, err := r.Read(z.journal)
+	if err != nil || o.Kind == state.Absent {
+		return "", "", err
+	}
+	return fmt.Sprintf("%s is left of dynamic updates: named will refuse the zone once its file is edited", z.journal),
+		fmt.Sprintf("rndc sync -clean %s writes what is in it into the file, in named's own form, and removes it; %s", strings.TrimSuffix(z.Origin, "."), orManual),
+		nil
 }
 
 // records returns what the zone holds without our fragments. They are cut out

@@ -12,7 +12,14 @@ import (
 	"mailsetup/internal/system"
 )
 
-const namedConf = `options {
+const namedConf = `acl "nobody" {
+	"none";
+};
+acl "office" {
+	!192.0.2.9;
+	192.0.2.0/24;
+};
+options {
 	directory "/var/cache/bind";
 	inline-signing no;
 };
@@ -52,6 +59,16 @@ zone "rel.example" {
 	type primary;
 	file "rel";
 };
+zone "denied.example" {
+	type primary;
+	file "denied";
+	allow-update { !"any"; };
+};
+zone "acl.example" {
+	type primary;
+	file "acl";
+	allow-update { "nobody"; };
+};
 zone "dyn.example" {
 	type primary;
 	file "dyn";
@@ -60,7 +77,12 @@ zone "dyn.example" {
 zone "upd.example" {
 	type primary;
 	file "upd";
-	allow-update { 192.0.2.1; };
+	allow-update { "office"; };
+};
+zone "key.example" {
+	type primary;
+	file "key";
+	allow-update { key "k"; };
 };
 zone "signed.example" {
 	type primary;
@@ -68,20 +90,63 @@ zone "signed.example" {
 	dnssec-policy "default";
 	inline-signing yes;
 };
+zone "policy.example" {
+	type primary;
+	file "policy";
+	dnssec-policy "default";
+};
 zone "plain.example" {
 	type primary;
 	file "plain";
 	dnssec-policy "none";
 };
+zone "differences.example" {
+	type primary;
+	file "differences";
+	ixfr-from-differences yes;
+};
+zone "journal.example" {
+	type primary;
+	file "journal";
+	journal "/var/lib/bind/j";
+};
 zone "sec.example" {
 	type slave;
 	file "sec";
+	masters { 192.0.2.1 port 5353 key "k"; "others"; };
+};
+zone "lost.example" {
+	type secondary;
+};
+zone "mirror.example" {
+	type mirror;
 	primaries { 192.0.2.1; };
+};
+zone "fwd.example" {
+	type forward;
+	forward only;
+	forwarders { 192.0.2.3; 2001:db8::3 port 54; };
+};
+zone "stub.example" {
+	type stub;
+	primaries { 192.0.2.1; };
+};
+zone "sstub.example" {
+	type static-stub;
+	server-addresses { 192.0.2.1; };
 };
 zone "raw.example" {
 	type primary;
 	file "raw";
 	masterfile-format raw;
+};
+zone "dlz.example" {
+	type primary;
+	dlz "db";
+};
+zone "base.example" {
+	type primary;
+	database "ldap x";
 };
 zone "climb.example" {
 	type primary;
@@ -90,62 +155,152 @@ zone "climb.example" {
 zone "none.example" {
 	type primary;
 };
+zone "odd.example" {
+	type hint-of-the-future;
+};
 `
+
+const (
+	there   = "run mailsetup there, or here with --dns manual, which prints the records"
+	instead = "--dns manual prints the records instead"
+	dynamic = "--dns manual prints the records for nsupdate; or make the zone static: take that option out, then rndc reconfig and rndc sync -clean"
+)
 
 func TestZoneList(t *testing.T) {
 	conf, err := parseNamedConf(namedConf)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, directory := zoneList(conf)
 	want := []state.Zone{
 		{Origin: "example.org.", Kind: "primary", File: "/etc/bind/db.example"},
 		{Origin: "rel.example.", Kind: "primary", File: "/var/cache/bind/rel"},
-		{Origin: "dyn.example.", Kind: "primary", File: "/var/cache/bind/dyn", Dynamic: true, Problem: "it takes dynamic updates: its file belongs to named"},
-		{Origin: "upd.example.", Kind: "primary", File: "/var/cache/bind/upd", Dynamic: true, Problem: "it takes dynamic updates: its file belongs to named"},
+		{Origin: "denied.example.", Kind: "primary", File: "/var/cache/bind/denied"},
+		{Origin: "acl.example.", Kind: "primary", File: "/var/cache/bind/acl"},
+		{
+			Origin: "dyn.example.", Kind: "primary", File: "/var/cache/bind/dyn", Dynamic: true,
+			Problem: "it takes dynamic updates (update-policy): its file belongs to named", Hint: dynamic,
+		},
+		{
+			Origin: "upd.example.", Kind: "primary", File: "/var/cache/bind/upd", Dynamic: true,
+			Problem: "it takes dynamic updates (allow-update): its file belongs to named", Hint: dynamic,
+		},
+		{
+			Origin: "key.example.", Kind: "primary", File: "/var/cache/bind/key", Dynamic: true,
+			Problem: "it takes dynamic updates (allow-update): its file belongs to named", Hint: dynamic,
+		},
 		{Origin: "signed.example.", Kind: "primary", File: "/var/cache/bind/signed", Signed: true},
+		{Origin: "policy.example.", Kind: "primary", File: "/var/cache/bind/policy", Signed: true},
 		{Origin: "plain.example.", Kind: "primary", File: "/var/cache/bind/plain"},
-		{Origin: "sec.example.", Kind: "secondary", File: "/var/cache/bind/sec", Problem: "it is a secondary zone here: its records are made elsewhere"},
-		{Origin: "raw.example.", Kind: "primary", File: "/var/cache/bind/raw", Problem: "its file is in raw format"},
+		{Origin: "differences.example.", Kind: "primary", File: "/var/cache/bind/differences"},
+		{Origin: "journal.example.", Kind: "primary", File: "/var/cache/bind/journal"},
+		{
+			Origin: "sec.example.", Kind: "secondary", File: "/var/cache/bind/sec",
+			Problem: "BIND is a secondary server for it here: its records are made on the primary, 192.0.2.1 or others", Hint: there,
+		},
+		{Origin: "lost.example.", Kind: "secondary", Problem: "BIND is a secondary server for it here: its records are made on the primary", Hint: there},
+		{Origin: "mirror.example.", Kind: "mirror", Problem: "BIND keeps a mirror of it here: its records are made on the primary, 192.0.2.1", Hint: there},
+		{Origin: "fwd.example.", Kind: "forward", Problem: "BIND only forwards questions about it, to 192.0.2.3 or 2001:db8::3", Hint: there},
+		{Origin: "stub.example.", Kind: "stub", Problem: "BIND only knows which servers have it, 192.0.2.1 (a stub zone)", Hint: there},
+		{Origin: "sstub.example.", Kind: "static-stub", Problem: "BIND only knows which servers have it, 192.0.2.1 (a static-stub zone)", Hint: there},
+		{
+			Origin: "raw.example.", Kind: "primary", File: "/var/cache/bind/raw", Problem: "its file /var/cache/bind/raw is in raw format (masterfile-format)",
+			Hint: "write it as text: named-compilezone -f raw -F text -o /var/cache/bind/raw.txt raw.example /var/cache/bind/raw, and take the option out; or --dns manual",
+		},
+		{Origin: "dlz.example.", Kind: "primary", Problem: "its records come from a database", Hint: instead},
+		{Origin: "base.example.", Kind: "primary", Problem: "its records come from a database", Hint: instead},
 		{Origin: "climb.example.", Kind: "primary", File: "/var/cache/climb"},
-		{Origin: "none.example.", Kind: "primary", Problem: "it has no file"},
+		{Origin: "none.example.", Kind: "primary", Problem: "it has no file", Hint: instead},
+		{Origin: "odd.example.", Kind: "hint-of-the-future", Problem: "it is a hint-of-the-future zone here: its records are made elsewhere", Hint: instead},
+	}
+	var got []state.Zone
+	journals := map[string]state.Path{}
+	list := namedConfig{statements: conf}.zones()
+	for _, z := range list {
+		got = append(got, z.Zone)
+		journals[z.Origin] = z.journal
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if directory != "/var/cache/bind" {
-		t.Errorf("directory %q", directory)
+	for origin, want := range map[string]state.Path{
+		"example.org.": "/etc/bind/db.example.jnl", "rel.example.": "/var/cache/bind/rel.jnl", "signed.example.": "",
+		"differences.example.": "", "journal.example.": "/var/lib/bind/j", "sec.example.": "",
+	} {
+		if journals[origin] != want {
+			t.Errorf("%s: a journal at %q would be in the way, want %q", origin, journals[origin], want)
+		}
 	}
 }
 
 func TestViews(t *testing.T) {
 	conf, err := parseNamedConf(`
+options { allow-update { none; }; masterfile-format raw; };
 view "in" {
 	match-clients { 10.0.0.0/8; };
-	dnssec-policy default;
+	dnssec-policy default; masterfile-format text;
 	zone "both.example" { type primary; file "/in/both"; };
 	zone "same.example" { type primary; file "/same"; };
+	zone "copy.example" { type secondary; primaries { 127.0.0.1; }; };
 };
 view "out" {
 	allow-update { any; };
-	zone "both.example" { type primary; file "/out/both"; };
-	zone "same.example" { type primary; file "/same"; allow-update { none; }; };
+	zone "both.example" { type primary; file "/out/both"; allow-update { none; }; masterfile-format text; };
+	zone "dyn.example" { type primary; file "/out/dyn"; };
+	zone "same.example" { type primary; file "/same"; allow-update { none; }; masterfile-format text; };
 	zone "shared.example" { in-view "in"; };
+	zone "copy.example" { type primary; file "/out/copy"; allow-update { none; }; masterfile-format text; };
+	zone "old.example" { type primary; file "/out/old"; allow-update { none; }; };
 };`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, _ := zoneList(conf)
-	contradictions(got)
+	list := settle(namedConfig{statements: conf}.zones())
+	const twice, hint = "two views have it, each with a file of its own: /in/both (view in), /out/both (view out)", "--dns manual prints the records, to be put into each of them"
 	want := []state.Zone{
-		{Origin: "both.example.", View: "in", Kind: "primary", File: "/in/both", Signed: true, Problem: "several views serve it, each from a file of its own"},
 		{Origin: "same.example.", View: "in", Kind: "primary", File: "/same", Signed: true},
-		{Origin: "both.example.", View: "out", Kind: "primary", File: "/out/both", Dynamic: true, Problem: "it takes dynamic updates: its file belongs to named"},
 		{Origin: "same.example.", View: "out", Kind: "primary", File: "/same"},
-		{Origin: "shared.example.", View: "out", Kind: "in-view", Problem: "it is shared from view in"},
+		{Origin: "copy.example.", View: "out", Kind: "primary", File: "/out/copy"},
+		{Origin: "both.example.", View: "in", Kind: "primary", File: "/in/both", Signed: true, Problem: twice, Hint: hint},
+		{
+			Origin: "copy.example.", View: "in", Kind: "secondary",
+			Problem: "BIND is a secondary server for it here: its records are made on the primary, 127.0.0.1", Hint: there,
+		},
+		{Origin: "both.example.", View: "out", Kind: "primary", File: "/out/both", Problem: twice, Hint: hint},
+		{
+			Origin: "dyn.example.", View: "out", Kind: "primary", File: "/out/dyn", Dynamic: true,
+			Problem: "it takes dynamic updates (allow-update, inherited): its file belongs to named", Hint: dynamic,
+		},
+		{Origin: "shared.example.", View: "out", Kind: "in-view", Problem: "it is shared from view in", Hint: instead},
+		{
+			Origin: "old.example.", View: "out", Kind: "primary", File: "/out/old", Problem: "its file /out/old is in raw format (masterfile-format)",
+			Hint: "write it as text: named-compilezone -f raw -F text -o /out/old.txt old.example /out/old, and take the option out; or --dns manual",
+		},
+	}
+	var got []state.Zone
+	for _, z := range list {
+		got = append(got, z.Zone)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A file that several zones read is not ours to put the records of one into.
+func TestSharedFiles(t *testing.T) {
+	conf, err := parseNamedConf(`zone "b.example" { type primary; file "/parked"; };
+zone "a.example" { type primary; file "/parked"; }; zone "c.example" { type secondary; file "/parked"; };`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := settle(namedConfig{statements: conf}.zones())
+	if got, want := list[0].Problem, "its file /parked is also that of a.example"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := list[0].Hint, "give it a file of its own: cp /parked /parked.b.example, name that in named.conf, rndc reconfig; or --dns manual"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := list[1].Problem, "its file /parked is also that of b.example"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
@@ -198,7 +353,7 @@ func FuzzParseNamedConf(f *testing.F) {
 		if got := printConf(again); got != printed {
 			t.Errorf("%q: %q read back as %q", text, printed, got)
 		}
-		zoneList(list)
+		settle(namedConfig{statements: list}.zones())
 	})
 }
 
@@ -310,33 +465,107 @@ func TestZoneRecords(t *testing.T) {
 }
 
 func TestZoneProblems(t *testing.T) {
+	const plain = "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NS ns\nns A 192.0.2.1\n"
 	for _, c := range []struct {
 		name  string
 		place func(m *machine)
 		want  string
+		hint  string
 	}{
-		{"no file", func(*machine) {}, "its file /etc/bind/db.lab does not exist"},
-		{"link", func(m *machine) {
+		{"no file", func(*machine) {}, "its file /etc/bind/db.lab does not exist", "put it there"},
+		{"a link to nothing", func(m *machine) {
 			m.Put("/etc/bind/db.lab", state.Object{Kind: state.Symlink, Content: []byte("x")})
-		}, "its file /etc/bind/db.lab is a symlink"},
+		}, "its file /etc/bind/x does not exist", "put it there"},
+		{"a link to itself", func(m *machine) {
+			m.Put("/etc/bind/db.lab", state.Object{Kind: state.Symlink, Content: []byte("db.lab")})
+		}, "its file /etc/bind/db.lab is a symlink", "--dns manual"},
 		{"syntax", func(m *machine) {
 			m.PutFile("/etc/bind/db.lab", "$TTL 60\n@ SOA ns h 1 1 1 1 1\n$INCLUDE /nowhere/mailsetup/x\n@ NONSENSE x\n")
-		}, "/etc/bind/db.lab:4"},
+		}, "/etc/bind/db.lab:4", "named-checkzone"},
 		{"no name server", func(m *machine) {
 			m.PutFile("/etc/bind/db.lab", "$TTL 60\n@ SOA ns h 1 1 1 1 1\n")
-		}, "has no NS records"},
+		}, "has no NS records", "mend the file"},
 		{"signed by hand", func(m *machine) {
-			m.PutFile("/etc/bind/db.lab", "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NS ns\nns A 192.0.2.1\n"+
-				"ns RRSIG A 13 3 60 20300101000000 20200101000000 1 lab.example. AAAA\n")
-		}, "signatures (RRSIG)"},
+			m.PutFile("/etc/bind/db.lab", plain+"ns RRSIG A 13 3 60 20300101000000 20200101000000 1 lab.example. AAAA\n")
+		}, "signatures (RRSIG)", "sign anew"},
+		{"once dynamic", func(m *machine) {
+			m.PutFile("/etc/bind/db.lab", plain)
+			m.PutFile("/etc/bind/db.lab.jnl", ";BIND LOG V9.2\n")
+		}, "/etc/bind/db.lab.jnl is left of dynamic updates", "rndc sync -clean lab.example"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := bookworm()
 			c.place(m)
-			if got := loadZone(t, m); !strings.Contains(got.Problem, c.want) {
-				t.Errorf("problem %q, want one with %q", got.Problem, c.want)
+			if got := loadZone(t, m); !strings.Contains(got.Problem, c.want) || !strings.Contains(got.Hint, c.hint) {
+				t.Errorf("problem %q, hint %q, want %q and %q", got.Problem, got.Hint, c.want, c.hint)
 			}
 		})
+	}
+}
+
+func TestZoneBehindALink(t *testing.T) {
+	m := bookworm()
+	m.PutFile("/srv/dns/lab", "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NS ns\nns A 192.0.2.1\n")
+	m.Put("/etc/bind/db.lab", state.Object{Kind: state.Symlink, Content: []byte("../../srv/dns/lab")})
+	if got := loadZone(t, m); got.File != "/srv/dns/lab" || got.Problem != "" || len(got.Records) != 3 {
+		t.Errorf("got %+v, want the file behind the link", got)
+	}
+}
+
+func TestStartOptions(t *testing.T) {
+	for text, want := range map[string][2]string{
+		"": {"", ""},
+		"# OPTIONS=\"-t /x\"\nOPTIONS=\"-u bind\"\n":                {"", ""},
+		"OPTIONS=\"-u bind -c /etc/named.conf\"\n":                  {"/etc/named.conf", ""},
+		"RESOLVCONF=no\n OPTIONS='-4 -u bind -t/var/lib/named'\n":   {"", "/var/lib/named"},
+		"OPTIONS=\"-t /old\"\nOPTIONS=\"-u bind -c /a -n 2 -t /new": {"/a", "/new"},
+		"OPTIONS=-t": {"", ""},
+	} {
+		if file, root := startOptions(text); file != want[0] || root != want[1] {
+			t.Errorf("%q: file %q, root %q, want %q", text, file, root, want)
+		}
+	}
+}
+
+func TestAnotherConfigurationFile(t *testing.T) {
+	m := bookworm()
+	m.PutFile("/etc/default/named", "OPTIONS=\"-u bind -c /srv/named.conf\"\n")
+	m.says("named-checkconf -px /srv/named.conf", "zone \"srv.example\" { type primary; file \"/x\"; };")
+	f := state.Facts{Installed: map[string]bool{"bind9": true}}
+	if err := zones(t.Context(), m, Options{}, &f); err != nil || len(f.Zones) != 1 || f.Zones[0].Origin != "srv.example." {
+		t.Errorf("zones %+v, %v", f.Zones, err)
+	}
+	m.PutFile("/etc/default/named", "OPTIONS=\"-u bind -t /srv\"\n")
+	f.Zones = nil
+	if err := zones(t.Context(), m, Options{}, &f); err != nil || len(f.Zones) != 1 ||
+		f.Zones[0].Problem != "named runs in a directory of its own (-t /srv in /etc/default/named), where paths are not those of this machine" {
+		t.Errorf("zones %+v, %v", f.Zones, err)
+	}
+}
+
+// Zones that named took on while it runs are not in its configuration.
+func TestAddedZones(t *testing.T) {
+	m := bookworm()
+	m.says("named-checkconf -px", `options { directory "/srv"; allow-new-zones yes; catalog-zones { zone "cat.example" { }; }; };
+zone "cat.example" { type primary; file "cat"; };`)
+	m.answers["rndc"] = system.Result{Code: 1, Stderr: []byte("rndc: 'zonestatus' failed: not found\n")}
+	m.says("rndc showzone added.example", `zone "added.example" { type primary; file "added"; };`)
+	m.answers["rndc zonestatus member.example"] = system.Result{Code: 1, Stderr: []byte("rndc: 'zonestatus' failed: zone not loaded\n")}
+	m.says("rndc zonestatus loaded.example", "name: loaded.example\ntype: secondary\n")
+	f := state.Facts{Installed: map[string]bool{"bind9": true}}
+	o := Options{Origins: []string{"mail.Added.example.", "member.example", "sub.loaded.example", "other.example", "cat.example"}}
+	if err := zones(t.Context(), m, o, &f); err != nil {
+		t.Fatal(err)
+	}
+	const catalog = "BIND has it from a catalog zone and is a secondary server for it: its records are made on the primary"
+	want := []state.Zone{
+		{Origin: "cat.example.", Kind: "primary", File: "/srv/cat", Problem: "its file /srv/cat does not exist", Hint: "put it there, or take the zone out of named.conf; or --dns manual"},
+		{Origin: "added.example.", Kind: "primary", File: "/srv/added", Problem: "its file /srv/added does not exist", Hint: "put it there, or take the zone out of named.conf; or --dns manual"},
+		{Origin: "member.example.", Kind: "secondary", Problem: catalog, Hint: there},
+		{Origin: "loaded.example.", Kind: "secondary", Problem: catalog, Hint: there},
+	}
+	if diff := cmp.Diff(want, f.Zones); diff != "" {
+		t.Error(diff)
 	}
 }
 

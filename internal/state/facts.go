@@ -148,6 +148,7 @@ type Zone struct {
 	// those that come from our own fragment.
 	Records []Record
 	Problem string // why the zone cannot be edited, "" if it can
+	Hint    string // what can be done about it
 }
 
 // Holds reports whether the records of an absolute name belong into the zone:

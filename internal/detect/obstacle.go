@@ -1,0 +1,71 @@
+package detect
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/state"
+)
+
+// obstacle says why the zone's file cannot be edited and what can be done, ""
+// if nothing in the configuration stands in the way.
+func (s scope) obstacle(z state.Zone, updates string) (problem, hint string) {
+	database, set := first(s.blocks[0], "database")
+	_, dlz := first(s.blocks[0], "dlz")
+	switch format := s.value("masterfile-format"); {
+	case z.Kind != "primary":
+		return s.elsewhere(z.Kind)
+	case updates != "":
+		return fmt.Sprintf("it takes dynamic updates (%s): its file belongs to named", updates),
+			"--dns manual prints the records for nsupdate; or make the zone static: take that option out, then rndc reconfig and rndc sync -clean"
+	case dlz || set && !slices.Contains([]string{"rbt", "qp", "qpzone"}, database.word(1)):
+		return "its records come from a database", printed
+	case z.File == "":
+		return "it has no file", printed
+	case format != "" && format != "text":
+		return fmt.Sprintf("its file %s is in %s format (masterfile-format)", z.File, format),
+			fmt.Sprintf("write it as text: named-compilezone -f %s -F text -o %s.txt %s %s, and take the option out; %s",
+				format, z.File, strings.TrimSuffix(z.Origin, "."), z.File, orManual)
+	}
+	return "", ""
+}
+
+// elsewhere is about zones that are made on another server.
+func (s scope) elsewhere(kind string) (problem, hint string) {
+	primaries := s.servers("primaries", "masters")
+	switch kind {
+	case "secondary":
+		problem = "BIND is a secondary server for it here: its records are made on the primary" + prefix(", ", primaries)
+	case "mirror":
+		problem = "BIND keeps a mirror of it here: its records are made on the primary" + prefix(", ", primaries)
+	case "forward":
+		problem = "BIND only forwards questions about it" + prefix(", to ", s.servers("forwarders"))
+	case "stub", "static-stub":
+		servers := cmp.Or(primaries, s.servers("server-addresses", "server-names"))
+		problem = fmt.Sprintf("BIND only knows which servers have it%s (a %s zone)", prefix(", ", servers), kind)
+	default:
+		return fmt.Sprintf("it is a %s zone here: its records are made elsewhere", kind), printed
+	}
+	return problem, "run mailsetup there, or here with --dns manual, which prints the records"
+}
+
+// servers are those that one of the options names.
+func (s scope) servers(names ...string) string {
+	var list []string
+	for _, name := range names {
+		o, _ := s.option(name)
+		for _, server := range o.block() {
+			list = append(list, server.word(0))
+		}
+	}
+	return strings.Join(list, " or ")
+}
+
+func prefix(before, text string) string {
+	if text == "" {
+		return ""
+	}
+	return before + text
+}
