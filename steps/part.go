@@ -1,8 +1,8 @@
 package steps
 
 import (
-	"cmp"
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
