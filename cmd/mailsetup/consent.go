@@ -223,10 +223,7 @@ func (s *session) leave(ctx context.Context, w *work, refusal *steps.Refusal, re
 	q := *refusal.Keep
 	change, given := s.o.consents[q.Kind]
 	if !given && s.asks() && !s.o.dryRun {
-		s.c.say("%s", fold(refused.Error(), 78))
-		c := q
-		c.Before, c.After = "", ""
-		yes, err := s.consent(ctx, c, "", "Leave it as it is, and go on?")
+		yes, err := s.consent(ctx, inTheWay(refusal), "", "Leave it as it is, and go on?")
 		if err != nil {
 			return err
 		}
@@ -236,6 +233,20 @@ func (s *session) leave(ctx context.Context, w *work, refusal *steps.Refusal, re
 		return refused
 	}
 	return s.answer(w, q, false)
+}
+
+// inTheWay is a refusal as a question, to which a no ends the run.
+func inTheWay(r *steps.Refusal) state.Question {
+	q := *r.Keep
+	q.Text = r.What
+	if r.Hint != "" {
+		q.Text += "\nhint: " + r.Hint
+	}
+	if q.Declined != "" {
+		q.Text += "\nWith a yes: " + q.Declined
+	}
+	q.Before, q.After, q.Declined = "", "", ""
+	return q
 }
 
 // keeping is the flag that lets a refused run go on.

@@ -213,7 +213,11 @@ func TestLeave(t *testing.T) {
 		{"keep", map[state.QuestionKind]bool{state.AskRecord: false}, "", true, ""},
 		{"change cannot be done", map[state.QuestionKind]bool{state.AskRecord: true}, "y\n", false, ""},
 		{"nobody says so", nil, "", false, "hint: remove one\nhint: --existing-records keep leaves it as it is\n"},
-		{"yes in person", nil, "y\n", true, "Leave it as it is, and go on?"},
+		{
+			"yes in person", nil, "y\n", true,
+			"      two SPF records\n      hint: remove one\n      With a yes: it stays.\n      /etc/bind/db.lab:7\n" +
+				"      With a no: nothing is changed, and the run ends.\n\nLeave it as it is, and go on?",
+		},
 		{"no in person", nil, "n\n", false, "two SPF records"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
