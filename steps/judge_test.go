@@ -344,6 +344,22 @@ func TestAnEarlierNoIsRespected(t *testing.T) {
 	}
 }
 
+func TestReportsThatTheRecordNamesAreReadBySomebody(t *testing.T) {
+	for record, want := range map[string]int{"v=DMARC1; p=none; rua=https://r.example/x": 0, "v=DMARC1; p=none": 1} {
+		in := having(t, "_dmarc IN TXT \""+record+"\"\n", nil)
+		in.Spec.Domains[0].DMARC.RUA = nil
+		said := 0
+		for _, n := range Advice(in) {
+			if strings.Contains(n.Text, "nobody reads the DMARC reports") {
+				said++
+			}
+		}
+		if said != want {
+			t.Errorf("%s: %d notes, want %d", record, said, want)
+		}
+	}
+}
+
 // The zone of the host may need no record of ours, and still a change.
 func TestAChangeAloneBringsNoFragment(t *testing.T) {
 	in := having(t, "mail IN TXT \"v=spf1 -all\"\n", nil)

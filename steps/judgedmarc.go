@@ -88,6 +88,17 @@ func reportsTo(have, want []string) (list, lacks []string) {
 	return list, lacks
 }
 
+// reportsGoSomewhere: the record that is there names readers of reports of
+// whom the spec does not know.
+func reportsGoSomewhere(in Input, d spec.Domain) bool {
+	for _, text := range texts(in.Facts, "_dmarc."+d.Name, policy.IsDMARC) {
+		if rec, err := policy.ParseDMARC(text); err == nil && len(rec.URIs("rua")) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // withoutLimit drops the size limit of RFC 7489, as in mailto:a@example.org!10m.
 func withoutLimit(uri string) string {
 	uri, _, _ = strings.Cut(uri, "!")

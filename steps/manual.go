@@ -67,7 +67,7 @@ func pending(keys []keyring.Key) bool {
 func Advice(in Input) []state.Note {
 	notes := reverse(in)
 	for _, d := range in.Spec.Domains {
-		notes = append(notes, reports(in.Spec.Host, d)...)
+		notes = append(notes, reports(in, d)...)
 		if d.KeyBits < 2048 {
 			notes = append(notes, state.Note{
 				Topic: "key", Text: fmt.Sprintf("%s signs with %d bits: some receivers treat that as weak (RFC 8301)", d.Name, d.KeyBits),
@@ -93,10 +93,13 @@ func reverse(in Input) []state.Note {
 	return notes
 }
 
-func reports(h spec.Host, d spec.Domain) []state.Note {
+func reports(in Input, d spec.Domain) []state.Note {
+	if len(d.DMARC.RUA) == 0 && reportsGoSomewhere(in, d) {
+		return nil
+	}
 	if len(d.DMARC.RUA) == 0 {
 		which := ""
-		if d.Name != h.Domain { // which flags mean without being told
+		if d.Name != in.Spec.Host.Domain { // which flags mean without being told
 			which = "--domain " + d.Name + " "
 		}
 		return []state.Note{{

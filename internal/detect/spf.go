@@ -40,7 +40,7 @@ type SPFQuery struct {
 func SPF(ctx context.Context, r dnspub.Resolver, q SPFQuery) map[string]state.SPF {
 	ctx, cancel := context.WithTimeout(ctx, spfWithin)
 	defer cancel()
-	names := &spfNames{resolver: r, zones: q.Zones, planned: q.Planned, known: map[string]*answer{}}
+	names := newSPFNames(r, q.Zones, q.Planned)
 	out := map[string]state.SPF{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup

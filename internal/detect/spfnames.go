@@ -20,11 +20,25 @@ import (
 // go/spf.
 type spfNames struct {
 	resolver dnspub.Resolver
-	zones    []state.Zone
-	planned  []state.Record
+	zones    map[string]localZone      // by origin
+	planned  map[string][]state.Record // by name
 
 	mu    sync.Mutex
 	known map[string]*answer
+}
+
+func newSPFNames(r dnspub.Resolver, zones []state.Zone, planned []state.Record) *spfNames {
+	n := &spfNames{resolver: r, zones: map[string]localZone{}, planned: map[string][]state.Record{}, known: map[string]*answer{}}
+	for _, z := range zones {
+		if _, ok := n.zones[z.Origin]; !ok {
+			n.zones[z.Origin] = localZone(z)
+		}
+	}
+	for _, p := range planned {
+		name := dns.CanonicalName(p.Name)
+		n.planned[name] = append(n.planned[name], p)
+	}
+	return n
 }
 
 type answer struct {
@@ -51,18 +65,18 @@ func (n *spfNames) find(ctx context.Context, name, rtype string, aliases int) ([
 	zone, here := n.zone(name)
 	if !here {
 		records, status, _ := n.resolver.Lookup(ctx, name, rtype)
-		return values(records, name, rtype, true), status
+		return values(records, rtype), status
 	}
 	at := zone.records(name)
 	if len(at) == 0 && !zone.above(name) {
 		at = zone.wildcard(name)
 	}
-	if alias := values(at, "", "CNAME", true); len(alias) > 0 && aliases > 0 {
+	if alias := values(at, "CNAME"); len(alias) > 0 && aliases > 0 {
 		return n.find(ctx, dns.CanonicalName(alias[0]), rtype, aliases-1)
 	}
-	found := values(at, "", rtype, true)
+	found := values(at, rtype)
 	if len(found) == 0 {
-		found = values(n.planned, name, rtype, false)
+		found = values(n.planned[name], rtype)
 	}
 	if len(found) == 0 {
 		return nil, dnspub.NoData
@@ -73,13 +87,12 @@ func (n *spfNames) find(ctx context.Context, name, rtype string, aliases int) ([
 // zone is the one of this machine that answers for the name, if its records
 // are known.
 func (n *spfNames) zone(name string) (localZone, bool) {
-	var best state.Zone
-	for _, z := range n.zones {
-		if dns.IsSubDomain(z.Origin, name) && len(z.Origin) > len(best.Origin) {
-			best = z
+	for i, end := 0, false; !end; i, end = dns.NextLabel(name, i) {
+		if z, ok := n.zones[name[i:]]; ok {
+			return z, z.Problem == "" && len(z.Records) > 0 && state.Zone(z).Holds(name)
 		}
 	}
-	return localZone(best), best.Problem == "" && len(best.Records) > 0 && best.Holds(name)
+	return localZone{}, false
 }
 
 type localZone state.Zone
@@ -115,11 +128,11 @@ func (z localZone) wildcard(name string) []state.Record {
 	return nil
 }
 
-// values are the data of the records of one type, of all names if any is set.
-func values(list []state.Record, name, rtype string, any bool) []string {
+// values are the data of the records of one type.
+func values(list []state.Record, rtype string) []string {
 	var out []string
 	for _, r := range list {
-		if r.Type == rtype && (any || strings.EqualFold(r.Name, name)) {
+		if r.Type == rtype {
 			out = append(out, r.Value)
 		}
 	}
