@@ -11,11 +11,13 @@ import (
 	"mailsetup/zonefile"
 )
 
-// manualDNS hands the records to the administrator: as zone text and as the
-// lines that a provider's web form wants.
+// manualDNS hands the records to the administrator: in the form that the name
+// server of this machine takes, or as zone text, and as the lines that a
+// provider's web form wants.
 func manualDNS(in Input) []state.Note {
 	var notes []state.Note
 	for _, d := range in.Spec.Domains {
+		notes = append(notes, whyManual(in, d)...)
 		rrs := records(in, d)
 		if pending(in.Keys[d.Name]) {
 			notes = append(notes, state.Note{
@@ -23,14 +25,63 @@ func manualDNS(in Input) []state.Note {
 			})
 			continue
 		}
+		text, form := printedFor(in.Facts.DNS, d.Name, rrs)
 		notes = append(notes, state.Note{
-			Topic: "dns",
-			Text:  "publish these records of " + d.Name + " (as a zone file, then for a web form)",
-			Do: string(zonefile.Fragment(d.Name, rrs)) + "\n" +
-				strings.TrimRight(zonefile.Lines(rrs, d.Name+"."), "\n"),
+			Topic: "dns", Text: text,
+			Do: string(form) + "\n" + strings.TrimRight(zonefile.Lines(rrs, d.Name+"."), "\n"),
 		})
 	}
 	return notes
+}
+
+// printedFor are the records of a domain for one name server, and what to do
+// with them.
+func printedFor(server state.DNSServer, domain string, rrs []state.Record) (text string, form []byte) {
+	const hosted = ", or with the web form of whoever hosts the domain"
+	publish := fmt.Sprintf("%s answers DNS here and is left alone: publish these records of %s ", title(server), domain)
+	switch server {
+	case state.Dnsmasq:
+		return publish + "in a file of /etc/dnsmasq.d (then systemctl restart dnsmasq)" + hosted, zonefile.Dnsmasq(domain, rrs)
+	case state.Unbound:
+		return publish + "in a file of /etc/unbound/unbound.conf.d (then systemctl reload unbound)" + hosted, zonefile.Unbound(domain, domain+".", rrs)
+	case state.PowerDNS:
+		return publish + "with these commands, each once" + hosted, zonefile.PowerDNS(domain, domain+".", rrs)
+	case state.NSD:
+		return fmt.Sprintf("%sin its zone file (raise the serial, then nsd-control reload %s)%s", publish, domain, hosted), zonefile.Text(domain, rrs)
+	}
+	return "publish these records of " + domain + " (as a zone file, then for a web form)", zonefile.Text(domain, rrs)
+}
+
+func title(server state.DNSServer) string {
+	switch server {
+	case state.Dnsmasq:
+		return "dnsmasq"
+	case state.Unbound:
+		return "Unbound"
+	case state.PowerDNS:
+		return "PowerDNS"
+	case state.NSD:
+		return "NSD"
+	}
+	return "BIND"
+}
+
+// whyManual tells why the BIND of this machine, which knows the zone, does not
+// get the records.
+func whyManual(in Input, d spec.Domain) []state.Note {
+	zone, ok := closest(in.Facts.Zones, d.Name+".")
+	if !ok || zone.Problem == "" {
+		return nil
+	}
+	return []state.Note{{Topic: "dns", Text: fmt.Sprintf("zone %s: %s", strings.TrimSuffix(zone.Origin, "."), zone.Problem)}}
+}
+
+// another refuses to publish in BIND where another name server has the port.
+func another(in Input) error {
+	if in.Facts.DNS == state.NoDNSServer || in.Facts.DNS == state.BIND {
+		return nil
+	}
+	return refuse("--dns manual prints the records in its form", "%s answers DNS here, not BIND", title(in.Facts.DNS))
 }
 
 // leftBehind tells of fragments from when BIND published the records. Taking

@@ -26,6 +26,9 @@ func Zone(in Input) (state.Stage, []state.Note, error) {
 	if in.Spec.Host.DNS != spec.DNSBind {
 		return state.Stage{}, append(manualDNS(in), leftBehind(in)...), nil
 	}
+	if err := another(in); err != nil {
+		return state.Stage{}, nil, err
+	}
 	parts, notes, err := fragments(in)
 	if err != nil {
 		return state.Stage{}, nil, err

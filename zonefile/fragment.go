@@ -76,9 +76,15 @@ func groupOfTXT(r state.Record) group {
 // order depends on the records only, not on theirs in the argument. The title
 // is what the records are of, a domain for instance.
 func Fragment(title string, records []state.Record) []byte {
+	return text(title, "; Made by mailsetup. Do not edit: the next run writes it anew.\n", records)
+}
+
+// Text returns records as Fragment has them, to be put into a zone by hand.
+func Text(title string, records []state.Record) []byte { return text(title, "", records) }
+
+func text(title, remark string, records []state.Record) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "; Mail records of %s\n", oneLine(title))
-	b.WriteString("; Made by mailsetup. Do not edit: the next run writes it anew.\n")
+	fmt.Fprintf(&b, "; Mail records of %s\n%s", oneLine(title), remark)
 	for g, rrs := range grouped(records) {
 		if len(rrs) == 0 {
 			continue

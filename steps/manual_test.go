@@ -1,0 +1,66 @@
+package steps
+
+import (
+	"strings"
+	"testing"
+
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+func manual() Input {
+	in := bare()
+	in.Spec.Host.DNS = spec.DNSManual
+	return in
+}
+
+// dnsNotes are what a plan says about DNS.
+func dnsNotes(t *testing.T, in Input) []state.Note {
+	t.Helper()
+	var list []state.Note
+	for _, n := range build(t, in).Notes {
+		if n.Topic == "dns" {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+func TestRecordsInTheFormOfTheNameServer(t *testing.T) {
+	for server, want := range map[state.DNSServer][2]string{
+		state.NoDNSServer: {"(as a zone file, then for a web form)", "; Mail records of lab.example\n\n; Addresses"},
+		state.BIND:        {"(as a zone file, then for a web form)", "; Mail records of lab.example\n\n; Addresses"},
+		state.NSD:         {"NSD answers DNS here and is left alone: publish these records of lab.example in its zone file (raise the serial, then nsd-control reload lab.example)", "; Mail records of lab.example\n\n; Addresses"},
+		state.Dnsmasq:     {"dnsmasq answers DNS here and is left alone", "\nmx-host=lab.example,mail.lab.example,10\n"},
+		state.Unbound:     {"Unbound answers DNS here and is left alone", "server:\n    local-zone: \"lab.example.\" typetransparent\n"},
+		state.PowerDNS:    {"PowerDNS answers DNS here and is left alone", "\npdnsutil add-record lab.example _dmarc TXT 3600 '\"v=DMARC1; "},
+	} {
+		in := manual()
+		in.Facts.DNS, in.Facts.Zones = server, nil
+		notes := dnsNotes(t, in)
+		if len(notes) != 1 {
+			t.Fatalf("%s: notes %+v", server, notes)
+		}
+		if n := notes[0]; !strings.Contains(n.Text, want[0]) || !strings.Contains(n.Do, want[1]) || !strings.Contains(n.Do, "\nname ") {
+			t.Errorf("%s: %s\n%s", server, n.Text, n.Do)
+		}
+	}
+}
+
+func TestWhyTheRecordsArePrinted(t *testing.T) {
+	in := manual()
+	in.Facts.Zones[0].Problem = "BIND is a secondary server for it here"
+	notes := dnsNotes(t, in)
+	if len(notes) != 2 || notes[0].Text != "zone lab.example: BIND is a secondary server for it here" {
+		t.Errorf("notes %+v", notes)
+	}
+}
+
+func TestNoBINDBesideAnotherNameServer(t *testing.T) {
+	in := bare()
+	in.Facts.DNS = state.Unbound
+	_, err := Build(in)
+	if err == nil || !strings.Contains(err.Error(), "Unbound answers DNS here, not BIND") {
+		t.Errorf("error %v", err)
+	}
+}
