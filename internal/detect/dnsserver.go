@@ -7,20 +7,22 @@ import (
 	"mailsetup/internal/state"
 )
 
-// dnsServer names what answers DNS here: of several that are installed, the
-// one that runs.
+const namedUnit = "named.service"
+
+// dnsServer names what answers DNS here: of several that run, one that is
+// there for zones rather than for looking up names. A BIND that is down counts,
+// since it is what the records are for.
 func dnsServer(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 	servers := []struct {
 		kind          state.DNSServer
 		unit, program string
 	}{
-		{state.BIND, "named.service", "bind9"},
+		{state.BIND, namedUnit, "bind9"},
 		{state.PowerDNS, "pdns.service", "pdns-server"},
 		{state.NSD, "nsd.service", "nsd"},
 		{state.Dnsmasq, "dnsmasq.service", "dnsmasq"},
 		{state.Unbound, "unbound.service", "unbound"},
 	}
-	first := state.NoDNSServer
 	for _, d := range servers {
 		if !f.Installed[d.program] {
 			continue
@@ -33,10 +35,9 @@ func dnsServer(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 			f.DNS = d.kind
 			return nil
 		}
-		if first == state.NoDNSServer {
-			first = d.kind
-		}
 	}
-	f.DNS = first
+	if f.Installed["bind9"] {
+		f.DNS = state.BIND
+	}
 	return nil
 }

@@ -19,7 +19,7 @@ const (
 // that can be worked with. When named.conf cannot be read the list is one zone
 // "." whose Problem says why: it is above every name.
 func zones(ctx context.Context, s Source, o Options, f *state.Facts) error {
-	if !f.Installed["bind9"] {
+	if !f.Installed["bind9"] || f.DNS != state.BIND && f.DNS != state.NoDNSServer {
 		return nil
 	}
 	conf, problem := configured(ctx, s)
@@ -29,6 +29,9 @@ func zones(ctx context.Context, s Source, o Options, f *state.Facts) error {
 	}
 	found := conf.zones()
 	found = settle(append(found, added(ctx, s, conf, found, o.Origins)...))
+	if err := down(ctx, s, found); err != nil {
+		return err
+	}
 	for i := range found {
 		z := &found[i]
 		if z.Problem == "" && above(z.Origin, o.Origins) {
@@ -40,6 +43,26 @@ func zones(ctx context.Context, s Source, o Options, f *state.Facts) error {
 	usableFirst(found)
 	for _, z := range found {
 		f.Zones = append(f.Zones, z.Zone)
+	}
+	return nil
+}
+
+// down marks the zones of a BIND that does not run: what is put into them could
+// not be seen to be served.
+func down(ctx context.Context, s Source, list []listed) error {
+	status, err := s.Status(ctx, namedUnit)
+	if err != nil {
+		return fmt.Errorf("look at unit %s: %w", namedUnit, err)
+	}
+	switch {
+	case status.Load == "not-found", status.Active != "inactive" && status.Active != "failed":
+		return nil
+	}
+	for i := range list {
+		if list[i].Problem == "" {
+			list[i].Problem = fmt.Sprintf("BIND does not run: %s is %s", namedUnit, status.Active)
+			list[i].Hint = "journalctl -u named, then systemctl start named; " + orManual
+		}
 	}
 	return nil
 }
