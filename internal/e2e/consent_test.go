@@ -66,7 +66,7 @@ func TestConsents(t *testing.T) {
 		if got := b.Read(t, "/etc/postfix/master.cf"); got == master || strings.Contains(got, serviceLine) {
 			t.Errorf("master.cf after a yes:\n%s", got)
 		}
-		says(t, b.Read(t, "/etc/mailsetup/domains.d/lab.example.toml"), "\nkeep = [\"spf\"]\n")
+		says(t, b.Read(t, "/etc/mailsetup/domains.d/lab.example.toml"), "\nkeep = [\"spf\"]\n", "\nall = \"fail\"\n")
 		says(t, b.Read(t, "/etc/mailsetup/host.toml"), "\nleave_services = []\n")
 		nothingChanges(t, b, "init", "--yes")
 		bySubmission(t, b, sink)

@@ -105,11 +105,14 @@ func (p Plan) unitLine(t *printer) {
 // there already.
 func (p Plan) paths(lines int) string {
 	var rows, added []string
+	made := map[state.Path]bool{}
 	for _, st := range p.Stages {
 		for _, c := range st.Changes {
 			path := printable(string(c.Path))
 			switch {
+			case made[c.Path]: // and changed by a later stage
 			case c.Before.Kind == state.Absent && c.Op != Later:
+				made[c.Path] = true
 				added = append(added, "  + "+path)
 			case c.Op == Remove:
 				rows = append(rows, "  - "+path)

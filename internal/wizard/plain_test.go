@@ -244,7 +244,7 @@ func TestSettingsOfExistingRecords(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("answers (-want +got):\n%s", diff)
 	}
-	for _, text := range []string{"_spf.tickets.example may send too (your zone says so)", "p=reject (DNS says so)"} {
+	for _, text := range []string{"_spf.tickets.example may send too, your zone says so", "p=reject, DNS says so"} {
 		if !strings.Contains(strings.ReplaceAll(said.String(), "\n", " "), text) {
 			t.Errorf("nothing about %q:\n%s", text, said.String())
 		}

@@ -82,7 +82,7 @@ func because(f *flow, k topic, found Proposal) string {
 	if k.of(f.fixed) != "" || found.Value == "" || found.Why == "" {
 		return ""
 	}
-	return " (" + found.Why + ")"
+	return ", " + found.Why
 }
 
 func named(selector string) string {
