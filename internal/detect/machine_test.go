@@ -106,7 +106,8 @@ func TestMachine(t *testing.T) {
 		Zones:     []state.Zone{{Origin: "lab.example.", Kind: "primary", File: "/etc/bind/db.lab"}},
 		Postfix: &state.Postfix{
 			Unit: "postfix@-.service", Version: "3.7.11", QueueDirectory: "/var/spool/postfix",
-			Raw: map[string]string{"compatibility_level": "3.6", "mydestination": "$myhostname, localhost", "empty": ""},
+			Lines: map[string]int{"compatibility_level": 1, "mydestination": 2, "empty": 3},
+			Raw:   map[string]string{"compatibility_level": "3.6", "mydestination": "$myhostname, localhost", "empty": ""},
 			Value: map[string]string{
 				"myorigin": "mail.lab.example", "mydestination": "mail.lab.example, localhost", "mail_version": "3.7.11",
 				"queue_directory": "/var/spool/postfix", "smtpd_milters": "",

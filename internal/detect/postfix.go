@@ -51,6 +51,9 @@ func postfix(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 	if p.Unit, err = postfixUnit(ctx, s); err != nil {
 		return err
 	}
+	if err := restartable(ctx, s, p.Unit); err != nil {
+		return err
+	}
 	if err := resolveOrigin(s, p.Value); err != nil {
 		return err
 	}
@@ -93,7 +96,13 @@ func parameterValues(ctx context.Context, conf postconf) (*state.Postfix, error)
 	if err != nil {
 		return nil, err
 	}
-	p := &state.Postfix{Raw: assignments(raw), Value: assignments(values), Services: list}
+	main, err := follow(conf.read, mainCf)
+	if err != nil {
+		return nil, err
+	}
+	p := &state.Postfix{
+		Raw: assignments(raw), Lines: system.ParameterLines(main), Value: assignments(values), Services: list,
+	}
 	p.Version = p.Value["mail_version"]
 	p.Instances = words(p.Value["multi_instance_directories"])
 	p.Networks, p.OtherNetworks = Networks(p.Value["mynetworks"])
@@ -111,6 +120,34 @@ func postfixUnit(ctx context.Context, s Source) (string, error) {
 		return instanceUnit, nil
 	}
 	return mainUnit, nil
+}
+
+// restartable refuses a Postfix that runs with what it once read, while what is
+// written now would keep it from reloading, before us or after us: nobody could
+// put that back. Only root may ask, and on Debian 12 the reason goes to the
+// journal alone.
+func restartable(ctx context.Context, s Source, unit string) error {
+	status, err := s.Status(ctx, unit)
+	if err != nil {
+		return fmt.Errorf("look at unit %s: %w", unit, err)
+	}
+	if status.Active != "active" || hint(ctx, s, "id", "-u") != "0" {
+		return nil
+	}
+	res, err := s.Run(ctx, system.Command{Argv: []string{"postfix", "status"}})
+	if err != nil {
+		return fmt.Errorf("run postfix status: %w", err)
+	}
+	if res.Code == 0 {
+		return nil
+	}
+	text := "Postfix runs, but not with what is written here: postfix status fails"
+	if _, reason, found := strings.Cut(said(res), "fatal: "); found {
+		text += ": " + reason
+	}
+	return &system.UnusableError{
+		Path: mainCf, Text: text, Hint: fmt.Sprintf("look what Postfix says, and correct it: postfix check; journalctl -n 20 -t postfix -u %s", unit),
+	}
 }
 
 // words are the elements of a list in main.cf, postconf(5).

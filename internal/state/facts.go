@@ -58,6 +58,9 @@ type Postfix struct {
 	// Raw holds parameters of main.cf as written, unexpanded; a parameter that
 	// is not set there is missing.
 	Raw map[string]string
+	// Lines are those of main.cf in which the parameters of Raw are set; of two
+	// with one name, the last, which counts.
+	Lines map[string]int
 	// Value holds effective values, $names expanded (postconf -x).
 	Value map[string]string
 	// Networks is what mynetworks evaluates to, IPv4-mapped ranges as IPv4.

@@ -89,6 +89,16 @@ func scanMain(content []byte) mainLines {
 	return at
 }
 
+// ParameterLines are the lines of a main.cf in which parameters are set, from
+// 1; of several with one name the last, which counts.
+func ParameterLines(content []byte) map[string]int {
+	last := map[string]int{}
+	for name, lines := range scanMain(content).lines {
+		last[name] = lines[len(lines)-1]
+	}
+	return last
+}
+
 // foreign returns the lines that belong to none of the parameters.
 func foreign(content []byte, ours map[string]bool) []string {
 	var lines []string

@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -185,4 +186,11 @@ func FuzzReadMain(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestParameterLines(t *testing.T) {
+	got := ParameterLines([]byte("# a = 0\na = 1\n\n  x = 2\nb=\n#\n  y\na = 3"))
+	if want := map[string]int{"a": 8, "b": 5}; !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
 }
