@@ -66,6 +66,8 @@ type jsonUnit struct {
 	Action  state.UnitAction `json:"action"`
 	Why     string           `json:"why,omitempty"`
 	Settled []state.Probe    `json:"settled,omitempty"`
+	// Redefined: systemd reads the unit's files again before.
+	Redefined bool `json:"redefined,omitempty"`
 }
 
 type jsonDrift struct {
@@ -114,7 +116,7 @@ func (s StageChanges) json() jsonStage {
 		out.Derived = append(out.Derived, jsonDerived{d.Path, d.From, d.Argv})
 	}
 	for _, u := range s.Units {
-		out.Units = append(out.Units, jsonUnit{u.Name, u.Action, u.Why, u.Settled})
+		out.Units = append(out.Units, jsonUnit{u.Name, u.Action, u.Why, u.Settled, u.Redefined})
 	}
 	return out
 }

@@ -89,7 +89,7 @@ func (p Plan) unitLine(t *printer) {
 	var names []string
 	for _, st := range p.Stages {
 		for _, u := range st.Units {
-			name := string(u.Action) + " " + u.Name
+			name := acted(u)
 			if !seen[name] {
 				seen[name] = true
 				names = append(names, name)

@@ -114,11 +114,20 @@ func (t *printer) stage(st StageChanges) {
 		t.entry("~", yellow, string(d.Path), "made again from "+string(d.From))
 	}
 	for _, u := range st.Units {
-		t.entry(">", cyan, string(u.Action)+" "+u.Name, u.Why)
+		t.entry(">", cyan, acted(u), u.Why)
 	}
 	if st.Checkpoint {
 		t.wrap(2, "A later failure does not take this stage back.")
 	}
+}
+
+// acted says what is done to a unit.
+func acted(u state.Unit) string {
+	what := string(u.Action) + " " + u.Name
+	if u.Redefined { // its files are read again before, systemctl(1)
+		return "daemon-reload, " + what
+	}
+	return what
 }
 
 func (t *printer) packages(st StageChanges) {

@@ -43,7 +43,7 @@ func everything() plan.Plan {
 				{Op: plan.Remove, Path: "/etc/opendkim/old", Before: file(0o644, "gone\x1b[2J\n"), Why: "no longer wanted"},
 				{Op: plan.Remove, Path: "/etc/dkimkeys/old.private", Before: file(0o600, "-----BEGIN PRIVATE KEY-----\nTOPSECRET\n")},
 			},
-			Units: []state.Unit{{Name: "opendkim.service", Action: state.Restart, Why: "its socket moves", Settled: []state.Probe{{Kind: state.ProbeActive, Unit: "opendkim.service"}}}},
+			Units: []state.Unit{{Name: "opendkim.service", Action: state.Restart, Why: "its socket moves", Redefined: true, Settled: []state.Probe{{Kind: state.ProbeActive, Unit: "opendkim.service"}}}},
 		}, {
 			Name:    "Postfix",
 			Changes: []plan.Change{{Op: plan.Later, Path: "/etc/postfix/main.cf", Why: "mail goes through the milter", Settings: []string{"smtpd_milters = { unix:opendkim/opendkim.sock, default_action=tempfail }"}}},
