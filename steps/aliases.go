@@ -9,32 +9,46 @@ import (
 
 const aliases state.Path = "/etc/aliases"
 
-// Aliases sends root's and postmaster's mail to a person, if one was named.
+// Aliases sends root's and postmaster's mail to a person, if one was named. A
+// Postfix that takes another mail server's place reads that one's aliases.
 func Aliases(in Input) (state.Stage, []state.Note, error) {
-	to := in.Spec.Host.RootAlias
-	if to == "" {
-		return state.Stage{}, nil, nil
-	}
-	database := "hash:/etc/aliases"
+	value := "hash:" + string(aliases)
 	if in.Facts.Postfix != nil {
-		database = in.Facts.Postfix.Value["alias_database"]
+		value = in.Facts.Postfix.Value["alias_database"]
 	}
-	kind, path, _ := strings.Cut(strings.TrimSpace(database), ":")
-	if path != string(aliases) {
-		return state.Stage{}, nil, refuse("leave --root-alias out and set the alias by hand",
-			"%s: alias_database = %s is not understood yet", mainCf, database)
+	kind, ours := databaseKind(value)
+	stage := state.Stage{}
+	if to := in.Spec.Host.RootAlias; to != "" {
+		if !ours {
+			return stage, nil, refuse("leave --root-alias out and set the alias by hand",
+				"%s: alias_database = %s is not understood yet", mainCf, value)
+		}
+		set := []state.Setting{{Name: "root", Value: to}}
+		if !hasAlias(in.Facts.Files[aliases], "postmaster") {
+			set = append(set, state.Setting{Name: "postmaster", Value: "root"})
+		}
+		stage.Edits = []state.Edit{
+			state.AliasEdit{Path: aliases, Set: set, Reason: "root's mail and reports reach a person"},
+		}
 	}
-	set := []state.Setting{{Name: "root", Value: to}}
-	if !hasAlias(in.Facts.Files[aliases], "postmaster") {
-		set = append(set, state.Setting{Name: "postmaster", Value: "root"})
-	}
-	stage := state.Stage{Edits: []state.Edit{
-		state.AliasEdit{Path: aliases, Set: set, Reason: "root's mail and reports reach a person"},
-	}}
-	if suffix, ok := map[string]string{"hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb"}[kind]; ok {
-		stage.Derived = []state.Derived{{Path: aliases + state.Path(suffix), From: aliases, Argv: []string{"newaliases"}}}
+	suffix, isFile := map[string]string{"hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb"}[kind]
+	if carried := in.Facts.OtherMTA != nil; isFile && ours && (carried || len(stage.Edits) > 0) {
+		stage.Derived = []state.Derived{{
+			Path: aliases + state.Path(suffix), From: aliases, Argv: []string{"newaliases"}, Due: carried,
+		}}
 	}
 	return stage, nil, nil
+}
+
+// databaseKind is the type of the database of /etc/aliases in a list of them:
+// alias_database, postconf(5).
+func databaseKind(value string) (kind string, ok bool) {
+	for _, word := range words(value) {
+		if kind, path, _ := strings.Cut(word, ":"); path == string(aliases) {
+			return kind, true
+		}
+	}
+	return "", false
 }
 
 func hasAlias(text []byte, name string) bool {

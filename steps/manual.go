@@ -116,7 +116,7 @@ func pending(keys []keyring.Key) bool {
 // Advice is what only the administrator can do, or should know: reverse DNS,
 // reports, names that do not align.
 func Advice(in Input) []state.Note {
-	notes := reverse(in)
+	notes := append(places(in), reverse(in)...)
 	for _, d := range in.Spec.Domains {
 		notes = append(notes, reports(in, d)...)
 		if d.KeyBits < 2048 {

@@ -10,11 +10,15 @@ import (
 func Packages(in Input) (state.Stage, []state.Note, error) {
 	stage := state.Stage{Checkpoint: true}
 	for _, p := range needed(in.Spec) {
+		if p.Name == "postfix" && in.Facts.OtherMTA != nil {
+			p.Why += " in the place of " + in.Facts.OtherMTA.Package
+		}
 		if !in.Facts.Installed[p.Name] {
 			stage.Packages = append(stage.Packages, p)
 		}
 	}
-	return stage, nil, nil
+	stage.Questions = in.unanswered(append(otherRelease(in.Facts.Release), replacing(in.Facts)...)...)
+	return stage, replaced(in), nil
 }
 
 func needed(s spec.Spec) []state.Package {

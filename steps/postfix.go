@@ -117,6 +117,9 @@ func postfixUnit(f state.Facts) string {
 	if f.Postfix != nil {
 		return f.Postfix.Unit
 	}
+	if f.PostfixUnit != "" {
+		return f.PostfixUnit
+	}
 	if f.Release.ID == "debian" && f.Release.Version == "12" {
 		return "postfix@-.service"
 	}

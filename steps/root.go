@@ -14,7 +14,12 @@ const Snippet state.Path = "/etc/mailsetup/postfix-main.cf"
 // files, owners and modes, but no packages, no units and nothing that a daemon
 // would have to check.
 func BelowRoot(want state.State, exists func(state.Path) bool) (state.State, error) {
-	out := state.State{Notes: want.Notes, Questions: want.Questions, Stages: make([]state.Stage, 1)}
+	out := state.State{Notes: want.Notes, Stages: make([]state.Stage, 1)}
+	for _, q := range want.Questions {
+		if q.Kind != state.AskRelease && q.Kind != state.AskMTA { // nothing is installed or started
+			out.Questions = append(out.Questions, q)
+		}
+	}
 	for _, st := range want.Stages {
 		st.Packages, st.Units, st.Derived, st.Validators = nil, nil, nil, nil
 		var edits []state.Edit

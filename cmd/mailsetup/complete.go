@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -29,10 +30,21 @@ func (s *session) complete(ctx context.Context, a spec.Answers, old *spec.Spec) 
 		flags = append(flags, "--yes")
 	}
 	if len(flags) > 0 {
-		return a, usage("run mailsetup init in a terminal to be asked instead",
-			"needed without a terminal and not given: %s", strings.Join(flags, ", "))
+		return a, s.missing(flags, normal(a.Hostname, spec.Hostname))
 	}
 	return s.selector(ctx, a, old)
+}
+
+// missing names the flags that nobody gave and that the machine and DNS do not
+// answer, and says why they do not.
+func (s *session) missing(flags []string, host string) error {
+	hints := []string{"run mailsetup init in a terminal to be asked instead"}
+	for _, flag := range flags {
+		if why := steps.Missing(flag, host, s.facts); why != "" && s.image == nil {
+			hints = append(hints, why)
+		}
+	}
+	return usage(strings.Join(hints, "\n"), "needed without a terminal and not given: %s", strings.Join(flags, ", "))
 }
 
 // known adds to the flags what the spec says of the host: a second domain on
@@ -197,11 +209,16 @@ func parent(host string) string {
 func (s *session) public(host string) []string {
 	var addrs []string
 	for _, a := range s.facts.Live[host].Addresses {
-		if _, err := spec.Address(a.String()); err == nil {
+		if public(a) {
 			addrs = append(addrs, a.String())
 		}
 	}
 	return addrs
+}
+
+func public(a netip.Addr) bool {
+	_, err := spec.Address(a.String())
+	return err == nil
 }
 
 // serves reports whether the BIND of this machine is primary for the domain.
@@ -252,6 +269,18 @@ func (s *session) resolvesTo(name, address string) bool {
 	return err == nil && slices.Contains(s.facts.Live[name].Addresses, a)
 }
 
+// inPlaceOf names the mail server that Postfix replaces.
+func (s *session) inPlaceOf() string {
+	o := s.facts.OtherMTA
+	switch {
+	case o == nil:
+		return ""
+	case o.Queue == 0:
+		return " in the place of " + o.Package + ", if you agree"
+	}
+	return fmt.Sprintf(" in the place of %s, if you agree; messages in its queue: %d", o.Package, o.Queue)
+}
+
 // foundLines tell the person at the wizard what was found.
 func (s *session) foundLines() []string {
 	f := s.facts
@@ -265,10 +294,13 @@ func (s *session) foundLines() []string {
 	if f.Postfix != nil {
 		lines = append(lines, "Postfix "+f.Postfix.Version+" is installed; the signer is added to its settings")
 	} else {
-		lines = append(lines, "Postfix will be installed")
+		lines = append(lines, "Postfix will be installed"+s.inPlaceOf())
 	}
 	if f.OpenDKIM == nil {
 		lines = append(lines, "OpenDKIM will be installed")
+	}
+	if here := f.Addresses; len(here) > 0 && !slices.ContainsFunc(here, public) {
+		lines = append(lines, fmt.Sprintf("this machine has only %s, which is private: behind NAT", here[0]))
 	}
 	if f.DNS != state.NoDNSServer {
 		lines = append(lines, "this machine answers DNS: "+string(f.DNS))

@@ -40,7 +40,9 @@ func consentsGiven(ctx *cli.Context) map[state.QuestionKind]bool {
 	if word, err := spec.SignBounces(ctx.String("sign-bounces")); err == nil {
 		given[state.AskBounces] = word == "yes"
 	}
-	for name, kind := range map[string]state.QuestionKind{"replace-override": state.AskOverride, "any-release": state.AskRelease} {
+	for name, kind := range map[string]state.QuestionKind{
+		"replace-override": state.AskOverride, "any-release": state.AskRelease, "replace-mta": state.AskMTA,
+	} {
 		if ctx.IsSet(name) {
 			given[kind] = ctx.Bool(name)
 		}
@@ -157,6 +159,7 @@ var changeThis = map[state.QuestionKind]string{
 	state.AskOverride: "Take this out of the override?",
 	state.AskBounces:  "Sign bounces, too?",
 	state.AskRelease:  "Go on all the same?",
+	state.AskMTA:      "Let Postfix take its place?",
 }
 
 // consent shows a question and takes a yes to the words; No is in front.

@@ -30,7 +30,7 @@ const (
 type failure struct {
 	code int
 	err  error
-	hint string
+	hint string // a line each
 }
 
 func (f *failure) Error() string { return f.err.Error() }
@@ -101,7 +101,7 @@ func judge(err error) (code int, hints []string) {
 	case errors.Is(err, wizard.ErrAborted), errors.Is(err, context.Canceled):
 		return exitInterrupted, nil
 	case errors.As(err, &f):
-		return f.code, nonEmpty(f.hint)
+		return f.code, strings.FieldsFunc(f.hint, func(r rune) bool { return r == '\n' })
 	case errors.As(err, &consent):
 		return exitUsage, consent.hints()
 	case errors.As(err, &packages):

@@ -13,7 +13,7 @@ import (
 // options are the flags that say how to work, not what is wanted.
 type options struct {
 	yes, dryRun, exitCode, json bool
-	install, replaceMTA         bool
+	install                     bool
 	overwriteDrift, accessible  bool
 	root                        string
 	consents                    map[state.QuestionKind]bool // given or refused by flags
@@ -108,7 +108,7 @@ func answers(ctx *cli.Context) spec.Answers {
 func howOptions(ctx *cli.Context) options {
 	return options{
 		yes: ctx.Bool("yes"), dryRun: ctx.Bool("dry-run"), exitCode: ctx.Bool("exit-code"), json: ctx.Bool("json"),
-		install: ctx.Bool("install") && !ctx.Bool("no-install"), replaceMTA: ctx.Bool("replace-mta"),
+		install: ctx.Bool("install") && !ctx.Bool("no-install"),
 		overwriteDrift: ctx.Bool("overwrite-drift"), accessible: ctx.Bool("accessible"),
 		root: ctx.String("root"), rootKeys: ctx.Bool("root-keys"),
 		consents: consentsGiven(ctx), now: time.Now, command: ctx.Command.Name,

@@ -124,6 +124,11 @@ func (s *session) preview(ctx context.Context, p *plan.Plan) error {
 			return err
 		}
 		st.Install, st.Uninstall = append(pre.Install, pre.Upgrade...), pre.Remove
+		for i, q := range p.Questions {
+			if q.Kind == state.AskMTA {
+				p.Questions[i].Text += " apt removes: " + strings.Join(pre.Remove, " ") + "."
+			}
+		}
 	}
 	return nil
 }
@@ -142,13 +147,6 @@ func (s *session) acceptable(ctx context.Context, p plan.Plan) error {
 		if len(st.Packages) > 0 && !s.o.install {
 			return fail("apt-get install "+strings.Join(packageNames(st.Packages), " "),
 				"not installed, and --no-install forbids it: %s", strings.Join(packageNames(st.Packages), ", "))
-		}
-		for _, pkg := range st.Packages {
-			if pkg.Name == "postfix" && s.facts.OtherMTA != nil && !s.o.replaceMTA {
-				return fail("--replace-mta lets Postfix take its place",
-					"%s is this machine's mail server (%d messages in its queue); installing Postfix removes it",
-					s.facts.MTA, s.facts.OtherMTA.Queue)
-			}
 		}
 	}
 	if len(p.Drift) > 0 && !s.o.overwriteDrift && !s.o.dryRun {

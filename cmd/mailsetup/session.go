@@ -259,6 +259,9 @@ func (s *session) look(ctx context.Context, w *spec.Spec) error {
 	if o, err := s.sys.Read(steps.Conf); err == nil && facts.Pristine[steps.Conf] {
 		s.record[steps.Conf] = plan.Hash(o.Content)
 	}
+	if facts.OtherMTA == nil {
+		facts.OtherMTA = s.facts.OtherMTA // what this run replaced leaves things behind
+	}
 	if facts.Postfix != nil {
 		facts.Postfix.Fresh = s.isFresh()
 	}

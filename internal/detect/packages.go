@@ -30,8 +30,8 @@ func packages(ctx context.Context, s Source, _ Options, f *state.Facts) (err err
 	f.MTA = provider(out, "mail-transport-agent")
 	if !f.Installed["postfix"] {
 		f.PostfixUnit = offeredUnit(ctx, s)
+		f.OtherMTA, err = otherMTA(ctx, s, f.MTA)
 	}
-	f.OtherMTA, err = otherMTA(ctx, s, f.MTA)
 	return err
 }
 

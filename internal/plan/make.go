@@ -189,7 +189,7 @@ func (m *maker) drifted(p state.Path, cur, want state.Object) {
 
 // derived adds a file that a program has to make again.
 func (m *maker) derived(sc *StageChanges, d state.Derived) error {
-	due := m.rewrites[d.From]
+	due := m.rewrites[d.From] || d.Due
 	if !due {
 		made, err := m.over.Read(d.Path)
 		if err != nil {

@@ -23,6 +23,8 @@ func Consent(k state.QuestionKind) (yes, no string) {
 		return "--sign-bounces yes", "--sign-bounces no"
 	case state.AskRelease:
 		return "--any-release", ""
+	case state.AskMTA:
+		return "--replace-mta", ""
 	}
 	return "", ""
 }
@@ -40,6 +42,8 @@ func subject(q state.Question) string {
 		return "bounces and your other milters"
 	case state.AskRelease:
 		return "the release of this system"
+	case state.AskMTA:
+		return "this machine's mail server"
 	}
 	return string(q.Kind)
 }

@@ -150,6 +150,7 @@ const (
 	AskOverride QuestionKind = "override" // --replace-override
 	AskBounces  QuestionKind = "bounces"  // --sign-bounces
 	AskRelease  QuestionKind = "release"  // --any-release
+	AskMTA      QuestionKind = "mta"      // --replace-mta
 )
 
 // Note is something the administrator should know or do.
@@ -167,6 +168,9 @@ type Derived struct {
 	Path Path
 	From Path
 	Argv []string
+	// Due: made again in any case, since another program may have made what is
+	// there.
+	Due bool
 }
 
 // UnitAction is what happens to a unit when something of its stage changed.

@@ -1,0 +1,124 @@
+package steps
+
+import (
+	"fmt"
+	"strings"
+
+	"mailsetup/internal/state"
+)
+
+// replacing asks before Postfix takes the place of another mail server.
+func replacing(f state.Facts) []state.Question {
+	o := f.OtherMTA
+	if o == nil || f.Installed["postfix"] {
+		return nil
+	}
+	queue := "How many messages wait in its queue could not be found out. "
+	switch {
+	case o.Counted && o.Spool == "":
+		queue = ""
+	case o.Counted && o.Queue == 0:
+		queue = "Its queue is empty. "
+	case o.Counted:
+		queue = messages(o.Queue, "waits", "wait") + " in its queue and would stay behind undelivered. "
+	}
+	return []state.Question{{
+		ID: "mta " + o.Package, Kind: state.AskMTA, Subject: o.Package,
+		Text: fmt.Sprintf("%s is this machine's mail server. %sInstalling Postfix removes it.", o.Package, queue),
+	}}
+}
+
+func messages(n int, verb, verbs string) string {
+	if n == 1 {
+		return "1 message " + verb
+	}
+	return fmt.Sprintf("%d messages %s", n, verbs)
+}
+
+// replaced tells what another mail server did, or keeps, and Postfix does not
+// take over by itself.
+func replaced(in Input) []state.Note {
+	o := in.Facts.OtherMTA
+	if o == nil {
+		return nil
+	}
+	notes := append(leftInQueue(in.Facts), otherAliases(o)...)
+	if o.Relay != "" {
+		notes = append(notes, state.Note{
+			Topic: "relayhost",
+			Text: fmt.Sprintf("%s hands all mail to %s; Postfix delivers it itself, from this machine's own addresses, unless you say so "+
+				"(and where it wants a password: smtp_sasl_password_maps)", o.Package, o.Relay),
+			Do: fmt.Sprintf("postconf -e 'relayhost = %s' && postfix reload", o.Relay),
+		})
+	}
+	if o.Maildir {
+		notes = append(notes, state.Note{
+			Topic: "mailboxes", Text: o.Package + " puts local mail into ~/Maildir, Postfix into /var/mail",
+			Do: "postconf -e home_mailbox=Maildir/ && postfix reload",
+		})
+	}
+	return append(notes, otherMailname(in)...)
+}
+
+// leftInQueue tells of mail that nobody delivers once its server is gone.
+func leftInQueue(f state.Facts) []state.Note {
+	o := f.OtherMTA
+	if o.Queue == 0 {
+		return nil
+	}
+	if f.Installed["postfix"] {
+		it := "it"
+		if o.Queue > 1 {
+			it = "them"
+		}
+		return []state.Note{{
+			Topic: "queue",
+			Text: fmt.Sprintf("%s behind in %s when %s was removed. To deliver %s, put %s in Postfix's place once more, then come back",
+				messages(o.Queue, "stayed", "stayed"), o.Spool, o.Package, it, o.Package),
+			Do: fmt.Sprintf("apt-get install %s; %s; mailq; mailsetup init --replace-mta", o.Package, o.Flush),
+		}}
+	}
+	they := "It STAYS"
+	if o.Queue > 1 {
+		they = "They STAY"
+	}
+	return []state.Note{{
+		Topic: "queue",
+		Text: fmt.Sprintf("%s in the queue of %s. %s BEHIND in %s, where nobody delivers %s: get them out first, until mailq shows nothing",
+			messages(o.Queue, "waits", "wait"), o.Package, they, o.Spool, map[bool]string{true: "them", false: "it"}[o.Queue > 1]),
+		Do: o.Flush + "; mailq",
+	}}
+}
+
+// otherAliases tells of aliases that Postfix would not read. Those in
+// /etc/aliases are common to all.
+func otherAliases(o *state.OtherMTA) []state.Note {
+	switch {
+	case o.Aliases == "":
+		return nil
+	case strings.HasPrefix(o.Package, "courier"): // a directory of them
+		return []state.Note{{
+			Topic: "aliases", Text: fmt.Sprintf("the aliases of %s are in %s, those of Postfix in %s", o.Package, o.Aliases, aliases),
+			Do: fmt.Sprintf("write those that you need into %s, then run newaliases", aliases),
+		}}
+	}
+	both := fmt.Sprintf("hash:%s, hash:%s", o.Aliases, aliases)
+	return []state.Note{{
+		Topic: "aliases", Text: fmt.Sprintf("the aliases of %s are in %s, those of Postfix in %s; it can read both", o.Package, o.Aliases, aliases),
+		Do: fmt.Sprintf("postconf -e 'alias_maps = %s' 'alias_database = %s' && newaliases", both, both),
+	}}
+}
+
+// otherMailname says what the package postfix does to Debian's mail name.
+func otherMailname(in Input) []state.Note {
+	was, _, _ := strings.Cut(string(in.Facts.Files["/etc/mailname"]), "\n")
+	was = strings.TrimSpace(was)
+	if was == "" || was == Mailname(in) || in.Facts.Installed["postfix"] {
+		return nil
+	}
+	return []state.Note{{
+		Topic: "mailname", Passing: true,
+		Text: fmt.Sprintf("/etc/mailname says %s; the package postfix writes %s there, which is what follows the @ in mail from root and from programs",
+			was, Mailname(in)),
+	}}
+}
