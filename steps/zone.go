@@ -38,10 +38,7 @@ func Zone(in Input) (state.Stage, []state.Note, error) {
 	for _, origin := range slices.Sorted(maps.Keys(parts)) {
 		p := parts[origin]
 		addZone(&stage, in, p)
-		served = append(served, state.Probe{
-			Kind: state.ProbeServed, Address: cmp.Or(in.Facts.DNSAddress, "127.0.0.1:53"), Origin: origin,
-			Records: p.want, Gone: p.gone, Within: 30 * time.Second,
-		})
+		served = append(served, p.served(in))
 	}
 	if len(parts) > 0 {
 		stage.Units = []state.Unit{{
@@ -50,6 +47,18 @@ func Zone(in Input) (state.Stage, []state.Note, error) {
 		}}
 	}
 	return stage, notes, nil
+}
+
+// served asks whether the name server has the part's records.
+func (p *part) served(in Input) state.Probe {
+	probe := state.Probe{
+		Kind: state.ProbeServed, Address: cmp.Or(in.Facts.DNSAddress, "127.0.0.1:53"), Origin: p.zone.Origin,
+		Records: p.want, Gone: p.gone, Within: 30 * time.Second,
+	}
+	if p.zone.View != "" {
+		probe.View, probe.File = p.zone.View, p.zone.File
+	}
+	return probe
 }
 
 // newZone starts a zone. Of the names inside it only the host's own gets an
@@ -85,6 +94,7 @@ func closest(zones []state.Zone, name string) (state.Zone, bool) {
 // zone's own records into the stage.
 func addZone(stage *state.Stage, in Input, p *part) {
 	origin, file := noDot(p.zone.Origin), p.zone.File
+	dir := cmp.Or(p.zone.Dir, "/var/cache/bind") // Debian's
 	edit := state.ZoneEdit{
 		Path: file, Origin: p.zone.Origin, New: p.make, Now: in.Now, Replace: p.replace, Reason: p.reason(),
 	}
@@ -118,7 +128,7 @@ func addZone(stage *state.Stage, in Input, p *part) {
 	stage.Validators = append(stage.Validators, state.Validator{
 		Name: "named-checkzone " + origin, Needs: needs,
 		Argv: func(scratch func(state.Path) string) []string {
-			return []string{"named-checkzone", "-i", "local", "-w", "/var/cache/bind", origin, scratch(file)}
+			return []string{"named-checkzone", "-i", "local", "-k", "ignore", "-w", string(dir), origin, scratch(file)}
 		},
 	})
 }

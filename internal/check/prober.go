@@ -39,6 +39,9 @@ func NewProber(u system.Units, r system.Runner) *Prober {
 // p.Within (10 seconds if zero; 15 for a name server) is over; the error is
 // the last answer.
 func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
+	if p.Kind == state.ProbeServed && p.View != "" {
+		return b.servedInView(ctx, p)
+	}
 	if p.Kind == state.ProbeServed {
 		return dnspub.Served(ctx, p)
 	}

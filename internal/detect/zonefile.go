@@ -30,7 +30,7 @@ func load(ctx context.Context, s Source, o Options, directory string, z *listed)
 		z.Problem, z.Hint = fmt.Sprintf("its file %s is a %s", file, object.Kind), printed
 		return nil
 	}
-	z.File, z.Content = file, object.Content
+	z.File, z.Content, z.Dir = file, object.Content, state.Path(directory)
 	if z.Problem, z.Hint, err = journaled(s, *z); err != nil || z.Problem != "" {
 		return err
 	}

@@ -449,7 +449,7 @@ func TestZoneRecords(t *testing.T) {
 	m.PutFile("/etc/bind/db.lab", text)
 	got := loadZone(t, m)
 	want := state.Zone{
-		Origin: "lab.example.", Kind: "primary", File: "/etc/bind/db.lab", Content: []byte(text),
+		Origin: "lab.example.", Kind: "primary", File: "/etc/bind/db.lab", Content: []byte(text), Dir: "/",
 		Records: []state.Record{
 			{Name: "lab.example.", Type: "SOA", TTL: 3600, Value: "ns.lab.example. h.lab.example. 7 3600 600 86400 60"},
 			{Name: "lab.example.", Type: "NS", TTL: 3600, Value: "ns.lab.example."},

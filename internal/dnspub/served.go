@@ -103,19 +103,26 @@ func serialReached(ctx context.Context, p state.Probe) error {
 	if p.Serial == 0 {
 		return nil
 	}
-	m, err := authoritative(ctx, p.Address, p.Origin, dns.TypeSOA)
+	served, err := Serial(ctx, p.Address, p.Origin)
+	if err == nil && serialBehind(served, p.Serial) {
+		err = fmt.Errorf("zone %s: serial %d is served; should be %d or later", p.Origin, served, p.Serial)
+	}
+	return err
+}
+
+// Serial is that of a zone as the name server at an address serves it with
+// authority.
+func Serial(ctx context.Context, server, origin string) (uint32, error) {
+	m, err := authoritative(ctx, server, origin, dns.TypeSOA)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, rr := range m.Answer {
 		if soa, ok := rr.(*dns.SOA); ok {
-			if serialBehind(soa.Serial, p.Serial) {
-				return fmt.Errorf("zone %s: serial %d is served; should be %d or later", p.Origin, soa.Serial, p.Serial)
-			}
-			return nil
+			return soa.Serial, nil
 		}
 	}
-	return fmt.Errorf("zone %s: no SOA is served", p.Origin)
+	return 0, fmt.Errorf("zone %s: no SOA is served", origin)
 }
 
 // serialBehind reports whether serial a is lower than b, RFC 1982 section 3.2.

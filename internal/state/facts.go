@@ -147,6 +147,7 @@ type Zone struct {
 	Dynamic bool   // takes updates: its file must not be edited
 	Signed  bool   // inline-signing or dnssec-policy: serves a serial of its own
 	Content []byte // of the file of a static primary zone
+	Dir     Path   // where relative names of files in it start from
 	// Records are the zone's RRsets as named-checkzone -D prints them, without
 	// those that come from our own fragment.
 	Records []Record

@@ -219,6 +219,10 @@ type Probe struct {
 	Records []Record `json:"records,omitempty"`
 	// Gone are records that must no longer be served.
 	Gone []Record `json:"gone,omitempty"`
+	// View of BIND that has the zone, and the zone's File. Where this machine is
+	// answered from another view, BIND must have loaded the file's serial.
+	View string `json:"view,omitempty"`
+	File Path   `json:"file,omitempty"`
 	// Serial that the zone's SOA must have reached (RFC 1982), 0 for any.
 	Serial uint32 `json:"serial,omitempty"`
 	// Within bounds the whole probe, retries included.
