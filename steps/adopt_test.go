@@ -134,8 +134,19 @@ func TestPublishedElsewhere(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	if len(notes) != 2 || !notes[0].Passing || !strings.HasPrefix(notes[1].Text, "the DMARC record of lab.example says p=reject, stricter") {
-		t.Errorf("notes %v", notes)
+	texts := []string{notes[0].Text, notes[1].Text}
+	if d := cmp.Diff([]string{
+		"the SPF record of lab.example does not let 192.0.2.10 of this server pass; it takes 1 of the 10 DNS look-ups that receivers make, before and after. " +
+			"What is printed for lab.example replaces your record: v=spf1 mx ~all",
+		"the DMARC record of lab.example says p=reject, stricter than the p=none you asked for. " +
+			"What is printed for _dmarc.lab.example replaces your record: v=DMARC1; p=reject; rua=mailto:ops@lab.example",
+	}, texts); d != "" {
+		t.Error(d)
+	}
+	for _, n := range build(t, in).Notes {
+		if strings.Contains(n.Do, "ip4:192.0.2.10") && !strings.Contains(n.Do, "v=spf1 mx ip4:192.0.2.10 ~all") {
+			t.Errorf("what is printed:\n%s", n.Do)
+		}
 	}
 	in.Facts.Live["lab.example"] = state.LiveDNS{TXT: []string{"v=spf1 mx ~all", "v=spf1 a -all"}}
 	list, notes = published(in, in.Spec.Domains[0])

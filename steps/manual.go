@@ -18,7 +18,9 @@ func manualDNS(in Input) []state.Note {
 	var notes []state.Note
 	for _, d := range in.Spec.Domains {
 		notes = append(notes, whyManual(in, d)...)
-		rrs := records(in, d)
+		list, merged := published(in, d)
+		rrs := recordsOf(list)
+		notes = append(notes, merged...)
 		if pending(in.Keys[d.Name]) {
 			notes = append(notes, state.Note{
 				Topic: "dns", Text: fmt.Sprintf("the %d records of %s are printed once the key is made", len(rrs), d.Name),

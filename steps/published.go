@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"fmt"
 	"strings"
 
 	"mailsetup/internal/policy"
@@ -19,6 +20,14 @@ type publication struct {
 	There bool
 }
 
+func recordsOf(list []publication) []state.Record {
+	rrs := make([]state.Record, 0, len(list))
+	for _, p := range list {
+		rrs = append(rrs, p.Record)
+	}
+	return rrs
+}
+
 // published are the records of one domain for a DNS that somebody else runs,
 // merged with those it has, and what is to be known of these.
 func published(in Input, d spec.Domain) ([]publication, []state.Note) {
@@ -35,16 +44,28 @@ func published(in Input, d spec.Domain) ([]publication, []state.Note) {
 		switch {
 		case v.refused != nil:
 			p.Value, p.Replaces = v.instead, valuesOf(there)
-			notes = append(notes, state.Note{Topic: purpose(r.Value), Text: v.refused.What, Do: v.refused.Hint})
+			notes = append(notes, p.inPlace(v.refused.What))
 		case v.changed != "":
 			p.Value, p.Replaces = v.changed, valuesOf(there)
-			notes = append(notes, state.Note{Topic: purpose(r.Value), Text: v.text, Passing: true})
+			notes = append(notes, p.inPlace(v.text))
 		case !v.missing:
 			p.Value, p.There = there[0].Value, true
 		}
 		list, notes = append(list, p), append(notes, v.notes...)
 	}
 	return list, notes
+}
+
+// inPlace says why a record takes the place of others.
+func (p publication) inPlace(why string) state.Note {
+	which := "your record: "
+	if len(p.Replaces) > 1 {
+		which = "all of your records: "
+	}
+	return state.Note{
+		Topic: purpose(p.Value),
+		Text:  fmt.Sprintf("%s. What is printed for %s replaces %s%s", why, noDot(p.Name), which, strings.Join(p.Replaces, " and ")),
+	}
 }
 
 // elsewhereThere are the records in the place of one of ours as DNS has them;
