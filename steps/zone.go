@@ -34,26 +34,28 @@ func Zone(in Input) (state.Stage, []state.Note, error) {
 		return state.Stage{}, nil, err
 	}
 	stage := state.Stage{}
-	var served []state.Probe
+	var served, back []state.Probe
 	for _, origin := range slices.Sorted(maps.Keys(parts)) {
 		p := parts[origin]
 		addZone(&stage, in, p)
-		served = append(served, p.served(in))
+		served = append(served, p.served(in, p.want, p.gone))
+		back = append(back, p.served(in, p.gone, p.want))
 	}
 	if len(parts) > 0 {
 		stage.Units = []state.Unit{{
 			Name: "named.service", Action: state.Reload, Why: "serve the records",
 			Settled: append([]state.Probe{{Kind: state.ProbeActive, Unit: "named.service"}}, served...),
+			Back:    back,
 		}}
 	}
 	return stage, notes, nil
 }
 
-// served asks whether the name server has the part's records.
-func (p *part) served(in Input) state.Probe {
+// served asks whether the name server has records of the zone, and others not.
+func (p *part) served(in Input, want, gone []state.Record) state.Probe {
 	probe := state.Probe{
 		Kind: state.ProbeServed, Address: cmp.Or(in.Facts.DNSAddress, "127.0.0.1:53"), Origin: p.zone.Origin,
-		Records: p.want, Gone: p.gone, Within: 30 * time.Second,
+		Records: want, Gone: gone, Within: 30 * time.Second,
 	}
 	if p.zone.View != "" {
 		probe.View, probe.File = p.zone.View, p.zone.File

@@ -208,7 +208,7 @@ func (v *inverse) units(sc *plan.StageChanges, st *stage) {
 			switch p.Kind {
 			case state.ProbeActive, state.ProbePostfix:
 				u.Settled = append(u.Settled, p)
-			case state.ProbeMilter, state.ProbeSessions:
+			case state.ProbeMilter, state.ProbeSessions, state.ProbeServed:
 				u.Back = append(u.Back, p)
 			case state.ProbeSMTP:
 				v.asks(u, p)

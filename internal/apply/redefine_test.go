@@ -165,3 +165,31 @@ func TestARollbackAsksForMailWhenTheMilterIsBack(t *testing.T) {
 		}
 	}
 }
+
+// A name server is asked whether records are gone again, unless some were
+// there before.
+func TestRecordsAreGoneBeforeTheRunSaysSo(t *testing.T) {
+	m, want := small()
+	served := state.Probe{Kind: state.ProbeServed, Origin: "forth."}
+	gone := state.Probe{Kind: state.ProbeServed, Origin: "back."}
+	want.Stages[0].Units[0].Settled, want.Stages[0].Units[0].Back = []state.Probe{served}, []state.Probe{gone}
+	if _, err := runOn(context.Background(), m, planFor(t, m, want), "a"); err != nil {
+		t.Fatal(err)
+	}
+	p, err := apply.Inverse(context.Background(), history(t, m)[0], m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.OnProbe = func(p state.Probe) error {
+		if p.Origin == "back." {
+			return errors.New("still served")
+		}
+		return nil
+	}
+	if _, err := runOn(context.Background(), m, p, "b"); err == nil || !strings.Contains(err.Error(), "still served") {
+		t.Errorf("the rollback says %v, want that the records are still served", err)
+	}
+	if got := string(m.Files()["/etc/d.conf"].Content); got != "new\n" {
+		t.Errorf("the failed rollback left %q", got)
+	}
+}

@@ -170,16 +170,20 @@ func (r *run) found(ctx context.Context, u state.Unit) (unit, error) {
 	}
 	rec.Answered = answers(ctx, r.s, rec) == nil && asked(rec)
 	for _, p := range u.Back {
-		if p.Kind != state.ProbeMilter || r.s.Probe(ctx, brief(p)) == nil {
+		if p.Kind == state.ProbeSessions || r.s.Probe(ctx, brief(p)) == nil {
 			rec.Back = append(rec.Back, p)
 		}
 	}
 	return rec, nil
 }
 
-// brief is a probe of what should answer at once.
+// brief is a probe of what should answer at once, and a name server sooner
+// than a mail server that starts a process for it.
 func brief(p state.Probe) state.Probe {
 	p.Within = 5 * time.Second
+	if p.Kind == state.ProbeServed {
+		p.Within = time.Second
+	}
 	return p
 }
 

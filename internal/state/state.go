@@ -193,8 +193,8 @@ type Unit struct {
 	// Settled are the probes that must pass before the action counts as done.
 	Settled []Probe
 	// Back are those of the way back: they must pass once the unit was acted on
-	// with its old files, before what became true earlier is taken back. A
-	// milter that did not answer before the stage is not asked then, either.
+	// with its old files, before what became true earlier is taken back. What
+	// did not pass before the stage (a milter that was down) need not then.
 	Back []Probe
 	// Redefined: files of the unit itself change with the stage, so systemd
 	// reads them again (daemon-reload) before the action, and on the way back.

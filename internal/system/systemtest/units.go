@@ -20,7 +20,7 @@ type unit struct {
 	reads   []state.Path
 	loaded  map[state.Path]string
 	defines []state.Path
-	defined map[state.Path]string // as systemd last read it
+	defined map[state.Path]string             // as systemd last read it
 	reject  func(map[state.Path]string) error // fails Act
 	unhappy func(map[state.Path]string) error // fails probes, Act reports success
 	log     []string
