@@ -16,8 +16,6 @@ type publication struct {
 	// Replaces are the texts of the records whose place it takes; a second one
 	// beside them would be a permanent error.
 	Replaces []string
-	// There: DNS has it already.
-	There bool
 }
 
 func recordsOf(list []publication) []state.Record {
@@ -34,11 +32,11 @@ func published(in Input, d spec.Domain) ([]publication, []state.Note) {
 	var list []publication
 	var notes []state.Note
 	for _, r := range records(in, d) {
-		there := elsewhereThere(in, d, r)
 		if kindOf(d, r) == aboutKey || kindOf(d, r) == aboutAddress {
-			list = append(list, publication{Record: r, There: len(there) > 0})
+			list = append(list, publication{Record: r})
 			continue
 		}
+		there := policiesThere(in, r)
 		v := judge(in, d, r, there)
 		p := publication{Record: r}
 		switch {
@@ -49,7 +47,7 @@ func published(in Input, d spec.Domain) ([]publication, []state.Note) {
 			p.Value, p.Replaces = v.changed, valuesOf(there)
 			notes = append(notes, p.inPlace(v.text))
 		case !v.missing:
-			p.Value, p.There = there[0].Value, true
+			p.Value = there[0].Value
 		}
 		list, notes = append(list, p), append(notes, v.notes...)
 	}
@@ -68,37 +66,18 @@ func (p publication) inPlace(why string) state.Note {
 	}
 }
 
-// elsewhereThere are the records in the place of one of ours as DNS has them;
-// of addresses and mail exchangers only the right one.
-func elsewhereThere(in Input, d spec.Domain, r state.Record) []state.Record {
-	var there []state.Record
-	live := in.Facts.Live[strings.ToLower(noDot(r.Name))]
-	add := func(value string) {
-		x := r
-		if x.Value = value; kindOf(d, r) != aboutAddress || sameTarget(x, r) {
-			there = append(there, x)
-		}
+// policiesThere are the records in the place of one of ours, an SPF or a DMARC
+// record, as DNS has them.
+func policiesThere(in Input, r state.Record) []state.Record {
+	serve := policy.IsSPF
+	if policy.IsDMARC(r.Value) {
+		serve = policy.IsDMARC
 	}
-	switch kindOf(d, r) {
-	case aboutSPF, aboutHELO:
-		for _, t := range texts(in.Facts, noDot(r.Name), policy.IsSPF) {
-			add(t)
-		}
-	case aboutDMARC:
-		for _, t := range texts(in.Facts, noDot(r.Name), policy.IsDMARC) {
-			add(t)
-		}
-	case aboutAddress:
-		for _, host := range live.MX {
-			if r.Type == "MX" {
-				add("0 " + host + ".")
-			}
-		}
-		for _, a := range live.Addresses {
-			if r.Type != "MX" {
-				add(a.String())
-			}
-		}
+	var there []state.Record
+	for _, text := range texts(in.Facts, noDot(r.Name), serve) {
+		x := r
+		x.Value = text
+		there = append(there, x)
 	}
 	return there
 }

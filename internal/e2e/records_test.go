@@ -97,6 +97,8 @@ func TestRecordsThatMustChange(t *testing.T) {
 			zoneFile+":", `ip4:198.51.100.0/28 ip4:192.0.2.10 -all`,
 			"mail from 192.0.2.10 fails SPF as lab.example", "hint: --existing-records change")
 		saysNot(t, stderr, "DMARC", "MX")
+		out, _ := product(t, b, 0, initArgs("--dns", "manual", "--dry-run")...)
+		says(t, strings.Join(strings.Fields(out), " "), "What is printed for lab.example replaces your record: "+busySPF)
 		asBefore(t, b, was)
 
 		var runs []string
