@@ -108,7 +108,7 @@ func answers(ctx *cli.Context) spec.Answers {
 func howOptions(ctx *cli.Context) options {
 	return options{
 		yes: ctx.Bool("yes"), dryRun: ctx.Bool("dry-run"), exitCode: ctx.Bool("exit-code"), json: ctx.Bool("json"),
-		install: ctx.Bool("install") && !ctx.Bool("no-install"),
+		install:        ctx.Bool("install") && !ctx.Bool("no-install"),
 		overwriteDrift: ctx.Bool("overwrite-drift"), accessible: ctx.Bool("accessible"),
 		root: ctx.String("root"), rootKeys: ctx.Bool("root-keys"),
 		consents: consentsGiven(ctx), now: time.Now, command: ctx.Command.Name,
