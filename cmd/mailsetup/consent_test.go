@@ -314,3 +314,30 @@ func TestProvisionWithConsents(t *testing.T) {
 		})
 	}
 }
+
+// Nothing is installed on another system before somebody says so.
+func TestProvisionOnAnotherRelease(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		flags map[state.QuestionKind]bool
+		code  int
+		says  string
+	}{
+		{"--yes alone", nil, 2, "This is Ubuntu 24.04 LTS, which derives from Debian."},
+		{"--yes alone names the flag", nil, 2, "hint: --any-release allows it"},
+		{"with the flag", map[state.QuestionKind]bool{state.AskRelease: true}, 1, "installed and left in place: postfix, opendkim"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, mem, said, want := bareSession(t)
+			s.o.consents = tt.flags
+			mem.PutFile("/etc/os-release", "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"24.04\"\nPRETTY_NAME=\"Ubuntu 24.04 LTS\"\n")
+			if err := s.look(t.Context(), &want); err != nil {
+				t.Fatal(err)
+			}
+			code := s.c.finish(s.provision(t.Context(), want, nil))
+			if text := strings.Join(strings.Fields(said.String()), " "); code != tt.code || !strings.Contains(text, tt.says) {
+				t.Errorf("exit %d, want %d, and %q\n%s", code, tt.code, tt.says, said)
+			}
+		})
+	}
+}

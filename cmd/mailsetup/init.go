@@ -76,7 +76,6 @@ func howFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "install", Usage: "install missing packages (the default)", Value: true},
 		&cli.BoolFlag{Name: "no-install", Usage: "a missing package is an error"},
-		&cli.BoolFlag{Name: "replace-mta", Usage: "let Postfix replace another mail server"},
 		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
 		&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "show the plan and stop"},
 		&cli.BoolFlag{Name: "exit-code", Usage: "with --dry-run: exit 3 if there is something to do"},
