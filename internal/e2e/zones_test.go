@@ -1,0 +1,214 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"mailsetup/internal/e2e/lab"
+)
+
+// zoneDir is where the zones of these tests are, named relative to it.
+const zoneDir = "/var/lib/bind/dns/"
+
+// handZone is a zone as nobody should write one: Windows line ends but the
+// last, a serial of seconds, generated names, another file, and an origin that
+// is not the zone's in the end.
+const handZone = "; by hand\r\n$TTL 1h\r\n@\tIN\tSOA\tmail hostmaster (\r\n\t\t1763900000 ; serial, not 2026010101\r\n\t\t4h 1h 2w 15m )\r\n" +
+	"\tNS\tmail\r\nmail\tA\t192.0.2.10\r\n$GENERATE 1-3 pc-$ A 192.0.2.10$\r\n$INCLUDE primary/hosts.inc\r\nwww\tCNAME\tmail\r\nftp\tA\t192.0.2.78\r\n" +
+	"$ORIGIN deep\r\n\tTXT\t( \"of\" ; ftp is before\r\n\t\" mail\" )\r\nhost\tA\t192.0.2.77"
+
+// dumpZone is a zone as BIND itself writes it, at the end of a counter.
+const dumpZone = `$ORIGIN .
+$TTL 300	; 5 minutes
+lab.example		IN SOA	mail.lab.example. hostmaster.lab.example. (
+				4294967295 ; serial
+				3600       ; refresh (1 hour)
+				900        ; retry (15 minutes)
+				604800     ; expire (1 week)
+				60         ; minimum (1 minute)
+				)
+			NS	mail.lab.example.
+$ORIGIN lab.example.
+mail			A	192.0.2.10
+$ORIGIN sub.lab.example.
+host			A	192.0.2.77
+`
+
+func simpleZone(host string) string {
+	return "$TTL 300\n@ IN SOA " + host + " hostmaster 2026010101 3600 900 604800 60\n@ IN NS " + host + "\nmail IN A 192.0.2.10\n"
+}
+
+// foundZones are of every kind that BIND has. The first is to be worked with.
+const foundZones = `zone "lab.example" IN { type master; file "primary/lab"; };
+zone "sec.example" { type slave; masters { 192.0.2.7; }; file "/var/cache/bind/sec"; };
+zone "fwd.example" { type forward; forward only; forwarders { 192.0.2.7; }; };
+zone "stub.example" { type stub; primaries { 192.0.2.7; }; };
+zone "dyn.example" { type primary; file "/var/cache/bind/dyn"; allow-update { localhost; }; };
+zone "was.example" { type primary; file "/var/cache/bind/was"; allow-update { localhost; }; };
+zone "raw.example" { type primary; file "primary/raw"; masterfile-format raw; };
+zone "one.example" { type primary; file "primary/parked"; };
+zone "two.example" { type primary; file "primary/parked"; };
+zone "cat.example" { type primary; file "primary/cat"; };
+`
+
+// TestZonesAsFound: a zone that is served from a file is worked with however
+// it is written and wherever named.conf has it, and only our line and the
+// serial change. What cannot be worked with is explained, and not touched.
+func TestZonesAsFound(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b := lab.Boot(t, lab.Options{Release: release, Image: lab.Mail, Hostname: "mail.lab.example"})
+		b.Install(t)
+		found(t, b)
+		refusals(t, b)
+		inPlace(t, b, zoneDir+"primary/lab", handZone, "1763900000", func(now string) bool {
+			return now > "1763900000" && len(now) == 10
+		})
+		views(t, b)
+		inPlace(t, b, "/etc/bind/outside.zone", dumpZone, "4294967295", func(now string) bool { return now == "1" || now == "2" })
+	})
+}
+
+// found gives the box a named.conf that is put together from several files.
+func found(t *testing.T, b *lab.Box) {
+	t.Helper()
+	files := map[string]string{
+		"/etc/bind/named.conf": `options { directory "/var/lib/bind/dns"; recursion yes; dnssec-validation no; allow-new-zones yes;
+	catalog-zones { zone "cat.example" default-primaries { 192.0.2.7; }; }; };
+include "/etc/bind/zones.conf";
+`,
+		"/etc/bind/zones.conf":        foundZones,
+		zoneDir + "primary/lab":       handZone,
+		zoneDir + "primary/hosts.inc": "$TTL 60\nprinter A 192.0.2.101\n$ORIGIN floor2.lab.example.\nprinter A 192.0.2.102\n",
+		zoneDir + "primary/parked":    simpleZone("ns.isp.example."),
+		zoneDir + "primary/cat":       "@ 300 IN SOA mail h 1 3600 900 604800 60\n@ NS invalid.\nversion TXT \"2\"\nm.zones PTR member.example.\n",
+		zoneDir + "added":             simpleZone("mail"),
+		"/var/cache/bind/dyn":         simpleZone("mail"),
+		"/var/cache/bind/was":         simpleZone("mail"),
+		"/root/raw":                   simpleZone("mail"),
+	}
+	for path, text := range files {
+		b.Write(t, path, text, 0o644)
+	}
+	b.Sh(t, `named-compilezone -q -F raw -o `+zoneDir+`primary/raw raw.example /root/raw
+chown -R bind: /var/lib/bind /var/cache/bind; named-checkconf -z >/dev/null; systemctl restart named
+for i in $(seq 50); do rndc zonestatus was.example >/dev/null 2>&1 && break; sleep .1; done
+rndc addzone 'added.example { type primary; file "added"; };'
+printf 'server 127.0.0.1\nzone was.example\nupdate add new.was.example 60 A 192.0.2.9\nsend\n' | nsupdate
+systemctl kill -s KILL named; sleep .3; systemctl stop named; systemctl reset-failed named
+sed -i '/"was.example"/s/allow-update.*/};/' /etc/bind/zones.conf; systemctl start named`)
+	b.Sh(t, `for i in $(seq 50); do dig +short @127.0.0.1 SOA lab.example | grep -q hostmaster && exit; sleep .1; done; exit 1`)
+}
+
+// refusals are zones that are explained instead of edited.
+func refusals(t *testing.T, b *lab.Box) {
+	t.Helper()
+	b.Sh(t, "[ -e /var/cache/bind/was.jnl ]")
+	before := b.Snapshot(t, "/etc", "/var/lib/mailsetup", zoneDir)
+	try := func(code int, domain string, more ...string) string {
+		out, said := product(t, b, code, append([]string{
+			"init", "--yes", "--domain", domain, "--hostname", "mail." + domain, "--ip", "192.0.2.10",
+		}, more...)...)
+		return strings.Join(strings.Fields(out+said), " ")
+	}
+	for domain, want := range map[string][]string{
+		"sec.example":    {"zone sec.example.: BIND is a secondary server for it here: its records are made on the primary, 192.0.2.7", "hint: run mailsetup there"},
+		"fwd.example":    {"zone fwd.example.: BIND only forwards questions about it, to 192.0.2.7", "hint: run mailsetup there"},
+		"stub.example":   {"zone stub.example.: BIND only knows which servers have it, 192.0.2.7 (a stub zone)"},
+		"member.example": {"zone member.example.: BIND has it from a catalog zone and is a secondary server for it"},
+		"dyn.example":    {"zone dyn.example.: it takes dynamic updates (allow-update): its file belongs to named", "hint: --dns manual prints the records for nsupdate"},
+		"was.example":    {"/var/cache/bind/was.jnl is left of dynamic updates", "hint: rndc sync -clean was.example"},
+		"raw.example":    {"its file " + zoneDir + "primary/raw is in raw format", "hint: write it as text: named-compilezone"},
+		"one.example":    {"its file " + zoneDir + "primary/parked is also that of two.example", "hint: give it a file of its own: cp"},
+	} {
+		says(t, try(2, domain, "--dns", "bind"), want...)
+	}
+	says(t, try(0, "sec.example", "--dry-run"), "zone sec.example: BIND is a secondary server for it here")
+	says(t, try(2, "dyn.example", "--dry-run"), "it takes dynamic updates")
+	says(t, try(0, "added.example", "--dry-run"), zoneDir+"added", "$INCLUDE")
+	same(t, before, b.Snapshot(t, "/etc", "/var/lib/mailsetup", zoneDir))
+	b.Run(t, "rndc", "sync", "-clean", "was.example")
+	says(t, try(0, "was.example", "--dry-run"), "/var/cache/bind/was", "$INCLUDE")
+}
+
+var ourLine = regexp.MustCompile(`^\$INCLUDE "/etc/bind/mailsetup/lab\.example\.zone" lab\.example\. ; mailsetup [0-9a-f]{8}\r?\n$`)
+
+// inPlace insists that a run and its rollback change a zone's file in our line
+// and its serial only, and that the records are served in between.
+func inPlace(t *testing.T, b *lab.Box, file, text, serial string, newer func(string) bool) {
+	t.Helper()
+	served := func() string {
+		return b.Run(t, "dig", "+short", "-b", "192.0.2.10", "@192.0.2.10", "TXT", "lab.example")
+	}
+	// serialOf splits a file where the original has its serial.
+	serialOf := func(now string) (is, rest string) {
+		head, tail, _ := strings.Cut(text, serial)
+		is, rest, ok := strings.Cut(strings.TrimPrefix(now, head), tail)
+		if !strings.HasPrefix(now, head) || !ok || !newer(is) {
+			t.Fatalf("%s is\n%q\nwas\n%q", file, now, text)
+		}
+		return is, rest
+	}
+	args := initArgs("--dns", "bind")
+	product(t, b, 0, args...)
+	_, line := serialOf(b.Read(t, file))
+	if !ourLine.MatchString(strings.TrimPrefix(line, "\r\n")) {
+		t.Errorf("%s ends in %q", file, line)
+	}
+	if got := served(); !strings.Contains(got, "v=spf1 mx ip4:192.0.2.10") {
+		t.Errorf("served: %s", got)
+	}
+	if got := strings.TrimSpace(b.Run(t, "dig", "+short", "-b", "192.0.2.10", "@192.0.2.10", "A", "host."+deepest(text))); got != "192.0.2.77" {
+		t.Errorf("host.%s: %q", deepest(text), got)
+	}
+	nothingChanges(t, b, args...)
+	product(t, b, 0, "rollback", "--yes")
+	if _, rest := serialOf(b.Read(t, file)); rest != "" {
+		t.Errorf("%s after the rollback ends in %q", file, rest)
+	}
+	for range 50 {
+		if served() == "" {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("still served: %s", served())
+}
+
+// deepest is the origin of the zone's last record.
+func deepest(zone string) string {
+	if strings.Contains(zone, "$ORIGIN deep") {
+		return "deep.lab.example"
+	}
+	return "sub.lab.example"
+}
+
+// views moves the zone to where this machine itself is not answered from, and
+// behind a link.
+func views(t *testing.T, b *lab.Box) {
+	t.Helper()
+	b.NamedConf(t, map[string]string{
+		"/etc/bind/named.conf": `options { directory "/var/cache/bind"; dnssec-validation no; };
+view "inside" { match-clients { 127.0.0.0/8; }; recursion yes;
+	zone "split.example" { type primary; file "/etc/bind/split.inside"; };
+};
+view "outside" { match-clients { any; }; recursion no;
+	include "/etc/bind/outside.conf";
+};
+view "guests" { match-clients { 192.0.2.200; };
+	zone "lab.example" { in-view "outside"; };
+};
+`,
+		"/etc/bind/outside.conf": `zone "lab.example" { type primary; file "/etc/bind/lab.zone"; };
+zone "split.example" { type primary; file "/etc/bind/split.outside"; };
+`,
+		"/etc/bind/split.inside": simpleZone("mail"), "/etc/bind/split.outside": simpleZone("mail"),
+		"/etc/bind/outside.zone": dumpZone, "/etc/bind/lab.zone": dumpZone,
+	})
+	b.Sh(t, "ln -sf outside.zone /etc/bind/lab.zone; rndc reload >/dev/null")
+	_, said := product(t, b, 2, "init", "--yes", "--domain", "split.example", "--hostname", "mail.split.example", "--ip", "192.0.2.10")
+	says(t, said, "two views have it, each with a file of its own: /etc/bind/split.inside (view inside), /etc/bind/split.outside (view outside)")
+}
