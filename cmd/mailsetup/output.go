@@ -118,7 +118,11 @@ func (s *session) verdict(ctx context.Context, w *work, p plan.Plan) {
 			return
 		}
 	}
-	fmt.Fprintln(s.c.out, "Mail of this server leaves signed; the signer was asked and answered.")
+	apart := ""
+	if h := w.input.Spec.Host; len(h.LeaveServices) > 0 || h.SignBounces == "no" {
+		apart = ", apart from what you left out"
+	}
+	fmt.Fprintf(s.c.out, "Mail of this server leaves signed%s; the signer was asked and answered.\n", apart)
 }
 
 func asksSigner(p plan.Plan) bool {

@@ -83,6 +83,17 @@ func TestTheVerdictIsThatOfTheSigner(t *testing.T) {
 	}
 }
 
+func TestTheVerdictLeavesOutWhatWasLeftOut(t *testing.T) {
+	s, w, said := signed(t, nil)
+	w.input.Spec.Host.LeaveServices = []string{"submission/inet"}
+	if err := s.done(t.Context(), w, plan.Plan{}, apply.Report{}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(said(), "leaves signed, apart from what you left out; the signer") {
+		t.Errorf("said\n%s", said())
+	}
+}
+
 func TestAKeyThatOthersCanReadIsNoticed(t *testing.T) {
 	s, w, _ := signed(t, nil)
 	if err := s.keysThere(w.input.Spec); err != nil {
