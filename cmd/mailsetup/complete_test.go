@@ -142,6 +142,38 @@ func TestProposalsOfABareMachine(t *testing.T) {
 	}
 }
 
+// Records that are there are the defaults of a new domain; a flag wins, and a
+// domain that is set up keeps what its file says.
+func TestFoundInRecords(t *testing.T) {
+	txt := func(name, value string) state.Record { return state.Record{Name: name, Type: "TXT", Value: value} }
+	s := newSession(state.Facts{
+		FQDN: "mail.lab.example", DNS: state.BIND,
+		Zones: []state.Zone{{Origin: "lab.example.", Kind: "primary", Records: []state.Record{
+			txt("lab.example.", "v=spf1 mx include:_spf.news.example -all"),
+			txt("_dmarc.lab.example.", "v=DMARC1; p=reject; sp=quarantine; rua=mailto:d@lab.example"),
+		}}},
+	})
+	given := spec.Answers{Domain: "lab.example", Addresses: []string{"192.0.2.10"}, DMARC: "none"}
+	got := s.found(given, nil)
+	want := spec.Answers{
+		Domain: "lab.example", Hostname: "mail.lab.example", DNS: "bind", Receive: "yes",
+		Addresses: []string{"192.0.2.10"}, SPFAll: "fail", SPFInclude: []string{"_spf.news.example"},
+		DMARC: "none", DMARCSP: "quarantine", RUA: []string{"mailto:d@lab.example"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	p := s.proposals(given)
+	if p.SPFAll.Value != "fail" || p.SPFInclude.Value != "_spf.news.example" || p.DMARC.Value != "reject" ||
+		!strings.Contains(p.DMARC.Why, "DMARC record of lab.example") {
+		t.Errorf("proposals %+v", p)
+	}
+	known := &spec.Spec{Domains: []spec.Domain{{Name: "lab.example"}}}
+	if diff := cmp.Diff(given, s.found(given, known)); diff != "" {
+		t.Errorf("of a known domain, -want +got:\n%s", diff)
+	}
+}
+
 func TestParent(t *testing.T) {
 	for host, want := range map[string]string{
 		"mail.lab.example": "lab.example", "lab.example": "lab.example", "a.b.lab.example": "b.lab.example", "host": "host", "": "",
