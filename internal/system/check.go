@@ -84,7 +84,7 @@ func place(file string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(file, content, 0o644)
+	return errors.Join(os.WriteFile(file, content, 0o644), age(file))
 }
 
 func (c checker) validate(ctx context.Context, v state.Validator, m mapper) error {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"mailsetup/internal/state"
 )
@@ -80,16 +81,23 @@ func (ed editor) scratchConf(p state.Path, main, master []byte, f func(dir strin
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := os.WriteFile(filepath.Join(dir, "main.cf"), main, privateFile); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "master.cf"), master, privateFile); err != nil {
-		return err
+	for name, content := range map[string][]byte{"main.cf": main, "master.cf": master} {
+		file := filepath.Join(dir, name)
+		if err := errors.Join(os.WriteFile(file, content, privateFile), age(file)); err != nil {
+			return err
+		}
 	}
 	if err := f(dir); err != nil {
 		return &mappedError{err: err, from: dir, to: string(p.Dir())}
 	}
 	return nil
+}
+
+// age makes a scratch file older than Postfix wants its files: one that may be
+// written at this moment is read again and again for up to two seconds.
+func age(file string) error {
+	long := time.Now().Add(-time.Minute)
+	return os.Chtimes(file, long, long)
 }
 
 // checkSetting accepts what may stand left of "=" (also SERVICE_time_limit) and
