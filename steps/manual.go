@@ -45,7 +45,7 @@ func printedFor(server state.DNSServer, domain string, rrs []state.Record) (text
 	case state.Dnsmasq:
 		return publish + "in a file of /etc/dnsmasq.d (then systemctl restart dnsmasq)" + hosted, zonefile.Dnsmasq(domain, rrs)
 	case state.Unbound:
-		return publish + "in a file of /etc/unbound/unbound.conf.d (then systemctl reload unbound)" + hosted, zonefile.Unbound(domain, domain+".", rrs)
+		return publish + "in a file of /etc/unbound/unbound.conf.d (then systemctl restart unbound)" + hosted, zonefile.Unbound(domain, domain+".", rrs)
 	case state.PowerDNS:
 		return publish + "with these commands, each once" + hosted, zonefile.PowerDNS(domain, domain+".", rrs)
 	case state.NSD:

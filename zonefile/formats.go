@@ -72,8 +72,8 @@ func Unbound(title, origin string, records []state.Record) []byte {
 }
 
 // PowerDNS returns the commands of pdnsutil(1) that add records to a zone in a
-// database of PowerDNS. Names are relative to the zone, whatever they look
-// like.
+// database of PowerDNS, and that make the server forget what it found missing.
+// Names are relative to the zone, whatever they look like.
 func PowerDNS(title, origin string, records []state.Record) []byte {
 	zone := strings.TrimSuffix(origin, ".")
 	text := formatted(title, "", records, func(r state.Record) string {
@@ -83,7 +83,7 @@ func PowerDNS(title, origin string, records []state.Record) []byte {
 		}
 		return fmt.Sprintf("pdnsutil add-record %s %s %s %d '%s'", zone, oneLine(name), r.Type, r.TTL, unquotedData(r))
 	})
-	return append(text, "pdnsutil increase-serial "+zone+"\n"...)
+	return append(text, fmt.Sprintf("pdnsutil increase-serial %s\npdns_control purge '%s$'\n", zone, zone)...)
 }
 
 // unquotedData is a record's data on one line and without the quote ', which
