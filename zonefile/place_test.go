@@ -83,7 +83,8 @@ func TestReplaceWithTheInclude(t *testing.T) {
 		return state.Record{Name: "_dmarc.any.example.", Type: "TXT", Value: value}
 	}
 	e.Replace = []state.Replacement{
-		toSPF(oldSPF, newSPF), {Old: dmarc("v=DMARC1; p=none"), New: dmarc("v=DMARC1; p=reject")},
+		toSPF(oldSPF, newSPF),
+		{Old: dmarc("v=DMARC1; p=none"), New: dmarc("v=DMARC1; p=reject")},
 		{Old: state.Record{Name: "ANY.example.", Type: "MX", Value: "10 ns1.any.example."}, New: state.Record{Name: "any.example.", Type: "MX", Value: "10 mail.any.example."}},
 	}
 	zone := replaceHead + "_dmarc TXT \"v=DMARC1; p=none\"\n@ MX ( 10 ; preference\n NS1 )\n@ TXT \"v=spf1 mx -all\""

@@ -64,7 +64,8 @@ func TestServedInView(t *testing.T) {
 		{"this view, without the record", 12, true, status("serial: 12\n"), "zone.example. TXT: served nothing; should be"},
 		{"this view, signed, without the record", 20, true, status("serial: 12\nsigned serial: 20\n"), "served nothing"},
 		{
-			"no such zone", 7, true, system.Result{Code: 1, Stderr: []byte("rndc: 'zonestatus' failed: zone not loaded\n")},
+			"no such zone", 7, true,
+			system.Result{Code: 1, Stderr: []byte("rndc: 'zonestatus' failed: zone not loaded\n")},
 			"rndc zonestatus zone.example. IN out: exit 1: rndc: 'zonestatus' failed: zone not loaded",
 		},
 	} {

@@ -27,7 +27,8 @@ func TestRestartable(t *testing.T) {
 		{"does not run", "inactive", "0\n", system.Result{Code: 1}, ""},
 		{"nobody may ask", "active", "1000\n", system.Result{Code: 1}, ""},
 		{
-			"Debian 12", "active", "0\n", system.Result{Code: 1},
+			"Debian 12", "active", "0\n",
+			system.Result{Code: 1},
 			"/etc/postfix/main.cf: Postfix runs, but not with what is written here: postfix status fails",
 		},
 		{
