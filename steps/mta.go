@@ -75,7 +75,7 @@ func leftInQueue(f state.Facts) []state.Note {
 			Topic: "queue",
 			Text: fmt.Sprintf("%s behind in %s when %s was removed. To deliver %s, put %s in Postfix's place once more, then come back",
 				messages(o.Queue, "stayed", "stayed"), o.Spool, o.Package, it, o.Package),
-			Do: fmt.Sprintf("apt-get install %s; %s; mailq; mailsetup init --replace-mta", o.Package, o.Flush),
+			Do: fmt.Sprintf("apt-get install %s; %s; mailsetup init --replace-mta", o.Package, o.Flush),
 		}}
 	}
 	they := "It STAYS"
@@ -83,10 +83,10 @@ func leftInQueue(f state.Facts) []state.Note {
 		they = "They STAY"
 	}
 	return []state.Note{{
-		Topic: "queue",
-		Text: fmt.Sprintf("%s in the queue of %s. %s BEHIND in %s, where nobody delivers %s: get them out first, until mailq shows nothing",
-			messages(o.Queue, "waits", "wait"), o.Package, they, o.Spool, map[bool]string{true: "them", false: "it"}[o.Queue > 1]),
-		Do: o.Flush + "; mailq",
+		Topic: "queue", Passing: true,
+		Text: fmt.Sprintf("%s in the queue of %s. %s BEHIND in %s, where nobody delivers mail any more: empty the queue first",
+			messages(o.Queue, "waits", "wait"), o.Package, they, o.Spool),
+		Do: o.Flush,
 	}}
 }
 

@@ -13,6 +13,7 @@ import (
 	"mailsetup/internal/apply"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
+	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 )
 
@@ -124,7 +125,7 @@ func (s *session) rollback(ctx context.Context, id string) error {
 	if err != nil {
 		return fail("put those files back by hand, or roll back the later run first", "%w", err)
 	}
-	p = s.keepLedger(p)
+	p = s.packagesStay(s.keepLedger(p))
 	if s.o.dryRun {
 		return s.showDry(p)
 	}
@@ -141,6 +142,23 @@ func (s *session) rollback(ctx context.Context, id string) error {
 	fmt.Fprintf(s.c.out, "\nTaken back: %s (%s).\n", entry.ID, entry.Command)
 	s.notes(p.Notes)
 	return nil
+}
+
+// packagesStay says what going back to the time before the first run leaves.
+func (s *session) packagesStay(p plan.Plan) plan.Plan {
+	first := false
+	for _, st := range p.Stages {
+		first = first || slices.ContainsFunc(st.Changes, func(c plan.Change) bool {
+			return c.Path == spec.HostFile && c.Op == plan.Remove
+		})
+	}
+	if first && s.exists(freshFile) {
+		p.Notes = append(p.Notes, state.Note{
+			Topic: "packages",
+			Text:  "the packages stay that mailsetup installed; a mail server that Postfix replaced comes back with apt-get install",
+		})
+	}
+	return p
 }
 
 // runToUndo finds the named run, or the last one that is still in effect.

@@ -16,7 +16,7 @@ type mailServer struct {
 	queue []string         // command that prints the queue
 	count func(string) int // of messages in it, -1 if that cannot be told
 	spool string           // where the queue lives
-	flush string           // tries to deliver it now
+	flush string           // tries to deliver it now, and shows what is left
 	conf  state.Path       // its configuration
 	read  func(string, *state.OtherMTA)
 }
@@ -26,27 +26,27 @@ type mailServer struct {
 func mailServers() map[string]mailServer {
 	return map[string]mailServer{
 		"exim4": {
-			queue: []string{"exim4", "-bpc"}, count: number, spool: "/var/spool/exim4", flush: "exim4 -qff",
+			queue: []string{"exim4", "-bpc"}, count: number, spool: "/var/spool/exim4", flush: "exim4 -qff; mailq",
 			conf: "/etc/exim4/update-exim4.conf.conf", read: eximConf,
 		},
 		"sendmail": {
 			queue: []string{"mailq"}, count: totals, spool: "/var/spool/mqueue and /var/spool/mqueue-client",
-			flush: "sendmail -Ac -q; sendmail -q", conf: "/etc/mail/sendmail.mc", read: sendmailConf,
+			flush: "sendmail -Ac -q; sendmail -q; mailq", conf: "/etc/mail/sendmail.mc", read: sendmailConf,
 		},
 		"opensmtpd": {
 			queue: []string{"smtpctl", "show", "queue"}, count: envelopes, spool: "/var/spool/smtpd",
-			flush: "smtpctl schedule all", conf: "/etc/smtpd.conf", read: smtpdConf,
+			flush: "smtpctl schedule all; smtpctl show queue", conf: "/etc/smtpd.conf", read: smtpdConf,
 		},
 		"nullmailer": {
 			queue: []string{"mailq"}, count: atLeft, spool: "/var/spool/nullmailer",
-			flush: "systemctl restart nullmailer", conf: "/etc/nullmailer/remotes", read: nullmailerConf,
+			flush: "systemctl restart nullmailer; mailq", conf: "/etc/nullmailer/remotes", read: nullmailerConf,
 		},
 		"dma": {
-			queue: []string{"mailq"}, count: ids, spool: "/var/spool/dma", flush: "dma -q",
+			queue: []string{"mailq"}, count: ids, spool: "/var/spool/dma", flush: "dma -q; mailq",
 			conf: "/etc/dma/dma.conf", read: keyed("SMARTHOST", "PORT"),
 		},
 		"courier-mta": {
-			queue: []string{"mailq"}, count: messages, spool: "/var/lib/courier", flush: "courier flush",
+			queue: []string{"mailq"}, count: messages, spool: "/var/lib/courier", flush: "courier flush; mailq",
 			conf: "/etc/courier/esmtproutes", read: courierConf,
 		},
 		"msmtp-mta": {conf: "/etc/msmtprc", read: keyed("host", "port")},

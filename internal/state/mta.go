@@ -8,7 +8,8 @@ type OtherMTA struct {
 	Counted bool
 	Queue   int
 	// Spool is where the queue lives, also when the package is gone; "" for a
-	// program that has none. Flush is the command that tries to deliver now.
+	// program that has none. Flush are the commands that try to deliver now and
+	// show what is left.
 	Spool string
 	Flush string
 	// Relay is the host that takes all mail which leaves, as relayhost in
