@@ -26,6 +26,7 @@ func TestBounces(t *testing.T) {
 		"a milter of both":       {[]string{"smtpd_milters = inet:127.0.0.1:11332", "non_smtpd_milters = $smtpd_milters"}, service("relay/unix smtp"), "", "bounce", "inet:127.0.0.1:11332"},
 		"a milter, yes":          {[]string{rspamd}, service("relay/unix smtp"), "yes", "bounce", ""},
 		"a milter, no":           {[]string{rspamd}, service("relay/unix smtp"), "no", "", ""},
+		"nobody else, no":        {nil, service("relay/unix smtp"), "no", "bounce", ""},
 		"a milter, listed":       {[]string{rspamd, "internal_mail_filter_classes = bounce"}, service("relay/unix smtp"), "", "bounce", ""},
 		"header checks":          {[]string{"header_checks = regexp:/x"}, service("relay/unix smtp"), "", "bounce", "header_checks will then see them"},
 		"checks of cleanup":      {nil, service("cleanup/unix cleanup", "body_checks=pcre:/x"), "", "bounce", "body_checks"},

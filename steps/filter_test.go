@@ -87,6 +87,25 @@ func TestReinjections(t *testing.T) {
 			[]string{"localhost:10026/inet: -o smtpd_milters="},
 			nil,
 		},
+		"a submission for programs of this machine": {
+			nil,
+			[]state.Service{
+				amavis(), back("smtpd_milters="),
+				service("smtp2/inet smtpd", "content_filter=smtp-amavis:[127.0.0.1]:10024"),
+				service("127.0.0.1:587/inet smtpd", "smtpd_milters="),
+			},
+			nil,
+			[]string{"127.0.0.1:587/inet: -o smtpd_milters=" + signer1},
+		},
+		"a service for a LAN that bypasses the filter": {
+			amavisEverywhere,
+			[]state.Service{
+				amavis(), back("smtpd_milters="),
+				service("2525/inet smtpd", "content_filter=", "mynetworks=10.0.0.0/8", "smtpd_milters="),
+			},
+			nil,
+			[]string{"2525/inet: -o smtpd_milters=" + signer1},
+		},
 		"a submission that bypasses the filter": {
 			amavisEverywhere,
 			[]state.Service{
