@@ -2,6 +2,8 @@ package steps
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"mailsetup/internal/state"
@@ -43,6 +45,7 @@ func replaced(in Input) []state.Note {
 		return nil
 	}
 	notes := append(leftInQueue(in.Facts), otherAliases(o)...)
+	notes = append(notes, onlyExim(in.Facts)...)
 	if o.Relay != "" {
 		notes = append(notes, state.Note{
 			Topic: "relayhost",
@@ -106,6 +109,41 @@ func otherAliases(o *state.OtherMTA) []state.Note {
 	return []state.Note{{
 		Topic: "aliases", Text: fmt.Sprintf("the aliases of %s are in %s, those of Postfix in %s; it can read both", o.Package, o.Aliases, aliases),
 		Do: fmt.Sprintf("postconf -e 'alias_maps = %s' 'alias_database = %s' && newaliases", both, both),
+	}}
+}
+
+// onlyExim tells of words in aliases that have a meaning in exim ("Special items
+// in redirection lists" of its specification) and are user names in Postfix.
+func onlyExim(f state.Facts) []state.Note {
+	if !strings.HasPrefix(f.OtherMTA.Package, "exim") {
+		return nil
+	}
+	var at, what []string
+	number := 0
+	for line := range strings.Lines(string(f.Files[aliases])) {
+		number++
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		for _, word := range []string{":blackhole:", ":fail:", ":defer:", ":unknown:"} {
+			if strings.Contains(line, word) {
+				at, what = append(at, strconv.Itoa(number)), append(what, word)
+			}
+		}
+	}
+	if len(at) == 0 {
+		return nil
+	}
+	lines := "line "
+	if len(at) > 1 {
+		lines = "lines "
+	}
+	slices.Sort(what)
+	return []state.Note{{
+		Topic: "aliases",
+		Text: fmt.Sprintf("%s has in %s what only exim understands (%s): Postfix bounces such mail as if for an unknown user",
+			aliases, lines+some(at, 5), strings.Join(slices.Compact(what), ", ")),
+		Do: "write /dev/null for :blackhole:, take :fail: lines out, then run newaliases",
 	}}
 }
 
