@@ -193,3 +193,27 @@ func TestRecordsAreGoneBeforeTheRunSaysSo(t *testing.T) {
 		t.Errorf("the failed rollback left %q", got)
 	}
 }
+
+// A unit that took mail when the run began has to after an undo, although in
+// the middle of it mail waited for what had moved.
+func TestWhatTookMailIsKnownFromTheStart(t *testing.T) {
+	m, want := guarded(t)
+	want.Stages = want.Stages[2:]
+	want.Stages[1].Files[0].Content = []byte("milter = elsewhere\n")
+	want.Stages[1].Units[0].Settled = []state.Probe{{Kind: state.ProbeSMTP, Address: "127.0.0.1:25"}}
+	m.OnProbe = func(p state.Probe) error {
+		if p.Kind == state.ProbeSMTP && slices.Contains(m.Trace(), "restart signer.service") &&
+			!slices.Contains(m.Trace(), "restart postfix.service") {
+			return errors.New("451 try again later")
+		}
+		return nil
+	}
+	_, err := runOn(context.Background(), m, planFor(t, m, want), "a")
+	var failed *apply.Failed
+	if !errors.As(err, &failed) {
+		t.Fatalf("error %v, want *Failed", err)
+	}
+	if got := deeds(m); !slices.Contains(got, "restart postfix.service") || strings.Count(strings.Join(got, "\n"), "probe smtp") != 4 {
+		t.Errorf("want it asked before, in its stage, and twice in the end, where a restart helps:\n%s", strings.Join(got, "\n"))
+	}
+}

@@ -124,6 +124,8 @@ type run struct {
 	report Report
 	blobs  int       // contents saved so far
 	since  time.Time // when the current stage began
+	// answered are the units that took mail when the run began.
+	answered map[string]bool
 }
 
 func newRun(s system.System, j *Journal, o Options) *run {
@@ -177,6 +179,7 @@ func same(a, b state.Object) bool {
 
 // forward applies all stages and closes the journal.
 func (r *run) forward(ctx context.Context, p plan.Plan) error {
+	r.ask(ctx, p)
 	for _, sc := range p.Stages {
 		r.o.Progress(Event{Kind: StageBegins, Stage: sc.Name})
 		r.since = r.o.Now()
@@ -189,6 +192,22 @@ func (r *run) forward(ctx context.Context, p plan.Plan) error {
 	}
 	r.j.free(r.entry.dir)
 	return nil
+}
+
+// ask finds out which units take mail before anything is touched: a stage may
+// find it waiting for what an earlier one has moved.
+func (r *run) ask(ctx context.Context, p plan.Plan) {
+	r.answered = map[string]bool{}
+	for _, sc := range p.Stages {
+		for _, u := range sc.Units {
+			un := unit{Name: u.Name, Settled: u.Settled}
+			if _, known := r.answered[u.Name]; known || !asked(un) {
+				continue
+			}
+			on, err := running(ctx, r.s, u.Name)
+			r.answered[u.Name] = err == nil && on && answers(ctx, r.s, un) == nil
+		}
+	}
 }
 
 // interrupted makes sure that a failure during cancellation can be told from

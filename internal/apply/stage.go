@@ -168,7 +168,7 @@ func (r *run) found(ctx context.Context, u state.Unit) (unit, error) {
 		rec.Action = state.Restart
 		return rec, nil
 	}
-	rec.Answered = answers(ctx, r.s, rec) == nil && asked(rec)
+	rec.Answered = asked(rec) && r.answered[u.Name]
 	for _, p := range u.Back {
 		if p.Kind == state.ProbeSessions || r.s.Probe(ctx, brief(p)) == nil {
 			rec.Back = append(rec.Back, p)
