@@ -24,12 +24,12 @@ import (
 // on its way back would be signed.
 func Reinjection(in Input) (state.Stage, []state.Note, error) {
 	p := in.Facts.Postfix
-	if err := understood(p); err != nil || p == nil {
-		return state.Stage{}, nil, err
+	if p == nil || understood(p) != nil {
+		return state.Stage{}, nil, nil // Postfix's own step refuses it
 	}
 	l, err := mainLists(in, in.Spec.Host.MilterDefaultAction)
 	if err != nil {
-		return state.Stage{}, nil, err
+		return state.Stage{}, nil, nil // as well
 	}
 	var back []string
 	var questions []state.Question

@@ -154,7 +154,7 @@ func TestFiltersRefused(t *testing.T) {
 			[]string{"content_filter = hold:"}, service("hold/unix discard")),
 	} {
 		_, err := Build(in)
-		if err == nil || !strings.Contains(err.Error(), want) {
+		if err == nil || !strings.HasPrefix(err.Error(), "Postfix: "+want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}

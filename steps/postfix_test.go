@@ -310,7 +310,7 @@ func TestServicesRefused(t *testing.T) {
 			[]string{"non_smtpd_milters = inet:127.0.0.1:11332"}, service("628/inet qmqpd", "receive_override_options=no_milters")),
 	} {
 		_, err := Build(in)
-		if err == nil || !strings.Contains(err.Error(), want) {
+		if err == nil || !strings.HasPrefix(err.Error(), "Postfix: "+want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
