@@ -139,7 +139,7 @@ func wrongInDNS(in Input) []state.Note {
 	}
 	return []state.Note{{
 		Topic: "dns", Text: fmt.Sprintf("DNS says that %s is %s, which is %s", host, list(wrong), why),
-		Do: strings.Join(want, "\n"),
+		Do: strings.Join(want, ", "),
 	}}
 }
 

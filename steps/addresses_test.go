@@ -90,7 +90,7 @@ func TestAddresses(t *testing.T) {
 			[]state.Note{{
 				Topic: "address", Text: "mail leaves from 192.0.2.11, which is not among the addresses of this server (192.0.2.10): SPF fails for it. " +
 					"Send from the right one, or name that one too, with a PTR for it",
-				Do: "postconf -e smtp_bind_address=192.0.2.10 && postfix reload\nmailsetup init --ip 192.0.2.10 --ip 192.0.2.11",
+				Do: "postconf -e smtp_bind_address=192.0.2.10 && postfix reload; or mailsetup init --ip 192.0.2.10 --ip 192.0.2.11",
 			}},
 		},
 		{"mail leaves from the one of several", machine{
@@ -110,7 +110,7 @@ func TestAddresses(t *testing.T) {
 			[]state.Note{{
 				Topic: "address", Text: "mail may leave from 192.0.2.11, which is not among the addresses of this server (192.0.2.10): SPF fails for it. " +
 					"Send from the right one, or name that one too, with a PTR for it",
-				Do: "postconf -e smtp_bind_address=192.0.2.10 && postfix reload\nmailsetup init --ip 192.0.2.10 --ip 192.0.2.11",
+				Do: "postconf -e smtp_bind_address=192.0.2.10 && postfix reload; or mailsetup init --ip 192.0.2.10 --ip 192.0.2.11",
 			}},
 		},
 		{
@@ -130,7 +130,7 @@ func TestAddresses(t *testing.T) {
 			[]state.Note{{
 				Topic: "ipv6", Text: "mail also leaves by IPv6, from 2001:db8::10, which is not among the addresses of this server (192.0.2.10): " +
 					"SPF fails for it. Name that one too, with a PTR for it, or send by IPv4 only",
-				Do: "mailsetup init --ip 192.0.2.10 --ip 2001:db8::10\npostconf -e inet_protocols=ipv4, then restart Postfix",
+				Do: "mailsetup init --ip 192.0.2.10 --ip 2001:db8::10; or postconf -e inet_protocols=ipv4, then restart Postfix",
 			}},
 		},
 		{"IPv6 that Postfix does not use", machine{
@@ -145,7 +145,7 @@ func TestAddresses(t *testing.T) {
 			[]state.Note{{
 				Topic: "ipv4", Text: "mail also leaves by IPv4, from 192.0.2.10, which is not among the addresses of this server (2001:db8::10): " +
 					"SPF fails for it. Name that one too, with a PTR for it, or send by IPv6 only",
-				Do: "mailsetup init --ip 2001:db8::10 --ip 192.0.2.10\npostconf -e inet_protocols=ipv6, then restart Postfix",
+				Do: "mailsetup init --ip 2001:db8::10 --ip 192.0.2.10; or postconf -e inet_protocols=ipv6, then restart Postfix",
 			}},
 		},
 		{
@@ -156,7 +156,7 @@ func TestAddresses(t *testing.T) {
 			[]state.Note{{
 				Topic: "ipv4", Text: "mail also leaves by IPv4, from 10.0.0.5, through a router whose address may not be among those of this server " +
 					"(2001:db8::10): SPF may fail for it. Name the router's too, with a PTR for it, or send by IPv6 only",
-				Do: "mailsetup init --ip 2001:db8::10 --ip THE-ROUTER'S\npostconf -e inet_protocols=ipv6, then restart Postfix",
+				Do: "mailsetup init --ip 2001:db8::10 --ip THE-ROUTER'S; or postconf -e inet_protocols=ipv6, then restart Postfix",
 			}},
 		},
 		{
@@ -222,7 +222,7 @@ func TestAddresses(t *testing.T) {
 			[]state.Note{{
 				Topic: "address", Text: "mail leaves from 10.0.0.5, through a router whose address may not be among those of this server (192.0.2.10): " +
 					"SPF may fail for it. Send from the right one, or name the router's too, with a PTR for it",
-				Do: "postconf -e smtp_bind_address=192.0.2.10 && postfix reload\nmailsetup init --ip 192.0.2.10 --ip THE-ROUTER'S",
+				Do: "postconf -e smtp_bind_address=192.0.2.10 && postfix reload; or mailsetup init --ip 192.0.2.10 --ip THE-ROUTER'S",
 			}},
 		},
 		{"by a relay, from wherever", machine{

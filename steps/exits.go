@@ -135,10 +135,10 @@ func (e exit) notes(in Input, f family) []state.Note {
 		advice = "Change that, or name " + name + " too, with a PTR for it"
 	case len(ours) == 0:
 		note.Topic, advice = f.protocol, "Name "+name+" too, with a PTR for it, or send by "+f.other+" only"
-		note.Do += "\npostconf -e inet_protocols=" + f.alone + ", then restart Postfix"
+		note.Do += "; or postconf -e inet_protocols=" + f.alone + ", then restart Postfix"
 	case len(onInterface) > 0:
 		advice = "Send from the right one, or name " + name + " too, with a PTR for it"
-		note.Do = fmt.Sprintf("postconf -e %s=%s && postfix reload\n%s", f.bind, onInterface[0], do)
+		note.Do = fmt.Sprintf("postconf -e %s=%s && postfix reload; or %s", f.bind, onInterface[0], do)
 	default:
 		advice = "If that is the one others see, name it, with a PTR for it"
 		note.Do = initWith(append(only(in.Spec.Host.Addresses, func(a netip.Addr) bool { return !f.is(a) }), e.addr))

@@ -127,3 +127,107 @@ func goneForGood(t *testing.T, b *lab.Box, release string) {
 	says(t, strings.Join(strings.Fields(out), " "), "the packages stay that mailsetup installed")
 	b.Run(t, "systemctl", "is-active", postfixUnit(release))
 }
+
+// TestAddressesAndNames: where the addresses that were named do not go together
+// with those that the machine has and uses, that is said; a plain server hears
+// nothing of it, and nothing is guessed into DNS.
+func TestAddressesAndNames(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b := server(t, release, lab.Mail)
+		b.Named(t, "other.example", "loop IN A 127.0.1.1")
+		before := b.Snapshot(t, "/etc/bind", "/etc/postfix", "/var/lib/mailsetup")
+		ways(t, b)
+		behindNAT(t, b)
+		names(t, b)
+		same(t, before, b.Snapshot(t, "/etc/bind", "/etc/postfix", "/var/lib/mailsetup"))
+		otherSystem(t, b)
+	})
+}
+
+// planOf is what a dry run says, on one line.
+func planOf(t *testing.T, b *lab.Box, more ...string) string {
+	t.Helper()
+	out, _ := product(t, b, 0, append([]string{"init", "--domain", "lab.example", "--dry-run"}, more...)...)
+	return strings.Join(strings.Fields(out), " ")
+}
+
+// ways are those by which mail leaves: several addresses, both families,
+// smtp_bind_address.
+func ways(t *testing.T, b *lab.Box) {
+	t.Helper()
+	plain := planOf(t, b)
+	saysNot(t, plain, "* address", "* nat", "* ipv4", "* ipv6", "127.0.1.1")
+	says(t, plain, "v=spf1 mx ip4:192.0.2.10 ~all")
+
+	b.Sh(t, "ip addr add 192.0.2.11/32 dev eth0")
+	says(t, planOf(t, b), "mail may leave from 192.0.2.11, which is not among the addresses of this server (192.0.2.10)")
+	b.Sh(t, "ip route add default dev eth0 src 192.0.2.10")
+	saysNot(t, planOf(t, b), "* address")
+	b.Sh(t, "ip route replace default dev eth0 src 192.0.2.11")
+	says(t, planOf(t, b), "mail leaves from 192.0.2.11, which is not among the addresses of this server (192.0.2.10)",
+		"postconf -e smtp_bind_address=192.0.2.10 && postfix reload", "mailsetup init --ip 192.0.2.10 --ip 192.0.2.11")
+	b.Sh(t, "cp -p /etc/postfix/main.cf /root/; postconf -e smtp_bind_address=192.0.2.10")
+	saysNot(t, planOf(t, b), "* address")
+	b.Sh(t, "postconf -e smtp_bind_address=192.0.2.11; ip route replace default dev eth0 src 192.0.2.10")
+	says(t, planOf(t, b), "mail leaves from 192.0.2.11 (/etc/postfix/main.cf: smtp_bind_address)")
+	b.Sh(t, "cp -p /root/main.cf /etc/postfix/")
+
+	b.Sh(t, "ip addr add 2001:db8::10/128 dev eth0 nodad; ip -6 route add default dev eth0")
+	says(t, planOf(t, b), "mail also leaves by IPv6, from 2001:db8::10,", "mailsetup init --ip 192.0.2.10 --ip 2001:db8::10",
+		"postconf -e inet_protocols=ipv4, then restart Postfix")
+	saysNot(t, planOf(t, b, "--ip", "192.0.2.10", "--ip", "2001:db8::10"), "* ipv6", "* address")
+	b.Sh(t, "postconf -e inet_protocols=ipv4")
+	saysNot(t, planOf(t, b), "* ipv6")
+	b.Sh(t, "cp -p /root/main.cf /etc/postfix/; ip addr del 192.0.2.10/32 dev eth0; ip addr del 192.0.2.11/32 dev eth0; ip route flush dev eth0; ip addr show dev eth0")
+	says(t, planOf(t, b, "--ip", "2001:db8::10"), "this server has no IPv4", "v=spf1 mx ip6:2001:db8::10 ~all")
+	b.Sh(t, "ip addr flush dev eth0; ip addr add 192.0.2.10/32 dev eth0; ip route add default dev eth0")
+}
+
+// behindNAT has only a private address.
+func behindNAT(t *testing.T, b *lab.Box) {
+	t.Helper()
+	b.Sh(t, "ip addr flush dev eth0; ip addr add 10.0.0.5/24 dev eth0; ip route add default dev eth0")
+	plan := planOf(t, b)
+	says(t, plan, "192.0.2.10 is not on this machine, which has 10.0.0.5: mail leaves through a router", "forwards port 25 to 10.0.0.5",
+		"v=spf1 mx ip4:192.0.2.10 ~all")
+	saysNot(t, plan, "ip4:10.0.0.5", "A 10.0.0.5")
+	_, said := product(t, b, 2, "init", "--yes", "--domain", "lab.example", "--hostname", "new.lab.example")
+	says(t, said, "needed without a terminal and not given: --ip", "hint: DNS has no address for new.lab.example, and this machine has only 10.0.0.5")
+	b.Sh(t, "ip addr flush dev eth0; ip addr add 192.0.2.10/32 dev eth0; ip route add default dev eth0")
+}
+
+// names that the world does not know are none, and what DNS says of one is
+// looked at.
+func names(t *testing.T, b *lab.Box) {
+	t.Helper()
+	b.Sh(t, "cp -p /etc/hosts /root/")
+	for _, name := range []string{"debian", "mail.lan", "localhost.localdomain"} {
+		b.Sh(t, "hostname "+name+"; echo "+name+" >/etc/hostname; echo '127.0.1.1 "+name+"' >/etc/hosts")
+		_, said := product(t, b, 2, "init", "--yes", "--domain", "lab.example", "--ip", "192.0.2.10")
+		says(t, said, "needed without a terminal and not given: --hostname", `hint: this machine calls itself "`+name+`"`)
+	}
+	b.Sh(t, "hostname mail.lab.example; echo mail.lab.example >/etc/hostname; cp -p /root/hosts /etc/")
+
+	_, said := product(t, b, 2, "init", "--yes", "--domain", "lab.example", "--hostname", "loop.other.example")
+	says(t, said, "not given: --ip", "hint: DNS has only 127.0.1.1 for loop.other.example", "--ip 192.0.2.10")
+	plan := planOf(t, b, "--hostname", "loop.other.example", "--ip", "192.0.2.10", "--dns", "manual")
+	says(t, plan, "DNS says that loop.other.example is 127.0.1.1, which is for this machine itself")
+}
+
+// otherSystem is one that nobody tried this on, or none of Debian's.
+func otherSystem(t *testing.T, b *lab.Box) {
+	t.Helper()
+	b.Sh(t, "mv /usr/bin/dpkg-query /root/; rm /etc/os-release; printf 'ID=fedora\nPRETTY_NAME=\"Fedora Linux 43\"\n' >/etc/os-release")
+	_, said := product(t, b, 1, "init", "--yes", "--domain", "lab.example")
+	says(t, said, "Fedora Linux 43: dpkg-query: not found: this system has no Debian packages", "hint: mailsetup is made for Debian 12 and 13")
+	b.Sh(t, "mv /root/dpkg-query /usr/bin/")
+
+	b.Write(t, "/etc/os-release", "PRETTY_NAME=\"Ubuntu 24.04.1 LTS\"\nID=ubuntu\nVERSION_ID=\"24.04\"\nID_LIKE=debian\n", 0o644)
+	_, said = product(t, b, 2, exampleArgs("--yes")...)
+	says(t, strings.Join(strings.Fields(said), " "), "This is Ubuntu 24.04.1 LTS, which derives from Debian.", "hint: --any-release allows it")
+	says(t, planOf(t, b), "Needs your consent", "(--any-release)")
+	sink := b.Sink(t)
+	product(t, b, 0, exampleArgs("--yes", "--any-release")...)
+	leavesSigned(t, b, sink)
+	nothingChanges(t, b, exampleArgs("--yes")...)
+}
