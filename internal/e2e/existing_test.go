@@ -194,12 +194,13 @@ Mode v
 `
 
 // TestDrift: what somebody wrote by hand is shown and kept, until they say
-// otherwise; and then a rollback gives it back.
+// otherwise; and then a rollback gives it back. Postfix asks the signer where it
+// moves to, and where it was.
 func TestDrift(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
 		b.Write(t, "/etc/opendkim.conf", handMadeSigner, 0o640)
-		b.Run(t, "systemctl", "restart", "opendkim")
+		b.Sh(t, "systemctl restart opendkim; postconf -e smtpd_milters=inet:localhost:8891 non_smtpd_milters=inet:127.0.0.1:8891; postfix reload")
 		was := look(t, b)
 		if !strings.Contains(was.running, "127.0.0.1:8891") {
 			t.Fatalf("OpenDKIM does not listen where the test wants it:\n%s", was.running)

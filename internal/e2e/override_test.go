@@ -25,6 +25,10 @@ func TestOverride(t *testing.T) {
 		refusesOverride(t, b)
 
 		was := look(t, b)
+		failsToMove(t, b, release)
+		asBefore(t, b, was)
+		same(t, units, b.Snapshot(t, "/etc/systemd/system", "/etc/tmpfiles.d"))
+
 		out, _ := product(t, b, 0, initArgs("--replace-override")...)
 		says(t, out, "restart opendkim.service", "-ExecStart=/usr/sbin/opendkim -P /var/spool/postfix/run/opendkim/opendkim.pid -p inet:8891@localhost")
 		if got, want := b.Read(t, override), "# more files, please\n[Unit]\nAfter=named.service\n[Service]\nLimitNOFILE=9999\n"; got != want {
@@ -75,6 +79,17 @@ func refusesOverride(t *testing.T, b *lab.Box) {
 	if got := invocations(t, b); got != units {
 		t.Errorf("units were touched:\n%s\nbefore:\n%s", got, units)
 	}
+}
+
+// failsToMove lets Postfix refuse the new endpoint, so that OpenDKIM has to go
+// back to the old one.
+func failsToMove(t *testing.T, b *lab.Box, release string) {
+	t.Helper()
+	unit := postfixUnit(release)
+	dropIn(t, b, unit, "ExecReload=\nExecReload="+unless("opendkim/opendkim.sock", "/etc/postfix/main.cf", "postfix reload"))
+	_, stderr := product(t, b, 1, initArgs("--replace-override")...)
+	says(t, stderr, distaste, "everything was put back as it was")
+	undrop(t, b, unit)
 }
 
 // oldSigner signs for lab.example with a key of its own.
