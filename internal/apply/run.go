@@ -194,22 +194,6 @@ func (r *run) forward(ctx context.Context, p plan.Plan) error {
 	return nil
 }
 
-// ask finds out which units take mail before anything is touched: a stage may
-// find it waiting for what an earlier one has moved.
-func (r *run) ask(ctx context.Context, p plan.Plan) {
-	r.answered = map[string]bool{}
-	for _, sc := range p.Stages {
-		for _, u := range sc.Units {
-			un := unit{Name: u.Name, Settled: u.Settled}
-			if _, known := r.answered[u.Name]; known || !asked(un) {
-				continue
-			}
-			on, err := running(ctx, r.s, u.Name)
-			r.answered[u.Name] = err == nil && on && answers(ctx, r.s, un) == nil
-		}
-	}
-}
-
 // interrupted makes sure that a failure during cancellation can be told from
 // one on its own account.
 func interrupted(ctx context.Context, err error) error {
