@@ -40,7 +40,7 @@ func manualDNS(in Input) []state.Note {
 // with them.
 func printedFor(server state.DNSServer, domain string, rrs []state.Record) (text string, form []byte) {
 	const hosted = ", or with the web form of whoever hosts the domain"
-	publish := fmt.Sprintf("%s answers DNS here and is left alone: publish these records of %s ", title(server), domain)
+	publish := fmt.Sprintf("%s answers DNS here and is left alone: publish these records of %s ", server.Title(), domain)
 	switch server {
 	case state.Dnsmasq:
 		return publish + "in a file of /etc/dnsmasq.d (then systemctl restart dnsmasq)" + hosted, zonefile.Dnsmasq(domain, rrs)
@@ -52,20 +52,6 @@ func printedFor(server state.DNSServer, domain string, rrs []state.Record) (text
 		return fmt.Sprintf("%sin its zone file (raise the serial, then nsd-control reload %s)%s", publish, domain, hosted), zonefile.Text(domain, rrs)
 	}
 	return "publish these records of " + domain + " (as a zone file, then for a web form)", zonefile.Text(domain, rrs)
-}
-
-func title(server state.DNSServer) string {
-	switch server {
-	case state.Dnsmasq:
-		return "dnsmasq"
-	case state.Unbound:
-		return "Unbound"
-	case state.PowerDNS:
-		return "PowerDNS"
-	case state.NSD:
-		return "NSD"
-	}
-	return "BIND"
 }
 
 // whyManual tells why the BIND of this machine, which knows the zone, does not
@@ -83,7 +69,7 @@ func another(in Input) error {
 	if in.Facts.DNS == state.NoDNSServer || in.Facts.DNS == state.BIND {
 		return nil
 	}
-	return refuse("--dns manual prints the records in its form", "%s answers DNS here, not BIND", title(in.Facts.DNS))
+	return refuse("--dns manual prints the records in its form", "%s answers DNS here, not BIND", in.Facts.DNS.Title())
 }
 
 // leftBehind tells of fragments from when BIND published the records. Taking

@@ -165,7 +165,8 @@ func (s *session) proposals(a spec.Answers) wizard.Proposals {
 		p.Addresses = wizard.Proposal{Value: strings.Join(addrs, " "), Why: "what DNS says of " + host}
 	}
 	p.ZoneServed = s.serves(domain)
-	p.DNS = wizard.Proposal{Value: string(spec.DNSManual), Why: "no zone of this machine's BIND holds " + domain}
+	p.ZoneShut = slices.ContainsFunc(s.facts.Zones, func(z state.Zone) bool { return z.Problem != "" && z.Holds(domain+".") })
+	p.DNS = wizard.Proposal{Value: string(spec.DNSManual), Why: s.whyManual(domain)}
 	if p.ZoneServed || a.NewZone == "yes" || s.unusable(domain) {
 		p.DNS = wizard.Proposal{Value: string(spec.DNSBind), Why: "BIND serves " + domain + " here"}
 	}
@@ -219,6 +220,19 @@ func (s *session) public(host string) []string {
 func public(a netip.Addr) bool {
 	_, err := spec.Address(a.String())
 	return err == nil
+}
+
+// whyManual says why the records are printed.
+func (s *session) whyManual(domain string) string {
+	if s.facts.DNS != state.BIND && s.facts.DNS != state.NoDNSServer {
+		return s.facts.DNS.Title() + " answers DNS here, not BIND"
+	}
+	for _, z := range s.facts.Zones {
+		if z.Problem != "" && z.Holds(domain+".") {
+			return "zone " + strings.TrimSuffix(z.Origin, ".") + ": " + z.Problem
+		}
+	}
+	return "no zone of this machine's BIND holds " + domain
 }
 
 // serves reports whether the BIND of this machine is primary for the domain.

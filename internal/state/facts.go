@@ -138,6 +138,21 @@ const (
 	PowerDNS    DNSServer = "powerdns"
 )
 
+// Title is what the software calls itself.
+func (d DNSServer) Title() string {
+	switch d {
+	case Dnsmasq:
+		return "dnsmasq"
+	case Unbound:
+		return "Unbound"
+	case NSD:
+		return "NSD"
+	case PowerDNS:
+		return "PowerDNS"
+	}
+	return "BIND"
+}
+
 // Zone is a zone the local BIND is configured with.
 type Zone struct {
 	Origin  string // absolute, lower case, with the final dot

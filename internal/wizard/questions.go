@@ -139,7 +139,9 @@ func dnsQuestion() question {
 			}
 			return Proposal{Value: "manual"}
 		},
-		applies: func(f *flow) bool { return f.found.BIND && f.fixed.NewZone == "" },
+		applies: func(f *flow) bool {
+			return f.found.BIND && f.fixed.NewZone == "" && (f.found.ZoneServed || !f.found.ZoneShut)
+		},
 	}
 }
 
