@@ -1,0 +1,100 @@
+package opendkim
+
+import "strings"
+
+// match is what a row is about: the local part and the domain of the address
+// in From:.
+type match struct {
+	user string // "" for any
+	host string // example.org, .example.org for all below it, * for any
+}
+
+// String writes it as a key of a SigningTable of the type file:.
+func (m match) String() string {
+	if m.user == "" {
+		return m.host
+	}
+	return m.user + "@" + m.host
+}
+
+// one reports whether the domain is a single one.
+func (m match) one() bool { return m.host != "*" && !strings.HasPrefix(m.host, ".") }
+
+// exact is a key of a data set that is looked up as it is, opendkim.conf(5)
+// SigningTable; false for one that nothing is ever looked up by.
+func exact(key string) (match, bool) {
+	key = strings.ToLower(key)
+	user, host, address := strings.Cut(key, "@")
+	if !address {
+		user, host = "", key
+	}
+	switch {
+	case address && user == "", host == "", host == ".":
+		return match{}, false
+	case strings.Contains(user, "*"), host != "*" && strings.Contains(host, "*"):
+		return match{}, false
+	}
+	return match{user, host}, true
+}
+
+// wild is a key of a refile:, which is compared with the whole address;
+// matches is false for one that no address is like. What is left has no
+// equivalent in a table of exact keys.
+func wild(key string) (m match, matches, understood bool) {
+	key = strings.ToLower(key)
+	if strings.ContainsAny(key, `?[](){}|^$\`) {
+		return match{}, false, false // the daemon makes a regular expression of it
+	}
+	if key == "*" {
+		return match{host: "*"}, true, true
+	}
+	user, host, address := strings.Cut(key, "@")
+	if !address {
+		below, ok := strings.CutPrefix(key, "*.")
+		if ok && below != "" && !strings.Contains(below, "*") {
+			return match{host: "." + below}, true, true
+		}
+		return match{}, false, !strings.Contains(key, "*")
+	}
+	if user == "*" {
+		user = ""
+	} else if user == "" && !strings.Contains(host, "*") {
+		return match{}, false, true
+	}
+	if user == "" && key[0] == '@' || strings.Contains(user, "*") || strings.Contains(host, "@") {
+		return match{}, false, false
+	}
+	if below, ok := strings.CutPrefix(host, "*."); ok && !strings.Contains(below, "*") && below != "" {
+		return match{user, "." + below}, true, true
+	}
+	if host == "" || host[0] == '.' && host != "." {
+		return match{}, false, true // the domain of an address begins with no dot
+	}
+	if host != "*" && strings.Contains(host, "*") {
+		return match{}, false, false
+	}
+	return match{user, host}, true, true
+}
+
+// within reports whether every address that m is about is one that o is about.
+func (m match) within(o match) bool {
+	return (o.user == "" || o.user == m.user) && hostWithin(m.host, o.host)
+}
+
+// meets reports whether there is an address that both are about.
+func (m match) meets(o match) bool {
+	users := m.user == "" || o.user == "" || m.user == o.user
+	return users && (hostWithin(m.host, o.host) || hostWithin(o.host, m.host))
+}
+
+func hostWithin(a, b string) bool {
+	switch {
+	case a == b, b == "*":
+		return true
+	case a == "*":
+		return false
+	case strings.HasPrefix(b, "."):
+		return strings.HasSuffix(a, b)
+	}
+	return false
+}

@@ -1,0 +1,170 @@
+package opendkim
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Setup is what a configuration means for the mail.
+type Setup struct {
+	Conf Conf
+	// Rows say which mail is signed, in the order in which they are written.
+	Rows []Row
+	Left []Left
+	// Internal is whose mail is signed, as data sets of the type file: have it.
+	Internal []Host
+	// Files are all that were read, the configuration first.
+	Files []string
+}
+
+// Host is an entry of InternalHosts.
+type Host struct {
+	Name string // address, network, host name, .domain; behind ! for one that is none
+	Place
+}
+
+// Parse reads a configuration and the tables that it names. A setup that signs
+// nothing has no rows.
+func Parse(path string, read Read) (Setup, error) {
+	s := Setup{}
+	noted := func(name string) ([]byte, error) {
+		text, err := read(name)
+		if err == nil && text != nil && !slices.Contains(s.Files, name) {
+			s.Files = append(s.Files, name)
+		}
+		return text, err
+	}
+	var err error
+	if s.Conf, err = ParseConf(path, noted); err != nil {
+		return s, err
+	}
+	if !s.Conf.signs() {
+		return s, nil
+	}
+	if err := s.Conf.understood(); err != nil {
+		return s, err
+	}
+	var errs [2]error
+	s.Rows, s.Left, errs[0] = s.Conf.rows(noted)
+	s.Internal, errs[1] = s.Conf.internal(noted)
+	return s, errors.Join(errs[:]...)
+}
+
+// signs reports whether the configuration has anything to sign with.
+func (c Conf) signs() bool {
+	if mode, ok := c.Get("Mode"); ok && !strings.Contains(mode.Value, "s") {
+		return false
+	}
+	_, tables := c.Get("KeyTable")
+	_, signing := c.Get("SigningTable")
+	_, domain := c.Get("Domain")
+	return tables || signing || domain
+}
+
+// understood refuses settings that decide who is signed, or how, in ways that
+// have no equivalent.
+func (c Conf) understood() error {
+	var errs []error
+	for _, no := range []struct{ name, why string }{
+		{"ScreenPolicyScript", "is a program that may decide what is signed"},
+		{"SetupPolicyScript", "is a program that may decide what is signed"},
+		{"FinalPolicyScript", "is a program that may change what is done with mail"},
+		{"ChangeRootDirectory", "makes OpenDKIM see other files under the same names"},
+	} {
+		if s, ok := c.Get(no.name); ok {
+			errs = append(errs, fault(s.Place, "do without "+no.name, "%s %s", no.name, no.why))
+		}
+	}
+	if s, ok := c.Get("SignatureAlgorithm"); ok && !strings.EqualFold(s.Value, "rsa-sha256") {
+		errs = append(errs, fault(s.Place, "make a new key under a new selector and sign with rsa-sha256",
+			"signatures with %s cannot be taken over", s.Value))
+	}
+	return errors.Join(errs...)
+}
+
+// rows are those of the tables, or those that Domain, KeyFile and Selector
+// stand for, which count where there is no KeyTable.
+func (c Conf) rows(read Read) ([]Row, []Left, error) {
+	keys, haveKeys := c.Get("KeyTable")
+	signing, haveSigning := c.Get("SigningTable")
+	switch {
+	case haveKeys && haveSigning:
+		return c.tables(keys, signing, read)
+	case haveKeys:
+		return nil, nil, fault(keys.Place, "add a SigningTable", "a KeyTable without a SigningTable signs nothing, and OpenDKIM does not start")
+	case haveSigning:
+		return nil, nil, fault(signing.Place, "add a KeyTable", "a SigningTable without a KeyTable signs nothing, and OpenDKIM does not start")
+	}
+	rows, err := c.single(read)
+	return rows, nil, err
+}
+
+// single reads the form for one key: Domain, KeyFile, Selector.
+func (c Conf) single(read Read) ([]Row, error) {
+	domain, _ := c.Get("Domain")
+	file, haveFile := c.Get("KeyFile")
+	selector, haveSelector := c.Get("Selector")
+	if !haveFile || !haveSelector {
+		return nil, fault(domain.Place, "set KeyFile and Selector", "Domain needs KeyFile and Selector, without which OpenDKIM does not start")
+	}
+	set, err := c.open(domain, read)
+	if err != nil {
+		return nil, err
+	}
+	var rows []Row
+	var errs []error
+	add := func(e entry, pattern, identity string) {
+		rows = append(rows, Row{
+			Pattern: pattern, Written: e.key, Domain: strings.ToLower(e.key), Selector: selector.Value, Identity: identity,
+			KeyFile: c.absolute(file.Value), KeyAt: file.Place, Place: e.at,
+		})
+	}
+	for _, e := range set.entries {
+		name := strings.ToLower(e.key)
+		switch {
+		case strings.ContainsAny(name, "*@:/ ") || strings.HasPrefix(name, "."):
+			errs = append(errs, fault(e.at, "write the domains out", "the domain %s is not understood", e.key))
+		case slices.ContainsFunc(rows, func(r Row) bool { return r.Pattern == name }):
+		default:
+			add(e, name, "")
+			if c.Yes("SubDomains") { // which also names the parent in i=
+				add(e, "."+name, "@"+name)
+			}
+		}
+	}
+	return rows, errors.Join(errs...)
+}
+
+// Signer is one signing domain of a setup.
+type Signer struct {
+	Domain, Selector, KeyFile string
+	KeyAt                     Place
+	Rows                      []Row
+}
+
+// Signers are the domains in d=, in the order in which they first occur. One
+// with two keys at once has no equivalent.
+func (s Setup) Signers() ([]Signer, error) {
+	var all []Signer
+	var errs []error
+	for _, r := range s.Rows {
+		i := slices.IndexFunc(all, func(d Signer) bool { return d.Domain == r.Domain })
+		if i < 0 {
+			i = len(all)
+			all = append(all, Signer{Domain: r.Domain, Selector: r.Selector, KeyFile: r.KeyFile, KeyAt: r.KeyAt})
+		}
+		d := &all[i]
+		if d.Selector != r.Selector || d.KeyFile != r.KeyFile {
+			errs = append(errs, fault(r.Place, "let one key sign for the domain",
+				"%s signs with %s, but with %s in %s: one domain with two keys at once is not understood",
+				r.Domain, keyText(r.Selector, r.KeyFile), keyText(d.Selector, d.KeyFile), d.Rows[0].Place))
+			continue
+		}
+		d.Rows = append(d.Rows, r)
+	}
+	return all, errors.Join(errs...)
+}
+
+func keyText(selector, file string) string { return fmt.Sprintf("selector %s (%s)", selector, file) }

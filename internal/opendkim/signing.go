@@ -1,0 +1,187 @@
+package opendkim
+
+import (
+	"errors"
+	"strings"
+)
+
+// Row says which mail is signed how.
+type Row struct {
+	// Pattern is what the address in From: is like, as a SigningTable of the type
+	// file: has it: example.org, .example.org for all below it, user@example.org,
+	// * for every address.
+	Pattern string
+	// Written is the pattern as it stands there.
+	Written  string
+	Domain   string // d= of the signature
+	Selector string // s=
+	Identity string // i=, "" for none; a % stands for the domain in From:
+	KeyFile  string // absolute
+	// KeyAt is where the file of the key is named.
+	KeyAt Place
+	Place
+}
+
+// Left is what stands in the tables without meaning anything for the mail.
+type Left struct {
+	Place
+	Why string
+}
+
+// key is a row of the KeyTable.
+type key struct {
+	name, domain, selector, path string
+	at                           Place
+	used                         bool
+}
+
+// tables reads KeyTable and SigningTable.
+func (c Conf) tables(keyTable, signingTable Setting, read Read) ([]Row, []Left, error) {
+	keySet, err1 := c.open(keyTable, read)
+	signSet, err2 := c.open(signingTable, read)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, nil, err
+	}
+	names := map[string]*key{}
+	var order []*key
+	for _, e := range keySet.entries {
+		if names[e.key] == nil { // the first of two counts
+			k := &key{name: e.key, at: e.at, path: e.value}
+			names[e.key], order = k, append(order, k)
+		}
+	}
+	var all []Row
+	var left []Left
+	var errs []error
+	for _, e := range signSet.entries {
+		m, matches, err := signSet.match(e)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if !matches {
+			left = append(left, Left{e.at, e.key + " is like no address, so the row signs nothing"})
+			continue
+		}
+		row, err := resolve(e, m, names)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all = append(all, row)
+	}
+	for _, k := range order {
+		if !k.used {
+			left = append(left, Left{k.at, "no row of SigningTable names the key " + k.name})
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, nil, err
+	}
+	all, more, err := c.settle(all, signSet.kind == pattern)
+	return all, append(left, more...), err
+}
+
+// match reads the key of a row of SigningTable.
+func (d dataset) match(e entry) (match, bool, error) {
+	if d.kind != pattern {
+		m, matches := exact(e.key)
+		return m, matches, nil
+	}
+	m, matches, understood := wild(e.key)
+	if !understood {
+		return match{}, false, fault(e.at, "write *@DOMAIN, *@*.DOMAIN for what is below it, or a whole address",
+			"the pattern %s matches in a way that is not understood", e.key)
+	}
+	return m, matches, nil
+}
+
+// resolve finds the key of a row. A key name, a domain and a path may have the
+// domain of the address in them, as %.
+func resolve(e entry, m match, names map[string]*key) (Row, error) {
+	name, identity, _ := strings.Cut(e.value, ":")
+	switch {
+	case name == "":
+		return Row{}, fault(e.at, "add the name of the key, or take the row out", "the row names no key, which crashes OpenDKIM")
+	case name == "%" && !m.one():
+		return Row{}, fault(e.at, "write one row for each domain", "the key is that of any domain (%%) that %s is about", e.key)
+	case name == "%":
+		name = m.host
+	}
+	k := names[name]
+	if k == nil {
+		return Row{}, fault(e.at, "correct the name, or take the row out", "KeyTable has no key %q: mail of this row is not accepted", name)
+	}
+	k.used = true
+	parts := strings.SplitN(k.path, ":", 3)
+	if len(parts) != 3 || parts[0] == "" || parts[1] == "" || parts[2] == "" {
+		return Row{}, fault(k.at, "write domain:selector:path", "the key %s is not written as domain:selector:path", k.name)
+	}
+	row := Row{
+		Pattern: m.String(), Written: e.key, Domain: parts[0], Selector: parts[1], Identity: identity,
+		KeyFile: parts[2], KeyAt: k.at, Place: e.at,
+	}
+	if row.Domain == "%" {
+		if !m.one() {
+			return Row{}, fault(e.at, "write one row for each domain",
+				"the key %s signs as whatever domain the mail is from (%%, in %s), and %s is about more than one", k.name, k.at, e.key)
+		}
+		row.Domain = m.host
+	}
+	if !strings.HasPrefix(row.KeyFile, "/") { // the text itself is never repeated: it may be the key
+		return Row{}, fault(k.at, "put the key into a file that only OpenDKIM can read, and name it with its whole path",
+			"the key %s is not in a file with an absolute path", k.name)
+	}
+	if row.Domain != strings.ToLower(row.Domain) {
+		return Row{}, fault(k.at, "write it in lower case, which means the same to receivers", "the domain %s would be written otherwise in d=", row.Domain)
+	}
+	row.KeyFile = strings.ReplaceAll(row.KeyFile, "%", row.Domain)
+	return row, nil
+}
+
+// settle finds out what the order of rows means. In a refile: the first that
+// matches counts, in our tables the one that says most.
+func (c Conf) settle(all []Row, ordered bool) ([]Row, []Left, error) {
+	var rows []Row
+	var left []Left
+	var errs []error
+	several := c.Yes("MultipleSignatures")
+	for _, r := range all {
+		hidden, err := r.after(rows, ordered, several)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if hidden != nil {
+			left = append(left, Left{r.Place, r.Written + " never counts: " + hidden.Place.String() + " matches first"})
+			continue
+		}
+		rows = append(rows, r)
+	}
+	return rows, left, errors.Join(errs...)
+}
+
+// after looks at the rows before one: does another hide it, and would the two
+// mean something else in a table that is not read in order.
+func (r Row) after(rows []Row, ordered, several bool) (hidden *Row, err error) {
+	m, _ := exact(r.Pattern)
+	for i := range rows {
+		o, _ := exact(rows[i].Pattern)
+		switch {
+		case !m.meets(o) || !ordered && !several && m != o:
+		case several && (ordered || m != o):
+			return nil, fault(r.Place, "let one row match each address, or set MultipleSignatures no",
+				"mail may match this row and that of %s, and would be signed by both (MultipleSignatures)", rows[i].Place)
+		case m.within(o):
+			return &rows[i], nil
+		case !o.within(m) && o.user != "" && !rows[i].like(r):
+			return nil, fault(r.Place, "write a row for the addresses that are in both",
+				"mail may match this row and that of %s, and which comes first would change", rows[i].Place)
+		}
+	}
+	return nil, nil
+}
+
+// like reports whether two rows make the same signature.
+func (r Row) like(o Row) bool {
+	return r.Domain == o.Domain && r.Selector == o.Selector && r.KeyFile == o.KeyFile && r.Identity == o.Identity
+}
