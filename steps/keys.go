@@ -42,8 +42,8 @@ func Keys(in Input) (state.Stage, []state.Note, error) {
 			Why: "the private key; it never leaves this machine",
 		})
 	}
-	for _, d := range in.Spec.Domains {
-		stage.Files = append(stage.Files, ledgerFile(d, in.Keys[d.Name]))
+	for d := range in.touched() {
+		stage.Files = append(stage.Files, ledgerFile(d.Name, in.Keys[d.Name]))
 	}
 	return stage, nil, nil
 }
@@ -51,21 +51,21 @@ func Keys(in Input) (state.Stage, []state.Note, error) {
 // Ledger records, last of all, that the keys sign: only now is it true.
 func Ledger(in Input) (state.Stage, []state.Note, error) {
 	var stage state.Stage
-	for _, d := range in.Spec.Domains {
+	for d := range in.touched() {
 		keys := slices.Clone(in.Keys[d.Name])
 		for i := range keys {
-			keys[i] = signing(keys[i], in)
+			keys[i] = signing(keys[i], in, d)
 		}
-		stage.Files = append(stage.Files, ledgerFile(d, keys))
+		stage.Files = append(stage.Files, ledgerFile(d.Name, keys))
 	}
 	return stage, nil, nil
 }
 
-// signing moves a key that was waiting for its first day to active. BIND was
-// seen to serve its record by the time this is written; with DNS elsewhere
-// nobody has seen it yet.
-func signing(k keyring.Key, in Input) keyring.Key {
-	served := in.Spec.Host.DNS == spec.DNSBind
+// signing moves a key that was waiting for its first day to active. Its
+// primary was seen to serve the record by the time this is written; where the
+// records are printed nobody has seen it yet.
+func signing(k keyring.Key, in Input, d spec.Domain) keyring.Key {
+	served := in.Spec.DNSOf(d) != spec.DNSManual
 	switch k.Stage {
 	case keyring.Active:
 		if served && k.Seen.IsZero() {
@@ -90,9 +90,9 @@ func signing(k keyring.Key, in Input) keyring.Key {
 
 // ledgerFile is free: what it says now was read and carried on, whoever wrote
 // it, so that nothing of an edit by hand can get lost.
-func ledgerFile(d spec.Domain, keys []keyring.Key) state.File {
+func ledgerFile(domain string, keys []keyring.Key) state.File {
 	return state.File{
-		Path: keyring.File(d.Name), Mode: 0o600, Owner: state.Root, Content: keyring.MarshalDomain(keys),
+		Path: keyring.File(domain), Mode: 0o600, Owner: state.Root, Content: keyring.MarshalDomain(keys),
 		Free: true, Why: "the ledger: which key is where in its life",
 	}
 }

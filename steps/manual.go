@@ -16,7 +16,10 @@ import (
 // provider's web form wants.
 func manualDNS(in Input) []state.Note {
 	var notes []state.Note
-	for _, d := range in.Spec.Domains {
+	for d := range in.touched() {
+		if in.Spec.DNSOf(d) != spec.DNSManual {
+			continue
+		}
 		notes = append(notes, whyManual(in, d)...)
 		list, merged := published(in, d)
 		rrs := recordsOf(list)
@@ -105,7 +108,7 @@ func pending(keys []keyring.Key) bool {
 // reports, names that do not align.
 func Advice(in Input) []state.Note {
 	notes := append(places(in), reverse(in)...)
-	for _, d := range in.Spec.Domains {
+	for d := range in.touched() {
 		notes = append(notes, reports(in, d)...)
 		if d.KeyBits < 2048 {
 			notes = append(notes, state.Note{

@@ -148,7 +148,9 @@ func rows(in Input) ([]templates.KeyRow, []templates.SigningRow) {
 		}
 		name := keyName(d.Name, k)
 		keys = append(keys, templates.KeyRow{Name: name, Domain: d.Name, Selector: k.Selector, Path: k.File})
-		signing = append(signing, templates.SigningRow{Pattern: d.Name, Key: name})
+		for _, pattern := range senders(d) {
+			signing = append(signing, templates.SigningRow{Pattern: pattern, Key: name})
+		}
 	}
 	primary, ok := in.Keys.Signing(in.Spec.Host.Domain)
 	if !ok {
@@ -160,6 +162,15 @@ func rows(in Input) ([]templates.KeyRow, []templates.SigningRow) {
 		}
 	}
 	return keys, signing
+}
+
+// senders are the patterns of all addresses whose mail a domain's key signs.
+func senders(d spec.Domain) []string {
+	patterns := []string{d.Name}
+	if d.Subdomains {
+		patterns = append(patterns, "."+d.Name)
+	}
+	return append(patterns, d.Also...)
 }
 
 func keyName(domain string, k keyring.Key) string { return k.Selector + "._domainkey." + domain }
@@ -312,7 +323,7 @@ func currentSocket(in Input) state.Path {
 // ignored, and is active for a moment before it dies of a bad socket.
 func signerProbes(in Input) []state.Probe {
 	signs := state.Probe{Kind: state.ProbeSigns, Address: string(Socket), Within: 20 * time.Second}
-	for _, d := range in.Spec.Domains {
+	for d := range in.touched() {
 		if k, ok := in.Keys.Signing(d.Name); ok {
 			signs.Signers = append(signs.Signers, signer("postmaster@"+d.Name, d.Name, k))
 		}

@@ -47,7 +47,10 @@ func fragments(in Input) (map[string]*part, []state.Note, error) {
 	parts := map[string]*part{}
 	var notes []state.Note
 	seen := map[state.Record]bool{}
-	for _, d := range in.Spec.Domains {
+	for d := range in.touched() {
+		if in.Spec.DNSOf(d) != spec.DNSBind {
+			continue
+		}
 		for _, r := range records(in, d) {
 			if seen[r] {
 				continue

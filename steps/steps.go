@@ -4,6 +4,7 @@ package steps
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -29,9 +30,30 @@ type Input struct {
 	NewKeys map[state.Path][]byte
 	// Documents are the texts of the TOML files as they should be on disk.
 	Documents map[state.Path][]byte
+	// Touched are the domains that this run is about, by name; nil for all. What
+	// concerns one domain only is looked at for these, what all share (the
+	// tables) is made from the whole spec and ledger.
+	Touched map[string]bool
+	// Retire are keys whose record and private key go in this run, once nothing
+	// signs with them: selectors, by domain.
+	Retire map[string][]string
 	// Consents are the questions that were answered with yes, by ID.
 	Consents map[string]bool
 	Now      time.Time
+}
+
+// touches reports whether the run is about the domain.
+func (in Input) touches(domain string) bool { return in.Touched == nil || in.Touched[domain] }
+
+// touched are the domains of the spec that the run is about.
+func (in Input) touched() iter.Seq[spec.Domain] {
+	return func(yield func(spec.Domain) bool) {
+		for _, d := range in.Spec.Domains {
+			if in.touches(d.Name) && !yield(d) {
+				return
+			}
+		}
+	}
 }
 
 // unanswered are the questions nobody said yes to yet.

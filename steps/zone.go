@@ -23,16 +23,18 @@ const pendingStamp = "--------"
 // Zone publishes the records in the BIND of this machine: a fragment of ours,
 // one $INCLUDE line in the administrator's file, a higher serial.
 func Zone(in Input) (state.Stage, []state.Note, error) {
-	if in.Spec.Host.DNS != spec.DNSBind {
-		return state.Stage{}, append(manualDNS(in), leftBehind(in)...), nil
+	notes := manualDNS(in)
+	if !inMode(in, spec.DNSBind) {
+		return state.Stage{}, append(notes, leftBehind(in)...), nil
 	}
 	if err := another(in); err != nil {
 		return state.Stage{}, nil, err
 	}
-	parts, notes, err := fragments(in)
+	parts, more, err := fragments(in)
 	if err != nil {
 		return state.Stage{}, nil, err
 	}
+	notes = append(notes, more...)
 	stage := state.Stage{}
 	var served, back []state.Probe
 	for _, origin := range slices.Sorted(maps.Keys(parts)) {
@@ -49,6 +51,17 @@ func Zone(in Input) (state.Stage, []state.Note, error) {
 		}}
 	}
 	return stage, notes, nil
+}
+
+// inMode reports whether the records of a domain of this run get published in
+// that way.
+func inMode(in Input, mode spec.DNSMode) bool {
+	for d := range in.touched() {
+		if in.Spec.DNSOf(d) == mode {
+			return true
+		}
+	}
+	return false
 }
 
 // served asks whether the name server has records of the zone, and others not.

@@ -53,14 +53,18 @@ func wishFlags() []cli.Flag {
 		list("ip", "public `ADDRESS` of this server, v4 or v6; repeat for more (default: the A and AAAA of its name)"),
 		text("selector", "`NAME` of the DKIM key (default: year and month, as in 202611)"),
 		text("key-bits", "`BITS` of the RSA key: 1024 (if DNS takes no more), 2048, 3072 or 4096 (default: 2048)"),
-		text("dns", "`WHERE` records go: bind (this machine's BIND) or manual (printed for you) (default: what is found)"),
+		text("dns", "`WHERE` records go: bind (this machine's BIND), rfc2136 (dynamic updates to any primary) or manual (printed for you) (default: what is found)"),
+		text("rfc2136-server", "`NAME` or address of the primary that takes updates (default: the one that the zone names)"),
+		text("rfc2136-key", "`FILE` with the TSIG key that signs updates, as tsig-keygen writes it"),
 		&cli.BoolFlag{Name: "dns-new-zone", Usage: "make the zone in BIND if it is not served here; needs --ns"},
 		list("ns", "`NAME` of a name server of the new zone; repeat for more"),
 		text("ttl", "`SECONDS` that others may keep the records (default: 3600)"),
 		text("receive", "`ANSWER`, yes or no: does this server receive the domain's mail (default: from the live MX)"),
 		text("root-alias", "`ADDRESS` that reads root's and postmaster's mail and the reports"),
+		&cli.BoolFlag{Name: "subdomains", Usage: "sign mail of everything below the domain, too"},
 		text("spf-all", "`RESULT` for mail from other senders: softfail, fail or neutral (default: softfail)"),
 		list("spf-include", "`DOMAIN` of a third party that sends for you; repeat for more"),
+		&cli.BoolFlag{Name: "spf-redirect", Usage: "let the SPF record of the host's first domain decide for this one"},
 		text("dmarc", "the `POLICY` for forgeries: none, quarantine or reject (default: none)"),
 		text("dmarc-sp", "the `POLICY` for subdomains (default: the same)"),
 		text("adkim", "DKIM `ALIGNMENT`: relaxed or strict (default: relaxed)"),
@@ -96,10 +100,14 @@ func answers(ctx *cli.Context) spec.Answers {
 		DMARC: ctx.String("dmarc"), DMARCSP: ctx.String("dmarc-sp"), ADKIM: ctx.String("adkim"), ASPF: ctx.String("aspf"),
 		RUA: ctx.StringSlice("rua"), RUF: ctx.StringSlice("ruf"), MilterDefaultAction: ctx.String("milter-default-action"),
 		ExistingRecords: ctx.String("existing-records"), ServiceMilters: ctx.String("service-milters"),
-		SignBounces: ctx.String("sign-bounces"),
+		SignBounces: ctx.String("sign-bounces"), UpdateServer: ctx.String("rfc2136-server"), UpdateKey: ctx.String("rfc2136-key"),
 	}
-	if ctx.IsSet("dns-new-zone") {
-		a.NewZone = map[bool]string{true: "yes", false: "no"}[ctx.Bool("dns-new-zone")]
+	for flag, answer := range map[string]*string{
+		"dns-new-zone": &a.NewZone, "subdomains": &a.Subdomains, "spf-redirect": &a.SPFRedirect,
+	} {
+		if ctx.IsSet(flag) {
+			*answer = map[bool]string{true: "yes", false: "no"}[ctx.Bool(flag)]
+		}
 	}
 	return a
 }

@@ -29,7 +29,9 @@ type Key struct {
 	Public      string // base64 of the SubjectPublicKeyInfo, the p= of the record
 	Fingerprint string // SHA256:… of the SubjectPublicKeyInfo
 	File        string // absolute path of the private key
-	Stage       Stage
+	// Adopted: the file was there before mailsetup, and stays when the key goes.
+	Adopted bool
+	Stage   Stage
 	// Seen is when DNS was first found to serve the record, zero for never.
 	Seen time.Time
 	// Since is when each stage was reached, successes only.

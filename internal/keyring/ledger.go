@@ -93,6 +93,27 @@ func Withdrawn(keys []Key, now time.Time) []Key {
 	return out
 }
 
+// Drain returns the keys as they are once the domain stops signing. What
+// signed, or was about to, stays published for mail under way: its copies may
+// wait in queues anywhere.
+func Drain(keys []Key, now time.Time) []Key {
+	out := slices.Clone(keys)
+	for i, k := range out {
+		switch k.Stage {
+		case Staged, Publishing, Published, Active:
+			out[i] = k.At(Draining, now)
+		}
+	}
+	return out
+}
+
+// Drained reports whether a key has been draining for long enough that no mail
+// it signed can still be under way.
+func (k Key) Drained(now time.Time, drain time.Duration) bool {
+	since, ok := k.Since[Draining]
+	return k.Stage == Draining && ok && now.Sub(since) >= drain
+}
+
 // Check finds keys that contradict each other or themselves.
 func Check(keys []Key) error {
 	active := ""

@@ -171,3 +171,46 @@ func FuzzParseDomain(f *testing.F) {
 		}
 	})
 }
+
+func TestDrain(t *testing.T) {
+	keys := []Key{key("a", Draining), key("b", Active), key("c", Publishing), key("d", Gone)}
+	got := Drain(keys, day(9))
+	var stages []Stage
+	for _, k := range got {
+		stages = append(stages, k.Stage)
+	}
+	equal(t, "stages", stages, []Stage{Draining, Draining, Draining, Gone})
+	equal(t, "since", []time.Time{got[0].Since[Draining], got[1].Since[Draining]}, []time.Time{day(2), day(9)})
+	equal(t, "before", keys[1].Stage, Active)
+	if _, ok := (Ledger{"shop.example": got}).Signing("shop.example"); ok {
+		t.Error("a drained domain still signs")
+	}
+	const drain = 14 * 24 * time.Hour
+	for _, test := range []struct {
+		key  Key
+		now  time.Time
+		want bool
+	}{
+		{got[1], day(9), false},
+		{got[1], day(9 + 14).Add(-time.Second), false},
+		{got[1], day(9 + 14), true},
+		{got[1], day(1), false}, // the clock went back
+		{key("b", Active), day(9 + 30), false},
+		{key("d", Gone), day(9 + 30), false},
+		{Key{Selector: "x", Stage: Draining}, day(9 + 30), false}, // nobody knows since when
+	} {
+		if got := test.key.Drained(test.now, drain); got != test.want {
+			t.Errorf("%s %s at %v: %v", test.key.Selector, test.key.Stage, test.now, got)
+		}
+	}
+}
+
+func TestAdoptedIsRemembered(t *testing.T) {
+	k := key("a", Active)
+	k.Adopted = true
+	got, err := ParseDomain(MarshalDomain([]Key{k}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "keys", got, []Key{k})
+}

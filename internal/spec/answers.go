@@ -16,8 +16,13 @@ type Answers struct {
 	Receive   string   // --receive: yes or no
 	RootAlias string   // --root-alias
 
-	SPFAll     string   // --spf-all
-	SPFInclude []string // --spf-include
+	UpdateServer string // --rfc2136-server
+	UpdateKey    string // --rfc2136-key
+	Subdomains   string // --subdomains: yes or no
+
+	SPFAll      string   // --spf-all
+	SPFInclude  []string // --spf-include
+	SPFRedirect string   // --spf-redirect: yes (to the primary domain) or no
 
 	DMARC   string   // --dmarc
 	DMARCSP string   // --dmarc-sp

@@ -38,18 +38,72 @@ func (a Answers) Spec(old *Spec, now time.Time) (Spec, Findings) {
 	if out.Host.Domain == "" {
 		out.Host.Domain = name
 	}
-	at, found := slices.BinarySearchFunc(out.Domains, name, func(d Domain, n string) int { return strings.Compare(d.Name, n) })
+	at, found := slices.BinarySearchFunc(out.Domains, name, byName)
 	if !found {
 		out.Domains = slices.Insert(out.Domains, at, newDomain(name, now))
 	}
-	d := &out.Domains[at]
-	a.domain(&f, d, found)
-	if !found && len(a.RUA) == 0 {
-		d.DMARC.RUA = defaultReports(out.Host, *d)
-	}
+	a.settle(&f, &out, &out.Domains[at], found)
 	a.consents(&f, &out)
 	f.conclude(a, out, old)
 	return out, f.findings
+}
+
+func byName(d Domain, name string) int { return strings.Compare(d.Name, name) }
+
+// settle takes over the answers about one domain, and what follows for it from
+// those about the host.
+func (a Answers) settle(f *reader, s *Spec, d *Domain, exists bool) {
+	a.domain(f, d, exists)
+	redirect := false
+	take(f, "--spf-redirect", a.SPFRedirect, &redirect, YesNo)
+	if a.SPFRedirect != "" {
+		d.SPF.Redirect = ""
+	}
+	if redirect {
+		d.SPF.Redirect = s.Host.Domain
+	}
+	if !exists && len(a.RUA) == 0 {
+		d.DMARC.RUA = defaultReports(s.Host, *d)
+	}
+}
+
+// Further is the old spec with more domains, which all get the same answers.
+// Those about the host do not count here, but for the way in which records get
+// published: it is that of the new domains. Choose names the selector of each.
+func (a Answers) Further(old Spec, names []string, choose func(name string) string, now time.Time) (Spec, Findings) {
+	var f reader
+	out := old.clone()
+	for _, given := range names {
+		name := ""
+		take(&f, "DOMAIN", given, &name, DomainName)
+		if name == "" || old.Has(name) {
+			continue
+		}
+		d := newDomain(name, now)
+		take(&f, "--dns", a.DNS, &d.DNS, DNS)
+		if d.DNS == out.Host.DNS {
+			d.DNS = ""
+		}
+		take(&f, "--rfc2136-server", a.UpdateServer, &d.Update.Server, UpdateServer)
+		take(&f, "--rfc2136-key", a.UpdateKey, &d.Update.KeyFile, UpdateKey)
+		a.settle(&f, &out, &d, false)
+		if a.Selector == "" && len(f.findings) == 0 {
+			d.Selector = choose(name)
+		}
+		out.Domains = append(out.Domains, d)
+	}
+	out.Domains = slices.CompactFunc(sorted(out.Domains), func(x, y Domain) bool { return x.Name == y.Name })
+	if len(f.findings) == 0 {
+		f.findings = out.Validate()
+	}
+	return out, f.findings
+}
+
+// Without is the spec without some of its domains, given by their names.
+func (s Spec) Without(names ...string) Spec {
+	out := s.clone()
+	out.Domains = slices.DeleteFunc(out.Domains, func(d Domain) bool { return slices.Contains(names, d.Name) })
+	return out
 }
 
 // consents takes back what the spec remembers of an earlier no.
@@ -86,6 +140,11 @@ func (a Answers) host(f *reader, h *Host) {
 		h.MilterDefaultAction = DefaultAction
 	}
 	take(f, "--sign-bounces", a.SignBounces, &h.SignBounces, SignBounces)
+	if h.Drain == 0 {
+		h.Drain = DefaultDrain
+	}
+	take(f, "--rfc2136-server", a.UpdateServer, &h.Update.Server, UpdateServer)
+	take(f, "--rfc2136-key", a.UpdateKey, &h.Update.KeyFile, UpdateKey)
 }
 
 // newDomain is a domain about which nothing is known yet.
@@ -115,6 +174,7 @@ func (a Answers) domain(f *reader, d *Domain, exists bool) {
 	take(f, "--ttl", a.TTL, &d.TTL, TTL)
 	take(f, "--dns-new-zone", a.NewZone, &d.NewZone, YesNo)
 	takeAll(f, "--ns", a.NS, &d.NS, Hostname)
+	take(f, "--subdomains", a.Subdomains, &d.Subdomains, YesNo)
 	take(f, "--spf-all", a.SPFAll, &d.SPF.All, SPFAll)
 	takeAll(f, "--spf-include", a.SPFInclude, &d.SPF.Include, SPFInclude)
 	take(f, "--dmarc", a.DMARC, &d.DMARC.Policy, DMARCPolicy)
@@ -224,7 +284,7 @@ func (s Spec) clone() Spec {
 	s.Domains = slices.SortedFunc(slices.Values(s.Domains), func(a, b Domain) int { return strings.Compare(a.Name, b.Name) })
 	for i := range s.Domains {
 		d := &s.Domains[i]
-		d.NS, d.Keep, d.SPF.Include = slices.Clone(d.NS), slices.Clone(d.Keep), slices.Clone(d.SPF.Include)
+		d.NS, d.Keep, d.Also, d.SPF.Include = slices.Clone(d.NS), slices.Clone(d.Keep), slices.Clone(d.Also), slices.Clone(d.SPF.Include)
 		d.DMARC.RUA, d.DMARC.RUF = slices.Clone(d.DMARC.RUA), slices.Clone(d.DMARC.RUF)
 	}
 	return s

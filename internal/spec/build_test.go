@@ -25,7 +25,7 @@ func build(t *testing.T, a Answers, old *Spec) Spec {
 func TestSpecDefaults(t *testing.T) {
 	equal(t, "spec", build(t, fewAnswers(), nil), Spec{
 		Host: Host{
-			Version: 1, Hostname: "mail.shop.example", Domain: "shop.example", DNS: DNSManual, MilterDefaultAction: "tempfail",
+			Version: 1, Hostname: "mail.shop.example", Domain: "shop.example", DNS: DNSManual, MilterDefaultAction: "tempfail", Drain: 14 * 24 * time.Hour,
 			Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.25"), netip.MustParseAddr("2001:db8::25")},
 		},
 		Domains: []Domain{{
@@ -163,7 +163,7 @@ func TestValidate(t *testing.T) {
 		`host: addresses "10.0.0.1" is a p`: func(s *Spec) { s.Host.Addresses[0] = netip.MustParseAddr("10.0.0.1") },
 		`host: addresses "invalid IP" is n`: func(s *Spec) { s.Host.Addresses[0] = netip.Addr{} },
 		`host: domain "b.example" has no f`: func(s *Spec) { s.Host.Domain = "b.example" },
-		`host: dns "" is not bind or manua`: func(s *Spec) { s.Host.DNS = "" },
+		`host: dns "" is not bind, rfc2136`: func(s *Spec) { s.Host.DNS = "" },
 		`host: root_alias "root" has no @`:  func(s *Spec) { s.Host.RootAlias = "root" },
 		`host: root_alias "Postmaster@shop.example" is delivered here as root's own mail`: func(s *Spec) {
 			s.Host.RootAlias, s.Domains[0].Receive = "Postmaster@shop.example", true
@@ -233,4 +233,45 @@ func TestSpecConsents(t *testing.T) {
 	equal(t, "the old one", old.Domains[0].Keep, []string{"spf", "dmarc"})
 	bad := Answers{ExistingRecords: "yes", ServiceMilters: "no", SignBounces: "keep"}.Check()
 	equal(t, "fields", []string{bad[0].Field, bad[1].Field, bad[2].Field}, []string{"--sign-bounces", "--existing-records", "--service-milters"})
+}
+
+func TestFurther(t *testing.T) {
+	old := build(t, fewAnswers(), nil)
+	a := Answers{DNS: "rfc2136", UpdateKey: "/etc/k", SPFRedirect: "yes", Subdomains: "yes", DMARC: "reject"}
+	got, findings := a.Further(old, []string{"Z.example", "shop.example", "a.example", "z.example."},
+		func(name string) string { return "s-" + name[:1] }, november())
+	if err := findings.Err(); err != nil {
+		t.Fatal(err)
+	}
+	further := func(name, selector string) Domain {
+		return Domain{
+			Name: name, Selector: selector, KeyBits: 2048, TTL: 3600, DNS: DNSUpdate, Update: Update{KeyFile: "/etc/k"},
+			Subdomains: true, SPF: SPF{All: "softfail", Redirect: "shop.example"}, DMARC: DMARC{Policy: "reject"},
+		}
+	}
+	equal(t, "domains", got.Domains, []Domain{further("a.example", "s-a"), old.Domains[0], further("z.example", "s-z")})
+	equal(t, "host", got.Host, old.Host)
+	equal(t, "mode", got.DNSOf(got.Domains[0]), DNSUpdate)
+	equal(t, "key", got.UpdateOf(got.Domains[0]), Update{KeyFile: "/etc/k"})
+	equal(t, "removed", got.Without("a.example", "z.example"), old)
+
+	// The way of the host is no way of the domain's own.
+	same, findings := Answers{DNS: "manual"}.Further(old, []string{"a.example"}, func(string) string { return "s" }, november())
+	if d := same.Domains[0]; findings != nil || d.DNS != "" || same.DNSOf(d) != DNSManual {
+		t.Errorf("%+v, %v", d, findings)
+	}
+	for text, refused := range map[string]struct {
+		a    Answers
+		name string
+	}{
+		`DOMAIN "a\nb.example"`:            {Answers{}, "a\nb.example"},
+		"rfc2136.key_file: is empty":       {Answers{DNS: "rfc2136"}, "a.example"},
+		"spf.include: does not count":      {Answers{SPFRedirect: "yes", SPFInclude: []string{"b.example"}}, "a.example"},
+		"a.example: new_zone: needs dns b": {Answers{NewZone: "yes", NS: []string{"ns.a.example"}}, "a.example"},
+	} {
+		_, findings := refused.a.Further(old, []string{refused.name}, func(string) string { return "s" }, november())
+		if len(findings) != 1 || !strings.Contains(findings.Error(), text) {
+			t.Errorf("want only %q, got:\n%v", text, findings)
+		}
+	}
 }

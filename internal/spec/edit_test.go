@@ -76,7 +76,7 @@ func TestSetHost(t *testing.T) {
 func TestSetWithoutLaterKeys(t *testing.T) {
 	host := Host{
 		Version: 1, Hostname: "mail.shop.example", Domain: "shop.example", DNS: DNSManual,
-		Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.25")}, MilterDefaultAction: "tempfail",
+		Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.25")}, MilterDefaultAction: "tempfail", Drain: DefaultDrain,
 	}
 	const oldHost = "version = 1\nhostname = 'mail.shop.example'\naddresses = ['192.0.2.25']\ndomain = 'shop.example'\n"
 	domain := defaultDomain()

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -35,11 +36,14 @@ func hostFields(h Host) []field {
 		{"", "hostname", quote(h.Hostname), "The name this server has in public DNS, for HELO and as target of MX."},
 		{"", "addresses", list(addresses), "The public addresses it sends from, as other servers see them."},
 		{"", "domain", quote(h.Domain), "The domain whose key signs the mail of the host itself (cron, bounces)."},
-		{"", "dns", quote(string(h.DNS)), "How records get published: \"bind\" (the BIND on this machine) or \"manual\"."},
+		{"", "dns", quote(string(h.DNS)), "How records get published: \"bind\" (this machine's), \"rfc2136\" or \"manual\"."},
 		{"", "root_alias", quote(h.RootAlias), "Who reads the mail of root and postmaster; \"\" leaves /etc/aliases alone."},
 		{"", "milter_default_action", quote(h.MilterDefaultAction), "While the signer is down: \"tempfail\" delays mail, \"accept\" sends it unsigned."},
 		{"", "sign_bounces", quote(h.SignBounces), "Do bounces go through other milters to be signed: \"yes\", \"no\", \"\" (not asked)."},
 		{"", "leave_services", list(h.LeaveServices), "Services with milters of their own that the signer is not added to."},
+		{"", "drain", quote(Span(cmp.Or(h.Drain, DefaultDrain))), "How long a key that no longer signs stays in DNS for mail under way."},
+		{"rfc2136", "server", quote(h.Update.Server), "For dns = \"rfc2136\": where updates go (\"\": the zone's primary), and the TSIG key."},
+		{"rfc2136", "key_file", quote(h.Update.KeyFile), ""},
 	}
 }
 
@@ -54,14 +58,20 @@ func domainFields(d Domain) []field {
 		{"", "new_zone", strconv.FormatBool(d.NewZone), "Whether the zone itself is made and served here, and its name servers."},
 		{"", "ns", list(d.NS), ""},
 		{"", "keep", list(d.Keep), "Records of the zone that stay as they are: \"spf\", \"helo\" (the host's), \"dmarc\"."},
+		{"", "dns", quote(string(d.DNS)), "How records get published, if not as the host's."},
+		{"", "subdomains", strconv.FormatBool(d.Subdomains), "Whether mail of everything below the domain is signed, too."},
+		{"", "also", list(d.Also), "Further senders signed with its key: domains, \".example.net\", addresses."},
 		{"spf", "all", quote(d.SPF.All), "Mail from others: \"softfail\" (suspicious), \"fail\" (forged) or \"neutral\"."},
 		{"spf", "include", list(d.SPF.Include), "Others who send for the domain, by the domain of their SPF record."},
+		{"spf", "redirect", quote(d.SPF.Redirect), "The domain whose SPF record decides instead of one of its own."},
 		{"dmarc", "policy", quote(d.DMARC.Policy), "What receivers do with failing mail: \"none\" (report), \"quarantine\", \"reject\"."},
 		{"dmarc", "subdomain_policy", quote(d.DMARC.SubdomainPolicy), "The same for subdomains; \"\" for the policy above."},
 		{"dmarc", "adkim", quote(d.DMARC.ADKIM), "Do subdomains count as the domain: \"relaxed\" (yes), \"strict\", \"\" (default)."},
 		{"dmarc", "aspf", quote(d.DMARC.ASPF), ""},
 		{"dmarc", "rua", list(d.DMARC.RUA), "Where daily reports go, as mailto: URIs, and reports on single messages."},
 		{"dmarc", "ruf", list(d.DMARC.RUF), ""},
+		{"rfc2136", "server", quote(d.Update.Server), "Where dynamic updates go and their TSIG key, if not as the host's."},
+		{"rfc2136", "key_file", quote(d.Update.KeyFile), ""},
 	}
 }
 

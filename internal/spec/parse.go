@@ -37,6 +37,14 @@ type hostText struct {
 	MilterDefaultAction string   `toml:"milter_default_action"`
 	SignBounces         string   `toml:"sign_bounces"`
 	LeaveServices       []string `toml:"leave_services"`
+	Drain               string   `toml:"drain"`
+
+	Update updateText `toml:"rfc2136"`
+}
+
+type updateText struct {
+	Server  string `toml:"server"`
+	KeyFile string `toml:"key_file"`
 }
 
 type domainText struct {
@@ -48,9 +56,16 @@ type domainText struct {
 	NewZone  bool     `toml:"new_zone"`
 	NS       []string `toml:"ns"`
 	Keep     []string `toml:"keep"`
-	SPF      struct {
-		All     string   `toml:"all"`
-		Include []string `toml:"include"`
+
+	DNS        string     `toml:"dns"`
+	Subdomains bool       `toml:"subdomains"`
+	Also       []string   `toml:"also"`
+	Update     updateText `toml:"rfc2136"`
+
+	SPF struct {
+		All      string   `toml:"all"`
+		Include  []string `toml:"include"`
+		Redirect string   `toml:"redirect"`
 	} `toml:"spf"`
 	DMARC struct {
 		Policy          string   `toml:"policy"`
@@ -84,7 +99,7 @@ func Parse(host []byte, domains map[string][]byte) (Spec, error) {
 }
 
 func parseHost(text []byte) (Host, Findings) {
-	raw := hostText{DNS: string(DNSManual), MilterDefaultAction: DefaultAction}
+	raw := hostText{DNS: string(DNSManual), MilterDefaultAction: DefaultAction, Drain: Span(DefaultDrain)}
 	d := document{path: HostFile}
 	if !d.decode(text, &raw, hostFields(Host{})) {
 		return Host{}, d.findings
@@ -101,7 +116,15 @@ func parseHost(text []byte) (Host, Findings) {
 	take(&d.reader, d.at("milter_default_action"), raw.MilterDefaultAction, &h.MilterDefaultAction, MilterAction)
 	take(&d.reader, d.at("sign_bounces"), raw.SignBounces, &h.SignBounces, SignBounces)
 	takeAll(&d.reader, d.at("leave_services"), raw.LeaveServices, &h.LeaveServices, Service)
+	take(&d.reader, d.at("drain"), raw.Drain, &h.Drain, Drain)
+	h.Update = raw.Update.update(&d)
 	return h, d.findings
+}
+
+func (raw updateText) update(d *document) (u Update) {
+	take(&d.reader, d.at("rfc2136.server"), raw.Server, &u.Server, UpdateServer)
+	take(&d.reader, d.at("rfc2136.key_file"), raw.KeyFile, &u.KeyFile, UpdateKey)
+	return u
 }
 
 // parseDomain reads the file that is named after the domain.
@@ -122,14 +145,17 @@ func parseDomain(name string, text []byte) (Domain, Findings) {
 
 // domain normalises the values of the file.
 func (raw *domainText) domain(d *document) Domain {
-	out := Domain{Receive: raw.Receive, NewZone: raw.NewZone}
+	out := Domain{Receive: raw.Receive, NewZone: raw.NewZone, Subdomains: raw.Subdomains, Update: raw.Update.update(d)}
 	take(&d.reader, d.at("domain"), raw.Domain, &out.Name, DomainName)
 	take(&d.reader, d.at("selector"), raw.Selector, &out.Selector, Selector)
 	take(&d.reader, d.at("key_bits"), strconv.FormatInt(raw.KeyBits, 10), &out.KeyBits, KeyBits)
 	take(&d.reader, d.at("ttl"), strconv.FormatInt(raw.TTL, 10), &out.TTL, TTL)
 	takeAll(&d.reader, d.at("ns"), raw.NS, &out.NS, Hostname)
 	takeAll(&d.reader, d.at("keep"), raw.Keep, &out.Keep, Kept)
+	take(&d.reader, d.at("dns"), raw.DNS, &out.DNS, DNS)
+	takeAll(&d.reader, d.at("also"), raw.Also, &out.Also, Sender)
 	take(&d.reader, d.at("spf.all"), raw.SPF.All, &out.SPF.All, SPFAll)
+	take(&d.reader, d.at("spf.redirect"), raw.SPF.Redirect, &out.SPF.Redirect, SPFInclude)
 	takeAll(&d.reader, d.at("spf.include"), raw.SPF.Include, &out.SPF.Include, SPFInclude)
 	p := &out.DMARC
 	take(&d.reader, d.at("dmarc.policy"), raw.DMARC.Policy, &p.Policy, DMARCPolicy)

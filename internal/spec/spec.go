@@ -3,7 +3,11 @@
 // and writes bytes, never files.
 package spec
 
-import "net/netip"
+import (
+	"cmp"
+	"net/netip"
+	"time"
+)
 
 // Version is the format of the TOML files this program writes.
 const Version = 1
@@ -31,6 +35,10 @@ type Host struct {
 	// LeaveServices are services of master.cf (submission/inet) with milters of
 	// their own, among which the signer is not wanted.
 	LeaveServices []string // leave_services
+	// Drain is how long the record of a key that stopped signing stays in DNS:
+	// mail under way, in queues and retried by others, must still verify.
+	Drain  time.Duration // drain
+	Update Update        // [rfc2136]
 }
 
 // DNSMode says how records get published.
@@ -40,7 +48,14 @@ type DNSMode string
 const (
 	DNSBind   DNSMode = "bind"
 	DNSManual DNSMode = "manual"
+	DNSUpdate DNSMode = "rfc2136"
 )
+
+// Update says where dynamic updates (RFC 2136) go and who signs them.
+type Update struct {
+	Server  string // server: name or address, a port if it is not 53; "" for the SOA's MNAME
+	KeyFile string // key_file: absolute path of a TSIG key (RFC 8945), as tsig-keygen(8) writes it
+}
 
 // Domain is domains.d/<name>.toml.
 type Domain struct {
@@ -56,12 +71,24 @@ type Domain struct {
 	// Keep are records of the zone that stay as they are although they say
 	// something else than this file: spf, helo, dmarc.
 	Keep []string // keep
+	// DNS and Update say how the records of this domain get published where
+	// that differs from the host's way. See Spec.DNSOf and Spec.UpdateOf.
+	DNS    DNSMode // dns: "" for the host's
+	Update Update  // [rfc2136]
+	// Subdomains: mail of everything below the domain is signed with its key.
+	Subdomains bool // subdomains
+	// Also are further senders whose mail is signed with this domain's key:
+	// example.net, .example.net for what is below, user@example.net.
+	Also []string // also
 }
 
 // SPF is RFC 7208 policy.
 type SPF struct {
 	All     string   // all: softfail (~all), fail (-all), neutral (?all)
 	Include []string // include: third-party senders, domains
+	// Redirect is the domain whose record decides instead (RFC 7208 section
+	// 6.1), "" for a record of this domain's own.
+	Redirect string // redirect
 }
 
 // DMARC is RFC 9989 policy.
@@ -72,4 +99,15 @@ type DMARC struct {
 	ASPF            string   // aspf: relaxed, strict, "" for the default
 	RUA             []string // rua: mailto: URIs
 	RUF             []string // ruf: mailto: URIs
+}
+
+// DNSOf is how the records of a domain get published.
+func (s Spec) DNSOf(d Domain) DNSMode { return cmp.Or(d.DNS, s.Host.DNS) }
+
+// UpdateOf is where the dynamic updates of a domain go.
+func (s Spec) UpdateOf(d Domain) Update {
+	return Update{
+		Server:  cmp.Or(d.Update.Server, s.Host.Update.Server),
+		KeyFile: cmp.Or(d.Update.KeyFile, s.Host.Update.KeyFile),
+	}
 }

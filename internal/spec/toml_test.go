@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -14,7 +15,8 @@ func someHost() Host {
 		Version: 1, Hostname: "mail.shop.example", Domain: "shop.example", DNS: DNSBind,
 		Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.25"), netip.MustParseAddr("2001:db8::25")},
 		RootAlias: "Alice@shop.example", MilterDefaultAction: "tempfail",
-		SignBounces: "no", LeaveServices: []string{"submission/inet", "[::1]:10025/inet"},
+		SignBounces: "no", LeaveServices: []string{"submission/inet", "[::1]:10025/inet"}, Drain: 36 * time.Hour,
+		Update: Update{Server: "192.0.2.53", KeyFile: "/etc/mailsetup/tsig.key"},
 	}
 }
 
@@ -27,6 +29,14 @@ func someDomain() Domain {
 	}
 }
 
+// fullDomain says something at every key.
+func fullDomain() Domain {
+	d := someDomain()
+	d.DNS, d.Subdomains, d.Also = DNSUpdate, true, []string{".example.net", "ann@shop2.example"}
+	d.Update.Server = "ns1.shop.example"
+	return d
+}
+
 func equal(t *testing.T, what string, got, want any) {
 	t.Helper()
 	opts := cmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{})}
@@ -36,8 +46,8 @@ func equal(t *testing.T, what string, got, want any) {
 }
 
 func TestMarshalParse(t *testing.T) {
-	want := Spec{Host: someHost(), Domains: []Domain{someDomain()}}
-	got, err := Parse(MarshalHost(someHost()), map[string][]byte{"shop.example": MarshalDomain(someDomain())})
+	want := Spec{Host: someHost(), Domains: []Domain{fullDomain()}}
+	got, err := Parse(MarshalHost(someHost()), map[string][]byte{"shop.example": MarshalDomain(fullDomain())})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,12 +72,20 @@ new_zone = false
 ns = []
 # Records of the zone that stay as they are: "spf", "helo" (the host's), "dmarc".
 keep = ["spf", "dmarc"]
+# How records get published, if not as the host's.
+dns = "rfc2136"
+# Whether mail of everything below the domain is signed, too.
+subdomains = true
+# Further senders signed with its key: domains, ".example.net", addresses.
+also = [".example.net", "ann@shop2.example"]
 
 [spf]
 # Mail from others: "softfail" (suspicious), "fail" (forged) or "neutral".
 all = "softfail"
 # Others who send for the domain, by the domain of their SPF record.
 include = ["_spf.news.example"]
+# The domain whose SPF record decides instead of one of its own.
+redirect = ""
 
 [dmarc]
 # What receivers do with failing mail: "none" (report), "quarantine", "reject".
@@ -80,8 +98,13 @@ aspf = ""
 # Where daily reports go, as mailto: URIs, and reports on single messages.
 rua = ["mailto:dmarc@shop.example"]
 ruf = []
+
+[rfc2136]
+# Where dynamic updates go and their TSIG key, if not as the host's.
+server = "ns1.shop.example"
+key_file = ""
 `
-	equal(t, "text", string(MarshalDomain(someDomain())), want)
+	equal(t, "text", string(MarshalDomain(fullDomain())), want)
 }
 
 func TestMarshalHostText(t *testing.T) {
@@ -95,7 +118,7 @@ hostname = "mail.shop.example"
 addresses = ["192.0.2.25", "2001:db8::25"]
 # The domain whose key signs the mail of the host itself (cron, bounces).
 domain = "shop.example"
-# How records get published: "bind" (the BIND on this machine) or "manual".
+# How records get published: "bind" (this machine's), "rfc2136" or "manual".
 dns = "bind"
 # Who reads the mail of root and postmaster; "" leaves /etc/aliases alone.
 root_alias = "Alice@shop.example"
@@ -105,6 +128,13 @@ milter_default_action = "tempfail"
 sign_bounces = "no"
 # Services with milters of their own that the signer is not added to.
 leave_services = ["submission/inet", "[::1]:10025/inet"]
+# How long a key that no longer signs stays in DNS for mail under way.
+drain = "36h"
+
+[rfc2136]
+# For dns = "rfc2136": where updates go ("": the zone's primary), and the TSIG key.
+server = "192.0.2.53"
+key_file = "/etc/mailsetup/tsig.key"
 `
 	equal(t, "text", string(MarshalHost(someHost())), want)
 }
@@ -128,7 +158,7 @@ func TestParseShort(t *testing.T) {
 	equal(t, "spec", got, Spec{
 		Host: Host{
 			Version: 1, Hostname: "mail.shop.example", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.25")},
-			Domain: "shop.example", DNS: DNSManual, MilterDefaultAction: "tempfail",
+			Domain: "shop.example", DNS: DNSManual, MilterDefaultAction: "tempfail", Drain: 14 * 24 * time.Hour,
 		},
 		Domains: []Domain{a, b, c},
 	})
@@ -151,12 +181,12 @@ func TestParseRefuses(t *testing.T) {
 			[]string{host + ":4: version: version 2 is not known; hint: write: version = 1"},
 		},
 		"unknown keys": {
-			good + "hostnam = 'x'\n", domain + "colour = 1\n[x]\ny=2\n",
+			"hostnam = 'x'\n" + good, domain + "colour = 1\n[x]\ny=2\n",
 			[]string{
-				host + ":21: hostnam: is no key of this file; hint: remove the line or correct the name",
-				dir + ":36: dmarc.colour: is no key of this file; hint: remove the line or correct the name",
-				dir + ":37: x: is no key of this file; hint: remove the line or correct the name",
-				dir + ":38: x.y: is no key of this file; hint: remove the line or correct the name",
+				host + ":1: hostnam: is no key of this file; hint: remove the line or correct the name",
+				dir + ":49: rfc2136.colour: is no key of this file; hint: remove the line or correct the name",
+				dir + ":50: x: is no key of this file; hint: remove the line or correct the name",
+				dir + ":51: x.y: is no key of this file; hint: remove the line or correct the name",
 			},
 		},
 		"case of keys": {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // maxLookups is how many mechanisms that ask DNS a receiver follows before SPF
@@ -28,11 +29,22 @@ func (s Spec) Validate() Findings {
 			f.add(d.Name, "is there twice", "")
 		}
 		seen[d.Name] = true
-		if d.NewZone && s.Host.DNS != DNSBind {
+		s.validateDNS(&f, d)
+		if d.NewZone && s.DNSOf(d) != DNSBind {
 			f.add(d.Name+": new_zone", "needs dns bind", "keep dns bind, or set new_zone = false in "+string(DomainFile(d.Name)))
 		}
 	}
 	return f.findings
+}
+
+// validateDNS finds a domain whose records nobody could publish.
+func (s Spec) validateDNS(f *reader, d Domain) {
+	if d.DNS != "" {
+		normal(f, d.Name+": dns", d.DNS, func(m DNSMode) (DNSMode, error) { return DNS(string(m)) })
+	}
+	if s.DNSOf(d) == DNSUpdate && s.UpdateOf(d).KeyFile == "" {
+		f.add(d.Name+": rfc2136.key_file", "is empty, and updates are signed", "--rfc2136-key FILE names the TSIG key, which tsig-keygen makes")
+	}
 }
 
 // circular reports whether the mail of root would come back to root: Postfix
@@ -64,6 +76,10 @@ func (h Host) validate(f *reader) {
 	}
 	if h.RootAlias != "" {
 		normal(f, "host: root_alias", h.RootAlias, MailAddress)
+	}
+	h.Update.validate(f, func(key string) string { return "host: " + key })
+	if h.Drain < 0 || h.Drain > maxDrain || h.Drain%time.Second != 0 {
+		f.add("host: drain", fmt.Sprintf("%v is no span of whole seconds up to a year", h.Drain), "write \"14d\"")
 	}
 	if len(h.Addresses) == 0 {
 		f.add("host: addresses", "are missing", "list the public addresses that this server sends from")
@@ -97,8 +113,21 @@ func (d Domain) validate(f *reader) {
 	for _, kind := range d.Keep {
 		normal(f, at("keep"), kind, Kept)
 	}
+	for _, sender := range d.Also {
+		normal(f, at("also"), sender, Sender)
+	}
+	d.Update.validate(f, at)
 	d.validateSPF(f, at)
 	d.DMARC.validate(f, at)
+}
+
+func (u Update) validate(f *reader, at func(string) string) {
+	if u.Server != "" {
+		normal(f, at("rfc2136.server"), u.Server, UpdateServer)
+	}
+	if u.KeyFile != "" {
+		normal(f, at("rfc2136.key_file"), u.KeyFile, UpdateKey)
+	}
 }
 
 func (d Domain) validateSPF(f *reader, at func(string) string) {
@@ -109,6 +138,12 @@ func (d Domain) validateSPF(f *reader, at func(string) string) {
 	}
 	if lookups > maxLookups {
 		f.add(at("spf.include"), fmt.Sprintf("makes %d DNS lookups, receivers stop at %d (RFC 7208 section 4.6.4)", lookups, maxLookups), "include fewer senders")
+	}
+	if d.SPF.Redirect == d.Name {
+		f.add(at("spf.redirect"), "is the domain itself, which never ends", "leave it empty")
+	}
+	if d.SPF.Redirect != "" && len(d.SPF.Include) > 0 {
+		f.add(at("spf.include"), fmt.Sprintf("does not count beside a redirect to %s", d.SPF.Redirect), "include them there, or leave the redirect out")
 	}
 	for _, name := range d.SPF.Include {
 		normal(f, at("spf.include"), name, SPFInclude)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestAddress(t *testing.T) {
@@ -94,4 +95,38 @@ func TestBadValueText(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
+}
+
+func TestSpans(t *testing.T) {
+	words(t, Drain, map[string]string{
+		"14d": "336h0m0s", " 36H ": "36h0m0s", "90m": "1h30m0s", "2s": "2s", "366d": "8784h0m0s",
+		"": "", "d": "", "14": "", "0d": "", "-1d": "", "1.5d": "", "367d": "", "14 d": "", "999999999999d": "", "1w": "",
+	})
+	for d, want := range map[time.Duration]string{
+		14 * 24 * time.Hour: "14d", 36 * time.Hour: "36h", 90 * time.Minute: "90m", 61 * time.Second: "61s", 0: "0s",
+	} {
+		if got := Span(d); got != want {
+			t.Errorf("%v: %s, want %s", d, got, want)
+		}
+	}
+}
+
+func TestUpdates(t *testing.T) {
+	words(t, DNS, map[string]string{"bind": "bind", "RFC2136": "rfc2136", "manual": "manual", "nsupdate": "", "": ""})
+	words(t, UpdateServer, map[string]string{
+		"192.0.2.53": "192.0.2.53", "NS1.Shop.example.": "ns1.shop.example", "ns1.shop.example:53": "ns1.shop.example",
+		"[2001:db8::53]:5353": "[2001:db8::53]:5353", "2001:DB8::53": "2001:db8::53", "127.0.0.1:5300": "127.0.0.1:5300",
+		"": "", "ns1": "", "ns1.shop.example:0": "", "ns1.shop.example:x": "", "dns://ns1.shop.example": "", "a b.example": "",
+	})
+	words(t, UpdateKey, map[string]string{
+		"/etc/mailsetup/tsig.key": "/etc/mailsetup/tsig.key", " /run/named/../named/x ": "", "/a//b": "/a/b",
+		"tsig.key": "", "": "", "/etc/a\nb": "",
+	})
+}
+
+func TestSender(t *testing.T) {
+	words(t, Sender, map[string]string{
+		"Shop.example": "shop.example", ".shop.example.": ".shop.example", "Ann@Shop.example": "ann@shop.example",
+		"": "", "*": "", "*@shop.example": "", "@shop.example": "", "ann@": "", "..shop.example": "", "a b@shop.example": "", "shop": "",
+	})
 }
