@@ -263,6 +263,16 @@ func TestRecordsThatAreExplained(t *testing.T) {
 		{name: "another key", lines: `202611._domainkey IN TXT "v=DKIM1; p=MIIC"`, refused: "202611._domainkey.lab.example holds another key than that of this server"},
 		{name: "the same key", lines: `202611._domainkey IN TXT "v=DKIM1; k=rsa; p=MIIB"`},
 		{name: "somebody else's selector", lines: `202611._domainkey IN CNAME 202611.vendor.example.`, refused: "202611._domainkey.lab.example is a CNAME of 202611.vendor.example: the key of this server cannot stand there"},
+		{
+			name: "keys that others have", lines: `_domainkey IN NS ns.vendor.example.`,
+			refused: "the key of this server belongs to 202611._domainkey.lab.example, and zone lab.example. gives _domainkey.lab.example away: NS ns.vendor.example.",
+			hint:    "the key goes to whoever runs ns.vendor.example; or take that NS out of /etc/bind/db.lab.example",
+		},
+		{
+			name: "keys that are elsewhere", lines: `_domainkey IN DNAME keys.vendor.example.`,
+			refused: "zone lab.example. gives _domainkey.lab.example away: DNAME keys.vendor.example.", hint: "whoever runs keys.vendor.example",
+		},
+		{name: "a policy that others have", lines: `_dmarc IN NS ns.vendor.example.`, note: "no zone here holds _dmarc.lab.example: see that its DNS has"},
 		{name: "other exchangers", lines: `@ IN MX 10 mx.vendor.example.`, note: "lab.example MX is yours and stays as it is: 10 mx.vendor.example."},
 		{name: "us as another's second", lines: "@ IN MX 10 mx.vendor.example.\n@ IN MX 20 MAIL", note: ""},
 		{

@@ -56,7 +56,7 @@ func fragments(in Input) (map[string]*part, []state.Note, error) {
 				continue
 			}
 			seen[r] = true
-			p, err := partFor(in, d, r.Name, parts)
+			p, err := partFor(in, d, r, parts)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -78,14 +78,16 @@ func fragments(in Input) (map[string]*part, []state.Note, error) {
 	return parts, notes, nil
 }
 
-// partFor finds the zone for a name. A domain without a zone here is an error;
-// a host name without one lives in somebody else's DNS.
-func partFor(in Input, d spec.Domain, name string, parts map[string]*part) (*part, error) {
+// partFor finds the zone for a record. A domain without a zone here is an
+// error; a host name without one lives in somebody else's DNS, as does what the
+// domain's zone gives away.
+func partFor(in Input, d spec.Domain, r state.Record, parts map[string]*part) (*part, error) {
+	name := r.Name
 	zone, ok := closest(in.Facts.Zones, name)
 	if !ok {
 		origin := d.Name + "."
-		if !within(name, origin) {
-			return nil, nil
+		if _, own := closest(in.Facts.Zones, origin); own || !within(name, origin) {
+			return nil, keyGivenAway(d, r, zone)
 		}
 		if !d.NewZone {
 			return nil, refuse("--dns-new-zone makes the zone here; --dns manual prints the records, those of all domains of this server",
@@ -111,6 +113,17 @@ func partFor(in Input, d spec.Domain, name string, parts map[string]*part) (*par
 	}
 	parts[zone.Origin] = p
 	return p, nil
+}
+
+// keyGivenAway refuses to sign with a key that the domain's zone cannot hold.
+// What else is missing there is told, and nobody's mail fails for want of it.
+func keyGivenAway(d spec.Domain, r state.Record, zone state.Zone) error {
+	x, given := zone.Gives(r.Name)
+	if !given || kindOf(d, r) != aboutKey {
+		return nil
+	}
+	return refuse(fmt.Sprintf("--dns manual prints the records: the key goes to whoever runs %s; or take that %s out of %s", noDot(x.Value), x.Type, zone.File),
+		"the key of this server belongs to %s, and zone %s gives %s away: %s %s", noDot(r.Name), zone.Origin, noDot(x.Name), x.Type, x.Value)
 }
 
 // add puts one record into the part if the zone lacks it, or into a change of

@@ -171,17 +171,25 @@ type Zone struct {
 }
 
 // Holds reports whether the records of an absolute name belong into the zone:
-// it is at or below the origin, and not at or below a name that the zone
-// delegates to others (RFC 1034 section 4.2.1).
+// it is at or below the origin, and the zone does not give it away.
 func (z Zone) Holds(name string) bool {
+	_, given := z.Gives(name)
+	return !given && below(strings.ToLower(name), z.Origin)
+}
+
+// Gives returns the record by which the zone gives an absolute name away: NS,
+// to other servers, what is at and below its owner (RFC 1034 section 4.2.1), or
+// DNAME, to another name, what is below its owner (RFC 6672 section 2.3).
+func (z Zone) Gives(name string) (Record, bool) {
 	name = strings.ToLower(name)
-	if !below(name, z.Origin) {
-		return false
-	}
-	return !slices.ContainsFunc(z.Records, func(r Record) bool {
+	i := slices.IndexFunc(z.Records, func(r Record) bool {
 		cut := strings.ToLower(r.Name)
-		return r.Type == "NS" && cut != z.Origin && below(name, cut)
+		return r.Type == "NS" && cut != z.Origin && below(name, cut) || r.Type == "DNAME" && cut != name && below(name, cut)
 	})
+	if i < 0 {
+		return Record{}, false
+	}
+	return z.Records[i], true
 }
 
 // below reports whether an absolute name is the origin or below it.

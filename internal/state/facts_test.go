@@ -8,6 +8,7 @@ func TestZoneHolds(t *testing.T) {
 		{Name: "example.org.", Type: "NS", Value: "ns.example.org."},
 		{Name: "Sub.example.org.", Type: "NS", Value: "ns.example.net."},
 		{Name: "www.example.org.", Type: "A", Value: "192.0.2.1"},
+		{Name: "moved.example.org.", Type: "DNAME", Value: "example.net."},
 	}}
 	for name, want := range map[string]bool{
 		"example.org.":            true,
@@ -16,6 +17,8 @@ func TestZoneHolds(t *testing.T) {
 		"sub.example.org.":        false, // the delegation is there, its records are not
 		"mail.sub.example.org.":   false,
 		"mysub.example.org.":      true,
+		"moved.example.org.":      true, // a DNAME redirects what is below it
+		"mail.moved.Example.org.": false,
 		"notexample.org.":         false,
 		"example.net.":            false,
 		"_dmarc.sub.example.org.": false,
