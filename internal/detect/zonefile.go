@@ -12,6 +12,7 @@ import (
 	"mailsetup/internal/dnspub"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
+	"mailsetup/zonefile"
 )
 
 // load fills in content and records of a static primary zone, or why it
@@ -43,6 +44,11 @@ func load(ctx context.Context, s Source, o Options, directory string, z *listed)
 	case slices.ContainsFunc(z.Records, func(r state.Record) bool { return r.Type == "RRSIG" }):
 		z.Problem = "its file holds signatures (RRSIG) that an edit would break"
 		z.Hint = "--dns manual prints the records: add them to the unsigned file, then sign anew"
+	default:
+		if _, err := zonefile.Serial(z.Content); err != nil {
+			z.Problem = fmt.Sprintf("its file %s has no serial that could be raised: %v", z.File, err)
+			z.Hint = "put the SOA record into that file; " + orManual
+		}
 	}
 	return nil
 }

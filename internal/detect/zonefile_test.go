@@ -2,7 +2,9 @@ package detect
 
 import (
 	"context"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -86,6 +88,13 @@ func TestZoneProblems(t *testing.T) {
 		{"signed by hand", func(m *machine) {
 			m.PutFile("/etc/bind/db.lab", plain+"ns RRSIG A 13 3 60 20300101000000 20200101000000 1 lab.example. AAAA\n")
 		}, "signatures (RRSIG)", "sign anew"},
+		{"SOA in another file", func(m *machine) {
+			soa := filepath.Join(t.TempDir(), "soa")
+			if err := os.WriteFile(soa, []byte("@ SOA ns h 1 1 1 1 1\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			m.PutFile("/etc/bind/db.lab", "$TTL 60\n$INCLUDE "+soa+"\n@ NS ns\nns A 192.0.2.1\n")
+		}, "its file /etc/bind/db.lab has no serial that could be raised: no SOA record here: it may be in", "put the SOA record into that file"},
 		{"once dynamic", func(m *machine) {
 			m.PutFile("/etc/bind/db.lab", plain)
 			m.PutFile("/etc/bind/db.lab.jnl", ";BIND LOG V9.2\n")
