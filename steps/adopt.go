@@ -20,7 +20,7 @@ func Adopt(a spec.Answers, f state.Facts, domain string) (spec.Answers, Adopted)
 	var why Adopted
 	if list := texts(f, domain, policy.IsSPF); len(list) == 1 {
 		if s, err := policy.ParseSPF(list[0]); err == nil {
-			adoptSPF(&a, s)
+			adoptSPF(&a, s, domain)
 			why.SPF = "the SPF record of " + domain + " says so"
 		}
 	}
@@ -33,7 +33,9 @@ func Adopt(a spec.Answers, f state.Facts, domain string) (spec.Answers, Adopted)
 	return a, why
 }
 
-func adoptSPF(a *spec.Answers, s policy.SPF) {
+// adoptSPF leaves out an include of the domain itself, a loop that the record's
+// author has to take out.
+func adoptSPF(a *spec.Answers, s policy.SPF, domain string) {
 	all := s.All()
 	if all == "pass" {
 		all = openAll
@@ -41,7 +43,7 @@ func adoptSPF(a *spec.Answers, s policy.SPF) {
 	fillEmpty(&a.SPFAll, all)
 	if len(a.SPFInclude) == 0 {
 		for _, i := range s.Includes() {
-			if name, err := spec.SPFInclude(i); err == nil && !slices.Contains(a.SPFInclude, name) {
+			if name, err := spec.SPFInclude(i); err == nil && name != domain && !slices.Contains(a.SPFInclude, name) {
 				a.SPFInclude = append(a.SPFInclude, name)
 			}
 		}

@@ -19,7 +19,7 @@ func TestAdopt(t *testing.T) {
 	}{
 		{"nothing there", "", spec.Answers{}, spec.Answers{}, Adopted{}},
 		{
-			"all of it", "@ IN TXT \"v=spf1 mx include:_spf.Vendor.example ?include:x.example include:%{d}.y.example ip4:192.0.2.0/24 -all\"\n" +
+			"all of it", "@ IN TXT \"v=spf1 mx include:_spf.Vendor.example ?include:x.example include:%{d}.y.example include:Lab.example ip4:192.0.2.0/24 -all\"\n" +
 				"_dmarc IN TXT \"v=DMARC1; p=reject; sp=quarantine; adkim=s; aspf=r; rua=mailto:a@lab.example!10m,https://r.example/; ruf=mailto:b@lab.example; fo=1\"",
 			spec.Answers{},
 			spec.Answers{
