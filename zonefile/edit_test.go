@@ -164,9 +164,9 @@ func TestNamedAcceptsEditedZones(t *testing.T) {
 	}
 }
 
-// FuzzEdit: applying twice is applying once, removing gives the zone back but
-// for its serial and final newline, and the serial grows exactly when the text
-// changes.
+// FuzzEdit: applying twice is applying once, restoring gives the zone back but
+// for its serial, removing also but for its final newline, and the serial grows
+// exactly when the text changes.
 func FuzzEdit(f *testing.F) {
 	f.Add(plainZone)
 	f.Add(strings.TrimSuffix(strings.ReplaceAll(plainZone, "\n", "\r\n"), "\r\n"))
@@ -197,6 +197,13 @@ func FuzzEdit(f *testing.F) {
 		twice, err := zonefile.Apply(edit(), once)
 		if err != nil || !bytes.Equal(once, twice) {
 			t.Errorf("twice: %v\n%q\n%q", err, once, twice)
+		}
+		restored, err := zonefile.Restore([]byte(zone), once)
+		if err != nil || !zonefile.Newer(serial(t, string(restored)), serial(t, string(once))) {
+			t.Fatalf("restore: %v\n%q", err, restored)
+		}
+		if got, want := withSerial(t, restored, 7), withSerial(t, []byte(zone), 7); got != want {
+			t.Errorf("restored:\n%q\nwant\n%q", got, want)
 		}
 		removed, err := zonefile.Remove(edit(), once)
 		if err != nil || !zonefile.Newer(serial(t, string(removed)), serial(t, string(once))) {
