@@ -53,6 +53,12 @@ zone "raw.example" { type primary; file "primary/raw"; masterfile-format raw; };
 zone "one.example" { type primary; file "primary/parked"; };
 zone "two.example" { type primary; file "primary/parked"; };
 zone "cat.example" { type primary; file "primary/cat"; };
+zone "hand.example" { type primary; file "primary/hand.signed"; };
+zone "soa.example" { type primary; file "primary/soa"; };
+zone "alias.example" { type primary; file "primary/alias"; };
+zone "given.example" { type primary; file "primary/given"; };
+zone "moved.example" { type primary; file "primary/moved"; };
+zone "spf.example" { type primary; file "primary/spf"; };
 `
 
 // TestZonesAsFound: a zone that is served from a file is worked with however
@@ -69,6 +75,7 @@ func TestZonesAsFound(t *testing.T) {
 		})
 		views(t, b)
 		inPlace(t, b, "/etc/bind/outside.zone", dumpZone, "4294967295", func(now string) bool { return now == "1" || now == "2" })
+		b.Sh(t, `for i in $(seq 50); do rndc zonestatus lab.example IN branch | grep -q '^serial: 2$' && exit; sleep .1; done; exit 1`)
 	})
 }
 
@@ -89,11 +96,20 @@ include "/etc/bind/zones.conf";
 		"/var/cache/bind/dyn":         simpleZone("mail"),
 		"/var/cache/bind/was":         simpleZone("mail"),
 		"/root/raw":                   simpleZone("mail"),
+		zoneDir + "primary/hand":      simpleZone("mail"),
+		zoneDir + "primary/soa":       "$INCLUDE primary/hand\nwww A 192.0.2.80\n",
+		zoneDir + "primary/alias":     simpleZone("ns.isp.example.") + "web A 192.0.2.80\nmail2 CNAME web\n",
+		zoneDir + "primary/given":     simpleZone("mail") + "_domainkey NS ns.vendor.example.\n",
+		zoneDir + "primary/moved":     simpleZone("mail") + "_domainkey DNAME keys.vendor.example.\n",
+		zoneDir + "primary/spf":       simpleZone("mail") + "$INCLUDE primary/spf.inc\n",
+		zoneDir + "primary/spf.inc":   "@ TXT \"v=spf1 ip4:198.51.100.7 -all\"\n",
 	}
 	for path, text := range files {
 		b.Write(t, path, text, 0o644)
 	}
 	b.Sh(t, `named-compilezone -q -F raw -o `+zoneDir+`primary/raw raw.example /root/raw
+cd `+zoneDir+`primary; key=$(dnssec-keygen -q -a ECDSAP256SHA256 -K /root hand.example)
+dnssec-signzone -q -z -S -K /root -o hand.example hand >/dev/null
 chown -R bind: /var/lib/bind /var/cache/bind; named-checkconf -z >/dev/null; systemctl restart named
 for i in $(seq 50); do rndc zonestatus was.example >/dev/null 2>&1 && break; sleep .1; done
 rndc addzone 'added.example { type primary; file "added"; };'
@@ -122,10 +138,20 @@ func refusals(t *testing.T, b *lab.Box) {
 		"dyn.example":    {"zone dyn.example.: it takes dynamic updates (allow-update): its file belongs to named", "hint: --dns manual prints the records for nsupdate"},
 		"was.example":    {"/var/cache/bind/was.jnl is left of dynamic updates", "hint: rndc sync -clean was.example"},
 		"raw.example":    {"its file " + zoneDir + "primary/raw is in raw format", "hint: write it as text: named-compilezone"},
-		"one.example":    {"its file " + zoneDir + "primary/parked is also that of two.example", "hint: give it a file of its own: cp"},
+		"hand.example":   {"its file holds signatures (RRSIG) that an edit would break", "hint: --dns manual prints the records: add them to the unsigned file, then sign anew"},
+		"soa.example":    {"its file " + zoneDir + "primary/soa has no serial that could be raised", `it may be in "primary/hand", included in line 1`, "hint: put the SOA record into that file"},
+		"given.example":  {"zone given.example. gives _domainkey.given.example away: NS ns.vendor.example.", "the key goes to whoever runs ns.vendor.example"},
+		"moved.example":  {"zone moved.example. gives _domainkey.moved.example away: DNAME keys.vendor.example."},
+		"spf.example": {
+			"the SPF record of spf.example does not let 192.0.2.10 of this server pass", `stands in "primary/spf.inc", included in line 5: change it there`,
+			"hint: what it should say: v=spf1 ip4:198.51.100.7 ip4:192.0.2.10 -all", "hint: --existing-records keep leaves it as it is",
+		},
+		"one.example": {"its file " + zoneDir + "primary/parked is also that of two.example", "hint: give it a file of its own: cp"},
 	} {
 		says(t, try(2, domain, "--dns", "bind"), want...)
 	}
+	says(t, try(2, "alias.example", "--hostname", "mail2.alias.example"), "mail2.alias.example is a CNAME of web.alias.example", "an alias (RFC 2181 section 10.3)",
+		"hint: give mail2.alias.example addresses of its own instead of the CNAME in "+zoneDir+"primary/alias")
 	says(t, try(0, "sec.example", "--dry-run"), "zone sec.example: BIND is a secondary server for it here")
 	says(t, try(2, "dyn.example", "--dry-run"), "it takes dynamic updates")
 	says(t, try(0, "added.example", "--dry-run"), zoneDir+"added", "$INCLUDE")
@@ -186,8 +212,8 @@ func deepest(zone string) string {
 	return "sub.lab.example"
 }
 
-// views moves the zone to where this machine itself is not answered from, and
-// behind a link.
+// views moves the zone to where this machine itself is not answered from,
+// behind a link, and gives its one file to another view as well.
 func views(t *testing.T, b *lab.Box) {
 	t.Helper()
 	b.NamedConf(t, map[string]string{
@@ -197,6 +223,9 @@ view "inside" { match-clients { 127.0.0.0/8; }; recursion yes;
 };
 view "outside" { match-clients { any; }; recursion no;
 	include "/etc/bind/outside.conf";
+};
+view "branch" { match-clients { 192.0.2.201; };
+	zone "lab.example" { type primary; file "/etc/bind/lab.zone"; };
 };
 view "guests" { match-clients { 192.0.2.200; };
 	zone "lab.example" { in-view "outside"; };
