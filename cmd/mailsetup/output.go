@@ -209,6 +209,8 @@ func (s *session) progress(e apply.Event) {
 		s.c.say("%s: %s %s", e.Stage, e.Action, e.Unit)
 	case apply.ProbeWaits:
 		s.c.say("%s: %s", e.Stage, asked(e.Probe))
+	case apply.UpdateBegins:
+		s.c.say("%s: update %s on %s", e.Stage, strings.TrimSuffix(e.Update.Origin, "."), e.Update.Server)
 	case apply.UndoBegins:
 		s.c.say("putting everything back")
 	}

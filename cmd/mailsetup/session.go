@@ -61,7 +61,7 @@ func openSession(ctx context.Context, c console, o options) (*session, error) {
 		s.image, s.sys = image, image
 	} else {
 		host := system.NewHost(system.Options{})
-		host.Prober = check.NewProber(host, host)
+		host.Prober, host.Updater = check.NewProber(host, host), dnspub.Updater{Files: host}
 		s.sys = host
 	}
 	s.resolver = dnspub.New(nameServers(s.sys)...)

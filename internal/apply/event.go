@@ -46,13 +46,15 @@ type event struct {
 
 // stage is what the journal knows of one stage: enough to take it back.
 type stage struct {
-	Number     int       `json:"number"`
-	Name       string    `json:"name"`
-	Checkpoint bool      `json:"checkpoint,omitempty"`
-	Changes    []change  `json:"changes,omitempty"`
-	Derived    []derived `json:"derived,omitempty"`
-	Units      []unit    `json:"units,omitempty"`
+	Number     int            `json:"number"`
+	Name       string         `json:"name"`
+	Checkpoint bool           `json:"checkpoint,omitempty"`
+	Changes    []change       `json:"changes,omitempty"`
+	Derived    []derived      `json:"derived,omitempty"`
+	Updates    []state.Update `json:"updates,omitempty"`
+	Units      []unit         `json:"units,omitempty"`
 
+	sent       int  // how many of the updates may have been carried out
 	committing bool // its files may have changed
 	settled    bool // it is complete
 }
@@ -162,6 +164,7 @@ func (e *Entry) take(ev event) error {
 		if ev.Intent == nil || ev.Intent.Number != len(e.stages)+1 {
 			return fmt.Errorf("stage out of order")
 		}
+		ev.Intent.sent = len(ev.Intent.Updates)
 		e.stages = append(e.stages, ev.Intent)
 	case evCommit, evStage:
 		if ev.Stage < 1 || ev.Stage > len(e.stages) {

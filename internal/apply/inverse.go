@@ -107,7 +107,12 @@ func (v *inverse) stage(st *stage) error {
 		}
 		v.add(&sc, c.Path, to, c.Serial)
 	}
-	if len(sc.Changes) == 0 {
+	for _, u := range slices.Backward(st.Updates) {
+		back := u.Inverse()
+		back.Why = "as before " + v.entry.ID
+		sc.Updates = append(sc.Updates, back)
+	}
+	if sc.Empty() {
 		return nil
 	}
 	v.units(&sc, st)

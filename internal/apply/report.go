@@ -19,6 +19,7 @@ type Report struct {
 	Removed  int
 	Dirs     int // directories made
 	Derived  int
+	Zones    int // updated on their primaries
 	Units    []UnitDone
 
 	Kept []string     // checkpoint stages that were not taken back
@@ -59,6 +60,7 @@ func (r Report) String() string {
 		{r.Meta, "owner or mode set", "owners or modes set"},
 		{r.Removed, "file removed", "files removed"},
 		{r.Derived, "file made by its program", "files made by their programs"},
+		{r.Zones, "zone updated", "zones updated"},
 	} {
 		if n.count > 0 {
 			done = append(done, plural(n.count, n.one, n.all))

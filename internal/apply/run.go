@@ -31,6 +31,7 @@ type Event struct {
 	Unit   string
 	Action state.UnitAction // of UnitBegins and UnitEnds
 	Probe  state.Probe      // of ProbeWaits
+	Update state.Update     // of UpdateBegins
 }
 
 // EventKind names an event.
@@ -43,6 +44,8 @@ const (
 	UnitEnds    EventKind = "unit ends"
 	ProbeWaits  EventKind = "probe waits"
 	UndoBegins  EventKind = "undo begins"
+	// UpdateBegins: a zone is changed on its primary, or back.
+	UpdateBegins EventKind = "update begins"
 )
 
 // logLines is how much of a failed unit's journal is shown.

@@ -47,6 +47,7 @@ func machine() *systemtest.Mem {
 	m.PutFile("/etc/aliases", "postmaster: root\n")
 	m.Put("/etc/aliases.db", state.Object{Kind: state.Regular, Mode: 0o640, Owner: spam, Content: []byte("db of something")})
 	m.PutFile(zonePath, zoneText)
+	m.Zone("example.net.", policyThere)
 	m.PutFile(dropIn, "[Service]\nLimitNOFILE=9999\nExecStart=\nExecStart=/usr/sbin/opendkim -p inet:8891\n")
 	m.Unit("opendkim.service", "/etc/opendkim.conf", "/etc/opendkim/", "/etc/keys/")
 	m.Defines("opendkim.service", dropIn)
@@ -66,6 +67,20 @@ func machine() *systemtest.Mem {
 		return nil
 	}
 	return m
+}
+
+// policyThere is what the zone example.net has, on a primary elsewhere.
+var policyThere = state.Record{Name: "_dmarc.example.net.", Type: "TXT", TTL: 60, Value: "v=DMARC1; p=none"}
+
+// updates are what it gets, and how a second zone does.
+func updates() []state.Update {
+	policy, key := policyThere, policyThere
+	policy.Value = "v=DMARC1; p=reject"
+	key.Name, key.Value = "s._domainkey.example.net.", "v=DKIM1; p="
+	return []state.Update{{
+		Origin: "example.net.", Server: "192.0.2.53:53", KeyFile: "/etc/update.key",
+		Add: []state.Record{key, policy}, Remove: []state.Record{policyThere}, Found: []state.Record{policyThere},
+	}}
 }
 
 // wanted is a state that needs every kind of change, one path in two stages.
@@ -90,6 +105,7 @@ func wanted() state.State {
 			Path: zonePath, Origin: "example.org.", Include: fragment, Stamp: "abc",
 			Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC),
 		}},
+		Updates: updates(),
 		Units: []state.Unit{{Name: "named.service", Action: state.Reload, Settled: []state.Probe{
 			{Kind: state.ProbeActive, Unit: "named.service"}, {Kind: state.ProbeServed, Origin: "example.org."},
 		}}},
@@ -176,6 +192,9 @@ func look(t testing.TB, m *systemtest.Mem) string {
 		return p == plan.Home || strings.HasPrefix(string(p), string(apply.JournalDir)) ||
 			files[p].Kind == state.Special
 	}))
+	served := m.Served("example.net.")
+	slices.SortFunc(served, func(a, b state.Record) int { return strings.Compare(a.Name, b.Name) })
+	fmt.Fprintf(&b, "example.net. %v\n", served)
 	for _, name := range []string{"opendkim.service", "named.service", "postfix.service", "idle.service"} {
 		st, _ := m.Status(context.Background(), name)
 		loaded := m.Loaded(name)
@@ -214,11 +233,12 @@ func worlds(t testing.TB) (p plan.Plan, start, end string, ops int) {
 	return p, start, end, f.Ops
 }
 
-// wantedAgain is the state of a second run: a key is made only once, and no
-// restart needs to be guarded.
+// wantedAgain is the state of a second run: a key is made only once, no zone
+// lacks anything, and no restart needs to be guarded.
 func wantedAgain() state.State {
 	w := wanted()
 	w.Stages[0].Files = nil
+	w.Stages[1].Updates = nil // the zone has it all
 	w.Stages = slices.Delete(w.Stages, 2, 3)
 	return w
 }

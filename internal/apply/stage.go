@@ -43,6 +43,9 @@ func (r *run) stage(ctx context.Context, sc plan.StageChanges) error {
 	if err := r.derive(ctx, sc); err != nil {
 		return err
 	}
+	if err := r.update(ctx, st); err != nil {
+		return err
+	}
 	if err := r.act(ctx, sc, st); err != nil {
 		return err
 	}
@@ -108,7 +111,7 @@ type contents map[string][]byte
 
 // intend writes down what the stage will do, and what it will find.
 func (r *run) intend(ctx context.Context, sc plan.StageChanges) (*stage, contents, error) {
-	st := &stage{Number: len(r.entry.stages) + 1, Name: sc.Name, Checkpoint: sc.Checkpoint}
+	st := &stage{Number: len(r.entry.stages) + 1, Name: sc.Name, Checkpoint: sc.Checkpoint, Updates: sc.Updates}
 	saved := contents{}
 	made := map[state.Path]bool{}
 	for _, c := range sc.Changes {

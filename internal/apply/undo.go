@@ -45,6 +45,7 @@ func (u *undo) run(ctx context.Context) {
 		case st.kept():
 			u.kept = append(u.kept, st.Name)
 		case st.committing:
+			u.updates(ctx, st)
 			u.files(st)
 			u.units(ctx, st)
 		}

@@ -37,6 +37,11 @@ func Covers(announced, actual Plan, consented ...state.Path) []string {
 		for _, d := range st.Derived {
 			extra = appendUnless(said.derived[d.Path], extra, "make "+string(d.Path))
 		}
+		for _, u := range st.Updates {
+			for _, l := range updateLines(u, nil) {
+				extra = appendUnless(said.records[l], extra, l)
+			}
+		}
 		for _, u := range st.Units {
 			extra = appendUnless(said.units[u.Name], extra, string(u.Action)+" "+u.Name)
 		}
@@ -83,12 +88,13 @@ type sayings struct {
 	packages, uninstall map[string]bool
 	derived             map[state.Path]bool
 	units               map[string]bool
+	records             map[string]bool // lines of updates
 }
 
 func index(p Plan) sayings {
 	s := sayings{
 		changes: map[state.Path][]Change{}, packages: map[string]bool{}, uninstall: map[string]bool{},
-		derived: map[state.Path]bool{}, units: map[string]bool{},
+		derived: map[state.Path]bool{}, units: map[string]bool{}, records: map[string]bool{},
 	}
 	for _, st := range p.Stages {
 		for _, c := range st.Changes {
@@ -105,6 +111,11 @@ func index(p Plan) sayings {
 		}
 		for _, d := range st.Derived {
 			s.derived[d.Path] = true
+		}
+		for _, u := range st.Updates {
+			for _, l := range updateLines(u, nil) {
+				s.records[l] = true
+			}
 		}
 		for _, u := range st.Units {
 			s.units[u.Name] = true
@@ -158,6 +169,9 @@ func sameStage(a, b StageChanges, normalise func([]byte) []byte) []string {
 	}
 	if !slices.EqualFunc(a.Derived, b.Derived, func(x, y state.Derived) bool { return x.Path == y.Path }) {
 		differ("other derived files")
+	}
+	if !sameUpdates(a.Updates, b.Updates, normalise) {
+		differ("other records")
 	}
 	if len(a.Changes) != len(b.Changes) {
 		differ("%d changes were announced, now there are %d", len(a.Changes), len(b.Changes))

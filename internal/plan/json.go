@@ -22,14 +22,15 @@ type jsonQuestion struct {
 }
 
 type jsonStage struct {
-	Name       string        `json:"name"`
-	Packages   []jsonPackage `json:"packages,omitempty"`
-	Install    []string      `json:"install,omitempty"`
-	Uninstall  []string      `json:"uninstall,omitempty"`
-	Changes    []jsonChange  `json:"changes,omitempty"`
-	Derived    []jsonDerived `json:"derived,omitempty"`
-	Units      []jsonUnit    `json:"units,omitempty"`
-	Checkpoint bool          `json:"checkpoint,omitempty"`
+	Name       string         `json:"name"`
+	Packages   []jsonPackage  `json:"packages,omitempty"`
+	Install    []string       `json:"install,omitempty"`
+	Uninstall  []string       `json:"uninstall,omitempty"`
+	Changes    []jsonChange   `json:"changes,omitempty"`
+	Derived    []jsonDerived  `json:"derived,omitempty"`
+	Updates    []state.Update `json:"updates,omitempty"`
+	Units      []jsonUnit     `json:"units,omitempty"`
+	Checkpoint bool           `json:"checkpoint,omitempty"`
 }
 
 type jsonPackage struct {
@@ -101,7 +102,7 @@ func (p Plan) JSON() ([]byte, error) {
 }
 
 func (s StageChanges) json() jsonStage {
-	out := jsonStage{Name: s.Name, Install: s.Install, Uninstall: s.Uninstall, Checkpoint: s.Checkpoint}
+	out := jsonStage{Name: s.Name, Install: s.Install, Uninstall: s.Uninstall, Updates: s.Updates, Checkpoint: s.Checkpoint}
 	for _, p := range s.Packages {
 		out.Packages = append(out.Packages, jsonPackage(p))
 	}

@@ -111,6 +111,11 @@ func (m *maker) stage(st state.Stage) StageChanges {
 	if !sc.Empty() {
 		sc.Units, sc.Validators = st.Units, st.Validators
 	}
+	for _, u := range st.Updates { // which concern no unit of this machine
+		if !u.Empty() {
+			sc.Updates = append(sc.Updates, u)
+		}
+	}
 	return sc
 }
 

@@ -38,10 +38,11 @@ func (p Plan) Summary(w io.Writer) error {
 // counts says how much of each kind the plan does.
 func (p Plan) counts() []string {
 	n := map[Op]int{}
-	packages, derived := 0, 0
+	packages, derived, zones := 0, 0, 0
 	for _, st := range p.Stages {
 		packages += len(st.Packages)
 		derived += len(st.Derived)
+		zones += len(st.Updates)
 		for _, c := range st.Changes {
 			n[c.Op]++
 		}
@@ -59,6 +60,7 @@ func (p Plan) counts() []string {
 		{n[Meta], "owner or mode to set", "owners or modes to set"},
 		{n[Remove], "file to remove", "files to remove"},
 		{derived, "file to make again", "files to make again"},
+		{zones, "zone to update", "zones to update"},
 	} {
 		if k.n > 0 {
 			parts = append(parts, count(k.n, k.one, k.all))

@@ -113,6 +113,9 @@ func (t *printer) stage(st StageChanges) {
 	for _, d := range st.Derived {
 		t.entry("~", yellow, string(d.Path), "made again from "+string(d.From))
 	}
+	for _, u := range st.Updates {
+		t.update(u)
+	}
 	for _, u := range st.Units {
 		t.entry(">", cyan, acted(u), u.Why)
 	}

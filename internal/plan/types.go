@@ -44,6 +44,7 @@ type StageChanges struct {
 	Uninstall  []string        // what apt would remove
 	Changes    []Change
 	Derived    []state.Derived // to be made again
+	Updates    []state.Update  // to be sent
 	Units      []state.Unit    // to be acted on
 	Validators []state.Validator
 	// Unchanged are files of the stage that are right already: validators
@@ -54,7 +55,7 @@ type StageChanges struct {
 
 // Empty reports whether the stage has nothing left to do.
 func (s StageChanges) Empty() bool {
-	return len(s.Packages) == 0 && len(s.Changes) == 0 && len(s.Derived) == 0
+	return len(s.Packages) == 0 && len(s.Changes) == 0 && len(s.Derived) == 0 && len(s.Updates) == 0
 }
 
 // Empty reports whether nothing has to be done.

@@ -164,8 +164,12 @@ type Zone struct {
 	Content []byte // of the file of a static primary zone
 	Dir     Path   // where relative names of files in it start from
 	// Records are the zone's RRsets as named-checkzone -D prints them, without
-	// those that come from our own fragment.
+	// those that come from our own fragment. Of a zone that is updated they are
+	// those at the names that were asked for.
 	Records []Record
+	// Update says how to change a zone that is updated; nil for one whose file is
+	// edited.
+	Update  *Updater
 	Problem string // why the zone cannot be edited, "" if it can
 	Hint    string // what can be done about it
 }

@@ -101,6 +101,7 @@ type Stage struct {
 	Remove     []Path // files of ours that are no longer wanted
 	Edits      []Edit
 	Derived    []Derived
+	Updates    []Update // of zones on their primaries, once the files are in place
 	Units      []Unit
 	Validators []Validator
 	// Checkpoint stages are not taken back by a later failure.

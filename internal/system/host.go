@@ -17,6 +17,8 @@ type Host struct {
 	// Prober answers Probe. It lives above this package and is put in by the
 	// program; without one, every probe is an error.
 	Prober Prober
+	// Updater answers Update, in the same way.
+	Updater Updater
 
 	scratch string
 }
@@ -71,4 +73,12 @@ func (h *Host) Probe(ctx context.Context, p state.Probe) error {
 		return errors.New("probe " + string(p.Kind) + ": nobody to ask")
 	}
 	return h.Prober.Probe(ctx, p)
+}
+
+// Update implements Updater.
+func (h *Host) Update(ctx context.Context, u state.Update) error {
+	if h.Updater == nil {
+		return errors.New("update " + u.Origin + ": nobody to send it")
+	}
+	return h.Updater.Update(ctx, u)
 }

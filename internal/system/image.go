@@ -169,6 +169,11 @@ func (m *Image) Check(context.Context, []state.Validator, map[state.Path]state.O
 // Probe implements Prober: nothing runs here that could answer wrongly.
 func (m *Image) Probe(context.Context, state.Probe) error { return nil }
 
+// Update implements Updater: it refuses, with ErrImage.
+func (m *Image) Update(_ context.Context, u state.Update) error {
+	return fmt.Errorf("update %s: %w: %w", u.Origin, ErrImage, ErrUntouched)
+}
+
 // book keeps the owners of an image.
 type book struct {
 	accounts *accounts

@@ -5,6 +5,7 @@ package system
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -102,6 +103,18 @@ type Prober interface {
 	Probe(ctx context.Context, p state.Probe) error
 }
 
+// Updater changes zones on the name servers that have them, here or elsewhere.
+type Updater interface {
+	// Update does as much of the update as is still due: all of it, by one
+	// message, or nothing. It returns once the primary serves the result. An
+	// error that is ErrUntouched left the zone as it was; after any other it may
+	// be one or the other.
+	Update(ctx context.Context, u state.Update) error
+}
+
+// ErrUntouched says of a failed update that the zone is as it was.
+var ErrUntouched = errors.New("the zone is as it was")
+
 // System is the whole machine.
 type System interface {
 	Reader
@@ -110,4 +123,5 @@ type System interface {
 	Runner
 	Checker
 	Prober
+	Updater
 }

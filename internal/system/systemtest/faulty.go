@@ -199,3 +199,8 @@ func (f *Faulty) Check(ctx context.Context, vs []state.Validator, files map[stat
 func (f *Faulty) Probe(ctx context.Context, p state.Probe) error {
 	return f.do("probe "+string(p.Kind), func() error { return f.System.Probe(ctx, p) })
 }
+
+// Update implements system.Updater.
+func (f *Faulty) Update(ctx context.Context, u state.Update) error {
+	return f.do("update "+u.Origin, func() error { return f.System.Update(ctx, u) })
+}

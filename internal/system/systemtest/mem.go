@@ -26,12 +26,15 @@ type Mem struct {
 	// OnProbe answers a probe after the units' own word on it; without it every
 	// answer is right.
 	OnProbe func(p state.Probe) error
+	// OnUpdate is asked before an update is carried out; an error is its answer.
+	OnUpdate func(u state.Update) error
 	// OnEvaluate answers Evaluate where it is set, for edits of a test's own.
 	OnEvaluate func(e state.Edit, current state.Object) (out []byte, handled bool, err error)
 
 	mu    sync.Mutex
 	files map[state.Path]state.Object
 	units map[string]*unit
+	zones map[string][]state.Record
 	trace []string
 }
 
@@ -42,6 +45,7 @@ func NewMem() *Mem {
 	return &Mem{
 		files: map[state.Path]state.Object{"/": {Kind: state.Directory, Mode: 0o755, Owner: state.Root}},
 		units: map[string]*unit{},
+		zones: map[string][]state.Record{},
 	}
 }
 

@@ -142,3 +142,14 @@ func TestMemEditsServices(t *testing.T) {
 		t.Error("edited a file that is not there")
 	}
 }
+
+func TestMemKeepsTheUpdateContract(t *testing.T) {
+	systemtest.UpdateContract(t, func(_ *testing.T, records ...state.Record) systemtest.Primary {
+		m := systemtest.NewMem()
+		m.Zone("example.org.", records...)
+		return systemtest.Primary{
+			Updater: &systemtest.Faulty{System: m},
+			Served:  func() []state.Record { return m.Served("example.org.") },
+		}
+	})
+}

@@ -1,0 +1,36 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"mailsetup/internal/system"
+)
+
+// update sends the stage's updates, one zone after the other. What a primary
+// certainly did not do need not be taken back, so that a run which meets a dead
+// one can still end as if it had not begun.
+func (r *run) update(ctx context.Context, st *stage) error {
+	for _, u := range st.Updates {
+		r.o.Progress(Event{Kind: UpdateBegins, Stage: st.Name, Update: u})
+		st.sent++
+		if err := r.s.Update(ctx, u); err != nil {
+			if errors.Is(err, system.ErrUntouched) {
+				st.sent--
+			}
+			return err
+		}
+		r.report.Zones++
+	}
+	return nil
+}
+
+// updates takes back what was, or may have been, changed in zones.
+func (u *undo) updates(ctx context.Context, st *stage) {
+	for _, up := range slices.Backward(st.Updates[:st.sent]) {
+		back := up.Inverse()
+		u.o.Progress(Event{Kind: UpdateBegins, Stage: st.Name, Update: back})
+		u.note(u.s.Update(ctx, back))
+	}
+}

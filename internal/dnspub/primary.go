@@ -1,0 +1,193 @@
+package dnspub
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"mailsetup/internal/system"
+)
+
+// fudge is how far apart the clocks of both sides may be, in seconds (RFC 8945
+// section 10).
+const fudge = 300
+
+// patience is how long one answer of a primary is waited for.
+const patience = 10 * time.Second
+
+// ServerError is what a primary, or the way to it, answered instead of doing
+// what it was asked for.
+type ServerError struct {
+	Server string
+	Text   string
+	Hint   string // what can be done about it
+	// untouched: it is certain that the zone is as it was.
+	untouched bool
+	err       error
+}
+
+// Error implements error.
+func (e *ServerError) Error() string { return fmt.Sprintf("name server %s: %s", e.Server, e.Text) }
+
+// Unwrap gives what lies below, and system.ErrUntouched where that is certain.
+func (e *ServerError) Unwrap() []error {
+	list := []error{e.err}
+	if e.untouched {
+		list = append(list, system.ErrUntouched)
+	}
+	return list
+}
+
+// line is a connection to a primary on which every message is signed.
+type line struct {
+	server string
+	key    Key
+	client dns.Client
+	conn   *dns.Conn
+}
+
+// call opens a line. A name is looked up by the system's resolver.
+func call(ctx context.Context, server string, key Key) (*line, error) {
+	l := &line{server: server, key: key, client: dns.Client{
+		Net: "tcp", Timeout: patience, TsigSecret: map[string]string{key.Name: key.secret},
+	}}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	conn, err := l.client.DialContext(ctx, withPort(server))
+	if err != nil {
+		return nil, &ServerError{
+			Server: server, Text: "cannot be reached: " + err.Error(), untouched: true, err: err,
+			Hint: "see that it runs and takes TCP on its port; --rfc2136-server names another one",
+		}
+	}
+	l.conn = conn
+	return l, nil
+}
+
+func (l *line) close() { _ = l.conn.Close() }
+
+// ask sends a message and accepts only a reply that the same key signed. The
+// reply may say no: see Rcode.
+func (l *line) ask(ctx context.Context, m *dns.Msg) (*dns.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { _ = l.conn.Close() })()
+	m.SetTsig(l.key.Name, l.key.Algorithm, fudge, time.Now().Unix())
+	// A dns.Conn signs its second message as the continuation of the first.
+	r, _, err := l.client.ExchangeWithConnContext(ctx, m, &dns.Conn{Conn: l.conn.Conn})
+	if r == nil {
+		if err == nil {
+			err = errors.New("no answer")
+		}
+		return nil, &ServerError{
+			Server: l.server, Text: "did not answer: " + err.Error(), err: err,
+			Hint: "see on the server whether it runs, and what it logged",
+		}
+	}
+	return r, l.genuine(r, err)
+}
+
+// genuine insists on a signature of our key. invalid is what the library found
+// wrong with the one that is there.
+func (l *line) genuine(r *dns.Msg, invalid error) error {
+	t := r.IsTsig()
+	switch {
+	case t != nil && t.Error != dns.RcodeSuccess:
+		return l.tsigError(t, invalid)
+	case t == nil && r.Rcode != dns.RcodeSuccess:
+		e := l.refusal(r.Rcode)
+		e.Text, e.untouched = e.Text+" (the reply is not signed)", false
+		return e
+	case errors.Is(invalid, dns.ErrAuth): // a NOTAUTH, whose signature the library does not look at
+		e := l.refusal(r.Rcode)
+		e.untouched = false
+		return e
+	case t == nil:
+		return &ServerError{
+			Server: l.server, Text: "its reply is not signed, so that anybody may have sent it",
+			Hint: "a forwarder or firewall between here and the server may take the signature off",
+		}
+	case invalid != nil:
+		return &ServerError{
+			Server: l.server, Text: "the signature of its reply does not verify: " + invalid.Error(), err: invalid,
+			Hint: "the key " + l.key.String() + " must be the same on both sides",
+		}
+	}
+	return nil
+}
+
+// tsigError explains why the server did not accept our signature (RFC 8945
+// section 5.2). Such a reply proves nothing, signed or not: the library does not
+// look at the signature of a NOTAUTH.
+func (l *line) tsigError(t *dns.TSIG, invalid error) error {
+	e := &ServerError{Server: l.server, err: invalid}
+	key := l.key.String()
+	switch t.Error {
+	case dns.RcodeBadKey:
+		e.Text = fmt.Sprintf("does not know the key %s (BADKEY)", key)
+		e.Hint = "the name and the algorithm in the key file must be those of a key statement in the server's configuration"
+	case dns.RcodeBadSig:
+		e.Text = fmt.Sprintf("has another secret under the name %s (BADSIG)", key)
+		e.Hint = "copy the key statement from the server's configuration once more"
+	case dns.RcodeBadTime:
+		e.Text = "finds that the clocks differ too much (BADTIME)" + apart(t)
+		e.Hint = "set the clock, here or there: timedatectl shows whether it is synchronised"
+	default:
+		e.Text = fmt.Sprintf("does not accept the signature (%s)", dns.RcodeToString[int(t.Error)])
+		e.Hint = "the key statement must be the same on both sides"
+	}
+	return e
+}
+
+// apart tells by how much, from the time that the server puts into its reply.
+func apart(t *dns.TSIG) string {
+	b, err := hex.DecodeString(t.OtherData)
+	if err != nil || len(b) != 6 {
+		return ""
+	}
+	n, err := strconv.ParseInt(t.OtherData, 16, 64)
+	if err != nil {
+		return ""
+	}
+	d := time.Unix(n, 0).Sub(time.Now()).Round(time.Second)
+	if d < 0 {
+		return fmt.Sprintf(": it is %v behind this machine", -d)
+	}
+	return fmt.Sprintf(": it is %v ahead of this machine", d)
+}
+
+// refusal explains a response code (RFC 2136 section 2.2). What it refuses it
+// did not do, not even in part.
+func (l *line) refusal(rcode int) *ServerError {
+	e := &ServerError{Server: l.server, untouched: true}
+	switch rcode {
+	case dns.RcodeRefused:
+		e.Text = fmt.Sprintf("does not let the key %s do this (REFUSED)", l.key)
+		e.Hint = fmt.Sprintf("the zone's update-policy there needs: grant %s zonesub A AAAA MX TXT;", l.key)
+	case dns.RcodeNotAuth, dns.RcodeNotZone:
+		e.Text = fmt.Sprintf("is not the primary of the zone (%s)", dns.RcodeToString[rcode])
+		e.Hint = "--rfc2136-server names the primary"
+	case dns.RcodeYXDomain, dns.RcodeYXRrset, dns.RcodeNXRrset, dns.RcodeNameError:
+		e.Text = fmt.Sprintf("the zone was changed since the plan was made (%s)", dns.RcodeToString[rcode])
+		e.Hint = "run the command again"
+	case dns.RcodeServerFailure:
+		e.Text = "could not do it (SERVFAIL)"
+		e.Hint = "its log says why: often it may not write the zone's directory or journal"
+	case dns.RcodeNotImplemented:
+		e.Text = "does not know dynamic updates (NOTIMP)"
+		e.Hint = "--dns manual prints the records instead"
+	default:
+		e.Text = "answers " + dns.RcodeToString[rcode]
+	}
+	return e
+}
+
+// raced reports whether the zone changed between a look and the update.
+func raced(rcode int) bool {
+	return rcode == dns.RcodeYXRrset || rcode == dns.RcodeNXRrset || rcode == dns.RcodeYXDomain
+}

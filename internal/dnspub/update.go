@@ -1,0 +1,278 @@
+package dnspub
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+	"mailsetup/zonefile"
+)
+
+// Updater implements system.Updater: it changes zones by dynamic updates.
+type Updater struct {
+	Files system.Reader // for the keys
+	// Within bounds how long a primary may take to serve what it accepted, 30 s
+	// if zero.
+	Within time.Duration
+}
+
+var _ system.Updater = Updater{}
+
+// Update implements system.Updater.
+func (u Updater) Update(ctx context.Context, want state.Update) error {
+	key, err := ReadKey(u.Files, want.KeyFile)
+	if err != nil {
+		return fmt.Errorf("update %s: %w: %w", want.Origin, system.ErrUntouched, err)
+	}
+	l, err := call(ctx, want.Server, key)
+	if err != nil {
+		return fmt.Errorf("update %s: %w", want.Origin, err)
+	}
+	defer l.close()
+	if err := l.update(ctx, want); err != nil {
+		return fmt.Errorf("update %s: %w", want.Origin, err)
+	}
+	if err := l.settled(ctx, want, u.Within); err != nil {
+		return fmt.Errorf("update %s: %w", want.Origin, err)
+	}
+	return nil
+}
+
+// update looks at what is there, and changes it under the condition that it is
+// still there. Whoever takes something back tries again where that changed in
+// between.
+func (l *line) update(ctx context.Context, want state.Update) error {
+	for tries := 1; ; tries++ {
+		have, err := l.look(ctx, questions(want))
+		if err != nil {
+			return &untouchedError{err}
+		}
+		add, remove, err := want.Due(recordsOf(have))
+		if err != nil {
+			return &ServerError{Server: l.server, Text: err.Error(), Hint: "run the command again", untouched: true}
+		}
+		if len(add)+len(remove) == 0 {
+			return nil
+		}
+		m, err := message(want.Origin, have, add, remove)
+		if err != nil {
+			return &untouchedError{err}
+		}
+		r, err := l.ask(ctx, m)
+		switch {
+		case err != nil:
+			return err
+		case r.Rcode == dns.RcodeSuccess:
+			return nil
+		case !raced(r.Rcode) || !want.Back || tries == 3:
+			return l.refusal(r.Rcode)
+		}
+	}
+}
+
+// untouchedError is a failure before anything was sent that changes a zone.
+type untouchedError struct{ error }
+
+// Unwrap gives the failure and what is certain about it.
+func (e *untouchedError) Unwrap() []error { return []error{e.error, system.ErrUntouched} }
+
+// settled waits until the primary serves what it has accepted.
+func (l *line) settled(ctx context.Context, want state.Update, within time.Duration) error {
+	if within <= 0 {
+		within = 30 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		have, err := l.look(ctx, questions(want))
+		if err != nil {
+			return err
+		}
+		if served(want, recordsOf(have)) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return &ServerError{
+				Server: l.server, Text: fmt.Sprintf("accepted the update, but does not serve it after %v", within),
+				Hint: "see what it logged", err: ctx.Err(),
+			}
+		case <-time.After(servedPoll):
+		}
+	}
+}
+
+// served reports whether an update shows in what a zone has.
+func served(u state.Update, have []state.Record) bool {
+	if u.Back {
+		add, remove, err := u.Due(have)
+		return err == nil && len(add)+len(remove) == 0
+	}
+	left := without(u.Remove, without(u.Remove, have))
+	return len(without(u.Add, have)) == 0 && len(without(left, u.Add)) == 0
+}
+
+// without are the records of a list that another one does not have.
+func without(list, other []state.Record) []state.Record {
+	return slices.DeleteFunc(slices.Clone(list), func(r state.Record) bool {
+		return slices.ContainsFunc(other, func(x state.Record) bool { return state.Same(x, r) })
+	})
+}
+
+// Question is a name and a type to look at.
+type Question struct{ Name, Type string }
+
+// questions are the names and types that an update is about.
+func questions(u state.Update) []Question {
+	var list []Question
+	for _, r := range slices.Concat(u.Add, u.Remove, u.Found) {
+		if q := (Question{r.Name, r.Type}); !slices.Contains(list, q) {
+			list = append(list, q)
+		}
+	}
+	return list
+}
+
+// look returns the records at names, as they are: an alias in place of what was
+// asked for.
+func (l *line) look(ctx context.Context, list []Question) ([]dns.RR, error) {
+	var found []dns.RR
+	for _, q := range list {
+		m := question(q.Name, dns.StringToType[q.Type], false)
+		r, err := l.ask(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		if r.Rcode != dns.RcodeSuccess && r.Rcode != dns.RcodeNameError || !r.Authoritative {
+			return nil, l.speechless(r, q.Name)
+		}
+		for _, rr := range r.Answer {
+			kind := rr.Header().Rrtype
+			here := dns.CanonicalName(rr.Header().Name) == dns.CanonicalName(q.Name)
+			if here && (kind == m.Question[0].Qtype || kind == dns.TypeCNAME) && !slices.ContainsFunc(found, func(x dns.RR) bool { return dns.IsDuplicate(x, rr) }) {
+				found = append(found, rr)
+			}
+		}
+	}
+	return found, nil
+}
+
+// speechless is about a server that does not say what a name has.
+func (l *line) speechless(r *dns.Msg, name string) error {
+	e := &ServerError{
+		Server: l.server, Text: fmt.Sprintf("has no zone with %s", strings.TrimSuffix(name, ".")),
+		Hint: "--rfc2136-server names the primary",
+	}
+	if r.Rcode == dns.RcodeRefused {
+		e.Text = fmt.Sprintf("does not answer the key %s about %s (REFUSED)", l.key, strings.TrimSuffix(name, "."))
+		e.Hint = "its zone must be there, and its allow-query must let this machine ask"
+	} else if r.Rcode != dns.RcodeSuccess {
+		e.Text = fmt.Sprintf("answers %s about %s", dns.RcodeToString[r.Rcode], strings.TrimSuffix(name, "."))
+	}
+	return e
+}
+
+func recordsOf(rrs []dns.RR) []state.Record {
+	list := make([]state.Record, 0, len(rrs))
+	for _, rr := range rrs {
+		list = append(list, FromRR(rr))
+	}
+	return list
+}
+
+// message builds the update: the zone, what must be so (RFC 2136 section 2.4),
+// what goes and what comes (2.5). What is there goes into it as it came from
+// the server, since how a text is cut into strings counts.
+func message(origin string, have []dns.RR, add, remove []state.Record) (*dns.Msg, error) {
+	m := new(dns.Msg).SetUpdate(dns.CanonicalName(origin))
+	for _, set := range rrsets(slices.Concat(add, remove)) {
+		var there []dns.RR
+		for _, rr := range have {
+			if state.SameSet(FromRR(rr), set[0]) {
+				there = append(there, dns.Copy(rr))
+			}
+		}
+		m.Used(there)
+		if len(there) == 0 {
+			m.RRsetNotUsed([]dns.RR{anyOf(set[0].Name, dns.StringToType[set[0].Type])})
+		}
+	}
+	for _, name := range names(add) {
+		// Where there is an alias, servers drop what is added and call it success
+		// (section 3.4.2.2).
+		m.RRsetNotUsed([]dns.RR{anyOf(name, dns.TypeCNAME)})
+	}
+	for _, rr := range have {
+		if slices.ContainsFunc(remove, func(r state.Record) bool { return state.Same(r, FromRR(rr)) }) {
+			m.Remove([]dns.RR{dns.Copy(rr)})
+		}
+	}
+	for _, r := range add {
+		rr, err := ToRR(r)
+		if err != nil {
+			return nil, err
+		}
+		m.Insert([]dns.RR{rr})
+	}
+	return m, nil
+}
+
+func anyOf(name string, kind uint16) dns.RR {
+	return &dns.ANY{Hdr: dns.RR_Header{Name: dns.CanonicalName(name), Rrtype: kind}}
+}
+
+func names(list []state.Record) []string {
+	var all []string
+	for _, r := range list {
+		if n := dns.CanonicalName(r.Name); !slices.Contains(all, n) {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// ToRR is the inverse of FromRR. The value of a TXT is cut into strings of 255
+// octets, in which the library wants backslash, quote and unprintable octets
+// escaped as in a zone file.
+func ToRR(r state.Record) (dns.RR, error) {
+	t, ok := dns.StringToType[r.Type]
+	if !ok {
+		return nil, fmt.Errorf("%s: unknown record type %q", r.Name, r.Type)
+	}
+	head := dns.RR_Header{Name: dns.CanonicalName(r.Name), Rrtype: t, Class: dns.ClassINET, Ttl: r.TTL}
+	if t == dns.TypeTXT {
+		rr := &dns.TXT{Hdr: head}
+		for _, s := range zonefile.SplitTXT(r.Value) {
+			rr.Txt = append(rr.Txt, escaped(s))
+		}
+		return rr, nil
+	}
+	rr, err := dns.NewRR(fmt.Sprintf("%s %d IN %s %s", head.Name, r.TTL, r.Type, r.Value))
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", r.Name, r.Type, err)
+	}
+	return rr, nil
+}
+
+// escaped is a string as the library and zone files want it.
+func escaped(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c < ' ' || c > '~':
+			fmt.Fprintf(&b, `\%03d`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,66 @@
+package plan_test
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"mailsetup/internal/plan"
+	"mailsetup/internal/state"
+)
+
+func updatePlan(key string) plan.Plan {
+	rec := func(name, value string) state.Record {
+		return state.Record{Name: name, Type: "TXT", TTL: 3600, Value: value}
+	}
+	return plan.Plan{Stages: []plan.StageChanges{{Name: "Zone", Updates: []state.Update{{
+		Origin: "example.org.", Server: "192.0.2.53:53", KeyFile: "/etc/update.key", Why: "publish the records that it lacks",
+		Add:    []state.Record{rec("s._domainkey.example.org.", "v=DKIM1; p="+key), rec("example.org.", "v=spf1 mx -all")},
+		Remove: []state.Record{rec("example.org.", "v=spf1 -all")},
+	}}}}}
+}
+
+func TestUpdatesAreShown(t *testing.T) {
+	var text, summary bytes.Buffer
+	if err := updatePlan("AAAA").Text(&text, plan.TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	const want = `Zone
+  > update example.org. on 192.0.2.53:53
+      publish the records that it lacks
+      - example.org. 3600 TXT "v=spf1 -all"
+      + s._domainkey.example.org. 3600 TXT "v=DKIM1; p=AAAA"
+      + example.org. 3600 TXT "v=spf1 mx -all"
+`
+	if text.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", text.String(), want)
+	}
+	if err := updatePlan("AAAA").Summary(&summary); err != nil || !strings.HasPrefix(summary.String(), "1 zone to update.\n") {
+		t.Errorf("%q, %v", summary.String(), err)
+	}
+	data, err := updatePlan("AAAA").JSON()
+	if err != nil || !bytes.Contains(data, []byte(`"server": "192.0.2.53:53"`)) || !bytes.Contains(data, []byte(`"value": "v=spf1 mx -all"`)) {
+		t.Errorf("%s, %v", data, err)
+	}
+}
+
+func TestUpdatesAreCompared(t *testing.T) {
+	shown, applied := updatePlan("PLACEHOLDER"), updatePlan("AAAA")
+	forget := func(b []byte) []byte {
+		return bytes.ReplaceAll(bytes.ReplaceAll(b, []byte("PLACEHOLDER"), nil), []byte("AAAA"), nil)
+	}
+	if diff := plan.Same(shown, applied, forget); len(diff) != 0 {
+		t.Errorf("but for the key they are the same: %q", diff)
+	}
+	if diff := plan.Same(shown, applied, nil); !slices.Equal(diff, []string{"Zone: other records"}) {
+		t.Errorf("got %q", diff)
+	}
+	if extra := plan.Covers(shown, shown); len(extra) != 0 {
+		t.Errorf("a plan does not cover itself: %q", extra)
+	}
+	want := []string{`add to example.org. on 192.0.2.53:53: s._domainkey.example.org. 3600 TXT "v=DKIM1; p=AAAA"`}
+	if extra := plan.Covers(shown, applied); !slices.Equal(extra, want) {
+		t.Errorf("got %q, want %q", extra, want)
+	}
+}

@@ -1,0 +1,159 @@
+package state
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Updater says how a zone is changed that takes dynamic updates (RFC 2136).
+type Updater struct {
+	Server  string // host:port of the primary
+	KeyFile Path   // of the TSIG key that signs updates
+	// Ours are those of its records that mailsetup put there before. They are
+	// not among the zone's Records.
+	Ours []Record
+}
+
+// Update changes a zone on its primary, by one message that is carried out as
+// a whole or not at all (RFC 2136). The message is signed, and so is the reply
+// that counts (RFC 8945).
+type Update struct {
+	Origin  string   `json:"origin"` // of the zone, absolute
+	Server  string   `json:"server"` // host:port of the primary
+	KeyFile Path     `json:"key_file"`
+	Add     []Record `json:"add,omitempty"`
+	Remove  []Record `json:"remove,omitempty"`
+	// Found are all records that stood at the names and of the types of both
+	// when the change was thought of. If others do now, nothing is changed.
+	Found []Record `json:"found,omitempty"`
+	// Back: what an earlier update did, or may have done, is taken back. Found
+	// counts for nothing then: only what is still to be done is done.
+	Back bool   `json:"back,omitempty"`
+	Why  string `json:"why,omitempty"`
+}
+
+// Empty reports whether there is nothing to send.
+func (u Update) Empty() bool { return len(u.Add)+len(u.Remove) == 0 }
+
+// Inverse takes the update back.
+func (u Update) Inverse() Update {
+	u.Add, u.Remove, u.Found, u.Back = u.Remove, u.Add, nil, true
+	return u
+}
+
+// Due is what of an update is still to be done where the zone has the given
+// records at its names. It is refused where somebody else changed them since.
+func (u Update) Due(have []Record) (add, remove []Record, err error) {
+	if !u.Back {
+		if !sameSet(have, u.Found) {
+			return nil, nil, fmt.Errorf("the zone was changed since the plan was made: %s", firstDifference(have, u.Found))
+		}
+		return u.Add, u.Remove, nil
+	}
+	has := func(r Record) bool { return slices.ContainsFunc(have, func(x Record) bool { return u.same(x, r) }) }
+	lacks := func(r Record) bool { return !has(r) }
+	for _, set := range u.rrsets() {
+		switch {
+		case every(set.Remove, has) && every(set.Add, lacks), len(set.Add) == 0, len(set.Remove) == 0:
+			add = append(add, filter(set.Add, lacks)...)
+			remove = append(remove, filter(set.Remove, has)...)
+		case every(set.Remove, lacks) && every(set.Add, has):
+		default:
+			return nil, nil, meddled(set.Add[0])
+		}
+	}
+	for _, r := range add {
+		if slices.ContainsFunc(have, func(x Record) bool { return rival(x, r) && !within([]Record{x}, remove) }) {
+			return nil, nil, meddled(r)
+		}
+	}
+	return add, remove, nil
+}
+
+func meddled(r Record) error {
+	return fmt.Errorf("%s %s was changed by somebody else meanwhile, and is left as it is", r.Name, r.Type)
+}
+
+// same compares records. The TTL counts only where it is all that changes.
+func (u Update) same(a, b Record) bool {
+	if !Same(a, b) {
+		return false
+	}
+	is := func(r Record) bool { return Same(r, b) }
+	return a.TTL == b.TTL || !slices.ContainsFunc(u.Add, is) || !slices.ContainsFunc(u.Remove, is)
+}
+
+// rrsets are the parts of the update about one name and type each.
+func (u Update) rrsets() []Update {
+	var sets []Update
+	part := func(r Record) *Update {
+		i := slices.IndexFunc(sets, func(s Update) bool { return SameSet(append(s.Add, s.Remove...)[0], r) })
+		if i < 0 {
+			sets = append(sets, Update{})
+			i = len(sets) - 1
+		}
+		return &sets[i]
+	}
+	for _, r := range u.Add {
+		p := part(r)
+		p.Add = append(p.Add, r)
+	}
+	for _, r := range u.Remove {
+		p := part(r)
+		p.Remove = append(p.Remove, r)
+	}
+	return sets
+}
+
+// SameSet reports whether two records belong to one RRset.
+func SameSet(a, b Record) bool { return a.Type == b.Type && strings.EqualFold(a.Name, b.Name) }
+
+// Same reports whether two records say the same, TTL aside.
+func Same(a, b Record) bool {
+	if !SameSet(a, b) {
+		return false
+	}
+	return a.Value == b.Value || a.Type != "TXT" && strings.EqualFold(a.Value, b.Value)
+}
+
+// rival reports whether two different texts would contradict each other: of
+// SPF records, and of records at a name that is made for one, there is one
+// (RFC 7208 section 3.2, RFC 6376 section 3.6.2.2).
+func rival(a, b Record) bool {
+	if !SameSet(a, b) || Same(a, b) || a.Type != "TXT" {
+		return false
+	}
+	spf := func(r Record) bool { return strings.HasPrefix(strings.ToLower(r.Value), "v=spf1") }
+	name := strings.ToLower(a.Name)
+	return strings.HasPrefix(name, "_dmarc.") || strings.Contains(name, "._domainkey.") || spf(a) && spf(b)
+}
+
+func sameSet(a, b []Record) bool { return len(a) == len(b) && within(a, b) && within(b, a) }
+
+func within(a, b []Record) bool {
+	return every(a, func(r Record) bool { return slices.ContainsFunc(b, func(x Record) bool { return Same(x, r) }) })
+}
+
+// firstDifference names a record that only one side has.
+func firstDifference(now, found []Record) string {
+	for _, r := range now {
+		if !within([]Record{r}, found) {
+			return fmt.Sprintf("%s %s is new there", r.Name, r.Type)
+		}
+	}
+	for _, r := range found {
+		if !within([]Record{r}, now) {
+			return fmt.Sprintf("%s %s is no longer there", r.Name, r.Type)
+		}
+	}
+	return "records are there twice"
+}
+
+func every(list []Record, is func(Record) bool) bool {
+	return !slices.ContainsFunc(list, func(r Record) bool { return !is(r) })
+}
+
+func filter(list []Record, keep func(Record) bool) []Record {
+	return slices.DeleteFunc(slices.Clone(list), func(r Record) bool { return !keep(r) })
+}
