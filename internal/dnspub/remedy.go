@@ -1,0 +1,24 @@
+package dnspub
+
+// What to do about a record, in the words of the command that prints it.
+
+func (e Expected) publish() string {
+	return "publish it: mailsetup dns " + e.Domain
+}
+
+func (e Expected) replace() string {
+	return "put ours in its place: mailsetup dns " + e.Domain
+}
+
+func (e Expected) asPrinted() string {
+	return "enter the bare value: mailsetup dns " + e.Domain + " --format plain"
+}
+
+func (e Expected) whole() string {
+	return "enter all of it; where a form takes 255 octets at a time, several strings in quotes, " +
+		"as mailsetup dns " + e.Domain + " prints them"
+}
+
+func (e Expected) inZone() string {
+	return "in a zone file the value stands in quotes: mailsetup dns " + e.Domain
+}

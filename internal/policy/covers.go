@@ -1,0 +1,61 @@
+package policy
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Lacks are the terms of another record that this one does not have and whose
+// senders it does not let pass otherwise: nothing if it says as much or more.
+// A different verdict on everybody else (all, redirect=) counts.
+func (s SPF) Lacks(other SPF) []string {
+	var list []string
+	for _, t := range other.Terms() {
+		switch {
+		case t.Name == "all":
+			if s.All() != other.All() {
+				list = append(list, t.String())
+			}
+		case t.Name == "redirect":
+			if domain(s.Redirect()) != domain(t.Value) {
+				list = append(list, t.String())
+			}
+		case t.Qualifier == '+' && !s.grants(t):
+			list = append(list, t.String())
+		}
+	}
+	return list
+}
+
+// grants reports whether the record lets the senders of a term pass, as far as
+// that can be told without DNS.
+func (s SPF) grants(t Term) bool {
+	if slices.ContainsFunc(s.Terms(), func(o Term) bool { return strings.EqualFold(o.String(), t.String()) }) {
+		return true
+	}
+	a, err := netip.ParseAddr(t.Value)
+	if err != nil || t.Name != "ip4" && t.Name != "ip6" {
+		return false
+	}
+	pass, _ := s.Literal(a)
+	return pass
+}
+
+// Lacks are the tags of another record that this one does not have, or has
+// with another value. Addresses beside those of the other do no harm.
+func (d DMARC) Lacks(other DMARC) []string {
+	var list []string
+	for _, t := range other.tags {
+		has, ok := d.Get(t.name)
+		same := ok && strings.EqualFold(has, t.value)
+		if t.name == "rua" || t.name == "ruf" {
+			have := d.URIs(t.name)
+			same = !slices.ContainsFunc(other.URIs(t.name), func(uri string) bool { return !slices.Contains(have, uri) })
+		}
+		if !same {
+			list = append(list, t.name+"="+t.value)
+		}
+	}
+	return list
+}
