@@ -3,6 +3,7 @@ package detect
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"mailsetup/internal/state"
@@ -11,38 +12,56 @@ import (
 // listeners finds where this machine's own name server and mail server can be
 // asked: not every one listens on loopback.
 func listeners(ctx context.Context, s Source, _ Options, f *state.Facts) error {
-	out := hint(ctx, s, "ss", "-H", "-t", "-l", "-n")
-	f.DNSAddress = listening(out, "53")
-	f.SMTPAddress = listening(out, "25")
+	out := hint(ctx, s, "ss", "-H", "-t", "-l", "-n", "-p")
+	f.DNSAddress = listening(out, "53", "named")
+	f.SMTPAddress = listening(out, "25", "master")
 	return nil
 }
 
 // listening picks the address for a port from the output of ss(8): loopback if
 // it is among them or all addresses are, else the first. "" if nothing listens.
-func listening(out, port string) string {
-	var found []netip.Addr
+// Where the program has some of them, only those count: a resolver may have
+// loopback for itself. Whose a socket is only root is told.
+func listening(out, port, program string) string {
+	var all, own []netip.Addr
 	for line := range strings.Lines(out) {
-		f := strings.Fields(line)
-		if len(f) < 4 {
+		a, ok := socket(line, port)
+		if !ok {
 			continue
 		}
-		cut := strings.LastIndexByte(f[3], ':')
-		if cut < 0 || f[3][cut+1:] != port {
-			continue
-		}
-		host, _, _ := strings.Cut(f[3][:cut], "%")
-		host = strings.Trim(host, "[]")
-		if host == "*" || host == "0.0.0.0" {
-			return "127.0.0.1:" + port
-		}
-		if a, err := netip.ParseAddr(host); err == nil {
-			found = append(found, a)
+		if all = append(all, a); strings.Contains(line, `(("`+program+`",`) {
+			own = append(own, a)
 		}
 	}
-	return choose(found, port)
+	if len(own) > 0 {
+		return choose(own, port)
+	}
+	return choose(all, port)
+}
+
+// socket is the address of a line of ss(8), if it is for the port. All of both
+// stacks, *, is told as all of IPv4.
+func socket(line, port string) (netip.Addr, bool) {
+	f := strings.Fields(line)
+	if len(f) < 4 {
+		return netip.Addr{}, false
+	}
+	cut := strings.LastIndexByte(f[3], ':')
+	if cut < 0 || f[3][cut+1:] != port {
+		return netip.Addr{}, false
+	}
+	host, _, _ := strings.Cut(f[3][:cut], "%")
+	if host = strings.Trim(host, "[]"); host == "*" {
+		return netip.IPv4Unspecified(), true
+	}
+	a, err := netip.ParseAddr(host)
+	return a, err == nil
 }
 
 func choose(found []netip.Addr, port string) string {
+	if slices.Contains(found, netip.IPv4Unspecified()) {
+		return "127.0.0.1:" + port
+	}
 	best := ""
 	for _, a := range found {
 		if a.IsUnspecified() {

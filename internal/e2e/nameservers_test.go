@@ -95,7 +95,25 @@ func TestOtherNameServers(t *testing.T) {
 			}
 			b.Sh(t, "systemctl -q disable --now "+service)
 		}
+		besideAResolver(t, b)
 	})
+}
+
+// besideAResolver has BIND answer for zones outside, and Unbound look up names
+// for this machine: BIND is worked with, and asked where it listens.
+func besideAResolver(t *testing.T, b *lab.Box) {
+	t.Helper()
+	b.Write(t, "/etc/bind/db.lab.example", simpleZone("mail"), 0o644)
+	b.Sh(t, `cat >/etc/bind/named.conf.options <<'END'
+options { directory "/var/cache/bind"; recursion no; listen-on { `+b.Addr+`; }; listen-on-v6 { none; }; };
+END
+echo 'zone "lab.example" { type primary; file "/etc/bind/db.lab.example"; };' >/etc/bind/named.conf.local
+printf 'stub-zone:\n  name: lab.example\n  stub-addr: `+b.Addr+`\n' >/etc/unbound/unbound.conf.d/lab.example.conf
+systemctl -q unmask named; systemctl start named; systemctl start unbound
+for i in $(seq 50); do dig +short @127.0.0.1 SOA lab.example | grep -q hostmaster && exit; sleep .1; done; exit 1`)
+	product(t, b, 0, initArgs("--dns", "bind")...)
+	says(t, b.Run(t, "dig", "+short", "@"+b.Addr, "TXT", "lab.example", "TXT", "_dmarc.lab.example"), "v=spf1 mx ip4:192.0.2.10", "v=DMARC1")
+	nothingChanges(t, b, initArgs()...)
 }
 
 // answersOnce waits until the server answers at all.
