@@ -169,6 +169,8 @@ func stricterAndTooMuch(t *testing.T, b *lab.Box) (run string) {
 	nothingChanges(t, b, initArgs("--dmarc", "quarantine")...)
 
 	was := look(t, b)
+	_, stderr = product(t, b, 2, initArgs("--dmarc", "reject")...)
+	says(t, strings.Join(strings.Fields(stderr), " "), "the DMARC record of lab.example says p=quarantine, looser than the p=reject you asked for")
 	_, stderr = product(t, b, 2, initArgs("--spf-include", "_big.vendor.example", "--existing-records", "change")...)
 	says(t, strings.Join(strings.Fields(stderr), " "), "lacks include:_big.vendor.example, which you asked for",
 		"merged it would take 11 DNS look-ups, and receivers stop after 10")
