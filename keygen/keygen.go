@@ -3,6 +3,8 @@
 package keygen
 
 import (
+	"cmp"
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -12,6 +14,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
+	"sync/atomic"
 )
 
 // minBits is what verifiers still accept, RFC 8301 section 3.2.
@@ -36,6 +40,44 @@ func Generate(bits int) (*Key, error) {
 		return nil, fmt.Errorf("generate key of %d bits: %w", bits, err)
 	}
 	return &Key{private}, nil
+}
+
+// GenerateAll makes a key for each of the lengths, on all processors, and hands
+// it to made with its place among them: in any order, and never two at a time.
+// When ctx ends, so does this at once; what was being made is dropped.
+func GenerateAll(ctx context.Context, bits []int, made func(i int, k *Key)) error {
+	type result struct {
+		i   int
+		key *Key
+		err error
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	results := make(chan result)
+	var next atomic.Int64
+	for range min(runtime.GOMAXPROCS(0), len(bits)) {
+		go func() {
+			for i := int(next.Add(1)) - 1; i < len(bits) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				key, err := Generate(bits[i])
+				select {
+				case results <- result{i, key, err}:
+				case <-ctx.Done():
+				}
+			}
+		}()
+	}
+	for range bits {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case r := <-results:
+			if err := cmp.Or(r.err, ctx.Err()); err != nil {
+				return err
+			}
+			made(r.i, r.key)
+		}
+	}
+	return ctx.Err()
 }
 
 // PEM returns the private half as PKCS#8, the form opendkim-genkey writes and

@@ -2,6 +2,7 @@ package keygen_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -221,6 +223,42 @@ func decode(t *testing.T, text []byte) exponent {
 	}
 	d := private.D
 	return exponent{d.String()[:40], fmt.Sprintf("%x", d)[:40]}
+}
+
+func TestGenerateAll(t *testing.T) {
+	bits := []int{1024, 2048, 1024, 1024, 1024}
+	got := make([]int, len(bits))
+	var publics []string
+	err := keygen.GenerateAll(t.Context(), bits, func(i int, k *keygen.Key) {
+		got[i] += k.Bits()
+		publics = append(publics, k.Public())
+	})
+	if err != nil || !slices.Equal(got, bits) {
+		t.Fatalf("made %v, %v", got, err)
+	}
+	slices.Sort(publics)
+	if n := len(slices.Compact(publics)); n != len(bits) {
+		t.Errorf("%d different keys", n)
+	}
+}
+
+func TestGenerateAllEnds(t *testing.T) {
+	if err := keygen.GenerateAll(t.Context(), nil, nil); err != nil {
+		t.Errorf("nothing to make: %v", err)
+	}
+	if err := keygen.GenerateAll(t.Context(), []int{1024, 1000}, func(int, *keygen.Key) {}); err == nil {
+		t.Error("a length of 1000 bits was taken")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	made := 0
+	err := keygen.GenerateAll(ctx, []int{1024, 1024, 1024, 1024, 4096, 4096, 4096, 4096}, func(int, *keygen.Key) {
+		if made++; made == 2 {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) || made != 2 {
+		t.Errorf("%d made after the end of the second, %v", made, err)
+	}
 }
 
 func FuzzParse(f *testing.F) {

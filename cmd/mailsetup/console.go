@@ -14,6 +14,7 @@ type console struct {
 	out, err    io.Writer
 	interactive bool // a person can be asked: stdin and stdout are terminals
 	color       bool // out is a terminal that takes colour
+	live        bool // err is a terminal on which a line can be written again
 	width       int
 }
 
@@ -23,6 +24,7 @@ func terminal() console {
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		interactive: out && term.IsTerminal(int(os.Stdin.Fd())),
 		color:       out && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		live:        term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb",
 		width:       80,
 	}
 	if w, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil && w > 20 {

@@ -1,10 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"regexp"
+	"strings"
+	"time"
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
@@ -12,19 +13,28 @@ import (
 	"mailsetup/keygen"
 )
 
-// makeKeys makes every key that the confirmed plan announced, once.
+// makeKeys makes every key that the confirmed plan announced, once. Until it
+// returns nothing is written anywhere.
 func (s *session) makeKeys(ctx context.Context, w *work) error {
-	for i := range w.fresh {
+	bits := make([]int, 0, len(w.fresh))
+	for _, f := range w.fresh {
+		bits = append(bits, f.key.Bits)
+	}
+	b := newBar(s.c, "keys made", len(bits))
+	if len(bits) == 1 {
+		s.c.say("making a key of %d bits for %s", bits[0], w.fresh[0].domain)
+	} else {
+		s.c.say("making %d keys, on all processors", len(bits))
+	}
+	b.live = b.live && !s.o.accessible
+	defer b.end()
+	err := keygen.GenerateAll(ctx, bits, func(i int, k *keygen.Key) {
 		f := &w.fresh[i]
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		s.c.say("making a key of %d bits for %s", f.key.Bits, f.domain)
-		k, err := keygen.Generate(f.key.Bits)
-		if err != nil {
-			return err
-		}
 		f.key.Public, f.key.Fingerprint, f.pem = k.Public(), k.Fingerprint(), k.PEM()
+		b.step(time.Now())
+	})
+	if err != nil {
+		return err
 	}
 	w.use()
 	return nil
@@ -57,10 +67,12 @@ func (s *session) keysThere(want spec.Spec) error {
 
 // use puts the fresh keys, made or not, into the input of the steps.
 func (w *work) use() {
+	keys := make(map[string]keyring.Key, len(w.fresh))
 	for _, f := range w.fresh {
-		w.input.Keys = w.input.Keys.With(f.domain, f.key)
+		keys[f.domain] = f.key
 		w.input.NewKeys[state.Path(f.key.File)] = f.pem
 	}
+	w.input.Keys = w.input.Keys.WithAll(keys)
 }
 
 // layout is what differs between a record of one string and of several, and
@@ -70,14 +82,16 @@ var layout = regexp.MustCompile(`[\s"()]+|; *mailsetup [0-9a-f-]{8}`)
 // forget puts the placeholders back, so that the plan with real keys can be
 // compared with the one that was shown. The layout goes too: a real key takes
 // more than one string of a TXT record.
-func (w *work) forget(content []byte) []byte {
-	none := []byte{}
-	content = layout.ReplaceAll(content, none)
-	content = bytes.ReplaceAll(content, layout.ReplaceAll([]byte(keyring.Placeholder), none), none)
+func (w *work) forget() func(content []byte) []byte {
+	plain := func(content []byte) string { return string(layout.ReplaceAll(content, nil)) }
+	pairs := []string{plain([]byte(keyring.Placeholder)), ""}
 	for _, f := range w.fresh {
-		content = bytes.ReplaceAll(content, layout.ReplaceAll(f.pem, none), none)
-		content = bytes.ReplaceAll(content, []byte(f.key.Public), none)
-		content = bytes.ReplaceAll(content, []byte(f.key.Fingerprint), none)
+		for _, text := range []string{plain(f.pem), f.key.Public, f.key.Fingerprint} {
+			if text != "" {
+				pairs = append(pairs, text, "")
+			}
+		}
 	}
-	return content
+	known := strings.NewReplacer(pairs...)
+	return func(content []byte) []byte { return []byte(known.Replace(plain(content))) }
 }

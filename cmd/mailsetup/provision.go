@@ -262,7 +262,7 @@ func (s *session) perform(ctx context.Context, w *work, confirmed plan.Plan) err
 		if p, err = s.planned(ctx, w); err != nil {
 			return err
 		}
-		if diff := plan.Same(confirmed, p, w.forget); len(diff) > 0 {
+		if diff := plan.Same(confirmed, p, w.forget()); len(diff) > 0 {
 			return fail("run the command again", "the machine changed while the plan was on the screen: %s", diff[0])
 		}
 	}

@@ -52,17 +52,24 @@ func (l Ledger) Used(domain, selector string) bool {
 // With returns a copy of the ledger in which the domain has the key: instead
 // of the one with the same selector, or else as its newest.
 func (l Ledger) With(domain string, key Key) Ledger {
-	out := make(Ledger, len(l)+1)
+	return l.WithAll(map[string]Key{domain: key})
+}
+
+// WithAll does the same for one key of each of several domains.
+func (l Ledger) WithAll(fresh map[string]Key) Ledger {
+	out := make(Ledger, len(l)+len(fresh))
 	maps.Copy(out, l)
-	keys := slices.Clone(l[domain])
-	key.Since = maps.Clone(key.Since)
-	i := slices.IndexFunc(keys, func(k Key) bool { return strings.EqualFold(k.Selector, key.Selector) })
-	if i >= 0 {
-		keys[i] = key
-	} else {
-		keys = append(keys, key)
+	for domain, key := range fresh {
+		keys := slices.Clone(l[domain])
+		key.Since = maps.Clone(key.Since)
+		i := slices.IndexFunc(keys, func(k Key) bool { return strings.EqualFold(k.Selector, key.Selector) })
+		if i >= 0 {
+			keys[i] = key
+		} else {
+			keys = append(keys, key)
+		}
+		out[domain] = keys
 	}
-	out[domain] = keys
 	return out
 }
 
