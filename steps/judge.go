@@ -40,6 +40,8 @@ func judge(in Input, d spec.Domain, ours state.Record, there []state.Record) ver
 		return judgeDMARC(d, ours, there)
 	case aboutKey:
 		return judgeKey(ours, there)
+	case aboutReport:
+		return verdict{} // whatever else it says, it consents
 	}
 	if slices.ContainsFunc(there, func(x state.Record) bool { return sameTarget(x, ours) }) {
 		return verdict{}
@@ -56,6 +58,7 @@ const (
 	aboutHELO    kind = "helo"
 	aboutDMARC   kind = "dmarc"
 	aboutKey     kind = "key"
+	aboutReport  kind = "report"
 	aboutAddress kind = ""
 )
 
@@ -65,6 +68,8 @@ func kindOf(d spec.Domain, r state.Record) kind {
 		return aboutAddress
 	case strings.Contains(r.Name, "._domainkey."):
 		return aboutKey
+	case strings.Contains(r.Name, "._report._dmarc."):
+		return aboutReport
 	case strings.HasPrefix(r.Name, "_dmarc."):
 		return aboutDMARC
 	case r.Name == d.Name+".":

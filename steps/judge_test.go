@@ -374,7 +374,7 @@ func TestReportsThatTheRecordNamesAreReadBySomebody(t *testing.T) {
 func TestAChangeAloneBringsNoFragment(t *testing.T) {
 	in := having(t, "mail IN TXT \"v=spf1 -all\"\n", nil)
 	shop := in.Spec.Domains[0]
-	shop.Name = "shop.example"
+	shop.Name, shop.DMARC.RUA = "shop.example", nil // whose reports would need a consent here
 	in.Spec.Domains, in.Spec.Host.Domain = []spec.Domain{shop}, "shop.example"
 	in.Keys = map[string][]keyring.Key{"shop.example": in.Keys["lab.example"]}
 	in.Facts.Zones = append(in.Facts.Zones, state.Zone{Origin: "shop.example.", Kind: "primary", File: "/etc/bind/db.shop"})

@@ -23,12 +23,29 @@ func judgeSPF(in Input, d spec.Domain, ours state.Record, there []state.Record) 
 	if err != nil {
 		return unreadable("SPF", "take it for a permanent error", ours, there[0], err).kept(d, ours)
 	}
+	if kindOf(d, ours) == aboutSPF && d.SPF.Redirect != "" {
+		return redirected(d, ours, rec).kept(d, ours)
+	}
 	j := &spfJudgement{in: in, d: d, main: kindOf(d, ours) == aboutSPF, rec: rec, name: about(ours.Name)}
 	j.fact = in.spfFact(j.name, rec)
 	j.find()
 	v := j.verdict()
 	v.notes = j.notes()
 	return v.kept(d, ours)
+}
+
+// redirected judges the record of a domain for which that of another one is to
+// decide: then it says nothing else.
+func redirected(d spec.Domain, ours state.Record, rec policy.SPF) verdict {
+	if strings.EqualFold(rec.Redirect(), d.SPF.Redirect) && len(rec.Terms()) == 1 {
+		return verdict{}
+	}
+	return verdict{
+		changed:  ours.Value,
+		text:     fmt.Sprintf("the SPF record of %s has a say of its own, and you asked for that of %s", d.Name, d.SPF.Redirect),
+		declined: fmt.Sprintf("the SPF record of %s keeps its own say", d.Name),
+		left:     fmt.Sprintf("the SPF record of %s has a say of its own, as you decided", d.Name),
+	}
 }
 
 // union is one record that says what two said.
@@ -236,6 +253,9 @@ func ownCost(in Input, d spec.Domain, ours state.Record) []state.Note {
 	var notes []state.Note
 	rec, _ := policy.ParseSPF(ours.Value)
 	n := rec.Lookups()
+	if d.SPF.Redirect != "" {
+		n += in.Facts.SPF[d.SPF.Redirect].Lookups
+	}
 	for _, i := range d.SPF.Include {
 		f := in.Facts.SPF[i]
 		n += f.Lookups

@@ -2,7 +2,6 @@ package steps
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"mailsetup/internal/keyring"
@@ -149,15 +148,5 @@ func reports(in Input, d spec.Domain) []state.Note {
 			Do: "mailsetup init " + which + "--rua mailto:you@" + d.Name,
 		}}
 	}
-	var notes []state.Note
-	for _, uri := range slices.Concat(d.DMARC.RUA, d.DMARC.RUF) {
-		to := mailDomain(uri)
-		if strings.HasPrefix(uri, "mailto:") && !within(to, d.Name) && !within(d.Name, to) {
-			notes = append(notes, state.Note{
-				Topic: "dmarc", Text: fmt.Sprintf("reports to %s need its consent in DNS (RFC 9990), unless you see it there already", to),
-				Do: fmt.Sprintf("%s._report._dmarc.%s. TXT \"v=DMARC1\"", d.Name, to),
-			})
-		}
-	}
-	return notes
+	return unauthorised(in, d)
 }

@@ -42,17 +42,19 @@ func (p *part) fragment() state.Path {
 func (p *part) needed() bool { return len(p.ours)+len(p.replace) > 0 || p.included() }
 
 // fragments sorts every record that is needed into the zone that holds its
-// name and judges it beside what the zone has already.
+// name and judges it beside what the zone has already. A zone of a domain that
+// the run is about gets those of all domains it holds.
 func fragments(in Input) (map[string]*part, []state.Note, error) {
 	parts := map[string]*part{}
 	var notes []state.Note
 	seen := map[state.Record]bool{}
-	for d := range in.touched() {
+	about := origins(in)
+	for _, d := range in.Spec.Domains {
 		if in.Spec.DNSOf(d) != spec.DNSBind {
 			continue
 		}
-		for _, r := range records(in, d) {
-			if seen[r] {
+		for _, r := range append(records(in, d), authorisations(in, d)...) {
+			if seen[r] || !in.touches(d.Name) && !about[originOf(in, r.Name)] {
 				continue
 			}
 			seen[r] = true
@@ -76,6 +78,30 @@ func fragments(in Input) (map[string]*part, []state.Note, error) {
 	}
 	maps.DeleteFunc(parts, func(_ string, p *part) bool { return !p.needed() })
 	return parts, notes, nil
+}
+
+// origins are the zones that hold records of the domains that the run is
+// about; nil where it is about all.
+func origins(in Input) map[string]bool {
+	if in.Touched == nil {
+		return nil
+	}
+	about := map[string]bool{}
+	for d := range in.touched() {
+		for _, r := range append(records(in, d), authorisations(in, d)...) {
+			about[originOf(in, r.Name)] = true
+		}
+	}
+	delete(about, "")
+	return about
+}
+
+// originOf is the zone of this machine that holds a name, "" for none.
+func originOf(in Input, name string) string {
+	if zone, ok := closest(in.Facts.Zones, name); ok {
+		return zone.Origin
+	}
+	return ""
 }
 
 // partFor finds the zone for a record. A domain without a zone here is an

@@ -71,8 +71,12 @@ func addressType(a netip.Addr) string {
 }
 
 // SPF is the policy of RFC 7208 for mail of the domain: this host's addresses,
-// the mail exchangers where we receive, third parties, and what the rest is.
+// the mail exchangers where we receive, third parties, and what the rest is; or
+// the name of the domain whose record says all that.
 func SPF(h spec.Host, d spec.Domain) string {
+	if d.SPF.Redirect != "" {
+		return "v=spf1 redirect=" + d.SPF.Redirect
+	}
 	terms := []string{"v=spf1"}
 	if d.Receive {
 		terms = append(terms, "mx")

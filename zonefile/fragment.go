@@ -62,7 +62,7 @@ func groupOfTXT(r state.Record) group {
 	switch {
 	case strings.Contains(name, "._domainkey."):
 		return keys
-	case strings.HasPrefix(name, "_dmarc."):
+	case strings.HasPrefix(name, "_dmarc."), strings.Contains(name, "._report._dmarc."):
 		return policies
 	case strings.HasPrefix(strings.ToLower(r.Value), "v=spf1"):
 		return senders

@@ -27,6 +27,7 @@ func (s *session) lookUp(ctx context.Context, w *spec.Spec, names []string, f *s
 		}
 	}
 	for _, d := range w.Domains {
+		policies = append(policies, steps.Authorisations(d)...)
 		for _, i := range d.SPF.Include {
 			if !slices.Contains(q.Includes, i) {
 				q.Includes = append(q.Includes, i)
