@@ -115,9 +115,17 @@ func TestMiltersOfMainCf(t *testing.T) {
 			[]string{"dkim = inet:localhost:8891", "smtpd_milters = $dkim, inet:localhost:8893", "non_smtpd_milters = ${dkim}"},
 			[]string{"dkim = " + signer1, bounce},
 		},
-		"others in a parameter of their own": {
+		"OpenDMARC in a parameter of its own": {
 			[]string{"dmarc = inet:localhost:8893", "smtpd_milters = $(dmarc)"},
-			[]string{"smtpd_milters = $(dmarc), " + signer1, "non_smtpd_milters = " + signer1, bounce},
+			[]string{"smtpd_milters = " + signer1 + ", $(dmarc)", "non_smtpd_milters = " + signer1, bounce},
+		},
+		"OpenDMARC in a list of others, two references deep": {
+			[]string{"port = 8893", "a = inet:127.0.0.1:$port", "b = inet:spam:1 ${a}", "smtpd_milters = inet:first:1, $b"},
+			[]string{"smtpd_milters = inet:first:1, " + signer1 + ", $b", "non_smtpd_milters = " + signer1, bounce},
+		},
+		"others in a parameter of their own": {
+			[]string{"spam = inet:localhost:11332", "smtpd_milters = $(spam)"},
+			[]string{"smtpd_milters = $(spam), " + signer1, "non_smtpd_milters = " + signer1, bounce},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,7 +23,8 @@ func (o Ours) Merge(value string) (merged string, changed bool, err error) {
 	}
 	at := slices.IndexFunc(l.entries, o.Is)
 	if at < 0 {
-		return l.changed(l.insert(Milter{Endpoint: o.Endpoint, Options: o.Options}.String()))
+		before := slices.IndexFunc(l.entries, o.asksOpenDMARC)
+		return l.changed(l.insert(Milter{Endpoint: o.Endpoint, Options: o.Options}.String(), before))
 	}
 	for i := len(l.entries) - 1; i > at; i-- {
 		if o.Is(l.entries[i]) {
@@ -102,12 +103,11 @@ func wellFormed(m Milter) error {
 	return nil
 }
 
-// insert adds the text before the first OpenDMARC, or at the end.
-func (l *list) insert(text string) string {
+// insert adds the text before an entry, or at the end if that is -1.
+func (l *list) insert(text string, at int) string {
 	if len(l.tokens) == 0 {
 		return text
 	}
-	at := slices.IndexFunc(l.entries, IsOpenDMARC)
 	if at < 0 {
 		end := l.tokens[len(l.tokens)-1].end()
 		return l.text[:end] + ", " + text
@@ -130,6 +130,16 @@ func (l *list) drop(i int) string {
 // documentation uses.
 func IsOpenDMARC(m Milter) bool {
 	return strings.Contains(strings.ToLower(m.Endpoint), "opendmarc") || strings.HasSuffix(m.Endpoint, ":8893")
+}
+
+// asksOpenDMARC reports whether the entry leads to OpenDMARC, perhaps among
+// others by way of a parameter ($mua_milters).
+func (o Ours) asksOpenDMARC(m Milter) bool {
+	if IsOpenDMARC(m) {
+		return true
+	}
+	meant, err := Parse(o.expand(m.Endpoint))
+	return err == nil && slices.ContainsFunc(meant, IsOpenDMARC)
 }
 
 // replace gives the entry an endpoint and options, unless it has them.
