@@ -148,15 +148,16 @@ func judge(unit string, s system.UnitStatus) error {
 	}
 }
 
-// postfix asks Postfix itself: on Debian 12 postfix.service is active while
-// Postfix is dead.
+// postfix asks Postfix itself, of its instances the first one: on Debian 12
+// postfix.service is active while Postfix is dead.
 func (b *Prober) postfix(ctx context.Context) error {
-	res, err := b.run.Run(ctx, system.Command{Argv: []string{"postfix", "status"}})
+	argv := []string{"postmulti", "-i", "-", "-p", "status"}
+	res, err := b.run.Run(ctx, system.Command{Argv: argv})
 	if err != nil {
-		return fmt.Errorf("run postfix status: %w", err)
+		return fmt.Errorf("run %s: %w", strings.Join(argv, " "), err)
 	}
 	if res.Code != 0 {
-		return fmt.Errorf("postfix status: exit %d: %s", res.Code, lastLine(res.Stderr, res.Stdout))
+		return fmt.Errorf("%s: exit %d: %s", strings.Join(argv, " "), res.Code, lastLine(res.Stderr, res.Stdout))
 	}
 	return nil
 }

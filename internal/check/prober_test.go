@@ -54,14 +54,14 @@ func TestPostfix(t *testing.T) {
 	}{
 		{"runs", []system.Result{{Stderr: []byte("postfix/postfix-script: the Postfix mail system is running: PID: 42\n")}}, nil, ""},
 		{"runs in the end", []system.Result{{Code: 1}, {Code: 1}, {}}, nil, ""},
-		{"does not run", []system.Result{{Code: 1, Stderr: []byte("first\nthe Postfix mail system is not running\n")}}, nil, "postfix status: exit 1: the Postfix mail system is not running"},
+		{"does not run", []system.Result{{Code: 1, Stderr: []byte("first\nthe Postfix mail system is not running\n")}}, nil, "postmulti -i - -p status: exit 1: the Postfix mail system is not running"},
 		{"says nothing", []system.Result{{Code: 1}}, nil, "exit 1: it does not run"},
-		{"is not there", []system.Result{{}}, errFake, "run postfix status: fake trouble"},
+		{"is not there", []system.Result{{}}, errFake, "run postmulti -i - -p status: fake trouble"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := &runner{results: c.results, err: c.err}
 			wantError(t, probe(t, NewProber(nil, r), state.Probe{Kind: state.ProbePostfix, Within: time.Second}), c.want)
-			if got := strings.Join(r.argv, " "); got != "postfix status" {
+			if got := strings.Join(r.argv, " "); got != "postmulti -i - -p status" {
 				t.Errorf("ran %q", got)
 			}
 		})

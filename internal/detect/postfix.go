@@ -125,7 +125,8 @@ func postfixUnit(ctx context.Context, s Source) (string, error) {
 // restartable refuses a Postfix that runs with what it once read, while what is
 // written now would keep it from reloading, before us or after us: nobody could
 // put that back. Only root may ask, and on Debian 12 the reason goes to the
-// journal alone.
+// journal alone. Other instances (postmulti(1)) may be down on purpose, and
+// postfix status would count them.
 func restartable(ctx context.Context, s Source, unit string) error {
 	status, err := s.Status(ctx, unit)
 	if err != nil {
@@ -134,14 +135,15 @@ func restartable(ctx context.Context, s Source, unit string) error {
 	if status.Active != "active" || hint(ctx, s, "id", "-u") != "0" {
 		return nil
 	}
-	res, err := s.Run(ctx, system.Command{Argv: []string{"postfix", "status"}})
+	argv := []string{"postmulti", "-i", "-", "-p", "status"}
+	res, err := s.Run(ctx, system.Command{Argv: argv})
 	if err != nil {
-		return fmt.Errorf("run postfix status: %w", err)
+		return fmt.Errorf("run %s: %w", strings.Join(argv, " "), err)
 	}
 	if res.Code == 0 {
 		return nil
 	}
-	text := "Postfix runs, but not with what is written here: postfix status fails"
+	text := fmt.Sprintf("Postfix runs, but not with what is written here: %s fails", strings.Join(argv, " "))
 	if _, reason, found := strings.Cut(said(res), "fatal: "); found {
 		text += ": " + reason
 	}

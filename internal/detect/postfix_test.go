@@ -29,18 +29,18 @@ func TestRestartable(t *testing.T) {
 		{
 			"Debian 12", "active", "0\n",
 			system.Result{Code: 1},
-			"/etc/postfix/main.cf: Postfix runs, but not with what is written here: postfix status fails",
+			"/etc/postfix/main.cf: Postfix runs, but not with what is written here: postmulti -i - -p status fails",
 		},
 		{
 			"Debian 13", "active", "0\n",
 			system.Result{Code: 1, Stderr: []byte("postfix: warning: x\npostfix: fatal: bad numerical configuration: message_size_limit = abc\n")},
-			"/etc/postfix/main.cf: Postfix runs, but not with what is written here: postfix status fails: bad numerical configuration: message_size_limit = abc",
+			"/etc/postfix/main.cf: Postfix runs, but not with what is written here: postmulti -i - -p status fails: bad numerical configuration: message_size_limit = abc",
 		},
 	} {
 		m := newMachine()
 		m.units["postfix@-.service"] = system.UnitStatus{Active: c.active}
 		m.says("id -u", c.user)
-		m.answers["postfix status"] = c.status
+		m.answers["postmulti -i - -p status"] = c.status
 		err := restartable(t.Context(), m, "postfix@-.service")
 		if c.want == "" && err != nil || c.want != "" && (err == nil || err.Error() != c.want) {
 			t.Errorf("%s: %v, want %s", c.name, err, c.want)

@@ -240,7 +240,7 @@ const (
 	ProbeSigns   ProbeKind = "signs"   // a message through the milter comes out signed
 	ProbeSMTP    ProbeKind = "smtp"    // 220, EHLO, MAIL FROM accepted, RSET
 	ProbeServed  ProbeKind = "served"  // the name server answers with the records
-	ProbePostfix ProbeKind = "postfix" // postfix status
+	ProbePostfix ProbeKind = "postfix" // postmulti -i - -p status
 	// ProbeSessions: no process that takes mail began before main.cf was put
 	// in place. A reload lets sessions go on with what they have read.
 	ProbeSessions ProbeKind = "sessions"
