@@ -161,6 +161,12 @@ func TestMachineErrors(t *testing.T) {
 			m.answers["postconf -x"] = system.Result{Code: 1, Stderr: []byte("postconf: warning: x\npostconf: fatal: open /etc/postfix/main.cf: Permission denied\n")}
 		}, "exit 1: postconf: fatal: open /etc/postfix/main.cf: Permission denied"},
 		{"no main.cf", func(m *machine) { m.Delete("/etc/postfix/main.cf") }, "/etc/postfix/main.cf: there is no such file, although postfix is installed"},
+		{"main.cf that leads nowhere", func(m *machine) {
+			m.Put("/etc/postfix/main.cf", state.Object{Kind: state.Symlink, Content: []byte("gone.cf")})
+		}, "/etc/postfix/main.cf: is a symbolic link to gone.cf, where there is no file"},
+		{"a directory master.cf", func(m *machine) {
+			m.Put("/etc/postfix/master.cf", state.Object{Kind: state.Directory})
+		}, "/etc/postfix/master.cf: is a directory, not a file"},
 		{
 			"no dpkg", func(m *machine) {
 				delete(m.answers, "dpkg-query -W -f ${Package}")

@@ -65,17 +65,37 @@ func postfix(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 	return nil
 }
 
-// isConfigured refuses a Postfix whose package was told to make no configuration.
+// isConfigured refuses a Postfix whose package was told to make no configuration,
+// and one whose files are no files.
 func isConfigured(s Source) error {
 	for _, p := range []state.Path{mainCf, masterCf} {
-		text, err := follow(s, p)
+		o, err := s.Read(p)
 		if err != nil {
 			return err
 		}
-		if text == nil {
+		switch o.Kind {
+		case state.Regular:
+			continue
+		case state.Absent:
 			return &system.UnusableError{
 				Path: p, Text: "there is no such file, although postfix is installed",
 				Hint: "let the package make one (Internet Site): dpkg-reconfigure postfix",
+			}
+		case state.Symlink:
+			text, err := follow(s, p)
+			if err != nil {
+				return err
+			}
+			if text != nil {
+				continue // a plan will say what it thinks of it
+			}
+			return &system.UnusableError{
+				Path: p, Text: fmt.Sprintf("is a symbolic link to %s, where there is no file", o.Content),
+				Hint: fmt.Sprintf("put the file there, or in the link's place: ls -l %s", p),
+			}
+		default:
+			return &system.UnusableError{
+				Path: p, Text: fmt.Sprintf("is a %s, not a file", o.Kind), Hint: fmt.Sprintf("move it away: mv %s %s.old", p, p),
 			}
 		}
 	}
