@@ -87,15 +87,17 @@ func postconf(t *testing.T, b *lab.Box) map[string]string {
 }
 
 // onlyOurLines insists that a main.cf kept all of its lines in their order but
-// for those of smtpd_milters, and got no others than our parameters.
-func onlyOurLines(t *testing.T, before, after string) {
+// for those of smtpd_milters and of the parameters named, and got no others
+// than our parameters.
+func onlyOurLines(t *testing.T, before, after string, more ...string) {
 	t.Helper()
+	changed := append(more, "smtpd_milters")
 	rest := strings.Split(after, "\n")
 	ours := false
 	for line := range strings.SplitSeq(before, "\n") {
 		comment := strings.HasPrefix(strings.TrimSpace(line), "#") || strings.TrimSpace(line) == ""
 		if !comment && !strings.HasPrefix(line, " ") && !strings.HasPrefix(line, "\t") {
-			ours = strings.HasPrefix(line, "smtpd_milters")
+			ours = sets(line, changed)
 		}
 		if ours && !comment {
 			continue
@@ -105,20 +107,26 @@ func onlyOurLines(t *testing.T, before, after string) {
 			t.Errorf("main.cf lost %q", line)
 			continue
 		}
-		added(t, rest[:i])
+		added(t, rest[:i], changed)
 		rest = rest[i+1:]
 	}
-	added(t, rest)
+	added(t, rest, changed)
 }
 
 // added insists that new lines of main.cf are our parameters.
-func added(t *testing.T, lines []string) {
+func added(t *testing.T, lines, changed []string) {
 	t.Helper()
 	for _, line := range lines {
-		if line != "" && !strings.HasPrefix(line, "smtpd_milters = ") && !strings.HasPrefix(line, "internal_mail_filter_classes = ") {
+		if line != "" && !sets(line, append(changed[:len(changed):len(changed)], "internal_mail_filter_classes")) {
 			t.Errorf("main.cf got %q", line)
 		}
 	}
+}
+
+// sets tells whether a line of main.cf is about one of the parameters.
+func sets(line string, parameters []string) bool {
+	name, _, _ := strings.Cut(line, "=")
+	return slices.Contains(parameters, strings.TrimSpace(name))
 }
 
 // TestForeignMaster: a service with a list of milters of its own would send mail
