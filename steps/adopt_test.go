@@ -111,7 +111,7 @@ func TestPublishedElsewhere(t *testing.T) {
 	}
 	in.Facts.SPF = denied("lab.example", "v=spf1 mx ~all", 1)
 	in.Facts.SPF["mail.lab.example"] = state.SPF{Record: "v=spf1 a -all", Lookups: 1}
-	list, notes := published(in, in.Spec.Domains[0])
+	list, notes := Published(in, in.Spec.Domains[0])
 	var got []string
 	for _, p := range list {
 		line := strings.Join([]string{p.Name, p.Type, p.Value}, " ")
@@ -146,8 +146,38 @@ func TestPublishedElsewhere(t *testing.T) {
 		}
 	}
 	in.Facts.Live["lab.example"] = state.LiveDNS{TXT: []string{"v=spf1 mx ~all", "v=spf1 a -all"}}
-	list, notes = published(in, in.Spec.Domains[0])
+	list, notes = Published(in, in.Spec.Domains[0])
 	if p := list[2]; p.Value != "v=spf1 mx a ~all" || len(p.Replaces) != 2 || !strings.Contains(notes[0].Text, "2 SPF records") {
 		t.Errorf("%+v %v", p, notes)
+	}
+}
+
+// What name servers should have in the end is ours, what the zone has that does
+// the same, and nothing where its administrator has something else.
+func TestServed(t *testing.T) {
+	const key = "202611._domainkey.lab.example. TXT v=DKIM1; h=sha256; k=rsa; p=MIIB"
+	for lines, want := range map[string][]string{
+		"": {
+			"mail.lab.example. A 192.0.2.10", "lab.example. MX 10 mail.lab.example.", "lab.example. TXT v=spf1 mx ip4:192.0.2.10 ~all",
+			"mail.lab.example. TXT v=spf1 ip4:192.0.2.10 ~all", key, "_dmarc.lab.example. TXT v=DMARC1; p=none; rua=mailto:ops@lab.example",
+		},
+		"@ IN MX 10 mx.vendor.example.\n@ IN TXT \"v=spf1 ip4:192.0.2.0/24 ~all\"\n_dmarc IN CNAME x.vendor.example.\n": {
+			"mail.lab.example. A 192.0.2.10", "lab.example. TXT v=spf1 ip4:192.0.2.0/24 ~all", "mail.lab.example. TXT v=spf1 ip4:192.0.2.10 ~all", key,
+		},
+		"mail IN A 192.0.2.77\nmail IN A 192.0.2.10\n@ IN MX 5 mail\n@ IN TXT \"v=spf1 -all\"\n@ IN TXT \"v=spf1 mx -all\"\n_dmarc IN TXT \"v=DMARC1; p=reject; fo=1\"\n": {
+			"mail.lab.example. A 192.0.2.10", "lab.example. MX 10 mail.lab.example.", "mail.lab.example. TXT v=spf1 ip4:192.0.2.10 ~all", key,
+			"_dmarc.lab.example. TXT v=DMARC1; p=reject; fo=1",
+		},
+	} {
+		in := having(t, lines, nil)
+		in.Spec.Domains[0].Receive = true
+		in.Spec.Domains[0].Keep = []string{"spf", "dmarc"}
+		var got []string
+		for _, r := range Served(in, in.Spec.Domains[0]) {
+			got = append(got, strings.Join([]string{r.Name, r.Type, r.Value}, " "))
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s\n%s", lines, d)
+		}
 	}
 }

@@ -20,7 +20,7 @@ func manualDNS(in Input) []state.Note {
 			continue
 		}
 		notes = append(notes, whyManual(in, d)...)
-		list, merged := published(in, d)
+		list, merged := Published(in, d)
 		rrs := recordsOf(list)
 		notes = append(notes, merged...)
 		if pending(in.Keys[d.Name]) {

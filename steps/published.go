@@ -2,6 +2,7 @@ package steps
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"mailsetup/internal/policy"
@@ -9,16 +10,16 @@ import (
 	"mailsetup/internal/state"
 )
 
-// publication is a record that the administrator of the domain's DNS has to
+// Publication is a record that the administrator of the domain's DNS has to
 // see to.
-type publication struct {
+type Publication struct {
 	state.Record
 	// Replaces are the texts of the records whose place it takes; a second one
 	// beside them would be a permanent error.
 	Replaces []string
 }
 
-func recordsOf(list []publication) []state.Record {
+func recordsOf(list []Publication) []state.Record {
 	rrs := make([]state.Record, 0, len(list))
 	for _, p := range list {
 		rrs = append(rrs, p.Record)
@@ -26,19 +27,19 @@ func recordsOf(list []publication) []state.Record {
 	return rrs
 }
 
-// published are the records of one domain for a DNS that somebody else runs,
+// Published are the records of one domain for a DNS that somebody else runs,
 // merged with those it has, and what is to be known of these.
-func published(in Input, d spec.Domain) ([]publication, []state.Note) {
-	var list []publication
+func Published(in Input, d spec.Domain) ([]Publication, []state.Note) {
+	var list []Publication
 	var notes []state.Note
 	for _, r := range records(in, d) {
 		if kindOf(d, r) == aboutKey || kindOf(d, r) == aboutAddress {
-			list = append(list, publication{Record: r})
+			list = append(list, Publication{Record: r})
 			continue
 		}
 		there := policiesThere(in, r)
 		v := judge(in, d, r, there)
-		p := publication{Record: r}
+		p := Publication{Record: r}
 		switch {
 		case v.refused != nil:
 			p.Value, p.Replaces = v.instead, valuesOf(there)
@@ -54,8 +55,43 @@ func published(in Input, d spec.Domain) ([]publication, []state.Note) {
 	return list, notes
 }
 
+// Served are the records that every name server of the domain should have in
+// the end: those that are published, and in place of some what a zone of this
+// server's BIND has of the administrator's own.
+func Served(in Input, d spec.Domain) []state.Record {
+	list, _ := Published(in, d)
+	var rrs []state.Record
+	for _, r := range recordsOf(list) {
+		if !ownChoice(in, d, r) {
+			rrs = append(rrs, r)
+		}
+	}
+	return rrs
+}
+
+// ownChoice reports whether something else than ours may stand there: several
+// policies that were left on request; a policy that an alias in the zone gives
+// to others; addresses and exchangers of the zone's own, which stay (differs).
+func ownChoice(in Input, d spec.Domain, r state.Record) bool {
+	kind := kindOf(d, r)
+	if slices.Contains(d.Keep, string(kind)) && len(policiesThere(in, r)) > 1 {
+		return true
+	}
+	zone, here := closest(in.Facts.Zones, r.Name)
+	if !here || zone.Problem != "" {
+		return false
+	}
+	p := &part{zone: zone}
+	if kind == aboutAddress {
+		there := p.having(r)
+		return len(there) > 0 && !slices.ContainsFunc(there, func(x state.Record) bool { return sameTarget(x, r) })
+	}
+	_, alias := p.alias(r.Name)
+	return alias && kind == aboutDMARC
+}
+
 // inPlace says why a record takes the place of others.
-func (p publication) inPlace(why string) state.Note {
+func (p Publication) inPlace(why string) state.Note {
 	which := "your record: "
 	if len(p.Replaces) > 1 {
 		which = "all of your records: "

@@ -90,7 +90,7 @@ func PowerDNS(title, origin string, records []state.Record) []byte {
 // could end what it stands in.
 func unquotedData(r state.Record) string {
 	if r.Type == "TXT" {
-		return strings.ReplaceAll(quotedTXT(r.Value), "'", `\039`)
+		return strings.ReplaceAll(lineData(r), "'", `\039`)
 	}
-	return strings.ReplaceAll(oneLine(r.Value), "'", "")
+	return strings.ReplaceAll(lineData(r), "'", "")
 }
