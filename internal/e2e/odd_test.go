@@ -58,7 +58,9 @@ func TestOddPostfix(t *testing.T) {
 		b, sink := odd(t, release)
 		was, parameters, options := look(t, b), postconf(t, b), serviceOptions(t, b)
 		main, master := b.Read(t, "/etc/postfix/main.cf"), b.Read(t, "/etc/postfix/master.cf")
-		stat := func() string { return b.Run(t, "stat", "-c", "%N %A %U:%G", "/etc/postfix", "/etc/postfix/main.cf", "/etc/postfix/master.cf") }
+		stat := func() string {
+			return b.Run(t, "stat", "-c", "%N %A %U:%G", "/etc/postfix", "/etc/postfix/main.cf", "/etc/postfix/master.cf")
+		}
 		modes := stat()
 
 		_, said := product(t, b, 2, initArgs()...)
