@@ -53,12 +53,17 @@ func initArgs(more ...string) []string {
 	return append([]string{"init", "--yes", "--domain", "lab.example", "--ip", "192.0.2.10", "--root-alias", "ann@lab.example"}, more...)
 }
 
-// signed insists that both verifiers accept exactly one signature of the
+// signed insists that both verifiers accept exactly one signature, of the
 // domain, and that neither accepts a tampered copy.
 func signed(t *testing.T, b *lab.Box, msg []byte) {
 	t.Helper()
+	signedBy(t, b, msg, "lab.example")
+}
+
+func signedBy(t *testing.T, b *lab.Box, msg []byte, domain string) {
+	t.Helper()
 	found := lab.VerifyDKIM(t, b, msg)
-	if len(found) != 1 || found[0].Err != "" || found[0].Domain != "lab.example" {
+	if len(found) != 1 || found[0].Err != "" || found[0].Domain != domain {
 		t.Fatalf("go-msgauth: %+v\n%s", found, msg)
 	}
 	if ok, said := lab.VerifyPython(t, b, msg); !ok {
