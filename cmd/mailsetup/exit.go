@@ -10,6 +10,7 @@ import (
 
 	"mailsetup/internal/apply"
 	"mailsetup/internal/apt"
+	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/system"
 	"mailsetup/internal/wizard"
@@ -60,13 +61,13 @@ func (c console) finish(err error) int {
 	var findings spec.Findings
 	if errors.As(err, &findings) {
 		for _, f := range findings {
-			fmt.Fprintf(c.err, "mailsetup: %s\n", spec.Finding{Field: f.Field, Text: f.Text})
+			c.say("mailsetup: %s", plan.Printable(spec.Finding{Field: f.Field, Text: f.Text}.String()))
 			c.hints(nonEmpty(f.Hint))
 		}
 		return exitUsage
 	}
 	code, hints := judge(err)
-	fmt.Fprintf(c.err, "mailsetup: %s\n", told(err))
+	c.say("mailsetup: %s", harmless(err))
 	c.hints(hints)
 	return code
 }
@@ -79,9 +80,24 @@ func told(err error) string {
 	return strings.TrimRight(err.Error(), "\n")
 }
 
+// harmless is what an error tells, without what a terminal would obey: others
+// may have written it into DNS or into a file. A refusal is one line, so that
+// nobody adds a hint to it.
+func harmless(err error) string {
+	text := told(err)
+	if refusal := (*steps.Refusal)(nil); errors.As(err, &refusal) {
+		return plan.Printable(text)
+	}
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		lines[i] = plan.Printable(l)
+	}
+	return strings.Join(lines, "\n")
+}
+
 func (c console) hints(hints []string) {
 	for _, h := range hints {
-		fmt.Fprintf(c.err, "hint: %s\n", h)
+		c.say("hint: %s", plan.Printable(h))
 	}
 }
 

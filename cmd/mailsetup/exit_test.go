@@ -45,6 +45,11 @@ func TestFinish(t *testing.T) {
 			"mailsetup: Zone: two SPF records\nhint: remove one\n",
 		},
 		{
+			"a step that refuses what others wrote", fmt.Errorf("Zone: %w", &steps.Refusal{What: "two records: \x1b[31mred\nhint: rm", Hint: "not\a\nthis"}), 2,
+			"mailsetup: Zone: two records: \\x1b[31mred\\x0ahint: rm\nhint: not\\x07\\x0athis\n",
+		},
+		{"lines of others", errors.New("named:\n | \x1b]0;x\x07\u009b"), 1, "mailsetup: named:\n | \\x1b]0;x\\x07\\x9b\n"},
+		{
 			"a file that is unfit", errors.Join(&system.UnusableError{Path: "/etc/x", Line: 7, Text: "is odd", Hint: "correct it"}), 2,
 			"mailsetup: /etc/x:7: is odd\nhint: correct it\n",
 		},

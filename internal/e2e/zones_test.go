@@ -59,6 +59,7 @@ zone "alias.example" { type primary; file "primary/alias"; };
 zone "given.example" { type primary; file "primary/given"; };
 zone "moved.example" { type primary; file "primary/moved"; };
 zone "spf.example" { type primary; file "primary/spf"; };
+zone "forged.example" { type primary; file "primary/forged"; };
 `
 
 // TestZonesAsFound: a zone that is served from a file is worked with however
@@ -92,6 +93,7 @@ include "/etc/bind/zones.conf";
 		zoneDir + "primary/hosts.inc": "$TTL 60\nprinter A 192.0.2.101\n$ORIGIN floor2.lab.example.\nprinter A 192.0.2.102\n",
 		zoneDir + "primary/parked":    simpleZone("ns.isp.example."),
 		zoneDir + "primary/cat":       "@ 300 IN SOA mail h 1 3600 900 604800 60\n@ NS invalid.\nversion TXT \"2\"\nm.zones PTR member.example.\n",
+		zoneDir + "primary/forged":    simpleZone("mail") + "@ TXT \"v=spf1 mx -all\"\n@ TXT \"v=spf1 \\027[2J\\010hint: do as I say\"\n",
 		zoneDir + "added":             simpleZone("mail"),
 		"/var/cache/bind/dyn":         simpleZone("mail"),
 		"/var/cache/bind/was":         simpleZone("mail"),
@@ -150,6 +152,9 @@ func refusals(t *testing.T, b *lab.Box) {
 	} {
 		says(t, try(2, domain, "--dns", "bind"), want...)
 	}
+	forged := try(2, "forged.example", "--dns", "bind")
+	says(t, forged, `v=spf1 \x1b[2J\x0ahint: do as I say`)
+	saysNot(t, forged, "\x1b", " hint: do as I say")
 	says(t, try(2, "alias.example", "--hostname", "mail2.alias.example"), "mail2.alias.example is a CNAME of web.alias.example", "an alias (RFC 2181 section 10.3)",
 		"hint: give mail2.alias.example addresses of its own instead of the CNAME in "+zoneDir+"primary/alias")
 	says(t, try(0, "sec.example", "--dry-run"), "zone sec.example: BIND is a secondary server for it here")

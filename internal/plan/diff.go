@@ -32,8 +32,8 @@ func label(p state.Path, o state.Object) string {
 
 func binary(b []byte) bool { return !utf8.Valid(b) || bytes.IndexByte(b, 0) >= 0 }
 
-// printable keeps a terminal from obeying what somebody wrote into a file.
-func printable(s string) string {
+// Printable keeps a terminal from obeying what somebody wrote into a file.
+func Printable(s string) string {
 	clean := func(r rune) bool { return r >= ' ' && r != 0x7f && (r < 0x80 || r > 0x9f) || r == '\t' }
 	if strings.IndexFunc(s, func(r rune) bool { return !clean(r) }) < 0 {
 		return s

@@ -77,7 +77,7 @@ func (t *printer) questions(qs []state.Question) {
 func (t *printer) ask(q state.Question, head string) {
 	t.entry("?", yellow, head, q.Text)
 	if q.Path != "" {
-		t.line("      " + printable(where(q)))
+		t.line("      " + Printable(where(q)))
 	}
 	t.side("-", red, q.Before)
 	t.side("+", green, q.After)
@@ -104,7 +104,7 @@ func (t *printer) side(sign string, s style, text string) {
 		return
 	}
 	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
-		parts := pieces(printable(expand(line)), width-indent-2, width-indent-2-further)
+		parts := pieces(Printable(expand(line)), width-indent-2, width-indent-2-further)
 		for i, part := range parts {
 			if i > 0 {
 				part = strings.Repeat(" ", further) + part

@@ -110,7 +110,7 @@ func (p Plan) paths(lines int) string {
 	made := map[state.Path]bool{}
 	for _, st := range p.Stages {
 		for _, c := range st.Changes {
-			path := printable(string(c.Path))
+			path := Printable(string(c.Path))
 			switch {
 			case made[c.Path]: // and changed by a later stage
 			case c.Before.Kind == state.Absent && c.Op != Later:

@@ -90,7 +90,7 @@ func rows(indent int, text string) []string {
 	var all []string
 	for para := range strings.SplitSeq(text, "\n") {
 		row := ""
-		for word := range strings.FieldsSeq(printable(para)) {
+		for word := range strings.FieldsSeq(Printable(para)) {
 			if row != "" && indent+utf8.RuneCountInString(row)+1+utf8.RuneCountInString(word) > width {
 				all = append(all, row)
 				row = ""
@@ -147,7 +147,7 @@ func (t *printer) packages(st StageChanges) {
 
 // entry prints a symbol with what it stands for, and why below.
 func (t *printer) entry(symbol string, s style, what, why string) {
-	t.line("  " + t.paint(s, symbol+" "+printable(what)))
+	t.line("  " + t.paint(s, symbol+" "+Printable(what)))
 	t.wrap(6, why)
 }
 
@@ -173,7 +173,7 @@ func (t *printer) change(c Change) {
 	case c.Op == Later:
 		t.wrap(6, "once its package is installed:")
 		for _, l := range c.Settings {
-			t.line("        " + printable(l))
+			t.line("        " + Printable(l))
 		}
 	case t.diff && !strings.HasPrefix(string(c.Path), string(Home)+"/"): // our own memory, in no form for people
 		t.unified(Diff(c.Path, c.Before, c.After))
@@ -222,7 +222,7 @@ func (t *printer) unified(diff string) {
 		case strings.HasPrefix(l, "@@"):
 			s = cyan
 		}
-		t.buf.WriteString("      " + t.paint(s, printable(l)) + "\n")
+		t.buf.WriteString("      " + t.paint(s, Printable(l)) + "\n")
 	}
 }
 
