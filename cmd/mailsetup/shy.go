@@ -21,6 +21,15 @@ func (s shy) Read(p state.Path) (state.Object, error) {
 	return o, err
 }
 
+// Stat implements system.Reader.
+func (s shy) Stat(p state.Path) (state.Object, error) {
+	o, err := s.System.Stat(p)
+	if errors.Is(err, fs.ErrPermission) {
+		return state.Object{}, nil
+	}
+	return o, err
+}
+
 // List implements system.Reader.
 func (s shy) List(p state.Path) ([]string, error) {
 	names, err := s.System.List(p)

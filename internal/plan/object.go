@@ -50,6 +50,15 @@ func (o overlay) Read(p state.Path) (state.Object, error) {
 	return o.Reader.Read(p)
 }
 
+// Stat implements system.Reader.
+func (o overlay) Stat(p state.Path) (state.Object, error) {
+	if obj, ok := o.planned[p]; ok {
+		obj.Content = nil
+		return obj, nil
+	}
+	return o.Reader.Stat(p)
+}
+
 // parent returns an error if the directory that is to hold p is not there. A
 // symbolic link is followed: other people's directories may be one.
 func (m *maker) parent(p state.Path) error {

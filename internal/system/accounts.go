@@ -25,7 +25,12 @@ type accounts struct {
 	mu     sync.Mutex
 	users  table
 	groups table
+	looked time.Time // when both were last found to be up to date
 }
+
+// recent is how long the names of numbers that are known count as up to date:
+// ten thousand files are read in less than that.
+const recent = 100 * time.Millisecond
 
 // table is one parsed file and what it looked like when it was parsed.
 type table struct {
@@ -36,11 +41,26 @@ type table struct {
 
 // owner names a uid and a gid; a number nobody has stands for itself.
 func (a *accounts) owner(uid, gid uint32) (state.Owner, error) {
+	if o, ok := a.known(int(uid), int(gid)); ok {
+		return o, nil
+	}
 	users, groups, err := a.load()
 	if err != nil {
 		return state.Owner{}, err
 	}
 	return state.Owner{User: users.nameOf(int(uid)), Group: groups.nameOf(int(gid))}, nil
+}
+
+// known names an owner from what was looked up just now.
+func (a *accounts) known(uid, gid int) (state.Owner, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if time.Since(a.looked) > recent {
+		return state.Owner{}, false
+	}
+	user, isUser := a.users.name[uid]
+	group, isGroup := a.groups.name[gid]
+	return state.Owner{User: user, Group: group}, isUser && isGroup
 }
 
 // resolve finds the numbers of an owner. A text of digits that is no name is
@@ -72,6 +92,9 @@ func (a *accounts) load() (users, groups table, err error) {
 	defer a.mu.Unlock()
 	if err = a.refresh("/etc/passwd", &a.users); err == nil {
 		err = a.refresh("/etc/group", &a.groups)
+	}
+	if err == nil {
+		a.looked = time.Now()
 	}
 	return a.users, a.groups, err
 }

@@ -45,16 +45,9 @@ type files struct {
 // Read implements Reader. When the content cannot be read, the object comes
 // back without it, together with the error.
 func (s *files) Read(p state.Path) (state.Object, error) {
-	fi, err := s.tree.lstat(p)
-	if nothingThere(err) {
-		return state.Object{}, nil
-	}
+	o, err := s.Stat(p)
 	if err != nil {
-		return state.Object{}, failure("read", p, err)
-	}
-	o := state.Object{Kind: kindOf(fi.Mode())}
-	if o.Owner, o.Mode, err = s.owners.of(p, fi); err != nil {
-		return o, failure("read", p, err)
+		return o, err
 	}
 	switch o.Kind {
 	case state.Regular:
@@ -64,6 +57,20 @@ func (s *files) Read(p state.Path) (state.Object, error) {
 		target, err = s.tree.readlink(p)
 		o.Content = []byte(target)
 	}
+	return o, failure("read", p, err)
+}
+
+// Stat implements Reader.
+func (s *files) Stat(p state.Path) (state.Object, error) {
+	fi, err := s.tree.lstat(p)
+	if nothingThere(err) {
+		return state.Object{}, nil
+	}
+	if err != nil {
+		return state.Object{}, failure("read", p, err)
+	}
+	o := state.Object{Kind: kindOf(fi.Mode())}
+	o.Owner, o.Mode, err = s.owners.of(p, fi)
 	return o, failure("read", p, err)
 }
 
@@ -98,15 +105,16 @@ func (s *files) content(p state.Path, flag int) ([]byte, error) {
 	if fi.Size() > MaxFile {
 		return nil, tooLarge
 	}
+	var data bytes.Buffer
+	data.Grow(int(fi.Size()) + bytes.MinRead)
 	// It may grow while it is read.
-	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
-	if err != nil {
+	if _, err := data.ReadFrom(io.LimitReader(f, MaxFile+1)); err != nil {
 		return nil, err
 	}
-	if len(data) > MaxFile {
+	if data.Len() > MaxFile {
 		return nil, tooLarge
 	}
-	return data, nil
+	return data.Bytes(), nil
 }
 
 // List implements Reader.

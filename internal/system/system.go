@@ -17,6 +17,8 @@ type Reader interface {
 	// Read returns what stands at p, symbolic links not followed in the last
 	// element. Nothing there is Kind Absent and no error.
 	Read(p state.Path) (state.Object, error)
+	// Stat is Read without the content.
+	Stat(p state.Path) (state.Object, error)
 	// List returns the names in a directory, sorted; none if it is absent.
 	List(p state.Path) ([]string, error)
 	// Evaluate returns the content that the edit's target would have. It may

@@ -26,6 +26,20 @@ func readClauses() []clause {
 			read(t, s, p).Content[0] = 'X'
 			is(t, s, p, regular("text", 0o644))
 		}},
+		{"stat is read without the content", func(t *testing.T, s system.System, base state.Path) {
+			p := base.Join("f")
+			must(t, s.Create(p, regular("text", 0o640)))
+			for at, want := range map[state.Path]state.Object{p: regular("", 0o640), base.Join("none"): {}} {
+				o, err := s.Stat(at)
+				must(t, err)
+				if o.Kind != want.Kind || o.Mode != want.Mode || o.Owner != want.Owner || len(o.Content) != 0 {
+					t.Errorf("Stat(%s) = %+v", at, o)
+				}
+			}
+			if o, err := s.Stat(base); err != nil || o.Kind != state.Directory {
+				t.Errorf("Stat(%s) = %+v, %v", base, o, err)
+			}
+		}},
 		{"list is sorted, and empty for what is absent", func(t *testing.T, s system.System, base state.Path) {
 			for _, name := range []string{"b", "c", "a"} {
 				must(t, s.Create(base.Join(name), regular("", 0o644)))

@@ -115,6 +115,11 @@ func (f *Faulty) Read(p state.Path) (state.Object, error) {
 	return ask(f, "read "+string(p), func() (state.Object, error) { return f.System.Read(p) })
 }
 
+// Stat implements system.Reader.
+func (f *Faulty) Stat(p state.Path) (state.Object, error) {
+	return ask(f, "stat "+string(p), func() (state.Object, error) { return f.System.Stat(p) })
+}
+
 // List implements system.Reader.
 func (f *Faulty) List(p state.Path) ([]string, error) {
 	return ask(f, "list "+string(p), func() ([]string, error) { return f.System.List(p) })

@@ -108,6 +108,13 @@ func (m *Mem) Read(p state.Path) (state.Object, error) {
 	return clone(m.files[p]), nil
 }
 
+// Stat implements system.Reader.
+func (m *Mem) Stat(p state.Path) (state.Object, error) {
+	o, err := m.Read(p)
+	o.Content = nil
+	return o, err
+}
+
 // List implements system.Reader.
 func (m *Mem) List(p state.Path) ([]string, error) {
 	m.mu.Lock()
