@@ -219,15 +219,23 @@ func defaultReports(h Host, d Domain) []string {
 }
 
 // reader collects what is wrong with the answers.
-type reader struct{ findings Findings }
+type reader struct {
+	findings Findings
+	// place says where a field was given, nil where its name says that.
+	place func(field string) string
+}
 
 func (f *reader) add(field, text, hint string) {
+	if f.place != nil {
+		field = f.place(field)
+	}
 	f.findings = append(f.findings, Finding{Field: field, Text: text, Hint: hint})
 }
 
 func (f *reader) bad(field string, err error) {
 	if bad, ok := errors.AsType[*BadValue](err); ok {
-		f.findings = append(f.findings, bad.Finding(field))
+		found := bad.Finding(field)
+		f.add(found.Field, found.Text, found.Hint)
 		return
 	}
 	f.add(field, err.Error(), "")

@@ -102,7 +102,7 @@ func hostLike(field, given, example string) (string, error) {
 
 // notAName recognises the other things people paste.
 func notAName(s string) (why, hint string) {
-	if _, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+	if isAddress(strings.Trim(s, "[]")) {
 		return "is an address, not a name", ""
 	}
 	switch {
@@ -116,6 +116,15 @@ func notAName(s string) (why, hint string) {
 		return "has an underscore, which host names and mail domains cannot have (RFC 1123 section 2.1)", ""
 	}
 	return "", ""
+}
+
+// isAddress spares ordinary names the error that the parser would make of them.
+func isAddress(s string) bool {
+	if s == "" || !strings.Contains(s, ":") && (s[len(s)-1] < '0' || s[len(s)-1] > '9') {
+		return false
+	}
+	_, err := netip.ParseAddr(s)
+	return err == nil
 }
 
 // aLabels turns an international name into its ASCII form. Names that are

@@ -67,14 +67,16 @@ type domainText struct {
 		Include  []string `toml:"include"`
 		Redirect string   `toml:"redirect"`
 	} `toml:"spf"`
-	DMARC struct {
-		Policy          string   `toml:"policy"`
-		SubdomainPolicy string   `toml:"subdomain_policy"`
-		ADKIM           string   `toml:"adkim"`
-		ASPF            string   `toml:"aspf"`
-		RUA             []string `toml:"rua"`
-		RUF             []string `toml:"ruf"`
-	} `toml:"dmarc"`
+	DMARC dmarcText `toml:"dmarc"`
+}
+
+type dmarcText struct {
+	Policy          string   `toml:"policy"`
+	SubdomainPolicy string   `toml:"subdomain_policy"`
+	ADKIM           string   `toml:"adkim"`
+	ASPF            string   `toml:"aspf"`
+	RUA             []string `toml:"rua"`
+	RUF             []string `toml:"ruf"`
 }
 
 // Parse reads host.toml and the files of domains.d, by domain name. Values are
@@ -100,83 +102,98 @@ func Parse(host []byte, domains map[string][]byte) (Spec, error) {
 
 func parseHost(text []byte) (Host, Findings) {
 	raw := hostText{DNS: string(DNSManual), MilterDefaultAction: DefaultAction, Drain: Span(DefaultDrain)}
-	d := document{path: HostFile}
-	if !d.decode(text, &raw, hostFields(Host{})) {
+	d := newDocument(HostFile, text)
+	if !d.decode(&raw, hostFields(Host{})) {
 		return Host{}, d.findings
 	}
 	if raw.Version != Version {
-		d.add(d.at("version"), fmt.Sprintf("version %d is not known", raw.Version), fmt.Sprintf("write: version = %d", Version))
+		d.add("version", fmt.Sprintf("version %d is not known", raw.Version), fmt.Sprintf("write: version = %d", Version))
 	}
 	h := Host{Version: raw.Version}
-	take(&d.reader, d.at("hostname"), raw.Hostname, &h.Hostname, Hostname)
-	takeAll(&d.reader, d.at("addresses"), raw.Addresses, &h.Addresses, Address)
-	take(&d.reader, d.at("domain"), raw.Domain, &h.Domain, DomainName)
-	take(&d.reader, d.at("dns"), raw.DNS, &h.DNS, DNS)
-	take(&d.reader, d.at("root_alias"), raw.RootAlias, &h.RootAlias, MailAddress)
-	take(&d.reader, d.at("milter_default_action"), raw.MilterDefaultAction, &h.MilterDefaultAction, MilterAction)
-	take(&d.reader, d.at("sign_bounces"), raw.SignBounces, &h.SignBounces, SignBounces)
-	takeAll(&d.reader, d.at("leave_services"), raw.LeaveServices, &h.LeaveServices, Service)
-	take(&d.reader, d.at("drain"), raw.Drain, &h.Drain, Drain)
-	h.Update = raw.Update.update(&d)
+	take(&d.reader, "hostname", raw.Hostname, &h.Hostname, Hostname)
+	takeAll(&d.reader, "addresses", raw.Addresses, &h.Addresses, Address)
+	take(&d.reader, "domain", raw.Domain, &h.Domain, DomainName)
+	take(&d.reader, "dns", raw.DNS, &h.DNS, DNS)
+	take(&d.reader, "root_alias", raw.RootAlias, &h.RootAlias, MailAddress)
+	take(&d.reader, "milter_default_action", raw.MilterDefaultAction, &h.MilterDefaultAction, MilterAction)
+	take(&d.reader, "sign_bounces", raw.SignBounces, &h.SignBounces, SignBounces)
+	takeAll(&d.reader, "leave_services", raw.LeaveServices, &h.LeaveServices, Service)
+	take(&d.reader, "drain", raw.Drain, &h.Drain, Drain)
+	h.Update = raw.Update.update(d)
 	return h, d.findings
 }
 
 func (raw updateText) update(d *document) (u Update) {
-	take(&d.reader, d.at("rfc2136.server"), raw.Server, &u.Server, UpdateServer)
-	take(&d.reader, d.at("rfc2136.key_file"), raw.KeyFile, &u.KeyFile, UpdateKey)
+	take(&d.reader, "rfc2136.server", raw.Server, &u.Server, UpdateServer)
+	take(&d.reader, "rfc2136.key_file", raw.KeyFile, &u.KeyFile, UpdateKey)
 	return u
 }
 
 // parseDomain reads the file that is named after the domain.
 func parseDomain(name string, text []byte) (Domain, Findings) {
-	def := defaultDomain()
-	raw := domainText{KeyBits: int64(def.KeyBits), TTL: int64(def.TTL)}
-	raw.SPF.All, raw.DMARC.Policy = def.SPF.All, def.DMARC.Policy
-	d := document{path: DomainFile(name)}
-	if !d.decode(text, &raw, domainFields(Domain{})) {
-		return Domain{}, d.findings
+	d := newDocument(DomainFile(name), text)
+	raw := newDomainText()
+	if pairs, ok := plain(string(text)); !ok || !fill(pairs, raw.place) {
+		raw = newDomainText()
+		if !d.decode(raw, domainFields(Domain{})) {
+			return Domain{}, d.findings
+		}
 	}
-	out := raw.domain(&d)
+	out := raw.domain(d)
 	if len(d.findings) == 0 && out.Name != name {
-		d.add(d.at("domain"), fmt.Sprintf("%q is not the name of the file", out.Name), fmt.Sprintf("rename the file to %s", DomainFile(out.Name)))
+		d.add("domain", fmt.Sprintf("%q is not the name of the file", out.Name), fmt.Sprintf("rename the file to %s", DomainFile(out.Name)))
 	}
 	return out, d.findings
+}
+
+// newDomainText is a file that leaves out what it may.
+func newDomainText() *domainText {
+	def := defaultDomain()
+	raw := &domainText{KeyBits: int64(def.KeyBits), TTL: int64(def.TTL)}
+	raw.SPF.All, raw.DMARC.Policy = def.SPF.All, def.DMARC.Policy
+	return raw
 }
 
 // domain normalises the values of the file.
 func (raw *domainText) domain(d *document) Domain {
 	out := Domain{Receive: raw.Receive, NewZone: raw.NewZone, Subdomains: raw.Subdomains, Update: raw.Update.update(d)}
-	take(&d.reader, d.at("domain"), raw.Domain, &out.Name, DomainName)
-	take(&d.reader, d.at("selector"), raw.Selector, &out.Selector, Selector)
-	take(&d.reader, d.at("key_bits"), strconv.FormatInt(raw.KeyBits, 10), &out.KeyBits, KeyBits)
-	take(&d.reader, d.at("ttl"), strconv.FormatInt(raw.TTL, 10), &out.TTL, TTL)
-	takeAll(&d.reader, d.at("ns"), raw.NS, &out.NS, Hostname)
-	takeAll(&d.reader, d.at("keep"), raw.Keep, &out.Keep, Kept)
-	take(&d.reader, d.at("dns"), raw.DNS, &out.DNS, DNS)
-	takeAll(&d.reader, d.at("also"), raw.Also, &out.Also, Sender)
-	take(&d.reader, d.at("spf.all"), raw.SPF.All, &out.SPF.All, SPFAll)
-	take(&d.reader, d.at("spf.redirect"), raw.SPF.Redirect, &out.SPF.Redirect, SPFInclude)
-	takeAll(&d.reader, d.at("spf.include"), raw.SPF.Include, &out.SPF.Include, SPFInclude)
+	take(&d.reader, "domain", raw.Domain, &out.Name, DomainName)
+	take(&d.reader, "selector", raw.Selector, &out.Selector, Selector)
+	take(&d.reader, "key_bits", strconv.FormatInt(raw.KeyBits, 10), &out.KeyBits, KeyBits)
+	take(&d.reader, "ttl", strconv.FormatInt(raw.TTL, 10), &out.TTL, TTL)
+	takeAll(&d.reader, "ns", raw.NS, &out.NS, Hostname)
+	takeAll(&d.reader, "keep", raw.Keep, &out.Keep, Kept)
+	take(&d.reader, "dns", raw.DNS, &out.DNS, DNS)
+	takeAll(&d.reader, "also", raw.Also, &out.Also, Sender)
+	take(&d.reader, "spf.all", raw.SPF.All, &out.SPF.All, SPFAll)
+	take(&d.reader, "spf.redirect", raw.SPF.Redirect, &out.SPF.Redirect, SPFInclude)
+	takeAll(&d.reader, "spf.include", raw.SPF.Include, &out.SPF.Include, SPFInclude)
 	p := &out.DMARC
-	take(&d.reader, d.at("dmarc.policy"), raw.DMARC.Policy, &p.Policy, DMARCPolicy)
-	take(&d.reader, d.at("dmarc.subdomain_policy"), raw.DMARC.SubdomainPolicy, &p.SubdomainPolicy, DMARCPolicy)
-	take(&d.reader, d.at("dmarc.adkim"), raw.DMARC.ADKIM, &p.ADKIM, Alignment)
-	take(&d.reader, d.at("dmarc.aspf"), raw.DMARC.ASPF, &p.ASPF, Alignment)
-	takeAll(&d.reader, d.at("dmarc.rua"), raw.DMARC.RUA, &p.RUA, Report)
-	takeAll(&d.reader, d.at("dmarc.ruf"), raw.DMARC.RUF, &p.RUF, Report)
+	take(&d.reader, "dmarc.policy", raw.DMARC.Policy, &p.Policy, DMARCPolicy)
+	take(&d.reader, "dmarc.subdomain_policy", raw.DMARC.SubdomainPolicy, &p.SubdomainPolicy, DMARCPolicy)
+	take(&d.reader, "dmarc.adkim", raw.DMARC.ADKIM, &p.ADKIM, Alignment)
+	take(&d.reader, "dmarc.aspf", raw.DMARC.ASPF, &p.ASPF, Alignment)
+	takeAll(&d.reader, "dmarc.rua", raw.DMARC.RUA, &p.RUA, Report)
+	takeAll(&d.reader, "dmarc.ruf", raw.DMARC.RUF, &p.RUF, Report)
 	return out
 }
 
 // document is one file while it is read.
 type document struct {
 	reader
-	path    state.Path
-	entries []entry
+	path state.Path
+	text []byte
+}
+
+func newDocument(path state.Path, text []byte) *document {
+	d := &document{path: path, text: text}
+	d.place = d.at
+	return d
 }
 
 // at names a key with file and line.
 func (d *document) at(path string) string {
-	for _, e := range d.entries {
+	for _, e := range scan(d.text) {
 		if e.path == path {
 			return fmt.Sprintf("%s:%d: %s", d.path, e.line, path)
 		}
@@ -186,20 +203,19 @@ func (d *document) at(path string) string {
 
 // decode reads the text into raw and finds keys that do not exist. Names are
 // compared exactly: the decoder alone would take Hostname for hostname.
-func (d *document) decode(text []byte, raw any, known []field) bool {
-	meta, err := toml.Decode(string(text), raw)
+func (d *document) decode(raw any, known []field) bool {
+	meta, err := toml.Decode(string(d.text), raw)
 	if err != nil {
 		d.addSyntax(err)
 		return false
 	}
-	d.entries = scan(text)
 	names := make(map[string]bool, 2*len(known))
 	for _, f := range known {
 		names[f.path()], names[f.table] = true, true
 	}
 	for _, key := range meta.Keys() {
 		if path := key.String(); !names[path] {
-			d.add(d.at(path), "is no key of this file", "remove the line or correct the name")
+			d.add(path, "is no key of this file", "remove the line or correct the name")
 		}
 	}
 	return len(d.findings) == 0
@@ -217,5 +233,5 @@ func (d *document) addSyntax(err error) {
 			text = rest
 		}
 	}
-	d.add(field, text, "")
+	d.findings = append(d.findings, Finding{Field: field, Text: text})
 }
