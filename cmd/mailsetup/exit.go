@@ -22,7 +22,7 @@ const (
 	exitDone        = 0
 	exitFailed      = 1   // the machine is as it was
 	exitUsage       = 2   // usage, or a spec that makes no sense; nothing touched
-	exitFound       = 3   // --dry-run --exit-code found changes
+	exitFound       = 3   // --dry-run --exit-code found changes, or a check found problems
 	exitNotUndone   = 4   // failed, and not fully undone
 	exitInterrupted = 130 // interrupted and undone
 )
@@ -55,7 +55,7 @@ func (c console) finish(err error) int {
 	if err == nil {
 		return exitDone
 	}
-	if errors.Is(err, errChangesFound) {
+	if errors.Is(err, errChangesFound) || errors.Is(err, errProblemsFound) {
 		return exitFound
 	}
 	var findings spec.Findings

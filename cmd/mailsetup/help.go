@@ -97,7 +97,7 @@ func appHelp(commands []*cli.Command) string {
 		{"0", "done, or nothing to do"},
 		{"1", "failed, and the machine is as it was"},
 		{"2", "usage, a wish that makes no sense, or no consent to a change of what is yours; nothing touched"},
-		{"3", "--dry-run --exit-code found changes"},
+		{"3", "--dry-run --exit-code found changes, or dns --wait found problems"},
 		{"4", "failed, and not fully undone"},
 		{"130", "interrupted and undone"},
 	} {

@@ -64,31 +64,37 @@ func (c *Client) serversFor(ctx context.Context, zone string) (Authority, error)
 	return a, ctx.Err()
 }
 
-// ZoneOf is the origin of the zone that holds a name. A negative answer names
-// it beside the question (RFC 2308 section 3), and an alias leads elsewhere.
+// ZoneOf is the origin of the zone that holds a name. The question for an
+// alias is never answered from behind one; that there is none is said together
+// with the SOA (RFC 2308 section 3), which some caches leave out.
 func (c *Client) ZoneOf(ctx context.Context, name string) (string, error) {
-	for at := dns.CanonicalName(name); ; at = above(at) {
-		m, err := c.recurse(ctx, at, dns.TypeSOA)
+	for at := dns.CanonicalName(name); at != "."; at = above(at) {
+		m, err := c.recurse(ctx, at, dns.TypeCNAME)
+		if err == nil && len(m.Answer) == 0 && !holdsSOA(m, at) {
+			m, err = c.recurse(ctx, at, dns.TypeSOA)
+		}
 		if err != nil {
 			return "", fmt.Errorf("find the zone of %s: %w", noDot(name), err)
 		}
-		if at == "." {
-			return "", fmt.Errorf("find the zone of %s: nobody is in charge of it", noDot(name))
-		}
 		for _, rr := range slices.Concat(m.Answer, m.Ns) {
 			owner := dns.CanonicalName(rr.Header().Name)
-			if rr.Header().Rrtype == dns.TypeSOA && dns.IsSubDomain(owner, at) && (owner == at || !aliased(m)) {
-				if dns.CountLabel(owner) < 2 {
-					return "", fmt.Errorf("find the zone of %s: nobody is in charge of it, says %s", noDot(name), owner)
-				}
+			switch {
+			case rr.Header().Rrtype != dns.TypeSOA || !dns.IsSubDomain(owner, at):
+			case dns.CountLabel(owner) < 2:
+				return "", fmt.Errorf("find the zone of %s: nobody is in charge of it, says %s", noDot(name), owner)
+			default:
 				return owner, nil
 			}
 		}
 	}
+	return "", fmt.Errorf("find the zone of %s: nobody is in charge of it", noDot(name))
 }
 
-func aliased(m *dns.Msg) bool {
-	return slices.ContainsFunc(m.Answer, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeCNAME })
+// holdsSOA reports whether an answer names the zone at or above a name.
+func holdsSOA(m *dns.Msg, name string) bool {
+	return slices.ContainsFunc(m.Ns, func(rr dns.RR) bool {
+		return rr.Header().Rrtype == dns.TypeSOA && dns.IsSubDomain(rr.Header().Name, name)
+	})
 }
 
 func (c *Client) addressesOf(ctx context.Context, name string) []NameServer {

@@ -228,6 +228,7 @@ func others(e Expected, records []state.Record) string {
 	if len(list) == 0 {
 		list = append(list, "the same once more")
 	}
+	slices.Sort(list) // name servers turn the order around
 	return strings.Join(list, ", ")
 }
 

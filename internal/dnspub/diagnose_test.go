@@ -178,7 +178,7 @@ func TestDiagnosePlace(t *testing.T) {
 			"two SPF records of others", theSPF(),
 			Sight{Records: txt("v=spf1 a -all", "v=spf1 -all")},
 			Second,
-			`2 SPF records where one is allowed, and none is right: "v=spf1 a -all", "v=spf1 -all"`, "take them out and publish it: mailsetup dns lab.example",
+			`2 SPF records where one is allowed, and none is right: "v=spf1 -all", "v=spf1 a -all"`, "take them out and publish it: mailsetup dns lab.example",
 		},
 		{
 			"an alias to nothing", theKey(),

@@ -176,3 +176,23 @@ func TestLookNobodyInCharge(t *testing.T) {
 		t.Errorf("%s", told(v))
 	}
 }
+
+func TestZoneOf(t *testing.T) {
+	soa := "lab.example. 60 IN SOA ns1.lab.example. h.lab.example. 8 1 1 1 1"
+	whole := serve(t, "127.0.0.1", "0", from(t, fixed(
+		soa, "alias.lab.example. 60 IN CNAME x.elsewhere.example.", "www.lab.example. 60 IN A 192.0.2.80",
+	)))
+	// dnsmasq answers from its cache without the SOA.
+	forgetful := serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+		m := from(t, fixed(soa))(r)
+		m.Ns = nil
+		return m
+	})
+	for _, server := range []string{whole, forgetful} {
+		for _, name := range []string{"lab.example.", "www.lab.example", "alias.lab.example.", "x.y.lab.example."} {
+			if zone, err := client(server).ZoneOf(t.Context(), name); zone != "lab.example." || err != nil {
+				t.Errorf("%s: %q, %v", name, zone, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps"
+)
+
+func dnsCommand(c console) *cli.Command {
+	return helped(&cli.Command{
+		Name:  "dns",
+		Usage: "print the DNS records, or see whether all name servers have them",
+		UsageText: "mailsetup dns example.org --format plain\n" +
+			"   a line of name, type and value for each record, as web forms take them\n\n" +
+			"sudo mailsetup dns --wait\n" +
+			"   asks every name server of every domain itself until all have the records\n" +
+			"   (exit 0) or ten minutes are over (exit 3), and says what is wrong there",
+		Description: "Without DOMAIN: all domains of this server. Only records go to standard output.\n" +
+			"Where DNS has an SPF or DMARC record already, the one to replace it with is\n" +
+			"printed. Without root the keys are not known, so DKIM records are left out.",
+		ArgsUsage:    "[DOMAIN...]",
+		OnUsageError: usageError,
+		Action: func(ctx *cli.Context) error {
+			o, err := dnsOptions(ctx)
+			if err != nil {
+				return err
+			}
+			return runDNS(ctx.Context, c, o)
+		},
+	}, flagGroup{"Flags", []cli.Flag{
+		&cli.StringFlag{Name: "format", Usage: "the `FORM` of the records: " + strings.Join(formNames(), ", ") + " (default: zone)"},
+		&cli.BoolFlag{Name: "wait", Usage: "wait until every name server has the records"},
+		&cli.StringFlag{Name: "timeout", Usage: "with --wait: `HOW` long, as in 90s or 10m; 0 looks once (default: 10m)"},
+		&cli.BoolFlag{Name: "json", Usage: "print data"},
+		&cli.StringFlag{Name: "root", Usage: "those of the tree below `DIR`, which init --root wrote"},
+	}})
+}
+
+// dnsRun is what the command was asked for.
+type dnsRun struct {
+	options
+	domains []string // as given
+	form    string
+	wait    bool
+	timeout time.Duration
+}
+
+func dnsOptions(ctx *cli.Context) (dnsRun, error) {
+	o := dnsRun{
+		options: options{dryRun: true, json: ctx.Bool("json"), root: ctx.String("root"), now: time.Now, command: "dns"},
+		domains: ctx.Args().Slice(), form: ctx.String("format"), wait: ctx.Bool("wait"), timeout: 10 * time.Minute,
+	}
+	if o.form == "" {
+		o.form = "zone"
+	}
+	if o.form == "json" {
+		o.json = true
+	}
+	if !slices.Contains(formNames(), o.form) {
+		return o, usage("one of "+strings.Join(formNames(), ", "), "--format %q is not known", o.form)
+	}
+	if text := ctx.String("timeout"); text != "" {
+		d, err := time.ParseDuration(text)
+		if err != nil || d < 0 {
+			return o, usage("as in 90s, 10m or 0", "--timeout %q is no span of time", text)
+		}
+		o.timeout = d
+	}
+	switch {
+	case o.wait && o.root != "":
+		return o, usage("run it on the machine itself", "--wait asks the world, and --root is about a directory")
+	case o.wait && ctx.IsSet("format") && o.form != "json":
+		return o, usage("leave one of them out", "--format prints records, and --wait asks for them")
+	case !o.wait && ctx.IsSet("timeout"):
+		return o, usage("add --wait", "--timeout goes with --wait")
+	}
+	return o, nil
+}
+
+func runDNS(ctx context.Context, c console, o dnsRun) error {
+	s, err := openSession(ctx, c, o.options)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	sp, err := s.storedSpec()
+	if err != nil {
+		return err
+	}
+	if sp == nil {
+		return usage("sudo mailsetup init", "no domain is set up on this %s", s.place())
+	}
+	domains, err := chosen(*sp, o.domains)
+	if err != nil {
+		return err
+	}
+	if err := s.look(ctx, narrowed(*sp, domains)); err != nil {
+		return err
+	}
+	in := steps.Input{Spec: *sp, Facts: s.facts, Keys: s.keys, Now: s.now}
+	s.keysUnknown(domains)
+	if o.wait {
+		return s.waitForDNS(ctx, in, domains, o.timeout)
+	}
+	return s.printDNS(ctx, in, domains, o.form)
+}
+
+// chosen are the domains of the spec that were named, all without a name.
+func chosen(sp spec.Spec, names []string) ([]spec.Domain, error) {
+	if len(names) == 0 {
+		return sp.Domains, nil
+	}
+	var list []spec.Domain
+	for _, given := range names {
+		name, err := spec.DomainName(given)
+		if err != nil {
+			return nil, usage("as in example.org", "%w", err)
+		}
+		i := slices.IndexFunc(sp.Domains, func(d spec.Domain) bool { return d.Name == name })
+		if i < 0 {
+			return nil, usage("it has "+shortList(namesIn(sp.Domains)), "%s is no domain of this server", name)
+		}
+		if !slices.ContainsFunc(list, func(d spec.Domain) bool { return d.Name == name }) {
+			list = append(list, sp.Domains[i])
+		}
+	}
+	return list, nil
+}
+
+// domainsShown is how many names a hint has room for.
+const domainsShown = 5
+
+// narrowed is the spec with only those domains about which DNS has to be asked.
+func narrowed(sp spec.Spec, domains []spec.Domain) *spec.Spec {
+	sp.Domains = slices.DeleteFunc(slices.Clone(sp.Domains), func(d spec.Domain) bool {
+		return d.Name != sp.Host.Domain && !slices.ContainsFunc(domains, func(c spec.Domain) bool { return c.Name == d.Name })
+	})
+	return &sp
+}
+
+// keysUnknown says why there are domains without a DKIM record.
+func (s *session) keysUnknown(domains []spec.Domain) {
+	without := namesIn(slices.DeleteFunc(slices.Clone(domains), func(d spec.Domain) bool { return len(s.keys[d.Name]) > 0 }))
+	switch {
+	case len(without) == 0:
+	case s.image == nil && os.Geteuid() != 0:
+		s.c.say("the keys are known to root only: DKIM records are left out\nhint: sudo mailsetup dns")
+	default:
+		s.c.say("no key yet, so no DKIM record: %s\nhint: sudo mailsetup init makes it", shortList(without))
+	}
+}
+
+func namesIn(domains []spec.Domain) []string {
+	var names []string
+	for _, d := range domains {
+		names = append(names, d.Name)
+	}
+	return names
+}
+
+func shortList(names []string) string {
+	if more := len(names) - domainsShown; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:domainsShown], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
+// about prints what is to be known of the records.
+func (s *session) about(notes []state.Note) {
+	for _, n := range notes {
+		s.c.say("%s", strings.ReplaceAll(fold(n.Topic+": "+n.Text, 76), "\n", "\n  "))
+		if n.Do != "" && !strings.Contains(n.Do, "\n") {
+			s.c.say("  %s", n.Do)
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps"
+	"mailsetup/zonefile"
+)
+
+// formNames are the forms in which records are printed.
+func formNames() []string {
+	return []string{"zone", "plain", "json", "dnsmasq", "nsupdate", "unbound", "powerdns"}
+}
+
+// domainRecords are what one domain needs in DNS.
+type domainRecords struct {
+	Domain  string         `json:"domain"`
+	Records []dnsRecord    `json:"records"`
+	Notes   []state.Note   `json:"notes,omitempty"`
+	in      []state.Record // the records alone
+}
+
+type dnsRecord struct {
+	state.Record
+	Zone string `json:"zone"` // that holds the name
+	// Replaces are the values that have to go when this one comes.
+	Replaces []string `json:"replaces,omitempty"`
+}
+
+// printDNS prints the records, and on the other stream what is to be known.
+func (s *session) printDNS(ctx context.Context, in steps.Input, domains []spec.Domain, form string) error {
+	zones := s.zonesOf(ctx)
+	list := make([]domainRecords, 0, len(domains))
+	for _, d := range domains {
+		published, notes := steps.Published(in, d)
+		r := domainRecords{Domain: d.Name, Notes: notes}
+		for _, p := range published {
+			r.Records = append(r.Records, dnsRecord{p.Record, zones(d.Name, p.Name), p.Replaces})
+			r.in = append(r.in, p.Record)
+		}
+		list = append(list, r)
+	}
+	if form == "json" || s.o.json {
+		return s.printJSON(list)
+	}
+	for i, r := range list {
+		if i > 0 {
+			if _, err := s.c.out.Write([]byte("\n")); err != nil {
+				return err
+			}
+		}
+		if _, err := s.c.out.Write(s.formed(in.Spec, domains[i], r, form)); err != nil {
+			return err
+		}
+		s.about(r.Notes)
+	}
+	return nil
+}
+
+// formed are the records of a domain in one form.
+func (s *session) formed(sp spec.Spec, d spec.Domain, r domainRecords, form string) []byte {
+	switch form {
+	case "zone":
+		return zonefile.Text(d.Name, r.in)
+	case "dnsmasq":
+		return zonefile.Dnsmasq(d.Name, r.in)
+	case "unbound":
+		return zonefile.Unbound(d.Name, d.Name+".", r.in)
+	}
+	var out []byte
+	zones := map[string]bool{}
+	for _, rec := range r.Records {
+		zones[rec.Zone] = true
+	}
+	for _, zone := range slices.Sorted(maps.Keys(zones)) {
+		add, replaced := r.inZone(zone)
+		switch form {
+		case "plain":
+			out = append(out, "# zone "+strings.TrimSuffix(zone, ".")+"\n"+zonefile.Plain(add, zone)...)
+		case "nsupdate":
+			out = append(out, zonefile.Nsupdate(d.Name, zone, s.primary(sp, d, zone), add, replaced)...)
+		case "powerdns":
+			out = append(out, zonefile.PowerDNS(d.Name, zone, add)...)
+		}
+	}
+	return out
+}
+
+// inZone are the records of one zone, and those whose place they take.
+func (r domainRecords) inZone(zone string) (add, replaced []state.Record) {
+	for _, rec := range r.Records {
+		if rec.Zone != zone {
+			continue
+		}
+		add = append(add, rec.Record)
+		for _, value := range rec.Replaces {
+			old := rec.Record
+			old.Value = value
+			replaced = append(replaced, old)
+		}
+	}
+	return add, replaced
+}
+
+// primary is where updates of a zone go, in nsupdate's words; "" where its SOA
+// says so.
+func (s *session) primary(sp spec.Spec, d spec.Domain, zone string) string {
+	if sp.DNSOf(d) == spec.DNSUpdate {
+		host, port, ok := strings.Cut(sp.UpdateOf(d).Server, ":")
+		if !ok || strings.Contains(port, ":") { // without a port, or IPv6
+			return strings.NewReplacer("[", "", "]:", " ").Replace(sp.UpdateOf(d).Server)
+		}
+		return host + " " + port
+	}
+	if slices.ContainsFunc(s.facts.Zones, func(z state.Zone) bool { return z.Origin == zone && z.Kind == "primary" }) {
+		return "127.0.0.1"
+	}
+	return ""
+}
+
+// zonesOf finds the zone that holds a name: one of this machine's BIND, else
+// the one that DNS tells of. Where nobody knows, the domain is taken for a
+// zone, and a name outside of it for one in the zone of its parent.
+func (s *session) zonesOf(ctx context.Context) func(domain, name string) string {
+	known := map[string]string{}
+	return func(domain, name string) string {
+		at := name
+		if strings.HasSuffix(name, "."+domain+".") {
+			at = domain + "."
+		}
+		zone, ok := known[at]
+		if !ok {
+			zone = s.zoneOf(ctx, at, domain)
+			known[at] = zone
+		}
+		return zone
+	}
+}
+
+func (s *session) zoneOf(ctx context.Context, name, domain string) string {
+	best := ""
+	for _, z := range s.facts.Zones {
+		if z.Holds(name) && len(z.Origin) > len(best) {
+			best = z.Origin
+		}
+	}
+	if best == "" && s.image == nil {
+		best, _ = s.resolver.ZoneOf(ctx, name)
+	}
+	switch {
+	case best != "":
+		return best
+	case name == domain+".":
+		return name
+	}
+	return parent(strings.TrimSuffix(name, ".")) + "."
+}
