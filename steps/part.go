@@ -125,7 +125,8 @@ func partFor(in Input, d spec.Domain, r state.Record, parts map[string]*part) (*
 		return nil, nil
 	}
 	if zone.Problem != "" {
-		return nil, refuse(cmp.Or(zone.Hint, "--dns manual prints the records instead"), "zone %s: %s", zone.Origin, zone.Problem)
+		hints := strings.Split(cmp.Or(zone.Hint, "--dns manual prints the records instead"), "\n")
+		return nil, &Refusal{What: fmt.Sprintf("zone %s: %s", zone.Origin, zone.Problem), Hint: hints[0], Then: hints[1:]}
 	}
 	if p := parts[zone.Origin]; p != nil {
 		return p, nil
@@ -148,7 +149,7 @@ func keyGivenAway(d spec.Domain, r state.Record, zone state.Zone) error {
 	if !given || kindOf(d, r) != aboutKey {
 		return nil
 	}
-	return refuse(fmt.Sprintf("--dns manual prints the records: the key goes to whoever runs %s; or take that %s out of %s", noDot(x.Value), x.Type, zone.File),
+	return refuse(fmt.Sprintf("--dns manual prints the records: the key goes to whoever runs %s; or take that %s out of %s", noDot(x.Value), x.Type, seat(zone)),
 		"the key of this server belongs to %s, and zone %s gives %s away: %s %s", noDot(r.Name), zone.Origin, noDot(x.Name), x.Type, x.Value)
 }
 
@@ -159,7 +160,7 @@ func (p *part) add(in Input, d spec.Domain, r state.Record) ([]state.Note, error
 		if kindOf(d, r) == aboutDMARC {
 			return []state.Note{delegated(in, d, x)}, nil
 		}
-		return nil, inTheWay(d, r, x, p.zone.File)
+		return nil, inTheWay(d, r, x, seat(p.zone))
 	}
 	there := p.having(r)
 	v := judge(in, d, r, there)
@@ -183,6 +184,11 @@ func (p *part) change(d spec.Domain, v verdict, old state.Record) error {
 	new := old
 	new.Value = v.changed
 	q := v.question(d, old)
+	if p.zone.Update != nil {
+		q.Before, q.After = oneLine(old), oneLine(new)
+		p.changes(q, old, new)
+		return nil
+	}
 	at, err := zonefile.Find(p.zone.Content, p.zone.Origin, old)
 	if err != nil {
 		q.After = v.changed
@@ -192,10 +198,14 @@ func (p *part) change(d spec.Domain, v verdict, old state.Record) error {
 		}
 	}
 	q.Path, q.Line, q.Before, q.After = p.zone.File, at.Line, at.Text, at.With(new)
+	p.changes(q, old, new)
+	return nil
+}
+
+func (p *part) changes(q state.Question, old, new state.Record) {
 	p.questions = append(p.questions, q)
 	p.replace = append(p.replace, state.Replacement{Old: old, New: new})
 	p.want, p.gone = append(p.want, new), append(p.gone, old)
-	return nil
 }
 
 // alias is the CNAME of the zone at a name.
@@ -210,13 +220,13 @@ func (p *part) alias(name string) (state.Record, bool) {
 
 // inTheWay refuses a CNAME at a name that needs records of its own, which
 // cannot stand beside it (RFC 1034 section 3.6.2).
-func inTheWay(d spec.Domain, r, alias state.Record, file state.Path) error {
+func inTheWay(d spec.Domain, r, alias state.Record, where string) error {
 	name, target := noDot(r.Name), noDot(alias.Value)
 	if kindOf(d, r) == aboutKey {
-		return refuse("take the CNAME out of "+string(file),
+		return refuse("take the CNAME out of "+where,
 			"%s is a CNAME of %s: the key of this server cannot stand there", name, target)
 	}
-	return refuse(fmt.Sprintf("give %s addresses of its own instead of the CNAME in %s, or choose another name with --hostname", name, file),
+	return refuse(fmt.Sprintf("give %s addresses of its own instead of the CNAME in %s, or choose another name with --hostname", name, where),
 		"%s is a CNAME of %s, so it can have no %s record; and the name of a mail server must not be an alias (RFC 2181 section 10.3)",
 		name, target, r.Type)
 }

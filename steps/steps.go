@@ -100,6 +100,7 @@ func Build(in Input) (state.State, error) {
 type Refusal struct {
 	What string
 	Hint string
+	Then []string // what to type after that, in order
 	// Keep, if not nil, is the question to which a no lets the run go on: what
 	// stands in the way is then left alone.
 	Keep *state.Question

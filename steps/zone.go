@@ -20,21 +20,33 @@ const namedConf state.Path = "/etc/bind/named.conf.local"
 // pendingStamp stands for the stamp of a fragment whose key is not made yet.
 const pendingStamp = "--------"
 
-// Zone publishes the records in the BIND of this machine: a fragment of ours,
-// one $INCLUDE line in the administrator's file, a higher serial.
+// Zone publishes the records: in files of the BIND of this machine, and by
+// dynamic updates.
 func Zone(in Input) (state.Stage, []state.Note, error) {
-	notes := manualDNS(in)
+	stage, notes, err := files(in)
+	if err != nil {
+		return state.Stage{}, nil, err
+	}
+	more, err := updates(in, &stage)
+	if err != nil {
+		return state.Stage{}, nil, err
+	}
+	return stage, slices.Concat(manualDNS(in), notes, more), nil
+}
+
+// files are the zones of the BIND of this machine: each gets a fragment of
+// ours, one $INCLUDE line in the administrator's file, a higher serial.
+func files(in Input) (state.Stage, []state.Note, error) {
 	if !inMode(in, spec.DNSBind) {
-		return state.Stage{}, append(notes, leftBehind(in)...), nil
+		return state.Stage{}, leftBehind(in), nil
 	}
 	if err := another(in); err != nil {
 		return state.Stage{}, nil, err
 	}
-	parts, more, err := fragments(in)
+	parts, notes, err := fragments(in)
 	if err != nil {
 		return state.Stage{}, nil, err
 	}
-	notes = append(notes, more...)
 	stage := state.Stage{}
 	var served, back []state.Probe
 	for _, origin := range slices.Sorted(maps.Keys(parts)) {

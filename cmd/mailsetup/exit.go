@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"mailsetup/internal/apply"
 	"mailsetup/internal/apt"
+	"mailsetup/internal/dnspub"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/system"
@@ -109,6 +111,7 @@ func judge(err error) (code int, hints []string) {
 		notUndone *apply.NotUndone
 		packages  *apt.Error
 		unusable  *system.UnusableError
+		server    *dnspub.ServerError
 		consent   *missingConsent
 	)
 	switch {
@@ -123,9 +126,11 @@ func judge(err error) (code int, hints []string) {
 	case errors.As(err, &packages):
 		return exitFailed, nonEmpty(packages.Hint())
 	case errors.As(err, &refusal):
-		return exitUsage, append(nonEmpty(refusal.Hint), keeping(refusal)...)
+		return exitUsage, slices.Concat(nonEmpty(refusal.Hint), refusal.Then, keeping(refusal))
 	case errors.As(err, &unusable):
 		return exitUsage, nonEmpty(unusable.Hint)
+	case errors.As(err, &server):
+		return exitFailed, nonEmpty(server.Hint)
 	case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
 		return exitFailed, []string{"run it as root (sudo)"}
 	default:

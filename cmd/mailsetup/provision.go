@@ -90,7 +90,7 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 		}, pem: []byte(keyring.Placeholder)})
 	}
 	w.use()
-	return w, nil
+	return w, s.primaries(ctx, w)
 }
 
 // planned compares the desired state with the machine.
@@ -217,6 +217,9 @@ func (s *session) install(ctx context.Context, w *work, announced *plan.Plan) er
 		return err
 	}
 	w.input.Facts = s.facts
+	if err := s.primaries(ctx, w); err != nil {
+		return err
+	}
 	second, err := s.agreed(ctx, w)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/dnspub"
 	"mailsetup/internal/state"
 )
 
@@ -18,8 +19,7 @@ func (s scope) obstacle(z state.Zone, updates string) (problem, hint string) {
 	case z.Kind != "primary":
 		return s.elsewhere(z.Kind)
 	case updates != "":
-		return fmt.Sprintf("it takes dynamic updates (%s): its file belongs to named", updates),
-			"--dns manual prints the records for nsupdate; or make the zone static: take that option out, then rndc reconfig and rndc sync -clean"
+		return fmt.Sprintf("it takes dynamic updates (%s): its file belongs to named", updates), s.updating(updates)
 	case dlz || set && !slices.Contains([]string{"rbt", "qp", "qpzone"}, database.word(1)):
 		return "its records come from a database", printed
 	case z.File == "":
@@ -31,6 +31,24 @@ func (s scope) obstacle(z state.Zone, updates string) (problem, hint string) {
 	}
 	return "", ""
 }
+
+// updating says what makes updates possible where files must not be edited.
+func (s scope) updating(option string) string {
+	const update = "--dns rfc2136 --rfc2136-server 127.0.0.1 --rfc2136-key "
+	policy, _ := first(s.blocks[0], "update-policy")
+	switch {
+	case policy.word(1) == "local":
+		return update + string(dnspub.SessionKey) + " updates it; " + orManual
+	case option == "update-policy":
+		return newKey + "\nput into its update-policy: grant mailsetup zonesub A AAAA MX TXT;\nthen " + update + keyFile + "; " + orManual
+	}
+	return newKey + "\nput into its allow-update: key mailsetup;\nthen " + update + keyFile + "; " + orManual
+}
+
+const (
+	keyFile = "/etc/bind/update.key"
+	newKey  = "make a key, and put its lines into named.conf.local, too: (umask 077; tsig-keygen mailsetup >" + keyFile + ")"
+)
 
 // elsewhere is about zones that are made on another server.
 func (s scope) elsewhere(kind string) (problem, hint string) {

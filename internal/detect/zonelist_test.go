@@ -159,7 +159,10 @@ zone "odd.example" {
 const (
 	there   = "run mailsetup there, or here with --dns manual, which prints the records"
 	instead = "--dns manual prints the records instead"
-	dynamic = "--dns manual prints the records for nsupdate; or make the zone static: take that option out, then rndc reconfig and rndc sync -clean"
+	newOne  = "make a key, and put its lines into named.conf.local, too: (umask 077; tsig-keygen mailsetup >/etc/bind/update.key)\n"
+	thenIt  = "then --dns rfc2136 --rfc2136-server 127.0.0.1 --rfc2136-key /etc/bind/update.key; or --dns manual"
+	dynamic = newOne + "put into its allow-update: key mailsetup;\n" + thenIt
+	grants  = newOne + "put into its update-policy: grant mailsetup zonesub A AAAA MX TXT;\n" + thenIt
 )
 
 func TestZoneList(t *testing.T) {
@@ -174,7 +177,7 @@ func TestZoneList(t *testing.T) {
 		{Origin: "acl.example.", Kind: "primary", File: "/var/cache/bind/acl"},
 		{
 			Origin: "dyn.example.", Kind: "primary", File: "/var/cache/bind/dyn", Dynamic: true,
-			Problem: "it takes dynamic updates (update-policy): its file belongs to named", Hint: dynamic,
+			Problem: "it takes dynamic updates (update-policy): its file belongs to named", Hint: grants,
 		},
 		{
 			Origin: "upd.example.", Kind: "primary", File: "/var/cache/bind/upd", Dynamic: true,
@@ -297,5 +300,17 @@ zone "a.example" { type primary; file "/parked"; }; zone "c.example" { type seco
 	}
 	if got, want := list[1].Problem, "its file /parked is also that of b.example"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Where named has a key of its own for updates, that one is named.
+func TestUpdatePolicyLocal(t *testing.T) {
+	conf, err := parseNamedConf(`zone "example.org" { type primary; file "/var/lib/bind/db"; update-policy local; };`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "--dns rfc2136 --rfc2136-server 127.0.0.1 --rfc2136-key /run/named/session.key updates it; or --dns manual"
+	if z := (namedConfig{conf}).zones(); len(z) != 1 || z[0].Hint != want {
+		t.Errorf("%+v, want the hint %s", z, want)
 	}
 }

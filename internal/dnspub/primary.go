@@ -154,7 +154,7 @@ func apart(t *dns.TSIG) string {
 	if err != nil {
 		return ""
 	}
-	d := time.Unix(n, 0).Sub(time.Now()).Round(time.Second)
+	d := time.Until(time.Unix(n, 0)).Round(time.Second)
 	if d < 0 {
 		return fmt.Sprintf(": it is %v behind this machine", -d)
 	}

@@ -140,7 +140,7 @@ func questions(u state.Update) []Question {
 }
 
 // look returns the records at names, as they are: an alias in place of what was
-// asked for.
+// asked for, or the NS records that delegate it.
 func (l *line) look(ctx context.Context, list []Question) ([]dns.RR, error) {
 	var found []dns.RR
 	for _, q := range list {
@@ -149,18 +149,39 @@ func (l *line) look(ctx context.Context, list []Question) ([]dns.RR, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r.Rcode != dns.RcodeSuccess && r.Rcode != dns.RcodeNameError || !r.Authoritative {
+		if !r.Authoritative && referral(r) == "" || r.Rcode != dns.RcodeSuccess && r.Rcode != dns.RcodeNameError {
 			return nil, l.speechless(r, q.Name)
 		}
 		for _, rr := range r.Answer {
-			kind := rr.Header().Rrtype
-			here := dns.CanonicalName(rr.Header().Name) == dns.CanonicalName(q.Name)
-			if here && (kind == m.Question[0].Qtype || kind == dns.TypeCNAME) && !slices.ContainsFunc(found, func(x dns.RR) bool { return dns.IsDuplicate(x, rr) }) {
+			if about(rr, m.Question[0]) {
 				found = append(found, rr)
 			}
 		}
+		if !r.Authoritative {
+			found = append(found, r.Ns...)
+		}
 	}
-	return found, nil
+	return distinct(found), nil
+}
+
+// about reports whether a record of an answer is what was asked for, an alias
+// in its place, or gives the name away (RFC 6672).
+func about(rr dns.RR, q dns.Question) bool {
+	name, kind := dns.CanonicalName(rr.Header().Name), rr.Header().Rrtype
+	if kind == dns.TypeDNAME {
+		return dns.IsSubDomain(name, q.Name)
+	}
+	return name == q.Name && (kind == q.Qtype || kind == dns.TypeCNAME)
+}
+
+func distinct(rrs []dns.RR) []dns.RR {
+	var list []dns.RR
+	for _, rr := range rrs {
+		if !slices.ContainsFunc(list, func(x dns.RR) bool { return dns.IsDuplicate(x, rr) }) {
+			list = append(list, rr)
+		}
+	}
+	return list
 }
 
 // speechless is about a server that does not say what a name has.

@@ -25,6 +25,7 @@ type Facts struct {
 	// of this machine can be asked, host:port; "" while nothing listens.
 	DNSAddress, SMTPAddress string
 	Zones                   []Zone             // of the local BIND
+	Updated                 []Zone             // that dynamic updates publish in, here or elsewhere
 	Live                    map[string]LiveDNS // what the world sees, by domain and host name
 	// SPF is what the SPF records that are there mean for this server, by
 	// name: of the domains and the host. Names without a record are missing.
@@ -171,7 +172,7 @@ type Zone struct {
 	// edited.
 	Update  *Updater
 	Problem string // why the zone cannot be edited, "" if it can
-	Hint    string // what can be done about it
+	Hint    string // what can be done about it, a line for each step
 }
 
 // Holds reports whether the records of an absolute name belong into the zone:

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+
+	"mailsetup/internal/detect"
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/state"
+	"mailsetup/steps"
+)
+
+// primaries looks at the zones that dynamic updates go to. Their keys are used
+// for asking already, so that one that does not fit is known before anything is
+// changed.
+func (s *session) primaries(ctx context.Context, w *work) error {
+	var wishes []detect.Wish
+	for _, p := range steps.Requests(w.input) {
+		wishes = append(wishes, detect.Wish{
+			Domain: p.Domain, Server: p.Update.Server, KeyFile: state.Path(p.Update.KeyFile), Records: p.Records,
+		})
+	}
+	leaving := steps.Leaving(w.input)
+	if len(wishes)+len(leaving) == 0 {
+		return nil
+	}
+	switch s.sys.(type) {
+	case shy:
+		if len(wishes) > 0 {
+			return fail("sudo mailsetup "+s.o.command+" --dry-run", "only root may read the keys that zones are asked with (dns rfc2136)")
+		}
+		return nil
+	}
+	if s.image != nil && len(wishes) > 0 {
+		return usage("--dns manual prints the records; or run init on the machine that is made from the tree",
+			"--root works on files, and dns rfc2136 changes zones on name servers")
+	}
+	ask := &dnspub.Primaries{Resolver: s.resolver}
+	defer ask.Close()
+	var err error
+	w.input.Facts.Updated, err = detect.Updated(ctx, ask, s.sys, wishes, leaving, s.facts)
+	return err
+}

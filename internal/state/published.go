@@ -1,0 +1,42 @@
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// PublishedDir holds a file for each zone that mailsetup updates.
+const PublishedDir Path = "/var/lib/mailsetup/published"
+
+// PublishedFile is the one of a zone.
+func PublishedFile(origin string) Path {
+	return PublishedDir.Join(strings.TrimSuffix(origin, ".") + ".json")
+}
+
+// Published is what mailsetup remembers of a zone that it updates: which of its
+// records it put there, and how they can be taken out again.
+type Published struct {
+	Origin  string   `json:"origin"`
+	Server  string   `json:"server"`
+	KeyFile Path     `json:"key_file"`
+	Records []Record `json:"records"`
+}
+
+// Marshal returns it as JSON.
+func (p Published) Marshal() []byte {
+	b, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		panic(err) // strings and numbers always marshal
+	}
+	return append(b, '\n')
+}
+
+// ParsePublished reads what Marshal wrote.
+func ParsePublished(text []byte) (Published, error) {
+	var p Published
+	if err := json.Unmarshal(text, &p); err != nil {
+		return p, fmt.Errorf("parse what was published: %w", err)
+	}
+	return p, nil
+}
