@@ -9,6 +9,7 @@ import (
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
+	"mailsetup/zonefile"
 )
 
 // chain is the history of one path within a run: what was found there, and
@@ -107,6 +108,24 @@ func (c *chain) content(pos int, cur state.Object) (state.Object, error) {
 		to.Content, err = restoreZone(b, cur.Content)
 	}
 	return to, err
+}
+
+// reverted is a zone without what the change at pos did to it, and with what
+// others changed since.
+func (c *chain) reverted(pos int, cur state.Object) ([]byte, error) {
+	before, after := c.states[pos], c.states[pos+1]
+	if !c.serial || before.Kind != state.Regular || cur.Kind != state.Regular || !after.metaOf(cur) {
+		return nil, errors.New("it was changed since")
+	}
+	was, err := readBlob(c.r, c.dir, before)
+	if err != nil {
+		return nil, err
+	}
+	is, err := readBlob(c.r, c.dir, after)
+	if err != nil {
+		return nil, err
+	}
+	return zonefile.Revert(was, is, cur.Content)
 }
 
 // holds tells whether the content is that of cur.

@@ -13,7 +13,8 @@ import (
 
 // Inverse returns the plan that takes back a finished run: what it changed
 // goes back to what was there before, in reverse order. It is refused if
-// anything of it was changed since. Applied by Run it has an entry of its own,
+// anything of it was changed since, but for zones: their administrators go on
+// working in them, and lines of theirs stay. Applied by Run it has an entry of its own,
 // and can be taken back in turn. Packages stay, and so do units that the run
 // started.
 func Inverse(ctx context.Context, e Entry, r system.Reader) (plan.Plan, error) {
@@ -75,7 +76,10 @@ func (v *inverse) look() error {
 			continue // what a program made may have been made again since
 		}
 		last := len(ch.states) - 1
-		if !ch.matches(last, cur) || !ch.states[last].metaOf(cur) {
+		if ch.matches(last, cur) && ch.states[last].metaOf(cur) {
+			continue
+		}
+		if _, err := ch.reverted(last-1, cur); err != nil {
 			edited = append(edited, string(p))
 		}
 	}
@@ -145,7 +149,14 @@ func (v *inverse) target(c change) (state.Object, error) {
 	if c.Before.Kind != state.Regular {
 		return c.Before.meta(), nil
 	}
-	to, err := v.past[c.Path].content(c.pos, v.now[c.Path])
+	ch, cur := v.past[c.Path], v.now[c.Path]
+	to, err := ch.content(c.pos, cur)
+	if err == nil && !ch.matches(c.pos+1, cur) && ch.serial {
+		to.Content, err = ch.reverted(c.pos, cur)
+		v.plan.Notes = append(v.plan.Notes, state.Note{
+			Topic: "zone", Text: fmt.Sprintf("%s was edited since: those lines stay", c.Path), Passing: true,
+		})
+	}
 	to.Secret = c.Before.Secret
 	return to, err
 }

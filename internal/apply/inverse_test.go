@@ -56,6 +56,42 @@ func TestARollbackCanBeRolledBack(t *testing.T) {
 	}
 }
 
+// A zone is worked in every week: what somebody added stays, ours goes, and
+// back again.
+func TestARollbackKeepsWhatOthersAddedToAZone(t *testing.T) {
+	p, _, _, _ := worlds(t)
+	m := machine()
+	was := noSerial(t, string(m.Files()[zonePath].Content))
+	if _, err := runOn(context.Background(), m, p, "a"); err != nil {
+		t.Fatal(err)
+	}
+	const added = "later A 192.0.2.44\n"
+	zone := m.Files()[zonePath]
+	zone.Content = append(zone.Content, added...)
+	m.Put(zonePath, zone)
+	before := serial(t, m)
+	back := rollBack(t, m, 0, "b")
+	if got := noSerial(t, string(m.Files()[zonePath].Content)); got != was+added {
+		t.Errorf("got\n%s\nwant\n%s", got, was+added)
+	}
+	if now := serial(t, m); !zonefile.Newer(now, before) {
+		t.Errorf("serial %d after %d", now, before)
+	}
+	if !strings.Contains(back.Notes[len(back.Notes)-1].Text, string(zonePath)+" was edited since: those lines stay") {
+		t.Errorf("notes %+v", back.Notes)
+	}
+	rollBack(t, m, 1, "c")
+	if got := noSerial(t, string(m.Files()[zonePath].Content)); !strings.Contains(got, "$INCLUDE") || !strings.HasSuffix(got, added) {
+		t.Errorf("forward again:\n%s", got)
+	}
+	zone = m.Files()[zonePath]
+	zone.Content = []byte(strings.Replace(string(zone.Content), "$INCLUDE \"", "$INCLUDE  \"", 1))
+	m.Put(zonePath, zone)
+	if _, err := apply.Inverse(context.Background(), history(t, m)[2], m); err == nil || !strings.HasSuffix(err.Error(), "changed since: "+string(zonePath)) {
+		t.Errorf("our line edited: %v", err)
+	}
+}
+
 func serial(t *testing.T, m *systemtest.Mem) uint32 {
 	t.Helper()
 	n, err := zonefile.Serial(m.Files()[zonePath].Content)

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -179,12 +180,14 @@ func TestZoneHasRecords(t *testing.T) {
 }
 
 // TestZoneGrows: a server that only sends gets no MX and keeps no mail of the
-// domain; the administrator's edits of the zone stay, and serials only grow.
+// domain; the administrator's edits of the zone stay, in a rollback as well, and
+// serials only grow.
 func TestZoneGrows(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		b := server(t, release, lab.Bare)
 		sink := b.Sink(t)
-		product(t, b, 0, initArgs("--receive", "no")...)
+		original := b.Read(t, "/etc/bind/db.lab.example")
+		runs := []string{changing(t, b, "--receive", "no")}
 		if mx := dig(t, b, "MX", "lab.example"); len(mx) != 0 {
 			t.Errorf("MX %q where nothing is received", mx)
 		}
@@ -201,7 +204,7 @@ func TestZoneGrows(t *testing.T) {
 		first := soaSerial(t, b)
 		b.Sh(t, `cd /etc/bind; printf '; by hand\nwww IN A 192.0.2.80\n' >>db.lab.example
 sed -i 's/2026[0-9]\{6\}/`+strconv.Itoa(first+41)+`/' db.lab.example; rndc reload lab.example; sleep 1`)
-		product(t, b, 0, initArgs("--receive", "no", "--spf-all", "fail")...)
+		runs = append(runs, changing(t, b, "--receive", "no", "--spf-all", "fail"))
 		if second := soaSerial(t, b); second <= first+41 {
 			t.Errorf("serial %d after %d", second, first+41)
 		}
@@ -209,6 +212,22 @@ sed -i 's/2026[0-9]\{6\}/`+strconv.Itoa(first+41)+`/' db.lab.example; rndc reloa
 		serves(t, b, "TXT", "lab.example", "v=spf1 ip4:192.0.2.10 -all")
 		says(t, b.Read(t, "/etc/bind/db.lab.example"), "; by hand\n")
 		nothingChanges(t, b, initArgs("--receive", "no", "--spf-all", "fail")...)
+
+		last := soaSerial(t, b)
+		b.Sh(t, "printf 'ftp IN A 192.0.2.81\n' >>/etc/bind/db.lab.example")
+		for _, run := range slices.Backward(runs) {
+			out, _ := product(t, b, 0, "rollback", "--yes", run)
+			says(t, out, "/etc/bind/db.lab.example was edited since: those lines stay")
+		}
+		want := original + "; by hand\nwww IN A 192.0.2.80\nftp IN A 192.0.2.81\n"
+		if got := b.Read(t, "/etc/bind/db.lab.example"); serial.ReplaceAllString(got, "$1") != serial.ReplaceAllString(want, "$1") {
+			t.Errorf("after the rollbacks:\n%s\nwant\n%s", got, want)
+		}
+		notServed(t, b)
+		serves(t, b, "A", "ftp.lab.example", "192.0.2.81")
+		if now := soaSerial(t, b); now <= last {
+			t.Errorf("serial %d after %d", now, last)
+		}
 	})
 }
 

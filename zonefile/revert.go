@@ -1,0 +1,54 @@
+package zonefile
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aymanbagabas/go-udiff"
+)
+
+// Revert takes out of a zone what made after of before and keeps what others
+// changed since, under a serial that secondaries of the current one accept. It
+// is an error if they changed the same lines, or moved them.
+func Revert(before, after, current []byte) ([]byte, error) {
+	now, err := Serial(current)
+	if err != nil {
+		return nil, fmt.Errorf("current zone: %w", err)
+	}
+	// With one serial in all three, only what is not the serial differs; with a
+	// final newline, a line that follows does not become part of the last one.
+	var text [3]string
+	for i, zone := range [][]byte{before, after, current} {
+		same, err := WithSerial(zone, now)
+		if err != nil {
+			return nil, err
+		}
+		text[i] = string(same) + final(same)
+	}
+	ours, theirs := udiff.Lines(text[1], text[0]), udiff.Lines(text[1], text[2])
+	for _, o := range ours {
+		for _, t := range theirs {
+			if o != t && o.Start < t.End && t.Start < o.End {
+				return nil, fmt.Errorf("line %d was changed since", 1+strings.Count(text[1][:t.Start], "\n"))
+			}
+		}
+	}
+	merged, ok := udiff.Merge(ours, theirs)
+	if !ok {
+		return nil, errors.New("the same lines were changed since")
+	}
+	out, err := udiff.Apply(text[1], merged)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range ours {
+		for line := range strings.Lines(text[1][o.Start:o.End]) {
+			if strings.Count(out, line) > strings.Count(text[0], line) {
+				return nil, fmt.Errorf("this line was moved since: %s", strings.TrimSpace(line))
+			}
+		}
+	}
+	return WithSerial([]byte(out), NextSerial(now, time.Time{}))
+}
