@@ -166,7 +166,7 @@ func TestMachineErrors(t *testing.T) {
 		}, "/etc/postfix/main.cf: is a symbolic link to gone.cf, where there is no file"},
 		{"a directory master.cf", func(m *machine) {
 			m.Put("/etc/postfix/master.cf", state.Object{Kind: state.Directory})
-		}, "/etc/postfix/master.cf: is a directory, not a file"},
+		}, "/etc/postfix/master.cf: is no regular file (directory)"},
 		{
 			"no dpkg", func(m *machine) {
 				delete(m.answers, "dpkg-query -W -f ${Package}")

@@ -95,7 +95,7 @@ func isConfigured(s Source) error {
 			}
 		default:
 			return &system.UnusableError{
-				Path: p, Text: fmt.Sprintf("is a %s, not a file", o.Kind), Hint: fmt.Sprintf("move it away: mv %s %s.old", p, p),
+				Path: p, Text: fmt.Sprintf("is no regular file (%s)", o.Kind), Hint: fmt.Sprintf("move it away: mv %s %s.old", p, p),
 			}
 		}
 	}

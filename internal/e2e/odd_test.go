@@ -130,7 +130,7 @@ func unfitPostfixes() []unfitPostfix {
 		{name: "itself", more: "smtpd_milters = $smtpd_milters, inet:a:1\n", says: []string{"/etc/postfix/main.cf", "smtpd_milters, which refers to itself", "grep -n"}},
 		{name: "a link", script: move + "main.real main.cf", says: []string{"/etc/postfix/main.cf: is a symbolic link to main.real", "cp --remove-destination"}},
 		{name: "a link to nothing", script: move + "gone.cf main.cf", says: []string{"/etc/postfix/main.cf: is a symbolic link to gone.cf, where there is no file"}},
-		{name: "a directory", script: "rm main.cf; mkdir main.cf", says: []string{"/etc/postfix/main.cf: is a directory, not a file"}},
+		{name: "a directory", script: "rm main.cf; mkdir main.cf", says: []string{"/etc/postfix/main.cf: is no regular file (directory)"}},
 		{name: "a linked master.cf", script: "mv master.cf m; ln -s m master.cf; printf '2525 inet n - y - - smtpd\n -o smtpd_milters=\n' >>m", says: []string{"/etc/postfix/master.cf: is a symbolic link to m"}},
 		{name: "nothing", script: "rm main.cf", says: []string{"/etc/postfix/main.cf: there is no such file", "dpkg-reconfigure postfix"}},
 		{name: "another queue", more: "queue_directory = /srv/queue\n", says: []string{"Postfix runs, but not with what is written here", "/etc/postfix/main.cf"}},
