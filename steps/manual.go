@@ -15,6 +15,7 @@ import (
 // provider's web form wants.
 func manualDNS(in Input) []state.Note {
 	var notes []state.Note
+	printed := false
 	for d := range in.touched() {
 		if in.Spec.DNSOf(d) != spec.DNSManual {
 			continue
@@ -29,10 +30,17 @@ func manualDNS(in Input) []state.Note {
 			})
 			continue
 		}
+		printed = true
 		text, form := printedFor(in.Facts.DNS, d.Name, rrs)
 		notes = append(notes, state.Note{
 			Topic: "dns", Text: text,
 			Do: string(form) + "\n" + strings.TrimRight(zonefile.Lines(rrs, d.Name+"."), "\n"),
+		})
+	}
+	if printed {
+		notes = append(notes, state.Note{
+			Topic: "dns", Text: "once that is done, see whether every name server has them, and what is wrong where one does not",
+			Do: "sudo mailsetup dns --wait",
 		})
 	}
 	return notes

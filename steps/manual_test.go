@@ -38,7 +38,7 @@ func TestRecordsInTheFormOfTheNameServer(t *testing.T) {
 		in := manual()
 		in.Facts.DNS, in.Facts.Zones = server, nil
 		notes := dnsNotes(t, in)
-		if len(notes) != 1 {
+		if len(notes) != 2 || notes[1].Do != "sudo mailsetup dns --wait" {
 			t.Fatalf("%s: notes %+v", server, notes)
 		}
 		if n := notes[0]; !strings.Contains(n.Text, want[0]) || !strings.Contains(n.Do, want[1]) || !strings.Contains(n.Do, "\nname ") {
@@ -51,7 +51,7 @@ func TestWhyTheRecordsArePrinted(t *testing.T) {
 	in := manual()
 	in.Facts.Zones[0].Problem = "BIND is a secondary server for it here"
 	notes := dnsNotes(t, in)
-	if len(notes) != 2 || notes[0].Text != "zone lab.example: BIND is a secondary server for it here" {
+	if len(notes) != 3 || notes[0].Text != "zone lab.example: BIND is a secondary server for it here" {
 		t.Errorf("notes %+v", notes)
 	}
 }
