@@ -225,3 +225,35 @@ func TestNotesOnWhatMailWouldMiss(t *testing.T) {
 func listens(on string) func(in *Input) {
 	return func(in *Input) { in.Facts.Postfix.Value["inet_interfaces"] = on }
 }
+
+// A ledger that says the right thing already is not written again. One that
+// does not is, and so is one of which nobody knows what it says.
+func TestLedgersThatAreRightAreLeftOut(t *testing.T) {
+	in := two("mail.lab.example", "shop.example")
+	active := []keyring.Key{in.Keys["lab.example"][0].At(keyring.Active, now)}
+	active[0].Seen = now
+	first := []keyring.Key{{Selector: "s2", Public: "MIIC", File: "/etc/dkimkeys/shop.example/s2.private", Stage: keyring.Publishing}}
+	file := map[string]string{"lab.example": "/var/lib/mailsetup/keyring/lab.example.json", "shop.example": "/var/lib/mailsetup/keyring/shop.example.json"}
+	for _, tt := range []struct {
+		name          string
+		keys, written keyring.Ledger
+		want          []string
+	}{
+		{"nothing known", keyring.Ledger{"lab.example": active, "shop.example": active}, nil, []string{"lab.example", "shop.example"}},
+		{"all right", keyring.Ledger{"lab.example": active, "shop.example": active}, keyring.Ledger{"lab.example": active, "shop.example": active}, nil},
+		{"a new key", keyring.Ledger{"lab.example": active, "shop.example": first}, keyring.Ledger{"lab.example": active}, []string{"shop.example"}},
+		{"a key that does not sign yet", keyring.Ledger{"lab.example": active, "shop.example": first}, keyring.Ledger{"lab.example": active, "shop.example": first}, []string{"shop.example"}},
+	} {
+		in.Keys, in.Written = tt.keys, tt.written
+		want := build(t, in)
+		var got []string
+		for _, d := range []string{"lab.example", "shop.example"} {
+			if slices.ContainsFunc(stage(t, want, "Ledger").Files, func(f state.File) bool { return string(f.Path) == file[d] }) {
+				got = append(got, d)
+			}
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: written for %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}

@@ -43,7 +43,9 @@ func Keys(in Input) (state.Stage, []state.Note, error) {
 		})
 	}
 	for d := range in.touched() {
-		stage.Files = append(stage.Files, ledgerFile(d.Name, in.Keys[d.Name]))
+		if !in.written(d.Name, in.Keys[d.Name]) {
+			stage.Files = append(stage.Files, ledgerFile(d.Name, in.Keys[d.Name]))
+		}
 	}
 	return stage, nil, nil
 }
@@ -56,9 +58,17 @@ func Ledger(in Input) (state.Stage, []state.Note, error) {
 		for i := range keys {
 			keys[i] = signing(keys[i], in, d)
 		}
-		stage.Files = append(stage.Files, ledgerFile(d.Name, keys))
+		if !in.written(d.Name, in.Keys[d.Name]) || !in.written(d.Name, keys) {
+			stage.Files = append(stage.Files, ledgerFile(d.Name, keys))
+		}
 	}
 	return stage, nil, nil
+}
+
+// written reports whether the file of a domain's keys is known to say this.
+func (in Input) written(domain string, keys []keyring.Key) bool {
+	there, ok := in.Written[domain]
+	return ok && keyring.Same(there, keys)
 }
 
 // signing moves a key that was waiting for its first day to active. Its

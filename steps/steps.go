@@ -25,6 +25,9 @@ type Input struct {
 	Spec  spec.Spec
 	Facts state.Facts
 	Keys  keyring.Ledger
+	// Written are the keys as the files of the ledger have them, where that is
+	// known: a file that says the right thing is not made again.
+	Written keyring.Ledger
 	// NewKeys are the PEM texts of private keys made by this run, by file; a
 	// placeholder while the run is not yet confirmed.
 	NewKeys map[state.Path][]byte

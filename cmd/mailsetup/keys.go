@@ -51,7 +51,7 @@ func (s *session) keysThere(want spec.Spec) error {
 		if !ok || k.File == "" {
 			continue
 		}
-		o, err := s.sys.Read(state.Path(k.File))
+		o, err := s.sys.Stat(state.Path(k.File))
 		if err != nil || o.Kind == state.Absent {
 			return cmp.Or(err, fail("put the file back from a backup, or roll back the run that made it",
 				"%s, the private key of %s, is gone: its mail is not accepted", k.File, d.Name))

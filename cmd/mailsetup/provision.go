@@ -75,7 +75,7 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 		return nil, err
 	}
 	w := &work{answered: map[string]bool{}, input: steps.Input{
-		Spec: want, Facts: s.facts, Keys: s.keys, Documents: docs, Now: s.now,
+		Spec: want, Facts: s.facts, Keys: s.keys, Written: s.memory.keys, Documents: docs, Now: s.now,
 		NewKeys: map[state.Path][]byte{}, Consents: map[string]bool{},
 	}}
 	for _, d := range want.Domains {
@@ -277,38 +277,6 @@ func (s *session) perform(ctx context.Context, w *work, confirmed plan.Plan) err
 		s.c.say("old runs stay in the history: %v", err)
 	}
 	return s.done(ctx, w, p, report)
-}
-
-// documents are the TOML files as they should be: new ones in full, existing
-// ones with just the changed lines changed.
-func (s *session) documents(want spec.Spec) (map[state.Path][]byte, error) {
-	docs := map[state.Path][]byte{}
-	text, err := s.document(spec.HostFile, spec.MarshalHost(want.Host),
-		func(b []byte) ([]byte, error) { return spec.SetHost(b, want.Host) })
-	if err != nil {
-		return nil, err
-	}
-	docs[spec.HostFile] = text
-	for _, d := range want.Domains {
-		p := spec.DomainFile(d.Name)
-		if docs[p], err = s.document(p, spec.MarshalDomain(d),
-			func(b []byte) ([]byte, error) { return spec.SetDomain(b, d) }); err != nil {
-			return nil, err
-		}
-	}
-	return docs, nil
-}
-
-func (s *session) document(p state.Path, fresh []byte, edit func([]byte) ([]byte, error)) ([]byte, error) {
-	o, err := s.sys.Read(p)
-	if err != nil || o.Kind == state.Absent {
-		return fresh, err
-	}
-	text, err := edit(o.Content)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", p, err)
-	}
-	return text, nil
 }
 
 // zoneAllowed keeps a new zone from hiding a domain that others serve: this

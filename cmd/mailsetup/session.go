@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"mailsetup/internal/apply"
@@ -45,6 +43,7 @@ type session struct {
 	facts  state.Facts
 	keys   keyring.Ledger
 	record plan.Record
+	memory memory
 
 	installed []string // packages that this run brought
 }
@@ -173,63 +172,6 @@ func (s *session) close() {
 		_ = s.image.Close()
 	}
 	_ = s.release()
-}
-
-// remember reads what earlier runs left: hashes of what we wrote, and keys.
-func (s *session) remember() error {
-	o, err := s.sys.Read(plan.RecordPath)
-	if err != nil {
-		return err
-	}
-	if s.record, err = plan.ParseRecord(o.Content); err != nil {
-		return fmt.Errorf("%s: %w", plan.RecordPath, err)
-	}
-	s.keys = keyring.Ledger{}
-	dir := keyring.File("x").Dir()
-	names, err := s.sys.List(dir)
-	for _, n := range names {
-		domain, ok := strings.CutSuffix(n, ".json")
-		if !ok {
-			continue
-		}
-		o, err := s.sys.Read(dir.Join(n))
-		if err != nil {
-			return err
-		}
-		if s.keys[domain], err = keyring.ParseDomain(o.Content); err != nil {
-			return fmt.Errorf("%s: %w", dir.Join(n), err)
-		}
-	}
-	return err
-}
-
-// storedSpec reads the spec of earlier runs, nil if there is none.
-func (s *session) storedSpec() (*spec.Spec, error) {
-	host, err := s.sys.Read(spec.HostFile)
-	if err != nil || host.Kind == state.Absent {
-		return nil, err
-	}
-	domains := map[string][]byte{}
-	names, err := s.sys.List(spec.DomainsDir())
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range names {
-		name, ok := strings.CutSuffix(n, ".toml")
-		if !ok {
-			continue
-		}
-		o, err := s.sys.Read(spec.DomainFile(name))
-		if err != nil {
-			return nil, err
-		}
-		domains[name] = o.Content
-	}
-	sp, err := spec.Parse(host.Content, domains)
-	if err != nil {
-		return nil, &failure{exitUsage, err, "correct the file; mailsetup never rewrites what it cannot read"}
-	}
-	return &sp, nil
 }
 
 // look finds out about the machine, and about DNS for the names of the wish.

@@ -3,6 +3,7 @@ package keyring
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -119,6 +120,16 @@ func Drain(keys []Key, now time.Time) []Key {
 func (k Key) Drained(now time.Time, drain time.Duration) bool {
 	since, ok := k.Since[Draining]
 	return k.Stage == Draining && ok && now.Sub(since) >= drain
+}
+
+// Same reports whether two lists of keys make the same file.
+func Same(a, b []Key) bool {
+	return slices.EqualFunc(a, b, func(x, y Key) bool {
+		since := maps.EqualFunc(x.Since, y.Since, func(s, t time.Time) bool { return stamp(s).Equal(stamp(t)) })
+		seen := x.Seen.IsZero() == y.Seen.IsZero() && stamp(x.Seen).Equal(stamp(y.Seen))
+		x.Since, x.Seen, y.Since, y.Seen = nil, time.Time{}, nil, time.Time{}
+		return since && seen && reflect.DeepEqual(x, y)
+	})
 }
 
 // Check finds keys that contradict each other or themselves.

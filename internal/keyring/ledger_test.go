@@ -1,6 +1,8 @@
 package keyring
 
 import (
+	"bytes"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -213,4 +215,36 @@ func TestAdoptedIsRemembered(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "keys", got, []Key{k})
+}
+
+func TestSame(t *testing.T) {
+	local := time.FixedZone("", 3600)
+	for name, change := range map[string]struct {
+		do   func(k *Key)
+		same bool
+	}{
+		"nothing":           {func(*Key) {}, true},
+		"another zone":      {func(k *Key) { k.Since[Active] = k.Since[Active].In(local) }, true},
+		"part of a second":  {func(k *Key) { k.Since[Active] = k.Since[Active].Add(time.Millisecond) }, true},
+		"another second":    {func(k *Key) { k.Since[Active] = k.Since[Active].Add(time.Second) }, false},
+		"a stage more":      {func(k *Key) { k.Since[Draining] = day(9) }, false},
+		"seen":              {func(k *Key) { k.Seen = day(9) }, false},
+		"stage":             {func(k *Key) { k.Stage = Draining }, false},
+		"public key":        {func(k *Key) { k.Public += "x" }, false},
+		"adopted":           {func(k *Key) { k.Adopted = true }, false},
+		"first of its kind": {func(k *Key) { k.Since = nil }, false},
+	} {
+		a, b := key("a", Active), key("a", Active)
+		b.Since = maps.Clone(b.Since)
+		change.do(&b)
+		if got := Same([]Key{a}, []Key{b}); got != change.same {
+			t.Errorf("%s: %v", name, got)
+		}
+		if files := bytes.Equal(MarshalDomain([]Key{a}), MarshalDomain([]Key{b})); files != change.same {
+			t.Errorf("%s: the files say %v", name, files)
+		}
+	}
+	if Same([]Key{key("a", Active)}, nil) {
+		t.Error("a key and none are the same")
+	}
 }

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+// memory is what the files of the domains said when the run began, where they
+// stand with the owner and mode that they should have: what says the same in
+// the end need not be looked at again.
+type memory struct {
+	domains map[string]spec.Domain
+	keys    keyring.Ledger
+}
+
+// remember reads what earlier runs left: hashes of what we wrote, and keys.
+func (s *session) remember() error {
+	o, err := s.sys.Read(plan.RecordPath)
+	if err != nil {
+		return err
+	}
+	if s.record, err = plan.ParseRecord(o.Content); err != nil {
+		return fmt.Errorf("%s: %w", plan.RecordPath, err)
+	}
+	s.keys, s.memory.keys = keyring.Ledger{}, keyring.Ledger{}
+	files, err := s.files(keyring.Dir(), ".json")
+	if err != nil {
+		return err
+	}
+	keys := make([][]keyring.Key, len(files))
+	err = sideBySide(len(files), func(i int) (err error) {
+		if keys[i], err = keyring.ParseDomain(files[i].Content); err != nil {
+			err = fmt.Errorf("%s: %w", keyring.File(files[i].domain), err)
+		}
+		return err
+	})
+	for i, f := range files {
+		s.keys[f.domain] = keys[i]
+		if f.standsAs(0o600) {
+			s.memory.keys[f.domain] = keys[i]
+		}
+	}
+	return err
+}
+
+// storedSpec reads the spec of earlier runs, nil if there is none.
+func (s *session) storedSpec() (*spec.Spec, error) {
+	host, err := s.sys.Read(spec.HostFile)
+	if err != nil || host.Kind == state.Absent {
+		return nil, err
+	}
+	files, err := s.files(spec.DomainsDir(), ".toml")
+	if err != nil {
+		return nil, err
+	}
+	texts := make(map[string][]byte, len(files))
+	for _, f := range files {
+		texts[f.domain] = f.Content
+	}
+	sp, err := spec.Parse(host.Content, texts)
+	if err != nil {
+		return nil, &failure{exitUsage, err, "correct the file; mailsetup never rewrites what it cannot read"}
+	}
+	s.memory.domains = make(map[string]spec.Domain, len(files))
+	for i, f := range files { // both are sorted
+		if f.standsAs(0o644) {
+			s.memory.domains[f.domain] = sp.Domains[i]
+		}
+	}
+	return &sp, nil
+}
+
+// documents are the TOML files as they should be: new ones in full, existing
+// ones with just the changed lines changed. One of a domain that says what is
+// wanted, and stands there as it should, is left out.
+func (s *session) documents(want spec.Spec) (map[state.Path][]byte, error) {
+	docs := map[state.Path][]byte{}
+	text, err := s.document(spec.HostFile, spec.MarshalHost(want.Host),
+		func(b []byte) ([]byte, error) { return spec.SetHost(b, want.Host) })
+	if err != nil {
+		return nil, err
+	}
+	docs[spec.HostFile] = text
+	for _, d := range want.Domains {
+		if was, ok := s.memory.domains[d.Name]; ok && reflect.DeepEqual(was, d) {
+			continue
+		}
+		p := spec.DomainFile(d.Name)
+		if docs[p], err = s.document(p, spec.MarshalDomain(d),
+			func(b []byte) ([]byte, error) { return spec.SetDomain(b, d) }); err != nil {
+			return nil, err
+		}
+	}
+	return docs, nil
+}
+
+func (s *session) document(p state.Path, fresh []byte, edit func([]byte) ([]byte, error)) ([]byte, error) {
+	o, err := s.sys.Read(p)
+	if err != nil || o.Kind == state.Absent {
+		return fresh, err
+	}
+	text, err := edit(o.Content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p, err)
+	}
+	return text, nil
+}
+
+// domainFile is a file that is named after a domain.
+type domainFile struct {
+	domain string
+	state.Object
+}
+
+// standsAs reports whether the file has the owner and mode that we give it.
+func (f domainFile) standsAs(mode fs.FileMode) bool { return f.Mode == mode && f.Owner == state.Root }
+
+// files reads the files of a directory that are named after domains, sorted by
+// name. Several at once: with many domains this is most of what a run does.
+func (s *session) files(dir state.Path, extension string) ([]domainFile, error) {
+	names, err := s.sys.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	files := make([]domainFile, 0, len(names))
+	for _, n := range names {
+		if domain, ok := strings.CutSuffix(n, extension); ok {
+			files = append(files, domainFile{domain: domain})
+		}
+	}
+	slices.SortFunc(files, func(a, b domainFile) int { return strings.Compare(a.domain, b.domain) })
+	return files, sideBySide(len(files), func(i int) (err error) {
+		files[i].Object, err = s.sys.Read(dir.Join(files[i].domain + extension))
+		return err
+	})
+}
+
+// sideBySide does n pieces of work, as many at a time as there are processors, and
+// returns the error of the first of those that failed.
+func sideBySide(n int, do func(i int) error) error {
+	errs := make([]error, n)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				errs[i] = do(i)
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
