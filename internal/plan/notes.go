@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -11,16 +12,40 @@ import (
 // they come up first, and drops what was said already.
 func byTopic(notes []state.Note) []state.Note {
 	first := map[string]int{}
+	said := make(map[state.Note]bool, len(notes))
 	var out []state.Note
 	for _, n := range notes {
 		if _, old := first[n.Topic]; !old {
 			first[n.Topic] = len(first)
 		}
-		if !slices.Contains(out, n) {
+		if !said[n] {
+			said[n] = true
 			out = append(out, n)
 		}
 	}
 	slices.SortStableFunc(out, func(a, b state.Note) int { return first[a.Topic] - first[b.Topic] })
+	return out
+}
+
+// Few leaves the first most notes of each topic, and says how many more there
+// are: with ten thousand domains nobody reads on.
+func Few(notes []state.Note, most int) []state.Note {
+	count := map[string]int{}
+	for _, n := range notes {
+		count[n.Topic]++
+	}
+	shown := map[string]int{}
+	var out []state.Note
+	for _, n := range notes {
+		switch shown[n.Topic]++; {
+		case shown[n.Topic] <= most:
+			out = append(out, n)
+		case shown[n.Topic] == count[n.Topic]:
+			out = append(out, state.Note{
+				Topic: n.Topic, Text: fmt.Sprintf("and %d more of this kind", count[n.Topic]-most), Do: "--json lists them all",
+			})
+		}
+	}
 	return out
 }
 
