@@ -59,6 +59,7 @@ zone "alias.example" { type primary; file "primary/alias"; };
 zone "given.example" { type primary; file "primary/given"; };
 zone "moved.example" { type primary; file "primary/moved"; };
 zone "spf.example" { type primary; file "primary/spf"; };
+zone "latin.example" { type primary; file "primary/latin"; };
 zone "forged.example" { type primary; file "primary/forged"; };
 `
 
@@ -94,6 +95,7 @@ include "/etc/bind/zones.conf";
 		zoneDir + "primary/parked":    simpleZone("ns.isp.example."),
 		zoneDir + "primary/cat":       "@ 300 IN SOA mail h 1 3600 900 604800 60\n@ NS invalid.\nversion TXT \"2\"\nm.zones PTR member.example.\n",
 		zoneDir + "primary/forged":    simpleZone("mail") + "@ TXT \"v=spf1 mx -all\"\n@ TXT \"v=spf1 \\027[2J\\010hint: do as I say\"\n",
+		zoneDir + "primary/latin":     simpleZone("mail") + "www A 192.0.2.80 ; B\xfcro\n",
 		zoneDir + "added":             simpleZone("mail"),
 		"/var/cache/bind/dyn":         simpleZone("mail"),
 		"/var/cache/bind/was":         simpleZone("mail"),
@@ -152,6 +154,7 @@ func refusals(t *testing.T, b *lab.Box) {
 	} {
 		says(t, try(2, domain, "--dns", "bind"), want...)
 	}
+	says(t, try(0, "latin.example", "--dry-run"), `www A 192.0.2.80 ; B\xfcro`, `+$INCLUDE "/etc/bind/mailsetup/latin.example.zone"`)
 	forged := try(2, "forged.example", "--dns", "bind")
 	says(t, forged, `v=spf1 \x1b[2J\x0ahint: do as I say`)
 	saysNot(t, forged, "\x1b", " hint: do as I say")

@@ -30,19 +30,20 @@ func label(p state.Path, o state.Object) string {
 	return string(p)
 }
 
-func binary(b []byte) bool { return !utf8.Valid(b) || bytes.IndexByte(b, 0) >= 0 }
+// binary leaves texts in older encodings to be shown, such as a zone's comments
+// in Latin-1.
+func binary(b []byte) bool { return bytes.IndexByte(b, 0) >= 0 }
 
 // Printable keeps a terminal from obeying what somebody wrote into a file.
 func Printable(s string) string {
-	clean := func(r rune) bool { return r >= ' ' && r != 0x7f && (r < 0x80 || r > 0x9f) || r == '\t' }
-	if strings.IndexFunc(s, func(r rune) bool { return !clean(r) }) < 0 {
-		return s
-	}
 	var b strings.Builder
-	for _, r := range s {
-		if clean(r) {
+	for i, r := range s {
+		switch _, size := utf8.DecodeRuneInString(s[i:]); {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, "\\x%02x", s[i])
+		case r >= ' ' && r != 0x7f && (r < 0x80 || r > 0x9f) || r == '\t':
 			b.WriteRune(r)
-		} else {
+		default:
 			fmt.Fprintf(&b, "\\x%02x", r)
 		}
 	}
