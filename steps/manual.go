@@ -86,6 +86,9 @@ func another(in Input) error {
 // them out could take a key out of DNS whose mail is still under way, so that
 // moment is the administrator's to choose.
 func leftBehind(in Input) []state.Note {
+	if in.Touched != nil {
+		return nil // others may be kept up to date
+	}
 	var notes []state.Note
 	for _, z := range in.Facts.Zones {
 		p := &part{zone: z}
@@ -114,7 +117,10 @@ func pending(keys []keyring.Key) bool {
 // Advice is what only the administrator can do, or should know: reverse DNS,
 // reports, names that do not align.
 func Advice(in Input) []state.Note {
-	notes := append(places(in), reverse(in)...)
+	var notes []state.Note
+	if in.Touched == nil {
+		notes = append(places(in), reverse(in)...)
+	}
 	for d := range in.touched() {
 		notes = append(notes, reports(in, d)...)
 		if d.KeyBits < 2048 {

@@ -58,6 +58,9 @@ func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
 		}},
 		Questions: in.unanswered(questions...),
 	}
+	if in.Touched != nil {
+		return stage, nil, nil
+	}
 	return stage, slices.Concat(cannotAlign(in), unlisted(in), notAtBoot(in)), nil
 }
 

@@ -42,19 +42,17 @@ func (p *part) fragment() state.Path {
 func (p *part) needed() bool { return len(p.ours)+len(p.replace) > 0 || p.included() }
 
 // fragments sorts every record that is needed into the zone that holds its
-// name and judges it beside what the zone has already. A zone of a domain that
-// the run is about gets those of all domains it holds.
+// name and judges it beside what the zone has already.
 func fragments(in Input) (map[string]*part, []state.Note, error) {
 	parts := map[string]*part{}
 	var notes []state.Note
 	seen := map[state.Record]bool{}
-	about := origins(in)
-	for _, d := range in.Spec.Domains {
+	for d := range in.touched() {
 		if in.Spec.DNSOf(d) != spec.DNSBind {
 			continue
 		}
 		for _, r := range append(records(in, d), authorisations(in, d)...) {
-			if seen[r] || !in.touches(d.Name) && !about[originOf(in, r.Name)] {
+			if seen[r] {
 				continue
 			}
 			seen[r] = true
@@ -74,34 +72,28 @@ func fragments(in Input) (map[string]*part, []state.Note, error) {
 		}
 	}
 	for _, origin := range slices.Sorted(maps.Keys(parts)) {
+		parts[origin].carry(in)
 		notes = append(notes, parts[origin].large()...)
 	}
 	maps.DeleteFunc(parts, func(_ string, p *part) bool { return !p.needed() })
 	return parts, notes, nil
 }
 
-// origins are the zones that hold records of the domains that the run is
-// about; nil where it is about all.
-func origins(in Input) map[string]bool {
-	if in.Touched == nil {
-		return nil
+// carry takes over what our fragment holds and the run is not about. What is
+// left of it goes.
+func (p *part) carry(in Input) {
+	there, stays := saying(p.ours), saying(p.zone.Records)
+	for _, r := range carried(in, p.zone) {
+		if !there[sayingOf(r)] {
+			p.ours = append(p.ours, r)
+		}
+		stays[sayingOf(r)] = true
 	}
-	about := map[string]bool{}
-	for d := range in.touched() {
-		for _, r := range append(records(in, d), authorisations(in, d)...) {
-			about[originOf(in, r.Name)] = true
+	for _, r := range ourRecords(p.zone) {
+		if s := sayingOf(r); !there[s] && !stays[s] {
+			p.gone = append(p.gone, r)
 		}
 	}
-	delete(about, "")
-	return about
-}
-
-// originOf is the zone of this machine that holds a name, "" for none.
-func originOf(in Input, name string) string {
-	if zone, ok := closest(in.Facts.Zones, name); ok {
-		return zone.Origin
-	}
-	return ""
 }
 
 // partFor finds the zone for a record. A domain without a zone here is an

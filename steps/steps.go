@@ -18,6 +18,9 @@ type Step struct {
 	Name  string
 	About string
 	Build func(Input) (state.Stage, []state.Note, error)
+	// Host: about the host alone, and left out of runs that are about some of
+	// its domains.
+	Host bool
 }
 
 // Input is everything a step may look at.
@@ -69,16 +72,16 @@ func (in Input) unanswered(all ...state.Question) []state.Question {
 // before Postfix asks it.
 func All() []Step {
 	return []Step{
-		{"Packages", "the Debian packages that are missing", Packages},
-		{"Intent", "what you asked for, as files you may edit", Intent},
-		{"Keys", "DKIM keys and the ledger of their lives", Keys},
-		{"Zone", "SPF, DKIM and DMARC records in the local BIND", Zone},
-		{"Guard", "mail waits while the signer restarts", Guard},
-		{"OpenDKIM", "the milter that signs", OpenDKIM},
-		{"Reinjection", "mail that comes back from a content filter is not signed again", Reinjection},
-		{"Postfix", "Postfix hands its mail to the milter", Postfix},
-		{"Aliases", "who reads root's mail", Aliases},
-		{"Ledger", "the key is signing: remember since when", Ledger},
+		{"Packages", "the Debian packages that are missing", Packages, true},
+		{"Intent", "what you asked for, as files you may edit", Intent, false},
+		{"Keys", "DKIM keys and the ledger of their lives", Keys, false},
+		{"Zone", "SPF, DKIM and DMARC records in the local BIND", Zone, false},
+		{"Guard", "mail waits while the signer restarts", Guard, false},
+		{"OpenDKIM", "the milter that signs", OpenDKIM, false},
+		{"Reinjection", "mail that comes back from a content filter is not signed again", Reinjection, true},
+		{"Postfix", "Postfix hands its mail to the milter", Postfix, true},
+		{"Aliases", "who reads root's mail", Aliases, true},
+		{"Ledger", "the key is signing: remember since when", Ledger, false},
 	}
 }
 
@@ -86,6 +89,9 @@ func All() []Step {
 func Build(in Input) (state.State, error) {
 	var want state.State
 	for _, s := range All() {
+		if s.Host && in.Touched != nil {
+			continue
+		}
 		stage, notes, err := s.Build(in)
 		if err != nil {
 			return state.State{}, fmt.Errorf("%s: %w", s.Name, err)

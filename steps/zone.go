@@ -40,6 +40,9 @@ func files(in Input) (state.Stage, []state.Note, error) {
 	if !inMode(in, spec.DNSBind) {
 		return state.Stage{}, leftBehind(in), nil
 	}
+	if in.Touched != nil && !in.Facts.Installed["bind9"] {
+		return state.Stage{}, nil, refuse("mailsetup init --dns bind installs it; --dns manual prints the records", "BIND is not installed here")
+	}
 	if err := another(in); err != nil {
 		return state.Stage{}, nil, err
 	}

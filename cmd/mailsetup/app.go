@@ -10,6 +10,7 @@ import (
 func app(c console) *cli.App {
 	commands := []*cli.Command{
 		initCommand(c),
+		addCommand(c),
 		dnsCommand(c),
 		historyCommand(c),
 		rollbackCommand(c),

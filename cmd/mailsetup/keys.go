@@ -46,7 +46,7 @@ func (s *session) keysThere(want spec.Spec) error {
 	if s.o.dryRun {
 		return nil // it may not be allowed to look
 	}
-	for _, d := range want.Domains {
+	for _, d := range s.subjects(&want) {
 		k, ok := s.keys.Signing(d.Name)
 		if !ok || k.File == "" {
 			continue

@@ -92,7 +92,7 @@ func (s *session) documents(want spec.Spec) (map[state.Path][]byte, error) {
 		return nil, err
 	}
 	docs[spec.HostFile] = text
-	for _, d := range want.Domains {
+	for _, d := range s.subjects(&want) {
 		if was, ok := s.memory.domains[d.Name]; ok && reflect.DeepEqual(was, d) {
 			continue
 		}

@@ -26,7 +26,7 @@ func (s *session) lookUp(ctx context.Context, w *spec.Spec, names []string, f *s
 			policies = append(policies, "_dmarc."+name)
 		}
 	}
-	for _, d := range w.Domains {
+	for _, d := range s.subjects(w) {
 		policies = append(policies, steps.Authorisations(d)...)
 		for _, i := range d.SPF.Include {
 			if !slices.Contains(q.Includes, i) {

@@ -76,9 +76,9 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 	}
 	w := &work{answered: map[string]bool{}, input: steps.Input{
 		Spec: want, Facts: s.facts, Keys: s.keys, Written: s.memory.keys, Documents: docs, Now: s.now,
-		NewKeys: map[state.Path][]byte{}, Consents: map[string]bool{},
+		NewKeys: map[state.Path][]byte{}, Consents: map[string]bool{}, Touched: s.touched,
 	}}
-	for _, d := range want.Domains {
+	for _, d := range s.subjects(&want) {
 		if _, ok := s.keys.Signing(d.Name); ok || (s.o.root != "" && !s.o.rootKeys) {
 			continue
 		}
@@ -282,7 +282,7 @@ func (s *session) perform(ctx context.Context, w *work, confirmed plan.Plan) err
 // zoneAllowed keeps a new zone from hiding a domain that others serve: this
 // machine's resolver would no longer find the domain's website.
 func (s *session) zoneAllowed(ctx context.Context, want spec.Spec) error {
-	for _, d := range want.Domains {
+	for _, d := range s.subjects(&want) {
 		if !d.NewZone || s.o.root != "" || s.serves(d.Name) {
 			continue
 		}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"mailsetup/internal/apply"
@@ -44,6 +46,11 @@ type session struct {
 	keys   keyring.Ledger
 	record plan.Record
 	memory memory
+
+	// touched are the domains that the run is about, by name; nil for all.
+	touched map[string]bool
+	// looked are the names whose zones were looked at.
+	looked []string
 
 	installed []string // packages that this run brought
 }
@@ -184,18 +191,12 @@ func (s *session) look(ctx context.Context, w *spec.Spec) error {
 		s.facts, err = detect.Image(ctx, s.image, system.NewHost(system.Options{}), dir, factFiles)
 		return err
 	}
-	names := namesOf(w)
-	facts, err := detect.Machine(ctx, source{s.sys}, detect.Options{Files: factFiles, Origins: names})
+	s.looked = s.origins(w)
+	facts, err := detect.Machine(ctx, source{s.sys}, detect.Options{Files: factFiles, Origins: s.looked})
 	if err != nil {
 		return err
 	}
-	if facts.FQDN != "" && w.Host.Hostname == "" {
-		names = append(names, facts.FQDN, parent(facts.FQDN))
-	}
-	for _, a := range w.Host.Addresses {
-		names = append(names, a.String())
-	}
-	s.lookUp(ctx, w, names, &facts)
+	s.lookUp(ctx, w, s.namesOf(w, facts.FQDN), &facts)
 	// The package's own opendkim.conf may be replaced. Nothing else that is
 	// still as shipped becomes ours, so nothing else is remembered.
 	if o, err := s.sys.Read(steps.Conf); err == nil && facts.Pristine[steps.Conf] {
@@ -227,20 +228,56 @@ func (s source) Status(ctx context.Context, unit string) (system.UnitStatus, err
 // factFiles are the files whose content steps look at.
 var factFiles = []state.Path{steps.Conf, "/etc/aliases", "/etc/mailname"}
 
-func namesOf(w *spec.Spec) []string {
+// subjects are the domains of a spec that the run is about.
+func (s *session) subjects(w *spec.Spec) []spec.Domain {
+	if s.touched == nil {
+		return w.Domains
+	}
+	return slices.DeleteFunc(slices.Clone(w.Domains), func(d spec.Domain) bool { return !s.touched[d.Name] })
+}
+
+// namesOf are the names that DNS is asked about: those of the domains, and of
+// the host and its addresses. Without an answer yet they are this machine's.
+func (s *session) namesOf(w *spec.Spec, fqdn string) []string {
 	var names []string
-	if w.Host.Hostname != "" {
-		names = append(names, w.Host.Hostname)
-	}
-	if w.Host.Domain != "" {
-		names = append(names, w.Host.Domain)
-	}
-	for _, d := range w.Domains {
-		if d.Name != w.Host.Domain {
-			names = append(names, d.Name)
+	known := map[string]bool{"": true}
+	add := func(name string) {
+		if !known[name] {
+			known[name] = true
+			names = append(names, name)
 		}
 	}
+	add(w.Host.Hostname)
+	if s.touched == nil {
+		add(w.Host.Domain)
+		if w.Host.Hostname == "" && fqdn != "" {
+			add(fqdn)
+			add(parent(fqdn))
+		}
+		for _, a := range w.Host.Addresses {
+			add(a.String())
+		}
+	}
+	for _, d := range s.subjects(w) {
+		add(d.Name)
+		add(d.SPF.Redirect)
+	}
 	return names
+}
+
+// origins are the names whose zones get records.
+func (s *session) origins(w *spec.Spec) []string {
+	var names []string
+	if s.touched == nil {
+		names = append(names, w.Host.Hostname, w.Host.Domain)
+	}
+	for _, d := range s.subjects(w) {
+		names = append(append(names, d.Name), steps.Authorisations(d)...)
+	}
+	names = slices.AppendSeq(names, maps.Keys(s.touched)) // and those that the spec no longer has
+	names = slices.DeleteFunc(names, func(n string) bool { return n == "" })
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // published reports whether DNS has a record at the name already.

@@ -35,7 +35,7 @@ func load(ctx context.Context, s Source, o Options, directory string, z *listed)
 	if z.Problem, z.Hint, err = journaled(s, *z); err != nil || z.Problem != "" {
 		return err
 	}
-	z.Records, z.Problem, err = records(ctx, s, o.Fragments, directory, z.Zone)
+	z.Records, z.Ours, z.Problem, err = records(ctx, s, o.Fragments, directory, z.Zone)
 	switch {
 	case err != nil:
 		return err
@@ -86,32 +86,34 @@ func journaled(r system.Reader, z listed) (problem, hint string, err error) {
 		nil
 }
 
-// records returns what the zone holds without our fragments. They are cut out
-// of the text; when the zone does not load without them (its name server's
-// address may be ours) the whole is loaded and ours are taken away.
-func records(ctx context.Context, s Source, fragments state.Path, directory string, z state.Zone) ([]state.Record, string, error) {
-	text, ours := withoutIncludes(string(z.Content), fragments)
-	list, problem, err := dump(ctx, s, directory, z, text)
-	if err != nil || problem == "" || len(ours) == 0 {
-		return list, problem, err
+// records returns what the zone holds without our fragments, and what is in
+// those. They are cut out of the text; when the zone does not load without them
+// (its name server's address may be ours) the whole is loaded and ours are
+// taken away.
+func records(ctx context.Context, s Source, fragments state.Path, directory string, z state.Zone) (list, ours []state.Record, problem string, err error) {
+	text, files := withoutIncludes(string(z.Content), fragments)
+	for _, p := range files {
+		text, err := follow(s, p)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		mine, _ := parseRecords(string(text), z.Origin)
+		ours = append(ours, mine...)
+	}
+	list, problem, err = dump(ctx, s, directory, z, text)
+	if err != nil || problem == "" || len(files) == 0 {
+		return list, ours, problem, err
 	}
 	list, problem, err = dump(ctx, s, directory, z, string(z.Content))
 	if err != nil || problem != "" {
-		return nil, problem, err
+		return nil, nil, problem, err
 	}
-	for _, p := range ours {
-		text, err := follow(s, p)
-		if err != nil {
-			return nil, "", err
-		}
-		mine, _ := parseRecords(string(text), z.Origin)
-		list = slices.DeleteFunc(list, func(r state.Record) bool {
-			return slices.ContainsFunc(mine, func(m state.Record) bool {
-				return m.Name == r.Name && m.Type == r.Type && m.Value == r.Value
-			})
+	list = slices.DeleteFunc(list, func(r state.Record) bool {
+		return slices.ContainsFunc(ours, func(m state.Record) bool {
+			return m.Name == r.Name && m.Type == r.Type && m.Value == r.Value
 		})
-	}
-	return list, "", nil
+	})
+	return list, ours, "", nil
 }
 
 // withoutIncludes blanks the $INCLUDE lines of files below a directory, so

@@ -67,18 +67,24 @@ func (a Answers) settle(f *reader, s *Spec, d *Domain, exists bool) {
 	}
 }
 
-// Further is the old spec with more domains, which all get the same answers.
-// Those about the host do not count here, but for the way in which records get
-// published: it is that of the new domains. Choose names the selector of each.
-func (a Answers) Further(old Spec, names []string, choose func(name string) string, now time.Time) (Spec, Findings) {
+// Further is the spec with more domains, one for each of the answers. Those
+// about the host do not count here, but for the way in which records get
+// published: it is that of the new domain. A domain that is there already
+// stays as it is.
+func (s Spec) Further(list []Answers, now time.Time) (Spec, Findings) {
 	var f reader
-	out := old.clone()
-	for _, given := range names {
+	out := s.clone()
+	there := make(map[string]bool, len(s.Domains)+len(list))
+	for _, d := range s.Domains {
+		there[d.Name] = true
+	}
+	for _, a := range list {
 		name := ""
-		take(&f, "DOMAIN", given, &name, DomainName)
-		if name == "" || old.Has(name) {
+		take(&f, "DOMAIN", a.Domain, &name, DomainName)
+		if name == "" || there[name] {
 			continue
 		}
+		there[name] = true
 		d := newDomain(name, now)
 		take(&f, "--dns", a.DNS, &d.DNS, DNS)
 		if d.DNS == out.Host.DNS {
@@ -87,12 +93,9 @@ func (a Answers) Further(old Spec, names []string, choose func(name string) stri
 		take(&f, "--rfc2136-server", a.UpdateServer, &d.Update.Server, UpdateServer)
 		take(&f, "--rfc2136-key", a.UpdateKey, &d.Update.KeyFile, UpdateKey)
 		a.settle(&f, &out, &d, false)
-		if a.Selector == "" && len(f.findings) == 0 {
-			d.Selector = choose(name)
-		}
 		out.Domains = append(out.Domains, d)
 	}
-	out.Domains = slices.CompactFunc(sorted(out.Domains), func(x, y Domain) bool { return x.Name == y.Name })
+	out.Domains = sorted(out.Domains)
 	if len(f.findings) == 0 {
 		f.findings = out.Validate()
 	}

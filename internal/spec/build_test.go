@@ -238,8 +238,14 @@ func TestSpecConsents(t *testing.T) {
 func TestFurther(t *testing.T) {
 	old := build(t, fewAnswers(), nil)
 	a := Answers{DNS: "rfc2136", UpdateKey: "/etc/k", SPFRedirect: "yes", Subdomains: "yes", DMARC: "reject"}
-	got, findings := a.Further(old, []string{"Z.example", "shop.example", "a.example", "z.example."},
-		func(name string) string { return "s-" + name[:1] }, november())
+	about := func(name, selector string) Answers {
+		a := a
+		a.Domain, a.Selector = name, selector
+		return a
+	}
+	got, findings := old.Further([]Answers{
+		about("Z.example", "s-Z"), about("shop.example", "s-s"), about("a.example", "s-a"), about("z.example.", "again"),
+	}, november())
 	if err := findings.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +262,7 @@ func TestFurther(t *testing.T) {
 	equal(t, "removed", got.Without("a.example", "z.example"), old)
 
 	// The way of the host is no way of the domain's own.
-	same, findings := Answers{DNS: "manual"}.Further(old, []string{"a.example"}, func(string) string { return "s" }, november())
+	same, findings := old.Further([]Answers{{Domain: "a.example", DNS: "manual"}}, november())
 	if d := same.Domains[0]; findings != nil || d.DNS != "" || same.DNSOf(d) != DNSManual {
 		t.Errorf("%+v, %v", d, findings)
 	}
@@ -269,7 +275,8 @@ func TestFurther(t *testing.T) {
 		"spf.include: does not count":      {Answers{SPFRedirect: "yes", SPFInclude: []string{"b.example"}}, "a.example"},
 		"a.example: new_zone: needs dns b": {Answers{NewZone: "yes", NS: []string{"ns.a.example"}}, "a.example"},
 	} {
-		_, findings := refused.a.Further(old, []string{refused.name}, func(string) string { return "s" }, november())
+		refused.a.Domain = refused.name
+		_, findings := old.Further([]Answers{refused.a}, november())
 		if len(findings) != 1 || !strings.Contains(findings.Error(), text) {
 			t.Errorf("want only %q, got:\n%v", text, findings)
 		}

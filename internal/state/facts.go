@@ -168,6 +168,9 @@ type Zone struct {
 	// those that come from our own fragment. Of a zone that is updated they are
 	// those at the names that were asked for.
 	Records []Record
+	// Ours are those that come from our own fragment. Of a zone that is updated
+	// see Update.
+	Ours []Record
 	// Update says how to change a zone that is updated; nil for one whose file is
 	// edited.
 	Update  *Updater

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/urfave/cli/v2"
+
+	"mailsetup/internal/spec"
+)
+
+func addCommand(c console) *cli.Command {
+	return helped(&cli.Command{
+		Name:      "add-domain",
+		Usage:     "sign mail of further domains on a server that is set up",
+		ArgsUsage: "DOMAIN...",
+		UsageText: "sudo mailsetup add-domain shop.example blog.example\n" +
+			"   shows what both need, and does it after your yes, with one reload\n\n" +
+			"sudo mailsetup add-domain --from-file domains.txt --yes\n" +
+			"   adds all that the file lists; those that are there already stay as they are",
+		Description: "Each domain gets a file in /etc/mailsetup/domains.d, a key of its own, its\n" +
+			"rows in OpenDKIM's tables, and its records. What nobody says by a flag is taken\n" +
+			"from /etc/mailsetup/host.toml and from what the domain has already: its MX, SPF\n" +
+			"and DMARC records, and its zone in the BIND of this machine. Other domains are\n" +
+			"not looked at.",
+		OnUsageError: usageError,
+		Action: func(ctx *cli.Context) error {
+			a, o := answers(ctx), howOptions(ctx)
+			if err := checkFurther(a, o, ctx.String("from-file")); err != nil {
+				return err
+			}
+			names, err := c.givenDomains(ctx)
+			if err != nil {
+				return err
+			}
+			return runAdd(ctx.Context, c, names, a, o, ctx.Bool("strict"))
+		},
+	}, flagGroup{"Which domains", []cli.Flag{
+		fromFile(),
+		&cli.BoolFlag{Name: "strict", Usage: "a domain that is there already is an error"},
+	}}, flagGroup{"What you want, for each of them", domainFlags()},
+		flagGroup{"What may change that is yours", consentFlags()},
+		flagGroup{"How to go about it", howFlags()})
+}
+
+// domainFlags are the questions of init that are about a domain.
+func domainFlags() []cli.Flag {
+	host := []string{"domain", "hostname", "ip", "root-alias", "milter-default-action"}
+	return slices.DeleteFunc(wishFlags(), func(f cli.Flag) bool { return slices.Contains(host, f.Names()[0]) })
+}
+
+// checkFurther finds what is wrong with the flags before anything is read.
+func checkFurther(a spec.Answers, o options, list string) error {
+	if err := checkFlags(a, o); err != nil {
+		return err
+	}
+	if list == "-" && !o.yes && !o.dryRun && o.root == "" {
+		return usage("add --yes, or --dry-run to see the plan", "with the domains on stdin nobody can be asked there")
+	}
+	if a.NewZone == "yes" && len(a.NS) == 0 {
+		return usage("add --ns NAME, the name server of the new zones", "--dns-new-zone needs --ns")
+	}
+	return nil
+}
+
+// runAdd is the command as a table of contents.
+func runAdd(ctx context.Context, c console, names []string, a spec.Answers, o options, strict bool) error {
+	s, err := openSession(ctx, c, o)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	old, err := s.setUp()
+	if err != nil {
+		return err
+	}
+	names, err = s.further(names, old, strict)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		return s.allThere()
+	}
+	if err := s.look(ctx, bareDomains(*old, names)); err != nil {
+		return err
+	}
+	list, err := s.answersFor(ctx, names, a, old)
+	if err != nil {
+		return err
+	}
+	want, findings := old.Further(list, s.now)
+	if err := findings.Err(); err != nil {
+		return err
+	}
+	if err := s.lookAgain(ctx, &want); err != nil {
+		return err
+	}
+	return s.provision(ctx, want, old)
+}
+
+// setUp is the spec of a server that init was run on.
+func (s *session) setUp() (*spec.Spec, error) {
+	old, err := s.storedSpec()
+	if err == nil && old == nil {
+		return nil, usage("mailsetup init", "this %s is not set up yet", s.place())
+	}
+	return old, err
+}
+
+// further are the names that are new, which the run is then about. The others
+// are told of.
+func (s *session) further(names []string, old *spec.Spec, strict bool) ([]string, error) {
+	known := map[string]bool{}
+	for _, d := range old.Domains {
+		known[d.Name] = true
+	}
+	there := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !known[n] })
+	if strict && len(there) > 0 {
+		return nil, usage("leave --strict out to add the others", "there already: %s", listed(there, 10))
+	}
+	if len(there) > 0 {
+		s.c.say("%s", fold("there already, and left as it is: "+listed(there, 10), 78))
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return known[n] })
+	s.touch(names)
+	return names, nil
+}
+
+// touch makes the run one about these domains.
+func (s *session) touch(names []string) {
+	s.touched = make(map[string]bool, len(names))
+	for _, n := range names {
+		s.touched[n] = true
+	}
+}
+
+// allThere is the end of a run that was asked for nothing new.
+func (s *session) allThere() error {
+	if s.o.json {
+		return s.printResult(result{})
+	}
+	fmt.Fprintln(s.c.out, "Nothing to do: all of these domains are there already.")
+	return nil
+}
+
+// listed writes out the first names of many.
+func listed(names []string, n int) string {
+	if len(names) <= n {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:n], ", "), len(names)-n)
+}
+
+// bareDomains is a spec with domains about which nothing is known but their
+// names, to look around with.
+func bareDomains(old spec.Spec, names []string) *spec.Spec {
+	w := old.Without()
+	for _, n := range names {
+		w.Domains = append(w.Domains, spec.Domain{Name: n})
+	}
+	return &w
+}
+
+// answersFor are the answers about each of the domains: those of the flags, and
+// what was found of it.
+func (s *session) answersFor(ctx context.Context, names []string, a spec.Answers, old *spec.Spec) ([]spec.Answers, error) {
+	list, errs := make([]spec.Answers, len(names)), make([]error, len(names))
+	some(len(names), func(i int) {
+		a := a
+		a.Domain, a.DNS = names[i], s.way(a, old.Host, names[i])
+		list[i], errs[i] = s.selector(ctx, s.found(known(a, old), old), old)
+	})
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, ctx.Err()
+}
+
+// way is how the records of a new domain get published: as those of the host,
+// unless its BIND does not have the domain at all.
+func (s *session) way(a spec.Answers, h spec.Host, domain string) string {
+	if a.DNS != "" || h.DNS != spec.DNSBind || a.NewZone == "yes" || s.image != nil || s.serves(domain) || s.unusable(domain) {
+		return a.DNS
+	}
+	return string(spec.DNSManual)
+}
+
+// some calls a function for 0 to n-1, a few at once: each waits for DNS.
+func some(n int, do func(i int)) {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 32)
+	for i := range n {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			do(i)
+		})
+	}
+	wg.Wait()
+}
+
+// lookAgain asks about what the answers added: third parties in SPF records,
+// and zones that reports to others need.
+func (s *session) lookAgain(ctx context.Context, w *spec.Spec) error {
+	if s.image != nil {
+		return nil
+	}
+	if !slices.Equal(s.origins(w), s.looked) {
+		return s.look(ctx, w)
+	}
+	s.lookUp(ctx, w, s.namesOf(w, s.facts.FQDN), &s.facts)
+	return nil
+}

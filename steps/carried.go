@@ -1,0 +1,81 @@
+package steps
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+// has reports whether the spec has a domain of that very name.
+func (in Input) has(domain string) bool {
+	_, ok := slices.BinarySearchFunc(in.Spec.Domains, domain, func(d spec.Domain, name string) int { return cmp.Compare(d.Name, name) })
+	return ok
+}
+
+// carried are the records of our fragment that a run takes over as they are:
+// those of domains that it is not about, and keys of removed domains whose mail
+// may still be under way.
+func carried(in Input, zone state.Zone) []state.Record {
+	return slices.DeleteFunc(ourRecords(zone), func(r state.Record) bool { return !in.carries(r) })
+}
+
+// ourRecords are what earlier runs put into a zone.
+func ourRecords(zone state.Zone) []state.Record {
+	if zone.Update != nil {
+		return slices.Clone(zone.Update.Ours)
+	}
+	return slices.Clone(zone.Ours)
+}
+
+func (in Input) carries(r state.Record) bool {
+	name := noDot(r.Name)
+	selector, domain, isKey := strings.Cut(name, "._domainkey.")
+	switch {
+	case !isKey:
+		return in.Touched != nil && !in.renews(name, r.Type)
+	case in.has(domain):
+		return !in.touches(domain)
+	}
+	for _, k := range in.Keys[domain] {
+		if strings.EqualFold(k.Selector, selector) {
+			return k.Stage != keyring.Gone
+		}
+	}
+	return !in.touches(domain)
+}
+
+// renews reports whether a record is about a domain of this run, or about the
+// host and the run as well: it is then made anew or not at all.
+func (in Input) renews(name, typ string) bool {
+	if about, _, found := strings.Cut(name, "._report._dmarc."); found {
+		return in.touches(about)
+	}
+	if domain, found := strings.CutPrefix(name, "_dmarc."); found {
+		return in.touches(domain)
+	}
+	if (typ == "MX" || typ == "TXT") && in.touches(name) {
+		return true
+	}
+	return name == in.Spec.Host.Hostname && in.touches(in.Spec.Host.Domain)
+}
+
+// sayingOf is what a record says, TTL aside, in one way of writing it.
+func sayingOf(r state.Record) state.Record {
+	r.Name, r.TTL = strings.ToLower(r.Name), 0
+	if r.Type != "TXT" {
+		r.Value = strings.ToLower(r.Value)
+	}
+	return r
+}
+
+func saying(list []state.Record) map[state.Record]bool {
+	all := make(map[state.Record]bool, len(list))
+	for _, r := range list {
+		all[sayingOf(r)] = true
+	}
+	return all
+}
