@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -178,6 +179,31 @@ func TestServed(t *testing.T) {
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%s\n%s", lines, d)
+		}
+	}
+}
+
+// Reports to a domain whose zone is here have its consent, which is published
+// and therefore waited for.
+func TestServedConsent(t *testing.T) {
+	in := having(t, "", nil)
+	in.Facts.Zones = append(in.Facts.Zones, state.Zone{Origin: "reports.example.", Kind: "primary", File: "/etc/bind/db.reports.example"})
+	in.Spec.Domains[0].DMARC.RUA = []string{"mailto:a@reports.example"}
+	const consent = "lab.example._report._dmarc.reports.example."
+	for mode, want := range map[spec.DNSMode]bool{spec.DNSBind: true, spec.DNSManual: false} {
+		in.Spec.Host.DNS = mode
+		got := slices.ContainsFunc(Served(in, in.Spec.Domains[0]), func(r state.Record) bool { return r.Name == consent && r.Value == "v=DMARC1" })
+		if got != want {
+			t.Errorf("%s: waited for: %v, want %v", mode, got, want)
+		}
+	}
+	// A zone that takes updates has an exchanger of its own, which stays.
+	in.Spec.Host.DNS, in.Facts.Zones = spec.DNSUpdate, nil
+	in.Spec.Domains[0].Receive = true
+	in.Facts.Updated = []state.Zone{{Origin: "lab.example.", Records: []state.Record{{Name: "lab.example.", Type: "MX", Value: "10 mx.vendor.example."}}}}
+	for _, r := range Served(in, in.Spec.Domains[0]) {
+		if r.Type == "MX" {
+			t.Errorf("waits for %+v", r)
 		}
 	}
 }

@@ -56,8 +56,8 @@ func Published(in Input, d spec.Domain) ([]Publication, []state.Note) {
 }
 
 // Served are the records that every name server of the domain should have in
-// the end: those that are published, and in place of some what a zone of this
-// server's BIND has of the administrator's own.
+// the end: those that are published, and in place of some what a zone that we
+// publish in has of the administrator's own.
 func Served(in Input, d spec.Domain) []state.Record {
 	list, _ := Published(in, d)
 	var rrs []state.Record
@@ -65,6 +65,9 @@ func Served(in Input, d spec.Domain) []state.Record {
 		if !ownChoice(in, d, r) {
 			rrs = append(rrs, r)
 		}
+	}
+	if in.Spec.DNSOf(d) == spec.DNSBind {
+		rrs = append(rrs, authorisations(in, d)...)
 	}
 	return rrs
 }
@@ -79,6 +82,9 @@ func ownChoice(in Input, d spec.Domain, r state.Record) bool {
 	}
 	zone, here := closest(in.Facts.Zones, r.Name)
 	if !here || zone.Problem != "" {
+		zone, here = closest(in.Facts.Updated, r.Name)
+	}
+	if !here {
 		return false
 	}
 	p := &part{zone: zone}

@@ -103,15 +103,39 @@ func runDNS(ctx context.Context, c console, o dnsRun) error {
 	if err != nil {
 		return err
 	}
-	if err := s.look(ctx, narrowed(*sp, domains)); err != nil {
+	in, err := s.dnsInput(ctx, *sp, domains)
+	if err != nil {
 		return err
 	}
-	in := steps.Input{Spec: *sp, Facts: s.facts, Keys: s.keys, Now: s.now}
 	s.keysUnknown(domains)
 	if o.wait {
 		return s.waitForDNS(ctx, in, domains, o.timeout)
 	}
 	return s.printDNS(ctx, in, domains, o.form)
+}
+
+// dnsInput is what is known of the domains' records.
+func (s *session) dnsInput(ctx context.Context, sp spec.Spec, domains []spec.Domain) (steps.Input, error) {
+	touched := map[string]bool{}
+	for _, d := range domains {
+		touched[d.Name] = true
+	}
+	asked := sp
+	asked.Domains = slices.DeleteFunc(slices.Clone(sp.Domains), func(d spec.Domain) bool {
+		return d.Name != sp.Host.Domain && !touched[d.Name]
+	})
+	if err := s.look(ctx, &asked); err != nil {
+		return steps.Input{}, err
+	}
+	w := &work{input: steps.Input{Spec: sp, Facts: s.facts, Keys: s.keys, Touched: touched, Now: s.now}}
+	if s.image == nil && os.Geteuid() == 0 {
+		// What a primary has of the administrator's own helps to judge, and can
+		// be done without.
+		if err := s.primaries(ctx, w); err != nil {
+			s.c.say("%v", err)
+		}
+	}
+	return w.input, ctx.Err()
 }
 
 // chosen are the domains of the spec that were named, all without a name.
@@ -120,6 +144,7 @@ func chosen(sp spec.Spec, names []string) ([]spec.Domain, error) {
 		return sp.Domains, nil
 	}
 	var list []spec.Domain
+	seen := map[string]bool{}
 	for _, given := range names {
 		name, err := spec.DomainName(given)
 		if err != nil {
@@ -129,22 +154,11 @@ func chosen(sp spec.Spec, names []string) ([]spec.Domain, error) {
 		if i < 0 {
 			return nil, usage("it has "+shortList(namesIn(sp.Domains)), "%s is no domain of this server", name)
 		}
-		if !slices.ContainsFunc(list, func(d spec.Domain) bool { return d.Name == name }) {
-			list = append(list, sp.Domains[i])
+		if !seen[name] {
+			list, seen[name] = append(list, sp.Domains[i]), true
 		}
 	}
 	return list, nil
-}
-
-// domainsShown is how many names a hint has room for.
-const domainsShown = 5
-
-// narrowed is the spec with only those domains about which DNS has to be asked.
-func narrowed(sp spec.Spec, domains []spec.Domain) *spec.Spec {
-	sp.Domains = slices.DeleteFunc(slices.Clone(sp.Domains), func(d spec.Domain) bool {
-		return d.Name != sp.Host.Domain && !slices.ContainsFunc(domains, func(c spec.Domain) bool { return c.Name == d.Name })
-	})
-	return &sp
 }
 
 // keysUnknown says why there are domains without a DKIM record.
@@ -158,6 +172,9 @@ func (s *session) keysUnknown(domains []spec.Domain) {
 		s.c.say("no key yet, so no DKIM record: %s\nhint: sudo mailsetup init makes it", shortList(without))
 	}
 }
+
+// domainsShown is how many names a line has room for.
+const domainsShown = 5
 
 func namesIn(domains []spec.Domain) []string {
 	var names []string

@@ -56,6 +56,10 @@ func TestWaitForDNS(t *testing.T) {
 		if c := checked(t, p.Box); c.OK || len(c.Seen) != 0 || !strings.Contains(c.Found, "ns2.lab.example (192.0.2.53): an old copy of the zone") || time.Since(c.At) > time.Minute {
 			t.Errorf("remembered %+v", c)
 		}
+		_, said, code := p.Exec(t.Context(), nil, "timeout", "--preserve-status", "-s", "INT", "3", "mailsetup", "dns", "--wait")
+		if code != 130 || !strings.HasSuffix(said, "\nmailsetup: interrupted\n") {
+			t.Errorf("Ctrl-C: exit %d\n%s", code, said)
+		}
 		p.catchesUp(t)
 
 		p.ns2.Sh(t, "systemctl stop named")

@@ -104,6 +104,7 @@ func TestUpdate(t *testing.T) {
 			}
 		}
 		leavesSigned(t, r.Box, sink)
+		product(t, r.Box, 0, "dns", "--wait", "--timeout", "30s")
 		nothingChanges(t, r.Box, updateArgs()...)
 		nothingChanges(t, r.Box, "init", "--yes")
 
@@ -112,6 +113,8 @@ func TestUpdate(t *testing.T) {
 		if r.zone(t, "lab.example") == full {
 			t.Fatal("the record was not taken out")
 		}
+		out, _ = product(t, r.Box, 3, "dns", "--wait", "--timeout", "0")
+		says(t, out, "lab.example: 1 problem\n  _dmarc.lab.example TXT at ns.lab.example ("+secondary+"):\n    missing\n")
 		product(t, r.Box, 0, updateArgs()...)
 		if is := r.zone(t, "lab.example"); is != full {
 			t.Errorf("what was taken out is not back:\n%s\nwant\n%s", is, full)
