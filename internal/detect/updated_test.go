@@ -16,7 +16,7 @@ import (
 
 const (
 	tsigPath state.Path = "/root/update.key"
-	tsigText            = "key update { algorithm hmac-sha256; secret \"eHh4\"; };\n"
+	tsigText string     = "key update { algorithm hmac-sha256; secret \"eHh4\"; };\n"
 )
 
 // primaries are name servers with the zones and the records of a test. Servers

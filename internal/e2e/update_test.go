@@ -300,3 +300,26 @@ func TestDynamicZoneHere(t *testing.T) {
 		says(t, said, "tsig-keygen mailsetup", "grant mailsetup zonesub A AAAA MX TXT;")
 	})
 }
+
+// TestUpdateKilled: a run that is killed when the zone has the records, and its
+// signer does not use them yet, is taken back there as well.
+func TestUpdateKilled(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		r := newRemote(t, release, map[string]string{"lab.example": nsRecord}, updatePolicy)
+		was, zone := look(t, r.Box), r.zone(t, "lab.example")
+		r.Sh(t, "mailsetup "+strings.Join(updateArgs("--rfc2136-server", secondary), " ")+` >/root/out 2>&1 & pid=$!
+for i in $(seq 600); do
+	dig +short @`+secondary+` TXT _dmarc.lab.example | grep -q DMARC1 && kill -KILL $pid && break
+	sleep 0.02
+done
+code=0; wait $pid || code=$?; [ $code = 137 ]`)
+		if r.zone(t, "lab.example") == zone {
+			t.Fatal("it was killed before the zone was changed")
+		}
+		product(t, r.Box, 0, "recover")
+		if is := r.zone(t, "lab.example"); is != zone {
+			t.Errorf("after recover:\n%s\nwas\n%s", is, zone)
+		}
+		asBefore(t, r.Box, was)
+	})
+}
