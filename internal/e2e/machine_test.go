@@ -59,7 +59,7 @@ func TestOtherMailServer(t *testing.T) {
 				leavesSignedBy(t, b, sink, "lab.example")
 				aliasWorks(t, b)
 				if o.unit == "exim4.service" { // one stands for all
-					goneForGood(t, b, release)
+					goneForGood(t, b, sink, release)
 				}
 			})
 		}
@@ -112,14 +112,15 @@ for i in $(seq 100); do grep -qs 'to the alias' /var/mail/ann && exit; sleep 0.1
 mailq; journalctl -q --no-pager -o cat -t postfix/local; exit 1`)
 }
 
-// goneForGood insists that Postfix has the port, also after a reboot, and that
+// goneForGood insists that Postfix has the port and signs after a reboot, and that
 // a rollback does not bring the other back and says so. (exim4.service may well
 // be active: of a removed package the init script stays, and finds nothing to
 // start.)
-func goneForGood(t *testing.T, b *lab.Box, release string) {
+func goneForGood(t *testing.T, b *lab.Box, sink *lab.Sink, release string) {
 	t.Helper()
 	b.Reboot(t)
 	b.Sh(t, "until postfix status 2>/dev/null; do sleep 0.2; done")
+	leavesSignedBy(t, b, sink, "lab.example")
 	if got := strings.TrimSpace(b.Sh(t, `ss -tlnpH 'sport = 25' | grep -o 'users:(("[a-z0-9]*"' | sort -u`)); got != `users:(("master"` && got != `users:(("smtpd"` {
 		t.Errorf("on port 25: %s", got)
 	}
