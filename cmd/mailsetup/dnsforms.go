@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -48,47 +49,60 @@ func (s *session) printDNS(ctx context.Context, in steps.Input, domains []spec.D
 	if form == "json" || s.o.json {
 		return s.printJSON(list)
 	}
+	var blocks []block
 	for i, r := range list {
-		if i > 0 {
-			if _, err := s.c.out.Write([]byte("\n")); err != nil {
-				return err
-			}
+		blocks = append(blocks, s.formed(in.Spec, domains[i], r, form)...)
+		s.about(r.Notes)
+	}
+	// nsupdate goes on with the server that was named last.
+	slices.SortStableFunc(blocks, func(a, b block) int { return cmp.Compare(a.server, b.server) })
+	for i, b := range blocks {
+		if i > 0 && form != "plain" && form != "nsupdate" {
+			b.text = append([]byte("\n"), b.text...)
 		}
-		if _, err := s.c.out.Write(s.formed(in.Spec, domains[i], r, form)); err != nil {
+		if _, err := s.c.out.Write(b.text); err != nil {
 			return err
 		}
-		s.about(r.Notes)
 	}
 	return nil
 }
 
+// block is a part of what is printed.
+type block struct {
+	server string // of a script: where it goes
+	text   []byte
+}
+
 // formed are the records of a domain in one form.
-func (s *session) formed(sp spec.Spec, d spec.Domain, r domainRecords, form string) []byte {
+func (s *session) formed(sp spec.Spec, d spec.Domain, r domainRecords, form string) []block {
 	switch form {
 	case "zone":
-		return zonefile.Text(d.Name, r.in)
+		return []block{{text: zonefile.Text(d.Name, r.in)}}
 	case "dnsmasq":
-		return zonefile.Dnsmasq(d.Name, r.in)
+		return []block{{text: zonefile.Dnsmasq(d.Name, r.in)}}
 	case "unbound":
-		return zonefile.Unbound(d.Name, d.Name+".", r.in)
+		return []block{{text: zonefile.Unbound(d.Name, d.Name+".", r.in)}}
 	}
-	var out []byte
 	zones := map[string]bool{}
 	for _, rec := range r.Records {
 		zones[rec.Zone] = true
 	}
+	var blocks []block
 	for _, zone := range slices.Sorted(maps.Keys(zones)) {
 		add, replaced := r.inZone(zone)
+		b := block{}
 		switch form {
 		case "plain":
-			out = append(out, "# zone "+strings.TrimSuffix(zone, ".")+"\n"+zonefile.Plain(add, zone)...)
+			b.text = []byte("# zone " + strings.TrimSuffix(zone, ".") + "\n" + zonefile.Plain(add, zone))
 		case "nsupdate":
-			out = append(out, zonefile.Nsupdate(d.Name, zone, s.primary(sp, d, zone), add, replaced)...)
+			b.server = s.primary(sp, d, zone)
+			b.text = zonefile.Nsupdate(d.Name, zone, b.server, add, replaced)
 		case "powerdns":
-			out = append(out, zonefile.PowerDNS(d.Name, zone, add)...)
+			b.text = zonefile.PowerDNS(d.Name, zone, add)
 		}
+		blocks = append(blocks, b)
 	}
-	return out
+	return blocks
 }
 
 // inZone are the records of one zone, and those whose place they take.

@@ -164,7 +164,7 @@ func (w *watch) data() []foundDomain {
 		}
 		for _, s := range v.Servers {
 			f := foundServer{
-				Name: s.Name, Address: s.Address, Zone: strings.TrimSuffix(s.Zone, "."), OK: s.OK(),
+				Name: s.Name, Address: s.Address, Zone: s.Zone, OK: s.OK(),
 				Status: status(s.Wrong.Fault), Found: s.Wrong.Text, Remedy: s.Wrong.Remedy, Records: []foundRecord{},
 			}
 			for _, r := range s.Records {

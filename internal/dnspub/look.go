@@ -46,10 +46,21 @@ type RecordView struct {
 }
 
 // OK reports whether every server that can be asked from here serves every
-// record, and there is one for each.
+// record, and each zone has one that can.
 func (v View) OK() bool {
-	asked := slices.ContainsFunc(v.Servers, func(s ServerView) bool { return s.Wrong.Fault != NotAsked })
-	return len(v.Lost) == 0 && asked && !slices.ContainsFunc(v.Servers, func(s ServerView) bool { return !s.OK() })
+	asked := map[string]bool{}
+	for _, s := range v.Servers {
+		asked[s.Zone] = asked[s.Zone] || s.Wrong.Fault != NotAsked
+		if !s.OK() {
+			return false
+		}
+	}
+	for _, one := range asked {
+		if !one {
+			return false
+		}
+	}
+	return len(v.Lost) == 0 && len(v.Servers) > 0
 }
 
 // OK reports whether the server serves all it should, or cannot be asked.

@@ -24,16 +24,19 @@ func TestDNSForms(t *testing.T) {
 		const soa = "$TTL 300\n@ IN SOA mail hostmaster 2026010101 3600 900 604800 60\n@ IN NS mail\n"
 		const dynamic = `zone "lab.example" { type primary; file "/var/lib/bind/db.lab.example"; allow-update { 127.0.0.1; }; };`
 		b.Zone(t, "lab.example", dynamic, soa+"mail IN A 192.0.2.10\n@ IN TXT \""+oldPolicy+"\"\n@ IN TXT \"site-verification=4a1f\"\n")
+		b.Zone(t, "shop.example", strings.ReplaceAll(dynamic, "lab.example", "shop.example"), strings.ReplaceAll(soa, "mail", "mail.lab.example."))
 		b.Install(t)
 		sink := b.Sink(t)
 		product(t, b, 0, initArgs("--dns", "manual", "--receive", "yes", "--spf-all", "fail")...)
+		product(t, b, 0, "init", "--yes", "--domain", "shop.example")
 
 		script, said := product(t, b, 0, "dns", "--format", "nsupdate")
 		says(t, script, "\nserver 127.0.0.1\nzone lab.example.\nupdate delete lab.example. IN TXT \""+oldPolicy+"\"\n")
 		says(t, strings.Join(strings.Fields(said), " "), "What is printed for lab.example replaces your record: "+oldPolicy)
 		b.Write(t, "/root/updates", script, 0o600)
 		b.Run(t, "nsupdate", "/root/updates")
-		product(t, b, 0, "dns", "--wait", "--timeout", "0")
+		out, _ := product(t, b, 0, "dns", "--wait", "--timeout", "0")
+		says(t, out, "lab.example: all 6 records at 1 name server\n", "shop.example: all 4 records at 1 name server\n")
 		serves(t, b, "TXT", "lab.example", newPolicy)
 		serves(t, b, "TXT", "lab.example", "v=spf1")
 		serves(t, b, "TXT", "lab.example", "site-verification=4a1f")
@@ -50,7 +53,7 @@ func TestDNSForms(t *testing.T) {
 		b.Zone(t, "lab.example", dynamic, soa+zone)
 		product(t, b, 0, "dns", "--wait", "--timeout", "0")
 		leavesSigned(t, b, sink)
-		lines, _ := product(t, b, 0, "dns", "--format", "plain")
+		lines, _ := product(t, b, 0, "dns", "lab.example", "--format", "plain")
 		gives(t, b, "BIND", strings.Split(strings.TrimSpace(lines), "\n")[1:])
 
 		withoutRoot(t, b)
@@ -74,8 +77,8 @@ func withoutRoot(t *testing.T, b *lab.Box) {
 // servedByDnsmasq puts Debian's dnsmasq in BIND's place.
 func servedByDnsmasq(t *testing.T, b *lab.Box, sink *lab.Sink) {
 	t.Helper()
-	form, _ := product(t, b, 0, "dns", "--format", "dnsmasq")
-	lines, _ := product(t, b, 0, "dns", "--format", "plain")
+	form, _ := product(t, b, 0, "dns", "lab.example", "--format", "dnsmasq")
+	lines, _ := product(t, b, 0, "dns", "lab.example", "--format", "plain")
 	b.Sh(t, "systemctl -q disable --now named; systemctl -q mask named")
 	b.Apt(t, "dnsmasq")
 	b.Write(t, "/etc/dnsmasq.d/lab.example.conf", form, 0o644)
