@@ -6,10 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/keygen"
 	"mailsetup/zonefile"
 )
 
@@ -45,7 +43,22 @@ func Leaving(in Input) []string {
 
 // updates adds what is to be changed in zones that take dynamic updates.
 func updates(in Input, stage *state.Stage) ([]state.Note, error) {
+	parts, notes, err := updateParts(in)
+	for _, p := range parts {
+		notes = append(notes, p.large()...)
+		p.update(in, stage)
+	}
+	return notes, err
+}
+
+// updateParts are all zones that are updated, with what each of them gets.
+func updateParts(in Input) ([]*part, []state.Note, error) {
 	parts := map[string]*part{}
+	var list []*part
+	for _, zone := range in.Facts.Updated {
+		parts[zone.Origin] = &part{zone: zone}
+		list = append(list, parts[zone.Origin])
+	}
 	var notes []state.Note
 	seen := map[state.Record]bool{}
 	for d := range in.touched() {
@@ -59,20 +72,12 @@ func updates(in Input, stage *state.Stage) ([]state.Note, error) {
 			seen[r] = true
 			more, err := updated(in, d, r, parts)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			notes = append(notes, more...)
 		}
 	}
-	for _, zone := range in.Facts.Updated {
-		p := parts[zone.Origin]
-		if p == nil {
-			p = &part{zone: zone}
-		}
-		notes = append(notes, p.large()...)
-		p.update(in, stage)
-	}
-	return notes, nil
+	return list, notes, nil
 }
 
 // updated finds the zone for a record of a domain and judges what is there.
@@ -89,12 +94,7 @@ func updated(in Input, d spec.Domain, r state.Record, parts map[string]*part) ([
 		return nil, refuse("--rfc2136-server names the primary; --dns manual prints the records",
 			"the name server that was asked has no zone with %s", noDot(r.Name))
 	}
-	p := parts[zone.Origin]
-	if p == nil {
-		p = &part{zone: zone}
-		parts[zone.Origin] = p
-	}
-	return p.add(in, d, r)
+	return parts[zone.Origin].add(in, d, r)
 }
 
 // update sends what the zone lacks of ours, and takes out what it has of ours
@@ -102,10 +102,10 @@ func updated(in Input, d spec.Domain, r state.Record, parts map[string]*part) ([
 // now is remembered, since the zone does not tell.
 func (p *part) update(in Input, stage *state.Stage) {
 	z := p.zone
-	ours := append(slices.Clone(p.ours), staying(in, z)...)
+	ours := p.kept(in)
 	u := state.Update{
 		Origin: z.Origin, Server: z.Update.Server, KeyFile: z.Update.KeyFile,
-		Add: lacking(ours, z.Update.Ours), Remove: lacking(z.Update.Ours, ours), Why: "as its primary, signed with the key in " + string(z.Update.KeyFile),
+		Add: lacking(ours, z.Update.Ours), Remove: lacking(z.Update.Ours, ours), Why: "signed with the key in " + string(z.Update.KeyFile),
 	}
 	for _, r := range p.replace {
 		u.Add, u.Remove = append(u.Add, r.New), append(u.Remove, r.Old)
@@ -117,45 +117,68 @@ func (p *part) update(in Input, stage *state.Stage) {
 	}
 	stage.Updates = append(stage.Updates, u)
 	stage.Questions = append(stage.Questions, in.unanswered(p.questions...)...)
-	file := state.PublishedFile(z.Origin)
+	p.remember(stage, ours)
+}
+
+// kept is all of ours that the zone has in the end.
+func (p *part) kept(in Input) []state.Record {
+	return append(slices.Clone(p.ours), staying(in, p.zone)...)
+}
+
+// remember keeps in a file which records of the zone are ours.
+func (p *part) remember(stage *state.Stage, ours []state.Record) {
+	z, file := p.zone, state.PublishedFile(p.zone.Origin)
 	if len(ours) == 0 {
 		stage.Remove = append(stage.Remove, file)
 		return
 	}
-	memory := state.Published{Origin: z.Origin, Server: z.Update.Server, KeyFile: z.Update.KeyFile, Records: sorted(ours)}
-	if len(stage.Dirs) == 0 || stage.Dirs[len(stage.Dirs)-1].Path != file.Dir() {
+	if !slices.ContainsFunc(stage.Dirs, func(d state.Dir) bool { return d.Path == file.Dir() }) {
 		stage.Dirs = append(stage.Dirs, state.Dir{Path: file.Dir(), Mode: 0o700, Owner: state.Root})
 	}
+	memory := state.Published{Origin: z.Origin, Server: z.Update.Server, KeyFile: z.Update.KeyFile, Records: sorted(ours)}
 	stage.Files = append(stage.Files, state.File{
 		Path: file, Mode: 0o600, Owner: state.Root, Content: memory.Marshal(), Why: "which records of " + noDot(z.Origin) + " are ours",
 	})
 }
 
-// staying are records of ours that this run does not judge: those of domains
-// that it is not about or that are published in another way now, and the keys
-// of domains that leave, as long as mail is under way.
+// retireUpdated takes the records of keys that retire out of zones that are
+// updated, after the Zone stage has done the rest.
+func retireUpdated(in Input, stage *state.Stage) error {
+	parts, _, err := updateParts(in)
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		ours, z := p.kept(in), p.zone
+		retired := slices.DeleteFunc(slices.Clone(ours), func(r state.Record) bool { return !in.retires(r) })
+		if len(retired) == 0 {
+			continue
+		}
+		stage.Updates = append(stage.Updates, state.Update{
+			Origin: z.Origin, Server: z.Update.Server, KeyFile: z.Update.KeyFile, Remove: retired, Found: retired,
+			Why: "no mail that these keys signed is under way any more",
+		})
+		p.remember(stage, lacking(ours, retired))
+	}
+	return nil
+}
+
+// retires reports whether a record is that of a key that goes in this run.
+func (in Input) retires(r state.Record) bool {
+	selector, domain, isKey := strings.Cut(noDot(r.Name), "._domainkey.")
+	return isKey && slices.ContainsFunc(in.Retire[domain], func(s string) bool { return strings.EqualFold(s, selector) })
+}
+
+// staying are records of ours that this run does not judge: what it carries, and
+// those of domains that are published in another way now.
 func staying(in Input, z state.Zone) []state.Record {
-	var keep []state.Record
-	for _, d := range in.Spec.Domains {
-		if !in.touches(d.Name) || in.Spec.DNSOf(d) != spec.DNSUpdate {
+	keep := carried(in, z)
+	for d := range in.touched() {
+		if in.Spec.DNSOf(d) != spec.DNSUpdate {
 			keep = append(keep, among(records(in, d), z.Update.Ours)...)
 		}
 	}
-	for _, name := range Leaving(in) {
-		keep = append(keep, among(keyRecords(name, in.Keys[name]), z.Update.Ours)...)
-	}
 	return keep
-}
-
-// keyRecords are the records of a domain's keys.
-func keyRecords(domain string, keys []keyring.Key) []state.Record {
-	var list []state.Record
-	for _, k := range keys {
-		if k.Stage != keyring.Gone {
-			list = append(list, state.Record{Name: k.Selector + "._domainkey." + domain + ".", Type: "TXT", Value: keygen.Record(k.Public)})
-		}
-	}
-	return list
 }
 
 // among are those of the records there that stand in the place of one of the

@@ -168,3 +168,30 @@ func TestUpdatesRefuse(t *testing.T) {
 		t.Errorf("a delegation: %v", err)
 	}
 }
+
+// A key that retires goes after everything else, and is forgotten.
+func TestUpdatesRetireKeys(t *testing.T) {
+	key, spf := rec("s._domainkey.b.lab.example.", "TXT", "v=DKIM1; h=sha256; k=rsa; p=AA"), rec("b.lab.example.", "TXT", "v=spf1 -all")
+	in := updating(nil, []state.Record{key, spf})
+	in.Touched = map[string]bool{"b.lab.example": true}
+	in.Keys = keyring.Ledger{"b.lab.example": {{Selector: "s", Public: "AA", Stage: keyring.Draining}}}
+	in.Retire = map[string][]string{"b.lab.example": {"s"}}
+	if u, _, _ := updateOf(t, in); !slices.Equal(u.Remove, []state.Record{spf}) {
+		t.Errorf("before it retires: %+v", u)
+	}
+	var st state.Stage
+	if err := retireUpdated(in, &st); err != nil {
+		t.Fatal(err)
+	}
+	if len(st.Updates) != 1 || !slices.Equal(st.Updates[0].Remove, []state.Record{key}) || !slices.Equal(st.Updates[0].Found, []state.Record{key}) {
+		t.Errorf("%+v", st.Updates)
+	}
+	if !slices.Equal(st.Remove, []state.Path{"/var/lib/mailsetup/published/lab.example.json"}) {
+		t.Errorf("still remembers: %+v", st)
+	}
+	in.Retire = nil
+	st = state.Stage{}
+	if err := retireUpdated(in, &st); err != nil || len(st.Updates)+len(st.Files)+len(st.Remove) > 0 {
+		t.Errorf("nothing retires: %+v, %v", st, err)
+	}
+}

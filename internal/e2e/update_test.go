@@ -301,6 +301,39 @@ func TestDynamicZoneHere(t *testing.T) {
 	})
 }
 
+// TestUpdateOfOneDomain: beside a domain in this machine's BIND there may be one
+// on a name server elsewhere. Adding it touches no zone here, and a later run
+// for all leaves both alone.
+func TestUpdateOfOneDomain(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		r := newRemote(t, release, map[string]string{"zwei.example": ""}, updatePolicy)
+		r.Named(t, "lab.example", nsRecord)
+		sink := r.Sink(t)
+		product(t, r.Box, 0, initArgs()...)
+		here, named := r.Read(t, "/etc/bind/db.lab.example"), r.Run(t, "systemctl", "show", "-p", "InvocationID", "named")
+		add := []string{"add-domain", "zwei.example", "--yes", "--dns", "rfc2136", "--rfc2136-server", secondary, "--rfc2136-key", updateKey}
+		product(t, r.Box, 0, add...)
+		for _, want := range []string{`zwei.example. 3600 IN TXT "v=spf1`, `_dmarc.zwei.example. 3600 IN TXT "v=DMARC1`, `._domainkey.zwei.example. 3600 IN TXT "v=DKIM1`} {
+			if is := r.zone(t, "zwei.example"); strings.Count(is, want) != 1 {
+				t.Errorf("not once %q in\n%s", want, is)
+			}
+		}
+		if is := r.Read(t, "/etc/bind/db.lab.example"); is != here {
+			t.Errorf("the zone here was changed:\n%s", is)
+		}
+		if is := r.Run(t, "systemctl", "show", "-p", "InvocationID", "named"); is != named {
+			t.Error("named was started again")
+		}
+		leavesSignedBy(t, r.Box, sink, "zwei.example")
+		leavesSignedBy(t, r.Box, sink, "lab.example")
+		nothingChanges(t, r.Box, "init", "--yes")
+		product(t, r.Box, 0, "rollback", "--yes")
+		if is := r.zone(t, "zwei.example"); strings.Contains(is, "TXT") {
+			t.Errorf("after the rollback:\n%s", is)
+		}
+	})
+}
+
 // TestUpdateKilled: a run that is killed when the zone has the records, and its
 // signer does not use them yet, is taken back there as well.
 func TestUpdateKilled(t *testing.T) {
