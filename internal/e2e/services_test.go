@@ -89,11 +89,12 @@ postconf -e smtpd_tls_cert_file=`+certificate+` smtpd_tls_key_file=`+certificate
 	return b, sink
 }
 
-// listens waits for daemons that are still starting.
+// listens waits for daemons that are still starting: rspamd takes half a minute
+// on a busy machine.
 func listens(t *testing.T, b *lab.Box, ports ...string) {
 	t.Helper()
 	for _, port := range ports {
-		b.Sh(t, "for i in $(seq 200); do ss -tlnH 'sport = :"+port+"' | grep -q . && exit 0; sleep 0.1; done; ss -tlnp; exit 1")
+		b.Sh(t, "for i in $(seq 900); do ss -tlnH 'sport = :"+port+"' | grep -q . && exit 0; sleep 0.1; done; ss -tlnp; exit 1")
 	}
 }
 
