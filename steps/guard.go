@@ -15,8 +15,8 @@ func Guard(in Input) (state.Stage, []state.Note, error) {
 	if in.Facts.Postfix == nil {
 		return state.Stage{}, nil, nil
 	}
-	files, err := signerFiles(in)
-	if err != nil || signerAction(in, files[0].Content) != state.Restart {
+	conf, err := signerConf(in)
+	if err != nil || signerAction(in, conf) != state.Restart {
 		return state.Stage{}, nil, err
 	}
 	l := newLists(in, "tempfail")
@@ -45,8 +45,8 @@ func (l *lists) unguard(in Input, stage *state.Stage) error {
 	if in.Facts.Postfix == nil || in.Spec.Host.MilterDefaultAction == "tempfail" {
 		return nil
 	}
-	files, err := signerFiles(in)
-	if err == nil && signerAction(in, files[0].Content) == state.Restart {
+	conf, err := signerConf(in)
+	if err == nil && signerAction(in, conf) == state.Restart {
 		stage.Units[0].Back = append(stage.Units[0].Back, l.ended())
 	}
 	return err

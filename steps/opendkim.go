@@ -72,6 +72,8 @@ func signerUnit(in Input, conf []byte, redefined bool) state.Unit {
 		Why: "read the new tables", Settled: signerProbes(in),
 	}
 	if u.Action != state.Restart {
+		// It is up, and the messages show what it read.
+		u.Settled = slices.DeleteFunc(u.Settled, func(p state.Probe) bool { return p.Kind == state.ProbeActive })
 		return u
 	}
 	u.Why = "it reads some of this only when it starts"
@@ -94,15 +96,20 @@ func answers(endpoint string) []state.Probe {
 	return []state.Probe{{Kind: state.ProbeMilter, Address: endpoint, Within: 20 * time.Second}}
 }
 
-func signerFiles(in Input) ([]state.File, error) {
+// signerConf is the configuration, whose tables have a file each.
+func signerConf(in Input) ([]byte, error) {
 	mode := "sv"
 	if in.Facts.Rspamd {
 		mode = "s" // rspamd verifies already
 	}
-	conf, err := templates.OpenDKIMConf(templates.OpenDKIM{
+	return templates.OpenDKIMConf(templates.OpenDKIM{
 		Mode: mode, Socket: string(Socket), TrustAnchor: trustAnchor,
 		KeyTable: string(KeyTable), SigningTable: string(SigningTable), TrustedHosts: string(TrustedHosts),
 	})
+}
+
+func signerFiles(in Input) ([]state.File, error) {
+	conf, err := signerConf(in)
 	if err != nil {
 		return nil, err
 	}
