@@ -59,11 +59,13 @@ func dnsOptions(ctx *cli.Context) (dnsRun, error) {
 		options: options{dryRun: true, json: ctx.Bool("json"), root: ctx.String("root"), now: time.Now, command: "dns"},
 		domains: ctx.Args().Slice(), form: ctx.String("format"), wait: ctx.Bool("wait"), timeout: 10 * time.Minute,
 	}
-	if o.form == "" {
-		o.form = "zone"
-	}
-	if o.form == "json" {
+	switch {
+	case o.form == "json":
 		o.json = true
+	case o.json:
+		o.form = "json"
+	case o.form == "":
+		o.form = "zone"
 	}
 	if !slices.Contains(formNames(), o.form) {
 		return o, usage("one of "+strings.Join(formNames(), ", "), "--format %q is not known", o.form)

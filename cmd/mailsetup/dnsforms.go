@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -35,18 +36,20 @@ type dnsRecord struct {
 
 // printDNS prints the records, and on the other stream what is to be known.
 func (s *session) printDNS(ctx context.Context, in steps.Input, domains []spec.Domain, form string) error {
-	zones := s.zonesOf(ctx)
 	list := make([]domainRecords, 0, len(domains))
 	for _, d := range domains {
 		published, notes := steps.Published(in, d)
 		r := domainRecords{Domain: d.Name, Notes: notes}
 		for _, p := range published {
-			r.Records = append(r.Records, dnsRecord{p.Record, zones(d.Name, p.Name), p.Replaces})
+			r.Records = append(r.Records, dnsRecord{p.Record, "", p.Replaces})
 			r.in = append(r.in, p.Record)
 		}
 		list = append(list, r)
 	}
-	if form == "json" || s.o.json {
+	if !slices.Contains([]string{"zone", "dnsmasq", "unbound"}, form) {
+		s.findZones(ctx, list)
+	}
+	if form == "json" {
 		return s.printJSON(list)
 	}
 	var blocks []block
@@ -137,25 +140,47 @@ func (s *session) primary(sp spec.Spec, d spec.Domain, zone string) string {
 	return ""
 }
 
-// zonesOf finds the zone that holds a name: one of this machine's BIND, else
-// the one that DNS tells of. Where nobody knows, the domain is taken for a
-// zone, and a name outside of it for one in the zone of its parent.
-func (s *session) zonesOf(ctx context.Context) func(domain, name string) string {
-	known := map[string]string{}
-	return func(domain, name string) string {
-		at := name
-		if strings.HasSuffix(name, "."+domain+".") {
-			at = domain + "."
+// findZones fills in which zone holds each name. What is below a domain is taken
+// to be in the domain's zone.
+func (s *session) findZones(ctx context.Context, list []domainRecords) {
+	zones := map[string]string{}
+	for _, r := range list {
+		for _, rec := range r.Records {
+			zones[topmost(rec.Name, r.Domain)] = r.Domain
 		}
-		zone, ok := known[at]
-		if !ok {
-			zone = s.zoneOf(ctx, at, domain)
-			known[at] = zone
+	}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	free := make(chan struct{}, atOnce)
+	for name, domain := range maps.Clone(zones) {
+		free <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-free }()
+			zone := s.zoneOf(ctx, name, domain)
+			mu.Lock()
+			defer mu.Unlock()
+			zones[name] = zone
+		})
+	}
+	wg.Wait()
+	for _, r := range list {
+		for i := range r.Records {
+			r.Records[i].Zone = zones[topmost(r.Records[i].Name, r.Domain)]
 		}
-		return zone
 	}
 }
 
+// topmost is the domain for a name below it, else the name.
+func topmost(name, domain string) string {
+	if strings.HasSuffix(name, "."+domain+".") {
+		return domain + "."
+	}
+	return name
+}
+
+// zoneOf is the zone that holds a name: one of this machine's BIND, else the
+// one that DNS tells of. Where nobody knows, the domain is taken for a zone,
+// and a name outside of it for one in the zone of its parent.
 func (s *session) zoneOf(ctx context.Context, name, domain string) string {
 	best := ""
 	for _, z := range s.facts.Zones {
