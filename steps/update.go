@@ -48,7 +48,7 @@ func updates(in Input, stage *state.Stage) ([]state.Note, error) {
 		notes = append(notes, p.large()...)
 		p.update(in, stage)
 	}
-	return notes, err
+	return append(notes, leftUpdated(in)...), err
 }
 
 // updateParts are all zones that are updated, with what each of them gets.
@@ -102,7 +102,7 @@ func updated(in Input, d spec.Domain, r state.Record, parts map[string]*part) ([
 // now is remembered, since the zone does not tell.
 func (p *part) update(in Input, stage *state.Stage) {
 	z := p.zone
-	ours := p.kept(in)
+	ours := append(slices.Clone(p.ours), staying(in, z)...)
 	u := state.Update{
 		Origin: z.Origin, Server: z.Update.Server, KeyFile: z.Update.KeyFile,
 		Add: lacking(ours, z.Update.Ours), Remove: lacking(z.Update.Ours, ours), Why: "signed with the key in " + string(z.Update.KeyFile),
@@ -118,11 +118,6 @@ func (p *part) update(in Input, stage *state.Stage) {
 	stage.Updates = append(stage.Updates, u)
 	stage.Questions = append(stage.Questions, in.unanswered(p.questions...)...)
 	p.remember(stage, ours)
-}
-
-// kept is all of ours that the zone has in the end.
-func (p *part) kept(in Input) []state.Record {
-	return append(slices.Clone(p.ours), staying(in, p.zone)...)
 }
 
 // remember keeps in a file which records of the zone are ours.
@@ -141,34 +136,6 @@ func (p *part) remember(stage *state.Stage, ours []state.Record) {
 	})
 }
 
-// retireUpdated takes the records of keys that retire out of zones that are
-// updated, after the Zone stage has done the rest.
-func retireUpdated(in Input, stage *state.Stage) error {
-	parts, _, err := updateParts(in)
-	if err != nil {
-		return err
-	}
-	for _, p := range parts {
-		ours, z := p.kept(in), p.zone
-		retired := slices.DeleteFunc(slices.Clone(ours), func(r state.Record) bool { return !in.retires(r) })
-		if len(retired) == 0 {
-			continue
-		}
-		stage.Updates = append(stage.Updates, state.Update{
-			Origin: z.Origin, Server: z.Update.Server, KeyFile: z.Update.KeyFile, Remove: retired, Found: retired,
-			Why: "no mail that these keys signed is under way any more",
-		})
-		p.remember(stage, lacking(ours, retired))
-	}
-	return nil
-}
-
-// retires reports whether a record is that of a key that goes in this run.
-func (in Input) retires(r state.Record) bool {
-	selector, domain, isKey := strings.Cut(noDot(r.Name), "._domainkey.")
-	return isKey && slices.ContainsFunc(in.Retire[domain], func(s string) bool { return strings.EqualFold(s, selector) })
-}
-
 // staying are records of ours that this run does not judge: what it carries, and
 // those of domains that are published in another way now.
 func staying(in Input, z state.Zone) []state.Record {
@@ -179,6 +146,28 @@ func staying(in Input, z state.Zone) []state.Record {
 		}
 	}
 	return keep
+}
+
+// leftUpdated tells of records from when a domain was published by updates.
+// Taking them out could take a key out of DNS whose mail is still under way, so
+// that moment is the administrator's to choose.
+func leftUpdated(in Input) []state.Note {
+	var notes []state.Note
+	for _, p := range in.Facts.Published {
+		for d := range in.touched() {
+			list := slices.DeleteFunc(slices.Clone(p.Records), func(r state.Record) bool { return !within(r.Name, d.Name+".") })
+			if len(list) == 0 || in.Spec.DNSOf(d) == spec.DNSUpdate {
+				continue
+			}
+			notes = append(notes, state.Note{
+				Topic: "dns",
+				Text: fmt.Sprintf("the zone %s on %s still has %d records of %s that were put there by updates and are no longer kept up to date",
+					noDot(p.Origin), strings.TrimSuffix(p.Server, ":53"), len(list), d.Name),
+				Do: "once the records are elsewhere: take them out with nsupdate -k " + string(p.KeyFile),
+			})
+		}
+	}
+	return notes
 }
 
 // among are those of the records there that stand in the place of one of the

@@ -169,29 +169,15 @@ func TestUpdatesRefuse(t *testing.T) {
 	}
 }
 
-// A key that retires goes after everything else, and is forgotten.
-func TestUpdatesRetireKeys(t *testing.T) {
-	key, spf := rec("s._domainkey.b.lab.example.", "TXT", "v=DKIM1; h=sha256; k=rsa; p=AA"), rec("b.lab.example.", "TXT", "v=spf1 -all")
-	in := updating(nil, []state.Record{key, spf})
-	in.Touched = map[string]bool{"b.lab.example": true}
-	in.Keys = keyring.Ledger{"b.lab.example": {{Selector: "s", Public: "AA", Stage: keyring.Draining}}}
-	in.Retire = map[string][]string{"b.lab.example": {"s"}}
-	if u, _, _ := updateOf(t, in); !slices.Equal(u.Remove, []state.Record{spf}) {
-		t.Errorf("before it retires: %+v", u)
-	}
-	var st state.Stage
-	if err := retireUpdated(in, &st); err != nil {
-		t.Fatal(err)
-	}
-	if len(st.Updates) != 1 || !slices.Equal(st.Updates[0].Remove, []state.Record{key}) || !slices.Equal(st.Updates[0].Found, []state.Record{key}) {
-		t.Errorf("%+v", st.Updates)
-	}
-	if !slices.Equal(st.Remove, []state.Path{"/var/lib/mailsetup/published/lab.example.json"}) {
-		t.Errorf("still remembers: %+v", st)
-	}
-	in.Retire = nil
-	st = state.Stage{}
-	if err := retireUpdated(in, &st); err != nil || len(st.Updates)+len(st.Files)+len(st.Remove) > 0 {
-		t.Errorf("nothing retires: %+v, %v", st, err)
+func TestRecordsLeftOfUpdates(t *testing.T) {
+	in := bare()
+	in.Facts.Published = []state.Published{{
+		Origin: "example.", Server: "192.0.2.53:53", KeyFile: "/root/update.key",
+		Records: []state.Record{rec("lab.example.", "TXT", "v=spf1 -all"), rec("_dmarc.lab.example.", "TXT", "v=DMARC1"), rec("notlab.example.", "TXT", "x")},
+	}}
+	_, notes, err := Zone(in)
+	const want = "the zone example on 192.0.2.53 still has 2 records of lab.example that were put there by updates and are no longer kept up to date"
+	if err != nil || !slices.ContainsFunc(notes, func(n state.Note) bool { return n.Text == want }) {
+		t.Errorf("%+v, %v", notes, err)
 	}
 }

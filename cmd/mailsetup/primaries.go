@@ -19,6 +19,10 @@ func (s *session) primaries(ctx context.Context, w *work) error {
 			Domain: p.Domain, Server: p.Update.Server, KeyFile: state.Path(p.Update.KeyFile), Records: p.Records,
 		})
 	}
+	var err error
+	if w.input.Facts.Published, err = detect.Published(s.sys); err != nil {
+		return err
+	}
 	leaving := steps.Leaving(w.input)
 	if len(wishes)+len(leaving) == 0 {
 		return nil
@@ -36,7 +40,6 @@ func (s *session) primaries(ctx context.Context, w *work) error {
 	}
 	ask := &dnspub.Primaries{Resolver: s.resolver}
 	defer ask.Close()
-	var err error
-	w.input.Facts.Updated, err = detect.Updated(ctx, ask, s.sys, wishes, leaving, s.facts)
+	w.input.Facts.Updated, err = detect.Updated(ctx, ask, s.sys, wishes, leaving, w.input.Facts)
 	return err
 }

@@ -28,7 +28,7 @@ type Wish struct {
 // Updated returns the zones that take the wishes' records, as their primaries
 // have them: only the names and types in question are looked at, and nothing is
 // changed. Of domains that are leaving come the zones in which something of
-// theirs was published before. A zone of the local BIND that takes updates is
+// theirs was published before (Facts.Published). A zone of the local BIND that takes updates is
 // asked there, unless a server is named.
 func Updated(ctx context.Context, ask Primaries, r system.Reader, wishes []Wish, leaving []string, here state.Facts) ([]state.Zone, error) {
 	u := &updated{ask: ask, files: r, here: here, zones: map[string]*updatedZone{}, keys: map[state.Path]dnspub.Key{}}
@@ -37,9 +37,7 @@ func Updated(ctx context.Context, ask Primaries, r system.Reader, wishes []Wish,
 			return nil, fmt.Errorf("%s: %w", w.Domain, err)
 		}
 	}
-	if err := u.remember(leaving); err != nil {
-		return nil, err
-	}
+	u.remember(leaving)
 	var list []state.Zone
 	for _, z := range u.order {
 		if err := u.read(ctx, z); err != nil {
@@ -150,23 +148,8 @@ func (u *updated) local(name string) string {
 }
 
 // remember adds what earlier runs published.
-func (u *updated) remember(leaving []string) error {
-	names, err := u.files.List(state.PublishedDir)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		o, err := u.files.Read(state.PublishedDir.Join(name))
-		if err != nil {
-			return err
-		}
-		if o.Kind != state.Regular || !strings.HasSuffix(name, ".json") {
-			continue
-		}
-		p, err := state.ParsePublished(o.Content)
-		if err != nil {
-			return fmt.Errorf("%s: %w", state.PublishedDir.Join(name), err)
-		}
+func (u *updated) remember(leaving []string) {
+	for _, p := range u.here.Published {
 		z := u.zones[p.Origin]
 		if z == nil && concerns(p, leaving) {
 			z = u.add(p.Origin, p.Server, p.KeyFile)
@@ -179,7 +162,30 @@ func (u *updated) remember(leaving []string) error {
 			z.asks(r)
 		}
 	}
-	return nil
+}
+
+// Published is what earlier runs remember of zones that they updated.
+func Published(r system.Reader) ([]state.Published, error) {
+	names, err := r.List(state.PublishedDir)
+	if err != nil {
+		return nil, err
+	}
+	var list []state.Published
+	for _, name := range names {
+		o, err := r.Read(state.PublishedDir.Join(name))
+		if err != nil {
+			return nil, err
+		}
+		if o.Kind != state.Regular || !strings.HasSuffix(name, ".json") {
+			continue
+		}
+		p, err := state.ParsePublished(o.Content)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", state.PublishedDir.Join(name), err)
+		}
+		list = append(list, p)
+	}
+	return list, nil
 }
 
 // concerns reports whether something of one of the domains was published.

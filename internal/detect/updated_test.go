@@ -64,6 +64,15 @@ func withKey(published ...state.Published) *systemtest.Mem {
 	return m
 }
 
+func remembering(t *testing.T, m *systemtest.Mem) state.Facts {
+	t.Helper()
+	list, err := Published(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state.Facts{Published: list}
+}
+
 func someWish() Wish {
 	return Wish{Domain: "example.org", KeyFile: tsigPath, Records: []state.Record{
 		record("mail.example.net.", "A", ""), record("mail.example.org.", "A", ""), record("example.org.", "TXT", ""), record("_dmarc.example.org.", "TXT", ""),
@@ -80,7 +89,7 @@ func TestUpdatedZones(t *testing.T) {
 	}
 	m := withKey(state.Published{Origin: "example.org.", Records: []state.Record{old, policy, record("example.org.", "MX", "10 gone.example.org.")}},
 		state.Published{Origin: "other.example.", Records: []state.Record{record("other.example.", "TXT", "v=spf1 -all")}})
-	got, err := Updated(t.Context(), ask, m, []Wish{someWish()}, nil, state.Facts{})
+	got, err := Updated(t.Context(), ask, m, []Wish{someWish()}, nil, remembering(t, m))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +145,7 @@ func TestUpdatedOfADomainThatLeaves(t *testing.T) {
 		state.Published{Origin: "b.example.", Server: "192.0.2.53:53", KeyFile: tsigPath, Records: []state.Record{key}},
 		state.Published{Origin: "bb.example.", Server: "192.0.2.53:53", KeyFile: tsigPath, Records: []state.Record{record("bb.example.", "TXT", "x")}},
 	)
-	got, err := Updated(t.Context(), ask, m, nil, []string{"b.example"}, state.Facts{})
+	got, err := Updated(t.Context(), ask, m, nil, []string{"b.example"}, remembering(t, m))
 	if err != nil || len(got) != 1 || got[0].Origin != "b.example." || len(got[0].Update.Ours) != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}

@@ -272,7 +272,7 @@ func TestReadKey(t *testing.T) {
 		"not there":          {systemtest.NewMem(), keyPath, "the key file does not exist"},
 		"no session key":     {systemtest.NewMem(), SessionKey, "named makes it"},
 		"a K file":           {put(keyPath, "root", 0o600, "Private-key-format: v1.3\nKey: "+testSecret+"\n"), keyPath, "is not a key statement"},
-		"md5":                {put(keyPath, "root", 0o600, strings.Replace(good, "sha256", "md5", 1)), keyPath, "algorithm hmac-md5 is not"},
+		"md5":                {put(keyPath, "root", 0o600, strings.Replace(good, "sha256", "md5", 1)), keyPath, "the key's algorithm is not hmac-sha256"},
 		"no base64":          {put(keyPath, "root", 0o600, strings.Replace(good, testSecret, "x"+testSecret, 1)), keyPath, "the key's secret is not base64"},
 		"no algorithm":       {put(keyPath, "root", 0o600, "key a { secret "+testSecret+"; };"), keyPath, "the key has no algorithm"},
 		"two keys":           {put(keyPath, "root", 0o600, good+good), keyPath, "more than one key statement"},
@@ -307,6 +307,22 @@ func TestUpdaterKeepsTheContract(t *testing.T) {
 				defer p.mu.Unlock()
 				return recordsOf(p.zone[2:])
 			},
+		}
+	})
+}
+
+// Whatever a key file holds, no word of it is repeated but the name.
+func FuzzParseKey(f *testing.F) {
+	f.Add(keyText(testKey, testSecret))
+	f.Add("key a { algorithm hmac-sha256; secret \"" + testSecret + "\" };")
+	f.Add("/* key */ key \"a { ; //")
+	f.Fuzz(func(t *testing.T, text string) {
+		k, err := ParseKey([]byte(strings.ReplaceAll(text, "SECRET", testSecret)))
+		if said := fmt.Sprintf("%v %+v %#v %v", k, k, k, err); strings.Contains(said, testSecret) && !strings.Contains(k.Name, strings.ToLower(testSecret)) {
+			t.Errorf("shows the secret: %s", said)
+		}
+		if err == nil && (k.Name == "" || k.secret == "") {
+			t.Errorf("accepted without a name or secret: %#v", k)
 		}
 	})
 }

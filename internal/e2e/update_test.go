@@ -119,6 +119,8 @@ func TestUpdate(t *testing.T) {
 		if is := r.zone(t, "lab.example"); is != full {
 			t.Errorf("what was taken out is not back:\n%s\nwant\n%s", is, full)
 		}
+		out, _ = product(t, r.Box, 0, "init", "--dry-run", "--dns", "manual")
+		says(t, out, "still has 6 records of")
 		product(t, r.Box, 0, updateArgs("--dmarc", "quarantine", "--ttl", "600")...)
 		if is := r.zone(t, "lab.example"); strings.Count(is, "_dmarc.lab.example. 600 IN TXT \"v=DMARC1; p=quarantine") != 1 || strings.Contains(is, "p=none") {
 			t.Errorf("another policy and TTL are not there:\n%s", is)
@@ -176,6 +178,10 @@ func TestUpdateRefused(t *testing.T) {
 			r.Run(t, "chmod", "600", updateKey)
 			asBefore(t, r.Box, was)
 		}
+		r.ns.Run(t, "systemctl", "stop", "named")
+		_, said := product(t, r.Box, 1, updateArgs("--rfc2136-server", secondary)...)
+		says(t, said, "name server "+secondary+":53: cannot be reached", "hint: see that it runs and takes TCP on its port")
+		asBefore(t, r.Box, was)
 	})
 }
 

@@ -26,6 +26,7 @@ type Facts struct {
 	DNSAddress, SMTPAddress string
 	Zones                   []Zone             // of the local BIND
 	Updated                 []Zone             // that dynamic updates publish in, here or elsewhere
+	Published               []Published        // by dynamic updates of earlier runs
 	Live                    map[string]LiveDNS // what the world sees, by domain and host name
 	// SPF is what the SPF records that are there mean for this server, by
 	// name: of the domains and the host. Names without a record are missing.
