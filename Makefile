@@ -70,7 +70,8 @@ fuzz: go ## run every fuzz target for FUZZTIME
 	done
 
 .PHONY: soak
-soak: go deps images ## the long e2e tests, an hour or more
+soak: go deps images ## the long tests, an hour or more
+	MAILSETUP_SOAK=$(or $(MAILSETUP_SOAK),500) go test -count=1 -timeout 1h -run Soak ./internal/keyring
 	@$(call e2e_run,-timeout 6h -run '$(or $(RUN),Soak)')
 
 .PHONY: bench

@@ -26,6 +26,7 @@ type record struct {
 	Fingerprint string              `json:"fingerprint"`
 	File        string              `json:"file"`
 	Adopted     bool                `json:"adopted,omitempty"`
+	Compromised bool                `json:"compromised,omitempty"`
 	Stage       Stage               `json:"stage"`
 	Seen        *time.Time          `json:"seen,omitempty"`
 	Since       map[Stage]time.Time `json:"since,omitempty"`
@@ -60,7 +61,7 @@ func ParseDomain(text []byte) ([]Key, error) {
 func (r record) key() Key {
 	k := Key{
 		Selector: r.Selector, Bits: r.Bits, Public: r.Public, Fingerprint: r.Fingerprint,
-		File: r.File, Adopted: r.Adopted, Stage: r.Stage, Since: utc(r.Since),
+		File: r.File, Adopted: r.Adopted, Compromised: r.Compromised, Stage: r.Stage, Since: utc(r.Since),
 	}
 	if r.Seen != nil {
 		k.Seen = r.Seen.UTC()
@@ -75,7 +76,7 @@ func MarshalDomain(keys []Key) []byte {
 	for _, k := range keys {
 		r := record{
 			Selector: k.Selector, Bits: k.Bits, Public: k.Public, Fingerprint: k.Fingerprint,
-			File: k.File, Adopted: k.Adopted, Stage: k.Stage, Since: utc(k.Since),
+			File: k.File, Adopted: k.Adopted, Compromised: k.Compromised, Stage: k.Stage, Since: utc(k.Since),
 		}
 		if !k.Seen.IsZero() {
 			seen := stamp(k.Seen)

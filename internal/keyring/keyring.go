@@ -31,7 +31,10 @@ type Key struct {
 	File        string // absolute path of the private key
 	// Adopted: the file was there before mailsetup, and stays when the key goes.
 	Adopted bool
-	Stage   Stage
+	// Compromised: somebody else may have the private half, so that its record
+	// is revoked as soon as another key signs.
+	Compromised bool
+	Stage       Stage
 	// Seen is when DNS was first found to serve the record, zero for never.
 	Seen time.Time
 	// Since is when each stage was reached, successes only.

@@ -39,12 +39,19 @@ type hostText struct {
 	LeaveServices       []string `toml:"leave_services"`
 	Drain               string   `toml:"drain"`
 
+	rotationText
 	Update updateText `toml:"rfc2136"`
 }
 
 type updateText struct {
 	Server  string `toml:"server"`
 	KeyFile string `toml:"key_file"`
+}
+
+type rotationText struct {
+	RotateEvery string `toml:"rotate_every"`
+	Lag         string `toml:"lag"`
+	Revoke      string `toml:"revoke"`
 }
 
 type domainText struct {
@@ -62,6 +69,8 @@ type domainText struct {
 	Also       []string   `toml:"also"`
 	Update     updateText `toml:"rfc2136"`
 
+	Drain string `toml:"drain"`
+	rotationText
 	SPF struct {
 		All      string   `toml:"all"`
 		Include  []string `toml:"include"`
@@ -119,8 +128,16 @@ func parseHost(text []byte) (Host, Findings) {
 	take(&d.reader, "sign_bounces", raw.SignBounces, &h.SignBounces, SignBounces)
 	takeAll(&d.reader, "leave_services", raw.LeaveServices, &h.LeaveServices, Service)
 	take(&d.reader, "drain", raw.Drain, &h.Drain, Drain)
+	h.Rotation = raw.rotation(d)
 	h.Update = raw.Update.update(d)
 	return h, d.findings
+}
+
+func (raw rotationText) rotation(d *document) (r Rotation) {
+	take(&d.reader, "rotate_every", raw.RotateEvery, &r.Every, RotateEvery)
+	take(&d.reader, "lag", raw.Lag, &r.Lag, Lag)
+	take(&d.reader, "revoke", raw.Revoke, &r.Revoke, Revoke)
+	return r
 }
 
 func (raw updateText) update(d *document) (u Update) {
@@ -165,6 +182,8 @@ func (raw *domainText) domain(d *document) Domain {
 	takeAll(&d.reader, "keep", raw.Keep, &out.Keep, Kept)
 	take(&d.reader, "dns", raw.DNS, &out.DNS, DNS)
 	takeAll(&d.reader, "also", raw.Also, &out.Also, Sender)
+	take(&d.reader, "drain", raw.Drain, &out.Drain, Drain)
+	out.Rotation = raw.rotation(d)
 	take(&d.reader, "spf.all", raw.SPF.All, &out.SPF.All, SPFAll)
 	take(&d.reader, "spf.redirect", raw.SPF.Redirect, &out.SPF.Redirect, SPFInclude)
 	takeAll(&d.reader, "spf.include", raw.SPF.Include, &out.SPF.Include, SPFInclude)

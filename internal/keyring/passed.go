@@ -1,0 +1,143 @@
+package keyring
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"time"
+
+	"mailsetup/internal/state"
+)
+
+// Reading is a point on a clock that nobody can set, the time since a boot
+// (CLOCK_BOOTTIME, clock_gettime(2)). Its zero value is no reading.
+type Reading struct {
+	Boot string // which boot, /proc/sys/kernel/random/boot_id
+	At   time.Duration
+}
+
+// Until is time that certainly passed between two readings: at least that much.
+// Of two boots nobody knows what lies between them.
+func (r Reading) Until(later Reading) time.Duration {
+	if r.Boot == "" || r.Boot != later.Boot {
+		return 0
+	}
+	return max(0, later.At-r.At)
+}
+
+// PassedFile remembers across boots how long keys have been in their stages.
+// It is an observation, not part of the ledger: without it every wait begins
+// anew.
+const PassedFile state.Path = "/var/lib/mailsetup/passed.json"
+
+// Passed is how long keys have certainly been in the stage that they are in.
+// Time in which nobody looked from one boot to the next does not count, and
+// neither does what a wall clock says: it may be set.
+type Passed struct {
+	Read Reading
+	Keys map[string]InStage // by domain and selector
+}
+
+// InStage is a stage that a key is in, when it came there, and for how long it
+// has certainly been there.
+type InStage struct {
+	Stage  Stage
+	Since  time.Time // as the ledger says, to know the stage again
+	Passed time.Duration
+}
+
+// Count goes on to a reading that was taken after the ledger was read. A key
+// that was not in its stage before begins there with nothing.
+func (p Passed) Count(l Ledger, now Reading) Passed {
+	elapsed := p.Read.Until(now)
+	out := Passed{Read: now, Keys: map[string]InStage{}}
+	for domain, keys := range l {
+		for _, k := range keys {
+			if !waits(k) {
+				continue
+			}
+			name := place(domain, k)
+			in := InStage{Stage: k.Stage, Since: stamp(k.Since[k.Stage])}
+			if was, ok := p.Keys[name]; ok && was.Stage == in.Stage && was.Since.Equal(in.Since) {
+				in.Passed = was.Passed + elapsed
+			}
+			out.Keys[name] = in
+		}
+	}
+	return out
+}
+
+// Of is how long each key of a domain has certainly been in its stage, by
+// selector.
+func (p Passed) Of(domain string, keys []Key) map[string]time.Duration {
+	out := map[string]time.Duration{}
+	for _, k := range keys {
+		if in, ok := p.Keys[place(domain, k)]; ok && in.Stage == k.Stage {
+			out[k.Selector] = in.Passed
+		}
+	}
+	return out
+}
+
+func place(domain string, k Key) string { return domain + " " + k.Selector }
+
+// waits reports whether something depends on how long the key is in its stage.
+func waits(k Key) bool {
+	return k.Stage == Published || k.Stage == Active || k.Stage == Draining || k.Stage == Revoked
+}
+
+// Same reports whether two counts are of the same keys in the same stages, at
+// readings so close that the later one need not be written down.
+func (p Passed) Same(later Passed, close time.Duration) bool {
+	return p.Read.Boot == later.Read.Boot && later.Read.At-p.Read.At < close && p.Read.At <= later.Read.At &&
+		maps.EqualFunc(p.Keys, later.Keys, func(a, b InStage) bool { return a.Stage == b.Stage && a.Since.Equal(b.Since) })
+}
+
+type passedDocument struct {
+	Boot string                 `json:"boot"`
+	At   float64                `json:"at"` // seconds
+	Keys map[string]passedStage `json:"keys"`
+}
+
+type passedStage struct {
+	Stage  Stage     `json:"stage"`
+	Since  time.Time `json:"since"`
+	Passed float64   `json:"passed"` // seconds
+}
+
+// ParsePassed reads the file. What does not make sense is an error, and then
+// nothing has passed.
+func ParsePassed(text []byte) (Passed, error) {
+	var doc passedDocument
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return Passed{}, fmt.Errorf("parse passed time: %w", err)
+	}
+	out := Passed{Read: Reading{Boot: doc.Boot, At: seconds(doc.At)}, Keys: make(map[string]InStage, len(doc.Keys))}
+	for name, in := range doc.Keys {
+		if in.Passed < 0 || in.Passed > maxPassed {
+			return Passed{}, fmt.Errorf("parse passed time: %s: %v seconds make no sense", name, in.Passed)
+		}
+		out.Keys[name] = InStage{Stage: in.Stage, Since: in.Since.UTC(), Passed: seconds(in.Passed)}
+	}
+	return out, nil
+}
+
+// maxPassed is a century, less than a time.Duration holds.
+const maxPassed = 100 * 366 * 24 * 3600
+
+func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
+
+// MarshalPassed writes the file.
+func MarshalPassed(p Passed) []byte {
+	doc := passedDocument{Boot: p.Read.Boot, At: p.Read.At.Seconds(), Keys: make(map[string]passedStage, len(p.Keys))}
+	for name, in := range p.Keys {
+		doc.Keys[name] = passedStage{Stage: in.Stage, Since: stamp(in.Since), Passed: in.Passed.Seconds()}
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	// Strings, finite numbers and times of four-digit years always encode.
+	_ = enc.Encode(doc)
+	return out.Bytes()
+}

@@ -1,0 +1,237 @@
+package keyring
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Policy is how the keys of a domain live. Its zero value never rotates and
+// waits as long as the defaults say.
+type Policy struct {
+	Every  time.Duration // the age at which a key gets a successor; 0 for never
+	Drain  time.Duration // how long what stopped signing stays published
+	Revoke time.Duration // how long its record is then an empty p=; 0 for not at all
+	Lag    time.Duration // how long, at least, a record was seen before its key signs
+	Bits   int           // smaller keys get a successor; 0 for none because of that
+}
+
+// The waits of a policy that does not say.
+const (
+	defaultDrain = 14 * 24 * time.Hour
+	defaultLag   = time.Hour
+)
+
+// Sight is what DNS was seen to say of one key. Its zero value is that nobody
+// looked, which is never taken for "served".
+type Sight struct {
+	// Served: every server in charge and the resolver have exactly one TXT
+	// record at the selector, with our public key.
+	Served bool
+	// Text says who does not, and what it has instead.
+	Text string
+	// Cached is how long others may remember what was there before: the larger
+	// of the record's TTL and that of a negative answer (RFC 2308 section 5).
+	Cached time.Duration
+}
+
+// Situation is all that the next step of a domain's keys depends on.
+type Situation struct {
+	Keys   []Key
+	Policy Policy
+	Now    time.Time // by the wall clock, which may be wrong
+	// Passed is how long each key has certainly been in its stage, by selector.
+	Passed map[string]time.Duration
+	Sights map[string]Sight // by selector
+	// Rotate starts a rotation that is not due.
+	Rotate bool
+}
+
+// Act is what a move asks for.
+type Act string
+
+// The acts.
+const (
+	Make     Act = "make"     // a key, and publish its record
+	Confirm  Act = "confirm"  // the record is seen everywhere: the wait begins
+	Doubt    Act = "doubt"    // it is no longer: the wait begins anew later
+	Switch   Act = "switch"   // sign with it; what signed until now drains
+	Revoke   Act = "revoke"   // publish an empty p= instead of the key
+	Withdraw Act = "withdraw" // take the record away, then the private key
+)
+
+// Move is one safe step of one key.
+type Move struct {
+	Act      Act
+	Selector string // "" for a key that is still to be made
+	Why      string
+}
+
+// Next returns the steps that are safe now, none for a domain in which nothing
+// is due. A domain without an active key is left to those who give it its
+// first one; what drains there goes its way.
+func Next(s Situation) []Move {
+	var moves []Move
+	for _, k := range s.Keys {
+		if m, ok := s.ending(k); ok {
+			moves = append(moves, m)
+		}
+	}
+	active, ok := find(s.Keys, Active)
+	if !ok {
+		return moves
+	}
+	successor, ok := Successor(s.Keys)
+	if !ok {
+		if why := s.due(active); why != "" {
+			moves = append(moves, Move{Act: Make, Why: why})
+		}
+		return moves
+	}
+	if m, ok := s.arriving(successor, active); ok {
+		moves = append(moves, m)
+	}
+	return moves
+}
+
+// Successor is the key that is to sign after the active one, if it is made.
+func Successor(keys []Key) (Key, bool) {
+	if _, ok := find(keys, Active); !ok {
+		return Key{}, false
+	}
+	for _, k := range slices.Backward(keys) {
+		if k.Stage == Staged || k.Stage == Publishing || k.Stage == Published {
+			return k, true
+		}
+	}
+	return Key{}, false
+}
+
+func find(keys []Key, stage Stage) (Key, bool) {
+	i := slices.IndexFunc(keys, func(k Key) bool { return k.Stage == stage })
+	if i < 0 {
+		return Key{}, false
+	}
+	return keys[i], true
+}
+
+// arriving is the step of a successor on its way to sign.
+func (s Situation) arriving(k, active Key) (Move, bool) {
+	sight := s.Sights[k.Selector]
+	switch {
+	case k.Stage == Published && !sight.Served:
+		return Move{Doubt, k.Selector, cmp.Or(sight.Text, "its record was not seen")}, true
+	case k.Stage == Published && s.Left(k) == 0:
+		return Move{Switch, k.Selector, "its record has been seen everywhere for long enough"}, true
+	case k.Stage != Published && sight.Served:
+		return Move{Confirm, k.Selector, "every server has its record"}, true
+	}
+	return Move{}, false
+}
+
+// ending is the step of a key that no longer signs.
+func (s Situation) ending(k Key) (Move, bool) {
+	switch {
+	case k.Stage == Draining && k.Compromised:
+		return Move{Revoke, k.Selector, "somebody else may have its private half"}, true
+	case k.Stage == Draining && s.Left(k) == 0 && s.Policy.Revoke > 0:
+		return Move{Revoke, k.Selector, "mail that it signed has arrived or come back"}, true
+	case k.Stage == Draining && s.Left(k) == 0:
+		return Move{Withdraw, k.Selector, "mail that it signed has arrived or come back"}, true
+	case k.Stage == Revoked && s.Left(k) == 0:
+		return Move{Withdraw, k.Selector, "it has been revoked for long enough"}, true
+	}
+	return Move{}, false
+}
+
+// Wait is how long a key has to stay in its stage, 0 for stages that do not
+// end by waiting alone.
+func (s Situation) Wait(k Key) time.Duration {
+	drain := cmp.Or(s.Policy.Drain, defaultDrain)
+	switch {
+	case k.Stage == Published && s.urgent():
+		return 0 // nobody can have asked for its selector before
+	case k.Stage == Published:
+		return max(cmp.Or(s.Policy.Lag, defaultLag), s.Sights[k.Selector].Cached)
+	case k.Stage == Draining:
+		return drain
+	case k.Stage == Revoked && k.Compromised:
+		return max(s.Policy.Revoke, drain)
+	case k.Stage == Revoked:
+		return s.Policy.Revoke
+	}
+	return 0
+}
+
+// Left is how much of its wait a key still has before it.
+func (s Situation) Left(k Key) time.Duration {
+	return max(0, s.Wait(k)-s.Passed[k.Selector])
+}
+
+// urgent reports whether the active key has to go as fast as is safe.
+func (s Situation) urgent() bool {
+	active, ok := find(s.Keys, Active)
+	return ok && active.Compromised
+}
+
+// due says why the active key should get a successor, "" if it need not.
+func (s Situation) due(k Key) string {
+	switch {
+	case k.Compromised:
+		return fmt.Sprintf("%s may be known to others", k.Selector)
+	case s.Rotate:
+		return "you asked for it"
+	case k.Bits > 0 && k.Bits < s.Policy.Bits:
+		return fmt.Sprintf("%s has %d bits, and %d are wanted", k.Selector, k.Bits, s.Policy.Bits)
+	case s.Policy.Every > 0 && s.Age(k) >= s.Policy.Every:
+		return k.Selector + " is old enough"
+	}
+	return ""
+}
+
+// Age is how long the key has been active: by the wall clock, unless that went
+// back since, or what has certainly passed if that is more. A clock that is
+// wrong makes a rotation come early or late, nothing worse.
+func (s Situation) Age(k Key) time.Duration {
+	age := s.Passed[k.Selector]
+	if since, ok := k.Since[Active]; ok {
+		age = max(age, s.Now.Sub(since))
+	}
+	return age
+}
+
+// Moved returns the keys as they are once a move has succeeded. A made key is
+// not among them: it comes with its own stage.
+func Moved(keys []Key, m Move, now time.Time) []Key {
+	out := slices.Clone(keys)
+	for i, k := range out {
+		switch {
+		case m.Act == Switch && k.Stage == Active:
+			out[i] = k.At(Draining, now)
+		case k.Selector != m.Selector:
+		case m.Act == Switch:
+			out[i] = k.At(Active, now)
+		case m.Act == Confirm:
+			out[i] = k.again(Published, now)
+			if k.Seen.IsZero() {
+				out[i].Seen = now
+			}
+		case m.Act == Doubt:
+			out[i] = k.again(Publishing, now)
+		case m.Act == Revoke:
+			out[i] = k.At(Revoked, now)
+		case m.Act == Withdraw:
+			out[i] = k.At(Gone, now)
+		}
+	}
+	return out
+}
+
+// again is a key at a stage that it may have been in before and that counts
+// from now.
+func (k Key) again(stage Stage, now time.Time) Key {
+	out := k.At(stage, now)
+	out.Since[stage] = now
+	return out
+}

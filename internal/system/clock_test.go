@@ -1,0 +1,35 @@
+package system
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestReadClock(t *testing.T) {
+	a, err := ReadClock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(20 * time.Millisecond)
+	b, err := ReadClock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Boot != b.Boot || len(a.Boot) != 36 {
+		t.Errorf("boots %q and %q", a.Boot, b.Boot)
+	}
+	if d := a.Until(b); d < 20*time.Millisecond || d > time.Minute {
+		t.Errorf("%v passed, want 20ms and a little", d)
+	}
+	text, err := os.ReadFile("/proc/uptime")
+	if err != nil {
+		t.Skip("no /proc/uptime")
+	}
+	up, _ := strconv.ParseFloat(strings.Fields(string(text))[0], 64)
+	if d := b.At.Seconds() - up; d > 60 || d < -60 {
+		t.Errorf("up for %v, /proc/uptime says %v s", b.At, up)
+	}
+}
