@@ -91,10 +91,10 @@ func (l *line) settled(ctx context.Context, want state.Update, within time.Durat
 	defer cancel()
 	for {
 		have, err := l.look(ctx, questions(want))
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			return err
 		}
-		if served(want, recordsOf(have)) {
+		if err == nil && served(want, recordsOf(have)) {
 			return nil
 		}
 		select {

@@ -3,6 +3,7 @@ package dnspub
 import (
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -50,10 +51,11 @@ func TestZoneThatIsDelegated(t *testing.T) {
 func TestZoneOfTheSOARecord(t *testing.T) {
 	p := newPrimary(t)
 	host, port, _ := net.SplitHostPort(p.addr)
-	mname := host + "."
+	var mname atomic.Value
+	mname.Store(host + ".")
 	resolver := client(serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
 		if r.Question[0].Name == "example.org." && r.Question[0].Qtype == dns.TypeSOA {
-			return reply(t, r, dns.RcodeSuccess, "example.org. 60 IN SOA "+mname+" hostmaster.example.org. 1 2 3 4 5")
+			return reply(t, r, dns.RcodeSuccess, "example.org. 60 IN SOA "+mname.Load().(string)+" hostmaster.example.org. 1 2 3 4 5")
 		}
 		return reply(t, r, dns.RcodeNameError)
 	}))
@@ -66,7 +68,7 @@ func TestZoneOfTheSOARecord(t *testing.T) {
 	if _, _, err := ask.Zone(t.Context(), "", key, "example.net."); err == nil || !strings.Contains(err.Error(), "find the primary of example.net: no zone holds it") {
 		t.Errorf("a name without a zone: %v", err)
 	}
-	mname = "."
+	mname.Store(".")
 	if _, _, err := ask.Zone(t.Context(), "", key, "example.org."); err == nil || !strings.Contains(err.Error(), "its SOA record names none") {
 		t.Errorf("a SOA without a primary: %v", err)
 	}
