@@ -40,14 +40,17 @@ func (s scope) updating(option string) string {
 	case policy.word(1) == "local":
 		return update + string(dnspub.SessionKey) + " updates it; " + orManual
 	case option == "update-policy":
-		return newKey + "\nput into its update-policy: grant mailsetup zonesub A AAAA MX TXT;\nthen " + update + keyFile + "; " + orManual
+		return newKey + "grant mailsetup zonesub A AAAA MX TXT; into the zone's update-policy\nthen " + update + keyFile + "; " + orManual
 	}
-	return newKey + "\nput into its allow-update: key mailsetup;\nthen " + update + keyFile + "; " + orManual
+	return newKey + "key mailsetup; into the zone's allow-update\nthen " + update + keyFile + "; " + orManual
 }
 
+// The key is for named, whose group /etc/bind belongs to, and a copy for root
+// alone.
 const (
-	keyFile = "/etc/bind/update.key"
-	newKey  = "make a key, and put its lines into named.conf.local, too: (umask 077; tsig-keygen mailsetup >" + keyFile + ")"
+	keyFile = "/root/mailsetup.key"
+	newKey  = "make a key: (umask 027; tsig-keygen mailsetup >/etc/bind/mailsetup.key); install -m 600 /etc/bind/mailsetup.key " + keyFile +
+		"\nput include \"/etc/bind/mailsetup.key\"; into named.conf.local, and "
 )
 
 // elsewhere is about zones that are made on another server.

@@ -303,7 +303,14 @@ func TestDynamicZoneHere(t *testing.T) {
 
 		b.Sh(t, `sed -i 's/update-policy local/update-policy { grant x zonesub TXT; }/; 1i key x { algorithm hmac-sha256; secret "eHh4"; };' /etc/bind/named.conf.local; named-checkconf && rndc reconfig`)
 		_, said = product(t, b, 2, initArgs("--dns", "bind")...)
-		says(t, said, "tsig-keygen mailsetup", "grant mailsetup zonesub A AAAA MX TXT;")
+		says(t, said, `put include "/etc/bind/mailsetup.key"; into named.conf.local, and grant mailsetup zonesub A AAAA MX TXT; into the zone's update-policy`)
+		_, key, _ := strings.Cut(said, "hint: make a key: ")
+		key, _, _ = strings.Cut(key, "\n")
+		b.Sh(t, key+`; sed -i 's/grant x/grant mailsetup zonesub A AAAA MX TXT; &/; 1i include "/etc/bind/mailsetup.key";' /etc/bind/named.conf.local
+named-checkconf && rndc reconfig`)
+		product(t, b, 0, initArgs("--dns", "rfc2136", "--rfc2136-server", "127.0.0.1", "--rfc2136-key", "/root/mailsetup.key")...)
+		says(t, said, "then --dns rfc2136 --rfc2136-server 127.0.0.1 --rfc2136-key /root/mailsetup.key")
+		leavesSigned(t, b, sink)
 	})
 }
 

@@ -139,7 +139,7 @@ func refusals(t *testing.T, b *lab.Box) {
 		"fwd.example":    {"zone fwd.example.: BIND only forwards questions about it, to 192.0.2.7", "hint: run mailsetup there"},
 		"stub.example":   {"zone stub.example.: BIND only knows which servers have it, 192.0.2.7 (a stub zone)"},
 		"member.example": {"zone member.example.: BIND has it from a catalog zone and is a secondary server for it"},
-		"dyn.example":    {"zone dyn.example.: it takes dynamic updates (allow-update): its file belongs to named", "hint: make a key, and put its lines into named.conf.local, too", "hint: put into its allow-update: key mailsetup;", "hint: then --dns rfc2136"},
+		"dyn.example":    {"zone dyn.example.: it takes dynamic updates (allow-update): its file belongs to named", "hint: make a key: ", "named.conf.local, and key mailsetup; into the zone's allow-update", "hint: then --dns rfc2136"},
 		"was.example":    {"/var/cache/bind/was.jnl is left of dynamic updates", "hint: rndc sync -clean was.example"},
 		"raw.example":    {"its file " + zoneDir + "primary/raw is in raw format", "hint: write it as text: named-compilezone"},
 		"hand.example":   {"its file holds signatures (RRSIG) that an edit would break", "hint: --dns manual prints the records: add them to the unsigned file, then sign anew"},
