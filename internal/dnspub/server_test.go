@@ -12,15 +12,8 @@ import (
 // returns where it listens. Port "0" takes a free one.
 func serve(t *testing.T, host, port string, answer func(r *dns.Msg) *dns.Msg) string {
 	t.Helper()
-	packets, err := net.ListenPacket("udp", net.JoinHostPort(host, port))
-	if err != nil {
-		t.Fatal(err)
-	}
+	packets, listener := listen(t, host, port)
 	addr := packets.LocalAddr().String()
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
 	handler := func(truncate bool) dns.HandlerFunc {
 		return func(w dns.ResponseWriter, r *dns.Msg) {
 			m := answer(r)
@@ -44,6 +37,26 @@ func serve(t *testing.T, host, port string, answer func(r *dns.Msg) *dns.Msg) st
 		t.Cleanup(func() { _ = s.Shutdown() })
 	}
 	return addr
+}
+
+// listen takes a port for UDP and TCP. One that is free for the first may be
+// in use for the second.
+func listen(t *testing.T, host, port string) (net.PacketConn, net.Listener) {
+	t.Helper()
+	for tries := 1; ; tries++ {
+		packets, err := net.ListenPacket("udp", net.JoinHostPort(host, port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		listener, err := net.Listen("tcp", packets.LocalAddr().String())
+		if err == nil {
+			return packets, listener
+		}
+		_ = packets.Close()
+		if port != "0" || tries == 10 {
+			t.Fatal(err)
+		}
+	}
 }
 
 // reply builds an answer with authority from records in zone file syntax.
