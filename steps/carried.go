@@ -79,3 +79,27 @@ func saying(list []state.Record) map[state.Record]bool {
 	}
 	return all
 }
+
+// leaving adds the zones from which records of domains that leave have to go.
+func leaving(in Input, parts map[string]*part) error {
+	var names []string
+	for _, name := range Leaving(in) {
+		names = append(names, name+".")
+	}
+	for _, d := range in.Removed {
+		if z, ok := closest(in.Facts.Zones, d.Name+"."); ok && z.Problem != "" && in.Spec.DNSOf(d) == spec.DNSBind {
+			return unfit(z)
+		}
+		for _, r := range append(records(in, d), authorisations(in, d)...) {
+			names = append(names, r.Name)
+		}
+	}
+	for _, name := range names {
+		zone, ok := closest(in.Facts.Zones, name)
+		goes := func(r state.Record) bool { return !in.carries(r) }
+		if p := (&part{zone: zone}); ok && parts[zone.Origin] == nil && p.included() && slices.ContainsFunc(zone.Ours, goes) {
+			parts[zone.Origin] = p
+		}
+	}
+	return nil
+}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 )
 
@@ -19,6 +20,9 @@ func Intent(in Input) (state.Stage, []state.Note, error) {
 			Path: p, Mode: 0o644, Owner: state.Root, Content: in.Documents[p], Free: true,
 			Why: "what you asked for; edit it, then run mailsetup init again",
 		})
+	}
+	for _, name := range Leaving(in) {
+		stage.Discard = append(stage.Discard, spec.DomainFile(name))
 	}
 	return stage, nil, nil
 }

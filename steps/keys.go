@@ -50,11 +50,13 @@ func Keys(in Input) (state.Stage, []state.Note, error) {
 	return stage, nil, nil
 }
 
-// Ledger records, last of all, that the keys sign: only now is it true.
+// Ledger records, last of all, that the keys sign, or no longer do: only now is
+// it true. Private keys that nothing needs any more go.
 func Ledger(in Input) (state.Stage, []state.Note, error) {
 	var stage state.Stage
+	after := in.retired()
 	for d := range in.touched() {
-		keys := slices.Clone(in.Keys[d.Name])
+		keys := slices.Clone(after.Keys[d.Name])
 		for i := range keys {
 			keys[i] = signing(keys[i], in, d)
 		}
@@ -62,6 +64,7 @@ func Ledger(in Input) (state.Stage, []state.Note, error) {
 			stage.Files = append(stage.Files, ledgerFile(d.Name, keys))
 		}
 	}
+	in.leave(&stage)
 	return stage, nil, nil
 }
 

@@ -34,9 +34,10 @@ func (p *part) included() bool {
 	return bytes.Contains(p.zone.Content, []byte(p.fragment()))
 }
 
-func (p *part) fragment() state.Path {
-	return FragmentDir.Join(noDot(p.zone.Origin) + ".zone")
-}
+func (p *part) fragment() state.Path { return Fragment(p.zone) }
+
+// Fragment is the file that a zone takes in.
+func Fragment(z state.Zone) state.Path { return FragmentDir.Join(noDot(z.Origin) + ".zone") }
 
 // needed reports whether there is something to do in the zone.
 func (p *part) needed() bool { return len(p.ours)+len(p.replace) > 0 || p.included() }
@@ -70,6 +71,9 @@ func fragments(in Input) (map[string]*part, []state.Note, error) {
 			}
 			notes = append(notes, note...)
 		}
+	}
+	if err := leaving(in, parts); err != nil {
+		return nil, nil, err
 	}
 	for _, origin := range slices.Sorted(maps.Keys(parts)) {
 		parts[origin].carry(in)
@@ -117,8 +121,7 @@ func partFor(in Input, d spec.Domain, r state.Record, parts map[string]*part) (*
 		return nil, nil
 	}
 	if zone.Problem != "" {
-		hints := strings.Split(cmp.Or(zone.Hint, "--dns manual prints the records instead"), "\n")
-		return nil, &Refusal{What: fmt.Sprintf("zone %s: %s", zone.Origin, zone.Problem), Hint: hints[0], Then: hints[1:]}
+		return nil, unfit(zone)
 	}
 	if p := parts[zone.Origin]; p != nil {
 		return p, nil
@@ -132,6 +135,12 @@ func partFor(in Input, d spec.Domain, r state.Record, parts map[string]*part) (*
 	}
 	parts[zone.Origin] = p
 	return p, nil
+}
+
+// unfit refuses a zone that cannot be worked with.
+func unfit(zone state.Zone) error {
+	hints := strings.Split(cmp.Or(zone.Hint, "--dns manual prints the records instead"), "\n")
+	return &Refusal{What: fmt.Sprintf("zone %s: %s", zone.Origin, zone.Problem), Hint: hints[0], Then: hints[1:]}
 }
 
 // keyGivenAway refuses to sign with a key that the domain's zone cannot hold.

@@ -40,6 +40,8 @@ type Input struct {
 	// concerns one domain only is looked at for these, what all share (the
 	// tables) is made from the whole spec and ledger.
 	Touched map[string]bool
+	// Removed are domains that this run takes out of the spec, as they were.
+	Removed []spec.Domain
 	// Retire are keys whose record and private key go in this run, once nothing
 	// signs with them: selectors, by domain.
 	Retire map[string][]string
@@ -81,14 +83,23 @@ func All() []Step {
 		{"Reinjection", "mail that comes back from a content filter is not signed again", Reinjection, true},
 		{"Postfix", "Postfix hands its mail to the milter", Postfix, true},
 		{"Aliases", "who reads root's mail", Aliases, true},
-		{"Ledger", "the key is signing: remember since when", Ledger, false},
+		{"Withdraw", "records of keys that no mail under way needs any more", Withdraw, false},
+		{"Ledger", "which keys sign, since when, and which are gone", Ledger, false},
 	}
 }
 
+// Ending are the steps that end the lives of keys and change nothing else.
+func Ending() []Step {
+	return slices.DeleteFunc(All(), func(s Step) bool { return s.Name != "Withdraw" && s.Name != "Ledger" })
+}
+
 // Build runs every step and gathers the desired state.
-func Build(in Input) (state.State, error) {
+func Build(in Input) (state.State, error) { return Some(All(), in) }
+
+// Some runs a part of the steps.
+func Some(list []Step, in Input) (state.State, error) {
 	var want state.State
-	for _, s := range All() {
+	for _, s := range list {
 		if s.Host && in.Touched != nil {
 			continue
 		}

@@ -34,7 +34,7 @@ func Requests(in Input) []Request {
 func Leaving(in Input) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(in.Touched)) {
-		if in.Touched[name] && !in.Spec.Has(name) {
+		if in.Touched[name] && !in.has(name) {
 			names = append(names, name)
 		}
 	}

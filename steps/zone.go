@@ -1,11 +1,13 @@
 package steps
 
 import (
+	"bytes"
 	"cmp"
 	"maps"
 	"slices"
 	"time"
 
+	"mailsetup/internal/edits"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/zonefile"
@@ -31,19 +33,19 @@ func Zone(in Input) (state.Stage, []state.Note, error) {
 	if err != nil {
 		return state.Stage{}, nil, err
 	}
-	return stage, slices.Concat(manualDNS(in), notes, more), nil
+	return stage, slices.Concat(manualDNS(in), notes, more, farewell(in)), nil
 }
 
 // files are the zones of the BIND of this machine: each gets a fragment of
 // ours, one $INCLUDE line in the administrator's file, a higher serial.
 func files(in Input) (state.Stage, []state.Note, error) {
-	if !inMode(in, spec.DNSBind) {
+	if !inMode(in, spec.DNSBind) && len(Leaving(in)) == 0 {
 		return state.Stage{}, leftBehind(in), nil
 	}
-	if in.Touched != nil && !in.Facts.Installed["bind9"] {
+	if in.Touched != nil && inMode(in, spec.DNSBind) && !in.Facts.Installed["bind9"] {
 		return state.Stage{}, nil, refuse("mailsetup init --dns bind installs it; --dns manual prints the records", "BIND is not installed here")
 	}
-	if err := another(in); err != nil {
+	if err := another(in); err != nil && inMode(in, spec.DNSBind) {
 		return state.Stage{}, nil, err
 	}
 	parts, notes, err := fragments(in)
@@ -54,6 +56,10 @@ func files(in Input) (state.Stage, []state.Note, error) {
 	var served, back []state.Probe
 	for _, origin := range slices.Sorted(maps.Keys(parts)) {
 		p := parts[origin]
+		if p.abandoned(in) {
+			p.close(&stage)
+			continue
+		}
 		addZone(&stage, in, p)
 		served = append(served, p.served(in, p.want, p.gone))
 		back = append(back, p.served(in, p.gone, p.want))
@@ -129,7 +135,11 @@ func addZone(stage *state.Stage, in Input, p *part) {
 		Path: file, Origin: p.zone.Origin, New: p.make, Now: in.Now, Replace: p.replace, Reason: p.reason(),
 	}
 	needs := []state.Path{file}
-	if len(p.ours) > 0 || p.included() {
+	switch {
+	case len(p.ours) == 0 && p.included() && in.Touched != nil:
+		edit.Include, edit.Drop = p.fragment(), true
+		stage.Remove = append(stage.Remove, edit.Include)
+	case len(p.ours) > 0 || p.included():
 		text := zonefile.Fragment(origin, p.ours)
 		edit.Include, edit.Stamp = p.fragment(), zonefile.Stamp(text)
 		if p.keys {
@@ -148,12 +158,7 @@ func addZone(stage *state.Stage, in Input, p *part) {
 		stage.Edits = append(stage.Edits, state.NamedEdit{
 			Path: namedConf, Origin: origin, File: p.zone.File, Reason: "serve the new zone " + origin,
 		})
-		stage.Validators = append(stage.Validators, state.Validator{
-			Name: "named-checkconf",
-			Argv: func(scratch func(state.Path) string) []string {
-				return []string{"named-checkconf", scratch(namedConf)}
-			},
-		})
+		stage.Validators = append(stage.Validators, checkConf())
 	}
 	stage.Validators = append(stage.Validators, state.Validator{
 		Name: "named-checkzone " + origin, Needs: needs,
@@ -163,9 +168,45 @@ func addZone(stage *state.Stage, in Input, p *part) {
 	})
 }
 
+func checkConf() state.Validator {
+	return state.Validator{
+		Name: "named-checkconf",
+		Argv: func(scratch func(state.Path) string) []string {
+			return []string{"named-checkconf", scratch(namedConf)}
+		},
+	}
+}
+
+// abandoned reports whether the zone was made on request for a domain that
+// leaves, and holds nothing but what it was made with.
+func (p *part) abandoned(in Input) bool {
+	origin := noDot(p.zone.Origin)
+	statement := edits.ZoneStatement(state.NamedEdit{Origin: origin, File: p.zone.File})
+	if len(p.ours) > 0 || in.has(origin) || p.zone.File != FragmentDir.Join("db."+origin) ||
+		!bytes.Contains(in.Facts.Files[namedConf], []byte(statement)) {
+		return false
+	}
+	return !slices.ContainsFunc(p.zone.Records, func(r state.Record) bool {
+		return r.Type != "SOA" && r.Type != "NS" || !sameName(r.Name, p.zone.Origin)
+	})
+}
+
+// close takes the zone out of BIND, with its files.
+func (p *part) close(stage *state.Stage) {
+	origin := noDot(p.zone.Origin)
+	stage.Edits = append(stage.Edits, state.NamedEdit{
+		Path: namedConf, Origin: origin, File: p.zone.File, Drop: true, Reason: "no longer serve " + origin + ", a zone that mailsetup made and nobody else filled",
+	})
+	stage.Remove = append(stage.Remove, p.fragment())
+	stage.Discard = append(stage.Discard, p.zone.File)
+	stage.Validators = append(stage.Validators, checkConf())
+}
+
 // reason says what happens to the zone's own file.
 func (p *part) reason() string {
 	switch {
+	case len(p.ours) == 0 && p.included() && len(p.replace) == 0:
+		return "no longer take the fragment in; a higher serial"
 	case len(p.replace) == 0:
 		return "take the fragment in, with a higher serial"
 	case len(p.ours) == 0:

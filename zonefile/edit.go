@@ -44,6 +44,9 @@ func replace(zone []byte, splices []splice) []byte {
 //
 // An empty zone becomes a new one if the edit says what to start it with.
 func Apply(e state.ZoneEdit, current []byte) ([]byte, error) {
+	if e.Drop {
+		return Remove(e, current)
+	}
 	out, err := applied(e, current)
 	if err != nil {
 		return nil, zoneError(e, err)

@@ -136,7 +136,9 @@ func TestRemove(t *testing.T) {
 		{"not there", plainZone, plainZone},
 		{"not there, no SOA", "@ NS ns1\n", "@ NS ns1\n"},
 	} {
-		got, err := zonefile.Remove(edit(), []byte(tt.zone))
+		drop := edit()
+		drop.Drop = true
+		got, err := zonefile.Apply(drop, []byte(tt.zone))
 		if err != nil || string(got) != tt.want {
 			t.Errorf("%s: got\n%s\n%v, want\n%s", tt.name, got, err, tt.want)
 		}

@@ -57,11 +57,22 @@ func checkFurther(a spec.Answers, o options, list string) error {
 	if err := checkFlags(a, o); err != nil {
 		return err
 	}
-	if list == "-" && !o.yes && !o.dryRun && o.root == "" {
-		return usage("add --yes, or --dry-run to see the plan", "with the domains on stdin nobody can be asked there")
+	if err := checkHow(o, list); err != nil {
+		return err
 	}
 	if a.NewZone == "yes" && len(a.NS) == 0 {
 		return usage("add --ns NAME, the name server of the new zones", "--dns-new-zone needs --ns")
+	}
+	return nil
+}
+
+// checkHow finds flags that do not go together.
+func checkHow(o options, list string) error {
+	if o.exitCode && !o.dryRun {
+		return usage("add --dry-run", "--exit-code goes with --dry-run")
+	}
+	if list == "-" && !o.yes && !o.dryRun && o.root == "" {
+		return usage("add --yes, or --dry-run to see the plan", "with the domains on stdin nobody can be asked there")
 	}
 	return nil
 }
@@ -82,7 +93,7 @@ func runAdd(ctx context.Context, c console, names []string, a spec.Answers, o op
 		return err
 	}
 	if len(names) == 0 {
-		return s.allThere()
+		return s.nothingLeft("all of these domains are there already")
 	}
 	if err := s.look(ctx, bareDomains(*old, names)); err != nil {
 		return err
@@ -137,12 +148,12 @@ func (s *session) touch(names []string) {
 	}
 }
 
-// allThere is the end of a run that was asked for nothing new.
-func (s *session) allThere() error {
+// nothingLeft is the end of a run that was asked for what is so already.
+func (s *session) nothingLeft(why string) error {
 	if s.o.json {
 		return s.printResult(result{})
 	}
-	fmt.Fprintln(s.c.out, "Nothing to do: all of these domains are there already.")
+	fmt.Fprintf(s.c.out, "Nothing to do: %s.\n", why)
 	return nil
 }
 

@@ -11,7 +11,9 @@ func app(c console) *cli.App {
 	commands := []*cli.Command{
 		initCommand(c),
 		addCommand(c),
+		removeCommand(c),
 		dnsCommand(c),
+		rotateCommand(c),
 		historyCommand(c),
 		rollbackCommand(c),
 		recoverCommand(c),

@@ -76,7 +76,7 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 	}
 	w := &work{answered: map[string]bool{}, input: steps.Input{
 		Spec: want, Facts: s.facts, Keys: s.keys, Written: s.memory.keys, Documents: docs, Now: s.now,
-		NewKeys: map[state.Path][]byte{}, Consents: map[string]bool{}, Touched: s.touched,
+		NewKeys: map[state.Path][]byte{}, Consents: map[string]bool{}, Touched: s.touched, Removed: s.removed, Retire: s.retire,
 	}}
 	for _, d := range s.subjects(&want) {
 		if _, ok := s.keys.Signing(d.Name); ok || (s.o.root != "" && !s.o.rootKeys) {
@@ -95,7 +95,11 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 
 // planned compares the desired state with the machine.
 func (s *session) planned(ctx context.Context, w *work) (plan.Plan, error) {
-	want, err := steps.Build(w.input)
+	list := s.steps
+	if list == nil {
+		list = steps.All()
+	}
+	want, err := steps.Some(list, w.input)
 	if err != nil {
 		return plan.Plan{}, err
 	}

@@ -49,6 +49,12 @@ type session struct {
 
 	// touched are the domains that the run is about, by name; nil for all.
 	touched map[string]bool
+	// removed are domains that the run takes out of the spec, as they were.
+	removed []spec.Domain
+	// retire are keys that go in this run: selectors, by domain.
+	retire map[string][]string
+	// steps are those that the run takes; nil for all.
+	steps []steps.Step
 	// looked are the names whose zones were looked at.
 	looked []string
 
@@ -226,7 +232,7 @@ func (s source) Status(ctx context.Context, unit string) (system.UnitStatus, err
 }
 
 // factFiles are the files whose content steps look at.
-var factFiles = []state.Path{steps.Conf, "/etc/aliases", "/etc/mailname"}
+var factFiles = []state.Path{steps.Conf, "/etc/aliases", "/etc/mailname", "/etc/bind/named.conf.local"}
 
 // subjects are the domains of a spec that the run is about.
 func (s *session) subjects(w *spec.Spec) []spec.Domain {
@@ -273,6 +279,9 @@ func (s *session) origins(w *spec.Spec) []string {
 	}
 	for _, d := range s.subjects(w) {
 		names = append(append(names, d.Name), steps.Authorisations(d)...)
+	}
+	for _, d := range s.removed {
+		names = append(names, steps.Authorisations(d)...)
 	}
 	names = slices.AppendSeq(names, maps.Keys(s.touched)) // and those that the spec no longer has
 	names = slices.DeleteFunc(names, func(n string) bool { return n == "" })

@@ -69,3 +69,199 @@ func sent(t *testing.T, b *lab.Box, sink *lab.Sink, from string) []byte {
 	}
 	return sink.Wait(t, before+1, 90*time.Second)[before].Data
 }
+
+// removal boots a server with two further domains, one of them in a zone that
+// the product made.
+func removal(t *testing.T, release string) (*lab.Box, *lab.Sink) {
+	t.Helper()
+	b := server(t, release, lab.Mail)
+	b.Named(t, "shop.example", "www IN A 192.0.2.80")
+	b.Named(t, "new.example")
+	sink := b.Sink(t)
+	product(t, b, 0, initArgs()...)
+	product(t, b, 0, "add-domain", "--yes", "shop.example")
+	product(t, b, 0, "add-domain", "--yes", "--dns", "bind", "--dns-new-zone", "--ns", "mail.lab.example", "blog.example")
+	return b, sink
+}
+
+// TestRemoveDomain: rows at once, the record once nobody needs it, then the key.
+func TestRemoveDomain(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b, sink := removal(t, release)
+		msg := sent(t, b, sink, "ann@shop.example")
+		signedBy(t, b, msg, "shop.example")
+		added, zone := withoutMade(look(t, b)), serialOf(t, b, "shop.example")
+		_, said := product(t, b, 0, "remove-domain", "--yes", "shop.example", "blog.example")
+		if n := strings.Count(said, "OpenDKIM: reload opendkim.service"); n != 1 || strings.Contains(said, "restart") {
+			t.Errorf("%d reloads of OpenDKIM:\n%s", n, said)
+		}
+		for _, table := range []string{"/etc/opendkim/KeyTable", "/etc/opendkim/SigningTable"} {
+			saysNot(t, b.Read(t, table), "shop.example", "blog.example")
+		}
+		if found := lab.VerifyDKIM(t, b, sent(t, b, sink, "ann@shop.example")); len(found) != 0 {
+			t.Errorf("still signs: %+v", found)
+		}
+		signedBy(t, b, sent(t, b, sink, "ann@lab.example"), "lab.example")
+		signedBy(t, b, msg, "shop.example") // under way while the key drains
+		for _, name := range []string{"shop.example", "_dmarc.shop.example"} {
+			if out := strings.TrimSpace(b.Run(t, "dig", "+short", "@127.0.0.1", "TXT", name)); out != "" {
+				t.Errorf("%s is still served: %s", name, out)
+			}
+		}
+		if now := serialOf(t, b, "shop.example"); now <= zone {
+			t.Errorf("serial %s, was %s", now, zone)
+		}
+		if out, said := product(t, b, 0, "rotate-dkim", "--yes"); out+said != "" {
+			t.Errorf("nothing is due, but:\n%s%s", out, said)
+		}
+
+		product(t, b, 0, "rollback", "--yes")
+		unchanged(t, added, withoutMade(look(t, b)))
+		signedBy(t, b, sent(t, b, sink, "ann@shop.example"), "shop.example")
+		signedBy(t, b, sent(t, b, sink, "ann@blog.example"), "blog.example")
+
+		product(t, b, 0, "remove-domain", "--yes", "shop.example", "blog.example")
+		drained(t, b, msg)
+	})
+}
+
+// withoutMade leaves out the zone that the product made: its serial grew.
+func withoutMade(c condition) condition {
+	delete(c.tree, "/etc/bind/mailsetup/db.blog.example")
+	return c
+}
+
+func serialOf(t *testing.T, b *lab.Box, zone string) string {
+	t.Helper()
+	return strings.Fields(b.Run(t, "dig", "+short", "@127.0.0.1", "SOA", zone))[2]
+}
+
+// drained ends the drain of what was removed, takes that back, and ends it for
+// good.
+func drained(t *testing.T, b *lab.Box, msg []byte) {
+	t.Helper()
+	b.Sh(t, `sed -i 's/^drain = .*/drain = "2s"/' /etc/mailsetup/host.toml`)
+	time.Sleep(3 * time.Second)
+	draining, pid := withoutMade(look(t, b)), mainPID(t, b)
+	out, _ := product(t, b, 0, "rotate-dkim", "--yes")
+	says(t, out, "/etc/dkimkeys/shop.example/", "private key, not shown", `-zone "blog.example"`)
+	gone := func() {
+		t.Helper()
+		if found := lab.VerifyDKIM(t, b, msg); len(found) != 1 || found[0].Err == "" {
+			t.Errorf("the record is still served: %+v", found)
+		}
+		b.Sh(t, `test ! -e /etc/dkimkeys/shop.example && test ! -e /etc/dkimkeys/blog.example && test ! -e /etc/bind/mailsetup/shop.example.zone`)
+		saysNot(t, b.Read(t, "/etc/bind/db.shop.example"), "mailsetup")
+		saysNot(t, b.Read(t, "/etc/bind/named.conf.local"), "blog.example")
+		b.Sh(t, `test "$(ls /etc/bind/mailsetup)" = lab.example.zone; named-checkconf -z >/dev/null`)
+		says(t, b.Run(t, "dig", "+short", "@127.0.0.1", "A", "www.shop.example"), "192.0.2.80")
+	}
+	gone()
+	if got := mainPID(t, b); got != pid {
+		t.Errorf("OpenDKIM was started again: %s, was %s", got, pid)
+	}
+	product(t, b, 0, "rollback", "--yes")
+	unchanged(t, draining, withoutMade(look(t, b)))
+	signedBy(t, b, msg, "shop.example")
+	product(t, b, 0, "rotate-dkim", "--yes")
+	gone()
+	if out, said := product(t, b, 0, "rotate-dkim", "--yes"); out+said != "" {
+		t.Errorf("nothing is due any more, but:\n%s%s", out, said)
+	}
+	nothingChanges(t, b, initArgs()...)
+}
+
+// TestPurgeDomain: everything goes in one run, and comes back in one.
+func TestPurgeDomain(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b, sink := removal(t, release)
+		msg := sent(t, b, sink, "ann@shop.example")
+		was := withoutMade(look(t, b))
+		out, said := product(t, b, 0, "remove-domain", "--purge", "--yes", "shop.example", "blog.example")
+		says(t, out, "mail of shop.example that is under way will no longer verify")
+		if reload, withdraw := strings.Index(said, "OpenDKIM: reload"), strings.Index(said, "Withdraw: reload named"); reload < 0 || withdraw < reload {
+			t.Errorf("the record went before the row:\n%s", said)
+		}
+		if found := lab.VerifyDKIM(t, b, msg); len(found) != 1 || found[0].Err == "" {
+			t.Errorf("the record is still served: %+v", found)
+		}
+		b.Sh(t, `test ! -e /etc/dkimkeys/shop.example && test ! -e /etc/dkimkeys/blog.example`)
+		nothingChanges(t, b, initArgs()...)
+		product(t, b, 0, "rollback", "--yes")
+		unchanged(t, was, withoutMade(look(t, b)))
+		signedBy(t, b, msg, "shop.example")
+		signedBy(t, b, sent(t, b, sink, "ann@blog.example"), "blog.example")
+		noLeak(t, b)
+	})
+}
+
+// TestDomainsInterrupted: Ctrl-C and SIGKILL leave no domain half added, half
+// removed or half withdrawn.
+func TestDomainsInterrupted(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b, sink := removal(t, release)
+		add := []string{"add-domain", "--yes", "new.example", "other.example"}
+		remove := []string{"remove-domain", "--purge", "--yes", "shop.example", "blog.example"}
+		was := withoutMade(look(t, b))
+		for _, c := range []struct {
+			at   string
+			args []string
+		}{
+			{"making 2 keys", add},
+			{"Zone: reload named.service", add},
+			{"OpenDKIM: reload opendkim.service", add},
+			{"OpenDKIM: reload opendkim.service", remove},
+			{"Withdraw: reload named.service", remove},
+		} {
+			stderr, code := interrupted(t, b, c.at, 2, c.args...)
+			if code != 130 {
+				t.Errorf("Ctrl-C at %q: exit %d, want 130\n%s", c.at, code, stderr)
+			}
+			unchanged(t, was, withoutMade(look(t, b)))
+			if t.Failed() {
+				t.Fatalf("Ctrl-C at %q of %v:\n%s", c.at, c.args, stderr)
+			}
+		}
+		for _, args := range [][]string{add, remove} {
+			killDomains(t, b, args, 4)
+		}
+		for _, from := range []string{"ann@shop.example", "ann@blog.example"} {
+			signedBy(t, b, sent(t, b, sink, from), strings.TrimPrefix(from, "ann@"))
+		}
+		product(t, b, 0, add...)
+		product(t, b, 0, remove...)
+		signedBy(t, b, sent(t, b, sink, "ann@new.example"), "new.example")
+	})
+}
+
+// killDomains kills a run at n moments, and insists that recover finds the way
+// back.
+func killDomains(t *testing.T, b *lab.Box, args []string, n int) {
+	t.Helper()
+	start := time.Now()
+	product(t, b, 0, args...)
+	whole := time.Since(start)
+	product(t, b, 0, "rollback", "--yes")
+	half := 0
+	for i := range n {
+		was := withoutMade(look(t, b))
+		at := whole * time.Duration(2*i+3) / time.Duration(2*n+2)
+		out, code := killed(t, b, at, args...)
+		if code == 0 {
+			product(t, b, 0, "rollback", "--yes")
+			continue
+		}
+		said, _ := product(t, b, 0, "recover")
+		if !strings.Contains(said, "No interrupted run") {
+			half++
+		}
+		unchanged(t, was, withoutMade(look(t, b)))
+		if t.Failed() {
+			t.Fatalf("killed after %v of %v:\n%s\n%s", at, whole, out, said)
+		}
+	}
+	t.Logf("%s: %d of %d moments in the middle of changes", args[0], half, n)
+	if half == 0 {
+		t.Error("no run was killed while it changed something")
+	}
+}

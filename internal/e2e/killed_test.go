@@ -50,7 +50,7 @@ func killRuns(t *testing.T, release string, n int) {
 	half := 0
 	for i := range n {
 		at := time.Duration((float64(i) + random.Float64()) / float64(n) * float64(whole))
-		out, code := killed(t, b, at)
+		out, code := killed(t, b, at, initArgs()...)
 		if code == 0 { // it was faster than the first one
 			product(t, b, 0, "rollback", "--yes")
 			was = look(t, b) // with one more selector used
@@ -80,11 +80,11 @@ func killRuns(t *testing.T, release string, n int) {
 	noLeak(t, b)
 }
 
-// killed starts an init and kills it, and nothing else, at a moment.
-func killed(t *testing.T, b *lab.Box, at time.Duration) (out string, code int) {
+// killed starts a run and kills it, and nothing else, at a moment.
+func killed(t *testing.T, b *lab.Box, at time.Duration, args ...string) (out string, code int) {
 	t.Helper()
 	argv := []string{"timeout", "--foreground", "-s", "KILL", fmt.Sprintf("%.3f", at.Seconds()), "mailsetup"}
-	stdout, stderr, code := b.Exec(t.Context(), nil, append(argv, initArgs()...)...)
+	stdout, stderr, code := b.Exec(t.Context(), nil, append(argv, args...)...)
 	return stdout + stderr, code
 }
 
@@ -102,7 +102,7 @@ func TestInterrupted(t *testing.T) {
 			{"OpenDKIM: restart opendkim.service", 3},
 			{"Postfix: does Postfix take mail", 1},
 		} {
-			stderr, code := interrupted(t, b, c.at, c.times)
+			stderr, code := interrupted(t, b, c.at, c.times, initArgs()...)
 			if code != 130 {
 				t.Errorf("Ctrl-C at %q: exit %d, want 130\n%s", c.at, code, stderr)
 			}
@@ -116,12 +116,12 @@ func TestInterrupted(t *testing.T) {
 	})
 }
 
-// interrupted runs init and sends SIGINT once the line has been printed.
-func interrupted(t *testing.T, b *lab.Box, at string, times int) (stderr string, code int) {
+// interrupted starts a run and sends SIGINT once the line has been printed.
+func interrupted(t *testing.T, b *lab.Box, at string, times int, args ...string) (stderr string, code int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := b.Command(ctx, append([]string{"mailsetup"}, initArgs()...)...)
+	cmd := b.Command(ctx, append([]string{"mailsetup"}, args...)...)
 	r, w := io.Pipe()
 	cmd.Stderr = w
 	if err := cmd.Start(); err != nil {

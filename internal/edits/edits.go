@@ -17,7 +17,11 @@ import (
 func Pure(e state.Edit, current []byte) (out []byte, handled bool, err error) {
 	switch e := e.(type) {
 	case state.NamedEdit:
-		out, err = Named(e, current)
+		if e.Drop {
+			out, err = RemoveNamed(e, current)
+		} else {
+			out, err = Named(e, current)
+		}
 	case state.AliasEdit:
 		out, err = Alias(e, current)
 	case state.ZoneEdit:

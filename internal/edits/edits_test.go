@@ -54,6 +54,15 @@ func TestNamed(t *testing.T) {
 	}
 }
 
+func TestNamedEditsThatDrop(t *testing.T) {
+	e := namedEdit()
+	e.Drop = true
+	out, handled, err := Pure(e, []byte("options { };\n\n"+block))
+	if string(out) != "options { };\n" || !handled || err != nil {
+		t.Errorf("%q, %v, %v", out, handled, err)
+	}
+}
+
 func TestNamedRefuses(t *testing.T) {
 	for name, current := range map[string]string{
 		"zone of another":        "zone \"shop.example\" { type primary; file \"x\"; };",

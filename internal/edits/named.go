@@ -13,7 +13,8 @@ func zoneMarks(origin string) (begin, end string) {
 	return "// mailsetup: zone " + origin, "// mailsetup: end of zone " + origin
 }
 
-func zoneBlock(e state.NamedEdit) string {
+// ZoneStatement is what is written for a zone, between its two comment lines.
+func ZoneStatement(e state.NamedEdit) string {
 	begin, end := zoneMarks(e.Origin)
 	return fmt.Sprintf("%s\nzone \"%s\" {\n\ttype primary;\n\tfile \"%s\";\n};\n%s\n", begin, e.Origin, e.File, end)
 }
@@ -39,7 +40,7 @@ func Named(e state.NamedEdit, current []byte) ([]byte, error) {
 		if text != "" {
 			text = closed(text) + "\n"
 		}
-		return []byte(text + zoneBlock(e)), nil
+		return []byte(text + ZoneStatement(e)), nil
 	}
 	if declares(text[:start]+text[end:], e.Origin) {
 		return nil, fmt.Errorf("%s: has zone %q twice, once not written by mailsetup", e.Path, e.Origin)
@@ -47,7 +48,7 @@ func Named(e state.NamedEdit, current []byte) ([]byte, error) {
 	if serves(text[start:end], e) {
 		return current, nil
 	}
-	return []byte(text[:start] + zoneBlock(e) + text[end:]), nil
+	return []byte(text[:start] + ZoneStatement(e) + text[end:]), nil
 }
 
 // RemoveNamed returns named.conf text without our zone statement and the empty

@@ -115,6 +115,11 @@ func Drain(keys []Key, now time.Time) []Key {
 	return out
 }
 
+// Kept returns the keys that still exist: all but those that are gone.
+func Kept(keys []Key) []Key {
+	return slices.DeleteFunc(slices.Clone(keys), func(k Key) bool { return k.Stage == Gone })
+}
+
 // Drained reports whether a key has been draining for long enough that no mail
 // it signed can still be under way.
 func (k Key) Drained(now time.Time, drain time.Duration) bool {

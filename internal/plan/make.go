@@ -102,7 +102,10 @@ func (m *maker) stage(st state.Stage) StageChanges {
 		m.note(m.edit(&sc, e))
 	}
 	for _, p := range st.Remove {
-		m.note(m.remove(&sc, p))
+		m.note(m.remove(&sc, p, false))
+	}
+	for _, p := range st.Discard {
+		m.note(m.remove(&sc, p, true))
 	}
 	sc.Changes = effective(sc.Changes)
 	for _, d := range st.Derived {
@@ -159,19 +162,41 @@ func (m *maker) file(sc *StageChanges, f state.File) error {
 	return m.add(sc, Change{Path: f.Path, Before: cur, After: want, Why: f.Why})
 }
 
-func (m *maker) remove(sc *StageChanges, p state.Path) error {
+// remove takes a file away; a free one whatever it says, and then a directory,
+// too, in which nothing is left.
+func (m *maker) remove(sc *StageChanges, p state.Path, free bool) error {
 	delete(m.next, p)
 	cur, err := m.over.Read(p)
 	if err != nil || cur.Kind == state.Absent {
 		return err
 	}
+	if free && cur.Kind == state.Directory {
+		if left, err := m.holds(p); left || err != nil {
+			return err
+		}
+		return m.add(sc, Change{Path: p, Before: cur, Why: "empty then"})
+	}
 	if cur.Kind != state.Regular {
 		return misplaced(p, cur, state.Regular)
 	}
-	if !secret(cur) {
+	if !free && !secret(cur) {
 		m.drifted(p, cur, state.Object{})
 	}
 	return m.add(sc, Change{Path: p, Before: cur, Why: "no longer wanted"})
+}
+
+// holds reports whether something is left in a directory.
+func (m *maker) holds(dir state.Path) (bool, error) {
+	names, err := m.over.List(dir)
+	if err != nil {
+		return true, err
+	}
+	for _, n := range names {
+		if o, err := m.over.Read(dir.Join(n)); err != nil || o.Kind != state.Absent {
+			return true, err
+		}
+	}
+	return false, nil
 }
 
 // drifted notes a file that is neither as we left it nor as we want it. What

@@ -126,6 +126,24 @@ func TestMake(t *testing.T) {
 			drift: []string{"/etc/d.conf: edited since mailsetup wrote it"},
 		},
 		{
+			name:  "what is free goes although edited",
+			setup: func(m *systemtest.Mem) { m.PutFile("/etc/d.conf", "mine\n") },
+			want:  stages(state.Stage{Name: "A", Discard: []state.Path{"/etc/d.conf", "/etc/absent"}}),
+			plan:  []string{"A: remove /etc/d.conf"},
+		},
+		{
+			name: "a directory goes with the last that is in it",
+			setup: func(m *systemtest.Mem) {
+				for _, d := range []state.Path{"/etc/k", "/etc/full"} {
+					m.Put(d, state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root})
+					m.PutFile(d.Join("a"), "a\n")
+				}
+				m.PutFile("/etc/full/b", "b\n")
+			},
+			want: stages(state.Stage{Name: "A", Discard: []state.Path{"/etc/k/a", "/etc/k", "/etc/full/a", "/etc/full"}}),
+			plan: []string{"A: remove /etc/k/a", "A: remove /etc/k", "A: remove /etc/full/a"},
+		},
+		{
 			name: "edits of one stage see each other",
 			want: stages(state.Stage{Name: "A", Edits: []state.Edit{milters("a"), milters("b")}}),
 			plan: []string{"A: modify /etc/main.cf"},

@@ -39,6 +39,7 @@ type ZoneEdit struct {
 	Path    Path   // the zone file
 	Origin  string // the zone's name, absolute
 	Include Path   // our fragment; "" for an edit that only replaces
+	Drop    bool   // the line goes
 	Stamp   string
 	Reason  string
 	// Now is the date for serials of the form YYYYMMDDnn.
@@ -74,6 +75,9 @@ func (e ZoneEdit) Settings() []string {
 	for _, r := range e.Replace {
 		lines = append(lines, fmt.Sprintf("%s %s %q instead of %q", r.New.Name, r.New.Type, r.New.Value, r.Old.Value))
 	}
+	if e.Drop {
+		return append(lines, fmt.Sprintf("without $INCLUDE %q", e.Include), "a higher serial")
+	}
 	if e.Include != "" {
 		lines = append(lines, fmt.Sprintf("$INCLUDE %q %s", e.Include, e.Origin))
 	}
@@ -85,6 +89,7 @@ type NamedEdit struct {
 	Path   Path   // named.conf.local
 	Origin string // without the final dot, as named.conf writes it
 	File   Path   // the zone file
+	Drop   bool   // the zone goes
 	Reason string
 }
 
@@ -96,6 +101,9 @@ func (e NamedEdit) Why() string { return e.Reason }
 
 // Settings implements Edit.
 func (e NamedEdit) Settings() []string {
+	if e.Drop {
+		return []string{fmt.Sprintf("without zone %q", e.Origin)}
+	}
 	return []string{fmt.Sprintf("zone %q { type primary; file %q; };", e.Origin, e.File)}
 }
 

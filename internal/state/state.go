@@ -94,11 +94,14 @@ type Validator struct {
 // Stage is a set of things that become true together: validated, saved,
 // committed, acted on, settled.
 type Stage struct {
-	Name       string
-	Packages   []Package
-	Dirs       []Dir
-	Files      []File
-	Remove     []Path // files of ours that are no longer wanted
+	Name     string
+	Packages []Package
+	Dirs     []Dir
+	Files    []File
+	Remove   []Path // files of ours that are no longer wanted
+	// Discard are further files that go, whatever they say: keys, and what the
+	// administrator may edit. A directory goes if it is empty then.
+	Discard    []Path
 	Edits      []Edit
 	Derived    []Derived
 	Updates    []Update // of zones on their primaries, once the files are in place

@@ -1,0 +1,182 @@
+package steps
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+// Withdraw takes the records of keys out of DNS that signed nothing for long
+// enough. Rows went before, the private keys go after: a record without a key
+// does no harm, a signature without its record is lost.
+func Withdraw(in Input) (state.Stage, []state.Note, error) {
+	if len(in.Retire) == 0 {
+		return state.Stage{}, nil, nil
+	}
+	after := in.retired()
+	stage, _, err := files(after)
+	if err != nil {
+		return state.Stage{}, nil, err
+	}
+	after.Facts.Updated = updatedBy(in, after.Facts.Updated)
+	if _, err := updates(after, &stage); err != nil {
+		return state.Stage{}, nil, err
+	}
+	return stage, withdrawnByHand(in), nil
+}
+
+// retired is the input once the keys that go in this run are gone.
+func (in Input) retired() Input {
+	if len(in.Retire) == 0 {
+		return in
+	}
+	in.Keys = maps.Clone(in.Keys)
+	for domain, selectors := range in.Retire {
+		keys := slices.Clone(in.Keys[domain])
+		for i, k := range keys {
+			if slices.Contains(selectors, k.Selector) {
+				keys[i] = k.At(keyring.Gone, in.Now)
+			}
+		}
+		in.Keys[domain] = keys
+	}
+	return in
+}
+
+// updatedBy are the zones as the Zone stage of the same run leaves them.
+func updatedBy(in Input, zones []state.Zone) []state.Zone {
+	var stage state.Stage
+	if _, err := updates(in, &stage); err != nil {
+		return zones // that stage says so
+	}
+	zones = slices.Clone(zones)
+	for i, z := range zones {
+		for _, u := range stage.Updates {
+			if u.Origin != z.Origin {
+				continue
+			}
+			own := *z.Update
+			own.Ours = append(lacking(own.Ours, u.Remove), u.Add...)
+			zones[i].Update, zones[i].Records = &own, lacking(z.Records, u.Remove)
+		}
+	}
+	return zones
+}
+
+// withdrawnByHand lists the records of keys that are in no zone which mailsetup
+// writes: whoever put them there has to take them out.
+func withdrawnByHand(in Input) []state.Note {
+	ours := map[string]bool{}
+	for _, z := range slices.Concat(in.Facts.Zones, in.Facts.Updated) {
+		for _, r := range ourRecords(z) {
+			ours[strings.ToLower(r.Name)] = true
+		}
+	}
+	var notes []state.Note
+	for _, domain := range slices.Sorted(maps.Keys(in.Retire)) {
+		for _, selector := range in.Retire[domain] {
+			name := selector + "._domainkey." + domain + "."
+			if !ours[strings.ToLower(name)] {
+				notes = append(notes, state.Note{
+					Topic: "dns", Text: "take this record out of the DNS of " + domain + ": nothing needs it any more", Do: name + " TXT",
+				})
+			}
+		}
+	}
+	return notes
+}
+
+// leave writes the end of the domains that leave into a stage: their keys drain
+// from now on, or are gone.
+func (in Input) leave(stage *state.Stage) {
+	after := in.retired()
+	for _, name := range Leaving(in) {
+		keys := keyring.Drain(after.Keys[name], in.Now)
+		if len(keys) == 0 {
+			continue
+		}
+		if !in.written(name, keys) {
+			stage.Files = append(stage.Files, ledgerFile(name, keys))
+		}
+		if !slices.ContainsFunc(keys, func(k keyring.Key) bool { return k.Stage != keyring.Gone }) {
+			stage.Discard = append(stage.Discard, keyring.CheckedFile(name))
+		}
+	}
+	stage.Discard = append(stage.Discard, after.spent(in.Retire)...)
+}
+
+// spent are the private keys that nothing needs any more, and the directories
+// that are empty then. What an administrator put there is theirs.
+func (in Input) spent(retire map[string][]string) []state.Path {
+	needed := map[string]bool{}
+	for _, keys := range in.Keys {
+		for _, k := range keys {
+			if k.Stage != keyring.Gone {
+				needed[k.File] = true
+			}
+		}
+	}
+	var list []state.Path
+	for _, domain := range slices.Sorted(maps.Keys(retire)) {
+		for _, k := range in.Keys[domain] {
+			file := KeyFile(domain, k.Selector)
+			if slices.Contains(retire[domain], k.Selector) && !k.Adopted && k.File == string(file) && !needed[k.File] {
+				list = append(list, file)
+			}
+		}
+		list = append(list, KeyDir.Join(domain))
+	}
+	return list
+}
+
+// farewell says what becomes of what a removed domain had in DNS.
+func farewell(in Input) []state.Note {
+	var notes []state.Note
+	for _, d := range in.Removed {
+		if in.Spec.DNSOf(d) == spec.DNSManual {
+			notes = append(notes, takenOut(in, d))
+		}
+		notes = append(notes, lastKeys(in, d)...)
+	}
+	return notes
+}
+
+// takenOut lists the records of a domain that go at once.
+func takenOut(in Input, d spec.Domain) state.Note {
+	var lines []string
+	for _, r := range append(Records(in.Spec.Host, d, nil), authorisations(in, d)...) {
+		lines = append(lines, fmt.Sprintf("%s %s %s", r.Name, r.Type, r.Value))
+	}
+	return state.Note{
+		Topic: "dns", Text: "take these records out of the DNS of " + d.Name + ", if nobody else needs them",
+		Do: strings.Join(append(lines, ""), "\n"),
+	}
+}
+
+// lastKeys says until when the keys of a removed domain stay, or what it costs
+// that they do not.
+func lastKeys(in Input, d spec.Domain) []state.Note {
+	until := in.Now.Add(in.Spec.Host.Drain)
+	for _, k := range in.Keys[d.Name] {
+		switch {
+		case k.Stage == keyring.Gone || k.Stage == keyring.Revoked:
+		case slices.Contains(in.Retire[d.Name], k.Selector):
+			return []state.Note{{
+				Topic: "dkim", Text: "mail of " + d.Name + " that is under way will no longer verify: its key goes at once",
+			}}
+		default:
+			return []state.Note{{
+				Topic: "dkim",
+				Text: fmt.Sprintf("the key record of %s stays in DNS until %s, for mail that is under way; take it out after that",
+					d.Name, until.Format("2006-01-02 15:04 MST")),
+				Do: "mailsetup rotate-dkim",
+			}}
+		}
+	}
+	return nil
+}
