@@ -47,6 +47,7 @@ func Keys(in Input) (state.Stage, []state.Note, error) {
 			stage.Files = append(stage.Files, ledgerFile(d.Name, in.Keys[d.Name]))
 		}
 	}
+	stage.Metas = in.Unsafe
 	return stage, nil, nil
 }
 

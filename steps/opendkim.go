@@ -9,10 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/keygen"
 	"mailsetup/templates"
 )
 
@@ -45,7 +43,7 @@ func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
 	}
 	stage := state.Stage{
 		Dirs: append(runDirs(in),
-			state.Dir{Path: "/etc/opendkim", Mode: 0o755, Owner: state.Root},
+			tablesDir(in),
 			state.Dir{Path: SocketDir, Mode: socketDirMode, Owner: spoolOwner, Why: "inside Postfix's chroot, for the socket"}),
 		Files: files,
 		Edits: changes,
@@ -96,6 +94,23 @@ func answers(endpoint string) []state.Probe {
 	return []state.Probe{{Kind: state.ProbeMilter, Address: endpoint, Within: 20 * time.Second}}
 }
 
+// tablesDir is the directory of the tables. One that is there stays as it is, as
+// long as OpenDKIM can reach what is in it: there may be keys, too.
+func tablesDir(in Input) state.Dir {
+	dir := state.Dir{Path: KeyTable.Dir(), Mode: 0o755, Owner: state.Root}
+	o := in.Facts.OpenDKIM
+	if o == nil || o.Tables == nil {
+		return dir
+	}
+	is := *o.Tables
+	enters := is.Mode&0o001 != 0 || is.Owner.Group == userOpenDKIM && is.Mode&0o010 != 0 || is.Owner.User == userOpenDKIM && is.Mode&0o100 != 0
+	guarded := is.Mode&0o002 == 0 && (is.Owner.User == state.Root.User || is.Owner.User == userOpenDKIM)
+	if enters && guarded {
+		dir.Mode, dir.Owner = is.Mode, is.Owner
+	}
+	return dir
+}
+
 // signerConf is the configuration, whose tables have a file each.
 func signerConf(in Input) ([]byte, error) {
 	mode := "sv"
@@ -105,6 +120,7 @@ func signerConf(in Input) ([]byte, error) {
 	return templates.OpenDKIMConf(templates.OpenDKIM{
 		Mode: mode, Socket: string(Socket), TrustAnchor: trustAnchor,
 		KeyTable: string(KeyTable), SigningTable: string(SigningTable), TrustedHosts: string(TrustedHosts),
+		Instead: in.Spec.Host.OpenDKIM,
 	})
 }
 
@@ -125,7 +141,7 @@ func signerFiles(in Input) ([]state.File, error) {
 	if errs := templates.CheckTables(keys, signing); len(errs) > 0 {
 		return nil, errs[0]
 	}
-	hosts, err := templates.TrustedHosts(trusted(in))
+	hosts, err := templates.TrustedHosts(trusted(in), in.Spec.Host.Trusted...)
 	if err != nil {
 		return nil, err
 	}
@@ -144,46 +160,6 @@ func signerFiles(in Input) ([]state.File, error) {
 		file(tmpfiles, tmp, "the socket's directory, after a reboot as well"),
 	}, nil
 }
-
-// rows are the lines of both tables. The host's own names sign with the
-// primary domain's key: cron writes as root@mail.example.org, bounces come
-// from MAILER-DAEMON@$myorigin, and OpenDKIM says nothing when no row matches.
-func rows(in Input) ([]templates.KeyRow, []templates.SigningRow) {
-	var keys []templates.KeyRow
-	var signing []templates.SigningRow
-	for _, d := range in.Spec.Domains {
-		k, ok := in.Keys.Signing(d.Name)
-		if !ok {
-			continue
-		}
-		name := keyName(d.Name, k)
-		keys = append(keys, templates.KeyRow{Name: name, Domain: d.Name, Selector: k.Selector, Path: k.File})
-		for _, pattern := range senders(d) {
-			signing = append(signing, templates.SigningRow{Pattern: pattern, Key: name})
-		}
-	}
-	primary, ok := in.Keys.Signing(in.Spec.Host.Domain)
-	if !ok {
-		return keys, signing
-	}
-	for _, n := range hostNames(in) {
-		if !slices.ContainsFunc(signing, func(r templates.SigningRow) bool { return r.Pattern == n }) {
-			signing = append(signing, templates.SigningRow{Pattern: n, Key: keyName(in.Spec.Host.Domain, primary)})
-		}
-	}
-	return keys, signing
-}
-
-// senders are the patterns of all addresses whose mail a domain's key signs.
-func senders(d spec.Domain) []string {
-	patterns := []string{d.Name}
-	if d.Subdomains {
-		patterns = append(patterns, "."+d.Name)
-	}
-	return append(patterns, d.Also...)
-}
-
-func keyName(domain string, k keyring.Key) string { return k.Selector + "._domainkey." + domain }
 
 // hostNames are the names this machine's own mail carries: myhostname and
 // myorigin. A Postfix that this run installs gets the host name of the spec.
@@ -333,14 +309,14 @@ func currentSocket(in Input) state.Path {
 // ignored, and is active for a moment before it dies of a bad socket.
 func signerProbes(in Input) []state.Probe {
 	signs := state.Probe{Kind: state.ProbeSigns, Address: string(Socket), Within: 20 * time.Second}
+	taken := alone(in.Spec)
 	for d := range in.touched() {
 		if k, ok := in.Keys.Signing(d.Name); ok {
-			signs.Signers = append(signs.Signers, signer("postmaster@"+d.Name, d.Name, k))
+			signs.Signers = append(signs.Signers, signer(sample(d, taken), d.Name, k))
 		}
 	}
-	_, own := in.Keys.Signing(in.Spec.Host.Hostname) // the host is named like a domain
-	if k, ok := in.Keys.Signing(in.Spec.Host.Domain); ok && !own {
-		signs.Signers = append(signs.Signers, signer("root@"+in.Spec.Host.Hostname, in.Spec.Host.Domain, k))
+	if s, ok := hostSigner(in); ok {
+		signs.Signers = append(signs.Signers, s)
 	}
 	// OpenDKIM signs some 250 messages a second; this allows for a tenth.
 	signs.Within += time.Duration(len(signs.Signers)) * 40 * time.Millisecond
@@ -362,8 +338,4 @@ func Proof(in Input) (state.Probe, bool) {
 		}
 	}
 	return state.Probe{}, false
-}
-
-func signer(from, domain string, k keyring.Key) state.Signer {
-	return state.Signer{From: from, Domain: domain, Selector: k.Selector, Public: keygen.Record(k.Public)}
 }

@@ -45,6 +45,9 @@ type Input struct {
 	// Retire are keys whose record and private key go in this run, once nothing
 	// signs with them: selectors, by domain.
 	Retire map[string][]string
+	// Unsafe are private keys that were there before, as OpenDKIM wants them: it
+	// could not read them, or refuse what others can read.
+	Unsafe []state.Meta
 	// Consents are the questions that were answered with yes, by ID.
 	Consents map[string]bool
 	Now      time.Time

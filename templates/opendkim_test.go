@@ -47,6 +47,46 @@ func install(t *testing.T) (templates.OpenDKIM, string) {
 	return o, file
 }
 
+// TestWhatWasThereReplacesOurs: what a set-up said before stands in the place of
+// our lines, and the daemon takes it.
+func TestWhatWasThereReplacesOurs(t *testing.T) {
+	o, file := install(t)
+	o.Instead = []string{
+		"canonicalization simple/simple", "OversignHeaders", "SignHeaders From,To,Subject", "TrustAnchorFile", "On-BadSignature reject", "Mode s",
+	}
+	text := must(t)(templates.OpenDKIMConf(o))
+	got := tail(string(text), 6)
+	want := "LogWhy                  yes\n\n# From the set-up that was here before; see opendkim in host.toml.\n" +
+		"SignHeaders             From,To,Subject\nOn-BadSignature         reject\n"
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	for line, times := range map[string]int{
+		"\ncanonicalization        simple/simple\n": 1, "Canonicalization": 0, "\nOversignHeaders": 0, "\nMode                    s\n": 1, "\nMode ": 1, "\nOn-SignatureError": 1,
+	} {
+		if n := strings.Count(string(text), line); n != times {
+			t.Errorf("%q is there %d times, want %d:\n%s", line, n, times, text)
+		}
+	}
+	if err := os.WriteFile(file, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := opendkim(t, "", "-n", "-x", file); err != nil {
+		t.Errorf("refused: %v\n%s", err, out)
+	}
+	for _, line := range []string{"", "A b\nKeyTable x", "A # b"} {
+		o.Instead = []string{line}
+		if text, err := templates.OpenDKIMConf(o); err == nil {
+			t.Errorf("%q: accepted:\n%s", line, text)
+		}
+	}
+}
+
+func tail(text string, n int) string {
+	lines := strings.SplitAfter(text, "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "")
+}
+
 func TestOpenDKIMAcceptsTheConfiguration(t *testing.T) {
 	_, file := install(t)
 	if out, err := opendkim(t, "", "-n", "-x", file); err != nil {
@@ -69,7 +109,7 @@ func TestOpenDKIMFindsTheRows(t *testing.T) {
 	o, _ := install(t)
 	for _, tt := range []struct{ table, query, want string }{
 		{o.SigningTable, "any.example/1", "'202611._domainkey.any.example'"},
-		{o.SigningTable, ".b.example/1", "'202611._domainkey.b.example'"},
+		{o.SigningTable, ".b.example/2", "'202611._domainkey.b.example'\n'@b.example'"},
 		{o.KeyTable, "202611._domainkey.b.example/3", "'b.example'\n'202611'\n'/etc/dkimkeys/b.example/202611.private'"},
 	} {
 		out, err := opendkim(t, "file:"+tt.table+"\n"+tt.query+"\n", "-Q")

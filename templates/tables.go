@@ -25,6 +25,9 @@ type KeyRow struct {
 type SigningRow struct {
 	Pattern string // example.org, .example.org for what is below, or user@example.org
 	Key     string // a Name of the KeyTable
+	// Signer is i= of the signature, "" for none; % in it stands for the domain
+	// of the address.
+	Signer string
 }
 
 // KeyTable renders the table of keys, sorted by name. A row that OpenDKIM
@@ -93,7 +96,7 @@ func (r SigningRow) check() error {
 		return errors.New("pattern is empty")
 	case r.Key == "":
 		return errors.New("key name is empty, which crashes OpenDKIM")
-	case strings.Contains(r.Pattern, "*"):
+	case strings.Contains(strings.TrimSuffix(r.Pattern, "@*"), "*") && r.Pattern != "*":
 		return errors.New("pattern has a *, which matches no domain in a file: table")
 	case strings.HasPrefix(r.Pattern, "@") || strings.HasSuffix(r.Pattern, "@"):
 		return errors.New("pattern is half an address")
@@ -103,10 +106,21 @@ func (r SigningRow) check() error {
 			return err
 		}
 	}
-	if n := len(r.Pattern) + len(r.Key) + 1; n > maxLine {
+	if err := word(r.Signer, "#:"); err != nil {
+		return err
+	}
+	if n := len(r.Pattern) + len(r.Key) + 1 + len(r.signer()); n > maxLine {
 		return fmt.Errorf("row has %d octets, OpenDKIM reads %d", n, maxLine)
 	}
 	return nil
+}
+
+// signer is i= as it stands in the row.
+func (r SigningRow) signer() string {
+	if r.Signer == "" {
+		return ""
+	}
+	return ":" + r.Signer
 }
 
 // folded compares without regard to case, as OpenDKIM does.
@@ -189,7 +203,8 @@ func parseSigningRow(fields []string) (SigningRow, error) {
 	case 1:
 		return SigningRow{Pattern: fields[0]}, nil
 	case 2:
-		return SigningRow{Pattern: fields[0], Key: fields[1]}, nil
+		key, signer, _ := strings.Cut(fields[1], ":")
+		return SigningRow{Pattern: fields[0], Key: key, Signer: signer}, nil
 	}
 	return SigningRow{}, fmt.Errorf("%d words, want a pattern and a key name", len(fields))
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -40,6 +41,9 @@ type OpenDKIM struct {
 	TrustedHosts string
 	Nameservers  string // addresses with commas between, "" to ask from the root down
 	TrustAnchor  string // path of the DNSSEC root key, "" for no DNSSEC
+	// Instead are lines in place of ours, or beside them; a name alone leaves
+	// ours out.
+	Instead []string
 }
 
 // OpenDKIMConf renders opendkim.conf(5). ResolverConfiguration is never set:
@@ -63,14 +67,45 @@ func OpenDKIMConf(o OpenDKIM) ([]byte, error) {
 	if strings.HasPrefix(o.Socket, "/") {
 		o.Socket = "local:" + o.Socket
 	}
-	return render("opendkim.conf.tmpl", o)
+	text, err := render("opendkim.conf.tmpl", o)
+	if err != nil {
+		return nil, err
+	}
+	return instead(text, o.Instead)
+}
+
+// instead puts lines in the place of those with the same name, and the others
+// at the end.
+func instead(conf []byte, lines []string) ([]byte, error) {
+	more := "\n# From the set-up that was here before; see opendkim in host.toml.\n"
+	added := false
+	for _, line := range lines {
+		name, value, _ := strings.Cut(line, " ")
+		if strings.ContainsAny(line, "#\r\n\x00") || name == "" {
+			return nil, fmt.Errorf("render opendkim.conf: %q: not a line of it", line)
+		}
+		at := regexp.MustCompile(`(?mi)^` + regexp.QuoteMeta(name) + `[ \t].*\n`)
+		text := ""
+		if value = strings.TrimSpace(value); value != "" {
+			text = fmt.Sprintf("%-23s %s\n", name, value)
+		}
+		if at.Match(conf) {
+			conf = at.ReplaceAllLiteral(conf, []byte(text))
+		} else if text != "" {
+			more, added = more+text, true
+		}
+	}
+	if added {
+		conf = append(conf, more...)
+	}
+	return conf, nil
 }
 
 // TrustedHosts renders the file for InternalHosts and ExternalIgnoreList:
 // loopback first, then the networks in order. OpenDKIM compares texts, so an
 // address is written as inet_ntop(3) does and a network with its host bits
-// zero.
-func TrustedHosts(hosts []netip.Prefix) ([]byte, error) {
+// zero. Further entries are as opendkim.conf(5) has them.
+func TrustedHosts(hosts []netip.Prefix, further ...string) ([]byte, error) {
 	lines := []string{"127.0.0.1", "::1"}
 	sorted := slices.Clone(hosts)
 	slices.SortFunc(sorted, func(a, b netip.Prefix) int {
@@ -83,6 +118,14 @@ func TrustedHosts(hosts []netip.Prefix) ([]byte, error) {
 		line, err := host(p)
 		if err != nil {
 			return nil, fmt.Errorf("render TrustedHosts: %w", err)
+		}
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	for _, line := range further {
+		if err := word(line, "#"); err != nil || line == "" {
+			return nil, fmt.Errorf("render TrustedHosts: %q: not a host", line)
 		}
 		if !slices.Contains(lines, line) {
 			lines = append(lines, line)

@@ -61,7 +61,7 @@ func signingRows() []templates.SigningRow {
 	return []templates.SigningRow{
 		{Pattern: "mail.any.example", Key: "202611._domainkey.any.example"},
 		{Pattern: "any.example", Key: "202611._domainkey.any.example"},
-		{Pattern: ".b.example", Key: "202611._domainkey.b.example"},
+		{Pattern: ".b.example", Key: "202611._domainkey.b.example", Signer: "@b.example"},
 		{Pattern: "b.example", Key: "202611._domainkey.b.example"},
 	}
 }
@@ -96,7 +96,7 @@ func TestGolden(t *testing.T) {
 	golden(t, "KeyTable", must(t)(templates.KeyTable(keyRows())))
 	golden(t, "SigningTable", must(t)(templates.SigningTable(signingRows())))
 	golden(t, "TrustedHosts", must(t)(templates.TrustedHosts(hosts(t,
-		"2001:db8::/64", "192.0.2.10/32", "192.0.2.10/24", "127.0.0.0/8", "::1/128", "::ffff:198.51.100.7/128"))))
+		"2001:db8::/64", "192.0.2.10/32", "192.0.2.10/24", "127.0.0.0/8", "::1/128", "::ffff:198.51.100.7/128"), "127.0.0.1", "relay.any.example", "!192.0.2.66")))
 	golden(t, "tmpfiles.conf", templates.Tmpfiles("/var/spool/postfix/opendkim"))
 	golden(t, "main.cf", must(t)(templates.PostfixSnippet(settings())))
 }

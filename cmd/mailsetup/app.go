@@ -12,6 +12,7 @@ func app(c console) *cli.App {
 		initCommand(c),
 		addCommand(c),
 		removeCommand(c),
+		adoptCommand(c),
 		dnsCommand(c),
 		rotateCommand(c),
 		historyCommand(c),

@@ -83,6 +83,9 @@ func (s *session) found(a spec.Answers, old *spec.Spec) spec.Answers {
 			a.Addresses = strings.Fields(p.Addresses.Value)
 		}
 	}
+	if s.taken != nil && !s.hasMX(normal(a.Domain, spec.DomainName)) {
+		p.Receive.Value = "no" // nobody missed it so far
+	}
 	fill(&a.Receive, p.Receive)
 	if domain, err := spec.DomainName(a.Domain); err == nil {
 		a, _ = steps.Adopt(a, s.facts, domain)
@@ -104,8 +107,8 @@ func (s *session) selector(ctx context.Context, a spec.Answers, old *spec.Spec) 
 		return a, nil
 	}
 	domain, err := spec.DomainName(a.Domain)
-	if err != nil {
-		return a, nil // Spec reports it with everything else
+	if err != nil || s.taken.domain(domain) != nil {
+		return a, nil // Spec reports it with everything else; the key is there already
 	}
 	if a.Selector == "" {
 		a.Selector = s.freeSelector(ctx, domain)
@@ -278,6 +281,15 @@ func (s *session) receives(domain, host, address string) wizard.Proposal {
 	return wizard.Proposal{Value: "no", Why: "the domain's MX is " + strings.TrimSuffix(mx[0], ".")}
 }
 
+// hasMX reports whether a domain has a mail exchanger, as far as that is known.
+func (s *session) hasMX(domain string) bool {
+	return len(s.facts.Live[domain].MX) > 0 || slices.ContainsFunc(s.facts.Zones, func(z state.Zone) bool {
+		return slices.ContainsFunc(z.Records, func(r state.Record) bool {
+			return r.Type == "MX" && strings.EqualFold(r.Name, domain+".")
+		})
+	})
+}
+
 func (s *session) resolvesTo(name, address string) bool {
 	a, err := netip.ParseAddr(address)
 	return err == nil && slices.Contains(s.facts.Live[name].Addresses, a)
@@ -310,8 +322,11 @@ func (s *session) foundLines() []string {
 	} else {
 		lines = append(lines, "Postfix will be installed"+s.inPlaceOf())
 	}
-	if f.OpenDKIM == nil {
+	switch {
+	case f.OpenDKIM == nil:
 		lines = append(lines, "OpenDKIM will be installed")
+	case s.taken != nil:
+		lines = append(lines, "OpenDKIM signs for "+strings.Join(firstOf(s.taken.names(), 3), ", ")+": taken over as it is, keys and all")
 	}
 	if here := f.Addresses; len(here) > 0 && !slices.ContainsFunc(here, public) {
 		lines = append(lines, fmt.Sprintf("this machine has only %s, which is private: behind NAT", here[0]))
@@ -320,4 +335,12 @@ func (s *session) foundLines() []string {
 		lines = append(lines, "this machine answers DNS: "+string(f.DNS))
 	}
 	return lines
+}
+
+// firstOf are the first of many, and how many more there are.
+func firstOf(names []string, n int) []string {
+	if len(names) <= n {
+		return names
+	}
+	return append(slices.Clone(names[:n]), fmt.Sprintf("%d more", len(names)-n))
 }

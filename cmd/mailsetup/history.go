@@ -225,7 +225,8 @@ func (s *session) keepKeys(c *plan.Change, now []keyring.Key) bool {
 		}
 	}
 	lost := slices.DeleteFunc(slices.Clone(now), func(k keyring.Key) bool {
-		return slices.ContainsFunc(old, func(o keyring.Key) bool { return strings.EqualFold(o.Selector, k.Selector) })
+		// An adopted key goes back to whom it was taken from, and goes on signing.
+		return k.Adopted || slices.ContainsFunc(old, func(o keyring.Key) bool { return strings.EqualFold(o.Selector, k.Selector) })
 	})
 	if len(lost) == 0 {
 		return false

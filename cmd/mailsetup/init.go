@@ -122,8 +122,14 @@ func howOptions(ctx *cli.Context) options {
 	}
 }
 
-// runInit is the command as a table of contents.
+// runInit sets up what is asked for.
 func runInit(ctx context.Context, c console, a spec.Answers, o options) error {
+	return runSetup(ctx, c, a, o, func(*session, *spec.Spec) (bool, error) { return false, nil })
+}
+
+// runSetup is the command as a table of contents. Stops may end it once it is
+// known what is there.
+func runSetup(ctx context.Context, c console, a spec.Answers, o options, stops func(*session, *spec.Spec) (bool, error)) error {
 	if err := checkFlags(a, o); err != nil {
 		return err
 	}
@@ -139,6 +145,13 @@ func runInit(ctx context.Context, c console, a spec.Answers, o options) error {
 	if err := s.look(ctx, wanted(a, old)); err != nil {
 		return err
 	}
+	a, err = s.lookAtSigner(ctx, a, old)
+	if err != nil {
+		return err
+	}
+	if stop, err := stops(s, old); stop || err != nil {
+		return err
+	}
 	a, err = s.complete(ctx, a, old)
 	if err != nil {
 		return err
@@ -146,6 +159,11 @@ func runInit(ctx context.Context, c console, a spec.Answers, o options) error {
 	want, findings := a.Spec(old, s.now)
 	if err := findings.Err(); err != nil {
 		return err
+	}
+	if s.taken != nil {
+		if want, err = s.withTaken(ctx, want); err != nil {
+			return err
+		}
 	}
 	if err := s.look(ctx, &want); err != nil {
 		return err

@@ -78,6 +78,9 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 		Spec: want, Facts: s.facts, Keys: s.keys, Written: s.memory.keys, Documents: docs, Now: s.now,
 		NewKeys: map[state.Path][]byte{}, Consents: map[string]bool{}, Touched: s.touched, Removed: s.removed, Retire: s.retire,
 	}}
+	if s.taken != nil {
+		w.input.Unsafe = s.taken.unsafe
+	}
 	for _, d := range s.subjects(&want) {
 		if _, ok := s.keys.Signing(d.Name); ok || (s.o.root != "" && !s.o.rootKeys) {
 			continue
@@ -104,6 +107,9 @@ func (s *session) planned(ctx context.Context, w *work) (plan.Plan, error) {
 		return plan.Plan{}, err
 	}
 	want.Notes = append(want.Notes, steps.Advice(w.input)...)
+	if s.taken != nil {
+		want.Notes = append(want.Notes, s.taken.notes...)
+	}
 	if s.o.root != "" {
 		if want, err = steps.BelowRoot(want, s.exists); err != nil {
 			return plan.Plan{}, err

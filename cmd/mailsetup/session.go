@@ -59,6 +59,7 @@ type session struct {
 	looked []string
 
 	installed []string // packages that this run brought
+	taken     *taken   // an OpenDKIM set up by hand; nil for none
 }
 
 // openSession opens the machine. A run that will write holds the lock and has

@@ -86,6 +86,9 @@ func files(_ context.Context, s Source, o Options, f *state.Facts) error {
 	return nil
 }
 
+// Text reads a regular file through symbolic links; nil if nothing is there.
+func Text(r system.Reader, p state.Path) ([]byte, error) { return follow(r, p) }
+
 // follow reads a regular file through symbolic links; nil if nothing is there.
 func follow(r system.Reader, p state.Path) ([]byte, error) {
 	at := p

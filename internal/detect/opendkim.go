@@ -15,6 +15,7 @@ import (
 const (
 	dkimUnit = "opendkim.service"
 	dkimConf = "/etc/opendkim.conf"
+	dkimDir  = "/etc/opendkim"
 	// dkimTmpfiles hides the package's file of that name, which makes the
 	// directory of the PID file, tmpfiles.d(5).
 	dkimTmpfiles = "/etc/tmpfiles.d/opendkim.conf"
@@ -40,7 +41,13 @@ func openDKIM(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 			return err
 		}
 	}
-	o.Endpoint = endpoint(s, arguments(ctx, s, o, f.Files))
+	if args := arguments(ctx, s, o, f.Files); len(args) > 0 {
+		o.Args = args
+	}
+	o.Endpoint = endpoint(s, o.Args)
+	if dir, err := s.Read(dkimDir); err == nil && dir.Kind == state.Directory {
+		o.Tables = &state.Dir{Path: dkimDir, Mode: dir.Mode, Owner: dir.Owner}
+	}
 	o.Deaf = deaf(s, o.Endpoint)
 	f.OpenDKIM = o
 	return nil

@@ -137,7 +137,12 @@ systemctl restart opendkim`)
 // publish adds text to the zone by hand.
 func publish(t *testing.T, b *lab.Box, text string) {
 	t.Helper()
-	const path = "/etc/bind/db.lab.example"
+	publishIn(t, b, "lab.example", text)
+}
+
+func publishIn(t *testing.T, b *lab.Box, origin, text string) {
+	t.Helper()
+	path := "/etc/bind/db." + origin
 	zone := b.Read(t, path)
 	m := serial.FindStringSubmatch(zone)
 	if m == nil {
@@ -145,9 +150,9 @@ func publish(t *testing.T, b *lab.Box, text string) {
 	}
 	next := strings.TrimSpace(b.Run(t, "expr", m[2], "+", "1"))
 	b.Write(t, path, serial.ReplaceAllString(zone, "${1}"+next)+text, 0o644)
-	b.Sh(t, "named-checkzone -q lab.example "+path+"; rndc reload lab.example")
+	b.Sh(t, "named-checkzone -q "+origin+" "+path+"; rndc reload "+origin)
 	for range 50 {
-		if strings.Contains(b.Run(t, "dig", "+short", "@127.0.0.1", "SOA", "lab.example"), " "+next+" ") {
+		if strings.Contains(b.Run(t, "dig", "+short", "@127.0.0.1", "SOA", origin), " "+next+" ") {
 			return
 		}
 	}

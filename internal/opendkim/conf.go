@@ -129,6 +129,12 @@ func (c Conf) Yes(name string) bool {
 	return ok && strings.ContainsAny(s.Value[:1], "tTyY1")
 }
 
+// No reports whether a setting is there and off.
+func (c Conf) No(name string) bool {
+	s, ok := c.Get(name)
+	return ok && strings.ContainsAny(s.Value[:1], "fFnN0")
+}
+
 // Effective are the settings that count, each once, in the order of the file.
 func (c Conf) Effective() []Setting {
 	var out []Setting

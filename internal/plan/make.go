@@ -98,6 +98,9 @@ func (m *maker) stage(st state.Stage) StageChanges {
 	for _, f := range st.Files {
 		m.note(m.file(&sc, f))
 	}
+	for _, f := range st.Metas {
+		m.note(m.meta(&sc, f))
+	}
 	for _, e := range st.Edits {
 		m.note(m.edit(&sc, e))
 	}
@@ -159,6 +162,22 @@ func (m *maker) file(sc *StageChanges, f state.File) error {
 		m.drifted(f.Path, cur, want)
 		m.next[f.Path] = Hash(f.Content)
 	}
+	return m.add(sc, Change{Path: f.Path, Before: cur, After: want, Why: f.Why})
+}
+
+// meta gives a file another owner or mode. Whatever it holds is treated as a
+// secret: who is to be kept from reading it has a reason.
+func (m *maker) meta(sc *StageChanges, f state.Meta) error {
+	cur, err := m.over.Read(f.Path)
+	if err != nil {
+		return err
+	}
+	if cur.Kind != state.Regular {
+		return misplaced(f.Path, cur, state.Regular)
+	}
+	cur.Secret = true
+	want := cur
+	want.Mode, want.Owner = f.Mode, f.Owner
 	return m.add(sc, Change{Path: f.Path, Before: cur, After: want, Why: f.Why})
 }
 

@@ -23,6 +23,16 @@ func (f field) path() string {
 	return f.table + "." + f.key
 }
 
+// unsaid reports whether a key need not be in a new file: those of a set-up that
+// was taken over, where nothing is to be said.
+func (f field) unsaid() bool {
+	switch f.key {
+	case "trusted", "opendkim", "partial", "identities":
+		return f.value == "[]" || f.value == "false"
+	}
+	return false
+}
+
 func (f field) line() string { return f.key + " = " + f.value }
 
 // hostFields are the keys of host.toml, in the order of the file.
@@ -45,6 +55,8 @@ func hostFields(h Host) []field {
 		{"", "rotate_every", quote(Span(cmp.Or(h.Every, DefaultEvery))), "The age at which a key gets a successor: \"180d\", \"30d\", \"never\"."},
 		{"", "lag", quote(Span(cmp.Or(h.Lag, DefaultLag))), "How long, at least, all servers show a new key's record before it signs."},
 		{"", "revoke", quote(Span(cmp.Or(h.Revoke, Never))), "How long a drained key is shown as revoked (an empty p=) before it goes."},
+		{"", "trusted", list(h.Trusted), "Further hosts and networks whose mail is signed, beside those of Postfix."},
+		{"", "opendkim", list(h.OpenDKIM), "Lines of opendkim.conf that replace ours; a name alone leaves ours out."},
 		{"rfc2136", "server", quote(h.Update.Server), "For dns = \"rfc2136\": where updates go (\"\": the zone's primary), and the TSIG key."},
 		{"rfc2136", "key_file", quote(h.Update.KeyFile), ""},
 	}
@@ -68,6 +80,8 @@ func domainFields(d Domain) []field {
 		{"", "rotate_every", quote(Span(d.Every)), ""},
 		{"", "lag", quote(Span(d.Lag)), ""},
 		{"", "revoke", quote(Span(d.Revoke)), ""},
+		{"", "partial", strconv.FormatBool(d.Partial), "Whether these are the only ones: not everybody in the domain itself."},
+		{"", "identities", list(d.Identities), "What i= says for some of them: \"example.net @example.net\"."},
 		{"spf", "all", quote(d.SPF.All), "Mail from others: \"softfail\" (suspicious), \"fail\" (forged) or \"neutral\"."},
 		{"spf", "include", list(d.SPF.Include), "Others who send for the domain, by the domain of their SPF record."},
 		{"spf", "redirect", quote(d.SPF.Redirect), "The domain whose SPF record decides instead of one of its own."},
@@ -97,6 +111,9 @@ func marshal(title string, fields []field) []byte {
 	fmt.Fprintf(&b, "# %s\n\n", title)
 	table := ""
 	for _, f := range fields {
+		if f.unsaid() {
+			continue
+		}
 		if f.table != table {
 			table = f.table
 			fmt.Fprintf(&b, "\n[%s]\n", table)

@@ -38,6 +38,8 @@ type hostText struct {
 	SignBounces         string   `toml:"sign_bounces"`
 	LeaveServices       []string `toml:"leave_services"`
 	Drain               string   `toml:"drain"`
+	Trusted             []string `toml:"trusted"`
+	OpenDKIM            []string `toml:"opendkim"`
 
 	rotationText
 	Update updateText `toml:"rfc2136"`
@@ -67,6 +69,8 @@ type domainText struct {
 	DNS        string     `toml:"dns"`
 	Subdomains bool       `toml:"subdomains"`
 	Also       []string   `toml:"also"`
+	Partial    bool       `toml:"partial"`
+	Identities []string   `toml:"identities"`
 	Update     updateText `toml:"rfc2136"`
 
 	Drain string `toml:"drain"`
@@ -129,6 +133,8 @@ func parseHost(text []byte) (Host, Findings) {
 	takeAll(&d.reader, "leave_services", raw.LeaveServices, &h.LeaveServices, Service)
 	take(&d.reader, "drain", raw.Drain, &h.Drain, Drain)
 	h.Rotation = raw.rotation(d)
+	takeAll(&d.reader, "trusted", raw.Trusted, &h.Trusted, Trusted)
+	takeAll(&d.reader, "opendkim", raw.OpenDKIM, &h.OpenDKIM, OpenDKIMLine)
 	h.Update = raw.Update.update(d)
 	return h, d.findings
 }
@@ -173,7 +179,7 @@ func newDomainText() *domainText {
 
 // domain normalises the values of the file.
 func (raw *domainText) domain(d *document) Domain {
-	out := Domain{Receive: raw.Receive, NewZone: raw.NewZone, Subdomains: raw.Subdomains, Update: raw.Update.update(d)}
+	out := Domain{Receive: raw.Receive, NewZone: raw.NewZone, Subdomains: raw.Subdomains, Partial: raw.Partial, Update: raw.Update.update(d)}
 	take(&d.reader, "domain", raw.Domain, &out.Name, DomainName)
 	take(&d.reader, "selector", raw.Selector, &out.Selector, Selector)
 	take(&d.reader, "key_bits", strconv.FormatInt(raw.KeyBits, 10), &out.KeyBits, KeyBits)
@@ -184,6 +190,7 @@ func (raw *domainText) domain(d *document) Domain {
 	takeAll(&d.reader, "also", raw.Also, &out.Also, Sender)
 	take(&d.reader, "drain", raw.Drain, &out.Drain, Drain)
 	out.Rotation = raw.rotation(d)
+	takeAll(&d.reader, "identities", raw.Identities, &out.Identities, Identity)
 	take(&d.reader, "spf.all", raw.SPF.All, &out.SPF.All, SPFAll)
 	take(&d.reader, "spf.redirect", raw.SPF.Redirect, &out.SPF.Redirect, SPFInclude)
 	takeAll(&d.reader, "spf.include", raw.SPF.Include, &out.SPF.Include, SPFInclude)

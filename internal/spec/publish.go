@@ -56,20 +56,3 @@ func UpdateKey(s string) (string, error) {
 	}
 	return string(p), nil
 }
-
-// Sender accepts a row of a SigningTable of type file: a domain, .example.org
-// for what is below, or one address.
-func Sender(s string) (string, error) {
-	text := strings.TrimSpace(s)
-	if local, host, found := strings.Cut(text, "@"); found && local != "" && host != "" {
-		return mailAddress("also", s, strings.ToLower(text))
-	}
-	name, err := hostLike("also", strings.TrimPrefix(text, "."), "example.org, .example.org or user@example.org")
-	if err != nil {
-		return "", err
-	}
-	if strings.HasPrefix(text, ".") {
-		return "." + name, nil
-	}
-	return name, nil
-}

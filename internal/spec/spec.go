@@ -40,6 +40,12 @@ type Host struct {
 	Drain    time.Duration // drain
 	Rotation               // rotate_every, lag, revoke
 	Update   Update        // [rfc2136]
+	// Trusted are further hosts whose mail is signed, as InternalHosts of
+	// opendkim.conf(5) has them: addresses, networks, names, .example.org.
+	Trusted []string // trusted
+	// OpenDKIM are lines of opendkim.conf(5) in place of ours; a name alone
+	// leaves ours out.
+	OpenDKIM []string // opendkim
 }
 
 // Rotation is when a key gets a successor, and how carefully. Zero is not
@@ -97,6 +103,11 @@ type Domain struct {
 	// Spec.DrainOf and Spec.RotationOf.
 	Drain    time.Duration // drain
 	Rotation               // rotate_every, lag, revoke
+	// Partial: only mail of Also is signed, not that of the whole domain.
+	Partial bool // partial
+	// Identities are what i= of the signature says (RFC 6376 section 3.5) about
+	// some of the senders: "example.org @example.org".
+	Identities []string // identities
 }
 
 // SPF is RFC 7208 policy.

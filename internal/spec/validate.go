@@ -77,6 +77,12 @@ func (h Host) validate(f *reader) {
 	if h.RootAlias != "" {
 		normal(f, "host: root_alias", h.RootAlias, MailAddress)
 	}
+	for _, host := range h.Trusted {
+		normal(f, "host: trusted", host, Trusted)
+	}
+	for _, line := range h.OpenDKIM {
+		normal(f, "host: opendkim", line, OpenDKIMLine)
+	}
 	h.Update.validate(f, func(key string) string { return "host: " + key })
 	h.Rotation.validate(f, h.Drain, func(key string) string { return "host: " + key })
 	if len(h.Addresses) == 0 {
@@ -115,6 +121,12 @@ func (d Domain) validate(f *reader) {
 		normal(f, at("also"), sender, Sender)
 	}
 	d.Rotation.validate(f, d.Drain, at)
+	for _, identity := range d.Identities {
+		normal(f, at("identities"), identity, Identity)
+	}
+	if d.Partial && len(d.Also) == 0 && !d.Subdomains {
+		f.add(at("partial"), "leaves nobody whose mail is signed", "name the senders in also")
+	}
 	d.Update.validate(f, at)
 	d.validateSPF(f, at)
 	d.DMARC.validate(f, at)

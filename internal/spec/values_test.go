@@ -148,6 +148,39 @@ func TestUpdates(t *testing.T) {
 func TestSender(t *testing.T) {
 	words(t, Sender, map[string]string{
 		"Shop.example": "shop.example", ".shop.example.": ".shop.example", "Ann@Shop.example": "ann@shop.example",
-		"": "", "*": "", "*@shop.example": "", "@shop.example": "", "ann@": "", "..shop.example": "", "a b@shop.example": "", "shop": "",
+		"*": "*", "Ann@*": "ann@*", "ann@.Shop.example": "ann@.shop.example",
+		"": "", "*.shop.example": "", "ann@*.shop.example": "", "ann x@*": "", "*@shop.example": "", "@shop.example": "", "ann@": "", "..shop.example": "", "a b@shop.example": "", "shop": "",
 	})
+}
+
+func TestSigning(t *testing.T) {
+	words(t, Identity, map[string]string{
+		".Shop.example  @shop.example": ".shop.example @shop.example", "ann@shop.example %": "ann@shop.example %",
+		"": "", "shop.example": "", "shop @shop": "", "shop.example @shop.example x": "", "shop.example #": "",
+	})
+	words(t, Trusted, map[string]string{
+		" 192.0.2.0/24": "192.0.2.0/24", "!relay.shop.example": "!relay.shop.example", ".shop.example": ".shop.example",
+		"": "", "a b": "", "#a": "", "ä.example": "",
+	})
+	words(t, OpenDKIMLine, map[string]string{
+		"Canonicalization  simple/simple ": "Canonicalization simple/simple", "OversignHeaders": "OversignHeaders", "On-BadSignature reject": "On-BadSignature reject",
+		"": "", "KeyTable /x": "", "userid root": "", "A#b c": "", "LogWhy no # x": "", "X y\nSocket z": "",
+	})
+}
+
+func TestWhatOnlyATakenOverDomainNeeds(t *testing.T) {
+	h, d := someHost(), someDomain()
+	h.Trusted, h.OpenDKIM = []string{"10.0.0.0/8"}, []string{"OversignHeaders", "Canonicalization simple/simple"}
+	d.Also, d.Partial, d.Identities = []string{"ann@shop.example"}, true, []string{"ann@shop.example ann@shop.example"}
+	got, err := Parse(MarshalHost(h), map[string][]byte{"shop.example": MarshalDomain(d)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "spec", got, Spec{Host: h, Domains: []Domain{d}})
+	text, err := SetHost(MarshalHost(someHost()), h)
+	if err != nil || !strings.Contains(string(text), "opendkim = [\"OversignHeaders\", \"Canonicalization simple/simple\"]\n") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	d.Also = nil
+	equal(t, "nobody", (Spec{Host: h, Domains: []Domain{d}}).Validate().Err().Error(), "shop.example: partial: leaves nobody whose mail is signed; hint: name the senders in also")
 }

@@ -120,6 +120,10 @@ type OpenDKIM struct {
 	// unit gives it, else Socket of its configuration; "" if neither says.
 	Endpoint string
 	Active   bool
+	// Args are those of its process, or that its unit would give it.
+	Args []string
+	// Tables is /etc/opendkim as it stands, nil if it is not there.
+	Tables *Dir
 	// Deaf: the socket that its configuration names is gone, together with its
 	// directory perhaps. A daemon that still runs has to be started again.
 	Deaf bool

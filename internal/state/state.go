@@ -64,6 +64,15 @@ type Dir struct {
 	Why   string
 }
 
+// Meta is the owner and the mode of a file of somebody else's. Its content is
+// not looked at, and stays.
+type Meta struct {
+	Path  Path
+	Mode  fs.FileMode
+	Owner Owner
+	Why   string
+}
+
 // Edit is a change inside somebody else's file, as data. Evaluating it twice
 // gives the same bytes as evaluating it once.
 type Edit interface {
@@ -102,6 +111,7 @@ type Stage struct {
 	// Discard are further files that go, whatever they say: keys, and what the
 	// administrator may edit. A directory goes if it is empty then.
 	Discard    []Path
+	Metas      []Meta
 	Edits      []Edit
 	Derived    []Derived
 	Updates    []Update // of zones on their primaries, once the files are in place

@@ -1,0 +1,324 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/detect"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/opendkim"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps"
+)
+
+// taken is an OpenDKIM that was set up by hand and that this run takes over.
+type taken struct {
+	steps.Taken
+	keys   map[string]keyring.Key // by domain
+	unsafe []state.Meta
+	notes  []state.Note
+	conf   string // where it says how it signs
+}
+
+// lookAtSigner looks for an OpenDKIM to take over, and at what DNS says of its
+// domains. The answers get what follows from it.
+func (s *session) lookAtSigner(ctx context.Context, a spec.Answers, old *spec.Spec) (spec.Answers, error) {
+	var err error
+	if s.taken, err = s.takeOver(); err != nil || s.taken == nil {
+		return a, err
+	}
+	host := first(normal(a.Hostname, spec.Hostname), s.facts.FQDN)
+	if a, err = s.taken.answer(a, host); err != nil {
+		return a, err
+	}
+	w := wanted(a, old)
+	for _, d := range s.taken.Domains {
+		if !w.Has(d.Name) {
+			w.Domains = append(slices.Clone(w.Domains), spec.Domain{Name: d.Name})
+		}
+	}
+	return a, s.look(ctx, w)
+}
+
+// takeOver reads an OpenDKIM that was set up by hand; nil if there is none, or
+// if what is there is to be overwritten.
+func (s *session) takeOver() (*taken, error) {
+	if !s.byHand() || s.o.overwriteDrift {
+		return nil, nil
+	}
+	conf := signerConf(s.facts.OpenDKIM.Args)
+	setup, err := opendkim.Parse(conf, s.text)
+	if err != nil {
+		return nil, notTaken(err)
+	}
+	if len(setup.Rows) == 0 {
+		return nil, nil // it verifies only
+	}
+	t := &taken{conf: conf, keys: map[string]keyring.Key{}}
+	if t.Taken, err = steps.TakeOver(setup, s.facts, s.now); err != nil {
+		return nil, notTaken(err)
+	}
+	t.notes = t.Notes
+	safe := !setup.Conf.No("RequireSafeKeys")
+	var errs []error
+	for i := range t.Signers {
+		errs = append(errs, s.takeKey(t, i, safe))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, notTaken(err)
+	}
+	s.hold(t)
+	return t, nil
+}
+
+// byHand reports whether the configuration of OpenDKIM is neither ours nor as
+// its package brought it.
+func (s *session) byHand() bool {
+	_, ours := s.record[steps.Conf]
+	return s.image == nil && s.facts.OpenDKIM != nil && !ours && len(s.facts.Files[steps.Conf]) > 0
+}
+
+// signerConf is the configuration that a process was told to read, opendkim(8).
+func signerConf(args []string) string {
+	for i, a := range args {
+		value, ok := strings.CutPrefix(a, "-x")
+		if ok && value == "" && i+1 < len(args) {
+			value = args[i+1]
+		}
+		if ok && path.IsAbs(value) {
+			return path.Clean(value)
+		}
+	}
+	return string(steps.Conf)
+}
+
+// text reads a file through symbolic links.
+func (s *session) text(name string) ([]byte, error) {
+	p, err := state.ParsePath(name)
+	if err != nil {
+		return nil, err
+	}
+	return detect.Text(s.sys, p)
+}
+
+// takeKey puts the key of a signing domain into the ledger, as it is found.
+func (s *session) takeKey(t *taken, i int, safe bool) error {
+	signer := t.Signers[i]
+	wrong := func(hint, format string, a ...any) error {
+		return &opendkim.Error{Place: signer.KeyAt, What: fmt.Sprintf("the key of "+signer.Domain+": "+format, a...), Hint: hint}
+	}
+	p, err := state.ParsePath(signer.KeyFile)
+	if err != nil {
+		return wrong("correct the path", "%v", err)
+	}
+	k, err := detect.Key(s.sys, p)
+	if _, blind := s.sys.(shy); blind && err != nil {
+		return fail("run it as root (sudo)", "%s: only root can look at the key of %s, which is to be taken over", p, signer.Domain)
+	}
+	if err != nil {
+		return wrong("put the file back, or take the row out", "%v", err)
+	}
+	own := state.Owner{User: "opendkim", Group: "opendkim"}
+	why, repair := k.Hidden, fmt.Sprintf("chown opendkim:opendkim %s && chmod 600 %s", k.Path, k.Path)
+	if why == "" && k.Unsafe != "" && safe {
+		why = k.Unsafe
+	}
+	switch {
+	case why != "" && k.Above != "":
+		return wrong(fmt.Sprintf("chown root:opendkim %s && chmod 750 %s", k.Above, k.Above), "%s", why)
+	case why != "":
+		meta := state.Meta{Path: k.Path, Mode: 0o600, Owner: own, Why: "OpenDKIM reads it as the user opendkim: " + why}
+		if !slices.ContainsFunc(t.unsafe, func(m state.Meta) bool { return m.Path == meta.Path }) {
+			t.unsafe = append(t.unsafe, meta)
+		}
+	case k.Unsafe != "":
+		if k.Above != "" {
+			repair = "chmod go-w " + string(k.Above)
+		}
+		t.notes = append(t.notes, state.Note{
+			Topic: "RequireSafeKeys", Text: k.Unsafe + ", where the key of " + signer.Domain + " is; OpenDKIM was told not to mind, and that stays so",
+			Do: repair + "; then take RequireSafeKeys out of opendkim in " + string(spec.HostFile),
+		})
+	}
+	if bits, err := spec.KeyBits(fmt.Sprint(k.Bits)); err == nil {
+		t.Domains[i].KeyBits = bits
+	}
+	t.keys[signer.Domain] = keyring.Key{
+		Selector: signer.Selector, Bits: k.Bits, Public: k.Public, Fingerprint: k.Fingerprint, File: string(p), Adopted: true,
+		Stage: keyring.Active, Since: map[keyring.Stage]stamp{keyring.Active: s.now},
+	}
+	return nil
+}
+
+// hold enters what is taken over where this run looks things up: the keys into
+// the ledger, and what is in the files that ours will replace into the record,
+// so that it is no drift.
+func (s *session) hold(t *taken) {
+	for domain, k := range t.keys {
+		old := s.keys[domain]
+		i := slices.IndexFunc(old, func(o keyring.Key) bool { return o.Selector == k.Selector && o.Public == k.Public })
+		if i >= 0 && old[i].Stage == keyring.Active {
+			continue // ours, of which the record was lost
+		}
+		s.keys[domain] = keyring.Drain(old, s.now)
+		s.keys = s.keys.With(domain, k)
+	}
+	for _, p := range steps.Replaced() {
+		if o, err := s.sys.Read(p); err == nil && o.Kind == state.Regular {
+			s.record[p] = plan.Hash(o.Content)
+		}
+	}
+	t.notes = append(t.listing(), t.notes...)
+}
+
+// names are those of the domains.
+func (t *taken) names() []string {
+	var names []string
+	for _, d := range t.Domains {
+		names = append(names, d.Name)
+	}
+	return names
+}
+
+func (t *taken) domain(name string) *spec.Domain {
+	if t == nil {
+		return nil
+	}
+	i := slices.IndexFunc(t.Domains, func(d spec.Domain) bool { return d.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &t.Domains[i]
+}
+
+// primary is the domain that signs the host's own mail from now on: that of its
+// name, or else the first.
+func (t *taken) primary(host string) string {
+	for name := host; strings.Contains(name, "."); {
+		if t.domain(name) != nil {
+			return name
+		}
+		_, name, _ = strings.Cut(name, ".")
+	}
+	return t.Domains[0].Name
+}
+
+// listing tells what was found, a note for each domain.
+func (t *taken) listing() []state.Note {
+	var notes []state.Note
+	for _, d := range t.Domains {
+		k := t.keys[d.Name]
+		notes = append(notes, state.Note{
+			Topic: "taken over", Passing: true,
+			Text: fmt.Sprintf("%s signs mail of %s with selector %s, the %d bits in %s: no signature changes",
+				d.Name, steps.Rows(d), k.Selector, k.Bits, k.File),
+		})
+	}
+	return notes
+}
+
+// answer fills what follows for the domain in question from what is taken over.
+func (t *taken) answer(a spec.Answers, host string) (spec.Answers, error) {
+	if a.Domain == "" {
+		a.Domain = t.primary(host)
+	}
+	d := t.domain(normal(a.Domain, spec.DomainName))
+	if d == nil {
+		return a, nil
+	}
+	k := t.keys[d.Name]
+	if a.Selector != "" && !strings.EqualFold(a.Selector, k.Selector) {
+		return a, usage("leave --selector out", "%s signs with selector %s already, and goes on to", d.Name, k.Selector)
+	}
+	a.Selector = d.Selector
+	if d.KeyBits != 0 && a.KeyBits == "" {
+		a.KeyBits = fmt.Sprint(d.KeyBits)
+	}
+	return a, nil
+}
+
+// withTaken adds to a wish what is taken over: the domains that it does not have
+// yet, with what their records say already, and who is signed for.
+func (s *session) withTaken(ctx context.Context, want spec.Spec) (spec.Spec, error) {
+	t := s.taken
+	want.Host.Trusted = union(want.Host.Trusted, t.Trusted)
+	want.Host.OpenDKIM = union(want.Host.OpenDKIM, t.OpenDKIM)
+	for _, d := range t.Domains {
+		if err := ctx.Err(); err != nil {
+			return want, err
+		}
+		if !want.Has(d.Name) {
+			a := spec.Answers{Selector: d.Selector, Receive: s.receives(d.Name, want.Host.Hostname, first(addressesOf(want)...)).Value, DNS: string(spec.DNSManual)}
+			if !s.hasMX(d.Name) {
+				a.Receive = "no"
+			}
+			if s.serves(d.Name) {
+				a.DNS = string(spec.DNSBind)
+			}
+			a, _ = steps.Adopt(a, s.facts, d.Name)
+			var findings spec.Findings
+			if want, findings = a.Further(want, []string{d.Name}, nil, s.now); findings != nil {
+				return want, findings.Err()
+			}
+		}
+		w := &want.Domains[slices.IndexFunc(want.Domains, func(o spec.Domain) bool { return o.Name == d.Name })]
+		w.Also, w.Identities = union(w.Also, d.Also), union(w.Identities, d.Identities)
+		w.Subdomains, w.Partial = w.Subdomains || d.Subdomains, d.Partial
+		if d.KeyBits != 0 {
+			w.KeyBits = d.KeyBits
+		}
+	}
+	return want, want.Validate().Err()
+}
+
+func addressesOf(sp spec.Spec) []string {
+	var all []string
+	for _, a := range sp.Host.Addresses {
+		all = append(all, a.String())
+	}
+	return all
+}
+
+// union is a list with the items of another that it does not have.
+func union(list, more []string) []string {
+	out := slices.Clone(list)
+	for _, item := range more {
+		out = with(out, item)
+	}
+	return out
+}
+
+// notTaken says what cannot be taken over, a line each.
+func notTaken(err error) error {
+	var findings spec.Findings
+	for _, e := range unjoined(err) {
+		found, ok := errors.AsType[*opendkim.Error](e)
+		if !ok {
+			return e
+		}
+		findings = append(findings, spec.Finding{Field: found.Place.String(), Text: found.What, Hint: found.Hint})
+	}
+	return findings.Err()
+}
+
+// unjoined are the errors that errors.Join put together.
+func unjoined(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, unjoined(e)...)
+	}
+	return all
+}
