@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -48,6 +49,11 @@ func (s *session) printPlan(p plan.Plan) error {
 	if err != nil {
 		return err
 	}
+	if s.taken != nil {
+		if b, err = beside(b, "adopted", s.taken.data()); err != nil {
+			return err
+		}
+	}
 	fmt.Fprintln(s.c.out, string(b))
 	return nil
 }
@@ -58,6 +64,17 @@ type result struct {
 	ID      string       `json:"id,omitempty"`
 	Paths   []state.Path `json:"paths,omitempty"`
 	Notes   []state.Note `json:"notes,omitempty"`
+	Adopted []adopted    `json:"adopted,omitempty"`
+}
+
+// beside adds a value to an object of JSON as it is printed.
+func beside(object []byte, name string, value any) ([]byte, error) {
+	text, err := json.MarshalIndent(value, "  ", "  ")
+	if err != nil {
+		return nil, err
+	}
+	head := bytes.TrimSuffix(bytes.TrimSpace(object), []byte("\n}"))
+	return fmt.Appendf(nil, "%s,\n  %q: %s\n}\n", head, name, text), nil
 }
 
 func (s *session) printResult(r result) error { return s.printJSON(r) }
@@ -90,7 +107,7 @@ func (s *session) done(ctx context.Context, w *work, p plan.Plan, r apply.Report
 		return err
 	}
 	if s.o.json {
-		return s.printResult(result{Changed: true, ID: r.ID, Paths: paths(p), Notes: p.Notes})
+		return s.printResult(result{Changed: true, ID: r.ID, Paths: paths(p), Notes: p.Notes, Adopted: s.taken.data()})
 	}
 	fmt.Fprintf(s.c.out, "\n%s\n", fold(r.String(), 78))
 	if s.image == nil {

@@ -223,6 +223,36 @@ func (t *taken) listing() []state.Note {
 	return notes
 }
 
+// adopted is a signing domain that was found, as data.
+type adopted struct {
+	Domain   string       `json:"domain"`
+	Selector string       `json:"selector"`
+	KeyFile  string       `json:"key_file"`
+	Bits     int          `json:"bits"`
+	Rows     []adoptedRow `json:"rows"`
+}
+
+type adoptedRow struct {
+	Pattern  string `json:"pattern"`
+	Identity string `json:"identity,omitempty"`
+	At       string `json:"at"`
+}
+
+func (t *taken) data() []adopted {
+	if t == nil {
+		return nil
+	}
+	var all []adopted
+	for _, s := range t.Signers {
+		a := adopted{Domain: s.Domain, Selector: s.Selector, KeyFile: s.KeyFile, Bits: t.keys[s.Domain].Bits}
+		for _, r := range s.Rows {
+			a.Rows = append(a.Rows, adoptedRow{r.Written, r.Identity, r.Place.String()})
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
 // answer fills what follows for the domain in question from what is taken over.
 func (t *taken) answer(a spec.Answers, host string) (spec.Answers, error) {
 	if a.Domain == "" {

@@ -23,7 +23,8 @@ type handmade struct {
 	setup   string // in a shell, once the files are there
 	// keys are the records to publish: zone, and the file of opendkim-genkey.
 	keys map[string]string
-	// senders are addresses, and the domain that signs for them; "" for none.
+	// senders are addresses, some with the client that sends, and the domain that
+	// signs for them; "" for none.
 	senders map[string]string
 	listed  []string // what adopt says of it
 }
@@ -170,16 +171,18 @@ boss@*.lab.example  main:boss@lab.example
 ann@shop.example    main
 eve@lab.example     news   # too late
 `,
+				"/etc/postfix/lan":      "10.20.0.0/16 permit\n",
 				"/etc/mail/dkim/inside": "127.0.0.1\n::1\n10.20.30.0/24\n!10.20.30.66\n192.0.2.10\n",
 			},
 			setup: `cd /etc/mail/dkim; opendkim-genkey -d lab.example -s main; opendkim-genkey -d news.lab.example -s n1
 mv main.private main.key; mv n1.private news.key; chown opendkim: *.key; chmod 644 news.key
 postconf -e smtpd_milters=inet:127.0.0.1:8891 non_smtpd_milters=inet:127.0.0.1:8891 milter_default_action=accept \
-	'mynetworks = 127.0.0.0/8 [::1]/128 192.0.2.10'`,
+	'smtpd_relay_restrictions = permit_mynetworks, check_client_access cidr:/etc/postfix/lan, reject_unauth_destination'`,
 			keys: map[string]string{"lab.example": "/etc/mail/dkim/main.txt", "news.lab.example": "/etc/mail/dkim/n1.txt"},
 			senders: map[string]string{
 				"ann@lab.example": "lab.example", "news@lab.example": "news.lab.example", "ann@news.lab.example": "lab.example",
 				"boss@x.y.lab.example": "lab.example", "ann@shop.example": "lab.example", "bob@shop.example": "", "eve@lab.example": "lab.example",
+				"ann@lab.example 10.20.30.77": "lab.example", "ann@lab.example 10.20.30.66": "",
 			},
 			listed: []string{
 				"lab.example signs mail of @lab.example, @.lab.example, boss@.lab.example and ann@shop.example with selector main",
@@ -243,6 +246,79 @@ func TestAdopt(t *testing.T) {
 	})
 }
 
+// TestInitAdopts: init does the same on the way, with a domain of its own
+// beside what is there; those that were taken over are like any other then.
+func TestInitAdopts(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		h := shapes()[1]
+		h.domains = append(h.domains, "new.example")
+		b, sink := h.boots(t, release)
+		before := h.signatures(t, b, sink)
+		out, _ := product(t, b, 0, "init", "--yes", "--json", "--domain", "new.example", "--ip", "192.0.2.10")
+		says(t, out, `"selector": "2020"`, `"key_file": "/etc/opendkim/keys/b.example/2020.private"`, `"at": "/etc/opendkim/SigningTable:4"`)
+		compare(t, before, h.signatures(t, b, sink))
+		leavesSignedBy(t, b, sink, "new.example")
+		nothingChanges(t, b, "init", "--yes")
+		out, _ = product(t, b, 0, "init", "--yes", "--domain", "shop.example", "--dmarc", "quarantine")
+		saysNot(t, out, "opendkim")
+		compare(t, before, h.signatures(t, b, sink))
+		b.Reboot(t)
+		compare(t, before, h.signatures(t, b, sink))
+		noOneElse(t, b)
+	})
+}
+
+// noOneElse insists that the keys are as they were, and only in their places.
+func noOneElse(t *testing.T, b *lab.Box) {
+	t.Helper()
+	for path, is := range b.Snapshot(t, "/etc/opendkim/keys") {
+		if strings.HasSuffix(path, ".private") && !strings.HasPrefix(is, "-rw------- ") {
+			t.Errorf("%s: %s", path, is)
+		}
+	}
+	if found := b.Sh(t, `grep -rlsaD skip "BEGIN.*PRIVATE KEY" /var /run /tmp /root || true`); strings.Contains(found, "\n") {
+		for line := range strings.Lines(found) {
+			if !strings.HasPrefix(line, "/var/lib/mailsetup/journal/") {
+				t.Errorf("private key material in %s", line)
+			}
+		}
+	}
+}
+
+// TestAdoptRefuses: what has no equivalent is told with its line, and nothing is
+// touched.
+func TestAdoptRefuses(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		h := shapes()[1]
+		b, _ := h.boots(t, release)
+		was, units := look(t, b), invocations(t, b)
+		for _, c := range []struct{ file, line, said, hint string }{
+			{"/etc/opendkim/SigningTable", "*@*.b.example any", `/etc/opendkim/SigningTable:5: KeyTable has no key "any"`, "correct the name"},
+			{"/etc/opendkim/SigningTable", "(ann|bob)@c.example mail._domainkey.lab.example", "/etc/opendkim/SigningTable:5: the pattern", "*@DOMAIN"},
+			{"/etc/opendkim/SigningTable", "ann@b.example mail._domainkey.b.example", `/etc/opendkim/SigningTable:5: KeyTable has no key`, "correct"},
+			{"/etc/opendkim.conf", "KeyTable dsn:mysql://x", `/etc/opendkim.conf:18: KeyTable is of the type "dsn"`, "file:PATH"},
+			{"/etc/opendkim.conf", "SetupPolicyScript /etc/x.lua", "/etc/opendkim.conf:18: SetupPolicyScript is a program", "do without"},
+			{"/etc/opendkim.conf", "PeerList refile:/etc/opendkim/TrustedHosts", "/etc/opendkim.conf:18: PeerList names /etc/opendkim/TrustedHosts", "a file of its own"},
+		} {
+			text := b.Read(t, c.file)
+			b.Write(t, c.file, text+c.line+"\n", 0o644)
+			for _, command := range []string{"adopt", "init"} {
+				_, stderr := product(t, b, 2, command, "--yes", "--ip", "192.0.2.10")
+				says(t, stderr, c.said, "hint: ", c.hint)
+			}
+			b.Write(t, c.file, text, 0o644)
+		}
+		b.Sh(t, "mv /etc/opendkim/keys/b.example/2020.private /root/")
+		_, stderr := product(t, b, 2, "adopt", "--yes", "--ip", "192.0.2.10")
+		says(t, stderr, "/etc/opendkim/KeyTable:4: the key of b.example: read /etc/opendkim/keys/b.example/2020.private: no such file")
+		b.Sh(t, "mv /root/2020.private /etc/opendkim/keys/b.example/; chown -R opendkim: /etc/opendkim")
+		asBefore(t, b, was)
+		if got := invocations(t, b); got != units {
+			t.Errorf("units were touched:\n%s\nbefore:\n%s", got, units)
+		}
+	})
+}
+
 func adoptArgs(more ...string) []string {
 	return append([]string{"adopt", "--yes", "--ip", "192.0.2.10"}, more...)
 }
@@ -273,22 +349,23 @@ func movedTo(t *testing.T, b *lab.Box) {
 func (h handmade) signatures(t *testing.T, b *lab.Box, sink *lab.Sink) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for from, domain := range h.senders {
+	for sender, domain := range h.senders {
 		at := sink.Count()
+		from, client, _ := strings.Cut(sender, " ")
 		raw := fmt.Sprintf("From: Somebody <%s>\nTo: bob@remote.example\nSubject: the  same\nDate: Tue, 24 Nov 2026 10:00:00 +0000\n"+
 			"Message-ID: <1@lab.example>\nMIME-Version: 1.0\n\nThe same  body. \n\n", from)
-		if said, taken := b.Send(t, lab.Letter{From: from, To: "bob@remote.example", Raw: []byte(raw)}); !taken {
+		if said, taken := b.Send(t, lab.Letter{From: from, To: "bob@remote.example", Client: client, Raw: []byte(raw)}); !taken {
 			t.Fatalf("%s: %s", from, said)
 		}
 		msg := sink.Wait(t, at+1, time.Minute)[at].Data
 		if domain == "" {
 			if found := lab.VerifyDKIM(t, b, msg); len(found) != 0 {
-				t.Errorf("mail of %s is signed: %+v", from, found)
+				t.Errorf("mail of %s is signed: %+v", sender, found)
 			}
 			continue
 		}
 		signedBy(t, b, msg, domain)
-		all[from] = constant(t, msg)
+		all[sender] = constant(t, msg)
 	}
 	return all
 }

@@ -182,6 +182,10 @@ func (raw *domainText) place(path string) any {
 		return &raw.Subdomains
 	case "also":
 		return &raw.Also
+	case "partial":
+		return &raw.Partial
+	case "identities":
+		return &raw.Identities
 	case "spf.all":
 		return &raw.SPF.All
 	case "spf.include":
