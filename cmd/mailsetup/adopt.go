@@ -36,7 +36,7 @@ func adoptCommand(c console) *cli.Command {
 
 // adoptFlags are those of init that the set-up does not answer itself.
 func adoptFlags() []cli.Flag {
-	return only(wishFlags(), "domain", "hostname", "ip", "dns", "root-alias", "milter-default-action")
+	return only(wishFlags(), "domain", "hostname", "ip", "dns", "rfc2136-server", "rfc2136-key", "root-alias", "milter-default-action")
 }
 
 func only(flags []cli.Flag, names ...string) []cli.Flag {

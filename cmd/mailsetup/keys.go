@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"mailsetup/internal/detect"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -52,40 +51,16 @@ func (s *session) keysThere(want spec.Spec) error {
 		if !ok || k.File == "" {
 			continue
 		}
-		if k.Adopted {
-			if err := s.adoptedKey(d.Name, k); err != nil {
-				return err
-			}
-			continue
-		}
 		o, err := s.sys.Stat(state.Path(k.File))
 		if err != nil || o.Kind == state.Absent {
 			return cmp.Or(err, fail("put the file back from a backup, or roll back the run that made it",
 				"%s, the private key of %s, is gone: its mail is not accepted", k.File, d.Name))
 		}
-		if o.Mode.Perm()&0o077 != 0 { // RequireSafeKeys, opendkim.conf(5)
+		if o.Mode.Perm()&0o077 != 0 && !k.Adopted { // RequireSafeKeys, opendkim.conf(5)
 			return fail("chmod 600 "+k.File,
 				"%s, the private key of %s, has mode %04o: OpenDKIM refuses keys that others could read, and its mail is not accepted",
 				k.File, d.Name, o.Mode.Perm())
 		}
-	}
-	return nil
-}
-
-// adoptedKey looks at a key that was taken over, where others decide about
-// owner and mode. In the run that takes it over that was done already.
-func (s *session) adoptedKey(domain string, k keyring.Key) error {
-	if s.taken.domain(domain) != nil {
-		return nil
-	}
-	found, err := detect.Key(s.sys, state.Path(k.File))
-	switch {
-	case err != nil:
-		return fail("put the file back from a backup", "the private key of %s: %w: its mail is not accepted", domain, err)
-	case found.Public != k.Public:
-		return fail("put the key back from a backup: its record is published", "%s holds another key than it did, so signatures of %s do not verify", k.File, domain)
-	case found.Hidden != "":
-		return fail("chown opendkim:opendkim "+string(found.Path), "the private key of %s: %s: its mail is not accepted", domain, found.Hidden)
 	}
 	return nil
 }

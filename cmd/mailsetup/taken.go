@@ -21,6 +21,7 @@ import (
 type taken struct {
 	steps.Taken
 	keys   map[string]keyring.Key // by domain
+	looked map[state.Path]detect.KeyFile
 	unsafe []state.Meta
 	notes  []state.Note
 	conf   string // where it says how it signs
@@ -60,7 +61,7 @@ func (s *session) takeOver() (*taken, error) {
 	if len(setup.Rows) == 0 {
 		return nil, nil // it verifies only
 	}
-	t := &taken{conf: conf, keys: map[string]keyring.Key{}}
+	t := &taken{conf: conf, keys: map[string]keyring.Key{}, looked: map[state.Path]detect.KeyFile{}}
 	if t.Taken, err = steps.TakeOver(setup, s.facts, s.now); err != nil {
 		return nil, notTaken(err)
 	}
@@ -117,13 +118,17 @@ func (s *session) takeKey(t *taken, i int, safe bool) error {
 	if err != nil {
 		return wrong("correct the path", "%v", err)
 	}
-	k, err := detect.Key(s.sys, p)
+	k, known := t.looked[p] // many domains may share it
+	if !known {
+		k, err = detect.Key(s.sys, p)
+	}
 	if _, blind := s.sys.(shy); blind && err != nil {
 		return fail("run it as root (sudo)", "%s: only root can look at the key of %s, which is to be taken over", p, signer.Domain)
 	}
 	if err != nil {
 		return wrong("put the file back, or take the row out", "%v", err)
 	}
+	t.looked[p] = k
 	own := state.Owner{User: "opendkim", Group: "opendkim"}
 	why, repair := k.Hidden, fmt.Sprintf("chown opendkim:opendkim %s && chmod 600 %s", k.Path, k.Path)
 	if why == "" && k.Unsafe != "" && safe {
@@ -160,15 +165,16 @@ func (s *session) takeKey(t *taken, i int, safe bool) error {
 // the ledger, and what is in the files that ours will replace into the record,
 // so that it is no drift.
 func (s *session) hold(t *taken) {
+	fresh := map[string]keyring.Key{}
 	for domain, k := range t.keys {
 		old := s.keys[domain]
 		i := slices.IndexFunc(old, func(o keyring.Key) bool { return o.Selector == k.Selector && o.Public == k.Public })
 		if i >= 0 && old[i].Stage == keyring.Active {
 			continue // ours, of which the record was lost
 		}
-		s.keys[domain] = keyring.Drain(old, s.now)
-		s.keys = s.keys.With(domain, k)
+		s.keys[domain], fresh[domain] = keyring.Drain(old, s.now), k
 	}
+	s.keys = s.keys.WithAll(fresh)
 	for _, p := range steps.Replaced() {
 		if o, err := s.sys.Read(p); err == nil && o.Kind == state.Regular {
 			s.record[p] = plan.Hash(o.Content)
@@ -275,29 +281,23 @@ func (t *taken) answer(a spec.Answers, host string) (spec.Answers, error) {
 
 // withTaken adds to a wish what is taken over: the domains that it does not have
 // yet, with what their records say already, and who is signed for.
-func (s *session) withTaken(ctx context.Context, want spec.Spec) (spec.Spec, error) {
-	t := s.taken
-	want.Host.Trusted = union(want.Host.Trusted, t.Trusted)
-	want.Host.OpenDKIM = union(want.Host.OpenDKIM, t.OpenDKIM)
-	for _, d := range t.Domains {
-		if err := ctx.Err(); err != nil {
-			return want, err
+func (s *session) withTaken(want spec.Spec) (spec.Spec, error) {
+	var list []spec.Answers
+	for _, d := range s.taken.Domains {
+		list = append(list, s.takenAnswers(want, d))
+	}
+	want, findings := want.Further(list, s.now)
+	if err := findings.Err(); err != nil {
+		return want, err
+	}
+	want.Host.Trusted = union(want.Host.Trusted, s.taken.Trusted)
+	want.Host.OpenDKIM = union(want.Host.OpenDKIM, s.taken.OpenDKIM)
+	for i := range want.Domains {
+		w := &want.Domains[i]
+		d := s.taken.domain(w.Name)
+		if d == nil {
+			continue
 		}
-		if !want.Has(d.Name) {
-			a := spec.Answers{Selector: d.Selector, Receive: s.receives(d.Name, want.Host.Hostname, first(addressesOf(want)...)).Value, DNS: string(spec.DNSManual)}
-			if !s.hasMX(d.Name) {
-				a.Receive = "no"
-			}
-			if s.serves(d.Name) {
-				a.DNS = string(spec.DNSBind)
-			}
-			a, _ = steps.Adopt(a, s.facts, d.Name)
-			var findings spec.Findings
-			if want, findings = a.Further(want, []string{d.Name}, nil, s.now); findings != nil {
-				return want, findings.Err()
-			}
-		}
-		w := &want.Domains[slices.IndexFunc(want.Domains, func(o spec.Domain) bool { return o.Name == d.Name })]
 		w.Also, w.Identities = union(w.Also, d.Also), union(w.Identities, d.Identities)
 		w.Subdomains, w.Partial = w.Subdomains || d.Subdomains, d.Partial
 		if d.KeyBits != 0 {
@@ -305,6 +305,20 @@ func (s *session) withTaken(ctx context.Context, want spec.Spec) (spec.Spec, err
 		}
 	}
 	return want, want.Validate().Err()
+}
+
+// takenAnswers are those about one domain that is taken over. It receives here
+// only if its MX says so: nobody missed one until now.
+func (s *session) takenAnswers(want spec.Spec, d spec.Domain) spec.Answers {
+	a := spec.Answers{Domain: d.Name, Selector: d.Selector, Receive: "no", DNS: string(spec.DNSManual)}
+	if s.hasMX(d.Name) {
+		a.Receive = s.receives(d.Name, want.Host.Hostname, first(addressesOf(want)...)).Value
+	}
+	if s.serves(d.Name) {
+		a.DNS = string(spec.DNSBind)
+	}
+	a, _ = steps.Adopt(a, s.facts, d.Name)
+	return a
 }
 
 func addressesOf(sp spec.Spec) []string {

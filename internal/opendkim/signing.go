@@ -20,6 +20,8 @@ type Row struct {
 	// KeyAt is where the file of the key is named.
 	KeyAt Place
 	Place
+
+	match match // what Pattern says
 }
 
 // Left is what stands in the tables without meaning anything for the mail.
@@ -119,7 +121,7 @@ func resolve(e entry, m match, names map[string]*key) (Row, error) {
 	}
 	row := Row{
 		Pattern: m.String(), Written: e.key, Domain: parts[0], Selector: parts[1], Identity: identity,
-		KeyFile: parts[2], KeyAt: k.at, Place: e.at,
+		KeyFile: parts[2], KeyAt: k.at, Place: e.at, match: m,
 	}
 	if row.Domain == "%" {
 		if !m.one() {
@@ -146,39 +148,42 @@ func (c Conf) settle(all []Row, ordered bool) ([]Row, []Left, error) {
 	var left []Left
 	var errs []error
 	several := c.Yes("MultipleSignatures")
+	first := map[match]Row{}
 	for _, r := range all {
-		hidden, err := r.after(rows, ordered, several)
-		if err != nil {
+		hides, hidden := first[r.match]
+		if ordered || several {
+			var err error
+			hides, hidden, err = r.after(rows, ordered, several)
 			errs = append(errs, err)
 		}
-		if hidden != nil {
-			left = append(left, Left{r.Place, r.Written + " never counts: " + hidden.Place.String() + " matches first"})
+		if hidden {
+			left = append(left, Left{r.Place, r.Written + " never counts: " + hides.Place.String() + " matches first"})
 			continue
 		}
-		rows = append(rows, r)
+		rows, first[r.match] = append(rows, r), r
 	}
 	return rows, left, errors.Join(errs...)
 }
 
 // after looks at the rows before one: does another hide it, and would the two
 // mean something else in a table that is not read in order.
-func (r Row) after(rows []Row, ordered, several bool) (hidden *Row, err error) {
-	m, _ := exact(r.Pattern)
-	for i := range rows {
-		o, _ := exact(rows[i].Pattern)
+func (r Row) after(rows []Row, ordered, several bool) (hides Row, hidden bool, err error) {
+	m := r.match
+	for _, row := range rows {
+		o := row.match
 		switch {
-		case !m.meets(o) || !ordered && !several && m != o:
+		case !m.meets(o):
 		case several && (ordered || m != o):
-			return nil, fault(r.Place, "let one row match each address, or set MultipleSignatures no",
-				"mail may match this row and that of %s, and would be signed by both (MultipleSignatures)", rows[i].Place)
+			return Row{}, false, fault(r.Place, "let one row match each address, or set MultipleSignatures no",
+				"mail may match this row and that of %s, and would be signed by both (MultipleSignatures)", row.Place)
 		case m.within(o):
-			return &rows[i], nil
-		case !o.within(m) && o.user != "" && !rows[i].like(r):
-			return nil, fault(r.Place, "write a row for the addresses that are in both",
-				"mail may match this row and that of %s, and which comes first would change", rows[i].Place)
+			return row, true, nil
+		case !o.within(m) && o.user != "" && !row.like(r):
+			return Row{}, false, fault(r.Place, "write a row for the addresses that are in both",
+				"mail may match this row and that of %s, and which comes first would change", row.Place)
 		}
 	}
-	return nil, nil
+	return Row{}, false, nil
 }
 
 // like reports whether two rows make the same signature.
