@@ -108,3 +108,14 @@ func TestKeepLedgerLeavesTheRestAlone(t *testing.T) {
 		t.Errorf("%v; an empty ledger and its directory may go", stages)
 	}
 }
+
+// A key that was there before goes on signing after the rollback: the ledger
+// has no word to say about it any more.
+func TestKeepLedgerForgetsWhatWasAdopted(t *testing.T) {
+	k := key("s1", keyring.Active)
+	k.Adopted = true
+	p, stages := kept(t, plan.Change{Before: ledger(k)})
+	if len(stages) != 0 || !removes(p, keyring.File("x").Dir()) || len(p.Notes) != 0 {
+		t.Errorf("%v is left, notes %v", stages, p.Notes)
+	}
+}

@@ -352,3 +352,36 @@ func TestRecordRoundTrip(t *testing.T) {
 		}
 	}
 }
+
+// TestMeta: another owner or mode, and nothing of the content, not even where
+// nothing tells that it is a key.
+func TestMeta(t *testing.T) {
+	m := server()
+	m.Put("/etc/key", state.Object{Kind: state.Regular, Mode: 0o640, Owner: state.Root, Content: []byte("MIIEvQ")})
+	owner := state.Owner{User: "opendkim", Group: "opendkim"}
+	want := stages(state.Stage{Name: "A", Metas: []state.Meta{{Path: "/etc/key", Mode: 0o600, Owner: owner, Why: "so that it is read"}}})
+	p, err := plan.Make(context.Background(), want, m, plan.Record{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := brief(p); len(got) != 1 || got[0] != "A: meta /etc/key" || len(p.Drift) != 0 {
+		t.Errorf("plan %q, drift %v", got, p.Drift)
+	}
+	var text strings.Builder
+	_ = p.Text(&text, plan.TextOptions{Diff: true})
+	data, err := p.JSON()
+	if err != nil || strings.Contains(text.String()+string(data), "MII") {
+		t.Errorf("the key shows: %v\n%s\n%s", err, text.String(), data)
+	}
+	if !strings.Contains(text.String(), "owner root:root → opendkim:opendkim, mode 0640 → 0600") {
+		t.Errorf("nothing about the owner:\n%s", text.String())
+	}
+	m.Put("/etc/key", p.Stages[0].Changes[0].After)
+	if p, err := plan.Make(context.Background(), want, m, plan.Record{}); err != nil || !p.Empty() {
+		t.Errorf("again: %q, %v", brief(p), err)
+	}
+	m.Delete("/etc/key")
+	if _, err := plan.Make(context.Background(), want, m, plan.Record{}); err == nil {
+		t.Error("a file that is gone is accepted")
+	}
+}

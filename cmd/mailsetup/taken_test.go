@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/opendkim"
+	"mailsetup/internal/spec"
+)
+
+func someTaken(names ...string) *taken {
+	t := &taken{keys: map[string]keyring.Key{}}
+	for _, n := range names {
+		t.Domains = append(t.Domains, spec.Domain{Name: n, Selector: "s1", KeyBits: 1024})
+		t.keys[n] = keyring.Key{Selector: "S1"}
+	}
+	return t
+}
+
+// TestWhatCannotBeTakenOver: every line is told, with exit code 2, and no error
+// of another kind hides behind.
+func TestWhatCannotBeTakenOver(t *testing.T) {
+	at := func(line int) error {
+		return &opendkim.Error{Place: opendkim.Place{File: "/s", Line: line}, What: "is odd", Hint: "correct it"}
+	}
+	var said bytes.Buffer
+	c := console{err: &said}
+	if code := c.finish(notTaken(errors.Join(errors.Join(at(1), nil), at(7)))); code != exitUsage {
+		t.Errorf("exit %d", code)
+	}
+	want := "mailsetup: /s:1: is odd\nhint: correct it\nmailsetup: /s:7: is odd\nhint: correct it\n"
+	if said.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", said.String(), want)
+	}
+	other := errors.New("read /s: input/output error")
+	if err := notTaken(errors.Join(at(1), other)); err != other {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestPrimaryOfWhatIsTakenOver(t *testing.T) {
+	found := someTaken("b.example", "lab.example", "mail.lab.example")
+	for host, want := range map[string]string{
+		"mail.lab.example": "mail.lab.example", "mx1.eu.lab.example": "lab.example", "mx.other.example": "b.example", "": "b.example",
+	} {
+		if got := found.primary(host); got != want {
+			t.Errorf("%s: %s, want %s", host, got, want)
+		}
+	}
+	a, err := found.answer(spec.Answers{}, "mail.lab.example")
+	if err != nil || a.Domain != "mail.lab.example" || a.Selector != "s1" || a.KeyBits != "1024" {
+		t.Errorf("%+v, %v", a, err)
+	}
+	if a, err := found.answer(spec.Answers{Domain: "new.example"}, ""); err != nil || a.Selector != "" {
+		t.Errorf("%+v, %v", a, err)
+	}
+	_, err = found.answer(spec.Answers{Domain: "LAB.example", Selector: "2026"}, "")
+	if err == nil || !strings.Contains(err.Error(), "lab.example signs with selector S1 already") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestConfigurationOfAProcess(t *testing.T) {
+	for args, want := range map[string]string{
+		"": "/etc/opendkim.conf", "opendkim -P /run/x": "/etc/opendkim.conf",
+		"opendkim -x /etc/mail/dkim.conf -P /x": "/etc/mail/dkim.conf", "opendkim -x/etc/a/../b.conf": "/etc/b.conf",
+	} {
+		if got := signerConf(strings.Fields(args)); got != want {
+			t.Errorf("%q: %s, want %s", args, got, want)
+		}
+	}
+}
+
+func TestDataBesideAPlan(t *testing.T) {
+	found := someTaken("lab.example")
+	found.Signers = []opendkim.Signer{{Domain: "lab.example", Selector: "S1", KeyFile: "/k", Rows: []opendkim.Row{
+		{Written: "*@lab.example", Identity: "@lab.example", Place: opendkim.Place{File: "/s", Line: 3}},
+	}}}
+	b, err := beside([]byte("{\n  \"stages\": [],\n  \"notes\": []\n}\n"), "adopted", found.data())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Stages, Notes []any
+		Adopted       []adopted
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&got); err != nil || got.Stages == nil || got.Notes == nil {
+		t.Fatalf("%v\n%s", err, b)
+	}
+	want := adopted{Domain: "lab.example", Selector: "S1", KeyFile: "/k", Rows: []adoptedRow{{"*@lab.example", "@lab.example", "/s:3"}}}
+	if len(got.Adopted) != 1 || got.Adopted[0].Rows[0] != want.Rows[0] || got.Adopted[0].Domain != want.Domain || got.Adopted[0].KeyFile != want.KeyFile {
+		t.Errorf("%s", b)
+	}
+	if (*taken)(nil).data() != nil {
+		t.Error("data without anything taken over")
+	}
+}
