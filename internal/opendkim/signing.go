@@ -32,9 +32,9 @@ type Left struct {
 
 // key is a row of the KeyTable.
 type key struct {
-	name, domain, selector, path string
-	at                           Place
-	used                         bool
+	name, value string // domain:selector:path
+	at          Place
+	used        bool
 }
 
 // tables reads KeyTable and SigningTable.
@@ -48,7 +48,7 @@ func (c Conf) tables(keyTable, signingTable Setting, read Read) ([]Row, []Left, 
 	var order []*key
 	for _, e := range keySet.entries {
 		if names[e.key] == nil { // the first of two counts
-			k := &key{name: e.key, at: e.at, path: e.value}
+			k := &key{name: e.key, at: e.at, value: e.value}
 			names[e.key], order = k, append(order, k)
 		}
 	}
@@ -115,7 +115,7 @@ func resolve(e entry, m match, names map[string]*key) (Row, error) {
 		return Row{}, fault(e.at, "correct the name, or take the row out", "KeyTable has no key %q: mail of this row is not accepted", name)
 	}
 	k.used = true
-	parts := strings.SplitN(k.path, ":", 3)
+	parts := strings.SplitN(k.value, ":", 3)
 	if len(parts) != 3 || parts[0] == "" || parts[1] == "" || parts[2] == "" {
 		return Row{}, fault(k.at, "write domain:selector:path", "the key %s is not written as domain:selector:path", k.name)
 	}
