@@ -13,6 +13,7 @@ func app(c console) *cli.App {
 		addCommand(c),
 		removeCommand(c),
 		adoptCommand(c),
+		listCommand(c),
 		dnsCommand(c),
 		rotateCommand(c),
 		historyCommand(c),

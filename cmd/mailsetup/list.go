@@ -1,0 +1,241 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+)
+
+func listCommand(c console) *cli.Command {
+	return helped(&cli.Command{
+		Name:  "list",
+		Usage: "list the domains, their keys, and what DNS was last seen to have",
+		UsageText: "sudo mailsetup list\n" +
+			"   one line a key: how old it is, and whether it signs\n\n" +
+			"sudo mailsetup list --json\n" +
+			"   the same as data, with all times",
+		Description: "STATE is active for a key that signs, unseen for one that signs although nobody\n" +
+			"has seen its record in DNS yet, and drains with a date for one that no longer\n" +
+			"signs: its record is needed until then. CHECKED is what mailsetup dns --wait\n" +
+			"last found, and how long ago.",
+		OnUsageError: usageError,
+		Action: func(ctx *cli.Context) error {
+			if err := noArguments(ctx); err != nil {
+				return err
+			}
+			s, err := openSession(ctx.Context, c, options{
+				dryRun: true, json: ctx.Bool("json"), root: ctx.String("root"), now: time.Now, command: "list",
+			})
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			return s.list()
+		},
+	}, flagGroup{"Flags", []cli.Flag{
+		&cli.BoolFlag{Name: "json", Usage: "print data"},
+		&cli.StringFlag{Name: "root", Usage: "the domains of the tree below `DIR`"},
+	}})
+}
+
+// listedDomain is what is known of one domain. Removed ones are listed while
+// they have keys.
+type listedDomain struct {
+	Domain  string         `json:"domain"`
+	Primary bool           `json:"primary,omitempty"`
+	Removed bool           `json:"removed,omitempty"`
+	DNS     spec.DNSMode   `json:"dns,omitempty"`
+	Keys    []listedKey    `json:"keys"`
+	Checked *listedChecked `json:"checked,omitempty"`
+}
+
+type listedKey struct {
+	Selector string        `json:"selector"`
+	Bits     int           `json:"bits,omitempty"`
+	State    keyring.Stage `json:"state,omitempty"` // "" if only root may know
+	Made     *time.Time    `json:"made,omitempty"`
+	Seen     *time.Time    `json:"seen,omitempty"`  // in DNS, first
+	Until    *time.Time    `json:"until,omitempty"` // the record is needed
+}
+
+type listedChecked struct {
+	At    time.Time `json:"at"`
+	OK    bool      `json:"ok"`
+	Found string    `json:"found,omitempty"`
+}
+
+func (s *session) list() error {
+	sp, err := s.setUp()
+	if err != nil {
+		return err
+	}
+	all, err := s.listed(sp)
+	if err != nil {
+		return err
+	}
+	if s.o.json {
+		return s.printJSON(all)
+	}
+	fmt.Fprint(s.c.out, table(all, s.now))
+	return nil
+}
+
+// listed are the domains of the spec, and those removed that still have keys.
+func (s *session) listed(sp *spec.Spec) ([]listedDomain, error) {
+	checked, err := s.lastChecks()
+	if err != nil {
+		return nil, err
+	}
+	_, blind := s.sys.(shy)
+	known := make(map[string]bool, len(sp.Domains))
+	all := make([]listedDomain, 0, len(sp.Domains))
+	for _, d := range sp.Domains {
+		known[d.Name] = true
+		l := listedDomain{Domain: d.Name, Primary: d.Name == sp.Host.Domain, DNS: sp.DNSOf(d), Keys: s.listedKeys(d.Name, sp.Host, checked[d.Name]), Checked: last(checked[d.Name])}
+		if blind {
+			l.Keys = []listedKey{{Selector: d.Selector}}
+		}
+		all = append(all, l)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.keys)) {
+		if keys := s.listedKeys(name, sp.Host, checked[name]); !known[name] && len(keys) > 0 {
+			all = append(all, listedDomain{Domain: name, Removed: true, Keys: keys, Checked: last(checked[name])})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b listedDomain) int { return cmp.Compare(a.Domain, b.Domain) })
+	return all, nil
+}
+
+// listedKeys are those that exist. The record of one was seen when it was made
+// active, or by a later look.
+func (s *session) listedKeys(domain string, h spec.Host, c keyring.Checked) []listedKey {
+	list := []listedKey{}
+	for _, k := range keyring.Kept(s.keys[domain]) {
+		l := listedKey{Selector: k.Selector, Bits: k.Bits, State: k.Stage, Made: when(k.Since[keyring.Staged]), Seen: when(k.Seen)}
+		l.Seen = cmp.Or(l.Seen, when(c.Seen[k.Selector]))
+		if since, ok := k.Since[keyring.Draining]; ok && k.Stage == keyring.Draining {
+			l.Until = when(since.Add(h.Drain))
+		}
+		list = append(list, l)
+	}
+	return list
+}
+
+// when is a time, nil for none.
+func when(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// lastChecks are what was last seen of the domains' records.
+func (s *session) lastChecks() (map[string]keyring.Checked, error) {
+	files, err := s.files(keyring.CheckedDir, ".json")
+	if err != nil {
+		return nil, err
+	}
+	checks := make(map[string]keyring.Checked, len(files))
+	for _, f := range files {
+		if c, err := keyring.ParseChecked(f.Content); err == nil { // else it was never looked at
+			checks[f.domain] = c
+		}
+	}
+	return checks, nil
+}
+
+func last(c keyring.Checked) *listedChecked {
+	if c.At.IsZero() {
+		return nil
+	}
+	return &listedChecked{c.At, c.OK, c.Found}
+}
+
+// table has one row for each key of each domain, in columns.
+func table(all []listedDomain, now time.Time) string {
+	rows := [][]string{{"DOMAIN", "SELECTOR", "AGE", "STATE", "DNS", "CHECKED"}}
+	for _, d := range all {
+		keys := d.Keys
+		if len(keys) == 0 {
+			keys = []listedKey{{Selector: "-", State: "no key"}}
+		}
+		for _, k := range keys {
+			rows = append(rows, []string{d.Domain, k.Selector, age(k.Made, now), k.state(), cmp.Or(string(d.DNS), "-"), d.Checked.text(now)})
+		}
+	}
+	return aligned(rows, 80)
+}
+
+func (k listedKey) state() string {
+	switch {
+	case k.Until != nil:
+		return "drains " + k.Until.Format(time.DateOnly)
+	case k.State == keyring.Active && k.Seen == nil:
+		return "unseen"
+	}
+	return cmp.Or(string(k.State), "?")
+}
+
+func (c *listedChecked) text(now time.Time) string {
+	switch {
+	case c == nil:
+		return "-"
+	case c.OK:
+		return "ok " + age(&c.At, now)
+	}
+	return "bad " + age(&c.At, now)
+}
+
+// age is how long ago something was, in the largest unit that says enough.
+func age(t *time.Time, now time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	switch d := max(0, now.Sub(*t)); {
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%dm", d/time.Minute)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	default:
+		return fmt.Sprintf("%dd", d/(24*time.Hour))
+	}
+}
+
+// aligned puts rows into columns. The first column takes what the others leave of the
+// width; what is longer has a line of its own.
+func aligned(rows [][]string, width int) string {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], len(cell))
+		}
+	}
+	rest := 0
+	for _, w := range widths[1:] {
+		rest += 2 + w
+	}
+	widths[0] = max(len(rows[0][0]), min(widths[0], width-rest))
+	var b strings.Builder
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == 0 && len(cell) > widths[0] {
+				b.WriteString(cell + "\n")
+				cell = ""
+			}
+			if i < len(row)-1 {
+				cell += strings.Repeat(" ", widths[i]-len(cell)+2)
+			}
+			b.WriteString(cell)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+)
+
+func TestListTable(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	ago := func(d time.Duration) *time.Time {
+		t := now.Add(-d)
+		return &t
+	}
+	until := now.Add(48 * time.Hour)
+	all := []listedDomain{
+		{
+			Domain: "a-name-that-is-longer-than-the-others-leave-room-for.example", DNS: spec.DNSManual,
+			Keys: []listedKey{{Selector: "202611-abcd", State: keyring.Active, Made: ago(90 * time.Minute)}},
+		},
+		{
+			Domain: "lab.example", DNS: spec.DNSBind, Checked: &listedChecked{At: *ago(3 * time.Hour), OK: true},
+			Keys: []listedKey{{Selector: "202611", State: keyring.Active, Made: ago(400 * 24 * time.Hour), Seen: ago(0)}},
+		},
+		{Domain: "new.example", DNS: spec.DNSUpdate},
+		{
+			Domain: "old.example", Removed: true, Checked: &listedChecked{At: *ago(-time.Hour)},
+			Keys: []listedKey{{Selector: "202611", State: keyring.Draining, Made: ago(47 * time.Hour), Until: &until}},
+		},
+		{Domain: "unknown.example", DNS: spec.DNSBind, Keys: []listedKey{{Selector: "202611"}}},
+	}
+	const want = `DOMAIN                    SELECTOR     AGE   STATE              DNS      CHECKED
+a-name-that-is-longer-than-the-others-leave-room-for.example
+                          202611-abcd  90m   unseen             manual   -
+lab.example               202611       400d  active             bind     ok 3h
+new.example               -            -     no key             rfc2136  -
+old.example               202611       47h   drains 2026-11-26  -        bad 0m
+unknown.example           202611       -     ?                  bind     -
+`
+	if got := table(all, now); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
