@@ -36,7 +36,7 @@ func (in Input) carries(r state.Record) bool {
 	selector, domain, isKey := strings.Cut(name, "._domainkey.")
 	switch {
 	case !isKey:
-		return in.Touched != nil && !in.renews(name, r.Type)
+		return in.partial() && !in.renews(name, r.Type)
 	case in.has(domain):
 		return !in.touches(domain)
 	}

@@ -57,16 +57,22 @@ func Ledger(in Input) (state.Stage, []state.Note, error) {
 	var stage state.Stage
 	after := in.retired()
 	for d := range in.touched() {
-		keys := slices.Clone(after.Keys[d.Name])
-		for i := range keys {
-			keys[i] = signing(keys[i], in, d)
-		}
+		keys := KeysAfter(after, d)
 		if !in.written(d.Name, in.Keys[d.Name]) || !in.written(d.Name, keys) {
 			stage.Files = append(stage.Files, ledgerFile(d.Name, keys))
 		}
 	}
 	in.leave(&stage)
 	return stage, nil, nil
+}
+
+// KeysAfter are the keys of a domain as the run leaves them.
+func KeysAfter(in Input, d spec.Domain) []keyring.Key {
+	keys := slices.Clone(in.Keys[d.Name])
+	for i := range keys {
+		keys[i] = signing(keys[i], in, d)
+	}
+	return keys
 }
 
 // written reports whether the file of a domain's keys is known to say this.

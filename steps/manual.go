@@ -86,7 +86,7 @@ func another(in Input) error {
 // them out could take a key out of DNS whose mail is still under way, so that
 // moment is the administrator's to choose.
 func leftBehind(in Input) []state.Note {
-	if in.Touched != nil {
+	if in.partial() {
 		return nil // others may be kept up to date
 	}
 	var notes []state.Note

@@ -46,7 +46,9 @@ func Records(h spec.Host, d spec.Domain, keys []keyring.Key) []state.Record {
 func Planned(s spec.Spec) []state.Record {
 	var rrs []state.Record
 	for _, d := range s.Domains {
-		rrs = append(rrs, Records(s.Host, d, nil)...)
+		if d.Receive || d.Name == s.Host.Domain { // the others have texts only
+			rrs = append(rrs, Records(s.Host, d, nil)...)
+		}
 	}
 	return slices.DeleteFunc(rrs, func(r state.Record) bool { return r.Type == "TXT" })
 }

@@ -42,6 +42,10 @@ type Input struct {
 	Touched map[string]bool
 	// Removed are domains that this run takes out of the spec, as they were.
 	Removed []spec.Domain
+	// Settled are domains of which nothing has changed since an earlier run left
+	// them as they should be: they are not looked at again, although the run is
+	// about the whole host.
+	Settled map[string]bool
 	// Retire are keys whose record and private key go in this run, once nothing
 	// signs with them: selectors, by domain.
 	Retire map[string][]string
@@ -54,7 +58,12 @@ type Input struct {
 }
 
 // touches reports whether the run is about the domain.
-func (in Input) touches(domain string) bool { return in.Touched == nil || in.Touched[domain] }
+func (in Input) touches(domain string) bool {
+	return (in.Touched == nil || in.Touched[domain]) && !in.Settled[domain]
+}
+
+// partial reports whether there may be domains that the run does not look at.
+func (in Input) partial() bool { return in.Touched != nil || len(in.Settled) > 0 }
 
 // touched are the domains of the spec that the run is about.
 func (in Input) touched() iter.Seq[spec.Domain] {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -138,11 +139,13 @@ func runSetup(ctx context.Context, c console, a spec.Answers, o options, stops f
 		return err
 	}
 	defer s.close()
+	s.named = normal(a.Domain, spec.DomainName)
 	old, err := s.storedSpec()
 	if err != nil {
 		return err
 	}
-	if err := s.look(ctx, wanted(a, old)); err != nil {
+	first := wanted(a, old)
+	if err := s.look(ctx, first); err != nil {
 		return err
 	}
 	a, err = s.lookAtSigner(ctx, a, old)
@@ -164,6 +167,9 @@ func runSetup(ctx context.Context, c console, a spec.Answers, o options, stops f
 		if want, err = s.withTaken(want); err != nil {
 			return err
 		}
+	}
+	if reflect.DeepEqual(*first, want) {
+		return s.provision(ctx, want, old)
 	}
 	if err := s.look(ctx, &want); err != nil {
 		return err

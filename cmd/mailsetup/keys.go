@@ -46,21 +46,29 @@ func (s *session) keysThere(want spec.Spec) error {
 	if s.o.dryRun {
 		return nil // it may not be allowed to look
 	}
-	for _, d := range s.subjects(&want) {
-		k, ok := s.keys.Signing(d.Name)
+	domains := want.Domains
+	if s.touched != nil {
+		domains = s.subjects(&want)
+	}
+	return sideBySide(len(domains), func(i int) error {
+		k, ok := s.keys.Signing(domains[i].Name)
 		if !ok || k.File == "" {
-			continue
+			return nil
 		}
-		o, err := s.sys.Stat(state.Path(k.File))
-		if err != nil || o.Kind == state.Absent {
-			return cmp.Or(err, fail("put the file back from a backup, or roll back the run that made it",
-				"%s, the private key of %s, is gone: its mail is not accepted", k.File, d.Name))
-		}
-		if o.Mode.Perm()&0o077 != 0 && !k.Adopted { // RequireSafeKeys, opendkim.conf(5)
-			return fail("chmod 600 "+k.File,
-				"%s, the private key of %s, has mode %04o: OpenDKIM refuses keys that others could read, and its mail is not accepted",
-				k.File, d.Name, o.Mode.Perm())
-		}
+		return s.keyThere(domains[i].Name, k)
+	})
+}
+
+func (s *session) keyThere(domain string, k keyring.Key) error {
+	o, err := s.sys.Stat(state.Path(k.File))
+	if err != nil || o.Kind == state.Absent {
+		return cmp.Or(err, fail("put the file back from a backup, or roll back the run that made it",
+			"%s, the private key of %s, is gone: its mail is not accepted", k.File, domain))
+	}
+	if o.Mode.Perm()&0o077 != 0 && !k.Adopted { // RequireSafeKeys, opendkim.conf(5)
+		return fail("chmod 600 "+k.File,
+			"%s, the private key of %s, has mode %04o: OpenDKIM refuses keys that others could read, and its mail is not accepted",
+			k.File, domain, o.Mode.Perm())
 	}
 	return nil
 }

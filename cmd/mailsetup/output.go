@@ -92,6 +92,7 @@ func (s *session) nothingToDo(ctx context.Context, w *work, p plan.Plan) error {
 	if err := s.signs(ctx, w); err != nil {
 		return err
 	}
+	s.settledNow(w.input)
 	if s.o.json {
 		return s.printResult(result{Notes: p.Notes})
 	}
@@ -106,6 +107,7 @@ func (s *session) done(ctx context.Context, w *work, p plan.Plan, r apply.Report
 	if err := s.saveOwners(); err != nil {
 		return err
 	}
+	s.settledNow(w.input)
 	if s.o.json {
 		return s.printResult(result{Changed: true, ID: r.ID, Paths: paths(p), Notes: p.Notes, Adopted: s.taken.data()})
 	}

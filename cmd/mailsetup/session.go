@@ -55,6 +55,11 @@ type session struct {
 	retire map[string][]string
 	// steps are those that the run takes; nil for all.
 	steps []steps.Step
+	// settled are those of which nothing has changed, see findSettled; named is the
+	// one that the command line names.
+	settled map[string]bool
+	named   string
+	marks   map[string]mark
 	// looked are the names whose zones were looked at.
 	looked []string
 
@@ -198,6 +203,9 @@ func (s *session) look(ctx context.Context, w *spec.Spec) error {
 		s.facts, err = detect.Image(ctx, s.image, system.NewHost(system.Options{}), dir, factFiles)
 		return err
 	}
+	if err := s.findSettled(w); err != nil {
+		return err
+	}
 	s.looked = s.origins(w)
 	facts, err := detect.Machine(ctx, source{s.sys}, detect.Options{Files: factFiles, Origins: s.looked})
 	if err != nil {
@@ -237,10 +245,12 @@ var factFiles = []state.Path{steps.Conf, "/etc/aliases", "/etc/mailname", "/etc/
 
 // subjects are the domains of a spec that the run is about.
 func (s *session) subjects(w *spec.Spec) []spec.Domain {
-	if s.touched == nil {
+	if s.touched == nil && len(s.settled) == 0 {
 		return w.Domains
 	}
-	return slices.DeleteFunc(slices.Clone(w.Domains), func(d spec.Domain) bool { return !s.touched[d.Name] })
+	return slices.DeleteFunc(slices.Clone(w.Domains), func(d spec.Domain) bool {
+		return s.touched != nil && !s.touched[d.Name] || s.settled[d.Name]
+	})
 }
 
 // namesOf are the names that DNS is asked about: those of the domains, and of

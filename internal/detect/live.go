@@ -23,17 +23,31 @@ import (
 func Live(ctx context.Context, r dnspub.Resolver, names []string) map[string]state.LiveDNS {
 	out := map[string]state.LiveDNS{}
 	var mu sync.Mutex
+	eachName(names, func(name string) {
+		live := liveName(ctx, r, name)
+		mu.Lock()
+		defer mu.Unlock()
+		out[name] = live
+	})
+	return out
+}
+
+// namesAtOnce is how many names are asked about at the same time: each takes
+// four sockets, and a resolver should not mistake a thousand domains for an
+// attack.
+const namesAtOnce = 64
+
+func eachName(names []string, ask func(name string)) {
 	var wg sync.WaitGroup
+	slots := make(chan struct{}, namesAtOnce)
 	for _, name := range names {
+		slots <- struct{}{}
 		wg.Go(func() {
-			live := liveName(ctx, r, name)
-			mu.Lock()
-			defer mu.Unlock()
-			out[name] = live
+			defer func() { <-slots }()
+			ask(name)
 		})
 	}
 	wg.Wait()
-	return out
 }
 
 func liveName(ctx context.Context, r dnspub.Resolver, name string) state.LiveDNS {

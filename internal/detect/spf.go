@@ -18,8 +18,12 @@ import (
 	"mailsetup/internal/state"
 )
 
-// spfWithin bounds the evaluation of all records together.
-const spfWithin = 10 * time.Second
+// The evaluation of all records together is bounded: by a time, and some more
+// for each of many.
+const (
+	spfWithin  = 10 * time.Second
+	spfForEach = 20 * time.Millisecond
+)
 
 // SPFQuery says whose records are evaluated, and for whom.
 type SPFQuery struct {
@@ -38,24 +42,21 @@ type SPFQuery struct {
 // include that is wished for is always there: without a record it has a
 // Problem, since it would make every record that names it a permanent error.
 func SPF(ctx context.Context, r dnspub.Resolver, q SPFQuery) map[string]state.SPF {
-	ctx, cancel := context.WithTimeout(ctx, spfWithin)
+	all := slices.Concat(q.Names, q.Includes)
+	ctx, cancel := context.WithTimeout(ctx, spfWithin+time.Duration(len(all))*spfForEach)
 	defer cancel()
 	names := newSPFNames(r, q.Zones, q.Planned)
 	out := map[string]state.SPF{}
 	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for _, name := range slices.Concat(q.Names, q.Includes) {
-		wg.Go(func() {
-			e := evaluation{ctx: ctx, names: names, name: name}
-			fact, found := e.evaluate(q.Addresses)
-			mu.Lock()
-			defer mu.Unlock()
-			if found || slices.Contains(q.Includes, name) {
-				out[name] = fact
-			}
-		})
-	}
-	wg.Wait()
+	eachName(all, func(name string) {
+		e := evaluation{ctx: ctx, names: names, name: name}
+		fact, found := e.evaluate(q.Addresses)
+		mu.Lock()
+		defer mu.Unlock()
+		if found || slices.Contains(q.Includes, name) {
+			out[name] = fact
+		}
+	})
 	return out
 }
 

@@ -3,9 +3,11 @@ package spec
 import (
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/BurntSushi/toml"
 
@@ -101,11 +103,20 @@ func Parse(host []byte, domains map[string][]byte) (Spec, error) {
 	h, found := parseHost(host)
 	out.Host = h
 	all = append(all, found...)
-	for _, name := range slices.Sorted(maps.Keys(domains)) {
-		d, found := parseDomain(strings.TrimSuffix(name, extension), domains[name])
-		out.Domains = append(out.Domains, d)
-		all = append(all, found...)
+	names := slices.Sorted(maps.Keys(domains))
+	out.Domains = make([]Domain, len(names))
+	findings := make([]Findings, len(names))
+	var wg sync.WaitGroup
+	workers := runtime.GOMAXPROCS(0)
+	for first := range workers {
+		wg.Go(func() {
+			for i := first; i < len(names); i += workers {
+				out.Domains[i], findings[i] = parseDomain(strings.TrimSuffix(names[i], extension), domains[names[i]])
+			}
+		})
 	}
+	wg.Wait()
+	all = append(all, slices.Concat(findings...)...)
 	out.Domains = sorted(out.Domains)
 	if len(all) == 0 {
 		all = out.Validate()
