@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mailsetup/internal/e2e/lab"
 )
@@ -344,7 +345,38 @@ func TestUpdateOfOneDomain(t *testing.T) {
 		if is := r.zone(t, "zwei.example"); strings.Contains(is, "TXT") {
 			t.Errorf("after the rollback:\n%s", is)
 		}
+		product(t, r.Box, 0, add...)
+		r.removed(t, sink)
 	})
+}
+
+// removed takes a domain away whose zone is elsewhere: its key stays there for
+// mail under way, and goes with the first tick after its time.
+func (r remote) removed(t *testing.T, sink *lab.Sink) {
+	t.Helper()
+	mail := lab.Letter{From: "ann@zwei.example", To: "bob@remote.example", Subject: "under way", Body: "hello"}
+	before := sink.Count()
+	if said, taken := r.Send(t, mail); !taken {
+		t.Fatal(said)
+	}
+	sent := sink.Wait(t, before+1, 90*time.Second)[before].Data
+	r.Sh(t, `grep -q '^drain = "14d"$' /etc/mailsetup/host.toml; sed -i 's/^drain = .*/drain = "20s"/' /etc/mailsetup/host.toml`)
+	product(t, r.Box, 0, "remove-domain", "--yes", "zwei.example")
+	if is := r.zone(t, "zwei.example"); strings.Count(is, "TXT") != 1 || !strings.Contains(is, "._domainkey.zwei.example.") {
+		t.Errorf("while its key drains, the zone should have that alone:\n%s", is)
+	}
+	signedBy(t, r.Box, sent, "zwei.example")
+	time.Sleep(20 * time.Second)
+	product(t, r.Box, 0, "rotate-dkim", "--yes")
+	if is := r.zone(t, "zwei.example"); strings.Contains(is, "TXT") {
+		t.Errorf("after the drain:\n%s", is)
+	}
+	if keys := r.Sh(t, "ls /etc/dkimkeys /var/lib/mailsetup/published"); strings.Contains(keys, "zwei") {
+		t.Errorf("something of it is left:\n%s", keys)
+	}
+	if out, _ := product(t, r.Box, 0, "rotate-dkim", "--yes"); out != "" {
+		t.Errorf("nothing is due, and yet: %s", out)
+	}
 }
 
 // TestUpdateKilled: a run that is killed when the zone has the records, and its
