@@ -229,12 +229,27 @@ func (s *session) progress(e apply.Event) {
 			e.Stage = "back"
 		}
 		s.c.say("%s: %s %s", e.Stage, e.Action, e.Unit)
+		s.zonesAsked = 0
 	case apply.ProbeWaits:
-		s.c.say("%s: %s", e.Stage, asked(e.Probe))
+		s.waits(e.Stage, e.Probe)
 	case apply.UpdateBegins:
 		s.c.say("%s: update %s on %s", e.Stage, strings.TrimSuffix(e.Update.Origin, "."), e.Update.Server)
 	case apply.UndoBegins:
 		s.c.say("putting everything back")
+	}
+}
+
+// waits tells of a probe; of those that ask about one zone each, the first.
+func (s *session) waits(stage string, p state.Probe) {
+	const most = 3
+	if p.Kind == state.ProbeServed {
+		s.zonesAsked++
+	}
+	switch {
+	case p.Kind != state.ProbeServed || s.zonesAsked <= most:
+		s.c.say("%s: %s", stage, asked(p))
+	case s.zonesAsked == most+1:
+		s.c.say("%s: and the other zones", stage)
 	}
 }
 

@@ -63,7 +63,8 @@ type session struct {
 	// looked are the names whose zones were looked at.
 	looked []string
 
-	installed []string // packages that this run brought
+	installed  []string // packages that this run brought
+	zonesAsked int      // since a unit was acted on last
 	taken     *taken   // an OpenDKIM set up by hand; nil for none
 }
 

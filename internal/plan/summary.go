@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"mailsetup/internal/state"
@@ -109,17 +110,24 @@ func (p Plan) paths(lines int) string {
 	var rows, added []string
 	made := map[state.Path]bool{}
 	for _, st := range p.Stages {
-		for _, c := range st.Changes {
-			path := Printable(string(c.Path))
-			switch {
-			case made[c.Path]: // and changed by a later stage
-			case c.Before.Kind == state.Absent && c.Op != Later:
-				made[c.Path] = true
-				added = append(added, "  + "+path)
-			case c.Op == Remove:
-				rows = append(rows, "  - "+path)
-			default:
-				rows = append(rows, "  ~ "+path)
+		// What an earlier stage made, and this one changes, was listed.
+		listed := slices.DeleteFunc(slices.Clone(st.Changes), func(c Change) bool { return made[c.Path] })
+		for _, row := range runs(listed) {
+			for _, c := range row {
+				made[c.Path] = made[c.Path] || c.Before.Kind == state.Absent && c.Op != Later
+			}
+			more := ""
+			if len(row) >= foldFrom {
+				row, more = row[:1], fmt.Sprintf(" and %d more like it", len(row)-1)
+			}
+			for _, c := range row {
+				symbol, _ := sign(c)
+				line := "  " + symbol + " " + Printable(string(c.Path)) + more
+				if c.Before.Kind == state.Absent && c.Op != Later {
+					added = append(added, line)
+				} else {
+					rows = append(rows, line)
+				}
 			}
 		}
 	}

@@ -107,8 +107,8 @@ func rows(indent int, text string) []string {
 func (t *printer) stage(st StageChanges) {
 	t.line(t.paint(bold, st.Name))
 	t.packages(st)
-	for _, c := range st.Changes {
-		t.change(c)
+	for _, row := range runs(st.Changes) {
+		t.changes(row)
 	}
 	for _, d := range st.Derived {
 		t.entry("~", yellow, string(d.Path), "made again from "+string(d.From))
@@ -151,14 +151,34 @@ func (t *printer) entry(symbol string, s style, what, why string) {
 	t.wrap(6, why)
 }
 
-func (t *printer) change(c Change) {
-	symbol, s := "~", yellow
+// changes prints those that are alike, or the first of many.
+func (t *printer) changes(row []Change) {
+	shown := row
+	if len(row) >= foldFrom {
+		shown = row[:foldTo]
+	}
+	for _, c := range shown {
+		t.change(c)
+	}
+	if more := len(row) - len(shown); more > 0 {
+		symbol, s := sign(row[0])
+		t.entry(symbol, s, fmt.Sprintf("%d more like this", more), "")
+	}
+}
+
+// sign is how a change begins.
+func sign(c Change) (string, style) {
 	switch c.Op {
 	case Create, Mkdir:
-		symbol, s = "+", green
+		return "+", green
 	case Remove:
-		symbol, s = "-", red
+		return "-", red
 	}
+	return "~", yellow
+}
+
+func (t *printer) change(c Change) {
+	symbol, s := sign(c)
 	name := string(c.Path)
 	if c.After.Kind == state.Directory || c.Before.Kind == state.Directory {
 		name += "/"
@@ -209,7 +229,7 @@ func octal(m fs.FileMode) string {
 }
 
 func (t *printer) unified(diff string) {
-	for l := range strings.SplitSeq(strings.TrimSuffix(diff, "\n"), "\n") {
+	for _, l := range folded(strings.Split(strings.TrimSuffix(diff, "\n"), "\n")) {
 		if l == "" {
 			continue
 		}
