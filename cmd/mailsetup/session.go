@@ -65,7 +65,7 @@ type session struct {
 
 	installed  []string // packages that this run brought
 	zonesAsked int      // since a unit was acted on last
-	taken     *taken   // an OpenDKIM set up by hand; nil for none
+	taken      *taken   // an OpenDKIM set up by hand; nil for none
 }
 
 // openSession opens the machine. A run that will write holds the lock and has

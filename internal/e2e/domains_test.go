@@ -238,10 +238,11 @@ func TestDomainsInterrupted(t *testing.T) {
 // back.
 func killDomains(t *testing.T, b *lab.Box, args []string, n int) {
 	t.Helper()
-	start := time.Now()
+	before, start := withoutLedger(withoutMade(look(t, b))), time.Now()
 	product(t, b, 0, args...)
 	whole := time.Since(start)
 	product(t, b, 0, "rollback", "--yes")
+	unchanged(t, before, withoutLedger(withoutMade(look(t, b))))
 	half := 0
 	for i := range n {
 		was := withoutMade(look(t, b))

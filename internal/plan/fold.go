@@ -19,7 +19,7 @@ const (
 // A table of many rows gets as many at once: of a row of lines that are all new,
 // or all gone, these are printed.
 const (
-	foldLinesFrom = 30
+	foldLinesFrom = 80 // a whole file of a domain is shorter
 	foldLinesTo   = 10
 )
 

@@ -100,17 +100,17 @@ func TestWhatIsNotAlike(t *testing.T) {
 }
 
 func TestLongDiffsAreFolded(t *testing.T) {
-	lines := []string{"--- /etc/t", "+++ /etc/t", "@@ -1 +1,41 @@", " a", "-b"}
-	for i := range 40 {
+	lines := []string{"--- /etc/t", "+++ /etc/t", "@@ -1 +1,91 @@", " a", "-b"}
+	for i := range 90 {
 		lines = append(lines, fmt.Sprintf("+%d", i))
 	}
 	lines = append(lines, " c")
 	got := folded(lines)
-	want := append(slices.Clone(lines[:15]), "+… and 30 more lines", " c")
+	want := append(slices.Clone(lines[:15]), "+… and 80 more lines", " c")
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := folded(lines[:34]); !slices.Equal(got, lines[:34]) {
-		t.Errorf("29 lines are folded: %q", got)
+	if got := folded(lines[:84]); !slices.Equal(got, lines[:84]) {
+		t.Errorf("79 lines are folded: %q", got)
 	}
 }
