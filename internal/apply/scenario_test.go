@@ -22,6 +22,9 @@ const zonePath state.Path = "/etc/bind/db.example.org"
 
 const dropIn state.Path = "/etc/systemd/system/opendkim.service.d/override.conf"
 
+// goneKey is a key that nothing needs any more, alone in its directory.
+const goneKey state.Path = "/etc/old/gone.example/202610.private"
+
 const zoneText = `$TTL 3600
 @ IN SOA ns1.example.org. hostmaster.example.org. 2026112201 7200 3600 1209600 300
 @ IN NS ns1.example.org.
@@ -41,6 +44,9 @@ func machine() *systemtest.Mem {
 	dir("/var/lib")
 	dir("/etc/opendkim")
 	dir("/var/spool/postfix")
+	dir("/etc/old")
+	m.Put("/etc/old/gone.example", state.Object{Kind: state.Directory, Mode: 0o700, Owner: dkim})
+	m.Put(goneKey, state.Object{Kind: state.Regular, Mode: 0o600, Owner: dkim, Content: []byte("-----BEGIN RSA PRIVATE KEY-----\nMIJ=\n")})
 	m.PutFile("/etc/main.cf", "# by hand\nmyhostname = mail.example.org\nmilters =\n")
 	m.PutFile("/etc/opendkim.conf", "Mode v\n")
 	m.PutFile("/etc/opendkim/old", "left over\n")
@@ -142,6 +148,9 @@ func wanted() state.State {
 		Units: []state.Unit{{Name: "postfix.service", Action: state.Reload, Settled: []state.Probe{
 			{Kind: state.ProbeActive, Unit: "postfix.service"},
 		}}},
+	}, {
+		Name:    "Ledger",
+		Discard: []state.Path{goneKey, goneKey.Dir()},
 	}}}
 }
 

@@ -111,6 +111,7 @@ type step struct {
 	do      func() error
 	saved   object
 	zone    bool
+	dir     bool // a directory comes back, before what is put into it
 }
 
 // files puts a stage's files back: first all contents beside their places,
@@ -151,11 +152,17 @@ func (u *undo) plan(steps []step, p state.Path, decide func(state.Object) (step,
 	return append(steps, s)
 }
 
-// prepare writes the contents that the steps need and syncs them.
+// prepare writes the contents that the steps need and syncs them, directories
+// for them first.
 func (u *undo) prepare(steps []step) []step {
 	var ready []step
 	var written []state.Path
 	for _, s := range steps {
+		if s.dir {
+			u.note(s.do(), u.command(s.path, s.saved, s.zone)...)
+			written = append(written, s.path)
+			continue
+		}
 		if s.scratch != "" {
 			if err := u.s.Create(s.scratch, s.to); err != nil {
 				u.note(err, u.command(s.path, s.saved, s.zone)...)
@@ -204,7 +211,7 @@ func (u *undo) revert(c change, cur state.Object, scratch state.Path) (step, err
 	case c.Before.Kind == state.Absent:
 		return step{do: func() error { return u.s.Remove(c.Path) }}, nil
 	case c.Before.Kind == state.Directory && cur.Kind == state.Absent:
-		return step{do: func() error { return u.s.Mkdir(c.Path, c.Before.meta()) }}, nil
+		return step{dir: true, do: func() error { return u.s.Mkdir(c.Path, c.Before.meta()) }}, nil
 	case c.Before.Kind == state.Directory, c.Op == plan.Meta:
 		return step{do: func() error { return u.s.SetMeta(c.Path, c.Before.meta()) }}, nil
 	}
