@@ -24,9 +24,10 @@ func BenchmarkNothingToDo(b *testing.B) {
 }
 
 // A further domain costs the machine the same however many there are: what
-// changes is written, not what is there.
+// changes is read, written and proven, not what is there.
 func TestAddingOneDomainDoesNotGrow(t *testing.T) {
-	steps := func(n int) (all, waits int) {
+	type costs struct{ steps, syncs, reads, signatures int }
+	of := func(n int) costs {
 		s, err := newServer(t.Context(), n)
 		if err != nil {
 			t.Fatal(err)
@@ -34,15 +35,17 @@ func TestAddingOneDomainDoesNotGrow(t *testing.T) {
 		if p, err := s.again(t.Context()); err != nil || !p.Empty() {
 			t.Fatalf("with %d domains there are %d stages to do, %v", n, len(p.Stages), err)
 		}
-		trace, err := s.add(t.Context(), n)
+		m, err := s.add(t.Context(), n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return len(trace), syncs(trace)
+		return costs{len(m.Trace()), syncs(m.Trace()), m.reads, m.signatures}
 	}
-	fewSteps, fewSyncs := steps(2)
-	manySteps, manySyncs := steps(200)
-	if fewSteps == 0 || fewSteps != manySteps || fewSyncs != manySyncs {
-		t.Errorf("%d steps and %d syncs with 2 domains, %d and %d with 200", fewSteps, fewSyncs, manySteps, manySyncs)
+	few, many := of(2), of(200)
+	if few != many || few.steps == 0 || few.reads == 0 {
+		t.Errorf("%+v with 2 domains, %+v with 200", few, many)
+	}
+	if few.signatures != 2 {
+		t.Errorf("%d signatures are asked for, want those of the new domain and of the host", few.signatures)
 	}
 }

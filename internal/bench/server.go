@@ -14,6 +14,7 @@ import (
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/system"
 	"mailsetup/internal/system/systemtest"
 	"mailsetup/steps"
 )
@@ -68,10 +69,7 @@ func wish(n int) (spec.Spec, keyring.Ledger) {
 	}}
 	keys := keyring.Ledger{}
 	for i := range n {
-		d := spec.Domain{
-			Name: domain(i), Selector: "202611", KeyBits: 2048, TTL: 3600,
-			SPF: spec.SPF{All: "softfail"}, DMARC: spec.DMARC{Policy: "none"},
-		}
+		d := wished(domain(i))
 		want.Domains = append(want.Domains, d)
 		keys[d.Name] = []keyring.Key{{
 			Selector: "202611", Bits: 2048, Public: strings.Repeat("MIIB", 98), Fingerprint: "SHA256:x",
@@ -82,6 +80,14 @@ func wish(n int) (spec.Spec, keyring.Ledger) {
 	return want, keys
 }
 
+// wished is a domain with nothing special.
+func wished(name string) spec.Domain {
+	return spec.Domain{
+		Name: name, Selector: "202611", KeyBits: 2048, TTL: 3600,
+		SPF: spec.SPF{All: "softfail"}, DMARC: spec.DMARC{Policy: "none"},
+	}
+}
+
 func domain(i int) string { return fmt.Sprintf("d%05d.example", i) }
 
 // again is a run that looks at everything and finds nothing to do.
@@ -90,25 +96,34 @@ func (s *server) again(ctx context.Context) (plan.Plan, error) {
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	return s.plan(ctx, want, keys, rec)
+	in := s.input(want, keys)
+	in.Written = keys
+	return makePlan(ctx, in, s.mem, rec)
 }
 
-// add sets up one domain more and returns what that changed on the machine.
-func (s *server) add(ctx context.Context, n int) ([]string, error) {
-	_, _, rec, err := s.remembered()
+// add sets up one domain more, the way add-domain does, and returns what that
+// asked of the machine.
+func (s *server) add(ctx context.Context, n int) (*asked, error) {
+	_, before, rec, err := s.remembered()
 	if err != nil {
 		return nil, err
 	}
 	want, keys := wish(n + 1)
-	p, err := s.plan(ctx, want, keys, rec)
+	in := s.input(want, keys)
+	in.Touched, in.Written = map[string]bool{domain(n): true}, before
+	for i := range n {
+		delete(in.Documents, spec.DomainFile(domain(i)))
+	}
+	machine := &asked{Mem: s.mem}
+	s.mem.ClearTrace()
+	p, err := makePlan(ctx, in, machine, rec)
 	if err != nil {
 		return nil, err
 	}
-	s.mem.ClearTrace()
-	_, err = apply.Run(ctx, s.mem, p, apply.NewJournal(s.mem, apply.JournalDir), apply.Options{
+	_, err = apply.Run(ctx, machine, p, apply.NewJournal(machine, apply.JournalDir), apply.Options{
 		Command: "add", Now: func() time.Time { return today },
 	})
-	return s.mem.Trace(), err
+	return machine, err
 }
 
 // remembered reads what the server is set up for.
@@ -136,6 +151,19 @@ func (s *server) remembered() (spec.Spec, keyring.Ledger, plan.Record, error) {
 }
 
 func (s *server) plan(ctx context.Context, want spec.Spec, keys keyring.Ledger, rec plan.Record) (plan.Plan, error) {
+	return makePlan(ctx, s.input(want, keys), s.mem, rec)
+}
+
+func makePlan(ctx context.Context, in steps.Input, r system.Reader, rec plan.Record) (plan.Plan, error) {
+	built, err := steps.Build(in)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	return plan.Make(ctx, built, r, rec)
+}
+
+// input is what the steps look at in a run about all domains.
+func (s *server) input(want spec.Spec, keys keyring.Ledger) steps.Input {
 	in := steps.Input{
 		Spec: want, Facts: s.facts, Keys: keys, Now: today,
 		Documents: map[state.Path][]byte{spec.HostFile: spec.MarshalHost(want.Host)},
@@ -149,9 +177,35 @@ func (s *server) plan(ctx context.Context, want spec.Spec, keys keyring.Ledger, 
 			in.NewKeys[state.Path(keys[d][0].File)] = []byte("PEM of " + d)
 		}
 	}
-	built, err := steps.Build(in)
-	if err != nil {
-		return plan.Plan{}, err
-	}
-	return plan.Make(ctx, built, s.mem, rec)
+	return in
+}
+
+// asked is the machine, and how often it was asked for something.
+type asked struct {
+	*systemtest.Mem
+	reads, signatures int
+}
+
+// Read implements system.Reader.
+func (a *asked) Read(p state.Path) (state.Object, error) {
+	a.reads++
+	return a.Mem.Read(p)
+}
+
+// Stat implements system.Reader.
+func (a *asked) Stat(p state.Path) (state.Object, error) {
+	a.reads++
+	return a.Mem.Stat(p)
+}
+
+// List implements system.Reader.
+func (a *asked) List(p state.Path) ([]string, error) {
+	a.reads++
+	return a.Mem.List(p)
+}
+
+// Probe implements system.Prober.
+func (a *asked) Probe(ctx context.Context, p state.Probe) error {
+	a.signatures += len(p.Signers)
+	return a.Mem.Probe(ctx, p)
 }

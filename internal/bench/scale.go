@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"mailsetup/internal/e2e/lab"
+	"mailsetup/keygen"
+)
+
+// The sizes of the servers on which one domain more is added.
+var sizes = []int{1, 100, 1_000, 10_000}
+
+const (
+	many    = 1_000 // domains that one run adds
+	samples = 20    // keys of opendkim-genkey, and domains to tell what one more costs
+	repeats = 5
+	release = "trixie"
+)
+
+// host is a booted Debian server with Postfix, OpenDKIM and this program.
+type host struct {
+	*lab.Box
+	t   *bencher
+	out io.Writer
+	v   *verdicts
+	n   int // domains it has been furnished with
+}
+
+// scale measures servers with many domains, on a real one.
+func scale(ctx context.Context, out io.Writer, v *verdicts) error {
+	t := &bencher{ctx: ctx}
+	return t.run(func() {
+		b := lab.Boot(t, lab.Options{Release: release, Image: lab.Mail})
+		b.Named(t, lab1)
+		b.Sink(t)
+		b.Install(t)
+		h := &host{Box: b, t: t, out: out, v: v}
+		h.Run(t, "mailsetup", "init", "--domain", lab1, "--ip", b.Addr, "--dns", "manual", "--yes")
+		one := h.rate(lab1)
+		h.addMany()
+		h.grow()
+		h.again()
+		h.rates(one)
+	})
+}
+
+// timer runs a command and says, on the last line of stderr, what it took:
+// wall clock and processor time in seconds, the most memory in KiB. Asked from
+// here, the kernel would count the memory of this program as the command's.
+const timer = `import resource, subprocess, sys, time
+began = time.time()
+run = subprocess.run(sys.argv[1:])
+wall, used = time.time() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+sys.stderr.write("\n%f %f %d\n" % (wall, used.ru_utime + used.ru_stime, used.ru_maxrss))
+sys.exit(run.returncode)`
+
+// cost runs a command on the server.
+func (h *host) cost(argv ...string) cost {
+	_, said, code := h.Exec(h.t.ctx, nil, append([]string{"python3", "-c", timer}, argv...)...)
+	lines := strings.Split(strings.TrimSpace(said), "\n")
+	var wall, used float64
+	var kib int64
+	if _, err := fmt.Sscan(lines[len(lines)-1], &wall, &used, &kib); err != nil || code != 0 {
+		h.t.Fatalf("%s: exit status %d, %v\n%s", strings.Join(argv, " "), code, err, said)
+	}
+	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+	return cost{seconds(wall), seconds(used), kib << 10}
+}
+
+// addMany adds a thousand domains in one run, and compares that with the mere
+// making of their keys, half of which are made before and half after it: a
+// processor does not always run at the same speed.
+func (h *host) addMany() {
+	fmt.Fprintf(h.out, "\n%d domains by one add-domain (Debian %s)\n", many, release)
+	names := make([]string, 0, many)
+	for i := range many {
+		names = append(names, fmt.Sprintf("m%05d.example", i))
+	}
+	h.Write(h.t, "/root/domains", strings.Join(names, "\n")+"\n", 0o644)
+	before := h.keys(many / 2)
+	all := h.cost("mailsetup", "add-domain", "--from-file", "/root/domains", "--yes")
+	after := h.keys(many / 2)
+	genkey := h.cost("sh", "-c", fmt.Sprintf("cd /tmp; for i in $(seq %d); do opendkim-genkey -b 2048 -s s$i -d lab.example; done", samples))
+	loop := genkey.wall * many / samples
+	pure := before + after
+	fmt.Fprintf(h.out, "  %-46s %12s CPU  %9s  %s\n", "mailsetup add-domain --from-file", short(all.cpu), short(all.wall), mb(all.rss))
+	fmt.Fprintf(h.out, "  %-46s %12s CPU\n", "the keys alone, half before, half after", short(pure))
+	fmt.Fprintf(h.out, "  %-46s %12s CPU, %s\n", "", short(before), short(after))
+	fmt.Fprintf(h.out, "  %-46s %16s  %9s\n", fmt.Sprintf("opendkim-genkey in a loop (%d, scaled)", samples), "", short(loop))
+	h.v.atMost("CPU of 1,000 added domains, beside that of their keys", float64(all.cpu)/float64(pure), 1.10, " x")
+	h.v.atLeast("a loop of opendkim-genkey, beside 1,000 added domains", float64(loop)/float64(all.wall), 5, " x")
+	h.v.atMost("peak memory while 1,000 domains are added", float64(all.rss)/1e6, 200, " MB")
+	h.Run(h.t, "mailsetup", "rollback", "--yes")
+}
+
+// keys is the time that n keys take, made as the program makes them.
+func (h *host) keys(n int) time.Duration {
+	bits := make([]int, n)
+	for i := range bits {
+		bits[i] = 2048
+	}
+	began, err := ownCPU()
+	if err == nil {
+		err = keygen.GenerateAll(h.t.ctx, bits, func(int, *keygen.Key) {})
+	}
+	ended, cerr := ownCPU()
+	if err != nil || cerr != nil {
+		h.t.Fatalf("keys: %v, %v", err, cerr)
+	}
+	return ended - began
+}
+
+// grow adds domains to servers of each size.
+func (h *host) grow() {
+	fmt.Fprint(h.out, "\nOne domain more (keys of 1,024 bits)\n"+
+		"     present   run for one: wall         CPU    memory    each of 20 more: CPU\n")
+	var first, last time.Duration
+	for _, n := range sizes {
+		h.furnish(n)
+		ones, twenties := make([]cost, repeats), make([]cost, repeats)
+		rss := int64(0)
+		for i := range repeats {
+			ones[i] = h.add(fmt.Sprintf("one-%d-%d", n, i), 1)
+			twenties[i] = h.add(fmt.Sprintf("twenty-%d-%d", n, i), 1+samples)
+			rss = max(rss, ones[i].rss, twenties[i].rss)
+		}
+		each := (median(twenties, cpu) - median(ones, cpu)) / samples
+		fmt.Fprintf(h.out, "  %10d %19s %11s %9s %23s\n", n, short(median(ones, wall)), short(median(ones, cpu)), mb(rss), short(each))
+		if n == sizes[0] {
+			first = each
+		}
+		last = each
+		if n == sizes[len(sizes)-1] {
+			h.v.atMost("adding one to 10,000 domains, wall clock", median(ones, wall).Seconds(), 1, " s")
+			h.v.atMost("peak memory with 10,000 domains", float64(rss)/1e6, 200, " MB")
+		}
+	}
+	h.v.atMost("cost of each further domain with 10,000, beside with 1", float64(last)/float64(first), 1.5, " x")
+}
+
+// add adds domains whose names begin with a word of their own, and takes them
+// back, so that there are no more than before.
+func (h *host) add(word string, domains int) cost {
+	argv := []string{"mailsetup", "add-domain", "--yes", "--key-bits", "1024"}
+	for i := range domains {
+		argv = append(argv, fmt.Sprintf("%s-%d.example", word, i))
+	}
+	c := h.cost(argv...)
+	h.Run(h.t, "mailsetup", "rollback", "--yes")
+	return c
+}
+
+// furnish gives the server n domains in all, as earlier runs would have left
+// them, and lets the program take note of them.
+func (h *host) furnish(n int) {
+	if n > h.n+1 {
+		if err := furnish(h.Root(), h.n, n-1); err != nil {
+			h.t.Fatalf("%v", err)
+		}
+		h.n = n - 1
+		h.Sh(h.t, "chown -R opendkim:opendkim /etc/dkimkeys")
+	}
+	h.Run(h.t, "mailsetup", "init", "--domain", lab1, "--yes")
+}
+
+// again is a run that finds nothing to do.
+func (h *host) again() {
+	fmt.Fprintln(h.out, "\nNothing to do, with 10,000 domains")
+	for _, argv := range [][]string{
+		{"mailsetup", "init", "--domain", lab1, "--yes"},
+		{"mailsetup", "add-domain", domain(0), "--yes"},
+	} {
+		runs := make([]cost, repeats)
+		rss := int64(0)
+		for i := range runs {
+			runs[i] = h.cost(argv...)
+			rss = max(rss, runs[i].rss)
+		}
+		name := strings.Join(argv[:2], " ")
+		fmt.Fprintf(h.out, "  %-30s %12s wall %12s CPU %9s\n", name, short(median(runs, wall)), short(median(runs, cpu)), mb(rss))
+		h.v.atMost("nothing to do with 10,000 domains: "+name, median(runs, wall).Seconds(), 1, " s")
+		h.v.atMost("peak memory of that run", float64(rss)/1e6, 200, " MB")
+	}
+}
+
+// socket is the signer's, as this machine sees it.
+func (h *host) socket() string {
+	return filepath.Join(h.Root(), "var/spool/postfix/opendkim/opendkim.sock")
+}
+
+// cannot says why no server can be booted here, "" if one can.
+func cannot() string {
+	if os.Geteuid() != 0 {
+		return "not root"
+	}
+	if _, err := os.Stat("/etc/debian_version"); err != nil {
+		return "not a Debian-like machine"
+	}
+	return ""
+}
