@@ -83,9 +83,6 @@ func (s *session) found(a spec.Answers, old *spec.Spec) spec.Answers {
 			a.Addresses = strings.Fields(p.Addresses.Value)
 		}
 	}
-	if s.taken != nil && !s.hasMX(normal(a.Domain, spec.DomainName)) {
-		p.Receive.Value = "no" // nobody missed it so far
-	}
 	fill(&a.Receive, p.Receive)
 	if domain, err := spec.DomainName(a.Domain); err == nil {
 		a, _ = steps.Adopt(a, s.facts, domain)
@@ -174,6 +171,9 @@ func (s *session) proposals(a spec.Answers) wizard.Proposals {
 		p.DNS = wizard.Proposal{Value: string(spec.DNSBind), Why: "BIND serves " + domain + " here"}
 	}
 	p.Receive = s.receives(domain, host, first(strings.Fields(p.Addresses.Value)...))
+	if s.taken.domain(domain) != nil && !s.hasMX(domain) {
+		p.Receive = wizard.Proposal{Value: "no", Why: "it has no MX, and sends mail already"}
+	}
 	there, says := steps.Adopt(spec.Answers{}, s.facts, domain)
 	p.SPFAll = wizard.Proposal{Value: there.SPFAll, Why: says.SPF}
 	p.SPFInclude = wizard.Proposal{Value: strings.Join(there.SPFInclude, " "), Why: says.SPF}

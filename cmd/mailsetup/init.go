@@ -164,7 +164,7 @@ func runSetup(ctx context.Context, c console, a spec.Answers, o options, stops f
 		return err
 	}
 	if s.taken != nil {
-		if want, err = s.withTaken(want); err != nil {
+		if want, err = s.withTaken(ctx, want, old); err != nil {
 			return err
 		}
 	}

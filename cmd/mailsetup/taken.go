@@ -38,13 +38,19 @@ func (s *session) lookAtSigner(ctx context.Context, a spec.Answers, old *spec.Sp
 	if a, err = s.taken.answer(a, host); err != nil {
 		return a, err
 	}
-	w := wanted(a, old)
-	for _, d := range s.taken.Domains {
-		if !w.Has(d.Name) {
-			w.Domains = append(slices.Clone(w.Domains), spec.Domain{Name: d.Name})
+	return a, s.lookAtTaken(ctx, *wanted(a, old))
+}
+
+// lookAtTaken looks at the records of all domains that are taken over, beside
+// those of a wish.
+func (s *session) lookAtTaken(ctx context.Context, w spec.Spec) error {
+	w.Domains = slices.Clone(w.Domains)
+	for _, name := range s.taken.names() {
+		if !w.Has(name) {
+			w.Domains = append(w.Domains, spec.Domain{Name: name})
 		}
 	}
-	return a, s.look(ctx, w)
+	return s.look(ctx, &w)
 }
 
 // takeOver reads an OpenDKIM that was set up by hand; nil if there is none, or
@@ -215,6 +221,17 @@ func (t *taken) primary(host string) string {
 	return t.Domains[0].Name
 }
 
+// ownMail is the domain that signs the host's own mail. One that is only added
+// beside those that are taken over does not, where the host's name is in one of
+// these: receivers would not take it for the same.
+func (t *taken) ownMail(h spec.Host, old *spec.Spec) string {
+	in := func(domain string) bool { return h.Hostname == domain || strings.HasSuffix(h.Hostname, "."+domain) }
+	if p := t.primary(h.Hostname); old == nil && in(p) && !in(h.Domain) {
+		return p
+	}
+	return h.Domain
+}
+
 // listing tells what was found, a note for each domain.
 func (t *taken) listing() []state.Note {
 	var notes []state.Note
@@ -281,7 +298,12 @@ func (t *taken) answer(a spec.Answers, host string) (spec.Answers, error) {
 
 // withTaken adds to a wish what is taken over: the domains that it does not have
 // yet, with what their records say already, and who is signed for.
-func (s *session) withTaken(want spec.Spec) (spec.Spec, error) {
+func (s *session) withTaken(ctx context.Context, want spec.Spec, old *spec.Spec) (spec.Spec, error) {
+	if s.asks() { // and the answers decided what was looked at last
+		if err := s.lookAtTaken(ctx, want); err != nil {
+			return want, err
+		}
+	}
 	var list []spec.Answers
 	for _, d := range s.taken.Domains {
 		list = append(list, s.takenAnswers(want, d))
@@ -290,6 +312,7 @@ func (s *session) withTaken(want spec.Spec) (spec.Spec, error) {
 	if err := findings.Err(); err != nil {
 		return want, err
 	}
+	want.Host.Domain = s.taken.ownMail(want.Host, old)
 	want.Host.Trusted = union(want.Host.Trusted, s.taken.Trusted)
 	want.Host.OpenDKIM = union(want.Host.OpenDKIM, s.taken.OpenDKIM)
 	for i := range want.Domains {

@@ -51,6 +51,21 @@ func TestPrimaryOfWhatIsTakenOver(t *testing.T) {
 			t.Errorf("%s: %s, want %s", host, got, want)
 		}
 	}
+	for _, c := range []struct {
+		host, domain string
+		old          *spec.Spec
+		want         string
+	}{
+		{"mail.lab.example", "new.example", nil, "mail.lab.example"},
+		{"mx.lab.example", "new.example", nil, "lab.example"},
+		{"mx.new.example", "new.example", nil, "new.example"},
+		{"mx.lab.example", "new.example", &spec.Spec{}, "new.example"},
+		{"mx.other.example", "new.example", nil, "new.example"},
+	} {
+		if got := found.ownMail(spec.Host{Hostname: c.host, Domain: c.domain}, c.old); got != c.want {
+			t.Errorf("%s, asked for %s: %s, want %s", c.host, c.domain, got, c.want)
+		}
+	}
 	a, err := found.answer(spec.Answers{}, "mail.lab.example")
 	if err != nil || a.Domain != "mail.lab.example" || a.Selector != "s1" || a.KeyBits != "1024" {
 		t.Errorf("%+v, %v", a, err)

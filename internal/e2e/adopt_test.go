@@ -254,10 +254,14 @@ func TestInitAdopts(t *testing.T) {
 		h.domains = append(h.domains, "new.example")
 		b, sink := h.boots(t, release)
 		before := h.signatures(t, b, sink)
+		if release == "trixie" {
+			adoptInTerminal(t, b)
+		}
 		out, _ := product(t, b, 0, "init", "--yes", "--json", "--domain", "new.example", "--ip", "192.0.2.10")
 		says(t, out, `"selector": "2020"`, `"key_file": "/etc/opendkim/keys/b.example/2020.private"`, `"at": "/etc/opendkim/SigningTable:4"`)
 		compare(t, before, h.signatures(t, b, sink))
 		leavesSignedBy(t, b, sink, "new.example")
+		everyKindOnce(t, b, sink)
 		nothingChanges(t, b, "init", "--yes")
 		out, _ = product(t, b, 0, "init", "--yes", "--domain", "shop.example", "--dmarc", "quarantine")
 		saysNot(t, out, "opendkim")
@@ -266,6 +270,22 @@ func TestInitAdopts(t *testing.T) {
 		compare(t, before, h.signatures(t, b, sink))
 		noOneElse(t, b)
 	})
+}
+
+// adoptInTerminal asks what the set-up does not say, and takes a no.
+func adoptInTerminal(t *testing.T, b *lab.Box) {
+	t.Helper()
+	before, term := treeOf(t, b), openTerminal(t, b)
+	term.begins(t, "mailsetup init")
+	term.sees(t, "question 1 of 4", "> mail.lab.example", "OpenDKIM signs for lab.example, shop.example, b.example: taken over as it is")
+	for !strings.Contains(term.sees(t, "ctrl+c"), confirmQuestion) {
+		term.types(t, "Enter")
+		time.Sleep(100 * time.Millisecond)
+	}
+	says(t, term.scrolled(t), "taken over", "/etc/opendkim/keys/shop.example/mail.private")
+	term.types(t, "n")
+	term.sees(t, "nothing was changed", "exit=1\n")
+	same(t, before, treeOf(t, b))
 }
 
 // noOneElse insists that the keys are as they were, and only in their places.
