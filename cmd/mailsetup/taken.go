@@ -153,8 +153,9 @@ func (s *session) takeKey(t *taken, i int, safe bool) error {
 			repair = "chmod go-w " + string(k.Above)
 		}
 		t.notes = append(t.notes, state.Note{
-			Topic: "RequireSafeKeys", Text: k.Unsafe + ", where the key of " + signer.Domain + " is; OpenDKIM was told not to mind, and that stays so",
-			Do: repair + "; then take RequireSafeKeys out of opendkim in " + string(spec.HostFile),
+			Topic: "RequireSafeKeys", Text: k.Unsafe + ", where the key of " + signer.Domain + " is; OpenDKIM was told not to mind, and that stays so " +
+				"(opendkim in " + string(spec.HostFile) + ")",
+			Do: repair,
 		})
 	}
 	if bits, err := spec.KeyBits(fmt.Sprint(k.Bits)); err == nil {

@@ -231,14 +231,19 @@ func TestAdopt(t *testing.T) {
 				h.lists(t, b)
 				asBefore(t, b, was)
 
-				under(t, b, sink, "adopt", func() { product(t, b, 0, adoptArgs()...) })
+				// One shape a release moves while mail flows; the others took it, too.
+				while := func(_ string, change func()) { change() }
+				if h.name == map[string]string{"bookworm": "single", "trixie": "shared"}[release] {
+					while = func(name string, change func()) { under(t, b, sink, name, change) }
+				}
+				while("adopt", func() { product(t, b, 0, adoptArgs()...) })
 				compare(t, before, h.signatures(t, b, sink))
 				everyKindOnce(t, b, sink)
 				movedTo(t, b)
 				nothingChanges(t, b, adoptArgs()...)
 				nothingChanges(t, b, "init", "--yes")
 
-				under(t, b, sink, "rollback", func() { product(t, b, 0, "rollback", "--yes") })
+				while("rollback", func() { product(t, b, 0, "rollback", "--yes") })
 				asBefore(t, b, was)
 				compare(t, before, h.signatures(t, b, sink))
 			})
@@ -277,7 +282,7 @@ func adoptInTerminal(t *testing.T, b *lab.Box) {
 	t.Helper()
 	before, term := treeOf(t, b), openTerminal(t, b)
 	term.begins(t, "mailsetup init")
-	term.sees(t, "question 1 of 4", "> mail.lab.example", "OpenDKIM signs for lab.example, shop.example, b.example: taken over as it is")
+	term.sees(t, "question 1 of 6", "> mail.lab.example", "OpenDKIM signs for lab.example, shop.example, b.example: taken over as it is")
 	for !strings.Contains(term.sees(t, "ctrl+c"), confirmQuestion) {
 		term.types(t, "Enter")
 		time.Sleep(100 * time.Millisecond)
