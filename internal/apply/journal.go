@@ -138,7 +138,7 @@ func (j *Journal) load(id string) (*Entry, error) {
 // never forgotten.
 func (j *Journal) Prune(keep int) error {
 	ids, err := j.files.List(j.dir)
-	if err != nil {
+	if err != nil || len(ids) <= keep {
 		return err
 	}
 	runs, err := j.History()

@@ -86,33 +86,31 @@ func kindOf(m fs.FileMode) state.Kind {
 	return state.Special
 }
 
+var errTooLarge = fmt.Errorf("larger than %d MiB", MaxFile>>20)
+
 // content reads a regular file. O_NONBLOCK: a pipe that took the file's place
 // since it was looked at must not hold us up.
 func (s *files) content(p state.Path, flag int) ([]byte, error) {
-	f, err := s.tree.openFile(p, os.O_RDONLY|syscall.O_NONBLOCK|flag)
+	f, err := s.tree.openToRead(p, os.O_RDONLY|syscall.O_NONBLOCK|flag)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	fi, err := f.Stat()
+	size, err := f.size()
 	if err != nil {
 		return nil, err
 	}
-	if !fi.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
-	}
-	tooLarge := fmt.Errorf("larger than %d MiB", MaxFile>>20)
-	if fi.Size() > MaxFile {
-		return nil, tooLarge
+	if size > MaxFile {
+		return nil, errTooLarge
 	}
 	var data bytes.Buffer
-	data.Grow(int(fi.Size()) + bytes.MinRead)
+	data.Grow(int(size) + bytes.MinRead)
 	// It may grow while it is read.
 	if _, err := data.ReadFrom(io.LimitReader(f, MaxFile+1)); err != nil {
 		return nil, err
 	}
 	if data.Len() > MaxFile {
-		return nil, tooLarge
+		return nil, errTooLarge
 	}
 	return data.Bytes(), nil
 }
