@@ -24,7 +24,7 @@ func rows(in Input) ([]templates.KeyRow, []templates.SigningRow) {
 		}
 		name := keyName(d.Name, k)
 		keys = append(keys, templates.KeyRow{Name: name, Domain: d.Name, Selector: k.Selector, Path: k.File})
-		for _, pattern := range senders(d) {
+		for _, pattern := range d.Senders() {
 			signing = append(signing, templates.SigningRow{Pattern: pattern, Key: name, Signer: identity(d, pattern)})
 		}
 	}
@@ -49,18 +49,6 @@ func signedAlready(signing []templates.SigningRow, host, key string) bool {
 		above := of == "*" || of[0] == '.' && strings.HasSuffix(host, of)
 		return r.Pattern == host || above && (r.Key != key || r.Signer != "")
 	})
-}
-
-// senders are the patterns of all addresses whose mail a domain's key signs.
-func senders(d spec.Domain) []string {
-	var patterns []string
-	if !d.Partial {
-		patterns = append(patterns, d.Name)
-	}
-	if d.Subdomains {
-		patterns = append(patterns, "."+d.Name)
-	}
-	return append(patterns, d.Also...)
 }
 
 // identity is what i= says about a sender, "" for nothing.
@@ -89,7 +77,7 @@ func alone(s spec.Spec) map[string]bool {
 // sample is an address whose mail the domain's key signs, and is none of those
 // taken.
 func sample(d spec.Domain, taken map[string]bool) string {
-	local, host, address := strings.Cut(senders(d)[0], "@")
+	local, host, address := strings.Cut(d.Senders()[0], "@")
 	if !address {
 		local, host = "postmaster", local
 	}

@@ -228,7 +228,7 @@ func leftOut(s conf.Setup) []state.Note {
 
 // Rows says in words whose mail a domain's key signs.
 func Rows(d spec.Domain) string {
-	all := senders(d)
+	all := d.Senders()
 	for i, sender := range all {
 		if !strings.Contains(sender, "@") && sender != "*" {
 			all[i] = "@" + sender

@@ -156,6 +156,25 @@ func TestValidate(t *testing.T) {
 	if findings := good().Validate(); findings != nil {
 		t.Fatal(findings)
 	}
+	// also adds a domain that signs for further senders, beside one that signs
+	// for all below it and for ann everywhere.
+	also := func(name string, senders ...string) func(*Spec) {
+		return func(s *Spec) {
+			s.Domains[0].Subdomains, s.Domains[0].Also = true, []string{"ann@*"}
+			d := someDomain()
+			d.Name, d.Also = name, senders
+			s.Domains = sorted(append(s.Domains, d))
+		}
+	}
+	different := good()
+	also("lab.example", "*", ".lab.example", "ann@shop.example", "ann@.shop.example", "bob@*")(&different)
+	news := someDomain() // one sender of a domain that signs for that one only, and not for itself
+	news.Name, news.Partial, news.Also = "lab2.example", true, []string{"news@lab2.example"}
+	different.Domains[0].Also = append(different.Domains[0].Also, "lab2.example")
+	different.Domains = sorted(append(different.Domains, news))
+	if findings := different.Validate(); findings != nil {
+		t.Error(findings)
+	}
 	for want, change := range map[string]func(*Spec){
 		"host: version: 2": func(s *Spec) { s.Host.Version = 2 },
 		`host: hostname "Mail.shop.example" is not in its normal form; hint: write "mail.shop.example"`: func(s *Spec) { s.Host.Hostname = "Mail.shop.example" },
@@ -173,12 +192,19 @@ func TestValidate(t *testing.T) {
 		`host: sign_bounces "Yes" is not in its normal form; hint: write "yes"`: func(s *Spec) { s.Host.SignBounces = "Yes" },
 		`host: leave_services "submission" is not the`:                          func(s *Spec) { s.Host.LeaveServices = []string{"submission"} },
 		`shop.example: keep "x" is not spf, helo or d`:                          func(s *Spec) { s.Domains[0].Keep = []string{"x"} },
-		"shop.example: is there twice":                                          func(s *Spec) { s.Domains = append(s.Domains, s.Domains[0]) },
-		`shop.example: selector "A" is not`:                                     func(s *Spec) { s.Domains[0].Selector = "A" },
-		`shop.example: key_bits "512" is n`:                                     func(s *Spec) { s.Domains[0].KeyBits = 512 },
-		`shop.example: ttl "0" is not a nu`:                                     func(s *Spec) { s.Domains[0].TTL = 0 },
-		"shop.example: ns: is empty, and a":                                     func(s *Spec) { s.Domains[0].NewZone = true },
-		`shop.example: ns "ns" is a single`:                                     func(s *Spec) { s.Domains[0].NS = []string{"ns"} },
+		`lab.example: also "shop.example" is a sender of /etc/mailsetup/domains.d/shop.example.toml already; ` +
+			`hint: take "shop.example" out of also in /etc/mailsetup/domains.d/lab.example.toml`: also("lab.example", "shop.example"),
+		`z.example: also ".shop.example" is a sender of /etc/mailsetup/domains.d/shop.example.toml al`:  also("z.example", ".shop.example"),
+		`z.example: also "ann@*" is a sender of /etc/mailsetup/domains.d/shop.example.toml already; hi`: also("z.example", "ann@*"),
+		`shop.example: also "shop.example" is a sender of /etc/mailsetup/domains.d/shop.example.toml a`: func(s *Spec) {
+			s.Domains[0].Also = []string{"shop.example"}
+		},
+		"shop.example: is there twice":      func(s *Spec) { s.Domains = append(s.Domains, s.Domains[0]) },
+		`shop.example: selector "A" is not`: func(s *Spec) { s.Domains[0].Selector = "A" },
+		`shop.example: key_bits "512" is n`: func(s *Spec) { s.Domains[0].KeyBits = 512 },
+		`shop.example: ttl "0" is not a nu`: func(s *Spec) { s.Domains[0].TTL = 0 },
+		"shop.example: ns: is empty, and a": func(s *Spec) { s.Domains[0].NewZone = true },
+		`shop.example: ns "ns" is a single`: func(s *Spec) { s.Domains[0].NS = []string{"ns"} },
 		"shop.example: new_zone: needs dns bind": func(s *Spec) {
 			s.Host.DNS, s.Domains[0].NewZone, s.Domains[0].NS = DNSManual, true, []string{"ns.shop.example"}
 		},

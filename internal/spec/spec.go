@@ -129,6 +129,21 @@ type DMARC struct {
 	RUF             []string // ruf: mailto: URIs
 }
 
+// Senders are the patterns of all addresses whose mail the domain's key signs.
+func (d Domain) Senders() []string { return append(d.own(), d.Also...) }
+
+// own are those of the domain itself.
+func (d Domain) own() []string {
+	var patterns []string
+	if !d.Partial {
+		patterns = append(patterns, d.Name)
+	}
+	if d.Subdomains {
+		patterns = append(patterns, "."+d.Name)
+	}
+	return patterns
+}
+
 // DNSOf is how the records of a domain get published.
 func (s Spec) DNSOf(d Domain) DNSMode { return cmp.Or(d.DNS, s.Host.DNS) }
 

@@ -34,7 +34,28 @@ func (s Spec) Validate() Findings {
 			f.add(d.Name+": new_zone", "needs dns bind", "keep dns bind, or set new_zone = false in "+string(DomainFile(d.Name)))
 		}
 	}
+	s.validateSenders(&f)
 	return f.findings
+}
+
+// validateSenders finds senders that more than one domain signs for: a table
+// has one row for each.
+func (s Spec) validateSenders(f *reader) {
+	of := make(map[string]string, len(s.Domains)) // the domain that signs for a sender
+	for _, d := range s.Domains {
+		for _, sender := range d.own() {
+			of[sender] = d.Name
+		}
+	}
+	for _, d := range s.Domains {
+		for _, sender := range d.Also {
+			if other, taken := of[sender]; taken {
+				f.add(d.Name+": also", fmt.Sprintf("%q is a sender of %s already", sender, DomainFile(other)),
+					fmt.Sprintf("take %q out of also in %s", sender, DomainFile(d.Name)))
+			}
+			of[sender] = d.Name
+		}
+	}
 }
 
 // validateDNS finds a domain whose records nobody could publish.
