@@ -32,11 +32,30 @@ func Sum(s spec.Spec, d spec.Domain, keys []keyring.Key) string {
 }
 
 // ZoneFiles are the files on this machine that hold the records of a domain:
-// those of its zones, and our fragments in them.
+// those of its zones, and our fragments in them; of zones that are updated, what
+// we remember of them.
 func ZoneFiles(in Input, d spec.Domain) []state.Path {
-	if in.Spec.DNSOf(d) != spec.DNSBind {
-		return nil
+	switch in.Spec.DNSOf(d) {
+	case spec.DNSBind:
+		return servedFiles(in, d)
+	case spec.DNSUpdate:
+		return updatedFiles(in, d)
 	}
+	return nil
+}
+
+func updatedFiles(in Input, d spec.Domain) []state.Path {
+	var files []state.Path
+	for _, r := range records(in, d) {
+		if zone, ok := closest(in.Facts.Updated, r.Name); ok {
+			files = append(files, state.PublishedFile(zone.Origin))
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
+}
+
+func servedFiles(in Input, d spec.Domain) []state.Path {
 	var files []state.Path
 	for _, r := range records(in, d) {
 		p := part{}

@@ -113,6 +113,23 @@ func TestAllAreLookedAtAgain(t *testing.T) {
 	}
 }
 
+// What a name server was told by updates is in a file, which a rollback writes
+// back: then the domain is no longer what the digest says.
+func TestAnUpdateTakenBackIsLookedAtAgain(t *testing.T) {
+	s, mem, want := hosting(t, 30)
+	want.Domains[5].DNS = spec.DNSUpdate
+	s.facts.Updated = []state.Zone{{Origin: "shop04.example."}}
+	mem.PutFile("/var/lib/mailsetup/published/shop04.example.json", "new")
+	s.settledNow(steps.Input{Spec: want, Facts: s.facts, Keys: s.keys, Now: s.now})
+	if got := unsettled(t, s, want); len(got) != 0 {
+		t.Errorf("looks at %v again", got)
+	}
+	mem.PutFile("/var/lib/mailsetup/published/shop04.example.json", "old")
+	if got := unsettled(t, s, want); !slices.Equal(got, []string{"shop04.example"}) {
+		t.Errorf("looks at %v again", got)
+	}
+}
+
 // A run about one domain neither looks at the others nor forgets them.
 func TestARunAboutOneDomainRemembersTheOthers(t *testing.T) {
 	s, mem, want := hosting(t, 30)
