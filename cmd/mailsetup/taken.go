@@ -84,11 +84,14 @@ func (s *session) takeOver() (*taken, error) {
 	return t, nil
 }
 
-// byHand reports whether the configuration of OpenDKIM is neither ours nor as
-// its package brought it.
+// byHand reports whether the configuration that OpenDKIM reads is neither ours
+// nor as its package brought it.
 func (s *session) byHand() bool {
+	if s.image != nil || s.facts.OpenDKIM == nil {
+		return false
+	}
 	_, ours := s.record[steps.Conf]
-	return s.image == nil && s.facts.OpenDKIM != nil && !ours && len(s.facts.Files[steps.Conf]) > 0
+	return signerConf(s.facts.OpenDKIM.Args) != string(steps.Conf) || !ours && len(s.facts.Files[steps.Conf]) > 0
 }
 
 // signerConf is the configuration that a process was told to read, opendkim(8).

@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/opendkim"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
 )
 
 func someTaken(names ...string) *taken {
@@ -86,6 +87,32 @@ func TestConfigurationOfAProcess(t *testing.T) {
 	} {
 		if got := signerConf(strings.Fields(args)); got != want {
 			t.Errorf("%q: %s, want %s", args, got, want)
+		}
+	}
+}
+
+// A unit may name another configuration than the one that is ours, or as
+// shipped: what that says is what signs.
+func TestByHandIsWhatOpenDKIMReads(t *testing.T) {
+	for _, c := range []struct {
+		name, args string
+		record     bool
+		want       bool
+	}{
+		{"ours or as shipped", "opendkim", true, false},
+		{"named as well", "opendkim -x /etc/opendkim.conf", true, false},
+		{"edited", "opendkim", false, true},
+		{"another one", "opendkim -x /etc/opendkim/my.conf", true, true},
+		{"another one, beside an edited one", "opendkim -x /etc/opendkim/my.conf", false, true},
+	} {
+		s, _, _, _ := bareSession(t)
+		s.facts.Files = map[state.Path][]byte{"/etc/opendkim.conf": []byte("Syslog yes\n")}
+		s.facts.OpenDKIM = &state.OpenDKIM{Args: strings.Fields(c.args)}
+		if c.record {
+			s.record["/etc/opendkim.conf"] = "a digest"
+		}
+		if got := s.byHand(); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
 		}
 	}
 }
