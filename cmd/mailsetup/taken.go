@@ -45,8 +45,12 @@ func (s *session) lookAtSigner(ctx context.Context, a spec.Answers, old *spec.Sp
 // those of a wish.
 func (s *session) lookAtTaken(ctx context.Context, w spec.Spec) error {
 	w.Domains = slices.Clone(w.Domains)
+	there := map[string]bool{}
+	for _, d := range w.Domains {
+		there[d.Name] = true
+	}
 	for _, name := range s.taken.names() {
-		if !w.Has(name) {
+		if !there[name] {
 			w.Domains = append(w.Domains, spec.Domain{Name: name})
 		}
 	}
@@ -319,10 +323,14 @@ func (s *session) withTaken(ctx context.Context, want spec.Spec, old *spec.Spec)
 	want.Host.Domain = s.taken.ownMail(want.Host, old)
 	want.Host.Trusted = union(want.Host.Trusted, s.taken.Trusted)
 	want.Host.OpenDKIM = union(want.Host.OpenDKIM, s.taken.OpenDKIM)
+	found := map[string]spec.Domain{}
+	for _, d := range s.taken.Domains {
+		found[d.Name] = d
+	}
 	for i := range want.Domains {
 		w := &want.Domains[i]
-		d := s.taken.domain(w.Name)
-		if d == nil {
+		d, ok := found[w.Name]
+		if !ok {
 			continue
 		}
 		w.Also, w.Identities = union(w.Also, d.Also), union(w.Identities, d.Identities)

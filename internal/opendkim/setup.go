@@ -115,6 +115,7 @@ func (c Conf) single(read Read) ([]Row, error) {
 	}
 	var rows []Row
 	var errs []error
+	seen := map[string]bool{}
 	add := func(e entry, pattern, identity string) {
 		rows = append(rows, Row{
 			Pattern: pattern, Written: e.key, Domain: strings.ToLower(e.key), Selector: selector.Value, Identity: identity,
@@ -126,8 +127,9 @@ func (c Conf) single(read Read) ([]Row, error) {
 		switch {
 		case strings.ContainsAny(name, "*@:/ ") || strings.HasPrefix(name, "."):
 			errs = append(errs, fault(e.at, "write the domains out", "the domain %s is not understood", e.key))
-		case slices.ContainsFunc(rows, func(r Row) bool { return r.Pattern == name }):
+		case seen[name]:
 		default:
+			seen[name] = true
 			add(e, name, "")
 			if c.Yes("SubDomains") { // which also names the parent in i=
 				add(e, "."+name, "@"+name)
@@ -149,10 +151,12 @@ type Signer struct {
 func (s Setup) Signers() ([]Signer, error) {
 	var all []Signer
 	var errs []error
+	index := map[string]int{} // by domain
 	for _, r := range s.Rows {
-		i := slices.IndexFunc(all, func(d Signer) bool { return d.Domain == r.Domain })
-		if i < 0 {
+		i, known := index[r.Domain]
+		if !known {
 			i = len(all)
+			index[r.Domain] = i
 			all = append(all, Signer{Domain: r.Domain, Selector: r.Selector, KeyFile: r.KeyFile, KeyAt: r.KeyAt})
 		}
 		d := &all[i]

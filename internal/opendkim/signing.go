@@ -144,7 +144,7 @@ func resolve(e entry, m match, names map[string]*key) (Row, error) {
 // settle finds out what the order of rows means. In a refile: the first that
 // matches counts, in our tables the one that says most.
 func (c Conf) settle(all []Row, ordered bool) ([]Row, []Left, error) {
-	var rows []Row
+	var rows counting
 	var left []Left
 	var errs []error
 	several := c.Yes("MultipleSignatures")
@@ -153,23 +153,25 @@ func (c Conf) settle(all []Row, ordered bool) ([]Row, []Left, error) {
 		hides, hidden := first[r.match]
 		if ordered || several {
 			var err error
-			hides, hidden, err = r.after(rows, ordered, several)
+			hides, hidden, err = r.after(&rows, ordered, several)
 			errs = append(errs, err)
 		}
 		if hidden {
 			left = append(left, Left{r.Place, r.Written + " never counts: " + hides.Place.String() + " matches first"})
 			continue
 		}
-		rows, first[r.match] = append(rows, r), r
+		rows.add(r)
+		first[r.match] = r
 	}
-	return rows, left, errors.Join(errs...)
+	return rows.rows, left, errors.Join(errs...)
 }
 
 // after looks at the rows before one: does another hide it, and would the two
 // mean something else in a table that is not read in order.
-func (r Row) after(rows []Row, ordered, several bool) (hides Row, hidden bool, err error) {
+func (r Row) after(rows *counting, ordered, several bool) (hides Row, hidden bool, err error) {
 	m := r.match
-	for _, row := range rows {
+	for _, i := range rows.near(m.host) {
+		row := rows.rows[i]
 		o := row.match
 		switch {
 		case !m.meets(o):
