@@ -63,3 +63,33 @@ func runAdopt(ctx context.Context, c console, a spec.Answers, o options) error {
 		return true, usage("mailsetup init sets it up", "there is no OpenDKIM here that was set up by hand and signs mail")
 	})
 }
+
+// adopted is a signing domain that was found, as data.
+type adopted struct {
+	Domain   string       `json:"domain"`
+	Selector string       `json:"selector"`
+	KeyFile  string       `json:"key_file"`
+	Bits     int          `json:"bits"`
+	Rows     []adoptedRow `json:"rows"`
+}
+
+type adoptedRow struct {
+	Pattern  string `json:"pattern"`
+	Identity string `json:"identity,omitempty"`
+	At       string `json:"at"`
+}
+
+func (t *taken) data() []adopted {
+	if t == nil {
+		return nil
+	}
+	var all []adopted
+	for _, s := range t.Signers {
+		a := adopted{Domain: s.Domain, Selector: s.Selector, KeyFile: s.KeyFile, Bits: t.keys[s.Domain].Bits}
+		for _, r := range s.Rows {
+			a.Rows = append(a.Rows, adoptedRow{r.Written, r.Identity, r.Place.String()})
+		}
+		all = append(all, a)
+	}
+	return all
+}

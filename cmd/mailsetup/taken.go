@@ -254,44 +254,15 @@ func (t *taken) listing() []state.Note {
 	return notes
 }
 
-// adopted is a signing domain that was found, as data.
-type adopted struct {
-	Domain   string       `json:"domain"`
-	Selector string       `json:"selector"`
-	KeyFile  string       `json:"key_file"`
-	Bits     int          `json:"bits"`
-	Rows     []adoptedRow `json:"rows"`
-}
-
-type adoptedRow struct {
-	Pattern  string `json:"pattern"`
-	Identity string `json:"identity,omitempty"`
-	At       string `json:"at"`
-}
-
-func (t *taken) data() []adopted {
-	if t == nil {
-		return nil
-	}
-	var all []adopted
-	for _, s := range t.Signers {
-		a := adopted{Domain: s.Domain, Selector: s.Selector, KeyFile: s.KeyFile, Bits: t.keys[s.Domain].Bits}
-		for _, r := range s.Rows {
-			a.Rows = append(a.Rows, adoptedRow{r.Written, r.Identity, r.Place.String()})
-		}
-		all = append(all, a)
-	}
-	return all
-}
-
 // answer fills what follows for the domain in question from what is taken over.
 func (t *taken) answer(a spec.Answers, host string) (spec.Answers, error) {
 	if a.Domain == "" {
 		a.Domain = t.primary(host)
 	}
-	d := t.domain(normal(a.Domain, spec.DomainName))
+	name := normal(a.Domain, spec.DomainName)
+	d := t.domain(name)
 	if d == nil {
-		return a, nil
+		return a, t.unsignedYet(name)
 	}
 	k := t.keys[d.Name]
 	if a.Selector != "" && !strings.EqualFold(a.Selector, k.Selector) {
@@ -302,6 +273,17 @@ func (t *taken) answer(a spec.Answers, host string) (spec.Answers, error) {
 		a.KeyBits = fmt.Sprint(d.KeyBits)
 	}
 	return a, nil
+}
+
+// unsignedYet refuses a new domain whose mail another one's key signs, which
+// would end with this run.
+func (t *taken) unsignedYet(name string) error {
+	for _, d := range t.Domains {
+		if slices.Contains(d.Also, name) {
+			return usage("mailsetup adopt takes over what is here as it is", "mail of %s is signed with the key of %s already", name, d.Name)
+		}
+	}
+	return nil
 }
 
 // withTaken adds to a wish what is taken over: the domains that it does not have

@@ -74,6 +74,11 @@ func TestPrimaryOfWhatIsTakenOver(t *testing.T) {
 	if a, err := found.answer(spec.Answers{Domain: "new.example"}, ""); err != nil || a.Selector != "" {
 		t.Errorf("%+v, %v", a, err)
 	}
+	found.Domains[1].Also = []string{"ann@new.example", "shop.example"}
+	_, err = found.answer(spec.Answers{Domain: "shop.example"}, "")
+	if err == nil || !strings.Contains(err.Error(), "mail of shop.example is signed with the key of lab.example already") {
+		t.Errorf("%v", err)
+	}
 	_, err = found.answer(spec.Answers{Domain: "LAB.example", Selector: "2026"}, "")
 	if err == nil || !strings.Contains(err.Error(), "lab.example signs with selector S1 already") {
 		t.Errorf("%v", err)
