@@ -2,6 +2,7 @@ package steps
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -88,7 +89,8 @@ func leaving(in Input, parts map[string]*part) error {
 	}
 	for _, d := range in.Removed {
 		if z, ok := closest(in.Facts.Zones, d.Name+"."); ok && z.Problem != "" && in.Spec.DNSOf(d) == spec.DNSBind {
-			return unfit(z)
+			return refuse(fmt.Sprintf("mend that, or set dns = %q in %s; then run it again", spec.DNSManual, spec.DomainFile(d.Name)),
+				"zone %s: %s", z.Origin, z.Problem)
 		}
 		for _, r := range append(records(in, d), authorisations(in, d)...) {
 			names = append(names, r.Name)
