@@ -24,6 +24,51 @@ func carried(in Input, zone state.Zone) []state.Record {
 	return slices.DeleteFunc(ourRecords(zone), func(r state.Record) bool { return !in.carries(r) })
 }
 
+// staying are records of ours that this run does not judge: what it carries, and
+// those of domains that are published in another way now.
+func staying(in Input, z state.Zone, others owners) []state.Record {
+	keep := carried(in, z)
+	for _, r := range ourRecords(z) {
+		if _, found := others.of(r); found {
+			keep = append(keep, r)
+		}
+	}
+	return keep
+}
+
+// owners are domains with their records, by the name of the record.
+type owners map[string][]owned
+
+type owned struct {
+	domain string
+	record state.Record
+}
+
+// otherwise are the domains of this run that are not published in that way.
+func (in Input) otherwise(mode spec.DNSMode) owners {
+	all := owners{}
+	for d := range in.touched() {
+		if in.Spec.DNSOf(d) == mode {
+			continue
+		}
+		for _, r := range append(records(in, d), authorisations(in, d)...) {
+			name := strings.ToLower(r.Name)
+			all[name] = append(all[name], owned{d.Name, r})
+		}
+	}
+	return all
+}
+
+// of finds the domain in whose record's place another one stands.
+func (o owners) of(r state.Record) (domain string, found bool) {
+	list := o[strings.ToLower(r.Name)]
+	i := slices.IndexFunc(list, func(x owned) bool { return rivals(x.record, r) })
+	if i < 0 {
+		return "", false
+	}
+	return list[i].domain, true
+}
+
 // ourRecords are what earlier runs put into a zone.
 func ourRecords(zone state.Zone) []state.Record {
 	if zone.Update != nil {

@@ -2,6 +2,8 @@ package steps
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"mailsetup/internal/keyring"
@@ -101,6 +103,29 @@ func leftBehind(in Input) []state.Note {
 				strings.TrimSuffix(z.Origin, "."), p.fragment()),
 			Do: fmt.Sprintf("once the records are elsewhere: take its $INCLUDE line out of %s, raise the serial, rndc reload", z.File),
 		})
+	}
+	return notes
+}
+
+// leftShared tells of records of domains that BIND no longer publishes, while it
+// does those of others.
+func leftShared(in Input, others owners) []state.Note {
+	var notes []state.Note
+	for _, z := range in.Facts.Zones {
+		count := map[string]int{}
+		for _, r := range z.Ours {
+			if domain, found := others.of(r); found {
+				count[domain]++
+			}
+		}
+		for _, domain := range slices.Sorted(maps.Keys(count)) {
+			notes = append(notes, state.Note{
+				Topic: "dns",
+				Text: fmt.Sprintf("the zone %s of this machine's BIND still has %d records of %s that are no longer kept up to date",
+					noDot(z.Origin), count[domain], domain),
+				Do: fmt.Sprintf("once the records are elsewhere: take them out of %s, raise the serial of %s, rndc reload", Fragment(z), z.File),
+			})
+		}
 	}
 	return notes
 }

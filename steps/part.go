@@ -44,7 +44,7 @@ func (p *part) needed() bool { return len(p.ours)+len(p.replace) > 0 || p.includ
 
 // fragments sorts every record that is needed into the zone that holds its
 // name and judges it beside what the zone has already.
-func fragments(in Input) (map[string]*part, []state.Note, error) {
+func fragments(in Input, others owners) (map[string]*part, []state.Note, error) {
 	parts := map[string]*part{}
 	var notes []state.Note
 	seen := map[state.Record]bool{}
@@ -76,18 +76,18 @@ func fragments(in Input) (map[string]*part, []state.Note, error) {
 		return nil, nil, err
 	}
 	for _, origin := range slices.Sorted(maps.Keys(parts)) {
-		parts[origin].carry(in)
+		parts[origin].carry(in, others)
 		notes = append(notes, parts[origin].large()...)
 	}
 	maps.DeleteFunc(parts, func(_ string, p *part) bool { return !p.needed() })
 	return parts, notes, nil
 }
 
-// carry takes over what our fragment holds and the run is not about. What is
+// carry takes over what our fragment holds and the run does not judge. What is
 // left of it goes.
-func (p *part) carry(in Input) {
+func (p *part) carry(in Input, others owners) {
 	there, stays := saying(p.ours), saying(p.zone.Records)
-	for _, r := range carried(in, p.zone) {
+	for _, r := range staying(in, p.zone, others) {
 		if !there[sayingOf(r)] {
 			p.ours = append(p.ours, r)
 		}

@@ -44,9 +44,10 @@ func Leaving(in Input) []string {
 // updates adds what is to be changed in zones that take dynamic updates.
 func updates(in Input, stage *state.Stage) ([]state.Note, error) {
 	parts, notes, err := updateParts(in)
+	others := in.otherwise(spec.DNSUpdate)
 	for _, p := range parts {
 		notes = append(notes, p.large()...)
-		p.update(in, stage)
+		p.update(in, others, stage)
 	}
 	return append(notes, leftUpdated(in)...), err
 }
@@ -100,9 +101,9 @@ func updated(in Input, d spec.Domain, r state.Record, parts map[string]*part) ([
 // update sends what the zone lacks of ours, and takes out what it has of ours
 // and is no longer wanted, together with what a consent replaces. What is ours
 // now is remembered, since the zone does not tell.
-func (p *part) update(in Input, stage *state.Stage) {
+func (p *part) update(in Input, others owners, stage *state.Stage) {
 	z := p.zone
-	ours := append(slices.Clone(p.ours), staying(in, z)...)
+	ours := append(slices.Clone(p.ours), staying(in, z, others)...)
 	u := state.Update{
 		Origin: z.Origin, Server: z.Update.Server, KeyFile: z.Update.KeyFile,
 		Add: lacking(ours, z.Update.Ours), Remove: lacking(z.Update.Ours, ours), Why: "signed with the key in " + string(z.Update.KeyFile),
@@ -136,18 +137,6 @@ func (p *part) remember(stage *state.Stage, ours []state.Record) {
 	})
 }
 
-// staying are records of ours that this run does not judge: what it carries, and
-// those of domains that are published in another way now.
-func staying(in Input, z state.Zone) []state.Record {
-	keep := carried(in, z)
-	for d := range in.touched() {
-		if in.Spec.DNSOf(d) != spec.DNSUpdate {
-			keep = append(keep, among(records(in, d), z.Update.Ours)...)
-		}
-	}
-	return keep
-}
-
 // leftUpdated tells of records from when a domain was published by updates.
 // Taking them out could take a key out of DNS whose mail is still under way, so
 // that moment is the administrator's to choose.
@@ -168,14 +157,6 @@ func leftUpdated(in Input) []state.Note {
 		}
 	}
 	return notes
-}
-
-// among are those of the records there that stand in the place of one of the
-// list.
-func among(list, there []state.Record) []state.Record {
-	return slices.DeleteFunc(slices.Clone(there), func(x state.Record) bool {
-		return !slices.ContainsFunc(list, func(r state.Record) bool { return state.SameSet(r, x) && rivals(r, x) })
-	})
 }
 
 // lacking are the records of a list that another one does not have, TTL

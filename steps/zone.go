@@ -48,7 +48,8 @@ func files(in Input) (state.Stage, []state.Note, error) {
 	if err := another(in); err != nil && inMode(in, spec.DNSBind) {
 		return state.Stage{}, nil, err
 	}
-	parts, notes, err := fragments(in)
+	others := in.otherwise(spec.DNSBind)
+	parts, notes, err := fragments(in, others)
 	if err != nil {
 		return state.Stage{}, nil, err
 	}
@@ -71,7 +72,7 @@ func files(in Input) (state.Stage, []state.Note, error) {
 			Back:    back,
 		}}
 	}
-	return stage, notes, nil
+	return stage, append(notes, leftShared(in, others)...), nil
 }
 
 // inMode reports whether the records of a domain of this run get published in
