@@ -131,6 +131,9 @@ func leaving(in Input, parts map[string]*part) error {
 	var names []string
 	for _, name := range Leaving(in) {
 		names = append(names, name+".")
+		for _, k := range in.Keys[name] {
+			names = append(names, k.Selector+"._domainkey."+name+".")
+		}
 	}
 	for _, d := range in.Removed {
 		if z, ok := closest(in.Facts.Zones, d.Name+"."); ok && z.Problem != "" && in.Spec.DNSOf(d) == spec.DNSBind {

@@ -123,6 +123,10 @@ func partFor(in Input, d spec.Domain, r state.Record, parts map[string]*part) (*
 	if zone.Problem != "" {
 		return nil, unfit(zone)
 	}
+	if zone.Unread { // it only looks empty
+		return nil, refuse("sudo mailsetup init reads every zone that matters here",
+			"zone %s holds %s and was not read: this is a mistake of mailsetup", zone.Origin, noDot(name))
+	}
 	if p := parts[zone.Origin]; p != nil {
 		return p, nil
 	}

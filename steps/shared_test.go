@@ -70,3 +70,42 @@ func TestADomainThatIsPublishedElsewhereStaysInTheSharedZone(t *testing.T) {
 		}
 	}
 }
+
+// A zone that was not read only looks empty: others may have records in it.
+func TestAZoneThatWasNotReadIsNotWritten(t *testing.T) {
+	in := two("mail.hoster.example", "shop.example")
+	in.Facts.Zones = append(in.Facts.Zones, state.Zone{Origin: "hoster.example.", Kind: "primary", File: "/etc/bind/db.hoster", Unread: true})
+	_, _, err := Zone(in)
+	refused, ok := errors.AsType[*Refusal](err)
+	if !ok {
+		t.Fatalf("error %v", err)
+	}
+	if want := "zone hoster.example. holds mail.hoster.example and was not read: this is a mistake of mailsetup"; refused.What != want {
+		t.Errorf("%q, want %q", refused.What, want)
+	}
+	in.Facts.Zones[2].Unread = false
+	if _, _, err := Zone(in); err != nil {
+		t.Errorf("once it was read: %v", err)
+	}
+}
+
+// The key may be in a zone below the domain: from there it goes as well.
+func TestPurgingAKeyInAZoneOfItsOwn(t *testing.T) {
+	for _, origin := range []string{"_domainkey.shop.example.", "202611._domainkey.shop.example."} {
+		in := served(t)
+		key := records(in, in.Spec.Domains[1])[1]
+		whole := in.Facts.Zones[1]
+		in.Facts.Zones[1].Ours = slices.DeleteFunc(slices.Clone(whole.Ours), func(r state.Record) bool { return r == key })
+		in.Facts.Zones = append(in.Facts.Zones, state.Zone{
+			Origin: origin, Kind: "primary", File: "/etc/bind/db.keys", Ours: []state.Record{key},
+			Content: []byte(strings.ReplaceAll(include, "%s", noDot(origin))),
+		})
+		if got := lines([]state.Record{key}); got[0] != "202611._domainkey.shop.example. TXT v=DKIM1; h=sha256; k=rsa; p=MIIC" {
+			t.Fatalf("key %q", got)
+		}
+		want := "/etc/bind/mailsetup/" + noDot(origin) + ".zone"
+		if got := paths(stage(t, build(t, without(in, true)), "Withdraw").Remove); !slices.Contains(got, want) {
+			t.Errorf("removes %q, want %s", got, want)
+		}
+	}
+}

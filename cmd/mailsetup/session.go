@@ -287,7 +287,10 @@ func (s *session) namesOf(w *spec.Spec, fqdn string) []string {
 func (s *session) origins(w *spec.Spec) []string {
 	var names []string
 	if s.touched == nil {
-		names = append(names, w.Host.Hostname, w.Host.Domain)
+		names = append(names, w.Host.Domain)
+	}
+	if s.touched == nil || s.touched[w.Host.Domain] { // whose records are those of the host, too
+		names = append(names, w.Host.Hostname)
 	}
 	for _, d := range s.subjects(w) {
 		names = append(append(names, d.Name), steps.Authorisations(d)...)

@@ -25,7 +25,8 @@ type Options struct {
 	// Files whose content is wanted in Facts.Files; absent ones are left out.
 	Files []state.Path
 	// Origins are the names whose zones matter: the domains and the host name.
-	// Zone files are read for zones equal to or above one of them only.
+	// Zone files are read for zones equal to or above one of them only, and for
+	// those of their keys and policies. The others are Unread.
 	Origins []string
 	// Fragments is the directory of our own zone fragments, whose records are
 	// left out of Facts.Zones; /etc/bind/mailsetup if empty.

@@ -103,7 +103,7 @@ func TestMachine(t *testing.T) {
 		Pristine:  map[state.Path]bool{"/etc/opendkim.conf": true, "/etc/bind/named.conf.local": false, "/etc/bind/named.conf.options": false},
 		Files:     map[state.Path][]byte{"/etc/aliases": []byte("postmaster: root\n")},
 		OpenDKIM:  &state.OpenDKIM{Active: true},
-		Zones:     []state.Zone{{Origin: "lab.example.", Kind: "primary", File: "/etc/bind/db.lab"}},
+		Zones:     []state.Zone{{Origin: "lab.example.", Kind: "primary", File: "/etc/bind/db.lab", Unread: true}},
 		Postfix: &state.Postfix{
 			Unit: "postfix@-.service", Version: "3.7.11", QueueDirectory: "/var/spool/postfix",
 			Lines: map[string]int{"compatibility_level": 1, "mydestination": 2, "empty": 3},

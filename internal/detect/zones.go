@@ -34,7 +34,8 @@ func zones(ctx context.Context, s Source, o Options, f *state.Facts) error {
 	}
 	for i := range found {
 		z := &found[i]
-		if z.Problem == "" && above(z.Origin, o.Origins) {
+		z.Unread = z.Problem == "" && !above(z.Origin, o.Origins)
+		if z.Problem == "" && !z.Unread {
 			if err := load(ctx, s, o, conf.directory(), z); err != nil {
 				return err
 			}
@@ -209,10 +210,23 @@ func shared(list []listed) {
 	}
 }
 
-// above reports whether the zone is equal to or above one of the names.
+// above reports whether the zone is equal to or above one of the names, or for
+// nothing but the keys or policies of what is.
 func above(origin string, names []string) bool {
+	origin = home(origin)
 	return slices.ContainsFunc(names, func(name string) bool {
 		name = strings.ToLower(strings.TrimSuffix(name, ".")) + "."
 		return name == origin || origin == "." || strings.HasSuffix(name, "."+origin)
 	})
+}
+
+// home is the domain below which _domainkey or _dmarc are a zone of their own;
+// any other zone is its own home.
+func home(origin string) string {
+	for _, label := range []string{"._domainkey.", "._dmarc."} {
+		if _, domain, found := strings.Cut("."+origin, label); found {
+			return domain
+		}
+	}
+	return origin
 }

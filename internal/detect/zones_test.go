@@ -15,10 +15,31 @@ func TestAbove(t *testing.T) {
 	for origin, want := range map[string]bool{
 		"example.org.": true, "mail.example.org.": true, "org.": true, ".": true, "other.example.": true,
 		"ple.org.": false, "www.example.org.": false, "example.net.": false,
+		"_domainkey.other.example.": true, "s1._domainkey.other.example.": true, "_dmarc.other.example.": true,
+		"_report._dmarc.other.example.": true, "_domainkey.example.net.": false, "x_dmarc.other.example.": false,
 	} {
 		if got := above(origin, names); got != want {
 			t.Errorf("above(%s) = %v", origin, got)
 		}
+	}
+}
+
+// What is in a zone that the run is not about stays unknown, and is said to be.
+func TestZonesThatAreNotRead(t *testing.T) {
+	m := bookworm()
+	m.says("named-checkconf -px", `zone "lab.example" { type primary; file "/etc/bind/lab"; };
+zone "other.example" { type primary; file "/etc/bind/other"; };
+zone "third.example" { type secondary; primaries { 192.0.2.1; }; };`)
+	f := state.Facts{Installed: map[string]bool{"bind9": true}}
+	if err := zones(t.Context(), m, Options{Origins: []string{"lab.example"}}, &f); err != nil {
+		t.Fatal(err)
+	}
+	unread := map[string]bool{}
+	for _, z := range f.Zones {
+		unread[z.Origin] = z.Unread
+	}
+	if diff := cmp.Diff(map[string]bool{"lab.example.": false, "other.example.": true, "third.example.": false}, unread); diff != "" {
+		t.Error(diff)
 	}
 }
 

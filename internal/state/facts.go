@@ -173,6 +173,9 @@ type Zone struct {
 	// those that come from our own fragment. Of a zone that is updated they are
 	// those at the names that were asked for.
 	Records []Record
+	// Unread: the run was not about any name of the zone when it was listed, so what
+	// it holds is not known.
+	Unread bool
 	// Ours are those that come from our own fragment. Of a zone that is updated
 	// see Update.
 	Ours []Record
