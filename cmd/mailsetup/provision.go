@@ -83,7 +83,7 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 		w.input.Unsafe = s.taken.unsafe
 	}
 	for _, d := range s.subjects(&want) {
-		if _, ok := s.keys.Signing(d.Name); ok || (s.o.root != "" && !s.o.rootKeys) {
+		if _, ok := s.keys.Signing(d.Name); ok || s.steps != nil || (s.o.root != "" && !s.o.rootKeys) {
 			continue
 		}
 		selector := s.firstSelector(ctx, d, old)

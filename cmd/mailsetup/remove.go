@@ -131,7 +131,7 @@ func (s *session) end(domain string, old *spec.Spec, purge bool) {
 			s.retire[domain] = append(s.retire[domain], k.Selector)
 		}
 	}
-	if !purge && !old.Has(domain) {
+	if _, signs := s.keys.Signing(domain); !purge && !signs && !old.Has(domain) {
 		s.c.say("%s was removed already; its key is in DNS for mail under way", domain)
 		return
 	}
