@@ -34,21 +34,27 @@ func (s *session) remember() error {
 		return fmt.Errorf("%s: %w", plan.RecordPath, err)
 	}
 	s.keys, s.memory.keys = keyring.Ledger{}, keyring.Ledger{}
-	files, err := s.files(keyring.Dir(), ".json")
+	domains, err := s.domainsIn(keyring.Dir(), ".json")
 	if err != nil {
 		return err
 	}
-	keys := make([][]keyring.Key, len(files))
-	err = sideBySide(len(files), func(i int) (err error) {
-		if keys[i], err = keyring.ParseDomain(files[i].Content); err != nil {
-			err = fmt.Errorf("%s: %w", keyring.File(files[i].domain), err)
+	keys, known := make([][]keyring.Key, len(domains)), make([]bool, len(domains))
+	err = sideBySide(len(domains), func(i int) error {
+		f := domainFile{domain: domains[i]}
+		var err error
+		if f.Object, err = s.sys.Read(keyring.File(f.domain)); err != nil {
+			return err
 		}
-		return err
+		known[i] = f.standsAs(0o600)
+		if keys[i], err = keyring.ParseDomain(f.Content); err != nil {
+			return fmt.Errorf("%s: %w", keyring.File(f.domain), err)
+		}
+		return nil
 	})
-	for i, f := range files {
-		s.keys[f.domain] = keys[i]
-		if f.standsAs(0o600) {
-			s.memory.keys[f.domain] = keys[i]
+	for i, d := range domains {
+		s.keys[d] = keys[i]
+		if known[i] {
+			s.memory.keys[d] = keys[i]
 		}
 	}
 	return err
@@ -129,21 +135,29 @@ func (f domainFile) standsAs(mode fs.FileMode) bool { return f.Mode == mode && f
 // files reads the files of a directory that are named after domains, sorted by
 // name. Several at once: with many domains this is most of what a run does.
 func (s *session) files(dir state.Path, extension string) ([]domainFile, error) {
-	names, err := s.sys.List(dir)
+	domains, err := s.domainsIn(dir, extension)
 	if err != nil {
 		return nil, err
 	}
-	files := make([]domainFile, 0, len(names))
-	for _, n := range names {
-		if domain, ok := strings.CutSuffix(n, extension); ok {
-			files = append(files, domainFile{domain: domain})
-		}
-	}
-	slices.SortFunc(files, func(a, b domainFile) int { return strings.Compare(a.domain, b.domain) })
+	files := make([]domainFile, len(domains))
 	return files, sideBySide(len(files), func(i int) (err error) {
-		files[i].Object, err = s.sys.Read(dir.Join(files[i].domain + extension))
+		files[i].domain = domains[i]
+		files[i].Object, err = s.sys.Read(dir.Join(domains[i] + extension))
 		return err
 	})
+}
+
+// domainsIn are the domains after which files of a directory are named, sorted.
+func (s *session) domainsIn(dir state.Path, extension string) ([]string, error) {
+	names, err := s.sys.List(dir)
+	var domains []string
+	for _, n := range names {
+		if domain, ok := strings.CutSuffix(n, extension); ok {
+			domains = append(domains, domain)
+		}
+	}
+	slices.Sort(domains)
+	return domains, err
 }
 
 // sideBySide does n pieces of work, as many at a time as there are processors, and

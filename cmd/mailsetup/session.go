@@ -249,9 +249,13 @@ func (s *session) subjects(w *spec.Spec) []spec.Domain {
 	if s.touched == nil && len(s.settled) == 0 {
 		return w.Domains
 	}
-	return slices.DeleteFunc(slices.Clone(w.Domains), func(d spec.Domain) bool {
-		return s.touched != nil && !s.touched[d.Name] || s.settled[d.Name]
-	})
+	var list []spec.Domain
+	for _, d := range w.Domains {
+		if (s.touched == nil || s.touched[d.Name]) && !s.settled[d.Name] {
+			list = append(list, d)
+		}
+	}
+	return list
 }
 
 // namesOf are the names that DNS is asked about: those of the domains, and of

@@ -264,11 +264,12 @@ func (j *Journal) close(id string, ev event, want Status) error {
 // closed tells from the last line alone that a run has ended, so that looking
 // for an open one need not read all the others.
 func closed(content []byte) bool {
-	lines := bytes.Split(bytes.TrimSuffix(content, []byte("\n")), []byte("\n"))
+	content = bytes.TrimSuffix(content, []byte("\n"))
+	last := content[bytes.LastIndexByte(content, '\n')+1:]
 	var ev struct {
 		Event string `json:"event"`
 	}
-	if json.Unmarshal(lines[len(lines)-1], &ev) != nil {
+	if json.Unmarshal(last, &ev) != nil {
 		return false
 	}
 	return ending(ev.Event) != Open

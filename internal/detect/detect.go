@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"mailsetup/internal/state"
@@ -51,15 +52,38 @@ func Machine(ctx context.Context, s Source, o Options) (state.Facts, error) {
 		o.Fragments = "/etc/bind/mailsetup"
 	}
 	f := state.Facts{}
-	parts := []func(context.Context, Source, Options, *state.Facts) error{
-		host, packages, files, postfix, openDKIM, dnsServer, zones, listeners,
+	// The others ask what is installed, and what the files say.
+	if err := inOrder(host, packages, files)(ctx, s, o, &f); err != nil {
+		return state.Facts{}, err
 	}
-	for _, part := range parts {
-		if err := part(ctx, s, o, &f); err != nil {
+	// Each fills in facts of its own, and mostly waits for programs.
+	parts := []part{postfix, openDKIM, inOrder(dnsServer, zones), listeners}
+	errs := make([]error, len(parts))
+	var wg sync.WaitGroup
+	for i, look := range parts {
+		wg.Go(func() { errs[i] = look(ctx, s, o, &f) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
 			return state.Facts{}, err
 		}
 	}
 	return f, nil
+}
+
+// part finds out about one side of the machine.
+type part func(context.Context, Source, Options, *state.Facts) error
+
+func inOrder(parts ...part) part {
+	return func(ctx context.Context, s Source, o Options, f *state.Facts) error {
+		for _, look := range parts {
+			if err := look(ctx, s, o, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
 func host(ctx context.Context, s Source, _ Options, f *state.Facts) error {

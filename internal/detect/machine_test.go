@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,6 +21,7 @@ import (
 // machine is a Source: files in memory, and programs that print what a test
 // wrote down for their command line.
 type machine struct {
+	mu sync.Mutex // of stdin: several sides are looked at side by side
 	*systemtest.Mem
 	answers map[string]system.Result
 	units   map[string]system.UnitStatus
@@ -38,7 +40,9 @@ func (m *machine) says(argv, stdout string) { m.answers[argv] = system.Result{St
 // Run answers a command by the longest beginning of it that is known.
 func (m *machine) Run(_ context.Context, c system.Command) (system.Result, error) {
 	line := strings.Join(c.Argv, " ")
+	m.mu.Lock()
 	m.stdin[line] = string(c.Stdin)
+	m.mu.Unlock()
 	best := ""
 	for known := range m.answers {
 		if strings.HasPrefix(line, known) && len(known) > len(best) {

@@ -103,9 +103,16 @@ func (s *files) content(p state.Path, flag int) ([]byte, error) {
 	if size > MaxFile {
 		return nil, errTooLarge
 	}
-	var data bytes.Buffer
-	data.Grow(int(size) + bytes.MinRead)
-	// It may grow while it is read.
+	whole := make([]byte, size+1)
+	n, err := f.Read(whole)
+	if err == nil && int64(n) == size {
+		return whole[:n], nil
+	}
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	// It changes while it is read, or does not tell its size.
+	data := bytes.NewBuffer(whole[:n])
 	if _, err := data.ReadFrom(io.LimitReader(f, MaxFile+1)); err != nil {
 		return nil, err
 	}
