@@ -56,6 +56,10 @@ func liveName(ctx context.Context, r dnspub.Resolver, name string) state.LiveDNS
 		values, asked := ask(ctx, r, name, "PTR")
 		return state.LiveDNS{Asked: asked, PTR: withoutDots(values[0])}
 	}
+	if strings.HasPrefix(name, "_") { // of a policy: nobody receives or listens there
+		values, asked := ask(ctx, r, name, "TXT")
+		return state.LiveDNS{Asked: asked, TXT: values[0]}
+	}
 	values, asked := ask(ctx, r, name, "MX", "A", "AAAA", "TXT")
 	live := state.LiveDNS{Asked: asked, MX: exchangers(values[0]), TXT: values[3]}
 	for _, v := range slices.Concat(values[1], values[2]) {
