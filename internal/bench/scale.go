@@ -40,7 +40,7 @@ func scale(ctx context.Context, out io.Writer, v *verdicts) error {
 		b.Named(t, lab1)
 		// The names of the domains do not exist, and their DNS says so.
 		b.Zone(t, "example", `zone "example" { type primary; file "/etc/bind/db.example"; };`,
-			"$TTL 3600\n@ IN SOA ns.lab.example. hostmaster.lab.example. ( 1 3600 600 86400 300 )\n@ IN NS ns.lab.example.\n")
+			"$TTL 3600\n@ IN SOA ns hostmaster ( 1 3600 600 86400 300 )\n@ IN NS ns\nns IN A 192.0.2.10\n")
 		b.Sink(t)
 		b.Install(t)
 		h := &host{Box: b, t: t, out: out, v: v}
