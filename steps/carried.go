@@ -80,16 +80,15 @@ func ourRecords(zone state.Zone) []state.Record {
 func (in Input) carries(r state.Record) bool {
 	name := noDot(r.Name)
 	selector, domain, isKey := strings.Cut(name, "._domainkey.")
-	switch {
-	case !isKey:
+	if !isKey {
 		return in.partial() && !in.renews(name, r.Type)
-	case in.has(domain):
-		return !in.touches(domain)
 	}
-	for _, k := range in.Keys[domain] {
-		if strings.EqualFold(k.Selector, selector) {
-			return k.Stage != keyring.Gone
-		}
+	i := slices.IndexFunc(in.Keys[domain], func(k keyring.Key) bool { return strings.EqualFold(k.Selector, selector) })
+	switch {
+	case i >= 0 && in.Keys[domain][i].Stage == keyring.Gone:
+		return false
+	case i >= 0 && !in.has(domain):
+		return true
 	}
 	return !in.touches(domain)
 }
@@ -133,6 +132,11 @@ func leaving(in Input, parts map[string]*part) error {
 		names = append(names, name+".")
 		for _, k := range in.Keys[name] {
 			names = append(names, k.Selector+"._domainkey."+name+".")
+		}
+	}
+	for domain, selectors := range in.Retire {
+		for _, selector := range selectors {
+			names = append(names, selector+"._domainkey."+domain+".")
 		}
 	}
 	for _, d := range in.Removed {

@@ -55,6 +55,8 @@ type Input struct {
 	// Consents are the questions that were answered with yes, by ID.
 	Consents map[string]bool
 	Now      time.Time
+
+	publishes bool // the step that publishes records is one of this run's
 }
 
 // touches reports whether the run is about the domain.
@@ -111,6 +113,7 @@ func Build(in Input) (state.State, error) { return Some(All(), in) }
 // Some runs a part of the steps.
 func Some(list []Step, in Input) (state.State, error) {
 	var want state.State
+	in.publishes = slices.ContainsFunc(list, func(s Step) bool { return s.Name == "Zone" })
 	for _, s := range list {
 		if s.Host && in.Touched != nil {
 			continue

@@ -19,11 +19,15 @@ func Withdraw(in Input) (state.Stage, []state.Note, error) {
 		return state.Stage{}, nil, nil
 	}
 	after := in.retired()
+	if in.publishes {
+		after.Facts.Updated = updatedBy(in, after.Facts.Updated)
+	} else { // what else is asked for meanwhile is for a run that shows it
+		after.Touched = map[string]bool{}
+	}
 	stage, _, err := files(after)
 	if err != nil {
 		return state.Stage{}, nil, err
 	}
-	after.Facts.Updated = updatedBy(in, after.Facts.Updated)
 	if _, err := updates(after, &stage); err != nil {
 		return state.Stage{}, nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/zonefile"
 )
 
 const include = "$INCLUDE \"/etc/bind/mailsetup/%s.zone\" %s. ; mailsetup 01234567\n"
@@ -263,5 +264,67 @@ func TestKeysThatOthersPublishAreListed(t *testing.T) {
 	in.Facts.Zones[1].Ours = nil
 	if got := said(); got != "202611._domainkey.shop.example. TXT" {
 		t.Errorf("said %q", got)
+	}
+}
+
+// succeeded is a domain that signs with a second key, whose first one is to go,
+// and whose file was edited since the last run that publishes.
+func succeeded(in Input, domain string) Input {
+	old := in.Keys[domain][0]
+	old.Selector, old.Stage, old.Public, old.File = "old", keyring.Draining, "MIIA", "/etc/dkimkeys/"+domain+"/old.private"
+	in.Keys[domain] = append([]keyring.Key{old}, in.Keys[domain]...)
+	in.Touched = map[string]bool{domain: true}
+	in.Retire = map[string][]string{domain: {"old"}}
+	for i, d := range in.Spec.Domains {
+		if d.Name == domain {
+			in.Spec.Domains[i].DMARC.Policy = "reject"
+		}
+	}
+	return in
+}
+
+// A run that only takes keys away publishes nothing that nobody was shown, and
+// judges no record: one that is wrong would keep every key in DNS.
+func TestATickTakesTheRecordOfTheKeyAlone(t *testing.T) {
+	in := served(t)
+	z := &in.Facts.Zones[1]
+	was := slices.Clone(z.Ours)
+	old := state.Record{Name: "old._domainkey.shop.example.", Type: "TXT", TTL: 600, Value: "v=DKIM1; h=sha256; k=rsa; p=MIIA"}
+	z.Ours = append(z.Ours, old)
+	z.Records = []state.Record{
+		{Name: "shop.example.", Type: "TXT", TTL: 600, Value: "v=spf1 mx -all"},
+		{Name: "shop.example.", Type: "TXT", TTL: 600, Value: "v=spf1 a -all"},
+	}
+	want, err := Some(Ending(), succeeded(in, "shop.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := stage(t, want, "Withdraw")
+	if len(st.Files) != 1 || string(st.Files[0].Content) != string(zonefile.Fragment("shop.example", was)) {
+		t.Errorf("files %+v", st.Files)
+	}
+	if gone := st.Units[0].Settled[1].Gone; !slices.Equal(gone, []state.Record{old}) {
+		t.Errorf("insists that these are gone: %v", gone)
+	}
+	if !slices.Contains(stage(t, want, "Ledger").Discard, state.Path("/etc/dkimkeys/shop.example/old.private")) {
+		t.Errorf("the private key stays: %v", stage(t, want, "Ledger").Discard)
+	}
+}
+
+func TestATickUpdatesTheKeyAlone(t *testing.T) {
+	in := updating(nil, nil)
+	was := records(in, in.Spec.Domains[0])
+	old := state.Record{Name: "old._domainkey.lab.example.", Type: "TXT", TTL: 3600, Value: "v=DKIM1; h=sha256; k=rsa; p=MIIA"}
+	in.Facts.Updated[0].Update.Ours = append(slices.Clone(was), old)
+	want, err := Some(Ending(), succeeded(in, "lab.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := stage(t, want, "Withdraw")
+	if len(st.Updates) != 1 || len(st.Updates[0].Add) != 0 || !slices.Equal(st.Updates[0].Remove, []state.Record{old}) {
+		t.Errorf("updates %+v", st.Updates)
+	}
+	if text := string(st.Files[0].Content); strings.Contains(text, "reject") || !strings.Contains(text, "p=none") {
+		t.Errorf("remembers what is not served:\n%s", text)
 	}
 }

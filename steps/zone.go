@@ -39,7 +39,7 @@ func Zone(in Input) (state.Stage, []state.Note, error) {
 // files are the zones of the BIND of this machine: each gets a fragment of
 // ours, one $INCLUDE line in the administrator's file, a higher serial.
 func files(in Input) (state.Stage, []state.Note, error) {
-	if !inMode(in, spec.DNSBind) && len(Leaving(in)) == 0 {
+	if !inMode(in, spec.DNSBind) && len(Leaving(in)) == 0 && len(in.Retire) == 0 {
 		return state.Stage{}, leftBehind(in), nil
 	}
 	if in.Touched != nil && inMode(in, spec.DNSBind) && !in.Facts.Installed["bind9"] {
