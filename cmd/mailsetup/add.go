@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/urfave/cli/v2"
 
@@ -178,18 +178,14 @@ func bareDomains(old spec.Spec, names []string) *spec.Spec {
 // answersFor are the answers about each of the domains: those of the flags, and
 // what was found of it.
 func (s *session) answersFor(ctx context.Context, names []string, a spec.Answers, old *spec.Spec) ([]spec.Answers, error) {
-	list, errs := make([]spec.Answers, len(names)), make([]error, len(names))
-	some(len(names), func(i int) {
+	list := make([]spec.Answers, len(names))
+	err := sideBySide(len(names), lookUps, func(i int) (err error) {
 		a := a
 		a.Domain, a.DNS = names[i], s.way(a, old.Host, names[i])
-		list[i], errs[i] = s.selector(ctx, s.found(known(a, old), old), old)
+		list[i], err = s.selector(ctx, s.found(known(a, old), old), old)
+		return err
 	})
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return list, ctx.Err()
+	return list, cmp.Or(err, ctx.Err())
 }
 
 // way is how the records of a new domain get published: as those of the host,
@@ -199,20 +195,6 @@ func (s *session) way(a spec.Answers, h spec.Host, domain string) string {
 		return a.DNS
 	}
 	return string(spec.DNSManual)
-}
-
-// some calls a function for 0 to n-1, a few at once: each waits for DNS.
-func some(n int, do func(i int)) {
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, 32)
-	for i := range n {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			do(i)
-		})
-	}
-	wg.Wait()
 }
 
 // lookAgain asks about what the answers added: third parties in SPF records,

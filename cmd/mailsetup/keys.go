@@ -50,7 +50,7 @@ func (s *session) keysThere(want spec.Spec) error {
 	if s.touched != nil {
 		domains = s.subjects(&want)
 	}
-	return sideBySide(len(domains), func(i int) error {
+	return sideBySide(len(domains), processors(), func(i int) error {
 		k, ok := s.keys.Signing(domains[i].Name)
 		if !ok || k.File == "" {
 			return nil

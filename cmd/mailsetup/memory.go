@@ -39,7 +39,7 @@ func (s *session) remember() error {
 		return err
 	}
 	keys, known := make([][]keyring.Key, len(domains)), make([]bool, len(domains))
-	err = sideBySide(len(domains), func(i int) error {
+	err = sideBySide(len(domains), processors(), func(i int) error {
 		f := domainFile{domain: domains[i]}
 		var err error
 		if f.Object, err = s.sys.Read(keyring.File(f.domain)); err != nil {
@@ -140,7 +140,7 @@ func (s *session) files(dir state.Path, extension string) ([]domainFile, error) 
 		return nil, err
 	}
 	files := make([]domainFile, len(domains))
-	return files, sideBySide(len(files), func(i int) (err error) {
+	return files, sideBySide(len(files), processors(), func(i int) (err error) {
 		files[i].domain = domains[i]
 		files[i].Object, err = s.sys.Read(dir.Join(domains[i] + extension))
 		return err
@@ -160,13 +160,19 @@ func (s *session) domainsIn(dir state.Path, extension string) ([]string, error) 
 	return domains, err
 }
 
-// sideBySide does n pieces of work, as many at a time as there are processors, and
-// returns the error of the first of those that failed.
-func sideBySide(n int, do func(i int) error) error {
+// lookUps are how many names are asked about at a time: each waits for DNS.
+const lookUps = 32
+
+// processors are how many pieces of work there are hands for.
+func processors() int { return runtime.GOMAXPROCS(0) }
+
+// sideBySide does n pieces of work, some at a time, and returns the error of the
+// first of those that failed.
+func sideBySide(n, atOnce int, do func(i int) error) error {
 	errs := make([]error, n)
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(n, runtime.GOMAXPROCS(0)) {
+	for range min(n, atOnce) {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
 				errs[i] = do(i)

@@ -74,7 +74,7 @@ func (s *session) findSettled(w *spec.Spec) error {
 		s.marks = parseMarks(o.Content)
 	}
 	same := make([]bool, len(w.Domains))
-	err := sideBySide(len(same), func(i int) (err error) {
+	err := sideBySide(len(same), processors(), func(i int) (err error) {
 		d := w.Domains[i]
 		m, ok := s.marks[d.Name]
 		if !ok || d.Name == w.Host.Domain || d.Name == s.named || m.sum == "" || m.sum != steps.Sum(*w, d, s.keys[d.Name]) {
