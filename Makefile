@@ -6,6 +6,8 @@ MAKEFLAGS += --no-print-directory
 
 PREFIX   ?= /usr/local
 DESTDIR  ?=
+# Where systemd looks for units of this PREFIX.
+UNITS     = $(PREFIX)/lib/systemd/system
 RELEASE  ?= trixie
 FUZZTIME ?= 20s
 RUN      ?=
@@ -99,14 +101,23 @@ demo: go deps ## see mailsetup set up a throw-away server, as root
 	@$(LAB) demo $(RELEASE)
 
 .PHONY: install
-install: ## install the program and its manual below PREFIX
+install: ## install the program, its manual (below PREFIX) and its schedule
 	@[ -x mailsetup ] || $(MAKE) build
 	install -D -m 755 mailsetup $(DESTDIR)$(PREFIX)/bin/mailsetup
 	install -D -m 644 docs/mailsetup.8 $(DESTDIR)$(PREFIX)/share/man/man8/mailsetup.8
+	install -d $(DESTDIR)$(UNITS) $(DESTDIR)/etc/cron.d
+	sed 's,@BIN@,$(PREFIX)/bin,' schedule/mailsetup-rotate.service >$(DESTDIR)$(UNITS)/mailsetup-rotate.service
+	install -m 644 schedule/mailsetup-rotate.timer $(DESTDIR)$(UNITS)/mailsetup-rotate.timer
+	sed 's,@BIN@,$(PREFIX)/bin,' schedule/mailsetup.cron >$(DESTDIR)/etc/cron.d/mailsetup
+	chmod 644 $(DESTDIR)$(UNITS)/mailsetup-rotate.service $(DESTDIR)/etc/cron.d/mailsetup
+	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then \
+		systemctl daemon-reload; systemctl enable --now mailsetup-rotate.timer; fi
 
 .PHONY: uninstall
 uninstall: ## remove what install put there; a configured server stays as it is
+	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl disable --now mailsetup-rotate.timer || true; fi
 	rm -f $(DESTDIR)$(PREFIX)/bin/mailsetup $(DESTDIR)$(PREFIX)/share/man/man8/mailsetup.8
+	rm -f $(DESTDIR)$(UNITS)/mailsetup-rotate.service $(DESTDIR)$(UNITS)/mailsetup-rotate.timer $(DESTDIR)/etc/cron.d/mailsetup
 
 .PHONY: clean
 clean: ## remove what was built here; cached e2e images stay

@@ -43,8 +43,12 @@ func Keys(in Input) (state.Stage, []state.Note, error) {
 		})
 	}
 	for d := range in.touched() {
-		if !in.written(d.Name, in.Keys[d.Name]) {
-			stage.Files = append(stage.Files, ledgerFile(d.Name, in.Keys[d.Name]))
+		keys, early := in.Early[d.Name]
+		if !early {
+			keys = in.Keys[d.Name]
+		}
+		if !in.written(d.Name, keys) {
+			stage.Files = append(stage.Files, ledgerFile(d.Name, keys))
 		}
 	}
 	stage.Metas = in.Unsafe
@@ -69,8 +73,11 @@ func Ledger(in Input) (state.Stage, []state.Note, error) {
 // KeysAfter are the keys of a domain as the run leaves them.
 func KeysAfter(in Input, d spec.Domain) []keyring.Key {
 	keys := slices.Clone(in.Keys[d.Name])
+	now, ok := in.Keys.Signing(d.Name)
 	for i := range keys {
-		keys[i] = signing(keys[i], in, d)
+		if ok && keys[i].Selector == now.Selector { // a successor waits
+			keys[i] = signing(keys[i], in, d)
+		}
 	}
 	return keys
 }

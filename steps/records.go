@@ -33,7 +33,11 @@ func Records(h spec.Host, d spec.Domain, keys []keyring.Key) []state.Record {
 		add(h.Hostname, "TXT", heloSPF(h, d))
 	}
 	for _, k := range keys {
-		if k.Stage != keyring.Gone {
+		switch k.Stage {
+		case keyring.Gone:
+		case keyring.Revoked:
+			add(k.Selector+"._domainkey."+d.Name, "TXT", keygen.Record(""))
+		default:
 			add(k.Selector+"._domainkey."+d.Name, "TXT", keygen.Record(k.Public))
 		}
 	}

@@ -52,6 +52,10 @@ type Input struct {
 	// Unsafe are private keys that were there before, as OpenDKIM wants them: it
 	// could not read them, or refuse what others can read.
 	Unsafe []state.Meta
+	// Early is what the ledger says of domains until the new tables are proven,
+	// where that is something else than Keys: a key that begins to sign in this
+	// run does not do so before.
+	Early keyring.Ledger
 	// Consents are the questions that were answered with yes, by ID.
 	Consents map[string]bool
 	Now      time.Time
@@ -105,6 +109,23 @@ func All() []Step {
 // Ending are the steps that end the lives of keys and change nothing else.
 func Ending() []Step {
 	return slices.DeleteFunc(All(), func(s Step) bool { return s.Name != "Withdraw" && s.Name != "Ledger" })
+}
+
+// Rotating are the steps that a turn of the keys takes: the ledger always, the
+// others as far as something there has to change.
+func Rotating(moves []keyring.Move) []Step {
+	names := map[string]bool{"Keys": true, "Ledger": true}
+	for _, m := range moves {
+		switch m.Act {
+		case keyring.Make, keyring.Revoke:
+			names["Zone"] = true
+		case keyring.Switch:
+			names["Guard"], names["OpenDKIM"] = true, true
+		case keyring.Withdraw:
+			names["Withdraw"] = true
+		}
+	}
+	return slices.DeleteFunc(All(), func(s Step) bool { return !names[s.Name] })
 }
 
 // Build runs every step and gathers the desired state.

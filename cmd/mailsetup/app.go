@@ -16,6 +16,7 @@ func app(c console) *cli.App {
 		listCommand(c),
 		dnsCommand(c),
 		rotateCommand(c),
+		statusCommand(c),
 		historyCommand(c),
 		rollbackCommand(c),
 		recoverCommand(c),

@@ -3,7 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/keygen"
+	"mailsetup/steps"
 )
 
 // makeKeys makes every key that the confirmed plan announced, once. Until it
@@ -73,6 +76,40 @@ func (s *session) keyThere(domain string, k keyring.Key) error {
 	return nil
 }
 
+// newKey is a key that this run will make.
+func (s *session) newKey(d spec.Domain, selector string) freshKey {
+	return freshKey{domain: d.Name, key: keyring.Key{
+		Selector: selector, Bits: d.KeyBits, Public: keyring.Placeholder,
+		File: string(steps.KeyFile(d.Name, selector)), Stage: keyring.Publishing,
+		Since: map[keyring.Stage]stamp{keyring.Staged: s.now, keyring.Publishing: s.now},
+	}, pem: []byte(keyring.Placeholder)}
+}
+
+// turn puts the steps that keys take in this run into the input: what they are
+// in the end, and what the ledger says until that is proven.
+func (s *session) turn(ctx context.Context, w *work) {
+	if len(s.turns) == 0 {
+		return
+	}
+	early, late := maps.Clone(s.keys), maps.Clone(s.keys)
+	for domain, moves := range s.turns {
+		for _, m := range moves {
+			switch m.Act {
+			case keyring.Make:
+				i := slices.IndexFunc(w.input.Spec.Domains, func(d spec.Domain) bool { return d.Name == domain })
+				w.fresh = append(w.fresh, s.newKey(w.input.Spec.Domains[i], s.freeSelector(ctx, domain)))
+			case keyring.Withdraw: // in.Retire
+			case keyring.Confirm, keyring.Doubt:
+				early[domain] = keyring.Moved(early[domain], m, s.now)
+				late[domain] = keyring.Moved(late[domain], m, s.now)
+			default:
+				late[domain] = keyring.Moved(late[domain], m, s.now)
+			}
+		}
+	}
+	w.input.Keys, w.input.Early = late, early
+}
+
 // use puts the fresh keys, made or not, into the input of the steps.
 func (w *work) use() {
 	keys := make(map[string]keyring.Key, len(w.fresh))
@@ -81,6 +118,9 @@ func (w *work) use() {
 		w.input.NewKeys[state.Path(f.key.File)] = f.pem
 	}
 	w.input.Keys = w.input.Keys.WithAll(keys)
+	if w.input.Early != nil {
+		w.input.Early = w.input.Early.WithAll(keys)
+	}
 }
 
 // layout is what differs between a record of one string and of several, and

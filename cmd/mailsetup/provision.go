@@ -82,16 +82,12 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 	if s.taken != nil {
 		w.input.Unsafe = s.taken.unsafe
 	}
+	s.turn(ctx, w)
 	for _, d := range s.subjects(&want) {
 		if _, ok := s.keys.Signing(d.Name); ok || s.steps != nil || (s.o.root != "" && !s.o.rootKeys) {
 			continue
 		}
-		selector := s.firstSelector(ctx, d, old)
-		w.fresh = append(w.fresh, freshKey{domain: d.Name, key: keyring.Key{
-			Selector: selector, Bits: d.KeyBits, Public: keyring.Placeholder,
-			File: string(steps.KeyFile(d.Name, selector)), Stage: keyring.Publishing,
-			Since: map[keyring.Stage]stamp{keyring.Staged: s.now, keyring.Publishing: s.now},
-		}, pem: []byte(keyring.Placeholder)})
+		w.fresh = append(w.fresh, s.newKey(d, s.firstSelector(ctx, d, old)))
 	}
 	w.use()
 	return w, s.primaries(ctx, w)

@@ -71,7 +71,13 @@ func runRemove(ctx context.Context, c console, names []string, o options, purge 
 	if err := s.look(ctx, &want); err != nil {
 		return err
 	}
-	return s.provision(ctx, want, old)
+	if err := s.provision(ctx, want, old); err != nil || s.o.dryRun {
+		return err
+	}
+	if err := s.remember(); err != nil {
+		return err
+	}
+	return s.count() // from now on
 }
 
 // remove makes the run one about the end of these domains.

@@ -29,6 +29,7 @@ const (
 	journalDir state.Path = "/var/lib/mailsetup/journal"
 	lockFile              = "/run/mailsetup.lock"
 	lockWait              = 5 * time.Second
+	tickWait              = 10 * time.Minute // nobody sits in front of it
 )
 
 // session is one run of a command on one machine.
@@ -53,6 +54,10 @@ type session struct {
 	removed []spec.Domain
 	// retire are keys that go in this run: selectors, by domain.
 	retire map[string][]string
+	// turns are the steps that keys take in this run, by domain, and passed is how
+	// long they have been in their stages.
+	turns  map[string][]keyring.Move
+	passed keyring.Passed
 	// steps are those that the run takes; nil for all.
 	steps []steps.Step
 	// settled are those of which nothing has changed, see findSettled; named is the
@@ -175,7 +180,11 @@ func (s *session) lock(ctx context.Context) error {
 	if _, err := os.Stat("/run/systemd/system"); err != nil {
 		return fail("--dry-run and --root DIR work without it", "systemd is not running here")
 	}
-	release, err := system.Lock(ctx, lockFile, lockWait)
+	wait := lockWait
+	if s.o.command == "rotate-dkim" {
+		wait = tickWait
+	}
+	release, err := system.Lock(ctx, lockFile, wait)
 	if err != nil {
 		return fail("wait for it to end", "%w", err)
 	}

@@ -103,9 +103,10 @@ func (s *session) unchanged(m mark) (bool, error) {
 }
 
 // settledNow remembers the domains as this run leaves them. Without that the
-// next one takes longer, and no more.
+// next one takes longer, and no more. A run that took a part of the steps knows
+// too little.
 func (s *session) settledNow(in steps.Input) {
-	if s.image != nil {
+	if s.image != nil || s.steps != nil {
 		return
 	}
 	if err := s.writeMarks(in); err != nil {

@@ -163,6 +163,8 @@ func drained(t *testing.T, b *lab.Box, msg []byte) {
 	product(t, b, 0, "rollback", "--yes")
 	unchanged(t, draining, withoutMade(look(t, b)))
 	signedBy(t, b, msg, "shop.example")
+	product(t, b, 0, "rotate-dkim", "--yes") // another stay in DNS begins
+	time.Sleep(3 * time.Second)
 	product(t, b, 0, "rotate-dkim", "--yes")
 	gone()
 	if out, said := product(t, b, 0, "rotate-dkim", "--yes"); out+said != "" {

@@ -377,7 +377,7 @@ func (r remote) removed(t *testing.T, sink *lab.Sink) {
 	}
 	r.forget(t)
 	signedBy(t, r.Box, sent, "zwei.example")
-	time.Sleep(20 * time.Second)
+	time.Sleep(22 * time.Second)
 	product(t, r.Box, 0, "rotate-dkim", "--yes")
 	if is := r.zone(t, "zwei.example"); strings.Contains(is, "TXT") {
 		t.Errorf("after the drain:\n%s", is)

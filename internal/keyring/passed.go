@@ -37,6 +37,9 @@ const PassedFile state.Path = "/var/lib/mailsetup/passed.json"
 type Passed struct {
 	Read Reading
 	Keys map[string]InStage // by domain and selector
+	// Told is when the administrator was last told of a key that waits, by the
+	// wall clock.
+	Told map[string]time.Time
 }
 
 // InStage is a stage that a key is in, when it came there, and for how long it
@@ -54,10 +57,13 @@ func (p Passed) Count(l Ledger, now Reading) Passed {
 	out := Passed{Read: now, Keys: map[string]InStage{}}
 	for domain, keys := range l {
 		for _, k := range keys {
+			name := place(domain, k)
+			if at, ok := p.Told[name]; ok && (k.Stage == Staged || k.Stage == Publishing) {
+				out = out.Tell(domain, k, at)
+			}
 			if !waits(k) {
 				continue
 			}
-			name := place(domain, k)
 			in := InStage{Stage: k.Stage, Since: stamp(k.Since[k.Stage])}
 			if was, ok := p.Keys[name]; ok && was.Stage == in.Stage && was.Since.Equal(in.Since) {
 				in.Passed = was.Passed + elapsed
@@ -66,6 +72,16 @@ func (p Passed) Count(l Ledger, now Reading) Passed {
 		}
 	}
 	return out
+}
+
+// Tell notes when the administrator was told of a key.
+func (p Passed) Tell(domain string, k Key, at time.Time) Passed {
+	p.Told = maps.Clone(p.Told)
+	if p.Told == nil {
+		p.Told = map[string]time.Time{}
+	}
+	p.Told[place(domain, k)] = stamp(at)
+	return p
 }
 
 // Of is how long each key of a domain has certainly been in its stage, by
@@ -98,6 +114,7 @@ type passedDocument struct {
 	Boot string                 `json:"boot"`
 	At   float64                `json:"at"` // seconds
 	Keys map[string]passedStage `json:"keys"`
+	Told map[string]time.Time   `json:"told,omitempty"`
 }
 
 type passedStage struct {
@@ -113,7 +130,7 @@ func ParsePassed(text []byte) (Passed, error) {
 	if err := json.Unmarshal(text, &doc); err != nil {
 		return Passed{}, fmt.Errorf("parse passed time: %w", err)
 	}
-	out := Passed{Read: Reading{Boot: doc.Boot, At: seconds(doc.At)}, Keys: make(map[string]InStage, len(doc.Keys))}
+	out := Passed{Read: Reading{Boot: doc.Boot, At: seconds(doc.At)}, Keys: make(map[string]InStage, len(doc.Keys)), Told: stamps(doc.Told)}
 	for name, in := range doc.Keys {
 		if in.Passed < 0 || in.Passed > maxPassed {
 			return Passed{}, fmt.Errorf("parse passed time: %s: %v seconds make no sense", name, in.Passed)
@@ -130,7 +147,7 @@ func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Se
 
 // MarshalPassed writes the file.
 func MarshalPassed(p Passed) []byte {
-	doc := passedDocument{Boot: p.Read.Boot, At: p.Read.At.Seconds(), Keys: make(map[string]passedStage, len(p.Keys))}
+	doc := passedDocument{Boot: p.Read.Boot, At: p.Read.At.Seconds(), Keys: make(map[string]passedStage, len(p.Keys)), Told: stamps(p.Told)}
 	for name, in := range p.Keys {
 		doc.Keys[name] = passedStage{Stage: in.Stage, Since: stamp(in.Since), Passed: in.Passed.Seconds()}
 	}

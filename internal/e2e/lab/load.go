@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"os/exec"
+	"strconv"
 	"time"
 )
 
@@ -92,6 +93,15 @@ func (s *Sink) Audit(t T, domain string) Audit {
 	t.Helper()
 	var a Audit
 	s.box.answer(t, nil, &a, "audit", "-dir", sinkDir, "-domain", domain)
+	return a
+}
+
+// AuditSome verifies the messages from one number of arrival up to another,
+// each against the domain of its From, with the records of this moment.
+func (s *Sink) AuditSome(t T, from, to int) Audit {
+	t.Helper()
+	var a Audit
+	s.box.answer(t, nil, &a, "audit", "-dir", sinkDir, "-from", strconv.Itoa(from), "-to", strconv.Itoa(to))
 	return a
 }
 

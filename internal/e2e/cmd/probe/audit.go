@@ -21,7 +21,8 @@ import (
 func audit(args []string) error {
 	flags := flag.NewFlagSet("audit", flag.ContinueOnError)
 	dir := flags.String("dir", "", "where the sink stores messages")
-	domain := flags.String("domain", "", "whose signature each must have")
+	domain := flags.String("domain", "", "whose signature each must have; empty for the domain of its From")
+	from, to := flags.Int("from", 0, "the first message to look at"), flags.Int("to", -1, "the one after the last, if not all")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -29,6 +30,10 @@ func audit(args []string) error {
 	if err != nil {
 		return err
 	}
+	if *to >= 0 {
+		envelopes = envelopes[:*to]
+	}
+	envelopes = envelopes[*from:]
 	a := lab.Audit{Times: map[string]int{}, Bad: map[string]string{}}
 	lookup := remembered()
 	for _, name := range envelopes {
@@ -42,7 +47,11 @@ func audit(args []string) error {
 		}
 		subject := m.Header.Get("Subject")
 		a.Times[subject]++
-		if why := faulty(msg, *domain, lookup); why != "" {
+		whose := *domain
+		if whose == "" {
+			_, whose, _ = strings.Cut(strings.Trim(m.Header.Get("From"), "<>"), "@")
+		}
+		if why := faulty(msg, whose, lookup); why != "" {
 			a.Bad[subject] = why
 		}
 	}

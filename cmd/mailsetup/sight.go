@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/keygen"
+)
+
+// see asks DNS about the keys that are on their way to sign.
+func (t *turning) see(ctx context.Context) {
+	t.sight = map[string]map[string]keyring.Sight{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	free := make(chan struct{}, atOnce)
+	for domain, keys := range t.s.keys {
+		k, ok := keyring.Successor(keys)
+		d, known := t.domain(domain)
+		if !ok || !known || !t.about(domain) || t.s.o.root != "" {
+			continue
+		}
+		free <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-free }()
+			sight := t.s.sightOf(ctx, d, k)
+			mu.Lock()
+			defer mu.Unlock()
+			t.sight[domain] = map[string]keyring.Sight{k.Selector: sight}
+		})
+	}
+	wg.Wait()
+}
+
+// sightOf is what the world sees of a key: every server in charge, each asked
+// itself, and then the resolver. The resolver comes last, so that it does not
+// remember for long that the record was not there.
+func (s *session) sightOf(ctx context.Context, d spec.Domain, k keyring.Key) keyring.Sight {
+	record := keyRecord(d, k)
+	v := s.resolver.Look(ctx, dnspub.Wanted{
+		Domain: d.Name, Records: []state.Record{record}, Keys: map[string]string{k.Selector: k.Public},
+	}, dnspub.View{})
+	if text := unseen(v); text != "" {
+		return keyring.Sight{Text: text}
+	}
+	if text := s.unresolved(ctx, record.Name, k.Public); text != "" {
+		return keyring.Sight{Text: text}
+	}
+	negative, err := s.negativeTTL(ctx, v.Servers[0].Zone)
+	if err != nil {
+		return keyring.Sight{Text: err.Error()}
+	}
+	return keyring.Sight{Served: true, Cached: max(negative, time.Duration(d.TTL)*time.Second)}
+}
+
+func keyRecord(d spec.Domain, k keyring.Key) state.Record {
+	return state.Record{
+		Name: k.Selector + "._domainkey." + d.Name + ".", Type: "TXT", TTL: d.TTL, Value: keygen.Record(k.Public),
+	}
+}
+
+// unseen says which server does not have the record of a look for one, "" if
+// all have it. A server of several addresses may have some that cannot be asked
+// from here, but not all.
+func unseen(v dnspub.View) string {
+	if len(v.Lost) > 0 {
+		return v.Lost[0].Text
+	}
+	asked := map[string]bool{}
+	for _, s := range v.Servers {
+		switch {
+		case s.Wrong.Fault == dnspub.NotAsked:
+		case s.Wrong.Fault != dnspub.OK:
+			return fmt.Sprintf("%s: %s", s, s.Wrong.Text)
+		case len(s.Records) != 1:
+			return fmt.Sprintf("%s was not asked for the record", s)
+		case s.Records[0].Fault != dnspub.OK:
+			return fmt.Sprintf("%s: %s", s, s.Records[0].Text)
+		default:
+			asked[s.Name] = true
+		}
+	}
+	for _, s := range v.Servers {
+		if !asked[s.Name] {
+			return fmt.Sprintf("%s: %s", s, s.Wrong.Text)
+		}
+	}
+	if len(v.Servers) == 0 {
+		return "no name server was found"
+	}
+	return ""
+}
+
+// unresolved says what the resolver has instead of one record with the key.
+func (s *session) unresolved(ctx context.Context, name, public string) string {
+	records, _, err := s.resolver.Lookup(ctx, name, "TXT")
+	if err != nil {
+		return "the resolver: " + err.Error()
+	}
+	records = slices.DeleteFunc(records, func(r state.Record) bool { return r.Type != "TXT" })
+	if len(records) != 1 {
+		return fmt.Sprintf("the resolver of this machine has %s at the name; it may remember an older answer for a while", count(len(records), "record"))
+	}
+	r, err := keygen.ParseRecord(records[0].Value)
+	if err != nil || r.Public != public {
+		return "the resolver of this machine has another key"
+	}
+	return ""
+}
+
+// negativeTTL is how long resolvers remember at most that a name of the zone
+// was not there, RFC 2308 section 5.
+func (s *session) negativeTTL(ctx context.Context, zone string) (time.Duration, error) {
+	records, _, err := s.resolver.Lookup(ctx, zone, "SOA")
+	for _, r := range records {
+		f := strings.Fields(r.Value)
+		if r.Type != "SOA" || len(f) != 7 {
+			continue
+		}
+		if n, err := strconv.ParseUint(f[6], 10, 32); err == nil {
+			return time.Duration(n) * time.Second, nil
+		}
+	}
+	return 0, fmt.Errorf("how long %s lets others remember that a record is missing is not known: %v", strings.TrimSuffix(zone, "."), err)
+}
+
+// oneDay is how often a run tells of the same key that waits.
+const oneDay = 24 * time.Hour
+
+// waiting tells of the keys that wait for somebody, each at most once a day, and
+// lets the exit code say so. What this run published itself has time until the
+// next.
+func (t *turning) waiting() error {
+	s := t.s
+	found := false
+	for _, domain := range sortedKeys(s.keys) {
+		d, known := t.domain(domain)
+		k, ok := keyring.Successor(s.keys[domain])
+		sight := t.sight[domain][k.Selector]
+		manual := known && t.old.DNSOf(d) == spec.DNSManual
+		switch {
+		case !known || !ok || k.Stage == keyring.Published || sight.Served || !t.about(domain) || s.o.root != "":
+			continue
+		case t.made[domain] && !manual, s.toldToday(domain, k):
+			continue
+		}
+		found = true
+		t.tell(d, k, sight, manual)
+	}
+	if !found || s.o.dryRun {
+		return nil
+	}
+	if err := s.savePassed(); err != nil {
+		return err
+	}
+	return errProblemsFound
+}
+
+func (t *turning) tell(d spec.Domain, k keyring.Key, sight keyring.Sight, manual bool) {
+	c := t.s.c
+	if manual {
+		r := keyRecord(d, k)
+		fmt.Fprintf(c.out, "%s: publish this record; a later run notices and goes on by itself\n\n%s TXT %s\n\n", d.Name, strings.TrimSuffix(r.Name, "."), r.Value)
+	}
+	if sight.Text != "" {
+		c.say("%s", fold(fmt.Sprintf("%s: %s does not sign yet, %s goes on: %s", d.Name, k.Selector, before(t.s.keys, d.Name), sight.Text), 78))
+	}
+	c.hints([]string{"mailsetup dns --wait " + d.Name + " shows what each name server has"})
+}

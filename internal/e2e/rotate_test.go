@@ -1,0 +1,304 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"mailsetup/internal/e2e/lab"
+)
+
+// Spans of time for a key's life that a test can wait for. What resolvers may
+// remember is a minute, the least TTL that the product accepts.
+const (
+	shortDrain = 45 * time.Second
+	shortWait  = time.Minute
+)
+
+// quick compresses the lives of keys; every is how old they get.
+func quick(t *testing.T, b *lab.Box, every string) {
+	t.Helper()
+	b.Sh(t, fmt.Sprintf(`sed -i -e 's/^drain = .*/drain = "%.0fs"/' -e 's/^lag = .*/lag = "1s"/' -e 's/^rotate_every = .*/rotate_every = "%s"/' /etc/mailsetup/host.toml`,
+		shortDrain.Seconds(), every))
+}
+
+// selectorOf is what signs for a domain.
+func selectorOf(t *testing.T, b *lab.Box, domain string) string {
+	t.Helper()
+	for line := range strings.Lines(b.Read(t, "/etc/opendkim/SigningTable")) {
+		if f := strings.Fields(line); len(f) == 2 && f[0] == domain {
+			selector, _, _ := strings.Cut(f[1], "._domainkey.")
+			return selector
+		}
+	}
+	t.Fatalf("no key signs for %s", domain)
+	return ""
+}
+
+// keysAt are the selectors of a domain by stage, as status tells them.
+func keysAt(t *testing.T, b *lab.Box, domain string) map[string][]string {
+	t.Helper()
+	out, _ := product(t, b, 0, "status", "--json", domain)
+	var list []struct{ Selector, Stage string }
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
+		t.Fatalf("status: %v\n%s", err, out)
+	}
+	at := map[string][]string{}
+	for _, k := range list {
+		at[k.Stage] = append(at[k.Stage], k.Selector)
+	}
+	return at
+}
+
+// TestRotationUnderMail: eight senders at work while the keys of four domains
+// are replaced again and again. Every message verifies when it arrives, and
+// again with the DNS of the end of its drain.
+func TestRotationUnderMail(t *testing.T) {
+	each(t, func(t *testing.T, release string) { rotateUnderMail(t, release, 10) })
+}
+
+// TestSoakRotation is the same for MAILSETUP_SOAK rotations, or 100.
+func TestSoakRotation(t *testing.T) {
+	n, err := strconv.Atoi(os.Getenv("MAILSETUP_SOAK"))
+	if err != nil {
+		n = 100
+	}
+	each(t, func(t *testing.T, release string) { rotateUnderMail(t, release, n) })
+}
+
+// batch are messages that arrived between two looks.
+type batch struct {
+	from, to int
+	at       time.Time
+}
+
+func rotateUnderMail(t *testing.T, release string, rotations int) {
+	t.Helper()
+	b, sink := existing(t, release)
+	domains := []string{"lab.example", "a.example", "b.example", "c.example"}
+	for _, d := range domains[1:] {
+		b.Named(t, d)
+	}
+	product(t, b, 0, initArgs("--ttl", "60")...)
+	product(t, b, 0, append([]string{"add-domain", "--yes", "--ttl", "60"}, domains[1:]...)...)
+	quick(t, b, "5s")
+
+	var mail []*lab.Sending
+	for _, d := range domains {
+		mail = append(mail, b.Load(t, lab.LoadOptions{SMTP: 1, Sendmail: 1, From: "ann@" + d, Pause: 300 * time.Millisecond}))
+	}
+	signing := map[string]string{}
+	for _, d := range domains {
+		signing[d] = selectorOf(t, b, d)
+	}
+	var waiting []batch
+	seen, done, checks := 0, 0, 0
+	audit := func(b batch, when string) {
+		a := sink.AuditSome(t, b.from, b.to)
+		checks += b.to - b.from
+		for _, subject := range slices.Sorted(maps.Keys(a.Bad)) {
+			t.Errorf("%s, %s: %s", subject, when, a.Bad[subject])
+		}
+	}
+	arrivals := func() {
+		if n := sink.Count(); n > seen {
+			waiting = append(waiting, batch{seen, n, time.Now()})
+			seen = n
+			audit(waiting[len(waiting)-1], "on arrival")
+		}
+		for len(waiting) > 0 && time.Since(waiting[0].at) > shortDrain-15*time.Second {
+			audit(waiting[0], "at the end of its drain")
+			waiting = waiting[1:]
+		}
+	}
+	for end := time.Now().Add(time.Duration(rotations+8) * shortWait); done < rotations; {
+		if time.Now().After(end) {
+			t.Fatalf("only %d of %d rotations\n%s", done, rotations, b.Run(t, "mailsetup", "status"))
+		}
+		arrivals()
+		product(t, b, 0, "rotate-dkim", "--yes")
+		for _, d := range domains {
+			if now := selectorOf(t, b, d); now != signing[d] {
+				signing[d], done = now, done+1
+			}
+		}
+		time.Sleep(2 * time.Second)
+	}
+	sent, deferred := map[string]bool{}, 0
+	for _, m := range mail {
+		l := m.Stop(t)
+		deferred += l.Deferred + l.Broken
+		for _, subject := range l.Sent {
+			sent[subject] = true
+		}
+		for _, r := range l.Refused {
+			t.Errorf("refused for good: %s", r)
+		}
+	}
+	arrive(t, b, sink, len(sent))
+	for len(waiting) > 0 || sink.Count() > seen {
+		arrivals()
+		time.Sleep(time.Second)
+	}
+	got := sink.AuditSome(t, 0, sink.Count()).Times
+	for subject := range sent {
+		if got[subject] != 1 {
+			t.Errorf("%s arrived %d times", subject, got[subject])
+		}
+	}
+	t.Logf("%d rotations: %d sent, %d deferred or broken, %d arrived, %d signatures looked at", done, len(sent), deferred, len(got), checks)
+	if len(sent) < 20*rotations || deferred > 0 || checks != 2*len(got) {
+		t.Error("too little mail, or mail that had to wait, or messages that were not looked at twice")
+	}
+}
+
+// TestStaleServer: one of two servers keeps the old zone. Nothing is switched,
+// and the message names it, once a day.
+func TestStaleServer(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		p := newPair(t, release)
+		product(t, p.Box, 0, initArgs("--ttl", "60")...)
+		p.follows(t, "lab.example", 0)
+		quick(t, p.Box, "180d")
+		old := selectorOf(t, p.Box, "lab.example")
+		conf := p.ns2.Read(t, "/etc/bind/named.conf.local")
+		p.ns2.Sh(t, `dig +noall +answer +onesoa AXFR @127.0.0.1 lab.example >/var/cache/bind/old.example
+echo 'zone "lab.example" { type primary; file "old.example"; };' >/etc/bind/named.conf.local
+named-checkconf -z >/dev/null; systemctl restart named`)
+
+		product(t, p.Box, 0, "rotate-dkim", "--now", "--yes")
+		out, said := product(t, p.Box, 3, "rotate-dkim", "--yes")
+		says(t, strings.Join(strings.Fields(said), " "), "ns2.lab.example ("+secondary+")", old+" goes on")
+		if out != "" {
+			t.Errorf("on stdout:\n%s", out)
+		}
+		if out, said := product(t, p.Box, 0, "rotate-dkim", "--yes"); out+said != "" {
+			t.Errorf("told again the same day:\n%s%s", out, said)
+		}
+		time.Sleep(shortWait + 5*time.Second)
+		product(t, p.Box, 0, "rotate-dkim", "--yes")
+		if now := selectorOf(t, p.Box, "lab.example"); now != old {
+			t.Errorf("%s signs, and one server does not have its record", now)
+		}
+		if at := keysAt(t, p.Box, "lab.example"); len(at["publishing"]) != 1 {
+			t.Errorf("keys: %v", at)
+		}
+
+		p.ns2.Write(t, "/etc/bind/named.conf.local", conf, 0o644)
+		p.ns2.Sh(t, "rm -f /var/cache/bind/db.lab.example; systemctl restart named")
+		p.follows(t, "lab.example", 0)
+		product(t, p.Box, 0, "rotate-dkim", "--yes")
+		time.Sleep(shortWait + 5*time.Second)
+		product(t, p.Box, 0, "rotate-dkim", "--yes")
+		if now := selectorOf(t, p.Box, "lab.example"); now == old {
+			t.Errorf("%s still signs\n%s", now, p.Run(t, "mailsetup", "status"))
+		}
+	})
+}
+
+// TestManualRotation: from the record that is printed to the switch that
+// happens by itself.
+func TestManualRotation(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b, sink := existing(t, release)
+		product(t, b, 0, initArgs("--ttl", "60", "--dns", "manual")...)
+		publish := func() {
+			b.Sh(t, `cp -n /etc/bind/db.lab.example /root/empty
+{ cat /root/empty; mailsetup dns --format zone; } | sed "s/2026010101/$(date +%s)/" >/etc/bind/db.lab.example
+rndc reload lab.example; sleep 1`)
+		}
+		publish()
+		quick(t, b, "180d")
+		leavesSigned(t, b, sink)
+		old := selectorOf(t, b, "lab.example")
+
+		out, _ := product(t, b, 3, "rotate-dkim", "--now", "--yes")
+		at := keysAt(t, b, "lab.example")["publishing"]
+		if len(at) != 1 {
+			t.Fatalf("keys: %v", at)
+		}
+		says(t, out, at[0]+"._domainkey.lab.example TXT v=DKIM1; h=sha256; k=rsa; p=MII")
+		if out, said := product(t, b, 0, "rotate-dkim", "--yes"); out+said != "" {
+			t.Errorf("told again the same day:\n%s%s", out, said)
+		}
+		publish()
+		b.Run(t, "rndc", "flush")
+		product(t, b, 0, "rotate-dkim", "--yes")
+		if at := keysAt(t, b, "lab.example"); len(at["published"]) != 1 || selectorOf(t, b, "lab.example") != old {
+			t.Errorf("not noticed, or too early: %v", at)
+		}
+		time.Sleep(shortWait + 5*time.Second)
+		product(t, b, 0, "rotate-dkim", "--yes")
+		if now := selectorOf(t, b, "lab.example"); now != at[0] {
+			t.Errorf("%s signs, want %s", now, at[0])
+		}
+		leavesSigned(t, b, sink)
+		if out, said := product(t, b, 0, "rotate-dkim", "--yes"); out+said != "" {
+			t.Errorf("nothing is due, but:\n%s%s", out, said)
+		}
+	})
+}
+
+// TestKilledRotation: killed at any moment, a rotation goes on with the next
+// run, and mail is signed in between.
+func TestKilledRotation(t *testing.T) {
+	each(t, func(t *testing.T, release string) { killRotations(t, release, 20) })
+}
+
+// TestSoakKilledRotation is the same with many more moments: MAILSETUP_SOAK, or
+// 200.
+func TestSoakKilledRotation(t *testing.T) {
+	n, err := strconv.Atoi(os.Getenv("MAILSETUP_SOAK"))
+	if err != nil {
+		n = 200
+	}
+	each(t, func(t *testing.T, release string) { killRotations(t, release, n) })
+}
+
+// killRotations kills runs of emergencies, in which one run does all the steps
+// of a key, and lets a later one finish.
+func killRotations(t *testing.T, release string, n int) {
+	t.Helper()
+	b, sink := existing(t, release)
+	product(t, b, 0, initArgs("--ttl", "60")...)
+	quick(t, b, "180d")
+	random := rand.New(rand.NewPCG(seed, uint64(n)))
+	start := time.Now()
+	product(t, b, 0, "rotate-dkim", "--compromised", "lab.example", "--yes")
+	whole := time.Since(start)
+	half := 0
+	for i := range n {
+		at := time.Duration((float64(i) + random.Float64()) / float64(n) * float64(whole))
+		out, code := killed(t, b, at, "rotate-dkim", "--compromised", "lab.example", "--yes")
+		if code == 137 {
+			half++
+		}
+		product(t, b, 0, "rotate-dkim", "--yes")
+		keys := keysAt(t, b, "lab.example")
+		now := selectorOf(t, b, "lab.example")
+		if !slices.Equal(keys["active"], []string{now}) {
+			t.Fatalf("killed after %v of %v: %s signs, keys are %v\n%s", at, whole, now, keys, out)
+		}
+		if len(keys["publishing"])+len(keys["published"]) > 0 {
+			t.Fatalf("killed after %v of %v: not finished: %v\n%s", at, whole, keys, out)
+		}
+		if i%5 == 4 {
+			leavesSigned(t, b, sink)
+		}
+	}
+	t.Logf("%d moments over %v, %d of them before the end", n, whole.Round(time.Millisecond), half)
+	if half == 0 {
+		t.Error("no run was killed")
+	}
+	leavesSigned(t, b, sink)
+	noLeak(t, b)
+}
