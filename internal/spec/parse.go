@@ -43,12 +43,19 @@ type hostText struct {
 	Trusted             []string `toml:"trusted"`
 	OpenDKIM            []string `toml:"opendkim"`
 
+	rotationText
 	Update updateText `toml:"rfc2136"`
 }
 
 type updateText struct {
 	Server  string `toml:"server"`
 	KeyFile string `toml:"key_file"`
+}
+
+type rotationText struct {
+	RotateEvery string `toml:"rotate_every"`
+	Lag         string `toml:"lag"`
+	Revoke      string `toml:"revoke"`
 }
 
 type domainText struct {
@@ -68,6 +75,8 @@ type domainText struct {
 	Identities []string   `toml:"identities"`
 	Update     updateText `toml:"rfc2136"`
 
+	Drain string `toml:"drain"`
+	rotationText
 	SPF struct {
 		All      string   `toml:"all"`
 		Include  []string `toml:"include"`
@@ -134,10 +143,18 @@ func parseHost(text []byte) (Host, Findings) {
 	take(&d.reader, "sign_bounces", raw.SignBounces, &h.SignBounces, SignBounces)
 	takeAll(&d.reader, "leave_services", raw.LeaveServices, &h.LeaveServices, Service)
 	take(&d.reader, "drain", raw.Drain, &h.Drain, Drain)
+	h.Rotation = raw.rotation(d)
 	takeAll(&d.reader, "trusted", raw.Trusted, &h.Trusted, Trusted)
 	takeAll(&d.reader, "opendkim", raw.OpenDKIM, &h.OpenDKIM, OpenDKIMLine)
 	h.Update = raw.Update.update(d)
 	return h, d.findings
+}
+
+func (raw rotationText) rotation(d *document) (r Rotation) {
+	take(&d.reader, "rotate_every", raw.RotateEvery, &r.Every, RotateEvery)
+	take(&d.reader, "lag", raw.Lag, &r.Lag, Lag)
+	take(&d.reader, "revoke", raw.Revoke, &r.Revoke, Revoke)
+	return r
 }
 
 func (raw updateText) update(d *document) (u Update) {
@@ -182,6 +199,8 @@ func (raw *domainText) domain(d *document) Domain {
 	takeAll(&d.reader, "keep", raw.Keep, &out.Keep, Kept)
 	take(&d.reader, "dns", raw.DNS, &out.DNS, DNS)
 	takeAll(&d.reader, "also", raw.Also, &out.Also, Sender)
+	take(&d.reader, "drain", raw.Drain, &out.Drain, Drain)
+	out.Rotation = raw.rotation(d)
 	takeAll(&d.reader, "identities", raw.Identities, &out.Identities, Identity)
 	take(&d.reader, "spf.all", raw.SPF.All, &out.SPF.All, SPFAll)
 	take(&d.reader, "spf.redirect", raw.SPF.Redirect, &out.SPF.Redirect, SPFInclude)

@@ -197,7 +197,24 @@ func (raw *domainText) place(path string) any {
 	case "rfc2136.key_file":
 		return &raw.Update.KeyFile
 	}
+	if at := raw.life(path); at != nil {
+		return at
+	}
 	return raw.DMARC.place(path)
+}
+
+func (raw *domainText) life(path string) any {
+	switch path {
+	case "drain":
+		return &raw.Drain
+	case "rotate_every":
+		return &raw.RotateEvery
+	case "lag":
+		return &raw.Lag
+	case "revoke":
+		return &raw.Revoke
+	}
+	return nil
 }
 
 func (raw *dmarcText) place(path string) any {

@@ -11,6 +11,19 @@ import (
 // time for which resolvers keep the record.
 const DefaultDrain = 14 * day
 
+// The defaults of Rotation: half a year is what the field agrees on, an hour
+// is as long as most resolvers remember that a record was not there.
+const (
+	DefaultEvery = 180 * day
+	DefaultLag   = time.Hour
+)
+
+// HalfYear is the age up to which a key counts as renewed often enough.
+const HalfYear = 184 * day
+
+// Never is the span of what does not happen.
+const Never time.Duration = -1
+
 const day = 24 * time.Hour
 
 // maxDrain keeps a slip of the pen from meaning for ever.
@@ -28,6 +41,47 @@ func Drain(s string) (time.Duration, error) {
 	return d, nil
 }
 
+// RotateEvery accepts the age at which a key gets a successor.
+func RotateEvery(s string) (time.Duration, error) {
+	return spanOrNever("rotate_every", s, `"180d" suits nearly everyone, "30d" is monthly`, 10*maxDrain)
+}
+
+// Revoke accepts for how long a drained key is shown as revoked.
+func Revoke(s string) (time.Duration, error) {
+	return spanOrNever("revoke", s, `"never" takes the record away at once, "30d" revokes it before`, maxDrain)
+}
+
+// Lag accepts how long a record has to be visible before its key signs.
+func Lag(s string) (time.Duration, error) {
+	d, err := span(s)
+	if err == nil && d > maxLag {
+		err = fmt.Errorf("is more than a month")
+	}
+	if err != nil {
+		return 0, &BadValue{Field: "lag", Value: s, Why: err.Error(), Hint: `"1h" suits nearly everyone`}
+	}
+	return d, nil
+}
+
+// maxLag is longer than any resolver remembers what a week of TTL told it.
+const maxLag = 31 * day
+
+func spanOrNever(field, s, hint string, most time.Duration) (time.Duration, error) {
+	if strings.ToLower(strings.TrimSpace(s)) == never {
+		return Never, nil
+	}
+	d, err := span(s)
+	if err == nil && d > most {
+		err = fmt.Errorf("is more than %s", Span(most))
+	}
+	if err != nil {
+		return 0, &BadValue{Field: field, Value: s, Why: err.Error(), Hint: hint}
+	}
+	return d, nil
+}
+
+const never = "never"
+
 // span reads a number with one unit: 14d, 36h, 90m, 10s.
 func span(s string) (time.Duration, error) {
 	text := strings.ToLower(strings.TrimSpace(s))
@@ -44,8 +98,14 @@ func span(s string) (time.Duration, error) {
 }
 
 // Span writes a span of time as the TOML files have it, in whole seconds and
-// the largest unit that fits.
+// the largest unit that fits; "" is not said.
 func Span(d time.Duration) string {
+	switch {
+	case d == 0:
+		return ""
+	case d < 0:
+		return never
+	}
 	for _, u := range []struct {
 		unit time.Duration
 		name string

@@ -37,14 +37,27 @@ type Host struct {
 	LeaveServices []string // leave_services
 	// Drain is how long the record of a key that stopped signing stays in DNS:
 	// mail under way, in queues and retried by others, must still verify.
-	Drain  time.Duration // drain
-	Update Update        // [rfc2136]
+	Drain    time.Duration // drain
+	Rotation               // rotate_every, lag, revoke
+	Update   Update        // [rfc2136]
 	// Trusted are further hosts whose mail is signed, as InternalHosts of
 	// opendkim.conf(5) has them: addresses, networks, names, .example.org.
 	Trusted []string // trusted
 	// OpenDKIM are lines of opendkim.conf(5) in place of ours; a name alone
 	// leaves ours out.
 	OpenDKIM []string // opendkim
+}
+
+// Rotation is when a key gets a successor, and how carefully. Zero is not
+// said: then the host's word counts, and for the host the default.
+type Rotation struct {
+	Every time.Duration // rotate_every: the age at which a key gets a successor; Never
+	// Lag is how long, at least, every server has shown the record of a new key
+	// before the key signs.
+	Lag time.Duration // lag
+	// Revoke is for how long a drained key's record stays with an empty p=
+	// (RFC 6376 section 3.6.1) before it goes; Never for going at once.
+	Revoke time.Duration // revoke
 }
 
 // DNSMode says how records get published.
@@ -86,6 +99,10 @@ type Domain struct {
 	// Also are further senders whose mail is signed with this domain's key:
 	// example.net, .example.net for what is below, user@example.net.
 	Also []string // also
+	// Drain and Rotation are as the host's where they are zero. See
+	// Spec.DrainOf and Spec.RotationOf.
+	Drain    time.Duration // drain
+	Rotation               // rotate_every, lag, revoke
 	// Partial: only mail of Also is signed, not that of the whole domain.
 	Partial bool // partial
 	// Identities are what i= of the signature says (RFC 6376 section 3.5) about
@@ -129,6 +146,21 @@ func (d Domain) own() []string {
 
 // DNSOf is how the records of a domain get published.
 func (s Spec) DNSOf(d Domain) DNSMode { return cmp.Or(d.DNS, s.Host.DNS) }
+
+// DrainOf is how long a key of the domain that stopped signing stays
+// published.
+func (s Spec) DrainOf(d Domain) time.Duration {
+	return cmp.Or(d.Drain, s.Host.Drain, DefaultDrain)
+}
+
+// RotationOf is how the keys of a domain get successors.
+func (s Spec) RotationOf(d Domain) Rotation {
+	return Rotation{
+		Every:  cmp.Or(d.Every, s.Host.Every, DefaultEvery),
+		Lag:    cmp.Or(d.Lag, s.Host.Lag, DefaultLag),
+		Revoke: cmp.Or(d.Revoke, s.Host.Revoke, Never),
+	}
+}
 
 // UpdateOf is where the dynamic updates of a domain go.
 func (s Spec) UpdateOf(d Domain) Update {

@@ -16,7 +16,8 @@ func someHost() Host {
 		Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.25"), netip.MustParseAddr("2001:db8::25")},
 		RootAlias: "Alice@shop.example", MilterDefaultAction: "tempfail",
 		SignBounces: "no", LeaveServices: []string{"submission/inet", "[::1]:10025/inet"}, Drain: 36 * time.Hour,
-		Update: Update{Server: "192.0.2.53", KeyFile: "/etc/mailsetup/tsig.key"},
+		Rotation: Rotation{Every: 30 * 24 * time.Hour, Lag: 90 * time.Minute, Revoke: 24 * time.Hour},
+		Update:   Update{Server: "192.0.2.53", KeyFile: "/etc/mailsetup/tsig.key"},
 	}
 }
 
@@ -34,6 +35,7 @@ func fullDomain() Domain {
 	d := someDomain()
 	d.DNS, d.Subdomains, d.Also = DNSUpdate, true, []string{".example.net", "ann@shop2.example"}
 	d.Update.Server = "ns1.shop.example"
+	d.Drain, d.Rotation = 30*24*time.Hour, Rotation{Every: Never, Lag: 2 * time.Hour, Revoke: Never}
 	return d
 }
 
@@ -78,6 +80,11 @@ dns = "rfc2136"
 subdomains = true
 # Further senders signed with its key: domains, ".example.net", addresses.
 also = [".example.net", "ann@shop2.example"]
+# The life of its keys where it is not as host.toml says: "30d", "" (as there).
+drain = "30d"
+rotate_every = "never"
+lag = "2h"
+revoke = "never"
 
 [spf]
 # Mail from others: "softfail" (suspicious), "fail" (forged) or "neutral".
@@ -130,6 +137,12 @@ sign_bounces = "no"
 leave_services = ["submission/inet", "[::1]:10025/inet"]
 # How long a key that no longer signs stays in DNS for mail under way.
 drain = "36h"
+# The age at which a key gets a successor: "180d", "30d", "never".
+rotate_every = "30d"
+# How long, at least, all servers show a new key's record before it signs.
+lag = "90m"
+# How long a drained key is shown as revoked (an empty p=) before it goes.
+revoke = "1d"
 
 [rfc2136]
 # For dns = "rfc2136": where updates go ("": the zone's primary), and the TSIG key.
@@ -184,9 +197,9 @@ func TestParseRefuses(t *testing.T) {
 			"hostnam = 'x'\n" + good, domain + "colour = 1\n[x]\ny=2\n",
 			[]string{
 				host + ":1: hostnam: is no key of this file; hint: remove the line or correct the name",
-				dir + ":49: rfc2136.colour: is no key of this file; hint: remove the line or correct the name",
-				dir + ":50: x: is no key of this file; hint: remove the line or correct the name",
-				dir + ":51: x.y: is no key of this file; hint: remove the line or correct the name",
+				dir + ":54: rfc2136.colour: is no key of this file; hint: remove the line or correct the name",
+				dir + ":55: x: is no key of this file; hint: remove the line or correct the name",
+				dir + ":56: x.y: is no key of this file; hint: remove the line or correct the name",
 			},
 		},
 		"case of keys": {
@@ -219,6 +232,13 @@ func TestParseRefuses(t *testing.T) {
 				host + `:20: leave_services "submission" is not the name of a service and its type; hint: name and type, as in submission/inet; postconf -M lists them`,
 				host + `:20: leave_services "smtp/tcp" has a type that master.cf does not know; hint: name and type, as in submission/inet; postconf -M lists them`,
 				host + `:20: leave_services "a b/inet" has a character that no service has; hint: name and type, as in submission/inet; postconf -M lists them`,
+			},
+		},
+		"lives of keys": {
+			strings.Replace(good, `= "30d"`, `= "monthly"`, 1), strings.Replace(domain, `lag = ""`, `lag = "never"`, 1),
+			[]string{
+				host + `:24: rotate_every "monthly" is no span of time with a unit (d, h, m, s); hint: "180d" suits nearly everyone, "30d" is monthly`,
+				dir + `:27: lag "never" is no span of time with a unit (d, h, m, s); hint: "1h" suits nearly everyone`,
 			},
 		},
 		"file name": {

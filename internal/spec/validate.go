@@ -105,9 +105,7 @@ func (h Host) validate(f *reader) {
 		normal(f, "host: opendkim", line, OpenDKIMLine)
 	}
 	h.Update.validate(f, func(key string) string { return "host: " + key })
-	if h.Drain < 0 || h.Drain > maxDrain || h.Drain%time.Second != 0 {
-		f.add("host: drain", fmt.Sprintf("%v is no span of whole seconds up to a year", h.Drain), "write \"14d\"")
-	}
+	h.Rotation.validate(f, h.Drain, func(key string) string { return "host: " + key })
 	if len(h.Addresses) == 0 {
 		f.add("host: addresses", "are missing", "list the public addresses that this server sends from")
 	}
@@ -143,6 +141,7 @@ func (d Domain) validate(f *reader) {
 	for _, sender := range d.Also {
 		normal(f, at("also"), sender, Sender)
 	}
+	d.Rotation.validate(f, d.Drain, at)
 	for _, identity := range d.Identities {
 		normal(f, at("identities"), identity, Identity)
 	}
@@ -152,6 +151,21 @@ func (d Domain) validate(f *reader) {
 	d.Update.validate(f, at)
 	d.validateSPF(f, at)
 	d.DMARC.validate(f, at)
+}
+
+// validate finds spans that the files could not say.
+func (r Rotation) validate(f *reader, drain time.Duration, at func(string) string) {
+	for _, s := range []struct {
+		key   string
+		span  time.Duration
+		parse func(string) (time.Duration, error)
+	}{{"drain", drain, Drain}, {"rotate_every", r.Every, RotateEvery}, {"lag", r.Lag, Lag}, {"revoke", r.Revoke, Revoke}} {
+		if got, err := s.parse(Span(s.span)); s.span != 0 && err != nil {
+			f.bad(at(s.key), err)
+		} else if s.span != 0 && got != s.span {
+			f.add(at(s.key), fmt.Sprintf("%v is no span of whole seconds", s.span), "write it with a unit, as in \"14d\"")
+		}
+	}
 }
 
 func (u Update) validate(f *reader, at func(string) string) {

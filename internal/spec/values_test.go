@@ -103,12 +103,33 @@ func TestSpans(t *testing.T) {
 		"": "", "d": "", "14": "", "0d": "", "-1d": "", "1.5d": "", "367d": "", "14 d": "", "999999999999d": "", "1w": "",
 	})
 	for d, want := range map[time.Duration]string{
-		14 * 24 * time.Hour: "14d", 36 * time.Hour: "36h", 90 * time.Minute: "90m", 61 * time.Second: "61s", 0: "0s",
+		Never: "never", 0: "", 14 * 24 * time.Hour: "14d", 36 * time.Hour: "36h", 90 * time.Minute: "90m", 61 * time.Second: "61s",
 	} {
 		if got := Span(d); got != want {
 			t.Errorf("%v: %s, want %s", d, got, want)
 		}
 	}
+}
+
+func TestRotationSpans(t *testing.T) {
+	words(t, RotateEvery, map[string]string{
+		"180d": "4320h0m0s", "30D": "720h0m0s", " Never ": "-1ns", "10s": "10s", "3660d": "87840h0m0s",
+		"": "", "3661d": "", "monthly": "", "0d": "", "off": "",
+	})
+	words(t, Revoke, map[string]string{"never": "-1ns", "30d": "720h0m0s", "": "", "367d": "", "0s": ""})
+	words(t, Lag, map[string]string{"1h": "1h0m0s", "1s": "1s", "31d": "744h0m0s", "never": "", "32d": "", "": ""})
+}
+
+// A domain says only what is not as on the host.
+func TestRotationOf(t *testing.T) {
+	s := Spec{Host: Host{Rotation: Rotation{Lag: 2 * time.Hour}}}
+	equal(t, "host's", s.RotationOf(Domain{}), Rotation{Every: 180 * 24 * time.Hour, Lag: 2 * time.Hour, Revoke: Never})
+	equal(t, "drain", s.DrainOf(Domain{}), 14*24*time.Hour)
+	s.Host = Host{Drain: time.Hour, Rotation: Rotation{Every: Never, Lag: time.Second, Revoke: time.Minute}}
+	equal(t, "all of the host's", s.RotationOf(Domain{}), Rotation{Every: Never, Lag: time.Second, Revoke: time.Minute})
+	d := Domain{Drain: time.Minute, Rotation: Rotation{Every: time.Hour, Revoke: Never}}
+	equal(t, "own", s.RotationOf(d), Rotation{Every: time.Hour, Lag: time.Second, Revoke: Never})
+	equal(t, "own drain", s.DrainOf(d), time.Minute)
 }
 
 func TestUpdates(t *testing.T) {
