@@ -46,6 +46,9 @@ type Audit struct {
 	// Bad are the messages that do not carry exactly one valid signature of
 	// the sender's domain, by Subject, with the reason.
 	Bad map[string]string
+	// Late are the messages whose signature is older than was asked for, by
+	// Subject: whether it is still valid does not matter.
+	Late []string
 }
 
 // Sending is mail under way.
@@ -97,11 +100,12 @@ func (s *Sink) Audit(t T, domain string) Audit {
 }
 
 // AuditSome verifies the messages from one number of arrival up to another,
-// each against the domain of its From, with the records of this moment.
-func (s *Sink) AuditSome(t T, from, to int) Audit {
+// each against the domain of its From, with the records of this moment. Of those
+// that were signed longer ago than within nothing is demanded, unless that is 0.
+func (s *Sink) AuditSome(t T, from, to int, within time.Duration) Audit {
 	t.Helper()
 	var a Audit
-	s.box.answer(t, nil, &a, "audit", "-dir", sinkDir, "-from", strconv.Itoa(from), "-to", strconv.Itoa(to))
+	s.box.answer(t, nil, &a, "audit", "-dir", sinkDir, "-from", strconv.Itoa(from), "-to", strconv.Itoa(to), "-within", within.String())
 	return a
 }
 

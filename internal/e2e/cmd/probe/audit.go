@@ -23,6 +23,7 @@ func audit(args []string) error {
 	dir := flags.String("dir", "", "where the sink stores messages")
 	domain := flags.String("domain", "", "whose signature each must have; empty for the domain of its From")
 	from, to := flags.Int("from", 0, "the first message to look at"), flags.Int("to", -1, "the one after the last, if not all")
+	within := flags.Duration("within", 0, "how old a signature may be of which validity is demanded; 0 for any age")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -51,27 +52,32 @@ func audit(args []string) error {
 		if whose == "" {
 			_, whose, _ = strings.Cut(strings.Trim(m.Header.Get("From"), "<>"), "@")
 		}
-		if why := faulty(msg, whose, lookup); why != "" {
+		signed, why := faulty(msg, whose, lookup)
+		switch {
+		case *within > 0 && !signed.IsZero() && time.Since(signed) > *within:
+			a.Late = append(a.Late, subject)
+		case why != "":
 			a.Bad[subject] = why
 		}
 	}
 	return print(a)
 }
 
-// faulty says what is wrong with the signature of a message, "" if nothing.
-func faulty(msg []byte, domain string, lookup func(string) ([]string, error)) string {
+// faulty says when a message was signed and what is wrong with that, "" if
+// nothing.
+func faulty(msg []byte, domain string, lookup func(string) ([]string, error)) (signed time.Time, why string) {
 	found, err := dkim.VerifyWithOptions(bytes.NewReader(msg), &dkim.VerifyOptions{LookupTXT: lookup})
 	switch {
 	case err != nil:
-		return err.Error()
+		return time.Time{}, err.Error()
 	case len(found) != 1:
-		return fmt.Sprintf("%d signatures", len(found))
+		return time.Time{}, fmt.Sprintf("%d signatures", len(found))
 	case found[0].Err != nil:
-		return found[0].Err.Error()
+		return found[0].Time, found[0].Err.Error()
 	case found[0].Domain != domain:
-		return "signed by " + found[0].Domain
+		return found[0].Time, "signed by " + found[0].Domain
 	}
-	return ""
+	return found[0].Time, ""
 }
 
 // remembered asks for each name once.
