@@ -92,12 +92,11 @@ func (s *session) turn(ctx context.Context, w *work) {
 		return
 	}
 	early, late := maps.Clone(s.keys), maps.Clone(s.keys)
+	w.fresh = s.successors(ctx, w.input.Spec)
 	for domain, moves := range s.turns {
 		for _, m := range moves {
 			switch m.Act {
-			case keyring.Make:
-				i := slices.IndexFunc(w.input.Spec.Domains, func(d spec.Domain) bool { return d.Name == domain })
-				w.fresh = append(w.fresh, s.newKey(w.input.Spec.Domains[i], s.freeSelector(ctx, domain)))
+			case keyring.Make: // among the fresh ones
 			case keyring.Withdraw: // in.Retire
 			case keyring.Confirm, keyring.Doubt:
 				early[domain] = keyring.Moved(early[domain], m, s.now)
@@ -108,6 +107,22 @@ func (s *session) turn(ctx context.Context, w *work) {
 		}
 	}
 	w.input.Keys, w.input.Early = late, early
+}
+
+// successors are the keys that this run makes for domains that sign already.
+func (s *session) successors(ctx context.Context, sp spec.Spec) []freshKey {
+	var domains []spec.Domain
+	for _, d := range sp.Domains {
+		if slices.ContainsFunc(s.turns[d.Name], func(m keyring.Move) bool { return m.Act == keyring.Make }) {
+			domains = append(domains, d)
+		}
+	}
+	fresh := make([]freshKey, len(domains))
+	_ = sideBySide(len(domains), lookUps, func(i int) error {
+		fresh[i] = s.newKey(domains[i], s.freeSelector(ctx, domains[i].Name))
+		return nil
+	})
+	return fresh
 }
 
 // use puts the fresh keys, made or not, into the input of the steps.

@@ -317,9 +317,15 @@ func (s *session) origins(w *spec.Spec) []string {
 	return slices.Compact(names)
 }
 
-// published reports whether DNS has a record at the name already.
+// published reports whether DNS has texts at the name already: as the servers
+// in charge say or, where none of them can be asked, the resolver.
 func (s *session) published(ctx context.Context, name string) bool {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	asked, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if taken, err := s.resolver.Taken(asked, name); err == nil {
+		return taken
+	}
+	ctx, cancel = context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	_, status, err := s.resolver.Lookup(ctx, name, "TXT")
 	return err == nil && status == dnspub.Found

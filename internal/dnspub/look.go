@@ -135,7 +135,7 @@ func (c *Client) authorities(ctx context.Context, w Wanted, before View, found m
 	var wg sync.WaitGroup
 	for _, name := range unknown {
 		wg.Go(func() {
-			zone, err := c.ZoneOf(ctx, name)
+			zone, err := c.ZoneOf(ctx, asked(name))
 			mu.Lock()
 			defer mu.Unlock()
 			zones[name], lost[name] = zone, err

@@ -196,3 +196,44 @@ func TestZoneOf(t *testing.T) {
 		}
 	}
 }
+
+// A resolver that is asked for a key before it is there remembers that it is
+// missing, for as long as the zone says.
+func TestNobodyAsksTheResolverForKeys(t *testing.T) {
+	key := "202612._domainkey.lab.example."
+	var mu sync.Mutex
+	var names []string
+	records := []string{
+		"lab.example. 60 IN SOA ns1.lab.example. h.lab.example. 8 1 1 1 3600",
+		"lab.example. 60 IN NS ns1.lab.example.", "lab.example. 60 IN NS ns2.lab.example.", "old._domainkey.lab.example. 60 IN TXT \"v=DKIM1; p=AAAA\"",
+		"ns1.lab.example. 60 IN A 127.0.0.2", "ns2.lab.example. 60 IN A 127.0.0.3",
+	}
+	resolver := serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+		mu.Lock()
+		defer mu.Unlock()
+		names = append(names, r.Question[0].Name)
+		return from(t, fixed(records...))(r)
+	})
+	_, port, _ := net.SplitHostPort(resolver)
+	c := client(resolver)
+	c.port = port
+	serve(t, "127.0.0.2", port, from(t, fixed(records...)))
+	serve(t, "127.0.0.3", port, func(r *dns.Msg) *dns.Msg { return new(dns.Msg).SetRcode(r, dns.RcodeServerFailure) })
+
+	if taken, err := c.Taken(t.Context(), key); taken || err != nil {
+		t.Errorf("%s: %v, %v; want that it is free", key, taken, err)
+	}
+	if taken, err := c.Taken(t.Context(), "old._domainkey.lab.example."); !taken || err != nil {
+		t.Errorf("old: %v, %v; want that it is taken", taken, err)
+	}
+	v := c.Look(t.Context(), Wanted{Domain: "lab.example", Records: []state.Record{{Name: key, Type: "TXT", Value: "v=DKIM1; p=BBBB"}}}, View{})
+	if len(v.Servers) != 2 || len(v.Servers[0].Records) != 1 || v.Servers[0].Records[0].Fault != Missing {
+		t.Errorf("%s", told(v))
+	}
+	if slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(name, "._domainkey.lab.example.") }) {
+		t.Errorf("the resolver was asked for %q", names)
+	}
+	if _, err := client("127.0.0.1:1").Taken(t.Context(), key); err == nil {
+		t.Error("nobody can be asked, and yet nobody has it")
+	}
+}

@@ -1,0 +1,46 @@
+package dnspub
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// Taken reports whether a server in charge of a name has TXT records there. The resolver is not asked for the name: it would remember for the
+// negative TTL of the zone (RFC 2308) that there are none yet. That no server
+// can be asked is an error.
+func (c *Client) Taken(ctx context.Context, name string) (bool, error) {
+	zone, err := c.ZoneOf(ctx, asked(name))
+	if err != nil {
+		return false, err
+	}
+	a, err := c.serversFor(ctx, zone)
+	if err != nil {
+		return false, err
+	}
+	answered := false
+	for _, n := range a.Servers {
+		m, wrong := c.ask(ctx, n, zone, name, dns.TypeTXT)
+		if wrong.Fault == OK && len(m.Answer) > 0 {
+			return true, nil
+		}
+		answered = answered || wrong.Fault == OK
+	}
+	if !answered {
+		return false, fmt.Errorf("no name server of %s can be asked", noDot(zone))
+	}
+	return false, nil
+}
+
+// asked is the name with which the resolver is asked for the zone of a record.
+// The zone that holds a key holds the keys of its domain; one that is published
+// later must not be asked for before.
+func asked(name string) string {
+	const keys = "_domainkey."
+	if _, domain, isKey := strings.Cut(dns.CanonicalName(name), "."+keys); isKey {
+		return keys + domain
+	}
+	return name
+}
