@@ -81,7 +81,7 @@ func (in Input) carries(r state.Record) bool {
 	name := noDot(r.Name)
 	selector, domain, isKey := strings.Cut(name, "._domainkey.")
 	if !isKey {
-		return in.partial() && !in.renews(name, r.Type)
+		return in.keysOnly || in.partial() && !in.renews(name, r.Type)
 	}
 	i := slices.IndexFunc(in.Keys[domain], func(k keyring.Key) bool { return strings.EqualFold(k.Selector, selector) })
 	switch {

@@ -123,6 +123,9 @@ func judgeKey(ours state.Record, there []state.Record) verdict {
 			return verdict{}
 		}
 	}
+	if err == nil && mine.Revoked() { // the administrator's own, of a key that was taken over
+		return verdict{notes: []state.Note{revokeByHand(ours)}}
+	}
 	return verdict{instead: ours.Value, refused: &Refusal{
 		What: fmt.Sprintf("%s holds another key than that of this server, so no signature would verify: %s",
 			noDot(ours.Name), values(there)),

@@ -67,7 +67,7 @@ func Ledger(in Input) (state.Stage, []state.Note, error) {
 		}
 	}
 	in.leave(&stage)
-	return stage, nil, nil
+	return stage, revokedByHand(in), nil
 }
 
 // KeysAfter are the keys of a domain as the run leaves them.

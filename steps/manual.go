@@ -19,7 +19,7 @@ func manualDNS(in Input) []state.Note {
 	var notes []state.Note
 	printed := false
 	for d := range in.touched() {
-		if in.Spec.DNSOf(d) != spec.DNSManual {
+		if in.Spec.DNSOf(d) != spec.DNSManual || in.keysOnly {
 			continue
 		}
 		notes = append(notes, whyManual(in, d)...)

@@ -59,10 +59,14 @@ func Planned(s spec.Spec) []state.Record {
 
 // records are those of one domain of the spec. A host that is named like
 // another domain has the SPF record of that one: two are a permanent error.
-// Only the primary domain brings records of the host.
+// Only the primary domain brings records of the host. A run about keys that get
+// successors has to do with these alone.
 func records(in Input, d spec.Domain) []state.Record {
 	host := in.Spec.Host.Hostname
 	rrs := Records(in.Spec.Host, d, in.Keys[d.Name])
+	if in.keysOnly {
+		return slices.DeleteFunc(rrs, func(r state.Record) bool { return kindOf(d, r) != aboutKey })
+	}
 	if d.Name == host || d.Name != in.Spec.Host.Domain || !in.Spec.Has(host) {
 		return rrs
 	}

@@ -18,6 +18,9 @@ func authorisation(d spec.Domain, to string) state.Record {
 
 // authorisations are those that zones of this machine can give.
 func authorisations(in Input, d spec.Domain) []state.Record {
+	if in.keysOnly {
+		return nil
+	}
 	var rrs []state.Record
 	for _, to := range reportedTo(d) {
 		r := authorisation(d, to)

@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/zonefile"
 )
 
 func stepNames(list []Step) string {
@@ -95,5 +97,81 @@ func TestRevokedRecord(t *testing.T) {
 	}
 	if want := "old._domainkey." + d.Name + ". v=DKIM1; h=sha256; k=rsa; p="; len(values) != 1 || values[0] != want {
 		t.Errorf("%q, want %q", values, want)
+	}
+}
+
+// A run about keys publishes these, and judges nothing else: nobody is there at
+// night to answer for an SPF record.
+func TestRotatingLeavesOtherRecordsAlone(t *testing.T) {
+	in := served(t)
+	z := &in.Facts.Zones[1]
+	was := slices.Clone(z.Ours)
+	z.Records = []state.Record{
+		{Name: "shop.example.", Type: "TXT", TTL: 600, Value: "v=spf1 mx -all"},
+		{Name: "shop.example.", Type: "TXT", TTL: 600, Value: "v=spf1 a -all"},
+	}
+	in.Touched = map[string]bool{"shop.example": true}
+	in.Spec.Domains[1].DMARC.Policy = "reject"
+	in.Keys = in.Keys.With("shop.example", keyring.Key{Selector: "next", Public: "MIIC", Stage: keyring.Publishing})
+	want, err := Some(Rotating([]keyring.Move{{Act: keyring.Make}}), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := state.Record{Name: "next._domainkey.shop.example.", Type: "TXT", TTL: 600, Value: "v=DKIM1; h=sha256; k=rsa; p=MIIC"}
+	st := stage(t, want, "Zone")
+	if got := string(st.Files[0].Content); len(st.Files) != 1 || got != string(zonefile.Fragment("shop.example", append(was, next))) {
+		t.Errorf("the fragment is\n%s", got)
+	}
+	if len(want.Questions) > 0 || len(st.Units[0].Settled[1].Gone) > 0 {
+		t.Errorf("asks %v, and takes %v away", want.Questions, st.Units[0].Settled[1].Gone)
+	}
+	in.Facts.Updated, in.Facts.Zones = in.Facts.Zones, nil
+	in.Spec.Domains[1].DNS = spec.DNSUpdate
+	in.Facts.Updated[1].Update = &state.Updater{Server: "192.0.2.53:53", KeyFile: "/root/update.key", Ours: was}
+	in.Facts.Updated = in.Facts.Updated[1:]
+	if want, err = Some(Rotating([]keyring.Move{{Act: keyring.Make}}), in); err != nil {
+		t.Fatal(err)
+	}
+	u := stage(t, want, "Zone").Updates[0]
+	if got := lines(u.Add); len(u.Remove) > 0 || len(got) != 1 || !strings.HasPrefix(got[0], "next._domainkey.shop.example. TXT ") {
+		t.Errorf("adds %q, removes %q", got, lines(u.Remove))
+	}
+}
+
+// A key that was taken over has its record where the administrator put it: they
+// have to revoke it, as where all records are theirs.
+func TestRevokingByHand(t *testing.T) {
+	in := served(t)
+	z := &in.Facts.Zones[1]
+	old := keyring.Key{Selector: "old", Public: "MIIA", Adopted: true, Stage: keyring.Draining}
+	in.Keys["shop.example"] = append([]keyring.Key{old}, in.Keys["shop.example"]...)
+	z.Records = []state.Record{{Name: "old._domainkey.shop.example.", Type: "TXT", TTL: 600, Value: "v=DKIM1; p=MIIA"}}
+	in.Touched = map[string]bool{"shop.example": true}
+	in.Early = in.Keys
+	move := keyring.Move{Act: keyring.Revoke, Selector: "old"}
+	in.Keys = keyring.Ledger{"shop.example": keyring.Moved(in.Keys["shop.example"], move, in.Now)}
+	asked := func() []string {
+		t.Helper()
+		want, err := Some(Rotating([]keyring.Move{move}), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var list []string
+		for _, n := range want.Notes {
+			list = append(list, n.Do)
+		}
+		return list
+	}
+	byHand := []string{`old._domainkey.shop.example. TXT "v=DKIM1; h=sha256; k=rsa; p="`}
+	if got := asked(); !slices.Equal(got, byHand) {
+		t.Errorf("asks for %q, want %q", got, byHand)
+	}
+	z.Records[0].Value = "v=DKIM1; p="
+	if got := asked(); len(got) > 0 {
+		t.Errorf("it is revoked already, but asks for %q", got)
+	}
+	in.Spec.Domains[1].DNS = spec.DNSManual
+	if got := asked(); !slices.Equal(got, byHand) {
+		t.Errorf("manual: asks for %q, want %q", got, byHand)
 	}
 }

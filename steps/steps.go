@@ -61,6 +61,9 @@ type Input struct {
 	Now      time.Time
 
 	publishes bool // the step that publishes records is one of this run's
+	// keysOnly: the run is about keys that get successors. What else the domains
+	// have in DNS is not judged: nobody may be there to answer.
+	keysOnly bool
 }
 
 // touches reports whether the run is about the domain.
@@ -134,7 +137,9 @@ func Build(in Input) (state.State, error) { return Some(All(), in) }
 // Some runs a part of the steps.
 func Some(list []Step, in Input) (state.State, error) {
 	var want state.State
-	in.publishes = slices.ContainsFunc(list, func(s Step) bool { return s.Name == "Zone" })
+	takes := func(name string) bool { return slices.ContainsFunc(list, func(s Step) bool { return s.Name == name }) }
+	in.publishes = takes("Zone")
+	in.keysOnly = in.publishes && !takes("Intent")
 	for _, s := range list {
 		if s.Host && in.Touched != nil {
 			continue

@@ -9,6 +9,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/keygen"
 )
 
 // Withdraw takes the records of keys out of DNS that signed nothing for long
@@ -93,6 +94,30 @@ func withdrawnByHand(in Input) []state.Note {
 		}
 	}
 	return notes
+}
+
+// revokedByHand lists the records of keys that are revoked in this run where
+// whoever runs the DNS has to see to it.
+func revokedByHand(in Input) []state.Note {
+	var notes []state.Note
+	for d := range in.touched() {
+		early := in.Early[d.Name]
+		for _, k := range in.Keys[d.Name] {
+			was := slices.IndexFunc(early, func(e keyring.Key) bool { return e.Selector == k.Selector })
+			if in.Spec.DNSOf(d) == spec.DNSManual && k.Stage == keyring.Revoked && was >= 0 && early[was].Stage != keyring.Revoked {
+				notes = append(notes, revokeByHand(state.Record{Name: keyName(d.Name, k) + ".", Type: "TXT", Value: keygen.Record("")}))
+			}
+		}
+	}
+	return notes
+}
+
+// revokeByHand asks for an empty p= in the place of a key.
+func revokeByHand(r state.Record) state.Note {
+	return state.Note{
+		Topic: "dkim", Text: "put this in the place of the record that is there, or whoever has the private key goes on passing for you",
+		Do: fmt.Sprintf("%s TXT %q", r.Name, r.Value),
+	}
 }
 
 // leave writes the end of the domains that leave into a stage: their keys drain

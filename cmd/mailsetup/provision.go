@@ -103,7 +103,9 @@ func (s *session) planned(ctx context.Context, w *work) (plan.Plan, error) {
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	want.Notes = append(want.Notes, steps.Advice(w.input)...)
+	if s.turns == nil {
+		want.Notes = append(want.Notes, steps.Advice(w.input)...)
+	}
 	if s.taken != nil {
 		want.Notes = append(want.Notes, s.taken.notes...)
 	}
