@@ -3,6 +3,7 @@ package keyring
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -36,14 +37,12 @@ type record struct {
 // keys that contradict each other are errors: a ledger that is not understood
 // must not decide which key to destroy.
 func ParseDomain(text []byte) ([]Key, error) {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
-	var doc document
-	if err := dec.Decode(&doc); err != nil {
-		return nil, fmt.Errorf("parse ledger: %s", strings.TrimPrefix(err.Error(), "json: "))
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, fmt.Errorf("parse ledger: text after the end")
+	doc, ok := plain(string(text))
+	if !ok {
+		var err error
+		if doc, err = decode(text); err != nil {
+			return nil, fmt.Errorf("parse ledger: %s", strings.TrimPrefix(err.Error(), "json: "))
+		}
 	}
 	if doc.Version != Version {
 		return nil, fmt.Errorf("parse ledger: version %d is not known, only %d", doc.Version, Version)
@@ -56,6 +55,18 @@ func ParseDomain(text []byte) ([]Key, error) {
 		return nil, fmt.Errorf("parse ledger: %w", err)
 	}
 	return keys, nil
+}
+
+func decode(text []byte) (doc document, err error) {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&doc); err != nil {
+		return document{}, err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return document{}, errors.New("text after the end")
+	}
+	return doc, nil
 }
 
 func (r record) key() Key {

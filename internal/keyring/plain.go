@@ -1,0 +1,144 @@
+package keyring
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// plain reads a text that says everything in the plainest way JSON has, as
+// files written here do: known names, each value of its own kind, strings
+// without escapes. Of any other text it says false, right or wrong, and the
+// decoder decides. It takes a quarter of the decoder's time, which counts with
+// ten thousand files.
+func plain(text string) (doc document, ok bool) {
+	c := cursor{rest: text}
+	listed := false
+	c.object(func(name string) {
+		switch {
+		case name == "version":
+			doc.Version = c.number()
+		case name == "keys" && !listed:
+			listed = true
+			c.list(func() { doc.Keys = append(doc.Keys, c.record()) })
+		default:
+			c.bad = true
+		}
+	})
+	return doc, !c.bad && c.space() == ""
+}
+
+func (c *cursor) record() (r record) {
+	c.object(func(name string) {
+		switch name {
+		case "selector":
+			r.Selector = c.text()
+		case "bits":
+			r.Bits = c.number()
+		case "public":
+			r.Public = c.text()
+		case "fingerprint":
+			r.Fingerprint = c.text()
+		case "file":
+			r.File = c.text()
+		case "adopted":
+			r.Adopted = c.truth()
+		case "compromised":
+			r.Compromised = c.truth()
+		case "stage":
+			r.Stage = Stage(c.text())
+		case "seen":
+			seen := c.time()
+			r.Seen = &seen
+		case "since":
+			if r.Since == nil {
+				r.Since = map[Stage]time.Time{}
+			}
+			c.object(func(stage string) { r.Since[Stage(stage)] = c.time() })
+		default:
+			c.bad = true
+		}
+	})
+	return r
+}
+
+// cursor stands before what is still to be read. Once something was not as
+// expected it is bad, and what it returns means nothing.
+type cursor struct {
+	rest string
+	bad  bool
+}
+
+// space skips white space (RFC 8259 section 2) and returns what follows.
+func (c *cursor) space() string {
+	for c.rest != "" && strings.IndexByte(" \n\t\r", c.rest[0]) >= 0 {
+		c.rest = c.rest[1:]
+	}
+	return c.rest
+}
+
+// skip takes a word if it comes next.
+func (c *cursor) skip(word string) bool {
+	rest, found := strings.CutPrefix(c.space(), word)
+	c.rest = rest
+	return found
+}
+
+func (c *cursor) expect(word string) { c.bad = !c.skip(word) || c.bad }
+
+func (c *cursor) object(value func(name string)) {
+	c.series("{", "}", func() {
+		name := c.text()
+		c.expect(":")
+		value(name)
+	})
+}
+
+func (c *cursor) list(value func()) { c.series("[", "]", value) }
+
+func (c *cursor) series(opening, closing string, each func()) {
+	c.expect(opening)
+	if c.bad || c.skip(closing) {
+		return
+	}
+	for each(); !c.bad && !c.skip(closing); each() {
+		c.expect(",")
+	}
+}
+
+// text reads a string of printable ASCII without escapes.
+func (c *cursor) text() string {
+	c.expect(`"`)
+	text, rest, closed := strings.Cut(c.rest, `"`)
+	c.rest = rest
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' || text[i] == '\\' {
+			closed = false
+		}
+	}
+	c.bad = c.bad || !closed
+	return text
+}
+
+// number reads a small one without sign, fraction and exponent.
+func (c *cursor) number() int {
+	text := c.space()
+	digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
+	n, err := strconv.Atoi(text[:digits])
+	c.rest = text[digits:]
+	c.bad = c.bad || err != nil || digits > 1 && text[0] == '0'
+	return n
+}
+
+func (c *cursor) truth() bool {
+	yes := c.skip("true")
+	if !yes {
+		c.expect("false")
+	}
+	return yes
+}
+
+func (c *cursor) time() (t time.Time) {
+	c.bad = t.UnmarshalText([]byte(c.text())) != nil || c.bad
+	return t
+}
