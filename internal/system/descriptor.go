@@ -66,12 +66,39 @@ func (d descriptor) Read(b []byte) (int, error) {
 func (d descriptor) Close() error { return unix.Close(int(d)) }
 
 func (d descriptor) size() (int64, error) {
+	st, err := d.stat()
+	return st.Size, err
+}
+
+// stat fails for what is no regular file.
+func (d descriptor) stat() (unix.Stat_t, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(d), &st); err != nil {
-		return 0, err
+		return st, err
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return 0, errIrregular
+		return st, errIrregular
 	}
-	return st.Size, nil
+	return st, nil
+}
+
+// regular reads a regular file; false if anything is not as it mostly is.
+func (h *Host) regular(p state.Path) (o state.Object, ok bool) {
+	d, err := openDescriptor(p, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW)
+	if err != nil {
+		return o, false
+	}
+	defer d.Close()
+	st, err := d.stat()
+	if err != nil || st.Size > MaxFile {
+		return o, false
+	}
+	text := make([]byte, st.Size+1)
+	n, err := d.Read(text)
+	if int64(n) != st.Size || err != nil && err != io.EOF {
+		return o, false
+	}
+	o = state.Object{Kind: state.Regular, Mode: modeOf(st.Mode), Content: text[:n]}
+	o.Owner, err = h.accounts.owner(st.Uid, st.Gid)
+	return o, err == nil
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"mailsetup/internal/state"
 )
 
@@ -229,5 +231,23 @@ func TestAccountsSeeNewUsers(t *testing.T) {
 	o, err := a.owner(0, 7)
 	if o != (state.Owner{User: "root", Group: "7"}) || err != nil {
 		t.Errorf("0:7 is %v, %v", o, err)
+	}
+}
+
+// A regular file is read in a way of its own, which has to say the same.
+func TestReadTellsEveryBitOfTheMode(t *testing.T) {
+	needRoot(t)
+	h := NewHost(Options{})
+	file := filepath.Join(t.TempDir(), "f")
+	write(t, file, "x", 0o600)
+	must(t, exec.Command("chown", "54321:mail", file).Run())
+	must(t, exec.Command("chmod", "7645", file).Run())
+	o, err := h.Read(state.Path(file))
+	want := state.Object{
+		Kind: state.Regular, Mode: fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky | 0o645,
+		Owner: state.Owner{User: "54321", Group: "mail"}, Content: []byte("x"),
+	}
+	if diff := cmp.Diff(want, o); err != nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
 	}
 }

@@ -13,6 +13,7 @@ type Host struct {
 	files
 	runner
 	*systemd
+	accounts *accounts
 
 	// Prober answers Probe. It lives above this package and is put in by the
 	// program; without one, every probe is an error.
@@ -43,17 +44,29 @@ func NewHost(opts Options) *Host {
 	if run.path == nil {
 		run.path = programs()
 	}
+	names := &accounts{tree: live{}}
 	return &Host{
-		files:   files{tree: live{}, owners: real{&accounts{tree: live{}}}},
-		runner:  run,
-		systemd: &systemd{run: run},
-		Prober:  opts.Prober,
-		scratch: opts.Scratch,
+		files:    files{tree: live{}, owners: real{names}},
+		runner:   run,
+		systemd:  &systemd{run: run},
+		accounts: names,
+		Prober:   opts.Prober,
+		scratch:  opts.Scratch,
 	}
 }
 
 // Root reports whether the program runs as the superuser.
 func (h *Host) Root() bool { return os.Geteuid() == 0 }
+
+// Read implements Reader. A regular file, which most are, is opened at once and
+// says itself what it is: that spares a walk of its path each time.
+// Whatever else stands there is looked at first.
+func (h *Host) Read(p state.Path) (state.Object, error) {
+	if o, ok := h.regular(p); ok {
+		return o, nil
+	}
+	return h.files.Read(p)
+}
 
 // Evaluate implements Reader. Changes of main.cf run postconf(1) on a copy.
 func (h *Host) Evaluate(ctx context.Context, e state.Edit, current state.Object) ([]byte, error) {

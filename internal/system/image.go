@@ -270,6 +270,11 @@ func parseMode(s string) (fs.FileMode, error) {
 	if err != nil {
 		return 0, err
 	}
+	return modeOf(uint32(n)), nil
+}
+
+// modeOf has the mode that chmod(2) takes in the bits of Go.
+func modeOf(n uint32) fs.FileMode {
 	m := fs.FileMode(n & 0o777)
 	if n&0o4000 != 0 {
 		m |= fs.ModeSetuid
@@ -280,5 +285,5 @@ func parseMode(s string) (fs.FileMode, error) {
 	if n&0o1000 != 0 {
 		m |= fs.ModeSticky
 	}
-	return m, nil
+	return m
 }
