@@ -3,6 +3,7 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -52,22 +53,12 @@ func Machine(ctx context.Context, s Source, o Options) (state.Facts, error) {
 		o.Fragments = "/etc/bind/mailsetup"
 	}
 	f := state.Facts{}
-	// The others ask what is installed, and what the files say.
-	if err := inOrder(host, packages, files)(ctx, s, o, &f); err != nil {
+	// Each fills in facts of its own, and mostly waits for programs. Those that
+	// ask what is installed, and what the files say, come after it.
+	look := inOrder(distribution, files, sideBySide(
+		host, inOrder(packages, sideBySide(postfix, openDKIM, inOrder(dnsServer, zones), listeners))))
+	if err := look(ctx, s, o, &f); err != nil {
 		return state.Facts{}, err
-	}
-	// Each fills in facts of its own, and mostly waits for programs.
-	parts := []part{postfix, openDKIM, inOrder(dnsServer, zones), listeners}
-	errs := make([]error, len(parts))
-	var wg sync.WaitGroup
-	for i, look := range parts {
-		wg.Go(func() { errs[i] = look(ctx, s, o, &f) })
-	}
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return state.Facts{}, err
-		}
 	}
 	return f, nil
 }
@@ -86,12 +77,26 @@ func inOrder(parts ...part) part {
 	}
 }
 
-func host(ctx context.Context, s Source, _ Options, f *state.Facts) error {
-	text, err := follow(s, "/etc/os-release")
-	if err != nil {
-		return err
+// sideBySide returns the error of the first that failed.
+func sideBySide(parts ...part) part {
+	return func(ctx context.Context, s Source, o Options, f *state.Facts) error {
+		errs := make([]error, len(parts))
+		var wg sync.WaitGroup
+		for i, look := range parts {
+			wg.Go(func() { errs[i] = look(ctx, s, o, f) })
+		}
+		wg.Wait()
+		return cmp.Or(errs...)
 	}
+}
+
+func distribution(_ context.Context, s Source, _ Options, f *state.Facts) error {
+	text, err := follow(s, "/etc/os-release")
 	f.Release = release(string(text))
+	return err
+}
+
+func host(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 	f.Hostname, f.FQDN = hostname(ctx, s), fqdn(ctx, s)
 	f.Addresses, f.Sources = addresses(ctx, s), sources(ctx, s)
 	return nil
