@@ -21,6 +21,9 @@ type KeyRow struct {
 	Path     string // of the private key, absolute
 }
 
+// String is the row as it stands in the table.
+func (r KeyRow) String() string { return r.Name + " " + r.Domain + ":" + r.Selector + ":" + r.Path }
+
 // SigningRow is a row of a SigningTable of type file:.
 type SigningRow struct {
 	Pattern string // example.org, .example.org for what is below, or user@example.org
@@ -29,6 +32,9 @@ type SigningRow struct {
 	// of the address.
 	Signer string
 }
+
+// String is the row as it stands in the table.
+func (r SigningRow) String() string { return r.Pattern + " " + r.Key + r.signer() }
 
 // KeyTable renders the table of keys, sorted by name. A row that OpenDKIM
 // would misread is an error: such rows stop mail, or crash the daemon.

@@ -293,7 +293,7 @@ func takeAll[T comparable](f *reader, flag string, answers []string, field *[]T,
 func (s Spec) clone() Spec {
 	s.Host.Addresses, s.Host.LeaveServices = slices.Clone(s.Host.Addresses), slices.Clone(s.Host.LeaveServices)
 	s.Host.Trusted, s.Host.OpenDKIM = slices.Clone(s.Host.Trusted), slices.Clone(s.Host.OpenDKIM)
-	s.Domains = slices.SortedFunc(slices.Values(s.Domains), func(a, b Domain) int { return strings.Compare(a.Name, b.Name) })
+	s.Domains = sorted(slices.Clone(s.Domains))
 	for i := range s.Domains {
 		d := &s.Domains[i]
 		d.NS, d.Keep, d.Also, d.SPF.Include = slices.Clone(d.NS), slices.Clone(d.Keep), slices.Clone(d.Also), slices.Clone(d.SPF.Include)

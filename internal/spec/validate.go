@@ -160,9 +160,12 @@ func (r Rotation) validate(f *reader, drain time.Duration, at func(string) strin
 		span  time.Duration
 		parse func(string) (time.Duration, error)
 	}{{"drain", drain, Drain}, {"rotate_every", r.Every, RotateEvery}, {"lag", r.Lag, Lag}, {"revoke", r.Revoke, Revoke}} {
-		if got, err := s.parse(Span(s.span)); s.span != 0 && err != nil {
+		if s.span == 0 { // as the host's, which most say
+			continue
+		}
+		if got, err := s.parse(Span(s.span)); err != nil {
 			f.bad(at(s.key), err)
-		} else if s.span != 0 && got != s.span {
+		} else if got != s.span {
 			f.add(at(s.key), fmt.Sprintf("%v is no span of whole seconds", s.span), "write it with a unit, as in \"14d\"")
 		}
 	}
