@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -47,5 +48,25 @@ func TestAddingOneDomainDoesNotGrow(t *testing.T) {
 	}
 	if few.signatures != 2 {
 		t.Errorf("%d signatures are asked for, want those of the new domain and of the host", few.signatures)
+	}
+}
+
+// What no machine of this size could reach is not asked of it, and the line
+// says so.
+func TestTheMachineLimitsWhatIsAskedFor(t *testing.T) {
+	for _, tt := range []struct {
+		got, ceiling float64
+		want         string
+	}{
+		{5.1, 8, "PASS  speed" + strings.Repeat(" ", 58) + "5.10 x (at least 5 x; this machine allows 8.00 x)"},
+		{4.9, 5, "FAIL  speed" + strings.Repeat(" ", 58) + "4.90 x (at least 5 x; this machine allows 5.00 x)"},
+		{2, 2.2, "PASS  speed" + strings.Repeat(" ", 58) + "2.00 x (at least 0.9 of the 2.20 x that this machine allows; 5 x is out of its reach)"},
+		{1.9, 2.2, "FAIL  speed" + strings.Repeat(" ", 58) + "1.90 x (at least 0.9 of the 2.20 x that this machine allows; 5 x is out of its reach)"},
+	} {
+		v := &verdicts{}
+		v.atLeastIn("speed", tt.got, 5, tt.ceiling, " x")
+		if v.lines[0] != tt.want || v.failed != strings.HasPrefix(tt.want, "FAIL") {
+			t.Errorf("%q, failed %v, want %q", v.lines[0], v.failed, tt.want)
+		}
 	}
 }

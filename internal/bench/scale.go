@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -18,7 +19,8 @@ var sizes = []int{1, 100, 1_000, 10_000}
 
 const (
 	many    = 1_000 // domains that one run adds
-	samples = 20    // keys of opendkim-genkey, and domains to tell what one more costs
+	samples = 20    // domains to tell what one more costs
+	looped  = 100   // keys of opendkim-genkey
 	repeats = 5
 	release = "trixie"
 )
@@ -77,8 +79,11 @@ func (h *host) cost(argv ...string) cost {
 }
 
 // addMany adds a thousand domains in one run, and compares that with the mere
-// making of their keys, half of which are made before and half after it: a
-// processor does not always run at the same speed.
+// making of their keys, here and by opendkim-genkey. Half of those are made
+// before and half after it: a processor does not always run at the same speed.
+//
+// A run can beat the loop by no more than a key here is cheaper than one there,
+// times the processors, since the loop uses one of them: that is the ceiling.
 func (h *host) addMany() {
 	fmt.Fprintf(h.out, "\n%d domains by one add-domain (Debian %s)\n", many, release)
 	names := make([]string, 0, many)
@@ -86,23 +91,29 @@ func (h *host) addMany() {
 		names = append(names, fmt.Sprintf("m%05d.example", i))
 	}
 	h.Write(h.t, "/root/domains", strings.Join(names, "\n")+"\n", 0o644)
-	before := h.keys(many / 2)
+	before, loop := h.keys(many/2), h.genkey(looped/2)
 	all := h.cost("mailsetup", "add-domain", "--from-file", "/root/domains", "--yes")
-	after := h.keys(many / 2)
-	genkey := h.cost("sh", "-c", fmt.Sprintf("cd /tmp; for i in $(seq %d); do opendkim-genkey -b 2048 -s s$i -d lab.example; done", samples))
-	loop := genkey.wall * many / samples
+	after, again := h.keys(many/2), h.genkey(looped/2)
 	pure := before + after
+	loop = (loop + again) * many / looped
+	ratio, ceiling := float64(loop)/float64(all.wall), float64(runtime.GOMAXPROCS(0))*float64(loop)/float64(pure)
 	fmt.Fprintf(h.out, "  %-46s %12s CPU  %9s  %s\n", "mailsetup add-domain --from-file", short(all.cpu), short(all.wall), mb(all.rss))
 	fmt.Fprintf(h.out, "  %-46s %12s CPU\n", "the keys alone, half before, half after", short(pure))
 	fmt.Fprintf(h.out, "  %-46s %12s CPU, %s\n", "", short(before), short(after))
-	fmt.Fprintf(h.out, "  %-46s %16s  %9s\n", fmt.Sprintf("opendkim-genkey in a loop (%d, scaled)", samples), "", short(loop))
+	fmt.Fprintf(h.out, "  %-46s %16s  %9s\n", fmt.Sprintf("opendkim-genkey in a loop (%d, scaled)", looped), "", short(loop))
+	fmt.Fprintf(h.out, "  %-46s %16s  %8.2fx\n", fmt.Sprintf("the same beside ours; %d processors allow %.2fx", runtime.GOMAXPROCS(0), ceiling), "", ratio)
 	h.v.atMost("CPU of 1,000 added domains, beside that of their keys", float64(all.cpu)/float64(pure), 1.10, " x")
-	h.v.atLeast("a loop of opendkim-genkey, beside 1,000 added domains", float64(loop)/float64(all.wall), 5, " x")
+	h.v.atLeastIn("a loop of opendkim-genkey, beside 1,000 added domains", ratio, 5, ceiling, " x")
 	h.v.atMost("peak memory while 1,000 domains are added", float64(all.rss)/1e6, 200, " MB")
 	h.Run(h.t, "mailsetup", "rollback", "--yes")
 }
 
-// keys is the time that n keys take, made as the program makes them.
+// genkey is how long a loop of opendkim-genkey takes for n keys.
+func (h *host) genkey(n int) time.Duration {
+	return h.cost("sh", "-c", fmt.Sprintf("cd /tmp; for i in $(seq %d); do opendkim-genkey -b 2048 -s s$i -d lab.example; done", n)).wall
+}
+
+// keys is the processor time that n keys take, made as the program makes them.
 func (h *host) keys(n int) time.Duration {
 	bits := make([]int, n)
 	for i := range bits {
