@@ -315,8 +315,8 @@ func signerProbes(in Input) []state.Probe {
 			signs.Signers = append(signs.Signers, signer(sample(d, taken), d.Name, k))
 		}
 	}
-	if s, ok := hostSigner(in); ok {
-		signs.Signers = append(signs.Signers, s)
+	if s, ok := hostSigner(in); ok && (in.Early == nil || in.touches(in.Spec.Host.Domain)) {
+		signs.Signers = append(signs.Signers, s) // which has to do with the keys of its domain only
 	}
 	// OpenDKIM signs some 250 messages a second; this allows for a tenth.
 	signs.Within += time.Duration(len(signs.Signers)) * 40 * time.Millisecond

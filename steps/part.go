@@ -47,30 +47,19 @@ func (p *part) needed() bool { return len(p.ours)+len(p.replace) > 0 || p.includ
 func fragments(in Input, others owners) (map[string]*part, []state.Note, error) {
 	parts := map[string]*part{}
 	var notes []state.Note
-	seen := map[state.Record]bool{}
+	trouble, seen := state.Trouble{}, map[state.Record]bool{}
 	for d := range in.touched() {
 		if in.Spec.DNSOf(d) != spec.DNSBind {
 			continue
 		}
-		for _, r := range append(records(in, d), authorisations(in, d)...) {
-			if seen[r] {
-				continue
-			}
-			seen[r] = true
-			p, err := partFor(in, d, r, parts)
-			if err != nil {
-				return nil, nil, err
-			}
-			if p == nil {
-				notes = append(notes, elsewhere(r))
-				continue
-			}
-			note, err := p.add(in, d, r)
-			if err != nil {
-				return nil, nil, err
-			}
-			notes = append(notes, note...)
+		more, err := fragment(in, d, parts, seen)
+		if err != nil {
+			trouble[d.Name] = err
 		}
+		notes = append(notes, more...)
+	}
+	if err := trouble.Err(); err != nil {
+		return nil, nil, err
 	}
 	if err := leaving(in, parts); err != nil {
 		return nil, nil, err
@@ -81,6 +70,31 @@ func fragments(in Input, others owners) (map[string]*part, []state.Note, error) 
 	}
 	maps.DeleteFunc(parts, func(_ string, p *part) bool { return !p.needed() })
 	return parts, notes, nil
+}
+
+// fragment does so with the records of one domain.
+func fragment(in Input, d spec.Domain, parts map[string]*part, seen map[state.Record]bool) ([]state.Note, error) {
+	var notes []state.Note
+	for _, r := range append(records(in, d), authorisations(in, d)...) {
+		if seen[r] {
+			continue
+		}
+		seen[r] = true
+		p, err := partFor(in, d, r, parts)
+		if err != nil {
+			return nil, err
+		}
+		if p == nil {
+			notes = append(notes, elsewhere(r))
+			continue
+		}
+		more, err := p.add(in, d, r)
+		if err != nil {
+			return nil, err
+		}
+		notes = append(notes, more...)
+	}
+	return notes, nil
 }
 
 // carry takes over what our fragment holds and the run does not judge. What is

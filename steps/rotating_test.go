@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -173,5 +174,48 @@ func TestRevokingByHand(t *testing.T) {
 	in.Spec.Domains[1].DNS = spec.DNSManual
 	if got := asked(); !slices.Equal(got, byHand) {
 		t.Errorf("manual: asks for %q, want %q", got, byHand)
+	}
+}
+
+// What is wrong with the host's own key is no reason to take back the switch of
+// another domain.
+func TestASwitchIsProvenByItsDomain(t *testing.T) {
+	in := served(t)
+	in.Touched = map[string]bool{"shop.example": true}
+	froms := func() string {
+		t.Helper()
+		var list []string
+		for _, p := range signerProbes(in) {
+			for _, s := range p.Signers {
+				list = append(list, s.From)
+			}
+		}
+		return strings.Join(list, " ")
+	}
+	if got := froms(); got != "postmaster@shop.example root@mail.lab.example" {
+		t.Errorf("asked for %s", got)
+	}
+	in.Early = in.Keys
+	if got := froms(); got != "postmaster@shop.example" {
+		t.Errorf("a rotation asks for %s", got)
+	}
+}
+
+// All domains that stand in the way are found at once, each with its reason.
+func TestTroubleIsOfDomains(t *testing.T) {
+	in := served(t)
+	for i, d := range in.Spec.Domains {
+		in.Facts.Zones[i].Records = []state.Record{{Name: "next._domainkey." + d.Name + ".", Type: "CNAME", Value: "k.vendor.example."}}
+		in.Keys = in.Keys.With(d.Name, keyring.Key{Selector: "next", Public: "MIIC", Stage: keyring.Publishing})
+	}
+	_, err := Some(Rotating([]keyring.Move{{Act: keyring.Make}}), in)
+	trouble := state.Trouble{}
+	if !errors.As(err, &trouble) || len(trouble) != 2 {
+		t.Fatalf("%v", err)
+	}
+	for _, name := range []string{"lab.example", "shop.example"} {
+		if got, want := trouble[name].Error(), "next._domainkey."+name+" is a CNAME of k.vendor.example: the key of this server cannot stand there"; got != want {
+			t.Errorf("%s: %s", name, got)
+		}
 	}
 }

@@ -61,7 +61,7 @@ func updateParts(in Input) ([]*part, []state.Note, error) {
 		list = append(list, parts[zone.Origin])
 	}
 	var notes []state.Note
-	seen := map[state.Record]bool{}
+	trouble, seen := state.Trouble{}, map[state.Record]bool{}
 	for d := range in.touched() {
 		if in.Spec.DNSOf(d) != spec.DNSUpdate {
 			continue
@@ -73,12 +73,13 @@ func updateParts(in Input) ([]*part, []state.Note, error) {
 			seen[r] = true
 			more, err := updated(in, d, r, parts)
 			if err != nil {
-				return nil, nil, err
+				trouble[d.Name] = err
+				break
 			}
 			notes = append(notes, more...)
 		}
 	}
-	return list, notes, nil
+	return list, notes, trouble.Err()
 }
 
 // updated finds the zone for a record of a domain and judges what is there.

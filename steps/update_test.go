@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -159,8 +160,8 @@ func TestUpdatesRefuse(t *testing.T) {
 		t.Errorf("no zone: %v", err)
 	}
 	_, _, err := Zone(updating([]state.Record{rec("202611._domainkey.lab.example.", "CNAME", "k.vendor.example.")}, nil))
-	refusal, ok := err.(*Refusal)
-	if !ok || refusal.Hint != "take the CNAME out of the zone lab.example on 192.0.2.53" {
+	refusal := (*Refusal)(nil)
+	if !errors.As(err, &refusal) || refusal.Hint != "take the CNAME out of the zone lab.example on 192.0.2.53" {
 		t.Errorf("a CNAME: %+v", err)
 	}
 	_, _, err = Zone(updating([]state.Record{rec("_domainkey.lab.example.", "NS", "ns.vendor.example.")}, nil))

@@ -19,20 +19,24 @@ import (
 // makeKeys makes every key that the confirmed plan announced, once. Until it
 // returns nothing is written anywhere.
 func (s *session) makeKeys(ctx context.Context, w *work) error {
-	bits := make([]int, 0, len(w.fresh))
-	for _, f := range w.fresh {
-		bits = append(bits, f.key.Bits)
+	var bits, which []int
+	for i, f := range w.fresh {
+		if f.key.Pending() {
+			bits, which = append(bits, f.key.Bits), append(which, i)
+		}
 	}
 	b := newBar(s.c, "keys made", len(bits))
-	if len(bits) == 1 {
-		s.c.say("making a key of %d bits for %s", bits[0], w.fresh[0].domain)
-	} else {
+	switch len(bits) {
+	case 0:
+	case 1:
+		s.c.say("making a key of %d bits for %s", bits[0], w.fresh[which[0]].domain)
+	default:
 		s.c.say("making %d keys, on all processors", len(bits))
 	}
 	b.live = b.live && !s.o.accessible
 	defer b.end()
 	err := keygen.GenerateAll(ctx, bits, func(i int, k *keygen.Key) {
-		f := &w.fresh[i]
+		f := &w.fresh[which[i]]
 		f.key.Public, f.key.Fingerprint, f.pem = k.Public(), k.Fingerprint(), k.PEM()
 		b.step(time.Now())
 	})
@@ -40,7 +44,18 @@ func (s *session) makeKeys(ctx context.Context, w *work) error {
 		return err
 	}
 	w.use()
+	s.keep(w.fresh)
 	return nil
+}
+
+// keep has successors for another attempt.
+func (s *session) keep(fresh []freshKey) {
+	if s.fresh == nil {
+		s.fresh = map[string]freshKey{}
+	}
+	for _, f := range fresh {
+		s.fresh[f.domain] = f
+	}
 }
 
 // keysThere refuses to go on without a key that signs: mail of its domain is
@@ -53,13 +68,20 @@ func (s *session) keysThere(want spec.Spec) error {
 	if s.touched != nil {
 		domains = s.subjects(&want)
 	}
-	return sideBySide(len(domains), processors(), func(i int) error {
-		k, ok := s.keys.Signing(domains[i].Name)
-		if !ok || k.File == "" {
-			return nil
+	lost := make([]error, len(domains))
+	err := sideBySide(len(domains), processors(), func(i int) error {
+		if k, ok := s.keys.Signing(domains[i].Name); ok && k.File != "" {
+			lost[i] = s.keyThere(domains[i].Name, k)
 		}
-		return s.keyThere(domains[i].Name, k)
+		return nil
 	})
+	trouble := state.Trouble{}
+	for i, d := range domains {
+		if lost[i] != nil {
+			trouble[d.Name] = lost[i]
+		}
+	}
+	return cmp.Or(err, trouble.Err())
 }
 
 func (s *session) keyThere(domain string, k keyring.Key) error {
@@ -92,11 +114,16 @@ func (s *session) turn(ctx context.Context, w *work) {
 		return
 	}
 	early, late := maps.Clone(s.keys), maps.Clone(s.keys)
-	w.fresh = s.successors(ctx, w.input.Spec)
+	var grow []spec.Domain
+	for _, d := range w.input.Spec.Domains {
+		if slices.ContainsFunc(s.turns[d.Name], func(m keyring.Move) bool { return m.Act == keyring.Make }) {
+			grow = append(grow, d)
+		}
+	}
 	for domain, moves := range s.turns {
 		for _, m := range moves {
 			switch m.Act {
-			case keyring.Make: // among the fresh ones
+			case keyring.Make: // below
 			case keyring.Withdraw: // in.Retire
 			case keyring.Confirm, keyring.Doubt:
 				early[domain] = keyring.Moved(early[domain], m, s.now)
@@ -106,23 +133,23 @@ func (s *session) turn(ctx context.Context, w *work) {
 			}
 		}
 	}
+	w.fresh = append(w.fresh, s.successors(ctx, grow)...)
 	w.input.Keys, w.input.Early = late, early
 }
 
-// successors are the keys that this run makes for domains that sign already.
-func (s *session) successors(ctx context.Context, sp spec.Spec) []freshKey {
-	var domains []spec.Domain
-	for _, d := range sp.Domains {
-		if slices.ContainsFunc(s.turns[d.Name], func(m keyring.Move) bool { return m.Act == keyring.Make }) {
-			domains = append(domains, d)
-		}
-	}
-	fresh := make([]freshKey, len(domains))
+// successors are keys that this run makes, or has made already, for domains whose
+// mail another one signs.
+func (s *session) successors(ctx context.Context, domains []spec.Domain) []freshKey {
+	keys := make([]freshKey, len(domains))
 	_ = sideBySide(len(domains), lookUps, func(i int) error {
-		fresh[i] = s.newKey(domains[i], s.freeSelector(ctx, domains[i].Name))
+		var made bool
+		if keys[i], made = s.fresh[domains[i].Name]; !made {
+			keys[i] = s.newKey(domains[i], s.freeSelector(ctx, domains[i].Name))
+		}
 		return nil
 	})
-	return fresh
+	s.keep(keys)
+	return keys
 }
 
 // use puts the fresh keys, made or not, into the input of the steps.

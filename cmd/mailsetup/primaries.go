@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"mailsetup/internal/detect"
 	"mailsetup/internal/dnspub"
@@ -13,6 +14,9 @@ import (
 // for asking already, so that one that does not fit is known before anything is
 // changed.
 func (s *session) primaries(ctx context.Context, w *work) error {
+	if !s.publishes() {
+		return nil
+	}
 	var wishes []detect.Wish
 	for _, p := range steps.Requests(w.input) {
 		wishes = append(wishes, detect.Wish{
@@ -42,4 +46,9 @@ func (s *session) primaries(ctx context.Context, w *work) error {
 	defer ask.Close()
 	w.input.Facts.Updated, err = detect.Updated(ctx, ask, s.sys, wishes, leaving, w.input.Facts)
 	return err
+}
+
+// publishes reports whether a step of the run is about records.
+func (s *session) publishes() bool {
+	return s.steps == nil || slices.ContainsFunc(s.steps, func(st steps.Step) bool { return st.Name == "Zone" || st.Name == "Withdraw" })
 }

@@ -20,14 +20,7 @@ import (
 // provision is the tail of every command that changes the machine: plan, show,
 // confirm, install, make the keys, apply, tell what is left.
 func (s *session) provision(ctx context.Context, want spec.Spec, old *spec.Spec) error {
-	w, err := s.work(ctx, want, old)
-	if err != nil {
-		return err
-	}
-	if err := s.zoneAllowed(ctx, want); err != nil {
-		return err
-	}
-	first, err := s.agreed(ctx, w)
+	w, first, err := s.prepare(ctx, want, old)
 	if err != nil {
 		return err
 	}
@@ -47,6 +40,19 @@ func (s *session) provision(ctx context.Context, want spec.Spec, old *spec.Spec)
 		s.c.say("installed and left in place: %s", strings.Join(s.installed, ", "))
 	}
 	return err
+}
+
+// prepare is the part of it that touches nothing.
+func (s *session) prepare(ctx context.Context, want spec.Spec, old *spec.Spec) (*work, plan.Plan, error) {
+	w, err := s.work(ctx, want, old)
+	if err != nil {
+		return nil, plan.Plan{}, err
+	}
+	if err := s.zoneAllowed(ctx, want); err != nil {
+		return nil, plan.Plan{}, err
+	}
+	p, err := s.agreed(ctx, w)
+	return w, p, err
 }
 
 // work is one wish on its way to a plan.
@@ -159,6 +165,10 @@ func (s *session) acceptable(ctx context.Context, p plan.Plan) error {
 		}
 	}
 	if len(p.Drift) > 0 && !s.o.overwriteDrift && !s.o.dryRun {
+		if s.turns != nil { // and the others may go on
+			return fail("mailsetup init --dry-run shows the difference; init --overwrite-drift writes our version",
+				"%s is not as mailsetup left it", p.Drift[0].Path)
+		}
 		for _, d := range p.Drift {
 			s.c.say("%s: %s\n%s", d.Path, d.Why, strings.TrimRight(d.Diff, "\n"))
 		}
@@ -263,7 +273,8 @@ func packagesOf(p plan.Plan) []string {
 	return names
 }
 
-// perform makes the keys and applies the plan that was confirmed.
+// perform makes the keys and applies the plan that was confirmed. What goes wrong
+// after that is lasting.
 func (s *session) perform(ctx context.Context, w *work, confirmed plan.Plan) error {
 	p := confirmed
 	if len(w.fresh) > 0 {
@@ -285,7 +296,10 @@ func (s *session) perform(ctx context.Context, w *work, confirmed plan.Plan) err
 	if err := s.journal.Prune(apply.DefaultKeep); err != nil {
 		s.c.say("old runs stay in the history: %v", err)
 	}
-	return s.done(ctx, w, p, report)
+	if err := s.done(ctx, w, p, report); err != nil {
+		return lasting{err}
+	}
+	return nil
 }
 
 // zoneAllowed keeps a new zone from hiding a domain that others serve: this

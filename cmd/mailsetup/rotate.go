@@ -1,8 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"maps"
+	"errors"
 	"slices"
 	"time"
 
@@ -10,8 +11,6 @@ import (
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
-	"mailsetup/internal/state"
-	"mailsetup/steps"
 )
 
 func rotateCommand(c console) *cli.Command {
@@ -86,16 +85,25 @@ func runRotate(ctx context.Context, c console, r rotation) error {
 			return usage("mailsetup list shows the domains", "%s has no keys here", name)
 		}
 	}
-	t := &turning{s: s, old: old, asked: r}
+	t := &turning{s: s, old: old, asked: r, trouble: map[string]bool{}}
 	acted, err := t.all(ctx)
-	switch {
-	case err != nil:
+	if err != nil && !errors.Is(err, errChangesFound) {
 		return err
-	case s.o.dryRun && !s.o.json:
+	}
+	if err == nil {
+		err = t.ended(acted)
+	}
+	return cmp.Or(t.troubled(), err)
+}
+
+// ended tells what the run did not do.
+func (t *turning) ended(acted bool) error {
+	switch {
+	case t.s.o.dryRun && !t.s.o.json:
 		t.upcoming()
 		return nil
-	case !acted && !s.o.dryRun:
-		if err := s.idle(); err != nil {
+	case !acted && !t.s.o.dryRun:
+		if err := t.s.idle(); err != nil {
 			return err
 		}
 	}
@@ -116,7 +124,7 @@ func (t *turning) all(ctx context.Context) (acted bool, err error) {
 			return acted, nil
 		}
 		if did {
-			acted, s.o.yes = true, true
+			acted = true
 			n++
 		} else if err := pause(ctx, lastPause/10); err != nil {
 			return acted, err
@@ -139,7 +147,7 @@ func (t *turning) hurries() bool {
 	return t.asked.compromised && slices.ContainsFunc(t.asked.domains, func(domain string) bool {
 		_, coming := keyring.Successor(t.s.keys[domain])
 		d, known := t.domain(domain)
-		return coming && known && t.old.DNSOf(d) != spec.DNSManual
+		return coming && known && t.about(domain) && t.old.DNSOf(d) != spec.DNSManual
 	})
 }
 
@@ -160,45 +168,45 @@ type turning struct {
 
 	sight map[string]map[string]keyring.Sight // by domain and selector
 	made  map[string]bool                     // domains that got a successor in this run
+	// due are the steps of this round, by domain.
+	due map[string][]keyring.Move
+	// trouble are the domains that the run goes on without.
+	trouble map[string]bool
 }
 
 // about reports whether the run is about a domain.
 func (t *turning) about(domain string) bool {
-	return len(t.asked.domains) == 0 || slices.Contains(t.asked.domains, domain)
+	return !t.trouble[domain] && (len(t.asked.domains) == 0 || slices.Contains(t.asked.domains, domain))
 }
 
-// round takes the steps that are safe now, in one run of the tail that all
-// commands share; false if there was none.
+// round takes the steps that are safe now, for all domains at once but for those
+// in trouble; false if there was none.
 func (t *turning) round(ctx context.Context) (bool, error) {
-	s := t.s
-	s.touched, s.retire, s.turns = map[string]bool{}, map[string][]string{}, map[string][]keyring.Move{}
+	t.due = map[string][]keyring.Move{}
 	t.betray()
-	if err := s.count(); err != nil {
+	if err := t.s.count(); err != nil {
 		return false, err
 	}
 	t.see(ctx)
 	t.next()
-	if len(s.touched) == 0 {
+	if len(t.due) == 0 {
 		return false, nil
 	}
-	if err := s.look(ctx, t.old); err != nil {
+	t.only(sortedKeys(t.due))
+	if err := t.s.look(ctx, t.old); err != nil {
 		return false, err
 	}
-	s.wait()
-	if len(s.touched) == 0 {
-		return false, nil
-	}
-	s.steps = steps.Rotating(t.served(s.turns))
-	if s.o.root != "" {
-		s.steps = steps.Ending()
-	}
-	t.begun()
-	return true, s.provision(ctx, *t.old, t.old)
+	t.wait()
+	return t.carry(ctx)
 }
 
 // betray marks the keys that others may have.
 func (t *turning) betray() {
-	if !t.asked.compromised || t.made != nil {
+	if t.made != nil {
+		return
+	}
+	t.made = map[string]bool{}
+	if !t.asked.compromised {
 		return
 	}
 	for _, domain := range t.asked.domains {
@@ -206,7 +214,7 @@ func (t *turning) betray() {
 		for i := range keys {
 			if keys[i].Stage == keyring.Active && !keys[i].Compromised {
 				keys[i].Compromised = true
-				t.s.touched[domain] = true
+				t.due[domain] = nil
 				t.s.c.say("%s: once another key signs, %s is revoked, and mail that it signed and that is still under way fails", domain, keys[i].Selector)
 			}
 		}
@@ -216,24 +224,22 @@ func (t *turning) betray() {
 
 // next gathers the steps of all domains.
 func (t *turning) next() {
-	s := t.s
-	for domain := range s.keys {
+	for _, domain := range sortedKeys(t.s.keys) {
 		if !t.about(domain) {
 			continue
 		}
 		moves := keyring.Next(t.situation(domain))
-		if s.o.root != "" { // nothing signs there
+		if t.s.o.root != "" { // nothing signs there
 			moves = slices.DeleteFunc(moves, func(m keyring.Move) bool { return m.Act != keyring.Withdraw })
 		}
-		if moves = slices.DeleteFunc(moves, func(m keyring.Move) bool { return t.unfit(domain, m) }); len(moves) == 0 {
+		if len(moves) == 0 {
 			continue
 		}
-		s.touched[domain], s.turns[domain] = true, moves
-		for _, m := range moves {
-			if m.Act == keyring.Withdraw {
-				s.retire[domain] = append(s.retire[domain], m.Selector)
-			}
+		if err := t.fit(domain, moves); err != nil {
+			t.leave(err, domain)
+			continue
 		}
+		t.due[domain] = moves
 	}
 }
 
@@ -253,20 +259,17 @@ func (t *turning) served(turns map[string][]keyring.Move) []keyring.Move {
 }
 
 func (t *turning) domain(name string) (spec.Domain, bool) {
-	i := slices.IndexFunc(t.old.Domains, func(d spec.Domain) bool { return d.Name == name })
-	if i < 0 {
+	i, known := slices.BinarySearchFunc(t.old.Domains, name, func(d spec.Domain, name string) int { return cmp.Compare(d.Name, name) })
+	if !known {
 		return spec.Domain{}, false
 	}
 	return t.old.Domains[i], true
 }
 
 // begun remembers which domains get a successor in this run.
-func (t *turning) begun() {
-	if t.made == nil {
-		t.made = map[string]bool{}
-	}
-	for domain, moves := range t.s.turns {
-		if slices.ContainsFunc(moves, func(m keyring.Move) bool { return m.Act == keyring.Make }) {
+func (t *turning) begun(domains []string) {
+	for _, domain := range domains {
+		if slices.ContainsFunc(t.due[domain], func(m keyring.Move) bool { return m.Act == keyring.Make }) {
 			t.made[domain] = true
 		}
 	}
@@ -298,39 +301,9 @@ func policyOf(sp *spec.Spec, d spec.Domain) keyring.Policy {
 	}
 }
 
-// unfit keeps a key from signing whose private half OpenDKIM would refuse: mail
-// would not be accepted.
-func (t *turning) unfit(domain string, m keyring.Move) bool {
-	if m.Act != keyring.Switch {
-		return false
-	}
-	next, _ := keyring.Ledger{domain: keyring.Moved(t.s.keys[domain], m, t.s.now)}.Signing(domain)
-	err := t.s.keyThere(domain, next)
-	if err != nil {
-		t.s.c.say("%s: %s goes on signing: %v", domain, before(t.s.keys, domain), err)
-	}
-	return err != nil
-}
-
 func before(keys keyring.Ledger, domain string) string {
 	k, _ := keys.Signing(domain)
 	return k.Selector
-}
-
-// wait leaves out the domains whose zone cannot be worked with at the moment,
-// but holds records of ours.
-func (s *session) wait() {
-	for _, domain := range slices.Sorted(maps.Keys(s.touched)) {
-		i := slices.IndexFunc(s.facts.Zones, func(z state.Zone) bool {
-			return z.Problem != "" && z.Holds(domain+".") && s.exists(steps.Fragment(z))
-		})
-		if i >= 0 {
-			s.c.say("%s has to wait: zone %s: %s", domain, s.facts.Zones[i].Origin, s.facts.Zones[i].Problem)
-			delete(s.retire, domain)
-			delete(s.touched, domain)
-			delete(s.turns, domain)
-		}
-	}
 }
 
 // idle is the end of a run for which nothing is due.

@@ -58,6 +58,9 @@ type session struct {
 	// long they have been in their stages.
 	turns  map[string][]keyring.Move
 	passed keyring.Passed
+	// fresh are the successors that the run makes, by domain: one that was made
+	// for a step that had to be taken back serves the next attempt.
+	fresh map[string]freshKey
 	// steps are those that the run takes; nil for all.
 	steps []steps.Step
 	// settled are those of which nothing has changed, see findSettled; named is the

@@ -29,23 +29,28 @@ type Wish struct {
 // have them: only the names and types in question are looked at, and nothing is
 // changed. Of domains that are leaving come the zones in which something of
 // theirs was published before (Facts.Published). A zone of the local BIND that takes updates is
-// asked there, unless a server is named.
+// asked there, unless a server is named. What cannot be asked is a
+// state.Trouble of the domains that need it.
 func Updated(ctx context.Context, ask Primaries, r system.Reader, wishes []Wish, leaving []string, here state.Facts) ([]state.Zone, error) {
 	u := &updated{ask: ask, files: r, here: here, zones: map[string]*updatedZone{}, keys: map[state.Path]dnspub.Key{}}
+	trouble := state.Trouble{}
 	for _, w := range wishes {
 		if err := u.find(ctx, w); err != nil {
-			return nil, fmt.Errorf("%s: %w", w.Domain, err)
+			trouble[w.Domain] = fmt.Errorf("%s: %w", w.Domain, err)
 		}
 	}
 	u.remember(leaving)
 	var list []state.Zone
 	for _, z := range u.order {
 		if err := u.read(ctx, z); err != nil {
-			return nil, fmt.Errorf("zone %s: %w", strings.TrimSuffix(z.Origin, "."), err)
+			for _, domain := range z.domains {
+				trouble[domain] = fmt.Errorf("zone %s: %w", strings.TrimSuffix(z.Origin, "."), err)
+			}
+			continue
 		}
 		list = append(list, z.Zone)
 	}
-	return list, nil
+	return list, trouble.Err()
 }
 
 type updated struct {
@@ -61,11 +66,19 @@ type updatedZone struct {
 	state.Zone
 	questions []dnspub.Question
 	published []state.Record // by earlier runs
+	domains   []string       // that need it
 }
 
 func (z *updatedZone) asks(r state.Record) {
 	if q := (dnspub.Question{Name: r.Name, Type: r.Type}); !slices.Contains(z.questions, q) {
 		z.questions = append(z.questions, q)
+	}
+}
+
+// isFor takes note of a domain; its records come one after the other.
+func (z *updatedZone) isFor(domain string) {
+	if n := len(z.domains); n == 0 || z.domains[n-1] != domain {
+		z.domains = append(z.domains, domain)
 	}
 }
 
@@ -107,6 +120,7 @@ func (u *updated) find(ctx context.Context, w Wish) error {
 		}
 		if z != nil {
 			z.asks(r)
+			z.isFor(w.Domain)
 		}
 	}
 	return nil
@@ -151,8 +165,11 @@ func (u *updated) local(name string) string {
 func (u *updated) remember(leaving []string) {
 	for _, p := range u.here.Published {
 		z := u.zones[p.Origin]
-		if z == nil && concerns(p, leaving) {
-			z = u.add(p.Origin, p.Server, p.KeyFile)
+		for _, domain := range leaving {
+			if concerns(p, domain) {
+				z = u.add(p.Origin, p.Server, p.KeyFile)
+				z.isFor(domain)
+			}
 		}
 		if z == nil {
 			continue
@@ -188,10 +205,10 @@ func Published(r system.Reader) ([]state.Published, error) {
 	return list, nil
 }
 
-// concerns reports whether something of one of the domains was published.
-func concerns(p state.Published, domains []string) bool {
+// concerns reports whether something of the domain was published.
+func concerns(p state.Published, domain string) bool {
 	return slices.ContainsFunc(p.Records, func(r state.Record) bool {
-		return slices.ContainsFunc(domains, func(d string) bool { return r.Name == d+"." || strings.HasSuffix(r.Name, "."+d+".") })
+		return r.Name == domain+"." || strings.HasSuffix(r.Name, "."+domain+".")
 	})
 }
 

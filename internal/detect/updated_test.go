@@ -157,3 +157,17 @@ func TestUpdatedWithoutAKey(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// One primary that cannot be asked is the trouble of its own domains.
+func TestUpdatedWithoutOneOfThem(t *testing.T) {
+	ask := &primaries{zones: map[string]string{"example.org.": "192.0.2.53:53", "example.net.": "192.0.2.54:53"}, foreign: "example.org."}
+	other := Wish{Domain: "example.net", KeyFile: tsigPath, Records: []state.Record{record("example.net.", "TXT", "")}}
+	got, err := Updated(t.Context(), ask, withKey(), []Wish{someWish(), other}, nil, state.Facts{})
+	trouble := state.Trouble{}
+	if !errors.As(err, &trouble) || len(trouble) != 1 || trouble["example.org"].Error() != "example.org: BADKEY" {
+		t.Errorf("trouble: %v", err)
+	}
+	if len(got) != 1 || got[0].Origin != "example.net." {
+		t.Errorf("%+v", got)
+	}
+}

@@ -49,6 +49,7 @@ type line struct {
 	key    Key
 	client dns.Client
 	conn   *dns.Conn
+	broken error // why nothing more can be asked
 }
 
 // call opens a line. A name is looked up by the system's resolver.
@@ -84,10 +85,11 @@ func (l *line) ask(ctx context.Context, m *dns.Msg) (*dns.Msg, error) {
 		if err == nil {
 			err = errors.New("no answer")
 		}
-		return nil, &ServerError{
+		l.broken = &ServerError{
 			Server: l.server, Text: "did not answer: " + err.Error(), err: err,
 			Hint: "see on the server whether it runs, and what it logged",
 		}
+		return nil, l.broken
 	}
 	return r, l.genuine(r, err)
 }

@@ -14,10 +14,12 @@ import (
 )
 
 // Primaries asks primaries with a key: where zones are, and what is in them.
-// One connection to each is kept until Close.
+// One connection to each is kept until Close. One that cannot be reached, or
+// does not answer, is not tried again: each time would cost patience.
 type Primaries struct {
 	Resolver *Client // for zones whose server is not named
 	lines    map[string]*line
+	dead     map[string]error
 }
 
 // Close ends the connections.
@@ -30,16 +32,21 @@ func (p *Primaries) Close() {
 func (p *Primaries) line(ctx context.Context, server string, key Key) (*line, error) {
 	id := server + " " + key.Name
 	if l := p.lines[id]; l != nil {
-		return l, nil
+		return l, l.broken
+	}
+	if err := p.dead[id]; err != nil {
+		return nil, err
 	}
 	l, err := call(ctx, server, key)
-	if err == nil {
-		if p.lines == nil {
-			p.lines = map[string]*line{}
-		}
-		p.lines[id] = l
+	if p.lines == nil {
+		p.lines, p.dead = map[string]*line{}, map[string]error{}
 	}
-	return l, err
+	if err != nil {
+		p.dead[id] = err
+		return nil, err
+	}
+	p.lines[id] = l
+	return l, nil
 }
 
 // Zone finds the zone that holds a name on its primary, which is host:port:

@@ -87,3 +87,40 @@ func TestRecordsOfAPrimary(t *testing.T) {
 		t.Errorf("got %v, %v; want %v", got, err, want)
 	}
 }
+
+// A primary that is down is tried once, however many zones it has.
+func TestADeadPrimaryIsTriedOnce(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	var calls atomic.Int64
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			calls.Add(1)
+			_ = conn.Close()
+		}
+	}()
+	ask, key := testPrimaries(t, nil)
+	for _, name := range []string{"a.example.", "b.example.", "c.example."} {
+		_, _, err := ask.Zone(t.Context(), listener.Addr().String(), key, name)
+		if err == nil || !strings.Contains(err.Error(), "did not answer") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n := calls.Load(); n != 1 {
+		t.Errorf("called %d times", n)
+	}
+	_ = listener.Close()
+	gone, key := testPrimaries(t, nil)
+	_, _, first := gone.Zone(t.Context(), listener.Addr().String(), key, "a.example.")
+	_, _, second := gone.Zone(t.Context(), listener.Addr().String(), key, "b.example.")
+	if first == nil || first != second {
+		t.Errorf("dialed again: %v, %v", first, second)
+	}
+}

@@ -207,7 +207,7 @@ func Moved(keys []Key, m Move, now time.Time) []Key {
 	out := slices.Clone(keys)
 	for i, k := range out {
 		switch {
-		case m.Act == Switch && k.Stage == Active:
+		case m.Act == Switch && k.Stage == Active && k.Selector != m.Selector:
 			out[i] = k.At(Draining, now)
 		case k.Selector != m.Selector:
 		case m.Act == Switch:

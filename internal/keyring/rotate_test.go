@@ -189,3 +189,14 @@ func TestPassed(t *testing.T) {
 		}
 	}
 }
+
+// A switch that is done already changes nothing.
+func TestMovedTwice(t *testing.T) {
+	now := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	m := Move{Act: Switch, Selector: "next"}
+	once := Moved([]Key{{Selector: "old", Stage: Active}, {Selector: "next", Stage: Published}}, m, now)
+	twice := Moved(once, m, now.Add(time.Hour))
+	if !Same(once, twice) || twice[0].Stage != Draining || twice[1].Stage != Active {
+		t.Errorf("%+v", twice)
+	}
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/state"
+	"mailsetup/keygen"
+	"mailsetup/steps"
+)
+
+// carry takes the steps of a round, in one run for all domains if that can be:
+// those that cannot even be planned are left out before anything is changed,
+// and only if the run itself fails are parts of it tried.
+func (t *turning) carry(ctx context.Context) (did bool, err error) {
+	a := &attempt{turning: t, keys: maps.Clone(t.s.keys)}
+	domains, err := t.parted(sortedKeys(t.due), func(domains []string) error { return a.prepare(ctx, domains) })
+	if err != nil || len(domains) == 0 {
+		return false, err
+	}
+	if err := a.prepare(ctx, domains); err != nil {
+		return false, err
+	}
+	if t.s.o.dryRun {
+		return false, t.s.showDry(a.plan)
+	}
+	if a.plan.Empty() {
+		return false, nil
+	}
+	if err := t.s.confirmed(ctx, a.plan); err != nil {
+		return false, err
+	}
+	t.s.o.yes = true
+	domains, err = t.parted(domains, func(domains []string) error { return a.perform(ctx, domains) })
+	t.begun(domains)
+	return len(domains) > 0, err
+}
+
+// parted tries something for all domains, and returns those for which it could
+// be done. The others are left out of the run.
+func (t *turning) parted(domains []string, try func(domains []string) error) ([]string, error) {
+	p := parting{try: try, left: partings(len(domains))}
+	if err := p.part(domains); err != nil {
+		return p.done, err
+	}
+	for _, bad := range alike(p.trouble) {
+		t.leave(bad.err, bad.domains...)
+	}
+	slices.Sort(p.done)
+	return p.done, nil
+}
+
+// attempt is a run about some of the domains that are due.
+type attempt struct {
+	*turning
+	keys  keyring.Ledger // as they were when the round began
+	ready []string       // the domains that are prepared, nil for none
+	work  *work
+	plan  plan.Plan
+	stale bool // something was done since the machine was looked at
+}
+
+// prepare plans the steps of some domains, unless that is done.
+func (a *attempt) prepare(ctx context.Context, domains []string) (err error) {
+	if a.ready != nil && slices.Equal(a.ready, domains) {
+		return nil
+	}
+	a.ready = nil
+	if a.stale {
+		if err := a.refresh(ctx, domains); err != nil {
+			return err
+		}
+	}
+	a.only(domains)
+	if a.work, a.plan, err = a.s.prepare(ctx, *a.old, a.old); err == nil {
+		a.ready = domains
+	}
+	return err
+}
+
+// refresh looks at the machine again after an attempt. Domains that are still to
+// come have their keys as the round found them.
+func (a *attempt) refresh(ctx context.Context, domains []string) error {
+	if err := a.s.remember(); err != nil {
+		return lasting{err}
+	}
+	for _, d := range domains {
+		a.s.keys[d] = a.keys[d]
+	}
+	a.only(domains)
+	a.stale = false
+	return a.s.look(ctx, a.old)
+}
+
+// perform takes the steps of some domains.
+func (a *attempt) perform(ctx context.Context, domains []string) error {
+	again := a.stale
+	if err := a.prepare(ctx, domains); err != nil {
+		return err
+	}
+	a.ready, a.stale = nil, true
+	if again {
+		a.s.c.say("going on with %s", listed(domains, few))
+	}
+	return a.s.perform(ctx, a.work, a.plan)
+}
+
+// only makes the run about some of the domains that are due.
+func (t *turning) only(domains []string) {
+	s := t.s
+	s.touched, s.retire, s.turns = map[string]bool{}, map[string][]string{}, map[string][]keyring.Move{}
+	for _, domain := range domains {
+		s.touched[domain] = true
+		if len(t.due[domain]) > 0 {
+			s.turns[domain] = t.due[domain]
+		}
+		for _, m := range t.due[domain] {
+			if m.Act == keyring.Withdraw {
+				s.retire[domain] = append(s.retire[domain], m.Selector)
+			}
+		}
+	}
+	s.steps = steps.Rotating(t.served(s.turns))
+	if s.o.root != "" {
+		s.steps = steps.Ending()
+	}
+}
+
+// fit keeps a key from signing that OpenDKIM would refuse, or that is not the
+// one in DNS: mail would not be accepted, or not verify.
+func (t *turning) fit(domain string, moves []keyring.Move) error {
+	for _, m := range moves {
+		if m.Act != keyring.Switch {
+			continue
+		}
+		next, _ := keyring.Ledger{domain: keyring.Moved(t.s.keys[domain], m, t.s.now)}.Signing(domain)
+		if err := t.s.keyThere(domain, next); err != nil {
+			return err
+		}
+		if err := t.s.keyFits(next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keyFits compares a private key with the public one of its record.
+func (s *session) keyFits(k keyring.Key) error {
+	o, err := s.sys.Read(state.Path(k.File))
+	if err != nil {
+		return err
+	}
+	const hint = "put the file back from a backup"
+	key, err := keygen.Parse(o.Content)
+	switch {
+	case err != nil:
+		return fail(hint, "%s is no private key: %w", k.File, err)
+	case key.Public() != k.Public:
+		return fail(hint, "%s is not the private key of the record %s in DNS", k.File, k.Selector)
+	}
+	return nil
+}
+
+// wait leaves out the domains whose zone cannot be worked with at the moment,
+// but holds records of ours.
+func (t *turning) wait() {
+	for _, domain := range sortedKeys(t.due) {
+		for _, z := range t.s.facts.Zones {
+			if z.Problem != "" && z.Holds(domain+".") && t.s.exists(steps.Fragment(z)) {
+				t.leave(fail(z.Hint, "zone %s: %s", z.Origin, z.Problem), domain)
+				break
+			}
+		}
+	}
+}
+
+// alike gathers the domains of which the same is to be said: a name server, say,
+// that does not answer for any of them.
+func alike(list []trouble) []trouble {
+	var out []trouble
+	said := map[string]int{}
+	for _, bad := range list {
+		text := bad.text()
+		if i, ok := said[text]; ok {
+			out[i].domains = slices.Concat(out[i].domains, bad.domains)
+			continue
+		}
+		said[text] = len(out)
+		out = append(out, bad)
+	}
+	return out
+}
+
+// text is what stands in the way, without the domain in front.
+func (t trouble) text() string { return strings.TrimPrefix(harmless(t.err), t.domains[0]+": ") }
+
+// leave goes on without domains, and says why: in one line, and with what a
+// daemon had to say about it.
+func (t *turning) leave(err error, domains ...string) {
+	for _, d := range domains {
+		t.trouble[d] = true
+		delete(t.due, d)
+	}
+	who := listed(domains, few)
+	if k := before(t.s.keys, domains[0]); k != "" && len(domains) == 1 {
+		who += ": " + k + " goes on signing"
+	}
+	t.s.c.say("%s: %s", who, trouble{domains: domains, err: err}.text())
+	_, hints := judge(err)
+	t.s.c.hints(hints)
+}
+
+// troubled is the end of a run that went on without some domains.
+func (t *turning) troubled() error {
+	if len(t.trouble) == 0 {
+		return nil
+	}
+	return fail("later runs go on by themselves once that is mended; mailsetup status shows each key",
+		"%s could not go on: %s", count(len(t.trouble), "domain"), listed(sortedKeys(t.trouble), 10))
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system/systemtest"
+	"mailsetup/keygen"
+	"mailsetup/steps"
+)
+
+// due is a run on a machine in memory on which the keys of three domains are to
+// be switched.
+func due(t *testing.T, domains ...string) (*turning, *systemtest.Mem, *bytes.Buffer) {
+	t.Helper()
+	s, mem, said, want := bareSession(t)
+	key, err := keygen.Generate(1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mem.Put("/var/lib/mailsetup", state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root})
+	mem.Put("/var/lib/mailsetup/keyring", state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root})
+	mem.Put(steps.KeyDir, state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Owner{User: "opendkim", Group: "opendkim"}})
+	for _, dir := range []state.Path{"/var/spool/postfix", "/etc/tmpfiles.d"} {
+		mem.Put(dir, state.Object{Kind: state.Directory, Mode: 0o755, Owner: state.Root})
+	}
+	mem.Unit("opendkim.service", steps.KeyTable, steps.SigningTable)
+	example := want.Domains[0]
+	want.Domains = nil
+	turn := &turning{s: s, old: &want, trouble: map[string]bool{}, made: map[string]bool{}, due: map[string][]keyring.Move{}}
+	for _, name := range domains {
+		d := example
+		d.Name = name
+		want.Domains = append(want.Domains, d)
+		for selector, stage := range map[string]keyring.Stage{"old": keyring.Active, "next": keyring.Published} {
+			file := steps.KeyFile(name, selector)
+			s.keys = s.keys.With(name, keyring.Key{Selector: selector, Bits: 1024, Public: key.Public(), File: string(file), Stage: stage})
+			mem.Put(file, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Owner{User: "opendkim", Group: "opendkim"}, Content: key.PEM()})
+		}
+		mem.PutFile(keyring.File(name), string(keyring.MarshalDomain(s.keys[name])))
+		turn.due[name] = []keyring.Move{{Act: keyring.Switch, Selector: "next"}}
+	}
+	want.Host.Domain = domains[0]
+	return turn, mem, said
+}
+
+// signing are the selectors of the signing table, and those that the ledgers
+// call active.
+func signing(t *testing.T, mem *systemtest.Mem, domains ...string) string {
+	t.Helper()
+	var all []string
+	for _, d := range domains {
+		o, _ := mem.Read(keyring.File(d))
+		keys, err := keyring.ParseDomain(o.Content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table, _ := mem.Read(steps.SigningTable)
+		row, _, _ := strings.Cut(string(table.Content[bytes.Index(table.Content, []byte("\n"+d))+1:]), "\n")
+		k, _ := keyring.Ledger{d: keys}.Signing(d)
+		if !strings.HasSuffix(row, k.Selector+"._domainkey."+d) {
+			t.Errorf("%s is active, and the table has %q", k.Selector, row)
+		}
+		all = append(all, k.Selector)
+	}
+	return strings.Join(all, " ")
+}
+
+func reloads(mem *systemtest.Mem) int {
+	n := 0
+	for _, line := range mem.Trace() {
+		if strings.HasSuffix(line, " opendkim.service") && !strings.HasPrefix(line, "probe") {
+			n++
+		}
+	}
+	return n
+}
+
+var three = []string{"a.example", "b.example", "c.example"}
+
+func TestTheOthersGoOn(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		break_  func(mem *systemtest.Mem, turn *turning)
+		signing string
+		reloads int
+		says    string
+	}{
+		{"nothing in the way", func(*systemtest.Mem, *turning) {}, "next next next", 1, ""},
+		{
+			"a private key is gone", func(mem *systemtest.Mem, _ *turning) { mem.Delete(steps.KeyFile("b.example", "old")) },
+			"next old next", 1, "b.example: old goes on signing: /etc/dkimkeys/b.example/old.private, the private key of b.example, is gone: its mail is not accepted\nhint: ",
+		},
+		{
+			"a message does not come out signed", func(mem *systemtest.Mem, _ *turning) {
+				mem.OnProbe = func(p state.Probe) error {
+					if slices.ContainsFunc(p.Signers, func(s state.Signer) bool { return s.Domain == "b.example" && s.Selector == "next" }) {
+						return errors.New("mail from postmaster@b.example: refused for now (tempfail)")
+					}
+					return nil
+				}
+			},
+			// Of five attempts three are taken back, each with two actions.
+			"next old next", 11, "b.example: old goes on signing: OpenDKIM: mail from postmaster@b.example: refused for now (tempfail)\n",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			turn, mem, said := due(t, three...)
+			tt.break_(mem, turn)
+			did, err := turn.carry(t.Context())
+			if err != nil || !did {
+				t.Fatalf("%v, %v\n%s", did, err, said)
+			}
+			if got := signing(t, mem, three...); got != tt.signing {
+				t.Errorf("signing: %s, want %s\n%s", got, tt.signing, said)
+			}
+			if n := reloads(mem); n != tt.reloads {
+				t.Errorf("%d reloads, want %d\n%s", n, tt.reloads, strings.Join(mem.Trace(), "\n"))
+			}
+			if !strings.Contains(said.String(), tt.says) {
+				t.Errorf("says\n%s\nwant\n%s", said, tt.says)
+			}
+			if code := turn.s.c.finish(turn.troubled()); (code == exitFailed) != (tt.says != "") {
+				t.Errorf("exit code %d", code)
+			}
+		})
+	}
+}
+
+// What fails for all of them ends the run, and no key is switched.
+func TestNoneGoesOnWithoutASigner(t *testing.T) {
+	turn, mem, said := due(t, three...)
+	mem.OnProbe = func(p state.Probe) error {
+		if slices.ContainsFunc(p.Signers, func(s state.Signer) bool { return s.Selector == "next" }) {
+			return errors.New("connection refused")
+		}
+		return nil
+	}
+	did, err := turn.carry(t.Context())
+	if did || err != nil {
+		t.Errorf("%v, %v", did, err)
+	}
+	for _, d := range three {
+		if k, _ := turn.s.keys.Signing(d); k.Selector != "old" {
+			t.Errorf("%s: %s signs", d, k.Selector)
+		}
+	}
+	if want := "a.example, b.example, c.example: OpenDKIM: connection refused\neverything was put back as it was\n"; !strings.Contains(said.String(), want) {
+		t.Errorf("says\n%s\nwant\n%s", said, want)
+	}
+	if code := turn.s.c.finish(turn.troubled()); code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// A key that is not the one in DNS never signs.
+func TestAPrivateKeyThatDoesNotFit(t *testing.T) {
+	turn, mem, _ := due(t, "a.example")
+	moves := turn.due["a.example"]
+	if err := turn.fit("a.example", moves); err != nil {
+		t.Fatal(err)
+	}
+	other, err := keygen.Generate(1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := steps.KeyFile("a.example", "next")
+	for text, want := range map[string]string{
+		string(other.PEM()): "/etc/dkimkeys/a.example/next.private is not the private key of the record next in DNS",
+		"garbage":           "/etc/dkimkeys/a.example/next.private is no private key",
+	} {
+		mem.Put(file, state.Object{Kind: state.Regular, Mode: 0o600, Content: []byte(text)})
+		if err := turn.fit("a.example", moves); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
