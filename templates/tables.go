@@ -41,7 +41,7 @@ func (r SigningRow) String() string { return r.Pattern + " " + r.Key + r.signer(
 func KeyTable(rows []KeyRow) ([]byte, error) {
 	rows = slices.Clone(rows)
 	slices.SortFunc(rows, func(a, b KeyRow) int { return folded(a.Name, b.Name) })
-	text, err := render("KeyTable.tmpl", rows)
+	text, err := render("KeyTable.tmpl", lines(rows))
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (r KeyRow) check() error {
 func SigningTable(rows []SigningRow) ([]byte, error) {
 	rows = slices.Clone(rows)
 	slices.SortFunc(rows, func(a, b SigningRow) int { return folded(a.Pattern, b.Pattern) })
-	text, err := render("SigningTable.tmpl", rows)
+	text, err := render("SigningTable.tmpl", lines(rows))
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +129,17 @@ func (r SigningRow) signer() string {
 	return ":" + r.Signer
 }
 
+// lines are the rows of a table. There may be ten thousand, for which a
+// template's loop takes long.
+func lines[Row fmt.Stringer](rows []Row) string {
+	var b strings.Builder
+	for _, r := range rows {
+		b.WriteString(r.String())
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
 // folded compares without regard to case, as OpenDKIM does.
 func folded(a, b string) int {
 	return cmp.Or(strings.Compare(strings.ToLower(a), strings.ToLower(b)), strings.Compare(a, b))
@@ -138,12 +149,12 @@ func folded(a, b string) int {
 // given.
 func word(s, without string) error {
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c <= ' ' || c > '~':
+		if c := s[i]; c <= ' ' || c > '~' {
 			return fmt.Errorf("%q: has white space, a control character or something beyond ASCII", s)
-		case strings.IndexByte(without, c) >= 0:
-			return fmt.Errorf("%q: has a %q", s, c)
 		}
+	}
+	if i := strings.IndexAny(s, without); i >= 0 {
+		return fmt.Errorf("%q: has a %q", s, s[i])
 	}
 	return nil
 }
@@ -153,7 +164,7 @@ func word(s, without string) error {
 // twice, and keys that the KeyTable does not have. opendkim -n sees next to
 // none of it.
 func CheckTables(keyTable, signingTable []byte) []error {
-	names := newSeen()
+	names := newSeen(keyTable)
 	errs := checkRows("KeyTable", keyTable, func(line int, fields []string) error {
 		row, err := parseKeyRow(fields)
 		if err != nil {
@@ -164,7 +175,7 @@ func CheckTables(keyTable, signingTable []byte) []error {
 		}
 		return names.add(row.Name, line)
 	})
-	patterns := newSeen()
+	patterns := newSeen(signingTable)
 	return append(errs, checkRows("SigningTable", signingTable, func(line int, fields []string) error {
 		row, err := parseSigningRow(fields)
 		if err != nil {
@@ -229,16 +240,25 @@ func parseKeyRow(fields []string) (KeyRow, error) {
 // seen remembers names and their lines. OpenDKIM takes the first of several. It
 // looks up addresses without regard to case but key names exactly, so has is
 // the stricter and add the broader of the two.
-type seen struct{ exact, folded map[string]int }
+type seen map[string]named // by the name in lower case
 
-func newSeen() seen { return seen{map[string]int{}, map[string]int{}} }
+type named struct {
+	name string
+	line int
+}
 
-func (s seen) has(name string) bool { return s.exact[name] > 0 }
+func newSeen(table []byte) seen { return make(seen, bytes.Count(table, []byte("\n"))) }
+
+func (s seen) has(name string) bool {
+	first, there := s[strings.ToLower(name)]
+	return there && first.name == name
+}
 
 func (s seen) add(name string, line int) error {
-	if first := s.folded[strings.ToLower(name)]; first > 0 {
+	folded := strings.ToLower(name)
+	if first := s[folded].line; first > 0 {
 		return fmt.Errorf("%q is in line %d already, and the first one wins", name, first)
 	}
-	s.exact[name], s.folded[strings.ToLower(name)] = line, line
+	s[folded] = named{name, line}
 	return nil
 }

@@ -27,8 +27,10 @@ func plain(text string) (pairs []pair, ok bool) {
 	in := ""
 	pairs = make([]pair, 0, 32) // a file written here has 26
 	for line := range strings.Lines(text) {
-		line := trimRemark(line)
-		if line == "" {
+		if line[0] == '#' {
+			continue // as half of a file written here is
+		}
+		if line = trimRemark(line); line == "" {
 			continue
 		}
 		p, ok := plainLine(line)
