@@ -6,8 +6,9 @@ MAKEFLAGS += --no-print-directory
 
 PREFIX   ?= /usr/local
 DESTDIR  ?=
-# Where systemd looks for units of this PREFIX.
-UNITS     = $(PREFIX)/lib/systemd/system
+# Where systemd looks for units: not below any other PREFIX.
+UNITS     = $(if $(filter /usr /usr/local,$(PREFIX)),$(PREFIX)/lib,/etc)/systemd/system
+TIMER     = mailsetup-rotate.timer
 RELEASE  ?= trixie
 FUZZTIME ?= 20s
 RUN      ?=
@@ -107,23 +108,30 @@ install: ## install the program, its manual (below PREFIX) and its schedule
 	install -D -m 644 docs/mailsetup.8 $(DESTDIR)$(PREFIX)/share/man/man8/mailsetup.8
 	install -d $(DESTDIR)$(UNITS) $(DESTDIR)/etc/cron.d
 	sed 's,@BIN@,$(PREFIX)/bin,' schedule/mailsetup-rotate.service >$(DESTDIR)$(UNITS)/mailsetup-rotate.service
-	install -m 644 schedule/mailsetup-rotate.timer $(DESTDIR)$(UNITS)/mailsetup-rotate.timer
 	sed 's,@BIN@,$(PREFIX)/bin,' schedule/mailsetup.cron >$(DESTDIR)/etc/cron.d/mailsetup
 	chmod 644 $(DESTDIR)$(UNITS)/mailsetup-rotate.service $(DESTDIR)/etc/cron.d/mailsetup
-	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then \
-		systemctl daemon-reload; systemctl enable --now mailsetup-rotate.timer; fi
+	@new=$$([ -e $(DESTDIR)$(UNITS)/$(TIMER) ] || echo yes); \
+	(set -x; install -m 644 schedule/$(TIMER) $(DESTDIR)$(UNITS)/$(TIMER)); \
+	$(systemd_runs) || exit 0; systemctl daemon-reload; \
+	case "$$new$$(systemctl is-enabled $(TIMER) 2>/dev/null || true)" in \
+		disabled|*masked*) echo "$(TIMER) stays as you left it";; \
+		*) (set -x; systemctl enable --now $(TIMER));; esac
 
 .PHONY: uninstall
 uninstall: ## remove what install put there; a configured server stays as it is
-	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl disable --now mailsetup-rotate.timer || true; fi
+	@if $(systemd_runs); then (set -x; systemctl disable --now $(TIMER) || true); fi
 	rm -f $(DESTDIR)$(PREFIX)/bin/mailsetup $(DESTDIR)$(PREFIX)/share/man/man8/mailsetup.8
-	rm -f $(DESTDIR)$(UNITS)/mailsetup-rotate.service $(DESTDIR)$(UNITS)/mailsetup-rotate.timer $(DESTDIR)/etc/cron.d/mailsetup
+	rm -f $(DESTDIR)$(UNITS)/mailsetup-rotate.service $(DESTDIR)$(UNITS)/$(TIMER) $(DESTDIR)/etc/cron.d/mailsetup
+	@if $(systemd_runs); then systemctl daemon-reload; fi
 
 .PHONY: clean
 clean: ## remove what was built here; cached e2e images stay
 	rm -rf mailsetup dist
 
 # Below: steps of the targets above.
+
+# What is put below DESTDIR is for another machine.
+systemd_runs = [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]
 
 root_on_debian = [ "$$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null
 
