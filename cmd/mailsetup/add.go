@@ -48,7 +48,7 @@ func addCommand(c console) *cli.Command {
 
 // domainFlags are the questions of init that are about a domain.
 func domainFlags() []cli.Flag {
-	host := []string{"domain", "hostname", "ip", "root-alias", "milter-default-action"}
+	host := []string{"domain", "hostname", "ip", "root-alias", "notify", "milter-default-action"}
 	return slices.DeleteFunc(wishFlags(), func(f cli.Flag) bool { return slices.Contains(host, f.Names()[0]) })
 }
 

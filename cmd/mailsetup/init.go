@@ -72,6 +72,7 @@ func wishFlags() []cli.Flag {
 		text("aspf", "SPF `ALIGNMENT`: relaxed or strict (default: relaxed)"),
 		list("rua", "mailto: `URI` for daily reports; repeat for more"),
 		list("ruf", "mailto: `URI` for reports on single messages; repeat for more"),
+		text("notify", "`ADDRESS` that is mailed records to publish later and why a rotation failed (default: nobody)"),
 		text("milter-default-action", "`ACTION` while the signer is down: tempfail (mail waits) or accept (it leaves unsigned) (default: tempfail)"),
 	}
 }
@@ -97,7 +98,7 @@ func answers(ctx *cli.Context) spec.Answers {
 		Domain: ctx.String("domain"), Hostname: ctx.String("hostname"), Addresses: ctx.StringSlice("ip"),
 		Selector: ctx.String("selector"), KeyBits: ctx.String("key-bits"), DNS: ctx.String("dns"),
 		NS: ctx.StringSlice("ns"), TTL: ctx.String("ttl"), Receive: ctx.String("receive"),
-		RootAlias: ctx.String("root-alias"), SPFAll: ctx.String("spf-all"), SPFInclude: ctx.StringSlice("spf-include"),
+		RootAlias: ctx.String("root-alias"), Notify: ctx.String("notify"), SPFAll: ctx.String("spf-all"), SPFInclude: ctx.StringSlice("spf-include"),
 		DMARC: ctx.String("dmarc"), DMARCSP: ctx.String("dmarc-sp"), ADKIM: ctx.String("adkim"), ASPF: ctx.String("aspf"),
 		RUA: ctx.StringSlice("rua"), RUF: ctx.StringSlice("ruf"), MilterDefaultAction: ctx.String("milter-default-action"),
 		ExistingRecords: ctx.String("existing-records"), ServiceMilters: ctx.String("service-milters"),

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -181,15 +182,20 @@ func (s *session) notes(notes []state.Note) {
 	if len(notes) == 0 {
 		return
 	}
+	s.left = append(s.left, notes...)
 	fmt.Fprintln(s.c.out, "\nLeft for you:")
+	writeNotes(s.c.out, notes)
+}
+
+func writeNotes(w io.Writer, notes []state.Note) {
 	for _, n := range notes {
 		text := fold(n.Topic+": "+n.Text, 74)
-		fmt.Fprintf(s.c.out, "  * %s\n", strings.ReplaceAll(text, "\n", "\n    "))
+		fmt.Fprintf(w, "  * %s\n", strings.ReplaceAll(text, "\n", "\n    "))
 		switch {
 		case strings.Contains(n.Do, "\n"):
-			fmt.Fprintf(s.c.out, "\n%s\n\n", strings.TrimRight(n.Do, "\n"))
+			fmt.Fprintf(w, "\n%s\n\n", strings.TrimRight(n.Do, "\n"))
 		case n.Do != "":
-			fmt.Fprintf(s.c.out, "      %s\n", n.Do)
+			fmt.Fprintf(w, "      %s\n", n.Do)
 		}
 	}
 }

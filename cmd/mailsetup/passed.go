@@ -50,12 +50,17 @@ func (s *session) savePassed() error {
 	if s.o.dryRun || os.Geteuid() != 0 || !s.exists(plan.Home) {
 		return nil
 	}
-	draft := keyring.PassedFile + state.Path("."+s.random(6)+"~")
-	object := state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: keyring.MarshalPassed(s.passed)}
+	return s.jot(keyring.PassedFile, keyring.MarshalPassed(s.passed))
+}
+
+// jot writes a file of ours that no run has to take back.
+func (s *session) jot(p state.Path, content []byte) error {
+	draft := p + state.Path("."+s.random(6)+"~")
+	object := state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: content}
 	if err := s.sys.Create(draft, object); err != nil {
 		return err
 	}
-	return cmp.Or(s.sys.Sync(draft), s.sys.Rename(draft, keyring.PassedFile))
+	return cmp.Or(s.sys.Sync(draft), s.sys.Rename(draft, p))
 }
 
 // passedOf is how long the keys of a domain have been in their stages. In a

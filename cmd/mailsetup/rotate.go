@@ -26,8 +26,9 @@ func rotateCommand(c console) *cli.Command {
 			"with it, or the old key goes on. The old record stays for mail under way, and\n" +
 			"goes with its private key after that. How often and how long: rotate_every,\n" +
 			"lag, drain and revoke in /etc/mailsetup. Where you publish records yourself,\n" +
-			"the run prints the new one, at most once a day, with exit code 3; later runs\n" +
-			"notice that it is there and go on.",
+			"the run prints the new one, at most once a day, with exit code 3, and mails it\n" +
+			"to whoever host.toml names in notify; later runs notice that it is there and\n" +
+			"go on.",
 		ArgsUsage:    "[DOMAIN...]",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
@@ -71,6 +72,19 @@ func (r *rotation) check() error {
 const rounds = 6
 
 func runRotate(ctx context.Context, c console, r rotation) error {
+	err := turnKeys(ctx, c, r)
+	if err != nil && r.isJob() && !c.interactive {
+		mailFailure(ctx, c, r.options, err)
+	}
+	return err
+}
+
+// isJob reports whether the run is what a timer or cron calls.
+func (r rotation) isJob() bool {
+	return len(r.domains) == 0 && !r.rotate && !r.dryRun && r.root == ""
+}
+
+func turnKeys(ctx context.Context, c console, r rotation) error {
 	s, err := openSession(ctx, c, r.options)
 	if err != nil {
 		return err
@@ -91,13 +105,13 @@ func runRotate(ctx context.Context, c console, r rotation) error {
 		return err
 	}
 	if err == nil {
-		err = t.ended(acted)
+		err = t.ended(ctx, acted)
 	}
 	return cmp.Or(t.troubled(), err)
 }
 
 // ended tells what the run did not do.
-func (t *turning) ended(acted bool) error {
+func (t *turning) ended(ctx context.Context, acted bool) error {
 	switch {
 	case t.s.o.dryRun && !t.s.o.json:
 		t.upcoming()
@@ -107,7 +121,7 @@ func (t *turning) ended(acted bool) error {
 			return err
 		}
 	}
-	return t.waiting()
+	return t.waiting(ctx)
 }
 
 // all takes one round of steps after the other until nothing is due, and tells
@@ -172,6 +186,7 @@ type turning struct {
 	due map[string][]keyring.Move
 	// trouble are the domains that the run goes on without.
 	trouble map[string]bool
+	why     []string // and what was said of them, with hints
 }
 
 // about reports whether the run is about a domain.

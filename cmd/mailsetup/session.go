@@ -61,6 +61,8 @@ type session struct {
 	// fresh are the successors that the run makes, by domain: one that was made
 	// for a step that had to be taken back serves the next attempt.
 	fresh map[string]freshKey
+	// left is what was told to be left for the administrator.
+	left []state.Note
 	// steps are those that the run takes; nil for all.
 	steps []steps.Step
 	// settled are those of which nothing has changed, see findSettled; named is the

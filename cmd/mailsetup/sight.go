@@ -11,6 +11,7 @@ import (
 
 	"mailsetup/internal/dnspub"
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/keygen"
@@ -138,9 +139,9 @@ const oneDay = 24 * time.Hour
 // waiting tells of the keys that wait for somebody, each at most once a day, and
 // lets the exit code say so. What this run published itself has time until the
 // next.
-func (t *turning) waiting() error {
+func (t *turning) waiting(ctx context.Context) error {
 	s := t.s
-	found := false
+	var found []awaited
 	for _, domain := range sortedKeys(s.keys) {
 		d, known := t.domain(domain)
 		k, ok := keyring.Successor(s.keys[domain])
@@ -152,10 +153,13 @@ func (t *turning) waiting() error {
 		case t.made[domain] && !manual, s.toldToday(domain, k):
 			continue
 		}
-		found = true
-		t.tell(d, k, sight, manual)
+		found = append(found, t.awaited(d, k, sight, manual))
+		t.tell(found[len(found)-1])
 	}
-	if !found || s.o.dryRun {
+	if len(found)+len(s.left) > 0 {
+		s.send(ctx, t.old.Host, waitingLetter(found, s.left))
+	}
+	if len(found) == 0 || s.o.dryRun {
 		return nil
 	}
 	if err := s.savePassed(); err != nil {
@@ -164,14 +168,21 @@ func (t *turning) waiting() error {
 	return errProblemsFound
 }
 
-func (t *turning) tell(d spec.Domain, k keyring.Key, sight keyring.Sight, manual bool) {
-	c := t.s.c
-	if manual {
-		r := keyRecord(d, k)
-		fmt.Fprintf(c.out, "%s: publish this record; a later run notices and goes on by itself\n\n%s TXT %s\n\n", d.Name, strings.TrimSuffix(r.Name, "."), r.Value)
-	}
+func (t *turning) awaited(d spec.Domain, k keyring.Key, sight keyring.Sight, manual bool) awaited {
+	a := awaited{domain: d.Name, record: keyRecord(d, k), manual: manual}
 	if sight.Text != "" {
-		c.say("%s", fold(fmt.Sprintf("%s: %s does not sign yet, %s goes on: %s", d.Name, k.Selector, before(t.s.keys, d.Name), sight.Text), 78))
+		a.text = fmt.Sprintf("%s: %s does not sign yet, %s goes on: %s", d.Name, k.Selector, before(t.s.keys, d.Name), sight.Text)
 	}
-	c.hints([]string{"mailsetup dns --wait " + d.Name + " shows what each name server has"})
+	return a
+}
+
+func (t *turning) tell(a awaited) {
+	c := t.s.c
+	if a.manual {
+		fmt.Fprintf(c.out, "%s: publish this record; a later run notices and goes on by itself\n\n%s\n\n", a.domain, onOneLine(a.record))
+	}
+	if a.text != "" {
+		c.say("%s", fold(plan.Printable(a.text), 78))
+	}
+	c.hints([]string{"mailsetup dns --wait " + a.domain + " shows what each name server has"})
 }

@@ -209,9 +209,14 @@ func (t *turning) leave(err error, domains ...string) {
 	if k := before(t.s.keys, domains[0]); k != "" && len(domains) == 1 {
 		who += ": " + k + " goes on signing"
 	}
-	t.s.c.say("%s: %s", who, trouble{domains: domains, err: err}.text())
+	line := who + ": " + trouble{domains: domains, err: err}.text()
+	t.s.c.say("%s", line)
 	_, hints := judge(err)
 	t.s.c.hints(hints)
+	t.why = append(t.why, line)
+	for _, h := range hints {
+		t.why = append(t.why, "hint: "+plan.Printable(h))
+	}
 }
 
 // troubled is the end of a run that went on without some domains.
@@ -219,6 +224,15 @@ func (t *turning) troubled() error {
 	if len(t.trouble) == 0 {
 		return nil
 	}
-	return fail("later runs go on by themselves once that is mended; mailsetup status shows each key",
-		"%s could not go on: %s", count(len(t.trouble), "domain"), listed(sortedKeys(t.trouble), 10))
+	return &leftOut{t.why, fail("later runs go on by themselves once that is mended; mailsetup status shows each key",
+		"%s could not go on: %s", count(len(t.trouble), "domain"), listed(sortedKeys(t.trouble), 10))}
 }
+
+// leftOut is the error of a run that went on without some domains, with what was
+// said of each.
+type leftOut struct {
+	why []string
+	error
+}
+
+func (l *leftOut) Unwrap() error { return l.error }

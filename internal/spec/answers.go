@@ -1,8 +1,8 @@
 package spec
 
 // Answers are what flags and the wizard produced, as text. Empty means that
-// nobody answered. In the lists and in RootAlias the single word "none" takes
-// an earlier answer back.
+// nobody answered. In the lists, in RootAlias and in Notify the single word
+// "none" takes an earlier answer back.
 type Answers struct {
 	Domain    string   // --domain
 	Hostname  string   // --hostname
@@ -15,6 +15,7 @@ type Answers struct {
 	TTL       string   // --ttl
 	Receive   string   // --receive: yes or no
 	RootAlias string   // --root-alias
+	Notify    string   // --notify
 
 	UpdateServer string // --rfc2136-server
 	UpdateKey    string // --rfc2136-key

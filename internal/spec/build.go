@@ -133,11 +133,8 @@ func (a Answers) host(f *reader, h *Host) {
 	if h.DNS == "" {
 		h.DNS = DNSManual
 	}
-	if a.RootAlias == nothing {
-		h.RootAlias = ""
-	} else {
-		take(f, "--root-alias", a.RootAlias, &h.RootAlias, MailAddress)
-	}
+	takeOrNone(f, "--root-alias", a.RootAlias, &h.RootAlias, MailAddress)
+	takeOrNone(f, "--notify", a.Notify, &h.Notify, MailAddress)
 	take(f, "--milter-default-action", a.MilterDefaultAction, &h.MilterDefaultAction, MilterAction)
 	if h.MilterDefaultAction == "" {
 		h.MilterDefaultAction = DefaultAction
@@ -266,6 +263,15 @@ func take[T any](f *reader, flag, answer string, field *T, parse func(string) (T
 		return
 	}
 	*field = value
+}
+
+// takeOrNone is take for a field that an answer may empty.
+func takeOrNone(f *reader, flag, answer string, field *string, parse func(string) (string, error)) {
+	if answer == nothing {
+		*field = ""
+		return
+	}
+	take(f, flag, answer, field, parse)
 }
 
 // takeAll sets a list from the answers, if there are any, without repetitions.

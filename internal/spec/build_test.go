@@ -38,6 +38,7 @@ func allAnswers() Answers {
 	a := fewAnswers()
 	a.Selector, a.KeyBits, a.DNS, a.NewZone, a.TTL, a.Receive = "S1", "3072", "bind", "yes", "300", "yes"
 	a.NS = []string{"ns1.shop.example", "ns2.other.example."}
+	a.Notify = "ops@other.example"
 	a.RootAlias, a.SPFAll, a.SPFInclude = "Alice@other.example", "-all", []string{"_spf.news.example"}
 	a.DMARC, a.DMARCSP, a.ADKIM, a.ASPF = "quarantine", "reject", "s", "r"
 	a.RUA, a.RUF, a.MilterDefaultAction = []string{"d@shop.example"}, []string{"mailto:f@shop.example"}, "accept"
@@ -57,6 +58,7 @@ func TestSpecAnswers(t *testing.T) {
 	}})
 	equal(t, "dns", got.Host.DNS, DNSBind)
 	equal(t, "root", got.Host.RootAlias, "Alice@other.example")
+	equal(t, "notify", got.Host.Notify, "ops@other.example")
 	equal(t, "action", got.Host.MilterDefaultAction, "accept")
 }
 
@@ -74,10 +76,10 @@ func TestSpecAgain(t *testing.T) {
 
 func TestSpecChange(t *testing.T) {
 	old := build(t, allAnswers(), nil)
-	a := Answers{TTL: "600", RUF: []string{"none"}, RootAlias: "none", NS: []string{"ns3.shop.example"}}
+	a := Answers{TTL: "600", RUF: []string{"none"}, RootAlias: "none", Notify: "none", NS: []string{"ns3.shop.example"}}
 	got := build(t, a, &old)
 	want := old.clone()
-	want.Host.RootAlias = ""
+	want.Host.RootAlias, want.Host.Notify = "", ""
 	want.Domains[0].TTL, want.Domains[0].DMARC.RUF, want.Domains[0].NS = 600, nil, []string{"ns3.shop.example"}
 	equal(t, "changed", got, want)
 	equal(t, "the old one", old, build(t, allAnswers(), nil))
@@ -188,6 +190,8 @@ func TestValidate(t *testing.T) {
 			s.Host.RootAlias, s.Domains[0].Receive = "Postmaster@shop.example", true
 		},
 		`host: root_alias "root@mail.shop.example" is d`:                        func(s *Spec) { s.Host.RootAlias = "root@mail.shop.example" },
+		`host: notify "ops" has no @`:                                           func(s *Spec) { s.Host.Notify = "ops" },
+		"host: notify \"a@b.example\\nBcc: x@y.example\" has a domain that":     func(s *Spec) { s.Host.Notify = "a@b.example\nBcc: x@y.example" },
 		`host: milter_default_action "x" i`:                                     func(s *Spec) { s.Host.MilterDefaultAction = "x" },
 		`host: sign_bounces "Yes" is not in its normal form; hint: write "yes"`: func(s *Spec) { s.Host.SignBounces = "Yes" },
 		`host: leave_services "submission" is not the`:                          func(s *Spec) { s.Host.LeaveServices = []string{"submission"} },

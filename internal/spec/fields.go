@@ -55,6 +55,7 @@ func hostFields(h Host) []field {
 		{"", "rotate_every", quote(Span(cmp.Or(h.Every, DefaultEvery))), "The age at which a key gets a successor: \"180d\", \"30d\", \"never\"."},
 		{"", "lag", quote(Span(cmp.Or(h.Lag, DefaultLag))), "How long, at least, all servers show a new key's record before it signs."},
 		{"", "revoke", quote(Span(cmp.Or(h.Revoke, Never))), "How long a drained key is shown as revoked (an empty p=) before it goes."},
+		{"", "notify", quote(h.Notify), "Who is mailed records to publish and why a rotation failed; \"\" for nobody."},
 		{"", "trusted", list(h.Trusted), "Further hosts and networks whose mail is signed, beside those of Postfix."},
 		{"", "opendkim", list(h.OpenDKIM), "Lines of opendkim.conf that replace ours; a name alone leaves ours out."},
 		{"rfc2136", "server", quote(h.Update.Server), "For dns = \"rfc2136\": where updates go (\"\": the zone's primary), and the TSIG key."},

@@ -40,6 +40,7 @@ type hostText struct {
 	SignBounces         string   `toml:"sign_bounces"`
 	LeaveServices       []string `toml:"leave_services"`
 	Drain               string   `toml:"drain"`
+	Notify              string   `toml:"notify"`
 	Trusted             []string `toml:"trusted"`
 	OpenDKIM            []string `toml:"opendkim"`
 
@@ -144,6 +145,7 @@ func parseHost(text []byte) (Host, Findings) {
 	takeAll(&d.reader, "leave_services", raw.LeaveServices, &h.LeaveServices, Service)
 	take(&d.reader, "drain", raw.Drain, &h.Drain, Drain)
 	h.Rotation = raw.rotation(d)
+	take(&d.reader, "notify", raw.Notify, &h.Notify, MailAddress)
 	takeAll(&d.reader, "trusted", raw.Trusted, &h.Trusted, Trusted)
 	takeAll(&d.reader, "opendkim", raw.OpenDKIM, &h.OpenDKIM, OpenDKIMLine)
 	h.Update = raw.Update.update(d)

@@ -39,7 +39,10 @@ type Host struct {
 	// mail under way, in queues and retried by others, must still verify.
 	Drain    time.Duration // drain
 	Rotation               // rotate_every, lag, revoke
-	Update   Update        // [rfc2136]
+	// Notify gets a mail when a key waits for somebody, or a tick failed; "" for
+	// nobody.
+	Notify string // notify
+	Update Update // [rfc2136]
 	// Trusted are further hosts whose mail is signed, as InternalHosts of
 	// opendkim.conf(5) has them: addresses, networks, names, .example.org.
 	Trusted []string // trusted

@@ -17,6 +17,7 @@ func someHost() Host {
 		RootAlias: "Alice@shop.example", MilterDefaultAction: "tempfail",
 		SignBounces: "no", LeaveServices: []string{"submission/inet", "[::1]:10025/inet"}, Drain: 36 * time.Hour,
 		Rotation: Rotation{Every: 30 * 24 * time.Hour, Lag: 90 * time.Minute, Revoke: 24 * time.Hour},
+		Notify:   "ops@shop.example",
 		Update:   Update{Server: "192.0.2.53", KeyFile: "/etc/mailsetup/tsig.key"},
 	}
 }
@@ -143,6 +144,8 @@ rotate_every = "30d"
 lag = "90m"
 # How long a drained key is shown as revoked (an empty p=) before it goes.
 revoke = "1d"
+# Who is mailed records to publish and why a rotation failed; "" for nobody.
+notify = "ops@shop.example"
 
 [rfc2136]
 # For dns = "rfc2136": where updates go ("": the zone's primary), and the TSIG key.

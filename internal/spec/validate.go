@@ -98,6 +98,9 @@ func (h Host) validate(f *reader) {
 	if h.RootAlias != "" {
 		normal(f, "host: root_alias", h.RootAlias, MailAddress)
 	}
+	if h.Notify != "" {
+		normal(f, "host: notify", h.Notify, MailAddress)
+	}
 	for _, host := range h.Trusted {
 		normal(f, "host: trusted", host, Trusted)
 	}

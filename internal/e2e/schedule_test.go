@@ -1,0 +1,258 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"mailsetup/internal/e2e/lab"
+)
+
+// makes runs in the box what make would run there for a target: the box has no
+// make.
+func makes(t *testing.T, b *lab.Box, target string) string {
+	t.Helper()
+	source, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"Makefile", "docs/mailsetup.8", "schedule/mailsetup-rotate.service", "schedule/mailsetup-rotate.timer", "schedule/mailsetup.cron"} {
+		text, err := os.ReadFile(filepath.Join(source, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Write(t, "/root/source/"+name, string(text), 0o644)
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "mailsetup"), nil, 0o755); err != nil { // built already
+		t.Fatal(err)
+	}
+	make := exec.Command("make", "-n", "--no-print-directory", target)
+	make.Dir, make.Env = dir, []string{"PATH=" + os.Getenv("PATH")} // not what a make above this test says
+	script, err := make.Output()
+	if err != nil {
+		t.Fatalf("make -n %s: %v\n%s", target, err, script)
+	}
+	b.Sh(t, "mv /usr/local/bin/mailsetup /root/source/ 2>/dev/null || true")
+	return b.Run(t, "bash", "-euc", "cd /root/source\nexec 2>&1\n"+string(script))
+}
+
+// cron runs our line of /etc/cron.d as cron does.
+func cron(t *testing.T, b *lab.Box) (said string, code int) {
+	t.Helper()
+	for line := range strings.Lines(b.Read(t, "/etc/cron.d/mailsetup")) {
+		if f := strings.Fields(line); len(f) > 6 && f[5] == "root" {
+			command := strings.SplitN(line, " root ", 2)[1]
+			out, err, code := b.Exec(t.Context(), nil, "env", "-i", "HOME=/root", "LOGNAME=root", "SHELL=/bin/sh",
+				"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "/bin/sh", "-c", command)
+			return out + err, code
+		}
+	}
+	t.Fatal("no line for root in the file of cron")
+	return "", 0
+}
+
+// tick starts the service, waits for its end and returns what its journal says.
+func tick(t *testing.T, b *lab.Box, result, status string) string {
+	t.Helper()
+	_, _, code := b.Exec(t.Context(), nil, "systemctl", "start", "mailsetup-rotate.service")
+	log := b.Sh(t, `journalctl -q --no-pager -o cat "_SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID mailsetup-rotate.service)"`)
+	if got := strings.Join(strings.Fields(b.Run(t, "systemctl", "show", "-p", "Result", "-p", "ExecMainStatus", "mailsetup-rotate.service")), " "); got != "Result="+result+" ExecMainStatus="+status && got != "ExecMainStatus="+status+" Result="+result {
+		t.Fatalf("systemctl start: exit %d, %s, want %s and %s\n%s", code, got, result, status, log)
+	}
+	return log
+}
+
+// TestSchedule: after make install the timer runs, its hardened service does all
+// that a rotation needs, cron takes its place, what waits for the administrator
+// comes by mail, and so does a failure.
+func TestSchedule(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b, sink := existing(t, release)
+		b.Named(t, "shop.example")
+		installed(t, b)
+		product(t, b, 0, initArgs("--ttl", "60", "--notify", "bob@remote.example")...)
+		product(t, b, 0, "add-domain", "--yes", "--ttl", "60", "--dns", "manual", "shop.example")
+		b.Sh(t, "mailsetup dns shop.example >>/etc/bind/db.shop.example; sed -i 's/2026010101/2026010102/' /etc/bind/db.shop.example; rndc reload shop.example; sleep 1")
+		quick(t, b, "5s")
+		old := map[string]string{"lab.example": selectorOf(t, b, "lab.example"), "shop.example": selectorOf(t, b, "shop.example")}
+		time.Sleep(6 * time.Second) // now they are old
+
+		log := tick(t, b, "success", "3")
+		at := keysAt(t, b, "shop.example")["publishing"]
+		if len(at) != 1 {
+			t.Fatalf("keys: %v\n%s", at, log)
+		}
+		record := at[0] + "._domainkey.shop.example"
+		says(t, log, record+" TXT v=DKIM1; h=sha256; k=rsa; p=MII")
+		quick(t, b, "180d")
+		paste(t, b, letter(t, b, sink, 1), record)
+		if said, code := cron(t, b); said != "" || code == 0 {
+			t.Errorf("cron, with the timer: exit %d\n%s", code, said)
+		}
+		b.Run(t, "systemctl", "stop", "mailsetup-rotate.timer")
+		if said, code := cron(t, b); code != 0 {
+			t.Errorf("cron, without the timer: exit %d\n%s", code, said)
+		}
+		b.Run(t, "systemctl", "start", "mailsetup-rotate.timer")
+		if at := keysAt(t, b, "shop.example"); len(at["published"]) != 1 {
+			t.Fatalf("cron did no tick: %v", at)
+		}
+
+		time.Sleep(shortWait + 2*time.Second)
+		bothAtOnce(t, b)
+		for d, was := range old {
+			if now := selectorOf(t, b, d); now == was {
+				t.Errorf("%s: %s still signs\n%s", d, was, b.Run(t, "mailsetup", "status"))
+			}
+		}
+		undoes(t, b)
+		failsAloud(t, b, sink)
+		noLeak(t, b)
+		makes(t, b, "uninstall")
+		if left := b.Sh(t, "find / -xdev -path /root -prune -o -path '/*/mailsetup-rotate*' -print; systemctl list-timers -q --all mailsetup-rotate.timer"); left != "" {
+			t.Errorf("left by make uninstall:\n%s", left)
+		}
+	})
+}
+
+// installed insists that make install is all there is to do.
+func installed(t *testing.T, b *lab.Box) {
+	t.Helper()
+	makes(t, b, "install")
+	b.Run(t, "systemctl", "is-enabled", "mailsetup-rotate.timer")
+	b.Run(t, "systemctl", "is-active", "mailsetup-rotate.timer")
+	if next := b.Run(t, "systemctl", "show", "-P", "NextElapseUSecRealtime", "mailsetup-rotate.timer"); !strings.Contains(next, ":") {
+		t.Errorf("the timer elapses %q", next)
+	}
+	if said := b.Sh(t, "systemd-analyze verify --man=no /usr/local/lib/systemd/system/mailsetup-rotate.* 2>&1"); said != "" {
+		t.Errorf("systemd-analyze verify:\n%s", said)
+	}
+	exposure := b.Sh(t, "systemd-analyze security --no-pager mailsetup-rotate.service | tail -n 1")
+	t.Log(strings.TrimSpace(exposure))
+	if m := regexp.MustCompile(`[0-9]+\.[0-9]`).FindString(exposure); m == "" || must(strconv.ParseFloat(m, 64)) > 3.5 {
+		t.Errorf("systemd-analyze security: %s", exposure)
+	}
+	// Nothing is set up yet.
+	b.Run(t, "systemctl", "start", "mailsetup-rotate.service")
+	if said, _ := cron(t, b); said != "" {
+		t.Errorf("cron, before anything is set up:\n%s", said)
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// letter waits for the mail to the administrator: the nth that arrives.
+func letter(t *testing.T, b *lab.Box, sink *lab.Sink, n int) string {
+	t.Helper()
+	msg := sink.Wait(t, n, 90*time.Second)[n-1]
+	if len(msg.To) != 1 || msg.To[0] != "bob@remote.example" {
+		t.Errorf("the letter went to %v", msg.To)
+	}
+	signed(t, b, msg.Data)
+	text := strings.ReplaceAll(string(msg.Data), "\r\n", "\n")
+	says(t, text, "\nAuto-Submitted: auto-generated\n", "\nFrom: mailsetup <root@mail.lab.example>\n", "\nTo: <bob@remote.example>\n")
+	saysNot(t, text, "PRIVATE KEY")
+	return text
+}
+
+// paste puts into the zone what a letter says to put there.
+func paste(t *testing.T, b *lab.Box, text, record string) {
+	t.Helper()
+	says(t, text, "\nSubject: mail.lab.example: publish a DKIM record\n", "\n"+record+" TXT v=DKIM1; ")
+	_, zone, found := strings.Cut(text, "The same as text of a zone file:\n\n")
+	zone, _, ends := strings.Cut(zone, " )\n")
+	if !found || !ends {
+		t.Fatalf("no zone text in the letter:\n%s", text)
+	}
+	b.Write(t, "/etc/bind/db.shop.example", b.Read(t, "/etc/bind/db.shop.example")+zone+" )\n", 0o644)
+	b.Sh(t, "sed -i 's/2026010102/2026010103/' /etc/bind/db.shop.example; named-checkzone shop.example /etc/bind/db.shop.example; rndc reload shop.example; sleep 1; rndc flush")
+}
+
+// bothAtOnce starts the service and a run by hand at the same time: one of them
+// takes the step, the other one waits and has nothing to say.
+func bothAtOnce(t *testing.T, b *lab.Box) {
+	t.Helper()
+	b.Run(t, "systemctl", "start", "--no-block", "mailsetup-rotate.service")
+	out, said := product(t, b, 0, "rotate-dkim", "--yes")
+	b.Sh(t, "while systemctl is-active mailsetup-rotate.service | grep -qx activating; do sleep 0.1; done")
+	if got := b.Run(t, "systemctl", "show", "-P", "Result", "mailsetup-rotate.service"); got != "success\n" {
+		t.Errorf("the service beside a run by hand: %s", got)
+	}
+	log := b.Sh(t, `journalctl -q --no-pager -o cat _COMM=mailsetup "_SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID mailsetup-rotate.service)"`)
+	const step = "OpenDKIM: reload opendkim.service"
+	byHand, byService := strings.Contains(said, step), strings.Contains(log, step)
+	if byHand == byService || byHand && log != "" || byService && out+said != "" {
+		t.Errorf("by hand:\n%s%s\nthe service:\n%s", out, said, log)
+	}
+}
+
+// undoes insists that the service may do what only a run needs that takes back
+// an interrupted init: look for old mail sessions, and make the socket's
+// directory anew.
+func undoes(t *testing.T, b *lab.Box) {
+	t.Helper()
+	b.Write(t, "/root/undo", `set -eu
+readlink /proc/$(pgrep -x qmgr)/ns/pid
+ss -Htlnp 'sport = 53' | grep -o '"named"'
+install -d -o opendkim -g postfix -m 2750 /var/spool/postfix/lab
+stat -c %a /var/spool/postfix/lab
+rmdir /var/spool/postfix/lab
+touch /etc/systemd/system/lab
+rm /etc/systemd/system/lab
+`, 0o644)
+	dropIn(t, b, "mailsetup-rotate.service", "ExecStart=\nExecStart=/bin/sh /root/undo")
+	says(t, tick(t, b, "success", "0"), "pid:[", `"named"`, "\n2750\n")
+	undrop(t, b, "mailsetup-rotate.service")
+}
+
+// failsAloud: the unit fails, its journal says why in a line, and a letter does.
+func failsAloud(t *testing.T, b *lab.Box, sink *lab.Sink) {
+	t.Helper()
+	quick(t, b, "1s")
+	b.Sh(t, `sed -i 's/^rotate_every = .*/rotate_every = "never"/' /etc/mailsetup/domains.d/shop.example.toml`)
+	dropIn(t, b, "named.service", `ExecReload=
+ExecReload=/bin/sh -c "! rm /run/lab-fails 2>/dev/null && rndc reload"`)
+	had := sink.Count()
+	b.Sh(t, "touch /run/lab-fails")
+	log := tick(t, b, "exit-code", "1")
+	b.Run(t, "systemctl", "is-failed", "mailsetup-rotate.service")
+	line := regexp.MustCompile(`(?m)^lab\.example: .* goes on signing: .*named\.service.*$`).FindString(log)
+	if line == "" {
+		t.Errorf("the journal does not say why:\n%s", log)
+	}
+	b.Sh(t, "touch /run/lab-fails")
+	tick(t, b, "exit-code", "1")
+	text := letter(t, b, sink, had+1)
+	says(t, text, "\nSubject: mail.lab.example: mailsetup rotate-dkim failed\n", "\n"+line+"\n")
+	undrop(t, b, "named.service")
+	b.Sh(t, "cp -p /etc/bind/db.lab.example /root/; echo nonsense >>/etc/bind/db.lab.example")
+	log = tick(t, b, "exit-code", "1")
+	if !regexp.MustCompile(`(?m)^lab\.example: .* goes on signing: zone lab\.example.*: .`).MatchString(log) {
+		t.Errorf("nothing about the zone in\n%s", log)
+	}
+	b.Sh(t, "cp -p /root/db.lab.example /etc/bind/")
+	quick(t, b, "180d")
+	tick(t, b, "success", "0")
+	if n := sink.Count(); n != had+1 {
+		t.Errorf("%d letters of failures in a day", n-had)
+	}
+}
