@@ -156,5 +156,6 @@ func mailDomain(addr string) string {
 
 // within reports whether name is at or below domain.
 func within(name, domain string) bool {
-	return name == domain || strings.HasSuffix(name, "."+domain)
+	above, below := strings.CutSuffix(name, domain)
+	return below && (above == "" || strings.HasSuffix(above, "."))
 }

@@ -118,13 +118,13 @@ func newZone(h spec.Host, d spec.Domain) (*state.NewZone, error) {
 // closest is the zone with the longest origin at or above the name, if that
 // zone holds the name rather than delegating it to others.
 func closest(zones []state.Zone, name string) (state.Zone, bool) {
-	var best state.Zone
-	for _, z := range zones {
-		if within(name, z.Origin) && len(z.Origin) > len(best.Origin) {
+	best := &state.Zone{}
+	for i := range zones {
+		if z := &zones[i]; len(z.Origin) > len(best.Origin) && within(name, z.Origin) {
 			best = z
 		}
 	}
-	return best, best.Origin != "" && best.Holds(name)
+	return *best, best.Origin != "" && best.Holds(name)
 }
 
 // addZone puts one zone's fragment, the edits that include it and those of the

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,11 +18,16 @@ func added(ctx context.Context, s Source, conf namedConfig, known []listed, name
 	for _, sc := range conf.scopes() {
 		catalog, _ := sc.option("catalog-zones")
 		allow, catalogs := yes(sc.value("allow-new-zones")), len(catalog.words) > 0
-		for _, name := range upward(names) {
-			isKnown := slices.ContainsFunc(known, func(z listed) bool { return z.Origin == name+"." && z.View == sc.view })
-			if isKnown || !allow && !catalogs {
-				continue
+		if !allow && !catalogs {
+			continue
+		}
+		asked := upward(names)
+		for _, z := range known {
+			if z.View == sc.view {
+				delete(asked, strings.TrimSuffix(z.Origin, "."))
 			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(asked)) {
 			if z, ok := sc.running(ctx, s, name, allow, catalogs); ok {
 				found = append(found, z)
 			}
@@ -30,18 +36,16 @@ func added(ctx context.Context, s Source, conf namedConfig, known []listed, name
 	return found
 }
 
-// upward are the names and those above them, each once.
-func upward(names []string) []string {
-	var list []string
+// upward are the names and those above them, without the final dot.
+func upward(names []string) map[string]bool {
+	all := make(map[string]bool, len(names))
 	for _, name := range names {
 		name = strings.ToLower(strings.TrimSuffix(name, "."))
-		for more := name != ""; more; _, name, more = strings.Cut(name, ".") {
-			if !slices.Contains(list, name) {
-				list = append(list, name)
-			}
+		for more := name != ""; more && !all[name]; _, name, more = strings.Cut(name, ".") {
+			all[name] = true
 		}
 	}
-	return list
+	return all
 }
 
 // running asks named about one zone, rndc(8).

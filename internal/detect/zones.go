@@ -32,9 +32,10 @@ func zones(ctx context.Context, s Source, o Options, f *state.Facts) error {
 	if err := down(ctx, s, found); err != nil {
 		return err
 	}
+	matters := upward(o.Origins)
 	for i := range found {
 		z := &found[i]
-		z.Unread = z.Problem == "" && !above(z.Origin, o.Origins)
+		z.Unread = z.Problem == "" && !above(z.Origin, matters)
 		if z.Problem == "" && !z.Unread {
 			if err := load(ctx, s, o, conf.directory(), z); err != nil {
 				return err
@@ -210,14 +211,11 @@ func shared(list []listed) {
 	}
 }
 
-// above reports whether the zone is equal to or above one of the names, or for
-// nothing but the keys or policies of what is.
-func above(origin string, names []string) bool {
+// above reports whether the zone is equal to or above one of the names that
+// lead upward, or for nothing but the keys or policies of what is.
+func above(origin string, upward map[string]bool) bool {
 	origin = home(origin)
-	return slices.ContainsFunc(names, func(name string) bool {
-		name = strings.ToLower(strings.TrimSuffix(name, ".")) + "."
-		return name == origin || origin == "." || strings.HasSuffix(name, "."+origin)
-	})
+	return upward[strings.TrimSuffix(origin, ".")] || origin == "." && len(upward) > 0
 }
 
 // home is the domain below which _domainkey or _dmarc are a zone of their own;
