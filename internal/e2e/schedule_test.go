@@ -15,21 +15,17 @@ import (
 	"mailsetup/internal/e2e/lab"
 )
 
-// makes runs in the box what make would run there for a target: the box has no
-// make.
-func makes(t *testing.T, b *lab.Box, target string) string {
+// scheduleFiles are what make install needs beside the program.
+func scheduleFiles() []string {
+	return []string{"Makefile", "docs/mailsetup.8", "schedule/mailsetup-rotate.service", "schedule/mailsetup-rotate.timer", "schedule/mailsetup.cron"}
+}
+
+// maker runs make in a copy of those files, with a program that is built already.
+func maker(t *testing.T) func(args ...string) string {
 	t.Helper()
-	source, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
-	for _, name := range []string{"Makefile", "docs/mailsetup.8", "schedule/mailsetup-rotate.service", "schedule/mailsetup-rotate.timer", "schedule/mailsetup.cron"} {
-		text, err := os.ReadFile(filepath.Join(source, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.Write(t, "/root/source/"+name, string(text), 0o644)
+	for _, name := range scheduleFiles() {
+		text := must(os.ReadFile(filepath.Join("../..", name)))
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -37,17 +33,61 @@ func makes(t *testing.T, b *lab.Box, target string) string {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "mailsetup"), nil, 0o755); err != nil { // built already
+	if err := os.WriteFile(filepath.Join(dir, "mailsetup"), nil, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	make := exec.Command("make", "-n", "--no-print-directory", target)
-	make.Dir, make.Env = dir, []string{"PATH=" + os.Getenv("PATH")} // not what a make above this test says
-	script, err := make.Output()
-	if err != nil {
-		t.Fatalf("make -n %s: %v\n%s", target, err, script)
+	return func(args ...string) string {
+		t.Helper()
+		cmd := exec.Command("make", append([]string{"--no-print-directory"}, args...)...)
+		cmd.Dir, cmd.Env = dir, []string{"PATH=" + os.Getenv("PATH")} // not what a make above this test says
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("make %v: %v\n%s", args, err, out)
+		}
+		return string(out)
 	}
-	b.Sh(t, "mv /usr/local/bin/mailsetup /root/source/ 2>/dev/null || true")
-	return b.Run(t, "bash", "-euc", "cd /root/source\nexec 2>&1\n"+string(script))
+}
+
+// makes runs in the box what make would run there for a target: the box has no
+// make.
+func makes(t *testing.T, b *lab.Box, target string) string {
+	t.Helper()
+	script := maker(t)("-n", target)
+	for _, name := range scheduleFiles() {
+		b.Write(t, "/root/source/"+name, string(must(os.ReadFile(filepath.Join("../..", name)))), 0o644)
+	}
+	b.Sh(t, "cp /usr/local/bin/mailsetup /root/source/")
+	return b.Run(t, "bash", "-euc", "cd /root/source\nexec 2>&1\n"+script)
+}
+
+// TestStaging: make install with DESTDIR touches nothing else, and systemd finds
+// the units whatever PREFIX is.
+func TestStaging(t *testing.T) {
+	run := maker(t)
+	for prefix, units := range map[string]string{
+		"/usr": "/usr/lib/systemd/system/", "/usr/local": "/usr/local/lib/systemd/system/", "/opt/mail": "/etc/systemd/system/",
+	} {
+		dest := t.TempDir()
+		run("install", "DESTDIR="+dest, "PREFIX="+prefix)
+		want := map[string]string{
+			prefix + "/bin/mailsetup": "", prefix + "/share/man/man8/mailsetup.8": "",
+			units + "mailsetup-rotate.timer": "OnCalendar=hourly", units + "mailsetup-rotate.service": "ExecStart=" + prefix + "/bin/mailsetup rotate-dkim --yes\n",
+			"/etc/cron.d/mailsetup": " " + prefix + "/bin/mailsetup rotate-dkim --yes\n",
+		}
+		for name, text := range want {
+			if got, err := os.ReadFile(filepath.Join(dest, name)); err != nil || !strings.Contains(string(got), text) {
+				t.Errorf("%s: %v, no %q in\n%s", name, err, text, got)
+			}
+		}
+		files := strings.Fields(string(must(exec.Command("find", dest, "-type", "f").Output())))
+		if len(files) != len(want) {
+			t.Errorf("PREFIX=%s: %q", prefix, files)
+		}
+		run("uninstall", "DESTDIR="+dest, "PREFIX="+prefix)
+		if left := must(exec.Command("find", dest, "-type", "f").Output()); len(left) > 0 {
+			t.Errorf("PREFIX=%s: left are %s", prefix, left)
+		}
+	}
 }
 
 // cron runs our line of /etc/cron.d as cron does.
@@ -103,11 +143,12 @@ func TestSchedule(t *testing.T) {
 		if said, code := cron(t, b); said != "" || code == 0 {
 			t.Errorf("cron, with the timer: exit %d\n%s", code, said)
 		}
-		b.Run(t, "systemctl", "stop", "mailsetup-rotate.timer")
+		b.Run(t, "systemctl", "disable", "--now", "mailsetup-rotate.timer")
+		says(t, makes(t, b, "install"), "stays as you left it")
 		if said, code := cron(t, b); code != 0 {
 			t.Errorf("cron, without the timer: exit %d\n%s", code, said)
 		}
-		b.Run(t, "systemctl", "start", "mailsetup-rotate.timer")
+		b.Run(t, "systemctl", "enable", "--now", "mailsetup-rotate.timer")
 		if at := keysAt(t, b, "shop.example"); len(at["published"]) != 1 {
 			t.Fatalf("cron did no tick: %v", at)
 		}
