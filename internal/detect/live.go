@@ -38,13 +38,18 @@ func Live(ctx context.Context, r dnspub.Resolver, names []string) map[string]sta
 const namesAtOnce = 64
 
 func eachName(names []string, ask func(name string)) {
+	each(len(names), namesAtOnce, func(i int) { ask(names[i]) })
+}
+
+// each does n pieces of work, some at a time.
+func each(n, atOnce int, do func(i int)) {
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, namesAtOnce)
-	for _, name := range names {
+	slots := make(chan struct{}, atOnce)
+	for i := range n {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			ask(name)
+			do(i)
 		})
 	}
 	wg.Wait()

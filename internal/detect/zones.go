@@ -1,8 +1,10 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -32,15 +34,17 @@ func zones(ctx context.Context, s Source, o Options, f *state.Facts) error {
 	if err := down(ctx, s, found); err != nil {
 		return err
 	}
-	matters := upward(o.Origins)
-	for i := range found {
+	matters, errs := upward(o.Origins), make([]error, len(found))
+	// A program reads each of them, on a processor of its own.
+	each(len(found), runtime.GOMAXPROCS(0), func(i int) {
 		z := &found[i]
 		z.Unread = z.Problem == "" && !above(z.Origin, matters)
 		if z.Problem == "" && !z.Unread {
-			if err := load(ctx, s, o, conf.directory(), z); err != nil {
-				return err
-			}
+			errs[i] = load(ctx, s, o, conf.directory(), z)
 		}
+	})
+	if err := cmp.Or(errs...); err != nil {
+		return err
 	}
 	usableFirst(found)
 	for _, z := range found {
