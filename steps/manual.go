@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
@@ -146,6 +147,7 @@ func Advice(in Input) []state.Note {
 	if in.Touched == nil {
 		notes = append(places(in), reverse(in)...)
 	}
+	notes = append(notes, Aging(in.Spec, in.touches)...)
 	for d := range in.touched() {
 		notes = append(notes, reports(in, d)...)
 		if d.KeyBits < 2048 {
@@ -153,6 +155,28 @@ func Advice(in Input) []state.Note {
 				Topic: "key", Text: fmt.Sprintf("%s signs with %d bits: some receivers treat that as weak (RFC 8301)", d.Name, d.KeyBits),
 			})
 		}
+	}
+	return notes
+}
+
+// Aging warns of keys that get older than half a year before they are replaced.
+func Aging(s spec.Spec, about func(domain string) bool) []state.Note {
+	old := map[time.Duration][]string{}
+	for _, d := range s.Domains {
+		if every := s.RotationOf(d).Every; about(d.Name) && (every > spec.HalfYear || every == spec.Never) {
+			old[every] = append(old[every], d.Name)
+		}
+	}
+	var notes []state.Note
+	for _, every := range slices.Sorted(maps.Keys(old)) {
+		text := "get successors after " + spec.Span(every)
+		if every == spec.Never {
+			text = "never get successors"
+		}
+		notes = append(notes, state.Note{
+			Topic: "dkim", Text: fmt.Sprintf("the keys of %s %s (rotate_every); six months are what is advised", some(old[every], 3), text),
+			Do: fmt.Sprintf("rotate_every = %q in %s, or in the domain's own file", spec.Span(spec.DefaultEvery), spec.HostFile),
+		})
 	}
 	return notes
 }

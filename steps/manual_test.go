@@ -1,8 +1,10 @@
 package steps
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -62,5 +64,32 @@ func TestNoBINDBesideAnotherNameServer(t *testing.T) {
 	_, err := Build(in)
 	if err == nil || !strings.Contains(err.Error(), "Unbound answers DNS here, not BIND") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Keys that get older than half a year, or never get successors, are told of.
+func TestAging(t *testing.T) {
+	s := two("mail.lab.example", "shop.example").Spec
+	all := func(string) bool { return true }
+	if notes := Aging(s, all); len(notes) > 0 {
+		t.Errorf("the default is told of: %v", notes)
+	}
+	s.Host.Every = 184 * 24 * time.Hour
+	if notes := Aging(s, all); len(notes) > 0 {
+		t.Errorf("six months are told of: %v", notes)
+	}
+	s.Host.Every, s.Domains[1].Every = 185*24*time.Hour, spec.Never
+	var got []string
+	for _, n := range Aging(s, all) {
+		got = append(got, n.Text)
+	}
+	if want := []string{
+		"the keys of shop.example never get successors (rotate_every); six months are what is advised",
+		"the keys of lab.example get successors after 185d (rotate_every); six months are what is advised",
+	}; !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
+	}
+	if notes := Aging(s, func(domain string) bool { return domain == "lab.example" }); len(notes) != 1 {
+		t.Errorf("of lab.example alone: %v", notes)
 	}
 }

@@ -126,6 +126,9 @@ func (s *session) rollback(ctx context.Context, id string) error {
 		return fail("put those files back by hand, or roll back the later run first", "%w", err)
 	}
 	p = s.packagesStay(s.keepLedger(p))
+	if err := s.vouched(ctx, p); err != nil {
+		return err
+	}
 	if s.o.dryRun {
 		return s.showDry(p)
 	}

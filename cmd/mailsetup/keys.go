@@ -59,7 +59,8 @@ func (s *session) keep(fresh []freshKey) {
 }
 
 // keysThere refuses to go on without a key that signs: mail of its domain is
-// told to come back later, and a new key could not take its place at once.
+// told to come back later, and a new key could not take its place at once. A
+// rotation is the way to one that can.
 func (s *session) keysThere(want spec.Spec) error {
 	if s.o.dryRun {
 		return nil // it may not be allowed to look
@@ -70,7 +71,8 @@ func (s *session) keysThere(want spec.Spec) error {
 	}
 	lost := make([]error, len(domains))
 	err := sideBySide(len(domains), processors(), func(i int) error {
-		if k, ok := s.keys.Signing(domains[i].Name); ok && k.File != "" {
+		k, ok := s.keys.Signing(domains[i].Name)
+		if _, turns := s.turns[domains[i].Name]; ok && k.File != "" && !turns {
 			lost[i] = s.keyThere(domains[i].Name, k)
 		}
 		return nil

@@ -33,6 +33,7 @@ func (s *session) showDry(p plan.Plan) error {
 		if err := s.printPlan(p); err != nil {
 			return err
 		}
+	case s.observed: // all was said
 	case p.Empty():
 		fmt.Fprintln(s.c.out, "Nothing to do.")
 		s.notes(p.Notes)
@@ -52,6 +53,14 @@ func (s *session) printPlan(p plan.Plan) error {
 	}
 	if s.taken != nil {
 		if b, err = beside(b, "adopted", s.taken.data()); err != nil {
+			return err
+		}
+	}
+	if s.turned != nil {
+		if b, err = beside(b, "steps", s.turned.Steps); err == nil {
+			b, err = beside(b, "keys", s.turned.keys)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -109,7 +118,16 @@ func (s *session) done(ctx context.Context, w *work, p plan.Plan, r apply.Report
 		return err
 	}
 	s.settledNow(w.input)
-	if s.o.json {
+	if s.turned != nil {
+		s.turned.Changed, s.turned.Runs = true, append(s.turned.Runs, r.ID)
+	}
+	switch {
+	case s.observed:
+		return nil
+	case s.turned != nil && s.o.json: // all of the run in the end
+		s.left = append(s.left, slices.DeleteFunc(slices.Clone(p.Notes), func(n state.Note) bool { return n.Passing })...)
+		return nil
+	case s.o.json:
 		return s.printResult(result{Changed: true, ID: r.ID, Paths: paths(p), Notes: p.Notes, Adopted: s.taken.data()})
 	}
 	fmt.Fprintf(s.c.out, "\n%s\n", fold(r.String(), 78))

@@ -180,6 +180,9 @@ func (s *session) acceptable(ctx context.Context, p plan.Plan) error {
 
 // confirmed shows the plan and asks for the word.
 func (s *session) confirmed(ctx context.Context, p plan.Plan) error {
+	if s.observed {
+		return nil
+	}
 	if !s.o.json {
 		s.showPlan(p)
 	}

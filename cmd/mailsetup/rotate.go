@@ -52,13 +52,14 @@ type rotation struct {
 }
 
 func (r *rotation) check() error {
-	for i, given := range r.domains {
-		name, err := spec.DomainName(given)
-		if err != nil {
-			return usage("mailsetup rotate-dkim --help", "%w", err)
-		}
-		r.domains[i] = name
+	l := nameList{known: map[string]bool{}}
+	for _, given := range r.domains {
+		l.add(given, "DOMAIN")
 	}
+	if err := l.findings.Err(); err != nil {
+		return err
+	}
+	r.domains = l.names
 	switch {
 	case r.compromised && len(r.domains) == 0:
 		return usage("name the domains whose keys others may have", "--compromised needs a domain")
@@ -85,6 +86,9 @@ func (r rotation) isJob() bool {
 }
 
 func turnKeys(ctx context.Context, c console, r rotation) error {
+	if err := asRoot(r.options); err != nil {
+		return err
+	}
 	s, err := openSession(ctx, c, r.options)
 	if err != nil {
 		return err
@@ -94,12 +98,11 @@ func turnKeys(ctx context.Context, c console, r rotation) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range r.domains {
-		if _, ok := s.keys[name]; !ok {
-			return usage("mailsetup list shows the domains", "%s has no keys here", name)
-		}
-	}
 	t := &turning{s: s, old: old, asked: r, trouble: map[string]bool{}}
+	if err := t.known(); err != nil {
+		return err
+	}
+	s.turned = newTurned()
 	acted, err := t.all(ctx)
 	if err != nil && !errors.Is(err, errChangesFound) {
 		return err
@@ -110,18 +113,42 @@ func turnKeys(ctx context.Context, c console, r rotation) error {
 	return cmp.Or(t.troubled(), err)
 }
 
-// ended tells what the run did not do.
-func (t *turning) ended(ctx context.Context, acted bool) error {
-	switch {
-	case t.s.o.dryRun && !t.s.o.json:
-		t.upcoming()
-		return nil
-	case !acted && !t.s.o.dryRun:
-		if err := t.s.idle(); err != nil {
-			return err
+// known refuses domains that have no keys, or none that could get a successor.
+func (t *turning) known() error {
+	for _, name := range t.asked.domains {
+		keys := keyring.Kept(t.s.keys[name])
+		_, signs := keyring.Ledger{name: keys}.Signing(name)
+		active := slices.ContainsFunc(keys, func(k keyring.Key) bool { return k.Stage == keyring.Active })
+		switch begins := t.asked.rotate || t.asked.compromised; {
+		case len(keys) == 0:
+			return usage("mailsetup list shows the domains", "%s has no keys here", name)
+		case begins && !signs:
+			return usage("mailsetup remove-domain "+name+" --purge takes at once what is left of its keys",
+				"%s was removed: no key signs for it that another one could replace", name)
+		case begins && !active:
+			return usage("mailsetup init", "the first key of %s is not finished", name)
 		}
 	}
-	return t.waiting(ctx)
+	return nil
+}
+
+// ended tells what the run did not do. It is silent if nothing was due, unless
+// somebody asked for a step: who asks wants to know.
+func (t *turning) ended(ctx context.Context, acted bool) error {
+	s := t.s
+	switch {
+	case s.o.dryRun:
+		return t.upcoming(acted)
+	case !acted && (t.asked.rotate || t.asked.compromised) && !s.o.json:
+		t.statuses()
+	}
+	err := t.waiting(ctx)
+	if s.o.json {
+		s.turned.Failed = append(s.turned.Failed, sortedKeys(t.trouble)...)
+		s.turned.Notes = append(s.turned.Notes, s.left...)
+		err = cmp.Or(s.printJSON(s.turned), err)
+	}
+	return err
 }
 
 // all takes one round of steps after the other until nothing is due, and tells
@@ -132,7 +159,7 @@ func (t *turning) all(ctx context.Context) (acted bool, err error) {
 	for n := 0; n < rounds; {
 		did, err := t.round(ctx)
 		if err != nil || s.o.dryRun {
-			return acted, err
+			return acted || did, err
 		}
 		if !did && (!t.hurries() || time.Since(began) > patience) {
 			return acted, nil
@@ -213,28 +240,6 @@ func (t *turning) round(ctx context.Context) (bool, error) {
 	}
 	t.wait()
 	return t.carry(ctx)
-}
-
-// betray marks the keys that others may have.
-func (t *turning) betray() {
-	if t.made != nil {
-		return
-	}
-	t.made = map[string]bool{}
-	if !t.asked.compromised {
-		return
-	}
-	for _, domain := range t.asked.domains {
-		keys := slices.Clone(t.s.keys[domain])
-		for i := range keys {
-			if keys[i].Stage == keyring.Active && !keys[i].Compromised {
-				keys[i].Compromised = true
-				t.due[domain] = nil
-				t.s.c.say("%s: once another key signs, %s is revoked, and mail that it signed and that is still under way fails", domain, keys[i].Selector)
-			}
-		}
-		t.s.keys[domain] = keys
-	}
 }
 
 // next gathers the steps of all domains.
@@ -319,12 +324,4 @@ func policyOf(sp *spec.Spec, d spec.Domain) keyring.Policy {
 func before(keys keyring.Ledger, domain string) string {
 	k, _ := keys.Signing(domain)
 	return k.Selector
-}
-
-// idle is the end of a run for which nothing is due.
-func (s *session) idle() error {
-	if s.o.json {
-		return s.printResult(result{})
-	}
-	return nil
 }

@@ -61,6 +61,10 @@ type session struct {
 	// fresh are the successors that the run makes, by domain: one that was made
 	// for a step that had to be taken back serves the next attempt.
 	fresh map[string]freshKey
+	// turned is what a run about the turns of keys tells in the end, and observed
+	// that it only takes notice of what DNS has.
+	turned   *turned
+	observed bool
 	// left is what was told to be left for the administrator.
 	left []state.Note
 	// steps are those that the run takes; nil for all.

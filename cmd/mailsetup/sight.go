@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -137,8 +138,8 @@ func (s *session) negativeTTL(ctx context.Context, zone string) (time.Duration, 
 const oneDay = 24 * time.Hour
 
 // waiting tells of the keys that wait for somebody, each at most once a day, and
-// lets the exit code say so. What this run published itself has time until the
-// next.
+// lets the exit code say so, as of what else is left to do. What this run
+// published itself has time until the next.
 func (t *turning) waiting(ctx context.Context) error {
 	s := t.s
 	var found []awaited
@@ -154,18 +155,19 @@ func (t *turning) waiting(ctx context.Context) error {
 			continue
 		}
 		found = append(found, t.awaited(d, k, sight, manual))
+		s.turned.await(found[len(found)-1], k, sight)
 		t.tell(found[len(found)-1])
 	}
 	if len(found)+len(s.left) > 0 {
 		s.send(ctx, t.old.Host, waitingLetter(found, s.left))
 	}
-	if len(found) == 0 || s.o.dryRun {
-		return nil
+	switch {
+	case len(found) > 0:
+		return cmp.Or(s.savePassed(), errProblemsFound)
+	case len(s.left) > 0:
+		return errProblemsFound
 	}
-	if err := s.savePassed(); err != nil {
-		return err
-	}
-	return errProblemsFound
+	return nil
 }
 
 func (t *turning) awaited(d spec.Domain, k keyring.Key, sight keyring.Sight, manual bool) awaited {
@@ -178,6 +180,9 @@ func (t *turning) awaited(d spec.Domain, k keyring.Key, sight keyring.Sight, man
 
 func (t *turning) tell(a awaited) {
 	c := t.s.c
+	if t.s.o.json {
+		return
+	}
 	if a.manual {
 		fmt.Fprintf(c.out, "%s: publish this record; a later run notices and goes on by itself\n\n%s\n\n", a.domain, onOneLine(a.record))
 	}

@@ -3,15 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
-	"text/tabwriter"
+	"os"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/keyring"
-	"mailsetup/internal/spec"
+	"mailsetup/internal/plan"
+	"mailsetup/steps"
 )
 
 func statusCommand(c console) *cli.Command {
@@ -22,8 +21,12 @@ func statusCommand(c console) *cli.Command {
 			"   a line for each key of each domain that is not gone\n\n" +
 			"sudo mailsetup status example.org --json\n" +
 			"   the same about one domain, as data",
-		Description: "Nothing is asked of DNS: mailsetup dns --wait shows what name servers have.\n" +
-			"Times in the future are the earliest ones; a machine that is off delays them.",
+		Description: "STATE is one of publishing, published, active (it signs), draining, revoked.\n" +
+			"A key WAITS FOR its age (rotate_every), its successor, the name servers (to\n" +
+			"have its record), caches (to forget that there was none), mail under way (that\n" +
+			"it signed), late mail (that is told that it is revoked), or nothing (never).\n" +
+			"NEXT STEP is the earliest time; a machine that is off delays it. Nothing is\n" +
+			"asked of DNS: mailsetup dns --wait shows what name servers have.",
 		ArgsUsage:    "[DOMAIN...]",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
@@ -46,11 +49,14 @@ type keyStatus struct {
 	Bits     int           `json:"bits"`
 	Stage    keyring.Stage `json:"stage"`
 	Since    time.Time     `json:"since,omitzero"`
-	Waits    string        `json:"waits"`         // for what, in words
+	Waits    string        `json:"waits"`         // for what, as --help has it
 	Next     time.Time     `json:"next,omitzero"` // when the next step is due at the earliest
 }
 
 func runStatus(ctx context.Context, c console, r rotation) error {
+	if err := asRoot(r.options); err != nil {
+		return err
+	}
 	s, err := openSession(ctx, c, r.options)
 	if err != nil {
 		return err
@@ -64,18 +70,40 @@ func runStatus(ctx context.Context, c console, r rotation) error {
 		return err
 	}
 	t := &turning{s: s, old: old, asked: r}
+	if err := t.known(); err != nil {
+		return err
+	}
+	if s.o.json {
+		return s.printJSON(t.list())
+	}
+	t.statuses()
+	for _, n := range steps.Aging(*old, t.about) {
+		c.say("%s", fold(n.Text, 78))
+		c.hints([]string{n.Do})
+	}
+	return nil
+}
+
+// asRoot refuses to tell of keys to those who may not see them: there would seem
+// to be none.
+func asRoot(o options) error {
+	if os.Geteuid() != 0 && o.root == "" {
+		return fail("sudo mailsetup "+o.command, "only root may see which keys there are")
+	}
+	return nil
+}
+
+// list are the keys that exist, of the domains that the run is about.
+func (t *turning) list() []keyStatus {
 	list := []keyStatus{}
-	for _, domain := range sortedKeys(s.keys) {
-		for _, k := range s.keys[domain] {
-			if k.Stage != keyring.Gone && t.about(domain) {
+	for _, domain := range sortedKeys(t.s.keys) {
+		for _, k := range keyring.Kept(t.s.keys[domain]) {
+			if t.about(domain) {
 				list = append(list, t.status(domain, k))
 			}
 		}
 	}
-	if s.o.json {
-		return s.printJSON(list)
-	}
-	return printStatus(s, list)
+	return list
 }
 
 // status is where a key is in its life, as far as ledger and clock tell.
@@ -83,38 +111,60 @@ func (t *turning) status(domain string, k keyring.Key) keyStatus {
 	sit := t.situation(domain)
 	st := keyStatus{Domain: domain, Selector: k.Selector, Bits: k.Bits, Stage: k.Stage, Since: k.Since[k.Stage]}
 	left := sit.Left(k)
-	next, coming := keyring.Successor(sit.Keys)
+	_, coming := keyring.Successor(sit.Keys)
 	in := func(d time.Duration) time.Time { return sit.Now.Add(d) }
 	switch {
 	case k.Stage == keyring.Active && coming:
-		st.Waits = "its successor " + next.Selector
+		st.Waits = "successor"
 	case k.Stage == keyring.Active && sit.Policy.Every == 0:
-		st.Waits = "nothing: rotate_every is never"
+		st.Waits = "nothing"
 	case k.Stage == keyring.Active:
-		st.Waits, st.Next = "its age: "+spec.Span(sit.Policy.Every), in(max(0, sit.Policy.Every-sit.Age(k)))
+		st.Waits, st.Next = "age", in(max(0, sit.Policy.Every-sit.Age(k)))
 	case k.Stage == keyring.Published:
-		st.Waits, st.Next = "caches that may not know its record yet", in(left)
+		st.Waits, st.Next = "caches", in(left)
 	case k.Stage == keyring.Draining:
-		st.Waits, st.Next = "mail that it signed", in(left)
+		st.Waits, st.Next = "mail under way", in(left)
 	case k.Stage == keyring.Revoked:
-		st.Waits, st.Next = "those who still look for it", in(left)
+		st.Waits, st.Next = "late mail", in(left)
 	default:
-		st.Waits = "its record on every name server"
+		st.Waits = "name servers"
 	}
+	st.Next = st.Next.Truncate(time.Second)
 	return st
 }
 
-func printStatus(s *session, list []keyStatus) error {
-	if len(list) == 0 {
-		fmt.Fprintln(s.c.out, "No keys.")
-		return nil
+// statuses prints a line for each key.
+func (t *turning) statuses() {
+	rows := [][]string{{"DOMAIN", "KEY", "STATE", "SINCE", "NEXT STEP", "WAITS FOR"}}
+	for _, k := range t.list() {
+		rows = append(rows, []string{k.Domain, k.Selector, string(k.Stage), ago(k.Since, t.s.now), soon(k.Next, t.s.now), k.Waits})
 	}
-	w := tabwriter.NewWriter(s.c.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "DOMAIN\tKEY\tSTATE\tSINCE\tNEXT STEP\tWAITS FOR")
-	for _, k := range list {
-		fmt.Fprintln(w, strings.Join([]string{k.Domain, k.Selector, string(k.Stage), date(k.Since), date(k.Next), k.Waits}, "\t"))
+	if len(rows) == 1 {
+		fmt.Fprintln(t.s.c.out, "No keys.")
+		return
 	}
-	return w.Flush()
+	fmt.Fprint(t.s.c.out, aligned(rows, 80))
+}
+
+// ago is a time in the past: how long ago it was or, after two days, its date.
+func ago(at, now time.Time) string {
+	if d := now.Sub(at); d < 0 || d >= 2*oneDay {
+		return date(at)
+	}
+	return age(&at, now) + " ago"
+}
+
+// soon is a time in the future in the same way. What is due happens in the next
+// run.
+func soon(at, now time.Time) string {
+	switch d := at.Sub(now); {
+	case at.IsZero() || d >= 2*oneDay:
+		return date(at)
+	case d <= 0:
+		return "now"
+	default:
+		return "in " + age(&now, at.Add(time.Minute-time.Second)) // not before
+	}
 }
 
 func date(t time.Time) string {
@@ -124,14 +174,17 @@ func date(t time.Time) string {
 	return t.Format(time.DateOnly)
 }
 
-// upcoming tells what a dry run would not do today.
-func (t *turning) upcoming() {
-	for _, domain := range sortedKeys(t.s.keys) {
-		keys := slices.DeleteFunc(slices.Clone(t.s.keys[domain]), func(k keyring.Key) bool { return k.Stage == keyring.Gone })
-		for _, k := range keys {
-			if st := t.status(domain, k); t.about(domain) && !st.Next.IsZero() {
-				fmt.Fprintf(t.s.c.out, "%s: %s (%s): next step on %s\n", domain, k.Selector, k.Stage, st.Next.Format(time.DateOnly))
-			}
-		}
+// upcoming is the end of a dry run: what would be done now was shown, with what
+// follows from it. Where nothing would, it shows when something will be.
+func (t *turning) upcoming(shown bool) error {
+	switch {
+	case shown && t.s.o.json: // all in one object
+		return nil
+	case t.s.o.json:
+		t.s.turned.keys = t.list()
+		return t.s.printPlan(plan.Plan{})
+	case !shown:
+		t.statuses()
 	}
+	return nil
 }

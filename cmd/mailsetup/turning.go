@@ -25,8 +25,10 @@ func (t *turning) carry(ctx context.Context) (did bool, err error) {
 	if err := a.prepare(ctx, domains); err != nil {
 		return false, err
 	}
+	t.announce(domains)
 	if t.s.o.dryRun {
-		return false, t.s.showDry(a.plan)
+		t.record(domains)
+		return true, t.s.showDry(a.plan)
 	}
 	if a.plan.Empty() {
 		return false, nil
@@ -34,9 +36,10 @@ func (t *turning) carry(ctx context.Context) (did bool, err error) {
 	if err := t.s.confirmed(ctx, a.plan); err != nil {
 		return false, err
 	}
-	t.s.o.yes = true
+	t.s.o.yes = t.s.o.yes || !t.s.observed // for the rounds to come
 	domains, err = t.parted(domains, func(domains []string) error { return a.perform(ctx, domains) })
 	t.begun(domains)
+	t.record(domains)
 	return len(domains) > 0, err
 }
 
@@ -124,6 +127,7 @@ func (t *turning) only(domains []string) {
 			}
 		}
 	}
+	s.observed = !t.asked.compromised && observed(s.turns)
 	s.steps = steps.Rotating(t.served(s.turns))
 	if s.o.root != "" {
 		s.steps = steps.Ending()

@@ -230,6 +230,9 @@ func TestNobodyAsksTheResolverForKeys(t *testing.T) {
 	if len(v.Servers) != 2 || len(v.Servers[0].Records) != 1 || v.Servers[0].Records[0].Fault != Missing {
 		t.Errorf("%s", told(v))
 	}
+	if primary, err := c.mname(t.Context(), key); err != nil || !strings.HasPrefix(primary, "ns1.lab.example") {
+		t.Errorf("primary %q, %v", primary, err)
+	}
 	if slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(name, "._domainkey.lab.example.") }) {
 		t.Errorf("the resolver was asked for %q", names)
 	}

@@ -104,7 +104,7 @@ func parentHere(ctx context.Context, l *line, cut string) bool {
 // mname is the primary that the SOA of the closest zone at or above a name
 // tells of.
 func (c *Client) mname(ctx context.Context, name string) (string, error) {
-	for at := dns.CanonicalName(name); at != "."; at = above(at) {
+	for at := dns.CanonicalName(asked(name)); at != "."; at = above(at) {
 		list, status, err := c.Lookup(ctx, at, "SOA")
 		if status == Unknown {
 			return "", err

@@ -291,7 +291,39 @@ rndc reload lab.example; sleep 1`)
 		if out, said := product(t, b, 0, "rotate-dkim", "--yes"); out+said != "" {
 			t.Errorf("nothing is due, but:\n%s%s", out, said)
 		}
+		withdrawnByHand(t, b, sink, old)
 	})
+}
+
+// withdrawnByHand ends the drain of a key whose record the administrator takes
+// out. It cannot sign again then, until that is back.
+func withdrawnByHand(t *testing.T, b *lab.Box, sink *lab.Sink, old string) {
+	t.Helper()
+	now := selectorOf(t, b, "lab.example")
+	b.Sh(t, `sed -i 's/^drain = .*/drain = "2s"/' /etc/mailsetup/host.toml; sleep 2`)
+	out, _ := product(t, b, 3, "rotate-dkim", "--yes")
+	says(t, out, "take this record out of the DNS of lab.example", old+"._domainkey.lab.example. TXT")
+	was := b.Read(t, "/etc/bind/db.lab.example")
+	b.Sh(t, `{ cat /root/empty; mailsetup dns --format zone; } | sed "s/2026010101/$(date +%s)/" >/etc/bind/db.lab.example; rndc reload lab.example; sleep 1`)
+	if is := keyRecord(t, b, old, "lab.example"); is != "" {
+		t.Fatalf("the record of %s is there: %s", old, is)
+	}
+	runs := strings.Split(strings.TrimSpace(b.Run(t, "mailsetup", "history")), "\n")
+	id := func(back int) string { return strings.Fields(runs[len(runs)-back])[0] }
+	product(t, b, 0, "rollback", "--yes", id(1))
+	_, said := product(t, b, 1, "rollback", "--yes", id(2))
+	says(t, strings.Join(strings.Fields(said), " "), old+" would sign for lab.example again, and no message would verify: mail.lab.example (192.0.2.10): missing",
+		"hint: publish it again: "+old+"._domainkey.lab.example TXT v=DKIM1; h=sha256; k=rsa; p=MII")
+	if is := selectorOf(t, b, "lab.example"); is != now {
+		t.Errorf("%s signs", is)
+	}
+	b.Write(t, "/etc/bind/db.lab.example", serial.ReplaceAllString(was, "${1}4000000000"), 0o644)
+	b.Sh(t, "rndc reload lab.example; sleep 1")
+	product(t, b, 0, "rollback", "--yes", id(2))
+	if is := selectorOf(t, b, "lab.example"); is != old {
+		t.Errorf("%s signs, want %s", is, old)
+	}
+	leavesSigned(t, b, sink)
 }
 
 // TestKilledRotation: killed at any moment, a rotation goes on with the next

@@ -192,14 +192,14 @@ func (a Answers) refuseRotation(f *reader, d Domain) {
 	take(f, "--selector", a.Selector, &selector, Selector)
 	take(f, "--key-bits", a.KeyBits, &bits, KeyBits)
 	if selector != d.Selector {
-		f.add("--selector", fmt.Sprintf("%q instead of %q is a rotation of the key of %s", selector, d.Selector, d.Name), rotationHint)
+		f.add("--selector", fmt.Sprintf("%q instead of %q is a rotation of the key of %s", selector, d.Selector, d.Name),
+			"leave the flag out; mailsetup rotate-dkim --now "+d.Name+" begins one, and the new key gets a selector of its own")
 	}
 	if bits != d.KeyBits {
-		f.add("--key-bits", fmt.Sprintf("%d instead of %d is a rotation of the key of %s", bits, d.KeyBits, d.Name), rotationHint)
+		f.add("--key-bits", fmt.Sprintf("%d instead of %d is a rotation of the key of %s", bits, d.KeyBits, d.Name),
+			fmt.Sprintf("leave the flag out; write key_bits = %d into %s, and rotate-dkim replaces a key that is smaller", bits, DomainFile(d.Name)))
 	}
 }
-
-const rotationHint = "leave the flag out; a key is replaced by a new one under a new selector, never changed in place"
 
 // defaultReports sends aggregate reports to the root alias where receivers
 // would honour it: an address elsewhere needs a record of consent there (RFC

@@ -126,8 +126,8 @@ func TestSpecFindsAll(t *testing.T) {
 func TestSpecRefusesRotation(t *testing.T) {
 	old := build(t, fewAnswers(), nil)
 	_, findings := Answers{Selector: "new", KeyBits: "4096"}.Spec(&old, november())
-	want := `--selector "new" instead of "202611" is a rotation of the key of shop.example; hint: leave the flag out; a key is replaced by a new one under a new selector, never changed in place
---key-bits: 4096 instead of 2048 is a rotation of the key of shop.example; hint: leave the flag out; a key is replaced by a new one under a new selector, never changed in place`
+	want := `--selector "new" instead of "202611" is a rotation of the key of shop.example; hint: leave the flag out; mailsetup rotate-dkim --now shop.example begins one, and the new key gets a selector of its own
+--key-bits: 4096 instead of 2048 is a rotation of the key of shop.example; hint: leave the flag out; write key_bits = 4096 into /etc/mailsetup/domains.d/shop.example.toml, and rotate-dkim replaces a key that is smaller`
 	equal(t, "findings", findings.Error(), want)
 	same, findings := Answers{Selector: " 202611.", KeyBits: "2048"}.Spec(&old, november())
 	equal(t, "findings on the same key", findings, Findings(nil))
