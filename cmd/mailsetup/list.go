@@ -99,14 +99,14 @@ func (s *session) listed(sp *spec.Spec) ([]listedDomain, error) {
 	all := make([]listedDomain, 0, len(sp.Domains))
 	for _, d := range sp.Domains {
 		known[d.Name] = true
-		l := listedDomain{Domain: d.Name, Primary: d.Name == sp.Host.Domain, DNS: sp.DNSOf(d), Keys: s.listedKeys(d.Name, sp.Host, checked[d.Name]), Checked: last(checked[d.Name])}
+		l := listedDomain{Domain: d.Name, Primary: d.Name == sp.Host.Domain, DNS: sp.DNSOf(d), Keys: s.listedKeys(d.Name, sp.DrainOf(d), checked[d.Name]), Checked: last(checked[d.Name])}
 		if blind {
 			l.Keys = []listedKey{{Selector: d.Selector}}
 		}
 		all = append(all, l)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.keys)) {
-		if keys := s.listedKeys(name, sp.Host, checked[name]); !known[name] && len(keys) > 0 {
+		if keys := s.listedKeys(name, sp.Host.Drain, checked[name]); !known[name] && len(keys) > 0 {
 			all = append(all, listedDomain{Domain: name, Removed: true, Keys: keys, Checked: last(checked[name])})
 		}
 	}
@@ -116,13 +116,13 @@ func (s *session) listed(sp *spec.Spec) ([]listedDomain, error) {
 
 // listedKeys are those that exist. The record of one was seen when it was made
 // active, or by a later look.
-func (s *session) listedKeys(domain string, h spec.Host, c keyring.Checked) []listedKey {
+func (s *session) listedKeys(domain string, drain time.Duration, c keyring.Checked) []listedKey {
 	list := []listedKey{}
 	for _, k := range keyring.Kept(s.keys[domain]) {
 		l := listedKey{Selector: k.Selector, Bits: k.Bits, State: k.Stage, Made: when(k.Since[keyring.Staged]), Seen: when(k.Seen)}
 		l.Seen = cmp.Or(l.Seen, when(c.Seen[k.Selector]))
 		if since, ok := k.Since[keyring.Draining]; ok && k.Stage == keyring.Draining {
-			l.Until = when(since.Add(h.Drain))
+			l.Until = when(since.Add(drain))
 		}
 		list = append(list, l)
 	}

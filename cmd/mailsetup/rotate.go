@@ -20,7 +20,9 @@ func rotateCommand(c console) *cli.Command {
 		UsageText: "sudo mailsetup rotate-dkim --yes\n" +
 			"   does what is due, and says nothing if nothing is: made to run every hour\n\n" +
 			"sudo mailsetup rotate-dkim --now example.org --yes\n" +
-			"   begins a rotation that is not due; later runs go on with it",
+			"   begins a rotation that is not due; later runs go on with it\n\n" +
+			"sudo mailsetup rotate-dkim --compromised example.org\n" +
+			"   others may have its private key: says what a new one costs now, and asks",
 		Description: "A new key is made and published, and signs once every name server has shown\n" +
 			"its record for long enough; then a message through the signer has to come out\n" +
 			"with it, or the old key goes on. The old record stays for mail under way, and\n" +
@@ -40,7 +42,7 @@ func rotateCommand(c console) *cli.Command {
 		},
 	}, flagGroup{"What to do", []cli.Flag{
 		&cli.BoolFlag{Name: "now", Usage: "begin a rotation although none is due"},
-		&cli.BoolFlag{Name: "compromised", Usage: "others may have the private key: another signs as soon as its record is on\nevery server, and the old one is revoked at once; mail under way then fails"},
+		&cli.BoolFlag{Name: "compromised", Usage: "others may have the private keys of `DOMAIN`: another signs as soon as its record is on every server, and the old one is revoked at once; mail under way then fails"},
 	}}, flagGroup{"How to go about it", runFlags()})
 }
 

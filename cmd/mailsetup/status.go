@@ -108,7 +108,7 @@ func (t *turning) list() []keyStatus {
 
 // status is where a key is in its life, as far as ledger and clock tell.
 func (t *turning) status(domain string, k keyring.Key) keyStatus {
-	sit := t.situation(domain)
+	sit := t.foreseen(domain, k.Selector)
 	st := keyStatus{Domain: domain, Selector: k.Selector, Bits: k.Bits, Stage: k.Stage, Since: k.Since[k.Stage]}
 	left := sit.Left(k)
 	_, coming := keyring.Successor(sit.Keys)
@@ -131,6 +131,16 @@ func (t *turning) status(domain string, k keyring.Key) keyStatus {
 	}
 	st.Next = st.Next.Truncate(time.Second)
 	return st
+}
+
+// foreseen is the situation of a domain where nobody asked DNS: caches keep at
+// least the domain's own TTL.
+func (t *turning) foreseen(domain, selector string) keyring.Situation {
+	sit := t.situation(domain)
+	if _, seen := sit.Sights[selector]; !seen {
+		sit.Sights = map[string]keyring.Sight{selector: {Cached: time.Duration(t.ttl(domain)) * time.Second}}
+	}
+	return sit
 }
 
 // statuses prints a line for each key.

@@ -111,7 +111,7 @@ func (t *turning) line(domain string, m keyring.Move) string {
 
 // prospect is what becomes of a key that is made now, and of the one before it.
 func (t *turning) prospect(domain string) string {
-	sit := t.situation(domain)
+	sit := t.foreseen(domain, "")
 	active, _ := t.s.keys.Signing(domain)
 	if active.Compromised {
 		return "It signs as soon as every name server has its record."
@@ -120,7 +120,7 @@ func (t *turning) prospect(domain string) string {
 	if sit.Policy.Revoke > 0 {
 		end = "is revoked"
 	}
-	return fmt.Sprintf("It signs when every name server has had its record for %s, or longer if caches need that; %s %s %s later.",
+	return fmt.Sprintf("It signs when every name server has had its record for %s, or longer if caches may keep that there was none; %s %s %s later.",
 		spec.Span(sit.Wait(keyring.Key{Stage: keyring.Published})), active.Selector, end, spec.Span(sit.Wait(active)))
 }
 

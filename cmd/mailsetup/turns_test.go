@@ -30,7 +30,7 @@ func TestLines(t *testing.T) {
 	if len(s.turned.Steps) != 6 || s.turned.Steps[3] != (keyStep{"lab.example", "s3", "switch", "it may"}) {
 		t.Errorf("steps %v", s.turned.Steps)
 	}
-	const lines = `lab.example: a new key, since s2 is old enough. It signs when every name server has had its record for 1h, or longer if caches need that; s2 leaves DNS 14d later.
+	const lines = `lab.example: a new key, since s2 is old enough. It signs when every name server has had its record for 1h, or longer if caches may keep that there was none; s2 leaves DNS 14d later.
 lab.example: s3 is seen everywhere, and signs at 2026-11-22 11:00 UTC at the earliest
 lab.example: s3 has to wait again: ns2: missing
 lab.example: s3 signs instead of s2: it may
