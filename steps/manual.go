@@ -147,7 +147,7 @@ func Advice(in Input) []state.Note {
 	if in.Touched == nil {
 		notes = append(places(in), reverse(in)...)
 	}
-	notes = append(notes, Aging(in.Spec, in.touches)...)
+	notes = append(notes, Lives(in.Spec, in.touches)...)
 	for d := range in.touched() {
 		notes = append(notes, reports(in, d)...)
 		if d.KeyBits < 2048 {
@@ -159,25 +159,37 @@ func Advice(in Input) []state.Note {
 	return notes
 }
 
-// Aging warns of keys that get older than half a year before they are replaced.
-func Aging(s spec.Spec, about func(domain string) bool) []state.Note {
-	old := map[time.Duration][]string{}
+// Lives warns of keys that get older than half a year before they are replaced,
+// and of those that leave DNS while mail may still be in a queue.
+func Lives(s spec.Spec, about func(domain string) bool) []state.Note {
+	old, brief := map[time.Duration][]string{}, map[time.Duration][]string{}
 	for _, d := range s.Domains {
-		if every := s.RotationOf(d).Every; about(d.Name) && (every > spec.HalfYear || every == spec.Never) {
+		every, drain := s.RotationOf(d).Every, s.DrainOf(d)
+		if about(d.Name) && (every > spec.HalfYear || every == spec.Never) {
 			old[every] = append(old[every], d.Name)
+		}
+		if about(d.Name) && drain < spec.QueueLife {
+			brief[drain] = append(brief[drain], d.Name)
 		}
 	}
 	var notes []state.Note
-	for _, every := range slices.Sorted(maps.Keys(old)) {
-		text := "get successors after " + spec.Span(every)
-		if every == spec.Never {
-			text = "never get successors"
+	warn := func(key, standard string, all map[time.Duration][]string, why func(time.Duration) string) {
+		for _, span := range slices.Sorted(maps.Keys(all)) {
+			notes = append(notes, state.Note{
+				Topic: "dkim", Text: fmt.Sprintf("the keys of %s %s (%s)", some(all[span], 3), why(span), key),
+				Do: fmt.Sprintf("%s = %q in %s, or in the domain's own file", key, standard, spec.HostFile),
+			})
 		}
-		notes = append(notes, state.Note{
-			Topic: "dkim", Text: fmt.Sprintf("the keys of %s %s (rotate_every); six months are what is advised", some(old[every], 3), text),
-			Do: fmt.Sprintf("rotate_every = %q in %s, or in the domain's own file", spec.Span(spec.DefaultEvery), spec.HostFile),
-		})
 	}
+	warn("rotate_every", spec.Span(spec.DefaultEvery), old, func(every time.Duration) string {
+		if every == spec.Never {
+			return "never get successors; six months are advised"
+		}
+		return "get successors after " + spec.Span(every) + "; six months are advised"
+	})
+	warn("drain", spec.Span(spec.DefaultDrain), brief, func(drain time.Duration) string {
+		return "leave DNS after " + spec.Span(drain) + ", and mail may wait in queues for " + spec.Span(spec.QueueLife)
+	})
 	return notes
 }
 

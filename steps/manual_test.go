@@ -67,29 +67,33 @@ func TestNoBINDBesideAnotherNameServer(t *testing.T) {
 	}
 }
 
-// Keys that get older than half a year, or never get successors, are told of.
-func TestAging(t *testing.T) {
+// Keys that get older than half a year, or never get successors, are told of;
+// and those that leave DNS before queues are empty.
+func TestLives(t *testing.T) {
 	s := two("mail.lab.example", "shop.example").Spec
 	all := func(string) bool { return true }
-	if notes := Aging(s, all); len(notes) > 0 {
-		t.Errorf("the default is told of: %v", notes)
+	told := func(about func(string) bool) (texts []string) {
+		for _, n := range Lives(s, about) {
+			texts = append(texts, n.Text+" "+n.Do)
+		}
+		return texts
 	}
-	s.Host.Every = 184 * 24 * time.Hour
-	if notes := Aging(s, all); len(notes) > 0 {
-		t.Errorf("six months are told of: %v", notes)
+	if got := told(all); len(got) > 0 {
+		t.Errorf("the default is told of: %q", got)
 	}
-	s.Host.Every, s.Domains[1].Every = 185*24*time.Hour, spec.Never
-	var got []string
-	for _, n := range Aging(s, all) {
-		got = append(got, n.Text)
+	s.Host.Every, s.Host.Drain = 184*24*time.Hour, 5*24*time.Hour
+	if got := told(all); len(got) > 0 {
+		t.Errorf("six months and five days are told of: %q", got)
 	}
-	if want := []string{
-		"the keys of shop.example never get successors (rotate_every); six months are what is advised",
-		"the keys of lab.example get successors after 185d (rotate_every); six months are what is advised",
+	s.Host.Every, s.Domains[1].Every, s.Domains[1].Drain = 185*24*time.Hour, spec.Never, 4*24*time.Hour
+	if got, want := told(all), []string{
+		`the keys of shop.example never get successors; six months are advised (rotate_every) rotate_every = "180d" in /etc/mailsetup/host.toml, or in the domain's own file`,
+		`the keys of lab.example get successors after 185d; six months are advised (rotate_every) rotate_every = "180d" in /etc/mailsetup/host.toml, or in the domain's own file`,
+		`the keys of shop.example leave DNS after 4d, and mail may wait in queues for 5d (drain) drain = "14d" in /etc/mailsetup/host.toml, or in the domain's own file`,
 	}; !slices.Equal(got, want) {
 		t.Errorf("told %q, want %q", got, want)
 	}
-	if notes := Aging(s, func(domain string) bool { return domain == "lab.example" }); len(notes) != 1 {
-		t.Errorf("of lab.example alone: %v", notes)
+	if got := told(func(domain string) bool { return domain == "lab.example" }); len(got) != 1 {
+		t.Errorf("of lab.example alone: %q", got)
 	}
 }

@@ -121,7 +121,7 @@ func (t *turning) known() error {
 		keys := keyring.Kept(t.s.keys[name])
 		_, signs := keyring.Ledger{name: keys}.Signing(name)
 		active := slices.ContainsFunc(keys, func(k keyring.Key) bool { return k.Stage == keyring.Active })
-		switch begins := t.asked.rotate || t.asked.compromised; {
+		switch begins := t.asksFor(); {
 		case len(keys) == 0:
 			return usage("mailsetup list shows the domains", "%s has no keys here", name)
 		case begins && !signs:
@@ -141,7 +141,7 @@ func (t *turning) ended(ctx context.Context, acted bool) error {
 	switch {
 	case s.o.dryRun:
 		return t.upcoming(acted)
-	case !acted && (t.asked.rotate || t.asked.compromised) && !s.o.json:
+	case !acted && t.asksFor() && !s.o.json:
 		t.statuses()
 	}
 	err := t.waiting(ctx)

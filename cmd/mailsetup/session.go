@@ -189,11 +189,13 @@ func (s *session) lock(ctx context.Context) error {
 	if _, err := os.Stat("/run/systemd/system"); err != nil {
 		return fail("--dry-run and --root DIR work without it", "systemd is not running here")
 	}
-	wait := lockWait
-	if s.o.command == "rotate-dkim" {
-		wait = tickWait
+	release, err := system.Lock(ctx, lockFile, lockWait)
+	if busy := (*system.LockedError)(nil); errors.As(err, &busy) && s.o.command == "rotate-dkim" {
+		if s.c.interactive {
+			s.c.say("%v; waiting for it to end", busy)
+		}
+		release, err = system.Lock(ctx, lockFile, tickWait)
 	}
-	release, err := system.Lock(ctx, lockFile, wait)
 	if err != nil {
 		return fail("wait for it to end", "%w", err)
 	}

@@ -151,7 +151,7 @@ func (t *turning) waiting(ctx context.Context) error {
 		switch {
 		case !known || !ok || k.Stage == keyring.Published || sight.Served || !t.about(domain) || s.o.root != "":
 			continue
-		case t.made[domain] && !manual, s.toldToday(domain, k):
+		case t.made[domain] && !manual, s.toldToday(domain, k) && !t.asksFor():
 			continue
 		}
 		found = append(found, t.awaited(d, k, sight, manual))
@@ -169,6 +169,10 @@ func (t *turning) waiting(ctx context.Context) error {
 	}
 	return nil
 }
+
+// asksFor reports whether somebody asks for a step, and wants to know what it
+// waits for.
+func (t *turning) asksFor() bool { return t.asked.rotate || t.asked.compromised }
 
 func (t *turning) awaited(d spec.Domain, k keyring.Key, sight keyring.Sight, manual bool) awaited {
 	a := awaited{domain: d.Name, record: keyRecord(d, k), manual: manual}

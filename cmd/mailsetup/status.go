@@ -77,7 +77,7 @@ func runStatus(ctx context.Context, c console, r rotation) error {
 		return s.printJSON(t.list())
 	}
 	t.statuses()
-	for _, n := range steps.Aging(*old, t.about) {
+	for _, n := range steps.Lives(*old, t.about) {
 		c.say("%s", fold(n.Text, 78))
 		c.hints([]string{n.Do})
 	}

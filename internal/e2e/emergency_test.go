@@ -172,6 +172,7 @@ func TestSharedKeyRotates(t *testing.T) {
 		b, sink := h.boots(t, release)
 		product(t, b, 0, adoptArgs()...)
 		revoking(t, b)
+		product(t, b, 0, "init", "--yes") // another TTL
 		lone, both := sent(t, b, sink, "ann@lab.example"), sent(t, b, sink, "ann@shop.example")
 		product(t, b, 0, "rotate-dkim", "--now", "--yes", "lab.example")
 		begun := time.Now()

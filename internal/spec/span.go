@@ -21,6 +21,10 @@ const (
 // HalfYear is the age up to which a key counts as renewed often enough.
 const HalfYear = 184 * day
 
+// QueueLife is how long Postfix tries to deliver a message, as others do
+// (maximal_queue_lifetime, postconf(5)).
+const QueueLife = 5 * day
+
 // Never is the span of what does not happen.
 const Never time.Duration = -1
 
