@@ -153,6 +153,7 @@ func Advice(in Input) []state.Note {
 		if d.KeyBits < 2048 {
 			notes = append(notes, state.Note{
 				Topic: "key", Text: fmt.Sprintf("%s signs with %d bits: some receivers treat that as weak (RFC 8301)", d.Name, d.KeyBits),
+				Do: fmt.Sprintf("key_bits = %d in %s; mailsetup rotate-dkim then brings a larger key", spec.DefaultKeyBits, spec.DomainFile(d.Name)),
 			})
 		}
 	}

@@ -41,13 +41,17 @@ func (t *turning) ttl(domain string) uint32 {
 
 // sharing adds the domains that sign with the same private key.
 func (t *turning) sharing() {
+	lost := map[string]string{} // public key to the domain it was named by
+	asked := map[string]bool{}
 	for _, domain := range t.asked.domains {
-		mine, _ := t.s.keys.Signing(domain)
-		for _, other := range sortedKeys(t.s.keys) {
-			if k, ok := t.s.keys.Signing(other); ok && k.Public == mine.Public && !slices.Contains(t.asked.domains, other) {
-				t.asked.domains = append(t.asked.domains, other)
-				t.s.c.say("%s: signs with the same private key as %s, and gets another one, too", other, domain)
-			}
+		k, _ := t.s.keys.Signing(domain)
+		lost[k.Public], asked[domain] = domain, true
+	}
+	for _, other := range sortedKeys(t.s.keys) {
+		k, signs := t.s.keys.Signing(other)
+		if domain, shared := lost[k.Public]; signs && shared && !asked[other] {
+			t.asked.domains = append(t.asked.domains, other)
+			t.s.c.say("%s: signs with the same private key as %s, and gets another one, too", other, domain)
 		}
 	}
 }
