@@ -139,7 +139,7 @@ const oneDay = 24 * time.Hour
 
 // waiting tells of the keys that wait for somebody, each at most once a day, and
 // lets the exit code say so, as of what else is left to do. What this run
-// published itself has time until the next.
+// published itself has time until the next, but in an emergency.
 func (t *turning) waiting(ctx context.Context) error {
 	s := t.s
 	var found []awaited
@@ -151,7 +151,7 @@ func (t *turning) waiting(ctx context.Context) error {
 		switch {
 		case !known || !ok || k.Stage == keyring.Published || sight.Served || !t.about(domain) || s.o.root != "":
 			continue
-		case t.made[domain] && !manual, s.toldToday(domain, k) && !t.asksFor():
+		case t.made[domain] && !manual && !t.asked.compromised, s.toldToday(domain, k) && !t.asksFor():
 			continue
 		}
 		found = append(found, t.awaited(d, k, sight, manual))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -110,6 +111,41 @@ func TestMoments(t *testing.T) {
 		}
 		if got := soon(tc.at, now); got != tc.soon {
 			t.Errorf("%v: %q, want %q", tc.at, got, tc.soon)
+		}
+	}
+}
+
+// What a run published itself has time until the next one; in an emergency that
+// is over only when another key signs. Once a day is enough, unless one asks.
+func TestWaiting(t *testing.T) {
+	for name, tc := range map[string]struct {
+		asked rotation
+		made  bool
+		tells int // of two runs
+	}{
+		"a tick that made it":         {rotation{}, true, 0},
+		"a later tick":                {rotation{}, false, 1},
+		"asked for, made":             {rotation{rotate: true}, true, 0},
+		"asked for, on its way":       {rotation{rotate: true}, false, 2},
+		"an emergency":                {rotation{compromised: true}, true, 2},
+		"an emergency that was begun": {rotation{compromised: true}, false, 2},
+	} {
+		s, _, said, want := bareSession(t)
+		want.Host.DNS = spec.DNSBind
+		s.turned = newTurned()
+		s.keys = keyring.Ledger{"lab.example": {key("s1", keyring.Active), key("s2", keyring.Publishing)}}
+		run := &turning{s: s, old: &want, asked: tc.asked, made: map[string]bool{"lab.example": tc.made}}
+		run.sight = map[string]map[string]keyring.Sight{"lab.example": {"s2": {Text: "ns2: missing"}}}
+		tells := 0
+		for range 2 {
+			if err := run.waiting(t.Context()); errors.Is(err, errProblemsFound) {
+				tells++
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if tells != tc.tells || strings.Count(said.String(), "s2 does not sign yet, s1 goes on: ns2: missing") != tells || len(s.turned.Waits) != tells {
+			t.Errorf("%s: told %d times, want %d\n%s", name, tells, tc.tells, said)
 		}
 	}
 }
