@@ -133,7 +133,7 @@ func (s *session) selectorTaken(ctx context.Context, domain, selector string) bo
 	}
 	name := selector + "._domainkey." + domain + "."
 	for _, z := range s.facts.Zones {
-		if slices.ContainsFunc(z.Records, func(r state.Record) bool { return strings.EqualFold(r.Name, name) }) {
+		if strings.HasSuffix(name, z.Origin) && slices.ContainsFunc(z.Records, func(r state.Record) bool { return strings.EqualFold(r.Name, name) }) {
 			return true
 		}
 	}

@@ -232,7 +232,9 @@ func (s *session) look(ctx context.Context, w *spec.Spec) error {
 	if err != nil {
 		return err
 	}
-	s.lookUp(ctx, w, s.namesOf(w, facts.FQDN), &facts)
+	if s.steps == nil { // keys are replaced whatever else DNS says
+		s.lookUp(ctx, w, s.namesOf(w, facts.FQDN), &facts)
+	}
 	// The package's own opendkim.conf may be replaced. Nothing else that is
 	// still as shipped becomes ours, so nothing else is remembered.
 	if o, err := s.sys.Read(steps.Conf); err == nil && facts.Pristine[steps.Conf] {
@@ -309,6 +311,9 @@ func (s *session) namesOf(w *spec.Spec, fqdn string) []string {
 
 // origins are the names whose zones get records.
 func (s *session) origins(w *spec.Spec) []string {
+	if s.steps != nil {
+		return s.keyOrigins(w)
+	}
 	var names []string
 	if s.touched == nil {
 		names = append(names, w.Host.Domain)
@@ -326,6 +331,18 @@ func (s *session) origins(w *spec.Spec) []string {
 	names = slices.DeleteFunc(names, func(n string) bool { return n == "" })
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// keyOrigins are the domains of a rotation whose zones here get or lose keys.
+func (s *session) keyOrigins(w *spec.Spec) []string {
+	if !s.publishes() {
+		return nil
+	}
+	elsewhere := map[string]bool{}
+	for _, d := range w.Domains {
+		elsewhere[d.Name] = w.DNSOf(d) == spec.DNSManual
+	}
+	return slices.DeleteFunc(sortedKeys(s.touched), func(name string) bool { return elsewhere[name] })
 }
 
 // published reports whether DNS has texts at the name already: as the servers
