@@ -124,7 +124,7 @@ func judgeKey(ours state.Record, there []state.Record) verdict {
 		}
 	}
 	if err == nil && mine.Revoked() { // the administrator's own, of a key that was taken over
-		return verdict{notes: []state.Note{revokeByHand(ours)}}
+		return verdict{notes: []state.Note{RevokeByHand(noDot(ours.Name))}}
 	}
 	return verdict{instead: ours.Value, refused: &Refusal{
 		What: fmt.Sprintf("%s holds another key than that of this server, so no signature would verify: %s",

@@ -105,18 +105,19 @@ func revokedByHand(in Input) []state.Note {
 		for _, k := range in.Keys[d.Name] {
 			was := slices.IndexFunc(early, func(e keyring.Key) bool { return e.Selector == k.Selector })
 			if in.Spec.DNSOf(d) == spec.DNSManual && k.Stage == keyring.Revoked && was >= 0 && early[was].Stage != keyring.Revoked {
-				notes = append(notes, revokeByHand(state.Record{Name: keyName(d.Name, k) + ".", Type: "TXT", Value: keygen.Record("")}))
+				notes = append(notes, RevokeByHand(keyName(d.Name, k)))
 			}
 		}
 	}
 	return notes
 }
 
-// revokeByHand asks for an empty p= in the place of a key.
-func revokeByHand(r state.Record) state.Note {
+// RevokeByHand asks for an empty p= in the place of a key, whose name has no
+// final dot.
+func RevokeByHand(name string) state.Note {
 	return state.Note{
 		Topic: "dkim", Text: "put this in the place of the record that is there, or whoever has the private key goes on passing for you",
-		Do: fmt.Sprintf("%s TXT %q", r.Name, r.Value),
+		Do: fmt.Sprintf("%s. TXT %q", name, keygen.Record("")),
 	}
 }
 

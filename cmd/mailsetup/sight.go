@@ -158,11 +158,12 @@ func (t *turning) waiting(ctx context.Context) error {
 		s.turned.await(found[len(found)-1], k, sight)
 		t.tell(found[len(found)-1])
 	}
+	reminded := t.remind(ctx)
 	if len(found)+len(s.left) > 0 {
 		s.send(ctx, t.old.Host, waitingLetter(found, s.left))
 	}
 	switch {
-	case len(found) > 0:
+	case len(found) > 0 || reminded:
 		return cmp.Or(s.savePassed(), errProblemsFound)
 	case len(s.left) > 0:
 		return errProblemsFound

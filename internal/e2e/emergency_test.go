@@ -209,6 +209,13 @@ func TestSharedKeyRotates(t *testing.T) {
 		if by := leavesSignedBy(t, b, sink, "shop.example"); by == "s1" {
 			t.Error("s1 still signs for shop.example")
 		}
+		// Nobody does that, and is told again the next day, until it is done.
+		b.Sh(t, `sed -i 's/"revoked": "[^"]*"/"revoked": "2026-01-01T00:00:00Z"/' /var/lib/mailsetup/keyring/shop.example.json`)
+		out, _ = product(t, b, 3, "rotate-dkim", "--yes")
+		says(t, out, "s1._domainkey.shop.example. TXT "+emptyKey)
+		if out, said := product(t, b, 0, "rotate-dkim", "--yes"); out+said != "" {
+			t.Errorf("told again the same day:\n%s%s", out, said)
+		}
 	})
 }
 

@@ -58,7 +58,7 @@ func (p Passed) Count(l Ledger, now Reading) Passed {
 	for domain, keys := range l {
 		for _, k := range keys {
 			name := place(domain, k)
-			if at, ok := p.Told[name]; ok && (k.Stage == Staged || k.Stage == Publishing) {
+			if at, ok := p.Told[name]; ok && (k.Stage == Staged || k.Stage == Publishing || k.Stage == Revoked) {
 				out = out.Tell(domain, k, at)
 			}
 			if !waits(k) {
