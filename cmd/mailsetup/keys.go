@@ -87,15 +87,19 @@ func (s *session) keysThere(want spec.Spec) error {
 }
 
 func (s *session) keyThere(domain string, k keyring.Key) error {
+	effect := "its mail is not accepted"
+	if k.Stage == keyring.Published { // another one signs
+		effect = "its mail would not be accepted"
+	}
 	o, err := s.sys.Stat(state.Path(k.File))
 	if err != nil || o.Kind == state.Absent {
 		return cmp.Or(err, fail("put the file back from a backup, or roll back the run that made it",
-			"%s, the private key of %s, is gone: its mail is not accepted", k.File, domain))
+			"%s, the private key of %s, is gone: %s", k.File, domain, effect))
 	}
 	if o.Mode.Perm()&0o077 != 0 && !k.Adopted { // RequireSafeKeys, opendkim.conf(5)
 		return fail("chmod 600 "+k.File,
-			"%s, the private key of %s, has mode %04o: OpenDKIM refuses keys that others could read, and its mail is not accepted",
-			k.File, domain, o.Mode.Perm())
+			"%s, the private key of %s, has mode %04o: OpenDKIM refuses keys that others could read, and %s",
+			k.File, domain, o.Mode.Perm(), effect)
 	}
 	return nil
 }

@@ -285,6 +285,9 @@ func asked(p state.Probe) string {
 	case state.ProbeMilter:
 		return "does the signer answer"
 	case state.ProbeSigns:
+		if n := len(p.Signers); n > few { // some 200 a second
+			return fmt.Sprintf("does a message of each of %d senders come out signed", n)
+		}
 		return "does a message come out signed"
 	case state.ProbeSMTP:
 		return "does Postfix take mail"

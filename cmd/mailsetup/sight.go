@@ -21,25 +21,27 @@ import (
 // see asks DNS about the keys that are on their way to sign.
 func (t *turning) see(ctx context.Context) {
 	t.sight = map[string]map[string]keyring.Sight{}
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	free := make(chan struct{}, atOnce)
-	for domain, keys := range t.s.keys {
-		k, ok := keyring.Successor(keys)
-		d, known := t.domain(domain)
-		if !ok || !known || !t.about(domain) || t.s.o.root != "" {
-			continue
+	var domains []spec.Domain
+	for _, d := range t.old.Domains {
+		if _, ok := keyring.Successor(t.s.keys[d.Name]); ok && t.about(d.Name) && t.s.o.root == "" {
+			domains = append(domains, d)
 		}
-		free <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-free }()
-			sight := t.s.sightOf(ctx, d, k)
-			mu.Lock()
-			defer mu.Unlock()
-			t.sight[domain] = map[string]keyring.Sight{k.Selector: sight}
-		})
 	}
-	wg.Wait()
+	b := newBar(t.s.c, "records looked for", len(domains))
+	if !b.live || t.s.o.accessible {
+		b.total = 0 // a timer that finds nothing to do says nothing
+	}
+	defer b.end()
+	var mu sync.Mutex
+	_ = sideBySide(len(domains), atOnce, func(i int) error {
+		k, _ := keyring.Successor(t.s.keys[domains[i].Name])
+		sight := t.s.sightOf(ctx, domains[i], k)
+		mu.Lock()
+		defer mu.Unlock()
+		t.sight[domains[i].Name] = map[string]keyring.Sight{k.Selector: sight}
+		b.step(time.Now())
+		return nil
+	})
 }
 
 // sightOf is what the world sees of a key: every server in charge, each asked

@@ -141,7 +141,7 @@ func (t *turning) fit(domain string, moves []keyring.Move) error {
 		if m.Act != keyring.Switch {
 			continue
 		}
-		next, _ := keyring.Ledger{domain: keyring.Moved(t.s.keys[domain], m, t.s.now)}.Signing(domain)
+		next, _ := keyring.Successor(t.s.keys[domain])
 		if err := t.s.keyThere(domain, next); err != nil {
 			return err
 		}

@@ -172,6 +172,10 @@ func TestAPrivateKeyThatDoesNotFit(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := steps.KeyFile("a.example", "next")
+	mem.Put(file, state.Object{Kind: state.Regular, Mode: 0o640, Content: other.PEM()})
+	if err := turn.fit("a.example", moves); err == nil || !strings.HasSuffix(err.Error(), "has mode 0640: OpenDKIM refuses keys that others could read, and its mail would not be accepted") {
+		t.Errorf("%v", err)
+	}
 	for text, want := range map[string]string{
 		string(other.PEM()): "/etc/dkimkeys/a.example/next.private is not the private key of the record next in DNS",
 		"garbage":           "/etc/dkimkeys/a.example/next.private is no private key",
