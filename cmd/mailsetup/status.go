@@ -143,17 +143,18 @@ func (t *turning) foreseen(domain, selector string) keyring.Situation {
 	return sit
 }
 
-// statuses prints a line for each key.
+// statuses prints a line for each key of the domains that the run goes on with.
 func (t *turning) statuses() {
 	rows := [][]string{{"DOMAIN", "KEY", "STATE", "SINCE", "NEXT STEP", "WAITS FOR"}}
 	for _, k := range t.list() {
 		rows = append(rows, []string{k.Domain, k.Selector, string(k.Stage), ago(k.Since, t.s.now), soon(k.Next, t.s.now), k.Waits})
 	}
-	if len(rows) == 1 {
+	switch {
+	case len(rows) > 1:
+		fmt.Fprint(t.s.c.out, aligned(rows, 80))
+	case len(t.trouble) == 0:
 		fmt.Fprintln(t.s.c.out, "No keys.")
-		return
 	}
-	fmt.Fprint(t.s.c.out, aligned(rows, 80))
 }
 
 // ago is a time in the past: how long ago it was or, after two days, its date.

@@ -92,6 +92,23 @@ lab.example         202612-abcd  publishing  90m ago  -           name servers
 	}
 }
 
+// Of a domain that a run went on without, the reason was said.
+func TestStatusesOfNobody(t *testing.T) {
+	s, _, _, want := bareSession(t)
+	var out bytes.Buffer
+	s.c.out = &out
+	s.keys = keyring.Ledger{"lab.example": {key("202611", keyring.Active)}}
+	(&turning{s: s, old: &want, trouble: map[string]bool{"lab.example": true}}).statuses()
+	if out.Len() > 0 {
+		t.Errorf("it is\n%s", &out)
+	}
+	s.keys = keyring.Ledger{}
+	(&turning{s: s, old: &want}).statuses()
+	if out.String() != "No keys.\n" {
+		t.Errorf("it is %q", &out)
+	}
+}
+
 func TestMoments(t *testing.T) {
 	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	for _, tc := range []struct {
