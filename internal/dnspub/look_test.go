@@ -233,9 +233,11 @@ func TestNobodyAsksTheResolverForKeys(t *testing.T) {
 	if primary, err := c.mname(t.Context(), key); err != nil || !strings.HasPrefix(primary, "ns1.lab.example") {
 		t.Errorf("primary %q, %v", primary, err)
 	}
+	mu.Lock()
 	if slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(name, "._domainkey.lab.example.") }) {
 		t.Errorf("the resolver was asked for %q", names)
 	}
+	mu.Unlock()
 	if _, err := client("127.0.0.1:1").Taken(t.Context(), key); err == nil {
 		t.Error("nobody can be asked, and yet nobody has it")
 	}
