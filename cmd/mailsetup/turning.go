@@ -109,7 +109,9 @@ func (a *attempt) perform(ctx context.Context, domains []string) error {
 	if again {
 		a.s.c.say("going on with %s", listed(domains, few))
 	}
-	return a.s.perform(ctx, a.work, a.plan)
+	w, p := a.work, a.plan
+	a.work, a.plan = nil, plan.Plan{} // ten thousand keys are not held twice
+	return a.s.perform(ctx, w, p)
 }
 
 // only makes the run about some of the domains that are due.

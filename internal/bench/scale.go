@@ -52,6 +52,7 @@ func scale(ctx context.Context, out io.Writer, v *verdicts) error {
 		h.grow()
 		h.again()
 		h.rates(one)
+		h.rotation()
 	})
 }
 
