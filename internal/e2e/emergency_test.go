@@ -16,8 +16,8 @@ import (
 // The end of a key's life, as these tests can wait for it: how long it drains,
 // and is shown as revoked after that.
 const (
-	briefDrain  = 20 * time.Second
-	briefRevoke = 10 * time.Second
+	briefDrain  = 3 * time.Second
+	briefRevoke = 2 * time.Second
 )
 
 // revoking compresses the lives of keys, the end of which is an empty p=, and
