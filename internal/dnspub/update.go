@@ -87,11 +87,13 @@ func (l *line) settled(ctx context.Context, want state.Update, within time.Durat
 	if within <= 0 {
 		within = 30 * time.Second
 	}
-	ctx, cancel := context.WithTimeout(ctx, within)
+	end := time.Now().Add(within)
+	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
 	for {
 		have, err := l.look(ctx, questions(want))
-		if err != nil && ctx.Err() == nil {
+		// The connection may notice the deadline a moment before the context.
+		if err != nil && ctx.Err() == nil && time.Now().Before(end) {
 			return err
 		}
 		if err == nil && served(want, recordsOf(have)) {
