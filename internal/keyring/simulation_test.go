@@ -23,6 +23,7 @@ func TestReachableStates(t *testing.T) {
 		"revoked": {Drain: time.Hour, Lag: time.Hour, Revoke: time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			start := newWorld(p)
 			start.check()
 			seen := map[string]bool{start.String(): true}
