@@ -120,3 +120,15 @@ func TestPartingNeverGoesOnAfter(t *testing.T) {
 		}
 	}
 }
+
+// What a daemon printed, as far as it did, does not make two reasons of one.
+func TestAlike(t *testing.T) {
+	got := alike([]trouble{
+		{domains: []string{"a.example"}, err: errors.New("reload failed\n  | this\n  | that")},
+		{domains: []string{"b.example"}, err: errors.New("reload failed\n  | this")},
+		{domains: []string{"c.example"}, err: errors.New("c.example: no answer")},
+	})
+	if len(got) != 2 || !slices.Equal(got[0].domains, []string{"a.example", "b.example"}) || !slices.Equal(got[1].domains, []string{"c.example"}) {
+		t.Errorf("%v", got)
+	}
+}

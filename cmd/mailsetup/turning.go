@@ -185,12 +185,13 @@ func (t *turning) wait() {
 }
 
 // alike gathers the domains of which the same is to be said: a name server, say,
-// that does not answer for any of them.
+// that does not answer for any of them. What a daemon printed under it may have
+// been cut off, and does not count.
 func alike(list []trouble) []trouble {
 	var out []trouble
 	said := map[string]int{}
 	for _, bad := range list {
-		text := bad.text()
+		text, _, _ := strings.Cut(bad.text(), "\n")
 		if i, ok := said[text]; ok {
 			out[i].domains = slices.Concat(out[i].domains, bad.domains)
 			continue
