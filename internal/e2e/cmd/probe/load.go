@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"net"
 	"net/smtp"
 	"net/textproto"
@@ -27,7 +28,7 @@ func load(args []string, stop io.Reader) error {
 		return err
 	}
 	l := &loader{o: o, stop: make(chan struct{})}
-	l.number.Store(time.Now().UnixMilli() * 100_000) // no Subject comes twice
+	l.number.Store(time.Now().UnixMilli() * 100_000) // no Subject of a process comes twice
 	var all sync.WaitGroup
 	senders := func(n int, kind string, work func(kind string)) {
 		for i := range n {
@@ -74,7 +75,7 @@ func (l *loader) going() bool {
 func (l *loader) letter(kind string) lab.Letter {
 	return lab.Letter{
 		From: l.o.From, HeaderFrom: l.o.From, To: "bob@" + lab.RemoteZone, Helo: "client.example",
-		Subject: fmt.Sprintf("%s-%d", kind, l.number.Add(1)), Body: strings.Repeat("What a fine day it is.\r\n", 20),
+		Subject: fmt.Sprintf("%s-%d-%d", kind, os.Getpid(), l.number.Add(1)), Body: strings.Repeat("What a fine day it is.\r\n", 20),
 	}
 }
 
