@@ -270,7 +270,7 @@ func (s *session) writeChecked(all map[string]keyring.Checked) error {
 			return err
 		}
 	}
-	var files, drafts []state.Path
+	var memos []memo
 	for domain, c := range all {
 		file := keyring.CheckedFile(domain)
 		if o, err := s.sys.Read(file); err == nil {
@@ -278,20 +278,7 @@ func (s *session) writeChecked(all map[string]keyring.Checked) error {
 				c = c.After(earlier)
 			}
 		}
-		draft := file + state.Path("."+s.random(6)+"~")
-		err := s.sys.Create(draft, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: keyring.MarshalChecked(c)})
-		if err != nil {
-			return err
-		}
-		files, drafts = append(files, file), append(drafts, draft)
+		memos = append(memos, memo{file, keyring.MarshalChecked(c)})
 	}
-	if err := s.sys.Sync(drafts...); err != nil {
-		return err
-	}
-	for i := range files {
-		if err := s.sys.Rename(drafts[i], files[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.jot(memos...)
 }

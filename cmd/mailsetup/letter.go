@@ -84,11 +84,10 @@ func (s *session) failedTo(ctx context.Context, why string) {
 		return
 	}
 	last, _ := s.sys.Read(mailedFile)
-	at, err := time.Parse(time.RFC3339, strings.TrimSpace(string(last.Content)))
-	if since := s.now.Sub(at); err == nil && since >= 0 && since < oneDay {
+	if at, err := time.Parse(time.RFC3339, strings.TrimSpace(string(last.Content))); err == nil && s.today(at) {
 		return
 	}
-	if err := s.jot(mailedFile, []byte(s.now.Format(time.RFC3339)+"\n")); err != nil {
+	if err := s.jot(memo{mailedFile, []byte(s.now.Format(time.RFC3339) + "\n")}); err != nil {
 		s.c.say("%v", err)
 		return // or each run would send one
 	}

@@ -166,6 +166,42 @@ const lookUps = 32
 // processors are how many pieces of work there are hands for.
 func processors() int { return runtime.GOMAXPROCS(0) }
 
+// memo is a file of ours that no run has to take back.
+type memo struct {
+	path    state.Path
+	content []byte
+}
+
+// jot puts memos in place, each at once. Several runs may do so at a time; of one
+// that fails no draft stays.
+func (s *session) jot(memos ...memo) (err error) {
+	var drafts []state.Path
+	defer func() {
+		if err != nil {
+			for _, d := range drafts {
+				_ = s.sys.Remove(d) // what was renamed is not there any more
+			}
+		}
+	}()
+	for _, m := range memos {
+		draft := m.path + state.Path("."+s.random(6)+"~")
+		err := s.sys.Create(draft, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: m.content})
+		if err != nil {
+			return err
+		}
+		drafts = append(drafts, draft)
+	}
+	if err := s.sys.Sync(drafts...); err != nil {
+		return err
+	}
+	for i, m := range memos {
+		if err := s.sys.Rename(drafts[i], m.path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // sideBySide does n pieces of work, some at a time, and returns the error of the
 // first of those that failed.
 func sideBySide(n, atOnce int, do func(i int) error) error {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"maps"
 	"os"
 	"slices"
@@ -50,17 +49,7 @@ func (s *session) savePassed() error {
 	if s.o.dryRun || os.Geteuid() != 0 || !s.exists(plan.Home) {
 		return nil
 	}
-	return s.jot(keyring.PassedFile, keyring.MarshalPassed(s.passed))
-}
-
-// jot writes a file of ours that no run has to take back.
-func (s *session) jot(p state.Path, content []byte) error {
-	draft := p + state.Path("."+s.random(6)+"~")
-	object := state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: content}
-	if err := s.sys.Create(draft, object); err != nil {
-		return err
-	}
-	return cmp.Or(s.sys.Sync(draft), s.sys.Rename(draft, p))
+	return s.jot(memo{keyring.PassedFile, keyring.MarshalPassed(s.passed)})
 }
 
 // passedOf is how long the keys of a domain have been in their stages. In a
@@ -81,12 +70,18 @@ func (s *session) passedOf(domain string) map[string]time.Duration {
 // toldToday reports whether a run of the last day told of the key, and takes
 // note that this one does.
 func (s *session) toldToday(domain string, k keyring.Key) bool {
-	last, ok := s.passed.Told[domain+" "+k.Selector]
-	if since := s.now.Sub(last); ok && since >= 0 && since < oneDay {
+	if at, ok := s.passed.ToldAt(domain, k); ok && s.today(at) {
 		return true
 	}
 	s.passed = s.passed.Tell(domain, k, s.now)
 	return false
+}
+
+// today reports whether a time is in the last day: one in the future is of a
+// clock that went wrong.
+func (s *session) today(at time.Time) bool {
+	since := s.now.Sub(at)
+	return since >= 0 && since < oneDay
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -88,23 +88,12 @@ func (r rotation) isJob() bool {
 }
 
 func turnKeys(ctx context.Context, c console, r rotation) error {
-	if err := asRoot(r.options); err != nil {
-		return err
-	}
-	s, err := openSession(ctx, c, r.options)
+	t, err := openTurning(ctx, c, r)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	old, err := s.setUp()
-	if err != nil {
-		return err
-	}
-	t := &turning{s: s, old: old, asked: r, trouble: map[string]bool{}}
-	if err := t.known(); err != nil {
-		return err
-	}
-	s.turned = newTurned()
+	defer t.s.close()
+	t.s.turned = newTurned()
 	acted, err := t.all(ctx)
 	if err != nil && !errors.Is(err, errChangesFound) {
 		return err
@@ -113,6 +102,27 @@ func turnKeys(ctx context.Context, c console, r rotation) error {
 		err = t.ended(ctx, acted)
 	}
 	return cmp.Or(t.troubled(), err)
+}
+
+// openTurning opens the machine for a run about keys. The caller closes the
+// session.
+func openTurning(ctx context.Context, c console, r rotation) (*turning, error) {
+	if err := asRoot(r.options); err != nil {
+		return nil, err
+	}
+	s, err := openSession(ctx, c, r.options)
+	if err != nil {
+		return nil, err
+	}
+	t := &turning{s: s, asked: r, trouble: map[string]bool{}}
+	if t.old, err = s.setUp(); err == nil {
+		err = t.known()
+	}
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	return t, nil
 }
 
 // known refuses domains that have no keys, or none that could get a successor.

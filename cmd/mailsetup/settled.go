@@ -140,20 +140,5 @@ func (s *session) writeMarks(in steps.Input) error {
 	if b.String() == string(old.Content) {
 		return nil
 	}
-	return s.replace(settledFile, []byte(b.String()))
-}
-
-// replace writes a file of memory, outside of the journal.
-func (s *session) replace(p state.Path, text []byte) error {
-	next := p + "~"
-	if s.exists(next) {
-		if err := s.sys.Remove(next); err != nil {
-			return err
-		}
-	}
-	err := s.sys.Create(next, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: text})
-	if err != nil {
-		return err
-	}
-	return s.sys.Rename(next, p)
+	return s.jot(memo{settledFile, []byte(b.String())})
 }

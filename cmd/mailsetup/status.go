@@ -54,30 +54,19 @@ type keyStatus struct {
 }
 
 func runStatus(ctx context.Context, c console, r rotation) error {
-	if err := asRoot(r.options); err != nil {
-		return err
-	}
-	s, err := openSession(ctx, c, r.options)
+	t, err := openTurning(ctx, c, r)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	old, err := s.setUp()
-	if err != nil {
+	defer t.s.close()
+	if err := t.s.count(); err != nil {
 		return err
 	}
-	if err := s.count(); err != nil {
-		return err
-	}
-	t := &turning{s: s, old: old, asked: r}
-	if err := t.known(); err != nil {
-		return err
-	}
-	if s.o.json {
-		return s.printJSON(t.list())
+	if r.json {
+		return t.s.printJSON(t.list())
 	}
 	t.statuses()
-	for _, n := range steps.Lives(*old, t.about) {
+	for _, n := range steps.Lives(*t.old, t.about) {
 		c.say("%s", fold(n.Text, 78))
 		c.hints([]string{n.Do})
 	}

@@ -174,12 +174,12 @@ func (s *session) keyFits(k keyring.Key) error {
 // wait leaves out the domains whose zone cannot be worked with at the moment,
 // but holds records of ours.
 func (t *turning) wait() {
+	unfit := slices.DeleteFunc(slices.Clone(t.s.facts.Zones), func(z state.Zone) bool {
+		return z.Problem == "" || !t.s.exists(steps.Fragment(z))
+	})
 	for _, domain := range sortedKeys(t.due) {
-		for _, z := range t.s.facts.Zones {
-			if z.Problem != "" && z.Holds(domain+".") && t.s.exists(steps.Fragment(z)) {
-				t.leave(fail(z.Hint, "zone %s: %s", z.Origin, z.Problem), domain)
-				break
-			}
+		if i := slices.IndexFunc(unfit, func(z state.Zone) bool { return z.Holds(domain + ".") }); i >= 0 {
+			t.leave(fail(unfit[i].Hint, "zone %s: %s", unfit[i].Origin, unfit[i].Problem), domain)
 		}
 	}
 }

@@ -66,7 +66,7 @@ func signingAgain(p plan.Plan) map[string]keyring.Key {
 
 // publishes reports whether the plan itself puts the record of a key into DNS.
 func publishes(p plan.Plan, domain string, k keyring.Key) bool {
-	name := k.Selector + "._domainkey." + domain + "."
+	name := keyRecord(spec.Domain{Name: domain}, k).Name
 	for _, st := range p.Stages {
 		for _, u := range st.Updates {
 			if slices.ContainsFunc(u.Add, func(r state.Record) bool { return strings.EqualFold(r.Name, name) }) {

@@ -27,7 +27,7 @@ const (
 func (h *host) rotation() {
 	fmt.Fprintf(h.out, "\n%d keys due at once (successors of %d bits)\n", h.n+1, shortBits)
 	h.Run(h.t, "mailsetup", "init", "--domain", lab1, "--yes", "--overwrite-drift") // without the tutorials' tables
-	before := h.keysOf(shortBits, 10*samples)
+	before := h.keys(shortBits, 10*samples) / (10 * samples)
 	h.compress()
 	made := h.tick("make keys", "--now")
 	h.publish()
@@ -55,27 +55,10 @@ func (h *host) verdict(key time.Duration, ticks ...cost) {
 		all, rss = all+c.cpu, max(rss, c.rss)
 	}
 	each := all / time.Duration(h.n+1)
-	usual := h.keysOf(2048, 3*samples)
+	usual := h.keys(2048, 3*samples) / (3 * samples)
 	fmt.Fprintf(h.out, "  %-30s %12s CPU, of which its key %s\n", "each domain", short(each), short(key))
 	h.v.atMost("CPU of a rotation, beside that of a key of 2,048 bits", float64(each-key+usual)/float64(usual), 1.25, " x")
 	h.v.atMost("peak memory while 10,000 keys are replaced", float64(rss)/1e6, 200, " MB")
-}
-
-// keysOf is the mean time of n keys.
-func (h *host) keysOf(bits, n int) time.Duration {
-	list := make([]int, n)
-	for i := range list {
-		list[i] = bits
-	}
-	began, err := ownCPU()
-	if err == nil {
-		err = keygen.GenerateAll(h.t.ctx, list, func(int, *keygen.Key) {})
-	}
-	ended, cerr := ownCPU()
-	if err != nil || cerr != nil {
-		h.t.Fatalf("keys: %v, %v", err, cerr)
-	}
-	return (ended - began) / time.Duration(n)
 }
 
 // compress lets a rotation last minutes.

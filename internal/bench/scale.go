@@ -92,9 +92,9 @@ func (h *host) addMany() {
 		names = append(names, fmt.Sprintf("m%05d.example", i))
 	}
 	h.Write(h.t, "/root/domains", strings.Join(names, "\n")+"\n", 0o644)
-	before, loop := h.keys(many/2), h.genkey(looped/2)
+	before, loop := h.keys(2048, many/2), h.genkey(looped/2)
 	all := h.cost("mailsetup", "add-domain", "--from-file", "/root/domains", "--yes")
-	after, again := h.keys(many/2), h.genkey(looped/2)
+	after, again := h.keys(2048, many/2), h.genkey(looped/2)
 	pure := before + after
 	loop = (loop + again) * many / looped
 	ratio, ceiling := float64(loop)/float64(all.wall), float64(runtime.GOMAXPROCS(0))*float64(loop)/float64(pure)
@@ -115,14 +115,14 @@ func (h *host) genkey(n int) time.Duration {
 }
 
 // keys is the processor time that n keys take, made as the program makes them.
-func (h *host) keys(n int) time.Duration {
-	bits := make([]int, n)
-	for i := range bits {
-		bits[i] = 2048
+func (h *host) keys(bits, n int) time.Duration {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = bits
 	}
 	began, err := ownCPU()
 	if err == nil {
-		err = keygen.GenerateAll(h.t.ctx, bits, func(int, *keygen.Key) {})
+		err = keygen.GenerateAll(h.t.ctx, all, func(int, *keygen.Key) {})
 	}
 	ended, cerr := ownCPU()
 	if err != nil || cerr != nil {

@@ -28,9 +28,9 @@ type Wish struct {
 // Updated returns the zones that take the wishes' records, as their primaries
 // have them: only the names and types in question are looked at, and nothing is
 // changed. Of domains that are leaving come the zones in which something of
-// theirs was published before (Facts.Published). A zone of the local BIND that takes updates is
-// asked there, unless a server is named. What cannot be asked is a
-// state.Trouble of the domains that need it.
+// theirs was published before (Facts.Published). A zone of the local BIND that
+// takes updates is asked there, unless a server is named. What cannot be asked
+// is a state.Trouble of the domains that need it.
 func Updated(ctx context.Context, ask Primaries, r system.Reader, wishes []Wish, leaving []string, here state.Facts) ([]state.Zone, error) {
 	u := &updated{ask: ask, files: r, here: here, zones: map[string]*updatedZone{}, keys: map[state.Path]dnspub.Key{}}
 	trouble := state.Trouble{}

@@ -8,9 +8,10 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Taken reports whether a server in charge of a name has TXT records there. The resolver is not asked for the name: it would remember for the
-// negative TTL of the zone (RFC 2308) that there are none yet. That no server
-// can be asked is an error.
+// Taken reports whether a server in charge of a name has TXT records there. The
+// resolver is not asked for the name: it would remember for the negative TTL of
+// the zone (RFC 2308) that there are none yet. That no server can be asked is an
+// error.
 func (c *Client) Taken(ctx context.Context, name string) (bool, error) {
 	zone, err := c.ZoneOf(ctx, asked(name))
 	if err != nil {

@@ -84,6 +84,12 @@ func (p Passed) Tell(domain string, k Key, at time.Time) Passed {
 	return p
 }
 
+// ToldAt is when the administrator was last told of a key.
+func (p Passed) ToldAt(domain string, k Key) (at time.Time, ok bool) {
+	at, ok = p.Told[place(domain, k)]
+	return at, ok
+}
+
 // Of is how long each key of a domain has certainly been in its stage, by
 // selector.
 func (p Passed) Of(domain string, keys []Key) map[string]time.Duration {
