@@ -23,7 +23,7 @@ type flagGroup struct {
 // details, flags. The library's own layout is as wide as the longest line.
 func helped(cmd *cli.Command, groups ...flagGroup) *cli.Command {
 	var b strings.Builder
-	fmt.Fprintf(&b, "mailsetup %s: %s\n\n%s\n", cmd.Name, cmd.Usage, indented(cmd.UsageText, 2))
+	fmt.Fprintf(&b, "%s\n\n%s\n", fold("mailsetup "+cmd.Name+": "+cmd.Usage, helpWidth), indented(cmd.UsageText, 2))
 	if cmd.Description != "" {
 		fmt.Fprintf(&b, "\n%s\n", cmd.Description)
 	}
@@ -95,9 +95,9 @@ func appHelp(commands []*cli.Command) string {
 		row("  --version, -v", "the version") + "\nExit codes:\n")
 	for _, e := range []struct{ code, means string }{
 		{"0", "done, or nothing to do"},
-		{"1", "failed, and the machine is as it was"},
+		{"1", "failed, and the machine is as it was; of rotate-dkim: domains that are named could not go on, and the others did"},
 		{"2", "usage, a wish that makes no sense, or no consent to a change of what is yours; nothing touched"},
-		{"3", "--dry-run --exit-code found changes, or dns --wait found problems"},
+		{"3", "--dry-run --exit-code found changes, dns --wait found problems, or rotate-dkim waits for you or for a name server"},
 		{"4", "failed, and not fully undone"},
 		{"130", "interrupted and undone"},
 	} {
