@@ -84,22 +84,26 @@ func (j *Journal) Open() (*Entry, error) {
 		return nil, err
 	}
 	for _, id := range slices.Backward(ids) {
-		o, err := j.files.Read(j.runDir(id).Join(runFile))
-		if err != nil {
-			return nil, err
-		}
-		if len(o.Content) == 0 || closed(o.Content) {
-			continue
-		}
-		e, err := parseRun(j.runDir(id), o.Content)
-		if err != nil {
-			return nil, err
-		}
-		if e != nil && e.Status == Open {
-			return e, nil
+		if e, err := j.unended(id); e != nil || err != nil {
+			return e, err
 		}
 	}
 	return nil, nil
+}
+
+// unended reads a run that did not end, nil for one that did. Of the latter no
+// more than the last event is understood: there may be many, and long ones.
+func (j *Journal) unended(id string) (*Entry, error) {
+	dir := j.runDir(id)
+	o, err := j.files.Read(dir.Join(runFile))
+	if err != nil || len(o.Content) == 0 || closed(o.Content) {
+		return nil, err
+	}
+	e, err := parseRun(dir, o.Content)
+	if err != nil || e == nil || e.Status != Open {
+		return nil, err
+	}
+	return e, nil
 }
 
 // History returns the runs, oldest first.
@@ -141,19 +145,14 @@ func (j *Journal) Prune(keep int) error {
 	if err != nil || len(ids) <= keep {
 		return err
 	}
-	runs, err := j.History()
-	if err != nil {
-		return err
-	}
-	stay := map[string]bool{}
-	for i, e := range runs {
-		stay[e.ID] = e.Status == Open || i >= len(runs)-keep
-	}
-	for _, id := range ids {
-		if !stay[id] {
-			if err := j.forget(id); err != nil {
-				return err
-			}
+	slices.Sort(ids) // they begin with the time
+	for _, id := range ids[:len(ids)-keep] {
+		e, err := j.unended(id)
+		if err == nil && e == nil {
+			err = j.forget(id)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
