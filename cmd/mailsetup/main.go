@@ -18,7 +18,7 @@ var version = "devel"
 
 // enough memory for ten thousand domains at once: near it, the collector of
 // garbage works harder. It is no bound.
-const enough = 112 << 20
+const enough = 132 << 20
 
 func main() {
 	quiet.Done()
