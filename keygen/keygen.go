@@ -46,6 +46,10 @@ func Generate(bits int) (*Key, error) {
 // it to made with its place among them: in any order, and never two at a time.
 // When ctx ends, so does this at once; what was being made is dropped.
 func GenerateAll(ctx context.Context, bits []int, made func(i int, k *Key)) error {
+	return generateAll(ctx, bits, Generate, made)
+}
+
+func generateAll(ctx context.Context, bits []int, generate func(bits int) (*Key, error), made func(i int, k *Key)) error {
 	type result struct {
 		i   int
 		key *Key
@@ -58,7 +62,7 @@ func GenerateAll(ctx context.Context, bits []int, made func(i int, k *Key)) erro
 	for range min(runtime.GOMAXPROCS(0), len(bits)) {
 		go func() {
 			for i := int(next.Add(1)) - 1; i < len(bits) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				key, err := Generate(bits[i])
+				key, err := generate(bits[i])
 				select {
 				case results <- result{i, key, err}:
 				case <-ctx.Done():
