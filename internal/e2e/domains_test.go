@@ -14,13 +14,16 @@ import (
 const further = "# added in one run\r\nbücher.example\r\nshop.example\r\n\r\nblog.example\r\n"
 
 // TestDomains: three further domains in one run, of which one is international,
-// and one signs its subdomains, too.
+// and which sign their subdomains, too; two with records of their own, which do
+// not; and eight in a terminal.
 func TestDomains(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		b := server(t, release, lab.Mail)
-		for _, d := range []string{"xn--bcher-kva.example", "shop.example", "blog.example"} {
+		for _, d := range []string{"xn--bcher-kva.example", "shop.example", "blog.example", "lean.example", "full.example"} {
 			b.Named(t, d)
+			b.Sh(t, "systemctl reset-failed named") // which is started for each
 		}
+		b.Named(t, "vendor.example", `_spf IN TXT "v=spf1 ip4:198.51.100.25 -all"`)
 		sink := b.Sink(t)
 		product(t, b, 0, initArgs()...)
 		b.Write(t, "/root/domains", further, 0o644)
@@ -51,8 +54,71 @@ func TestDomains(t *testing.T) {
 			t.Errorf("%d keys for 4 domains", len(keys))
 		}
 		nothingChanges(t, b, "add-domain", "--yes", "--from-file", "/root/domains")
+		ownRecords(t, b, sink)
 		nothingChanges(t, b, initArgs()...)
+		manyInATerminal(t, b)
 	})
+}
+
+// ownRecords adds domains with records that were asked for by flags, and
+// without --subdomains: nothing signs mail of what is below them.
+func ownRecords(t *testing.T, b *lab.Box, sink *lab.Sink) {
+	t.Helper()
+	product(t, b, 0, "add-domain", "--yes", "lean.example", "--spf-redirect", "--dmarc", "reject", "--rua", "mailto:dmarc@lean.example")
+	product(t, b, 0, "add-domain", "--yes", "full.example", "--spf-all", "fail", "--spf-include", "_spf.vendor.example",
+		"--dmarc", "quarantine", "--rua", "mailto:a@full.example", "--rua", "mailto:b@full.example")
+	for name, want := range map[string]string{
+		"lean.example":        `"v=spf1 redirect=lab.example"`,
+		"_dmarc.lean.example": `"v=DMARC1; p=reject; rua=mailto:dmarc@lean.example"`,
+		"full.example":        `"v=spf1 mx ip4:192.0.2.10 include:_spf.vendor.example -all"`,
+		"_dmarc.full.example": `"v=DMARC1; p=quarantine; rua=mailto:a@full.example,mailto:b@full.example"`,
+	} {
+		if is := strings.TrimSpace(b.Run(t, "dig", "+short", "@127.0.0.1", "TXT", name)); is != want {
+			t.Errorf("TXT of %s: %s, want %s", name, is, want)
+		}
+	}
+	for _, domain := range []string{"lean.example", "full.example"} {
+		signedBy(t, b, sent(t, b, sink, "ann@"+domain), domain)
+		if found := lab.VerifyDKIM(t, b, sent(t, b, sink, "ann@dept."+domain)); len(found) != 0 {
+			t.Errorf("mail of dept.%s is signed: %+v", domain, found)
+		}
+	}
+}
+
+// manyInATerminal adds eight domains after one question, while a line tells how
+// many keys there are; a no, and Ctrl-C at that line, change nothing.
+func manyInATerminal(t *testing.T, b *lab.Box) {
+	t.Helper()
+	command := "mailsetup add-domain --dns manual"
+	for c := 'a'; c <= 'h'; c++ {
+		command += " " + string(c) + ".example"
+	}
+	term, was := openTerminal(t, b), treeOf(t, b)
+	for i, c := range []struct{ bits, answer, end string }{
+		{"2048", "n", "exit=1\n"},
+		{"4096", "y", "exit=130\n"},
+		{"3072", "y", "exit=0\n"}, // long enough to be looked at
+	} {
+		term.begins(t, command+" --key-bits "+c.bits)
+		term.sees(t, confirmQuestion, "ctrl+c")
+		term.types(t, c.answer)
+		if c.answer == "y" {
+			term.sees(t, "making 8 keys, on all processors\n[", "] keys made: ", " of 8")
+		}
+		if c.end == "exit=130\n" {
+			term.types(t, "C-c")
+		}
+		term.sees(t, c.end)
+		if n := strings.Count(term.scrolled(t), confirmQuestion); n != i+1 {
+			t.Errorf("%d questions in %d runs:\n%s", n, i+1, term.scrolled(t))
+		}
+		if c.end != "exit=0\n" {
+			same(t, was, treeOf(t, b))
+		}
+	}
+	if keys := b.Sh(t, "ls /etc/dkimkeys/?.example/*.private | wc -l"); keys != "8\n" {
+		t.Errorf("keys of eight domains: %s", keys)
+	}
 }
 
 func mainPID(t *testing.T, b *lab.Box) string {
@@ -91,6 +157,9 @@ func TestRemoveDomain(t *testing.T) {
 		msg := sent(t, b, sink, "ann@shop.example")
 		signedBy(t, b, msg, "shop.example")
 		added, zone := withoutMade(look(t, b)), serialOf(t, b, "shop.example")
+		if mx := b.Run(t, "dig", "+short", "@127.0.0.1", "MX", "shop.example"); mx != "10 mail.lab.example.\n" {
+			t.Errorf("MX of shop.example: %s", mx)
+		}
 		_, said := product(t, b, 0, "remove-domain", "--yes", "shop.example", "blog.example")
 		if n := strings.Count(said, "OpenDKIM: reload opendkim.service"); n != 1 || strings.Contains(said, "restart") {
 			t.Errorf("%d reloads of OpenDKIM:\n%s", n, said)
@@ -103,11 +172,13 @@ func TestRemoveDomain(t *testing.T) {
 		}
 		signedBy(t, b, sent(t, b, sink, "ann@lab.example"), "lab.example")
 		signedBy(t, b, msg, "shop.example") // under way while the key drains
-		for _, name := range []string{"shop.example", "_dmarc.shop.example"} {
-			if out := strings.TrimSpace(b.Run(t, "dig", "+short", "@127.0.0.1", "TXT", name)); out != "" {
-				t.Errorf("%s is still served: %s", name, out)
+		for _, q := range []string{"TXT shop.example", "TXT _dmarc.shop.example", "MX shop.example", "MX blog.example"} {
+			kind, name, _ := strings.Cut(q, " ")
+			if out := strings.TrimSpace(b.Run(t, "dig", "+short", "@127.0.0.1", kind, name)); out != "" {
+				t.Errorf("%s is still served: %s", q, out)
 			}
 		}
+		listedWhileItDrains(t, b, "shop.example")
 		if now := serialOf(t, b, "shop.example"); now <= zone {
 			t.Errorf("serial %s, was %s", now, zone)
 		}
@@ -123,6 +194,21 @@ func TestRemoveDomain(t *testing.T) {
 		product(t, b, 0, "remove-domain", "--yes", "shop.example", "blog.example")
 		drained(t, b, msg)
 	})
+}
+
+// listedWhileItDrains looks at how a domain is listed that was removed just now:
+// with the day on which the fortnight of its key ends.
+func listedWhileItDrains(t *testing.T, b *lab.Box, domain string) {
+	t.Helper()
+	const drain = 14 * 24 * time.Hour
+	day := time.Now().UTC().Add(drain)
+	l := lists(t, b, domain, "drains "+day.Format(time.DateOnly)+" - -")
+	if !l.Removed || l.Primary || l.DNS != "" || l.Checked != nil || l.Keys[0].State != "draining" {
+		t.Errorf("listed: %+v", l)
+	}
+	if until := l.Keys[0].Until; until.After(day.Add(time.Second)) || until.Before(day.Add(-time.Minute)) {
+		t.Errorf("its record is needed until %s, want %s", until, day)
+	}
 }
 
 // withoutMade leaves out the zone that the product made: its serial grew.
@@ -171,6 +257,7 @@ func drained(t *testing.T, b *lab.Box, msg []byte) {
 		t.Errorf("nothing is due any more, but:\n%s%s", out, said)
 	}
 	nothingChanges(t, b, initArgs()...)
+	noLeak(t, b)
 }
 
 // TestPurgeDomain: everything goes in one run, and comes back in one.
@@ -188,6 +275,7 @@ func TestPurgeDomain(t *testing.T) {
 			t.Errorf("the record is still served: %+v", found)
 		}
 		b.Sh(t, `test ! -e /etc/dkimkeys/shop.example && test ! -e /etc/dkimkeys/blog.example`)
+		noLeak(t, b)
 		nothingChanges(t, b, initArgs()...)
 		product(t, b, 0, "rollback", "--yes")
 		unchanged(t, was, withoutMade(look(t, b)))

@@ -205,6 +205,9 @@ func noLeak(t *testing.T, b *lab.Box) {
 	if keys == 0 {
 		t.Errorf("no private key found at all:\n%s", found)
 	}
+	if dirs := b.Run(t, "find", "/etc/dkimkeys", "-type", "d", "-printf", "%m %u %p\n"); strings.Count(dirs, "700 opendkim /etc/dkimkeys") != strings.Count(dirs, "\n") {
+		t.Errorf("directories of keys:\n%s", dirs)
+	}
 	for path, is := range b.Snapshot(t, "/var/lib/mailsetup") {
 		if !strings.HasPrefix(is, "-rw------- 0:0 ") && is != "drwx------ 0:0" {
 			t.Errorf("%s: %s", path, is)

@@ -336,7 +336,7 @@ func TestUpdateOfOneDomain(t *testing.T) {
 		here, named := r.Read(t, "/etc/bind/db.lab.example"), r.Run(t, "systemctl", "show", "-p", "InvocationID", "named")
 		add := []string{"add-domain", "zwei.example", "--yes", "--dns", "rfc2136", "--rfc2136-server", secondary, "--rfc2136-key", updateKey}
 		product(t, r.Box, 0, add...)
-		for _, want := range []string{`zwei.example. 3600 IN TXT "v=spf1`, `_dmarc.zwei.example. 3600 IN TXT "v=DMARC1`, `._domainkey.zwei.example. 3600 IN TXT "v=DKIM1`} {
+		for _, want := range []string{`zwei.example. 3600 IN MX 10 mail.lab.example.`, `zwei.example. 3600 IN TXT "v=spf1`, `_dmarc.zwei.example. 3600 IN TXT "v=DMARC1`, `._domainkey.zwei.example. 3600 IN TXT "v=DKIM1`} {
 			if is := r.zone(t, "zwei.example"); strings.Count(is, want) != 1 {
 				t.Errorf("not once %q in\n%s", want, is)
 			}
@@ -372,7 +372,7 @@ func (r remote) removed(t *testing.T, sink *lab.Sink) {
 	sent := sink.Wait(t, before+1, 90*time.Second)[before].Data
 	r.Sh(t, `grep -q '^drain = "14d"$' /etc/mailsetup/host.toml; sed -i 's/^drain = .*/drain = "20s"/' /etc/mailsetup/host.toml`)
 	product(t, r.Box, 0, "remove-domain", "--yes", "zwei.example")
-	if is := r.zone(t, "zwei.example"); strings.Count(is, "TXT") != 1 || !strings.Contains(is, "._domainkey.zwei.example.") {
+	if is := r.zone(t, "zwei.example"); strings.Count(is, " TXT ") != 1 || strings.Contains(is, " MX ") || !strings.Contains(is, "._domainkey.zwei.example.") {
 		t.Errorf("while its key drains, the zone should have that alone:\n%s", is)
 	}
 	r.forget(t)
