@@ -51,7 +51,11 @@ func (in Input) otherwise(mode spec.DNSMode) owners {
 		if in.Spec.DNSOf(d) == mode {
 			continue
 		}
-		for _, r := range append(records(in, d), authorisations(in, d)...) {
+		list := records(in, d)
+		if !in.consenting(d) {
+			list = append(list, authorisable(in, d)...)
+		}
+		for _, r := range list {
 			name := strings.ToLower(r.Name)
 			all[name] = append(all[name], owned{d.Name, r})
 		}
@@ -144,7 +148,7 @@ func leaving(in Input, parts map[string]*part) error {
 			return refuse(fmt.Sprintf("mend that, or set dns = %q in %s; then run it again", spec.DNSManual, spec.DomainFile(d.Name)),
 				"zone %s: %s", z.Origin, z.Problem)
 		}
-		for _, r := range append(records(in, d), authorisations(in, d)...) {
+		for _, r := range append(records(in, d), authorisable(in, d)...) {
 			names = append(names, r.Name)
 		}
 	}

@@ -49,9 +49,6 @@ func fragments(in Input, others owners) (map[string]*part, []state.Note, error) 
 	var notes []state.Note
 	trouble, seen := state.Trouble{}, map[state.Record]bool{}
 	for d := range in.touched() {
-		if in.Spec.DNSOf(d) != spec.DNSBind {
-			continue
-		}
 		more, err := fragment(in, d, parts, seen)
 		if err != nil {
 			trouble[d.Name] = err
@@ -72,10 +69,15 @@ func fragments(in Input, others owners) (map[string]*part, []state.Note, error) 
 	return parts, notes, nil
 }
 
-// fragment does so with the records of one domain.
+// fragment does so with the records of one domain, of which zones here hold at
+// least the consents to reports about it.
 func fragment(in Input, d spec.Domain, parts map[string]*part, seen map[state.Record]bool) ([]state.Note, error) {
 	var notes []state.Note
-	for _, r := range append(records(in, d), authorisations(in, d)...) {
+	list := authorisations(in, d)
+	if in.Spec.DNSOf(d) == spec.DNSBind {
+		list = append(records(in, d), list...)
+	}
+	for _, r := range list {
 		if seen[r] {
 			continue
 		}

@@ -66,10 +66,7 @@ func Served(in Input, d spec.Domain) []state.Record {
 			rrs = append(rrs, r)
 		}
 	}
-	if in.Spec.DNSOf(d) == spec.DNSBind {
-		rrs = append(rrs, authorisations(in, d)...)
-	}
-	return rrs
+	return append(rrs, authorisations(in, d)...)
 }
 
 // ownChoice reports whether something else than ours may stand there: several

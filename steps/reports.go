@@ -16,8 +16,23 @@ func authorisation(d spec.Domain, to string) state.Record {
 	return state.Record{Name: d.Name + "._report._dmarc." + to + ".", Type: "TXT", TTL: d.TTL, Value: "v=DMARC1"}
 }
 
-// authorisations are those that zones of this machine can give.
+// consenting reports whether zones of this machine consent to reports about a
+// domain. One that is published elsewhere needs that as well, but a host whose
+// records are printed asked for its zones to be left alone.
+func (in Input) consenting(d spec.Domain) bool {
+	return in.Spec.DNSOf(d) == spec.DNSBind || in.Spec.Host.DNS == spec.DNSBind && another(in) == nil
+}
+
+// authorisations are those that zones of this machine give.
 func authorisations(in Input, d spec.Domain) []state.Record {
+	if !in.consenting(d) {
+		return nil
+	}
+	return authorisable(in, d)
+}
+
+// authorisable are those that zones of this machine could give.
+func authorisable(in Input, d spec.Domain) []state.Record {
 	if in.keysOnly {
 		return nil
 	}
@@ -25,7 +40,8 @@ func authorisations(in Input, d spec.Domain) []state.Record {
 	for _, to := range reportedTo(d) {
 		r := authorisation(d, to)
 		zone, ok := closest(in.Facts.Zones, r.Name)
-		if ok && zone.Problem == "" && !authorisesAll(zone.Records, to) {
+		_, alias := (&part{zone: zone}).alias(r.Name) // what stands behind it consents, or not
+		if ok && zone.Problem == "" && !alias && !authorisesAll(zone.Records, to) {
 			rrs = append(rrs, r)
 		}
 	}
@@ -69,15 +85,15 @@ func unauthorised(in Input, d spec.Domain) []state.Note {
 	var notes []state.Note
 	for _, to := range reportedTo(d) {
 		r := authorisation(d, to)
-		zone, _ := closest(in.Facts.Zones, r.Name)
-		made := in.Spec.DNSOf(d) == spec.DNSBind && slices.Contains(given, r)
-		if made || authorisesAll(zone.Records, to) || slices.ContainsFunc(in.Facts.Live[noDot(r.Name)].TXT, policy.IsDMARC) {
+		zone, here := closest(in.Facts.Zones, r.Name)
+		if slices.Contains(given, r) || authorisesAll(zone.Records, to) || slices.ContainsFunc(in.Facts.Live[noDot(r.Name)].TXT, policy.IsDMARC) {
 			continue
 		}
-		notes = append(notes, state.Note{
-			Topic: "dmarc", Text: fmt.Sprintf("reports to %s need its consent in DNS (RFC 9990)", to),
-			Do: fmt.Sprintf("%s TXT \"v=DMARC1\"", r.Name),
-		})
+		text := fmt.Sprintf("reports to %s need its consent in DNS (RFC 9990)", to)
+		if here && zone.Problem != "" && in.consenting(d) {
+			text += fmt.Sprintf("; zone %s: %s", noDot(zone.Origin), zone.Problem)
+		}
+		notes = append(notes, state.Note{Topic: "dmarc", Text: text, Do: fmt.Sprintf("%s TXT \"v=DMARC1\"", r.Name)})
 	}
 	return notes
 }

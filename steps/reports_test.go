@@ -69,6 +69,15 @@ func TestOthersAreToConsentToReports(t *testing.T) {
 		t.Errorf("where records are printed: said %q", got)
 	}
 	in = reporting()
+	in.Spec.Domains[1].DNS = spec.DNSManual
+	if got := said(in); got != there {
+		t.Errorf("where only those of the domain are printed: said %q", got)
+	}
+	in.Facts.Zones[0].Problem = "it takes dynamic updates"
+	if got := said(in); got != here+there {
+		t.Errorf("where the zone cannot be edited: said %q", got)
+	}
+	in = reporting()
 	in.Facts.Live = map[string]state.LiveDNS{"shop.example._report._dmarc.elsewhere.example": {Asked: true, TXT: []string{"v=DMARC1"}}}
 	if got := said(in); got != "" {
 		t.Errorf("it consents: said %q", got)
@@ -77,6 +86,51 @@ func TestOthersAreToConsentToReports(t *testing.T) {
 		"shop.example._report._dmarc.lab.example", "shop.example._report._dmarc.elsewhere.example",
 	}) {
 		t.Errorf("names %q", got)
+	}
+}
+
+// A domain whose records are printed has the consent of a zone of ours all the
+// same, nothing else there, and takes it along when it goes.
+func TestAZoneOfOursConsentsToReportsAboutADomainElsewhere(t *testing.T) {
+	const consent = `shop.example._report._dmarc.lab.example. 600 IN TXT "v=DMARC1"`
+	lab := reporting()
+	lab.Spec.Domains[1].DNS = spec.DNSManual
+	lab.Facts.Zones = lab.Facts.Zones[:1]
+	lab.Spec.Domains[1].DMARC.RUA[0] = "mailto:ops@lab.example"
+	others := records(lab, lab.Spec.Domains[0])
+	for name, in := range map[string]Input{"added": lab, "all": lab} {
+		if in.Touched = nil; name == "added" {
+			in.Touched = map[string]bool{"shop.example": true}
+			in.Facts.Zones = slices.Clone(in.Facts.Zones)
+			in.Facts.Zones[0].Ours = others
+		}
+		text := fragmentOf(t, in, "lab.example")
+		if strings.Count(text, "shop.example") != 1 || !strings.Contains(text, consent) || !strings.Contains(text, "_dmarc.lab.example.") {
+			t.Errorf("%s:\n%s", name, text)
+		}
+		for _, n := range build(t, in).Notes {
+			if strings.Contains(n.Text, "no longer kept up to date") {
+				t.Errorf("%s: %s", name, n.Text)
+			}
+		}
+	}
+	d := lab.Spec.Domains[1]
+	served := Served(lab, d)
+	if last := served[len(served)-1]; last.Name != "shop.example._report._dmarc.lab.example." {
+		t.Errorf("waits for %+v", served)
+	}
+	gone := lab
+	gone.Spec = lab.Spec.Without("shop.example")
+	gone.Removed, gone.Touched = []spec.Domain{d}, map[string]bool{"shop.example": true}
+	gone.Facts.Zones = slices.Clone(lab.Facts.Zones)
+	gone.Facts.Zones[0].Ours = append(slices.Clone(others), authorisations(lab, d)...)
+	gone.Facts.Zones[0].Content = []byte("$INCLUDE \"/etc/bind/mailsetup/lab.example.zone\" lab.example.\n")
+	text := fragmentOf(t, gone, "lab.example")
+	if strings.Contains(text, "shop.example") || !strings.Contains(text, "_dmarc.lab.example.") {
+		t.Errorf("removed:\n%s", text)
+	}
+	if n := takenOut(gone, d); strings.Contains(n.Do, "_report") {
+		t.Errorf("to be taken out by hand: %s", n.Do)
 	}
 }
 

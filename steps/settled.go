@@ -17,6 +17,11 @@ import (
 func Sum(s spec.Spec, d spec.Domain, keys []keyring.Key) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%+v\n%s %+v\n", d, s.DNSOf(d), s.UpdateOf(d))
+	if s.DNSOf(d) != spec.DNSBind && s.Host.DNS == spec.DNSBind { // then its zones consent
+		for _, to := range reportedTo(d) {
+			fmt.Fprintf(h, "reports to %s\n", to)
+		}
+	}
 	for _, k := range keys {
 		switch k.Stage {
 		case keyring.Active, keyring.Draining, keyring.Revoked, keyring.Gone:

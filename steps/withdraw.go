@@ -176,10 +176,15 @@ func farewell(in Input) []state.Note {
 	return notes
 }
 
-// takenOut lists the records of a domain that go at once.
+// takenOut lists the records of a domain that go at once, but for those that
+// zones here have of it.
 func takenOut(in Input, d spec.Domain) state.Note {
 	var lines []string
-	for _, r := range append(Records(in.Spec.Host, d, nil), authorisations(in, d)...) {
+	rrs := Records(in.Spec.Host, d, nil)
+	if !in.consenting(d) {
+		rrs = append(rrs, authorisable(in, d)...)
+	}
+	for _, r := range rrs {
 		lines = append(lines, fmt.Sprintf("%s %s %s", r.Name, r.Type, r.Value))
 	}
 	return state.Note{

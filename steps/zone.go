@@ -39,7 +39,7 @@ func Zone(in Input) (state.Stage, []state.Note, error) {
 // files are the zones of the BIND of this machine: each gets a fragment of
 // ours, one $INCLUDE line in the administrator's file, a higher serial.
 func files(in Input) (state.Stage, []state.Note, error) {
-	if !inMode(in, spec.DNSBind) && len(Leaving(in)) == 0 && len(in.Retire) == 0 {
+	if !inMode(in, spec.DNSBind) && !authorises(in) && len(Leaving(in)) == 0 && len(in.Retire) == 0 {
 		return state.Stage{}, leftBehind(in), nil
 	}
 	if in.Touched != nil && inMode(in, spec.DNSBind) && !in.Facts.Installed["bind9"] {
@@ -80,6 +80,17 @@ func files(in Input) (state.Stage, []state.Note, error) {
 func inMode(in Input, mode spec.DNSMode) bool {
 	for d := range in.touched() {
 		if in.Spec.DNSOf(d) == mode {
+			return true
+		}
+	}
+	return false
+}
+
+// authorises reports whether zones here consent to reports about a domain of this
+// run.
+func authorises(in Input) bool {
+	for d := range in.touched() {
+		if len(authorisations(in, d)) > 0 {
 			return true
 		}
 	}

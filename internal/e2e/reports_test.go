@@ -53,5 +53,33 @@ func TestASecondDomainLeansOnTheFirst(t *testing.T) {
 		if got := txt(consent) + txt("shop.example"); got != "" {
 			t.Errorf("after the rollback: %s", got)
 		}
+		consentsForOneElsewhere(t, b, txt)
 	})
+}
+
+// consentsForOneElsewhere adds a domain whose DNS others run: the zones here
+// consent to reports about it, what else they would have to hold is shown, and
+// the consent goes with the domain.
+func consentsForOneElsewhere(t *testing.T, b *lab.Box, txt func(string) string) {
+	t.Helper()
+	const consent = "guest.example._report._dmarc.lab.example"
+	out, _ := product(t, b, 0, "add-domain", "--yes", "--dns", "manual",
+		"--rua", "dmarc@lab.example", "--rua", "dmarc@far.example", "guest.example")
+	says(t, strings.Join(strings.Fields(out), " "), "reports to far.example need its consent in DNS (RFC 9990)",
+		`guest.example._report._dmarc.far.example. TXT "v=DMARC1"`)
+	saysNot(t, out, "reports to lab.example")
+	if got := txt(consent); got != `"v=DMARC1"` {
+		t.Errorf("%s: %s", consent, got)
+	}
+	if got := txt("_dmarc.guest.example"); got != "" {
+		t.Errorf("others run guest.example, and yet: %s", got)
+	}
+	nothingChanges(t, b, "init", "--yes")
+	seen, _ := product(t, b, 3, "dns", "--wait", "--timeout", "0", "--json", "guest.example")
+	says(t, seen, consent)
+	product(t, b, 0, "remove-domain", "--yes", "guest.example")
+	if got := txt(consent); got != "" {
+		t.Errorf("%s after the domain has gone: %s", consent, got)
+	}
+	serves(t, b, "TXT", "lab.example", "v=spf1")
 }
