@@ -37,7 +37,8 @@ func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
 	if err != nil {
 		return state.Stage{}, nil, err
 	}
-	files, err := signerFiles(in)
+	t := tablesOf(in)
+	files, err := t.files(in)
 	if err != nil {
 		return state.Stage{}, nil, err
 	}
@@ -47,7 +48,7 @@ func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
 			state.Dir{Path: SocketDir, Mode: socketDirMode, Owner: spoolOwner, Why: "inside Postfix's chroot, for the socket"}),
 		Files: files,
 		Edits: changes,
-		Units: []state.Unit{signerUnit(in, files[0].Content, len(changes) > 0)},
+		Units: []state.Unit{signerUnit(in, t, files[0].Content, len(changes) > 0)},
 		Validators: []state.Validator{{
 			Name: "opendkim -n",
 			Argv: func(scratch func(state.Path) string) []string {
@@ -64,10 +65,10 @@ func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
 
 // signerUnit reloads OpenDKIM, or restarts it where it reads only then what
 // changes. On the way back it has to answer where it does now.
-func signerUnit(in Input, conf []byte, redefined bool) state.Unit {
+func signerUnit(in Input, t tables, conf []byte, redefined bool) state.Unit {
 	u := state.Unit{
 		Name: unitOpenDKIM, Action: signerAction(in, conf), Wake: currentSocket(in),
-		Why: "read the new tables", Settled: signerProbes(in),
+		Why: "read the new tables", Settled: t.probes(in),
 	}
 	if u.Action != state.Restart {
 		// It is up, and the messages show what it read.
@@ -124,17 +125,17 @@ func signerConf(in Input) ([]byte, error) {
 	})
 }
 
-func signerFiles(in Input) ([]state.File, error) {
+// files are those that the signer reads.
+func (t tables) files(in Input) ([]state.File, error) {
 	conf, err := signerConf(in)
 	if err != nil {
 		return nil, err
 	}
-	keyRows, signingRows := rows(in)
-	keys, err := templates.KeyTable(keyRows)
+	keys, err := templates.KeyTable(t.keys)
 	if err != nil {
 		return nil, err
 	}
-	signing, err := templates.SigningTable(signingRows)
+	signing, err := templates.SigningTable(t.signing)
 	if err != nil {
 		return nil, err
 	}
@@ -305,9 +306,9 @@ func currentSocket(in Input) state.Path {
 	return p
 }
 
-// signerProbes ask the daemon itself: its unit says "done" to a reload that it
+// probes ask the daemon itself: its unit says "done" to a reload that it
 // ignored, and is active for a moment before it dies of a bad socket.
-func signerProbes(in Input) []state.Probe {
+func (t tables) probes(in Input) []state.Probe {
 	signs := state.Probe{Kind: state.ProbeSigns, Address: string(Socket), Within: 20 * time.Second}
 	taken := alone(in.Spec)
 	for d := range in.touched() {
@@ -315,7 +316,7 @@ func signerProbes(in Input) []state.Probe {
 			signs.Signers = append(signs.Signers, signer(sample(d, taken), d.Name, k))
 		}
 	}
-	if s, ok := hostSigner(in); ok && (in.Early == nil || in.touches(in.Spec.Host.Domain)) {
+	if s, ok := t.hostSigner(in); ok && (in.Early == nil || in.touches(in.Spec.Host.Domain)) {
 		signs.Signers = append(signs.Signers, s) // which has to do with the keys of its domain only
 	}
 	// OpenDKIM signs some 250 messages a second; this allows for a tenth.
@@ -331,7 +332,7 @@ func signerProbes(in Input) []state.Probe {
 // tell that the signer runs with what it was given. It is false while no key
 // signs.
 func Proof(in Input) (state.Probe, bool) {
-	for _, p := range signerProbes(in) {
+	for _, p := range tablesOf(in).probes(in) {
 		if n := len(p.Signers); p.Kind == state.ProbeSigns && n > 0 {
 			p.Signers, p.Within = p.Signers[n-1:], 5*time.Second
 			return p, true

@@ -57,7 +57,7 @@ func TestLedgerLeavesSuccessorAlone(t *testing.T) {
 	if got := ledgerStages(t, Ledger, in, name); got != "old draining, next active" {
 		t.Errorf("ledger after: %s", got)
 	}
-	_, rows := rows(in)
+	rows := tablesOf(in).signing
 	for _, r := range rows {
 		if strings.HasPrefix(r.Key, "old.") {
 			t.Errorf("%s is signed with the old key", r.Pattern)
@@ -185,7 +185,7 @@ func TestASwitchIsProvenByItsDomain(t *testing.T) {
 	froms := func() string {
 		t.Helper()
 		var list []string
-		for _, p := range signerProbes(in) {
+		for _, p := range tablesOf(in).probes(in) {
 			for _, s := range p.Signers {
 				list = append(list, s.From)
 			}

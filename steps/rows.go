@@ -11,34 +11,40 @@ import (
 	"mailsetup/templates"
 )
 
-// rows are the lines of both tables. The host's own names sign with the
+// tables are the rows of both, from which the files are rendered and the probes
+// taken.
+type tables struct {
+	keys    []templates.KeyRow
+	signing []templates.SigningRow
+}
+
+// tablesOf a machine are the rows of both tables. The host's own names sign with the
 // primary domain's key: cron writes as root@mail.example.org, bounces come
 // from MAILER-DAEMON@$myorigin, and OpenDKIM says nothing when no row matches.
-func rows(in Input) ([]templates.KeyRow, []templates.SigningRow) {
-	var keys []templates.KeyRow
-	var signing []templates.SigningRow
+func tablesOf(in Input) tables {
+	t := tables{make([]templates.KeyRow, 0, len(in.Spec.Domains)), make([]templates.SigningRow, 0, len(in.Spec.Domains))}
 	for _, d := range in.Spec.Domains {
 		k, ok := in.Keys.Signing(d.Name)
 		if !ok {
 			continue
 		}
 		name := keyName(d.Name, k)
-		keys = append(keys, templates.KeyRow{Name: name, Domain: d.Name, Selector: k.Selector, Path: k.File})
+		t.keys = append(t.keys, templates.KeyRow{Name: name, Domain: d.Name, Selector: k.Selector, Path: k.File})
 		for _, pattern := range d.Senders() {
-			signing = append(signing, templates.SigningRow{Pattern: pattern, Key: name, Signer: identity(d, pattern)})
+			t.signing = append(t.signing, templates.SigningRow{Pattern: pattern, Key: name, Signer: identity(d, pattern)})
 		}
 	}
 	primary, ok := in.Keys.Signing(in.Spec.Host.Domain)
 	if !ok {
-		return keys, signing
+		return t
 	}
 	own := keyName(in.Spec.Host.Domain, primary)
 	for _, n := range hostNames(in) {
-		if !signedAlready(signing, n, own) {
-			signing = append(signing, templates.SigningRow{Pattern: n, Key: own})
+		if !signedAlready(t.signing, n, own) {
+			t.signing = append(t.signing, templates.SigningRow{Pattern: n, Key: own})
 		}
 	}
-	return keys, signing
+	return t
 }
 
 // signedAlready reports whether rows sign mail of a host in a way that a row for
@@ -95,19 +101,18 @@ func sample(d spec.Domain, taken map[string]bool) string {
 
 // hostSigner is the signature of the host's own mail: by the primary domain, or
 // by the one whose row it meets. It is false where that is asked for already.
-func hostSigner(in Input) (state.Signer, bool) {
+func (t tables) hostSigner(in Input) (state.Signer, bool) {
 	host := in.Spec.Host.Hostname
-	keys, signing := rows(in)
 	if _, own := in.Keys.Signing(host); own {
 		return state.Signer{}, false // the host is named like a domain
 	}
-	row, ok := firstRow(signing, "root", host)
+	row, ok := firstRow(t.signing, "root", host)
 	if !ok {
 		return state.Signer{}, false
 	}
-	i := slices.IndexFunc(keys, func(k templates.KeyRow) bool { return k.Name == row.Key })
-	k, _ := in.Keys.Signing(keys[i].Domain)
-	return signer("root@"+host, keys[i].Domain, k), true
+	i := slices.IndexFunc(t.keys, func(k templates.KeyRow) bool { return k.Name == row.Key })
+	k, _ := in.Keys.Signing(t.keys[i].Domain)
+	return signer("root@"+host, t.keys[i].Domain, k), true
 }
 
 // firstRow is the one that counts for an address, opendkim.conf(5)

@@ -133,8 +133,12 @@ func (r SigningRow) signer() string {
 // template's loop takes long.
 func lines[Row fmt.Stringer](rows []Row) string {
 	var b strings.Builder
-	for _, r := range rows {
-		b.WriteString(r.String())
+	for i, r := range rows {
+		text := r.String()
+		if i == 0 {
+			b.Grow(len(rows) * (len(text) + len(text)/4))
+		}
+		b.WriteString(text)
 		b.WriteByte('\n')
 	}
 	return b.String()

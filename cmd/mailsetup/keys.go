@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"maps"
@@ -171,23 +172,36 @@ func (w *work) use() {
 	}
 }
 
-// layout is what differs between a record of one string and of several, and
-// the stamp that follows from it.
-var layout = regexp.MustCompile(`[\s"()]+|; *mailsetup [0-9a-f-]{8}`)
+// fragmentMark is the stamp of a fragment, which follows from its layout.
+var fragmentMark = regexp.MustCompile(`; *mailsetup [0-9a-f-]{8}`)
+
+// unlaid is a text without what differs between a record of one string and of
+// several.
+func unlaid(text []byte) string {
+	if bytes.Contains(text, []byte("mailsetup ")) {
+		text = fragmentMark.ReplaceAll(text, nil)
+	}
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" \t\n\f\r\"()", r) {
+			return -1
+		}
+		return r
+	}, string(text))
+}
 
 // forget puts the placeholders back, so that the plan with real keys can be
 // compared with the one that was shown. The layout goes too: a real key takes
-// more than one string of a TXT record.
+// more than one string of a TXT record. Private keys stay: they stand in files
+// that are secret, and nowhere else.
 func (w *work) forget() func(content []byte) []byte {
-	plain := func(content []byte) string { return string(layout.ReplaceAll(content, nil)) }
-	pairs := []string{plain([]byte(keyring.Placeholder)), ""}
+	pairs := []string{unlaid([]byte(keyring.Placeholder)), ""}
 	for _, f := range w.fresh {
-		for _, text := range []string{plain(f.pem), f.key.Public, f.key.Fingerprint} {
+		for _, text := range []string{f.key.Public, f.key.Fingerprint} {
 			if text != "" {
 				pairs = append(pairs, text, "")
 			}
 		}
 	}
 	known := strings.NewReplacer(pairs...)
-	return func(content []byte) []byte { return []byte(known.Replace(plain(content))) }
+	return func(content []byte) []byte { return []byte(known.Replace(unlaid(content))) }
 }
