@@ -31,7 +31,7 @@ func openDKIM(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 	}
 	o := &state.OpenDKIM{
 		Active: status.Active == "active", Masked: status.Load == "masked", Stale: status.Stale,
-		Disabled: disabled(ctx, s, dkimUnit),
+		Disabled: status.AtBoot == "disabled",
 	}
 	if o.Unit, o.DropIns, err = unitFiles(s, dkimUnit); err != nil {
 		return err
@@ -41,7 +41,7 @@ func openDKIM(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 			return err
 		}
 	}
-	if args := arguments(ctx, s, o, f.Files); len(args) > 0 {
+	if args := arguments(s, status, o, f.Files); len(args) > 0 {
 		o.Args = args
 	}
 	o.Endpoint = endpoint(s, o.Args)
@@ -108,10 +108,11 @@ func null(o state.Object) bool { return o.Kind == state.Symlink && string(o.Cont
 
 // arguments are those of the process that runs, else those that the unit's
 // files would give it.
-func arguments(ctx context.Context, s Source, o *state.OpenDKIM, files map[state.Path][]byte) []string {
-	if pid := hint(ctx, s, "systemctl", "show", "-P", "MainPID", dkimUnit); o.Active && pid != "" && pid != "0" {
-		if line := hint(ctx, s, "cat", "/proc/"+pid+"/cmdline"); line != "" {
-			return strings.Split(line, "\x00")
+func arguments(s Source, status system.UnitStatus, o *state.OpenDKIM, files map[state.Path][]byte) []string {
+	if o.Active && status.PID != 0 {
+		line, err := s.Read(state.Path(fmt.Sprintf("/proc/%d/cmdline", status.PID)))
+		if err == nil && len(line.Content) > 0 {
+			return strings.Split(string(line.Content), "\x00")
 		}
 	}
 	texts := [][]byte{files[o.Unit]}
@@ -175,10 +176,4 @@ func deaf(s Source, endpoint string) bool {
 	}
 	o, err := s.Read(p)
 	return err == nil && o.Kind == state.Absent
-}
-
-// disabled asks systemctl(1), whose exit status says less than its word.
-func disabled(ctx context.Context, s Source, unit string) bool {
-	res, err := s.Run(ctx, system.Command{Argv: []string{"systemctl", "is-enabled", unit}})
-	return err == nil && strings.TrimSpace(string(res.Stdout)) == "disabled"
 }

@@ -70,10 +70,9 @@ func TestEndpoint(t *testing.T) {
 			if c.dropIn != "" {
 				m.PutFile(drop, c.dropIn)
 			}
-			m.units[dkimUnit] = system.UnitStatus{Load: "loaded", Active: "active", Stale: true}
-			m.says("systemctl show -P MainPID opendkim.service", "123\n")
+			m.units[dkimUnit] = system.UnitStatus{Load: "loaded", Active: "active", Stale: true, PID: 123}
 			if c.process != "" {
-				m.says("cat /proc/123/cmdline", c.process)
+				m.PutFile("/proc/123/cmdline", c.process)
 			}
 			f := state.Facts{Installed: map[string]bool{"opendkim": true}, Files: map[state.Path][]byte{}}
 			if err := openDKIM(t.Context(), m, Options{}, &f); err != nil {

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -44,16 +45,17 @@ func postfix(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 	if err := isConfigured(s); err != nil {
 		return err
 	}
-	p, err := parameterValues(ctx, postconf{read: s, run: s})
+	unit, err := postfixUnit(ctx, s)
 	if err != nil {
 		return err
 	}
-	if p.Unit, err = postfixUnit(ctx, s); err != nil {
+	reloads := make(chan error, 1) // which takes Postfix as long as all the rest
+	go func() { reloads <- restartable(ctx, s, unit) }()
+	p, err := parameterValues(ctx, postconf{read: s, run: s})
+	if err := cmp.Or(err, <-reloads); err != nil {
 		return err
 	}
-	if err := restartable(ctx, s, p.Unit); err != nil {
-		return err
-	}
+	p.Unit = unit
 	if err := resolveOrigin(s, p.Value); err != nil {
 		return err
 	}

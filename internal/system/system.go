@@ -53,6 +53,8 @@ type UnitStatus struct {
 	Type       string // oneshot, forking, notify
 	Invocation string // changes with each start
 	Restarts   uint32
+	PID        uint32 // of the main process, 0 for none
+	AtBoot     string // whether it is started then: enabled, disabled, static
 	// Stale: files of the unit changed since systemd read them.
 	Stale bool
 }

@@ -81,11 +81,13 @@ func status(ctx context.Context, conn *dbus.Conn, unit string) (UnitStatus, erro
 		Active: text("ActiveState"),
 		Sub:    text("SubState"),
 		Type:   text("Type"),
+		AtBoot: text("UnitFileState"),
 	}
 	if raw, ok := props["InvocationID"].([]byte); ok && len(raw) > 0 {
 		st.Invocation = fmt.Sprintf("%x", raw)
 	}
 	st.Restarts, _ = props["NRestarts"].(uint32)
+	st.PID, _ = props["MainPID"].(uint32)
 	st.Stale, _ = props["NeedDaemonReload"].(bool)
 	return st, nil
 }
