@@ -20,7 +20,7 @@ import (
 // stand with the owner and mode that they should have: what says the same in
 // the end need not be looked at again.
 type memory struct {
-	domains map[string]spec.Domain
+	domains map[string]*spec.Domain
 	keys    keyring.Ledger
 }
 
@@ -34,27 +34,22 @@ func (s *session) remember() error {
 		return fmt.Errorf("%s: %w", plan.RecordPath, err)
 	}
 	s.keys, s.memory.keys = keyring.Ledger{}, keyring.Ledger{}
-	domains, err := s.domainsIn(keyring.Dir(), ".json")
+	r, err := s.recallFiles(keyring.Dir(), ".json")
 	if err != nil {
 		return err
 	}
-	keys, known := make([][]keyring.Key, len(domains)), make([]bool, len(domains))
-	err = sideBySide(len(domains), processors(), func(i int) error {
-		f := domainFile{domain: domains[i]}
-		var err error
-		if f.Object, err = s.sys.Read(keyring.File(f.domain)); err != nil {
-			return err
-		}
-		known[i] = f.standsAs(0o600)
+	keys := make([][]keyring.Key, len(r.files))
+	err = sideBySide(len(r.files), processors(), func(i int) (err error) {
+		f := r.files[i]
 		if keys[i], err = keyring.ParseDomain(f.Content); err != nil {
 			return fmt.Errorf("%s: %w", keyring.File(f.domain), err)
 		}
 		return nil
 	})
-	for i, d := range domains {
-		s.keys[d] = keys[i]
-		if known[i] {
-			s.memory.keys[d] = keys[i]
+	for i, f := range r.files {
+		s.keys[f.domain] = keys[i]
+		if f.standsAs(0o600) {
+			s.memory.keys[f.domain] = keys[i]
 		}
 	}
 	return err
@@ -66,22 +61,26 @@ func (s *session) storedSpec() (*spec.Spec, error) {
 	if err != nil || host.Kind == state.Absent {
 		return nil, err
 	}
-	files, err := s.files(spec.DomainsDir(), ".toml")
+	r, err := s.recallFiles(spec.DomainsDir(), ".toml")
 	if err != nil {
 		return nil, err
 	}
-	texts := make(map[string][]byte, len(files))
-	for _, f := range files {
+	texts := make(map[string][]byte, len(r.files))
+	for _, f := range r.files {
 		texts[f.domain] = f.Content
 	}
 	sp, err := spec.Parse(host.Content, texts)
 	if err != nil {
 		return nil, &failure{exitUsage, err, "correct the file; mailsetup never rewrites what it cannot read"}
 	}
-	s.memory.domains = make(map[string]spec.Domain, len(files))
-	for i, f := range files { // both are sorted
+	s.memory.domains = make(map[string]*spec.Domain, len(r.files))
+	for i := range r.files { // both are sorted
+		f := &r.files[i]
 		if f.standsAs(0o644) {
-			s.memory.domains[f.domain] = sp.Domains[i]
+			s.memory.domains[f.domain] = &sp.Domains[i]
+		}
+		if !f.known && r.fresh > fewFiles {
+			f.Content = spec.Brief(sp.Domains[i])
 		}
 	}
 	return &sp, nil
@@ -99,7 +98,7 @@ func (s *session) documents(want spec.Spec) (map[state.Path][]byte, error) {
 	}
 	docs[spec.HostFile] = text
 	for _, d := range s.subjects(&want) {
-		if was, ok := s.memory.domains[d.Name]; ok && reflect.DeepEqual(was, d) {
+		if was, ok := s.memory.domains[d.Name]; ok && reflect.DeepEqual(*was, d) {
 			continue
 		}
 		p := spec.DomainFile(d.Name)

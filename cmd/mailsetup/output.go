@@ -103,6 +103,7 @@ func (s *session) nothingToDo(ctx context.Context, w *work, p plan.Plan) error {
 		return err
 	}
 	s.settledNow(w.input)
+	s.remembered()
 	if s.o.json {
 		return s.printResult(result{Notes: p.Notes})
 	}
@@ -118,6 +119,7 @@ func (s *session) done(ctx context.Context, w *work, p plan.Plan, r apply.Report
 		return err
 	}
 	s.settledNow(w.input)
+	s.remembered()
 	if s.turned != nil {
 		s.turned.Changed, s.turned.Runs = true, append(s.turned.Runs, r.ID)
 	}

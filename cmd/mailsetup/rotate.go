@@ -98,6 +98,7 @@ func turnKeys(ctx context.Context, c console, r rotation) error {
 	if err != nil && !errors.Is(err, errChangesFound) {
 		return err
 	}
+	t.s.remembered()
 	if err == nil {
 		err = t.ended(ctx, acted)
 	}

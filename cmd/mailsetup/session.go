@@ -47,6 +47,8 @@ type session struct {
 	keys   keyring.Ledger
 	record plan.Record
 	memory memory
+	// recalls are what the files of the domains said, by where that is kept.
+	recalls map[state.Path]*recall
 
 	// touched are the domains that the run is about, by name; nil for all.
 	touched map[string]bool

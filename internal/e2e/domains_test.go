@@ -57,7 +57,31 @@ func TestDomains(t *testing.T) {
 		ownRecords(t, b, sink)
 		nothingChanges(t, b, initArgs()...)
 		manyInATerminal(t, b)
+		filesAreRemembered(t, b)
 	})
+}
+
+// filesAreRemembered has so many domains that their files are read only when they
+// changed. An edit counts that leaves file, size and time as they were.
+func filesAreRemembered(t *testing.T, b *lab.Box) {
+	t.Helper()
+	b.Sh(t, `seq -f "r%03g.example" 210 >/root/many`)
+	product(t, b, 0, "add-domain", "--yes", "--key-bits", "1024", "--dns", "manual", "--from-file", "/root/many")
+	b.Sh(t, "sleep 3") // what changed just now is read again
+	out, _ := product(t, b, 0, initArgs()...)
+	says(t, out, "Nothing to do")
+	if got := b.Sh(t, "cd /var/lib/mailsetup; stat -c '%n %a %U' read.toml read.json; grep -c ^domain read.toml"); got != "read.toml 600 root\nread.json 600 root\n224\n" {
+		t.Errorf("remembered: %s", got)
+	}
+	nothingChanges(t, b, initArgs()...)
+	b.Sh(t, `f=/etc/mailsetup/domains.d/r007.example.toml
+cp -p $f /root/before
+sed 's/^subdomains = false/subdomains = true /' /root/before >/root/after
+cat /root/after >$f
+touch -r /root/before $f`)
+	out, _ = product(t, b, 0, "init", "--domain", "lab.example", "--dry-run")
+	says(t, out, "+.r007.example 202")
+	saysNot(t, out, "r008.example 202")
 }
 
 // ownRecords adds domains with records that were asked for by flags, and

@@ -72,7 +72,10 @@ func decode(text []byte) (doc document, err error) {
 func (r record) key() Key {
 	k := Key{
 		Selector: r.Selector, Bits: r.Bits, Public: r.Public, Fingerprint: r.Fingerprint,
-		File: r.File, Adopted: r.Adopted, Compromised: r.Compromised, Stage: r.Stage, Since: utc(r.Since),
+		File: r.File, Adopted: r.Adopted, Compromised: r.Compromised, Stage: r.Stage, Since: r.Since,
+	}
+	for stage, t := range k.Since { // nobody else has it
+		k.Since[stage] = stamp(t)
 	}
 	if r.Seen != nil {
 		k.Seen = r.Seen.UTC()

@@ -107,6 +107,26 @@ func MarshalDomain(d Domain) []byte {
 	return marshal("Mail of "+d.Name+", for mailsetup. Edit it, then run: mailsetup init", domainFields(d))
 }
 
+// Brief says the same without comments, and leaves out what is not said at all:
+// a list without elements, an empty text, a no. Parse reads it as it reads the
+// file itself.
+func Brief(d Domain) []byte {
+	var b strings.Builder
+	table := ""
+	for _, f := range domainFields(d) {
+		switch f.value {
+		case `""`, "[]", "false":
+			continue
+		}
+		if f.table != table {
+			table = f.table
+			b.WriteString("[" + table + "]\n")
+		}
+		b.WriteString(f.line() + "\n")
+	}
+	return []byte(b.String())
+}
+
 func marshal(title string, fields []field) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n", title)

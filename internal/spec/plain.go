@@ -25,7 +25,7 @@ func plain(text string) (pairs []pair, ok bool) {
 		return nil, false
 	}
 	in := ""
-	pairs = make([]pair, 0, 32) // a file written here has 26
+	pairs = make([]pair, 0, min(strings.Count(text, "\n"), 32)) // a file written here has 26
 	for line := range strings.Lines(text) {
 		if line[0] == '#' {
 			continue // as half of a file written here is

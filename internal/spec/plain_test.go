@@ -112,3 +112,19 @@ func BenchmarkParseDomain(b *testing.B) {
 		}
 	}
 }
+
+// What the short form leaves out is what a file says that leaves it out.
+func TestBrief(t *testing.T) {
+	least := Domain{Name: "shop.example", Selector: "s1", KeyBits: 1024, TTL: 60, SPF: SPF{All: "fail"}, DMARC: DMARC{Policy: "none"}}
+	for _, want := range []Domain{full(), fullDomain(), newDomain("shop.example", november()), least} {
+		got, found := parseDomain(want.Name, Brief(want))
+		if len(found) > 0 {
+			t.Errorf("%s: %v", Brief(want), found)
+		}
+		equal(t, want.Name, got, want)
+	}
+	const text = "domain = \"shop.example\"\nselector = \"s1\"\nkey_bits = 1024\nttl = 60\n[spf]\nall = \"fail\"\n[dmarc]\npolicy = \"none\"\n"
+	if got := string(Brief(least)); got != text {
+		t.Errorf("%s\nwant\n%s", got, text)
+	}
+}

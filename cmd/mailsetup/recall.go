@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"mailsetup/internal/plan"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+const (
+	// fewFiles are read again rather than remembered anew.
+	fewFiles = 200
+	// justNow is how old a change has to be before a file counts as known: the
+	// clock of a file system does not tell two within a tick apart.
+	justNow = 2 * time.Second
+)
+
+// stamper tells whether files may have changed.
+type stamper interface {
+	Stamp(p state.Path) (system.Stamp, bool)
+}
+
+// recall are the files of a directory that are named after domains, sorted.
+// With ten thousand of them, reading takes most of a run's time, and they
+// rarely change: what they said is kept in one file, and of each is asked
+// whether it is still the one that was read.
+type recall struct {
+	memory state.Path // where it is kept
+	files  []recalled
+	fresh  int // files that had to be read
+}
+
+// recalled is one of the files. Its content may be a short form of what the file
+// says.
+type recalled struct {
+	domainFile
+	stamp system.Stamp // zero for a file that is not to be remembered
+	known bool         // its content comes from the memory
+}
+
+// recallFiles reads the files of a directory, those that are not as remembered.
+func (s *session) recallFiles(dir state.Path, extension string) (*recall, error) {
+	r := &recall{memory: plan.Home.Join("read" + extension)}
+	domains, err := s.domainsIn(dir, extension)
+	if err != nil {
+		return nil, err
+	}
+	var known []recalled
+	stamps, able := s.sys.(stamper)
+	if able && len(domains) > fewFiles {
+		o, err := s.sys.Read(r.memory)
+		if err != nil {
+			return nil, err
+		}
+		known = parseRecalled(o.Content, len(domains))
+	}
+	r.files = withKnown(domains, known)
+	var fresh atomic.Int64
+	err = sideBySide(len(domains), processors(), func(i int) (err error) {
+		p, f := dir.Join(domains[i]+extension), &r.files[i]
+		began, stamp := time.Now(), system.Stamp{}
+		if able {
+			stamp, _ = stamps.Stamp(p)
+		}
+		if f.known && f.stamp == stamp {
+			return nil
+		}
+		fresh.Add(1)
+		if began.Sub(time.Unix(0, stamp.Changed)) < justNow {
+			stamp = system.Stamp{}
+		}
+		f.known, f.stamp = false, stamp
+		f.Object, err = s.sys.Read(p)
+		return err
+	})
+	r.fresh = int(fresh.Load())
+	if s.recalls == nil {
+		s.recalls = map[state.Path]*recall{}
+	}
+	s.recalls[r.memory] = r
+	return r, err
+}
+
+// withKnown are the files of the domains, with what is known of them. Both are
+// sorted by name.
+func withKnown(domains []string, known []recalled) []recalled {
+	files := make([]recalled, len(domains))
+	for i, domain := range domains {
+		for len(known) > 0 && known[0].domain < domain {
+			known = known[1:]
+		}
+		if len(known) > 0 && known[0].domain == domain {
+			files[i] = known[0]
+		}
+		files[i].domain = domain
+	}
+	return files
+}
+
+// remembered keeps what files said for the next run, if that has changed in
+// many of them. Without it that run takes longer, and no more.
+func (s *session) remembered() {
+	for _, r := range s.recalls {
+		if _, able := s.sys.(stamper); !able || s.o.dryRun || r.fresh <= fewFiles {
+			continue
+		}
+		if err := s.jot(memo{r.memory, r.marshal()}); err != nil {
+			s.c.say("the next run will read all files again: %v", err)
+		}
+	}
+	s.recalls = nil
+}
+
+// marshal has one line for each file, and its text after that.
+func (r *recall) marshal() []byte {
+	var b bytes.Buffer
+	for _, f := range r.files {
+		if f.stamp == (system.Stamp{}) || f.Kind != state.Regular {
+			continue
+		}
+		s := f.stamp
+		fmt.Fprintf(&b, "%s %x %x %x %x %o %s %s %d\n", f.domain, s.Inode, s.Size, uint64(s.Modified), uint64(s.Changed),
+			uint32(f.Mode), f.Owner.User, f.Owner.Group, len(f.Content))
+		b.Write(f.Content)
+	}
+	return b.Bytes()
+}
+
+// parseRecalled reads about so many of them, up to anything that is not understood.
+func parseRecalled(text []byte, about int) []recalled {
+	known := make([]recalled, 0, about)
+	for len(text) > 0 {
+		line, rest, _ := bytes.Cut(text, []byte("\n"))
+		f, length, ok := parseRecalledLine(string(line))
+		if !ok || length > len(rest) {
+			break
+		}
+		f.Content, text = rest[:length:length], rest[length:]
+		known = append(known, f)
+	}
+	return known
+}
+
+func parseRecalledLine(line string) (f recalled, length int, ok bool) {
+	w := words{rest: line}
+	f.domain = w.next()
+	f.stamp = system.Stamp{
+		Inode: w.number(16), Size: int64(w.number(16)), Modified: int64(w.number(16)), Changed: int64(w.number(16)),
+	}
+	f.Kind, f.Mode = state.Regular, fs.FileMode(w.number(8))
+	f.Owner = state.Owner{User: w.next(), Group: w.next()}
+	length = int(w.number(10))
+	f.known = true
+	return f, length, w.err == nil && w.rest == "" && length >= 0
+}
+
+// words are taken from a line one after the other.
+type words struct {
+	rest string
+	err  error
+}
+
+func (w *words) next() (word string) {
+	word, w.rest, _ = strings.Cut(w.rest, " ")
+	return word
+}
+
+func (w *words) number(base int) uint64 {
+	n, err := strconv.ParseUint(w.next(), base, 64)
+	w.err = cmp.Or(w.err, err)
+	return n
+}
