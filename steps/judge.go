@@ -31,7 +31,7 @@ type verdict struct {
 // judge compares one of our records with those that stand in its place.
 func judge(in Input, d spec.Domain, ours state.Record, there []state.Record) verdict {
 	if len(there) == 0 {
-		return verdict{missing: true, notes: ownCost(in, d, ours)}
+		return ownCost(in, d, ours)
 	}
 	switch kindOf(d, ours) {
 	case aboutSPF, aboutHELO:
@@ -168,12 +168,17 @@ func (v verdict) kept(d spec.Domain, r state.Record) verdict {
 // refusal is the error for a record that no change would make right.
 func (v verdict) refusal(d spec.Domain, r state.Record) error {
 	refused := *v.refused
-	if kindOf(d, r) != aboutKey {
+	if kindOf(d, r) != aboutKey && !v.missing {
 		q := v.question(d, r)
 		q.Text, q.Declined = refused.What, "it stays as it is"
 		refused.Keep = &q
 	}
 	return &refused
+}
+
+// told is a refusal where nothing stands in the way of the run.
+func (v verdict) told(r state.Record) state.Note {
+	return state.Note{Topic: purpose(r.Value), Text: v.refused.What, Do: v.refused.Hint}
 }
 
 // several refuses more than one record where readers expect one.

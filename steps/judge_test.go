@@ -2,6 +2,7 @@ package steps
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -392,10 +393,37 @@ func TestAChangeAloneBringsNoFragment(t *testing.T) {
 }
 
 func TestOurOwnRecordMayCostTooMuch(t *testing.T) {
+	const why = "the SPF record of lab.example would take 12 DNS look-ups, and receivers stop after 10 (RFC 7208 section 4.6.4)"
 	in := having(t, "", map[string]state.SPF{"a.example": {Lookups: 9}, "b.example": {Problem: "b.example has no SPF record"}})
 	in.Spec.Domains[0].SPF.Include = []string{"a.example", "b.example"}
-	_, _, notes := zoneStage(t, in)
-	if len(notes) != 2 || !strings.Contains(notes[0].Text, "b.example has no SPF record") || !strings.Contains(notes[1].Text, "takes 12 DNS look-ups") {
+	_, _, err := Zone(in)
+	refusal := (*Refusal)(nil)
+	if !errors.As(err, &refusal) || refusal.What != why || refusal.Keep != nil || !strings.Contains(refusal.Hint, "/etc/mailsetup/domains.d/lab.example.toml") {
+		t.Errorf("refuses with %+v", err)
+	}
+	in.Spec.Host.DNS = spec.DNSManual
+	_, notes, err := Zone(in)
+	said := fmt.Sprint(notes)
+	if err != nil || !strings.Contains(said, "b.example has no SPF record") || !strings.Contains(said, why) {
+		t.Errorf("printed: %v\n%s", err, said)
+	}
+	// One that is served already, from when it cost less, stops no run.
+	in.Spec.Host.DNS = spec.DNSBind
+	in.Facts.Zones[0].Ours = records(in, in.Spec.Domains[0])
+	if _, notes, err := Zone(in); err != nil || !strings.Contains(fmt.Sprint(notes), why) {
+		t.Errorf("served: %v\n%v", err, notes)
+	}
+	// What was not found out costs nothing.
+	in = having(t, "", map[string]state.SPF{"a.example": {Lookups: 8}, "b.example": {Problem: "b.example has no SPF record"}})
+	in.Spec.Domains[0].SPF.Include = []string{"a.example", "b.example"}
+	in.Spec.Domains[0].Receive = false
+	_, _, notes = zoneStage(t, in)
+	if len(notes) != 1 || !strings.Contains(notes[0].Text, "b.example has no SPF record") {
 		t.Errorf("%v", notes)
+	}
+	in = having(t, "", map[string]state.SPF{"first.example": {Lookups: 10}})
+	in.Spec.Domains[0].SPF.Redirect = "first.example"
+	if _, _, err := Zone(in); !errors.As(err, &refusal) || !strings.Contains(refusal.Hint, "redirect") {
+		t.Errorf("a redirect: %v", err)
 	}
 }

@@ -245,34 +245,36 @@ func (j *spfJudgement) passesLiterally() bool {
 	})
 }
 
-// ownCost tells of a record of ours that receivers would give up on.
-func ownCost(in Input, d spec.Domain, ours state.Record) []state.Note {
+// ownCost adds a record of ours where there is none, unless receivers would
+// give up on it. What DNS could not tell does not count.
+func ownCost(in Input, d spec.Domain, ours state.Record) verdict {
+	v := verdict{missing: true}
 	if kindOf(d, ours) != aboutSPF {
-		return nil
+		return v
 	}
-	var notes []state.Note
 	rec, _ := policy.ParseSPF(ours.Value)
-	n := rec.Lookups()
+	n, hint := rec.Lookups(), "include fewer senders: --spf-include, or include in "+string(spec.DomainFile(d.Name))
 	if d.SPF.Redirect != "" {
 		n += in.Facts.SPF[d.SPF.Redirect].Lookups
+		hint = "mend the record of " + d.SPF.Redirect + ", or do without the redirect to it"
 	}
 	for _, i := range d.SPF.Include {
 		f := in.Facts.SPF[i]
 		n += f.Lookups
 		if f.Problem != "" {
-			notes = append(notes, state.Note{
+			v.notes = append(v.notes, state.Note{
 				Topic: "spf", Text: fmt.Sprintf("receivers will take the SPF record of %s for a permanent error: %s", d.Name, f.Problem),
 				Do: "mailsetup init --spf-include with the right names, or with none",
 			})
 		}
 	}
 	if n > policy.MaxLookups {
-		notes = append(notes, state.Note{
-			Topic: "spf", Text: fmt.Sprintf("the SPF record of %s takes %d DNS look-ups, and receivers stop after %d (RFC 7208 section 4.6.4)", d.Name, n, policy.MaxLookups),
-			Do: "mailsetup init --spf-include with fewer names",
-		})
+		v.refused = &Refusal{
+			What: fmt.Sprintf("the SPF record of %s would take %d DNS look-ups, and receivers stop after %d (RFC 7208 section 4.6.4)", d.Name, n, policy.MaxLookups),
+			Hint: hint,
+		}
 	}
-	return notes
+	return v
 }
 
 func addresses(list []netip.Addr) string {

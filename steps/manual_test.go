@@ -97,3 +97,31 @@ func TestLives(t *testing.T) {
 		t.Errorf("of lab.example alone: %q", got)
 	}
 }
+
+// What others publish beside texts that DNS has may be too much for one answer,
+// unless it takes their place.
+func TestLargeTextsOfOthers(t *testing.T) {
+	in := bare()
+	in.Spec.Host.DNS, in.Facts.Zones = spec.DNSManual, nil
+	said := func(texts ...string) string {
+		in.Facts.Live = map[string]state.LiveDNS{"lab.example": {Asked: true, TXT: texts}}
+		_, notes := Published(in, in.Spec.Domains[0])
+		var all []string
+		for _, n := range notes {
+			if strings.Contains(n.Text, "1232 are sure") {
+				all = append(all, n.Text)
+			}
+		}
+		return strings.Join(all, "\n")
+	}
+	// 40 octets of header, question and EDNS; 13 and 29 of our SPF record, 17 and 1150.
+	if got := said(strings.Repeat("x", 1150)); !strings.HasPrefix(got, "the TXT records of lab.example make an answer of 1249 octets") {
+		t.Errorf("said %q", got)
+	}
+	if got := said(strings.Repeat("x", 1100)); got != "" {
+		t.Errorf("of few: said %q", got)
+	}
+	if got := said("v=spf1 " + strings.Repeat("ip4:198.51.100.7 ", 40) + "~all"); got != "" {
+		t.Errorf("of one that is replaced: said %q", got)
+	}
+}

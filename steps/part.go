@@ -185,6 +185,9 @@ func (p *part) add(in Input, d spec.Domain, r state.Record) ([]state.Note, error
 	}
 	there := p.having(r)
 	v := judge(in, d, r, there)
+	if v.missing && v.refused != nil && saying(ourRecords(p.zone))[sayingOf(r)] { // an earlier run added it
+		v.notes, v.refused = append(v.notes, v.told(r)), nil
+	}
 	switch {
 	case v.refused != nil:
 		return nil, v.refusal(d, r)

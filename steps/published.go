@@ -41,6 +41,8 @@ func Published(in Input, d spec.Domain) ([]Publication, []state.Note) {
 		v := judge(in, d, r, there)
 		p := Publication{Record: r}
 		switch {
+		case v.missing && v.refused != nil:
+			notes = append(notes, v.told(r))
 		case v.refused != nil:
 			p.Value, p.Replaces = v.instead, valuesOf(there)
 			notes = append(notes, p.inPlace(v.refused.What))
@@ -52,7 +54,28 @@ func Published(in Input, d spec.Domain) ([]Publication, []state.Note) {
 		}
 		list, notes = append(list, p), append(notes, v.notes...)
 	}
-	return list, notes
+	return list, append(notes, largePrinted(in, list)...)
+}
+
+// largePrinted is large for records that others publish beside what DNS has.
+func largePrinted(in Input, list []Publication) []state.Note {
+	p := part{ours: recordsOf(list), want: recordsOf(list)}
+	known := map[string]bool{}
+	for _, r := range p.ours {
+		if r.Type != "TXT" || known[r.Name] {
+			continue
+		}
+		known[r.Name] = true
+		stays := func(text string) bool {
+			return !slices.ContainsFunc(list, func(x Publication) bool {
+				return x.Name == r.Name && (x.Value == text || slices.Contains(x.Replaces, text))
+			})
+		}
+		for _, text := range texts(in.Facts, noDot(r.Name), stays) {
+			p.zone.Records = append(p.zone.Records, state.Record{Name: r.Name, Type: "TXT", Value: text})
+		}
+	}
+	return p.large()
 }
 
 // Served are the records that every name server of the domain should have in

@@ -208,4 +208,24 @@ systemctl restart named; for i in 1 2 3 4 5 6 7 8 9; do dig +short @127.0.0.1 TX
 	product(t, b, 0, "init", "--yes", "--spf-all", "softfail", "--existing-records", "change")
 	serves(t, b, "TXT", "lab.example", "v=spf1 a mx ptr ~all")
 	nothingChanges(t, b, "init", "--yes")
+	explainedSizes(t, b)
+}
+
+// explainedSizes shows an SPF record of ours that receivers would give up on,
+// and texts too long for one answer.
+func explainedSizes(t *testing.T, b *lab.Box) {
+	t.Helper()
+	long := strings.Repeat("x", 250)
+	b.Named(t, "lab.example", `@ IN TXT "old=`+strings.Repeat(long+`" "`, 5)+`"`)
+	was := look(t, b)
+	for _, mode := range []string{"bind", "manual"} {
+		out, _ := product(t, b, 0, initArgs("--dry-run", "--dns", mode)...)
+		says(t, strings.Join(strings.Fields(out), " "), "the TXT records of lab.example make an answer of 1",
+			"and 1232 are sure to get through")
+	}
+	tooMuch := []string{"--spf-include", "_big.vendor.example", "--spf-include", "_spf.vendor.example"}
+	_, stderr := product(t, b, 2, initArgs(tooMuch...)...)
+	says(t, strings.Join(strings.Fields(stderr), " "), "the SPF record of lab.example would take 12 DNS look-ups, and receivers stop after 10",
+		"hint: include fewer senders")
+	asBefore(t, b, was)
 }
