@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
@@ -112,10 +113,32 @@ func (s *session) selector(ctx context.Context, a spec.Answers, old *spec.Spec) 
 		return a, nil
 	}
 	if sel, err := spec.Selector(a.Selector); err == nil && s.selectorTaken(ctx, domain, sel) {
-		return a, usage("leave --selector out to get one that is free",
-			"selector %s of %s is in use already; a selector is never used twice", sel, domain)
+		why := "is in use already; a selector is never used twice"
+		if target := s.aliasAt(ctx, sel+"._domainkey."+domain+"."); target != "" {
+			why = "is a CNAME of " + strings.TrimSuffix(target, ".") + " in DNS: no key can stand beside it"
+		}
+		return a, usage("leave --selector out to get one that is free", "selector %s of %s %s", sel, domain, why)
 	}
 	return a, nil
+}
+
+// aliasAt is the target of a CNAME at a name that DNS has, "" for none.
+func (s *session) aliasAt(ctx context.Context, name string) string {
+	var found []state.Record
+	for _, z := range s.facts.Zones {
+		found = append(found, z.Records...)
+	}
+	if s.o.root == "" {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		there, _, _ := s.resolver.Lookup(ctx, name, "CNAME") // without an answer it is in use all the same
+		found = append(found, there...)
+	}
+	i := slices.IndexFunc(found, func(r state.Record) bool { return r.Type == "CNAME" && strings.EqualFold(r.Name, name) })
+	if i < 0 {
+		return ""
+	}
+	return found[i].Value
 }
 
 // freeSelector is the month, with a random tail where that is taken.

@@ -188,7 +188,10 @@ func TestSelector(t *testing.T) {
 	used := keyring.Ledger{"lab.example": {{Selector: "old", Stage: keyring.Gone}}}
 	onDisk := systemtest.NewMem()
 	onDisk.PutFile(steps.KeyFile("lab.example", "disk"), "key")
-	zone := []state.Zone{{Origin: "lab.example.", Records: []state.Record{{Name: "DNS._domainkey.lab.example.", Type: "TXT"}}}}
+	zone := []state.Zone{{Origin: "lab.example.", Records: []state.Record{
+		{Name: "DNS._domainkey.lab.example.", Type: "TXT"},
+		{Name: "Vendor._domainkey.lab.example.", Type: "CNAME", Value: "key.vendor.example."},
+	}}}
 	s := newSession(state.Facts{Zones: zone})
 	s.keys, s.sys = used, onDisk
 
@@ -198,6 +201,10 @@ func TestSelector(t *testing.T) {
 		if !errors.As(err, &f) || f.code != exitUsage || !strings.Contains(err.Error(), "selector "+sel+" of lab.example is in use") {
 			t.Errorf("%s: %v", sel, err)
 		}
+	}
+	_, err := s.selector(t.Context(), spec.Answers{Domain: "lab.example", Selector: "vendor"}, nil)
+	if err == nil || err.Error() != "selector vendor of lab.example is a CNAME of key.vendor.example in DNS: no key can stand beside it" {
+		t.Errorf("an alias: %v", err)
 	}
 	a, err := s.selector(t.Context(), spec.Answers{Domain: "lab.example", Selector: "fresh"}, nil)
 	if err != nil || a.Selector != "fresh" {

@@ -209,6 +209,7 @@ systemctl restart named; for i in 1 2 3 4 5 6 7 8 9; do dig +short @127.0.0.1 TX
 	serves(t, b, "TXT", "lab.example", "v=spf1 a mx ptr ~all")
 	nothingChanges(t, b, "init", "--yes")
 	explainedSizes(t, b)
+	explainedAlias(t, b)
 }
 
 // explainedSizes shows an SPF record of ours that receivers would give up on,
@@ -227,5 +228,21 @@ func explainedSizes(t *testing.T, b *lab.Box) {
 	_, stderr := product(t, b, 2, initArgs(tooMuch...)...)
 	says(t, strings.Join(strings.Fields(stderr), " "), "the SPF record of lab.example would take 12 DNS look-ups, and receivers stop after 10",
 		"hint: include fewer senders")
+	asBefore(t, b, was)
+}
+
+// explainedAlias puts a CNAME where the key is, and where one is asked for.
+func explainedAlias(t *testing.T, b *lab.Box) {
+	t.Helper()
+	selector := strings.TrimSpace(b.Sh(t, `sed -n 's/^selector = "\(.*\)"/\1/p' /etc/mailsetup/domains.d/lab.example.toml`))
+	b.Named(t, "lab.example", selector+"._domainkey IN CNAME key.vendor.example.")
+	b.Named(t, "shop.example", "Theirs._domainkey IN CNAME key.vendor.example.")
+	was := look(t, b)
+	_, stderr := product(t, b, 2, initArgs()...)
+	says(t, strings.Join(strings.Fields(stderr), " "),
+		selector+"._domainkey.lab.example is a CNAME of key.vendor.example: the key of this server cannot stand there",
+		"hint: take the CNAME out of "+zoneFile)
+	_, stderr = product(t, b, 2, "add-domain", "--yes", "--selector", "theirs", "shop.example")
+	says(t, strings.Join(strings.Fields(stderr), " "), "selector theirs of shop.example is a CNAME of key.vendor.example in DNS")
 	asBefore(t, b, was)
 }
