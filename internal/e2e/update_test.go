@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -199,7 +200,7 @@ func TestUpdateRefused(t *testing.T) {
 // consent of its own, in one message with the rest, and comes back.
 func TestUpdateOfExisting(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
-		r := newRemote(t, release, map[string]string{"lab.example": nsRecord + "@ 60 IN TXT \"v=spf1 ip4:198.51.100.1 \" \"-all\"\n@ 60 IN TXT \"site=1\"\n"}, updatePolicy)
+		r := newRemote(t, release, map[string]string{"lab.example": nsRecord + "@ 60 IN TXT \"v=spf1 ip4:198.51.100.1 \" \"-all\"\n@ 60 IN TXT \"site=1\"\n"}, "grant mailsetup zonesub A AAAA CNAME MX TXT;")
 		zone := r.zone(t, "lab.example")
 		_, said := product(t, r.Box, 2, updateArgs()...)
 		says(t, said, `lab.example. 60 IN TXT "v=spf1 ip4:198.51.100.1 -all"`, "hint: --existing-records change allows it")
@@ -215,6 +216,18 @@ func TestUpdateOfExisting(t *testing.T) {
 		product(t, r.Box, 0, "rollback", "--yes")
 		if is := r.zone(t, "lab.example"); strings.ReplaceAll(is, `" "`, "") != strings.ReplaceAll(zone, `" "`, "") {
 			t.Errorf("after the rollback:\n%s\nwant\n%s", is, zone)
+		}
+
+		out, _ := product(t, r.Box, 0, updateArgs("--existing-records", "change")...)
+		key := regexp.MustCompile(`[^ /]+\._domainkey\.lab\.example`).FindString(out)
+		r.ns.Sh(t, `printf 'server 127.0.0.1\nzone lab.example\nupdate delete `+key+` TXT\nupdate add `+key+
+			` 60 CNAME key.vendor.example.\nsend\n' | nsupdate -k /etc/bind/update.key`)
+		zone = r.zone(t, "lab.example")
+		_, said = product(t, r.Box, 2, updateArgs()...)
+		says(t, strings.Join(strings.Fields(said), " "), key+" is a CNAME of key.vendor.example: the key of this server cannot stand there",
+			"hint: take the CNAME out of the zone lab.example on")
+		if is := r.zone(t, "lab.example"); is != zone {
+			t.Errorf("a CNAME in the way, and yet:\n%s", is)
 		}
 	})
 }
