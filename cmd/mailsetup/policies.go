@@ -35,7 +35,7 @@ func (s *session) lookUp(ctx context.Context, w *spec.Spec, names []string, f *s
 		}
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { f.Live = detect.Live(ctx, s.resolver, append(policies, names...)) })
-	wg.Go(func() { f.SPF = detect.SPF(ctx, s.resolver, q) })
+	wg.Go(func() { f.Live = detect.Live(ctx, s.asked, append(policies, names...)) })
+	wg.Go(func() { f.SPF = detect.SPF(ctx, s.asked, q) })
 	wg.Wait()
 }

@@ -76,8 +76,10 @@ type session struct {
 	settled map[string]bool
 	named   string
 	marks   map[string]mark
-	// looked are the names whose zones were looked at.
+	// looked are the names whose zones were looked at, and asked is the resolver
+	// of that look, which has answers already.
 	looked []string
+	asked  dnspub.Resolver
 
 	installed  []string // packages that this run brought
 	zonesAsked int      // since a unit was acted on last
@@ -229,7 +231,7 @@ func (s *session) look(ctx context.Context, w *spec.Spec) error {
 	if err := s.findSettled(w); err != nil {
 		return err
 	}
-	s.looked = s.origins(w)
+	s.looked, s.asked = s.origins(w), dnspub.Remember(s.resolver)
 	facts, err := detect.Machine(ctx, source{s.sys}, detect.Options{Files: factFiles, Origins: s.looked})
 	if err != nil {
 		return err
