@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -27,23 +28,44 @@ type message struct {
 	body   []byte
 }
 
-// signs proves each signer in turn. A reload of OpenDKIM is applied when the
-// next connection comes in, and a refused message may end one, so every new
-// attempt is a new connection; signers that pass share it.
+// signs proves each signer. A reload of OpenDKIM is applied when the next
+// connection comes in, and a refused message may end one, so every new attempt is
+// a new connection; signers that pass share it.
 func signs(ctx context.Context, p state.Probe) error {
 	if len(p.Signers) == 0 {
 		return final{errors.New("probe signs: no signer is named")}
 	}
 	left := p.Signers
-	return retry(ctx, p.Within, func(ctx context.Context) error {
-		done, err := signAll(ctx, p.Address, left)
-		left = left[done:]
+	return retry(ctx, p.Within, func(ctx context.Context) (err error) {
+		left, err = signAll(ctx, p.Address, left)
 		return err
 	})
 }
 
-// signAll returns how many signers were proven before the first that was not.
-func signAll(ctx context.Context, address string, signers []state.Signer) (int, error) {
+// connectionWorth is how many signers are worth a connection of their own:
+// OpenDKIM signs what comes over one connection one after the other.
+const connectionWorth = 50
+
+// signAll returns the signers that are still to be proven: over each connection
+// from the first on that was not.
+func signAll(ctx context.Context, address string, signers []state.Signer) ([]state.Signer, error) {
+	connections := min(runtime.GOMAXPROCS(0), 1+len(signers)/connectionWorth)
+	share := (len(signers) + connections - 1) / connections
+	left, errs := make([][]state.Signer, connections), make([]error, connections)
+	var wg sync.WaitGroup
+	for i := range connections {
+		mine := signers[min(i*share, len(signers)):min((i+1)*share, len(signers))]
+		wg.Go(func() {
+			n, err := signEach(ctx, address, mine)
+			left[i], errs[i] = mine[n:], err
+		})
+	}
+	wg.Wait()
+	return slices.Concat(left...), cmp.Or(errs...)
+}
+
+// signEach returns how many signers were proven before the first that was not.
+func signEach(ctx context.Context, address string, signers []state.Signer) (int, error) {
 	s, err := open(ctx, address)
 	if err != nil {
 		return 0, err

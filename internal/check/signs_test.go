@@ -1,7 +1,9 @@
 package check
 
 import (
+	"fmt"
 	"net"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -139,6 +141,39 @@ func TestSignsNamesTheSignerThatFails(t *testing.T) {
 	wantError(t, probe(t, NewProber(nil, nil), p), "mail from b@example.net: signed by s1._domainkey.example.org")
 	p.Signers = nil
 	wantError(t, probe(t, NewProber(nil, nil), p), "no signer is named")
+}
+
+// Many are proven over several connections, and what failed is proven again alone.
+func TestManySigners(t *testing.T) {
+	t.Parallel()
+	key, public := newKey(t)
+	var connections atomic.Int32
+	address := countingServer(t, &connections, func() milter.Milter {
+		return &signer{key: key, domain: "example.org", selector: "s1"}
+	})
+	p := state.Probe{Kind: state.ProbeSigns, Address: address, Within: time.Second}
+	for i := range 120 {
+		p.Signers = append(p.Signers, state.Signer{
+			From: fmt.Sprintf("u%d@example.org", i), Domain: "example.org", Selector: "s1", Public: public,
+		})
+	}
+	wantError(t, probe(t, NewProber(nil, nil), p), "")
+	if n, want := connections.Load(), int32(min(runtime.GOMAXPROCS(0), 3)); n != want {
+		t.Errorf("%d connections, want %d", n, want)
+	}
+	p.Signers[70].Selector = "s2"
+	wantError(t, probe(t, NewProber(nil, nil), p), "mail from u70@example.org: signed by s1._domainkey.example.org")
+
+	left, err := signAll(t.Context(), address, p.Signers)
+	wantError(t, err, "mail from u70@example.org")
+	if len(left) == 0 || len(left) >= 120 || left[0].From != "u70@example.org" {
+		t.Errorf("%d are left, from %v on", len(left), left[:min(1, len(left))])
+	}
+	for _, l := range left {
+		if l.From == "u69@example.org" {
+			t.Error("what was proven is to be proven again")
+		}
+	}
 }
 
 func TestApply(t *testing.T) {
