@@ -82,11 +82,12 @@ func (d descriptor) stat() (unix.Stat_t, error) {
 	return st, nil
 }
 
-// regular reads a regular file; false if anything is not as it mostly is.
+// regular reads a regular file, or finds none; false if anything is not as it
+// mostly is.
 func (h *Host) regular(p state.Path) (o state.Object, ok bool) {
 	d, err := openDescriptor(p, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW)
 	if err != nil {
-		return o, false
+		return o, nothingThere(err)
 	}
 	defer d.Close()
 	st, err := d.stat()
