@@ -23,9 +23,9 @@ func addCommand(c console) *cli.Command {
 			"   adds all that the file lists; those that are there already stay as they are",
 		Description: "Each domain gets a file in /etc/mailsetup/domains.d, a key of its own, its\n" +
 			"rows in OpenDKIM's tables, and its records. What nobody says by a flag is taken\n" +
-			"from /etc/mailsetup/host.toml and from what the domain has already: its MX, SPF\n" +
-			"and DMARC records, and its zone in the BIND of this machine. Other domains are\n" +
-			"not looked at.",
+			"from what the domain has already (its MX, SPF and DMARC records, its zone in\n" +
+			"the BIND of this machine) and then from /etc/mailsetup/host.toml (key_bits,\n" +
+			"[spf], [dmarc], dns). Other domains are not looked at.",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
 			a, o := answers(ctx), howOptions(ctx)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 // where one is there, what was found fills the rest.
 func (s *session) complete(ctx context.Context, a spec.Answers, old *spec.Spec) (spec.Answers, error) {
 	if s.asks() && !old.Has(a.Domain) {
-		asked, err := wizard.Ask(ctx, s.wizard(known(a, old)))
+		asked, err := wizard.Ask(ctx, beginning(s.wizard(known(a, old)), defaults(old)))
 		if err != nil {
 			return a, err
 		}
@@ -86,9 +87,21 @@ func (s *session) found(a spec.Answers, old *spec.Spec) spec.Answers {
 	}
 	fill(&a.Receive, p.Receive)
 	if domain, err := spec.DomainName(a.Domain); err == nil {
+		flags := len(a.SPFInclude)
 		a, _ = steps.Adopt(a, s.facts, domain)
+		if flags == 0 && len(a.SPFInclude) > 0 { // who sends for every domain sends for one that has others, too
+			a.SPFInclude = union(a.SPFInclude, defaults(old).SPF.Include)
+		}
 	}
 	return a
+}
+
+// defaults are those of the host for new domains.
+func defaults(old *spec.Spec) spec.Defaults {
+	if old == nil {
+		return spec.Defaults{}
+	}
+	return old.Host.Defaults
 }
 
 func fill(answer *string, p wizard.Proposal) {
@@ -202,6 +215,33 @@ func (s *session) proposals(a spec.Answers) wizard.Proposals {
 	p.SPFInclude = wizard.Proposal{Value: strings.Join(there.SPFInclude, " "), Why: says.SPF}
 	p.DMARC = wizard.Proposal{Value: there.DMARC, Why: says.DMARC}
 	return p
+}
+
+// beginning proposes what the host says of new domains.
+func beginning(o wizard.Options, d spec.Defaults) wizard.Options {
+	propose := o.Propose
+	o.Propose = func(ctx context.Context, a spec.Answers) (wizard.Proposals, error) {
+		p, err := propose(ctx, a)
+		usual(&p, d)
+		return p, err
+	}
+	return o
+}
+
+// usual puts the host's defaults where nothing was found.
+func usual(p *wizard.Proposals, d spec.Defaults) {
+	const why = "the default in host.toml"
+	offer := func(at *wizard.Proposal, value string) {
+		if at.Value == "" && value != "" {
+			*at = wizard.Proposal{Value: value, Why: why}
+		}
+	}
+	if d.KeyBits != 0 {
+		offer(&p.KeyBits, strconv.Itoa(d.KeyBits))
+	}
+	offer(&p.SPFAll, d.SPF.All)
+	offer(&p.DMARC, d.DMARC.Policy)
+	p.SPFInclude.Value = strings.Join(union(strings.Fields(p.SPFInclude.Value), d.SPF.Include), " ")
 }
 
 // normal is a name as facts are keyed by it. A wrong one is reported later,

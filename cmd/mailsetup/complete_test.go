@@ -168,6 +168,22 @@ func TestFoundInRecords(t *testing.T) {
 		!strings.Contains(p.DMARC.Why, "DMARC record of lab.example") {
 		t.Errorf("proposals %+v", p)
 	}
+	// The host's defaults are for what nobody said, but who sends for every
+	// domain sends for this one, too.
+	old := &spec.Spec{Host: spec.Host{Defaults: spec.Defaults{
+		KeyBits: 3072, SPF: spec.SPF{All: "neutral", Include: []string{"_spf.relay.example"}}, DMARC: spec.DMARC{Policy: "quarantine"},
+	}}}
+	if got := s.found(spec.Answers{Domain: "lab.example"}, old); strings.Join(got.SPFInclude, " ") != "_spf.news.example _spf.relay.example" ||
+		got.SPFAll != "fail" || got.DMARC != "reject" || got.KeyBits != "" {
+		t.Errorf("beside defaults: %+v", got)
+	}
+	if got := s.found(spec.Answers{Domain: "lab.example", SPFInclude: []string{"none"}}, old); strings.Join(got.SPFInclude, " ") != "none" {
+		t.Errorf("asked for no include: %q", got.SPFInclude)
+	}
+	usual(&p, old.Host.Defaults)
+	if p.KeyBits.Value != "3072" || p.SPFAll.Value != "fail" || p.SPFInclude.Value != "_spf.news.example _spf.relay.example" || p.DMARC.Value != "reject" {
+		t.Errorf("proposals beside defaults %+v", p)
+	}
 	known := &spec.Spec{Domains: []spec.Domain{{Name: "lab.example"}}}
 	if diff := cmp.Diff(given, s.found(given, known)); diff != "" {
 		t.Errorf("of a known domain, -want +got:\n%s", diff)

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,7 +41,7 @@ func (a Answers) Spec(old *Spec, now time.Time) (Spec, Findings) {
 	}
 	at, found := slices.BinarySearchFunc(out.Domains, name, byName)
 	if !found {
-		out.Domains = slices.Insert(out.Domains, at, newDomain(name, now))
+		out.Domains = slices.Insert(out.Domains, at, out.Host.Defaults.domain(name, now))
 	}
 	a.settle(&f, &out, &out.Domains[at], found)
 	a.consents(&f, &out)
@@ -62,7 +63,10 @@ func (a Answers) settle(f *reader, s *Spec, d *Domain, exists bool) {
 	if redirect {
 		d.SPF.Redirect = s.Host.Domain
 	}
-	if !exists && len(a.RUA) == 0 {
+	if redirect && !exists && len(a.SPFInclude) == 0 {
+		d.SPF.Include = nil // the record that decides instead has its own
+	}
+	if !exists && len(a.RUA) == 0 && len(s.Host.Defaults.DMARC.RUA) == 0 {
 		d.DMARC.RUA = defaultReports(s.Host, *d)
 	}
 }
@@ -85,7 +89,7 @@ func (s Spec) Further(list []Answers, now time.Time) (Spec, Findings) {
 			continue
 		}
 		there[name] = true
-		d := newDomain(name, now)
+		d := out.Host.Defaults.domain(name, now)
 		take(&f, "--dns", a.DNS, &d.DNS, DNS)
 		if d.DNS == out.Host.DNS {
 			d.DNS = ""
@@ -147,10 +151,15 @@ func (a Answers) host(f *reader, h *Host) {
 	take(f, "--rfc2136-key", a.UpdateKey, &h.Update.KeyFile, UpdateKey)
 }
 
-// newDomain is a domain about which nothing is known yet.
-func newDomain(name string, now time.Time) Domain {
+// domain is one about which nothing is known yet.
+func (def Defaults) domain(name string, now time.Time) Domain {
 	d := defaultDomain()
 	d.Name, d.Selector = name, DefaultSelector(now)
+	d.KeyBits = cmp.Or(def.KeyBits, d.KeyBits)
+	d.SPF.All, d.SPF.Include = cmp.Or(def.SPF.All, d.SPF.All), slices.Clone(def.SPF.Include)
+	policy := cmp.Or(def.DMARC.Policy, d.DMARC.Policy)
+	d.DMARC = def.DMARC.clone()
+	d.DMARC.Policy = policy
 	return d
 }
 
@@ -299,12 +308,18 @@ func takeAll[T comparable](f *reader, flag string, answers []string, field *[]T,
 func (s Spec) clone() Spec {
 	s.Host.Addresses, s.Host.LeaveServices = slices.Clone(s.Host.Addresses), slices.Clone(s.Host.LeaveServices)
 	s.Host.Trusted, s.Host.OpenDKIM = slices.Clone(s.Host.Trusted), slices.Clone(s.Host.OpenDKIM)
+	s.Host.Defaults.SPF.Include, s.Host.Defaults.DMARC = slices.Clone(s.Host.Defaults.SPF.Include), s.Host.Defaults.DMARC.clone()
 	s.Domains = sorted(slices.Clone(s.Domains))
 	for i := range s.Domains {
 		d := &s.Domains[i]
 		d.NS, d.Keep, d.Also, d.SPF.Include = slices.Clone(d.NS), slices.Clone(d.Keep), slices.Clone(d.Also), slices.Clone(d.SPF.Include)
 		d.Identities = slices.Clone(d.Identities)
-		d.DMARC.RUA, d.DMARC.RUF = slices.Clone(d.DMARC.RUA), slices.Clone(d.DMARC.RUF)
+		d.DMARC = d.DMARC.clone()
 	}
 	return s
+}
+
+func (p DMARC) clone() DMARC {
+	p.RUA, p.RUF = slices.Clone(p.RUA), slices.Clone(p.RUF)
+	return p
 }

@@ -3,6 +3,7 @@ package spec
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -37,11 +38,12 @@ func (f field) line() string { return f.key + " = " + f.value }
 
 // hostFields are the keys of host.toml, in the order of the file.
 func hostFields(h Host) []field {
+	root, tables := h.Defaults.fields()
 	addresses := make([]string, 0, len(h.Addresses))
 	for _, a := range h.Addresses {
 		addresses = append(addresses, a.String())
 	}
-	return []field{
+	return slices.Concat([]field{
 		{"", "version", strconv.Itoa(h.Version), "The format of these files."},
 		{"", "hostname", quote(h.Hostname), "The name this server has in public DNS, for HELO and as target of MX."},
 		{"", "addresses", list(addresses), "The public addresses it sends from, as other servers see them."},
@@ -58,9 +60,24 @@ func hostFields(h Host) []field {
 		{"", "notify", quote(h.Notify), "Who is mailed records to publish and why a rotation failed; \"\" for nobody."},
 		{"", "trusted", list(h.Trusted), "Further hosts and networks whose mail is signed, beside those of Postfix."},
 		{"", "opendkim", list(h.OpenDKIM), "Lines of opendkim.conf that replace ours; a name alone leaves ours out."},
+	}, root, []field{
 		{"rfc2136", "server", quote(h.Update.Server), "For dns = \"rfc2136\": where updates go (\"\": the zone's primary), and the TSIG key."},
 		{"rfc2136", "key_file", quote(h.Update.KeyFile), ""},
+	}, tables)
+}
+
+// fields are the keys that a domain's own file has, too: those outside of a
+// table, and the others.
+func (d Defaults) fields() (root, tables []field) {
+	for _, f := range domainFields(Domain{KeyBits: d.KeyBits, SPF: d.SPF, DMARC: d.DMARC}) {
+		switch {
+		case f.key == "key_bits":
+			root = append(root, f)
+		case f.table == "spf" && f.key != "redirect", f.table == "dmarc":
+			tables = append(tables, f)
+		}
 	}
+	return root, tables
 }
 
 // domainFields are the keys of a domain's file, in the order of the file.
@@ -99,7 +116,11 @@ func domainFields(d Domain) []field {
 
 // MarshalHost writes host.toml with a comment over each key.
 func MarshalHost(h Host) []byte {
-	return marshal("This server's mail, for mailsetup. Edit it, then run: mailsetup init", hostFields(h))
+	root, tables := h.Defaults.fields()
+	unsaid := func(f field) bool {
+		return slices.Contains([]string{"0", `""`, "[]"}, f.value) && slices.Contains(append(root, tables...), f)
+	}
+	return marshal("This server's mail, for mailsetup. Edit it, then run: mailsetup init", slices.DeleteFunc(hostFields(h), unsaid))
 }
 
 // MarshalDomain writes a domain's file with a comment over each key.

@@ -43,9 +43,15 @@ type hostText struct {
 	Notify              string   `toml:"notify"`
 	Trusted             []string `toml:"trusted"`
 	OpenDKIM            []string `toml:"opendkim"`
+	KeyBits             *int64   `toml:"key_bits"`
 
 	rotationText
 	Update updateText `toml:"rfc2136"`
+	SPF    struct {
+		All     string   `toml:"all"`
+		Include []string `toml:"include"`
+	} `toml:"spf"`
+	DMARC dmarcText `toml:"dmarc"`
 }
 
 type updateText struct {
@@ -149,7 +155,18 @@ func parseHost(text []byte) (Host, Findings) {
 	takeAll(&d.reader, "trusted", raw.Trusted, &h.Trusted, Trusted)
 	takeAll(&d.reader, "opendkim", raw.OpenDKIM, &h.OpenDKIM, OpenDKIMLine)
 	h.Update = raw.Update.update(d)
+	h.Defaults = raw.defaults(d)
 	return h, d.findings
+}
+
+func (raw hostText) defaults(d *document) (out Defaults) {
+	if raw.KeyBits != nil {
+		take(&d.reader, "key_bits", strconv.FormatInt(*raw.KeyBits, 10), &out.KeyBits, KeyBits)
+	}
+	take(&d.reader, "spf.all", raw.SPF.All, &out.SPF.All, SPFAll)
+	takeAll(&d.reader, "spf.include", raw.SPF.Include, &out.SPF.Include, SPFInclude)
+	out.DMARC = raw.DMARC.dmarc(d)
+	return out
 }
 
 func (raw rotationText) rotation(d *document) (r Rotation) {
@@ -207,14 +224,18 @@ func (raw *domainText) domain(d *document) Domain {
 	take(&d.reader, "spf.all", raw.SPF.All, &out.SPF.All, SPFAll)
 	take(&d.reader, "spf.redirect", raw.SPF.Redirect, &out.SPF.Redirect, SPFInclude)
 	takeAll(&d.reader, "spf.include", raw.SPF.Include, &out.SPF.Include, SPFInclude)
-	p := &out.DMARC
-	take(&d.reader, "dmarc.policy", raw.DMARC.Policy, &p.Policy, DMARCPolicy)
-	take(&d.reader, "dmarc.subdomain_policy", raw.DMARC.SubdomainPolicy, &p.SubdomainPolicy, DMARCPolicy)
-	take(&d.reader, "dmarc.adkim", raw.DMARC.ADKIM, &p.ADKIM, Alignment)
-	take(&d.reader, "dmarc.aspf", raw.DMARC.ASPF, &p.ASPF, Alignment)
-	takeAll(&d.reader, "dmarc.rua", raw.DMARC.RUA, &p.RUA, Report)
-	takeAll(&d.reader, "dmarc.ruf", raw.DMARC.RUF, &p.RUF, Report)
+	out.DMARC = raw.DMARC.dmarc(d)
 	return out
+}
+
+func (raw dmarcText) dmarc(d *document) (p DMARC) {
+	take(&d.reader, "dmarc.policy", raw.Policy, &p.Policy, DMARCPolicy)
+	take(&d.reader, "dmarc.subdomain_policy", raw.SubdomainPolicy, &p.SubdomainPolicy, DMARCPolicy)
+	take(&d.reader, "dmarc.adkim", raw.ADKIM, &p.ADKIM, Alignment)
+	take(&d.reader, "dmarc.aspf", raw.ASPF, &p.ASPF, Alignment)
+	takeAll(&d.reader, "dmarc.rua", raw.RUA, &p.RUA, Report)
+	takeAll(&d.reader, "dmarc.ruf", raw.RUF, &p.RUF, Report)
+	return p
 }
 
 // document is one file while it is read.

@@ -51,7 +51,7 @@ func samePlain(t *testing.T, text string) (quick bool) {
 }
 
 func TestFilesWrittenHereAreReadTheQuickWay(t *testing.T) {
-	for _, d := range []Domain{full(), newDomain("shop.example", november())} {
+	for _, d := range []Domain{full(), Defaults{}.domain("shop.example", november())} {
 		if !samePlain(t, string(MarshalDomain(d))) {
 			t.Errorf("the file of %s is not", d.Name)
 		}
@@ -116,7 +116,7 @@ func BenchmarkParseDomain(b *testing.B) {
 // What the short form leaves out is what a file says that leaves it out.
 func TestBrief(t *testing.T) {
 	least := Domain{Name: "shop.example", Selector: "s1", KeyBits: 1024, TTL: 60, SPF: SPF{All: "fail"}, DMARC: DMARC{Policy: "none"}}
-	for _, want := range []Domain{full(), fullDomain(), newDomain("shop.example", november()), least} {
+	for _, want := range []Domain{full(), fullDomain(), Defaults{}.domain("shop.example", november()), least} {
 		got, found := parseDomain(want.Name, Brief(want))
 		if len(found) > 0 {
 			t.Errorf("%s: %v", Brief(want), found)

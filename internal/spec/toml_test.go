@@ -244,6 +244,18 @@ func TestParseRefuses(t *testing.T) {
 				dir + `:27: lag "never" is no span of time with a unit (d, h, m, s); hint: "1h" suits nearly everyone`,
 			},
 		},
+		"defaults": {
+			"key_bits = 0\n" + good + "[spf]\nall = 'maybe'\nredirect = 'a.example'\n[dmarc]\n# who reads them\nrua = ['nobody']\n", domain,
+			[]string{host + ":39: spf.redirect: is no key of this file; hint: remove the line or correct the name"},
+		},
+		"values of defaults": {
+			"key_bits = 0\n" + good + "[spf]\nall = 'maybe'\n[dmarc]\n# who reads them\nrua = ['nobody']\n", domain,
+			[]string{
+				host + `:1: key_bits "0" is not 1024, 2048, 3072 or 4096; hint: 2048 suits nearly everyone`,
+				host + `:38: spf.all "maybe" is not softfail, fail or neutral; hint: softfail unless every sender is listed`,
+				host + `:41: dmarc.rua "nobody" has no @; hint: an address such as alice@example.org`,
+			},
+		},
 		"file name": {
 			good, strings.Replace(domain, "shop", "other", 2),
 			[]string{dir + `:4: domain "other.example" is not the name of the file; hint: rename the file to /etc/mailsetup/domains.d/other.example.toml`},

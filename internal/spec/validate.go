@@ -109,6 +109,7 @@ func (h Host) validate(f *reader) {
 	}
 	h.Update.validate(f, func(key string) string { return "host: " + key })
 	h.Rotation.validate(f, h.Drain, func(key string) string { return "host: " + key })
+	h.Defaults.validate(f, func(key string) string { return "host: " + key })
 	if len(h.Addresses) == 0 {
 		f.add("host: addresses", "are missing", "list the public addresses that this server sends from")
 	}
@@ -117,6 +118,16 @@ func (h Host) validate(f *reader) {
 			f.bad("host: addresses", err)
 		}
 	}
+}
+
+// validate finds what a domain that begins with the defaults could not have.
+func (def Defaults) validate(f *reader, at func(string) string) {
+	d := def.domain("a new one", time.Time{})
+	if _, err := KeyBits(strconv.Itoa(d.KeyBits)); err != nil {
+		f.bad(at("key_bits"), err)
+	}
+	d.validateSPF(f, at)
+	d.DMARC.validate(f, at)
 }
 
 func (d Domain) validate(f *reader) {
