@@ -55,8 +55,8 @@ func Machine(ctx context.Context, s Source, o Options) (state.Facts, error) {
 	f := state.Facts{}
 	// Each fills in facts of its own, and mostly waits for programs. Those that
 	// ask what is installed, and what the files say, come after it.
-	look := inOrder(distribution, files, sideBySide(
-		host, inOrder(packages, sideBySide(postfix, openDKIM, inOrder(dnsServer, zones), listeners))))
+	look := inOrder(distribution, files, sideBySide(host, inOrder(installed,
+		sideBySide(postfix, openDKIM, inOrder(dnsServer, zones), mailSystem, pristine, listeners))))
 	if err := look(ctx, s, o, &f); err != nil {
 		return state.Facts{}, err
 	}

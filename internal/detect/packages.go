@@ -11,18 +11,25 @@ import (
 	"mailsetup/internal/system"
 )
 
-// packages fills in what dpkg knows.
-func packages(ctx context.Context, s Source, _ Options, f *state.Facts) (err error) {
+// installed fills in which of the packages that decide something are there.
+func installed(ctx context.Context, s Source, _ Options, f *state.Facts) (err error) {
 	if f.Installed, err = apt.Installed(ctx, s, knownPackages()...); err != nil {
 		if errors.Is(err, apt.ErrNoDebian) && f.Release.Pretty != "" {
 			return fmt.Errorf("%s: %w", f.Release.Pretty, err)
 		}
-		return err
 	}
+	return err
+}
+
+// pristine fills in which configuration files still read as they were shipped.
+func pristine(ctx context.Context, s Source, _ Options, f *state.Facts) (err error) {
 	f.Pristine, err = apt.Pristine(ctx, s, "/etc/opendkim.conf", "/etc/bind/named.conf.local", "/etc/bind/named.conf.options")
-	if err != nil {
-		return err
-	}
+	return err
+}
+
+// mailSystem fills in which package is the mail transport agent, and what would
+// have to make room for Postfix.
+func mailSystem(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 	out, err := output(ctx, s, "dpkg-query", "-W", "-f", `${db:Status-Status}|${Package}|${Provides}\n`)
 	if err != nil {
 		return err
