@@ -46,7 +46,8 @@ type recalled struct {
 	known bool         // its content comes from the memory
 }
 
-// recallFiles reads the files of a directory, those that are not as remembered.
+// recallFiles reads the files of a directory: at first those that are not as
+// remembered, later in a run all, since most are what the run itself wrote.
 func (s *session) recallFiles(dir state.Path, extension string) (*recall, error) {
 	r := &recall{memory: plan.Home.Join("read" + extension)}
 	domains, err := s.domainsIn(dir, extension)
@@ -55,7 +56,8 @@ func (s *session) recallFiles(dir state.Path, extension string) (*recall, error)
 	}
 	var known []recalled
 	stamps, able := s.sys.(stamper)
-	if able && len(domains) > fewFiles {
+	_, again := s.recalls[r.memory]
+	if able = able && !again && len(domains) > fewFiles; able {
 		o, err := s.sys.Read(r.memory)
 		if err != nil {
 			return nil, err
@@ -85,7 +87,12 @@ func (s *session) recallFiles(dir state.Path, extension string) (*recall, error)
 	if s.recalls == nil {
 		s.recalls = map[state.Path]*recall{}
 	}
-	s.recalls[r.memory] = r
+	switch {
+	case able && r.fresh > fewFiles && !s.o.dryRun:
+		s.recalls[r.memory] = r
+	case !again:
+		s.recalls[r.memory] = nil // what is known already
+	}
 	return r, err
 }
 
@@ -108,15 +115,15 @@ func withKnown(domains []string, known []recalled) []recalled {
 // remembered keeps what files said for the next run, if that has changed in
 // many of them. Without it that run takes longer, and no more.
 func (s *session) remembered() {
-	for _, r := range s.recalls {
-		if _, able := s.sys.(stamper); !able || s.o.dryRun || r.fresh <= fewFiles {
+	for path, r := range s.recalls {
+		if r == nil {
 			continue
 		}
-		if err := s.jot(memo{r.memory, r.marshal()}); err != nil {
+		if err := s.jot(memo{path, r.marshal()}); err != nil {
 			s.c.say("the next run will read all files again: %v", err)
 		}
+		s.recalls[path] = nil
 	}
-	s.recalls = nil
 }
 
 // marshal has one line for each file, and its text after that.

@@ -93,12 +93,12 @@ func turnKeys(ctx context.Context, c console, r rotation) error {
 		return err
 	}
 	defer t.s.close()
+	t.s.remembered() // now: it takes room that ten thousand keys need
 	t.s.turned = newTurned()
 	acted, err := t.all(ctx)
 	if err != nil && !errors.Is(err, errChangesFound) {
 		return err
 	}
-	t.s.remembered()
 	if err == nil {
 		err = t.ended(ctx, acted)
 	}

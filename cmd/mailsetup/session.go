@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -79,7 +80,7 @@ type session struct {
 	// looked are the names whose zones were looked at, and asked is the resolver
 	// of that look, which has answers already.
 	looked []string
-	asked  dnspub.Resolver
+	asked  *dnspub.Client
 
 	installed  []string // packages that this run brought
 	zonesAsked int      // since a unit was acted on last
@@ -231,7 +232,7 @@ func (s *session) look(ctx context.Context, w *spec.Spec) error {
 	if err := s.findSettled(w); err != nil {
 		return err
 	}
-	s.looked, s.asked = s.origins(w), dnspub.Remember(s.resolver)
+	s.looked, s.asked = s.origins(w), s.resolver.Remembering()
 	facts, err := detect.Machine(ctx, source{s.sys}, detect.Options{Files: factFiles, Origins: s.looked})
 	if err != nil {
 		return err
@@ -349,12 +350,15 @@ func (s *session) keyOrigins(w *spec.Spec) []string {
 	return slices.DeleteFunc(sortedKeys(s.touched), func(name string) bool { return elsewhere[name] })
 }
 
+// known is the resolver of the last look, which has found zones and their servers.
+func (s *session) known() *dnspub.Client { return cmp.Or(s.asked, s.resolver) }
+
 // published reports whether DNS has texts at the name already: as the servers
 // in charge say or, where none of them can be asked, the resolver.
 func (s *session) published(ctx context.Context, name string) bool {
 	asked, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if taken, err := s.resolver.Taken(asked, name); err == nil {
+	if taken, err := s.known().Taken(asked, name); err == nil {
 		return taken
 	}
 	ctx, cancel = context.WithTimeout(ctx, 5*time.Second)

@@ -32,10 +32,11 @@ func (t *turning) see(ctx context.Context) {
 		b.total = 0 // a timer that finds nothing to do says nothing
 	}
 	defer b.end()
+	resolver := t.s.resolver.Remembering()
 	var mu sync.Mutex
 	_ = sideBySide(len(domains), atOnce, func(i int) error {
 		k, _ := keyring.Successor(t.s.keys[domains[i].Name])
-		sight := t.s.sightOf(ctx, domains[i], k)
+		sight := sightOf(ctx, resolver, domains[i], k)
 		mu.Lock()
 		defer mu.Unlock()
 		t.sight[domains[i].Name] = map[string]keyring.Sight{k.Selector: sight}
@@ -47,18 +48,18 @@ func (t *turning) see(ctx context.Context) {
 // sightOf is what the world sees of a key: every server in charge, each asked
 // itself, and then the resolver. The resolver comes last, so that it does not
 // remember for long that the record was not there.
-func (s *session) sightOf(ctx context.Context, d spec.Domain, k keyring.Key) keyring.Sight {
+func sightOf(ctx context.Context, resolver *dnspub.Client, d spec.Domain, k keyring.Key) keyring.Sight {
 	record := keyRecord(d, k)
-	v := s.resolver.Look(ctx, dnspub.Wanted{
+	v := resolver.Look(ctx, dnspub.Wanted{
 		Domain: d.Name, Records: []state.Record{record}, Keys: map[string]string{k.Selector: k.Public},
 	}, dnspub.View{})
 	if text := unseen(v); text != "" {
 		return keyring.Sight{Text: text}
 	}
-	if text := s.unresolved(ctx, record.Name, k.Public); text != "" {
+	if text := unresolved(ctx, resolver, record.Name, k.Public); text != "" {
 		return keyring.Sight{Text: text}
 	}
-	negative, err := s.negativeTTL(ctx, v.Servers[0].Zone)
+	negative, err := negativeTTL(ctx, resolver, v.Servers[0].Zone)
 	if err != nil {
 		return keyring.Sight{Text: err.Error()}
 	}
@@ -104,8 +105,8 @@ func unseen(v dnspub.View) string {
 }
 
 // unresolved says what the resolver has instead of one record with the key.
-func (s *session) unresolved(ctx context.Context, name, public string) string {
-	records, _, err := s.resolver.Lookup(ctx, name, "TXT")
+func unresolved(ctx context.Context, resolver *dnspub.Client, name, public string) string {
+	records, _, err := resolver.Lookup(ctx, name, "TXT")
 	if err != nil {
 		return "the resolver: " + err.Error()
 	}
@@ -122,8 +123,8 @@ func (s *session) unresolved(ctx context.Context, name, public string) string {
 
 // negativeTTL is how long resolvers remember at most that a name of the zone
 // was not there, RFC 2308 section 5.
-func (s *session) negativeTTL(ctx context.Context, zone string) (time.Duration, error) {
-	records, _, err := s.resolver.Lookup(ctx, zone, "SOA")
+func negativeTTL(ctx context.Context, resolver *dnspub.Client, zone string) (time.Duration, error) {
+	records, _, err := resolver.Lookup(ctx, zone, "SOA")
 	for _, r := range records {
 		f := strings.Fields(r.Value)
 		if r.Type != "SOA" || len(f) != 7 {

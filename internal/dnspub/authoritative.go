@@ -40,6 +40,10 @@ type Authority struct {
 // serversFor finds the servers of a zone: those that the parent zone names,
 // which the world asks first, and those that the zone names itself.
 func (c *Client) serversFor(ctx context.Context, zone string) (Authority, error) {
+	return c.zones.get(ctx, zone, func() (Authority, error) { return c.findServers(ctx, zone) })
+}
+
+func (c *Client) findServers(ctx context.Context, zone string) (Authority, error) {
 	var named, delegated []string
 	var wg sync.WaitGroup
 	wg.Go(func() { delegated, _, _ = c.Delegation(ctx, zone) })

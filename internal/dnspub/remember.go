@@ -8,53 +8,79 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Remember returns a resolver that puts each question once and gives the answer
-// to all who ask it. What nobody answered is asked again.
-func Remember(r Resolver) Resolver {
-	return &remembered{resolver: r, answers: map[[2]string]*answer{}}
+// Remembering is a client that puts each question to its resolver once, and finds
+// the servers of each zone once, whoever asks: for one look at many domains,
+// whose names and name servers have much in common. What nobody answered is asked
+// again.
+func (c *Client) Remembering() *Client {
+	r := *c
+	r.answers, r.zones = &memo[answer]{}, &memo[Authority]{}
+	return &r
 }
 
-type remembered struct {
-	resolver Resolver
-	mu       sync.Mutex
-	answers  map[[2]string]*answer // by name and type
-}
-
-// answer is there once known is closed.
+// answer is what a resolver says of a name.
 type answer struct {
-	known   chan struct{}
 	records []state.Record
 	status  Status
-	err     error
 }
 
-// Lookup implements Resolver.
-func (m *remembered) Lookup(ctx context.Context, name, rtype string) ([]state.Record, Status, error) {
-	question := [2]string{strings.ToLower(strings.TrimSuffix(name, ".")), strings.ToUpper(rtype)}
-	m.mu.Lock()
-	a, asked := m.answers[question]
-	if !asked {
-		a = &answer{known: make(chan struct{})}
-		m.answers[question] = a
+// questionOf tells one question from another.
+func questionOf(name, rtype string) string {
+	return strings.ToLower(strings.TrimSuffix(name, ".")) + " " + strings.ToUpper(rtype)
+}
+
+// memo keeps what was found out, but no errors. A nil memo keeps nothing.
+type memo[V any] struct {
+	mu   sync.Mutex
+	made map[string]*made[V]
+}
+
+// made is there once done is closed.
+type made[V any] struct {
+	done  chan struct{}
+	value V
+	err   error
+}
+
+// get returns the value of a key, which find finds out if nobody did. Who waits
+// for another goes when ctx ends.
+func (m *memo[V]) get(ctx context.Context, key string, find func() (V, error)) (V, error) {
+	if m == nil {
+		return find()
 	}
-	m.mu.Unlock()
-	if asked {
+	v, first := m.place(key)
+	if !first {
 		select {
-		case <-a.known:
+		case <-v.done:
 		case <-ctx.Done():
-			return nil, Unknown, ctx.Err()
+			return v.value, ctx.Err()
 		}
-		if a.status != Unknown {
-			return a.records, a.status, nil
+		if v.err == nil {
+			return v.value, nil
 		}
-		return m.resolver.Lookup(ctx, name, rtype) // another may have had less time
+		return find() // the other may have had less time
 	}
-	a.records, a.status, a.err = m.resolver.Lookup(ctx, name, rtype)
-	if a.status == Unknown {
+	v.value, v.err = find()
+	if v.err != nil {
 		m.mu.Lock()
-		delete(m.answers, question)
+		delete(m.made, key)
 		m.mu.Unlock()
 	}
-	close(a.known)
-	return a.records, a.status, a.err
+	close(v.done)
+	return v.value, v.err
+}
+
+// place is that of a key, and whether the caller is the first to come to it.
+func (m *memo[V]) place(key string) (v *made[V], first bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.made == nil {
+		m.made = map[string]*made[V]{}
+	}
+	v, known := m.made[key]
+	if !known {
+		v = &made[V]{done: make(chan struct{})}
+		m.made[key] = v
+	}
+	return v, !known
 }

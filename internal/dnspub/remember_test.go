@@ -7,28 +7,20 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"mailsetup/internal/state"
+	"github.com/miekg/dns"
 )
 
-// counted answers every name but one, and counts the questions.
-type counted struct{ n atomic.Int32 }
-
-func (c *counted) Lookup(_ context.Context, name, rtype string) ([]state.Record, Status, error) {
-	c.n.Add(1)
-	if name == "down.example" {
-		return nil, Unknown, errors.New("nobody answers")
-	}
-	return []state.Record{{Name: name, Type: rtype, Value: "x"}}, Found, nil
-}
-
 func TestEachQuestionIsPutOnce(t *testing.T) {
-	c := &counted{}
-	r := Remember(c)
+	var asked atomic.Int32
+	c := New(serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+		asked.Add(1)
+		return reply(t, r, dns.RcodeSuccess, r.Question[0].Name+` 60 IN TXT "x"`)
+	})).Remembering()
 	var wg sync.WaitGroup
 	for range 20 {
 		for _, name := range []string{"a.example", "A.example.", "b.example"} {
 			wg.Go(func() {
-				records, status, err := r.Lookup(t.Context(), name, "TXT")
+				records, status, err := c.Lookup(t.Context(), name, "TXT")
 				if len(records) != 1 || status != Found || err != nil {
 					t.Errorf("%s: %v, %v, %v", name, records, status, err)
 				}
@@ -36,47 +28,44 @@ func TestEachQuestionIsPutOnce(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	if n := c.n.Load(); n != 2 {
+	if n := asked.Load(); n != 2 {
 		t.Errorf("%d questions for two names", n)
 	}
-	if _, _, err := r.Lookup(t.Context(), "a.example", "MX"); err != nil || c.n.Load() != 3 {
-		t.Errorf("%v; %d questions after one about another type", err, c.n.Load())
+	if _, status, err := c.Lookup(t.Context(), "a.example", "MX"); status != NoData || err != nil || asked.Load() != 3 {
+		t.Errorf("%v, %v; %d questions after one about another type", status, err, asked.Load())
 	}
 }
 
 func TestWhatNobodyAnsweredIsAskedAgain(t *testing.T) {
-	c := &counted{}
-	r := Remember(c)
+	m, n := &memo[string]{}, 0
 	for range 3 {
-		if _, status, err := r.Lookup(t.Context(), "down.example", "TXT"); status != Unknown || err == nil {
-			t.Errorf("%v, %v", status, err)
+		_, err := m.get(t.Context(), "a", func() (string, error) { n++; return "", errors.New("no answer") })
+		if err == nil {
+			t.Error("no error")
 		}
 	}
-	if n := c.n.Load(); n != 3 {
-		t.Errorf("%d questions", n)
+	if v, err := m.get(t.Context(), "a", func() (string, error) { n++; return "x", nil }); v != "x" || err != nil || n != 4 {
+		t.Errorf("%q, %v after %d questions", v, err, n)
+	}
+	if v, err := m.get(t.Context(), "a", nil); v != "x" || err != nil {
+		t.Errorf("%q, %v", v, err)
 	}
 }
 
 // Who waits for the question of another goes when it has to.
 func TestWaitingEndsWithTheContext(t *testing.T) {
-	block := make(chan struct{})
-	r := Remember(blocked(block))
-	go func() { _, _, _ = r.Lookup(context.Background(), "a.example", "TXT") }()
+	m, begun, end := &memo[string]{}, make(chan struct{}), make(chan struct{})
+	go func() {
+		_, _ = m.get(context.Background(), "a", func() (string, error) { close(begun); <-end; return "x", nil })
+	}()
+	<-begun
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, status, err := r.Lookup(ctx, "a.example", "TXT"); status != Unknown || !errors.Is(err, context.Canceled) {
-		t.Errorf("%v, %v", status, err)
+	if _, err := m.get(ctx, "a", nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
 	}
-	close(block)
-}
-
-type blocked chan struct{}
-
-func (b blocked) Lookup(ctx context.Context, _, _ string) ([]state.Record, Status, error) {
-	select {
-	case <-b:
-		return nil, NoData, nil
-	case <-ctx.Done():
-		return nil, Unknown, ctx.Err()
+	close(end)
+	if v, err := m.get(t.Context(), "a", nil); v != "x" || err != nil {
+		t.Errorf("%q, %v", v, err)
 	}
 }

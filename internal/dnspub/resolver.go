@@ -54,6 +54,9 @@ type Client struct {
 	timeout time.Duration
 	// port of authoritative servers that Delegation asks directly.
 	port string
+
+	answers *memo[answer]
+	zones   *memo[Authority]
 }
 
 // New returns a client of the given servers, addresses with or without a port.
@@ -89,19 +92,26 @@ func (c *Client) Lookup(ctx context.Context, name, rtype string) ([]state.Record
 	if !ok {
 		return nil, Unknown, fmt.Errorf("look up %s: unknown record type %q", name, rtype)
 	}
-	msg, err := c.recurse(ctx, name, t)
+	a, err := c.answers.get(ctx, questionOf(name, rtype), func() (answer, error) { return c.lookup(ctx, name, t) })
 	if err != nil {
 		return nil, Unknown, fmt.Errorf("look up %s %s: %w", name, strings.ToUpper(rtype), err)
 	}
-	records := chain(msg, name, t)
+	return a.records, a.status, nil
+}
+
+func (c *Client) lookup(ctx context.Context, name string, t uint16) (answer, error) {
+	msg, err := c.recurse(ctx, name, t)
+	if err != nil {
+		return answer{}, err
+	}
+	a := answer{chain(msg, name, t), NoData}
 	switch {
 	case msg.Rcode == dns.RcodeNameError:
-		return records, NXDomain, nil
-	case len(records) > 0 && strings.EqualFold(records[len(records)-1].Type, rtype):
-		return records, Found, nil
-	default:
-		return records, NoData, nil
+		a.status = NXDomain
+	case len(a.records) > 0 && a.records[len(a.records)-1].Type == dns.TypeToString[t]:
+		a.status = Found
 	}
+	return a, nil
 }
 
 // recurse asks the servers in turn until one gives an answer worth having.
