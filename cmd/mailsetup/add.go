@@ -168,7 +168,8 @@ func listed(names []string, n int) string {
 // bareDomains is a spec with domains about which nothing is known but their
 // names, to look around with.
 func bareDomains(old spec.Spec, names []string) *spec.Spec {
-	w := old.Without()
+	w := spec.Spec{Host: old.Host, Domains: make([]spec.Domain, 0, len(old.Domains)+len(names))}
+	w.Domains = append(w.Domains, old.Domains...)
 	for _, n := range names {
 		w.Domains = append(w.Domains, spec.Domain{Name: n})
 	}

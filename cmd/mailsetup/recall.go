@@ -54,7 +54,10 @@ func (s *session) recallFiles(dir state.Path, extension string) (*recall, error)
 	if err != nil {
 		return nil, err
 	}
-	var known []recalled
+	r.files = make([]recalled, len(domains))
+	for i, domain := range domains {
+		r.files[i].domain = domain
+	}
 	stamps, able := s.sys.(stamper)
 	_, again := s.recalls[r.memory]
 	if able = able && !again && len(domains) > fewFiles; able {
@@ -62,9 +65,8 @@ func (s *session) recallFiles(dir state.Path, extension string) (*recall, error)
 		if err != nil {
 			return nil, err
 		}
-		known = parseRecalled(o.Content, len(domains))
+		r.fill(o.Content)
 	}
-	r.files = withKnown(domains, known)
 	var fresh atomic.Int64
 	err = sideBySide(len(domains), processors(), func(i int) (err error) {
 		p, f := dir.Join(domains[i]+extension), &r.files[i]
@@ -96,22 +98,6 @@ func (s *session) recallFiles(dir state.Path, extension string) (*recall, error)
 	return r, err
 }
 
-// withKnown are the files of the domains, with what is known of them. Both are
-// sorted by name.
-func withKnown(domains []string, known []recalled) []recalled {
-	files := make([]recalled, len(domains))
-	for i, domain := range domains {
-		for len(known) > 0 && known[0].domain < domain {
-			known = known[1:]
-		}
-		if len(known) > 0 && known[0].domain == domain {
-			files[i] = known[0]
-		}
-		files[i].domain = domain
-	}
-	return files
-}
-
 // remembered keeps what files said for the next run, if that has changed in
 // many of them. Without it that run takes longer, and no more.
 func (s *session) remembered() {
@@ -141,19 +127,24 @@ func (r *recall) marshal() []byte {
 	return b.Bytes()
 }
 
-// parseRecalled reads about so many of them, up to anything that is not understood.
-func parseRecalled(text []byte, about int) []recalled {
-	known := make([]recalled, 0, about)
+// fill takes what is remembered of the files, up to anything that is not
+// understood. Both are sorted by name.
+func (r *recall) fill(text []byte) {
+	files := r.files
 	for len(text) > 0 {
 		line, rest, _ := bytes.Cut(text, []byte("\n"))
 		f, length, ok := parseRecalledLine(string(line))
 		if !ok || length > len(rest) {
-			break
+			return
 		}
 		f.Content, text = rest[:length:length], rest[length:]
-		known = append(known, f)
+		for len(files) > 0 && files[0].domain < f.domain {
+			files = files[1:]
+		}
+		if len(files) > 0 && files[0].domain == f.domain {
+			files[0] = f
+		}
 	}
-	return known
 }
 
 func parseRecalledLine(line string) (f recalled, length int, ok bool) {

@@ -23,7 +23,7 @@ const white = " \t\n\v\f\r"
 func parameters() []string {
 	return []string{
 		"myhostname", "mydomain", "myorigin", "mydestination", "mynetworks", "mynetworks_style",
-		"mail_version", "compatibility_level", "queue_directory", "config_directory",
+		"mail_version", "compatibility_level", "queue_directory", "config_directory", "daemon_directory",
 		"alternate_config_directories", "multi_instance_directories", "multi_instance_enable", "multi_instance_name",
 		"inet_interfaces", "inet_protocols", "smtp_bind_address", "smtp_bind_address6",
 		"smtpd_milters", "non_smtpd_milters", "smtpd_milter_maps", "internal_mail_filter_classes",
@@ -45,22 +45,21 @@ func postfix(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 	if err := isConfigured(s); err != nil {
 		return err
 	}
-	unit, err := postfixUnit(ctx, s)
+	p, err := parameterValues(ctx, postconf{read: s, run: s})
 	if err != nil {
 		return err
 	}
-	reloads := make(chan error, 1) // which takes Postfix as long as all the rest
-	go func() { reloads <- restartable(ctx, s, unit) }()
-	p, err := parameterValues(ctx, postconf{read: s, run: s})
-	if err := cmp.Or(err, <-reloads); err != nil {
+	if p.Unit, err = postfixUnit(ctx, s); err != nil {
 		return err
 	}
-	p.Unit = unit
 	if err := resolveOrigin(s, p.Value); err != nil {
 		return err
 	}
 	if p.QueueDirectory, err = state.ParsePath(p.Value["queue_directory"]); err != nil {
 		return fmt.Errorf("postconf queue_directory: %w", err)
+	}
+	if err := restartable(ctx, s, p); err != nil {
+		return err
 	}
 	f.Postfix = p
 	f.Rspamd = usesRspamd(p)
@@ -146,32 +145,45 @@ func postfixUnit(ctx context.Context, s Source) (string, error) {
 
 // restartable refuses a Postfix that runs with what it once read, while what is
 // written now would keep it from reloading, before us or after us: nobody could
-// put that back. Only root may ask, and on Debian 12 the reason goes to the
-// journal alone. Other instances (postmulti(1)) may be down on purpose, and
-// postfix status would count them.
-func restartable(ctx context.Context, s Source, unit string) error {
-	status, err := s.Status(ctx, unit)
+// put that back. "postfix status" would tell, but runs a dozen programs, has the
+// reason on Debian 12 in the journal alone, and counts other instances, which may
+// be down on purpose. Any program of Postfix reads main.cf as all of them do, so
+// one that has nothing else to do is asked; then the master whose queue it is.
+func restartable(ctx context.Context, s Source, p *state.Postfix) error {
+	status, err := s.Status(ctx, p.Unit)
 	if err != nil {
-		return fmt.Errorf("look at unit %s: %w", unit, err)
+		return fmt.Errorf("look at unit %s: %w", p.Unit, err)
 	}
-	if status.Active != "active" || hint(ctx, s, "id", "-u") != "0" {
+	if status.Active != "active" {
 		return nil
 	}
-	argv := []string{"postmulti", "-i", "-", "-p", "status"}
-	res, err := s.Run(ctx, system.Command{Argv: argv})
+	refuse := func(reason string) error {
+		return &system.UnusableError{
+			Path: mainCf, Text: "Postfix runs, but not with what is written here: " + reason,
+			Hint: fmt.Sprintf("look what Postfix says, and correct it: postfix check; journalctl -n 20 -t postfix -u %s", p.Unit),
+		}
+	}
+	reads, err := s.Run(ctx, system.Command{Argv: []string{"postmap", "-q", "mailsetup", "static:mailsetup"}})
 	if err != nil {
-		return fmt.Errorf("run %s: %w", strings.Join(argv, " "), err)
+		return fmt.Errorf("run postmap: %w", err)
 	}
-	if res.Code == 0 {
-		return nil
+	if reads.Code != 0 {
+		_, reason, _ := strings.Cut(said(reads), "fatal: ")
+		return refuse(cmp.Or(reason, said(reads)))
 	}
-	text := fmt.Sprintf("Postfix runs, but not with what is written here: %s fails", strings.Join(argv, " "))
-	if _, reason, found := strings.Cut(said(res), "fatal: "); found {
-		text += ": " + reason
+	if o, err := s.Stat(p.QueueDirectory); err != nil || o.Kind != state.Directory && o.Kind != state.Symlink {
+		return cmp.Or(err, refuse(fmt.Sprintf("%s is no directory", p.QueueDirectory)))
 	}
-	return &system.UnusableError{
-		Path: mainCf, Text: text, Hint: fmt.Sprintf("look what Postfix says, and correct it: postfix check; journalctl -n 20 -t postfix -u %s", unit),
+	// master(8) begins a session, which the leader of a process group may not.
+	master := p.Value["daemon_directory"] + "/master"
+	runs, err := s.Run(ctx, system.Command{Argv: []string{"sh", "-c", `"$0" -t; exit $?`, master}})
+	if err != nil {
+		return fmt.Errorf("run %s: %w", master, err)
 	}
+	if runs.Code == 0 { // it could have the lock
+		return refuse(fmt.Sprintf("no master has the queue in %s", p.QueueDirectory))
+	}
+	return nil
 }
 
 // words are the elements of a list in main.cf, postconf(5).

@@ -3,6 +3,7 @@ package detect
 import (
 	"testing"
 
+	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
 
@@ -18,30 +19,35 @@ func TestPostfixUnit(t *testing.T) {
 
 // A reload with such a file would fail there and back.
 func TestRestartable(t *testing.T) {
+	const other = "/etc/postfix/main.cf: Postfix runs, but not with what is written here: "
+	running := system.Result{Code: 1} // of master -t
 	for _, c := range []struct {
-		name, active, user string
-		status             system.Result
-		want               string
+		name, active  string
+		reads, master system.Result
+		queue         state.Kind
+		want          string
 	}{
-		{"runs", "active", "0\n", system.Result{}, ""},
-		{"does not run", "inactive", "0\n", system.Result{Code: 1}, ""},
-		{"nobody may ask", "active", "1000\n", system.Result{Code: 1}, ""},
+		{"runs", "active", system.Result{}, running, state.Directory, ""},
+		{"its queue is elsewhere", "active", system.Result{}, running, state.Symlink, ""},
+		{"does not run", "inactive", system.Result{Code: 1}, system.Result{}, state.Absent, ""},
 		{
-			"Debian 12", "active", "0\n",
-			system.Result{Code: 1},
-			"/etc/postfix/main.cf: Postfix runs, but not with what is written here: postmulti -i - -p status fails",
+			"not to be read", "active",
+			system.Result{Code: 1, Stderr: []byte("postmap: warning: x\npostmap: fatal: bad numerical configuration: message_size_limit = abc\n")},
+			running, state.Directory, other + "bad numerical configuration: message_size_limit = abc",
 		},
-		{
-			"Debian 13", "active", "0\n",
-			system.Result{Code: 1, Stderr: []byte("postfix: warning: x\npostfix: fatal: bad numerical configuration: message_size_limit = abc\n")},
-			"/etc/postfix/main.cf: Postfix runs, but not with what is written here: postmulti -i - -p status fails: bad numerical configuration: message_size_limit = abc",
-		},
+		{"no queue", "active", system.Result{}, running, state.Absent, other + "/srv/queue is no directory"},
+		{"another queue", "active", system.Result{}, system.Result{}, state.Directory, other + "no master has the queue in /srv/queue"},
 	} {
 		m := newMachine()
 		m.units["postfix@-.service"] = system.UnitStatus{Active: c.active}
-		m.says("id -u", c.user)
-		m.answers["postmulti -i - -p status"] = c.status
-		err := restartable(t.Context(), m, "postfix@-.service")
+		m.answers["postmap -q mailsetup static:mailsetup"] = c.reads
+		m.answers[`sh -c "$0" -t; exit $? /usr/lib/postfix/sbin/master`] = c.master
+		if c.queue != state.Absent {
+			m.Put("/srv/queue", state.Object{Kind: c.queue})
+		}
+		err := restartable(t.Context(), m, &state.Postfix{
+			Unit: "postfix@-.service", QueueDirectory: "/srv/queue", Value: map[string]string{"daemon_directory": "/usr/lib/postfix/sbin"},
+		})
 		if c.want == "" && err != nil || c.want != "" && (err == nil || err.Error() != c.want) {
 			t.Errorf("%s: %v, want %s", c.name, err, c.want)
 		}

@@ -31,7 +31,7 @@ func (a Answers) Spec(old *Spec, now time.Time) (Spec, Findings) {
 	var f reader
 	var out Spec
 	if old != nil {
-		out = old.clone()
+		out = old.clone(1)
 	}
 	name := out.Host.Domain
 	take(&f, "--domain", a.Domain, &name, DomainName)
@@ -77,7 +77,7 @@ func (a Answers) settle(f *reader, s *Spec, d *Domain, exists bool) {
 // stays as it is.
 func (s Spec) Further(list []Answers, now time.Time) (Spec, Findings) {
 	var f reader
-	out := s.clone()
+	out := s.clone(len(list))
 	there := make(map[string]bool, len(s.Domains)+len(list))
 	for _, d := range s.Domains {
 		there[d.Name] = true
@@ -108,7 +108,7 @@ func (s Spec) Further(list []Answers, now time.Time) (Spec, Findings) {
 
 // Without is the spec without some of its domains, given by their names.
 func (s Spec) Without(names ...string) Spec {
-	out := s.clone()
+	out := s.clone(0)
 	out.Domains = slices.DeleteFunc(out.Domains, func(d Domain) bool { return slices.Contains(names, d.Name) })
 	return out
 }
@@ -304,12 +304,13 @@ func takeAll[T comparable](f *reader, flag string, answers []string, field *[]T,
 	*field = list
 }
 
-// clone copies a spec, so that changing the copy leaves the original alone.
-func (s Spec) clone() Spec {
+// clone copies a spec, so that changing the copy leaves the original alone. It has
+// room for some more domains.
+func (s Spec) clone(more int) Spec {
 	s.Host.Addresses, s.Host.LeaveServices = slices.Clone(s.Host.Addresses), slices.Clone(s.Host.LeaveServices)
 	s.Host.Trusted, s.Host.OpenDKIM = slices.Clone(s.Host.Trusted), slices.Clone(s.Host.OpenDKIM)
 	s.Host.Defaults.SPF.Include, s.Host.Defaults.DMARC = slices.Clone(s.Host.Defaults.SPF.Include), s.Host.Defaults.DMARC.clone()
-	s.Domains = sorted(slices.Clone(s.Domains))
+	s.Domains = sorted(append(make([]Domain, 0, len(s.Domains)+more), s.Domains...))
 	for i := range s.Domains {
 		d := &s.Domains[i]
 		d.NS, d.Keep, d.Also, d.SPF.Include = slices.Clone(d.NS), slices.Clone(d.Keep), slices.Clone(d.Also), slices.Clone(d.SPF.Include)

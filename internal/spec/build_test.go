@@ -78,7 +78,7 @@ func TestSpecChange(t *testing.T) {
 	old := build(t, allAnswers(), nil)
 	a := Answers{TTL: "600", RUF: []string{"none"}, RootAlias: "none", Notify: "none", NS: []string{"ns3.shop.example"}}
 	got := build(t, a, &old)
-	want := old.clone()
+	want := old.clone(0)
 	want.Host.RootAlias, want.Host.Notify = "", ""
 	want.Domains[0].TTL, want.Domains[0].DMARC.RUF, want.Domains[0].NS = 600, nil, []string{"ns3.shop.example"}
 	equal(t, "changed", got, want)
@@ -244,7 +244,7 @@ func TestSpecConsents(t *testing.T) {
 	old.Host.SignBounces, old.Host.LeaveServices = "no", []string{"submission/inet"}
 	old.Domains[0].Keep = []string{"spf", "dmarc"}
 	with := func(change func(*Spec)) Spec {
-		s := old.clone()
+		s := old.clone(0)
 		change(&s)
 		return s
 	}
