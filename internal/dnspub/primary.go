@@ -103,6 +103,10 @@ func (l *line) genuine(r *dns.Msg, invalid error) error {
 		return l.tsigError(t, invalid)
 	case t == nil && r.Rcode != dns.RcodeSuccess:
 		e := l.refusal(r.Rcode)
+		if r.Rcode == dns.RcodeNotAuth { // what PowerDNS and Knot say of a signature that they do not accept
+			e.Text = fmt.Sprintf("does not accept what the key %s signed, or is not the primary of the zone (NOTAUTH)", l.key)
+			e.Hint = sameKey + "; --rfc2136-server names the primary"
+		}
 		e.Text, e.untouched = e.Text+" (the reply is not signed)", false
 		return e
 	case errors.Is(invalid, dns.ErrAuth): // a NOTAUTH, whose signature the library does not look at
@@ -123,6 +127,10 @@ func (l *line) genuine(r *dns.Msg, invalid error) error {
 	return nil
 }
 
+// sameKey is what a key has to be. Knot says BADKEY of one that it knows, too, if
+// none of its rules lets that key do what was asked.
+const sameKey = "name, algorithm and secret in the key file must be those of a key on the server, which must let it change the zone"
+
 // tsigError explains why the server did not accept our signature (RFC 8945
 // section 5.2). Such a reply proves nothing, signed or not: the library does not
 // look at the signature of a NOTAUTH.
@@ -132,7 +140,7 @@ func (l *line) tsigError(t *dns.TSIG, invalid error) error {
 	switch t.Error {
 	case dns.RcodeBadKey:
 		e.Text = fmt.Sprintf("does not know the key %s (BADKEY)", key)
-		e.Hint = "the name and the algorithm in the key file must be those of a key statement in the server's configuration"
+		e.Hint = sameKey
 	case dns.RcodeBadSig:
 		e.Text = fmt.Sprintf("has another secret under the name %s (BADSIG)", key)
 		e.Hint = "copy the key statement from the server's configuration once more"
@@ -170,7 +178,7 @@ func (l *line) refusal(rcode int) *ServerError {
 	switch rcode {
 	case dns.RcodeRefused:
 		e.Text = fmt.Sprintf("does not let the key %s do this (REFUSED)", l.key)
-		e.Hint = fmt.Sprintf("the zone's update-policy there needs: grant %s zonesub A AAAA MX TXT;", l.key)
+		e.Hint = fmt.Sprintf("the server must have the zone and let the key change it; BIND's update-policy needs: grant %s zonesub A AAAA MX TXT;", l.key)
 	case dns.RcodeNotAuth, dns.RcodeNotZone:
 		e.Text = fmt.Sprintf("is not the primary of the zone (%s)", dns.RcodeToString[rcode])
 		e.Hint = "--rfc2136-server names the primary"

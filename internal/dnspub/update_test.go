@@ -131,6 +131,10 @@ func TestUpdateRefused(t *testing.T) {
 		"unsigned refusal": {says: "(the reply is not signed)", set: func(p *primary) {
 			p.reply = func(_ dns.ResponseWriter, r, m *dns.Msg) *dns.Msg { return new(dns.Msg).SetRcode(r, dns.RcodeRefused) }
 		}},
+		// So answer PowerDNS and Knot to a signature that they cannot check.
+		"unsigned NOTAUTH": {says: "does not accept what the key update.example signed, or is not the primary of the zone (NOTAUTH) (the reply is not signed)", set: func(p *primary) {
+			p.reply = func(_ dns.ResponseWriter, r, m *dns.Msg) *dns.Msg { return new(dns.Msg).SetRcode(r, dns.RcodeNotAuth) }
+		}},
 		"success signed by others": {says: "the signature of its reply does not verify", set: func(p *primary) {
 			p.reply = func(w dns.ResponseWriter, r, m *dns.Msg) *dns.Msg {
 				m.Extra = nil

@@ -148,8 +148,13 @@ func merges(t *testing.T, b *lab.Box, original string) (run string) {
 func changing(t *testing.T, b *lab.Box, more ...string) (run string) {
 	t.Helper()
 	out, _ := product(t, b, 0, initArgs(more...)...)
+	return runOf(out)
+}
+
+// runOf is the name of a run that said how to take it back.
+func runOf(out string) string {
 	_, after, _ := strings.Cut(out, "To take it back: mailsetup rollback ")
-	run, _, _ = strings.Cut(after, "\n")
+	run, _, _ := strings.Cut(after, "\n")
 	return run
 }
 

@@ -73,6 +73,8 @@ func (b *Box) nsd(t T, origin string) {
 	b.Write(t, "/etc/nsd/nsd.conf.d/lab.conf", conf.String(), 0o644)
 }
 
+const pdnsPackages = "pdns-server pdns-backend-sqlite3"
+
 // makePDNS makes the database, which the package leaves to the administrator.
 const makePDNS = `python3 -c 'import sqlite3
 schema = open("/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql").read()
@@ -80,7 +82,7 @@ sqlite3.connect("/var/lib/powerdns/pdns.sqlite3").executescript(schema)'
 chown -R pdns:pdns /var/lib/powerdns`
 
 func (b *Box) pdns(t T, origin string) {
-	b.Apt(t, "pdns-server", "pdns-backend-sqlite3")
+	b.Apt(t, strings.Fields(pdnsPackages)...)
 	b.Write(t, "/etc/powerdns/pdns.d/lab.conf", "launch=gsqlite3\ngsqlite3-database=/var/lib/powerdns/pdns.sqlite3\n", 0o644)
 	b.Sh(t, makePDNS)
 	for name, text := range b.plainZones(origin) {

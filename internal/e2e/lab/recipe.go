@@ -38,7 +38,7 @@ func carried() []string {
 		"rspamd", "opendmarc", "postfix-pcre", "postfix-policyd-spf-python",
 		"sasl2-bin libsasl2-modules libsasl2-modules-db",
 		// Other name servers.
-		"dnsmasq", "unbound", "nsd", "pdns-server pdns-backend-sqlite3",
+		"dnsmasq", "unbound", "nsd", "knot", pdnsPackages,
 	}
 }
 
