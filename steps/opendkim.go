@@ -131,16 +131,9 @@ func (t tables) files(in Input) ([]state.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := templates.KeyTable(t.keys)
+	keys, signing, err := t.render(in.Rendered)
 	if err != nil {
 		return nil, err
-	}
-	signing, err := templates.SigningTable(t.signing)
-	if err != nil {
-		return nil, err
-	}
-	if errs := templates.CheckTables(keys, signing); len(errs) > 0 {
-		return nil, errs[0]
 	}
 	hosts, err := templates.TrustedHosts(trusted(in), in.Spec.Host.Trusted...)
 	if err != nil {

@@ -18,6 +18,34 @@ type tables struct {
 	signing []templates.SigningRow
 }
 
+// Rendered are tables as they were rendered last: a plan that is made again with
+// keys in place of placeholders has the same.
+type Rendered struct {
+	of            tables
+	keys, signing []byte
+}
+
+// render makes both files, or takes those of the same rows.
+func (t tables) render(last *Rendered) (keys, signing []byte, err error) {
+	if last == nil {
+		last = &Rendered{}
+	}
+	if last.keys != nil && slices.Equal(t.keys, last.of.keys) && slices.Equal(t.signing, last.of.signing) {
+		return last.keys, last.signing, nil
+	}
+	if keys, err = templates.KeyTable(t.keys); err != nil {
+		return nil, nil, err
+	}
+	if signing, err = templates.SigningTable(t.signing); err != nil {
+		return nil, nil, err
+	}
+	if errs := templates.CheckTables(keys, signing); len(errs) > 0 {
+		return nil, nil, errs[0]
+	}
+	*last = Rendered{t, keys, signing}
+	return keys, signing, nil
+}
+
 // tablesOf a machine are the rows of both tables. The host's own names sign with the
 // primary domain's key: cron writes as root@mail.example.org, bounces come
 // from MAILER-DAEMON@$myorigin, and OpenDKIM says nothing when no row matches.

@@ -59,6 +59,8 @@ type Input struct {
 	// Consents are the questions that were answered with yes, by ID.
 	Consents map[string]bool
 	Now      time.Time
+	// Rendered, if not nil, has the tables of an earlier plan of the run.
+	Rendered *Rendered
 
 	publishes bool // the step that publishes records is one of this run's
 	// keysOnly: the run is about keys that get successors. What else the domains

@@ -171,6 +171,27 @@ func TestPackagesOnlyWhatIsMissing(t *testing.T) {
 	}
 }
 
+// Tables of other rows are made anew, whatever was rendered before.
+func TestTablesRenderedBefore(t *testing.T) {
+	in := installed()
+	in.Rendered = &Rendered{}
+	table := func(p state.Path) string { return string(content(t, stage(t, build(t, in), "OpenDKIM"), p)) }
+	first := table(SigningTable)
+	if again := table(SigningTable); again != first || !strings.Contains(first, "lab.example ") {
+		t.Errorf("%s, then %s", first, again)
+	}
+	in.Spec.Domains[0].Also = []string{"ann@example.net"}
+	if got := table(SigningTable); !strings.Contains(got, "ann@example.net 202611._domainkey.lab.example") {
+		t.Errorf("a row is missing: %s", got)
+	}
+	k := in.Keys["lab.example"][0]
+	k.File = "/etc/dkimkeys/other.private"
+	in.Keys = keyring.Ledger{"lab.example": {k}}
+	if got := table(KeyTable); !strings.Contains(got, "/etc/dkimkeys/other.private") {
+		t.Errorf("the old file: %s", got)
+	}
+}
+
 func TestTables(t *testing.T) {
 	in := installed()
 	in.Facts.Postfix.Value["myorigin"] = "other.example"

@@ -79,6 +79,7 @@ func checkHow(o options, list string) error {
 
 // runAdd is the command as a table of contents.
 func runAdd(ctx context.Context, c console, names []string, a spec.Answers, o options, strict bool) error {
+	o.zones = func(spec.Host) []string { return slices.Clone(names) }
 	s, err := openSession(ctx, c, o)
 	if err != nil {
 		return err

@@ -21,6 +21,8 @@ type options struct {
 	rootKeys                    bool
 	now                         func() time.Time
 	command                     string
+	// zones are the names whose zones will probably matter; nil if nobody knows.
+	zones func(spec.Host) []string
 }
 
 func initCommand(c console) *cli.Command {
@@ -135,12 +137,14 @@ func runSetup(ctx context.Context, c console, a spec.Answers, o options, stops f
 	if err := checkFlags(a, o); err != nil {
 		return err
 	}
+	domain := normal(a.Domain, spec.DomainName)
+	o.zones = func(h spec.Host) []string { return []string{h.Domain, h.Hostname, domain} }
 	s, err := openSession(ctx, c, o)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	s.named = normal(a.Domain, spec.DomainName)
+	s.named = domain
 	old, err := s.storedSpec()
 	if err != nil {
 		return err

@@ -77,6 +77,8 @@ type session struct {
 	settled map[string]bool
 	named   string
 	marks   map[string]mark
+	// glance is a look at the machine that began ahead, nil for none.
+	glance *glance
 	// looked are the names whose zones were looked at, and asked is the resolver
 	// of that look, which has answers already.
 	looked []string
@@ -109,7 +111,11 @@ func openSession(ctx context.Context, c console, o options) (*session, error) {
 		s.close()
 		return nil, err
 	}
-	if err := s.remember(); err != nil {
+	err := s.ahead(ctx)
+	if err == nil {
+		err = s.remember()
+	}
+	if err != nil {
 		s.close()
 		return nil, err
 	}
@@ -213,6 +219,7 @@ func (s *session) applyOptions() apply.Options {
 }
 
 func (s *session) close() {
+	s.glance.end()
 	if s.image != nil {
 		_ = s.image.Close()
 	}
@@ -233,7 +240,7 @@ func (s *session) look(ctx context.Context, w *spec.Spec) error {
 		return err
 	}
 	s.looked, s.asked = s.origins(w), s.resolver.Remembering()
-	facts, err := detect.Machine(ctx, source{s.sys}, detect.Options{Files: factFiles, Origins: s.looked})
+	facts, err := s.lookedAt(ctx, s.looked)
 	if err != nil {
 		return err
 	}
@@ -333,6 +340,11 @@ func (s *session) origins(w *spec.Spec) []string {
 		names = append(names, steps.Authorisations(d)...)
 	}
 	names = slices.AppendSeq(names, maps.Keys(s.touched)) // and those that the spec no longer has
+	return named(names)
+}
+
+// named are those of the names that are not empty, sorted and each once.
+func named(names []string) []string {
 	names = slices.DeleteFunc(names, func(n string) bool { return n == "" })
 	slices.Sort(names)
 	return slices.Compact(names)

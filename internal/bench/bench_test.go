@@ -59,9 +59,10 @@ func TestTheMachineLimitsWhatIsAskedFor(t *testing.T) {
 		want         string
 	}{
 		{5.1, 8, "PASS  speed" + strings.Repeat(" ", 58) + "5.10 x (at least 5 x; this machine allows 8.00 x)"},
-		{4.9, 5, "FAIL  speed" + strings.Repeat(" ", 58) + "4.90 x (at least 5 x; this machine allows 5.00 x)"},
-		{2, 2.2, "PASS  speed" + strings.Repeat(" ", 58) + "2.00 x (at least 0.9 of the 2.20 x that this machine allows; 5 x is out of its reach)"},
-		{1.9, 2.2, "FAIL  speed" + strings.Repeat(" ", 58) + "1.90 x (at least 0.9 of the 2.20 x that this machine allows; 5 x is out of its reach)"},
+		{4.9, 6.5, "FAIL  speed" + strings.Repeat(" ", 58) + "4.90 x (at least 5 x; this machine allows 6.50 x)"},
+		{1.8, 2.2, "PASS  speed" + strings.Repeat(" ", 58) + "1.80 x (at least 0.8 of the 2.20 x that this machine allows, since 5 x is more)"},
+		{1.7, 2.2, "FAIL  speed" + strings.Repeat(" ", 58) + "1.70 x (at least 0.8 of the 2.20 x that this machine allows, since 5 x is more)"},
+		{4.1, 5.1, "PASS  speed" + strings.Repeat(" ", 58) + "4.10 x (at least 0.8 of the 5.10 x that this machine allows, since 5 x is more)"},
 	} {
 		v := &verdicts{}
 		v.atLeastIn("speed", tt.got, 5, tt.ceiling, " x")

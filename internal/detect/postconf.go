@@ -1,11 +1,13 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -44,6 +46,18 @@ func (c postconf) ask(ctx context.Context, args ...string) (string, error) {
 		return "", bad
 	}
 	return "", fmt.Errorf("%s: exit %d: %s", strings.Join(argv, " "), res.Code, said(res))
+}
+
+// askAll puts several questions at a time, and returns the answers in their order
+// or the error of the first that has none.
+func (c postconf) askAll(ctx context.Context, questions ...[]string) ([]string, error) {
+	said, errs := make([]string, len(questions)), make([]error, len(questions))
+	var wg sync.WaitGroup
+	for i, args := range questions {
+		wg.Go(func() { said[i], errs[i] = c.ask(ctx, args...) })
+	}
+	wg.Wait()
+	return said, cmp.Or(errs...)
 }
 
 var (

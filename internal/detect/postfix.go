@@ -109,25 +109,28 @@ func parameterValues(ctx context.Context, conf postconf) (*state.Postfix, error)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := conf.ask(ctx, "-n")
-	if err != nil {
-		return nil, err
-	}
-	values, err := conf.ask(ctx, append([]string{"-x"}, parameters()...)...)
-	if err != nil {
-		return nil, err
-	}
 	main, err := follow(conf.read, mainCf)
 	if err != nil {
 		return nil, err
 	}
+	questions := [][]string{{"-n"}, append([]string{"-x"}, parameters()...)}
+	if list != nil { // a tree may be without a master.cf
+		questions = append(questions, []string{"-M"}, []string{"-Px"})
+	}
+	answers, err := conf.askAll(ctx, questions...)
+	if err != nil {
+		return nil, err
+	}
 	p := &state.Postfix{
-		Raw: assignments(raw), Lines: system.ParameterLines(main), Value: assignments(values), Services: list,
+		Raw: assignments(answers[0]), Lines: system.ParameterLines(main), Value: assignments(answers[1]), Services: list,
 	}
 	p.Version = p.Value["mail_version"]
 	p.Instances = words(p.Value["multi_instance_directories"])
 	p.Networks, p.OtherNetworks = Networks(p.Value["mynetworks"])
-	return p, conf.agree(ctx, list)
+	if list != nil {
+		err = agree(list, answers[2], answers[3])
+	}
+	return p, err
 }
 
 // postfixUnit tells what systemd really drives: on Debian 12 postfix.service

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -31,21 +30,10 @@ func (c postconf) parse() ([]state.Service, error) {
 	return list, err
 }
 
-// agree insists that Postfix reads the services as we do, since we are going
-// to change them, and fills in what their options amount to.
-func (c postconf) agree(ctx context.Context, list []state.Service) error {
-	if list == nil {
-		return nil // a tree without a master.cf
-	}
-	seen, err := c.ask(ctx, "-M")
-	if err != nil {
-		return err
-	}
+// agree insists that Postfix reads the services as we do (postconf -M), since we
+// are going to change them, and fills in what their options amount to (-Px).
+func agree(list []state.Service, seen, expanded string) error {
 	if err := sameServices(list, seen); err != nil {
-		return err
-	}
-	expanded, err := c.ask(ctx, "-Px")
-	if err != nil {
 		return err
 	}
 	return expand(list, expanded)

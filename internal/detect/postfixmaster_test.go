@@ -43,8 +43,12 @@ func readServices(t *testing.T, m *machine) ([]state.Service, error) {
 	t.Helper()
 	conf := postconf{read: m, run: m}
 	list, err := conf.parse()
+	if err != nil {
+		return list, err
+	}
+	answers, err := conf.askAll(t.Context(), []string{"-M"}, []string{"-Px"})
 	if err == nil {
-		err = conf.agree(t.Context(), list)
+		err = agree(list, answers[0], answers[1])
 	}
 	return list, err
 }
