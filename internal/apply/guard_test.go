@@ -162,6 +162,26 @@ func TestMailWaitsWhileARollbackRestartsTheSigner(t *testing.T) {
 	}
 }
 
+// A rollback tells the signer once more at its end. What answered before the
+// rollback went with the signer's own stage, and asking for it takes seconds.
+func TestARollbackDoesNotAskForWhatItTookBack(t *testing.T) {
+	m, want := guarded(t)
+	want.Stages[2].Units[0].Settled = []state.Probe{{Kind: state.ProbeMilter, Address: "/run/new.sock"}}
+	if _, err := runOn(context.Background(), m, planFor(t, m, want), "a"); err != nil {
+		t.Fatal(err)
+	}
+	m.ClearTrace()
+	rollBack(t, m, 0, "b")
+	all := deeds(m)
+	last := slices.Index(all, "restart signer.service")
+	if asked := slices.Index(all, "probe milter /run/new.sock"); asked < 0 || asked > last {
+		t.Errorf("never asked before the restart:\n%s", strings.Join(all, "\n"))
+	}
+	if slices.Contains(all[last:], "probe milter /run/new.sock") {
+		t.Errorf("asked after the restart:\n%s", strings.Join(all, "\n"))
+	}
+}
+
 // TestMailWaitsWhateverGoesWrong in a run and in its rollback.
 func TestMailWaitsWhateverGoesWrong(t *testing.T) {
 	for _, back := range []bool{false, true} {

@@ -131,7 +131,10 @@ func (v *inverse) owe(units []state.Unit, feeds bool) {
 	if feeds {
 		v.again, v.feed = slices.Clone(v.acted), len(v.plan.Stages)-1
 		for i := range v.again {
-			v.again[i].Action, v.again[i].Redefined = state.Reload, false
+			u := &v.again[i]
+			u.Action, u.Redefined = state.Reload, false
+			// What answered before the rollback has gone back already.
+			u.Back = slices.DeleteFunc(slices.Clone(u.Settled), ofTheUnit)
 		}
 	}
 	for _, u := range units {
@@ -139,6 +142,12 @@ func (v *inverse) owe(units []state.Unit, feeds bool) {
 		v.again = slices.DeleteFunc(v.again, named)
 		v.acted = append(slices.DeleteFunc(v.acted, named), u)
 	}
+}
+
+// ofTheUnit tells whether a probe is about the unit as such: on any way back it
+// has to run.
+func ofTheUnit(p state.Probe) bool {
+	return p.Kind == state.ProbeActive || p.Kind == state.ProbePostfix
 }
 
 // target is what a path has to become again.
