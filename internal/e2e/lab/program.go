@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -29,33 +30,45 @@ func (b *Box) probe(t T) {
 	}
 }
 
-// program builds a main package statically and copies it into the box. The
-// program is kept, so that go build has nothing to do the next time.
+// program puts a main package, built statically, into the box.
 func (b *Box) program(t T, pkg, path string) {
 	t.Helper()
-	source, err := sourceTree()
+	build, _ := programs.LoadOrStore(pkg, sync.OnceValues(func() (string, error) { return b.lab.compile(pkg) }))
+	data, err := build.(func() (string, error))()
 	if err != nil {
 		t.Fatalf("build %s: %v", pkg, err)
 	}
+	b.Write(t, path, data, 0o755)
+}
+
+// programs are those that this process has built, by package: a second of go
+// build to see that there is nothing to do is too much for each of a hundred
+// boxes.
+var programs sync.Map
+
+// compile builds a main package. The program is kept, so that go build has
+// nothing to do in the next process.
+func (l *Lab) compile(pkg string) (string, error) {
+	source, err := sourceTree()
+	if err != nil {
+		return "", err
+	}
 	// Working copies that share a lab do not share programs.
 	sum := sha256.Sum256([]byte(source))
-	built := filepath.Join(b.lab.programs(), filepath.Base(pkg)+"-"+hex.EncodeToString(sum[:6]))
+	built := filepath.Join(l.programs(), filepath.Base(pkg)+"-"+hex.EncodeToString(sum[:6]))
 	held, err := lockFile(built+".lock", syscall.LOCK_EX)
 	if err != nil {
-		t.Fatalf("build %s: %v", pkg, err)
+		return "", err
 	}
 	defer held.Close()
 	cmd := exec.Command("go", "build", "-trimpath", "-o", built, pkg)
 	cmd.Dir = source
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", pkg, err, out)
+		return "", fmt.Errorf("%w\n%s", err, out)
 	}
 	data, err := os.ReadFile(built)
-	if err != nil {
-		t.Fatalf("build %s: %v", pkg, err)
-	}
-	b.Write(t, path, string(data), 0o755)
+	return string(data), err
 }
 
 // sourceTree is the directory of the module around the working directory.
