@@ -126,7 +126,8 @@ func TestSchedule(t *testing.T) {
 		installed(t, b)
 		product(t, b, 0, initArgs("--ttl", "60", "--notify", "bob@remote.example")...)
 		product(t, b, 0, "add-domain", "--yes", "--ttl", "60", "--dns", "manual", "shop.example")
-		b.Sh(t, "mailsetup dns shop.example >>/etc/bind/db.shop.example; sed -i 's/2026010101/2026010102/' /etc/bind/db.shop.example; rndc reload shop.example; sleep 1")
+		b.Sh(t, "cp /etc/bind/db.shop.example /root/empty")
+		publishes(t, b, "2026010102")
 		quick(t, b, "5s")
 		old := map[string]string{"lab.example": selectorOf(t, b, "lab.example"), "shop.example": selectorOf(t, b, "shop.example")}
 		time.Sleep(6 * time.Second) // now they are old
@@ -139,6 +140,10 @@ func TestSchedule(t *testing.T) {
 		record := at[0] + "._domainkey.shop.example"
 		says(t, log, record+" TXT v=DKIM1; h=sha256; k=rsa; p=MII")
 		quick(t, b, "180d")
+		b.Sh(t, `sed -i 's/^drain = .*/drain = "14d"/' /etc/mailsetup/host.toml`) // until it is asked for
+		if out, said := product(t, b, 0, "rotate-dkim", "--yes"); out+said != "" {
+			t.Errorf("told again the same day:\n%s%s", out, said)
+		}
 		paste(t, b, letter(t, b, sink, 1), record)
 		if said, code := cron(t, b); said != "" || code == 0 {
 			t.Errorf("cron, with the timer: exit %d\n%s", code, said)
@@ -149,19 +154,20 @@ func TestSchedule(t *testing.T) {
 			t.Errorf("cron, without the timer: exit %d\n%s", code, said)
 		}
 		b.Run(t, "systemctl", "enable", "--now", "mailsetup-rotate.timer")
-		if at := keysAt(t, b, "shop.example"); len(at["published"]) != 1 {
-			t.Fatalf("cron did no tick: %v", at)
+		if at := keysAt(t, b, "shop.example"); len(at["published"]) != 1 || selectorOf(t, b, "shop.example") != old["shop.example"] {
+			t.Fatalf("cron did no tick, or a step too early: %v", at)
 		}
 
 		time.Sleep(shortWait + 2*time.Second)
 		bothAtOnce(t, b)
-		for d, was := range old {
-			if now := selectorOf(t, b, d); now == was {
-				t.Errorf("%s: %s still signs\n%s", d, was, b.Run(t, "mailsetup", "status"))
-			}
+		if now := selectorOf(t, b, "lab.example"); now == old["lab.example"] {
+			t.Errorf("%s still signs\n%s", now, b.Run(t, "mailsetup", "status"))
 		}
+		signsWith(t, b, sink, at[0])
+		switched := lastRun(t, b)
 		undoes(t, b)
 		failsAloud(t, b, sink)
+		withdrawnByHand(t, b, sink, old, switched)
 		noLeak(t, b)
 		makes(t, b, "uninstall")
 		if left := b.Sh(t, "find / -xdev -path /root -prune -o -path '/*/mailsetup-rotate*' -print; systemctl list-timers -q --all mailsetup-rotate.timer"); left != "" {
@@ -246,6 +252,59 @@ func bothAtOnce(t *testing.T, b *lab.Box) {
 	}
 }
 
+// signsWith insists on the key of shop.example.
+func signsWith(t *testing.T, b *lab.Box, sink *lab.Sink, selector string) {
+	t.Helper()
+	if by := leavesSignedBy(t, b, sink, "shop.example"); by != selector {
+		t.Errorf("%s signs for shop.example, want %s\n%s", by, selector, b.Run(t, "mailsetup", "status"))
+	}
+}
+
+// publishes gives shop.example the zone that it had, under another serial, and
+// what is printed for it at the moment.
+func publishes(t *testing.T, b *lab.Box, serial string) {
+	t.Helper()
+	b.Sh(t, `{ cat /root/empty; mailsetup dns --format zone shop.example; } | sed s/2026010101/`+serial+`/ >/etc/bind/db.shop.example
+rndc reload shop.example; sleep 1`)
+}
+
+// withdrawnByHand ends the drain of the old keys. The record of the one goes by
+// itself, that of the other the administrator takes out: it cannot sign again
+// then, until that is back.
+func withdrawnByHand(t *testing.T, b *lab.Box, sink *lab.Sink, old map[string]string, switched string) {
+	t.Helper()
+	id := func(run string) string { return strings.Fields(run)[0] }
+	gone, now, had := old["shop.example"], selectorOf(t, b, "shop.example"), sink.Count()
+	b.Sh(t, `sed -i 's/^drain = .*/drain = "2s"/' /etc/mailsetup/host.toml`)
+	out, _ := product(t, b, 3, "rotate-dkim", "--yes")
+	says(t, out, "take this record out of the DNS of shop.example", gone+"._domainkey.shop.example. TXT")
+	says(t, letter(t, b, sink, had+1), "\nSubject: mail.lab.example: left for you by mailsetup rotate-dkim\n", gone+"._domainkey.shop.example. TXT")
+	if is := keyRecord(t, b, old["lab.example"], "lab.example"); is != "" {
+		t.Errorf("the record of %s is there: %s", old["lab.example"], is)
+	}
+	was := b.Read(t, "/etc/bind/db.shop.example")
+	publishes(t, b, "2026010104")
+	if is := keyRecord(t, b, gone, "shop.example"); is != "" {
+		t.Fatalf("the record of %s is there: %s", gone, is)
+	}
+	product(t, b, 0, "rollback", "--yes", id(lastRun(t, b)))
+	_, said := product(t, b, 1, "rollback", "--yes", id(switched))
+	says(t, strings.Join(strings.Fields(said), " "), gone+" would sign for shop.example again, and no message would verify: mail.shop.example (192.0.2.10): missing",
+		"hint: publish it again: "+gone+"._domainkey.shop.example TXT v=DKIM1; h=sha256; k=rsa; p=MII")
+	if is := selectorOf(t, b, "shop.example"); is != now {
+		t.Errorf("%s signs", is)
+	}
+	b.Write(t, "/etc/bind/db.shop.example", strings.Replace(was, "2026010103", "2026010105", 1), 0o644)
+	b.Sh(t, "rndc reload shop.example; sleep 1")
+	product(t, b, 0, "rollback", "--yes", id(switched))
+	for d, selector := range old {
+		if is := selectorOf(t, b, d); is != selector {
+			t.Errorf("%s signs for %s, want %s", is, d, selector)
+		}
+	}
+	signsWith(t, b, sink, gone)
+}
+
 // undoes insists that the service may do what only a run needs that takes back
 // an interrupted init: look for old mail sessions, and make the socket's
 // directory anew.
@@ -268,8 +327,11 @@ rm /etc/systemd/system/lab
 // failsAloud: the unit fails, its journal says why in a line, and a letter does.
 func failsAloud(t *testing.T, b *lab.Box, sink *lab.Sink) {
 	t.Helper()
-	quick(t, b, "1s")
-	b.Sh(t, `sed -i 's/^rotate_every = .*/rotate_every = "never"/' /etc/mailsetup/domains.d/shop.example.toml`)
+	every := func(span, file string) {
+		b.Sh(t, `sed -i 's/^rotate_every = .*/rotate_every = "`+span+`"/' /etc/mailsetup/`+file)
+	}
+	every("1s", "host.toml")
+	every("never", "domains.d/shop.example.toml")
 	dropIn(t, b, "named.service", `ExecReload=
 ExecReload=/bin/sh -c "! rm /run/lab-fails 2>/dev/null && rndc reload"`)
 	had := sink.Count()
@@ -291,7 +353,7 @@ ExecReload=/bin/sh -c "! rm /run/lab-fails 2>/dev/null && rndc reload"`)
 		t.Errorf("nothing about the zone in\n%s", log)
 	}
 	b.Sh(t, "cp -p /root/db.lab.example /etc/bind/")
-	quick(t, b, "180d")
+	every("180d", "host.toml")
 	tick(t, b, "success", "0")
 	if n := sink.Count(); n != had+1 {
 		t.Errorf("%d letters of failures in a day", n-had)

@@ -387,14 +387,14 @@ func (r remote) removed(t *testing.T, sink *lab.Sink) {
 		t.Fatal(said)
 	}
 	sent := sink.Wait(t, before+1, 90*time.Second)[before].Data
-	r.Sh(t, `grep -q '^drain = "14d"$' /etc/mailsetup/host.toml; sed -i 's/^drain = .*/drain = "20s"/' /etc/mailsetup/host.toml`)
+	r.Sh(t, `grep -q '^drain = "14d"$' /etc/mailsetup/host.toml; sed -i 's/^drain = .*/drain = "3s"/' /etc/mailsetup/host.toml`)
 	product(t, r.Box, 0, "remove-domain", "--yes", "zwei.example")
 	if is := r.zone(t, "zwei.example"); strings.Count(is, " TXT ") != 1 || strings.Contains(is, " MX ") || !strings.Contains(is, "._domainkey.zwei.example.") {
 		t.Errorf("while its key drains, the zone should have that alone:\n%s", is)
 	}
 	r.forget(t)
 	signedBy(t, r.Box, sent, "zwei.example")
-	time.Sleep(22 * time.Second)
+	time.Sleep(4 * time.Second)
 	product(t, r.Box, 0, "rotate-dkim", "--yes")
 	if is := r.zone(t, "zwei.example"); strings.Contains(is, "TXT") {
 		t.Errorf("after the drain:\n%s", is)
