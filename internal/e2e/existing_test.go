@@ -208,7 +208,7 @@ func TestDrift(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
 		b.Write(t, "/etc/opendkim.conf", handMadeSigner, 0o640)
-		b.Sh(t, "systemctl restart opendkim; postconf -e smtpd_milters=inet:localhost:8891 non_smtpd_milters=inet:127.0.0.1:8891; postfix reload")
+		b.Sh(t, restartSigner+"; postconf -e smtpd_milters=inet:localhost:8891 non_smtpd_milters=inet:127.0.0.1:8891; postfix reload")
 		was := look(t, b)
 		if !strings.Contains(was.running, "127.0.0.1:8891") {
 			t.Fatalf("OpenDKIM does not listen where the test wants it:\n%s", was.running)

@@ -64,7 +64,7 @@ func TestContentFilter(t *testing.T) {
 			t.Errorf("master.cf ends in\n%s", got[len(master):])
 		}
 		throughTheFilter(t, b, sink)
-		b.Reboot(t)
+		b.PowerCut(t)
 		listens(t, b, "10024", "10025", "25")
 		throughTheFilter(t, b, sink)
 		nothingChanges(t, b, initArgs()...)

@@ -93,7 +93,7 @@ func TestOddPostfix(t *testing.T) {
 		}
 
 		oddKinds(t, b, sink)
-		b.Reboot(t)
+		b.PowerCut(t)
 		listens(t, b, "25", "2525")
 		oddKinds(t, b, sink)
 		nothingChanges(t, b, initArgs()...)

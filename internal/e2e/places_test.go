@@ -17,7 +17,7 @@ mail IN A 192.0.2.10
 `
 
 // TestPlaces: a server behind NAT, and one that has IPv6 only, are set up for
-// real. Their mail leaves signed, before and after a reboot, and passes SPF from
+// real. Their mail leaves signed, before and after a power cut, and passes SPF from
 // the address that others see.
 func TestPlaces(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
@@ -55,7 +55,7 @@ func placed(t *testing.T, b *lab.Box, seen, words string) {
 		t.Errorf("SPF from %s: %+v", seen, spf)
 	}
 	leavesSigned(t, b, sink)
-	b.Reboot(t)
+	b.PowerCut(t)
 	listens(t, b, "25")
 	leavesSigned(t, b, sink)
 	nothingChanges(t, b, args...)

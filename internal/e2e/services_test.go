@@ -132,7 +132,7 @@ func TestTunedPostfix(t *testing.T) {
 
 		login(t, b, sink, out)
 		everyKind(t, b, sink)
-		b.Reboot(t)
+		b.PowerCut(t)
 		listens(t, b, "11332", "8893", "25")
 		everyKind(t, b, sink)
 		forgedUnsigned(t, b, sink)

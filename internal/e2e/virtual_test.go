@@ -40,7 +40,7 @@ postfix reload`)
 			leavesSigned(t, b, sink)
 		}
 		signs()
-		b.Reboot(t)
+		b.PowerCut(t)
 		listens(t, b, "25")
 		signs()
 		toMailbox(t, b)
