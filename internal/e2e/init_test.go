@@ -54,7 +54,8 @@ func initArgs(more ...string) []string {
 }
 
 // signed insists that both verifiers accept exactly one signature, of the
-// domain, and that neither accepts a tampered copy.
+// domain, and that a tampered copy is refused: by the quick one, for Python takes
+// a quarter of a second to start, and there are hundreds of messages.
 func signed(t *testing.T, b *lab.Box, msg []byte) {
 	t.Helper()
 	signedBy(t, b, msg, "lab.example")
@@ -69,12 +70,8 @@ func signedBy(t *testing.T, b *lab.Box, msg []byte, domain string) {
 	if ok, said := lab.VerifyPython(t, b, msg); !ok {
 		t.Errorf("dkimverify: %s\n%s", said, msg)
 	}
-	tampered := lab.TamperBody(t, msg)
-	if found := lab.VerifyDKIM(t, b, tampered); len(found) != 1 || found[0].Err == "" {
+	if found := lab.VerifyDKIM(t, b, lab.TamperBody(t, msg)); len(found) != 1 || found[0].Err == "" {
 		t.Errorf("a tampered copy is accepted: %+v", found)
-	}
-	if ok, _ := lab.VerifyPython(t, b, tampered); ok {
-		t.Error("dkimverify accepts a tampered copy")
 	}
 }
 
@@ -111,7 +108,8 @@ func TestInitFromBare(t *testing.T) {
 }
 
 // mails sends one message by sendmail(1), one by SMTP and one bounce, and
-// insists that each arrives signed.
+// insists that each arrives signed, and that both verifiers refuse a tampered
+// copy.
 func mails(t *testing.T, b *lab.Box, sink *lab.Sink) {
 	t.Helper()
 	b.Sh(t, `printf 'From: root@mail.lab.example\nTo: bob@remote.example\nSubject: by sendmail\n\nhello\n' | /usr/sbin/sendmail -t -i`)
@@ -131,6 +129,7 @@ func mails(t *testing.T, b *lab.Box, sink *lab.Sink) {
 			bounce = true
 		}
 		signed(t, b, m.Data)
+		refused(t, b, lab.TamperBody(t, m.Data))
 	}
 	if !bounce {
 		t.Errorf("no bounce among %d messages", len(msgs))
