@@ -24,7 +24,7 @@ func signedText(serial int) string {
 }
 
 func TestConnectedBoxesTransferZones(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	once(t, func(t *testing.T, release string) {
 		both := []string{"192.0.2.10/32", "2001:db8::10/128"}
 		one := Boot(t, Options{Release: release, Addresses: both})
 		two := Boot(t, Options{Release: release, Hostname: "ns2.lab.example", Addresses: []string{"192.0.2.53/32", "2001:db8::53/128"}})
@@ -69,7 +69,7 @@ view "outside" {
 `
 
 func TestABoxWithViewsAndOnlyIPv6(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	once(t, func(t *testing.T, release string) {
 		b := Boot(t, Options{Release: release, Image: Mail, Addresses: []string{"2001:db8::10/128"}})
 		b.Named(t, "lab.example")
 		want(t, "PTR", b.Run(t, "dig", "+short", "@127.0.0.1", "-x", "2001:db8::10"), "mail.lab.example.\n")

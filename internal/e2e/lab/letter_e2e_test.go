@@ -28,7 +28,7 @@ smtp-amavis unix - - y - 2 smtp
 `
 
 func TestLettersOfUsersNeighboursAndStrangers(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	once(t, func(t *testing.T, release string) {
 		b := Boot(t, Options{Release: release, Image: Mail, Addresses: []string{"192.0.2.10/32", "10.20.30.5/32"}})
 		b.Named(t, "lab.example")
 		sink := b.Sink(t)
