@@ -238,7 +238,7 @@ func TestAdopt(t *testing.T) {
 				// One shape a release moves while mail flows; the others took it, too.
 				while := func(_ string, change func()) { change() }
 				if h.name == map[string]string{"bookworm": "single", "trixie": "shared"}[release] {
-					while = func(name string, change func()) { under(t, b, sink, name, change) }
+					while = func(name string, change func()) { under(t, b, sink, calm, name, change) }
 				}
 				while("adopt", func() { product(t, b, 0, adoptArgs()...) })
 				compare(t, before, h.signatures(t, b, sink))

@@ -114,7 +114,7 @@ systemctl restart opendkim`)
 	publish(t, b, b.Read(t, "/etc/dkimkeys/old.txt")+"@ IN MX 10 mail\n")
 	leavesSignedBy(t, b, sink, "lab.example")
 	was := running(t, b)
-	under(t, b, sink, "move", func() {
+	under(t, b, sink, calm, "move", func() {
 		out, _ := product(t, b, 0, initArgs("--dns", "manual", "--overwrite-drift", "--replace-override", "--milter-default-action", "accept")...)
 		zone, _ := printed(t, out)
 		publish(t, b, zone)
@@ -125,7 +125,7 @@ systemctl restart opendkim`)
 	if got := postconf(t, b)["smtpd_milters"]; strings.Contains(got, "8891") {
 		t.Errorf("smtpd_milters =%s", got)
 	}
-	under(t, b, sink, "move back", func() { product(t, b, 0, "rollback", "--yes") })
+	under(t, b, sink, calm, "move back", func() { product(t, b, 0, "rollback", "--yes") })
 	if at := running(t, b); at != was {
 		t.Errorf("runs now:\n%s\nbefore:\n%s", at, was)
 	}
