@@ -328,6 +328,10 @@ func TestDomainsInterrupted(t *testing.T) {
 			{"Withdraw: reload named.service", remove},
 		} {
 			stderr, code := interrupted(t, b, c.at, 2, c.args...)
+			for tries := 0; code == 0 && tries < 5; tries++ { // it had ended before the key was down
+				product(t, b, 0, "rollback", "--yes")
+				stderr, code = interrupted(t, b, c.at, 2, c.args...)
+			}
 			if code != 130 {
 				t.Errorf("Ctrl-C at %q: exit %d, want 130\n%s", c.at, code, stderr)
 			}

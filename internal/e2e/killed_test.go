@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -116,11 +117,32 @@ func TestInterrupted(t *testing.T) {
 	})
 }
 
+// finger is on the key already: entering the box takes longer than some of what
+// is to be interrupted.
+func finger(ctx context.Context, t *testing.T, b *lab.Box) (press func()) {
+	t.Helper()
+	cmd := b.Command(ctx, "sh", "-c", "echo ready; while read now; do pkill -INT -x mailsetup; done") // the last ones may find it gone
+	in, err := cmd.StdinPipe()
+	out, oerr := cmd.StdoutPipe()
+	if err := errors.Join(err, oerr, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+	})
+	return func() { _, _ = io.WriteString(in, "now\n") }
+}
+
 // interrupted starts a run and sends SIGINT once the line has been printed.
 func interrupted(t *testing.T, b *lab.Box, at string, times int, args ...string) (stderr string, code int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
+	press := finger(ctx, t, b)
 	cmd := b.Command(ctx, append([]string{"mailsetup"}, args...)...)
 	r, w := io.Pipe()
 	cmd.Stderr = w
@@ -141,7 +163,7 @@ func interrupted(t *testing.T, b *lab.Box, at string, times int, args ...string)
 		}
 		pressed = true
 		for range times {
-			_, _, _ = b.Exec(ctx, nil, "pkill", "-INT", "-x", "mailsetup") // the last ones may find it gone
+			press()
 			time.Sleep(100 * time.Millisecond)
 		}
 	}
