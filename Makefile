@@ -13,7 +13,7 @@ RELEASE  ?= trixie
 FUZZTIME ?= 20s
 RUN      ?=
 # How many end-to-end tests run at a time: booted servers mostly wait.
-PARALLEL ?= 6
+PARALLEL ?= 5
 
 # Go as its own archive or Debian's backports install it, which sudo leaves out
 # of PATH.
@@ -91,7 +91,7 @@ golden: go ## rewrite the golden files; look at the diff before committing
 
 .PHONY: e2e
 e2e: go deps images ## test on booted Debian 12 and 13, as root (RUN=PATTERN)
-	@$(call e2e_run,-timeout 60m -skip Soak $(if $(RUN),-run '$(RUN)'))
+	@$(call e2e_run,-timeout 80m -skip Soak $(if $(RUN),-run '$(RUN)'))
 
 .PHONY: e2e-shell
 e2e-shell: go deps ## a shell in a throw-away Debian server (RELEASE=bookworm|trixie)
