@@ -46,9 +46,9 @@ func (t tables) render(last *Rendered) (keys, signing []byte, err error) {
 	return keys, signing, nil
 }
 
-// tablesOf a machine are the rows of both tables. The host's own names sign with the
-// primary domain's key: cron writes as root@mail.example.org, bounces come
-// from MAILER-DAEMON@$myorigin, and OpenDKIM says nothing when no row matches.
+// tablesOf makes the rows. The host's own names sign with the primary domain's
+// key: cron writes as root@mail.example.org, bounces come from
+// MAILER-DAEMON@$myorigin, and OpenDKIM says nothing when no row matches.
 func tablesOf(in Input) tables {
 	t := tables{make([]templates.KeyRow, 0, len(in.Spec.Domains)), make([]templates.SigningRow, 0, len(in.Spec.Domains))}
 	for _, d := range in.Spec.Domains {

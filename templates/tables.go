@@ -133,12 +133,8 @@ func (r SigningRow) signer() string {
 // template's loop takes long.
 func lines[Row fmt.Stringer](rows []Row) string {
 	var b strings.Builder
-	for i, r := range rows {
-		text := r.String()
-		if i == 0 {
-			b.Grow(len(rows) * (len(text) + len(text)/4))
-		}
-		b.WriteString(text)
+	for _, r := range rows {
+		b.WriteString(r.String())
 		b.WriteByte('\n')
 	}
 	return b.String()

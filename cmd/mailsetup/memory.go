@@ -79,7 +79,7 @@ func (s *session) storedSpec() (*spec.Spec, error) {
 		if f.standsAs(0o644) {
 			s.memory.domains[f.domain] = &sp.Domains[i]
 		}
-		if !f.known && r.fresh > fewFiles {
+		if !f.known && s.recalls[r.memory] == r { // and is to be remembered
 			f.Content = spec.Brief(sp.Domains[i])
 		}
 	}

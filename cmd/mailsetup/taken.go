@@ -299,12 +299,12 @@ func (s *session) withTaken(ctx context.Context, want spec.Spec, old *spec.Spec)
 		list = append(list, s.takenAnswers(want, d))
 	}
 	begin := want.Host.Defaults
-	want.Host.Defaults = spec.Defaults{} // for what is new, and this is not
+	want.Host.Defaults = spec.Defaults{} // for domains that are new; these were there
 	want, findings := want.Further(list, s.now)
+	want.Host.Defaults = begin
 	if err := findings.Err(); err != nil {
 		return want, err
 	}
-	want.Host.Defaults = begin
 	want.Host.Domain = s.taken.ownMail(want.Host, old)
 	want.Host.Trusted = union(want.Host.Trusted, s.taken.Trusted)
 	want.Host.OpenDKIM = union(want.Host.OpenDKIM, s.taken.OpenDKIM)

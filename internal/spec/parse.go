@@ -47,11 +47,8 @@ type hostText struct {
 
 	rotationText
 	Update updateText `toml:"rfc2136"`
-	SPF    struct {
-		All     string   `toml:"all"`
-		Include []string `toml:"include"`
-	} `toml:"spf"`
-	DMARC dmarcText `toml:"dmarc"`
+	SPF    spfText    `toml:"spf"`
+	DMARC  dmarcText  `toml:"dmarc"`
 }
 
 type updateText struct {
@@ -84,12 +81,14 @@ type domainText struct {
 
 	Drain string `toml:"drain"`
 	rotationText
-	SPF struct {
-		All      string   `toml:"all"`
-		Include  []string `toml:"include"`
-		Redirect string   `toml:"redirect"`
-	} `toml:"spf"`
+	SPF   spfText   `toml:"spf"`
 	DMARC dmarcText `toml:"dmarc"`
+}
+
+type spfText struct {
+	All      string   `toml:"all"`
+	Include  []string `toml:"include"`
+	Redirect string   `toml:"redirect"` // not in host.toml
 }
 
 type dmarcText struct {
@@ -163,8 +162,7 @@ func (raw hostText) defaults(d *document) (out Defaults) {
 	if raw.KeyBits != nil {
 		take(&d.reader, "key_bits", strconv.FormatInt(*raw.KeyBits, 10), &out.KeyBits, KeyBits)
 	}
-	take(&d.reader, "spf.all", raw.SPF.All, &out.SPF.All, SPFAll)
-	takeAll(&d.reader, "spf.include", raw.SPF.Include, &out.SPF.Include, SPFInclude)
+	out.SPF = raw.SPF.spf(d)
 	out.DMARC = raw.DMARC.dmarc(d)
 	return out
 }
@@ -221,11 +219,16 @@ func (raw *domainText) domain(d *document) Domain {
 	take(&d.reader, "drain", raw.Drain, &out.Drain, Drain)
 	out.Rotation = raw.rotation(d)
 	takeAll(&d.reader, "identities", raw.Identities, &out.Identities, Identity)
-	take(&d.reader, "spf.all", raw.SPF.All, &out.SPF.All, SPFAll)
-	take(&d.reader, "spf.redirect", raw.SPF.Redirect, &out.SPF.Redirect, SPFInclude)
-	takeAll(&d.reader, "spf.include", raw.SPF.Include, &out.SPF.Include, SPFInclude)
+	out.SPF = raw.SPF.spf(d)
 	out.DMARC = raw.DMARC.dmarc(d)
 	return out
+}
+
+func (raw spfText) spf(d *document) (s SPF) {
+	take(&d.reader, "spf.all", raw.All, &s.All, SPFAll)
+	take(&d.reader, "spf.redirect", raw.Redirect, &s.Redirect, SPFInclude)
+	takeAll(&d.reader, "spf.include", raw.Include, &s.Include, SPFInclude)
+	return s
 }
 
 func (raw dmarcText) dmarc(d *document) (p DMARC) {

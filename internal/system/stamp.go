@@ -6,8 +6,8 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Stamp is what the kernel changes whenever it changes a file, its owner or its
-// mode: none of it can be set back, inode(7).
+// Stamp is what changes with a file, its owner and its mode, inode(7). Nobody can
+// set back when the file changed last.
 type Stamp struct {
 	Inode             uint64
 	Size              int64 // octets
