@@ -83,7 +83,7 @@ func TestManualDNS(t *testing.T) {
 		nothingChanges(t, b, initArgs("--dns", "manual", "--ip", "198.51.100.99")...)
 		b.Run(t, "systemctl", "-q", "disable", "opendkim")
 		out, _ = product(t, b, 0, initArgs("--dns", "manual", "--ip", "198.51.100.99")...)
-		says(t, out, "opendkim.service is disabled: after a reboot nothing signs the mail", "systemctl enable opendkim.service")
+		says(t, out, "opendkim.service is disabled: after a reboot nothing signs", "systemctl enable opendkim.service")
 	})
 }
 
