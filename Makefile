@@ -12,8 +12,9 @@ TIMER     = mailsetup-rotate.timer
 RELEASE  ?= trixie
 FUZZTIME ?= 20s
 RUN      ?=
-# How many end-to-end tests run at a time: booted servers mostly wait.
-PARALLEL ?= 5
+# How many end-to-end tests run at a time, at most: a server boots only while the
+# processors have room for it.
+PARALLEL ?= 16
 
 # Go as its own archive or Debian's backports install it, which sudo leaves out
 # of PATH.

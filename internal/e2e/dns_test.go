@@ -75,7 +75,7 @@ func TestManualDNS(t *testing.T) {
 		}
 		b.Write(t, "/etc/bind/db.lab.example", "$TTL 300\n@ IN SOA mail hostmaster 2026010102 3600 900 604800 60\n@ IN NS mail\n"+zone, 0o644)
 		b.Run(t, "named-checkzone", "lab.example", "/etc/bind/db.lab.example")
-		b.Run(t, "systemctl", "restart", "named")
+		b.Restart(t, "named")
 		leavesSigned(t, b, sink)
 		if spf := lab.SPF(t, b, b.Addr, "mail.lab.example", "ann@lab.example"); spf.Result != "pass" {
 			t.Errorf("SPF %+v, want pass", spf)

@@ -108,6 +108,7 @@ func cron(t *testing.T, b *lab.Box) (said string, code int) {
 // tick starts the service, waits for its end and returns what its journal says.
 func tick(t *testing.T, b *lab.Box, result, status string) string {
 	t.Helper()
+	b.Run(t, "systemctl", "reset-failed", "mailsetup-rotate.service") // and its StartLimitBurst, systemd.unit(5)
 	_, _, code := b.Exec(t.Context(), nil, "systemctl", "start", "mailsetup-rotate.service")
 	log := b.Sh(t, `journalctl -q --no-pager -o cat "_SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID mailsetup-rotate.service)"`)
 	if got := strings.Join(strings.Fields(b.Run(t, "systemctl", "show", "-p", "Result", "-p", "ExecMainStatus", "mailsetup-rotate.service")), " "); got != "Result="+result+" ExecMainStatus="+status && got != "ExecMainStatus="+status+" Result="+result {

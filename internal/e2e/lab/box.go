@@ -94,6 +94,9 @@ func Boot(t T, opts Options) *Box {
 		t.Fatalf("%v", err)
 	}
 	l.Log = t.Logf
+	if err := l.room(t.Context()); err != nil {
+		t.Fatalf("wait for room for a box: %v", err)
+	}
 	b, err := l.Start(t.Context(), opts)
 	if err != nil {
 		t.Fatalf("%v", err)
@@ -193,6 +196,14 @@ func (b *Box) Run(t T, argv ...string) string {
 		t.Fatalf("%s: %v: exit status %d\nstdout: %s\nstderr: %s", b.Name, argv, code, stdout, stderr)
 	}
 	return stdout
+}
+
+// Restart restarts a service, however often somebody did so in the last seconds:
+// fast machines reach the limit of systemd.unit(5), StartLimitBurst.
+func (b *Box) Restart(t T, unit string) {
+	t.Helper()
+	b.Run(t, "systemctl", "reset-failed", unit)
+	b.Run(t, "systemctl", "restart", unit)
 }
 
 // Sh runs a shell script in the box, ending at the first command that fails.

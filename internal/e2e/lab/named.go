@@ -87,7 +87,7 @@ func (b *Box) NamedConf(t T, files map[string]string) {
 		b.writeZone(t, name, text)
 	}
 	b.Run(t, "named-checkconf", "-z")
-	b.Run(t, "systemctl", "restart", "named")
+	b.Restart(t, "named")
 	b.served(t, "")
 }
 
@@ -119,7 +119,7 @@ func (b *Box) serve(t T, z zone) {
 	}
 	b.Write(t, "/etc/bind/named.conf.local", local.String(), 0o644)
 	b.Run(t, "named-checkconf", "-z")
-	b.Run(t, "systemctl", "restart", "named")
+	b.Restart(t, "named")
 	b.served(t, z.origin)
 }
 

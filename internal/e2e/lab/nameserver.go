@@ -20,7 +20,7 @@ func (b *Box) OtherNameServer(t T, kind, origin string) {
 	}
 	b.Run(t, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "purge", "-y", "-q", "bind9")
 	configure(t, origin)
-	b.Sh(t, "systemctl reset-failed; systemctl restart "+kind)
+	b.Restart(t, kind)
 	for range 200 {
 		out, _, code := b.Exec(t.Context(), nil, "dig", "+short", "+time=1", "+tries=1", "@127.0.0.1", "mail."+origin, b.family())
 		if code == 0 && strings.Contains(out, b.Addr) {

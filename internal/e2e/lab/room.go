@@ -1,0 +1,82 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// A box mostly waits: for a TTL to pass, for a queue to be run, for a process to
+// end. How many of them a machine has room for differs by a factor of four
+// between machines and with what the boxes do, so none is told how many to run:
+// the next box starts while the processors still idle.
+const (
+	glance   = time.Second     // how long the processors are watched
+	spare    = 0.3             // the share of that time they have to idle
+	patience = 3 * time.Minute // after which a box starts all the same
+)
+
+// room waits until this machine has room for one more box. Boxes that wait for
+// it go one after the other, those of other processes too, so that each sees
+// what the last one takes.
+func (l *Lab) room(ctx context.Context) error {
+	turn, err := lockFile(filepath.Join(l.Dir, "turn"), syscall.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	defer turn.Close()
+	for began := time.Now(); time.Since(began) < patience; {
+		before, err := processors()
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(glance):
+		}
+		after, err := processors()
+		if err != nil {
+			return err
+		}
+		if after.idleSince(before) >= spare {
+			return nil
+		}
+	}
+	return nil
+}
+
+// ticks is what the processors have done since they started, in the kernel's
+// units.
+type ticks struct{ idle, all uint64 }
+
+// idleSince is the share of the time since before in which a processor had
+// nothing to do.
+func (t ticks) idleSince(before ticks) float64 {
+	return float64(t.idle-before.idle) / float64(max(t.all-before.all, 1))
+}
+
+// processors reads the first line of /proc/stat, proc_stat(5).
+func processors() (ticks, error) {
+	data, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return ticks{}, err
+	}
+	return parseStat(string(data))
+}
+
+// parseStat reads "cpu user nice system idle iowait irq softirq steal ...";
+// what follows, of guests, is part of the first two already.
+func parseStat(text string) (ticks, error) {
+	var user, nice, system, idle, iowait, irq, softirq, steal uint64
+	_, err := fmt.Sscanf(text, "cpu %d %d %d %d %d %d %d %d",
+		&user, &nice, &system, &idle, &iowait, &irq, &softirq, &steal)
+	if err != nil {
+		return ticks{}, fmt.Errorf("read /proc/stat: %w", err)
+	}
+	idle += iowait
+	return ticks{idle: idle, all: idle + user + nice + system + irq + softirq + steal}, nil
+}
