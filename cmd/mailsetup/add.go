@@ -24,8 +24,8 @@ func addCommand(c console) *cli.Command {
 		Description: "Each domain gets a file in /etc/mailsetup/domains.d, a key of its own, its\n" +
 			"rows in OpenDKIM's tables, and its records. What nobody says by a flag is taken\n" +
 			"from what the domain has already (its MX, SPF and DMARC records, its zone in\n" +
-			"the BIND of this machine) and then from /etc/mailsetup/host.toml (key_bits,\n" +
-			"[spf], [dmarc], dns). Other domains are not looked at.",
+			"the BIND of this machine) and then from /etc/mailsetup/host.toml (dns,\n" +
+			"selector, key_bits, ttl, [spf], [dmarc]). Other domains are not looked at.",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
 			a, o := answers(ctx), howOptions(ctx)

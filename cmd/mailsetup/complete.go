@@ -17,7 +17,7 @@ import (
 // where one is there, what was found fills the rest.
 func (s *session) complete(ctx context.Context, a spec.Answers, old *spec.Spec) (spec.Answers, error) {
 	if s.asks() && !old.Has(a.Domain) {
-		asked, err := wizard.Ask(ctx, beginning(s.wizard(known(a, old)), defaults(old)))
+		asked, err := wizard.Ask(ctx, s.beginning(s.wizard(known(a, old)), old))
 		if err != nil {
 			return a, err
 		}
@@ -111,7 +111,7 @@ func (s *session) selector(ctx context.Context, a spec.Answers, old *spec.Spec) 
 		return a, nil // Spec reports it with everything else; the key is there already
 	}
 	if a.Selector == "" {
-		a.Selector = s.freeSelector(ctx, domain)
+		a.Selector = s.newSelector(ctx, domain, defaults(old).Selector)
 		return a, nil
 	}
 	if sel, err := spec.Selector(a.Selector); err == nil && s.selectorTaken(ctx, domain, sel) {
@@ -141,6 +141,15 @@ func (s *session) aliasAt(ctx context.Context, name string) string {
 		return ""
 	}
 	return found[i].Value
+}
+
+// newSelector is the one that the host's new domains begin with, if there is one
+// and this domain does not use it yet.
+func (s *session) newSelector(ctx context.Context, domain, usual string) string {
+	if usual != "" && !s.selectorTaken(ctx, domain, usual) {
+		return usual
+	}
+	return s.freeSelector(ctx, domain)
 }
 
 // freeSelector is the month, with a random tail where that is taken.

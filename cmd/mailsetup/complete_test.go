@@ -13,6 +13,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system/systemtest"
+	"mailsetup/internal/wizard"
 	"mailsetup/steps"
 )
 
@@ -190,6 +191,31 @@ func TestFoundInRecords(t *testing.T) {
 	}
 }
 
+// A redirect of host.toml is for those who have no SPF record and asked for none.
+func TestWhoseSPFRecordDecides(t *testing.T) {
+	host := &spec.Spec{Host: spec.Host{Domain: "lab.example", Defaults: spec.Defaults{SPF: spec.SPF{Redirect: "relay.example"}}}}
+	for name, test := range map[string]struct {
+		a     spec.Answers
+		found string // the end of the SPF record that is there
+		old   *spec.Spec
+		want  string
+	}{
+		"nothing said":     {spec.Answers{Domain: "shop.example"}, "", host, "relay.example"},
+		"a record":         {spec.Answers{Domain: "shop.example"}, "fail", host, ""},
+		"--spf-all":        {spec.Answers{Domain: "shop.example", SPFAll: "fail"}, "", host, ""},
+		"--spf-include":    {spec.Answers{Domain: "shop.example", SPFInclude: []string{"a.example"}}, "", host, ""},
+		"--spf-redirect":   {spec.Answers{Domain: "shop.example", SPFRedirect: "yes"}, "fail", host, "lab.example"},
+		"--spf-redirect=n": {spec.Answers{Domain: "shop.example", SPFRedirect: "no"}, "", host, ""},
+		"itself":           {spec.Answers{Domain: "Relay.example."}, "", host, ""},
+		"the first":        {spec.Answers{Domain: "lab.example"}, "", nil, ""},
+	} {
+		p := wizard.Proposals{SPFAll: wizard.Proposal{Value: test.found}}
+		if got := leaning(test.a, p, test.old).Value; got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
 func TestParent(t *testing.T) {
 	for host, want := range map[string]string{
 		"mail.lab.example": "lab.example", "lab.example": "lab.example", "a.b.lab.example": "b.lab.example", "host": "host", "": "",
@@ -229,6 +255,12 @@ func TestSelector(t *testing.T) {
 	a, err = s.selector(t.Context(), spec.Answers{Domain: "lab.example"}, nil)
 	if err != nil || a.Selector != "202611" {
 		t.Errorf("%q, %v; want the month", a.Selector, err)
+	}
+	for usual, want := range map[string]string{"mail": "mail", "old": "202611"} {
+		host := &spec.Spec{Host: spec.Host{Defaults: spec.Defaults{Selector: usual}}}
+		if a, err := s.selector(t.Context(), spec.Answers{Domain: "lab.example"}, host); err != nil || a.Selector != want {
+			t.Errorf("with %s in host.toml: %q, %v; want %s", usual, a.Selector, err, want)
+		}
 	}
 	onDisk.PutFile(steps.KeyFile("lab.example", "202611"), "key")
 	a, err = s.selector(t.Context(), spec.Answers{Domain: "lab.example"}, nil)

@@ -45,22 +45,43 @@ func (s *session) proposals(a spec.Answers) wizard.Proposals {
 }
 
 // beginning proposes what the host says of new domains.
-func beginning(o wizard.Options, d spec.Defaults) wizard.Options {
+func (s *session) beginning(o wizard.Options, old *spec.Spec) wizard.Options {
 	propose := o.Propose
 	o.Propose = func(ctx context.Context, a spec.Answers) (wizard.Proposals, error) {
 		p, err := propose(ctx, a)
+		d := defaults(old)
+		if domain, invalid := spec.DomainName(a.Domain); invalid == nil && d.Selector != "" && err == nil {
+			p.Selector.Value = s.newSelector(ctx, domain, d.Selector)
+		}
+		p.SPFRedirect = leaning(a, p, old)
 		usual(&p, d)
 		return p, err
 	}
 	return o
 }
 
+const byDefault = "the default in host.toml"
+
+// leaning is the domain whose SPF record is to decide for a new one: the host's
+// first if the flag says so; that of host.toml where nobody, and no record that
+// is there, says anything about one of its own.
+func leaning(a spec.Answers, p wizard.Proposals, old *spec.Spec) wizard.Proposal {
+	redirect := defaults(old).SPF.Redirect
+	switch {
+	case old != nil && a.SPFRedirect == "yes":
+		return wizard.Proposal{Value: old.Host.Domain, Why: "as you asked"}
+	case a.SPFRedirect == "no" || redirect == normal(a.Domain, spec.DomainName):
+	case redirect != "" && a.SPFAll+strings.Join(a.SPFInclude, "")+p.SPFAll.Value+p.SPFInclude.Value == "":
+		return wizard.Proposal{Value: redirect, Why: byDefault}
+	}
+	return wizard.Proposal{}
+}
+
 // usual puts the host's defaults where nothing was found.
 func usual(p *wizard.Proposals, d spec.Defaults) {
-	const why = "the default in host.toml"
 	offer := func(at *wizard.Proposal, value string) {
 		if at.Value == "" && value != "" {
-			*at = wizard.Proposal{Value: value, Why: why}
+			*at = wizard.Proposal{Value: value, Why: byDefault}
 		}
 	}
 	if d.KeyBits != 0 {

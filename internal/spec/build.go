@@ -57,8 +57,8 @@ func (a Answers) settle(f *reader, s *Spec, d *Domain, exists bool) {
 	a.domain(f, d, exists)
 	redirect := false
 	take(f, "--spf-redirect", a.SPFRedirect, &redirect, YesNo)
-	if a.SPFRedirect != "" {
-		d.SPF.Redirect = ""
+	if a.SPFRedirect != "" || !exists && (a.SPFAll != "" || len(a.SPFInclude) > 0) {
+		d.SPF.Redirect = "" // for a record of its own
 	}
 	if redirect {
 		d.SPF.Redirect = s.Host.Domain
@@ -154,9 +154,12 @@ func (a Answers) host(f *reader, h *Host) {
 // domain is one about which nothing is known yet.
 func (def Defaults) domain(name string, now time.Time) Domain {
 	d := defaultDomain()
-	d.Name, d.Selector = name, DefaultSelector(now)
-	d.KeyBits = cmp.Or(def.KeyBits, d.KeyBits)
+	d.Name, d.Selector = name, cmp.Or(def.Selector, DefaultSelector(now))
+	d.KeyBits, d.TTL = cmp.Or(def.KeyBits, d.KeyBits), cmp.Or(def.TTL, d.TTL)
 	d.SPF.All, d.SPF.Include = cmp.Or(def.SPF.All, d.SPF.All), slices.Clone(def.SPF.Include)
+	if def.SPF.Redirect != name {
+		d.SPF.Redirect = def.SPF.Redirect
+	}
 	policy := cmp.Or(def.DMARC.Policy, d.DMARC.Policy)
 	d.DMARC = def.DMARC.clone()
 	d.DMARC.Policy = policy

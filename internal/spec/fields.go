@@ -69,11 +69,11 @@ func hostFields(h Host) []field {
 // fields are the keys that a domain's own file has, too: those outside of a
 // table, and the others.
 func (d Defaults) fields() (root, tables []field) {
-	for _, f := range domainFields(Domain{KeyBits: d.KeyBits, SPF: d.SPF, DMARC: d.DMARC}) {
+	for _, f := range domainFields(Domain{Selector: d.Selector, KeyBits: d.KeyBits, TTL: d.TTL, SPF: d.SPF, DMARC: d.DMARC}) {
 		switch {
-		case f.key == "key_bits":
+		case slices.Contains([]string{"selector", "key_bits", "ttl"}, f.key):
 			root = append(root, f)
-		case f.table == "spf" && f.key != "redirect", f.table == "dmarc":
+		case f.table == "spf", f.table == "dmarc":
 			tables = append(tables, f)
 		}
 	}

@@ -43,7 +43,9 @@ type hostText struct {
 	Notify              string   `toml:"notify"`
 	Trusted             []string `toml:"trusted"`
 	OpenDKIM            []string `toml:"opendkim"`
+	Selector            string   `toml:"selector"`
 	KeyBits             *int64   `toml:"key_bits"`
+	TTL                 *int64   `toml:"ttl"`
 
 	rotationText
 	Update updateText `toml:"rfc2136"`
@@ -88,7 +90,7 @@ type domainText struct {
 type spfText struct {
 	All      string   `toml:"all"`
 	Include  []string `toml:"include"`
-	Redirect string   `toml:"redirect"` // not in host.toml
+	Redirect string   `toml:"redirect"`
 }
 
 type dmarcText struct {
@@ -159,8 +161,12 @@ func parseHost(text []byte) (Host, Findings) {
 }
 
 func (raw hostText) defaults(d *document) (out Defaults) {
+	take(&d.reader, "selector", raw.Selector, &out.Selector, Selector)
 	if raw.KeyBits != nil {
 		take(&d.reader, "key_bits", strconv.FormatInt(*raw.KeyBits, 10), &out.KeyBits, KeyBits)
+	}
+	if raw.TTL != nil {
+		take(&d.reader, "ttl", strconv.FormatInt(*raw.TTL, 10), &out.TTL, TTL)
 	}
 	out.SPF = raw.SPF.spf(d)
 	out.DMARC = raw.DMARC.dmarc(d)

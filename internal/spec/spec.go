@@ -49,16 +49,18 @@ type Host struct {
 	// OpenDKIM are lines of opendkim.conf(5) in place of ours; a name alone
 	// leaves ours out.
 	OpenDKIM []string // opendkim
-	Defaults Defaults // key_bits, [spf], [dmarc]
+	Defaults Defaults // selector, key_bits, ttl, [spf], [dmarc]
 }
 
 // Defaults are what a further domain begins with where neither a flag nor a
 // record that it has already says otherwise. Zero is not said. A domain that has
 // a file has it from there.
 type Defaults struct {
-	KeyBits int   // key_bits
-	SPF     SPF   // [spf], without redirect
-	DMARC   DMARC // [dmarc]
+	Selector string // selector, where the domain does not use it yet
+	KeyBits  int    // key_bits
+	TTL      uint32 // ttl
+	SPF      SPF    // [spf]; a domain does not redirect to itself
+	DMARC    DMARC  // [dmarc]
 }
 
 // Rotation is when a key gets a successor, and how carefully. Zero is not

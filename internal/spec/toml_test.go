@@ -245,15 +245,16 @@ func TestParseRefuses(t *testing.T) {
 			},
 		},
 		"defaults": {
-			"key_bits = 0\n" + good + "[spf]\nall = 'maybe'\nredirect = 'a.example'\n[dmarc]\n# who reads them\nrua = ['nobody']\n", domain,
-			[]string{host + ":39: spf.redirect: is no key of this file; hint: remove the line or correct the name"},
+			"key_bits = 0\n" + good + "[spf]\nall = 'maybe'\nptr = true\n[dmarc]\n# who reads them\nrua = ['nobody']\n", domain,
+			[]string{host + ":39: spf.ptr: is no key of this file; hint: remove the line or correct the name"},
 		},
 		"values of defaults": {
-			"key_bits = 0\n" + good + "[spf]\nall = 'maybe'\n[dmarc]\n# who reads them\nrua = ['nobody']\n", domain,
+			"key_bits = 0\nttl = 0\n" + good + "[spf]\nall = 'maybe'\n[dmarc]\n# who reads them\nrua = ['nobody']\n", domain,
 			[]string{
 				host + `:1: key_bits "0" is not 1024, 2048, 3072 or 4096; hint: 2048 suits nearly everyone`,
-				host + `:38: spf.all "maybe" is not softfail, fail or neutral; hint: softfail unless every sender is listed`,
-				host + `:41: dmarc.rua "nobody" has no @; hint: an address such as alice@example.org`,
+				host + `:2: ttl "0" is not a number of seconds from 60 to 604800; hint: 3600 is an hour`,
+				host + `:39: spf.all "maybe" is not softfail, fail or neutral; hint: softfail unless every sender is listed`,
+				host + `:42: dmarc.rua "nobody" has no @; hint: an address such as alice@example.org`,
 			},
 		},
 		"file name": {

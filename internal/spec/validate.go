@@ -123,6 +123,10 @@ func (h Host) validate(f *reader) {
 // validate finds what a domain that begins with the defaults could not have.
 func (def Defaults) validate(f *reader, at func(string) string) {
 	d := def.domain("a new one", time.Time{})
+	normal(f, at("selector"), d.Selector, Selector)
+	if _, err := TTL(strconv.FormatUint(uint64(d.TTL), 10)); err != nil {
+		f.bad(at("ttl"), err)
+	}
 	if _, err := KeyBits(strconv.Itoa(d.KeyBits)); err != nil {
 		f.bad(at("key_bits"), err)
 	}

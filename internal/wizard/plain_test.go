@@ -220,37 +220,6 @@ func TestFixedIsNotAsked(t *testing.T) {
 	}
 }
 
-// What a record says already is proposed, with the reason, and taken with the
-// settings as they are shown.
-func TestSettingsOfExistingRecords(t *testing.T) {
-	var said strings.Builder
-	fixed := accepted()
-	fixed.SPFAll, fixed.SPFInclude, fixed.DMARC = "", nil, ""
-	got, err := wizard.Ask(t.Context(), wizard.Options{
-		In: strings.NewReader("1\n"), Out: &said, Accessible: true, Fixed: fixed,
-		Propose: func(context.Context, spec.Answers) (wizard.Proposals, error) {
-			return wizard.Proposals{
-				SPFAll:     wizard.Proposal{Value: "fail", Why: "your zone says so"},
-				SPFInclude: wizard.Proposal{Value: "_spf.news.example _spf.tickets.example", Why: "your zone says so"},
-				DMARC:      wizard.Proposal{Value: "reject", Why: "DNS says so"},
-			}, nil
-		},
-	})
-	if err != nil {
-		t.Fatal(err, said.String())
-	}
-	want := accepted()
-	want.SPFAll, want.SPFInclude, want.DMARC = "fail", []string{"_spf.news.example", "_spf.tickets.example"}, "reject"
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("answers (-want +got):\n%s", diff)
-	}
-	for _, text := range []string{"_spf.tickets.example may send too, your zone says so", "p=reject, DNS says so"} {
-		if !strings.Contains(strings.ReplaceAll(said.String(), "\n", " "), text) {
-			t.Errorf("nothing about %q:\n%s", text, said.String())
-		}
-	}
-}
-
 func TestNothingToAsk(t *testing.T) {
 	got, said, err := ask(t, &machine{}, accepted(), "")
 	if err != nil {

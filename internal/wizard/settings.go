@@ -26,7 +26,10 @@ func settingsQuestions() []question {
 	}
 	for i := range settings {
 		settings[i].setting = true
-		settings[i].applies = func(f *flow) bool { return f.typed[aboutSettings] == settingsOwn }
+		only := settings[i].applies
+		settings[i].applies = func(f *flow) bool {
+			return f.typed[aboutSettings] == settingsOwn && (only == nil || only(f))
+		}
 	}
 	return append([]question{gateQuestion(settings)}, settings...)
 }
@@ -40,8 +43,7 @@ func gateQuestion(settings []question) question {
 			value := func(k topic) string { return settingValue(f, settings, k) }
 			return strings.Join([]string{
 				"DKIM: a key of " + value(aboutKeyBits) + " bits" + named(value(aboutSelector)),
-				"SPF: other senders get " + spfMeaning(value(aboutSPFAll)) + included(value(aboutSPFInclude)) +
-					because(f, aboutSPFAll, f.found.SPFAll),
+				spfSetting(f, value),
 				"DMARC: " + dmarcMeaning(value(aboutDMARC)) + because(f, aboutDMARC, f.found.DMARC),
 				"When the signer is down: " + milterMeaning(value(aboutMilter)),
 			}, "\n")
@@ -62,6 +64,26 @@ func gateQuestion(settings []question) question {
 			return false
 		},
 	}
+}
+
+// ownSPF reports whether the domain gets an SPF record of its own.
+func ownSPF(f *flow) bool { return f.found.SPFRedirect.Value == "" }
+
+// unlessLeaning is what is proposed for an SPF record of the domain's own.
+func unlessLeaning(f *flow, p Proposal) Proposal {
+	if !ownSPF(f) {
+		return Proposal{}
+	}
+	return p
+}
+
+// spfSetting says what the SPF record will be.
+func spfSetting(f *flow, value func(topic) string) string {
+	if to := f.found.SPFRedirect; !ownSPF(f) {
+		return fmt.Sprintf("SPF: the record of %s decides (%s)", to.Value, to.Why)
+	}
+	return "SPF: other senders get " + spfMeaning(value(aboutSPFAll)) + included(value(aboutSPFInclude)) +
+		because(f, aboutSPFAll, f.found.SPFAll)
 }
 
 // settingValue is what a setting will be if it is not asked about.
@@ -171,7 +193,10 @@ func spfAllQuestion() question {
 				{"neutral", "neutral", "?all: no opinion, hardly any protection"},
 			}
 		},
-		offer: func(f *flow) Proposal { return or(f.found.SPFAll, spec.DefaultSPFAll, "") },
+		offer: func(f *flow) Proposal {
+			return unlessLeaning(f, or(f.found.SPFAll, spec.DefaultSPFAll, ""))
+		},
+		applies: ownSPF,
 	}
 }
 
@@ -185,7 +210,8 @@ func spfIncludeQuestion() question {
 		optional: true,
 		list:     true,
 		check:    spec.SPFInclude,
-		offer:    func(f *flow) Proposal { return f.found.SPFInclude },
+		offer:    func(f *flow) Proposal { return unlessLeaning(f, f.found.SPFInclude) },
+		applies:  ownSPF,
 	}
 }
 

@@ -40,6 +40,9 @@ type Proposals struct {
 
 	// Settings with a usual default; a value here replaces it.
 	Selector, KeyBits, SPFAll, SPFInclude, DMARC, MilterDefaultAction Proposal
+	// SPFRedirect is the domain whose SPF record decides for this one, "" for
+	// a record of its own, and only that is asked about.
+	SPFRedirect Proposal
 
 	DNS        Proposal // bind or manual
 	BIND       bool     // BIND runs here: offer to publish there
@@ -56,7 +59,7 @@ type Proposals struct {
 func (p *Proposals) clean() {
 	for _, q := range []*Proposal{
 		&p.Domain, &p.Hostname, &p.Addresses, &p.Receive, &p.RootAlias, &p.NS,
-		&p.Selector, &p.KeyBits, &p.SPFAll, &p.SPFInclude, &p.DMARC, &p.MilterDefaultAction, &p.DNS,
+		&p.Selector, &p.KeyBits, &p.SPFAll, &p.SPFInclude, &p.SPFRedirect, &p.DMARC, &p.MilterDefaultAction, &p.DNS,
 	} {
 		q.Value, q.Why = printable(q.Value), printable(q.Why)
 	}
