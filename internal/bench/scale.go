@@ -39,7 +39,7 @@ type host struct {
 func scale(ctx context.Context, out io.Writer, v *verdicts) error {
 	t := &bencher{ctx: ctx}
 	return t.run(func() {
-		b := lab.Boot(t, lab.Options{Release: release, Image: lab.Mail})
+		b := lab.Boot(t, lab.Options{Release: release, Image: lab.Mail, Disk: true})
 		b.Named(t, lab1)
 		// The names of the domains do not exist, and their DNS says so.
 		b.Zone(t, "example", `zone "example" { type primary; file "/etc/bind/db.example"; };`,

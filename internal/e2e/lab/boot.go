@@ -61,7 +61,7 @@ func (l *Lab) Start(ctx context.Context, opts Options) (*Box, error) {
 
 // guard starts the watcher, which outlives this process if need be.
 func (b *Box) guard() error {
-	for _, sub := range []string{"up", "work", "root"} {
+	for _, sub := range []string{"layer", "root"} {
 		if err := os.MkdirAll(filepath.Join(b.dir, sub), 0o755); err != nil {
 			return err
 		}
@@ -76,9 +76,25 @@ func (b *Box) guard() error {
 	return b.watch.Start()
 }
 
+// up is what the box has beside its image: in memory where there is enough. A
+// file system that lost many files takes its time for new ones (ext4 passes over
+// what was deleted in the last five minutes), and each box leaves thousands.
+func (b *Box) up() string { return filepath.Join(b.dir, "layer", "up") }
+
 func (b *Box) mount() error {
-	o := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", strings.Join(b.image.paths, ":"),
-		filepath.Join(b.dir, "up"), filepath.Join(b.dir, "work"))
+	if !b.opts.Disk && memory() > enoughMemory {
+		layer := filepath.Join(b.dir, "layer")
+		if err := syscall.Mount("tmpfs", layer, "tmpfs", 0, "mode=755,size=4g"); err != nil {
+			return fmt.Errorf("mount a tmpfs on %s: %w", layer, err)
+		}
+	}
+	work := filepath.Join(b.dir, "layer", "work")
+	for _, dir := range []string{b.up(), work} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	o := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", strings.Join(b.image.paths, ":"), b.up(), work)
 	if err := syscall.Mount("overlay", b.Root(), "overlay", 0, o); err != nil {
 		return fmt.Errorf("mount an overlay on %s: %w (MAILSETUP_LAB must be on a disk file system)", b.Root(), err)
 	}

@@ -29,6 +29,9 @@ type Options struct {
 	Addresses []string
 	// Binds are host paths shown in the box, read-only: "HOST:BOX".
 	Binds []string
+	// Disk is for a box whose files are on the disk of MAILSETUP_LAB, which
+	// tells what writing costs, not in memory.
+	Disk bool
 	// Prepare may change the root file system before the first boot.
 	Prepare func(root *os.Root) error
 }

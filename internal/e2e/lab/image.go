@@ -131,7 +131,7 @@ func (l *Lab) bootstrap(ctx context.Context, release, dir string) error {
 // installMail installs the mail packages in a booted bare box, as an
 // administrator would, and keeps what that changed as a layer in dir.
 func (l *Lab) installMail(ctx context.Context, release, dir string) (err error) {
-	b, err := l.Start(ctx, Options{Release: release, Image: Bare})
+	b, err := l.Start(ctx, Options{Release: release, Image: Bare, Disk: true})
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (l *Lab) installMail(ctx context.Context, release, dir string) (err error) 
 	if err := b.end(ctx, powerOff); err != nil {
 		return err
 	}
-	up := filepath.Join(b.dir, "up")
+	up := b.up()
 	// A server's identity and its log belong to a box, not to the image.
 	for _, own := range []string{"etc/machine-id", "var/lib/dbus/machine-id", "var/log/journal", "var/lib/systemd/random-seed"} {
 		if err := os.RemoveAll(filepath.Join(up, own)); err != nil {

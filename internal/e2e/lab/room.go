@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -47,6 +48,20 @@ func (l *Lab) room(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// enoughMemory is what has to be free for a box that is kept in memory: it takes
+// some 200 MB of it, a test more where it asks for more.
+const enoughMemory = 8 << 30
+
+// memory is how much is available to new programs, in bytes, proc_meminfo(5);
+// 0 where the kernel does not say.
+func memory() uint64 {
+	data, _ := os.ReadFile("/proc/meminfo")
+	_, rest, _ := strings.Cut(string(data), "MemAvailable:")
+	var kib uint64
+	fmt.Sscanf(rest, "%d kB", &kib)
+	return kib << 10
 }
 
 // ticks is what the processors have done since they started, in the kernel's

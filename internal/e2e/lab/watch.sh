@@ -20,12 +20,14 @@ for who in leader nspawn; do
 		sleep 0.05
 	done
 done
-i=0
-while grep -q " $box/root " /proc/self/mounts && ! umount "$box/root" 2>/dev/null && [ $i -lt 100 ]; do
-	i=$((i + 1))
-	sleep 0.05
+for at in root layer; do
+	i=0
+	while grep -q " $box/$at " /proc/self/mounts && ! umount "$box/$at" 2>/dev/null && [ $i -lt 100 ]; do
+		i=$((i + 1))
+		sleep 0.05
+	done
+	grep -q " $box/$at " /proc/self/mounts && exit 1
 done
-grep -q " $box/root " /proc/self/mounts && exit 1
 for group in "$@"; do
 	i=0
 	while [ -d "$group" ] && [ $i -lt 100 ]; do
