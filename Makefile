@@ -13,8 +13,9 @@ RELEASE  ?= trixie
 FUZZTIME ?= 20s
 RUN      ?=
 # How many end-to-end tests run at a time, at most: a server boots only while the
-# processors have room for it.
-PARALLEL ?= 16
+# processors have room for it. Some tests have two, and twenty servers use up the
+# 128 inotify instances that Linux allows a user (inotify(7)).
+PARALLEL ?= 10
 
 # Go as its own archive or Debian's backports install it, which sudo leaves out
 # of PATH.
