@@ -29,6 +29,7 @@ func (l *Lab) room(ctx context.Context) error {
 		return err
 	}
 	defer turn.Close()
+	glances := 0
 	for began := time.Now(); time.Since(began) < patience; {
 		before, err := processors()
 		if err != nil {
@@ -45,6 +46,9 @@ func (l *Lab) room(ctx context.Context) error {
 		}
 		if after.idleSince(before) >= spare {
 			return nil
+		}
+		if glances++; glances == 10 {
+			l.logf("waiting for processors to idle, %s at most", patience)
 		}
 	}
 	return nil
