@@ -57,6 +57,7 @@ systemctl restart postfix`)
 				t.Errorf("not filtered once:\n%s", m.Data)
 			}
 		}
+		asSeen(t, b)
 		raw := Letter{From: "ann@lab.example", To: "bob@remote.example", Cc: []string{"dan@remote.example"}, Raw: []byte("no header\n.dot\n")}
 		if said, taken := b.Send(t, raw); !taken {
 			t.Fatalf("a message without a header: %s", said)
@@ -65,6 +66,20 @@ systemctl restart postfix`)
 		want(t, "recipients", strings.Join(last.To, " "), "bob@remote.example dan@remote.example")
 		contains(t, "message", string(last.Data), "\r\n\r\nno header\r\n.dot\r\n")
 	})
+}
+
+// asSeen looks at where Postfix saw the letters come from, and that nobody is
+// sent from an address that Postfix takes for its own.
+func asSeen(t *testing.T, b *Box) {
+	t.Helper()
+	log := b.Run(t, "journalctl", "--no-pager", "-o", "cat", "-t", "postfix/smtpd")
+	contains(t, "the log", log, "client=unknown["+LANAddr+"]", "client=unknown[172.17.0.2]", "client=unknown[10.20.30.5]",
+		"NOQUEUE: reject: RCPT from unknown["+OutsideAddr+"]: 454 4.7.1")
+	b.Sh(t, "ip addr add 198.51.100.66/32 dev lo")
+	f := &failing{T: t}
+	f.run(func() { b.Send(f, Letter{From: "ann@lab.example", To: "bob@remote.example", Client: "198.51.100.66"}) })
+	contains(t, "a stranger on lo", f.said, "198.51.100.66 is an address of lo")
+	b.Sh(t, "ip addr del 198.51.100.66/32 dev lo")
 }
 
 type wanted struct {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/textproto"
 	"os"
+
+	"mailsetup/internal/e2e/lab"
 )
 
 func main() {
@@ -17,6 +19,9 @@ func main() {
 			fmt.Fprintln(os.Stderr, reply.Code, reply.Msg)
 		} else {
 			fmt.Fprintln(os.Stderr, err)
+		}
+		if errors.Is(err, errMisplaced) {
+			os.Exit(lab.ExitMisplaced)
 		}
 		os.Exit(1)
 	}

@@ -44,7 +44,7 @@ func send(r io.Reader) error {
 // connect makes a client that is ready for mail: greeted, encrypted, authenticated.
 func connect(m lab.Letter) (*smtp.Client, error) {
 	dialer := net.Dialer{Timeout: 10 * time.Second, LocalAddr: &net.TCPAddr{IP: net.ParseIP(m.Client)}}
-	conn, err := dialer.Dial("tcp", m.Server)
+	conn, err := as(m.Client, func() (net.Conn, error) { return dialer.Dial("tcp", m.Server) })
 	if err != nil {
 		return nil, err
 	}
