@@ -1,11 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"golang.org/x/term"
+
+	"mailsetup/internal/signals"
+	"mailsetup/internal/stdio"
 )
 
 // console is where a command talks: results to out, the rest to err.
@@ -16,12 +21,13 @@ type console struct {
 	color       bool // out is a terminal that takes colour
 	live        bool // err is a terminal on which a line can be written again
 	width       int
+	watch       *signals.Watch // nil in tests
 }
 
 func terminal() console {
 	out := term.IsTerminal(int(os.Stdout.Fd()))
 	c := console{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr,
+		in: os.Stdin, out: stdio.New(os.Stdout, nil), err: stdio.New(os.Stderr, stdio.Syslog("mailsetup")),
 		interactive: out && term.IsTerminal(int(os.Stdin.Fd())),
 		color:       out && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 		live:        term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb",
@@ -34,3 +40,41 @@ func terminal() console {
 }
 
 func (c console) say(format string, a ...any) { fmt.Fprintf(c.err, format+"\n", a...) }
+
+// hold keeps the program from being stopped while it changes something, see
+// signals.Watch.Hold.
+func (c console) hold() (release func()) {
+	if c.watch == nil {
+		return func() {}
+	}
+	return c.watch.Hold()
+}
+
+// deliver waits until everything that was said is read, or until a signal comes,
+// and returns the exit code. What a command did counts for more than who reads it:
+// a reader that went away changes nothing, a result that a full disk did not take
+// does.
+func (c console) deliver(ctx context.Context, code int) int {
+	out, ok := c.out.(*stdio.Output)
+	if !ok {
+		return code
+	}
+	if err := out.Flush(ctx.Done()); err != nil && !stdio.Gone(err) && (code == exitDone || code == exitFound) {
+		c.say("mailsetup: what was asked for is done, but its result is lost: %v", err)
+		code = exitUnwritten
+	}
+	if errs, ok := c.err.(*stdio.Output); ok {
+		_ = errs.Flush(ctx.Done())
+	}
+	return code
+}
+
+// crashed says where the program was when a fault of its own ended a command.
+func (c console) crashed(fault any) int {
+	c.say("mailsetup: internal error: %v\n%s", fault, debug.Stack())
+	if c.watch != nil && c.watch.Began() {
+		c.hints([]string{"mailsetup recover puts back what was begun"})
+		return exitNotUndone
+	}
+	return exitFailed
+}

@@ -26,6 +26,7 @@ const (
 	exitUsage       = 2   // usage, or a spec that makes no sense; nothing touched
 	exitFound       = 3   // --dry-run --exit-code found changes, or a check found problems
 	exitNotUndone   = 4   // failed, and not fully undone
+	exitUnwritten   = 5   // done or found, but the result could not be written
 	exitInterrupted = 130 // interrupted and undone
 )
 

@@ -99,6 +99,7 @@ func appHelp(commands []*cli.Command) string {
 		{"2", "usage, a wish that makes no sense, or no consent to a change of what is yours; nothing touched"},
 		{"3", "--dry-run --exit-code found changes, dns --wait found problems, or rotate-dkim waits for you or for a name server"},
 		{"4", "failed, and not fully undone"},
+		{"5", "as 0 or 3, but standard output could not be written (a full disk); a reader that went away is no failure"},
 		{"130", "interrupted and undone"},
 	} {
 		b.WriteString(row("  "+e.code, e.means))

@@ -135,6 +135,7 @@ func (s *session) rollback(ctx context.Context, id string) error {
 	if err := s.confirmed(ctx, p); err != nil {
 		return err
 	}
+	defer s.c.hold()()
 	report, err := apply.Run(ctx, s.sys, p, s.journal, s.applyOptions())
 	if err := errors.Join(err, s.saveOwners()); err != nil {
 		return err

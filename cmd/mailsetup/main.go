@@ -6,10 +6,9 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 
+	"mailsetup/internal/signals"
 	"mailsetup/internal/wizard/quiet"
 )
 
@@ -23,14 +22,19 @@ const enough = 132 << 20
 func main() {
 	quiet.Done()
 	debug.SetMemoryLimit(enough)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	code := run(ctx, os.Args, terminal())
-	stop()
-	os.Exit(code)
+	c := terminal()
+	ctx, watch := signals.Listen(context.Background(), func(text string) { c.say("%s", text) })
+	c.watch = watch
+	os.Exit(c.deliver(ctx, run(ctx, os.Args, c)))
 }
 
 // run is main without the process: it returns the exit code.
-func run(ctx context.Context, args []string, c console) int {
+func run(ctx context.Context, args []string, c console) (code int) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			code = c.crashed(fault)
+		}
+	}()
 	a := app(c)
 	return c.finish(a.RunContext(ctx, flagsFirst(a, args)))
 }

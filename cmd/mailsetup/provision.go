@@ -226,7 +226,10 @@ func (s *session) install(ctx context.Context, w *work, announced *plan.Plan) er
 	// A main.cf that an earlier installation left is the administrator's.
 	fresh := s.facts.Postfix == nil && !s.exists("/etc/postfix/main.cf")
 	pre := apt.Preseed{Mailname: steps.Mailname(w.input)}
-	if err := apt.Install(ctx, s.sys, names, pre, &packageProgress{c: s.c}); err != nil {
+	release := s.c.hold()
+	err := apt.Install(ctx, s.sys, names, pre, &packageProgress{c: s.c})
+	release()
+	if err != nil {
 		return err
 	}
 	s.installed = names
@@ -279,6 +282,7 @@ func packagesOf(p plan.Plan) []string {
 // perform makes the keys and applies the plan that was confirmed. What goes wrong
 // after that is lasting.
 func (s *session) perform(ctx context.Context, w *work, confirmed plan.Plan) error {
+	defer s.c.hold()()
 	p := confirmed
 	if len(w.fresh) > 0 {
 		if err := s.makeKeys(ctx, w); err != nil {

@@ -163,6 +163,7 @@ func (s *session) claim(ctx context.Context) error {
 
 // putBack undoes an interrupted run.
 func (s *session) putBack(ctx context.Context) error {
+	defer s.c.hold()()
 	report, err := apply.Recover(ctx, s.sys, s.journal, s.applyOptions())
 	if err := errors.Join(err, s.saveOwners()); err != nil {
 		return err

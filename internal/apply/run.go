@@ -231,7 +231,8 @@ func Recover(ctx context.Context, s system.System, j *Journal, o Options) (Repor
 		return Report{}, err
 	}
 	if err := ctx.Err(); err != nil {
-		return Report{}, err
+		left := fmt.Errorf("run %s (%s) is as it was left", e.ID, e.Command)
+		return Report{}, &NotUndone{Cause: err, Undo: []error{left}, Commands: []string{"mailsetup recover"}}
 	}
 	r := newRun(s, j, o)
 	r.o.Progress(Event{Kind: UndoBegins})

@@ -32,8 +32,10 @@ type runner struct{ path []string }
 // need nothing else of it.
 func NewRunner() Runner { return runner{path: programs()} }
 
-// Run implements Runner. The program is the leader of a process group of its
-// own, so that Ctrl-C reaches mailsetup, which decides, and not dpkg.
+// Run implements Runner. The program is the leader of a session of its own, so
+// that Ctrl-C and the end of a terminal reach mailsetup, which decides, and not
+// dpkg; and with no terminal to ask at, it cannot be stopped for reading from it
+// in the background.
 func (r runner) Run(ctx context.Context, c Command) (Result, error) {
 	if len(c.Argv) == 0 {
 		return Result{}, errors.New("run: no program named")
@@ -49,7 +51,7 @@ func (r runner) Run(ctx context.Context, c Command) (Result, error) {
 	if c.Stdin != nil {
 		cmd.Stdin = bytes.NewReader(c.Stdin)
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.WaitDelay = grace
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 

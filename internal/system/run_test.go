@@ -67,3 +67,14 @@ func TestRunCutShort(t *testing.T) {
 		t.Error("the grandchild lived on")
 	}
 }
+
+// A program has no terminal: a Ctrl-C of ours does not reach it, and it cannot be
+// stopped for reading from one in the background.
+func TestRunWithoutTerminal(t *testing.T) {
+	c := sh(`ps -o sid=,pgid= -p $$; echo $$; (: </dev/tty) 2>&1`)
+	res, err := NewRunner().Run(context.Background(), c)
+	f := strings.Fields(string(res.Stdout))
+	if err != nil || len(f) < 4 || f[0] != f[2] || f[1] != f[2] || !strings.Contains(string(res.Stdout), "/dev/tty") {
+		t.Errorf("session, group and process, then an error: %q, %v", res.Stdout, err)
+	}
+}

@@ -1,0 +1,67 @@
+package stdio
+
+import (
+	"bytes"
+	"log/syslog"
+	"regexp"
+	"strings"
+	"sync"
+	"unicode"
+)
+
+// mostLines is how many lines of one run go to the system's log: who closed
+// standard error did not ask for ten thousand.
+const mostLines = 500
+
+// Syslog returns a function that sends lines to the system's log, syslog(3), under
+// the name of the program. It is for what standard error does not take, and
+// nothing is done about a system without a log.
+func Syslog(name string) func([]byte) {
+	var w *syslog.Writer
+	lines := newLines(func(line string) {
+		if w == nil {
+			w, _ = syslog.New(syslog.LOG_NOTICE|syslog.LOG_USER, name)
+		}
+		if w != nil {
+			_ = w.Notice(line)
+		}
+	})
+	return lines.add
+}
+
+// lines cuts a stream into lines that are fit for a log.
+type lines struct {
+	mu      sync.Mutex
+	to      func(string)
+	partial []byte
+	n       int
+}
+
+func newLines(to func(string)) *lines { return &lines{to: to} }
+
+// sequence is what moves the cursor or changes colours, ECMA-48.
+var sequence = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
+
+func (l *lines) add(p []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.partial = append(l.partial, p...)
+	for {
+		i := bytes.IndexAny(l.partial, "\r\n")
+		if i < 0 {
+			return
+		}
+		line := sequence.ReplaceAllString(string(l.partial[:i]), "")
+		line = strings.TrimSpace(strings.Map(func(r rune) rune {
+			if unicode.IsPrint(r) {
+				return r
+			}
+			return ' '
+		}, line))
+		l.partial = l.partial[i+1:]
+		if line != "" && l.n < mostLines {
+			l.n++
+			l.to(line)
+		}
+	}
+}
