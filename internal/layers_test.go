@@ -1,7 +1,12 @@
 package internal_test
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -55,4 +60,89 @@ func TestLibrariesHaveOneHome(t *testing.T) {
 			}
 		}
 	}
+}
+
+// resolvers are what asks the system's resolver, which reads /etc/hosts and the
+// search list of resolv.conf: neither may decide what is said of DNS. A Dialer
+// asks it too, where it is given a name.
+var resolvers = map[string][]string{
+	"net": {
+		"DefaultResolver", "Resolver", "Dialer", "Dial", "DialTimeout", "ResolveIPAddr", "ResolveTCPAddr", "ResolveUDPAddr",
+		"LookupAddr", "LookupCNAME", "LookupHost", "LookupIP", "LookupMX", "LookupNS", "LookupPort", "LookupSRV", "LookupTXT",
+	},
+	"blitiri.com.ar/go/spf":                {"CheckHost", "CheckHostWithSender"},
+	"github.com/emersion/go-msgauth/dkim":  {"Verify", "VerifyWithOptions"},
+	"github.com/emersion/go-msgauth/dmarc": {"Lookup", "LookupWithOptions"},
+	"github.com/miekg/dns":                 {"Client", "Dial", "DialTimeout", "Exchange", "ExchangeContext"},
+	"net/http":                             {"Get", "Post", "DefaultClient", "Client"},
+	"net/smtp":                             {"Dial", "SendMail"},
+}
+
+// harmless are the uses that were looked at, with the reason.
+var harmless = map[string]string{
+	"internal/check/milter.go net.Dialer":            "a milter of this machine, which found its own address in the same way",
+	"internal/check/smtp.go net.Dialer":              "Postfix on this machine, which found its own address in the same way",
+	"internal/system/units.go net.DialTimeout":       "a socket file",
+	"internal/detect/spf.go spf.CheckHostWithSender": "WithResolver",
+	"internal/check/signs.go dkim.VerifyWithOptions": "LookupTXT",
+	"internal/dnspub/resolver.go dns.Client":         "addresses of resolv.conf and of name servers",
+	"internal/dnspub/primary.go dns.Client":          "addresses, which endpoints asks our resolver for",
+}
+
+// What the product says of DNS comes from dnspub.
+func TestSystemResolverDecidesNothing(t *testing.T) {
+	seen := map[string]bool{}
+	err := filepath.WalkDir("..", func(name string, d fs.DirEntry, err error) error {
+		rel, _ := filepath.Rel("..", name)
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (rel == "internal/e2e" || rel == "internal/bench" || rel == "tools" || strings.HasPrefix(d.Name(), ".git")):
+			return fs.SkipDir // the laboratory is no part of the product
+		case d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			return err
+		}
+		for _, use := range uses(file) {
+			use = filepath.ToSlash(rel) + " " + use
+			if seen[use] = true; harmless[use] == "" {
+				t.Errorf("%s: asks the system's resolver; use dnspub", use)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for use := range harmless {
+		if !seen[use] {
+			t.Errorf("%s is gone: take it off the list", use)
+		}
+	}
+}
+
+// uses are the names of resolvers that a file uses, as package.Name.
+func uses(file *ast.File) []string {
+	imported := map[string]string{} // path by local name
+	for _, i := range file.Imports {
+		path := strings.Trim(i.Path.Value, `"`)
+		name := path[strings.LastIndexByte(path, '/')+1:]
+		if i.Name != nil {
+			name = i.Name.Name
+		}
+		imported[name] = path
+	}
+	var list []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok {
+			if pkg, ok := sel.X.(*ast.Ident); ok && slices.Contains(resolvers[imported[pkg.Name]], sel.Sel.Name) {
+				list = append(list, pkg.Name+"."+sel.Sel.Name)
+			}
+		}
+		return true
+	})
+	return list
 }

@@ -124,7 +124,7 @@ func TestPublishedElsewhere(t *testing.T) {
 	want := []string{
 		"mail.lab.example. A 192.0.2.10",
 		"lab.example. MX 10 mail.lab.example.",
-		"lab.example. TXT v=spf1 mx ip4:192.0.2.10 ~all instead of v=spf1 mx ~all",
+		"lab.example. TXT v=spf1 ip4:192.0.2.10 mx ~all instead of v=spf1 mx ~all",
 		"mail.lab.example. TXT v=spf1 a -all",
 		"202611._domainkey.lab.example. TXT v=DKIM1; h=sha256; k=rsa; p=MIIB",
 		"_dmarc.lab.example. TXT v=DMARC1; p=none; rua=mailto:ops@lab.example instead of v=DMARC1; p=reject; rua=mailto:ops@lab.example",
@@ -142,7 +142,7 @@ func TestPublishedElsewhere(t *testing.T) {
 		t.Error(d)
 	}
 	for _, n := range build(t, in).Notes {
-		if strings.Contains(n.Do, "ip4:192.0.2.10") && !strings.Contains(n.Do, "v=spf1 mx ip4:192.0.2.10 ~all") {
+		if strings.Contains(n.Do, "ip4:192.0.2.10") && !strings.Contains(n.Do, "v=spf1 ip4:192.0.2.10 mx ~all") {
 			t.Errorf("what is printed:\n%s", n.Do)
 		}
 	}
@@ -159,7 +159,7 @@ func TestServed(t *testing.T) {
 	const key = "202611._domainkey.lab.example. TXT v=DKIM1; h=sha256; k=rsa; p=MIIB"
 	for lines, want := range map[string][]string{
 		"": {
-			"mail.lab.example. A 192.0.2.10", "lab.example. MX 10 mail.lab.example.", "lab.example. TXT v=spf1 mx ip4:192.0.2.10 ~all",
+			"mail.lab.example. A 192.0.2.10", "lab.example. MX 10 mail.lab.example.", "lab.example. TXT v=spf1 ip4:192.0.2.10 mx ~all",
 			"mail.lab.example. TXT v=spf1 ip4:192.0.2.10 ~all", key, "_dmarc.lab.example. TXT v=DMARC1; p=none; rua=mailto:ops@lab.example",
 		},
 		"@ IN MX 10 mx.vendor.example.\n@ IN TXT \"v=spf1 ip4:192.0.2.0/24 ~all\"\n_dmarc IN CNAME x.vendor.example.\n": {

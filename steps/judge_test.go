@@ -101,7 +101,7 @@ func TestSPFIsMerged(t *testing.T) {
 			"lacks the address", "v=spf1 include:_spf.old.example -all", 3, true,
 			spec.SPF{All: "fail"},
 			"the SPF record of lab.example does not let 192.0.2.10 of this server pass; it takes 3 of the 10 DNS look-ups that receivers make, before and after",
-			"v=spf1 include:_spf.old.example ip4:192.0.2.10 -all", "mail from 192.0.2.10 fails SPF as lab.example",
+			"v=spf1 ip4:192.0.2.10 include:_spf.old.example -all", "mail from 192.0.2.10 fails SPF as lab.example",
 		},
 		{
 			"lacks an include", "v=spf1 mx ~all", 1, false,
@@ -120,7 +120,7 @@ func TestSPFIsMerged(t *testing.T) {
 			spec.SPF{All: "fail", Include: []string{vendor}},
 			"the SPF record of lab.example does not let 192.0.2.10 of this server pass; it also lacks include:_spf.vendor.example, which you asked for; " +
 				"it takes 2 of the 10 DNS look-ups that receivers make, and 5 then",
-			"v=spf1 mx ip4:192.0.2.10 include:_spf.vendor.example redirect=_spf.old.example",
+			"v=spf1 ip4:192.0.2.10 mx include:_spf.vendor.example redirect=_spf.old.example",
 			"mail from 192.0.2.10 fails SPF as lab.example; mail of lab.example by _spf.vendor.example may fail SPF",
 		},
 		{
@@ -174,7 +174,7 @@ func TestHELOIsMergedToo(t *testing.T) {
 	}
 	q := st.Questions[0]
 	if q.ID != "record mail.lab.example spf" || q.Subject != "helo" || q.Domain != "lab.example" ||
-		q.After != `mail IN TXT "v=spf1 ip4:198.51.100.1 ip4:192.0.2.10 -all"` {
+		q.After != `mail IN TXT "v=spf1 ip4:192.0.2.10 ip4:198.51.100.1 -all"` {
 		t.Errorf("%+v", q)
 	}
 }

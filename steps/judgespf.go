@@ -225,6 +225,10 @@ func (j *spfJudgement) notes() []state.Note {
 	if j.rec.Uses("ptr") {
 		say("", "the SPF record of %s uses ptr: it is slow, and some receivers skip it (RFC 7208 section 5.5)", j.name)
 	}
+	if late := j.fact.Late; len(late) > 0 && len(j.change.Pass) == 0 {
+		say("write "+terms(late)+" right behind v=spf1 in it", "mail from %s fails SPF as %s at many receivers: more than two names in front of %s "+
+			"in the record have no address of that family, and receivers stop there (RFC 7208 section 4.6.4)", addresses(late), j.name, terms(late))
+	}
 	if len(j.reasons) > 0 {
 		return notes
 	}
@@ -275,6 +279,14 @@ func ownCost(in Input, d spec.Domain, ours state.Record) verdict {
 		}
 	}
 	return v
+}
+
+func terms(list []netip.Addr) string {
+	words := make([]string, 0, len(list))
+	for _, a := range list {
+		words = append(words, policy.AddressTerm(a))
+	}
+	return strings.Join(words, " ")
 }
 
 func addresses(list []netip.Addr) string {

@@ -82,16 +82,17 @@ func addressType(a netip.Addr) string {
 
 // SPF is the policy of RFC 7208 for mail of the domain: this host's addresses,
 // the mail exchangers where we receive, third parties, and what the rest is; or
-// the name of the domain whose record says all that.
+// the name of the domain whose record says all that. The addresses come first:
+// receivers give up at the third name without an address of the sender's family
+// (section 4.6.4), and the hosts of an mx are such names.
 func SPF(h spec.Host, d spec.Domain) string {
 	if d.SPF.Redirect != "" {
 		return "v=spf1 redirect=" + d.SPF.Redirect
 	}
-	terms := []string{"v=spf1"}
+	terms := append([]string{"v=spf1"}, ipTerms(h.Addresses)...)
 	if d.Receive {
 		terms = append(terms, "mx")
 	}
-	terms = append(terms, ipTerms(h.Addresses)...)
 	for _, i := range d.SPF.Include {
 		terms = append(terms, "include:"+i)
 	}

@@ -61,7 +61,7 @@ func TestUpdatesAddWhatTheZoneLacks(t *testing.T) {
 		"202611._domainkey.lab.example. TXT v=DKIM1; h=sha256; k=rsa; p=MIIB",
 		"_dmarc.lab.example. TXT v=DMARC1; p=none; rua=mailto:ops@lab.example",
 		"lab.example. MX 10 mail.lab.example.",
-		"lab.example. TXT v=spf1 mx ip4:192.0.2.10 ~all",
+		"lab.example. TXT v=spf1 ip4:192.0.2.10 mx ~all",
 		"mail.lab.example. TXT v=spf1 ip4:192.0.2.10 ~all",
 	}
 	if diff := cmp.Diff(want, lines(u.Add)); diff != "" || len(u.Remove) > 0 {
@@ -74,7 +74,7 @@ func TestUpdatesAddWhatTheZoneLacks(t *testing.T) {
 		t.Errorf("%+v", u)
 	}
 	for _, r := range u.Add {
-		if spf := strings.HasPrefix(r.Value, "v=spf1 mx"); spf != (r.TTL == 60) {
+		if spf := strings.HasPrefix(r.Value, "v=spf1 ip4:192.0.2.10 mx"); spf != (r.TTL == 60) {
 			t.Errorf("TTL %d of %s: it is that of the RRset", r.TTL, r.Value)
 		}
 	}
@@ -93,13 +93,13 @@ func TestUpdatesReplaceOnConsent(t *testing.T) {
 	in.Spec.Domains[0].Receive = false
 	u, st, _ := updateOf(t, in)
 	if len(st.Questions) != 1 || st.Questions[0].Before != `lab.example. 3600 IN TXT "v=spf1 include:_spf.old.example -all"` ||
-		st.Questions[0].After != `lab.example. 3600 IN TXT "v=spf1 include:_spf.old.example ip4:192.0.2.10 -all"` {
+		st.Questions[0].After != `lab.example. 3600 IN TXT "v=spf1 ip4:192.0.2.10 include:_spf.old.example -all"` {
 		t.Errorf("questions %+v", st.Questions)
 	}
 	if diff := cmp.Diff([]state.Record{old}, u.Remove); diff != "" {
 		t.Error(diff)
 	}
-	if !slices.Contains(lines(u.Add), "lab.example. TXT v=spf1 include:_spf.old.example ip4:192.0.2.10 -all") {
+	if !slices.Contains(lines(u.Add), "lab.example. TXT v=spf1 ip4:192.0.2.10 include:_spf.old.example -all") {
 		t.Errorf("adds %q", lines(u.Add))
 	}
 	if diff := cmp.Diff([]string{"lab.example. TXT site=1", "lab.example. TXT " + old.Value}, lines(u.Found)); diff != "" {

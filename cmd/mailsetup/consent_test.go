@@ -21,7 +21,7 @@ var (
 	askSPF = state.Question{
 		ID: "record lab.example SPF", Kind: state.AskRecord, Subject: "spf", Domain: "lab.example",
 		Text: "the record lacks 192.0.2.10", Path: "/etc/bind/db.lab", Line: 7,
-		Before: `@ IN TXT "v=spf1 mx -all"`, After: `@ IN TXT "v=spf1 mx ip4:192.0.2.10 -all"`, Declined: "it stays.",
+		Before: `@ IN TXT "v=spf1 mx -all"`, After: `@ IN TXT "v=spf1 ip4:192.0.2.10 mx -all"`, Declined: "it stays.",
 	}
 	askDMARC      = state.Question{ID: "record _dmarc.lab.example DMARC", Kind: state.AskRecord, Subject: "dmarc", Domain: "lab.example", Text: "stricter", Declined: "it stays."}
 	askSubmission = state.Question{ID: "service submission/inet", Kind: state.AskService, Subject: "submission/inet", Text: "has milters of its own", Declined: "unsigned.", Path: "/etc/postfix/master.cf"}
@@ -135,7 +135,7 @@ func TestSettleStops(t *testing.T) {
 			[]state.Question{askSPF, askDMARC, askOverride},
 			2,
 			[]string{
-				"  ? a record of your zone\n", "/etc/bind/db.lab:7\n", `- @ IN TXT "v=spf1 mx -all"`, `+ @ IN TXT "v=spf1 mx ip4:192.0.2.10 -all"`,
+				"  ? a record of your zone\n", "/etc/bind/db.lab:7\n", `- @ IN TXT "v=spf1 mx -all"`, `+ @ IN TXT "v=spf1 ip4:192.0.2.10 mx -all"`,
 				"mailsetup: 3 changes need a consent of their own: nothing was changed\n" +
 					"hint: --existing-records change allows it, keep leaves it as it is\nhint: --replace-override allows it\n",
 			},

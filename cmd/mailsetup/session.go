@@ -93,13 +93,12 @@ func openSession(ctx context.Context, c console, o options) (*session, error) {
 		if err != nil {
 			return nil, fail("make the directory first", "--root: %w", err)
 		}
-		s.image, s.sys = image, image
+		s.image, s.sys, s.resolver = image, image, dnspub.New(nameServers(image)...)
 	} else {
 		host := system.NewHost(system.Options{})
-		host.Prober, host.Updater = check.NewProber(host, host), dnspub.Updater{Files: host}
-		s.sys = host
+		s.sys, s.resolver = host, dnspub.New(nameServers(host)...)
+		host.Prober, host.Updater = check.NewProber(host, host), dnspub.Updater{Files: host, Resolver: s.resolver}
 	}
-	s.resolver = dnspub.New(nameServers(s.sys)...)
 	s.journal = apply.NewJournal(s.sys, journalDir)
 	s.sys = s.asAllowed(os.Geteuid())
 	if err := s.claim(ctx); err != nil {

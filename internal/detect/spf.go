@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"slices"
@@ -24,6 +25,10 @@ const (
 	spfWithin  = 10 * time.Second
 	spfForEach = 20 * time.Millisecond
 )
+
+// maxVoid is how many look-ups of an evaluation may bring nothing, RFC 7208
+// section 4.6.4. Nearly all receivers keep to it.
+const maxVoid = 2
 
 // SPFQuery says whose records are evaluated, and for whom.
 type SPFQuery struct {
@@ -82,25 +87,51 @@ func (e *evaluation) evaluate(addrs []netip.Addr) (fact state.SPF, found bool) {
 		e.problem(fmt.Sprintf("it takes %d DNS look-ups, and receivers stop after %d (RFC 7208 section 4.6.4)",
 			e.fact.Lookups, policy.MaxLookups))
 	}
-	// An address that no record names takes the evaluation to its end.
-	result, err := e.check(netip.MustParseAddr("255.255.255.255"))
+	// An address that no record names takes the evaluation to its end. Names
+	// that have addresses of one family only are no fault.
+	result, err := e.check(netip.MustParseAddr("255.255.255.255"), maxVoid, "A", "AAAA")
 	if result == spf.PermError {
 		e.problem(complaintOf(err))
 	}
 	for _, a := range addrs {
-		switch result, _ := e.check(a); {
+		family := "AAAA"
+		if a.Unmap().Is4() {
+			family = "A"
+		}
+		switch result, err := e.check(a, maxVoid, family); {
 		case result == spf.TempError:
 			e.unsure(e.name)
-		case result != spf.Pass:
+		case result == spf.Pass:
+		case errors.Is(err, spf.ErrVoidLookupLimitReached) && e.passesLate(a, family):
+			e.fact.Late = append(e.fact.Late, a)
+		default:
 			e.fact.Denied = append(e.fact.Denied, a)
 		}
 	}
 	return e.fact, true
 }
 
-func (e *evaluation) check(a netip.Addr) (spf.Result, error) {
-	return spf.CheckHostWithSender(net.IP(a.AsSlice()), e.name, "postmaster@"+e.name,
-		spf.WithContext(e.ctx), spf.WithResolver(e.names))
+// passesLate reports whether a term of the record's own names the address and
+// lets it pass where nobody counts names without addresses.
+func (e *evaluation) passesLate(a netip.Addr, family string) bool {
+	rec, err := policy.ParseSPF(e.fact.Record)
+	if err != nil || !rec.Names(a) {
+		return false
+	}
+	result, _ := e.check(a, math.MaxInt, family)
+	return result == spf.Pass
+}
+
+// check is the verdict of a receiver that asks for addresses of these families
+// and gives up when more than void look-ups brought nothing.
+func (e *evaluation) check(a netip.Addr, void int, families ...string) (spf.Result, error) {
+	r := &receiver{names: e.names, families: families, void: void}
+	result, err := spf.CheckHostWithSender(net.IP(a.AsSlice()), e.name, "postmaster@"+e.name,
+		spf.WithContext(e.ctx), spf.WithResolver(r), spf.OverrideVoidLookupLimit(math.MaxUint))
+	if r.fault != nil {
+		return spf.PermError, r.fault
+	}
+	return result, err
 }
 
 // texts are the SPF records of a name.

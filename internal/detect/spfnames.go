@@ -2,9 +2,6 @@ package detect
 
 import (
 	"context"
-	"net"
-	"net/netip"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -14,10 +11,9 @@ import (
 	"mailsetup/internal/state"
 )
 
-// spfNames answers the questions of an SPF evaluation: names in the zones of
+// spfNames answers the questions of SPF evaluations: names in the zones of
 // this machine from their files, which may say more than is served yet, and
-// all others from DNS. Each question is put once. It is the DNSResolver of
-// go/spf.
+// all others from DNS. Each question is put once.
 type spfNames struct {
 	resolver dnspub.Resolver
 	zones    map[string]localZone      // by origin
@@ -137,59 +133,4 @@ func values(list []state.Record, rtype string) []string {
 		}
 	}
 	return out
-}
-
-// void is what go/spf takes for "no such records" and for "nobody answered".
-func void(name string, status dnspub.Status) error {
-	if status == dnspub.Found {
-		return nil
-	}
-	return &net.DNSError{Err: status.String(), Name: name, IsNotFound: status != dnspub.Unknown, IsTemporary: status == dnspub.Unknown}
-}
-
-// LookupTXT implements spf.DNSResolver.
-func (n *spfNames) LookupTXT(ctx context.Context, name string) ([]string, error) {
-	values, status := n.ask(ctx, name, "TXT")
-	return values, void(name, status)
-}
-
-// LookupMX implements spf.DNSResolver. A null MX (RFC 7505) names no host.
-func (n *spfNames) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
-	values, status := n.ask(ctx, name, "MX")
-	var list []*net.MX
-	for _, v := range values {
-		p, host, _ := strings.Cut(v, " ")
-		pref, _ := strconv.ParseUint(p, 10, 16)
-		if host != "." {
-			list = append(list, &net.MX{Host: host, Pref: uint16(pref)})
-		}
-	}
-	return list, void(name, status)
-}
-
-// LookupIPAddr implements spf.DNSResolver.
-func (n *spfNames) LookupIPAddr(ctx context.Context, name string) ([]net.IPAddr, error) {
-	var list []net.IPAddr
-	status := dnspub.NoData
-	for _, rtype := range []string{"A", "AAAA"} {
-		values, s := n.ask(ctx, name, rtype)
-		if s == dnspub.Unknown || s == dnspub.Found && status != dnspub.Unknown {
-			status = s
-		}
-		for _, v := range values {
-			list = append(list, net.IPAddr{IP: net.ParseIP(v)})
-		}
-	}
-	return list, void(name, status)
-}
-
-// LookupAddr implements spf.DNSResolver.
-func (n *spfNames) LookupAddr(ctx context.Context, addr string) ([]string, error) {
-	a, err := netip.ParseAddr(addr)
-	if err != nil {
-		return nil, err
-	}
-	name, _ := dns.ReverseAddr(a.String())
-	values, status := n.ask(ctx, name, "PTR")
-	return values, void(name, status)
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -52,22 +54,61 @@ type line struct {
 	broken error // why nothing more can be asked
 }
 
-// call opens a line. A name is looked up by the system's resolver.
-func call(ctx context.Context, server string, key Key) (*line, error) {
+// call opens a line. A name is looked up in DNS: the system's resolver would
+// believe /etc/hosts, where Debian has 127.0.1.1 for a server's own name.
+func call(ctx context.Context, r Resolver, server string, key Key) (*line, error) {
 	l := &line{server: server, key: key, client: dns.Client{
 		Net: "tcp", Timeout: patience, TsigSecret: map[string]string{key.Name: key.secret},
 	}}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	conn, err := l.client.DialContext(ctx, withPort(server))
-	if err != nil {
-		return nil, &ServerError{
+	unreached := func(err error) error {
+		return &ServerError{
 			Server: server, Text: "cannot be reached: " + err.Error(), untouched: true, err: err,
 			Hint: "see that it runs and takes TCP on its port; --rfc2136-server names another one",
 		}
 	}
-	l.conn = conn
-	return l, nil
+	all, err := endpoints(ctx, r, withPort(server))
+	if err != nil {
+		return nil, unreached(err)
+	}
+	var errs []error
+	for _, at := range all {
+		conn, err := l.client.DialContext(ctx, at)
+		if err == nil {
+			l.conn = conn
+			return l, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, unreached(errors.Join(errs...))
+}
+
+// endpoints are the addresses of a host:port, each with the port.
+func endpoints(ctx context.Context, r Resolver, server string) ([]string, error) {
+	host, port, err := net.SplitHostPort(server)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return []string{server}, nil
+	}
+	var all []string
+	for _, rtype := range []string{"AAAA", "A"} {
+		records, _, err := r.Lookup(ctx, host, rtype)
+		if err != nil {
+			return nil, err
+		}
+		for _, rr := range records {
+			if rr.Type == rtype {
+				all = append(all, net.JoinHostPort(rr.Value, port))
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s has no address in DNS", host)
+	}
+	return all, nil
 }
 
 func (l *line) close() { _ = l.conn.Close() }

@@ -1,6 +1,7 @@
 package dnspub
 
 import (
+	"fmt"
 	"net"
 	"slices"
 	"sync"
@@ -181,4 +182,24 @@ func (p *primary) texts() []string {
 	}
 	slices.Sort(list)
 	return list
+}
+
+// A primary is found by what DNS says: /etc/hosts, which knows localhost on every
+// machine, has no say.
+func TestPrimaryIsFoundInDNS(t *testing.T) {
+	r := client(serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+		if q := r.Question[0]; q.Name == "ns.example." && q.Qtype == dns.TypeA {
+			return reply(t, r, dns.RcodeSuccess, "ns.example. 60 IN A 192.0.2.53")
+		}
+		return reply(t, r, dns.RcodeSuccess)
+	}))
+	for server, want := range map[string]string{
+		"ns.example:5353": "[192.0.2.53:5353] <nil>", "[2001:db8::53]:53": "[[2001:db8::53]:53] <nil>", "192.0.2.54:53": "[192.0.2.54:53] <nil>",
+		"localhost:53": "[] localhost has no address in DNS",
+	} {
+		all, err := endpoints(t.Context(), r, server)
+		if got := fmt.Sprintf("%v %v", all, err); got != want {
+			t.Errorf("%s: %s, want %s", server, got, want)
+		}
+	}
 }

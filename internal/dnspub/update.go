@@ -16,7 +16,8 @@ import (
 
 // Updater implements system.Updater: it changes zones by dynamic updates.
 type Updater struct {
-	Files system.Reader // for the keys
+	Files    system.Reader // for the keys
+	Resolver Resolver      // for the names of primaries
 	// Within bounds how long a primary may take to serve what it accepted, 30 s
 	// if zero.
 	Within time.Duration
@@ -30,7 +31,7 @@ func (u Updater) Update(ctx context.Context, want state.Update) error {
 	if err != nil {
 		return fmt.Errorf("update %s: %w: %w", want.Origin, system.ErrUntouched, err)
 	}
-	l, err := call(ctx, want.Server, key)
+	l, err := call(ctx, u.Resolver, want.Server, key)
 	if err != nil {
 		return fmt.Errorf("update %s: %w", want.Origin, err)
 	}

@@ -37,7 +37,7 @@ func (p *Primaries) line(ctx context.Context, server string, key Key) (*line, er
 	if err := p.dead[id]; err != nil {
 		return nil, err
 	}
-	l, err := call(ctx, server, key)
+	l, err := call(ctx, p.Resolver, server, key)
 	if p.lines == nil {
 		p.lines, p.dead = map[string]*line{}, map[string]error{}
 	}

@@ -69,7 +69,7 @@ func withoutRoot(t *testing.T, b *lab.Box) {
 	if code != 0 {
 		t.Errorf("exit %d\n%s", code, said)
 	}
-	says(t, out, `"v=spf1 mx ip4:192.0.2.10 -all"`, "_dmarc.lab.example.")
+	says(t, out, `"v=spf1 ip4:192.0.2.10 mx -all"`, "_dmarc.lab.example.")
 	saysNot(t, out, "v=DKIM1")
 	says(t, said, "the keys are known to root only: DKIM records are left out\nhint: sudo mailsetup dns\n")
 }

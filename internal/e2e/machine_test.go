@@ -158,7 +158,7 @@ func ways(t *testing.T, b *lab.Box) {
 	t.Helper()
 	plain := planOf(t, b)
 	saysNot(t, plain, "* address", "* nat", "* ipv4", "* ipv6", "127.0.1.1")
-	says(t, plain, "v=spf1 mx ip4:192.0.2.10 ~all")
+	says(t, plain, "v=spf1 ip4:192.0.2.10 mx ~all")
 
 	b.Sh(t, "ip addr add 192.0.2.11/32 dev eth0")
 	says(t, planOf(t, b), "mail may leave from 192.0.2.11, which is not among the addresses of this server (192.0.2.10)")
@@ -180,7 +180,7 @@ func ways(t *testing.T, b *lab.Box) {
 	b.Sh(t, "postconf -e inet_protocols=ipv4")
 	saysNot(t, planOf(t, b), "* ipv6")
 	b.Sh(t, "cp -p /root/main.cf /etc/postfix/; ip addr del 192.0.2.10/32 dev eth0; ip addr del 192.0.2.11/32 dev eth0; ip route flush dev eth0; ip addr show dev eth0")
-	says(t, planOf(t, b, "--ip", "2001:db8::10"), "this server has no IPv4", "v=spf1 mx ip6:2001:db8::10 ~all")
+	says(t, planOf(t, b, "--ip", "2001:db8::10"), "this server has no IPv4", "v=spf1 ip6:2001:db8::10 mx ~all")
 	b.Sh(t, "ip addr flush dev eth0; ip addr add 192.0.2.10/32 dev eth0; ip route add default dev eth0")
 }
 
@@ -190,7 +190,7 @@ func behindNAT(t *testing.T, b *lab.Box) {
 	b.Sh(t, "ip addr flush dev eth0; ip addr add 10.0.0.5/24 dev eth0; ip route add default dev eth0")
 	plan := planOf(t, b)
 	says(t, plan, "192.0.2.10 is not on this machine, which has 10.0.0.5: mail leaves through a router", "forwards port 25 to 10.0.0.5",
-		"v=spf1 mx ip4:192.0.2.10 ~all")
+		"v=spf1 ip4:192.0.2.10 mx ~all")
 	saysNot(t, plan, "ip4:10.0.0.5", "A 10.0.0.5")
 	_, said := product(t, b, 2, "init", "--yes", "--domain", "lab.example", "--hostname", "new.lab.example")
 	says(t, said, "needed without a terminal and not given: --ip", "hint: DNS has no address for new.lab.example, and this machine has only 10.0.0.5")

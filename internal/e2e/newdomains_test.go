@@ -20,7 +20,7 @@ func ownRecords(t *testing.T, b *lab.Box, sink *lab.Sink) {
 	for name, want := range map[string]string{
 		"lean.example":        `"v=spf1 redirect=lab.example"`,
 		"_dmarc.lean.example": `"v=DMARC1; p=reject; rua=mailto:dmarc@lean.example"`,
-		"full.example":        `"v=spf1 mx ip4:192.0.2.10 include:_spf.vendor.example -all"`,
+		"full.example":        `"v=spf1 ip4:192.0.2.10 mx include:_spf.vendor.example -all"`,
 		"_dmarc.full.example": `"v=DMARC1; p=quarantine; rua=mailto:a@full.example,mailto:b@full.example"`,
 	} {
 		if is := strings.TrimSpace(b.Run(t, "dig", "+short", "@127.0.0.1", "TXT", name)); is != want {

@@ -47,7 +47,7 @@ func (r remote) otherPrimary(t *testing.T, release string, sink *lab.Sink) {
 	runs := []string{runOf(out)}
 	full := r.transferred(t, "zwei.example")
 	for _, want := range []string{
-		`zwei.example. 3600 IN MX 10 mail.lab.example.`, `zwei.example. 5 IN TXT "v=spf1 mx ip4:192.0.2.10 ~all"`,
+		`zwei.example. 3600 IN MX 10 mail.lab.example.`, `zwei.example. 5 IN TXT "v=spf1 ip4:192.0.2.10 mx ~all"`,
 		`_dmarc.zwei.example. 3600 IN TXT "v=DMARC1; p=none`, `._domainkey.zwei.example. 3600 IN TXT "v=DKIM1`,
 	} {
 		if strings.Count(full, want) != 1 {

@@ -22,7 +22,7 @@ www	IN	A	192.0.2.80`
 
 const (
 	busySPF   = "v=spf1 include:_spf.vendor.example ip4:198.51.100.0/28 -all"
-	mergedSPF = "v=spf1 include:_spf.vendor.example ip4:198.51.100.0/28 ip4:192.0.2.10 -all"
+	mergedSPF = "v=spf1 ip4:192.0.2.10 include:_spf.vendor.example ip4:198.51.100.0/28 -all"
 	busyDMARC = "v=DMARC1; p=reject; fo=1; rua=mailto:post@lab.example"
 	zoneFile  = "/etc/bind/db.lab.example"
 )

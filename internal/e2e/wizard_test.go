@@ -105,7 +105,7 @@ func TestWizard(t *testing.T) {
 		walkThrough(t, term)
 		mails(t, b, sink)
 		for name, want := range map[string]string{
-			"lab.example": "v=spf1 mx ip4:192.0.2.10 -all", "_dmarc.lab.example": "p=quarantine", "mail.lab.example": "v=spf1",
+			"lab.example": "v=spf1 ip4:192.0.2.10 mx -all", "_dmarc.lab.example": "p=quarantine", "mail.lab.example": "v=spf1",
 		} {
 			says(t, b.Run(t, "dig", "+short", "@127.0.0.1", "TXT", name), want)
 		}

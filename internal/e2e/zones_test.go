@@ -192,7 +192,7 @@ func inPlace(t *testing.T, b *lab.Box, file, text, serial string, newer func(str
 	if !ourLine.MatchString(strings.TrimPrefix(line, "\r\n")) {
 		t.Errorf("%s ends in %q", file, line)
 	}
-	if got := served(); !strings.Contains(got, "v=spf1 mx ip4:192.0.2.10") {
+	if got := served(); !strings.Contains(got, "v=spf1 ip4:192.0.2.10 mx") {
 		t.Errorf("served: %s", got)
 	}
 	if got := strings.TrimSpace(b.Run(t, "dig", "+short", "-b", "192.0.2.10", "@192.0.2.10", "A", "host."+deepest(text))); got != "192.0.2.77" {

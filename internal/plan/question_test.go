@@ -19,7 +19,7 @@ func questions() []state.Question {
 				"it gets the address, and costs 3 of 10 look-ups as before",
 			Path: "/etc/bind/db.lab.example", Line: 12,
 			Before:   "lab.example.\tIN\tTXT\t\"v=spf1 mx include:_spf.news.example include:_spf.tickets.example -all\"",
-			After:    "lab.example.\tIN\tTXT\t\"v=spf1 mx ip4:192.0.2.10 include:_spf.news.example include:_spf.tickets.example -all\"",
+			After:    "lab.example.\tIN\tTXT\t\"v=spf1 ip4:192.0.2.10 mx include:_spf.news.example include:_spf.tickets.example -all\"",
 			Declined: "the record stays, and receivers may refuse the mail of this server.",
 		},
 		{

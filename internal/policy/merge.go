@@ -13,18 +13,24 @@ type SPFChange struct {
 	All     string       // what becomes of everybody else: fail, softfail, neutral; "" to leave it
 }
 
-// Merge returns the text with the changes made. New terms stand before the
-// first one that could end the evaluation otherwise, which is all in nearly
-// every record; the others keep their order and their spelling.
+// Merge returns the text with the changes made. Addresses come first: there
+// they cost no look-up, and no name before them can end the evaluation. Other
+// new terms stand before the first one that could end it otherwise, which is
+// all in nearly every record; what is there keeps its order and its spelling.
 func (s SPF) Merge(c SPFChange) string {
-	var terms []string
-	for _, a := range c.Pass {
-		terms = append(terms, AddressTerm(a))
-	}
+	var terms, first []string
 	for _, i := range c.Include {
 		terms = append(terms, "include:"+i)
 	}
-	return s.insert(terms, s.withAll(c.All))
+	text := s.insert(terms, s.withAll(c.All))
+	for _, a := range c.Pass {
+		first = append(first, AddressTerm(a))
+	}
+	if len(first) == 0 {
+		return text
+	}
+	version := len("v=spf1")
+	return text[:version] + " " + strings.Join(first, " ") + text[version:]
 }
 
 // insert puts terms into the text, which differs from the record's at its all

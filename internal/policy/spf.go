@@ -99,8 +99,11 @@ func parseTerm(word string) (Term, error) {
 	if modifier.MatchString(word) {
 		name, value, _ := strings.Cut(word, "=")
 		t := Term{Name: strings.ToLower(name), Value: value}
-		if value == "" && t.Name == "redirect" {
-			return Term{}, fmt.Errorf("%q names no domain", word)
+		switch {
+		case t.Name == "redirect" || t.Name == "exp":
+			return t, domainSpec(word, value)
+		case !macroString.MatchString(value):
+			return t, fmt.Errorf("%q has a macro that is none (RFC 7208 section 7.1)", word)
 		}
 		return t, nil
 	}
@@ -128,16 +131,20 @@ func (t Term) fault(word string) error {
 			return fmt.Errorf("%q: all takes no value", word)
 		}
 	case "include", "exists":
-		if t.Value == "" || strings.Contains(t.Value, "/") {
-			return fmt.Errorf("%q names no domain", word)
-		}
+		return domainSpec(word, t.Value)
 	case "ptr":
 		if strings.Contains(t.Value, "/") {
 			return fmt.Errorf("%q: ptr takes no prefix length", word)
 		}
+		if t.Value != "" {
+			return domainSpec(word, t.Value)
+		}
 	case "a", "mx":
 		if !dualPrefix.MatchString(t.Value) {
 			return fmt.Errorf("%q has a prefix length that is none", word)
+		}
+		if name, _, _ := strings.Cut(t.Value, "/"); name != "" {
+			return domainSpec(word, name)
 		}
 	case "ip4", "ip6":
 		if n, err := network(t.Value); err != nil || n.Addr().Is4() != (t.Name == "ip4") {
@@ -145,6 +152,29 @@ func (t Term) fault(word string) error {
 		}
 	default:
 		return fmt.Errorf("%q: SPF has no such mechanism", word)
+	}
+	return nil
+}
+
+// The grammar of RFC 7208 section 7.1. A domain-spec ends in a macro or in a
+// top label, which is not of digits alone and not the only one: receivers take
+// a:mail and a:192.0.2.1 for permanent errors.
+const macroExpand = `%(?:%|_|-|\{[slodiphcrtvSLODIPHCRTV][0-9]*[rR]?[-.+,/_=]*\})`
+
+var (
+	macroString = regexp.MustCompile(`^(?:[!-$&-~]|` + macroExpand + `)*$`)
+	domainEnd   = regexp.MustCompile(`(?:\.(?:[0-9a-zA-Z]*[a-zA-Z][0-9a-zA-Z]*|[0-9a-zA-Z]+-[0-9a-zA-Z-]*[0-9a-zA-Z])\.?|` + macroExpand + `)$`)
+)
+
+// domainSpec says what is wrong with the domain that a term names.
+func domainSpec(word, name string) error {
+	switch {
+	case name == "" || strings.Contains(name, "/"):
+		return fmt.Errorf("%q names no domain", word)
+	case !macroString.MatchString(name):
+		return fmt.Errorf("%q has a macro that is none (RFC 7208 section 7.1)", word)
+	case !domainEnd.MatchString(name):
+		return fmt.Errorf("%q does not name a domain in full", word)
 	}
 	return nil
 }
@@ -161,8 +191,8 @@ func network(s string) (netip.Prefix, error) {
 		return netip.PrefixFrom(a, a.BitLen()), nil
 	}
 	n, err := strconv.Atoi(bits)
-	if err != nil {
-		return netip.Prefix{}, err
+	if err != nil || strconv.Itoa(n) != bits { // +24, 024
+		return netip.Prefix{}, cmp.Or(err, fmt.Errorf("%q is no prefix length", bits))
 	}
 	return a.Prefix(n)
 }
@@ -241,6 +271,15 @@ func (s SPF) Lookups() int {
 		}
 	}
 	return n
+}
+
+// Names reports whether an ip4 or ip6 of the record lets an address pass,
+// whatever stands in front of it.
+func (s SPF) Names(a netip.Addr) bool {
+	return slices.ContainsFunc(s.Terms(), func(t Term) bool {
+		n, err := network(t.Value)
+		return (t.Name == "ip4" || t.Name == "ip6") && t.Qualifier == '+' && err == nil && n.Contains(a)
+	})
 }
 
 // Literal evaluates the record as far as no DNS is needed. Sure is false if a

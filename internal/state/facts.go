@@ -225,8 +225,13 @@ type LiveDNS struct {
 // SPF is an existing SPF record, evaluated (RFC 7208).
 type SPF struct {
 	Record string // as published, joined
-	// Denied are those of this server's addresses that it does not let pass.
+	// Denied are those of this server's addresses that it does not let pass, as
+	// a receiver sees it that asks for addresses of the sender's family alone.
 	Denied []netip.Addr
+	// Late are those that have a term of their own in the record, which such a
+	// receiver never reaches: it gives up at the third name in front of it that
+	// has no address of that family (section 4.6.4).
+	Late []netip.Addr
 	// Lookups are the terms that cost a DNS query, nested ones included, of
 	// which section 4.6.4 allows ten.
 	Lookups int

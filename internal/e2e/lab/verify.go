@@ -50,6 +50,34 @@ func SPF(t T, b *Box, ip, helo, sender string) SPFResult {
 	return r
 }
 
+// ProductSPF says of each domain whether the product takes it that mail from the
+// address passes its SPF record.
+func ProductSPF(t T, b *Box, ip string, domains ...string) map[string]string {
+	t.Helper()
+	b.probe(t)
+	var said map[string]string
+	b.answer(t, nil, &said, append([]string{"spf", "-product", "-ip", ip}, domains...)...)
+	return said
+}
+
+// PythonSPF says the same by Debian's python3-spf, on which policyd-spf stands. It
+// has to be installed.
+func PythonSPF(t T, b *Box, ip string, domains ...string) map[string]string {
+	t.Helper()
+	const script = `import json, spf, sys
+said = {}
+for d in sys.argv[2:]:
+    result = spf.check2(i=sys.argv[1], s="postmaster@" + d, h=d)[0]
+    said[d] = "pass" if result == "pass" else "no pass"
+print(json.dumps(said))`
+	var said map[string]string
+	stdout := b.Run(t, append([]string{"python3", "-c", script, ip}, domains...)...)
+	if err := json.Unmarshal([]byte(stdout), &said); err != nil {
+		t.Fatalf("python3-spf: %v\n%s", err, stdout)
+	}
+	return said
+}
+
 // answer runs the probe and decodes the JSON it prints.
 func (b *Box) answer(t T, stdin []byte, into any, args ...string) {
 	t.Helper()

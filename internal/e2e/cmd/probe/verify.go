@@ -7,12 +7,15 @@ import (
 	"io"
 	"net"
 	"net/mail"
+	"net/netip"
 	"strings"
 	"time"
 
 	"blitiri.com.ar/go/spf"
 	"github.com/emersion/go-msgauth/dkim"
 
+	"mailsetup/internal/detect"
+	"mailsetup/internal/dnspub"
 	"mailsetup/internal/e2e/lab"
 )
 
@@ -77,8 +80,12 @@ func checkSPF(args []string) error {
 	ip := flags.String("ip", "", "address of the client")
 	helo := flags.String("helo", "", "name it greets with")
 	from := flags.String("from", "", "envelope sender")
+	product := flags.Bool("product", false, "say what the product says instead of the library, of every domain that is named")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *product {
+		return productSPF(*ip, flags.Args())
 	}
 	result, err := spf.CheckHostWithSender(net.ParseIP(*ip), *helo, *from, spf.WithResolver(resolver()))
 	out := lab.SPFResult{Result: string(result)}
@@ -86,4 +93,22 @@ func checkSPF(args []string) error {
 		out.Err = err.Error()
 	}
 	return print(out)
+}
+
+// productSPF prints for each domain whether the address passes.
+func productSPF(ip string, domains []string) error {
+	a, err := netip.ParseAddr(ip)
+	if err != nil {
+		return err
+	}
+	said := map[string]string{}
+	for name, f := range detect.SPF(context.Background(), dnspub.New("127.0.0.1"), detect.SPFQuery{Names: domains, Addresses: []netip.Addr{a}}) {
+		switch {
+		case len(f.Denied)+len(f.Late) == 0 && f.Unsure == "":
+			said[name] = "pass"
+		default:
+			said[name] = "no pass"
+		}
+	}
+	return print(said)
 }
