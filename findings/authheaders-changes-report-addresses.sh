@@ -1,7 +1,7 @@
 #!/bin/sh
 # authheaders 0.15.2 (python3-authheaders of Debian 12): the report address of a DMARC record.
 #
-# RFC 9989 (as RFC 7489 6.2): rua= is a list of URIs, RFC 6068 allows mailto:addr?subject=...,
+# RFC 7489 6.2 (and RFC 9989 after it): rua= is a list of URIs, RFC 6068 allows mailto:addr?subject=...,
 # and the local part of an address keeps its case (RFC 5321 2.4).
 # Guess: answer_to_dict returns the value as it stands.
 # Seen: all of the record is put in lower case, local parts too, and a value ends at its
