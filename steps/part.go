@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/zonefile"
@@ -22,7 +21,6 @@ type part struct {
 	ours []state.Record // what our fragment holds
 	want []state.Record // what must be served in the end
 	gone []state.Record // what must not be served any more
-	keys bool           // a public key is still to be made
 
 	replace   []state.Replacement
 	questions []state.Question
@@ -195,7 +193,6 @@ func (p *part) add(in Input, d spec.Domain, r state.Record) ([]state.Note, error
 		r.TTL = p.ttl(r)
 		p.ours = append(p.ours, r)
 		p.want = append(p.want, r)
-		p.keys = p.keys || strings.Contains(r.Value, keyring.Placeholder)
 	case v.changed != "":
 		return v.notes, p.change(d, v, there[0])
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mailsetup/internal/edits"
+	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/zonefile"
@@ -19,8 +20,17 @@ const FragmentDir state.Path = "/etc/bind/mailsetup"
 
 const namedConf state.Path = "/etc/bind/named.conf.local"
 
-// pendingStamp stands for the stamp of a fragment whose key is not made yet.
-const pendingStamp = "--------"
+// FragmentStamp is the stamp of a fragment of ours in the zone that includes it.
+// That of one whose key is not made yet shows that it will be another, and still
+// tells it from other such fragments: a run may write two of them one after the
+// other, each of which changes the zone.
+func FragmentStamp(text []byte) string {
+	stamp := zonefile.Stamp(text)
+	if bytes.Contains(text, []byte(keyring.Placeholder)) {
+		stamp = "--" + stamp[2:]
+	}
+	return stamp
+}
 
 // Zone publishes the records: in files of the BIND of this machine, and by
 // dynamic updates.
@@ -153,10 +163,7 @@ func addZone(stage *state.Stage, in Input, p *part) {
 		stage.Remove = append(stage.Remove, edit.Include)
 	case len(p.ours) > 0 || p.included():
 		text := zonefile.Fragment(origin, p.ours)
-		edit.Include, edit.Stamp = p.fragment(), zonefile.Stamp(text)
-		if p.keys {
-			edit.Stamp = pendingStamp
-		}
+		edit.Include, edit.Stamp = p.fragment(), FragmentStamp(text)
 		stage.Dirs = []state.Dir{{Path: FragmentDir, Mode: 0o755, Owner: bindReaders}}
 		stage.Files = append(stage.Files, state.File{
 			Path: edit.Include, Mode: 0o644, Owner: bindReaders, Content: text,

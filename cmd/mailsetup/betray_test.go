@@ -23,7 +23,7 @@ func TestBetray(t *testing.T) {
 		"shop.example": {withPublic(key("other", keyring.Active), "C")},
 		"b.example":    {withPublic(key("s2", keyring.Active), "E")},
 	}
-	run := &turning{s: s, old: &want, due: map[string][]keyring.Move{}, asked: rotation{domains: []string{"lab.example"}, compromised: true}}
+	run := &turning{s: s, old: &want, due: map[string][]keyring.Move{}, asked: rotateOptions{domains: []string{"lab.example"}, compromised: true}}
 	run.betray()
 	var lost []string
 	for _, domain := range sortedKeys(s.keys) {
@@ -77,7 +77,7 @@ func TestWhoseKeysCanBeReplaced(t *testing.T) {
 		{"gone.example", false, "gone.example has no keys here"},
 		{"unknown.example", false, "unknown.example has no keys here"},
 	} {
-		err := (&turning{s: s, asked: rotation{domains: []string{tc.domain}, rotate: tc.begins}}).known()
+		err := (&turning{s: s, asked: rotateOptions{domains: []string{tc.domain}, rotate: tc.begins}}).known()
 		got := ""
 		if err != nil {
 			got = err.Error()

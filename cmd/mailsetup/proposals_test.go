@@ -51,7 +51,7 @@ func TestSelectorOfASpecWithoutAKeyIsLookedUp(t *testing.T) {
 		}
 		var made []string
 		for _, f := range w.fresh {
-			made = append(made, f.key.Selector+" "+f.key.File)
+			made = append(made, f.Key.Selector+" "+f.Key.File)
 		}
 		return strings.Join(made, ", ")
 	}

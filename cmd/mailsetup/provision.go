@@ -9,8 +9,8 @@ import (
 
 	"mailsetup/internal/apply"
 	"mailsetup/internal/apt"
-	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
+	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/wizard"
@@ -58,16 +58,10 @@ func (s *session) prepare(ctx context.Context, want spec.Spec, old *spec.Spec) (
 // work is one wish on its way to a plan.
 type work struct {
 	input steps.Input
-	fresh []freshKey // keys that this run makes once it is confirmed
+	fresh []provision.NewKey // keys that this run makes once it is confirmed
 
 	answered  map[string]bool // questions, by ID
 	consented []state.Path    // files of the administrator's that a yes is about
-}
-
-type freshKey struct {
-	domain string
-	key    keyring.Key
-	pem    []byte
 }
 
 // work gathers what the steps look at. Keys that have to be made are
@@ -93,9 +87,9 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 		if _, ok := s.keys.Signing(d.Name); ok || s.steps != nil || (s.o.root != "" && !s.o.rootKeys) {
 			continue
 		}
-		w.fresh = append(w.fresh, s.newKey(d, s.firstSelector(ctx, d, old)))
+		w.fresh = append(w.fresh, provision.Pending(d, s.firstSelector(ctx, d, old), s.now))
 	}
-	w.use()
+	provision.Use(&w.input, w.fresh)
 	return w, s.primaries(ctx, w)
 }
 
@@ -292,7 +286,7 @@ func (s *session) perform(ctx context.Context, w *work, confirmed plan.Plan) err
 		if p, err = s.planned(ctx, w); err != nil {
 			return err
 		}
-		if diff := plan.Same(confirmed, p, w.forget()); len(diff) > 0 {
+		if diff := provision.Differences(confirmed, p, w.fresh); len(diff) > 0 {
 			return fail("run the command again", "the machine changed while the plan was on the screen: %s", diff[0])
 		}
 	}

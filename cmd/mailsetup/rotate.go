@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/rotation"
 	"mailsetup/internal/spec"
 )
 
@@ -34,7 +35,7 @@ func rotateCommand(c console) *cli.Command {
 		ArgsUsage:    "[DOMAIN...]",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
-			r := rotation{options: howOptions(ctx), domains: ctx.Args().Slice(), rotate: ctx.Bool("now"), compromised: ctx.Bool("compromised")}
+			r := rotateOptions{options: howOptions(ctx), domains: ctx.Args().Slice(), rotate: ctx.Bool("now"), compromised: ctx.Bool("compromised")}
 			if err := r.check(); err != nil {
 				return err
 			}
@@ -46,14 +47,14 @@ func rotateCommand(c console) *cli.Command {
 	}}, flagGroup{"How to go about it", runFlags()})
 }
 
-// rotation is what the command was asked for.
-type rotation struct {
+// rotateOptions is what the command was asked for.
+type rotateOptions struct {
 	options
 	domains             []string // none for all
 	rotate, compromised bool
 }
 
-func (r *rotation) check() error {
+func (r *rotateOptions) check() error {
 	l := nameList{known: map[string]bool{}}
 	for _, given := range r.domains {
 		l.add(given, "DOMAIN")
@@ -74,7 +75,7 @@ func (r *rotation) check() error {
 // rounds bounds the steps of one run: a key takes few, and the rest is waiting.
 const rounds = 6
 
-func runRotate(ctx context.Context, c console, r rotation) error {
+func runRotate(ctx context.Context, c console, r rotateOptions) error {
 	err := turnKeys(ctx, c, r)
 	if err != nil && r.isJob() && !c.interactive {
 		mailFailure(ctx, c, r.options, err)
@@ -83,11 +84,11 @@ func runRotate(ctx context.Context, c console, r rotation) error {
 }
 
 // isJob reports whether the run is what a timer or cron calls.
-func (r rotation) isJob() bool {
+func (r rotateOptions) isJob() bool {
 	return len(r.domains) == 0 && !r.rotate && !r.dryRun && r.root == ""
 }
 
-func turnKeys(ctx context.Context, c console, r rotation) error {
+func turnKeys(ctx context.Context, c console, r rotateOptions) error {
 	t, err := openTurning(ctx, c, r)
 	if err != nil {
 		return err
@@ -107,7 +108,7 @@ func turnKeys(ctx context.Context, c console, r rotation) error {
 
 // openTurning opens the machine for a run about keys. The caller closes the
 // session.
-func openTurning(ctx context.Context, c console, r rotation) (*turning, error) {
+func openTurning(ctx context.Context, c console, r rotateOptions) (*turning, error) {
 	if err := asRoot(r.options); err != nil {
 		return nil, err
 	}
@@ -218,7 +219,7 @@ func pause(ctx context.Context, d time.Duration) error {
 type turning struct {
 	s     *session
 	old   *spec.Spec
-	asked rotation
+	asked rotateOptions
 
 	sight map[string]map[string]keyring.Sight // by domain and selector
 	made  map[string]bool                     // domains that got a successor in this run
@@ -276,21 +277,6 @@ func (t *turning) next() {
 	}
 }
 
-// served leaves out what nothing is published for here: the administrator does
-// that.
-func (t *turning) served(turns map[string][]keyring.Move) []keyring.Move {
-	var all []keyring.Move
-	for domain, moves := range turns {
-		d, _ := t.domain(domain)
-		for _, m := range moves {
-			if t.old.DNSOf(d) != spec.DNSManual || m.Act != keyring.Make && m.Act != keyring.Revoke {
-				all = append(all, m)
-			}
-		}
-	}
-	return all
-}
-
 func (t *turning) domain(name string) (spec.Domain, bool) {
 	i, known := slices.BinarySearchFunc(t.old.Domains, name, func(d spec.Domain, name string) int { return cmp.Compare(d.Name, name) })
 	if !known {
@@ -302,7 +288,7 @@ func (t *turning) domain(name string) (spec.Domain, bool) {
 // begun remembers which domains get a successor in this run.
 func (t *turning) begun(domains []string) {
 	for _, domain := range domains {
-		if slices.ContainsFunc(t.due[domain], func(m keyring.Move) bool { return m.Act == keyring.Make }) {
+		if rotation.Moves(t.due).Makes(domain) {
 			t.made[domain] = true
 		}
 	}

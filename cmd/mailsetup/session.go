@@ -12,6 +12,8 @@ import (
 	"mailsetup/internal/dnspub"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
+	"mailsetup/internal/provision"
+	"mailsetup/internal/rotation"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -54,11 +56,11 @@ type session struct {
 	retire map[string][]string
 	// turns are the steps that keys take in this run, by domain, and passed is how
 	// long they have been in their stages.
-	turns  map[string][]keyring.Move
+	turns  rotation.Moves
 	passed keyring.Passed
 	// fresh are the successors that the run makes, by domain: one that was made
 	// for a step that had to be taken back serves the next attempt.
-	fresh map[string]freshKey
+	fresh map[string]provision.NewKey
 	// turned is what a run about the turns of keys tells in the end, and observed
 	// that it only takes notice of what DNS has.
 	turned   *turned

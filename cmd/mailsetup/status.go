@@ -30,7 +30,7 @@ func statusCommand(c console) *cli.Command {
 		ArgsUsage:    "[DOMAIN...]",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
-			r := rotation{
+			r := rotateOptions{
 				options: options{dryRun: true, json: ctx.Bool("json"), now: time.Now, command: "status"},
 				domains: ctx.Args().Slice(),
 			}
@@ -53,7 +53,7 @@ type keyStatus struct {
 	Next     time.Time     `json:"next,omitzero"` // when the next step is due at the earliest
 }
 
-func runStatus(ctx context.Context, c console, r rotation) error {
+func runStatus(ctx context.Context, c console, r rotateOptions) error {
 	t, err := openTurning(ctx, c, r)
 	if err != nil {
 		return err

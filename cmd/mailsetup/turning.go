@@ -8,6 +8,7 @@ import (
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
+	"mailsetup/internal/rotation"
 	"mailsetup/internal/state"
 	"mailsetup/keygen"
 	"mailsetup/steps"
@@ -117,20 +118,16 @@ func (a *attempt) perform(ctx context.Context, domains []string) error {
 // only makes the run about some of the domains that are due.
 func (t *turning) only(domains []string) {
 	s := t.s
-	s.touched, s.retire, s.turns = map[string]bool{}, map[string][]string{}, map[string][]keyring.Move{}
+	s.touched, s.turns = map[string]bool{}, rotation.Moves{}
 	for _, domain := range domains {
 		s.touched[domain] = true
 		if len(t.due[domain]) > 0 {
 			s.turns[domain] = t.due[domain]
 		}
-		for _, m := range t.due[domain] {
-			if m.Act == keyring.Withdraw {
-				s.retire[domain] = append(s.retire[domain], m.Selector)
-			}
-		}
 	}
+	s.retire = s.turns.Withdrawn()
 	s.observed = !t.asked.compromised && observed(s.turns)
-	s.steps = steps.Rotating(t.served(s.turns))
+	s.steps = s.turns.Steps(*t.old)
 	if s.o.root != "" {
 		s.steps = steps.Ending()
 	}

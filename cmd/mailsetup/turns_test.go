@@ -136,16 +136,16 @@ func TestMoments(t *testing.T) {
 // is over only when another key signs. Once a day is enough, unless one asks.
 func TestWaiting(t *testing.T) {
 	for name, tc := range map[string]struct {
-		asked rotation
+		asked rotateOptions
 		made  bool
 		tells int // of two runs
 	}{
-		"a tick that made it":         {rotation{}, true, 0},
-		"a later tick":                {rotation{}, false, 1},
-		"asked for, made":             {rotation{rotate: true}, true, 0},
-		"asked for, on its way":       {rotation{rotate: true}, false, 2},
-		"an emergency":                {rotation{compromised: true}, true, 2},
-		"an emergency that was begun": {rotation{compromised: true}, false, 2},
+		"a tick that made it":         {rotateOptions{}, true, 0},
+		"a later tick":                {rotateOptions{}, false, 1},
+		"asked for, made":             {rotateOptions{rotate: true}, true, 0},
+		"asked for, on its way":       {rotateOptions{rotate: true}, false, 2},
+		"an emergency":                {rotateOptions{compromised: true}, true, 2},
+		"an emergency that was begun": {rotateOptions{compromised: true}, false, 2},
 	} {
 		s, _, said, want := bareSession(t)
 		want.Host.DNS = spec.DNSBind

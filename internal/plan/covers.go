@@ -67,9 +67,9 @@ func within(settings, announced []string) bool {
 	return len(settings) > 0 && !slices.ContainsFunc(settings, func(s string) bool { return !slices.Contains(announced, s) })
 }
 
-// sameResult compares two objects. Of a private key only place, owner and mode
-// count: a new one is made each time.
-func sameResult(a, b state.Object, normalise func([]byte) []byte) bool {
+// sameResult compares an object that was announced with one that is to be. Of a
+// private key only place, owner and mode count: a new one is made each time.
+func sameResult(a, b state.Object, announce func([]byte) []byte) bool {
 	if a.Kind != b.Kind || a.Mode != b.Mode || a.Owner != b.Owner {
 		return false
 	}
@@ -79,7 +79,7 @@ func sameResult(a, b state.Object, normalise func([]byte) []byte) bool {
 	if bytes.Equal(a.Content, b.Content) {
 		return true
 	}
-	return normalise != nil && bytes.Equal(normalise(a.Content), normalise(b.Content))
+	return announce != nil && bytes.Equal(a.Content, announce(b.Content))
 }
 
 // sayings is a plan by what it names.
@@ -132,10 +132,10 @@ func appendUnless(said bool, list []string, what string) []string {
 }
 
 // Same returns the differences between the plan that was announced and the one
-// to be applied, where contents count as equal if normalise (nil for none)
-// makes them so: it takes out what could not be known, such as a public key
-// and what depends on it. Our own record is compared by place only.
-func Same(announced, actual Plan, normalise func([]byte) []byte) []string {
+// to be applied. The function announce (nil for none) turns a content of the
+// second plan into what was announced of it: it puts a placeholder in the place
+// of what could not be known. Our own record is compared by place only.
+func Same(announced, actual Plan, announce func([]byte) []byte) []string {
 	var diffs []string
 	if len(announced.Stages) != len(actual.Stages) {
 		return []string{fmt.Sprintf("%d stages were announced, now there are %d", len(announced.Stages), len(actual.Stages))}
@@ -146,7 +146,7 @@ func Same(announced, actual Plan, normalise func([]byte) []byte) []string {
 			diffs = append(diffs, fmt.Sprintf("stage %s was announced, now it is %s", a.Name, b.Name))
 			continue
 		}
-		diffs = append(diffs, sameStage(a, b, normalise)...)
+		diffs = append(diffs, sameStage(a, b, announce)...)
 	}
 	for _, q := range actual.Questions {
 		if !slices.Contains(announced.Questions, q) {
@@ -156,7 +156,7 @@ func Same(announced, actual Plan, normalise func([]byte) []byte) []string {
 	return diffs
 }
 
-func sameStage(a, b StageChanges, normalise func([]byte) []byte) []string {
+func sameStage(a, b StageChanges, announce func([]byte) []byte) []string {
 	var diffs []string
 	differ := func(format string, args ...any) {
 		diffs = append(diffs, a.Name+": "+fmt.Sprintf(format, args...))
@@ -170,7 +170,7 @@ func sameStage(a, b StageChanges, normalise func([]byte) []byte) []string {
 	if !slices.EqualFunc(a.Derived, b.Derived, func(x, y state.Derived) bool { return x.Path == y.Path }) {
 		differ("other derived files")
 	}
-	if !sameUpdates(a.Updates, b.Updates, normalise) {
+	if !sameUpdates(a.Updates, b.Updates, announce) {
 		differ("other records")
 	}
 	if len(a.Changes) != len(b.Changes) {
@@ -183,7 +183,7 @@ func sameStage(a, b StageChanges, normalise func([]byte) []byte) []string {
 		case x.Op != y.Op || x.Path != y.Path:
 			differ("%s %s was announced, now it is %s %s", x.Op, x.Path, y.Op, y.Path)
 		case x.Path == RecordPath:
-		case !sameResult(x.Before, y.Before, normalise) || !sameResult(x.After, y.After, normalise):
+		case !sameResult(x.Before, y.Before, announce) || !sameResult(x.After, y.After, announce):
 			differ("%s %s differs from what was announced", x.Op, x.Path)
 		}
 	}

@@ -37,14 +37,15 @@ func recordText(r state.Record) string {
 	return fmt.Sprintf("%s %d %s %s", r.Name, r.TTL, r.Type, value)
 }
 
-// updateLines is an update as a set of lines that can be compared.
-func updateLines(u state.Update, normalise func([]byte) []byte) []string {
+// updateLines is an update as a set of lines that can be compared, each as
+// announce (nil for as it is) turns it into what was announced.
+func updateLines(u state.Update, announce func([]byte) []byte) []string {
 	var lines []string
 	add := func(what string, list []state.Record) {
 		for _, r := range list {
 			text := recordText(r)
-			if normalise != nil {
-				text = string(normalise([]byte(text)))
+			if announce != nil {
+				text = string(announce([]byte(text)))
 			}
 			lines = append(lines, fmt.Sprintf("%s %s on %s: %s", what, u.Origin, u.Server, text))
 		}
@@ -55,8 +56,8 @@ func updateLines(u state.Update, normalise func([]byte) []byte) []string {
 	return lines
 }
 
-func sameUpdates(a, b []state.Update, normalise func([]byte) []byte) bool {
-	return slices.EqualFunc(a, b, func(x, y state.Update) bool {
-		return x.KeyFile == y.KeyFile && strings.Join(updateLines(x, normalise), "\n") == strings.Join(updateLines(y, normalise), "\n")
+func sameUpdates(announced, actual []state.Update, announce func([]byte) []byte) bool {
+	return slices.EqualFunc(announced, actual, func(x, y state.Update) bool {
+		return x.KeyFile == y.KeyFile && strings.Join(updateLines(x, nil), "\n") == strings.Join(updateLines(y, announce), "\n")
 	})
 }

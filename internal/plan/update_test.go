@@ -47,10 +47,10 @@ func TestUpdatesAreShown(t *testing.T) {
 
 func TestUpdatesAreCompared(t *testing.T) {
 	shown, applied := updatePlan("PLACEHOLDER"), updatePlan("AAAA")
-	forget := func(b []byte) []byte {
-		return bytes.ReplaceAll(bytes.ReplaceAll(b, []byte("PLACEHOLDER"), nil), []byte("AAAA"), nil)
+	announce := func(b []byte) []byte {
+		return bytes.ReplaceAll(b, []byte("AAAA"), []byte("PLACEHOLDER"))
 	}
-	if diff := plan.Same(shown, applied, forget); len(diff) != 0 {
+	if diff := plan.Same(shown, applied, announce); len(diff) != 0 {
 		t.Errorf("but for the key they are the same: %q", diff)
 	}
 	if diff := plan.Same(shown, applied, nil); !slices.Equal(diff, []string{"Zone: other records"}) {

@@ -1,0 +1,111 @@
+// Package provision plans a run whose keys are made only after the plan was
+// confirmed, and makes sure that what is applied then is what was confirmed.
+package provision
+
+import (
+	"strings"
+	"time"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/keygen"
+	"mailsetup/steps"
+	"mailsetup/zonefile"
+)
+
+// NewKey is a key that a run makes. Until it is made, a placeholder stands for
+// its public half, its fingerprint is empty, and PEM is the placeholder, too.
+type NewKey struct {
+	Domain string
+	Key    keyring.Key
+	PEM    []byte
+}
+
+// Pending is a key that a run begun at a time is going to make.
+func Pending(d spec.Domain, selector string, now time.Time) NewKey {
+	return NewKey{Domain: d.Name, Key: keyring.Key{
+		Selector: selector, Bits: d.KeyBits, Public: keyring.Placeholder,
+		File: string(steps.KeyFile(d.Name, selector)), Stage: keyring.Publishing,
+		Since: map[keyring.Stage]time.Time{keyring.Staged: now, keyring.Publishing: now},
+	}, PEM: []byte(keyring.Placeholder)}
+}
+
+// Made is the key once it is made.
+func (n NewKey) Made(k *keygen.Key) NewKey {
+	n.Key.Public, n.Key.Fingerprint, n.PEM = k.Public(), k.Fingerprint(), k.PEM()
+	return n
+}
+
+// Use puts new keys, made or not, into the input of the steps.
+func Use(in *steps.Input, list []NewKey) {
+	keys := make(map[string]keyring.Key, len(list))
+	for _, n := range list {
+		keys[n.Domain] = n.Key
+		in.NewKeys[state.Path(n.Key.File)] = n.PEM
+	}
+	in.Keys = in.Keys.WithAll(keys)
+	if in.Early != nil {
+		in.Early = in.Early.WithAll(keys)
+	}
+}
+
+// Differences are those between the plan that was confirmed, in which
+// placeholders stand for the keys, and the one that is to be applied. The
+// placeholders are put back into the second one, and then every octet counts:
+// only private keys are not compared, which the plan never shows.
+func Differences(confirmed, actual plan.Plan, made []NewKey) []string {
+	known := strings.NewReplacer(append(placeholders(made), stamps(confirmed, actual)...)...)
+	return plan.Same(confirmed, actual, func(content []byte) []byte { return []byte(known.Replace(string(content))) })
+}
+
+// placeholders are pairs: what a made key brings into a file, and what stands
+// there before it is made. A record of several strings comes first, which the
+// public key as a whole would not be found in.
+func placeholders(made []NewKey) []string {
+	var pairs []string
+	for _, n := range made {
+		if n.Key.Pending() || n.Key.Public == "" {
+			continue
+		}
+		pairs = append(pairs, recordData(n, n.Key.Public), recordData(n, keyring.Placeholder), n.Key.Public, keyring.Placeholder)
+		if n.Key.Fingerprint != "" {
+			pairs = append(pairs, n.Key.Fingerprint, "")
+		}
+	}
+	return pairs
+}
+
+// recordData is the record of a key as our fragment of a zone has it, without
+// its name.
+func recordData(n NewKey, public string) string {
+	r := state.Record{
+		Name: n.Key.Selector + "._domainkey." + n.Domain + ".", Type: "TXT", TTL: spec.DefaultTTL, Value: keygen.Record(public),
+	}
+	_, data, _ := strings.Cut(string(zonefile.Text(n.Domain, []state.Record{r})), " IN TXT ")
+	return data
+}
+
+// stamps are pairs of the stamps of fragments that both plans write in the same
+// place: the stamp of one with keys, and that of the one with placeholders.
+func stamps(confirmed, actual plan.Plan) []string {
+	var pairs []string
+	for i := range min(len(confirmed.Stages), len(actual.Stages)) {
+		a, b := confirmed.Stages[i].Changes, actual.Stages[i].Changes
+		for j := range min(len(a), len(b)) {
+			if a[j].Path != b[j].Path || a[j].Path.Dir() != steps.FragmentDir || b[j].After.Kind != state.Regular {
+				continue
+			}
+			was, is := steps.FragmentStamp(a[j].After.Content), steps.FragmentStamp(b[j].After.Content)
+			if was != is {
+				pairs = append(pairs, mark+is, mark+was)
+			}
+		}
+	}
+	return pairs
+}
+
+// mark is what stands before the stamp in the line of a zone that includes our
+// fragment.
+const mark = "; mailsetup "
