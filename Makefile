@@ -76,7 +76,7 @@ fuzz: go ## run every fuzz target for FUZZTIME
 
 .PHONY: soak
 soak: go deps images ## the long tests, an hour or more
-	MAILSETUP_SOAK=$(or $(MAILSETUP_SOAK),500) go test -count=1 -timeout 1h -run Soak ./internal/keyring
+	MAILSETUP_SOAK=$(or $(MAILSETUP_SOAK),500) go test -count=1 -timeout 1h -run Soak ./internal/keyring ./internal/rotation
 	@$(call e2e_run,-timeout 6h -run '$(or $(RUN),Soak)')
 
 .PHONY: bench

@@ -309,15 +309,8 @@ func (t *turning) situation(domain string) keyring.Situation {
 		}
 		return out
 	}
-	out.Policy = policyOf(t.old, d)
+	out.Policy = rotation.PolicyOf(*t.old, d)
 	return out
-}
-
-func policyOf(sp *spec.Spec, d spec.Domain) keyring.Policy {
-	r := sp.RotationOf(d)
-	return keyring.Policy{
-		Every: max(0, r.Every), Drain: sp.DrainOf(d), Revoke: max(0, r.Revoke), Lag: r.Lag, Bits: d.KeyBits,
-	}
 }
 
 func before(keys keyring.Ledger, domain string) string {

@@ -77,8 +77,11 @@ func TestSame(t *testing.T) {
 	if got := plan.Same(a, b, announce); got != nil {
 		t.Errorf("differences %q, want none", got)
 	}
-	for _, other := range []plan.Plan{c, one(plan.Change{Op: plan.Create, Path: "/d", After: regular("p=real")}),
-		one(plan.Change{Op: plan.Create, Path: "/c", After: regular("p =PLACEHOLDER")}), {}} {
+	for _, other := range []plan.Plan{
+		c, one(plan.Change{Op: plan.Create, Path: "/d", After: regular("p=real")}),
+		one(plan.Change{Op: plan.Create, Path: "/c", After: regular("p =PLACEHOLDER")}),
+		{},
+	} {
 		if got := plan.Same(a, other, announce); len(got) != 1 {
 			t.Errorf("differences %q, want one", got)
 		}

@@ -75,3 +75,11 @@ func domainOf(sp spec.Spec, name string) spec.Domain {
 	}
 	return sp.Domains[i]
 }
+
+// PolicyOf is how the keys of a domain live.
+func PolicyOf(sp spec.Spec, d spec.Domain) keyring.Policy {
+	r := sp.RotationOf(d)
+	return keyring.Policy{
+		Every: max(0, r.Every), Drain: sp.DrainOf(d), Revoke: max(0, r.Revoke), Lag: r.Lag, Bits: d.KeyBits,
+	}
+}

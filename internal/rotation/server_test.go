@@ -1,0 +1,455 @@
+package rotation_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mailsetup/internal/apply"
+	"mailsetup/internal/detect"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/provision"
+	"mailsetup/internal/rotation"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system/systemtest"
+	"mailsetup/keygen"
+	"mailsetup/steps"
+	"mailsetup/zonefile"
+)
+
+// server is a mail server in memory whose keys are planned and applied by the
+// code that does it on a real one. The name servers, OpenDKIM and the
+// administrator who publishes records by hand are fakes.
+type server struct {
+	t    *testing.T
+	r    *rand.Rand
+	mem  *systemtest.Mem
+	j    *apply.Journal
+	sp   spec.Spec
+	now  time.Time
+	boot time.Time
+	made int // keys
+
+	passed keyring.Passed
+	hand   map[string]map[string]string // published by hand: values by domain and selector
+	signed map[string]time.Time         // when a key signed last, by name of its record
+	drain  time.Duration                // the shortest that was ever wished for
+	moves  map[string]int               // how often which moves met in a run
+}
+
+const updateKey = "/etc/mailsetup/tsig.key"
+
+// newServer is a server with keys that sign for its domains: each a zone of its
+// own, but for shop.lab.example in lab.example.
+func newServer(t *testing.T, r *rand.Rand, modes map[string]spec.DNSMode) *server {
+	s := &server{
+		t: t, r: r, mem: systemtest.NewMem(), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		hand: map[string]map[string]string{}, signed: map[string]time.Time{}, moves: map[string]int{}, drain: 400 * 24 * time.Hour,
+	}
+	s.boot = s.now
+	s.j = apply.NewJournal(s.mem, apply.JournalDir)
+	s.mem.PutFile("/etc/postfix/main.cf", "smtpd_milters = unix:opendkim/opendkim.sock\n")
+	s.mem.PutFile("/etc/bind/named.conf.local", "")
+	for _, dir := range []state.Path{"/var/spool/postfix", "/etc/tmpfiles.d"} {
+		s.mem.Put(dir, state.Object{Kind: state.Directory, Mode: 0o755, Owner: state.Root})
+	}
+	s.sp.Host = spec.Host{
+		Version: 1, Hostname: "mail.lab.example", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.10")},
+		Domain: "lab.example", DNS: spec.DNSBind, MilterDefaultAction: "tempfail",
+	}
+	for _, name := range slices.Sorted(maps.Keys(modes)) {
+		s.sp.Domains = append(s.sp.Domains, spec.Domain{
+			Name: name, DNS: modes[name], KeyBits: 2048, TTL: 600, SPF: spec.SPF{All: "softfail"}, DMARC: spec.DMARC{Policy: "none"},
+			Update: spec.Update{Server: "192.0.2.53:53", KeyFile: updateKey},
+		})
+		s.hand[name] = map[string]string{}
+	}
+	for _, origin := range s.origins() {
+		s.mem.PutFile(zoneFile(origin), "$TTL 600\n@ IN SOA ns1.lab.example. h.lab.example. (\n 1 3600 900 604800 600 )\n@ IN NS ns1.lab.example.\n")
+		s.mem.Zone(origin, state.Record{Name: origin, Type: "NS", TTL: 600, Value: "ns1.lab.example."})
+	}
+	s.mem.Unit("named.service", "/etc/bind/")
+	s.mem.Unit("opendkim.service", "/etc/opendkim/")
+	s.mem.Unit("postfix.service", "/etc/postfix/main.cf")
+	s.mem.OnProbe = s.probe
+	s.begin()
+	return s
+}
+
+func zoneFile(origin string) state.Path {
+	return state.Path("/etc/bind/db." + strings.TrimSuffix(origin, "."))
+}
+
+// origins are the zones: those above which there is no other.
+func (s *server) origins() []string {
+	var list []string
+	for _, d := range s.sp.Domains {
+		if !strings.HasSuffix(d.Name, ".lab.example") {
+			list = append(list, d.Name+".")
+		}
+	}
+	return list
+}
+
+// begin gives each domain its first key, as init does.
+func (s *server) begin() {
+	in := s.input()
+	var fresh []provision.NewKey
+	for _, d := range s.sp.Domains {
+		fresh = append(fresh, provision.Pending(d, s.selector(), s.now))
+	}
+	s.apply(in, withoutPostfix(), fresh)
+	s.publish()
+}
+
+// withoutPostfix are the steps that matter to keys.
+func withoutPostfix() []steps.Step {
+	return slices.DeleteFunc(steps.All(), func(x steps.Step) bool {
+		return !slices.Contains([]string{"Keys", "Zone", "OpenDKIM", "Withdraw", "Ledger"}, x.Name)
+	})
+}
+
+func (s *server) selector() string {
+	s.made++
+	return fmt.Sprintf("k%d", s.made)
+}
+
+// ledger is what the files say.
+func (s *server) ledger() keyring.Ledger {
+	l := keyring.Ledger{}
+	names, err := s.mem.List(keyring.Dir())
+	s.must(err)
+	for _, name := range names {
+		domain := strings.TrimSuffix(name, ".json")
+		o, err := s.mem.Read(keyring.File(domain))
+		s.must(err)
+		l[domain], err = keyring.ParseDomain(o.Content)
+		s.must(err)
+	}
+	return l
+}
+
+func (s *server) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatalf("%s: %v", s.now.Format(time.DateTime), err)
+	}
+}
+
+// input is what a run begins with: the wish, and the machine as it is found.
+func (s *server) input() steps.Input {
+	keys := s.ledger()
+	facts := state.Facts{
+		Release: state.Release{ID: "debian", Version: "13"}, DNS: state.BIND, Installed: map[string]bool{"bind9": true, "opendkim": true},
+		OpenDKIM: &state.OpenDKIM{Active: true},
+	}
+	published, err := detect.Published(s.mem)
+	s.must(err)
+	facts.Published = published
+	for _, origin := range s.origins() {
+		o, err := s.mem.Read(zoneFile(origin))
+		s.must(err)
+		own, ours := s.parse(origin, string(o.Content), func(p state.Path) string {
+			f, err := s.mem.Read(p)
+			s.must(err)
+			return string(f.Content)
+		})
+		facts.Zones = append(facts.Zones, state.Zone{
+			Origin: origin, Kind: "primary", File: zoneFile(origin), Content: o.Content, Records: own, Ours: ours,
+		})
+		if !slices.ContainsFunc(s.sp.Domains, func(d spec.Domain) bool {
+			return s.sp.DNSOf(d) == spec.DNSUpdate && strings.HasSuffix("."+d.Name+".", "."+origin)
+		}) && !slices.ContainsFunc(published, func(p state.Published) bool { return p.Origin == origin }) {
+			continue
+		}
+		z := state.Zone{Origin: origin, Kind: "primary", Dynamic: true, Update: &state.Updater{Server: "192.0.2.53:53", KeyFile: updateKey}}
+		for _, r := range s.mem.Served(origin) {
+			mine := slices.ContainsFunc(published, func(p state.Published) bool {
+				return p.Origin == origin && slices.ContainsFunc(p.Records, func(x state.Record) bool { return state.Same(x, r) })
+			})
+			if mine {
+				z.Update.Ours = append(z.Update.Ours, r)
+			} else {
+				z.Records = append(z.Records, r)
+			}
+		}
+		facts.Updated = append(facts.Updated, z)
+	}
+	return steps.Input{
+		Spec: s.sp, Facts: facts, Keys: keys, Written: maps.Clone(keys), NewKeys: map[state.Path][]byte{}, Now: s.now,
+		Rendered: &steps.Rendered{}, Consents: map[string]bool{},
+	}
+}
+
+// parse is a zone file and the fragments that it includes.
+func (s *server) parse(origin, text string, file func(state.Path) string) (own, ours []state.Record) {
+	rest := ""
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		if len(f) < 2 || f[0] != "$INCLUDE" {
+			rest += line
+			continue
+		}
+		list, err := zonefile.Parse([]byte(file(state.Path(strings.Trim(f[1], `"`)))), origin, nil)
+		s.must(err)
+		ours = append(ours, list...)
+	}
+	own, err := zonefile.Parse([]byte(rest), origin, nil)
+	s.must(err)
+	return own, ours
+}
+
+// apply plans with placeholders, makes the keys, plans again, insists that this
+// is what was announced, and does it. It reports whether there was anything to do.
+func (s *server) apply(in steps.Input, list []steps.Step, fresh []provision.NewKey) bool {
+	s.t.Helper()
+	provision.Use(&in, fresh)
+	announced := s.plan(in, list)
+	if announced.Empty() {
+		return false
+	}
+	for i := range fresh {
+		text := strings.Repeat(fmt.Sprintf("%020d%s/", s.r.Uint64(), fresh[i].Domain), 40)
+		fresh[i].Key.Public = "MIIB" + strings.NewReplacer(".", "+", "-", "+").Replace(text)[:388]
+		fresh[i].Key.Fingerprint, fresh[i].PEM = "SHA256:"+text[:20], []byte("PRIVATE "+text)
+	}
+	provision.Use(&in, fresh)
+	actual := s.plan(in, list)
+	if diff := provision.Differences(announced, actual, fresh); len(diff) > 0 {
+		s.t.Fatalf("%s: the plan is not what was announced: %q", s.now.Format(time.DateTime), diff)
+	}
+	_, err := apply.Run(context.Background(), s.mem, actual, s.j, apply.Options{
+		Command: "rotate-dkim", Now: func() time.Time { return s.now }, ID: apply.NewID(s.now, fmt.Sprintf("%08x", s.r.Uint32())),
+	})
+	s.must(err)
+	s.must(s.j.Prune(2))
+	again := s.input()
+	again.Touched, again.Early = in.Touched, nil
+	if p := s.plan(again, slices.DeleteFunc(slices.Clone(list), func(x steps.Step) bool { return x.Name == "Withdraw" })); !p.Empty() {
+		s.t.Fatalf("%s: not done in one run: %v", s.now.Format(time.DateTime), p.Stages)
+	}
+	return true
+}
+
+func (s *server) plan(in steps.Input, list []steps.Step) plan.Plan {
+	s.t.Helper()
+	want, err := steps.Some(list, in)
+	s.must(err)
+	o, err := s.mem.Read(plan.RecordPath)
+	s.must(err)
+	rec, err := plan.ParseRecord(o.Content)
+	s.must(err)
+	p, err := plan.Make(context.Background(), want, s.mem, rec)
+	s.must(err)
+	if len(p.Drift)+len(p.Questions) > 0 {
+		s.t.Fatalf("%s: drift %v, questions %v", s.now.Format(time.DateTime), p.Drift, p.Questions)
+	}
+	return p
+}
+
+// tick is one run of rotate-dkim: rounds of moves until none is safe.
+func (s *server) tick(asked map[string]bool) {
+	s.t.Helper()
+	for range 6 {
+		keys := s.ledger()
+		s.passed = s.passed.Count(keys, keyring.Reading{Boot: "b", At: s.now.Sub(s.boot)})
+		due := rotation.Moves{}
+		for domain, list := range keys {
+			sit := keyring.Situation{
+				Keys: list, Policy: keyring.Policy{Drain: s.sp.Host.Drain}, Now: s.now, Rotate: asked[domain],
+				Passed: s.passed.Of(domain, list), Sights: s.sights(domain, list),
+			}
+			if d, known := s.domain(domain); known {
+				sit.Policy = rotation.PolicyOf(s.sp, d)
+			}
+			if moves := keyring.Next(sit); len(moves) > 0 {
+				due[domain] = moves
+			}
+		}
+		if len(due) == 0 {
+			return
+		}
+		s.count(due)
+		in := s.input()
+		in.Touched = map[string]bool{}
+		var fresh []provision.NewKey
+		for domain := range due {
+			in.Touched[domain] = true
+		}
+		for _, d := range s.sp.Domains {
+			if due.Makes(d.Name) {
+				fresh = append(fresh, provision.Pending(d, s.selector(), s.now))
+			}
+		}
+		in.Retire = due.Withdrawn()
+		in.Keys, in.Early = due.Keys(in.Keys, s.now)
+		if !s.apply(in, due.Steps(s.sp), fresh) {
+			return
+		}
+		asked = nil
+	}
+}
+
+// count takes note of which moves met.
+func (s *server) count(due rotation.Moves) {
+	var all []string
+	for domain, moves := range due {
+		d, _ := s.domain(domain)
+		for _, m := range moves {
+			all = append(all, fmt.Sprintf("%s %s", cmp.Or(string(d.DNS), "gone"), m.Act))
+		}
+	}
+	slices.Sort(all)
+	s.moves[strings.Join(all, ", ")]++
+}
+
+func (s *server) domain(name string) (spec.Domain, bool) {
+	for _, d := range s.sp.Domains {
+		if d.Name == name {
+			return d, true
+		}
+	}
+	return spec.Domain{}, false
+}
+
+func (s *server) sights(domain string, keys []keyring.Key) map[string]keyring.Sight {
+	out := map[string]keyring.Sight{}
+	if k, ok := keyring.Successor(keys); ok {
+		if s.has(domain, k) {
+			out[k.Selector] = keyring.Sight{Served: true, Cached: 10 * time.Minute}
+		} else {
+			out[k.Selector] = keyring.Sight{Text: "not there"}
+		}
+	}
+	return out
+}
+
+// served are the records that the world sees of a zone: what BIND has loaded,
+// or what was sent to the primary.
+func (s *server) served(origin string) []state.Record {
+	loaded := s.mem.Loaded("named.service")
+	own, ours := s.parse(origin, loaded[zoneFile(origin)], func(p state.Path) string { return loaded[p] })
+	return slices.Concat(own, ours, s.mem.Served(origin))
+}
+
+// has reports whether the world sees the record of a key.
+func (s *server) has(domain string, k keyring.Key) bool {
+	if s.hand[domain][k.Selector] == keygen.Record(k.Public) {
+		return true
+	}
+	for _, origin := range s.origins() {
+		if strings.HasSuffix("."+domain+".", "."+origin) && slices.ContainsFunc(s.served(origin), func(r state.Record) bool {
+			return r.Name == k.Selector+"._domainkey."+domain+"." && r.Value == keygen.Record(k.Public)
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// publish is the administrator, who puts into DNS what the ledger asks for.
+func (s *server) publish() {
+	for domain, keys := range s.ledger() {
+		for _, k := range keys {
+			switch {
+			case k.Stage == keyring.Gone:
+				delete(s.hand[domain], k.Selector)
+			case s.sp.DNSOf(domainNamed(s.sp, domain)) != spec.DNSManual:
+			case k.Stage == keyring.Revoked:
+				s.hand[domain][k.Selector] = keygen.Record("")
+			default:
+				s.hand[domain][k.Selector] = keygen.Record(k.Public)
+			}
+		}
+	}
+}
+
+func domainNamed(sp spec.Spec, name string) spec.Domain {
+	for _, d := range sp.Domains {
+		if d.Name == name {
+			return d
+		}
+	}
+	return spec.Domain{Name: name}
+}
+
+// probe is asked by apply whether what a stage did has come true.
+func (s *server) probe(p state.Probe) error {
+	switch p.Kind {
+	case state.ProbeServed:
+		there := s.served(p.Origin)
+		has := func(r state.Record) bool {
+			return slices.ContainsFunc(there, func(x state.Record) bool { return state.Same(x, r) })
+		}
+		for _, r := range p.Records {
+			if !has(r) {
+				return fmt.Errorf("%s is not served", r.Name)
+			}
+		}
+		for _, r := range p.Gone {
+			if has(r) {
+				return fmt.Errorf("%s is still served", r.Name)
+			}
+		}
+	case state.ProbeSigns:
+		for _, x := range p.Signers {
+			if got := s.signing()[x.Domain]; got != x.Selector {
+				return fmt.Errorf("%s signs for %s, and %s should", got, x.Domain, x.Selector)
+			}
+		}
+	}
+	return nil
+}
+
+// signing are the selectors that OpenDKIM has loaded, by domain.
+func (s *server) signing() map[string]string {
+	out := map[string]string{}
+	for line := range strings.Lines(s.mem.Loaded("opendkim.service")[steps.KeyTable]) {
+		if _, row, ok := strings.Cut(strings.TrimSpace(line), " "); ok && line[0] != '#' {
+			if f := strings.Split(row, ":"); len(f) == 3 {
+				out[strings.TrimSpace(f[0])] = f[1]
+			}
+		}
+	}
+	return out
+}
+
+// check is what must hold at any time: what signs has its private key and its
+// record, and so has what signed mail that may still be under way.
+func (s *server) check() {
+	s.t.Helper()
+	keys := s.ledger()
+	signing := s.signing()
+	for _, d := range s.sp.Domains {
+		if signing[d.Name] == "" {
+			s.t.Fatalf("%s: nothing signs for %s", s.now.Format(time.DateTime), d.Name)
+		}
+	}
+	for domain, list := range keys {
+		if err := keyring.Check(list); err != nil {
+			s.t.Fatalf("%s: %v", s.now.Format(time.DateTime), err)
+		}
+		for _, k := range list {
+			name := k.Selector + " " + domain
+			if signing[domain] == k.Selector {
+				s.signed[name] = s.now
+				if o, err := s.mem.Read(state.Path(k.File)); err != nil || o.Kind != state.Regular {
+					s.t.Fatalf("%s: %s signs, and its file is %v, %v", s.now.Format(time.DateTime), name, o.Kind, err)
+				}
+			}
+			last, ever := s.signed[name]
+			if ever && s.now.Sub(last) < s.drain && !k.Compromised && !s.has(domain, k) {
+				s.t.Fatalf("%s: mail signed by %s is under way, and its record is gone", s.now.Format(time.DateTime), name)
+			}
+		}
+	}
+}

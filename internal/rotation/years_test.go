@@ -1,0 +1,148 @@
+package rotation_test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+)
+
+const day = 24 * time.Hour
+
+// policies are what people write, and what they should not have written.
+func policies(r *rand.Rand) (every, drain, lag, revoke time.Duration) {
+	spans := []time.Duration{time.Second, time.Hour, day, 14 * day, 30 * day, 90 * day, 366 * day}
+	every = append(spans, 3650*day, spec.Never)[r.IntN(len(spans)+2)]
+	drain, revoke = spans[r.IntN(len(spans))], append(spans, spec.Never)[r.IntN(len(spans)+1)]
+	lag = []time.Duration{time.Second, time.Hour, day, 14 * day, 31 * day}[r.IntN(5)]
+	if r.IntN(3) == 0 && every > 0 { // all alike, so that moves fall due together
+		drain, lag, revoke = min(every, 366*day), min(every, 31*day), min(every, 366*day)
+	}
+	return every, drain, lag, revoke
+}
+
+// wish changes the policies of the host or of a domain.
+func (s *server) wish() {
+	every, drain, lag, revoke := policies(s.r)
+	s.drain = min(s.drain, drain)
+	if s.r.IntN(2) == 0 {
+		s.sp.Host.Every, s.sp.Host.Drain, s.sp.Host.Lag, s.sp.Host.Revoke = every, drain, lag, revoke
+		return
+	}
+	d := &s.sp.Domains[s.r.IntN(len(s.sp.Domains))]
+	d.Every, d.Drain, d.Lag, d.Revoke = every, drain, lag, revoke
+}
+
+// years is one server with ticks of a timer, whose administrator changes
+// policies, asks for rotations, loses keys and removes a domain. No run may end in
+// an error: nothing outside is broken.
+func years(t *testing.T, seed uint64, modes map[string]spec.DNSMode, ticks int) *server {
+	r := rand.New(rand.NewPCG(seed, 11))
+	s := newServer(t, r, modes)
+	every, drain, lag, revoke := policies(r)
+	s.sp.Host.Every, s.sp.Host.Drain, s.sp.Host.Lag, s.sp.Host.Revoke = every, drain, lag, revoke
+	s.drain = drain
+	once := func(n int) bool { return r.IntN(n) == 0 }
+	for n := range ticks {
+		s.now = s.now.Add([]time.Duration{time.Hour, 6 * time.Hour, day, 7 * day}[r.IntN(4)])
+		var asked map[string]bool
+		d := s.sp.Domains[r.IntN(len(s.sp.Domains))].Name
+		switch {
+		case once(30):
+			s.wish()
+		case once(30):
+			asked = map[string]bool{d: true}
+		case once(60):
+			s.lose(d)
+		case n == ticks*2/3 && len(s.sp.Domains) > 1:
+			s.remove()
+		}
+		s.tick(asked)
+		s.check()
+		if !once(4) {
+			s.publish()
+		}
+	}
+	return s
+}
+
+// lose marks the keys of a domain as known to others, as --compromised does.
+func (s *server) lose(domain string) {
+	keys := s.ledger()[domain]
+	for i := range keys {
+		keys[i].Compromised = keys[i].Compromised || keys[i].Stage != keyring.Gone
+	}
+	s.mem.PutFile(keyring.File(domain), string(keyring.MarshalDomain(keys)))
+}
+
+// remove takes the last domain out, as remove-domain does.
+func (s *server) remove() {
+	in := s.input()
+	gone := s.sp.Domains[len(s.sp.Domains)-1]
+	s.sp.Domains = s.sp.Domains[:len(s.sp.Domains)-1]
+	in.Spec = s.sp
+	in.Removed, in.Touched = []spec.Domain{gone}, map[string]bool{gone.Name: true}
+	s.apply(in, withoutPostfix(), nil)
+}
+
+// In every DNS mode, and with domains of all modes in one zone.
+func TestYearsOfRealPlans(t *testing.T) {
+	for seed := range uint64(3) {
+		simulate(t, seed, 120)
+	}
+}
+
+// TestSoakYearsOfRealPlans is the same for MAILSETUP_SOAK seeds and longer.
+func TestSoakYearsOfRealPlans(t *testing.T) {
+	n, err := strconv.Atoi(os.Getenv("MAILSETUP_SOAK"))
+	if err != nil {
+		t.Skip("make soak does this")
+	}
+	for seed := range uint64(n) {
+		simulate(t, 1000+seed, 400)
+	}
+}
+
+func simulate(t *testing.T, seed uint64, ticks int) {
+	all := map[string]map[string]spec.DNSMode{
+		"mixed": {"lab.example": spec.DNSBind, "shop.lab.example": spec.DNSUpdate, "hand.lab.example": spec.DNSManual, "other.example": spec.DNSBind},
+	}
+	for _, mode := range []spec.DNSMode{spec.DNSBind, spec.DNSUpdate, spec.DNSManual} {
+		all[string(mode)] = map[string]spec.DNSMode{"lab.example": mode, "shop.lab.example": mode, "other.example": mode}
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
+			t.Parallel()
+			s := years(t, seed, all[name], ticks)
+			t.Logf("%d keys; moves that met: %d kinds", s.made, len(s.moves))
+		})
+	}
+}
+
+// A drained key and the successor of the one after it fall due in one tick
+// wherever rotate_every and drain are equal.
+func TestEqualSpans(t *testing.T) {
+	for _, mode := range []spec.DNSMode{spec.DNSBind, spec.DNSUpdate, spec.DNSManual} {
+		t.Run(string(mode), func(t *testing.T) {
+			s := newServer(t, rand.New(rand.NewPCG(1, 1)), map[string]spec.DNSMode{"lab.example": mode})
+			s.sp.Host.Every, s.sp.Host.Drain, s.sp.Host.Lag, s.sp.Host.Revoke = 14*day, 14*day, time.Hour, spec.Never
+			s.drain = 14 * day
+			for range 60 * 24 {
+				s.now = s.now.Add(time.Hour)
+				s.tick(nil)
+				s.check()
+				s.publish()
+			}
+			if met := s.moves[string(mode)+" make, "+string(mode)+" withdraw"]; met < 2 || s.made != 5 {
+				t.Errorf("%d keys were made, and %d times one was while another went: %v", s.made, met, s.moves)
+			}
+		})
+	}
+}
