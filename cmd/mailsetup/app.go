@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -21,18 +22,21 @@ func app(c console) *cli.App {
 		rollbackCommand(c),
 		recoverCommand(c),
 	}
+	shown := appHelp(commands)
+	commands = append(commands, helpCommand(), versionCommand())
 	return &cli.App{
 		Name:                  "mailsetup",
 		Version:               version,
-		CustomAppHelpTemplate: appHelp(commands),
+		CustomAppHelpTemplate: shown,
 		Reader:                c.in,
 		Writer:                c.out,
 		ErrWriter:             c.err,
 		HideHelpCommand:       true,
+		Flags:                 []cli.Flag{cli.HelpFlag}, // not added where there is a command of that name
 		Commands:              commands,
 		Action: func(ctx *cli.Context) error {
 			if ctx.NArg() > 0 {
-				return usage("mailsetup --help lists the commands", "no command %q", ctx.Args().First())
+				return noCommand(ctx.App, ctx.Args().First(), "mailsetup")
 			}
 			return cli.ShowAppHelp(ctx)
 		},
@@ -48,13 +52,22 @@ func usageError(ctx *cli.Context, err error, _ bool) error {
 	if ctx.Command != nil && ctx.Command.Name != "" && ctx.Command.Name != where {
 		where += " " + ctx.Command.Name
 	}
-	return usage(where+" --help lists the flags", "%s", flagError(err))
+	hint := where + " --help lists the flags"
+	if typed, ok := strings.CutPrefix(err.Error(), undefinedFlag); ok {
+		if name := nearest(strings.TrimLeft(typed, "-"), flagNames(ctx)); name != "" {
+			hint = "did you mean: --" + name + "\n" + hint
+		}
+	}
+	return usage(hint, "%s", flagError(err))
 }
+
+// undefinedFlag is how Go's flag package begins its error about one.
+const undefinedFlag = "flag provided but not defined: -"
 
 // flagError says in our words what Go's flag package found.
 func flagError(err error) string {
 	text := fmt.Sprintf("%.200s", fmt.Sprint(err))
-	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
+	if name, ok := strings.CutPrefix(text, undefinedFlag); ok {
 		return "no flag " + dashed(name)
 	}
 	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
@@ -69,6 +82,36 @@ func dashed(name string) string {
 		return "-" + name
 	}
 	return "--" + name
+}
+
+// helpCommand and versionCommand are for those who type the word instead of the
+// flag; --help does not list them.
+func helpCommand() *cli.Command {
+	cmd := &cli.Command{Name: "help", Usage: "what --help says", UsageText: "mailsetup help [COMMAND]", Hidden: true}
+	cmd.Action = func(ctx *cli.Context) error {
+		if ctx.NArg() == 0 {
+			return cli.ShowAppHelp(ctx)
+		}
+		about := ctx.App.Command(ctx.Args().First())
+		if about == nil {
+			return noCommand(ctx.App, ctx.Args().First(), "mailsetup help")
+		}
+		_, err := io.WriteString(ctx.App.Writer, about.CustomHelpTemplate)
+		return err
+	}
+	return helped(cmd)
+}
+
+func versionCommand() *cli.Command {
+	cmd := &cli.Command{Name: "version", Usage: "what --version says", UsageText: "mailsetup version", Hidden: true}
+	cmd.Action = func(ctx *cli.Context) error {
+		if err := noArguments(ctx); err != nil {
+			return err
+		}
+		cli.ShowVersion(ctx)
+		return nil
+	}
+	return helped(cmd)
 }
 
 // noArguments refuses positional arguments where a command takes none.

@@ -81,6 +81,9 @@ func TestDiagnoseValue(t *testing.T) {
 		{"SPF that says less", theSPF(), "v=spf1 mx -all", Different, `another value, which lacks ip4:192.0.2.10, ~all: "v=spf1 mx -all"`, ours},
 		{"SPF with a mistake", theSPF(), "v=spf1 mx ipv4:192.0.2.10 ~all", Damaged, `receivers do not read the SPF record there: "ipv4:192.0.2.10": SPF has no such mechanism`, ours},
 		{"DMARC that says more", theDMARC(), "v=DMARC1;p=none;fo=1;rua=mailto:b@lab.example,mailto:a@lab.example", OK, "", ""},
+		{"DMARC without the last tag", theDMARC(), "v=DMARC1; p=none", Different, `another value, which lacks rua=mailto:a@lab.example: "v=DMARC1; p=none"`, ours},
+		{"DMARC without the last tag, closed", theDMARC(), "v=DMARC1; p=none;", Different, `another value, which lacks rua=mailto:a@lab.example: "v=DMARC1; p=none;"`, ours},
+		{"cut DMARC", theDMARC(), "v=DMARC1; p=none; rua=mailto:a@la", Cut, "the value is cut after 33 of 42 octets", whole},
 		{"DMARC that says less", theDMARC(), "v=DMARC1; p=reject", Different, `another value, which lacks p=none, rua=mailto:a@lab.example: "v=DMARC1; p=reject"`, ours},
 	} {
 		t.Run(c.name, func(t *testing.T) {

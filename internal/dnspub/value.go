@@ -100,7 +100,7 @@ func damage(e Expected, got string) (f Finding, known bool) {
 		return Finding{Unquoted, "the spaces of the value are gone", e.inZone()}, true
 	case g == head && g != w:
 		return Finding{Unquoted, "the value ends at its first semicolon, where a comment begins in a zone file", e.inZone()}, true
-	case len(g) >= recognisable && len(g) < len(w) && strings.HasPrefix(w, g):
+	case len(g) >= recognisable && len(g) < len(w) && strings.HasPrefix(w, g) && !wholePolicy(got, w[len(g):]):
 		return Finding{Cut, fmt.Sprintf("the value is cut after %d of %d octets", len(got), len(want)), e.whole()}, true
 	case len(g) >= recognisable && len(g) < len(w) && strings.HasSuffix(w, g):
 		return Finding{Cut, fmt.Sprintf("only the last %d of %d octets of the value are there", len(got), len(want)), e.whole()}, true
@@ -108,6 +108,14 @@ func damage(e Expected, got string) (f Finding, known bool) {
 		return keyDamage(e, got)
 	}
 	return Finding{}, false
+}
+
+// wholePolicy reports whether a text that lacks only the rest of ours is a DMARC
+// record of its own: somebody who wants no reports writes just that. Where it ends
+// inside a tag, or is no record, something cut it.
+func wholePolicy(got, rest string) bool {
+	_, err := policy.ParseDMARC(got)
+	return err == nil && (strings.HasPrefix(rest, ";") || strings.HasSuffix(strings.TrimSpace(got), ";"))
 }
 
 // recognisable is how many octets of a value are no coincidence.
