@@ -27,6 +27,55 @@ type Checked struct {
 	// Seen is when every server was first found to have the record of a key,
 	// by selector.
 	Seen map[string]time.Time
+	// Watch is what the looks of rotate-dkim remember of each other.
+	Watch Watch
+}
+
+// Watch is the memory of the looks that rotate-dkim takes at published records.
+// A record is named by owner without final dot and type, and an address also by
+// its value: "_dmarc.example.org TXT".
+type Watch struct {
+	// Stood are records that all name servers once had as they should be.
+	Stood []string `json:"stood,omitempty"`
+	// Own are records of the administrator's that were judged right in the place
+	// of ours, as they were then; "" for one that may be as it is.
+	Own map[string]string `json:"own,omitempty"`
+	// Problems are what was not right in the last look, by what they are about: a
+	// record or a name server.
+	Problems map[string]Problem `json:"problems,omitempty"`
+	// Told is when a person was last told of a problem, by what it is about.
+	Told map[string]Told `json:"told,omitempty"`
+	// Restored is when mailsetup last tried to put a record back.
+	Restored map[string]time.Time `json:"restored,omitempty"`
+}
+
+// Problem is something that a look found not to be as it should be.
+type Problem struct {
+	Since  time.Time `json:"since"` // the first look in succession that found it
+	Fault  string    `json:"fault"` // in a word
+	Text   string    `json:"text"`  // what a name server said
+	Remedy string    `json:"remedy,omitempty"`
+	// Gone: every name server in charge answered, and none has the record as it
+	// should be. Everything else may pass: it counts once it has lasted a day.
+	Gone bool `json:"gone,omitempty"`
+}
+
+// Told is when a person was last told of a problem, and of which fault; "" once
+// that is over.
+type Told struct {
+	At    time.Time `json:"at"`
+	Fault string    `json:"fault,omitempty"`
+}
+
+// Lasting is for how long something has to be so before it counts that may pass
+// by itself: a name server that does not answer, or that has an old copy of the
+// zone. The ticks of a day are not exactly an hour apart.
+const Lasting = 23 * time.Hour
+
+// Counts reports whether the problem is one for people. A time in the future is
+// of a clock that went wrong.
+func (p Problem) Counts(now time.Time) bool {
+	return p.Gone || now.Sub(p.Since) >= Lasting
 }
 
 type checkedDocument struct {
@@ -34,6 +83,7 @@ type checkedDocument struct {
 	OK    bool                 `json:"ok"`
 	Found string               `json:"found"`
 	Seen  map[string]time.Time `json:"seen,omitempty"`
+	Watch *Watch               `json:"watch,omitempty"`
 }
 
 // ParseChecked reads the file of one domain. What it does not know it leaves
@@ -43,7 +93,11 @@ func ParseChecked(text []byte) (Checked, error) {
 	if err := json.Unmarshal(text, &doc); err != nil {
 		return Checked{}, fmt.Errorf("parse last check: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
-	return Checked{At: doc.At.UTC(), OK: doc.OK, Found: doc.Found, Seen: stamps(doc.Seen)}, nil
+	c := Checked{At: doc.At.UTC(), OK: doc.OK, Found: doc.Found, Seen: stamps(doc.Seen)}
+	if doc.Watch != nil {
+		c.Watch = *doc.Watch
+	}
+	return c, nil
 }
 
 // MarshalChecked writes the file of one domain.
@@ -52,8 +106,12 @@ func MarshalChecked(c Checked) []byte {
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
+	doc := checkedDocument{At: stamp(c.At), OK: c.OK, Found: c.Found, Seen: stamps(c.Seen)}
+	if w := c.Watch; len(w.Stood)+len(w.Own)+len(w.Problems)+len(w.Told)+len(w.Restored) > 0 {
+		doc.Watch = &w
+	}
 	// Strings and times of four-digit years always encode.
-	_ = enc.Encode(checkedDocument{At: stamp(c.At), OK: c.OK, Found: c.Found, Seen: stamps(c.Seen)})
+	_ = enc.Encode(doc)
 	return out.Bytes()
 }
 
@@ -69,8 +127,12 @@ func stamps(seen map[string]time.Time) map[string]time.Time {
 }
 
 // After returns a look that follows an earlier one: what was seen once stays
-// seen since then.
+// seen since then, and what was wrong is over if all is well.
 func (c Checked) After(earlier Checked) Checked {
+	c.Watch = earlier.Watch
+	if c.OK {
+		c.Watch.Problems = nil
+	}
 	seen := map[string]time.Time{}
 	maps.Copy(seen, c.Seen)
 	maps.Copy(seen, earlier.Seen)

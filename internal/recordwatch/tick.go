@@ -1,0 +1,180 @@
+package recordwatch
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/state"
+)
+
+// Tick looks at domains once.
+type Tick struct {
+	Client Looker
+	Limits Limits
+	Now    time.Time
+	// Judged are the records that name servers should have in the end, beside
+	// those of the administrator's that are there, by domain. It is asked about
+	// few domains, since it looks at zones and resolves policies.
+	Judged func(ctx context.Context, domains []string) (map[string][]state.Record, error)
+	// Restore puts records of domains back, and says of each why it could not.
+	// Domains that it says nothing of it did not try.
+	Restore func(ctx context.Context, domains []string) map[string]error
+	// Save keeps what was seen. It is called before anything is put back, so that
+	// a run that dies is not repeated every hour.
+	Save func(map[string]Result) error
+}
+
+// Result is what one tick found of a domain.
+type Result struct {
+	View  dnspub.View
+	Watch keyring.Watch
+	// Tell: a person is to be told of the problems.
+	Tell bool
+	// Restored are the problems as they were before records were put back, nil
+	// if nothing was; Failed is why that could not be done.
+	Restored map[string]keyring.Problem
+	Failed   error
+}
+
+// Counts are the problems that are for people, by what they are about.
+func (r Result) Counts(now time.Time) map[string]keyring.Problem {
+	out := map[string]keyring.Problem{}
+	for id, p := range r.Watch.Problems {
+		if p.Counts(now) {
+			out[id] = p
+		}
+	}
+	return out
+}
+
+// Run looks at the domains, puts back what may be put back, and says what is to be
+// told. The results are of domains for which there was time.
+func (t Tick) Run(ctx context.Context, domains []Domain) (map[string]Result, error) {
+	known := map[string]Domain{}
+	for _, d := range domains {
+		known[d.Domain] = d
+	}
+	results := t.look(ctx, domains)
+	unjudged := t.judgeBeside(ctx, known, results)
+	var lost []string
+	for name, r := range results {
+		if t.Restore != nil && restorable(r.Watch, t.Now) {
+			lost = append(lost, name)
+		}
+	}
+	slices.Sort(lost)
+	if len(lost) > 0 {
+		t.restore(ctx, known, results, lost)
+	}
+	for name, r := range results {
+		r.Tell = tell(&r.Watch, t.Now) || r.Restored != nil
+		results[name] = r
+	}
+	return results, errors.Join(unjudged, t.Save(results))
+}
+
+func (t Tick) look(ctx context.Context, domains []Domain) map[string]Result {
+	wanted, known := []dnspub.Wanted{}, map[string]Domain{}
+	for _, d := range domains {
+		wanted, known[d.Domain] = append(wanted, d.wanted()), d
+	}
+	results := map[string]Result{}
+	for _, v := range lookAll(ctx, t.Client, wanted, t.Limits) {
+		results[v.Domain] = Result{View: v, Watch: known[v.Domain].judge(v, t.Now)}
+	}
+	return results
+}
+
+// judgeBeside looks again at domains that have policies which may be right though
+// they are not ours: with the records that are right there. The first of them,
+// since that takes time; for the others it does no harm to wait.
+func (t Tick) judgeBeside(ctx context.Context, known map[string]Domain, results map[string]Result) error {
+	var names []string
+	for name, r := range results {
+		d := known[name]
+		if slices.ContainsFunc(d.wanted().Records, func(x state.Record) bool { return d.unclear(x, sightOf(r.View, x)) }) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 || t.Judged == nil {
+		return nil
+	}
+	slices.Sort(names)
+	names = names[:min(len(names), Few)]
+	lists, err := t.Judged(ctx, names)
+	if err != nil {
+		return err
+	}
+	var again []Domain
+	for _, name := range names {
+		if list, ok := lists[name]; ok {
+			known[name] = known[name].beside(list)
+			again = append(again, known[name])
+		}
+	}
+	for name, r := range t.look(ctx, again) {
+		results[name] = r
+	}
+	return nil
+}
+
+// beside expects what was judged right beside the records that are there.
+func (d Domain) beside(list []state.Record) Domain {
+	own := map[string]string{}
+	for _, r := range d.Records {
+		id := ID(r)
+		i := slices.IndexFunc(list, func(x state.Record) bool { return ID(x) == id })
+		switch {
+		case i < 0:
+			own[id] = ""
+		case list[i].Value != r.Value:
+			own[id] = list[i].Value
+		}
+	}
+	d.Before.Watch.Own, d.judged = own, true
+	return d
+}
+
+func (t Tick) restore(ctx context.Context, known map[string]Domain, results map[string]Result, lost []string) {
+	before := map[string]Result{}
+	for _, name := range lost {
+		r := results[name]
+		r.Watch = restoring(r.Watch, t.Now)
+		results[name], before[name] = r, r
+	}
+	if err := t.Save(results); err != nil {
+		for _, name := range lost {
+			r := results[name]
+			r.Failed = err
+			results[name] = r
+		}
+		return
+	}
+	var again []Domain
+	tried := t.Restore(ctx, lost)
+	for _, name := range lost {
+		err, done := tried[name]
+		r := results[name]
+		if !done || err != nil {
+			r.Failed = err
+			if !done { // and another time it may be
+				r.Watch.Restored = known[name].Before.Watch.Restored
+			}
+			results[name] = r
+			continue
+		}
+		d := known[name]
+		d.Before.Watch = r.Watch
+		again = append(again, d)
+		r.Restored = r.Watch.Problems
+		results[name] = r
+	}
+	for name, r := range t.look(ctx, again) {
+		r.Restored = before[name].Watch.Problems
+		results[name] = r
+	}
+}
