@@ -21,13 +21,40 @@ func (in Input) has(domain string) bool {
 // those of domains that it is not about, and keys of removed domains whose mail
 // may still be under way.
 func carried(in Input, zone state.Zone) []state.Record {
-	return slices.DeleteFunc(ourRecords(zone), func(r state.Record) bool { return !in.carries(r) })
+	return slices.DeleteFunc(ourRecords(zone), func(r state.Record) bool {
+		return !in.carries(r) || zone.Dropped && !in.publishedHere(r)
+	})
+}
+
+// publishedHere reports whether a record of a fragment that its zone no longer
+// takes in is still wanted there: it is of a domain that this machine's BIND
+// publishes, or a key whose mail may be under way.
+func (in Input) publishedHere(r state.Record) bool {
+	name := noDot(r.Name)
+	if about, _, found := strings.Cut(name, "._report._dmarc."); found {
+		name = about
+	}
+	if name == in.Spec.Host.Hostname && !in.has(name) {
+		name = in.Spec.Host.Domain
+	}
+	for ; name != ""; _, name, _ = strings.Cut(name, ".") {
+		if i, ok := slices.BinarySearchFunc(in.Spec.Domains, name, func(d spec.Domain, name string) int { return cmp.Compare(d.Name, name) }); ok {
+			return in.Spec.DNSOf(in.Spec.Domains[i]) == spec.DNSBind
+		}
+		if len(in.Keys[name]) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // staying are records of ours that this run does not judge: what it carries, and
 // those of domains that are published in another way now.
 func staying(in Input, z state.Zone, others owners) []state.Record {
 	keep := carried(in, z)
+	if z.Dropped {
+		return keep
+	}
 	for _, r := range ourRecords(z) {
 		if _, found := others.of(r); found {
 			keep = append(keep, r)

@@ -113,6 +113,9 @@ func leftBehind(in Input) []state.Note {
 func leftShared(in Input, others owners) []state.Note {
 	var notes []state.Note
 	for _, z := range in.Facts.Zones {
+		if z.Dropped {
+			continue
+		}
 		count := map[string]int{}
 		for _, r := range z.Ours {
 			if domain, found := others.of(r); found {

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"path"
@@ -36,6 +37,9 @@ func load(ctx context.Context, s Source, o Options, directory string, z *listed)
 		return err
 	}
 	z.Records, z.Ours, z.Problem, err = records(ctx, s, o.Fragments, directory, z.Zone)
+	if err == nil && len(z.Ours) == 0 {
+		err = dropped(s, o.Fragments, &z.Zone)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -114,6 +118,24 @@ func records(ctx context.Context, s Source, fragments state.Path, directory stri
 		})
 	})
 	return list, ours, "", nil
+}
+
+// dropped finds our fragment of a zone that does not take it in.
+func dropped(r system.Reader, fragments state.Path, z *state.Zone) error {
+	file := fragments.Join(strings.TrimSuffix(z.Origin, ".") + ".zone")
+	if bytes.Contains(z.Content, []byte(file)) {
+		return nil
+	}
+	o, err := r.Read(file)
+	if err != nil || o.Kind != state.Regular {
+		return err
+	}
+	z.Ours, err = parseRecords(string(o.Content), z.Origin)
+	z.Dropped = err == nil && len(z.Ours) > 0
+	if err != nil {
+		z.Ours = nil // nobody reads it, so it stops nobody
+	}
+	return nil
 }
 
 // withoutIncludes blanks the $INCLUDE lines of files below a directory, so

@@ -24,6 +24,11 @@ func SignBounces(s string) (string, error) {
 	return choice("sign-bounces", s, "yes shows bounces to your other milters, too", nil, "yes", "no")
 }
 
+// Repair accepts whether records that are gone are put back.
+func Repair(s string) (string, error) {
+	return choice("repair", s, "no only tells of records that are gone, yes puts them back into a zone of this machine, once a week at most", nil, "yes", "no")
+}
+
 // Service accepts the name that postconf(1) gives a service of master.cf.
 func Service(s string) (string, error) {
 	text := strings.TrimSpace(s)

@@ -30,6 +30,8 @@ func (f field) unsaid() bool {
 	switch f.key {
 	case "trusted", "opendkim", "partial", "identities":
 		return f.value == "[]" || f.value == "false"
+	case "repair":
+		return f.value == `""`
 	}
 	return false
 }
@@ -58,6 +60,7 @@ func hostFields(h Host) []field {
 		{"", "lag", quote(Span(cmp.Or(h.Lag, DefaultLag))), "How long, at least, all servers show a new key's record before it signs."},
 		{"", "revoke", quote(Span(cmp.Or(h.Revoke, Never))), "How long a drained key is shown as revoked (an empty p=) before it goes."},
 		{"", "notify", quote(h.Notify), "Who is mailed records to publish and why a rotation failed; \"\" for nobody."},
+		{"", "repair", quote(h.Repair), "Whether records gone from a zone here are put back, once a week at most: \"no\", \"yes\"."},
 		{"", "trusted", list(h.Trusted), "Further hosts and networks whose mail is signed, beside those of Postfix."},
 		{"", "opendkim", list(h.OpenDKIM), "Lines of opendkim.conf that replace ours; a name alone leaves ours out."},
 	}, root, []field{
@@ -98,6 +101,7 @@ func domainFields(d Domain) []field {
 		{"", "rotate_every", quote(Span(d.Every)), ""},
 		{"", "lag", quote(Span(d.Lag)), ""},
 		{"", "revoke", quote(Span(d.Revoke)), ""},
+		{"", "repair", quote(d.Repair), "Whether its records are put back if they go, if not as host.toml says: \"no\", \"yes\"."},
 		{"", "partial", strconv.FormatBool(d.Partial), "Whether these are the only ones: not everybody in the domain itself."},
 		{"", "identities", list(d.Identities), "What i= says for some of them: \"example.net @example.net\"."},
 		{"spf", "all", quote(d.SPF.All), "Mail from others: \"softfail\" (suspicious), \"fail\" (forged) or \"neutral\"."},

@@ -41,6 +41,7 @@ type hostText struct {
 	LeaveServices       []string `toml:"leave_services"`
 	Drain               string   `toml:"drain"`
 	Notify              string   `toml:"notify"`
+	Repair              string   `toml:"repair"`
 	Trusted             []string `toml:"trusted"`
 	OpenDKIM            []string `toml:"opendkim"`
 	Selector            string   `toml:"selector"`
@@ -81,7 +82,8 @@ type domainText struct {
 	Identities []string   `toml:"identities"`
 	Update     updateText `toml:"rfc2136"`
 
-	Drain string `toml:"drain"`
+	Drain  string `toml:"drain"`
+	Repair string `toml:"repair"`
 	rotationText
 	SPF   spfText   `toml:"spf"`
 	DMARC dmarcText `toml:"dmarc"`
@@ -153,6 +155,7 @@ func parseHost(text []byte) (Host, Findings) {
 	take(&d.reader, "drain", raw.Drain, &h.Drain, Drain)
 	h.Rotation = raw.rotation(d)
 	take(&d.reader, "notify", raw.Notify, &h.Notify, MailAddress)
+	take(&d.reader, "repair", raw.Repair, &h.Repair, Repair)
 	takeAll(&d.reader, "trusted", raw.Trusted, &h.Trusted, Trusted)
 	takeAll(&d.reader, "opendkim", raw.OpenDKIM, &h.OpenDKIM, OpenDKIMLine)
 	h.Update = raw.Update.update(d)
@@ -224,6 +227,7 @@ func (raw *domainText) domain(d *document) Domain {
 	takeAll(&d.reader, "also", raw.Also, &out.Also, Sender)
 	take(&d.reader, "drain", raw.Drain, &out.Drain, Drain)
 	out.Rotation = raw.rotation(d)
+	take(&d.reader, "repair", raw.Repair, &out.Repair, Repair)
 	takeAll(&d.reader, "identities", raw.Identities, &out.Identities, Identity)
 	out.SPF = raw.SPF.spf(d)
 	out.DMARC = raw.DMARC.dmarc(d)

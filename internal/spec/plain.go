@@ -190,6 +190,8 @@ func (raw *domainText) place(path string) any {
 		return &raw.Subdomains
 	case "also":
 		return &raw.Also
+	case "repair":
+		return &raw.Repair
 	case "partial":
 		return &raw.Partial
 	case "identities":

@@ -42,6 +42,9 @@ type Host struct {
 	// Notify gets a mail when a key waits for somebody, or a tick failed; "" for
 	// nobody.
 	Notify string // notify
+	// Repair says whether a tick puts back what it had published in a zone here
+	// and what is gone: yes, no, "" for yes.
+	Repair string // repair
 	Update Update // [rfc2136]
 	// Trusted are further hosts whose mail is signed, as InternalHosts of
 	// opendkim.conf(5) has them: addresses, networks, names, .example.org.
@@ -118,6 +121,8 @@ type Domain struct {
 	// Spec.DrainOf and Spec.RotationOf.
 	Drain    time.Duration // drain
 	Rotation               // rotate_every, lag, revoke
+	// Repair is as the host's where it is "". See Spec.Repairs.
+	Repair string // repair
 	// Partial: only mail of Also is signed, not that of the whole domain.
 	Partial bool // partial
 	// Identities are what i= of the signature says (RFC 6376 section 3.5) about
@@ -176,6 +181,9 @@ func (s Spec) RotationOf(d Domain) Rotation {
 		Revoke: cmp.Or(d.Revoke, s.Host.Revoke, Never),
 	}
 }
+
+// Repairs reports whether records of a domain that are gone are put back.
+func (s Spec) Repairs(d Domain) bool { return cmp.Or(d.Repair, s.Host.Repair) != "no" }
 
 // UpdateOf is where the dynamic updates of a domain go.
 func (s Spec) UpdateOf(d Domain) Update {

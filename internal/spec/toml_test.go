@@ -36,6 +36,7 @@ func fullDomain() Domain {
 	d := someDomain()
 	d.DNS, d.Subdomains, d.Also = DNSUpdate, true, []string{".example.net", "ann@shop2.example"}
 	d.Update.Server = "ns1.shop.example"
+	d.Repair = "no"
 	d.Drain, d.Rotation = 30*24*time.Hour, Rotation{Every: Never, Lag: 2 * time.Hour, Revoke: Never}
 	return d
 }
@@ -86,6 +87,8 @@ drain = "30d"
 rotate_every = "never"
 lag = "2h"
 revoke = "never"
+# Whether its records are put back if they go, if not as host.toml says: "no", "yes".
+repair = "no"
 
 [spf]
 # Mail from others: "softfail" (suspicious), "fail" (forged) or "neutral".

@@ -101,6 +101,9 @@ func (h Host) validate(f *reader) {
 	if h.Notify != "" {
 		normal(f, "host: notify", h.Notify, MailAddress)
 	}
+	if h.Repair != "" {
+		normal(f, "host: repair", h.Repair, Repair)
+	}
 	for _, host := range h.Trusted {
 		normal(f, "host: trusted", host, Trusted)
 	}
@@ -160,6 +163,9 @@ func (d Domain) validate(f *reader) {
 		normal(f, at("also"), sender, Sender)
 	}
 	d.Rotation.validate(f, d.Drain, at)
+	if d.Repair != "" {
+		normal(f, at("repair"), d.Repair, Repair)
+	}
 	for _, identity := range d.Identities {
 		normal(f, at("identities"), identity, Identity)
 	}

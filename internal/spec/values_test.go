@@ -184,3 +184,30 @@ func TestWhatOnlyATakenOverDomainNeeds(t *testing.T) {
 	d.Also = nil
 	equal(t, "nobody", (Spec{Host: h, Domains: []Domain{d}}).Validate().Err().Error(), "shop.example: partial: leaves nobody whose mail is signed; hint: name the senders in also")
 }
+
+// repair counts for a domain as its own file says, else as host.toml does; a new
+// file leaves it out.
+func TestRepairs(t *testing.T) {
+	for _, c := range []struct {
+		host, domain string
+		want         bool
+	}{{"", "", true}, {"no", "", false}, {"yes", "", true}, {"no", "yes", true}, {"", "no", false}, {"yes", "no", false}} {
+		s := Spec{Host: Host{Repair: c.host}}
+		if got := s.Repairs(Domain{Repair: c.domain}); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+	h, d := someHost(), someDomain()
+	if text := string(MarshalHost(h)) + string(MarshalDomain(d)); strings.Contains(text, "repair") {
+		t.Error(text)
+	}
+	h.Repair = "no"
+	text, err := SetHost(MarshalHost(someHost()), h)
+	if err != nil || !strings.Contains(string(text), "\nrepair = \"no\"\n") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	_, err = Parse([]byte(strings.Replace(string(text), `repair = "no"`, `repair = "never"`, 1)), nil)
+	if err == nil || !strings.Contains(err.Error(), `repair "never" is not yes or no`) {
+		t.Errorf("%v", err)
+	}
+}

@@ -179,6 +179,9 @@ type Zone struct {
 	// Ours are those that come from our own fragment. Of a zone that is updated
 	// see Update.
 	Ours []Record
+	// Dropped: the fragment with Ours is there, but the zone no longer takes it in,
+	// since somebody rewrote its file.
+	Dropped bool
 	// Update says how to change a zone that is updated; nil for one whose file is
 	// edited.
 	Update  *Updater

@@ -1,0 +1,86 @@
+package steps
+
+import (
+	"maps"
+	"slices"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+// Watched are the records of a domain that name servers are looked at for, and
+// those among them without which mail that this server signs or signed fails.
+func Watched(s spec.Spec, d spec.Domain, keys []keyring.Key) (all, signing []state.Record) {
+	all = records(Input{Spec: s, Keys: keyring.Ledger{d.Name: keys}}, d)
+	for _, k := range keys {
+		if k.Stage != keyring.Active && k.Stage != keyring.Draining {
+			continue
+		}
+		for _, r := range all {
+			if r.Name == keyName(d.Name, k)+"." {
+				signing = append(signing, r)
+			}
+		}
+	}
+	return all, signing
+}
+
+// Restoring is the step that lets zones of this machine take our fragments in
+// again, as they are. It judges nothing and publishes nothing new.
+func Restoring() []Step {
+	return []Step{{"Zone", "records that are gone from a zone here", restore, false}}
+}
+
+// restore puts the $INCLUDE line back into the zones that lost it and hold
+// domains of the run.
+func restore(in Input) (state.Stage, []state.Note, error) {
+	parts := map[string]*part{}
+	trouble := state.Trouble{}
+	for d := range in.touched() {
+		zone, ok := closest(in.Facts.Zones, d.Name+".")
+		if !ok || !zone.Dropped || in.Spec.DNSOf(d) != spec.DNSBind {
+			continue
+		}
+		p := &part{zone: zone, ours: zone.Ours, want: zone.Ours}
+		if err := p.fits(); err != nil {
+			trouble[d.Name] = err
+			continue
+		}
+		parts[zone.Origin] = p
+	}
+	if err := trouble.Err(); err != nil {
+		return state.Stage{}, nil, err
+	}
+	var stage state.Stage
+	var served, back []state.Probe
+	for _, origin := range slices.Sorted(maps.Keys(parts)) {
+		p := parts[origin]
+		addZone(&stage, in, p)
+		served, back = append(served, p.served(in, p.want, nil)), append(back, p.served(in, nil, p.want))
+	}
+	if len(parts) > 0 {
+		stage.Units = []state.Unit{{
+			Name: "named.service", Action: state.Reload, Why: "serve the records again", Back: back,
+			Settled: append([]state.Probe{{Kind: state.ProbeActive, Unit: "named.service"}}, served...),
+		}}
+	}
+	return stage, nil, nil
+}
+
+// fits refuses a zone in which our records would not be what they were: it cannot
+// be worked with, or has others in their place now.
+func (p *part) fits() error {
+	if p.zone.Problem != "" {
+		return unfit(p.zone)
+	}
+	for _, r := range p.ours {
+		if x, ok := p.alias(r.Name); ok {
+			return refuse("mailsetup init says what can be done", "zone %s has another record in the place of one of ours: %s", p.zone.Origin, oneLine(x))
+		}
+		if there := p.having(r); len(there) > 0 {
+			return refuse("mailsetup init says what can be done", "zone %s has another record in the place of one of ours: %s", p.zone.Origin, oneLine(there[0]))
+		}
+	}
+	return nil
+}
