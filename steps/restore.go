@@ -32,6 +32,13 @@ func Restoring() []Step {
 	return []Step{{"Zone", "records that are gone from a zone here", restore, false}}
 }
 
+// DroppedZone is the zone of a domain whose file no longer takes in the fragment
+// of ours that is there.
+func DroppedZone(f state.Facts, domain string) (state.Zone, bool) {
+	zone, ok := closest(f.Zones, domain+".")
+	return zone, ok && zone.Dropped
+}
+
 // restore puts the $INCLUDE line back into the zones that lost it and hold
 // domains of the run.
 func restore(in Input) (state.Stage, []state.Note, error) {

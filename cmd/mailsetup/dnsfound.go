@@ -205,7 +205,7 @@ func (w *watch) remember() {
 	if os.Geteuid() != 0 || !w.s.exists(plan.Home) {
 		return
 	}
-	if err := w.s.writeChecked(w.checked()); err != nil {
+	if err := w.s.writeChecked(w.checked(), nil); err != nil {
 		w.s.c.say("what was seen is not remembered: %v", err)
 	}
 }
@@ -262,8 +262,9 @@ func everywhere(v dnspub.View, name string) bool {
 	return seen
 }
 
-// writeChecked puts each domain's file in place at once.
-func (s *session) writeChecked(all map[string]keyring.Checked) error {
+// writeChecked puts each domain's file in place at once, with what a look at
+// records is to remember where that is given.
+func (s *session) writeChecked(all map[string]keyring.Checked, watches map[string]keyring.Watch) error {
 	if !s.exists(keyring.CheckedDir) {
 		err := s.sys.Mkdir(keyring.CheckedDir, state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root})
 		if err != nil && !errors.Is(err, fs.ErrExist) {
@@ -277,6 +278,9 @@ func (s *session) writeChecked(all map[string]keyring.Checked) error {
 			if earlier, err := keyring.ParseChecked(o.Content); err == nil {
 				c = c.After(earlier)
 			}
+		}
+		if w, given := watches[domain]; given {
+			c.Watch = w
 		}
 		memos = append(memos, memo{file, keyring.MarshalChecked(c)})
 	}

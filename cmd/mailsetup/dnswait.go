@@ -43,9 +43,7 @@ type watch struct {
 func (s *session) waitForDNS(ctx context.Context, in steps.Input, domains []spec.Domain, timeout time.Duration) error {
 	w := &watch{s: s, keys: in.Keys, deadline: time.Now().Add(timeout), told: map[string]string{}}
 	for _, d := range domains {
-		w.want = append(w.want, dnspub.Wanted{
-			Domain: d.Name, Records: steps.Served(in, d), Keys: publicKeys(in.Keys[d.Name]),
-		})
+		w.want = append(w.want, wantedOf(in.Spec, d, steps.Served(in, d), in.Keys[d.Name]))
 	}
 	w.views = make([]dnspub.View, len(w.want))
 	if err := w.wait(ctx); err != nil {

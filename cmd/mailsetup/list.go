@@ -24,7 +24,8 @@ func listCommand(c console) *cli.Command {
 			"   the same as data, with all times",
 		Description: "STATE is active for a key that signs, unseen for one that signs although nobody\n" +
 			"has seen its record in DNS yet, and drains with a date for one that no longer\n" +
-			"signs: its record is needed until then. CHECKED is what mailsetup dns --wait\n" +
+			"signs: its record is needed until then; not in DNS if no name server has the\n" +
+			"record of a key any more. CHECKED is what mailsetup dns --wait or rotate-dkim\n" +
 			"last found, and how long ago.",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
@@ -64,12 +65,15 @@ type listedKey struct {
 	Made     *time.Time    `json:"made,omitempty"`
 	Seen     *time.Time    `json:"seen,omitempty"`  // in DNS, first
 	Until    *time.Time    `json:"until,omitempty"` // the record is needed
+	Gone     string        `json:"gone,omitempty"`  // what name servers said when none had the record
 }
 
 type listedChecked struct {
 	At    time.Time `json:"at"`
 	OK    bool      `json:"ok"`
 	Found string    `json:"found,omitempty"`
+	// Records are what counted as a problem in the last look of rotate-dkim.
+	Records []recordProblem `json:"records,omitempty"`
 }
 
 func (s *session) list() error {
@@ -99,7 +103,7 @@ func (s *session) listed(sp *spec.Spec) ([]listedDomain, error) {
 	all := make([]listedDomain, 0, len(sp.Domains))
 	for _, d := range sp.Domains {
 		known[d.Name] = true
-		l := listedDomain{Domain: d.Name, Primary: d.Name == sp.Host.Domain, DNS: sp.DNSOf(d), Keys: s.listedKeys(d.Name, sp.DrainOf(d), checked[d.Name]), Checked: last(checked[d.Name])}
+		l := listedDomain{Domain: d.Name, Primary: d.Name == sp.Host.Domain, DNS: sp.DNSOf(d), Keys: s.listedKeys(d.Name, sp.DrainOf(d), checked[d.Name]), Checked: s.last(d.Name, checked)}
 		if blind {
 			l.Keys = []listedKey{{Selector: d.Selector}}
 		}
@@ -107,7 +111,7 @@ func (s *session) listed(sp *spec.Spec) ([]listedDomain, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.keys)) {
 		if keys := s.listedKeys(name, sp.Host.Drain, checked[name]); !known[name] && len(keys) > 0 {
-			all = append(all, listedDomain{Domain: name, Removed: true, Keys: keys, Checked: last(checked[name])})
+			all = append(all, listedDomain{Domain: name, Removed: true, Keys: keys, Checked: s.last(name, checked)})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b listedDomain) int { return cmp.Compare(a.Domain, b.Domain) })
@@ -121,6 +125,7 @@ func (s *session) listedKeys(domain string, drain time.Duration, c keyring.Check
 	for _, k := range keyring.Kept(s.keys[domain]) {
 		l := listedKey{Selector: k.Selector, Bits: k.Bits, State: k.Stage, Made: when(k.Since[keyring.Staged]), Seen: when(k.Seen)}
 		l.Seen = cmp.Or(l.Seen, when(c.Seen[k.Selector]))
+		l.Gone = goneIn(c, domain, k.Selector)
 		if since, ok := k.Since[keyring.Draining]; ok && k.Stage == keyring.Draining {
 			l.Until = when(since.Add(drain))
 		}
@@ -152,11 +157,12 @@ func (s *session) lastChecks() (map[string]keyring.Checked, error) {
 	return checks, nil
 }
 
-func last(c keyring.Checked) *listedChecked {
+func (s *session) last(domain string, checked map[string]keyring.Checked) *listedChecked {
+	c := checked[domain]
 	if c.At.IsZero() {
 		return nil
 	}
-	return &listedChecked{c.At, c.OK, c.Found}
+	return &listedChecked{c.At, c.OK, c.Found, problemsOf(domain, c.Watch.Problems, s.now)}
 }
 
 // table has one row for each key of each domain, in columns.
@@ -176,6 +182,8 @@ func table(all []listedDomain, now time.Time) string {
 
 func (k listedKey) state() string {
 	switch {
+	case k.Gone != "":
+		return notInDNS
 	case k.Until != nil:
 		return "drains " + k.Until.Format(time.DateOnly)
 	case k.State == keyring.Active && k.Seen == nil:

@@ -96,6 +96,10 @@ func turnKeys(ctx context.Context, c console, r rotateOptions) error {
 	defer t.s.close()
 	t.s.remembered() // now: it takes room that ten thousand keys need
 	t.s.turned = newTurned()
+	watched := t.watchRecords(ctx)
+	if hopeless(watched) {
+		return watched
+	}
 	acted, err := t.all(ctx)
 	if err != nil && !errors.Is(err, errChangesFound) {
 		return err
@@ -103,7 +107,7 @@ func turnKeys(ctx context.Context, c console, r rotateOptions) error {
 	if err == nil {
 		err = t.ended(ctx, acted)
 	}
-	return cmp.Or(t.troubled(), err)
+	return cmp.Or(t.troubled(), err, watched)
 }
 
 // openTurning opens the machine for a run about keys. The caller closes the
@@ -228,6 +232,7 @@ type turning struct {
 	// trouble are the domains that the run goes on without.
 	trouble map[string]bool
 	why     []string // and what was said of them, with hints
+	halted  error    // that ends the run, while records were put back
 }
 
 // about reports whether the run is about a domain.

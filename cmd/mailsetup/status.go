@@ -21,7 +21,9 @@ func statusCommand(c console) *cli.Command {
 			"   a line for each key of each domain that is not gone\n\n" +
 			"sudo mailsetup status example.org --json\n" +
 			"   the same about one domain, as data",
-		Description: "STATE is one of publishing, published, active (it signs), draining, revoked.\n" +
+		Description: "STATE is one of publishing, published, active (it signs), draining, revoked; or\n" +
+			"not in DNS for a key whose record no name server had in the last look of\n" +
+			"rotate-dkim.\n" +
 			"A key WAITS FOR its age (rotate_every), its successor, the name servers (to\n" +
 			"have its record), caches (to forget that there was none), mail under way (that\n" +
 			"it signed), late mail (that is told that it is revoked), or nothing (never).\n" +
@@ -51,7 +53,20 @@ type keyStatus struct {
 	Since    time.Time     `json:"since,omitzero"`
 	Waits    string        `json:"waits"`         // for what, as --help has it
 	Next     time.Time     `json:"next,omitzero"` // when the next step is due at the earliest
+	// Gone is what name servers said when none of them had the record.
+	Gone string `json:"gone,omitempty"`
 }
+
+// state is where the key is in its life, or that DNS does not have its record.
+func (k keyStatus) state() string {
+	if k.Gone != "" {
+		return notInDNS
+	}
+	return string(k.Stage)
+}
+
+// notInDNS is the state of a key whose record no name server has any more.
+const notInDNS = "not in DNS"
 
 func runStatus(ctx context.Context, c console, r rotateOptions) error {
 	t, err := openTurning(ctx, c, r)
@@ -66,6 +81,7 @@ func runStatus(ctx context.Context, c console, r rotateOptions) error {
 		return t.s.printJSON(t.list())
 	}
 	t.statuses()
+	t.recordProblems()
 	for _, n := range steps.Lives(*t.old, t.about) {
 		c.say("%s", fold(n.Text, 78))
 		c.hints([]string{n.Do})
@@ -88,7 +104,9 @@ func (t *turning) list() []keyStatus {
 	for _, domain := range sortedKeys(t.s.keys) {
 		for _, k := range keyring.Kept(t.s.keys[domain]) {
 			if t.about(domain) {
-				list = append(list, t.status(domain, k))
+				st := t.status(domain, k)
+				st.Gone = t.s.goneFrom(domain, k.Selector)
+				list = append(list, st)
 			}
 		}
 	}
@@ -136,7 +154,7 @@ func (t *turning) foreseen(domain, selector string) keyring.Situation {
 func (t *turning) statuses() {
 	rows := [][]string{{"DOMAIN", "KEY", "STATE", "SINCE", "NEXT STEP", "WAITS FOR"}}
 	for _, k := range t.list() {
-		rows = append(rows, []string{k.Domain, k.Selector, string(k.Stage), ago(k.Since, t.s.now), soon(k.Next, t.s.now), k.Waits})
+		rows = append(rows, []string{k.Domain, k.Selector, k.state(), ago(k.Since, t.s.now), soon(k.Next, t.s.now), k.Waits})
 	}
 	switch {
 	case len(rows) > 1:

@@ -19,6 +19,9 @@ type turned struct {
 	Waits   []waitingKey `json:"waits"`  // keys that wait for somebody, each once a day
 	Failed  []string     `json:"failed"` // domains that the run went on without
 	Notes   []state.Note `json:"notes"`  // what is left to do by hand
+	// Records are those that were looked at and are not as they should be, and
+	// name servers that do not answer.
+	Records []recordProblem `json:"records"`
 
 	keys []keyStatus // as they are, for a dry run
 }
@@ -42,7 +45,7 @@ type waitingKey struct {
 }
 
 func newTurned() *turned {
-	return &turned{Runs: []string{}, Steps: []keyStep{}, Waits: []waitingKey{}, Failed: []string{}, Notes: []state.Note{}}
+	return &turned{Runs: []string{}, Steps: []keyStep{}, Waits: []waitingKey{}, Failed: []string{}, Notes: []state.Note{}, Records: []recordProblem{}}
 }
 
 // await takes note of a key that waits for somebody.

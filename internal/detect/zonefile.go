@@ -130,11 +130,8 @@ func dropped(r system.Reader, fragments state.Path, z *state.Zone) error {
 	if err != nil || o.Kind != state.Regular {
 		return err
 	}
-	z.Ours, err = parseRecords(string(o.Content), z.Origin)
-	z.Dropped = err == nil && len(z.Ours) > 0
-	if err != nil {
-		z.Ours = nil // nobody reads it, so it stops nobody
-	}
+	z.Dropped = true
+	z.Ours, _ = parseRecords(string(o.Content), z.Origin) // what is no record was not written here
 	return nil
 }
 

@@ -156,3 +156,25 @@ func (p picky) Run(ctx context.Context, c system.Command) (system.Result, error)
 	}
 	return system.Result{Code: 1, Stderr: []byte("zone lab.example/IN: NS 'mail.lab.example' has no address records (A or AAAA)\n")}, nil
 }
+
+// A zone that somebody rewrote without our line is known by the fragment that is
+// still there.
+func TestZoneThatDroppedOurFragment(t *testing.T) {
+	const plain = "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NS ns\nns A 192.0.2.1\n"
+	m := bookworm()
+	m.PutFile("/etc/bind/db.lab", plain)
+	m.PutFile("/nowhere/mailsetup/lab.example.zone", "_dmarc.lab.example. 300 IN TXT \"v=DMARC1; p=none\"\n")
+	got := loadZone(t, m)
+	want := []state.Record{{Name: "_dmarc.lab.example.", Type: "TXT", TTL: 300, Value: "v=DMARC1; p=none"}}
+	if diff := cmp.Diff(want, got.Ours); diff != "" || !got.Dropped || len(got.Records) != 3 || got.Problem != "" {
+		t.Errorf("%+v\n%s", got, diff)
+	}
+	m.PutFile("/nowhere/mailsetup/lab.example.zone", "no ( record\n")
+	if got := loadZone(t, m); !got.Dropped || got.Problem != "" {
+		t.Errorf("a fragment that nobody reads: %+v", got)
+	}
+	m.PutFile("/etc/bind/db.lab", plain+"$INCLUDE \"/nowhere/mailsetup/lab.example.zone\" lab.example.\n")
+	if got := loadZone(t, m); got.Dropped {
+		t.Error("taken in, and said to be dropped")
+	}
+}

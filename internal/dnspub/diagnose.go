@@ -20,6 +20,8 @@ type Expected struct {
 	// Keys are the domain's public keys by selector, to tell which one stands
 	// in the place of another.
 	Keys map[string]string
+	// Ours: see Wanted.
+	Ours bool
 }
 
 // Sight is what one name server says about one record.

@@ -14,6 +14,9 @@ type Wanted struct {
 	Domain  string // without final dot
 	Records []state.Record
 	Keys    map[string]string // the domain's public keys by selector
+	// Ours: mailsetup publishes the records itself, so that its init puts back
+	// what is missing.
+	Ours bool
 }
 
 // View is what all these servers say.
@@ -87,7 +90,7 @@ func (c *Client) Look(ctx context.Context, w Wanted, before View) View {
 	questions := map[int][]Expected{}
 	for _, r := range w.Records {
 		a := v.found[r.Name]
-		e := Expected{Domain: w.Domain, Zone: a.Zone, Record: r, Keys: w.Keys}
+		e := Expected{Domain: w.Domain, Zone: a.Zone, Record: r, Keys: w.Keys, Ours: w.Ours}
 		if err := lost[r.Name]; err != nil {
 			v.Lost = append(v.Lost, RecordView{Expected: e, Finding: Finding{
 				Missing, err.Error(), "see that the domain is registered and delegated to its name servers",

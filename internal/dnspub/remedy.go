@@ -3,10 +3,16 @@ package dnspub
 // What to do about a record, in the words of the command that prints it.
 
 func (e Expected) publish() string {
+	if e.Ours {
+		return "publish it: mailsetup init --yes"
+	}
 	return "publish it: mailsetup dns " + e.Domain
 }
 
 func (e Expected) replace() string {
+	if e.Ours {
+		return "put ours in its place: mailsetup init"
+	}
 	return "put ours in its place: mailsetup dns " + e.Domain
 }
 

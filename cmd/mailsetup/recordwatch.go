@@ -1,0 +1,206 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/recordwatch"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps"
+)
+
+// watchRecords looks whether name servers still have the records of domains whose
+// turn it is, puts back what may be put back, and tells people. The error says
+// that something is not as it should be, or that it could not be found out.
+func (t *turning) watchRecords(ctx context.Context) error {
+	if !t.asked.isJob() || len(t.old.Domains) == 0 {
+		return nil
+	}
+	s := t.s
+	o, err := s.sys.Read(recordwatch.ScheduleFile)
+	if err != nil {
+		return err
+	}
+	schedule, err := recordwatch.ParseSchedule(o.Content)
+	if err != nil { // then all of them have their turn again
+		s.c.say("%s", harmless(err))
+	}
+	var names []string
+	for _, d := range t.old.Domains {
+		names = append(names, d.Name)
+	}
+	results, err := recordwatch.Tick{
+		Client: s.resolver.Remembering(), Limits: recordwatch.TickLimits, Now: s.now,
+		Judged: t.judged, Restore: t.restore, Save: s.saveLooks,
+	}.Run(ctx, t.watchedDomains(schedule.Due(names, s.now)))
+	if stop := cmp.Or(ctx.Err(), t.halted); stop != nil {
+		return stop
+	}
+	var wrong []string
+	for name, r := range results {
+		if len(r.Watch.Problems) > 0 {
+			wrong = append(wrong, name)
+		}
+	}
+	schedule = schedule.After(names, slices.Collect(maps.Keys(results)), wrong, s.now)
+	err = errors.Join(err, s.jot(memo{recordwatch.ScheduleFile, schedule.Marshal()}))
+	found := t.tellOfRecords(ctx, results)
+	if err == nil && found {
+		err = errProblemsFound
+	}
+	return err
+}
+
+// watchedDomains are what is expected of the name servers of domains.
+func (t *turning) watchedDomains(due []string) []recordwatch.Domain {
+	list := make([]recordwatch.Domain, len(due))
+	_ = sideBySide(len(due), processors(), func(i int) error {
+		d, _ := t.domain(due[i])
+		all, signing := steps.Watched(*t.old, d, t.s.keys[d.Name])
+		list[i] = recordwatch.Domain{Wanted: wantedOf(*t.old, d, all, t.s.keys[d.Name]), Before: t.s.lastCheck(d.Name)}
+		for _, r := range signing {
+			list[i].Signing = append(list[i].Signing, recordwatch.ID(r))
+		}
+		return nil
+	})
+	return list
+}
+
+// lastCheck is what was last seen of a domain's records. What cannot be read was
+// never looked at.
+func (s *session) lastCheck(domain string) keyring.Checked {
+	o, err := s.sys.Read(keyring.CheckedFile(domain))
+	if err != nil || o.Kind == state.Absent {
+		return keyring.Checked{}
+	}
+	c, _ := keyring.ParseChecked(o.Content)
+	return c
+}
+
+// judged are the records that domains should have beside those of the
+// administrator's, as dns --wait expects them.
+func (t *turning) judged(ctx context.Context, domains []string) (map[string][]state.Record, error) {
+	s, list := t.s, []spec.Domain{}
+	s.only(domains)
+	s.steps, s.turns = nil, nil
+	for _, name := range domains {
+		d, _ := t.domain(name)
+		list = append(list, d)
+	}
+	in, err := s.dnsInput(ctx, *t.old, list)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string][]state.Record{}
+	for _, d := range list {
+		all[d.Name] = steps.Served(in, d)
+	}
+	return all, nil
+}
+
+// saveLooks writes down what was seen of domains.
+func (s *session) saveLooks(results map[string]recordwatch.Result) error {
+	w := &watch{s: s, keys: s.keys}
+	watches := map[string]keyring.Watch{}
+	for name, r := range results {
+		w.views = append(w.views, r.View)
+		watches[name] = r.Watch
+	}
+	return s.writeChecked(w.checked(), watches)
+}
+
+// restore lets zones of this machine take our fragments in again that they lost.
+// It says nothing of domains for which that is not what is missing, or not wanted.
+func (t *turning) restore(ctx context.Context, domains []string) map[string]error {
+	s, errs := t.s, map[string]error{}
+	domains = slices.DeleteFunc(slices.Clone(domains), func(name string) bool {
+		d, known := t.domain(name)
+		return !known || t.old.DNSOf(d) != spec.DNSBind || !t.old.Repairs(d)
+	})
+	if len(domains) == 0 {
+		return nil
+	}
+	s.retire, s.turns, s.observed = nil, map[string][]keyring.Move{}, false
+	s.steps = steps.Restoring()
+	s.only(domains)
+	if err := s.look(ctx, t.old); err != nil {
+		s.c.say("%s", harmless(err))
+		return nil
+	}
+	var lost []string
+	for _, name := range domains {
+		if z, dropped := steps.DroppedZone(s.facts, name); dropped {
+			if errs[name] = s.fragmentEdited(z); errs[name] == nil {
+				lost = append(lost, name)
+			}
+		}
+	}
+	stale := false
+	p := parting{left: partings(len(lost)), try: func(domains []string) error {
+		s.only(domains)
+		if stale {
+			if err := s.look(ctx, t.old); err != nil {
+				return err
+			}
+		}
+		stale = true
+		return t.carryBack(ctx)
+	}}
+	t.halted = p.part(lost)
+	for _, bad := range p.trouble {
+		for _, d := range bad.domains {
+			errs[d] = bad.err
+		}
+	}
+	return errs
+}
+
+// only makes the run one about domains.
+func (s *session) only(domains []string) {
+	s.touched = map[string]bool{}
+	for _, name := range domains {
+		s.touched[name] = true
+	}
+}
+
+// carryBack plans and does what the session is about.
+func (t *turning) carryBack(ctx context.Context) error {
+	s := t.s
+	w, p, err := s.prepare(ctx, *t.old, t.old)
+	if err != nil || p.Empty() {
+		return err
+	}
+	if err := s.confirmed(ctx, p); err != nil {
+		return err
+	}
+	err = s.perform(ctx, w, p)
+	if again := s.remember(); again != nil && err == nil {
+		err = lasting{again}
+	}
+	return err
+}
+
+// fragmentEdited refuses a fragment that is not as mailsetup left it.
+func (s *session) fragmentEdited(z state.Zone) error {
+	file := steps.Fragment(z)
+	o, err := s.sys.Read(file)
+	if err != nil {
+		return err
+	}
+	if s.record[file] != plan.Hash(o.Content) {
+		return fail("mailsetup init --dry-run shows the difference; init --overwrite-drift writes our version", "%s is not as mailsetup left it", file)
+	}
+	return nil
+}
+
+// wantedOf is what to look for at the name servers of a domain.
+func wantedOf(sp spec.Spec, d spec.Domain, rrs []state.Record, keys []keyring.Key) dnspub.Wanted {
+	return dnspub.Wanted{Domain: d.Name, Records: rrs, Keys: publicKeys(keys), Ours: sp.DNSOf(d) != spec.DNSManual}
+}
