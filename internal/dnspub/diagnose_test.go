@@ -257,3 +257,26 @@ func TestSuspects(t *testing.T) {
 		}
 	}
 }
+
+// Where mailsetup publishes, its own command is the remedy; elsewhere the record
+// is printed.
+func TestRemedyOfAMissingRecord(t *testing.T) {
+	for ours, want := range map[bool]string{
+		true:  "missing: publish it: mailsetup init --yes",
+		false: "missing: publish it: mailsetup dns lab.example",
+	} {
+		e := theSPF()
+		e.Ours = ours
+		f := Diagnose(e, Sight{})
+		if got := f.Text + ": " + f.Remedy; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	e := theSPF()
+	e.Ours = true
+	other := e.Record
+	other.Value = "v=spf1 -all"
+	if got := Diagnose(e, Sight{Records: []state.Record{other}}).Remedy; got != "put ours in its place: mailsetup init" {
+		t.Error(got)
+	}
+}

@@ -89,7 +89,7 @@ func restoredByTimer(t *testing.T, b *lab.Box, sink *lab.Sink, panel *rewrites, 
 	panel.again(t)
 	b.Sh(t, "systemctl daemon-reload; systemctl start mailsetup-rotate.timer")
 	eventually(t, "the record is back", func() bool { return len(dig(t, b, "TXT", key)) > 0 && rootMail(t, b) != "" })
-	b.Sh(t, "rm -r /etc/systemd/system/mailsetup-rotate.timer.d; systemctl daemon-reload; systemctl stop mailsetup-rotate.timer; while systemctl is-active -q mailsetup-rotate; do sleep 0.1; done")
+	b.Sh(t, "rm -r /etc/systemd/system/mailsetup-rotate.timer.d; systemctl daemon-reload; systemctl stop mailsetup-rotate.timer; while systemctl is-active mailsetup-rotate.service | grep -qx activating; do sleep 0.1; done")
 	leavesSigned(t, b, sink)
 	if n := strings.Count(b.Read(t, panel.file), "$INCLUDE"); n != 1 {
 		t.Errorf("%d lines with $INCLUDE in\n%s", n, b.Read(t, panel.file))

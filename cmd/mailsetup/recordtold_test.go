@@ -1,0 +1,66 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/recordwatch"
+	"mailsetup/internal/spec"
+)
+
+// What is said of a record that is gone ends with the command that helps there:
+// where it is published here, elsewhere, and where it was put back in vain.
+func TestWhatIsSaidOfRecordsThatAreGone(t *testing.T) {
+	now := time.Date(2026, 11, 10, 8, 0, 0, 0, time.UTC)
+	const key = "s1._domainkey.lab.example TXT"
+	gone := map[string]keyring.Problem{key: {Since: now, Fault: "missing", Text: "missing at ns1", Gone: true}}
+	silent := map[string]keyring.Problem{"ns2": {Since: now.Add(-24 * time.Hour), Fault: "no answer", Text: "it does not answer", Remedy: "see that it runs"}}
+	earlier := map[string]time.Time{key: now.Add(-48 * time.Hour)}
+	const look = "hint: mailsetup dns --wait lab.example shows what each name server has"
+	for name, c := range map[string]struct {
+		dns    spec.DNSMode
+		repair string
+		r      recordwatch.Result
+		want   []string
+	}{
+		"here, not to be put back": {spec.DNSBind, "no", recordwatch.Result{Watch: keyring.Watch{Problems: gone, Restored: earlier}}, []string{
+			"lab.example: " + key + ": missing at ns1", "hint: mailsetup init --yes puts it back", look,
+		}},
+		"here, again": {spec.DNSBind, "", recordwatch.Result{Watch: keyring.Watch{Problems: gone, Restored: earlier}}, []string{
+			"lab.example: " + key + ": missing at ns1",
+			"hint: it was put back on 2026-11-08: find out what rewrites the zone file, and keep its $INCLUDE line there",
+			"hint: mailsetup init --yes puts it back", look,
+		}},
+		"here, put back": {spec.DNSBind, "", recordwatch.Result{Restored: gone}, []string{
+			"lab.example: gone from its zone, and put back: " + key,
+			"hint: something rewrites the zone file; if it does so again within a week, you are only told",
+		}},
+		"here, in vain": {spec.DNSBind, "", recordwatch.Result{Watch: keyring.Watch{Problems: gone}, Failed: fail("look", "edited")}, []string{
+			"lab.example: " + key + ": missing at ns1", "lab.example: not put back: edited", "hint: look",
+		}},
+		"by updates": {spec.DNSUpdate, "", recordwatch.Result{Watch: keyring.Watch{Problems: gone}}, []string{
+			"lab.example: " + key + ": missing at ns1", "hint: mailsetup init --yes puts it back", look,
+		}},
+		"elsewhere": {spec.DNSManual, "", recordwatch.Result{Watch: keyring.Watch{Problems: gone}}, []string{
+			"lab.example: " + key + ": missing at ns1", "hint: mailsetup dns lab.example prints what to publish", look,
+		}},
+		"a silent server": {spec.DNSBind, "", recordwatch.Result{Watch: keyring.Watch{Problems: silent}}, []string{
+			"lab.example: ns2: it does not answer", "hint: see that it runs", look,
+		}},
+	} {
+		d := spec.Domain{Name: "lab.example", Repair: c.repair}
+		run := &turning{s: &session{now: now}, old: &spec.Spec{Host: spec.Host{DNS: c.dns}, Domains: []spec.Domain{d}}}
+		got := run.recordLines(d.Name, c.r, problemsOf(d.Name, c.r.Restored, now), problemsOf(d.Name, c.r.Watch.Problems, now))
+		if strings.Join(got, "\n") != strings.Join(c.want, "\n") {
+			t.Errorf("%s:\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(c.want, "\n"))
+		}
+	}
+	if got := goneIn(keyring.Checked{Watch: keyring.Watch{Problems: gone}}, "lab.example", "s1"); got != "missing at ns1" {
+		t.Errorf("gone: %q", got)
+	}
+	if got := (listedKey{State: keyring.Active, Gone: "missing"}).state(); got != "not in DNS" {
+		t.Errorf("list: %q", got)
+	}
+}
