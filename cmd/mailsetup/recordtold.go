@@ -112,7 +112,7 @@ func (t *turning) recordLines(domain string, r recordwatch.Result, back, left []
 			fmt.Sprintf("%s: gone from its zone, and put back: %s", domain, strings.Join(wasGone, ", ")),
 			"hint: something rewrites the zone file; if it does so again within a week, you are only told")
 	}
-	for _, p := range left {
+	for _, p := range alikeRecords(left, func(p recordProblem) string { return p.Found }) {
 		lines = append(lines, fmt.Sprintf("%s: %s: %s", domain, p.About, p.Found))
 	}
 	if r.Failed != nil {
@@ -128,6 +128,20 @@ func (t *turning) recordLines(domain string, r recordwatch.Result, back, left []
 		return lines
 	}
 	return append(lines, t.recordHints(domain, r, left)...)
+}
+
+// alikeRecords puts those problems together of which the same is to be said.
+func alikeRecords(list []recordProblem, what func(recordProblem) string) []recordProblem {
+	var out []recordProblem
+	for _, p := range list {
+		i := slices.IndexFunc(out, func(o recordProblem) bool { return what(o) == what(p) })
+		if i < 0 {
+			out = append(out, p)
+		} else {
+			out[i].About += ", " + p.About
+		}
+	}
+	return out
 }
 
 // recordHints are what to do about problems.
@@ -204,12 +218,15 @@ func (t *turning) recordProblems() {
 		}
 		w := t.s.lastCheck(d.Name).Watch
 		left := problemsOf(d.Name, w.Problems, t.s.now)
-		for _, p := range left {
-			t.s.c.say("%s", fold(plan.Printable(fmt.Sprintf("%s: %s: %s, since %s", d.Name, p.About, p.Found, p.Since.Format("2006-01-02 15:04 MST"))), 78))
+		text := func(p recordProblem) string {
+			return fmt.Sprintf("%s, since %s", p.Found, p.Since.Format("2006-01-02 15:04 MST"))
+		}
+		for _, p := range alikeRecords(left, text) {
+			t.s.c.say("%s", fold(plan.Printable(d.Name+": "+p.About+": "+text(p)), 78))
 		}
 		if len(left) > 0 {
 			for _, h := range t.recordHints(d.Name, recordwatch.Result{Watch: w}, left) {
-				t.s.c.say("%s", h)
+				t.s.c.say("%s", fold(h, 78))
 			}
 		}
 	}

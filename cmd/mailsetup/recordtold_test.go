@@ -16,6 +16,7 @@ func TestWhatIsSaidOfRecordsThatAreGone(t *testing.T) {
 	now := time.Date(2026, 11, 10, 8, 0, 0, 0, time.UTC)
 	const key = "s1._domainkey.lab.example TXT"
 	gone := map[string]keyring.Problem{key: {Since: now, Fault: "missing", Text: "missing at ns1", Gone: true}}
+	two := map[string]keyring.Problem{key: gone[key], "lab.example MX": {Since: now, Fault: "missing", Text: "missing at ns1", Gone: true}}
 	silent := map[string]keyring.Problem{"ns2": {Since: now.Add(-24 * time.Hour), Fault: "no answer", Text: "it does not answer", Remedy: "see that it runs"}}
 	earlier := map[string]time.Time{key: now.Add(-48 * time.Hour)}
 	const look = "hint: mailsetup dns --wait lab.example shows what each name server has"
@@ -45,6 +46,9 @@ func TestWhatIsSaidOfRecordsThatAreGone(t *testing.T) {
 		}},
 		"elsewhere": {spec.DNSManual, "", recordwatch.Result{Watch: keyring.Watch{Problems: gone}}, []string{
 			"lab.example: " + key + ": missing at ns1", "hint: mailsetup dns lab.example prints what to publish", look,
+		}},
+		"two records": {spec.DNSUpdate, "", recordwatch.Result{Watch: keyring.Watch{Problems: two}}, []string{
+			"lab.example: lab.example MX, " + key + ": missing at ns1", "hint: mailsetup init --yes puts it back", look,
 		}},
 		"a silent server": {spec.DNSBind, "", recordwatch.Result{Watch: keyring.Watch{Problems: silent}}, []string{
 			"lab.example: ns2: it does not answer", "hint: see that it runs", look,

@@ -119,12 +119,12 @@ func onlyToldWithinAWeek(t *testing.T, b *lab.Box, panel *rewrites, key string) 
 	if log == "" {
 		t.Log(b.Run(t, "journalctl", "-q", "--no-pager", "-n", "60"), rootMail(t, b))
 	}
-	says(t, log, "lab.example: "+key+" TXT: missing at mail.lab.example (192.0.2.10)\n", "lab.example: lab.example MX: missing at ",
+	says(t, log, "lab.example: "+key+" TXT, _dmarc.lab.example TXT, lab.example MX, lab.example TXT, mail.lab.example TXT: missing at mail.lab.example (192.0.2.10)\n",
 		"hint: it was put back on ", "hint: mailsetup init --yes puts it back\n", "hint: mailsetup dns --wait lab.example shows")
 	if is := b.Read(t, panel.file); is != before {
 		t.Errorf("changed again within a week:\n%s", is)
 	}
-	says(t, rootMail(t, b), "Subject: mail.lab.example: DNS records are gone or changed\n", key+" TXT: missing at")
+	says(t, rootMail(t, b), "Subject: mail.lab.example: DNS records are gone or changed\n", "\nlab.example: "+key+" TXT, ")
 	letters := rootMail(t, b)
 	out, said := product(t, b, 3, "rotate-dkim", "--yes")
 	if out+said != "" || rootMail(t, b) != letters {
@@ -142,7 +142,7 @@ func onlyToldWithinAWeek(t *testing.T, b *lab.Box, panel *rewrites, key string) 
 	}
 	out, said = product(t, b, 0, "status")
 	says(t, out, "not in DNS")
-	says(t, strings.ReplaceAll(said, "\n", " "), key+" TXT: missing at mail.lab.example (192.0.2.10), since ", "hint: mailsetup init --yes puts it back")
+	says(t, strings.ReplaceAll(said, "\n", " "), "lab.example: "+key+" TXT, ", " TXT: missing at mail.lab.example (192.0.2.10), since ", "hint: mailsetup init --yes puts it back")
 	out, _ = product(t, b, 0, "list")
 	says(t, out, "not in DNS", "bad 0m")
 	out, _ = product(t, b, 3, "dns", "--wait", "--timeout", "0", "lab.example")
@@ -161,7 +161,7 @@ func notWanted(t *testing.T, b *lab.Box, panel *rewrites, key string) {
 	product(t, b, 0, "rotate-dkim", "--yes")
 	panel.again(t)
 	_, said := product(t, b, 3, "rotate-dkim", "--yes")
-	says(t, strings.ReplaceAll(said, "\n", " "), "lab.example: "+key+" TXT: missing at ", "hint: mailsetup init --yes puts it back")
+	says(t, strings.ReplaceAll(said, "\n", " "), "lab.example: "+key+" TXT, ", "hint: mailsetup init --yes puts it back")
 	saysNot(t, said, "was put back")
 	saysNot(t, b.Read(t, panel.file), "$INCLUDE")
 	b.Sh(t, `sed -i '/^repair/d' /etc/mailsetup/host.toml`)
@@ -173,7 +173,7 @@ func fragmentEdited(t *testing.T, b *lab.Box, panel *rewrites, key string) {
 	const fragment = "/etc/bind/mailsetup/lab.example.zone"
 	b.Sh(t, "rm /var/lib/mailsetup/checked/lab.example.json; cp -p "+fragment+" /root/; sed -i '/^_dmarc/d' "+fragment)
 	out, said := product(t, b, 3, "rotate-dkim", "--yes")
-	says(t, strings.ReplaceAll(out+said, "\n", " "), key+" TXT: missing at ", "lab.example: not put back: "+fragment+" is not as mailsetup left it",
+	says(t, strings.ReplaceAll(out+said, "\n", " "), "lab.example: "+key+" TXT, ", "lab.example: not put back: "+fragment+" is not as mailsetup left it",
 		"hint: mailsetup init --dry-run shows the difference; init --overwrite-drift writes our version")
 	saysNot(t, b.Read(t, panel.file), "$INCLUDE")
 	b.Sh(t, "cp -p /root/lab.example.zone "+fragment+"; rm /var/lib/mailsetup/checked/lab.example.json")
@@ -191,9 +191,9 @@ func publishedElsewhere(t *testing.T, b *lab.Box) {
 	key := selectorOf(t, b, "shop.example") + "._domainkey.shop.example"
 	b.Sh(t, "cp -p /etc/bind/db.shop.example /root/full; sed 's/2026010101/2026010103/' /root/empty >/etc/bind/db.shop.example; rndc reload shop.example; sleep 1")
 	_, said := product(t, b, 3, "rotate-dkim", "--yes")
-	says(t, strings.ReplaceAll(said, "\n", " "), "shop.example: "+key+" TXT: missing at mail.shop.example (192.0.2.10)", "shop.example: shop.example TXT: missing at",
+	says(t, strings.ReplaceAll(said, "\n", " "), "shop.example: "+key+" TXT, _dmarc.shop.example TXT, shop.example TXT: missing at mail.shop.example (192.0.2.10)",
 		"hint: mailsetup dns shop.example prints what to publish", "hint: mailsetup dns --wait shop.example shows")
-	says(t, flat(rootMail(t, b)), "shop.example: "+key+" TXT: missing at")
+	says(t, flat(rootMail(t, b)), "shop.example: "+key+" TXT, ")
 	b.Sh(t, "sed 's/2026010102/2026010104/' /root/full >/etc/bind/db.shop.example; rndc reload shop.example; sleep 1")
 	product(t, b, 0, "rotate-dkim", "--yes")
 	saysNot(t, b.Run(t, "mailsetup", "status"), "not in DNS")
