@@ -3,6 +3,7 @@ package steps
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
@@ -24,6 +25,39 @@ func Watched(s spec.Spec, d spec.Domain, keys []keyring.Key) (all, signing []sta
 		}
 	}
 	return all, signing
+}
+
+// Rebuilding is the step that makes a fragment again which is gone, from what is
+// wanted of all domains of its zone. Whoever takes it compares the result with
+// what was written there.
+func Rebuilding() []Step {
+	return []Step{{"Zone", "a part of a zone here that is gone", func(in Input) (state.Stage, []state.Note, error) {
+		in.keysOnly = false
+		return files(in)
+	}, false}}
+}
+
+// Sharing are the domains whose zone here is also that of a domain, itself
+// included, sorted.
+func Sharing(in Input, domain string) []string {
+	zone, _ := closest(in.Facts.Zones, domain+".")
+	var names []string
+	for _, d := range in.Spec.Domains {
+		if z, ok := closest(in.Facts.Zones, d.Name+"."); ok && z.Origin == zone.Origin && in.Spec.DNSOf(d) == spec.DNSBind {
+			names = append(names, d.Name)
+		}
+	}
+	return names
+}
+
+// FragmentsOf are the fragments that may hold records of a domain: of the zones at
+// and above it.
+func FragmentsOf(domain string) []state.Path {
+	var list []state.Path
+	for name, above := domain, true; above; _, name, above = strings.Cut(name, ".") {
+		list = append(list, FragmentDir.Join(name+".zone"))
+	}
+	return list
 }
 
 // Restoring is the step that lets zones of this machine take our fragments in

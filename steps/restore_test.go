@@ -80,7 +80,7 @@ func TestRestore(t *testing.T) {
 // A second policy would be a permanent error: that is for a run that asks.
 func TestRestoreRefuses(t *testing.T) {
 	for want, x := range map[string]state.Record{
-		"zone lab.example. has another record in the place of one of ours: lab.example. 60 IN TXT \"v=spf1 a ~all\"":           {Name: "lab.example.", Type: "TXT", TTL: 60, Value: "v=spf1 a ~all"},
+		"zone lab.example. has another record in the place of one of ours: lab.example. 60 IN TXT \"v=spf1 a ~all\"":          {Name: "lab.example.", Type: "TXT", TTL: 60, Value: "v=spf1 a ~all"},
 		"zone lab.example. has another record in the place of one of ours: _dmarc.lab.example. 60 IN CNAME x.hoster.example.": {Name: "_dmarc.lab.example.", Type: "CNAME", TTL: 60, Value: "x.hoster.example."},
 	} {
 		in := lost(t)

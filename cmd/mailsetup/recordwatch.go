@@ -38,7 +38,7 @@ func (t *turning) watchRecords(ctx context.Context) error {
 	}
 	results, err := recordwatch.Tick{
 		Client: s.resolver.Remembering(), Limits: recordwatch.TickLimits, Now: s.now,
-		Judged: t.judged, Restore: t.restore, Save: s.saveLooks,
+		Judged: t.judged, Restore: t.restore, Lost: t.lostFragments, Save: s.saveLooks,
 	}.Run(ctx, t.watchedDomains(schedule.Due(names, s.now)))
 	if stop := cmp.Or(ctx.Err(), t.halted); stop != nil {
 		return stop
@@ -116,23 +116,30 @@ func (s *session) saveLooks(results map[string]recordwatch.Result) error {
 	return s.writeChecked(w.checked(), watches)
 }
 
-// restore lets zones of this machine take our fragments in again that they lost.
-// It says nothing of domains for which that is not what is missing, or not wanted.
+// restore puts back what is gone from zones of this machine. It says nothing of
+// domains for which that is not what is missing, or not wanted.
 func (t *turning) restore(ctx context.Context, domains []string) map[string]error {
-	s, errs := t.s, map[string]error{}
+	errs := map[string]error{}
 	domains = slices.DeleteFunc(slices.Clone(domains), func(name string) bool {
 		d, known := t.domain(name)
 		return !known || t.old.DNSOf(d) != spec.DNSBind || !t.old.Repairs(d)
 	})
-	if len(domains) == 0 {
-		return nil
+	if len(domains) > 0 {
+		t.s.retire, t.s.turns, t.s.observed = nil, map[string][]keyring.Move{}, false
+		t.takeIn(ctx, domains, errs)
+		t.rebuild(ctx, domains, errs)
 	}
-	s.retire, s.turns, s.observed = nil, map[string][]keyring.Move{}, false
+	return errs
+}
+
+// takeIn lets zones take our fragments in again that they lost.
+func (t *turning) takeIn(ctx context.Context, domains []string, errs map[string]error) {
+	s := t.s
 	s.steps = steps.Restoring()
 	s.only(domains)
 	if err := s.look(ctx, t.old); err != nil {
 		s.c.say("%s", harmless(err))
-		return nil
+		return
 	}
 	var lost []string
 	for _, name := range domains {
@@ -159,7 +166,44 @@ func (t *turning) restore(ctx context.Context, domains []string) map[string]erro
 			errs[d] = bad.err
 		}
 	}
-	return errs
+}
+
+// lostFragments are the fragments with records of a domain that mailsetup wrote
+// and that are gone.
+func (t *turning) lostFragments(domain string) []state.Path {
+	d, _ := t.domain(domain)
+	if t.old.DNSOf(d) != spec.DNSBind {
+		return nil
+	}
+	return slices.DeleteFunc(steps.FragmentsOf(domain), func(p state.Path) bool {
+		_, written := t.s.record[p]
+		return !written || t.s.exists(p)
+	})
+}
+
+// rebuild makes fragments again that are gone, if that makes what they were.
+func (t *turning) rebuild(ctx context.Context, domains []string, errs map[string]error) {
+	s, tried := t.s, 0
+	for _, name := range domains {
+		if len(t.lostFragments(name)) == 0 || t.halted != nil || tried == few {
+			continue
+		}
+		tried++
+		s.steps = nil
+		s.only([]string{name})
+		err := s.look(ctx, t.old)
+		if sharing := steps.Sharing(steps.Input{Spec: *t.old, Facts: s.facts}, name); err == nil && len(sharing) > 1 {
+			s.only(sharing)
+			err = s.look(ctx, t.old)
+		}
+		if err == nil {
+			s.steps = steps.Rebuilding()
+			err = t.carryBack(ctx)
+		}
+		if errs[name] = err; hopeless(err) {
+			t.halted = err
+		}
+	}
 }
 
 // only makes the run one about domains.
@@ -176,6 +220,13 @@ func (t *turning) carryBack(ctx context.Context) error {
 	w, p, err := s.prepare(ctx, *t.old, t.old)
 	if err != nil || p.Empty() {
 		return err
+	}
+	for _, st := range p.Stages {
+		for _, c := range st.Changes {
+			if c.Path.Dir() == steps.FragmentDir && c.After.Kind == state.Regular && s.record[c.Path] != plan.Hash(c.After.Content) {
+				return fail("mailsetup init shows what it would be, and makes it", "%s would not be what it was", c.Path)
+			}
+		}
 	}
 	if err := s.confirmed(ctx, p); err != nil {
 		return err

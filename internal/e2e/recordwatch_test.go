@@ -182,6 +182,12 @@ func fragmentEdited(t *testing.T, b *lab.Box, panel *rewrites, key string) {
 		t.Errorf("not put back once the fragment was as before:\n%s", b.Read(t, panel.file))
 	}
 	product(t, b, 0, "rotate-dkim", "--yes")
+
+	b.Sh(t, "rm /var/lib/mailsetup/checked/lab.example.json "+fragment)
+	_, said = product(t, b, 3, "rotate-dkim", "--yes")
+	says(t, strings.ReplaceAll(said, "\n", " "), "lab.example: gone from its zone, and put back: file "+fragment)
+	b.Sh(t, "cmp "+fragment+" /root/lab.example.zone")
+	product(t, b, 0, "dns", "--wait", "--timeout", "0", "lab.example")
 }
 
 // publishedElsewhere: a record that is taken out where somebody else publishes is

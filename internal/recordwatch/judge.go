@@ -19,7 +19,10 @@ type Domain struct {
 	// which is still under way: without them mail fails. The other records are
 	// watched once they were seen to be there.
 	Signing []string
-	Before  keyring.Checked
+	// Lost are files of ours from which the records come and that are gone, though
+	// the name server may not have noticed yet.
+	Lost   []state.Path
+	Before keyring.Checked
 
 	judged bool // what stands in place of our policies was looked at in this tick
 }
@@ -127,6 +130,12 @@ func (d Domain) judge(v dnspub.View, now time.Time) keyring.Watch {
 			})
 		}
 	}
+	for _, file := range d.Lost {
+		id := "file " + string(file)
+		w.Problems[id] = after(before.Problems[id], keyring.Problem{
+			Since: now, Fault: "no file", Gone: true, Text: "is gone: the name server will refuse the zone when it starts again",
+		})
+	}
 	for _, l := range v.Lost {
 		id := "name servers of " + d.Domain
 		w.Problems[id] = after(before.Problems[id], keyring.Problem{Since: now, Fault: string(l.Fault), Text: l.Text, Remedy: l.Remedy})
@@ -206,7 +215,8 @@ func tell(w *keyring.Watch, now time.Time) bool {
 	return due
 }
 
-// Gone are the IDs of the records that no name server has any more.
+// Gone are the IDs of the records that no name server has any more, and of files
+// of ours that are gone.
 func Gone(w keyring.Watch) []string {
 	var ids []string
 	for _, id := range slices.Sorted(maps.Keys(w.Problems)) {

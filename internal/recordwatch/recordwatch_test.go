@@ -176,6 +176,7 @@ type machine struct {
 	restore func(domains []string) map[string]error
 	judged  map[string][]state.Record
 	saves   int
+	lost    []state.Path
 }
 
 func newMachine(t *testing.T, domains ...string) *machine {
@@ -191,7 +192,7 @@ func (m *machine) tick(later time.Duration) map[string]Result {
 		list = append(list, Domain{Wanted: dnspub.Wanted{Domain: d, Records: records(d)}, Signing: []string{key(d)}, Before: m.kept[d]})
 	}
 	tick := Tick{
-		Client: m.w, Limits: Limits{AtOnce: 1, Each: time.Second, Whole: 10 * time.Second}, Now: m.now,
+		Lost: func(string) []state.Path { return m.lost }, Client: m.w, Limits: Limits{AtOnce: 1, Each: time.Second, Whole: 10 * time.Second}, Now: m.now,
 		Judged: func(context.Context, []string) (map[string][]state.Record, error) { return m.judged, nil },
 		Save: func(results map[string]Result) error {
 			m.saves++
@@ -432,5 +433,20 @@ func BenchmarkSchedule(b *testing.B) {
 		}
 		now := start.Add(time.Hour)
 		text = s.After(domains, s.Due(domains, now), nil, now).Marshal()
+	}
+}
+
+// A file of ours that is gone is put back while the name server has not noticed.
+func TestLostFile(t *testing.T) {
+	m := newMachine(t, lab)
+	m.tick(0)
+	m.lost = []state.Path{"/etc/bind/mailsetup/lab.example.zone"}
+	m.restore = func(domains []string) map[string]error { m.lost = nil; return map[string]error{domains[0]: nil} }
+	if r := m.tick(time.Hour)[lab]; said(r, m.now) != "tell restored" || r.Restored["file /etc/bind/mailsetup/lab.example.zone"].Fault != "no file" {
+		t.Errorf("%s %+v", said(r, m.now), r.Restored)
+	}
+	m.lost = []state.Path{"/etc/bind/mailsetup/lab.example.zone"}
+	if got := said(m.tick(time.Hour)[lab], m.now); got != "tell [file /etc/bind/mailsetup/lab.example.zone: is gone: the name server will refuse the zone when it starts again]" {
+		t.Errorf("again: %s", got)
 	}
 }

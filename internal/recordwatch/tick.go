@@ -23,6 +23,8 @@ type Tick struct {
 	// Restore puts records of domains back, and says of each why it could not.
 	// Domains that it says nothing of it did not try.
 	Restore func(ctx context.Context, domains []string) map[string]error
+	// Lost are the files of a domain as Domain.Lost has them; nil for none.
+	Lost func(domain string) []state.Path
 	// Save keeps what was seen. It is called before anything is put back, so that
 	// a run that dies is not repeated every hour.
 	Save func(map[string]Result) error
@@ -80,6 +82,9 @@ func (t Tick) Run(ctx context.Context, domains []Domain) (map[string]Result, err
 func (t Tick) look(ctx context.Context, domains []Domain) map[string]Result {
 	wanted, known := []dnspub.Wanted{}, map[string]Domain{}
 	for _, d := range domains {
+		if t.Lost != nil {
+			d.Lost = t.Lost(d.Domain)
+		}
 		wanted, known[d.Domain] = append(wanted, d.wanted()), d
 	}
 	results := map[string]Result{}
