@@ -173,7 +173,7 @@ func fragmentEdited(t *testing.T, b *lab.Box, panel *rewrites, key string) {
 	const fragment = "/etc/bind/mailsetup/lab.example.zone"
 	b.Sh(t, "rm /var/lib/mailsetup/checked/lab.example.json; cp -p "+fragment+" /root/; sed -i '/^_dmarc/d' "+fragment)
 	out, said := product(t, b, 3, "rotate-dkim", "--yes")
-	says(t, strings.ReplaceAll(out+said, "\n", " "), "lab.example: "+key+" TXT, ", "lab.example: not put back: "+fragment+" is not as mailsetup left it",
+	says(t, strings.ReplaceAll(out+said, "\n", " "), "lab.example: "+key+" TXT: missing at ", "lab.example: not put back: "+fragment+" is not as mailsetup left it",
 		"hint: mailsetup init --dry-run shows the difference; init --overwrite-drift writes our version")
 	saysNot(t, b.Read(t, panel.file), "$INCLUDE")
 	b.Sh(t, "cp -p /root/lab.example.zone "+fragment+"; rm /var/lib/mailsetup/checked/lab.example.json")
@@ -197,7 +197,7 @@ func publishedElsewhere(t *testing.T, b *lab.Box) {
 	key := selectorOf(t, b, "shop.example") + "._domainkey.shop.example"
 	b.Sh(t, "cp -p /etc/bind/db.shop.example /root/full; sed 's/2026010101/2026010103/' /root/empty >/etc/bind/db.shop.example; rndc reload shop.example; sleep 1")
 	_, said := product(t, b, 3, "rotate-dkim", "--yes")
-	says(t, strings.ReplaceAll(said, "\n", " "), "shop.example: "+key+" TXT, _dmarc.shop.example TXT, shop.example TXT: missing at mail.shop.example (192.0.2.10)",
+	says(t, strings.ReplaceAll(said, "\n", " "), "shop.example: "+key+" TXT, _dmarc.shop.example TXT, shop.example MX, shop.example TXT: missing at mail.shop.example (192.0.2.10)",
 		"hint: mailsetup dns shop.example prints what to publish", "hint: mailsetup dns --wait shop.example shows")
 	says(t, flat(rootMail(t, b)), "shop.example: "+key+" TXT, ")
 	b.Sh(t, "sed 's/2026010102/2026010104/' /root/full >/etc/bind/db.shop.example; rndc reload shop.example; sleep 1")
