@@ -21,7 +21,7 @@ func (in Input) has(domain string) bool {
 // those of domains that it is not about, and keys of removed domains whose mail
 // may still be under way.
 func carried(in Input, zone state.Zone) []state.Record {
-	return slices.DeleteFunc(ourRecords(zone), func(r state.Record) bool {
+	return slices.DeleteFunc(originals(zone), func(r state.Record) bool {
 		return !in.carries(r) || zone.Dropped && !in.publishedHere(r)
 	})
 }
@@ -55,7 +55,7 @@ func staying(in Input, z state.Zone, others owners) []state.Record {
 	if z.Dropped {
 		return keep
 	}
-	for _, r := range ourRecords(z) {
+	for _, r := range originals(z) {
 		if _, found := others.of(r); found {
 			keep = append(keep, r)
 		}
@@ -106,6 +106,16 @@ func ourRecords(zone state.Zone) []state.Record {
 		return slices.Clone(zone.Update.Ours)
 	}
 	return slices.Clone(zone.Ours)
+}
+
+// originals are those of them that are no copies of wildcards.
+func originals(zone state.Zone) []state.Record {
+	all := ourRecords(zone)
+	if len(zone.Copies) == 0 {
+		return all
+	}
+	copies := saying(zone.Copies)
+	return slices.DeleteFunc(all, func(r state.Record) bool { return copies[sayingOf(r)] })
 }
 
 func (in Input) carries(r state.Record) bool {

@@ -24,9 +24,9 @@ func manualDNS(in Input) []state.Note {
 			continue
 		}
 		notes = append(notes, whyManual(in, d)...)
-		list, merged := Published(in, d)
+		list, told := Published(in, d)
 		rrs := recordsOf(list)
-		notes = append(notes, merged...)
+		notes = append(notes, told...)
 		if pending(in.Keys[d.Name]) {
 			notes = append(notes, state.Note{
 				Topic: "dns", Text: fmt.Sprintf("the %d records of %s are printed once the key is made", len(rrs), d.Name),

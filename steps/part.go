@@ -21,6 +21,8 @@ type part struct {
 	ours []state.Record // what our fragment holds
 	want []state.Record // what must be served in the end
 	gone []state.Record // what must not be served any more
+	// copies of what wildcards of the zone say, which our fragment holds as well.
+	copies []state.Record
 
 	replace   []state.Replacement
 	questions []state.Question
@@ -60,8 +62,11 @@ func fragments(in Input, others owners) (map[string]*part, []state.Note, error) 
 		return nil, nil, err
 	}
 	for _, origin := range slices.Sorted(maps.Keys(parts)) {
-		parts[origin].carry(in, others)
-		notes = append(notes, parts[origin].large()...)
+		more, err := parts[origin].carry(in, others)
+		if err != nil {
+			return nil, nil, err
+		}
+		notes = slices.Concat(notes, more, parts[origin].large())
 	}
 	maps.DeleteFunc(parts, func(_ string, p *part) bool { return !p.needed() })
 	return parts, notes, nil
@@ -97,9 +102,9 @@ func fragment(in Input, d spec.Domain, parts map[string]*part, seen map[state.Re
 	return notes, nil
 }
 
-// carry takes over what our fragment holds and the run does not judge. What is
-// left of it goes.
-func (p *part) carry(in Input, others owners) {
+// carry takes over what our fragment holds and the run does not judge, and what
+// wildcards said of the names that exist with it. What is left of it goes.
+func (p *part) carry(in Input, others owners) ([]state.Note, error) {
 	there, stays := saying(p.ours), saying(p.zone.Records)
 	for _, r := range staying(in, p.zone, others) {
 		if !there[sayingOf(r)] {
@@ -107,11 +112,19 @@ func (p *part) carry(in Input, others owners) {
 		}
 		stays[sayingOf(r)] = true
 	}
+	notes, err := p.copyWildcards(in, p.ours)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range p.copies {
+		there[sayingOf(r)] = true
+	}
 	for _, r := range ourRecords(p.zone) {
 		if s := sayingOf(r); !there[s] && !stays[s] {
 			p.gone = append(p.gone, r)
 		}
 	}
+	return notes, nil
 }
 
 // partFor finds the zone for a record. A domain without a zone here is an

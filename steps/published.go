@@ -28,8 +28,19 @@ func recordsOf(list []Publication) []state.Record {
 }
 
 // Published are the records of one domain for a DNS that somebody else runs,
-// merged with those it has, and what is to be known of these.
+// merged with those it has, and copies of wildcards, and what is to be known of
+// these.
 func Published(in Input, d spec.Domain) ([]Publication, []state.Note) {
+	list, notes := merged(in, d)
+	copies, told := printedCopies(in, d, recordsOf(list))
+	for _, r := range copies {
+		list = append(list, Publication{Record: r})
+	}
+	return list, slices.Concat(notes, largePrinted(in, list), told)
+}
+
+// merged are the records of one domain, those that DNS has changed as need be.
+func merged(in Input, d spec.Domain) ([]Publication, []state.Note) {
 	var list []Publication
 	var notes []state.Note
 	for _, r := range records(in, d) {
@@ -54,7 +65,7 @@ func Published(in Input, d spec.Domain) ([]Publication, []state.Note) {
 		}
 		list, notes = append(list, p), append(notes, v.notes...)
 	}
-	return list, append(notes, largePrinted(in, list)...)
+	return list, notes
 }
 
 // largePrinted is large for records that others publish beside what DNS has.

@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -47,7 +48,8 @@ func updates(in Input, stage *state.Stage) ([]state.Note, error) {
 	others := in.otherwise(spec.DNSUpdate)
 	for _, p := range parts {
 		notes = append(notes, p.large()...)
-		p.update(in, others, stage)
+		more, lost := p.update(in, others, stage)
+		notes, err = append(notes, more...), cmp.Or(err, lost)
 	}
 	return append(notes, leftUpdated(in)...), err
 }
@@ -102,9 +104,14 @@ func updated(in Input, d spec.Domain, r state.Record, parts map[string]*part) ([
 // update sends what the zone lacks of ours, and takes out what it has of ours
 // and is no longer wanted, together with what a consent replaces. What is ours
 // now is remembered, since the zone does not tell.
-func (p *part) update(in Input, others owners, stage *state.Stage) {
+func (p *part) update(in Input, others owners, stage *state.Stage) ([]state.Note, error) {
 	z := p.zone
 	ours := append(slices.Clone(p.ours), staying(in, z, others)...)
+	notes, err := p.copyWildcards(in, ours)
+	if err != nil {
+		return nil, err
+	}
+	ours = append(ours, p.copies...)
 	u := state.Update{
 		Origin: z.Origin, Server: z.Update.Server, KeyFile: z.Update.KeyFile,
 		Add: lacking(ours, z.Update.Ours), Remove: lacking(z.Update.Ours, ours), Why: "signed with the key in " + string(z.Update.KeyFile),
@@ -120,6 +127,7 @@ func (p *part) update(in Input, others owners, stage *state.Stage) {
 	stage.Updates = append(stage.Updates, u)
 	stage.Questions = append(stage.Questions, in.unanswered(p.questions...)...)
 	p.remember(stage, ours)
+	return notes, nil
 }
 
 // remember keeps in a file which records of the zone are ours.
@@ -132,7 +140,7 @@ func (p *part) remember(stage *state.Stage, ours []state.Record) {
 	if !slices.ContainsFunc(stage.Dirs, func(d state.Dir) bool { return d.Path == file.Dir() }) {
 		stage.Dirs = append(stage.Dirs, state.Dir{Path: file.Dir(), Mode: 0o700, Owner: state.Root})
 	}
-	memory := state.Published{Origin: z.Origin, Server: z.Update.Server, KeyFile: z.Update.KeyFile, Records: sorted(ours)}
+	memory := state.Published{Origin: z.Origin, Server: z.Update.Server, KeyFile: z.Update.KeyFile, Records: sorted(ours), Copies: sorted(p.copies)}
 	stage.Files = append(stage.Files, state.File{
 		Path: file, Mode: 0o600, Owner: state.Root, Content: memory.Marshal(), Why: "which records of " + noDot(z.Origin) + " are ours",
 	})

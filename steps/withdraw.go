@@ -56,8 +56,16 @@ func (in Input) retired() Input {
 // updatedBy are the zones as the Zone stage of the same run leaves them.
 func updatedBy(in Input, zones []state.Zone) []state.Zone {
 	var stage state.Stage
-	if _, err := updates(in, &stage); err != nil {
+	parts, _, err := updateParts(in)
+	if err != nil {
 		return zones // that stage says so
+	}
+	copies, others := map[string][]state.Record{}, in.otherwise(spec.DNSUpdate)
+	for _, p := range parts {
+		if _, err := p.update(in, others, &stage); err != nil {
+			return zones
+		}
+		copies[p.zone.Origin] = p.copies
 	}
 	zones = slices.Clone(zones)
 	for i, z := range zones {
@@ -67,7 +75,7 @@ func updatedBy(in Input, zones []state.Zone) []state.Zone {
 			}
 			own := *z.Update
 			own.Ours = append(lacking(own.Ours, u.Remove), u.Add...)
-			zones[i].Update, zones[i].Records = &own, lacking(z.Records, u.Remove)
+			zones[i].Update, zones[i].Records, zones[i].Copies = &own, lacking(z.Records, u.Remove), copies[z.Origin]
 		}
 	}
 	return zones
@@ -170,6 +178,11 @@ func farewell(in Input) []state.Note {
 	for _, d := range in.Removed {
 		if in.Spec.DNSOf(d) == spec.DNSManual {
 			notes = append(notes, takenOut(in, d))
+			if d.WildcardRecords == spec.Copy {
+				notes = append(notes, state.Note{
+					Topic: "dns", Text: "once its key record is out as well, so are the copies of what a wildcard of the zone says at " + d.Name + " and below it: the wildcard answers again",
+				})
+			}
 		}
 		notes = append(notes, lastKeys(in, d)...)
 	}

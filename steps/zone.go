@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"mailsetup/internal/edits"
@@ -111,12 +112,22 @@ func authorises(in Input) bool {
 func (p *part) served(in Input, want, gone []state.Record) state.Probe {
 	probe := state.Probe{
 		Kind: state.ProbeServed, Address: cmp.Or(in.Facts.DNSAddress, "127.0.0.1:53"), Origin: p.zone.Origin,
-		Records: want, Gone: gone, Within: 30 * time.Second,
+		Records: want, Gone: slices.DeleteFunc(slices.Clone(gone), p.answeredAgain), Within: 30 * time.Second,
 	}
 	if p.zone.View != "" {
 		probe.View, probe.File = p.zone.View, p.zone.File
 	}
 	return probe
+}
+
+// answeredAgain reports whether a wildcard of the zone says the same as a record,
+// so that it is served under its name once the name is gone.
+func (p *part) answeredAgain(r state.Record) bool {
+	return slices.ContainsFunc(p.zone.Records, func(w state.Record) bool {
+		below, is := strings.CutPrefix(w.Name, "*.")
+		w.Name = r.Name
+		return is && within(r.Name, below) && state.Same(w, r)
+	})
 }
 
 // newZone starts a zone. Of the names inside it only the host's own gets an
@@ -162,7 +173,7 @@ func addZone(stage *state.Stage, in Input, p *part) {
 		edit.Include, edit.Drop = p.fragment(), true
 		stage.Remove = append(stage.Remove, edit.Include)
 	case len(p.ours) > 0 || p.included():
-		text := zonefile.Fragment(origin, p.ours)
+		text := zonefile.Fragment(origin, p.ours, p.copies...)
 		edit.Include, edit.Stamp = p.fragment(), FragmentStamp(text)
 		stage.Dirs = []state.Dir{{Path: FragmentDir, Mode: 0o755, Owner: bindReaders}}
 		stage.Files = append(stage.Files, state.File{

@@ -74,9 +74,27 @@ func groupOfTXT(r state.Record) group {
 // and class on every record, no directives, since a $TTL leaks out of an
 // include and relative names follow whatever origin the includer has. The
 // order depends on the records only, not on theirs in the argument. The title
-// is what the records are of, a domain for instance.
-func Fragment(title string, records []state.Record) []byte {
-	return text(title, "; Made by mailsetup. Do not edit: the next run writes it anew.\n", records)
+// is what the records are of, a domain for instance. Copies of what wildcards of
+// the zone say come last.
+func Fragment(title string, records []state.Record, copies ...state.Record) []byte {
+	b := text(title, "; Made by mailsetup. Do not edit: the next run writes it anew.\n", records)
+	if len(copies) == 0 {
+		return b
+	}
+	b = append(b, copiesMark...)
+	for _, rrs := range grouped(copies) {
+		b = append(b, lines(rrs)...)
+	}
+	return b
+}
+
+// copiesMark stands before the copies. It is read again: see Copies.
+const copiesMark = "\n; Copies of wildcard records of this zone, which no longer count for these names\n"
+
+// Copies is the part of a fragment with the copies, nil if it has none.
+func Copies(fragment []byte) []byte {
+	_, copies, _ := bytes.Cut(fragment, []byte(copiesMark))
+	return copies
 }
 
 // Text returns records as Fragment has them, to be put into a zone by hand.
@@ -90,13 +108,20 @@ func text(title, remark string, records []state.Record) []byte {
 			continue
 		}
 		fmt.Fprintf(&b, "\n; %s\n", group(g).comment())
-		width := 0
-		for _, r := range rrs {
-			width = max(width, len(r.Name))
-		}
-		for _, r := range rrs {
-			b.WriteString(line(r, width))
-		}
+		b.Write(lines(rrs))
+	}
+	return b.Bytes()
+}
+
+// lines are records with their data below each other.
+func lines(rrs []state.Record) []byte {
+	var b bytes.Buffer
+	width := 0
+	for _, r := range rrs {
+		width = max(width, len(r.Name))
+	}
+	for _, r := range rrs {
+		b.WriteString(line(r, width))
 	}
 	return b.Bytes()
 }

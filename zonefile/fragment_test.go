@@ -186,3 +186,20 @@ func FuzzTXT(f *testing.F) {
 		}
 	})
 }
+
+// Copies of wildcards come last, under a comment by which they are found again.
+func TestFragmentWithCopies(t *testing.T) {
+	copied := []state.Record{{Name: "shop.any.example.", Type: "MX", TTL: 60, Value: "10 mx.any.example."}, {Name: "*.shop.any.example.", Type: "A", TTL: 60, Value: "192.0.2.80"}}
+	plain := string(zonefile.Fragment("any.example", mailRecords()))
+	const copies = "*.shop.any.example. 60 IN A    192.0.2.80\nshop.any.example. 60 IN MX   10 mx.any.example.\n"
+	text := zonefile.Fragment("any.example", mailRecords(), copied...)
+	if want := plain + "\n; Copies of wildcard records of this zone, which no longer count for these names\n" + copies; string(text) != want {
+		t.Errorf("got\n%s\nwant\n%s", text, want)
+	}
+	if got := string(zonefile.Copies(text)); got != copies {
+		t.Errorf("found again:\n%s", got)
+	}
+	if got := zonefile.Copies([]byte(plain)); got != nil {
+		t.Errorf("without copies: %q", got)
+	}
+}

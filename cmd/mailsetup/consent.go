@@ -20,6 +20,7 @@ import (
 func consentFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "existing-records", Usage: "`ANSWER`, change or keep: records in your zones that say something else"},
+		&cli.StringFlag{Name: "wildcard-records", Usage: "`ANSWER`, copy or drop: what a wildcard of the zone answered for names that exist from now on"},
 		&cli.StringFlag{Name: "service-milters", Usage: "`ANSWER`, merge or keep: milters that a service in master.cf has to itself"},
 		&cli.BoolFlag{Name: "replace-override", Usage: "take out what an override of OpenDKIM's unit says about its socket"},
 		&cli.StringFlag{Name: "sign-bounces", Usage: "`ANSWER`, yes or no: let other milters see bounces, so that they get signed"},
@@ -34,6 +35,9 @@ func consentsGiven(ctx *cli.Context) map[state.QuestionKind]bool {
 	given := map[state.QuestionKind]bool{}
 	if yes, err := spec.ExistingRecords(ctx.String("existing-records")); err == nil {
 		given[state.AskRecord] = yes
+	}
+	if word, err := spec.WildcardRecords(ctx.String("wildcard-records")); err == nil {
+		given[state.AskWildcard] = word == spec.Copy
 	}
 	if yes, err := spec.ServiceMilters(ctx.String("service-milters")); err == nil {
 		given[state.AskService] = yes
@@ -161,6 +165,7 @@ var changeThis = map[state.QuestionKind]string{
 	state.AskBounces:  "Sign bounces, too?",
 	state.AskRelease:  "Go on all the same?",
 	state.AskMTA:      "Let Postfix take its place?",
+	state.AskWildcard: "Publish copies?",
 }
 
 // consent shows a question and takes a yes to the words; No is in front.
@@ -193,18 +198,18 @@ func (s *session) answer(w *work, q state.Question, yes bool) error {
 
 // remember writes an answer into the spec, if it has a place there.
 func remember(sp *spec.Spec, q state.Question, yes bool) bool {
+	i := slices.IndexFunc(sp.Domains, func(d spec.Domain) bool { return d.Name == q.Domain })
 	switch {
 	case q.Kind == state.AskBounces:
 		sp.Host.SignBounces = map[bool]string{true: "yes", false: "no"}[yes]
+	case q.Kind == state.AskWildcard && i >= 0:
+		sp.Domains = slices.Clone(sp.Domains) // shared with the spec that was asked for
+		sp.Domains[i].WildcardRecords = map[bool]string{true: spec.Copy, false: spec.Drop}[yes]
 	case yes:
 		return false
 	case q.Kind == state.AskService:
 		sp.Host.LeaveServices = with(sp.Host.LeaveServices, q.Subject)
-	case q.Kind == state.AskRecord:
-		i := slices.IndexFunc(sp.Domains, func(d spec.Domain) bool { return d.Name == q.Domain })
-		if i < 0 {
-			return false
-		}
+	case q.Kind == state.AskRecord && i >= 0:
 		sp.Domains = slices.Clone(sp.Domains) // shared with the spec that was asked for
 		sp.Domains[i].Keep = with(sp.Domains[i].Keep, q.Subject)
 	default:
@@ -227,7 +232,7 @@ func (s *session) leave(ctx context.Context, w *work, refusal *steps.Refusal, re
 	q := *refusal.Keep
 	change, given := s.o.consents[q.Kind]
 	if !given && s.asks() && !s.o.dryRun {
-		yes, err := s.consent(ctx, inTheWay(refusal), "", "Leave it as it is, and go on?")
+		yes, err := s.consent(ctx, inTheWay(refusal), "", goOn(q.Kind))
 		if err != nil {
 			return err
 		}
@@ -237,6 +242,14 @@ func (s *session) leave(ctx context.Context, w *work, refusal *steps.Refusal, re
 		return refused
 	}
 	return s.answer(w, q, false)
+}
+
+// goOn asks whether the run goes on with what stands in the way.
+func goOn(k state.QuestionKind) string {
+	if k == state.AskWildcard {
+		return "Go on without?"
+	}
+	return "Leave it as it is, and go on?"
 }
 
 // inTheWay is a refusal as a question, to which a no ends the run.
@@ -259,7 +272,15 @@ func keeping(r *steps.Refusal) []string {
 		return nil
 	}
 	_, no := plan.Consent(r.Keep.Kind)
-	return []string{no + " leaves it as it is"}
+	return []string{no + refused(r.Keep.Kind)}
+}
+
+// refused says behind the word for a no what that means.
+func refused(k state.QuestionKind) string {
+	if k == state.AskWildcard {
+		return " goes on without"
+	}
+	return " leaves it as it is"
 }
 
 // notConfirmed ends a run before it changed what it asked about.
@@ -304,7 +325,7 @@ func (m *missingConsent) hints() []string {
 		hint := yes + " allows it"
 		if no != "" && q.Declined != "" {
 			_, word, _ := strings.Cut(no, " ")
-			hint += ", " + word + " leaves it as it is"
+			hint += ", " + word + refused(q.Kind)
 		}
 		if !slices.Contains(hints, hint) {
 			hints = append(hints, hint)

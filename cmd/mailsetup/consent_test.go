@@ -341,3 +341,37 @@ func TestProvisionOnAnotherRelease(t *testing.T) {
 		})
 	}
 }
+
+// Both answers about wildcards are kept in the domain's file, and neither a yes to
+// the plan nor one about records is one.
+func TestWildcardAnswers(t *testing.T) {
+	q := state.Question{ID: "wildcard lab.example", Kind: state.AskWildcard, Domain: "lab.example", Text: "lost", Declined: "gone."}
+	for _, tt := range []struct {
+		flags map[state.QuestionKind]bool
+		lines string
+		want  string
+	}{
+		{map[state.QuestionKind]bool{state.AskWildcard: true}, "", "copy"},
+		{map[state.QuestionKind]bool{state.AskWildcard: false}, "", "drop"},
+		{nil, "y\n", "copy"},
+		{nil, "n\n", "drop"},
+		{map[state.QuestionKind]bool{state.AskRecord: true}, "", ""},
+	} {
+		s, w, said := askedSession(t, tt.lines)
+		s.o.consents = tt.flags
+		_, err := s.settle(t.Context(), w, []state.Question{q})
+		if got := w.input.Spec.Domains[0].WildcardRecords; got != tt.want || (err == nil) != (tt.want != "") {
+			t.Errorf("%+v: %q, %v", tt, got, err)
+		}
+		if text := string(w.input.Documents[spec.DomainFile("lab.example")]); tt.want != "" && !strings.Contains(text, "\nwildcard_records = \""+tt.want+"\"\n") {
+			t.Errorf("%+v: not kept in\n%s", tt, text)
+		}
+		if tt.want != "" {
+			continue
+		}
+		s.c.finish(err)
+		if want := "hint: --wildcard-records copy allows it, drop goes on without\n"; !strings.HasSuffix(said.String(), want) {
+			t.Errorf("said:\n%s\nwant at the end %s", said, want)
+		}
+	}
+}

@@ -130,6 +130,7 @@ func (s *session) dnsInput(ctx context.Context, sp spec.Spec, domains []spec.Dom
 		return steps.Input{}, err
 	}
 	w := &work{input: steps.Input{Spec: sp, Facts: s.facts, Keys: s.keys, Touched: touched, Now: s.now}}
+	s.covered(ctx, &w.input)
 	if s.image == nil && os.Geteuid() == 0 {
 		// What a primary has of the administrator's own helps to judge, and can
 		// be done without.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"mailsetup/internal/dnspub"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
 	"mailsetup/steps"
 )
 
@@ -43,7 +45,7 @@ type watch struct {
 func (s *session) waitForDNS(ctx context.Context, in steps.Input, domains []spec.Domain, timeout time.Duration) error {
 	w := &watch{s: s, keys: in.Keys, deadline: time.Now().Add(timeout), told: map[string]string{}}
 	for _, d := range domains {
-		w.want = append(w.want, wantedOf(in.Spec, d, steps.Served(in, d), in.Keys[d.Name]))
+		w.want = append(w.want, expected(in, d))
 	}
 	w.views = make([]dnspub.View, len(w.want))
 	if err := w.wait(ctx); err != nil {
@@ -51,6 +53,24 @@ func (s *session) waitForDNS(ctx context.Context, in steps.Input, domains []spec
 	}
 	w.remember()
 	return w.result()
+}
+
+// expected is what the name servers of a domain should have: its records, and
+// what its names would lose of wildcards otherwise.
+func expected(in steps.Input, d spec.Domain) dnspub.Wanted {
+	w := wantedOf(in.Spec, d, steps.Served(in, d), in.Keys[d.Name])
+	w.Copies = steps.Copies(in, d)
+	var lost []state.Record
+	for r := range w.Copies {
+		if !slices.Contains(w.Records, r) {
+			lost = append(lost, r)
+		}
+	}
+	slices.SortFunc(lost, func(a, b state.Record) int {
+		return strings.Compare(a.Name+" "+a.Type+" "+a.Value, b.Name+" "+b.Type+" "+b.Value)
+	})
+	w.Records = append(w.Records, lost...)
+	return w
 }
 
 func publicKeys(keys []keyring.Key) map[string]string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -17,6 +18,7 @@ func (s *session) primaries(ctx context.Context, w *work) error {
 	if !s.publishes() {
 		return nil
 	}
+	s.covered(ctx, &w.input)
 	var wishes []detect.Wish
 	for _, p := range steps.Requests(w.input) {
 		wishes = append(wishes, detect.Wish{
@@ -46,6 +48,13 @@ func (s *session) primaries(ctx context.Context, w *work) error {
 	defer ask.Close()
 	w.input.Facts.Updated, err = detect.Updated(ctx, ask, s.sys, wishes, leaving, w.input.Facts)
 	return err
+}
+
+// covered looks at the wildcards of zones whose records are printed.
+func (s *session) covered(ctx context.Context, in *steps.Input) {
+	if s.image == nil && s.steps == nil {
+		in.Facts.Covered = detect.Covered(ctx, cmp.Or(s.asked, s.resolver), steps.Printed(*in))
+	}
 }
 
 // publishes reports whether a step of the run is about records.

@@ -15,6 +15,7 @@ import (
 type Primaries interface {
 	Zone(ctx context.Context, server string, key dnspub.Key, name string) (origin, primary string, err error)
 	Records(ctx context.Context, server string, key dnspub.Key, list []dnspub.Question) ([]state.Record, error)
+	Cover(ctx context.Context, server string, key dnspub.Key, origin string, names []string, ours []state.Record) (dnspub.Cover, error)
 }
 
 // Wish is a domain whose records go to a primary by dynamic updates (RFC 2136).
@@ -66,6 +67,7 @@ type updatedZone struct {
 	state.Zone
 	questions []dnspub.Question
 	published []state.Record // by earlier runs
+	copies    []state.Record // those of them that are copies of wildcards
 	domains   []string       // that need it
 }
 
@@ -174,7 +176,7 @@ func (u *updated) remember(leaving []string) {
 		if z == nil {
 			continue
 		}
-		z.published = p.Records
+		z.published, z.copies = p.Records, p.Copies
 		for _, r := range p.Records {
 			z.asks(r)
 		}
@@ -222,12 +224,47 @@ func (u *updated) read(ctx context.Context, z *updatedZone) error {
 	if err != nil {
 		return err
 	}
+	var names []string
+	for _, q := range z.questions {
+		if !slices.Contains(names, q.Name) {
+			names = append(names, q.Name)
+		}
+	}
+	cover, err := u.ask.Cover(ctx, z.Update.Server, key, z.Origin, names, z.published)
+	if err != nil {
+		return err
+	}
+	has := func(list []state.Record, r state.Record) bool {
+		return slices.ContainsFunc(list, func(p state.Record) bool { return state.Same(p, r) })
+	}
 	for _, r := range list {
-		if slices.ContainsFunc(z.published, func(p state.Record) bool { return state.Same(p, r) }) {
+		switch {
+		case has(z.published, r):
 			z.Update.Ours = append(z.Update.Ours, r)
-		} else {
+			if has(z.copies, r) {
+				z.Copies = append(z.Copies, r)
+			}
+		case !covered(cover, r):
+			z.Records = append(z.Records, r)
+		}
+	}
+	z.Names = cover.Names
+	for _, r := range cover.Records {
+		if !has(z.Records, r) && !has(z.published, r) {
 			z.Records = append(z.Records, r)
 		}
 	}
 	return nil
+}
+
+// covered reports whether a record at a name is what a wildcard answers.
+func covered(c dnspub.Cover, r state.Record) bool {
+	if r.Name == c.Origin || slices.Contains(c.Names, strings.ToLower(r.Name)) {
+		return false
+	}
+	return slices.ContainsFunc(c.Records, func(w state.Record) bool {
+		below, is := strings.CutPrefix(w.Name, "*.")
+		w.Name = r.Name
+		return is && strings.HasSuffix(strings.ToLower(r.Name), "."+below) && state.Same(w, r)
+	})
 }

@@ -26,6 +26,8 @@ type primaries struct {
 	records []state.Record
 	asked   []dnspub.Question
 	foreign string // a name about which nobody answers this key
+	cover   dnspub.Cover
+	covered []string // names that were asked about with their wildcards
 }
 
 func (p *primaries) Zone(_ context.Context, server string, _ dnspub.Key, name string) (origin, primary string, err error) {
@@ -49,6 +51,11 @@ func (p *primaries) Records(_ context.Context, _ string, _ dnspub.Key, list []dn
 		}
 	}
 	return found, nil
+}
+
+func (p *primaries) Cover(_ context.Context, _ string, _ dnspub.Key, _ string, names []string, _ []state.Record) (dnspub.Cover, error) {
+	p.covered = append(p.covered, names...)
+	return p.cover, nil
 }
 
 func record(name, kind, value string) state.Record {
@@ -169,5 +176,31 @@ func TestUpdatedWithoutOneOfThem(t *testing.T) {
 	}
 	if len(got) != 1 || got[0].Origin != "example.net." {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Of what a primary answers, that which its wildcards made up does not stand
+// there; what earlier runs copied is known.
+func TestUpdatedUnderWildcard(t *testing.T) {
+	wild, made := record("*.example.org.", "TXT", "v=spf1 -all"), record("_dmarc.example.org.", "TXT", "v=spf1 -all")
+	copied, apex := record("mail.example.org.", "A", "192.0.2.80"), record("example.org.", "TXT", "v=spf1 -all")
+	ask := &primaries{
+		zones: map[string]string{"example.org.": "192.0.2.53:53"}, records: []state.Record{made, copied, apex},
+		cover: dnspub.Cover{Origin: "example.org.", Records: []state.Record{wild}, Names: []string{"_domainkey.example.org."}},
+	}
+	m := withKey(state.Published{Origin: "example.org.", Records: []state.Record{copied}, Copies: []state.Record{copied}})
+	got, err := Updated(t.Context(), ask, m, []Wish{someWish()}, nil, remembering(t, m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []state.Zone{{
+		Origin: "example.org.", Kind: "primary", Dynamic: true, Records: []state.Record{apex, wild}, Names: []string{"_domainkey.example.org."},
+		Copies: []state.Record{copied}, Update: &state.Updater{Server: "192.0.2.53:53", KeyFile: tsigPath, Ours: []state.Record{copied}},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if names := []string{"mail.example.org.", "example.org.", "_dmarc.example.org."}; !slices.Equal(ask.covered, names) {
+		t.Errorf("asked about %q, want %q", ask.covered, names)
 	}
 }

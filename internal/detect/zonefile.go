@@ -36,7 +36,7 @@ func load(ctx context.Context, s Source, o Options, directory string, z *listed)
 	if z.Problem, z.Hint, err = journaled(s, *z); err != nil || z.Problem != "" {
 		return err
 	}
-	z.Records, z.Ours, z.Problem, err = records(ctx, s, o.Fragments, directory, z.Zone)
+	z.Records, z.Ours, z.Copies, z.Problem, err = records(ctx, s, o.Fragments, directory, z.Zone)
 	if err == nil && len(z.Ours) == 0 {
 		err = dropped(s, o.Fragments, &z.Zone)
 	}
@@ -90,34 +90,36 @@ func journaled(r system.Reader, z listed) (problem, hint string, err error) {
 		nil
 }
 
-// records returns what the zone holds without our fragments, and what is in
-// those. They are cut out of the text; when the zone does not load without them
+// records returns what the zone holds without our fragments, what is in those,
+// and which of that are copies of wildcards. They are cut out of the text; when the zone does not load without them
 // (its name server's address may be ours) the whole is loaded and ours are
 // taken away.
-func records(ctx context.Context, s Source, fragments state.Path, directory string, z state.Zone) (list, ours []state.Record, problem string, err error) {
+func records(ctx context.Context, s Source, fragments state.Path, directory string, z state.Zone) (list, ours, copies []state.Record, problem string, err error) {
 	text, files := withoutIncludes(string(z.Content), fragments)
 	for _, p := range files {
 		text, err := follow(s, p)
 		if err != nil {
-			return nil, nil, "", err
+			return nil, nil, nil, "", err
 		}
 		mine, _ := parseRecords(string(text), z.Origin)
 		ours = append(ours, mine...)
+		mine, _ = parseRecords(string(zonefile.Copies(text)), z.Origin)
+		copies = append(copies, mine...)
 	}
 	list, problem, err = dump(ctx, s, directory, z, text)
 	if err != nil || problem == "" || len(files) == 0 {
-		return list, ours, problem, err
+		return list, ours, copies, problem, err
 	}
 	list, problem, err = dump(ctx, s, directory, z, string(z.Content))
 	if err != nil || problem != "" {
-		return nil, nil, problem, err
+		return nil, nil, nil, problem, err
 	}
 	list = slices.DeleteFunc(list, func(r state.Record) bool {
 		return slices.ContainsFunc(ours, func(m state.Record) bool {
 			return m.Name == r.Name && m.Type == r.Type && m.Value == r.Value
 		})
 	})
-	return list, ours, "", nil
+	return list, ours, copies, "", nil
 }
 
 // dropped finds our fragment of a zone that does not take it in.
@@ -132,6 +134,7 @@ func dropped(r system.Reader, fragments state.Path, z *state.Zone) error {
 	}
 	z.Dropped = true
 	z.Ours, _ = parseRecords(string(o.Content), z.Origin) // what is no record was not written here
+	z.Copies, _ = parseRecords(string(zonefile.Copies(o.Content)), z.Origin)
 	return nil
 }
 

@@ -178,3 +178,17 @@ func TestZoneThatDroppedOurFragment(t *testing.T) {
 		t.Error("taken in, and said to be dropped")
 	}
 }
+
+// What our fragment has as copies of wildcards is told from the rest.
+func TestCopiesInFragment(t *testing.T) {
+	m := bookworm()
+	m.PutFile("/etc/bind/db.lab", "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NS ns\nns A 192.0.2.1\n* A 192.0.2.80\n$INCLUDE \"/nowhere/mailsetup/lab.zone\" lab.example.\n")
+	m.PutFile("/nowhere/mailsetup/lab.zone", "; SPF: who may send mail\nshop.lab.example. 300 IN TXT \"v=spf1 -all\"\n\n"+
+		"; Copies of wildcard records of this zone, which no longer count for these names\n*.shop.lab.example. 60 IN A 192.0.2.80\n")
+	z := loadZone(t, m)
+	text := state.Record{Name: "shop.lab.example.", Type: "TXT", TTL: 300, Value: "v=spf1 -all"}
+	copied := state.Record{Name: "*.shop.lab.example.", Type: "A", TTL: 60, Value: "192.0.2.80"}
+	if diff := cmp.Diff([][]state.Record{{text, copied}, {copied}}, [][]state.Record{z.Ours, z.Copies}); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -22,6 +22,9 @@ type Expected struct {
 	Keys map[string]string
 	// Ours: see Wanted.
 	Ours bool
+	// Wildcard is the one that would answer if the name did not exist, "" for a
+	// record that is no copy.
+	Wildcard string
 }
 
 // Sight is what one name server says about one record.
@@ -169,6 +172,11 @@ func (e Expected) aliased(target string, found int) Finding {
 }
 
 func (e Expected) missing(s Sight) Finding {
+	if e.Wildcard != "" {
+		return Finding{
+			Missing, fmt.Sprintf("lost: %s has it, and answers no longer for a name that exists (RFC 4592)", noDot(e.Wildcard)), e.copied(),
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.Elsewhere)) {
 		for _, r := range s.Elsewhere[name] {
 			if r.Type != e.Record.Type || !e.resembles(r) {

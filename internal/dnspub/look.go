@@ -17,6 +17,9 @@ type Wanted struct {
 	// Ours: mailsetup publishes the records itself, so that its init puts back
 	// what is missing.
 	Ours bool
+	// Copies are those of the records that a wildcard, the value, would answer if
+	// their names did not exist.
+	Copies map[state.Record]string
 }
 
 // View is what all these servers say.
@@ -90,7 +93,7 @@ func (c *Client) Look(ctx context.Context, w Wanted, before View) View {
 	questions := map[int][]Expected{}
 	for _, r := range w.Records {
 		a := v.found[r.Name]
-		e := Expected{Domain: w.Domain, Zone: a.Zone, Record: r, Keys: w.Keys, Ours: w.Ours}
+		e := Expected{Domain: w.Domain, Zone: a.Zone, Record: r, Keys: w.Keys, Ours: w.Ours, Wildcard: w.Copies[r]}
 		if err := lost[r.Name]; err != nil {
 			v.Lost = append(v.Lost, RecordView{Expected: e, Finding: Finding{
 				Missing, err.Error(), "see that the domain is registered and delegated to its name servers",

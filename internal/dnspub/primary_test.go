@@ -100,18 +100,35 @@ func (p *primary) answer(r, m *dns.Msg) {
 		m.Ns = rrs(p.t, p.refer+" 60 IN NS ns.example.net.")
 	default:
 		m.Authoritative, m.Rcode = true, dns.RcodeNameError
+		source := p.source(name)
 		for _, rr := range p.zone {
-			if dns.CanonicalName(rr.Header().Name) != name {
+			if !dns.IsSubDomain(source, rr.Header().Name) {
 				continue
 			}
 			m.Rcode = dns.RcodeSuccess
-			if rr.Header().Rrtype == r.Question[0].Qtype || rr.Header().Rrtype == dns.TypeCNAME {
+			if dns.CanonicalName(rr.Header().Name) == source && (rr.Header().Rrtype == r.Question[0].Qtype || rr.Header().Rrtype == dns.TypeCNAME) {
+				rr = dns.Copy(rr)
+				rr.Header().Name = name
 				m.Answer = append(m.Answer, rr)
 			}
 		}
 		if len(m.Answer) == 0 {
 			m.Ns = p.zone[:1]
 		}
+	}
+}
+
+// source is the name whose records answer for a name: its own where it exists,
+// else the wildcard of the closest one above that does (RFC 4592 section 3.3.1).
+func (p *primary) source(name string) string {
+	for at := name; ; at = above(at) {
+		if !slices.ContainsFunc(p.zone, func(rr dns.RR) bool { return dns.IsSubDomain(at, rr.Header().Name) }) {
+			continue
+		}
+		if at == name {
+			return name
+		}
+		return "*." + at
 	}
 }
 
@@ -127,6 +144,10 @@ func (p *primary) update(r *dns.Msg) int {
 		switch {
 		case h.Ttl != 0:
 			return dns.RcodeFormatError
+		case h.Class == dns.ClassANY && h.Rrtype == dns.TypeANY:
+			if !slices.ContainsFunc(p.zone, func(x dns.RR) bool { return dns.CanonicalName(x.Header().Name) == dns.CanonicalName(h.Name) }) {
+				return dns.RcodeNameError
+			}
 		case h.Class == dns.ClassNONE && len(there) > 0:
 			return dns.RcodeYXRrset
 		case h.Class == dns.ClassINET:

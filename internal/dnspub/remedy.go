@@ -1,5 +1,7 @@
 package dnspub
 
+import "fmt"
+
 // What to do about a record, in the words of the command that prints it.
 
 func (e Expected) publish() string {
@@ -7,6 +9,11 @@ func (e Expected) publish() string {
 		return "publish it: mailsetup init --yes"
 	}
 	return "publish it: mailsetup dns " + e.Domain
+}
+
+func (e Expected) copied() string {
+	return fmt.Sprintf("publish a copy at %s: %s %s; mailsetup init --domain %s --wildcard-records copy takes it up, drop goes on without",
+		noDot(e.Record.Name), e.Record.Type, e.Record.Value, e.Domain)
 }
 
 func (e Expected) replace() string {

@@ -183,11 +183,18 @@ func within(a, b []state.Record) bool {
 	})
 }
 
+// recordGone insists that a record is not at its name. An alias there, of a
+// wildcard that answers again, is something else.
 func recordGone(ctx context.Context, server string, gone state.Record) error {
-	served, err := serves(ctx, server, gone.Name, gone.Type)
+	t, ok := dns.StringToType[strings.ToUpper(gone.Type)]
+	if !ok {
+		return fmt.Errorf("%s: unknown record type %q", gone.Name, gone.Type)
+	}
+	m, err := authoritative(ctx, server, gone.Name, t)
 	if err != nil {
 		return err
 	}
+	served := chain(m, gone.Name, t)
 	if slices.ContainsFunc(served, func(r state.Record) bool { return same(r, gone) }) {
 		return fmt.Errorf("%s %s: still served %s; should be gone", gone.Name, gone.Type, quote(gone.Value, ""))
 	}

@@ -71,6 +71,7 @@ func TestServed(t *testing.T) {
 		{"alias in the way", state.Probe{Records: []state.Record{record("alias.example.org.", "A", "192.0.2.1")}}, []string{"alias (CNAME) of mail.example.org."}},
 		{"gone", state.Probe{Gone: []state.Record{record("old._domainkey.example.org.", "TXT", longKey), record("mail.example.org.", "A", "192.0.2.9")}}, nil},
 		{"not gone", state.Probe{Gone: []state.Record{record("mail.example.org.", "A", "192.0.2.2")}}, []string{"mail.example.org. A", "still served", "should be gone"}},
+		{"gone, and an alias is there", state.Probe{Gone: []state.Record{record("alias.example.org.", "A", "192.0.2.1")}}, nil},
 		{"serial behind", state.Probe{Serial: 2026112202}, []string{"serial 2026112201 is served", "2026112202 or later"}},
 		{"serial wrapped", state.Probe{Serial: 4200000000}, nil},
 		{"foreign zone", state.Probe{Records: []state.Record{record("example.net.", "A", "192.0.2.1")}}, []string{"example.net. A", "REFUSED"}},

@@ -54,6 +54,9 @@ func (l *line) update(ctx context.Context, want state.Update) error {
 		if err != nil {
 			return &untouchedError{err}
 		}
+		if have, err = l.standing(ctx, dns.CanonicalName(want.Origin), have); err != nil {
+			return &untouchedError{err}
+		}
 		add, remove, err := want.Due(recordsOf(have))
 		if err != nil {
 			return &ServerError{Server: l.server, Text: err.Error(), Hint: "run the command again", untouched: true}
@@ -93,6 +96,9 @@ func (l *line) settled(ctx context.Context, want state.Update, within time.Durat
 	defer cancel()
 	for {
 		have, err := l.look(ctx, questions(want))
+		if err == nil { // names may be gone, and wildcards answer again
+			have, err = l.standing(ctx, dns.CanonicalName(want.Origin), have)
+		}
 		// The connection may notice the deadline a moment before the context.
 		if err != nil && ctx.Err() == nil && time.Now().Before(end) {
 			return err

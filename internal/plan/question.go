@@ -25,6 +25,8 @@ func Consent(k state.QuestionKind) (yes, no string) {
 		return "--any-release", ""
 	case state.AskMTA:
 		return "--replace-mta", ""
+	case state.AskWildcard:
+		return "--wildcard-records copy", "--wildcard-records drop"
 	}
 	return "", ""
 }
@@ -44,6 +46,8 @@ func subject(q state.Question) string {
 		return "the release of this system"
 	case state.AskMTA:
 		return "this machine's mail server"
+	case state.AskWildcard:
+		return "names of " + q.Domain + " and a wildcard of the zone"
 	}
 	return string(q.Kind)
 }

@@ -39,6 +39,7 @@ type Answers struct {
 	ExistingRecords string // --existing-records: change or keep
 	ServiceMilters  string // --service-milters: merge or keep
 	SignBounces     string // --sign-bounces: yes or no
+	WildcardRecords string // --wildcard-records: copy or drop
 }
 
 // Missing lists the flags without which no spec can be made: neither answered

@@ -186,6 +186,7 @@ func (a Answers) domain(f *reader, d *Domain, exists bool) {
 	take(f, "--ttl", a.TTL, &d.TTL, TTL)
 	take(f, "--dns-new-zone", a.NewZone, &d.NewZone, YesNo)
 	takeAll(f, "--ns", a.NS, &d.NS, Hostname)
+	take(f, "--wildcard-records", a.WildcardRecords, &d.WildcardRecords, WildcardRecords)
 	take(f, "--subdomains", a.Subdomains, &d.Subdomains, YesNo)
 	take(f, "--spf-all", a.SPFAll, &d.SPF.All, SPFAll)
 	takeAll(f, "--spf-include", a.SPFInclude, &d.SPF.Include, SPFInclude)

@@ -195,6 +195,7 @@ func TestValidate(t *testing.T) {
 		`host: milter_default_action "x" i`:                                     func(s *Spec) { s.Host.MilterDefaultAction = "x" },
 		`host: sign_bounces "Yes" is not in its normal form; hint: write "yes"`: func(s *Spec) { s.Host.SignBounces = "Yes" },
 		`host: leave_services "submission" is not the`:                          func(s *Spec) { s.Host.LeaveServices = []string{"submission"} },
+		`shop.example: wildcard_records "x" is not copy or drop`:                func(s *Spec) { s.Domains[0].WildcardRecords = "x" },
 		`shop.example: keep "x" is not spf, helo or d`:                          func(s *Spec) { s.Domains[0].Keep = []string{"x"} },
 		`lab.example: also "shop.example" is a sender of /etc/mailsetup/domains.d/shop.example.toml already; ` +
 			`hint: take "shop.example" out of also in /etc/mailsetup/domains.d/lab.example.toml`: also("lab.example", "shop.example"),
@@ -256,13 +257,14 @@ func TestSpecConsents(t *testing.T) {
 		"no, and no again": {Answers{ExistingRecords: "keep", ServiceMilters: "keep", SignBounces: "no"}, old},
 		"change":           {Answers{ExistingRecords: "change"}, with(func(s *Spec) { s.Domains[0].Keep = nil })},
 		"merge":            {Answers{ServiceMilters: "merge"}, with(func(s *Spec) { s.Host.LeaveServices = nil })},
+		"copy":             {Answers{WildcardRecords: "Copy"}, with(func(s *Spec) { s.Domains[0].WildcardRecords = "copy" })},
 		"sign bounces":     {Answers{SignBounces: "yes"}, with(func(s *Spec) { s.Host.SignBounces = "yes" })},
 	} {
 		equal(t, name, build(t, test.answers, &old), test.want)
 	}
 	equal(t, "the old one", old.Domains[0].Keep, []string{"spf", "dmarc"})
-	bad := Answers{ExistingRecords: "yes", ServiceMilters: "no", SignBounces: "keep"}.Check()
-	equal(t, "fields", []string{bad[0].Field, bad[1].Field, bad[2].Field}, []string{"--sign-bounces", "--existing-records", "--service-milters"})
+	bad := Answers{ExistingRecords: "yes", ServiceMilters: "no", SignBounces: "keep", WildcardRecords: "yes"}.Check()
+	equal(t, "fields", []string{bad[0].Field, bad[1].Field, bad[2].Field, bad[3].Field}, []string{"--sign-bounces", "--wildcard-records", "--existing-records", "--service-milters"})
 }
 
 func TestFurther(t *testing.T) {

@@ -19,6 +19,19 @@ func ServiceMilters(s string) (bool, error) {
 	return word == "merge", err
 }
 
+// WildcardRecords accepts what becomes of records that a wildcard answered for
+// names which exist from now on: Copy or Drop.
+func WildcardRecords(s string) (string, error) {
+	return choice("wildcard-records", s, "copy publishes them at the new names, too, drop goes on without them", nil, Copy, Drop)
+}
+
+// What becomes of records that a wildcard of the zone answered for names which
+// exist because of ours.
+const (
+	Copy = "copy" // they are published at these names, too
+	Drop = "drop"
+)
+
 // SignBounces accepts whether bounces go through all milters to get signed.
 func SignBounces(s string) (string, error) {
 	return choice("sign-bounces", s, "yes shows bounces to your other milters, too", nil, "yes", "no")

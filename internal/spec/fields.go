@@ -25,12 +25,12 @@ func (f field) path() string {
 }
 
 // unsaid reports whether a key need not be in a new file: those of a set-up that
-// was taken over, where nothing is to be said.
+// was taken over and of a zone with wildcards, where nothing is to be said.
 func (f field) unsaid() bool {
 	switch f.key {
 	case "trusted", "opendkim", "partial", "identities":
 		return f.value == "[]" || f.value == "false"
-	case "repair":
+	case "repair", "wildcard_records":
 		return f.value == `""`
 	}
 	return false
@@ -94,6 +94,7 @@ func domainFields(d Domain) []field {
 		{"", "new_zone", strconv.FormatBool(d.NewZone), "Whether the zone itself is made and served here, and its name servers."},
 		{"", "ns", list(d.NS), ""},
 		{"", "keep", list(d.Keep), "Records of the zone that stay as they are: \"spf\", \"helo\" (the host's), \"dmarc\"."},
+		{"", "wildcard_records", quote(d.WildcardRecords), "What a wildcard said of names that exist now: \"copy\", \"drop\", \"\" (not asked)."},
 		{"", "dns", quote(string(d.DNS)), "How records get published, if not as the host's."},
 		{"", "subdomains", strconv.FormatBool(d.Subdomains), "Whether mail of everything below the domain is signed, too."},
 		{"", "also", list(d.Also), "Further senders signed with its key: domains, \".example.net\", addresses."},

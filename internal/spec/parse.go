@@ -74,6 +74,7 @@ type domainText struct {
 	NewZone  bool     `toml:"new_zone"`
 	NS       []string `toml:"ns"`
 	Keep     []string `toml:"keep"`
+	Wildcard string   `toml:"wildcard_records"`
 
 	DNS        string     `toml:"dns"`
 	Subdomains bool       `toml:"subdomains"`
@@ -223,6 +224,7 @@ func (raw *domainText) domain(d *document) Domain {
 	take(&d.reader, "ttl", strconv.FormatInt(raw.TTL, 10), &out.TTL, TTL)
 	takeAll(&d.reader, "ns", raw.NS, &out.NS, Hostname)
 	takeAll(&d.reader, "keep", raw.Keep, &out.Keep, Kept)
+	take(&d.reader, "wildcard_records", raw.Wildcard, &out.WildcardRecords, WildcardRecords)
 	take(&d.reader, "dns", raw.DNS, &out.DNS, DNS)
 	takeAll(&d.reader, "also", raw.Also, &out.Also, Sender)
 	take(&d.reader, "drain", raw.Drain, &out.Drain, Drain)

@@ -184,6 +184,8 @@ func (raw *domainText) place(path string) any {
 		return &raw.NS
 	case "keep":
 		return &raw.Keep
+	case "wildcard_records":
+		return &raw.Wildcard
 	case "dns":
 		return &raw.DNS
 	case "subdomains":

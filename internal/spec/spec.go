@@ -108,6 +108,10 @@ type Domain struct {
 	// Keep are records of the zone that stay as they are although they say
 	// something else than this file: spf, helo, dmarc.
 	Keep []string // keep
+	// WildcardRecords is what becomes of records that a wildcard answered for
+	// names of the domain until they came into being (RFC 4592): Copy, Drop, ""
+	// while it was not asked.
+	WildcardRecords string // wildcard_records
 	// DNS and Update say how the records of this domain get published where
 	// that differs from the host's way. See Spec.DNSOf and Spec.UpdateOf.
 	DNS    DNSMode // dns: "" for the host's

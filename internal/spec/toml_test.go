@@ -35,7 +35,7 @@ func someDomain() Domain {
 func fullDomain() Domain {
 	d := someDomain()
 	d.DNS, d.Subdomains, d.Also = DNSUpdate, true, []string{".example.net", "ann@shop2.example"}
-	d.Update.Server = "ns1.shop.example"
+	d.Update.Server, d.WildcardRecords = "ns1.shop.example", Copy
 	d.Repair = "no"
 	d.Drain, d.Rotation = 30*24*time.Hour, Rotation{Every: Never, Lag: 2 * time.Hour, Revoke: Never}
 	return d
@@ -76,6 +76,8 @@ new_zone = false
 ns = []
 # Records of the zone that stay as they are: "spf", "helo" (the host's), "dmarc".
 keep = ["spf", "dmarc"]
+# What a wildcard said of names that exist now: "copy", "drop", "" (not asked).
+wildcard_records = "copy"
 # How records get published, if not as the host's.
 dns = "rfc2136"
 # Whether mail of everything below the domain is signed, too.

@@ -159,6 +159,9 @@ func (d Domain) validate(f *reader) {
 	for _, kind := range d.Keep {
 		normal(f, at("keep"), kind, Kept)
 	}
+	if d.WildcardRecords != "" {
+		normal(f, at("wildcard_records"), d.WildcardRecords, WildcardRecords)
+	}
 	for _, sender := range d.Also {
 		normal(f, at("also"), sender, Sender)
 	}

@@ -24,10 +24,13 @@ type Facts struct {
 	// DNSAddress and SMTPAddress are where the name server and the mail server
 	// of this machine can be asked, host:port; "" while nothing listens.
 	DNSAddress, SMTPAddress string
-	Zones                   []Zone             // of the local BIND
-	Updated                 []Zone             // that dynamic updates publish in, here or elsewhere
-	Published               []Published        // by dynamic updates of earlier runs
-	Live                    map[string]LiveDNS // what the world sees, by domain and host name
+	Zones                   []Zone      // of the local BIND
+	Updated                 []Zone      // that dynamic updates publish in, here or elsewhere
+	Published               []Published // by dynamic updates of earlier runs
+	// Covered are zones of others that records are printed for, as far as their
+	// wildcards and the names of these records go.
+	Covered []Zone
+	Live    map[string]LiveDNS // what the world sees, by domain and host name
 	// SPF is what the SPF records that are there mean for this server, by
 	// name: of the domains and the host. Names without a record are missing.
 	SPF    map[string]SPF
@@ -182,6 +185,11 @@ type Zone struct {
 	// Dropped: the fragment with Ours is there, but the zone no longer takes it in,
 	// since somebody rewrote its file.
 	Dropped bool
+	// Copies are those of our records that stand at names which a wildcard of the
+	// zone no longer answers for (RFC 4592).
+	Copies []Record
+	// Names are further ones that exist, of a zone of which Records are a part.
+	Names []string
 	// Update says how to change a zone that is updated; nil for one whose file is
 	// edited.
 	Update  *Updater

@@ -21,6 +21,9 @@ type Published struct {
 	Server  string   `json:"server"`
 	KeyFile Path     `json:"key_file"`
 	Records []Record `json:"records"`
+	// Copies are those that stand at names which a wildcard of the zone no longer
+	// answers for.
+	Copies []Record `json:"copies,omitempty"`
 }
 
 // Marshal returns it as JSON.

@@ -165,6 +165,7 @@ const (
 	AskBounces  QuestionKind = "bounces"  // --sign-bounces
 	AskRelease  QuestionKind = "release"  // --any-release
 	AskMTA      QuestionKind = "mta"      // --replace-mta
+	AskWildcard QuestionKind = "wildcard" // --wildcard-records
 )
 
 // Note is something the administrator should know or do.

@@ -1,0 +1,141 @@
+// Package wildcard tells what the wildcards of a DNS zone no longer answer once
+// further names exist in it (RFC 4592). A name that exists is not covered by a
+// wildcard above it, for no type, and neither is anything below that name; it
+// exists as well where only names below it have records (section 2.2.2).
+package wildcard
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/state"
+)
+
+// Zone is what a zone has before the new records.
+type Zone struct {
+	Origin string // absolute
+	// Records of the zone. All that exist are expected, or else those of its
+	// wildcards, with Names for the rest.
+	Records []state.Record
+	// Names are further ones that exist. What is above them exists with them.
+	Names []string
+}
+
+// Loss is a name with the records that a wildcard answered for it until now.
+type Loss struct {
+	// Name is the one that comes into being, "*." in front for whatever does not
+	// exist below it.
+	Name  string
+	Owner string // of the wildcard, absolute: *.example.org.
+	// Records are those of the wildcard, with Name as their owner: as copies they
+	// restore what is lost. Those that are among the new ones are not.
+	Records []state.Record
+}
+
+// Base is the name that comes into being.
+func (l Loss) Base() string { return strings.TrimPrefix(l.Name, "*.") }
+
+// Losses returns what is lost when records are added, sorted by the name that
+// comes into being. All records belong into the zone: none is below a delegation.
+func (z Zone) Losses(add []state.Record) []Loss {
+	wild := map[string][]state.Record{} // by owner
+	for _, r := range z.Records {
+		if owner := strings.ToLower(r.Name); strings.HasPrefix(owner, "*.") && !signature(r.Type) {
+			wild[owner] = append(wild[owner], r)
+		}
+	}
+	if len(wild) == 0 {
+		return nil
+	}
+	exists := map[string]bool{}
+	for _, r := range z.Records {
+		mark(exists, r.Name, z.Origin)
+	}
+	for _, name := range z.Names {
+		mark(exists, name, z.Origin)
+	}
+	fresh, at := map[string]bool{}, map[string][]state.Record{}
+	for _, r := range add {
+		name := strings.ToLower(r.Name)
+		at[name] = append(at[name], r)
+		for ; !exists[name] && !fresh[name] && inside(name, z.Origin); name = Parent(name) {
+			fresh[name] = true
+		}
+	}
+	var losses []Loss
+	for name := range fresh {
+		encloser := Parent(name) // the closest, section 3.3.1
+		for !exists[encloser] && inside(encloser, z.Origin) {
+			encloser = Parent(encloser)
+		}
+		for _, n := range []string{name, "*." + name} {
+			if list := copied(wild[Of(encloser)], n, at[n]); len(list) > 0 {
+				losses = append(losses, Loss{n, Of(encloser), list})
+			}
+		}
+	}
+	slices.SortFunc(losses, func(a, b Loss) int {
+		return cmp.Or(strings.Compare(a.Base(), b.Base()), cmp.Compare(len(a.Name), len(b.Name)))
+	})
+	return losses
+}
+
+// copied are records of a wildcard at another name, without those that are there.
+func copied(list []state.Record, name string, there []state.Record) []state.Record {
+	var all []state.Record
+	for _, r := range list {
+		r.Name = name
+		if !slices.ContainsFunc(there, func(x state.Record) bool { return state.Same(x, r) }) {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// Of is the owner of a name's wildcard.
+func Of(name string) string { return "*." + strings.TrimPrefix(name, ".") }
+
+// Above are a name and those above it that exist because of it, without the
+// origin of the zone.
+func Above(name, origin string) []string {
+	var names []string
+	for name = strings.ToLower(name); inside(name, origin); name = Parent(name) {
+		names = append(names, name)
+	}
+	return names
+}
+
+func mark(exists map[string]bool, name, origin string) {
+	for name = strings.ToLower(name); !exists[name]; name = Parent(name) {
+		exists[name] = true
+		if !inside(name, origin) {
+			return
+		}
+	}
+}
+
+// inside reports whether an absolute name in lower case is below the origin.
+func inside(name, origin string) bool {
+	return name != origin && name != "." && (origin == "." || strings.HasSuffix(name, "."+origin))
+}
+
+// Parent is an absolute name without its first label, in which a dot may stand
+// behind a backslash (RFC 1035 section 5.1).
+func Parent(name string) string {
+	for i := 0; i < len(name); i++ {
+		switch name[i] {
+		case '\\':
+			i++
+		case '.':
+			if i == len(name)-1 {
+				return "."
+			}
+			return name[i+1:]
+		}
+	}
+	return "."
+}
+
+// signature reports whether records of a type are made by whoever signs the zone.
+func signature(kind string) bool { return kind == "RRSIG" || kind == "NSEC" || kind == "NSEC3" }

@@ -1,0 +1,126 @@
+package steps
+
+import (
+	"fmt"
+	"strings"
+
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+// Printed are the records of each domain that somebody else publishes, as far as
+// DNS can be asked about their zones.
+func Printed(in Input) [][]state.Record {
+	var all [][]state.Record
+	for d := range in.touched() {
+		if in.Spec.DNSOf(d) != spec.DNSManual || in.keysOnly || !in.Facts.Live[d.Name].Asked {
+			continue
+		}
+		list := records(in, d)
+		all = append(all, append([]state.Record{{Name: d.Name + ".", Type: "TXT"}}, list...))
+	}
+	return all
+}
+
+// lossesOf are what names of a domain lose of wildcards by the records that are
+// printed for it, or that a zone which we publish in has of it, by zone.
+func lossesOf(in Input, d spec.Domain, list []state.Record) []loss {
+	zones := in.Facts.Covered
+	if in.Spec.DNSOf(d) != spec.DNSManual {
+		zones = append(append([]state.Zone{}, in.Facts.Updated...), in.Facts.Zones...)
+	}
+	parts := map[string][]state.Record{}
+	for _, r := range list {
+		if z, ok := closest(zones, r.Name); ok && z.Problem == "" && !z.Unread {
+			parts[z.Origin] = append(parts[z.Origin], r)
+		}
+	}
+	var all []loss
+	done := map[string]bool{}
+	for _, z := range zones {
+		ours := parts[z.Origin]
+		if done[z.Origin] || len(ours) == 0 {
+			continue
+		}
+		done[z.Origin] = true
+		for _, l := range in.losses(z, ours, subjects(in, z, ours)) {
+			if l.domain.Name == d.Name {
+				all = append(all, l)
+			}
+		}
+	}
+	return all
+}
+
+// printedCopies are the copies that are printed with the records of a domain, and
+// what is to be known where nobody has decided about them.
+func printedCopies(in Input, d spec.Domain, list []state.Record) ([]state.Record, []state.Note) {
+	losses := lossesOf(in, d, list)
+	if len(losses) == 0 || d.WildcardRecords == spec.Drop {
+		return nil, nil
+	}
+	copies := copiesOf(losses)
+	if d.WildcardRecords == "" && in.Spec.DNSOf(d) != spec.DNSManual {
+		return nil, nil // the plan asks
+	}
+	note := state.Note{Topic: "dns", Text: because(losses)}
+	if d.WildcardRecords == spec.Copy {
+		if note.Text = aliasTexts(losses); note.Text == "" {
+			return copies, nil
+		}
+		return copies, []state.Note{note}
+	}
+	note.Text += aliasSentence(losses)
+	if len(copies) > 0 {
+		note.Text += fmt.Sprintf(". To keep that, publish these copies as well (mailsetup init --domain %s --wildcard-records copy prints them with the rest, drop goes on without)", d.Name)
+		var lines []string
+		for _, r := range copies {
+			lines = append(lines, oneLine(r))
+		}
+		note.Do = strings.Join(append(lines, ""), "\n")
+	}
+	return nil, []state.Note{note}
+}
+
+func aliasSentence(losses []loss) string {
+	if text := aliasTexts(losses); text != "" {
+		return ". " + text
+	}
+	return ""
+}
+
+// aliasTexts say what is to be done about a CNAME that cannot be copied.
+func aliasTexts(losses []loss) string {
+	var texts []string
+	for _, l := range losses {
+		if l.abroad {
+			texts = append(texts, fmt.Sprintf("No CNAME can stand beside our record at %s, and only %s knows its addresses: give the name some of its own", noDot(l.Name), noDot(l.alias)))
+		}
+	}
+	return strings.Join(texts, ". ")
+}
+
+func copiesOf(losses []loss) []state.Record {
+	var list []state.Record
+	for _, l := range losses {
+		list = append(list, l.Records...)
+	}
+	return list
+}
+
+// Copies are the records that should stand at names of a domain because a
+// wildcard, the value, no longer answers for them, but where the administrator
+// goes on without.
+func Copies(in Input, d spec.Domain) map[state.Record]string {
+	list, _ := merged(in, d)
+	all := map[state.Record]string{}
+	if d.WildcardRecords == spec.Drop {
+		return all
+	}
+	for _, l := range lossesOf(in, d, recordsOf(list)) {
+		for _, r := range l.Records {
+			all[r] = l.Owner
+		}
+	}
+	return all
+}
