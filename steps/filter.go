@@ -24,7 +24,7 @@ import (
 // on its way back would be signed.
 func Reinjection(in Input) (state.Stage, []state.Note, error) {
 	p := in.Facts.Postfix
-	if p == nil || understood(p) != nil {
+	if p == nil || in.idle() || understood(p) != nil {
 		return state.Stage{}, nil, nil // Postfix's own step refuses it
 	}
 	l, err := mainLists(in, in.Spec.Host.MilterDefaultAction)

@@ -31,8 +31,10 @@ func Keys(in Input) (state.Stage, []state.Note, error) {
 	stage := state.Stage{Dirs: []state.Dir{
 		{Path: "/var/lib/mailsetup", Mode: 0o700, Owner: state.Root},
 		{Path: "/var/lib/mailsetup/keyring", Mode: 0o700, Owner: state.Root},
-		{Path: KeyDir, Mode: 0o700, Owner: opendkim},
 	}}
+	if !in.idle() {
+		stage.Dirs = append(stage.Dirs, state.Dir{Path: KeyDir, Mode: 0o700, Owner: opendkim})
+	}
 	for _, file := range slices.Sorted(maps.Keys(in.NewKeys)) {
 		stage.Dirs = append(stage.Dirs, state.Dir{
 			Path: file.Dir(), Mode: 0o700, Owner: opendkim, Why: "OpenDKIM refuses keys that others could read",
@@ -46,6 +48,9 @@ func Keys(in Input) (state.Stage, []state.Note, error) {
 		keys, early := in.Early[d.Name]
 		if !early {
 			keys = in.Keys[d.Name]
+		}
+		if d.SignedBy != "" && len(keys) == 0 {
+			continue
 		}
 		if !in.written(d.Name, keys) {
 			stage.Files = append(stage.Files, ledgerFile(d.Name, keys))
@@ -62,6 +67,9 @@ func Ledger(in Input) (state.Stage, []state.Note, error) {
 	after := in.retired()
 	for d := range in.touched() {
 		keys := KeysAfter(after, d)
+		if d.SignedBy != "" && len(keys) == 0 {
+			continue
+		}
 		if !in.written(d.Name, in.Keys[d.Name]) || !in.written(d.Name, keys) {
 			stage.Files = append(stage.Files, ledgerFile(d.Name, keys))
 		}

@@ -33,6 +33,9 @@ const (
 
 // OpenDKIM provides the milter: its configuration, its tables, its socket.
 func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
+	if in.idle() {
+		return state.Stage{}, nil, nil
+	}
 	changes, questions, err := unitEdits(in)
 	if err != nil {
 		return state.Stage{}, nil, err
@@ -311,6 +314,9 @@ func (t tables) probes(in Input) []state.Probe {
 	}
 	if s, ok := t.hostSigner(in); ok && (in.Early == nil || in.touches(in.Spec.Host.Domain)) {
 		signs.Signers = append(signs.Signers, s) // which has to do with the keys of its domain only
+	}
+	if len(signs.Signers) == 0 { // all is left to another signer
+		return []state.Probe{{Kind: state.ProbeMilter, Address: string(Socket), Within: 20 * time.Second}, {Kind: state.ProbeActive, Unit: unitOpenDKIM}}
 	}
 	// OpenDKIM signs some 250 messages a second; this allows for a tenth.
 	signs.Within += time.Duration(len(signs.Signers)) * 40 * time.Millisecond

@@ -9,7 +9,7 @@ import (
 // back by a later failure.
 func Packages(in Input) (state.Stage, []state.Note, error) {
 	stage := state.Stage{Checkpoint: true}
-	for _, p := range needed(in.Spec) {
+	for _, p := range needed(in) {
 		if p.Name == "postfix" && in.Facts.OtherMTA != nil {
 			p.Why += " in the place of " + in.Facts.OtherMTA.Package
 		}
@@ -21,12 +21,12 @@ func Packages(in Input) (state.Stage, []state.Note, error) {
 	return stage, replaced(in), nil
 }
 
-func needed(s spec.Spec) []state.Package {
-	want := []state.Package{
-		{Name: "postfix", Why: "sends and receives mail"},
-		{Name: "opendkim", Why: "signs it"},
+func needed(in Input) []state.Package {
+	want := []state.Package{{Name: "postfix", Why: "sends and receives mail"}}
+	if !in.idle() {
+		want = append(want, state.Package{Name: "opendkim", Why: "signs it"})
 	}
-	if s.Host.DNS == spec.DNSBind {
+	if in.Spec.Host.DNS == spec.DNSBind {
 		want = append(want, state.Package{Name: "bind9", Why: "serves the records"})
 	}
 	return want

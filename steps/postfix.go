@@ -23,6 +23,9 @@ const (
 // Postfix hands its mail to the milter: mail that comes by SMTP, mail that
 // comes from sendmail(1), and the bounces Postfix writes itself.
 func Postfix(in Input) (state.Stage, []state.Note, error) {
+	if in.idle() {
+		return state.Stage{}, names(in), nil
+	}
 	if err := understood(in.Facts.Postfix); err != nil {
 		return state.Stage{}, nil, err
 	}

@@ -14,7 +14,12 @@ import (
 func signedFor(in Input) []state.Note {
 	var names []string
 	for _, d := range in.Spec.Domains {
-		names = append(names, "@"+d.Name)
+		if d.SignedBy == "" {
+			names = append(names, "@"+d.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
 	}
 	from := []string{"from this machine"}
 	p := in.Facts.Postfix

@@ -56,6 +56,10 @@ type Input struct {
 	// where that is something else than Keys: a key that begins to sign in this
 	// run does not do so before.
 	Early keyring.Ledger
+	// Milters are those that Postfix asks beside ours, and content filters, with
+	// what they were found to sign; MiltersAsked is false where nobody looked.
+	Milters      []state.Milter
+	MiltersAsked bool
 	// Consents are the questions that were answered with yes, by ID.
 	Consents map[string]bool
 	Now      time.Time
@@ -105,6 +109,7 @@ func All() []Step {
 		{"OpenDKIM", "the milter that signs", OpenDKIM, false},
 		{"Reinjection", "mail that comes back from a content filter is not signed again", Reinjection, true},
 		{"Postfix", "Postfix hands its mail to the milter", Postfix, true},
+		{"OtherSigner", "who signed until now no longer does", OtherSigner, false},
 		{"Aliases", "who reads root's mail", Aliases, true},
 		{"Withdraw", "records of keys that no mail under way needs any more", Withdraw, false},
 		{"Ledger", "which keys sign, since when, and which are gone", Ledger, false},

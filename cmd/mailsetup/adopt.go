@@ -60,7 +60,7 @@ func runAdopt(ctx context.Context, c console, a spec.Answers, o options) error {
 			fmt.Fprintf(s.c.out, "Nothing to do: %s is mailsetup's already.\n", steps.Conf)
 			return true, nil
 		}
-		return true, usage("mailsetup init sets it up", "there is no OpenDKIM here that was set up by hand and signs mail")
+		return true, s.nothingToAdopt(ctx, wanted(a, old))
 	})
 }
 

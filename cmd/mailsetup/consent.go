@@ -24,6 +24,7 @@ func consentFlags() []cli.Flag {
 		&cli.StringFlag{Name: "service-milters", Usage: "`ANSWER`, merge or keep: milters that a service in master.cf has to itself"},
 		&cli.BoolFlag{Name: "replace-override", Usage: "take out what an override of OpenDKIM's unit says about its socket"},
 		&cli.StringFlag{Name: "sign-bounces", Usage: "`ANSWER`, yes or no: let other milters see bounces, so that they get signed"},
+		&cli.StringFlag{Name: "other-signer", Usage: "`ANSWER`, replace or keep: a milter or filter that signs your mail already"},
 		&cli.BoolFlag{Name: "replace-mta", Usage: "let Postfix replace another mail server"},
 		&cli.BoolFlag{Name: "any-release", Usage: "go on where the system is neither Debian 12 nor 13"},
 	}
@@ -44,6 +45,9 @@ func consentsGiven(ctx *cli.Context) map[state.QuestionKind]bool {
 	}
 	if word, err := spec.SignBounces(ctx.String("sign-bounces")); err == nil {
 		given[state.AskBounces] = word == "yes"
+	}
+	if yes, err := spec.OtherSigner(ctx.String("other-signer")); err == nil {
+		given[state.AskSigner] = yes
 	}
 	for name, kind := range map[string]state.QuestionKind{
 		"replace-override": state.AskOverride, "any-release": state.AskRelease, "replace-mta": state.AskMTA,
@@ -132,6 +136,10 @@ func (s *session) byPerson(ctx context.Context, w *work, questions []state.Quest
 	if len(w.answered) == 0 {
 		s.introduce()
 	}
+	// Who signs decides what else is to be asked.
+	if signers := slices.DeleteFunc(slices.Clone(questions), func(q state.Question) bool { return q.Kind != state.AskSigner }); len(signers) > 0 {
+		questions = signers
+	}
 	for i, q := range questions {
 		yes, err := s.consent(ctx, q, fmt.Sprintf("%d of %d", i+1, len(questions)), changeThis[q.Kind])
 		if err != nil {
@@ -166,6 +174,7 @@ var changeThis = map[state.QuestionKind]string{
 	state.AskRelease:  "Go on all the same?",
 	state.AskMTA:      "Let Postfix take its place?",
 	state.AskWildcard: "Publish copies?",
+	state.AskSigner:   "Sign here, and no longer there?",
 }
 
 // consent shows a question and takes a yes to the words; No is in front.
@@ -188,7 +197,11 @@ func (s *session) answer(w *work, q state.Question, yes bool) error {
 		w.input.Consents[q.ID] = true
 		w.consented = append(w.consented, q.Path)
 	}
-	if !remember(&w.input.Spec, q, yes) {
+	remembered := remember(&w.input.Spec, q, yes)
+	if q.Kind == state.AskSigner {
+		remembered = s.signerChosen(w, q, yes) || remembered
+	}
+	if !remembered {
 		return nil
 	}
 	var err error

@@ -104,7 +104,7 @@ func answers(ctx *cli.Context) spec.Answers {
 		DMARC: ctx.String("dmarc"), DMARCSP: ctx.String("dmarc-sp"), ADKIM: ctx.String("adkim"), ASPF: ctx.String("aspf"),
 		RUA: ctx.StringSlice("rua"), RUF: ctx.StringSlice("ruf"), MilterDefaultAction: ctx.String("milter-default-action"),
 		ExistingRecords: ctx.String("existing-records"), ServiceMilters: ctx.String("service-milters"),
-		SignBounces: ctx.String("sign-bounces"), WildcardRecords: ctx.String("wildcard-records"), UpdateServer: ctx.String("rfc2136-server"), UpdateKey: ctx.String("rfc2136-key"),
+		SignBounces: ctx.String("sign-bounces"), WildcardRecords: ctx.String("wildcard-records"), OtherSigner: ctx.String("other-signer"), UpdateServer: ctx.String("rfc2136-server"), UpdateKey: ctx.String("rfc2136-key"),
 	}
 	for flag, answer := range map[string]*string{
 		"dns-new-zone": &a.NewZone, "subdomains": &a.Subdomains, "spf-redirect": &a.SPFRedirect,
@@ -144,7 +144,7 @@ func runSetup(ctx context.Context, c console, a spec.Answers, o options, stops f
 		return err
 	}
 	defer s.close()
-	s.named = domain
+	s.named, s.asksSelector = domain, a.Selector
 	old, err := s.storedSpec()
 	if err != nil {
 		return err

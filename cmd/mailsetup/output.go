@@ -13,6 +13,7 @@ import (
 
 	"mailsetup/internal/apply"
 	"mailsetup/internal/plan"
+	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/steps"
@@ -149,6 +150,10 @@ func (s *session) done(ctx context.Context, w *work, p plan.Plan, r apply.Report
 // verdict says whether mail leaves signed. A run that did not act on the signer
 // has not asked it yet.
 func (s *session) verdict(ctx context.Context, w *work, p plan.Plan) {
+	if !w.input.Spec.Signs() {
+		fmt.Fprintln(s.c.out, "Mail of this server is left to the signer that was here before.")
+		return
+	}
 	if !asksSigner(p) {
 		if err := s.signs(ctx, w); err != nil {
 			s.c.say("all of this stays, but %v", err)
@@ -159,7 +164,8 @@ func (s *session) verdict(ctx context.Context, w *work, p plan.Plan) {
 		}
 	}
 	apart := ""
-	if h := w.input.Spec.Host; len(h.LeaveServices) > 0 || h.SignBounces == "no" {
+	others := slices.ContainsFunc(w.input.Spec.Domains, func(d spec.Domain) bool { return d.SignedBy != "" })
+	if h := w.input.Spec.Host; len(h.LeaveServices) > 0 || h.SignBounces == "no" || others {
 		apart = ", apart from what you left out"
 	}
 	fmt.Fprintf(s.c.out, "Mail of this server leaves signed%s; the signer was asked and answered.\n", apart)
@@ -291,6 +297,10 @@ func asked(p state.Probe) string {
 			return fmt.Sprintf("does a message of each of %d senders come out signed", n)
 		}
 		return "does a message come out signed"
+	case state.ProbeOther:
+		return "does the other signer sign again"
+	case state.ProbeUnsigned:
+		return "has the other signer stopped"
 	case state.ProbeSMTP:
 		return "does Postfix take mail"
 	case state.ProbeSessions:

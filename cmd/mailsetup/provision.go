@@ -83,7 +83,12 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 		w.input.Unsafe = s.taken.unsafe
 	}
 	s.turn(ctx, w)
+	s.askMilters(ctx, w)
 	for _, d := range s.subjects(&want) {
+		if d.SignedBy != "" {
+			w.leave(d.Name, s.now)
+			continue
+		}
 		if _, ok := s.keys.Signing(d.Name); ok || s.steps != nil || (s.o.root != "" && !s.o.rootKeys) {
 			continue
 		}

@@ -84,6 +84,10 @@ type session struct {
 	installed  []string // packages that this run brought
 	zonesAsked int      // since a unit was acted on last
 	taken      *taken   // an OpenDKIM set up by hand; nil for none
+	// milters are those of others with what they sign, nil before they were asked,
+	// and asksSelector is the selector that the command line names.
+	milters      []state.Milter
+	asksSelector string
 }
 
 // openSession opens the machine. A run that will write holds the lock and has

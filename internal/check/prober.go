@@ -55,6 +55,10 @@ func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
 		return retry(ctx, p.Within, func(ctx context.Context) error { return negotiates(ctx, p.Address) })
 	case state.ProbeSigns:
 		return signs(ctx, p)
+	case state.ProbeUnsigned:
+		return retry(ctx, p.Within, func(ctx context.Context) error { return unsigned(ctx, p) })
+	case state.ProbeOther:
+		return retry(ctx, p.Within, func(ctx context.Context) error { return otherSigns(ctx, p) })
 	case state.ProbeSMTP:
 		return retry(ctx, p.Within, func(ctx context.Context) error { return greets(ctx, p) })
 	case state.ProbePostfix:

@@ -115,8 +115,9 @@ func (s *session) introduce() error {
 }
 
 // pass sends the message through the milter and makes the changes it asks for.
-func (s *session) pass(from string, m *message) error {
-	_ = s.Macros(milter.CodeMail, "i", "mailsetup", "{mail_addr}", from)
+// Macros are further ones that come with MAIL FROM, names and values.
+func (s *session) pass(from string, m *message, macros ...string) error {
+	_ = s.Macros(milter.CodeMail, append([]string{"i", "mailsetup", "{mail_addr}", from}, macros...)...)
 	if err := proceed(s.Mail(from, nil)); err != nil {
 		return fmt.Errorf("MAIL FROM: %w", err)
 	}

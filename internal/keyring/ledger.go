@@ -101,6 +101,24 @@ func Withdrawn(keys []Key, now time.Time) []Key {
 	return out
 }
 
+// Without returns a copy of the ledger in which the domain does not have the key
+// of the selector.
+func (l Ledger) Without(domain, selector string) Ledger {
+	return l.Replaced(domain, slices.DeleteFunc(slices.Clone(l[domain]), func(k Key) bool { return k.Selector == selector }))
+}
+
+// Replaced returns a copy of the ledger in which the domain has these keys and no
+// others.
+func (l Ledger) Replaced(domain string, keys []Key) Ledger {
+	out := maps.Clone(l)
+	if len(keys) == 0 {
+		delete(out, domain)
+	} else {
+		out[domain] = keys
+	}
+	return out
+}
+
 // Drain returns the keys as they are once the domain stops signing. What
 // signed, or was about to, stays published for mail under way: its copies may
 // wait in queues anywhere.

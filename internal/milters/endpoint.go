@@ -92,7 +92,7 @@ func References(value string) []string {
 // the queue directory. A chrooted service sees that directory as /, so an
 // absolute path counts as relative too.
 func (o Ours) canonical(endpoint string) string {
-	transport, address, found := strings.Cut(o.expand(endpoint), ":")
+	transport, address, found := strings.Cut(o.Expand(endpoint), ":")
 	if !found {
 		return endpoint
 	}
@@ -125,7 +125,8 @@ func canonicalHost(address string) string {
 	return host + ":" + port
 }
 
-func (o Ours) expand(text string) string {
+// Expand puts in what the parameters in an endpoint stand for.
+func (o Ours) Expand(text string) string {
 	return Expand(text, func(name string) string {
 		if name == "queue_directory" {
 			return string(o.Queue)

@@ -138,7 +138,7 @@ func (o Ours) asksOpenDMARC(m Milter) bool {
 	if IsOpenDMARC(m) {
 		return true
 	}
-	meant, err := Parse(o.expand(m.Endpoint))
+	meant, err := Parse(o.Expand(m.Endpoint))
 	return err == nil && slices.ContainsFunc(meant, IsOpenDMARC)
 }
 

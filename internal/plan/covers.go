@@ -3,6 +3,7 @@ package plan
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"mailsetup/internal/state"
@@ -149,7 +150,8 @@ func Same(announced, actual Plan, announce func([]byte) []byte) []string {
 		diffs = append(diffs, sameStage(a, b, announce)...)
 	}
 	for _, q := range actual.Questions {
-		if !slices.Contains(announced.Questions, q) {
+		same := func(other state.Question) bool { return reflect.DeepEqual(other, q) }
+		if !slices.ContainsFunc(announced.Questions, same) {
 			diffs = append(diffs, "it needs a consent that was not asked for: "+q.ID)
 		}
 	}

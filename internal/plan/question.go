@@ -27,6 +27,8 @@ func Consent(k state.QuestionKind) (yes, no string) {
 		return "--replace-mta", ""
 	case state.AskWildcard:
 		return "--wildcard-records copy", "--wildcard-records drop"
+	case state.AskSigner:
+		return "--other-signer replace", "--other-signer keep"
 	}
 	return "", ""
 }
@@ -48,6 +50,8 @@ func subject(q state.Question) string {
 		return "this machine's mail server"
 	case state.AskWildcard:
 		return "names of " + q.Domain + " and a wildcard of the zone"
+	case state.AskSigner:
+		return "another signer"
 	}
 	return string(q.Kind)
 }

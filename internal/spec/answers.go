@@ -40,6 +40,7 @@ type Answers struct {
 	ServiceMilters  string // --service-milters: merge or keep
 	SignBounces     string // --sign-bounces: yes or no
 	WildcardRecords string // --wildcard-records: copy or drop
+	OtherSigner     string // --other-signer: replace or keep
 }
 
 // Missing lists the flags without which no spec can be made: neither answered

@@ -115,13 +115,20 @@ func (s Spec) Without(names ...string) Spec {
 
 // consents takes back what the spec remembers of an earlier no.
 func (a Answers) consents(f *reader, s *Spec) {
-	var change, merge bool
+	var change, merge, replace bool
 	take(f, "--existing-records", a.ExistingRecords, &change, ExistingRecords)
 	take(f, "--service-milters", a.ServiceMilters, &merge, ServiceMilters)
+	take(f, "--other-signer", a.OtherSigner, &replace, OtherSigner)
 	for i := range s.Domains {
 		if change {
 			s.Domains[i].Keep = nil
 		}
+		if replace {
+			s.Domains[i].SignedBy = ""
+		}
+	}
+	if a.OtherSigner != "" && !replace {
+		s.Host.NonsigningMilters = nil
 	}
 	if merge {
 		s.Host.LeaveServices = nil
@@ -313,6 +320,7 @@ func takeAll[T comparable](f *reader, flag string, answers []string, field *[]T,
 func (s Spec) clone(more int) Spec {
 	s.Host.Addresses, s.Host.LeaveServices = slices.Clone(s.Host.Addresses), slices.Clone(s.Host.LeaveServices)
 	s.Host.Trusted, s.Host.OpenDKIM = slices.Clone(s.Host.Trusted), slices.Clone(s.Host.OpenDKIM)
+	s.Host.NonsigningMilters = slices.Clone(s.Host.NonsigningMilters)
 	s.Host.Defaults.SPF.Include, s.Host.Defaults.DMARC = slices.Clone(s.Host.Defaults.SPF.Include), s.Host.Defaults.DMARC.clone()
 	s.Domains = sorted(append(make([]Domain, 0, len(s.Domains)+more), s.Domains...))
 	for i := range s.Domains {

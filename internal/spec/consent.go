@@ -42,6 +42,31 @@ func Repair(s string) (string, error) {
 	return choice("repair", s, "no only tells of records that are gone, yes puts them back into a zone of this machine, once a week at most", nil, "yes", "no")
 }
 
+// OtherSigner accepts whether ours signs in the place of another milter that
+// signs a domain's mail already.
+func OtherSigner(s string) (bool, error) {
+	word, err := choice("other-signer", s, "replace switches its signing off and signs here, keep leaves signing to it", nil, "replace", "keep")
+	return word == "replace", err
+}
+
+// SignedBy accepts who signs a domain's mail.
+func SignedBy(s string) (string, error) {
+	if strings.TrimSpace(s) != ByOther {
+		return "", &BadValue{Field: "signed_by", Value: s, Why: "is not \"other\"", Hint: `"other" leaves signing to a milter that was here before, "" is mailsetup's OpenDKIM`}
+	}
+	return ByOther, nil
+}
+
+// NonsigningMilter accepts a milter as Postfix's lists have it (postconf(5)).
+func NonsigningMilter(s string) (string, error) {
+	text := strings.TrimSpace(s)
+	transport, address, _ := strings.Cut(text, ":")
+	if !slices.Contains([]string{"inet", "unix", "local"}, transport) || address == "" || strings.ContainsAny(text, " \t,{}") {
+		return "", &BadValue{Field: "nonsigning_milters", Value: s, Why: "is no milter", Hint: "as in inet:192.0.2.7:8891; postconf smtpd_milters shows them"}
+	}
+	return text, nil
+}
+
 // Service accepts the name that postconf(1) gives a service of master.cf.
 func Service(s string) (string, error) {
 	text := strings.TrimSpace(s)

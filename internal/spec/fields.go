@@ -25,13 +25,12 @@ func (f field) path() string {
 }
 
 // unsaid reports whether a key need not be in a new file: those of a set-up that
-// was taken over and of a zone with wildcards, where nothing is to be said.
+// was taken over or stands beside ours, and of a zone with wildcards, where
+// nothing is to be said.
 func (f field) unsaid() bool {
 	switch f.key {
-	case "trusted", "opendkim", "partial", "identities":
-		return f.value == "[]" || f.value == "false"
-	case "repair", "wildcard_records":
-		return f.value == `""`
+	case "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records":
+		return f.value == "[]" || f.value == "false" || f.value == `""`
 	}
 	return false
 }
@@ -63,6 +62,7 @@ func hostFields(h Host) []field {
 		{"", "repair", quote(h.Repair), "Whether records gone from a zone here are put back, once a week at most: \"no\", \"yes\"."},
 		{"", "trusted", list(h.Trusted), "Further hosts and networks whose mail is signed, beside those of Postfix."},
 		{"", "opendkim", list(h.OpenDKIM), "Lines of opendkim.conf that replace ours; a name alone leaves ours out."},
+		{"", "nonsigning_milters", list(h.NonsigningMilters), "Milters on other machines that do not sign, as Postfix's lists name them."},
 	}, root, []field{
 		{"rfc2136", "server", quote(h.Update.Server), "For dns = \"rfc2136\": where updates go (\"\": the zone's primary), and the TSIG key."},
 		{"rfc2136", "key_file", quote(h.Update.KeyFile), ""},
@@ -95,6 +95,7 @@ func domainFields(d Domain) []field {
 		{"", "ns", list(d.NS), ""},
 		{"", "keep", list(d.Keep), "Records of the zone that stay as they are: \"spf\", \"helo\" (the host's), \"dmarc\"."},
 		{"", "wildcard_records", quote(d.WildcardRecords), "What a wildcard said of names that exist now: \"copy\", \"drop\", \"\" (not asked)."},
+		{"", "signed_by", quote(d.SignedBy), "Who signs: \"\" (mailsetup's OpenDKIM), \"other\" (a milter that was here before)."},
 		{"", "dns", quote(string(d.DNS)), "How records get published, if not as the host's."},
 		{"", "subdomains", strconv.FormatBool(d.Subdomains), "Whether mail of everything below the domain is signed, too."},
 		{"", "also", list(d.Also), "Further senders signed with its key: domains, \".example.net\", addresses."},

@@ -44,6 +44,7 @@ type hostText struct {
 	Repair              string   `toml:"repair"`
 	Trusted             []string `toml:"trusted"`
 	OpenDKIM            []string `toml:"opendkim"`
+	NonsigningMilters   []string `toml:"nonsigning_milters"`
 	Selector            string   `toml:"selector"`
 	KeyBits             *int64   `toml:"key_bits"`
 	TTL                 *int64   `toml:"ttl"`
@@ -76,6 +77,7 @@ type domainText struct {
 	Keep     []string `toml:"keep"`
 	Wildcard string   `toml:"wildcard_records"`
 
+	SignedBy   string     `toml:"signed_by"`
 	DNS        string     `toml:"dns"`
 	Subdomains bool       `toml:"subdomains"`
 	Also       []string   `toml:"also"`
@@ -159,6 +161,7 @@ func parseHost(text []byte) (Host, Findings) {
 	take(&d.reader, "repair", raw.Repair, &h.Repair, Repair)
 	takeAll(&d.reader, "trusted", raw.Trusted, &h.Trusted, Trusted)
 	takeAll(&d.reader, "opendkim", raw.OpenDKIM, &h.OpenDKIM, OpenDKIMLine)
+	takeAll(&d.reader, "nonsigning_milters", raw.NonsigningMilters, &h.NonsigningMilters, NonsigningMilter)
 	h.Update = raw.Update.update(d)
 	h.Defaults = raw.defaults(d)
 	return h, d.findings
@@ -225,6 +228,7 @@ func (raw *domainText) domain(d *document) Domain {
 	takeAll(&d.reader, "ns", raw.NS, &out.NS, Hostname)
 	takeAll(&d.reader, "keep", raw.Keep, &out.Keep, Kept)
 	take(&d.reader, "wildcard_records", raw.Wildcard, &out.WildcardRecords, WildcardRecords)
+	take(&d.reader, "signed_by", raw.SignedBy, &out.SignedBy, SignedBy)
 	take(&d.reader, "dns", raw.DNS, &out.DNS, DNS)
 	takeAll(&d.reader, "also", raw.Also, &out.Also, Sender)
 	take(&d.reader, "drain", raw.Drain, &out.Drain, Drain)

@@ -198,6 +198,8 @@ func (raw *domainText) place(path string) any {
 		return &raw.Partial
 	case "identities":
 		return &raw.Identities
+	case "signed_by":
+		return &raw.SignedBy
 	case "spf.all":
 		return &raw.SPF.All
 	case "spf.include":

@@ -6,6 +6,7 @@ package spec
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -52,7 +53,11 @@ type Host struct {
 	// OpenDKIM are lines of opendkim.conf(5) in place of ours; a name alone
 	// leaves ours out.
 	OpenDKIM []string // opendkim
-	Defaults Defaults // selector, key_bits, ttl, [spf], [dmarc]
+	// NonsigningMilters are milters that could not be asked whether they sign (on
+	// other machines), and of which the administrator said that they do not:
+	// inet:192.0.2.7:8891, as Postfix's lists have them.
+	NonsigningMilters []string // nonsigning_milters
+	Defaults          Defaults // selector, key_bits, ttl, [spf], [dmarc]
 }
 
 // Defaults are what a further domain begins with where neither a flag nor a
@@ -112,6 +117,10 @@ type Domain struct {
 	// names of the domain until they came into being (RFC 4592): Copy, Drop, ""
 	// while it was not asked.
 	WildcardRecords string // wildcard_records
+	// SignedBy says who signs the domain's mail: "" for the OpenDKIM that mailsetup
+	// runs, ByOther for a milter or filter that was here before. Then the domain
+	// gets no key here and no row, only its other records.
+	SignedBy string // signed_by
 	// DNS and Update say how the records of this domain get published where
 	// that differs from the host's way. See Spec.DNSOf and Spec.UpdateOf.
 	DNS    DNSMode // dns: "" for the host's
@@ -166,6 +175,14 @@ func (d Domain) own() []string {
 		patterns = append(patterns, "."+d.Name)
 	}
 	return patterns
+}
+
+// ByOther is Domain.SignedBy where somebody else signs.
+const ByOther = "other"
+
+// Signs reports whether the OpenDKIM of mailsetup signs for any of the domains.
+func (s Spec) Signs() bool {
+	return slices.ContainsFunc(s.Domains, func(d Domain) bool { return d.SignedBy == "" })
 }
 
 // DNSOf is how the records of a domain get published.

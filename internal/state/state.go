@@ -142,6 +142,8 @@ type Question struct {
 	// record (spf, helo, dmarc); and Domain the domain of a record.
 	Subject string `json:"subject,omitempty"`
 	Domain  string `json:"domain,omitempty"`
+	// Domains are those whose mail another signer signs.
+	Domains []string `json:"domains,omitempty"`
 	// Text says what is, why it does not do, and what a yes changes.
 	Text string `json:"text"`
 	// Path and Line are where; Before and After the line as it is and as it
@@ -166,6 +168,7 @@ const (
 	AskRelease  QuestionKind = "release"  // --any-release
 	AskMTA      QuestionKind = "mta"      // --replace-mta
 	AskWildcard QuestionKind = "wildcard" // --wildcard-records
+	AskSigner   QuestionKind = "signer"   // --other-signer
 )
 
 // Note is something the administrator should know or do.
@@ -249,9 +252,15 @@ type ProbeKind string
 
 // The probes.
 const (
-	ProbeActive  ProbeKind = "active"  // the unit is active, and still is a second later
-	ProbeMilter  ProbeKind = "milter"  // the socket accepts and negotiates
-	ProbeSigns   ProbeKind = "signs"   // a message through the milter comes out signed
+	ProbeActive ProbeKind = "active" // the unit is active, and still is a second later
+	ProbeMilter ProbeKind = "milter" // the socket accepts and negotiates
+	ProbeSigns  ProbeKind = "signs"  // a message through the milter comes out signed
+	// ProbeUnsigned: messages of the signers come out without a signature of
+	// their domain, since another milter signs them now.
+	ProbeUnsigned ProbeKind = "unsigned"
+	// ProbeOther: messages of the signers come out of another milter with a
+	// signature of their domain and selector, whatever its key is.
+	ProbeOther   ProbeKind = "other"
 	ProbeSMTP    ProbeKind = "smtp"    // 220, EHLO, MAIL FROM accepted, RSET
 	ProbeServed  ProbeKind = "served"  // the name server answers with the records
 	ProbePostfix ProbeKind = "postfix" // postmulti -i - -p status

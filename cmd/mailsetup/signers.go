@@ -1,0 +1,172 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/detect"
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/signers"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/keygen"
+	"mailsetup/steps"
+)
+
+// askMilters puts a message of each domain through the milters that are there,
+// to find who signs already. A run about keys alone asks nobody.
+func (s *session) askMilters(ctx context.Context, w *work) {
+	if s.image != nil || s.steps != nil || len(s.subjects(&w.input.Spec)) == 0 {
+		return
+	}
+	list := steps.OtherMilters(w.input)
+	if _, blind := s.sys.(shy); blind {
+		if len(list) > 0 {
+			s.c.say("not root: %d other milters of Postfix were not asked whether they sign", len(list))
+		}
+		return
+	}
+	if s.milters == nil {
+		s.milters = s.milterAnswers(ctx, list, w.input)
+	}
+	w.input.Milters, w.input.MiltersAsked = s.milters, true
+}
+
+// milterAnswers is what the milters and filters answered.
+func (s *session) milterAnswers(ctx context.Context, list []state.Milter, in steps.Input) []state.Milter {
+	var domains []string
+	for _, d := range s.subjects(&in.Spec) {
+		domains = append(domains, d.Name)
+	}
+	if len(list) > 0 {
+		s.c.say("asking the other milters of Postfix whether they sign: %s", strings.Join(endpoints(list), ", "))
+	}
+	if n := len(domains); len(list) > 0 && n > signers.MostDomains {
+		s.c.say("they are asked about %d of the %d domains", signers.MostDomains, n)
+	}
+	list = signers.Ask(ctx, s.sys, list, domains, steps.Further(in), s.keyRecords)
+	if in.Facts.Installed["amavisd-new"] {
+		if m := signers.AmavisSigner(ctx, s.sys, domains); m != nil {
+			list = append(list, *m)
+		}
+	}
+	return append([]state.Milter{}, list...)
+}
+
+func endpoints(list []state.Milter) []string {
+	var names []string
+	for _, m := range list {
+		names = append(names, m.Endpoint)
+	}
+	return names
+}
+
+// keyRecords are the TXT records by which a signature is verified.
+func (s *session) keyRecords(ctx context.Context, name string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	records, status, err := s.resolver.Lookup(ctx, name+".", "TXT")
+	if err != nil {
+		return nil, err
+	}
+	if status != dnspub.Found {
+		return nil, fmt.Errorf("no record at %s", name)
+	}
+	var texts []string
+	for _, r := range records {
+		texts = append(texts, r.Value)
+	}
+	return texts, nil
+}
+
+// signerChosen carries out the answer to who signs, and reports whether the
+// wish changed: domains that are left to another signer get no key here, and of
+// those that are taken from it the key comes along, where it is known.
+func (s *session) signerChosen(w *work, q state.Question, yes bool) (changed bool) {
+	sp := &w.input.Spec
+	i := slices.IndexFunc(w.input.Milters, func(m state.Milter) bool { return m.Endpoint == q.Subject })
+	if i < 0 {
+		return false
+	}
+	m := w.input.Milters[i]
+	if yes && len(m.Addresses) == 0 {
+		sp.Host.NonsigningMilters = with(sp.Host.NonsigningMilters, m.Endpoint)
+		return true
+	}
+	sp.Domains = slices.Clone(sp.Domains) // shared with the spec that was asked for
+	for j := range sp.Domains {
+		d := &sp.Domains[j]
+		switch {
+		case !slices.Contains(q.Domains, d.Name):
+		case !yes:
+			d.SignedBy = spec.ByOther
+			w.leave(d.Name, s.now)
+		default:
+			if sig, ok := steps.TakenKey(m, d.Name); ok && s.takeKeyOf(w, d.Name, sig) {
+				d.Selector = sig.Selector
+			}
+		}
+	}
+	return true
+}
+
+// leave takes a domain out of what is signed here: a key that was to be made is
+// not made, and one that signs no longer does.
+func (w *work) leave(domain string, now time.Time) {
+	for _, f := range w.fresh {
+		if f.domain == domain {
+			delete(w.input.NewKeys, state.Path(f.key.File))
+			w.input.Keys = w.input.Keys.Without(domain, f.key.Selector)
+		}
+	}
+	w.fresh = slices.DeleteFunc(w.fresh, func(f freshKey) bool { return f.domain == domain })
+	if keys := w.input.Keys[domain]; len(keys) > 0 {
+		w.input.Keys = w.input.Keys.Replaced(domain, keyring.Drain(keys, now))
+	}
+}
+
+// takeKeyOf puts a copy of another signer's key in the place of the one that was
+// to be made. It is false where that is not possible, or a selector was asked for.
+func (s *session) takeKeyOf(w *work, domain string, sig state.Signature) bool {
+	i := slices.IndexFunc(w.fresh, func(f freshKey) bool { return f.domain == domain })
+	if i < 0 || s.keys.Used(domain, sig.Selector) || s.asksSelector != "" && !strings.EqualFold(s.asksSelector, sig.Selector) {
+		return false
+	}
+	text, err := detect.Text(s.sys, sig.Key)
+	if err != nil {
+		return false
+	}
+	key, err := keygen.Parse(text)
+	if err != nil {
+		return false
+	}
+	f := &w.fresh[i]
+	delete(w.input.NewKeys, state.Path(f.key.File))
+	w.input.Keys = w.input.Keys.Without(domain, f.key.Selector)
+	f.key.Selector, f.key.File = sig.Selector, string(steps.KeyFile(domain, sig.Selector))
+	f.key.Bits, f.key.Public, f.key.Fingerprint = key.Bits(), key.Public(), key.Fingerprint()
+	f.pem = key.PEM()
+	w.use()
+	return true
+}
+
+// nothingToAdopt says why there is nothing to take over: another signer stands
+// among Postfix's milters, or none does.
+func (s *session) nothingToAdopt(ctx context.Context, w *spec.Spec) error {
+	list := steps.OtherMilters(steps.Input{Spec: *w, Facts: s.facts})
+	for _, m := range signers.Configured(ctx, s.sys, list) {
+		p := m.Program
+		if p.Kind == state.UnknownProgram || len(p.Others) == 0 {
+			continue
+		}
+		return usage("mailsetup init --domain "+p.Others[0]+" --other-signer replace signs in its place, with a copy of its key",
+			"%s, not the OpenDKIM of %s, signs mail here: %s at %s (%s), configured by %s for %s", p.Title(), "opendkim.service",
+			p.Unit, m.Endpoint, strings.Join(m.Lists, ", "), cmp.Or(string(p.Conf), "its own files"), strings.Join(p.Others, ", "))
+	}
+	return usage("mailsetup init sets it up", "there is no OpenDKIM here that was set up by hand and signs mail")
+}

@@ -1,0 +1,154 @@
+package check
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-milter"
+	"github.com/emersion/go-msgauth/dkim"
+
+	"mailsetup/internal/state"
+)
+
+// askWithin bounds one message through a milter that is not ours: a spam filter
+// without DNS waits for each of its look-ups.
+const askWithin = 15 * time.Second
+
+// Signatures sends a message of the sender through a milter, to its end, and
+// returns the DKIM signatures that the milter adds. Postfix's part is played as
+// it describes the client. Nothing is delivered: the changes that a milter asks
+// for are for the MTA to carry out. An error says that the milter did not answer
+// within 15 seconds, or did not take the message.
+//
+// Lookup is asked for the records of the keys (RFC 6376 section 3.6.2) with
+// which the signatures are verified.
+func Signatures(ctx context.Context, address, from string, client state.Client, lookup func(name string) ([]string, error)) ([]state.Signature, error) {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	m := letter(from, 0)
+	if err := through(ctx, address, from, client, &m); err != nil {
+		if over(ctx) {
+			return nil, fmt.Errorf("milter %s: no answer within %s", address, askWithin)
+		}
+		return nil, err
+	}
+	return signaturesOf(m, from, lookup), nil
+}
+
+// through is the conversation.
+func through(ctx context.Context, address, from string, client state.Client, m *message) error {
+	s, err := open(ctx, address)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	_ = s.Macros(milter.CodeConn, "j", "localhost", "{daemon_name}", cmp.Or(client.Daemon, "localhost"),
+		"{client_addr}", "127.0.0.1", "{client_name}", "localhost")
+	if err := proceed(s.Conn("localhost", milter.FamilyInet, 25, "127.0.0.1")); err != nil {
+		return fmt.Errorf("milter %s: connection: %w", address, err)
+	}
+	if err := proceed(s.Helo("localhost")); err != nil {
+		return fmt.Errorf("milter %s: HELO: %w", address, err)
+	}
+	var macros []string
+	if client.Kind == state.ByLogin {
+		macros = []string{"{auth_type}", "PLAIN", "{auth_authen}", from}
+	}
+	if err := s.pass(from, m, macros...); err != nil {
+		return fmt.Errorf("milter %s: %w", address, err)
+	}
+	return nil
+}
+
+// signaturesOf are the signatures of a message, with what verifying them says.
+func signaturesOf(m message, from string, lookup func(name string) ([]string, error)) []state.Signature {
+	var list []state.Signature
+	for i, f := range m.fields {
+		if !strings.EqualFold(f.name, "DKIM-Signature") {
+			continue
+		}
+		list = append(list, state.Signature{
+			Domain: tag(f.value, "d"), Selector: tag(f.value, "s"), From: from, Problem: problem(m, i, lookup),
+		})
+	}
+	return list
+}
+
+// problem says why one signature of a message does not verify, "" if it does.
+func problem(m message, at int, lookup func(name string) ([]string, error)) string {
+	one := message{body: m.body}
+	for i, f := range m.fields {
+		if i == at || !strings.EqualFold(f.name, "DKIM-Signature") {
+			one.fields = append(one.fields, f)
+		}
+	}
+	results, err := dkim.VerifyWithOptions(bytes.NewReader(one.bytes()), &dkim.VerifyOptions{LookupTXT: lookup})
+	for _, r := range results {
+		err = cmp.Or(err, r.Err)
+	}
+	if err != nil {
+		return strings.TrimPrefix(err.Error(), "dkim: ")
+	}
+	return ""
+}
+
+// tag is the value of a tag of a DKIM-Signature field, in lower case and
+// without white space (RFC 6376 section 3.2).
+func tag(value, name string) string {
+	for part := range strings.SplitSeq(value, ";") {
+		key, text, _ := strings.Cut(part, "=")
+		if strings.TrimSpace(key) == name {
+			return strings.ToLower(strings.Join(strings.Fields(text), ""))
+		}
+	}
+	return ""
+}
+
+// unsigned insists that a milter signs none of the messages with d= of its
+// domain, whoever they come from.
+func unsigned(ctx context.Context, p state.Probe) error {
+	for _, signer := range p.Signers {
+		for _, kind := range []state.ClientKind{state.BySendmail, state.ByLogin} {
+			found, err := ofDomain(ctx, p.Address, signer, kind)
+			if err != nil {
+				return err
+			}
+			for _, sig := range found {
+				return fmt.Errorf("mail from %s: still signed by %s._domainkey.%s", signer.From, sig.Selector, sig.Domain)
+			}
+		}
+	}
+	return nil
+}
+
+// otherSigns insists that a milter signs each of the messages again.
+func otherSigns(ctx context.Context, p state.Probe) error {
+	for _, signer := range p.Signers {
+		local, err := ofDomain(ctx, p.Address, signer, state.BySendmail)
+		if err != nil {
+			return err
+		}
+		login, err := ofDomain(ctx, p.Address, signer, state.ByLogin)
+		if err != nil {
+			return err
+		}
+		is := func(sig state.Signature) bool { return sig.Selector == signer.Selector }
+		if !slices.ContainsFunc(append(local, login...), is) {
+			return fmt.Errorf("mail from %s: no signature by %s", signer.From, keyName(signer))
+		}
+	}
+	return nil
+}
+
+// ofDomain are the signatures with d= of the signer's domain. Their keys are not
+// looked up.
+func ofDomain(ctx context.Context, address string, signer state.Signer, kind state.ClientKind) ([]state.Signature, error) {
+	none := func(string) ([]string, error) { return nil, nil }
+	found, err := Signatures(ctx, address, signer.From, state.Client{Kind: kind}, none)
+	return slices.DeleteFunc(found, func(s state.Signature) bool { return s.Domain != signer.Domain }), err
+}

@@ -1,0 +1,196 @@
+// Package signers finds out who signs mail here beside our OpenDKIM: it puts
+// messages through the milters that Postfix asks, and reads what the programs
+// behind them, and content filters, are configured with.
+package signers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/check"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// Source is what finding out may do: read, and run programs that only look.
+type Source interface {
+	system.Reader
+	system.Runner
+}
+
+// Lookup returns the TXT records of a name.
+type Lookup func(ctx context.Context, name string) ([]string, error)
+
+const (
+	// perMilter bounds how long one milter is asked in all.
+	perMilter = 45 * time.Second
+	// MostDomains is about how many domains a milter is asked, at most: a spam
+	// filter takes its time for each, and one that signs seldom signs for a few
+	// of many domains only.
+	MostDomains = 20
+)
+
+// Ask asks each milter on this machine whether it signs mail of the domains, and
+// finds out what program it is. Further domains are those whose mail leaves here
+// although they are not to be signed for: what signs them is left to do so. Of
+// both, up to MostDomains are asked about.
+func Ask(ctx context.Context, s Source, list []state.Milter, domains, further []string, lookup Lookup) []state.Milter {
+	domains, further = domains[:min(len(domains), MostDomains)], further[:min(len(further), MostDomains)]
+	sockets := listeners(ctx, s)
+	for i := range list {
+		m := &list[i]
+		if len(m.Addresses) == 0 {
+			continue
+		}
+		address := reachable(s, m.Addresses)
+		m.Asked, m.At = true, address
+		if err := askOne(ctx, m, address, domains, lookup); err != nil {
+			m.Asked, m.Problem = false, err.Error()
+		}
+		m.Program = program(s, sockets, address)
+		p := configured(ctx, s, &m.Program)
+		m.Program.Others = p.others(domains)
+		if m.Asked && len(m.Signatures) > 0 {
+			more := state.Milter{Clients: m.Clients}
+			_ = askOne(ctx, &more, address, further, lookup)
+			for _, sig := range more.Signatures {
+				m.Program.Others = append(m.Program.Others, sig.Domain)
+			}
+			slices.Sort(m.Program.Others)
+			m.Program.Others = slices.Compact(m.Program.Others)
+		}
+		for j := range m.Signatures {
+			m.Signatures[j].Key = p.proven(ctx, s, m, m.Signatures[j], address)
+		}
+	}
+	return list
+}
+
+// Configured tells of each milter what program it is, and in Program.Others for
+// which domains it is configured to sign. Nobody is asked for a signature.
+func Configured(ctx context.Context, s Source, list []state.Milter) []state.Milter {
+	sockets := listeners(ctx, s)
+	for i := range list {
+		m := &list[i]
+		if len(m.Addresses) > 0 {
+			m.At = reachable(s, m.Addresses)
+			m.Program = program(s, sockets, m.At)
+			m.Program.Others = configured(ctx, s, &m.Program).others(nil)
+		}
+	}
+	return list
+}
+
+// reachable is the first address that is there.
+func reachable(r system.Reader, addresses []string) string {
+	for _, a := range addresses {
+		p, err := state.ParsePath(a)
+		if err != nil {
+			return a // host:port
+		}
+		if o, err := r.Read(p); err == nil && o.Kind != state.Absent {
+			return a
+		}
+	}
+	return addresses[0]
+}
+
+// askOne sends a message of each domain as each client, until one was signed.
+func askOne(ctx context.Context, m *state.Milter, address string, domains []string, lookup Lookup) error {
+	ctx, cancel := context.WithTimeout(ctx, perMilter)
+	defer cancel()
+	records := func(name string) ([]string, error) { return lookup(ctx, name) }
+	for _, d := range domains {
+		for _, c := range m.Clients {
+			found, err := check.Signatures(ctx, address, "postmaster@"+d, c, records)
+			if err != nil {
+				return fmt.Errorf("asked about %s: %w", d, err)
+			}
+			signed := false
+			for _, sig := range found {
+				sig.Client = c
+				if slices.Contains(domains, sig.Domain) {
+					m.Signatures = with(m.Signatures, sig)
+				}
+				signed = signed || sig.Domain == d
+			}
+			if signed {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// with adds a signature of a domain and selector that is not in the list.
+func with(list []state.Signature, sig state.Signature) []state.Signature {
+	same := func(s state.Signature) bool { return s.Domain == sig.Domain && s.Selector == sig.Selector }
+	if slices.ContainsFunc(list, same) {
+		return list
+	}
+	return append(list, sig)
+}
+
+// listener is a program that listens.
+type listener struct {
+	address string // path of a socket, or host:port
+	name    string // of the process
+	pid     string
+}
+
+// listeners are the programs that listen on this machine, as ss(8) tells root.
+func listeners(ctx context.Context, r system.Runner) []listener {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var list []listener
+	for _, family := range []string{"-x", "-t"} {
+		res, err := r.Run(ctx, system.Command{Argv: []string{"ss", "-H", "-l", "-n", "-p", family}})
+		if err != nil || res.Code != 0 {
+			continue
+		}
+		for line := range strings.Lines(string(res.Stdout)) {
+			if l, ok := listening(line); ok {
+				list = append(list, l)
+			}
+		}
+	}
+	return list
+}
+
+// listening reads a line of ss(8):
+//
+//	LISTEN 0 4096 127.0.0.1:8892 0.0.0.0:* users:(("opendkim",pid=98,fd=4))
+//	u_str LISTEN 0 4096 /run/x.sock 31170 * 0 users:(("opendkim",pid=98,fd=4))
+func listening(line string) (listener, bool) {
+	_, users, ok := strings.Cut(line, `users:(("`)
+	name, rest, named := strings.Cut(users, `",pid=`)
+	f := strings.Fields(line)
+	if !ok || !named || len(f) < 5 {
+		return listener{}, false
+	}
+	pid, _, _ := strings.Cut(rest, ",")
+	address := f[3]
+	if f[0] == "u_str" {
+		address = f[4]
+	}
+	return listener{address, name, pid}, true
+}
+
+// behind finds the program that listens at an address. A port is looked for on
+// any address: it is asked on the loopback, and may listen on all.
+func behind(list []listener, address string) (listener, bool) {
+	port := ""
+	if !strings.HasPrefix(address, "/") {
+		port = address[strings.LastIndexByte(address, ':'):]
+	}
+	i := slices.IndexFunc(list, func(l listener) bool {
+		return l.address == address || port != "" && !strings.HasPrefix(l.address, "/") && strings.HasSuffix(l.address, port)
+	})
+	if i < 0 {
+		return listener{}, false
+	}
+	return list[i], true
+}

@@ -1,0 +1,240 @@
+package signers
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/check"
+	"mailsetup/internal/detect"
+	"mailsetup/internal/opendkim"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+	"mailsetup/keygen"
+)
+
+// RspamdOverride is where rspamd reads what counts for more than all else about
+// its module dkim_signing.
+const RspamdOverride state.Path = "/etc/rspamd/override.d/dkim_signing.conf"
+
+// program tells what listens at an address: by the name of its process, by its
+// arguments, and by its control group, which is named after its unit.
+func program(r system.Reader, list []listener, address string) state.Program {
+	l, ok := behind(list, address)
+	if !ok {
+		return state.Program{}
+	}
+	p := state.Program{Unit: unitOf(r, l.pid)}
+	args := processArgs(r, l.pid)
+	name := l.name
+	if len(args) > 0 && strings.HasPrefix(path.Base(args[0]), "python") && len(args) > 1 {
+		args = args[1:]
+		name = path.Base(args[0])
+	}
+	switch {
+	case strings.HasPrefix(name, "rspamd"):
+		p.Kind = state.RspamdProgram
+	case name == "opendkim":
+		p.Kind, p.Conf = state.OtherOpenDKIM, "/etc/opendkim.conf"
+		for i, a := range args {
+			value, is := strings.CutPrefix(a, "-x")
+			if is && value == "" && i+1 < len(args) {
+				value = args[i+1]
+			}
+			if conf, err := state.ParsePath(value); is && err == nil {
+				p.Conf = conf
+			}
+		}
+	case name == "dkimpy-milter":
+		p.Kind, p.Conf = state.DKIMPyMilter, "/etc/dkimpy-milter/dkimpy-milter.conf"
+		if len(args) > 1 {
+			if conf, err := state.ParsePath(args[1]); err == nil {
+				p.Conf = conf
+			}
+		}
+	}
+	return p
+}
+
+func processArgs(r system.Reader, pid string) []string {
+	o, err := r.Read(state.Path("/proc/" + pid + "/cmdline"))
+	if err != nil {
+		return nil
+	}
+	return strings.Split(strings.TrimRight(string(o.Content), "\x00"), "\x00")
+}
+
+// unitOf reads cgroup(5) of a process: 0::/system.slice/rspamd.service.
+func unitOf(r system.Reader, pid string) string {
+	o, err := r.Read(state.Path("/proc/" + pid + "/cgroup"))
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(o.Content)) {
+		if name := path.Base(strings.TrimSpace(line)); strings.HasSuffix(name, ".service") {
+			return name
+		}
+	}
+	return ""
+}
+
+// keyFile is what a configuration says of a domain.
+type keyFile struct{ domain, selector, file string }
+
+// settings are what a program is configured to sign with.
+type settings struct {
+	keys []keyFile
+	// pattern is the path of keys of any domain, with $domain and $selector.
+	pattern string
+}
+
+// others are the domains among the settings that are not among those asked about.
+func (s settings) others(asked []string) []string {
+	var names []string
+	for _, k := range s.keys {
+		if !slices.Contains(asked, k.domain) {
+			names = append(names, k.domain)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// candidate is the file that should have made a signature.
+func (s settings) candidate(sig state.Signature) string {
+	for _, k := range s.keys {
+		if k.domain == sig.Domain && k.selector == sig.Selector {
+			return k.file
+		}
+	}
+	return strings.NewReplacer("$domain", sig.Domain, "$selector", sig.Selector).Replace(s.pattern)
+}
+
+// proven is the file whose key made a signature of the milter: another message
+// is signed, and must verify with the public half of that key. "" for none.
+func (s settings) proven(ctx context.Context, r system.Reader, m *state.Milter, sig state.Signature, address string) state.Path {
+	p, err := state.ParsePath(s.candidate(sig))
+	if err != nil {
+		return ""
+	}
+	text, err := detect.Text(r, p)
+	if err != nil || text == nil {
+		return ""
+	}
+	key, err := keygen.Parse(text)
+	if err != nil {
+		return ""
+	}
+	name := sig.Selector + "._domainkey." + sig.Domain
+	again, err := check.Signatures(ctx, address, sig.From, sig.Client, func(asked string) ([]string, error) {
+		if !strings.EqualFold(strings.TrimSuffix(asked, "."), name) {
+			return nil, nil
+		}
+		return []string{keygen.Record(key.Public())}, nil
+	})
+	made := func(a state.Signature) bool {
+		return a.Domain == sig.Domain && a.Selector == sig.Selector && a.Problem == ""
+	}
+	if err != nil || !slices.ContainsFunc(again, made) {
+		return ""
+	}
+	return p
+}
+
+// configured reads what a program is configured with, as far as that is
+// understood, and what stands in the way of switching its signing off.
+func configured(ctx context.Context, s Source, p *state.Program) settings {
+	switch p.Kind {
+	case state.RspamdProgram:
+		if o, err := s.Read(RspamdOverride); err != nil || o.Kind != state.Absent {
+			p.Busy = RspamdOverride
+		}
+		return rspamd(ctx, s)
+	case state.OtherOpenDKIM:
+		setup, err := opendkim.Parse(string(p.Conf), func(name string) ([]byte, error) {
+			at, err := state.ParsePath(name)
+			if err != nil {
+				return nil, err
+			}
+			return detect.Text(s, at)
+		})
+		if err != nil {
+			return settings{}
+		}
+		var out settings
+		for _, row := range setup.Rows {
+			out.keys = append(out.keys, keyFile{strings.ToLower(row.Domain), strings.ToLower(row.Selector), row.KeyFile})
+		}
+		return out
+	case state.DKIMPyMilter:
+		text, err := detect.Text(s, p.Conf)
+		if err != nil {
+			return settings{}
+		}
+		return dkimpy(string(text))
+	}
+	return settings{}
+}
+
+// rspamd asks the program's own tool for the module's settings, with all files
+// and defaults put together: rspamadm configdump, which may try to resolve
+// names first.
+func rspamd(ctx context.Context, r system.Runner) settings {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	res, err := r.Run(ctx, system.Command{Argv: []string{"rspamadm", "configdump", "-j", "dkim_signing"}})
+	if err != nil || res.Code != 0 {
+		return settings{}
+	}
+	return rspamdSettings(res.Stdout)
+}
+
+// rspamdSettings reads the section dkim_signing of rspamd 3.x as JSON.
+func rspamdSettings(text []byte) settings {
+	type one struct {
+		Selector string `json:"selector"`
+		Path     string `json:"path"`
+	}
+	var section struct {
+		one
+		Domain map[string]struct {
+			one
+			Selectors []one `json:"selectors"`
+		} `json:"domain"`
+	}
+	if err := json.Unmarshal(text, &section); err != nil {
+		return settings{}
+	}
+	out := settings{pattern: section.Path}
+	for _, domain := range slices.Sorted(maps.Keys(section.Domain)) {
+		d := section.Domain[domain]
+		for _, k := range append(d.Selectors, d.one) {
+			if k.Selector != "" || k.Path != "" {
+				file := strings.NewReplacer("$domain", domain, "$selector", k.Selector).Replace(k.Path)
+				out.keys = append(out.keys, keyFile{strings.ToLower(domain), strings.ToLower(k.Selector), file})
+			}
+		}
+	}
+	return out
+}
+
+// dkimpy reads dkimpy-milter.conf(5): name, white space, value. Tables of keys
+// are not read.
+func dkimpy(text string) settings {
+	value := map[string]string{}
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "#")
+		if f := strings.Fields(line); len(f) > 1 {
+			value[strings.ToLower(f[0])] = strings.Join(f[1:], " ")
+		}
+	}
+	var out settings
+	for d := range strings.FieldsFuncSeq(value["domain"], func(r rune) bool { return r == ',' || r == ' ' }) {
+		out.keys = append(out.keys, keyFile{strings.ToLower(d), strings.ToLower(value["selector"]), value["keyfile"]})
+	}
+	return out
+}

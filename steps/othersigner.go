@@ -1,0 +1,352 @@
+package steps
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/milters"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+// rspamdOverride counts for more than every other file about rspamd's module
+// dkim_signing, and no package brings it.
+const rspamdOverride state.Path = "/etc/rspamd/override.d/dkim_signing.conf"
+
+// OtherSigner switches the signing of others off, once ours signs: each message
+// is to have one signature of its domain. It is a stage behind Postfix's own, so
+// that for a moment mail has two, and at no time none.
+func OtherSigner(in Input) (state.Stage, []state.Note, error) {
+	var stage state.Stage
+	var notes []state.Note
+	var leaving []state.Milter
+	for _, m := range in.Milters {
+		domains := in.signedBy(m)
+		q, ask := in.signerQuestion(m, domains)
+		if ask {
+			if err := unswitchable(m, domains, q); err != nil {
+				return state.Stage{}, nil, err
+			}
+			stage.Questions = append(stage.Questions, in.unanswered(q)...)
+		}
+		switch {
+		case len(domains) == 0:
+		case m.Program.Kind == state.RspamdProgram:
+			stage.Files = append(stage.Files, rspamdOff())
+			stage.Units = append(stage.Units, rspamdUnit(m, domains))
+		case m.Program.SignsOnly():
+			leaving = append(leaving, m)
+		}
+		notes = append(notes, notAsked(in, m)...)
+	}
+	if err := in.leaveMilters(&stage, &notes, leaving); err != nil {
+		return state.Stage{}, nil, err
+	}
+	return stage, append(notes, leftToOthers(in)...), nil
+}
+
+// idle reports whether OpenDKIM has nothing to sign and never had: all domains
+// are left to another signer, so it is neither installed nor asked.
+func (in Input) idle() bool {
+	for _, keys := range in.Keys {
+		if len(keyring.Kept(keys)) > 0 {
+			return false
+		}
+	}
+	return !in.Spec.Signs()
+}
+
+// signedBy are the domains that mailsetup is to sign for and that a milter signs
+// already.
+func (in Input) signedBy(m state.Milter) []string {
+	var names []string
+	for d := range in.touched() {
+		if d.SignedBy == "" && signsFor(m, d.Name) {
+			names = append(names, d.Name)
+		}
+	}
+	return names
+}
+
+func signsFor(m state.Milter, domain string) bool {
+	return slices.ContainsFunc(m.Signatures, func(s state.Signature) bool { return s.Domain == domain })
+}
+
+// remote reports whether nobody here can ask a milter.
+func remote(m state.Milter) bool { return len(m.Addresses) == 0 && m.Program.Kind != state.Amavis }
+
+// signerQuestion is what is asked about a milter that signs, or may.
+func (in Input) signerQuestion(m state.Milter, domains []string) (state.Question, bool) {
+	q := state.Question{Kind: state.AskSigner, Subject: m.Endpoint, Domains: domains}
+	where := fmt.Sprintf("%s (%s)", m.Endpoint, strings.Join(m.Lists, ", "))
+	if remote(m) {
+		for d := range in.touched() {
+			if d.SignedBy == "" {
+				q.Domains = append(q.Domains, d.Name)
+			}
+		}
+		if len(q.Domains) == 0 || slices.Contains(in.Spec.Host.NonsigningMilters, m.Endpoint) {
+			return q, false
+		}
+		q.ID = "signer " + m.Endpoint
+		q.Text = fmt.Sprintf("The milter %s is on another machine, so it was not asked whether it signs. "+
+			"If it signs mail of %s, that must end there: mail would be signed twice. With a yes it does not, and mailsetup signs here.",
+			where, some(q.Domains, 3))
+		q.Declined = "it signs mail of " + some(q.Domains, 3) + "; " + recordsOnly
+		return q, true
+	}
+	if len(domains) == 0 {
+		return q, false
+	}
+	q.ID = fmt.Sprintf("signer %s %s", m.Endpoint, strings.Join(domains, " "))
+	q.Text = fmt.Sprintf("%s (%s in %s) signs mail of %s already, with %s: mail would be signed twice. ",
+		capital(m.Program.Title()), m.Endpoint, strings.Join(m.Lists, ", "), some(domains, 3), selectorsOf(m, domains))
+	switch {
+	case m.Program.Kind == state.RspamdProgram:
+		q.Text += "Its signing is switched off, and nothing else of it"
+		q.Path, q.After = rspamdOverride, "enabled = false;"
+	case m.Program.SignsOnly():
+		q.Text += "Postfix no longer asks it"
+	}
+	q.Text += ". " + keptKeys(m, domains)
+	q.Declined = fmt.Sprintf("%s goes on signing mail of %s; %s", m.Program.Title(), some(domains, 3), recordsOnly)
+	return q, true
+}
+
+const recordsOnly = "mailsetup makes no key for it, and sees to its other records"
+
+// capital begins a sentence. Names of programs stay as they are written.
+func capital(title string) string {
+	if rest, ok := strings.CutPrefix(title, "a "); ok {
+		return "A " + rest
+	}
+	return title
+}
+
+// selectorsOf are those of a milter's signatures.
+func selectorsOf(m state.Milter, domains []string) string {
+	var names []string
+	for _, s := range m.Signatures {
+		if slices.Contains(domains, s.Domain) && !slices.Contains(names, s.Selector) {
+			names = append(names, s.Selector)
+		}
+	}
+	if len(names) == 1 {
+		return "selector " + names[0]
+	}
+	return "selectors " + some(names, 3)
+}
+
+// keptKeys says with which keys mailsetup goes on.
+func keptKeys(m state.Milter, domains []string) string {
+	taken := 0
+	for _, d := range domains {
+		if _, ok := TakenKey(m, d); ok {
+			taken++
+		}
+	}
+	switch {
+	case taken == 0:
+		return "mailsetup signs with a new key."
+	case taken == len(domains):
+		return "mailsetup signs with the same key and selector, of which it takes a copy."
+	}
+	return fmt.Sprintf("Of %d of %d domains mailsetup takes a copy of the key, the others get a new one.", taken, len(domains))
+}
+
+// TakenKey is the signature of a domain whose key can be taken over: it is known
+// which file made it.
+func TakenKey(m state.Milter, domain string) (state.Signature, bool) {
+	i := slices.IndexFunc(m.Signatures, func(s state.Signature) bool { return s.Domain == domain && s.Key != "" })
+	if i < 0 {
+		return state.Signature{}, false
+	}
+	return m.Signatures[i], true
+}
+
+// unswitchable refuses a signer that mailsetup cannot switch off by itself, with
+// the lines that do. A no leaves signing to it.
+func unswitchable(m state.Milter, domains []string, q state.Question) error {
+	if remote(m) {
+		return nil
+	}
+	r := &Refusal{Keep: &q}
+	r.What = fmt.Sprintf("%s (%s in %s) signs mail of %s already, with %s: mail would be signed twice",
+		m.Program.Title(), m.Endpoint, strings.Join(m.Lists, ", "), some(domains, 3), selectorsOf(m, domains))
+	switch p := m.Program; {
+	case p.Kind == state.RspamdProgram && p.Busy != "":
+		r.Hint = fmt.Sprintf("write enabled = false; into %s, run systemctl reload rspamd, then run this again", p.Busy)
+	case p.Kind == state.RspamdProgram && len(p.Others) > 0:
+		r.What += fmt.Sprintf(". It signs for %s as well, whose mail would leave unsigned", some(p.Others, 3))
+		r.Hint = fmt.Sprintf("take domain { %s } out of /etc/rspamd/local.d/dkim_signing.conf, run systemctl reload rspamd, then run this again",
+			domains[0])
+	case p.SignsOnly() && len(p.Others) > 0:
+		r.What += fmt.Sprintf(". It signs for %s as well, whose mail would leave unsigned", some(p.Others, 3))
+		r.Hint = fmt.Sprintf("take %s out of %s, restart %s, then run this again", domains[0], p.Conf, p.Unit)
+	case p.Kind == state.Amavis:
+		r.Hint = "write $enable_dkim_signing = 0; into /etc/amavis/conf.d/50-user, run systemctl restart amavis, then run this again"
+	case p.Kind == state.UnknownProgram:
+		r.Hint = "switch its signing off, or take it out of " + strings.Join(m.Lists, " and of ") + ", then run this again"
+	default:
+		return nil
+	}
+	return r
+}
+
+// rspamdOff is a file of ours: what the administrator wrote stays as it is.
+func rspamdOff() state.File {
+	return state.File{
+		Path: rspamdOverride, Mode: 0o644, Owner: state.Root, Why: "rspamd no longer signs: OpenDKIM does",
+		Content: []byte("# Written by mailsetup: OpenDKIM signs this server's mail.\nenabled = false;\n"),
+	}
+}
+
+// rspamdUnit reads that file. A reload starts new processes beside the old ones;
+// rspamd looks names up first, which takes a minute where DNS is slow.
+func rspamdUnit(m state.Milter, domains []string) state.Unit {
+	unsigned := state.Probe{Kind: state.ProbeUnsigned, Address: m.At, Within: 90 * time.Second}
+	for _, s := range m.Signatures {
+		if slices.Contains(domains, s.Domain) {
+			unsigned.Signers = append(unsigned.Signers, state.Signer{From: s.From, Domain: s.Domain, Selector: s.Selector})
+		}
+	}
+	return state.Unit{
+		Name: "rspamd.service", Action: state.Reload, Why: "it reads that it no longer signs",
+		Settled: []state.Probe{unsigned},
+		Back:    []state.Probe{{Kind: state.ProbeOther, Address: m.At, Signers: unsigned.Signers, Within: 90 * time.Second}},
+	}
+}
+
+// leaveMilters takes programs that do nothing but DKIM out of Postfix's lists,
+// wherever ours stands beside them.
+func (in Input) leaveMilters(stage *state.Stage, notes *[]state.Note, leaving []state.Milter) error {
+	if len(leaving) == 0 {
+		return nil
+	}
+	l, err := mainLists(in, in.Spec.Host.MilterDefaultAction)
+	if err != nil {
+		return err
+	}
+	if _, _, err := l.ownLists(in); err != nil {
+		return err
+	}
+	l.set = nil
+	before := slices.Clone(l.services)
+	for _, m := range leaving {
+		gone := milters.Ours{Milter: milters.Milter{Endpoint: m.Endpoint}, Queue: l.ours.Queue, Value: l.ours.Value}
+		for _, at := range l.asking(in, gone) {
+			value, changed, err := gone.Without(l.text(at))
+			if err != nil {
+				return refuse("write it in a form that postconf(5) describes", "%s: %s: %v", l.where(at), at.name, err)
+			}
+			if changed {
+				l.put(at, value)
+			}
+		}
+		*notes = append(*notes, state.Note{
+			Topic: m.Program.Title(), Text: fmt.Sprintf("Postfix no longer asks %s at %s; it still runs, which a rollback needs", m.Program.Title(), m.Endpoint),
+			Do: "later: systemctl disable --now " + m.Program.Unit,
+		})
+	}
+	l.services = slices.DeleteFunc(l.services, func(s state.ServiceSetting) bool { return slices.Contains(before, s) })
+	off := l.stage(in, "mail is signed once, by OpenDKIM")
+	if len(off.Edits) > 0 {
+		stage.Edits, stage.Validators = append(stage.Edits, off.Edits...), append(stage.Validators, off.Validators...)
+		stage.Units = append(stage.Units, off.Units...)
+	}
+	return nil
+}
+
+// asking are the places of lists in which an endpoint stands and in which ours
+// is asked as well. A service that is left alone keeps its signer.
+func (l *lists) asking(in Input, gone milters.Ours) []place {
+	var all []place
+	add := func(s *state.Service, name string) {
+		places, err := l.reach(s, name)
+		if err != nil {
+			return
+		}
+		for _, at := range places {
+			if _, in := gone.In(l.text(at)); in && !slices.Contains(all, at) {
+				all = append(all, at)
+			}
+		}
+	}
+	p := in.Facts.Postfix
+	for i := range p.Services {
+		s := &p.Services[i]
+		switch {
+		case !wanted(in.Spec.Host, *s):
+		case s.Command == "smtpd":
+			add(s, "smtpd_milters")
+		case s.Command == "cleanup":
+			add(s, "non_smtpd_milters")
+		}
+	}
+	add(nil, "smtpd_milters")
+	add(nil, "non_smtpd_milters")
+	return all
+}
+
+// Further are the domains of this server's mail that mailsetup was not asked to
+// sign for: what signs them must not be switched off.
+func Further(in Input) []string {
+	if in.Facts.Postfix == nil {
+		return nil
+	}
+	var names []string
+	for _, name := range localDomains(in.Facts.Postfix) {
+		_, err := spec.DomainName(name)
+		if err == nil && strings.Contains(name, ".") && !strings.HasPrefix(name, "localhost.") && !in.Spec.Has(name) &&
+			!slices.Contains(hostNames(in), name) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// notAsked tells of a milter that should have answered.
+func notAsked(in Input, m state.Milter) []state.Note {
+	if m.Problem == "" || !in.Spec.Signs() {
+		return nil
+	}
+	return []state.Note{{
+		Topic: "milters", Text: fmt.Sprintf("whether the milter %s (%s) signs is not known: %s", m.Endpoint, strings.Join(m.Lists, ", "), m.Problem),
+		Do: "once it answers: mailsetup init, which asks it again",
+	}}
+}
+
+// leftToOthers tells of domains that were left to another signer: whether it
+// signs, and whether that verifies.
+func leftToOthers(in Input) []state.Note {
+	var notes []state.Note
+	for d := range in.touched() {
+		if d.SignedBy == "" {
+			continue
+		}
+		signed := false
+		for _, m := range in.Milters {
+			signed = signed || signsFor(m, d.Name) || remote(m)
+			for _, s := range m.Signatures {
+				if s.Domain == d.Name && s.Problem != "" {
+					notes = append(notes, state.Note{
+						Topic: "dkim", Text: fmt.Sprintf("%s signs mail of %s with selector %s, and that does not verify: %s",
+							m.Program.Title(), d.Name, s.Selector, s.Problem),
+						Do: fmt.Sprintf("publish the record of its key at %s._domainkey.%s", s.Selector, d.Name),
+					})
+				}
+			}
+		}
+		if !signed && in.MiltersAsked {
+			notes = append(notes, state.Note{
+				Topic: "unsigned", Text: fmt.Sprintf("mail of %s is left to another signer (signed_by in %s), and no milter here signs it",
+					d.Name, spec.DomainFile(d.Name)),
+				Do: "mailsetup init --other-signer replace signs it here",
+			})
+		}
+	}
+	return notes
+}
