@@ -2,6 +2,7 @@ package steps
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"mailsetup/internal/state"
@@ -19,7 +20,7 @@ func (l *lists) bounces(in Input) ([]state.Question, []state.Note) {
 		l.put(place{nil, mailClasses}, was)
 		return nil, nil
 	}
-	others := l.bounceReaders(in.Facts.Postfix)
+	others := slices.DeleteFunc(l.bounceReaders(in.Facts.Postfix), in.signsOnly)
 	if len(others) > 0 && in.Spec.Host.SignBounces == "no" {
 		return nil, []state.Note{{Topic: "bounces", Text: "the bounces of this server leave unsigned, as you decided", Passing: true}}
 	}

@@ -10,7 +10,8 @@ import (
 )
 
 // OtherMilters are the milters that Postfix asks beside ours, each once, with
-// where it stands, whose mail it sees, and where it may be asked.
+// where it stands, whose mail it sees, and where it may be asked. What kind of
+// program they are is not known here.
 func OtherMilters(in Input) []state.Milter {
 	p := in.Facts.Postfix
 	if p == nil {
@@ -51,7 +52,7 @@ func (o *gathered) take(s *state.Service, name string, clients []state.Client) {
 	for _, at := range places {
 		entries, _ := milters.Parse(o.l.text(at))
 		for _, m := range entries {
-			if o.l.ours.Is(m) || milters.IsOpenDMARC(m) || len(milters.References(m.String())) > 0 {
+			if o.l.ours.Is(m) || len(milters.References(m.String())) > 0 {
 				continue
 			}
 			o.add(o.l.ours.Expand(m.Endpoint), placeName(at), clients)

@@ -71,6 +71,11 @@ func (in Input) signedBy(m state.Milter) []string {
 	return names
 }
 
+// signsOnly reports whether a milter is known to do nothing but DKIM.
+func (in Input) signsOnly(endpoint string) bool {
+	return slices.ContainsFunc(in.Milters, func(m state.Milter) bool { return m.Endpoint == endpoint && m.Program.SignsOnly() })
+}
+
 func signsFor(m state.Milter, domain string) bool {
 	return slices.ContainsFunc(m.Signatures, func(s state.Signature) bool { return s.Domain == domain })
 }
@@ -111,7 +116,7 @@ func (in Input) signerQuestion(m state.Milter, domains []string) (state.Question
 	case m.Program.SignsOnly():
 		q.Text += "Postfix no longer asks it"
 	}
-	q.Text += ". " + keptKeys(m, domains)
+	q.Text += ". " + in.keptKeys(m, domains)
 	q.Declined = fmt.Sprintf("%s goes on signing mail of %s; %s", m.Program.Title(), some(domains, 3), recordsOnly)
 	return q, true
 }
@@ -141,20 +146,31 @@ func selectorsOf(m state.Milter, domains []string) string {
 }
 
 // keptKeys says with which keys mailsetup goes on.
-func keptKeys(m state.Milter, domains []string) string {
+func (in Input) keptKeys(m state.Milter, domains []string) string {
 	taken := 0
 	for _, d := range domains {
-		if _, ok := TakenKey(m, d); ok {
+		if from, ok := in.keyFrom(d); ok && from == m.Endpoint {
 			taken++
 		}
 	}
 	switch {
 	case taken == 0:
-		return "mailsetup signs with a new key."
+		return "Its key is not taken over."
 	case taken == len(domains):
 		return "mailsetup signs with the same key and selector, of which it takes a copy."
 	}
 	return fmt.Sprintf("Of %d of %d domains mailsetup takes a copy of the key, the others get a new one.", taken, len(domains))
+}
+
+// keyFrom is the milter whose key of a domain is taken over: the first, where
+// several sign for it.
+func (in Input) keyFrom(domain string) (endpoint string, ok bool) {
+	for _, m := range in.Milters {
+		if _, ok := TakenKey(m, domain); ok {
+			return m.Endpoint, true
+		}
+	}
+	return "", false
 }
 
 // TakenKey is the signature of a domain whose key can be taken over: it is known

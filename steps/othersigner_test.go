@@ -12,7 +12,7 @@ import (
 )
 
 // Every list that Postfix asks is looked at, also through parameters and in
-// services, ours and OpenDMARC's are left out, and each milter is told of the
+// services, ours is left out, and each milter is told of the
 // clients whose mail it sees.
 func TestOtherMilters(t *testing.T) {
 	in := tuned([]string{
@@ -25,6 +25,10 @@ func TestOtherMilters(t *testing.T) {
 		{
 			Endpoint: "inet:127.0.0.1:11332", Lists: []string{"smtpd_milters"}, Clients: []state.Client{{Kind: state.BySMTP}},
 			Addresses: []string{"127.0.0.1:11332"},
+		},
+		{
+			Endpoint: "inet:localhost:8893", Lists: []string{"smtpd_milters"}, Clients: []state.Client{{Kind: state.BySMTP}},
+			Addresses: []string{"localhost:8893"},
 		},
 		{
 			Endpoint: "unix:/run/dkimpy/sock", Lists: []string{"mua_milters"}, Clients: []state.Client{{Kind: state.BySendmail}},
@@ -63,7 +67,7 @@ func TestRspamdThatSigns(t *testing.T) {
 	}
 	q := want.Questions[0]
 	text := "rspamd (inet:localhost:11332 in smtpd_milters) signs mail of lab.example already, with selector mail: " +
-		"mail would be signed twice. Its signing is switched off, and nothing else of it. mailsetup signs with a new key."
+		"mail would be signed twice. Its signing is switched off, and nothing else of it. Its key is not taken over."
 	if q.Text != text || q.ID != "signer inet:localhost:11332 lab.example" || !slices.Equal(q.Domains, []string{"lab.example"}) {
 		t.Errorf("question %+v", q)
 	}
@@ -84,19 +88,19 @@ func TestRspamdThatSigns(t *testing.T) {
 // service that is left alone keeps it.
 func TestASecondSignerThatOnlySigns(t *testing.T) {
 	for _, kind := range []state.ProgramKind{state.OtherOpenDKIM, state.DKIMPyMilter} {
-		in := tuned([]string{"smtpd_milters = inet:localhost:11332, inet:localhost:8892", "non_smtpd_milters = $smtpd_milters"},
+		in := tuned([]string{"smtpd_milters = inet:localhost:8892", "non_smtpd_milters = $smtpd_milters"},
 			service("submission/inet smtpd", "smtpd_milters=inet:localhost:8892"), service("smtps/inet smtpd", "smtpd_milters=inet:localhost:8892"))
 		in.Spec.Host.LeaveServices = []string{"smtps/inet"}
 		m := signsToo(kind, "inet:localhost:8892")
 		in.Milters = []state.Milter{m}
-		in.Consents = map[string]bool{"signer inet:localhost:8892 lab.example": true, "service submission/inet": true, "bounces": true}
+		in.Consents = map[string]bool{"signer inet:localhost:8892 lab.example": true, "service submission/inet": true}
 		want := build(t, in)
 		if len(want.Questions) != 0 {
 			t.Fatalf("questions %+v", want.Questions)
 		}
 		st := stage(t, want, "OtherSigner")
 		ours := "{ unix:opendkim/opendkim.sock, default_action=tempfail }"
-		if got := mainSet(st); !slices.Equal(got, []string{"smtpd_milters = inet:localhost:11332, " + ours}) {
+		if got := mainSet(st); !slices.Equal(got, []string{"smtpd_milters = " + ours}) {
 			t.Errorf("%s: main.cf %q", kind, got)
 		}
 		if got := masterSet(st); !slices.Equal(got, []string{"submission/inet: -o smtpd_milters=" + ours}) {

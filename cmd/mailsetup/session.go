@@ -14,6 +14,7 @@ import (
 	"mailsetup/internal/plan"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/rotation"
+	"mailsetup/internal/signers"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -84,8 +85,9 @@ type session struct {
 	installed  []string // packages that this run brought
 	zonesAsked int      // since a unit was acted on last
 	taken      *taken   // an OpenDKIM set up by hand; nil for none
-	// milters are those of others with what they sign, nil before they were asked,
+	// asker asks a milter, nil for none; milters are those of others with what they sign, nil before they were asked,
 	// and asksSelector is the selector that the command line names.
+	asker        signers.Asker
 	milters      []state.Milter
 	asksSelector string
 }
@@ -102,7 +104,7 @@ func openSession(ctx context.Context, c console, o options) (*session, error) {
 		s.image, s.sys, s.resolver = image, image, dnspub.New(nameServers(image)...)
 	} else {
 		host := system.NewHost(system.Options{})
-		s.sys, s.resolver = host, dnspub.New(nameServers(host)...)
+		s.sys, s.asker, s.resolver = host, check.Signatures, dnspub.New(nameServers(host)...)
 		host.Prober, host.Updater = check.NewProber(host, host), dnspub.Updater{Files: host, Resolver: s.resolver}
 	}
 	s.journal = apply.NewJournal(s.sys, journalDir)

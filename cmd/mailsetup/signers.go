@@ -21,7 +21,7 @@ import (
 // askMilters puts a message of each domain through the milters that are there,
 // to find who signs already. A run about keys alone asks nobody.
 func (s *session) askMilters(ctx context.Context, w *work) {
-	if s.image != nil || s.steps != nil || len(s.subjects(&w.input.Spec)) == 0 {
+	if s.asker == nil || s.steps != nil || len(s.subjects(&w.input.Spec)) == 0 {
 		return
 	}
 	list := steps.OtherMilters(w.input)
@@ -49,7 +49,7 @@ func (s *session) milterAnswers(ctx context.Context, list []state.Milter, in ste
 	if n := len(domains); len(list) > 0 && n > signers.MostDomains {
 		s.c.say("they are asked about %d of the %d domains", signers.MostDomains, n)
 	}
-	list = signers.Ask(ctx, s.sys, list, domains, steps.Further(in), s.keyRecords)
+	list = signers.Ask(ctx, s.sys, s.asker, list, domains, steps.Further(in), s.keyRecords)
 	if in.Facts.Installed["amavisd-new"] {
 		if m := signers.AmavisSigner(ctx, s.sys, domains); m != nil {
 			list = append(list, *m)
@@ -134,7 +134,7 @@ func (w *work) leave(domain string, now time.Time) {
 // to be made. It is false where that is not possible, or a selector was asked for.
 func (s *session) takeKeyOf(w *work, domain string, sig state.Signature) bool {
 	i := slices.IndexFunc(w.fresh, func(f freshKey) bool { return f.domain == domain })
-	if i < 0 || s.keys.Used(domain, sig.Selector) || s.asksSelector != "" && !strings.EqualFold(s.asksSelector, sig.Selector) {
+	if i < 0 || !w.fresh[i].key.Pending() || s.keys.Used(domain, sig.Selector) || s.asksSelector != "" && !strings.EqualFold(s.asksSelector, sig.Selector) {
 		return false
 	}
 	text, err := detect.Text(s.sys, sig.Key)

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"mailsetup/internal/check"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -20,6 +19,9 @@ type Source interface {
 	system.Reader
 	system.Runner
 }
+
+// Asker puts one message through a milter: check.Signatures.
+type Asker func(ctx context.Context, address, from string, client state.Client, lookup func(name string) ([]string, error)) ([]state.Signature, error)
 
 // Lookup returns the TXT records of a name.
 type Lookup func(ctx context.Context, name string) ([]string, error)
@@ -37,7 +39,7 @@ const (
 // finds out what program it is. Further domains are those whose mail leaves here
 // although they are not to be signed for: what signs them is left to do so. Of
 // both, up to MostDomains are asked about.
-func Ask(ctx context.Context, s Source, list []state.Milter, domains, further []string, lookup Lookup) []state.Milter {
+func Ask(ctx context.Context, s Source, ask Asker, list []state.Milter, domains, further []string, lookup Lookup) []state.Milter {
 	domains, further = domains[:min(len(domains), MostDomains)], further[:min(len(further), MostDomains)]
 	sockets := listeners(ctx, s)
 	for i := range list {
@@ -46,16 +48,18 @@ func Ask(ctx context.Context, s Source, list []state.Milter, domains, further []
 			continue
 		}
 		address := reachable(s, m.Addresses)
-		m.Asked, m.At = true, address
-		if err := askOne(ctx, m, address, domains, lookup); err != nil {
+		m.At, m.Program = address, program(s, sockets, address)
+		if m.Asked = true; m.Program.Kind == state.OpenDMARC {
+			continue // and a message would go into its history
+		}
+		if err := askOne(ctx, ask, m, address, domains, lookup); err != nil {
 			m.Asked, m.Problem = false, err.Error()
 		}
-		m.Program = program(s, sockets, address)
 		p := configured(ctx, s, &m.Program)
 		m.Program.Others = p.others(domains)
 		if m.Asked && len(m.Signatures) > 0 {
 			more := state.Milter{Clients: m.Clients}
-			_ = askOne(ctx, &more, address, further, lookup)
+			_ = askOne(ctx, ask, &more, address, further, lookup)
 			for _, sig := range more.Signatures {
 				m.Program.Others = append(m.Program.Others, sig.Domain)
 			}
@@ -63,7 +67,7 @@ func Ask(ctx context.Context, s Source, list []state.Milter, domains, further []
 			m.Program.Others = slices.Compact(m.Program.Others)
 		}
 		for j := range m.Signatures {
-			m.Signatures[j].Key = p.proven(ctx, s, m, m.Signatures[j], address)
+			m.Signatures[j].Key = p.proven(ctx, s, ask, m.Signatures[j], address)
 		}
 	}
 	return list
@@ -99,13 +103,13 @@ func reachable(r system.Reader, addresses []string) string {
 }
 
 // askOne sends a message of each domain as each client, until one was signed.
-func askOne(ctx context.Context, m *state.Milter, address string, domains []string, lookup Lookup) error {
+func askOne(ctx context.Context, ask Asker, m *state.Milter, address string, domains []string, lookup Lookup) error {
 	ctx, cancel := context.WithTimeout(ctx, perMilter)
 	defer cancel()
 	records := func(name string) ([]string, error) { return lookup(ctx, name) }
 	for _, d := range domains {
 		for _, c := range m.Clients {
-			found, err := check.Signatures(ctx, address, "postmaster@"+d, c, records)
+			found, err := ask(ctx, address, "postmaster@"+d, c, records)
 			if err != nil {
 				return fmt.Errorf("asked about %s: %w", d, err)
 			}

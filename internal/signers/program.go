@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"mailsetup/internal/check"
 	"mailsetup/internal/detect"
 	"mailsetup/internal/opendkim"
 	"mailsetup/internal/state"
@@ -49,6 +48,8 @@ func program(r system.Reader, list []listener, address string) state.Program {
 				p.Conf = conf
 			}
 		}
+	case name == "opendmarc":
+		p.Kind = state.OpenDMARC
 	case name == "dkimpy-milter":
 		p.Kind, p.Conf = state.DKIMPyMilter, "/etc/dkimpy-milter/dkimpy-milter.conf"
 		if len(args) > 1 {
@@ -116,7 +117,7 @@ func (s settings) candidate(sig state.Signature) string {
 
 // proven is the file whose key made a signature of the milter: another message
 // is signed, and must verify with the public half of that key. "" for none.
-func (s settings) proven(ctx context.Context, r system.Reader, m *state.Milter, sig state.Signature, address string) state.Path {
+func (s settings) proven(ctx context.Context, r system.Reader, ask Asker, sig state.Signature, address string) state.Path {
 	p, err := state.ParsePath(s.candidate(sig))
 	if err != nil {
 		return ""
@@ -130,7 +131,7 @@ func (s settings) proven(ctx context.Context, r system.Reader, m *state.Milter, 
 		return ""
 	}
 	name := sig.Selector + "._domainkey." + sig.Domain
-	again, err := check.Signatures(ctx, address, sig.From, sig.Client, func(asked string) ([]string, error) {
+	again, err := ask(ctx, address, sig.From, sig.Client, func(asked string) ([]string, error) {
 		if !strings.EqualFold(strings.TrimSuffix(asked, "."), name) {
 			return nil, nil
 		}

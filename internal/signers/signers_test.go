@@ -112,9 +112,9 @@ func TestAmavisKeys(t *testing.T) {
 // amavis signs if the last file that speaks of it says so.
 func TestAmavisSigns(t *testing.T) {
 	for text, want := range map[string]bool{
-		"$enable_dkim_signing = 1;\n":                               true,
-		"$enable_dkim_signing = 1;\n$enable_dkim_signing = 0;\n":    false,
-		"# $enable_dkim_signing = 1;\n":                             false,
+		"$enable_dkim_signing = 1;\n":                                true,
+		"$enable_dkim_signing = 1;\n$enable_dkim_signing = 0;\n":     false,
+		"# $enable_dkim_signing = 1;\n":                              false,
 		"$enable_dkim_verification = 1;\ndkim_key('a', 'b', 'c');\n": false,
 	} {
 		files := systemtest.NewMem()

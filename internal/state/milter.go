@@ -81,6 +81,7 @@ const (
 	OtherOpenDKIM  ProgramKind = "opendkim" // beside that of opendkim.service
 	DKIMPyMilter   ProgramKind = "dkimpy-milter"
 	Amavis         ProgramKind = "amavis"
+	OpenDMARC      ProgramKind = "opendmarc" // which never signs, and keeps a history
 )
 
 // Title is what people call the program.
@@ -94,6 +95,8 @@ func (p Program) Title() string {
 		return "dkimpy-milter"
 	case Amavis:
 		return "amavis"
+	case OpenDMARC:
+		return "OpenDMARC"
 	case UnknownProgram:
 	}
 	return "a milter"
