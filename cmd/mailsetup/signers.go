@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/detect"
 	"mailsetup/internal/dnspub"
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/provision"
 	"mailsetup/internal/signers"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -43,19 +44,22 @@ func (s *session) milterAnswers(ctx context.Context, list []state.Milter, in ste
 	for _, d := range s.subjects(&in.Spec) {
 		domains = append(domains, d.Name)
 	}
-	if len(list) > 0 {
-		s.c.say("asking the other milters of Postfix whether they sign: %s", strings.Join(endpoints(list), ", "))
+	if len(list) > 0 { // told if it takes longer than anybody notices
+		slow := time.AfterFunc(2*time.Second, func() {
+			s.c.say("asking the other milters of Postfix whether they sign: %s", strings.Join(endpoints(list), ", "))
+		})
+		defer slow.Stop()
 	}
 	if n := len(domains); len(list) > 0 && n > signers.MostDomains {
 		s.c.say("they are asked about %d of the %d domains", signers.MostDomains, n)
 	}
-	list = signers.Ask(ctx, s.sys, s.asker, list, domains, steps.Further(in), s.keyRecords)
+	answered := signers.Ask(ctx, s.sys, s.asker, slices.Clone(list), domains, steps.Further(in), s.keyRecords)
 	if in.Facts.Installed["amavisd-new"] {
 		if m := signers.AmavisSigner(ctx, s.sys, domains); m != nil {
-			list = append(list, *m)
+			answered = append(answered, *m)
 		}
 	}
-	return append([]state.Milter{}, list...)
+	return append([]state.Milter{}, answered...)
 }
 
 func endpoints(list []state.Milter) []string {
@@ -107,7 +111,7 @@ func (s *session) signerChosen(w *work, q state.Question, yes bool) (changed boo
 			d.SignedBy = spec.ByOther
 			w.leave(d.Name, s.now)
 		default:
-			if sig, ok := steps.TakenKey(m, d.Name); ok && s.takeKeyOf(w, d.Name, sig) {
+			if sig, ok := steps.TakenKey(m, d.Name); ok && s.takeKeyOf(w, *d, sig) {
 				d.Selector = sig.Selector
 			}
 		}
@@ -118,23 +122,28 @@ func (s *session) signerChosen(w *work, q state.Question, yes bool) (changed boo
 // leave takes a domain out of what is signed here: a key that was to be made is
 // not made, and one that signs no longer does.
 func (w *work) leave(domain string, now time.Time) {
-	for _, f := range w.fresh {
-		if f.domain == domain {
-			delete(w.input.NewKeys, state.Path(f.key.File))
-			w.input.Keys = w.input.Keys.Without(domain, f.key.Selector)
-		}
-	}
-	w.fresh = slices.DeleteFunc(w.fresh, func(f freshKey) bool { return f.domain == domain })
+	w.dropNew(domain)
 	if keys := w.input.Keys[domain]; len(keys) > 0 {
 		w.input.Keys = w.input.Keys.Replaced(domain, keyring.Drain(keys, now))
 	}
 }
 
+// dropNew forgets a key that was to be made.
+func (w *work) dropNew(domain string) {
+	for _, n := range w.fresh {
+		if n.Domain == domain {
+			delete(w.input.NewKeys, state.Path(n.Key.File))
+			w.input.Keys = w.input.Keys.Without(domain, n.Key.Selector)
+		}
+	}
+	w.fresh = slices.DeleteFunc(w.fresh, func(n provision.NewKey) bool { return n.Domain == domain })
+}
+
 // takeKeyOf puts a copy of another signer's key in the place of the one that was
 // to be made. It is false where that is not possible, or a selector was asked for.
-func (s *session) takeKeyOf(w *work, domain string, sig state.Signature) bool {
-	i := slices.IndexFunc(w.fresh, func(f freshKey) bool { return f.domain == domain })
-	if i < 0 || !w.fresh[i].key.Pending() || s.keys.Used(domain, sig.Selector) || s.asksSelector != "" && !strings.EqualFold(s.asksSelector, sig.Selector) {
+func (s *session) takeKeyOf(w *work, d spec.Domain, sig state.Signature) bool {
+	i := slices.IndexFunc(w.fresh, func(n provision.NewKey) bool { return n.Domain == d.Name })
+	if i < 0 || s.keys.Used(d.Name, sig.Selector) || s.asksSelector != "" && !strings.EqualFold(s.asksSelector, sig.Selector) {
 		return false
 	}
 	text, err := detect.Text(s.sys, sig.Key)
@@ -145,13 +154,10 @@ func (s *session) takeKeyOf(w *work, domain string, sig state.Signature) bool {
 	if err != nil {
 		return false
 	}
-	f := &w.fresh[i]
-	delete(w.input.NewKeys, state.Path(f.key.File))
-	w.input.Keys = w.input.Keys.Without(domain, f.key.Selector)
-	f.key.Selector, f.key.File = sig.Selector, string(steps.KeyFile(domain, sig.Selector))
-	f.key.Bits, f.key.Public, f.key.Fingerprint = key.Bits(), key.Public(), key.Fingerprint()
-	f.pem = key.PEM()
-	w.use()
+	w.dropNew(d.Name)
+	copied := provision.Pending(d, sig.Selector, s.now).Made(key)
+	copied.Key.Bits = key.Bits()
+	provision.Use(&w.input, []provision.NewKey{copied})
 	return true
 }
 
