@@ -63,8 +63,8 @@ func (in Input) idle() bool {
 // already.
 func (in Input) signedBy(m state.Milter) []string {
 	var names []string
-	for d := range in.touched() {
-		if d.SignedBy == "" && signsFor(m, d.Name) {
+	for _, d := range in.Spec.Domains { // also one of which nothing else has changed
+		if (in.Touched == nil || in.Touched[d.Name]) && d.SignedBy == "" && signsFor(m, d.Name) {
 			names = append(names, d.Name)
 		}
 	}

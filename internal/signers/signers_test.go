@@ -1,11 +1,15 @@
 package signers
 
 import (
+	"context"
+	"errors"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"mailsetup/internal/state"
+	"mailsetup/internal/system"
 	"mailsetup/internal/system/systemtest"
 )
 
@@ -122,5 +126,58 @@ func TestAmavisSigns(t *testing.T) {
 		if got := amavisSigns(files); got != want {
 			t.Errorf("%q: %v", text, got)
 		}
+	}
+}
+
+// A milter is asked about each domain until a message was signed; one that fails
+// is told of and no longer asked; OpenDMARC is not asked at all; and what signs
+// for further domains is named.
+func TestAsk(t *testing.T) {
+	files := systemtest.NewMem()
+	files.OnRun = func(c system.Command) (system.Result, error) {
+		if slices.Contains(c.Argv, "-t") {
+			return system.Result{Stdout: []byte(`LISTEN 0 9 127.0.0.1:8893 0.0.0.0:* users:(("opendmarc",pid=1,fd=4))` + "\n")}, nil
+		}
+		return system.Result{}, nil
+	}
+	var asked []string
+	ask := func(_ context.Context, address, from string, c state.Client, _ func(string) ([]string, error)) ([]state.Signature, error) {
+		asked = append(asked, address+" "+from+" "+string(c.Kind))
+		if address == "localhost:2" {
+			return nil, errors.New("no answer within 15s")
+		}
+		_, domain, _ := strings.Cut(from, "@")
+		if c.Kind == state.BySMTP || domain == "b.example" {
+			return nil, nil
+		}
+		return []state.Signature{{Domain: domain, Selector: "s", From: from}, {Domain: "esp.example", Selector: "x"}}, nil
+	}
+	both := []state.Client{{Kind: state.BySMTP}, {Kind: state.ByLogin}}
+	got := Ask(t.Context(), files, ask, []state.Milter{
+		{Endpoint: "one", Addresses: []string{"localhost:1"}, Clients: both},
+		{Endpoint: "two", Addresses: []string{"localhost:2"}, Clients: both},
+		{Endpoint: "dmarc", Addresses: []string{"localhost:8893"}, Clients: both},
+		{Endpoint: "elsewhere", Clients: both},
+	}, []string{"a.example", "b.example"}, []string{"c.example"}, nil)
+	want := []string{
+		"localhost:1 postmaster@a.example smtp", "localhost:1 postmaster@a.example login",
+		"localhost:1 postmaster@b.example smtp", "localhost:1 postmaster@b.example login",
+		"localhost:1 postmaster@c.example smtp", "localhost:1 postmaster@c.example login",
+		"localhost:2 postmaster@a.example smtp",
+	}
+	if !slices.Equal(asked, want) {
+		t.Errorf("asked %q", asked)
+	}
+	if m := got[0]; !m.Asked || len(m.Signatures) != 1 || m.Signatures[0].Domain != "a.example" || !slices.Equal(m.Program.Others, []string{"c.example"}) {
+		t.Errorf("%+v", m)
+	}
+	if m := got[1]; m.Asked || m.Problem != "asked about a.example: no answer within 15s" {
+		t.Errorf("%+v", m)
+	}
+	if m := got[2]; !m.Asked || len(m.Signatures) > 0 || m.Program.Kind != state.OpenDMARC {
+		t.Errorf("%+v", m)
+	}
+	if m := got[3]; m.Asked || m.Problem != "" || m.At != "" {
+		t.Errorf("%+v", m)
 	}
 }
