@@ -3,6 +3,7 @@ package steps
 import (
 	"bytes"
 	"strings"
+	"time"
 
 	"mailsetup/internal/state"
 )
@@ -30,6 +31,7 @@ func Aliases(in Input) (state.Stage, []state.Note, error) {
 		stage.Edits = []state.Edit{
 			state.AliasEdit{Path: aliases, Set: set, Reason: "root's mail and reports reach a person"},
 		}
+		stage.Probes = rootProbes(in)
 	}
 	suffix, isFile := map[string]string{"hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb"}[kind]
 	if carried := in.Facts.OtherMTA != nil; isFile && ours && (carried || len(stage.Edits) > 0) {
@@ -38,6 +40,28 @@ func Aliases(in Input) (state.Stage, []state.Note, error) {
 		}}
 	}
 	return stage, nil, nil
+}
+
+// rootProbes ask whether Postfix takes and delivers root's mail. Only an agent
+// that delivers here is asked: others would connect to the host that is next.
+func rootProbes(in Input) []state.Probe {
+	root, known := in.Facts.Recipients["root"]
+	if !known {
+		return nil
+	}
+	p := state.Probe{Kind: state.ProbeRecipients, Within: 10 * time.Second}
+	if address := smtpAddress(in.Facts); address != "" && !root.Refused {
+		p.Address, p.Recipients = address, []string{"root"}
+	}
+	set := PostfixSettings(in)
+	copies := set["always_bcc"] + set["recipient_bcc_maps"] + set["sender_bcc_maps"] // which may go elsewhere
+	if (root.Agent == "local" || root.Agent == "virtual") && copies == "" {
+		p.Deliver = "root"
+	}
+	if p.Address == "" && p.Deliver == "" {
+		return nil
+	}
+	return []state.Probe{p}
 }
 
 // databaseKind is the type of the database of /etc/aliases in a list of them:

@@ -152,8 +152,8 @@ func TestTheNoteOnReportsNamesItsDomain(t *testing.T) {
 		}
 	}
 	want := []string{
-		"mailsetup init --rua mailto:you@lab.example",
-		"mailsetup init --domain shop.example --rua mailto:you@shop.example",
+		"mailsetup init --rua ADDRESS",
+		"mailsetup init --domain shop.example --rua ADDRESS",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("notes say\n%q, want\n%q", got, want)

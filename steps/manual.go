@@ -150,6 +150,7 @@ func Advice(in Input) []state.Note {
 	if in.Touched == nil {
 		notes = append(places(in), reverse(in)...)
 	}
+	notes = append(notes, unread(in)...)
 	notes = append(notes, Lives(in.Spec, in.touches)...)
 	for d := range in.touched() {
 		notes = append(notes, reports(in, d)...)
@@ -224,7 +225,7 @@ func reports(in Input, d spec.Domain) []state.Note {
 		}
 		return []state.Note{{
 			Topic: "dmarc", Text: "nobody reads the DMARC reports of " + d.Name,
-			Do: "mailsetup init " + which + "--rua mailto:you@" + d.Name,
+			Do: "mailsetup init " + which + "--rua " + reader(in),
 		}}
 	}
 	return unauthorised(in, d)

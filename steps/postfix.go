@@ -107,14 +107,19 @@ func postfixStage(in Input, edits ...state.Edit) state.Stage {
 // listens nowhere is asked for the first only.
 func postfixProbes(f state.Facts) []state.Probe {
 	probes := []state.Probe{{Kind: state.ProbePostfix, Within: 10 * time.Second}}
-	address := f.SMTPAddress
-	if f.Postfix == nil {
-		address = "127.0.0.1:25"
-	}
+	address := smtpAddress(f)
 	if address == "" {
 		return probes
 	}
 	return append(probes, state.Probe{Kind: state.ProbeSMTP, Address: address, Within: 20 * time.Second})
+}
+
+// smtpAddress is where Postfix takes mail, "" if it listens nowhere.
+func smtpAddress(f state.Facts) string {
+	if f.Postfix == nil {
+		return "127.0.0.1:25"
+	}
+	return f.SMTPAddress
 }
 
 // postfixUnit is what systemd really drives: on Debian 12 postfix.service is a

@@ -110,6 +110,9 @@ func runAdd(ctx context.Context, c console, names []string, a spec.Answers, o op
 	if err := s.lookAgain(ctx, &want); err != nil {
 		return err
 	}
+	if len(a.RUA) == 0 {
+		want = s.readers(ctx, want, old)
+	}
 	return s.provision(ctx, want, old)
 }
 

@@ -173,11 +173,13 @@ func runSetup(ctx context.Context, c console, a spec.Answers, o options, stops f
 			return err
 		}
 	}
-	if reflect.DeepEqual(*first, want) {
-		return s.provision(ctx, want, old)
+	if !reflect.DeepEqual(*first, want) {
+		if err := s.look(ctx, &want); err != nil {
+			return err
+		}
 	}
-	if err := s.look(ctx, &want); err != nil {
-		return err
+	if len(a.RUA) == 0 {
+		want = s.readers(ctx, want, old)
 	}
 	return s.provision(ctx, want, old)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -95,7 +96,10 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 		w.fresh = append(w.fresh, provision.Pending(d, s.firstSelector(ctx, d, old), s.now))
 	}
 	provision.Use(&w.input, w.fresh)
-	return w, s.primaries(ctx, w)
+	if err := s.primaries(ctx, w); err != nil {
+		return nil, err
+	}
+	return w, s.recipients(ctx, w)
 }
 
 // planned compares the desired state with the machine.
@@ -241,7 +245,7 @@ func (s *session) install(ctx context.Context, w *work, announced *plan.Plan) er
 		return err
 	}
 	w.input.Facts = s.facts
-	if err := s.primaries(ctx, w); err != nil {
+	if err := cmp.Or(s.primaries(ctx, w), s.recipients(ctx, w)); err != nil {
 		return err
 	}
 	second, err := s.agreed(ctx, w)

@@ -234,6 +234,7 @@ func (s *session) wizard(fixed spec.Answers) wizard.Options {
 	return wizard.Options{
 		In: s.c.in, Out: s.c.out, Width: s.c.width, Color: s.c.color, Fixed: fixed,
 		Accessible: s.o.accessible || os.Getenv("TERM") == "dumb",
+		Unread:     s.unreadAt,
 		Propose: func(ctx context.Context, a spec.Answers) (wizard.Proposals, error) {
 			err := s.look(ctx, wanted(a, nil))
 			p := s.proposals(a)

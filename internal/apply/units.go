@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -110,6 +111,12 @@ func (r *run) act(ctx context.Context, sc plan.StageChanges, st *stage) error {
 		note.Kind = UnitEnds
 		r.o.Progress(note)
 		r.report.Units = append(r.report.Units, UnitDone{u.Name, action})
+	}
+	for _, p := range sc.Probes {
+		r.o.Progress(Event{Kind: ProbeWaits, Stage: sc.Name, Probe: p})
+		if err := r.s.Probe(ctx, p); err != nil {
+			return fmt.Errorf("%s: %w", sc.Name, err)
+		}
 	}
 	return nil
 }

@@ -65,6 +65,8 @@ func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
 		return retry(ctx, p.Within, b.postfix)
 	case state.ProbeSessions:
 		return retry(ctx, p.Within, func(context.Context) error { return oldSessions("/proc", p.Address) })
+	case state.ProbeRecipients:
+		return b.recipients(ctx, p)
 	default:
 		return fmt.Errorf("probe %q: unknown kind", p.Kind)
 	}

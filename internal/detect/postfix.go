@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/recipient"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -21,7 +22,7 @@ const white = " \t\n\v\f\r"
 
 // parameters are those whose effective value steps look at.
 func parameters() []string {
-	return []string{
+	return append(recipient.Parameters(),
 		"myhostname", "mydomain", "myorigin", "mydestination", "mynetworks", "mynetworks_style",
 		"mail_version", "compatibility_level", "queue_directory", "config_directory", "daemon_directory",
 		"alternate_config_directories", "multi_instance_directories", "multi_instance_enable", "multi_instance_name",
@@ -34,7 +35,7 @@ func parameters() []string {
 		"always_add_missing_headers", "local_header_rewrite_clients",
 		"alias_maps", "alias_database", "virtual_alias_domains", "virtual_mailbox_domains",
 		"relay_domains", "relayhost", "sender_dependent_relayhost_maps", "default_transport", "transport_maps",
-	}
+	)
 }
 
 // postfix fills in the facts about an installed Postfix.

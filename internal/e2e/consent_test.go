@@ -104,7 +104,7 @@ func refusedWithoutConsent(t *testing.T, b *lab.Box) {
 // initInTerminal starts init and takes every proposal, up to the first consent.
 func initInTerminal(t *testing.T, term *terminal) {
 	t.Helper()
-	term.begins(t, "mailsetup init --domain lab.example --ip 192.0.2.10 --root-alias ann@lab.example")
+	term.begins(t, "mailsetup init --domain lab.example --ip 192.0.2.10 --root-alias ann@mail.lab.example")
 	for !strings.Contains(term.sees(t, "ctrl+c"), changeRecord) {
 		term.types(t, "Enter")
 		time.Sleep(100 * time.Millisecond)

@@ -50,7 +50,7 @@ func product(t *testing.T, b *lab.Box, code int, args ...string) (stdout, stderr
 }
 
 func initArgs(more ...string) []string {
-	return append([]string{"init", "--yes", "--domain", "lab.example", "--ip", "192.0.2.10", "--root-alias", "ann@lab.example"}, more...)
+	return append([]string{"init", "--yes", "--domain", "lab.example", "--ip", "192.0.2.10", "--root-alias", "ann@mail.lab.example"}, more...)
 }
 
 // signed insists that both verifiers accept exactly one signature, of the

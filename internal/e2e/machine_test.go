@@ -53,7 +53,7 @@ func TestOtherMailServer(t *testing.T) {
 				b := server(t, release, lab.Bare)
 				b.Apt(t, strings.Fields(o.packages)...)
 				sink := b.Sink(t)
-				b.Sh(t, "useradd -m ann; printf 'ops: ann\\n' >>/etc/aliases\n"+o.prepare)
+				b.Sh(t, "printf 'ops: ann\\n' >>/etc/aliases\n"+o.prepare)
 				o.refused(t, b)
 				o.replaced(t, b)
 				leavesSignedBy(t, b, sink, "lab.example")

@@ -186,7 +186,7 @@ func walkThrough(t *testing.T, term *terminal) {
 	term.sees(t, "question 5 of 7", "primary server of the zone", "> bind")
 	term.types(t, "Enter")
 	term.sees(t, "question 6 of 7")
-	term.types(t, "ann@lab.example", "Enter")
+	term.types(t, "ann@mail.lab.example", "Enter")
 	term.sees(t, "question 7 of 7", "p=none", "~all", "tempfail")
 	term.types(t, "Down", "Enter")
 	for _, setting := range []struct{ title, key string }{

@@ -129,3 +129,21 @@ func aliasKey(name string) string {
 	}
 	return name
 }
+
+// AliasEntries are the entries of a text of aliases(5) by their names, in lower
+// case as postalias(1) keeps them. Of several with one name the first counts.
+func AliasEntries(text []byte) map[string]string {
+	entries := map[string]string{}
+	lines := splitLines(string(text))
+	for i, line := range lines {
+		name, at, ok := aliasLine(line)
+		if !ok {
+			continue
+		}
+		_, folded := continuation(lines[i+1:])
+		if name = strings.ToLower(name); entries[name] == "" {
+			entries[name] = unfold(line[at:] + folded)
+		}
+	}
+	return entries
+}

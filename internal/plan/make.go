@@ -115,7 +115,7 @@ func (m *maker) stage(st state.Stage) StageChanges {
 		m.note(m.derived(&sc, d))
 	}
 	if !sc.Empty() {
-		sc.Units, sc.Validators = st.Units, st.Validators
+		sc.Units, sc.Validators, sc.Probes = st.Units, st.Validators, st.Probes
 	}
 	for _, u := range st.Updates { // which concern no unit of this machine
 		if !u.Empty() {

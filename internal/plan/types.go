@@ -47,6 +47,7 @@ type StageChanges struct {
 	Updates    []state.Update  // to be sent
 	Units      []state.Unit    // to be acted on
 	Validators []state.Validator
+	Probes     []state.Probe // that must pass in the end
 	// Unchanged are files of the stage that are right already: validators
 	// want them beside the ones that change.
 	Unchanged  []state.Path

@@ -35,6 +35,9 @@ type Facts struct {
 	// name: of the domains and the host. Names without a record are missing.
 	SPF    map[string]SPF
 	Rspamd bool // a milter of rspamd is configured in Postfix
+	// Recipients are what Postfix does with mail for addresses that the wish
+	// names, once the run is done. Of one that is missing nothing is known.
+	Recipients map[string]Recipient
 	// Sources are the addresses from which the machine reaches the world, one
 	// for each family at most; nil if that is not known.
 	Sources []netip.Addr

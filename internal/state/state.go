@@ -117,6 +117,9 @@ type Stage struct {
 	Updates    []Update // of zones on their primaries, once the files are in place
 	Units      []Unit
 	Validators []Validator
+	// Probes must pass once something of the stage changed and its units have
+	// settled.
+	Probes []Probe
 	// Checkpoint stages are not taken back by a later failure.
 	Checkpoint bool
 	// Questions are the consents that this stage needs and nobody gave yet.
@@ -243,6 +246,10 @@ type Probe struct {
 	File Path   `json:"file,omitempty"`
 	// Serial that the zone's SOA must have reached (RFC 1982), 0 for any.
 	Serial uint32 `json:"serial,omitempty"`
+	// Recipients that the SMTP server at Address must not call unknown, and
+	// Deliver, a name without a domain, "" for none (ProbeRecipients).
+	Recipients []string `json:"recipients,omitempty"`
+	Deliver    string   `json:"deliver,omitempty"`
 	// Within bounds the whole probe, retries included.
 	Within time.Duration `json:"within,omitempty"`
 }
@@ -267,6 +274,9 @@ const (
 	// ProbeSessions: no process that takes mail began before main.cf was put
 	// in place. A reload lets sessions go on with what they have read.
 	ProbeSessions ProbeKind = "sessions"
+	// ProbeRecipients: Postfix takes mail for addresses, and delivers that of a
+	// user of this machine, by its own word; no message is sent.
+	ProbeRecipients ProbeKind = "recipients"
 )
 
 // Signer is an address and the signature its mail must carry.

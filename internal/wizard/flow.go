@@ -18,6 +18,12 @@ type flow struct {
 	typed   map[topic]string // what stands in each field, kept when going back
 	offered map[topic]string // what was proposed there, which tells an edit from no edit
 
+	unread func(spec.Answers) error // why nobody reads mail at RootAlias; nil takes all
+	judged struct {                 // the last that was asked about
+		answers string
+		err     error
+	}
+
 	found  Proposals
 	looked *names         // what the last look-up was made for, nil before the first
 	told   map[string]int // the question each line of Found was first shown with
@@ -150,6 +156,19 @@ func (f *flow) submit(value string) error {
 	f.typed[q.topic] = checked
 	f.forward()
 	return nil
+}
+
+// somebodyReads judges an address for root's mail with the answers so far.
+func (f *flow) somebodyReads(address string) error {
+	if f.unread == nil {
+		return nil
+	}
+	a := f.result()
+	a.RootAlias = address
+	if key := fmt.Sprintf("%+v", a); f.judged.answers != key {
+		f.judged.answers, f.judged.err = key, f.unread(a)
+	}
+	return f.judged.err
 }
 
 // get is the answer to a question: the fixed one, or what stands in the field.

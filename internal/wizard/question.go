@@ -115,6 +115,7 @@ type question struct {
 	optional bool                 // text that may be left empty
 	list     bool                 // items separated by white space, commas or semicolons
 	check    func(string) (string, error)
+	judge    func(f *flow, checked string) error // an answer that is well-formed; nil: all do
 
 	offer   func(*flow) Proposal // "" in Value proposes nothing
 	applies func(*flow) bool     // nil: always
@@ -143,7 +144,11 @@ func (q question) validate(f *flow, value string) (string, error) {
 	if len(parts) == 0 {
 		parts = []string{""} // for the checker to say what is missing
 	}
-	return q.checkAll(parts)
+	checked, err := q.checkAll(parts)
+	if err == nil && q.judge != nil {
+		err = q.judge(f, checked)
+	}
+	return checked, err
 }
 
 func (q question) checkAll(parts []string) (string, error) {

@@ -168,6 +168,7 @@ func rootAliasQuestion() question {
 		prompt:   "Address",
 		optional: true,
 		check:    spec.MailAddress,
+		judge:    (*flow).somebodyReads,
 		offer:    func(f *flow) Proposal { return f.found.RootAlias },
 	}
 }

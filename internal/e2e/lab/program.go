@@ -14,9 +14,11 @@ import (
 )
 
 // Install builds mailsetup from this source tree, as the release does, and
-// puts it into the box as /usr/local/bin/mailsetup.
+// puts it into the box as /usr/local/bin/mailsetup. The box gets a user ann as
+// well, who has a mailbox and so may read root's mail.
 func (b *Box) Install(t T) {
 	t.Helper()
+	b.Sh(t, "id -u ann >/dev/null 2>&1 || useradd -m ann")
 	b.program(t, "./cmd/mailsetup", "/usr/local/bin/mailsetup")
 }
 

@@ -27,6 +27,7 @@ func demo(t *terminal, release string) {
 	b.Named(t, demoDomain)
 	sink := b.Sink(t)
 	b.Install(t)
+	b.Run(t, "useradd", "-m", "wile") // who reads root's mail
 	run(t, b, "mailsetup", "init", "--yes", "--domain", demoDomain, "--root-alias", demoFrom)
 	send(t, b)
 	msg := sink.Wait(t, 1, time.Minute)[0]

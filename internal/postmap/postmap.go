@@ -1,0 +1,137 @@
+// Package postmap asks Postfix's tables by postmap(1), and the users of this
+// machine by getent(1).
+package postmap
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"mailsetup/internal/recipient"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// patience is how long a table may take: postmap(1) waits for a server that is
+// down for many seconds, and for a proxymap(8) that does not run without end.
+const patience = 5 * time.Second
+
+// Tables implement recipient.Tables. An answer is remembered.
+type Tables struct {
+	Run  system.Runner
+	Read func(state.Path) ([]byte, error) // the content of a file, nil for none
+
+	mu    sync.Mutex
+	known map[[2]string]answer
+	down  map[string]error // tables that could not be asked
+}
+
+type answer struct {
+	value string
+	found bool
+	err   error
+}
+
+var _ recipient.Tables = (*Tables)(nil)
+
+// Look implements recipient.Tables. The name "proxy:" in front of a table is left
+// out: who asks is allowed to read it.
+func (t *Tables) Look(ctx context.Context, table, key string) (string, bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	table = strings.TrimPrefix(table, "proxy:")
+	if a, known := t.known[[2]string{table, key}]; known {
+		return a.value, a.found, a.err
+	}
+	if err := t.down[table]; err != nil {
+		return "", false, err
+	}
+	if t.known == nil {
+		t.known, t.down = map[[2]string]answer{}, map[string]error{}
+	}
+	var a answer
+	if table == recipient.Users {
+		a = t.user(ctx, key)
+	} else {
+		a = t.query(ctx, table, key)
+	}
+	if a.err != nil {
+		t.down[table] = a.err
+	}
+	t.known[[2]string{table, key}] = a
+	return a.value, a.found, a.err
+}
+
+func (t *Tables) query(ctx context.Context, table, key string) answer {
+	res, err := t.run(ctx, "postmap", "-q", key, table)
+	switch said := lastLine(res.Stderr); {
+	case err != nil:
+		return answer{err: fmt.Errorf("ask table %s: %w", table, err)}
+	case res.Code == 0:
+		return answer{value: strings.TrimRight(string(res.Stdout), "\n"), found: true}
+	case said != "": // "not there" is exit 1 as well, without a word
+		return answer{err: fmt.Errorf("ask table %s: %s", table, said)}
+	}
+	return answer{}
+}
+
+// user asks for a user as the unix:passwd.byname table does, whose keys are in
+// lower case; getent(1) takes a number for that of a user.
+func (t *Tables) user(ctx context.Context, name string) answer {
+	name = strings.ToLower(name)
+	if name == "" || strings.Contains(name, "@") || strings.HasPrefix(name, "-") {
+		return answer{}
+	}
+	res, err := t.run(ctx, "getent", "passwd", name)
+	line := strings.TrimSpace(string(res.Stdout))
+	switch is, _, _ := strings.Cut(line, ":"); {
+	case err != nil:
+		return answer{err: fmt.Errorf("ask for user %s: %w", name, err)}
+	case res.Code == 0 && is == name:
+		return answer{value: line, found: true}
+	case res.Code == 0, res.Code == 2:
+		return answer{}
+	}
+	return answer{err: fmt.Errorf("ask for user %s: getent: exit status %d: %s", name, res.Code, lastLine(res.Stderr))}
+}
+
+func (t *Tables) run(ctx context.Context, argv ...string) (system.Result, error) {
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	res, err := t.Run.Run(limited, system.Command{Argv: argv})
+	if limited.Err() != nil && ctx.Err() == nil {
+		return res, fmt.Errorf("no answer within %v", patience)
+	}
+	return res, err
+}
+
+// Names implements recipient.Tables.
+func (t *Tables) Names(_ context.Context, path string) ([]string, error) {
+	p, err := state.ParsePath(path)
+	if err != nil {
+		return nil, err
+	}
+	text, err := t.Read(p)
+	if err != nil {
+		return nil, err
+	}
+	if text == nil {
+		return nil, fmt.Errorf("read %s: there is no such file", p)
+	}
+	var lines []string
+	for line := range bytes.Lines(text) {
+		if word := strings.TrimSpace(string(line)); word != "" && !strings.HasPrefix(word, "#") {
+			lines = append(lines, word)
+		}
+	}
+	return lines, nil
+}
+
+func lastLine(said []byte) string {
+	text := strings.TrimSpace(string(said))
+	line := text[strings.LastIndexByte(text, '\n')+1:]
+	return strings.TrimPrefix(line, "postmap: fatal: ")
+}

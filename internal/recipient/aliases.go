@@ -1,0 +1,28 @@
+package recipient
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/edits"
+)
+
+// Aliases puts a text of aliases(5) in the place of the table that newaliases(1)
+// makes of it.
+type Aliases struct {
+	Tables
+	Path string
+	Text []byte
+}
+
+// Look implements Tables.
+func (a Aliases) Look(ctx context.Context, table, key string) (string, bool, error) {
+	kind, path, _ := strings.Cut(strings.TrimPrefix(table, "proxy:"), ":")
+	made := []string{"hash", "btree", "dbm", "sdbm", "lmdb", "cdb"}
+	if path != a.Path || !slices.Contains(made, kind) {
+		return a.Tables.Look(ctx, table, key)
+	}
+	value, found := edits.AliasEntries(a.Text)[key]
+	return value, found, nil
+}

@@ -1,0 +1,208 @@
+package recipient
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/state"
+)
+
+// delivered is what becomes of an address that nothing rewrites any more.
+func (w *walk) delivered(address string) state.Recipient {
+	user, domain := split(address)
+	class, err := w.class(domain)
+	if err != nil {
+		return unknown(address, err)
+	}
+	transport, by, err := w.transport(class, user, domain)
+	if err != nil {
+		return unknown(address, err)
+	}
+	r := w.ends(class, transport, by, address)
+	if r.Class == "" {
+		r.Class = class
+	}
+	if r.Address == "" {
+		r.Address = address
+	}
+	r.Agent, _, _ = strings.Cut(transport, ":")
+	return r
+}
+
+// class is that of a domain, in the order of trivial-rewrite(8).
+func (w *walk) class(domain string) (state.AddressClass, error) {
+	if here, err := w.local(domain); here || err != nil {
+		return state.ClassLocal, err
+	}
+	for _, c := range []struct {
+		list  string
+		class state.AddressClass
+	}{
+		{"virtual_alias_domains", state.ClassVirtualAlias},
+		{"virtual_mailbox_domains", state.ClassVirtualMailbox},
+		{"relay_domains", state.ClassRelay},
+	} {
+		if in, err := w.listed(c.list, domain); in || err != nil {
+			return c.class, err
+		}
+	}
+	return state.ClassDefault, nil
+}
+
+// local reports whether a domain is one of mydestination, or an address of the
+// loopback.
+func (w *walk) local(domain string) (bool, error) {
+	if strings.HasPrefix(domain, "[127.") || domain == "[::1]" || domain == "[ipv6:::1]" {
+		return true, nil
+	}
+	return w.listed("mydestination", domain)
+}
+
+// listed reports whether a list has a domain: names, !names, tables and files, of
+// which the first that fits counts.
+func (w *walk) listed(name, domain string) (bool, error) {
+	parents := slices.Contains(list(w.Value["parent_domain_matches_subdomains"]), name)
+	return w.matches(name, tables(w.Value[name]), domain, parents)
+}
+
+func (w *walk) matches(name string, patterns []string, domain string, parents bool) (bool, error) {
+	for _, pattern := range patterns {
+		pattern, not := strings.CutPrefix(pattern, "!")
+		fits, err := false, error(nil)
+		switch {
+		case strings.HasPrefix(pattern, "/"):
+			var lines []string
+			if lines, err = w.Tables.Names(w.ctx, pattern); err == nil {
+				fits, err = w.matches(name, lines, domain, parents)
+			}
+		case strings.Contains(pattern, ":"):
+			fits, err = w.inTable(pattern, domain, parents)
+		default:
+			pattern = strings.ToLower(pattern)
+			fits = domain == pattern || strings.HasPrefix(pattern, ".") && !parents && strings.HasSuffix(domain, pattern) ||
+				parents && strings.HasSuffix(domain, "."+pattern)
+		}
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", name, err)
+		}
+		if fits {
+			return !not, nil
+		}
+	}
+	return false, nil
+}
+
+func (w *walk) inTable(table, domain string, parents bool) (bool, error) {
+	for key, ok := domain, true; ok; {
+		if _, found, err := w.Tables.Look(w.ctx, table, key); found || err != nil {
+			return found, err
+		}
+		_, key, ok = strings.Cut(key, ".")
+		ok = ok && parents
+	}
+	return false, nil
+}
+
+// transport is what delivers, "name:nexthop", and the parameter that says so.
+func (w *walk) transport(class state.AddressClass, user, domain string) (transport, by string, err error) {
+	of := map[state.AddressClass]string{
+		state.ClassLocal: "local_transport", state.ClassVirtualMailbox: "virtual_transport", state.ClassRelay: "relay_transport",
+		state.ClassVirtualAlias: "", state.ClassDefault: "default_transport",
+	}
+	by = of[class]
+	transport = w.Value[by]
+	base, _ := w.extended(user)
+	routes := keys(user, base, domain, false)
+	routes = append(routes[:len(routes)-1], domain) // instead of @domain
+	for rest := domain; ; {
+		_, parent, more := strings.Cut(rest, ".")
+		if !more {
+			break
+		}
+		routes, rest = append(routes, "."+parent), parent
+	}
+	for _, key := range append(routes, "*") {
+		value, found, err := w.first("transport_maps", key)
+		if err != nil {
+			return "", "", err
+		}
+		if value = strings.TrimSpace(value); found && value != "" && value != ":" {
+			if name, hop, _ := strings.Cut(value, ":"); name == "" { // the usual one, to another host
+				usual, _, _ := strings.Cut(transport, ":")
+				value = usual + ":" + hop
+			}
+			return value, "transport_maps", nil
+		}
+		if found {
+			break
+		}
+	}
+	return transport, by, nil
+}
+
+// ends is what a transport makes of an address.
+func (w *walk) ends(class state.AddressClass, transport, by, address string) state.Recipient {
+	name, hop, _ := strings.Cut(transport, ":")
+	user, domain := split(address)
+	switch {
+	case class == state.ClassVirtualAlias:
+		return nobody("%s is one of virtual_alias_domains, and virtual_alias_maps has no %s", domain, address)
+	case name == "error" || name == "retry" || name == "discard":
+		return nobody("%s of %s is %s", by, domain, transport)
+	case class == state.ClassLocal && (name == "local" || name == ""):
+		return w.accepted(w.localUser(user, domain, ""), "local_recipient_maps", address)
+	case class == state.ClassLocal:
+		return w.listedFor(transport, by, "local_recipient_maps", address)
+	case class == state.ClassVirtualMailbox && name == "local":
+		return w.accepted(w.localUser(user, domain, ""), "virtual_mailbox_maps", address)
+	case class == state.ClassVirtualMailbox:
+		return w.listedFor(transport, by, "virtual_mailbox_maps", address)
+	case name == "local":
+		return w.localUser(user, domain, "")
+	case name == "virtual":
+		return w.listedFor(transport, by, "virtual_mailbox_maps", address)
+	case class == state.ClassRelay:
+		return w.accepted(elsewhere("%s is relayed", domain), "relay_recipient_maps", address)
+	case name != "smtp" && name != "relay" && name != "smtps" && name != "":
+		return state.Recipient{End: state.EndUnknown, Why: fmt.Sprintf("%s gives it to %s, which decides", by, transport)}
+	case by == "transport_maps":
+		return elsewhere("transport_maps gives it to %s", hop)
+	}
+	return w.outside(domain)
+}
+
+// outside is mail that goes where DNS or relayhost leads.
+func (w *walk) outside(domain string) state.Recipient {
+	route := state.RouteElsewhere
+	if w.Route != nil {
+		route = w.Route(domain)
+	}
+	relay := w.Value["relayhost"]
+	why := ""
+	switch route {
+	case state.RouteHere:
+		if w.Value["smtp_fallback_relay"] != "" && relay == "" {
+			return elsewhere("smtp_fallback_relay takes it")
+		}
+		why = fmt.Sprintf("DNS leads mail for %s to this server, whose Postfix does not have that domain: it would come back", domain)
+	case state.RouteNone:
+		why = fmt.Sprintf("%s has neither a mail exchanger nor an address in DNS", domain)
+	case state.RouteNull:
+		why = fmt.Sprintf("%s says in DNS that it takes no mail (null MX)", domain)
+	default:
+		return elsewhere("another host has mail for %s", domain)
+	}
+	if relay != "" {
+		return state.Recipient{End: state.EndUnknown, Why: fmt.Sprintf("%s is to take it, and %s", relay, why)}
+	}
+	return nobody("%s", why)
+}
+
+func nobody(format string, a ...any) state.Recipient {
+	return state.Recipient{End: state.EndNobody, Why: fmt.Sprintf(format, a...)}
+}
+
+func elsewhere(format string, a ...any) state.Recipient {
+	return state.Recipient{End: state.EndElsewhere, Why: fmt.Sprintf(format, a...)}
+}

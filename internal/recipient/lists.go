@@ -1,0 +1,70 @@
+package recipient
+
+import "strings"
+
+// tables are the elements of a list of tables or names, in which what stands in
+// braces is one word (inline:{a=b, c=d}).
+func tables(value string) []string {
+	var all []string
+	depth, word := 0, strings.Builder{}
+	end := func() {
+		if word.Len() > 0 {
+			all = append(all, word.String())
+			word.Reset()
+		}
+	}
+	for _, r := range value {
+		switch {
+		case r == '{':
+			depth++
+		case r == '}':
+			depth--
+		case depth == 0 && strings.ContainsRune(", \t\r\n", r):
+			end()
+			continue
+		}
+		word.WriteRune(r)
+	}
+	end()
+	return all
+}
+
+// list are the elements of a list without braces.
+func list(value string) []string {
+	return strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
+}
+
+// targets are the elements of the right side of an alias: separated by commas
+// outside of quotes, which go.
+func targets(value string) []string {
+	var all []string
+	word, quoted := strings.Builder{}, false
+	end := func() {
+		if text := strings.TrimSpace(word.String()); text != "" {
+			all = append(all, text)
+		}
+		word.Reset()
+	}
+	escaped := false
+	for i, r := range value {
+		switch {
+		case escaped:
+			escaped = false
+		case r == '\\' && quoted:
+			escaped = true
+			continue
+		case r == '"':
+			quoted = !quoted
+			continue
+		case !quoted && (r == ',' || r == '\n'):
+			end()
+			continue
+		case !quoted && r == '#' && (i == 0 || word.Len() == 0):
+			end()
+			return all
+		}
+		word.WriteRune(r)
+	}
+	end()
+	return all
+}

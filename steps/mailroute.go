@@ -1,0 +1,114 @@
+package steps
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+// MailRoute is where DNS will lead mail for a domain, as Postfix goes by it (RFC
+// 5321 section 5.1): what the zones of this machine hold, else what resolvers
+// answer, and what this run publishes where there is nothing yet.
+func MailRoute(in Input, domain string) state.MailRoute {
+	domain = strings.ToLower(domain)
+	planned := Planned(in.Spec)
+	mx := slices.DeleteFunc(exchangersOf(in, domain), func(n string) bool { return n == "" })
+	if len(mx) == 0 {
+		mx = ofType(planned, domain, "MX")
+	}
+	switch {
+	case len(mx) > 0 && noDot(mxHost(mx[0])) == "":
+		return state.RouteNull
+	case len(mx) > 0 && in.isThisHost(noDot(mxHost(mx[0])), planned):
+		return state.RouteHere
+	case len(mx) > 0:
+		return state.RouteElsewhere
+	}
+	addrs, known := addressesOf(in, domain, planned)
+	switch {
+	case slices.ContainsFunc(addrs, in.ownAddress):
+		return state.RouteHere
+	case len(addrs) > 0:
+		return state.RouteElsewhere
+	case known:
+		return state.RouteNone
+	}
+	return state.RouteUnknown
+}
+
+// exchangersOf are the MX records that a domain has, the preferred one first.
+func exchangersOf(in Input, domain string) []string {
+	zone, here := closest(in.Facts.Zones, domain+".")
+	if here && zone.Problem == "" && !zone.Unread {
+		mx := ofType(slices.Concat(zone.Records, zone.Ours), domain, "MX")
+		slices.SortStableFunc(mx, byPreference)
+		return mx
+	}
+	var mx []string
+	for _, host := range in.Facts.Live[domain].MX {
+		mx = append(mx, "0 "+host)
+	}
+	return mx
+}
+
+func byPreference(a, b string) int {
+	number := func(s string) string {
+		n, _, _ := strings.Cut(s, " ")
+		return strings.Repeat("0", max(0, 5-len(n))) + n
+	}
+	return strings.Compare(number(a), number(b))
+}
+
+// mxHost is the host of an MX record's data.
+func mxHost(value string) string {
+	return strings.ToLower(value[strings.LastIndexByte(value, ' ')+1:])
+}
+
+// addressesOf are those of a name. Known: there are no others.
+func addressesOf(in Input, name string, planned []state.Record) (addrs []netip.Addr, known bool) {
+	zone, here := closest(in.Facts.Zones, name+".")
+	here = here && zone.Problem == "" && !zone.Unread
+	values := append(ofType(planned, name, "A"), ofType(planned, name, "AAAA")...)
+	if here {
+		held := slices.Concat(zone.Records, zone.Ours)
+		values = slices.Concat(values, ofType(held, name, "A"), ofType(held, name, "AAAA"))
+		known = !slices.ContainsFunc(held, func(r state.Record) bool { // CNAME, or a wildcard above the name
+			return sameName(r.Name, name+".") && r.Type == "CNAME" || strings.HasPrefix(r.Name, "*.") && within(name+".", strings.ToLower(r.Name[2:]))
+		})
+	} else {
+		addrs, known = slices.Clone(in.Facts.Live[name].Addresses), in.Facts.Live[name].Asked
+	}
+	for _, v := range values {
+		if a, err := netip.ParseAddr(v); err == nil {
+			addrs = append(addrs, a)
+		}
+	}
+	made := slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return d.NewZone && within(name, d.Name) })
+	return addrs, known || made
+}
+
+func ofType(rrs []state.Record, name, kind string) []string {
+	var values []string
+	for _, r := range rrs {
+		if r.Type == kind && sameName(r.Name, name+".") {
+			values = append(values, r.Value)
+		}
+	}
+	return values
+}
+
+// isThisHost reports whether a mail exchanger is this server.
+func (in Input) isThisHost(name string, planned []state.Record) bool {
+	if slices.Contains(ownNames(in), name) {
+		return true
+	}
+	addrs, _ := addressesOf(in, name, planned)
+	return slices.ContainsFunc(addrs, in.ownAddress)
+}
+
+func (in Input) ownAddress(a netip.Addr) bool {
+	return slices.Contains(in.Spec.Host.Addresses, a) || slices.Contains(in.Facts.Addresses, a) || a.IsLoopback()
+}

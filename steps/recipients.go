@@ -1,0 +1,250 @@
+package steps
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/edits"
+	"mailsetup/internal/policy"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+// Addressee is an address of the spec at which somebody is to read mail.
+type Addressee struct {
+	Address string // as Postfix gets it: root for the root alias
+	Flag    string // that names it
+	Domain  string // whose reports go there; "" for the host's
+}
+
+// Addressees are those that the run is about.
+func Addressees(in Input) []Addressee {
+	var list []Addressee
+	if in.Touched == nil && in.Spec.Host.RootAlias != "" {
+		list = append(list, Addressee{Address: "root", Flag: "--root-alias"})
+	}
+	if in.Touched == nil && in.Spec.Host.Notify != "" {
+		list = append(list, Addressee{Address: in.Spec.Host.Notify, Flag: "--notify"})
+	}
+	for d := range in.touched() {
+		for _, r := range []struct {
+			flag string
+			uris []string
+		}{{"--rua", d.DMARC.RUA}, {"--ruf", d.DMARC.RUF}} {
+			for _, uri := range r.uris {
+				if address, mail := strings.CutPrefix(uri, "mailto:"); mail {
+					list = append(list, Addressee{address, r.flag, d.Name})
+				}
+			}
+		}
+	}
+	return list
+}
+
+// reports: others send what goes there, so smtpd(8) has to take it.
+func (a Addressee) reports() bool { return a.Domain != "" }
+
+// lost reports whether mail for the address reaches nobody.
+func (a Addressee) lost(r state.Recipient) bool { return r.Lost() || a.reports() && r.Refused }
+
+// Unread refuses addresses that nobody has. Reports that DNS has sent there
+// already are no reason to stop: Advice tells of them.
+func Unread(in Input) error {
+	for _, a := range Addressees(in) {
+		if r := in.Facts.Recipients[a.Address]; a.lost(r) && !a.published(in) {
+			return &Refusal{What: a.what(in) + ": " + a.why(r), Hint: a.hint(in, r)}
+		}
+	}
+	return nil
+}
+
+// unread are the notes about addresses of which it is not certain that somebody
+// has them.
+func unread(in Input) []state.Note {
+	var notes []state.Note
+	for _, a := range Addressees(in) {
+		switch r := in.Facts.Recipients[a.Address]; {
+		case a.lost(r):
+			notes = append(notes, state.Note{Topic: a.topic(), Text: a.what(in) + ": " + a.why(r), Do: a.hint(in, r)})
+		case r.End == state.EndUnknown:
+			notes = append(notes, state.Note{
+				Topic: a.topic(), Text: fmt.Sprintf("could not find out whether somebody has %s: %s", a.named(in), r.Why),
+				Do: "send a message to " + a.Address + ", and see whether it arrives",
+			})
+		}
+	}
+	return notes
+}
+
+func (a Addressee) topic() string {
+	if a.reports() {
+		return "dmarc"
+	}
+	return "aliases"
+}
+
+// named is the address as the administrator gave it.
+func (a Addressee) named(in Input) string {
+	if a.Address == "root" {
+		return in.Spec.Host.RootAlias
+	}
+	return a.Address
+}
+
+func (a Addressee) what(in Input) string {
+	switch {
+	case a.reports():
+		return fmt.Sprintf("%s %s: the reports about %s would reach nobody", a.Flag, a.Address, a.Domain)
+	case a.Address == "root":
+		return fmt.Sprintf("--root-alias %s: root's mail would be lost", a.named(in))
+	}
+	return fmt.Sprintf("%s %s: what is mailed there would be lost", a.Flag, a.Address)
+}
+
+func (a Addressee) why(r state.Recipient) string {
+	if r.Lost() {
+		return r.Why
+	}
+	return "Postfix takes no mail for it from others (local_recipient_maps or relay_recipient_maps do not have it)"
+}
+
+// published reports whether the domain's DMARC record sends reports there
+// already.
+func (a Addressee) published(in Input) bool {
+	if !a.reports() {
+		return false
+	}
+	name := "_dmarc." + a.Domain
+	records := slices.Clone(in.Facts.Live[name].TXT)
+	if zone, ok := closest(in.Facts.Zones, name+"."); ok {
+		records = append(records, ofType(slices.Concat(zone.Records, zone.Ours), name, "TXT")...)
+	}
+	return slices.ContainsFunc(records, func(text string) bool {
+		d, err := policy.ParseDMARC(text)
+		return err == nil && slices.ContainsFunc(d.URIs(strings.TrimPrefix(a.Flag, "--")), func(uri string) bool { return sameURI(uri, "mailto:"+a.Address) })
+	})
+}
+
+// login is what adduser(8) takes for a user by default.
+var login = regexp.MustCompile(`^[a-z][-a-z0-9_]{0,31}$`)
+
+// hint says how the address gets a reader, or which other one would do.
+func (a Addressee) hint(in Input, r state.Recipient) string {
+	user, domain, _ := strings.Cut(r.Address, "@")
+	other := fmt.Sprintf("name an address that somebody reads: %s ADDRESS", a.Flag)
+	if a.reports() && a.Domain != in.Spec.Host.Domain {
+		other = fmt.Sprintf("name an address that somebody reads: mailsetup init --domain %s %s ADDRESS", a.Domain, a.Flag)
+	}
+	value := func(name string) string {
+		if p := in.Facts.Postfix; p != nil && p.Value[name] != "" {
+			return fmt.Sprintf("%s (%s)", name, p.Value[name])
+		}
+		return name
+	}
+	first := ""
+	switch {
+	case r.End == state.EndLoop, strings.Contains(r.Why, "/dev/null"):
+	case r.Class == state.ClassLocal && !r.Refused && login.MatchString(user) && strings.HasPrefix(r.Why, "there is no user"):
+		first = "make that user first: adduser " + user
+	case r.Class == state.ClassVirtualMailbox:
+		first = fmt.Sprintf("give %s a mailbox in %s", r.Address, value("virtual_mailbox_maps"))
+	case r.Class == state.ClassVirtualAlias:
+		first = fmt.Sprintf("give %s an alias in %s", r.Address, value("virtual_alias_maps"))
+	case r.Class == state.ClassDefault && MailRoute(in, domain) == state.RouteHere:
+		first = fmt.Sprintf("let Postfix take mail for %s first", domain)
+	}
+	if first == "" {
+		return other
+	}
+	return first + "; or " + other
+}
+
+// Read is the spec without the report addresses that nobody has. It is asked of
+// domains whose addresses were proposed and not chosen.
+func Read(in Input, proposed map[string]bool) spec.Spec {
+	out := in.Spec
+	out.Domains = slices.Clone(out.Domains)
+	for i := range out.Domains {
+		d := &out.Domains[i]
+		if proposed[d.Name] {
+			d.DMARC.RUA = slices.DeleteFunc(slices.Clone(d.DMARC.RUA), func(uri string) bool {
+				a := Addressee{strings.TrimPrefix(uri, "mailto:"), "--rua", d.Name}
+				return a.lost(in.Facts.Recipients[a.Address]) && !a.published(in)
+			})
+		}
+	}
+	return out
+}
+
+// PostfixSettings are the parameters of postconf(5) as the run leaves them: what
+// Postfix says now, or what Debian's package makes of the answers that it gets,
+// with the names that we set.
+func PostfixSettings(in Input) map[string]string {
+	host, mailname := in.Spec.Host.Hostname, Mailname(in)
+	_, domain, _ := strings.Cut(host, ".")
+	value := map[string]string{ // postfix.postinst, and postconf -d
+		"myhostname": host, "myorigin": mailname,
+		"mydestination":       strings.Join([]string{host, mailname, "localhost." + domain, "localhost"}, ", "),
+		"recipient_delimiter": "+", "alias_maps": "hash:" + string(aliases),
+		"local_recipient_maps": "proxy:unix:passwd.byname hash:" + string(aliases),
+		"local_transport":      "local:" + host, "virtual_transport": "virtual", "relay_transport": "relay", "default_transport": "smtp",
+	}
+	p := in.Facts.Postfix
+	if p != nil {
+		value = maps.Clone(p.Value)
+	}
+	if p == nil || p.Fresh {
+		before := value["myhostname"]
+		l := newLists(in, in.Spec.Host.MilterDefaultAction)
+		l.names(in)
+		for _, s := range l.set {
+			value[s.Name] = s.Value
+		}
+		if before != host && !swallows(in.Spec) {
+			value["mydestination"] += ", " + host
+		}
+	}
+	return value
+}
+
+// AliasesText is /etc/aliases as the run leaves it, nil if it does not touch it.
+func AliasesText(in Input) []byte {
+	stage, _, err := Aliases(in)
+	if err != nil {
+		return nil
+	}
+	text := bytes.Clone(in.Facts.Files[aliases])
+	for _, e := range stage.Edits {
+		if edit, ok := e.(state.AliasEdit); ok {
+			if text, err = edits.Alias(edit, text); err != nil {
+				return nil
+			}
+		}
+	}
+	if in.Facts.Postfix != nil && bytes.Equal(text, in.Facts.Files[aliases]) {
+		return nil // nor its table
+	}
+	return append([]byte{}, text...)
+}
+
+// reader is the address to propose for reports about a domain: one of the host's
+// own that somebody has, else a word for one.
+func reader(in Input) string {
+	for _, d := range in.Spec.Domains {
+		if d.Name != in.Spec.Host.Domain {
+			continue
+		}
+		for _, uri := range d.DMARC.RUA {
+			a := Addressee{strings.TrimPrefix(uri, "mailto:"), "--rua", d.Name}
+			if r := in.Facts.Recipients[a.Address]; !a.lost(r) {
+				return a.Address
+			}
+		}
+	}
+	return cmp.Or(in.Spec.Host.RootAlias, "ADDRESS")
+}
