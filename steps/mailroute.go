@@ -9,15 +9,22 @@ import (
 	"mailsetup/internal/state"
 )
 
-// MailRoute is where DNS will lead mail for a domain, as Postfix goes by it (RFC
-// 5321 section 5.1): what the zones of this machine hold, else what resolvers
+// MailRoutes tell where DNS will lead mail for a domain, as Postfix goes by it
+// (RFC 5321 section 5.1): what the zones of this machine hold, else what resolvers
 // answer, and what this run publishes where there is nothing yet.
-func MailRoute(in Input, domain string) state.MailRoute {
-	domain = strings.ToLower(domain)
-	planned := Planned(in.Spec)
-	mx := slices.DeleteFunc(exchangersOf(in, domain), func(n string) bool { return n == "" })
+func MailRoutes(in Input) func(domain string) state.MailRoute {
+	planned := map[string][]state.Record{} // by name, in lower case
+	for _, r := range Planned(in.Spec) {
+		name := strings.ToLower(noDot(r.Name))
+		planned[name] = append(planned[name], r)
+	}
+	return func(domain string) state.MailRoute { return in.mailRoute(strings.ToLower(domain), planned) }
+}
+
+func (in Input) mailRoute(domain string, planned map[string][]state.Record) state.MailRoute {
+	mx := exchangersOf(in, domain)
 	if len(mx) == 0 {
-		mx = ofType(planned, domain, "MX")
+		mx = ofType(planned[domain], domain, "MX")
 	}
 	switch {
 	case len(mx) > 0 && noDot(mxHost(mx[0])) == "":
@@ -27,7 +34,7 @@ func MailRoute(in Input, domain string) state.MailRoute {
 	case len(mx) > 0:
 		return state.RouteElsewhere
 	}
-	addrs, known := addressesOf(in, domain, planned)
+	addrs, known := addressesOf(in, domain, planned[domain])
 	switch {
 	case slices.ContainsFunc(addrs, in.ownAddress):
 		return state.RouteHere
@@ -101,11 +108,11 @@ func ofType(rrs []state.Record, name, kind string) []string {
 }
 
 // isThisHost reports whether a mail exchanger is this server.
-func (in Input) isThisHost(name string, planned []state.Record) bool {
+func (in Input) isThisHost(name string, planned map[string][]state.Record) bool {
 	if slices.Contains(ownNames(in), name) {
 		return true
 	}
-	addrs, _ := addressesOf(in, name, planned)
+	addrs, _ := addressesOf(in, name, planned[name])
 	return slices.ContainsFunc(addrs, in.ownAddress)
 }
 

@@ -110,7 +110,7 @@ func (a Addressee) why(r state.Recipient) string {
 	if r.Lost() {
 		return r.Why
 	}
-	return "Postfix takes no mail for it from others (local_recipient_maps or relay_recipient_maps do not have it)"
+	return "Postfix takes no mail for it from others"
 }
 
 // published reports whether the domain's DMARC record sends reports there
@@ -155,7 +155,7 @@ func (a Addressee) hint(in Input, r state.Recipient) string {
 		first = fmt.Sprintf("give %s a mailbox in %s", r.Address, value("virtual_mailbox_maps"))
 	case r.Class == state.ClassVirtualAlias:
 		first = fmt.Sprintf("give %s an alias in %s", r.Address, value("virtual_alias_maps"))
-	case r.Class == state.ClassDefault && MailRoute(in, domain) == state.RouteHere:
+	case r.Class == state.ClassDefault && MailRoutes(in)(domain) == state.RouteHere:
 		first = fmt.Sprintf("let Postfix take mail for %s first", domain)
 	}
 	if first == "" {

@@ -63,7 +63,7 @@ func wishFlags() []cli.Flag {
 		list("ns", "`NAME` of a name server of the new zone; repeat for more"),
 		text("ttl", "`SECONDS` that others may keep the records (default: 3600)"),
 		text("receive", "`ANSWER`, yes or no: does this server receive the domain's mail (default: from the live MX)"),
-		text("root-alias", "`ADDRESS` that reads root's and postmaster's mail and the reports"),
+		text("root-alias", "`ADDRESS` that reads root's and postmaster's mail and the reports; one that nobody has is refused"),
 		&cli.BoolFlag{Name: "subdomains", Usage: "sign mail of everything below the domain, too"},
 		text("spf-all", "`RESULT` for mail from other senders: softfail, fail or neutral (default: softfail)"),
 		list("spf-include", "`DOMAIN` of a third party that sends for you; repeat for more"),

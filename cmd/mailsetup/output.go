@@ -309,6 +309,11 @@ func asked(p state.Probe) string {
 		return "does Postfix run"
 	case state.ProbeServed:
 		return "does the name server serve " + strings.TrimSuffix(p.Origin, ".")
+	case state.ProbeRecipients:
+		if p.Deliver != "" {
+			return "would Postfix deliver mail for " + p.Deliver + ", by its own word"
+		}
+		return "does Postfix take mail for " + strings.Join(p.Recipients, ", ")
 	}
 	return string(p.Kind)
 }

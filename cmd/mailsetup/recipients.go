@@ -31,7 +31,7 @@ func (s *session) resolve(ctx context.Context, in steps.Input) map[string]state.
 	}
 	return detect.Recipients(ctx, source{s.sys}, detect.Mail{
 		Settings: steps.PostfixSettings(in), Aliases: steps.AliasesText(in),
-		Route: func(domain string) state.MailRoute { return steps.MailRoute(in, domain) },
+		Route: steps.MailRoutes(in),
 	}, addresses)
 }
 

@@ -17,6 +17,7 @@ func TestASecondDomainLeansOnTheFirst(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
 		b.Named(t, "shop.example")
+		b.Sh(t, "postconf -e 'mydestination = $myhostname, lab.example, localhost'; echo 'dmarc: ann' >>/etc/aliases; newaliases; postfix reload")
 		product(t, b, 0, initArgs()...)
 		const consent = "shop.example._report._dmarc.lab.example"
 		txt := func(name string) string {

@@ -30,6 +30,14 @@ func (w *walk) delivered(address string) state.Recipient {
 	return r
 }
 
+// comesHere reports whether others bring mail for an address here, although
+// Postfix would relay it: smtpd(8) refuses that, whatever a virtual alias says.
+func (w *walk) comesHere(address string) bool {
+	_, domain := split(address)
+	class, err := w.class(domain)
+	return err == nil && class == state.ClassDefault && w.Route != nil && w.Route(domain) == state.RouteHere
+}
+
 // class is that of a domain, in the order of trivial-rewrite(8).
 func (w *walk) class(domain string) (state.AddressClass, error) {
 	if here, err := w.local(domain); here || err != nil {

@@ -89,7 +89,7 @@ func (w *walk) submitted(address string) state.Recipient {
 	}
 	r := best(to, w.delivered)
 	if len(to) != 1 || !strings.EqualFold(to[0], w.chain[len(w.chain)-1]) { // smtpd(8) looks no further
-		r.Refused = false
+		r.Refused = w.comesHere(address)
 	}
 	if len(to) != 1 {
 		r.Agent = ""

@@ -137,6 +137,11 @@ func TestResolve(t *testing.T) {
 				End: state.EndMailbox, Class: state.ClassLocal, Address: "ann@mail.lab.example", Why: "the mailbox of ann",
 			},
 		},
+		"a virtual alias in a domain that Postfix does not have": {
+			value{"virtual_alias_maps": "hash:/va"}, fake{Users: users, "hash:/va": {"info@shop.example": "ann"}}, "info@shop.example", state.RouteHere, state.Recipient{
+				End: state.EndMailbox, Class: state.ClassLocal, Address: "ann@mail.lab.example", Why: "the mailbox of ann", Refused: true,
+			},
+		},
 		"a virtual alias for all, and back": {
 			value{"virtual_alias_domains": "shop.example", "virtual_alias_maps": "hash:/va"},
 			fake{Users: users, "hash:/va": {"@shop.example": "@lab.example"}}, "bob+x@shop.example", state.RouteHere, state.Recipient{

@@ -1,0 +1,174 @@
+package steps
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+func TestMailRoutes(t *testing.T) {
+	mx := func(name, value string) state.Record {
+		return state.Record{Name: name + ".", Type: "MX", TTL: 300, Value: value}
+	}
+	for name, c := range map[string]struct {
+		domain string
+		change func(*Input)
+		want   state.MailRoute
+	}{
+		"its MX is planned":             {"lab.example", nil, state.RouteHere},
+		"the host's address is planned": {"mail.lab.example", nil, state.RouteHere},
+		"send-only, and nothing else":   {"lab.example", func(in *Input) { in.Spec.Domains[0].Receive = false }, state.RouteNone},
+		"send-only, with an address": {"lab.example", func(in *Input) {
+			in.Spec.Domains[0].Receive = false
+			in.Facts.Zones[0].Records = []state.Record{{Name: "lab.example.", Type: "A", Value: "192.0.2.80"}}
+		}, state.RouteElsewhere},
+		"send-only, and the address is ours": {"lab.example", func(in *Input) {
+			in.Spec.Domains[0].Receive = false
+			in.Facts.Zones[0].Records = []state.Record{{Name: "lab.example.", Type: "A", Value: "192.0.2.10"}}
+		}, state.RouteHere},
+		"the zone's MX stays": {"lab.example", func(in *Input) {
+			in.Facts.Zones[0].Records = []state.Record{mx("lab.example", "20 mail.lab.example."), mx("lab.example", "5 mx.far.example.")}
+		}, state.RouteElsewhere},
+		"we come first": {"lab.example", func(in *Input) {
+			in.Facts.Zones[0].Records = []state.Record{mx("lab.example", "10 mx.far.example."), mx("lab.example", "5 Mail.lab.example.")}
+		}, state.RouteHere},
+		"a null MX":                 {"lab.example", func(in *Input) { in.Facts.Zones[0].Records = []state.Record{mx("lab.example", "0 .")} }, state.RouteNull},
+		"a name that nothing has":   {"new.lab.example", nil, state.RouteNone},
+		"a name of a wildcard":      {"new.lab.example", func(in *Input) { in.Facts.Zones[0].Records = []state.Record{mx("*.lab.example", "5 mx.far.example.")} }, state.RouteUnknown},
+		"others' zone, not asked":   {"far.example", nil, state.RouteUnknown},
+		"others' zone, unreachable": {"far.example", func(in *Input) { in.Facts.Live = map[string]state.LiveDNS{"far.example": {}} }, state.RouteUnknown},
+		"others' zone, with MX": {"far.example", func(in *Input) {
+			in.Facts.Live = map[string]state.LiveDNS{"far.example": {Asked: true, MX: []string{"mx.far.example"}}}
+		}, state.RouteElsewhere},
+		"others' zone, MX is us": {"far.example", func(in *Input) {
+			in.Facts.Live = map[string]state.LiveDNS{"far.example": {Asked: true, MX: []string{"mail.lab.example"}}}
+		}, state.RouteHere},
+		"others' zone, has neither": {"far.example", func(in *Input) { in.Facts.Live = map[string]state.LiveDNS{"far.example": {Asked: true}} }, state.RouteNone},
+		"others' zone, address ours": {"far.example", func(in *Input) {
+			in.Facts.Live = map[string]state.LiveDNS{"far.example": {Asked: true, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.10")}}}
+		}, state.RouteHere},
+		"a zone to be made": {"fresh.example", func(in *Input) {
+			in.Spec.Domains = append(in.Spec.Domains, spec.Domain{Name: "fresh.example", NewZone: true})
+		}, state.RouteNone},
+	} {
+		in := bare()
+		if c.change != nil {
+			c.change(&in)
+		}
+		if got := MailRoutes(in)(c.domain); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestAnAddressThatNobodyHasIsRefused(t *testing.T) {
+	none := state.Recipient{End: state.EndNobody, Class: state.ClassLocal, Address: "wile@lab.example", Why: "there is no user or alias wile here"}
+	for name, c := range map[string]struct {
+		change     func(*Input)
+		what, hint string
+	}{
+		"somebody has it":  {func(in *Input) { in.Facts.Recipients["root"] = state.Recipient{End: state.EndMailbox} }, "", ""},
+		"nobody was asked": {func(in *Input) { in.Facts.Recipients = nil }, "", ""},
+		"root": {
+			func(in *Input) { in.Facts.Recipients["root"] = none },
+			"--root-alias wile@lab.example: root's mail would be lost: there is no user or alias wile here",
+			"make that user first: adduser wile; or name an address that somebody reads: --root-alias ADDRESS",
+		},
+		"a run about another domain": {func(in *Input) {
+			in.Facts.Recipients["root"], in.Touched = none, map[string]bool{"shop.example": true}
+		}, "", ""},
+		"reports": {
+			func(in *Input) { in.Facts.Recipients["ops@lab.example"] = none },
+			"--rua ops@lab.example: the reports about lab.example would reach nobody: there is no user or alias wile here",
+			"make that user first: adduser wile; or name an address that somebody reads: --rua ADDRESS",
+		},
+		"reports that others cannot deliver": {
+			func(in *Input) {
+				in.Facts.Recipients["ops@lab.example"] = state.Recipient{End: state.EndMailbox, Class: state.ClassLocal, Address: "ops@lab.example", Refused: true}
+			},
+			"--rua ops@lab.example: the reports about lab.example would reach nobody: Postfix takes no mail for it from others",
+			"name an address that somebody reads: --rua ADDRESS",
+		},
+		"reports that go there already": {func(in *Input) {
+			in.Facts.Recipients["ops@lab.example"] = none
+			in.Facts.Zones[0].Ours = []state.Record{{Name: "_dmarc.lab.example.", Type: "TXT", Value: "v=DMARC1; p=none; rua=mailto:ops@lab.example"}}
+		}, "", ""},
+		"a virtual domain": {
+			func(in *Input) {
+				in.Facts.Recipients["root"] = state.Recipient{End: state.EndNobody, Class: state.ClassVirtualMailbox, Address: "wile@shop.example", Why: "virtual_mailbox_maps has no wile@shop.example"}
+			},
+			"--root-alias wile@lab.example: root's mail would be lost: virtual_mailbox_maps has no wile@shop.example",
+			"give wile@shop.example a mailbox in virtual_mailbox_maps; or name an address that somebody reads: --root-alias ADDRESS",
+		},
+	} {
+		in := bare()
+		in.Spec.Host.RootAlias, in.Facts.Recipients = "wile@lab.example", map[string]state.Recipient{}
+		c.change(&in)
+		what, hint := "", ""
+		if refusal, ok := errors.AsType[*Refusal](Unread(in)); ok {
+			what, hint = refusal.What, refusal.Hint
+		}
+		if what != c.what || hint != c.hint {
+			t.Errorf("%s:\n%s\nhint: %s\nwant\n%s\nhint: %s", name, what, hint, c.what, c.hint)
+		}
+	}
+}
+
+// The settings of a Postfix that is still to be installed are those that Debian's
+// package makes, with our names; on one that is there its own count.
+func TestTheNamesThatDecideWhatIsLocal(t *testing.T) {
+	in := bare()
+	if got := PostfixSettings(in)["mydestination"]; got != "mail.lab.example, lab.example, localhost.lab.example, localhost" {
+		t.Errorf("to be installed: %s", got)
+	}
+	in.Spec.Host.Hostname, in.Spec.Domains[0].Receive = "lab.example", false
+	if got := PostfixSettings(in)["mydestination"]; got != "localhost" {
+		t.Errorf("to be installed, and received elsewhere: %s", got)
+	}
+	in = installed()
+	in.Facts.Postfix.Value["mydestination"] = "localhost"
+	if got := PostfixSettings(in)["mydestination"]; got != "localhost" {
+		t.Errorf("there: %s", got)
+	}
+}
+
+// What is asked in the end is asked of agents that deliver here.
+func TestTheProbeOfRootsMail(t *testing.T) {
+	in := installed()
+	in.Spec.Host.RootAlias, in.Facts.SMTPAddress = "ann@lab.example", "127.0.0.1:25"
+	probe := func() string {
+		stage, _, err := Aliases(in)
+		if err != nil || len(stage.Probes) > 1 {
+			t.Fatalf("%+v, %v", stage, err)
+		}
+		if len(stage.Probes) == 0 {
+			return "none"
+		}
+		p := stage.Probes[0]
+		return strings.TrimSpace(p.Address + " " + strings.Join(p.Recipients, ",") + " deliver:" + p.Deliver)
+	}
+	for _, c := range []struct {
+		root state.Recipient
+		bcc  string
+		want string
+	}{
+		{state.Recipient{End: state.EndMailbox, Agent: "local"}, "", "127.0.0.1:25 root deliver:root"},
+		{state.Recipient{End: state.EndElsewhere, Agent: "smtp"}, "", "127.0.0.1:25 root deliver:"},
+		{state.Recipient{End: state.EndMailbox, Agent: "local"}, "archive@far.example", "127.0.0.1:25 root deliver:"},
+		{state.Recipient{End: state.EndMailbox, Agent: "local", Refused: true}, "", "deliver:root"},
+	} {
+		in.Facts.Recipients = map[string]state.Recipient{"root": c.root}
+		in.Facts.Postfix.Value["always_bcc"] = c.bcc
+		if got := probe(); got != c.want {
+			t.Errorf("%+v: %s, want %s", c.root, got, c.want)
+		}
+	}
+	in.Facts.Recipients = nil
+	if got := probe(); got != "none" {
+		t.Errorf("of a tree: %s", got)
+	}
+}
