@@ -104,19 +104,25 @@ func TestResolve(t *testing.T) {
 		}},
 		"a virtual mailbox": {
 			value{"virtual_mailbox_domains": "hash:/vd", "virtual_mailbox_maps": "hash:/vm"},
-			fake{Users: users, "hash:/vd": {"shop.example": "x"}, "hash:/vm": {"info@shop.example": "shop/info/"}}, "info@shop.example", state.RouteHere, state.Recipient{
+			fake{Users: users, "hash:/vd": {"shop.example": "x"}, "hash:/vm": {"info@shop.example": "shop/info/"}},
+			"info@shop.example", state.RouteHere,
+			state.Recipient{
 				End: state.EndMailbox, Class: state.ClassVirtualMailbox, Address: "info@shop.example", Why: "virtual_mailbox_maps has info@shop.example, delivered by virtual",
 			},
 		},
 		"none of the virtual mailboxes": {
 			value{"virtual_mailbox_domains": "shop.example", "virtual_mailbox_maps": "hash:/vm"},
-			fake{Users: users, "hash:/vm": {"info@shop.example": "shop/info/"}}, "postmaster@shop.example", state.RouteHere, state.Recipient{
+			fake{Users: users, "hash:/vm": {"info@shop.example": "shop/info/"}},
+			"postmaster@shop.example", state.RouteHere,
+			state.Recipient{
 				End: state.EndNobody, Class: state.ClassVirtualMailbox, Address: "postmaster@shop.example", Why: "virtual_mailbox_maps has no postmaster@shop.example",
 			},
 		},
 		"all virtual mailboxes": {
 			value{"virtual_mailbox_domains": "shop.example", "virtual_mailbox_maps": "hash:/vm"},
-			fake{Users: users, "hash:/vm": {"@shop.example": "shop/all/"}}, "any@shop.example", state.RouteHere, state.Recipient{
+			fake{Users: users, "hash:/vm": {"@shop.example": "shop/all/"}},
+			"any@shop.example", state.RouteHere,
+			state.Recipient{
 				End: state.EndMailbox, Class: state.ClassVirtualMailbox, Address: "any@shop.example", Why: "virtual_mailbox_maps has any@shop.example, delivered by virtual",
 			},
 		},
@@ -133,7 +139,9 @@ func TestResolve(t *testing.T) {
 		},
 		"a virtual alias": {
 			value{"virtual_alias_domains": "shop.example", "virtual_alias_maps": "inline:{ {postmaster@shop.example=ann} }"},
-			fake{Users: users, "inline:{ {postmaster@shop.example=ann} }": {"postmaster@shop.example": "ann"}}, "postmaster@shop.example", state.RouteHere, state.Recipient{
+			fake{Users: users, "inline:{ {postmaster@shop.example=ann} }": {"postmaster@shop.example": "ann"}},
+			"postmaster@shop.example", state.RouteHere,
+			state.Recipient{
 				End: state.EndMailbox, Class: state.ClassLocal, Address: "ann@mail.lab.example", Why: "the mailbox of ann",
 			},
 		},
@@ -144,7 +152,9 @@ func TestResolve(t *testing.T) {
 		},
 		"a virtual alias for all, and back": {
 			value{"virtual_alias_domains": "shop.example", "virtual_alias_maps": "hash:/va"},
-			fake{Users: users, "hash:/va": {"@shop.example": "@lab.example"}}, "bob+x@shop.example", state.RouteHere, state.Recipient{
+			fake{Users: users, "hash:/va": {"@shop.example": "@lab.example"}},
+			"bob+x@shop.example", state.RouteHere,
+			state.Recipient{
 				End: state.EndMailbox, Class: state.ClassLocal, Address: "bob+x@lab.example", Why: "the mailbox of bob",
 			},
 		},
