@@ -82,6 +82,7 @@ var resolvers = map[string][]string{
 var harmless = map[string]string{
 	"internal/check/milter.go net.Dialer":            "a milter of this machine, which found its own address in the same way",
 	"internal/check/smtp.go net.Dialer":              "Postfix on this machine, which found its own address in the same way",
+	"internal/check/recipient.go net.Dialer":         "Postfix on this machine, which found its own address in the same way",
 	"internal/system/units.go net.DialTimeout":       "a socket file",
 	"internal/detect/spf.go spf.CheckHostWithSender": "WithResolver",
 	"internal/check/signs.go dkim.VerifyWithOptions": "LookupTXT",
