@@ -66,7 +66,7 @@ func Unread(in Input) error {
 // unread are the notes about addresses of which it is not certain that somebody
 // has them.
 func unread(in Input) []state.Note {
-	var notes []state.Note
+	notes := aliasUnused(in)
 	for _, a := range Addressees(in) {
 		switch r := in.Facts.Recipients[a.Address]; {
 		case a.lost(r):
@@ -79,6 +79,31 @@ func unread(in Input) []state.Note {
 		}
 	}
 	return notes
+}
+
+// aliasUnused tells of settings with which Postfix does not look for root's alias
+// where it is written.
+func aliasUnused(in Input) []state.Note {
+	root, asked := in.Facts.Recipients["root"]
+	if !asked || root.Lost() {
+		return nil
+	}
+	set := PostfixSettings(in)
+	switch {
+	case root.End == state.EndElsewhere && root.Agent != "local" && strings.HasPrefix(root.Address, "root@"):
+		return []state.Note{{
+			Topic: "aliases",
+			Text: fmt.Sprintf("mail for root is mail for %s (myorigin), which another host gets: the alias for %s is not looked at",
+				root.Address, in.Spec.Host.RootAlias),
+			Do: "set myorigin to a name that is in mydestination, if root's mail is to be read there",
+		}}
+	case root.Agent == "local" && !strings.Contains(set["alias_maps"], string(aliases)):
+		return []state.Note{{
+			Topic: "aliases", Text: fmt.Sprintf("alias_maps = %s does not have %s: the alias of root for %s is not looked at", set["alias_maps"], aliases, in.Spec.Host.RootAlias),
+			Do: fmt.Sprintf("postconf -e 'alias_maps = %s' && postfix reload", strings.TrimLeft(set["alias_maps"]+", hash:"+string(aliases), ", ")),
+		}}
+	}
+	return nil
 }
 
 func (a Addressee) topic() string {
@@ -137,7 +162,7 @@ var login = regexp.MustCompile(`^[a-z][-a-z0-9_]{0,31}$`)
 func (a Addressee) hint(in Input, r state.Recipient) string {
 	user, domain, _ := strings.Cut(r.Address, "@")
 	other := fmt.Sprintf("name an address that somebody reads: %s ADDRESS", a.Flag)
-	if a.reports() && a.Domain != in.Spec.Host.Domain {
+	if a.reports() && a.Domain != in.Spec.Host.Domain && in.Touched == nil { // others are named by the command
 		other = fmt.Sprintf("name an address that somebody reads: mailsetup init --domain %s %s ADDRESS", a.Domain, a.Flag)
 	}
 	value := func(name string) string {
@@ -148,6 +173,8 @@ func (a Addressee) hint(in Input, r state.Recipient) string {
 	}
 	first := ""
 	switch {
+	case user == "root" && r.Class == state.ClassDefault && a.Address == "root": // whatever the alias says
+		return fmt.Sprintf("mail for root is mail for %s (myorigin): let Postfix take mail for %s, or set myorigin to a name that is in mydestination", r.Address, domain)
 	case r.End == state.EndLoop, strings.Contains(r.Why, "/dev/null"):
 	case r.Class == state.ClassLocal && !r.Refused && login.MatchString(user) && strings.HasPrefix(r.Why, "there is no user"):
 		first = "make that user first: adduser " + user

@@ -97,6 +97,13 @@ func TestAnAddressThatNobodyHasIsRefused(t *testing.T) {
 			in.Facts.Recipients["ops@lab.example"] = none
 			in.Facts.Zones[0].Ours = []state.Record{{Name: "_dmarc.lab.example.", Type: "TXT", Value: "v=DMARC1; p=none; rua=mailto:ops@lab.example"}}
 		}, "", ""},
+		"root itself is elsewhere": {
+			func(in *Input) {
+				in.Facts.Recipients["root"] = state.Recipient{End: state.EndNobody, Class: state.ClassDefault, Address: "root@new.lab.example", Why: "new.lab.example has neither a mail exchanger nor an address in DNS"}
+			},
+			"--root-alias wile@lab.example: root's mail would be lost: new.lab.example has neither a mail exchanger nor an address in DNS",
+			"mail for root is mail for root@new.lab.example (myorigin): let Postfix take mail for new.lab.example, or set myorigin to a name that is in mydestination",
+		},
 		"a virtual domain": {
 			func(in *Input) {
 				in.Facts.Recipients["root"] = state.Recipient{End: state.EndNobody, Class: state.ClassVirtualMailbox, Address: "wile@shop.example", Why: "virtual_mailbox_maps has no wile@shop.example"}
@@ -170,5 +177,38 @@ func TestTheProbeOfRootsMail(t *testing.T) {
 	in.Facts.Recipients = nil
 	if got := probe(); got != "none" {
 		t.Errorf("of a tree: %s", got)
+	}
+}
+
+// An alias that Postfix does not look at is told of.
+func TestAnAliasThatIsNotLookedAt(t *testing.T) {
+	in := installed()
+	in.Spec.Host.RootAlias = "ann@lab.example"
+	said := func() string {
+		var all []string
+		for _, n := range unread(in) {
+			all = append(all, n.Text+" -> "+n.Do)
+		}
+		return strings.Join(all, "; ")
+	}
+	in.Facts.Postfix.Value["alias_maps"] = "hash:/etc/aliases"
+	in.Facts.Recipients = map[string]state.Recipient{"root": {End: state.EndMailbox, Agent: "local", Address: "ann@lab.example"}}
+	if got := said(); got != "" {
+		t.Error(got)
+	}
+	in.Facts.Postfix.Value["alias_maps"] = ""
+	if got, want := said(), "alias_maps =  does not have /etc/aliases: the alias of root for ann@lab.example is not looked at -> "+
+		"postconf -e 'alias_maps = hash:/etc/aliases' && postfix reload"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	in.Facts.Recipients["root"] = state.Recipient{End: state.EndElsewhere, Agent: "smtp", Address: "root@far.example"}
+	if got, want := said(), "mail for root is mail for root@far.example (myorigin), which another host gets: the alias for ann@lab.example is not looked at -> "+
+		"set myorigin to a name that is in mydestination, if root's mail is to be read there"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	in.Facts.Recipients["root"] = state.Recipient{End: state.EndUnknown, Why: "fallback_transport decides"}
+	if got, want := said(), "could not find out whether somebody has ann@lab.example: fallback_transport decides -> "+
+		"send a message to root, and see whether it arrives"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
