@@ -76,7 +76,7 @@ func (w *Watch) act(s os.Signal, cancel context.CancelCauseFunc) {
 	switch {
 	case w.deaf[s], s == syscall.SIGPIPE: // the write that failed says so
 	case s == syscall.SIGTSTP:
-		w.say("not stopping in the middle of a change; Ctrl-C takes it back")
+		w.say("not stopping in the middle of a change")
 	default:
 		w.mu.Lock()
 		again := w.cancelled && w.held > 0 && !w.told

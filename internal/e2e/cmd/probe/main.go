@@ -29,7 +29,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("usage: probe sink|filter|send|load|verify|audit|spf [flags]")
+		return fmt.Errorf("usage: probe sink|filter|send|fault|load|verify|audit|spf [flags]")
 	}
 	switch args[0] {
 	case "sink":
@@ -38,6 +38,8 @@ func run(args []string) error {
 		return filter(args[1:])
 	case "send":
 		return send(os.Stdin)
+	case "fault":
+		return fault(os.Stdin)
 	case "load":
 		return load(args[1:], os.Stdin)
 	case "audit":
