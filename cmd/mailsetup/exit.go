@@ -80,7 +80,11 @@ func told(err error) string {
 	if errors.Is(err, wizard.ErrAborted) || err == context.Canceled {
 		return "interrupted"
 	}
-	return strings.TrimRight(err.Error(), "\n")
+	text := strings.TrimRight(err.Error(), "\n")
+	if errors.Is(err, context.Canceled) {
+		text = strings.ReplaceAll(text, context.Canceled.Error(), "interrupted")
+	}
+	return text
 }
 
 // harmless is what an error tells, without what a terminal would obey: others

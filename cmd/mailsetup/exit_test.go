@@ -48,6 +48,10 @@ func TestFinish(t *testing.T) {
 			"a step that refuses what others wrote", fmt.Errorf("Zone: %w", &steps.Refusal{What: "two records: \x1b[31mred\nhint: rm", Hint: "not\a\nthis"}), 2,
 			"mailsetup: Zone: two records: \\x1b[31mred\\x0ahint: rm\nhint: not\\x07\\x0athis\n",
 		},
+		{
+			"a run that was interrupted", &apply.Failed{Cause: fmt.Errorf("Zone: %w", context.Canceled)}, 130,
+			"mailsetup: Zone: interrupted\neverything was put back as it was\n",
+		},
 		{"lines of others", errors.New("named:\n | \x1b]0;x\x07\u009b"), 1, "mailsetup: named:\n | \\x1b]0;x\\x07\\x9b\n"},
 		{
 			"a file that is unfit", errors.Join(&system.UnusableError{Path: "/etc/x", Line: 7, Text: "is odd", Hint: "correct it"}), 2,
@@ -65,7 +69,7 @@ func TestFinish(t *testing.T) {
 		{"Ctrl-C before a question", context.Canceled, 130, "mailsetup: interrupted\n"},
 		{
 			"Ctrl-C while applying", fmt.Errorf("Keys: %w", context.Canceled), 130,
-			"mailsetup: Keys: context canceled\n",
+			"mailsetup: Keys: interrupted\n",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -50,8 +50,8 @@ type victims struct {
 	open   int
 }
 
-func newVictims(b *lab.Box, n int) *victims {
-	return &victims{b: b, random: rand.New(rand.NewPCG(seed, uint64(n))), counts: map[string]int{}}
+func newVictims(b *lab.Box, release string, n int) *victims {
+	return &victims{b: b, random: rand.New(rand.NewPCG(seed, uint64(n+len(release)))), counts: map[string]int{}}
 }
 
 // total is what a soak asks for with MAILSETUP_SOAK, or 160: for each release.
@@ -69,7 +69,7 @@ func TestSoakFaults(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
 		b.Named(t, "shop.example")
-		v := newVictims(b, total())
+		v := newVictims(b, release, total())
 		for _, d := range deeds(t, b) {
 			v.befalls(t, d, v.draw(total()*d.share/100))
 			leavesNothingOpen(t, b)
@@ -86,7 +86,7 @@ func TestSoakAdoptFaults(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		h := shapes()[0]
 		b, sink := h.boots(t, release)
-		v := newVictims(b, total())
+		v := newVictims(b, release, total())
 		v.befalls(t, deed{
 			name: "adopt", args: adoptArgs(), ready: func() {},
 			back: func() { product(t, b, 0, "rollback", "--yes") },
@@ -95,6 +95,37 @@ func TestSoakAdoptFaults(t *testing.T) {
 		leavesSigned(t, b, sink)
 		noLeak(t, b)
 		v.sum(t)
+	})
+}
+
+// TestSoakInstallFaults: a Ctrl-C to the whole pipeline, or a terminal that goes
+// away, ends neither apt nor dpkg in the middle.
+func TestSoakInstallFaults(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b := server(t, release, lab.Bare)
+		states := func() string {
+			return b.Sh(t, `dpkg --audit; dpkg-query -W -f '${Package} ${db:Status-Status}\n' postfix opendkim opendkim-tools 2>/dev/null || true`)
+		}
+		const all = "opendkim installed\nopendkim-tools installed\npostfix installed\n"
+		for i, f := range named(t, "signal 2 to the pipeline", "the terminal goes away", "signal 3, 3 times", "no reader", `key "\x03"`) {
+			f.Argv, f.After = append([]string{"mailsetup"}, initArgs()...), time.Duration(3+i)*time.Second
+			got := b.Suffer(t, f.Fault)
+			there := states()
+			t.Logf("%s after %v: exit %d, %q", f.name, f.After, got.Code, there)
+			done := f.Kind == lab.FaultReader && got.Code == 0
+			if !done && got.Code != 130 || there != "" && there != all {
+				t.Errorf("%s after %v: exit %d, packages:\n%s\n%s", f.name, f.After, got.Code, there, got.Out)
+			}
+			leavesNothingOpen(t, b)
+			if done {
+				product(t, b, 0, "rollback", "--yes")
+			}
+			if there != "" {
+				b.Sh(t, "DEBIAN_FRONTEND=noninteractive apt-get -qq -y purge postfix opendkim opendkim-tools >/dev/null")
+			}
+		}
+		product(t, b, 0, initArgs()...)
+		leavesSigned(t, b, b.Sink(t))
 	})
 }
 
@@ -198,96 +229,6 @@ func (v *victims) again(t *testing.T, d deed) {
 	}
 }
 
-// ends tells whether a signal asks a program to end.
-func ends(s syscall.Signal) bool {
-	return slices.Contains([]syscall.Signal{
-		syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGXCPU,
-	}, s)
-}
-
-// faulty is a fault and what takes it away again.
-type faulty struct {
-	lab.Fault
-	name string
-	undo string // a script, "" for nothing
-}
-
-// catalogue are all faults, and how often each is drawn.
-func catalogue() (all []faulty) {
-	add := func(often int, f faulty) {
-		for range often {
-			all = append(all, f)
-		}
-	}
-	add(20, faulty{name: "SIGKILL", Fault: lab.Fault{Kind: lab.FaultSignal, Signal: syscall.SIGKILL}})
-	for _, s := range []syscall.Signal{
-		syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGXCPU,
-		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGPIPE, syscall.SIGXFSZ, syscall.SIGVTALRM, syscall.SIGCHLD, syscall.SIGTSTP,
-	} {
-		for times := 1; times <= 3; times += 2 {
-			add(1, faulty{
-				name:  fmt.Sprintf("signal %d, %d times", int(s), times),
-				Fault: lab.Fault{Kind: lab.FaultSignal, Signal: s, Times: times},
-			})
-		}
-	}
-	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP} {
-		add(5, faulty{name: fmt.Sprintf("signal %d to the pipeline", int(s)), Fault: lab.Fault{Kind: lab.FaultGroup, Signal: s}})
-	}
-	for _, key := range []string{"\x03", "\x1c", "\x1a"} {
-		add(3, faulty{name: fmt.Sprintf("key %q", key), Fault: lab.Fault{Kind: lab.FaultKey, Key: key, Times: 2}})
-	}
-	add(5, faulty{name: "no reader", Fault: lab.Fault{Kind: lab.FaultReader}})
-	add(5, faulty{name: "no reader of standard output", Fault: lab.Fault{Kind: lab.FaultStdout}})
-	add(5, faulty{name: "output to a full disk", Fault: lab.Fault{Kind: lab.FaultFull}})
-	add(3, faulty{name: "no standard streams", Fault: lab.Fault{Kind: lab.FaultClosed}})
-	add(2, faulty{name: "a reader that waits", Fault: lab.Fault{Kind: lab.FaultStall}})
-	add(6, faulty{name: "the terminal goes away", Fault: lab.Fault{Kind: lab.FaultHangup}})
-	for _, dir := range []string{"/etc/postfix", "/etc/bind", "/etc/dkimkeys", "/var/lib/mailsetup", "/etc"} {
-		script := fmt.Sprintf("test -d %[1]s || exit 0; mount --bind %[1]s %[1]s; mount -o remount,bind,ro %[1]s", dir)
-		add(1, faulty{name: "read-only " + dir, Fault: lab.Fault{Kind: lab.FaultScript, Script: script}, undo: "umount " + dir + " || true"})
-	}
-	for _, dir := range []string{"/etc/postfix", "/var/lib/mailsetup"} {
-		full, undo := fill(dir)
-		add(2, faulty{name: "full " + dir, Fault: lab.Fault{Kind: lab.FaultScript, Script: full}, undo: undo})
-	}
-	return all
-}
-
-// draw takes any of them.
-func (v *victims) draw(n int) []faulty {
-	all := catalogue()
-	list := make([]faulty, n)
-	for i := range list {
-		list[i] = all[v.random.IntN(len(all))]
-	}
-	return list
-}
-
-// named takes those with these names.
-func named(t *testing.T, names ...string) (list []faulty) {
-	t.Helper()
-	for _, name := range names {
-		i := slices.IndexFunc(catalogue(), func(f faulty) bool { return f.name == name })
-		if i < 0 {
-			t.Fatalf("no fault %q", name)
-		}
-		list = append(list, catalogue()[i])
-	}
-	return list
-}
-
-// fill returns what puts a directory on a file system that is full, and what puts
-// back what became of it.
-func fill(dir string) (full, undo string) {
-	return fmt.Sprintf(`test -d %[1]s || exit 0
-mkdir -p /run/below; mount --bind %[1]s /run/below; cp -a %[1]s /run/copy
-mount -t tmpfs -o size=$(($(du -sk %[1]s | cut -f1) + 64))k tmpfs %[1]s; cp -a /run/copy/. %[1]s/; rm -rf /run/copy
-head -c 100M /dev/zero >%[1]s/full 2>/dev/null || true`, dir),
-		fmt.Sprintf(`mountpoint -q /run/below || exit 0
-rm -f %[1]s/full; find /run/below -mindepth 1 -delete; cp -a %[1]s/. /run/below/; umount %[1]s; umount /run/below`, dir)
-}
-
 // moment is one run with a fault, and all that has to be true afterwards.
 func (v *victims) moment(t *testing.T, d deed, f faulty) {
 	t.Helper()
@@ -295,9 +236,15 @@ func (v *victims) moment(t *testing.T, d deed, f faulty) {
 		d.before()
 	}
 	f.Argv = append([]string{"mailsetup"}, d.args...)
+	if f.setup != "" {
+		v.b.Sh(t, f.setup)
+	}
 	got := v.b.Suffer(t, f.Fault)
 	if f.undo != "" {
 		v.b.Sh(t, f.undo)
+	}
+	if f.Kind == lab.FaultHangup && got.Code == 130 { // what is said after that is not lost
+		says(t, v.b.Run(t, "journalctl", "-t", "mailsetup", "-o", "cat", "--no-pager"), "mailsetup: ", "interrupted")
 	}
 	open := isOpen(t, v.b)
 	said := ""

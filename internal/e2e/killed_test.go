@@ -29,11 +29,11 @@ func TestKilledRuns(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		b := killRuns(t, release, 4)
 		b.Named(t, "shop.example")
-		v := newVictims(b, len(release))
 		faults := []string{"signal 3, 3 times", "signal 2 to the pipeline", "no reader", "output to a full disk", "the terminal goes away", "read-only /etc/bind"}
 		if release == "trixie" {
 			faults = []string{"signal 1, 1 times", `key "\x03"`, "no reader of standard output", "no standard streams", `key "\x1a"`, "full /var/lib/mailsetup"}
 		}
+		v := newVictims(b, release, len(faults))
 		v.befalls(t, deed{
 			name: "add-domain", args: []string{"add-domain", "--yes", "shop.example"}, ready: func() {},
 			back: func() { product(t, b, 0, "rollback", "--yes") },
