@@ -96,7 +96,7 @@ func named(t *testing.T, names ...string) (list []faulty) {
 func small(dir string) (setup, full, undo string) {
 	return fmt.Sprintf(`test -d %[1]s || exit 0
 mkdir -p /run/below; mount --bind %[1]s /run/below; mount --make-private /run/below
-mount -t tmpfs -o size=$(($(du -sk %[1]s | cut -f1) + 128))k tmpfs %[1]s; cp -a /run/below/. %[1]s/`, dir),
+mount -t tmpfs -o size=$(($(du -sk %[1]s | cut -f1) + 128))k,mode=$(stat -c %%a %[1]s) tmpfs %[1]s; cp -a /run/below/. %[1]s/`, dir),
 		fmt.Sprintf("mountpoint -q %[1]s || exit 0; head -c 100M /dev/zero >%[1]s/full 2>/dev/null || true", dir),
 		fmt.Sprintf(`mountpoint -q %[1]s || exit 0
 rm -f %[1]s/full; find /run/below -mindepth 1 -delete; cp -a %[1]s/. /run/below/; umount %[1]s; umount /run/below`, dir)

@@ -151,8 +151,14 @@ func deeds(t *testing.T, b *lab.Box) []deed {
 		},
 	}
 	for _, args := range [][]string{
-		{"list"}, {"list", "--json"}, {"status"}, {"history"}, {"dns"}, {"dns", "--wait", "--timeout", "5s"},
-		{"init", "--dry-run", "--dmarc", "reject"}, {"rotate-dkim", "--yes"},
+		{"list"},
+		{"list", "--json"},
+		{"status"},
+		{"history"},
+		{"dns"},
+		{"dns", "--wait", "--timeout", "5s"},
+		{"init", "--dry-run", "--dmarc", "reject"},
+		{"rotate-dkim", "--yes"},
 	} {
 		list = append(list, deed{name: strings.Join(args, " "), share: 2, args: args, ready: func() {}, report: true})
 	}
