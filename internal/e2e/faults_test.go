@@ -252,7 +252,7 @@ func (v *victims) moment(t *testing.T, d deed, f faulty) {
 		v.b.Sh(t, f.undo)
 	}
 	if f.Kind == lab.FaultHangup && got.Code == 130 { // what is said after that is not lost
-		says(t, v.b.Run(t, "journalctl", "-t", "mailsetup", "-o", "cat", "--no-pager"), "mailsetup: ", "interrupted")
+		says(t, v.b.Sh(t, "journalctl --sync; journalctl -t mailsetup -o cat --no-pager"), "mailsetup: ", "interrupted")
 	}
 	open := isOpen(t, v.b)
 	said := ""
