@@ -275,7 +275,7 @@ func (v *victims) moment(t *testing.T, d deed, f faulty) {
 		at = "neither"
 	}
 	t.Logf("%s, %s after %v of %v: exit %d, open %v, at %s", d.name, f.name, f.After.Round(time.Millisecond), d.whole.Round(time.Millisecond), got.Code, open, at)
-	if at == "neither" || open && !mayStayOpen(f, got) || !slices.Contains(codes(d, f, at, open), got.Code) {
+	if at == "neither" || open && !mayStayOpen(d, f, got) || !slices.Contains(codes(d, f, at, open), got.Code) {
 		for path, is := range outline(now) {
 			if d.ends[path] != is {
 				t.Logf("%s: %s\nat the end: %s", path, is, d.ends[path])
@@ -296,15 +296,23 @@ func (v *victims) moment(t *testing.T, d deed, f faulty) {
 	}
 }
 
-// mayStayOpen: what KILL ended, and what a disk kept from being put back.
-func mayStayOpen(f faulty, got lab.Suffered) bool {
-	return f.Signal == syscall.SIGKILL || f.Kind == lab.FaultScript && got.Code == 4
+// early is before a program may have listened to signals.
+func early(d deed, f faulty) bool { return f.After < max(d.whole/10, 150*time.Millisecond) }
+
+// mayStayOpen: what KILL ended, what a disk kept from being put back, and what
+// was open before and not begun with.
+func mayStayOpen(d deed, f faulty, got lab.Suffered) bool {
+	return f.Signal == syscall.SIGKILL || f.Kind == lab.FaultScript && got.Code == 4 ||
+		d.before != nil && (early(d, f) || got.Code == 4)
 }
 
 // codes are the exit codes that are true.
 func codes(d deed, f faulty, at string, open bool) []int {
-	if f.After < max(d.whole/10, 150*time.Millisecond) && at != "the end" && !open {
-		return []int{0, 1, 2, 3, 5, 130, d.code, 128 + int(f.Signal)} // it may not have listened yet
+	if early(d, f) && at != "the end" && (!open || d.before != nil) {
+		return []int{0, 1, 2, 3, 4, 5, 130, d.code, 128 + int(f.Signal), 129, 131}
+	}
+	if d.before != nil && open && f.Signal != syscall.SIGKILL {
+		return []int{4}
 	}
 	finished := []int{d.code}
 	interrupted := []int{130}
@@ -315,6 +323,8 @@ func codes(d deed, f faulty, at string, open bool) []int {
 		return []int{1, 2}
 	case f.Kind == lab.FaultScript && at == "both":
 		return []int{0, 1, 2, 3}
+	case f.Kind == lab.FaultFull && d.name == "recover":
+		return finished // it has no result, only messages
 	case f.Kind == lab.FaultFull && at != "the start":
 		return []int{5}
 	case f.Signal == syscall.SIGKILL && at == "the end":
