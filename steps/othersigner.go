@@ -62,6 +62,9 @@ func (in Input) idle() bool {
 // signedBy are the domains that mailsetup is to sign for and that a milter signs
 // already.
 func (in Input) signedBy(m state.Milter) []string {
+	if m.Program.Kind == state.OtherOpenDKIM && m.Program.Unit == unitOpenDKIM {
+		return nil // it is ours, or is taken over, under another name of its socket
+	}
 	var names []string
 	for _, d := range in.Spec.Domains { // also one of which nothing else has changed
 		if (in.Touched == nil || in.Touched[d.Name]) && d.SignedBy == "" && signsFor(m, d.Name) {

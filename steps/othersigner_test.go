@@ -109,6 +109,18 @@ func TestASecondSignerThatOnlySigns(t *testing.T) {
 	}
 }
 
+// The OpenDKIM of opendkim.service is no other signer, by whatever name a list
+// calls its socket.
+func TestOurOwnOpenDKIMIsNoOtherSigner(t *testing.T) {
+	in := tuned([]string{"smtpd_milters = inet:mail.lab.example:8891"})
+	m := signsToo(state.OtherOpenDKIM, "inet:mail.lab.example:8891")
+	m.Program.Unit = "opendkim.service"
+	in.Milters = []state.Milter{m}
+	if want := build(t, in); len(want.Questions) > 0 {
+		t.Errorf("questions %+v", want.Questions)
+	}
+}
+
 // What cannot be switched off by itself is refused with the lines that do it,
 // and may be left as it is.
 func TestASignerThatIsNotSwitchedOff(t *testing.T) {

@@ -104,7 +104,31 @@ func TestOtherSigners(t *testing.T) {
 			t.Errorf("dkimpy-milter is still asked:\n%s", main)
 		}
 		nothingChanges(t, b, initArgs()...)
+		amavisSigns(t, b, sink)
 	})
+}
+
+// amavisSigns: a content filter that signs behind the queue is known by its
+// configuration, and is the administrator's to switch off.
+func amavisSigns(t *testing.T, b *lab.Box, sink *lab.Sink) {
+	t.Helper()
+	b.Apt(t, "amavisd-new")
+	b.Sh(t, `install -d -o amavis -m 700 /var/lib/amavis/dkim
+install -o amavis -m 400 /etc/dkimkeys/sub.private /var/lib/amavis/dkim/sub.pem`)
+	b.Write(t, "/etc/amavis/conf.d/50-user", "use strict;\n$enable_dkim_signing = 1;\n$originating = 1;\n"+
+		"dkim_key('lab.example', 'sub', '/var/lib/amavis/dkim/sub.pem');\n1;\n", 0o644)
+	b.Write(t, "/etc/postfix/master.cf", b.Read(t, "/etc/postfix/master.cf")+filterMaster+backMaster+backOverrides+",no_milters\n", 0o644)
+	b.Sh(t, `postconf -e 'content_filter = smtp-amavis:[127.0.0.1]:10024'
+systemctl restart amavis
+postfix reload`)
+	listens(t, b, "10024", "10025")
+	was := look(t, b)
+	_, said := product(t, b, 2, initArgs("--other-signer", "replace")...)
+	says(t, strings.Join(strings.Fields(said), " "), "amavis (amavis in content_filter) signs mail of lab.example already, with selector sub",
+		"hint: write $enable_dkim_signing = 0; into /etc/amavis/conf.d/50-user, run systemctl restart amavis, then run this again")
+	asBefore(t, b, was)
+	product(t, b, 0, initArgs("--other-signer", "keep")...)
+	onceBy(t, b, sink, "sub", "sub")
 }
 
 // signersThere sets them up, and publishes their keys.
