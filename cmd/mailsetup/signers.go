@@ -28,7 +28,7 @@ func (s *session) askMilters(ctx context.Context, w *work) {
 	list := steps.OtherMilters(w.input)
 	if _, blind := s.sys.(shy); blind {
 		if len(list) > 0 {
-			s.c.say("not root: %d other milters of Postfix were not asked whether they sign", len(list))
+			s.c.say("not root: whether other milters sign was not asked: %s", strings.Join(endpoints(list), ", "))
 		}
 		return
 	}
