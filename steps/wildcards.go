@@ -129,18 +129,14 @@ func (in Input) losses(z state.Zone, ours []state.Record, names map[string][]str
 	if !hasWildcard(z) {
 		return nil
 	}
-	was, had := map[string]bool{}, map[string][]state.Record{}
+	was := map[string]bool{}
 	for _, r := range originals(z) {
-		had[strings.ToLower(r.Name)] = append(had[strings.ToLower(r.Name)], r)
 		for _, name := range wildcard.Above(r.Name, z.Origin) {
 			was[name] = true
 		}
 	}
 	var list []loss
-	here := map[string][]state.Record{}
-	for _, r := range ours {
-		here[strings.ToLower(r.Name)] = append(here[strings.ToLower(r.Name)], r)
-	}
+	here, had := byName(ours), answersOf(z)
 	zone := wildcard.Zone{Origin: z.Origin, Records: z.Records, Names: z.Names}
 	for _, w := range zone.Losses(ours) {
 		d, ok := in.decider(names[w.Base()])
@@ -148,7 +144,7 @@ func (in Input) losses(z state.Zone, ours []state.Record, names map[string][]str
 			continue
 		}
 		l := loss{Loss: w, domain: d, fresh: !was[w.Base()]}
-		if l.matters(z, had, here) {
+		if l.matters(had, here) {
 			list = append(list, l)
 		}
 	}
@@ -172,19 +168,19 @@ func (in Input) decider(domains []string) (best spec.Domain, found bool) {
 var visited = []string{"A", "AAAA", "MX", "HTTPS", "SVCB", "SRV"}
 
 // matters reports whether somebody asks for what is lost, and leaves the records
-// that a copy would have. Had are the records of ours until now.
-func (l *loss) matters(z state.Zone, had, ours map[string][]state.Record) bool {
+// that a copy would have. Had is what the zone answers until now.
+func (l *loss) matters(had answering, ours map[string][]state.Record) bool {
 	here := ours[l.Name]
 	if hidden(l.Base()) {
 		if len(ours[l.Base()]) > 0 && !strings.HasPrefix(l.Base(), "_dmarc.") {
 			return false // nothing stands below a key, or below a consent to reports
 		}
-		l.Records = slices.DeleteFunc(l.Records, func(r state.Record) bool { return len(here) > 0 || !sought(z, l.Owner, r) })
+		l.Records = slices.DeleteFunc(l.Records, func(r state.Record) bool { return len(here) > 0 || !sought(had, l.Owner, r) })
 		return len(l.Records) > 0
 	}
 	if i := slices.IndexFunc(l.Records, func(r state.Record) bool { return r.Type == "CNAME" }); i >= 0 && len(here) > 0 {
 		l.alias = l.Records[i].Value
-		l.Records, l.abroad = behind(z, had, l.alias, l.Name)
+		l.Records, l.abroad = had.behind(l.alias, l.Name)
 	}
 	l.Records = slices.DeleteFunc(l.Records, func(r state.Record) bool {
 		return slices.ContainsFunc(here, func(x state.Record) bool { return rivals(x, r) })
@@ -192,7 +188,7 @@ func (l *loss) matters(z state.Zone, had, ours map[string][]state.Record) bool {
 	return l.abroad || slices.ContainsFunc(l.Records, func(r state.Record) bool {
 		// Policies and keys of names below it went by the same wildcard.
 		if r.Type == "CNAME" { // which may lead to nothing
-			list, abroad := behind(z, had, r.Value, r.Name)
+			list, abroad := had.behind(r.Value, r.Name)
 			return abroad || len(list) > 0
 		}
 		return slices.Contains(visited, r.Type) || r.Type == "TXT" && l.Name != l.Base() && (policy.IsDMARC(r.Value) || isKeyText(r.Value))
@@ -206,12 +202,12 @@ func hidden(name string) bool { return strings.HasPrefix(name, "_") || strings.C
 // sought reports whether a record of a wildcard is what is looked for at names
 // with underscores: a key, a policy, a consent to reports. Of an alias to another
 // zone that is taken for granted if it leads to or from such names.
-func sought(z state.Zone, owner string, r state.Record) bool {
+func sought(had answering, owner string, r state.Record) bool {
 	switch r.Type {
 	case "TXT":
 		return saysThere(r.Name, r.Value)
 	case "CNAME":
-		list, abroad := behind(z, nil, r.Value, r.Name)
+		list, abroad := had.behind(r.Value, r.Name)
 		if abroad {
 			return hidden(strings.TrimPrefix(owner, "*.")) || hidden(r.Value)
 		}
@@ -233,19 +229,36 @@ func isKeyText(text string) bool {
 	return err == nil
 }
 
+// answering is what a zone answers, with our records of earlier runs.
+type answering struct {
+	zone    state.Zone
+	records map[string][]state.Record // by name
+	source  func(name string) string
+}
+
+func answersOf(z state.Zone) answering {
+	all := append(originals(z), z.Records...)
+	return answering{z, byName(all), wildcard.Zone{Origin: z.Origin, Records: all, Names: z.Names}.Sources()}
+}
+
+func byName(list []state.Record) map[string][]state.Record {
+	all := map[string][]state.Record{}
+	for _, r := range list {
+		all[strings.ToLower(r.Name)] = append(all[strings.ToLower(r.Name)], r)
+	}
+	return all
+}
+
 // behind is what a zone has at the end of an alias, under the name given; abroad
 // says that another zone has it.
-func behind(z state.Zone, had map[string][]state.Record, target, name string) (list []state.Record, abroad bool) {
+func (a answering) behind(target, name string) (list []state.Record, abroad bool) {
 	for range 8 { // loops end
 		target = strings.ToLower(target)
-		if !z.Holds(target) {
+		if !a.zone.Holds(target) {
 			return nil, true
 		}
 		next := ""
-		for _, r := range slices.Concat(z.Records, had[target]) {
-			if !sameName(r.Name, target) {
-				continue
-			}
+		for _, r := range a.records[a.source(target)] {
 			if r.Type == "CNAME" {
 				next = r.Value
 			} else if slices.Contains(visited, r.Type) || r.Type == "TXT" && hidden(name) {

@@ -177,6 +177,15 @@ func TestWildcardsOfOtherKinds(t *testing.T) {
 			"dc1.lab.example. 300 IN CNAME www.lab.example.\n*.dc1.lab.example. 300 IN CNAME www.lab.example.\n*.smtp.dc1.lab.example. 300 IN CNAME www.lab.example.",
 			func(in *Input) { alone(in); in.Spec.Host.Hostname = "smtp.dc1.lab.example" },
 		},
+		"an alias of what another wildcard covers": {
+			"*.dc1 IN CNAME web\n* 60 IN A 192.0.2.80\n",
+			"smtp.dc1.lab.example. 60 IN A 192.0.2.80\n*.smtp.dc1.lab.example. 300 IN CNAME web.lab.example.",
+			func(in *Input) {
+				alone(in)
+				in.Spec.Host.Hostname = "smtp.dc1.lab.example"
+				in.Spec.Host.Addresses = addrs("2001:db8::1")
+			},
+		},
 		"a policy that a wildcard gave": {
 			"* IN TXT \"v=DMARC1; p=reject\"\n",
 			"*._dmarc.lab.example. 300 IN TXT \"v=DMARC1; p=reject\"", alone,

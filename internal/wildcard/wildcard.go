@@ -48,13 +48,7 @@ func (z Zone) Losses(add []state.Record) []Loss {
 	if len(wild) == 0 {
 		return nil
 	}
-	exists := map[string]bool{}
-	for _, r := range z.Records {
-		mark(exists, r.Name, z.Origin)
-	}
-	for _, name := range z.Names {
-		mark(exists, name, z.Origin)
-	}
+	exists := z.existing()
 	fresh, at := map[string]bool{}, map[string][]state.Record{}
 	for _, r := range add {
 		name := strings.ToLower(r.Name)
@@ -65,13 +59,10 @@ func (z Zone) Losses(add []state.Record) []Loss {
 	}
 	var losses []Loss
 	for name := range fresh {
-		encloser := Parent(name) // the closest, section 3.3.1
-		for !exists[encloser] && inside(encloser, z.Origin) {
-			encloser = Parent(encloser)
-		}
+		source := z.source(exists, Parent(name))
 		for _, n := range []string{name, "*." + name} {
-			if list := copied(wild[Of(encloser)], n, at[n]); len(list) > 0 {
-				losses = append(losses, Loss{n, Of(encloser), list})
+			if list := copied(wild[source], n, at[n]); len(list) > 0 {
+				losses = append(losses, Loss{n, source, list})
 			}
 		}
 	}
@@ -79,6 +70,38 @@ func (z Zone) Losses(add []state.Record) []Loss {
 		return cmp.Or(strings.Compare(a.Base(), b.Base()), cmp.Compare(len(a.Name), len(b.Name)))
 	})
 	return losses
+}
+
+// existing are all names that exist.
+func (z Zone) existing() map[string]bool {
+	exists := map[string]bool{}
+	for _, r := range z.Records {
+		mark(exists, r.Name, z.Origin)
+	}
+	for _, name := range z.Names {
+		mark(exists, name, z.Origin)
+	}
+	return exists
+}
+
+// source is the wildcard of the closest encloser (section 3.3.1) at or above a name.
+func (z Zone) source(exists map[string]bool, name string) string {
+	for !exists[name] && inside(name, z.Origin) {
+		name = Parent(name)
+	}
+	return Of(name)
+}
+
+// Sources returns a function that tells at which name the records stand that
+// are answered for a name: its own, or that of a wildcard.
+func (z Zone) Sources() func(name string) string {
+	exists := z.existing()
+	return func(name string) string {
+		if name = strings.ToLower(name); exists[name] {
+			return name
+		}
+		return z.source(exists, name)
+	}
 }
 
 // copied are records of a wildcard at another name, without those that are there.
