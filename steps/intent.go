@@ -24,5 +24,6 @@ func Intent(in Input) (state.Stage, []state.Note, error) {
 	for _, name := range Leaving(in) {
 		stage.Discard = append(stage.Discard, spec.DomainFile(name))
 	}
+	stage.Questions = in.unanswered(in.removals()...)
 	return stage, nil, nil
 }

@@ -118,24 +118,3 @@ func TestWatched(t *testing.T) {
 		}
 	}
 }
-
-// A fragment that is gone is made from what is wanted of all domains of its zone.
-func TestRebuild(t *testing.T) {
-	before := fragmentOf(t, shared(t), "lab.example")
-	in := shared(t)
-	in.Facts.Zones[0].Ours = nil
-	if got := strings.Join(Sharing(in, "shop.lab.example"), " "); got != "lab.example shop.lab.example" {
-		t.Errorf("sharing: %s", got)
-	}
-	in.Touched = map[string]bool{"lab.example": true, "shop.lab.example": true}
-	var got []string
-	for line := range strings.Lines(string(publishing(t, Rebuilding(), in).Files[0].Content)) {
-		got = append(got, strings.Join(strings.Fields(line), " "))
-	}
-	if text := strings.Join(got, "\n"); text != before {
-		t.Errorf("was\n%s\nis\n%s", before, text)
-	}
-	if got := FragmentsOf("a.lab.example"); !slices.Equal(got, []state.Path{"/etc/bind/mailsetup/a.lab.example.zone", "/etc/bind/mailsetup/lab.example.zone", "/etc/bind/mailsetup/example.zone"}) {
-		t.Errorf("%v", got)
-	}
-}

@@ -31,14 +31,16 @@ func Requests(in Input) []Request {
 	return list
 }
 
-// Leaving are the domains that the run is about and that are no longer wanted.
+// Leaving are the domains that the run is about and that are no longer wanted,
+// with those whose files are gone once that was agreed to.
 func Leaving(in Input) []string {
-	var names []string
+	names := slices.DeleteFunc(in.withoutFile(), func(name string) bool { return !in.Consents["domain "+name] })
 	for _, name := range slices.Sorted(maps.Keys(in.Touched)) {
 		if in.Touched[name] && !in.has(name) {
 			names = append(names, name)
 		}
 	}
+	slices.Sort(names)
 	return names
 }
 

@@ -110,6 +110,11 @@ func (s *session) selector(ctx context.Context, a spec.Answers, old *spec.Spec) 
 	if err != nil || s.taken.domain(domain) != nil {
 		return a, nil // Spec reports it with everything else; the key is there already
 	}
+	k, resumes := s.resumable(domain)
+	if resumes && (a.Selector == "" || strings.EqualFold(a.Selector, k.Selector)) {
+		a.Selector = k.Selector
+		return a, nil
+	}
 	if a.Selector == "" {
 		a.Selector = s.newSelector(ctx, domain, defaults(old).Selector)
 		return a, nil

@@ -26,8 +26,14 @@ func consentFlags() []cli.Flag {
 		&cli.StringFlag{Name: "sign-bounces", Usage: "`ANSWER`, yes or no: let other milters see bounces, so that they get signed"},
 		&cli.StringFlag{Name: "other-signer", Usage: "`ANSWER`, replace or keep: a milter or filter that signs your mail already"},
 		&cli.BoolFlag{Name: "replace-mta", Usage: "let Postfix replace another mail server"},
+		removeMissing(),
 		&cli.BoolFlag{Name: "any-release", Usage: "go on where the system is neither Debian 12 nor 13"},
 	}
+}
+
+// removeMissing is the one that every command needs which makes the tables anew.
+func removeMissing() cli.Flag {
+	return &cli.BoolFlag{Name: "remove-missing", Usage: "stop signing for domains whose file in " + string(spec.DomainsDir()) + " is gone"}
 }
 
 // consentsGiven are those that were given or refused by a flag. A word that is
@@ -50,7 +56,7 @@ func consentsGiven(ctx *cli.Context) map[state.QuestionKind]bool {
 		given[state.AskSigner] = yes
 	}
 	for name, kind := range map[string]state.QuestionKind{
-		"replace-override": state.AskOverride, "any-release": state.AskRelease, "replace-mta": state.AskMTA,
+		"replace-override": state.AskOverride, "any-release": state.AskRelease, "replace-mta": state.AskMTA, "remove-missing": state.AskRemoval,
 	} {
 		if ctx.IsSet(name) {
 			given[kind] = ctx.Bool(name)
@@ -170,6 +176,7 @@ var changeThis = map[state.QuestionKind]string{
 	state.AskRecord:   "Change this record?",
 	state.AskService:  "Change this service?",
 	state.AskOverride: "Take this out of the override?",
+	state.AskRemoval:  "Stop signing its mail?",
 	state.AskBounces:  "Sign bounces, too?",
 	state.AskRelease:  "Go on all the same?",
 	state.AskMTA:      "Let Postfix take its place?",
@@ -332,7 +339,16 @@ func (m *missingConsent) Error() string {
 
 // hints name the flags, once each.
 func (m *missingConsent) hints() []string {
-	var hints []string
+	var hints, gone []string
+	for _, q := range m.open {
+		if q.Kind == state.AskRemoval {
+			gone = append(gone, q.Domain)
+		}
+	}
+	if len(gone) > 0 {
+		hints = append(hints, fmt.Sprintf("put the files back in %s, from a backup or with mailsetup add-domain %s: the same keys go on signing",
+			spec.DomainsDir(), strings.Join(gone, " ")))
+	}
 	for _, q := range m.open {
 		yes, no := plan.Consent(q.Kind)
 		hint := yes + " allows it"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,13 +118,17 @@ func rollbackCommand(c console) *cli.Command {
 // rollback is a plan like any other: shown, confirmed, journaled, undone if it
 // fails.
 func (s *session) rollback(ctx context.Context, id string) error {
-	entry, err := s.runToUndo(id)
+	entries, err := s.journal.History()
 	if err != nil {
 		return err
 	}
-	p, err := apply.Inverse(ctx, *entry, s.sys)
+	runs, err := runsToUndo(entries, id)
 	if err != nil {
-		return fail("put those files back by hand, or roll back the later run first", "%w", err)
+		return err
+	}
+	p, err := apply.InverseAll(ctx, runs, s.sys)
+	if err != nil {
+		return fail(goesFirst(entries, runs), "%w", err)
 	}
 	p = s.packagesStay(s.keepLedger(p))
 	if err := s.vouched(ctx, p); err != nil {
@@ -143,7 +148,7 @@ func (s *session) rollback(ctx context.Context, id string) error {
 	if s.o.json {
 		return s.printResult(result{Changed: true, ID: report.ID, Paths: paths(p), Notes: p.Notes})
 	}
-	fmt.Fprintf(s.c.out, "\nTaken back: %s (%s).\n", entry.ID, entry.Command)
+	fmt.Fprintf(s.c.out, "\nTaken back: %s (%s).\n", cmp.Or(id, apply.FirstID(runs[0].ID)), runs[0].Command)
 	s.notes(p.Notes)
 	return nil
 }
@@ -165,25 +170,47 @@ func (s *session) packagesStay(p plan.Plan) plan.Plan {
 	return p
 }
 
-// runToUndo finds the named run, or the last one that is still in effect.
-func (s *session) runToUndo(id string) (*apply.Entry, error) {
-	entries, err := s.journal.History()
-	if err != nil {
-		return nil, err
-	}
-	for i := len(entries) - 1; i >= 0; i-- {
-		e := entries[i]
-		if (id == "" && e.Status == apply.Done) || e.ID == id {
-			if e.Status != apply.Done {
-				return nil, usage("mailsetup history lists the runs", "run %s was not completed: there is nothing to take back", e.ID)
-			}
-			return &e, nil
-		}
-	}
+// runsToUndo are the runs of the named command, or of the last one that is still
+// in effect, oldest first. The name of a later run of a command is about that one
+// alone.
+func runsToUndo(entries []apply.Entry, id string) ([]apply.Entry, error) {
+	done := slices.DeleteFunc(slices.Clone(entries), func(e apply.Entry) bool { return e.Status != apply.Done })
 	if id == "" {
-		return nil, usage("", "no run to take back")
+		if len(done) == 0 {
+			return nil, usage("", "no run to take back")
+		}
+		id = apply.FirstID(done[len(done)-1].ID)
+	}
+	named := func(e apply.Entry) bool { return e.ID == id || apply.FirstID(e.ID) == id }
+	switch runs := slices.DeleteFunc(done, func(e apply.Entry) bool { return !named(e) }); {
+	case len(runs) > 0:
+		return runs, nil
+	case slices.ContainsFunc(entries, named):
+		return nil, usage("mailsetup history lists the runs", "run %s was not completed: there is nothing to take back", id)
 	}
 	return nil, usage("mailsetup history lists the runs", "no run %q", id)
+}
+
+// goesFirst is the hint for a rollback that is refused since something changed
+// after those runs: the later commands that changed the same, the last one first.
+func goesFirst(entries, runs []apply.Entry) string {
+	last := runs[len(runs)-1]
+	var lines []string
+	for _, e := range slices.Backward(entries) {
+		if e.ID == last.ID {
+			break
+		}
+		line := "mailsetup rollback " + apply.FirstID(e.ID)
+		if e.Status == apply.Done && !slices.Contains(lines, line) && slices.ContainsFunc(e.Paths, func(p state.Path) bool {
+			return p != plan.RecordPath && slices.ContainsFunc(runs, func(r apply.Entry) bool { return slices.Contains(r.Paths, p) })
+		}) {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return "put those files back by hand"
+	}
+	return "what changed the same since goes first:\n" + strings.Join(lines, "\n")
 }
 
 // keepLedger keeps in the ledger what the run added to it, marked gone: a

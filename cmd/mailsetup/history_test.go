@@ -2,9 +2,11 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"mailsetup/internal/apply"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
@@ -117,5 +119,40 @@ func TestKeepLedgerForgetsWhatWasAdopted(t *testing.T) {
 	p, stages := kept(t, plan.Change{Before: ledger(k)})
 	if len(stages) != 0 || !removes(p, keyring.File("x").Dir()) || len(p.Notes) != 0 {
 		t.Errorf("%v is left, notes %v", stages, p.Notes)
+	}
+}
+
+// What a command did in several runs is one entry to take back, by the ID that it
+// printed and without one.
+func TestRunsToUndo(t *testing.T) {
+	entry := func(id string, status apply.Status, paths ...state.Path) apply.Entry {
+		return apply.Entry{ID: id, Status: status, Paths: append(paths, plan.RecordPath)}
+	}
+	all := []apply.Entry{
+		entry("a", apply.Done, "/etc/a"), entry("b", apply.Undone, "/etc/a"), entry("b.2", apply.Done, "/etc/b"), entry("b.3", apply.Done, "/etc/a"),
+		entry("c", apply.Undone),
+	}
+	for id, want := range map[string]string{"": "b.2 b.3", "b": "b.2 b.3", "b.3": "b.3", "a": "a"} {
+		runs, err := runsToUndo(all, id)
+		var ids []string
+		for _, r := range runs {
+			ids = append(ids, r.ID)
+		}
+		if got := strings.Join(ids, " "); err != nil || got != want {
+			t.Errorf("rollback %s: %q, %v, want %q", id, got, err, want)
+		}
+	}
+	for id, want := range map[string]string{
+		"c": "run c was not completed: there is nothing to take back", "b.1": `no run "b.1"`, "x": `no run "x"`,
+	} {
+		if _, err := runsToUndo(all, id); err == nil || err.Error() != want {
+			t.Errorf("rollback %s: %v, want %s", id, err, want)
+		}
+	}
+	if got := goesFirst(all, all[:1]); got != "what changed the same since goes first:\nmailsetup rollback b" {
+		t.Errorf("hint %q", got)
+	}
+	if got := goesFirst(all, all[3:4]); got != "put those files back by hand" {
+		t.Errorf("hint %q", got)
 	}
 }

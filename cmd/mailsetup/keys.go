@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"mailsetup/internal/keyring"
@@ -129,4 +131,28 @@ func (s *session) successors(ctx context.Context, domains []spec.Domain) []provi
 	})
 	s.keep(keys)
 	return keys
+}
+
+// resumable is the key with which a domain that came back signs again.
+func (s *session) resumable(domain string) (keyring.Key, bool) {
+	keys := slices.Clone(s.keys[domain])
+	if o, err := s.sys.Read(keyring.CheckedFile(domain)); err == nil && len(keys) > 0 {
+		c, _ := keyring.ParseChecked(o.Content) // what cannot be read was not seen
+		for i, k := range keys {
+			if k.Seen.IsZero() {
+				keys[i].Seen = c.Seen[k.Selector]
+			}
+		}
+	}
+	return keyring.Resumable(keys, func(k keyring.Key) bool {
+		return s.keyThere(domain, k) == nil && s.keyFits(k) == nil
+	})
+}
+
+// resume lets a key sign again that drains since its domain was removed.
+func (w *work) resume(domain string, k keyring.Key) {
+	provision.Resume(&w.input, domain, k)
+	w.notes = append(w.notes, state.Note{
+		Topic: "dkim", Text: fmt.Sprintf("%s has a key already: %s signs again", domain, k.Selector), Passing: true,
+	})
 }

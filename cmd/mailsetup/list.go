@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
+	"mailsetup/steps"
 )
 
 func listCommand(c console) *cli.Command {
@@ -25,7 +27,8 @@ func listCommand(c console) *cli.Command {
 		Description: "STATE is active for a key that signs, unseen for one that signs although nobody\n" +
 			"has seen its record in DNS yet, and drains with a date for one that no longer\n" +
 			"signs: its record is needed until then; not in DNS if no name server has the\n" +
-			"record of a key any more. CHECKED is what mailsetup dns --wait or rotate-dkim\n" +
+			"record of a key any more; unused if no table of OpenDKIM names it, since the\n" +
+			"file of its domain is gone. CHECKED is what mailsetup dns --wait or rotate-dkim\n" +
 			"last found, and how long ago.",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
@@ -111,6 +114,9 @@ func (s *session) listed(sp *spec.Spec) ([]listedDomain, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.keys)) {
 		if keys := s.listedKeys(name, sp.Host.Drain, checked[name]); !known[name] && len(keys) > 0 {
+			for i, k := range keyring.Kept(s.keys[name]) {
+				keys[i].State = s.stageOf(name, k)
+			}
 			all = append(all, listedDomain{Domain: name, Removed: true, Keys: keys, Checked: s.last(name, checked)})
 		}
 	}
@@ -132,6 +138,20 @@ func (s *session) listedKeys(domain string, drain time.Duration, c keyring.Check
 		list = append(list, l)
 	}
 	return list
+}
+
+// unused is the stage of an active key that no row of OpenDKIM's tables names:
+// the file of its domain is gone.
+const unused keyring.Stage = "unused"
+
+// stageOf is the stage of a key whose domain has no file.
+func (s *session) stageOf(domain string, k keyring.Key) keyring.Stage {
+	o, err := s.sys.Read(steps.KeyTable)
+	row := k.Selector + "._domainkey." + domain + " "
+	if k.Stage == keyring.Active && err == nil && !bytes.HasPrefix(o.Content, []byte(row)) && !bytes.Contains(o.Content, []byte("\n"+row)) {
+		return unused
+	}
+	return k.Stage
 }
 
 // when is a time, nil for none.

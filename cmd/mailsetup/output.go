@@ -122,7 +122,7 @@ func (s *session) done(ctx context.Context, w *work, p plan.Plan, r apply.Report
 	s.settledNow(w.input)
 	s.remembered()
 	if s.turned != nil {
-		s.turned.Changed, s.turned.Runs = true, append(s.turned.Runs, r.ID)
+		s.turned.Changed, s.turned.Runs = true, []string{apply.FirstID(r.ID)}
 	}
 	switch {
 	case s.observed:
@@ -139,7 +139,7 @@ func (s *session) done(ctx context.Context, w *work, p plan.Plan, r apply.Report
 	}
 	s.notes(p.Notes)
 	if s.image == nil {
-		fmt.Fprintf(s.c.out, "\nTo take it back: mailsetup rollback %s\n", r.ID)
+		fmt.Fprintf(s.c.out, "\nTo take it back: mailsetup rollback %s\n", apply.FirstID(r.ID))
 	} else {
 		fmt.Fprintf(s.c.out, "\nOwners are listed in %s/%s.\nOn the machine itself, later: mailsetup init --yes\n",
 			strings.TrimRight(s.o.root, "/"), strings.TrimLeft(string(system.ManifestPath), "/"))

@@ -61,6 +61,8 @@ type work struct {
 	input steps.Input
 	fresh []provision.NewKey // keys that this run makes once it is confirmed
 
+	notes []state.Note // beside those of the steps
+
 	answered  map[string]bool // questions, by ID
 	consented []state.Path    // files of the administrator's that a yes is about
 }
@@ -93,6 +95,10 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 		if _, ok := s.keys.Signing(d.Name); ok || s.steps != nil || (s.o.root != "" && !s.o.rootKeys) {
 			continue
 		}
+		if k, ok := s.resumable(d.Name); ok {
+			w.resume(d.Name, k)
+			continue
+		}
 		w.fresh = append(w.fresh, provision.Pending(d, s.firstSelector(ctx, d, old), s.now))
 	}
 	provision.Use(&w.input, w.fresh)
@@ -115,6 +121,7 @@ func (s *session) planned(ctx context.Context, w *work) (plan.Plan, error) {
 	if s.turns == nil {
 		want.Notes = append(want.Notes, steps.Advice(w.input)...)
 	}
+	want.Notes = append(want.Notes, w.notes...)
 	if s.taken != nil {
 		want.Notes = append(want.Notes, s.taken.notes...)
 	}

@@ -38,7 +38,7 @@ func (t *turning) watchRecords(ctx context.Context) error {
 	}
 	results, err := recordwatch.Tick{
 		Client: s.resolver.Remembering(), Limits: recordwatch.TickLimits, Now: s.now,
-		Judged: t.judged, Restore: t.restore, Lost: t.lostFragments, Unpublished: t.unpublished, Save: s.saveLooks,
+		Judged: t.judged, Restore: t.restore, Lost: t.lostFragments, Save: s.saveLooks,
 	}.Run(ctx, t.watchedDomains(schedule.Due(names, s.now)))
 	if stop := cmp.Or(ctx.Err(), t.halted); stop != nil {
 		return stop
@@ -130,29 +130,6 @@ func (t *turning) restore(ctx context.Context, domains []string) map[string]erro
 		t.rebuild(ctx, domains, errs)
 	}
 	return errs
-}
-
-// unpublished are those of domains whose zone here no longer takes our fragment in.
-func (t *turning) unpublished(ctx context.Context, domains []string) map[string]bool {
-	s, found := t.s, map[string]bool{}
-	domains = slices.DeleteFunc(slices.Clone(domains), func(name string) bool {
-		d, _ := t.domain(name)
-		return t.old.DNSOf(d) != spec.DNSBind
-	})
-	if len(domains) == 0 {
-		return nil
-	}
-	s.steps, s.turns = steps.Restoring(), map[string][]keyring.Move{}
-	s.only(domains)
-	if err := s.look(ctx, t.old); err != nil {
-		return nil // then only time tells
-	}
-	for _, name := range domains {
-		if _, dropped := steps.DroppedZone(s.facts, name); dropped {
-			found[name] = true
-		}
-	}
-	return found
 }
 
 // takeIn lets zones take our fragments in again that they lost.

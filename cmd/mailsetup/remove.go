@@ -39,6 +39,7 @@ func removeCommand(c console) *cli.Command {
 	}, flagGroup{"Which domains, and how soon", []cli.Flag{
 		fromFile(),
 		&cli.BoolFlag{Name: "purge", Usage: "take the key away at once: mail under way no longer verifies"},
+		removeMissing(),
 	}}, flagGroup{"How to go about it", runFlags()})
 }
 

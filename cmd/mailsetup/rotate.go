@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/rotation"
 	"mailsetup/internal/spec"
+	"mailsetup/steps"
 )
 
 func rotateCommand(c console) *cli.Command {
@@ -263,11 +265,15 @@ func (t *turning) round(ctx context.Context) (bool, error) {
 
 // next gathers the steps of all domains.
 func (t *turning) next() {
+	held := t.withoutFile()
 	for _, domain := range sortedKeys(t.s.keys) {
 		if !t.about(domain) {
 			continue
 		}
 		moves := keyring.Next(t.situation(domain))
+		if held { // a switch makes the tables anew
+			moves = slices.DeleteFunc(moves, func(m keyring.Move) bool { return m.Act == keyring.Switch })
+		}
 		if t.s.o.root != "" { // nothing signs there
 			moves = slices.DeleteFunc(moves, func(m keyring.Move) bool { return m.Act != keyring.Withdraw })
 		}
@@ -280,6 +286,19 @@ func (t *turning) next() {
 		}
 		t.due[domain] = moves
 	}
+}
+
+// withoutFile leaves alone the domains whose file is gone, and reports whether
+// there are any: their keys sign until somebody says that they shall not.
+func (t *turning) withoutFile() bool {
+	names := steps.WithoutFile(t.s.keys, *t.old)
+	for _, name := range names {
+		if !t.trouble[name] {
+			t.leave(fail(fmt.Sprintf("mailsetup add-domain %s brings it back, with the same key\nmailsetup remove-domain %s ends it", name, name),
+				"%s is gone: no key is switched until that is settled", spec.DomainFile(name)), name)
+		}
+	}
+	return len(names) > 0
 }
 
 func (t *turning) domain(name string) (spec.Domain, bool) {

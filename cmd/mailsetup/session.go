@@ -82,6 +82,8 @@ type session struct {
 	looked []string
 	asked  *dnspub.Client
 
+	id         string   // of the first run of the command
+	runs       int      // how many there were
 	installed  []string // packages that this run brought
 	zonesAsked int      // since a unit was acted on last
 	taken      *taken   // an OpenDKIM set up by hand; nil for none
@@ -171,7 +173,7 @@ func (s *session) claim(ctx context.Context) error {
 // putBack undoes an interrupted run.
 func (s *session) putBack(ctx context.Context) error {
 	defer s.c.hold()()
-	report, err := apply.Recover(ctx, s.sys, s.journal, s.applyOptions())
+	report, err := apply.Recover(ctx, s.sys, s.journal, apply.Options{Now: s.o.now, Progress: s.progress})
 	if err := errors.Join(err, s.saveOwners()); err != nil {
 		return err
 	}
@@ -218,7 +220,7 @@ func (s *session) lock(ctx context.Context) error {
 }
 
 func (s *session) applyOptions() apply.Options {
-	return apply.Options{Command: s.o.command, Now: s.o.now, ID: s.newID(), Progress: s.progress}
+	return apply.Options{Command: s.o.command, Now: s.o.now, ID: s.nextRun(), Progress: s.progress}
 }
 
 func (s *session) close() {
@@ -258,7 +260,11 @@ func (s *session) random(n int) string {
 	return string(b)
 }
 
-// newID names a run: sortable by time, and unique.
-func (s *session) newID() string {
-	return apply.NewID(s.now, s.random(4))
+// nextRun names a run: sortable by time, unique, and so that all runs of this
+// command can be told.
+func (s *session) nextRun() string {
+	if s.runs++; s.runs == 1 {
+		s.id = apply.NewID(s.now, s.random(4))
+	}
+	return apply.NextID(s.id, s.runs)
 }

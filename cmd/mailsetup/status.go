@@ -21,10 +21,12 @@ func statusCommand(c console) *cli.Command {
 			"   a line for each key of each domain that is not gone\n\n" +
 			"sudo mailsetup status example.org --json\n" +
 			"   the same about one domain, as data",
-		Description: "STATE is one of publishing, published, active (it signs), draining, revoked; or\n" +
+		Description: "STATE is one of publishing, published, active (it signs), draining, revoked;\n" +
+			"unused (no longer in OpenDKIM's tables: the file of its domain is gone); or\n" +
 			"not in DNS for a key whose record no name server had in the last look of\n" +
 			"rotate-dkim.\n" +
-			"A key WAITS FOR its age (rotate_every), its successor, the name servers (to\n" +
+			"A key WAITS FOR its age (rotate_every), its successor, its file (that of its\n" +
+			"domain in /etc/mailsetup/domains.d), the name servers (to\n" +
 			"have its record), caches (to forget that there was none), mail under way (that\n" +
 			"it signed), late mail (that is told that it is revoked), or nothing (never).\n" +
 			"NEXT STEP is the earliest time; a machine that is off delays it. Nothing is\n" +
@@ -120,7 +122,10 @@ func (t *turning) status(domain string, k keyring.Key) keyStatus {
 	left := sit.Left(k)
 	_, coming := keyring.Successor(sit.Keys)
 	in := func(d time.Duration) time.Time { return sit.Now.Add(d) }
+	_, known := t.domain(domain)
 	switch {
+	case k.Stage == keyring.Active && !known:
+		st.Stage, st.Waits = t.s.stageOf(domain, k), "its file"
 	case k.Stage == keyring.Active && coming:
 		st.Waits = "successor"
 	case k.Stage == keyring.Active && sit.Policy.Every == 0:

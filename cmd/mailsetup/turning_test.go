@@ -186,3 +186,34 @@ func TestAPrivateKeyThatDoesNotFit(t *testing.T) {
 		}
 	}
 }
+
+// While the file of a domain is gone whose key signs, tables are not made anew:
+// its rows would go. Other moves go on, and its keys stay as they are.
+func TestNoSwitchWhileAFileIsGone(t *testing.T) {
+	run, _, said := due(t, "a.example")
+	run.sight = map[string]map[string]keyring.Sight{"a.example": {"next": {Served: true}}}
+	run.s.passed = keyring.Passed{Keys: map[string]keyring.InStage{
+		"a.example next": {Stage: keyring.Published, Passed: 100 * oneDay}, "gone.example older": {Stage: keyring.Draining, Passed: 100 * oneDay},
+	}}
+	next := func() map[string][]keyring.Move {
+		run.due = map[string][]keyring.Move{}
+		run.next()
+		return run.due
+	}
+	if moves := next(); len(moves["a.example"]) != 1 || moves["a.example"][0].Act != keyring.Switch {
+		t.Fatalf("moves %v, want a switch", moves)
+	}
+	run.s.keys["gone.example"] = []keyring.Key{{Selector: "older", Stage: keyring.Draining}, {Selector: "old", Stage: keyring.Active}}
+	if moves := next(); len(moves) != 0 || !run.trouble["gone.example"] {
+		t.Errorf("moves %v, trouble %v", moves, run.trouble)
+	}
+	for _, want := range []string{"gone.example", "/etc/mailsetup/domains.d/gone.example.toml is gone", "mailsetup add-domain gone.example", "mailsetup remove-domain gone.example"} {
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("said\n%s\nwant %q", said, want)
+		}
+	}
+	run.s.keys["gone.example"][1].Stage = keyring.Draining // removed by command
+	if moves := next(); len(moves["a.example"]) != 1 {
+		t.Errorf("moves %v, want a switch", moves)
+	}
+}

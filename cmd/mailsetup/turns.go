@@ -14,7 +14,7 @@ import (
 // turned is what --json prints of a run of rotate-dkim. Its fields stay.
 type turned struct {
 	Changed bool         `json:"changed"`
-	Runs    []string     `json:"runs"`   // for rollback, in order
+	Runs    []string     `json:"runs"`   // for rollback: the ID of the first takes all back
 	Steps   []keyStep    `json:"steps"`  // taken, or in a dry run those that would be now
 	Waits   []waitingKey `json:"waits"`  // keys that wait for somebody, each once a day
 	Failed  []string     `json:"failed"` // domains that the run went on without

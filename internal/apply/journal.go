@@ -123,7 +123,7 @@ func (j *Journal) History() ([]Entry, error) {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Entry) int {
-		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(FirstID(a.ID), FirstID(b.ID)), cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
 	})
 	return all, nil
 }
@@ -138,7 +138,8 @@ func (j *Journal) load(id string) (*Entry, error) {
 	return parseRun(dir, o.Content)
 }
 
-// Prune forgets the oldest runs until keep are left. A run that did not end is
+// Prune forgets the oldest runs until keep are left, or a few more: those of one
+// command are taken back together, and kept together. A run that did not end is
 // never forgotten.
 func (j *Journal) Prune(keep int) error {
 	ids, err := j.files.List(j.dir)
@@ -146,7 +147,11 @@ func (j *Journal) Prune(keep int) error {
 		return err
 	}
 	slices.Sort(ids) // they begin with the time
-	for _, id := range ids[:len(ids)-keep] {
+	end := len(ids) - keep
+	for end > 0 && keep > 0 && FirstID(ids[end-1]) == FirstID(ids[end]) {
+		end--
+	}
+	for _, id := range ids[:end] {
 		e, err := j.unended(id)
 		if err == nil && e == nil {
 			err = j.forget(id)

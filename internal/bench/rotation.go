@@ -42,16 +42,8 @@ func (h *host) rotation() {
 		idle[i] = h.cost("mailsetup", "rotate-dkim", "--yes")
 	}
 	fmt.Fprintf(h.out, "  %-30s %12s wall %12s CPU %9s\n", "nothing due", short(median(idle, wall)), short(median(idle, cpu)), mb(idle[0].rss))
-	looked := h.records()
 	h.verdict(before, made, seen, switched)
 	h.v.atMost("a tick with nothing due, 10,000 domains", median(idle, wall).Seconds(), 1, " s")
-	h.v.atMost("a tick that looks at the records of every 15th", looked.wall.Seconds(), 10, " s")
-}
-
-// records is a tick after the longest time whose domains one tick looks at.
-func (h *host) records() cost {
-	h.Sh(h.t, `sed -i 's/"last":[0-9]*/"last":1/' /var/lib/mailsetup/watched.json`)
-	return h.tick("look at records")
 }
 
 // verdict compares all that a rotation costs with the making of its keys. What

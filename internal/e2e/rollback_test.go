@@ -91,3 +91,54 @@ func commands(t *testing.T, b *lab.Box) string {
 	}
 	return strings.Join(list, ", ")
 }
+
+// TestUndoAsPrinted: whatever a command did, and in how many runs, the line at its
+// end takes it back, and a rollback that names nothing does the same.
+func TestUndoAsPrinted(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b, sink := existing(t, release)
+		b.Named(t, "shop.example")
+		product(t, b, 0, initArgs("--ttl", "60")...)
+		revoking(t, b)
+		b.Sh(t, `sed -i 's/^drain = .*/drain = "14d"/' /etc/mailsetup/host.toml`)
+		product(t, b, 0, initArgs()...)
+		for _, tt := range []struct {
+			bare bool
+			args []string
+		}{
+			{false, []string{"add-domain", "--yes", "shop.example"}},
+			{false, []string{"rotate-dkim", "--now", "--yes"}},
+			{true, []string{"rotate-dkim", "--now", "--yes"}},
+			{false, []string{"rotate-dkim", "--compromised", "--yes", "lab.example"}},
+		} {
+			was, signs := look(t, b), selectorOf(t, b, "lab.example")
+			out, _ := product(t, b, 0, tt.args...)
+			_, undo, found := strings.Cut(out, "To take it back: mailsetup ")
+			undo, _, _ = strings.Cut(undo, "\n")
+			if !found {
+				t.Fatalf("%q prints no undo:\n%s", tt.args, out)
+			}
+			args := strings.Fields(undo)
+			if tt.bare {
+				args = args[:1]
+			}
+			product(t, b, 0, append(args, "--yes")...)
+			t.Logf("%q, %q", tt.args, args)
+			unchanged(t, withoutLedger(was), withoutLedger(look(t, b)))
+			if got := signedWith(t, b, sent(t, b, sink, "ann@lab.example")); got != signs {
+				t.Errorf("%q taken back: %s signs, and before %s did", tt.args, got, signs)
+			}
+		}
+
+		// A command that came later has to go first, and the hint says which.
+		first, _ := product(t, b, 0, "rotate-dkim", "--now", "--yes")
+		_, undo, _ := strings.Cut(first, "To take it back: mailsetup rollback ")
+		undo, _, _ = strings.Cut(undo, "\n")
+		b.Sh(t, `sed -i 's/^drain = .*/drain = "3s"/' /etc/mailsetup/host.toml`)
+		second, _ := product(t, b, 0, "rotate-dkim", "--compromised", "--yes", "lab.example")
+		_, later, _ := strings.Cut(second, "To take it back: ")
+		later, _, _ = strings.Cut(later, "\n")
+		_, stderr := product(t, b, 1, "rollback", "--yes", undo)
+		says(t, stderr, "changed since: ", later)
+	})
+}

@@ -55,12 +55,8 @@ type Problem struct {
 	Fault  string    `json:"fault"` // in a word
 	Text   string    `json:"text"`  // what a name server said
 	Remedy string    `json:"remedy,omitempty"`
-	// Record: it is about a record, which a name server lacks, and not about a
-	// name server.
-	Record bool `json:"record,omitempty"`
 	// Gone: every name server in charge answered, and none has the record as it
-	// should be, or this machine no longer publishes it. Everything else may pass:
-	// it counts once it has lasted a day.
+	// should be. Everything else may pass: it counts once it has lasted a day.
 	Gone bool `json:"gone,omitempty"`
 }
 

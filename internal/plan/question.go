@@ -19,6 +19,8 @@ func Consent(k state.QuestionKind) (yes, no string) {
 		return "--service-milters merge", "--service-milters keep"
 	case state.AskOverride:
 		return "--replace-override", ""
+	case state.AskRemoval:
+		return "--remove-missing", ""
 	case state.AskBounces:
 		return "--sign-bounces yes", "--sign-bounces no"
 	case state.AskRelease:
@@ -42,6 +44,8 @@ func subject(q state.Question) string {
 		return "the milters of " + q.Subject
 	case state.AskOverride:
 		return "the override of OpenDKIM's unit"
+	case state.AskRemoval:
+		return "the end of " + q.Domain
 	case state.AskBounces:
 		return "bounces and your other milters"
 	case state.AskRelease:

@@ -3,6 +3,7 @@
 package provision
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -49,6 +50,15 @@ func Use(in *steps.Input, list []NewKey) {
 	if in.Early != nil {
 		in.Early = in.Early.WithAll(keys)
 	}
+}
+
+// Resume lets a key sign again in this run that drains since its domain was
+// removed. Until that is proven the ledger goes on to say that it drains.
+func Resume(in *steps.Input, domain string, k keyring.Key) {
+	if in.Early == nil {
+		in.Keys, in.Early = maps.Clone(in.Keys), maps.Clone(in.Keys)
+	}
+	in.Keys[domain] = keyring.Resumed(in.Keys[domain], k.Selector, in.Now)
 }
 
 // Differences are those between the plan that was confirmed, in which

@@ -125,7 +125,7 @@ func (d Domain) judge(v dnspub.View, now time.Time) keyring.Watch {
 			}
 		case s.wrong > 0 && (stood[id] && !isKey(r) || slices.Contains(d.Signing, id)):
 			w.Problems[id] = after(was, keyring.Problem{
-				Since: now, Fault: string(s.first.Fault), Record: true, Gone: s.gone(), Remedy: s.first.Remedy,
+				Since: now, Fault: string(s.first.Fault), Gone: s.gone(), Remedy: s.first.Remedy,
 				Text: s.first.Text + " at " + servers(s),
 			})
 		}

@@ -177,7 +177,6 @@ type machine struct {
 	judged  map[string][]state.Record
 	saves   int
 	lost    []state.Path
-	dropped map[string]bool
 }
 
 func newMachine(t *testing.T, domains ...string) *machine {
@@ -193,8 +192,7 @@ func (m *machine) tick(later time.Duration) map[string]Result {
 		list = append(list, Domain{Wanted: dnspub.Wanted{Domain: d, Records: records(d)}, Signing: []string{key(d)}, Before: m.kept[d]})
 	}
 	tick := Tick{
-		Unpublished: func(context.Context, []string) map[string]bool { return m.dropped },
-		Lost:        func(string) []state.Path { return m.lost }, Client: m.w, Limits: Limits{AtOnce: 1, Each: time.Second, Whole: 10 * time.Second}, Now: m.now,
+		Lost: func(string) []state.Path { return m.lost }, Client: m.w, Limits: Limits{AtOnce: 1, Each: time.Second, Whole: 10 * time.Second}, Now: m.now,
 		Judged: func(context.Context, []string) (map[string][]state.Record, error) { return m.judged, nil },
 		Save: func(results map[string]Result) error {
 			m.saves++
@@ -450,28 +448,5 @@ func TestLostFile(t *testing.T) {
 	m.lost = []state.Path{"/etc/bind/mailsetup/lab.example.zone"}
 	if got := said(m.tick(time.Hour)[lab], m.now); got != "tell [file /etc/bind/mailsetup/lab.example.zone: is gone: the name server will refuse the zone when it starts again]" {
 		t.Errorf("again: %s", got)
-	}
-}
-
-// A secondary keeps an old copy of the zone, since whoever rewrote it took a lower
-// serial: this machine's own file says that the record is gone.
-func TestGoneHereAndStillElsewhere(t *testing.T) {
-	m := newMachine(t, lab)
-	m.tick(0)
-	m.w.has[0][key(lab)] = ""
-	if got := said(m.tick(time.Hour)[lab], m.now); got != "" {
-		t.Errorf("nobody knows: %s", got)
-	}
-	m.dropped = map[string]bool{lab: true}
-	m.restore = func(domains []string) map[string]error {
-		m.w.set(key(lab), "v=DKIM1; p=AAAA")
-		return map[string]error{domains[0]: nil}
-	}
-	if got := said(m.tick(time.Hour)[lab], m.now); got != "tell restored" {
-		t.Error(got)
-	}
-	m.w.silent = [2]bool{true, true}
-	if got := said(m.tick(time.Hour)[lab], m.now); got != "" {
-		t.Errorf("silent: %s", got)
 	}
 }

@@ -3,7 +3,6 @@ package recordwatch
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
@@ -26,10 +25,6 @@ type Tick struct {
 	Restore func(ctx context.Context, domains []string) map[string]error
 	// Lost are the files of a domain as Domain.Lost has them; nil for none.
 	Lost func(domain string) []state.Path
-	// Unpublished are those of some domains that are no longer published by this
-	// machine's own files, whatever other servers still have; nil if nobody knows.
-	// It is asked about few domains, since it looks at zones.
-	Unpublished func(ctx context.Context, domains []string) map[string]bool
 	// Save keeps what was seen. It is called before anything is put back, so that
 	// a run that dies is not repeated every hour.
 	Save func(map[string]Result) error
@@ -67,7 +62,6 @@ func (t Tick) Run(ctx context.Context, domains []Domain) (map[string]Result, err
 	}
 	results := t.look(ctx, domains)
 	unjudged := t.judgeBeside(ctx, known, results)
-	t.makeCertain(ctx, results)
 	var lost []string
 	for name, r := range results {
 		if t.Restore != nil && restorable(r.Watch, t.Now) {
@@ -99,33 +93,6 @@ func (t Tick) look(ctx context.Context, domains []Domain) map[string]Result {
 	}
 	return results
 }
-
-// makeCertain finds records that some name servers still have, in an old copy of
-// the zone, although the zone itself no longer does: they are gone.
-func (t Tick) makeCertain(ctx context.Context, results map[string]Result) {
-	var names []string
-	for name, r := range results {
-		if slices.ContainsFunc(slices.Collect(maps.Values(r.Watch.Problems)), doubted) {
-			names = append(names, name)
-		}
-	}
-	if len(names) == 0 || t.Unpublished == nil {
-		return
-	}
-	slices.Sort(names)
-	unpublished := t.Unpublished(ctx, names[:min(len(names), Few)])
-	for name := range unpublished {
-		for id, p := range results[name].Watch.Problems {
-			if p.Gone = p.Gone || doubted(p); p.Gone {
-				results[name].Watch.Problems[id] = p
-			}
-		}
-	}
-}
-
-// doubted reports whether some servers lack a record that others have, or that
-// others did not speak of.
-func doubted(p keyring.Problem) bool { return p.Record && !p.Gone }
 
 // judgeBeside looks again at domains that have policies which may be right though
 // they are not ours: with the records that are right there. The first of them,

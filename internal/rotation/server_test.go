@@ -44,6 +44,8 @@ type server struct {
 	signed map[string]time.Time         // when a key signed last, by name of its record
 	drain  time.Duration                // the shortest that was ever wished for
 	moves  map[string]int               // how often which moves met in a run
+	gone   *spec.Domain                 // removed, and not back yet
+	back   int                          // domains that came back with their key
 }
 
 const updateKey = "/etc/mailsetup/tsig.key"

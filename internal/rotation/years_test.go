@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
 )
 
 const day = 24 * time.Hour
@@ -61,8 +63,10 @@ func years(t *testing.T, seed uint64, modes map[string]spec.DNSMode, ticks int) 
 			asked = map[string]bool{d: true}
 		case once(60):
 			s.lose(d)
-		case n == ticks*2/3 && len(s.sp.Domains) > 1:
+		case n%(ticks/3) == ticks/4 && len(s.sp.Domains) > 1:
 			s.remove()
+		case s.gone != nil && once(5):
+			s.bringBack()
 		}
 		s.tick(asked)
 		s.check()
@@ -90,6 +94,30 @@ func (s *server) remove() {
 	in.Spec = s.sp
 	in.Removed, in.Touched = []spec.Domain{gone}, map[string]bool{gone.Name: true}
 	s.apply(in, withoutPostfix(), nil)
+	s.gone = &gone
+}
+
+// bringBack adds the domain again that was removed, as add-domain does: with its
+// newest key that drains, or with another one where that is known to others or gone.
+func (s *server) bringBack() {
+	d := *s.gone
+	s.sp.Domains, s.gone = append(s.sp.Domains, d), nil
+	in := s.input()
+	in.Touched = map[string]bool{d.Name: true}
+	k, ok := keyring.Resumable(in.Keys[d.Name], func(k keyring.Key) bool {
+		o, err := s.mem.Read(state.Path(k.File))
+		return err == nil && o.Kind == state.Regular
+	})
+	if !ok {
+		s.apply(in, withoutPostfix(), []provision.NewKey{provision.Pending(d, s.selector(), s.now)})
+		s.publish()
+		return
+	}
+	provision.Resume(&in, d.Name, k)
+	s.apply(in, withoutPostfix(), nil)
+	if s.back++; s.signing()[d.Name] != k.Selector || !s.has(d.Name, k) {
+		s.t.Fatalf("%s: %s came back, and %s signs instead of %s", s.now.Format(time.DateTime), d.Name, s.signing()[d.Name], k.Selector)
+	}
 }
 
 // In every DNS mode, and with domains of all modes in one zone.
@@ -121,7 +149,7 @@ func simulate(t *testing.T, seed uint64, ticks int) {
 		t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 			t.Parallel()
 			s := years(t, seed, all[name], ticks)
-			t.Logf("%d keys; moves that met: %d kinds", s.made, len(s.moves))
+			t.Logf("%d keys; moves that met: %d kinds; %d domains came back with their key", s.made, len(s.moves), s.back)
 		})
 	}
 }

@@ -204,7 +204,11 @@ func parseDomain(name string, text []byte) (Domain, Findings) {
 		}
 	}
 	out := raw.domain(d)
-	if len(d.findings) == 0 && out.Name != name {
+	switch {
+	case len(d.findings) > 0 || out.Name == name:
+	case out.Name == "": // emptied, perhaps
+		d.add("domain", "is missing", fmt.Sprintf("put the file back from a backup, or write into it: domain = %q", name))
+	default:
 		d.add("domain", fmt.Sprintf("%q is not the name of the file", out.Name), fmt.Sprintf("rename the file to %s", DomainFile(out.Name)))
 	}
 	return out, d.findings

@@ -276,3 +276,12 @@ func TestParseRefuses(t *testing.T) {
 		})
 	}
 }
+
+// The hint of a file that somebody emptied names no other file.
+func TestEmptiedFile(t *testing.T) {
+	_, err := Parse([]byte("version = 1\nhostname = 'mail.lab.example'\ndomain = 'lab.example'\n"), map[string][]byte{"shop.example": nil})
+	const want = `/etc/mailsetup/domains.d/shop.example.toml: domain: is missing; hint: put the file back from a backup, or write into it: domain = "shop.example"`
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+}

@@ -167,6 +167,7 @@ const (
 	AskRecord   QuestionKind = "record"   // --existing-records
 	AskService  QuestionKind = "service"  // --service-milters
 	AskOverride QuestionKind = "override" // --replace-override
+	AskRemoval  QuestionKind = "removal"  // --remove-missing
 	AskBounces  QuestionKind = "bounces"  // --sign-bounces
 	AskRelease  QuestionKind = "release"  // --any-release
 	AskMTA      QuestionKind = "mta"      // --replace-mta
