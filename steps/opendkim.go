@@ -36,6 +36,9 @@ func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
 	if in.idle() {
 		return state.Stage{}, nil, nil
 	}
+	if err := strangers(in); err != nil {
+		return state.Stage{}, nil, err
+	}
 	changes, questions, err := unitEdits(in)
 	if err != nil {
 		return state.Stage{}, nil, err
@@ -153,7 +156,7 @@ func (t tables) files(in Input) ([]state.File, error) {
 		file(Conf, conf, "how OpenDKIM signs"),
 		file(KeyTable, keys, "where each key is"),
 		file(SigningTable, signing, "which addresses are signed with which key"),
-		file(TrustedHosts, hosts, "whose mail is signed: this machine and the networks Postfix relays for"),
+		file(TrustedHosts, hosts, "whose mail is signed: this machine, the networks Postfix relays for and trusted of "+string(spec.HostFile)),
 		file(tmpfiles, tmp, "the socket's directory, after a reboot as well"),
 	}, nil
 }

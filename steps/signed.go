@@ -26,6 +26,9 @@ func signedFor(in Input) []state.Note {
 	if nets := clients(p); len(nets) > 0 && reachable(p) {
 		from = append(from, "from "+some(nets, 4)+" (mynetworks)")
 	}
+	if hosts := in.Spec.Host.Trusted; len(hosts) > 0 {
+		from = append(from, "from "+some(hosts, 4)+" (trusted of "+string(spec.HostFile)+")")
+	}
 	if authenticates(p) {
 		from = append(from, "from users who log in")
 	}

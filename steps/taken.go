@@ -43,12 +43,6 @@ func TakeOver(s conf.Setup, f state.Facts, now time.Time) (Taken, error) {
 	t.OpenDKIM, err = keptLines(s.Conf, f)
 	errs = append(errs, err)
 	t.Trusted, err = keptHosts(s.Internal, f)
-	if slices.Contains(t.Trusted, "0.0.0.0/0") || slices.Contains(t.Trusted, "::/0") {
-		t.Notes = append(t.Notes, state.Note{
-			Topic: "InternalHosts", Text: "mail of everybody who writes in your name is signed, wherever it comes from: that was so, and stays so",
-			Do: "name the networks in trusted of " + string(spec.HostFile) + ", then run mailsetup init",
-		})
-	}
 	return t, errors.Join(append(errs, err)...)
 }
 
@@ -184,14 +178,21 @@ func keptHosts(hosts []conf.Host, f state.Facts) ([]string, error) {
 	known := trusted(Input{Facts: f})
 	var kept []string
 	var errs []error
+	places := map[string]conf.Place{}
 	for _, h := range hosts {
 		name, err := spec.Trusted(h.Name)
 		if err != nil {
 			errs = append(errs, at(h.Place, "%v", err))
 		}
 		if err == nil && name != "localhost" && !covered(name, known) && !slices.Contains(kept, name) {
-			kept = append(kept, name)
+			kept, places[name] = append(kept, name), h.Place
 		}
+	}
+	for _, bad := range spec.Strangers(kept) {
+		errs = append(errs, &conf.Error{
+			Place: places[bad], What: fmt.Sprintf("%s lets mail from anywhere be signed that says it is yours", bad),
+			Hint: "name the networks of your own senders there instead, then systemctl reload " + unitOpenDKIM,
+		})
 	}
 	return kept, errors.Join(errs...)
 }

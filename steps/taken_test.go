@@ -84,6 +84,7 @@ func TestTakeOverRefuses(t *testing.T) {
 		"sender":       {file: "/s", text: "*@host a\n", want: "/s:1: *@host: "},
 		"identity":     {file: "/s", text: "*@lab.example a:x y\n", want: "/s:1: "},
 		"host":         {file: "/h", text: "\n10.0.0.1\u00e4\n", want: "/h:2: "},
+		"everybody":    {file: "/h", text: "127.0.0.1\n0.0.0.0/1\n128.0.0.0/1\n", want: "/h:2: 0.0.0.0/1 lets mail from anywhere be signed"},
 		"two keys":     {file: "/k", text: "a lab.example:s:/k/a\nb lab.example:b:/k/b\n", want: "/s:4: lab.example signs with selector b"},
 		"setting":      {file: "/etc/opendkim.conf", text: "KeyTable /k\nSigningTable /s\nSyslogName \u00e4\n", want: "/etc/opendkim.conf:3: SyslogName: "},
 		"our file":     {file: "/etc/opendkim.conf", text: "KeyTable /k\nSigningTable refile:/s\nPeerList refile:/etc/opendkim/TrustedHosts\n", want: "/etc/opendkim.conf:3: PeerList names /etc/opendkim/TrustedHosts"},
