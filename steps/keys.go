@@ -28,12 +28,16 @@ func KeyFile(domain, selector string) state.Path {
 // Keys provides the private keys this run makes, and writes down that they
 // exist before any record or table names them.
 func Keys(in Input) (state.Stage, []state.Note, error) {
+	keys, err := keyDir(in)
+	if err != nil {
+		return state.Stage{}, nil, err
+	}
 	stage := state.Stage{Dirs: []state.Dir{
 		{Path: "/var/lib/mailsetup", Mode: 0o700, Owner: state.Root},
 		{Path: "/var/lib/mailsetup/keyring", Mode: 0o700, Owner: state.Root},
 	}}
 	if !in.idle() {
-		stage.Dirs = append(stage.Dirs, state.Dir{Path: KeyDir, Mode: 0o700, Owner: opendkim})
+		stage.Dirs = append(stage.Dirs, keys)
 	}
 	for _, file := range slices.Sorted(maps.Keys(in.NewKeys)) {
 		stage.Dirs = append(stage.Dirs, state.Dir{
@@ -42,6 +46,15 @@ func Keys(in Input) (state.Stage, []state.Note, error) {
 		stage.Files = append(stage.Files, state.File{
 			Path: file, Mode: 0o600, Owner: opendkim, Content: in.NewKeys[file], Secret: true,
 			Why: "the private key; it never leaves this machine",
+		})
+	}
+	for i, file := range slices.Sorted(maps.Keys(in.Copies)) {
+		if i == 0 {
+			stage.Dirs = append(stage.Dirs, state.Dir{Path: file.Dir(), Mode: 0o700, Owner: opendkim, Why: "keys that were taken over"})
+		}
+		stage.Files = append(stage.Files, state.File{
+			Path: file, Mode: 0o600, Owner: opendkim, Content: in.Copies[file], Secret: true,
+			Why: "a copy of a key that is taken over, which opendkim could not use where it is; that file stays",
 		})
 	}
 	for d := range in.touched() {

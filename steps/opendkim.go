@@ -48,9 +48,13 @@ func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
 	if err != nil {
 		return state.Stage{}, nil, err
 	}
+	tables, err := tablesDir(in)
+	if err != nil {
+		return state.Stage{}, nil, err
+	}
 	stage := state.Stage{
 		Dirs: append(runDirs(in),
-			tablesDir(in),
+			tables,
 			state.Dir{Path: SocketDir, Mode: socketDirMode, Owner: spoolOwner, Why: "inside Postfix's chroot, for the socket"}),
 		Files: files,
 		Edits: changes,
@@ -99,23 +103,6 @@ func answers(endpoint string) []state.Probe {
 		endpoint += "@localhost"
 	}
 	return []state.Probe{{Kind: state.ProbeMilter, Address: endpoint, Within: 20 * time.Second}}
-}
-
-// tablesDir is the directory of the tables. One that is there stays as it is, as
-// long as OpenDKIM can reach what is in it: there may be keys, too.
-func tablesDir(in Input) state.Dir {
-	dir := state.Dir{Path: KeyTable.Dir(), Mode: 0o755, Owner: state.Root}
-	o := in.Facts.OpenDKIM
-	if o == nil || o.Tables == nil {
-		return dir
-	}
-	is := *o.Tables
-	enters := is.Mode&0o001 != 0 || is.Owner.Group == userOpenDKIM && is.Mode&0o010 != 0 || is.Owner.User == userOpenDKIM && is.Mode&0o100 != 0
-	guarded := is.Mode&0o002 == 0 && (is.Owner.User == state.Root.User || is.Owner.User == userOpenDKIM)
-	if enters && guarded {
-		dir.Mode, dir.Owner = is.Mode, is.Owner
-	}
-	return dir
 }
 
 // signerConf is the configuration, whose tables have a file each.

@@ -52,6 +52,9 @@ type Input struct {
 	// Unsafe are private keys that were there before, as OpenDKIM wants them: it
 	// could not read them, or refuse what others can read.
 	Unsafe []state.Meta
+	// Copies are the PEM texts of private keys that were there before, by the file
+	// in which opendkim finds them from now on.
+	Copies map[state.Path][]byte
 	// Early is what the ledger says of domains until the new tables are proven,
 	// where that is something else than Keys: a key that begins to sign in this
 	// run does not do so before.

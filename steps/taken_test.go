@@ -174,22 +174,3 @@ func TestProbesOfWhatWasTakenOver(t *testing.T) {
 		t.Error(d)
 	}
 }
-
-func TestTheDirectoryOfTheTablesStays(t *testing.T) {
-	for name, test := range map[string]struct {
-		is, want state.Dir
-	}{
-		"theirs":          {state.Dir{Mode: 0o700, Owner: opendkim}, state.Dir{Mode: 0o700, Owner: opendkim}},
-		"by the group":    {state.Dir{Mode: 0o750, Owner: state.Owner{User: "root", Group: "opendkim"}}, state.Dir{Mode: 0o750, Owner: state.Owner{User: "root", Group: "opendkim"}}},
-		"root's alone":    {state.Dir{Mode: 0o700, Owner: state.Root}, state.Dir{Mode: 0o755, Owner: state.Root}},
-		"everybody's":     {state.Dir{Mode: 0o777, Owner: state.Root}, state.Dir{Mode: 0o755, Owner: state.Root}},
-		"somebody else's": {state.Dir{Mode: 0o755, Owner: state.Owner{User: "ann", Group: "ann"}}, state.Dir{Mode: 0o755, Owner: state.Root}},
-	} {
-		in := installed()
-		in.Facts.OpenDKIM.Tables = &test.is
-		test.want.Path = "/etc/opendkim"
-		if got := tablesDir(in); got != test.want {
-			t.Errorf("%s: %+v, want %+v", name, got, test.want)
-		}
-	}
-}

@@ -95,7 +95,7 @@ func (s *session) keyThere(domain string, k keyring.Key) error {
 			"%s, the private key of %s, is gone: %s", k.File, domain, effect))
 	}
 	if o.Mode.Perm()&0o077 != 0 && !k.Adopted { // RequireSafeKeys, opendkim.conf(5)
-		return fail("chmod 600 "+k.File,
+		return fail("chown opendkim: "+k.File+" && chmod 600 "+k.File, // the mode alone would lock OpenDKIM out of a file of root's
 			"%s, the private key of %s, has mode %04o: OpenDKIM refuses keys that others could read, and %s",
 			k.File, domain, o.Mode.Perm(), effect)
 	}

@@ -83,7 +83,7 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 		Removed: s.removed, Retire: s.retire, Rendered: &steps.Rendered{},
 	}}
 	if s.taken != nil {
-		w.input.Unsafe = s.taken.unsafe
+		w.input.Unsafe, w.input.Copies = s.taken.given(), s.taken.copies()
 	}
 	s.turn(ctx, w)
 	s.askMilters(ctx, w)

@@ -103,7 +103,7 @@ func TestAKeyThatOthersCanReadIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := s.keysThere(w.input.Spec)
-	if f := (*failure)(nil); !errors.As(err, &f) || f.hint != "chmod 600 "+keyFile || !strings.Contains(err.Error(), "0644") {
+	if f := (*failure)(nil); !errors.As(err, &f) || f.hint != "chown opendkim: "+keyFile+" && chmod 600 "+keyFile || !strings.Contains(err.Error(), "0644") {
 		t.Errorf("error %v", err)
 	}
 }

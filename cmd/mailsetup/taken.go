@@ -21,10 +21,12 @@ import (
 type taken struct {
 	steps.Taken
 	keys   map[string]keyring.Key // by domain
-	looked map[state.Path]detect.KeyFile
-	unsafe []state.Meta
+	looked map[state.Path]takenKey
 	notes  []state.Note
 	conf   string // where it says how it signs
+	signer steps.Signer
+	// loaded: it read its key when it began. safe: it minds who else could read it.
+	loaded, safe bool
 }
 
 // lookAtSigner looks for an OpenDKIM to take over, and at what DNS says of its
@@ -71,15 +73,16 @@ func (s *session) takeOver() (*taken, error) {
 	if len(setup.Rows) == 0 {
 		return nil, nil // it verifies only
 	}
-	t := &taken{conf: conf, keys: map[string]keyring.Key{}, looked: map[state.Path]detect.KeyFile{}}
+	t := &taken{conf: conf, keys: map[string]keyring.Key{}, looked: map[state.Path]takenKey{}}
 	if t.Taken, err = steps.TakeOver(setup, s.facts, s.now); err != nil {
 		return nil, notTaken(err)
 	}
 	t.notes = t.Notes
-	safe := !setup.Conf.No("RequireSafeKeys")
+	_, tables := setup.Conf.Get("KeyTable")
+	t.signer, t.loaded, t.safe = steps.RunningSigner(s.facts, setup.Conf), !tables, !setup.Conf.No("RequireSafeKeys")
 	var errs []error
 	for i := range t.Signers {
-		errs = append(errs, s.takeKey(t, i, safe))
+		errs = append(errs, s.takeKey(t, i))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, notTaken(err)
@@ -119,60 +122,6 @@ func (s *session) text(name string) ([]byte, error) {
 		return nil, err
 	}
 	return detect.Text(s.sys, p)
-}
-
-// takeKey puts the key of a signing domain into the ledger, as it is found.
-func (s *session) takeKey(t *taken, i int, safe bool) error {
-	signer := t.Signers[i]
-	wrong := func(hint, format string, a ...any) error {
-		return &opendkim.Error{Place: signer.KeyAt, What: fmt.Sprintf("the key of "+signer.Domain+": "+format, a...), Hint: hint}
-	}
-	p, err := state.ParsePath(signer.KeyFile)
-	if err != nil {
-		return wrong("correct the path", "%v", err)
-	}
-	k, known := t.looked[p] // many domains may share it
-	if !known {
-		k, err = detect.Key(s.sys, p)
-	}
-	if _, blind := s.sys.(shy); blind && err != nil {
-		return fail("run it as root (sudo)", "%s: only root can look at the key of %s, which is to be taken over", p, signer.Domain)
-	}
-	if err != nil {
-		return wrong("put the file back, or take the row out", "%v", err)
-	}
-	t.looked[p] = k
-	own := state.Owner{User: "opendkim", Group: "opendkim"}
-	why, repair := k.Hidden, fmt.Sprintf("chown opendkim:opendkim %s && chmod 600 %s", k.Path, k.Path)
-	if why == "" && k.Unsafe != "" && safe {
-		why = k.Unsafe
-	}
-	switch {
-	case why != "" && k.Above != "":
-		return wrong(fmt.Sprintf("chown root:opendkim %s && chmod 750 %s", k.Above, k.Above), "%s", why)
-	case why != "":
-		meta := state.Meta{Path: k.Path, Mode: 0o600, Owner: own, Why: "OpenDKIM reads it as the user opendkim: " + why}
-		if !slices.ContainsFunc(t.unsafe, func(m state.Meta) bool { return m.Path == meta.Path }) {
-			t.unsafe = append(t.unsafe, meta)
-		}
-	case k.Unsafe != "":
-		if k.Above != "" {
-			repair = "chmod go-w " + string(k.Above)
-		}
-		t.notes = append(t.notes, state.Note{
-			Topic: "RequireSafeKeys", Text: k.Unsafe + ", where the key of " + signer.Domain + " is; OpenDKIM was told not to mind, and that stays so " +
-				"(opendkim in " + string(spec.HostFile) + ")",
-			Do: repair,
-		})
-	}
-	if bits, err := spec.KeyBits(fmt.Sprint(k.Bits)); err == nil {
-		t.Domains[i].KeyBits = bits
-	}
-	t.keys[signer.Domain] = keyring.Key{
-		Selector: signer.Selector, Bits: k.Bits, Public: k.Public, Fingerprint: k.Fingerprint, File: string(p), Adopted: true,
-		Stage: keyring.Active, Since: map[keyring.Stage]stamp{keyring.Active: s.now},
-	}
-	return nil
 }
 
 // hold enters what is taken over where this run looks things up: the keys into
@@ -248,7 +197,7 @@ func (t *taken) listing() []state.Note {
 		notes = append(notes, state.Note{
 			Topic: "taken over", Passing: true,
 			Text: fmt.Sprintf("%s signs mail of %s with selector %s, the %d bits in %s: no signature changes",
-				d.Name, steps.Rows(d), k.Selector, k.Bits, k.File),
+				d.Name, steps.Rows(d), k.Selector, k.Bits, t.file(d.Name)),
 		})
 	}
 	return notes

@@ -15,7 +15,7 @@ import (
 const signerUser = "opendkim"
 
 // KeyFile is a private key that was there before us: its public half, and
-// whether OpenDKIM can use it.
+// whether an OpenDKIM that runs as a certain user can use it.
 type KeyFile struct {
 	Path        state.Path // behind symbolic links
 	Bits        int
@@ -28,8 +28,17 @@ type KeyFile struct {
 	Above state.Path
 }
 
-// Key looks at a private key. Its text stays here.
-func Key(r system.Reader, p state.Path) (KeyFile, error) {
+// KeyText is the text of a private key, for a copy of it.
+func KeyText(r system.Reader, p state.Path) ([]byte, error) {
+	_, nodes, err := resolve(r, p)
+	if err != nil {
+		return nil, err
+	}
+	return nodes[len(nodes)-1].Content, nil
+}
+
+// Key looks at a private key, as a user would use it. Its text stays here.
+func Key(r system.Reader, p state.Path, user string) (KeyFile, error) {
 	real, nodes, err := resolve(r, p)
 	if err != nil {
 		return KeyFile{}, err
@@ -52,10 +61,10 @@ func Key(r system.Reader, p state.Path) (KeyFile, error) {
 		if n.Kind == state.Regular {
 			above = ""
 		}
-		if why := groups.hides(n); why != "" && k.Hidden == "" {
+		if why := groups.hides(n, user); why != "" && k.Hidden == "" {
 			k.Hidden, k.Above = why, above
 		}
-		if why := groups.unsafe(n); why != "" && k.Unsafe == "" && k.Hidden == "" {
+		if why := groups.unsafe(n, user); why != "" && k.Unsafe == "" && k.Hidden == "" {
 			k.Unsafe, k.Above = why, above
 		}
 	}
@@ -143,30 +152,31 @@ func memberships(r system.Reader) (groups, error) {
 	return all, nil
 }
 
-// hides says why the user of OpenDKIM cannot read a file, or what is in a
-// directory.
-func (g groups) hides(n node) string {
+// hides says why a user cannot read a file, or what is in a directory.
+func (g groups) hides(n node, user string) string {
 	need, what := n.Mode.Perm()&0o444, "read"
 	if n.Kind == state.Directory {
 		need, what = n.Mode.Perm()&0o111<<2, "enter"
 	}
 	may := need & 0o004
 	switch {
-	case n.Owner.User == signerUser:
+	case user == state.Root.User:
+		may = 1
+	case n.Owner.User == user:
 		may = need & 0o400
-	case slices.Contains(g[n.Owner.Group], signerUser):
+	case slices.Contains(g[n.Owner.Group], user):
 		may = need & 0o040
 	}
 	if may != 0 {
 		return ""
 	}
-	return fmt.Sprintf("the user %s cannot %s %s (%s, mode %04o)", signerUser, what, n.path, n.Owner, n.Mode.Perm())
+	return fmt.Sprintf("the user %s cannot %s %s (%s, mode %04o)", user, what, n.path, n.Owner, n.Mode.Perm())
 }
 
-// unsafe says why RequireSafeKeys refuses a part of the path, dkimf_checkfsnode
-// of OpenDKIM.
-func (g groups) unsafe(n node) string {
-	ours := func(user string) bool { return user == state.Root.User || user == signerUser }
+// unsafe says why RequireSafeKeys refuses a part of the path to an OpenDKIM that
+// runs as user, dkimf_checkfsnode of OpenDKIM.
+func (g groups) unsafe(n node, user string) string {
+	ours := func(u string) bool { return u == state.Root.User || u == user }
 	perm := n.Mode.Perm()
 	shared := slices.ContainsFunc(g[n.Owner.Group], func(user string) bool { return !ours(user) })
 	read := n.Kind == state.Regular

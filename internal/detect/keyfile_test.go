@@ -47,7 +47,7 @@ func TestKeysThatWereThere(t *testing.T) {
 	} {
 		m := keyMachine(t, c.file, c.dir, c.owner)
 		m.Put("/etc/link.pem", state.Object{Kind: state.Symlink, Content: []byte("keys/a.pem")})
-		k, err := Key(m, "/etc/link.pem")
+		k, err := Key(m, "/etc/link.pem", "opendkim")
 		if err != nil || k.Path != "/etc/keys/a.pem" || k.Bits != 2048 || !strings.HasPrefix(k.Public, "MIIBIjAN") {
 			t.Errorf("%s: %+v, %v", c.name, k, err)
 		}
@@ -67,7 +67,7 @@ func TestKeysThatCannotBeRead(t *testing.T) {
 		"/etc/keys": "read /etc/keys: a directory, not a file", "/etc/a": "too many symbolic links",
 		"/etc/text": "read /etc/text: parse private key: no PEM block",
 	} {
-		_, err := Key(m, p)
+		_, err := Key(m, p, "opendkim")
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "MII") {
 			t.Errorf("%s: %v, want %s", p, err, want)
 		}

@@ -45,8 +45,11 @@ func openDKIM(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 		o.Args = args
 	}
 	o.Endpoint = endpoint(s, o.Args)
-	if dir, err := s.Read(dkimDir); err == nil && dir.Kind == state.Directory {
-		o.Tables = &state.Dir{Path: dkimDir, Mode: dir.Mode, Owner: dir.Owner}
+	o.User, o.Tables, o.Keys = runsAs(s, status), directory(s, dkimDir), directory(s, keyDir)
+	for _, d := range []*state.Dir{o.Tables, o.Keys} {
+		if d != nil && !slices.Contains([]string{"", state.Root.User, signerUser}, o.User) {
+			o.Exposed = append(o.Exposed, exposed(s, d.Path, 0)...)
+		}
 	}
 	o.Deaf = deaf(s, o.Endpoint)
 	f.OpenDKIM = o

@@ -12,7 +12,7 @@ import (
 // oldPolicy is the SPF record of a domain that did not know this server yet.
 const (
 	oldPolicy = "v=spf1 ip4:198.51.100.3 -all"
-	newPolicy = "v=spf1 ip4:198.51.100.3 ip4:192.0.2.10 -all"
+	newPolicy = "v=spf1 ip4:192.0.2.10 ip4:198.51.100.3 -all"
 )
 
 // TestDNSForms: what `mailsetup dns` prints is accepted by the programs it is

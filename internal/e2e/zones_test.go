@@ -148,7 +148,7 @@ func refusals(t *testing.T, b *lab.Box) {
 		"moved.example":  {"zone moved.example. gives _domainkey.moved.example away: DNAME keys.vendor.example."},
 		"spf.example": {
 			"the SPF record of spf.example does not let 192.0.2.10 of this server pass", `stands in "primary/spf.inc", included in line 5: change it there`,
-			"hint: what it should say: v=spf1 ip4:198.51.100.7 ip4:192.0.2.10 -all", "hint: --existing-records keep leaves it as it is",
+			"hint: what it should say: v=spf1 ip4:192.0.2.10 ip4:198.51.100.7 -all", "hint: --existing-records keep leaves it as it is",
 		},
 		"one.example": {"its file " + zoneDir + "primary/parked is also that of two.example", "hint: give it a file of its own: cp"},
 	} {

@@ -128,8 +128,14 @@ type OpenDKIM struct {
 	Active   bool
 	// Args are those of its process, or that its unit would give it.
 	Args []string
-	// Tables is /etc/opendkim as it stands, nil if it is not there.
-	Tables *Dir
+	// User is whom its process runs as, "" if there is none.
+	User string
+	// Tables is /etc/opendkim as it stands, and Keys is /etc/dkimkeys; nil if it
+	// is not there.
+	Tables, Keys *Dir
+	// Exposed are private keys in those two that everybody could read, were it not
+	// for the directory.
+	Exposed []Path
 	// Deaf: the socket that its configuration names is gone, together with its
 	// directory perhaps. A daemon that still runs has to be started again.
 	Deaf bool
