@@ -97,7 +97,7 @@ func HandOver(key state.Path, signer Signer, loaded, safe bool, now, then Access
 	case now.Hidden == "" && safe && now.Unsafe != "" && now.Above != "":
 		return Stays, wrong(elsewhere, now.Unsafe)
 	case now.Hidden == "" && safe && now.Unsafe != "" && signer.User != userOpenDKIM:
-		return Stays, wrong(own+" && chmod 600 "+string(key), now.Unsafe)
+		return Stays, wrong("if nothing else reads it: "+own+" && chmod 600 "+string(key), now.Unsafe)
 	case !then.bars(safe):
 		return Stays, nil
 	case signer.User == userOpenDKIM && then.Above == "":
@@ -125,7 +125,7 @@ func bothEnter(in Input, d state.Dir, why string) (state.Dir, error) {
 	o := in.Facts.OpenDKIM
 	for _, p := range o.Exposed {
 		if p.Dir() == d.Path || len(p) > len(d.Path) && p[:len(d.Path)+1] == d.Path+"/" {
-			return d, refuse(fmt.Sprintf("chown %s: %s && chmod 600 %s", o.User, p, p),
+			return d, refuse(fmt.Sprintf("if nothing else reads it: chown %s: %s && chmod 600 %s", o.User, p, p),
 				"everybody could read the private key %s, were it not for the mode %04o of %s, which changes", p, d.Mode.Perm(), d.Path)
 		}
 	}

@@ -64,7 +64,7 @@ func TestHandOver(t *testing.T) {
 		"root's, named by a table":     {signer: ours, mind: true, now: hidden, then: hidden, hint: "name another file, or if this is its key: chown opendkim: /k"},
 		"behind a door, by a table":    {signer: ours, mind: true, now: shut, then: shut, hint: "put it into a directory of root's or of opendkim where nobody else can write"},
 		"open to others":               {signer: ours, mind: true, now: open, then: open, want: Given},
-		"open to others, not ours":     {signer: dkimsign, mind: true, now: open, then: hidden, hint: "chown dkimsign: /k && chmod 600 /k"},
+		"open to others, not ours":     {signer: dkimsign, mind: true, now: open, then: hidden, hint: "if nothing else reads it: chown dkimsign: /k && chmod 600 /k"},
 		"in an open directory":         {signer: ours, mind: true, now: shared, then: shared, hint: "put it into a directory of root's or of opendkim"},
 		"open to others, not minded":   {signer: ours, now: open, then: open},
 		"no user of its own":           {signer: Signer{"root", "root"}, mind: true, now: fine, then: hidden, want: Copied},
@@ -128,7 +128,7 @@ func TestDirectoriesAtTheSwitch(t *testing.T) {
 	o.User, o.Exposed = "dkimsign", []state.Path{"/etc/dkimkeys/old/a.private"}
 	o.Keys = &state.Dir{Path: "/etc/dkimkeys", Mode: 0o700, Owner: theirs}
 	var refusal *Refusal
-	if _, err := keyDir(in); !errors.As(err, &refusal) || refusal.Hint != "chown dkimsign: /etc/dkimkeys/old/a.private && chmod 600 /etc/dkimkeys/old/a.private" {
+	if _, err := keyDir(in); !errors.As(err, &refusal) || refusal.Hint != "if nothing else reads it: chown dkimsign: /etc/dkimkeys/old/a.private && chmod 600 /etc/dkimkeys/old/a.private" {
 		t.Errorf("a key that only the directory kept shut: %v", err)
 	}
 }

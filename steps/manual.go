@@ -56,9 +56,9 @@ func printedFor(server state.DNSServer, domain string, rrs []state.Record) (text
 	publish := fmt.Sprintf("%s answers DNS here and is left alone: publish these records of %s ", server.Title(), domain)
 	switch server {
 	case state.Dnsmasq:
-		return publish + "in a file of /etc/dnsmasq.d (then systemctl restart dnsmasq)" + hosted, zonefile.Dnsmasq(domain, rrs)
+		return publish + "in a file of /etc/dnsmasq.d (then dnsmasq --test && systemctl restart dnsmasq)" + hosted, zonefile.Dnsmasq(domain, rrs)
 	case state.Unbound:
-		return publish + "in a file of /etc/unbound/unbound.conf.d (then systemctl restart unbound)" + hosted, zonefile.Unbound(domain, domain+".", rrs)
+		return publish + "in a file of /etc/unbound/unbound.conf.d (then unbound-checkconf && systemctl reload unbound)" + hosted, zonefile.Unbound(domain, domain+".", rrs)
 	case state.PowerDNS:
 		return publish + "with these commands, each once" + hosted, zonefile.PowerDNS(domain, domain+".", rrs)
 	case state.NSD:

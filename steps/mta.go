@@ -76,9 +76,9 @@ func leftInQueue(f state.Facts) []state.Note {
 		}
 		return []state.Note{{
 			Topic: "queue",
-			Text: fmt.Sprintf("%s behind in %s when %s was removed. To deliver %s, put %s in Postfix's place once more, then come back",
-				messages(o.Queue, "stayed", "stayed"), o.Spool, o.Package, it, o.Package),
-			Do: fmt.Sprintf("apt-get install %s; %s; mailsetup init --replace-mta", o.Package, o.Flush),
+			Text: fmt.Sprintf("%s behind in %s when %s was removed. To deliver %s, take %s to a machine where %s runs: here apt would remove Postfix for it",
+				messages(o.Queue, "stayed", "stayed"), o.Spool, o.Package, it, o.Spool, o.Package),
+			Do: "there: " + o.Flush,
 		}}
 	}
 	they := "It STAYS"
@@ -108,7 +108,8 @@ func otherAliases(o *state.OtherMTA) []state.Note {
 	both := fmt.Sprintf("hash:%s, hash:%s", o.Aliases, aliases)
 	return []state.Note{{
 		Topic: "aliases", Text: fmt.Sprintf("the aliases of %s are in %s, those of Postfix in %s; it can read both", o.Package, o.Aliases, aliases),
-		Do: fmt.Sprintf("postconf -e 'alias_maps = %s' 'alias_database = %s' && newaliases", both, both),
+		// The database first: local(8) defers all mail while one is missing.
+		Do: fmt.Sprintf("postalias hash:%s && postconf -e 'alias_maps = %s' 'alias_database = %s'", o.Aliases, both, both),
 	}}
 }
 

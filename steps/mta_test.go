@@ -99,8 +99,8 @@ func TestWhatGoesWithAMailServer(t *testing.T) {
 			[]state.Note{{
 				Topic: "queue",
 				Text: "1 message stayed behind in /var/spool/exim4 when exim4-daemon-light was removed. To deliver it, " +
-					"put exim4-daemon-light in Postfix's place once more, then come back",
-				Do: "apt-get install exim4-daemon-light; exim4 -qff; mailq; mailsetup init --replace-mta",
+					"take /var/spool/exim4 to a machine where exim4-daemon-light runs: here apt would remove Postfix for it",
+				Do: "there: exim4 -qff; mailq",
 			}},
 		},
 		{"it delivers itself", func(*Input) {}, "relayhost", nil},
@@ -127,8 +127,8 @@ func TestWhatGoesWithAMailServer(t *testing.T) {
 			}, "aliases",
 			[]state.Note{{
 				Topic: "aliases", Text: "the aliases of sendmail-bin are in /etc/mail/aliases, those of Postfix in /etc/aliases; it can read both",
-				Do: "postconf -e 'alias_maps = hash:/etc/mail/aliases, hash:/etc/aliases' " +
-					"'alias_database = hash:/etc/mail/aliases, hash:/etc/aliases' && newaliases",
+				Do: "postalias hash:/etc/mail/aliases && postconf -e 'alias_maps = hash:/etc/mail/aliases, hash:/etc/aliases' " +
+					"'alias_database = hash:/etc/mail/aliases, hash:/etc/aliases'",
 			}},
 		},
 		{

@@ -149,12 +149,13 @@ func TestUnitsThatAreRefused(t *testing.T) {
 		{
 			"a unit file of one's own", whole("/usr/sbin/opendkim -p inet:8891@localhost"),
 			unit + ":3: ExecStart=/usr/sbin/opendkim -p inet:8891@localhost starts OpenDKIM with options of its own",
-			"keep what you need of it in a drop-in (systemctl edit opendkim.service), then rm " + unit + " && systemctl daemon-reload",
+			"keep what you need of it in a drop-in (systemctl edit opendkim.service), then mv " + unit + " " + unit + ".old && systemctl daemon-reload",
 		},
 		{"a unit file that does the same", whole("/usr/sbin/opendkim"), "", ""},
 		{"a drop-in until the next boot", func(in *Input) {
 			*in = overridden("inet:8891@localhost", "/run/systemd/system/opendkim.service.d/x.conf", legacy)
-		}, "/run/systemd/system/opendkim.service.d/x.conf:2: ExecStart=", "rm /run/systemd/system/opendkim.service.d/x.conf && systemctl daemon-reload"},
+		}, "/run/systemd/system/opendkim.service.d/x.conf:2: ExecStart=", "move it to where it can be edited, with the same effect: mkdir -p /etc/systemd/system/opendkim.service.d/ && " +
+			"mv /run/systemd/system/opendkim.service.d/x.conf /etc/systemd/system/opendkim.service.d/ && systemctl daemon-reload"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

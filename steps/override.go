@@ -17,6 +17,7 @@ const (
 	pidFile                  = runDir + "/opendkim.pid"
 	runDir        state.Path = "/run/opendkim"
 	theirTmpfiles state.Path = "/etc/tmpfiles.d/opendkim.conf"
+	adminDropIns  state.Path = "/etc/systemd/system/opendkim.service.d/"
 )
 
 // unitEdits takes out of the unit's drop-ins what goes against our
@@ -42,7 +43,7 @@ func unitEdits(in Input) ([]state.Edit, []state.Question, error) {
 			continue
 		}
 		if !strings.HasPrefix(string(p), "/etc/") {
-			return nil, nil, refuse(fmt.Sprintf("rm %s && systemctl daemon-reload", p),
+			return nil, nil, refuse(fmt.Sprintf("move it to where it can be edited, with the same effect: mkdir -p %s && mv %s %[1]s && systemctl daemon-reload", adminDropIns, p),
 				"%s:%d: %s=%s %s", p, said[0].Line, said[0].Name, said[0].Value, beats(said[0].Name))
 		}
 		e := state.UnitEdit{Path: p, Reason: "OpenDKIM starts as " + string(Conf) + " says"}
@@ -126,7 +127,7 @@ func wholeUnit(in Input, o state.OpenDKIM) error {
 	bare.DropIns = nil
 	if said := assigned(in.Facts.Files[o.Unit], against(in, bare)); len(said) > 0 {
 		a := said[len(said)-1]
-		return refuse(fmt.Sprintf("keep what you need of it in a drop-in (systemctl edit %s), then rm %s && systemctl daemon-reload",
+		return refuse(fmt.Sprintf("keep what you need of it in a drop-in (systemctl edit %s), then mv %s %[2]s.old && systemctl daemon-reload",
 			unitOpenDKIM, o.Unit), "%s:%d: %s=%s %s", o.Unit, a.Line, a.Name, a.Value, beats(a.Name))
 	}
 	return nil

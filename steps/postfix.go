@@ -188,7 +188,7 @@ func names(in Input) []state.Note {
 	if h := p.Value["myhostname"]; !p.Fresh && !strings.EqualFold(h, in.Spec.Host.Hostname) {
 		notes = append(notes, state.Note{
 			Topic: "myhostname", Text: fmt.Sprintf("Postfix calls itself %s and keeps doing so", h),
-			Do: fmt.Sprintf("postconf -e myhostname=%s && postfix reload", in.Spec.Host.Hostname),
+			Do: fmt.Sprintf("myhostname = %s in main.cf, once mydestination and myorigin no longer follow from it: mail to @%s would bounce", in.Spec.Host.Hostname, h),
 		})
 	}
 	notes = append(notes, unreachable(in)...)

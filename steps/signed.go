@@ -139,9 +139,10 @@ func withoutLogin(p *state.Postfix) []state.Note {
 	for i := range p.Services {
 		s := &p.Services[i]
 		if o, own := s.Option(name); own && s.Command == "smtpd" && !has(effective(p, s, name), macro) {
+			all := strings.Join(append(words(o.Value), macro), ",") // postconf -P takes no blank
 			return []state.Note{{
 				Topic: name, Text: fmt.Sprintf("%s sets %s without %s: mail of users who log in there leaves unsigned", atLine(*s, o), name, macro),
-				Do: fmt.Sprintf("postconf -P '%s/%s=%s' && postfix reload", s.Name, name, strings.TrimSpace(o.Value+" "+macro)),
+				Do: fmt.Sprintf("postconf -P '%s/%s=%s' && postfix reload", s.Name, name, all),
 			}}
 		}
 	}

@@ -128,7 +128,7 @@ func TestUsersWhoLogInNeedTheirMacro(t *testing.T) {
 		}},
 		{tuned(nil, service("submission/inet smtpd", "smtpd_sasl_auth_enable=yes", "milter_mail_macros=i")), []string{
 			"/etc/postfix/master.cf:12: service submission/inet sets milter_mail_macros without {auth_type}: mail of users who log in there leaves unsigned",
-			"postconf -P 'submission/inet/milter_mail_macros=i {auth_type}' && postfix reload",
+			"postconf -P 'submission/inet/milter_mail_macros=i,{auth_type}' && postfix reload",
 		}},
 	} {
 		if d := cmp.Diff(tt.want, told(build(t, tt.in), topic)); d != "" {

@@ -59,7 +59,7 @@ func started(o *state.OpenDKIM) error {
 				i++ // its value
 			}
 		default:
-			return refuse(fmt.Sprintf("write what it says into %s, take it out of the unit, and restart %s", Conf, unitOpenDKIM),
+			return refuse(fmt.Sprintf("write what it says into %s and see that opendkim -n takes it; then take it out of the unit, systemctl daemon-reload, and restart %s", Conf, unitOpenDKIM),
 				"OpenDKIM is started with %s, which counts for more than its configuration", a)
 		}
 	}
@@ -191,7 +191,7 @@ func keptHosts(hosts []conf.Host, f state.Facts) ([]string, error) {
 	for _, bad := range spec.Strangers(kept) {
 		errs = append(errs, &conf.Error{
 			Place: places[bad], What: fmt.Sprintf("%s lets mail from anywhere be signed that says it is yours", bad),
-			Hint: "name the networks of your own senders there instead, then systemctl reload " + unitOpenDKIM,
+			Hint: "name the networks of your own senders there instead",
 		})
 	}
 	return kept, errors.Join(errs...)

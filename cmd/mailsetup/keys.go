@@ -70,6 +70,9 @@ func (s *session) keysThere(want spec.Spec) error {
 	lost := make([]error, len(domains))
 	err := sideBySide(len(domains), processors(), func(i int) error {
 		k, ok := s.keys.Signing(domains[i].Name)
+		if s.taken.copying(k.File) {
+			return nil
+		}
 		if _, turns := s.turns[domains[i].Name]; ok && k.File != "" && !turns {
 			lost[i] = s.keyThere(domains[i].Name, k)
 		}

@@ -192,7 +192,7 @@ func (s *session) signs(ctx context.Context, w *work) error {
 		return nil
 	}
 	if err := s.sys.Probe(ctx, proof); err != nil {
-		return cmp.Or(ctx.Err(), fail("systemctl restart opendkim; if it does not help: journalctl -u opendkim -n 20",
+		return cmp.Or(ctx.Err(), fail("systemctl start opendkim if it is down; journalctl -u opendkim -n 20 says why it does not sign",
 			"mail does not leave signed, although the files are as they should be: %w", err))
 	}
 	return nil

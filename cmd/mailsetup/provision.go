@@ -83,7 +83,7 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 		Removed: s.removed, Retire: s.retire, Rendered: &steps.Rendered{},
 	}}
 	if s.taken != nil {
-		w.input.Unsafe, w.input.Copies = s.taken.given(), s.taken.copies()
+		w.input.Unsafe, w.input.Copies = s.taken.given(), s.taken.copies
 	}
 	s.turn(ctx, w)
 	s.askMilters(ctx, w)
@@ -170,7 +170,7 @@ func packageNames(ps []state.Package) []string {
 func (s *session) acceptable(ctx context.Context, p plan.Plan) error {
 	for _, st := range p.Stages {
 		if len(st.Packages) > 0 && !s.o.install {
-			return fail("apt-get install "+strings.Join(packageNames(st.Packages), " "),
+			return fail("leave --no-install out: what apt would bring and take away is shown before you confirm",
 				"not installed, and --no-install forbids it: %s", strings.Join(packageNames(st.Packages), ", "))
 		}
 	}

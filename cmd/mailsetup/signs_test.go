@@ -76,7 +76,7 @@ func TestTheVerdictIsThatOfTheSigner(t *testing.T) {
 			if got := strings.Contains(said(), claim); got != c.want {
 				t.Errorf("claim %v, want %v:\n%s", got, c.want, said())
 			}
-			if down := strings.Contains(said(), "hint: systemctl restart opendkim"); down == c.want {
+			if down := strings.Contains(said(), "hint: systemctl start opendkim if it is down"); down == c.want {
 				t.Errorf("hint %v:\n%s", down, said())
 			}
 		})

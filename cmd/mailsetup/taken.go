@@ -22,6 +22,7 @@ type taken struct {
 	steps.Taken
 	keys   map[string]keyring.Key // by domain
 	looked map[state.Path]takenKey
+	copies map[state.Path][]byte // texts of keys of which opendkim needs a copy
 	notes  []state.Note
 	conf   string // where it says how it signs
 	signer steps.Signer
@@ -73,7 +74,7 @@ func (s *session) takeOver() (*taken, error) {
 	if len(setup.Rows) == 0 {
 		return nil, nil // it verifies only
 	}
-	t := &taken{conf: conf, keys: map[string]keyring.Key{}, looked: map[state.Path]takenKey{}}
+	t := &taken{conf: conf, keys: map[string]keyring.Key{}, looked: map[state.Path]takenKey{}, copies: map[state.Path][]byte{}}
 	if t.Taken, err = steps.TakeOver(setup, s.facts, s.now); err != nil {
 		return nil, notTaken(err)
 	}

@@ -46,6 +46,9 @@ func (s *session) takeKey(t *taken, i int) error {
 		return wrong("put the file back, or take the row out", "%v", err)
 	}
 	t.looked[p] = k
+	if k.text != nil {
+		t.copies[k.copied] = k.text
+	}
 	if k.handover == steps.Stays && k.Unsafe != "" {
 		t.notes = append(t.notes, state.Note{
 			Topic: "RequireSafeKeys", Text: k.Unsafe + ", where the key of " + signer.Domain + " is; OpenDKIM was told not to mind, and that stays so " +
@@ -101,7 +104,7 @@ func (k takenKey) tighter() string {
 	if k.Above != "" {
 		return "chmod go-w " + string(k.Above)
 	}
-	return fmt.Sprintf("chown opendkim: %s && chmod 600 %s", k.Path, k.Path)
+	return fmt.Sprintf("if nothing else reads it: chown opendkim: %s && chmod 600 %s", k.Path, k.Path)
 }
 
 // given are keys that belong to opendkim from now on.
@@ -123,15 +126,13 @@ func (t *taken) given() []state.Meta {
 	return slices.CompactFunc(metas, func(a, b state.Meta) bool { return a.Path == b.Path })
 }
 
-// copies are the texts of keys of which opendkim needs a copy.
-func (t *taken) copies() map[state.Path][]byte {
-	all := map[state.Path][]byte{}
-	for _, k := range t.looked {
-		if k.text != nil {
-			all[k.copied] = k.text
-		}
+// copying reports whether a file is a copy that this run makes.
+func (t *taken) copying(file string) bool {
+	if t == nil {
+		return false
 	}
-	return all
+	_, made := t.copies[state.Path(file)]
+	return made
 }
 
 // file is where the key of a domain was found.

@@ -75,7 +75,7 @@ func signs() []sign {
 		{re(`(?m)^.*(No space left on device|enough free space).*`), syscall.ENOSPC, "df -h /var /usr; apt-get clean"},
 		{re(`(?m)^.*(Unable to locate package|has no installation candidate|Couldn't find any package).*`), ErrUnknownPackage, "apt-get update; is \"main\" among the components in /etc/apt/sources.list?"},
 		{re(`(?m)^.*(Temporary failure resolving|Could not resolve|Could not connect|Unable to connect|Connection failed|connection timed out|Network is unreachable|Failed to fetch|Unable to fetch some archives).*`), ErrNetwork, "apt-get update must work first: look at the network, DNS and /etc/apt/sources.list"},
-		{re(`(?m)^.*(Unmet dependencies|unmet dependencies|held broken packages).*`), ErrUnmet, "apt-get -f install; apt-mark showhold"},
+		{re(`(?m)^.*(Unmet dependencies|unmet dependencies|held broken packages).*`), ErrUnmet, "apt-get -s -f install shows what would mend it; apt-mark showhold"},
 	}
 }
 

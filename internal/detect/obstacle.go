@@ -49,7 +49,7 @@ func (s scope) updating(option string) string {
 // alone.
 const (
 	keyFile = "/root/mailsetup.key"
-	newKey  = "make a key: (umask 027; tsig-keygen mailsetup >/etc/bind/mailsetup.key); install -m 600 /etc/bind/mailsetup.key " + keyFile +
+	newKey  = "make a key: (umask 027; set -C; tsig-keygen mailsetup >/etc/bind/mailsetup.key) && install -m 600 /etc/bind/mailsetup.key " + keyFile +
 		"\nput include \"/etc/bind/mailsetup.key\"; into named.conf.local, and "
 )
 

@@ -97,7 +97,7 @@ func isConfigured(s Source) error {
 			}
 		default:
 			return &system.UnusableError{
-				Path: p, Text: fmt.Sprintf("is no regular file (%s)", o.Kind), Hint: fmt.Sprintf("move it away: mv %s %s.old", p, p),
+				Path: p, Text: fmt.Sprintf("is no regular file (%s)", o.Kind), Hint: fmt.Sprintf("put a plain file in its place, without which Postfix does not start: ls -l %s", p),
 			}
 		}
 	}

@@ -159,7 +159,7 @@ zone "odd.example" {
 const (
 	there   = "run mailsetup there, or here with --dns manual, which prints the records"
 	instead = "--dns manual prints the records instead"
-	newOne  = "make a key: (umask 027; tsig-keygen mailsetup >/etc/bind/mailsetup.key); install -m 600 /etc/bind/mailsetup.key /root/mailsetup.key\nput include \"/etc/bind/mailsetup.key\"; into named.conf.local, and "
+	newOne  = "make a key: (umask 027; set -C; tsig-keygen mailsetup >/etc/bind/mailsetup.key) && install -m 600 /etc/bind/mailsetup.key /root/mailsetup.key\nput include \"/etc/bind/mailsetup.key\"; into named.conf.local, and "
 	thenIt  = "\nthen --dns rfc2136 --rfc2136-server 127.0.0.1 --rfc2136-key /root/mailsetup.key; or --dns manual"
 	dynamic = newOne + "key mailsetup; into the zone's allow-update" + thenIt
 	grants  = newOne + "grant mailsetup zonesub A AAAA MX TXT; into the zone's update-policy" + thenIt

@@ -30,6 +30,12 @@ func (k Key) String() string { return strings.TrimSuffix(k.Name, ".") }
 // GoString implements fmt.GoStringer.
 func (k Key) GoString() string { return k.String() }
 
+// copyOf is the command that makes a key of root's alone. The file itself may be
+// that of a name server, which would be locked out.
+func copyOf(p state.Path) string {
+	return fmt.Sprintf("name a copy that only root can read: install -m 600 %s /root/mailsetup.key", p)
+}
+
 // ReadKey reads a key statement of named.conf(5), as tsig-keygen(8) prints it,
 // from a file that nobody but root may read.
 func ReadKey(r system.Reader, p state.Path) (Key, error) {
@@ -74,9 +80,9 @@ func readableByRootOnly(p state.Path, o state.Object) error {
 	case o.Kind != state.Regular:
 		return unfit("", "the key file is a %s", o.Kind)
 	case o.Owner.User != "root" && !named:
-		return unfit(fmt.Sprintf("chown root %s, or name a copy that is root's", p), "the key belongs to %s, who could sign with it", o.Owner.User)
+		return unfit(copyOf(p), "the key belongs to %s, who could sign with it", o.Owner.User)
 	case o.Mode&0o077 != 0:
-		return unfit(fmt.Sprintf("chmod 600 %s, or name a copy with that mode", p), "the key can be read by others than root (mode %04o)", o.Mode.Perm())
+		return unfit(copyOf(p), "the key can be read by others than root (mode %04o)", o.Mode.Perm())
 	}
 	return nil
 }

@@ -108,7 +108,7 @@ func TestDomainsInTrouble(t *testing.T) {
 		r.Run(t, "chmod", "644", file)
 		before := r.reloads(t)
 		_, said = product(t, r.Box, 1, "rotate-dkim", "--yes")
-		says(t, said, "drei.example: "+old["drei.example"]+" goes on signing: "+file+", ", "hint: chmod 600 "+file, "1 domain could not go on: drei.example\n")
+		says(t, said, "drei.example: "+old["drei.example"]+" goes on signing: "+file+", ", "hint: chown opendkim: "+file+" && chmod 600 "+file, "1 domain could not go on: drei.example\n")
 		if n := r.reloads(t) - before; n != 1 {
 			t.Errorf("%d reloads for two domains", n)
 		}

@@ -93,7 +93,11 @@ func misplaced(p state.Path, o state.Object, want state.Kind) error {
 	what := string(o.Kind)
 	if o.Kind == state.Symlink {
 		what = fmt.Sprintf("symbolic link to %s", o.Content)
-		hint = fmt.Sprintf("replace the link by what it points to: cp --remove-destination \"$(readlink -f %s)\" %s", p, p)
+		// With owner and mode (-p): a key that becomes root's locks OpenDKIM out.
+		hint = fmt.Sprintf("replace the link by what it points to: cp -p --remove-destination \"$(readlink -f %s)\" %s", p, p)
+		if want == state.Directory {
+			hint = "put a directory of the same owner and mode in the link's place, with what is in it"
+		}
 	}
 	return &system.UnusableError{Path: p, Text: fmt.Sprintf("is a %s, expected a %s", what, want), Hint: hint}
 }
