@@ -145,6 +145,11 @@ func (s *session) hold(t *taken) {
 		}
 	}
 	t.notes = append(t.listing(), t.notes...)
+	if t.signer.User != signerUser {
+		t.notes = append(t.notes, state.Note{
+			Topic: "opendkim", Passing: true, Text: fmt.Sprintf("it runs as the user %s now, and as %s from then on", t.signer.User, signerUser),
+		})
+	}
 }
 
 // names are those of the domains.

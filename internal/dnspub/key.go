@@ -30,10 +30,13 @@ func (k Key) String() string { return strings.TrimSuffix(k.Name, ".") }
 // GoString implements fmt.GoStringer.
 func (k Key) GoString() string { return k.String() }
 
-// copyOf is the command that makes a key of root's alone. The file itself may be
-// that of a name server, which would be locked out.
-func copyOf(p state.Path) string {
-	return fmt.Sprintf("name a copy that only root can read: install -m 600 %s /root/mailsetup.key", p)
+// forRoot is the command that makes a key readable by root alone. A file outside
+// of root's home may be that of a name server, which would be locked out.
+func forRoot(p state.Path) string {
+	if p.Dir() == "/root" {
+		return fmt.Sprintf("chown root %s && chmod 600 %s", p, p)
+	}
+	return fmt.Sprintf("name a copy that only root can read: install -m 600 %s /root/%s; --rfc2136-key /root/%s", p, path.Base(string(p)), path.Base(string(p)))
 }
 
 // ReadKey reads a key statement of named.conf(5), as tsig-keygen(8) prints it,
@@ -80,9 +83,9 @@ func readableByRootOnly(p state.Path, o state.Object) error {
 	case o.Kind != state.Regular:
 		return unfit("", "the key file is a %s", o.Kind)
 	case o.Owner.User != "root" && !named:
-		return unfit(copyOf(p), "the key belongs to %s, who could sign with it", o.Owner.User)
+		return unfit(forRoot(p), "the key belongs to %s, who could sign with it", o.Owner.User)
 	case o.Mode&0o077 != 0:
-		return unfit(copyOf(p), "the key can be read by others than root (mode %04o)", o.Mode.Perm())
+		return unfit(forRoot(p), "the key can be read by others than root (mode %04o)", o.Mode.Perm())
 	}
 	return nil
 }

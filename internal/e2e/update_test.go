@@ -166,7 +166,7 @@ func TestUpdateRefused(t *testing.T) {
 			code int
 			says []string
 		}{
-			"others can read it": {good, 0o644, 2, []string{updateKey + ": the key can be read by others than root (mode 0644)", "hint: name a copy that only root can read: install -m 600 " + updateKey}},
+			"others can read it": {good, 0o644, 2, []string{updateKey + ": the key can be read by others than root (mode 0644)", "hint: chown root " + updateKey + " && chmod 600 " + updateKey}},
 			"another secret": {"key mailsetup { algorithm hmac-sha256; secret \"bm90IGl0\"; };\n", 0o600, 1, []string{
 				"has another secret under the name mailsetup (BADSIG)", "hint: copy the key statement",
 			}},
