@@ -88,6 +88,9 @@ func TestAdoptOfAnotherUser(t *testing.T) {
 		if who := b.Sh(t, "ps -o user= -C opendkim | sort -u"); who != "dkimsign\n" {
 			t.Errorf("after the rollback OpenDKIM runs as %s", who)
 		}
+		if said := b.Sh(t, "journalctl -q --no-pager -o cat -t opendkim | grep -iE 'denied|not secure|load key|loading key' || true"); said != "" {
+			t.Errorf("OpenDKIM was locked out of a key:\n%s", said)
+		}
 	})
 }
 
