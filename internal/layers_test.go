@@ -86,6 +86,7 @@ var harmless = map[string]string{
 	"internal/system/units.go net.DialTimeout":       "a socket file",
 	"internal/detect/spf.go spf.CheckHostWithSender": "WithResolver",
 	"internal/check/signs.go dkim.VerifyWithOptions": "LookupTXT",
+	"internal/check/asked.go dkim.VerifyWithOptions": "LookupTXT",
 	"internal/dnspub/resolver.go dns.Client":         "addresses of resolv.conf and of name servers",
 	"internal/dnspub/primary.go dns.Client":          "addresses, which endpoints asks our resolver for",
 }
