@@ -199,8 +199,6 @@ func TestNotesOnWhatMailWouldMiss(t *testing.T) {
 		spoil       func(in *Input)
 		want        bool
 	}{
-		{"enabled", "opendkim", func(*Input) {}, false},
-		{"disabled", "opendkim", func(in *Input) { in.Facts.OpenDKIM.Disabled = true }, true},
 		{"on every address", "inet_interfaces", listens("all"), false},
 		{"on the loopback only", "inet_interfaces", listens("loopback-only"), true},
 		{"on localhost", "inet_interfaces", listens("localhost"), true},

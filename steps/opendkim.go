@@ -70,7 +70,7 @@ func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
 	if in.Touched != nil {
 		return stage, nil, nil
 	}
-	return stage, slices.Concat(cannotAlign(in), unlisted(in), notAtBoot(in)), nil
+	return stage, slices.Concat(cannotAlign(in), unlisted(in)), nil
 }
 
 // signerUnit reloads OpenDKIM, or restarts it where it reads only then what
@@ -219,17 +219,6 @@ func unlisted(in Input) []state.Note {
 		Text: fmt.Sprintf("mail is signed as if %s did not stand in mynetworks: %s takes plain networks only",
 			strings.Join(p.OtherNetworks, " "), TrustedHosts),
 		Do: "write those networks out in mynetworks, then run mailsetup init again",
-	}}
-}
-
-// notAtBoot leaves it to the administrator whether units start at boot.
-func notAtBoot(in Input) []state.Note {
-	if o := in.Facts.OpenDKIM; o == nil || !o.Disabled {
-		return nil
-	}
-	return []state.Note{{
-		Topic: "opendkim", Text: unitOpenDKIM + " is disabled: after a reboot nothing signs the mail",
-		Do: "systemctl enable " + unitOpenDKIM,
 	}}
 }
 

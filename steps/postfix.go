@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"mailsetup/internal/livepath/route"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 )
@@ -39,12 +40,13 @@ func Postfix(in Input) (state.Stage, []state.Note, error) {
 	}
 	ask, told := l.bounces(in)
 	l.names(in)
+	l.probeRoute(in)
 	stage := l.stage(in, "mail goes through the signer")
 	stage.Questions = in.unanswered(append(questions, ask...)...)
 	if err := l.unguard(in, &stage); err != nil {
 		return state.Stage{}, nil, err
 	}
-	return stage, slices.Concat(signedFor(in), notes, told, unsigned(in), names(in)), nil
+	return stage, slices.Concat(signedFor(in), notes, told, rewrites(in), unsigned(in), names(in)), nil
 }
 
 // mainLists are the lists of main.cf with our milter in them.
@@ -66,6 +68,18 @@ func (l *lists) names(in Input) {
 	l.put(place{nil, "myhostname"}, in.Spec.Host.Hostname)
 	if swallows(in.Spec) {
 		l.put(place{nil, "mydestination"}, "localhost")
+	}
+}
+
+// probeRoute leads the probe of the whole way to a sink on this machine: by an
+// entry of transport_maps, before those that are there. It needs IPv4.
+func (l *lists) probeRoute(in Input) {
+	transports := []string{"smtp", "relay"} // of the package's master.cf
+	if p := in.Facts.Postfix; p != nil {
+		transports = route.Transports(p)
+	}
+	if value := route.Merge(l.main[route.Parameter], transports); value != "" {
+		l.put(place{nil, route.Parameter}, value)
 	}
 }
 

@@ -3,6 +3,7 @@ package steps
 import (
 	"slices"
 
+	"mailsetup/internal/livepath/route"
 	"mailsetup/internal/state"
 	"mailsetup/templates"
 )
@@ -26,7 +27,9 @@ func BelowRoot(want state.State, exists func(state.Path) bool) (state.State, err
 		for _, e := range st.Edits {
 			p, isPostfix := e.(state.PostfixEdit)
 			if isPostfix && !exists(p.Path) {
-				text, err := templates.PostfixSnippet(p.Set)
+				// Pasted, this one would take the place of those that are there.
+				set := slices.DeleteFunc(slices.Clone(p.Set), func(s state.Setting) bool { return s.Name == route.Parameter })
+				text, err := templates.PostfixSnippet(set)
 				if err != nil {
 					return state.State{}, err
 				}

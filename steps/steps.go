@@ -110,6 +110,7 @@ func All() []Step {
 		{"Zone", "SPF, DKIM and DMARC records in the local BIND", Zone, false},
 		{"Guard", "mail waits while the signer restarts", Guard, false},
 		{"OpenDKIM", "the milter that signs", OpenDKIM, false},
+		{"Daemons", "the units that mail needs run, and start at boot", Daemons, true},
 		{"Reinjection", "mail that comes back from a content filter is not signed again", Reinjection, true},
 		{"Postfix", "Postfix hands its mail to the milter", Postfix, true},
 		{"OtherSigner", "who signed until now no longer does", OtherSigner, false},

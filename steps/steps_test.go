@@ -155,7 +155,7 @@ func TestTheOrderIsThatOfBecomingTrue(t *testing.T) {
 	for _, s := range build(t, bare()).Stages {
 		names = append(names, s.Name)
 	}
-	want := []string{"Packages", "Intent", "Keys", "Zone", "Guard", "OpenDKIM", "Reinjection", "Postfix", "OtherSigner", "Aliases", "Withdraw", "Ledger"}
+	want := []string{"Packages", "Intent", "Keys", "Zone", "Guard", "OpenDKIM", "Daemons", "Reinjection", "Postfix", "OtherSigner", "Aliases", "Withdraw", "Ledger"}
 	if d := cmp.Diff(want, names); d != "" {
 		t.Error(d)
 	}

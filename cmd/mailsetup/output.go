@@ -76,6 +76,7 @@ type result struct {
 	Paths   []state.Path `json:"paths,omitempty"`
 	Notes   []state.Note `json:"notes,omitempty"`
 	Adopted []adopted    `json:"adopted,omitempty"`
+	Proven  string       `json:"proven,omitempty"` // of the mail that leaves
 }
 
 // beside adds a value to an object of JSON as it is printed.
@@ -98,17 +99,27 @@ func (s *session) printJSON(v any) error {
 }
 
 // nothingToDo is the end of a run that found everything in place. Files say
-// nothing about a daemon that was stopped since.
+// nothing about a daemon that was stopped since, or of what becomes of mail.
 func (s *session) nothingToDo(ctx context.Context, w *work, p plan.Plan) error {
-	if err := s.signs(ctx, w); err != nil {
-		return err
+	proven := ""
+	if s.image == nil {
+		err := s.hostProbes(ctx, w)
+		if err == nil {
+			proven, _, err = s.wholeWay(ctx, w, p.Notes)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	s.settledNow(w.input)
 	s.remembered()
 	if s.o.json {
-		return s.printResult(result{Notes: p.Notes})
+		return s.printResult(result{Notes: p.Notes, Proven: proven})
 	}
 	fmt.Fprintf(s.c.out, "Nothing to do: this %s is as you asked for.\n", s.place())
+	if proven != "" {
+		fmt.Fprintln(s.c.out, fold(proven, 78))
+	}
 	s.notes(p.Notes)
 	return nil
 }
@@ -130,12 +141,22 @@ func (s *session) done(ctx context.Context, w *work, p plan.Plan, r apply.Report
 	case s.turned != nil && s.o.json: // all of the run in the end
 		s.left = append(s.left, slices.DeleteFunc(slices.Clone(p.Notes), func(n state.Note) bool { return n.Passing })...)
 		return nil
-	case s.o.json:
-		return s.printResult(result{Changed: true, ID: r.ID, Paths: paths(p), Notes: p.Notes, Adopted: s.taken.data()})
 	}
-	fmt.Fprintf(s.c.out, "\n%s\n", fold(r.String(), 78))
+	var found error
+	proven := ""
+	if !s.o.json {
+		fmt.Fprintf(s.c.out, "\n%s\n", fold(r.String(), 78))
+	}
 	if s.image == nil {
-		s.verdict(ctx, w, p)
+		proven, found = s.verdict(ctx, w, p)
+	}
+	if s.o.json {
+		return cmp.Or(s.printResult(result{
+			Changed: true, ID: r.ID, Paths: paths(p), Notes: p.Notes, Adopted: s.taken.data(), Proven: proven,
+		}), found)
+	}
+	if proven != "" {
+		fmt.Fprintln(s.c.out, fold(proven, 78))
 	}
 	s.notes(p.Notes)
 	if s.image == nil {
@@ -144,31 +165,64 @@ func (s *session) done(ctx context.Context, w *work, p plan.Plan, r apply.Report
 		fmt.Fprintf(s.c.out, "\nOwners are listed in %s/%s.\nOn the machine itself, later: mailsetup init --yes\n",
 			strings.TrimRight(s.o.root, "/"), strings.TrimLeft(string(system.ManifestPath), "/"))
 	}
-	return nil
+	return found
 }
 
-// verdict says whether mail leaves signed. A run that did not act on the signer
-// has not asked it yet.
-func (s *session) verdict(ctx context.Context, w *work, p plan.Plan) {
+// verdict says what was proven of the mail that leaves. A run that did not act on
+// the signer has not asked it yet. One about the turns of keys has asked it about
+// each, and sends no message.
+func (s *session) verdict(ctx context.Context, w *work, p plan.Plan) (proven string, found error) {
 	if !w.input.Spec.Signs() {
-		fmt.Fprintln(s.c.out, "Mail of this server is left to the signer that was here before.")
-		return
+		return "Mail of this server is left to the signer that was here before.", nil
 	}
 	if !asksSigner(p) {
 		if err := s.signs(ctx, w); err != nil {
-			s.c.say("all of this stays, but %v", err)
-			if f := (*failure)(nil); errors.As(err, &f) {
-				s.c.say("hint: %s", f.hint)
-			}
-			return
+			return "", s.staysBut(err)
 		}
 	}
-	apart := ""
-	others := slices.ContainsFunc(w.input.Spec.Domains, func(d spec.Domain) bool { return d.SignedBy != "" })
-	if h := w.input.Spec.Host; len(h.LeaveServices) > 0 || h.SignBounces == "no" || others {
-		apart = ", apart from what you left out"
+	if s.turned != nil {
+		return signerAsked, nil
 	}
-	fmt.Fprintf(s.c.out, "Mail of this server leaves signed%s; the signer was asked and answered.\n", apart)
+	for _, h := range steps.Halted(w.input) {
+		if !actsOn(p, h.Unit) {
+			return "", s.staysBut(fail(h.Do, "%s", h.Text))
+		}
+	}
+	proven, whole, err := s.wholeWay(ctx, w, p.Notes)
+	switch {
+	case ctx.Err() != nil:
+		return "", nil // interrupted when all was done
+	case err != nil:
+		return "", s.staysBut(err)
+	case whole:
+		apart := ""
+		others := slices.ContainsFunc(w.input.Spec.Domains, func(d spec.Domain) bool { return d.SignedBy != "" })
+		if h := w.input.Spec.Host; len(h.LeaveServices) > 0 || h.SignBounces == "no" || others {
+			apart = ", apart from what you left out"
+		}
+		proven = "Mail of this server leaves signed" + apart + ". " + proven
+	}
+	return proven, nil
+}
+
+// staysBut tells of a check that failed after everything was done. A rotation has
+// proven its keys itself.
+func (s *session) staysBut(err error) error {
+	s.c.say("all of this stays, but %s", harmless(err))
+	if f := (*failure)(nil); errors.As(err, &f) {
+		s.c.hints(strings.Split(f.hint, "\n"))
+	}
+	if s.turned != nil {
+		return nil
+	}
+	return errProblemsFound
+}
+
+// actsOn reports whether a plan reloads or starts a unit: what was down is up then.
+func actsOn(p plan.Plan, unit string) bool {
+	return slices.ContainsFunc(p.Stages, func(st plan.StageChanges) bool {
+		return slices.ContainsFunc(st.Units, func(u state.Unit) bool { return u.Name == unit && !u.Action.AtBoot() })
+	})
 }
 
 func asksSigner(p plan.Plan) bool {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,7 +38,7 @@ func (s *session) provision(ctx context.Context, want spec.Spec, old *spec.Spec)
 	if err = s.install(ctx, w, &first); err == nil {
 		err = s.perform(ctx, w, first)
 	}
-	if err != nil && len(s.installed) > 0 {
+	if err != nil && !errors.Is(err, errProblemsFound) && len(s.installed) > 0 {
 		s.c.say("installed and left in place: %s", strings.Join(s.installed, ", "))
 	}
 	return err
@@ -52,7 +53,13 @@ func (s *session) prepare(ctx context.Context, want spec.Spec, old *spec.Spec) (
 	if err := s.zoneAllowed(ctx, want); err != nil {
 		return nil, plan.Plan{}, err
 	}
+	if err := s.halted(w, true); err != nil {
+		return nil, plan.Plan{}, err
+	}
 	p, err := s.agreed(ctx, w)
+	if err == nil && p.Empty() {
+		err = s.halted(w, false)
+	}
 	return w, p, err
 }
 

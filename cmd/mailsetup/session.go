@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/check"
 	"mailsetup/internal/dnspub"
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/livepath"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/rotation"
@@ -160,6 +161,11 @@ func (s *session) claim(ctx context.Context) error {
 	if s.o.root == "" {
 		if err := s.lock(ctx); err != nil {
 			return err
+		}
+	}
+	if s.image == nil {
+		if err := livepath.Clean(ctx, s.sys); err != nil {
+			s.c.say("messages of a probe that was killed may still be in Postfix's queue: %v", err)
 		}
 	}
 	open, err := s.journal.Open()

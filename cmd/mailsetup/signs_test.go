@@ -53,7 +53,7 @@ func TestNothingToDo(t *testing.T) {
 
 // What the last line says of the signer was seen in this very run.
 func TestTheVerdictIsThatOfTheSigner(t *testing.T) {
-	const claim = "Mail of this server leaves signed"
+	const claim = "The signer was asked, and signs mail of this server."
 	zone := plan.Plan{Stages: []plan.StageChanges{{Name: "Zone"}}}
 	signer := plan.Plan{Stages: []plan.StageChanges{{Name: "OpenDKIM", Units: []state.Unit{
 		{Settled: []state.Probe{{Kind: state.ProbeSigns}}},
@@ -70,8 +70,8 @@ func TestTheVerdictIsThatOfTheSigner(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, w, said := signed(t, c.probe)
-			if err := s.done(t.Context(), w, c.plan, apply.Report{}); err != nil {
-				t.Fatal(err)
+			if err := s.done(t.Context(), w, c.plan, apply.Report{}); errors.Is(err, errProblemsFound) == c.want {
+				t.Fatalf("error %v", err)
 			}
 			if got := strings.Contains(said(), claim); got != c.want {
 				t.Errorf("claim %v, want %v:\n%s", got, c.want, said())
@@ -83,13 +83,18 @@ func TestTheVerdictIsThatOfTheSigner(t *testing.T) {
 	}
 }
 
-func TestTheVerdictLeavesOutWhatWasLeftOut(t *testing.T) {
+// Where Postfix could not be asked where it would deliver, no message is sent, and
+// nothing is said of mail that leaves.
+func TestTheVerdictIsNoMoreThanWhatWasProven(t *testing.T) {
 	s, w, said := signed(t, nil)
-	w.input.Spec.Host.LeaveServices = []string{"submission/inet"}
+	s.facts.Postfix = &state.Postfix{
+		QueueDirectory: state.Path(t.TempDir()), Services: []state.Service{{Name: "smtp/unix", Command: "smtp"}}, Value: map[string]string{},
+	}
 	if err := s.done(t.Context(), w, plan.Plan{}, apply.Report{}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(said(), "leaves signed, apart from what you left out; the signer") {
+	text := strings.Join(strings.Fields(said()), " ")
+	if strings.Contains(text, "leaves signed") || !strings.Contains(text, "The signer was asked, and signs mail of this server. What Postfix does with it after that is not known: Postfix was asked where it would deliver") {
 		t.Errorf("said\n%s", said())
 	}
 }
@@ -105,5 +110,22 @@ func TestAKeyThatOthersCanReadIsNoticed(t *testing.T) {
 	err := s.keysThere(w.input.Spec)
 	if f := (*failure)(nil); !errors.As(err, &f) || f.hint != "chown opendkim: "+keyFile+" && chmod 600 "+keyFile || !strings.Contains(err.Error(), "0644") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A unit that somebody has stopped, and that the run had no reason to act on, is
+// told with the command, whatever else was done.
+func TestDoneTellsOfAUnitThatIsStopped(t *testing.T) {
+	s, w, said := signed(t, nil)
+	w.input.Facts.Postfix = &state.Postfix{Unit: "postfix.service"}
+	w.input.Facts.Daemons = map[string]state.Daemon{"postfix.service": {Stopped: true}}
+	err := s.done(t.Context(), w, plan.Plan{}, apply.Report{})
+	if !errors.Is(err, errProblemsFound) || strings.Contains(said(), "signs mail") ||
+		!strings.Contains(said(), "all of this stays, but postfix.service was stopped") || !strings.Contains(said(), "hint: systemctl start postfix.service") {
+		t.Errorf("error %v, said\n%s", err, said())
+	}
+	acted := plan.Plan{Stages: []plan.StageChanges{{Units: []state.Unit{{Name: "postfix.service", Action: state.Reload}}}}}
+	if err := s.done(t.Context(), w, acted, apply.Report{}); err != nil {
+		t.Errorf("after the run started it: %v", err)
 	}
 }

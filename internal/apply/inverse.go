@@ -116,13 +116,29 @@ func (v *inverse) stage(st *stage) error {
 		back.Why = "as before " + v.entry.ID
 		sc.Updates = append(sc.Updates, back)
 	}
-	if sc.Empty() {
+	atBoot := v.atBoot(st)
+	if sc.Empty() && len(atBoot) == 0 && len(st.Changes) > 0 {
 		return nil
 	}
 	v.units(&sc, st)
+	sc.Units = append(sc.Units, atBoot...)
+	if sc.Empty() {
+		return nil // it only started what did not run
+	}
 	v.plan.Stages = append(v.plan.Stages, sc)
-	v.owe(sc.Units, len(st.Units) == 0)
+	v.owe(sc.Units[:len(sc.Units)-len(atBoot)], len(st.Units) == 0)
 	return nil
+}
+
+// atBoot are the units whose start at boot goes back.
+func (v *inverse) atBoot(st *stage) []state.Unit {
+	var all []state.Unit
+	for _, u := range slices.Backward(st.Units) {
+		if u.Action.AtBoot() {
+			all = append(all, state.Unit{Name: u.Name, Action: opposite(u.Action), Due: true, Why: "as before " + v.entry.ID})
+		}
+	}
+	return all
 }
 
 // owe keeps account of units that were acted on before a stage without units
@@ -220,6 +236,9 @@ func (v *inverse) add(sc *plan.StageChanges, p state.Path, to state.Object, seri
 // signature or a record that it brought is gone.
 func (v *inverse) units(sc *plan.StageChanges, st *stage) {
 	for _, un := range slices.Backward(st.Units) {
+		if un.Action.AtBoot() {
+			continue
+		}
 		if !un.Running {
 			v.plan.Notes = append(v.plan.Notes, state.Note{
 				Topic: un.Name, Text: "it did not run before and is left running", Do: "systemctl stop " + un.Name,

@@ -255,14 +255,29 @@ func (u *undo) units(ctx context.Context, st *stage) {
 	if len(st.Units) == 0 && (len(st.Derived) > 0 || !slices.ContainsFunc(st.Changes, ours)) {
 		u.again = slices.Clone(u.acted)
 	}
-	list := slices.Clone(st.Units)
-	slices.Reverse(list)
+	var list []unit
+	for _, un := range slices.Backward(st.Units) {
+		if un.Action.AtBoot() {
+			back := opposite(un.Action)
+			u.note(u.s.Act(ctx, un.Name, back, ""), "systemctl "+string(back)+" "+un.Name)
+			continue
+		}
+		list = append(list, un)
+	}
 	u.act(ctx, st.Name, list)
 	for _, un := range list {
 		named := func(o unit) bool { return o.Name == un.Name }
 		u.again = slices.DeleteFunc(u.again, named)
 		u.acted = append(slices.DeleteFunc(u.acted, named), un)
 	}
+}
+
+// opposite takes back what an action does to the next boot.
+func opposite(a state.UnitAction) state.UnitAction {
+	if a == state.Enable {
+		return state.Disable
+	}
+	return state.Enable
 }
 
 // again is what tells units once more of files that went back after them. They

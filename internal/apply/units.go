@@ -34,11 +34,16 @@ func (r *run) found(ctx context.Context, u state.Unit) (unit, error) {
 	if err != nil {
 		return unit{}, err
 	}
+	if u.Action.AtBoot() {
+		return unit{Name: u.Name, Action: u.Action, Running: running, Why: u.Why}, nil
+	}
 	rec := unit{
 		Name: u.Name, Action: u.Action, Wake: u.Wake, Running: running, Settled: u.Settled, Redefined: u.Redefined, Why: u.Why,
 	}
 	if !running {
-		rec.Action = state.Restart
+		if u.Action != state.Start {
+			rec.Action = state.Restart
+		}
 		return rec, nil
 	}
 	rec.Answered = asked(rec) && r.answered[u.Name]

@@ -56,7 +56,7 @@ func Machine(ctx context.Context, s Source, o Options) (state.Facts, error) {
 	// Each fills in facts of its own, and mostly waits for programs. Those that
 	// ask what is installed, and what the files say, come after it.
 	look := inOrder(distribution, files, sideBySide(host, inOrder(installed,
-		sideBySide(postfix, openDKIM, inOrder(dnsServer, zones), mailSystem, pristine, listeners))))
+		sideBySide(inOrder(postfix, daemons), openDKIM, inOrder(dnsServer, zones), mailSystem, pristine, listeners))))
 	if err := look(ctx, s, o, &f); err != nil {
 		return state.Facts{}, err
 	}

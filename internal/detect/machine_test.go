@@ -107,6 +107,7 @@ func TestMachine(t *testing.T) {
 		Pristine:  map[state.Path]bool{"/etc/opendkim.conf": true, "/etc/bind/named.conf.local": false, "/etc/bind/named.conf.options": false},
 		Files:     map[state.Path][]byte{"/etc/aliases": []byte("postmaster: root\n")},
 		OpenDKIM:  &state.OpenDKIM{Active: true},
+		Daemons:   map[string]state.Daemon{"opendkim.service": {Running: true}, "postfix.service": {Running: true}},
 		Zones:     []state.Zone{{Origin: "lab.example.", Kind: "primary", File: "/etc/bind/db.lab", Unread: true}},
 		Postfix: &state.Postfix{
 			Unit: "postfix@-.service", Version: "3.7.11", QueueDirectory: "/var/spool/postfix",

@@ -31,7 +31,12 @@ func parameters() []string {
 		"milter_default_action", "milter_protocol", "milter_mail_macros", "milter_rcpt_macros",
 		"milter_data_macros", "milter_macro_daemon_name",
 		"content_filter", "smtpd_proxy_filter", "receive_override_options",
-		"header_checks", "body_checks", "smtp_header_checks", "smtp_body_checks",
+		"header_checks", "mime_header_checks", "nested_header_checks", "body_checks", "milter_header_checks",
+		"smtp_header_checks", "smtp_mime_header_checks", "smtp_nested_header_checks", "smtp_body_checks", "smtp_generic_maps",
+		"canonical_maps", "sender_canonical_maps", "recipient_canonical_maps", "virtual_alias_maps",
+		"always_bcc", "sender_bcc_maps", "recipient_bcc_maps", "smtp_fallback_relay", "smtp_tls_wrappermode",
+		"smtpd_client_restrictions", "smtpd_helo_restrictions", "smtpd_sender_restrictions", "smtpd_relay_restrictions",
+		"smtpd_recipient_restrictions", "smtpd_data_restrictions", "smtpd_end_of_data_restrictions",
 		"always_add_missing_headers", "local_header_rewrite_clients",
 		"alias_maps", "alias_database", "virtual_alias_domains", "virtual_mailbox_domains",
 		"relay_domains", "relayhost", "sender_dependent_relayhost_maps", "default_transport", "transport_maps",
@@ -39,7 +44,7 @@ func parameters() []string {
 }
 
 // postfix fills in the facts about an installed Postfix.
-func postfix(ctx context.Context, s Source, _ Options, f *state.Facts) error {
+func postfix(ctx context.Context, s Source, o Options, f *state.Facts) error {
 	if !f.Installed["postfix"] {
 		return nil
 	}
@@ -62,6 +67,7 @@ func postfix(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 	if err := restartable(ctx, s, p); err != nil {
 		return err
 	}
+	p.Rewrites = rewrites(ctx, s, o, p)
 	f.Postfix = p
 	f.Rspamd = usesRspamd(p)
 	return nil
@@ -178,16 +184,18 @@ func restartable(ctx context.Context, s Source, p *state.Postfix) error {
 	if o, err := s.Stat(p.QueueDirectory); err != nil || o.Kind != state.Directory && o.Kind != state.Symlink {
 		return cmp.Or(err, refuse(fmt.Sprintf("%s is no directory", p.QueueDirectory)))
 	}
-	// master(8) begins a session, which the leader of a process group may not.
-	master := p.Value["daemon_directory"] + "/master"
-	runs, err := s.Run(ctx, system.Command{Argv: []string{"sh", "-c", `"$0" -t; exit $?`, master}})
-	if err != nil {
-		return fmt.Errorf("run %s: %w", master, err)
-	}
-	if runs.Code == 0 { // it could have the lock
+	if !hasMaster(ctx, s, p) {
 		return refuse(fmt.Sprintf("no master has the queue in %s", p.QueueDirectory))
 	}
-	return nil
+	return ctx.Err()
+}
+
+// hasMaster reports whether a master(8) has the lock of the queue. It begins a
+// session, which the leader of a process group may not.
+func hasMaster(ctx context.Context, s Source, p *state.Postfix) bool {
+	master := p.Value["daemon_directory"] + "/master"
+	runs, err := s.Run(ctx, system.Command{Argv: []string{"sh", "-c", `"$0" -t; exit $?`, master}})
+	return err != nil || runs.Code != 0 // else it could have the lock
 }
 
 // words are the elements of a list in main.cf, postconf(5).

@@ -59,7 +59,8 @@ func TestContentFilter(t *testing.T) {
 		product(t, b, 2, initArgs("--service-milters", "keep")...) // it cannot be left so
 		asBefore(t, b, was)
 		out, _ := product(t, b, 0, initArgs("--service-milters", "merge")...)
-		says(t, strings.Join(strings.Fields(out), " "), "mail is signed once, before it goes to smtp-amavis:[127.0.0.1]:10024")
+		says(t, oneLine(out), "mail is signed once, before it goes to smtp-amavis:[127.0.0.1]:10024",
+			"Mail of this server leaves signed. Messages by sendmail and by port 25 went through Postfix (smtp, relay) to a server of ours")
 		if got, want := b.Read(t, "/etc/postfix/master.cf"), master+filterMaster+backMaster+backOverrides+"\n    -o smtpd_milters=\n"; got != want {
 			t.Errorf("master.cf ends in\n%s", got[len(master):])
 		}

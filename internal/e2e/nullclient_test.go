@@ -24,6 +24,7 @@ systemctl restart postfix`)
 		out, _ := product(t, b, 0, initArgs("--receive", "no")...)
 		folded := strings.Join(strings.Fields(out), " ")
 		says(t, folded, "mail of @lab.example, when it comes from this machine", "mail leaves through [192.0.2.25]; the SPF record of lab.example", "--spf-include")
+		says(t, folded, "Mail of this server leaves signed. Messages by sendmail went through Postfix (smtp, relay)", "Not tried by port 25: Postfix does not listen there.")
 		saysNot(t, folded, "when it comes from this machine,", "when it comes from this machine and", "Left for you: * signed")
 		cron := func() {
 			before := sink.Count()

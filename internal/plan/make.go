@@ -23,6 +23,7 @@ func Make(ctx context.Context, want state.State, r system.Reader, rec Record) (P
 			p.Stages = append(p.Stages, sc)
 		}
 	}
+	p.Stages = onlyOnce(p.Stages)
 	if sc := m.recordStage(); !sc.Empty() {
 		p.Stages = append(p.Stages, sc)
 	}
@@ -116,6 +117,8 @@ func (m *maker) stage(st state.Stage) StageChanges {
 	}
 	if !sc.Empty() {
 		sc.Units, sc.Validators, sc.Probes = st.Units, st.Validators, st.Probes
+	} else {
+		sc.Units = slices.DeleteFunc(slices.Clone(st.Units), func(u state.Unit) bool { return !u.Due })
 	}
 	for _, u := range st.Updates { // which concern no unit of this machine
 		if !u.Empty() {
@@ -123,6 +126,19 @@ func (m *maker) stage(st state.Stage) StageChanges {
 		}
 	}
 	return sc
+}
+
+// onlyOnce takes out what is due where another stage acts on the unit anyway:
+// what does not run is started then.
+func onlyOnce(stages []StageChanges) []StageChanges {
+	for i := range stages {
+		stages[i].Units = slices.DeleteFunc(stages[i].Units, func(u state.Unit) bool {
+			return u.Due && !u.Action.AtBoot() && slices.ContainsFunc(stages, func(s StageChanges) bool {
+				return slices.ContainsFunc(s.Units, func(o state.Unit) bool { return o.Name == u.Name && !o.Due && !o.Action.AtBoot() })
+			})
+		})
+	}
+	return slices.DeleteFunc(stages, StageChanges.Empty)
 }
 
 // note keeps an error, once: two edits of one file may meet the same line.

@@ -21,7 +21,9 @@ func (p Plan) Summary(w io.Writer) error {
 	if p.Empty() {
 		t.line("Nothing to do: everything is as it should be.")
 	} else {
-		t.wrap(0, strings.Join(p.counts(), ", ")+".")
+		if parts := p.counts(); len(parts) > 0 {
+			t.wrap(0, strings.Join(parts, ", ")+".")
+		}
 		p.removals(t)
 		p.unitLine(t)
 	}

@@ -193,7 +193,9 @@ func (t *printer) change(c Change) {
 	case c.Op == Later:
 		t.wrap(6, "once its package is installed:")
 		for _, l := range c.Settings {
-			t.line("        " + Printable(l))
+			for i, row := range rows(8, l) {
+				t.line(strings.Repeat(" ", 8+2*min(i, 1)) + row)
+			}
 		}
 	case t.diff && !strings.HasPrefix(string(c.Path), string(Home)+"/"): // our own memory, in no form for people
 		t.unified(Diff(c.Path, c.Before, c.After))

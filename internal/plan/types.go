@@ -56,7 +56,7 @@ type StageChanges struct {
 
 // Empty reports whether the stage has nothing left to do.
 func (s StageChanges) Empty() bool {
-	return len(s.Packages) == 0 && len(s.Changes) == 0 && len(s.Derived) == 0 && len(s.Updates) == 0
+	return len(s.Units) == 0 && len(s.Packages) == 0 && len(s.Changes) == 0 && len(s.Derived) == 0 && len(s.Updates) == 0
 }
 
 // Empty reports whether nothing has to be done.

@@ -41,9 +41,21 @@ type Facts struct {
 	// Sources are the addresses from which the machine reaches the world, one
 	// for each family at most; nil if that is not known.
 	Sources []netip.Addr
+	// Daemons are the units of the mail and name server that are installed, by name.
+	Daemons map[string]Daemon
 	// PostfixUnit is what systemd will really drive once the package that apt
 	// offers is installed; "" if that is not known.
 	PostfixUnit string
+}
+
+// Daemon is a unit as systemd has it, which may not be as its files say.
+type Daemon struct {
+	Running bool
+	// Disabled: not started at boot. Masked: not started at all.
+	Disabled, Masked bool
+	// Stopped: it ran since the boot and ended in good order, which somebody told
+	// it to. One that failed, or was never started, is neither Running nor Stopped.
+	Stopped bool
 }
 
 // Release is /etc/os-release.
@@ -83,6 +95,25 @@ type Postfix struct {
 	Instances []string
 	// QueueDirectory is where chrooted services see their root.
 	QueueDirectory Path
+	// Rewrites are the tables by which SMTP clients change messages while they
+	// deliver them, after the milters (smtp_generic_maps, smtp_header_checks, …).
+	Rewrites []Rewrite
+}
+
+// Rewrite is a table of such a parameter, and where that is set.
+type Rewrite struct {
+	Parameter string
+	Service   string // of master.cf, "" for main.cf
+	Line      int
+	Table     string // as written: regexp:/etc/postfix/smtp_header_checks
+	// Text is that of a regexp or pcre table; File is "" where it stands in the
+	// parameter itself.
+	Text []byte
+	File Path
+	// Rows are what a table of addresses has, or says of those at our names.
+	Rows []Setting
+	// Unread says why it is not known what the table does.
+	Unread string
 }
 
 // Service is one entry of master.cf(5).

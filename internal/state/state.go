@@ -202,9 +202,18 @@ type UnitAction string
 const (
 	Reload  UnitAction = "reload"
 	Restart UnitAction = "restart"
+	Start   UnitAction = "start" // a unit that is down, whether or not it gave up
+	// Enable has a unit started at boot, Disable is its way back. Neither starts or
+	// stops it now.
+	Enable  UnitAction = "enable"
+	Disable UnitAction = "disable"
 )
 
-// Unit is a systemd unit that is acted on if something of its stage changed.
+// AtBoot reports whether an action is about the next boot only.
+func (a UnitAction) AtBoot() bool { return a == Enable || a == Disable }
+
+// Unit is a systemd unit that is acted on if something of its stage changed, or if
+// it is Due.
 // What an interrupted run still owed it is done by recovery.
 type Unit struct {
 	Name   string
@@ -221,7 +230,10 @@ type Unit struct {
 	// Redefined: files of the unit itself change with the stage, so systemd
 	// reads them again (daemon-reload) before the action, and on the way back.
 	Redefined bool
-	Why       string
+	// Due: acted on also if nothing of the stage changed, unless another stage of
+	// the plan does that.
+	Due bool
+	Why string
 }
 
 // Probe is a question to the running system whose answer decides whether a

@@ -55,6 +55,8 @@ type UnitStatus struct {
 	Restarts   uint32
 	PID        uint32 // of the main process, 0 for none
 	AtBoot     string // whether it is started then: enabled, disabled, static
+	Result     string // how it ended: success, signal, exit-code
+	Ran        bool   // it has been active since the boot, and is no longer
 	// Stale: files of the unit changed since systemd read them.
 	Stale bool
 }

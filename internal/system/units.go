@@ -82,7 +82,10 @@ func status(ctx context.Context, conn *dbus.Conn, unit string) (UnitStatus, erro
 		Sub:    text("SubState"),
 		Type:   text("Type"),
 		AtBoot: text("UnitFileState"),
+		Result: text("Result"),
 	}
+	left, _ := props["InactiveEnterTimestamp"].(uint64)
+	st.Ran = left != 0 && st.Active != "active"
 	if raw, ok := props["InvocationID"].([]byte); ok && len(raw) > 0 {
 		st.Invocation = fmt.Sprintf("%x", raw)
 	}
@@ -112,12 +115,26 @@ func (d *systemd) act(ctx context.Context, unit string, action state.UnitAction,
 			return fmt.Errorf("it is not running (%s)", st.Active)
 		}
 		return job(ctx, conn, unit, "", conn.ReloadUnitContext)
+	case state.Enable, state.Disable:
+		return d.atBoot(ctx, unit, action)
+	case state.Start:
+		_ = conn.ResetFailedUnitContext(ctx, unit)
+		return job(ctx, conn, unit, "", conn.StartUnitContext)
 	case state.Restart:
 		// Only a unit that gave up has something to forget.
 		_ = conn.ResetFailedUnitContext(ctx, unit)
 		return job(ctx, conn, unit, wake, conn.RestartUnitContext)
 	}
 	return fmt.Errorf("unknown action %q", action)
+}
+
+// atBoot runs systemctl(1), which knows of init scripts as well.
+func (d *systemd) atBoot(ctx context.Context, unit string, action state.UnitAction) error {
+	res, err := d.run.Run(ctx, Command{Argv: []string{"systemctl", "--quiet", string(action), unit}})
+	if err == nil && res.Code != 0 {
+		err = fmt.Errorf("systemctl: exit status %d: %s", res.Code, strings.TrimSpace(string(res.Stderr)))
+	}
+	return err
 }
 
 // Stop implements Units.

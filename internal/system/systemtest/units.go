@@ -126,6 +126,10 @@ func (m *Mem) Act(ctx context.Context, name string, action state.UnitAction, _ s
 	if u == nil {
 		return fmt.Errorf("%s %s: unit not found", action, name)
 	}
+	if action.AtBoot() {
+		u.status.AtBoot = string(action) + "d"
+		return nil
+	}
 	if action == state.Reload && u.status.Active != "active" {
 		return fmt.Errorf("reload %s: unit is %s", name, u.status.Active)
 	}
@@ -140,7 +144,7 @@ func (m *Mem) Act(ctx context.Context, name string, action state.UnitAction, _ s
 		u.status.Active, u.status.Sub, u.loaded = "failed", "failed", nil
 		return fmt.Errorf("%s %s: job failed", action, name)
 	}
-	if action == state.Restart {
+	if action == state.Restart || action == state.Start {
 		u.starts++
 		u.status.Active, u.status.Sub = "active", "running"
 		u.status.Invocation = fmt.Sprint(u.starts)

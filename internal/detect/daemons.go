@@ -1,0 +1,53 @@
+package detect
+
+import (
+	"context"
+	"fmt"
+
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// daemons looks at the units that mail needs: whether they run, and will after a
+// reboot. Files say nothing about that.
+func daemons(ctx context.Context, s Source, _ Options, f *state.Facts) error {
+	all := map[string]state.Daemon{}
+	for _, d := range []struct{ program, unit string }{
+		{"postfix", mainUnit}, {"postfix", instanceUnit}, {"opendkim", dkimUnit}, {"bind9", namedUnit},
+	} {
+		if !f.Installed[d.program] {
+			continue
+		}
+		status, err := s.Status(ctx, d.unit)
+		if err != nil {
+			return fmt.Errorf("look at unit %s: %w", d.unit, err)
+		}
+		if status.Load == "loaded" || status.Load == "masked" {
+			all[d.unit] = daemon(status)
+		}
+	}
+	// Debian 12 has no main process for the instance, so one that was killed seems
+	// to have ended in good order. postfix.service, a oneshot, is stopped on purpose.
+	if instance, known := all[instanceUnit]; known {
+		instance.Stopped = !instance.Running && all[mainUnit].Stopped
+		all[instanceUnit] = instance
+	}
+	if p := f.Postfix; p != nil {
+		d, known := all[p.Unit]
+		if known && !d.Running && hasMaster(ctx, s, p) { // postfix(1) start, of which systemd knows nothing
+			d.Running, d.Stopped = true, false
+			all[p.Unit] = d
+		}
+	}
+	f.Daemons = all
+	return nil
+}
+
+func daemon(s system.UnitStatus) state.Daemon {
+	return state.Daemon{
+		Running:  s.Active == "active" || s.Active == "activating" || s.Active == "reloading",
+		Disabled: s.AtBoot == "disabled",
+		Masked:   s.Load == "masked",
+		Stopped:  (s.Active == "inactive" && s.Ran || s.Active == "deactivating") && s.Result == "success",
+	}
+}

@@ -1,0 +1,240 @@
+// Package livepath sends messages of this server all the way: by sendmail(1) and
+// by port 25, through the milters, the queue, a content filter and the SMTP
+// transports of Postfix, to a sink on this machine that judges their signatures
+// as a receiver would. The way is that of package route; nothing leaves the
+// machine, nobody gets a message or a bounce, and nothing stays in the queue.
+package livepath
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/livepath/route"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// Machine is what a probe needs of one.
+type Machine interface {
+	system.Reader
+	system.Writer
+	system.Runner
+}
+
+// Request says what is to be proven.
+type Request struct {
+	Postfix *state.Postfix
+	// SMTP is where Postfix takes mail, host:port; "" for nowhere.
+	SMTP string
+	// Signers are senders and the signatures that their mail must carry, but for
+	// those whom Postfix makes others of before signing. Mail by sendmail(1) is from
+	// the first, mail by port 25 from the last.
+	Signers []state.Signer
+}
+
+// Way is how a message was handed to Postfix.
+type Way string
+
+// The ways.
+const (
+	Sendmail Way = "sendmail"
+	Port25   Way = "port 25"
+)
+
+// Result is what became of the messages.
+type Result struct {
+	// Unsent says why no message was sent, "" if some were.
+	Unsent string
+	// Deliveries are those that were to be made: one for each message and transport.
+	Deliveries []Delivery
+	// Refused says why a way took no message, by way.
+	Refused map[Way]string
+}
+
+// Delivery is a message and the transport that it took.
+type Delivery struct {
+	Way       Way
+	Transport string
+	EightBit  bool
+	Signer    state.Signer
+	// Missing says why it did not arrive, "" if it did.
+	Missing string
+	// Signatures are those with d= of the domain.
+	Signatures int
+	// Broken says why none of them holds, "" if one does.
+	Broken string
+	// Changed names what was no longer as written when it arrived: header fields,
+	// "body".
+	Changed []string
+}
+
+const (
+	// sendWithin bounds sendmail(1) and the dialogue on port 25, which only have to
+	// queue a message; arriveWithin all deliveries together, a content filter that
+	// scans them included.
+	sendWithin   = 20 * time.Second
+	arriveWithin = 30 * time.Second
+	// mostTransports bounds the deliveries of one message.
+	mostTransports = 10
+)
+
+// Probe sends the messages. An error says that the probe itself failed; what it
+// found out is in the result.
+func Probe(ctx context.Context, m Machine, r Request) (Result, error) {
+	if err := Clean(ctx, m); err != nil {
+		return Result{Unsent: err.Error()}, nil
+	}
+	nonce := newNonce()
+	transports := route.Transports(r.Postfix)
+	p := &probe{
+		m: m, postfix: r.Postfix, smtp: r.SMTP, nonce: nonce, transports: transports[:min(len(transports), mostTransports)],
+		sender: "mailsetup-" + nonce + "@" + route.Domain,
+	}
+	if reason := p.obstacle(ctx, r.Signers); reason != "" {
+		return Result{Unsent: reason}, ctx.Err()
+	}
+	sink, err := listen(nonce, p.wraps())
+	if err != nil {
+		return Result{Unsent: err.Error()}, nil
+	}
+	if err := mark(m, nonce); err != nil {
+		sink.close()
+		return Result{Unsent: fmt.Sprintf("what to take out of the queue afterwards could not be written down: %v", err)}, nil
+	}
+	res := p.send(ctx, sink)
+	sink.close()
+	// Whatever happened, also an interrupt: nothing of it stays.
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendWithin)
+	defer cancel()
+	if sink.count() == len(res.Deliveries) && len(res.Refused) == 0 {
+		err = unmark(m) // all were taken and have arrived, so none is queued
+	} else {
+		err = Clean(after, m)
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return res, err
+}
+
+func newNonce() string {
+	b := make([]byte, 8)
+	_, _ = rand.Read(b) // never fails: crypto/rand ends the program instead
+	return hex.EncodeToString(b)
+}
+
+// probe is one run of Probe.
+type probe struct {
+	m          Machine
+	postfix    *state.Postfix
+	smtp       string
+	nonce      string
+	sender     string // of the envelope: at the sink, which takes no bounce
+	signers    []state.Signer
+	transports []string
+}
+
+// wraps reports whether a transport begins with TLS (smtp_tls_wrappermode).
+func (p *probe) wraps() bool {
+	return slices.Contains(route.Everywhere(p.postfix, "smtp_tls_wrappermode"), "yes")
+}
+
+// send hands the messages over and waits until each has arrived or will not.
+func (p *probe) send(ctx context.Context, sink *sink) Result {
+	res := Result{Refused: map[Way]string{}}
+	var sent []message
+	for _, way := range []Way{Sendmail, Port25} {
+		if reason := p.closed(ctx, way); reason != "" {
+			res.Refused[way] = reason
+			continue
+		}
+		for _, eight := range []bool{false, true} {
+			m := p.compose(way, eight, len(sent))
+			if reason := p.hand(ctx, m); reason != "" {
+				res.Refused[way] = reason
+				break
+			}
+			sent = append(sent, m)
+		}
+	}
+	p.wait(ctx, sink, len(sent)*len(p.transports))
+	reasons := p.reasons(ctx, sink, len(sent)*len(p.transports))
+	for _, m := range sent {
+		for _, t := range p.transports {
+			d := Delivery{Way: m.way, Transport: t, EightBit: m.eight, Signer: p.from(m.way)}
+			if data, ok := sink.got(m.tag, t); ok {
+				d.judge(m, data)
+			} else {
+				d.Missing = reasons.of(t)
+			}
+			res.Deliveries = append(res.Deliveries, d)
+		}
+	}
+	return res
+}
+
+// from is the sender of a way.
+func (p *probe) from(way Way) state.Signer {
+	if way == Sendmail {
+		return p.signers[0]
+	}
+	return p.signers[len(p.signers)-1]
+}
+
+// wait ends when all have arrived, the time is over, or Postfix says of all that
+// are missing that it waits for something else.
+func (p *probe) wait(ctx context.Context, sink *sink, n int) {
+	ctx, cancel := context.WithTimeout(ctx, arriveWithin)
+	defer cancel()
+	begun, look := time.Now(), 2*time.Second
+	for sink.count() < n && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-sink.arrived:
+		case <-time.After(100 * time.Millisecond):
+		}
+		if time.Since(begun) < look {
+			continue
+		}
+		look *= 2
+		if q, err := queued(ctx, p.m, p.nonce); err == nil && !slices.ContainsFunc(q, entry.moving) {
+			return
+		}
+	}
+}
+
+// reasons are what the queue says of deliveries that were not made.
+func (p *probe) reasons(ctx context.Context, sink *sink, n int) reasons {
+	if sink.count() == n {
+		return nil
+	}
+	q, err := queued(context.WithoutCancel(ctx), p.m, p.nonce)
+	if err != nil {
+		return reasons{"": err.Error()}
+	}
+	all := reasons{}
+	for _, e := range q {
+		for _, r := range e.Recipients {
+			name, _, _ := strings.Cut(r.Address, "@")
+			all[name] = e.waits(r.Reason)
+		}
+	}
+	return all
+}
+
+// reasons why mail has not arrived, by transport.
+type reasons map[string]string
+
+func (r reasons) of(transport string) string {
+	for _, name := range []string{transport, ""} {
+		if text := r[name]; text != "" {
+			return text
+		}
+	}
+	return "Postfix took it and did not deliver it: journalctl -t postfix/cleanup -t postfix/qmgr -t postfix/" + transport
+}

@@ -1,0 +1,149 @@
+package livepath
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"mailsetup/internal/livepath/route"
+	"mailsetup/internal/system"
+)
+
+// message is one of those that a probe sends.
+type message struct {
+	way   Way
+	eight bool // its body has octets above 127
+	tag   string
+	text  []byte // with CRLF
+}
+
+// compose writes a message that says what it is, should it ever be seen.
+func (p *probe) compose(way Way, eight bool, n int) message {
+	m := message{way: way, eight: eight, tag: fmt.Sprintf("%s-%d", p.nonce, n)}
+	from := p.from(way).From
+	_, host, _ := strings.Cut(from, "@")
+	encoding, body := "7bit", "This message goes from mailsetup to mailsetup, on this machine."
+	if eight {
+		encoding, body = "8bit", body+" Gr\u00fc\u00dfe!"
+	}
+	var b bytes.Buffer
+	for _, f := range [][2]string{
+		{"From", "<" + from + ">"},
+		{"To", "<" + route.Recipient(p.transports[0]) + ">"},
+		{"Subject", "mailsetup asks whether mail leaves signed"},
+		{"Date", time.Now().Format(time.RFC1123Z)},
+		{"Message-ID", "<mailsetup-" + m.tag + "@" + host + ">"},
+		{"MIME-Version", "1.0"},
+		{"Content-Type", "text/plain; charset=utf-8"},
+		{"Content-Transfer-Encoding", encoding},
+		{"Auto-Submitted", "auto-generated"},
+	} {
+		fmt.Fprintf(&b, "%s: %s\r\n", f[0], f[1])
+	}
+	fmt.Fprintf(&b, "\r\n%s\r\n%s\r\n", body, m.tag)
+	m.text = b.Bytes()
+	return m
+}
+
+// closed says why a way is not tried.
+func (p *probe) closed(ctx context.Context, way Way) string {
+	switch {
+	case way == Sendmail:
+		return ""
+	case p.smtp == "":
+		return "Postfix does not listen there"
+	}
+	return p.access(ctx)
+}
+
+// hand gives a message to Postfix. It says why Postfix did not take it.
+func (p *probe) hand(ctx context.Context, m message) (refused string) {
+	ctx, cancel := context.WithTimeout(ctx, sendWithin)
+	defer cancel()
+	if m.way == Sendmail {
+		return p.bySendmail(ctx, m)
+	}
+	return p.bySMTP(ctx, m)
+}
+
+func (p *probe) bySendmail(ctx context.Context, m message) string {
+	argv := []string{"sendmail", "-i", "-N", "never", "-f", p.sender}
+	if m.eight {
+		argv = append(argv, "-B", "8BITMIME")
+	}
+	argv = append(argv, "--")
+	for _, t := range p.transports {
+		argv = append(argv, route.Recipient(t))
+	}
+	res, err := p.m.Run(ctx, system.Command{Argv: argv, Stdin: bytes.ReplaceAll(m.text, []byte("\r\n"), []byte("\n"))})
+	switch {
+	case err != nil:
+		return err.Error()
+	case res.Code != 0:
+		return fmt.Sprintf("sendmail: exit status %d: %s", res.Code, lastLine(res.Stderr))
+	}
+	return ""
+}
+
+func (p *probe) bySMTP(ctx context.Context, m message) string {
+	if err := p.talk(ctx, m); err != nil {
+		if said := new(smtp.SMTPError); errors.As(err, &said) {
+			err = fmt.Errorf("%d %s", said.Code, said.Message)
+		}
+		return err.Error()
+	}
+	return ""
+}
+
+func (p *probe) talk(ctx context.Context, m message) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.smtp)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	c := smtp.NewClient(conn)
+	name := "localhost"
+	if tcp, ok := conn.LocalAddr().(*net.TCPAddr); ok && tcp.IP.To4() != nil {
+		name = "[" + tcp.IP.String() + "]"
+	} else if ok {
+		name = "[IPv6:" + tcp.IP.String() + "]"
+	}
+	if err := c.Hello(name); err != nil {
+		return err
+	}
+	o := &smtp.MailOptions{}
+	if ok, _ := c.Extension("8BITMIME"); ok && m.eight {
+		o.Body = smtp.Body8BitMIME
+	}
+	if err := c.Mail(p.sender, o); err != nil {
+		return err
+	}
+	for _, t := range p.transports {
+		never := &smtp.RcptOptions{}
+		if ok, _ := c.Extension("DSN"); ok {
+			never.Notify = []smtp.DSNNotify{smtp.DSNNotifyNever}
+		}
+		if err := c.Rcpt(route.Recipient(t), never); err != nil {
+			return err
+		}
+	}
+	w, err := c.Data()
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(m.text); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	_ = c.Quit()
+	return nil
+}

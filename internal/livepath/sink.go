@@ -1,0 +1,247 @@
+package livepath
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"mailsetup/internal/livepath/route"
+)
+
+// sink is a mail server that takes the messages of one probe and nothing else. It
+// offers 8BITMIME and STARTTLS, and no AUTH: a password that Postfix has for
+// somebody else is never sent here.
+type sink struct {
+	server  *smtp.Server
+	nonce   string
+	arrived chan struct{}
+
+	mu   sync.Mutex
+	all  []arrival
+	open int // sessions
+}
+
+type arrival struct {
+	transport string
+	data      []byte
+}
+
+// largest is how many octets of a message the sink takes.
+const largest = 1 << 20
+
+// listen starts the sink. With wrapped, clients may begin with TLS.
+func listen(nonce string, wrapped bool) (*sink, error) {
+	l, err := net.Listen("tcp4", route.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not free for the sink of the probe: %w", route.Listen, err)
+	}
+	return serve(l, nonce, wrapped)
+}
+
+func serve(l net.Listener, nonce string, wrapped bool) (*sink, error) {
+	cert, err := certificate()
+	if err != nil {
+		_ = l.Close()
+		return nil, fmt.Errorf("make a certificate for the sink: %w", err)
+	}
+	s := &sink{nonce: nonce, arrived: make(chan struct{}, 1)}
+	s.server = smtp.NewServer(s)
+	s.server.Domain = "mailsetup.invalid"
+	s.server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	s.server.MaxMessageBytes, s.server.MaxRecipients = largest, 4*mostTransports
+	s.server.ReadTimeout, s.server.WriteTimeout = sendWithin, sendWithin
+	s.server.ErrorLog = log.New(io.Discard, "", 0)
+	if wrapped {
+		l = &sniffer{Listener: l, config: s.server.TLSConfig}
+	}
+	go func() { _ = s.server.Serve(l) }()
+	return s, nil
+}
+
+// close ends the sessions that are still open. A client that has said QUIT, or is
+// about to, gets its answer: without it Postfix would keep the message.
+func (s *sink) close() {
+	for end := time.Now().Add(farewell); time.Now().Before(end) && s.sessions() > 0; {
+		time.Sleep(time.Millisecond)
+	}
+	_ = s.server.Close()
+}
+
+func (s *sink) sessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
+// opened counts a session that begins or ends.
+func (s *sink) opened(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open += n
+}
+
+// farewell is how long clients have to end their sessions. Postfix may keep some
+// open for further messages (smtp_connection_cache_on_demand).
+const farewell = 200 * time.Millisecond
+
+// certificate is self-signed: opportunistic TLS asks for no more.
+func certificate() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	now := time.Now()
+	form := x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "mailsetup.invalid"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour), IPAddresses: []net.IP{net.ParseIP(route.Host)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &form, &form, &key.PublicKey, key)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+}
+
+// count is the number of messages that have arrived, each transport's own.
+func (s *sink) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.all)
+}
+
+// got returns the message with a tag that came by a transport.
+func (s *sink) got(tag, transport string) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.all, func(a arrival) bool {
+		return a.transport == transport && bytes.Contains(a.data, []byte(tag))
+	})
+	if i < 0 {
+		return nil, false
+	}
+	return s.all[i].data, true
+}
+
+// NewSession implements smtp.Backend.
+func (s *sink) NewSession(*smtp.Conn) (smtp.Session, error) {
+	s.opened(1)
+	return &delivery{sink: s}, nil
+}
+
+// delivery is one session with the sink.
+type delivery struct {
+	sink  *sink
+	to    []string
+	taken []arrival // its client has no answer yet
+}
+
+func refused(text string) error {
+	return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: text}
+}
+
+// Mail implements smtp.Session. A null sender is that of a bounce.
+func (d *delivery) Mail(from string, _ *smtp.MailOptions) error {
+	if from == "" {
+		return refused("no bounces here")
+	}
+	return nil
+}
+
+// Rcpt implements smtp.Session.
+func (d *delivery) Rcpt(to string, _ *smtp.RcptOptions) error {
+	transport, ok := strings.CutSuffix(to, "@"+route.Domain)
+	if !ok {
+		return refused("not an address of mailsetup's probe")
+	}
+	d.to = append(d.to, transport)
+	return nil
+}
+
+// Data implements smtp.Session.
+func (d *delivery) Data(r io.Reader) error {
+	data, err := io.ReadAll(io.LimitReader(r, largest))
+	if err != nil {
+		return err
+	}
+	if !bytes.Contains(data, []byte(d.sink.nonce)) {
+		return refused("not a message of this probe")
+	}
+	for _, t := range d.to {
+		d.taken = append(d.taken, arrival{t, data})
+	}
+	return nil
+}
+
+// Reset implements smtp.Session. After Data it is called once the answer is on
+// its way: only then has a message arrived, since without that Postfix keeps it.
+func (d *delivery) Reset() {
+	d.sink.mu.Lock()
+	d.sink.all = append(d.sink.all, d.taken...)
+	d.sink.mu.Unlock()
+	d.to, d.taken = nil, nil
+	select {
+	case d.sink.arrived <- struct{}{}:
+	default:
+	}
+}
+
+// Logout implements smtp.Session.
+func (d *delivery) Logout() error {
+	d.sink.opened(-1)
+	return nil
+}
+
+// sniffer tells clients that begin with TLS from those that wait for a greeting.
+type sniffer struct {
+	net.Listener
+	config *tls.Config
+}
+
+// patience is how long a client that begins with TLS may take for its first octet.
+const patience = 200 * time.Millisecond
+
+// Accept implements net.Listener.
+func (s *sniffer) Accept() (net.Conn, error) {
+	conn, err := s.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	first := make([]byte, 1)
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	n, _ := conn.Read(first)
+	_ = conn.SetReadDeadline(time.Time{})
+	begun := &begunConn{Conn: conn, first: first[:n]}
+	const handshake = 22 // ContentType of RFC 8446 section 5.1
+	if n == 1 && first[0] == handshake {
+		return tls.Server(begun, s.config), nil
+	}
+	return begun, nil
+}
+
+// begunConn gives back what was read of it.
+type begunConn struct {
+	net.Conn
+	first []byte
+}
+
+// Read implements net.Conn.
+func (c *begunConn) Read(b []byte) (int, error) {
+	if len(c.first) > 0 {
+		n := copy(b, c.first)
+		c.first = c.first[n:]
+		return n, nil
+	}
+	return c.Conn.Read(b)
+}

@@ -1,0 +1,42 @@
+package steps
+
+import (
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+// Senders are those whose mail a message is to be sent of, to prove that it
+// leaves signed: the host itself and its domain, or one domain of those that the
+// run is about. There are none while no key signs.
+func Senders(in Input) []state.Signer {
+	var all []state.Signer
+	taken := alone(in.Spec)
+	add := func(d spec.Domain) bool {
+		k, ok := in.Keys.Signing(d.Name)
+		if ok {
+			all = append(all, signer(sample(d, taken), d.Name, k))
+		}
+		return ok
+	}
+	if in.Touched != nil {
+		for _, d := range in.Spec.Domains {
+			if in.Touched[d.Name] && add(d) {
+				return all
+			}
+		}
+	}
+	if s, ok := tablesOf(in).hostSigner(in); ok {
+		all = append(all, s)
+	}
+	for _, d := range in.Spec.Domains {
+		if d.Name == in.Spec.Host.Domain {
+			add(d)
+		}
+	}
+	for _, d := range in.Spec.Domains {
+		if len(all) > 0 || add(d) {
+			break
+		}
+	}
+	return all
+}
