@@ -198,13 +198,14 @@ func unswitchable(m state.Milter, domains []string, q state.Question) error {
 	switch p := m.Program; {
 	case p.Kind == state.RspamdProgram && p.Busy != "":
 		r.Hint = fmt.Sprintf("write enabled = false; into %s, run systemctl reload rspamd, then run this again", p.Busy)
-	case p.Kind == state.RspamdProgram && len(p.Others) > 0:
+	case (p.Kind == state.RspamdProgram || p.SignsOnly()) && len(p.Others) > 0:
 		r.What += fmt.Sprintf(". It signs for %s as well, whose mail would leave unsigned", some(p.Others, 3))
-		r.Hint = fmt.Sprintf("take domain { %s } out of /etc/rspamd/local.d/dkim_signing.conf, run systemctl reload rspamd, then run this again",
-			domains[0])
-	case p.SignsOnly() && len(p.Others) > 0:
-		r.What += fmt.Sprintf(". It signs for %s as well, whose mail would leave unsigned", some(p.Others, 3))
-		r.Hint = fmt.Sprintf("take %s out of %s, restart %s, then run this again", domains[0], p.Conf, p.Unit)
+		r.Hint = "leave signing to it for now, add those domains, then take all of them over:"
+		r.Then = []string{
+			"mailsetup init --domain " + domains[0] + " --other-signer keep",
+			"mailsetup add-domain " + strings.Join(p.Others, " ") + " --other-signer keep",
+			"mailsetup init --other-signer replace",
+		}
 	case p.Kind == state.Amavis:
 		r.Hint = "write $enable_dkim_signing = 0; into /etc/amavis/conf.d/50-user, run systemctl restart amavis, then run this again"
 	case p.Kind == state.UnknownProgram:

@@ -136,7 +136,7 @@ func TestASignerThatIsNotSwitchedOff(t *testing.T) {
 		what, hint string
 	}{
 		"a file in the way": {busy, "rspamd (inet:localhost:11332", "write enabled = false; into /etc/rspamd/override.d/dkim_signing.conf, run systemctl reload rspamd"},
-		"other domains":     {others, "It signs for shop.example as well, whose mail would leave unsigned", "systemctl reload rspamd"},
+		"other domains":     {others, "It signs for shop.example as well, whose mail would leave unsigned", "leave signing to it for now, add those domains"},
 		"amavis":            {amavis, "amavis (amavis in content_filter) signs mail of lab.example already, with selector am", "write $enable_dkim_signing = 0; into /etc/amavis/conf.d/50-user"},
 		"unknown":           {signsToo(state.UnknownProgram, "inet:localhost:11332"), "a milter (inet:localhost:11332", "take it out of smtpd_milters"},
 	} {
