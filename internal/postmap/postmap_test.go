@@ -1,0 +1,98 @@
+package postmap
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// programs answer by their command lines, as those of Debian 13 do, and count.
+type programs struct {
+	say   map[string]system.Result
+	asked []string
+}
+
+func (p *programs) Run(ctx context.Context, c system.Command) (system.Result, error) {
+	line := strings.Join(c.Argv, " ")
+	p.asked = append(p.asked, line)
+	if strings.Contains(line, "tcp:") {
+		<-ctx.Done()
+		return system.Result{}, ctx.Err()
+	}
+	return p.say[line], nil
+}
+
+func TestTables(t *testing.T) {
+	out := func(code int, stdout, stderr string) system.Result {
+		return system.Result{Code: code, Stdout: []byte(stdout), Stderr: []byte(stderr)}
+	}
+	p := &programs{say: map[string]system.Result{
+		"postmap -q root hash:/etc/aliases":       out(0, "ann@lab.example\n", ""),
+		"postmap -q nobody hash:/etc/aliases":     out(1, "", ""),
+		"postmap -q root mysql:/etc/postfix/a.cf": out(1, "", "postmap: warning: unsupported dictionary type: mysql. Is the postfix-mysql package installed?\npostmap: fatal: unsupported dictionary type: mysql\n"),
+		"getent passwd ann":                       out(0, "ann:x:1000:1000::/home/ann:/bin/sh\n", ""),
+		"getent passwd 1000":                      out(0, "ann:x:1000:1000::/home/ann:/bin/sh\n", ""),
+		"getent passwd wile":                      out(2, "", ""),
+		"getent passwd far":                       out(1, "", "getent: directory unreachable\n"),
+	}}
+	tables := &Tables{Run: p}
+	for _, c := range []struct {
+		table, key, value string
+		found             bool
+		err               string
+	}{
+		{"hash:/etc/aliases", "root", "ann@lab.example", true, ""},
+		{"proxy:hash:/etc/aliases", "root", "ann@lab.example", true, ""}, // and asked once
+		{"hash:/etc/aliases", "nobody", "", false, ""},
+		{"mysql:/etc/postfix/a.cf", "root", "", false, "ask table mysql:/etc/postfix/a.cf: unsupported dictionary type: mysql"},
+		{"mysql:/etc/postfix/a.cf", "ann", "", false, "ask table mysql:/etc/postfix/a.cf: unsupported dictionary type: mysql"}, // not asked again
+		{"unix:passwd.byname", "Ann", "ann:x:1000:1000::/home/ann:/bin/sh", true, ""},
+		{"unix:passwd.byname", "1000", "", false, ""}, // the number of a user, and no name
+		{"unix:passwd.byname", "wile", "", false, ""},
+		{"unix:passwd.byname", "far", "", false, "ask for user far: getent: exit status 1: getent: directory unreachable"},
+	} {
+		value, found, err := tables.Look(t.Context(), c.table, c.key)
+		said := ""
+		if err != nil {
+			said = err.Error()
+		}
+		if value != c.value || found != c.found || said != c.err {
+			t.Errorf("%s in %s: %q %v %s", c.key, c.table, value, found, said)
+		}
+	}
+	if n := len(p.asked); n != 7 {
+		t.Errorf("%d programs were run: %q", n, p.asked)
+	}
+}
+
+// A server of tables that does not answer ends no run.
+func TestATableThatDoesNotAnswer(t *testing.T) {
+	began := time.Now()
+	_, found, err := (&Tables{Run: &programs{}}).Look(t.Context(), "tcp:127.0.0.1:999", "root")
+	if found || err == nil || err.Error() != "ask table tcp:127.0.0.1:999: no answer within 5s" {
+		t.Errorf("%v, %v", found, err)
+	}
+	if d := time.Since(began); d > 20*time.Second {
+		t.Errorf("after %v", d)
+	}
+}
+
+func TestNames(t *testing.T) {
+	tables := &Tables{Read: func(p state.Path) ([]byte, error) {
+		if p == "/etc/names" {
+			return []byte("# ours\n\nlab.example\n !old.lab.example\n"), nil
+		}
+		return nil, nil
+	}}
+	names, err := tables.Names(t.Context(), "/etc/names")
+	if got := strings.Join(names, " "); err != nil || got != "lab.example !old.lab.example" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := tables.Names(t.Context(), "/etc/none"); err == nil || err.Error() != "read /etc/none: there is no such file" {
+		t.Errorf("none: %v", err)
+	}
+}
