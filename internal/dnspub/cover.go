@@ -209,9 +209,11 @@ func (f *finder) existing(name string) (bool, error) {
 			return true, nil
 		}
 	}
-	published, err := f.published(name, covering)
-	if published || err != nil {
-		return false, err
+	if published, err := f.published(name, covering); published || err != nil {
+		// Nobody can tell any more whether it did before. Where only names below it
+		// are ours it is taken to: no more is said to be lost than is known to be.
+		here := slices.ContainsFunc(f.ours, func(o state.Record) bool { return strings.EqualFold(o.Name, name) })
+		return err == nil && !here, err
 	}
 	if !answeredAll(list, covering, name) {
 		return true, nil
