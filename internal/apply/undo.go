@@ -25,8 +25,9 @@ type undo struct {
 	kept     []string
 	left     []state.Path
 
-	acted []unit // so far, each name once
-	again []unit // of those: acted on before a stage that may feed them was taken back
+	faults []fault // units that do not answer after the last act
+	acted  []unit  // so far, each name once
+	again  []unit  // of those: acted on before a stage that may feed them was taken back
 }
 
 func newUndo(s system.System, j *Journal, e *Entry, o Options) *undo {
@@ -51,6 +52,9 @@ func (u *undo) run(ctx context.Context) {
 		}
 	}
 	u.act(ctx, "", again(u.again))
+	for _, f := range u.faults {
+		u.note(f.err, f.unit.command())
+	}
 	u.answer(ctx)
 	u.directories()
 	u.verify()
@@ -243,116 +247,6 @@ func (u *undo) remake(d derived, cur state.Object, scratch state.Path) (step, er
 
 func (u *undo) replace(p state.Path, to state.Object, scratch state.Path) step {
 	return step{to: to, scratch: scratch, do: func() error { return u.s.Rename(scratch, p) }}
-}
-
-// units acts again on the units of a stage, so that they run with the files
-// that were put back: at once, while the files of earlier stages still stand
-// (a daemon that opens its keys at each message never misses one). Files of a
-// stage without units may be read by any later unit, which is then told once
-// more at the end.
-func (u *undo) units(ctx context.Context, st *stage) {
-	ours := func(c change) bool { return u.j.holds(c.Path) }
-	if len(st.Units) == 0 && (len(st.Derived) > 0 || !slices.ContainsFunc(st.Changes, ours)) {
-		u.again = slices.Clone(u.acted)
-	}
-	var list []unit
-	for _, un := range slices.Backward(st.Units) {
-		if un.Action.AtBoot() {
-			back := opposite(un.Action)
-			u.note(u.s.Act(ctx, un.Name, back, ""), "systemctl "+string(back)+" "+un.Name)
-			continue
-		}
-		list = append(list, un)
-	}
-	u.act(ctx, st.Name, list)
-	for _, un := range list {
-		named := func(o unit) bool { return o.Name == un.Name }
-		u.again = slices.DeleteFunc(u.again, named)
-		u.acted = append(slices.DeleteFunc(u.acted, named), un)
-	}
-}
-
-// opposite takes back what an action does to the next boot.
-func opposite(a state.UnitAction) state.UnitAction {
-	if a == state.Enable {
-		return state.Disable
-	}
-	return state.Enable
-}
-
-// again is what tells units once more of files that went back after them. They
-// have started with their own files already, and a second start would leave a
-// hole when nothing holds mail back any more.
-func again(list []unit) []unit {
-	list = slices.Clone(list)
-	for i := range list {
-		list[i].Action, list[i].Redefined = state.Reload, false
-		list[i].Back = slices.DeleteFunc(slices.Clone(list[i].Back), oldSessions)
-	}
-	return list
-}
-
-func (u *undo) act(ctx context.Context, stage string, list []unit) {
-	for _, un := range list {
-		if err := redefine(ctx, u.s, un.Redefined); err != nil {
-			u.note(err, "systemctl daemon-reload", un.command())
-		}
-		now, err := running(ctx, u.s, un.Name)
-		if err == nil {
-			err = u.actBack(ctx, stage, un, now)
-		}
-		u.note(err, un.command())
-	}
-}
-
-// command is what takes the unit back by hand.
-func (un unit) command() string {
-	if !un.Running {
-		return "systemctl stop " + un.Name
-	}
-	return "systemctl " + string(un.Action) + " " + un.Name
-}
-
-func (u *undo) actBack(ctx context.Context, stage string, un unit, now bool) error {
-	if !un.Running {
-		if now {
-			return u.s.Stop(ctx, un.Name)
-		}
-		return nil
-	}
-	action := un.Action
-	if !now {
-		action = state.Restart
-	}
-	u.o.Progress(Event{Kind: UnitBegins, Unit: un.Name, Action: action})
-	if err := u.s.Act(ctx, un.Name, action, un.listens()); err != nil {
-		return err
-	}
-	if err := u.settle(ctx, stage, un); err != nil {
-		return err
-	}
-	u.o.Progress(Event{Kind: UnitEnds, Unit: un.Name, Action: action})
-	on, err := running(ctx, u.s, un.Name)
-	if err == nil && !on {
-		err = fmt.Errorf("%s %s: it did not stay running", action, un.Name)
-	}
-	return err
-}
-
-// settle waits until the unit is as it was, and until nothing of what came
-// after is under way any more. A mail session that never ends is let go: that
-// the machine is put back counts for more than its mail.
-func (u *undo) settle(ctx context.Context, stage string, un unit) error {
-	probes := slices.DeleteFunc(slices.Clone(un.Settled), func(p state.Probe) bool { return p.Kind != state.ProbeActive })
-	for _, p := range append(probes, un.Back...) {
-		if p.Kind == state.ProbeSessions {
-			u.o.Progress(Event{Kind: ProbeWaits, Stage: stage, Unit: un.Name, Probe: p})
-		}
-		if err := u.s.Probe(ctx, p); err != nil && p.Kind != state.ProbeSessions {
-			return err
-		}
-	}
-	return nil
 }
 
 // answer makes sure that what took mail before takes it again: Postfix holds

@@ -1,0 +1,148 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"mailsetup/internal/state"
+)
+
+// units acts again on the units of a stage, so that they run with the files
+// that were put back: at once, while the files of earlier stages still stand
+// (a daemon that opens its keys at each message never misses one). Files of a
+// stage without units may be read by any later unit, which is then told once
+// more at the end.
+func (u *undo) units(ctx context.Context, st *stage) {
+	ours := func(c change) bool { return u.j.holds(c.Path) }
+	if len(st.Units) == 0 && (len(st.Derived) > 0 || !slices.ContainsFunc(st.Changes, ours)) {
+		u.again = slices.Clone(u.acted)
+	}
+	var list []unit
+	for _, un := range slices.Backward(st.Units) {
+		if un.Action.AtBoot() {
+			back := opposite(un.Action)
+			u.note(u.s.Act(ctx, un.Name, back, ""), "systemctl "+string(back)+" "+un.Name)
+			continue
+		}
+		list = append(list, un)
+	}
+	u.act(ctx, st.Name, list)
+	for _, un := range list {
+		named := func(o unit) bool { return o.Name == un.Name }
+		u.again = slices.DeleteFunc(u.again, named)
+		u.acted = append(slices.DeleteFunc(u.acted, named), un)
+	}
+}
+
+// opposite takes back what an action does to the next boot.
+func opposite(a state.UnitAction) state.UnitAction {
+	if a == state.Enable {
+		return state.Disable
+	}
+	return state.Enable
+}
+
+// again is what tells units once more of files that went back after them. They
+// have started with their own files already, and a second start would leave a
+// hole when nothing holds mail back any more.
+func again(list []unit) []unit {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Action, list[i].Redefined = state.Reload, false
+		list[i].Back = slices.DeleteFunc(slices.Clone(list[i].Back), oldSessions)
+	}
+	return list
+}
+
+func (u *undo) act(ctx context.Context, stage string, list []unit) {
+	for _, un := range list {
+		if err := redefine(ctx, u.s, un.Redefined); err != nil {
+			u.note(err, "systemctl daemon-reload", un.command())
+		}
+		now, err := running(ctx, u.s, un.Name)
+		if err == nil {
+			err = u.actBack(ctx, stage, un, now)
+		}
+		u.judge(un, err)
+	}
+}
+
+// judge takes note of how an act on a unit ended. Of several, the last one tells
+// whether it answers as it did: an undo that is done again comes by what a stage
+// left behind, which may be further back already, and then what answered after that
+// stage does not.
+func (u *undo) judge(un unit, err error) {
+	if err == nil || errors.As(err, new(unanswered)) {
+		u.faults = slices.DeleteFunc(u.faults, func(f fault) bool { return f.unit.Name == un.Name })
+	}
+	switch {
+	case err == nil:
+	case errors.As(err, new(unanswered)):
+		u.faults = append(u.faults, fault{un, err})
+	default:
+		u.note(err, un.command())
+	}
+}
+
+// unanswered is the error of a unit that was acted on, and does not answer.
+type unanswered struct{ error }
+
+func (e unanswered) Unwrap() error { return e.error }
+
+// fault is a unit that did not come back.
+type fault struct {
+	unit unit
+	err  error
+}
+
+// command is what takes the unit back by hand.
+func (un unit) command() string {
+	if !un.Running {
+		return "systemctl stop " + un.Name
+	}
+	return "systemctl " + string(un.Action) + " " + un.Name
+}
+
+func (u *undo) actBack(ctx context.Context, stage string, un unit, now bool) error {
+	if !un.Running {
+		if now {
+			return u.s.Stop(ctx, un.Name)
+		}
+		return nil
+	}
+	action := un.Action
+	if !now {
+		action = state.Restart
+	}
+	u.o.Progress(Event{Kind: UnitBegins, Unit: un.Name, Action: action})
+	if err := u.s.Act(ctx, un.Name, action, un.listens()); err != nil {
+		return err
+	}
+	if err := u.settle(ctx, stage, un); err != nil {
+		return unanswered{err}
+	}
+	u.o.Progress(Event{Kind: UnitEnds, Unit: un.Name, Action: action})
+	on, err := running(ctx, u.s, un.Name)
+	if err == nil && !on {
+		err = fmt.Errorf("%s %s: it did not stay running", action, un.Name)
+	}
+	return err
+}
+
+// settle waits until the unit is as it was, and until nothing of what came
+// after is under way any more. A mail session that never ends is let go: that
+// the machine is put back counts for more than its mail.
+func (u *undo) settle(ctx context.Context, stage string, un unit) error {
+	probes := slices.DeleteFunc(slices.Clone(un.Settled), func(p state.Probe) bool { return p.Kind != state.ProbeActive })
+	for _, p := range append(probes, un.Back...) {
+		if p.Kind == state.ProbeSessions {
+			u.o.Progress(Event{Kind: ProbeWaits, Stage: stage, Unit: un.Name, Probe: p})
+		}
+		if err := u.s.Probe(ctx, p); err != nil && p.Kind != state.ProbeSessions {
+			return err
+		}
+	}
+	return nil
+}
