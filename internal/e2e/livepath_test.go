@@ -24,7 +24,7 @@ func TestAfterSigning(t *testing.T) {
 		b.Write(t, "/etc/postfix/master.cf", b.Read(t, "/etc/postfix/master.cf")+"slow unix - - y - 1 smtp\n  -o smtp_destination_concurrency_limit=1\n", 0o644)
 		b.Write(t, "/etc/postfix/main.cf", b.Read(t, "/etc/postfix/main.cf")+
 			"transport_maps = texthash:/etc/postfix/transport\nsmtp_generic_maps =\n  texthash:/etc/postfix/generic\n", 0o644)
-		b.Sh(t, "postconf -e 'relayhost = [192.0.2.25]'; postfix reload; useradd -m ann")
+		b.Sh(t, "postconf -e 'relayhost = [192.0.2.25]'; postfix reload; id -u ann || useradd -m ann")
 		was := look(t, b)
 		line := lineOf(b.Read(t, "/etc/postfix/main.cf"), "smtp_generic_maps")
 		generic := "/etc/postfix/main.cf:" + line + ": smtp_generic_maps = texthash:/etc/postfix/generic: it makes admin@lab.example of root@mail.lab.example."
@@ -84,7 +84,7 @@ func notSentWhere(t *testing.T, b *lab.Box) {
 	for _, tt := range []struct{ set, why string }{
 		{"always_bcc=ann@lab.example", "always_bcc = ann@lab.example"},
 		{"smtp_fallback_relay=[192.0.2.25]", "smtp_fallback_relay = [192.0.2.25]"},
-		{"recipient_canonical_maps=static:ann@lab.example", "recipient_canonical_maps would send it to ann@lab.example"},
+		{"recipient_canonical_maps=regexp:{{/@.127.83/ ann@lab.example}}", "recipient_canonical_maps would send it to ann@lab.example"},
 		{"body_checks=static:{BCC ann@lab.example}", "body_checks would not let it go its way (BCC ann@lab.example)"},
 		{"sender_bcc_maps=static:ann@lab.example", "sender_bcc_maps would send it to ann@lab.example"},
 	} {
@@ -118,6 +118,9 @@ kill -KILL $pid`)
 	b.Sh(t, "postsuper -d ALL; postconf -# defer_transports; postfix reload; ! test -e /var/lib/mailsetup/probing")
 }
 
+// instanceEnds waits for the instance of Debian 12, which ends after postfix.service.
+const instanceEnds = "[ $(systemctl is-active postfix.service) = active ] || for i in $(seq 50); do systemctl -q is-active postfix@-.service || break; sleep .1; done"
+
 // TestUnitsOfTheHost: nothing to do is not said of a server whose daemons are down or
 // would not start at boot. What failed is started and what is disabled enabled;
 // what somebody has stopped or masked is theirs.
@@ -129,7 +132,7 @@ func TestUnitsOfTheHost(t *testing.T) {
 		postfix := strings.TrimSpace(b.Sh(t, `[ "$(systemctl show -P Type postfix)" = oneshot ] && echo postfix@-.service || echo postfix.service`))
 
 		for _, unit := range []string{"postfix.service", "opendkim.service"} {
-			b.Run(t, "systemctl", "stop", unit)
+			b.Sh(t, "systemctl stop "+unit+"; "+instanceEnds)
 			_, said := product(t, b, 1, initArgs()...)
 			says(t, said, unit+" was stopped", "hint: systemctl start "+unit)
 			product(t, b, 1, initArgs("--dry-run")...)
