@@ -18,7 +18,7 @@ func (s *session) hostProbes(ctx context.Context, w *work) error {
 	}
 	err := s.sys.Probe(ctx, state.Probe{Kind: state.ProbeSMTP, Address: s.facts.SMTPAddress, Within: 10 * time.Second})
 	if err != nil && ctx.Err() == nil {
-		return fail("journalctl -u "+s.facts.Postfix.Unit+" -n 20", "Postfix takes no mail, although the files are as they should be: %w", err)
+		return fail("systemctl restart "+s.facts.Postfix.Unit+"; if it does not help: journalctl -u "+s.facts.Postfix.Unit+" -n 20", "Postfix takes no mail, although the files are as they should be: %w", err)
 	}
 	return ctx.Err()
 }
