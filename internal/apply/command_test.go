@@ -14,7 +14,7 @@ import (
 
 func TestIDsOfACommand(t *testing.T) {
 	const first = "20261122T101500-abcd"
-	for n, want := range map[int]string{1: first, 2: first + ".2", 11: first + ".11"} {
+	for n, want := range map[int]string{0: first, 1: first, 2: first + ".2", 11: first + ".11"} {
 		if got := apply.NextID(first, n); got != want || apply.FirstID(got) != first {
 			t.Errorf("run %d is %s of %s, want %s of %s", n, got, apply.FirstID(got), want, first)
 		}
