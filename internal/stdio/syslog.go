@@ -14,8 +14,8 @@ import (
 const mostLines = 500
 
 // Syslog returns a function that sends lines to the system's log, syslog(3), under
-// the name of the program. It is for what standard error does not take, and
-// nothing is done about a system without a log.
+// the name of the program. It is for what standard error does not take, and what a
+// system without a log does not take is lost.
 func Syslog(name string) func([]byte) {
 	var w *syslog.Writer
 	lines := newLines(func(line string) {
