@@ -236,7 +236,9 @@ func message(origin string, have []dns.RR, add, remove []state.Record) (*dns.Msg
 	for _, name := range names(add) {
 		// Where there is an alias, servers drop what is added and call it success
 		// (section 3.4.2.2).
-		m.RRsetNotUsed([]dns.RR{anyOf(name, dns.TypeCNAME)})
+		if !slices.ContainsFunc(remove, func(r state.Record) bool { return r.Type == "CNAME" && dns.CanonicalName(r.Name) == name }) {
+			m.RRsetNotUsed([]dns.RR{anyOf(name, dns.TypeCNAME)})
+		}
 	}
 	for _, rr := range have {
 		if slices.ContainsFunc(remove, func(r state.Record) bool { return state.Same(r, FromRR(rr)) }) {
