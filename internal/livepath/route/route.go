@@ -106,7 +106,10 @@ func Without(value string) string {
 	for _, m := range cut(value) {
 		text := value[m.from:m.to]
 		if strings.HasPrefix(text, "inline:{") && strings.Contains(text, Domain+"=") {
-			return value[:m.from] + strings.TrimLeft(value[m.to:], separators)
+			if rest := strings.TrimLeft(value[m.to:], separators); rest != "" {
+				return value[:m.from] + rest
+			}
+			return strings.TrimRight(value[:m.from], separators) // it came last
 		}
 	}
 	return value
