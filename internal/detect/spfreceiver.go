@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -70,7 +71,27 @@ func (r *receiver) LookupTXT(ctx context.Context, name string) ([]string, error)
 			}
 		}
 	}
-	return values, absent(name, status)
+	return withoutMapped(values), absent(name, status)
+}
+
+// mapped reports whether a term is an ip6 with an IPv4-mapped address, which no
+// client matches (RFC 7208 section 5.6). go/spf lets it match IPv4 clients.
+func mapped(term string) bool {
+	name, value, _ := strings.Cut(strings.TrimLeft(term, "-+?~"), ":")
+	addr, _, _ := strings.Cut(value, "/")
+	a, err := netip.ParseAddr(addr)
+	return strings.EqualFold(name, "ip6") && err == nil && a.Is4In6()
+}
+
+// withoutMapped takes such terms out of SPF records.
+func withoutMapped(texts []string) []string {
+	texts = slices.Clone(texts)
+	for i, text := range texts {
+		if policy.IsSPF(text) {
+			texts[i] = strings.Join(slices.DeleteFunc(strings.Split(text, " "), mapped), " ")
+		}
+	}
+	return texts
 }
 
 var macro = regexp.MustCompile(`%(?:[%_-]|\{[^}]*\})`)

@@ -25,6 +25,9 @@ func TestSPFOfReceiversThatAskOneFamily(t *testing.T) {
 		{"v=spf1 a:six.example a:six.example a:six.example ip4:192.0.2.10 ip6:2001:db8::10 -all", "[]", "[192.0.2.10]", ""},
 		{"v=spf1 include:v.example ip4:192.0.2.10 ip6:2001:db8::10 -all", "[]", "[2001:db8::10]", ""},
 		{"v=spf1 ?ip6:2001:db8::10 mx ip4:192.0.2.10 -all", "[2001:db8::10]", "[]", ""},
+		// An IPv4 client is compared with ip4 only (section 5.6), also with ip6 in this form.
+		{"v=spf1 ip6:::ffff:192.0.2.10 ip6:2001:db8::10 -all", "[192.0.2.10]", "[]", ""},
+		{"v=spf1 ?ip6:::ffff:192.0.2.0/120 ip4:192.0.2.10 ip6:2001:db8::10 -all", "[]", "[]", ""},
 		// exists asks for A whatever the sender's family (section 5.7).
 		{"v=spf1 exists:%{ir}.x.example exists:a.example -all", "[]", "[]", ""},
 		{"v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 include:w.example -all", "[]", "[]", `w.example: "foo:bar": SPF has no such mechanism`},
