@@ -73,6 +73,16 @@ func listens(t *testing.T, mode, shell, want string, sigs ...syscall.Signal) (wr
 	if err := errors.Join(err, oerr, cmd.Start()); err != nil {
 		t.Fatal(err)
 	}
+	// On a machine under heavy load one signal of some ten thousand was seen to be
+	// noticed only when the next one came; and no test may hang.
+	late := time.AfterFunc(20*time.Second, func() {
+		t.Logf("%v: nothing within 20 s, sent again", sigs)
+		for _, s := range sigs {
+			_ = cmd.Process.Signal(s)
+		}
+	})
+	defer late.Stop()
+	defer time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() }).Stop()
 	left := strings.Count(want, "\n")
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if lines.Text() == "ready" {
