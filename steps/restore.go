@@ -83,7 +83,7 @@ func restore(in Input) (state.Stage, []state.Note, error) {
 		if !ok || !zone.Dropped || in.Spec.DNSOf(d) != spec.DNSBind {
 			continue
 		}
-		p := &part{zone: zone, ours: zone.Ours, want: zone.Ours}
+		p := &part{zone: zone, ours: originals(zone), copies: zone.Copies, want: zone.Ours}
 		if err := p.fits(); err != nil {
 			trouble[d.Name] = err
 			continue
@@ -115,7 +115,7 @@ func (p *part) fits() error {
 	if p.zone.Problem != "" {
 		return unfit(p.zone)
 	}
-	for _, r := range p.ours {
+	for _, r := range p.want {
 		if x, ok := p.alias(r.Name); ok {
 			return refuse("mailsetup init says what can be done", "zone %s has another record in the place of one of ours: %s", p.zone.Origin, oneLine(x))
 		}

@@ -77,6 +77,28 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+// Copies of wildcard records stay copies, also if the wildcard says something else
+// since: what the line takes in again is the file that is there, byte for byte.
+func TestRestoreWithCopies(t *testing.T) {
+	in := withCopies(t)
+	before := stage(t, build(t, in), "Zone").Files[0].Content
+	z := &in.Facts.Zones[0]
+	z.Content, z.Dropped = []byte("@ IN SOA ns h 1 1 1 1 1\n"), true
+	for i, r := range z.Records {
+		if r.Name == "*.lab.example." && r.Type == "A" {
+			z.Records[i].Value = "192.0.2.81"
+		}
+	}
+	in.Touched = map[string]bool{"lab.example": true}
+	if st := publishing(t, Restoring(), in); len(st.Files) != 1 || string(st.Files[0].Content) != string(before) {
+		t.Errorf("was\n%s\nis\n%s", before, st.Files[0].Content)
+	}
+	z.Records = append(z.Records, state.Record{Name: "shop.lab.example.", Type: "CNAME", TTL: 60, Value: "www.lab.example."})
+	if _, err := Some(Restoring(), in); err == nil {
+		t.Error("a copy beside an alias")
+	}
+}
+
 // A second policy would be a permanent error: that is for a run that asks.
 func TestRestoreRefuses(t *testing.T) {
 	for want, x := range map[string]state.Record{
