@@ -36,15 +36,16 @@ func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
 	if in.idle() {
 		return state.Stage{}, nil, nil
 	}
-	if err := strangers(in); err != nil {
-		return state.Stage{}, nil, err
+	anybody := strangers(in)
+	if anybody != nil && !in.trustStays {
+		return state.Stage{}, nil, anybody
 	}
 	changes, questions, err := unitEdits(in)
 	if err != nil {
 		return state.Stage{}, nil, err
 	}
 	t := tablesOf(in)
-	files, err := t.files(in)
+	files, err := t.files(in, anybody == nil)
 	if err != nil {
 		return state.Stage{}, nil, err
 	}
@@ -66,6 +67,9 @@ func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
 			},
 		}},
 		Questions: in.unanswered(questions...),
+	}
+	if anybody != nil { // whose mail is signed is for a run that a human is asked about
+		return stage, []state.Note{trustNote(anybody)}, nil
 	}
 	if in.Touched != nil {
 		return stage, nil, nil
@@ -118,17 +122,13 @@ func signerConf(in Input) ([]byte, error) {
 	})
 }
 
-// files are those that the signer reads.
-func (t tables) files(in Input) ([]state.File, error) {
+// files are those that the signer reads, TrustedHosts only if it is to be made.
+func (t tables) files(in Input, trust bool) ([]state.File, error) {
 	conf, err := signerConf(in)
 	if err != nil {
 		return nil, err
 	}
 	keys, signing, err := t.render(in.Rendered)
-	if err != nil {
-		return nil, err
-	}
-	hosts, err := templates.TrustedHosts(trusted(in), in.Spec.Host.Trusted...)
 	if err != nil {
 		return nil, err
 	}
@@ -139,13 +139,20 @@ func (t tables) files(in Input) ([]state.File, error) {
 	file := func(p state.Path, content []byte, why string) state.File {
 		return state.File{Path: p, Mode: 0o644, Owner: state.Root, Content: content, Why: why}
 	}
-	return []state.File{
+	list := []state.File{
 		file(Conf, conf, "how OpenDKIM signs"),
 		file(KeyTable, keys, "where each key is"),
 		file(SigningTable, signing, "which addresses are signed with which key"),
-		file(TrustedHosts, hosts, "whose mail is signed: this machine, the networks Postfix relays for and trusted of "+string(spec.HostFile)),
 		file(tmpfiles, tmp, "the socket's directory, after a reboot as well"),
-	}, nil
+	}
+	if !trust {
+		return list, nil
+	}
+	hosts, err := templates.TrustedHosts(trusted(in), in.Spec.Host.Trusted...)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Insert(list, 3, file(TrustedHosts, hosts, "whose mail is signed: this machine, the networks Postfix relays for and trusted of "+string(spec.HostFile))), nil
 }
 
 // hostNames are the names this machine's own mail carries: myhostname and

@@ -73,6 +73,9 @@ type Input struct {
 	// keysOnly: the run is about keys that get successors. What else the domains
 	// have in DNS is not judged: nobody may be there to answer.
 	keysOnly bool
+	// trustStays: the run switches keys or takes domains out, so that no more is
+	// signed afterwards than before if TrustedHosts stays as it is.
+	trustStays bool
 }
 
 // touches reports whether the run is about the domain.
@@ -151,6 +154,7 @@ func Some(list []Step, in Input) (state.State, error) {
 	takes := func(name string) bool { return slices.ContainsFunc(list, func(s Step) bool { return s.Name == name }) }
 	in.publishes = takes("Zone")
 	in.keysOnly = in.publishes && !takes("Intent")
+	in.trustStays = !takes("Intent") || in.Touched != nil && !slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return in.Touched[d.Name] })
 	for _, s := range list {
 		if s.Host && in.Touched != nil {
 			continue

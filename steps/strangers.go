@@ -1,10 +1,12 @@
 package steps
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
 	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
 )
 
 // strangers refuses networks that would let anybody have mail signed that says it
@@ -30,4 +32,14 @@ func strangers(in Input) error {
 	from(in.Spec.Host.Trusted, "trusted of "+string(spec.HostFile), "name the networks of your own senders alone in trusted of "+string(spec.HostFile))
 	from(nets, "mynetworks of Postfix", "name the networks of your own senders alone in mynetworks of main.cf: Postfix relays for all in it, too")
 	return refuse(strings.Join(hints, "; "), "mail from anywhere that says it is yours would be signed: %s is trusted", enumerate(where))
+}
+
+// trustNote tells of them where the run goes on and leaves TrustedHosts as it is: a
+// key that others may have must not sign on because mynetworks is too wide.
+func trustNote(err error) state.Note {
+	n := state.Note{Topic: "trusted", Text: err.Error() + "; " + string(TrustedHosts) + " stays as it is"}
+	if r := (*Refusal)(nil); errors.As(err, &r) {
+		n.Do = r.Hint
+	}
+	return n
 }

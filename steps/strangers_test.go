@@ -3,10 +3,13 @@ package steps
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
+	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
 )
 
 func networks(list ...string) []netip.Prefix {
@@ -51,5 +54,47 @@ func TestSignedForNamesEverySource(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s\ndoes not say %s", got, want)
 		}
+	}
+}
+
+// Networks that are too wide hold no key back that has to be switched, and no domain
+// that is to go: whose mail is signed stays as it is, and somebody is told.
+func TestStrangersHoldNoKeyBack(t *testing.T) {
+	in := withCopies(t) // lab.example and shop.lab.example
+	in.Facts.Postfix.Networks = networks("127.0.0.0/8", "0.0.0.0/0")
+	removed := in
+	removed.Touched = map[string]bool{"shop.lab.example": true}
+	removed.Removed = []spec.Domain{in.Spec.Domains[1]}
+	removed.Spec = in.Spec.Without("shop.lab.example")
+	for name, run := range map[string]struct {
+		list []Step
+		in   Input
+	}{
+		"a switch of keys":      {Rotating([]keyring.Move{{Act: keyring.Switch}}), in},
+		"a switch in emergency": {Rotating([]keyring.Move{{Act: keyring.Switch}, {Act: keyring.Revoke}}), in},
+		"a domain that goes":    {All(), removed},
+	} {
+		want, err := Some(run.list, run.in)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var files []string
+		for _, f := range stage(t, want, "OpenDKIM").Files {
+			files = append(files, string(f.Path))
+		}
+		if got := strings.Join(files, " "); !strings.Contains(got, "/etc/opendkim/KeyTable") || strings.Contains(got, "TrustedHosts") {
+			t.Errorf("%s: %s", name, got)
+		}
+		if !slices.ContainsFunc(want.Notes, func(n state.Note) bool {
+			return strings.HasPrefix(n.Text, "mail from anywhere that says it is yours would be signed: 0.0.0.0/0 (mynetworks of Postfix) is trusted; /etc/opendkim/TrustedHosts stays") &&
+				strings.Contains(n.Do, "mynetworks of main.cf")
+		}) {
+			t.Errorf("%s: nobody is told: %+v", name, want.Notes)
+		}
+	}
+	in.Touched = map[string]bool{"shop.lab.example": true}
+	if _, err := Some(All(), in); err == nil {
+		t.Error("a domain more is signed for, from anywhere")
 	}
 }
