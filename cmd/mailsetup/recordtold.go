@@ -160,7 +160,8 @@ func (t *turning) recordHints(domain string, r recordwatch.Result, left []record
 		case t.old.DNSOf(d) == spec.DNSManual:
 			add("mailsetup dns %s prints what to publish", domain)
 		default:
-			if t.old.DNSOf(d) == spec.DNSBind && t.old.Repairs(d) && !at.IsZero() && r.Failed == nil && at.Before(t.s.now) {
+			// What is gone since before the attempt was not put back by it.
+			if t.old.DNSOf(d) == spec.DNSBind && t.old.Repairs(d) && !at.IsZero() && p.Since.After(at) {
 				add("it was put back on %s: find out what rewrites the zone file, and keep its $INCLUDE line there", date(at))
 			}
 			add("mailsetup init --yes puts it back")

@@ -14,6 +14,7 @@ import (
 // where it is published here, elsewhere, and where it was put back in vain.
 func TestWhatIsSaidOfRecordsThatAreGone(t *testing.T) {
 	now := time.Date(2026, 11, 10, 8, 0, 0, 0, time.UTC)
+	later := now.Add(time.Hour)
 	const key = "s1._domainkey.lab.example TXT"
 	gone := map[string]keyring.Problem{key: {Since: now, Fault: "missing", Text: "missing at ns1", Gone: true}}
 	two := map[string]keyring.Problem{key: gone[key], "lab.example MX": {Since: now, Fault: "missing", Text: "missing at ns1", Gone: true}}
@@ -33,6 +34,9 @@ func TestWhatIsSaidOfRecordsThatAreGone(t *testing.T) {
 			"lab.example: " + key + ": missing at ns1",
 			"hint: it was put back on 2026-11-08: find out what rewrites the zone file, and keep its $INCLUDE line there",
 			"hint: mailsetup init --yes puts it back", look,
+		}},
+		"here, tried in vain before": {spec.DNSBind, "", recordwatch.Result{Watch: keyring.Watch{Problems: gone, Restored: map[string]time.Time{key: now}}}, []string{
+			"lab.example: " + key + ": missing at ns1", "hint: mailsetup init --yes puts it back", look,
 		}},
 		"here, put back": {spec.DNSBind, "", recordwatch.Result{Restored: gone}, []string{
 			"lab.example: gone from its zone, and put back: " + key,
@@ -55,8 +59,8 @@ func TestWhatIsSaidOfRecordsThatAreGone(t *testing.T) {
 		}},
 	} {
 		d := spec.Domain{Name: "lab.example", Repair: c.repair}
-		run := &turning{s: &session{now: now}, old: &spec.Spec{Host: spec.Host{DNS: c.dns}, Domains: []spec.Domain{d}}}
-		got := run.recordLines(d.Name, c.r, problemsOf(d.Name, c.r.Restored, now), problemsOf(d.Name, c.r.Watch.Problems, now))
+		run := &turning{s: &session{now: later}, old: &spec.Spec{Host: spec.Host{DNS: c.dns}, Domains: []spec.Domain{d}}}
+		got := run.recordLines(d.Name, c.r, problemsOf(d.Name, c.r.Restored, later), problemsOf(d.Name, c.r.Watch.Problems, later))
 		if strings.Join(got, "\n") != strings.Join(c.want, "\n") {
 			t.Errorf("%s:\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(c.want, "\n"))
 		}
