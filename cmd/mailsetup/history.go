@@ -77,7 +77,7 @@ func (s *session) history() error {
 		if len(e.Paths) == 1 {
 			unit = "path"
 		}
-		fmt.Fprintf(s.c.out, "%s  %s  %-12s %s, %d %s\n",
+		fmt.Fprintf(s.c.out, "%s  %s  %-13s  %s, %d %s\n",
 			e.ID, e.Started.Format("2006-01-02 15:04"), e.Command, e.Status, len(e.Paths), unit)
 	}
 	return nil
@@ -88,9 +88,9 @@ func rollbackCommand(c console) *cli.Command {
 		Name:  "rollback",
 		Usage: "put back what a run changed",
 		UsageText: "sudo mailsetup rollback\n" +
-			"   shows how the last run is taken back, and does it after your yes\n\n" +
+			"   shows how the last command is taken back, and does it after your yes\n\n" +
 			"sudo mailsetup rollback 20261122T101500-abcd --dry-run\n" +
-			"   shows it for that run and changes nothing",
+			"   shows it for an earlier one and changes nothing",
 		Description: "Bytes, owners, modes and what the daemons run with. Packages stay; a zone goes\n" +
 			"back under a higher serial, or its secondaries would never hear of it.",
 		OnUsageError: usageError,

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -76,7 +77,7 @@ func (v *inverse) look() error {
 			continue // what a program made may have been made again since
 		}
 		last := len(ch.states) - 1
-		if ch.matches(last, cur) && ch.states[last].metaOf(cur) {
+		if (ch.matches(last, cur) || keptSelectors(p, ch.states[last], cur)) && ch.states[last].metaOf(cur) {
 			continue
 		}
 		if _, err := ch.reverted(last-1, cur); err != nil {
@@ -87,6 +88,14 @@ func (v *inverse) look() error {
 		return fmt.Errorf("roll back run %s: changed since: %s", v.entry.ID, strings.Join(edited, ", "))
 	}
 	return nil
+}
+
+// keptSelectors tells whether a ledger differs from a state by no more than keys
+// that the rollback of a later run left in it, as gone: without this, no run before
+// that one could be taken back any more.
+func keptSelectors(p state.Path, st object, cur state.Object) bool {
+	return p.Dir() == keyring.Dir() && st.Kind == state.Regular && cur.Kind == state.Regular &&
+		slices.ContainsFunc(keyring.BeforeWithdrawn(cur.Content), func(b []byte) bool { return plan.Hash(b) == st.Hash })
 }
 
 func (v *inverse) stage(st *stage) error {

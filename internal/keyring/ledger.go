@@ -101,6 +101,21 @@ func Withdrawn(keys []Key, now time.Time) []Key {
 	return out
 }
 
+// BeforeWithdrawn returns what the text of a ledger file may have been before
+// rollbacks added keys that are gone (Withdrawn) at its end, the latest text first;
+// nil where its last key is not gone, or where it is no ledger.
+func BeforeWithdrawn(text []byte) [][]byte {
+	keys, err := ParseDomain(text)
+	if err != nil {
+		return nil
+	}
+	var all [][]byte
+	for n := len(keys) - 1; n >= 0 && keys[n].Stage == Gone; n-- {
+		all = append(all, MarshalDomain(keys[:n]))
+	}
+	return all
+}
+
 // Without returns a copy of the ledger in which the domain does not have the key
 // of the selector.
 func (l Ledger) Without(domain, selector string) Ledger {
