@@ -2,6 +2,7 @@ package steps
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +49,9 @@ func rootProbes(in Input) []state.Probe {
 	root, known := in.Facts.Recipients["root"]
 	if !known {
 		return nil
+	}
+	if slices.ContainsFunc(Halted(in), func(h Halt) bool { return h.Unit != "named.service" }) {
+		return nil // while somebody has Postfix or the signer stopped, no mail is taken
 	}
 	p := state.Probe{Kind: state.ProbeRecipients, Within: 10 * time.Second}
 	if address := smtpAddress(in.Facts); address != "" && !root.Refused {

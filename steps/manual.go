@@ -42,7 +42,7 @@ func manualDNS(in Input) []state.Note {
 	}
 	if printed {
 		notes = append(notes, state.Note{
-			Topic: "dns", Text: "once that is done, see whether every name server has them, and what is wrong where one does not",
+			Topic: "dns", Text: "once the records are in DNS, see whether every name server has them, and what is wrong where one does not",
 			Do: "sudo mailsetup dns --wait",
 		})
 	}

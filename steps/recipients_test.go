@@ -178,6 +178,16 @@ func TestTheProbeOfRootsMail(t *testing.T) {
 	if got := probe(); got != "none" {
 		t.Errorf("of a tree: %s", got)
 	}
+	in.Facts.Recipients = map[string]state.Recipient{"root": {End: state.EndElsewhere, Agent: "smtp"}}
+	for unit, want := range map[string]string{
+		"opendkim.service": "none", "postfix.service": "none", // which takes no mail then
+		"named.service": "127.0.0.1:25 root deliver:",
+	} {
+		in.Facts.Daemons = map[string]state.Daemon{unit: {Stopped: true}}
+		if got := probe(); got != want {
+			t.Errorf("%s was stopped: %s, want %s", unit, got, want)
+		}
+	}
 }
 
 // An alias that Postfix does not look at is told of.

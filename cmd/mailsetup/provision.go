@@ -218,6 +218,7 @@ func (s *session) confirmed(ctx context.Context, p plan.Plan) error {
 // ask shows the plan on one screen and takes a yes; anything else leaves the
 // machine as it is.
 func (s *session) ask(ctx context.Context, p plan.Plan, question string) error {
+	p.Notes = plan.Few(oneLiners(p.Notes), mostNotes) // those that showPlan prints
 	var summary bytes.Buffer
 	_ = p.Summary(&summary)
 	fmt.Fprintf(s.c.out, "\n%s\n", summary.String())

@@ -52,6 +52,9 @@ func (s *session) readers(ctx context.Context, want spec.Spec, old *spec.Spec) s
 // types in; nil if somebody would.
 func (s *session) unreadAt(ctx context.Context, a spec.Answers) error {
 	want, _ := a.Spec(nil, s.now) // what is wrong elsewhere is told elsewhere
+	if loop := want.RootLoop(); loop != nil {
+		return loop
+	}
 	in := steps.Input{Spec: want, Facts: s.facts, Settled: map[string]bool{}}
 	for _, d := range want.Domains {
 		in.Settled[d.Name] = true // and reports are not asked about
@@ -62,5 +65,5 @@ func (s *session) unreadAt(ctx context.Context, a spec.Answers) error {
 		return nil
 	}
 	_, why, _ := strings.Cut(refusal.What, ": ")
-	return &spec.BadValue{Field: "address", Value: want.Host.RootAlias, Why: "would not do: " + why, Hint: refusal.Hint}
+	return &spec.BadValue{Field: "address", Value: want.Host.RootAlias, Why: "would not do: " + why, Hint: strings.TrimSuffix(refusal.Hint, ": --root-alias ADDRESS")}
 }

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -120,7 +119,7 @@ func (r *run) act(ctx context.Context, sc plan.StageChanges, st *stage) error {
 	for _, p := range sc.Probes {
 		r.o.Progress(Event{Kind: ProbeWaits, Stage: sc.Name, Probe: p})
 		if err := r.s.Probe(ctx, p); err != nil {
-			return fmt.Errorf("%s: %w", sc.Name, err)
+			return err
 		}
 	}
 	return nil

@@ -19,8 +19,8 @@ func (s Spec) Validate() Findings {
 	if !slices.ContainsFunc(s.Domains, func(d Domain) bool { return d.Name == s.Host.Domain }) {
 		f.add("host: domain", fmt.Sprintf("%q has no file in %s", s.Host.Domain, domainsDir), "name a domain that is set up")
 	}
-	if s.circular() {
-		f.add("host: root_alias", fmt.Sprintf("%q is delivered here as root's own mail, in a circle", s.Host.RootAlias), "name the mailbox of a person")
+	if err := s.RootLoop(); err != nil {
+		f.add("host: root_alias", fmt.Sprintf("%q %s", err.Value, err.Why), err.Hint)
 	}
 	seen := make(map[string]bool, len(s.Domains))
 	for _, d := range s.Domains {
@@ -68,8 +68,19 @@ func (s Spec) validateDNS(f *reader, d Domain) {
 	}
 }
 
-// circular reports whether the mail of root would come back to root: Postfix
-// sees the loop and bounces all of it.
+// RootLoop is what is wrong with a root alias by which the mail of root comes back
+// to root: Postfix sees the loop and bounces all of it. It is nil for any other.
+func (s Spec) RootLoop() *BadValue {
+	if !s.circular() {
+		return nil
+	}
+	return &BadValue{
+		Field: "address", Value: s.Host.RootAlias,
+		Why: "is delivered here as root's own mail, in a circle", Hint: "name the mailbox of a person",
+	}
+}
+
+// circular reports whether the root alias is an address of root or postmaster here.
 func (s Spec) circular() bool {
 	local, host, _ := strings.Cut(strings.ToLower(s.Host.RootAlias), "@")
 	if local != "root" && local != "postmaster" {

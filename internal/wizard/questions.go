@@ -101,7 +101,7 @@ func receiveQuestion() question {
 	return question{
 		topic: aboutReceive,
 		title: func(f *flow) string { return "Does this server receive the mail for " + f.get(aboutDomain) + "?" },
-		about: always("Answer no if its mailboxes are elsewhere, or mail to colleagues stays here."),
+		about: always("Answer no if its mailboxes are elsewhere: with yes, mail that this server sends to the domain stays here."),
 		options: func(*flow) []option {
 			return []option{
 				{"yes", "yes", "an MX record points here, and mail for the domain is accepted"},
