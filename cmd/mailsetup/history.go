@@ -86,7 +86,7 @@ func (s *session) history() error {
 func rollbackCommand(c console) *cli.Command {
 	return helped(&cli.Command{
 		Name:  "rollback",
-		Usage: "put back what a run changed",
+		Usage: "put back what the last command changed, or an earlier one",
 		UsageText: "sudo mailsetup rollback\n" +
 			"   shows how the last command is taken back, and does it after your yes\n\n" +
 			"sudo mailsetup rollback 20261122T101500-abcd --dry-run\n" +

@@ -44,7 +44,7 @@ func rotateCommand(c console) *cli.Command {
 			return runRotate(ctx.Context, c, r)
 		},
 	}, flagGroup{"What to do", []cli.Flag{
-		&cli.BoolFlag{Name: "now", Usage: "begin a rotation although none is due"},
+		&cli.BoolFlag{Name: "now", Usage: "begin a rotation although none is due; of all domains if none is named"},
 		&cli.BoolFlag{Name: "compromised", Usage: "others may have the private keys of `DOMAIN`: another signs as soon as its record is on every server, and the old one is revoked at once; mail under way then fails"},
 	}}, flagGroup{"How to go about it", runFlags()})
 }

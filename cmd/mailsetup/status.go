@@ -26,9 +26,9 @@ func statusCommand(c console) *cli.Command {
 			"not in DNS for a key whose record no name server had in the last look of\n" +
 			"rotate-dkim.\n" +
 			"A key WAITS FOR its age (rotate_every), its successor, its file (that of its\n" +
-			"domain in /etc/mailsetup/domains.d), the name servers (to\n" +
-			"have its record), caches (to forget that there was none), mail under way (that\n" +
-			"it signed), late mail (that is told that it is revoked), or nothing (never).\n" +
+			"domain in /etc/mailsetup/domains.d), the name servers (to have its record),\n" +
+			"caches (to forget that there was none), mail under way (that it signed), late\n" +
+			"mail (that is told that it is revoked), or nothing (never).\n" +
 			"NEXT STEP is the earliest time; a machine that is off delays it. Nothing is\n" +
 			"asked of DNS: mailsetup dns --wait shows what name servers have.",
 		ArgsUsage:    "[DOMAIN...]",
