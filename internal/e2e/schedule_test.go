@@ -118,12 +118,14 @@ func tick(t *testing.T, b *lab.Box, result, status string) string {
 }
 
 // tickSaid is what the journal has of the last tick, or what of that matches. What
-// a service says may come there some time after its end.
+// a service says may come there some time after its end, and then without its
+// invocation, which journald reads from a cgroup that is gone.
 func tickSaid(t *testing.T, b *lab.Box, something bool, match string) string {
 	t.Helper()
 	log, last := "", "nothing yet"
 	for range 50 {
-		log = b.Sh(t, `journalctl -q --no-pager -o cat `+match+` "_SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID mailsetup-rotate.service)"`)
+		log = b.Sh(t, `unit=mailsetup-rotate.service
+journalctl -q --no-pager -o cat `+match+` "_SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID $unit)" + `+match+` "_PID=$(systemctl show -P ExecMainPID $unit)"`)
 		if log == last && (log != "" || !something) {
 			break
 		}
