@@ -18,10 +18,11 @@ type daemon struct {
 }
 
 // daemons are those of this host, in the order in which they need each other.
-// BIND is one where zones of ours are edited.
+// BIND is one where zones of ours are edited; where another name server answers,
+// that is refused (another).
 func daemons(in Input) []daemon {
 	var all []daemon
-	if slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return in.Spec.DNSOf(d) == spec.DNSBind }) {
+	if another(in) == nil && slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return in.Spec.DNSOf(d) == spec.DNSBind }) {
 		all = append(all, daemon{unit: "named.service", down: "nobody finds the records", probes: []state.Probe{
 			{Kind: state.ProbeActive, Unit: "named.service"},
 		}})

@@ -64,3 +64,13 @@ func TestDaemonsWithoutZones(t *testing.T) {
 		t.Errorf("planned %+v, halted %+v", stage.Units, Halted(in))
 	}
 }
+
+// Nor is one that is masked because another name server answers here: --dns bind
+// is refused for that reason, and nobody is told to start two.
+func TestDaemonsBesideAnotherNameServer(t *testing.T) {
+	in := installed()
+	in.Facts.DNS, in.Facts.Daemons = state.Dnsmasq, map[string]state.Daemon{"named.service": {Masked: true}}
+	for _, h := range Halted(in) {
+		t.Errorf("halted: %+v", h)
+	}
+}
