@@ -129,7 +129,7 @@ func unfitPostfixes() []unfitPostfix {
 		{name: "a remark that is none", more: "smtpd_milters =\n\tinet:127.0.0.1:11332 # rspamd\n", line: "\tinet:127", says: []string{"is part of the value"}},
 		{name: "an open brace", more: "smtpd_milters = { inet:a:1, default_action=accept\n", says: []string{"/etc/postfix/main.cf: smtpd_milters: ", `"{" at 1 is not closed`}},
 		{name: "itself", more: "smtpd_milters = $smtpd_milters, inet:a:1\n", says: []string{"/etc/postfix/main.cf", "smtpd_milters, which refers to itself", "grep -n"}},
-		{name: "a link", script: move + "main.real main.cf", says: []string{"/etc/postfix/main.cf: is a symbolic link to main.real", "cp --remove-destination"}},
+		{name: "a link", script: move + "main.real main.cf", says: []string{"/etc/postfix/main.cf: is a symbolic link to main.real", "cp -p --remove-destination"}},
 		{name: "a link to nothing", script: move + "gone.cf main.cf", says: []string{"/etc/postfix/main.cf: is a symbolic link to gone.cf, where there is no file"}},
 		{name: "a directory", script: "rm main.cf; mkdir main.cf", says: []string{"/etc/postfix/main.cf: is no regular file (directory)"}},
 		{name: "a linked master.cf", script: "mv master.cf m; ln -s m master.cf; printf '2525 inet n - y - - smtpd\n -o smtpd_milters=\n' >>m", says: []string{"/etc/postfix/master.cf: is a symbolic link to m"}},
