@@ -183,7 +183,7 @@ func (a Addressee) hint(in Input, r state.Recipient) string {
 	case r.Class == state.ClassVirtualAlias:
 		first = fmt.Sprintf("give %s an alias in %s", r.Address, value("virtual_alias_maps"))
 	case r.Class == state.ClassDefault && MailRoutes(in)(domain) == state.RouteHere:
-		first = fmt.Sprintf("let Postfix take mail for %s first", domain)
+		first = fmt.Sprintf("let Postfix take mail for %s first (mydestination or virtual_mailbox_domains)", domain)
 	}
 	if first == "" {
 		return other

@@ -94,7 +94,7 @@ func (s *session) keyThere(domain string, k keyring.Key) error {
 	}
 	o, err := s.sys.Stat(state.Path(k.File))
 	if err != nil || o.Kind == state.Absent {
-		return cmp.Or(err, fail("put the file back from a backup, or roll back the run that made it",
+		return cmp.Or(err, fail("put the file back from a backup; without one, mailsetup rotate-dkim --compromised "+domain+" makes another key and revokes this one",
 			"%s, the private key of %s, is gone: %s", k.File, domain, effect))
 	}
 	if o.Mode.Perm()&0o077 != 0 && !k.Adopted { // RequireSafeKeys, opendkim.conf(5)

@@ -26,10 +26,11 @@ func listCommand(c console) *cli.Command {
 			"   the same as data, with all times",
 		Description: "STATE is active for a key that signs, unseen for one that signs although nobody\n" +
 			"has seen its record in DNS yet, and drains with a date for one that no longer\n" +
-			"signs: its record is needed until then; not in DNS if no name server has the\n" +
-			"record of a key any more; unused if no table of OpenDKIM names it, since the\n" +
-			"file of its domain is gone. CHECKED is what mailsetup dns --wait or rotate-dkim\n" +
-			"last found, and how long ago.",
+			"signs: its record is needed until then; publishing and published for one that\n" +
+			"will sign next, revoked for one whose record says that it counts no more; not in\n" +
+			"DNS if no name server has the record of a key any more; unused if no table of\n" +
+			"OpenDKIM names it, since the file of its domain is gone. CHECKED is what\n" +
+			"mailsetup dns --wait or rotate-dkim last found, and how long ago.",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
 			if err := noArguments(ctx); err != nil {

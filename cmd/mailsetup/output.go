@@ -175,6 +175,13 @@ func (s *session) verdict(ctx context.Context, w *work, p plan.Plan) (proven str
 	if !w.input.Spec.Signs() {
 		return "Mail of this server is left to the signer that was here before.", nil
 	}
+	if s.turned == nil { // a unit that somebody stopped is why, and no other check says so
+		for _, h := range steps.Halted(w.input) {
+			if !actsOn(p, h.Unit) {
+				return "", s.staysBut(fail(h.Do, "%s", h.Text))
+			}
+		}
+	}
 	if !asksSigner(p) {
 		if err := s.signs(ctx, w); err != nil {
 			return "", s.staysBut(err)
@@ -182,11 +189,6 @@ func (s *session) verdict(ctx context.Context, w *work, p plan.Plan) (proven str
 	}
 	if s.turned != nil {
 		return signerAsked, nil
-	}
-	for _, h := range steps.Halted(w.input) {
-		if !actsOn(p, h.Unit) {
-			return "", s.staysBut(fail(h.Do, "%s", h.Text))
-		}
 	}
 	proven, whole, err := s.wholeWay(ctx, w, p.Notes)
 	switch {

@@ -124,6 +124,13 @@ func TestDoneTellsOfAUnitThatIsStopped(t *testing.T) {
 		!strings.Contains(said(), "all of this stays, but postfix.service was stopped") || !strings.Contains(said(), "hint: systemctl start postfix.service") {
 		t.Errorf("error %v, said\n%s", err, said())
 	}
+	// Of the signer it is told by name, not by what a message ran into.
+	s2, w2, said2 := signed(t, stopped)
+	w2.input.Facts.Daemons = map[string]state.Daemon{"opendkim.service": {Stopped: true}}
+	err = s2.done(t.Context(), w2, plan.Plan{}, apply.Report{})
+	if !errors.Is(err, errProblemsFound) || !strings.Contains(said2(), "all of this stays, but opendkim.service was stopped") || strings.Contains(said2(), "connection refused") {
+		t.Errorf("of the signer: error %v, said\n%s", err, said2())
+	}
 	acted := plan.Plan{Stages: []plan.StageChanges{{Units: []state.Unit{{Name: "postfix.service", Action: state.Reload}}}}}
 	if err := s.done(t.Context(), w, acted, apply.Report{}); err != nil {
 		t.Errorf("after the run started it: %v", err)
