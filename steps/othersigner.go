@@ -59,6 +59,13 @@ func (in Input) idle() bool {
 	return !in.Spec.Signs()
 }
 
+// BeginsToSign reports whether OpenDKIM has to sign for a domain of a spec, and was
+// not set up by earlier runs: all other domains are left to another signer. Such a
+// run is about the host, whatever domains it names.
+func BeginsToSign(old, want spec.Spec, keys keyring.Ledger) bool {
+	return Input{Spec: old, Keys: keys}.idle() && want.Signs()
+}
+
 // signedBy are the domains that mailsetup is to sign for and that a milter signs
 // already.
 func (in Input) signedBy(m state.Milter) []string {

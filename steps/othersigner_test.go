@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 )
 
@@ -53,6 +55,30 @@ func signsToo(kind state.ProgramKind, endpoint string) state.Milter {
 		Addresses: []string{"127.0.0.1:11332"}, At: "127.0.0.1:11332", Asked: true,
 		Signatures: []state.Signature{{Domain: "lab.example", Selector: "mail", From: "postmaster@lab.example"}},
 		Program:    state.Program{Kind: kind, Unit: "their.service", Conf: "/etc/their.conf"},
+	}
+}
+
+// Where all domains are left to others, the first one of ours makes a run about the
+// host: OpenDKIM is not there, and nobody asks it.
+func TestBeginsToSign(t *testing.T) {
+	ours, theirs := spec.Domain{Name: "a.example"}, spec.Domain{Name: "b.example", SignedBy: spec.ByOther}
+	of := func(list ...spec.Domain) spec.Spec { return spec.Spec{Domains: list} }
+	drains := keyring.Ledger{"c.example": {{Selector: "s", Stage: keyring.Draining}}}
+	gone := keyring.Ledger{"c.example": {{Selector: "s", Stage: keyring.Gone}}}
+	for name, c := range map[string]struct {
+		old, want spec.Spec
+		keys      keyring.Ledger
+		begins    bool
+	}{
+		"the first of ours":             {of(theirs), of(ours, theirs), nil, true},
+		"after one that left no key":    {of(theirs), of(ours, theirs), gone, true},
+		"another of theirs":             {of(theirs), of(theirs, spec.Domain{Name: "d.example", SignedBy: spec.ByOther}), nil, false},
+		"a further one of ours":         {of(ours), of(ours, spec.Domain{Name: "d.example"}), nil, false},
+		"after one whose key is in DNS": {of(theirs), of(ours, theirs), drains, false},
+	} {
+		if got := BeginsToSign(c.old, c.want, c.keys); got != c.begins {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 

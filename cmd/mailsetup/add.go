@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/spec"
+	"mailsetup/steps"
 )
 
 func addCommand(c console) *cli.Command {
@@ -107,7 +108,13 @@ func runAdd(ctx context.Context, c console, names []string, a spec.Answers, o op
 	if err := findings.Err(); err != nil {
 		return err
 	}
-	if err := s.lookAgain(ctx, &want); err != nil {
+	if steps.BeginsToSign(*old, want, s.keys) { // then Postfix does not ask our signer yet
+		s.touched = nil
+		err = s.look(ctx, &want)
+	} else {
+		err = s.lookAgain(ctx, &want)
+	}
+	if err != nil {
 		return err
 	}
 	if len(a.RUA) == 0 {

@@ -166,7 +166,7 @@ func chosen(sp spec.Spec, names []string) ([]spec.Domain, error) {
 
 // keysUnknown says why there are domains without a DKIM record.
 func (s *session) keysUnknown(domains []spec.Domain) {
-	without := namesIn(slices.DeleteFunc(slices.Clone(domains), func(d spec.Domain) bool { return len(s.keys[d.Name]) > 0 }))
+	without := namesIn(slices.DeleteFunc(slices.Clone(domains), func(d spec.Domain) bool { return len(s.keys[d.Name]) > 0 || d.SignedBy != "" }))
 	switch {
 	case len(without) == 0:
 	case s.image == nil && os.Geteuid() != 0:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/system"
 	"mailsetup/internal/system/systemtest"
 	"mailsetup/keygen"
 	"mailsetup/steps"
@@ -123,5 +125,19 @@ func TestADryRunWithoutRootAsksNobody(t *testing.T) {
 	if !strings.Contains(said.String(), "not root: whether other milters sign was not asked: inet:localhost:11332") || w.input.MiltersAsked ||
 		slices.ContainsFunc(w.input.Milters, func(m state.Milter) bool { return m.Asked }) {
 		t.Errorf("%q, %+v", said.String(), w.input.Milters)
+	}
+}
+
+// A domain that is left to another signer gets no key of ours by any run.
+func TestNoKeyIsMissedWhereAnotherSigns(t *testing.T) {
+	said := &bytes.Buffer{}
+	s := &session{c: console{out: said, err: said}, image: &system.Image{}}
+	s.keysUnknown([]spec.Domain{{Name: "a.example", SignedBy: spec.ByOther}})
+	if said.String() != "" {
+		t.Errorf("said %q", said)
+	}
+	s.keysUnknown([]spec.Domain{{Name: "a.example", SignedBy: spec.ByOther}, {Name: "b.example"}})
+	if want := "no key yet, so no DKIM record: b.example\nhint: sudo mailsetup init makes it\n"; said.String() != want {
+		t.Errorf("said %q, want %q", said, want)
 	}
 }
