@@ -63,6 +63,17 @@ func Unread(in Input) error {
 	return nil
 }
 
+// UnreadSince is Unread for a run after others. That an alias of root's which stands
+// in /etc/aliases leads nowhere, as it did before, is no reason to refuse what else
+// the run is about: Advice tells of it.
+func UnreadSince(was, in Input) error {
+	if was.Spec.Host.RootAlias == in.Spec.Host.RootAlias && was.Facts.Recipients["root"].Lost() && AliasesText(in) == nil {
+		in.Facts.Recipients = maps.Clone(in.Facts.Recipients)
+		delete(in.Facts.Recipients, "root")
+	}
+	return Unread(in)
+}
+
 // unread are the notes about addresses of which it is not certain that somebody
 // has them.
 func unread(in Input) []state.Note {

@@ -222,3 +222,34 @@ func TestAnAliasThatIsNotLookedAt(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+// An alias of root's that leads nowhere, and did so before the run, keeps nobody from
+// what else the run is about; one that is new, or newly lost, is refused.
+func TestAnAliasThatLedNowhereBefore(t *testing.T) {
+	lost := state.Recipient{End: state.EndNobody, Class: state.ClassLocal, Address: "wile@lab.example", Why: "there is no user or alias wile here"}
+	for name, c := range map[string]struct {
+		aliases string
+		was     state.Recipient
+		alias   string
+		refused bool
+	}{
+		"as before":               {"root: wile@lab.example\n", lost, "wile@lab.example", false},
+		"it had a reader":         {"root: wile@lab.example\n", state.Recipient{End: state.EndMailbox}, "wile@lab.example", true},
+		"another one":             {"root: wile@lab.example\n", lost, "nemo@lab.example", true},
+		"not in /etc/aliases yet": {"root: ann@lab.example\n", lost, "wile@lab.example", true},
+	} {
+		in := installed()
+		in.Facts.Files = map[state.Path][]byte{"/etc/aliases": []byte("postmaster: root\n" + c.aliases)}
+		in.Spec.Host.RootAlias = "wile@lab.example"
+		was := in
+		was.Facts.Recipients = map[string]state.Recipient{"root": c.was}
+		in.Spec.Host.RootAlias = c.alias
+		in.Facts.Recipients = map[string]state.Recipient{"root": lost}
+		if err := UnreadSince(was, in); (err != nil) != c.refused {
+			t.Errorf("%s: %v", name, err)
+		}
+		if len(unread(in)) == 0 {
+			t.Errorf("%s: nobody is told", name)
+		}
+	}
+}

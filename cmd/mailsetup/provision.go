@@ -66,6 +66,7 @@ func (s *session) prepare(ctx context.Context, want spec.Spec, old *spec.Spec) (
 // work is one wish on its way to a plan.
 type work struct {
 	input steps.Input
+	old   *spec.Spec         // the spec of earlier runs, nil for the first
 	fresh []provision.NewKey // keys that this run makes once it is confirmed
 
 	notes []state.Note // beside those of the steps
@@ -84,7 +85,7 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 	if err := s.keysThere(want); err != nil {
 		return nil, err
 	}
-	w := &work{answered: map[string]bool{}, input: steps.Input{
+	w := &work{old: old, answered: map[string]bool{}, input: steps.Input{
 		Spec: want, Facts: s.facts, Keys: s.keys, Written: s.memory.keys, Documents: docs, Now: s.now,
 		NewKeys: map[state.Path][]byte{}, Consents: map[string]bool{}, Touched: s.touched, Settled: s.settled,
 		Removed: s.removed, Retire: s.retire, Rendered: &steps.Rendered{},

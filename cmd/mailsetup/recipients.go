@@ -13,9 +13,17 @@ import (
 
 // recipients find out what Postfix will do with mail for the addresses of the
 // wish, and refuse one that nobody has.
+// What was so before the run, and stays so, is told of at its end.
 func (s *session) recipients(ctx context.Context, w *work) error {
 	w.input.Facts.Recipients = s.resolve(ctx, w.input)
-	return steps.Unread(w.input)
+	err := steps.Unread(w.input)
+	if err == nil || w.old == nil {
+		return err
+	}
+	was := w.input
+	was.Spec = *w.old
+	was.Facts.Recipients = s.resolve(ctx, was)
+	return steps.UnreadSince(was, w.input)
 }
 
 // resolve asks for all of them. Of a tree, and of settings that an earlier
