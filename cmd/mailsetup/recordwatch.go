@@ -36,10 +36,11 @@ func (t *turning) watchRecords(ctx context.Context) error {
 	for _, d := range t.old.Domains {
 		names = append(names, d.Name)
 	}
+	t.looked = schedule.Due(names, s.now)
 	results, err := recordwatch.Tick{
 		Client: s.resolver.Remembering(), Limits: recordwatch.TickLimits, Now: s.now,
 		Judged: t.judged, Restore: t.restore, Lost: t.lostFragments, Save: s.saveLooks,
-	}.Run(ctx, t.watchedDomains(schedule.Due(names, s.now)))
+	}.Run(ctx, t.watchedDomains(t.looked))
 	if stop := cmp.Or(ctx.Err(), t.halted); stop != nil {
 		return stop
 	}

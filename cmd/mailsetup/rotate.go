@@ -106,6 +106,7 @@ func turnKeys(ctx context.Context, c console, r rotateOptions) error {
 	if err != nil && !errors.Is(err, errChangesFound) {
 		return err
 	}
+	t.missKeyFiles(t.looked)
 	if err == nil {
 		err = t.ended(ctx, acted)
 	}
@@ -235,6 +236,7 @@ type turning struct {
 	trouble map[string]bool
 	why     []string // and what was said of them, with hints
 	halted  error    // that ends the run, while records were put back
+	looked  []string // domains whose records had their turn in this tick
 }
 
 // about reports whether the run is about a domain.

@@ -213,7 +213,27 @@ func (t *turning) leave(err error, domains ...string) {
 	if k := before(t.s.keys, domains[0]); k != "" && len(domains) == 1 {
 		who += ": " + k + " goes on signing"
 	}
-	line := who + ": " + trouble{domains: domains, err: err}.text()
+	t.named(who+": "+trouble{domains: domains, err: err}.text(), err)
+}
+
+// missKeyFiles tells of domains whose mail is not accepted, since the file of the
+// key that signs is gone, or is one that OpenDKIM refuses. Nothing has to be due for
+// that, and a successor that is on its way may mend it.
+func (t *turning) missKeyFiles(domains []string) {
+	for _, d := range domains {
+		k, ok := t.s.keys.Signing(d)
+		if !ok || k.File == "" || t.trouble[d] {
+			continue
+		}
+		if err := t.s.keyThere(d, k); err != nil {
+			t.trouble[d] = true
+			t.named(d+": "+harmless(err), err)
+		}
+	}
+}
+
+// named says what is wrong with a domain, and remembers it for the letter.
+func (t *turning) named(line string, err error) {
 	t.s.c.say("%s", line)
 	_, hints := judge(err)
 	t.s.c.hints(hints)

@@ -160,6 +160,23 @@ func TestNoneGoesOnWithoutASigner(t *testing.T) {
 	}
 }
 
+// A key that signs and whose file is gone is told of although nothing is due, and
+// its domain alone.
+func TestAKeyFileThatIsGone(t *testing.T) {
+	turn, mem, said := due(t, three...)
+	turn.due = map[string][]keyring.Move{}
+	mem.Delete(steps.KeyFile("b.example", "old"))
+	turn.missKeyFiles(three)
+	want := "b.example: /etc/dkimkeys/b.example/old.private, the private key of b.example, is gone: its mail is not accepted\n" +
+		"hint: put the file back from a backup; without one, mailsetup rotate-dkim --compromised b.example makes another key and revokes this one\n"
+	if said.String() != want {
+		t.Errorf("says\n%s\nwant\n%s", said, want)
+	}
+	if code := turn.s.c.finish(turn.troubled()); code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+}
+
 // A key that is not the one in DNS never signs.
 func TestAPrivateKeyThatDoesNotFit(t *testing.T) {
 	turn, mem, _ := due(t, "a.example")
