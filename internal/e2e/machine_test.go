@@ -23,7 +23,9 @@ func otherServers() []otherServer {
 	return []otherServer{
 		{
 			packages: "exim4-daemon-light", unit: "exim4.service", spool: "/var/spool/exim4",
-			prepare: `sed -i "s/dc_eximconfig_configtype=.*/dc_eximconfig_configtype='smarthost'/; s/dc_smarthost=.*/dc_smarthost='mail.isp.example::587'/" \
+			// Its daemon runs the queue once when it starts, which may be later than this.
+			prepare: `systemctl stop exim4
+sed -i "s/dc_eximconfig_configtype=.*/dc_eximconfig_configtype='smarthost'/; s/dc_smarthost=.*/dc_smarthost='mail.isp.example::587'/" \
 	/etc/exim4/update-exim4.conf.conf
 printf 'Subject: late\n\nlate\n' | sendmail -odq bob@nowhere.example`,
 			says: []string{"exim4 -qff", "relayhost = [mail.isp.example]:587"},
