@@ -31,7 +31,7 @@ func FirstID(id string) string {
 // where the one after it leaves the machine.
 func InverseAll(ctx context.Context, runs []Entry, r system.Reader) (plan.Plan, error) {
 	var all plan.Plan
-	after := planned{r, map[state.Path]state.Object{}}
+	after := plan.Overlay{Reader: r, Planned: map[state.Path]state.Object{}}
 	for _, e := range slices.Backward(runs) {
 		p, err := Inverse(ctx, e, after)
 		if err != nil {
@@ -39,7 +39,7 @@ func InverseAll(ctx context.Context, runs []Entry, r system.Reader) (plan.Plan, 
 		}
 		for _, st := range p.Stages {
 			for _, c := range st.Changes {
-				after.there[c.Path] = c.After
+				after.Planned[c.Path] = c.After
 			}
 		}
 		all.Stages = append(all.Stages, p.Stages...)
@@ -50,46 +50,4 @@ func InverseAll(ctx context.Context, runs []Entry, r system.Reader) (plan.Plan, 
 		}
 	}
 	return all, nil
-}
-
-// planned reads the machine as a plan leaves it.
-type planned struct {
-	system.Reader
-	there map[state.Path]state.Object
-}
-
-// Read implements system.Reader.
-func (p planned) Read(at state.Path) (state.Object, error) {
-	if o, ok := p.there[at]; ok {
-		return o, nil
-	}
-	return p.Reader.Read(at)
-}
-
-// Stat implements system.Reader.
-func (p planned) Stat(at state.Path) (state.Object, error) {
-	if o, ok := p.there[at]; ok {
-		o.Content = nil
-		return o, nil
-	}
-	return p.Reader.Stat(at)
-}
-
-// List implements system.Reader.
-func (p planned) List(dir state.Path) ([]string, error) {
-	names, err := p.Reader.List(dir)
-	if err != nil {
-		return nil, err
-	}
-	names = slices.DeleteFunc(names, func(n string) bool {
-		o, known := p.there[dir.Join(n)]
-		return known && o.Kind == state.Absent
-	})
-	for at, o := range p.there {
-		if at.Dir() == dir && o.Kind != state.Absent {
-			names = append(names, strings.TrimPrefix(string(at), string(dir)+"/"))
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
 }

@@ -98,7 +98,7 @@ func (m *maker) add(sc *StageChanges, c Change) error {
 	}
 	c.Before.Secret = secret(c.Before)
 	c.After.Secret = secret(c.After)
-	m.over.planned[c.Path] = c.After
+	m.over.Planned[c.Path] = c.After
 	m.rewrites[c.Path] = m.rewrites[c.Path] || c.Op == Create || c.Op == Modify
 	if i, ok := m.index[c.Path]; ok {
 		sc.Changes[i] = sc.Changes[i].followedBy(c)

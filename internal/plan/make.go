@@ -40,7 +40,7 @@ func Make(ctx context.Context, want state.State, r system.Reader, rec Record) (P
 // maker carries what earlier stages of the plan will have done.
 type maker struct {
 	ctx      context.Context
-	over     overlay
+	over     Overlay
 	rec      Record              // as found
 	next     Record              // as it will be
 	rewrites map[state.Path]bool // paths whose content changes in this plan
@@ -53,7 +53,7 @@ type maker struct {
 func newMaker(ctx context.Context, r system.Reader, rec Record) *maker {
 	m := &maker{
 		ctx: ctx, rec: rec, next: Record{}, rewrites: map[state.Path]bool{},
-		over: overlay{Reader: r, planned: map[state.Path]state.Object{}},
+		over: Overlay{Reader: r, Planned: map[state.Path]state.Object{}},
 	}
 	for p, h := range rec {
 		m.next[p] = h
@@ -223,21 +223,13 @@ func (m *maker) remove(sc *StageChanges, p state.Path, free bool) error {
 // holds reports whether something is left in a directory.
 func (m *maker) holds(dir state.Path) (bool, error) {
 	names, err := m.over.List(dir)
-	if err != nil {
-		return true, err
-	}
-	for _, n := range names {
-		if o, err := m.over.Read(dir.Join(n)); err != nil || o.Kind != state.Absent {
-			return true, err
-		}
-	}
-	return false, nil
+	return err != nil || len(names) > 0, err
 }
 
 // drifted notes a file that is neither as we left it nor as we want it. What
 // this very plan put there is not drift.
 func (m *maker) drifted(p state.Path, cur, want state.Object) {
-	if _, ours := m.over.planned[p]; ours || cur.Kind != state.Regular {
+	if _, ours := m.over.Planned[p]; ours || cur.Kind != state.Regular {
 		return
 	}
 	if want.Kind == state.Regular && bytes.Equal(cur.Content, want.Content) {

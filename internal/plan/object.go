@@ -36,29 +36,6 @@ func effective(cs []Change) []Change {
 	return slices.DeleteFunc(cs, func(c Change) bool { return c.Op == none })
 }
 
-// overlay reads the machine as the plan so far will have left it.
-type overlay struct {
-	system.Reader
-	planned map[state.Path]state.Object
-}
-
-// Read implements system.Reader.
-func (o overlay) Read(p state.Path) (state.Object, error) {
-	if obj, ok := o.planned[p]; ok {
-		return obj, nil
-	}
-	return o.Reader.Read(p)
-}
-
-// Stat implements system.Reader.
-func (o overlay) Stat(p state.Path) (state.Object, error) {
-	if obj, ok := o.planned[p]; ok {
-		obj.Content = nil
-		return obj, nil
-	}
-	return o.Reader.Stat(p)
-}
-
 // parent returns an error if the directory that is to hold p is not there. A
 // symbolic link is followed: other people's directories may be one.
 func (m *maker) parent(p state.Path) error {
