@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"mailsetup/internal/apply"
-	"mailsetup/internal/check"
 	"mailsetup/internal/dnspub"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/livepath"
 	"mailsetup/internal/plan"
+	"mailsetup/internal/probe"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/rotation"
 	"mailsetup/internal/signers"
@@ -107,8 +107,8 @@ func openSession(ctx context.Context, c console, o options) (*session, error) {
 		s.image, s.sys, s.resolver = image, image, dnspub.New(nameServers(image)...)
 	} else {
 		host := system.NewHost(system.Options{})
-		s.sys, s.asker, s.resolver = host, check.Signatures, dnspub.New(nameServers(host)...)
-		host.Prober, host.Updater = check.NewProber(host, host), dnspub.Updater{Files: host, Resolver: s.resolver}
+		s.sys, s.asker, s.resolver = host, probe.Signatures, dnspub.New(nameServers(host)...)
+		host.Prober, host.Updater = probe.NewProber(host, host), dnspub.Updater{Files: host, Resolver: s.resolver}
 	}
 	s.journal = apply.NewJournal(s.sys, journalDir)
 	s.sys = s.asAllowed(os.Geteuid())

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"mailsetup/internal/check"
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/probe"
 	"mailsetup/internal/state"
 	"mailsetup/keygen"
 )
@@ -50,7 +50,7 @@ func (h *host) rateOf(times int, domains []string) pace {
 			for i := range times {
 				p.Signers = append(p.Signers, signers[(i*clients+c)%len(signers)])
 			}
-			errs[c] = check.NewProber(nil, nil).Probe(h.t.ctx, p)
+			errs[c] = probe.NewProber(nil, nil).Probe(h.t.ctx, p)
 		})
 	}
 	wg.Wait()

@@ -20,7 +20,7 @@ type Source interface {
 	system.Runner
 }
 
-// Asker puts one message through a milter: check.Signatures.
+// Asker puts one message through a milter: probe.Signatures.
 type Asker func(ctx context.Context, address, from string, client state.Client, lookup func(name string) ([]string, error)) ([]state.Signature, error)
 
 // Lookup returns the TXT records of a name.

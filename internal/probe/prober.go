@@ -1,6 +1,6 @@
-// Package check asks the running system whether it does what it should:
-// probes that decide whether a unit action worked.
-package check
+// Package probe asks running daemons whether they do what they should: the
+// answers decide whether a unit action worked.
+package probe
 
 import (
 	"context"
