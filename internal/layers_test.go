@@ -20,7 +20,7 @@ func TestPurePackagesStayPure(t *testing.T) {
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
-	pure := strings.Fields("steps templates keygen zonefile internal/spec internal/keyring internal/state internal/edits internal/opendkim internal/milters internal/mastercf internal/policy internal/recipient internal/wildcard")
+	pure := strings.Fields("steps templates keygen zonefile internal/spec internal/keyring internal/state internal/edits internal/opendkim internal/milters internal/mastercf internal/policy internal/parallel internal/recipient internal/wildcard")
 	seen := 0
 	for line := range strings.Lines(string(out)) {
 		f := strings.Split(strings.TrimSpace(line), "|")
