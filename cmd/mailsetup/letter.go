@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mailsetup/internal/notify"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -15,42 +16,19 @@ import (
 	"mailsetup/zonefile"
 )
 
-// letter is a mail to whoever host.toml names in notify. What stands in it is
-// public: records, and what was printed.
+// letter is a mail to whoever host.toml names in notify.
 type letter struct{ subject, body string }
 
-// message is the letter as sendmail(1) takes it. Addresses and names went
-// through the spec, so none of them ends a header field. It asks programs for
-// no answer (RFC 3834 section 5).
-func (l letter) message(h spec.Host, now time.Time) []byte {
-	head := []string{
-		"From: mailsetup <root@" + h.Hostname + ">",
-		"To: <" + h.Notify + ">",
-		"Subject: " + h.Hostname + ": " + l.subject,
-		"Date: " + now.Format(time.RFC1123Z),
-		"Auto-Submitted: auto-generated",
-		"MIME-Version: 1.0",
-		"Content-Type: text/plain; charset=utf-8",
-		"Content-Transfer-Encoding: 8bit",
-	}
-	return []byte(strings.Join(head, "\n") + "\n\n" + strings.TrimRight(l.body, "\n") + "\n")
+func (l letter) message(h spec.Host, now time.Time) notify.Message {
+	return notify.Message{Hostname: h.Hostname, To: h.Notify, Subject: l.subject, Body: l.body, Date: now}
 }
-
-// postage bounds how long sendmail may take: it only hands over to a queue.
-const postage = time.Minute
 
 // send posts a letter where the host wants any. A run does not fail for it.
 func (s *session) send(ctx context.Context, h spec.Host, l letter) {
 	if h.Notify == "" || s.o.root != "" || s.o.dryRun {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, postage)
-	defer cancel()
-	res, err := s.sys.Run(ctx, system.Command{Argv: []string{"sendmail", "-t", "-i"}, Stdin: l.message(h, s.now)})
-	if err == nil && res.Code != 0 {
-		err = fmt.Errorf("run sendmail: exit status %d: %s", res.Code, strings.TrimSpace(string(res.Stderr)))
-	}
-	if err != nil {
+	if err := notify.Send(ctx, s.sys, l.message(h, s.now)); err != nil {
 		s.c.say("no mail to %s: %s", h.Notify, harmless(err))
 	}
 }

@@ -50,7 +50,7 @@ lab.example: 202612 does not sign yet, 202611 goes on: ns1: no record\x1b[2J
 `
 	h := spec.Host{Hostname: "mail.lab.example", Notify: "ops@lab.example"}
 	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-	if got := string(waitingLetter([]awaited{waitsFor("lab.example")}, nil).message(h, now)); got != want {
+	if got := string(waitingLetter([]awaited{waitsFor("lab.example")}, nil).message(h, now).Bytes()); got != want {
 		t.Errorf("the letter is\n%s", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/mailbox"
+	"mailsetup/internal/notify"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/recordwatch"
 	"mailsetup/internal/spec"
@@ -190,8 +191,7 @@ func (s *session) alarm(lines []string) {
 // sendToRoot puts a letter into root's mailbox on this machine, whatever aliases
 // say: mail to others may fail just now.
 func (s *session) sendToRoot(ctx context.Context, h spec.Host, l letter) {
-	h.Notify = "root@" + h.Hostname
-	if err := mailbox.Append(ctx, mailbox.Root, l.message(h, s.now), s.now); err != nil {
+	if err := notify.ToRoot(ctx, mailbox.Root, l.message(h, s.now)); err != nil {
 		s.c.say("no mail to root: %s", harmless(err))
 	}
 }
