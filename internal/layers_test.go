@@ -12,6 +12,27 @@ import (
 	"testing"
 )
 
+// pure is a list with a line for each, since everybody adds to it.
+var pure = strings.Fields(`
+	steps
+	templates
+	keygen
+	zonefile
+	internal/edits
+	internal/hint
+	internal/keyring
+	internal/mastercf
+	internal/milters
+	internal/opendkim
+	internal/parallel
+	internal/policy
+	internal/recipient
+	internal/spec
+	internal/state
+	internal/text
+	internal/wildcard
+`)
+
 // Pure packages reach neither the machine nor the network: directly for the
 // standard library (fmt pulls in os already), transitively for our own.
 func TestPurePackagesStayPure(t *testing.T) {
@@ -20,7 +41,6 @@ func TestPurePackagesStayPure(t *testing.T) {
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
-	pure := strings.Fields("steps templates keygen zonefile internal/spec internal/keyring internal/state internal/edits internal/opendkim internal/milters internal/mastercf internal/policy internal/parallel internal/recipient internal/wildcard")
 	seen := 0
 	for line := range strings.Lines(string(out)) {
 		f := strings.Split(strings.TrimSpace(line), "|")

@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/text"
 )
 
 // Step provides one stage of the desired state.
@@ -182,8 +183,19 @@ type Refusal struct {
 	Keep *state.Question
 }
 
-// Error implements error.
-func (r *Refusal) Error() string { return r.What }
+// Error implements error. It is one line: others may have written what it tells.
+func (r *Refusal) Error() string { return text.Printable(r.What) }
+
+// Hints returns what to type instead, and after that.
+func (r *Refusal) Hints() []string {
+	if r.Hint == "" {
+		return r.Then
+	}
+	return append([]string{r.Hint}, r.Then...)
+}
+
+// IsUsage says that nothing was touched.
+func (r *Refusal) IsUsage() bool { return true }
 
 func refuse(hint, format string, a ...any) error {
 	return &Refusal{What: fmt.Sprintf(format, a...), Hint: hint}

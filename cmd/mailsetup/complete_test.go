@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -239,8 +239,7 @@ func TestSelector(t *testing.T) {
 
 	for _, sel := range []string{"old", "disk", "dns"} {
 		_, err := s.selector(t.Context(), spec.Answers{Domain: "lab.example", Selector: sel}, nil)
-		var f *failure
-		if !errors.As(err, &f) || f.code != exitUsage || !strings.Contains(err.Error(), "selector "+sel+" of lab.example is in use") {
+		if err == nil || !hint.IsUsage(err) || !strings.Contains(err.Error(), "selector "+sel+" of lab.example is in use") {
 			t.Errorf("%s: %v", sel, err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mailsetup/internal/hint"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -259,7 +260,7 @@ func (s *session) leave(ctx context.Context, w *work, refusal *steps.Refusal, re
 		change, given = !yes, true
 	}
 	if !given || change {
-		return refused
+		return &hint.Error{Err: refused, Lines: append(hint.Of(refused), keeping(refusal)), Usage: true}
 	}
 	return s.answer(w, q, false)
 }
@@ -287,12 +288,9 @@ func inTheWay(r *steps.Refusal) state.Question {
 }
 
 // keeping is the flag that lets a refused run go on.
-func keeping(r *steps.Refusal) []string {
-	if r.Keep == nil {
-		return nil
-	}
+func keeping(r *steps.Refusal) string {
 	_, no := plan.Consent(r.Keep.Kind)
-	return []string{no + refused(r.Keep.Kind)}
+	return no + refused(r.Keep.Kind)
 }
 
 // refused says behind the word for a no what that means.
@@ -337,8 +335,11 @@ func (m *missingConsent) Error() string {
 	return what + ": " + m.untouched
 }
 
-// hints name the flags, once each.
-func (m *missingConsent) hints() []string {
+// IsUsage says that nothing was touched.
+func (m *missingConsent) IsUsage() bool { return true }
+
+// Hints returns the flags that answer, once each.
+func (m *missingConsent) Hints() []string {
 	var hints, gone []string
 	for _, q := range m.open {
 		if q.Kind == state.AskRemoval {

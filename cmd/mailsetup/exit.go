@@ -3,20 +3,14 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"slices"
-	"strings"
 
 	"mailsetup/internal/apply"
-	"mailsetup/internal/apt"
-	"mailsetup/internal/dnspub"
-	"mailsetup/internal/plan"
+	"mailsetup/internal/hint"
 	"mailsetup/internal/spec"
-	"mailsetup/internal/system"
+	"mailsetup/internal/text"
 	"mailsetup/internal/wizard"
-	"mailsetup/steps"
 )
 
 // Exit codes, stable.
@@ -30,23 +24,10 @@ const (
 	exitInterrupted = 130 // interrupted and undone
 )
 
-// failure is an error with its exit code and the command that helps.
-type failure struct {
-	code int
-	err  error
-	hint string // a line each
-}
+// fail and usage are hint.New and hint.NewUsage.
+func fail(lines, format string, a ...any) error { return hint.New(lines, format, a...) }
 
-func (f *failure) Error() string { return f.err.Error() }
-func (f *failure) Unwrap() error { return f.err }
-
-func fail(hint, format string, a ...any) error {
-	return &failure{exitFailed, fmt.Errorf(format, a...), hint}
-}
-
-func usage(hint, format string, a ...any) error {
-	return &failure{exitUsage, fmt.Errorf(format, a...), hint}
-}
+func usage(lines, format string, a ...any) error { return hint.NewUsage(lines, format, a...) }
 
 // changesFound is not an error of anybody's: --dry-run --exit-code has its
 // answer in the exit code.
@@ -64,8 +45,8 @@ func (c console) finish(err error) int {
 	var findings spec.Findings
 	if errors.As(err, &findings) {
 		for _, f := range findings {
-			c.say("mailsetup: %s", plan.Printable(spec.Finding{Field: f.Field, Text: f.Text}.String()))
-			c.hints(nonEmpty(f.Hint))
+			c.say("mailsetup: %s", text.Printable(spec.Finding{Field: f.Field, Text: f.Text}.String()))
+			c.hints(hint.Lines(f.Hint))
 		}
 		return exitUsage
 	}
@@ -75,77 +56,33 @@ func (c console) finish(err error) int {
 	return code
 }
 
-// told is an error as a person reads it. Who typed Ctrl-C knows why.
-func told(err error) string {
-	if errors.Is(err, wizard.ErrAborted) || err == context.Canceled {
+// harmless is what an error tells a person, without what a terminal would obey.
+func harmless(err error) string {
+	if errors.Is(err, wizard.ErrAborted) {
 		return "interrupted"
 	}
-	text := strings.TrimRight(err.Error(), "\n")
-	if errors.Is(err, context.Canceled) {
-		text = strings.ReplaceAll(text, context.Canceled.Error(), "interrupted")
-	}
-	return text
-}
-
-// harmless is what an error tells, without what a terminal would obey: others
-// may have written it into DNS or into a file. A refusal is one line, so that
-// nobody adds a hint to it.
-func harmless(err error) string {
-	text := told(err)
-	if refusal := (*steps.Refusal)(nil); errors.As(err, &refusal) {
-		return plan.Printable(text)
-	}
-	lines := strings.Split(text, "\n")
-	for i, l := range lines {
-		lines[i] = plan.Printable(l)
-	}
-	return strings.Join(lines, "\n")
+	return hint.Message(err)
 }
 
 func (c console) hints(hints []string) {
-	for _, h := range hints {
-		c.say("hint: %s", plan.Printable(h))
+	for _, line := range hint.Print(hints) {
+		c.say("%s", line)
 	}
 }
 
 // judge maps an error to its exit code and hints.
 func judge(err error) (code int, hints []string) {
-	var (
-		f         *failure
-		refusal   *steps.Refusal
-		notUndone *apply.NotUndone
-		packages  *apt.Error
-		unusable  *system.UnusableError
-		server    *dnspub.ServerError
-		consent   *missingConsent
-	)
-	switch {
+	var notUndone *apply.NotUndone
+	switch hints = hint.Of(err); {
 	case errors.As(err, &notUndone):
 		return exitNotUndone, nil // it names the commands itself
 	case errors.Is(err, wizard.ErrAborted), errors.Is(err, context.Canceled):
 		return exitInterrupted, nil
-	case errors.As(err, &f):
-		return f.code, strings.FieldsFunc(f.hint, func(r rune) bool { return r == '\n' })
-	case errors.As(err, &consent):
-		return exitUsage, consent.hints()
-	case errors.As(err, &packages):
-		return exitFailed, nonEmpty(packages.Hint())
-	case errors.As(err, &refusal):
-		return exitUsage, slices.Concat(nonEmpty(refusal.Hint), refusal.Then, keeping(refusal))
-	case errors.As(err, &unusable):
-		return exitUsage, nonEmpty(unusable.Hint)
-	case errors.As(err, &server):
-		return exitFailed, nonEmpty(server.Hint)
-	case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
+	case hint.IsUsage(err):
+		return exitUsage, hints
+	case len(hints) == 0 && errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
 		return exitFailed, []string{"run it as root (sudo)"}
 	default:
-		return exitFailed, nil
+		return exitFailed, hints
 	}
-}
-
-func nonEmpty(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return []string{s}
 }

@@ -92,7 +92,7 @@ func TestNotUndoneWins(t *testing.T) {
 		if code, _ := judge(err); code != 4 {
 			t.Errorf("cause %v: exit %d, want 4", cause, code)
 		}
-		if text := told(err); !bytes.Contains([]byte(text), []byte("mailsetup recover")) {
+		if text := harmless(err); !bytes.Contains([]byte(text), []byte("mailsetup recover")) {
 			t.Errorf("cause %v: %q does not say what to type", cause, text)
 		}
 	}

@@ -71,7 +71,7 @@ func (s *session) storedSpec() (*spec.Spec, error) {
 	}
 	sp, err := spec.Parse(host.Content, texts)
 	if err != nil {
-		return nil, &failure{exitUsage, err, "correct the file; mailsetup never rewrites what it cannot read"}
+		return nil, usage("correct the file; mailsetup never rewrites what it cannot read", "%w", err)
 	}
 	s.memory.domains = make(map[string]*spec.Domain, len(r.files))
 	for i := range r.files { // both are sorted

@@ -48,7 +48,7 @@ func (c console) listFile(file string) ([]byte, error) {
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return nil, &failure{exitUsage, fmt.Errorf("--from-file: %w", err), ""}
+			return nil, usage("", "--from-file: %w", err)
 		}
 		defer f.Close()
 		in = f
@@ -58,7 +58,7 @@ func (c console) listFile(file string) ([]byte, error) {
 		err = errors.New("too long for a list of domains")
 	}
 	if err != nil {
-		return nil, &failure{exitUsage, fmt.Errorf("--from-file %s: %w", file, err), ""}
+		return nil, usage("", "--from-file %s: %w", file, err)
 	}
 	return text, nil
 }

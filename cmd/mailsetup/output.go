@@ -5,13 +5,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 
 	"mailsetup/internal/apply"
+	"mailsetup/internal/hint"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -211,9 +211,7 @@ func (s *session) verdict(ctx context.Context, w *work, p plan.Plan) (proven str
 // proven its keys itself.
 func (s *session) staysBut(err error) error {
 	s.c.say("all of this stays, but %s", harmless(err))
-	if f := (*failure)(nil); errors.As(err, &f) {
-		s.c.hints(strings.Split(f.hint, "\n"))
-	}
+	s.c.hints(hint.Of(err))
 	if s.turned != nil {
 		return nil
 	}

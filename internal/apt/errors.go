@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"mailsetup/internal/hint"
 	"mailsetup/internal/system"
 )
 
@@ -43,8 +44,8 @@ func (e *Error) Error() string {
 // Unwrap makes errors.Is find the reason.
 func (e *Error) Unwrap() error { return e.Reason }
 
-// Hint is the command or the thing to do, "" if there is nothing to advise.
-func (e *Error) Hint() string { return e.hint }
+// Hints returns the command or the thing to do, if there is any.
+func (e *Error) Hints() []string { return hint.Lines(e.hint) }
 
 // noDebian explains a tool that is not there at all.
 func noDebian(argv []string, err error) error {

@@ -36,6 +36,14 @@ type ServerError struct {
 // Error implements error.
 func (e *ServerError) Error() string { return fmt.Sprintf("name server %s: %s", e.Server, e.Text) }
 
+// Hints returns what can be done about it.
+func (e *ServerError) Hints() []string {
+	if e.Hint == "" {
+		return nil
+	}
+	return []string{e.Hint}
+}
+
 // Unwrap gives what lies below, and system.ErrUntouched where that is certain.
 func (e *ServerError) Unwrap() []error {
 	list := []error{e.err}

@@ -3,12 +3,11 @@ package plan
 import (
 	"bytes"
 	"fmt"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/aymanbagabas/go-udiff"
 
 	"mailsetup/internal/state"
+	"mailsetup/internal/text"
 )
 
 // Diff returns the unified diff from one object to the other, "" if there is
@@ -34,18 +33,5 @@ func label(p state.Path, o state.Object) string {
 // in Latin-1.
 func binary(b []byte) bool { return bytes.IndexByte(b, 0) >= 0 }
 
-// Printable keeps a terminal from obeying what somebody wrote into a file.
-func Printable(s string) string {
-	var b strings.Builder
-	for i, r := range s {
-		switch _, size := utf8.DecodeRuneInString(s[i:]); {
-		case r == utf8.RuneError && size == 1:
-			fmt.Fprintf(&b, "\\x%02x", s[i])
-		case r >= ' ' && r != 0x7f && (r < 0x80 || r > 0x9f) || r == '\t':
-			b.WriteRune(r)
-		default:
-			fmt.Fprintf(&b, "\\x%02x", r)
-		}
-	}
-	return b.String()
-}
+// Printable is text.Printable.
+func Printable(s string) string { return text.Printable(s) }

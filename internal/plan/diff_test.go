@@ -7,19 +7,6 @@ import (
 	"mailsetup/internal/state"
 )
 
-func TestPrintable(t *testing.T) {
-	for text, want := range map[string]string{
-		"zone\tBüro":            "zone\tBüro",
-		"\x1b[2J\a\n\x7f\u009b": `\x1b[2J\x07\x0a\x7f\x9b`,
-		"; B\xfcro":             `; B\xfcro`,
-		"\ufffd":                "\ufffd",
-	} {
-		if got := plan.Printable(text); got != want {
-			t.Errorf("%q: got %s, want %s", text, got, want)
-		}
-	}
-}
-
 // A zone with comments in Latin-1 is shown like any other.
 func TestDiffOfOlderEncodings(t *testing.T) {
 	of := func(text string) state.Object { return state.Object{Kind: state.Regular, Content: []byte(text)} }

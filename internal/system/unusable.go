@@ -22,3 +22,14 @@ func (e *UnusableError) Error() string {
 	}
 	return fmt.Sprintf("%s:%d: %s", e.Path, e.Line, e.Text)
 }
+
+// Hints returns the command to type.
+func (e *UnusableError) Hints() []string {
+	if e.Hint == "" {
+		return nil
+	}
+	return []string{e.Hint} // one, whatever others wrote into it
+}
+
+// IsUsage says that nothing was touched.
+func (e *UnusableError) IsUsage() bool { return true }
