@@ -1,14 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"slices"
 	"strings"
-	"time"
 
-	"mailsetup/internal/keyring"
+	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/spec"
-	"mailsetup/internal/state"
 	"mailsetup/internal/wizard"
 	"mailsetup/steps"
 )
@@ -115,13 +113,14 @@ func (s *session) selector(ctx context.Context, a spec.Answers, old *spec.Spec) 
 		a.Selector = k.Selector
 		return a, nil
 	}
+	selectors := s.selectors()
 	if a.Selector == "" {
-		a.Selector = s.newSelector(ctx, domain, defaults(old).Selector)
+		a.Selector = selectors.Choose(ctx, domain, defaults(old).Selector)
 		return a, nil
 	}
-	if sel, err := spec.Selector(a.Selector); err == nil && s.selectorTaken(ctx, domain, sel) {
+	if sel, err := spec.Selector(a.Selector); err == nil && selectors.InUse(ctx, domain, sel) {
 		why := "is in use already; a selector is never used twice"
-		if target := s.aliasAt(ctx, sel+"._domainkey."+domain+"."); target != "" {
+		if target := selectors.Alias(ctx, domain, sel); target != "" {
 			why = "is a CNAME of " + strings.TrimSuffix(target, ".") + " in DNS: no key can stand beside it"
 		}
 		return a, usage("leave --selector out to get one that is free", "selector %s of %s %s", sel, domain, why)
@@ -129,65 +128,13 @@ func (s *session) selector(ctx context.Context, a spec.Answers, old *spec.Spec) 
 	return a, nil
 }
 
-// aliasAt is the target of a CNAME at a name that DNS has, "" for none.
-func (s *session) aliasAt(ctx context.Context, name string) string {
-	var found []state.Record
-	for _, z := range s.facts.Zones {
-		found = append(found, z.Records...)
-	}
+// selectors finds names for new keys.
+func (s *session) selectors() dkimkeys.Selectors {
+	list := dkimkeys.Selectors{Ledger: s.keys, Files: s.sys, Zones: s.facts.Zones, Now: s.now, Random: s.random}
 	if s.o.root == "" {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		there, _, _ := s.resolver.Lookup(ctx, name, "CNAME") // without an answer it is in use all the same
-		found = append(found, there...)
+		list.DNS = cmp.Or(s.asked, s.resolver)
 	}
-	i := slices.IndexFunc(found, func(r state.Record) bool { return r.Type == "CNAME" && strings.EqualFold(r.Name, name) })
-	if i < 0 {
-		return ""
-	}
-	return found[i].Value
-}
-
-// newSelector is the one that the host's new domains begin with, if there is one
-// and this domain does not use it yet.
-func (s *session) newSelector(ctx context.Context, domain, usual string) string {
-	if usual != "" && !s.selectorTaken(ctx, domain, usual) {
-		return usual
-	}
-	return s.freeSelector(ctx, domain)
-}
-
-// freeSelector is the month, with a random tail where that is taken.
-func (s *session) freeSelector(ctx context.Context, domain string) string {
-	taken := func(selector string) bool { return s.selectorTaken(ctx, domain, selector) }
-	return keyring.Choose(s.now, taken, s.random)
-}
-
-func (s *session) selectorTaken(ctx context.Context, domain, selector string) bool {
-	if s.keys.Used(domain, selector) {
-		return true
-	}
-	if o, err := s.sys.Read(steps.KeyFile(domain, selector)); err != nil || o.Kind != state.Absent {
-		return true
-	}
-	name := selector + "._domainkey." + domain + "."
-	for _, z := range s.facts.Zones {
-		if strings.HasSuffix(name, z.Origin) && slices.ContainsFunc(z.Records, func(r state.Record) bool { return strings.EqualFold(r.Name, name) }) {
-			return true
-		}
-	}
-	return s.o.root == "" && s.published(ctx, name)
-}
-
-// firstSelector names the first key of a domain. A spec that came without its
-// ledger (another machine's, from configuration management or an image) may
-// name a selector that is that machine's.
-func (s *session) firstSelector(ctx context.Context, d spec.Domain, old *spec.Spec) string {
-	taken := func(selector string) bool { return s.selectorTaken(ctx, d.Name, selector) }
-	if !old.Has(d.Name) || !taken(d.Selector) {
-		return d.Selector
-	}
-	return keyring.Choose(s.now, taken, s.random)
+	return list
 }
 
 // normal is a name as facts are keyed by it. A wrong one is reported later,

@@ -7,49 +7,39 @@ import (
 	"slices"
 	"time"
 
+	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/keyring"
-	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/keygen"
 )
 
 // makeKeys makes every key that the confirmed plan announced, once. Until it
 // returns nothing is written anywhere.
 func (s *session) makeKeys(ctx context.Context, w *work) error {
-	var bits, which []int
-	for i, f := range w.fresh {
-		if f.Key.Pending() {
-			bits, which = append(bits, f.Key.Bits), append(which, i)
-		}
-	}
-	b := newBar(s.c, "keys made", len(bits))
-	switch len(bits) {
+	pending := dkimkeys.Pending(w.fresh)
+	b := newBar(s.c, "keys made", len(pending))
+	switch len(pending) {
 	case 0:
 	case 1:
-		s.c.say("making a key of %d bits for %s", bits[0], w.fresh[which[0]].Domain)
+		k := w.fresh[pending[0]]
+		s.c.say("making a key of %d bits for %s", k.Key.Bits, k.Domain)
 	default:
-		s.c.say("making %d keys, on all processors", len(bits))
+		s.c.say("making %d keys, on all processors", len(pending))
 	}
 	b.live = b.live && !s.o.accessible
 	defer b.end()
-	err := keygen.GenerateAll(ctx, bits, func(i int, k *keygen.Key) {
-		f := &w.fresh[which[i]]
-		*f = f.Made(k)
-		b.step(time.Now())
-	})
-	if err != nil {
+	if err := dkimkeys.Generate(ctx, w.fresh, func() { b.step(time.Now()) }); err != nil {
 		return err
 	}
-	provision.Use(&w.input, w.fresh)
+	dkimkeys.AddPairs(&w.input, w.fresh)
 	s.keep(w.fresh)
 	return nil
 }
 
 // keep has successors for another attempt.
-func (s *session) keep(fresh []provision.NewKey) {
+func (s *session) keep(fresh []dkimkeys.Pair) {
 	if s.fresh == nil {
-		s.fresh = map[string]provision.NewKey{}
+		s.fresh = map[string]dkimkeys.Pair{}
 	}
 	for _, f := range fresh {
 		s.fresh[f.Domain] = f
@@ -123,12 +113,12 @@ func (s *session) turn(ctx context.Context, w *work) {
 
 // successors are keys that this run makes, or has made already, for domains whose
 // mail another one signs.
-func (s *session) successors(ctx context.Context, domains []spec.Domain) []provision.NewKey {
-	keys := make([]provision.NewKey, len(domains))
+func (s *session) successors(ctx context.Context, domains []spec.Domain) []dkimkeys.Pair {
+	keys, selectors := make([]dkimkeys.Pair, len(domains)), s.selectors()
 	_ = sideBySide(len(domains), lookUps, func(i int) error {
 		var made bool
 		if keys[i], made = s.fresh[domains[i].Name]; !made {
-			keys[i] = provision.Pending(domains[i], s.freeSelector(ctx, domains[i].Name), s.now)
+			keys[i] = dkimkeys.NewPair(domains[i], selectors.Choose(ctx, domains[i].Name, ""), s.now)
 		}
 		return nil
 	})
@@ -154,7 +144,7 @@ func (s *session) resumable(domain string) (keyring.Key, bool) {
 
 // resume lets a key sign again that drains since its domain was removed.
 func (w *work) resume(domain string, k keyring.Key) {
-	provision.Resume(&w.input, domain, k)
+	dkimkeys.Resume(&w.input, domain, k)
 	w.notes = append(w.notes, state.Note{
 		Topic: "dkim", Text: fmt.Sprintf("%s has a key already: %s signs again", domain, k.Selector), Passing: true,
 	})

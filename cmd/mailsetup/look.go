@@ -1,16 +1,13 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"maps"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"mailsetup/internal/detect"
-	"mailsetup/internal/dnspub"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -152,20 +149,6 @@ func (s *session) keyOrigins(w *spec.Spec) []string {
 		elsewhere[d.Name] = w.DNSOf(d) == spec.DNSManual
 	}
 	return slices.DeleteFunc(sortedKeys(s.touched), func(name string) bool { return elsewhere[name] })
-}
-
-// published reports whether DNS has texts at the name already: as the servers
-// in charge say or, where none of them can be asked, the resolver.
-func (s *session) published(ctx context.Context, name string) bool {
-	asked, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if taken, err := cmp.Or(s.asked, s.resolver).Taken(asked, name); err == nil {
-		return taken
-	}
-	ctx, cancel = context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	_, status, err := s.resolver.Lookup(ctx, name, "TXT")
-	return err == nil && status == dnspub.Found
 }
 
 func (s *session) exists(p state.Path) bool {

@@ -51,7 +51,7 @@ func (s *session) beginning(o wizard.Options, old *spec.Spec) wizard.Options {
 		p, err := propose(ctx, a)
 		d := defaults(old)
 		if domain, invalid := spec.DomainName(a.Domain); invalid == nil && d.Selector != "" && err == nil {
-			p.Selector.Value = s.newSelector(ctx, domain, d.Selector)
+			p.Selector.Value = s.selectors().Choose(ctx, domain, d.Selector)
 		}
 		p.SPFRedirect = leaning(a, p, old)
 		usual(&p, d)

@@ -11,6 +11,7 @@ import (
 
 	"mailsetup/internal/apply"
 	"mailsetup/internal/apt"
+	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
@@ -66,8 +67,8 @@ func (s *session) prepare(ctx context.Context, want spec.Spec, old *spec.Spec) (
 // work is one wish on its way to a plan.
 type work struct {
 	input steps.Input
-	old   *spec.Spec         // the spec of earlier runs, nil for the first
-	fresh []provision.NewKey // keys that this run makes once it is confirmed
+	old   *spec.Spec      // the spec of earlier runs, nil for the first
+	fresh []dkimkeys.Pair // keys that this run makes once it is confirmed
 
 	notes []state.Note // beside those of the steps
 
@@ -107,9 +108,9 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 			w.resume(d.Name, k)
 			continue
 		}
-		w.fresh = append(w.fresh, provision.Pending(d, s.firstSelector(ctx, d, old), s.now))
+		w.fresh = append(w.fresh, dkimkeys.NewPair(d, s.selectors().ForFirstKey(ctx, d, old), s.now))
 	}
-	provision.Use(&w.input, w.fresh)
+	dkimkeys.AddPairs(&w.input, w.fresh)
 	if err := s.primaries(ctx, w); err != nil {
 		return nil, err
 	}

@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"mailsetup/internal/apply"
+	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/dnspub"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/livepath"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/probe"
-	"mailsetup/internal/provision"
 	"mailsetup/internal/rotation"
 	"mailsetup/internal/signers"
 	"mailsetup/internal/spec"
@@ -62,7 +62,7 @@ type session struct {
 	passed keyring.Passed
 	// fresh are the successors that the run makes, by domain: one that was made
 	// for a step that had to be taken back serves the next attempt.
-	fresh map[string]provision.NewKey
+	fresh map[string]dkimkeys.Pair
 	// turned is what a run about the turns of keys tells in the end, and observed
 	// that it only takes notice of what DNS has.
 	turned   *turned
@@ -247,7 +247,7 @@ func (s *session) wizard(fixed spec.Answers) wizard.Options {
 			err := s.look(ctx, wanted(a, nil))
 			p := s.proposals(a)
 			if domain, invalid := spec.DomainName(a.Domain); invalid == nil && err == nil {
-				p.Selector = wizard.Proposal{Value: s.freeSelector(ctx, domain), Why: "nobody uses it yet"}
+				p.Selector = wizard.Proposal{Value: s.selectors().Choose(ctx, domain, ""), Why: "nobody uses it yet"}
 			}
 			return p, err
 		},

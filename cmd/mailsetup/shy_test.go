@@ -43,7 +43,7 @@ func TestADryRunNeedsNoRoot(t *testing.T) {
 	if err := s.remember(); err != nil {
 		t.Fatal(err)
 	}
-	if s.selectorTaken(t.Context(), "lab.example", "202611") {
+	if s.selectors().InUse(t.Context(), "lab.example", "202611") {
 		t.Error("a selector that cannot be looked at counts as taken")
 	}
 	if err := s.provision(t.Context(), want, nil); err != nil {

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"mailsetup/internal/detect"
+	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/dnspub"
 	"mailsetup/internal/keyring"
-	"mailsetup/internal/provision"
 	"mailsetup/internal/signers"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -141,13 +141,13 @@ func (w *work) dropNew(domain string) {
 			w.input.Keys = w.input.Keys.Without(domain, n.Key.Selector)
 		}
 	}
-	w.fresh = slices.DeleteFunc(w.fresh, func(n provision.NewKey) bool { return n.Domain == domain })
+	w.fresh = slices.DeleteFunc(w.fresh, func(n dkimkeys.Pair) bool { return n.Domain == domain })
 }
 
 // takeKeyOf puts a copy of another signer's key in the place of the one that was
 // to be made. It is false where that is not possible, or a selector was asked for.
 func (s *session) takeKeyOf(w *work, d spec.Domain, sig state.Signature) bool {
-	i := slices.IndexFunc(w.fresh, func(n provision.NewKey) bool { return n.Domain == d.Name })
+	i := slices.IndexFunc(w.fresh, func(n dkimkeys.Pair) bool { return n.Domain == d.Name })
 	if i < 0 || s.keys.Used(d.Name, sig.Selector) || s.asksSelector != "" && !strings.EqualFold(s.asksSelector, sig.Selector) {
 		return false
 	}
@@ -160,9 +160,9 @@ func (s *session) takeKeyOf(w *work, d spec.Domain, sig state.Signature) bool {
 		return false
 	}
 	w.dropNew(d.Name)
-	copied := provision.Pending(d, sig.Selector, s.now).Made(key)
+	copied := dkimkeys.NewPair(d, sig.Selector, s.now).Made(key)
 	copied.Key.Bits = key.Bits()
-	provision.Use(&w.input, []provision.NewKey{copied})
+	dkimkeys.AddPairs(&w.input, []dkimkeys.Pair{copied})
 	return true
 }
 

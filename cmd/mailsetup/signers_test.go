@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/keyring"
-	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -40,9 +40,9 @@ func twoSigned(t *testing.T) (*session, *work, state.Question, *keygen.Key) {
 		}},
 	}}
 	for _, d := range sp.Domains {
-		w.fresh = append(w.fresh, provision.Pending(d, "202611", s.now))
+		w.fresh = append(w.fresh, dkimkeys.NewPair(d, "202611", s.now))
 	}
-	provision.Use(&w.input, w.fresh)
+	dkimkeys.AddPairs(&w.input, w.fresh)
 	return s, w, state.Question{Kind: state.AskSigner, Subject: "inet:localhost:11332", Domains: []string{"a.example", "b.example"}}, key
 }
 

@@ -3,10 +3,9 @@
 package provision
 
 import (
-	"maps"
 	"strings"
-	"time"
 
+	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
@@ -16,56 +15,11 @@ import (
 	"mailsetup/zonefile"
 )
 
-// NewKey is a key that a run makes. Until it is made, a placeholder stands for
-// its public half, its fingerprint is empty, and PEM is the placeholder, too.
-type NewKey struct {
-	Domain string
-	Key    keyring.Key
-	PEM    []byte
-}
-
-// Pending is a key that a run begun at a time is going to make.
-func Pending(d spec.Domain, selector string, now time.Time) NewKey {
-	return NewKey{Domain: d.Name, Key: keyring.Key{
-		Selector: selector, Bits: d.KeyBits, Public: keyring.Placeholder,
-		File: string(steps.KeyFile(d.Name, selector)), Stage: keyring.Publishing,
-		Since: map[keyring.Stage]time.Time{keyring.Staged: now, keyring.Publishing: now},
-	}, PEM: []byte(keyring.Placeholder)}
-}
-
-// Made is the key once it is made.
-func (n NewKey) Made(k *keygen.Key) NewKey {
-	n.Key.Public, n.Key.Fingerprint, n.PEM = k.Public(), k.Fingerprint(), k.PEM()
-	return n
-}
-
-// Use puts new keys, made or not, into the input of the steps.
-func Use(in *steps.Input, list []NewKey) {
-	keys := make(map[string]keyring.Key, len(list))
-	for _, n := range list {
-		keys[n.Domain] = n.Key
-		in.NewKeys[state.Path(n.Key.File)] = n.PEM
-	}
-	in.Keys = in.Keys.WithAll(keys)
-	if in.Early != nil {
-		in.Early = in.Early.WithAll(keys)
-	}
-}
-
-// Resume lets a key sign again in this run that drains since its domain was
-// removed. Until that is proven the ledger goes on to say that it drains.
-func Resume(in *steps.Input, domain string, k keyring.Key) {
-	if in.Early == nil {
-		in.Keys, in.Early = maps.Clone(in.Keys), maps.Clone(in.Keys)
-	}
-	in.Keys[domain] = keyring.Resumed(in.Keys[domain], k.Selector, in.Now)
-}
-
 // Differences are those between the plan that was confirmed, in which
 // placeholders stand for the keys, and the one that is to be applied. The
 // placeholders are put back into the second one, and then every octet counts:
 // only private keys are not compared, which the plan never shows.
-func Differences(confirmed, actual plan.Plan, made []NewKey) []string {
+func Differences(confirmed, actual plan.Plan, made []dkimkeys.Pair) []string {
 	known := strings.NewReplacer(append(placeholders(made), stamps(confirmed, actual)...)...)
 	return plan.Same(confirmed, actual, func(content []byte) []byte { return []byte(known.Replace(string(content))) })
 }
@@ -73,7 +27,7 @@ func Differences(confirmed, actual plan.Plan, made []NewKey) []string {
 // placeholders are pairs: what a made key brings into a file, and what stands
 // there before it is made. A record of several strings comes first, which the
 // public key as a whole would not be found in.
-func placeholders(made []NewKey) []string {
+func placeholders(made []dkimkeys.Pair) []string {
 	var pairs []string
 	for _, n := range made {
 		if n.Key.Pending() || n.Key.Public == "" {
@@ -89,7 +43,7 @@ func placeholders(made []NewKey) []string {
 
 // recordData is the record of a key as our fragment of a zone has it, without
 // its name.
-func recordData(n NewKey, public string) string {
+func recordData(n dkimkeys.Pair, public string) string {
 	r := state.Record{
 		Name: n.Key.Selector + "._domainkey." + n.Domain + ".", Type: "TXT", TTL: spec.DefaultTTL, Value: keygen.Record(public),
 	}

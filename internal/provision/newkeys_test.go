@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"mailsetup/internal/keyring"
+	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
@@ -15,19 +15,10 @@ import (
 // public is a public key of 2048 bits in length, 392 characters of base64.
 var public = "MIIBIjANBgkq" + strings.Repeat("abcdefgh/+", 38)
 
-func newKey(public string) provision.NewKey {
-	n := provision.Pending(spec.Domain{Name: "lab.example", KeyBits: 2048}, "s1", time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC))
+func newKey(public string) dkimkeys.Pair {
+	n := dkimkeys.NewPair(spec.Domain{Name: "lab.example", KeyBits: 2048}, "s1", time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC))
 	n.Key.Public, n.Key.Fingerprint, n.PEM = public, "SHA256:abc", []byte("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n")
 	return n
-}
-
-func TestPending(t *testing.T) {
-	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-	n := provision.Pending(spec.Domain{Name: "lab.example", KeyBits: 3072}, "s1", now)
-	if n.Domain != "lab.example" || !n.Key.Pending() || n.Key.Bits != 3072 || n.Key.File != "/etc/dkimkeys/lab.example/s1.private" ||
-		n.Key.Stage != keyring.Publishing || !n.Key.Since[keyring.Publishing].Equal(now) || n.Key.Fingerprint != "" {
-		t.Errorf("%+v", n)
-	}
 }
 
 // What could not be known when the plan was shown may differ, and not one octet
@@ -71,7 +62,7 @@ func TestDifferences(t *testing.T) {
 		{"something missing", plans("/etc/x", "p="+held+"; more"), plans("/etc/x", "p="+public), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if diff := provision.Differences(tt.shown, tt.applied, []provision.NewKey{newKey(public)}); (len(diff) == 0) != tt.same {
+			if diff := provision.Differences(tt.shown, tt.applied, []dkimkeys.Pair{newKey(public)}); (len(diff) == 0) != tt.same {
 				t.Errorf("differences: %q", diff)
 			}
 		})

@@ -14,6 +14,7 @@ import (
 
 	"mailsetup/internal/apply"
 	"mailsetup/internal/detect"
+	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/provision"
@@ -105,9 +106,9 @@ func (s *server) origins() []string {
 // begin gives each domain its first key, as init does.
 func (s *server) begin() {
 	in := s.input()
-	var fresh []provision.NewKey
+	var fresh []dkimkeys.Pair
 	for _, d := range s.sp.Domains {
-		fresh = append(fresh, provision.Pending(d, s.selector(), s.now))
+		fresh = append(fresh, dkimkeys.NewPair(d, s.selector(), s.now))
 	}
 	s.apply(in, withoutPostfix(), fresh)
 	s.publish()
@@ -212,9 +213,9 @@ func (s *server) parse(origin, text string, file func(state.Path) string) (own, 
 
 // apply plans with placeholders, makes the keys, plans again, insists that this
 // is what was announced, and does it. It reports whether there was anything to do.
-func (s *server) apply(in steps.Input, list []steps.Step, fresh []provision.NewKey) bool {
+func (s *server) apply(in steps.Input, list []steps.Step, fresh []dkimkeys.Pair) bool {
 	s.t.Helper()
-	provision.Use(&in, fresh)
+	dkimkeys.AddPairs(&in, fresh)
 	announced := s.plan(in, list)
 	if announced.Empty() {
 		return false
@@ -224,7 +225,7 @@ func (s *server) apply(in steps.Input, list []steps.Step, fresh []provision.NewK
 		fresh[i].Key.Public = "MIIB" + strings.NewReplacer(".", "+", "-", "+").Replace(text)[:388]
 		fresh[i].Key.Fingerprint, fresh[i].PEM = "SHA256:"+text[:20], []byte("PRIVATE "+text)
 	}
-	provision.Use(&in, fresh)
+	dkimkeys.AddPairs(&in, fresh)
 	actual := s.plan(in, list)
 	if diff := provision.Differences(announced, actual, fresh); len(diff) > 0 {
 		s.t.Fatalf("%s: the plan is not what was announced: %q", s.now.Format(time.DateTime), diff)
@@ -283,13 +284,13 @@ func (s *server) tick(asked map[string]bool) {
 		s.count(due)
 		in := s.input()
 		in.Touched = map[string]bool{}
-		var fresh []provision.NewKey
+		var fresh []dkimkeys.Pair
 		for domain := range due {
 			in.Touched[domain] = true
 		}
 		for _, d := range s.sp.Domains {
 			if due.Makes(d.Name) {
-				fresh = append(fresh, provision.Pending(d, s.selector(), s.now))
+				fresh = append(fresh, dkimkeys.NewPair(d, s.selector(), s.now))
 			}
 		}
 		in.Retire = due.Withdrawn()

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/keyring"
-	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 )
@@ -109,11 +109,11 @@ func (s *server) bringBack() {
 		return err == nil && o.Kind == state.Regular
 	})
 	if !ok {
-		s.apply(in, withoutPostfix(), []provision.NewKey{provision.Pending(d, s.selector(), s.now)})
+		s.apply(in, withoutPostfix(), []dkimkeys.Pair{dkimkeys.NewPair(d, s.selector(), s.now)})
 		s.publish()
 		return
 	}
-	provision.Resume(&in, d.Name, k)
+	dkimkeys.Resume(&in, d.Name, k)
 	s.apply(in, withoutPostfix(), nil)
 	if s.back++; s.signing()[d.Name] != k.Selector || !s.has(d.Name, k) {
 		s.t.Fatalf("%s: %s came back, and %s signs instead of %s", s.now.Format(time.DateTime), d.Name, s.signing()[d.Name], k.Selector)

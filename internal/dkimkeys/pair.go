@@ -1,0 +1,86 @@
+// Package dkimkeys chooses selectors, makes private keys and checks those that
+// are there.
+package dkimkeys
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/keygen"
+	"mailsetup/steps"
+)
+
+// Pair is a private key that a run makes, with its entry in the ledger. Until it
+// is made, a placeholder stands for the public half and for the PEM text, and the
+// fingerprint is empty.
+type Pair struct {
+	Domain string
+	Key    keyring.Key
+	PEM    []byte
+}
+
+// NewPair returns the pair that a run begun at a time is going to make.
+func NewPair(d spec.Domain, selector string, now time.Time) Pair {
+	return Pair{Domain: d.Name, Key: keyring.Key{
+		Selector: selector, Bits: d.KeyBits, Public: keyring.Placeholder,
+		File: string(steps.KeyFile(d.Name, selector)), Stage: keyring.Publishing,
+		Since: map[keyring.Stage]time.Time{keyring.Staged: now, keyring.Publishing: now},
+	}, PEM: []byte(keyring.Placeholder)}
+}
+
+// Made returns the pair with the key in the place of the placeholders.
+func (p Pair) Made(k *keygen.Key) Pair {
+	p.Key.Public, p.Key.Fingerprint, p.PEM = k.Public(), k.Fingerprint(), k.PEM()
+	return p
+}
+
+// Pending returns the indices of the pairs whose key is not made yet.
+func Pending(pairs []Pair) []int {
+	var list []int
+	for i, p := range pairs {
+		if p.Key.Pending() {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// Generate makes the keys of all pairs that are pending, each once, on all
+// processors. It calls made after each of them, one call at a time.
+func Generate(ctx context.Context, pairs []Pair, made func()) error {
+	pending := Pending(pairs)
+	bits := make([]int, len(pending))
+	for i, at := range pending {
+		bits[i] = pairs[at].Key.Bits
+	}
+	return keygen.GenerateAll(ctx, bits, func(i int, k *keygen.Key) {
+		pairs[pending[i]] = pairs[pending[i]].Made(k)
+		made()
+	})
+}
+
+// AddPairs puts pairs, made or not, into what the steps look at.
+func AddPairs(in *steps.Input, pairs []Pair) {
+	keys := make(map[string]keyring.Key, len(pairs))
+	for _, p := range pairs {
+		keys[p.Domain] = p.Key
+		in.NewKeys[state.Path(p.Key.File)] = p.PEM
+	}
+	in.Keys = in.Keys.WithAll(keys)
+	if in.Early != nil {
+		in.Early = in.Early.WithAll(keys)
+	}
+}
+
+// Resume lets a key sign again that drains since its domain was removed. Until
+// the run has proven that it signs, the ledger goes on to say that it drains.
+func Resume(in *steps.Input, domain string, k keyring.Key) {
+	if in.Early == nil {
+		in.Keys, in.Early = maps.Clone(in.Keys), maps.Clone(in.Keys)
+	}
+	in.Keys[domain] = keyring.Resumed(in.Keys[domain], k.Selector, in.Now)
+}

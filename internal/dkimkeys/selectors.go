@@ -1,0 +1,108 @@
+package dkimkeys
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+	"mailsetup/steps"
+)
+
+// DNS is what the choice of a selector asks.
+type DNS interface {
+	// Taken reports whether a server in charge of the name has TXT records there.
+	Taken(ctx context.Context, name string) (bool, error)
+	Lookup(ctx context.Context, name, rtype string) ([]state.Record, dnspub.Status, error)
+}
+
+// Selectors chooses names for new keys that nobody uses yet.
+type Selectors struct {
+	Ledger keyring.Ledger
+	Files  system.Reader
+	Zones  []state.Zone // of this machine
+	DNS    DNS          // nil: DNS is not asked
+	Now    time.Time
+	Random func(n int) string // n characters of a-z and 0-9
+}
+
+// InUse reports whether a selector of a domain is in the ledger, on the disk, in a
+// zone of this machine or in DNS, where a second server of the domain may have
+// published one this month. What cannot be read counts as in use.
+func (s Selectors) InUse(ctx context.Context, domain, selector string) bool {
+	if s.Ledger.Used(domain, selector) {
+		return true
+	}
+	if o, err := s.Files.Read(steps.KeyFile(domain, selector)); err != nil || o.Kind != state.Absent {
+		return true
+	}
+	name := recordName(domain, selector)
+	for _, z := range s.Zones {
+		if strings.HasSuffix(name, z.Origin) && slices.ContainsFunc(z.Records, func(r state.Record) bool { return strings.EqualFold(r.Name, name) }) {
+			return true
+		}
+	}
+	return s.DNS != nil && s.published(ctx, name)
+}
+
+// Choose returns a selector for a new key of a domain: the preferred one, if there
+// is one and it is free, or else the month, with a random tail where that is in
+// use.
+func (s Selectors) Choose(ctx context.Context, domain, preferred string) string {
+	if preferred != "" && !s.InUse(ctx, domain, preferred) {
+		return preferred
+	}
+	return keyring.Choose(s.Now, func(selector string) bool { return s.InUse(ctx, domain, selector) }, s.Random)
+}
+
+// ForFirstKey returns the selector of the first key of a domain: that of the spec.
+// A spec that came without its ledger (another machine's, from configuration
+// management or an image) may name a selector that is that machine's, and then
+// another one is chosen. Old is the spec of earlier runs, nil for none.
+func (s Selectors) ForFirstKey(ctx context.Context, d spec.Domain, old *spec.Spec) string {
+	if !old.Has(d.Name) {
+		return d.Selector
+	}
+	return s.Choose(ctx, d.Name, d.Selector)
+}
+
+// published reports whether DNS has TXT records at the name: as the servers in
+// charge say or, where none of them can be asked, the resolver.
+func (s Selectors) published(ctx context.Context, name string) bool {
+	asked, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if taken, err := s.DNS.Taken(asked, name); err == nil {
+		return taken
+	}
+	ctx, cancel = context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, status, err := s.DNS.Lookup(ctx, name, "TXT")
+	return err == nil && status == dnspub.Found
+}
+
+// Alias returns the target of a CNAME at the name of a key's record, "" for none.
+func (s Selectors) Alias(ctx context.Context, domain, selector string) string {
+	name := recordName(domain, selector)
+	var found []state.Record
+	for _, z := range s.Zones {
+		found = append(found, z.Records...)
+	}
+	if s.DNS != nil {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		there, _, _ := s.DNS.Lookup(ctx, name, "CNAME") // without an answer it is in use all the same
+		found = append(found, there...)
+	}
+	i := slices.IndexFunc(found, func(r state.Record) bool { return r.Type == "CNAME" && strings.EqualFold(r.Name, name) })
+	if i < 0 {
+		return ""
+	}
+	return found[i].Value
+}
+
+func recordName(domain, selector string) string { return selector + "._domainkey." + domain + "." }
