@@ -15,6 +15,7 @@ import (
 // pure is a list with a line for each, since everybody adds to it.
 var pure = strings.Fields(`
 	steps
+	steps/step
 	templates
 	keygen
 	zonefile

@@ -74,7 +74,7 @@ type owned struct {
 // otherwise are the domains of this run that are not published in that way.
 func (in Input) otherwise(mode spec.DNSMode) owners {
 	all := owners{}
-	for d := range in.touched() {
+	for d := range in.Scope.Domains(in.Spec) {
 		if in.Spec.DNSOf(d) == mode {
 			continue
 		}
@@ -122,7 +122,7 @@ func (in Input) carries(r state.Record) bool {
 	name := noDot(r.Name)
 	selector, domain, isKey := strings.Cut(name, "._domainkey.")
 	if !isKey {
-		return in.keysOnly || in.partial() && !in.renews(name, r.Type)
+		return in.keysOnly || !in.Scope.Complete() && !in.renews(name, r.Type)
 	}
 	i := slices.IndexFunc(in.Keys[domain], func(k keyring.Key) bool { return strings.EqualFold(k.Selector, selector) })
 	switch {
@@ -131,22 +131,22 @@ func (in Input) carries(r state.Record) bool {
 	case i >= 0 && !in.has(domain):
 		return true
 	}
-	return !in.touches(domain)
+	return !in.Scope.Includes(domain)
 }
 
 // renews reports whether a record is about a domain of this run, or about the
 // host and the run as well: it is then made anew or not at all.
 func (in Input) renews(name, typ string) bool {
 	if about, _, found := strings.Cut(name, "._report._dmarc."); found {
-		return in.touches(about)
+		return in.Scope.Includes(about)
 	}
 	if domain, found := strings.CutPrefix(name, "_dmarc."); found {
-		return in.touches(domain)
+		return in.Scope.Includes(domain)
 	}
-	if (typ == "MX" || typ == "TXT") && in.touches(name) {
+	if (typ == "MX" || typ == "TXT") && in.Scope.Includes(name) {
 		return true
 	}
-	return name == in.Spec.Host.Hostname && in.touches(in.Spec.Host.Domain)
+	return name == in.Spec.Host.Hostname && in.Scope.Includes(in.Spec.Host.Domain)
 }
 
 // sayingOf is what a record says, TTL aside, in one way of writing it.

@@ -12,7 +12,7 @@ import (
 // DNS can be asked about their zones.
 func Printed(in Input) [][]state.Record {
 	var all [][]state.Record
-	for d := range in.touched() {
+	for d := range in.Scope.Domains(in.Spec) {
 		if in.Spec.DNSOf(d) != spec.DNSManual || in.keysOnly || !in.Facts.Live[d.Name].Asked {
 			continue
 		}

@@ -57,7 +57,7 @@ func Keys(in Input) (state.Stage, []state.Note, error) {
 			Why: "a copy of a key that is taken over, which opendkim could not use where it is; that file stays",
 		})
 	}
-	for d := range in.touched() {
+	for d := range in.Scope.Domains(in.Spec) {
 		keys, early := in.Early[d.Name]
 		if !early {
 			keys = in.Keys[d.Name]
@@ -78,7 +78,7 @@ func Keys(in Input) (state.Stage, []state.Note, error) {
 func Ledger(in Input) (state.Stage, []state.Note, error) {
 	var stage state.Stage
 	after := in.retired()
-	for d := range in.touched() {
+	for d := range in.Scope.Domains(in.Spec) {
 		keys := KeysAfter(after, d)
 		if d.SignedBy != "" && len(keys) == 0 {
 			continue

@@ -19,7 +19,7 @@ import (
 func manualDNS(in Input) []state.Note {
 	var notes []state.Note
 	printed := false
-	for d := range in.touched() {
+	for d := range in.Scope.Domains(in.Spec) {
 		if in.Spec.DNSOf(d) != spec.DNSManual || in.keysOnly {
 			continue
 		}
@@ -89,7 +89,7 @@ func another(in Input) error {
 // them out could take a key out of DNS whose mail is still under way, so that
 // moment is the administrator's to choose.
 func leftBehind(in Input) []state.Note {
-	if in.partial() {
+	if !in.Scope.Complete() {
 		return nil // others may be kept up to date
 	}
 	var notes []state.Note
@@ -147,12 +147,12 @@ func pending(keys []keyring.Key) bool {
 // reports, names that do not align.
 func Advice(in Input) []state.Note {
 	var notes []state.Note
-	if in.Touched == nil {
+	if in.Scope.WholeHost() {
 		notes = append(places(in), reverse(in)...)
 	}
 	notes = append(notes, unread(in)...)
-	notes = append(notes, Lives(in.Spec, in.touches)...)
-	for d := range in.touched() {
+	notes = append(notes, Lives(in.Spec, in.Scope.Includes)...)
+	for d := range in.Scope.Domains(in.Spec) {
 		notes = append(notes, reports(in, d)...)
 		if d.KeyBits < 2048 {
 			notes = append(notes, state.Note{

@@ -71,7 +71,7 @@ func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
 	if anybody != nil { // whose mail is signed is for a run that a human is asked about
 		return stage, []state.Note{trustNote(anybody)}, nil
 	}
-	if in.Touched != nil {
+	if !in.Scope.WholeHost() {
 		return stage, nil, nil
 	}
 	return stage, slices.Concat(cannotAlign(in), unlisted(in)), nil
@@ -293,12 +293,12 @@ func currentSocket(in Input) state.Path {
 func (t tables) probes(in Input) []state.Probe {
 	signs := state.Probe{Kind: state.ProbeSigns, Address: string(Socket), Within: 20 * time.Second}
 	taken := alone(in.Spec)
-	for d := range in.touched() {
+	for d := range in.Scope.Domains(in.Spec) {
 		if k, ok := in.Keys.Signing(d.Name); ok {
 			signs.Signers = append(signs.Signers, signer(sample(d, taken), d.Name, k))
 		}
 	}
-	if s, ok := t.hostSigner(in); ok && (in.Early == nil || in.touches(in.Spec.Host.Domain)) {
+	if s, ok := t.hostSigner(in); ok && (in.Early == nil || in.Scope.Includes(in.Spec.Host.Domain)) {
 		signs.Signers = append(signs.Signers, s) // which has to do with the keys of its domain only
 	}
 	if len(signs.Signers) == 0 { // all is left to another signer

@@ -74,7 +74,7 @@ func (in Input) signedBy(m state.Milter) []string {
 	}
 	var names []string
 	for _, d := range in.Spec.Domains { // also one of which nothing else has changed
-		if (in.Touched == nil || in.Touched[d.Name]) && d.SignedBy == "" && signsFor(m, d.Name) {
+		if (in.Scope.WholeHost() || in.Scope.Selects(d.Name)) && d.SignedBy == "" && signsFor(m, d.Name) {
 			names = append(names, d.Name)
 		}
 	}
@@ -98,7 +98,7 @@ func (in Input) signerQuestion(m state.Milter, domains []string) (state.Question
 	q := state.Question{Kind: state.AskSigner, Subject: m.Endpoint, Domains: domains}
 	where := fmt.Sprintf("%s (%s)", m.Endpoint, strings.Join(m.Lists, ", "))
 	if remote(m) {
-		for d := range in.touched() {
+		for d := range in.Scope.Domains(in.Spec) {
 			if d.SignedBy == "" {
 				q.Domains = append(q.Domains, d.Name)
 			}
@@ -350,7 +350,7 @@ func notAsked(in Input, m state.Milter) []state.Note {
 // signs, and whether that verifies.
 func leftToOthers(in Input) []state.Note {
 	var notes []state.Note
-	for d := range in.touched() {
+	for d := range in.Scope.Domains(in.Spec) {
 		if d.SignedBy == "" {
 			continue
 		}

@@ -48,7 +48,7 @@ func fragments(in Input, others owners) (map[string]*part, []state.Note, error) 
 	parts := map[string]*part{}
 	var notes []state.Note
 	trouble, seen := state.Trouble{}, map[state.Record]bool{}
-	for d := range in.touched() {
+	for d := range in.Scope.Domains(in.Spec) {
 		more, err := fragment(in, d, parts, seen)
 		if err != nil {
 			trouble[d.Name] = err

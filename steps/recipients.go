@@ -25,13 +25,13 @@ type Addressee struct {
 // Addressees are those that the run is about.
 func Addressees(in Input) []Addressee {
 	var list []Addressee
-	if in.Touched == nil && in.Spec.Host.RootAlias != "" {
+	if in.Scope.WholeHost() && in.Spec.Host.RootAlias != "" {
 		list = append(list, Addressee{Address: "root", Flag: "--root-alias"})
 	}
-	if in.Touched == nil && in.Spec.Host.Notify != "" {
+	if in.Scope.WholeHost() && in.Spec.Host.Notify != "" {
 		list = append(list, Addressee{Address: in.Spec.Host.Notify, Flag: "--notify"})
 	}
-	for d := range in.touched() {
+	for d := range in.Scope.Domains(in.Spec) {
 		for _, r := range []struct {
 			flag string
 			uris []string
@@ -173,7 +173,7 @@ var login = regexp.MustCompile(`^[a-z][-a-z0-9_]{0,31}$`)
 func (a Addressee) hint(in Input, r state.Recipient) string {
 	user, domain, _ := strings.Cut(r.Address, "@")
 	other := fmt.Sprintf("name an address that somebody reads: %s ADDRESS", a.Flag)
-	if a.reports() && a.Domain != in.Spec.Host.Domain && in.Touched == nil { // others are named by the command
+	if a.reports() && a.Domain != in.Spec.Host.Domain && in.Scope.WholeHost() { // others are named by the command
 		other = fmt.Sprintf("name an address that somebody reads: mailsetup init --domain %s %s ADDRESS", a.Domain, a.Flag)
 	}
 	value := func(name string) string {
@@ -204,12 +204,12 @@ func (a Addressee) hint(in Input, r state.Recipient) string {
 
 // Read is the spec without the report addresses that nobody has. It is asked of
 // domains whose addresses were proposed and not chosen.
-func Read(in Input, proposed map[string]bool) spec.Spec {
+func Read(in Input) spec.Spec {
 	out := in.Spec
 	out.Domains = slices.Clone(out.Domains)
 	for i := range out.Domains {
 		d := &out.Domains[i]
-		if proposed[d.Name] {
+		if in.Scope.Selects(d.Name) {
 			d.DMARC.RUA = slices.DeleteFunc(slices.Clone(d.DMARC.RUA), func(uri string) bool {
 				a := Addressee{strings.TrimPrefix(uri, "mailto:"), "--rua", d.Name}
 				return a.lost(in.Facts.Recipients[a.Address]) && !a.published(in)

@@ -8,6 +8,7 @@ import (
 
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 )
 
 func TestMailRoutes(t *testing.T) {
@@ -79,7 +80,7 @@ func TestAnAddressThatNobodyHasIsRefused(t *testing.T) {
 			"make that user first: adduser wile; or name an address that somebody reads: --root-alias ADDRESS",
 		},
 		"a run about another domain": {func(in *Input) {
-			in.Facts.Recipients["root"], in.Touched = none, map[string]bool{"shop.example": true}
+			in.Facts.Recipients["root"], in.Scope = none, step.Only("shop.example")
 		}, "", ""},
 		"reports": {
 			func(in *Input) { in.Facts.Recipients["ops@lab.example"] = none },

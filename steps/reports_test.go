@@ -7,6 +7,7 @@ import (
 
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 )
 
 // reporting is two domains in two zones here; reports about the second go to
@@ -99,8 +100,8 @@ func TestAZoneOfOursConsentsToReportsAboutADomainElsewhere(t *testing.T) {
 	lab.Spec.Domains[1].DMARC.RUA[0] = "mailto:ops@lab.example"
 	others := records(lab, lab.Spec.Domains[0])
 	for name, in := range map[string]Input{"added": lab, "all": lab} {
-		if in.Touched = nil; name == "added" {
-			in.Touched = map[string]bool{"shop.example": true}
+		if in.Scope = (step.Scope{}); name == "added" {
+			in.Scope = step.Only("shop.example")
 			in.Facts.Zones = slices.Clone(in.Facts.Zones)
 			in.Facts.Zones[0].Ours = others
 		}
@@ -121,7 +122,7 @@ func TestAZoneOfOursConsentsToReportsAboutADomainElsewhere(t *testing.T) {
 	}
 	gone := lab
 	gone.Spec = lab.Spec.Without("shop.example")
-	gone.Removed, gone.Touched = []spec.Domain{d}, map[string]bool{"shop.example": true}
+	gone.Removed, gone.Scope = []spec.Domain{d}, step.Only("shop.example")
 	gone.Facts.Zones = slices.Clone(lab.Facts.Zones)
 	gone.Facts.Zones[0].Ours = append(slices.Clone(others), authorisations(lab, d)...)
 	gone.Facts.Zones[0].Content = []byte("$INCLUDE \"/etc/bind/mailsetup/lab.example.zone\" lab.example.\n")
@@ -146,7 +147,7 @@ func TestARunAboutOneDomainKeepsThoseThatShareItsZone(t *testing.T) {
 		in.Facts.Zones[0].Ours = append(in.Facts.Zones[0].Ours, slices.Concat(records(in, d), authorisations(in, d))...)
 	}
 	in.Facts.Zones[0].Ours = slices.DeleteFunc(in.Facts.Zones[0].Ours, func(r state.Record) bool { return !in.Facts.Zones[0].Holds(r.Name) })
-	in.Touched = map[string]bool{"dept.lab.example": true}
+	in.Scope = step.Only("dept.lab.example")
 	if got := fragmentOf(t, in, "lab.example"); got != all {
 		t.Errorf("got\n%s\nwant\n%s", got, all)
 	}

@@ -78,7 +78,7 @@ func DroppedZone(f state.Facts, domain string) (state.Zone, bool) {
 func restore(in Input) (state.Stage, []state.Note, error) {
 	parts := map[string]*part{}
 	trouble := state.Trouble{}
-	for d := range in.touched() {
+	for d := range in.Scope.Domains(in.Spec) {
 		zone, ok := closest(in.Facts.Zones, d.Name+".")
 		if !ok || !zone.Dropped || in.Spec.DNSOf(d) != spec.DNSBind {
 			continue

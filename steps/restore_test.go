@@ -8,6 +8,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 )
 
 // lost is two domains in one zone, whose file somebody rewrote without our line.
@@ -16,7 +17,7 @@ func lost(t *testing.T) Input {
 	in := shared(t)
 	z := &in.Facts.Zones[0]
 	z.Content, z.Dropped = []byte("@ IN SOA ns h 1 1 1 1 1\n"), true
-	in.Touched = map[string]bool{"lab.example": true}
+	in.Scope = step.Only("lab.example")
 	return in
 }
 
@@ -89,7 +90,7 @@ func TestRestoreWithCopies(t *testing.T) {
 			z.Records[i].Value = "192.0.2.81"
 		}
 	}
-	in.Touched = map[string]bool{"lab.example": true}
+	in.Scope = step.Only("lab.example")
 	if st := publishing(t, Restoring(), in); len(st.Files) != 1 || string(st.Files[0].Content) != string(before) {
 		t.Errorf("was\n%s\nis\n%s", before, st.Files[0].Content)
 	}

@@ -9,6 +9,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 	"mailsetup/zonefile"
 )
 
@@ -111,7 +112,7 @@ func TestRotatingLeavesOtherRecordsAlone(t *testing.T) {
 		{Name: "shop.example.", Type: "TXT", TTL: 600, Value: "v=spf1 mx -all"},
 		{Name: "shop.example.", Type: "TXT", TTL: 600, Value: "v=spf1 a -all"},
 	}
-	in.Touched = map[string]bool{"shop.example": true}
+	in.Scope = step.Only("shop.example")
 	in.Spec.Domains[1].DMARC.Policy = "reject"
 	in.Keys = in.Keys.With("shop.example", keyring.Key{Selector: "next", Public: "MIIC", Stage: keyring.Publishing})
 	want, err := Some(Rotating([]keyring.Move{{Act: keyring.Make}}), in)
@@ -147,7 +148,7 @@ func TestRevokingByHand(t *testing.T) {
 	old := keyring.Key{Selector: "old", Public: "MIIA", Adopted: true, Stage: keyring.Draining}
 	in.Keys["shop.example"] = append([]keyring.Key{old}, in.Keys["shop.example"]...)
 	z.Records = []state.Record{{Name: "old._domainkey.shop.example.", Type: "TXT", TTL: 600, Value: "v=DKIM1; p=MIIA"}}
-	in.Touched = map[string]bool{"shop.example": true}
+	in.Scope = step.Only("shop.example")
 	in.Early = in.Keys
 	move := keyring.Move{Act: keyring.Revoke, Selector: "old"}
 	in.Keys = keyring.Ledger{"shop.example": keyring.Moved(in.Keys["shop.example"], move, in.Now)}
@@ -181,7 +182,7 @@ func TestRevokingByHand(t *testing.T) {
 // another domain.
 func TestASwitchIsProvenByItsDomain(t *testing.T) {
 	in := served(t)
-	in.Touched = map[string]bool{"shop.example": true}
+	in.Scope = step.Only("shop.example")
 	froms := func() string {
 		t.Helper()
 		var list []string

@@ -18,9 +18,9 @@ func Senders(in Input) []state.Signer {
 		}
 		return ok
 	}
-	if in.Touched != nil {
+	if !in.Scope.WholeHost() {
 		for _, d := range in.Spec.Domains {
-			if in.Touched[d.Name] && add(d) {
+			if in.Scope.Selects(d.Name) && add(d) {
 				return all
 			}
 		}

@@ -4,7 +4,6 @@ package steps
 
 import (
 	"fmt"
-	"iter"
 	"slices"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
+	"mailsetup/steps/step"
 )
 
 // Step provides one stage of the desired state.
@@ -37,16 +37,10 @@ type Input struct {
 	NewKeys map[state.Path][]byte
 	// Documents are the texts of the TOML files as they should be on disk.
 	Documents map[state.Path][]byte
-	// Touched are the domains that this run is about, by name; nil for all. What
-	// concerns one domain only is looked at for these, what all share (the
-	// tables) is made from the whole spec and ledger.
-	Touched map[string]bool
+	// Scope says which domains this run is about.
+	Scope step.Scope
 	// Removed are domains that this run takes out of the spec, as they were.
 	Removed []spec.Domain
-	// Settled are domains of which nothing has changed since an earlier run left
-	// them as they should be: they are not looked at again, although the run is
-	// about the whole host.
-	Settled map[string]bool
 	// Retire are keys whose record and private key go in this run, once nothing
 	// signs with them: selectors, by domain.
 	Retire map[string][]string
@@ -77,25 +71,6 @@ type Input struct {
 	// trustStays: the run switches keys or takes domains out, so that no more is
 	// signed afterwards than before if TrustedHosts stays as it is.
 	trustStays bool
-}
-
-// touches reports whether the run is about the domain.
-func (in Input) touches(domain string) bool {
-	return (in.Touched == nil || in.Touched[domain]) && !in.Settled[domain]
-}
-
-// partial reports whether there may be domains that the run does not look at.
-func (in Input) partial() bool { return in.Touched != nil || len(in.Settled) > 0 }
-
-// touched are the domains of the spec that the run is about.
-func (in Input) touched() iter.Seq[spec.Domain] {
-	return func(yield func(spec.Domain) bool) {
-		for _, d := range in.Spec.Domains {
-			if in.touches(d.Name) && !yield(d) {
-				return
-			}
-		}
-	}
 }
 
 // unanswered are the questions nobody said yes to yet.
@@ -155,9 +130,9 @@ func Some(list []Step, in Input) (state.State, error) {
 	takes := func(name string) bool { return slices.ContainsFunc(list, func(s Step) bool { return s.Name == name }) }
 	in.publishes = takes("Zone")
 	in.keysOnly = in.publishes && !takes("Intent")
-	in.trustStays = !takes("Intent") || in.Touched != nil && !slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return in.Touched[d.Name] })
+	in.trustStays = !takes("Intent") || !in.Scope.WholeHost() && !slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return in.Scope.Selects(d.Name) })
 	for _, s := range list {
-		if s.Host && in.Touched != nil {
+		if s.Host && !in.Scope.WholeHost() {
 			continue
 		}
 		stage, notes, err := s.Build(in)

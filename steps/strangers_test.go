@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 )
 
 func networks(list ...string) []netip.Prefix {
@@ -63,7 +64,7 @@ func TestStrangersHoldNoKeyBack(t *testing.T) {
 	in := withCopies(t) // lab.example and shop.lab.example
 	in.Facts.Postfix.Networks = networks("127.0.0.0/8", "0.0.0.0/0")
 	removed := in
-	removed.Touched = map[string]bool{"shop.lab.example": true}
+	removed.Scope = step.Only("shop.lab.example")
 	removed.Removed = []spec.Domain{in.Spec.Domains[1]}
 	removed.Spec = in.Spec.Without("shop.lab.example")
 	for name, run := range map[string]struct {
@@ -93,7 +94,7 @@ func TestStrangersHoldNoKeyBack(t *testing.T) {
 			t.Errorf("%s: nobody is told: %+v", name, want.Notes)
 		}
 	}
-	in.Touched = map[string]bool{"shop.lab.example": true}
+	in.Scope = step.Only("shop.lab.example")
 	if _, err := Some(All(), in); err == nil {
 		t.Error("a domain more is signed for, from anywhere")
 	}

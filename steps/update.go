@@ -3,7 +3,6 @@ package steps
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -23,7 +22,7 @@ type Request struct {
 // Requests are those of the domains that the run is about.
 func Requests(in Input) []Request {
 	var list []Request
-	for d := range in.touched() {
+	for d := range in.Scope.Domains(in.Spec) {
 		if in.Spec.DNSOf(d) == spec.DNSUpdate {
 			list = append(list, Request{d.Name, in.Spec.UpdateOf(d), records(in, d)})
 		}
@@ -35,8 +34,8 @@ func Requests(in Input) []Request {
 // with those whose files are gone once that was agreed to.
 func Leaving(in Input) []string {
 	names := slices.DeleteFunc(in.withoutFile(), func(name string) bool { return !in.Consents["domain "+name] })
-	for _, name := range slices.Sorted(maps.Keys(in.Touched)) {
-		if in.Touched[name] && !in.has(name) {
+	for _, name := range in.Scope.Selection() {
+		if !in.has(name) {
 			names = append(names, name)
 		}
 	}
@@ -66,7 +65,7 @@ func updateParts(in Input) ([]*part, []state.Note, error) {
 	}
 	var notes []state.Note
 	trouble, seen := state.Trouble{}, map[state.Record]bool{}
-	for d := range in.touched() {
+	for d := range in.Scope.Domains(in.Spec) {
 		if in.Spec.DNSOf(d) != spec.DNSUpdate {
 			continue
 		}
@@ -154,7 +153,7 @@ func (p *part) remember(stage *state.Stage, ours []state.Record) {
 func leftUpdated(in Input) []state.Note {
 	var notes []state.Note
 	for _, p := range in.Facts.Published {
-		for d := range in.touched() {
+		for d := range in.Scope.Domains(in.Spec) {
 			list := slices.DeleteFunc(slices.Clone(p.Records), func(r state.Record) bool { return !within(r.Name, d.Name+".") })
 			if len(list) == 0 || in.Spec.DNSOf(d) == spec.DNSUpdate {
 				continue

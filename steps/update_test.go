@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 )
 
 // updating is the bare server whose domain is on a name server elsewhere, with
@@ -138,7 +139,7 @@ func TestUpdatesLeaveOtherDomainsAlone(t *testing.T) {
 	key, spf := rec("s._domainkey.b.lab.example.", "TXT", "v=DKIM1; h=sha256; k=rsa; p=AA"), rec("b.lab.example.", "TXT", "v=spf1 -all")
 	all, _, _ := updateOf(t, updating(nil, nil))
 	in := updating(nil, append(all.Add, key, spf))
-	in.Touched = map[string]bool{"b.lab.example": true}
+	in.Scope = step.Only("b.lab.example")
 	in.Keys = keyring.Ledger{"lab.example": in.Keys["lab.example"], "b.lab.example": {{Selector: "s", Public: "AA", Stage: keyring.Draining}}}
 	u, st, _ := updateOf(t, in)
 	if diff := cmp.Diff([]state.Record{spf}, u.Remove); diff != "" || len(u.Add) > 0 {

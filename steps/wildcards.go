@@ -99,7 +99,7 @@ func (in Input) subject(name string) string {
 // judged is a domain as it is, or was until this run, if the run decides about
 // more than its keys.
 func (in Input) judged(domain string) (spec.Domain, bool) {
-	if in.keysOnly || !in.touches(domain) {
+	if in.keysOnly || !in.Scope.Includes(domain) {
 		return spec.Domain{}, false
 	}
 	for _, list := range [][]spec.Domain{in.Removed, in.Spec.Domains} {

@@ -9,6 +9,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 	"mailsetup/zonefile"
 )
 
@@ -23,7 +24,7 @@ func belowLab(t *testing.T, lines string) Input {
 	z := &in.Facts.Zones[0]
 	z.Content = []byte("$TTL 300\n@ IN SOA mail hostmaster 2026010101 3600 900 604800 60\n@ IN NS mail\nmail IN A 192.0.2.10\n" + lines)
 	z.Records = parsed(t, string(z.Content))
-	in.Touched = map[string]bool{"shop.lab.example": true}
+	in.Scope = step.Only("shop.lab.example")
 	return in
 }
 
@@ -120,16 +121,16 @@ func TestWildcardsThatNobodyMisses(t *testing.T) {
 		change func(*Input)
 	}{
 		"the host has a name of its own": {covering, func(in *Input) {
-			in.Touched = nil
+			in.Scope = step.Scope{}
 			in.Spec.Domains = in.Spec.Domains[:1]
 		}},
 		"the name exists":                 {covering + "shop IN A 192.0.2.5\n", nil},
 		"a name below it exists":          {covering + "www.shop IN A 192.0.2.5\n", nil},
 		"only texts":                      {`* IN TXT "v=spf1 -all"` + "\n", nil},
-		"an alias of what has no key":     {"* IN CNAME mail\n", func(in *Input) { in.Touched = nil; in.Spec.Domains = in.Spec.Domains[:1] }},
+		"an alias of what has no key":     {"* IN CNAME mail\n", func(in *Input) { in.Scope = step.Scope{}; in.Spec.Domains = in.Spec.Domains[:1] }},
 		"keys of another domain":          {"*._domainkey.other IN TXT \"v=DKIM1; p=MIIB\"\n", nil},
 		"a run about keys":                {covering, func(in *Input) { in.keysOnly = true }},
-		"a key beside others by wildcard": {"*._domainkey IN TXT \"v=DKIM1; p=MIIB\"\n", func(in *Input) { in.Touched = nil; in.Spec.Domains = in.Spec.Domains[:1] }},
+		"a key beside others by wildcard": {"*._domainkey IN TXT \"v=DKIM1; p=MIIB\"\n", func(in *Input) { in.Scope = step.Scope{}; in.Spec.Domains = in.Spec.Domains[:1] }},
 	} {
 		in := belowLab(t, tc.lines)
 		if tc.change != nil {
@@ -153,7 +154,7 @@ func questionAfter(t *testing.T, in Input) string {
 }
 
 func TestWildcardsOfOtherKinds(t *testing.T) {
-	alone := func(in *Input) { in.Touched = nil; in.Spec.Domains = in.Spec.Domains[:1] }
+	alone := func(in *Input) { in.Scope = step.Scope{}; in.Spec.Domains = in.Spec.Domains[:1] }
 	for name, tc := range map[string]struct {
 		lines, want string
 		change      func(*Input)
@@ -265,7 +266,7 @@ func TestCopiesLeaveWithTheName(t *testing.T) {
 	has("the same again", st, true)
 
 	other := in
-	other.Touched = map[string]bool{"lab.example": true}
+	other.Scope = step.Only("lab.example")
 	st, _, err = Zone(other)
 	if err != nil {
 		t.Fatal(err)
@@ -297,7 +298,7 @@ func TestCopiesLeaveWithTheName(t *testing.T) {
 	}
 
 	draining := removed
-	draining.Removed, draining.Touched = nil, nil
+	draining.Removed, draining.Scope = nil, step.Scope{}
 	draining.Facts.Zones = slices.Clone(in.Facts.Zones)
 	z := &draining.Facts.Zones[0]
 	z.Ours = slices.DeleteFunc(slices.Clone(z.Ours), func(r state.Record) bool {
@@ -310,7 +311,7 @@ func TestCopiesLeaveWithTheName(t *testing.T) {
 	has("init meanwhile", st, true)
 
 	gone := draining
-	gone.Touched = map[string]bool{}
+	gone.Scope = step.Only()
 	gone.Retire = map[string][]string{"shop.lab.example": {"202611"}}
 	if st, _, err = Withdraw(gone); err != nil {
 		t.Fatal(err)
@@ -353,7 +354,7 @@ func TestCopiesForTwoDomains(t *testing.T) {
 	third.Name = "c.b.lab.example"
 	in.Spec.Domains[1].WildcardRecords, third.WildcardRecords = spec.Drop, spec.Copy
 	in.Spec.Domains = []spec.Domain{in.Spec.Domains[1], third, in.Spec.Domains[0]}
-	in.Touched = map[string]bool{"a.b.lab.example": true, "c.b.lab.example": true}
+	in.Scope = step.Only("a.b.lab.example", "c.b.lab.example")
 	st, notes, err := Zone(in)
 	if err != nil || len(st.Questions) > 0 || len(notes) != 1 {
 		t.Fatalf("%v, %+v, %+v", err, st.Questions, notes)

@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/keygen"
+	"mailsetup/steps/step"
 )
 
 // Withdraw takes the records of keys out of DNS that signed nothing for long
@@ -23,7 +24,7 @@ func Withdraw(in Input) (state.Stage, []state.Note, error) {
 	if in.publishes {
 		after.Facts.Updated = updatedBy(in, after.Facts.Updated)
 	} else { // what else is asked for meanwhile is for a run that shows it
-		after.Touched = map[string]bool{}
+		after.Scope = step.Only()
 	}
 	stage, _, err := files(after)
 	if err != nil {
@@ -108,7 +109,7 @@ func withdrawnByHand(in Input) []state.Note {
 // whoever runs the DNS has to see to it.
 func revokedByHand(in Input) []state.Note {
 	var notes []state.Note
-	for d := range in.touched() {
+	for d := range in.Scope.Domains(in.Spec) {
 		early := in.Early[d.Name]
 		for _, k := range in.Keys[d.Name] {
 			was := slices.IndexFunc(early, func(e keyring.Key) bool { return e.Selector == k.Selector })

@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 	"mailsetup/zonefile"
 )
 
@@ -41,7 +42,7 @@ func served(t *testing.T) Input {
 func without(in Input, purge bool) Input {
 	in.Removed = []spec.Domain{in.Spec.Domains[1]}
 	in.Spec = in.Spec.Without("shop.example")
-	in.Touched = map[string]bool{"shop.example": true}
+	in.Scope = step.Only("shop.example")
 	if purge {
 		in.Retire = map[string][]string{"shop.example": {"202611"}}
 	}
@@ -165,14 +166,14 @@ func TestDrainingKeysStayInSharedZones(t *testing.T) {
 	key := rec("s._domainkey.dept.lab.example.", "TXT", "v=DKIM1; h=sha256; k=rsa; p=AA")
 	in.Facts.Zones[0].Ours = []state.Record{key, rec("dept.lab.example.", "TXT", "v=spf1 -all")}
 	in.Keys["dept.lab.example"] = []keyring.Key{{Selector: "s", Public: "AA", Stage: keyring.Draining}}
-	for _, touched := range []map[string]bool{nil, {"lab.example": true}} {
-		in.Touched, in.Facts.Installed = touched, map[string]bool{"bind9": true}
+	for _, scope := range []step.Scope{{}, step.Only("lab.example")} {
+		in.Scope, in.Facts.Installed = scope, map[string]bool{"bind9": true}
 		text := fragmentOf(t, in, "lab.example")
 		if !strings.Contains(text, "s._domainkey.dept.lab.example. 3600 IN TXT") {
-			t.Errorf("about %v: the key is not in\n%s", touched, text)
+			t.Errorf("about %v: the key is not in\n%s", scope.Selection(), text)
 		}
-		if strings.Contains(text, "dept.lab.example. 3600 IN TXT \"v=spf1 -all\"") != (touched != nil) {
-			t.Errorf("about %v:\n%s", touched, text)
+		if strings.Contains(text, "dept.lab.example. 3600 IN TXT \"v=spf1 -all\"") == scope.WholeHost() {
+			t.Errorf("about %v:\n%s", scope.Selection(), text)
 		}
 	}
 	in.Keys["dept.lab.example"][0].Stage = keyring.Gone
@@ -230,7 +231,7 @@ func TestZonesThatWereMade(t *testing.T) {
 func TestPurgingAnUpdatedZone(t *testing.T) {
 	key, spf, other := rec("s._domainkey.b.lab.example.", "TXT", "v=DKIM1; h=sha256; k=rsa; p=AA"), rec("b.lab.example.", "TXT", "v=spf1 -all"), rec("_dmarc.lab.example.", "TXT", "v=DMARC1; p=none")
 	in := updating(nil, []state.Record{key, spf, other})
-	in.Touched, in.Retire = map[string]bool{"b.lab.example": true}, map[string][]string{"b.lab.example": {"s"}}
+	in.Scope, in.Retire = step.Only("b.lab.example"), map[string][]string{"b.lab.example": {"s"}}
 	in.Keys["b.lab.example"] = []keyring.Key{{Selector: "s", Public: "AA", Stage: keyring.Active}}
 	want := build(t, in)
 	first, second := stage(t, want, "Zone").Updates, stage(t, want, "Withdraw").Updates
@@ -273,7 +274,7 @@ func succeeded(in Input, domain string) Input {
 	old := in.Keys[domain][0]
 	old.Selector, old.Stage, old.Public, old.File = "old", keyring.Draining, "MIIA", "/etc/dkimkeys/"+domain+"/old.private"
 	in.Keys[domain] = append([]keyring.Key{old}, in.Keys[domain]...)
-	in.Touched = map[string]bool{domain: true}
+	in.Scope = step.Only(domain)
 	in.Retire = map[string][]string{domain: {"old"}}
 	for i, d := range in.Spec.Domains {
 		if d.Name == domain {

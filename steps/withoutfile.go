@@ -27,7 +27,7 @@ func WithoutFile(keys keyring.Ledger, sp spec.Spec) []string {
 
 // withoutFile are those that the run is not about.
 func (in Input) withoutFile() []string {
-	return slices.DeleteFunc(WithoutFile(in.Keys, in.Spec), func(name string) bool { return in.Touched[name] })
+	return slices.DeleteFunc(WithoutFile(in.Keys, in.Spec), func(name string) bool { return in.Scope.Selects(name) })
 }
 
 // removals ask about domains whose mail would leave unsigned from now on: that a

@@ -53,7 +53,7 @@ func files(in Input) (state.Stage, []state.Note, error) {
 	if !inMode(in, spec.DNSBind) && !authorises(in) && len(Leaving(in)) == 0 && len(in.Retire) == 0 {
 		return state.Stage{}, leftBehind(in), nil
 	}
-	if in.Touched != nil && inMode(in, spec.DNSBind) && !in.Facts.Installed["bind9"] {
+	if !in.Scope.WholeHost() && inMode(in, spec.DNSBind) && !in.Facts.Installed["bind9"] {
 		return state.Stage{}, nil, refuse("mailsetup init --dns bind installs it; --dns manual prints the records", "BIND is not installed here")
 	}
 	if err := another(in); err != nil && inMode(in, spec.DNSBind) {
@@ -89,7 +89,7 @@ func files(in Input) (state.Stage, []state.Note, error) {
 // inMode reports whether the records of a domain of this run get published in
 // that way.
 func inMode(in Input, mode spec.DNSMode) bool {
-	for d := range in.touched() {
+	for d := range in.Scope.Domains(in.Spec) {
 		if in.Spec.DNSOf(d) == mode {
 			return true
 		}
@@ -100,7 +100,7 @@ func inMode(in Input, mode spec.DNSMode) bool {
 // authorises reports whether zones here consent to reports about a domain of this
 // run.
 func authorises(in Input) bool {
-	for d := range in.touched() {
+	for d := range in.Scope.Domains(in.Spec) {
 		if len(authorisations(in, d)) > 0 {
 			return true
 		}
@@ -169,7 +169,7 @@ func addZone(stage *state.Stage, in Input, p *part) {
 	}
 	needs := []state.Path{file}
 	switch {
-	case len(p.ours) == 0 && p.included() && in.Touched != nil:
+	case len(p.ours) == 0 && p.included() && !in.Scope.WholeHost():
 		edit.Include, edit.Drop = p.fragment(), true
 		stage.Remove = append(stage.Remove, edit.Include)
 	case len(p.ours) > 0 || p.included():

@@ -11,6 +11,7 @@ import (
 
 	"mailsetup/internal/spec"
 	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 func addCommand(c console) *cli.Command {
@@ -109,7 +110,7 @@ func runAdd(ctx context.Context, c console, names []string, a spec.Answers, o op
 		return err
 	}
 	if steps.BeginsToSign(*old, want, s.keys) { // then Postfix does not ask our signer yet
-		s.touched = nil
+		s.scope = step.Scope{}
 		err = s.look(ctx, &want)
 	} else {
 		err = s.lookAgain(ctx, &want)
@@ -147,16 +148,8 @@ func (s *session) further(names []string, old *spec.Spec, strict bool) ([]string
 		s.c.say("%s", fold("there already, and left as it is: "+listed(there, 10), 78))
 	}
 	names = slices.DeleteFunc(names, func(n string) bool { return known[n] })
-	s.touch(names)
+	s.scope = step.Only(names...)
 	return names, nil
-}
-
-// touch makes the run one about these domains.
-func (s *session) touch(names []string) {
-	s.touched = make(map[string]bool, len(names))
-	for _, n := range names {
-		s.touched[n] = true
-	}
 }
 
 // nothingLeft is the end of a run that was asked for what is so already.

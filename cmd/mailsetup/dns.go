@@ -13,6 +13,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 func dnsCommand(c console) *cli.Command {
@@ -118,18 +119,15 @@ func runDNS(ctx context.Context, c console, o dnsRun) error {
 
 // dnsInput is what is known of the domains' records.
 func (s *session) dnsInput(ctx context.Context, sp spec.Spec, domains []spec.Domain) (steps.Input, error) {
-	touched := map[string]bool{}
-	for _, d := range domains {
-		touched[d.Name] = true
-	}
+	scope := step.Only(namesIn(domains)...)
 	asked := sp
 	asked.Domains = slices.DeleteFunc(slices.Clone(sp.Domains), func(d spec.Domain) bool {
-		return d.Name != sp.Host.Domain && !touched[d.Name]
+		return d.Name != sp.Host.Domain && !scope.Includes(d.Name)
 	})
 	if err := s.look(ctx, &asked); err != nil {
 		return steps.Input{}, err
 	}
-	w := &work{input: steps.Input{Spec: sp, Facts: s.facts, Keys: s.keys, Touched: touched, Now: s.now}}
+	w := &work{input: steps.Input{Spec: sp, Facts: s.facts, Keys: s.keys, Scope: scope, Now: s.now}}
 	s.covered(ctx, &w.input)
 	if s.image == nil && os.Geteuid() == 0 {
 		// What a primary has of the administrator's own helps to judge, and can

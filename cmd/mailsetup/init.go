@@ -144,7 +144,7 @@ func runSetup(ctx context.Context, c console, a spec.Answers, o options, stops f
 		return err
 	}
 	defer s.close()
-	s.named, s.asksSelector = domain, a.Selector
+	s.scope, s.asksSelector = s.scope.Recheck(domain), a.Selector
 	old, err := s.storedSpec()
 	if err != nil {
 		return err

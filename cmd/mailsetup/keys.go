@@ -54,7 +54,7 @@ func (s *session) keysThere(want spec.Spec) error {
 		return nil // it may not be allowed to look
 	}
 	domains := want.Domains
-	if s.touched != nil {
+	if !s.scope.WholeHost() {
 		domains = s.subjects(&want)
 	}
 	lost := make([]error, len(domains))

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"maps"
 	"path/filepath"
 	"slices"
 
@@ -69,16 +68,10 @@ var factFiles = []state.Path{steps.Conf, "/etc/aliases", "/etc/mailname", "/etc/
 
 // subjects are the domains of a spec that the run is about.
 func (s *session) subjects(w *spec.Spec) []spec.Domain {
-	if s.touched == nil && len(s.settled) == 0 {
+	if s.scope.Complete() {
 		return w.Domains
 	}
-	var list []spec.Domain
-	for _, d := range w.Domains {
-		if (s.touched == nil || s.touched[d.Name]) && !s.settled[d.Name] {
-			list = append(list, d)
-		}
-	}
-	return list
+	return slices.Collect(s.scope.Domains(*w))
 }
 
 // namesOf are the names that DNS is asked about: those of the domains, and of
@@ -93,7 +86,7 @@ func (s *session) namesOf(w *spec.Spec, fqdn string) []string {
 		}
 	}
 	add(w.Host.Hostname)
-	if s.touched == nil {
+	if s.scope.WholeHost() {
 		add(w.Host.Domain)
 		if w.Host.Hostname == "" && fqdn != "" {
 			add(fqdn)
@@ -116,10 +109,10 @@ func (s *session) origins(w *spec.Spec) []string {
 		return s.keyOrigins(w)
 	}
 	var names []string
-	if s.touched == nil {
+	if s.scope.WholeHost() {
 		names = append(names, w.Host.Domain)
 	}
-	if s.touched == nil || s.touched[w.Host.Domain] { // whose records are those of the host, too
+	if s.scope.Includes(w.Host.Domain) { // whose records are those of the host, too
 		names = append(names, w.Host.Hostname)
 	}
 	for _, d := range s.subjects(w) {
@@ -128,7 +121,7 @@ func (s *session) origins(w *spec.Spec) []string {
 	for _, d := range s.removed {
 		names = append(names, steps.Authorisations(d)...)
 	}
-	names = slices.AppendSeq(names, maps.Keys(s.touched)) // and those that the spec no longer has
+	names = append(names, s.scope.Selection()...) // and those that the spec no longer has
 	return named(names)
 }
 
@@ -148,7 +141,7 @@ func (s *session) keyOrigins(w *spec.Spec) []string {
 	for _, d := range w.Domains {
 		elsewhere[d.Name] = w.DNSOf(d) == spec.DNSManual
 	}
-	return slices.DeleteFunc(sortedKeys(s.touched), func(name string) bool { return elsewhere[name] })
+	return slices.DeleteFunc(s.scope.Selection(), func(name string) bool { return elsewhere[name] })
 }
 
 func (s *session) exists(p state.Path) bool {

@@ -88,7 +88,7 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 	}
 	w := &work{old: old, answered: map[string]bool{}, input: steps.Input{
 		Spec: want, Facts: s.facts, Keys: s.keys, Written: s.memory.keys, Documents: docs, Now: s.now,
-		NewKeys: map[state.Path][]byte{}, Consents: map[string]bool{}, Touched: s.touched, Settled: s.settled,
+		NewKeys: map[state.Path][]byte{}, Consents: map[string]bool{}, Scope: s.scope,
 		Removed: s.removed, Retire: s.retire, Rendered: &steps.Rendered{},
 	}}
 	if s.taken != nil {

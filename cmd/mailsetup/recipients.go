@@ -9,6 +9,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 // recipients find out what Postfix will do with mail for the addresses of the
@@ -46,14 +47,15 @@ func (s *session) resolve(ctx context.Context, in steps.Input) map[string]state.
 // readers leaves out report addresses that nobody chose and nobody has: those
 // that new domains get by default.
 func (s *session) readers(ctx context.Context, want spec.Spec, old *spec.Spec) spec.Spec {
-	in := steps.Input{Spec: want, Facts: s.facts, Touched: map[string]bool{}}
+	var proposed []string
 	for _, d := range want.Domains {
 		if !old.Has(d.Name) && len(want.Host.Defaults.DMARC.RUA) == 0 {
-			in.Touched[d.Name] = true
+			proposed = append(proposed, d.Name)
 		}
 	}
+	in := steps.Input{Spec: want, Facts: s.facts, Scope: step.Only(proposed...)}
 	in.Facts.Recipients = s.resolve(ctx, in)
-	return steps.Read(in, in.Touched)
+	return steps.Read(in)
 }
 
 // unreadAt says why nobody would read root's mail at the address that somebody
@@ -63,10 +65,11 @@ func (s *session) unreadAt(ctx context.Context, a spec.Answers) error {
 	if loop := want.RootLoop(); loop != nil {
 		return loop
 	}
-	in := steps.Input{Spec: want, Facts: s.facts, Settled: map[string]bool{}}
+	domains := map[string]bool{}
 	for _, d := range want.Domains {
-		in.Settled[d.Name] = true // and reports are not asked about
+		domains[d.Name] = true // and reports are not asked about
 	}
+	in := steps.Input{Spec: want, Facts: s.facts, Scope: step.Scope{}.Skip(domains)}
 	in.Facts.Recipients = s.resolve(ctx, in)
 	refusal, ok := errors.AsType[*steps.Refusal](steps.Unread(in))
 	if !ok {

@@ -14,6 +14,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 // watchRecords looks whether name servers still have the records of domains whose
@@ -209,10 +210,7 @@ func (t *turning) rebuild(ctx context.Context, domains []string, errs map[string
 
 // only makes the run one about domains.
 func (s *session) only(domains []string) {
-	s.touched = map[string]bool{}
-	for _, name := range domains {
-		s.touched[name] = true
-	}
+	s.scope = step.Only(domains...)
 }
 
 // carryBack plans and does what the session is about.

@@ -8,6 +8,7 @@ import (
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
+	"mailsetup/steps/step"
 )
 
 func removeCommand(c console) *cli.Command {
@@ -62,7 +63,7 @@ func runRemove(ctx context.Context, c console, names []string, o options, purge 
 	if err := s.remove(names, old, purge); err != nil {
 		return err
 	}
-	if len(s.touched) == 0 {
+	if len(s.scope.Selection()) == 0 {
 		return s.nothingLeft("all of these domains were removed already")
 	}
 	want := old.Without(names...)
@@ -97,12 +98,19 @@ func (s *session) remove(names []string, old *spec.Spec, purge bool) error {
 				"the SPF record of %s is that of %s", d.Name, d.SPF.Redirect)
 		}
 	}
-	s.removed = gone
-	for _, n := range names {
-		s.end(n, old, purge)
+	s.removed, s.retire = gone, map[string][]string{}
+	if purge {
+		for _, n := range names {
+			for _, k := range keyring.Kept(s.keys[n]) {
+				s.retire[n] = append(s.retire[n], k.Selector)
+			}
+		}
+	} else {
+		names = s.signing(names, old)
 	}
-	if s.touched[old.Host.Hostname] { // the host's own records take the place of that domain's
-		s.touched[old.Host.Domain] = true
+	s.scope = step.Only(names...)
+	if slices.Contains(names, old.Host.Hostname) { // the host's own records take the place of that domain's
+		s.scope = s.scope.With(old.Host.Domain)
 	}
 	return nil
 }
@@ -126,21 +134,15 @@ func (s *session) leaving(names []string, old *spec.Spec) (gone []spec.Domain, u
 	return gone, unknown
 }
 
-// end makes the run one about a domain, too, if there is something to do: one
-// that was removed before has only its keys left.
-func (s *session) end(domain string, old *spec.Spec, purge bool) {
-	if s.touched == nil {
-		s.touched, s.retire = map[string]bool{}, map[string][]string{}
-	}
-	kept := keyring.Kept(s.keys[domain])
-	if purge {
-		for _, k := range kept {
-			s.retire[domain] = append(s.retire[domain], k.Selector)
+// signing are the domains that are in the spec, or whose keys sign. One that was
+// removed before has only its keys left, and nothing to do.
+func (s *session) signing(names []string, old *spec.Spec) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool {
+		_, signs := s.keys.Signing(n)
+		if signs || old.Has(n) {
+			return false
 		}
-	}
-	if _, signs := s.keys.Signing(domain); !purge && !signs && !old.Has(domain) {
-		s.c.say("%s was removed already; its key is in DNS for mail under way", domain)
-		return
-	}
-	s.touched[domain] = true
+		s.c.say("%s was removed already; its key is in DNS for mail under way", n)
+		return true
+	})
 }

@@ -21,6 +21,7 @@ import (
 	"mailsetup/internal/system"
 	"mailsetup/internal/wizard"
 	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 type stamp = time.Time
@@ -50,8 +51,8 @@ type session struct {
 	// recalls are what the files of the domains said, by where that is kept.
 	recalls map[state.Path]*recall
 
-	// touched are the domains that the run is about, by name; nil for all.
-	touched map[string]bool
+	// scope says which domains the run is about.
+	scope step.Scope
 	// removed are domains that the run takes out of the spec, as they were.
 	removed []spec.Domain
 	// retire are keys that go in this run: selectors, by domain.
@@ -71,11 +72,7 @@ type session struct {
 	left []state.Note
 	// steps are those that the run takes; nil for all.
 	steps []steps.Step
-	// settled are those of which nothing has changed, see findSettled; named is the
-	// one that the command line names.
-	settled map[string]bool
-	named   string
-	marks   map[string]mark
+	marks map[string]mark
 	// glance is a look at the machine that began ahead, nil for none.
 	glance *glance
 	// looked are the names whose zones were looked at, and asked is the resolver

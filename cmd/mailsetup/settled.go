@@ -59,11 +59,11 @@ func (m mark) line(domain string) string {
 
 // findSettled finds the domains of a spec of which nothing has changed since a run
 // left them as they should be. With ten thousand domains this takes a moment,
-// and looking at all of them minutes. The host's own domain and the one that
-// was named are always looked at.
+// and looking at all of them minutes. The host's own domain is always looked
+// at.
 func (s *session) findSettled(w *spec.Spec) error {
-	s.settled = nil
-	if s.touched != nil || s.image != nil || len(w.Domains) <= few {
+	s.scope = s.scope.Skip(nil)
+	if !s.scope.WholeHost() || s.image != nil || len(w.Domains) <= few {
 		return nil
 	}
 	if s.marks == nil {
@@ -77,18 +77,19 @@ func (s *session) findSettled(w *spec.Spec) error {
 	err := sideBySide(len(same), processors(), func(i int) (err error) {
 		d := w.Domains[i]
 		m, ok := s.marks[d.Name]
-		if !ok || d.Name == w.Host.Domain || d.Name == s.named || m.sum == "" || m.sum != steps.Sum(*w, d, s.keys[d.Name]) {
+		if !ok || d.Name == w.Host.Domain || m.sum == "" || m.sum != steps.Sum(*w, d, s.keys[d.Name]) {
 			return nil
 		}
 		same[i], err = s.unchanged(m)
 		return err
 	})
-	s.settled = map[string]bool{}
+	unchanged := map[string]bool{}
 	for i, d := range w.Domains {
 		if same[i] {
-			s.settled[d.Name] = true
+			unchanged[d.Name] = true
 		}
 	}
+	s.scope = s.scope.Skip(unchanged)
 	return err
 }
 

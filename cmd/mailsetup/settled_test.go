@@ -12,6 +12,7 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/system/systemtest"
 	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 // hosting is a server that was set up for n domains, of which the last is in a
@@ -52,7 +53,7 @@ func TestOnlyWhatChangedIsLookedAtAgain(t *testing.T) {
 		again  []string
 	}{
 		{"nothing", func(*session, *systemtest.Mem, *spec.Spec) {}, nil},
-		{"the one that is named", func(s *session, _ *systemtest.Mem, _ *spec.Spec) { s.named = "shop03.example" }, []string{"shop03.example"}},
+		{"the one that is named", func(s *session, _ *systemtest.Mem, _ *spec.Spec) { s.scope = s.scope.Recheck("shop03.example") }, []string{"shop03.example"}},
 		{"its file", func(_ *session, _ *systemtest.Mem, want *spec.Spec) { want.Domains[5].SPF.All = "fail" }, []string{"shop04.example"}},
 		{"whom it signs for", func(_ *session, _ *systemtest.Mem, want *spec.Spec) {
 			want.Domains[5].Also = []string{"example.net"}
@@ -134,15 +135,15 @@ func TestAnUpdateTakenBackIsLookedAtAgain(t *testing.T) {
 func TestARunAboutOneDomainRemembersTheOthers(t *testing.T) {
 	s, mem, want := hosting(t, 30)
 	before, _ := mem.Read(settledFile)
-	s.touch([]string{"shop04.example"})
+	s.scope = step.Only("shop04.example")
 	want.Domains[5].SPF.All = "fail"
-	s.settledNow(steps.Input{Spec: want, Facts: s.facts, Keys: s.keys, Touched: s.touched, Now: s.now})
-	s.touched = nil
+	s.settledNow(steps.Input{Spec: want, Facts: s.facts, Keys: s.keys, Scope: s.scope, Now: s.now})
+	s.scope = step.Scope{}
 	if got := unsettled(t, s, want); len(got) != 0 {
 		t.Errorf("looks at %v again", got)
 	}
 	want = want.Without("shop04.example")
-	s.settledNow(steps.Input{Spec: want, Facts: s.facts, Keys: s.keys, Touched: map[string]bool{"shop04.example": true}, Now: s.now})
+	s.settledNow(steps.Input{Spec: want, Facts: s.facts, Keys: s.keys, Scope: step.Only("shop04.example"), Now: s.now})
 	if after, _ := mem.Read(settledFile); len(after.Content) >= len(before.Content) {
 		t.Error("a removed domain is remembered")
 	}

@@ -22,7 +22,7 @@ import (
 // askMilters puts a message of each domain through the milters that are there,
 // to find who signs already. A run about keys alone asks nobody.
 func (s *session) askMilters(ctx context.Context, w *work) {
-	if s.asker == nil || s.steps != nil || s.touched != nil && len(s.subjects(&w.input.Spec)) == 0 {
+	if s.asker == nil || s.steps != nil || !s.scope.WholeHost() && len(s.subjects(&w.input.Spec)) == 0 {
 		return
 	}
 	list := steps.OtherMilters(w.input)
@@ -41,7 +41,7 @@ func (s *session) askMilters(ctx context.Context, w *work) {
 // milterAnswers is what the milters and filters answered.
 func (s *session) milterAnswers(ctx context.Context, list []state.Milter, in steps.Input) []state.Milter {
 	var domains []string
-	if s.touched == nil { // whatever was found settled
+	if s.scope.WholeHost() { // whatever was found settled
 		domains = append(domains, in.Spec.Host.Domain)
 	}
 	for _, d := range s.subjects(&in.Spec) {

@@ -12,6 +12,7 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/keygen"
 	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 // carry takes the steps of a round, in one run for all domains if that can be:
@@ -118,9 +119,8 @@ func (a *attempt) perform(ctx context.Context, domains []string) error {
 // only makes the run about some of the domains that are due.
 func (t *turning) only(domains []string) {
 	s := t.s
-	s.touched, s.turns = map[string]bool{}, rotation.Moves{}
+	s.scope, s.turns = step.Only(domains...), rotation.Moves{}
 	for _, domain := range domains {
-		s.touched[domain] = true
 		if len(t.due[domain]) > 0 {
 			s.turns[domain] = t.due[domain]
 		}

@@ -17,6 +17,7 @@ import (
 	"mailsetup/internal/system"
 	"mailsetup/internal/system/systemtest"
 	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 var today = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
@@ -110,7 +111,7 @@ func (s *server) add(ctx context.Context, n int) (*asked, error) {
 	}
 	want, keys := wish(n + 1)
 	in := s.input(want, keys)
-	in.Touched, in.Written = map[string]bool{domain(n): true}, before
+	in.Scope, in.Written = step.Only(domain(n)), before
 	for i := range n {
 		delete(in.Documents, spec.DomainFile(domain(i)))
 	}

@@ -24,6 +24,7 @@ import (
 	"mailsetup/internal/system/systemtest"
 	"mailsetup/keygen"
 	"mailsetup/steps"
+	"mailsetup/steps/step"
 	"mailsetup/zonefile"
 )
 
@@ -236,7 +237,7 @@ func (s *server) apply(in steps.Input, list []steps.Step, fresh []dkimkeys.Pair)
 	s.must(err)
 	s.must(s.j.Prune(2))
 	again := s.input()
-	again.Touched, again.Early = in.Touched, nil
+	again.Scope, again.Early = in.Scope, nil
 	if p := s.plan(again, slices.DeleteFunc(slices.Clone(list), func(x steps.Step) bool { return x.Name == "Withdraw" })); !p.Empty() {
 		s.t.Fatalf("%s: not done in one run: %v", s.now.Format(time.DateTime), p.Stages)
 	}
@@ -283,11 +284,8 @@ func (s *server) tick(asked map[string]bool) {
 		}
 		s.count(due)
 		in := s.input()
-		in.Touched = map[string]bool{}
 		var fresh []dkimkeys.Pair
-		for domain := range due {
-			in.Touched[domain] = true
-		}
+		in.Scope = step.Only(slices.Collect(maps.Keys(due))...)
 		for _, d := range s.sp.Domains {
 			if due.Makes(d.Name) {
 				fresh = append(fresh, dkimkeys.NewPair(d, s.selector(), s.now))

@@ -14,6 +14,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 )
 
 const day = 24 * time.Hour
@@ -92,7 +93,7 @@ func (s *server) remove() {
 	gone := s.sp.Domains[len(s.sp.Domains)-1]
 	s.sp.Domains = s.sp.Domains[:len(s.sp.Domains)-1]
 	in.Spec = s.sp
-	in.Removed, in.Touched = []spec.Domain{gone}, map[string]bool{gone.Name: true}
+	in.Removed, in.Scope = []spec.Domain{gone}, step.Only(gone.Name)
 	s.apply(in, withoutPostfix(), nil)
 	s.gone = &gone
 }
@@ -103,7 +104,7 @@ func (s *server) bringBack() {
 	d := *s.gone
 	s.sp.Domains, s.gone = append(s.sp.Domains, d), nil
 	in := s.input()
-	in.Touched = map[string]bool{d.Name: true}
+	in.Scope = step.Only(d.Name)
 	k, ok := keyring.Resumable(in.Keys[d.Name], func(k keyring.Key) bool {
 		o, err := s.mem.Read(state.Path(k.File))
 		return err == nil && o.Kind == state.Regular

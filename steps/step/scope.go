@@ -1,0 +1,87 @@
+// Package step is what a step is and what it may look at.
+package step
+
+import (
+	"iter"
+	"maps"
+	"slices"
+
+	"mailsetup/internal/spec"
+)
+
+// Scope says which domains a run is about. The zero value is all of them, and
+// the host itself. A Scope is a value: its methods return a changed copy.
+//
+// What concerns one domain only is looked at for the domains in the scope. What
+// all share, as the tables of OpenDKIM, is made from the whole spec and ledger.
+type Scope struct {
+	only    map[string]bool // nil for all
+	skip    map[string]bool
+	recheck string
+}
+
+// Only returns the scope of the named domains, without the host: Only() is none.
+func Only(domains ...string) Scope {
+	s := Scope{only: make(map[string]bool, len(domains))}
+	for _, d := range domains {
+		s.only[d] = true
+	}
+	return s
+}
+
+// With returns the scope with more domains. The scope of the whole host has them.
+func (s Scope) With(domains ...string) Scope {
+	if s.only == nil {
+		return s
+	}
+	s.only = maps.Clone(s.only)
+	for _, d := range domains {
+		s.only[d] = true
+	}
+	return s
+}
+
+// Skip returns the scope without domains of which nothing has changed since an
+// earlier run left them as they should be. A run about the whole host stays one.
+func (s Scope) Skip(unchanged map[string]bool) Scope {
+	s.skip = unchanged
+	return s
+}
+
+// Recheck returns a scope from which Skip does not take the domain: the command
+// line names it.
+func (s Scope) Recheck(domain string) Scope {
+	s.recheck = domain
+	return s
+}
+
+// Includes reports whether the run is about the domain.
+func (s Scope) Includes(domain string) bool {
+	return (s.only == nil || s.only[domain]) && (!s.skip[domain] || domain == s.recheck)
+}
+
+// Selects reports whether the domain is one of those that the scope was made of
+// with Only or With.
+func (s Scope) Selects(domain string) bool { return s.only[domain] }
+
+// Selection returns the domains that the scope was made of, sorted; none for the
+// whole host. The spec need not have them any more.
+func (s Scope) Selection() []string { return slices.Sorted(maps.Keys(s.only)) }
+
+// WholeHost reports whether the run is about the host itself, and about all
+// domains but those that were skipped.
+func (s Scope) WholeHost() bool { return s.only == nil }
+
+// Complete reports whether no domain is left out.
+func (s Scope) Complete() bool { return s.only == nil && len(s.skip) == 0 }
+
+// Domains returns the domains of the spec that the run is about.
+func (s Scope) Domains(sp spec.Spec) iter.Seq[spec.Domain] {
+	return func(yield func(spec.Domain) bool) {
+		for _, d := range sp.Domains {
+			if s.Includes(d.Name) && !yield(d) {
+				return
+			}
+		}
+	}
+}
