@@ -107,7 +107,7 @@ var harmless = map[string]string{
 	"internal/livepath/message.go net.Dialer":             "Postfix on this machine, which found its own address in the same way",
 	"internal/livepath/resolve.go net.Dialer":             "a socket file of Postfix",
 	"internal/system/units.go net.DialTimeout":            "a socket file",
-	"internal/detect/spf.go spf.CheckHostWithSender":      "WithResolver",
+	"internal/spfcheck/spf.go spf.CheckHostWithSender":    "WithResolver",
 	"internal/probe/signs.go dkim.VerifyWithOptions":      "LookupTXT",
 	"internal/probe/asked.go dkim.VerifyWithOptions":      "LookupTXT",
 	"internal/livepath/verdict.go dkim.VerifyWithOptions": "LookupTXT",

@@ -4,16 +4,20 @@ import (
 	"context"
 	"fmt"
 
+	"mailsetup/internal/detect/postfix"
+	"mailsetup/internal/detect/signer"
+	"mailsetup/internal/detect/source"
+	"mailsetup/internal/detect/zones"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
 
 // daemons looks at the units that mail needs: whether they run, and will after a
 // reboot. Files say nothing about that.
-func daemons(ctx context.Context, s Source, _ Options, f *state.Facts) error {
+func daemons(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) error {
 	all := map[string]state.Daemon{}
 	for _, d := range []struct{ program, unit string }{
-		{"postfix", mainUnit}, {"postfix", instanceUnit}, {"opendkim", dkimUnit}, {"bind9", namedUnit},
+		{"postfix", postfix.MainUnit}, {"postfix", postfix.InstanceUnit}, {"opendkim", signer.Unit}, {"bind9", zones.NamedUnit},
 	} {
 		if !f.Installed[d.program] {
 			continue
@@ -28,13 +32,13 @@ func daemons(ctx context.Context, s Source, _ Options, f *state.Facts) error {
 	}
 	// Debian 12 has no main process for the instance, so one that was killed seems
 	// to have ended in good order. postfix.service, a oneshot, is stopped on purpose.
-	if instance, known := all[instanceUnit]; known {
-		instance.Stopped = !instance.Running && all[mainUnit].Stopped
-		all[instanceUnit] = instance
+	if instance, known := all[postfix.InstanceUnit]; known {
+		instance.Stopped = !instance.Running && all[postfix.MainUnit].Stopped
+		all[postfix.InstanceUnit] = instance
 	}
 	if p := f.Postfix; p != nil {
 		d, known := all[p.Unit]
-		if known && !d.Running && hasMaster(ctx, s, p) { // postfix(1) start, of which systemd knows nothing
+		if known && !d.Running && postfix.HasMaster(ctx, s, p) { // postfix(1) start, of which systemd knows nothing
 			d.Running, d.Stopped = true, false
 			all[p.Unit] = d
 		}

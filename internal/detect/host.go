@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/detect/source"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -28,11 +29,11 @@ func release(text string) state.Release {
 
 // hostname is what the machine calls itself: the kernel's word, else that of
 // hostname(5).
-func hostname(ctx context.Context, s Source) string {
-	if name := hint(ctx, s, "hostname"); name != "" {
+func hostname(ctx context.Context, s source.Source) string {
+	if name := source.OptionalOutput(ctx, s, "hostname"); name != "" {
 		return strings.ToLower(name)
 	}
-	text, _ := follow(s, "/etc/hostname")
+	text, _ := source.Text(s, "/etc/hostname")
 	for line := range strings.Lines(string(text)) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
 			return strings.ToLower(line)
@@ -43,16 +44,16 @@ func hostname(ctx context.Context, s Source) string {
 
 // fqdn is the machine's idea of its full name: what the resolver says, then
 // what the files say, "" if none of them knows a name with a dot.
-func fqdn(ctx context.Context, s Source) string {
-	if name := fullName(hint(ctx, s, "hostname", "--fqdn")); name != "" {
+func fqdn(ctx context.Context, s source.Source) string {
+	if name := fullName(source.OptionalOutput(ctx, s, "hostname", "--fqdn")); name != "" {
 		return name
 	}
-	text, _ := follow(s, "/etc/hostname")
+	text, _ := source.Text(s, "/etc/hostname")
 	short := strings.ToLower(strings.TrimSpace(string(text)))
 	if name := fullName(short); name != "" {
 		return name
 	}
-	hosts, _ := follow(s, "/etc/hosts")
+	hosts, _ := source.Text(s, "/etc/hosts")
 	return hostsName(string(hosts), short)
 }
 
@@ -104,9 +105,9 @@ func hostsName(text, short string) string {
 
 // addresses returns those of the interfaces, sorted.
 func addresses(ctx context.Context, r system.Runner) []netip.Addr {
-	found, ok := ipAddr([]byte(hint(ctx, r, "ip", "-j", "addr")))
+	found, ok := ipAddr([]byte(source.OptionalOutput(ctx, r, "ip", "-j", "addr")))
 	if !ok { // a machine without iproute2
-		for _, word := range strings.Fields(hint(ctx, r, "hostname", "-I")) {
+		for _, word := range strings.Fields(source.OptionalOutput(ctx, r, "hostname", "-I")) {
 			if a, err := netip.ParseAddr(word); err == nil && public(a) {
 				found = append(found, a)
 			}
@@ -148,7 +149,7 @@ func sources(ctx context.Context, r system.Runner) []netip.Addr {
 		var routes []struct {
 			Source string `json:"prefsrc"`
 		}
-		if json.Unmarshal([]byte(hint(ctx, r, "ip", "-j", "route", "get", far)), &routes) != nil || len(routes) == 0 {
+		if json.Unmarshal([]byte(source.OptionalOutput(ctx, r, "ip", "-j", "route", "get", far)), &routes) != nil || len(routes) == 0 {
 			continue
 		}
 		if a, err := netip.ParseAddr(routes[0].Source); err == nil && public(a) {

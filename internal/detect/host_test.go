@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mailsetup/internal/detect/detecttest"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -60,12 +61,12 @@ func TestFullNameOfAPrivateNetwork(t *testing.T) {
 }
 
 func TestHostname(t *testing.T) {
-	m := newMachine()
+	m := detecttest.New()
 	m.PutFile("/etc/hostname", "# ours\n\nDebian\n")
 	if got := hostname(t.Context(), m); got != "debian" {
 		t.Errorf("hostname %q, want debian", got)
 	}
-	m.says("hostname", "box17\n")
+	m.Says("hostname", "box17\n")
 	if got := hostname(t.Context(), m); got != "box17" {
 		t.Errorf("hostname %q, want what the kernel says", got)
 	}
@@ -87,12 +88,12 @@ func TestSources(t *testing.T) {
 		{"an answer without a source", `[{"dst":"198.41.0.4"}]`, "junk", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m := newMachine()
+			m := detecttest.New()
 			if c.four != "" {
-				m.says("ip -j route get 198.41.0.4", c.four)
+				m.Says("ip -j route get 198.41.0.4", c.four)
 			}
 			if c.six != "" {
-				m.says("ip -j route get 2001:503:ba3e::2:30", c.six)
+				m.Says("ip -j route get 2001:503:ba3e::2:30", c.six)
 			}
 			if got := sources(t.Context(), m); !slices.Equal(got, c.want) {
 				t.Errorf("sources %v, want %v", got, c.want)
@@ -113,15 +114,15 @@ func TestPostfixUnitOfWhatAptOffers(t *testing.T) {
 		{"no package lists", "", false, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m := newMachine()
+			m := detecttest.New()
 			if c.version != "" {
-				m.says("apt-cache --no-all-versions show postfix", "Package: postfix\nVersion: "+c.version+"\nReplaces: mail-transport-agent\n")
+				m.Says("apt-cache --no-all-versions show postfix", "Package: postfix\nVersion: "+c.version+"\nReplaces: mail-transport-agent\n")
 			}
 			code := 1
 			if c.older {
 				code = 0
 			}
-			m.answers["dpkg --compare-versions "+c.version+" lt 3.9.1-7"] = system.Result{Code: code}
+			m.Answers["dpkg --compare-versions "+c.version+" lt 3.9.1-7"] = system.Result{Code: code}
 			if got := offeredUnit(t.Context(), m); got != c.want {
 				t.Errorf("unit %q, want %q", got, c.want)
 			}

@@ -3,6 +3,8 @@ package detect
 import (
 	"context"
 
+	"mailsetup/internal/detect/postfix"
+	"mailsetup/internal/detect/source"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -13,7 +15,7 @@ import (
 func Image(ctx context.Context, r system.Reader, host system.Runner, dir string, files []state.Path) (state.Facts, error) {
 	f := state.Facts{Files: map[state.Path][]byte{}, Installed: map[string]bool{}, Live: map[string]state.LiveDNS{}}
 	for _, p := range files {
-		text, err := follow(r, p)
+		text, err := source.Text(r, p)
 		if err != nil {
 			return f, err
 		}
@@ -21,16 +23,16 @@ func Image(ctx context.Context, r system.Reader, host system.Runner, dir string,
 			f.Files[p] = text
 		}
 	}
-	if text, err := follow(r, "/etc/os-release"); err == nil {
+	if text, err := source.Text(r, "/etc/os-release"); err == nil {
 		f.Release = release(string(text))
 	}
-	main, err := follow(r, "/etc/postfix/main.cf")
+	main, err := source.Text(r, "/etc/postfix/main.cf")
 	if err != nil || main == nil {
 		return f, err
 	}
-	if f.Postfix, err = parameterValues(ctx, postconf{read: r, run: host, below: dir}); err != nil {
+	if f.Postfix, err = postfix.InDirectory(ctx, r, host, dir); err != nil {
 		return f, err
 	}
-	f.Postfix.Unit, f.Postfix.QueueDirectory = mainUnit, "/var/spool/postfix"
+	f.Postfix.Unit, f.Postfix.QueueDirectory = postfix.MainUnit, "/var/spool/postfix"
 	return f, nil
 }

@@ -6,13 +6,14 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/detect/source"
 	"mailsetup/internal/state"
 )
 
 // listeners finds where this machine's own name server and mail server can be
 // asked: not every one listens on loopback.
-func listeners(ctx context.Context, s Source, _ Options, f *state.Facts) error {
-	out := hint(ctx, s, "ss", "-H", "-t", "-l", "-n", "-p")
+func listeners(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) error {
+	out := source.OptionalOutput(ctx, s, "ss", "-H", "-t", "-l", "-n", "-p")
 	f.DNSAddress = listening(out, "53", "named")
 	f.SMTPAddress = listening(out, "25", "master")
 	return nil

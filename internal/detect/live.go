@@ -12,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mailsetup/internal/dnspub"
+	"mailsetup/internal/parallel"
 	"mailsetup/internal/state"
 )
 
@@ -23,11 +24,12 @@ import (
 func Live(ctx context.Context, r dnspub.Resolver, names []string) map[string]state.LiveDNS {
 	out := map[string]state.LiveDNS{}
 	var mu sync.Mutex
-	eachName(names, func(name string) {
-		live := liveName(ctx, r, name)
+	_ = parallel.Do(len(names), namesAtOnce, func(i int) error {
+		live := liveName(ctx, r, names[i])
 		mu.Lock()
 		defer mu.Unlock()
-		out[name] = live
+		out[names[i]] = live
+		return nil
 	})
 	return out
 }
@@ -36,24 +38,6 @@ func Live(ctx context.Context, r dnspub.Resolver, names []string) map[string]sta
 // four sockets, and a resolver should not mistake a thousand domains for an
 // attack.
 const namesAtOnce = 64
-
-func eachName(names []string, ask func(name string)) {
-	each(len(names), namesAtOnce, func(i int) { ask(names[i]) })
-}
-
-// each does n pieces of work, some at a time.
-func each(n, atOnce int, do func(i int)) {
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, atOnce)
-	for i := range n {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			do(i)
-		})
-	}
-	wg.Wait()
-}
 
 func liveName(ctx context.Context, r dnspub.Resolver, name string) state.LiveDNS {
 	if a, err := netip.ParseAddr(name); err == nil {

@@ -1,30 +1,15 @@
 package detect
 
 import (
-	"context"
 	"fmt"
-	"strings"
 	"testing"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/detect/detecttest"
 	"mailsetup/internal/state"
 )
 
-// answers is a Resolver that knows what is written in it, by name and type.
-type answers map[string][]state.Record
-
-func (a answers) Lookup(_ context.Context, name, rtype string) ([]state.Record, dnspub.Status, error) {
-	if strings.HasPrefix(name, "silent.") && rtype == "TXT" {
-		return nil, dnspub.Unknown, context.DeadlineExceeded
-	}
-	if r := a[name+" "+rtype]; r != nil {
-		return r, dnspub.Found, nil
-	}
-	return nil, dnspub.NXDomain, nil
-}
-
 func TestLive(t *testing.T) {
-	r := answers{
+	r := detecttest.Answers{
 		"lab.example MX":              {{Type: "MX", Value: "20 b.example."}, {Type: "MX", Value: "10 Mail.lab.example."}},
 		"lab.example TXT":             {{Type: "CNAME", Value: "x."}, {Type: "TXT", Value: "v=spf1 -all"}},
 		"lab.example A":               {{Type: "A", Value: "192.0.2.1"}},

@@ -1,98 +1,22 @@
 package detect
 
 import (
-	"context"
-	"fmt"
 	"net/netip"
-	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"mailsetup/internal/detect/detecttest"
+	"mailsetup/internal/detect/source"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
-	"mailsetup/internal/system/systemtest"
 )
 
-// machine is a Source: files in memory, and programs that print what a test
-// wrote down for their command line.
-type machine struct {
-	mu sync.Mutex // of stdin: several sides are looked at side by side
-	*systemtest.Mem
-	answers map[string]system.Result
-	units   map[string]system.UnitStatus
-	stdin   map[string]string // what programs were given
-}
-
-func newMachine() *machine {
-	return &machine{
-		Mem: systemtest.NewMem(), answers: map[string]system.Result{},
-		units: map[string]system.UnitStatus{}, stdin: map[string]string{},
-	}
-}
-
-func (m *machine) says(argv, stdout string) { m.answers[argv] = system.Result{Stdout: []byte(stdout)} }
-
-// Run answers a command by the longest beginning of it that is known.
-func (m *machine) Run(_ context.Context, c system.Command) (system.Result, error) {
-	line := strings.Join(c.Argv, " ")
-	m.mu.Lock()
-	m.stdin[line] = string(c.Stdin)
-	m.mu.Unlock()
-	best := ""
-	for known := range m.answers {
-		if strings.HasPrefix(line, known) && len(known) > len(best) {
-			best = known
-		}
-	}
-	if best == "" {
-		return system.Result{}, fmt.Errorf("%w: %s", exec.ErrNotFound, line)
-	}
-	return m.answers[best], nil
-}
-
-func (m *machine) Status(_ context.Context, unit string) (system.UnitStatus, error) {
-	if s, ok := m.units[unit]; ok {
-		return s, nil
-	}
-	return system.UnitStatus{Load: "not-found", Active: "inactive"}, nil
-}
-
-// bookworm is a Debian 12 with Postfix, OpenDKIM and BIND, in the words its
-// programs use.
-func bookworm() *machine {
-	m := newMachine()
-	m.PutFile("/usr/lib/os-release", "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID=\"12\"\nID=debian\n")
-	m.Put("/etc/os-release", state.Object{Kind: state.Symlink, Content: []byte("../usr/lib/os-release")})
-	m.PutFile("/etc/mailname", "mail.lab.example\n")
-	m.PutFile("/etc/aliases", "postmaster: root\n")
-	m.PutFile("/etc/postfix/main.cf", "compatibility_level = 3.6\nmydestination = $myhostname, localhost\nempty =\n")
-	m.PutFile("/etc/postfix/master.cf", "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n  -o syslog_name=postfix/submission\n  -o smtpd_milters=inet:127.0.0.1:11332\n")
-	m.says("hostname --fqdn", "Mail.Lab.Example\n")
-	m.says("ip -j addr", `[{"ifname":"lo","addr_info":[{"local":"127.0.0.1"},{"local":"192.0.2.10"}]},
-		{"ifname":"eth0","addr_info":[{"local":"10.0.0.5"},{"local":"2001:db8::5"},{"local":"2001:db8::77","temporary":true},{"local":"fe80::1"}]}]`)
-	m.says("dpkg-query -W -f ${Package}", "postfix installed\nopendkim installed\nbind9 installed\nexim4-daemon-light config-files\n")
-	m.says("dpkg-query -W -f ${Conffiles}", " /etc/opendkim.conf 5ad260d0\n /etc/init.d/opendkim 11111111\n")
-	m.says("md5sum --", "5ad260d0  /etc/opendkim.conf\n")
-	m.says("dpkg-query -W -f ${db:Status-Status}", "config-files|exim4-daemon-light|mail-transport-agent\ninstalled|postfix|default-mta, mail-transport-agent (= 1)\n")
-	m.says("postconf -n", "compatibility_level = 3.6\nmydestination = $myhostname, localhost\nempty =\n")
-	m.says("postconf -x", "myorigin = /etc/mailname\nmydestination = mail.lab.example, localhost\nmail_version = 3.7.11\n"+
-		"queue_directory = /var/spool/postfix\nmulti_instance_directories = /etc/postfix-out, /etc/postfix-in\nmynetworks = 127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128 hash:/etc/postfix/nets\nsmtpd_milters =\n")
-	m.says("postconf -M", "smtp       inet  n       -       y       -       -       smtpd\n"+
-		"submission inet  n       -       y       -       -       smtpd -o syslog_name=postfix/submission -o smtpd_milters=inet:127.0.0.1:11332\n")
-	m.says("postconf -Px", "submission/inet/smtpd_milters = inet:127.0.0.1:11332\nsubmission/inet/syslog_name = postfix/submission\n")
-	m.says("named-checkconf -px", "options {\n\tdirectory \"/var/cache/bind\";\n};\nzone \"lab.example\" {\n\ttype master;\n\tfile \"/etc/bind/db.lab\";\n};\n")
-	m.units["postfix.service"] = system.UnitStatus{Load: "loaded", Active: "active", Type: "oneshot"}
-	m.units["opendkim.service"] = system.UnitStatus{Load: "loaded", Active: "active", Type: "forking"}
-	return m
-}
-
 func TestMachine(t *testing.T) {
-	got, err := Machine(t.Context(), bookworm(), Options{Files: []state.Path{"/etc/aliases", "/etc/not-there"}})
+	got, err := Machine(t.Context(), detecttest.Bookworm(), source.Options{Files: []state.Path{"/etc/aliases", "/etc/not-there"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,13 +61,13 @@ func TestMachine(t *testing.T) {
 }
 
 func TestBareMachine(t *testing.T) {
-	m := newMachine()
+	m := detecttest.New()
 	m.PutFile("/etc/os-release", "ID=debian\nVERSION_ID='13'\n")
-	m.says("dpkg-query", "")
-	m.says("dpkg-query -W -f ${db:Status-Status}", "installed|exim4-daemon-light|mail-transport-agent\n")
-	m.says("md5sum", "")
-	m.says("exim4 -bpc", "7\n")
-	got, err := Machine(t.Context(), m, Options{})
+	m.Says("dpkg-query", "")
+	m.Says("dpkg-query -W -f ${db:Status-Status}", "installed|exim4-daemon-light|mail-transport-agent\n")
+	m.Says("md5sum", "")
+	m.Says("exim4 -bpc", "7\n")
+	got, err := Machine(t.Context(), m, source.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,40 +82,40 @@ func TestBareMachine(t *testing.T) {
 func TestMachineErrors(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		spoil func(m *machine)
+		spoil func(m *detecttest.Machine)
 		want  string
 	}{
-		{"postconf missing", func(m *machine) { delete(m.answers, "postconf -n") }, "run postconf -n: executable file not found"},
-		{"postconf fails", func(m *machine) {
-			m.answers["postconf -x"] = system.Result{Code: 1, Stderr: []byte("postconf: warning: x\npostconf: fatal: open /etc/postfix/main.cf: Permission denied\n")}
+		{"postconf missing", func(m *detecttest.Machine) { delete(m.Answers, "postconf -n") }, "run postconf -n: executable file not found"},
+		{"postconf fails", func(m *detecttest.Machine) {
+			m.Answers["postconf -x"] = system.Result{Code: 1, Stderr: []byte("postconf: warning: x\npostconf: fatal: open /etc/postfix/main.cf: Permission denied\n")}
 		}, "exit 1: postconf: fatal: open /etc/postfix/main.cf: Permission denied"},
-		{"no main.cf", func(m *machine) { m.Delete("/etc/postfix/main.cf") }, "/etc/postfix/main.cf: there is no such file, although postfix is installed"},
-		{"main.cf that leads nowhere", func(m *machine) {
+		{"no main.cf", func(m *detecttest.Machine) { m.Delete("/etc/postfix/main.cf") }, "/etc/postfix/main.cf: there is no such file, although postfix is installed"},
+		{"main.cf that leads nowhere", func(m *detecttest.Machine) {
 			m.Put("/etc/postfix/main.cf", state.Object{Kind: state.Symlink, Content: []byte("gone.cf")})
 		}, "/etc/postfix/main.cf: is a symbolic link to gone.cf, where there is no file"},
-		{"a directory master.cf", func(m *machine) {
+		{"a directory master.cf", func(m *detecttest.Machine) {
 			m.Put("/etc/postfix/master.cf", state.Object{Kind: state.Directory})
 		}, "/etc/postfix/master.cf: is no regular file (directory)"},
 		{
-			"no dpkg", func(m *machine) {
-				delete(m.answers, "dpkg-query -W -f ${Package}")
+			"no dpkg", func(m *detecttest.Machine) {
+				delete(m.Answers, "dpkg-query -W -f ${Package}")
 				m.PutFile("/usr/lib/os-release", "PRETTY_NAME=\"Fedora Linux 43\"\nID=fedora\n")
 			},
 			"Fedora Linux 43: dpkg-query: not found: this system has no Debian packages",
 		},
-		{"queue directory", func(m *machine) { m.says("postconf -x", "queue_directory = spool\n") }, "postconf queue_directory"},
-		{"a directory for a file", func(m *machine) {
+		{"queue directory", func(m *detecttest.Machine) { m.Says("postconf -x", "queue_directory = spool\n") }, "postconf queue_directory"},
+		{"a directory for a file", func(m *detecttest.Machine) {
 			m.Delete("/etc/aliases")
 			m.Put("/etc/aliases", state.Object{Kind: state.Directory, Mode: 0o755})
 		}, "read /etc/aliases: a directory, not a file"},
-		{"links in a circle", func(m *machine) {
+		{"links in a circle", func(m *detecttest.Machine) {
 			m.Put("/etc/aliases", state.Object{Kind: state.Symlink, Content: []byte("aliases")})
 		}, "too many symbolic links"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m := bookworm()
+			m := detecttest.Bookworm()
 			c.spoil(m)
-			_, err := Machine(t.Context(), m, Options{Files: []state.Path{"/etc/aliases"}})
+			_, err := Machine(t.Context(), m, source.Options{Files: []state.Path{"/etc/aliases"}})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want one with %q", err, c.want)
 			}
@@ -211,9 +135,9 @@ func TestFQDN(t *testing.T) {
 		{"nothing", "", "", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m := newMachine()
+			m := detecttest.New()
 			if c.command != "" {
-				m.says("hostname --fqdn", c.command)
+				m.Says("hostname --fqdn", c.command)
 			}
 			m.PutFile("/etc/hostname", c.hostname)
 			m.PutFile("/etc/hosts", c.hosts)
@@ -225,44 +149,12 @@ func TestFQDN(t *testing.T) {
 }
 
 func TestAddressesWithoutIproute(t *testing.T) {
-	m := newMachine()
-	m.says("hostname -I", "192.0.2.10 fe80::1 2001:db8::1 192.0.2.10 \n")
+	m := detecttest.New()
+	m.Says("hostname -I", "192.0.2.10 fe80::1 2001:db8::1 192.0.2.10 \n")
 	want := []netip.Addr{netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("2001:db8::1")}
 	if got := addresses(t.Context(), m); !slices.Equal(got, want) {
 		t.Errorf("addresses = %v, want %v", got, want)
 	}
-}
-
-func TestNetworks(t *testing.T) {
-	prefixes, odd := Networks("127.0.0.0/8, [::ffff:127.0.0.0]/104 [::1]/128\t192.0.2.1 [2001:db8::]/32 2001:db8:1::/48,[::1] " +
-		"hash:/etc/postfix/nets !10.0.0.1 /etc/nets 192.0.2.1/24 mail.example.org 10.0.0.0/33 [::1 ::1]/64")
-	want := []string{"127.0.0.0/8", "::1/128", "192.0.2.1/32", "2001:db8::/32", "2001:db8:1::/48"}
-	var got []string
-	for _, p := range prefixes {
-		got = append(got, p.String())
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("networks %q, want %q", got, want)
-	}
-	wantOdd := []string{"hash:/etc/postfix/nets", "!10.0.0.1", "/etc/nets", "192.0.2.1/24", "mail.example.org", "10.0.0.0/33", "[::1", "::1]/64"}
-	if !slices.Equal(odd, wantOdd) {
-		t.Errorf("odd %q, want %q", odd, wantOdd)
-	}
-}
-
-func FuzzNetworks(f *testing.F) {
-	for _, s := range []string{"127.0.0.0/8 [::1]/128", "[::ffff:10.0.0.0]/104", "[]/0", "[[::]]/0", "::/0,!x"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		prefixes, _ := Networks(s)
-		for _, p := range prefixes {
-			again, odd := Networks(p.String())
-			if len(odd) > 0 || len(again) != 1 || again[0] != p || p != p.Masked() {
-				t.Errorf("%q gave %v, which reads back as %v %q", s, p, again, odd)
-			}
-		}
-	})
 }
 
 func TestWhatOpenDKIMLacks(t *testing.T) {
@@ -280,13 +172,13 @@ func TestWhatOpenDKIMLacks(t *testing.T) {
 		{"not started at boot", "Socket local:" + socket + "\n", "disabled", true, false, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m := bookworm()
+			m := detecttest.Bookworm()
 			m.PutFile("/etc/opendkim.conf", c.conf)
-			m.units["opendkim.service"] = system.UnitStatus{Load: "loaded", Active: "active", AtBoot: c.atBoot}
+			m.Units["opendkim.service"] = system.UnitStatus{Load: "loaded", Active: "active", AtBoot: c.atBoot}
 			if c.there {
 				m.Put(socket, state.Object{Kind: state.Special})
 			}
-			got, err := Machine(t.Context(), m, Options{})
+			got, err := Machine(t.Context(), m, source.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -7,12 +7,14 @@ import (
 	"strings"
 
 	"mailsetup/internal/apt"
+	"mailsetup/internal/detect/postfix"
+	"mailsetup/internal/detect/source"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
 
 // installed fills in which of the packages that decide something are there.
-func installed(ctx context.Context, s Source, _ Options, f *state.Facts) (err error) {
+func installed(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) (err error) {
 	if f.Installed, err = apt.Installed(ctx, s, knownPackages()...); err != nil {
 		if errors.Is(err, apt.ErrNoDebian) && f.Release.Pretty != "" {
 			return fmt.Errorf("%s: %w", f.Release.Pretty, err)
@@ -22,22 +24,22 @@ func installed(ctx context.Context, s Source, _ Options, f *state.Facts) (err er
 }
 
 // pristine fills in which configuration files still read as they were shipped.
-func pristine(ctx context.Context, s Source, _ Options, f *state.Facts) (err error) {
+func pristine(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) (err error) {
 	f.Pristine, err = apt.Pristine(ctx, s, "/etc/opendkim.conf", "/etc/bind/named.conf.local", "/etc/bind/named.conf.options")
 	return err
 }
 
 // mailSystem fills in which package is the mail transport agent, and what would
 // have to make room for Postfix.
-func mailSystem(ctx context.Context, s Source, _ Options, f *state.Facts) error {
-	out, err := output(ctx, s, "dpkg-query", "-W", "-f", `${db:Status-Status}|${Package}|${Provides}\n`)
+func mailSystem(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) error {
+	out, err := source.Output(ctx, s, "dpkg-query", "-W", "-f", `${db:Status-Status}|${Package}|${Provides}\n`)
 	if err != nil {
 		return err
 	}
 	f.MTA = provider(out, "mail-transport-agent")
 	if !f.Installed["postfix"] {
 		f.PostfixUnit = offeredUnit(ctx, s)
-		f.OtherMTA, err = otherMTA(ctx, s, f.MTA)
+		f.OtherMTA, err = postfix.FindOtherMTA(ctx, s, f.MTA)
 	}
 	return err
 }
@@ -47,7 +49,7 @@ func mailSystem(ctx context.Context, s Source, _ Options, f *state.Facts) error 
 // a oneshot beside postfix@-.service; "" while apt has no package lists.
 func offeredUnit(ctx context.Context, r system.Runner) string {
 	version := ""
-	for line := range strings.Lines(hint(ctx, r, "apt-cache", "--no-all-versions", "show", "postfix")) {
+	for line := range strings.Lines(source.OptionalOutput(ctx, r, "apt-cache", "--no-all-versions", "show", "postfix")) {
 		if v, ok := strings.CutPrefix(line, "Version: "); ok && version == "" {
 			version = strings.TrimSpace(v)
 		}
@@ -60,9 +62,9 @@ func offeredUnit(ctx context.Context, r system.Runner) string {
 	case err != nil:
 		return ""
 	case res.Code == 0:
-		return instanceUnit
+		return postfix.InstanceUnit
 	}
-	return mainUnit
+	return postfix.MainUnit
 }
 
 // provider reads lines of status|package|provides and returns the package that

@@ -1,0 +1,118 @@
+package postfix
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/detect/source"
+	"mailsetup/internal/mastercf"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+const masterCf state.Path = "/etc/postfix/master.cf"
+
+// parse reads the services of master.cf(5).
+func (c postconf) parse() ([]state.Service, error) {
+	text, err := source.Text(c.read, masterCf)
+	if err != nil || text == nil {
+		return nil, err
+	}
+	list, err := mastercf.Parse(string(text))
+	var at *mastercf.Error
+	if errors.As(err, &at) {
+		return nil, &system.UnusableError{
+			Path: masterCf, Line: at.Line, Text: at.Text, Hint: "correct it, then look at it with postconf -M and postfix check",
+		}
+	}
+	return list, err
+}
+
+// agree insists that Postfix reads the services as we do (postconf -M), since we
+// are going to change them, and fills in what their options amount to (-Px).
+func agree(list []state.Service, seen, expanded string) error {
+	if err := sameServices(list, seen); err != nil {
+		return err
+	}
+	return expand(list, expanded)
+}
+
+// disagree names a service that Postfix reads otherwise.
+func disagree(line int, service string) error {
+	return &system.UnusableError{
+		Path: masterCf, Line: line, Text: fmt.Sprintf("postconf -M and mailsetup do not read the service %s alike", service),
+		Hint: fmt.Sprintf("compare the lines with postconf -M %s, and write them as master(5) describes", service),
+	}
+}
+
+// sameServices compares with what postconf -M prints: the entries as Postfix
+// has read them, each on one line.
+func sameServices(list []state.Service, printed string) error {
+	seen, err := mastercf.Parse(printed)
+	if err != nil {
+		return fmt.Errorf("read what postconf -M prints: %w", err)
+	}
+	for i, s := range list {
+		if i >= len(seen) || !alike(s, seen[i]) {
+			return disagree(s.Line, s.Name)
+		}
+	}
+	if len(seen) > len(list) {
+		return disagree(0, seen[len(list)].Name)
+	}
+	return nil
+}
+
+// alike compares all but the lines and the amount of white space.
+func alike(a, b state.Service) bool {
+	return a.Name == b.Name && a.Command == b.Command &&
+		slices.EqualFunc(a.Args, b.Args, func(x, y string) bool { return squeeze(x) == squeeze(y) }) &&
+		slices.EqualFunc(a.Options, b.Options, func(x, y state.Option) bool {
+			return x.Name == y.Name && squeeze(x.Value) == squeeze(y.Value)
+		})
+}
+
+// squeeze makes one space of any white space, as postconf(1) prints values.
+func squeeze(value string) string {
+	return strings.Join(strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(white, r) }), " ")
+}
+
+// expand fills in the values that count from the lines
+// "service/type/name = value" of postconf -Px. A service may have slashes in
+// its name, a parameter never.
+func expand(list []state.Service, printed string) error {
+	values := assignments(printed)
+	for i, s := range list {
+		counted := map[string]bool{}
+		for j, o := range slices.Backward(s.Options) {
+			key := s.Name + "/" + o.Name
+			value, found := values[key]
+			if !found {
+				return disagree(o.Line, s.Name)
+			}
+			if !counted[o.Name] {
+				list[i].Options[j].Expanded = value
+			}
+			counted[o.Name] = true
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if !slices.ContainsFunc(list, func(s state.Service) bool { return sets(s, key) }) {
+			return disagree(0, key[:max(0, strings.LastIndexByte(key, '/'))])
+		}
+	}
+	return nil
+}
+
+// sets tells whether postconf's key is an option of the service.
+func sets(s state.Service, key string) bool {
+	name, ours := strings.CutPrefix(key, s.Name+"/")
+	if !ours {
+		return false
+	}
+	_, found := s.Option(name)
+	return found
+}

@@ -1,0 +1,180 @@
+package postfix
+
+import (
+	"context"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"mailsetup/internal/detect/source"
+	"mailsetup/internal/state"
+)
+
+// mailServer is what is known of a package that provides
+// mail-transport-agent: how to ask for its queue, where that lives, and where
+// the configuration says how mail goes on.
+type mailServer struct {
+	queue []string         // command that prints the queue
+	count func(string) int // of messages in it, -1 if that cannot be told
+	spool string           // where the queue lives
+	flush string           // tries to deliver it now, and shows what is left
+	conf  state.Path       // its configuration
+	read  func(string, *state.OtherMTA)
+}
+
+// mailServers are those of Debian 12 and 13, by the beginning of the package's
+// name. esmtp-run, ssmtp and msmtp-mta have no queue.
+func mailServers() map[string]mailServer {
+	return map[string]mailServer{
+		"exim4": {
+			queue: []string{"exim4", "-bpc"}, count: number, spool: "/var/spool/exim4", flush: "exim4 -qff; mailq",
+			conf: "/etc/exim4/update-exim4.conf.conf", read: eximConf,
+		},
+		"sendmail": {
+			queue: []string{"mailq"}, count: totals, spool: "/var/spool/mqueue and /var/spool/mqueue-client",
+			flush: "sendmail -Ac -q; sendmail -q; mailq", conf: "/etc/mail/sendmail.mc", read: sendmailConf,
+		},
+		"opensmtpd": {
+			queue: []string{"smtpctl", "show", "queue"}, count: envelopes, spool: "/var/spool/smtpd",
+			flush: "smtpctl schedule all; smtpctl show queue", conf: "/etc/smtpd.conf", read: smtpdConf,
+		},
+		"nullmailer": {
+			queue: []string{"mailq"}, count: atLeft, spool: "/var/spool/nullmailer",
+			flush: "systemctl restart nullmailer; mailq", conf: "/etc/nullmailer/remotes", read: nullmailerConf,
+		},
+		"dma": {
+			queue: []string{"mailq"}, count: ids, spool: "/var/spool/dma", flush: "dma -q; mailq",
+			conf: "/etc/dma/dma.conf", read: keyed("SMARTHOST", "PORT"),
+		},
+		"courier-mta": {
+			queue: []string{"mailq"}, count: messages, spool: "/var/lib/courier", flush: "courier flush; mailq",
+			conf: "/etc/courier/esmtproutes", read: courierConf,
+		},
+		"msmtp-mta": {conf: "/etc/msmtprc", read: keyed("host", "port")},
+		"ssmtp":     {conf: "/etc/ssmtp/ssmtp.conf", read: keyed("mailhub", "")},
+		"esmtp-run": {conf: "/etc/esmtprc", read: keyed("hostname", "")},
+	}
+}
+
+// otherMTA looks at the mail server that Postfix would replace. Of a program
+// it does not know it says no more than the name.
+func FindOtherMTA(ctx context.Context, s source.Source, pkg string) (*state.OtherMTA, error) {
+	if pkg == "" || pkg == "postfix" {
+		return nil, nil
+	}
+	o := &state.OtherMTA{Package: pkg}
+	for name, known := range mailServers() {
+		if strings.HasPrefix(pkg, name) {
+			return o, known.look(ctx, s, o)
+		}
+	}
+	return o, nil
+}
+
+func (k mailServer) look(ctx context.Context, s source.Source, o *state.OtherMTA) error {
+	o.Spool, o.Flush = k.spool, k.flush
+	if len(k.queue) > 0 {
+		if out, err := source.Output(ctx, s, k.queue...); err == nil {
+			o.Queue = max(0, k.count(out))
+			o.Counted = k.count(out) >= 0
+		}
+	} else {
+		o.Counted = true
+	}
+	text, err := source.Text(s, k.conf)
+	if err != nil {
+		return err
+	}
+	k.read(string(text), o)
+	return ownAliases(s, o)
+}
+
+// ownAliases finds aliases that are not in /etc/aliases. Debian's sendmail has
+// a link to it.
+func ownAliases(s source.Source, o *state.OtherMTA) error {
+	at := o.Aliases
+	switch {
+	case strings.HasPrefix(o.Package, "sendmail"):
+		at = "/etc/mail/aliases"
+	case o.Package == "courier-mta":
+		at = "/etc/courier/aliases"
+	case at == "":
+		return nil
+	}
+	found, err := s.Read(at)
+	if err != nil {
+		return err
+	}
+	o.Aliases = ""
+	if found.Kind == state.Regular || found.Kind == state.Directory {
+		o.Aliases = at
+	}
+	return nil
+}
+
+// number reads a plain one.
+func number(out string) int {
+	n, err := strconv.Atoi(strings.TrimSpace(out))
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// totals adds up those of sendmail's queues: the one of its daemon, and the one
+// of what was handed in on this machine.
+func totals(out string) int {
+	found := regexp.MustCompile(`Total requests: (\d+)`).FindAllStringSubmatch(out, -1)
+	if len(found) == 0 {
+		return -1
+	}
+	sum := 0
+	for _, m := range found {
+		sum += number(m[1])
+	}
+	return sum
+}
+
+// envelopes counts the messages of OpenSMTPD, which prints a line for each
+// recipient: the first half of its number is the message's.
+func envelopes(out string) int {
+	seen := map[string]bool{}
+	for line := range strings.Lines(out) {
+		id, _, ok := strings.Cut(line, "|")
+		if !ok || len(id) != 16 {
+			return -1
+		}
+		seen[id[:8]] = true
+	}
+	return len(seen)
+}
+
+// atLeft counts the lines at the left edge: nullmailer prints one for each
+// message, and its recipients further in.
+func atLeft(out string) int {
+	n := 0
+	for line := range strings.Lines(out) {
+		if strings.TrimSpace(line) != "" && line[0] != ' ' {
+			n++
+		}
+	}
+	return n
+}
+
+// ids counts the queue of dma, which prints a paragraph for each message.
+func ids(out string) int {
+	n := len(regexp.MustCompile(`(?m)^ID\s*:`).FindAllString(out, -1))
+	if n == 0 && !strings.Contains(out, "queue is empty") {
+		return -1
+	}
+	return n
+}
+
+// messages reads the last line of courier's list.
+func messages(out string) int {
+	m := regexp.MustCompile(`(?m)^\s*(\d+) messages?\.`).FindStringSubmatch(out)
+	if m == nil {
+		return -1
+	}
+	return number(m[1])
+}

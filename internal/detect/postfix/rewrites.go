@@ -1,0 +1,110 @@
+package postfix
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/detect/source"
+	"mailsetup/internal/livepath/route"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// afterSigning are the parameters with tables by which smtp(8) changes a message.
+var afterSigning = []string{
+	"smtp_generic_maps", "smtp_header_checks", "smtp_mime_header_checks", "smtp_nested_header_checks", "smtp_body_checks",
+}
+
+// rewrites looks into the tables of those parameters, in main.cf and of SMTP
+// clients in master.cf.
+func rewrites(ctx context.Context, s source.Source, o source.Options, p *state.Postfix) []state.Rewrite {
+	var all []state.Rewrite
+	for _, name := range afterSigning {
+		at := state.Rewrite{Parameter: name, Line: p.Lines[name]}
+		for _, table := range route.Maps(p.Value[name]) {
+			all = append(all, readTable(ctx, s, o, at, table))
+		}
+		for _, service := range p.Services {
+			option, own := service.Option(name)
+			if !own || service.Command != "smtp" {
+				continue
+			}
+			at := state.Rewrite{Parameter: name, Service: service.Name, Line: option.Line}
+			for _, table := range route.Maps(option.Expanded) {
+				all = append(all, readTable(ctx, s, o, at, table))
+			}
+		}
+	}
+	return all
+}
+
+// readTable finds out what a table does: of one with patterns the text tells, of
+// one with addresses Postfix.
+func readTable(ctx context.Context, s source.Source, o source.Options, r state.Rewrite, table string) state.Rewrite {
+	r.Table = table
+	if r.Parameter == "smtp_generic_maps" {
+		r.Rows, r.Unread = genericRows(ctx, s, o, table)
+		return r
+	}
+	kind, rest, _ := strings.Cut(table, ":")
+	if kind != "regexp" && kind != "pcre" {
+		r.Unread = "a table of type " + kind
+		return r
+	}
+	if inner, ok := strings.CutPrefix(rest, "{"); ok {
+		var rules []string
+		for _, rule := range route.Maps(strings.TrimSuffix(inner, "}")) {
+			rules = append(rules, strings.Trim(rule, "{} \t"))
+		}
+		r.Text = []byte(strings.Join(rules, "\n"))
+		return r
+	}
+	file, err := state.ParsePath(rest)
+	if err == nil {
+		r.File = file
+		r.Text, err = source.Text(s, file)
+	}
+	switch {
+	case err != nil:
+		r.Unread = err.Error()
+	case r.Text == nil:
+		r.Unread = "there is no such file"
+	}
+	return r
+}
+
+// mostOrigins bounds the names that a table without a list of its keys is asked
+// about: it may be a database on the network.
+const mostOrigins = 20
+
+// genericRows are the rows of a table of addresses: all, of types that can list
+// them (postmap -s), else what it says of usual senders at our names.
+func genericRows(ctx context.Context, s source.Source, o source.Options, table string) (rows []state.Setting, unread string) {
+	argv, in := []string{"postmap", "-s", table}, []byte(nil)
+	kind, _, _ := strings.Cut(table, ":")
+	if !slices.Contains([]string{"hash", "btree", "lmdb", "cdb", "dbm", "sdbm", "texthash"}, kind) {
+		var keys bytes.Buffer
+		for _, name := range o.Origins[:min(len(o.Origins), mostOrigins)] {
+			name = strings.TrimSuffix(name, ".")
+			for _, user := range []string{"", "root", "postmaster", "info"} {
+				keys.WriteString(user + "@" + name + "\n")
+			}
+		}
+		argv, in = []string{"postmap", "-q", "-", table}, keys.Bytes()
+	}
+	res, err := s.Run(ctx, system.Command{Argv: argv, Stdin: in})
+	switch {
+	case err != nil:
+		return nil, err.Error()
+	case res.Code != 0 && len(bytes.TrimSpace(res.Stderr)) > 0:
+		return nil, source.LastLine(res)
+	}
+	for line := range strings.Lines(string(res.Stdout)) {
+		if key, value, ok := strings.Cut(strings.TrimRight(line, "\n"), "\t"); ok && key != "@" && !strings.HasPrefix(key, "YP_") {
+			rows = append(rows, state.Setting{Name: key, Value: value})
+		}
+	}
+	return rows, ""
+}

@@ -1,0 +1,174 @@
+// Package signer finds an OpenDKIM, the user it runs as, and who may read its keys.
+package signer
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/detect/source"
+	"mailsetup/internal/edits"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+const (
+	// Unit is the unit of OpenDKIM.
+	Unit        = "opendkim.service"
+	defaultConf = "/etc/opendkim.conf"
+	tablesDir   = "/etc/opendkim"
+	// tmpfiles hides the package's file of that name, which makes the
+	// directory of the PID file, tmpfiles.d(5).
+	tmpfiles = "/etc/tmpfiles.d/opendkim.conf"
+)
+
+// Find fills in the facts about an installed OpenDKIM.
+func Find(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) error {
+	if !f.Installed["opendkim"] {
+		return nil
+	}
+	status, err := s.Status(ctx, Unit)
+	if err != nil {
+		return fmt.Errorf("look at unit %s: %w", Unit, err)
+	}
+	o := &state.OpenDKIM{
+		Active: status.Active == "active", Masked: status.Load == "masked", Stale: status.Stale,
+		Disabled: status.AtBoot == "disabled",
+	}
+	if o.Unit, o.DropIns, err = unitFiles(s, Unit); err != nil {
+		return err
+	}
+	for _, p := range append([]state.Path{o.Unit, tmpfiles}, o.DropIns...) {
+		if err := source.AddText(s, p, f); err != nil {
+			return err
+		}
+	}
+	if args := arguments(s, status, o, f.Files); len(args) > 0 {
+		o.Args = args
+	}
+	o.Endpoint = endpoint(s, o.Args)
+	o.User, o.Tables, o.Keys = runsAs(s, status), directory(s, tablesDir), directory(s, keyDir)
+	for _, d := range []*state.Dir{o.Tables, o.Keys} {
+		if d != nil && !slices.Contains([]string{"", state.Root.User, signerUser}, o.User) {
+			o.Exposed = append(o.Exposed, exposed(s, d.Path, 0)...)
+		}
+	}
+	o.Deaf = deaf(s, o.Endpoint)
+	f.OpenDKIM = o
+	return nil
+}
+
+// unitRoots are where an administrator's unit files live, the strongest first:
+// a file hides one of the same name in a later place, systemd.unit(5).
+var unitRoots = []state.Path{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system"}
+
+// unitFiles finds the unit file that hides the package's, and the drop-ins in
+// the order in which systemd reads them.
+func unitFiles(s source.Source, unit string) (whole state.Path, dropIns []state.Path, err error) {
+	byName := map[string]state.Path{}
+	for _, root := range unitRoots {
+		o, err := s.Read(root.Join(unit))
+		if err != nil {
+			return "", nil, err
+		}
+		if whole == "" && o.Kind != state.Absent && !null(o) {
+			whole = root.Join(unit)
+		}
+		names, err := s.List(root.Join(unit + ".d"))
+		if err != nil {
+			return "", nil, err
+		}
+		for _, name := range names {
+			if _, hidden := byName[name]; !hidden && strings.HasSuffix(name, ".conf") {
+				byName[name] = root.Join(unit+".d", name)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		o, err := s.Read(byName[name])
+		if err != nil {
+			return "", nil, err
+		}
+		if !null(o) {
+			dropIns = append(dropIns, byName[name])
+		}
+	}
+	return whole, dropIns, nil
+}
+
+// null tells whether a file is there to hide another one only.
+func null(o state.Object) bool { return o.Kind == state.Symlink && string(o.Content) == "/dev/null" }
+
+// arguments are those of the process that runs, else those that the unit's
+// files would give it.
+func arguments(s source.Source, status system.UnitStatus, o *state.OpenDKIM, files map[state.Path][]byte) []string {
+	if o.Active && status.PID != 0 {
+		line, err := s.Read(state.Path(fmt.Sprintf("/proc/%d/cmdline", status.PID)))
+		if err == nil && len(line.Content) > 0 {
+			return strings.Split(string(line.Content), "\x00")
+		}
+	}
+	texts := [][]byte{files[o.Unit]}
+	for _, p := range o.DropIns {
+		texts = append(texts, files[p])
+	}
+	return strings.Fields(edits.Service("ExecStart", texts...))
+}
+
+// endpoint is where an OpenDKIM that is started with the arguments listens: -p
+// counts for more than Socket, opendkim(8).
+func endpoint(s source.Source, args []string) string {
+	if at := argument(args, "-p"); at != "" {
+		return at
+	}
+	conf, err := state.ParsePath(argument(args, "-x"))
+	if err != nil {
+		conf = defaultConf
+	}
+	text, err := source.Text(s, conf)
+	if err != nil {
+		return ""
+	}
+	socket := ""
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 1 && strings.EqualFold(f[0], "Socket") {
+			socket = f[1]
+		}
+	}
+	return socket
+}
+
+// argument is the value of an option in either way of writing one: -p x, -px.
+func argument(args []string, option string) string {
+	value := ""
+	for i, a := range args {
+		rest, ok := strings.CutPrefix(a, option)
+		switch {
+		case ok && rest != "":
+			value = rest
+		case ok && i+1 < len(args):
+			value = args[i+1]
+		}
+	}
+	return value
+}
+
+// deaf reports whether the socket file where OpenDKIM should listen is missing.
+// What may not be looked at counts as there.
+func deaf(s source.Source, endpoint string) bool {
+	kind, name, found := strings.Cut(endpoint, ":")
+	if !found {
+		kind, name = "local", endpoint
+	}
+	if kind != "local" && kind != "unix" {
+		return false
+	}
+	p, err := state.ParsePath(name)
+	if err != nil {
+		return false
+	}
+	o, err := s.Read(p)
+	return err == nil && o.Kind == state.Absent
+}

@@ -1,0 +1,80 @@
+package zones
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/detect/source"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// added finds zones at or above the names that named took on while it runs:
+// with rndc addzone, or from a catalog (RFC 9432). named.conf does not have
+// them, so named itself is asked; where it does not run there are none.
+func added(ctx context.Context, s source.Source, conf namedConfig, known []listed, names []string) []listed {
+	var found []listed
+	for _, sc := range conf.scopes() {
+		catalog, _ := sc.option("catalog-zones")
+		allow, catalogs := yes(sc.value("allow-new-zones")), len(catalog.words) > 0
+		if !allow && !catalogs {
+			continue
+		}
+		asked := upward(names)
+		for _, z := range known {
+			if z.View == sc.view {
+				delete(asked, strings.TrimSuffix(z.Origin, "."))
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(asked)) {
+			if z, ok := sc.running(ctx, s, name, allow, catalogs); ok {
+				found = append(found, z)
+			}
+		}
+	}
+	return found
+}
+
+// upward are the names and those above them, without the final dot.
+func upward(names []string) map[string]bool {
+	all := make(map[string]bool, len(names))
+	for _, name := range names {
+		name = strings.ToLower(strings.TrimSuffix(name, "."))
+		for more := name != ""; more && !all[name]; _, name, more = strings.Cut(name, ".") {
+			all[name] = true
+		}
+	}
+	return all
+}
+
+// running asks named about one zone, rndc(8).
+func (s scope) running(ctx context.Context, r system.Runner, name string, addable, catalogs bool) (listed, bool) {
+	ask := func(command string) (system.Result, bool) {
+		argv := []string{"rndc", command, name}
+		if s.view != "" {
+			argv = append(argv, "IN", s.view)
+		}
+		res, err := r.Run(ctx, system.Command{Argv: argv})
+		return res, err == nil
+	}
+	if addable {
+		if res, ok := ask("showzone"); ok && res.Code == 0 {
+			if list, err := parseNamedConf(string(res.Stdout)); err == nil && len(list) == 1 && list[0].word(0) == "zone" {
+				return s.describe(list[0]), true
+			}
+		}
+	}
+	if catalogs {
+		res, ok := ask("zonestatus")
+		if ok && (res.Code == 0 || strings.Contains(string(res.Stderr), "zone not loaded")) {
+			return listed{Zone: state.Zone{
+				Origin: name + ".", Kind: "secondary", View: s.view,
+				Problem: "BIND has it from a catalog zone and is a secondary server for it: its records are made on the primary",
+				Hint:    "run mailsetup there, or here with --dns manual, which prints the records",
+			}}, true
+		}
+	}
+	return listed{}, false
+}

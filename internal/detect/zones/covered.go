@@ -1,0 +1,78 @@
+package zones
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/parallel"
+	"mailsetup/internal/state"
+)
+
+// Coverer asks servers in charge about wildcards; see dnspub.Client.
+type Coverer interface {
+	Cover(ctx context.Context, names []string, ours []state.Record) (dnspub.Cover, error)
+}
+
+const (
+	coverAtOnce = 32
+	coverWithin = 10 * time.Second // for one zone
+)
+
+// Covered returns the zones of others in which the records of domains will be
+// published, each list of records being those of one domain, its own name first.
+// Only what wildcards answer for their names is looked at. A zone that cannot be
+// asked is left out.
+func Covered(ctx context.Context, ask Coverer, domains [][]state.Record) []state.Zone {
+	found := make([][]state.Zone, len(domains))
+	_ = parallel.Do(len(domains), coverAtOnce, func(i int) error {
+		found[i] = coveredBy(ctx, ask, domains[i])
+		return nil
+	})
+	var zones []state.Zone
+	for _, z := range slices.Concat(found...) {
+		at := slices.IndexFunc(zones, func(x state.Zone) bool { return x.Origin == z.Origin })
+		if at < 0 {
+			zones = append(zones, z)
+			continue
+		}
+		for _, r := range z.Records {
+			if !slices.Contains(zones[at].Records, r) {
+				zones[at].Records = append(zones[at].Records, r)
+			}
+		}
+		zones[at].Names = append(zones[at].Names, z.Names...)
+	}
+	return zones
+}
+
+// coveredBy looks at the zones of one domain's records: that of its name, and
+// others that hold the name of the host.
+func coveredBy(ctx context.Context, ask Coverer, records []state.Record) []state.Zone {
+	var zones []state.Zone
+	var names []string
+	for _, r := range records {
+		if !slices.Contains(names, r.Name) {
+			names = append(names, r.Name)
+		}
+	}
+	for len(names) > 0 {
+		within, cancel := context.WithTimeout(ctx, coverWithin)
+		c, err := ask.Cover(within, names, records)
+		cancel()
+		if err != nil {
+			return zones
+		}
+		zones = append(zones, state.Zone{Origin: c.Origin, Records: c.Records, Names: c.Names})
+		rest := slices.DeleteFunc(slices.Clone(names), func(n string) bool {
+			return n == c.Origin || strings.HasSuffix(n, "."+c.Origin)
+		})
+		if len(rest) == len(names) {
+			return zones
+		}
+		names = rest
+	}
+	return zones
+}

@@ -1,0 +1,270 @@
+package zones
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// Primaries are asked with keys; see dnspub.Primaries.
+type Primaries interface {
+	Zone(ctx context.Context, server string, key dnspub.Key, name string) (origin, primary string, err error)
+	Records(ctx context.Context, server string, key dnspub.Key, list []dnspub.Question) ([]state.Record, error)
+	Cover(ctx context.Context, server string, key dnspub.Key, origin string, names []string, ours []state.Record) (dnspub.Cover, error)
+}
+
+// Wish is a domain whose records go to a primary by dynamic updates (RFC 2136).
+type Wish struct {
+	Domain  string
+	Server  string         // "" for the one that the zone names
+	KeyFile state.Path     // of the TSIG key
+	Records []state.Record // whose names and types matter
+}
+
+// Updated returns the zones that take the wishes' records, as their primaries
+// have them: only the names and types in question are looked at, and nothing is
+// changed. Of domains that are leaving come the zones in which something of
+// theirs was published before (Facts.Published). A zone of the local BIND that
+// takes updates is asked there, unless a server is named. What cannot be asked
+// is a state.Trouble of the domains that need it.
+func Updated(ctx context.Context, ask Primaries, r system.Reader, wishes []Wish, leaving []string, here state.Facts) ([]state.Zone, error) {
+	u := &updated{ask: ask, files: r, here: here, zones: map[string]*updatedZone{}, keys: map[state.Path]dnspub.Key{}}
+	trouble := state.Trouble{}
+	for _, w := range wishes {
+		if err := u.find(ctx, w); err != nil {
+			trouble[w.Domain] = fmt.Errorf("%s: %w", w.Domain, err)
+		}
+	}
+	u.remember(leaving)
+	var list []state.Zone
+	for _, z := range u.order {
+		if err := u.read(ctx, z); err != nil {
+			for _, domain := range z.domains {
+				trouble[domain] = fmt.Errorf("zone %s: %w", strings.TrimSuffix(z.Origin, "."), err)
+			}
+			continue
+		}
+		list = append(list, z.Zone)
+	}
+	return list, trouble.Err()
+}
+
+type updated struct {
+	ask   Primaries
+	files system.Reader
+	here  state.Facts
+	zones map[string]*updatedZone // by origin
+	order []*updatedZone
+	keys  map[state.Path]dnspub.Key
+}
+
+type updatedZone struct {
+	state.Zone
+	questions []dnspub.Question
+	published []state.Record // by earlier runs
+	copies    []state.Record // those of them that are copies of wildcards
+	domains   []string       // that need it
+}
+
+func (z *updatedZone) asks(r state.Record) {
+	if q := (dnspub.Question{Name: r.Name, Type: r.Type}); !slices.Contains(z.questions, q) {
+		z.questions = append(z.questions, q)
+	}
+}
+
+// isFor takes note of a domain; its records come one after the other.
+func (z *updatedZone) isFor(domain string) {
+	if n := len(z.domains); n == 0 || z.domains[n-1] != domain {
+		z.domains = append(z.domains, domain)
+	}
+}
+
+func (u *updated) key(p state.Path) (dnspub.Key, error) {
+	if k, ok := u.keys[p]; ok {
+		return k, nil
+	}
+	k, err := dnspub.ReadKey(u.files, p)
+	if err == nil {
+		u.keys[p] = k
+	}
+	return k, err
+}
+
+// find sorts the names of a wish into their zones. One that the domain's zone
+// gives away is asked for there, which brings what gives it away.
+func (u *updated) find(ctx context.Context, w Wish) error {
+	key, err := u.key(w.KeyFile)
+	if err != nil {
+		return err
+	}
+	own, err := u.zone(ctx, w, key, w.Domain+".")
+	if err != nil {
+		return err
+	}
+	found := map[string]*updatedZone{w.Domain + ".": own}
+	for _, r := range w.Records {
+		z, seen := found[r.Name]
+		if !seen {
+			inside := strings.HasSuffix(r.Name, "."+w.Domain+".")
+			// Whoever has a name outside of the domain need not know our key.
+			if z, err = u.zone(ctx, w, key, r.Name); err != nil && inside {
+				return err
+			}
+			if z == nil && inside {
+				z = own
+			}
+			found[r.Name] = z
+		}
+		if z != nil {
+			z.asks(r)
+			z.isFor(w.Domain)
+		}
+	}
+	return nil
+}
+
+func (u *updated) zone(ctx context.Context, w Wish, key dnspub.Key, name string) (*updatedZone, error) {
+	server := w.Server
+	if server == "" {
+		server = u.local(name)
+	}
+	origin, primary, err := u.ask.Zone(ctx, server, key, name)
+	if err != nil || origin == "" {
+		return nil, err
+	}
+	return u.add(origin, primary, w.KeyFile), nil
+}
+
+func (u *updated) add(origin, primary string, key state.Path) *updatedZone {
+	z := u.zones[origin]
+	if z == nil {
+		z = &updatedZone{Zone: state.Zone{
+			Origin: origin, Kind: "primary", Dynamic: true, Update: &state.Updater{Server: primary, KeyFile: key},
+		}}
+		u.zones[origin] = z
+		u.order = append(u.order, z)
+	}
+	return z
+}
+
+// local is where the BIND of this machine is asked, "" if it has no zone for
+// the name that takes updates.
+func (u *updated) local(name string) string {
+	for _, z := range u.here.Zones {
+		if z.Dynamic && z.Kind == "primary" && (name == z.Origin || strings.HasSuffix(name, "."+z.Origin)) {
+			return "127.0.0.1:53"
+		}
+	}
+	return ""
+}
+
+// remember adds what earlier runs published.
+func (u *updated) remember(leaving []string) {
+	for _, p := range u.here.Published {
+		z := u.zones[p.Origin]
+		for _, domain := range leaving {
+			if concerns(p, domain) {
+				z = u.add(p.Origin, p.Server, p.KeyFile)
+				z.isFor(domain)
+			}
+		}
+		if z == nil {
+			continue
+		}
+		z.published, z.copies = p.Records, p.Copies
+		for _, r := range p.Records {
+			z.asks(r)
+		}
+	}
+}
+
+// Published is what earlier runs remember of zones that they updated.
+func Published(r system.Reader) ([]state.Published, error) {
+	names, err := r.List(state.PublishedDir)
+	if err != nil {
+		return nil, err
+	}
+	var list []state.Published
+	for _, name := range names {
+		o, err := r.Read(state.PublishedDir.Join(name))
+		if err != nil {
+			return nil, err
+		}
+		if o.Kind != state.Regular || !strings.HasSuffix(name, ".json") {
+			continue
+		}
+		p, err := state.ParsePublished(o.Content)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", state.PublishedDir.Join(name), err)
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// concerns reports whether something of the domain was published.
+func concerns(p state.Published, domain string) bool {
+	return slices.ContainsFunc(p.Records, func(r state.Record) bool {
+		return r.Name == domain+"." || strings.HasSuffix(r.Name, "."+domain+".")
+	})
+}
+
+// read asks the primary, and keeps apart what we put there.
+func (u *updated) read(ctx context.Context, z *updatedZone) error {
+	key, err := u.key(z.Update.KeyFile)
+	if err != nil {
+		return err
+	}
+	list, err := u.ask.Records(ctx, z.Update.Server, key, z.questions)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, q := range z.questions {
+		if !slices.Contains(names, q.Name) {
+			names = append(names, q.Name)
+		}
+	}
+	cover, err := u.ask.Cover(ctx, z.Update.Server, key, z.Origin, names, z.published)
+	if err != nil {
+		return err
+	}
+	has := func(list []state.Record, r state.Record) bool {
+		return slices.ContainsFunc(list, func(p state.Record) bool { return state.Same(p, r) })
+	}
+	for _, r := range list {
+		switch {
+		case has(z.published, r):
+			z.Update.Ours = append(z.Update.Ours, r)
+			if has(z.copies, r) {
+				z.Copies = append(z.Copies, r)
+			}
+		case !covered(cover, r):
+			z.Records = append(z.Records, r)
+		}
+	}
+	z.Names = cover.Names
+	for _, r := range cover.Records {
+		if !has(z.Records, r) && !has(z.published, r) {
+			z.Records = append(z.Records, r)
+		}
+	}
+	return nil
+}
+
+// covered reports whether a record at a name is what a wildcard answers.
+func covered(c dnspub.Cover, r state.Record) bool {
+	if r.Name == c.Origin || slices.Contains(c.Names, strings.ToLower(r.Name)) {
+		return false
+	}
+	return slices.ContainsFunc(c.Records, func(w state.Record) bool {
+		below, is := strings.CutPrefix(w.Name, "*.")
+		w.Name = r.Name
+		return is && strings.HasSuffix(strings.ToLower(r.Name), "."+below) && state.Same(w, r)
+	})
+}

@@ -1,0 +1,207 @@
+package zones
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/state"
+)
+
+// namedConfig is named.conf(5) with everything it includes.
+type namedConfig struct{ statements []statement }
+
+// listed is a zone with what decides whether its file may be edited.
+type listed struct {
+	state.Zone
+	// journal is the path of one that must not be there, "" where BIND keeps
+	// one rightly: it would not load an edited file beside it.
+	journal state.Path
+}
+
+func (c namedConfig) options() []statement {
+	o, _ := first(c.statements, "options")
+	return o.block()
+}
+
+// directory is where relative file names start from.
+func (c namedConfig) directory() string {
+	d, _ := first(c.options(), "directory")
+	return path.Join("/", d.word(1))
+}
+
+// scope is the blocks that a zone takes its options from: its own, its view's,
+// those for all.
+type scope struct {
+	config namedConfig
+	view   string
+	blocks [][]statement
+}
+
+// zones returns the zones of class IN, without those every server has.
+func (c namedConfig) zones() []listed {
+	var found []listed
+	for _, sc := range c.scopes() {
+		for _, s := range sc.blocks[0] {
+			if class := s.word(2); s.word(0) != "zone" || class != "" && !strings.EqualFold(class, "IN") {
+				continue
+			}
+			if z := sc.describe(s); !builtIn(z.Zone) {
+				found = append(found, z)
+			}
+		}
+	}
+	return found
+}
+
+// scopes are where zones can be: in the whole file, or in each view, where
+// there are views.
+func (c namedConfig) scopes() []scope {
+	var views []scope
+	for _, s := range c.statements {
+		if s.word(0) == "view" {
+			views = append(views, scope{c, s.word(1), [][]statement{s.block(), c.options()}})
+		}
+	}
+	if len(views) > 0 {
+		return views
+	}
+	return []scope{{c, "", [][]statement{c.statements, c.options()}}}
+}
+
+// in returns the scope of a zone statement's own block.
+func (s scope) in(zone []statement) scope {
+	blocks := [][]statement{zone}
+	if s.view != "" {
+		blocks = append(blocks, s.blocks[0])
+	}
+	return scope{s.config, s.view, append(blocks, s.config.options())}
+}
+
+// option returns what is set for the zone, and whether the zone itself sets it.
+func (s scope) option(name string) (found statement, own bool) {
+	for i, block := range s.blocks {
+		if o, ok := first(block, name); ok {
+			return o, i == 0
+		}
+	}
+	return statement{}, true
+}
+
+func (s scope) value(name string) string {
+	o, _ := s.option(name)
+	return strings.ToLower(o.word(1))
+}
+
+// describe reads one zone statement.
+func (s scope) describe(zone statement) listed {
+	sc := s.in(zone.block())
+	z := state.Zone{
+		Origin: strings.ToLower(strings.TrimSuffix(zone.word(1), ".")) + ".", View: s.view,
+	}
+	if from, ok := first(zone.block(), "in-view"); ok {
+		z.Kind = "in-view"
+		z.Problem, z.Hint = "it is shared from view "+from.word(1), printed
+		return listed{Zone: z}
+	}
+	kind, _ := first(zone.block(), "type")
+	z.Kind = modern(kind.word(1))
+	updates := sc.updates()
+	z.Dynamic = updates != ""
+	policy := sc.value("dnssec-policy")
+	z.Signed = z.Kind == "primary" && (yes(sc.value("inline-signing")) || policy != "" && policy != "none")
+	file, _ := first(zone.block(), "file")
+	z.File, z.Problem = place(s.config.directory(), file.word(1))
+	if z.Problem == "" {
+		z.Problem, z.Hint = sc.obstacle(z, updates)
+	}
+	return listed{z, sc.journal(z)}
+}
+
+// updates names the option that lets others change the zone, "" for none.
+func (s scope) updates() string {
+	if _, ok := first(s.blocks[0], "update-policy"); ok {
+		return "update-policy"
+	}
+	allow, own := s.option("allow-update")
+	switch {
+	case !s.admits(allow.block(), 0):
+		return ""
+	case own:
+		return "allow-update"
+	}
+	return "allow-update, inherited"
+}
+
+// admits reports whether an address match list lets anybody in. Of lists of
+// lists, a circle at worst, it looks ten deep.
+func (s scope) admits(list []statement, depth int) bool {
+	return slices.ContainsFunc(list, func(e statement) bool {
+		word := e.word(0)
+		if strings.HasPrefix(word, "!") || word == "none" || depth > 10 {
+			return false
+		}
+		for _, acl := range s.config.statements {
+			if acl.word(0) == "acl" && strings.EqualFold(acl.word(1), word) {
+				return s.admits(acl.block(), depth+1)
+			}
+		}
+		return true
+	})
+}
+
+// journal is where a journal of the zone would be that named does not keep any
+// more: those of inline-signed zones and of ixfr-from-differences are in order.
+func (s scope) journal(z state.Zone) state.Path {
+	differences := s.value("ixfr-from-differences")
+	if z.Problem != "" || z.Signed || yes(differences) || differences == "primary" || differences == "master" {
+		return ""
+	}
+	name, _ := first(s.blocks[0], "journal")
+	if name.word(1) == "" {
+		return z.File + ".jnl"
+	}
+	p, _ := place(s.config.directory(), name.word(1))
+	return p
+}
+
+// place makes a file name of named.conf absolute.
+func place(directory, file string) (state.Path, string) {
+	if file == "" {
+		return "", ""
+	}
+	if !path.IsAbs(file) {
+		file = path.Join(directory, file)
+	}
+	p, err := state.ParsePath(file)
+	if err != nil {
+		return "", fmt.Sprintf("its file: %v", err)
+	}
+	return p, ""
+}
+
+// modern translates the words for zone types that BIND 9.16 replaced.
+func modern(kind string) string {
+	switch kind = strings.ToLower(kind); kind {
+	case "master":
+		return "primary"
+	case "slave":
+		return "secondary"
+	default:
+		return kind
+	}
+}
+
+func yes(word string) bool { return slices.Contains([]string{"yes", "true", "1"}, word) }
+
+// builtIn reports whether a zone is one of those that Debian or RFC 6303 give
+// to every server.
+func builtIn(z state.Zone) bool {
+	if z.Kind == "hint" || z.Kind == "mirror" && z.Origin == "." {
+		return true
+	}
+	names := []string{".", "localhost.", "127.in-addr.arpa.", "0.in-addr.arpa.", "255.in-addr.arpa."}
+	files := []state.Path{"/etc/bind/db.empty", "/etc/bind/db.local", "/etc/bind/db.127", "/etc/bind/db.0", "/etc/bind/db.255"}
+	return slices.Contains(names, z.Origin) || slices.Contains(files, z.File)
+}

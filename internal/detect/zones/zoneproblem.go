@@ -1,0 +1,92 @@
+package zones
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/state"
+)
+
+// obstacle says why the zone's file cannot be edited and what can be done, ""
+// if nothing in the configuration stands in the way.
+func (s scope) obstacle(z state.Zone, updates string) (problem, hint string) {
+	database, set := first(s.blocks[0], "database")
+	_, dlz := first(s.blocks[0], "dlz")
+	switch format := s.value("masterfile-format"); {
+	case z.Kind != "primary":
+		return s.elsewhere(z.Kind)
+	case updates != "":
+		return fmt.Sprintf("it takes dynamic updates (%s): its file belongs to named", updates), s.updating(updates)
+	case dlz || set && !slices.Contains([]string{"rbt", "qp", "qpzone"}, database.word(1)):
+		return "its records come from a database", printed
+	case z.File == "":
+		return "it has no file", printed
+	case format != "" && format != "text":
+		return fmt.Sprintf("its file %s is in %s format (masterfile-format)", z.File, format),
+			fmt.Sprintf("write it as text: named-compilezone -f %s -F text -o %s.txt %s %s, and take the option out; %s",
+				format, z.File, strings.TrimSuffix(z.Origin, "."), z.File, orManual)
+	}
+	return "", ""
+}
+
+// updating says what makes updates possible where files must not be edited.
+func (s scope) updating(option string) string {
+	const update = "--dns rfc2136 --rfc2136-server 127.0.0.1 --rfc2136-key "
+	policy, _ := first(s.blocks[0], "update-policy")
+	switch {
+	case policy.word(1) == "local":
+		return update + string(dnspub.SessionKey) + " updates it; " + orManual
+	case option == "update-policy":
+		return newKey + "grant mailsetup zonesub A AAAA MX TXT; into the zone's update-policy\nthen " + update + keyFile + "; " + orManual
+	}
+	return newKey + "key mailsetup; into the zone's allow-update\nthen " + update + keyFile + "; " + orManual
+}
+
+// The key is for named, whose group /etc/bind belongs to, and a copy for root
+// alone.
+const (
+	keyFile = "/root/mailsetup.key"
+	newKey  = "make a key: (umask 027; set -C; tsig-keygen mailsetup >/etc/bind/mailsetup.key) && install -m 600 /etc/bind/mailsetup.key " + keyFile +
+		"\nput include \"/etc/bind/mailsetup.key\"; into named.conf.local, and "
+)
+
+// elsewhere is about zones that are made on another server.
+func (s scope) elsewhere(kind string) (problem, hint string) {
+	primaries := s.servers("primaries", "masters")
+	switch kind {
+	case "secondary":
+		problem = "BIND is a secondary server for it here: its records are made on the primary" + prefix(", ", primaries)
+	case "mirror":
+		problem = "BIND keeps a mirror of it here: its records are made on the primary" + prefix(", ", primaries)
+	case "forward":
+		problem = "BIND only forwards questions about it" + prefix(", to ", s.servers("forwarders"))
+	case "stub", "static-stub":
+		servers := cmp.Or(primaries, s.servers("server-addresses", "server-names"))
+		problem = fmt.Sprintf("BIND only knows which servers have it%s (a %s zone)", prefix(", ", servers), kind)
+	default:
+		return fmt.Sprintf("it is a %s zone here: its records are made elsewhere", kind), printed
+	}
+	return problem, "run mailsetup there, or here with --dns manual, which prints the records"
+}
+
+// servers are those that one of the options names.
+func (s scope) servers(names ...string) string {
+	var list []string
+	for _, name := range names {
+		o, _ := s.option(name)
+		for _, server := range o.block() {
+			list = append(list, server.word(0))
+		}
+	}
+	return strings.Join(list, " or ")
+}
+
+func prefix(before, text string) string {
+	if text == "" {
+		return ""
+	}
+	return before + text
+}

@@ -1,0 +1,237 @@
+// Package zones finds the DNS zones of a machine, what they hold, and what keeps their files from being edited.
+package zones
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/detect/source"
+	"mailsetup/internal/parallel"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+const (
+	printed  = "--dns manual prints the records instead"
+	orManual = "or --dns manual"
+)
+
+// Find lists the zones of the local BIND, of several with one name those first
+// that can be worked with. When named.conf cannot be read the list is one zone
+// "." whose Problem says why: it is above every name.
+func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts) error {
+	if !f.Installed["bind9"] || f.DNS != state.BIND && f.DNS != state.NoDNSServer {
+		return nil
+	}
+	conf, problem := configured(ctx, s)
+	if problem != "" {
+		f.Zones = []state.Zone{{Origin: ".", Problem: problem, Hint: printed}}
+		return nil
+	}
+	found := conf.zones()
+	found = settle(append(found, added(ctx, s, conf, found, o.Origins)...))
+	if err := down(ctx, s, found); err != nil {
+		return err
+	}
+	matters := upward(o.Origins)
+	// A program reads each of them, on a processor of its own.
+	err := parallel.Do(len(found), runtime.GOMAXPROCS(0), func(i int) error {
+		z := &found[i]
+		z.Unread = z.Problem == "" && !above(z.Origin, matters)
+		if z.Problem != "" || z.Unread {
+			return nil
+		}
+		return load(ctx, s, o, conf.directory(), z)
+	})
+	if err != nil {
+		return err
+	}
+	usableFirst(found)
+	for _, z := range found {
+		f.Zones = append(f.Zones, z.Zone)
+	}
+	return nil
+}
+
+// down marks the zones of a BIND that does not run: what is put into them could
+// not be seen to be served.
+func down(ctx context.Context, s source.Source, list []listed) error {
+	status, err := s.Status(ctx, NamedUnit)
+	if err != nil {
+		return fmt.Errorf("look at unit %s: %w", NamedUnit, err)
+	}
+	switch {
+	case status.Load == "not-found", status.Active != "inactive" && status.Active != "failed":
+		return nil
+	}
+	for i := range list {
+		if list[i].Problem == "" {
+			list[i].Problem = fmt.Sprintf("BIND does not run: %s is %s", NamedUnit, status.Active)
+			list[i].Hint = "journalctl -u named, then systemctl start named; " + orManual
+		}
+	}
+	return nil
+}
+
+// configured asks BIND's own tool for the configuration, includes and all.
+func configured(ctx context.Context, s source.Source) (conf namedConfig, problem string) {
+	argv := []string{"named-checkconf", "-px"}
+	text, err := source.Text(s, "/etc/default/named")
+	if err != nil {
+		return conf, err.Error()
+	}
+	file, root := startOptions(string(text))
+	if root != "" {
+		return conf, fmt.Sprintf("named runs in a directory of its own (-t %s in /etc/default/named), where paths are not those of this machine", root)
+	}
+	if file != "" {
+		argv = append(argv, file)
+	}
+	res, err := s.Run(ctx, system.Command{Argv: argv})
+	if err != nil {
+		return conf, fmt.Sprintf("named-checkconf could not be run: %v", err)
+	}
+	if res.Code != 0 {
+		return conf, "named-checkconf: " + complaint(res)
+	}
+	conf.statements, err = parseNamedConf(withoutWarnings(string(res.Stdout)))
+	if err != nil {
+		return conf, err.Error()
+	}
+	return conf, ""
+}
+
+// startOptions are the configuration file and the root that Debian's
+// /etc/default/named gives to named(8), "" for the usual ones.
+func startOptions(text string) (file, root string) {
+	for line := range strings.Lines(text) {
+		value, ok := strings.CutPrefix(strings.TrimSpace(line), "OPTIONS=")
+		if !ok {
+			continue
+		}
+		file, root = "", ""
+		words := strings.Fields(strings.Trim(value, `"'`))
+		for i, w := range words {
+			argument := ""
+			if len(w) > 2 {
+				argument = w[2:]
+			} else if i+1 < len(words) {
+				argument = words[i+1]
+			}
+			switch {
+			case strings.HasPrefix(w, "-c"):
+				file = argument
+			case strings.HasPrefix(w, "-t"):
+				root = argument
+			}
+		}
+	}
+	return file, root
+}
+
+// withoutWarnings drops the lines FILE:LINE: TEXT, which named-checkconf mixes
+// with the configuration on its standard output.
+func withoutWarnings(out string) string {
+	var b strings.Builder
+	for line := range strings.Lines(out) {
+		file, rest, ok := strings.Cut(line, ":")
+		number, _, more := strings.Cut(rest, ":")
+		if ok && more && !strings.ContainsAny(file, " \t\"{};") && number != "" && strings.Trim(number, "0123456789") == "" {
+			continue
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// settle marks zones that stand in each other's way and puts those first that
+// can be worked with.
+func settle(list []listed) []listed {
+	split(list)
+	shared(list)
+	usableFirst(list)
+	return list
+}
+
+func usableFirst(list []listed) {
+	slices.SortStableFunc(list, func(a, b listed) int {
+		switch {
+		case a.Problem == "" && b.Problem != "":
+			return -1
+		case a.Problem != "" && b.Problem == "":
+			return 1
+		}
+		return 0
+	})
+}
+
+// split marks primary zones that several views have from different files:
+// which one the world sees is not ours to guess. A view that only forwards, or
+// takes the zone from another one, is in nobody's way.
+func split(list []listed) {
+	files := map[string][]string{}
+	for _, z := range list {
+		file := fmt.Sprintf("%s (view %s)", z.File, z.View)
+		same := slices.ContainsFunc(files[z.Origin], func(f string) bool { return strings.HasPrefix(f, string(z.File)+" (") })
+		if z.Kind == "primary" && z.File != "" && !same {
+			files[z.Origin] = append(files[z.Origin], file)
+		}
+	}
+	for i := range list {
+		z := &list[i]
+		if n := len(files[z.Origin]); n > 1 && z.Problem == "" {
+			z.Problem = fmt.Sprintf("%s views have it, each with a file of its own: %s", count(n), strings.Join(files[z.Origin], ", "))
+			z.Hint = "--dns manual prints the records, to be put into each of them"
+		}
+	}
+}
+
+func count(n int) string {
+	if n == 2 {
+		return "two"
+	}
+	return fmt.Sprint(n)
+}
+
+// shared marks zones whose file is that of another zone, too: BIND would try
+// what is added for one of them in the other.
+func shared(list []listed) {
+	readers := map[state.Path][]string{}
+	for _, z := range list {
+		if z.Kind == "primary" && z.File != "" && !slices.Contains(readers[z.File], z.Origin) {
+			readers[z.File] = append(readers[z.File], z.Origin)
+		}
+	}
+	for i := range list {
+		z := &list[i]
+		for _, other := range readers[z.File] {
+			if other == z.Origin || z.Problem != "" || z.Kind != "primary" {
+				continue
+			}
+			name := strings.TrimSuffix(z.Origin, ".")
+			z.Problem = fmt.Sprintf("its file %s is also that of %s", z.File, strings.TrimSuffix(other, "."))
+			z.Hint = fmt.Sprintf("give it a file of its own: cp %s %s.%s, name that in named.conf, rndc reconfig; %s", z.File, z.File, name, orManual)
+		}
+	}
+}
+
+// above reports whether the zone is equal to or above one of the names that
+// lead upward, or for nothing but the keys or policies of what is.
+func above(origin string, upward map[string]bool) bool {
+	origin = home(origin)
+	return upward[strings.TrimSuffix(origin, ".")] || origin == "." && len(upward) > 0
+}
+
+// home is the domain below which _domainkey or _dmarc are a zone of their own;
+// any other zone is its own home.
+func home(origin string) string {
+	for _, label := range []string{"._domainkey.", "._dmarc."} {
+		if _, domain, found := strings.Cut("."+origin, label); found {
+			return domain
+		}
+	}
+	return origin
+}

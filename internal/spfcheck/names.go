@@ -1,0 +1,136 @@
+package spfcheck
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"github.com/miekg/dns"
+
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/state"
+)
+
+// resolvedNames answers the questions of SPF evaluations: names in the zones of
+// this machine from their files, which may say more than is served yet, and
+// all others from DNS. Each question is put once.
+type resolvedNames struct {
+	resolver dnspub.Resolver
+	zones    map[string]localZone      // by origin
+	planned  map[string][]state.Record // by name
+
+	mu    sync.Mutex
+	known map[string]*answer
+}
+
+func newResolvedNames(r dnspub.Resolver, zones []state.Zone, planned []state.Record) *resolvedNames {
+	n := &resolvedNames{resolver: r, zones: map[string]localZone{}, planned: map[string][]state.Record{}, known: map[string]*answer{}}
+	for _, z := range zones {
+		if _, ok := n.zones[z.Origin]; !ok {
+			n.zones[z.Origin] = localZone(z)
+		}
+	}
+	for _, p := range planned {
+		name := dns.CanonicalName(p.Name)
+		n.planned[name] = append(n.planned[name], p)
+	}
+	return n
+}
+
+type answer struct {
+	once   sync.Once
+	values []string
+	status dnspub.Status
+}
+
+// ask returns the data of the records, at the end of aliases.
+func (n *resolvedNames) ask(ctx context.Context, name, rtype string) ([]string, dnspub.Status) {
+	name = dns.CanonicalName(name)
+	n.mu.Lock()
+	a := n.known[name+" "+rtype]
+	if a == nil {
+		a = &answer{}
+		n.known[name+" "+rtype] = a
+	}
+	n.mu.Unlock()
+	a.once.Do(func() { a.values, a.status = n.find(ctx, name, rtype, 8) })
+	return a.values, a.status
+}
+
+func (n *resolvedNames) find(ctx context.Context, name, rtype string, aliases int) ([]string, dnspub.Status) {
+	zone, here := n.zone(name)
+	if !here {
+		records, status, _ := n.resolver.Lookup(ctx, name, rtype)
+		return values(records, rtype), status
+	}
+	at := zone.records(name)
+	if len(at) == 0 && !zone.above(name) {
+		at = zone.wildcard(name)
+	}
+	if alias := values(at, "CNAME"); len(alias) > 0 && aliases > 0 {
+		return n.find(ctx, dns.CanonicalName(alias[0]), rtype, aliases-1)
+	}
+	found := values(at, rtype)
+	if len(found) == 0 {
+		found = values(n.planned[name], rtype)
+	}
+	if len(found) == 0 {
+		return nil, dnspub.NoData
+	}
+	return found, dnspub.Found
+}
+
+// zone is the one of this machine that answers for the name, if its records
+// are known.
+func (n *resolvedNames) zone(name string) (localZone, bool) {
+	for i, end := 0, false; !end; i, end = dns.NextLabel(name, i) {
+		if z, ok := n.zones[name[i:]]; ok {
+			return z, z.Problem == "" && len(z.Records) > 0 && state.Zone(z).Holds(name)
+		}
+	}
+	return localZone{}, false
+}
+
+type localZone state.Zone
+
+func (z localZone) records(name string) []state.Record {
+	var at []state.Record
+	for _, r := range z.Records {
+		if strings.EqualFold(r.Name, name) {
+			at = append(at, r)
+		}
+	}
+	return at
+}
+
+// above reports whether a name exists because there are names below it.
+func (z localZone) above(name string) bool {
+	for _, r := range z.Records {
+		if dns.IsSubDomain(name, dns.CanonicalName(r.Name)) {
+			return true
+		}
+	}
+	return false
+}
+
+// wildcard returns what stands for a name that does not exist, RFC 4592
+// section 3.3: the * below its closest ancestor that exists.
+func (z localZone) wildcard(name string) []state.Record {
+	for i, end := dns.NextLabel(name, 0); !end; i, end = dns.NextLabel(name, i) {
+		if z.above(name[i:]) {
+			return z.records("*." + name[i:])
+		}
+	}
+	return nil
+}
+
+// values are the data of the records of one type.
+func values(list []state.Record, rtype string) []string {
+	var out []string
+	for _, r := range list {
+		if r.Type == rtype {
+			out = append(out, r.Value)
+		}
+	}
+	return out
+}

@@ -1,0 +1,217 @@
+// Package spfcheck evaluates SPF records (RFC 7208) as receivers do, for the addresses that mail leaves from.
+package spfcheck
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	spf "blitiri.com.ar/go/spf"
+
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/parallel"
+	"mailsetup/internal/policy"
+	"mailsetup/internal/state"
+)
+
+// The evaluation of all records together is bounded: by a time, and some more
+// for each of many.
+const (
+	spfWithin  = 10 * time.Second
+	spfForEach = 20 * time.Millisecond
+)
+
+// atOnce is how many names are evaluated at the same time.
+const atOnce = 64
+
+// maxVoid is how many look-ups of an evaluation may bring nothing, RFC 7208
+// section 4.6.4. Nearly all receivers keep to it.
+const maxVoid = 2
+
+// Query says whose records are evaluated, and for whom.
+type Query struct {
+	Zones     []state.Zone
+	Names     []string     // the domains and the host name
+	Includes  []string     // third parties that are wished for
+	Addresses []netip.Addr // of this server, as receivers see them
+	// Planned are records that will be served besides what the zones hold: an
+	// mx passes that only the run will publish.
+	Planned []state.Record
+}
+
+// Evaluate evaluates the SPF records that are there (RFC 7208): that in the zone of
+// this machine if it serves the name, else that in DNS. A name without one is
+// missing in the answer, and so is one about which DNS could not be asked. An
+// include that is wished for is always there: without a record it has a
+// Problem, since it would make every record that names it a permanent error.
+func Evaluate(ctx context.Context, r dnspub.Resolver, q Query) map[string]state.SPF {
+	all := slices.Concat(q.Names, q.Includes)
+	ctx, cancel := context.WithTimeout(ctx, spfWithin+time.Duration(len(all))*spfForEach)
+	defer cancel()
+	names := newResolvedNames(r, q.Zones, q.Planned)
+	out := map[string]state.SPF{}
+	var mu sync.Mutex
+	_ = parallel.Do(len(all), atOnce, func(i int) error {
+		name := all[i]
+		e := evaluation{ctx: ctx, names: names, name: name}
+		fact, found := e.evaluate(q.Addresses)
+		mu.Lock()
+		defer mu.Unlock()
+		if found || slices.Contains(q.Includes, name) {
+			out[name] = fact
+		}
+		return nil
+	})
+	return out
+}
+
+// evaluation is of one name.
+type evaluation struct {
+	ctx   context.Context
+	names *resolvedNames
+	name  string
+	fact  state.SPF
+}
+
+func (e *evaluation) evaluate(addrs []netip.Addr) (fact state.SPF, found bool) {
+	texts, status := e.texts(e.name)
+	switch {
+	case status == dnspub.Unknown:
+		return state.SPF{Unsure: e.name}, false
+	case len(texts) == 0:
+		return state.SPF{Problem: e.name + " has no SPF record"}, false
+	}
+	e.fact.Record = texts[0]
+	e.fact.Lookups = e.count(e.name, nil)
+	if e.fact.Lookups > policy.MaxLookups {
+		e.problem(fmt.Sprintf("it takes %d DNS look-ups, and receivers stop after %d (RFC 7208 section 4.6.4)",
+			e.fact.Lookups, policy.MaxLookups))
+	}
+	// An address that no record names takes the evaluation to its end. Names
+	// that have addresses of one family only are no fault.
+	result, err := e.check(netip.MustParseAddr("255.255.255.255"), maxVoid, "A", "AAAA")
+	if result == spf.PermError {
+		e.problem(complaintOf(err))
+	}
+	for _, a := range addrs {
+		family := "AAAA"
+		if a.Unmap().Is4() {
+			family = "A"
+		}
+		switch result, err := e.check(a, maxVoid, family); {
+		case result == spf.TempError:
+			e.unsure(e.name)
+		case result == spf.Pass:
+		case errors.Is(err, spf.ErrVoidLookupLimitReached) && e.passesLate(a, family):
+			e.fact.Late = append(e.fact.Late, a)
+		default:
+			e.fact.Denied = append(e.fact.Denied, a)
+		}
+	}
+	return e.fact, true
+}
+
+// passesLate reports whether a term of the record's own names the address and
+// lets it pass where nobody counts names without addresses.
+func (e *evaluation) passesLate(a netip.Addr, family string) bool {
+	rec, err := policy.ParseSPF(e.fact.Record)
+	if err != nil || !rec.Names(a) {
+		return false
+	}
+	result, _ := e.check(a, math.MaxInt, family)
+	return result == spf.Pass
+}
+
+// check is the verdict of a receiver that asks for addresses of these families
+// and gives up when more than void look-ups brought nothing.
+func (e *evaluation) check(a netip.Addr, void int, families ...string) (spf.Result, error) {
+	r := &receiver{names: e.names, families: families, void: void}
+	result, err := spf.CheckHostWithSender(net.IP(a.AsSlice()), e.name, "postmaster@"+e.name,
+		spf.WithContext(e.ctx), spf.WithResolver(r), spf.OverrideVoidLookupLimit(math.MaxUint))
+	if r.fault != nil {
+		return spf.PermError, r.fault
+	}
+	return result, err
+}
+
+// texts are the SPF records of a name.
+func (e *evaluation) texts(name string) ([]string, dnspub.Status) {
+	values, status := e.names.ask(e.ctx, name, "TXT")
+	return slices.DeleteFunc(slices.Clone(values), func(t string) bool { return !policy.IsSPF(t) }), status
+}
+
+// count is how many terms of a name's record ask DNS, those of the records
+// that it names included, for an address that matches none of them. What is
+// wrong on the way is noted.
+func (e *evaluation) count(name string, path []string) int {
+	texts, status := e.texts(name)
+	switch {
+	case status == dnspub.Unknown:
+		e.unsure(name)
+		return 0
+	case len(texts) == 0:
+		e.problem(name + " has no SPF record")
+		return 0
+	case len(texts) > 1:
+		e.problem(fmt.Sprintf("%s has %d SPF records where one is allowed (RFC 7208 section 3.2)", name, len(texts)))
+		return 0
+	case slices.Contains(path, name):
+		e.problem(name + " leads back to itself")
+		return policy.MaxLookups + 1
+	}
+	s, err := policy.ParseSPF(texts[0])
+	if err != nil {
+		e.problem(e.at(name) + err.Error())
+		return 0
+	}
+	n := s.Lookups()
+	for _, t := range s.Terms() {
+		to := strings.ToLower(strings.TrimSuffix(t.Value, "."))
+		if (t.Name == "include" || t.Name == "redirect") && !strings.Contains(to, "%") && n <= 10*policy.MaxLookups {
+			n += e.count(to, append(path, name))
+		}
+	}
+	return n
+}
+
+// at names a record that is not the one that is evaluated.
+func (e *evaluation) at(name string) string {
+	if name == e.name {
+		return ""
+	}
+	return name + ": "
+}
+
+// problem notes the first thing that is wrong.
+func (e *evaluation) problem(text string) {
+	if e.fact.Problem == "" {
+		e.fact.Problem = text
+	}
+}
+
+func (e *evaluation) unsure(name string) {
+	if e.fact.Unsure == "" {
+		e.fact.Unsure = name
+	}
+}
+
+// complaintOf puts go/spf's permanent errors into the words of an
+// administrator.
+func complaintOf(err error) string {
+	switch {
+	case errors.Is(err, spf.ErrVoidLookupLimitReached):
+		return "more than two of the names in it have no records, and receivers stop there (RFC 7208 section 4.6.4)"
+	case errors.Is(err, spf.ErrTooManyMXRecords):
+		return "an mx in it has more than ten hosts (RFC 7208 section 4.6.4)"
+	case errors.Is(err, spf.ErrInvalidMacro):
+		return "a macro in it is wrong (RFC 7208 section 7)"
+	}
+	return "receivers take it for a permanent error: " + err.Error()
+}
