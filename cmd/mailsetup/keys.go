@@ -1,10 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"mailsetup/internal/dkimkeys"
@@ -57,42 +55,10 @@ func (s *session) keysThere(want spec.Spec) error {
 	if !s.scope.WholeHost() {
 		domains = s.subjects(&want)
 	}
-	lost := make([]error, len(domains))
-	err := sideBySide(len(domains), processors(), func(i int) error {
-		k, ok := s.keys.Signing(domains[i].Name)
-		if s.taken.copying(k.File) {
-			return nil
-		}
-		if _, turns := s.turns[domains[i].Name]; ok && k.File != "" && !turns {
-			lost[i] = s.keyThere(domains[i].Name, k)
-		}
-		return nil
+	return dkimkeys.CheckAll(s.sys, domains, s.keys, func(domain string, k keyring.Key) bool {
+		_, turns := s.turns[domain]
+		return turns || s.taken.copying(k.File)
 	})
-	trouble := state.Trouble{}
-	for i, d := range domains {
-		if lost[i] != nil {
-			trouble[d.Name] = lost[i]
-		}
-	}
-	return cmp.Or(err, trouble.Err())
-}
-
-func (s *session) keyThere(domain string, k keyring.Key) error {
-	effect := "its mail is not accepted"
-	if k.Stage == keyring.Published { // another one signs
-		effect = "its mail would not be accepted"
-	}
-	o, err := s.sys.Stat(state.Path(k.File))
-	if err != nil || o.Kind == state.Absent {
-		return cmp.Or(err, fail("put the file back from a backup; without one, mailsetup rotate-dkim --compromised "+domain+" makes another key and revokes this one",
-			"%s, the private key of %s, is gone: %s", k.File, domain, effect))
-	}
-	if o.Mode.Perm()&0o077 != 0 && !k.Adopted { // RequireSafeKeys, opendkim.conf(5)
-		return fail("chown opendkim: "+k.File+" && chmod 600 "+k.File, // the mode alone would lock OpenDKIM out of a file of root's
-			"%s, the private key of %s, has mode %04o: OpenDKIM refuses keys that others could read, and %s",
-			k.File, domain, o.Mode.Perm(), effect)
-	}
-	return nil
 }
 
 // turn puts the steps that keys take in this run into the input: what they are
@@ -128,18 +94,15 @@ func (s *session) successors(ctx context.Context, domains []spec.Domain) []dkimk
 
 // resumable is the key with which a domain that came back signs again.
 func (s *session) resumable(domain string) (keyring.Key, bool) {
-	keys := slices.Clone(s.keys[domain])
-	if o, err := s.sys.Read(keyring.CheckedFile(domain)); err == nil && len(keys) > 0 {
-		c, _ := keyring.ParseChecked(o.Content) // what cannot be read was not seen
-		for i, k := range keys {
-			if k.Seen.IsZero() {
-				keys[i].Seen = c.Seen[k.Selector]
-			}
-		}
+	if len(s.keys[domain]) == 0 {
+		return keyring.Key{}, false
 	}
-	return keyring.Resumable(keys, func(k keyring.Key) bool {
-		return s.keyThere(domain, k) == nil && s.keyFits(k) == nil
-	})
+	var seen map[string]time.Time
+	if o, err := s.sys.Read(keyring.CheckedFile(domain)); err == nil {
+		c, _ := keyring.ParseChecked(o.Content) // what cannot be read was not seen
+		seen = c.Seen
+	}
+	return dkimkeys.Resumable(s.sys, domain, s.keys[domain], seen)
 }
 
 // resume lets a key sign again that drains since its domain was removed.

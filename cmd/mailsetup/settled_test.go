@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"testing"
 
 	"mailsetup/internal/keyring"
@@ -155,32 +154,5 @@ func TestADomainWhoseKeyWaitsIsNotSettled(t *testing.T) {
 	d := spec.Domain{Name: "shop.example"}
 	if sum := steps.Sum(want, d, []keyring.Key{{Selector: "a", Stage: keyring.Published}}); sum != "" {
 		t.Errorf("digest %q", sum)
-	}
-}
-
-// unreadable is a machine whose private keys may be looked at and not read.
-type unreadable struct{ *systemtest.Mem }
-
-func (u unreadable) Read(p state.Path) (state.Object, error) {
-	if p.Dir().Dir() == steps.KeyDir {
-		return state.Object{}, fmt.Errorf("read %s: not for us", p)
-	}
-	return u.Mem.Read(p)
-}
-
-func TestPrivateKeysAreLookedAtAndNotRead(t *testing.T) {
-	s, mem, want := hosting(t, 30)
-	for _, d := range want.Domains {
-		file := steps.KeyFile(d.Name, "202611")
-		s.keys[d.Name][0].File = string(file)
-		mem.Put(file, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: []byte("PEM")})
-	}
-	s.sys = unreadable{mem}
-	if err := s.keysThere(want); err != nil {
-		t.Error(err)
-	}
-	mem.Delete(steps.KeyFile("shop07.example", "202611"))
-	if err := s.keysThere(want); err == nil || !strings.Contains(err.Error(), "/etc/dkimkeys/shop07.example/202611.private") {
-		t.Errorf("error %v", err)
 	}
 }

@@ -2,12 +2,10 @@ package main
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 
 	"mailsetup/internal/apply"
-	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
@@ -98,20 +96,6 @@ func TestTheVerdictIsNoMoreThanWhatWasProven(t *testing.T) {
 	text := strings.Join(strings.Fields(said()), " ")
 	if strings.Contains(text, "leaves signed") || !strings.Contains(text, "The signer was asked, and signs mail of this server. What Postfix does with it after that is not known: Postfix was asked where it would deliver") {
 		t.Errorf("said\n%s", said())
-	}
-}
-
-func TestAKeyThatOthersCanReadIsNoticed(t *testing.T) {
-	s, w, _ := signed(t, nil)
-	if err := s.keysThere(w.input.Spec); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.sys.SetMeta(keyFile, state.Object{Kind: state.Regular, Mode: 0o644}); err != nil {
-		t.Fatal(err)
-	}
-	err := s.keysThere(w.input.Spec)
-	if want := "chown opendkim: " + keyFile + " && chmod 600 " + keyFile; err == nil || !slices.Equal(hint.Of(err), []string{want}) || !strings.Contains(err.Error(), "0644") {
-		t.Errorf("error %v", err)
 	}
 }
 

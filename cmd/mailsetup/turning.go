@@ -6,11 +6,11 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/rotation"
 	"mailsetup/internal/state"
-	"mailsetup/keygen"
 	"mailsetup/steps"
 	"mailsetup/steps/step"
 )
@@ -141,29 +141,12 @@ func (t *turning) fit(domain string, moves []keyring.Move) error {
 			continue
 		}
 		next, _ := keyring.Successor(t.s.keys[domain])
-		if err := t.s.keyThere(domain, next); err != nil {
+		if err := dkimkeys.Check(t.s.sys, domain, next); err != nil {
 			return err
 		}
-		if err := t.s.keyFits(next); err != nil {
+		if err := dkimkeys.CheckMatchesRecord(t.s.sys, next); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// keyFits compares a private key with the public one of its record.
-func (s *session) keyFits(k keyring.Key) error {
-	o, err := s.sys.Read(state.Path(k.File))
-	if err != nil {
-		return err
-	}
-	const hint = "put the file back from a backup"
-	key, err := keygen.Parse(o.Content)
-	switch {
-	case err != nil:
-		return fail(hint, "%s is no private key: %w", k.File, err)
-	case key.Public() != k.Public:
-		return fail(hint, "%s is not the private key of the record %s in DNS", k.File, k.Selector)
 	}
 	return nil
 }
@@ -225,7 +208,7 @@ func (t *turning) missKeyFiles(domains []string) {
 		if !ok || k.File == "" || t.trouble[d] {
 			continue
 		}
-		if err := t.s.keyThere(d, k); err != nil {
+		if err := dkimkeys.Check(t.s.sys, d, k); err != nil {
 			t.trouble[d] = true
 			t.named(d+": "+harmless(err), err)
 		}

@@ -1,0 +1,90 @@
+package dkimkeys
+
+import (
+	"cmp"
+	"runtime"
+	"slices"
+	"time"
+
+	"mailsetup/internal/hint"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/parallel"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+	"mailsetup/keygen"
+)
+
+// CheckAll checks the private keys that sign for the domains, and returns the
+// error of each domain that fails, a *state.Trouble. Mail of such a domain is told
+// to come back later, and a new key could not take its place at once: a rotation is
+// the way to one that can. Keys for which except returns true are not checked.
+func CheckAll(files system.Reader, domains []spec.Domain, ledger keyring.Ledger, except func(domain string, k keyring.Key) bool) error {
+	lost := make([]error, len(domains))
+	err := parallel.Do(len(domains), runtime.GOMAXPROCS(0), func(i int) error {
+		domain := domains[i].Name
+		if k, ok := ledger.Signing(domain); ok && k.File != "" && !except(domain, k) {
+			lost[i] = Check(files, domain, k)
+		}
+		return nil
+	})
+	trouble := state.Trouble{}
+	for i, d := range domains {
+		if lost[i] != nil {
+			trouble[d.Name] = lost[i]
+		}
+	}
+	return cmp.Or(err, trouble.Err())
+}
+
+// Check reports why OpenDKIM cannot sign with a key: its file is gone, or others
+// could read it.
+func Check(files system.Reader, domain string, k keyring.Key) error {
+	effect := "its mail is not accepted"
+	if k.Stage == keyring.Published { // another one signs
+		effect = "its mail would not be accepted"
+	}
+	o, err := files.Stat(state.Path(k.File))
+	if err != nil || o.Kind == state.Absent {
+		return cmp.Or(err, hint.New("put the file back from a backup; without one, mailsetup rotate-dkim --compromised "+domain+" makes another key and revokes this one",
+			"%s, the private key of %s, is gone: %s", k.File, domain, effect))
+	}
+	if o.Mode.Perm()&0o077 != 0 && !k.Adopted { // RequireSafeKeys, opendkim.conf(5)
+		return hint.New("chown opendkim: "+k.File+" && chmod 600 "+k.File, // the mode alone would lock OpenDKIM out of a file of root's
+			"%s, the private key of %s, has mode %04o: OpenDKIM refuses keys that others could read, and %s",
+			k.File, domain, o.Mode.Perm(), effect)
+	}
+	return nil
+}
+
+// CheckMatchesRecord compares a private key with the public one of its record.
+func CheckMatchesRecord(files system.Reader, k keyring.Key) error {
+	o, err := files.Read(state.Path(k.File))
+	if err != nil {
+		return err
+	}
+	const restore = "put the file back from a backup"
+	key, err := keygen.Parse(o.Content)
+	switch {
+	case err != nil:
+		return hint.New(restore, "%s is no private key: %w", k.File, err)
+	case key.Public() != k.Public:
+		return hint.New(restore, "%s is not the private key of the record %s in DNS", k.File, k.Selector)
+	}
+	return nil
+}
+
+// Resumable returns the key with which a domain that was removed and comes back
+// signs again. Seen is when all name servers were first found to have the record of
+// a key, by selector, for keys of which the ledger does not say so.
+func Resumable(files system.Reader, domain string, keys []keyring.Key, seen map[string]time.Time) (keyring.Key, bool) {
+	keys = slices.Clone(keys)
+	for i, k := range keys {
+		if k.Seen.IsZero() {
+			keys[i].Seen = seen[k.Selector]
+		}
+	}
+	return keyring.Resumable(keys, func(k keyring.Key) bool {
+		return Check(files, domain, k) == nil && CheckMatchesRecord(files, k) == nil
+	})
+}
