@@ -105,7 +105,7 @@ func runAdd(ctx context.Context, c console, names []string, a spec.Answers, o op
 	if err != nil {
 		return err
 	}
-	want, findings := old.Further(list, s.now)
+	want, findings := old.Further(list, s.Now)
 	if err := findings.Err(); err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func runAdd(ctx context.Context, c console, names []string, a spec.Answers, o op
 func (s *session) setUp() (*spec.Spec, error) {
 	old, err := s.storedSpec()
 	if err == nil && old == nil {
-		return nil, usage("mailsetup init", "this %s is not set up yet", s.place())
+		return nil, usage("mailsetup init", "this %s is not set up yet", s.Kind())
 	}
 	return old, err
 }
@@ -196,7 +196,7 @@ func (s *session) answersFor(ctx context.Context, names []string, a spec.Answers
 // way is how the records of a new domain get published: as those of the host,
 // unless its BIND does not have the domain at all.
 func (s *session) way(a spec.Answers, h spec.Host, domain string) string {
-	if a.DNS != "" || h.DNS != spec.DNSBind || a.NewZone == "yes" || s.image != nil || s.serves(domain) || s.unusable(domain) {
+	if a.DNS != "" || h.DNS != spec.DNSBind || a.NewZone == "yes" || s.Image != nil || s.serves(domain) || s.unusable(domain) {
 		return a.DNS
 	}
 	return string(spec.DNSManual)
@@ -205,7 +205,7 @@ func (s *session) way(a spec.Answers, h spec.Host, domain string) string {
 // lookAgain asks about what the answers added: third parties in SPF records,
 // and zones that reports to others need.
 func (s *session) lookAgain(ctx context.Context, w *spec.Spec) error {
-	if s.image != nil {
+	if s.Image != nil {
 		return nil
 	}
 	if !slices.Equal(s.origins(w), s.looked) {

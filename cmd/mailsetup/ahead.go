@@ -22,14 +22,14 @@ type glance struct {
 // ahead begins to look at the machine where that is worth it: with few domains
 // there is nothing to read meanwhile.
 func (s *session) ahead(ctx context.Context) error {
-	if s.image != nil || s.o.zones == nil {
+	if s.Image != nil || s.o.zones == nil {
 		return nil
 	}
 	names, err := s.domainsIn(spec.DomainsDir(), ".toml")
 	if err != nil || len(names) <= few {
 		return err
 	}
-	o, err := s.sys.Read(spec.HostFile)
+	o, err := s.Sys.Read(spec.HostFile)
 	if err != nil {
 		return err
 	}
@@ -70,5 +70,5 @@ func (g *glance) end() {
 }
 
 func (s *session) machine(ctx context.Context, origins []string) (state.Facts, error) {
-	return detect.Machine(ctx, source{s.sys}, detect.Options{Files: factFiles, Origins: origins})
+	return detect.Machine(ctx, source{s.Sys}, detect.Options{Files: factFiles, Origins: origins})
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/dkimkeys"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/wizard"
 	"mailsetup/steps"
@@ -37,7 +38,7 @@ func (s *session) complete(ctx context.Context, a spec.Answers, old *spec.Spec) 
 func (s *session) missing(flags []string, host string) error {
 	hints := []string{"run mailsetup init in a terminal to be asked instead"}
 	for _, flag := range flags {
-		if why := steps.Missing(flag, host, s.facts); why != "" && s.image == nil {
+		if why := steps.Missing(flag, host, s.facts); why != "" && s.Image == nil {
 			hints = append(hints, why)
 		}
 	}
@@ -130,9 +131,9 @@ func (s *session) selector(ctx context.Context, a spec.Answers, old *spec.Spec) 
 
 // selectors finds names for new keys.
 func (s *session) selectors() dkimkeys.Selectors {
-	list := dkimkeys.Selectors{Ledger: s.keys, Files: s.sys, Zones: s.facts.Zones, Now: s.now, Random: s.random}
+	list := dkimkeys.Selectors{Ledger: s.keys, Files: s.Sys, Zones: s.facts.Zones, Now: s.Now, Random: machine.Random}
 	if s.o.root == "" {
-		list.DNS = cmp.Or(s.asked, s.resolver)
+		list.DNS = cmp.Or(s.asked, s.Resolver)
 	}
 	return list
 }

@@ -100,7 +100,7 @@ func runDNS(ctx context.Context, c console, o dnsRun) error {
 		return err
 	}
 	if sp == nil {
-		return usage("sudo mailsetup init", "no domain is set up on this %s", s.place())
+		return usage("sudo mailsetup init", "no domain is set up on this %s", s.Kind())
 	}
 	domains, err := chosen(*sp, o.domains)
 	if err != nil {
@@ -127,9 +127,9 @@ func (s *session) dnsInput(ctx context.Context, sp spec.Spec, domains []spec.Dom
 	if err := s.look(ctx, &asked); err != nil {
 		return steps.Input{}, err
 	}
-	w := &work{input: steps.Input{Spec: sp, Facts: s.facts, Keys: s.keys, Scope: scope, Now: s.now}}
+	w := &work{input: steps.Input{Spec: sp, Facts: s.facts, Keys: s.keys, Scope: scope, Now: s.Now}}
 	s.covered(ctx, &w.input)
-	if s.image == nil && os.Geteuid() == 0 {
+	if s.Image == nil && os.Geteuid() == 0 {
 		// What a primary has of the administrator's own helps to judge, and can
 		// be done without.
 		if err := s.primaries(ctx, w); err != nil {
@@ -167,7 +167,7 @@ func (s *session) keysUnknown(domains []spec.Domain) {
 	without := namesIn(slices.DeleteFunc(slices.Clone(domains), func(d spec.Domain) bool { return len(s.keys[d.Name]) > 0 || d.SignedBy != "" }))
 	switch {
 	case len(without) == 0:
-	case s.image == nil && os.Geteuid() != 0:
+	case s.Image == nil && os.Geteuid() != 0:
 		s.c.say("the keys are known to root only: DKIM records are left out\nhint: sudo mailsetup dns")
 	default:
 		s.c.say("no key yet, so no DKIM record: %s\nhint: sudo mailsetup init makes it", shortList(without))

@@ -188,8 +188,8 @@ func (s *session) zoneOf(ctx context.Context, name, domain string) string {
 			best = z.Origin
 		}
 	}
-	if best == "" && s.image == nil {
-		best, _ = s.resolver.ZoneOf(ctx, name)
+	if best == "" && s.Image == nil {
+		best, _ = s.Resolver.ZoneOf(ctx, name)
 	}
 	switch {
 	case best != "":

@@ -266,7 +266,7 @@ func everywhere(v dnspub.View, name string) bool {
 // records is to remember where that is given.
 func (s *session) writeChecked(all map[string]keyring.Checked, watches map[string]keyring.Watch) error {
 	if !s.exists(keyring.CheckedDir) {
-		err := s.sys.Mkdir(keyring.CheckedDir, state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root})
+		err := s.Sys.Mkdir(keyring.CheckedDir, state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root})
 		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
@@ -274,7 +274,7 @@ func (s *session) writeChecked(all map[string]keyring.Checked, watches map[strin
 	var memos []memo
 	for domain, c := range all {
 		file := keyring.CheckedFile(domain)
-		if o, err := s.sys.Read(file); err == nil {
+		if o, err := s.Sys.Read(file); err == nil {
 			if earlier, err := keyring.ParseChecked(o.Content); err == nil {
 				c = c.After(earlier)
 			}

@@ -110,7 +110,7 @@ func (w *watch) look(ctx context.Context) {
 		free <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-free }()
-			w.views[i] = w.s.resolver.Look(ctx, w.want[i], w.views[i])
+			w.views[i] = w.s.Resolver.Look(ctx, w.want[i], w.views[i])
 		})
 	}
 	wg.Wait()

@@ -58,7 +58,7 @@ type historyRun struct {
 }
 
 func (s *session) history() error {
-	entries, err := s.journal.History()
+	entries, err := s.Journal.History()
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (s *session) history() error {
 		return s.printJSON(runs)
 	}
 	if len(entries) == 0 {
-		fmt.Fprintf(s.c.out, "No run has changed this %s yet.\n", s.place())
+		fmt.Fprintf(s.c.out, "No run has changed this %s yet.\n", s.Kind())
 	}
 	for _, e := range entries {
 		unit := "paths"
@@ -118,7 +118,7 @@ func rollbackCommand(c console) *cli.Command {
 // rollback is a plan like any other: shown, confirmed, journaled, undone if it
 // fails.
 func (s *session) rollback(ctx context.Context, id string) error {
-	entries, err := s.journal.History()
+	entries, err := s.Journal.History()
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (s *session) rollback(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	p, err := apply.InverseAll(ctx, runs, s.sys)
+	p, err := apply.InverseAll(ctx, runs, s.Sys)
 	if err != nil {
 		return fail(goesFirst(entries, runs), "%w", err)
 	}
@@ -141,8 +141,8 @@ func (s *session) rollback(ctx context.Context, id string) error {
 		return err
 	}
 	defer s.c.hold()()
-	report, err := apply.Run(ctx, s.sys, p, s.journal, s.applyOptions())
-	if err := errors.Join(err, s.saveOwners()); err != nil {
+	report, err := apply.Run(ctx, s.Sys, p, s.Journal, s.ApplyOptions())
+	if err := errors.Join(err, s.SaveOwners()); err != nil {
 		return err
 	}
 	if s.o.json {
@@ -265,7 +265,7 @@ func (s *session) keepKeys(c *plan.Change, now []keyring.Key) bool {
 	if c.Op == plan.Remove {
 		c.Op, c.After = plan.Modify, c.Before
 	}
-	c.After.Content = keyring.MarshalDomain(append(old, keyring.Withdrawn(lost, s.now)...))
+	c.After.Content = keyring.MarshalDomain(append(old, keyring.Withdrawn(lost, s.Now)...))
 	c.Why = "the selector stays used: nobody may meet another key under it"
 	return true
 }
@@ -303,7 +303,7 @@ func recoverCommand(c console) *cli.Command {
 }
 
 func (s *session) recover(ctx context.Context) error {
-	open, err := s.journal.Open()
+	open, err := s.Journal.Open()
 	if err != nil {
 		return err
 	}
@@ -311,5 +311,5 @@ func (s *session) recover(ctx context.Context) error {
 		fmt.Fprintln(s.c.out, "No interrupted run.")
 		return nil
 	}
-	return s.putBack(ctx)
+	return s.Recover(ctx)
 }

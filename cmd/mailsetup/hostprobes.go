@@ -16,7 +16,7 @@ func (s *session) hostProbes(ctx context.Context, w *work) error {
 	if s.facts.SMTPAddress == "" {
 		return nil // a null client; whether Postfix runs was seen with the facts
 	}
-	err := s.sys.Probe(ctx, state.Probe{Kind: state.ProbeSMTP, Address: s.facts.SMTPAddress, Within: 10 * time.Second})
+	err := s.Sys.Probe(ctx, state.Probe{Kind: state.ProbeSMTP, Address: s.facts.SMTPAddress, Within: 10 * time.Second})
 	if err != nil && ctx.Err() == nil {
 		return fail("systemctl restart "+s.facts.Postfix.Unit+"; if it does not help: journalctl -u "+s.facts.Postfix.Unit+" -n 20", "Postfix takes no mail, although the files are as they should be: %w", err)
 	}
@@ -26,7 +26,7 @@ func (s *session) hostProbes(ctx context.Context, w *work) error {
 // halted is the error of a unit that somebody has stopped or masked. One that is
 // masked keeps any run from its end.
 func (s *session) halted(w *work, maskedOnly bool) error {
-	if s.image != nil || s.turns != nil {
+	if s.Image != nil || s.turns != nil {
 		return nil
 	}
 	for _, h := range steps.Halted(w.input) {

@@ -164,7 +164,7 @@ func runSetup(ctx context.Context, c console, a spec.Answers, o options, stops f
 	if err != nil {
 		return err
 	}
-	want, findings := a.Spec(old, s.now)
+	want, findings := a.Spec(old, s.Now)
 	if err := findings.Err(); err != nil {
 		return err
 	}

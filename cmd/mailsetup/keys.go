@@ -55,7 +55,7 @@ func (s *session) keysThere(want spec.Spec) error {
 	if !s.scope.WholeHost() {
 		domains = s.subjects(&want)
 	}
-	return dkimkeys.CheckAll(s.sys, domains, s.keys, func(domain string, k keyring.Key) bool {
+	return dkimkeys.CheckAll(s.Sys, domains, s.keys, func(domain string, k keyring.Key) bool {
 		_, turns := s.turns[domain]
 		return turns || s.taken.copying(k.File)
 	})
@@ -67,7 +67,7 @@ func (s *session) turn(ctx context.Context, w *work) {
 	if len(s.turns) == 0 {
 		return
 	}
-	w.input.Keys, w.input.Early = s.turns.Keys(s.keys, s.now)
+	w.input.Keys, w.input.Early = s.turns.Keys(s.keys, s.Now)
 	var grow []spec.Domain
 	for _, d := range w.input.Spec.Domains {
 		if s.turns.Makes(d.Name) {
@@ -84,7 +84,7 @@ func (s *session) successors(ctx context.Context, domains []spec.Domain) []dkimk
 	_ = sideBySide(len(domains), lookUps, func(i int) error {
 		var made bool
 		if keys[i], made = s.fresh[domains[i].Name]; !made {
-			keys[i] = dkimkeys.NewPair(domains[i], selectors.Choose(ctx, domains[i].Name, ""), s.now)
+			keys[i] = dkimkeys.NewPair(domains[i], selectors.Choose(ctx, domains[i].Name, ""), s.Now)
 		}
 		return nil
 	})
@@ -98,11 +98,11 @@ func (s *session) resumable(domain string) (keyring.Key, bool) {
 		return keyring.Key{}, false
 	}
 	var seen map[string]time.Time
-	if o, err := s.sys.Read(keyring.CheckedFile(domain)); err == nil {
+	if o, err := s.Sys.Read(keyring.CheckedFile(domain)); err == nil {
 		c, _ := keyring.ParseChecked(o.Content) // what cannot be read was not seen
 		seen = c.Seen
 	}
-	return dkimkeys.Resumable(s.sys, domain, s.keys[domain], seen)
+	return dkimkeys.Resumable(s.Sys, domain, s.keys[domain], seen)
 }
 
 // resume lets a key sign again that drains since its domain was removed.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mailsetup/internal/machine"
 	"mailsetup/internal/notify"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
@@ -28,7 +29,7 @@ func (s *session) send(ctx context.Context, h spec.Host, l letter) {
 	if h.Notify == "" || s.o.root != "" || s.o.dryRun {
 		return
 	}
-	if err := notify.Send(ctx, s.sys, l.message(h, s.now)); err != nil {
+	if err := notify.Send(ctx, s.Sys, l.message(h, s.Now)); err != nil {
 		s.c.say("no mail to %s: %s", h.Notify, harmless(err))
 	}
 }
@@ -44,7 +45,8 @@ func mailFailure(ctx context.Context, c console, o options, failed error) {
 	if errors.Is(failed, errProblemsFound) || code == exitInterrupted || os.Geteuid() != 0 {
 		return
 	}
-	s := &session{c: c, o: o, now: o.now().UTC().Truncate(time.Second), sys: system.NewHost(system.Options{})}
+	s := &session{c: c, o: o}
+	s.Machine = machine.New(system.NewHost(system.Options{}), nil, s.machineOptions())
 	why := []string{"mailsetup: " + harmless(failed)}
 	for _, hint := range hints {
 		why = append(why, "hint: "+plan.Printable(hint))
@@ -56,16 +58,16 @@ func mailFailure(ctx context.Context, c console, o options, failed error) {
 }
 
 func (s *session) failedTo(ctx context.Context, why string) {
-	o, err := s.sys.Read(spec.HostFile)
+	o, err := s.Sys.Read(spec.HostFile)
 	sp, _ := spec.Parse(o.Content, nil) // what is wrong with it is what failed
 	if err != nil || sp.Host.Notify == "" || sp.Host.Hostname == "" {
 		return
 	}
-	last, _ := s.sys.Read(mailedFile)
+	last, _ := s.Sys.Read(mailedFile)
 	if at, err := time.Parse(time.RFC3339, strings.TrimSpace(string(last.Content))); err == nil && s.today(at) {
 		return
 	}
-	if err := s.jot(memo{mailedFile, []byte(s.now.Format(time.RFC3339) + "\n")}); err != nil {
+	if err := s.jot(memo{mailedFile, []byte(s.Now.Format(time.RFC3339) + "\n")}); err != nil {
 		s.c.say("%v", err)
 		return // or each run would send one
 	}

@@ -124,9 +124,9 @@ domain = "lab.example"
 addresses = ["192.0.2.10"]
 notify = "ops@lab.example"
 `)
-	start := s.now
+	start := s.Now
 	for _, after := range []time.Duration{0, time.Hour, 23 * time.Hour, 25 * time.Hour, -48 * time.Hour} {
-		s.now = start.Add(after)
+		s.Now = start.Add(after)
 		s.failedTo(t.Context(), "mailsetup: reload named.service: failed\nhint: journalctl -u named")
 	}
 	if len(letters) != 3 {

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/spec"
 	"mailsetup/steps"
 )
@@ -92,7 +93,7 @@ func (s *session) list() error {
 	if s.o.json {
 		return s.printJSON(all)
 	}
-	fmt.Fprint(s.c.out, table(all, s.now))
+	fmt.Fprint(s.c.out, table(all, s.Now))
 	return nil
 }
 
@@ -102,7 +103,7 @@ func (s *session) listed(sp *spec.Spec) ([]listedDomain, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, blind := s.sys.(shy)
+	_, blind := s.Sys.(machine.Unprivileged)
 	known := make(map[string]bool, len(sp.Domains))
 	all := make([]listedDomain, 0, len(sp.Domains))
 	for _, d := range sp.Domains {
@@ -147,7 +148,7 @@ const unused keyring.Stage = "unused"
 
 // stageOf is the stage of a key whose domain has no file.
 func (s *session) stageOf(domain string, k keyring.Key) keyring.Stage {
-	o, err := s.sys.Read(steps.KeyTable)
+	o, err := s.Sys.Read(steps.KeyTable)
 	row := k.Selector + "._domainkey." + domain + " "
 	if k.Stage == keyring.Active && err == nil && !bytes.HasPrefix(o.Content, []byte(row)) && !bytes.Contains(o.Content, []byte("\n"+row)) {
 		return unused
@@ -183,7 +184,7 @@ func (s *session) last(domain string, checked map[string]keyring.Checked) *liste
 	if c.At.IsZero() {
 		return nil
 	}
-	return &listedChecked{c.At, c.OK, c.Found, problemsOf(domain, c.Watch.Problems, s.now)}
+	return &listedChecked{c.At, c.OK, c.Found, problemsOf(domain, c.Watch.Problems, s.Now)}
 }
 
 // table has one row for each key of each domain, in columns.

@@ -24,7 +24,7 @@ func (s *session) wholeWay(ctx context.Context, w *work, notes []state.Note) (pr
 		return signerAsked, false, nil
 	}
 	s.c.say("does a message arrive signed, all the way through Postfix")
-	res, err := livepath.Probe(ctx, s.sys, livepath.Request{Postfix: s.facts.Postfix, SMTP: s.takesMail(), Signers: senders})
+	res, err := livepath.Probe(ctx, s.Sys, livepath.Request{Postfix: s.facts.Postfix, SMTP: s.takesMail(), Signers: senders})
 	if err != nil {
 		return "", false, err
 	}

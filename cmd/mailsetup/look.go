@@ -16,18 +16,18 @@ import (
 
 // look finds out about the machine, and about DNS for the names of the wish.
 func (s *session) look(ctx context.Context, w *spec.Spec) error {
-	if s.image != nil {
+	if s.Image != nil {
 		dir, err := filepath.Abs(s.o.root) // programs run elsewhere
 		if err != nil {
 			return err
 		}
-		s.facts, err = detect.Image(ctx, s.image, system.NewHost(system.Options{}), dir, factFiles)
+		s.facts, err = detect.Image(ctx, s.Image, system.NewHost(system.Options{}), dir, factFiles)
 		return err
 	}
 	if err := s.findSettled(w); err != nil {
 		return err
 	}
-	s.looked, s.asked = s.origins(w), s.resolver.Remembering()
+	s.looked, s.asked = s.origins(w), s.Resolver.Remembering()
 	facts, err := s.lookedAt(ctx, s.looked)
 	if err != nil {
 		return err
@@ -37,7 +37,7 @@ func (s *session) look(ctx context.Context, w *spec.Spec) error {
 	}
 	// The package's own opendkim.conf may be replaced. Nothing else that is
 	// still as shipped becomes ours, so nothing else is remembered.
-	if o, err := s.sys.Read(steps.Conf); err == nil && facts.Pristine[steps.Conf] {
+	if o, err := s.Sys.Read(steps.Conf); err == nil && facts.Pristine[steps.Conf] {
 		s.record[steps.Conf] = plan.Hash(o.Content)
 	}
 	if facts.OtherMTA == nil {
@@ -145,6 +145,6 @@ func (s *session) keyOrigins(w *spec.Spec) []string {
 }
 
 func (s *session) exists(p state.Path) bool {
-	o, err := s.sys.Read(p)
+	o, err := s.Sys.Read(p)
 	return err == nil && o.Kind != state.Absent
 }

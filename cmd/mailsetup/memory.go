@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -26,7 +27,7 @@ type memory struct {
 
 // remember reads what earlier runs left: hashes of what we wrote, and keys.
 func (s *session) remember() error {
-	o, err := s.sys.Read(plan.RecordPath)
+	o, err := s.Sys.Read(plan.RecordPath)
 	if err != nil {
 		return err
 	}
@@ -57,7 +58,7 @@ func (s *session) remember() error {
 
 // storedSpec reads the spec of earlier runs, nil if there is none.
 func (s *session) storedSpec() (*spec.Spec, error) {
-	host, err := s.sys.Read(spec.HostFile)
+	host, err := s.Sys.Read(spec.HostFile)
 	if err != nil || host.Kind == state.Absent {
 		return nil, err
 	}
@@ -111,7 +112,7 @@ func (s *session) documents(want spec.Spec) (map[state.Path][]byte, error) {
 }
 
 func (s *session) document(p state.Path, fresh []byte, edit func([]byte) ([]byte, error)) ([]byte, error) {
-	o, err := s.sys.Read(p)
+	o, err := s.Sys.Read(p)
 	if err != nil || o.Kind == state.Absent {
 		return fresh, err
 	}
@@ -141,14 +142,14 @@ func (s *session) files(dir state.Path, extension string) ([]domainFile, error) 
 	files := make([]domainFile, len(domains))
 	return files, sideBySide(len(files), processors(), func(i int) (err error) {
 		files[i].domain = domains[i]
-		files[i].Object, err = s.sys.Read(dir.Join(domains[i] + extension))
+		files[i].Object, err = s.Sys.Read(dir.Join(domains[i] + extension))
 		return err
 	})
 }
 
 // domainsIn are the domains after which files of a directory are named, sorted.
 func (s *session) domainsIn(dir state.Path, extension string) ([]string, error) {
-	names, err := s.sys.List(dir)
+	names, err := s.Sys.List(dir)
 	var domains []string
 	for _, n := range names {
 		if domain, ok := strings.CutSuffix(n, extension); ok {
@@ -178,23 +179,23 @@ func (s *session) jot(memos ...memo) (err error) {
 	defer func() {
 		if err != nil {
 			for _, d := range drafts {
-				_ = s.sys.Remove(d) // what was renamed is not there any more
+				_ = s.Sys.Remove(d) // what was renamed is not there any more
 			}
 		}
 	}()
 	for _, m := range memos {
-		draft := m.path + state.Path("."+s.random(6)+"~")
-		err := s.sys.Create(draft, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: m.content})
+		draft := m.path + state.Path("."+machine.Random(6)+"~")
+		err := s.Sys.Create(draft, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: m.content})
 		if err != nil {
 			return err
 		}
 		drafts = append(drafts, draft)
 	}
-	if err := s.sys.Sync(drafts...); err != nil {
+	if err := s.Sys.Sync(drafts...); err != nil {
 		return err
 	}
 	for i, m := range memos {
-		if err := s.sys.Rename(drafts[i], m.path); err != nil {
+		if err := s.Sys.Rename(drafts[i], m.path); err != nil {
 			return err
 		}
 	}

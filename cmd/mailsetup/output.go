@@ -102,7 +102,7 @@ func (s *session) printJSON(v any) error {
 // nothing about a daemon that was stopped since, or of what becomes of mail.
 func (s *session) nothingToDo(ctx context.Context, w *work, p plan.Plan) error {
 	proven := ""
-	if s.image == nil {
+	if s.Image == nil {
 		err := s.hostProbes(ctx, w)
 		if err == nil {
 			proven, _, err = s.wholeWay(ctx, w, p.Notes)
@@ -116,7 +116,7 @@ func (s *session) nothingToDo(ctx context.Context, w *work, p plan.Plan) error {
 	if s.o.json {
 		return s.printResult(result{Notes: p.Notes, Proven: proven})
 	}
-	fmt.Fprintf(s.c.out, "Nothing to do: this %s is as you asked for.\n", s.place())
+	fmt.Fprintf(s.c.out, "Nothing to do: this %s is as you asked for.\n", s.Kind())
 	if proven != "" {
 		fmt.Fprintln(s.c.out, fold(proven, 78))
 	}
@@ -127,7 +127,7 @@ func (s *session) nothingToDo(ctx context.Context, w *work, p plan.Plan) error {
 // done is the short summary at the end: what was done, what is left for the
 // human, what to type next.
 func (s *session) done(ctx context.Context, w *work, p plan.Plan, r apply.Report) error {
-	if err := s.saveOwners(); err != nil {
+	if err := s.SaveOwners(); err != nil {
 		return err
 	}
 	s.settledNow(w.input)
@@ -147,7 +147,7 @@ func (s *session) done(ctx context.Context, w *work, p plan.Plan, r apply.Report
 	if !s.o.json {
 		fmt.Fprintf(s.c.out, "\n%s\n", fold(r.String(), 78))
 	}
-	if s.image == nil {
+	if s.Image == nil {
 		proven, found = s.verdict(ctx, w, p)
 	}
 	if s.o.json {
@@ -159,7 +159,7 @@ func (s *session) done(ctx context.Context, w *work, p plan.Plan, r apply.Report
 		fmt.Fprintln(s.c.out, fold(proven, 78))
 	}
 	s.notes(p.Notes)
-	if s.image == nil {
+	if s.Image == nil {
 		fmt.Fprintf(s.c.out, "\nTo take it back: mailsetup rollback %s\n", apply.FirstID(r.ID))
 	} else {
 		fmt.Fprintf(s.c.out, "\nOwners are listed in %s/%s.\nOn the machine itself, later: mailsetup init --yes\n",
@@ -245,7 +245,7 @@ func (s *session) signs(ctx context.Context, w *work) error {
 	if !ok {
 		return nil
 	}
-	if err := s.sys.Probe(ctx, proof); err != nil {
+	if err := s.Sys.Probe(ctx, proof); err != nil {
 		return cmp.Or(ctx.Err(), fail("systemctl start opendkim if it is down; journalctl -u opendkim -n 20 says why it does not sign",
 			"mail does not leave signed, although the files are as they should be: %w", err))
 	}
@@ -382,8 +382,4 @@ func paths(p plan.Plan) []state.Path {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
-}
-
-func (s *session) recovered(r apply.Report) {
-	s.c.say("%s", fold(r.String(), 78))
 }

@@ -17,32 +17,32 @@ const (
 )
 
 func (s *session) markFresh() error {
-	main, err := s.sys.Read(mainCf)
+	main, err := s.Sys.Read(mainCf)
 	if err != nil || main.Kind != state.Regular {
 		return err
 	}
 	if !s.exists(plan.Home) {
 		home := state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root}
-		if err := s.sys.Mkdir(plan.Home, home); err != nil {
+		if err := s.Sys.Mkdir(plan.Home, home); err != nil {
 			return err
 		}
 	}
 	if s.exists(freshFile) {
-		if err := s.sys.Remove(freshFile); err != nil {
+		if err := s.Sys.Remove(freshFile); err != nil {
 			return err
 		}
 	}
-	return s.sys.Create(freshFile, state.Object{
+	return s.Sys.Create(freshFile, state.Object{
 		Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: []byte(plan.Hash(main.Content) + "\n"),
 	})
 }
 
 func (s *session) isFresh() bool {
-	mark, err := s.sys.Read(freshFile)
+	mark, err := s.Sys.Read(freshFile)
 	if err != nil || mark.Kind != state.Regular {
 		return false
 	}
-	main, err := s.sys.Read(mainCf)
+	main, err := s.Sys.Read(mainCf)
 	return err == nil && strings.TrimSpace(string(mark.Content)) == plan.Hash(main.Content)
 }
 

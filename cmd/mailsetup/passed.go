@@ -33,7 +33,7 @@ func (s *session) count() error {
 // loadPassed reads what earlier runs counted. Without it every wait begins
 // anew, which is safe.
 func (s *session) loadPassed() keyring.Passed {
-	o, err := s.sys.Read(keyring.PassedFile)
+	o, err := s.Sys.Read(keyring.PassedFile)
 	if err != nil || o.Kind == state.Absent {
 		return keyring.Passed{}
 	}
@@ -61,7 +61,7 @@ func (s *session) passedOf(domain string) map[string]time.Duration {
 	out := map[string]time.Duration{}
 	for _, k := range s.keys[domain] {
 		if since, ok := k.Since[k.Stage]; ok {
-			out[k.Selector] = s.now.Sub(since)
+			out[k.Selector] = s.Now.Sub(since)
 		}
 	}
 	return out
@@ -73,14 +73,14 @@ func (s *session) toldToday(domain string, k keyring.Key) bool {
 	if at, ok := s.passed.ToldAt(domain, k); ok && s.today(at) {
 		return true
 	}
-	s.passed = s.passed.Tell(domain, k, s.now)
+	s.passed = s.passed.Tell(domain, k, s.Now)
 	return false
 }
 
 // today reports whether a time is in the last day: one in the future is of a
 // clock that went wrong.
 func (s *session) today(at time.Time) bool {
-	since := s.now.Sub(at)
+	since := s.Now.Sub(at)
 	return since >= 0 && since < oneDay
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"mailsetup/internal/detect"
 	"mailsetup/internal/dnspub"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/state"
 	"mailsetup/steps"
 )
@@ -26,34 +27,34 @@ func (s *session) primaries(ctx context.Context, w *work) error {
 		})
 	}
 	var err error
-	if w.input.Facts.Published, err = detect.Published(s.sys); err != nil {
+	if w.input.Facts.Published, err = detect.Published(s.Sys); err != nil {
 		return err
 	}
 	leaving := steps.Leaving(w.input)
 	if len(wishes)+len(leaving) == 0 {
 		return nil
 	}
-	switch s.sys.(type) {
-	case shy:
+	switch s.Sys.(type) {
+	case machine.Unprivileged:
 		if len(wishes) > 0 {
 			return fail("sudo mailsetup "+s.o.command+" --dry-run", "only root may read the keys that zones are asked with (dns rfc2136)")
 		}
 		return nil
 	}
-	if s.image != nil && len(wishes) > 0 {
+	if s.Image != nil && len(wishes) > 0 {
 		return usage("--dns manual prints the records; or run init on the machine that is made from the tree",
 			"--root works on files, and dns rfc2136 changes zones on name servers")
 	}
-	ask := &dnspub.Primaries{Resolver: s.resolver}
+	ask := &dnspub.Primaries{Resolver: s.Resolver}
 	defer ask.Close()
-	w.input.Facts.Updated, err = detect.Updated(ctx, ask, s.sys, wishes, leaving, w.input.Facts)
+	w.input.Facts.Updated, err = detect.Updated(ctx, ask, s.Sys, wishes, leaving, w.input.Facts)
 	return err
 }
 
 // covered looks at the wildcards of zones whose records are printed.
 func (s *session) covered(ctx context.Context, in *steps.Input) {
-	if s.image == nil && s.steps == nil {
-		in.Facts.Covered = detect.Covered(ctx, cmp.Or(s.asked, s.resolver), steps.Printed(*in))
+	if s.Image == nil && s.steps == nil {
+		in.Facts.Covered = detect.Covered(ctx, cmp.Or(s.asked, s.Resolver), steps.Printed(*in))
 	}
 }
 

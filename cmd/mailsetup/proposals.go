@@ -207,7 +207,7 @@ func (s *session) foundLines() []string {
 	if f.Release.Pretty != "" {
 		lines = append(lines, f.Release.Pretty)
 	}
-	if s.image != nil {
+	if s.Image != nil {
 		return append(lines, "a tree below "+s.o.root+": files only, nothing is installed or started")
 	}
 	if f.Postfix != nil {

@@ -8,6 +8,7 @@ import (
 
 	"mailsetup/internal/dnspub"
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system/systemtest"
@@ -18,8 +19,10 @@ import (
 func foundSession(t *testing.T) *session {
 	t.Helper()
 	return &session{
-		now: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC), sys: systemtest.NewMem(), keys: keyring.Ledger{},
-		resolver: dnspub.New("127.0.0.1:1"), o: options{root: "/image", rootKeys: true},
+		Machine: &machine.Machine{
+			Now: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC), Sys: systemtest.NewMem(), Resolver: dnspub.New("127.0.0.1:1"),
+		},
+		keys: keyring.Ledger{}, o: options{root: "/image", rootKeys: true},
 		facts: state.Facts{
 			FQDN: "srv1.lab.example", DNS: state.BIND,
 			Zones: []state.Zone{{Origin: "lab.example.", Kind: "primary", File: "/etc/bind/db.lab"}},

@@ -87,7 +87,7 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 		return nil, err
 	}
 	w := &work{old: old, answered: map[string]bool{}, input: steps.Input{
-		Spec: want, Facts: s.facts, Keys: s.keys, Written: s.memory.keys, Documents: docs, Now: s.now,
+		Spec: want, Facts: s.facts, Keys: s.keys, Written: s.memory.keys, Documents: docs, Now: s.Now,
 		NewKeys: map[state.Path][]byte{}, Consents: map[string]bool{}, Scope: s.scope,
 		Removed: s.removed, Retire: s.retire, Rendered: &steps.Rendered{},
 	}}
@@ -98,7 +98,7 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 	s.askMilters(ctx, w)
 	for _, d := range s.subjects(&want) {
 		if d.SignedBy != "" {
-			w.leave(d.Name, s.now)
+			w.leave(d.Name, s.Now)
 			continue
 		}
 		if _, ok := s.keys.Signing(d.Name); ok || s.steps != nil || (s.o.root != "" && !s.o.rootKeys) {
@@ -108,7 +108,7 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 			w.resume(d.Name, k)
 			continue
 		}
-		w.fresh = append(w.fresh, dkimkeys.NewPair(d, s.selectors().ForFirstKey(ctx, d, old), s.now))
+		w.fresh = append(w.fresh, dkimkeys.NewPair(d, s.selectors().ForFirstKey(ctx, d, old), s.Now))
 	}
 	dkimkeys.AddPairs(&w.input, w.fresh)
 	if err := s.primaries(ctx, w); err != nil {
@@ -139,7 +139,7 @@ func (s *session) planned(ctx context.Context, w *work) (plan.Plan, error) {
 			return plan.Plan{}, err
 		}
 	}
-	p, err := plan.Make(ctx, want, s.sys, s.record)
+	p, err := plan.Make(ctx, want, s.Sys, s.record)
 	if err != nil {
 		return plan.Plan{}, err
 	}
@@ -153,7 +153,7 @@ func (s *session) preview(ctx context.Context, p *plan.Plan) error {
 		if len(st.Packages) == 0 {
 			continue
 		}
-		pre, err := apt.Simulate(ctx, s.sys, packageNames(st.Packages), !s.o.dryRun)
+		pre, err := apt.Simulate(ctx, s.Sys, packageNames(st.Packages), !s.o.dryRun)
 		if err != nil {
 			return err
 		}
@@ -247,7 +247,7 @@ func (s *session) install(ctx context.Context, w *work, announced *plan.Plan) er
 	fresh := s.facts.Postfix == nil && !s.exists("/etc/postfix/main.cf")
 	pre := apt.Preseed{Mailname: steps.Mailname(w.input)}
 	release := s.c.hold()
-	err := apt.Install(ctx, s.sys, names, pre, &packageProgress{c: s.c})
+	err := apt.Install(ctx, s.Sys, names, pre, &packageProgress{c: s.c})
 	release()
 	if err != nil {
 		return err
@@ -316,11 +316,11 @@ func (s *session) perform(ctx context.Context, w *work, confirmed plan.Plan) err
 			return fail("run the command again", "the machine changed while the plan was on the screen: %s", diff[0])
 		}
 	}
-	report, err := apply.Run(ctx, s.sys, p, s.journal, s.applyOptions())
+	report, err := apply.Run(ctx, s.Sys, p, s.Journal, s.ApplyOptions())
 	if err != nil {
 		return err
 	}
-	if err := s.journal.Prune(apply.DefaultKeep); err != nil {
+	if err := s.Journal.Prune(apply.DefaultKeep); err != nil {
 		s.c.say("old runs stay in the history: %v", err)
 	}
 	if err := s.done(ctx, w, p, report); err != nil {
@@ -336,7 +336,7 @@ func (s *session) zoneAllowed(ctx context.Context, want spec.Spec) error {
 		if !d.NewZone || s.o.root != "" || s.serves(d.Name) {
 			continue
 		}
-		ns, known, err := s.resolver.Delegation(ctx, d.Name+".")
+		ns, known, err := s.Resolver.Delegation(ctx, d.Name+".")
 		if err != nil || !known {
 			s.c.say("could not find out who serves %s; going on, since the new zone was asked for", d.Name)
 			continue

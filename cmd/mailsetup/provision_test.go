@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/apply"
 	"mailsetup/internal/dnspub"
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -25,12 +26,13 @@ func bareSession(t *testing.T) (*session, *systemtest.Mem, *bytes.Buffer, spec.S
 	mem.PutFile("/etc/os-release", "ID=debian\nVERSION_ID=\"13\"\n")
 	s := &session{
 		c: console{out: said, err: said}, o: options{yes: true, install: true, now: time.Now},
-		now: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC), sys: mem, keys: keyring.Ledger{}, record: plan.Record{},
-		resolver: dnspub.New("127.0.0.1:1"), journal: apply.NewJournal(mem, journalDir),
+		keys: keyring.Ledger{}, record: plan.Record{},
 	}
+	s.Machine = machine.New(mem, dnspub.New("127.0.0.1:1"), s.machineOptions())
+	s.Now = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	want, findings := spec.Answers{
 		Domain: "lab.example", Hostname: "mail.lab.example", Addresses: []string{"192.0.2.10"},
-	}.Spec(nil, s.now)
+	}.Spec(nil, s.Now)
 	if err := findings.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -73,14 +75,14 @@ func TestOldRunsAreForgotten(t *testing.T) {
 	s, mem, _, want := bareSession(t)
 	s.o.root = "/image" // no packages and no units
 	for i := range apply.DefaultKeep + 3 {
-		id := apply.NewID(s.now.Add(time.Duration(i)*time.Minute), "aaaa")
-		mem.PutFile(journalDir.Join(id, "run.jsonl"), `{"event":"begin","id":"`+id+`","time":"2026-01-01T00:00:00Z"}`+"\n"+`{"event":"done"}`+"\n")
+		id := apply.NewID(s.Now.Add(time.Duration(i)*time.Minute), "aaaa")
+		mem.PutFile(apply.JournalDir.Join(id, "run.jsonl"), `{"event":"begin","id":"`+id+`","time":"2026-01-01T00:00:00Z"}`+"\n"+`{"event":"done"}`+"\n")
 	}
-	s.now = s.now.AddDate(0, 1, 0)
+	s.Now = s.Now.AddDate(0, 1, 0)
 	if err := s.provision(t.Context(), want, nil); err != nil {
 		t.Fatal(err)
 	}
-	runs, err := s.journal.History()
+	runs, err := s.Journal.History()
 	if err != nil || len(runs) != apply.DefaultKeep {
 		t.Errorf("%d runs are kept, %v; want %d", len(runs), err, apply.DefaultKeep)
 	}

@@ -58,10 +58,10 @@ func (s *session) recallFiles(dir state.Path, extension string) (*recall, error)
 	for i, domain := range domains {
 		r.files[i].domain = domain
 	}
-	stamps, able := s.sys.(stamper)
+	stamps, able := s.Sys.(stamper)
 	_, again := s.recalls[r.memory]
 	if able = able && !again && len(domains) > fewFiles; able {
-		o, err := s.sys.Read(r.memory)
+		o, err := s.Sys.Read(r.memory)
 		if err != nil {
 			return nil, err
 		}
@@ -82,7 +82,7 @@ func (s *session) recallFiles(dir state.Path, extension string) (*recall, error)
 			stamp = system.Stamp{}
 		}
 		f.known, f.stamp = false, stamp
-		f.Object, err = s.sys.Read(p)
+		f.Object, err = s.Sys.Read(p)
 		return err
 	})
 	r.fresh = int(fresh.Load())

@@ -47,7 +47,7 @@ func recallSession(t *testing.T, n int) (*session, *stamped) {
 		mem.Put(p, state.Object{Kind: state.Regular, Mode: 0o644, Owner: state.Root, Content: fmt.Appendf(nil, "text %d\n", i)})
 		m.stamps[p] = system.Stamp{Inode: uint64(i), Size: 6, Modified: -1, Changed: 1 << 40}
 	}
-	s.sys = m
+	s.Sys = m
 	return s, m
 }
 
@@ -183,7 +183,7 @@ func TestADryRunRemembersNothing(t *testing.T) {
 func TestASpecFromMemory(t *testing.T) {
 	s, mem, _, want := bareSession(t)
 	m := &stamped{Mem: mem, stamps: map[state.Path]system.Stamp{}}
-	s.sys = m
+	s.Sys = m
 	mem.Put("/var/lib/mailsetup", state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root})
 	put := func(p state.Path, mode uint32, text []byte, n int) {
 		mem.Put(p, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: text})
@@ -200,7 +200,7 @@ func TestASpecFromMemory(t *testing.T) {
 		put(spec.DomainFile(d.Name), 1, spec.MarshalDomain(d), i)
 		put(keyring.File(d.Name), 1, keyring.MarshalDomain([]keyring.Key{{
 			Selector: "202611", Bits: 1024, Public: "MIIB", Fingerprint: "SHA256:x", File: "/etc/dkimkeys/x", Stage: keyring.Staged,
-			Since: map[keyring.Stage]time.Time{keyring.Staged: s.now},
+			Since: map[keyring.Stage]time.Time{keyring.Staged: s.Now},
 		}}), i)
 	}
 	run := func() (spec.Spec, int) {

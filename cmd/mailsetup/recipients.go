@@ -31,14 +31,14 @@ func (s *session) recipients(ctx context.Context, w *work) error {
 // installation left, nothing can be said.
 func (s *session) resolve(ctx context.Context, in steps.Input) map[string]state.Recipient {
 	list := steps.Addressees(in)
-	if len(list) == 0 || s.steps != nil || s.image != nil || in.Facts.Postfix == nil && s.exists(mainCf) {
+	if len(list) == 0 || s.steps != nil || s.Image != nil || in.Facts.Postfix == nil && s.exists(mainCf) {
 		return nil
 	}
 	var addresses []string
 	for _, a := range list {
 		addresses = append(addresses, a.Address)
 	}
-	return detect.Recipients(ctx, source{s.sys}, detect.Mail{
+	return detect.Recipients(ctx, source{s.Sys}, detect.Mail{
 		Settings: steps.PostfixSettings(in), Aliases: steps.AliasesText(in),
 		Route: steps.MailRoutes(in),
 	}, addresses)
@@ -61,7 +61,7 @@ func (s *session) readers(ctx context.Context, want spec.Spec, old *spec.Spec) s
 // unreadAt says why nobody would read root's mail at the address that somebody
 // types in; nil if somebody would.
 func (s *session) unreadAt(ctx context.Context, a spec.Answers) error {
-	want, _ := a.Spec(nil, s.now) // what is wrong elsewhere is told elsewhere
+	want, _ := a.Spec(nil, s.Now) // what is wrong elsewhere is told elsewhere
 	if loop := want.RootLoop(); loop != nil {
 		return loop
 	}

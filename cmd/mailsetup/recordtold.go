@@ -51,7 +51,7 @@ func (t *turning) tellOfRecords(ctx context.Context, results map[string]recordwa
 	restored, gone := 0, 0
 	for _, domain := range sortedKeys(results) {
 		r := results[domain]
-		back, left := problemsOf(domain, r.Restored, s.now), problemsOf(domain, r.Watch.Problems, s.now)
+		back, left := problemsOf(domain, r.Restored, s.Now), problemsOf(domain, r.Watch.Problems, s.Now)
 		for _, p := range back {
 			if _, still := r.Watch.Problems[p.About]; !still {
 				p.Restored = true
@@ -191,7 +191,7 @@ func (s *session) alarm(lines []string) {
 // sendToRoot puts a letter into root's mailbox on this machine, whatever aliases
 // say: mail to others may fail just now.
 func (s *session) sendToRoot(ctx context.Context, h spec.Host, l letter) {
-	if err := notify.ToRoot(ctx, mailbox.Root, l.message(h, s.now)); err != nil {
+	if err := notify.ToRoot(ctx, mailbox.Root, l.message(h, s.Now)); err != nil {
 		s.c.say("no mail to root: %s", harmless(err))
 	}
 }
@@ -218,7 +218,7 @@ func (t *turning) recordProblems() {
 			continue
 		}
 		w := t.s.lastCheck(d.Name).Watch
-		left := problemsOf(d.Name, w.Problems, t.s.now)
+		left := problemsOf(d.Name, w.Problems, t.s.Now)
 		text := func(p recordProblem) string {
 			return fmt.Sprintf("%s, since %s", p.Found, p.Since.Format("2006-01-02 15:04 MST"))
 		}

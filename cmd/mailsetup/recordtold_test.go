@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/recordwatch"
 	"mailsetup/internal/spec"
 )
@@ -59,7 +60,7 @@ func TestWhatIsSaidOfRecordsThatAreGone(t *testing.T) {
 		}},
 	} {
 		d := spec.Domain{Name: "lab.example", Repair: c.repair}
-		run := &turning{s: &session{now: later}, old: &spec.Spec{Host: spec.Host{DNS: c.dns}, Domains: []spec.Domain{d}}}
+		run := &turning{s: &session{Machine: &machine.Machine{Now: later}}, old: &spec.Spec{Host: spec.Host{DNS: c.dns}, Domains: []spec.Domain{d}}}
 		got := run.recordLines(d.Name, c.r, problemsOf(d.Name, c.r.Restored, later), problemsOf(d.Name, c.r.Watch.Problems, later))
 		if strings.Join(got, "\n") != strings.Join(c.want, "\n") {
 			t.Errorf("%s:\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(c.want, "\n"))

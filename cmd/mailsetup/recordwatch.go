@@ -25,7 +25,7 @@ func (t *turning) watchRecords(ctx context.Context) error {
 		return nil
 	}
 	s := t.s
-	o, err := s.sys.Read(recordwatch.ScheduleFile)
+	o, err := s.Sys.Read(recordwatch.ScheduleFile)
 	if err != nil {
 		return err
 	}
@@ -37,9 +37,9 @@ func (t *turning) watchRecords(ctx context.Context) error {
 	for _, d := range t.old.Domains {
 		names = append(names, d.Name)
 	}
-	t.looked = schedule.Due(names, s.now)
+	t.looked = schedule.Due(names, s.Now)
 	results, err := recordwatch.Tick{
-		Client: s.resolver.Remembering(), Limits: recordwatch.TickLimits, Now: s.now,
+		Client: s.Resolver.Remembering(), Limits: recordwatch.TickLimits, Now: s.Now,
 		Judged: t.judged, Restore: t.restore, Lost: t.lostFragments, Save: s.saveLooks,
 	}.Run(ctx, t.watchedDomains(t.looked))
 	if stop := cmp.Or(ctx.Err(), t.halted); stop != nil {
@@ -51,7 +51,7 @@ func (t *turning) watchRecords(ctx context.Context) error {
 			wrong = append(wrong, name)
 		}
 	}
-	schedule = schedule.After(names, slices.Collect(maps.Keys(results)), wrong, s.now)
+	schedule = schedule.After(names, slices.Collect(maps.Keys(results)), wrong, s.Now)
 	err = errors.Join(err, s.jot(memo{recordwatch.ScheduleFile, schedule.Marshal()}))
 	found := t.tellOfRecords(ctx, results)
 	if err == nil && found {
@@ -78,7 +78,7 @@ func (t *turning) watchedDomains(due []string) []recordwatch.Domain {
 // lastCheck is what was last seen of a domain's records. What cannot be read was
 // never looked at.
 func (s *session) lastCheck(domain string) keyring.Checked {
-	o, err := s.sys.Read(keyring.CheckedFile(domain))
+	o, err := s.Sys.Read(keyring.CheckedFile(domain))
 	if err != nil || o.Kind == state.Absent {
 		return keyring.Checked{}
 	}
@@ -240,7 +240,7 @@ func (t *turning) carryBack(ctx context.Context) error {
 // fragmentEdited refuses a fragment that is not as mailsetup left it.
 func (s *session) fragmentEdited(z state.Zone) error {
 	file := steps.Fragment(z)
-	o, err := s.sys.Read(file)
+	o, err := s.Sys.Read(file)
 	if err != nil {
 		return err
 	}

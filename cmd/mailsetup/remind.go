@@ -24,7 +24,7 @@ func (t *turning) remind(ctx context.Context) bool {
 		}
 		for _, k := range s.keys[domain] {
 			byHand := k.Adopted || t.old.DNSOf(d) == spec.DNSManual
-			late := k.Stage == keyring.Revoked && k.Compromised && s.now.Sub(k.Since[keyring.Revoked]) >= oneDay
+			late := k.Stage == keyring.Revoked && k.Compromised && s.Now.Sub(k.Since[keyring.Revoked]) >= oneDay
 			if byHand && late && s.stands(ctx, d, k) && !s.toldToday(domain, k) {
 				notes = append(notes, steps.RevokeByHand(k.Selector+"._domainkey."+domain))
 			}
@@ -40,7 +40,7 @@ func (t *turning) remind(ctx context.Context) bool {
 
 // stands reports whether a name server has the record of a key.
 func (s *session) stands(ctx context.Context, d spec.Domain, k keyring.Key) bool {
-	v := s.resolver.Look(ctx, dnspub.Wanted{
+	v := s.Resolver.Look(ctx, dnspub.Wanted{
 		Domain: d.Name, Records: []state.Record{keyRecord(d, k)}, Keys: map[string]string{k.Selector: k.Public},
 	}, dnspub.View{})
 	return slices.ContainsFunc(v.Servers, func(server dnspub.ServerView) bool {

@@ -87,10 +87,10 @@ func (s *session) remove(names []string, old *spec.Spec, purge bool) error {
 	gone, unknown := s.leaving(names, old)
 	switch {
 	case len(unknown) > 0:
-		return usage("mailsetup list shows those of this "+s.place(), "no domain of this %s: %s", s.place(), listed(unknown, 10))
+		return usage("mailsetup list shows those of this "+s.Kind(), "no domain of this %s: %s", s.Kind(), listed(unknown, 10))
 	case slices.Contains(names, old.Host.Domain):
 		return usage("write another one into domain = in "+string(spec.HostFile)+", run mailsetup init, then remove this one",
-			"%s is the primary domain, with whose key the mail of this %s itself is signed", old.Host.Domain, s.place())
+			"%s is the primary domain, with whose key the mail of this %s itself is signed", old.Host.Domain, s.Kind())
 	}
 	for _, d := range old.Domains {
 		if slices.Contains(names, d.SPF.Redirect) && !slices.Contains(names, d.Name) {

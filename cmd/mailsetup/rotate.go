@@ -194,7 +194,7 @@ func (t *turning) all(ctx context.Context) (acted bool, err error) {
 		if err := s.remember(); err != nil {
 			return acted, err
 		}
-		s.now = s.o.now().UTC().Truncate(time.Second)
+		s.SetNow()
 	}
 	return acted, nil
 }
@@ -324,7 +324,7 @@ func (t *turning) begun(domains []string) {
 func (t *turning) situation(domain string) keyring.Situation {
 	s := t.s
 	out := keyring.Situation{
-		Keys: s.keys[domain], Policy: keyring.Policy{Drain: t.old.Host.Drain}, Now: s.now,
+		Keys: s.keys[domain], Policy: keyring.Policy{Drain: t.old.Host.Drain}, Now: s.Now,
 		Passed: s.passedOf(domain), Sights: t.sight[domain], Rotate: t.asked.rotate && !t.made[domain],
 	}
 	d, ok := t.domain(domain)

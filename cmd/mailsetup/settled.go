@@ -63,11 +63,11 @@ func (m mark) line(domain string) string {
 // at.
 func (s *session) findSettled(w *spec.Spec) error {
 	s.scope = s.scope.Skip(nil)
-	if !s.scope.WholeHost() || s.image != nil || len(w.Domains) <= few {
+	if !s.scope.WholeHost() || s.Image != nil || len(w.Domains) <= few {
 		return nil
 	}
 	if s.marks == nil {
-		o, err := s.sys.Read(settledFile)
+		o, err := s.Sys.Read(settledFile)
 		if err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (s *session) findSettled(w *spec.Spec) error {
 
 func (s *session) unchanged(m mark) (bool, error) {
 	for p, hash := range m.files {
-		o, err := s.sys.Read(p)
+		o, err := s.Sys.Read(p)
 		if err != nil || plan.Hash(o.Content) != hash {
 			return false, err
 		}
@@ -107,7 +107,7 @@ func (s *session) unchanged(m mark) (bool, error) {
 // next one takes longer, and no more. A run that took a part of the steps knows
 // too little.
 func (s *session) settledNow(in steps.Input) {
-	if s.image != nil || s.steps != nil {
+	if s.Image != nil || s.steps != nil {
 		return
 	}
 	if err := s.writeMarks(in); err != nil {
@@ -116,7 +116,7 @@ func (s *session) settledNow(in steps.Input) {
 }
 
 func (s *session) writeMarks(in steps.Input) error {
-	old, err := s.sys.Read(settledFile)
+	old, err := s.Sys.Read(settledFile)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (s *session) writeMarks(in steps.Input) error {
 	for _, d := range s.subjects(&in.Spec) {
 		m := mark{steps.Sum(in.Spec, d, steps.KeysAfter(in, d)), map[state.Path]string{}}
 		for _, p := range steps.ZoneFiles(in, d) {
-			o, err := s.sys.Read(p)
+			o, err := s.Sys.Read(p)
 			if err != nil {
 				return err
 			}

@@ -31,7 +31,7 @@ func hosting(t *testing.T, n int) (*session, *systemtest.Mem, spec.Spec) {
 	mem.Put("/var/lib/mailsetup", state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root})
 	mem.PutFile("/etc/bind/db.shop", "; a zone")
 	s.facts.Zones = []state.Zone{{Origin: want.Domains[n-1].Name + ".", Kind: "primary", File: "/etc/bind/db.shop"}}
-	s.settledNow(steps.Input{Spec: want, Facts: s.facts, Keys: s.keys, Now: s.now})
+	s.settledNow(steps.Input{Spec: want, Facts: s.facts, Keys: s.keys, Now: s.Now})
 	return s, mem, want
 }
 
@@ -120,7 +120,7 @@ func TestAnUpdateTakenBackIsLookedAtAgain(t *testing.T) {
 	want.Domains[5].DNS = spec.DNSUpdate
 	s.facts.Updated = []state.Zone{{Origin: "shop04.example."}}
 	mem.PutFile("/var/lib/mailsetup/published/shop04.example.json", "new")
-	s.settledNow(steps.Input{Spec: want, Facts: s.facts, Keys: s.keys, Now: s.now})
+	s.settledNow(steps.Input{Spec: want, Facts: s.facts, Keys: s.keys, Now: s.Now})
 	if got := unsettled(t, s, want); len(got) != 0 {
 		t.Errorf("looks at %v again", got)
 	}
@@ -136,13 +136,13 @@ func TestARunAboutOneDomainRemembersTheOthers(t *testing.T) {
 	before, _ := mem.Read(settledFile)
 	s.scope = step.Only("shop04.example")
 	want.Domains[5].SPF.All = "fail"
-	s.settledNow(steps.Input{Spec: want, Facts: s.facts, Keys: s.keys, Scope: s.scope, Now: s.now})
+	s.settledNow(steps.Input{Spec: want, Facts: s.facts, Keys: s.keys, Scope: s.scope, Now: s.Now})
 	s.scope = step.Scope{}
 	if got := unsettled(t, s, want); len(got) != 0 {
 		t.Errorf("looks at %v again", got)
 	}
 	want = want.Without("shop04.example")
-	s.settledNow(steps.Input{Spec: want, Facts: s.facts, Keys: s.keys, Scope: step.Only("shop04.example"), Now: s.now})
+	s.settledNow(steps.Input{Spec: want, Facts: s.facts, Keys: s.keys, Scope: step.Only("shop04.example"), Now: s.Now})
 	if after, _ := mem.Read(settledFile); len(after.Content) >= len(before.Content) {
 		t.Error("a removed domain is remembered")
 	}

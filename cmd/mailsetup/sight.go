@@ -32,7 +32,7 @@ func (t *turning) see(ctx context.Context) {
 		b.total = 0 // a timer that finds nothing to do says nothing
 	}
 	defer b.end()
-	resolver := t.s.resolver.Remembering()
+	resolver := t.s.Resolver.Remembering()
 	var mu sync.Mutex
 	_ = sideBySide(len(domains), atOnce, func(i int) error {
 		k, _ := keyring.Successor(t.s.keys[domains[i].Name])

@@ -12,6 +12,7 @@ import (
 	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/dnspub"
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/signers"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -26,7 +27,7 @@ func (s *session) askMilters(ctx context.Context, w *work) {
 		return
 	}
 	list := steps.OtherMilters(w.input)
-	if _, blind := s.sys.(shy); blind {
+	if _, blind := s.Sys.(machine.Unprivileged); blind {
 		if len(list) > 0 {
 			s.c.say("not root: whether other milters sign was not asked: %s", strings.Join(endpoints(list), ", "))
 		}
@@ -58,9 +59,9 @@ func (s *session) milterAnswers(ctx context.Context, list []state.Milter, in ste
 	if n := len(domains); len(list) > 0 && n > signers.MostDomains {
 		s.c.say("they are asked about %d of the %d domains", signers.MostDomains, n)
 	}
-	answered := signers.Ask(ctx, s.sys, s.asker, slices.Clone(list), domains, steps.Further(in), s.keyRecords)
+	answered := signers.Ask(ctx, s.Sys, s.asker, slices.Clone(list), domains, steps.Further(in), s.keyRecords)
 	if in.Facts.Installed["amavisd-new"] {
-		if m := signers.AmavisSigner(ctx, s.sys, domains); m != nil {
+		if m := signers.AmavisSigner(ctx, s.Sys, domains); m != nil {
 			answered = append(answered, *m)
 		}
 	}
@@ -79,7 +80,7 @@ func endpoints(list []state.Milter) []string {
 func (s *session) keyRecords(ctx context.Context, name string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	records, status, err := s.resolver.Lookup(ctx, name+".", "TXT")
+	records, status, err := s.Resolver.Lookup(ctx, name+".", "TXT")
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +115,7 @@ func (s *session) signerChosen(w *work, q state.Question, yes bool) (changed boo
 		case !slices.Contains(q.Domains, d.Name):
 		case !yes:
 			d.SignedBy = spec.ByOther
-			w.leave(d.Name, s.now)
+			w.leave(d.Name, s.Now)
 		default:
 			if sig, ok := steps.TakenKey(m, d.Name); ok && s.takeKeyOf(w, *d, sig) {
 				d.Selector = sig.Selector
@@ -151,7 +152,7 @@ func (s *session) takeKeyOf(w *work, d spec.Domain, sig state.Signature) bool {
 	if i < 0 || s.keys.Used(d.Name, sig.Selector) || s.asksSelector != "" && !strings.EqualFold(s.asksSelector, sig.Selector) {
 		return false
 	}
-	text, err := detect.Text(s.sys, sig.Key)
+	text, err := detect.Text(s.Sys, sig.Key)
 	if err != nil {
 		return false
 	}
@@ -160,7 +161,7 @@ func (s *session) takeKeyOf(w *work, d spec.Domain, sig state.Signature) bool {
 		return false
 	}
 	w.dropNew(d.Name)
-	copied := dkimkeys.NewPair(d, sig.Selector, s.now).Made(key)
+	copied := dkimkeys.NewPair(d, sig.Selector, s.Now).Made(key)
 	copied.Key.Bits = key.Bits()
 	dkimkeys.AddPairs(&w.input, []dkimkeys.Pair{copied})
 	return true
@@ -170,7 +171,7 @@ func (s *session) takeKeyOf(w *work, d spec.Domain, sig state.Signature) bool {
 // among Postfix's milters, or none does.
 func (s *session) nothingToAdopt(ctx context.Context, w *spec.Spec) error {
 	list := steps.OtherMilters(steps.Input{Spec: *w, Facts: s.facts})
-	for _, m := range signers.Configured(ctx, s.sys, list) {
+	for _, m := range signers.Configured(ctx, s.Sys, list) {
 		p := m.Program
 		if p.Kind == state.UnknownProgram || len(p.Others) == 0 {
 			continue

@@ -10,6 +10,7 @@ import (
 
 	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -28,7 +29,7 @@ func twoSigned(t *testing.T) (*session, *work, state.Question, *keygen.Key) {
 	}
 	files := systemtest.NewMem()
 	files.Put("/var/lib/rspamd/a.key", state.Object{Kind: state.Regular, Mode: 0o400, Owner: state.Root, Content: key.PEM()})
-	s := &session{sys: files, now: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)}
+	s := &session{Machine: &machine.Machine{Sys: files, Now: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)}}
 	sp := spec.Spec{Domains: []spec.Domain{{Name: "a.example", Selector: "202611", KeyBits: 2048}, {Name: "b.example", Selector: "202611", KeyBits: 2048}}}
 	w := &work{input: steps.Input{
 		Spec: sp, NewKeys: map[state.Path][]byte{}, Keys: keyring.Ledger{},
@@ -40,7 +41,7 @@ func twoSigned(t *testing.T) (*session, *work, state.Question, *keygen.Key) {
 		}},
 	}}
 	for _, d := range sp.Domains {
-		w.fresh = append(w.fresh, dkimkeys.NewPair(d, "202611", s.now))
+		w.fresh = append(w.fresh, dkimkeys.NewPair(d, "202611", s.Now))
 	}
 	dkimkeys.AddPairs(&w.input, w.fresh)
 	return s, w, state.Question{Kind: state.AskSigner, Subject: "inet:localhost:11332", Domains: []string{"a.example", "b.example"}}, key
@@ -111,7 +112,7 @@ func TestADryRunWithoutRootAsksNobody(t *testing.T) {
 	s, w, _, _ := twoSigned(t)
 	var said strings.Builder
 	s.c = console{err: &said}
-	s.sys = shy{s.sys}
+	s.Sys = machine.Unprivileged{System: s.Sys}
 	w.input.Milters = nil
 	s.asker = func(context.Context, string, string, state.Client, func(string) ([]string, error)) ([]state.Signature, error) {
 		t.Error("a milter was asked")
@@ -131,7 +132,7 @@ func TestADryRunWithoutRootAsksNobody(t *testing.T) {
 // A domain that is left to another signer gets no key of ours by any run.
 func TestNoKeyIsMissedWhereAnotherSigns(t *testing.T) {
 	said := &bytes.Buffer{}
-	s := &session{c: console{out: said, err: said}, image: &system.Image{}}
+	s := &session{c: console{out: said, err: said}, Machine: &machine.Machine{Image: &system.Image{}}}
 	s.keysUnknown([]spec.Domain{{Name: "a.example", SignedBy: spec.ByOther}})
 	if said.String() != "" {
 		t.Errorf("said %q", said)

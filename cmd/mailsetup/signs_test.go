@@ -21,7 +21,7 @@ func signed(t *testing.T, probe func(state.Probe) error) (*session, *work, func(
 	mem.OnProbe = probe
 	s.keys = s.keys.With("lab.example", keyring.Key{Selector: "202611", Bits: 2048, Public: "MIIB", File: keyFile, Stage: keyring.Active})
 	mem.Put(keyFile, state.Object{Kind: state.Regular, Mode: 0o600, Content: []byte("PEM")})
-	return s, &work{input: steps.Input{Spec: want, Facts: s.facts, Keys: s.keys, Now: s.now}}, said.String
+	return s, &work{input: steps.Input{Spec: want, Facts: s.facts, Keys: s.keys, Now: s.Now}}, said.String
 }
 
 func stopped(state.Probe) error { return errors.New("connection refused") }

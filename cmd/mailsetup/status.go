@@ -159,7 +159,7 @@ func (t *turning) foreseen(domain, selector string) keyring.Situation {
 func (t *turning) statuses() {
 	rows := [][]string{{"DOMAIN", "KEY", "STATE", "SINCE", "NEXT STEP", "WAITS FOR"}}
 	for _, k := range t.list() {
-		rows = append(rows, []string{k.Domain, k.Selector, k.state(), ago(k.Since, t.s.now), soon(k.Next, t.s.now), k.Waits})
+		rows = append(rows, []string{k.Domain, k.Selector, k.state(), ago(k.Since, t.s.Now), soon(k.Next, t.s.Now), k.Waits})
 	}
 	switch {
 	case len(rows) > 1:

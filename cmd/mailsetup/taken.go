@@ -75,7 +75,7 @@ func (s *session) takeOver() (*taken, error) {
 		return nil, nil // it verifies only
 	}
 	t := &taken{conf: conf, keys: map[string]keyring.Key{}, looked: map[state.Path]takenKey{}, copies: map[state.Path][]byte{}}
-	if t.Taken, err = steps.TakeOver(setup, s.facts, s.now); err != nil {
+	if t.Taken, err = steps.TakeOver(setup, s.facts, s.Now); err != nil {
 		return nil, notTaken(err)
 	}
 	t.notes = t.Notes
@@ -95,7 +95,7 @@ func (s *session) takeOver() (*taken, error) {
 // byHand reports whether the configuration that OpenDKIM reads is neither ours
 // nor as its package brought it.
 func (s *session) byHand() bool {
-	if s.image != nil || s.facts.OpenDKIM == nil {
+	if s.Image != nil || s.facts.OpenDKIM == nil {
 		return false
 	}
 	_, ours := s.record[steps.Conf]
@@ -122,7 +122,7 @@ func (s *session) text(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return detect.Text(s.sys, p)
+	return detect.Text(s.Sys, p)
 }
 
 // hold enters what is taken over where this run looks things up: the keys into
@@ -136,11 +136,11 @@ func (s *session) hold(t *taken) {
 		if i >= 0 && old[i].Stage == keyring.Active {
 			continue // ours, of which the record was lost
 		}
-		s.keys[domain], fresh[domain] = keyring.Drain(old, s.now), k
+		s.keys[domain], fresh[domain] = keyring.Drain(old, s.Now), k
 	}
 	s.keys = s.keys.WithAll(fresh)
 	for _, p := range steps.Replaced() {
-		if o, err := s.sys.Read(p); err == nil && o.Kind == state.Regular {
+		if o, err := s.Sys.Read(p); err == nil && o.Kind == state.Regular {
 			s.record[p] = plan.Hash(o.Content)
 		}
 	}
@@ -255,7 +255,7 @@ func (s *session) withTaken(ctx context.Context, want spec.Spec, old *spec.Spec)
 	}
 	begin := want.Host.Defaults
 	want.Host.Defaults = spec.Defaults{} // for domains that are new; these were there
-	want, findings := want.Further(list, s.now)
+	want, findings := want.Further(list, s.Now)
 	want.Host.Defaults = begin
 	if err := findings.Err(); err != nil {
 		return want, err

@@ -8,6 +8,7 @@ import (
 
 	"mailsetup/internal/detect"
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/opendkim"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -36,7 +37,7 @@ func (s *session) takeKey(t *taken, i int) error {
 	if !known {
 		k, err = s.lookAtKey(t, p, steps.KeyCopy(signer.Domain, signer.Selector))
 	}
-	if _, blind := s.sys.(shy); blind && err != nil {
+	if _, blind := s.Sys.(machine.Unprivileged); blind && err != nil {
 		return fail("run it as root (sudo)", "%s: only root can look at the key of %s, which is to be taken over", p, signer.Domain)
 	}
 	if refusal := (*steps.Refusal)(nil); errors.As(err, &refusal) {
@@ -65,18 +66,18 @@ func (s *session) takeKey(t *taken, i int) error {
 	}
 	t.keys[signer.Domain] = keyring.Key{
 		Selector: signer.Selector, Bits: k.Bits, Public: k.Public, Fingerprint: k.Fingerprint, File: string(file), Adopted: true,
-		Stage: keyring.Active, Since: map[keyring.Stage]stamp{keyring.Active: s.now},
+		Stage: keyring.Active, Since: map[keyring.Stage]stamp{keyring.Active: s.Now},
 	}
 	return nil
 }
 
 // lookAtKey decides what becomes of a key.
 func (s *session) lookAtKey(t *taken, p, copied state.Path) (takenKey, error) {
-	now, err := detect.Key(s.sys, p, t.signer.User)
+	now, err := detect.Key(s.Sys, p, t.signer.User)
 	if err != nil {
 		return takenKey{}, err
 	}
-	then, err := detect.Key(s.sys, p, signerUser)
+	then, err := detect.Key(s.Sys, p, signerUser)
 	if err != nil {
 		return takenKey{}, err
 	}
@@ -88,10 +89,10 @@ func (s *session) lookAtKey(t *taken, p, copied state.Path) (takenKey, error) {
 		return k, err
 	}
 	k.copied = copied
-	if there, err := detect.Key(s.sys, copied, signerUser); err == nil && there.Fingerprint == now.Fingerprint {
+	if there, err := detect.Key(s.Sys, copied, signerUser); err == nil && there.Fingerprint == now.Fingerprint {
 		return k, nil // of a run whose record was lost
 	}
-	k.text, err = detect.KeyText(s.sys, p)
+	k.text, err = detect.KeyText(s.Sys, p)
 	return k, err
 }
 

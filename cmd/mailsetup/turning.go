@@ -141,10 +141,10 @@ func (t *turning) fit(domain string, moves []keyring.Move) error {
 			continue
 		}
 		next, _ := keyring.Successor(t.s.keys[domain])
-		if err := dkimkeys.Check(t.s.sys, domain, next); err != nil {
+		if err := dkimkeys.Check(t.s.Sys, domain, next); err != nil {
 			return err
 		}
-		if err := dkimkeys.CheckMatchesRecord(t.s.sys, next); err != nil {
+		if err := dkimkeys.CheckMatchesRecord(t.s.Sys, next); err != nil {
 			return err
 		}
 	}
@@ -208,7 +208,7 @@ func (t *turning) missKeyFiles(domains []string) {
 		if !ok || k.File == "" || t.trouble[d] {
 			continue
 		}
-		if err := dkimkeys.Check(t.s.sys, d, k); err != nil {
+		if err := dkimkeys.Check(t.s.Sys, d, k); err != nil {
 			t.trouble[d] = true
 			t.named(d+": "+harmless(err), err)
 		}

@@ -97,7 +97,7 @@ func (t *turning) line(domain string, m keyring.Move) string {
 	case keyring.Confirm:
 		what = "is seen everywhere"
 		if w := t.situation(domain).Wait(keyring.Key{Selector: m.Selector, Stage: keyring.Published}); w > 0 {
-			what = fmt.Sprintf("is seen everywhere, and signs at %s at the earliest", t.s.now.Add(w).Format("2006-01-02 15:04 MST"))
+			what = fmt.Sprintf("is seen everywhere, and signs at %s at the earliest", t.s.Now.Add(w).Format("2006-01-02 15:04 MST"))
 		}
 		return fmt.Sprintf("%s: %s %s", domain, m.Selector, what)
 	case keyring.Doubt:
@@ -119,7 +119,7 @@ func (t *turning) prospect(domain string) string {
 	if active.Compromised {
 		return "It signs as soon as every name server has its record."
 	}
-	end, active := "leaves DNS", active.At(keyring.Draining, t.s.now)
+	end, active := "leaves DNS", active.At(keyring.Draining, t.s.Now)
 	if sit.Policy.Revoke > 0 {
 		end = "is revoked"
 	}

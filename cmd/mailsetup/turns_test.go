@@ -66,7 +66,7 @@ func TestStatuses(t *testing.T) {
 	long := strings.Repeat("a", 60) + "." + strings.Repeat("b", 60) + ".example"
 	want.Domains = append([]spec.Domain{{Name: long}}, want.Domains...)
 	next := key("202612-abcd", keyring.Publishing)
-	next.Since = map[keyring.Stage]time.Time{keyring.Publishing: s.now.Add(-90 * time.Minute)}
+	next.Since = map[keyring.Stage]time.Time{keyring.Publishing: s.Now.Add(-90 * time.Minute)}
 	s.keys = keyring.Ledger{
 		"lab.example": {key("gone", keyring.Gone), key("202610", keyring.Draining), key("202611", keyring.Active), next},
 		long:          {key("202611", keyring.Active)},

@@ -85,7 +85,7 @@ func publishes(p plan.Plan, domain string, k keyring.Key) bool {
 // lost says which name server answered that it does not have a key's record, ""
 // for none.
 func (s *session) lost(ctx context.Context, domain string, k keyring.Key) string {
-	v := s.resolver.Look(ctx, dnspub.Wanted{
+	v := s.Resolver.Look(ctx, dnspub.Wanted{
 		Domain: domain, Records: []state.Record{keyRecord(spec.Domain{Name: domain, TTL: spec.DefaultTTL}, k)}, Keys: map[string]string{k.Selector: k.Public},
 	}, dnspub.View{})
 	for _, server := range v.Servers {

@@ -1,0 +1,151 @@
+// Package machine opens what a command works on, the running system or a
+// directory: permissions, lock, journal, recovery of an interrupted run.
+package machine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"os"
+	"time"
+
+	"mailsetup/internal/apply"
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/hint"
+	"mailsetup/internal/probe"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// Options say what to open, and what for.
+type Options struct {
+	Root   string // a directory; "" for the running system
+	DryRun bool   // nothing is changed: no lock, no recovery, and root is not needed
+	// Command is the name of the command, for the journal and for hints.
+	Command string
+	// Unattended waits long for another run to end. Interactive says so.
+	Unattended, Interactive bool
+	// KeepInterrupted leaves an interrupted run to the caller.
+	KeepInterrupted bool
+	Clock           func() time.Time
+
+	Logf      func(format string, a ...any)
+	Hold      func() (release func()) // see signals.Watch.Hold; nil for none
+	Progress  func(apply.Event)
+	Recovered func(apply.Report) // an interrupted run was undone
+}
+
+// Machine is what a command works on.
+type Machine struct {
+	Sys      system.System
+	Image    *system.Image // nil for the running system
+	Root     string        // the directory of Image
+	Resolver *dnspub.Client
+	Journal  *apply.Journal
+	Now      time.Time // when the run, or its present round, began
+
+	options Options
+	release func() error
+	first   string // ID of the first run of the command
+	runs    int    // how many there were
+}
+
+// Open opens the machine. One that is opened for a change is locked, and an
+// interrupted run has been undone. The caller closes it.
+func Open(ctx context.Context, o Options) (*Machine, error) {
+	var m *Machine
+	if o.Root != "" {
+		image, err := system.NewRoot(o.Root)
+		if err != nil {
+			return nil, hint.New("make the directory first", "--root: %w", err)
+		}
+		m = New(image, dnspub.New(nameServers(image)...), o)
+		m.Image = image
+	} else {
+		host := system.NewHost(system.Options{})
+		m = New(host, dnspub.New(nameServers(host)...), o)
+		host.Prober, host.Updater = probe.NewProber(host, host), dnspub.Updater{Files: host, Resolver: m.Resolver}
+		if o.DryRun && os.Geteuid() != 0 {
+			o.Logf("not root: what only root may read is taken for missing")
+			m.Sys = Unprivileged{host}
+		}
+	}
+	if err := m.lockAndRecover(ctx); err != nil {
+		_ = m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// New returns a machine on a system that is open, without lock and recovery.
+func New(sys system.System, resolver *dnspub.Client, o Options) *Machine {
+	m := &Machine{Sys: sys, Root: o.Root, Resolver: resolver, Journal: apply.NewJournal(sys, apply.JournalDir), options: o}
+	m.SetNow()
+	return m
+}
+
+// Close gives the lock back.
+func (m *Machine) Close() error {
+	var err error
+	if m.Image != nil {
+		err = m.Image.Close()
+	}
+	if m.release != nil {
+		err = errors.Join(err, m.release())
+	}
+	return err
+}
+
+// SetNow sets Now to the present: UTC and whole seconds, as times are written down.
+func (m *Machine) SetNow() { m.Now = m.options.Clock().UTC().Truncate(time.Second) }
+
+// Kind is what messages call the machine: "server" or, for a directory, "tree".
+func (m *Machine) Kind() string {
+	if m.Image != nil {
+		return "tree"
+	}
+	return "server"
+}
+
+// SaveOwners writes down the owners of files in a directory, where they cannot be set.
+func (m *Machine) SaveOwners() error {
+	if m.Image == nil {
+		return nil
+	}
+	return m.Image.SaveManifest()
+}
+
+// nameServers returns the resolvers that the machine is configured with.
+func nameServers(r system.Reader) []string {
+	o, err := r.Read("/etc/resolv.conf")
+	if err != nil {
+		return nil
+	}
+	if o.Kind == state.Symlink { // as systemd-resolved and resolvconf leave it
+		if text, err := os.ReadFile("/etc/resolv.conf"); err == nil {
+			return dnspub.Servers(text)
+		}
+	}
+	return dnspub.Servers(o.Content)
+}
+
+// NextRun returns the ID of the next run of this command: sortable by time,
+// unique, and so that all runs of a command can be told.
+func (m *Machine) NextRun() string {
+	if m.runs++; m.runs == 1 {
+		m.first = apply.NewID(m.Now, Random(4))
+	}
+	return apply.NextID(m.first, m.runs)
+}
+
+const letters = "abcdefghijkmnpqrstuvwxyz23456789"
+
+// Random returns n letters and digits that are not mistaken for each other.
+func Random(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails: crypto/rand ends the program instead
+	for i := range b {
+		b[i] = letters[int(b[i])%len(letters)]
+	}
+	return string(b)
+}
