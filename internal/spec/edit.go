@@ -2,11 +2,12 @@ package spec
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"mailsetup/internal/state"
+	"mailsetup/internal/tomltext"
 )
 
 // SetHost returns host.toml with the keys changed whose values differ from h,
@@ -17,7 +18,7 @@ func SetHost(old []byte, h Host) ([]byte, error) {
 	if len(bytes.TrimSpace(old)) == 0 {
 		return MarshalHost(h), nil
 	}
-	read := func(text []byte) ([]field, error) {
+	read := func(text []byte) ([]tomltext.Field, error) {
 		got, findings := parseHost(text)
 		return hostFields(got), findings.Err()
 	}
@@ -29,7 +30,7 @@ func SetDomain(old []byte, d Domain) ([]byte, error) {
 	if len(bytes.TrimSpace(old)) == 0 {
 		return MarshalDomain(d), nil
 	}
-	read := func(text []byte) ([]field, error) {
+	read := func(text []byte) ([]tomltext.Field, error) {
 		got, findings := parseDomain(d.Name, text)
 		return domainFields(got), findings.Err()
 	}
@@ -38,14 +39,14 @@ func SetDomain(old []byte, d Domain) ([]byte, error) {
 
 // set edits the keys that differ and reads the result again: only a text that
 // says exactly what is wanted leaves this function.
-func set(file state.Path, old []byte, want []field, read func([]byte) ([]field, error)) ([]byte, error) {
+func set(file state.Path, old []byte, want []tomltext.Field, read func([]byte) ([]tomltext.Field, error)) ([]byte, error) {
 	have, err := read(old)
 	if err != nil {
 		return nil, err
 	}
 	text := old
 	for i, f := range want {
-		if have[i].value == f.value {
+		if have[i].Value == f.Value {
 			continue
 		}
 		if text, err = setKey(file, text, f); err != nil {
@@ -62,63 +63,15 @@ func set(file state.Path, old []byte, want []field, read func([]byte) ([]field, 
 	return text, nil
 }
 
-// setKey writes one value over the old one, or adds the key to its table.
-func setKey(file state.Path, text []byte, f field) ([]byte, error) {
-	entries := scan(text)
-	for _, e := range entries {
-		if e.path != f.path() || e.header {
-			continue
-		}
-		if e.lines > 1 && e.hasRemark {
-			return nil, Findings{{
-				Field: fmt.Sprintf("%s:%d: %s", file, e.line, e.path),
-				Text:  "has comments between its values, which a change would lose",
-				Hint:  "write: " + f.line(),
-			}}
-		}
-		return slices.Concat(text[:e.start], []byte(f.value), text[e.end:]), nil
+// setKey changes one key. A refusal names the place and the line to write.
+func setKey(file state.Path, text []byte, f tomltext.Field) ([]byte, error) {
+	changed, err := tomltext.Set(text, f)
+	if comments := (*tomltext.CommentsError)(nil); errors.As(err, &comments) {
+		return nil, Findings{{
+			Field: fmt.Sprintf("%s:%d: %s", file, comments.Line, comments.Path),
+			Text:  "has comments between its values, which a change would lose",
+			Hint:  "write: " + f.Line(),
+		}}
 	}
-	return addKey(text, entries, f), nil
-}
-
-// addKey puts a new key after the last one of its table, in the table's own
-// way of writing (a dotted key stays dotted), or makes the table at the end.
-func addKey(text []byte, entries []entry, f field) []byte {
-	newline := "\n"
-	if bytes.Contains(text, []byte("\r\n")) {
-		newline = "\r\n"
-	}
-	line := f.line()
-	if e, ok := anchor(entries, f); ok {
-		if i := strings.LastIndex(e.key, "."); i >= 0 && !e.header {
-			line = e.key[:i+1] + line
-		}
-		added := line + newline
-		if e.unterminated {
-			added = newline + line
-		}
-		return slices.Concat(text[:e.next], []byte(added), text[e.next:])
-	}
-	if f.table == "" {
-		return slices.Concat([]byte(line+newline), text)
-	}
-	added := newline + "[" + f.table + "]" + newline + line + newline
-	if !bytes.HasSuffix(text, []byte("\n")) {
-		added = newline + added
-	}
-	return slices.Concat(text, []byte(added))
-}
-
-// anchor is the entry after which a key of the table belongs.
-func anchor(entries []entry, f field) (entry, bool) {
-	for _, e := range slices.Backward(entries) {
-		parent := ""
-		if i := strings.LastIndex(e.path, "."); i >= 0 {
-			parent = e.path[:i]
-		}
-		if e.header && e.path == f.table || !e.header && parent == f.table {
-			return e, true
-		}
-	}
-	return entry{}, false
+	return changed, err
 }

@@ -2,81 +2,64 @@ package spec
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+
+	"mailsetup/internal/tomltext"
 )
-
-// field is one key of a TOML file, with the value as TOML writes it and the
-// words that explain it to the people who read the file.
-type field struct {
-	table, key string
-	value      string
-	comment    string
-}
-
-// path is the key with its table, as in spf.all.
-func (f field) path() string {
-	if f.table == "" {
-		return f.key
-	}
-	return f.table + "." + f.key
-}
 
 // unsaid reports whether a key need not be in a new file: those of a set-up that
 // was taken over or stands beside ours, and of a zone with wildcards, where
 // nothing is to be said.
-func (f field) unsaid() bool {
-	switch f.key {
+func unsaid(f tomltext.Field) bool {
+	switch f.Key {
 	case "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records":
-		return f.value == "[]" || f.value == "false" || f.value == `""`
+		return f.Value == "[]" || f.Value == "false" || f.Value == `""`
 	}
 	return false
 }
 
-func (f field) line() string { return f.key + " = " + f.value }
-
 // hostFields are the keys of host.toml, in the order of the file.
-func hostFields(h Host) []field {
+func hostFields(h Host) []tomltext.Field {
 	root, tables := h.Defaults.fields()
 	addresses := make([]string, 0, len(h.Addresses))
 	for _, a := range h.Addresses {
 		addresses = append(addresses, a.String())
 	}
-	return slices.Concat([]field{
-		{"", "version", strconv.Itoa(h.Version), "The format of these files."},
-		{"", "hostname", quote(h.Hostname), "The name this server has in public DNS, for HELO and as target of MX."},
-		{"", "addresses", list(addresses), "The public addresses it sends from, as other servers see them."},
-		{"", "domain", quote(h.Domain), "The domain whose key signs the mail of the host itself (cron, bounces)."},
-		{"", "dns", quote(string(h.DNS)), "How records get published: \"bind\" (this machine's), \"rfc2136\" or \"manual\"."},
-		{"", "root_alias", quote(h.RootAlias), "Who reads the mail of root and postmaster; \"\" leaves /etc/aliases alone."},
-		{"", "milter_default_action", quote(h.MilterDefaultAction), "While the signer is down: \"tempfail\" delays mail, \"accept\" sends it unsigned."},
-		{"", "sign_bounces", quote(h.SignBounces), "Do bounces go through other milters to be signed: \"yes\", \"no\", \"\" (not asked)."},
-		{"", "leave_services", list(h.LeaveServices), "Services with milters of their own that the signer is not added to."},
-		{"", "drain", quote(Span(cmp.Or(h.Drain, DefaultDrain))), "How long a key that no longer signs stays in DNS for mail under way."},
-		{"", "rotate_every", quote(Span(cmp.Or(h.Every, DefaultEvery))), "The age at which a key gets a successor: \"180d\", \"30d\", \"never\"."},
-		{"", "lag", quote(Span(cmp.Or(h.Lag, DefaultLag))), "How long, at least, all servers show a new key's record before it signs."},
-		{"", "revoke", quote(Span(cmp.Or(h.Revoke, Never))), "How long a drained key is shown as revoked (an empty p=) before it goes."},
-		{"", "notify", quote(h.Notify), "Who is mailed records to publish and why a rotation failed; \"\" for nobody."},
-		{"", "repair", quote(h.Repair), "Whether records gone from a zone here are put back, once a week at most: \"no\", \"yes\"."},
-		{"", "trusted", list(h.Trusted), "Further hosts and networks whose mail is signed, beside those of Postfix."},
-		{"", "opendkim", list(h.OpenDKIM), "Lines of opendkim.conf that replace ours; a name alone leaves ours out."},
-		{"", "nonsigning_milters", list(h.NonsigningMilters), "Milters on other machines that do not sign, as Postfix's lists name them."},
-	}, root, []field{
-		{"rfc2136", "server", quote(h.Update.Server), "For dns = \"rfc2136\": where updates go (\"\": the zone's primary), and the TSIG key."},
-		{"rfc2136", "key_file", quote(h.Update.KeyFile), ""},
+	return slices.Concat([]tomltext.Field{
+		field("", "version", strconv.Itoa(h.Version), "The format of these files."),
+		field("", "hostname", tomltext.Quote(h.Hostname), "The name this server has in public DNS, for HELO and as target of MX."),
+		field("", "addresses", tomltext.List(addresses), "The public addresses it sends from, as other servers see them."),
+		field("", "domain", tomltext.Quote(h.Domain), "The domain whose key signs the mail of the host itself (cron, bounces)."),
+		field("", "dns", tomltext.Quote(string(h.DNS)), "How records get published: \"bind\" (this machine's), \"rfc2136\" or \"manual\"."),
+		field("", "root_alias", tomltext.Quote(h.RootAlias), "Who reads the mail of root and postmaster; \"\" leaves /etc/aliases alone."),
+		field("", "milter_default_action", tomltext.Quote(h.MilterDefaultAction), "While the signer is down: \"tempfail\" delays mail, \"accept\" sends it unsigned."),
+		field("", "sign_bounces", tomltext.Quote(h.SignBounces), "Do bounces go through other milters to be signed: \"yes\", \"no\", \"\" (not asked)."),
+		field("", "leave_services", tomltext.List(h.LeaveServices), "Services with milters of their own that the signer is not added to."),
+		field("", "drain", tomltext.Quote(Span(cmp.Or(h.Drain, DefaultDrain))), "How long a key that no longer signs stays in DNS for mail under way."),
+		field("", "rotate_every", tomltext.Quote(Span(cmp.Or(h.Every, DefaultEvery))), "The age at which a key gets a successor: \"180d\", \"30d\", \"never\"."),
+		field("", "lag", tomltext.Quote(Span(cmp.Or(h.Lag, DefaultLag))), "How long, at least, all servers show a new key's record before it signs."),
+		field("", "revoke", tomltext.Quote(Span(cmp.Or(h.Revoke, Never))), "How long a drained key is shown as revoked (an empty p=) before it goes."),
+		field("", "notify", tomltext.Quote(h.Notify), "Who is mailed records to publish and why a rotation failed; \"\" for nobody."),
+		field("", "repair", tomltext.Quote(h.Repair), "Whether records gone from a zone here are put back, once a week at most: \"no\", \"yes\"."),
+		field("", "trusted", tomltext.List(h.Trusted), "Further hosts and networks whose mail is signed, beside those of Postfix."),
+		field("", "opendkim", tomltext.List(h.OpenDKIM), "Lines of opendkim.conf that replace ours; a name alone leaves ours out."),
+		field("", "nonsigning_milters", tomltext.List(h.NonsigningMilters), "Milters on other machines that do not sign, as Postfix's lists name them."),
+	}, root, []tomltext.Field{
+		field("rfc2136", "server", tomltext.Quote(h.Update.Server), "For dns = \"rfc2136\": where updates go (\"\": the zone's primary), and the TSIG key."),
+		field("rfc2136", "key_file", tomltext.Quote(h.Update.KeyFile), ""),
 	}, tables)
 }
 
 // fields are the keys that a domain's own file has, too: those outside of a
 // table, and the others.
-func (d Defaults) fields() (root, tables []field) {
+func (d Defaults) fields() (root, tables []tomltext.Field) {
 	for _, f := range domainFields(Domain{Selector: d.Selector, KeyBits: d.KeyBits, TTL: d.TTL, SPF: d.SPF, DMARC: d.DMARC}) {
 		switch {
-		case slices.Contains([]string{"selector", "key_bits", "ttl"}, f.key):
+		case slices.Contains([]string{"selector", "key_bits", "ttl"}, f.Key):
 			root = append(root, f)
-		case f.table == "spf", f.table == "dmarc":
+		case f.Table == "spf", f.Table == "dmarc":
 			tables = append(tables, f)
 		}
 	}
@@ -84,49 +67,49 @@ func (d Defaults) fields() (root, tables []field) {
 }
 
 // domainFields are the keys of a domain's file, in the order of the file.
-func domainFields(d Domain) []field {
-	return []field{
-		{"", "domain", quote(d.Name), "The part after the @; this file is named after it."},
-		{"", "selector", quote(d.Selector), "The selector of the first DKIM key. A new key gets a new one; keep this."},
-		{"", "key_bits", strconv.Itoa(d.KeyBits), "The size of the RSA key: 1024 (if DNS takes no more), 2048, 3072 or 4096."},
-		{"", "receive", strconv.FormatBool(d.Receive), "Whether this server receives the domain's mail (publishes an MX)."},
-		{"", "ttl", strconv.FormatUint(uint64(d.TTL), 10), "How long resolvers keep the records, in seconds."},
-		{"", "new_zone", strconv.FormatBool(d.NewZone), "Whether the zone itself is made and served here, and its name servers."},
-		{"", "ns", list(d.NS), ""},
-		{"", "keep", list(d.Keep), "Records of the zone that stay as they are: \"spf\", \"helo\" (the host's), \"dmarc\"."},
-		{"", "wildcard_records", quote(d.WildcardRecords), "What a wildcard said of names that exist now: \"copy\", \"drop\", \"\" (not asked)."},
-		{"", "signed_by", quote(d.SignedBy), "Who signs: \"\" (mailsetup's OpenDKIM), \"other\" (a milter that was here before)."},
-		{"", "dns", quote(string(d.DNS)), "How records get published, if not as the host's."},
-		{"", "subdomains", strconv.FormatBool(d.Subdomains), "Whether mail of everything below the domain is signed, too."},
-		{"", "also", list(d.Also), "Further senders signed with its key: domains, \".example.net\", addresses."},
-		{"", "drain", quote(Span(d.Drain)), "The life of its keys where it is not as host.toml says: \"30d\", \"\" (as there)."},
-		{"", "rotate_every", quote(Span(d.Every)), ""},
-		{"", "lag", quote(Span(d.Lag)), ""},
-		{"", "revoke", quote(Span(d.Revoke)), ""},
-		{"", "repair", quote(d.Repair), "Whether its records are put back if they go, if not as host.toml says: \"no\", \"yes\"."},
-		{"", "partial", strconv.FormatBool(d.Partial), "Whether these are the only ones: not everybody in the domain itself."},
-		{"", "identities", list(d.Identities), "What i= says for some of them: \"example.net @example.net\"."},
-		{"spf", "all", quote(d.SPF.All), "Mail from others: \"softfail\" (suspicious), \"fail\" (forged) or \"neutral\"."},
-		{"spf", "include", list(d.SPF.Include), "Others who send for the domain, by the domain of their SPF record."},
-		{"spf", "redirect", quote(d.SPF.Redirect), "The domain whose SPF record decides instead of one of its own."},
-		{"dmarc", "policy", quote(d.DMARC.Policy), "What receivers do with failing mail: \"none\" (report), \"quarantine\", \"reject\"."},
-		{"dmarc", "subdomain_policy", quote(d.DMARC.SubdomainPolicy), "The same for subdomains; \"\" for the policy above."},
-		{"dmarc", "adkim", quote(d.DMARC.ADKIM), "Do subdomains count as the domain: \"relaxed\" (yes), \"strict\", \"\" (default)."},
-		{"dmarc", "aspf", quote(d.DMARC.ASPF), ""},
-		{"dmarc", "rua", list(d.DMARC.RUA), "Where daily reports go, as mailto: URIs, and reports on single messages."},
-		{"dmarc", "ruf", list(d.DMARC.RUF), ""},
-		{"rfc2136", "server", quote(d.Update.Server), "Where dynamic updates go and their TSIG key, if not as the host's."},
-		{"rfc2136", "key_file", quote(d.Update.KeyFile), ""},
+func domainFields(d Domain) []tomltext.Field {
+	return []tomltext.Field{
+		field("", "domain", tomltext.Quote(d.Name), "The part after the @; this file is named after it."),
+		field("", "selector", tomltext.Quote(d.Selector), "The selector of the first DKIM key. A new key gets a new one; keep this."),
+		field("", "key_bits", strconv.Itoa(d.KeyBits), "The size of the RSA key: 1024 (if DNS takes no more), 2048, 3072 or 4096."),
+		field("", "receive", strconv.FormatBool(d.Receive), "Whether this server receives the domain's mail (publishes an MX)."),
+		field("", "ttl", strconv.FormatUint(uint64(d.TTL), 10), "How long resolvers keep the records, in seconds."),
+		field("", "new_zone", strconv.FormatBool(d.NewZone), "Whether the zone itself is made and served here, and its name servers."),
+		field("", "ns", tomltext.List(d.NS), ""),
+		field("", "keep", tomltext.List(d.Keep), "Records of the zone that stay as they are: \"spf\", \"helo\" (the host's), \"dmarc\"."),
+		field("", "wildcard_records", tomltext.Quote(d.WildcardRecords), "What a wildcard said of names that exist now: \"copy\", \"drop\", \"\" (not asked)."),
+		field("", "signed_by", tomltext.Quote(d.SignedBy), "Who signs: \"\" (mailsetup's OpenDKIM), \"other\" (a milter that was here before)."),
+		field("", "dns", tomltext.Quote(string(d.DNS)), "How records get published, if not as the host's."),
+		field("", "subdomains", strconv.FormatBool(d.Subdomains), "Whether mail of everything below the domain is signed, too."),
+		field("", "also", tomltext.List(d.Also), "Further senders signed with its key: domains, \".example.net\", addresses."),
+		field("", "drain", tomltext.Quote(Span(d.Drain)), "The life of its keys where it is not as host.toml says: \"30d\", \"\" (as there)."),
+		field("", "rotate_every", tomltext.Quote(Span(d.Every)), ""),
+		field("", "lag", tomltext.Quote(Span(d.Lag)), ""),
+		field("", "revoke", tomltext.Quote(Span(d.Revoke)), ""),
+		field("", "repair", tomltext.Quote(d.Repair), "Whether its records are put back if they go, if not as host.toml says: \"no\", \"yes\"."),
+		field("", "partial", strconv.FormatBool(d.Partial), "Whether these are the only ones: not everybody in the domain itself."),
+		field("", "identities", tomltext.List(d.Identities), "What i= says for some of them: \"example.net @example.net\"."),
+		field("spf", "all", tomltext.Quote(d.SPF.All), "Mail from others: \"softfail\" (suspicious), \"fail\" (forged) or \"neutral\"."),
+		field("spf", "include", tomltext.List(d.SPF.Include), "Others who send for the domain, by the domain of their SPF record."),
+		field("spf", "redirect", tomltext.Quote(d.SPF.Redirect), "The domain whose SPF record decides instead of one of its own."),
+		field("dmarc", "policy", tomltext.Quote(d.DMARC.Policy), "What receivers do with failing mail: \"none\" (report), \"quarantine\", \"reject\"."),
+		field("dmarc", "subdomain_policy", tomltext.Quote(d.DMARC.SubdomainPolicy), "The same for subdomains; \"\" for the policy above."),
+		field("dmarc", "adkim", tomltext.Quote(d.DMARC.ADKIM), "Do subdomains count as the domain: \"relaxed\" (yes), \"strict\", \"\" (default)."),
+		field("dmarc", "aspf", tomltext.Quote(d.DMARC.ASPF), ""),
+		field("dmarc", "rua", tomltext.List(d.DMARC.RUA), "Where daily reports go, as mailto: URIs, and reports on single messages."),
+		field("dmarc", "ruf", tomltext.List(d.DMARC.RUF), ""),
+		field("rfc2136", "server", tomltext.Quote(d.Update.Server), "Where dynamic updates go and their TSIG key, if not as the host's."),
+		field("rfc2136", "key_file", tomltext.Quote(d.Update.KeyFile), ""),
 	}
 }
 
 // MarshalHost writes host.toml with a comment over each key.
 func MarshalHost(h Host) []byte {
 	root, tables := h.Defaults.fields()
-	unsaid := func(f field) bool {
-		return slices.Contains([]string{"0", `""`, "[]"}, f.value) && slices.Contains(append(root, tables...), f)
+	isDefault := func(f tomltext.Field) bool {
+		return slices.Contains([]string{"0", `""`, "[]"}, f.Value) && slices.Contains(append(root, tables...), f)
 	}
-	return marshal("This server's mail, for mailsetup. Edit it, then run: mailsetup init", slices.DeleteFunc(hostFields(h), unsaid))
+	return marshal("This server's mail, for mailsetup. Edit it, then run: mailsetup init", slices.DeleteFunc(hostFields(h), isDefault))
 }
 
 // MarshalDomain writes a domain's file with a comment over each key.
@@ -141,63 +124,24 @@ func Brief(d Domain) []byte {
 	var b strings.Builder
 	table := ""
 	for _, f := range domainFields(d) {
-		switch f.value {
+		switch f.Value {
 		case `""`, "[]", "false":
 			continue
 		}
-		if f.table != table {
-			table = f.table
+		if f.Table != table {
+			table = f.Table
 			b.WriteString("[" + table + "]\n")
 		}
-		b.WriteString(f.line() + "\n")
+		b.WriteString(f.Line() + "\n")
 	}
 	return []byte(b.String())
 }
 
-func marshal(title string, fields []field) []byte {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\n", title)
-	table := ""
-	for _, f := range fields {
-		if f.unsaid() {
-			continue
-		}
-		if f.table != table {
-			table = f.table
-			fmt.Fprintf(&b, "\n[%s]\n", table)
-		}
-		if f.comment != "" {
-			fmt.Fprintf(&b, "# %s\n", f.comment)
-		}
-		b.WriteString(f.line() + "\n")
-	}
-	return []byte(b.String())
+// marshal leaves out what need not be said in a new file.
+func marshal(title string, fields []tomltext.Field) []byte {
+	return tomltext.Marshal(title, slices.DeleteFunc(fields, unsaid))
 }
 
-// quote writes a basic string of TOML.
-func quote(s string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r < ' ' || r == 0x7f:
-			fmt.Fprintf(&b, `\u%04X`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
-}
-
-// list writes an array of strings on one line.
-func list(texts []string) string {
-	quoted := make([]string, 0, len(texts))
-	for _, s := range texts {
-		quoted = append(quoted, quote(s))
-	}
-	return "[" + strings.Join(quoted, ", ") + "]"
+func field(table, key, value, comment string) tomltext.Field {
+	return tomltext.Field{Table: table, Key: key, Value: value, Comment: comment}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"mailsetup/internal/state"
+	"mailsetup/internal/tomltext"
 )
 
 // Where the intent is kept.
@@ -197,7 +198,7 @@ func (raw updateText) update(d *document) (u Update) {
 func parseDomain(name string, text []byte) (Domain, Findings) {
 	d := newDocument(DomainFile(name), text)
 	raw := newDomainText()
-	if pairs, ok := plain(string(text)); !ok || !fill(pairs, raw.place) {
+	if pairs, ok := tomltext.Plain(string(text)); !ok || !tomltext.Fill(pairs, raw.place) {
 		raw = newDomainText()
 		if !d.decode(raw, domainFields(Domain{})) {
 			return Domain{}, d.findings
@@ -276,17 +277,15 @@ func newDocument(path state.Path, text []byte) *document {
 
 // at names a key with file and line.
 func (d *document) at(path string) string {
-	for _, e := range scan(d.text) {
-		if e.path == path {
-			return fmt.Sprintf("%s:%d: %s", d.path, e.line, path)
-		}
+	if line := tomltext.LineOf(d.text, path); line > 0 {
+		return fmt.Sprintf("%s:%d: %s", d.path, line, path)
 	}
 	return fmt.Sprintf("%s: %s", d.path, path)
 }
 
 // decode reads the text into raw and finds keys that do not exist. Names are
 // compared exactly: the decoder alone would take Hostname for hostname.
-func (d *document) decode(raw any, known []field) bool {
+func (d *document) decode(raw any, known []tomltext.Field) bool {
 	meta, err := toml.Decode(string(d.text), raw)
 	if err != nil {
 		d.addSyntax(err)
@@ -294,7 +293,7 @@ func (d *document) decode(raw any, known []field) bool {
 	}
 	names := make(map[string]bool, 2*len(known))
 	for _, f := range known {
-		names[f.path()], names[f.table] = true, true
+		names[f.Path()], names[f.Table] = true, true
 	}
 	for _, key := range meta.Keys() {
 		if path := key.String(); !names[path] {

@@ -3,6 +3,8 @@ package spec
 import (
 	"testing"
 
+	"mailsetup/internal/tomltext"
+
 	"github.com/BurntSushi/toml"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -26,9 +28,9 @@ func full() Domain {
 // What is read the quick way is what the decoder reads.
 func samePlain(t *testing.T, text string) (quick bool) {
 	t.Helper()
-	pairs, ok := plain(text)
+	pairs, ok := tomltext.Plain(text)
 	got, want := newDomainText(), newDomainText()
-	if !ok || !fill(pairs, got.place) {
+	if !ok || !tomltext.Fill(pairs, got.place) {
 		return false
 	}
 	meta, err := toml.Decode(text, want)
@@ -37,7 +39,7 @@ func samePlain(t *testing.T, text string) (quick bool) {
 	}
 	known := map[string]bool{"spf": true, "dmarc": true, "rfc2136": true}
 	for _, f := range domainFields(Domain{}) {
-		known[f.path()] = true
+		known[f.Path()] = true
 	}
 	for _, key := range meta.Keys() {
 		if !known[key.String()] {

@@ -1,4 +1,4 @@
-package spec
+package tomltext
 
 import (
 	"strings"
@@ -16,8 +16,18 @@ type entry struct {
 	start, end   int // of the value, in octets
 	next         int // where the following line starts
 	lines        int // that the value takes
-	hasRemark    bool
+	hasComment   bool
 	unterminated bool // the last line, without a newline
+}
+
+// LineOf returns the line of a key or of a table's header in a valid TOML text, from 1; 0 if it is not there.
+func LineOf(text []byte, path string) int {
+	for _, e := range scan(text) {
+		if e.path == path {
+			return e.line
+		}
+	}
+	return 0
 }
 
 // scan finds the keys of a text that the TOML decoder has accepted already. It
@@ -130,7 +140,7 @@ func scanValue(s string, e *entry) {
 			e.lines = 1 + strings.Count(s[e.start:last], "\n")
 			return
 		case c == '#':
-			e.hasRemark = e.hasRemark || depth > 0
+			e.hasComment = e.hasComment || depth > 0
 			i = lineEnd(s, i)
 			if strings.HasSuffix(s[:i], "\n") {
 				i--
