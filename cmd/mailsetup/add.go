@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -159,14 +158,6 @@ func (s *session) nothingLeft(why string) error {
 	}
 	fmt.Fprintf(s.c.out, "Nothing to do: %s.\n", why)
 	return nil
-}
-
-// listed writes out the first names of many.
-func listed(names []string, n int) string {
-	if len(names) <= n {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:n], ", "), len(names)-n)
 }
 
 // bareDomains is a spec with domains about which nothing is known but their

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -183,13 +182,6 @@ func namesIn(domains []spec.Domain) []string {
 		names = append(names, d.Name)
 	}
 	return names
-}
-
-func shortList(names []string) string {
-	if more := len(names) - domainsShown; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:domainsShown], ", "), more)
-	}
-	return strings.Join(names, ", ")
 }
 
 // about prints what is to be known of the records.

@@ -157,14 +157,6 @@ func (w *watch) state() string {
 	return fmt.Sprintf("%d of %s", w.right(), count(len(w.views), "domain"))
 }
 
-// count is a number of things in words.
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
 // line writes the line at the bottom of a terminal anew.
 func (w *watch) line(text string) {
 	if w.s.c.live {

@@ -69,17 +69,6 @@ func row(head, text string) string {
 	return head + text[len(head):] + "\n"
 }
 
-// indented moves every line that is not empty to the right.
-func indented(text string, by int) string {
-	lines := strings.Split(text, "\n")
-	for i, l := range lines {
-		if l != "" {
-			lines[i] = strings.Repeat(" ", by) + l
-		}
-	}
-	return strings.Join(lines, "\n")
-}
-
 // appHelp is what `mailsetup --help` prints.
 func appHelp(commands []*cli.Command) string {
 	var b strings.Builder

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -222,50 +221,4 @@ func (c *listedChecked) text(now time.Time) string {
 		return "ok " + age(&c.At, now)
 	}
 	return "bad " + age(&c.At, now)
-}
-
-// age is how long ago something was, in the largest unit that says enough.
-func age(t *time.Time, now time.Time) string {
-	if t == nil {
-		return "-"
-	}
-	switch d := max(0, now.Sub(*t)); {
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%dm", d/time.Minute)
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh", d/time.Hour)
-	default:
-		return fmt.Sprintf("%dd", d/(24*time.Hour))
-	}
-}
-
-// aligned puts rows into columns. The first column takes what the others leave of the
-// width; what is longer has a line of its own.
-func aligned(rows [][]string, width int) string {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], len(cell))
-		}
-	}
-	rest := 0
-	for _, w := range widths[1:] {
-		rest += 2 + w
-	}
-	widths[0] = max(len(rows[0][0]), min(widths[0], width-rest))
-	var b strings.Builder
-	for _, row := range rows {
-		for i, cell := range row {
-			if i == 0 && len(cell) > widths[0] {
-				b.WriteString(cell + "\n")
-				cell = ""
-			}
-			if i < len(row)-1 {
-				cell += strings.Repeat(" ", widths[i]-len(cell)+2)
-			}
-			b.WriteString(cell)
-		}
-		b.WriteString("\n")
-	}
-	return b.String()
 }

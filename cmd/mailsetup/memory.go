@@ -7,8 +7,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
@@ -196,28 +194,6 @@ func (s *session) jot(memos ...memo) (err error) {
 	}
 	for i, m := range memos {
 		if err := s.Sys.Rename(drafts[i], m.path); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sideBySide does n pieces of work, some at a time, and returns the error of the
-// first of those that failed.
-func sideBySide(n, atOnce int, do func(i int) error) error {
-	errs := make([]error, n)
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(n, atOnce) {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				errs[i] = do(i)
-			}
-		})
-	}
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
 			return err
 		}
 	}

@@ -280,27 +280,6 @@ func writeNotes(w io.Writer, notes []state.Note) {
 	}
 }
 
-// fold breaks a text between words where a line would pass the width.
-func fold(text string, width int) string {
-	var b strings.Builder
-	column := 0
-	for word := range strings.SplitSeq(text, " ") {
-		if column > 0 && column+1+len(word) > width {
-			b.WriteString("\n")
-			column = 0
-		} else if column > 0 {
-			b.WriteString(" ")
-			column++
-		}
-		b.WriteString(word)
-		column += len(word)
-		if i := strings.LastIndexByte(word, '\n'); i >= 0 {
-			column = len(word) - i - 1
-		}
-	}
-	return b.String()
-}
-
 // oneLiners are the notes that a plan on the screen can hold; records to paste
 // come at the end of the run.
 func oneLiners(notes []state.Note) []state.Note {

@@ -169,34 +169,6 @@ func (t *turning) statuses() {
 	}
 }
 
-// ago is a time in the past: how long ago it was or, after two days, its date.
-func ago(at, now time.Time) string {
-	if d := now.Sub(at); d < 0 || d >= 2*oneDay {
-		return date(at)
-	}
-	return age(&at, now) + " ago"
-}
-
-// soon is a time in the future in the same way. What is due happens in the next
-// run.
-func soon(at, now time.Time) string {
-	switch d := at.Sub(now); {
-	case at.IsZero() || d >= 2*oneDay:
-		return date(at)
-	case d <= 0:
-		return "now"
-	default:
-		return "in " + age(&now, at.Add(time.Minute-time.Second)) // not before
-	}
-}
-
-func date(t time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	return t.Format(time.DateOnly)
-}
-
 // upcoming is the end of a dry run: what would be done now was shown, with what
 // follows from it. Where nothing would, it shows when something will be.
 func (t *turning) upcoming(shown bool) error {

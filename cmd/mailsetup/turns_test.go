@@ -109,29 +109,6 @@ func TestStatusesOfNobody(t *testing.T) {
 	}
 }
 
-func TestMoments(t *testing.T) {
-	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-	for _, tc := range []struct {
-		at        time.Time
-		ago, soon string
-	}{
-		{time.Time{}, "-", "-"},
-		{now, "0m ago", "now"},
-		{now.Add(-time.Hour), "60m ago", "now"},
-		{now.Add(-48 * time.Hour), "2026-11-20", "now"},
-		{now.Add(time.Second), "2026-11-22", "in 1m"},
-		{now.Add(47 * time.Hour), "2026-11-24", "in 47h"},
-		{now.Add(48 * time.Hour), "2026-11-24", "2026-11-24"},
-	} {
-		if got := ago(tc.at, now); got != tc.ago {
-			t.Errorf("%v: %q, want %q", tc.at, got, tc.ago)
-		}
-		if got := soon(tc.at, now); got != tc.soon {
-			t.Errorf("%v: %q, want %q", tc.at, got, tc.soon)
-		}
-	}
-}
-
 // What a run published itself has time until the next one; in an emergency that
 // is over only when another key signs. Once a day is enough, unless one asks.
 func TestWaiting(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
+	"mailsetup/internal/text"
 )
 
 // Report is what a run did, for the human.
@@ -63,7 +64,7 @@ func (r Report) String() string {
 		{r.Zones, "zone updated", "zones updated"},
 	} {
 		if n.count > 0 {
-			done = append(done, plural(n.count, n.one, n.all))
+			done = append(done, text.CountOf(n.count, n.one, n.all))
 		}
 	}
 	for _, u := range r.Units {
@@ -72,22 +73,15 @@ func (r Report) String() string {
 	if len(done) == 0 {
 		done = []string{"nothing changed"}
 	}
-	text := strings.Join(done, ", ") + "\n"
+	summary := strings.Join(done, ", ") + "\n"
 	if r.Undone {
-		text = "taken back: " + text
+		summary = "taken back: " + summary
 	}
 	for _, k := range r.Kept {
-		text += "not taken back: " + k + "\n"
+		summary += "not taken back: " + k + "\n"
 	}
 	for _, p := range r.Left {
-		text += fmt.Sprintf("left in place: %s, which holds files that are not ours\n", p)
+		summary += fmt.Sprintf("left in place: %s, which holds files that are not ours\n", p)
 	}
-	return text
-}
-
-func plural(n int, one, all string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, all)
+	return summary
 }

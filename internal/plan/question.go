@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"mailsetup/internal/state"
+	"mailsetup/internal/text"
 )
 
 // Consent is the flag that answers all questions of a kind with yes, and the
@@ -110,13 +110,13 @@ func where(q state.Question) string {
 
 // side prints one side of a change. A line that is too long goes on below,
 // further in.
-func (t *printer) side(sign string, s style, text string) {
+func (t *printer) side(sign string, s style, what string) {
 	const indent, further = 8, 4
-	if text == "" {
+	if what == "" {
 		return
 	}
-	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
-		parts := pieces(Printable(expand(line)), width-indent-2, width-indent-2-further)
+	for line := range strings.SplitSeq(strings.TrimSuffix(what, "\n"), "\n") {
+		parts := text.Cut(Printable(text.ExpandTabs(line)), width-indent-2, width-indent-2-further)
 		for i, part := range parts {
 			if i > 0 {
 				part = strings.Repeat(" ", further) + part
@@ -124,36 +124,4 @@ func (t *printer) side(sign string, s style, text string) {
 			t.line(strings.Repeat(" ", indent) + t.paint(s, sign+" "+part))
 		}
 	}
-}
-
-// expand replaces tabs by the spaces a terminal shows for them.
-func expand(line string) string {
-	var b strings.Builder
-	column := 0
-	for _, r := range strings.TrimRight(line, " \t\r") {
-		n := 1
-		if r == '\t' {
-			n, r = 8-column%8, ' '
-		}
-		b.WriteString(strings.Repeat(string(r), n))
-		column += n
-	}
-	return b.String()
-}
-
-// pieces cuts a line at spaces, or inside a word that is too long, so that the
-// first piece has at most first columns and the others have at most rest.
-func pieces(line string, first, rest int) []string {
-	var out []string
-	for room := first; utf8.RuneCountInString(line) > room; room = rest {
-		runes := []rune(line)
-		head := string(runes[:room+1])
-		at := strings.LastIndexByte(head, ' ')
-		if strings.TrimSpace(head[:max(at, 0)]) == "" {
-			at = len(string(runes[:room]))
-		}
-		out = append(out, strings.TrimRight(line[:at], " "))
-		line = strings.TrimLeft(line[at:], " ")
-	}
-	return append(out, line)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/state"
+	"mailsetup/internal/text"
 )
 
 // summaryLines bounds a summary to what a screen of 24 lines shows above a
@@ -28,10 +29,10 @@ func (p Plan) Summary(w io.Writer) error {
 		p.unitLine(t)
 	}
 	if len(p.Drift) > 0 {
-		t.line(fmt.Sprintf("%s not as mailsetup left them; see the plan.", count(len(p.Drift), "file is", "files are")))
+		t.line(fmt.Sprintf("%s not as mailsetup left them; see the plan.", text.CountOf(len(p.Drift), "file is", "files are")))
 	}
 	if len(p.Notes) > 0 {
-		t.line(fmt.Sprintf("%s for you at the end of the plan.", count(len(p.Notes), "note", "notes")))
+		t.line(fmt.Sprintf("%s for you at the end of the plan.", text.CountOf(len(p.Notes), "note", "notes")))
 	}
 	head := clip(t.buf.String(), summaryLines)
 	_, err := io.WriteString(w, head+p.paths(summaryLines-strings.Count(head, "\n")))
@@ -66,17 +67,10 @@ func (p Plan) counts() []string {
 		{zones, "zone to update", "zones to update"},
 	} {
 		if k.n > 0 {
-			parts = append(parts, count(k.n, k.one, k.all))
+			parts = append(parts, text.CountOf(k.n, k.one, k.all))
 		}
 	}
 	return parts
-}
-
-func count(n int, one, all string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, all)
 }
 
 func (p Plan) removals(t *printer) {

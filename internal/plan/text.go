@@ -6,9 +6,9 @@ import (
 	"io"
 	"io/fs"
 	"strings"
-	"unicode/utf8"
 
 	"mailsetup/internal/state"
+	"mailsetup/internal/text"
 )
 
 // TextOptions choose how a plan is printed.
@@ -86,19 +86,11 @@ func (t *printer) hang(symbol string, s style, text string) {
 }
 
 // rows breaks a text at spaces, so that it fits the width when indented.
-func rows(indent int, text string) []string {
+func rows(indent int, what string) []string {
 	var all []string
-	for para := range strings.SplitSeq(text, "\n") {
-		row := ""
-		for word := range strings.FieldsSeq(Printable(para)) {
-			if row != "" && indent+utf8.RuneCountInString(row)+1+utf8.RuneCountInString(word) > width {
-				all = append(all, row)
-				row = ""
-			}
-			row = strings.TrimPrefix(row+" "+word, " ")
-		}
-		if row != "" {
-			all = append(all, row)
+	for para := range strings.SplitSeq(what, "\n") {
+		if para = text.Wrap(Printable(para), width-indent); para != "" {
+			all = append(all, strings.Split(para, "\n")...)
 		}
 	}
 	return all

@@ -191,20 +191,3 @@ func TestTypedAheadWaits(t *testing.T) {
 		t.Errorf("after Ctrl-C: error %v, screen %q", s.err, s.View())
 	}
 }
-
-func FuzzWrap(f *testing.F) {
-	f.Add("one two three", 7)
-	f.Add("a  \n\n b", 1)
-	f.Add("mail.example.org is long", 4)
-	f.Fuzz(func(t *testing.T, text string, width int) {
-		got := wrap(text, width)
-		if a, b := strings.Fields(text), strings.Fields(got); strings.Join(a, " ") != strings.Join(b, " ") {
-			t.Fatalf("wrap(%q, %d) = %q changes words", text, width, got)
-		}
-		for line := range strings.SplitSeq(got, "\n") {
-			if n := len([]rune(line)); n > width && len(strings.Fields(line)) > 1 {
-				t.Fatalf("wrap(%q, %d): %d columns: %q", text, width, n, line)
-			}
-		}
-	})
-}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"mailsetup/internal/text"
+
 	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/huh"
@@ -128,9 +130,9 @@ func (p *page) view(footer string) string {
 	}
 	below := p.form.View() + "\n\n"
 	if complaint := p.complaints(); complaint != "" {
-		below += wrap(complaint, p.columns()) + "\n\n"
+		below += text.Wrap(complaint, p.columns()) + "\n\n"
 	}
-	below += wrap(footer, p.columns()) + "\n"
+	below += text.Wrap(footer, p.columns()) + "\n"
 	if p.header == "" {
 		return below
 	}
@@ -165,7 +167,7 @@ func wrapNotes(notes []string, width int) string {
 	var out []string
 	for _, note := range notes {
 		indent := note[:len(note)-len(strings.TrimLeft(note, " "))]
-		for line := range strings.SplitSeq(wrap(note, width-len(indent)), "\n") {
+		for line := range strings.SplitSeq(text.Wrap(note, width-len(indent)), "\n") {
 			out = append(out, indent+line)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 
+	"mailsetup/internal/text"
+
 	"github.com/charmbracelet/huh"
 )
 
@@ -159,4 +161,4 @@ func (p *prompter) run(field huh.Field) error {
 	return feed.err
 }
 
-func (p *prompter) say(text string) { _, _ = fmt.Fprintln(p.out, wrap(text, p.width)) }
+func (p *prompter) say(s string) { _, _ = fmt.Fprintln(p.out, text.Wrap(s, p.width)) }

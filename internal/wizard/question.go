@@ -3,7 +3,6 @@ package wizard
 import (
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"mailsetup/internal/spec"
 )
@@ -170,34 +169,4 @@ func items(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool {
 		return strings.ContainsRune(" \t,;", r)
 	})
-}
-
-// wrap breaks text at spaces so that no line exceeds width columns, unless a
-// single word does: names are never broken at their dots. Line ends stay.
-func wrap(text string, width int) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = wrapLine(line, width)
-	}
-	return strings.Join(lines, "\n")
-}
-
-func wrapLine(line string, width int) string {
-	var out strings.Builder
-	column := 0
-	for i, word := range strings.Fields(line) {
-		n := utf8.RuneCountInString(word)
-		switch {
-		case i == 0:
-		case column+1+n > width:
-			out.WriteByte('\n')
-			column = 0
-		default:
-			out.WriteByte(' ')
-			column++
-		}
-		out.WriteString(word)
-		column += n
-	}
-	return out.String()
 }

@@ -84,13 +84,13 @@ func addressesQuestion() question {
 		list:   true,
 		check: func(s string) (string, error) {
 			addr, err := spec.Address(s)
-			return text(addr, err)
+			return addressText(addr, err)
 		},
 		offer: func(f *flow) Proposal { return f.found.Addresses },
 	}
 }
 
-func text(addr netip.Addr, err error) (string, error) {
+func addressText(addr netip.Addr, err error) (string, error) {
 	if err != nil {
 		return "", err
 	}

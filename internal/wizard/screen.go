@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"mailsetup/internal/text"
+
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/huh"
 	"github.com/charmbracelet/lipgloss"
@@ -72,7 +74,7 @@ func (s *screen) open() tea.Cmd {
 	s.page.header = "mailsetup, " + s.flow.progress()
 	s.page.notes = foundLines(s.flow.news())
 	about := s.about(q)
-	title := wrap(q.title(s.flow), s.page.columns())
+	title := text.Wrap(q.title(s.flow), s.page.columns())
 	if q.options != nil {
 		return s.page.show(huh.NewSelect[string]().Title(title).Description(about).
 			Options(options(q.options(s.flow))...).Value(&s.value))
@@ -96,7 +98,7 @@ func (s *screen) about(q question) string {
 	if offer := q.offer(s.flow); offer.Value != "" && offer.Why != "" {
 		about += "\nProposed: " + offerName(s.flow, q, offer.Value) + ", " + offer.Why + "."
 	}
-	return wrap(about, s.page.columns()) + "\n"
+	return text.Wrap(about, s.page.columns()) + "\n"
 }
 
 // foundLines are the findings under a heading.
@@ -245,10 +247,10 @@ type confirmation struct {
 
 // Init implements tea.Model.
 func (c *confirmation) Init() tea.Cmd {
-	field := huh.NewConfirm().Title(wrap(c.title, c.page.columns())).Value(&c.yes).
+	field := huh.NewConfirm().Title(text.Wrap(c.title, c.page.columns())).Value(&c.yes).
 		WithButtonAlignment(lipgloss.Left)
 	if c.about != "" {
-		field.Description(wrap(c.about, c.page.columns()))
+		field.Description(text.Wrap(c.about, c.page.columns()))
 	}
 	return c.page.show(field)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/charmbracelet/lipgloss"
 
 	"mailsetup/internal/spec"
+	"mailsetup/internal/text"
 )
 
 // bareTheme has no styles at all, for plain prompts: nothing that a screen
@@ -81,5 +82,5 @@ func explained(err error, width int) error {
 	if err == nil {
 		return nil
 	}
-	return errors.New(wrap(explain(err), width))
+	return errors.New(text.Wrap(explain(err), width))
 }

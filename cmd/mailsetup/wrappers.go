@@ -1,0 +1,37 @@
+package main
+
+import (
+	"time"
+
+	"mailsetup/internal/parallel"
+	"mailsetup/internal/text"
+)
+
+// Names of before, until their last callers have moved.
+
+func fold(s string, width int) string { return text.Wrap(s, width) }
+
+func indented(s string, by int) string { return text.Indent(s, by) }
+
+func aligned(rows [][]string, width int) string { return text.Columns(rows, width) }
+
+func count(n int, thing string) string { return text.Count(n, thing) }
+
+func listed(names []string, most int) string { return text.List(names, most) }
+
+func shortList(names []string) string { return text.List(names, domainsShown) }
+
+func ago(at, now time.Time) string { return text.Ago(at, now) }
+
+func soon(at, now time.Time) string { return text.Soon(at, now) }
+
+func date(at time.Time) string { return text.Date(at) }
+
+func age(t *time.Time, now time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return text.Age(*t, now)
+}
+
+func sideBySide(n, atOnce int, do func(i int) error) error { return parallel.Do(n, atOnce, do) }
