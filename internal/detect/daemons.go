@@ -15,7 +15,7 @@ import (
 // daemons looks at the units that mail needs: whether they run, and will after a
 // reboot. Files say nothing about that.
 func daemons(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) error {
-	all := map[string]state.Daemon{}
+	all, ending := map[string]state.Daemon{}, map[string]bool{}
 	for _, d := range []struct{ program, unit string }{
 		{"postfix", postfix.MainUnit}, {"postfix", postfix.InstanceUnit}, {"opendkim", signer.Unit}, {"bind9", zones.NamedUnit},
 	} {
@@ -27,7 +27,7 @@ func daemons(ctx context.Context, s source.Source, _ source.Options, f *state.Fa
 			return fmt.Errorf("look at unit %s: %w", d.unit, err)
 		}
 		if status.Load == "loaded" || status.Load == "masked" {
-			all[d.unit] = daemon(status)
+			all[d.unit], ending[d.unit] = daemon(status), status.Active == "deactivating"
 		}
 	}
 	// Debian 12 has no main process for the instance, so one that was killed seems
@@ -38,7 +38,9 @@ func daemons(ctx context.Context, s source.Source, _ source.Options, f *state.Fa
 	}
 	if p := f.Postfix; p != nil {
 		d, known := all[p.Unit]
-		if known && !d.Running && postfix.HasMaster(ctx, s, p) { // postfix(1) start, of which systemd knows nothing
+		// postfix(1) start, of which systemd knows nothing. A unit that systemd is
+		// stopping has its master for some seconds more.
+		if known && !d.Running && !ending[p.Unit] && postfix.HasMaster(ctx, s, p) {
 			d.Running, d.Stopped = true, false
 			all[p.Unit] = d
 		}

@@ -3,6 +3,10 @@ package detect
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"mailsetup/internal/detect/detecttest"
+	"mailsetup/internal/detect/source"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -27,5 +31,41 @@ func TestDaemon(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 		})
+	}
+}
+
+// On Debian 12 the instance ends after postfix.service, which systemctl(1) has
+// waited for: its master is alive for some seconds, longer on a busy machine.
+func TestPostfixOfDebian12(t *testing.T) {
+	was := system.UnitStatus{Load: "loaded", Active: "inactive", Result: "success", Ran: true, AtBoot: "enabled"}
+	up := system.UnitStatus{Load: "loaded", Active: "active", Result: "success", AtBoot: "enabled"}
+	ends := system.UnitStatus{Load: "loaded", Active: "deactivating", Result: "success", AtBoot: "enabled-runtime"}
+	const dead, alive = 0, 1 // exit status of master -t
+	for _, tt := range []struct {
+		name           string
+		main, instance system.UnitStatus
+		master         int
+		want           state.Daemon // the instance
+	}{
+		{"up", up, up, alive, state.Daemon{Running: true}},
+		{"systemctl stop, and it ends", was, ends, alive, state.Daemon{Stopped: true}},
+		{"systemctl stop, and it has ended", was, was, dead, state.Daemon{Stopped: true}},
+		{"postfix start", was, was, alive, state.Daemon{Running: true}},
+		{"killed just now", up, ends, dead, state.Daemon{}},
+		{"killed", up, was, dead, state.Daemon{}},
+	} {
+		m := detecttest.New()
+		m.Units["postfix.service"], m.Units["postfix@-.service"] = tt.main, tt.instance
+		m.Answers[`sh -c "$0" -t`] = system.Result{Code: tt.master}
+		f := state.Facts{
+			Installed: map[string]bool{"postfix": true},
+			Postfix:   &state.Postfix{Unit: "postfix@-.service", Value: map[string]string{"daemon_directory": "/usr/lib/postfix/sbin"}},
+		}
+		if err := daemons(t.Context(), m, source.Options{}, &f); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tt.want, f.Daemons["postfix@-.service"]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
 	}
 }
