@@ -115,6 +115,26 @@ func notServed(t *testing.T, b *lab.Box) {
 	}
 }
 
+// becomes waits until a condition, in the words of the shell, holds in the box. A
+// busy machine takes its time: only after a minute will it never hold.
+func becomes(t *testing.T, b *lab.Box, condition string) {
+	t.Helper()
+	out, errs, code := b.Exec(t.Context(), nil, "sh", "-c", "for i in $(seq 1200); do if "+condition+"; then exit 0; fi; sleep .05; done; exit 1")
+	if code != 0 {
+		t.Fatalf("not within a minute: %s\n%s%s%s", condition, out, errs, b.Sh(t, "mailq 2>&1 || true; journalctl -n 40 --no-pager"))
+	}
+}
+
+// reload has BIND read the file of a zone again, under its new serial, and waits
+// until it has: rndc(8) does not.
+func reload(t *testing.T, b *lab.Box, zone string) {
+	t.Helper()
+	b.Run(t, "rndc", "reload", zone)
+	_, loaded, _ := strings.Cut(b.Run(t, "named-checkzone", zone, "/etc/bind/db."+zone), "loaded serial ")
+	n, _, _ := strings.Cut(loaded, "\n")
+	becomes(t, b, "rndc zonestatus "+zone+" | grep -qx 'serial: "+n+"'")
+}
+
 // flows sends one message by sendmail(1) and one by SMTP, and returns them as
 // they arrive.
 func flows(t *testing.T, b *lab.Box, sink *lab.Sink) [][]byte {

@@ -113,7 +113,8 @@ func noneElseSigned(t *testing.T, b *lab.Box) {
 	if !taken {
 		t.Fatal(said)
 	}
-	got := b.Sh(t, "for i in $(seq 100); do grep -qs forged /var/mail/dkimsign && exec cat /var/mail/dkimsign; sleep 0.1; done; mailq")
+	becomes(t, b, "grep -qs forged /var/mail/dkimsign")
+	got := b.Read(t, "/var/mail/dkimsign")
 	says(t, got, "From: <ann@lab.example>", "forged")
 	saysNot(t, got, "DKIM-Signature")
 }

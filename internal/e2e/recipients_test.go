@@ -112,8 +112,8 @@ func undoneByTheAgent(t *testing.T, b *lab.Box, was condition) {
 // rootToMailbox sends to root, and insists that the mail arrives.
 func rootToMailbox(t *testing.T, b *lab.Box, box string) {
 	t.Helper()
-	b.Sh(t, `printf 'Subject: for root: `+box+`\n\nhello\n' | /usr/sbin/sendmail -i root
-for i in $(seq 100); do grep -rqs 'for root: `+box+`' `+box+` && exit; sleep 0.1; done; mailq; journalctl -n 20 --no-pager; exit 1`)
+	b.Sh(t, `printf 'Subject: for root: `+box+`\n\nhello\n' | /usr/sbin/sendmail -i root`)
+	becomes(t, b, "grep -rqs 'for root: "+box+"' "+box)
 }
 
 // virtualDomainWithoutPostmaster: reports go nowhere rather than to an address

@@ -259,7 +259,9 @@ func paste(t *testing.T, b *lab.Box, text, record string) {
 		t.Fatalf("no zone text in the letter:\n%s", text)
 	}
 	b.Write(t, "/etc/bind/db.shop.example", b.Read(t, "/etc/bind/db.shop.example")+zone+" )\n", 0o644)
-	b.Sh(t, "sed -i 's/2026010102/2026010103/' /etc/bind/db.shop.example; named-checkzone shop.example /etc/bind/db.shop.example; rndc reload shop.example; sleep 1; rndc flush")
+	b.Sh(t, "sed -i 's/2026010102/2026010103/' /etc/bind/db.shop.example")
+	reload(t, b, "shop.example")
+	b.Run(t, "rndc", "flush")
 }
 
 // bothAtOnce starts the service and a run by hand at the same time: one of them
@@ -293,8 +295,8 @@ func signsWith(t *testing.T, b *lab.Box, sink *lab.Sink, selector string) {
 // what is printed for it at the moment.
 func publishes(t *testing.T, b *lab.Box, serial string) {
 	t.Helper()
-	b.Sh(t, `{ cat /root/empty; mailsetup dns --format zone shop.example; } | sed s/2026010101/`+serial+`/ >/etc/bind/db.shop.example
-rndc reload shop.example; sleep 1`)
+	b.Sh(t, `{ cat /root/empty; mailsetup dns --format zone shop.example; } | sed s/2026010101/`+serial+`/ >/etc/bind/db.shop.example`)
+	reload(t, b, "shop.example")
 }
 
 // withdrawnByHand ends the drain of the old keys. The record of the one goes by
@@ -324,7 +326,7 @@ func withdrawnByHand(t *testing.T, b *lab.Box, sink *lab.Sink, old map[string]st
 		t.Errorf("%s signs", is)
 	}
 	b.Write(t, "/etc/bind/db.shop.example", strings.Replace(was, "2026010103", "2026010105", 1), 0o644)
-	b.Sh(t, "rndc reload shop.example; sleep 1")
+	reload(t, b, "shop.example")
 	product(t, b, 0, "rollback", "--yes", id(switched))
 	for d, selector := range old {
 		if is := selectorOf(t, b, d); is != selector {

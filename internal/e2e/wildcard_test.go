@@ -98,7 +98,9 @@ func printedBesideWildcard(t *testing.T, b *lab.Box) {
 		text := b.Run(t, "mailsetup", "dns", domain)
 		b.Write(t, "/etc/bind/paper", text, 0o644)
 		b.Sh(t, `grep -q /etc/bind/paper /etc/bind/db.lab.example || echo '$INCLUDE "/etc/bind/paper"' >>/etc/bind/db.lab.example
-n=$(dig +short @127.0.0.1 SOA lab.example | cut -d' ' -f3); sed -i "s/2036[0-9]*/$((n+1))/" /etc/bind/db.lab.example; rndc reload; rndc flush; sleep 1`)
+n=$(dig +short @127.0.0.1 SOA lab.example | cut -d' ' -f3); sed -i "s/2036[0-9]*/$((n+1))/" /etc/bind/db.lab.example`)
+		reload(t, b, "lab.example")
+		b.Run(t, "rndc", "flush")
 	}
 	forward()
 	answersFor(t, b, "as printed", "", domain)

@@ -77,7 +77,7 @@ func TestZonesAsFound(t *testing.T) {
 		})
 		views(t, b)
 		inPlace(t, b, "/etc/bind/outside.zone", dumpZone, "4294967295", func(now string) bool { return now == "1" || now == "2" })
-		b.Sh(t, `for i in $(seq 50); do rndc zonestatus lab.example IN branch | grep -q '^serial: 2$' && exit; sleep .1; done; exit 1`)
+		becomes(t, b, "rndc zonestatus lab.example IN branch | grep -qx 'serial: 2'")
 	})
 }
 
@@ -114,13 +114,13 @@ include "/etc/bind/zones.conf";
 	b.Sh(t, `named-compilezone -q -F raw -o `+zoneDir+`primary/raw raw.example /root/raw
 cd `+zoneDir+`primary; key=$(dnssec-keygen -q -a ECDSAP256SHA256 -K /root hand.example)
 dnssec-signzone -q -z -S -K /root -o hand.example hand >/dev/null
-chown -R bind: /var/lib/bind /var/cache/bind; named-checkconf -z >/dev/null; systemctl restart named
-for i in $(seq 50); do rndc zonestatus was.example >/dev/null 2>&1 && break; sleep .1; done
-rndc addzone 'added.example { type primary; file "added"; };'
+chown -R bind: /var/lib/bind /var/cache/bind; named-checkconf -z >/dev/null; systemctl restart named`)
+	becomes(t, b, "rndc zonestatus was.example >/dev/null 2>&1")
+	b.Sh(t, `rndc addzone 'added.example { type primary; file "added"; };'
 printf 'server 127.0.0.1\nzone was.example\nupdate add new.was.example 60 A 192.0.2.9\nsend\n' | nsupdate
 systemctl kill -s KILL named; sleep .3; systemctl stop named; systemctl reset-failed named
 sed -i '/"was.example"/s/allow-update.*/};/' /etc/bind/zones.conf; systemctl start named`)
-	b.Sh(t, `for i in $(seq 50); do dig +short @127.0.0.1 SOA lab.example | grep -q hostmaster && exit; sleep .1; done; exit 1`)
+	becomes(t, b, "dig +short @127.0.0.1 SOA lab.example | grep -q hostmaster")
 }
 
 // refusals are zones that are explained instead of edited.
@@ -203,7 +203,7 @@ func inPlace(t *testing.T, b *lab.Box, file, text, serial string, newer func(str
 	if _, rest := serialOf(b.Read(t, file)); rest != "" {
 		t.Errorf("%s after the rollback ends in %q", file, rest)
 	}
-	for range 50 {
+	for range 300 {
 		if served() == "" {
 			return
 		}
