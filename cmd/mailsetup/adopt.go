@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mailsetup/internal/adopt"
 	"mailsetup/internal/spec"
 	"mailsetup/steps"
 )
@@ -51,45 +52,15 @@ func except(flags []cli.Flag, names ...string) []cli.Flag {
 func runAdopt(ctx context.Context, c console, a spec.Answers, o options) error {
 	return runSetup(ctx, c, a, o, func(s *session, old *spec.Spec) (stop bool, err error) {
 		switch {
-		case s.taken != nil && a.Domain != "" && s.taken.domain(normal(a.Domain, spec.DomainName)) == nil:
+		case s.taken != nil && a.Domain != "" && s.taken.Domain(normal(a.Domain, spec.DomainName)) == nil:
 			return true, usage("mailsetup init --domain "+a.Domain+" adds it, and takes over what is here",
 				"OpenDKIM does not sign for %s here", a.Domain)
 		case s.taken != nil:
 			return false, nil
-		case old != nil && s.facts.OpenDKIM != nil && !s.byHand():
+		case old != nil && s.facts.OpenDKIM != nil && !adopt.IsForeign(s.facts, s.record):
 			fmt.Fprintf(s.c.out, "Nothing to do: %s is mailsetup's already.\n", steps.Conf)
 			return true, nil
 		}
-		return true, s.nothingToAdopt(ctx, wanted(a, old))
+		return true, adopt.NothingFound(ctx, s.Sys, steps.OtherMilters(steps.Input{Spec: *wanted(a, old), Facts: s.facts}))
 	})
-}
-
-// adopted is a signing domain that was found, as data.
-type adopted struct {
-	Domain   string       `json:"domain"`
-	Selector string       `json:"selector"`
-	KeyFile  string       `json:"key_file"`
-	Bits     int          `json:"bits"`
-	Rows     []adoptedRow `json:"rows"`
-}
-
-type adoptedRow struct {
-	Pattern  string `json:"pattern"`
-	Identity string `json:"identity,omitempty"`
-	At       string `json:"at"`
-}
-
-func (t *taken) data() []adopted {
-	if t == nil {
-		return nil
-	}
-	var all []adopted
-	for _, s := range t.Signers {
-		a := adopted{Domain: s.Domain, Selector: s.Selector, KeyFile: s.KeyFile, Bits: t.keys[s.Domain].Bits}
-		for _, r := range s.Rows {
-			a.Rows = append(a.Rows, adoptedRow{r.Written, r.Identity, r.Place.String()})
-		}
-		all = append(all, a)
-	}
-	return all
 }

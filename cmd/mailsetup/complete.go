@@ -106,7 +106,7 @@ func (s *session) selector(ctx context.Context, a spec.Answers, old *spec.Spec) 
 		return a, nil
 	}
 	domain, err := spec.DomainName(a.Domain)
-	if err != nil || s.taken.domain(domain) != nil {
+	if err != nil || s.taken.Domain(domain) != nil {
 		return a, nil // Spec reports it with everything else; the key is there already
 	}
 	k, resumes := s.resumable(domain)

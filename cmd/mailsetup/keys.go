@@ -57,7 +57,7 @@ func (s *session) keysThere(want spec.Spec) error {
 	}
 	return dkimkeys.CheckAll(s.Sys, domains, s.keys, func(domain string, k keyring.Key) bool {
 		_, turns := s.turns[domain]
-		return turns || s.taken.copying(k.File)
+		return turns || s.taken.MakesCopy(k.File)
 	})
 }
 

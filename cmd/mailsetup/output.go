@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/adopt"
 	"mailsetup/internal/apply"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/plan"
@@ -53,7 +54,7 @@ func (s *session) printPlan(p plan.Plan) error {
 		return err
 	}
 	if s.taken != nil {
-		if b, err = beside(b, "adopted", s.taken.data()); err != nil {
+		if b, err = beside(b, "adopted", s.taken.Data()); err != nil {
 			return err
 		}
 	}
@@ -71,12 +72,12 @@ func (s *session) printPlan(p plan.Plan) error {
 
 // result is what --json prints after a run.
 type result struct {
-	Changed bool         `json:"changed"`
-	ID      string       `json:"id,omitempty"`
-	Paths   []state.Path `json:"paths,omitempty"`
-	Notes   []state.Note `json:"notes,omitempty"`
-	Adopted []adopted    `json:"adopted,omitempty"`
-	Proven  string       `json:"proven,omitempty"` // of the mail that leaves
+	Changed bool                  `json:"changed"`
+	ID      string                `json:"id,omitempty"`
+	Paths   []state.Path          `json:"paths,omitempty"`
+	Notes   []state.Note          `json:"notes,omitempty"`
+	Adopted []adopt.SigningDomain `json:"adopted,omitempty"`
+	Proven  string                `json:"proven,omitempty"` // of the mail that leaves
 }
 
 // beside adds a value to an object of JSON as it is printed.
@@ -152,7 +153,7 @@ func (s *session) done(ctx context.Context, w *work, p plan.Plan, r apply.Report
 	}
 	if s.o.json {
 		return cmp.Or(s.printResult(result{
-			Changed: true, ID: r.ID, Paths: paths(p), Notes: p.Notes, Adopted: s.taken.data(), Proven: proven,
+			Changed: true, ID: r.ID, Paths: paths(p), Notes: p.Notes, Adopted: s.taken.Data(), Proven: proven,
 		}), found)
 	}
 	if proven != "" {

@@ -34,7 +34,7 @@ func (s *session) proposals(a spec.Answers) wizard.Proposals {
 		p.DNS = wizard.Proposal{Value: string(spec.DNSBind), Why: "BIND serves " + domain + " here"}
 	}
 	p.Receive = s.receives(domain, host, first(strings.Fields(p.Addresses.Value)...))
-	if s.taken.domain(domain) != nil && !s.hasMX(domain) {
+	if s.taken.Domain(domain) != nil && !s.hasMX(domain) {
 		p.Receive = wizard.Proposal{Value: "no", Why: "it has no MX, and sends mail already"}
 	}
 	there, says := steps.Adopt(spec.Answers{}, s.facts, domain)
@@ -219,7 +219,7 @@ func (s *session) foundLines() []string {
 	case f.OpenDKIM == nil:
 		lines = append(lines, "OpenDKIM will be installed")
 	case s.taken != nil:
-		lines = append(lines, "OpenDKIM signs for "+strings.Join(firstOf(s.taken.names(), 3), ", ")+": taken over as it is, keys and all")
+		lines = append(lines, "OpenDKIM signs for "+strings.Join(firstOf(s.taken.Names(), 3), ", ")+": taken over as it is, keys and all")
 	}
 	if here := f.Addresses; len(here) > 0 && !slices.ContainsFunc(here, public) {
 		lines = append(lines, fmt.Sprintf("this machine has only %s, which is private: behind NAT", here[0]))

@@ -92,7 +92,7 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 		Removed: s.removed, Retire: s.retire, Rendered: &steps.Rendered{},
 	}}
 	if s.taken != nil {
-		w.input.Unsafe, w.input.Copies = s.taken.given(), s.taken.copies
+		w.input.Unsafe, w.input.Copies = s.taken.Permissions, s.taken.Copies
 	}
 	s.turn(ctx, w)
 	s.askMilters(ctx, w)
@@ -132,7 +132,7 @@ func (s *session) planned(ctx context.Context, w *work) (plan.Plan, error) {
 	}
 	want.Notes = append(want.Notes, w.notes...)
 	if s.taken != nil {
-		want.Notes = append(want.Notes, s.taken.notes...)
+		want.Notes = append(want.Notes, s.taken.Notes...)
 	}
 	if s.o.root != "" {
 		if want, err = steps.BelowRoot(want, s.exists); err != nil {

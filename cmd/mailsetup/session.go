@@ -3,7 +3,8 @@ package main
 import (
 	"context"
 	"os"
-	"time"
+
+	"mailsetup/internal/adopt"
 
 	"mailsetup/internal/apply"
 	"mailsetup/internal/dkimkeys"
@@ -20,8 +21,6 @@ import (
 	"mailsetup/steps"
 	"mailsetup/steps/step"
 )
-
-type stamp = time.Time
 
 // session is one run of a command on one machine.
 type session struct {
@@ -65,9 +64,9 @@ type session struct {
 	looked []string
 	asked  *dnspub.Client
 
-	installed  []string // packages that this run brought
-	zonesAsked int      // since a unit was acted on last
-	taken      *taken   // an OpenDKIM set up by hand; nil for none
+	installed  []string     // packages that this run brought
+	zonesAsked int          // since a unit was acted on last
+	taken      *adopt.Setup // an OpenDKIM set up by hand; nil for none
 	// asker asks a milter, nil for none; milters are those of others with what they sign, nil before they were asked,
 	// and asksSelector is the selector that the command line names.
 	asker        signers.Asker

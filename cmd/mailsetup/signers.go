@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -165,20 +164,4 @@ func (s *session) takeKeyOf(w *work, d spec.Domain, sig state.Signature) bool {
 	copied.Key.Bits = key.Bits()
 	dkimkeys.AddPairs(&w.input, []dkimkeys.Pair{copied})
 	return true
-}
-
-// nothingToAdopt says why there is nothing to take over: another signer stands
-// among Postfix's milters, or none does.
-func (s *session) nothingToAdopt(ctx context.Context, w *spec.Spec) error {
-	list := steps.OtherMilters(steps.Input{Spec: *w, Facts: s.facts})
-	for _, m := range signers.Configured(ctx, s.Sys, list) {
-		p := m.Program
-		if p.Kind == state.UnknownProgram || len(p.Others) == 0 {
-			continue
-		}
-		return usage("mailsetup init --domain "+p.Others[0]+" --other-signer replace signs in its place, with a copy of its key",
-			"%s, not the OpenDKIM of %s, signs mail here: %s at %s (%s), configured by %s for %s", p.Title(), "opendkim.service",
-			p.Unit, m.Endpoint, strings.Join(m.Lists, ", "), cmp.Or(string(p.Conf), "its own files"), strings.Join(p.Others, ", "))
-	}
-	return usage("mailsetup init sets it up", "there is no OpenDKIM here that was set up by hand and signs mail")
 }

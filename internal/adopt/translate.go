@@ -1,4 +1,4 @@
-package steps
+package adopt
 
 import (
 	"errors"
@@ -8,36 +8,40 @@ import (
 	"strings"
 	"time"
 
-	conf "mailsetup/internal/opendkim"
+	"mailsetup/internal/hint"
+	"mailsetup/internal/opendkim"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/text"
+	"mailsetup/steps"
 )
 
-// Taken is a set-up of OpenDKIM that somebody made by hand, in the words of the
-// spec: with it, our tables make the same signatures.
-type Taken struct {
-	// Domains have their names, selectors and senders; the rest is for the zone
-	// and the records that are there to say.
+// Translation is a set-up of OpenDKIM that somebody made by hand, in the words of
+// the spec: with it, the tables of mailsetup make the same signatures.
+type Translation struct {
+	// Domains have their names, selectors and senders. The rest follows from the zone
+	// and the records that are there.
 	Domains  []spec.Domain
-	Signers  []conf.Signer // of the domains, in their order
-	Trusted  []string      // of the host
-	OpenDKIM []string      // of the host
+	Signers  []opendkim.Signer // of the domains, in their order
+	Trusted  []string          // hosts that are signed for
+	OpenDKIM []string          // lines of opendkim.conf that are kept
 	Notes    []state.Note
 }
 
-// TakeOver finds the words for a set-up, or says at which line there are none.
-func TakeOver(s conf.Setup, f state.Facts, now time.Time) (Taken, error) {
-	if err := started(f.OpenDKIM); err != nil {
-		return Taken{}, err
+// Translate finds the words for a set-up, or returns an *opendkim.Error for each
+// line for which there are none.
+func Translate(s opendkim.Setup, f state.Facts, now time.Time) (Translation, error) {
+	if err := checkArguments(f.OpenDKIM); err != nil {
+		return Translation{}, err
 	}
 	signers, err := s.Signers()
 	if err != nil {
-		return Taken{}, err
+		return Translation{}, err
 	}
-	t := Taken{Signers: signers, Notes: leftOut(s)}
+	t := Translation{Signers: signers, Notes: leftOut(s)}
 	var errs []error
 	for _, signer := range signers {
-		d, err := takenDomain(signer, now)
+		d, err := translateDomain(signer, now)
 		t.Domains, errs = append(t.Domains, d), append(errs, err)
 	}
 	t.OpenDKIM, err = keptLines(s.Conf, f)
@@ -46,8 +50,8 @@ func TakeOver(s conf.Setup, f state.Facts, now time.Time) (Taken, error) {
 	return t, errors.Join(append(errs, err)...)
 }
 
-// started refuses an OpenDKIM whose command line says who is signed for.
-func started(o *state.OpenDKIM) error {
+// checkArguments refuses an OpenDKIM whose command line says who is signed for.
+func checkArguments(o *state.OpenDKIM) error {
 	if o == nil || len(o.Args) == 0 {
 		return nil
 	}
@@ -59,15 +63,15 @@ func started(o *state.OpenDKIM) error {
 				i++ // its value
 			}
 		default:
-			return refuse(fmt.Sprintf("write what it says into %s and see that opendkim -n takes it; then take it out of the unit, systemctl daemon-reload, and restart %s", Conf, unitOpenDKIM),
-				"OpenDKIM is started with %s, which counts for more than its configuration", a)
+			return hint.NewUsage(fmt.Sprintf("write what it says into %s and see that opendkim -n takes it; then take it out of the unit, systemctl daemon-reload, and restart opendkim.service", steps.Conf),
+				"OpenDKIM is started with %s, which counts for more than its configuration", text.Printable(a))
 		}
 	}
 	return nil
 }
 
-// takenDomain turns the rows of one signing domain into its senders.
-func takenDomain(s conf.Signer, now time.Time) (spec.Domain, error) {
+// translateDomain turns the rows of a signing domain into senders.
+func translateDomain(s opendkim.Signer, now time.Time) (spec.Domain, error) {
 	d := spec.Domain{Name: s.Domain, Partial: true}
 	name, err := spec.DomainName(s.Domain)
 	if err != nil || name != s.Domain {
@@ -103,21 +107,22 @@ func takenDomain(s conf.Signer, now time.Time) (spec.Domain, error) {
 	return d, errors.Join(errs...)
 }
 
-func at(p conf.Place, format string, a ...any) error {
-	return &conf.Error{Place: p, What: fmt.Sprintf(format, a...), Hint: "take it out of the set-up, or correct it, and run this again"}
+func at(p opendkim.Place, format string, a ...any) error {
+	return &opendkim.Error{Place: p, What: fmt.Sprintf(format, a...), Hint: "take it out of the set-up, or correct it, and run this again"}
 }
 
-// decisive are lines of ours that change signatures, or what is verified with,
-// where nothing was said before.
+// decisive are settings of mailsetup that change signatures, or what OpenDKIM
+// verifies with, where a set-up by hand does not mention them.
 var decisive = []string{"Canonicalization", "OversignHeaders", "TrustAnchorFile"}
 
-// keptLines are the lines of a configuration that differ from ours.
-func keptLines(c conf.Conf, f state.Facts) ([]string, error) {
-	text, err := signerConf(Input{Facts: f})
+// keptLines returns the settings of a configuration that differ from those of
+// mailsetup.
+func keptLines(c opendkim.Conf, f state.Facts) ([]string, error) {
+	written, err := steps.SignerConf(f)
 	if err != nil {
 		return nil, err
 	}
-	ours, err := conf.ParseConf(string(Conf), func(string) ([]byte, error) { return text, nil })
+	ours, err := opendkim.ParseConf(string(steps.Conf), func(string) ([]byte, error) { return written, nil })
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +151,8 @@ func keptLines(c conf.Conf, f state.Facts) ([]string, error) {
 	return lines, errors.Join(errs...)
 }
 
-// sameSetting compares values, and the daemon's words for yes and no.
+// sameSetting compares values of a setting; the daemon has several words for yes and
+// for no.
 func sameSetting(a, b string) bool {
 	truth := func(s string) string {
 		switch strings.ToLower(s) {
@@ -161,7 +167,7 @@ func sameSetting(a, b string) bool {
 }
 
 func replacedFile(value string) state.Path {
-	for _, p := range Replaced() {
+	for _, p := range replaced() {
 		if slices.ContainsFunc(strings.FieldsFunc(value, func(r rune) bool { return r == ':' || r == ',' || r == ' ' }),
 			func(w string) bool { return w == string(p) }) {
 			return p
@@ -170,15 +176,17 @@ func replacedFile(value string) state.Path {
 	return ""
 }
 
-// Replaced are the files of a set-up by hand that ours take the place of.
-func Replaced() []state.Path { return []state.Path{Conf, KeyTable, SigningTable, TrustedHosts} }
+// replaced returns the files of a set-up by hand that mailsetup writes anew.
+func replaced() []state.Path {
+	return []state.Path{steps.Conf, steps.KeyTable, steps.SigningTable, steps.TrustedHosts}
+}
 
-// keptHosts are the hosts that are trusted for another reason than ours.
-func keptHosts(hosts []conf.Host, f state.Facts) ([]string, error) {
-	known := trusted(Input{Facts: f})
+// keptHosts returns the trusted hosts that mailsetup would not trust by itself.
+func keptHosts(hosts []opendkim.Host, f state.Facts) ([]string, error) {
+	known := steps.TrustedNetworks(f)
 	var kept []string
 	var errs []error
-	places := map[string]conf.Place{}
+	places := map[string]opendkim.Place{}
 	for _, h := range hosts {
 		name, err := spec.Trusted(h.Name)
 		if err != nil {
@@ -189,7 +197,7 @@ func keptHosts(hosts []conf.Host, f state.Facts) ([]string, error) {
 		}
 	}
 	for _, bad := range spec.Strangers(kept) {
-		errs = append(errs, &conf.Error{
+		errs = append(errs, &opendkim.Error{
 			Place: places[bad], What: fmt.Sprintf("%s lets mail from anywhere be signed that says it is yours", bad),
 			Hint: "name the networks of your own senders there instead",
 		})
@@ -197,7 +205,7 @@ func keptHosts(hosts []conf.Host, f state.Facts) ([]string, error) {
 	return kept, errors.Join(errs...)
 }
 
-// covered reports whether a host is among networks.
+// covered reports whether a host is in one of the networks.
 func covered(host string, nets []netip.Prefix) bool {
 	p, err := netip.ParsePrefix(host)
 	if a, single := netip.ParseAddr(host); single == nil {
@@ -208,8 +216,9 @@ func covered(host string, nets []netip.Prefix) bool {
 	})
 }
 
-// leftOut tells what is not taken over, since it means nothing or does harm.
-func leftOut(s conf.Setup) []state.Note {
+// leftOut tells of the rows and settings that are not taken over, since they mean
+// nothing or do harm.
+func leftOut(s opendkim.Setup) []state.Note {
 	var notes []state.Note
 	for i, l := range s.Left {
 		if i == 10 {
@@ -225,15 +234,4 @@ func leftOut(s conf.Setup) []state.Note {
 		})
 	}
 	return notes
-}
-
-// Rows says in words whose mail a domain's key signs.
-func Rows(d spec.Domain) string {
-	all := d.Senders()
-	for i, sender := range all {
-		if !strings.Contains(sender, "@") && sender != "*" {
-			all[i] = "@" + sender
-		}
-	}
-	return some(all, 5)
 }

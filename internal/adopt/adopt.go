@@ -1,0 +1,278 @@
+// Package adopt takes over an OpenDKIM that somebody set up by hand, without
+// changing a signature.
+package adopt
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/detect"
+	"mailsetup/internal/hint"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/opendkim"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/signers"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+	"mailsetup/steps"
+)
+
+// Setup is an OpenDKIM that is taken over. A nil Setup has no domains.
+type Setup struct {
+	Translation
+	Keys map[string]keyring.Key // by domain
+	// Permissions are the owners and modes of keys that belong to opendkim from now
+	// on, and Copies the texts of keys of which opendkim needs a copy, by its file.
+	Permissions []state.Meta
+	Copies      map[state.Path][]byte
+	// Written are the hashes of the files that mailsetup writes anew: what somebody
+	// wrote there by hand is no drift.
+	Written plan.Record
+}
+
+// Options say how a set-up is looked for.
+type Options struct {
+	Record       plan.Record // hashes of what earlier runs of mailsetup wrote
+	Unprivileged bool        // what only root may read cannot be read
+	Now          time.Time
+}
+
+// IsForeign reports whether the configuration that OpenDKIM reads is neither ours
+// nor as its package brought it.
+func IsForeign(f state.Facts, record plan.Record) bool {
+	if f.OpenDKIM == nil {
+		return false
+	}
+	_, ours := record[steps.Conf]
+	return configuration(f.OpenDKIM.Args) != string(steps.Conf) || !ours && len(f.Files[steps.Conf]) > 0
+}
+
+// configuration returns the file that a process was told to read, opendkim(8).
+func configuration(args []string) string {
+	for i, a := range args {
+		value, ok := strings.CutPrefix(a, "-x")
+		if ok && value == "" && i+1 < len(args) {
+			value = args[i+1]
+		}
+		if ok && path.IsAbs(value) {
+			return path.Clean(value)
+		}
+	}
+	return string(steps.Conf)
+}
+
+// Detect reads an OpenDKIM that was set up by hand, nil if there is none. Lines that
+// the spec has no words for are findings, all of them in one error.
+func Detect(files system.Reader, f state.Facts, o Options) (*Setup, error) {
+	if !IsForeign(f, o.Record) {
+		return nil, nil
+	}
+	found, err := opendkim.Parse(configuration(f.OpenDKIM.Args), func(name string) ([]byte, error) {
+		p, err := state.ParsePath(name)
+		if err != nil {
+			return nil, err
+		}
+		return detect.Text(files, p)
+	})
+	if err != nil {
+		return nil, findings(err)
+	}
+	if len(found.Rows) == 0 {
+		return nil, nil // it verifies only
+	}
+	t := &Setup{Keys: map[string]keyring.Key{}, Copies: map[state.Path][]byte{}}
+	if t.Translation, err = Translate(found, f, o.Now); err != nil {
+		return nil, findings(err)
+	}
+	keys := keyReader{files, RunningProcess(f, found.Conf), o.Unprivileged, o.Now, map[state.Path]keyFile{}}
+	var errs []error
+	for i := range t.Signers {
+		errs = append(errs, keys.take(t, t.Signers[i], &t.Domains[i]))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, findings(err)
+	}
+	t.Permissions, t.Written = keys.permissions(), hashes(files, replaced())
+	t.Notes = append(t.summary(keys.location), t.Notes...)
+	if user := keys.process.User; user != signerUser {
+		t.Notes = append(t.Notes, state.Note{
+			Topic: "opendkim", Passing: true, Text: fmt.Sprintf("it runs as the user %s now, and as %s from then on", user, signerUser),
+		})
+	}
+	return t, nil
+}
+
+// hashes returns those of the files that are there and can be read.
+func hashes(files system.Reader, paths []state.Path) plan.Record {
+	record := plan.Record{}
+	for _, p := range paths {
+		if o, err := files.Read(p); err == nil && o.Kind == state.Regular {
+			record[p] = plan.Hash(o.Content)
+		}
+	}
+	return record
+}
+
+// summary tells what was found, a note for each domain.
+func (t *Setup) summary(location func(keyring.Key) string) []state.Note {
+	var notes []state.Note
+	for _, d := range t.Domains {
+		k := t.Keys[d.Name]
+		notes = append(notes, state.Note{
+			Topic: "taken over", Passing: true,
+			Text: fmt.Sprintf("%s signs mail of %s with selector %s, the %d bits in %s: no signature changes",
+				d.Name, senders(d), k.Selector, k.Bits, location(k)),
+		})
+	}
+	return notes
+}
+
+// senders says in words whose mail the key of a domain signs.
+func senders(d spec.Domain) string {
+	all := d.Senders()
+	for i, sender := range all {
+		if !strings.Contains(sender, "@") && sender != "*" {
+			all[i] = "@" + sender
+		}
+	}
+	const most = 5
+	if len(all) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
+	}
+	if len(all) > 1 {
+		return strings.Join(all[:len(all)-1], ", ") + " and " + all[len(all)-1]
+	}
+	return strings.Join(all, "")
+}
+
+// Enter returns the ledger with the keys of the set-up, which sign from now on.
+func (t *Setup) Enter(ledger keyring.Ledger, now time.Time) keyring.Ledger {
+	out, keys := maps.Clone(ledger), map[string]keyring.Key{}
+	for domain, k := range t.Keys {
+		old := ledger[domain]
+		i := slices.IndexFunc(old, func(o keyring.Key) bool { return o.Selector == k.Selector && o.Public == k.Public })
+		if i >= 0 && old[i].Stage == keyring.Active {
+			continue // ours, of which the record was lost
+		}
+		out[domain], keys[domain] = keyring.Drain(old, now), k
+	}
+	return out.WithAll(keys)
+}
+
+// Names returns the names of the domains.
+func (t *Setup) Names() []string {
+	if t == nil {
+		return nil
+	}
+	var names []string
+	for _, d := range t.Domains {
+		names = append(names, d.Name)
+	}
+	return names
+}
+
+// Domain returns the domain of a name, nil if the set-up does not sign for it.
+func (t *Setup) Domain(name string) *spec.Domain {
+	if t == nil {
+		return nil
+	}
+	i := slices.IndexFunc(t.Domains, func(d spec.Domain) bool { return d.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &t.Domains[i]
+}
+
+// MakesCopy reports whether a file is a copy of a key that is not there yet.
+func (t *Setup) MakesCopy(file string) bool {
+	if t == nil {
+		return false
+	}
+	_, made := t.Copies[state.Path(file)]
+	return made
+}
+
+// SigningDomain is a domain of the set-up, as data.
+type SigningDomain struct {
+	Domain   string `json:"domain"`
+	Selector string `json:"selector"`
+	KeyFile  string `json:"key_file"`
+	Bits     int    `json:"bits"`
+	Rows     []Row  `json:"rows"`
+}
+
+// Row is a row of its SigningTable.
+type Row struct {
+	Pattern  string `json:"pattern"`
+	Identity string `json:"identity,omitempty"`
+	At       string `json:"at"`
+}
+
+// Data returns the set-up as data.
+func (t *Setup) Data() []SigningDomain {
+	if t == nil {
+		return nil
+	}
+	var all []SigningDomain
+	for _, s := range t.Signers {
+		d := SigningDomain{Domain: s.Domain, Selector: s.Selector, KeyFile: s.KeyFile, Bits: t.Keys[s.Domain].Bits}
+		for _, r := range s.Rows {
+			d.Rows = append(d.Rows, Row{r.Written, r.Identity, r.Place.String()})
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// NothingFound returns the error of a run that had nothing to take over. It says
+// which other signer stands among the milters of Postfix, if one does.
+func NothingFound(ctx context.Context, s signers.Source, list []state.Milter) error {
+	for _, m := range signers.Configured(ctx, s, list) {
+		p := m.Program
+		if p.Kind == state.UnknownProgram || len(p.Others) == 0 {
+			continue
+		}
+		return hint.NewUsage("mailsetup init --domain "+p.Others[0]+" --other-signer replace signs in its place, with a copy of its key",
+			"%s, not the OpenDKIM of %s, signs mail here: %s at %s (%s), configured by %s for %s", p.Title(), "opendkim.service",
+			p.Unit, m.Endpoint, strings.Join(m.Lists, ", "), cmp.Or(string(p.Conf), "its own files"), strings.Join(p.Others, ", "))
+	}
+	return hint.NewUsage("mailsetup init sets it up", "there is no OpenDKIM here that was set up by hand and signs mail")
+}
+
+// findings returns what cannot be taken over, a line each; an error of another kind
+// as it is.
+func findings(err error) error {
+	var list spec.Findings
+	for _, e := range unjoined(err) {
+		found, ok := errors.AsType[*opendkim.Error](e)
+		if !ok {
+			return e
+		}
+		list = append(list, spec.Finding{Field: found.Place.String(), Text: found.What, Hint: found.Hint})
+	}
+	return list.Err()
+}
+
+// unjoined returns the errors that errors.Join put together.
+func unjoined(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, unjoined(e)...)
+	}
+	return all
+}

@@ -1,0 +1,113 @@
+package adopt
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/hint"
+	"mailsetup/internal/spec"
+)
+
+// Answer fills in what follows from the set-up for the domain of an answer: the
+// domain itself, where none was named, its selector and the length of its key.
+func (t *Setup) Answer(a spec.Answers, host string) (spec.Answers, error) {
+	if a.Domain == "" {
+		a.Domain = t.nearest(host)
+	}
+	name := a.Domain
+	if n, err := spec.DomainName(name); err == nil {
+		name = n
+	}
+	d := t.Domain(name)
+	if d == nil {
+		return a, t.checkUnsigned(name)
+	}
+	k := t.Keys[d.Name]
+	if a.Selector != "" && !strings.EqualFold(a.Selector, k.Selector) {
+		return a, hint.NewUsage("leave --selector out", "%s signs with selector %s already, and goes on to", d.Name, k.Selector)
+	}
+	a.Selector = d.Selector
+	if d.KeyBits != 0 && a.KeyBits == "" {
+		a.KeyBits = fmt.Sprint(d.KeyBits)
+	}
+	return a, nil
+}
+
+// checkUnsigned refuses a new domain whose mail the key of another one signs, which
+// would end with this run.
+func (t *Setup) checkUnsigned(name string) error {
+	for _, d := range t.Domains {
+		if slices.Contains(d.Also, name) {
+			return hint.NewUsage("mailsetup adopt takes over what is here as it is", "mail of %s is signed with the key of %s already", name, d.Name)
+		}
+	}
+	return nil
+}
+
+// nearest returns the domain of the host's name, or else the first.
+func (t *Setup) nearest(host string) string {
+	for name := host; strings.Contains(name, "."); {
+		if t.Domain(name) != nil {
+			return name
+		}
+		_, name, _ = strings.Cut(name, ".")
+	}
+	return t.Domains[0].Name
+}
+
+// primaryDomain returns the domain that signs the host's own mail. One that is only
+// added beside those that are taken over does not, where the host's name is in one
+// of these: receivers would not take it for the same.
+func (t *Setup) primaryDomain(h spec.Host, old *spec.Spec) string {
+	in := func(domain string) bool { return h.Hostname == domain || strings.HasSuffix(h.Hostname, "."+domain) }
+	if p := t.nearest(h.Hostname); old == nil && in(p) && !in(h.Domain) {
+		return p
+	}
+	return h.Domain
+}
+
+// AddDomains returns a spec with the set-up added: the domains that the spec does
+// not have yet, with the answers about each, and the hosts and settings. Old is the
+// spec of earlier runs, nil for none.
+func (t *Setup) AddDomains(want spec.Spec, old *spec.Spec, answers []spec.Answers, now time.Time) (spec.Spec, error) {
+	defaults := want.Host.Defaults
+	want.Host.Defaults = spec.Defaults{} // for domains that are new; these were there
+	want, findings := want.Further(answers, now)
+	want.Host.Defaults = defaults
+	if err := findings.Err(); err != nil {
+		return want, err
+	}
+	want.Host.Domain = t.primaryDomain(want.Host, old)
+	want.Host.Trusted = merge(want.Host.Trusted, t.Trusted)
+	want.Host.OpenDKIM = merge(want.Host.OpenDKIM, t.OpenDKIM)
+	found := make(map[string]spec.Domain, len(t.Domains))
+	for _, d := range t.Domains {
+		found[d.Name] = d
+	}
+	for i := range want.Domains {
+		w := &want.Domains[i]
+		d, ok := found[w.Name]
+		if !ok {
+			continue
+		}
+		w.Also, w.Identities = merge(w.Also, d.Also), merge(w.Identities, d.Identities)
+		w.Subdomains, w.Partial = w.Subdomains || d.Subdomains, d.Partial
+		if d.KeyBits != 0 {
+			w.KeyBits = d.KeyBits
+		}
+	}
+	return want, want.Validate().Err()
+}
+
+// merge returns a list with the items of another that it does not have.
+func merge(list, more []string) []string {
+	out := slices.Clone(list)
+	for _, item := range more {
+		if !slices.Contains(out, item) {
+			out = append(out, item)
+		}
+	}
+	return out
+}
