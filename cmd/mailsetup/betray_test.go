@@ -4,10 +4,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/state"
 )
+
+func key(selector string, stage keyring.Stage) keyring.Key {
+	return keyring.Key{Selector: selector, Bits: 2048, Stage: stage, Since: map[keyring.Stage]time.Time{stage: november}}
+}
 
 func withPublic(k keyring.Key, public string) keyring.Key {
 	k.Public = public

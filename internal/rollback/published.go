@@ -1,0 +1,108 @@
+package rollback
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/hint"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/keygen"
+	"mailsetup/steps"
+)
+
+// checkStillPublished refuses a plan after which a key signs again whose record is
+// no longer in DNS: whoever publishes the records may have removed it since. A
+// name server that cannot be asked keeps no rollback from going on.
+func (m Machine) checkStillPublished(ctx context.Context, p plan.Plan) error {
+	if m.Look == nil {
+		return nil
+	}
+	keys := reactivatedKeys(p)
+	for _, domain := range slices.Sorted(maps.Keys(keys)) {
+		k := keys[domain]
+		if publishes(p, domain, k) {
+			continue
+		}
+		if text := m.missingAt(ctx, domain, k); text != "" {
+			return hint.New(fmt.Sprintf("publish it again: %s._domainkey.%s TXT %s\nor leave that key: mailsetup rotate-dkim --now %s makes another one",
+				k.Selector, domain, keygen.Record(k.Public), domain),
+				"%s would sign for %s again, and no message would verify: %s", k.Selector, domain, text)
+		}
+	}
+	return nil
+}
+
+// reactivatedKeys returns the keys that sign after a plan and did not before, by
+// domain.
+func reactivatedKeys(p plan.Plan) map[string]keyring.Key {
+	before, after := keyring.Ledger{}, keyring.Ledger{}
+	for _, st := range p.Stages {
+		for _, c := range st.Changes {
+			domain, ok := strings.CutSuffix(strings.TrimPrefix(string(c.Path), string(keyring.Dir())+"/"), ".json")
+			if !ok || c.Path != keyring.File(domain) {
+				continue
+			}
+			if _, known := before[domain]; !known {
+				before[domain], _ = keyring.ParseDomain(c.Before.Content)
+			}
+			after[domain], _ = keyring.ParseDomain(c.After.Content)
+		}
+	}
+	again := map[string]keyring.Key{}
+	for domain := range after {
+		then, signs := after.Signing(domain)
+		now, _ := before.Signing(domain)
+		if signs && then.Selector != now.Selector {
+			again[domain] = then
+		}
+	}
+	return again
+}
+
+// publishes reports whether the plan itself puts the record of a key into DNS.
+func publishes(p plan.Plan, domain string, k keyring.Key) bool {
+	name := record(domain, k).Name
+	for _, st := range p.Stages {
+		for _, u := range st.Updates {
+			if slices.ContainsFunc(u.Add, func(r state.Record) bool { return strings.EqualFold(r.Name, name) }) {
+				return true
+			}
+		}
+		for _, c := range st.Changes {
+			if c.Path.Dir() == steps.FragmentDir && bytes.Contains(c.After.Content, []byte(name)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// missingAt says which name server answers that it does not have the record of a
+// key, "" for none.
+func (m Machine) missingAt(ctx context.Context, domain string, k keyring.Key) string {
+	v := m.Look(ctx, dnspub.Wanted{
+		Domain: domain, Records: []state.Record{record(domain, k)}, Keys: map[string]string{k.Selector: k.Public},
+	})
+	for _, server := range v.Servers {
+		for _, r := range server.Records {
+			if r.Fault != dnspub.OK {
+				return fmt.Sprintf("%s: %s", server, r.Text)
+			}
+		}
+	}
+	return ""
+}
+
+func record(domain string, k keyring.Key) state.Record {
+	return state.Record{
+		Name: k.Selector + "._domainkey." + domain + ".", Type: "TXT", TTL: spec.DefaultTTL, Value: keygen.Record(k.Public),
+	}
+}

@@ -1,0 +1,131 @@
+// Package rollback turns runs of the journal into a plan that takes them back,
+// and refuses to where mail would no longer verify.
+package rollback
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/apply"
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/hint"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// Machine is what a rollback reads.
+type Machine struct {
+	Files   system.Reader
+	Journal *apply.Journal
+	// Look asks every name server of a domain for records; nil: nobody is asked,
+	// since nothing signs below --root.
+	Look func(context.Context, dnspub.Wanted) dnspub.View
+}
+
+// Rollback is the plan that takes back the runs of one command.
+type Rollback struct {
+	ID      string // of the command's first run
+	Command string
+	Plan    plan.Plan
+}
+
+// Make plans the rollback of the runs of the command whose first run has the ID,
+// or of the last command that is still in effect if it is "". The ID of a later
+// run takes back that run alone. The ledger goes on to list keys that the runs
+// added, as gone since now.
+func Make(ctx context.Context, m Machine, id string, now time.Time) (Rollback, error) {
+	entries, err := m.Journal.History()
+	if err != nil {
+		return Rollback{}, err
+	}
+	runs, err := find(entries, id)
+	if err != nil {
+		return Rollback{}, err
+	}
+	p, err := apply.InverseAll(ctx, runs, m.Files)
+	if err != nil {
+		return Rollback{}, hint.New(laterRuns(entries, runs), "%w", err)
+	}
+	p = keepLedger(p, now)
+	if packagesStay(m.Files, p) {
+		p.Notes = append(p.Notes, state.Note{
+			Topic: "packages",
+			Text:  "the packages stay that mailsetup installed; a mail server that Postfix replaced comes back with apt-get install",
+		})
+	}
+	if err := m.checkStillPublished(ctx, p); err != nil {
+		return Rollback{}, err
+	}
+	if id == "" {
+		id = apply.FirstID(runs[0].ID)
+	}
+	return Rollback{ID: id, Command: runs[0].Command, Plan: p}, nil
+}
+
+// find returns the runs of a command that are in effect, the oldest first.
+func find(entries []apply.Entry, id string) ([]apply.Entry, error) {
+	done := slices.DeleteFunc(slices.Clone(entries), func(e apply.Entry) bool { return e.Status != apply.Done })
+	if id == "" {
+		if len(done) == 0 {
+			return nil, hint.NewUsage("", "no run to take back")
+		}
+		id = apply.FirstID(done[len(done)-1].ID)
+	}
+	named := func(e apply.Entry) bool { return e.ID == id || apply.FirstID(e.ID) == id }
+	switch runs := slices.DeleteFunc(done, func(e apply.Entry) bool { return !named(e) }); {
+	case len(runs) > 0:
+		return runs, nil
+	case slices.ContainsFunc(entries, named):
+		return nil, hint.NewUsage("mailsetup history lists the runs", "run %s was not completed: there is nothing to take back", id)
+	}
+	return nil, hint.NewUsage("mailsetup history lists the runs", "no run %q", id)
+}
+
+// laterRuns returns the hint for runs that cannot be taken back because something
+// changed since: the rollbacks of later commands that changed the same paths, the
+// last command first.
+func laterRuns(entries, runs []apply.Entry) string {
+	last := runs[len(runs)-1]
+	var lines []string
+	for _, e := range slices.Backward(entries) {
+		if e.ID == last.ID {
+			break
+		}
+		line := "mailsetup rollback " + apply.FirstID(e.ID)
+		if e.Status == apply.Done && !slices.Contains(lines, line) && sharePath(e, runs) {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return "put those files back by hand"
+	}
+	return "what changed the same since goes first:\n" + strings.Join(lines, "\n")
+}
+
+// sharePath reports whether a run changed a path that one of the others changed.
+// Every run changes the record of hashes, so that does not count.
+func sharePath(e apply.Entry, runs []apply.Entry) bool {
+	return slices.ContainsFunc(e.Paths, func(p state.Path) bool {
+		return p != plan.RecordPath && slices.ContainsFunc(runs, func(r apply.Entry) bool { return slices.Contains(r.Paths, p) })
+	})
+}
+
+// packagesStay reports whether the plan goes back to the time before the first
+// run, and that run installed Postfix.
+func packagesStay(files system.Reader, p plan.Plan) bool {
+	first := slices.ContainsFunc(p.Stages, func(st plan.StageChanges) bool {
+		return slices.ContainsFunc(st.Changes, func(c plan.Change) bool { return c.Path == spec.HostFile && c.Op == plan.Remove })
+	})
+	if !first {
+		return false
+	}
+	o, err := files.Read(asInstalled)
+	return err == nil && o.Kind != state.Absent
+}
+
+// asInstalled exists on machines on which mailsetup installed Postfix.
+const asInstalled = plan.Home + "/postfix-as-installed"
