@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -46,7 +45,7 @@ func Identity(s string) (string, error) {
 	bad := &BadValue{Field: "identities", Value: s, Hint: "a sender and what i= says, as in \"example.org @example.org\""}
 	words := strings.Fields(s)
 	if len(words) != 2 {
-		bad.Why = fmt.Sprintf("has %d words, not two", len(words))
+		bad.Why = "is not two words"
 		return "", bad
 	}
 	sender, err := Sender(words[0])
