@@ -201,11 +201,10 @@ const restartSigner = "systemctl kill -s KILL opendkim; systemctl stop opendkim;
 // boots brings up the server as somebody set it up.
 func (h handmade) boots(t *testing.T, release string) (*lab.Box, *lab.Sink) {
 	t.Helper()
-	b := lab.Boot(t, lab.Options{Release: release, Image: lab.Mail, Hostname: "mail.lab.example"})
-	for _, origin := range append([]string{"lab.example"}, h.domains...) {
-		b.Named(t, origin)
+	b := server(t, release, lab.Mail)
+	if len(h.domains) > 0 {
+		b.NamedAll(t, h.domains...)
 	}
-	b.Install(t)
 	for path, text := range h.files {
 		b.Sh(t, "mkdir -p $(dirname "+path+")")
 		b.Write(t, path, text, 0o644)

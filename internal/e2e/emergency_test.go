@@ -67,8 +67,7 @@ func until(since time.Time, span time.Duration) { time.Sleep(span - time.Since(s
 func TestEmergency(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
-		b.Named(t, "shop.example")
-		b.Named(t, "blog.example")
+		b.NamedAll(t, "shop.example", "blog.example")
 		product(t, b, 0, initArgs("--ttl", "60")...)
 		product(t, b, 0, "add-domain", "--yes", "--ttl", "60", "--subdomains", "--key-bits", "1024", "shop.example")
 		product(t, b, 0, "add-domain", "--yes", "--ttl", "60", "blog.example")

@@ -27,6 +27,9 @@ func each(t *testing.T, test func(t *testing.T, release string)) {
 // server boots a Debian whose BIND serves lab.example, with the product on it.
 func server(t *testing.T, release string, image lab.Image) *lab.Box {
 	t.Helper()
+	if image == lab.Mail {
+		return lab.Boot(t, lab.Options{Release: release, Image: lab.Staged})
+	}
 	b := lab.Boot(t, lab.Options{Release: release, Image: image, Hostname: "mail.lab.example"})
 	b.Named(t, "lab.example")
 	b.Install(t)
@@ -50,7 +53,7 @@ func product(t *testing.T, b *lab.Box, code int, args ...string) (stdout, stderr
 }
 
 func initArgs(more ...string) []string {
-	return append([]string{"init", "--yes", "--domain", "lab.example", "--ip", "192.0.2.10", "--root-alias", "ann@mail.lab.example"}, more...)
+	return append(lab.SigningArgs(), more...)
 }
 
 // signed insists that both verifiers accept exactly one signature, of the

@@ -79,9 +79,7 @@ func rotateUnderMail(t *testing.T, release string, rotations int) {
 	t.Helper()
 	b, sink := existing(t, release)
 	domains := []string{"lab.example", "a.example", "b.example", "c.example", "d.example"}
-	for _, d := range domains[1:] {
-		b.Named(t, d)
-	}
+	b.NamedAll(t, domains[1:]...)
 	product(t, b, 0, initArgs("--ttl", "60")...)
 	product(t, b, 0, append([]string{"add-domain", "--yes", "--ttl", "60"}, domains[1:]...)...)
 	quick(t, b, "5s")

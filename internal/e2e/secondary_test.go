@@ -54,12 +54,11 @@ func TestSecondary(t *testing.T) {
 func newPair(t *testing.T, release string) pair {
 	t.Helper()
 	p := pair{
-		lab.Boot(t, lab.Options{Release: release, Image: lab.Mail, Hostname: "mail.lab.example"}),
+		server(t, release, lab.Mail),
 		lab.Boot(t, lab.Options{Release: release, Hostname: "ns2.lab.example", Addresses: []string{secondary + "/32"}}),
 	}
 	lab.Connect(t, p.Box, p.ns2)
 	p.Named(t, "lab.example", "@ IN NS ns2", "ns2 IN A "+secondary)
-	p.Install(t)
 	for _, zone := range []string{"signed", "keys"} {
 		p.Write(t, "/var/lib/bind/db."+zone+".example", "$TTL 300\n@ IN SOA mail.lab.example. hostmaster 2026010101 3600 900 604800 60\n"+
 			"@ IN NS mail.lab.example.\n@ IN NS ns2.lab.example.\nwww IN A 192.0.2.80\n", 0o644)
@@ -76,7 +75,7 @@ cat >>/etc/bind/named.conf.local <<'END'
 zone "signed.example" { type primary; file "/var/lib/bind/db.signed.example"; dnssec-policy default; inline-signing yes; };
 zone "keys.example" { type primary; file "/var/lib/bind/db.keys.example"; `+how+` };
 END
-sed -i 's/recursion yes;/&\n\tallow-transfer { `+secondary+`; };/' /etc/bind/named.conf.options
+sed -i 's/recursion yes;/&\n\tallow-transfer { `+secondary+`; };\n\tnotify-delay 0;/' /etc/bind/named.conf.options
 named-checkconf -z >/dev/null; systemctl restart named`)
 	p.ns2.Sh(t, `cat >/etc/bind/named.conf.options <<'END'
 options { directory "/var/cache/bind"; recursion no; dnssec-validation no; allow-transfer { any; }; };

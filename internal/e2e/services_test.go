@@ -74,6 +74,8 @@ func tuned(t *testing.T, release string) (*lab.Box, *lab.Sink) {
 	t.Helper()
 	b, sink := existing(t, release)
 	b.Apt(t, "rspamd", "opendmarc")
+	b.Write(t, "/etc/rspamd/local.d/options.inc", rspamdQuick, 0o644)
+	b.Write(t, "/etc/rspamd/tld.dat", "example\ncom\n", 0o644)
 	b.Write(t, "/etc/rspamd/local.d/actions.conf", "reject = 999;\nadd_header = 998;\ngreylist = 997;\n", 0o644)
 	b.Sh(t, `sed -i 's,^Socket.*,Socket inet:8893@localhost,' /etc/opendmarc.conf
 systemctl restart rspamd opendmarc`)

@@ -27,7 +27,7 @@ const updateKey = "/root/update.key"
 func newRemote(t *testing.T, release string, zones map[string]string, policy string) remote {
 	t.Helper()
 	r := remote{
-		lab.Boot(t, lab.Options{Release: release, Image: lab.Mail, Hostname: "mail.lab.example"}),
+		server(t, release, lab.Mail),
 		lab.Boot(t, lab.Options{Release: release, Hostname: "ns.lab.example", Addresses: []string{secondary + "/32"}}),
 	}
 	lab.Connect(t, r.Box, r.ns)
@@ -46,7 +46,6 @@ include "/etc/bind/update.key";
 	for origin := range zones {
 		r.Zone(t, origin, "zone \""+origin+"\" { type forward; forward only; forwarders { "+secondary+"; }; };", "")
 	}
-	r.Install(t)
 	r.Write(t, updateKey, r.ns.Read(t, "/etc/bind/update.key"), 0o600)
 	return r
 }

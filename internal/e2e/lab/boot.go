@@ -53,6 +53,9 @@ func (l *Lab) Start(ctx context.Context, opts Options) (*Box, error) {
 	if err == nil {
 		err = b.boot(ctx)
 	}
+	if err == nil && b.staged() {
+		b.zones, err = b.stagedZones()
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("boot %s: %w", b.Name, err), b.Kill())
 	}
@@ -157,7 +160,7 @@ func (b *Box) boot(ctx context.Context) error {
 				}
 			}
 		}
-		if b.leader != 0 {
+		if b.leader != 0 && b.listens() {
 			out, _, _ := b.Exec(ctx, nil, "systemctl", "is-system-running", "--wait")
 			if s := strings.TrimSpace(out); s == "running" || s == "degraded" {
 				return nil
@@ -222,26 +225,25 @@ func (b *Box) console() string {
 	return tail(string(text), 30)
 }
 
+// listens tells whether the box's systemd has the socket that systemctl(1) asks:
+// before that each question costs a process and has no answer.
+func (b *Box) listens() bool {
+	_, err := os.Stat("/proc/" + strconv.Itoa(b.leader) + "/root/run/systemd/private")
+	return err == nil
+}
+
 // findLeader returns the child of nspawn that is PID 1 of the box, or 0. The
 // first child is a short-lived helper, so the namespace's own numbering
 // decides.
 func findLeader(nspawn int) int {
-	statuses, _ := filepath.Glob("/proc/[0-9]*/status")
-	for _, path := range statuses {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			continue
-		}
-		parent, inner := 0, []string(nil)
-		for line := range strings.Lines(string(text)) {
-			if v, ok := strings.CutPrefix(line, "PPid:"); ok {
-				parent, _ = strconv.Atoi(strings.TrimSpace(v))
-			} else if v, ok := strings.CutPrefix(line, "NSpid:"); ok {
-				inner = strings.Fields(v)
-			}
-		}
-		if parent == nspawn && len(inner) > 1 && inner[len(inner)-1] == "1" {
-			pid, _ := strconv.Atoi(inner[0])
+	proc := "/proc/" + strconv.Itoa(nspawn)
+	children, _ := os.ReadFile(proc + "/task/" + strconv.Itoa(nspawn) + "/children")
+	for _, child := range strings.Fields(string(children)) {
+		status, _ := os.ReadFile("/proc/" + child + "/status")
+		_, ids, _ := strings.Cut(string(status), "\nNSpid:")
+		ids, _, _ = strings.Cut(ids, "\n")
+		if inner := strings.Fields(ids); len(inner) > 1 && inner[len(inner)-1] == "1" {
+			pid, _ := strconv.Atoi(child)
 			return pid
 		}
 	}

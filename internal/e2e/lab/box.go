@@ -96,7 +96,7 @@ func Boot(t T, opts Options) *Box {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	l.Log = t.Logf
+	l.Log, l.t = t.Logf, t
 	if err := l.room(t.Context()); err != nil {
 		t.Fatalf("wait for room for a box: %v", err)
 	}
@@ -116,8 +116,14 @@ func Boot(t T, opts Options) *Box {
 			t.Logf("%v", err)
 		}
 	})
+	if b.staged() {
+		b.served(t, Origin)
+	}
 	return b
 }
+
+// staged tells whether the box's image has what Named, Sink and Install do.
+func (b *Box) staged() bool { return b.opts.Image == Staged || b.opts.Image == Signing }
 
 // keep lets the watcher leave the box alone.
 func (b *Box) keep() error {

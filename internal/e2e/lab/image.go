@@ -64,11 +64,14 @@ func (l *Lab) use(ctx context.Context, s *layers, release string, image Image) e
 		return err
 	}
 	defer build.Close()
-	name := imageName(release, image)
+	name, err := l.imageName(release, image)
+	if err != nil {
+		return err
+	}
 	dir := filepath.Join(l.images(), name)
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		start := time.Now()
-		l.logf("building the %s image of %s (once per recipe, about a minute) ...", image, release)
+		l.logf("building the %s image of %s ...", image, release)
 		if err := l.build(ctx, release, image, dir); err != nil {
 			return err
 		}
@@ -82,8 +85,8 @@ func (l *Lab) use(ctx context.Context, s *layers, release string, image Image) e
 	}
 	s.paths, s.locks = append(s.paths, dir), append(s.locks, held)
 	l.prune(release+"-"+string(image)+"-", name)
-	if image == Mail {
-		return l.use(ctx, s, release, Bare)
+	if lower, ok := below[image]; ok {
+		return l.use(ctx, s, release, lower)
 	}
 	return nil
 }
@@ -94,10 +97,9 @@ func (l *Lab) build(ctx context.Context, release string, image Image, dir string
 	if err := removeTree(tmp); err != nil { // of a build that was killed
 		return err
 	}
-	fill := l.bootstrap
-	if image == Mail {
-		fill = l.installMail
-	}
+	fill := map[Image]func(context.Context, string, string) error{
+		Bare: l.bootstrap, Mail: l.installMail, Staged: l.stage, Signing: l.setUp,
+	}[image]
 	if err := fill(ctx, release, tmp); err != nil {
 		return err
 	}
@@ -129,17 +131,51 @@ func (l *Lab) bootstrap(ctx context.Context, release, dir string) error {
 }
 
 // installMail installs the mail packages in a booted bare box, as an
-// administrator would, and keeps what that changed as a layer in dir.
-func (l *Lab) installMail(ctx context.Context, release, dir string) (err error) {
-	b, err := l.Start(ctx, Options{Release: release, Image: Bare, Disk: true})
+// administrator would.
+func (l *Lab) installMail(ctx context.Context, release, dir string) error {
+	return l.grow(ctx, release, Bare, dir, func(b *Box) error {
+		argv := append([]string{"sh", "-s"}, MailPackages()...)
+		stdout, stderr, code := b.Exec(ctx, strings.NewReader(mailScript), argv...)
+		if code != 0 {
+			return fmt.Errorf("install %v: exit status %d\n%s", MailPackages(), code, tail(stdout+stderr, 30))
+		}
+		return nil
+	})
+}
+
+// stage sets the stage of most tests.
+func (l *Lab) stage(ctx context.Context, release, dir string) error {
+	if l.t == nil {
+		return errors.New("only tests make it")
+	}
+	return l.grow(ctx, release, Mail, dir, func(b *Box) error {
+		b.Named(l.t, Origin)
+		b.Install(l.t)
+		b.Sink(l.t)
+		return nil
+	})
+}
+
+// setUp runs mailsetup.
+func (l *Lab) setUp(ctx context.Context, release, dir string) error {
+	return l.grow(ctx, release, Staged, dir, func(b *Box) error {
+		stdout, stderr, code := b.Exec(ctx, nil, append([]string{"mailsetup"}, SigningArgs()...)...)
+		if code != 0 {
+			return fmt.Errorf("mailsetup %v: exit status %d\n%s", SigningArgs(), code, tail(stdout+stderr, 30))
+		}
+		return nil
+	})
+}
+
+// grow boots an image, changes it and keeps what that changed as a layer in dir.
+func (l *Lab) grow(ctx context.Context, release string, from Image, dir string, change func(*Box) error) (err error) {
+	b, err := l.Start(ctx, Options{Release: release, Image: from, Disk: true})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Kill()) }()
-	argv := append([]string{"sh", "-s"}, MailPackages()...)
-	stdout, stderr, code := b.Exec(ctx, strings.NewReader(mailScript), argv...)
-	if code != 0 {
-		return fmt.Errorf("install %v: exit status %d\n%s", MailPackages(), code, tail(stdout+stderr, 30))
+	if err := change(b); err != nil {
+		return err
 	}
 	if err := b.end(ctx, powerOff); err != nil {
 		return err

@@ -34,6 +34,8 @@ type Lab struct {
 	Dir string
 	// Log receives a line for each step that takes long; nil is silent.
 	Log func(format string, args ...any)
+
+	t T // the test that needs an image
 }
 
 // Open returns the lab in $MAILSETUP_LAB, or in /var/cache/mailsetup-lab. It

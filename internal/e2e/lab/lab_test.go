@@ -10,7 +10,7 @@ import (
 func TestImageNamesDiffer(t *testing.T) {
 	seen := map[string]bool{}
 	for _, release := range Releases() {
-		for _, image := range []Image{Bare, Mail} {
+		for _, image := range []Image{Bare, Mail, Staged, Signing} {
 			name := imageName(release, image)
 			if seen[name] || !strings.HasPrefix(name, release+"-"+string(image)+"-") {
 				t.Errorf("image name %q", name)

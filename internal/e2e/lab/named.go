@@ -16,30 +16,60 @@ import (
 const RemoteZone = "remote.example"
 
 // zone is one of Named, or with a statement one of Zone.
-type zone struct{ origin, text, statement string }
+type zone struct {
+	origin, text, statement string
+	written                 bool // its file is there
+}
 
 // Named makes the box's BIND authoritative for origin: SOA, NS and the
 // addresses of the server under the name mail, no mail records, and then the
 // given extra lines of zone text. With the first call come the reverse zones
-// of the lab's addresses and RemoteZone. Further calls add origins. Zones are
-// in /etc/bind/db.ORIGIN, written anew by every call: set the stage before the
-// product works on it.
+// of the lab's addresses and RemoteZone. Further calls add origins, or replace
+// them. Zones are in /etc/bind/db.ORIGIN; named.conf.local is written anew by
+// every call.
 func (b *Box) Named(t T, origin string, extra ...string) {
 	t.Helper()
 	b.stage(t)
-	text := zoneHead("mail")
-	for _, cidr := range b.opts.Addresses {
-		p, err := netip.ParsePrefix(cidr)
+	z, err := homeZone(b.opts.Addresses)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	z.origin = origin
+	z.text += strings.Join(append(extra, ""), "\n")
+	b.serve(t, z)
+}
+
+// NamedAll is Named for several origins, of which none has extra lines.
+func (b *Box) NamedAll(t T, origins ...string) {
+	t.Helper()
+	b.stage(t)
+	var all []zone
+	for _, origin := range origins {
+		z, err := homeZone(b.opts.Addresses)
 		if err != nil {
 			t.Fatalf("%v", err)
+		}
+		z.origin = origin
+		all = append(all, z)
+	}
+	b.serve(t, all...)
+}
+
+// homeZone is a zone of a server with these addresses.
+func homeZone(addresses []string) (zone, error) {
+	z := zone{origin: Origin, text: zoneHead("mail")}
+	for _, cidr := range addresses {
+		p, err := netip.ParsePrefix(cidr)
+		if err != nil {
+			return z, err
 		}
 		kind := "AAAA"
 		if p.Addr().Is4() {
 			kind = "A"
 		}
-		text += "mail IN " + kind + " " + p.Addr().String() + "\n"
+		z.text += "mail IN " + kind + " " + p.Addr().String() + "\n"
 	}
-	b.serve(t, zone{origin: origin, text: text + strings.Join(append(extra, ""), "\n")})
+	return z, nil
 }
 
 // Zone gives the box's BIND a zone of the test's own making. The statement is
@@ -101,26 +131,48 @@ func (b *Box) stage(t T) {
 		return
 	}
 	b.Write(t, "/etc/bind/named.conf.options", namedOptions, 0o644)
-	b.zones = append(b.zones, reverseZone(b.Hostname, b.Addr), zone{origin: RemoteZone, text: zoneHead("ns") + b.remoteRecords()})
+	b.zones = b.worldZones()
 }
 
-// serve adds a zone, or replaces it, and waits until BIND serves it.
-func (b *Box) serve(t T, z zone) {
+// worldZones are those that every box has.
+func (b *Box) worldZones() []zone {
+	return []zone{reverseZone(b.Hostname, b.Addr), {origin: RemoteZone, text: zoneHead("ns") + b.remoteRecords()}}
+}
+
+// stagedZones are those of an image.
+func (b *Box) stagedZones() ([]zone, error) {
+	home, err := homeZone(b.opts.Addresses)
+	zones := append(b.worldZones(), home)
+	for i := range zones {
+		zones[i].written = true
+	}
+	return zones, err
+}
+
+// serve adds zones, or replaces them, and waits until BIND serves them.
+func (b *Box) serve(t T, added ...zone) {
 	t.Helper()
-	b.zones = append(slices.DeleteFunc(b.zones, func(old zone) bool { return old.origin == z.origin }), z)
+	for _, z := range added {
+		b.zones = append(slices.DeleteFunc(b.zones, func(old zone) bool { return old.origin == z.origin }), z)
+	}
 	var local strings.Builder
-	for _, z := range b.zones {
+	for i, z := range b.zones {
 		if z.statement != "" {
 			local.WriteString(strings.TrimSpace(z.statement) + "\n")
 			continue
 		}
-		b.Write(t, "/etc/bind/db."+z.origin, z.text, 0o644)
+		if !z.written {
+			b.Write(t, "/etc/bind/db."+z.origin, z.text, 0o644)
+			b.zones[i].written = true
+		}
 		fmt.Fprintf(&local, "zone %q {\n\ttype primary;\n\tfile \"/etc/bind/db.%s\";\n};\n", z.origin, z.origin)
 	}
 	b.Write(t, "/etc/bind/named.conf.local", local.String(), 0o644)
 	b.Run(t, "named-checkconf", "-z")
 	b.Restart(t, "named")
-	b.served(t, z.origin)
+	for _, z := range added {
+		b.served(t, z.origin)
+	}
 }
 
 // writeZone writes a file of BIND's, which owns what is below /var.

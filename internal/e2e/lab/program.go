@@ -18,9 +18,17 @@ import (
 // well, who has a mailbox and so may read root's mail.
 func (b *Box) Install(t T) {
 	t.Helper()
+	if b.staged() {
+		return
+	}
 	b.Sh(t, "id -u ann >/dev/null 2>&1 || useradd -m ann")
-	b.program(t, "./cmd/mailsetup", "/usr/local/bin/mailsetup")
+	b.put(t, productPackage, "/usr/local/bin/mailsetup")
 }
+
+const (
+	productPackage = "./cmd/mailsetup"
+	probePackage   = "./internal/e2e/cmd/probe"
+)
 
 // probePath is the lab's own helper inside a box: sink, client and verifiers.
 const probePath = "/usr/local/lib/lab/probe"
@@ -28,19 +36,28 @@ const probePath = "/usr/local/lib/lab/probe"
 func (b *Box) probe(t T) {
 	t.Helper()
 	if !b.Exists(probePath) {
-		b.program(t, "./internal/e2e/cmd/probe", probePath)
+		b.put(t, probePackage, probePath)
 	}
 }
 
-// program puts a main package, built statically, into the box.
-func (b *Box) program(t T, pkg, path string) {
+// put puts a main package, built statically, into the box.
+func (b *Box) put(t T, pkg, path string) {
 	t.Helper()
-	build, _ := programs.LoadOrStore(pkg, sync.OnceValues(func() (string, error) { return b.lab.compile(pkg) }))
-	data, err := build.(func() (string, error))()
+	program, err := b.lab.program(pkg)
 	if err != nil {
-		t.Fatalf("build %s: %v", pkg, err)
+		t.Fatalf("%v", err)
 	}
-	b.Write(t, path, data, 0o755)
+	b.Write(t, path, program, 0o755)
+}
+
+// program is a main package, built statically.
+func (l *Lab) program(pkg string) (string, error) {
+	build, _ := programs.LoadOrStore(pkg, sync.OnceValues(func() (string, error) { return l.compile(pkg) }))
+	program, err := build.(func() (string, error))()
+	if err != nil {
+		return "", fmt.Errorf("build %s: %w", pkg, err)
+	}
+	return program, nil
 }
 
 // programs are those that this process has built, by package: a second of go

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Image names one of the root file systems that boxes start from.
@@ -18,7 +19,24 @@ const (
 	// Mail is Bare with postfix, opendkim and opendkim-tools installed and
 	// otherwise as the packages left them.
 	Mail Image = "mail"
+	// Staged is Mail as most tests want it: BIND serves Origin, as Named has it,
+	// the sink takes what is sent, and mailsetup is there, see Install. Hostname
+	// and Addresses have to be the usual ones.
+	Staged Image = "staged"
+	// Signing is Staged on which mailsetup has run, see SigningArgs.
+	Signing Image = "signing"
 )
+
+// Origin is the domain of the server in Staged and Signing.
+const Origin = "lab.example"
+
+// SigningArgs are those with which mailsetup has made the image Signing.
+func SigningArgs() []string {
+	return []string{"init", "--yes", "--domain", Origin, "--ip", "192.0.2.10", "--root-alias", "ann@mail." + Origin}
+}
+
+// below is the image that another one is made from.
+var below = map[Image]Image{Mail: Bare, Staged: Mail, Signing: Staged}
 
 // MailPackages are what the Mail image adds to Bare.
 func MailPackages() []string { return []string{"postfix", "opendkim", "opendkim-tools"} }
@@ -57,14 +75,38 @@ var mailScript string
 // recipe is everything that decides what an image contains.
 func recipe(release string, image Image) string {
 	bare := strings.Join(append([]string{release, installed, customize, networkUnit, networkScript}, carried()...), "\x00")
-	if image == Mail {
+	if image != Bare {
 		return bare + "\x00" + mailScript + strings.Join(MailPackages(), " ")
 	}
 	return bare
 }
 
-// imageName is RELEASE-IMAGE-HASH: a changed recipe gives another name.
-func imageName(release string, image Image) string {
-	sum := sha256.Sum256([]byte(recipe(release, image)))
+// imageName is RELEASE-IMAGE-HASH: a changed recipe gives another name, and so do
+// the contents that the recipe does not tell.
+func imageName(release string, image Image, contents ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(append([]string{recipe(release, image)}, contents...), "\x00")))
 	return fmt.Sprintf("%s-%s-%s", release, image, hex.EncodeToString(sum[:6]))
+}
+
+// imageName names an image of this source tree.
+func (l *Lab) imageName(release string, image Image) (string, error) {
+	if image != Staged && image != Signing {
+		return imageName(release, image), nil
+	}
+	z, err := homeZone(Options{}.withDefaults().Addresses)
+	if err != nil {
+		return "", err
+	}
+	contents := []string{z.text, namedOptions, sinkUnit}
+	for _, pkg := range []string{productPackage, probePackage} {
+		program, err := l.program(pkg)
+		if err != nil {
+			return "", err
+		}
+		contents = append(contents, program)
+	}
+	if image == Signing { // a key's name has the month
+		contents = append(append(contents, SigningArgs()...), time.Now().UTC().Format(time.DateOnly))
+	}
+	return imageName(release, image, contents...), nil
 }

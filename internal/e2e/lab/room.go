@@ -15,8 +15,8 @@ import (
 // between machines and with what the boxes do, so none is told how many to run:
 // the next box starts while the processors still idle.
 const (
-	glance   = time.Second     // how long the processors are watched
-	spare    = 0.3             // the share of that time they have to idle
+	glance   = time.Second / 2 // how long the processors are watched
+	spare    = 0.1             // the share of that time they have to idle
 	patience = 3 * time.Minute // after which a box starts all the same
 )
 
@@ -47,7 +47,7 @@ func (l *Lab) room(ctx context.Context) error {
 		if after.idleSince(before) >= spare {
 			return nil
 		}
-		if glances++; glances == 10 {
+		if glances++; glances == 20 {
 			l.logf("waiting for processors to idle, %s at most", patience)
 		}
 	}

@@ -44,8 +44,10 @@ type Sink struct{ box *Box }
 func (b *Box) Sink(t T) *Sink {
 	t.Helper()
 	b.probe(t)
-	b.Write(t, "/etc/systemd/system/lab-sink.service", sinkUnit, 0o644)
-	b.Sh(t, "mkdir -p "+sinkDir+"; systemctl daemon-reload; systemctl -q enable --now lab-sink")
+	if !b.staged() {
+		b.Write(t, "/etc/systemd/system/lab-sink.service", sinkUnit, 0o644)
+		b.Sh(t, "mkdir -p "+sinkDir+"; systemctl daemon-reload; systemctl -q enable --now lab-sink")
+	}
 	for range 100 {
 		if _, _, code := b.Exec(t.Context(), nil, "bash", "-c", "</dev/tcp/"+b.sinkAddr()+"/25"); code == 0 {
 			return &Sink{b}
