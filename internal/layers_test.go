@@ -19,6 +19,7 @@ var pure = strings.Fields(`
 	templates
 	keygen
 	zonefile
+	internal/dnsname
 	internal/edits
 	internal/hint
 	internal/keyring

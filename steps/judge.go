@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"mailsetup/internal/policy"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/keygen"
@@ -66,11 +66,11 @@ func kindOf(d spec.Domain, r state.Record) kind {
 	switch {
 	case r.Type != "TXT":
 		return aboutAddress
-	case strings.Contains(r.Name, "._domainkey."):
+	case dnsname.IsKey(r.Name):
 		return aboutKey
-	case strings.Contains(r.Name, "._report._dmarc."):
+	case dnsname.IsReportConsent(r.Name):
 		return aboutReport
-	case strings.HasPrefix(r.Name, "_dmarc."):
+	case dnsname.IsPolicy(r.Name):
 		return aboutDMARC
 	case r.Name == d.Name+".":
 		return aboutSPF
@@ -87,20 +87,12 @@ func rivals(a, b state.Record) bool {
 	case a.Type != "TXT":
 		return true
 	}
-	return purpose(a.Value) == purpose(b.Value)
+	v := purpose(a.Value)
+	return a.Value == b.Value || v != "" && v == purpose(b.Value) || dnsname.Conflict(a.Name, a.Value, b.Value)
 }
 
-// purpose tells TXT records apart by their version tag.
-func purpose(text string) string {
-	switch {
-	case policy.IsSPF(text):
-		return "spf"
-	case policy.IsDMARC(text):
-		return "dmarc"
-	}
-	v, _, _ := strings.Cut(text, ";")
-	return strings.ToLower(strings.Join(strings.Fields(v), ""))
-}
+// purpose is what a TXT record is for, in a word.
+func purpose(text string) string { return dnsname.Version(text) }
 
 // sameTarget compares addresses, and mail exchangers whatever their preference.
 func sameTarget(a, b state.Record) bool {
@@ -134,7 +126,7 @@ func judgeKey(ours state.Record, there []state.Record) verdict {
 }
 
 // noDot is a name without its final dot.
-func noDot(name string) string { return strings.TrimSuffix(name, ".") }
+func noDot(name string) string { return dnsname.TrimDot(name) }
 
 func values(list []state.Record) string { return strings.Join(valuesOf(list), " and ") }
 

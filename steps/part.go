@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/zonefile"
@@ -330,7 +331,7 @@ func (p *part) answer(name string) int {
 	return n
 }
 
-func sameName(a, b string) bool { return strings.EqualFold(a, b) }
+func sameName(a, b string) bool { return dnsname.Same(a, b) }
 
 func differs(r state.Record, there []state.Record) state.Note {
 	return state.Note{

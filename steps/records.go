@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -36,12 +37,12 @@ func Records(h spec.Host, d spec.Domain, keys []keyring.Key) []state.Record {
 		switch k.Stage {
 		case keyring.Gone:
 		case keyring.Revoked:
-			add(k.Selector+"._domainkey."+d.Name, "TXT", keygen.Record(""))
+			add(dnsname.Key(k.Selector, d.Name), "TXT", keygen.Record(""))
 		default:
-			add(k.Selector+"._domainkey."+d.Name, "TXT", keygen.Record(k.Public))
+			add(dnsname.Key(k.Selector, d.Name), "TXT", keygen.Record(k.Public))
 		}
 	}
-	add("_dmarc."+d.Name, "TXT", DMARC(d))
+	add(dnsname.Policy(d.Name), "TXT", DMARC(d))
 	return rrs
 }
 
@@ -156,7 +157,4 @@ func mailDomain(addr string) string {
 }
 
 // within reports whether name is at or below domain.
-func within(name, domain string) bool {
-	above, below := strings.CutSuffix(name, domain)
-	return below && (above == "" || strings.HasSuffix(above, "."))
-}
+func within(name, domain string) bool { return dnsname.Within(name, domain) }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/policy"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -13,7 +14,7 @@ import (
 // authorisation is the record by which the domain of a report address consents
 // to reports about another domain (RFC 9990).
 func authorisation(d spec.Domain, to string) state.Record {
-	return state.Record{Name: d.Name + "._report._dmarc." + to + ".", Type: "TXT", TTL: d.TTL, Value: "v=DMARC1"}
+	return state.Record{Name: dnsname.ReportConsent(d.Name, to) + ".", Type: "TXT", TTL: d.TTL, Value: "v=DMARC1"}
 }
 
 // consenting reports whether zones of this machine consent to reports about a
@@ -51,7 +52,7 @@ func authorisable(in Input, d spec.Domain) []state.Record {
 // authorisesAll reports whether the records consent to reports about everybody.
 func authorisesAll(there []state.Record, to string) bool {
 	return slices.ContainsFunc(there, func(r state.Record) bool {
-		return r.Type == "TXT" && sameName(r.Name, "*._report._dmarc."+to+".") && policy.IsDMARC(r.Value)
+		return r.Type == "TXT" && sameName(r.Name, dnsname.ReportConsent("*", to)+".") && policy.IsDMARC(r.Value)
 	})
 }
 

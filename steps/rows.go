@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -95,7 +96,7 @@ func identity(d spec.Domain, pattern string) string {
 	return ""
 }
 
-func keyName(domain string, k keyring.Key) string { return k.Selector + "._domainkey." + domain }
+func keyName(domain string, k keyring.Key) string { return dnsname.Key(k.Selector, domain) }
 
 // alone are the senders that have a row to themselves.
 func alone(s spec.Spec) map[string]bool {

@@ -152,7 +152,7 @@ func newZone(h spec.Host, d spec.Domain) (*state.NewZone, error) {
 func closest(zones []state.Zone, name string) (state.Zone, bool) {
 	best := &state.Zone{}
 	for i := range zones {
-		if z := &zones[i]; len(z.Origin) > len(best.Origin) && within(name, z.Origin) {
+		if z := &zones[i]; len(z.Origin) > len(best.Origin) && z.Origin != "." && within(name, z.Origin) {
 			best = z
 		}
 	}

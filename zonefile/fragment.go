@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
 )
 
@@ -58,13 +59,12 @@ func groupOf(r state.Record) group {
 }
 
 func groupOfTXT(r state.Record) group {
-	name := strings.ToLower(r.Name)
 	switch {
-	case strings.Contains(name, "._domainkey."):
+	case dnsname.IsKey(r.Name):
 		return keys
-	case strings.HasPrefix(name, "_dmarc."), strings.Contains(name, "._report._dmarc."):
+	case dnsname.IsPolicy(r.Name), dnsname.IsReportConsent(r.Name):
 		return policies
-	case strings.HasPrefix(strings.ToLower(r.Value), "v=spf1"):
+	case dnsname.IsSPF(r.Value):
 		return senders
 	}
 	return others

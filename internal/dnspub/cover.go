@@ -11,6 +11,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
 	"mailsetup/internal/wildcard"
 )
@@ -82,7 +83,7 @@ func (l *line) standing(ctx context.Context, origin string, have []dns.RR) ([]dn
 	var list []dns.RR
 	for _, rr := range have {
 		name := dns.CanonicalName(rr.Header().Name)
-		above := wildcard.Parent(name)
+		above := dnsname.Parent(name)
 		if _, known := there[name]; !known {
 			there[name] = true
 			if _, known := covered[above]; !known && name != origin {
@@ -151,7 +152,7 @@ func (f *finder) cover(names []string) (Cover, error) {
 		return cmp.Or(cmp.Compare(dns.CountLabel(a), dns.CountLabel(b)), cmp.Compare(a, b))
 	})
 	for _, name := range slices.Compact(chain) {
-		if !f.exists[wildcard.Parent(name)] {
+		if !f.exists[dnsname.Parent(name)] {
 			continue // nor does anything below that
 		}
 		yes, err := f.existing(name)
@@ -194,7 +195,7 @@ func (f *finder) wildcard(name string) error {
 
 // existing reports whether a name below one that exists does so by itself.
 func (f *finder) existing(name string) (bool, error) {
-	covering := f.wild[wildcard.Parent(name)]
+	covering := f.wild[dnsname.Parent(name)]
 	if len(covering) == 0 { // whether it is ours alone makes no difference then
 		_, there, err := f.at(name, dns.TypeA)
 		return there, err

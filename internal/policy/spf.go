@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"mailsetup/internal/dnsname"
 )
 
 // MaxLookups is how many terms of an SPF evaluation may ask DNS, RFC 7208
@@ -58,10 +60,7 @@ func (t Term) asks() bool {
 }
 
 // IsSPF reports whether a TXT record is one for SPF, RFC 7208 section 4.5.
-func IsSPF(text string) bool {
-	v, _, _ := strings.Cut(text, " ")
-	return strings.EqualFold(v, "v=spf1")
-}
+func IsSPF(text string) bool { return dnsname.IsSPF(text) }
 
 // ParseSPF reads a record. A term that RFC 7208 does not know makes every
 // receiver take the whole for a permanent error, so it is an error here.

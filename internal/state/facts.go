@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"mailsetup/internal/dnsname"
 )
 
 // Facts are what was found on the machine before anything is decided. Steps
@@ -241,7 +243,7 @@ type Zone struct {
 // it is at or below the origin, and the zone does not give it away.
 func (z Zone) Holds(name string) bool {
 	_, given := z.Gives(name)
-	return !given && below(strings.ToLower(name), z.Origin)
+	return !given && dnsname.Within(strings.ToLower(name), z.Origin)
 }
 
 // Gives returns the record by which the zone gives an absolute name away: NS,
@@ -251,17 +253,12 @@ func (z Zone) Gives(name string) (Record, bool) {
 	name = strings.ToLower(name)
 	i := slices.IndexFunc(z.Records, func(r Record) bool {
 		cut := strings.ToLower(r.Name)
-		return r.Type == "NS" && cut != z.Origin && below(name, cut) || r.Type == "DNAME" && cut != name && below(name, cut)
+		return r.Type == "NS" && cut != z.Origin && dnsname.Within(name, cut) || r.Type == "DNAME" && cut != name && dnsname.Within(name, cut)
 	})
 	if i < 0 {
 		return Record{}, false
 	}
 	return z.Records[i], true
-}
-
-// below reports whether an absolute name is the origin or below it.
-func below(name, origin string) bool {
-	return origin == "." || name == origin || strings.HasSuffix(name, "."+origin)
 }
 
 // LiveDNS is what resolvers answer for one name.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"mailsetup/internal/dnsname"
 )
 
 // Updater says how a zone is changed that takes dynamic updates (RFC 2136).
@@ -64,7 +66,7 @@ func (u Update) Due(have []Record) (add, remove []Record, err error) {
 		}
 	}
 	for _, r := range add {
-		if slices.ContainsFunc(have, func(x Record) bool { return rival(x, r) && !within([]Record{x}, remove) }) {
+		if slices.ContainsFunc(have, func(x Record) bool { return Conflict(x, r) && !within([]Record{x}, remove) }) {
 			return nil, nil, meddled(r)
 		}
 	}
@@ -117,16 +119,10 @@ func Same(a, b Record) bool {
 	return a.Value == b.Value || a.Type != "TXT" && strings.EqualFold(a.Value, b.Value)
 }
 
-// rival reports whether two different texts would contradict each other: of
-// SPF records, and of records at a name that is made for one, there is one
-// (RFC 7208 section 3.2, RFC 6376 section 3.6.2.2).
-func rival(a, b Record) bool {
-	if !SameSet(a, b) || Same(a, b) || a.Type != "TXT" {
-		return false
-	}
-	spf := func(r Record) bool { return strings.HasPrefix(strings.ToLower(r.Value), "v=spf1") }
-	name := strings.ToLower(a.Name)
-	return strings.HasPrefix(name, "_dmarc.") || strings.Contains(name, "._domainkey.") || spf(a) && spf(b)
+// Conflict reports whether two different records are texts of which one name
+// can have one only.
+func Conflict(a, b Record) bool {
+	return SameSet(a, b) && a.Type == "TXT" && dnsname.Conflict(a.Name, a.Value, b.Value)
 }
 
 func sameSet(a, b []Record) bool { return len(a) == len(b) && within(a, b) && within(b, a) }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
 )
 
@@ -53,13 +54,13 @@ func (z Zone) Losses(add []state.Record) []Loss {
 	for _, r := range add {
 		name := strings.ToLower(r.Name)
 		at[name] = append(at[name], r)
-		for ; !exists[name] && !fresh[name] && inside(name, z.Origin); name = Parent(name) {
+		for ; !exists[name] && !fresh[name] && inside(name, z.Origin); name = dnsname.Parent(name) {
 			fresh[name] = true
 		}
 	}
 	var losses []Loss
 	for name := range fresh {
-		source := z.source(exists, Parent(name))
+		source := z.source(exists, dnsname.Parent(name))
 		for _, n := range []string{name, "*." + name} {
 			if list := copied(wild[source], n, at[n]); len(list) > 0 {
 				losses = append(losses, Loss{n, source, list})
@@ -87,7 +88,7 @@ func (z Zone) existing() map[string]bool {
 // source is the wildcard of the closest encloser (section 3.3.1) at or above a name.
 func (z Zone) source(exists map[string]bool, name string) string {
 	for !exists[name] && inside(name, z.Origin) {
-		name = Parent(name)
+		name = dnsname.Parent(name)
 	}
 	return Of(name)
 }
@@ -123,14 +124,14 @@ func Of(name string) string { return "*." + strings.TrimPrefix(name, ".") }
 // origin of the zone.
 func Above(name, origin string) []string {
 	var names []string
-	for name = strings.ToLower(name); inside(name, origin); name = Parent(name) {
+	for name = strings.ToLower(name); inside(name, origin); name = dnsname.Parent(name) {
 		names = append(names, name)
 	}
 	return names
 }
 
 func mark(exists map[string]bool, name, origin string) {
-	for name = strings.ToLower(name); !exists[name]; name = Parent(name) {
+	for name = strings.ToLower(name); !exists[name]; name = dnsname.Parent(name) {
 		exists[name] = true
 		if !inside(name, origin) {
 			return
@@ -139,26 +140,7 @@ func mark(exists map[string]bool, name, origin string) {
 }
 
 // inside reports whether an absolute name in lower case is below the origin.
-func inside(name, origin string) bool {
-	return name != origin && name != "." && (origin == "." || strings.HasSuffix(name, "."+origin))
-}
-
-// Parent is an absolute name without its first label, in which a dot may stand
-// behind a backslash (RFC 1035 section 5.1).
-func Parent(name string) string {
-	for i := 0; i < len(name); i++ {
-		switch name[i] {
-		case '\\':
-			i++
-		case '.':
-			if i == len(name)-1 {
-				return "."
-			}
-			return name[i+1:]
-		}
-	}
-	return "."
-}
+func inside(name, origin string) bool { return name != origin && dnsname.Within(name, origin) }
 
 // signature reports whether records of a type are made by whoever signs the zone.
 func signature(kind string) bool { return kind == "RRSIG" || kind == "NSEC" || kind == "NSEC3" }
