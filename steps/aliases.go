@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 )
 
 const aliases state.Path = "/etc/aliases"
@@ -22,7 +23,7 @@ func Aliases(in Input) (state.Stage, []state.Note, error) {
 	stage := state.Stage{}
 	if to := in.Spec.Host.RootAlias; to != "" {
 		if !ours {
-			return stage, nil, refuse("leave --root-alias out and set the alias by hand",
+			return stage, nil, step.Refuse("leave --root-alias out and set the alias by hand",
 				"%s: alias_database = %s is not understood yet", mainCf, value)
 		}
 		set := []state.Setting{{Name: "root", Value: to}}

@@ -20,7 +20,7 @@ func (l *lists) bounces(in Input) ([]state.Question, []state.Note) {
 		l.put(place{nil, mailClasses}, was)
 		return nil, nil
 	}
-	others := slices.DeleteFunc(l.bounceReaders(in.Facts.Postfix), in.signsOnly)
+	others := slices.DeleteFunc(l.bounceReaders(in.Facts.Postfix), func(m string) bool { return signsOnly(in, m) })
 	if len(others) > 0 && in.Spec.Host.SignBounces == "no" {
 		return nil, []state.Note{{Topic: "bounces", Text: "the bounces of this server leave unsigned, as you decided", Passing: true}}
 	}

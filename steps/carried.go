@@ -9,32 +9,27 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 )
-
-// has reports whether the spec has a domain of that very name.
-func (in Input) has(domain string) bool {
-	_, ok := slices.BinarySearchFunc(in.Spec.Domains, domain, func(d spec.Domain, name string) int { return cmp.Compare(d.Name, name) })
-	return ok
-}
 
 // carried are the records of our fragment that a run takes over as they are:
 // those of domains that it is not about, and keys of removed domains whose mail
 // may still be under way.
 func carried(in Input, zone state.Zone) []state.Record {
 	return slices.DeleteFunc(originals(zone), func(r state.Record) bool {
-		return !in.carries(r) || zone.Dropped && !in.publishedHere(r)
+		return !isRetained(in, r) || zone.Dropped && !publishedHere(in, r)
 	})
 }
 
 // publishedHere reports whether a record of a fragment that its zone no longer
 // takes in is still wanted there: it is of a domain that this machine's BIND
 // publishes, or a key whose mail may be under way.
-func (in Input) publishedHere(r state.Record) bool {
+func publishedHere(in Input, r state.Record) bool {
 	name := noDot(r.Name)
 	if about, _, found := strings.Cut(name, "._report._dmarc."); found {
 		name = about
 	}
-	if name == in.Spec.Host.Hostname && !in.has(name) {
+	if name == in.Spec.Host.Hostname && !in.Has(name) {
 		name = in.Spec.Host.Domain
 	}
 	for ; name != ""; _, name, _ = strings.Cut(name, ".") {
@@ -71,15 +66,15 @@ type owned struct {
 	record state.Record
 }
 
-// otherwise are the domains of this run that are not published in that way.
-func (in Input) otherwise(mode spec.DNSMode) owners {
+// notPublishedBy are the domains of this run that are not published in that way.
+func notPublishedBy(in Input, mode spec.DNSMode) owners {
 	all := owners{}
 	for d := range in.Scope.Domains(in.Spec) {
 		if in.Spec.DNSOf(d) == mode {
 			continue
 		}
 		list := records(in, d)
-		if !in.consenting(d) {
+		if !consents(in, d) {
 			list = append(list, authorisable(in, d)...)
 		}
 		for _, r := range list {
@@ -118,17 +113,17 @@ func originals(zone state.Zone) []state.Record {
 	return slices.DeleteFunc(all, func(r state.Record) bool { return copies[sayingOf(r)] })
 }
 
-func (in Input) carries(r state.Record) bool {
+func isRetained(in Input, r state.Record) bool {
 	name := noDot(r.Name)
 	selector, domain, isKey := strings.Cut(name, "._domainkey.")
 	if !isKey {
-		return in.keysOnly || !in.Scope.Complete() && !in.renews(name, r.Type)
+		return in.KeysOnly || !in.Scope.Complete() && !renews(in, name, r.Type)
 	}
 	i := slices.IndexFunc(in.Keys[domain], func(k keyring.Key) bool { return strings.EqualFold(k.Selector, selector) })
 	switch {
 	case i >= 0 && in.Keys[domain][i].Stage == keyring.Gone:
 		return false
-	case i >= 0 && !in.has(domain):
+	case i >= 0 && !in.Has(domain):
 		return true
 	}
 	return !in.Scope.Includes(domain)
@@ -136,7 +131,7 @@ func (in Input) carries(r state.Record) bool {
 
 // renews reports whether a record is about a domain of this run, or about the
 // host and the run as well: it is then made anew or not at all.
-func (in Input) renews(name, typ string) bool {
+func renews(in Input, name, typ string) bool {
 	if about, _, found := strings.Cut(name, "._report._dmarc."); found {
 		return in.Scope.Includes(about)
 	}
@@ -169,7 +164,7 @@ func saying(list []state.Record) map[state.Record]bool {
 // leaving adds the zones from which records of domains that leave have to go.
 func leaving(in Input, parts map[string]*part) error {
 	var names []string
-	for _, name := range Leaving(in) {
+	for _, name := range in.Leaving() {
 		names = append(names, name+".")
 		for _, k := range in.Keys[name] {
 			names = append(names, k.Selector+"._domainkey."+name+".")
@@ -182,7 +177,7 @@ func leaving(in Input, parts map[string]*part) error {
 	}
 	for _, d := range in.Removed {
 		if z, ok := closest(in.Facts.Zones, d.Name+"."); ok && z.Problem != "" && in.Spec.DNSOf(d) == spec.DNSBind {
-			return refuse(fmt.Sprintf("mend that, or set dns = %q in %s; then run it again", spec.DNSManual, spec.DomainFile(d.Name)),
+			return step.Refuse(fmt.Sprintf("mend that, or set dns = %q in %s; then run it again", spec.DNSManual, spec.DomainFile(d.Name)),
 				"zone %s: %s", z.Origin, z.Problem)
 		}
 		for _, r := range append(records(in, d), authorisable(in, d)...) {
@@ -191,7 +186,7 @@ func leaving(in Input, parts map[string]*part) error {
 	}
 	for _, name := range names {
 		zone, ok := closest(in.Facts.Zones, name)
-		goes := func(r state.Record) bool { return !in.carries(r) }
+		goes := func(r state.Record) bool { return !isRetained(in, r) }
 		if p := (&part{zone: zone}); ok && parts[zone.Origin] == nil && p.included() && slices.ContainsFunc(zone.Ours, goes) {
 			parts[zone.Origin] = p
 		}

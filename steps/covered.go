@@ -13,7 +13,7 @@ import (
 func Printed(in Input) [][]state.Record {
 	var all [][]state.Record
 	for d := range in.Scope.Domains(in.Spec) {
-		if in.Spec.DNSOf(d) != spec.DNSManual || in.keysOnly || !in.Facts.Live[d.Name].Asked {
+		if in.Spec.DNSOf(d) != spec.DNSManual || in.KeysOnly || !in.Facts.Live[d.Name].Asked {
 			continue
 		}
 		list := records(in, d)
@@ -43,7 +43,7 @@ func lossesOf(in Input, d spec.Domain, list []state.Record) []loss {
 			continue
 		}
 		done[z.Origin] = true
-		for _, l := range in.losses(z, ours, subjects(in, z, ours)) {
+		for _, l := range wildcardLosses(in, z, ours, subjects(in, z, ours)) {
 			if l.domain.Name == d.Name {
 				all = append(all, l)
 			}

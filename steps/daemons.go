@@ -37,7 +37,7 @@ func daemons(in Input) []daemon {
 	}
 	return slices.DeleteFunc(all, func(d daemon) bool {
 		_, known := in.Facts.Daemons[d.unit]
-		return !known || d.unit == unitOpenDKIM && in.idle() // another program signs
+		return !known || d.unit == unitOpenDKIM && in.SignsNothing() // another program signs
 	})
 }
 

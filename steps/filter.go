@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 )
 
 // Reinjection keeps the signer away from mail that comes back from a content
@@ -24,7 +25,7 @@ import (
 // on its way back would be signed.
 func Reinjection(in Input) (state.Stage, []state.Note, error) {
 	p := in.Facts.Postfix
-	if p == nil || in.idle() || understood(p) != nil {
+	if p == nil || in.SignsNothing() || understood(p) != nil {
 		return state.Stage{}, nil, nil // Postfix's own step refuses it
 	}
 	l, err := mainLists(in, in.Spec.Host.MilterDefaultAction)
@@ -57,7 +58,7 @@ func Reinjection(in Input) (state.Stage, []state.Note, error) {
 		return state.Stage{}, notes, nil
 	}
 	stage := postfixStage(in, edit)
-	stage.Questions = in.unanswered(questions...)
+	stage.Questions = in.Unanswered(questions...)
 	return stage, notes, nil
 }
 
@@ -141,7 +142,7 @@ func filtersUnderstood(p *state.Postfix) error {
 	}
 	back := func(s state.Service) bool { return refeeds(p, s) }
 	if len(all) > 0 && !slices.ContainsFunc(p.Services, back) {
-		return refuse("bind the service that takes mail back from the filter to the loopback (127.0.0.1:10025 inet ... smtpd -o content_filter=)",
+		return step.Refuse("bind the service that takes mail back from the filter to the loopback (127.0.0.1:10025 inet ... smtpd -o content_filter=)",
 			"%s: no service in %s could be recognised that takes mail back from the filter; mail would be signed twice, and mail forged outside, too",
 			all[0], masterCf)
 	}
@@ -152,18 +153,18 @@ func (f filter) understood(p *state.Postfix) error {
 	transport, nexthop, _ := strings.Cut(f.value, ":")
 	i := slices.IndexFunc(p.Services, func(s state.Service) bool { return s.Name == transport+"/unix" })
 	if i < 0 {
-		return refuse(byHand, "%s: %s has no service %s", f, masterCf, transport)
+		return step.Refuse(byHand, "%s: %s has no service %s", f, masterCf, transport)
 	}
 	s := p.Services[i]
 	switch {
 	case s.Command == "pipe":
-		return refuse("let a milter of that program take the filter's place (spamass-milter, rspamd), or "+byHand,
+		return step.Refuse("let a milter of that program take the filter's place (spamass-milter, rspamd), or "+byHand,
 			"%s: %s:%d is a program that hands mail back through sendmail(1), as if it had been written here; "+
 				"mail would be signed twice, and mail forged outside, too", f, masterCf, s.Line)
 	case s.Command != "smtp" && s.Command != "lmtp":
-		return refuse(byHand, "%s: %s:%d is a %s, which is no filter that is understood", f, masterCf, s.Line, s.Command)
+		return step.Refuse(byHand, "%s: %s:%d is a %s, which is no filter that is understood", f, masterCf, s.Line, s.Command)
 	case !strings.HasPrefix(nexthop, "unix:") && !loopback(host(strings.TrimPrefix(nexthop, "inet:"))):
-		return refuse(byHand, "%s: the filter is not on this machine, and nobody can tell from here what it sends back", f)
+		return step.Refuse(byHand, "%s: the filter is not on this machine, and nobody can tell from here what it sends back", f)
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 // signing and would otherwise let it out unsigned in those seconds: wherever
 // Postfix asks it, be it at the endpoint that it is about to leave.
 func Guard(in Input) (state.Stage, []state.Note, error) {
-	if in.Facts.Postfix == nil || in.idle() {
+	if in.Facts.Postfix == nil || in.SignsNothing() {
 		return state.Stage{}, nil, nil
 	}
 	conf, err := signerConf(in)

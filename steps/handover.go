@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 )
 
 // enters reports whether opendkim gets at what is in a directory.
@@ -20,7 +21,7 @@ func bothEnter(in Input, d state.Dir, why string) (state.Dir, error) {
 	o := in.Facts.OpenDKIM
 	for _, p := range o.Exposed {
 		if p.Dir() == d.Path || len(p) > len(d.Path) && p[:len(d.Path)+1] == d.Path+"/" {
-			return d, refuse(fmt.Sprintf("if nothing else reads it: chown %s: %s && chmod 600 %s", o.User, p, p),
+			return d, step.Refuse(fmt.Sprintf("if nothing else reads it: chown %s: %s && chmod 600 %s", o.User, p, p),
 				"everybody could read the private key %s, were it not for the mode %04o of %s, which changes", p, d.Mode.Perm(), d.Path)
 		}
 	}

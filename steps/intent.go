@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -8,9 +9,9 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Intent provides the files that say what the administrator wants. They are
+// SpecFiles provides the files that say what the administrator wants. They are
 // theirs to edit: a change by hand is no drift.
-func Intent(in Input) (state.Stage, []state.Note, error) {
+func SpecFiles(in Input) (state.Stage, []state.Note, error) {
 	stage := state.Stage{Dirs: []state.Dir{
 		{Path: "/etc/mailsetup", Mode: 0o755, Owner: state.Root},
 		{Path: "/etc/mailsetup/domains.d", Mode: 0o755, Owner: state.Root},
@@ -21,9 +22,24 @@ func Intent(in Input) (state.Stage, []state.Note, error) {
 			Why: "what you asked for; edit it, then run mailsetup init again",
 		})
 	}
-	for _, name := range Leaving(in) {
+	for _, name := range in.Leaving() {
 		stage.Discard = append(stage.Discard, spec.DomainFile(name))
 	}
-	stage.Questions = in.unanswered(in.removals()...)
+	stage.Questions = in.Unanswered(removals(in)...)
 	return stage, nil, nil
+}
+
+// removals ask about domains whose mail would leave unsigned from now on: that a
+// file is gone may be a slip of the hand.
+func removals(in Input) []state.Question {
+	var list []state.Question
+	for _, name := range in.WithoutFile() {
+		k, _ := in.Keys.Signing(name)
+		list = append(list, state.Question{
+			ID: "domain " + name, Kind: state.AskRemoval, Domain: name, Path: spec.DomainFile(name),
+			Text: fmt.Sprintf("the file of %s is gone. Key %s signs its mail until now, which would leave unsigned. "+
+				"The key stays in DNS for mail under way.", name, k.Selector),
+		})
+	}
+	return list
 }

@@ -193,9 +193,9 @@ func unreadable(what, effect string, ours, theirs state.Record, err error) verdi
 // about is the name whose mail a record is about.
 func about(name string) string { return noDot(strings.TrimPrefix(name, "_dmarc.")) }
 
-// consents are what asks the administrator to type again: with the domain, if
+// changeCommand are what asks the administrator to type again: with the domain, if
 // it is not the one that flags mean without being told.
-func consents(in Input, d spec.Domain, flags string) string {
+func changeCommand(in Input, d spec.Domain, flags string) string {
 	which := ""
 	if d.Name != in.Spec.Host.Domain {
 		which = "--domain " + d.Name + " "

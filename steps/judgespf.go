@@ -27,7 +27,7 @@ func judgeSPF(in Input, d spec.Domain, ours state.Record, there []state.Record) 
 		return redirected(d, ours, rec).kept(d, ours)
 	}
 	j := &spfJudgement{in: in, d: d, main: kindOf(d, ours) == aboutSPF, rec: rec, name: about(ours.Name)}
-	j.fact = in.spfFact(j.name, rec)
+	j.fact = spfFact(in, j.name, rec)
 	j.find()
 	v := j.verdict()
 	v.notes = j.notes()
@@ -61,7 +61,7 @@ func union(in Input, d spec.Domain, ours state.Record, there []state.Record) str
 	if err != nil {
 		return ours.Value
 	}
-	j := &spfJudgement{in: in, d: d, main: kindOf(d, ours) == aboutSPF, rec: one, fact: in.spfFact("", one)}
+	j := &spfJudgement{in: in, d: d, main: kindOf(d, ours) == aboutSPF, rec: one, fact: spfFact(in, "", one)}
 	j.find()
 	j.change.All = "" // which of theirs is meant is theirs to say
 	return one.Merge(j.change)
@@ -69,7 +69,7 @@ func union(in Input, d spec.Domain, ours state.Record, there []state.Record) str
 
 // spfFact is what the record means for this server. Where nobody evaluated it,
 // only what needs no DNS is known.
-func (in Input) spfFact(name string, rec policy.SPF) state.SPF {
+func spfFact(in Input, name string, rec policy.SPF) state.SPF {
 	if f, ok := in.Facts.SPF[name]; ok && f.Record == rec.String() {
 		return f
 	}
@@ -218,7 +218,7 @@ func (j *spfJudgement) notes() []state.Note {
 	if j.rec.All() == "pass" && j.change.All == "" {
 		do := ""
 		if j.main {
-			do = consents(j.in, j.d, "--spf-all softfail")
+			do = changeCommand(j.in, j.d, "--spf-all softfail")
 		}
 		say(do, "ANYONE MAY SEND AS %s: its SPF record says +all, so that every forgery passes", j.name)
 	}

@@ -36,7 +36,7 @@ func Keys(in Input) (state.Stage, []state.Note, error) {
 		{Path: "/var/lib/mailsetup", Mode: 0o700, Owner: state.Root},
 		{Path: "/var/lib/mailsetup/keyring", Mode: 0o700, Owner: state.Root},
 	}}
-	if !in.idle() {
+	if !in.SignsNothing() {
 		stage.Dirs = append(stage.Dirs, keys)
 	}
 	for _, file := range slices.Sorted(maps.Keys(in.NewKeys)) {
@@ -65,7 +65,7 @@ func Keys(in Input) (state.Stage, []state.Note, error) {
 		if d.SignedBy != "" && len(keys) == 0 {
 			continue
 		}
-		if !in.written(d.Name, keys) {
+		if !isWritten(in, d.Name, keys) {
 			stage.Files = append(stage.Files, ledgerFile(d.Name, keys))
 		}
 	}
@@ -77,17 +77,17 @@ func Keys(in Input) (state.Stage, []state.Note, error) {
 // it true. Private keys that nothing needs any more go.
 func Ledger(in Input) (state.Stage, []state.Note, error) {
 	var stage state.Stage
-	after := in.retired()
+	after := retired(in)
 	for d := range in.Scope.Domains(in.Spec) {
 		keys := KeysAfter(after, d)
 		if d.SignedBy != "" && len(keys) == 0 {
 			continue
 		}
-		if !in.written(d.Name, in.Keys[d.Name]) || !in.written(d.Name, keys) {
+		if !isWritten(in, d.Name, in.Keys[d.Name]) || !isWritten(in, d.Name, keys) {
 			stage.Files = append(stage.Files, ledgerFile(d.Name, keys))
 		}
 	}
-	in.leave(&stage)
+	endLeaving(in, &stage)
 	return stage, revokedByHand(in), nil
 }
 
@@ -103,8 +103,8 @@ func KeysAfter(in Input, d spec.Domain) []keyring.Key {
 	return keys
 }
 
-// written reports whether the file of a domain's keys is known to say this.
-func (in Input) written(domain string, keys []keyring.Key) bool {
+// isWritten reports whether the file of a domain's keys is known to say this.
+func isWritten(in Input, domain string, keys []keyring.Key) bool {
 	there, ok := in.Written[domain]
 	return ok && keyring.Same(there, keys)
 }

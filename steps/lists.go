@@ -8,6 +8,7 @@ import (
 	"mailsetup/internal/milters"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 )
 
 // lists are Postfix's lists of milters on their way to what they should be:
@@ -82,10 +83,10 @@ func (l *lists) reach(s *state.Service, name string) ([]place, error) {
 func (l *lists) walk(s *state.Service, name string, above []string) ([]place, error) {
 	value, at := l.value(s, name)
 	if slices.Contains(above, name) {
-		return nil, refuse("write the milters out", "%s: %s refers to itself, which Postfix cannot expand", l.where(at), name)
+		return nil, step.Refuse("write the milters out", "%s: %s refers to itself, which Postfix cannot expand", l.where(at), name)
 	}
 	if _, err := milters.Parse(value); err != nil {
-		return nil, refuse("write it in a form that postconf(5) describes", "%s: %s: %v", l.where(at), name, err)
+		return nil, step.Refuse("write it in a form that postconf(5) describes", "%s: %s: %v", l.where(at), name, err)
 	}
 	places := []place{at}
 	for _, ref := range milters.References(value) {
@@ -118,7 +119,7 @@ func (l *lists) mine(s *state.Service, name string) (at place, found bool, err e
 			continue
 		}
 		if found {
-			return place{}, false, refuse("take it out of one of them",
+			return place{}, false, step.Refuse("take it out of one of them",
 				"%s: %s asks OpenDKIM twice, through %s and through %s: mail would be signed twice",
 				l.where(at), name, at.name, p.name)
 		}
@@ -143,7 +144,7 @@ func (l *lists) merge(name string) error {
 	}
 	value, _, err := l.ours.Merge(l.main[at.name])
 	if err != nil {
-		return refuse("write it in a form that postconf(5) describes", "%s: %s: %v", mainCf, at.name, err)
+		return step.Refuse("write it in a form that postconf(5) describes", "%s: %s: %v", mainCf, at.name, err)
 	}
 	l.put(at, value)
 	return nil

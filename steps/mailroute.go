@@ -18,10 +18,10 @@ func MailRoutes(in Input) func(domain string) state.MailRoute {
 		name := strings.ToLower(noDot(r.Name))
 		planned[name] = append(planned[name], r)
 	}
-	return func(domain string) state.MailRoute { return in.mailRoute(strings.ToLower(domain), planned) }
+	return func(domain string) state.MailRoute { return mailRoute(in, strings.ToLower(domain), planned) }
 }
 
-func (in Input) mailRoute(domain string, planned map[string][]state.Record) state.MailRoute {
+func mailRoute(in Input, domain string, planned map[string][]state.Record) state.MailRoute {
 	mx := exchangersOf(in, domain)
 	if len(mx) == 0 {
 		mx = ofType(planned[domain], domain, "MX")
@@ -29,14 +29,14 @@ func (in Input) mailRoute(domain string, planned map[string][]state.Record) stat
 	switch {
 	case len(mx) > 0 && noDot(mxHost(mx[0])) == "":
 		return state.RouteNull
-	case len(mx) > 0 && in.isThisHost(noDot(mxHost(mx[0])), planned):
+	case len(mx) > 0 && isThisHost(in, noDot(mxHost(mx[0])), planned):
 		return state.RouteHere
 	case len(mx) > 0:
 		return state.RouteElsewhere
 	}
 	addrs, known := addressesOf(in, domain, planned[domain])
 	switch {
-	case slices.ContainsFunc(addrs, in.ownAddress):
+	case slices.ContainsFunc(addrs, func(a netip.Addr) bool { return isOwnAddress(in, a) }):
 		return state.RouteHere
 	case len(addrs) > 0:
 		return state.RouteElsewhere
@@ -108,14 +108,14 @@ func ofType(rrs []state.Record, name, kind string) []string {
 }
 
 // isThisHost reports whether a mail exchanger is this server.
-func (in Input) isThisHost(name string, planned map[string][]state.Record) bool {
+func isThisHost(in Input, name string, planned map[string][]state.Record) bool {
 	if slices.Contains(ownNames(in), name) {
 		return true
 	}
 	addrs, _ := addressesOf(in, name, planned[name])
-	return slices.ContainsFunc(addrs, in.ownAddress)
+	return slices.ContainsFunc(addrs, func(a netip.Addr) bool { return isOwnAddress(in, a) })
 }
 
-func (in Input) ownAddress(a netip.Addr) bool {
+func isOwnAddress(in Input, a netip.Addr) bool {
 	return slices.Contains(in.Spec.Host.Addresses, a) || slices.Contains(in.Facts.Addresses, a) || a.IsLoopback()
 }

@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 	"mailsetup/zonefile"
 )
 
@@ -20,7 +21,7 @@ func manualDNS(in Input) []state.Note {
 	var notes []state.Note
 	printed := false
 	for d := range in.Scope.Domains(in.Spec) {
-		if in.Spec.DNSOf(d) != spec.DNSManual || in.keysOnly {
+		if in.Spec.DNSOf(d) != spec.DNSManual || in.KeysOnly {
 			continue
 		}
 		notes = append(notes, whyManual(in, d)...)
@@ -82,7 +83,7 @@ func another(in Input) error {
 	if in.Facts.DNS == state.NoDNSServer || in.Facts.DNS == state.BIND {
 		return nil
 	}
-	return refuse("--dns manual prints the records in its form", "%s answers DNS here, not BIND", in.Facts.DNS.Title())
+	return step.Refuse("--dns manual prints the records in its form", "%s answers DNS here, not BIND", in.Facts.DNS.Title())
 }
 
 // leftBehind tells of fragments from when BIND published the records. Taking

@@ -33,11 +33,11 @@ const (
 
 // OpenDKIM provides the milter: its configuration, its tables, its socket.
 func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
-	if in.idle() {
+	if in.SignsNothing() {
 		return state.Stage{}, nil, nil
 	}
 	anybody := strangers(in)
-	if anybody != nil && !in.trustStays {
+	if anybody != nil && !trustStays(in) {
 		return state.Stage{}, nil, anybody
 	}
 	changes, questions, err := unitEdits(in)
@@ -66,7 +66,7 @@ func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
 				return []string{"opendkim", "-n", "-x", scratch(Conf)}
 			},
 		}},
-		Questions: in.unanswered(questions...),
+		Questions: in.Unanswered(questions...),
 	}
 	if anybody != nil { // whose mail is signed is for a run that a human is asked about
 		return stage, []state.Note{trustNote(anybody)}, nil
@@ -75,6 +75,13 @@ func OpenDKIM(in Input) (state.Stage, []state.Note, error) {
 		return stage, nil, nil
 	}
 	return stage, slices.Concat(cannotAlign(in), unlisted(in)), nil
+}
+
+// trustStays reports whether a run switches keys or takes domains out, so that no
+// more is signed afterwards than before if TrustedHosts stays as it is.
+func trustStays(in Input) bool {
+	return in.KeysOnly || !in.Scope.WholeHost() &&
+		!slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return in.Scope.Selects(d.Name) })
 }
 
 // signerUnit reloads OpenDKIM, or restarts it where it reads only then what
@@ -128,7 +135,7 @@ func (t tables) files(in Input, trust bool) ([]state.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, signing, err := t.render(in.Rendered)
+	made, err := RenderTables(in)
 	if err != nil {
 		return nil, err
 	}
@@ -141,8 +148,8 @@ func (t tables) files(in Input, trust bool) ([]state.File, error) {
 	}
 	list := []state.File{
 		file(Conf, conf, "how OpenDKIM signs"),
-		file(KeyTable, keys, "where each key is"),
-		file(SigningTable, signing, "which addresses are signed with which key"),
+		file(KeyTable, made.KeyTable, "where each key is"),
+		file(SigningTable, made.SigningTable, "which addresses are signed with which key"),
 		file(tmpfiles, tmp, "the socket's directory, after a reboot as well"),
 	}
 	if !trust {

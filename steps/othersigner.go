@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/milters"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 )
 
 // rspamdOverride counts for more than every other file about rspamd's module
@@ -24,13 +25,13 @@ func OtherSigner(in Input) (state.Stage, []state.Note, error) {
 	var notes []state.Note
 	var leaving []state.Milter
 	for _, m := range in.Milters {
-		domains := in.signedBy(m)
-		q, ask := in.signerQuestion(m, domains)
+		domains := alreadySignedBy(in, m)
+		q, ask := signerQuestion(in, m, domains)
 		if ask {
 			if err := unswitchable(m, domains, q); err != nil {
 				return state.Stage{}, nil, err
 			}
-			stage.Questions = append(stage.Questions, in.unanswered(q)...)
+			stage.Questions = append(stage.Questions, in.Unanswered(q)...)
 		}
 		switch {
 		case len(domains) == 0:
@@ -42,33 +43,22 @@ func OtherSigner(in Input) (state.Stage, []state.Note, error) {
 		}
 		notes = append(notes, notAsked(in, m)...)
 	}
-	if err := in.leaveMilters(&stage, &notes, leaving); err != nil {
+	if err := leaveMilters(in, &stage, &notes, leaving); err != nil {
 		return state.Stage{}, nil, err
 	}
 	return stage, append(notes, leftToOthers(in)...), nil
-}
-
-// idle reports whether OpenDKIM has nothing to sign and never had: all domains
-// are left to another signer, so it is neither installed nor asked.
-func (in Input) idle() bool {
-	for _, keys := range in.Keys {
-		if len(keyring.Kept(keys)) > 0 {
-			return false
-		}
-	}
-	return !in.Spec.Signs()
 }
 
 // BeginsToSign reports whether OpenDKIM has to sign for a domain of a spec, and was
 // not set up by earlier runs: all other domains are left to another signer. Such a
 // run is about the host, whatever domains it names.
 func BeginsToSign(old, want spec.Spec, keys keyring.Ledger) bool {
-	return Input{Spec: old, Keys: keys}.idle() && want.Signs()
+	return Input{Spec: old, Keys: keys}.SignsNothing() && want.Signs()
 }
 
-// signedBy are the domains that mailsetup is to sign for and that a milter signs
+// alreadySignedBy are the domains that mailsetup is to sign for and that a milter signs
 // already.
-func (in Input) signedBy(m state.Milter) []string {
+func alreadySignedBy(in Input, m state.Milter) []string {
 	if m.Program.Kind == state.OtherOpenDKIM && m.Program.Unit == unitOpenDKIM {
 		return nil // it is ours, or is taken over, under another name of its socket
 	}
@@ -82,7 +72,7 @@ func (in Input) signedBy(m state.Milter) []string {
 }
 
 // signsOnly reports whether a milter is known to do nothing but DKIM.
-func (in Input) signsOnly(endpoint string) bool {
+func signsOnly(in Input, endpoint string) bool {
 	return slices.ContainsFunc(in.Milters, func(m state.Milter) bool { return m.Endpoint == endpoint && m.Program.SignsOnly() })
 }
 
@@ -94,7 +84,7 @@ func signsFor(m state.Milter, domain string) bool {
 func remote(m state.Milter) bool { return len(m.Addresses) == 0 && m.Program.Kind != state.Amavis }
 
 // signerQuestion is what is asked about a milter that signs, or may.
-func (in Input) signerQuestion(m state.Milter, domains []string) (state.Question, bool) {
+func signerQuestion(in Input, m state.Milter, domains []string) (state.Question, bool) {
 	q := state.Question{Kind: state.AskSigner, Subject: m.Endpoint, Domains: domains}
 	where := fmt.Sprintf("%s (%s)", m.Endpoint, strings.Join(m.Lists, ", "))
 	if remote(m) {
@@ -126,7 +116,7 @@ func (in Input) signerQuestion(m state.Milter, domains []string) (state.Question
 	case m.Program.SignsOnly():
 		q.Text += "Postfix no longer asks it"
 	}
-	q.Text += ". " + in.keptKeys(m, domains)
+	q.Text += ". " + keptKeys(in, m, domains)
 	q.Declined = fmt.Sprintf("%s goes on signing mail of %s; %s", m.Program.Title(), some(domains, 3), recordsOnly)
 	return q, true
 }
@@ -156,10 +146,10 @@ func selectorsOf(m state.Milter, domains []string) string {
 }
 
 // keptKeys says with which keys mailsetup goes on.
-func (in Input) keptKeys(m state.Milter, domains []string) string {
+func keptKeys(in Input, m state.Milter, domains []string) string {
 	taken := 0
 	for _, d := range domains {
-		if from, ok := in.keyFrom(d); ok && from == m.Endpoint {
+		if from, ok := keyFrom(in, d); ok && from == m.Endpoint {
 			taken++
 		}
 	}
@@ -174,7 +164,7 @@ func (in Input) keptKeys(m state.Milter, domains []string) string {
 
 // keyFrom is the milter whose key of a domain is taken over: the first, where
 // several sign for it.
-func (in Input) keyFrom(domain string) (endpoint string, ok bool) {
+func keyFrom(in Input, domain string) (endpoint string, ok bool) {
 	for _, m := range in.Milters {
 		if _, ok := TakenKey(m, domain); ok {
 			return m.Endpoint, true
@@ -249,7 +239,7 @@ func rspamdUnit(m state.Milter, domains []string) state.Unit {
 
 // leaveMilters takes programs that do nothing but DKIM out of Postfix's lists,
 // wherever ours stands beside them.
-func (in Input) leaveMilters(stage *state.Stage, notes *[]state.Note, leaving []state.Milter) error {
+func leaveMilters(in Input, stage *state.Stage, notes *[]state.Note, leaving []state.Milter) error {
 	if len(leaving) == 0 {
 		return nil
 	}
@@ -267,7 +257,7 @@ func (in Input) leaveMilters(stage *state.Stage, notes *[]state.Note, leaving []
 		for _, at := range l.asking(in, gone) {
 			value, changed, err := gone.Without(l.text(at))
 			if err != nil {
-				return refuse("write it in a form that postconf(5) describes", "%s: %s: %v", l.where(at), at.name, err)
+				return step.Refuse("write it in a form that postconf(5) describes", "%s: %s: %v", l.where(at), at.name, err)
 			}
 			if changed {
 				l.put(at, value)

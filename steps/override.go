@@ -7,6 +7,7 @@ import (
 
 	"mailsetup/internal/edits"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 )
 
 // What the package's unit starts, opendkim.service. Our configuration fits
@@ -29,7 +30,7 @@ func unitEdits(in Input) ([]state.Edit, []state.Question, error) {
 		return nil, nil, nil
 	}
 	if o.Masked {
-		return nil, nil, refuse("systemctl unmask "+unitOpenDKIM, "%s is masked: nothing can start it", unitOpenDKIM)
+		return nil, nil, step.Refuse("systemctl unmask "+unitOpenDKIM, "%s is masked: nothing can start it", unitOpenDKIM)
 	}
 	if err := wholeUnit(in, *o); err != nil {
 		return nil, nil, err
@@ -43,7 +44,7 @@ func unitEdits(in Input) ([]state.Edit, []state.Question, error) {
 			continue
 		}
 		if !strings.HasPrefix(string(p), "/etc/") {
-			return nil, nil, refuse(fmt.Sprintf("move it to where it can be edited, with the same effect: mkdir -p %s && mv %s %[1]s && systemctl daemon-reload", adminDropIns, p),
+			return nil, nil, step.Refuse(fmt.Sprintf("move it to where it can be edited, with the same effect: mkdir -p %s && mv %s %[1]s && systemctl daemon-reload", adminDropIns, p),
 				"%s:%d: %s=%s %s", p, said[0].Line, said[0].Name, said[0].Value, beats(said[0].Name))
 		}
 		e := state.UnitEdit{Path: p, Reason: "OpenDKIM starts as " + string(Conf) + " says"}
@@ -127,7 +128,7 @@ func wholeUnit(in Input, o state.OpenDKIM) error {
 	bare.DropIns = nil
 	if said := assigned(in.Facts.Files[o.Unit], against(in, bare)); len(said) > 0 {
 		a := said[len(said)-1]
-		return refuse(fmt.Sprintf("keep what you need of it in a drop-in (systemctl edit %s), then mv %s %[2]s.old && systemctl daemon-reload",
+		return step.Refuse(fmt.Sprintf("keep what you need of it in a drop-in (systemctl edit %s), then mv %s %[2]s.old && systemctl daemon-reload",
 			unitOpenDKIM, o.Unit), "%s:%d: %s=%s %s", o.Unit, a.Line, a.Name, a.Value, beats(a.Name))
 	}
 	return nil

@@ -17,13 +17,13 @@ func Packages(in Input) (state.Stage, []state.Note, error) {
 			stage.Packages = append(stage.Packages, p)
 		}
 	}
-	stage.Questions = in.unanswered(append(otherRelease(in.Facts.Release), replacing(in.Facts)...)...)
+	stage.Questions = in.Unanswered(append(otherRelease(in.Facts.Release), replacing(in.Facts)...)...)
 	return stage, replaced(in), nil
 }
 
 func needed(in Input) []state.Package {
 	want := []state.Package{{Name: "postfix", Why: "sends and receives mail"}}
-	if !in.idle() {
+	if !in.SignsNothing() {
 		want = append(want, state.Package{Name: "opendkim", Why: "signs it"})
 	}
 	if in.Spec.Host.DNS == spec.DNSBind {

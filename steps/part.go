@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 	"mailsetup/zonefile"
 )
 
@@ -140,7 +141,7 @@ func partFor(in Input, d spec.Domain, r state.Record, parts map[string]*part) (*
 			return nil, keyGivenAway(d, r, zone)
 		}
 		if !d.NewZone {
-			return nil, refuse("--dns-new-zone makes the zone here; --dns manual prints the records, those of all domains of this server",
+			return nil, step.Refuse("--dns-new-zone makes the zone here; --dns manual prints the records, those of all domains of this server",
 				"no zone here holds %s", noDot(name))
 		}
 		zone = state.Zone{Origin: origin, Kind: "primary", File: FragmentDir.Join("db." + d.Name)}
@@ -152,7 +153,7 @@ func partFor(in Input, d spec.Domain, r state.Record, parts map[string]*part) (*
 		return nil, unfit(zone)
 	}
 	if zone.Unread { // it only looks empty
-		return nil, refuse("sudo mailsetup init reads every zone that matters here",
+		return nil, step.Refuse("sudo mailsetup init reads every zone that matters here",
 			"zone %s holds %s and was not read: this is a mistake of mailsetup", zone.Origin, noDot(name))
 	}
 	if p := parts[zone.Origin]; p != nil {
@@ -182,7 +183,7 @@ func keyGivenAway(d spec.Domain, r state.Record, zone state.Zone) error {
 	if !given || kindOf(d, r) != aboutKey {
 		return nil
 	}
-	return refuse(fmt.Sprintf("--dns manual prints the records: the key goes to whoever runs %s; or take that %s out of %s", noDot(x.Value), x.Type, seat(zone)),
+	return step.Refuse(fmt.Sprintf("--dns manual prints the records: the key goes to whoever runs %s; or take that %s out of %s", noDot(x.Value), x.Type, seat(zone)),
 		"the key of this server belongs to %s, and zone %s gives %s away: %s %s", noDot(r.Name), zone.Origin, noDot(x.Name), x.Type, x.Value)
 }
 
@@ -258,10 +259,10 @@ func (p *part) alias(name string) (state.Record, bool) {
 func inTheWay(d spec.Domain, r, alias state.Record, where string) error {
 	name, target := noDot(r.Name), noDot(alias.Value)
 	if kindOf(d, r) == aboutKey {
-		return refuse("take the CNAME out of "+where,
+		return step.Refuse("take the CNAME out of "+where,
 			"%s is a CNAME of %s: the key of this server cannot stand there", name, target)
 	}
-	return refuse(fmt.Sprintf("give %s addresses of its own instead of the CNAME in %s, or choose another name with --hostname", name, where),
+	return step.Refuse(fmt.Sprintf("give %s addresses of its own instead of the CNAME in %s, or choose another name with --hostname", name, where),
 		"%s is a CNAME of %s, so it can have no %s record; and the name of a mail server must not be an alias (RFC 2181 section 10.3)",
 		name, target, r.Type)
 }

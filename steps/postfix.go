@@ -9,6 +9,7 @@ import (
 	"mailsetup/internal/livepath/route"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 )
 
 const (
@@ -24,7 +25,7 @@ const (
 // Postfix hands its mail to the milter: mail that comes by SMTP, mail that
 // comes from sendmail(1), and the bounces Postfix writes itself.
 func Postfix(in Input) (state.Stage, []state.Note, error) {
-	if in.idle() {
+	if in.SignsNothing() {
 		return state.Stage{}, names(in), nil
 	}
 	if err := understood(in.Facts.Postfix); err != nil {
@@ -42,7 +43,7 @@ func Postfix(in Input) (state.Stage, []state.Note, error) {
 	l.names(in)
 	l.probeRoute(in)
 	stage := l.stage(in, "mail goes through the signer")
-	stage.Questions = in.unanswered(append(questions, ask...)...)
+	stage.Questions = in.Unanswered(append(questions, ask...)...)
 	if err := l.unguard(in, &stage); err != nil {
 		return state.Stage{}, nil, err
 	}
@@ -164,13 +165,13 @@ func understood(p *state.Postfix) error {
 		return nil
 	}
 	if c := p.Value["config_directory"]; c != "" && c != string(mainCf.Dir()) {
-		return refuse(byHand, "Postfix reads its configuration from %s, which is not understood yet", c)
+		return step.Refuse(byHand, "Postfix reads its configuration from %s, which is not understood yet", c)
 	}
 	if q := p.QueueDirectory; q != "" && q != SocketDir.Dir() {
-		return refuse(byHand, "%s: queue_directory = %s is not understood yet", mainCf, q)
+		return step.Refuse(byHand, "%s: queue_directory = %s is not understood yet", mainCf, q)
 	}
 	if value := effective(p, nil, overrides); has(value, "no_milters") {
-		return refuse("take no_milters out: postconf -e receive_override_options=...",
+		return step.Refuse("take no_milters out: postconf -e receive_override_options=...",
 			"%s: receive_override_options = %s keeps mail away from the signer", mainCf, value)
 	}
 	for _, hides := range []struct{ name, why string }{
@@ -179,12 +180,12 @@ func understood(p *state.Postfix) error {
 	} {
 		name, why := hides.name, hides.why
 		if value := effective(p, nil, name); value != "" {
-			return refuse(byHand, "%s: %s = %s %s", mainCf, name, value, why)
+			return step.Refuse(byHand, "%s: %s = %s %s", mainCf, name, value, why)
 		}
 		for i := range p.Services {
 			s := &p.Services[i]
 			if o, own := s.Option(name); own && s.Command == "smtpd" && effective(p, s, name) != "" {
-				return refuse(byHand, "%s sets %s=%s, which %s", atLine(*s, o), name, o.Value, why)
+				return step.Refuse(byHand, "%s sets %s=%s, which %s", atLine(*s, o), name, o.Value, why)
 			}
 		}
 	}

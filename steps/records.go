@@ -65,7 +65,7 @@ func Planned(s spec.Spec) []state.Record {
 func records(in Input, d spec.Domain) []state.Record {
 	host := in.Spec.Host.Hostname
 	rrs := Records(in.Spec.Host, d, in.Keys[d.Name])
-	if in.keysOnly {
+	if in.KeysOnly {
 		return slices.DeleteFunc(rrs, func(r state.Record) bool { return kindOf(d, r) != aboutKey })
 	}
 	if d.Name == host || d.Name != in.Spec.Host.Domain || !in.Spec.Has(host) {

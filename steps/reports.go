@@ -17,16 +17,16 @@ func authorisation(d spec.Domain, to string) state.Record {
 	return state.Record{Name: dnsname.ReportConsent(d.Name, to) + ".", Type: "TXT", TTL: d.TTL, Value: "v=DMARC1"}
 }
 
-// consenting reports whether zones of this machine consent to reports about a
+// consents reports whether zones of this machine consent to reports about a
 // domain. One that is published elsewhere needs that as well, but a host whose
 // records are printed asked for its zones to be left alone.
-func (in Input) consenting(d spec.Domain) bool {
+func consents(in Input, d spec.Domain) bool {
 	return in.Spec.DNSOf(d) == spec.DNSBind || in.Spec.Host.DNS == spec.DNSBind && another(in) == nil
 }
 
 // authorisations are those that zones of this machine give.
 func authorisations(in Input, d spec.Domain) []state.Record {
-	if !in.consenting(d) {
+	if !consents(in, d) {
 		return nil
 	}
 	return authorisable(in, d)
@@ -34,7 +34,7 @@ func authorisations(in Input, d spec.Domain) []state.Record {
 
 // authorisable are those that zones of this machine could give.
 func authorisable(in Input, d spec.Domain) []state.Record {
-	if in.keysOnly {
+	if in.KeysOnly {
 		return nil
 	}
 	var rrs []state.Record
@@ -91,7 +91,7 @@ func unauthorised(in Input, d spec.Domain) []state.Note {
 			continue
 		}
 		text := fmt.Sprintf("reports to %s need its consent in DNS (RFC 9990)", to)
-		if here && zone.Problem != "" && in.consenting(d) {
+		if here && zone.Problem != "" && consents(in, d) {
 			text += fmt.Sprintf("; zone %s: %s", noDot(zone.Origin), zone.Problem)
 		}
 		notes = append(notes, state.Note{Topic: "dmarc", Text: text, Do: fmt.Sprintf("%s TXT \"v=DMARC1\"", r.Name)})

@@ -8,6 +8,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 )
 
 // Watched are the records of a domain that name servers are looked at for, and
@@ -31,10 +32,7 @@ func Watched(s spec.Spec, d spec.Domain, keys []keyring.Key) (all, signing []sta
 // wanted of all domains of its zone. Whoever takes it compares the result with
 // what was written there.
 func Rebuilding() []Step {
-	return []Step{{"Zone", "a part of a zone here that is gone", func(in Input) (state.Stage, []state.Note, error) {
-		in.keysOnly = false
-		return files(in)
-	}, false}}
+	return []Step{{Name: "Zone", About: "a part of a zone here that is gone", Build: files, DNS: true}}
 }
 
 // Sharing are the domains whose zone here is also that of a domain, itself
@@ -63,7 +61,7 @@ func FragmentsOf(domain string) []state.Path {
 // Restoring is the step that lets zones of this machine take our fragments in
 // again, as they are. It judges nothing and publishes nothing new.
 func Restoring() []Step {
-	return []Step{{"Zone", "records that are gone from a zone here", restore, false}}
+	return []Step{{Name: "Zone", About: "records that are gone from a zone here", Build: restore, DNS: true}}
 }
 
 // DroppedZone is the zone of a domain whose file no longer takes in the fragment
@@ -117,10 +115,10 @@ func (p *part) fits() error {
 	}
 	for _, r := range p.want {
 		if x, ok := p.alias(r.Name); ok {
-			return refuse("mailsetup init says what can be done", "zone %s has another record in the place of one of ours: %s", p.zone.Origin, oneLine(x))
+			return step.Refuse("mailsetup init says what can be done", "zone %s has another record in the place of one of ours: %s", p.zone.Origin, oneLine(x))
 		}
 		if there := p.having(r); len(there) > 0 {
-			return refuse("mailsetup init says what can be done", "zone %s has another record in the place of one of ours: %s", p.zone.Origin, oneLine(there[0]))
+			return step.Refuse("mailsetup init says what can be done", "zone %s has another record in the place of one of ours: %s", p.zone.Origin, oneLine(there[0]))
 		}
 	}
 	return nil

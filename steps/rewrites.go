@@ -92,7 +92,7 @@ func matching(in Input, r state.Rewrite) string {
 }
 
 // signedFields are those that OpenDKIM signs where SignHeaders does not say
-// otherwise (2.11, libopendkim's dkim_should_signhdrs).
+// notPublishedBy (2.11, libopendkim's dkim_should_signhdrs).
 var signedFields = strings.Fields(`from reply-to subject date to cc resent-date resent-from resent-to resent-cc in-reply-to references
 	list-id list-help list-unsubscribe list-subscribe list-post list-owner list-archive`)
 

@@ -6,6 +6,7 @@ import (
 
 	"mailsetup/internal/mastercf"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 )
 
 // atLine is where a service sets something, in the words of errors.
@@ -95,7 +96,7 @@ func (l *lists) join(s *state.Service, list string) (*change, error) {
 	was, at := l.value(s, list)
 	value, _, err := l.ours.Merge(was)
 	if err != nil {
-		return nil, refuse("write it in a form that postconf(5) describes", "%s: %s: %v", l.where(at), list, err)
+		return nil, step.Refuse("write it in a form that postconf(5) describes", "%s: %s: %v", l.where(at), list, err)
 	}
 	text := "has milters of its own, without the signer: %s would leave unsigned. " +
 		"The signer is added; what stands there stays"
@@ -142,7 +143,7 @@ func (l *lists) letThrough(in Input, s *state.Service) (*change, error) {
 		if !wanted(in.Spec.Host, *s) {
 			return &change{q: state.Question{Declined: mailOf(s) + " leaves unsigned"}}, nil
 		}
-		return nil, refuse(fmt.Sprintf("take no_milters out if %s may see that mail, or name the service in leave_services of host.toml",
+		return nil, step.Refuse(fmt.Sprintf("take no_milters out if %s may see that mail, or name the service in leave_services of host.toml",
 			strings.Join(others, ", ")), "%s sets %s=%s, which keeps mail away from the signer", atLine(*s, o), o.Name, o.Value)
 	}
 	q := question(s, fmt.Sprintf("switches milters off (no_milters): %s would leave unsigned. "+

@@ -7,6 +7,7 @@ import (
 
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 )
 
 // strangers refuses networks that would let anybody have mail signed that says it
@@ -31,7 +32,7 @@ func strangers(in Input) error {
 	}
 	from(in.Spec.Host.Trusted, "trusted of "+string(spec.HostFile), "name the networks of your own senders alone in trusted of "+string(spec.HostFile))
 	from(nets, "mynetworks of Postfix", "name the networks of your own senders alone in mynetworks of main.cf: Postfix relays for all in it, too")
-	return refuse(strings.Join(hints, "; "), "mail from anywhere that says it is yours would be signed: %s is trusted", enumerate(where))
+	return step.Refuse(strings.Join(hints, "; "), "mail from anywhere that says it is yours would be signed: %s is trusted", enumerate(where))
 }
 
 // trustNote tells of them where the run goes on and leaves TrustedHosts as it is: a

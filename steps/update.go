@@ -8,6 +8,7 @@ import (
 
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 	"mailsetup/zonefile"
 )
 
@@ -30,23 +31,10 @@ func Requests(in Input) []Request {
 	return list
 }
 
-// Leaving are the domains that the run is about and that are no longer wanted,
-// with those whose files are gone once that was agreed to.
-func Leaving(in Input) []string {
-	names := slices.DeleteFunc(in.withoutFile(), func(name string) bool { return !in.Consents["domain "+name] })
-	for _, name := range in.Scope.Selection() {
-		if !in.has(name) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
 // updates adds what is to be changed in zones that take dynamic updates.
 func updates(in Input, stage *state.Stage) ([]state.Note, error) {
 	parts, notes, err := updateParts(in)
-	others := in.otherwise(spec.DNSUpdate)
+	others := notPublishedBy(in, spec.DNSUpdate)
 	for _, p := range parts {
 		notes = append(notes, p.large()...)
 		more, lost := p.update(in, others, stage)
@@ -96,7 +84,7 @@ func updated(in Input, d spec.Domain, r state.Record, parts map[string]*part) ([
 			}
 			return []state.Note{elsewhere(r)}, nil
 		}
-		return nil, refuse("--rfc2136-server names the primary; --dns manual prints the records",
+		return nil, step.Refuse("--rfc2136-server names the primary; --dns manual prints the records",
 			"the name server that was asked has no zone with %s", noDot(r.Name))
 	}
 	return parts[zone.Origin].add(in, d, r)
@@ -126,7 +114,7 @@ func (p *part) update(in Input, others owners, stage *state.Stage) ([]state.Note
 		}
 	}
 	stage.Updates = append(stage.Updates, u)
-	stage.Questions = append(stage.Questions, in.unanswered(p.questions...)...)
+	stage.Questions = append(stage.Questions, in.Unanswered(p.questions...)...)
 	p.remember(stage, ours)
 	return notes, nil
 }

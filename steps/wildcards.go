@@ -29,10 +29,10 @@ type loss struct {
 // records, and asks about those of names that come into being.
 func (p *part) copyWildcards(in Input, ours []state.Record) ([]state.Note, error) {
 	names := subjects(in, p.zone, ours)
-	p.copies = in.copiesLeft(p.zone, names)
+	p.copies = copiesLeft(in, p.zone, names)
 	var notes []state.Note
 	trouble := state.Trouble{}
-	for _, list := range byDomain(in.losses(p.zone, ours, names)) {
+	for _, list := range byDomain(wildcardLosses(in, p.zone, ours, names)) {
 		d := list[0].domain
 		fresh := slices.ContainsFunc(list, func(l loss) bool { return l.fresh })
 		switch {
@@ -64,7 +64,7 @@ func subjects(in Input, z state.Zone, ours []state.Record) map[string][]string {
 		return names
 	}
 	for _, r := range ours {
-		domain := in.subject(r.Name)
+		domain := subjectOf(in, r.Name)
 		for _, name := range wildcard.Above(r.Name, z.Origin) {
 			if list := names[name]; len(list) == 0 || list[len(list)-1] != domain { // most come one after the other
 				names[name] = append(list, domain)
@@ -78,8 +78,8 @@ func hasWildcard(z state.Zone) bool {
 	return slices.ContainsFunc(z.Records, func(r state.Record) bool { return strings.HasPrefix(r.Name, "*.") })
 }
 
-// subject is the domain that a record of ours is about, by the record's name.
-func (in Input) subject(name string) string {
+// subjectOf is the domain that a record of ours is about, by the record's name.
+func subjectOf(in Input, name string) string {
 	name = noDot(strings.ToLower(name))
 	if about, _, found := strings.Cut(name, "._report._dmarc."); found {
 		return about
@@ -90,16 +90,16 @@ func (in Input) subject(name string) string {
 	if _, domain, found := strings.Cut(name, "._domainkey."); found {
 		return domain
 	}
-	if name == in.Spec.Host.Hostname && !in.has(name) {
+	if name == in.Spec.Host.Hostname && !in.Has(name) {
 		return in.Spec.Host.Domain
 	}
 	return name
 }
 
-// judged is a domain as it is, or was until this run, if the run decides about
+// decidedHere is a domain as it is, or was until this run, if the run decides about
 // more than its keys.
-func (in Input) judged(domain string) (spec.Domain, bool) {
-	if in.keysOnly || !in.Scope.Includes(domain) {
+func decidedHere(in Input, domain string) (spec.Domain, bool) {
+	if in.KeysOnly || !in.Scope.Includes(domain) {
 		return spec.Domain{}, false
 	}
 	for _, list := range [][]spec.Domain{in.Removed, in.Spec.Domains} {
@@ -112,11 +112,11 @@ func (in Input) judged(domain string) (spec.Domain, bool) {
 
 // copiesLeft are the copies that stay as they are: their names still exist
 // because of our records, and the run is not about these.
-func (in Input) copiesLeft(z state.Zone, names map[string][]string) []state.Record {
+func copiesLeft(in Input, z state.Zone, names map[string][]string) []state.Record {
 	var list []state.Record
 	for _, c := range z.Copies {
 		about := names[strings.ToLower(strings.TrimPrefix(c.Name, "*."))]
-		decided := slices.ContainsFunc(about, func(domain string) bool { _, ok := in.judged(domain); return ok })
+		decided := slices.ContainsFunc(about, func(domain string) bool { _, ok := decidedHere(in, domain); return ok })
 		if len(about) > 0 && !decided {
 			list = append(list, c)
 		}
@@ -124,8 +124,8 @@ func (in Input) copiesLeft(z state.Zone, names map[string][]string) []state.Reco
 	return list
 }
 
-// losses are those of the domains that the run is about.
-func (in Input) losses(z state.Zone, ours []state.Record, names map[string][]string) []loss {
+// wildcardLosses are those of the domains that the run is about.
+func wildcardLosses(in Input, z state.Zone, ours []state.Record, names map[string][]string) []loss {
 	if !hasWildcard(z) {
 		return nil
 	}
@@ -139,7 +139,7 @@ func (in Input) losses(z state.Zone, ours []state.Record, names map[string][]str
 	here, had := byName(ours), answersOf(z)
 	zone := wildcard.Zone{Origin: z.Origin, Records: z.Records, Names: z.Names}
 	for _, w := range zone.Losses(ours) {
-		d, ok := in.decider(names[w.Base()])
+		d, ok := deciding(in, names[w.Base()])
 		if !ok {
 			continue
 		}
@@ -151,12 +151,12 @@ func (in Input) losses(z state.Zone, ours []state.Record, names map[string][]str
 	return list
 }
 
-// decider is the one of some domains whose answer counts for a name that they
+// deciding is the one of some domains whose answer counts for a name that they
 // share: a copy that one of them wants is there for all.
-func (in Input) decider(domains []string) (best spec.Domain, found bool) {
+func deciding(in Input, domains []string) (best spec.Domain, found bool) {
 	rank := map[string]int{spec.Copy: 2, "": 1}
 	for _, name := range domains {
-		d, ok := in.judged(name)
+		d, ok := decidedHere(in, name)
 		if ok && (!found || rank[d.WildcardRecords] > rank[best.WildcardRecords]) {
 			best, found = d, true
 		}

@@ -129,7 +129,7 @@ func TestWildcardsThatNobodyMisses(t *testing.T) {
 		"only texts":                      {`* IN TXT "v=spf1 -all"` + "\n", nil},
 		"an alias of what has no key":     {"* IN CNAME mail\n", func(in *Input) { in.Scope = step.Scope{}; in.Spec.Domains = in.Spec.Domains[:1] }},
 		"keys of another domain":          {"*._domainkey.other IN TXT \"v=DKIM1; p=MIIB\"\n", nil},
-		"a run about keys":                {covering, func(in *Input) { in.keysOnly = true }},
+		"a run about keys":                {covering, func(in *Input) { in.KeysOnly = true }},
 		"a key beside others by wildcard": {"*._domainkey IN TXT \"v=DKIM1; p=MIIB\"\n", func(in *Input) { in.Scope = step.Scope{}; in.Spec.Domains = in.Spec.Domains[:1] }},
 	} {
 		in := belowLab(t, tc.lines)
@@ -274,7 +274,7 @@ func TestCopiesLeaveWithTheName(t *testing.T) {
 	has("a run about another domain", st, true)
 
 	rotating := in
-	rotating.keysOnly = true
+	rotating.KeysOnly = true
 	if st, _, err = Zone(rotating); err != nil {
 		t.Fatal(err)
 	}
@@ -313,7 +313,7 @@ func TestCopiesLeaveWithTheName(t *testing.T) {
 	gone := draining
 	gone.Scope = step.Only()
 	gone.Retire = map[string][]string{"shop.lab.example": {"202611"}}
-	if st, _, err = Withdraw(gone); err != nil {
+	if st, _, err = WithdrawAlone(gone); err != nil {
 		t.Fatal(err)
 	}
 	has("the last key goes", st, false)
@@ -324,7 +324,7 @@ func TestCopiesLeaveWithTheName(t *testing.T) {
 	}
 
 	purged := removed
-	purged.Retire, purged.publishes = gone.Retire, true
+	purged.Retire = gone.Retire
 	if st, _, err = Withdraw(purged); err != nil {
 		t.Fatal(err)
 	}

@@ -16,15 +16,29 @@ import (
 // Withdraw takes the records of keys out of DNS that signed nothing for long
 // enough. Rows went before, the private keys go after: a record without a key
 // does no harm, a signature without its record is lost.
+//
+// It is for a run that publishes records as well.
 func Withdraw(in Input) (state.Stage, []state.Note, error) {
 	if len(in.Retire) == 0 {
 		return state.Stage{}, nil, nil
 	}
-	after := in.retired()
-	if in.publishes {
-		after.Facts.Updated = updatedBy(in, after.Facts.Updated)
-	} else { // what else is asked for meanwhile is for a run that shows it
-		after.Scope = step.Only()
+	after := retired(in)
+	after.Facts.Updated = updatedBy(in, after.Facts.Updated)
+	return withdrawn(in, after)
+}
+
+// WithdrawAlone is Withdraw for a run that publishes nothing: what else is asked
+// for meanwhile is for a run that shows it.
+func WithdrawAlone(in Input) (state.Stage, []state.Note, error) {
+	after := retired(in)
+	after.Scope = step.Only()
+	return withdrawn(in, after)
+}
+
+// withdrawn takes those records out that the input after it no longer has.
+func withdrawn(in, after Input) (state.Stage, []state.Note, error) {
+	if len(in.Retire) == 0 {
+		return state.Stage{}, nil, nil
 	}
 	stage, _, err := files(after)
 	if err != nil {
@@ -37,7 +51,7 @@ func Withdraw(in Input) (state.Stage, []state.Note, error) {
 }
 
 // retired is the input once the keys that go in this run are gone.
-func (in Input) retired() Input {
+func retired(in Input) Input {
 	if len(in.Retire) == 0 {
 		return in
 	}
@@ -61,7 +75,7 @@ func updatedBy(in Input, zones []state.Zone) []state.Zone {
 	if err != nil {
 		return zones // that stage says so
 	}
-	copies, others := map[string][]state.Record{}, in.otherwise(spec.DNSUpdate)
+	copies, others := map[string][]state.Record{}, notPublishedBy(in, spec.DNSUpdate)
 	for _, p := range parts {
 		if _, err := p.update(in, others, &stage); err != nil {
 			return zones
@@ -130,28 +144,28 @@ func RevokeByHand(name string) state.Note {
 	}
 }
 
-// leave writes the end of the domains that leave into a stage: their keys drain
+// endLeaving writes the end of the domains that leave into a stage: their keys drain
 // from now on, or are gone.
-func (in Input) leave(stage *state.Stage) {
-	after := in.retired()
-	for _, name := range Leaving(in) {
+func endLeaving(in Input, stage *state.Stage) {
+	after := retired(in)
+	for _, name := range in.Leaving() {
 		keys := keyring.Drain(after.Keys[name], in.Now)
 		if len(keys) == 0 {
 			continue
 		}
-		if !in.written(name, keys) {
+		if !isWritten(in, name, keys) {
 			stage.Files = append(stage.Files, ledgerFile(name, keys))
 		}
 		if !slices.ContainsFunc(keys, func(k keyring.Key) bool { return k.Stage != keyring.Gone }) {
 			stage.Discard = append(stage.Discard, keyring.CheckedFile(name))
 		}
 	}
-	stage.Discard = append(stage.Discard, after.spent(in.Retire)...)
+	stage.Discard = append(stage.Discard, unneededKeys(after, in.Retire)...)
 }
 
-// spent are the private keys that nothing needs any more, and the directories
+// unneededKeys are the private keys that nothing needs any more, and the directories
 // that are empty then. What an administrator put there is theirs.
-func (in Input) spent(retire map[string][]string) []state.Path {
+func unneededKeys(in Input, retire map[string][]string) []state.Path {
 	needed := map[string]bool{}
 	for _, keys := range in.Keys {
 		for _, k := range keys {
@@ -195,7 +209,7 @@ func farewell(in Input) []state.Note {
 func takenOut(in Input, d spec.Domain) state.Note {
 	var lines []string
 	rrs := Records(in.Spec.Host, d, nil)
-	if !in.consenting(d) {
+	if !consents(in, d) {
 		rrs = append(rrs, authorisable(in, d)...)
 	}
 	for _, r := range rrs {

@@ -12,6 +12,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 	"mailsetup/zonefile"
 )
 
@@ -50,16 +51,16 @@ func Zone(in Input) (state.Stage, []state.Note, error) {
 // files are the zones of the BIND of this machine: each gets a fragment of
 // ours, one $INCLUDE line in the administrator's file, a higher serial.
 func files(in Input) (state.Stage, []state.Note, error) {
-	if !inMode(in, spec.DNSBind) && !authorises(in) && len(Leaving(in)) == 0 && len(in.Retire) == 0 {
+	if !inMode(in, spec.DNSBind) && !authorises(in) && len(in.Leaving()) == 0 && len(in.Retire) == 0 {
 		return state.Stage{}, leftBehind(in), nil
 	}
 	if !in.Scope.WholeHost() && inMode(in, spec.DNSBind) && !in.Facts.Installed["bind9"] {
-		return state.Stage{}, nil, refuse("mailsetup init --dns bind installs it; --dns manual prints the records", "BIND is not installed here")
+		return state.Stage{}, nil, step.Refuse("mailsetup init --dns bind installs it; --dns manual prints the records", "BIND is not installed here")
 	}
 	if err := another(in); err != nil && inMode(in, spec.DNSBind) {
 		return state.Stage{}, nil, err
 	}
-	others := in.otherwise(spec.DNSBind)
+	others := notPublishedBy(in, spec.DNSBind)
 	parts, notes, err := fragments(in, others)
 	if err != nil {
 		return state.Stage{}, nil, err
@@ -136,7 +137,7 @@ func newZone(h spec.Host, d spec.Domain) (*state.NewZone, error) {
 	z := &state.NewZone{Hostmaster: "hostmaster." + d.Name + ".", TTL: d.TTL}
 	for _, ns := range d.NS {
 		if within(ns, d.Name) && (ns != h.Hostname || d.Name != h.Domain) {
-			return nil, refuse("name this host ("+h.Hostname+"), or name servers outside of "+d.Name,
+			return nil, step.Refuse("name this host ("+h.Hostname+"), or name servers outside of "+d.Name,
 				"name server %s is inside the new zone, which has no address for it", ns)
 		}
 		z.NS = append(z.NS, ns+".")
@@ -183,7 +184,7 @@ func addZone(stage *state.Stage, in Input, p *part) {
 		needs = append(needs, edit.Include)
 	}
 	stage.Edits = append(stage.Edits, edit)
-	stage.Questions = append(stage.Questions, in.unanswered(p.questions...)...)
+	stage.Questions = append(stage.Questions, in.Unanswered(p.questions...)...)
 	if p.make != nil {
 		stage.Edits = append(stage.Edits, state.NamedEdit{
 			Path: namedConf, Origin: origin, File: p.zone.File, Reason: "serve the new zone " + origin,
@@ -212,7 +213,7 @@ func checkConf() state.Validator {
 func (p *part) abandoned(in Input) bool {
 	origin := noDot(p.zone.Origin)
 	statement := edits.ZoneStatement(state.NamedEdit{Origin: origin, File: p.zone.File})
-	if len(p.ours) > 0 || in.has(origin) || p.zone.File != FragmentDir.Join("db."+origin) ||
+	if len(p.ours) > 0 || in.Has(origin) || p.zone.File != FragmentDir.Join("db."+origin) ||
 		!bytes.Contains(in.Facts.Files[namedConf], []byte(statement)) {
 		return false
 	}

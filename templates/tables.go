@@ -36,6 +36,35 @@ type SigningRow struct {
 // String is the row as it stands in the table.
 func (r SigningRow) String() string { return r.Pattern + " " + r.Key + r.signer() }
 
+// Tables are both tables of OpenDKIM, as rendered from their rows.
+type Tables struct {
+	KeyTable, SigningTable []byte
+
+	keys    []KeyRow
+	signing []SigningRow
+}
+
+// NewTables renders both tables and checks that one fits the other.
+func NewTables(keys []KeyRow, signing []SigningRow) (*Tables, error) {
+	keyTable, err := KeyTable(keys)
+	if err != nil {
+		return nil, err
+	}
+	signingTable, err := SigningTable(signing)
+	if err != nil {
+		return nil, err
+	}
+	if errs := CheckTables(keyTable, signingTable); len(errs) > 0 {
+		return nil, errs[0]
+	}
+	return &Tables{keyTable, signingTable, keys, signing}, nil
+}
+
+// Of reports whether the tables are those of the rows; nil is of none.
+func (t *Tables) Of(keys []KeyRow, signing []SigningRow) bool {
+	return t != nil && slices.Equal(keys, t.keys) && slices.Equal(signing, t.signing)
+}
+
 // KeyTable renders the table of keys, sorted by name. A row that OpenDKIM
 // would misread is an error: such rows stop mail, or crash the daemon.
 func KeyTable(rows []KeyRow) ([]byte, error) {

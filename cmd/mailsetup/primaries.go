@@ -60,5 +60,5 @@ func (s *session) covered(ctx context.Context, in *steps.Input) {
 
 // publishes reports whether a step of the run is about records.
 func (s *session) publishes() bool {
-	return s.steps == nil || slices.ContainsFunc(s.steps, func(st steps.Step) bool { return st.Name == "Zone" || st.Name == "Withdraw" })
+	return s.steps == nil || slices.ContainsFunc(s.steps, func(st steps.Step) bool { return st.DNS })
 }

@@ -89,7 +89,7 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 	w := &work{old: old, answered: map[string]bool{}, input: steps.Input{
 		Spec: want, Facts: s.facts, Keys: s.keys, Written: s.memory.keys, Documents: docs, Now: s.Now,
 		NewKeys: map[state.Path][]byte{}, Consents: map[string]bool{}, Scope: s.scope,
-		Removed: s.removed, Retire: s.retire, Rendered: &steps.Rendered{},
+		Removed: s.removed, Retire: s.retire,
 	}}
 	if s.taken != nil {
 		w.input.Unsafe, w.input.Copies = s.taken.Permissions, s.taken.Copies
@@ -123,6 +123,7 @@ func (s *session) planned(ctx context.Context, w *work) (plan.Plan, error) {
 	if list == nil {
 		list = steps.All()
 	}
+	w.input = steps.Prepare(list, w.input)
 	want, err := steps.Some(list, w.input)
 	if err != nil {
 		return plan.Plan{}, err

@@ -190,7 +190,7 @@ func (s *server) input() steps.Input {
 	}
 	return steps.Input{
 		Spec: s.sp, Facts: facts, Keys: keys, Written: maps.Clone(keys), NewKeys: map[state.Path][]byte{}, Now: s.now,
-		Rendered: &steps.Rendered{}, Consents: map[string]bool{},
+		Consents: map[string]bool{},
 	}
 }
 

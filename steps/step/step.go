@@ -1,0 +1,124 @@
+package step
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/text"
+	"mailsetup/templates"
+)
+
+// Step provides one stage of the desired state.
+type Step struct {
+	Name  string
+	About string
+	Build func(Input) (state.Stage, []state.Note, error)
+	// Host: about the host alone, and left out of runs that are about some of
+	// its domains.
+	Host bool
+	// DNS: what it builds depends on what the zones have, which has to be looked
+	// at before.
+	DNS bool
+}
+
+// Input is everything a step may look at. No step writes through it.
+type Input struct {
+	Spec  spec.Spec
+	Facts state.Facts
+	Keys  keyring.Ledger
+	// Written are the keys as the files of the ledger have them, where that is
+	// known: a file that says the right thing is not made again.
+	Written keyring.Ledger
+	// NewKeys are the PEM texts of private keys made by this run, by file; a
+	// placeholder while the run is not yet confirmed.
+	NewKeys map[state.Path][]byte
+	// Documents are the texts of the TOML files as they should be on disk.
+	Documents map[state.Path][]byte
+	// Scope says which domains this run is about.
+	Scope Scope
+	// Removed are domains that this run takes out of the spec, as they were.
+	Removed []spec.Domain
+	// Retire are keys whose record and private key go in this run, once nothing
+	// signs with them: selectors, by domain.
+	Retire map[string][]string
+	// Unsafe are private keys that were there before, as OpenDKIM wants them: it
+	// could not read them, or refuse what others can read.
+	Unsafe []state.Meta
+	// Copies are the PEM texts of private keys that were there before, by the file
+	// in which opendkim finds them from now on.
+	Copies map[state.Path][]byte
+	// Early is what the ledger says of domains until the new tables are proven,
+	// where that is something else than Keys: a key that begins to sign in this
+	// run does not do so before.
+	Early keyring.Ledger
+	// Milters are those that Postfix asks beside ours, and content filters, with
+	// what they were found to sign; MiltersAsked is false where nobody looked.
+	Milters      []state.Milter
+	MiltersAsked bool
+	// Consents are the questions that were answered with yes, by ID.
+	Consents map[string]bool
+	Now      time.Time
+	// Tables, if not nil, are OpenDKIM's tables as rendered before: a run that is
+	// planned again with keys in place of placeholders has the same.
+	Tables *templates.Tables
+	// KeysOnly: the run is a rotation. What else the domains have in DNS is not
+	// compared, and TrustedHosts stays as it is: nobody may be there to answer.
+	KeysOnly bool
+}
+
+// Unanswered returns the questions that nobody said yes to yet.
+func (in Input) Unanswered(all ...state.Question) []state.Question {
+	return slices.DeleteFunc(all, func(q state.Question) bool { return in.Consents[q.ID] })
+}
+
+// Has reports whether the spec has a domain of that very name.
+func (in Input) Has(domain string) bool {
+	_, ok := slices.BinarySearchFunc(in.Spec.Domains, domain, func(d spec.Domain, name string) int { return cmp.Compare(d.Name, name) })
+	return ok
+}
+
+// SignsNothing reports whether OpenDKIM has nothing to sign and never had: all
+// domains are left to another signer, so it is neither installed nor asked.
+func (in Input) SignsNothing() bool {
+	for _, keys := range in.Keys {
+		if len(keyring.Kept(keys)) > 0 {
+			return false
+		}
+	}
+	return !in.Spec.Signs()
+}
+
+// Refusal is a machine or a wish that a step will not work on. Hint says what
+// to type instead.
+type Refusal struct {
+	What string
+	Hint string
+	Then []string // what to type after that, in order
+	// Keep, if not nil, is the question to which a no lets the run go on: what
+	// stands in the way is then left alone.
+	Keep *state.Question
+}
+
+// Error implements error. It is one line: others may have written what it tells.
+func (r *Refusal) Error() string { return text.Printable(r.What) }
+
+// Hints returns what to type instead, and after that.
+func (r *Refusal) Hints() []string {
+	if r.Hint == "" {
+		return r.Then
+	}
+	return append([]string{r.Hint}, r.Then...)
+}
+
+// IsUsage says that nothing was touched.
+func (r *Refusal) IsUsage() bool { return true }
+
+// Refuse returns a refusal with what to type instead.
+func Refuse(hint, format string, a ...any) error {
+	return &Refusal{What: fmt.Sprintf(format, a...), Hint: hint}
+}
