@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -9,7 +8,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/spec"
-	"mailsetup/steps"
 	"mailsetup/steps/step"
 )
 
@@ -97,30 +95,11 @@ func runAdd(ctx context.Context, c console, names []string, a spec.Answers, o op
 	if len(names) == 0 {
 		return s.nothingLeft("all of these domains are there already")
 	}
-	if err := s.look(ctx, bareDomains(*old, names)); err != nil {
-		return err
-	}
-	list, err := s.answersFor(ctx, names, a, old)
+	r, err := s.proposer(old).AddDomains(ctx, names, a)
 	if err != nil {
 		return err
 	}
-	want, findings := old.Further(list, s.Now)
-	if err := findings.Err(); err != nil {
-		return err
-	}
-	if steps.BeginsToSign(*old, want, s.keys) { // then Postfix does not ask our signer yet
-		s.scope = step.Scope{}
-		err = s.look(ctx, &want)
-	} else {
-		err = s.lookAgain(ctx, &want)
-	}
-	if err != nil {
-		return err
-	}
-	if len(a.RUA) == 0 {
-		want = s.readers(ctx, want, old)
-	}
-	return s.provision(ctx, want, old)
+	return s.propose(ctx, r, old)
 }
 
 // setUp is the spec of a server that init was run on.
@@ -158,39 +137,6 @@ func (s *session) nothingLeft(why string) error {
 	}
 	fmt.Fprintf(s.c.out, "Nothing to do: %s.\n", why)
 	return nil
-}
-
-// bareDomains is a spec with domains about which nothing is known but their
-// names, to look around with.
-func bareDomains(old spec.Spec, names []string) *spec.Spec {
-	w := spec.Spec{Host: old.Host, Domains: make([]spec.Domain, 0, len(old.Domains)+len(names))}
-	w.Domains = append(w.Domains, old.Domains...)
-	for _, n := range names {
-		w.Domains = append(w.Domains, spec.Domain{Name: n})
-	}
-	return &w
-}
-
-// answersFor are the answers about each of the domains: those of the flags, and
-// what was found of it.
-func (s *session) answersFor(ctx context.Context, names []string, a spec.Answers, old *spec.Spec) ([]spec.Answers, error) {
-	list := make([]spec.Answers, len(names))
-	err := sideBySide(len(names), lookUps, func(i int) (err error) {
-		a := a
-		a.Domain, a.DNS = names[i], s.way(a, old.Host, names[i])
-		list[i], err = s.selector(ctx, s.found(known(a, old), old), old)
-		return err
-	})
-	return list, cmp.Or(err, ctx.Err())
-}
-
-// way is how the records of a new domain get published: as those of the host,
-// unless its BIND does not have the domain at all.
-func (s *session) way(a spec.Answers, h spec.Host, domain string) string {
-	if a.DNS != "" || h.DNS != spec.DNSBind || a.NewZone == "yes" || s.Image != nil || s.serves(domain) || s.unusable(domain) {
-		return a.DNS
-	}
-	return string(spec.DNSManual)
 }
 
 // lookAgain asks about what the answers added: third parties in SPF records,

@@ -1,15 +1,9 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"slices"
 
 	"github.com/urfave/cli/v2"
-
-	"mailsetup/internal/adopt"
-	"mailsetup/internal/spec"
-	"mailsetup/steps"
 )
 
 func adoptCommand(c console) *cli.Command {
@@ -29,7 +23,7 @@ func adoptCommand(c console) *cli.Command {
 			if err := noArguments(ctx); err != nil {
 				return err
 			}
-			return runAdopt(ctx.Context, c, answers(ctx), howOptions(ctx))
+			return runSetup(ctx.Context, c, answers(ctx), howOptions(ctx), true)
 		},
 	}, flagGroup{"What you want", adoptFlags()}, flagGroup{"What may change that is yours", consentFlags()},
 		flagGroup{"How to go about it", except(howFlags(), "root", "root-keys", "overwrite-drift")})
@@ -46,21 +40,4 @@ func only(flags []cli.Flag, names ...string) []cli.Flag {
 
 func except(flags []cli.Flag, names ...string) []cli.Flag {
 	return slices.DeleteFunc(flags, func(f cli.Flag) bool { return slices.Contains(names, f.Names()[0]) })
-}
-
-// runAdopt is init, for what is there already and nothing else.
-func runAdopt(ctx context.Context, c console, a spec.Answers, o options) error {
-	return runSetup(ctx, c, a, o, func(s *session, old *spec.Spec) (stop bool, err error) {
-		switch {
-		case s.taken != nil && a.Domain != "" && s.taken.Domain(normal(a.Domain, spec.DomainName)) == nil:
-			return true, usage("mailsetup init --domain "+a.Domain+" adds it, and takes over what is here",
-				"OpenDKIM does not sign for %s here", a.Domain)
-		case s.taken != nil:
-			return false, nil
-		case old != nil && s.facts.OpenDKIM != nil && !adopt.IsForeign(s.facts, s.record):
-			fmt.Fprintf(s.c.out, "Nothing to do: %s is mailsetup's already.\n", steps.Conf)
-			return true, nil
-		}
-		return true, adopt.NothingFound(ctx, s.Sys, steps.OtherMilters(steps.Input{Spec: *wanted(a, old), Facts: s.facts}))
-	})
 }

@@ -192,7 +192,7 @@ func (s *session) consent(ctx context.Context, q state.Question, which, words st
 		return false, err
 	}
 	fmt.Fprintln(s.c.out)
-	return wizard.Confirm(ctx, s.wizard(spec.Answers{}), words, "")
+	return wizard.Confirm(ctx, s.terminal(wizard.Options{}), words, "")
 }
 
 // answer takes a yes for this run, and remembers a no for the following ones.

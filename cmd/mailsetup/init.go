@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
-	"reflect"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"mailsetup/internal/propose"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 )
@@ -128,60 +130,43 @@ func howOptions(ctx *cli.Context) options {
 
 // runInit sets up what is asked for.
 func runInit(ctx context.Context, c console, a spec.Answers, o options) error {
-	return runSetup(ctx, c, a, o, func(*session, *spec.Spec) (bool, error) { return false, nil })
+	return runSetup(ctx, c, a, o, false)
 }
 
-// runSetup is the command as a table of contents. Stops may end it once it is
-// known what is there.
-func runSetup(ctx context.Context, c console, a spec.Answers, o options, stops func(*session, *spec.Spec) (bool, error)) error {
+// runSetup works out what is to be done and does it. With adoptOnly there has to be
+// an OpenDKIM to take over.
+func runSetup(ctx context.Context, c console, a spec.Answers, o options, adoptOnly bool) error {
 	if err := checkFlags(a, o); err != nil {
 		return err
 	}
-	domain := normal(a.Domain, spec.DomainName)
-	o.zones = func(h spec.Host) []string { return []string{h.Domain, h.Hostname, domain} }
+	o.zones = func(h spec.Host) []string {
+		domain, err := spec.DomainName(a.Domain)
+		if err != nil {
+			domain = a.Domain // which is an error that is told later
+		}
+		return []string{h.Domain, h.Hostname, domain}
+	}
 	s, err := openSession(ctx, c, o)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	s.scope, s.asksSelector = s.scope.Recheck(domain), a.Selector
+	s.asksSelector = a.Selector
 	old, err := s.storedSpec()
 	if err != nil {
 		return err
 	}
-	first := wanted(a, old)
-	if err := s.look(ctx, first); err != nil {
-		return err
+	p := s.proposer(old)
+	p.AdoptOnly = adoptOnly
+	r, err := p.Init(ctx, a)
+	if errors.Is(err, propose.ErrOurs) {
+		fmt.Fprintf(c.out, "Nothing to do: %v.\n", err)
+		return nil
 	}
-	a, err = s.lookAtSigner(ctx, a, old)
 	if err != nil {
 		return err
 	}
-	if stop, err := stops(s, old); stop || err != nil {
-		return err
-	}
-	a, err = s.complete(ctx, a, old)
-	if err != nil {
-		return err
-	}
-	want, findings := a.Spec(old, s.Now)
-	if err := findings.Err(); err != nil {
-		return err
-	}
-	if s.taken != nil {
-		if want, err = s.withTaken(ctx, want, old); err != nil {
-			return err
-		}
-	}
-	if !reflect.DeepEqual(*first, want) {
-		if err := s.look(ctx, &want); err != nil {
-			return err
-		}
-	}
-	if len(a.RUA) == 0 {
-		want = s.readers(ctx, want, old)
-	}
-	return s.provision(ctx, want, old)
+	return s.propose(ctx, r, old)
 }
 
 // checkFlags finds what is wrong with the flags before anything is looked at.
@@ -193,20 +178,4 @@ func checkFlags(a spec.Answers, o options) error {
 		return usage("add --root DIR", "--root-keys goes with --root")
 	}
 	return a.Check().Err()
-}
-
-// wanted is what can be said of the wish before the questions: the names that
-// are worth looking up.
-func wanted(a spec.Answers, old *spec.Spec) *spec.Spec {
-	w := spec.Spec{}
-	if old != nil {
-		w = *old
-	}
-	if n, err := spec.DomainName(a.Domain); err == nil {
-		w.Host.Domain = n
-	}
-	if n, err := spec.Hostname(a.Hostname); err == nil {
-		w.Host.Hostname = n
-	}
-	return &w
 }

@@ -92,19 +92,6 @@ func (s *session) successors(ctx context.Context, domains []spec.Domain) []dkimk
 	return keys
 }
 
-// resumable is the key with which a domain that came back signs again.
-func (s *session) resumable(domain string) (keyring.Key, bool) {
-	if len(s.keys[domain]) == 0 {
-		return keyring.Key{}, false
-	}
-	var seen map[string]time.Time
-	if o, err := s.Sys.Read(keyring.CheckedFile(domain)); err == nil {
-		c, _ := keyring.ParseChecked(o.Content) // what cannot be read was not seen
-		seen = c.Seen
-	}
-	return dkimkeys.Resumable(s.Sys, domain, s.keys[domain], seen)
-}
-
 // resume lets a key sign again that drains since its domain was removed.
 func (w *work) resume(domain string, k keyring.Key) {
 	dkimkeys.Resume(&w.input, domain, k)

@@ -96,6 +96,7 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 	}
 	s.turn(ctx, w)
 	s.askMilters(ctx, w)
+	selectors := s.selectors()
 	for _, d := range s.subjects(&want) {
 		if d.SignedBy != "" {
 			w.leave(d.Name, s.Now)
@@ -104,11 +105,11 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 		if _, ok := s.keys.Signing(d.Name); ok || s.steps != nil || (s.o.root != "" && !s.o.rootKeys) {
 			continue
 		}
-		if k, ok := s.resumable(d.Name); ok {
+		if k, ok := selectors.Resumable(d.Name); ok {
 			w.resume(d.Name, k)
 			continue
 		}
-		w.fresh = append(w.fresh, dkimkeys.NewPair(d, s.selectors().ForFirstKey(ctx, d, old), s.Now))
+		w.fresh = append(w.fresh, dkimkeys.NewPair(d, selectors.ForFirstKey(ctx, d, old), s.Now))
 	}
 	dkimkeys.AddPairs(&w.input, w.fresh)
 	if err := s.primaries(ctx, w); err != nil {
@@ -225,7 +226,7 @@ func (s *session) ask(ctx context.Context, p plan.Plan, question string) error {
 	var summary bytes.Buffer
 	_ = p.Summary(&summary)
 	fmt.Fprintf(s.c.out, "\n%s\n", summary.String())
-	yes, err := wizard.Confirm(ctx, s.wizard(spec.Answers{}), question, "")
+	yes, err := wizard.Confirm(ctx, s.terminal(wizard.Options{}), question, "")
 	if err != nil {
 		return err
 	}
@@ -334,7 +335,7 @@ func (s *session) perform(ctx context.Context, w *work, confirmed plan.Plan) err
 // machine's resolver would no longer find the domain's website.
 func (s *session) zoneAllowed(ctx context.Context, want spec.Spec) error {
 	for _, d := range s.subjects(&want) {
-		if !d.NewZone || s.o.root != "" || s.serves(d.Name) {
+		if !d.NewZone || s.o.root != "" || s.facts.Serves(d.Name) {
 			continue
 		}
 		ns, known, err := s.Resolver.Delegation(ctx, d.Name+".")

@@ -108,19 +108,9 @@ func (s *session) close() {
 	_ = s.Close()
 }
 
-// wizard says how to talk to the person.
-func (s *session) wizard(fixed spec.Answers) wizard.Options {
-	return wizard.Options{
-		In: s.c.in, Out: s.c.out, Width: s.c.width, Color: s.c.color, Fixed: fixed,
-		Accessible: s.o.accessible || os.Getenv("TERM") == "dumb",
-		Unread:     s.unreadAt,
-		Propose: func(ctx context.Context, a spec.Answers) (wizard.Proposals, error) {
-			err := s.look(ctx, wanted(a, nil))
-			p := s.proposals(a)
-			if domain, invalid := spec.DomainName(a.Domain); invalid == nil && err == nil {
-				p.Selector = wizard.Proposal{Value: s.selectors().Choose(ctx, domain, ""), Why: "nobody uses it yet"}
-			}
-			return p, err
-		},
-	}
+// terminal says how to talk to the person who is asked.
+func (s *session) terminal(o wizard.Options) wizard.Options {
+	o.In, o.Out, o.Width, o.Color = s.c.in, s.c.out, s.c.width, s.c.color
+	o.Accessible = s.o.accessible || os.Getenv("TERM") == "dumb"
+	return o
 }

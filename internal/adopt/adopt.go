@@ -52,6 +52,7 @@ func IsForeign(f state.Facts, record plan.Record) bool {
 		return false
 	}
 	_, ours := record[steps.Conf]
+	ours = ours || f.Pristine[steps.Conf]
 	return configuration(f.OpenDKIM.Args) != string(steps.Conf) || !ours && len(f.Files[steps.Conf]) > 0
 }
 

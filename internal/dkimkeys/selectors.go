@@ -29,6 +29,23 @@ type Selectors struct {
 	DNS    DNS          // nil: DNS is not asked
 	Now    time.Time
 	Random func(n int) string // n characters of a-z and 0-9
+	// Seen returns when all name servers were first found to have the record of each
+	// key of a domain, by selector; nil if nobody knows.
+	Seen func(domain string) map[string]time.Time
+}
+
+// Resumable returns the key with which a domain that was removed and comes back
+// signs again.
+func (s Selectors) Resumable(domain string) (keyring.Key, bool) {
+	keys := s.Ledger[domain]
+	if len(keys) == 0 {
+		return keyring.Key{}, false
+	}
+	var seen map[string]time.Time
+	if s.Seen != nil {
+		seen = s.Seen(domain)
+	}
+	return Resumable(s.Files, domain, keys, seen)
 }
 
 // InUse reports whether a selector of a domain is in the ledger, on the disk, in a

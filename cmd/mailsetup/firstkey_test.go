@@ -34,14 +34,6 @@ func foundSession(t *testing.T) *session {
 	}
 }
 
-func TestProposalsForgiveHowANameIsWritten(t *testing.T) {
-	s := foundSession(t)
-	a := s.found(spec.Answers{Domain: " Lab.Example. ", Hostname: "MAIL.lab.example."}, nil)
-	if got := strings.Join([]string{a.DNS, a.Receive, strings.Join(a.Addresses, " ")}, ", "); got != "bind, yes, 192.0.2.10" {
-		t.Errorf("found %s", got)
-	}
-}
-
 func TestSelectorOfASpecWithoutAKeyIsLookedUp(t *testing.T) {
 	s := foundSession(t)
 	old := &spec.Spec{Host: spec.Host{Domain: "lab.example"}, Domains: []spec.Domain{{Name: "lab.example", Selector: "202609", KeyBits: 2048}}}
@@ -68,28 +60,5 @@ func TestSelectorOfASpecWithoutAKeyIsLookedUp(t *testing.T) {
 	s.keys = keyring.Ledger{"lab.example": {{Selector: "202609", Stage: keyring.Active}}}
 	if got := work(); got != "" {
 		t.Errorf("with a key of its own: makes %q", got)
-	}
-}
-
-func TestWhyRecordsArePrinted(t *testing.T) {
-	for _, c := range []struct {
-		name       string
-		spoil      func(f *state.Facts)
-		dns, why   string
-		shut, asks bool
-	}{
-		{"served here", func(*state.Facts) {}, "bind", "BIND serves lab.example here", false, true},
-		{"no zone", func(f *state.Facts) { f.Zones = nil }, "manual", "no zone of this machine's BIND holds lab.example", false, true},
-		{"a secondary", func(f *state.Facts) {
-			f.Zones[0].Kind, f.Zones[0].Problem = "secondary", "BIND is a secondary server for it here"
-		}, "manual", "zone lab.example: BIND is a secondary server for it here", true, true},
-		{"another server", func(f *state.Facts) { f.DNS, f.Zones = state.PowerDNS, nil }, "manual", "PowerDNS answers DNS here, not BIND", false, false},
-	} {
-		s := foundSession(t)
-		c.spoil(&s.facts)
-		p := s.proposals(spec.Answers{Domain: "lab.example"})
-		if p.DNS.Value != c.dns || p.DNS.Why != c.why || p.ZoneShut != c.shut || p.BIND != c.asks {
-			t.Errorf("%s: %+v, shut %v, BIND %v", c.name, p.DNS, p.ZoneShut, p.BIND)
-		}
 	}
 }

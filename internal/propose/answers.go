@@ -1,0 +1,97 @@
+package propose
+
+import (
+	"cmp"
+	"strings"
+
+	"mailsetup/internal/hint"
+	"mailsetup/internal/spec"
+	"mailsetup/steps"
+)
+
+// Fill fills in what nobody answered and the spec of earlier runs does not say from
+// the machine and from DNS.
+func (b *Basis) Fill(a spec.Answers) spec.Answers {
+	if b.Spec.Has(a.Domain) {
+		return a
+	}
+	p := b.Proposals(a)
+	if b.Spec == nil {
+		a.Hostname = cmp.Or(a.Hostname, p.Hostname.Value)
+		a.DNS = cmp.Or(a.DNS, p.DNS.Value)
+		if len(a.Addresses) == 0 {
+			a.Addresses = strings.Fields(p.Addresses.Value)
+		}
+	}
+	a.Receive = cmp.Or(a.Receive, p.Receive.Value)
+	if domain, err := spec.DomainName(a.Domain); err == nil {
+		given := len(a.SPFInclude)
+		a, _ = FromRecords(a, b.Facts, domain)
+		if given == 0 && len(a.SPFInclude) > 0 { // who sends for every domain sends for one that has others, too
+			a.SPFInclude = merge(a.SPFInclude, b.defaults().SPF.Include)
+		}
+	}
+	return a
+}
+
+// fromSpec adds to the flags what the spec says of the host: a second domain on the
+// same server has no questions about the server.
+func fromSpec(a spec.Answers, old *spec.Spec) spec.Answers {
+	if old == nil {
+		return a
+	}
+	h := old.Host
+	a.Hostname = cmp.Or(a.Hostname, h.Hostname)
+	a.DNS = cmp.Or(a.DNS, string(h.DNS))
+	a.RootAlias = cmp.Or(a.RootAlias, h.RootAlias)
+	a.MilterDefaultAction = cmp.Or(a.MilterDefaultAction, h.MilterDefaultAction)
+	if len(a.Addresses) == 0 {
+		for _, addr := range h.Addresses {
+			a.Addresses = append(a.Addresses, addr.String())
+		}
+	}
+	return a
+}
+
+// missing returns the error for flags that nobody gave and that the machine and DNS
+// do not answer, and says why they do not.
+func (b *Basis) missing(flags []string, host string) error {
+	hints := []string{"run mailsetup init in a terminal to be asked instead"}
+	for _, flag := range flags {
+		if why := steps.Missing(flag, host, b.Facts); why != "" && b.Root == "" {
+			hints = append(hints, why)
+		}
+	}
+	return hint.NewUsage(strings.Join(hints, "\n"), "needed without a terminal and not given: %s", strings.Join(flags, ", "))
+}
+
+// adoptedAnswers returns the answers about each domain of the set-up that is taken
+// over. It receives here only if its MX says so: nobody missed one until now.
+func (b *Basis) adoptedAnswers(want spec.Spec) []spec.Answers {
+	var addresses []string
+	for _, a := range want.Host.Addresses {
+		addresses = append(addresses, a.String())
+	}
+	var list []spec.Answers
+	for _, d := range b.Adopted.Domains {
+		a := spec.Answers{Domain: d.Name, Selector: d.Selector, Receive: "no", DNS: string(spec.DNSManual)}
+		if b.hasMX(d.Name) {
+			a.Receive = b.receive(d.Name, want.Host.Hostname, addresses).Value
+		}
+		if b.Facts.Serves(d.Name) {
+			a.DNS = string(spec.DNSBind)
+		}
+		a, _ = FromRecords(a, b.Facts, d.Name)
+		list = append(list, a)
+	}
+	return list
+}
+
+// publicationMode returns how the records of a new domain get published: as those
+// of the host, unless its BIND does not have the domain at all.
+func (b *Basis) publicationMode(a spec.Answers, domain string) string {
+	if a.DNS != "" || b.Spec.Host.DNS != spec.DNSBind || a.NewZone == "yes" || b.Root != "" || b.Facts.Serves(domain) || b.zoneUnusable(domain) {
+		return a.DNS
+	}
+	return string(spec.DNSManual)
+}

@@ -1,0 +1,92 @@
+package propose
+
+import (
+	"cmp"
+	"slices"
+
+	"mailsetup/internal/policy"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps"
+)
+
+// Source says which record an answer comes from, in words that go behind a
+// proposal; "" where there is no record.
+type Source struct{ SPF, DMARC string }
+
+// FromRecords fills in the answers that nobody gave about a new domain with what its
+// SPF and DMARC records say already, in its zone here or else in DNS: defaults are
+// for what is new. What the spec has no words for stays in the record.
+func FromRecords(a spec.Answers, f state.Facts, domain string) (spec.Answers, Source) {
+	var why Source
+	if list := steps.Texts(f, domain, policy.IsSPF); len(list) == 1 {
+		if s, err := policy.ParseSPF(list[0]); err == nil {
+			fromSPF(&a, s, domain)
+			why.SPF = "the SPF record of " + domain + " says so"
+		}
+	}
+	if list := steps.Texts(f, "_dmarc."+domain, policy.IsDMARC); len(list) == 1 {
+		if r, err := policy.ParseDMARC(list[0]); err == nil {
+			fromDMARC(&a, r)
+			why.DMARC = "the DMARC record of " + domain + " says so"
+		}
+	}
+	return a, why
+}
+
+// fromSPF fills in answers from an SPF record. It leaves out an include of the domain
+// itself, a loop that the record's author has to take out.
+func fromSPF(a *spec.Answers, s policy.SPF, domain string) {
+	all := s.All()
+	if all == "pass" {
+		all = steps.OpenAll
+	}
+	fillEmpty(&a.SPFAll, all)
+	if len(a.SPFInclude) == 0 {
+		for _, i := range s.Includes() {
+			if name, err := spec.SPFInclude(i); err == nil && name != domain && !slices.Contains(a.SPFInclude, name) {
+				a.SPFInclude = append(a.SPFInclude, name)
+			}
+		}
+	}
+}
+
+func fromDMARC(a *spec.Answers, r policy.DMARC) {
+	known := func(policy string) string {
+		p, _ := spec.DMARCPolicy(policy)
+		return p
+	}
+	fillEmpty(&a.DMARC, known(r.Policy()))
+	if _, ok := r.Get("sp"); ok {
+		fillEmpty(&a.DMARCSP, known(r.SubdomainPolicy()))
+	}
+	if _, ok := r.Get("adkim"); ok {
+		fillEmpty(&a.ADKIM, r.Alignment("adkim"))
+	}
+	if _, ok := r.Get("aspf"); ok {
+		fillEmpty(&a.ASPF, r.Alignment("aspf"))
+	}
+	if len(a.RUA) == 0 {
+		// Without addresses the domain would get the default one, and the record
+		// a change that nobody asked for.
+		if a.RUA = reportAddresses(r.URIs("rua")); len(a.RUA) == 0 {
+			a.RUA = []string{"none"}
+		}
+	}
+	if len(a.RUF) == 0 {
+		a.RUF = reportAddresses(r.URIs("ruf"))
+	}
+}
+
+func fillEmpty(answer *string, value string) { *answer = cmp.Or(*answer, value) }
+
+// reportAddresses returns the URIs that the spec has words for.
+func reportAddresses(uris []string) []string {
+	var list []string
+	for _, u := range uris {
+		if uri, err := spec.Report(steps.WithoutSizeLimit(u)); err == nil && !slices.Contains(list, uri) {
+			list = append(list, uri)
+		}
+	}
+	return list
+}

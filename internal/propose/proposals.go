@@ -1,0 +1,256 @@
+package propose
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mailsetup/internal/adopt"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/wizard"
+)
+
+// Basis is what answers are worked out from.
+type Basis struct {
+	Facts   state.Facts
+	Spec    *spec.Spec   // of earlier runs, nil for none
+	Adopted *adopt.Setup // nil for none
+	Root    string       // the directory that stands for the machine, "" for none
+}
+
+// Proposals returns what the wizard proposes beside the answers so far.
+func (b *Basis) Proposals(a spec.Answers) wizard.Proposals {
+	host := cmp.Or(normal(a.Hostname, spec.Hostname), b.Facts.FQDN)
+	domain := cmp.Or(normal(a.Domain, spec.DomainName), parent(host))
+	p := wizard.Proposals{
+		Domain:   wizard.Proposal{Value: domain, Why: "the host name without its first label"},
+		Hostname: wizard.Proposal{Value: b.Facts.FQDN, Why: "this machine's own name"},
+		BIND:     b.Facts.DNS == state.BIND,
+		Found:    b.found(),
+	}
+	if addrs := b.publicAddresses(host); len(addrs) > 0 {
+		p.Addresses = wizard.Proposal{Value: strings.Join(addrs, " "), Why: "what DNS says of " + host}
+	}
+	p.ZoneServed = b.Facts.Serves(domain)
+	p.ZoneShut = slices.ContainsFunc(b.Facts.Zones, func(z state.Zone) bool { return z.Problem != "" && z.Holds(domain+".") })
+	p.DNS = wizard.Proposal{Value: string(spec.DNSManual), Why: b.whyManual(domain)}
+	if p.ZoneServed || a.NewZone == "yes" || b.zoneUnusable(domain) {
+		p.DNS = wizard.Proposal{Value: string(spec.DNSBind), Why: "BIND serves " + domain + " here"}
+	}
+	p.Receive = b.receive(domain, host, strings.Fields(p.Addresses.Value))
+	if b.Adopted.Domain(domain) != nil && !b.hasMX(domain) {
+		p.Receive = wizard.Proposal{Value: "no", Why: "it has no MX, and sends mail already"}
+	}
+	there, source := FromRecords(spec.Answers{}, b.Facts, domain)
+	p.SPFAll = wizard.Proposal{Value: there.SPFAll, Why: source.SPF}
+	p.SPFInclude = wizard.Proposal{Value: strings.Join(there.SPFInclude, " "), Why: source.SPF}
+	p.DMARC = wizard.Proposal{Value: there.DMARC, Why: source.DMARC}
+	return p
+}
+
+const fromHost = "the default in host.toml"
+
+// addDefaults puts what host.toml says of new domains where nothing was found.
+func (b *Basis) addDefaults(p *wizard.Proposals, a spec.Answers) {
+	p.SPFRedirect = b.spfRedirect(a, *p)
+	offer := func(at *wizard.Proposal, value string) {
+		if at.Value == "" && value != "" {
+			*at = wizard.Proposal{Value: value, Why: fromHost}
+		}
+	}
+	d := b.defaults()
+	if d.KeyBits != 0 {
+		offer(&p.KeyBits, strconv.Itoa(d.KeyBits))
+	}
+	offer(&p.SPFAll, d.SPF.All)
+	offer(&p.DMARC, d.DMARC.Policy)
+	p.SPFInclude.Value = strings.Join(merge(strings.Fields(p.SPFInclude.Value), d.SPF.Include), " ")
+}
+
+// spfRedirect returns the domain whose SPF record decides for a new one: the host's
+// first if the flag says so; that of host.toml where nobody, and no record that is
+// there, says anything about a record of its own.
+func (b *Basis) spfRedirect(a spec.Answers, p wizard.Proposals) wizard.Proposal {
+	redirect := b.defaults().SPF.Redirect
+	switch {
+	case b.Spec != nil && a.SPFRedirect == "yes":
+		return wizard.Proposal{Value: b.Spec.Host.Domain, Why: "as you asked"}
+	case a.SPFRedirect == "no" || redirect == normal(a.Domain, spec.DomainName):
+	case redirect != "" && a.SPFAll+strings.Join(a.SPFInclude, "")+p.SPFAll.Value+p.SPFInclude.Value == "":
+		return wizard.Proposal{Value: redirect, Why: fromHost}
+	}
+	return wizard.Proposal{}
+}
+
+// defaults returns those of the host for new domains.
+func (b *Basis) defaults() spec.Defaults {
+	if b.Spec == nil {
+		return spec.Defaults{}
+	}
+	return b.Spec.Host.Defaults
+}
+
+// publicAddresses returns the addresses of the host name in DNS that could be seen
+// from outside. An interface's address is never guessed into DNS: behind NAT it is a
+// private one.
+func (b *Basis) publicAddresses(host string) []string {
+	var addrs []string
+	for _, a := range b.Facts.Live[host].Addresses {
+		if isPublic(a) {
+			addrs = append(addrs, a.String())
+		}
+	}
+	return addrs
+}
+
+func isPublic(a netip.Addr) bool {
+	_, err := spec.Address(a.String())
+	return err == nil
+}
+
+// whyManual says why the records are printed.
+func (b *Basis) whyManual(domain string) string {
+	if b.Facts.DNS != state.BIND && b.Facts.DNS != state.NoDNSServer {
+		return b.Facts.DNS.Title() + " answers DNS here, not BIND"
+	}
+	for _, z := range b.Facts.Zones {
+		if z.Problem != "" && z.Holds(domain+".") {
+			return "zone " + strings.TrimSuffix(z.Origin, ".") + ": " + z.Problem
+		}
+	}
+	return "no zone of this machine's BIND holds " + domain
+}
+
+// zoneUnusable reports whether this machine's BIND is primary for the domain, or may
+// be, but its zone cannot be worked with. Nobody chose another way for the records
+// then: the plan is refused, and says what is wrong with the zone.
+func (b *Basis) zoneUnusable(domain string) bool {
+	return slices.ContainsFunc(b.Facts.Zones, func(z state.Zone) bool {
+		return z.Problem != "" && z.Holds(domain+".") && (z.Kind == "primary" || z.Kind == "")
+	})
+}
+
+// receive proposes whether the server receives the domain's mail: it does if the
+// domain's MX names it, and not if the MX names another one. Addresses are those of
+// the host, of which the first counts.
+func (b *Basis) receive(domain, host string, addresses []string) wizard.Proposal {
+	mx := b.exchangers(domain)
+	switch {
+	case len(mx) == 0 && (b.Facts.Live[domain].Asked || b.Facts.Serves(domain)):
+		return wizard.Proposal{Value: "yes", Why: "the domain has no MX yet"}
+	case len(mx) == 0:
+		return wizard.Proposal{Value: "no", Why: "the domain's MX could not be looked up"}
+	}
+	for _, name := range mx {
+		name = strings.ToLower(strings.TrimSuffix(name, "."))
+		if name == host || len(addresses) > 0 && b.resolvesTo(name, addresses[0]) {
+			return wizard.Proposal{Value: "yes", Why: "the domain's MX is this server"}
+		}
+	}
+	return wizard.Proposal{Value: "no", Why: "the domain's MX is " + strings.TrimSuffix(mx[0], ".")}
+}
+
+// exchangers returns the names in the domain's MX records, in DNS and in its zone
+// here.
+func (b *Basis) exchangers(domain string) []string {
+	mx := slices.Clone(b.Facts.Live[domain].MX)
+	for _, z := range b.Facts.Zones {
+		for _, r := range z.Records {
+			if r.Type == "MX" && strings.EqualFold(r.Name, domain+".") {
+				mx = append(mx, r.Value[strings.LastIndexByte(r.Value, ' ')+1:])
+			}
+		}
+	}
+	return mx
+}
+
+// hasMX reports whether a domain has a mail exchanger, as far as that is known.
+func (b *Basis) hasMX(domain string) bool { return len(b.exchangers(domain)) > 0 }
+
+func (b *Basis) resolvesTo(name, address string) bool {
+	a, err := netip.ParseAddr(address)
+	return err == nil && slices.Contains(b.Facts.Live[name].Addresses, a)
+}
+
+// found returns what was found on the machine, for the person at the wizard.
+func (b *Basis) found() []string {
+	f := &b.Facts
+	var lines []string
+	if f.Release.Pretty != "" {
+		lines = append(lines, f.Release.Pretty)
+	}
+	if b.Root != "" {
+		return append(lines, "a tree below "+b.Root+": files only, nothing is installed or started")
+	}
+	if f.Postfix != nil {
+		lines = append(lines, "Postfix "+f.Postfix.Version+" is installed; the signer is added to its settings")
+	} else {
+		lines = append(lines, "Postfix will be installed"+inPlaceOf(f.OtherMTA))
+	}
+	switch {
+	case f.OpenDKIM == nil:
+		lines = append(lines, "OpenDKIM will be installed")
+	case b.Adopted != nil:
+		lines = append(lines, "OpenDKIM signs for "+strings.Join(firstOf(b.Adopted.Names(), 3), ", ")+": taken over as it is, keys and all")
+	}
+	if here := f.Addresses; len(here) > 0 && !slices.ContainsFunc(here, isPublic) {
+		lines = append(lines, fmt.Sprintf("this machine has only %s, which is private: behind NAT", here[0]))
+	}
+	if f.DNS != state.NoDNSServer {
+		lines = append(lines, "this machine answers DNS: "+string(f.DNS))
+	}
+	return lines
+}
+
+// inPlaceOf names the mail server that Postfix replaces.
+func inPlaceOf(o *state.OtherMTA) string {
+	switch {
+	case o == nil:
+		return ""
+	case o.Queue == 0:
+		return " in the place of " + o.Package + ", if you agree"
+	}
+	return fmt.Sprintf(" in the place of %s, if you agree; messages in its queue: %d", o.Package, o.Queue)
+}
+
+// firstOf returns the first of many, and how many more there are.
+func firstOf(names []string, n int) []string {
+	if len(names) <= n {
+		return names
+	}
+	return append(slices.Clone(names[:n]), fmt.Sprintf("%d more", len(names)-n))
+}
+
+// normal is a name as facts are keyed by it. A wrong one is reported later, with
+// everything else.
+func normal(name string, parse func(string) (string, error)) string {
+	if n, err := parse(name); err == nil {
+		return n
+	}
+	return name
+}
+
+// parent returns the domain above a host, or the host itself where only a
+// top-level domain is above it.
+func parent(host string) string {
+	_, rest, _ := strings.Cut(host, ".")
+	if !strings.Contains(rest, ".") {
+		return host
+	}
+	return rest
+}
+
+// merge returns a list with the items of another that it does not have.
+func merge(list, more []string) []string {
+	out := slices.Clone(list)
+	for _, item := range more {
+		if !slices.Contains(out, item) {
+			out = append(out, item)
+		}
+	}
+	return out
+}

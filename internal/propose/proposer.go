@@ -1,0 +1,341 @@
+// Package propose works out an answer, with its reason, to every question that
+// nobody answered.
+package propose
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/adopt"
+	"mailsetup/internal/dkimkeys"
+	"mailsetup/internal/hint"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/parallel"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/signers"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/wizard"
+	"mailsetup/steps"
+	"mailsetup/steps/step"
+)
+
+// Server is what earlier runs left, and how it may be looked at.
+type Server struct {
+	Spec         *spec.Spec // nil for none
+	Ledger       keyring.Ledger
+	Record       plan.Record // hashes of the files that mailsetup wrote
+	Files        signers.Source
+	Root         string // the directory that stands for the machine, "" for none
+	Unprivileged bool   // what only root may read cannot be read
+}
+
+// Gatherer gathers what a run has to know of the machine and of DNS.
+type Gatherer interface {
+	// Gather looks at the machine, and asks DNS about the names of a spec, for the
+	// domains in scope. The scope that it returns leaves out domains of which nothing
+	// has changed.
+	Gather(ctx context.Context, want *spec.Spec, ledger keyring.Ledger, scope step.Scope) (state.Facts, step.Scope, error)
+	// Refresh asks DNS about what a spec has beyond the one that Gather was given.
+	Refresh(ctx context.Context, want *spec.Spec, scope step.Scope) (state.Facts, error)
+	// Recipients finds out what Postfix will do with mail for the addresses of a spec.
+	Recipients(ctx context.Context, in steps.Input) map[string]state.Recipient
+	// Selectors chooses names for keys, with the DNS answers of the last Gather.
+	Selectors(ledger keyring.Ledger, zones []state.Zone) dkimkeys.Selectors
+}
+
+// Proposer turns the answers that a person gave by flags into a spec. Where a person
+// can be asked, the wizard asks for what is open; where nobody can, what was found
+// on the machine and in DNS fills it in.
+type Proposer struct {
+	Server
+	Gatherer
+	Now time.Time
+	// Ask asks a person, nil if nobody is there.
+	Ask func(ctx context.Context, o wizard.Options) (spec.Answers, error)
+	// NeedsYes: a run can neither ask for the word that it needs nor go without.
+	NeedsYes bool
+	// ReplaceForeign: an OpenDKIM that was set up by hand is not taken over, and
+	// AdoptOnly: without one that is taken over nothing is done.
+	ReplaceForeign, AdoptOnly bool
+}
+
+// Result is the spec that a run should carry out, and what it was made from.
+type Result struct {
+	Want    spec.Spec
+	Facts   state.Facts
+	Scope   step.Scope
+	Ledger  keyring.Ledger // with the keys that are taken over
+	Record  plan.Record    // with the hashes of files that are taken over
+	Adopted *adopt.Setup   // nil for none
+}
+
+// draft is a Result that is being worked out.
+type draft struct {
+	*Proposer
+	Result
+}
+
+func (p *Proposer) draft(scope step.Scope) *draft {
+	return &draft{p, Result{Scope: scope, Ledger: p.Ledger, Record: p.Record}}
+}
+
+func (d *draft) basis() *Basis {
+	return &Basis{Facts: d.Facts, Spec: d.Spec, Adopted: d.Adopted, Root: d.Root}
+}
+
+func (d *draft) gather(ctx context.Context, want *spec.Spec) (err error) {
+	d.Facts, d.Scope, err = d.Gather(ctx, want, d.Result.Ledger, d.Scope)
+	return err
+}
+
+// Init works out the spec of a server from the answers about it and one of its
+// domains.
+func (p *Proposer) Init(ctx context.Context, a spec.Answers) (Result, error) {
+	d := p.draft(step.Scope{}.Recheck(normal(a.Domain, spec.DomainName)))
+	first := lookupSpec(a, p.Spec)
+	if err := d.gather(ctx, first); err != nil {
+		return Result{}, err
+	}
+	given := a.Domain
+	a, err := d.adopt(ctx, a)
+	if err == nil && p.AdoptOnly {
+		err = d.checkAdopted(ctx, given, first)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	a, err = d.complete(ctx, a)
+	if err != nil {
+		return Result{}, err
+	}
+	want, findings := a.Spec(d.Spec, d.Now)
+	if err := findings.Err(); err != nil {
+		return Result{}, err
+	}
+	if d.Adopted != nil {
+		if want, err = d.addAdopted(ctx, want); err != nil {
+			return Result{}, err
+		}
+	}
+	if !reflect.DeepEqual(*first, want) {
+		if err := d.gather(ctx, &want); err != nil {
+			return Result{}, err
+		}
+	}
+	d.Want = want
+	return d.withReaders(ctx, a), nil
+}
+
+// adopt looks for an OpenDKIM to take over, and at what DNS says of its domains. The
+// answers get what follows from it.
+func (d *draft) adopt(ctx context.Context, a spec.Answers) (spec.Answers, error) {
+	if d.Root != "" || d.ReplaceForeign {
+		return a, nil
+	}
+	var err error
+	d.Adopted, err = adopt.Detect(d.Files, d.Facts, adopt.Options{Record: d.Server.Record, Unprivileged: d.Unprivileged, Now: d.Now})
+	if err != nil || d.Adopted == nil {
+		return a, err
+	}
+	d.Result.Ledger = d.Adopted.Enter(d.Server.Ledger, d.Now)
+	d.Result.Record = maps.Clone(d.Server.Record)
+	maps.Copy(d.Result.Record, d.Adopted.Written)
+	host := cmp.Or(normal(a.Hostname, spec.Hostname), d.Facts.FQDN)
+	if a, err = d.Adopted.Answer(a, host); err != nil {
+		return a, err
+	}
+	return a, d.gatherAdopted(ctx, *lookupSpec(a, d.Spec))
+}
+
+// ErrOurs says that the OpenDKIM that is there is mailsetup's already.
+var ErrOurs = errors.New(string(steps.Conf) + " is mailsetup's already")
+
+// checkAdopted returns the error of a run that is to take over an OpenDKIM for a
+// domain, "" for any, and does not find that.
+func (d *draft) checkAdopted(ctx context.Context, domain string, first *spec.Spec) error {
+	switch {
+	case d.Adopted != nil && domain != "" && d.Adopted.Domain(normal(domain, spec.DomainName)) == nil:
+		return hint.NewUsage("mailsetup init --domain "+domain+" adds it, and takes over what is here", "OpenDKIM does not sign for %s here", domain)
+	case d.Adopted != nil:
+		return nil
+	case d.Spec != nil && d.Facts.OpenDKIM != nil && !adopt.IsForeign(d.Facts, d.Server.Record):
+		return ErrOurs
+	}
+	return adopt.NothingFound(ctx, d.Files, steps.OtherMilters(steps.Input{Spec: *first, Facts: d.Facts}))
+}
+
+// gatherAdopted looks at the records of all domains that are taken over, beside
+// those of a spec.
+func (d *draft) gatherAdopted(ctx context.Context, want spec.Spec) error {
+	want.Domains = slices.Clone(want.Domains)
+	there := map[string]bool{}
+	for _, w := range want.Domains {
+		there[w.Name] = true
+	}
+	for _, name := range d.Adopted.Names() {
+		if !there[name] {
+			want.Domains = append(want.Domains, spec.Domain{Name: name})
+		}
+	}
+	return d.gather(ctx, &want)
+}
+
+// addAdopted adds to a spec what is taken over.
+func (d *draft) addAdopted(ctx context.Context, want spec.Spec) (spec.Spec, error) {
+	if d.Ask != nil { // and the answers decided what was looked at last
+		if err := d.gatherAdopted(ctx, want); err != nil {
+			return want, err
+		}
+	}
+	return d.Adopted.AddDomains(want, d.Spec, d.basis().adoptedAnswers(want), d.Now)
+}
+
+// complete turns the flags into answers that make a spec.
+func (d *draft) complete(ctx context.Context, a spec.Answers) (spec.Answers, error) {
+	if d.Ask != nil && !d.Spec.Has(a.Domain) {
+		asked, err := d.ask(ctx, fromSpec(a, d.Spec))
+		if err != nil {
+			return a, err
+		}
+		a = asked
+	}
+	b := d.basis()
+	a = b.Fill(a)
+	flags := a.Missing(d.Spec)
+	if d.NeedsYes {
+		flags = append(flags, "--yes")
+	}
+	if len(flags) > 0 {
+		return a, b.missing(flags, normal(a.Hostname, spec.Hostname))
+	}
+	return d.selector(ctx, a)
+}
+
+// ask asks a person for what is not fixed. Each answer about the host or the domain
+// may change what has to be looked at: the facts of the last look are kept.
+func (d *draft) ask(ctx context.Context, fixed spec.Answers) (spec.Answers, error) {
+	return d.Ask(ctx, wizard.Options{
+		Fixed: fixed,
+		Propose: func(ctx context.Context, a spec.Answers) (wizard.Proposals, error) {
+			if err := d.gather(ctx, lookupSpec(a, nil)); err != nil {
+				return wizard.Proposals{}, err
+			}
+			return d.proposals(ctx, a), nil
+		},
+		Unread: d.unread,
+	})
+}
+
+// proposals returns what the wizard proposes, defaults of the host included.
+func (d *draft) proposals(ctx context.Context, a spec.Answers) wizard.Proposals {
+	b := d.basis()
+	list := b.Proposals(a)
+	if domain, invalid := spec.DomainName(a.Domain); invalid == nil {
+		selector := d.Selectors(d.Result.Ledger, d.Facts.Zones).Choose(ctx, domain, b.defaults().Selector)
+		list.Selector = wizard.Proposal{Value: selector, Why: "nobody uses it yet"}
+	}
+	b.addDefaults(&list, a)
+	return list
+}
+
+// selector chooses a selector for a new domain, or checks the one that was asked
+// for.
+func (d *draft) selector(ctx context.Context, a spec.Answers) (spec.Answers, error) {
+	if d.Spec.Has(a.Domain) {
+		return a, nil
+	}
+	domain, err := spec.DomainName(a.Domain)
+	if err != nil || d.Adopted.Domain(domain) != nil {
+		return a, nil // Spec reports it with everything else; the key is there already
+	}
+	selectors := d.Selectors(d.Result.Ledger, d.Facts.Zones)
+	k, resumes := selectors.Resumable(domain)
+	if resumes && (a.Selector == "" || strings.EqualFold(a.Selector, k.Selector)) {
+		a.Selector = k.Selector
+		return a, nil
+	}
+	if a.Selector == "" {
+		a.Selector = selectors.Choose(ctx, domain, d.basis().defaults().Selector)
+		return a, nil
+	}
+	if s, err := spec.Selector(a.Selector); err == nil && selectors.InUse(ctx, domain, s) {
+		why := "is in use already; a selector is never used twice"
+		if target := selectors.Alias(ctx, domain, s); target != "" {
+			why = "is a CNAME of " + strings.TrimSuffix(target, ".") + " in DNS: no key can stand beside it"
+		}
+		return a, hint.NewUsage("leave --selector out to get one that is free", "selector %s of %s %s", s, domain, why)
+	}
+	return a, nil
+}
+
+// AddDomains works out the spec of a server with further domains, from answers that
+// are about each of them.
+func (p *Proposer) AddDomains(ctx context.Context, names []string, a spec.Answers) (Result, error) {
+	d := p.draft(step.Only(names...))
+	if err := d.gather(ctx, namesOnly(*p.Spec, names)); err != nil {
+		return Result{}, err
+	}
+	list := make([]spec.Answers, len(names))
+	b := d.basis()
+	err := parallel.Do(len(names), dnsConcurrency, func(i int) (err error) {
+		a := a
+		a.Domain, a.DNS = names[i], b.publicationMode(a, names[i])
+		list[i], err = d.selector(ctx, b.Fill(fromSpec(a, p.Spec)))
+		return err
+	})
+	if err := cmp.Or(err, ctx.Err()); err != nil {
+		return Result{}, err
+	}
+	want, findings := p.Spec.Further(list, p.Now)
+	if err := findings.Err(); err != nil {
+		return Result{}, err
+	}
+	if steps.BeginsToSign(*p.Spec, want, p.Ledger) { // then Postfix does not ask our signer yet
+		d.Scope = step.Scope{}
+		err = d.gather(ctx, &want)
+	} else {
+		d.Facts, err = d.Refresh(ctx, &want, d.Scope)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	d.Want = want
+	return d.withReaders(ctx, a), nil
+}
+
+// dnsConcurrency is how many names are asked about at a time: each waits for DNS.
+const dnsConcurrency = 32
+
+// lookupSpec returns what can be said of the spec before the questions: the names
+// that are worth looking up.
+func lookupSpec(a spec.Answers, old *spec.Spec) *spec.Spec {
+	w := spec.Spec{}
+	if old != nil {
+		w = *old
+	}
+	if n, err := spec.DomainName(a.Domain); err == nil {
+		w.Host.Domain = n
+	}
+	if n, err := spec.Hostname(a.Hostname); err == nil {
+		w.Host.Hostname = n
+	}
+	return &w
+}
+
+// namesOnly returns a spec with further domains about which nothing is known but
+// their names.
+func namesOnly(old spec.Spec, names []string) *spec.Spec {
+	w := spec.Spec{Host: old.Host, Domains: make([]spec.Domain, 0, len(old.Domains)+len(names))}
+	w.Domains = append(w.Domains, old.Domains...)
+	for _, n := range names {
+		w.Domains = append(w.Domains, spec.Domain{Name: n})
+	}
+	return &w
+}

@@ -1,0 +1,50 @@
+package propose
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"mailsetup/internal/spec"
+	"mailsetup/steps"
+	"mailsetup/steps/step"
+)
+
+// withReaders returns the result without report addresses that nobody chose and
+// nobody has: those that new domains get by default.
+func (d *draft) withReaders(ctx context.Context, a spec.Answers) Result {
+	if len(a.RUA) > 0 {
+		return d.Result
+	}
+	var proposed []string
+	for _, w := range d.Want.Domains {
+		if !d.Spec.Has(w.Name) && len(d.Want.Host.Defaults.DMARC.RUA) == 0 {
+			proposed = append(proposed, w.Name)
+		}
+	}
+	in := steps.Input{Spec: d.Want, Facts: d.Facts, Scope: step.Only(proposed...)}
+	in.Facts.Recipients = d.Recipients(ctx, in)
+	d.Want = steps.Read(in)
+	return d.Result
+}
+
+// unread says why nobody would read root's mail at the address that somebody types
+// in; nil if somebody would.
+func (d *draft) unread(ctx context.Context, a spec.Answers) error {
+	want, _ := a.Spec(nil, d.Now) // what is wrong elsewhere is told elsewhere
+	if loop := want.RootLoop(); loop != nil {
+		return loop
+	}
+	domains := map[string]bool{}
+	for _, w := range want.Domains {
+		domains[w.Name] = true // and reports are not asked about
+	}
+	in := steps.Input{Spec: want, Facts: d.Facts, Scope: step.Scope{}.Skip(domains)}
+	in.Facts.Recipients = d.Recipients(ctx, in)
+	refusal, ok := errors.AsType[*steps.Refusal](steps.Unread(in))
+	if !ok {
+		return nil
+	}
+	_, why, _ := strings.Cut(refusal.What, ": ")
+	return &spec.BadValue{Field: "address", Value: want.Host.RootAlias, Why: "would not do: " + why, Hint: strings.TrimSuffix(refusal.Hint, ": --root-alias ADDRESS")}
+}
