@@ -173,3 +173,176 @@ func uses(file *ast.File) []string {
 	})
 	return list
 }
+
+// Budgets keep rooms from growing until nobody finds anything in them.
+const (
+	cmdLines     = 2300 // of cmd/mailsetup
+	packageLines = 2600
+	typeMethods  = 28
+	structFields = 12 // of a struct that is not plain data: one with fields of its own
+	cmdImports   = 18 // of ours
+	longPercent  = 3  // of functions over 60 lines
+)
+
+// over is what has more than its budget, and how much. Figures go down, and
+// entries go.
+var over = map[string]int{
+	"lines of cmd/mailsetup":           7900,
+	"lines of internal/dnspub":         3030,
+	"lines of internal/system":         2610,
+	"lines of steps":                   7950,
+	"methods of cmd/mailsetup.session": 151,
+	"methods of cmd/mailsetup.turning": 50,
+	"methods of steps.Input":           29,
+	"fields of cmd/mailsetup.options":  13,
+	"fields of cmd/mailsetup.session":  28,
+	"fields of steps.Input":            20,
+	"imports of cmd/mailsetup":         40,
+	"files with /var/lib/mailsetup":    11,
+}
+
+// notInCmd are packages that the command line does not need: others know what is
+// there, and what is to be done with files.
+var notInCmd = map[string]bool{
+	"internal/edits": true, "internal/mastercf": true, "internal/milters": true, "internal/opendkim": true,
+}
+
+// measured is what the budgets are about.
+type measured struct {
+	lines, methods, fields map[string]int // by package, by type
+	unexported             map[string]bool
+	functions, long        int
+	statePaths             []string // files that spell out where our own files are
+}
+
+func TestBudgets(t *testing.T) {
+	m, imports := measure(t), importsOf(t)
+	ours := slices.DeleteFunc(imports["cmd/mailsetup"], func(p string) bool { return !strings.HasPrefix(p, "mailsetup/") })
+	check := func(what string, n, budget int) {
+		t.Helper()
+		if budget = max(budget, over[what]); n > budget {
+			t.Errorf("%s: %d; the budget is %d", what, n, budget)
+		}
+	}
+	for pkg, n := range m.lines {
+		check("lines of "+pkg, n, map[bool]int{true: cmdLines, false: packageLines}[pkg == "cmd/mailsetup"])
+	}
+	for name, n := range m.methods {
+		check("methods of "+name, n, typeMethods)
+	}
+	for name, n := range m.fields {
+		if m.unexported[name] {
+			check("fields of "+name, n, structFields)
+		}
+	}
+	check("imports of cmd/mailsetup", len(ours), cmdImports)
+	check("files with /var/lib/mailsetup", len(m.statePaths), 1)
+	check("long functions in a hundred", 100*m.long/m.functions, longPercent)
+	if t.Failed() {
+		t.Logf("cmd/mailsetup imports %s", strings.Join(ours, " "))
+		t.Logf("/var/lib/mailsetup is spelt in %s", strings.Join(m.statePaths, " "))
+	}
+	for _, p := range ours {
+		if p = strings.TrimPrefix(p, "mailsetup/"); notInCmd[p] {
+			t.Errorf("cmd/mailsetup imports %s", p)
+		}
+	}
+	for _, above := range []string{"rotation", "rollback"} {
+		if slices.Contains(imports["internal/provision"], "mailsetup/internal/"+above) {
+			t.Errorf("internal/provision imports internal/%s, which stands above it", above)
+		}
+	}
+}
+
+// importsOf are the imports of each of our packages.
+func importsOf(t *testing.T) map[string][]string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}|{{join .Imports " "}}`, "mailsetup/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	all := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		pkg, imports, _ := strings.Cut(strings.TrimSpace(line), "|")
+		all[strings.TrimPrefix(pkg, "mailsetup/")] = strings.Fields(imports)
+	}
+	return all
+}
+
+// measure reads all Go files but those of tests, the laboratory and the bench.
+func measure(t *testing.T) measured {
+	t.Helper()
+	m := measured{lines: map[string]int{}, methods: map[string]int{}, fields: map[string]int{}, unexported: map[string]bool{}}
+	err := filepath.WalkDir("..", func(name string, d fs.DirEntry, err error) error {
+		rel, _ := filepath.Rel("..", name)
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (slices.Contains(outside, rel) || strings.HasPrefix(d.Name(), ".") && rel != "."):
+			return fs.SkipDir
+		case d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, name, nil, 0)
+		if err != nil {
+			return err
+		}
+		m.add(set, filepath.ToSlash(rel), file)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// outside is what is no part of the product.
+var outside = []string{"internal/e2e", "internal/bench", "internal/system/systemtest", "findings", "tools"}
+
+func (m *measured) add(set *token.FileSet, name string, file *ast.File) {
+	pkg := name[:strings.LastIndexByte(name, '/')]
+	m.lines[pkg] += set.File(file.Pos()).LineCount()
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncDecl:
+			m.functions++
+			if set.Position(n.End()).Line-set.Position(n.Pos()).Line >= 60 {
+				m.long++
+			}
+			if n.Recv != nil {
+				m.methods[pkg+"."+receiver(n.Recv.List[0].Type)]++
+			}
+		case *ast.TypeSpec:
+			if st, ok := n.Type.(*ast.StructType); ok {
+				m.structure(pkg+"."+n.Name.Name, st)
+			}
+		case *ast.BasicLit:
+			if strings.Contains(n.Value, "/var/lib/mailsetup") && !slices.Contains(m.statePaths, name) {
+				m.statePaths = append(m.statePaths, name)
+			}
+		}
+		return true
+	})
+}
+
+func (m *measured) structure(name string, st *ast.StructType) {
+	for _, f := range st.Fields.List {
+		m.fields[name] += max(1, len(f.Names))
+		for _, field := range f.Names {
+			m.unexported[name] = m.unexported[name] || !field.IsExported()
+		}
+	}
+}
+
+func receiver(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.StarExpr:
+		return receiver(e.X)
+	case *ast.IndexExpr:
+		return receiver(e.X)
+	case *ast.Ident:
+		return e.Name
+	}
+	return "?"
+}
