@@ -226,7 +226,7 @@ func serialOf(t *testing.T, b *lab.Box, zone string) string {
 func drained(t *testing.T, b *lab.Box, msg []byte) {
 	t.Helper()
 	b.Sh(t, `sed -i 's/^drain = .*/drain = "2s"/' /etc/mailsetup/host.toml`)
-	time.Sleep(3 * time.Second)
+	laterBy(t, b, 3*time.Second)
 	draining, pid := withoutMade(look(t, b)), mainPID(t, b)
 	out, _ := product(t, b, 0, "rotate-dkim", "--yes")
 	says(t, out, "/etc/dkimkeys/shop.example/", "private key, not shown", `-zone "blog.example"`)
@@ -249,7 +249,7 @@ func drained(t *testing.T, b *lab.Box, msg []byte) {
 	unchanged(t, draining, withoutMade(look(t, b)))
 	signedBy(t, b, msg, "shop.example")
 	product(t, b, 0, "rotate-dkim", "--yes") // another stay in DNS begins
-	time.Sleep(3 * time.Second)
+	laterBy(t, b, 3*time.Second)
 	product(t, b, 0, "rotate-dkim", "--yes")
 	gone()
 	if out, said := product(t, b, 0, "rotate-dkim", "--yes"); out+said != "" {

@@ -59,9 +59,6 @@ func signedWith(t *testing.T, b *lab.Box, msg []byte) string {
 // emptyKey is the record of a revoked key.
 const emptyKey = `"v=DKIM1; h=sha256; k=rsa; p="`
 
-// until waits for the end of a span of time.
-func until(since time.Time, span time.Duration) { time.Sleep(span - time.Since(since)) }
-
 // TestEmergency: a key that others may have is out of use at once; beside that a
 // small key grows, and the commands of a rotation's way do not disturb it.
 func TestEmergency(t *testing.T) {
@@ -81,7 +78,6 @@ func TestEmergency(t *testing.T) {
 		b.Sh(t, "sed -i 's/^key_bits = 1024/key_bits = 2048/' /etc/mailsetup/domains.d/shop.example.toml")
 		product(t, b, 0, "rotate-dkim", "--now", "--yes", "blog.example")
 		product(t, b, 0, "rotate-dkim", "--yes")
-		grown := time.Now()
 		next := keysAt(t, b, "shop.example")["published"]
 		if len(next) != 1 || selectorOf(t, b, "shop.example") != small {
 			t.Fatalf("keys of shop.example: %v", keysAt(t, b, "shop.example"))
@@ -127,7 +123,7 @@ func TestEmergency(t *testing.T) {
 		leavesSigned(t, b, sink)
 
 		// The key has grown; that is taken back, and comes again.
-		until(grown, shortWait+5*time.Second)
+		laterBy(t, b, shortWait+5*time.Second)
 		product(t, b, 0, "rotate-dkim", "--yes")
 		if now := selectorOf(t, b, "shop.example"); now != next[0] {
 			t.Fatalf("%s signs for shop.example, want %s\n%s", now, next[0], b.Run(t, "mailsetup", "status"))
@@ -175,12 +171,10 @@ func TestSharedKeyRotates(t *testing.T) {
 		product(t, b, 0, "init", "--yes") // another TTL
 		lone, both := sent(t, b, sink, "ann@lab.example"), sent(t, b, sink, "ann@shop.example")
 		product(t, b, 0, "rotate-dkim", "--now", "--yes", "lab.example")
-		begun := time.Now()
 		nothingChanges(t, b, adoptArgs()...)
 		nothingChanges(t, b, "init", "--yes")
-		until(begun, shortWait+5*time.Second)
+		laterBy(t, b, shortWait+5*time.Second)
 		product(t, b, 0, "rotate-dkim", "--yes")
-		switched := time.Now()
 		if now := selectorOf(t, b, "lab.example"); now == "s1" {
 			t.Fatalf("not switched\n%s", b.Run(t, "mailsetup", "status"))
 		}
@@ -191,13 +185,13 @@ func TestSharedKeyRotates(t *testing.T) {
 		signedBy(t, b, sent(t, b, sink, "ann@shop.example"), "shop.example")
 		signedBy(t, b, lone, "lab.example")
 
-		until(switched, briefDrain+time.Second)
+		laterBy(t, b, briefDrain+time.Second)
 		out, _ := product(t, b, 3, "rotate-dkim", "--yes")
 		says(t, out, "s1._domainkey.lab.example. TXT "+emptyKey)
 		b.Sh(t, `sed -i 's/^s1\._domainkey\.lab\.example\..*/s1._domainkey 60 IN TXT ( "v=DKIM1; p="/; s/^\t  "p=.*"  *)/)/' /etc/bind/db.lab.example; rndc reload lab.example`)
 		refused(t, b, lone)
 		signedBy(t, b, both, "shop.example")
-		time.Sleep(briefRevoke + time.Second)
+		laterBy(t, b, briefRevoke+time.Second)
 		out, _ = product(t, b, 3, "rotate-dkim", "--yes")
 		says(t, out, "take this record out")
 		signedBy(t, b, sent(t, b, sink, "ann@shop.example"), "shop.example")
@@ -254,16 +248,15 @@ systemctl start named`)
 		}
 		r.forget(t)
 		leavesSignedBy(t, r.Box, sink, "zwei.example")
-		until(begun, shortWait+5*time.Second)
+		laterBy(t, r.Box, shortWait+5*time.Second)
 		product(t, r.Box, 0, "rotate-dkim", "--yes")
-		switched := time.Now()
 		leavesSignedBy(t, r.Box, sink, "lab.example")
 		signedBy(t, r.Box, msg, "lab.example")
-		until(switched, briefDrain+time.Second)
+		laterBy(t, r.Box, briefDrain+time.Second)
 		product(t, r.Box, 0, "rotate-dkim", "--yes")
 		r.forget(t)
 		refused(t, r.Box, msg)
-		time.Sleep(briefRevoke + time.Second)
+		laterBy(t, r.Box, briefRevoke+time.Second)
 		product(t, r.Box, 0, "rotate-dkim", "--yes")
 		if is := r.zone(t, "lab.example"); strings.Contains(is, "first._domainkey") || !strings.Contains(is, month+`._domainkey.lab.example. 60 IN TXT "v=DKIM1; p=MIIB"`) {
 			t.Errorf("after the rotation:\n%s", is)

@@ -241,7 +241,7 @@ func TestStaleServer(t *testing.T) {
 		p.knows(t, stale+others)
 		p.follows(t, "signed.example", 0)
 		product(t, p.Box, 0, "rotate-dkim", "--yes")
-		time.Sleep(shortWait + 5*time.Second)
+		laterBy(t, p.Box, shortWait+5*time.Second)
 		product(t, p.Box, 0, "rotate-dkim", "--yes")
 		if now := selectorOf(t, p.Box, "signed.example"); now == old["signed.example"] {
 			t.Errorf("%s still signs\n%s", now, p.Run(t, "mailsetup", "status"))

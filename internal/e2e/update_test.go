@@ -393,7 +393,7 @@ func (r remote) removed(t *testing.T, sink *lab.Sink) {
 	}
 	r.forget(t)
 	signedBy(t, r.Box, sent, "zwei.example")
-	time.Sleep(4 * time.Second)
+	laterBy(t, r.Box, 4*time.Second)
 	product(t, r.Box, 0, "rotate-dkim", "--yes")
 	if is := r.zone(t, "zwei.example"); strings.Contains(is, "TXT") {
 		t.Errorf("after the drain:\n%s", is)

@@ -67,7 +67,7 @@ func TestWildcard(t *testing.T) {
 		answersFor(t, b, "while its key drains", moved, shop, below)
 		nothingChanges(t, b, "init", "--yes")
 		b.Sh(t, `sed -i 's/^drain = .*/drain = "2s"/' /etc/mailsetup/host.toml`)
-		time.Sleep(3 * time.Second)
+		laterBy(t, b, 3*time.Second)
 		product(t, b, 0, "rotate-dkim", "--yes")
 		saysNot(t, b.Read(t, "/etc/bind/mailsetup/lab.example.zone"), "shop", "192.0.2.81")
 		answersFor(t, b, "once the name is gone", moved, shop, below, "other.lab.example")

@@ -93,7 +93,8 @@ sed -i 's/^rotate_every = .*/rotate_every = "never"/' /etc/mailsetup/domains.d/s
 }
 
 // laterBy makes as much time pass for keys, as far as what is remembered of them
-// goes.
+// goes. That the clock of a machine does the same is for TestRotationUnderMail,
+// which waits.
 func laterBy(t *testing.T, b *lab.Box, span time.Duration) {
 	t.Helper()
 	const file = "/var/lib/mailsetup/passed.json"
