@@ -18,13 +18,9 @@ const further = "# added in one run\r\nbücher.example\r\nshop.example\r\n\r\nbl
 // not; one as host.toml says; and eight in a terminal.
 func TestDomains(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
-		b := server(t, release, lab.Mail)
-		for _, d := range []string{"xn--bcher-kva.example", "shop.example", "blog.example", "lean.example", "full.example", "usual.example"} {
-			b.Named(t, d)
-		}
+		b, sink := signing(t, release)
+		b.NamedAll(t, "xn--bcher-kva.example", "shop.example", "blog.example", "lean.example", "full.example", "usual.example")
 		b.Named(t, "vendor.example", `_spf IN TXT "v=spf1 ip4:198.51.100.25 -all"`)
-		sink := b.Sink(t)
-		product(t, b, 0, initArgs()...)
 		b.Write(t, "/root/domains", further, 0o644)
 		was, pid := treeOf(t, b), mainPID(t, b)
 		out, said := product(t, b, 0, "add-domain", "--yes", "--subdomains", "--from-file", "/root/domains")
@@ -139,11 +135,9 @@ func sent(t *testing.T, b *lab.Box, sink *lab.Sink, from string) []byte {
 // the product made.
 func removal(t *testing.T, release string) (*lab.Box, *lab.Sink) {
 	t.Helper()
-	b := server(t, release, lab.Mail)
+	b, sink := signing(t, release)
 	b.Named(t, "shop.example", "www IN A 192.0.2.80")
 	b.Named(t, "new.example")
-	sink := b.Sink(t)
-	product(t, b, 0, initArgs()...)
 	product(t, b, 0, "add-domain", "--yes", "shop.example")
 	product(t, b, 0, "add-domain", "--yes", "--dns", "bind", "--dns-new-zone", "--ns", "mail.lab.example", "blog.example")
 	return b, sink

@@ -63,9 +63,8 @@ const emptyKey = `"v=DKIM1; h=sha256; k=rsa; p="`
 // small key grows, and the commands of a rotation's way do not disturb it.
 func TestEmergency(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
-		b, sink := existing(t, release)
+		b, sink := signing(t, release)
 		b.NamedAll(t, "shop.example", "blog.example")
-		product(t, b, 0, initArgs("--ttl", "60")...)
 		product(t, b, 0, "add-domain", "--yes", "--ttl", "60", "--subdomains", "--key-bits", "1024", "shop.example")
 		product(t, b, 0, "add-domain", "--yes", "--ttl", "60", "blog.example")
 		revoking(t, b)

@@ -22,6 +22,13 @@ func existing(t *testing.T, release string) (*lab.Box, *lab.Sink) {
 	return b, b.Sink(t)
 }
 
+// signing boots the same server on which init has run, with a TTL of 60.
+func signing(t *testing.T, release string) (*lab.Box, *lab.Sink) {
+	t.Helper()
+	b := lab.Boot(t, lab.Options{Release: release, Image: lab.Signing})
+	return b, b.Sink(t)
+}
+
 // condition is what a failed run has to leave as it found it.
 type condition struct {
 	tree    map[string]string // bytes, owners and modes

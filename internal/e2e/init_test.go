@@ -53,12 +53,11 @@ func product(t *testing.T, b *lab.Box, code int, args ...string) (stdout, stderr
 }
 
 func initArgs(more ...string) []string {
-	return append(lab.SigningArgs(), more...)
+	return append(lab.InitArgs(), more...)
 }
 
 // signed insists that both verifiers accept exactly one signature, of the
-// domain, and that a tampered copy is refused: by the quick one, for Python takes
-// a quarter of a second to start, and there are hundreds of messages.
+// domain, and that a tampered copy is refused by the quick one.
 func signed(t *testing.T, b *lab.Box, msg []byte) {
 	t.Helper()
 	signedBy(t, b, msg, "lab.example")

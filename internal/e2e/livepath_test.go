@@ -138,8 +138,7 @@ func probesSent(t *testing.T, b *lab.Box) string {
 // what somebody has stopped or masked is theirs.
 func TestUnitsOfTheHost(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
-		b, _ := existing(t, release)
-		product(t, b, 0, initArgs()...)
+		b, _ := signing(t, release)
 		was := look(t, b)
 		postfix := strings.TrimSpace(b.Sh(t, `[ "$(systemctl show -P Type postfix)" = oneshot ] && echo postfix@-.service || echo postfix.service`))
 

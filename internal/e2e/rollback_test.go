@@ -97,9 +97,8 @@ func commands(t *testing.T, b *lab.Box) string {
 // end takes it back, and a rollback that names nothing does the same.
 func TestUndoAsPrinted(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
-		b, sink := existing(t, release)
+		b, sink := signing(t, release)
 		b.Named(t, "shop.example")
-		product(t, b, 0, initArgs("--ttl", "60")...)
 		revoking(t, b)
 		b.Sh(t, `sed -i 's/^drain = .*/drain = "14d"/' /etc/mailsetup/host.toml`)
 		product(t, b, 0, initArgs()...)

@@ -16,9 +16,8 @@ import (
 // comes back. Then keys come and go in the same ticks.
 func TestDomainWithoutFile(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
-		b, sink := existing(t, release)
+		b, sink := signing(t, release)
 		b.Named(t, "shop.example")
-		product(t, b, 0, initArgs("--ttl", "60")...)
 		product(t, b, 0, "add-domain", "--yes", "--ttl", "60", "shop.example")
 		first := selectorOf(t, b, "shop.example")
 		signsWith := func() {

@@ -85,6 +85,7 @@ type Box struct {
 	hold    io.Closer // the watcher tears down when this is closed
 	zones   []zone
 	cables  []*cable
+	python  *python
 }
 
 // Boot starts a box for a test and removes it afterwards. A failed test with

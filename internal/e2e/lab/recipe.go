@@ -30,10 +30,14 @@ const (
 // Origin is the domain of the server in Staged and Signing.
 const Origin = "lab.example"
 
-// SigningArgs are those with which mailsetup has made the image Signing.
-func SigningArgs() []string {
+// InitArgs set up the server of Staged.
+func InitArgs() []string {
 	return []string{"init", "--yes", "--domain", Origin, "--ip", "192.0.2.10", "--root-alias", "ann@mail." + Origin}
 }
+
+// SigningArgs are those with which mailsetup has made the image Signing. What
+// resolvers remember of its keys they forget soon.
+func SigningArgs() []string { return append(InitArgs(), "--ttl", "60") }
 
 // below is the image that another one is made from.
 var below = map[Image]Image{Mail: Bare, Staged: Mail, Signing: Staged}
