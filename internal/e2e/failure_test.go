@@ -24,8 +24,8 @@ func postfixUnit(release string) string {
 	return "postfix.service"
 }
 
-// TestRefusals: a daemon that does not take what is new costs nothing but the
-// attempt. Each leaves the server as it was, so that one serves for all.
+// TestRefusals: a daemon that does not take what is new, or Ctrl-C, costs nothing
+// but the attempt. Each leaves the server as it was, so that one serves for all.
 func TestRefusals(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
@@ -33,6 +33,7 @@ func TestRefusals(t *testing.T) {
 			name string
 			test func(t *testing.T, b *lab.Box, sink *lab.Sink, release string)
 		}{
+			{"interrupted", interruptedAnywhere},
 			{"OpenDKIM refuses", openDKIMRefuses},
 			{"Postfix refuses", postfixRefuses},
 			{"Postfix goes deaf", postfixGoesDeaf},

@@ -105,32 +105,30 @@ func killed(t *testing.T, b *lab.Box, at time.Duration, args ...string) (out str
 	return stdout + stderr, code
 }
 
-// TestInterrupted: Ctrl-C takes everything back, however impatient the fingers.
-func TestInterrupted(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
-		b, sink := existing(t, release)
-		was := look(t, b)
-		for _, c := range []struct {
-			at    string // the line of progress to press Ctrl-C at
-			times int
-		}{
-			{"making a key", 1},
-			{"Zone: reload named.service", 1},
-			{"OpenDKIM: restart opendkim.service", 3},
-			{"Postfix: does Postfix take mail", 1},
-		} {
-			stderr, code := interrupted(t, b, c.at, c.times, initArgs()...)
-			if code != 130 {
-				t.Errorf("Ctrl-C at %q: exit %d, want 130\n%s", c.at, code, stderr)
-			}
-			asBefore(t, b, was)
-			if t.Failed() {
-				t.Fatalf("Ctrl-C at %q:\n%s", c.at, stderr)
-			}
+// interruptedAnywhere: Ctrl-C takes everything back, however impatient the fingers.
+func interruptedAnywhere(t *testing.T, b *lab.Box, sink *lab.Sink, _ string) {
+	t.Helper()
+	was := look(t, b)
+	for _, c := range []struct {
+		at    string // the line of progress to press Ctrl-C at
+		times int
+	}{
+		{"making a key", 1},
+		{"Zone: reload named.service", 1},
+		{"OpenDKIM: restart opendkim.service", 3},
+		{"Postfix: does Postfix take mail", 1},
+	} {
+		stderr, code := interrupted(t, b, c.at, c.times, initArgs()...)
+		if code != 130 {
+			t.Errorf("Ctrl-C at %q: exit %d, want 130\n%s", c.at, code, stderr)
 		}
-		notServed(t, b)
-		leavesUnsigned(t, b, sink)
-	})
+		asBefore(t, b, was)
+		if t.Failed() {
+			t.Fatalf("Ctrl-C at %q:\n%s", c.at, stderr)
+		}
+	}
+	notServed(t, b)
+	leavesUnsigned(t, b, sink)
 }
 
 // finger is on the key already: entering the box takes longer than some of what

@@ -317,7 +317,7 @@ func killRotations(t *testing.T, release string, n int, here func(int) bool) {
 			leavesSigned(t, b, sink)
 		}
 	}
-	t.Logf("%d moments over %v, %d of them before the end", n, whole.Round(time.Millisecond), half)
+	t.Logf("moments over %v, %d of them before the end", whole.Round(time.Millisecond), half)
 	if half == 0 {
 		t.Error("no run was killed")
 	}
