@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mailsetup/internal/dkimkeys"
+	"mailsetup/internal/facts"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/propose"
@@ -63,7 +64,10 @@ func (g gatherer) Refresh(ctx context.Context, want *spec.Spec, scope step.Scope
 
 // Recipients implements propose.Gatherer.
 func (g gatherer) Recipients(ctx context.Context, in steps.Input) map[string]state.Recipient {
-	return g.resolve(ctx, in)
+	if g.Image != nil { // of which nothing can be said
+		return nil
+	}
+	return facts.Recipients(ctx, source{g.Sys}, in)
 }
 
 // Selectors implements propose.Gatherer.

@@ -99,7 +99,7 @@ func (s *session) work(ctx context.Context, want spec.Spec, old *spec.Spec) (*wo
 	selectors := s.selectors()
 	for _, d := range s.subjects(&want) {
 		if d.SignedBy != "" {
-			w.leave(d.Name, s.Now)
+			w.leave(d.Name)
 			continue
 		}
 		if _, ok := s.keys.Signing(d.Name); ok || s.steps != nil || (s.o.root != "" && !s.o.rootKeys) {

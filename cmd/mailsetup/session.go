@@ -67,10 +67,13 @@ type session struct {
 	installed  []string     // packages that this run brought
 	zonesAsked int          // since a unit was acted on last
 	taken      *adopt.Setup // an OpenDKIM set up by hand; nil for none
-	// asker asks a milter, nil for none; milters are those of others with what they sign, nil before they were asked,
+	// asker asks a milter, nil for none; milters are those of others with what they sign, once they were asked,
 	// and asksSelector is the selector that the command line names.
-	asker        signers.Asker
-	milters      []state.Milter
+	asker   signers.Asker
+	milters struct {
+		list  []state.Milter
+		asked bool
+	}
 	asksSelector string
 }
 

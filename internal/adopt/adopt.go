@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"mailsetup/internal/detect"
+	"mailsetup/internal/detect/source"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/opendkim"
@@ -81,7 +81,7 @@ func Detect(files system.Reader, f state.Facts, o Options) (*Setup, error) {
 		if err != nil {
 			return nil, err
 		}
-		return detect.Text(files, p)
+		return source.Text(files, p)
 	})
 	if err != nil {
 		return nil, findings(err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/spec"
 )
@@ -61,7 +62,7 @@ func (t *Setup) nearest(host string) string {
 // added beside those that are taken over does not, where the host's name is in one
 // of these: receivers would not take it for the same.
 func (t *Setup) primaryDomain(h spec.Host, old *spec.Spec) string {
-	in := func(domain string) bool { return h.Hostname == domain || strings.HasSuffix(h.Hostname, "."+domain) }
+	in := func(domain string) bool { return dnsname.Within(h.Hostname, domain) }
 	if p := t.nearest(h.Hostname); old == nil && in(p) && !in(h.Domain) {
 		return p
 	}

@@ -3,7 +3,8 @@ package adopt
 import (
 	"fmt"
 
-	"mailsetup/internal/detect"
+	"mailsetup/internal/detect/signer"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/edits"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/opendkim"
@@ -69,7 +70,7 @@ func account(word string) string {
 }
 
 // denied reports whether OpenDKIM cannot use a key.
-func denied(k detect.KeyFile, safeKeys bool) bool {
+func denied(k signer.KeyFile, safeKeys bool) bool {
 	return k.Hidden != "" || safeKeys && k.Unsafe != ""
 }
 
@@ -89,7 +90,7 @@ const (
 // HandOver decides about a key that a process uses now and the user opendkim will:
 // now and then are the file as either of them finds it. A key that the process cannot use is refused: nobody signs with it, and who
 // writes a table must not be given a file of root's by naming it there.
-func HandOver(p Process, now, then detect.KeyFile) (Handover, error) {
+func HandOver(p Process, now, then signer.KeyFile) (Handover, error) {
 	unusable := func(remedy, why string) error {
 		return hint.New(remedy, "OpenDKIM runs as %s and cannot use it: %s", p.User, why)
 	}
@@ -117,5 +118,5 @@ func HandOver(p Process, now, then detect.KeyFile) (Handover, error) {
 // is: a directory of its own, since those of the domains may be somebody else's
 // still.
 func copyOf(domain, selector string) state.Path {
-	return steps.KeyDir.Join("adopted", selector+"._domainkey."+domain+".private")
+	return steps.KeyDir.Join("adopted", dnsname.Key(selector, domain)+".private")
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"mailsetup/internal/adopt"
-	"mailsetup/internal/detect"
+	"mailsetup/internal/detect/signer"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/opendkim"
 	"mailsetup/internal/state"
@@ -44,20 +44,20 @@ func TestRunningProcess(t *testing.T) {
 }
 
 func TestHandOver(t *testing.T) {
-	fine, hidden, open := detect.KeyFile{}, detect.KeyFile{Hidden: "the user x cannot read /k (root:root, mode 0600)"}, detect.KeyFile{Unsafe: "/k (mode 0644) is open to everybody"}
-	shut, shared := detect.KeyFile{Hidden: "the user x cannot enter /d", Above: "/d"}, detect.KeyFile{Unsafe: "/d (mode 0777) is open to everybody", Above: "/d"}
+	fine, hidden, open := signer.KeyFile{}, signer.KeyFile{Hidden: "the user x cannot read /k (root:root, mode 0600)"}, signer.KeyFile{Unsafe: "/k (mode 0644) is open to everybody"}
+	shut, shared := signer.KeyFile{Hidden: "the user x cannot enter /d", Above: "/d"}, signer.KeyFile{Unsafe: "/d (mode 0777) is open to everybody", Above: "/d"}
 	dkimsign, ours := adopt.Process{User: "dkimsign", StartUser: "dkimsign"}, adopt.Process{User: "opendkim", StartUser: "root"}
 	for name, c := range map[string]struct {
 		signer       adopt.Process
 		loaded, mind bool
-		now, then    detect.KeyFile
+		now, then    signer.KeyFile
 		want         adopt.Handover
 		hint         string // of a refusal
 	}{
 		"both can":                     {signer: ours, mind: true, now: fine, then: fine},
 		"the next one cannot":          {signer: dkimsign, mind: true, now: fine, then: hidden, want: adopt.Copied},
 		"not even come there":          {signer: dkimsign, mind: true, now: fine, then: shut, want: adopt.Copied},
-		"and would refuse it":          {signer: dkimsign, mind: true, now: fine, then: detect.KeyFile{Unsafe: "/k belongs to dkimsign"}, want: adopt.Copied},
+		"and would refuse it":          {signer: dkimsign, mind: true, now: fine, then: signer.KeyFile{Unsafe: "/k belongs to dkimsign"}, want: adopt.Copied},
 		"read as root when it began":   {signer: ours, loaded: true, mind: true, now: hidden, then: hidden, want: adopt.Given},
 		"the same, behind a door":      {signer: ours, loaded: true, mind: true, now: shut, then: shut, want: adopt.Copied},
 		"it did not begin as root":     {signer: dkimsign, loaded: true, mind: true, now: hidden, then: hidden, hint: "name another file, or if this is its key: chown dkimsign: /k"},

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"mailsetup/internal/detect"
+	"mailsetup/internal/detect/signer"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/opendkim"
@@ -18,7 +18,7 @@ import (
 
 // keyFile is a private key that is taken over.
 type keyFile struct {
-	detect.KeyFile
+	signer.KeyFile
 	handover Handover
 	copyTo   state.Path // "" for none
 	text     []byte     // of a copy that is not there yet
@@ -34,20 +34,20 @@ type keyReader struct {
 }
 
 // take puts the key of a signing domain into the set-up, as it is found.
-func (r *keyReader) take(t *Setup, signer opendkim.Signer, d *spec.Domain) error {
+func (r *keyReader) take(t *Setup, s opendkim.Signer, d *spec.Domain) error {
 	wrong := func(remedy, format string, a ...any) error {
-		return &opendkim.Error{Place: signer.KeyAt, What: fmt.Sprintf("the key of "+signer.Domain+": "+format, a...), Hint: remedy}
+		return &opendkim.Error{Place: s.KeyAt, What: fmt.Sprintf("the key of "+s.Domain+": "+format, a...), Hint: remedy}
 	}
-	p, err := state.ParsePath(signer.KeyFile)
+	p, err := state.ParsePath(s.KeyFile)
 	if err != nil {
 		return wrong("correct the path", "%v", err)
 	}
 	k, known := r.read[p]
 	if !known {
-		k, err = r.examine(p, copyOf(signer.Domain, signer.Selector))
+		k, err = r.examine(p, copyOf(s.Domain, s.Selector))
 	}
 	if err != nil && r.unprivileged {
-		return hint.New("run it as root (sudo)", "%s: only root can look at the key of %s, which is to be taken over", p, signer.Domain)
+		return hint.New("run it as root (sudo)", "%s: only root can look at the key of %s, which is to be taken over", p, s.Domain)
 	}
 	if refused, ok := errors.AsType[*hint.Error](err); ok {
 		return wrong(refused.Lines[0], "%s", refused)
@@ -61,7 +61,7 @@ func (r *keyReader) take(t *Setup, signer opendkim.Signer, d *spec.Domain) error
 	}
 	if k.handover == Stays && k.Unsafe != "" {
 		t.Notes = append(t.Notes, state.Note{
-			Topic: "RequireSafeKeys", Text: k.Unsafe + ", where the key of " + signer.Domain + " is; OpenDKIM was told not to mind, and that stays so " +
+			Topic: "RequireSafeKeys", Text: k.Unsafe + ", where the key of " + s.Domain + " is; OpenDKIM was told not to mind, and that stays so " +
 				"(opendkim in " + string(spec.HostFile) + ")",
 			Do: k.closeToOthers(),
 		})
@@ -70,8 +70,8 @@ func (r *keyReader) take(t *Setup, signer opendkim.Signer, d *spec.Domain) error
 		d.KeyBits = bits
 	}
 	file := cmp.Or(k.copyTo, p)
-	t.Keys[signer.Domain] = keyring.Key{
-		Selector: signer.Selector, Bits: k.Bits, Public: k.Public, Fingerprint: k.Fingerprint, File: string(file), Adopted: true,
+	t.Keys[s.Domain] = keyring.Key{
+		Selector: s.Selector, Bits: k.Bits, Public: k.Public, Fingerprint: k.Fingerprint, File: string(file), Adopted: true,
 		Stage: keyring.Active, Since: map[keyring.Stage]time.Time{keyring.Active: r.now},
 	}
 	return nil
@@ -79,11 +79,11 @@ func (r *keyReader) take(t *Setup, signer opendkim.Signer, d *spec.Domain) error
 
 // examine reads a key and decides what becomes of its file.
 func (r *keyReader) examine(p, copyTo state.Path) (keyFile, error) {
-	now, err := detect.Key(r.files, p, r.process.User)
+	now, err := signer.Key(r.files, p, r.process.User)
 	if err != nil {
 		return keyFile{}, err
 	}
-	then, err := detect.Key(r.files, p, signerUser)
+	then, err := signer.Key(r.files, p, signerUser)
 	if err != nil {
 		return keyFile{}, err
 	}
@@ -92,10 +92,10 @@ func (r *keyReader) examine(p, copyTo state.Path) (keyFile, error) {
 		return k, err
 	}
 	k.copyTo = copyTo
-	if there, err := detect.Key(r.files, copyTo, signerUser); err == nil && there.Fingerprint == now.Fingerprint {
+	if there, err := signer.Key(r.files, copyTo, signerUser); err == nil && there.Fingerprint == now.Fingerprint {
 		return k, nil // of a run whose record was lost
 	}
-	k.text, err = detect.KeyText(r.files, p)
+	k.text, err = signer.KeyText(r.files, p)
 	return k, err
 }
 

@@ -5,11 +5,14 @@ package dkimkeys
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
+	"mailsetup/internal/detect/source"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/system"
 	"mailsetup/keygen"
 	"mailsetup/steps"
 )
@@ -74,6 +77,44 @@ func AddPairs(in *steps.Input, pairs []Pair) {
 	if in.Early != nil {
 		in.Early = in.Early.WithAll(keys)
 	}
+}
+
+// RemovePair takes the pair of a domain, made or not, out of what the steps look at,
+// and returns the other pairs.
+func RemovePair(in *steps.Input, pairs []Pair, domain string) []Pair {
+	for _, p := range pairs {
+		if p.Domain == domain {
+			delete(in.NewKeys, state.Path(p.Key.File))
+			in.Keys = in.Keys.Without(domain, p.Key.Selector)
+		}
+	}
+	return slices.DeleteFunc(pairs, func(p Pair) bool { return p.Domain == domain })
+}
+
+// StopSigning leaves the mail of a domain to another signer: a key that the run was
+// to make is not made, and one that signs drains. It returns the other pairs.
+func StopSigning(in *steps.Input, pairs []Pair, domain string) []Pair {
+	pairs = RemovePair(in, pairs, domain)
+	if keys := in.Keys[domain]; len(keys) > 0 {
+		in.Keys = in.Keys.Replaced(domain, keyring.Drain(keys, in.Now))
+	}
+	return pairs
+}
+
+// CopyKey returns a pair for a domain with a copy of a private key that somebody
+// made.
+func CopyKey(files system.Reader, d spec.Domain, selector string, from state.Path, now time.Time) (Pair, error) {
+	text, err := source.Text(files, from)
+	if err != nil {
+		return Pair{}, err
+	}
+	key, err := keygen.Parse(text)
+	if err != nil {
+		return Pair{}, err
+	}
+	p := NewPair(d, selector, now).Made(key)
+	p.Key.Bits = key.Bits()
+	return p, nil
 }
 
 // Resume lets a key sign again that drains since its domain was removed. Until

@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/system/systemtest"
 	"mailsetup/keygen"
 	"mailsetup/steps"
 )
@@ -95,5 +96,45 @@ func TestResume(t *testing.T) {
 	}
 	if _, ok := in.Early.Signing("lab.example"); ok {
 		t.Errorf("before it is proven %+v", in.Early)
+	}
+}
+
+func TestStopSigning(t *testing.T) {
+	in := steps.Input{
+		Keys: keyring.Ledger{"a.example": {{Selector: "old", Stage: keyring.Active}}}, NewKeys: map[state.Path][]byte{}, Now: now,
+	}
+	pairs := []dkimkeys.Pair{
+		dkimkeys.NewPair(spec.Domain{Name: "a.example"}, "s1", now), dkimkeys.NewPair(spec.Domain{Name: "b.example"}, "s1", now),
+	}
+	dkimkeys.AddPairs(&in, pairs)
+	pairs = dkimkeys.StopSigning(&in, pairs, "a.example")
+	if len(pairs) != 1 || pairs[0].Domain != "b.example" || len(in.NewKeys) != 1 {
+		t.Errorf("pairs %v, files %v", pairs, in.NewKeys)
+	}
+	if keys := in.Keys["a.example"]; len(keys) != 1 || keys[0].Stage != keyring.Draining || !keys[0].Since[keyring.Draining].Equal(now) {
+		t.Errorf("%+v", in.Keys["a.example"])
+	}
+	if k, ok := in.Keys.Signing("b.example"); !ok || k.Selector != "s1" {
+		t.Errorf("%+v", in.Keys["b.example"])
+	}
+}
+
+func TestCopyKey(t *testing.T) {
+	key, err := keygen.Generate(1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := systemtest.NewMem()
+	files.PutFile("/theirs", string(key.PEM()))
+	files.PutFile("/text", "PEM")
+	d := spec.Domain{Name: "lab.example", KeyBits: 2048}
+	p, err := dkimkeys.CopyKey(files, d, "mail", "/theirs", now)
+	if err != nil || p.Key.Bits != 1024 || p.Key.Public != key.Public() || p.Key.File != "/etc/dkimkeys/lab.example/mail.private" || string(p.PEM) != string(key.PEM()) {
+		t.Errorf("%+v, %v", p.Key, err)
+	}
+	for _, from := range []state.Path{"/text", "/gone"} {
+		if _, err := dkimkeys.CopyKey(files, d, "mail", from, now); err == nil {
+			t.Errorf("%s is copied", from)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/dnspub"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
@@ -58,7 +59,7 @@ func (s Selectors) InUse(ctx context.Context, domain, selector string) bool {
 	if o, err := s.Files.Read(steps.KeyFile(domain, selector)); err != nil || o.Kind != state.Absent {
 		return true
 	}
-	name := recordName(domain, selector)
+	name := dnsname.Absolute(dnsname.Key(selector, domain))
 	for _, z := range s.Zones {
 		if strings.HasSuffix(name, z.Origin) && slices.ContainsFunc(z.Records, func(r state.Record) bool { return strings.EqualFold(r.Name, name) }) {
 			return true
@@ -104,7 +105,7 @@ func (s Selectors) published(ctx context.Context, name string) bool {
 
 // Alias returns the target of a CNAME at the name of a key's record, "" for none.
 func (s Selectors) Alias(ctx context.Context, domain, selector string) string {
-	name := recordName(domain, selector)
+	name := dnsname.Absolute(dnsname.Key(selector, domain))
 	var found []state.Record
 	for _, z := range s.Zones {
 		found = append(found, z.Records...)
@@ -121,5 +122,3 @@ func (s Selectors) Alias(ctx context.Context, domain, selector string) string {
 	}
 	return found[i].Value
 }
-
-func recordName(domain, selector string) string { return selector + "._domainkey." + domain + "." }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/policy"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -25,7 +26,7 @@ func FromRecords(a spec.Answers, f state.Facts, domain string) (spec.Answers, So
 			why.SPF = "the SPF record of " + domain + " says so"
 		}
 	}
-	if list := steps.Texts(f, "_dmarc."+domain, policy.IsDMARC); len(list) == 1 {
+	if list := steps.Texts(f, dnsname.Policy(domain), policy.IsDMARC); len(list) == 1 {
 		if r, err := policy.ParseDMARC(list[0]); err == nil {
 			fromDMARC(&a, r)
 			why.DMARC = "the DMARC record of " + domain + " says so"

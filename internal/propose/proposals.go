@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/adopt"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/wizard"
@@ -119,7 +120,7 @@ func (b *Basis) whyManual(domain string) string {
 	}
 	for _, z := range b.Facts.Zones {
 		if z.Problem != "" && z.Holds(domain+".") {
-			return "zone " + strings.TrimSuffix(z.Origin, ".") + ": " + z.Problem
+			return "zone " + dnsname.TrimDot(z.Origin) + ": " + z.Problem
 		}
 	}
 	return "no zone of this machine's BIND holds " + domain
@@ -146,12 +147,12 @@ func (b *Basis) receive(domain, host string, addresses []string) wizard.Proposal
 		return wizard.Proposal{Value: "no", Why: "the domain's MX could not be looked up"}
 	}
 	for _, name := range mx {
-		name = strings.ToLower(strings.TrimSuffix(name, "."))
+		name = strings.ToLower(dnsname.TrimDot(name))
 		if name == host || len(addresses) > 0 && b.resolvesTo(name, addresses[0]) {
 			return wizard.Proposal{Value: "yes", Why: "the domain's MX is this server"}
 		}
 	}
-	return wizard.Proposal{Value: "no", Why: "the domain's MX is " + strings.TrimSuffix(mx[0], ".")}
+	return wizard.Proposal{Value: "no", Why: "the domain's MX is " + dnsname.TrimDot(mx[0])}
 }
 
 // exchangers returns the names in the domain's MX records, in DNS and in its zone
@@ -160,7 +161,7 @@ func (b *Basis) exchangers(domain string) []string {
 	mx := slices.Clone(b.Facts.Live[domain].MX)
 	for _, z := range b.Facts.Zones {
 		for _, r := range z.Records {
-			if r.Type == "MX" && strings.EqualFold(r.Name, domain+".") {
+			if r.Type == "MX" && dnsname.Same(r.Name, domain) {
 				mx = append(mx, r.Value[strings.LastIndexByte(r.Value, ' ')+1:])
 			}
 		}

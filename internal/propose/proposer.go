@@ -14,6 +14,7 @@ import (
 
 	"mailsetup/internal/adopt"
 	"mailsetup/internal/dkimkeys"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/parallel"
@@ -268,7 +269,7 @@ func (d *draft) selector(ctx context.Context, a spec.Answers) (spec.Answers, err
 	if s, err := spec.Selector(a.Selector); err == nil && selectors.InUse(ctx, domain, s) {
 		why := "is in use already; a selector is never used twice"
 		if target := selectors.Alias(ctx, domain, s); target != "" {
-			why = "is a CNAME of " + strings.TrimSuffix(target, ".") + " in DNS: no key can stand beside it"
+			why = "is a CNAME of " + dnsname.TrimDot(target) + " in DNS: no key can stand beside it"
 		}
 		return a, hint.NewUsage("leave --selector out to get one that is free", "selector %s of %s %s", s, domain, why)
 	}

@@ -1,0 +1,48 @@
+package facts
+
+import (
+	"context"
+
+	"mailsetup/internal/detect/postfix"
+	"mailsetup/internal/detect/source"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps"
+)
+
+// mainCf is the configuration of Postfix.
+const mainCf state.Path = "/etc/postfix/main.cf"
+
+// Recipients returns what Postfix will do with mail for the addresses of a spec, by
+// address. Of the settings that an earlier installation left nothing can be said.
+func Recipients(ctx context.Context, s source.Source, in steps.Input) map[string]state.Recipient {
+	list := steps.Addressees(in)
+	if len(list) == 0 {
+		return nil
+	}
+	if o, err := s.Stat(mainCf); in.Facts.Postfix == nil && err == nil && o.Kind != state.Absent {
+		return nil
+	}
+	var addresses []string
+	for _, a := range list {
+		addresses = append(addresses, a.Address)
+	}
+	return postfix.Recipients(ctx, s, postfix.Mail{
+		Settings: steps.PostfixSettings(in), Aliases: steps.AliasesText(in), Route: steps.MailRoutes(in),
+	}, addresses)
+}
+
+// CheckRecipients returns the recipients of a spec, and an error if nobody has one of
+// its addresses. What was so before the run, by the spec of earlier runs, and stays
+// so is no error: the run tells of it at its end.
+func CheckRecipients(ctx context.Context, s source.Source, in steps.Input, old *spec.Spec) (map[string]state.Recipient, error) {
+	in.Facts.Recipients = Recipients(ctx, s, in)
+	err := steps.Unread(in)
+	if err == nil || old == nil {
+		return in.Facts.Recipients, err
+	}
+	was := in
+	was.Spec = *old
+	was.Facts.Recipients = Recipients(ctx, s, was)
+	return in.Facts.Recipients, steps.UnreadSince(was, in)
+}

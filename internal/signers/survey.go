@@ -1,0 +1,103 @@
+package signers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/dnspub"
+	"mailsetup/internal/state"
+	"mailsetup/steps"
+)
+
+// Survey finds out who signs mail beside our OpenDKIM.
+type Survey struct {
+	Source Source
+	Ask    Asker // nil: nobody is asked, as below a directory
+	Lookup Lookup
+	// Unprivileged: what only root may read cannot be read, and so nobody is asked.
+	Unprivileged bool
+	Logf         func(format string, a ...any)
+}
+
+// slow is the time after which a person is told who is asked: longer than anybody
+// takes for an instant.
+const slow = 2 * time.Second
+
+// Milters asks the milters and content filters of Postfix what they sign of the
+// domains that a run is about. Asked is false if nobody was.
+func (s Survey) Milters(ctx context.Context, in steps.Input) (milters []state.Milter, asked bool) {
+	if s.Ask == nil {
+		return nil, false
+	}
+	list := steps.OtherMilters(in)
+	if s.Unprivileged {
+		if len(list) > 0 {
+			s.Logf("not root: whether other milters sign was not asked: %s", endpoints(list))
+		}
+		return nil, false
+	}
+	domains := domainsOf(in)
+	if len(list) > 0 {
+		timer := time.AfterFunc(slow, func() {
+			s.Logf("asking the other milters of Postfix whether they sign: %s", endpoints(list))
+		})
+		defer timer.Stop()
+		if n := len(domains); n > MostDomains {
+			s.Logf("they are asked about %d of the %d domains", MostDomains, n)
+		}
+	}
+	milters = Ask(ctx, s.Source, s.Ask, slices.Clone(list), domains, steps.Further(in), s.Lookup)
+	if in.Facts.Installed["amavisd-new"] {
+		if m := AmavisSigner(ctx, s.Source, domains); m != nil {
+			milters = append(milters, *m)
+		}
+	}
+	return milters, true
+}
+
+// domainsOf returns the domains that a run is about, that of the host first: it is
+// asked about even if nothing of it has changed.
+func domainsOf(in steps.Input) []string {
+	var domains []string
+	if in.Scope.WholeHost() {
+		domains = append(domains, in.Spec.Host.Domain)
+	}
+	for d := range in.Scope.Domains(in.Spec) {
+		if len(domains) == 0 || d.Name != domains[0] {
+			domains = append(domains, d.Name)
+		}
+	}
+	return domains
+}
+
+func endpoints(list []state.Milter) string {
+	var names []string
+	for _, m := range list {
+		names = append(names, m.Endpoint)
+	}
+	return strings.Join(names, ", ")
+}
+
+// KeyRecords returns a Lookup that asks a resolver for the records by which
+// signatures are verified.
+func KeyRecords(resolver *dnspub.Client) Lookup {
+	return func(ctx context.Context, name string) ([]string, error) {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		records, status, err := resolver.Lookup(ctx, name+".", "TXT")
+		if err != nil {
+			return nil, err
+		}
+		if status != dnspub.Found {
+			return nil, fmt.Errorf("no record at %s", name)
+		}
+		var texts []string
+		for _, r := range records {
+			texts = append(texts, r.Value)
+		}
+		return texts, nil
+	}
+}
