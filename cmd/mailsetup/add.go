@@ -7,8 +7,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mailsetup/internal/propose"
 	"mailsetup/internal/spec"
-	"mailsetup/steps/step"
 )
 
 func addCommand(c console) *cli.Command {
@@ -43,12 +43,6 @@ func addCommand(c console) *cli.Command {
 	}}, flagGroup{"What you want, for each of them", domainFlags()},
 		flagGroup{"What may change that is yours", consentFlags()},
 		flagGroup{"How to go about it", howFlags()})
-}
-
-// domainFlags are the questions of init that are about a domain.
-func domainFlags() []cli.Flag {
-	host := []string{"domain", "hostname", "ip", "root-alias", "notify", "milter-default-action"}
-	return slices.DeleteFunc(wishFlags(), func(f cli.Flag) bool { return slices.Contains(host, f.Names()[0]) })
 }
 
 // checkFurther finds what is wrong with the flags before anything is read.
@@ -88,9 +82,12 @@ func runAdd(ctx context.Context, c console, names []string, a spec.Answers, o op
 	if err != nil {
 		return err
 	}
-	names, err = s.further(names, old, strict)
-	if err != nil {
-		return err
+	names, there := propose.NewDomains(*old, names)
+	switch {
+	case strict && len(there) > 0:
+		return usage("leave --strict out to add the others", "there already: %s", listed(there, 10))
+	case len(there) > 0:
+		s.c.say("%s", fold("there already, and left as it is: "+listed(there, 10), 78))
 	}
 	if len(names) == 0 {
 		return s.nothingLeft("all of these domains are there already")
@@ -109,25 +106,6 @@ func (s *session) setUp() (*spec.Spec, error) {
 		return nil, usage("mailsetup init", "this %s is not set up yet", s.Kind())
 	}
 	return old, err
-}
-
-// further are the names that are new, which the run is then about. The others
-// are told of.
-func (s *session) further(names []string, old *spec.Spec, strict bool) ([]string, error) {
-	known := map[string]bool{}
-	for _, d := range old.Domains {
-		known[d.Name] = true
-	}
-	there := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !known[n] })
-	if strict && len(there) > 0 {
-		return nil, usage("leave --strict out to add the others", "there already: %s", listed(there, 10))
-	}
-	if len(there) > 0 {
-		s.c.say("%s", fold("there already, and left as it is: "+listed(there, 10), 78))
-	}
-	names = slices.DeleteFunc(names, func(n string) bool { return known[n] })
-	s.scope = step.Only(names...)
-	return names, nil
 }
 
 // nothingLeft is the end of a run that was asked for what is so already.

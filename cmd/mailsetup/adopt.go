@@ -1,8 +1,6 @@
 package main
 
 import (
-	"slices"
-
 	"github.com/urfave/cli/v2"
 )
 
@@ -32,12 +30,4 @@ func adoptCommand(c console) *cli.Command {
 // adoptFlags are those of init that the set-up does not answer itself.
 func adoptFlags() []cli.Flag {
 	return only(wishFlags(), "domain", "hostname", "ip", "dns", "rfc2136-server", "rfc2136-key", "root-alias", "milter-default-action")
-}
-
-func only(flags []cli.Flag, names ...string) []cli.Flag {
-	return slices.DeleteFunc(flags, func(f cli.Flag) bool { return !slices.Contains(names, f.Names()[0]) })
-}
-
-func except(flags []cli.Flag, names ...string) []cli.Flag {
-	return slices.DeleteFunc(flags, func(f cli.Flag) bool { return slices.Contains(names, f.Names()[0]) })
 }

@@ -15,6 +15,7 @@ import (
 	"mailsetup/internal/system"
 	"mailsetup/keygen"
 	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 // Pair is a private key that a run makes, with its entry in the ledger. Until it
@@ -67,7 +68,7 @@ func Generate(ctx context.Context, pairs []Pair, made func()) error {
 }
 
 // AddPairs puts pairs, made or not, into what the steps look at.
-func AddPairs(in *steps.Input, pairs []Pair) {
+func AddPairs(in *step.Input, pairs []Pair) {
 	keys := make(map[string]keyring.Key, len(pairs))
 	for _, p := range pairs {
 		keys[p.Domain] = p.Key
@@ -81,7 +82,7 @@ func AddPairs(in *steps.Input, pairs []Pair) {
 
 // RemovePair takes the pair of a domain, made or not, out of what the steps look at,
 // and returns the other pairs.
-func RemovePair(in *steps.Input, pairs []Pair, domain string) []Pair {
+func RemovePair(in *step.Input, pairs []Pair, domain string) []Pair {
 	for _, p := range pairs {
 		if p.Domain == domain {
 			delete(in.NewKeys, state.Path(p.Key.File))
@@ -93,7 +94,7 @@ func RemovePair(in *steps.Input, pairs []Pair, domain string) []Pair {
 
 // StopSigning leaves the mail of a domain to another signer: a key that the run was
 // to make is not made, and one that signs drains. It returns the other pairs.
-func StopSigning(in *steps.Input, pairs []Pair, domain string) []Pair {
+func StopSigning(in *step.Input, pairs []Pair, domain string) []Pair {
 	pairs = RemovePair(in, pairs, domain)
 	if keys := in.Keys[domain]; len(keys) > 0 {
 		in.Keys = in.Keys.Replaced(domain, keyring.Drain(keys, in.Now))
@@ -119,7 +120,7 @@ func CopyKey(files system.Reader, d spec.Domain, selector string, from state.Pat
 
 // Resume lets a key sign again that drains since its domain was removed. Until
 // the run has proven that it signs, the ledger goes on to say that it drains.
-func Resume(in *steps.Input, domain string, k keyring.Key) {
+func Resume(in *step.Input, domain string, k keyring.Key) {
 	if in.Early == nil {
 		in.Keys, in.Early = maps.Clone(in.Keys), maps.Clone(in.Keys)
 	}

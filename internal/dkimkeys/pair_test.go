@@ -12,7 +12,7 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/system/systemtest"
 	"mailsetup/keygen"
-	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 var now = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
@@ -70,7 +70,7 @@ func TestGenerateEndsWhenItIsInterrupted(t *testing.T) {
 // then; a key that is new is in both.
 func TestAddPairs(t *testing.T) {
 	before := keyring.Ledger{"lab.example": {{Selector: "old", Stage: keyring.Active}}}
-	in := steps.Input{Keys: before, Early: before, NewKeys: map[state.Path][]byte{}}
+	in := step.Input{Keys: before, Early: before, NewKeys: map[state.Path][]byte{}}
 	p := dkimkeys.NewPair(spec.Domain{Name: "lab.example", KeyBits: 2048}, "s1", now)
 	p.PEM = []byte("PEM")
 	dkimkeys.AddPairs(&in, []dkimkeys.Pair{p})
@@ -89,7 +89,7 @@ func TestResume(t *testing.T) {
 		Selector: "s1", Stage: keyring.Draining,
 		Since: map[keyring.Stage]time.Time{keyring.Active: now.AddDate(-1, 0, 0), keyring.Draining: now.AddDate(0, 0, -1)},
 	}
-	in := steps.Input{Keys: keyring.Ledger{"lab.example": {drains}}, Now: now}
+	in := step.Input{Keys: keyring.Ledger{"lab.example": {drains}}, Now: now}
 	dkimkeys.Resume(&in, "lab.example", drains)
 	if k, ok := in.Keys.Signing("lab.example"); !ok || k.Selector != "s1" {
 		t.Errorf("afterwards %+v", in.Keys)
@@ -100,7 +100,7 @@ func TestResume(t *testing.T) {
 }
 
 func TestStopSigning(t *testing.T) {
-	in := steps.Input{
+	in := step.Input{
 		Keys: keyring.Ledger{"a.example": {{Selector: "old", Stage: keyring.Active}}}, NewKeys: map[state.Path][]byte{}, Now: now,
 	}
 	pairs := []dkimkeys.Pair{

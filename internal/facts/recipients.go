@@ -8,6 +8,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 // mainCf is the configuration of Postfix.
@@ -15,7 +16,7 @@ const mainCf state.Path = "/etc/postfix/main.cf"
 
 // Recipients returns what Postfix will do with mail for the addresses of a spec, by
 // address. Of the settings that an earlier installation left nothing can be said.
-func Recipients(ctx context.Context, s source.Source, in steps.Input) map[string]state.Recipient {
+func Recipients(ctx context.Context, s source.Source, in step.Input) map[string]state.Recipient {
 	list := steps.Addressees(in)
 	if len(list) == 0 {
 		return nil
@@ -35,7 +36,7 @@ func Recipients(ctx context.Context, s source.Source, in steps.Input) map[string
 // CheckRecipients returns the recipients of a spec, and an error if nobody has one of
 // its addresses. What was so before the run, by the spec of earlier runs, and stays
 // so is no error: the run tells of it at its end.
-func CheckRecipients(ctx context.Context, s source.Source, in steps.Input, old *spec.Spec) (map[string]state.Recipient, error) {
+func CheckRecipients(ctx context.Context, s source.Source, in step.Input, old *spec.Spec) (map[string]state.Recipient, error) {
 	in.Facts.Recipients = Recipients(ctx, s, in)
 	err := steps.Unread(in)
 	if err == nil || old == nil {

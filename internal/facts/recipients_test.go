@@ -11,7 +11,6 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/internal/system/systemtest"
-	"mailsetup/steps"
 	"mailsetup/steps/step"
 )
 
@@ -36,8 +35,8 @@ func (mailHost) Run(_ context.Context, c system.Command) (system.Result, error) 
 func host() mailHost { return mailHost{systemtest.NewMem()} }
 
 // rootReadBy is a server whose root alias is an address of its own.
-func rootReadBy(address string) steps.Input {
-	in := steps.Input{Spec: spec.Spec{Host: spec.Host{Hostname: "mail.lab.example", RootAlias: address, MilterDefaultAction: "tempfail"}}}
+func rootReadBy(address string) step.Input {
+	in := step.Input{Spec: spec.Spec{Host: spec.Host{Hostname: "mail.lab.example", RootAlias: address, MilterDefaultAction: "tempfail"}}}
 	in.Facts.Postfix = &state.Postfix{Value: map[string]string{
 		"myhostname": "mail.lab.example", "myorigin": "lab.example", "mydestination": "lab.example", "local_recipient_maps": "hash:/users",
 		"alias_maps": "hash:/etc/aliases", "alias_database": "hash:/etc/aliases", "local_transport": "local:$myhostname", "default_transport": "smtp",
@@ -77,7 +76,7 @@ func TestCheckRecipients(t *testing.T) {
 	}
 	in := rootReadBy("gone@lab.example")
 	old, fresh := in.Spec, rootReadBy("ann@lab.example").Spec
-	refusal, ok := errors.AsType[*steps.Refusal](second(facts.CheckRecipients(t.Context(), host(), in, nil)))
+	refusal, ok := errors.AsType[*step.Refusal](second(facts.CheckRecipients(t.Context(), host(), in, nil)))
 	if !ok || refusal.Hint == "" {
 		t.Errorf("%v", refusal)
 	}

@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 func txt(name, value string) state.Record {
@@ -138,7 +139,7 @@ func TestRecordsThatAnswersCameFromStay(t *testing.T) {
 		if err := findings.Err(); err != nil {
 			t.Fatal(err)
 		}
-		in := steps.Input{
+		in := step.Input{
 			Spec: want, Facts: f, Now: now,
 			Keys: keyring.Ledger{"lab.example": {{Selector: "202611", Public: "MIIB", Stage: keyring.Active, File: "/k"}}},
 		}

@@ -46,7 +46,7 @@ type Gatherer interface {
 	// Refresh asks DNS about what a spec has beyond the one that Gather was given.
 	Refresh(ctx context.Context, want *spec.Spec, scope step.Scope) (state.Facts, error)
 	// Recipients finds out what Postfix will do with mail for the addresses of a spec.
-	Recipients(ctx context.Context, in steps.Input) map[string]state.Recipient
+	Recipients(ctx context.Context, in step.Input) map[string]state.Recipient
 	// Selectors chooses names for keys, with the DNS answers of the last Gather.
 	Selectors(ledger keyring.Ledger, zones []state.Zone) dkimkeys.Selectors
 }
@@ -169,7 +169,7 @@ func (d *draft) checkAdopted(ctx context.Context, domain string, first *spec.Spe
 	case d.Spec != nil && d.Facts.OpenDKIM != nil && !adopt.IsForeign(d.Facts, d.Server.Record):
 		return ErrOurs
 	}
-	return adopt.NothingFound(ctx, d.Files, steps.OtherMilters(steps.Input{Spec: *first, Facts: d.Facts}))
+	return adopt.NothingFound(ctx, d.Files, steps.OtherMilters(step.Input{Spec: *first, Facts: d.Facts}))
 }
 
 // gatherAdopted looks at the records of all domains that are taken over, beside
@@ -274,6 +274,23 @@ func (d *draft) selector(ctx context.Context, a spec.Answers) (spec.Answers, err
 		return a, hint.NewUsage("leave --selector out to get one that is free", "selector %s of %s %s", s, domain, why)
 	}
 	return a, nil
+}
+
+// NewDomains sorts names into those that a spec does not have yet and those that
+// are there already.
+func NewDomains(sp spec.Spec, names []string) (fresh, there []string) {
+	known := make(map[string]bool, len(sp.Domains))
+	for _, d := range sp.Domains {
+		known[d.Name] = true
+	}
+	for _, n := range names {
+		if known[n] {
+			there = append(there, n)
+		} else {
+			fresh = append(fresh, n)
+		}
+	}
+	return fresh, there
 }
 
 // AddDomains works out the spec of a server with further domains, from answers that

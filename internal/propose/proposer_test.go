@@ -49,7 +49,7 @@ func (s *server) Refresh(context.Context, *spec.Spec, step.Scope) (state.Facts, 
 	return s.facts, nil
 }
 
-func (s *server) Recipients(context.Context, steps.Input) map[string]state.Recipient {
+func (s *server) Recipients(context.Context, step.Input) map[string]state.Recipient {
 	return s.recipients
 }
 
@@ -333,6 +333,14 @@ func hosting(t *testing.T) (*server, *spec.Spec) {
 		state.Zone{Origin: "here.example.", Kind: "primary"}, state.Zone{Origin: "broken.example.", Kind: "primary", Problem: "it is signed by hand"},
 		state.Zone{Origin: "second.example.", Kind: "secondary", Problem: "BIND is a secondary server for it here"})
 	return s, &r.Want
+}
+
+func TestNewDomains(t *testing.T) {
+	_, old := hosting(t)
+	fresh, there := propose.NewDomains(*old, []string{"b.example", "lab.example", "a.example"})
+	if !slices.Equal(fresh, []string{"b.example", "a.example"}) || !slices.Equal(there, []string{"lab.example"}) {
+		t.Errorf("%q are new, %q are there", fresh, there)
+	}
 }
 
 // A domain whose zone is elsewhere gets its records printed, whatever the host does;

@@ -22,7 +22,7 @@ func (d *draft) withReaders(ctx context.Context, a spec.Answers) Result {
 			proposed = append(proposed, w.Name)
 		}
 	}
-	in := steps.Input{Spec: d.Want, Facts: d.Facts, Scope: step.Only(proposed...)}
+	in := step.Input{Spec: d.Want, Facts: d.Facts, Scope: step.Only(proposed...)}
 	in.Facts.Recipients = d.Recipients(ctx, in)
 	d.Want = steps.Read(in)
 	return d.Result
@@ -39,9 +39,9 @@ func (d *draft) unread(ctx context.Context, a spec.Answers) error {
 	for _, w := range want.Domains {
 		domains[w.Name] = true // and reports are not asked about
 	}
-	in := steps.Input{Spec: want, Facts: d.Facts, Scope: step.Scope{}.Skip(domains)}
+	in := step.Input{Spec: want, Facts: d.Facts, Scope: step.Scope{}.Skip(domains)}
 	in.Facts.Recipients = d.Recipients(ctx, in)
-	refusal, ok := errors.AsType[*steps.Refusal](steps.Unread(in))
+	refusal, ok := errors.AsType[*step.Refusal](steps.Unread(in))
 	if !ok {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 // Choice carries out the answers to the question who signs.
@@ -25,7 +26,7 @@ type Choice struct {
 // signer get no key here, and of those that are taken from it the key comes along,
 // where it is known. Pairs are the keys that the run makes. Changed reports whether
 // the spec is another one.
-func (c Choice) Apply(in *steps.Input, pairs []dkimkeys.Pair, q state.Question, replace bool) (rest []dkimkeys.Pair, changed bool) {
+func (c Choice) Apply(in *step.Input, pairs []dkimkeys.Pair, q state.Question, replace bool) (rest []dkimkeys.Pair, changed bool) {
 	i := slices.IndexFunc(in.Milters, func(m state.Milter) bool { return m.Endpoint == q.Subject })
 	if i < 0 {
 		return pairs, false

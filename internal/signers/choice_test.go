@@ -11,14 +11,14 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/system/systemtest"
 	"mailsetup/keygen"
-	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 // run is a run about two domains that rspamd signs: the key of one is a file, that
 // of the other is not known.
 type run struct {
 	choice   signers.Choice
-	in       steps.Input
+	in       step.Input
 	pairs    []dkimkeys.Pair
 	question state.Question
 	key      *keygen.Key
@@ -37,7 +37,7 @@ func twoSigned(t *testing.T) *run {
 	r := &run{
 		choice: signers.Choice{Files: files, Now: now}, key: key,
 		question: state.Question{Kind: state.AskSigner, Subject: "inet:localhost:11332", Domains: []string{"a.example", "b.example"}},
-		in: steps.Input{
+		in: step.Input{
 			Spec: sp, NewKeys: map[state.Path][]byte{}, Keys: keyring.Ledger{}, Now: now,
 			Milters: []state.Milter{{
 				Endpoint: "inet:localhost:11332", Addresses: []string{"localhost:11332"}, Program: state.Program{Kind: state.RspamdProgram},

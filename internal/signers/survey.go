@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/dnspub"
 	"mailsetup/internal/state"
 	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 // Survey finds out who signs mail beside our OpenDKIM.
@@ -28,7 +29,7 @@ const slow = 2 * time.Second
 
 // Milters asks the milters and content filters of Postfix what they sign of the
 // domains that a run is about. Asked is false if nobody was.
-func (s Survey) Milters(ctx context.Context, in steps.Input) (milters []state.Milter, asked bool) {
+func (s Survey) Milters(ctx context.Context, in step.Input) (milters []state.Milter, asked bool) {
 	if s.Ask == nil {
 		return nil, false
 	}
@@ -60,7 +61,7 @@ func (s Survey) Milters(ctx context.Context, in steps.Input) (milters []state.Mi
 
 // domainsOf returns the domains that a run is about, that of the host first: it is
 // asked about even if nothing of it has changed.
-func domainsOf(in steps.Input) []string {
+func domainsOf(in step.Input) []string {
 	var domains []string
 	if in.Scope.WholeHost() {
 		domains = append(domains, in.Spec.Host.Domain)

@@ -13,7 +13,6 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/internal/system/systemtest"
-	"mailsetup/steps"
 	"mailsetup/steps/step"
 )
 
@@ -37,8 +36,8 @@ func survey(asked *[]string, said *strings.Builder) signers.Survey {
 	}
 }
 
-func withMilter(domains ...string) steps.Input {
-	in := steps.Input{Spec: spec.Spec{Host: spec.Host{Domain: domains[0], Hostname: "mail." + domains[0]}}}
+func withMilter(domains ...string) step.Input {
+	in := step.Input{Spec: spec.Spec{Host: spec.Host{Domain: domains[0], Hostname: "mail." + domains[0]}}}
 	for _, d := range domains {
 		in.Spec.Domains = append(in.Spec.Domains, spec.Domain{Name: d})
 	}
@@ -97,7 +96,7 @@ func TestMiltersAreNotAsked(t *testing.T) {
 		t.Errorf("%+v, %v, asked %q, said %q", list, ok, asked, said.String())
 	}
 	said.Reset()
-	if s.Milters(t.Context(), steps.Input{}); said.String() != "" {
+	if s.Milters(t.Context(), step.Input{}); said.String() != "" {
 		t.Errorf("without milters said %q", said.String())
 	}
 	s.Ask = nil
