@@ -24,6 +24,14 @@ func each(t *testing.T, test func(t *testing.T, release string)) {
 	}
 }
 
+// once runs a test on one release, where no program differs that has a say.
+func once(t *testing.T, test func(t *testing.T, release string)) {
+	t.Helper()
+	t.Parallel()
+	releases := lab.Releases()
+	test(t, releases[len(releases)-1])
+}
+
 // server boots a Debian whose BIND serves lab.example, with the product on it.
 func server(t *testing.T, release string, image lab.Image) *lab.Box {
 	t.Helper()

@@ -37,9 +37,10 @@ var spfRecords = []string{
 
 // TestSPFAsReceiversSay: what the product says of a record is what Debian's
 // python3-spf says, and our own record passes there, whatever the mail exchangers
-// are like. /etc/hosts, where the server has other addresses, has no say.
+// are like. /etc/hosts, where the server has other addresses, has no say. Both
+// releases have the same python3-spf, 2.0.14, and no other program has a say.
 func TestSPFAsReceiversSay(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	once(t, func(t *testing.T, release string) {
 		b := lab.Boot(t, lab.Options{
 			Release: release, Image: lab.Mail, Hostname: "mail.lab.example", Addresses: []string{"192.0.2.10/32", "2001:db8::10/128"},
 		})

@@ -93,20 +93,3 @@ func TestABoxWithViewsAndOnlyIPv6(t *testing.T) {
 		want(t, "outside", b.Run(t, "dig", "+short", "@2001:db8::10", "A", "n2.lab.example"), "192.0.2.80\n")
 	})
 }
-
-// TestOtherNameServers takes two kinds for each release: all four work on both.
-func TestOtherNameServers(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
-		kinds := []string{"dnsmasq", "pdns"}
-		if release == "trixie" {
-			kinds = []string{"unbound", "nsd"}
-		}
-		b := Boot(t, Options{Release: release})
-		for _, kind := range kinds {
-			b.OtherNameServer(t, kind, "lab.example")
-			want(t, kind+": MX", b.Run(t, "dig", "+short", "@127.0.0.1", "MX", "remote.example"), "10 mx.remote.example.\n")
-			want(t, kind+": its address", b.Run(t, "dig", "+short", "@127.0.0.1", "mx.remote.example"), SinkAddr+"\n")
-			b.Run(t, "systemctl", "disable", "-q", "--now", kind)
-		}
-	})
-}

@@ -24,6 +24,14 @@ func (b *Box) OtherPrimary(t T, kind, origin, text, key, secret string) {
 journalctl -u `+kind+" -n 20 --no-pager; exit 1")
 }
 
+const pdnsPackages = "pdns-server pdns-backend-sqlite3"
+
+// makePDNS makes the database, which the package leaves to the administrator.
+const makePDNS = `python3 -c 'import sqlite3
+schema = open("/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql").read()
+sqlite3.connect("/var/lib/powerdns/pdns.sqlite3").executescript(schema)'
+chown -R pdns:pdns /var/lib/powerdns`
+
 const knotConf = `server:
     listen: [ %s@53, 127.0.0.1@53 ]
 key:
