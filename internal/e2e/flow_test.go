@@ -22,7 +22,7 @@ func steady(pause time.Duration) lab.LoadOptions {
 
 // A storm finds the smallest hole, and takes all of the processors for that. Ways
 // to change a server that are like those proven in one are proven in calm weather.
-var storm, calm = steady(40 * time.Millisecond), steady(150 * time.Millisecond)
+var storm, calm = steady(40 * time.Millisecond), steady(300 * time.Millisecond)
 
 // TestMailUnderChange: mail flows while a server that signs already is set up
 // again. Whatever leaves is signed and verifies, nothing is lost, sent twice or
