@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +16,7 @@ func TestBadInput(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		b := server(t, release, lab.Bare)
 		before := treeOf(t, b)
-		hostile(t, b)
+		hostile(t, b, release)
 		nobody(t, b)
 		_, said := product(t, b, 2, "init")
 		says(t, said, "needed without a terminal and not given", "--yes", "hint:")
@@ -35,10 +36,11 @@ func TestBadInput(t *testing.T) {
 	})
 }
 
-// hostile values are refused one by one.
-func hostile(t *testing.T, b *lab.Box) {
+// hostile values are refused one by one, before the system is asked for anything:
+// half of them on each release.
+func hostile(t *testing.T, b *lab.Box, release string) {
 	t.Helper()
-	for _, flag := range [][2]string{
+	for i, flag := range [][2]string{
 		{"--domain", "lab.example\nevil.example"},
 		{"--domain", strings.Repeat("a", 300) + ".example"},
 		{"--domain", strings.Repeat("a", 64) + ".example"},
@@ -65,6 +67,9 @@ func hostile(t *testing.T, b *lab.Box) {
 		{"--dmarc", "none; rua=mailto:eve@evil.example"},
 		{"--rua", "mailto:a@lab.example;p=none"},
 	} {
+		if i%2 != slices.Index(lab.Releases(), release) {
+			continue
+		}
 		out, said := product(t, b, 2, "init", "--yes", "--domain", "lab.example", "--ip", "192.0.2.10", flag[0], flag[1])
 		if n := strings.Count(said, "mailsetup: "); n != 1 || strings.Count(said, "\n") != 2 || !strings.Contains(said, "\nhint: ") || out != "" {
 			t.Errorf("%s %q: want one line and a hint, got\n%s%s", flag[0], flag[1], out, said)

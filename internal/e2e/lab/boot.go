@@ -278,6 +278,10 @@ func (b *Box) PowerCut(t T) { t.Helper(); b.again(t, syscall.SIGKILL) }
 
 func (b *Box) again(t T, sig syscall.Signal) {
 	t.Helper()
+	if b.python != nil {
+		b.python.stop()
+		b.python = nil
+	}
 	err := b.end(t.Context(), sig)
 	if err == nil {
 		err = b.boot(t.Context())
