@@ -112,11 +112,11 @@ var harmless = map[string]string{
 	"internal/probe/signs.go dkim.VerifyWithOptions":      "LookupTXT",
 	"internal/probe/asked.go dkim.VerifyWithOptions":      "LookupTXT",
 	"internal/livepath/verdict.go dkim.VerifyWithOptions": "LookupTXT",
-	"internal/dnspub/resolver.go dns.Client":              "addresses of resolv.conf and of name servers",
-	"internal/dnspub/primary.go dns.Client":               "addresses, which endpoints asks our resolver for",
+	"internal/dnsclient/resolver.go dns.Client":           "addresses of resolv.conf and of name servers",
+	"internal/nsupdate/conn.go dns.Client":                "addresses, which endpoints asks our resolver for",
 }
 
-// What the product says of DNS comes from dnspub.
+// What the product says of DNS comes from dnsclient.
 func TestSystemResolverDecidesNothing(t *testing.T) {
 	seen := map[string]bool{}
 	err := filepath.WalkDir("..", func(name string, d fs.DirEntry, err error) error {
@@ -136,7 +136,7 @@ func TestSystemResolverDecidesNothing(t *testing.T) {
 		for _, use := range uses(file) {
 			use = filepath.ToSlash(rel) + " " + use
 			if seen[use] = true; harmless[use] == "" {
-				t.Errorf("%s: asks the system's resolver; use dnspub", use)
+				t.Errorf("%s: asks the system's resolver; use dnsclient", use)
 			}
 		}
 		return nil

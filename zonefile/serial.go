@@ -12,6 +12,12 @@ import (
 // which wraps around.
 func Newer(a, b uint32) bool { return a != b && a-b < 1<<31 }
 
+// SerialBehind reports whether a server that has serial a lags behind one that has
+// serial b. Serials exactly half the circle apart have no order (RFC 1982 section
+// 3.2): Newer says of neither that it comes after the other, SerialBehind says of
+// both that they lag, so that nothing counts as published which may not be.
+func SerialBehind(a, b uint32) bool { return a != b && b-a <= 1<<31 }
+
 // NextSerial returns a serial after old, in its style: a date with a count
 // (YYYYMMDDnn, RFC 1912 section 2.2) moves to today, seconds since 1970 move
 // to now, a counter counts. 0 is left out, since some servers give it a meaning.

@@ -29,6 +29,32 @@ func TestNewer(t *testing.T) {
 	}
 }
 
+// A server that lags behind another is one whose serial the other's comes after,
+// but where RFC 1982 knows no order: there both count as behind.
+func TestSerialBehind(t *testing.T) {
+	for _, c := range []struct {
+		a, b uint32
+		want bool
+	}{
+		{1, 1, false},
+		{1, 2, true},
+		{2, 1, false},
+		{4294967295, 0, true},
+		{0, 4294967295, false},
+		{0, 1 << 31, true},
+		{1 << 31, 0, true},
+		{1<<31 + 1, 0, true},
+		{0, 1<<31 + 1, false},
+	} {
+		if got := zonefile.SerialBehind(c.a, c.b); got != c.want {
+			t.Errorf("SerialBehind(%d, %d) = %v", c.a, c.b, got)
+		}
+		if half := c.b-c.a == 1<<31; !half && zonefile.Newer(c.b, c.a) != c.want || half && zonefile.Newer(c.b, c.a) {
+			t.Errorf("Newer(%d, %d) = %v", c.b, c.a, zonefile.Newer(c.b, c.a))
+		}
+	}
+}
+
 func TestNextSerial(t *testing.T) {
 	for _, tt := range []struct {
 		name      string

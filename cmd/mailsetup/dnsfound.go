@@ -9,7 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnscheck"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
@@ -39,9 +40,9 @@ type problem struct {
 }
 
 // problems are what is wrong in a view, the same at several servers once.
-func problems(v dnspub.View) []problem {
+func problems(v dnscheck.Result) []problem {
 	var list []problem
-	add := func(what, at string, f dnspub.Finding) {
+	add := func(what, at string, f dnsclient.Finding) {
 		i := slices.IndexFunc(list, func(p problem) bool { return p.what == what && p.text == f.Text && p.remedy == f.Remedy })
 		if i < 0 {
 			i, list = len(list), append(list, problem{what: what, text: f.Text, remedy: f.Remedy})
@@ -50,15 +51,15 @@ func problems(v dnspub.View) []problem {
 			list[i].at = append(list[i].at, at)
 		}
 	}
-	for _, l := range v.Lost {
+	for _, l := range v.NoServer {
 		add(recordName(l), "", l.Finding)
 	}
 	for _, s := range v.Servers {
-		if s.Wrong.Fault != dnspub.OK && s.Wrong.Fault != dnspub.NotAsked {
-			add("", s.String(), s.Wrong)
+		if s.ServerProblem.Fault != dnsclient.OK && s.ServerProblem.Fault != dnsclient.NotAsked {
+			add("", s.String(), s.ServerProblem)
 		}
 		for _, r := range s.Records {
-			if r.Fault != dnspub.OK {
+			if r.Fault != dnsclient.OK {
 				add(recordName(r), s.String(), r.Finding)
 			}
 		}
@@ -85,7 +86,7 @@ func (p problem) where(servers int) string {
 }
 
 // viewText is what a person reads about one domain.
-func viewText(v dnspub.View) string {
+func viewText(v dnscheck.Result) string {
 	var b strings.Builder
 	list := problems(v)
 	if len(list) == 0 {
@@ -103,7 +104,7 @@ func viewText(v dnspub.View) string {
 		}
 	}
 	for _, s := range v.Servers {
-		if s.Wrong.Fault == dnspub.NotAsked {
+		if s.ServerProblem.Fault == dnsclient.NotAsked {
 			fmt.Fprintf(&b, "  %s\n", indented(fold(serverLine(s), 74), 4)[4:])
 		}
 	}
@@ -111,11 +112,11 @@ func viewText(v dnspub.View) string {
 }
 
 // allWell counts what was seen.
-func allWell(v dnspub.View) string {
+func allWell(v dnscheck.Result) string {
 	names := map[string]bool{}
 	servers := 0
 	for _, s := range v.Servers {
-		if s.Wrong.Fault == dnspub.NotAsked {
+		if s.ServerProblem.Fault == dnsclient.NotAsked {
 			continue
 		}
 		servers++
@@ -159,13 +160,13 @@ func (w *watch) data() []foundDomain {
 	list := []foundDomain{}
 	for _, v := range w.views {
 		d := foundDomain{Domain: v.Domain, OK: v.OK(), Servers: []foundServer{}}
-		for _, l := range v.Lost {
+		for _, l := range v.NoServer {
 			d.Lost = append(d.Lost, recordData(l))
 		}
 		for _, s := range v.Servers {
 			f := foundServer{
 				Name: s.Name, Address: s.Address, Zone: s.Zone, OK: s.OK(),
-				Status: status(s.Wrong.Fault), Found: s.Wrong.Text, Remedy: s.Wrong.Remedy, Records: []foundRecord{},
+				Status: status(s.ServerProblem.Fault), Found: s.ServerProblem.Text, Remedy: s.ServerProblem.Remedy, Records: []foundRecord{},
 			}
 			for _, r := range s.Records {
 				f.Records = append(f.Records, recordData(r))
@@ -177,7 +178,7 @@ func (w *watch) data() []foundDomain {
 	return list
 }
 
-func recordData(r dnspub.RecordView) foundRecord {
+func recordData(r dnscheck.RecordResult) foundRecord {
 	f := foundRecord{
 		Name: r.Record.Name, Type: r.Record.Type, Expected: r.Record.Value,
 		Status: status(r.Fault), Found: r.Text, Remedy: r.Remedy, Seen: []string{},
@@ -192,8 +193,8 @@ func recordData(r dnspub.RecordView) foundRecord {
 	return f
 }
 
-func status(f dnspub.Fault) string {
-	if f == dnspub.OK {
+func status(f dnsclient.Fault) string {
+	if f == dnsclient.OK {
 		return "ok"
 	}
 	return string(f)
@@ -227,7 +228,7 @@ func (w *watch) checked() map[string]keyring.Checked {
 }
 
 // foundLine is a view in one line.
-func foundLine(v dnspub.View) string {
+func foundLine(v dnscheck.Result) string {
 	list := problems(v)
 	if len(list) == 0 {
 		return allWell(v)
@@ -243,19 +244,19 @@ func foundLine(v dnspub.View) string {
 }
 
 // everywhere reports whether all servers in charge of a name have its record.
-func everywhere(v dnspub.View, name string) bool {
+func everywhere(v dnscheck.Result, name string) bool {
 	seen := false
 	for _, s := range v.Servers {
 		for _, r := range s.Records {
 			if r.Record.Name == name {
-				if r.Fault != dnspub.OK {
+				if r.Fault != dnsclient.OK {
 					return false
 				}
 				seen = true
 			}
 		}
 		// A server that said nothing might have had another one.
-		if s.Wrong.Fault != dnspub.OK && s.Wrong.Fault != dnspub.NotAsked && strings.HasSuffix(name, "."+s.Zone) {
+		if s.ServerProblem.Fault != dnsclient.OK && s.ServerProblem.Fault != dnsclient.NotAsked && strings.HasSuffix(name, "."+s.Zone) {
 			return false
 		}
 	}

@@ -6,40 +6,41 @@ import (
 	"testing"
 	"time"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnscheck"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/state"
 )
 
-func seen(name string, f dnspub.Finding) dnspub.RecordView {
-	return dnspub.RecordView{
-		Expected: dnspub.Expected{Domain: "lab.example", Zone: "lab.example.", Record: state.Record{Name: name, Type: "TXT", Value: name}},
-		Finding:  f,
+func seen(name string, f dnsclient.Finding) dnscheck.RecordResult {
+	return dnscheck.RecordResult{
+		ExpectedRecord: dnscheck.ExpectedRecord{Domain: "lab.example", Zone: "lab.example.", Record: state.Record{Name: name, Type: "TXT", Value: name}},
+		Finding:        f,
 	}
 }
 
-func at(host, address string, wrong dnspub.Finding, records ...dnspub.RecordView) dnspub.ServerView {
-	return dnspub.ServerView{NameServer: dnspub.NameServer{Name: host, Address: address}, Zone: "lab.example.", Wrong: wrong, Records: records}
+func at(host, address string, wrong dnsclient.Finding, records ...dnscheck.RecordResult) dnscheck.ServerResult {
+	return dnscheck.ServerResult{NameServer: dnsclient.NameServer{Name: host, Address: address}, Zone: "lab.example.", ServerProblem: wrong, Records: records}
 }
 
 var (
-	right   = dnspub.Finding{}
-	missing = dnspub.Finding{Fault: dnspub.Missing, Text: "missing", Remedy: "publish it: mailsetup dns lab.example"}
-	silent  = dnspub.Finding{Fault: dnspub.Silent, Text: "it does not answer: nothing listens there", Remedy: "see that it runs"}
-	noWay   = dnspub.Finding{Fault: dnspub.NotAsked, Text: "this machine has no way to its address", Remedy: "ask it from another network"}
+	right   = dnsclient.Finding{}
+	missing = dnsclient.Finding{Fault: dnscheck.Missing, Text: "missing", Remedy: "publish it: mailsetup dns lab.example"}
+	silent  = dnsclient.Finding{Fault: dnsclient.NoAnswer, Text: "it does not answer: nothing listens there", Remedy: "see that it runs"}
+	noWay   = dnsclient.Finding{Fault: dnsclient.NotAsked, Text: "this machine has no way to its address", Remedy: "ask it from another network"}
 )
 
 const theKey = "202611._domainkey.lab.example."
 
-func good() dnspub.View {
-	return dnspub.View{Domain: "lab.example", Servers: []dnspub.ServerView{
+func good() dnscheck.Result {
+	return dnscheck.Result{Domain: "lab.example", Servers: []dnscheck.ServerResult{
 		at("ns1.lab.example", "192.0.2.53:53", right, seen("lab.example.", right), seen(theKey, right)),
 		at("ns1.lab.example", "[2001:db8::53]:53", noWay),
 	}}
 }
 
-func bad() dnspub.View {
-	return dnspub.View{Domain: "lab.example", Servers: []dnspub.ServerView{
+func bad() dnscheck.Result {
+	return dnscheck.Result{Domain: "lab.example", Servers: []dnscheck.ServerResult{
 		at("ns1.lab.example", "192.0.2.53:53", right, seen("lab.example.", missing), seen(theKey, right)),
 		at("ns2.lab.example", "192.0.2.54:53", right, seen("lab.example.", missing), seen(theKey, missing)),
 		at("ns3.lab.example", "192.0.2.55:53", silent),
@@ -63,16 +64,16 @@ func TestViewText(t *testing.T) {
     it does not answer: nothing listens there
     -> see that it runs
 `
-	for want, v := range map[string]dnspub.View{wantGood: good(), wantBad: bad()} {
+	for want, v := range map[string]dnscheck.Result{wantGood: good(), wantBad: bad()} {
 		if got := viewText(v); got != want {
 			t.Errorf("got\n%swant\n%s", got, want)
 		}
 	}
-	lost := dnspub.View{Domain: "lab.example", Lost: []dnspub.RecordView{seen("lab.example.", dnspub.Finding{Fault: dnspub.Missing, Text: "nobody is in charge", Remedy: "register it"})}}
+	lost := dnscheck.Result{Domain: "lab.example", NoServer: []dnscheck.RecordResult{seen("lab.example.", dnsclient.Finding{Fault: dnscheck.Missing, Text: "nobody is in charge", Remedy: "register it"})}}
 	if got, want := viewText(lost), "lab.example: 1 problem\n  lab.example TXT:\n    nobody is in charge\n    -> register it\n"; got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
-	nobody := dnspub.View{Domain: "lab.example", Servers: good().Servers[1:]}
+	nobody := dnscheck.Result{Domain: "lab.example", Servers: good().Servers[1:]}
 	if nobody.OK() || !strings.Contains(viewText(nobody), "no name server can be asked from this machine") {
 		t.Errorf("what nobody was asked about is right:\n%s", viewText(nobody))
 	}
@@ -83,7 +84,7 @@ func TestChecked(t *testing.T) {
 	s := &session{o: options{now: func() time.Time { return now }}}
 	keys := keyring.Ledger{"lab.example": {{Selector: "202605", Stage: keyring.Gone}, {Selector: "202611", Stage: keyring.Active}}}
 	for _, c := range []struct {
-		v     dnspub.View
+		v     dnscheck.Result
 		ok    bool
 		found string
 		seen  int
@@ -91,9 +92,9 @@ func TestChecked(t *testing.T) {
 		{good(), true, "all 2 records at 1 name server", 1},
 		{bad(), false, "lab.example TXT at ns1.lab.example (192.0.2.53), ns2.lab.example (192.0.2.54): missing (and 2 more)", 0},
 		// A server that says nothing leaves the key unseen.
-		{dnspub.View{Domain: "lab.example", Servers: append(good().Servers, bad().Servers[2])}, false, "ns3.lab.example (192.0.2.55): it does not answer: nothing listens there", 0},
+		{dnscheck.Result{Domain: "lab.example", Servers: append(good().Servers, bad().Servers[2])}, false, "ns3.lab.example (192.0.2.55): it does not answer: nothing listens there", 0},
 	} {
-		w := &watch{s: s, views: []dnspub.View{c.v}, keys: keys}
+		w := &watch{s: s, views: []dnscheck.Result{c.v}, keys: keys}
 		got := w.checked()["lab.example"]
 		if got.OK != c.ok || got.Found != c.found || len(got.Seen) != c.seen || !got.At.Equal(now) || c.seen == 1 && !got.Seen["202611"].Equal(now) {
 			t.Errorf("got %+v\nwant %+v", got, c)
@@ -105,7 +106,7 @@ func TestChecked(t *testing.T) {
 // before something is said above it.
 func TestWatchTells(t *testing.T) {
 	var out bytes.Buffer
-	w := &watch{s: &session{c: console{err: &out}}, views: []dnspub.View{bad()}, told: map[string]string{}}
+	w := &watch{s: &session{c: console{err: &out}}, views: []dnscheck.Result{bad()}, told: map[string]string{}}
 	w.progress()
 	w.progress()
 	w.views[0].Servers[2] = at("ns3.lab.example", "192.0.2.55:53", right, seen("lab.example.", right))

@@ -9,7 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnscheck"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -33,8 +34,8 @@ const atOnce = 16
 // watch waits for the name servers of domains.
 type watch struct {
 	s        *session
-	want     []dnspub.Wanted
-	views    []dnspub.View
+	want     []dnscheck.Expected
+	views    []dnscheck.Result
 	keys     keyring.Ledger
 	deadline time.Time
 	told     map[string]string // what was last said of a server
@@ -47,7 +48,7 @@ func (s *session) waitForDNS(ctx context.Context, in steps.Input, domains []spec
 	for _, d := range domains {
 		w.want = append(w.want, expected(in, d))
 	}
-	w.views = make([]dnspub.View, len(w.want))
+	w.views = make([]dnscheck.Result, len(w.want))
 	if err := w.wait(ctx); err != nil {
 		return err
 	}
@@ -57,7 +58,7 @@ func (s *session) waitForDNS(ctx context.Context, in steps.Input, domains []spec
 
 // expected is what the name servers of a domain should have: its records, and
 // what its names would lose of wildcards otherwise.
-func expected(in steps.Input, d spec.Domain) dnspub.Wanted {
+func expected(in steps.Input, d spec.Domain) dnscheck.Expected {
 	w := wantedOf(in.Spec, d, steps.Served(in, d), in.Keys[d.Name])
 	w.Copies = steps.Copies(in, d)
 	var lost []state.Record
@@ -110,7 +111,7 @@ func (w *watch) look(ctx context.Context) {
 		free <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-free }()
-			w.views[i] = w.s.Resolver.Look(ctx, w.want[i], w.views[i])
+			w.views[i] = dnscheck.Check(ctx, w.s.Resolver, w.want[i], w.views[i])
 		})
 	}
 	wg.Wait()
@@ -175,7 +176,7 @@ func (w *watch) progress() {
 		return
 	}
 	for _, v := range w.views {
-		for _, l := range v.Lost {
+		for _, l := range v.NoServer {
 			w.tell(v.Domain+l.Record.Name, v.Domain+": "+l.Text)
 		}
 		for _, s := range v.Servers {
@@ -192,25 +193,25 @@ func (w *watch) tell(who, text string) {
 }
 
 // serverLine is what one server has.
-func serverLine(s dnspub.ServerView) string {
+func serverLine(s dnscheck.ServerResult) string {
 	n := len(s.Records)
 	switch {
-	case s.Wrong.Fault == dnspub.NotAsked:
-		return fmt.Sprintf("%s: not asked, %s", s, s.Wrong.Text)
-	case s.Wrong.Fault != dnspub.OK:
-		return fmt.Sprintf("%s: %s", s, s.Wrong.Text)
+	case s.ServerProblem.Fault == dnsclient.NotAsked:
+		return fmt.Sprintf("%s: not asked, %s", s, s.ServerProblem.Text)
+	case s.ServerProblem.Fault != dnsclient.OK:
+		return fmt.Sprintf("%s: %s", s, s.ServerProblem.Text)
 	case s.OK():
 		return fmt.Sprintf("%s has what it should, %s", s, count(n, "record"))
 	}
 	var bad []string
 	for _, r := range s.Records {
-		if r.Fault != dnspub.OK {
+		if r.Fault != dnsclient.OK {
 			bad = append(bad, fmt.Sprintf("%s (%s)", recordName(r), r.Fault))
 		}
 	}
 	return fmt.Sprintf("%s has %d of %s: %s", s, n-len(bad), count(n, "record"), strings.Join(bad, ", "))
 }
 
-func recordName(r dnspub.RecordView) string {
+func recordName(r dnscheck.RecordResult) string {
 	return strings.TrimSuffix(r.Record.Name, ".") + " " + r.Record.Type
 }

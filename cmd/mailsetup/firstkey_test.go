@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/spec"
@@ -20,7 +20,7 @@ func foundSession(t *testing.T) *session {
 	t.Helper()
 	return &session{
 		Machine: &machine.Machine{
-			Now: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC), Sys: systemtest.NewMem(), Resolver: dnspub.New("127.0.0.1:1"),
+			Now: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC), Sys: systemtest.NewMem(), Resolver: dnsclient.New("127.0.0.1:1"),
 		},
 		keys: keyring.Ledger{}, o: options{root: "/image", rootKeys: true},
 		facts: state.Facts{

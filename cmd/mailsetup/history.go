@@ -9,7 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/apply"
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnscheck"
 	"mailsetup/internal/rollback"
 	"mailsetup/internal/state"
 )
@@ -116,7 +116,9 @@ func rollbackCommand(c console) *cli.Command {
 func (s *session) rollback(ctx context.Context, id string) error {
 	m := rollback.Machine{Files: s.Sys, Journal: s.Journal}
 	if s.Image == nil {
-		m.Look = func(ctx context.Context, w dnspub.Wanted) dnspub.View { return s.Resolver.Look(ctx, w, dnspub.View{}) }
+		m.Look = func(ctx context.Context, w dnscheck.Expected) dnscheck.Result {
+			return dnscheck.Check(ctx, s.Resolver, w, dnscheck.Result{})
+		}
 	}
 	r, err := rollback.Make(ctx, m, id, s.Now)
 	if err != nil {

@@ -27,7 +27,7 @@ func (s *session) look(ctx context.Context, w *spec.Spec) error {
 	if err := s.findSettled(w); err != nil {
 		return err
 	}
-	s.looked, s.asked = s.origins(w), s.Resolver.Remembering()
+	s.looked, s.asked = s.origins(w), s.Resolver.WithCache()
 	facts, err := s.lookedAt(ctx, s.looked)
 	if err != nil {
 		return err

@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"mailsetup/internal/detect"
-	"mailsetup/internal/dnspub"
 	"mailsetup/internal/machine"
+	"mailsetup/internal/nsupdate"
 	"mailsetup/internal/state"
 	"mailsetup/steps"
 )
@@ -45,7 +45,7 @@ func (s *session) primaries(ctx context.Context, w *work) error {
 		return usage("--dns manual prints the records; or run init on the machine that is made from the tree",
 			"--root works on files, and dns rfc2136 changes zones on name servers")
 	}
-	ask := &dnspub.Primaries{Resolver: s.Resolver}
+	ask := &nsupdate.Session{Resolver: s.Resolver}
 	defer ask.Close()
 	w.input.Facts.Updated, err = detect.Updated(ctx, ask, s.Sys, wishes, leaving, w.input.Facts)
 	return err

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"mailsetup/internal/apply"
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
@@ -28,7 +28,7 @@ func bareSession(t *testing.T) (*session, *systemtest.Mem, *bytes.Buffer, spec.S
 		c: console{out: said, err: said}, o: options{yes: true, install: true, now: time.Now},
 		keys: keyring.Ledger{}, record: plan.Record{},
 	}
-	s.Machine = machine.New(mem, dnspub.New("127.0.0.1:1"), s.machineOptions())
+	s.Machine = machine.New(mem, dnsclient.New("127.0.0.1:1"), s.machineOptions())
 	s.Now = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	want, findings := spec.Answers{
 		Domain: "lab.example", Hostname: "mail.lab.example", Addresses: []string{"192.0.2.10"},

@@ -7,7 +7,7 @@ import (
 	"maps"
 	"slices"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnscheck"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/recordwatch"
@@ -38,8 +38,12 @@ func (t *turning) watchRecords(ctx context.Context) error {
 		names = append(names, d.Name)
 	}
 	t.looked = schedule.Due(names, s.Now)
+	resolver := s.Resolver.WithCache()
+	check := func(ctx context.Context, e dnscheck.Expected) dnscheck.Result {
+		return dnscheck.Check(ctx, resolver, e, dnscheck.Result{})
+	}
 	results, err := recordwatch.Tick{
-		Client: s.Resolver.Remembering(), Limits: recordwatch.TickLimits, Now: s.Now,
+		Check: check, Limits: recordwatch.TickLimits, Now: s.Now,
 		Judged: t.judged, Restore: t.restore, Lost: t.lostFragments, Save: s.saveLooks,
 	}.Run(ctx, t.watchedDomains(t.looked))
 	if stop := cmp.Or(ctx.Err(), t.halted); stop != nil {
@@ -66,7 +70,7 @@ func (t *turning) watchedDomains(due []string) []recordwatch.Domain {
 	_ = sideBySide(len(due), processors(), func(i int) error {
 		d, _ := t.domain(due[i])
 		all, signing := steps.Watched(*t.old, d, t.s.keys[d.Name])
-		list[i] = recordwatch.Domain{Wanted: wantedOf(*t.old, d, all, t.s.keys[d.Name]), Before: t.s.lastCheck(d.Name)}
+		list[i] = recordwatch.Domain{Expected: wantedOf(*t.old, d, all, t.s.keys[d.Name]), Before: t.s.lastCheck(d.Name)}
 		for _, r := range signing {
 			list[i].Signing = append(list[i].Signing, recordwatch.ID(r))
 		}
@@ -251,6 +255,6 @@ func (s *session) fragmentEdited(z state.Zone) error {
 }
 
 // wantedOf is what to look for at the name servers of a domain.
-func wantedOf(sp spec.Spec, d spec.Domain, rrs []state.Record, keys []keyring.Key) dnspub.Wanted {
-	return dnspub.Wanted{Domain: d.Name, Records: rrs, Keys: publicKeys(keys), Ours: sp.DNSOf(d) != spec.DNSManual}
+func wantedOf(sp spec.Spec, d spec.Domain, rrs []state.Record, keys []keyring.Key) dnscheck.Expected {
+	return dnscheck.Expected{Domain: d.Name, Records: rrs, Keys: publicKeys(keys), Ours: sp.DNSOf(d) != spec.DNSManual}
 }

@@ -4,7 +4,8 @@ import (
 	"context"
 	"slices"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnscheck"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -40,10 +41,10 @@ func (t *turning) remind(ctx context.Context) bool {
 
 // stands reports whether a name server has the record of a key.
 func (s *session) stands(ctx context.Context, d spec.Domain, k keyring.Key) bool {
-	v := s.Resolver.Look(ctx, dnspub.Wanted{
+	v := dnscheck.Check(ctx, s.Resolver, dnscheck.Expected{
 		Domain: d.Name, Records: []state.Record{keyRecord(d, k)}, Keys: map[string]string{k.Selector: k.Public},
-	}, dnspub.View{})
-	return slices.ContainsFunc(v.Servers, func(server dnspub.ServerView) bool {
-		return slices.ContainsFunc(server.Records, func(r dnspub.RecordView) bool { return r.Fault == dnspub.OK })
+	}, dnscheck.Result{})
+	return slices.ContainsFunc(v.Servers, func(server dnscheck.ServerResult) bool {
+		return slices.ContainsFunc(server.Records, func(r dnscheck.RecordResult) bool { return r.Fault == dnsclient.OK })
 	})
 }

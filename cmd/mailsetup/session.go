@@ -8,7 +8,7 @@ import (
 
 	"mailsetup/internal/apply"
 	"mailsetup/internal/dkimkeys"
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
@@ -62,7 +62,7 @@ type session struct {
 	// looked are the names whose zones were looked at, and asked is the resolver
 	// of that look, which has answers already.
 	looked []string
-	asked  *dnspub.Client
+	asked  *dnsclient.Client
 
 	installed  []string     // packages that this run brought
 	zonesAsked int          // since a unit was acted on last

@@ -10,7 +10,8 @@ import (
 	"sync"
 	"time"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnscheck"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
@@ -32,7 +33,7 @@ func (t *turning) see(ctx context.Context) {
 		b.total = 0 // a timer that finds nothing to do says nothing
 	}
 	defer b.end()
-	resolver := t.s.Resolver.Remembering()
+	resolver := t.s.Resolver.WithCache()
 	var mu sync.Mutex
 	_ = sideBySide(len(domains), atOnce, func(i int) error {
 		k, _ := keyring.Successor(t.s.keys[domains[i].Name])
@@ -48,11 +49,11 @@ func (t *turning) see(ctx context.Context) {
 // sightOf is what the world sees of a key: every server in charge, each asked
 // itself, and then the resolver. The resolver comes last, so that it does not
 // remember for long that the record was not there.
-func sightOf(ctx context.Context, resolver *dnspub.Client, d spec.Domain, k keyring.Key) keyring.Sight {
+func sightOf(ctx context.Context, resolver *dnsclient.Client, d spec.Domain, k keyring.Key) keyring.Sight {
 	record := keyRecord(d, k)
-	v := resolver.Look(ctx, dnspub.Wanted{
+	v := dnscheck.Check(ctx, resolver, dnscheck.Expected{
 		Domain: d.Name, Records: []state.Record{record}, Keys: map[string]string{k.Selector: k.Public},
-	}, dnspub.View{})
+	}, dnscheck.Result{})
 	if text := unseen(v); text != "" {
 		return keyring.Sight{Text: text}
 	}
@@ -75,19 +76,19 @@ func keyRecord(d spec.Domain, k keyring.Key) state.Record {
 // unseen says which server does not have the record of a look for one, "" if
 // all have it. A server of several addresses may have some that cannot be asked
 // from here, but not all.
-func unseen(v dnspub.View) string {
-	if len(v.Lost) > 0 {
-		return v.Lost[0].Text
+func unseen(v dnscheck.Result) string {
+	if len(v.NoServer) > 0 {
+		return v.NoServer[0].Text
 	}
 	asked := map[string]bool{}
 	for _, s := range v.Servers {
 		switch {
-		case s.Wrong.Fault == dnspub.NotAsked:
-		case s.Wrong.Fault != dnspub.OK:
-			return fmt.Sprintf("%s: %s", s, s.Wrong.Text)
+		case s.ServerProblem.Fault == dnsclient.NotAsked:
+		case s.ServerProblem.Fault != dnsclient.OK:
+			return fmt.Sprintf("%s: %s", s, s.ServerProblem.Text)
 		case len(s.Records) != 1:
 			return fmt.Sprintf("%s was not asked for the record", s)
-		case s.Records[0].Fault != dnspub.OK:
+		case s.Records[0].Fault != dnsclient.OK:
 			return fmt.Sprintf("%s: %s", s, s.Records[0].Text)
 		default:
 			asked[s.Name] = true
@@ -95,7 +96,7 @@ func unseen(v dnspub.View) string {
 	}
 	for _, s := range v.Servers {
 		if !asked[s.Name] {
-			return fmt.Sprintf("%s: %s", s, s.Wrong.Text)
+			return fmt.Sprintf("%s: %s", s, s.ServerProblem.Text)
 		}
 	}
 	if len(v.Servers) == 0 {
@@ -105,7 +106,7 @@ func unseen(v dnspub.View) string {
 }
 
 // unresolved says what the resolver has instead of one record with the key.
-func unresolved(ctx context.Context, resolver *dnspub.Client, name, public string) string {
+func unresolved(ctx context.Context, resolver *dnsclient.Client, name, public string) string {
 	records, _, err := resolver.Lookup(ctx, name, "TXT")
 	if err != nil {
 		return "the resolver: " + err.Error()
@@ -123,7 +124,7 @@ func unresolved(ctx context.Context, resolver *dnspub.Client, name, public strin
 
 // negativeTTL is how long resolvers remember at most that a name of the zone
 // was not there, RFC 2308 section 5.
-func negativeTTL(ctx context.Context, resolver *dnspub.Client, zone string) (time.Duration, error) {
+func negativeTTL(ctx context.Context, resolver *dnsclient.Client, zone string) (time.Duration, error) {
 	records, _, err := resolver.Lookup(ctx, zone, "SOA")
 	for _, r := range records {
 		f := strings.Fields(r.Value)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/state"
 )
@@ -21,7 +21,7 @@ import (
 // null MX of RFC 7505). A name that is an address is asked for its PTR instead,
 // host names without the final dot. Asked is set only when every question was
 // answered.
-func Live(ctx context.Context, r dnspub.Resolver, names []string) map[string]state.LiveDNS {
+func Live(ctx context.Context, r dnsclient.Resolver, names []string) map[string]state.LiveDNS {
 	out := map[string]state.LiveDNS{}
 	var mu sync.Mutex
 	_ = parallel.Do(len(names), namesAtOnce, func(i int) error {
@@ -39,7 +39,7 @@ func Live(ctx context.Context, r dnspub.Resolver, names []string) map[string]sta
 // attack.
 const namesAtOnce = 64
 
-func liveName(ctx context.Context, r dnspub.Resolver, name string) state.LiveDNS {
+func liveName(ctx context.Context, r dnsclient.Resolver, name string) state.LiveDNS {
 	if a, err := netip.ParseAddr(name); err == nil {
 		name, _ = dns.ReverseAddr(a.String())
 		values, asked := ask(ctx, r, name, "PTR")
@@ -61,9 +61,9 @@ func liveName(ctx context.Context, r dnspub.Resolver, name string) state.LiveDNS
 
 // ask puts all questions about a name at once, since each may take seconds
 // where nobody answers. Asked is false if one of them got no answer.
-func ask(ctx context.Context, r dnspub.Resolver, name string, types ...string) (values [][]string, asked bool) {
+func ask(ctx context.Context, r dnsclient.Resolver, name string, types ...string) (values [][]string, asked bool) {
 	values = make([][]string, len(types))
-	status := make([]dnspub.Status, len(types))
+	status := make([]dnsclient.Status, len(types))
 	var wg sync.WaitGroup
 	for i, rtype := range types {
 		wg.Go(func() {
@@ -77,7 +77,7 @@ func ask(ctx context.Context, r dnspub.Resolver, name string, types ...string) (
 		})
 	}
 	wg.Wait()
-	return values, !slices.Contains(status, dnspub.Unknown)
+	return values, !slices.Contains(status, dnsclient.Unknown)
 }
 
 func withoutDots(names []string) []string {

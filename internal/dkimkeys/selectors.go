@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsname"
-	"mailsetup/internal/dnspub"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -18,8 +18,8 @@ import (
 // DNS is what the choice of a selector asks.
 type DNS interface {
 	// Taken reports whether a server in charge of the name has TXT records there.
-	Taken(ctx context.Context, name string) (bool, error)
-	Lookup(ctx context.Context, name, rtype string) ([]state.Record, dnspub.Status, error)
+	TXTExists(ctx context.Context, name string) (bool, error)
+	Lookup(ctx context.Context, name, rtype string) ([]state.Record, dnsclient.Status, error)
 }
 
 // Selectors chooses names for new keys that nobody uses yet.
@@ -94,13 +94,13 @@ func (s Selectors) ForFirstKey(ctx context.Context, d spec.Domain, old *spec.Spe
 func (s Selectors) published(ctx context.Context, name string) bool {
 	asked, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if taken, err := s.DNS.Taken(asked, name); err == nil {
+	if taken, err := s.DNS.TXTExists(asked, name); err == nil {
 		return taken
 	}
 	ctx, cancel = context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	_, status, err := s.DNS.Lookup(ctx, name, "TXT")
-	return err == nil && status == dnspub.Found
+	return err == nil && status == dnsclient.Found
 }
 
 // Alias returns the target of a CNAME at the name of a key's record, "" for none.

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"mailsetup/internal/dkimkeys"
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -21,7 +21,7 @@ type fakeDNS struct {
 	unreachable bool
 }
 
-func (d fakeDNS) Taken(_ context.Context, name string) (bool, error) {
+func (d fakeDNS) TXTExists(_ context.Context, name string) (bool, error) {
 	if d.unreachable {
 		return false, errors.New("no name server can be asked")
 	}
@@ -29,12 +29,12 @@ func (d fakeDNS) Taken(_ context.Context, name string) (bool, error) {
 	return there, nil
 }
 
-func (d fakeDNS) Lookup(_ context.Context, name, rtype string) ([]state.Record, dnspub.Status, error) {
+func (d fakeDNS) Lookup(_ context.Context, name, rtype string) ([]state.Record, dnsclient.Status, error) {
 	r, there := d.records[name+" "+rtype]
 	if !there {
-		return nil, dnspub.NXDomain, nil
+		return nil, dnsclient.NXDomain, nil
 	}
-	return []state.Record{r}, dnspub.Found, nil
+	return []state.Record{r}, dnsclient.Found, nil
 }
 
 func selectors() dkimkeys.Selectors {

@@ -10,8 +10,9 @@ import (
 	"time"
 
 	"mailsetup/internal/apply"
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/hint"
+	"mailsetup/internal/nsupdate"
 	"mailsetup/internal/probe"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -40,7 +41,7 @@ type Machine struct {
 	Sys      system.System
 	Image    *system.Image // nil for the running system
 	Root     string        // the directory of Image
-	Resolver *dnspub.Client
+	Resolver *dnsclient.Client
 	Journal  *apply.Journal
 	Now      time.Time // when the run, or its present round, began
 
@@ -59,12 +60,12 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 		if err != nil {
 			return nil, hint.New("make the directory first", "--root: %w", err)
 		}
-		m = New(image, dnspub.New(nameServers(image)...), o)
+		m = New(image, dnsclient.New(nameServers(image)...), o)
 		m.Image = image
 	} else {
 		host := system.NewHost(system.Options{})
-		m = New(host, dnspub.New(nameServers(host)...), o)
-		host.Prober, host.Updater = probe.NewProber(host, host), dnspub.Updater{Files: host, Resolver: m.Resolver}
+		m = New(host, dnsclient.New(nameServers(host)...), o)
+		host.Prober, host.Updater = probe.NewProber(host, host), nsupdate.Client{Files: host, Resolver: m.Resolver}
 		if o.DryRun && os.Geteuid() != 0 {
 			o.Logf("not root: what only root may read is taken for missing")
 			m.Sys = Unprivileged{host}
@@ -78,7 +79,7 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 }
 
 // New returns a machine on a system that is open, without lock and recovery.
-func New(sys system.System, resolver *dnspub.Client, o Options) *Machine {
+func New(sys system.System, resolver *dnsclient.Client, o Options) *Machine {
 	m := &Machine{Sys: sys, Root: o.Root, Resolver: resolver, Journal: apply.NewJournal(sys, apply.JournalDir), options: o}
 	m.SetNow()
 	return m
@@ -123,10 +124,10 @@ func nameServers(r system.Reader) []string {
 	}
 	if o.Kind == state.Symlink { // as systemd-resolved and resolvconf leave it
 		if text, err := os.ReadFile("/etc/resolv.conf"); err == nil {
-			return dnspub.Servers(text)
+			return dnsclient.Servers(text)
 		}
 	}
-	return dnspub.Servers(o.Content)
+	return dnsclient.Servers(o.Content)
 }
 
 // NextRun returns the ID of the next run of this command: sortable by time,

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -43,7 +43,7 @@ func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
 		return b.servedInView(ctx, p)
 	}
 	if p.Kind == state.ProbeServed {
-		return dnspub.Served(ctx, p)
+		return dnsclient.WaitServed(ctx, p)
 	}
 	if p.Within <= 0 {
 		p.Within = defaultWithin

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/zonefile"
@@ -28,10 +28,10 @@ func (b *Prober) servedInView(ctx context.Context, p state.Probe) error {
 		if err != nil {
 			return err
 		}
-		seen, err := dnspub.Serial(ctx, p.Address, p.Origin)
+		seen, err := dnsclient.Serial(ctx, p.Address, p.Origin)
 		if err == nil && (seen == status["serial"] || seen == status["signed serial"]) {
 			p.Within = 2 * time.Second
-			return dnspub.Served(ctx, p)
+			return dnsclient.WaitServed(ctx, p)
 		}
 		text, err := os.ReadFile(string(p.File))
 		if err != nil {

@@ -7,14 +7,15 @@ import (
 	"strings"
 	"time"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnscheck"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/state"
 )
 
 // Domain is what is expected of the name servers of one domain.
 type Domain struct {
-	dnspub.Wanted
+	dnscheck.Expected
 	// Signing are the IDs of the records of keys that sign, or that signed mail
 	// which is still under way: without them mail fails. The other records are
 	// watched once they were seen to be there.
@@ -39,8 +40,8 @@ func ID(r state.Record) string {
 
 // wanted is what to look for: our records, but for those in whose place something
 // of the administrator's was judged right.
-func (d Domain) wanted() dnspub.Wanted {
-	w := d.Wanted
+func (d Domain) wanted() dnscheck.Expected {
+	w := d.Expected
 	w.Records = nil
 	for _, r := range d.Records {
 		if own, ok := d.Before.Watch.Own[ID(r)]; ok && own != "" {
@@ -56,17 +57,17 @@ func (d Domain) wanted() dnspub.Wanted {
 // seen is what the servers in charge of a record have.
 type seen struct {
 	right, wrong, silent int
-	first                dnspub.RecordView // that is not right
-	at                   []string          // the servers that have it wrong
+	first                dnscheck.RecordResult // that is not right
+	at                   []string              // the servers that have it wrong
 }
 
 // sightOf gathers what all servers of a view say about a record.
-func sightOf(v dnspub.View, r state.Record) seen {
+func sightOf(v dnscheck.Result, r state.Record) seen {
 	var s seen
 	for _, server := range v.Servers {
-		if server.Wrong.Fault != dnspub.OK {
+		if server.ServerProblem.Fault != dnsclient.OK {
 			// One that said nothing might have had it, or not.
-			if server.Wrong.Fault != dnspub.NotAsked && strings.HasSuffix("."+r.Name, "."+server.Zone) {
+			if server.ServerProblem.Fault != dnsclient.NotAsked && strings.HasSuffix("."+r.Name, "."+server.Zone) {
 				s.silent++
 			}
 			continue
@@ -74,7 +75,7 @@ func sightOf(v dnspub.View, r state.Record) seen {
 		for _, is := range server.Records {
 			switch {
 			case ID(is.Record) != ID(r):
-			case is.Fault == dnspub.OK:
+			case is.Fault == dnsclient.OK:
 				s.right++
 			default:
 				if s.wrong++; s.wrong == 1 {
@@ -90,11 +91,11 @@ func sightOf(v dnspub.View, r state.Record) seen {
 // gone reports whether all servers in charge answered with authority, and none of
 // them has the record. What an alias leads to a resolver said, who remembers.
 func (s seen) gone() bool {
-	return s.wrong > 0 && s.right == 0 && s.silent == 0 && s.first.Fault != dnspub.Alias
+	return s.wrong > 0 && s.right == 0 && s.silent == 0 && s.first.Fault != dnscheck.Alias
 }
 
 // absent are the faults of a record in whose place nothing stands.
-var absent = []dnspub.Fault{dnspub.Missing, dnspub.Misplaced, dnspub.Doubled, dnspub.OldCopy}
+var absent = []dnsclient.Fault{dnscheck.Missing, dnscheck.Misplaced, dnscheck.DomainAppended, dnscheck.OldCopy}
 
 // unclear reports whether what stands in the place of a record may be right all
 // the same: a policy of the administrator's own.
@@ -106,7 +107,7 @@ func isKey(r state.Record) bool { return strings.Contains(r.Name, "._domainkey."
 
 // judge says what is not as it should be in a view, after earlier looks. What is
 // unclear stays as it was.
-func (d Domain) judge(v dnspub.View, now time.Time) keyring.Watch {
+func (d Domain) judge(v dnscheck.Result, now time.Time) keyring.Watch {
 	before := d.Before.Watch
 	w := keyring.Watch{Own: before.Own, Told: before.Told, Restored: before.Restored, Problems: map[string]keyring.Problem{}}
 	stood := map[string]bool{}
@@ -136,15 +137,15 @@ func (d Domain) judge(v dnspub.View, now time.Time) keyring.Watch {
 			Since: now, Fault: "no file", Gone: true, Text: "is gone: the name server will refuse the zone when it starts again",
 		})
 	}
-	for _, l := range v.Lost {
+	for _, l := range v.NoServer {
 		id := "name servers of " + d.Domain
 		w.Problems[id] = after(before.Problems[id], keyring.Problem{Since: now, Fault: string(l.Fault), Text: l.Text, Remedy: l.Remedy})
 	}
 	for _, server := range v.Servers {
-		if server.Wrong.Fault != dnspub.OK && server.Wrong.Fault != dnspub.NotAsked {
+		if server.ServerProblem.Fault != dnsclient.OK && server.ServerProblem.Fault != dnsclient.NotAsked {
 			id := server.String()
 			w.Problems[id] = after(before.Problems[id], keyring.Problem{
-				Since: now, Fault: string(server.Wrong.Fault), Text: server.Wrong.Text, Remedy: server.Wrong.Remedy,
+				Since: now, Fault: string(server.ServerProblem.Fault), Text: server.ServerProblem.Text, Remedy: server.ServerProblem.Remedy,
 			})
 		}
 	}

@@ -10,7 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnscheck"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/state"
 )
@@ -133,8 +134,8 @@ func newWorld(domains ...string) *world {
 // set makes both servers say something else.
 func (w *world) set(id, value string) { w.has[0][id], w.has[1][id] = value, value }
 
-// Look implements Looker.
-func (w *world) Look(ctx context.Context, want dnspub.Wanted, _ dnspub.View) dnspub.View {
+// check is a Checker.
+func (w *world) check(ctx context.Context, want dnscheck.Expected) dnscheck.Result {
 	w.looks++
 	if w.wait > 0 {
 		select {
@@ -142,22 +143,22 @@ func (w *world) Look(ctx context.Context, want dnspub.Wanted, _ dnspub.View) dns
 		case <-time.After(w.wait):
 		}
 	}
-	v := dnspub.View{Domain: want.Domain}
+	v := dnscheck.Result{Domain: want.Domain}
 	for i := range w.has {
-		s := dnspub.ServerView{NameServer: dnspub.NameServer{Name: fmt.Sprintf("ns%d.example", i+1)}, Zone: want.Domain + "."}
+		s := dnscheck.ServerResult{NameServer: dnsclient.NameServer{Name: fmt.Sprintf("ns%d.example", i+1)}, Zone: want.Domain + "."}
 		if w.silent[i] || ctx.Err() != nil {
-			s.Wrong = dnspub.Finding{Fault: dnspub.Silent, Text: "it does not answer"}
+			s.ServerProblem = dnsclient.Finding{Fault: dnsclient.NoAnswer, Text: "it does not answer"}
 			v.Servers = append(v.Servers, s)
 			continue
 		}
 		for _, r := range want.Records {
-			is := dnspub.RecordView{Expected: dnspub.Expected{Record: r}}
+			is := dnscheck.RecordResult{ExpectedRecord: dnscheck.ExpectedRecord{Record: r}}
 			switch value := w.has[i][ID(r)]; value {
 			case r.Value:
 			case "":
-				is.Finding = dnspub.Finding{Fault: dnspub.Missing, Text: "missing"}
+				is.Finding = dnsclient.Finding{Fault: dnscheck.Missing, Text: "missing"}
 			default:
-				is.Finding = dnspub.Finding{Fault: dnspub.Different, Text: "another value"}
+				is.Finding = dnsclient.Finding{Fault: dnscheck.Different, Text: "another value"}
 			}
 			s.Records = append(s.Records, is)
 		}
@@ -189,10 +190,10 @@ func (m *machine) tick(later time.Duration) map[string]Result {
 	m.now = m.now.Add(later)
 	var list []Domain
 	for _, d := range m.domains {
-		list = append(list, Domain{Wanted: dnspub.Wanted{Domain: d, Records: records(d)}, Signing: []string{key(d)}, Before: m.kept[d]})
+		list = append(list, Domain{Expected: dnscheck.Expected{Domain: d, Records: records(d)}, Signing: []string{key(d)}, Before: m.kept[d]})
 	}
 	tick := Tick{
-		Lost: func(string) []state.Path { return m.lost }, Client: m.w, Limits: Limits{AtOnce: 1, Each: time.Second, Whole: 10 * time.Second}, Now: m.now,
+		Lost: func(string) []state.Path { return m.lost }, Check: m.w.check, Limits: Limits{AtOnce: 1, Each: time.Second, Whole: 10 * time.Second}, Now: m.now,
 		Judged: func(context.Context, []string) (map[string][]state.Record, error) { return m.judged, nil },
 		Save: func(results map[string]Result) error {
 			m.saves++
@@ -410,12 +411,12 @@ func TestRestoreFails(t *testing.T) {
 func TestSlow(t *testing.T) {
 	w := newWorld()
 	w.wait = time.Hour
-	var wanted []dnspub.Wanted
+	var wanted []dnscheck.Expected
 	for _, d := range names(100) {
-		wanted = append(wanted, dnspub.Wanted{Domain: d, Records: records(d)})
+		wanted = append(wanted, dnscheck.Expected{Domain: d, Records: records(d)})
 	}
 	began := time.Now()
-	seen := lookAll(t.Context(), w, wanted, Limits{AtOnce: 1, Each: 30 * time.Millisecond, Whole: 200 * time.Millisecond})
+	seen := lookAll(t.Context(), w.check, wanted, Limits{AtOnce: 1, Each: 30 * time.Millisecond, Whole: 200 * time.Millisecond})
 	if took := time.Since(began); took > 2*time.Second || len(seen) == 0 || len(seen) > 7 || w.looks > 8 {
 		t.Errorf("%v, %d seen, %d looks", took, len(seen), w.looks)
 	}

@@ -6,14 +6,14 @@ import (
 	"slices"
 	"time"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnscheck"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/state"
 )
 
 // Tick looks at domains once.
 type Tick struct {
-	Client Looker
+	Check  Checker
 	Limits Limits
 	Now    time.Time
 	// Judged are the records that name servers should have in the end, beside
@@ -32,7 +32,7 @@ type Tick struct {
 
 // Result is what one tick found of a domain.
 type Result struct {
-	View  dnspub.View
+	View  dnscheck.Result
 	Watch keyring.Watch
 	// Tell: a person is to be told of the problems.
 	Tell bool
@@ -80,7 +80,7 @@ func (t Tick) Run(ctx context.Context, domains []Domain) (map[string]Result, err
 }
 
 func (t Tick) look(ctx context.Context, domains []Domain) map[string]Result {
-	wanted, known := []dnspub.Wanted{}, map[string]Domain{}
+	wanted, known := []dnscheck.Expected{}, map[string]Domain{}
 	for _, d := range domains {
 		if t.Lost != nil {
 			d.Lost = t.Lost(d.Domain)
@@ -88,7 +88,7 @@ func (t Tick) look(ctx context.Context, domains []Domain) map[string]Result {
 		wanted, known[d.Domain] = append(wanted, d.wanted()), d
 	}
 	results := map[string]Result{}
-	for _, v := range lookAll(ctx, t.Client, wanted, t.Limits) {
+	for _, v := range lookAll(ctx, t.Check, wanted, t.Limits) {
 		results[v.Domain] = Result{View: v, Watch: known[v.Domain].judge(v, t.Now)}
 	}
 	return results

@@ -8,7 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnscheck"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
@@ -88,12 +89,12 @@ func publishes(p plan.Plan, domain string, k keyring.Key) bool {
 // missingAt says which name server answers that it does not have the record of a
 // key, "" for none.
 func (m Machine) missingAt(ctx context.Context, domain string, k keyring.Key) string {
-	v := m.Look(ctx, dnspub.Wanted{
+	v := m.Look(ctx, dnscheck.Expected{
 		Domain: domain, Records: []state.Record{record(domain, k)}, Keys: map[string]string{k.Selector: k.Public},
 	})
 	for _, server := range v.Servers {
 		for _, r := range server.Records {
-			if r.Fault != dnspub.OK {
+			if r.Fault != dnsclient.OK {
 				return fmt.Sprintf("%s: %s", server, r.Text)
 			}
 		}

@@ -3,28 +3,29 @@ package rollback_test
 import (
 	"testing"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnscheck"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
 )
 
-var ns1 = dnspub.NameServer{Name: "ns1.lab.example", Address: "192.0.2.53:53"}
+var ns1 = dnsclient.NameServer{Name: "ns1.lab.example", Address: "192.0.2.53:53"}
 
 // without is a name server that does not have the record of the selector, and has
 // the others.
-func without(selector string) func(dnspub.Wanted) dnspub.View {
-	return func(w dnspub.Wanted) dnspub.View {
-		server := dnspub.ServerView{NameServer: ns1, Zone: "lab.example."}
+func without(selector string) func(dnscheck.Expected) dnscheck.Result {
+	return func(w dnscheck.Expected) dnscheck.Result {
+		server := dnscheck.ServerResult{NameServer: ns1, Zone: "lab.example."}
 		for _, r := range w.Records {
-			v := dnspub.RecordView{Expected: dnspub.Expected{Record: r}}
+			v := dnscheck.RecordResult{ExpectedRecord: dnscheck.ExpectedRecord{Record: r}}
 			if r.Name == selector+"._domainkey."+w.Domain+"." {
-				v.Fault, v.Text = dnspub.Missing, "there is no such name"
+				v.Fault, v.Text = dnscheck.Missing, "there is no such name"
 			}
 			server.Records = append(server.Records, v)
 		}
-		return dnspub.View{Servers: []dnspub.ServerView{server}}
+		return dnscheck.Result{Servers: []dnscheck.ServerResult{server}}
 	}
 }
 
@@ -66,8 +67,8 @@ func TestKeysThatMaySignAgain(t *testing.T) {
 		{"nothing signs below --root", func(t *testing.T) *host { return switched(t) }},
 		{"no name server can be asked", func(t *testing.T) *host {
 			h := switched(t)
-			h.dns = func(dnspub.Wanted) dnspub.View {
-				return dnspub.View{Servers: []dnspub.ServerView{{NameServer: ns1, Wrong: dnspub.Finding{Fault: dnspub.Silent}}}}
+			h.dns = func(dnscheck.Expected) dnscheck.Result {
+				return dnscheck.Result{Servers: []dnscheck.ServerResult{{NameServer: ns1, ServerProblem: dnsclient.Finding{Fault: dnsclient.NoAnswer}}}}
 			}
 			return h
 		}},

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"mailsetup/internal/apply"
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnscheck"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
@@ -23,7 +23,7 @@ type Machine struct {
 	Journal *apply.Journal
 	// Look asks every name server of a domain for records; nil: nobody is asked,
 	// since nothing signs below --root.
-	Look func(context.Context, dnspub.Wanted) dnspub.View
+	Look func(context.Context, dnscheck.Expected) dnscheck.Result
 }
 
 // Rollback is the plan that takes back the runs of one command.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"mailsetup/internal/apply"
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnscheck"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
@@ -25,7 +25,7 @@ type host struct {
 	*systemtest.Mem
 	t       *testing.T
 	journal *apply.Journal
-	dns     func(dnspub.Wanted) dnspub.View // nil: below --root
+	dns     func(dnscheck.Expected) dnscheck.Result // nil: below --root
 }
 
 func newHost(t *testing.T) *host {
@@ -85,7 +85,7 @@ func (h *host) apply(id string, p plan.Plan) {
 func (h *host) make(id string) (rollback.Rollback, error) {
 	m := rollback.Machine{Files: h.Mem, Journal: h.journal}
 	if h.dns != nil {
-		m.Look = func(_ context.Context, w dnspub.Wanted) dnspub.View { return h.dns(w) }
+		m.Look = func(_ context.Context, w dnscheck.Expected) dnscheck.Result { return h.dns(w) }
 	}
 	return rollback.Make(h.t.Context(), m, id, november.AddDate(0, 0, 1))
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/state"
 	"mailsetup/steps"
 	"mailsetup/steps/step"
@@ -84,7 +84,7 @@ func endpoints(list []state.Milter) string {
 
 // KeyRecords returns a Lookup that asks a resolver for the records by which
 // signatures are verified.
-func KeyRecords(resolver *dnspub.Client) Lookup {
+func KeyRecords(resolver *dnsclient.Client) Lookup {
 	return func(ctx context.Context, name string) ([]string, error) {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
@@ -92,7 +92,7 @@ func KeyRecords(resolver *dnspub.Client) Lookup {
 		if err != nil {
 			return nil, err
 		}
-		if status != dnspub.Found {
+		if status != dnsclient.Found {
 			return nil, fmt.Errorf("no record at %s", name)
 		}
 		var texts []string

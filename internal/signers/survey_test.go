@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/signers"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -106,7 +106,7 @@ func TestMiltersAreNotAsked(t *testing.T) {
 }
 
 func TestKeyRecordsWithoutAResolver(t *testing.T) {
-	if texts, err := signers.KeyRecords(dnspub.New("127.0.0.1:1"))(t.Context(), "s._domainkey.lab.example"); err == nil {
+	if texts, err := signers.KeyRecords(dnsclient.New("127.0.0.1:1"))(t.Context(), "s._domainkey.lab.example"); err == nil {
 		t.Errorf("%q", texts)
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/state"
 )
 
@@ -15,7 +15,7 @@ import (
 // this machine from their files, which may say more than is served yet, and
 // all others from DNS. Each question is put once.
 type resolvedNames struct {
-	resolver dnspub.Resolver
+	resolver dnsclient.Resolver
 	zones    map[string]localZone      // by origin
 	planned  map[string][]state.Record // by name
 
@@ -23,7 +23,7 @@ type resolvedNames struct {
 	known map[string]*answer
 }
 
-func newResolvedNames(r dnspub.Resolver, zones []state.Zone, planned []state.Record) *resolvedNames {
+func newResolvedNames(r dnsclient.Resolver, zones []state.Zone, planned []state.Record) *resolvedNames {
 	n := &resolvedNames{resolver: r, zones: map[string]localZone{}, planned: map[string][]state.Record{}, known: map[string]*answer{}}
 	for _, z := range zones {
 		if _, ok := n.zones[z.Origin]; !ok {
@@ -40,11 +40,11 @@ func newResolvedNames(r dnspub.Resolver, zones []state.Zone, planned []state.Rec
 type answer struct {
 	once   sync.Once
 	values []string
-	status dnspub.Status
+	status dnsclient.Status
 }
 
 // ask returns the data of the records, at the end of aliases.
-func (n *resolvedNames) ask(ctx context.Context, name, rtype string) ([]string, dnspub.Status) {
+func (n *resolvedNames) ask(ctx context.Context, name, rtype string) ([]string, dnsclient.Status) {
 	name = dns.CanonicalName(name)
 	n.mu.Lock()
 	a := n.known[name+" "+rtype]
@@ -57,7 +57,7 @@ func (n *resolvedNames) ask(ctx context.Context, name, rtype string) ([]string, 
 	return a.values, a.status
 }
 
-func (n *resolvedNames) find(ctx context.Context, name, rtype string, aliases int) ([]string, dnspub.Status) {
+func (n *resolvedNames) find(ctx context.Context, name, rtype string, aliases int) ([]string, dnsclient.Status) {
 	zone, here := n.zone(name)
 	if !here {
 		records, status, _ := n.resolver.Lookup(ctx, name, rtype)
@@ -75,9 +75,9 @@ func (n *resolvedNames) find(ctx context.Context, name, rtype string, aliases in
 		found = values(n.planned[name], rtype)
 	}
 	if len(found) == 0 {
-		return nil, dnspub.NoData
+		return nil, dnsclient.NoData
 	}
-	return found, dnspub.Found
+	return found, dnsclient.Found
 }
 
 // zone is the one of this machine that answers for the name, if its records

@@ -12,7 +12,7 @@ import (
 	spf "blitiri.com.ar/go/spf"
 	"github.com/miekg/dns"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/policy"
 )
 
@@ -33,8 +33,8 @@ type receiver struct {
 
 // found is what go/spf takes for the status of an answer. A look-up that brought
 // nothing counts.
-func (r *receiver) found(name string, status dnspub.Status) error {
-	if status == dnspub.NoData || status == dnspub.NXDomain {
+func (r *receiver) found(name string, status dnsclient.Status) error {
+	if status == dnsclient.NoData || status == dnsclient.NXDomain {
 		if r.voids++; r.voids > r.void && r.fault == nil {
 			r.fault = spf.ErrVoidLookupLimitReached
 		}
@@ -45,11 +45,11 @@ func (r *receiver) found(name string, status dnspub.Status) error {
 	return absent(name, status)
 }
 
-func absent(name string, status dnspub.Status) error {
-	if status == dnspub.Found {
+func absent(name string, status dnsclient.Status) error {
+	if status == dnsclient.Found {
 		return nil
 	}
-	return &net.DNSError{Err: status.String(), Name: name, IsNotFound: status != dnspub.Unknown, IsTemporary: status == dnspub.Unknown}
+	return &net.DNSError{Err: status.String(), Name: name, IsNotFound: status != dnsclient.Unknown, IsTemporary: status == dnsclient.Unknown}
 }
 
 // LookupTXT implements spf.DNSResolver. A record that is read counts as a whole:
@@ -128,10 +128,10 @@ func (r *receiver) LookupIPAddr(ctx context.Context, name string) ([]net.IPAddr,
 		}
 	}
 	var list []net.IPAddr
-	status := dnspub.NoData
+	status := dnsclient.NoData
 	for _, rtype := range families {
 		values, s := r.names.ask(ctx, name, rtype)
-		if s == dnspub.Unknown || s == dnspub.Found && status != dnspub.Unknown {
+		if s == dnsclient.Unknown || s == dnsclient.Found && status != dnsclient.Unknown {
 			status = s
 		}
 		for _, v := range values {

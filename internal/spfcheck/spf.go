@@ -15,7 +15,7 @@ import (
 
 	spf "blitiri.com.ar/go/spf"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/policy"
 	"mailsetup/internal/state"
@@ -51,7 +51,7 @@ type Query struct {
 // missing in the answer, and so is one about which DNS could not be asked. An
 // include that is wished for is always there: without a record it has a
 // Problem, since it would make every record that names it a permanent error.
-func Evaluate(ctx context.Context, r dnspub.Resolver, q Query) map[string]state.SPF {
+func Evaluate(ctx context.Context, r dnsclient.Resolver, q Query) map[string]state.SPF {
 	all := slices.Concat(q.Names, q.Includes)
 	ctx, cancel := context.WithTimeout(ctx, spfWithin+time.Duration(len(all))*spfForEach)
 	defer cancel()
@@ -83,7 +83,7 @@ type evaluation struct {
 func (e *evaluation) evaluate(addrs []netip.Addr) (fact state.SPF, found bool) {
 	texts, status := e.texts(e.name)
 	switch {
-	case status == dnspub.Unknown:
+	case status == dnsclient.Unknown:
 		return state.SPF{Unsure: e.name}, false
 	case len(texts) == 0:
 		return state.SPF{Problem: e.name + " has no SPF record"}, false
@@ -142,7 +142,7 @@ func (e *evaluation) check(a netip.Addr, void int, families ...string) (spf.Resu
 }
 
 // texts are the SPF records of a name.
-func (e *evaluation) texts(name string) ([]string, dnspub.Status) {
+func (e *evaluation) texts(name string) ([]string, dnsclient.Status) {
 	values, status := e.names.ask(e.ctx, name, "TXT")
 	return slices.DeleteFunc(slices.Clone(values), func(t string) bool { return !policy.IsSPF(t) }), status
 }
@@ -153,7 +153,7 @@ func (e *evaluation) texts(name string) ([]string, dnspub.Status) {
 func (e *evaluation) count(name string, path []string) int {
 	texts, status := e.texts(name)
 	switch {
-	case status == dnspub.Unknown:
+	case status == dnsclient.Unknown:
 		e.unsure(name)
 		return 0
 	case len(texts) == 0:

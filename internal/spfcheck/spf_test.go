@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mailsetup/internal/detect/detecttest"
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/state"
 )
 
@@ -35,7 +35,7 @@ func zoneOf(origin string, lines ...string) state.Zone {
 	return z
 }
 
-func evaluateOne(t *testing.T, r dnspub.Resolver, q Query) string {
+func evaluateOne(t *testing.T, r dnsclient.Resolver, q Query) string {
 	t.Helper()
 	q.Names = []string{"lab.example"}
 	if q.Addresses == nil {
@@ -181,7 +181,7 @@ func TestSPFIsBounded(t *testing.T) {
 
 type hanging struct{}
 
-func (hanging) Lookup(ctx context.Context, _, _ string) ([]state.Record, dnspub.Status, error) {
+func (hanging) Lookup(ctx context.Context, _, _ string) ([]state.Record, dnsclient.Status, error) {
 	<-ctx.Done()
-	return nil, dnspub.Unknown, ctx.Err()
+	return nil, dnsclient.Unknown, ctx.Err()
 }

@@ -6,14 +6,14 @@ import (
 	"strings"
 	"time"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/state"
 )
 
-// Coverer asks servers in charge about wildcards; see dnspub.Client.
+// Coverer asks servers in charge about wildcards; see dnsclient.Client.
 type Coverer interface {
-	Cover(ctx context.Context, names []string, ours []state.Record) (dnspub.Cover, error)
+	Coverage(ctx context.Context, names []string, ours []state.Record) (dnsclient.Coverage, error)
 }
 
 const (
@@ -60,7 +60,7 @@ func coveredBy(ctx context.Context, ask Coverer, records []state.Record) []state
 	}
 	for len(names) > 0 {
 		within, cancel := context.WithTimeout(ctx, coverWithin)
-		c, err := ask.Cover(within, names, records)
+		c, err := ask.Coverage(within, names, records)
 		cancel()
 		if err != nil {
 			return zones

@@ -11,7 +11,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mailsetup/internal/detect/source"
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/zonefile"
@@ -188,7 +188,7 @@ func parseRecords(text, origin string) ([]state.Record, error) {
 	parser := dns.NewZoneParser(strings.NewReader(text), origin, "")
 	parser.SetDefaultTTL(3600)
 	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
-		list = append(list, dnspub.FromRR(rr))
+		list = append(list, dnsclient.FromRR(rr))
 	}
 	return list, parser.Err()
 }

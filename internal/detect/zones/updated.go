@@ -6,16 +6,17 @@ import (
 	"slices"
 	"strings"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/nsupdate"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
 
-// Primaries are asked with keys; see dnspub.Primaries.
+// Primaries are asked with keys; nsupdate.Session asks them.
 type Primaries interface {
-	Zone(ctx context.Context, server string, key dnspub.Key, name string) (origin, primary string, err error)
-	Records(ctx context.Context, server string, key dnspub.Key, list []dnspub.Question) ([]state.Record, error)
-	Cover(ctx context.Context, server string, key dnspub.Key, origin string, names []string, ours []state.Record) (dnspub.Cover, error)
+	Zone(ctx context.Context, server string, key nsupdate.Key, name string) (origin, primary string, err error)
+	Records(ctx context.Context, server string, key nsupdate.Key, list []nsupdate.Question) ([]state.Record, error)
+	Coverage(ctx context.Context, server string, key nsupdate.Key, origin string, names []string, ours []state.Record) (dnsclient.Coverage, error)
 }
 
 // Wish is a domain whose records go to a primary by dynamic updates (RFC 2136).
@@ -33,7 +34,7 @@ type Wish struct {
 // takes updates is asked there, unless a server is named. What cannot be asked
 // is a state.Trouble of the domains that need it.
 func Updated(ctx context.Context, ask Primaries, r system.Reader, wishes []Wish, leaving []string, here state.Facts) ([]state.Zone, error) {
-	u := &updated{ask: ask, files: r, here: here, zones: map[string]*updatedZone{}, keys: map[state.Path]dnspub.Key{}}
+	u := &updated{ask: ask, files: r, here: here, zones: map[string]*updatedZone{}, keys: map[state.Path]nsupdate.Key{}}
 	trouble := state.Trouble{}
 	for _, w := range wishes {
 		if err := u.find(ctx, w); err != nil {
@@ -60,19 +61,19 @@ type updated struct {
 	here  state.Facts
 	zones map[string]*updatedZone // by origin
 	order []*updatedZone
-	keys  map[state.Path]dnspub.Key
+	keys  map[state.Path]nsupdate.Key
 }
 
 type updatedZone struct {
 	state.Zone
-	questions []dnspub.Question
+	questions []nsupdate.Question
 	published []state.Record // by earlier runs
 	copies    []state.Record // those of them that are copies of wildcards
 	domains   []string       // that need it
 }
 
 func (z *updatedZone) asks(r state.Record) {
-	if q := (dnspub.Question{Name: r.Name, Type: r.Type}); !slices.Contains(z.questions, q) {
+	if q := (nsupdate.Question{Name: r.Name, Type: r.Type}); !slices.Contains(z.questions, q) {
 		z.questions = append(z.questions, q)
 	}
 }
@@ -84,11 +85,11 @@ func (z *updatedZone) isFor(domain string) {
 	}
 }
 
-func (u *updated) key(p state.Path) (dnspub.Key, error) {
+func (u *updated) key(p state.Path) (nsupdate.Key, error) {
 	if k, ok := u.keys[p]; ok {
 		return k, nil
 	}
-	k, err := dnspub.ReadKey(u.files, p)
+	k, err := nsupdate.ReadKey(u.files, p)
 	if err == nil {
 		u.keys[p] = k
 	}
@@ -128,7 +129,7 @@ func (u *updated) find(ctx context.Context, w Wish) error {
 	return nil
 }
 
-func (u *updated) zone(ctx context.Context, w Wish, key dnspub.Key, name string) (*updatedZone, error) {
+func (u *updated) zone(ctx context.Context, w Wish, key nsupdate.Key, name string) (*updatedZone, error) {
 	server := w.Server
 	if server == "" {
 		server = u.local(name)
@@ -230,7 +231,7 @@ func (u *updated) read(ctx context.Context, z *updatedZone) error {
 			names = append(names, q.Name)
 		}
 	}
-	cover, err := u.ask.Cover(ctx, z.Update.Server, key, z.Origin, names, z.published)
+	cover, err := u.ask.Coverage(ctx, z.Update.Server, key, z.Origin, names, z.published)
 	if err != nil {
 		return err
 	}
@@ -258,7 +259,7 @@ func (u *updated) read(ctx context.Context, z *updatedZone) error {
 }
 
 // covered reports whether a record at a name is what a wildcard answers.
-func covered(c dnspub.Cover, r state.Record) bool {
+func covered(c dnsclient.Coverage, r state.Record) bool {
 	if r.Name == c.Origin || slices.Contains(c.Names, strings.ToLower(r.Name)) {
 		return false
 	}

@@ -9,7 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/nsupdate"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system/systemtest"
 )
@@ -24,13 +25,13 @@ const (
 type primaries struct {
 	zones   map[string]string // origin: server
 	records []state.Record
-	asked   []dnspub.Question
+	asked   []nsupdate.Question
 	foreign string // a name about which nobody answers this key
-	cover   dnspub.Cover
+	cover   dnsclient.Coverage
 	covered []string // names that were asked about with their wildcards
 }
 
-func (p *primaries) Zone(_ context.Context, server string, _ dnspub.Key, name string) (origin, primary string, err error) {
+func (p *primaries) Zone(_ context.Context, server string, _ nsupdate.Key, name string) (origin, primary string, err error) {
 	if name == p.foreign {
 		return "", "", errors.New("BADKEY")
 	}
@@ -42,18 +43,18 @@ func (p *primaries) Zone(_ context.Context, server string, _ dnspub.Key, name st
 	return origin, primary, nil
 }
 
-func (p *primaries) Records(_ context.Context, _ string, _ dnspub.Key, list []dnspub.Question) ([]state.Record, error) {
+func (p *primaries) Records(_ context.Context, _ string, _ nsupdate.Key, list []nsupdate.Question) ([]state.Record, error) {
 	p.asked = append(p.asked, list...)
 	var found []state.Record
 	for _, r := range p.records {
-		if slices.Contains(list, dnspub.Question{Name: r.Name, Type: r.Type}) {
+		if slices.Contains(list, nsupdate.Question{Name: r.Name, Type: r.Type}) {
 			found = append(found, r)
 		}
 	}
 	return found, nil
 }
 
-func (p *primaries) Cover(_ context.Context, _ string, _ dnspub.Key, _ string, names []string, _ []state.Record) (dnspub.Cover, error) {
+func (p *primaries) Coverage(_ context.Context, _ string, _ nsupdate.Key, _ string, names []string, _ []state.Record) (dnsclient.Coverage, error) {
 	p.covered = append(p.covered, names...)
 	return p.cover, nil
 }
@@ -186,7 +187,7 @@ func TestUpdatedUnderWildcard(t *testing.T) {
 	copied, apex := record("mail.example.org.", "A", "192.0.2.80"), record("example.org.", "TXT", "v=spf1 -all")
 	ask := &primaries{
 		zones: map[string]string{"example.org.": "192.0.2.53:53"}, records: []state.Record{made, copied, apex},
-		cover: dnspub.Cover{Origin: "example.org.", Records: []state.Record{wild}, Names: []string{"_domainkey.example.org."}},
+		cover: dnsclient.Coverage{Origin: "example.org.", Records: []state.Record{wild}, Names: []string{"_domainkey.example.org."}},
 	}
 	m := withKey(state.Published{Origin: "example.org.", Records: []state.Record{copied}, Copies: []state.Record{copied}})
 	got, err := Updated(t.Context(), ask, m, []Wish{someWish()}, nil, remembering(t, m))

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/nsupdate"
 	"mailsetup/internal/state"
 )
 
@@ -38,7 +38,7 @@ func (s scope) updating(option string) string {
 	policy, _ := first(s.blocks[0], "update-policy")
 	switch {
 	case policy.word(1) == "local":
-		return update + string(dnspub.SessionKey) + " updates it; " + orManual
+		return update + string(nsupdate.SessionKey) + " updates it; " + orManual
 	case option == "update-policy":
 		return newKey + "grant mailsetup zonesub A AAAA MX TXT; into the zone's update-policy\nthen " + update + keyFile + "; " + orManual
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/emersion/go-msgauth/dkim"
 
 	"mailsetup/internal/detect"
-	"mailsetup/internal/dnspub"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/e2e/lab"
 )
 
@@ -102,7 +102,7 @@ func productSPF(ip string, domains []string) error {
 		return err
 	}
 	said := map[string]string{}
-	for name, f := range detect.SPF(context.Background(), dnspub.New("127.0.0.1"), detect.SPFQuery{Names: domains, Addresses: []netip.Addr{a}}) {
+	for name, f := range detect.SPF(context.Background(), dnsclient.New("127.0.0.1"), detect.SPFQuery{Names: domains, Addresses: []netip.Addr{a}}) {
 		switch {
 		case len(f.Denied)+len(f.Late) == 0 && f.Unsure == "":
 			said[name] = "pass"

@@ -1,0 +1,48 @@
+package dnscheck
+
+import (
+	"context"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/state"
+)
+
+// ask is what a name server says about a record. Where nothing of the kind
+// stands at its name, the suspects are asked as well.
+func ask(ctx context.Context, c *dnsclient.Client, n dnsclient.NameServer, e ExpectedRecord) (Answer, dnsclient.Finding) {
+	t, ok := dns.StringToType[e.Record.Type]
+	if !ok {
+		return Answer{}, finding(dnsclient.Broken, "unknown record type "+e.Record.Type, "")
+	}
+	m, wrong := c.Ask(ctx, n, e.Zone, e.Record.Name, t)
+	if wrong.Fault != dnsclient.OK {
+		return Answer{}, wrong
+	}
+	s := Answer{Records: dnsclient.AnswerChain(m, e.Record.Name, t)}
+	if last := len(s.Records) - 1; last >= 0 && s.Records[last].Type == "CNAME" && t != dns.TypeCNAME {
+		// The alias leads out of the zone, so that others are in charge there.
+		behind, _, _ := c.Lookup(ctx, s.Records[last].Value, e.Record.Type)
+		s.Records = append(s.Records, behind...)
+	}
+	if diagnose(e, s).Fault == Missing {
+		s.Elsewhere = askMisplaced(ctx, c, n, e, t)
+	}
+	return s, dnsclient.Finding{}
+}
+
+func askMisplaced(ctx context.Context, c *dnsclient.Client, n dnsclient.NameServer, e ExpectedRecord, t uint16) map[string][]state.Record {
+	found := map[string][]state.Record{}
+	for _, name := range misplacedNames(e) {
+		m, wrong := c.Ask(ctx, n, e.Zone, name, t)
+		if wrong.Fault != dnsclient.OK {
+			continue
+		}
+		if records := dnsclient.AnswerChain(m, name, t); len(records) > 0 && !strings.EqualFold(records[0].Type, "CNAME") {
+			found[name] = records
+		}
+	}
+	return found
+}

@@ -1,0 +1,223 @@
+// Package dnscheck finds out whether every name server serves the records it
+// should, and says what is wrong where one does not.
+package dnscheck
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+
+	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/state"
+	"mailsetup/zonefile"
+)
+
+// Expected is what the name servers in charge of a domain's names should serve.
+type Expected struct {
+	Domain  string // without final dot
+	Records []state.Record
+	Keys    map[string]string // the domain's public keys by selector
+	// Ours: mailsetup publishes the records itself, so that its init puts back
+	// what is missing.
+	Ours bool
+	// Copies are those of the records that a wildcard, the value, would answer if
+	// their names did not exist.
+	Copies map[state.Record]string
+}
+
+// Result is what all these servers say.
+type Result struct {
+	Domain  string
+	Servers []ServerResult
+	// NoServer are records of which no server could be found.
+	NoServer []RecordResult
+
+	found map[string]dnsclient.Authority // by name of a record
+}
+
+// ServerResult is what one name server says of the records in one of its zones.
+type ServerResult struct {
+	dnsclient.NameServer
+	Zone          string
+	ServerProblem dnsclient.Finding // with the server as a whole
+	Records       []RecordResult
+
+	serial uint32
+}
+
+// RecordResult is one record as a name server has it.
+type RecordResult struct {
+	ExpectedRecord
+	dnsclient.Finding
+	Seen []state.Record
+
+	answer Answer
+}
+
+// OK reports whether every server that can be asked from here serves every
+// record, and each zone has one that can.
+func (v Result) OK() bool {
+	asked := map[string]bool{}
+	for _, s := range v.Servers {
+		asked[s.Zone] = asked[s.Zone] || s.ServerProblem.Fault != dnsclient.NotAsked
+		if !s.OK() {
+			return false
+		}
+	}
+	for _, one := range asked {
+		if !one {
+			return false
+		}
+	}
+	return len(v.NoServer) == 0 && len(v.Servers) > 0
+}
+
+// OK reports whether the server serves all it should, or cannot be asked.
+func (s ServerResult) OK() bool {
+	return s.ServerProblem.Fault == dnsclient.NotAsked || s.ServerProblem.Fault == dnsclient.OK && s.Bad() == 0
+}
+
+// Bad is how many records are not as they should be.
+func (s ServerResult) Bad() int {
+	n := 0
+	for _, r := range s.Records {
+		if r.Fault != dnsclient.OK {
+			n++
+		}
+	}
+	return n
+}
+
+// Check asks every name server in charge for the records. What was right in an
+// earlier look is not asked again.
+func Check(ctx context.Context, c *dnsclient.Client, w Expected, before Result) Result {
+	v := Result{Domain: w.Domain, found: map[string]dnsclient.Authority{}}
+	lost := authorities(ctx, c, w, before, v.found)
+	questions := map[int][]ExpectedRecord{}
+	for _, r := range w.Records {
+		a := v.found[r.Name]
+		e := ExpectedRecord{Domain: w.Domain, Zone: a.Zone, Record: r, Keys: w.Keys, Ours: w.Ours, Wildcard: w.Copies[r]}
+		if err := lost[r.Name]; err != nil {
+			v.NoServer = append(v.NoServer, RecordResult{ExpectedRecord: e, Finding: finding(
+				Missing, err.Error(), "see that the domain is registered and delegated to its name servers",
+			)})
+			continue
+		}
+		for _, n := range a.Servers {
+			i := v.server(n, a.Zone)
+			questions[i] = append(questions[i], e)
+		}
+	}
+	var wg sync.WaitGroup
+	for i := range v.Servers {
+		wg.Go(func() { checkServer(ctx, c, &v.Servers[i], questions[i], before) })
+	}
+	wg.Wait()
+	v.diagnose()
+	return v
+}
+
+// server is the place of a name server in the view, which it gets if need be.
+func (v *Result) server(n dnsclient.NameServer, zone string) int {
+	i := slices.IndexFunc(v.Servers, func(s ServerResult) bool { return s.NameServer == n && s.Zone == zone })
+	if i < 0 {
+		i = len(v.Servers)
+		v.Servers = append(v.Servers, ServerResult{NameServer: n, Zone: zone})
+	}
+	return i
+}
+
+// authorities finds who is in charge of each name, or why nobody is.
+func authorities(ctx context.Context, c *dnsclient.Client, w Expected, before Result, found map[string]dnsclient.Authority) (lost map[string]error) {
+	zones := map[string]string{}
+	var unknown []string
+	servers := map[string]dnsclient.Authority{}
+	for _, r := range w.Records {
+		if a, ok := before.found[r.Name]; ok && a.Complete() {
+			found[r.Name], servers[a.Zone] = a, a
+		} else if !slices.Contains(unknown, r.Name) {
+			unknown = append(unknown, r.Name)
+		}
+	}
+	lost = map[string]error{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, name := range unknown {
+		wg.Go(func() {
+			zone, err := c.ZoneOf(ctx, dnsclient.ZoneQueryName(name))
+			mu.Lock()
+			defer mu.Unlock()
+			zones[name], lost[name] = zone, err
+		})
+	}
+	wg.Wait()
+	for _, name := range unknown {
+		a, known := servers[zones[name]]
+		if lost[name] == nil && !known {
+			a, lost[name] = c.Authority(ctx, zones[name])
+		}
+		if lost[name] == nil {
+			found[name], servers[a.Zone] = a, a
+		}
+	}
+	maps.DeleteFunc(lost, func(_ string, err error) bool { return err == nil })
+	return lost
+}
+
+// checkServer asks one server for its records, one after the other.
+func checkServer(ctx context.Context, c *dnsclient.Client, s *ServerResult, want []ExpectedRecord, before Result) {
+	if s.serial, s.ServerProblem = c.SerialAt(ctx, s.NameServer, s.Zone); s.ServerProblem.Fault != dnsclient.OK {
+		return
+	}
+	for _, e := range want {
+		r, known := before.knownGood(*s, e)
+		if !known {
+			r = RecordResult{ExpectedRecord: e}
+			if r.answer, s.ServerProblem = ask(ctx, c, s.NameServer, e); s.ServerProblem.Fault != dnsclient.OK {
+				s.Records = nil
+				return
+			}
+			r.Seen = r.answer.Records
+		}
+		s.Records = append(s.Records, r)
+	}
+}
+
+// knownGood is a record that the server had as it should be.
+func (v Result) knownGood(s ServerResult, e ExpectedRecord) (RecordResult, bool) {
+	for _, old := range v.Servers {
+		if old.NameServer != s.NameServer || old.Zone != s.Zone {
+			continue
+		}
+		for _, r := range old.Records {
+			if r.Fault == dnsclient.OK && r.Record == e.Record {
+				return r, true
+			}
+		}
+	}
+	return RecordResult{}, false
+}
+
+// diagnose diagnoses every record, beside what the other servers have.
+func (v *Result) diagnose() {
+	right := map[state.Record]ServerResult{}
+	for _, s := range v.Servers {
+		for _, r := range s.Records {
+			has, known := right[r.Record]
+			if diagnose(r.ExpectedRecord, r.answer).Fault == dnsclient.OK && (!known || zonefile.SerialBehind(has.serial, s.serial)) {
+				right[r.Record] = s
+			}
+		}
+	}
+	for i, s := range v.Servers {
+		for j := range s.Records {
+			r := &v.Servers[i].Records[j]
+			r.answer.Serial = s.serial
+			if at, known := right[r.Record]; known {
+				r.answer.Right, r.answer.RightSerial = at.Name, at.serial
+			}
+			r.Finding = Diagnose(r.ExpectedRecord, r.answer)
+		}
+	}
+}

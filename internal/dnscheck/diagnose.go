@@ -1,0 +1,294 @@
+package dnscheck
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/policy"
+	"mailsetup/internal/state"
+	"mailsetup/zonefile"
+)
+
+// ExpectedRecord is a record that the name servers of a zone should serve.
+type ExpectedRecord struct {
+	Domain string // whose mail it is for, without final dot
+	Zone   string // origin of the zone that holds its name
+	Record state.Record
+	// Keys are the domain's public keys by selector, to tell which one stands
+	// in the place of another.
+	Keys map[string]string
+	// Ours: see Wanted.
+	Ours bool
+	// Wildcard is the one that would answer if the name did not exist, "" for a
+	// record that is no copy.
+	Wildcard string
+}
+
+// Answer is what one name server says about one record.
+type Answer struct {
+	// Records are those of the record's type at its name, behind the aliases
+	// that lead to them.
+	Records []state.Record
+	// Elsewhere are the texts at Suspects, by name.
+	Elsewhere map[string][]state.Record
+	// Serial is that of the zone there; 0 if not known.
+	Serial uint32
+	// Right names a server that has the record as it should be, "" for none,
+	// and RightSerial is the serial of the zone there.
+	Right       string
+	RightSerial uint32
+}
+
+// The faults of a record. OK, the zero value, is none.
+const (
+	Missing        dnsclient.Fault = "missing"
+	Misplaced      dnsclient.Fault = "wrong name"    // it stands at another name
+	DomainAppended dnsclient.Fault = "doubled name"  // at name.example.org.example.org
+	Truncated      dnsclient.Fault = "cut"           // only a part of the value is there
+	Unquoted       dnsclient.Fault = "unquoted"      // as a zone file reads a value without quotes
+	Quotes         dnsclient.Fault = "quotes"        // inside the value
+	Parentheses    dnsclient.Fault = "parentheses"   // inside the value
+	Backslashes    dnsclient.Fault = "backslashes"   // inside the value
+	Space          dnsclient.Fault = "space"         // inside the key
+	Case           dnsclient.Fault = "case"          // of the letters of the key
+	OtherKey       dnsclient.Fault = "other key"     //
+	Revoked        dnsclient.Fault = "revoked"       //
+	Damaged        dnsclient.Fault = "damaged"       // no record that receivers read
+	Different      dnsclient.Fault = "different"     // another value
+	Duplicate      dnsclient.Fault = "second record" // where one is allowed
+	Alias          dnsclient.Fault = "alias"         // a CNAME in the way
+	OldCopy        dnsclient.Fault = "old copy"      // of the zone
+)
+
+func finding(f dnsclient.Fault, text, remedy string) dnsclient.Finding {
+	return dnsclient.Finding{Fault: f, Text: text, Remedy: remedy}
+}
+
+// Diagnose says what is wrong with a record as a name server has it.
+func Diagnose(e ExpectedRecord, s Answer) dnsclient.Finding {
+	f := diagnose(e, s)
+	if f.Fault == dnsclient.OK || s.Right == "" {
+		return f
+	}
+	switch {
+	case s.Serial == 0 || s.RightSerial == 0:
+	case s.Serial == s.RightSerial:
+		return finding(
+			OldCopy, fmt.Sprintf("another content than at %s under the same serial %d (%s)", s.Right, s.Serial, f.Text),
+			"raise the serial of the zone on its primary server and reload it",
+		)
+	case zonefile.SerialBehind(s.Serial, s.RightSerial):
+		return finding(
+			OldCopy, fmt.Sprintf("an old copy of the zone: its serial is %d, and %s has %d (%s)", s.Serial, s.Right, s.RightSerial, f.Text),
+			"see why the transfer fails; there, with BIND: rndc retransfer "+noDot(e.Zone),
+		)
+	}
+	f.Text += "; " + s.Right + " has it right"
+	return f
+}
+
+func diagnose(e ExpectedRecord, s Answer) dnsclient.Finding {
+	want := e.Record
+	records := s.Records
+	var alias string
+	for len(records) > 0 && records[0].Type == "CNAME" && want.Type != "CNAME" {
+		alias, records = records[0].Value, records[1:]
+	}
+	if want.Type == "TXT" {
+		records = candidates(e, records)
+	}
+	good := slices.ContainsFunc(records, func(r state.Record) bool { return e.fits(r) })
+	switch {
+	case good && (want.Type != "TXT" || len(records) == 1):
+		return dnsclient.Finding{}
+	case alias != "":
+		return e.aliased(alias, len(records))
+	case len(records) == 0:
+		return e.missing(s)
+	case want.Type != "TXT":
+		return e.different(records)
+	case len(records) > 1:
+		return e.several(records, good)
+	}
+	if f, known := classify(e, records[0].Value); known {
+		return f
+	}
+	return e.different(records)
+}
+
+// fits reports whether a record at the right name does the work of ours.
+func (e ExpectedRecord) fits(r state.Record) bool {
+	switch e.Record.Type {
+	case "TXT":
+		return satisfies(e.Record.Value, r.Value)
+	case "MX": // whatever the preference
+		return strings.EqualFold(target(r.Value), target(e.Record.Value))
+	}
+	r.Name = e.Record.Name
+	return dnsclient.Same(r, e.Record)
+}
+
+func target(mx string) string { return dns.Fqdn(mx[strings.LastIndexByte(mx, ' ')+1:]) }
+
+// candidates are the texts that stand in the place of ours: all at a name that
+// is made for one, elsewhere those that are meant for the same.
+func candidates(e ExpectedRecord, records []state.Record) []state.Record {
+	want := e.Record
+	if dnsclient.OwnName(want.Name) && !strings.Contains(want.Name, "._report._dmarc.") {
+		return records
+	}
+	version, _, _ := strings.Cut(strings.FieldsFunc(want.Value+" ", func(r rune) bool { return r == ' ' || r == ';' })[0], ";")
+	return slices.DeleteFunc(slices.Clone(records), func(r state.Record) bool {
+		text := strings.ToLower(removeSpace(stripSyntax(r.Value)))
+		return !strings.HasPrefix(text, strings.ToLower(version)) && r.Value != want.Value
+	})
+}
+
+func (e ExpectedRecord) aliased(target string, found int) dnsclient.Finding {
+	behind := "has no such record"
+	if found > 0 {
+		behind = "says something else"
+	}
+	return finding(
+		Alias, fmt.Sprintf("the name is an alias (CNAME) of %s, which %s", noDot(target), behind),
+		fmt.Sprintf("take the CNAME at %s out and put the record there: nothing can stand beside a CNAME", noDot(e.Record.Name)),
+	)
+}
+
+func (e ExpectedRecord) missing(s Answer) dnsclient.Finding {
+	if e.Wildcard != "" {
+		return finding(
+			Missing, fmt.Sprintf("lost: %s has it, and answers no longer for a name that exists (RFC 4592)", noDot(e.Wildcard)), e.copied(),
+		)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Elsewhere)) {
+		for _, r := range s.Elsewhere[name] {
+			if r.Type != e.Record.Type || !e.resembles(r) {
+				continue
+			}
+			if name == withDomainAppended(e.Record.Name, e.Zone) || name == withDomainAppended(e.Record.Name, e.Domain) {
+				return finding(
+					DomainAppended, "nothing there, but "+noDot(name)+" has it: the domain was added to a name that had it already",
+					"enter the name as "+e.relative(),
+				)
+			}
+			return finding(Misplaced, "nothing there, but "+noDot(name)+" has it", "rename that record to "+e.relative()+" (in full: "+noDot(e.Record.Name)+")")
+		}
+	}
+	return finding(Missing, "missing", e.publish())
+}
+
+// resembles reports whether a record at another name was meant to be ours,
+// perhaps with damage of its own.
+func (e ExpectedRecord) resembles(r state.Record) bool {
+	if e.fits(r) {
+		return true
+	}
+	f, known := classify(e, r.Value)
+	return known && !slices.Contains([]dnsclient.Fault{OtherKey, Revoked, Damaged}, f.Fault)
+}
+
+// several explains more than one record where receivers expect one.
+func (e ExpectedRecord) several(records []state.Record, good bool) dnsclient.Finding {
+	if a, b := records[0].Value, records[1].Value; len(records) == 2 && (satisfies(e.Record.Value, a+b) || satisfies(e.Record.Value, b+a)) {
+		return finding(
+			Duplicate, "the value is spread over two records instead of two strings of one",
+			"one record: mailsetup dns "+e.Domain+" --format zone",
+		)
+	}
+	what, effect := "records", "receivers then see none"
+	if policy.IsSPF(e.Record.Value) {
+		what, effect = "SPF records", "receivers take two for an error"
+	}
+	if good {
+		return finding(
+			Duplicate, fmt.Sprintf("a second record beside ours, and %s: %s", effect, others(e, records)),
+			"take the other one out",
+		)
+	}
+	return finding(
+		Duplicate, fmt.Sprintf("%d %s where one is allowed, and none is right: %s", len(records), what, others(e, records)),
+		"take them out and "+e.publish(),
+	)
+}
+
+func others(e ExpectedRecord, records []state.Record) string {
+	var list []string
+	for _, r := range records {
+		if !e.fits(r) {
+			list = append(list, dnsclient.Quote(r.Value, ""))
+		}
+	}
+	if len(list) == 0 {
+		list = append(list, "the same once more")
+	}
+	slices.Sort(list) // name servers turn the order around
+	return strings.Join(list, ", ")
+}
+
+// different says what another value lacks.
+func (e ExpectedRecord) different(records []state.Record) dnsclient.Finding {
+	want, lacks := e.Record.Value, []string(nil)
+	has := records[0].Value
+	switch {
+	case policy.IsSPF(want):
+		w, _ := policy.ParseSPF(want)
+		g, err := policy.ParseSPF(has)
+		if err != nil {
+			return finding(Damaged, "receivers do not read the SPF record there: "+err.Error(), e.replace())
+		}
+		lacks = g.Lacks(w)
+	case policy.IsDMARC(want):
+		w, _ := policy.ParseDMARC(want)
+		g, err := policy.ParseDMARC(has)
+		if err != nil {
+			return finding(Damaged, "receivers do not read the DMARC record there: "+err.Error(), e.replace())
+		}
+		lacks = g.Lacks(w)
+	}
+	if len(lacks) > 0 {
+		return finding(Different, fmt.Sprintf("another value, which lacks %s: %s", strings.Join(lacks, ", "), dnsclient.Quote(has, "")), e.replace())
+	}
+	return finding(Different, "another value: "+dnsclient.DescribeValues(records, []state.Record{e.Record}), e.replace())
+}
+
+// misplacedNames are names at which a record may stand that is missing at its own.
+func misplacedNames(e ExpectedRecord) []string {
+	name, domain := e.Record.Name, dns.CanonicalName(e.Domain)
+	list := []string{withDomainAppended(name, e.Zone), withDomainAppended(name, e.Domain)}
+	label, rest, _ := strings.Cut(name, ".")
+	switch {
+	case e.Record.Type != "TXT":
+	case isKey(e.Record.Value):
+		list = append(list, label+"."+domain, label+".domainkey."+domain, "_domainkey."+domain, domain)
+		if e.Zone != domain { // relative to the domain instead of the zone
+			list = append(list, label+"._domainkey."+e.Zone)
+		}
+		for _, selector := range append(slices.Sorted(maps.Keys(e.Keys)), "default", "mail", "dkim") {
+			list = append(list, selector+"."+rest)
+		}
+	case strings.HasPrefix(name, "_dmarc."):
+		list = append(list, "dmarc."+rest, rest)
+	}
+	list = slices.DeleteFunc(list, func(n string) bool { return n == name || !dns.IsSubDomain(e.Zone, n) })
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// withDomainAppended is a name to which a form has added the domain once more.
+func withDomainAppended(name, domain string) string { return name + dns.CanonicalName(domain) }
+
+func noDot(name string) string { return strings.TrimSuffix(name, ".") }
+
+// relative is the name as web forms want it, seen from its zone.
+func (e ExpectedRecord) relative() string {
+	if e.Record.Name == e.Zone {
+		return "@"
+	}
+	return strings.TrimSuffix(e.Record.Name, "."+e.Zone)
+}

@@ -1,0 +1,182 @@
+package dnscheck
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+
+	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/policy"
+	"mailsetup/keygen"
+)
+
+// satisfies reports whether a text in DNS does the work of the one that is wanted.
+// Keys must be the same whatever stands around them, policies may say more.
+func satisfies(want, got string) bool {
+	if want == got {
+		return true
+	}
+	switch {
+	case isKey(want):
+		return satisfiesKey(want, got)
+	case policy.IsSPF(want):
+		w, bad := policy.ParseSPF(want)
+		g, err := policy.ParseSPF(got)
+		return bad == nil && err == nil && len(g.Lacks(w)) == 0
+	case policy.IsDMARC(want):
+		w, bad := policy.ParseDMARC(want)
+		g, err := policy.ParseDMARC(got)
+		return bad == nil && err == nil && len(g.Lacks(w)) == 0
+	}
+	return false
+}
+
+// satisfiesKey wants the same key in one piece: RFC 6376 lets white space stand in
+// p=, and not every verifier has heard of it.
+func satisfiesKey(want, got string) bool {
+	w, bad := keygen.ParseRecord(want)
+	g, err := keygen.ParseRecord(got)
+	return bad == nil && err == nil && g.Public == w.Public && keyData(got) == g.Public && unfit(g, w) == ""
+}
+
+// unfit says why verifiers would not use a key for our signatures (RFC 6376
+// section 3.6.1), "" if they do.
+func unfit(has, want keygen.KeyRecord) string {
+	switch {
+	case has.KeyType != want.KeyType:
+		return "k=" + has.KeyType + " says that the key is of another kind than " + want.KeyType
+	case len(has.Hashes) > 0 && !slices.Contains(has.Hashes, "sha256"):
+		return "h=" + strings.Join(has.Hashes, ":") + " leaves out sha256, which this server signs with"
+	case len(has.Services) > 0 && !slices.Contains(has.Services, "*") && !slices.Contains(has.Services, "email"):
+		return "s=" + strings.Join(has.Services, ":") + " leaves out email"
+	}
+	return ""
+}
+
+func isKey(text string) bool {
+	v, _, _ := strings.Cut(text, ";")
+	return strings.EqualFold(removeSpace(v), "v=DKIM1")
+}
+
+// keyData is the value of p= as written, without white space around it.
+func keyData(text string) string {
+	for tag := range strings.SplitSeq(text, ";") {
+		if name, value, ok := strings.Cut(tag, "="); ok && strings.TrimSpace(name) == "p" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+const quotes = `"“”„`
+
+// stripSyntax takes off what belongs to the spelling in a zone file: quotation marks,
+// backslashes, and the parentheses around it all.
+func stripSyntax(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if strings.ContainsRune(quotes+`\`, r) {
+			return -1
+		}
+		return r
+	}, text)
+	text = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(text), "("), ")")
+	return strings.TrimSpace(text)
+}
+
+func removeSpace(text string) string { return strings.Join(strings.Fields(text), "") }
+
+// classify says what happened to a value on its way into DNS; known is false if
+// it is simply another one.
+func classify(e ExpectedRecord, got string) (f dnsclient.Finding, known bool) {
+	want := e.Record.Value
+	if f, known := quotingProblem(e, got); known {
+		return f, true
+	}
+	w, g := removeSpace(want), removeSpace(stripSyntax(got))
+	head, _, _ := strings.Cut(w, ";")
+	switch {
+	case g == w && len(strings.Fields(got)) < len(strings.Fields(want)):
+		return finding(Unquoted, "the spaces of the value are gone", e.inZone()), true
+	case g == head && g != w:
+		return finding(Unquoted, "the value ends at its first semicolon, where a comment begins in a zone file", e.inZone()), true
+	case len(g) >= recognisable && len(g) < len(w) && strings.HasPrefix(w, g) && !wholePolicy(got, w[len(g):]):
+		return finding(Truncated, fmt.Sprintf("the value is cut after %d of %d octets", len(got), len(want)), e.whole()), true
+	case len(g) >= recognisable && len(g) < len(w) && strings.HasSuffix(w, g):
+		return finding(Truncated, fmt.Sprintf("only the last %d of %d octets of the value are there", len(got), len(want)), e.whole()), true
+	case isKey(want):
+		return classifyKey(e, got)
+	}
+	return dnsclient.Finding{}, false
+}
+
+// wholePolicy reports whether a text that lacks only the rest of ours is a DMARC
+// record of its own: somebody who wants no reports writes just that. Where it ends
+// inside a tag, or is no record, something cut it.
+func wholePolicy(got, rest string) bool {
+	_, err := policy.ParseDMARC(got)
+	return err == nil && (strings.HasPrefix(rest, ";") || strings.HasSuffix(strings.TrimSpace(got), ";"))
+}
+
+// recognisable is how many octets of a value are no coincidence.
+const recognisable = 6
+
+// quotingProblem finds a value that is right but for what a zone file or a web form
+// has around it.
+func quotingProblem(e ExpectedRecord, got string) (dnsclient.Finding, bool) {
+	want := e.Record.Value
+	key := ""
+	if isKey(want) {
+		key = keyData(want)
+	}
+	if removeSpace(stripSyntax(got)) != removeSpace(want) && (key == "" || removeSpace(keyData(stripSyntax(got))) != key) {
+		return dnsclient.Finding{}, false
+	}
+	trimmed := strings.TrimSpace(got)
+	switch {
+	case strings.HasPrefix(trimmed, "(") || strings.HasSuffix(trimmed, ")"):
+		return finding(Parentheses, "the parentheses of a zone file stand in the value", e.asPrinted()), true
+	case strings.ContainsAny(got, quotes) && !strings.Contains(want, `"`):
+		return finding(Quotes, "quotation marks stand in the value", e.asPrinted()), true
+	case strings.Contains(got, `\`) && !strings.Contains(want, `\`):
+		return finding(Backslashes, "backslashes stand in the value", e.asPrinted()), true
+	}
+	if at := strings.IndexFunc(keyData(got), unicode.IsSpace); key != "" && at >= 0 {
+		return finding(Space, fmt.Sprintf("white space stands in the key, after %d of its %d characters", at, len(key)), e.asPrinted()), true
+	}
+	return dnsclient.Finding{}, false
+}
+
+// classifyKey tells what stands where the key should.
+func classifyKey(e ExpectedRecord, got string) (dnsclient.Finding, bool) {
+	want, _ := keygen.ParseRecord(e.Record.Value)
+	has := removeSpace(keyData(stripSyntax(got)))
+	switch {
+	case has == "" && strings.Contains(removeSpace(got), "p="):
+		return finding(Revoked, "the key is revoked there: p= is empty", e.replace()), true
+	case has == "":
+		return dnsclient.Finding{}, false
+	case len(has) < len(want.Public) && strings.HasPrefix(want.Public, has):
+		return finding(Truncated, fmt.Sprintf("the key is cut after %d of %d characters", len(has), len(want.Public)), e.whole()), true
+	case has != want.Public && strings.EqualFold(has, want.Public):
+		return finding(Case, "capitals became small letters or the reverse, which makes another key", e.asPrinted()), true
+	case has != want.Public:
+		return finding(OtherKey, e.whose(has), e.replace()), true
+	}
+	rec, err := keygen.ParseRecord(got)
+	if err != nil {
+		return finding(Damaged, "receivers do not read the record: "+strings.TrimPrefix(err.Error(), "key record: "), e.replace()), true
+	}
+	return finding(Damaged, unfit(rec, want), e.replace()), true
+}
+
+// whose says which key stands in the place of ours.
+func (e ExpectedRecord) whose(public string) string {
+	for _, selector := range slices.Sorted(maps.Keys(e.Keys)) {
+		if e.Keys[selector] == public {
+			return "the key of the selector " + selector + " stands there"
+		}
+	}
+	return "another key stands there, so no signature of this server verifies"
+}

@@ -1,0 +1,188 @@
+package dnsclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// NameServer is one address of a name server.
+type NameServer struct {
+	Name    string // without final dot
+	Address string // with port; "" if its name has none
+}
+
+// String names the server as people know it.
+func (n NameServer) String() string {
+	host, _, err := net.SplitHostPort(n.Address)
+	if err != nil {
+		return n.Name
+	}
+	return n.Name + " (" + host + ")"
+}
+
+// Authority is a zone and every address of every name server in charge of it.
+type Authority struct {
+	Zone    string // absolute
+	Servers []NameServer
+}
+
+// Authority finds the servers of a zone: those that the parent zone names,
+// which the world asks first, and those that the zone names itself.
+func (c *Client) Authority(ctx context.Context, zone string) (Authority, error) {
+	return c.zones.get(ctx, zone, func() (Authority, error) { return c.findServers(ctx, zone) })
+}
+
+func (c *Client) findServers(ctx context.Context, zone string) (Authority, error) {
+	var named, delegated []string
+	var wg sync.WaitGroup
+	wg.Go(func() { delegated, _, _ = c.Delegation(ctx, zone) })
+	wg.Go(func() {
+		records, _, _ := c.Lookup(ctx, zone, "NS")
+		for _, r := range records {
+			if r.Type == "NS" {
+				named = append(named, r.Value)
+			}
+		}
+	})
+	wg.Wait()
+	names := slices.Concat(named, delegated)
+	slices.Sort(names)
+	a := Authority{Zone: zone}
+	for _, n := range slices.Compact(names) {
+		a.Servers = append(a.Servers, c.addressesOf(ctx, n)...)
+	}
+	if len(a.Servers) == 0 {
+		return a, fmt.Errorf("no name server of %s is known", trimDot(zone))
+	}
+	return a, ctx.Err()
+}
+
+// ZoneOf is the origin of the zone that holds a name. The question for an
+// alias is never answered from behind one; that there is none is said together
+// with the SOA (RFC 2308 section 3), which some caches leave out.
+func (c *Client) ZoneOf(ctx context.Context, name string) (string, error) {
+	for at := dns.CanonicalName(name); at != "."; at = Parent(at) {
+		m, err := c.recurse(ctx, at, dns.TypeCNAME)
+		if err == nil && len(m.Answer) == 0 && !holdsSOA(m, at) {
+			m, err = c.recurse(ctx, at, dns.TypeSOA)
+		}
+		if err != nil {
+			return "", fmt.Errorf("find the zone of %s: %w", trimDot(name), err)
+		}
+		for _, rr := range slices.Concat(m.Answer, m.Ns) {
+			owner := dns.CanonicalName(rr.Header().Name)
+			switch {
+			case rr.Header().Rrtype != dns.TypeSOA || !dns.IsSubDomain(owner, at):
+			case dns.CountLabel(owner) < 2:
+				return "", fmt.Errorf("find the zone of %s: nobody is in charge of it, says %s", trimDot(name), owner)
+			default:
+				return owner, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("find the zone of %s: nobody is in charge of it", trimDot(name))
+}
+
+// holdsSOA reports whether an answer names the zone at or above a name.
+func holdsSOA(m *dns.Msg, name string) bool {
+	return slices.ContainsFunc(m.Ns, func(rr dns.RR) bool {
+		return rr.Header().Rrtype == dns.TypeSOA && dns.IsSubDomain(rr.Header().Name, name)
+	})
+}
+
+func (c *Client) addressesOf(ctx context.Context, name string) []NameServer {
+	var list []NameServer
+	for _, t := range []string{"A", "AAAA"} {
+		records, _, _ := c.Lookup(ctx, name, t)
+		for _, r := range records {
+			if r.Type == t {
+				list = append(list, NameServer{trimDot(name), net.JoinHostPort(r.Value, c.Port)})
+			}
+		}
+	}
+	if len(list) == 0 {
+		list = append(list, NameServer{Name: trimDot(name)})
+	}
+	return list
+}
+
+// asks bounds the questions to one server: a lost datagram is no silence.
+const asks = 2
+
+// Ask puts a question to a name server itself and accepts only its own word.
+// The finding says what is wrong with the server as a whole.
+func (c *Client) Ask(ctx context.Context, n NameServer, zone, name string, t uint16) (*dns.Msg, Finding) {
+	if n.Address == "" {
+		return nil, Finding{NoAddress, "its name has no address", "give " + n.Name + " an address, or take its NS record out of " + trimDot(zone)}
+	}
+	var m *dns.Msg
+	err := errors.New("not asked")
+	for range asks {
+		if m, err = exchange(ctx, n.Address, Query(name, t, false), c.Timeout); err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	switch {
+	case errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT):
+		return nil, Finding{NotAsked, "this machine has no way to its address", "ask it from another network"}
+	case err != nil:
+		return nil, Finding{NoAnswer, "it does not answer: " + wireError(err, c.Timeout), "see that it runs and that port 53 is open, UDP and TCP"}
+	}
+	return m, judged(m, trimDot(zone))
+}
+
+// wireError is a failed exchange in few words.
+func wireError(err error, timeout time.Duration) string {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return "nothing listens there"
+	}
+	if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Sprintf("nothing came within %v", timeout)
+	}
+	return err.Error()
+}
+
+// judged refuses answers of a server that is not in charge of the zone.
+func judged(m *dns.Msg, zone string) Finding {
+	switch {
+	case m.Rcode == dns.RcodeRefused:
+		return Finding{Refuses, "it refuses to answer for " + zone, "configure the zone " + zone + " there, or take its NS record out"}
+	case m.Rcode == dns.RcodeServerFailure:
+		return Finding{Broken, "it answers SERVFAIL: it has the zone " + zone + " but could not load or renew it", "see its log; with BIND: rndc zonestatus " + zone}
+	case m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError:
+		return Finding{Broken, "it answers " + dns.RcodeToString[m.Rcode], "see its log"}
+	case !m.Authoritative:
+		return Finding{Lame, "it is not in charge of " + zone + ", although it is named as one who is (lame)", "configure the zone " + zone + " there, or take its NS record out"}
+	}
+	return Finding{}
+}
+
+// SerialAt is that of a zone at one of its servers.
+func (c *Client) SerialAt(ctx context.Context, n NameServer, zone string) (uint32, Finding) {
+	m, wrong := c.Ask(ctx, n, zone, zone, dns.TypeSOA)
+	if wrong.Fault != OK {
+		return 0, wrong
+	}
+	for _, rr := range m.Answer {
+		if soa, ok := rr.(*dns.SOA); ok {
+			return soa.Serial, Finding{}
+		}
+	}
+	return 0, Finding{}
+}
+
+// Complete reports whether every name server has an address.
+func (a Authority) Complete() bool {
+	return !slices.ContainsFunc(a.Servers, func(n NameServer) bool { return n.Address == "" })
+}
+
+func trimDot(name string) string { return strings.TrimSuffix(name, ".") }

@@ -1,0 +1,171 @@
+package dnsclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// Delegation returns the name servers that the parent of a zone delegates it
+// to, sorted, as absolute names. Known is false when that could not be found
+// out, and err says why; known without any server means that nobody is in
+// charge of the name. It asks the parent's own servers, since the resolver of
+// this machine may serve a copy of the zone that the world does not see.
+func (c *Client) Delegation(ctx context.Context, zone string) (ns []string, known bool, err error) {
+	zone = dns.CanonicalName(zone)
+	if zone == "." {
+		return nil, false, errors.New("find delegation of .: the root has no parent")
+	}
+	parent, err := c.parentZone(ctx, zone)
+	if err != nil {
+		return nil, false, fmt.Errorf("find delegation of %s: %w", zone, err)
+	}
+	// A zone cut between the parent found and the zone shows as a referral to
+	// a name in between; each one is a label longer, so the walk ends.
+	for range dns.CountLabel(zone) {
+		servers, err := c.serversOf(ctx, parent)
+		if err != nil {
+			return nil, false, fmt.Errorf("find delegation of %s: %w", zone, err)
+		}
+		ns, next, err := c.askParent(ctx, servers, parent, zone)
+		if err != nil {
+			return nil, false, fmt.Errorf("find delegation of %s: %w", zone, err)
+		}
+		if next == "" {
+			return ns, true, nil
+		}
+		parent = next
+	}
+	return nil, false, fmt.Errorf("find delegation of %s: its parents refer to each other", zone)
+}
+
+// parentZone returns the closest zone strictly above the given one, as the
+// resolver sees it.
+func (c *Client) parentZone(ctx context.Context, zone string) (string, error) {
+	for at := Parent(zone); ; at = Parent(at) {
+		records, status, err := c.Lookup(ctx, at, "SOA")
+		if status == Unknown {
+			return "", err
+		}
+		if status == Found && records[0].Type == "SOA" {
+			return at, nil
+		}
+		if at == "." {
+			return "", errors.New("the resolver does not know the root")
+		}
+	}
+}
+
+func Parent(name string) string {
+	i, end := dns.NextLabel(name, 0)
+	if end {
+		return "."
+	}
+	return name[i:]
+}
+
+// serversOf returns addresses with port of a zone's name servers.
+func (c *Client) serversOf(ctx context.Context, zone string) ([]string, error) {
+	names, status, err := c.Lookup(ctx, zone, "NS")
+	if status == Unknown {
+		return nil, err
+	}
+	var out []string
+	for _, n := range names {
+		if n.Type != "NS" {
+			continue
+		}
+		for _, t := range []string{"A", "AAAA"} {
+			addresses, _, _ := c.Lookup(ctx, n.Value, t)
+			for _, a := range addresses {
+				if a.Type == t {
+					out = append(out, net.JoinHostPort(a.Value, c.Port))
+				}
+			}
+		}
+		if len(out) >= 4 {
+			break // enough to ask; a large parent has thirteen with two each
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("no address of a name server of %s is known", zone)
+	}
+	return out, nil
+}
+
+// askParent asks servers of parent about zone. Next is a zone between the two
+// to go on with.
+func (c *Client) askParent(ctx context.Context, servers []string, parent, zone string) (ns []string, next string, err error) {
+	var errs []error
+	for _, server := range servers {
+		m, err := exchange(ctx, server, Query(zone, dns.TypeNS, false), c.Timeout)
+		if err == nil {
+			ns, next, err = delegated(m, parent, zone)
+		}
+		if err == nil {
+			return ns, next, nil
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", server, err))
+	}
+	return nil, "", errors.Join(errs...)
+}
+
+// delegated reads a parent server's answer about the zone's NS records
+// (RFC 1034 section 4.3.2).
+func delegated(m *dns.Msg, parent, zone string) (ns []string, next string, err error) {
+	switch {
+	case m.Rcode == dns.RcodeNameError && m.Authoritative:
+		return nil, "", nil
+	case m.Rcode != dns.RcodeSuccess:
+		return nil, "", fmt.Errorf("answers %s", dns.RcodeToString[m.Rcode])
+	}
+	// The server of the parent that also serves the zone answers from the zone.
+	if ns = targets(m.Answer, zone); len(ns) > 0 && m.Authoritative {
+		return ns, "", nil
+	}
+	switch to := Referral(m); {
+	case to == zone:
+		return targets(m.Ns, zone), "", nil
+	case to != "" && to != parent && dns.IsSubDomain(parent, to) && dns.IsSubDomain(to, zone):
+		return nil, to, nil
+	case m.Authoritative:
+		return nil, "", nil
+	default:
+		return nil, "", fmt.Errorf("is not responsible for %s", parent)
+	}
+}
+
+func targets(rrs []dns.RR, owner string) []string {
+	var out []string
+	for _, rr := range rrs {
+		if ns, ok := rr.(*dns.NS); ok && strings.EqualFold(ns.Hdr.Name, owner) {
+			out = append(out, dns.CanonicalName(ns.Ns))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Primary is the primary that the SOA of the closest zone at or above a name
+// tells of.
+func (c *Client) Primary(ctx context.Context, name string) (string, error) {
+	for at := dns.CanonicalName(ZoneQueryName(name)); at != "."; at = Parent(at) {
+		list, status, err := c.Lookup(ctx, at, "SOA")
+		if status == Unknown {
+			return "", err
+		}
+		if status == Found && list[0].Type == "SOA" {
+			mname, _, _ := strings.Cut(list[0].Value, " ")
+			if mname == "" || mname == "." {
+				return "", errors.New("its SOA record names none; --rfc2136-server does")
+			}
+			return net.JoinHostPort(strings.TrimSuffix(mname, "."), c.Port), nil
+		}
+	}
+	return "", errors.New("no zone holds it; --rfc2136-server names the server that has it")
+}

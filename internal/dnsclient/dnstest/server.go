@@ -1,0 +1,114 @@
+// Package dnstest runs name servers on loopback addresses for tests.
+package dnstest
+
+import (
+	"net"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+// Serve starts a name server on a loopback address, over UDP and TCP, and
+// returns where it listens. Port "0" takes a free one.
+func Serve(t testing.TB, host, port string, answer func(r *dns.Msg) *dns.Msg) string {
+	t.Helper()
+	packets, listener := listen(t, host, port)
+	addr := packets.LocalAddr().String()
+	handler := func(truncate bool) dns.HandlerFunc {
+		return func(w dns.ResponseWriter, r *dns.Msg) {
+			m := answer(r)
+			if m == nil {
+				return
+			}
+			if truncate && m.Len() > 1232 {
+				m.Truncated, m.Answer = true, nil
+			}
+			_ = w.WriteMsg(m)
+		}
+	}
+	for _, s := range []*dns.Server{
+		{PacketConn: packets, Handler: handler(true)},
+		{Listener: listener, Handler: handler(false)},
+	} {
+		started := make(chan struct{})
+		s.NotifyStartedFunc = func() { close(started) }
+		go func() { _ = s.ActivateAndServe() }()
+		<-started
+		t.Cleanup(func() { _ = s.Shutdown() })
+	}
+	return addr
+}
+
+// listen takes a port for UDP and TCP. One that is free for the first may be
+// in use for the second.
+func listen(t testing.TB, host, port string) (net.PacketConn, net.Listener) {
+	t.Helper()
+	for tries := 1; ; tries++ {
+		packets, err := net.ListenPacket("udp", net.JoinHostPort(host, port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		listener, err := net.Listen("tcp", packets.LocalAddr().String())
+		if err == nil {
+			return packets, listener
+		}
+		_ = packets.Close()
+		if port != "0" || tries == 10 {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Reply builds an answer with authority from records in zone file syntax.
+func Reply(t testing.TB, r *dns.Msg, rcode int, answer ...string) *dns.Msg {
+	t.Helper()
+	m := new(dns.Msg).SetRcode(r, rcode)
+	m.Authoritative = true
+	m.Answer = RRs(t, answer...)
+	return m
+}
+
+// RRs parses records in zone file syntax.
+func RRs(t testing.TB, texts ...string) []dns.RR {
+	t.Helper()
+	var out []dns.RR
+	for _, text := range texts {
+		rr, err := dns.NewRR(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, rr)
+	}
+	return out
+}
+
+// Zone returns the answers of a server in charge of one zone, from its records in
+// zone file syntax.
+func Zone(t testing.TB, records ...string) func(r *dns.Msg) *dns.Msg {
+	t.Helper()
+	return ZoneFunc(t, func() []string { return records })
+}
+
+// ZoneFunc is Zone for records that may change while the server runs.
+func ZoneFunc(t testing.TB, records func() []string) func(r *dns.Msg) *dns.Msg {
+	t.Helper()
+	return func(r *dns.Msg) *dns.Msg {
+		q := r.Question[0]
+		m := Reply(t, r, dns.RcodeNameError)
+		for _, rr := range RRs(t, records()...) {
+			switch h := rr.Header(); {
+			case h.Rrtype == dns.TypeSOA && q.Qtype != dns.TypeSOA:
+				m.Ns = append(m.Ns, rr)
+			case dns.CanonicalName(h.Name) != dns.CanonicalName(q.Name):
+				if dns.IsSubDomain(q.Name, h.Name) {
+					m.Rcode = dns.RcodeSuccess
+				}
+			case h.Rrtype == q.Qtype || h.Rrtype == dns.TypeCNAME:
+				m.Rcode, m.Answer = dns.RcodeSuccess, append(m.Answer, rr)
+			default:
+				m.Rcode = dns.RcodeSuccess
+			}
+		}
+		return m
+	}
+}

@@ -1,0 +1,241 @@
+package dnsclient
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"mailsetup/internal/dnsname"
+	"mailsetup/internal/state"
+	"mailsetup/internal/wildcard"
+)
+
+// Coverage is what a name server says of the wildcards that answer for some names.
+type Coverage struct {
+	Origin string // of the zone
+	// Records are those of the wildcards, and what stands at the end of their
+	// aliases inside the zone.
+	Records []state.Record
+	// Names are those among the names, and above them, that exist whatever we
+	// publish: no wildcard answers for them.
+	Names []string
+}
+
+// coverageTypes are asked for: what people look for at names without underscores,
+// and texts. Not every server tells all types at once (RFC 8482).
+var coverageTypes = []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeMX, dns.TypeTXT, dns.TypeHTTPS, dns.TypeSVCB, dns.TypeSRV}
+
+// FindCoverage finds out which of some names exist in a zone whatever we publish,
+// and which wildcards answer for the others. Query puts a question to one name
+// server, without recursion: a resolver would remember that a name does not exist
+// yet.
+func FindCoverage(origin string, names []string, ours []state.Record, query func(name string, kind uint16) (*dns.Msg, error)) (Coverage, error) {
+	f := &finder{origin: origin, ours: ours, query: query}
+	return f.cover(names)
+}
+
+// Coverage asks a server in charge of the zone that holds all of these names. Ours
+// are the records that are published there, now or later: they make no name
+// exist by itself.
+func (c *Client) Coverage(ctx context.Context, names []string, ours []state.Record) (Coverage, error) {
+	zone, err := c.ZoneOf(ctx, names[0])
+	if err != nil {
+		return Coverage{}, err
+	}
+	a, err := c.Authority(ctx, zone)
+	if err != nil {
+		return Coverage{}, err
+	}
+	for _, n := range a.Servers {
+		found, wrong := FindCoverage(zone, names, ours, func(name string, kind uint16) (*dns.Msg, error) {
+			m, wrong := c.Ask(ctx, n, zone, name, kind)
+			if wrong.Fault != OK && (m == nil || Referral(m) == "") {
+				return nil, fmt.Errorf("%s: %s", n, wrong.Text)
+			}
+			return m, nil
+		})
+		if wrong == nil {
+			return found, nil
+		}
+		err = cmp.Or(err, wrong)
+	}
+	return Coverage{}, cmp.Or(err, fmt.Errorf("no name server of %s can be asked", trimDot(zone)))
+}
+
+// UnusedName is one below a name that nobody has.
+func UnusedName(above string) string { return fmt.Sprintf("mailsetup-%08x.%s", rand.Uint32(), above) }
+
+// finder finds out which names exist in a zone, and its wildcards.
+type finder struct {
+	query  func(name string, kind uint16) (*dns.Msg, error)
+	origin string
+	ours   []state.Record
+
+	exists map[string]bool
+	wild   map[string][]state.Record // by the name below which they answer
+	found  Coverage
+}
+
+func (f *finder) cover(names []string) (Coverage, error) {
+	f.exists, f.wild, f.found = map[string]bool{f.origin: true}, map[string][]state.Record{}, Coverage{Origin: f.origin}
+	if err := f.wildcard(f.origin); err != nil {
+		return Coverage{}, err
+	}
+	var chain []string
+	for _, n := range names {
+		chain = append(chain, wildcard.Above(dns.CanonicalName(n), f.origin)...)
+	}
+	slices.SortFunc(chain, func(a, b string) int {
+		return cmp.Or(cmp.Compare(dns.CountLabel(a), dns.CountLabel(b)), cmp.Compare(a, b))
+	})
+	for _, name := range slices.Compact(chain) {
+		if !f.exists[dnsname.Parent(name)] {
+			continue // nor does anything below that
+		}
+		yes, err := f.existing(name)
+		if err != nil {
+			return Coverage{}, err
+		}
+		if !yes {
+			continue
+		}
+		f.exists[name] = true
+		f.found.Names = append(f.found.Names, name)
+		if err := f.wildcard(name); err != nil {
+			return Coverage{}, err
+		}
+	}
+	return f.found, nil
+}
+
+// wildcard asks for the records of the wildcard below a name that exists, and
+// for what its alias leads to.
+func (f *finder) wildcard(name string) error {
+	owner := wildcard.Of(name)
+	list, there, err := f.all(owner)
+	if err != nil || !there {
+		return err
+	}
+	f.wild[name] = list
+	f.found.Records = append(f.found.Records, list...)
+	for _, r := range list {
+		if r.Type == "CNAME" && dns.IsSubDomain(f.origin, r.Value) {
+			behind, _, err := f.all(r.Value)
+			if err != nil {
+				return err
+			}
+			f.found.Records = append(f.found.Records, behind...)
+		}
+	}
+	return nil
+}
+
+// existing reports whether a name below one that exists does so by itself.
+func (f *finder) existing(name string) (bool, error) {
+	covering := f.wild[dnsname.Parent(name)]
+	if len(covering) == 0 { // whether it is ours alone makes no difference then
+		_, there, err := f.at(name, dns.TypeA)
+		return there, err
+	}
+	list, _, err := f.all(name)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range list {
+		byWildcard := slices.ContainsFunc(covering, func(w state.Record) bool { w.Name = name; return state.Same(w, r) })
+		if !byWildcard && !slices.ContainsFunc(f.ours, func(o state.Record) bool { return stands(o, r) }) {
+			return true, nil
+		}
+	}
+	if published, err := f.published(name, covering); published || err != nil {
+		// Nobody can tell any more whether it did before. Where only names below it
+		// are ours it is taken to: no more is said to be lost than is known to be.
+		here := slices.ContainsFunc(f.ours, func(o state.Record) bool { return strings.EqualFold(o.Name, name) })
+		return err == nil && !here, err
+	}
+	if !answeredAll(list, covering, name) {
+		return true, nil
+	}
+	// What is below a name that exists is not covered by what covers others.
+	some := UnusedName(name)
+	list, there, err := f.at(some, dns.StringToType[covering[0].Type])
+	return !there || !answeredAll(list, covering[:1], some), err
+}
+
+// answeredAll reports whether a name has all that a wildcard answers for it.
+func answeredAll(list, covering []state.Record, name string) bool {
+	return !slices.ContainsFunc(covering, func(w state.Record) bool {
+		w.Name = name
+		return !slices.ContainsFunc(list, func(r state.Record) bool { return state.Same(w, r) })
+	})
+}
+
+// published reports whether a record of ours stands at or below a name.
+func (f *finder) published(name string, covering []state.Record) (bool, error) {
+	for _, o := range f.ours {
+		if !dns.IsSubDomain(name, o.Name) {
+			continue
+		}
+		list, _, err := f.at(o.Name, dns.StringToType[o.Type])
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(list, func(r state.Record) bool {
+			return stands(o, r) && !slices.ContainsFunc(covering, func(w state.Record) bool { w.Name = r.Name; return state.Same(w, r) })
+		}) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// stands reports whether a record stands where one of ours would: the same, or
+// another text for the same purpose.
+func stands(ours, r state.Record) bool {
+	if state.Same(ours, r) {
+		return true
+	}
+	return state.SameSet(ours, r) && r.Type == "TXT" && (OwnName(r.Name) || isSPF(r.Value) && isSPF(ours.Value))
+}
+
+// all are the records at a name, an alias alone; there is false of a name that
+// neither exists nor is covered.
+func (f *finder) all(name string) (list []state.Record, there bool, err error) {
+	for _, kind := range coverageTypes {
+		some, exists, err := f.at(name, kind)
+		if err != nil || !exists {
+			return nil, false, err
+		}
+		if slices.ContainsFunc(some, func(r state.Record) bool { return r.Type == "CNAME" }) {
+			return some, true, nil
+		}
+		list = append(list, some...)
+	}
+	return list, true, nil
+}
+
+// at are the records of a type at a name. One that is given away is for others.
+func (f *finder) at(name string, kind uint16) (list []state.Record, there bool, err error) {
+	m, err := f.query(name, kind)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case m.Rcode == dns.RcodeNameError, !m.Authoritative && Referral(m) != "":
+		return nil, false, nil
+	case m.Rcode != dns.RcodeSuccess:
+		return nil, false, errors.New("answers " + dns.RcodeToString[m.Rcode] + " about " + strings.TrimSuffix(name, "."))
+	}
+	for _, rr := range m.Answer {
+		owner, t := dns.CanonicalName(rr.Header().Name), rr.Header().Rrtype
+		if owner == dns.CanonicalName(name) && (t == kind || t == dns.TypeCNAME) {
+			list = append(list, FromRR(rr))
+		}
+	}
+	return list, true, nil
+}

@@ -1,0 +1,257 @@
+// Package nsupdate reads and changes zones on their primaries by dynamic updates
+// (RFC 2136) that are signed with TSIG (RFC 8945).
+package nsupdate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// Client implements system.Updater: it changes zones by dynamic updates.
+type Client struct {
+	Files    system.Reader      // for the keys
+	Resolver dnsclient.Resolver // for the names of primaries
+	// Within bounds how long a primary may take to serve what it accepted, 30 s
+	// if zero.
+	Within time.Duration
+}
+
+// pollEvery is the pause between two looks at what a primary serves.
+const pollEvery = 100 * time.Millisecond
+
+var _ system.Updater = Client{}
+
+// Update implements system.Updater.
+func (u Client) Update(ctx context.Context, want state.Update) error {
+	key, err := ReadKey(u.Files, want.KeyFile)
+	if err != nil {
+		return fmt.Errorf("update %s: %w: %w", want.Origin, system.ErrUntouched, err)
+	}
+	l, err := dial(ctx, u.Resolver, want.Server, key)
+	if err != nil {
+		return fmt.Errorf("update %s: %w", want.Origin, err)
+	}
+	defer l.close()
+	if err := l.update(ctx, want); err != nil {
+		return fmt.Errorf("update %s: %w", want.Origin, err)
+	}
+	if err := l.waitServed(ctx, want, u.Within); err != nil {
+		return fmt.Errorf("update %s: %w", want.Origin, err)
+	}
+	return nil
+}
+
+// update looks at what is there, and changes it under the condition that it is
+// still there. Whoever takes something back tries again where that changed in
+// between.
+func (l *conn) update(ctx context.Context, want state.Update) error {
+	for tries := 1; ; tries++ {
+		have, err := l.read(ctx, questions(want))
+		if err != nil {
+			return &untouchedError{err}
+		}
+		if have, err = l.ownRecords(ctx, dns.CanonicalName(want.Origin), have); err != nil {
+			return &untouchedError{err}
+		}
+		add, remove, err := want.Due(dnsclient.FromRRs(have))
+		if err != nil {
+			return &ServerError{Server: l.server, Text: err.Error(), Hint: "run the command again", untouched: true}
+		}
+		if len(add)+len(remove) == 0 {
+			return nil
+		}
+		m, err := message(want.Origin, have, add, remove)
+		if err != nil {
+			return &untouchedError{err}
+		}
+		r, err := l.ask(ctx, m)
+		switch {
+		case err != nil:
+			return err
+		case r.Rcode == dns.RcodeSuccess:
+			return nil
+		case !prerequisiteFailed(r.Rcode) || !want.Back || tries == 3:
+			return l.refusal(r.Rcode)
+		}
+	}
+}
+
+// untouchedError is a failure before anything was sent that changes a zone.
+type untouchedError struct{ error }
+
+// Unwrap gives the failure and what is certain about it.
+func (e *untouchedError) Unwrap() []error { return []error{e.error, system.ErrUntouched} }
+
+// waitServed waits until the primary serves what it has accepted.
+func (l *conn) waitServed(ctx context.Context, want state.Update, within time.Duration) error {
+	if within <= 0 {
+		within = 30 * time.Second
+	}
+	end := time.Now().Add(within)
+	ctx, cancel := context.WithDeadline(ctx, end)
+	defer cancel()
+	for {
+		have, err := l.read(ctx, questions(want))
+		if err == nil { // names may be gone, and wildcards answer again
+			have, err = l.ownRecords(ctx, dns.CanonicalName(want.Origin), have)
+		}
+		// The connection may notice the deadline a moment before the context.
+		if err != nil && ctx.Err() == nil && time.Now().Before(end) {
+			return err
+		}
+		if err == nil && served(want, dnsclient.FromRRs(have)) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return &ServerError{
+				Server: l.server, Text: fmt.Sprintf("accepted the update, but does not serve it after %v", within),
+				Hint: "see what it logged", err: ctx.Err(),
+			}
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// served reports whether an update shows in what a zone has.
+func served(u state.Update, have []state.Record) bool {
+	if u.Back {
+		add, remove, err := u.Due(have)
+		return err == nil && len(add)+len(remove) == 0
+	}
+	left := without(u.Remove, without(u.Remove, have))
+	return len(without(u.Add, have)) == 0 && len(without(left, u.Add)) == 0
+}
+
+// without are the records of a list that another one does not have.
+func without(list, other []state.Record) []state.Record {
+	return slices.DeleteFunc(slices.Clone(list), func(r state.Record) bool {
+		return slices.ContainsFunc(other, func(x state.Record) bool { return state.Same(x, r) })
+	})
+}
+
+// Question is a name and a type to look at.
+type Question struct{ Name, Type string }
+
+// questions are the names and types that an update is about.
+func questions(u state.Update) []Question {
+	var list []Question
+	for _, r := range slices.Concat(u.Add, u.Remove, u.Found) {
+		if q := (Question{r.Name, r.Type}); !slices.Contains(list, q) {
+			list = append(list, q)
+		}
+	}
+	return list
+}
+
+// read returns the records at names, as they are: an alias in place of what was
+// asked for, or the NS records that delegate it.
+func (l *conn) read(ctx context.Context, list []Question) ([]dns.RR, error) {
+	var found []dns.RR
+	for _, q := range list {
+		m := dnsclient.Query(q.Name, dns.StringToType[q.Type], false)
+		r, err := l.ask(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		if !r.Authoritative && dnsclient.Referral(r) == "" || r.Rcode != dns.RcodeSuccess && r.Rcode != dns.RcodeNameError {
+			return nil, l.noData(r, q.Name)
+		}
+		for _, rr := range r.Answer {
+			if about(rr, m.Question[0]) {
+				found = append(found, rr)
+			}
+		}
+		if !r.Authoritative {
+			found = append(found, r.Ns...)
+		}
+	}
+	return dnsclient.Distinct(found), nil
+}
+
+// about reports whether a record of an answer is what was asked for, an alias
+// in its place, or gives the name away (RFC 6672).
+func about(rr dns.RR, q dns.Question) bool {
+	name, kind := dns.CanonicalName(rr.Header().Name), rr.Header().Rrtype
+	if kind == dns.TypeDNAME {
+		return dns.IsSubDomain(name, q.Name)
+	}
+	return name == q.Name && (kind == q.Qtype || kind == dns.TypeCNAME)
+}
+
+// noData is about a server that does not say what a name has.
+func (l *conn) noData(r *dns.Msg, name string) error {
+	e := &ServerError{
+		Server: l.server, Text: fmt.Sprintf("has no zone with %s", strings.TrimSuffix(name, ".")),
+		Hint: "--rfc2136-server names the primary",
+	}
+	if r.Rcode == dns.RcodeRefused {
+		e.Text = fmt.Sprintf("does not answer the key %s about %s (REFUSED)", l.key, strings.TrimSuffix(name, "."))
+		e.Hint = "its zone must be there, and its allow-query must let this machine ask"
+	} else if r.Rcode != dns.RcodeSuccess {
+		e.Text = fmt.Sprintf("answers %s about %s", dns.RcodeToString[r.Rcode], strings.TrimSuffix(name, "."))
+	}
+	return e
+}
+
+// message builds the update: the zone, what must be so (RFC 2136 section 2.4),
+// what goes and what comes (2.5). What is there goes into it as it came from
+// the server, since how a text is cut into strings counts.
+func message(origin string, have []dns.RR, add, remove []state.Record) (*dns.Msg, error) {
+	m := new(dns.Msg).SetUpdate(dns.CanonicalName(origin))
+	for _, set := range dnsclient.RRsets(slices.Concat(add, remove)) {
+		var there []dns.RR
+		for _, rr := range have {
+			if state.SameSet(dnsclient.FromRR(rr), set[0]) {
+				there = append(there, dns.Copy(rr))
+			}
+		}
+		m.Used(there)
+		if len(there) == 0 {
+			m.RRsetNotUsed([]dns.RR{anyOf(set[0].Name, dns.StringToType[set[0].Type])})
+		}
+	}
+	for _, name := range names(add) {
+		// Where there is an alias, servers drop what is added and call it success
+		// (section 3.4.2.2).
+		if !slices.ContainsFunc(remove, func(r state.Record) bool { return r.Type == "CNAME" && dns.CanonicalName(r.Name) == name }) {
+			m.RRsetNotUsed([]dns.RR{anyOf(name, dns.TypeCNAME)})
+		}
+	}
+	for _, rr := range have {
+		if slices.ContainsFunc(remove, func(r state.Record) bool { return state.Same(r, dnsclient.FromRR(rr)) }) {
+			m.Remove([]dns.RR{dns.Copy(rr)})
+		}
+	}
+	for _, r := range add {
+		rr, err := dnsclient.ToRR(r)
+		if err != nil {
+			return nil, err
+		}
+		m.Insert([]dns.RR{rr})
+	}
+	return m, nil
+}
+
+func anyOf(name string, kind uint16) dns.RR {
+	return &dns.ANY{Hdr: dns.RR_Header{Name: dns.CanonicalName(name), Rrtype: kind}}
+}
+
+func names(list []state.Record) []string {
+	var all []string
+	for _, r := range list {
+		if n := dns.CanonicalName(r.Name); !slices.Contains(all, n) {
+			all = append(all, n)
+		}
+	}
+	return all
+}
