@@ -15,6 +15,13 @@ import (
 // pure is a list with a line for each, since everybody adds to it.
 var pure = strings.Fields(`
 	steps
+	steps/daemons
+	steps/dns
+	steps/keys
+	steps/postfix
+	steps/recipients
+	steps/records
+	steps/signer
 	steps/step
 	templates
 	keygen
@@ -28,6 +35,7 @@ var pure = strings.Fields(`
 	internal/opendkim
 	internal/parallel
 	internal/policy
+	internal/postconf
 	internal/recipient
 	internal/spec
 	internal/state

@@ -1,10 +1,102 @@
 package steps
 
 import (
+	"mailsetup/steps/daemons"
+	"mailsetup/steps/dns"
+	"mailsetup/steps/keys"
+	"mailsetup/steps/postfix"
+	"mailsetup/steps/recipients"
+	"mailsetup/steps/records"
+	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
 )
 
-// What moved, under its old name.
+// What has moved, under its old name.
+var (
+	Addressees     = recipients.Addressees
+	AliasesText    = recipients.AliasesText
+	Authorisations = records.ReportConsentNames
+	BeginsToSign   = postfix.BeginsToSign
+)
+
+const Conf = signer.ConfFile
+
+var (
+	Copies      = dns.Copies
+	DroppedZone = dns.DroppedZone
+	Fragment    = dns.Fragment
+)
+
+const FragmentDir = dns.FragmentDir
+
+var (
+	FragmentStamp = dns.FragmentStamp
+	FragmentsOf   = dns.FragmentsOf
+	Further       = postfix.OtherDomains
+	Halted        = daemons.Halted
+)
+
+type Input = step.Input
+
+const KeyDir = signer.KeyDir
+
+var KeyFile = signer.KeyFile
+
+const KeyTable = signer.KeyTable
+
+var (
+	KeysAfter  = keys.After
+	Lives      = LifetimeWarnings
+	MailRoutes = recipients.MailRoutes
+	Mailname   = signer.Mailname
+	Missing    = records.ExplainMissing
+)
+
+const OpenAll = records.OpenAll
+
+var (
+	OtherMilters    = postfix.OtherMilters
+	Planned         = records.Planned
+	PostfixSettings = postfix.Settings
+	Printed         = dns.Printed
+	Proof           = signer.Proof
+	Published       = dns.Published
+	Read            = recipients.WithoutUnread
+)
+
+type Refusal = step.Refusal
+
+var (
+	Requests     = dns.Requests
+	RevokeByHand = records.RevocationNote
+	Senders      = signer.Senders
+	Served       = dns.Served
+	Sharing      = dns.Sharing
+	SignerConf   = signer.DefaultConf
+)
+
+const SigningTable = signer.SigningTable
+
+type Step = step.Step
+
+var (
+	Sum      = dns.Fingerprint
+	TakenKey = postfix.TakenKey
+	Texts    = records.TXTRecords
+)
+
+const TrustedHosts = signer.TrustedHosts
+
+var (
+	TrustedNetworks  = signer.TrustedNetworks
+	Unread           = recipients.Unread
+	UnreadSince      = recipients.UnreadSince
+	Watched          = dns.Watched
+	WithoutSizeLimit = records.WithoutSizeLimit
+	Zone             = dns.Publish
+	ZoneFiles        = dns.ZoneFiles
+)
+
 var WithoutFile = step.WithoutFile
 
 // Leaving is Input.Leaving.

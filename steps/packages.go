@@ -3,11 +3,12 @@ package steps
 import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 )
 
 // Packages provides the daemons. It is a checkpoint: what apt did is not taken
 // back by a later failure.
-func Packages(in Input) (state.Stage, []state.Note, error) {
+func Packages(in step.Input) (state.Stage, []state.Note, error) {
 	stage := state.Stage{Checkpoint: true}
 	for _, p := range needed(in) {
 		if p.Name == "postfix" && in.Facts.OtherMTA != nil {
@@ -17,11 +18,11 @@ func Packages(in Input) (state.Stage, []state.Note, error) {
 			stage.Packages = append(stage.Packages, p)
 		}
 	}
-	stage.Questions = in.Unanswered(append(otherRelease(in.Facts.Release), replacing(in.Facts)...)...)
-	return stage, replaced(in), nil
+	stage.Questions = in.Unanswered(append(otherRelease(in.Facts.Release), replaceQuestion(in.Facts)...)...)
+	return stage, replacedMTA(in), nil
 }
 
-func needed(in Input) []state.Package {
+func needed(in step.Input) []state.Package {
 	want := []state.Package{{Name: "postfix", Why: "sends and receives mail"}}
 	if !in.SignsNothing() {
 		want = append(want, state.Package{Name: "opendkim", Why: "signs it"})

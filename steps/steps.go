@@ -1,5 +1,3 @@
-// Package steps turns what the administrator wants and what was found on the
-// machine into the desired state. Everything here is a pure function.
 package steps
 
 import (
@@ -8,88 +6,102 @@ import (
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/state"
+	"mailsetup/steps/daemons"
+	"mailsetup/steps/dns"
+	"mailsetup/steps/keys"
+	"mailsetup/steps/postfix"
+	"mailsetup/steps/recipients"
+	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
 )
 
-// What a step is and may look at.
-type (
-	Step    = step.Step
-	Input   = step.Input
-	Refusal = step.Refusal
-)
+// Rebuilding is the step that makes a fragment again which is gone, from what is
+// wanted of all domains of its zone. Whoever takes it compares the result with
+// what was written there.
+func Rebuilding() []step.Step {
+	return []step.Step{{Name: "Zone", About: "a part of a zone here that is gone", Build: dns.PublishFiles, DNS: true}}
+}
+
+// Restoring is the step that lets zones of this machine take our fragments in
+// again, as they are. It judges nothing and publishes nothing new.
+func Restoring() []step.Step {
+	return []step.Step{{Name: "Zone", About: "records that are gone from a zone here", Build: dns.RestoreIncludes, DNS: true}}
+}
 
 // The steps. Those for which a rotation has a use have a name here.
 var (
-	packages    = Step{Name: "Packages", About: "the Debian packages that are missing", Build: Packages, Host: true}
-	specFiles   = Step{Name: "Intent", About: "what you asked for, as files you may edit", Build: SpecFiles}
-	keys        = Step{Name: "Keys", About: "DKIM keys and the ledger of their lives", Build: Keys}
-	records_    = Step{Name: "Zone", About: "SPF, DKIM and DMARC records in the local BIND", Build: Zone, DNS: true}
-	deferMail   = Step{Name: "Guard", About: "mail waits while the signer restarts", Build: Guard}
-	signer_     = Step{Name: "OpenDKIM", About: "the milter that signs", Build: OpenDKIM}
-	daemons_    = Step{Name: "Daemons", About: "the units that mail needs run, and start at boot", Build: Daemons, Host: true}
-	reinjection = Step{Name: "Reinjection", About: "mail that comes back from a content filter is not signed again", Build: Reinjection, Host: true}
-	postfix_    = Step{Name: "Postfix", About: "Postfix hands its mail to the milter", Build: Postfix, Host: true}
-	otherSigner = Step{Name: "OtherSigner", About: "who signed until now no longer does", Build: OtherSigner}
-	aliases_    = Step{Name: "Aliases", About: "who reads root's mail", Build: Aliases, Host: true}
-	withdraw    = Step{Name: "Withdraw", About: "records of keys that no mail under way needs any more", Build: Withdraw, DNS: true}
-	ledger      = Step{Name: "Ledger", About: "which keys sign, since when, and which are gone", Build: Ledger}
+	installPackages  = step.Step{Name: "Packages", About: "the Debian packages that are missing", Build: Packages, Host: true}
+	writeSpec        = step.Step{Name: "Intent", About: "what you asked for, as files you may edit", Build: SpecFiles}
+	createKeys       = step.Step{Name: "Keys", About: "DKIM keys and the ledger of their lives", Build: keys.Create}
+	publishRecords   = step.Step{Name: "Zone", About: "SPF, DKIM and DMARC records in the local BIND", Build: dns.Publish, DNS: true}
+	deferMail        = step.Step{Name: "Guard", About: "mail waits while the signer restarts", Build: postfix.DeferMail}
+	configureSigner  = step.Step{Name: "OpenDKIM", About: "the milter that signs", Build: signer.Configure}
+	startDaemons     = step.Step{Name: "Daemons", About: "the units that mail needs run, and start at boot", Build: daemons.Start, Host: true}
+	skipReinjection  = step.Step{Name: "Reinjection", About: "mail that comes back from a content filter is not signed again", Build: postfix.Reinjection, Host: true}
+	configurePostfix = step.Step{Name: "Postfix", About: "Postfix hands its mail to the milter", Build: postfix.Configure, Host: true}
+	replaceSigner    = step.Step{Name: "OtherSigner", About: "who signed until now no longer does", Build: postfix.ReplaceSigner}
+	setAliases       = step.Step{Name: "Aliases", About: "who reads root's mail", Build: recipients.Aliases, Host: true}
+	withdrawKeys     = step.Step{Name: "Withdraw", About: "records of keys that no mail under way needs any more", Build: dns.Withdraw, DNS: true}
+	recordKeys       = step.Step{Name: "Ledger", About: "which keys sign, since when, and which are gone", Build: keys.Record}
 
-	// withdrawAlone is withdraw in a run that publishes nothing.
-	withdrawAlone = Step{Name: withdraw.Name, About: withdraw.About, Build: WithdrawAlone, DNS: true}
+	// withdrawAlone is withdrawKeys in a run that publishes nothing.
+	withdrawAlone = step.Step{Name: withdrawKeys.Name, About: withdrawKeys.About, Build: dns.WithdrawAlone, DNS: true}
 )
 
 // All is the product's table of contents, in the order in which things must
 // become true: a record is served before its key signs, and a milter answers
 // before Postfix asks it.
-func All() []Step {
-	return []Step{
-		packages, specFiles, keys, records_, deferMail, signer_, daemons_, reinjection, postfix_,
-		otherSigner, aliases_, withdraw, ledger,
+func All() []step.Step {
+	return []step.Step{
+		installPackages, writeSpec, createKeys, publishRecords, deferMail, configureSigner, startDaemons, skipReinjection, configurePostfix,
+		replaceSigner, setAliases, withdrawKeys, recordKeys,
 	}
 }
 
 // Ending are the steps that end the lives of keys and change nothing else.
-func Ending() []Step { return []Step{withdrawAlone, ledger} }
+func Ending() []step.Step { return []step.Step{withdrawAlone, recordKeys} }
 
 // Rotating are the steps that a turn of the keys takes: the ledger always, the
 // others as far as something there has to change.
-func Rotating(moves []keyring.Move) []Step {
+func Rotating(moves []keyring.Move) []step.Step {
 	acts := func(any ...keyring.Act) bool {
 		return slices.ContainsFunc(moves, func(m keyring.Move) bool { return slices.Contains(any, m.Act) })
 	}
-	list := []Step{keys}
+	list := []step.Step{createKeys}
 	publishes := acts(keyring.Make, keyring.Revoke)
 	if publishes {
-		list = append(list, records_)
+		list = append(list, publishRecords)
 	}
 	if acts(keyring.Switch) {
-		list = append(list, deferMail, signer_)
+		list = append(list, deferMail, configureSigner)
 	}
 	switch {
 	case acts(keyring.Withdraw) && publishes:
-		list = append(list, withdraw)
+		list = append(list, withdrawKeys)
 	case acts(keyring.Withdraw):
 		list = append(list, withdrawAlone)
 	}
-	return append(list, ledger)
+	return append(list, recordKeys)
 }
 
 // Build runs every step and gathers the desired state.
-func Build(in Input) (state.State, error) { return Some(All(), in) }
+func Build(in step.Input) (state.State, error) { return Some(All(), in) }
 
 // Some runs a part of the steps. It takes the input for that of a rotation where
 // the steps are those of one.
-func Some(list []Step, in Input) (state.State, error) {
-	takes := func(name string) bool { return slices.ContainsFunc(list, func(s Step) bool { return s.Name == name }) }
+func Some(list []step.Step, in step.Input) (state.State, error) {
+	takes := func(name string) bool {
+		return slices.ContainsFunc(list, func(s step.Step) bool { return s.Name == name })
+	}
 	in.KeysOnly = takes("Ledger") && !takes("Intent")
 	return Run(list, in)
 }
 
 // Prepare returns the input with what the steps of a list need and what stays the
 // same if they run again, as they do once keys have taken the place of placeholders.
-func Prepare(list []Step, in Input) Input {
-	if slices.ContainsFunc(list, func(s Step) bool { return s.Name == signer_.Name }) {
-		if made, err := RenderTables(in); err == nil { // else the step says what is wrong
+func Prepare(list []step.Step, in step.Input) step.Input {
+	if slices.ContainsFunc(list, func(s step.Step) bool { return s.Name == configureSigner.Name }) {
+		if made, err := signer.RenderTables(in); err == nil { // else the step says what is wrong
 			in.Tables = made
 		}
 	}
@@ -97,7 +109,7 @@ func Prepare(list []Step, in Input) Input {
 }
 
 // Run runs the steps of a list and gathers the desired state.
-func Run(list []Step, in Input) (state.State, error) {
+func Run(list []step.Step, in step.Input) (state.State, error) {
 	var want state.State
 	for _, s := range list {
 		if s.Host && !in.Scope.WholeHost() {

@@ -1,110 +1,27 @@
-package steps
+package steps_test
 
 import (
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps"
+	"mailsetup/steps/records"
+	"mailsetup/steps/signer"
+	"mailsetup/steps/step"
+	"mailsetup/steps/steptest"
 )
 
-var now = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-
-// bare is a Debian 13 without mail packages, its BIND serving lab.example.
-func bare() Input {
-	key := keyring.Key{
-		Selector: "202611", Bits: 2048, Public: "MIIB", File: "/etc/dkimkeys/lab.example/202611.private",
-		Stage: keyring.Publishing, Since: map[keyring.Stage]time.Time{keyring.Publishing: now},
-	}
-	return Input{
-		Spec: spec.Spec{
-			Host: spec.Host{
-				Version: 1, Hostname: "mail.lab.example", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.10")},
-				Domain: "lab.example", DNS: spec.DNSBind, MilterDefaultAction: "tempfail",
-			},
-			Domains: []spec.Domain{{
-				Name: "lab.example", Selector: "202611", KeyBits: 2048, Receive: true, TTL: 3600,
-				SPF: spec.SPF{All: "softfail"}, DMARC: spec.DMARC{Policy: "none", RUA: []string{"mailto:ops@lab.example"}},
-			}},
-		},
-		Facts: state.Facts{
-			Release:   state.Release{ID: "debian", Version: "13"},
-			Installed: map[string]bool{"bind9": true},
-			DNS:       state.BIND,
-			Zones:     []state.Zone{{Origin: "lab.example.", Kind: "primary", File: "/etc/bind/db.lab.example"}},
-		},
-		Keys:    keyring.Ledger{"lab.example": {key}},
-		NewKeys: map[state.Path][]byte{state.Path(key.File): []byte("PEM")},
-		Now:     now,
-	}
-}
-
-// installed is the same machine with Debian's Postfix and OpenDKIM on it.
-func installed() Input {
-	in := bare()
-	in.Facts.Installed["postfix"], in.Facts.Installed["opendkim"] = true, true
-	in.Facts.Postfix = &state.Postfix{
-		Unit: "postfix.service", QueueDirectory: "/var/spool/postfix", Raw: map[string]string{},
-		Value: map[string]string{
-			"myhostname": "mail.lab.example", "myorigin": "lab.example",
-			"mydestination": "mail.lab.example, lab.example, localhost", "alias_database": "hash:/etc/aliases",
-			"milter_default_action": "shutdown",
-		},
-	}
-	in.Facts.OpenDKIM = &state.OpenDKIM{Active: true}
-	return in
-}
-
-func build(t *testing.T, in Input) state.State {
-	t.Helper()
-	want, err := Build(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return want
-}
-
-func stage(t *testing.T, want state.State, name string) state.Stage {
-	t.Helper()
-	i := slices.IndexFunc(want.Stages, func(s state.Stage) bool { return s.Name == name })
-	if i < 0 {
-		t.Fatalf("no stage %s", name)
-	}
-	return want.Stages[i]
-}
-
-func content(t *testing.T, st state.Stage, p state.Path) string {
-	t.Helper()
-	for _, f := range st.Files {
-		if f.Path == p {
-			return string(f.Content)
-		}
-	}
-	t.Fatalf("stage %s has no %s", st.Name, p)
-	return ""
-}
-
-// rows of a table, without comments.
-func tableRows(text string) []string {
-	var rows []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			rows = append(rows, line)
-		}
-	}
-	return rows
-}
-
 func TestRecords(t *testing.T) {
-	in := bare()
+	in := steptest.Bare()
 	in.Spec.Host.Addresses = append(in.Spec.Host.Addresses, netip.MustParseAddr("2001:db8::10"))
-	got := Records(in.Spec.Host, in.Spec.Domains[0], in.Keys["lab.example"])
+	got := records.ForDomain(in.Spec.Host, in.Spec.Domains[0], in.Keys["lab.example"])
 	want := []state.Record{
 		{Name: "mail.lab.example.", Type: "A", TTL: 3600, Value: "192.0.2.10"},
 		{Name: "mail.lab.example.", Type: "AAAA", TTL: 3600, Value: "2001:db8::10"},
@@ -120,11 +37,11 @@ func TestRecords(t *testing.T) {
 }
 
 func TestRecordsOfAHostNamedLikeItsDomain(t *testing.T) {
-	in := bare()
+	in := steptest.Bare()
 	in.Spec.Host.Hostname = "lab.example"
 	in.Spec.Domains[0].Receive = false
 	spf := 0
-	for _, r := range Records(in.Spec.Host, in.Spec.Domains[0], nil) {
+	for _, r := range records.ForDomain(in.Spec.Host, in.Spec.Domains[0], nil) {
 		if strings.HasPrefix(r.Value, "v=spf1") {
 			spf++
 		}
@@ -138,21 +55,21 @@ func TestRecordsOfAHostNamedLikeItsDomain(t *testing.T) {
 }
 
 func TestDMARCTags(t *testing.T) {
-	d := bare().Spec.Domains[0]
+	d := steptest.Bare().Spec.Domains[0]
 	d.DMARC = spec.DMARC{
 		Policy: "reject", SubdomainPolicy: "quarantine", ADKIM: "strict", ASPF: "relaxed",
 		RUA: []string{"mailto:a@lab.example", "mailto:b@lab.example"}, RUF: []string{"mailto:c@lab.example"},
 	}
 	const want = "v=DMARC1; p=reject; sp=quarantine; adkim=s; aspf=r; " +
 		"rua=mailto:a@lab.example,mailto:b@lab.example; ruf=mailto:c@lab.example"
-	if got := DMARC(d); got != want {
+	if got := records.DMARC(d); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
 func TestTheOrderIsThatOfBecomingTrue(t *testing.T) {
 	var names []string
-	for _, s := range build(t, bare()).Stages {
+	for _, s := range steptest.Build(t, steptest.Bare()).Stages {
 		names = append(names, s.Name)
 	}
 	want := []string{"Packages", "Intent", "Keys", "Zone", "Guard", "OpenDKIM", "Daemons", "Reinjection", "Postfix", "OtherSigner", "Aliases", "Withdraw", "Ledger"}
@@ -162,51 +79,53 @@ func TestTheOrderIsThatOfBecomingTrue(t *testing.T) {
 }
 
 func TestPackagesOnlyWhatIsMissing(t *testing.T) {
-	got := stage(t, build(t, bare()), "Packages").Packages
+	got := steptest.Stage(t, steptest.Build(t, steptest.Bare()), "Packages").Packages
 	if len(got) != 2 || got[0].Name != "postfix" || got[1].Name != "opendkim" {
 		t.Errorf("got %v, want postfix and opendkim", got)
 	}
-	if got := stage(t, build(t, installed()), "Packages").Packages; len(got) != 0 {
+	if got := steptest.Stage(t, steptest.Build(t, steptest.Installed()), "Packages").Packages; len(got) != 0 {
 		t.Errorf("got %v, want none", got)
 	}
 }
 
 // Tables of other rows are made anew, whatever was rendered before.
 func TestTablesRenderedBefore(t *testing.T) {
-	in := installed()
-	tables, err := RenderTables(in)
+	in := steptest.Installed()
+	tables, err := signer.RenderTables(in)
 	if err != nil {
 		t.Fatal(err)
 	}
 	in.Tables = tables
-	table := func(p state.Path) string { return string(content(t, stage(t, build(t, in), "OpenDKIM"), p)) }
-	first := table(SigningTable)
-	if again := table(SigningTable); again != first || !strings.Contains(first, "lab.example ") {
+	table := func(p state.Path) string {
+		return string(steptest.Content(t, steptest.Stage(t, steptest.Build(t, in), "OpenDKIM"), p))
+	}
+	first := table(signer.SigningTable)
+	if again := table(signer.SigningTable); again != first || !strings.Contains(first, "lab.example ") {
 		t.Errorf("%s, then %s", first, again)
 	}
 	in.Spec.Domains[0].Also = []string{"ann@example.net"}
-	if got := table(SigningTable); !strings.Contains(got, "ann@example.net 202611._domainkey.lab.example") {
+	if got := table(signer.SigningTable); !strings.Contains(got, "ann@example.net 202611._domainkey.lab.example") {
 		t.Errorf("a row is missing: %s", got)
 	}
 	k := in.Keys["lab.example"][0]
 	k.File = "/etc/dkimkeys/other.private"
 	in.Keys = keyring.Ledger{"lab.example": {k}}
-	if got := table(KeyTable); !strings.Contains(got, "/etc/dkimkeys/other.private") {
+	if got := table(signer.KeyTable); !strings.Contains(got, "/etc/dkimkeys/other.private") {
 		t.Errorf("the old file: %s", got)
 	}
 }
 
 func TestTables(t *testing.T) {
-	in := installed()
+	in := steptest.Installed()
 	in.Facts.Postfix.Value["myorigin"] = "other.example"
-	want := build(t, in)
-	st := stage(t, want, "OpenDKIM")
+	want := steptest.Build(t, in)
+	st := steptest.Stage(t, want, "OpenDKIM")
 	if d := cmp.Diff([]string{
 		"202611._domainkey.lab.example lab.example:202611:/etc/dkimkeys/lab.example/202611.private",
-	}, tableRows(content(t, st, KeyTable))); d != "" {
+	}, steptest.TableRows(steptest.Content(t, st, signer.KeyTable))); d != "" {
 		t.Error(d)
 	}
-	rows := tableRows(content(t, st, SigningTable))
+	rows := steptest.TableRows(steptest.Content(t, st, signer.SigningTable))
 	slices.Sort(rows)
 	if d := cmp.Diff([]string{
 		"lab.example 202611._domainkey.lab.example",
@@ -224,10 +143,10 @@ func TestTables(t *testing.T) {
 }
 
 func TestTrustedHostsHoldWhatPostfixRelaysFor(t *testing.T) {
-	in := installed()
+	in := steptest.Installed()
 	in.Facts.Addresses = []netip.Addr{netip.MustParseAddr("10.1.2.3")}
 	in.Facts.Postfix.Networks = []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}
-	got := tableRows(content(t, stage(t, build(t, in), "OpenDKIM"), TrustedHosts))
+	got := steptest.TableRows(steptest.Content(t, steptest.Stage(t, steptest.Build(t, in), "OpenDKIM"), signer.TrustedHosts))
 	for _, want := range []string{"127.0.0.1", "::1", "10.1.2.3", "10.1.0.0/16", "192.0.2.10"} {
 		if !slices.Contains(got, want) {
 			t.Errorf("%s is missing in %v", want, got)
@@ -236,34 +155,34 @@ func TestTrustedHostsHoldWhatPostfixRelaysFor(t *testing.T) {
 }
 
 func TestMailWaitsWhileASignerThatMayBeBypassedRestarts(t *testing.T) {
-	in := installed()
+	in := steptest.Installed()
 	in.Facts.Postfix.Raw["smtpd_milters"] = "{ unix:opendkim/opendkim.sock, default_action=accept }"
 	in.Spec.Host.MilterDefaultAction = "accept"
-	in.Facts.Files = map[state.Path][]byte{Conf: []byte("Socket local:/run/opendkim/opendkim.sock\n")}
-	edit := stage(t, build(t, in), "Guard").Edits[0].(state.PostfixEdit)
+	in.Facts.Files = map[state.Path][]byte{signer.ConfFile: []byte("Socket local:/run/opendkim/opendkim.sock\n")}
+	edit := steptest.Stage(t, steptest.Build(t, in), "Guard").Edits[0].(state.PostfixEdit)
 	if got := edit.Set[0].Value; !strings.Contains(got, "default_action=tempfail") {
 		t.Errorf("guard sets %q, want tempfail", got)
 	}
-	settled := stage(t, build(t, in), "Guard").Units[0].Settled
+	settled := steptest.Stage(t, steptest.Build(t, in), "Guard").Units[0].Settled
 	if got := settled[len(settled)-1].Kind; got != state.ProbeSessions {
 		t.Errorf("the last probe of the guard is %q, want the end of old sessions", got)
 	}
-	after := stage(t, build(t, in), "Postfix").Edits[0].(state.PostfixEdit)
+	after := steptest.Stage(t, steptest.Build(t, in), "Postfix").Edits[0].(state.PostfixEdit)
 	if got := after.Set[0].Value; !strings.Contains(got, "default_action=accept") {
 		t.Errorf("in the end %q, want accept again", got)
 	}
 	in.Facts.Postfix.Raw["smtpd_milters"] = "{ unix:opendkim/opendkim.sock, default_action=tempfail }"
-	if got := stage(t, build(t, in), "Guard").Edits; len(got) != 0 {
+	if got := steptest.Stage(t, steptest.Build(t, in), "Guard").Edits; len(got) != 0 {
 		t.Errorf("a guard where mail waits anyway: %v", got)
 	}
 }
 
 func TestPostfixSettings(t *testing.T) {
-	in := installed()
+	in := steptest.Installed()
 	in.Facts.Postfix.Raw["smtpd_milters"] = "inet:localhost:11332"
 	in.Facts.Postfix.Raw["non_smtpd_milters"] = "$smtpd_milters"
 	in.Facts.Postfix.Raw["internal_mail_filter_classes"] = "notify"
-	edit := stage(t, build(t, in), "Postfix").Edits[0].(state.PostfixEdit)
+	edit := steptest.Stage(t, steptest.Build(t, in), "Postfix").Edits[0].(state.PostfixEdit)
 	want := []state.Setting{
 		{Name: "smtpd_milters", Value: "inet:localhost:11332, { unix:opendkim/opendkim.sock, default_action=tempfail }"},
 		{Name: "internal_mail_filter_classes", Value: "notify, bounce"},
@@ -274,10 +193,10 @@ func TestPostfixSettings(t *testing.T) {
 }
 
 func TestMyhostnameIsSetOnlyOnAPostfixOfThisRun(t *testing.T) {
-	in := installed()
+	in := steptest.Installed()
 	in.Facts.Postfix.Value["myhostname"] = "old.lab.example"
 	has := func() bool {
-		e := stage(t, build(t, in), "Postfix").Edits[0].(state.PostfixEdit)
+		e := steptest.Stage(t, steptest.Build(t, in), "Postfix").Edits[0].(state.PostfixEdit)
 		return slices.ContainsFunc(e.Set, func(s state.Setting) bool { return s.Name == "myhostname" })
 	}
 	if has() {
@@ -292,34 +211,34 @@ func TestMyhostnameIsSetOnlyOnAPostfixOfThisRun(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	tests := []struct {
 		name   string
-		change func(*Input)
+		change func(*step.Input)
 		want   string
 	}{
-		{"a zone that is not here", func(in *Input) { in.Facts.Zones = nil }, "no zone here holds"},
+		{"a zone that is not here", func(in *step.Input) { in.Facts.Zones = nil }, "no zone here holds"},
 		{
-			"a zone that cannot be edited", func(in *Input) { in.Facts.Zones[0].Problem = "it takes dynamic updates" },
+			"a zone that cannot be edited", func(in *step.Input) { in.Facts.Zones[0].Problem = "it takes dynamic updates" },
 			"it takes dynamic updates",
 		},
-		{"a CNAME in the way", func(in *Input) {
+		{"a CNAME in the way", func(in *step.Input) {
 			in.Facts.Zones[0].Records = []state.Record{{Name: "mail.lab.example.", Type: "CNAME", Value: "x.example."}}
 		}, "mail.lab.example is a CNAME of x.example"},
-		{"milters switched off in main.cf", func(in *Input) {
+		{"milters switched off in main.cf", func(in *step.Input) {
 			in.Facts.Postfix.Value["receive_override_options"] = "no_header_body_checks, no_milters"
 		}, "receive_override_options"},
-		{"milters by client", func(in *Input) {
+		{"milters by client", func(in *step.Input) {
 			in.Facts.Postfix.Value["smtpd_milter_maps"] = "cidr:/etc/postfix/milters"
 		}, "smtpd_milter_maps"},
-		{"a queue elsewhere", func(in *Input) { in.Facts.Postfix.QueueDirectory = "/srv/spool" }, "queue_directory = /srv/spool"},
-		{"a name server of the new zone that has no address", func(in *Input) {
+		{"a queue elsewhere", func(in *step.Input) { in.Facts.Postfix.QueueDirectory = "/srv/spool" }, "queue_directory = /srv/spool"},
+		{"a name server of the new zone that has no address", func(in *step.Input) {
 			in.Facts.Zones, in.Spec.Domains[0].NewZone = nil, true
 			in.Spec.Domains[0].NS = []string{"mail.lab.example", "ns2.lab.example"}
 		}, "ns2.lab.example"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			in := installed()
+			in := steptest.Installed()
 			tt.change(&in)
-			_, err := Build(in)
+			_, err := steps.Build(in)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
@@ -328,15 +247,15 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestTheFragmentHoldsOnlyWhatTheZoneLacks(t *testing.T) {
-	in := bare()
+	in := steptest.Bare()
 	in.Facts.Zones[0].Records = []state.Record{
 		{Name: "mail.lab.example.", Type: "A", TTL: 86400, Value: "192.0.2.10"},
 		{Name: "lab.example.", Type: "TXT", TTL: 600, Value: "v=spf1 ip4:192.0.2.10 ~all"},
 		{Name: "lab.example.", Type: "MX", TTL: 600, Value: "10 mx.vendor.example."},
 		{Name: "mail.lab.example.", Type: "TXT", TTL: 600, Value: "some-verification=1"},
 	}
-	want := build(t, in)
-	text := content(t, stage(t, want, "Zone"), "/etc/bind/mailsetup/lab.example.zone")
+	want := steptest.Build(t, in)
+	text := steptest.Content(t, steptest.Stage(t, want, "Zone"), "/etc/bind/mailsetup/lab.example.zone")
 	if strings.Contains(text, " A ") || strings.Contains(text, "lab.example. 3600 IN TXT \"v=spf1 ip4:192.0.2.10 mx") {
 		t.Errorf("the fragment repeats what the zone has:\n%s", text)
 	}
@@ -349,10 +268,10 @@ func TestTheFragmentHoldsOnlyWhatTheZoneLacks(t *testing.T) {
 }
 
 func TestTheHostOfAnotherZoneIsOnlyMentioned(t *testing.T) {
-	in := bare()
+	in := steptest.Bare()
 	in.Spec.Host.Hostname = "mail.provider.example"
-	want := build(t, in)
-	text := content(t, stage(t, want, "Zone"), "/etc/bind/mailsetup/lab.example.zone")
+	want := steptest.Build(t, in)
+	text := steptest.Content(t, steptest.Stage(t, want, "Zone"), "/etc/bind/mailsetup/lab.example.zone")
 	if strings.Contains(text, "\nmail.provider.example.") {
 		t.Errorf("out-of-zone data in the fragment:\n%s", text)
 	}
@@ -362,14 +281,14 @@ func TestTheHostOfAnotherZoneIsOnlyMentioned(t *testing.T) {
 }
 
 func TestManualRecordsWaitForTheKey(t *testing.T) {
-	in := bare()
+	in := steptest.Bare()
 	in.Spec.Host.DNS = spec.DNSManual
-	notes := build(t, in).Notes
+	notes := steptest.Build(t, in).Notes
 	if !slices.ContainsFunc(notes, func(n state.Note) bool { return strings.Contains(n.Do, "p=MIIB") }) {
 		t.Error("the records are not printed")
 	}
 	in.Keys["lab.example"][0].Public = keyring.Placeholder
-	for _, n := range build(t, in).Notes {
+	for _, n := range steptest.Build(t, in).Notes {
 		if strings.Contains(n.Do, "DKIM1") {
 			t.Errorf("a record is printed for a key that does not exist: %s", n.Do)
 		}
@@ -377,10 +296,10 @@ func TestManualRecordsWaitForTheKey(t *testing.T) {
 }
 
 func TestAliases(t *testing.T) {
-	in := installed()
+	in := steptest.Installed()
 	in.Spec.Host.RootAlias = "ops@lab.example"
 	in.Facts.Files = map[state.Path][]byte{"/etc/aliases": []byte("# See man 5 aliases\npostmaster:    root\n")}
-	st := stage(t, build(t, in), "Aliases")
+	st := steptest.Stage(t, steptest.Build(t, in), "Aliases")
 	edit := st.Edits[0].(state.AliasEdit)
 	if d := cmp.Diff([]state.Setting{{Name: "root", Value: "ops@lab.example"}}, edit.Set); d != "" {
 		t.Error(d)
@@ -391,9 +310,9 @@ func TestAliases(t *testing.T) {
 }
 
 func TestTheLedgerSaysActiveLast(t *testing.T) {
-	want := build(t, bare())
+	want := steptest.Build(t, steptest.Bare())
 	read := func(name string) keyring.Key {
-		keys, err := keyring.ParseDomain([]byte(content(t, stage(t, want, name), keyring.File("lab.example"))))
+		keys, err := keyring.ParseDomain([]byte(steptest.Content(t, steptest.Stage(t, want, name), keyring.File("lab.example"))))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -403,7 +322,7 @@ func TestTheLedgerSaysActiveLast(t *testing.T) {
 		t.Errorf("before: %s, want publishing", got)
 	}
 	got := read("Ledger")
-	if got.Stage != keyring.Active || !got.Seen.Equal(now) {
+	if got.Stage != keyring.Active || !got.Seen.Equal(steptest.Now) {
 		t.Errorf("after: %s, seen %v; want active, seen now", got.Stage, got.Seen)
 	}
 }

@@ -40,3 +40,21 @@ func (in Input) Leaving() []string {
 	slices.Sort(names)
 	return names
 }
+
+// Withdrawn returns the input as it is once the keys that go in this run are gone.
+func (in Input) Withdrawn() Input {
+	if len(in.Retire) == 0 {
+		return in
+	}
+	in.Keys = maps.Clone(in.Keys)
+	for domain, selectors := range in.Retire {
+		keys := slices.Clone(in.Keys[domain])
+		for i, k := range keys {
+			if slices.Contains(selectors, k.Selector) {
+				keys[i] = k.At(keyring.Gone, in.Now)
+			}
+		}
+		in.Keys[domain] = keys
+	}
+	return in
+}

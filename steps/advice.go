@@ -1,0 +1,103 @@
+package steps
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/recipients"
+	"mailsetup/steps/records"
+	"mailsetup/steps/step"
+)
+
+// Advice is what only the administrator can do, or should know: reverse DNS,
+// reports, names that do not align.
+func Advice(in step.Input) []state.Note {
+	var notes []state.Note
+	if in.Scope.WholeHost() {
+		notes = append(records.AddressNotes(in), reverse(in)...)
+	}
+	notes = append(notes, recipients.Notes(in)...)
+	notes = append(notes, LifetimeWarnings(in.Spec, in.Scope.Includes)...)
+	for d := range in.Scope.Domains(in.Spec) {
+		notes = append(notes, reportNotes(in, d)...)
+		if d.KeyBits < 2048 {
+			notes = append(notes, state.Note{
+				Topic: "key", Text: fmt.Sprintf("%s signs with %d bits: some receivers treat that as weak (RFC 8301)", d.Name, d.KeyBits),
+				Do: fmt.Sprintf("key_bits = %d in %s; mailsetup rotate-dkim then brings a larger key", spec.DefaultKeyBits, spec.DomainFile(d.Name)),
+			})
+		}
+	}
+	return notes
+}
+
+// LifetimeWarnings warns of keys that get older than half a year before they are replaced,
+// and of those that leave DNS while mail may still be in a queue.
+func LifetimeWarnings(s spec.Spec, about func(domain string) bool) []state.Note {
+	old, brief := map[time.Duration][]string{}, map[time.Duration][]string{}
+	for _, d := range s.Domains {
+		every, drain := s.RotationOf(d).Every, s.DrainOf(d)
+		if about(d.Name) && (every > spec.HalfYear || every == spec.Never) {
+			old[every] = append(old[every], d.Name)
+		}
+		if about(d.Name) && drain < spec.QueueLife {
+			brief[drain] = append(brief[drain], d.Name)
+		}
+	}
+	var notes []state.Note
+	warn := func(key, standard string, all map[time.Duration][]string, why func(time.Duration) string) {
+		for _, span := range slices.Sorted(maps.Keys(all)) {
+			notes = append(notes, state.Note{
+				Topic: "dkim", Text: fmt.Sprintf("the keys of %s %s (%s)", step.EnumerateUpTo(all[span], 3), why(span), key),
+				Do: fmt.Sprintf("%s = %q in %s, or in the domain's own file", key, standard, spec.HostFile),
+			})
+		}
+	}
+	warn("rotate_every", spec.Span(spec.DefaultEvery), old, func(every time.Duration) string {
+		if every == spec.Never {
+			return "never get successors; six months are advised"
+		}
+		return "get successors after " + spec.Span(every) + "; six months are advised"
+	})
+	warn("drain", spec.Span(spec.DefaultDrain), brief, func(drain time.Duration) string {
+		return "leave DNS after " + spec.Span(drain) + ", and mail may wait in queues for " + spec.Span(spec.QueueLife)
+	})
+	return notes
+}
+
+func reverse(in step.Input) []state.Note {
+	var notes []state.Note
+	host := in.Spec.Host.Hostname
+	for _, a := range in.Spec.Host.Addresses {
+		live := in.Facts.Live[a.String()]
+		if len(live.PTR) == 1 && strings.EqualFold(strings.TrimSuffix(live.PTR[0], "."), host) {
+			continue
+		}
+		notes = append(notes, state.Note{
+			Topic: "ptr", Text: fmt.Sprintf("ask your hosting company for the PTR record of %s", a),
+			Do: fmt.Sprintf("%s -> %s", a, host),
+		})
+	}
+	return notes
+}
+
+func reportNotes(in step.Input, d spec.Domain) []state.Note {
+	if len(d.DMARC.RUA) == 0 && records.HasReportAddress(in, d) {
+		return nil
+	}
+	if len(d.DMARC.RUA) == 0 {
+		which := ""
+		if d.Name != in.Spec.Host.Domain { // which flags mean without being told
+			which = "--domain " + d.Name + " "
+		}
+		return []state.Note{{
+			Topic: "dmarc", Text: "nobody reads the DMARC reports of " + d.Name,
+			Do: "mailsetup init " + which + "--rua " + recipients.SuggestReader(in),
+		}}
+	}
+	return records.MissingConsentNotes(in, d)
+}

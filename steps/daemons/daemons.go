@@ -1,0 +1,115 @@
+// Package daemons says which units mail needs, and which of them somebody stopped.
+package daemons
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/records"
+	"mailsetup/steps/signer"
+	"mailsetup/steps/step"
+)
+
+// daemon is a unit that mail needs, and what is missing while it is down.
+type daemon struct {
+	unit   string
+	atBoot string // the unit that is enabled, where it is another one
+	down   string
+	probes []state.Probe
+}
+
+// daemons are those of this host, in the order in which they need each other.
+// BIND is one where zones of ours are edited; where another name server answers,
+// that is refused (another).
+func daemons(in step.Input) []daemon {
+	var all []daemon
+	if records.OtherNameServer(in) == nil && slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return in.Spec.DNSOf(d) == spec.DNSBind }) {
+		all = append(all, daemon{unit: "named.service", down: "nobody finds the records", probes: []state.Probe{
+			{Kind: state.ProbeActive, Unit: "named.service"},
+		}})
+	}
+	all = append(all, daemon{unit: signer.Unit, down: "no mail gets through", probes: []state.Probe{
+		{Kind: state.ProbeMilter, Address: string(signer.Socket)}, {Kind: state.ProbeActive, Unit: signer.Unit},
+	}})
+	if p := in.Facts.Postfix; p != nil {
+		all = append(all, daemon{unit: p.Unit, atBoot: "postfix.service", down: "no mail gets through", probes: []state.Probe{
+			{Kind: state.ProbePostfix},
+		}})
+	}
+	return slices.DeleteFunc(all, func(d daemon) bool {
+		_, known := in.Facts.Daemons[d.unit]
+		return !known || d.unit == signer.Unit && in.SignsNothing() // another program signs
+	})
+}
+
+// starts is the unit that is enabled.
+func (d daemon) starts() string {
+	if d.atBoot != "" {
+		return d.atBoot
+	}
+	return d.unit
+}
+
+// Start starts what is down and enables what would not start at boot. What
+// somebody has stopped or masked is left to them, see Halted.
+func Start(in step.Input) (state.Stage, []state.Note, error) {
+	var stage state.Stage
+	for _, d := range daemons(in) {
+		is, boot := in.Facts.Daemons[d.unit], in.Facts.Daemons[d.starts()]
+		if is.Stopped || is.Masked || boot.Masked {
+			continue
+		}
+		if boot.Disabled {
+			stage.Units = append(stage.Units, state.Unit{
+				Name: d.starts(), Action: state.Enable, Due: true, Why: "it is disabled: after a reboot " + d.down,
+			})
+		}
+		if !is.Running {
+			stage.Units = append(stage.Units, state.Unit{
+				Name: d.unit, Action: state.Start, Due: true, Settled: d.probes, Why: "it is down: " + d.down,
+			})
+		}
+	}
+	return stage, nil, nil
+}
+
+// Halt is a unit that somebody has stopped or masked, and the command that takes
+// that back.
+type Halt struct {
+	Unit, Text, Do string
+	Masked         bool
+}
+
+// Halted are those units of the host. A run does not start them: whoever did that
+// had a reason.
+func Halted(in step.Input) []Halt {
+	var all []Halt
+	for _, d := range daemons(in) {
+		is, boot := in.Facts.Daemons[d.unit], in.Facts.Daemons[d.starts()]
+		switch now := map[bool]string{true: "enable --now ", false: "start "}[boot.Disabled] + d.starts(); {
+		case is.Masked || boot.Masked:
+			all = append(all, Halt{
+				Unit: d.unit, Text: fmt.Sprintf("%s is masked: nothing can start it, and %s", d.starts(), d.down), Masked: true,
+				Do: fmt.Sprintf("systemctl unmask %s && systemctl %s", strings.Join(masked(in, d), " "), now),
+			})
+		case is.Stopped:
+			all = append(all, Halt{
+				Unit: d.unit, Text: fmt.Sprintf("%s was stopped: %s", d.starts(), d.down), Do: "systemctl " + now,
+			})
+		}
+	}
+	return all
+}
+
+func masked(in step.Input, d daemon) []string {
+	var all []string
+	for _, u := range []string{d.unit, d.starts()} {
+		if in.Facts.Daemons[u].Masked && !slices.Contains(all, u) {
+			all = append(all, u)
+		}
+	}
+	return all
+}

@@ -1,0 +1,78 @@
+package daemons_test
+
+import (
+	"slices"
+	"testing"
+
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/daemons"
+	"mailsetup/steps/steptest"
+)
+
+// What is down or would not start at boot is planned; what somebody has stopped or
+// masked is theirs, and told with the command.
+func TestDaemons(t *testing.T) {
+	up := state.Daemon{Running: true}
+	for _, tt := range []struct {
+		name    string
+		daemons map[string]state.Daemon
+		want    []string
+		halted  string
+	}{
+		{"all up", map[string]state.Daemon{"named.service": up, "opendkim.service": up, "postfix@-.service": up, "postfix.service": up}, nil, ""},
+		{"failed", map[string]state.Daemon{"named.service": up, "opendkim.service": {}, "postfix@-.service": {}, "postfix.service": up}, []string{"start opendkim.service", "start postfix@-.service"}, ""},
+		{"disabled", map[string]state.Daemon{"opendkim.service": {Running: true, Disabled: true}, "postfix@-.service": up, "postfix.service": {Running: true, Disabled: true}}, []string{"enable opendkim.service", "enable postfix.service"}, ""},
+		{"disabled and failed", map[string]state.Daemon{"named.service": {Disabled: true}}, []string{"enable named.service", "start named.service"}, ""},
+		{"stopped", map[string]state.Daemon{"opendkim.service": {Stopped: true}}, nil, "systemctl start opendkim.service"},
+		{"stopped and disabled", map[string]state.Daemon{"opendkim.service": {Stopped: true, Disabled: true}}, nil, "systemctl enable --now opendkim.service"},
+		{"stopped instance", map[string]state.Daemon{"postfix@-.service": {Stopped: true}, "postfix.service": up}, nil, "systemctl start postfix.service"},
+		{"masked", map[string]state.Daemon{"postfix@-.service": {}, "postfix.service": {Masked: true}}, nil, "systemctl unmask postfix.service && systemctl start postfix.service"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			in := steptest.Installed()
+			in.Facts.Postfix.Unit, in.Facts.Daemons = "postfix@-.service", tt.daemons
+			stage, _, err := daemons.Start(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, u := range stage.Units {
+				if !u.Due {
+					t.Errorf("%s is not due", u.Name)
+				}
+				got = append(got, string(u.Action)+" "+u.Name)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("planned %q, want %q", got, tt.want)
+			}
+			do := ""
+			for _, h := range daemons.Halted(in) {
+				do = h.Do
+			}
+			if do != tt.halted {
+				t.Errorf("halted: %q, want %q", do, tt.halted)
+			}
+		})
+	}
+}
+
+// BIND is none of ours where records are published elsewhere.
+func TestDaemonsWithoutZones(t *testing.T) {
+	in := steptest.Installed()
+	in.Spec.Host.DNS = spec.DNSManual
+	in.Facts.Daemons = map[string]state.Daemon{"named.service": {Disabled: true}}
+	if stage, _, _ := daemons.Start(in); len(stage.Units) > 0 || len(daemons.Halted(in)) > 0 {
+		t.Errorf("planned %+v, halted %+v", stage.Units, daemons.Halted(in))
+	}
+}
+
+// Nor is one that is masked because another name server answers here: --dns bind
+// is refused for that reason, and nobody is told to start two.
+func TestDaemonsBesideAnotherNameServer(t *testing.T) {
+	in := steptest.Installed()
+	in.Facts.DNS, in.Facts.Daemons = state.Dnsmasq, map[string]state.Daemon{"named.service": {Masked: true}}
+	for _, h := range daemons.Halted(in) {
+		t.Errorf("halted: %+v", h)
+	}
+}

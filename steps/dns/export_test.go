@@ -1,0 +1,6 @@
+package dns
+
+// What tests from outside need.
+const NamedConf = namedConf
+
+var RecordsToRemove = recordsToRemove

@@ -1,0 +1,85 @@
+package dns
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"mailsetup/internal/dnsname"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/records"
+	"mailsetup/steps/step"
+)
+
+// Fingerprint is a digest of all that is wanted of a domain: as long as it stays, and
+// the files of its zones (see ZoneFiles) as well, a run that is not about the
+// domain has nothing to do for it. It is "" while a key has not settled.
+func Fingerprint(s spec.Spec, d spec.Domain, keys []keyring.Key) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%+v\n%s %+v\n", d, s.DNSOf(d), s.UpdateOf(d))
+	if s.DNSOf(d) != spec.DNSBind && s.Host.DNS == spec.DNSBind { // then its zones consent
+		for _, to := range records.ReportDomains(d) {
+			fmt.Fprintf(h, "reports to %s\n", to)
+		}
+	}
+	for _, k := range keys {
+		switch k.Stage {
+		case keyring.Active, keyring.Draining, keyring.Revoked, keyring.Gone:
+		default:
+			return ""
+		}
+		fmt.Fprintf(h, "%s %s\n", k.Selector, k.Stage)
+	}
+	for _, r := range records.Of(step.Input{Spec: s, Keys: keyring.Ledger{d.Name: keys}}, d) {
+		fmt.Fprintf(h, "%s %d %s %s\n", r.Name, r.TTL, r.Type, r.Value)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// ZoneFiles are the files on this machine that hold the records of a domain:
+// those of its zones, and our fragments in them; of zones that are updated, what
+// we remember of them.
+func ZoneFiles(in step.Input, d spec.Domain) []state.Path {
+	switch in.Spec.DNSOf(d) {
+	case spec.DNSBind:
+		return servedFiles(in, d)
+	case spec.DNSUpdate:
+		return updatedFiles(in, d)
+	}
+	return nil
+}
+
+func updatedFiles(in step.Input, d spec.Domain) []state.Path {
+	var files []state.Path
+	for _, r := range records.Of(in, d) {
+		if zone, ok := records.ClosestZone(in.Facts.Updated, r.Name); ok {
+			files = append(files, state.PublishedFile(zone.Origin))
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
+}
+
+func servedFiles(in step.Input, d spec.Domain) []state.Path {
+	var files []state.Path
+	for _, r := range records.Of(in, d) {
+		p := zoneChange{}
+		switch zone, ok := records.ClosestZone(in.Facts.Zones, r.Name); {
+		case ok:
+			p.zone = zone
+		case d.NewZone && dnsname.Within(r.Name, d.Name+"."):
+			p.zone = state.Zone{Origin: d.Name + ".", File: FragmentDir.Join("db." + d.Name)}
+		default:
+			continue
+		}
+		for _, f := range []state.Path{p.zone.File, p.fragment()} {
+			if !slices.Contains(files, f) {
+				files = append(files, f)
+			}
+		}
+	}
+	return files
+}

@@ -1,0 +1,159 @@
+package dns
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/dnsname"
+	"mailsetup/internal/policy"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/records"
+	"mailsetup/steps/step"
+)
+
+// Publication is a record that the administrator of the domain's DNS has to
+// see to.
+type Publication struct {
+	state.Record
+	// Replaces are the texts of the records whose place it takes; a second one
+	// beside them would be a permanent error.
+	Replaces []string
+}
+
+func recordsOf(list []Publication) []state.Record {
+	rrs := make([]state.Record, 0, len(list))
+	for _, p := range list {
+		rrs = append(rrs, p.Record)
+	}
+	return rrs
+}
+
+// Published are the records of one domain for a DNS that somebody else runs,
+// merged with those it has, and copies of wildcards, and what is to be known of
+// these.
+func Published(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
+	list, notes := merged(in, d)
+	copies, told := printedCopies(in, d, recordsOf(list))
+	for _, r := range copies {
+		list = append(list, Publication{Record: r})
+	}
+	return list, slices.Concat(notes, largePrinted(in, list), told)
+}
+
+// merged are the records of one domain, those that DNS has changed as need be.
+func merged(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
+	var list []Publication
+	var notes []state.Note
+	for _, r := range records.Of(in, d) {
+		if records.KindOf(d, r) == records.AboutKey || records.KindOf(d, r) == records.AboutAddress {
+			list = append(list, Publication{Record: r})
+			continue
+		}
+		there := policiesThere(in, r)
+		v := records.Compare(in, d, r, there)
+		p := Publication{Record: r}
+		switch {
+		case v.Missing && v.Refused != nil:
+			notes = append(notes, v.AsNote(r))
+		case v.Refused != nil:
+			p.Value, p.Replaces = v.Instead, records.ValuesOf(there)
+			notes = append(notes, p.inPlace(v.Refused.What))
+		case v.Change != "":
+			p.Value, p.Replaces = v.Change, records.ValuesOf(there)
+			notes = append(notes, p.inPlace(v.Text))
+		case !v.Missing:
+			p.Value = there[0].Value
+		}
+		list, notes = append(list, p), append(notes, v.Notes...)
+	}
+	return list, notes
+}
+
+// largePrinted is large for records that others publish beside what DNS has.
+func largePrinted(in step.Input, list []Publication) []state.Note {
+	p := zoneChange{ours: recordsOf(list), want: recordsOf(list)}
+	known := map[string]bool{}
+	for _, r := range p.ours {
+		if r.Type != "TXT" || known[r.Name] {
+			continue
+		}
+		known[r.Name] = true
+		stays := func(text string) bool {
+			return !slices.ContainsFunc(list, func(x Publication) bool {
+				return x.Name == r.Name && (x.Value == text || slices.Contains(x.Replaces, text))
+			})
+		}
+		for _, text := range records.TXTRecords(in.Facts, dnsname.TrimDot(r.Name), stays) {
+			p.zone.Records = append(p.zone.Records, state.Record{Name: r.Name, Type: "TXT", Value: text})
+		}
+	}
+	return p.largeAnswers()
+}
+
+// Served are the records that every name server of the domain should have in
+// the end: those that are published, and in place of some what a zone that we
+// publish in has of the administrator's own.
+func Served(in step.Input, d spec.Domain) []state.Record {
+	list, _ := Published(in, d)
+	var rrs []state.Record
+	for _, r := range recordsOf(list) {
+		if !ownChoice(in, d, r) {
+			rrs = append(rrs, r)
+		}
+	}
+	return append(rrs, records.ReportConsents(in, d)...)
+}
+
+// ownChoice reports whether something else than ours may stand there: several
+// policies that were left on request; a policy that an alias in the zone gives
+// to others; addresses and exchangers of the zone's own, which stay (differs).
+func ownChoice(in step.Input, d spec.Domain, r state.Record) bool {
+	kind := records.KindOf(d, r)
+	if slices.Contains(d.Keep, string(kind)) && len(policiesThere(in, r)) > 1 {
+		return true
+	}
+	zone, here := records.ClosestZone(in.Facts.Zones, r.Name)
+	if !here || zone.Problem != "" {
+		zone, here = records.ClosestZone(in.Facts.Updated, r.Name)
+	}
+	if !here {
+		return false
+	}
+	p := &zoneChange{zone: zone}
+	if kind == records.AboutAddress {
+		there := p.conflicting(r)
+		return len(there) > 0 && !slices.ContainsFunc(there, func(x state.Record) bool { return records.SameTarget(x, r) })
+	}
+	_, alias := records.AliasAt(p.zone, r.Name)
+	return alias && kind == records.AboutDMARC
+}
+
+// inPlace says why a record takes the place of others.
+func (p Publication) inPlace(why string) state.Note {
+	which := "your record: "
+	if len(p.Replaces) > 1 {
+		which = "all of your records: "
+	}
+	return state.Note{
+		Topic: records.Purpose(p.Value),
+		Text:  fmt.Sprintf("%s. What is printed for %s replaces %s%s", why, dnsname.TrimDot(p.Name), which, strings.Join(p.Replaces, " and ")),
+	}
+}
+
+// policiesThere are the records in the place of one of ours, an SPF or a DMARC
+// record, as DNS has them.
+func policiesThere(in step.Input, r state.Record) []state.Record {
+	serve := policy.IsSPF
+	if policy.IsDMARC(r.Value) {
+		serve = policy.IsDMARC
+	}
+	var there []state.Record
+	for _, text := range records.TXTRecords(in.Facts, dnsname.TrimDot(r.Name), serve) {
+		x := r
+		x.Value = text
+		there = append(there, x)
+	}
+	return there
+}

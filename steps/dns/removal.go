@@ -1,0 +1,70 @@
+package dns
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/records"
+	"mailsetup/steps/step"
+)
+
+// removalNotes says what becomes of what a removed domain had in DNS.
+func removalNotes(in step.Input) []state.Note {
+	var notes []state.Note
+	for _, d := range in.Removed {
+		if in.Spec.DNSOf(d) == spec.DNSManual {
+			notes = append(notes, recordsToRemove(in, d))
+			if d.WildcardRecords == spec.Copy {
+				notes = append(notes, state.Note{
+					Topic: "dns", Text: "once its key record is out as well, so are the copies of what a wildcard of the zone says at " + d.Name + " and below it: the wildcard answers again",
+				})
+			}
+		}
+		notes = append(notes, keyNotes(in, d)...)
+	}
+	return notes
+}
+
+// recordsToRemove lists the records of a domain that go at once, but for those that
+// zones here have of it.
+func recordsToRemove(in step.Input, d spec.Domain) state.Note {
+	var lines []string
+	rrs := records.ForDomain(in.Spec.Host, d, nil)
+	if !records.ConsentsHere(in, d) {
+		rrs = append(rrs, records.PossibleReportConsents(in, d)...)
+	}
+	for _, r := range rrs {
+		lines = append(lines, fmt.Sprintf("%s %s %s", r.Name, r.Type, r.Value))
+	}
+	return state.Note{
+		Topic: "dns", Text: "take these records out of the DNS of " + d.Name + ", if nobody else needs them",
+		Do: strings.Join(append(lines, ""), "\n"),
+	}
+}
+
+// keyNotes says until when the keys of a removed domain stay, or what it costs
+// that they do not.
+func keyNotes(in step.Input, d spec.Domain) []state.Note {
+	until := in.Now.Add(in.Spec.Host.Drain)
+	for _, k := range in.Keys[d.Name] {
+		switch {
+		case k.Stage == keyring.Gone || k.Stage == keyring.Revoked:
+		case slices.Contains(in.Retire[d.Name], k.Selector):
+			return []state.Note{{
+				Topic: "dkim", Text: "mail of " + d.Name + " that is under way will no longer verify: its key goes at once",
+			}}
+		default:
+			return []state.Note{{
+				Topic: "dkim",
+				Text: fmt.Sprintf("the key record of %s stays in DNS until %s, for mail that is under way; take it out after that",
+					d.Name, until.Format("2006-01-02 15:04 MST")),
+				Do: "mailsetup rotate-dkim",
+			}}
+		}
+	}
+	return nil
+}

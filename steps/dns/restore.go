@@ -1,0 +1,116 @@
+package dns
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/dnsname"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/records"
+	"mailsetup/steps/step"
+)
+
+var bindReaders = state.Owner{User: "root", Group: "bind"}
+
+// Watched are the records of a domain that name servers are looked at for, and
+// those among them without which mail that this server signs or signed fails.
+func Watched(s spec.Spec, d spec.Domain, keys []keyring.Key) (all, signing []state.Record) {
+	all = records.Of(step.Input{Spec: s, Keys: keyring.Ledger{d.Name: keys}}, d)
+	for _, k := range keys {
+		if k.Stage != keyring.Active && k.Stage != keyring.Draining {
+			continue
+		}
+		for _, r := range all {
+			if r.Name == dnsname.Key(k.Selector, d.Name)+"." {
+				signing = append(signing, r)
+			}
+		}
+	}
+	return all, signing
+}
+
+// Sharing are the domains whose zone here is also that of a domain, itself
+// included, sorted.
+func Sharing(in step.Input, domain string) []string {
+	zone, _ := records.ClosestZone(in.Facts.Zones, domain+".")
+	var names []string
+	for _, d := range in.Spec.Domains {
+		if z, ok := records.ClosestZone(in.Facts.Zones, d.Name+"."); ok && z.Origin == zone.Origin && in.Spec.DNSOf(d) == spec.DNSBind {
+			names = append(names, d.Name)
+		}
+	}
+	return names
+}
+
+// FragmentsOf are the fragments that may hold records of a domain: of the zones at
+// and above it.
+func FragmentsOf(domain string) []state.Path {
+	var list []state.Path
+	for name, above := domain, true; above; _, name, above = strings.Cut(name, ".") {
+		list = append(list, FragmentDir.Join(name+".zone"))
+	}
+	return list
+}
+
+// DroppedZone is the zone of a domain whose file no longer takes in the fragment
+// of ours that is there.
+func DroppedZone(f state.Facts, domain string) (state.Zone, bool) {
+	zone, ok := records.ClosestZone(f.Zones, domain+".")
+	return zone, ok && zone.Dropped
+}
+
+// RestoreIncludes puts the $INCLUDE line back into the zones that lost it and hold
+// domains of the run.
+func RestoreIncludes(in step.Input) (state.Stage, []state.Note, error) {
+	parts := map[string]*zoneChange{}
+	trouble := state.Trouble{}
+	for d := range in.Scope.Domains(in.Spec) {
+		zone, ok := records.ClosestZone(in.Facts.Zones, d.Name+".")
+		if !ok || !zone.Dropped || in.Spec.DNSOf(d) != spec.DNSBind {
+			continue
+		}
+		p := &zoneChange{zone: zone, ours: withoutCopies(zone), copies: zone.Copies, want: zone.Ours}
+		if err := p.checkRestorable(); err != nil {
+			trouble[d.Name] = err
+			continue
+		}
+		parts[zone.Origin] = p
+	}
+	if err := trouble.Err(); err != nil {
+		return state.Stage{}, nil, err
+	}
+	var stage state.Stage
+	var served, back []state.Probe
+	for _, origin := range slices.Sorted(maps.Keys(parts)) {
+		p := parts[origin]
+		addZone(&stage, in, p)
+		served, back = append(served, p.served(in, p.want, nil)), append(back, p.served(in, nil, p.want))
+	}
+	if len(parts) > 0 {
+		stage.Units = []state.Unit{{
+			Name: "named.service", Action: state.Reload, Why: "serve the records again", Back: back,
+			Settled: append([]state.Probe{{Kind: state.ProbeActive, Unit: "named.service"}}, served...),
+		}}
+	}
+	return stage, nil, nil
+}
+
+// checkRestorable refuses a zone in which our records would not be what they were: it cannot
+// be worked with, or has others in their place now.
+func (p *zoneChange) checkRestorable() error {
+	if p.zone.Problem != "" {
+		return unusable(p.zone)
+	}
+	for _, r := range p.want {
+		if x, ok := records.AliasAt(p.zone, r.Name); ok {
+			return step.Refuse("mailsetup init says what can be done", "zone %s has another record in the place of one of ours: %s", p.zone.Origin, asLine(x))
+		}
+		if there := p.conflicting(r); len(there) > 0 {
+			return step.Refuse("mailsetup init says what can be done", "zone %s has another record in the place of one of ours: %s", p.zone.Origin, asLine(there[0]))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,197 @@
+package dns
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/dnsname"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/records"
+	"mailsetup/steps/step"
+)
+
+// retained are the records of our fragment that a run takes over as they are:
+// those of domains that it is not about, and keys of removed domains whose mail
+// may still be under way.
+func retained(in step.Input, zone state.Zone) []state.Record {
+	return slices.DeleteFunc(withoutCopies(zone), func(r state.Record) bool {
+		return !isRetained(in, r) || zone.Dropped && !publishedHere(in, r)
+	})
+}
+
+// publishedHere reports whether a record of a fragment that its zone no longer
+// takes in is still wanted there: it is of a domain that this machine's BIND
+// publishes, or a key whose mail may be under way.
+func publishedHere(in step.Input, r state.Record) bool {
+	name := dnsname.TrimDot(r.Name)
+	if about, _, found := strings.Cut(name, "._report._dmarc."); found {
+		name = about
+	}
+	if name == in.Spec.Host.Hostname && !in.Has(name) {
+		name = in.Spec.Host.Domain
+	}
+	for ; name != ""; _, name, _ = strings.Cut(name, ".") {
+		if i, ok := slices.BinarySearchFunc(in.Spec.Domains, name, func(d spec.Domain, name string) int { return cmp.Compare(d.Name, name) }); ok {
+			return in.Spec.DNSOf(in.Spec.Domains[i]) == spec.DNSBind
+		}
+		if len(in.Keys[name]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// notCompared are records of ours that this run does not judge: what it carries, and
+// those of domains that are published in another way now.
+func notCompared(in step.Input, z state.Zone, others publishedElsewhere) []state.Record {
+	keep := retained(in, z)
+	if z.Dropped {
+		return keep
+	}
+	for _, r := range withoutCopies(z) {
+		if _, found := others.of(r); found {
+			keep = append(keep, r)
+		}
+	}
+	return keep
+}
+
+// publishedElsewhere are domains with their records, by the name of the record.
+type publishedElsewhere map[string][]owned
+
+type owned struct {
+	domain string
+	record state.Record
+}
+
+// notPublishedBy are the domains of this run that are not published in that way.
+func notPublishedBy(in step.Input, mode spec.DNSMode) publishedElsewhere {
+	all := publishedElsewhere{}
+	for d := range in.Scope.Domains(in.Spec) {
+		if in.Spec.DNSOf(d) == mode {
+			continue
+		}
+		list := records.Of(in, d)
+		if !records.ConsentsHere(in, d) {
+			list = append(list, records.PossibleReportConsents(in, d)...)
+		}
+		for _, r := range list {
+			name := strings.ToLower(r.Name)
+			all[name] = append(all[name], owned{d.Name, r})
+		}
+	}
+	return all
+}
+
+// of finds the domain in whose record's place another one stands.
+func (o publishedElsewhere) of(r state.Record) (domain string, found bool) {
+	list := o[strings.ToLower(r.Name)]
+	i := slices.IndexFunc(list, func(x owned) bool { return records.Conflict(x.record, r) })
+	if i < 0 {
+		return "", false
+	}
+	return list[i].domain, true
+}
+
+// ourRecords are what earlier runs put into a zone.
+func ourRecords(zone state.Zone) []state.Record {
+	if zone.Update != nil {
+		return slices.Clone(zone.Update.Ours)
+	}
+	return slices.Clone(zone.Ours)
+}
+
+// withoutCopies are those of them that are no copies of wildcards.
+func withoutCopies(zone state.Zone) []state.Record {
+	all := ourRecords(zone)
+	if len(zone.Copies) == 0 {
+		return all
+	}
+	copies := contentSet(zone.Copies)
+	return slices.DeleteFunc(all, func(r state.Record) bool { return copies[contentOf(r)] })
+}
+
+func isRetained(in step.Input, r state.Record) bool {
+	name := dnsname.TrimDot(r.Name)
+	selector, domain, isKey := strings.Cut(name, "._domainkey.")
+	if !isKey {
+		return in.KeysOnly || !in.Scope.Complete() && !renews(in, name, r.Type)
+	}
+	i := slices.IndexFunc(in.Keys[domain], func(k keyring.Key) bool { return strings.EqualFold(k.Selector, selector) })
+	switch {
+	case i >= 0 && in.Keys[domain][i].Stage == keyring.Gone:
+		return false
+	case i >= 0 && !in.Has(domain):
+		return true
+	}
+	return !in.Scope.Includes(domain)
+}
+
+// renews reports whether a record is about a domain of this run, or about the
+// host and the run as well: it is then made anew or not at all.
+func renews(in step.Input, name, typ string) bool {
+	if about, _, found := strings.Cut(name, "._report._dmarc."); found {
+		return in.Scope.Includes(about)
+	}
+	if domain, found := strings.CutPrefix(name, "_dmarc."); found {
+		return in.Scope.Includes(domain)
+	}
+	if (typ == "MX" || typ == "TXT") && in.Scope.Includes(name) {
+		return true
+	}
+	return name == in.Spec.Host.Hostname && in.Scope.Includes(in.Spec.Host.Domain)
+}
+
+// contentOf is what a record says, TTL aside, in one way of writing it.
+func contentOf(r state.Record) state.Record {
+	r.Name, r.TTL = strings.ToLower(r.Name), 0
+	if r.Type != "TXT" {
+		r.Value = strings.ToLower(r.Value)
+	}
+	return r
+}
+
+func contentSet(list []state.Record) map[state.Record]bool {
+	all := make(map[state.Record]bool, len(list))
+	for _, r := range list {
+		all[contentOf(r)] = true
+	}
+	return all
+}
+
+// addLeaving adds the zones from which records of domains that leave have to go.
+func addLeaving(in step.Input, parts map[string]*zoneChange) error {
+	var names []string
+	for _, name := range in.Leaving() {
+		names = append(names, name+".")
+		for _, k := range in.Keys[name] {
+			names = append(names, k.Selector+"._domainkey."+name+".")
+		}
+	}
+	for domain, selectors := range in.Retire {
+		for _, selector := range selectors {
+			names = append(names, selector+"._domainkey."+domain+".")
+		}
+	}
+	for _, d := range in.Removed {
+		if z, ok := records.ClosestZone(in.Facts.Zones, d.Name+"."); ok && z.Problem != "" && in.Spec.DNSOf(d) == spec.DNSBind {
+			return step.Refuse(fmt.Sprintf("mend that, or set dns = %q in %s; then run it again", spec.DNSManual, spec.DomainFile(d.Name)),
+				"zone %s: %s", z.Origin, z.Problem)
+		}
+		for _, r := range append(records.Of(in, d), records.PossibleReportConsents(in, d)...) {
+			names = append(names, r.Name)
+		}
+	}
+	for _, name := range names {
+		zone, ok := records.ClosestZone(in.Facts.Zones, name)
+		goes := func(r state.Record) bool { return !isRetained(in, r) }
+		if p := (&zoneChange{zone: zone}); ok && parts[zone.Origin] == nil && p.included() && slices.ContainsFunc(zone.Ours, goes) {
+			parts[zone.Origin] = p
+		}
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package dns_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"mailsetup/internal/dnsname"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps"
+	"mailsetup/steps/dns"
+	"mailsetup/steps/records"
+	"mailsetup/steps/step"
+	"mailsetup/steps/steptest"
+)
+
+// remove-domain has no --dns: the way out is in the domain's file.
+func TestARemovedDomainWhoseZoneIsUnfit(t *testing.T) {
+	in := without(steptest.Served(t), false)
+	z := &in.Facts.Zones[1]
+	z.Problem, z.Hint = "it takes dynamic updates", "rndc freeze shop.example; or --dns manual"
+	_, err := steps.Build(in)
+	refused, ok := errors.AsType[*step.Refusal](err)
+	if !ok {
+		t.Fatalf("error %v", err)
+	}
+	if refused.What != "zone shop.example.: it takes dynamic updates" ||
+		refused.Hint != `mend that, or set dns = "manual" in /etc/mailsetup/domains.d/shop.example.toml; then run it again` || len(refused.Then) > 0 {
+		t.Errorf("%s\nhint: %s\nthen: %q", refused.What, refused.Hint, refused.Then)
+	}
+	in.Removed[0].DNS = spec.DNSManual
+	if _, err := steps.Build(in); err != nil {
+		t.Errorf("after that: %v", err)
+	}
+}
+
+// shared is two domains in one zone here, whose records are served.
+func shared(t *testing.T) step.Input {
+	t.Helper()
+	in := steptest.Served(t)
+	in.Spec.Domains[1].Name = "shop.lab.example"
+	in.Keys["shop.lab.example"] = in.Keys["shop.example"]
+	delete(in.Keys, "shop.example")
+	in.Facts.Zones = in.Facts.Zones[:1]
+	in.Facts.Zones[0].Ours = slices.Concat(records.Of(in, in.Spec.Domains[0]), records.Of(in, in.Spec.Domains[1]))
+	return in
+}
+
+// What a domain has in a zone stays there when it is published in another way:
+// it signs, and the new place may not have its key yet.
+func TestADomainThatIsPublishedElsewhereStaysInTheSharedZone(t *testing.T) {
+	for _, mode := range []spec.DNSMode{spec.DNSManual, spec.DNSUpdate} {
+		in := shared(t)
+		before := fragmentOf(t, in, "lab.example")
+		in.Spec.Domains[1].DNS = mode
+		in.Facts.Updated = []state.Zone{{Origin: "shop.lab.example.", Update: &state.Updater{Server: "192.0.2.53:53"}}}
+		st, notes, err := dns.PublishFiles(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fragmentOf(t, in, "lab.example"); got != before || strings.Count(got, "shop.lab.example.") != 3 {
+			t.Errorf("%s: the fragment was\n%s\nis\n%s", mode, before, got)
+		}
+		if gone := st.Units[0].Settled[1].Gone; len(gone) > 0 {
+			t.Errorf("%s: gone %q", mode, steptest.Lines(gone))
+		}
+		want := state.Note{
+			Topic: "dns",
+			Text:  "the zone lab.example of this machine's BIND still has 3 records of shop.lab.example that are no longer kept up to date",
+			Do:    "once the records are elsewhere: take them out of /etc/bind/mailsetup/lab.example.zone, raise the serial of /etc/bind/db.lab.example, rndc reload",
+		}
+		if !slices.Contains(notes, want) {
+			t.Errorf("%s: notes %+v", mode, notes)
+		}
+	}
+}
+
+// A zone that was not read only looks empty: others may have records in it.
+func TestAZoneThatWasNotReadIsNotWritten(t *testing.T) {
+	in := steptest.Two("mail.hoster.example", "shop.example")
+	in.Facts.Zones = append(in.Facts.Zones, state.Zone{Origin: "hoster.example.", Kind: "primary", File: "/etc/bind/db.hoster", Unread: true})
+	_, _, err := dns.Publish(in)
+	refused, ok := errors.AsType[*step.Refusal](err)
+	if !ok {
+		t.Fatalf("error %v", err)
+	}
+	if want := "zone hoster.example. holds mail.hoster.example and was not read: this is a mistake of mailsetup"; refused.What != want {
+		t.Errorf("%q, want %q", refused.What, want)
+	}
+	in.Facts.Zones[2].Unread = false
+	if _, _, err := dns.Publish(in); err != nil {
+		t.Errorf("once it was read: %v", err)
+	}
+}
+
+// The key may be in a zone below the domain: from there it goes as well.
+func TestPurgingAKeyInAZoneOfItsOwn(t *testing.T) {
+	for _, origin := range []string{"_domainkey.shop.example.", "202611._domainkey.shop.example."} {
+		in := steptest.Served(t)
+		key := records.Of(in, in.Spec.Domains[1])[1]
+		whole := in.Facts.Zones[1]
+		in.Facts.Zones[1].Ours = slices.DeleteFunc(slices.Clone(whole.Ours), func(r state.Record) bool { return r == key })
+		in.Facts.Zones = append(in.Facts.Zones, state.Zone{
+			Origin: origin, Kind: "primary", File: "/etc/bind/db.keys", Ours: []state.Record{key},
+			Content: []byte(strings.ReplaceAll(steptest.Include, "%s", dnsname.TrimDot(origin))),
+		})
+		if got := steptest.Lines([]state.Record{key}); got[0] != "202611._domainkey.shop.example. TXT v=DKIM1; h=sha256; k=rsa; p=MIIC" {
+			t.Fatalf("key %q", got)
+		}
+		want := "/etc/bind/mailsetup/" + dnsname.TrimDot(origin) + ".zone"
+		if got := paths(steptest.Stage(t, steptest.Build(t, without(in, true)), "Withdraw").Remove); !slices.Contains(got, want) {
+			t.Errorf("removes %q, want %s", got, want)
+		}
+	}
+}

@@ -1,0 +1,189 @@
+package dns
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/dnsname"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/records"
+	"mailsetup/steps/step"
+	"mailsetup/zonefile"
+)
+
+// Request is what a domain wants to have published by dynamic updates
+// (RFC 2136).
+type Request struct {
+	Domain  string
+	Update  spec.Update
+	Records []state.Record
+}
+
+// Requests are those of the domains that the run is about.
+func Requests(in step.Input) []Request {
+	var list []Request
+	for d := range in.Scope.Domains(in.Spec) {
+		if in.Spec.DNSOf(d) == spec.DNSUpdate {
+			list = append(list, Request{d.Name, in.Spec.UpdateOf(d), records.Of(in, d)})
+		}
+	}
+	return list
+}
+
+// publishUpdates adds what is to be changed in zones that take dynamic updates.
+func publishUpdates(in step.Input, stage *state.Stage) ([]state.Note, error) {
+	parts, notes, err := updateChanges(in)
+	others := notPublishedBy(in, spec.DNSUpdate)
+	for _, p := range parts {
+		notes = append(notes, p.largeAnswers()...)
+		more, lost := p.update(in, others, stage)
+		notes, err = append(notes, more...), cmp.Or(err, lost)
+	}
+	return append(notes, leftoverUpdates(in)...), err
+}
+
+// updateChanges are all zones that are updated, with what each of them gets.
+func updateChanges(in step.Input) ([]*zoneChange, []state.Note, error) {
+	parts := map[string]*zoneChange{}
+	var list []*zoneChange
+	for _, zone := range in.Facts.Updated {
+		parts[zone.Origin] = &zoneChange{zone: zone}
+		list = append(list, parts[zone.Origin])
+	}
+	var notes []state.Note
+	trouble, seen := state.Trouble{}, map[state.Record]bool{}
+	for d := range in.Scope.Domains(in.Spec) {
+		if in.Spec.DNSOf(d) != spec.DNSUpdate {
+			continue
+		}
+		for _, r := range records.Of(in, d) {
+			if seen[r] {
+				continue
+			}
+			seen[r] = true
+			more, err := addUpdate(in, d, r, parts)
+			if err != nil {
+				trouble[d.Name] = err
+				break
+			}
+			notes = append(notes, more...)
+		}
+	}
+	return list, notes, trouble.Err()
+}
+
+// addUpdate finds the zone for a record of a domain and judges what is there.
+func addUpdate(in step.Input, d spec.Domain, r state.Record, parts map[string]*zoneChange) ([]state.Note, error) {
+	zone, ok := records.ClosestZone(in.Facts.Updated, r.Name)
+	if !ok {
+		origin := d.Name + "."
+		if _, own := records.ClosestZone(in.Facts.Updated, origin); own || !dnsname.Within(r.Name, origin) {
+			if err := keyDelegated(d, r, zone); err != nil {
+				return nil, err
+			}
+			return []state.Note{elsewhere(r)}, nil
+		}
+		return nil, step.Refuse("--rfc2136-server names the primary; --dns manual prints the records",
+			"the name server that was asked has no zone with %s", dnsname.TrimDot(r.Name))
+	}
+	return parts[zone.Origin].add(in, d, r)
+}
+
+// update sends what the zone lacks of ours, and takes out what it has of ours
+// and is no longer wanted, together with what a consent replaces. What is ours
+// now is remembered, since the zone does not tell.
+func (p *zoneChange) update(in step.Input, others publishedElsewhere, stage *state.Stage) ([]state.Note, error) {
+	z := p.zone
+	ours := append(slices.Clone(p.ours), notCompared(in, z, others)...)
+	notes, err := p.copyWildcards(in, ours)
+	if err != nil {
+		return nil, err
+	}
+	ours = append(ours, p.copies...)
+	u := state.Update{
+		Origin: z.Origin, Server: z.Update.Server, KeyFile: z.Update.KeyFile,
+		Add: missingFrom(ours, z.Update.Ours), Remove: missingFrom(z.Update.Ours, ours), Why: "signed with the key in " + string(z.Update.KeyFile),
+	}
+	for _, r := range p.replace {
+		u.Add, u.Remove = append(u.Add, r.New), append(u.Remove, r.Old)
+	}
+	for _, x := range slices.Concat(z.Records, z.Update.Ours) {
+		if slices.ContainsFunc(slices.Concat(u.Add, u.Remove), func(r state.Record) bool { return state.SameSet(r, x) }) {
+			u.Found = append(u.Found, x)
+		}
+	}
+	stage.Updates = append(stage.Updates, u)
+	stage.Questions = append(stage.Questions, in.Unanswered(p.questions...)...)
+	p.remember(stage, ours)
+	return notes, nil
+}
+
+// remember keeps in a file which records of the zone are ours.
+func (p *zoneChange) remember(stage *state.Stage, ours []state.Record) {
+	z, file := p.zone, state.PublishedFile(p.zone.Origin)
+	if len(ours) == 0 {
+		stage.Remove = append(stage.Remove, file)
+		return
+	}
+	if !slices.ContainsFunc(stage.Dirs, func(d state.Dir) bool { return d.Path == file.Dir() }) {
+		stage.Dirs = append(stage.Dirs, state.Dir{Path: file.Dir(), Mode: 0o700, Owner: state.Root})
+	}
+	memory := state.Published{Origin: z.Origin, Server: z.Update.Server, KeyFile: z.Update.KeyFile, Records: sorted(ours), Copies: sorted(p.copies)}
+	stage.Files = append(stage.Files, state.File{
+		Path: file, Mode: 0o600, Owner: state.Root, Content: memory.Marshal(), Why: "which records of " + dnsname.TrimDot(z.Origin) + " are ours",
+	})
+}
+
+// leftoverUpdates tells of records from when a domain was published by updates.
+// Taking them out could take a key out of DNS whose mail is still under way, so
+// that moment is the administrator's to choose.
+func leftoverUpdates(in step.Input) []state.Note {
+	var notes []state.Note
+	for _, p := range in.Facts.Published {
+		for d := range in.Scope.Domains(in.Spec) {
+			list := slices.DeleteFunc(slices.Clone(p.Records), func(r state.Record) bool { return !dnsname.Within(r.Name, d.Name+".") })
+			if len(list) == 0 || in.Spec.DNSOf(d) == spec.DNSUpdate {
+				continue
+			}
+			notes = append(notes, state.Note{
+				Topic: "dns",
+				Text: fmt.Sprintf("the zone %s on %s still has %d records of %s that were put there by updates and are no longer kept up to date",
+					dnsname.TrimDot(p.Origin), strings.TrimSuffix(p.Server, ":53"), len(list), d.Name),
+				Do: "once the records are elsewhere: take them out with nsupdate -k " + string(p.KeyFile),
+			})
+		}
+	}
+	return notes
+}
+
+// missingFrom are the records of a list that another one does not have, TTL
+// included.
+func missingFrom(list, other []state.Record) []state.Record {
+	return slices.DeleteFunc(slices.Clone(list), func(r state.Record) bool {
+		return slices.ContainsFunc(other, func(x state.Record) bool { return state.Same(x, r) && x.TTL == r.TTL })
+	})
+}
+
+func sorted(list []state.Record) []state.Record {
+	list = slices.SortedFunc(slices.Values(list), func(a, b state.Record) int {
+		return strings.Compare(a.Name+" "+a.Type+" "+a.Value, b.Name+" "+b.Type+" "+b.Value)
+	})
+	return slices.Compact(list)
+}
+
+// asLine is a record as a zone file would have it, for a zone that has none
+// here.
+func asLine(r state.Record) string {
+	return fmt.Sprintf("%s %d IN %s %s", r.Name, r.TTL, r.Type, strings.Join(strings.Fields(zonefile.Rdata(r)), " "))
+}
+
+// location is where the administrator finds the zone.
+func location(z state.Zone) string {
+	if z.Update != nil {
+		return fmt.Sprintf("the zone %s on %s", dnsname.TrimDot(z.Origin), strings.TrimSuffix(z.Update.Server, ":53"))
+	}
+	return string(z.File)
+}

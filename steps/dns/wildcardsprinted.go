@@ -1,0 +1,129 @@
+package dns
+
+import (
+	"fmt"
+	"strings"
+
+	"mailsetup/internal/dnsname"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/records"
+	"mailsetup/steps/step"
+)
+
+// Printed are the records of each domain that somebody else publishes, as far as
+// DNS can be asked about their zones.
+func Printed(in step.Input) [][]state.Record {
+	var all [][]state.Record
+	for d := range in.Scope.Domains(in.Spec) {
+		if in.Spec.DNSOf(d) != spec.DNSManual || in.KeysOnly || !in.Facts.Live[d.Name].Asked {
+			continue
+		}
+		list := records.Of(in, d)
+		all = append(all, append([]state.Record{{Name: d.Name + ".", Type: "TXT"}}, list...))
+	}
+	return all
+}
+
+// lossesOf are what names of a domain lose of wildcards by the records that are
+// printed for it, or that a zone which we publish in has of it, by zone.
+func lossesOf(in step.Input, d spec.Domain, list []state.Record) []wildcardLoss {
+	zones := in.Facts.Covered
+	if in.Spec.DNSOf(d) != spec.DNSManual {
+		zones = append(append([]state.Zone{}, in.Facts.Updated...), in.Facts.Zones...)
+	}
+	parts := map[string][]state.Record{}
+	for _, r := range list {
+		if z, ok := records.ClosestZone(zones, r.Name); ok && z.Problem == "" && !z.Unread {
+			parts[z.Origin] = append(parts[z.Origin], r)
+		}
+	}
+	var all []wildcardLoss
+	done := map[string]bool{}
+	for _, z := range zones {
+		ours := parts[z.Origin]
+		if done[z.Origin] || len(ours) == 0 {
+			continue
+		}
+		done[z.Origin] = true
+		for _, l := range wildcardLosses(in, z, ours, subjects(in, z, ours)) {
+			if l.domain.Name == d.Name {
+				all = append(all, l)
+			}
+		}
+	}
+	return all
+}
+
+// printedCopies are the copies that are printed with the records of a domain, and
+// what is to be known where nobody has decided about them.
+func printedCopies(in step.Input, d spec.Domain, list []state.Record) ([]state.Record, []state.Note) {
+	losses := lossesOf(in, d, list)
+	if len(losses) == 0 || d.WildcardRecords == spec.Drop {
+		return nil, nil
+	}
+	copies := copiesOf(losses)
+	if d.WildcardRecords == "" && in.Spec.DNSOf(d) != spec.DNSManual {
+		return nil, nil // the plan asks
+	}
+	note := state.Note{Topic: "dns", Text: lossText(losses)}
+	if d.WildcardRecords == spec.Copy {
+		if note.Text = aliasTexts(losses); note.Text == "" {
+			return copies, nil
+		}
+		return copies, []state.Note{note}
+	}
+	note.Text += aliasSentence(losses)
+	if len(copies) > 0 {
+		note.Text += fmt.Sprintf(". To keep that, publish these copies as well (mailsetup init --domain %s --wildcard-records copy prints them with the rest, drop goes on without)", d.Name)
+		var lines []string
+		for _, r := range copies {
+			lines = append(lines, asLine(r))
+		}
+		note.Do = strings.Join(append(lines, ""), "\n")
+	}
+	return nil, []state.Note{note}
+}
+
+func aliasSentence(losses []wildcardLoss) string {
+	if text := aliasTexts(losses); text != "" {
+		return ". " + text
+	}
+	return ""
+}
+
+// aliasTexts say what is to be done about a CNAME that cannot be copied.
+func aliasTexts(losses []wildcardLoss) string {
+	var texts []string
+	for _, l := range losses {
+		if l.elsewhere {
+			texts = append(texts, fmt.Sprintf("No CNAME can stand beside our record at %s, and only %s knows its addresses: give the name some of its own", dnsname.TrimDot(l.Name), dnsname.TrimDot(l.alias)))
+		}
+	}
+	return strings.Join(texts, ". ")
+}
+
+func copiesOf(losses []wildcardLoss) []state.Record {
+	var list []state.Record
+	for _, l := range losses {
+		list = append(list, l.Records...)
+	}
+	return list
+}
+
+// Copies are the records that should stand at names of a domain because a
+// wildcard, the value, no longer answers for them, but where the administrator
+// goes on without.
+func Copies(in step.Input, d spec.Domain) map[state.Record]string {
+	list, _ := merged(in, d)
+	all := map[state.Record]string{}
+	if d.WildcardRecords == spec.Drop {
+		return all
+	}
+	for _, l := range lossesOf(in, d, recordsOf(list)) {
+		for _, r := range l.Records {
+			all[r] = l.Owner
+		}
+	}
+	return all
+}

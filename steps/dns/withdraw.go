@@ -1,0 +1,99 @@
+package dns
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/step"
+)
+
+// Withdraw takes the records of keys out of DNS that signed nothing for long
+// enough. Rows went before, the private keys go after: a record without a key
+// does no harm, a signature without its record is lost.
+//
+// It is for a run that publishes records as well.
+func Withdraw(in step.Input) (state.Stage, []state.Note, error) {
+	if len(in.Retire) == 0 {
+		return state.Stage{}, nil, nil
+	}
+	after := in.Withdrawn()
+	after.Facts.Updated = updatedBy(in, after.Facts.Updated)
+	return withdrawRecords(in, after)
+}
+
+// WithdrawAlone is Withdraw for a run that publishes nothing: what else is asked
+// for meanwhile is for a run that shows it.
+func WithdrawAlone(in step.Input) (state.Stage, []state.Note, error) {
+	after := in.Withdrawn()
+	after.Scope = step.Only()
+	return withdrawRecords(in, after)
+}
+
+// withdrawRecords takes those records out that the input after it no longer has.
+func withdrawRecords(in, after step.Input) (state.Stage, []state.Note, error) {
+	if len(in.Retire) == 0 {
+		return state.Stage{}, nil, nil
+	}
+	stage, _, err := PublishFiles(after)
+	if err != nil {
+		return state.Stage{}, nil, err
+	}
+	if _, err := publishUpdates(after, &stage); err != nil {
+		return state.Stage{}, nil, err
+	}
+	return stage, withdrawnByHand(in), nil
+}
+
+// updatedBy are the zones as the Zone stage of the same run leaves them.
+func updatedBy(in step.Input, zones []state.Zone) []state.Zone {
+	var stage state.Stage
+	parts, _, err := updateChanges(in)
+	if err != nil {
+		return zones // that stage says so
+	}
+	copies, others := map[string][]state.Record{}, notPublishedBy(in, spec.DNSUpdate)
+	for _, p := range parts {
+		if _, err := p.update(in, others, &stage); err != nil {
+			return zones
+		}
+		copies[p.zone.Origin] = p.copies
+	}
+	zones = slices.Clone(zones)
+	for i, z := range zones {
+		for _, u := range stage.Updates {
+			if u.Origin != z.Origin {
+				continue
+			}
+			own := *z.Update
+			own.Ours = append(missingFrom(own.Ours, u.Remove), u.Add...)
+			zones[i].Update, zones[i].Records, zones[i].Copies = &own, missingFrom(z.Records, u.Remove), copies[z.Origin]
+		}
+	}
+	return zones
+}
+
+// withdrawnByHand lists the records of keys that are in no zone which mailsetup
+// writes: whoever put them there has to take them out.
+func withdrawnByHand(in step.Input) []state.Note {
+	ours := map[string]bool{}
+	for _, z := range slices.Concat(in.Facts.Zones, in.Facts.Updated) {
+		for _, r := range ourRecords(z) {
+			ours[strings.ToLower(r.Name)] = true
+		}
+	}
+	var notes []state.Note
+	for _, domain := range slices.Sorted(maps.Keys(in.Retire)) {
+		for _, selector := range in.Retire[domain] {
+			name := selector + "._domainkey." + domain + "."
+			if !ours[strings.ToLower(name)] {
+				notes = append(notes, state.Note{
+					Topic: "dns", Text: "take this record out of the DNS of " + domain + ": nothing needs it any more", Do: name + " TXT",
+				})
+			}
+		}
+	}
+	return notes
+}

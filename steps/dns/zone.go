@@ -1,0 +1,239 @@
+// Package dns publishes records: in the zones of the BIND of this machine, by
+// dynamic updates, or printed for whoever runs the DNS.
+package dns
+
+import (
+	"bytes"
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/dnsname"
+	"mailsetup/internal/edits"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/records"
+	"mailsetup/steps/step"
+	"mailsetup/zonefile"
+)
+
+// FragmentDir holds the parts of zones that are ours. named may read all of
+// /etc/bind, also under Debian's AppArmor profile.
+const FragmentDir state.Path = "/etc/bind/mailsetup"
+
+const namedConf state.Path = "/etc/bind/named.conf.local"
+
+// FragmentStamp is the stamp of a fragment of ours in the zone that includes it.
+// That of one whose key is not made yet shows that it will be another, and still
+// tells it from other such fragments: a run may write two of them one after the
+// other, each of which changes the zone.
+func FragmentStamp(text []byte) string {
+	stamp := zonefile.Stamp(text)
+	if bytes.Contains(text, []byte(keyring.Placeholder)) {
+		stamp = "--" + stamp[2:]
+	}
+	return stamp
+}
+
+// Publish publishes the records: in files of the BIND of this machine, and by
+// dynamic updates.
+func Publish(in step.Input) (state.Stage, []state.Note, error) {
+	stage, notes, err := PublishFiles(in)
+	if err != nil {
+		return state.Stage{}, nil, err
+	}
+	more, err := publishUpdates(in, &stage)
+	if err != nil {
+		return state.Stage{}, nil, err
+	}
+	return stage, slices.Concat(printedRecords(in), notes, more, removalNotes(in)), nil
+}
+
+// PublishFiles are the zones of the BIND of this machine: each gets a fragment of
+// ours, one $INCLUDE line in the administrator's file, a higher serial.
+func PublishFiles(in step.Input) (state.Stage, []state.Note, error) {
+	if !inMode(in, spec.DNSBind) && !authorises(in) && len(in.Leaving()) == 0 && len(in.Retire) == 0 {
+		return state.Stage{}, leftoverFragments(in), nil
+	}
+	if !in.Scope.WholeHost() && inMode(in, spec.DNSBind) && !in.Facts.Installed["bind9"] {
+		return state.Stage{}, nil, step.Refuse("mailsetup init --dns bind installs it; --dns manual prints the records", "BIND is not installed here")
+	}
+	if err := records.OtherNameServer(in); err != nil && inMode(in, spec.DNSBind) {
+		return state.Stage{}, nil, err
+	}
+	others := notPublishedBy(in, spec.DNSBind)
+	parts, notes, err := zoneChanges(in, others)
+	if err != nil {
+		return state.Stage{}, nil, err
+	}
+	stage := state.Stage{}
+	var served, back []state.Probe
+	for _, origin := range slices.Sorted(maps.Keys(parts)) {
+		p := parts[origin]
+		if p.isAbandoned(in) {
+			p.remove(&stage)
+			continue
+		}
+		addZone(&stage, in, p)
+		served = append(served, p.served(in, p.want, p.gone))
+		back = append(back, p.served(in, p.gone, p.want))
+	}
+	if len(parts) > 0 {
+		stage.Units = []state.Unit{{
+			Name: "named.service", Action: state.Reload, Why: "serve the records",
+			Settled: append([]state.Probe{{Kind: state.ProbeActive, Unit: "named.service"}}, served...),
+			Back:    back,
+		}}
+	}
+	return stage, append(notes, leftoverRecords(in, others)...), nil
+}
+
+// inMode reports whether the records of a domain of this run get published in
+// that way.
+func inMode(in step.Input, mode spec.DNSMode) bool {
+	for d := range in.Scope.Domains(in.Spec) {
+		if in.Spec.DNSOf(d) == mode {
+			return true
+		}
+	}
+	return false
+}
+
+// authorises reports whether zones here consent to reports about a domain of this
+// run.
+func authorises(in step.Input) bool {
+	for d := range in.Scope.Domains(in.Spec) {
+		if len(records.ReportConsents(in, d)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// served asks whether the name server has records of the zone, and others not.
+func (p *zoneChange) served(in step.Input, want, gone []state.Record) state.Probe {
+	probe := state.Probe{
+		Kind: state.ProbeServed, Address: cmp.Or(in.Facts.DNSAddress, "127.0.0.1:53"), Origin: p.zone.Origin,
+		Records: want, Gone: slices.DeleteFunc(slices.Clone(gone), p.answeredAgain), Within: 30 * time.Second,
+	}
+	if p.zone.View != "" {
+		probe.View, probe.File = p.zone.View, p.zone.File
+	}
+	return probe
+}
+
+// answeredAgain reports whether a wildcard of the zone says the same as a record,
+// so that it is served under its name once the name is gone.
+func (p *zoneChange) answeredAgain(r state.Record) bool {
+	return slices.ContainsFunc(p.zone.Records, func(w state.Record) bool {
+		below, is := strings.CutPrefix(w.Name, "*.")
+		w.Name = r.Name
+		return is && dnsname.Within(r.Name, below) && state.Same(w, r)
+	})
+}
+
+// newZone starts a zone. Of the names inside it only the host's own gets an
+// address, and named refuses a name server without one.
+func newZone(h spec.Host, d spec.Domain) (*state.NewZone, error) {
+	z := &state.NewZone{Hostmaster: "hostmaster." + d.Name + ".", TTL: d.TTL}
+	for _, ns := range d.NS {
+		if dnsname.Within(ns, d.Name) && (ns != h.Hostname || d.Name != h.Domain) {
+			return nil, step.Refuse("name this host ("+h.Hostname+"), or name servers outside of "+d.Name,
+				"name server %s is inside the new zone, which has no address for it", ns)
+		}
+		z.NS = append(z.NS, ns+".")
+	}
+	if len(z.NS) == 0 {
+		z.NS = []string{h.Hostname + "."}
+	}
+	return z, nil
+}
+
+// addZone puts one zone's fragment, the edits that include it and those of the
+// zone's own records into the stage.
+func addZone(stage *state.Stage, in step.Input, p *zoneChange) {
+	origin, file := dnsname.TrimDot(p.zone.Origin), p.zone.File
+	dir := cmp.Or(p.zone.Dir, "/var/cache/bind") // Debian's
+	edit := state.ZoneEdit{
+		Path: file, Origin: p.zone.Origin, New: p.create, Now: in.Now, Replace: p.replace, Reason: p.reason(),
+	}
+	needs := []state.Path{file}
+	switch {
+	case len(p.ours) == 0 && p.included() && !in.Scope.WholeHost():
+		edit.Include, edit.Drop = p.fragment(), true
+		stage.Remove = append(stage.Remove, edit.Include)
+	case len(p.ours) > 0 || p.included():
+		text := zonefile.Fragment(origin, p.ours, p.copies...)
+		edit.Include, edit.Stamp = p.fragment(), FragmentStamp(text)
+		stage.Dirs = []state.Dir{{Path: FragmentDir, Mode: 0o755, Owner: bindReaders}}
+		stage.Files = append(stage.Files, state.File{
+			Path: edit.Include, Mode: 0o644, Owner: bindReaders, Content: text,
+			Why: "the records of " + origin + " that its zone lacks",
+		})
+		needs = append(needs, edit.Include)
+	}
+	stage.Edits = append(stage.Edits, edit)
+	stage.Questions = append(stage.Questions, in.Unanswered(p.questions...)...)
+	if p.create != nil {
+		stage.Edits = append(stage.Edits, state.NamedEdit{
+			Path: namedConf, Origin: origin, File: p.zone.File, Reason: "serve the new zone " + origin,
+		})
+		stage.Validators = append(stage.Validators, checkConf())
+	}
+	stage.Validators = append(stage.Validators, state.Validator{
+		Name: "named-checkzone " + origin, Needs: needs,
+		Argv: func(scratch func(state.Path) string) []string {
+			return []string{"named-checkzone", "-i", "local", "-k", "ignore", "-w", string(dir), origin, scratch(file)}
+		},
+	})
+}
+
+func checkConf() state.Validator {
+	return state.Validator{
+		Name: "named-checkconf",
+		Argv: func(scratch func(state.Path) string) []string {
+			return []string{"named-checkconf", scratch(namedConf)}
+		},
+	}
+}
+
+// isAbandoned reports whether the zone was made on request for a domain that
+// leaves, and holds nothing but what it was made with.
+func (p *zoneChange) isAbandoned(in step.Input) bool {
+	origin := dnsname.TrimDot(p.zone.Origin)
+	statement := edits.ZoneStatement(state.NamedEdit{Origin: origin, File: p.zone.File})
+	if len(p.ours) > 0 || in.Has(origin) || p.zone.File != FragmentDir.Join("db."+origin) ||
+		!bytes.Contains(in.Facts.Files[namedConf], []byte(statement)) {
+		return false
+	}
+	return !slices.ContainsFunc(p.zone.Records, func(r state.Record) bool {
+		return r.Type != "SOA" && r.Type != "NS" || !dnsname.Same(r.Name, p.zone.Origin)
+	})
+}
+
+// remove takes the zone out of BIND, with its files.
+func (p *zoneChange) remove(stage *state.Stage) {
+	origin := dnsname.TrimDot(p.zone.Origin)
+	stage.Edits = append(stage.Edits, state.NamedEdit{
+		Path: namedConf, Origin: origin, File: p.zone.File, Drop: true, Reason: "no longer serve " + origin + ", a zone that mailsetup made and nobody else filled",
+	})
+	stage.Remove = append(stage.Remove, p.fragment())
+	stage.Discard = append(stage.Discard, p.zone.File)
+	stage.Validators = append(stage.Validators, checkConf())
+}
+
+// reason says what happens to the zone's own file.
+func (p *zoneChange) reason() string {
+	switch {
+	case len(p.ours) == 0 && p.included() && len(p.replace) == 0:
+		return "no longer take the fragment in; a higher serial"
+	case len(p.replace) == 0:
+		return "take the fragment in, with a higher serial"
+	case len(p.ours) == 0:
+		return "change records where they stand, with a higher serial"
+	}
+	return "change records where they stand and take the fragment in, with a higher serial"
+}

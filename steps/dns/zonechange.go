@@ -1,0 +1,332 @@
+package dns
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/dnsname"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/records"
+	"mailsetup/steps/step"
+	"mailsetup/zonefile"
+)
+
+// zoneChange is what one zone gets: the records it lacks, and those of its own that
+// have to say something else.
+type zoneChange struct {
+	zone   state.Zone
+	create *state.NewZone // the zone is made on request
+	ours   []state.Record // what our fragment holds
+	want   []state.Record // what must be served in the end
+	gone   []state.Record // what must not be served any more
+	// copies of what wildcards of the zone say, which our fragment holds as well.
+	copies []state.Record
+
+	replace   []state.Replacement
+	questions []state.Question
+}
+
+// included reports whether the zone takes in a fragment of ours already: it is
+// then emptied rather than left to repeat what the zone has.
+func (p *zoneChange) included() bool {
+	return bytes.Contains(p.zone.Content, []byte(p.fragment()))
+}
+
+func (p *zoneChange) fragment() state.Path { return Fragment(p.zone) }
+
+// Fragment is the file that a zone takes in.
+func Fragment(z state.Zone) state.Path { return FragmentDir.Join(dnsname.TrimDot(z.Origin) + ".zone") }
+
+// needed reports whether there is something to do in the zone.
+func (p *zoneChange) needed() bool { return len(p.ours)+len(p.replace) > 0 || p.included() }
+
+// zoneChanges sorts every record that is needed into the zone that holds its
+// name and judges it beside what the zone has already.
+func zoneChanges(in step.Input, others publishedElsewhere) (map[string]*zoneChange, []state.Note, error) {
+	parts := map[string]*zoneChange{}
+	var notes []state.Note
+	trouble, seen := state.Trouble{}, map[state.Record]bool{}
+	for d := range in.Scope.Domains(in.Spec) {
+		more, err := addDomain(in, d, parts, seen)
+		if err != nil {
+			trouble[d.Name] = err
+		}
+		notes = append(notes, more...)
+	}
+	if err := trouble.Err(); err != nil {
+		return nil, nil, err
+	}
+	if err := addLeaving(in, parts); err != nil {
+		return nil, nil, err
+	}
+	for _, origin := range slices.Sorted(maps.Keys(parts)) {
+		more, err := parts[origin].retain(in, others)
+		if err != nil {
+			return nil, nil, err
+		}
+		notes = slices.Concat(notes, more, parts[origin].largeAnswers())
+	}
+	maps.DeleteFunc(parts, func(_ string, p *zoneChange) bool { return !p.needed() })
+	return parts, notes, nil
+}
+
+// addDomain does so with the records of one domain, of which zones here hold at
+// least the consents to reports about it.
+func addDomain(in step.Input, d spec.Domain, parts map[string]*zoneChange, seen map[state.Record]bool) ([]state.Note, error) {
+	var notes []state.Note
+	list := records.ReportConsents(in, d)
+	if in.Spec.DNSOf(d) == spec.DNSBind {
+		list = append(records.Of(in, d), list...)
+	}
+	for _, r := range list {
+		if seen[r] {
+			continue
+		}
+		seen[r] = true
+		p, err := changeFor(in, d, r, parts)
+		if err != nil {
+			return nil, err
+		}
+		if p == nil {
+			notes = append(notes, elsewhere(r))
+			continue
+		}
+		more, err := p.add(in, d, r)
+		if err != nil {
+			return nil, err
+		}
+		notes = append(notes, more...)
+	}
+	return notes, nil
+}
+
+// retain takes over what our fragment holds and the run does not judge, and what
+// wildcards said of the names that exist with it. What is left of it goes.
+func (p *zoneChange) retain(in step.Input, others publishedElsewhere) ([]state.Note, error) {
+	there, stays := contentSet(p.ours), contentSet(p.zone.Records)
+	for _, r := range notCompared(in, p.zone, others) {
+		if !there[contentOf(r)] {
+			p.ours = append(p.ours, r)
+		}
+		stays[contentOf(r)] = true
+	}
+	notes, err := p.copyWildcards(in, p.ours)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range p.copies {
+		there[contentOf(r)] = true
+	}
+	for _, r := range ourRecords(p.zone) {
+		if s := contentOf(r); !there[s] && !stays[s] {
+			p.gone = append(p.gone, r)
+		}
+	}
+	return notes, nil
+}
+
+// changeFor finds the zone for a record. A domain without a zone here is an
+// error; a host name without one lives in somebody else's DNS, as does what the
+// domain's zone gives away.
+func changeFor(in step.Input, d spec.Domain, r state.Record, parts map[string]*zoneChange) (*zoneChange, error) {
+	name := r.Name
+	zone, ok := records.ClosestZone(in.Facts.Zones, name)
+	if !ok {
+		origin := d.Name + "."
+		if _, own := records.ClosestZone(in.Facts.Zones, origin); own || !dnsname.Within(name, origin) {
+			return nil, keyDelegated(d, r, zone)
+		}
+		if !d.NewZone {
+			return nil, step.Refuse("--dns-new-zone makes the zone here; --dns manual prints the records, those of all domains of this server",
+				"no zone here holds %s", dnsname.TrimDot(name))
+		}
+		zone = state.Zone{Origin: origin, Kind: "primary", File: FragmentDir.Join("db." + d.Name)}
+	}
+	if zone.Problem != "" && !dnsname.Within(name, d.Name+".") {
+		return nil, nil
+	}
+	if zone.Problem != "" {
+		return nil, unusable(zone)
+	}
+	if zone.Unread { // it only looks empty
+		return nil, step.Refuse("sudo mailsetup init reads every zone that matters here",
+			"zone %s holds %s and was not read: this is a mistake of mailsetup", zone.Origin, dnsname.TrimDot(name))
+	}
+	if p := parts[zone.Origin]; p != nil {
+		return p, nil
+	}
+	p := &zoneChange{zone: zone}
+	if !ok || zone.File == FragmentDir.Join("db."+d.Name) {
+		var err error
+		if p.create, err = newZone(in.Spec.Host, d); err != nil {
+			return nil, err
+		}
+	}
+	parts[zone.Origin] = p
+	return p, nil
+}
+
+// unusable refuses a zone that cannot be worked with.
+func unusable(zone state.Zone) error {
+	hints := strings.Split(cmp.Or(zone.Hint, "--dns manual prints the records instead"), "\n")
+	return &step.Refusal{What: fmt.Sprintf("zone %s: %s", zone.Origin, zone.Problem), Hint: hints[0], Then: hints[1:]}
+}
+
+// keyDelegated refuses to sign with a key that the domain's zone cannot hold.
+// What else is missing there is told, and nobody's mail fails for want of it.
+func keyDelegated(d spec.Domain, r state.Record, zone state.Zone) error {
+	x, given := zone.Gives(r.Name)
+	if !given || records.KindOf(d, r) != records.AboutKey {
+		return nil
+	}
+	return step.Refuse(fmt.Sprintf("--dns manual prints the records: the key goes to whoever runs %s; or take that %s out of %s", dnsname.TrimDot(x.Value), x.Type, location(zone)),
+		"the key of this server belongs to %s, and zone %s gives %s away: %s %s", dnsname.TrimDot(r.Name), zone.Origin, dnsname.TrimDot(x.Name), x.Type, x.Value)
+}
+
+// add puts one record into the part if the zone lacks it, or into a change of
+// what the zone has: a second SPF or DMARC record would be a permanent error.
+func (p *zoneChange) add(in step.Input, d spec.Domain, r state.Record) ([]state.Note, error) {
+	if x, ok := records.AliasAt(p.zone, r.Name); ok {
+		if records.KindOf(d, r) == records.AboutDMARC {
+			return []state.Note{records.DelegatedPolicy(in, d, x)}, nil
+		}
+		return nil, aliasConflict(d, r, x, location(p.zone))
+	}
+	there := p.conflicting(r)
+	v := records.Compare(in, d, r, there)
+	if v.Missing && v.Refused != nil && contentSet(ourRecords(p.zone))[contentOf(r)] { // an earlier run added it
+		v.Notes, v.Refused = append(v.Notes, v.AsNote(r)), nil
+	}
+	switch {
+	case v.Refused != nil:
+		return nil, v.Refusal(d, r)
+	case v.Missing:
+		r.TTL = p.ttl(r)
+		p.ours = append(p.ours, r)
+		p.want = append(p.want, r)
+	case v.Change != "":
+		return v.Notes, p.change(d, v, there[0])
+	}
+	return v.Notes, nil
+}
+
+// change asks for consent to the new text of a record of the zone. One that
+// stands in no line of the file is for the administrator to change.
+func (p *zoneChange) change(d spec.Domain, v records.Comparison, old state.Record) error {
+	new := old
+	new.Value = v.Change
+	q := v.Question(d, old)
+	if p.zone.Update != nil {
+		q.Before, q.After = asLine(old), asLine(new)
+		p.changes(q, old, new)
+		return nil
+	}
+	at, err := zonefile.Find(p.zone.Content, p.zone.Origin, old)
+	if err != nil {
+		q.After = v.Change
+		return &step.Refusal{
+			What: fmt.Sprintf("%s; but it cannot be changed from here: %s: %v", v.Text, p.zone.File, err),
+			Hint: "what it should say: " + v.Change, Keep: &q,
+		}
+	}
+	q.Path, q.Line, q.Before, q.After = p.zone.File, at.Line, at.Text, at.With(new)
+	p.changes(q, old, new)
+	return nil
+}
+
+func (p *zoneChange) changes(q state.Question, old, new state.Record) {
+	p.questions = append(p.questions, q)
+	p.replace = append(p.replace, state.Replacement{Old: old, New: new})
+	p.want, p.gone = append(p.want, new), append(p.gone, old)
+}
+
+// aliasConflict refuses a CNAME at a name that needs records of its own, which
+// cannot stand beside it (RFC 1034 section 3.6.2).
+func aliasConflict(d spec.Domain, r, alias state.Record, where string) error {
+	name, target := dnsname.TrimDot(r.Name), dnsname.TrimDot(alias.Value)
+	if records.KindOf(d, r) == records.AboutKey {
+		return step.Refuse("take the CNAME out of "+where,
+			"%s is a CNAME of %s: the key of this server cannot stand there", name, target)
+	}
+	return step.Refuse(fmt.Sprintf("give %s addresses of its own instead of the CNAME in %s, or choose another name with --hostname", name, where),
+		"%s is a CNAME of %s, so it can have no %s record; and the name of a mail server must not be an alias (RFC 2181 section 10.3)",
+		name, target, r.Type)
+}
+
+// conflicting are the records of the zone that stand where r would.
+func (p *zoneChange) conflicting(r state.Record) []state.Record {
+	var there []state.Record
+	for _, x := range p.zone.Records {
+		if dnsname.Same(x.Name, r.Name) && records.Conflict(x, r) {
+			there = append(there, x)
+		}
+	}
+	return there
+}
+
+// ttl is that of the RRset which r joins (RFC 2181 section 5.2), else its own.
+func (p *zoneChange) ttl(r state.Record) uint32 {
+	for _, x := range p.zone.Records {
+		if dnsname.Same(x.Name, r.Name) && x.Type == r.Type {
+			return x.TTL
+		}
+	}
+	return r.TTL
+}
+
+// maxAnswer is what a DNS answer over UDP holds on every path (DNS flag day
+// 2020).
+const maxAnswer = 1232
+
+// largeAnswers tells of texts that do not fit into one answer over UDP together.
+func (p *zoneChange) largeAnswers() []state.Note {
+	var notes []state.Note
+	told := map[string]bool{}
+	for _, w := range p.want {
+		if n := p.answer(w.Name); w.Type == "TXT" && n > maxAnswer && !told[w.Name] {
+			told[w.Name] = true
+			notes = append(notes, state.Note{
+				Topic: "dns", Text: fmt.Sprintf("the TXT records of %s make an answer of %d octets, and %d are sure to get through: "+
+					"the rest is asked for by TCP, which not every firewall lets pass", dnsname.TrimDot(w.Name), n, maxAnswer),
+				Do: "take out texts that nobody reads any more, such as old site verifications",
+			})
+		}
+	}
+	return notes
+}
+
+// answer is the size of the answer to a question for the TXT records of a name
+// as they will be, RFC 1035 section 4.1 with EDNS.
+func (p *zoneChange) answer(name string) int {
+	n := 12 + len(name) + 1 + 4 + 11
+	size := func(text string) int { return 12 + len(text) + max(1, (len(text)+254)/255) }
+	for _, x := range p.zone.Records {
+		if x.Type == "TXT" && dnsname.Same(x.Name, name) {
+			n += size(x.Value)
+		}
+	}
+	for _, r := range p.ours {
+		if r.Type == "TXT" && dnsname.Same(r.Name, name) {
+			n += size(r.Value)
+		}
+	}
+	for _, r := range p.replace {
+		if r.New.Type == "TXT" && dnsname.Same(r.New.Name, name) {
+			n += size(r.New.Value) - size(r.Old.Value)
+		}
+	}
+	return n
+}
+
+func elsewhere(r state.Record) state.Note {
+	return state.Note{
+		Topic: "dns",
+		Text:  fmt.Sprintf("no zone here holds %s: see that its DNS has", dnsname.TrimDot(r.Name)),
+		Do:    fmt.Sprintf("%s %s %s", r.Name, r.Type, zonefile.Rdata(r)),
+	}
+}

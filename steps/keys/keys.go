@@ -1,0 +1,135 @@
+// Package keys provides private keys and the ledger of their lives.
+package keys
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/records"
+	"mailsetup/steps/signer"
+	"mailsetup/steps/step"
+)
+
+// Create provides the private keys this run makes, and writes down that they
+// exist before any record or table names them.
+func Create(in step.Input) (state.Stage, []state.Note, error) {
+	keys, err := signer.KeyDirectory(in)
+	if err != nil {
+		return state.Stage{}, nil, err
+	}
+	stage := state.Stage{Dirs: []state.Dir{
+		{Path: "/var/lib/mailsetup", Mode: 0o700, Owner: state.Root},
+		{Path: "/var/lib/mailsetup/keyring", Mode: 0o700, Owner: state.Root},
+	}}
+	if !in.SignsNothing() {
+		stage.Dirs = append(stage.Dirs, keys)
+	}
+	for _, file := range slices.Sorted(maps.Keys(in.NewKeys)) {
+		stage.Dirs = append(stage.Dirs, state.Dir{
+			Path: file.Dir(), Mode: 0o700, Owner: signer.KeyOwner, Why: "OpenDKIM refuses keys that others could read",
+		})
+		stage.Files = append(stage.Files, state.File{
+			Path: file, Mode: 0o600, Owner: signer.KeyOwner, Content: in.NewKeys[file], Secret: true,
+			Why: "the private key; it never leaves this machine",
+		})
+	}
+	for i, file := range slices.Sorted(maps.Keys(in.Copies)) {
+		if i == 0 {
+			stage.Dirs = append(stage.Dirs, state.Dir{Path: file.Dir(), Mode: 0o700, Owner: signer.KeyOwner, Why: "keys that were taken over"})
+		}
+		stage.Files = append(stage.Files, state.File{
+			Path: file, Mode: 0o600, Owner: signer.KeyOwner, Content: in.Copies[file], Secret: true,
+			Why: "a copy of a key that is taken over, which opendkim could not use where it is; that file stays",
+		})
+	}
+	for d := range in.Scope.Domains(in.Spec) {
+		keys, early := in.Early[d.Name]
+		if !early {
+			keys = in.Keys[d.Name]
+		}
+		if d.SignedBy != "" && len(keys) == 0 {
+			continue
+		}
+		if !isWritten(in, d.Name, keys) {
+			stage.Files = append(stage.Files, ledgerFile(d.Name, keys))
+		}
+	}
+	stage.Metas = in.Unsafe
+	return stage, nil, nil
+}
+
+// Record records, last of all, that the keys sign, or no longer do: only now is
+// it true. Private keys that nothing needs any more go.
+func Record(in step.Input) (state.Stage, []state.Note, error) {
+	var stage state.Stage
+	after := in.Withdrawn()
+	for d := range in.Scope.Domains(in.Spec) {
+		keys := After(after, d)
+		if d.SignedBy != "" && len(keys) == 0 {
+			continue
+		}
+		if !isWritten(in, d.Name, in.Keys[d.Name]) || !isWritten(in, d.Name, keys) {
+			stage.Files = append(stage.Files, ledgerFile(d.Name, keys))
+		}
+	}
+	endLeaving(in, &stage)
+	return stage, records.RevocationNotes(in), nil
+}
+
+// After are the keys of a domain as the run leaves them.
+func After(in step.Input, d spec.Domain) []keyring.Key {
+	keys := slices.Clone(in.Keys[d.Name])
+	now, ok := in.Keys.Signing(d.Name)
+	for i := range keys {
+		if ok && keys[i].Selector == now.Selector { // a successor waits
+			keys[i] = activated(keys[i], in, d)
+		}
+	}
+	return keys
+}
+
+// isWritten reports whether the file of a domain's keys is known to say this.
+func isWritten(in step.Input, domain string, keys []keyring.Key) bool {
+	there, ok := in.Written[domain]
+	return ok && keyring.Same(there, keys)
+}
+
+// activated moves a key that was waiting for its first day to active. Its
+// primary was seen to serve the record by the time this is written; where the
+// records are printed nobody has seen it yet.
+func activated(k keyring.Key, in step.Input, d spec.Domain) keyring.Key {
+	served := in.Spec.DNSOf(d) != spec.DNSManual
+	switch k.Stage {
+	case keyring.Active:
+		if served && k.Seen.IsZero() {
+			k.Seen = in.Now // its DNS was manual until now
+		}
+		return k
+	case keyring.Staged, keyring.Publishing, keyring.Published:
+	default:
+		return k
+	}
+	k.Stage = keyring.Active
+	k.Since = maps.Clone(k.Since)
+	if k.Since == nil {
+		k.Since = map[keyring.Stage]time.Time{}
+	}
+	k.Since[keyring.Active] = in.Now
+	if served {
+		k.Seen = in.Now
+	}
+	return k
+}
+
+// ledgerFile is free: what it says now was read and carried on, whoever wrote
+// it, so that nothing of an edit by hand can get lost.
+func ledgerFile(domain string, keys []keyring.Key) state.File {
+	return state.File{
+		Path: keyring.File(domain), Mode: 0o600, Owner: state.Root, Content: keyring.MarshalDomain(keys),
+		Free: true, Why: "the ledger: which key is where in its life",
+	}
+}

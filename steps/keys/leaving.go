@@ -1,0 +1,54 @@
+package keys
+
+import (
+	"maps"
+	"slices"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/state"
+	"mailsetup/steps/signer"
+	"mailsetup/steps/step"
+)
+
+// endLeaving writes the end of the domains that leave into a stage: their keys drain
+// from now on, or are gone.
+func endLeaving(in step.Input, stage *state.Stage) {
+	after := in.Withdrawn()
+	for _, name := range in.Leaving() {
+		keys := keyring.Drain(after.Keys[name], in.Now)
+		if len(keys) == 0 {
+			continue
+		}
+		if !isWritten(in, name, keys) {
+			stage.Files = append(stage.Files, ledgerFile(name, keys))
+		}
+		if !slices.ContainsFunc(keys, func(k keyring.Key) bool { return k.Stage != keyring.Gone }) {
+			stage.Discard = append(stage.Discard, keyring.CheckedFile(name))
+		}
+	}
+	stage.Discard = append(stage.Discard, unneededKeys(after, in.Retire)...)
+}
+
+// unneededKeys are the private keys that nothing needs any more, and the directories
+// that are empty then. What an administrator put there is theirs.
+func unneededKeys(in step.Input, retire map[string][]string) []state.Path {
+	needed := map[string]bool{}
+	for _, keys := range in.Keys {
+		for _, k := range keys {
+			if k.Stage != keyring.Gone {
+				needed[k.File] = true
+			}
+		}
+	}
+	var list []state.Path
+	for _, domain := range slices.Sorted(maps.Keys(retire)) {
+		for _, k := range in.Keys[domain] {
+			file := signer.KeyFile(domain, k.Selector)
+			if slices.Contains(retire[domain], k.Selector) && !k.Adopted && k.File == string(file) && !needed[k.File] {
+				list = append(list, file)
+			}
+		}
+		list = append(list, signer.KeyDir.Join(domain))
+	}
+	return list
+}

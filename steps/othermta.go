@@ -1,0 +1,166 @@
+package steps
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mailsetup/internal/state"
+	"mailsetup/steps/postfix"
+	"mailsetup/steps/signer"
+	"mailsetup/steps/step"
+)
+
+// replaceQuestion asks before Postfix takes the place of another mail server.
+func replaceQuestion(f state.Facts) []state.Question {
+	o := f.OtherMTA
+	if o == nil || f.Installed["postfix"] {
+		return nil
+	}
+	queue := "How many messages wait in its queue could not be found out. "
+	switch {
+	case o.Counted && o.Spool == "":
+		queue = ""
+	case o.Counted && o.Queue == 0:
+		queue = "Its queue is empty. "
+	case o.Counted:
+		queue = messages(o.Queue, "waits", "wait") + " in its queue and would stay behind undelivered. "
+	}
+	return []state.Question{{
+		ID: "mta " + o.Package, Kind: state.AskMTA, Subject: o.Package,
+		Text: fmt.Sprintf("%s is this machine's mail server. %sInstalling Postfix removes it.", o.Package, queue),
+	}}
+}
+
+func messages(n int, verb, verbs string) string {
+	if n == 1 {
+		return "1 message " + verb
+	}
+	return fmt.Sprintf("%d messages %s", n, verbs)
+}
+
+// replacedMTA tells what another mail server did, or keeps, and Postfix does not
+// take over by itself.
+func replacedMTA(in step.Input) []state.Note {
+	o := in.Facts.OtherMTA
+	if o == nil {
+		return nil
+	}
+	notes := append(leftInQueue(in.Facts), otherAliases(o)...)
+	notes = append(notes, onlyExim(in.Facts)...)
+	if o.Relay != "" {
+		notes = append(notes, state.Note{
+			Topic: "relayhost",
+			Text: fmt.Sprintf("%s hands all mail to %s; Postfix delivers it itself, from this machine's own addresses, unless you say so "+
+				"(and where it wants a password: smtp_sasl_password_maps)", o.Package, o.Relay),
+			Do: fmt.Sprintf("postconf -e 'relayhost = %s' && postfix reload", o.Relay),
+		})
+	}
+	if o.Maildir {
+		notes = append(notes, state.Note{
+			Topic: "mailboxes", Text: o.Package + " puts local mail into ~/Maildir, Postfix into /var/mail",
+			Do: "postconf -e home_mailbox=Maildir/ && postfix reload",
+		})
+	}
+	return append(notes, otherMailname(in)...)
+}
+
+// leftInQueue tells of mail that nobody delivers once its server is gone.
+func leftInQueue(f state.Facts) []state.Note {
+	o := f.OtherMTA
+	if o.Queue == 0 {
+		return nil
+	}
+	if f.Installed["postfix"] {
+		it := "it"
+		if o.Queue > 1 {
+			it = "them"
+		}
+		return []state.Note{{
+			Topic: "queue",
+			Text: fmt.Sprintf("%s behind in %s when %s was removed. To deliver %s, take %s to a machine where %s runs: here apt would remove Postfix for it",
+				messages(o.Queue, "stayed", "stayed"), o.Spool, o.Package, it, o.Spool, o.Package),
+			Do: "there: " + o.Flush,
+		}}
+	}
+	they := "It STAYS"
+	if o.Queue > 1 {
+		they = "They STAY"
+	}
+	return []state.Note{{
+		Topic: "queue", Passing: true,
+		Text: fmt.Sprintf("%s in the queue of %s. %s BEHIND in %s, where nobody delivers mail any more: empty the queue first",
+			messages(o.Queue, "waits", "wait"), o.Package, they, o.Spool),
+		Do: o.Flush,
+	}}
+}
+
+// otherAliases tells of aliases that Postfix would not read. Those in
+// /etc/aliases are common to all.
+func otherAliases(o *state.OtherMTA) []state.Note {
+	switch {
+	case o.Aliases == "":
+		return nil
+	case strings.HasPrefix(o.Package, "courier"): // a directory of them
+		return []state.Note{{
+			Topic: "aliases", Text: fmt.Sprintf("the aliases of %s are in %s, those of Postfix in %s", o.Package, o.Aliases, postfix.AliasFile),
+			Do: fmt.Sprintf("write those that you need into %s, then run newaliases", postfix.AliasFile),
+		}}
+	}
+	both := fmt.Sprintf("hash:%s, hash:%s", o.Aliases, postfix.AliasFile)
+	return []state.Note{{
+		Topic: "aliases", Text: fmt.Sprintf("the aliases of %s are in %s, those of Postfix in %s; it can read both", o.Package, o.Aliases, postfix.AliasFile),
+		// The database first: local(8) defers all mail while one is missing.
+		Do: fmt.Sprintf("postalias hash:%s && postconf -e 'alias_maps = %s' 'alias_database = %s'", o.Aliases, both, both),
+	}}
+}
+
+// onlyExim tells of words in aliases that have a meaning in exim ("Special items
+// in redirection lists" of its specification) and are user names in Postfix.
+func onlyExim(f state.Facts) []state.Note {
+	if !strings.HasPrefix(f.OtherMTA.Package, "exim") {
+		return nil
+	}
+	var at, what []string
+	number := 0
+	for line := range strings.Lines(string(f.Files[postfix.AliasFile])) {
+		number++
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		for _, word := range []string{":blackhole:", ":fail:", ":defer:", ":unknown:"} {
+			if strings.Contains(line, word) {
+				at, what = append(at, strconv.Itoa(number)), append(what, word)
+			}
+		}
+	}
+	if len(at) == 0 {
+		return nil
+	}
+	lines := "line "
+	if len(at) > 1 {
+		lines = "lines "
+	}
+	slices.Sort(what)
+	return []state.Note{{
+		Topic: "aliases",
+		Text: fmt.Sprintf("%s has in %s what only exim understands (%s): Postfix bounces such mail as if for an unknown user",
+			postfix.AliasFile, lines+step.EnumerateUpTo(at, 5), strings.Join(slices.Compact(what), ", ")),
+		Do: "write /dev/null for :blackhole:, take :fail: lines out, then run newaliases",
+	}}
+}
+
+// otherMailname says what the package postfix does to Debian's mail name.
+func otherMailname(in step.Input) []state.Note {
+	was, _, _ := strings.Cut(string(in.Facts.Files["/etc/mailname"]), "\n")
+	was = strings.TrimSpace(was)
+	if was == "" || was == signer.Mailname(in) || in.Facts.Installed["postfix"] {
+		return nil
+	}
+	return []state.Note{{
+		Topic: "mailname", Passing: true,
+		Text: fmt.Sprintf("/etc/mailname says %s; the package postfix writes %s there, which is what follows the @ in mail from root and from programs",
+			was, signer.Mailname(in)),
+	}}
+}

@@ -1,0 +1,110 @@
+package postfix
+
+import (
+	"slices"
+	"time"
+
+	"mailsetup/internal/milters"
+	"mailsetup/internal/postconf"
+	"mailsetup/internal/state"
+	"mailsetup/steps/signer"
+	"mailsetup/steps/step"
+)
+
+// DeferMail makes mail wait while OpenDKIM restarts on a server that is already
+// signing and would otherwise let it out unsigned in those seconds: wherever
+// Postfix asks it, be it at the endpoint that it is about to leave.
+func DeferMail(in step.Input) (state.Stage, []state.Note, error) {
+	if in.Facts.Postfix == nil || in.SignsNothing() {
+		return state.Stage{}, nil, nil
+	}
+	conf, err := signer.RenderConf(in)
+	if err != nil || signer.UnitAction(in, conf) != state.Restart {
+		return state.Stage{}, nil, err
+	}
+	l := newLists(in, "tempfail")
+	if err := l.deferMail(in.Facts.Postfix); err != nil || len(l.set)+len(l.services) == 0 {
+		return state.Stage{}, nil, nil // what cannot be read, Postfix's own step refuses
+	}
+	stage := l.stage(in, "mail waits while the signer restarts")
+	stage.Units[0].Settled = append(stage.Units[0].Settled, l.sessionsEnded())
+	return stage, nil, nil
+}
+
+// sessionsEnded waits for the sessions that began before the lists changed: they would
+// let their mail out unsigned. An idle one ends after smtpd_timeout, which is
+// five minutes.
+func (l *milterLists) sessionsEnded() state.Probe {
+	changed := postconf.MainCF
+	if len(l.set) == 0 {
+		changed = postconf.MasterCF
+	}
+	return state.Probe{Kind: state.ProbeSessions, Address: string(changed), Within: 6 * time.Minute}
+}
+
+// deferOnUndo is the guard of the way back: where mail need not wait in the end,
+// sessions that began then have to end before OpenDKIM restarts again.
+func (l *milterLists) deferOnUndo(in step.Input, stage *state.Stage) error {
+	if in.Facts.Postfix == nil || in.Spec.Host.MilterDefaultAction == "tempfail" {
+		return nil
+	}
+	conf, err := signer.RenderConf(in)
+	if err == nil && signer.UnitAction(in, conf) == state.Restart {
+		stage.Units[0].Back = append(stage.Units[0].Back, l.sessionsEnded())
+	}
+	return err
+}
+
+// deferMail makes mail wait for our milter in every list that has it.
+func (l *milterLists) deferMail(p *state.Postfix) error {
+	users := []listPlace{{nil, "smtpd_milters"}, {nil, "non_smtpd_milters"}}
+	for i := range p.Services {
+		switch s := &p.Services[i]; s.Command {
+		case "smtpd":
+			users = append(users, listPlace{s, "smtpd_milters"})
+		case "cleanup":
+			users = append(users, listPlace{s, "non_smtpd_milters"})
+		}
+	}
+	for _, u := range users {
+		places, err := l.expand(u.service, u.name)
+		if err != nil {
+			return err
+		}
+		otherwise := postconf.Effective(p, u.service, "milter_default_action")
+		for _, at := range places {
+			if err := l.deferAt(at, otherwise); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// deferAt makes mail wait for our milter at one place, if it does not yet.
+func (l *milterLists) deferAt(at listPlace, otherwise string) error {
+	list, err := milters.Parse(l.text(at))
+	if err != nil {
+		return err
+	}
+	passes := func(m milters.Milter) bool { return l.ours.Is(m) && action(m, otherwise) != "tempfail" }
+	if !slices.ContainsFunc(list, passes) {
+		return nil
+	}
+	held, _, err := l.ours.Hold(l.text(at))
+	if err == nil {
+		l.put(at, held)
+	}
+	return err
+}
+
+// action is what Postfix does while a milter does not answer: the milter's own
+// setting, or what counts otherwise.
+func action(m milters.Milter, otherwise string) string {
+	for _, o := range m.Options {
+		if o.Name == "default_action" {
+			return o.Value
+		}
+	}
+	return otherwise
+}

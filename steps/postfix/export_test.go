@@ -1,0 +1,7 @@
+package postfix
+
+// What tests from outside need.
+var (
+	Rewrites  = rewrites
+	SignedFor = signedFor
+)

@@ -1,0 +1,256 @@
+// Package postfix says what Postfix is to do: hand its mail to the signer, once.
+package postfix
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/livepath/route"
+	"mailsetup/internal/postconf"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/signer"
+	"mailsetup/steps/step"
+)
+
+const (
+	// endpoint is relative to the queue directory: right in the chroot, where
+	// an absolute path would be looked up below it, and right without one.
+	endpoint = "unix:opendkim/opendkim.sock"
+
+	byHand = "set up this server by hand with the snippet of mailsetup init --root DIR"
+)
+
+// Configure hands its mail to the milter: mail that comes by SMTP, mail that
+// comes from sendmail(1), and the bounces Postfix writes itself.
+func Configure(in step.Input) (state.Stage, []state.Note, error) {
+	if in.SignsNothing() {
+		return state.Stage{}, nameNotes(in), nil
+	}
+	if err := checkSupported(in.Facts.Postfix); err != nil {
+		return state.Stage{}, nil, err
+	}
+	l, err := mainLists(in, in.Spec.Host.MilterDefaultAction)
+	if err != nil {
+		return state.Stage{}, nil, err
+	}
+	questions, notes, err := l.serviceLists(in)
+	if err != nil {
+		return state.Stage{}, nil, err
+	}
+	ask, told := l.bounces(in)
+	l.names(in)
+	l.probeRoute(in)
+	stage := l.stage(in, "mail goes through the signer")
+	stage.Questions = in.Unanswered(append(questions, ask...)...)
+	if err := l.deferOnUndo(in, &stage); err != nil {
+		return state.Stage{}, nil, err
+	}
+	return stage, slices.Concat(signedFor(in), notes, told, rewrites(in), unsigned(in), nameNotes(in)), nil
+}
+
+// mainLists are the lists of main.cf with our milter in them.
+func mainLists(in step.Input, defaultAction string) (*milterLists, error) {
+	l := newLists(in, defaultAction)
+	for _, name := range []string{"smtpd_milters", "non_smtpd_milters"} {
+		if err := l.merge(name); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// names sets Postfix's idea of its own names on a Postfix of this run.
+func (l *milterLists) names(in step.Input) {
+	if p := in.Facts.Postfix; p != nil && !p.Fresh {
+		return
+	}
+	l.put(listPlace{nil, "myhostname"}, in.Spec.Host.Hostname)
+	if deliversLocally(in.Spec) {
+		l.put(listPlace{nil, "mydestination"}, "localhost")
+	}
+}
+
+// probeRoute leads the probe of the whole way to a sink on this machine: by an
+// entry of transport_maps, before those that are there. It needs IPv4.
+func (l *milterLists) probeRoute(in step.Input) {
+	transports := []string{"smtp", "relay"} // of the package's master.cf
+	if p := in.Facts.Postfix; p != nil {
+		transports = route.Transports(p)
+	}
+	if value := route.Merge(l.main[route.Parameter], transports); value != "" {
+		l.put(listPlace{nil, route.Parameter}, value)
+	}
+}
+
+// stage sets what the lists should be.
+func (l *milterLists) stage(in step.Input, why string) state.Stage {
+	var edits []state.Edit
+	if len(l.set) > 0 {
+		edits = append(edits, state.PostfixEdit{Path: postconf.MainCF, Set: l.set, Reason: why})
+	}
+	if len(l.services) > 0 {
+		edits = append(edits, state.MasterEdit{Path: postconf.MasterCF, Set: l.services, Reason: why})
+	}
+	return postfixStage(in, edits...)
+}
+
+func postfixStage(in step.Input, edits ...state.Edit) state.Stage {
+	why := "running processes read main.cf again"
+	for _, e := range edits {
+		if e.Target() == postconf.MasterCF {
+			why = "services are started with their new options"
+		}
+	}
+	return state.Stage{
+		Edits: edits,
+		Units: []state.Unit{{
+			Name: postfixUnit(in.Facts), Action: state.Reload, Why: why,
+			Settled: postfixProbes(in.Facts),
+		}},
+		Validators: []state.Validator{{
+			Name: "postfix check", Needs: []state.Path{postconf.MainCF, postconf.MasterCF},
+			Argv: func(scratch func(state.Path) string) []string {
+				return []string{"postfix", "-c", string(state.Path(scratch(postconf.MainCF)).Dir()), "check"}
+			},
+		}},
+	}
+}
+
+// postfixProbes ask whether Postfix runs and takes mail. A null client that
+// listens nowhere is asked for the first only.
+func postfixProbes(f state.Facts) []state.Probe {
+	probes := []state.Probe{{Kind: state.ProbePostfix, Within: 10 * time.Second}}
+	address := SMTPAddress(f)
+	if address == "" {
+		return probes
+	}
+	return append(probes, state.Probe{Kind: state.ProbeSMTP, Address: address, Within: 20 * time.Second})
+}
+
+// SMTPAddress is where Postfix takes mail, "" if it listens nowhere.
+func SMTPAddress(f state.Facts) string {
+	if f.Postfix == nil {
+		return "127.0.0.1:25"
+	}
+	return f.SMTPAddress
+}
+
+// postfixUnit is what systemd really drives: on Debian 12 postfix.service is a
+// oneshot that stays active while Postfix is dead.
+func postfixUnit(f state.Facts) string {
+	if f.Postfix != nil {
+		return f.Postfix.Unit
+	}
+	if f.PostfixUnit != "" {
+		return f.PostfixUnit
+	}
+	if f.Release.ID == "debian" && f.Release.Version == "12" {
+		return "postfix@-.service"
+	}
+	return "postfix.service"
+}
+
+// deliversLocally reports whether Debian's mydestination, which has the host name in
+// it, would keep mail here that is received elsewhere.
+func deliversLocally(s spec.Spec) bool {
+	return slices.ContainsFunc(s.Domains, func(d spec.Domain) bool { return d.Name == s.Host.Hostname && !d.Receive })
+}
+
+// checkSupported refuses what would make mail unsigned, or signed twice, behind
+// our back.
+func checkSupported(p *state.Postfix) error {
+	if p == nil {
+		return nil
+	}
+	if c := p.Value["config_directory"]; c != "" && c != string(postconf.MainCF.Dir()) {
+		return step.Refuse(byHand, "Postfix reads its configuration from %s, which is not understood yet", c)
+	}
+	if q := p.QueueDirectory; q != "" && q != signer.SocketDir.Dir() {
+		return step.Refuse(byHand, "%s: queue_directory = %s is not understood yet", postconf.MainCF, q)
+	}
+	if value := postconf.Effective(p, nil, overrides); postconf.Has(value, "no_milters") {
+		return step.Refuse("take no_milters out: postconf -e receive_override_options=...",
+			"%s: receive_override_options = %s keeps mail away from the signer", postconf.MainCF, value)
+	}
+	for _, hides := range []struct{ name, why string }{
+		{"smtpd_milter_maps", "may keep mail away from the signer"},
+		{"smtpd_proxy_filter", "takes the message before any milter sees it (MILTER_README, Limitations): it cannot be signed"},
+	} {
+		name, why := hides.name, hides.why
+		if value := postconf.Effective(p, nil, name); value != "" {
+			return step.Refuse(byHand, "%s: %s = %s %s", postconf.MainCF, name, value, why)
+		}
+		for i := range p.Services {
+			s := &p.Services[i]
+			if o, own := s.Option(name); own && s.Command == "smtpd" && postconf.Effective(p, s, name) != "" {
+				return step.Refuse(byHand, "%s sets %s=%s, which %s", lineOf(*s, o), name, o.Value, why)
+			}
+		}
+	}
+	return checkFilters(p)
+}
+
+// nameNotes tells what is left alone on a Postfix that was here before us: its
+// idea of its names decides which mail is local, so it is not ours to change.
+func nameNotes(in step.Input) []state.Note {
+	p := in.Facts.Postfix
+	if p == nil {
+		return nil
+	}
+	var notes []state.Note
+	if h := p.Value["myhostname"]; !p.Fresh && !strings.EqualFold(h, in.Spec.Host.Hostname) {
+		notes = append(notes, state.Note{
+			Topic: "myhostname", Text: fmt.Sprintf("Postfix calls itself %s and keeps doing so", h),
+			Do: fmt.Sprintf("myhostname = %s in main.cf, once mydestination and myorigin no longer follow from it: mail to @%s would bounce", in.Spec.Host.Hostname, h),
+		})
+	}
+	notes = append(notes, unreachable(in)...)
+	local := destinations(p)
+	for _, d := range in.Spec.Domains {
+		is := slices.Contains(local, d.Name)
+		switch {
+		case d.Receive && !is:
+			notes = append(notes, state.Note{
+				Topic: "mydestination", Text: fmt.Sprintf("Postfix does not take mail for %s yet", d.Name),
+				Do: "add it to mydestination or virtual_mailbox_domains",
+			})
+		case !d.Receive && is:
+			notes = append(notes, state.Note{
+				Topic: "mydestination", Text: fmt.Sprintf("Postfix keeps mail for %s here, although it is received elsewhere: "+
+					"mail from this machine to colleagues never leaves", d.Name),
+				Do: fmt.Sprintf("take %s out of mydestination", d.Name),
+			})
+		}
+	}
+	return notes
+}
+
+// unreachable tells of an MX that points to a Postfix which nobody outside can
+// connect to.
+func unreachable(in step.Input) []state.Note {
+	p := in.Facts.Postfix
+	receives := slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return d.Receive })
+	listens := strings.ToLower(p.Value["inet_interfaces"])
+	outside := func(name string) bool { return name != "loopback-only" && name != "localhost" }
+	if !receives || listens == "" || slices.ContainsFunc(postconf.Words(listens), outside) {
+		return nil
+	}
+	return []state.Note{{
+		Topic: "inet_interfaces",
+		Text:  fmt.Sprintf("the MX record points here, but Postfix listens on %s: no other server can deliver", listens),
+		Do:    "postconf -e inet_interfaces=all, then restart Postfix; or mailsetup init --receive no",
+	}}
+}
+
+// destinations are the domains that Postfix delivers itself, as far as they
+// are written out.
+func destinations(p *state.Postfix) []string {
+	var all []string
+	for _, name := range []string{"mydestination", "virtual_mailbox_domains", "virtual_alias_domains", "relay_domains"} {
+		all = append(all, postconf.Words(strings.ToLower(p.Value[name]))...)
+	}
+	return all
+}

@@ -1,0 +1,164 @@
+package postfix_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mailsetup/internal/state"
+	"mailsetup/steps"
+	"mailsetup/steps/step"
+	"mailsetup/steps/steptest"
+)
+
+// amavis is the entry of master.cf that hands mail to it, as its README has it.
+func amavis() state.Service {
+	return steptest.Service("smtp-amavis/unix smtp", "smtp_data_done_timeout=1200", "smtp_send_xforward_command=yes")
+}
+
+// back is where amavis hands mail back.
+func back(options ...string) state.Service {
+	return steptest.Service("127.0.0.1:10025/inet smtpd", append([]string{"content_filter=", "mynetworks=127.0.0.0/8"}, options...)...)
+}
+
+// TestReinjections: the signer does not run where mail comes back from a
+// content filter; other milters do as before.
+func TestReinjections(t *testing.T) {
+	amavisEverywhere := []string{"content_filter = smtp-amavis:[127.0.0.1]:10024"}
+	for name, tt := range map[string]struct {
+		main     []string
+		services []state.Service
+		set      []string // in master.cf, by Reinjection
+		own      []string // in master.cf, by Postfix
+	}{
+		"no_milters": {
+			amavisEverywhere,
+			[]state.Service{amavis(), back("receive_override_options=no_header_body_checks,no_milters,no_unknown_recipient_checks")},
+			nil, nil,
+		},
+		"an empty list": {amavisEverywhere, []state.Service{amavis(), back("smtpd_milters=")}, nil, nil},
+		"others only":   {amavisEverywhere, []state.Service{amavis(), back("smtpd_milters=inet:127.0.0.1:11332")}, nil, nil},
+		"main.cf's": {
+			amavisEverywhere,
+			[]state.Service{amavis(), back()},
+			[]string{"127.0.0.1:10025/inet: -o smtpd_milters="},
+			nil,
+		},
+		"main.cf's with others": {
+			append(amavisEverywhere, "smtpd_milters = inet:127.0.0.1:11332 $dmarc inet:localhost:8891", "dmarc = inet:localhost:8893"),
+			[]state.Service{amavis(), back()},
+			[]string{"127.0.0.1:10025/inet: -o smtpd_milters=inet:127.0.0.1:11332, $dmarc"},
+			nil,
+		},
+		"main.cf's, OpenDKIM among others in a parameter": {
+			append(amavisEverywhere, "smtpd_milters = $mine", "mine = { inet:127.0.0.1:11332, connect_timeout=2s }, inet:localhost:8891"),
+			[]state.Service{amavis(), back()},
+			[]string{"127.0.0.1:10025/inet: -o smtpd_milters={ inet:127.0.0.1:11332, connect_timeout=2s }"},
+			nil,
+		},
+		"OpenDKIM's on purpose": {
+			append(amavisEverywhere, "smtpd_milters = inet:127.0.0.1:11332"),
+			[]state.Service{amavis(), back("smtpd_milters=inet:127.0.0.1:8891")},
+			[]string{"127.0.0.1:10025/inet: -o smtpd_milters="},
+			nil,
+		},
+		"submission to a filter of its own, with milters of its own": {
+			amavisEverywhere,
+			[]state.Service{
+				amavis(), back("smtpd_milters="),
+				steptest.Service("submission/inet smtpd", "content_filter=smtp-amavis:[127.0.0.1]:10026", "smtpd_milters="),
+			},
+			nil,
+			[]string{"submission/inet: -o smtpd_milters=" + signer1},
+		},
+		"only some mail, chosen by tables": {
+			nil,
+			[]state.Service{amavis(), steptest.Service("[::1]:10025/inet smtpd", "smtpd_authorized_xforward_hosts=[::1]/128")},
+			[]string{"[::1]:10025/inet: -o smtpd_milters="},
+			nil,
+		},
+		"bound to all addresses, for this machine only": {
+			amavisEverywhere,
+			[]state.Service{amavis(), steptest.Service("10025/inet smtpd", "content_filter=", "mynetworks=127.0.0.0/8,[::1]/128")},
+			[]string{"10025/inet: -o smtpd_milters="},
+			nil,
+		},
+		"LMTP, by a socket": {
+			[]string{"content_filter = lmtp-filter:unix:private/filter"},
+			[]state.Service{steptest.Service("lmtp-filter/unix lmtp"), steptest.Service("localhost:10026/inet smtpd", "content_filter=")},
+			[]string{"localhost:10026/inet: -o smtpd_milters="},
+			nil,
+		},
+		"a submission for programs of this machine": {
+			nil,
+			[]state.Service{
+				amavis(), back("smtpd_milters="),
+				steptest.Service("smtp2/inet smtpd", "content_filter=smtp-amavis:[127.0.0.1]:10024"),
+				steptest.Service("127.0.0.1:587/inet smtpd", "smtpd_milters="),
+			},
+			nil,
+			[]string{"127.0.0.1:587/inet: -o smtpd_milters=" + signer1},
+		},
+		"a service for a LAN that bypasses the filter": {
+			amavisEverywhere,
+			[]state.Service{
+				amavis(), back("smtpd_milters="),
+				steptest.Service("2525/inet smtpd", "content_filter=", "mynetworks=10.0.0.0/8", "smtpd_milters="),
+			},
+			nil,
+			[]string{"2525/inet: -o smtpd_milters=" + signer1},
+		},
+		"a submission that bypasses the filter": {
+			amavisEverywhere,
+			[]state.Service{
+				amavis(), back("smtpd_milters="),
+				steptest.Service("submission/inet smtpd", "content_filter=", "mynetworks=127.0.0.0/8"),
+				steptest.Service("127.0.0.1:587/inet smtpd", "smtpd_sasl_auth_enable=yes", "content_filter=smtp-amavis:[127.0.0.1]:10026"),
+			},
+			nil, nil,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := steptest.Tuned(append(tt.main, "internal_mail_filter_classes = bounce"), tt.services...)
+			want := steptest.Build(t, in)
+			if d := cmp.Diff(tt.set, masterSet(steptest.Stage(t, want, "Reinjection"))); d != "" {
+				t.Error(d)
+			}
+			if d := cmp.Diff(tt.own, masterSet(steptest.Stage(t, want, "Postfix"))); d != "" {
+				t.Error(d)
+			}
+			for _, q := range steptest.Stage(t, want, "Reinjection").Questions {
+				if q.Declined != "" || q.Kind != state.AskService || !strings.Contains(q.Text, "takes mail back from the content filter") {
+					t.Errorf("asks %+v", q)
+				}
+			}
+			if n := len(steptest.Stage(t, want, "Reinjection").Questions); n != len(tt.set) {
+				t.Errorf("%d questions for %d services", n, len(tt.set))
+			}
+			settled(t, in, want)
+		})
+	}
+}
+
+// TestFiltersRefused: where mail comes back on ways that cannot be told from
+// mail of this machine, it is said which line is in the way.
+func TestFiltersRefused(t *testing.T) {
+	for want, in := range map[string]step.Input{
+		"/etc/postfix/main.cf: content_filter = smtp-amavis:[127.0.0.1]:10024: no service in /etc/postfix/master.cf could be recognised": steptest.Tuned(
+			[]string{"content_filter = smtp-amavis:[127.0.0.1]:10024"}, amavis()),
+		"/etc/postfix/main.cf: content_filter = smtp-amavis:[127.0.0.1]:10024: /etc/postfix/master.cf has no service smtp-amavis": steptest.Tuned(
+			[]string{"content_filter = smtp-amavis:[127.0.0.1]:10024"}, back()),
+		"/etc/postfix/main.cf: content_filter = smtp-amavis:[10.0.0.5]:10024: the filter is not on this machine": steptest.Tuned(
+			[]string{"content_filter = smtp-amavis:[10.0.0.5]:10024"}, amavis(), back()),
+		"/etc/postfix/master.cf:11: service smtp2/inet sets content_filter=spamassassin: /etc/postfix/master.cf:10 is a program that hands mail back through sendmail(1)": steptest.Tuned(
+			nil, steptest.Service("smtp2/inet smtpd", "content_filter=spamassassin"), steptest.Service("spamassassin/unix pipe")),
+		"/etc/postfix/main.cf: content_filter = hold:: /etc/postfix/master.cf:10 is a discard": steptest.Tuned(
+			[]string{"content_filter = hold:"}, steptest.Service("hold/unix discard")),
+	} {
+		_, err := steps.Build(in)
+		if err == nil || !strings.HasPrefix(err.Error(), "Postfix: "+want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}

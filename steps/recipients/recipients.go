@@ -1,0 +1,262 @@
+// Package recipients finds out who reads the mail that this server sends to people:
+// root's, reports about domains.
+package recipients
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/edits"
+	"mailsetup/internal/policy"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/postfix"
+	"mailsetup/steps/records"
+	"mailsetup/steps/step"
+)
+
+// Addressee is an address of the spec at which somebody is to read mail.
+type Addressee struct {
+	Address string // as Postfix gets it: root for the root alias
+	Flag    string // that names it
+	Domain  string // whose reports go there; "" for the host's
+}
+
+// Addressees are those that the run is about.
+func Addressees(in step.Input) []Addressee {
+	var list []Addressee
+	if in.Scope.WholeHost() && in.Spec.Host.RootAlias != "" {
+		list = append(list, Addressee{Address: "root", Flag: "--root-alias"})
+	}
+	if in.Scope.WholeHost() && in.Spec.Host.Notify != "" {
+		list = append(list, Addressee{Address: in.Spec.Host.Notify, Flag: "--notify"})
+	}
+	for d := range in.Scope.Domains(in.Spec) {
+		for _, r := range []struct {
+			flag string
+			uris []string
+		}{{"--rua", d.DMARC.RUA}, {"--ruf", d.DMARC.RUF}} {
+			for _, uri := range r.uris {
+				if address, mail := strings.CutPrefix(uri, "mailto:"); mail {
+					list = append(list, Addressee{address, r.flag, d.Name})
+				}
+			}
+		}
+	}
+	return list
+}
+
+// reports: others send what goes there, so smtpd(8) has to take it.
+func (a Addressee) reports() bool { return a.Domain != "" }
+
+// lost reports whether mail for the address reaches nobody.
+func (a Addressee) lost(r state.Recipient) bool { return r.Lost() || a.reports() && r.Refused }
+
+// Unread refuses addresses that nobody has. Reports that DNS has sent there
+// already are no reason to stop: Advice tells of them.
+func Unread(in step.Input) error {
+	for _, a := range Addressees(in) {
+		if r := in.Facts.Recipients[a.Address]; a.lost(r) && !a.published(in) {
+			return &step.Refusal{What: a.what(in) + ": " + a.why(r), Hint: a.hint(in, r)}
+		}
+	}
+	return nil
+}
+
+// UnreadSince is Unread for a run after others. That an alias of root's which stands
+// in /etc/aliases leads nowhere, as it did before, is no reason to refuse what else
+// the run is about: Advice tells of it.
+func UnreadSince(was, in step.Input) error {
+	if was.Spec.Host.RootAlias == in.Spec.Host.RootAlias && was.Facts.Recipients["root"].Lost() && AliasesText(in) == nil {
+		in.Facts.Recipients = maps.Clone(in.Facts.Recipients)
+		delete(in.Facts.Recipients, "root")
+	}
+	return Unread(in)
+}
+
+// Notes are the notes about addresses of which it is not certain that somebody
+// has them.
+func Notes(in step.Input) []state.Note {
+	notes := aliasUnused(in)
+	for _, a := range Addressees(in) {
+		switch r := in.Facts.Recipients[a.Address]; {
+		case a.lost(r):
+			notes = append(notes, state.Note{Topic: a.topic(), Text: a.what(in) + ": " + a.why(r), Do: a.hint(in, r)})
+		case r.End == state.EndUnknown:
+			notes = append(notes, state.Note{
+				Topic: a.topic(), Text: fmt.Sprintf("could not find out whether somebody has %s: %s", a.named(in), r.Why),
+				Do: "send a message to " + a.Address + ", and see whether it arrives",
+			})
+		}
+	}
+	return notes
+}
+
+// aliasUnused tells of settings with which Postfix does not look for root's alias
+// where it is written.
+func aliasUnused(in step.Input) []state.Note {
+	root, asked := in.Facts.Recipients["root"]
+	if !asked || root.Lost() {
+		return nil
+	}
+	set := postfix.Settings(in)
+	switch {
+	case root.End == state.EndElsewhere && root.Agent != "local" && strings.HasPrefix(root.Address, "root@"):
+		return []state.Note{{
+			Topic: "aliases",
+			Text: fmt.Sprintf("mail for root is mail for %s (myorigin), which another host gets: the alias for %s is not looked at",
+				root.Address, in.Spec.Host.RootAlias),
+			Do: "set myorigin to a name that is in mydestination, if root's mail is to be read there",
+		}}
+	case root.Agent == "local" && !strings.Contains(set["alias_maps"], string(postfix.AliasFile)):
+		return []state.Note{{
+			Topic: "aliases", Text: fmt.Sprintf("alias_maps = %s does not have %s: the alias of root for %s is not looked at", set["alias_maps"], postfix.AliasFile, in.Spec.Host.RootAlias),
+			Do: fmt.Sprintf("postconf -e 'alias_maps = %s' && postfix reload", strings.TrimLeft(set["alias_maps"]+", hash:"+string(postfix.AliasFile), ", ")),
+		}}
+	}
+	return nil
+}
+
+func (a Addressee) topic() string {
+	if a.reports() {
+		return "dmarc"
+	}
+	return "aliases"
+}
+
+// named is the address as the administrator gave it.
+func (a Addressee) named(in step.Input) string {
+	if a.Address == "root" {
+		return in.Spec.Host.RootAlias
+	}
+	return a.Address
+}
+
+func (a Addressee) what(in step.Input) string {
+	switch {
+	case a.reports():
+		return fmt.Sprintf("%s %s: the reports about %s would reach nobody", a.Flag, a.Address, a.Domain)
+	case a.Address == "root":
+		return fmt.Sprintf("--root-alias %s: root's mail would be lost", a.named(in))
+	}
+	return fmt.Sprintf("%s %s: what is mailed there would be lost", a.Flag, a.Address)
+}
+
+func (a Addressee) why(r state.Recipient) string {
+	if r.Lost() {
+		return r.Why
+	}
+	return "Postfix takes no mail for it from others"
+}
+
+// published reports whether the domain's DMARC record sends reports there
+// already.
+func (a Addressee) published(in step.Input) bool {
+	if !a.reports() {
+		return false
+	}
+	name := "_dmarc." + a.Domain
+	texts := slices.Clone(in.Facts.Live[name].TXT)
+	if zone, ok := records.ClosestZone(in.Facts.Zones, name+"."); ok {
+		texts = append(texts, ofType(slices.Concat(zone.Records, zone.Ours), name, "TXT")...)
+	}
+	return slices.ContainsFunc(texts, func(text string) bool {
+		d, err := policy.ParseDMARC(text)
+		return err == nil && slices.ContainsFunc(d.URIs(strings.TrimPrefix(a.Flag, "--")), func(uri string) bool { return records.SameURI(uri, "mailto:"+a.Address) })
+	})
+}
+
+// login is what adduser(8) takes for a user by default.
+var login = regexp.MustCompile(`^[a-z][-a-z0-9_]{0,31}$`)
+
+// hint says how the address gets a reader, or which other one would do.
+func (a Addressee) hint(in step.Input, r state.Recipient) string {
+	user, domain, _ := strings.Cut(r.Address, "@")
+	other := fmt.Sprintf("name an address that somebody reads: %s ADDRESS", a.Flag)
+	if a.reports() && a.Domain != in.Spec.Host.Domain && in.Scope.WholeHost() { // others are named by the command
+		other = fmt.Sprintf("name an address that somebody reads: mailsetup init --domain %s %s ADDRESS", a.Domain, a.Flag)
+	}
+	value := func(name string) string {
+		if p := in.Facts.Postfix; p != nil && p.Value[name] != "" {
+			return fmt.Sprintf("%s (%s)", name, p.Value[name])
+		}
+		return name
+	}
+	first := ""
+	switch {
+	case user == "root" && r.Class == state.ClassDefault && a.Address == "root": // whatever the alias says
+		return fmt.Sprintf("mail for root is mail for %s (myorigin): let Postfix take mail for %s, or set myorigin to a name that is in mydestination", r.Address, domain)
+	case r.End == state.EndLoop, strings.Contains(r.Why, "/dev/null"):
+	case r.Class == state.ClassLocal && !r.Refused && login.MatchString(user) && strings.HasPrefix(r.Why, "there is no user"):
+		first = "make that user first: adduser " + user
+	case r.Class == state.ClassVirtualMailbox:
+		first = fmt.Sprintf("give %s a mailbox in %s", r.Address, value("virtual_mailbox_maps"))
+	case r.Class == state.ClassVirtualAlias:
+		first = fmt.Sprintf("give %s an alias in %s", r.Address, value("virtual_alias_maps"))
+	case r.Class == state.ClassDefault && MailRoutes(in)(domain) == state.RouteHere:
+		first = fmt.Sprintf("let Postfix take mail for %s first (mydestination or virtual_mailbox_domains)", domain)
+	}
+	if first == "" {
+		return other
+	}
+	return first + "; or " + other
+}
+
+// WithoutUnread is the spec without the report addresses that nobody has. It is asked of
+// domains whose addresses were proposed and not chosen.
+func WithoutUnread(in step.Input) spec.Spec {
+	out := in.Spec
+	out.Domains = slices.Clone(out.Domains)
+	for i := range out.Domains {
+		d := &out.Domains[i]
+		if in.Scope.Selects(d.Name) {
+			d.DMARC.RUA = slices.DeleteFunc(slices.Clone(d.DMARC.RUA), func(uri string) bool {
+				a := Addressee{strings.TrimPrefix(uri, "mailto:"), "--rua", d.Name}
+				return a.lost(in.Facts.Recipients[a.Address]) && !a.published(in)
+			})
+		}
+	}
+	return out
+}
+
+// AliasesText is /etc/aliases as the run leaves it, nil if it does not touch it.
+func AliasesText(in step.Input) []byte {
+	stage, _, err := Aliases(in)
+	if err != nil {
+		return nil
+	}
+	text := bytes.Clone(in.Facts.Files[postfix.AliasFile])
+	for _, e := range stage.Edits {
+		if edit, ok := e.(state.AliasEdit); ok {
+			if text, err = edits.Alias(edit, text); err != nil {
+				return nil
+			}
+		}
+	}
+	if in.Facts.Postfix != nil && bytes.Equal(text, in.Facts.Files[postfix.AliasFile]) {
+		return nil // nor its table
+	}
+	return append([]byte{}, text...)
+}
+
+// SuggestReader is the address to propose for reports about a domain: one of the host's
+// own that somebody has, else a word for one.
+func SuggestReader(in step.Input) string {
+	for _, d := range in.Spec.Domains {
+		if d.Name != in.Spec.Host.Domain {
+			continue
+		}
+		for _, uri := range d.DMARC.RUA {
+			a := Addressee{strings.TrimPrefix(uri, "mailto:"), "--rua", d.Name}
+			if r := in.Facts.Recipients[a.Address]; !a.lost(r) {
+				return a.Address
+			}
+		}
+	}
+	return cmp.Or(in.Spec.Host.RootAlias, "ADDRESS")
+}

@@ -1,0 +1,218 @@
+package records
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/dnsname"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/keygen"
+	"mailsetup/steps/step"
+)
+
+// Comparison is what becomes of the records that stand where one of ours would.
+// The zero value leaves them alone: they are right.
+type Comparison struct {
+	// missing: there is none, ours is added.
+	Missing bool
+	// changed is the text that the only record there has to get, "" for none.
+	Change string
+	// text and declined are those of the question for it, left what to say
+	// where the answer was no.
+	Text, declined, left string
+	// refused says why the run cannot go on with what is there. Instead is what
+	// should stand there.
+	Refused *step.Refusal
+	Instead string
+	Notes   []state.Note
+}
+
+// Compare compares one of our records with those that stand in its place.
+func Compare(in step.Input, d spec.Domain, ours state.Record, there []state.Record) Comparison {
+	if len(there) == 0 {
+		return compareMissing(in, d, ours)
+	}
+	switch KindOf(d, ours) {
+	case aboutSPF, aboutHELO:
+		return compareSPF(in, d, ours, there)
+	case AboutDMARC:
+		return compareDMARC(d, ours, there)
+	case AboutKey:
+		return compareKey(ours, there)
+	case aboutReport:
+		return Comparison{} // whatever else it says, it consents
+	}
+	if slices.ContainsFunc(there, func(x state.Record) bool { return SameTarget(x, ours) }) {
+		return Comparison{}
+	}
+	return Comparison{Notes: []state.Note{DifferenceNote(ours, there)}}
+}
+
+// Kind is what a record is for, in the words that spec.Domain.Keep remembers
+// a no by.
+type Kind string
+
+const (
+	aboutSPF     Kind = "spf"
+	aboutHELO    Kind = "helo"
+	AboutDMARC   Kind = "dmarc"
+	AboutKey     Kind = "key"
+	aboutReport  Kind = "report"
+	AboutAddress Kind = ""
+)
+
+func KindOf(d spec.Domain, r state.Record) Kind {
+	switch {
+	case r.Type != "TXT":
+		return AboutAddress
+	case dnsname.IsKey(r.Name):
+		return AboutKey
+	case dnsname.IsReportConsent(r.Name):
+		return aboutReport
+	case dnsname.IsPolicy(r.Name):
+		return AboutDMARC
+	case r.Name == d.Name+".":
+		return aboutSPF
+	}
+	return aboutHELO
+}
+
+// Conflict reports whether two records at one name serve one purpose: an SPF
+// record and a site verification may stand side by side.
+func Conflict(a, b state.Record) bool {
+	switch {
+	case a.Type != b.Type:
+		return false
+	case a.Type != "TXT":
+		return true
+	}
+	v := Purpose(a.Value)
+	return a.Value == b.Value || v != "" && v == Purpose(b.Value) || dnsname.Conflict(a.Name, a.Value, b.Value)
+}
+
+// Purpose is what a TXT record is for, in a word.
+func Purpose(text string) string { return dnsname.Version(text) }
+
+// SameTarget compares addresses, and mail exchangers whatever their preference.
+func SameTarget(a, b state.Record) bool {
+	if a.Type == "MX" {
+		return strings.EqualFold(exchanger(a), exchanger(b))
+	}
+	return strings.EqualFold(a.Value, b.Value)
+}
+
+func exchanger(r state.Record) string { return r.Value[strings.LastIndexByte(r.Value, ' ')+1:] }
+
+// compareKey refuses another key at our selector: signatures would fail.
+func compareKey(ours state.Record, there []state.Record) Comparison {
+	mine, err := keygen.ParseRecord(ours.Value)
+	if len(there) == 1 && there[0].Value == ours.Value {
+		return Comparison{}
+	}
+	if len(there) == 1 && err == nil {
+		if theirs, err := keygen.ParseRecord(there[0].Value); err == nil && theirs.Public == mine.Public {
+			return Comparison{}
+		}
+	}
+	if err == nil && mine.Revoked() { // the administrator's own, of a key that was taken over
+		return Comparison{Notes: []state.Note{RevocationNote(dnsname.TrimDot(ours.Name))}}
+	}
+	return Comparison{Instead: ours.Value, Refused: &step.Refusal{
+		What: fmt.Sprintf("%s holds another key than that of this server, so no signature would verify: %s",
+			dnsname.TrimDot(ours.Name), values(there)),
+		Hint: "take it out; a selector is never used twice",
+	}}
+}
+
+func values(list []state.Record) string { return strings.Join(ValuesOf(list), " and ") }
+
+// Question is the one for a record that has to change, without its text and
+// place.
+func (v Comparison) Question(d spec.Domain, r state.Record) state.Question {
+	about := KindOf(d, r)
+	word := string(about)
+	if about == aboutHELO {
+		word = string(aboutSPF)
+	}
+	return state.Question{
+		ID: fmt.Sprintf("record %s %s", dnsname.TrimDot(r.Name), word), Kind: state.AskRecord,
+		Subject: string(about), Domain: d.Name, Text: v.Text, Declined: v.declined,
+	}
+}
+
+// applyKeep turns a change or a refusal into a note if the administrator said
+// before that the record stays.
+func (v Comparison) applyKeep(d spec.Domain, r state.Record) Comparison {
+	if !slices.Contains(d.Keep, string(KindOf(d, r))) || v.Change == "" && v.Refused == nil {
+		return v
+	}
+	text := v.left
+	if v.Refused != nil {
+		text = v.Refused.What + "; it stays, as you decided"
+	}
+	return Comparison{Notes: append(v.Notes, state.Note{Topic: Purpose(r.Value), Text: text, Passing: true})}
+}
+
+// Refusal is the error for a record that no change would make right.
+func (v Comparison) Refusal(d spec.Domain, r state.Record) error {
+	refused := *v.Refused
+	if KindOf(d, r) != AboutKey && !v.Missing {
+		q := v.Question(d, r)
+		q.Text, q.Declined = refused.What, "it stays as it is"
+		refused.Keep = &q
+	}
+	return &refused
+}
+
+// AsNote is a refusal where nothing stands in the way of the run.
+func (v Comparison) AsNote(r state.Record) state.Note {
+	return state.Note{Topic: Purpose(r.Value), Text: v.Refused.What, Do: v.Refused.Hint}
+}
+
+// several refuses more than one record where readers expect one.
+func several(what, effect string, ours state.Record, there []state.Record, instead string) Comparison {
+	return Comparison{Instead: instead, Refused: &step.Refusal{
+		What: fmt.Sprintf("%s has %d %s records where one is allowed, and %s: %s", dnsname.TrimDot(ours.Name), len(there), what, effect, values(there)),
+		Hint: "leave one that says it all, such as: " + instead,
+	}}
+}
+
+// unreadable refuses a record with a mistake in it, which only its author can
+// correct.
+func unreadable(what, effect string, ours, theirs state.Record, err error) Comparison {
+	return Comparison{Instead: ours.Value, Refused: &step.Refusal{
+		What: fmt.Sprintf("the %s record of %s has a mistake, and receivers %s: %v", what, about(ours.Name), effect, err),
+		Hint: "correct it first: " + theirs.Value,
+	}}
+}
+
+// about is the name whose mail a record is about.
+func about(name string) string { return dnsname.TrimDot(strings.TrimPrefix(name, "_dmarc.")) }
+
+// changeCommand are what asks the administrator to type again: with the domain, if
+// it is not the one that flags mean without being told.
+func changeCommand(in step.Input, d spec.Domain, flags string) string {
+	which := ""
+	if d.Name != in.Spec.Host.Domain {
+		which = "--domain " + d.Name + " "
+	}
+	return "mailsetup init " + which + flags + " --existing-records change"
+}
+
+func DifferenceNote(r state.Record, there []state.Record) state.Note {
+	return state.Note{
+		Topic: "dns",
+		Text:  fmt.Sprintf("%s %s is yours and stays as it is: %s", dnsname.TrimDot(r.Name), r.Type, values(there)),
+		Do:    fmt.Sprintf("consider %s", r.Value),
+	}
+}
+
+func ValuesOf(list []state.Record) []string {
+	texts := make([]string, 0, len(list))
+	for _, r := range list {
+		texts = append(texts, r.Value)
+	}
+	return texts
+}

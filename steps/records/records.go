@@ -1,0 +1,156 @@
+// Package records says which DNS records the mail of a domain needs, and compares
+// them with those that are there.
+package records
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/dnsname"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/keygen"
+	"mailsetup/steps/step"
+)
+
+// ForDomain are all DNS records that a domain's mail needs, in the order in
+// which one explains them: the host (with the primary domain only), who
+// receives, who may send, who signed, what to do with the rest.
+func ForDomain(h spec.Host, d spec.Domain, keys []keyring.Key) []state.Record {
+	var rrs []state.Record
+	add := func(name, typ, value string) {
+		rrs = append(rrs, state.Record{Name: name + ".", Type: typ, TTL: d.TTL, Value: value})
+	}
+	primary := d.Name == h.Domain
+	for _, a := range h.Addresses {
+		if primary {
+			add(h.Hostname, addressType(a), a.String())
+		}
+	}
+	if d.Receive {
+		add(d.Name, "MX", "10 "+h.Hostname+".")
+	}
+	add(d.Name, "TXT", SPF(h, d))
+	if primary && h.Hostname != d.Name {
+		add(h.Hostname, "TXT", heloSPF(h, d))
+	}
+	for _, k := range keys {
+		switch k.Stage {
+		case keyring.Gone:
+		case keyring.Revoked:
+			add(dnsname.Key(k.Selector, d.Name), "TXT", keygen.Record(""))
+		default:
+			add(dnsname.Key(k.Selector, d.Name), "TXT", keygen.Record(k.Public))
+		}
+	}
+	add(dnsname.Policy(d.Name), "TXT", DMARC(d))
+	return rrs
+}
+
+// Planned are the addresses and mail exchangers among the records of all
+// domains: what an existing SPF record may name before they are served.
+func Planned(s spec.Spec) []state.Record {
+	var rrs []state.Record
+	for _, d := range s.Domains {
+		if d.Receive || d.Name == s.Host.Domain { // the others have texts only
+			rrs = append(rrs, ForDomain(s.Host, d, nil)...)
+		}
+	}
+	return slices.DeleteFunc(rrs, func(r state.Record) bool { return r.Type == "TXT" })
+}
+
+// Of are those of one domain of the spec. A host that is named like
+// another domain has the SPF record of that one: two are a permanent error.
+// Only the primary domain brings records of the host. A run about keys that get
+// successors has to do with these alone.
+func Of(in step.Input, d spec.Domain) []state.Record {
+	host := in.Spec.Host.Hostname
+	rrs := ForDomain(in.Spec.Host, d, in.Keys[d.Name])
+	if in.KeysOnly {
+		return slices.DeleteFunc(rrs, func(r state.Record) bool { return KindOf(d, r) != AboutKey })
+	}
+	if d.Name == host || d.Name != in.Spec.Host.Domain || !in.Spec.Has(host) {
+		return rrs
+	}
+	return slices.DeleteFunc(rrs, func(r state.Record) bool { return r.Name == host+"." && r.Type == "TXT" })
+}
+
+func addressType(a netip.Addr) string {
+	if a.Is4() {
+		return "A"
+	}
+	return "AAAA"
+}
+
+// SPF is the policy of RFC 7208 for mail of the domain: this host's addresses,
+// the mail exchangers where we receive, third parties, and what the rest is; or
+// the name of the domain whose record says all that. The addresses come first:
+// receivers give up at the third name without an address of the sender's family
+// (section 4.6.4), and the hosts of an mx are such names.
+func SPF(h spec.Host, d spec.Domain) string {
+	if d.SPF.Redirect != "" {
+		return "v=spf1 redirect=" + d.SPF.Redirect
+	}
+	terms := append([]string{"v=spf1"}, ipTerms(h.Addresses)...)
+	if d.Receive {
+		terms = append(terms, "mx")
+	}
+	for _, i := range d.SPF.Include {
+		terms = append(terms, "include:"+i)
+	}
+	return strings.Join(append(terms, qualifier(d.SPF.All)+"all"), " ")
+}
+
+// heloSPF is for the HELO identity (RFC 7208 section 2.3), which is all there
+// is to check when a bounce leaves with an empty envelope sender.
+func heloSPF(h spec.Host, d spec.Domain) string {
+	terms := append([]string{"v=spf1"}, ipTerms(h.Addresses)...)
+	return strings.Join(append(terms, qualifier(d.SPF.All)+"all"), " ")
+}
+
+func ipTerms(addrs []netip.Addr) []string {
+	terms := make([]string, 0, len(addrs))
+	for _, a := range addrs {
+		if a.Is4() {
+			terms = append(terms, "ip4:"+a.String())
+		} else {
+			terms = append(terms, "ip6:"+a.String())
+		}
+	}
+	return terms
+}
+
+func qualifier(all string) string {
+	switch all {
+	case "fail":
+		return "-"
+	case "neutral":
+		return "?"
+	default:
+		return "~"
+	}
+}
+
+// DMARC is the policy record of RFC 9989. The policy comes right after the
+// version, where readers of the older RFC 7489 expect it.
+func DMARC(d spec.Domain) string {
+	tags := []string{"v=DMARC1", "p=" + d.DMARC.Policy}
+	if d.DMARC.SubdomainPolicy != "" {
+		tags = append(tags, "sp="+d.DMARC.SubdomainPolicy)
+	}
+	if d.DMARC.ADKIM != "" {
+		tags = append(tags, "adkim="+d.DMARC.ADKIM[:1])
+	}
+	if d.DMARC.ASPF != "" {
+		tags = append(tags, "aspf="+d.DMARC.ASPF[:1])
+	}
+	if len(d.DMARC.RUA) > 0 {
+		tags = append(tags, "rua="+strings.Join(d.DMARC.RUA, ","))
+	}
+	if len(d.DMARC.RUF) > 0 {
+		tags = append(tags, "ruf="+strings.Join(d.DMARC.RUF, ","))
+	}
+	return strings.Join(tags, "; ")
+}

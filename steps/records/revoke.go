@@ -1,0 +1,38 @@
+package records
+
+import (
+	"fmt"
+	"slices"
+
+	"mailsetup/internal/dnsname"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/keygen"
+	"mailsetup/steps/step"
+)
+
+// RevocationNotes lists the records of keys that are revoked in this run where
+// whoever runs the DNS has to see to it.
+func RevocationNotes(in step.Input) []state.Note {
+	var notes []state.Note
+	for d := range in.Scope.Domains(in.Spec) {
+		early := in.Early[d.Name]
+		for _, k := range in.Keys[d.Name] {
+			was := slices.IndexFunc(early, func(e keyring.Key) bool { return e.Selector == k.Selector })
+			if in.Spec.DNSOf(d) == spec.DNSManual && k.Stage == keyring.Revoked && was >= 0 && early[was].Stage != keyring.Revoked {
+				notes = append(notes, RevocationNote(dnsname.Key(k.Selector, d.Name)))
+			}
+		}
+	}
+	return notes
+}
+
+// RevocationNote asks for an empty p= in the place of a key, whose name has no
+// final dot.
+func RevocationNote(name string) state.Note {
+	return state.Note{
+		Topic: "dkim", Text: "put this in the place of the record that is there, or whoever has the private key goes on passing for you",
+		Do: fmt.Sprintf("%s. TXT %q", name, keygen.Record("")),
+	}
+}

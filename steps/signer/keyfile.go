@@ -1,0 +1,16 @@
+package signer
+
+import (
+	"mailsetup/internal/state"
+)
+
+// KeyDir is where Debian's opendkim package keeps private keys.
+const KeyDir state.Path = "/etc/dkimkeys"
+
+var KeyOwner = state.Owner{User: "opendkim", Group: "opendkim"}
+
+// KeyFile is the private key of a domain's selector: a new selector is a new
+// file, because OpenDKIM reads key files at each message.
+func KeyFile(domain, selector string) state.Path {
+	return KeyDir.Join(domain, selector+".private")
+}

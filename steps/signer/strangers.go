@@ -1,0 +1,46 @@
+package signer
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/step"
+)
+
+// checkStrangers refuses networks that would let anybody have mail signed that says it
+// is ours: a signature that says nothing is worse than none. Those of Postfix and
+// of the spec count together, since one table has both.
+func checkStrangers(in step.Input) error {
+	var nets []string
+	if p := in.Facts.Postfix; p != nil {
+		for _, n := range p.Networks {
+			nets = append(nets, n.String())
+		}
+	}
+	bad := spec.Strangers(slices.Concat(nets, in.Spec.Host.Trusted))
+	if len(bad) == 0 {
+		return nil
+	}
+	var where, hints []string
+	from := func(list []string, place, hint string) {
+		if here := slices.DeleteFunc(slices.Clone(bad), func(n string) bool { return !slices.Contains(list, n) }); len(here) > 0 {
+			where, hints = append(where, step.EnumerateUpTo(here, 4)+" ("+place+")"), append(hints, hint)
+		}
+	}
+	from(in.Spec.Host.Trusted, "trusted of "+string(spec.HostFile), "name the networks of your own senders alone in trusted of "+string(spec.HostFile))
+	from(nets, "mynetworks of Postfix", "name the networks of your own senders alone in mynetworks of main.cf: Postfix relays for all in it, too")
+	return step.Refuse(strings.Join(hints, "; "), "mail from anywhere that says it is yours would be signed: %s is trusted", step.Enumerate(where))
+}
+
+// trustNote tells of them where the run goes on and leaves TrustedHosts as it is: a
+// key that others may have must not sign on because mynetworks is too wide.
+func trustNote(err error) state.Note {
+	n := state.Note{Topic: "trusted", Text: err.Error() + "; " + string(TrustedHosts) + " stays as it is"}
+	if r := (*step.Refusal)(nil); errors.As(err, &r) {
+		n.Do = r.Hint
+	}
+	return n
+}
