@@ -3,6 +3,7 @@ package adopt_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/system"
 	"mailsetup/internal/system/systemtest"
 	"mailsetup/keygen"
 )
@@ -290,6 +292,68 @@ func TestNothingFound(t *testing.T) {
 	err := adopt.NothingFound(t.Context(), systemtest.NewMem(), nil)
 	if err == nil || !hint.IsUsage(err) || err.Error() != "there is no OpenDKIM here that was set up by hand and signs mail" {
 		t.Errorf("%v", err)
+	}
+}
+
+// Another signer among the milters of Postfix is named, with the domains that it is
+// configured for and the command that takes its place.
+func TestNothingFoundBesideAnotherSigner(t *testing.T) {
+	files := systemtest.NewMem()
+	files.PutFile("/proc/77/cmdline", "/usr/sbin/opendkim\x00-f\x00-x\x00/etc/opendkim-sign.conf\x00")
+	files.PutFile("/proc/77/cgroup", "0::/system.slice/opendkim-sign.service\n")
+	files.PutFile("/etc/opendkim-sign.conf", "KeyTable file:/k\nSigningTable refile:/s\n")
+	files.PutFile("/k", "a lab.example:s1:/k/a\n")
+	files.PutFile("/s", "*@lab.example a\n")
+	files.OnRun = func(c system.Command) (system.Result, error) {
+		if slices.Contains(c.Argv, "-t") {
+			return system.Result{Stdout: []byte(`LISTEN 0 9 127.0.0.1:8892 0.0.0.0:* users:(("opendkim",pid=77,fd=4))` + "\n")}, nil
+		}
+		return system.Result{}, nil
+	}
+	list := []state.Milter{
+		{Endpoint: "inet:far.example:8891", Lists: []string{"smtpd_milters"}}, // on another machine
+		{Endpoint: "inet:localhost:8892", Addresses: []string{"localhost:8892"}, Lists: []string{"smtpd_milters", "non_smtpd_milters"}},
+	}
+	err := adopt.NothingFound(t.Context(), files, list)
+	if err == nil || !strings.HasSuffix(err.Error(), "signs mail here: opendkim-sign.service at inet:localhost:8892 (smtpd_milters, non_smtpd_milters), "+
+		"configured by /etc/opendkim-sign.conf for lab.example") {
+		t.Errorf("%v", err)
+	}
+	if h := hint.Of(err); len(h) != 1 || !strings.HasPrefix(h[0], "mailsetup init --domain lab.example --other-signer replace") {
+		t.Errorf("hints %q", h)
+	}
+}
+
+// Of a domain with many senders some are named.
+func TestNotesNameSomeSenders(t *testing.T) {
+	files, f, _ := byHand(t)
+	rows := "*@lab.example a\n*@*.lab.example a\n"
+	for _, user := range []string{"ann", "bob", "cat", "dan", "eve"} {
+		rows += user + "@shop.example a\n"
+	}
+	files.PutFile("/etc/opendkim/SigningTable", rows+"*@news.example b\n* b\n")
+	found := detected(t, files, f)
+	for _, want := range []string{
+		"lab.example signs mail of @lab.example, @.lab.example, ann@shop.example, bob@shop.example, cat@shop.example and 2 more with selector Mail",
+		"news.example signs mail of @news.example and * with selector mail",
+	} {
+		if got := texts(found.Notes); !strings.Contains(got, want) {
+			t.Errorf("%q is missing in\n%s", want, got)
+		}
+	}
+}
+
+// A key that another one could replace, since its directory is open, is told of where
+// OpenDKIM does not mind.
+func TestDetectAnOpenDirectory(t *testing.T) {
+	files, f, _ := byHand(t)
+	conf, _ := files.Read("/etc/opendkim.conf")
+	files.PutFile("/etc/opendkim.conf", string(conf.Content)+"RequireSafeKeys no\n")
+	files.Put("/etc/dkimkeys", state.Object{Kind: state.Directory, Mode: 0o777, Owner: opendkimUser})
+	found := detected(t, files, f)
+	i := slices.IndexFunc(found.Notes, func(n state.Note) bool { return n.Topic == "RequireSafeKeys" })
+	if i < 0 || found.Notes[i].Do != "chmod go-w /etc/dkimkeys" {
+		t.Errorf("%+v", found.Notes)
 	}
 }
 

@@ -2,6 +2,7 @@ package adopt_test
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -104,5 +105,61 @@ func TestTranslateRefuses(t *testing.T) {
 		if line, ok := errors.AsType[*opendkim.Error](err); ok && line.Hint == "" || !ok && len(hint.Of(err)) == 0 {
 			t.Errorf("%s: no hint", name)
 		}
+	}
+}
+
+// Rows that mean nothing are told, but not all of hundreds.
+func TestTranslateTellsOfSomeRows(t *testing.T) {
+	files := handmade()
+	files["/s"] = "*@lab.example a\n*@*.lab.example a\nann@news.example b\n"
+	for i := range 30 {
+		files["/k"] += fmt.Sprintf("k%d y.example:y:/k/y\n", i)
+	}
+	got, err := adopt.Translate(parse(t, files), state.Facts{OpenDKIM: &state.OpenDKIM{}}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var leftOut []string
+	for _, n := range got.Notes {
+		if n.Topic == "left out" {
+			leftOut = append(leftOut, n.Text)
+		}
+	}
+	if len(leftOut) != 12 || !strings.HasSuffix(leftOut[10], " more rows that mean nothing") {
+		t.Errorf("%d notes: %q", len(leftOut), leftOut)
+	}
+}
+
+// A setting whose value is the one that mailsetup writes is not kept as the
+// administrator's, in whatever words the daemon knows for it; one that mailsetup
+// changes where nothing was said is.
+func TestTranslateKeepsWhatDiffers(t *testing.T) {
+	base := "KeyTable file:/k\nSigningTable refile:/s\n"
+	for text, want := range map[string][]string{
+		base: {"Canonicalization", "OversignHeaders", "TrustAnchorFile"},
+		base + "Syslog true\nCanonicalization relaxed/simple\n":                                                             {"OversignHeaders", "TrustAnchorFile"},
+		base + "Syslog no\nCanonicalization simple/simple\nOversignHeaders From\nTrustAnchorFile /usr/share/dns/root.key\n": {"Syslog no", "Canonicalization simple/simple"},
+	} {
+		files := handmade()
+		files["/etc/opendkim.conf"] = text
+		got, err := adopt.Translate(parse(t, files), state.Facts{OpenDKIM: &state.OpenDKIM{}}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got.OpenDKIM); d != "" {
+			t.Errorf("%q (-want +got):\n%s", text, d)
+		}
+	}
+}
+
+// What our own networks have already is not written down as the administrator's.
+func TestTranslateHosts(t *testing.T) {
+	files := handmade()
+	files["/h"] = "127.0.0.1\n10.1.2.0/24\n10.1.0.0/15\n2001:db8::5\n2001:db8::/32\n10.1.0.0/15\n"
+	f := state.Facts{OpenDKIM: &state.OpenDKIM{}, Addresses: []netip.Addr{netip.MustParseAddr("2001:db8::5")}}
+	f.Postfix = &state.Postfix{Networks: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}}
+	got, err := adopt.Translate(parse(t, files), f, now)
+	if want := "10.1.0.0/15 2001:db8::/32"; err != nil || strings.Join(got.Trusted, " ") != want {
+		t.Errorf("%q, %v; want %s", got.Trusted, err, want)
 	}
 }

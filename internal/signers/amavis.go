@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"mailsetup/internal/detect"
+	"mailsetup/internal/detect/source"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -59,7 +59,7 @@ func amavisSigns(r system.Reader) bool {
 	slices.Sort(names)
 	on := false
 	for _, name := range names {
-		text, err := detect.Text(r, amavisDir.Join(name))
+		text, err := source.Text(r, amavisDir.Join(name))
 		if err != nil {
 			continue
 		}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"mailsetup/internal/detect"
+	"mailsetup/internal/detect/source"
 	"mailsetup/internal/opendkim"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -122,7 +122,7 @@ func (s settings) proven(ctx context.Context, r system.Reader, ask Asker, sig st
 	if err != nil {
 		return ""
 	}
-	text, err := detect.Text(r, p)
+	text, err := source.Text(r, p)
 	if err != nil || text == nil {
 		return ""
 	}
@@ -161,7 +161,7 @@ func configured(ctx context.Context, s Source, p *state.Program) settings {
 			if err != nil {
 				return nil, err
 			}
-			return detect.Text(s, at)
+			return source.Text(s, at)
 		})
 		if err != nil {
 			return settings{}
@@ -172,7 +172,7 @@ func configured(ctx context.Context, s Source, p *state.Program) settings {
 		}
 		return out
 	case state.DKIMPyMilter:
-		text, err := detect.Text(s, p.Conf)
+		text, err := source.Text(s, p.Conf)
 		if err != nil {
 			return settings{}
 		}
