@@ -121,7 +121,7 @@ func under(t *testing.T, b *lab.Box, sink *lab.Sink, options lab.LoadOptions, na
 // before it looks again at what it could not do at once.
 func arrive(t *testing.T, b *lab.Box, sink *lab.Sink, n int) {
 	t.Helper()
-	for range 60 {
+	for range 240 {
 		if sink.Count() >= n {
 			return
 		}

@@ -125,6 +125,7 @@ func tickSaid(t *testing.T, b *lab.Box, something bool, match string) string {
 	log, last := "", "nothing yet"
 	for range 50 {
 		log = b.Sh(t, `unit=mailsetup-rotate.service
+journalctl --sync
 journalctl -q --no-pager -o cat `+match+` "_SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID $unit)" + `+match+` "_PID=$(systemctl show -P ExecMainPID $unit)"`)
 		if log == last && (log != "" || !something) {
 			break

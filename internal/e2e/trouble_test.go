@@ -49,7 +49,7 @@ func (r three) at(t *testing.T, stage string) map[string]string {
 // reloads counts those of OpenDKIM.
 func (r three) reloads(t *testing.T) int {
 	t.Helper()
-	n, err := strconv.Atoi(strings.TrimSpace(r.Sh(t, "journalctl -u opendkim -o cat --no-pager | grep -c '^Reloaded ' || true")))
+	n, err := strconv.Atoi(strings.TrimSpace(r.Sh(t, "journalctl --sync; journalctl -u opendkim -o cat --no-pager | grep -c '^Reloaded ' || true")))
 	if err != nil {
 		t.Fatal(err)
 	}

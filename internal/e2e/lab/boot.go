@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// bootTimeout is generous: a boot takes 1.5 s, on a loaded machine a few more.
-const bootTimeout = 90 * time.Second
+// bootTimeout is generous: a boot takes 1.5 s, on a loaded machine up to a minute.
+const bootTimeout = 3 * time.Minute
 
 //go:embed watch.sh
 var watchScript string

@@ -49,7 +49,7 @@ func TestConnectedBoxesTransferZones(t *testing.T) {
 // transferred waits until a name arrives at the secondary.
 func transferred(t *testing.T, b *Box, name string) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if out := b.Run(t, "dig", "+short", "@127.0.0.1", "A", name); strings.Contains(out, "192.0.2.80") {
 			return
 		}

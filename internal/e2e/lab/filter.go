@@ -43,7 +43,7 @@ func (b *Box) ContentFilter(t T, listen, reinject string) {
 	unit := "lab-filter-" + port
 	b.Write(t, "/etc/systemd/system/"+unit+".service", fmt.Sprintf(filterUnit, probePath, listen, reinject), 0o644)
 	b.Sh(t, "systemctl daemon-reload; systemctl -q enable --now "+unit)
-	for range 100 {
+	for range 1200 {
 		if out, _, _ := b.Exec(t.Context(), nil, "ss", "-tlnH", "sport = :"+port); out != "" {
 			return
 		}

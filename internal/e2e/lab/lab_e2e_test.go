@@ -200,7 +200,7 @@ func TestABoxGoesWithItsOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = owner.Wait() // ends by the signal
-	for end := time.Now().Add(20 * time.Second); len(left(t, b)) > 0; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); len(left(t, b)) > 0; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("left of the box: %q", left(t, b))
 		}
@@ -288,7 +288,7 @@ func TestVerifiersAcceptAndRefuse(t *testing.T) {
 		b.Named(t, "lab.example")
 		sink := b.Sink(t)
 		b.Sh(t, signByHand)
-		for range 100 {
+		for range 1200 {
 			if b.Exists("/var/spool/postfix/opendkim/opendkim.sock") {
 				break
 			}

@@ -192,7 +192,7 @@ func (b *Box) writeZone(t T, name, text string) {
 // without one until it answers at all.
 func (b *Box) served(t T, origin string) {
 	t.Helper()
-	for range 200 {
+	for range 1200 {
 		// While BIND is not listening yet, dig ends with status 9.
 		if out, _, code := b.Exec(t.Context(), nil, "dig", "+short", "+time=1", "+tries=1", "@127.0.0.1", "SOA", origin+"."); code == 0 && (out != "" || origin == "") {
 			return

@@ -20,7 +20,7 @@ func (b *Box) OtherPrimary(t T, kind, origin, text, key, secret string) {
 		t.Fatalf("the lab has no primary %q", kind)
 	}
 	b.Restart(t, kind)
-	b.Sh(t, `for i in $(seq 100); do dig +short +time=1 +tries=1 @`+b.Addr+" SOA "+origin+` | grep -q . && exit; sleep 0.1; done
+	b.Sh(t, `for i in $(seq 600); do dig +short +time=1 +tries=1 @`+b.Addr+" SOA "+origin+` | grep -q . && exit; sleep 0.1; done
 journalctl -u `+kind+" -n 20 --no-pager; exit 1")
 }
 

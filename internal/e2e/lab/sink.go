@@ -48,7 +48,7 @@ func (b *Box) Sink(t T) *Sink {
 		b.Write(t, "/etc/systemd/system/lab-sink.service", sinkUnit, 0o644)
 		b.Sh(t, "mkdir -p "+sinkDir+"; systemctl daemon-reload; systemctl -q enable --now lab-sink")
 	}
-	for range 100 {
+	for range 1200 {
 		if _, _, code := b.Exec(t.Context(), nil, "bash", "-c", "</dev/tcp/"+b.sinkAddr()+"/25"); code == 0 {
 			return &Sink{b}
 		}
