@@ -1,6 +1,7 @@
 package postfix_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -81,5 +82,28 @@ func TestMailWaitsWhereverTheSignerIsAsked(t *testing.T) {
 				t.Errorf("waits for sessions under the old %q, want %q", waits, tt.waitsForThat)
 			}
 		})
+	}
+}
+
+func TestMailWaitsWhileASignerThatMayBeBypassedRestarts(t *testing.T) {
+	in := steptest.Installed()
+	in.Facts.Postfix.Raw["smtpd_milters"] = "{ unix:opendkim/opendkim.sock, default_action=accept }"
+	in.Spec.Host.MilterDefaultAction = "accept"
+	in.Facts.Files = map[state.Path][]byte{signer.ConfFile: []byte("Socket local:/run/opendkim/opendkim.sock\n")}
+	edit := steptest.Stage(t, steptest.Build(t, in), "Guard").Edits[0].(state.PostfixEdit)
+	if got := edit.Set[0].Value; !strings.Contains(got, "default_action=tempfail") {
+		t.Errorf("guard sets %q, want tempfail", got)
+	}
+	settled := steptest.Stage(t, steptest.Build(t, in), "Guard").Units[0].Settled
+	if got := settled[len(settled)-1].Kind; got != state.ProbeSessions {
+		t.Errorf("the last probe of the guard is %q, want the end of old sessions", got)
+	}
+	after := steptest.Stage(t, steptest.Build(t, in), "Postfix").Edits[0].(state.PostfixEdit)
+	if got := after.Set[0].Value; !strings.Contains(got, "default_action=accept") {
+		t.Errorf("in the end %q, want accept again", got)
+	}
+	in.Facts.Postfix.Raw["smtpd_milters"] = "{ unix:opendkim/opendkim.sock, default_action=tempfail }"
+	if got := steptest.Stage(t, steptest.Build(t, in), "Guard").Edits; len(got) != 0 {
+		t.Errorf("a guard where mail waits anyway: %v", got)
 	}
 }

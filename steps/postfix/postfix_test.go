@@ -300,3 +300,84 @@ func TestServicesRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestAFreshHostNamedLikeItsDomainDoesNotSwallowTheDomainsMail(t *testing.T) {
+	in := steptest.Bare()
+	in.Spec.Host.Hostname, in.Spec.Domains[0].Receive = "lab.example", false
+	set := func() map[string]string {
+		m := map[string]string{}
+		for _, s := range steptest.Stage(t, steptest.Build(t, in), "Postfix").Edits[0].(state.PostfixEdit).Set {
+			m[s.Name] = s.Value
+		}
+		return m
+	}
+	if got := set()["mydestination"]; got != "localhost" {
+		t.Errorf("mydestination is %q", got)
+	}
+	in.Facts.Postfix = steptest.Installed().Facts.Postfix
+	if got, ok := set()["mydestination"]; ok {
+		t.Errorf("an existing mydestination is set to %q", got)
+	}
+}
+
+func TestNotesOnWhatMailWouldMiss(t *testing.T) {
+	for _, c := range []struct {
+		name, topic string
+		spoil       func(in *step.Input)
+		want        bool
+	}{
+		{"on every address", "inet_interfaces", listens("all"), false},
+		{"on the loopback only", "inet_interfaces", listens("loopback-only"), true},
+		{"on localhost", "inet_interfaces", listens("localhost"), true},
+		{"on an address as well", "inet_interfaces", listens("192.0.2.10, localhost"), false},
+		{"where nothing is received", "inet_interfaces", func(in *step.Input) {
+			listens("loopback-only")(in)
+			in.Spec.Domains[0].Receive = false
+		}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := steptest.Installed()
+			c.spoil(&in)
+			notes := steptest.Build(t, in).Notes
+			got := slices.ContainsFunc(notes, func(n state.Note) bool { return n.Topic == c.topic })
+			if got != c.want {
+				t.Errorf("a note on %s: %v, want %v: %+v", c.topic, got, c.want, notes)
+			}
+		})
+	}
+}
+
+func listens(on string) func(in *step.Input) {
+	return func(in *step.Input) { in.Facts.Postfix.Value["inet_interfaces"] = on }
+}
+
+func TestPostfixSettings(t *testing.T) {
+	in := steptest.Installed()
+	in.Facts.Postfix.Raw["smtpd_milters"] = "inet:localhost:11332"
+	in.Facts.Postfix.Raw["non_smtpd_milters"] = "$smtpd_milters"
+	in.Facts.Postfix.Raw["internal_mail_filter_classes"] = "notify"
+	edit := steptest.Stage(t, steptest.Build(t, in), "Postfix").Edits[0].(state.PostfixEdit)
+	want := []state.Setting{
+		{Name: "smtpd_milters", Value: "inet:localhost:11332, { unix:opendkim/opendkim.sock, default_action=tempfail }"},
+		{Name: "internal_mail_filter_classes", Value: "notify, bounce"},
+	}
+	if d := cmp.Diff(want, edit.Set); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestMyhostnameIsSetOnlyOnAPostfixOfThisRun(t *testing.T) {
+	in := steptest.Installed()
+	in.Facts.Postfix.Value["myhostname"] = "old.lab.example"
+	has := func() bool {
+		e := steptest.Stage(t, steptest.Build(t, in), "Postfix").Edits[0].(state.PostfixEdit)
+		return slices.ContainsFunc(e.Set, func(s state.Setting) bool { return s.Name == "myhostname" })
+	}
+	if has() {
+		t.Error("the myhostname of a Postfix that was here before us would be changed")
+	}
+	in.Facts.Postfix.Fresh = true
+	if !has() {
+		t.Error("the myhostname of a Postfix of this run is not set")
+	}
+}

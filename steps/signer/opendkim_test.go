@@ -261,3 +261,23 @@ func TestASwitchIsProvenByItsDomain(t *testing.T) {
 		t.Errorf("a rotation asks for %s", got)
 	}
 }
+
+func TestNetworksThatTrustedHostsCannotSayAreNamed(t *testing.T) {
+	in := steptest.Installed()
+	in.Facts.Postfix.OtherNetworks = []string{"hash:/etc/postfix/nets", "!10.0.0.1"}
+	if notes := steptest.Build(t, in).Notes; !slices.ContainsFunc(notes, func(n state.Note) bool {
+		return n.Topic == "mynetworks" && strings.Contains(n.Text, "hash:/etc/postfix/nets !10.0.0.1")
+	}) {
+		t.Errorf("nobody speaks of them: %v", notes)
+	}
+}
+
+func TestASignerThatLostItsSocketIsRestarted(t *testing.T) {
+	in := steptest.Installed()
+	in.Facts.Files = map[state.Path][]byte{}
+	in.Facts.Files[signer.ConfFile] = []byte(steptest.Content(t, steptest.Stage(t, steptest.Build(t, in), "OpenDKIM"), signer.ConfFile))
+	in.Facts.OpenDKIM.Deaf = true
+	if got := steptest.Stage(t, steptest.Build(t, in), "OpenDKIM").Units[0].Action; got != state.Restart {
+		t.Errorf("%s, want restart: a reload makes no socket", got)
+	}
+}
