@@ -14,7 +14,7 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Advice is what only the administrator can do, or should know: reverse DNS,
+// Advice returns what only the administrator can do, or should know: reverse DNS,
 // reports, names that do not align.
 func Advice(in step.Input) []state.Note {
 	var notes []state.Note

@@ -11,7 +11,7 @@ import (
 // Snippet is where a tree without a main.cf gets the lines to paste.
 const Snippet state.Path = "/etc/mailsetup/postfix-main.cf"
 
-// BelowRoot is the part of the desired state that makes sense in a directory:
+// BelowRoot returns the part of the desired state that makes sense in a directory:
 // files, owners and modes, but no packages, no units and nothing that a daemon
 // would have to check.
 func BelowRoot(want state.State, exists func(state.Path) bool) (state.State, error) {
@@ -72,7 +72,7 @@ func tree(want state.State, exists func(state.Path) bool) state.Stage {
 	return st
 }
 
-// targets are the paths that a state makes.
+// targets returns the paths that a state makes.
 func targets(want state.State) []state.Path {
 	var all []state.Path
 	for _, s := range want.Stages {

@@ -40,7 +40,7 @@ func messages(n int, verb, verbs string) string {
 	return fmt.Sprintf("%d messages %s", n, verbs)
 }
 
-// replacedMTA tells what another mail server did, or keeps, and Postfix does not
+// replacedMTA returns notes on what another mail server did, or keeps, and Postfix does not
 // take over by itself.
 func replacedMTA(in step.Input) []state.Note {
 	o := in.Facts.OtherMTA
@@ -66,7 +66,7 @@ func replacedMTA(in step.Input) []state.Note {
 	return append(notes, otherMailname(in)...)
 }
 
-// leftInQueue tells of mail that nobody delivers once its server is gone.
+// leftInQueue returns notes about mail that nobody delivers once its server is gone.
 func leftInQueue(f state.Facts) []state.Note {
 	o := f.OtherMTA
 	if o.Queue == 0 {
@@ -96,7 +96,7 @@ func leftInQueue(f state.Facts) []state.Note {
 	}}
 }
 
-// otherAliases tells of aliases that Postfix would not read. Those in
+// otherAliases returns notes about aliases that Postfix would not read. Those in
 // /etc/aliases are common to all.
 func otherAliases(o *state.OtherMTA) []state.Note {
 	switch {
@@ -116,7 +116,7 @@ func otherAliases(o *state.OtherMTA) []state.Note {
 	}}
 }
 
-// onlyExim tells of words in aliases that have a meaning in exim ("Special items
+// onlyExim returns notes about words in aliases that have a meaning in exim ("Special items
 // in redirection lists" of its specification) and are user names in Postfix.
 func onlyExim(f state.Facts) []state.Note {
 	if !strings.HasPrefix(f.OtherMTA.Package, "exim") {

@@ -15,15 +15,15 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Rebuilding is the step that makes a fragment again which is gone, from what is
+// Rebuilding returns the step that makes a fragment again which is gone, from what is
 // wanted of all domains of its zone. Whoever takes it compares the result with
 // what was written there.
 func Rebuilding() []step.Step {
 	return []step.Step{{Name: "Zone", About: "a part of a zone here that is gone", Build: dns.PublishFiles, DNS: true}}
 }
 
-// Restoring is the step that lets zones of this machine take our fragments in
-// again, as they are. It judges nothing and publishes nothing new.
+// Restoring returns the step that lets zones of this machine take our fragments in
+// again, as they are. It compares nothing and publishes nothing new.
 func Restoring() []step.Step {
 	return []step.Step{{Name: "Zone", About: "records that are gone from a zone here", Build: dns.RestoreIncludes, DNS: true}}
 }
@@ -48,7 +48,7 @@ var (
 	withdrawAlone = step.Step{Name: withdrawKeys.Name, About: withdrawKeys.About, Build: dns.WithdrawAlone, DNS: true}
 )
 
-// All is the product's table of contents, in the order in which things must
+// All returns the product's table of contents, in the order in which things must
 // become true: a record is served before its key signs, and a milter answers
 // before Postfix asks it.
 func All() []step.Step {
@@ -58,10 +58,10 @@ func All() []step.Step {
 	}
 }
 
-// Ending are the steps that end the lives of keys and change nothing else.
+// Ending returns the steps that end the lives of keys and change nothing else.
 func Ending() []step.Step { return []step.Step{withdrawAlone, recordKeys} }
 
-// Rotating are the steps that a turn of the keys takes: the ledger always, the
+// Rotating returns the steps that a turn of the keys takes: the ledger always, the
 // others as far as something there has to change.
 func Rotating(moves []keyring.Move) []step.Step {
 	acts := func(any ...keyring.Act) bool {

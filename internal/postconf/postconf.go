@@ -21,6 +21,7 @@ func Host(address string) string {
 	return address
 }
 
+// IsLoopback reports whether a host is this machine by a loopback address.
 func IsLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || err == nil && ip.IsLoopback()
@@ -40,7 +41,7 @@ func OnlyLoopback(networks string) bool {
 	return len(all) > 0
 }
 
-// Effective is the value of a parameter in a service, references expanded.
+// Effective returns the value of a parameter in a service, references expanded.
 func Effective(p *state.Postfix, s *state.Service, name string) string {
 	if s != nil {
 		if o, ok := s.Option(name); ok && o.Expanded != "" {
@@ -69,12 +70,13 @@ func Effective(p *state.Postfix, s *state.Service, name string) string {
 // Has reports whether a list of words in main.cf or master.cf holds one.
 func Has(value, word string) bool { return slices.Contains(Words(value), word) }
 
+// The files that postconf(1) and master(5) are about.
 const (
 	MainCF   state.Path = "/etc/postfix/main.cf"
 	MasterCF state.Path = "/etc/postfix/master.cf"
 )
 
-// Words are the elements of a list in main.cf, postconf(5).
+// Words returns the elements of a list in main.cf, postconf(5).
 func Words(value string) []string {
 	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' })
 }

@@ -21,7 +21,7 @@ type daemon struct {
 	probes []state.Probe
 }
 
-// daemons are those of this host, in the order in which they need each other.
+// daemons returns the units of this host that mail needs, in the order in which they need each other.
 // BIND is one where zones of ours are edited; where another name server answers,
 // that is refused (another).
 func daemons(in step.Input) []daemon {
@@ -45,7 +45,7 @@ func daemons(in step.Input) []daemon {
 	})
 }
 
-// starts is the unit that is enabled.
+// starts returns the unit that is enabled.
 func (d daemon) starts() string {
 	if d.atBoot != "" {
 		return d.atBoot
@@ -83,8 +83,8 @@ type Halt struct {
 	Masked         bool
 }
 
-// Halted are those units of the host. A run does not start them: whoever did that
-// had a reason.
+// Halted returns the units of the host that somebody stopped or masked. A run does
+// not start them: whoever did that had a reason.
 func Halted(in step.Input) []Halt {
 	var all []Halt
 	for _, d := range daemons(in) {

@@ -14,9 +14,9 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Fingerprint is a digest of all that is wanted of a domain: as long as it stays, and
+// Fingerprint returns a digest of all that is wanted of a domain: as long as it stays, and
 // the files of its zones (see ZoneFiles) as well, a run that is not about the
-// domain has nothing to do for it. It is "" while a key has not settled.
+// domain has nothing to do for it. It is "" while a key is between two stages.
 func Fingerprint(s spec.Spec, d spec.Domain, keys []keyring.Key) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%+v\n%s %+v\n", d, s.DNSOf(d), s.UpdateOf(d))
@@ -39,7 +39,7 @@ func Fingerprint(s spec.Spec, d spec.Domain, keys []keyring.Key) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// ZoneFiles are the files on this machine that hold the records of a domain:
+// ZoneFiles returns the files on this machine that hold the records of a domain:
 // those of its zones, and our fragments in them; of zones that are updated, what
 // we remember of them.
 func ZoneFiles(in step.Input, d spec.Domain) []state.Path {

@@ -51,7 +51,7 @@ func printedRecords(in step.Input) []state.Note {
 	return notes
 }
 
-// printedFor are the records of a domain for one name server, and what to do
+// printedFor returns the records of a domain for one name server, and what to do
 // with them.
 func printedFor(server state.DNSServer, domain string, rrs []state.Record) (text string, form []byte) {
 	const hosted = ", or with the web form of whoever hosts the domain"
@@ -69,7 +69,7 @@ func printedFor(server state.DNSServer, domain string, rrs []state.Record) (text
 	return "publish these records of " + domain + " (as a zone file, then for a web form)", zonefile.Text(domain, rrs)
 }
 
-// whyManual tells why the BIND of this machine, which knows the zone, does not
+// whyManual returns notes on why the BIND of this machine, which knows the zone, does not
 // get the records.
 func whyManual(in step.Input, d spec.Domain) []state.Note {
 	zone, ok := records.ClosestZone(in.Facts.Zones, d.Name+".")
@@ -79,7 +79,7 @@ func whyManual(in step.Input, d spec.Domain) []state.Note {
 	return []state.Note{{Topic: "dns", Text: fmt.Sprintf("zone %s: %s", strings.TrimSuffix(zone.Origin, "."), zone.Problem)}}
 }
 
-// leftoverFragments tells of fragments from when BIND published the records. Taking
+// leftoverFragments returns notes about fragments from when BIND published the records. Taking
 // them out could take a key out of DNS whose mail is still under way, so that
 // moment is the administrator's to choose.
 func leftoverFragments(in step.Input) []state.Note {
@@ -102,7 +102,7 @@ func leftoverFragments(in step.Input) []state.Note {
 	return notes
 }
 
-// leftoverRecords tells of records of domains that BIND no longer publishes, while it
+// leftoverRecords returns notes about records of domains that BIND no longer publishes, while it
 // does those of others.
 func leftoverRecords(in step.Input, others publishedElsewhere) []state.Note {
 	var notes []state.Note

@@ -30,7 +30,7 @@ func recordsOf(list []Publication) []state.Record {
 	return rrs
 }
 
-// Published are the records of one domain for a DNS that somebody else runs,
+// Published returns the records of one domain for a DNS that somebody else runs,
 // merged with those it has, and copies of wildcards, and what is to be known of
 // these.
 func Published(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
@@ -42,7 +42,7 @@ func Published(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
 	return list, slices.Concat(notes, largePrinted(in, list), told)
 }
 
-// merged are the records of one domain, those that DNS has changed as need be.
+// merged returns the records of one domain, those that DNS has changed as need be.
 func merged(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
 	var list []Publication
 	var notes []state.Note
@@ -71,7 +71,7 @@ func merged(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
 	return list, notes
 }
 
-// largePrinted is large for records that others publish beside what DNS has.
+// largePrinted is largeAnswers for records that others publish beside what DNS has.
 func largePrinted(in step.Input, list []Publication) []state.Note {
 	p := zoneChange{ours: recordsOf(list), want: recordsOf(list)}
 	known := map[string]bool{}
@@ -92,7 +92,7 @@ func largePrinted(in step.Input, list []Publication) []state.Note {
 	return p.largeAnswers()
 }
 
-// Served are the records that every name server of the domain should have in
+// Served returns the records that every name server of the domain should have in
 // the end: those that are published, and in place of some what a zone that we
 // publish in has of the administrator's own.
 func Served(in step.Input, d spec.Domain) []state.Record {
@@ -108,7 +108,7 @@ func Served(in step.Input, d spec.Domain) []state.Record {
 
 // ownChoice reports whether something else than ours may stand there: several
 // policies that were left on request; a policy that an alias in the zone gives
-// to others; addresses and exchangers of the zone's own, which stay (differs).
+// to others; addresses and exchangers of the zone's own, which stay.
 func ownChoice(in step.Input, d spec.Domain, r state.Record) bool {
 	kind := records.KindOf(d, r)
 	if slices.Contains(d.Keep, string(kind)) && len(policiesThere(in, r)) > 1 {
@@ -142,7 +142,7 @@ func (p Publication) inPlace(why string) state.Note {
 	}
 }
 
-// policiesThere are the records in the place of one of ours, an SPF or a DMARC
+// policiesThere returns the records in the place of one of ours, an SPF or a DMARC
 // record, as DNS has them.
 func policiesThere(in step.Input, r state.Record) []state.Record {
 	serve := policy.IsSPF

@@ -15,7 +15,7 @@ import (
 
 var bindReaders = state.Owner{User: "root", Group: "bind"}
 
-// Watched are the records of a domain that name servers are looked at for, and
+// Watched returns the records of a domain that name servers are looked at for, and
 // those among them without which mail that this server signs or signed fails.
 func Watched(s spec.Spec, d spec.Domain, keys []keyring.Key) (all, signing []state.Record) {
 	all = records.Of(step.Input{Spec: s, Keys: keyring.Ledger{d.Name: keys}}, d)
@@ -32,7 +32,7 @@ func Watched(s spec.Spec, d spec.Domain, keys []keyring.Key) (all, signing []sta
 	return all, signing
 }
 
-// Sharing are the domains whose zone here is also that of a domain, itself
+// Sharing returns the domains whose zone here is also that of a domain, itself
 // included, sorted.
 func Sharing(in step.Input, domain string) []string {
 	zone, _ := records.ClosestZone(in.Facts.Zones, domain+".")
@@ -45,7 +45,7 @@ func Sharing(in step.Input, domain string) []string {
 	return names
 }
 
-// FragmentsOf are the fragments that may hold records of a domain: of the zones at
+// FragmentsOf returns the fragments that may hold records of a domain: of the zones at
 // and above it.
 func FragmentsOf(domain string) []state.Path {
 	var list []state.Path
@@ -55,7 +55,7 @@ func FragmentsOf(domain string) []state.Path {
 	return list
 }
 
-// DroppedZone is the zone of a domain whose file no longer takes in the fragment
+// DroppedZone returns the zone of a domain whose file no longer takes in the fragment
 // of ours that is there.
 func DroppedZone(f state.Facts, domain string) (state.Zone, bool) {
 	zone, ok := records.ClosestZone(f.Zones, domain+".")

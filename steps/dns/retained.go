@@ -14,9 +14,8 @@ import (
 	"mailsetup/steps/step"
 )
 
-// retained are the records of our fragment that a run takes over as they are:
-// those of domains that it is not about, and keys of removed domains whose mail
-// may still be under way.
+// retained returns the records of our fragment that are outside the run's scope and
+// stay unchanged, and the keys of removed domains whose mail may still be under way.
 func retained(in step.Input, zone state.Zone) []state.Record {
 	return slices.DeleteFunc(withoutCopies(zone), func(r state.Record) bool {
 		return !isRetained(in, r) || zone.Dropped && !publishedHere(in, r)
@@ -45,8 +44,8 @@ func publishedHere(in step.Input, r state.Record) bool {
 	return false
 }
 
-// notCompared are records of ours that this run does not judge: what it carries, and
-// those of domains that are published in another way now.
+// notCompared returns the records of ours that this run keeps without comparing them:
+// the retained ones, and those of domains that are published in another way now.
 func notCompared(in step.Input, z state.Zone, others publishedElsewhere) []state.Record {
 	keep := retained(in, z)
 	if z.Dropped {
@@ -68,7 +67,8 @@ type owned struct {
 	record state.Record
 }
 
-// notPublishedBy are the domains of this run that are not published in that way.
+// notPublishedBy returns the records of the domains of this run that are published
+// in another way than the mode, with their domains.
 func notPublishedBy(in step.Input, mode spec.DNSMode) publishedElsewhere {
 	all := publishedElsewhere{}
 	for d := range in.Scope.Domains(in.Spec) {
@@ -97,7 +97,7 @@ func (o publishedElsewhere) of(r state.Record) (domain string, found bool) {
 	return list[i].domain, true
 }
 
-// ourRecords are what earlier runs put into a zone.
+// ourRecords returns what earlier runs put into a zone.
 func ourRecords(zone state.Zone) []state.Record {
 	if zone.Update != nil {
 		return slices.Clone(zone.Update.Ours)
@@ -105,7 +105,7 @@ func ourRecords(zone state.Zone) []state.Record {
 	return slices.Clone(zone.Ours)
 }
 
-// withoutCopies are those of them that are no copies of wildcards.
+// withoutCopies returns our records in a zone without the copies of wildcards.
 func withoutCopies(zone state.Zone) []state.Record {
 	all := ourRecords(zone)
 	if len(zone.Copies) == 0 {
@@ -146,7 +146,7 @@ func renews(in step.Input, name, typ string) bool {
 	return name == in.Spec.Host.Hostname && in.Scope.Includes(in.Spec.Host.Domain)
 }
 
-// contentOf is what a record says, TTL aside, in one way of writing it.
+// contentOf returns the record in a form that compares: lower case, without TTL.
 func contentOf(r state.Record) state.Record {
 	r.Name, r.TTL = strings.ToLower(r.Name), 0
 	if r.Type != "TXT" {

@@ -22,7 +22,7 @@ type Request struct {
 	Records []state.Record
 }
 
-// Requests are those of the domains that the run is about.
+// Requests returns the updates that the domains in the scope want.
 func Requests(in step.Input) []Request {
 	var list []Request
 	for d := range in.Scope.Domains(in.Spec) {
@@ -45,7 +45,7 @@ func publishUpdates(in step.Input, stage *state.Stage) ([]state.Note, error) {
 	return append(notes, leftoverUpdates(in)...), err
 }
 
-// updateChanges are all zones that are updated, with what each of them gets.
+// updateChanges returns the change of every zone that takes updates.
 func updateChanges(in step.Input) ([]*zoneChange, []state.Note, error) {
 	parts := map[string]*zoneChange{}
 	var list []*zoneChange
@@ -75,7 +75,7 @@ func updateChanges(in step.Input) ([]*zoneChange, []state.Note, error) {
 	return list, notes, trouble.Err()
 }
 
-// addUpdate finds the zone for a record of a domain and judges what is there.
+// addUpdate finds the zone for a record of a domain and compares it with what is there.
 func addUpdate(in step.Input, d spec.Domain, r state.Record, parts map[string]*zoneChange) ([]state.Note, error) {
 	zone, ok := records.ClosestZone(in.Facts.Updated, r.Name)
 	if !ok {
@@ -137,7 +137,7 @@ func (p *zoneChange) remember(stage *state.Stage, ours []state.Record) {
 	})
 }
 
-// leftoverUpdates tells of records from when a domain was published by updates.
+// leftoverUpdates returns notes about records from when a domain was published by updates.
 // Taking them out could take a key out of DNS whose mail is still under way, so
 // that moment is the administrator's to choose.
 func leftoverUpdates(in step.Input) []state.Note {
@@ -159,8 +159,7 @@ func leftoverUpdates(in step.Input) []state.Note {
 	return notes
 }
 
-// missingFrom are the records of a list that another one does not have, TTL
-// included.
+// missingFrom returns the records of list that other does not have, TTL included.
 func missingFrom(list, other []state.Record) []state.Record {
 	return slices.DeleteFunc(slices.Clone(list), func(r state.Record) bool {
 		return slices.ContainsFunc(other, func(x state.Record) bool { return state.Same(x, r) && x.TTL == r.TTL })
@@ -174,13 +173,12 @@ func sorted(list []state.Record) []state.Record {
 	return slices.Compact(list)
 }
 
-// asLine is a record as a zone file would have it, for a zone that has none
-// here.
+// asLine returns the line that the record would have in a zone file.
 func asLine(r state.Record) string {
 	return fmt.Sprintf("%s %d IN %s %s", r.Name, r.TTL, r.Type, strings.Join(strings.Fields(zonefile.Rdata(r)), " "))
 }
 
-// location is where the administrator finds the zone.
+// location names the zone's file, or its primary, for messages.
 func location(z state.Zone) string {
 	if z.Update != nil {
 		return fmt.Sprintf("the zone %s on %s", dnsname.TrimDot(z.Origin), strings.TrimSuffix(z.Update.Server, ":53"))

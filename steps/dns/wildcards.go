@@ -59,7 +59,7 @@ func (p *zoneChange) copyWildcards(in step.Input, ours []state.Record) ([]state.
 	return notes, trouble.Err()
 }
 
-// subjects are the domains for whose sake names of a zone exist, by name: those
+// subjects returns the domains for whose sake names of a zone exist, by name: those
 // of the owners of our records, and the ones above.
 func subjects(in step.Input, z state.Zone, ours []state.Record) map[string][]string {
 	names := map[string][]string{}
@@ -81,7 +81,7 @@ func hasWildcard(z state.Zone) bool {
 	return slices.ContainsFunc(z.Records, func(r state.Record) bool { return strings.HasPrefix(r.Name, "*.") })
 }
 
-// subjectOf is the domain that a record of ours is about, by the record's name.
+// subjectOf returns the domain that a record of ours is about, by the record's name.
 func subjectOf(in step.Input, name string) string {
 	name = dnsname.TrimDot(strings.ToLower(name))
 	if about, _, found := strings.Cut(name, "._report._dmarc."); found {
@@ -99,7 +99,7 @@ func subjectOf(in step.Input, name string) string {
 	return name
 }
 
-// decidedHere is a domain as it is, or was until this run, if the run decides about
+// decidedHere returns a domain as it is, or was until this run, if the run decides about
 // more than its keys.
 func decidedHere(in step.Input, domain string) (spec.Domain, bool) {
 	if in.KeysOnly || !in.Scope.Includes(domain) {
@@ -113,7 +113,7 @@ func decidedHere(in step.Input, domain string) (spec.Domain, bool) {
 	return spec.Domain{}, false
 }
 
-// copiesLeft are the copies that stay as they are: their names still exist
+// copiesLeft returns the copies that stay as they are: their names still exist
 // because of our records, and the run is not about these.
 func copiesLeft(in step.Input, z state.Zone, names map[string][]string) []state.Record {
 	var list []state.Record
@@ -127,7 +127,7 @@ func copiesLeft(in step.Input, z state.Zone, names map[string][]string) []state.
 	return list
 }
 
-// wildcardLosses are those of the domains that the run is about.
+// wildcardLosses returns what domains in the scope lose of the wildcards of a zone.
 func wildcardLosses(in step.Input, z state.Zone, ours []state.Record, names map[string][]string) []wildcardLoss {
 	if !hasWildcard(z) {
 		return nil
@@ -154,8 +154,8 @@ func wildcardLosses(in step.Input, z state.Zone, ours []state.Record, names map[
 	return list
 }
 
-// deciding is the one of some domains whose answer counts for a name that they
-// share: a copy that one of them wants is there for all.
+// deciding returns the domain whose answer counts for a name that several share: a
+// copy that one of them wants is there for all.
 func deciding(in step.Input, domains []string) (best spec.Domain, found bool) {
 	rank := map[string]int{spec.Copy: 2, "": 1}
 	for _, name := range domains {
@@ -254,7 +254,7 @@ func byName(list []state.Record) map[string][]state.Record {
 	return all
 }
 
-// followAlias is what a zone has at the end of an alias, under the name given; abroad
+// followAlias returns what a zone has at the end of an alias, under the name given; abroad
 // says that another zone has it.
 func (a zoneAnswers) followAlias(target, name string) (list []state.Record, abroad bool) {
 	for range 8 { // loops end
@@ -309,7 +309,7 @@ func notCopied(z state.Zone, list []wildcardLoss) error {
 	}
 }
 
-// lossQuestion is the one for a consent to copies.
+// lossQuestion asks for the consent to publish copies.
 func lossQuestion(list []wildcardLoss) state.Question {
 	var after, aliases []string
 	for _, l := range list {
@@ -357,7 +357,7 @@ func lossText(list []wildcardLoss) string {
 		strings.Join(owners, " and "), verb, strings.Join(parts, ", "))
 }
 
-// types are those of what is lost.
+// types returns the record types that are lost.
 func (l wildcardLoss) types() []string {
 	if l.elsewhere {
 		return []string{"CNAME"}

@@ -11,7 +11,7 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Printed are the records of each domain that somebody else publishes, as far as
+// Printed returns the records of each domain that somebody else publishes, as far as
 // DNS can be asked about their zones.
 func Printed(in step.Input) [][]state.Record {
 	var all [][]state.Record
@@ -25,7 +25,7 @@ func Printed(in step.Input) [][]state.Record {
 	return all
 }
 
-// lossesOf are what names of a domain lose of wildcards by the records that are
+// lossesOf returns what names of a domain lose of wildcards by the records that are
 // printed for it, or that a zone which we publish in has of it, by zone.
 func lossesOf(in step.Input, d spec.Domain, list []state.Record) []wildcardLoss {
 	zones := in.Facts.Covered
@@ -55,7 +55,7 @@ func lossesOf(in step.Input, d spec.Domain, list []state.Record) []wildcardLoss 
 	return all
 }
 
-// printedCopies are the copies that are printed with the records of a domain, and
+// printedCopies returns the copies that are printed with the records of a domain, and
 // what is to be known where nobody has decided about them.
 func printedCopies(in step.Input, d spec.Domain, list []state.Record) ([]state.Record, []state.Note) {
 	losses := lossesOf(in, d, list)
@@ -111,7 +111,7 @@ func copiesOf(losses []wildcardLoss) []state.Record {
 	return list
 }
 
-// Copies are the records that should stand at names of a domain because a
+// Copies returns the records that should stand at names of a domain because a
 // wildcard, the value, no longer answers for them, but where the administrator
 // goes on without.
 func Copies(in step.Input, d spec.Domain) map[state.Record]string {

@@ -47,7 +47,7 @@ func withdrawRecords(in, after step.Input) (state.Stage, []state.Note, error) {
 	return stage, withdrawnByHand(in), nil
 }
 
-// updatedBy are the zones as the Zone stage of the same run leaves them.
+// updatedBy returns the zones as the stage that publishes leaves them in the same run.
 func updatedBy(in step.Input, zones []state.Zone) []state.Zone {
 	var stage state.Stage
 	parts, _, err := updateChanges(in)

@@ -26,7 +26,7 @@ const FragmentDir state.Path = "/etc/bind/mailsetup"
 
 const namedConf state.Path = "/etc/bind/named.conf.local"
 
-// FragmentStamp is the stamp of a fragment of ours in the zone that includes it.
+// FragmentStamp returns the stamp of a fragment of ours in the zone that includes it.
 // That of one whose key is not made yet shows that it will be another, and still
 // tells it from other such fragments: a run may write two of them one after the
 // other, each of which changes the zone.
@@ -52,7 +52,7 @@ func Publish(in step.Input) (state.Stage, []state.Note, error) {
 	return stage, slices.Concat(printedRecords(in), notes, more, removalNotes(in)), nil
 }
 
-// PublishFiles are the zones of the BIND of this machine: each gets a fragment of
+// PublishFiles writes the zones of the BIND of this machine: each gets a fragment of
 // ours, one $INCLUDE line in the administrator's file, a higher serial.
 func PublishFiles(in step.Input) (state.Stage, []state.Note, error) {
 	if !inMode(in, spec.DNSBind) && !authorises(in) && len(in.Leaving()) == 0 && len(in.Retire) == 0 {

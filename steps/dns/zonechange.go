@@ -39,14 +39,14 @@ func (p *zoneChange) included() bool {
 
 func (p *zoneChange) fragment() state.Path { return Fragment(p.zone) }
 
-// Fragment is the file that a zone takes in.
+// Fragment returns the path of our file that the zone includes.
 func Fragment(z state.Zone) state.Path { return FragmentDir.Join(dnsname.TrimDot(z.Origin) + ".zone") }
 
 // needed reports whether there is something to do in the zone.
 func (p *zoneChange) needed() bool { return len(p.ours)+len(p.replace) > 0 || p.included() }
 
 // zoneChanges sorts every record that is needed into the zone that holds its
-// name and judges it beside what the zone has already.
+// name and compares it with what the zone has already.
 func zoneChanges(in step.Input, others publishedElsewhere) (map[string]*zoneChange, []state.Note, error) {
 	parts := map[string]*zoneChange{}
 	var notes []state.Note
@@ -105,7 +105,7 @@ func addDomain(in step.Input, d spec.Domain, parts map[string]*zoneChange, seen 
 	return notes, nil
 }
 
-// retain takes over what our fragment holds and the run does not judge, and what
+// retain keeps what our fragment holds and the run does not compare, and what
 // wildcards said of the names that exist with it. What is left of it goes.
 func (p *zoneChange) retain(in step.Input, others publishedElsewhere) ([]state.Note, error) {
 	there, stays := contentSet(p.ours), contentSet(p.zone.Records)
@@ -258,7 +258,7 @@ func aliasConflict(d spec.Domain, r, alias state.Record, where string) error {
 		name, target, r.Type)
 }
 
-// conflicting are the records of the zone that stand where r would.
+// conflicting returns the records of the zone that exclude r.
 func (p *zoneChange) conflicting(r state.Record) []state.Record {
 	var there []state.Record
 	for _, x := range p.zone.Records {
@@ -269,7 +269,7 @@ func (p *zoneChange) conflicting(r state.Record) []state.Record {
 	return there
 }
 
-// ttl is that of the RRset which r joins (RFC 2181 section 5.2), else its own.
+// ttl returns the TTL of the RRset that r joins (RFC 2181 section 5.2), else its own.
 func (p *zoneChange) ttl(r state.Record) uint32 {
 	for _, x := range p.zone.Records {
 		if dnsname.Same(x.Name, r.Name) && x.Type == r.Type {
@@ -283,7 +283,7 @@ func (p *zoneChange) ttl(r state.Record) uint32 {
 // 2020).
 const maxAnswer = 1232
 
-// largeAnswers tells of texts that do not fit into one answer over UDP together.
+// largeAnswers returns notes about texts that do not fit into one answer over UDP together.
 func (p *zoneChange) largeAnswers() []state.Note {
 	var notes []state.Note
 	told := map[string]bool{}
@@ -300,7 +300,7 @@ func (p *zoneChange) largeAnswers() []state.Note {
 	return notes
 }
 
-// answer is the size of the answer to a question for the TXT records of a name
+// answer returns the size of the answer to a question for the TXT records of a name
 // as they will be, RFC 1035 section 4.1 with EDNS.
 func (p *zoneChange) answer(name string) int {
 	n := 12 + len(name) + 1 + 4 + 11

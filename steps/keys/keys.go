@@ -80,7 +80,7 @@ func Record(in step.Input) (state.Stage, []state.Note, error) {
 	return stage, records.RevocationNotes(in), nil
 }
 
-// After are the keys of a domain as the run leaves them.
+// After returns the keys of a domain as the run leaves them.
 func After(in step.Input, d spec.Domain) []keyring.Key {
 	keys := slices.Clone(in.Keys[d.Name])
 	now, ok := in.Keys.Signing(d.Name)
@@ -125,8 +125,8 @@ func activated(k keyring.Key, in step.Input, d spec.Domain) keyring.Key {
 	return k
 }
 
-// ledgerFile is free: what it says now was read and carried on, whoever wrote
-// it, so that nothing of an edit by hand can get lost.
+// ledgerFile returns the file with the keys of a domain. It may be overwritten
+// whoever changed it: what it says was read and goes on from there.
 func ledgerFile(domain string, keys []keyring.Key) state.File {
 	return state.File{
 		Path: keyring.File(domain), Mode: 0o600, Owner: state.Root, Content: keyring.MarshalDomain(keys),

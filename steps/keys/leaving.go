@@ -29,8 +29,8 @@ func endLeaving(in step.Input, stage *state.Stage) {
 	stage.Discard = append(stage.Discard, unneededKeys(after, in.Retire)...)
 }
 
-// unneededKeys are the private keys that nothing needs any more, and the directories
-// that are empty then. What an administrator put there is theirs.
+// unneededKeys returns the private keys that nothing needs any more, and the directories
+// that are empty then. Keys that an administrator put there are left alone.
 func unneededKeys(in step.Input, retire map[string][]string) []state.Path {
 	needed := map[string]bool{}
 	for _, keys := range in.Keys {

@@ -43,7 +43,7 @@ func (l *milterLists) bounces(in step.Input) ([]state.Question, []state.Note) {
 	return []state.Question{q}, nil
 }
 
-// bounceReaders are what else would see bounces: milters that look at content,
+// bounceReaders returns what else would see bounces: milters that look at content,
 // and Postfix's own header and body checks.
 func (l *milterLists) bounceReaders(p *state.Postfix) []string {
 	if p == nil {

@@ -42,8 +42,8 @@ func (l *milterLists) sessionsEnded() state.Probe {
 	return state.Probe{Kind: state.ProbeSessions, Address: string(changed), Within: 6 * time.Minute}
 }
 
-// deferOnUndo is the guard of the way back: where mail need not wait in the end,
-// sessions that began then have to end before OpenDKIM restarts again.
+// deferOnUndo makes the undo wait for old SMTP sessions, as the run itself does, where
+// mail does not wait for the signer in the end.
 func (l *milterLists) deferOnUndo(in step.Input, stage *state.Stage) error {
 	if in.Facts.Postfix == nil || in.Spec.Host.MilterDefaultAction == "tempfail" {
 		return nil
@@ -98,8 +98,8 @@ func (l *milterLists) deferAt(at listPlace, otherwise string) error {
 	return err
 }
 
-// action is what Postfix does while a milter does not answer: the milter's own
-// setting, or what counts otherwise.
+// action returns what Postfix does while a milter does not answer: the milter's own
+// default_action, else the one given.
 func action(m milters.Milter, otherwise string) string {
 	for _, o := range m.Options {
 		if o.Name == "default_action" {

@@ -48,7 +48,7 @@ func newLists(in step.Input, defaultAction string) *milterLists {
 	return l
 }
 
-// OwnNames are what a list may call this machine.
+// OwnNames returns the names and addresses by which a list of milters may mean this machine.
 func OwnNames(in step.Input) []string {
 	names := []string{in.Spec.Host.Hostname}
 	for _, a := range slices.Concat(in.Facts.Addresses, in.Spec.Host.Addresses) {
@@ -60,7 +60,7 @@ func OwnNames(in step.Input) []string {
 	return names
 }
 
-// value is what a parameter says in a service, and where. What the service
+// value returns the text of a parameter in a service, and where it is set. What the service
 // sets counts in it for every list that refers to the parameter.
 func (l *milterLists) value(s *state.Service, name string) (string, listPlace) {
 	if s != nil {
@@ -76,7 +76,7 @@ func (l *milterLists) value(s *state.Service, name string) (string, listPlace) {
 	return l.main[name], listPlace{nil, name}
 }
 
-// expand are the places of a list: its own, and those of the lists that it takes
+// expand returns the places of a list: its own, and those of the lists that it takes
 // in ($mua_milters).
 func (l *milterLists) expand(s *state.Service, name string) ([]listPlace, error) {
 	return l.walk(s, name, nil)
@@ -202,7 +202,7 @@ func (l *milterLists) withoutOurs(s *state.Service, name string) (string, error)
 	return strings.Join(texts, ", "), nil
 }
 
-// otherMilters are the milters of a list that neither sign nor look at signatures.
+// otherMilters returns the milters of a list that neither sign nor look at signatures.
 func (l *milterLists) otherMilters(s *state.Service, name string) []string {
 	places, err := l.expand(s, name)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"mailsetup/steps/step"
 )
 
-// OtherMilters are the milters that Postfix asks beside ours, each once, with
+// OtherMilters returns the milters that Postfix asks beside ours, each once, with
 // where it stands, whose mail it sees, and where it may be asked. What kind of
 // program they are is not known here.
 func OtherMilters(in step.Input) []state.Milter {
@@ -62,7 +62,7 @@ func (o *gathered) take(s *state.Service, name string, clients []state.Client) {
 	}
 }
 
-// placeName is where a list stands, in a few words.
+// placeName names a list for messages.
 func placeName(at listPlace) string {
 	if at.service == nil {
 		return at.name
@@ -87,7 +87,7 @@ func (o *gathered) add(endpoint, where string, clients []state.Client) {
 	}
 }
 
-// addresses are where an endpoint can be asked from outside the chroot: sockets,
+// addresses returns where an endpoint can be asked from outside the chroot: sockets,
 // and ports of this machine. Whether a service is chrooted decides which of two
 // paths it means, and the one that is there is likely that.
 func (o *gathered) addresses(endpoint string) []string {

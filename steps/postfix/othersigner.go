@@ -57,7 +57,7 @@ func BeginsToSign(old, want spec.Spec, keys keyring.Ledger) bool {
 	return step.Input{Spec: old, Keys: keys}.SignsNothing() && want.Signs()
 }
 
-// alreadySignedBy are the domains that mailsetup is to sign for and that a milter signs
+// alreadySignedBy returns the domains that mailsetup is to sign for and that a milter signs
 // already.
 func alreadySignedBy(in step.Input, m state.Milter) []string {
 	if m.Program.Kind == state.OtherOpenDKIM && m.Program.Unit == signer.Unit {
@@ -84,7 +84,7 @@ func signsFor(m state.Milter, domain string) bool {
 // remote reports whether nobody here can ask a milter.
 func remote(m state.Milter) bool { return len(m.Addresses) == 0 && m.Program.Kind != state.Amavis }
 
-// signerQuestion is what is asked about a milter that signs, or may.
+// signerQuestion returns what is asked about a milter that signs, or may.
 func signerQuestion(in step.Input, m state.Milter, domains []string) (state.Question, bool) {
 	q := state.Question{Kind: state.AskSigner, Subject: m.Endpoint, Domains: domains}
 	where := fmt.Sprintf("%s (%s)", m.Endpoint, strings.Join(m.Lists, ", "))
@@ -132,7 +132,7 @@ func capital(title string) string {
 	return title
 }
 
-// selectorsOf are those of a milter's signatures.
+// selectorsOf returns the selectors with which a milter signs.
 func selectorsOf(m state.Milter, domains []string) string {
 	var names []string
 	for _, s := range m.Signatures {
@@ -163,7 +163,7 @@ func keptKeys(in step.Input, m state.Milter, domains []string) string {
 	return fmt.Sprintf("Of %d of %d domains mailsetup takes a copy of the key, the others get a new one.", taken, len(domains))
 }
 
-// keyFrom is the milter whose key of a domain is taken over: the first, where
+// keyFrom returns the milter whose key of a domain is taken over: the first, where
 // several sign for it.
 func keyFrom(in step.Input, domain string) (endpoint string, ok bool) {
 	for _, m := range in.Milters {
@@ -174,7 +174,7 @@ func keyFrom(in step.Input, domain string) (endpoint string, ok bool) {
 	return "", false
 }
 
-// TakenKey is the signature of a domain whose key can be taken over: it is known
+// TakenKey returns the signature of a domain whose key can be taken over: it is known
 // which file made it.
 func TakenKey(m state.Milter, domain string) (state.Signature, bool) {
 	i := slices.IndexFunc(m.Signatures, func(s state.Signature) bool { return s.Domain == domain && s.Key != "" })
@@ -214,7 +214,7 @@ func unswitchable(m state.Milter, domains []string, q state.Question) error {
 	return r
 }
 
-// rspamdOff is a file of ours: what the administrator wrote stays as it is.
+// rspamdOff switches signing off in a file of ours: the administrator's files stay as they are.
 func rspamdOff() state.File {
 	return state.File{
 		Path: rspamdOverride, Mode: 0o644, Owner: state.Root, Why: "rspamd no longer signs: OpenDKIM does",
@@ -278,7 +278,7 @@ func leaveMilters(in step.Input, stage *state.Stage, notes *[]state.Note, leavin
 	return nil
 }
 
-// asking are the places of lists in which an endpoint stands and in which ours
+// asking returns the places of lists in which an endpoint stands and in which ours
 // is asked as well. A service that is left alone keeps its signer.
 func (l *milterLists) asking(in step.Input, gone milters.Ours) []listPlace {
 	var all []listPlace
@@ -309,7 +309,7 @@ func (l *milterLists) asking(in step.Input, gone milters.Ours) []listPlace {
 	return all
 }
 
-// OtherDomains are the domains of this server's mail that mailsetup was not asked to
+// OtherDomains returns the domains of this server's mail that mailsetup was not asked to
 // sign for: what signs them must not be switched off.
 func OtherDomains(in step.Input) []string {
 	if in.Facts.Postfix == nil {
@@ -326,7 +326,7 @@ func OtherDomains(in step.Input) []string {
 	return names
 }
 
-// notAsked tells of a milter that should have answered.
+// notAsked returns notes about a milter that should have answered.
 func notAsked(in step.Input, m state.Milter) []state.Note {
 	if m.Problem == "" || !in.Spec.Signs() {
 		return nil
@@ -337,7 +337,7 @@ func notAsked(in step.Input, m state.Milter) []state.Note {
 	}}
 }
 
-// leftToOthers tells of domains that were left to another signer: whether it
+// leftToOthers returns notes about domains that were left to another signer: whether it
 // signs, and whether that verifies.
 func leftToOthers(in step.Input) []state.Note {
 	var notes []state.Note

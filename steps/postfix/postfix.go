@@ -51,7 +51,7 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 	return stage, slices.Concat(signedFor(in), notes, told, rewrites(in), unsigned(in), nameNotes(in)), nil
 }
 
-// mainLists are the lists of main.cf with our milter in them.
+// mainLists returns the lists of main.cf with our milter in them.
 func mainLists(in step.Input, defaultAction string) (*milterLists, error) {
 	l := newLists(in, defaultAction)
 	for _, name := range []string{"smtpd_milters", "non_smtpd_milters"} {
@@ -130,7 +130,7 @@ func postfixProbes(f state.Facts) []state.Probe {
 	return append(probes, state.Probe{Kind: state.ProbeSMTP, Address: address, Within: 20 * time.Second})
 }
 
-// SMTPAddress is where Postfix takes mail, "" if it listens nowhere.
+// SMTPAddress returns where Postfix takes mail, "" if it listens nowhere.
 func SMTPAddress(f state.Facts) string {
 	if f.Postfix == nil {
 		return "127.0.0.1:25"
@@ -138,7 +138,7 @@ func SMTPAddress(f state.Facts) string {
 	return f.SMTPAddress
 }
 
-// postfixUnit is what systemd really drives: on Debian 12 postfix.service is a
+// postfixUnit returns the unit whose state is that of Postfix: on Debian 12 postfix.service is a
 // oneshot that stays active while Postfix is dead.
 func postfixUnit(f state.Facts) string {
 	if f.Postfix != nil {
@@ -193,7 +193,7 @@ func checkSupported(p *state.Postfix) error {
 	return checkFilters(p)
 }
 
-// nameNotes tells what is left alone on a Postfix that was here before us: its
+// nameNotes returns notes on what is left alone on a Postfix that was here before us: its
 // idea of its names decides which mail is local, so it is not ours to change.
 func nameNotes(in step.Input) []state.Note {
 	p := in.Facts.Postfix
@@ -228,7 +228,7 @@ func nameNotes(in step.Input) []state.Note {
 	return notes
 }
 
-// unreachable tells of an MX that points to a Postfix which nobody outside can
+// unreachable returns notes about an MX that points to a Postfix which nobody outside can
 // connect to.
 func unreachable(in step.Input) []state.Note {
 	p := in.Facts.Postfix
@@ -245,7 +245,7 @@ func unreachable(in step.Input) []state.Note {
 	}}
 }
 
-// destinations are the domains that Postfix delivers itself, as far as they
+// destinations returns the domains that Postfix delivers itself, as far as they
 // are written out.
 func destinations(p *state.Postfix) []string {
 	var all []string

@@ -62,7 +62,7 @@ func Reinjection(in step.Input) (state.Stage, []state.Note, error) {
 	return stage, notes, nil
 }
 
-// filtered tells what a content filter means for signatures.
+// filtered returns notes on what a content filter means for signatures.
 func filtered(p *state.Postfix, back []string) []state.Note {
 	if len(back) == 0 {
 		return nil
@@ -123,6 +123,7 @@ func filters(p *state.Postfix) []filter {
 	return all
 }
 
+// String says where the filter is set.
 func (f filter) String() string {
 	if f.service == nil {
 		return fmt.Sprintf("%s: content_filter = %s", postconf.MainCF, f.value)

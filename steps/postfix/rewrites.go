@@ -11,7 +11,7 @@ import (
 	"mailsetup/steps/step"
 )
 
-// rewrites tells of what Postfix changes after the milters: such mail carries a
+// rewrites returns notes about what Postfix changes after the milters: such mail carries a
 // signature that no longer holds. It is silent where that cannot matter.
 func rewrites(in step.Input) []state.Note {
 	p := in.Facts.Postfix
@@ -59,7 +59,7 @@ func rewriteNote(in step.Input, r state.Rewrite) (state.Note, bool) {
 	return note, true
 }
 
-// placeOf is where a table is named.
+// placeOf names the line that names the table, for messages.
 func placeOf(r state.Rewrite) string {
 	if r.Service != "" {
 		return fmt.Sprintf("%s:%d: %s sets %s=%s", postconf.MasterCF, r.Line, r.Service, r.Parameter, r.Table)
@@ -70,7 +70,7 @@ func placeOf(r state.Rewrite) string {
 	return fmt.Sprintf("%s:%d: %s = %s", postconf.MainCF, r.Line, r.Parameter, r.Table)
 }
 
-// matching is the first row of a table of addresses that changes one of ours,
+// matching returns the first row of a table of addresses that changes one of ours,
 // generic(5): user@domain, @domain, or a user at the names of this machine.
 func matching(in step.Input, r state.Rewrite) string {
 	names := map[string]bool{}
@@ -99,7 +99,7 @@ func matching(in step.Input, r state.Rewrite) string {
 var signedFields = strings.Fields(`from reply-to subject date to cc resent-date resent-from resent-to resent-cc in-reply-to references
 	list-id list-help list-unsubscribe list-subscribe list-post list-owner list-archive`)
 
-// changing is the first rule of a table of patterns, header_checks(5), that
+// changing returns the first rule of a table of patterns, header_checks(5), that
 // changes what is signed: its line and what it says.
 func changing(r state.Rewrite) (line int, rule string) {
 	for _, l := range rules(string(r.Text)) {
@@ -128,7 +128,7 @@ type numbered struct {
 	text string
 }
 
-// rules are the logical lines of a table: a line that begins with white space
+// rules returns the logical lines of a table: a line that begins with white space
 // continues the one before, those that begin with # are comments.
 func rules(text string) []numbered {
 	var all []numbered

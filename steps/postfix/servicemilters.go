@@ -10,7 +10,7 @@ import (
 	"mailsetup/steps/step"
 )
 
-// lineOf is where a service sets something, in the words of errors.
+// lineOf names the line on which a service sets an option, for errors.
 func lineOf(s state.Service, o state.Option) string {
 	line := o.Line
 	if line == 0 {
@@ -225,8 +225,8 @@ func (l *milterLists) complete(s *state.Service, q state.Question, set ...state.
 	return &change{q: q, set: set}
 }
 
-// optionText is how master.cf(5) will have an option, where another text stands
-// or none.
+// optionText returns an option as it will be written into master.cf(5), in place of
+// another text or none.
 func optionText(was string, s state.Setting) string {
 	const service, line = "x/inet", "x inet - - - - - smtpd "
 	text, err := mastercf.Set(line+was, []state.ServiceSetting{{Service: service, Setting: s}})

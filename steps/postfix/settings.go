@@ -9,9 +9,10 @@ import (
 	"mailsetup/steps/step"
 )
 
+// AliasFile is the file of aliases(5) on every Debian system.
 const AliasFile state.Path = "/etc/aliases"
 
-// Settings are the parameters of postconf(5) as the run leaves them: what
+// Settings returns the parameters of main.cf as the run leaves them: what
 // Postfix says now, or what Debian's package makes of the answers that it gets,
 // with the names that we set.
 func Settings(in step.Input) map[string]string {

@@ -13,7 +13,7 @@ import (
 	"mailsetup/steps/step"
 )
 
-// signedFor says in the plan whose mail will be signed.
+// signedFor returns a note on whose mail will be signed.
 func signedFor(in step.Input) []state.Note {
 	var names []string
 	for _, d := range in.Spec.Domains {
@@ -41,7 +41,7 @@ func signedFor(in step.Input) []state.Note {
 	}}
 }
 
-// clients are the networks that Postfix relays for, this machine apart.
+// clients returns the networks that Postfix relays for, this machine apart.
 func clients(p *state.Postfix) []string {
 	if p == nil {
 		return nil
@@ -85,7 +85,7 @@ func authenticates(p *state.Postfix) bool {
 	})
 }
 
-// unsigned tells of mail that this set-up does not sign, or that does not pass
+// unsigned returns notes about mail that this set-up does not sign, or that does not pass
 // for the domain's although it is signed.
 func unsigned(in step.Input) []state.Note {
 	if in.Facts.Postfix == nil {
@@ -94,8 +94,8 @@ func unsigned(in step.Input) []state.Note {
 	return slices.Concat(unknownDomains(in), withoutLogin(in.Facts.Postfix), relayed(in), otherInstances(in.Facts.Postfix))
 }
 
-// unknownDomains are those that Postfix delivers for and whose mail nobody
-// asked to sign.
+// unknownDomains returns a note about domains that Postfix delivers for and whose mail
+// nobody asked to sign.
 func unknownDomains(in step.Input) []state.Note {
 	known := signer.HostNames(in)
 	var unknown []string
@@ -116,8 +116,8 @@ func unknownDomains(in step.Input) []state.Note {
 	}}
 }
 
-// localDomains are those whose mailboxes are here, as far as they are written
-// out in main.cf.
+// localDomains returns the domains whose mailboxes are here, as far as main.cf writes
+// them out.
 func localDomains(p *state.Postfix) []string {
 	var all []string
 	for _, name := range []string{"mydestination", "virtual_mailbox_domains", "virtual_alias_domains"} {
@@ -126,7 +126,7 @@ func localDomains(p *state.Postfix) []string {
 	return all
 }
 
-// withoutLogin tells of macros by which OpenDKIM would know that a client
+// withoutLogin returns notes about macros by which OpenDKIM would know that a client
 // logged in, and that it is not told.
 func withoutLogin(p *state.Postfix) []state.Note {
 	const name, macro = "milter_mail_macros", "{auth_type}"
@@ -152,7 +152,7 @@ func withoutLogin(p *state.Postfix) []state.Note {
 	return nil
 }
 
-// relayed tells that receivers see the relay's addresses, which SPF does not
+// relayed returns a note that receivers see the relay's addresses, which SPF does not
 // know.
 func relayed(in step.Input) []state.Note {
 	relay := in.Facts.Postfix.Value["relayhost"]

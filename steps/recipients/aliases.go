@@ -70,7 +70,7 @@ func rootProbes(in step.Input) []state.Probe {
 	return []state.Probe{p}
 }
 
-// databaseKind is the type of the database of /etc/aliases in a list of them:
+// databaseKind returns the type of the database of /etc/aliases in a list of them:
 // alias_database, postconf(5).
 func databaseKind(value string) (kind string, ok bool) {
 	for _, word := range postconf.Words(value) {

@@ -50,7 +50,7 @@ func mailRoute(in step.Input, domain string, planned map[string][]state.Record) 
 	return state.RouteUnknown
 }
 
-// exchangersOf are the MX records that a domain has, the preferred one first.
+// exchangersOf returns the MX records that a domain has, the preferred one first.
 func exchangersOf(in step.Input, domain string) []string {
 	zone, here := records.ClosestZone(in.Facts.Zones, domain+".")
 	if here && zone.Problem == "" && !zone.Unread {
@@ -73,12 +73,12 @@ func byPreference(a, b string) int {
 	return strings.Compare(number(a), number(b))
 }
 
-// mxHost is the host of an MX record's data.
+// mxHost returns the host of an MX record's data.
 func mxHost(value string) string {
 	return strings.ToLower(value[strings.LastIndexByte(value, ' ')+1:])
 }
 
-// addressesOf are those of a name. Known: there are no others.
+// addressesOf returns the addresses of a name; known says that there are no others.
 func addressesOf(in step.Input, name string, planned []state.Record) (addrs []netip.Addr, known bool) {
 	zone, here := records.ClosestZone(in.Facts.Zones, name+".")
 	here = here && zone.Problem == "" && !zone.Unread

@@ -27,7 +27,7 @@ type Addressee struct {
 	Domain  string // whose reports go there; "" for the host's
 }
 
-// Addressees are those that the run is about.
+// Addressees returns the addresses that the run is about.
 func Addressees(in step.Input) []Addressee {
 	var list []Addressee
 	if in.Scope.WholeHost() && in.Spec.Host.RootAlias != "" {
@@ -79,7 +79,7 @@ func UnreadSince(was, in step.Input) error {
 	return Unread(in)
 }
 
-// Notes are the notes about addresses of which it is not certain that somebody
+// Notes returns the notes about addresses of which it is not certain that somebody
 // has them.
 func Notes(in step.Input) []state.Note {
 	notes := aliasUnused(in)
@@ -97,7 +97,7 @@ func Notes(in step.Input) []state.Note {
 	return notes
 }
 
-// aliasUnused tells of settings with which Postfix does not look for root's alias
+// aliasUnused returns notes about settings with which Postfix does not look for root's alias
 // where it is written.
 func aliasUnused(in step.Input) []state.Note {
 	root, asked := in.Facts.Recipients["root"]
@@ -129,7 +129,7 @@ func (a Addressee) topic() string {
 	return "aliases"
 }
 
-// named is the address as the administrator gave it.
+// named returns the address as the administrator gave it.
 func (a Addressee) named(in step.Input) string {
 	if a.Address == "root" {
 		return in.Spec.Host.RootAlias
@@ -207,7 +207,7 @@ func (a Addressee) hint(in step.Input, r state.Recipient) string {
 	return first + "; or " + other
 }
 
-// WithoutUnread is the spec without the report addresses that nobody has. It is asked of
+// WithoutUnread returns the spec without the report addresses that nobody has. It is asked of
 // domains whose addresses were proposed and not chosen.
 func WithoutUnread(in step.Input) spec.Spec {
 	out := in.Spec
@@ -224,7 +224,7 @@ func WithoutUnread(in step.Input) spec.Spec {
 	return out
 }
 
-// AliasesText is /etc/aliases as the run leaves it, nil if it does not touch it.
+// AliasesText returns /etc/aliases as the run leaves it, nil if it does not touch it.
 func AliasesText(in step.Input) []byte {
 	stage, _, err := Aliases(in)
 	if err != nil {
@@ -244,7 +244,7 @@ func AliasesText(in step.Input) []byte {
 	return append([]byte{}, text...)
 }
 
-// SuggestReader is the address to propose for reports about a domain: one of the host's
+// SuggestReader returns the address to propose for reports about a domain: one of the host's
 // own that somebody has, else a word for one.
 func SuggestReader(in step.Input) string {
 	for _, d := range in.Spec.Domains {

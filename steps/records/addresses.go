@@ -28,7 +28,7 @@ func families() []family {
 
 func (f family) of(list []netip.Addr) []netip.Addr { return only(list, f.is) }
 
-// only are the addresses of which something is true.
+// only returns the addresses for which is holds.
 func only(list []netip.Addr, is func(netip.Addr) bool) []netip.Addr {
 	return slices.DeleteFunc(slices.Clone(list), func(a netip.Addr) bool { return !is(a) })
 }
@@ -39,9 +39,9 @@ func isReachable(a netip.Addr) bool {
 	return err == nil
 }
 
-// AddressNotes tells where those that the administrator named do not go together
-// with those that the machine has, that its mail leaves from, or that DNS
-// knows. A plain server has none of this.
+// AddressNotes returns notes on addresses that the administrator named and that are not
+// those of the machine, of its outgoing mail, or of its name in DNS. A plain server
+// has none.
 func AddressNotes(in step.Input) []state.Note {
 	notes := wrongInDNS(in)
 	if len(in.Facts.Addresses) == 0 { // nobody could look
@@ -56,7 +56,7 @@ func AddressNotes(in step.Input) []state.Note {
 	return append(notes, withoutIPv4(in)...)
 }
 
-// notHere tells of addresses that are on no interface: those of a router in
+// notHere returns notes about addresses that are on no interface: those of a router in
 // front of the machine, or wrong ones.
 func notHere(in step.Input, f family) []state.Note {
 	ours, here := f.of(in.Spec.Host.Addresses), f.of(in.Facts.Addresses)
@@ -66,7 +66,7 @@ func notHere(in step.Input, f family) []state.Note {
 	case len(away) == 0:
 		return nil
 	case none && slices.ContainsFunc(here, isReachable) && !byRelay(in.Facts.Postfix):
-		return nil // mail leaves from that one: exits tells
+		return nil // mail leaves from that one, of which senderAddresses knows
 	case none && len(here) > 0 && !slices.ContainsFunc(here, isReachable):
 		return behindNAT(in, ours, here)
 	}
@@ -102,7 +102,7 @@ func behindNAT(in step.Input, ours, here []netip.Addr) []state.Note {
 	}}
 }
 
-// withoutIPv4 tells of a server that most of the world's mail servers can reach,
+// withoutIPv4 returns notes about a server that most of the world's mail servers can reach,
 // but not all.
 func withoutIPv4(in step.Input) []state.Note {
 	four := families()[0]
@@ -115,8 +115,8 @@ func withoutIPv4(in step.Input) []state.Note {
 	}}
 }
 
-// wrongInDNS tells of addresses that the host's name has in DNS and that are
-// none of this server's. A zone that is here is judged with its records.
+// wrongInDNS returns notes about addresses that the host's name has in DNS and that are
+// none of this server's. A zone that is here is compared record by record.
 func wrongInDNS(in step.Input) []state.Note {
 	host, ours := in.Spec.Host.Hostname, in.Spec.Host.Addresses
 	if _, here := ClosestZone(in.Facts.Zones, host+"."); here && in.Spec.Host.DNS == spec.DNSBind {
@@ -160,7 +160,7 @@ func are(all []netip.Addr) string {
 	return listAddresses(all) + " are"
 }
 
-// initWith is the command that names these addresses.
+// initWith returns the command that names these addresses.
 func initWith(all []netip.Addr) string {
 	var b strings.Builder
 	b.WriteString("mailsetup init")

@@ -63,6 +63,7 @@ const (
 	AboutAddress Kind = ""
 )
 
+// KindOf returns what a record of the domain is for.
 func KindOf(d spec.Domain, r state.Record) Kind {
 	switch {
 	case r.Type != "TXT":
@@ -92,7 +93,7 @@ func Conflict(a, b state.Record) bool {
 	return a.Value == b.Value || v != "" && v == Purpose(b.Value) || dnsname.Conflict(a.Name, a.Value, b.Value)
 }
 
-// Purpose is what a TXT record is for, in a word.
+// Purpose returns what a TXT record is for, in a word.
 func Purpose(text string) string { return dnsname.Version(text) }
 
 // SameTarget compares addresses, and mail exchangers whatever their preference.
@@ -128,8 +129,7 @@ func compareKey(ours state.Record, there []state.Record) Comparison {
 
 func values(list []state.Record) string { return strings.Join(ValuesOf(list), " and ") }
 
-// Question is the one for a record that has to change, without its text and
-// place.
+// Question asks for the consent to change a record; file and lines are the caller's.
 func (v Comparison) Question(d spec.Domain, r state.Record) state.Question {
 	about := KindOf(d, r)
 	word := string(about)
@@ -155,7 +155,7 @@ func (v Comparison) applyKeep(d spec.Domain, r state.Record) Comparison {
 	return Comparison{Notes: append(v.Notes, state.Note{Topic: Purpose(r.Value), Text: text, Passing: true})}
 }
 
-// Refusal is the error for a record that no change would make right.
+// Refusal returns the error for a record that no change would make right.
 func (v Comparison) Refusal(d spec.Domain, r state.Record) error {
 	refused := *v.Refused
 	if KindOf(d, r) != AboutKey && !v.Missing {
@@ -166,7 +166,7 @@ func (v Comparison) Refusal(d spec.Domain, r state.Record) error {
 	return &refused
 }
 
-// AsNote is a refusal where nothing stands in the way of the run.
+// AsNote returns the refusal as a note, where nothing stands in the way of the run.
 func (v Comparison) AsNote(r state.Record) state.Note {
 	return state.Note{Topic: Purpose(r.Value), Text: v.Refused.What, Do: v.Refused.Hint}
 }
@@ -188,11 +188,11 @@ func unreadable(what, effect string, ours, theirs state.Record, err error) Compa
 	}}
 }
 
-// about is the name whose mail a record is about.
+// about returns the name whose mail a record is about.
 func about(name string) string { return dnsname.TrimDot(strings.TrimPrefix(name, "_dmarc.")) }
 
-// changeCommand are what asks the administrator to type again: with the domain, if
-// it is not the one that flags mean without being told.
+// changeCommand returns the command that changes the record: with the domain, unless it
+// is the one that flags mean by default.
 func changeCommand(in step.Input, d spec.Domain, flags string) string {
 	which := ""
 	if d.Name != in.Spec.Host.Domain {
@@ -201,6 +201,7 @@ func changeCommand(in step.Input, d spec.Domain, flags string) string {
 	return "mailsetup init " + which + flags + " --existing-records change"
 }
 
+// DifferenceNote tells of a record of the administrator's that differs and stays.
 func DifferenceNote(r state.Record, there []state.Record) state.Note {
 	return state.Note{
 		Topic: "dns",
@@ -209,6 +210,7 @@ func DifferenceNote(r state.Record, there []state.Record) state.Note {
 	}
 }
 
+// ValuesOf returns the texts of records.
 func ValuesOf(list []state.Record) []string {
 	texts := make([]string, 0, len(list))
 	for _, r := range list {

@@ -70,7 +70,7 @@ func compared(is, want string) string {
 	return "looser than the"
 }
 
-// reportsTo is where reports should go: to the addresses that were asked for,
+// reportsTo returns where reports should go: to the addresses that were asked for,
 // and to those of theirs that the spec has no words for. Lacks are the ones
 // that are not there yet.
 func reportsTo(have, want []string) (list, lacks []string) {
@@ -107,9 +107,10 @@ func WithoutSizeLimit(uri string) string {
 	return uri
 }
 
+// SameURI compares addresses of reports, whatever their size limit.
 func SameURI(a, b string) bool { return strings.EqualFold(WithoutSizeLimit(a), WithoutSizeLimit(b)) }
 
-// DelegatedPolicy tells of a policy that another name has in trust: a service makes
+// DelegatedPolicy returns notes about a policy that another name has in trust: a service makes
 // it, and what it makes stays.
 func DelegatedPolicy(in step.Input, d spec.Domain, alias state.Record) state.Note {
 	n := state.Note{Topic: "dmarc", Passing: true}

@@ -35,8 +35,8 @@ func compareSPF(in step.Input, d spec.Domain, ours state.Record, there []state.R
 	return v.applyKeep(d, ours)
 }
 
-// compareRedirect judges the record of a domain for which that of another one is to
-// decide: then it says nothing else.
+// compareRedirect compares the record of a domain for which another domain's record
+// decides: then it has nothing but the redirect.
 func compareRedirect(d spec.Domain, ours state.Record, rec policy.SPF) Comparison {
 	if strings.EqualFold(rec.Redirect(), d.SPF.Redirect) && len(rec.Terms()) == 1 {
 		return Comparison{}
@@ -49,7 +49,7 @@ func compareRedirect(d spec.Domain, ours state.Record, rec policy.SPF) Compariso
 	}
 }
 
-// mergeAll is one record that says what two said.
+// mergeAll returns one record that says what two said.
 func mergeAll(in step.Input, d spec.Domain, ours state.Record, there []state.Record) string {
 	one, err := policy.ParseSPF(there[0].Value)
 	for _, x := range there[1:] {
@@ -68,7 +68,7 @@ func mergeAll(in step.Input, d spec.Domain, ours state.Record, there []state.Rec
 	return one.Merge(j.change)
 }
 
-// spfFact is what the record means for this server. Where nobody evaluated it,
+// spfFact returns what the record means for this server. Where nobody evaluated it,
 // only what needs no DNS is known.
 func spfFact(in step.Input, name string, rec policy.SPF) state.SPF {
 	if f, ok := in.Facts.SPF[name]; ok && f.Record == rec.String() {
@@ -173,7 +173,7 @@ func (j *spfComparison) comparison() Comparison {
 	return v
 }
 
-// broken is what is wrong with the record, or with an include that it would
+// broken returns what is wrong with the record, or with an include that it would
 // get.
 func (j *spfComparison) broken() string {
 	if j.fact.Problem != "" {
@@ -187,7 +187,7 @@ func (j *spfComparison) broken() string {
 	return ""
 }
 
-// cost is the number of look-ups of the merged record. Unknown: some of it
+// cost returns the number of look-ups of the merged record. Unknown: some of it
 // could not be counted.
 func (j *spfComparison) cost() (n int, unknown bool) {
 	n, unknown = j.fact.Lookups, j.fact.Unsure != ""
@@ -209,7 +209,7 @@ func (j *spfComparison) costs(after int, unknown bool) string {
 	return fmt.Sprintf("it takes%s %d of the 10 DNS look-ups that receivers make, and %d then", least, j.fact.Lookups, after)
 }
 
-// notes are what the administrator should know of a record that is otherwise
+// notes returns what the administrator should know of a record that is otherwise
 // left alone.
 func (j *spfComparison) notes() []state.Note {
 	var notes []state.Note
@@ -298,7 +298,7 @@ func joinAddresses(list []netip.Addr) string {
 	return strings.Join(words, " and ")
 }
 
-// allTerm is the mechanism for a result in the words of RFC 7208 section 2.6.
+// allTerm returns the mechanism for a result in the words of RFC 7208 section 2.6.
 func allTerm(result string) string {
 	return map[string]string{"fail": "-all", "softfail": "~all", "neutral": "?all", "pass": "+all"}[result]
 }

@@ -15,7 +15,7 @@ import (
 	"mailsetup/steps/step"
 )
 
-// ForDomain are all DNS records that a domain's mail needs, in the order in
+// ForDomain returns all DNS records that a domain's mail needs, in the order in
 // which one explains them: the host (with the primary domain only), who
 // receives, who may send, who signed, what to do with the rest.
 func ForDomain(h spec.Host, d spec.Domain, keys []keyring.Key) []state.Record {
@@ -49,7 +49,7 @@ func ForDomain(h spec.Host, d spec.Domain, keys []keyring.Key) []state.Record {
 	return rrs
 }
 
-// Planned are the addresses and mail exchangers among the records of all
+// Planned returns the addresses and mail exchangers among the records of all
 // domains: what an existing SPF record may name before they are served.
 func Planned(s spec.Spec) []state.Record {
 	var rrs []state.Record
@@ -61,7 +61,7 @@ func Planned(s spec.Spec) []state.Record {
 	return slices.DeleteFunc(rrs, func(r state.Record) bool { return r.Type == "TXT" })
 }
 
-// Of are those of one domain of the spec. A host that is named like
+// Of returns the records of one domain of the spec. A host that is named like
 // another domain has the SPF record of that one: two are a permanent error.
 // Only the primary domain brings records of the host. A run about keys that get
 // successors has to do with these alone.
@@ -84,7 +84,7 @@ func addressType(a netip.Addr) string {
 	return "AAAA"
 }
 
-// SPF is the policy of RFC 7208 for mail of the domain: this host's addresses,
+// SPF returns the policy of RFC 7208 for mail of the domain: this host's addresses,
 // the mail exchangers where we receive, third parties, and what the rest is; or
 // the name of the domain whose record says all that. The addresses come first:
 // receivers give up at the third name without an address of the sender's family
@@ -103,8 +103,8 @@ func SPF(h spec.Host, d spec.Domain) string {
 	return strings.Join(append(terms, qualifier(d.SPF.All)+"all"), " ")
 }
 
-// heloSPF is for the HELO identity (RFC 7208 section 2.3), which is all there
-// is to check when a bounce leaves with an empty envelope sender.
+// heloSPF returns the policy for the HELO identity (RFC 7208 section 2.3), which is all
+// that can be checked when a bounce leaves with an empty envelope sender.
 func heloSPF(h spec.Host, d spec.Domain) string {
 	terms := append([]string{"v=spf1"}, ipTerms(h.Addresses)...)
 	return strings.Join(append(terms, qualifier(d.SPF.All)+"all"), " ")
@@ -133,7 +133,7 @@ func qualifier(all string) string {
 	}
 }
 
-// DMARC is the policy record of RFC 9989. The policy comes right after the
+// DMARC returns the policy record of RFC 9989. The policy comes right after the
 // version, where readers of the older RFC 7489 expect it.
 func DMARC(d spec.Domain) string {
 	tags := []string{"v=DMARC1", "p=" + d.DMARC.Policy}

@@ -16,7 +16,7 @@ func mailDomain(addr string) string {
 	return strings.ToLower(addr[strings.LastIndexByte(addr, '@')+1:])
 }
 
-// reportConsent is the record by which the domain of a report address consents
+// reportConsent returns the record by which the domain of a report address consents
 // to reports about another domain (RFC 9990).
 func reportConsent(d spec.Domain, to string) state.Record {
 	return state.Record{Name: dnsname.ReportConsent(d.Name, to) + ".", Type: "TXT", TTL: d.TTL, Value: "v=DMARC1"}
@@ -29,7 +29,7 @@ func ConsentsHere(in step.Input, d spec.Domain) bool {
 	return in.Spec.DNSOf(d) == spec.DNSBind || in.Spec.Host.DNS == spec.DNSBind && OtherNameServer(in) == nil
 }
 
-// ReportConsents are those that zones of this machine give.
+// ReportConsents returns the consents that zones of this machine publish.
 func ReportConsents(in step.Input, d spec.Domain) []state.Record {
 	if !ConsentsHere(in, d) {
 		return nil
@@ -37,7 +37,7 @@ func ReportConsents(in step.Input, d spec.Domain) []state.Record {
 	return PossibleReportConsents(in, d)
 }
 
-// PossibleReportConsents are those that zones of this machine could give.
+// PossibleReportConsents returns the consents that zones of this machine could publish.
 func PossibleReportConsents(in step.Input, d spec.Domain) []state.Record {
 	if in.KeysOnly {
 		return nil
@@ -61,7 +61,7 @@ func consentsToAll(there []state.Record, to string) bool {
 	})
 }
 
-// ReportDomains are the domains of a domain's report addresses whose consent
+// ReportDomains returns the domains of a domain's report addresses whose consent
 // receivers look for: those neither above nor below it.
 func ReportDomains(d spec.Domain) []string {
 	var names []string
@@ -74,7 +74,7 @@ func ReportDomains(d spec.Domain) []string {
 	return names
 }
 
-// ReportConsentNames are the names at which others consent to reports about the
+// ReportConsentNames returns the names at which others consent to reports about the
 // domain.
 func ReportConsentNames(d spec.Domain) []string {
 	var names []string
@@ -84,7 +84,7 @@ func ReportConsentNames(d spec.Domain) []string {
 	return names
 }
 
-// MissingConsentNotes tells of report addresses whose domain does not consent, as far
+// MissingConsentNotes returns notes about report addresses whose domain does not consent, as far
 // as DNS and the zones of this machine know.
 func MissingConsentNotes(in step.Input, d spec.Domain) []state.Note {
 	given := ReportConsents(in, d)

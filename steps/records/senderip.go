@@ -24,7 +24,7 @@ type senderAddress struct {
 // others see then.
 func byRelay(p *state.Postfix) bool { return p != nil && postconf.Effective(p, nil, "relayhost") != "" }
 
-// senderAddresses are the addresses of a family from which mail leaves.
+// senderAddresses returns the addresses of a family from which mail leaves.
 func senderAddresses(in step.Input, f family) []senderAddress {
 	p := in.Facts.Postfix
 	if byRelay(p) {
@@ -45,7 +45,7 @@ func senderAddresses(in step.Input, f family) []senderAddress {
 	return slices.CompactFunc(all, func(a, b senderAddress) bool { return a.addr == b.addr })
 }
 
-// smtpClients are the services that deliver by SMTP: nil for one of which
+// smtpClients returns the services that deliver by SMTP: nil for one of which
 // nothing is known.
 func smtpClients(p *state.Postfix) []*state.Service {
 	var all []*state.Service
@@ -71,7 +71,7 @@ func usesFamily(p *state.Postfix, client *state.Service, f family) bool {
 	return len(list) == 0 || slices.Contains(list, "all") || slices.Contains(list, f.protocol)
 }
 
-// bindAddress is the address that Postfix is told to deliver from: smtp_bind_address,
+// bindAddress returns the address that Postfix is told to deliver from: smtp_bind_address,
 // or the only one of the family in inet_interfaces, which postconf(5) takes for
 // the same.
 func bindAddress(p *state.Postfix, client *state.Service, f family) (senderAddress, bool) {
@@ -99,7 +99,7 @@ func bindAddress(p *state.Postfix, client *state.Service, f family) (senderAddre
 	return senderAddress{}, false
 }
 
-// sourceAddresses are the addresses that the kernel chooses or, where the routing table
+// sourceAddresses returns the addresses that the kernel chooses or, where the routing table
 // tells nothing, might choose.
 func sourceAddresses(in step.Input, f family) []senderAddress {
 	var all []senderAddress
@@ -117,7 +117,7 @@ func sourceAddresses(in step.Input, f family) []senderAddress {
 	return all
 }
 
-// notes tells of mail that leaves from an address which SPF would not know.
+// notes returns notes about mail that leaves from an address which SPF would not know.
 func (e senderAddress) notes(in step.Input, f family) []state.Note {
 	ours := f.of(in.Spec.Host.Addresses)
 	onInterface := only(ours, func(a netip.Addr) bool { return slices.Contains(in.Facts.Addresses, a) })
@@ -149,7 +149,7 @@ func (e senderAddress) notes(in step.Input, f family) []state.Note {
 	return []state.Note{note}
 }
 
-// suggestion is what the administrator would add to the addresses named, and the
+// suggestion returns what the administrator would add to the addresses named, and the
 // command for it.
 func (e senderAddress) suggestion(all []netip.Addr) (name, do string) {
 	if !isReachable(e.addr) {

@@ -48,7 +48,7 @@ func TXTRecords(f state.Facts, name string, serve func(string) bool) []string {
 	return slices.DeleteFunc(list, func(t string) bool { return !serve(t) })
 }
 
-// ClosestZone is the zone with the longest origin at or above the name, if that
+// ClosestZone returns the zone with the longest origin at or above the name, if that
 // zone holds the name rather than delegating it to others.
 func ClosestZone(zones []state.Zone, name string) (state.Zone, bool) {
 	best := &state.Zone{}

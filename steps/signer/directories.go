@@ -34,7 +34,7 @@ func stranger(o *state.OpenDKIM) bool {
 	return o != nil && !slices.Contains([]string{"", state.Root.User, userOpenDKIM}, o.User)
 }
 
-// KeyDirectory is the directory of private keys. While OpenDKIM still runs as somebody
+// KeyDirectory returns the directory of private keys. While OpenDKIM still runs as somebody
 // else, its keys may be in it as well.
 func KeyDirectory(in step.Input) (state.Dir, error) {
 	dir := state.Dir{Path: KeyDir, Mode: 0o700, Owner: KeyOwner}
@@ -49,7 +49,7 @@ func KeyDirectory(in step.Input) (state.Dir, error) {
 	return dir, nil
 }
 
-// tablesDir is the directory of the tables. It is root's: who may write to it can
+// tablesDir returns the directory of the tables. It is root's: who may write to it can
 // have other tables read. One that is there stays as open as it is, as long as
 // OpenDKIM can reach what is in it: there may be keys, too.
 func tablesDir(in step.Input) (state.Dir, error) {

@@ -127,7 +127,7 @@ func milterProbe(endpoint string) []state.Probe {
 	return []state.Probe{{Kind: state.ProbeMilter, Address: endpoint, Within: 20 * time.Second}}
 }
 
-// RenderConf is the configuration, whose tables have a file each.
+// RenderConf returns the configuration, whose tables have a file each.
 func RenderConf(in step.Input) ([]byte, error) {
 	mode := "sv"
 	if in.Facts.Rspamd {
@@ -140,7 +140,7 @@ func RenderConf(in step.Input) ([]byte, error) {
 	})
 }
 
-// files are those that the signer reads, TrustedHosts only if it is to be made.
+// files returns those that the signer reads, TrustedHosts only if it is to be made.
 func (t tables) files(in step.Input, trust bool) ([]state.File, error) {
 	conf, err := RenderConf(in)
 	if err != nil {
@@ -173,7 +173,7 @@ func (t tables) files(in step.Input, trust bool) ([]state.File, error) {
 	return slices.Insert(list, 3, file(TrustedHosts, hosts, "whose mail is signed: this machine, the networks Postfix relays for and trusted of "+string(spec.HostFile))), nil
 }
 
-// HostNames are the names this machine's own mail carries: myhostname and
+// HostNames returns the names this machine's own mail carries: myhostname and
 // myorigin. A Postfix that this run installs gets the host name of the spec.
 func HostNames(in step.Input) []string {
 	names := []string{in.Spec.Host.Hostname}
@@ -185,7 +185,7 @@ func HostNames(in step.Input) []string {
 	return slices.Compact(names)
 }
 
-// Mailname is what Debian's /etc/mailname says on a Postfix this run installs:
+// Mailname returns what Debian's /etc/mailname says on a Postfix this run installs:
 // the domain where this host receives for it, else the host's own name, whose
 // mail would otherwise leave for the domain's real mail server.
 func Mailname(in step.Input) string {
@@ -197,7 +197,7 @@ func Mailname(in step.Input) string {
 	return in.Spec.Host.Hostname
 }
 
-// cannotAlign tells of host names that rows signs with the key of a domain
+// cannotAlign returns notes about host names that rows signs with the key of a domain
 // which they do not belong to, and of the domain that would do.
 func cannotAlign(in step.Input) []state.Note {
 	var notes []state.Note
@@ -220,7 +220,7 @@ func cannotAlign(in step.Input) []state.Note {
 	return notes
 }
 
-// trustedPrefixes are the senders whose mail is signed.
+// trustedPrefixes returns the senders whose mail is signed.
 func trustedPrefixes(in step.Input) []netip.Prefix {
 	nets := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	for _, a := range slices.Concat(in.Facts.Addresses, in.Spec.Host.Addresses) {
@@ -232,7 +232,7 @@ func trustedPrefixes(in step.Input) []netip.Prefix {
 	return nets
 }
 
-// unlisted tells of senders that Postfix relays for, or does not, in a way
+// unlisted returns notes about senders that Postfix relays for, or does not, in a way
 // that TrustedHosts cannot say.
 func unlisted(in step.Input) []state.Note {
 	p := in.Facts.Postfix
@@ -254,7 +254,7 @@ var startSettings = []string{
 	"QueryCache", "MilterDebug", "POPDBFile", "Quarantine", "StrictTestMode", "TestPublicKeys",
 }
 
-// UnitAction is a reload, which leaves no hole, wherever that is enough.
+// UnitAction returns a reload, which leaves no hole, wherever that is enough.
 func UnitAction(in step.Input, conf []byte) state.UnitAction {
 	o := in.Facts.OpenDKIM
 	if o == nil || !o.Active || o.Deaf || o.Endpoint != "" && !ourSocket(o.Endpoint) || len(conflictingSettings(in, *o)) > 0 {
@@ -289,7 +289,7 @@ func ourSocket(address string) bool {
 	return slices.Contains([]string{string(Socket), "local:" + string(Socket), "unix:" + string(Socket)}, address)
 }
 
-// currentSocket is where the running OpenDKIM listens, if on a socket file.
+// currentSocket returns where the running OpenDKIM listens, if on a socket file.
 func currentSocket(in step.Input) state.Path {
 	o := in.Facts.OpenDKIM
 	if o == nil {

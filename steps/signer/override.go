@@ -59,7 +59,7 @@ func unitEdits(in step.Input) ([]state.Edit, []state.Question, error) {
 	return all, questions, nil
 }
 
-// conflictingSettings are the settings of [Service] that keep OpenDKIM from running as our
+// conflictingSettings returns the settings of [Service] that keep OpenDKIM from running as our
 // configuration says.
 func conflictingSettings(in step.Input, o state.OpenDKIM) []string {
 	texts := [][]byte{in.Facts.Files[o.Unit]}
@@ -110,7 +110,7 @@ func startsAsPackaged(start string) bool {
 	return true
 }
 
-// assigned are the assignments of a unit file to the settings named. One that
+// assigned returns the assignments of a unit file to the settings named. One that
 // only clears a list counts where nothing else would be left of it.
 func assigned(text []byte, names []string) []edits.Assignment {
 	return slices.DeleteFunc(edits.Assignments(text), func(a edits.Assignment) bool {
@@ -164,7 +164,7 @@ func overrideQuestion(p state.Path, said []edits.Assignment, drop []string) stat
 	}
 }
 
-// runDirs is the directory of the PID file, where a file of the administrator's
+// runDirs returns the directory of the PID file, where a file of the administrator's
 // hides the package's tmpfiles.d(5), which would make it: the generator writes
 // one that makes another directory.
 func runDirs(in step.Input) []state.Dir {

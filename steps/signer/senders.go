@@ -6,7 +6,7 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Senders are those whose mail a message is to be sent of, to prove that it
+// Senders returns those whose mail a message is to be sent of, to prove that it
 // leaves signed: the host itself and its domain, or one domain of those that the
 // run is about. There are none while no key signs.
 func Senders(in step.Input) []state.Signer {

@@ -35,7 +35,7 @@ func checkStrangers(in step.Input) error {
 	return step.Refuse(strings.Join(hints, "; "), "mail from anywhere that says it is yours would be signed: %s is trusted", step.Enumerate(where))
 }
 
-// trustNote tells of them where the run goes on and leaves TrustedHosts as it is: a
+// trustNote returns notes about them where the run goes on and leaves TrustedHosts as it is: a
 // key that others may have must not sign on because mynetworks is too wide.
 func trustNote(err error) state.Note {
 	n := state.Note{Topic: "trusted", Text: err.Error() + "; " + string(TrustedHosts) + " stays as it is"}

@@ -69,7 +69,7 @@ func alreadySigned(signing []templates.SigningRow, host, key string) bool {
 	})
 }
 
-// identity is what i= says about a sender, "" for nothing.
+// identity returns what i= says about a sender, "" for nothing.
 func identity(d spec.Domain, pattern string) string {
 	for _, text := range d.Identities {
 		if sender, says, _ := strings.Cut(text, " "); sender == pattern {
@@ -79,7 +79,7 @@ func identity(d spec.Domain, pattern string) string {
 	return ""
 }
 
-// explicitSenders are the senders that have a row to themselves.
+// explicitSenders returns the senders that have a row to themselves.
 func explicitSenders(s spec.Spec) map[string]bool {
 	all := map[string]bool{}
 	for _, d := range s.Domains {
@@ -90,7 +90,7 @@ func explicitSenders(s spec.Spec) map[string]bool {
 	return all
 }
 
-// testSender is an address whose mail the domain's key signs, and is none of those
+// testSender returns an address whose mail the domain's key signs, and is none of those
 // taken.
 func testSender(d spec.Domain, taken map[string]bool) string {
 	local, host, address := strings.Cut(d.Senders()[0], "@")
@@ -109,7 +109,7 @@ func testSender(d spec.Domain, taken map[string]bool) string {
 	return local + "@" + host
 }
 
-// hostSigner is the signature of the host's own mail: by the primary domain, or
+// hostSigner returns the signature of the host's own mail: by the primary domain, or
 // by the one whose row it meets. It is false where that is asked for already.
 func (t tables) hostSigner(in step.Input) (state.Signer, bool) {
 	host := in.Spec.Host.Hostname
@@ -125,7 +125,7 @@ func (t tables) hostSigner(in step.Input) (state.Signer, bool) {
 	return signature("root@"+host, t.keys[i].Domain, k), true
 }
 
-// matchingRow is the one that counts for an address, opendkim.conf(5)
+// matchingRow returns the one that counts for an address, opendkim.conf(5)
 // SigningTable: what says most about it.
 func matchingRow(signing []templates.SigningRow, user, host string) (templates.SigningRow, bool) {
 	patterns := []string{user + "@" + host, host}

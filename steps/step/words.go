@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// EnumerateUpTo writes out the first of many.
+// EnumerateUpTo writes out the first n of a list, and how many more there are.
 func EnumerateUpTo(all []string, n int) string {
 	if len(all) <= n {
 		return Enumerate(all)
@@ -13,6 +13,7 @@ func EnumerateUpTo(all []string, n int) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(all[:n], ", "), len(all)-n)
 }
 
+// Enumerate writes a list out: "a, b and c".
 func Enumerate(all []string) string {
 	if len(all) < 2 {
 		return strings.Join(all, "")

@@ -17,6 +17,7 @@ import (
 	"mailsetup/zonefile"
 )
 
+// Addrs parses IP addresses.
 func Addrs(list ...string) []netip.Addr {
 	var out []netip.Addr
 	for _, a := range list {
@@ -25,7 +26,7 @@ func Addrs(list ...string) []netip.Addr {
 	return out
 }
 
-// Two is a machine that signs for a second domain, with settings of its own.
+// Two returns a machine that signs for a second domain, with settings of its own.
 func Two(hostname, second string) step.Input {
 	in := Installed()
 	in.Spec.Host.Hostname = hostname
@@ -39,18 +40,19 @@ func Two(hostname, second string) step.Input {
 	return in
 }
 
-// Denied is the evaluation of a record that lets this server not pass.
+// Denied returns the evaluation of a record that lets this server not pass.
 func Denied(name, record string, lookups int) map[string]state.SPF {
 	return map[string]state.SPF{name: {Record: record, Lookups: lookups, Denied: []netip.Addr{netip.MustParseAddr("192.0.2.10")}}}
 }
 
+// Manual is the bare server whose records are printed.
 func Manual() step.Input {
 	in := Bare()
 	in.Spec.Host.DNS = spec.DNSManual
 	return in
 }
 
-// Tuned is a Postfix as somebody set it up: main.cf's parameters as "name =
+// Tuned returns a Postfix as somebody set it up: main.cf's parameters as "name =
 // value", services as "name command" with their options below.
 func Tuned(main []string, services ...state.Service) step.Input {
 	in := Installed()
@@ -64,7 +66,7 @@ func Tuned(main []string, services ...state.Service) step.Input {
 	return in
 }
 
-// Service is an entry of master.cf, its options in lines of their own.
+// Service returns an entry of master.cf, its options in lines of their own.
 func Service(name string, options ...string) state.Service {
 	name, command, _ := strings.Cut(name, " ")
 	s := state.Service{Name: name, Command: command, Line: 10}
@@ -76,9 +78,10 @@ func Service(name string, options ...string) state.Service {
 	return s
 }
 
+// Now is the time of a run.
 var Now = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 
-// Bare is a Debian 13 without mail packages, its BIND serving lab.example.
+// Bare returns a Debian 13 without mail packages, its BIND serving lab.example.
 func Bare() step.Input {
 	key := keyring.Key{
 		Selector: "202611", Bits: 2048, Public: "MIIB", File: "/etc/dkimkeys/lab.example/202611.private",
@@ -107,7 +110,7 @@ func Bare() step.Input {
 	}
 }
 
-// Installed is the same machine with Debian's Postfix and OpenDKIM on it.
+// Installed returns the same machine with Debian's Postfix and OpenDKIM on it.
 func Installed() step.Input {
 	in := Bare()
 	in.Facts.Installed["postfix"], in.Facts.Installed["opendkim"] = true, true
@@ -123,6 +126,7 @@ func Installed() step.Input {
 	return in
 }
 
+// Networks parses networks.
 func Networks(list ...string) []netip.Prefix {
 	var out []netip.Prefix
 	for _, s := range list {
@@ -131,9 +135,10 @@ func Networks(list ...string) []netip.Prefix {
 	return out
 }
 
+// Covering are wildcards of lab.example that answer for shop.lab.example.
 const Covering = "* 600 IN A 192.0.2.80\n* 600 IN MX 10 mx.example.org.\n"
 
-// BelowLab is a server that gets shop.lab.example as a further domain, whose
+// BelowLab returns a server that gets shop.lab.example as a further domain, whose
 // zone is that of lab.example with these lines.
 func BelowLab(t *testing.T, lines string) step.Input {
 	t.Helper()
@@ -155,6 +160,7 @@ func parsed(t *testing.T, text string) []state.Record {
 	return list
 }
 
+// Answered has the answer of a domain about wildcards.
 func Answered(in step.Input, domain, word string) step.Input {
 	in.Spec.Domains = slices.Clone(in.Spec.Domains)
 	for i := range in.Spec.Domains {
@@ -165,10 +171,11 @@ func Answered(in step.Input, domain, word string) step.Input {
 	return in
 }
 
+// ShopCopies are the copies of Covering for shop.lab.example.
 const ShopCopies = "*.shop.lab.example. 600 IN A 192.0.2.80\nshop.lab.example. 600 IN A 192.0.2.80\n" +
 	"*.shop.lab.example. 600 IN MX 10 mx.example.org.\nshop.lab.example. 600 IN MX 10 mx.example.org."
 
-// WithCopies is the server once shop.lab.example is there with its copies.
+// WithCopies returns the server once shop.lab.example is there with its copies.
 func WithCopies(t *testing.T) step.Input {
 	t.Helper()
 	in := Answered(BelowLab(t, Covering), "shop.lab.example", spec.Copy)
@@ -187,9 +194,10 @@ func WithCopies(t *testing.T) step.Input {
 	return in
 }
 
+// Include is our line in a zone file, for the zone twice.
 const Include = "$INCLUDE \"/etc/bind/mailsetup/%s.zone\" %s. ; mailsetup 01234567\n"
 
-// Served is two domains whose records are served, each from its zone here.
+// Served returns two domains whose records are served, each from its zone here.
 func Served(t *testing.T) step.Input {
 	t.Helper()
 	in := Two("mail.lab.example", "shop.example")

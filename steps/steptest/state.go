@@ -12,7 +12,7 @@ import (
 	"mailsetup/zonefile"
 )
 
-// Having is the bare server whose zone has these lines, with what an
+// Having returns the bare server whose zone has these lines, with what an
 // evaluation of its SPF records found.
 func Having(t *testing.T, lines string, facts map[string]state.SPF) step.Input {
 	t.Helper()
@@ -27,7 +27,7 @@ func Having(t *testing.T, lines string, facts map[string]state.SPF) step.Input {
 	return in
 }
 
-// ZoneStage is what becomes of the zone.
+// ZoneStage returns what becomes of the zone.
 func ZoneStage(t *testing.T, in step.Input) (state.ZoneEdit, state.Stage, []state.Note) {
 	t.Helper()
 	st, notes, err := dns.Publish(in)
@@ -52,8 +52,10 @@ func SaysNothingOf(t *testing.T, in step.Input, name string) {
 	}
 }
 
+// SameNotes compares notes.
 func SameNotes(a, b []state.Note) bool { return slices.Equal(a, b) }
 
+// Build runs all steps.
 func Build(t *testing.T, in step.Input) state.State {
 	t.Helper()
 	want, err := steps.Build(in)
@@ -63,6 +65,7 @@ func Build(t *testing.T, in step.Input) state.State {
 	return want
 }
 
+// Stage finds a stage by name.
 func Stage(t *testing.T, want state.State, name string) state.Stage {
 	t.Helper()
 	i := slices.IndexFunc(want.Stages, func(s state.Stage) bool { return s.Name == name })
@@ -72,6 +75,7 @@ func Stage(t *testing.T, want state.State, name string) state.Stage {
 	return want.Stages[i]
 }
 
+// Content finds the text of a file in a stage.
 func Content(t *testing.T, st state.Stage, p state.Path) string {
 	t.Helper()
 	for _, f := range st.Files {
@@ -94,7 +98,7 @@ func TableRows(text string) []string {
 	return rows
 }
 
-// Lines are records without their TTLs.
+// Lines returns records without their TTLs.
 func Lines(list []state.Record) []string {
 	var all []string
 	for _, r := range list {
@@ -104,6 +108,7 @@ func Lines(list []state.Record) []string {
 	return all
 }
 
+// Rec is a record with a TTL of an hour.
 func Rec(name, kind, value string) state.Record {
 	return state.Record{Name: name, Type: kind, TTL: 3600, Value: value}
 }
