@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"mailsetup/internal/detect"
-	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 )
 
@@ -25,16 +24,15 @@ func (s *session) ahead(ctx context.Context) error {
 	if s.Image != nil || s.o.zones == nil {
 		return nil
 	}
-	names, err := s.domainsIn(spec.DomainsDir(), ".toml")
+	names, err := s.store().Domains()
 	if err != nil || len(names) <= few {
 		return err
 	}
-	o, err := s.Sys.Read(spec.HostFile)
+	host, err := s.store().Host()
 	if err != nil {
 		return err
 	}
-	host, _ := spec.Parse(o.Content, nil) // what is wrong with it is said later
-	g := &glance{origins: named(s.o.zones(host.Host)), done: make(chan struct{})}
+	g := &glance{origins: named(s.o.zones(host)), done: make(chan struct{})}
 	ctx, g.cancel = context.WithCancel(ctx)
 	s.glance = g
 	go func() {

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -12,8 +10,6 @@ import (
 	"mailsetup/internal/dnscheck"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/keyring"
-	"mailsetup/internal/plan"
-	"mailsetup/internal/state"
 )
 
 // result prints what was found in the last look.
@@ -203,10 +199,10 @@ func status(f dnsclient.Fault) string {
 // remember leaves what was seen for `mailsetup list`. It is an observation: a
 // failure to write it down takes nothing from the answer.
 func (w *watch) remember() {
-	if os.Geteuid() != 0 || !w.s.exists(plan.Home) {
+	if os.Geteuid() != 0 || !w.s.store().Exists() {
 		return
 	}
-	if err := w.s.writeChecked(w.checked(), nil); err != nil {
+	if err := w.s.store().SaveChecks(w.checked(), nil); err != nil {
 		w.s.c.say("what was seen is not remembered: %v", err)
 	}
 }
@@ -261,29 +257,4 @@ func everywhere(v dnscheck.Result, name string) bool {
 		}
 	}
 	return seen
-}
-
-// writeChecked puts each domain's file in place at once, with what a look at
-// records is to remember where that is given.
-func (s *session) writeChecked(all map[string]keyring.Checked, watches map[string]keyring.Watch) error {
-	if !s.exists(keyring.CheckedDir) {
-		err := s.Sys.Mkdir(keyring.CheckedDir, state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root})
-		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-	}
-	var memos []memo
-	for domain, c := range all {
-		file := keyring.CheckedFile(domain)
-		if o, err := s.Sys.Read(file); err == nil {
-			if earlier, err := keyring.ParseChecked(o.Content); err == nil {
-				c = c.After(earlier)
-			}
-		}
-		if w, given := watches[domain]; given {
-			c.Watch = w
-		}
-		memos = append(memos, memo{file, keyring.MarshalChecked(c)})
-	}
-	return s.jot(memos...)
 }

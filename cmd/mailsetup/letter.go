@@ -34,9 +34,6 @@ func (s *session) send(ctx context.Context, h spec.Host, l letter) {
 	}
 }
 
-// mailedFile holds the time at which a failure was mailed last.
-const mailedFile state.Path = "/var/lib/mailsetup/mailed"
-
 // mailFailure posts why a run failed that nobody sits in front of, at most once
 // a day. The run may have failed before it knew anything, so this looks for
 // itself, and host.toml alone has to be readable.
@@ -58,20 +55,18 @@ func mailFailure(ctx context.Context, c console, o options, failed error) {
 }
 
 func (s *session) failedTo(ctx context.Context, why string) {
-	o, err := s.Sys.Read(spec.HostFile)
-	sp, _ := spec.Parse(o.Content, nil) // what is wrong with it is what failed
-	if err != nil || sp.Host.Notify == "" || sp.Host.Hostname == "" {
+	host, err := s.store().Host() // what is wrong with it is what failed
+	if err != nil || host.Notify == "" || host.Hostname == "" {
 		return
 	}
-	last, _ := s.Sys.Read(mailedFile)
-	if at, err := time.Parse(time.RFC3339, strings.TrimSpace(string(last.Content))); err == nil && s.today(at) {
+	if at, ok := s.store().LastFailureMail(); ok && s.today(at) {
 		return
 	}
-	if err := s.jot(memo{mailedFile, []byte(s.Now.Format(time.RFC3339) + "\n")}); err != nil {
+	if err := s.store().SaveFailureMail(s.Now); err != nil {
 		s.c.say("%v", err)
 		return // or each run would send one
 	}
-	s.send(ctx, sp.Host, letter{"mailsetup rotate-dkim failed", why + "\n" + failedNote})
+	s.send(ctx, host, letter{"mailsetup rotate-dkim failed", why + "\n" + failedNote})
 }
 
 const failedNote = `

@@ -98,7 +98,7 @@ func (s *session) list() error {
 
 // listed are the domains of the spec, and those removed that still have keys.
 func (s *session) listed(sp *spec.Spec) ([]listedDomain, error) {
-	checked, err := s.lastChecks()
+	checked, err := s.store().LastChecks()
 	if err != nil {
 		return nil, err
 	}
@@ -161,21 +161,6 @@ func when(t time.Time) *time.Time {
 		return nil
 	}
 	return &t
-}
-
-// lastChecks are what was last seen of the domains' records.
-func (s *session) lastChecks() (map[string]keyring.Checked, error) {
-	files, err := s.files(keyring.CheckedDir, ".json")
-	if err != nil {
-		return nil, err
-	}
-	checks := make(map[string]keyring.Checked, len(files))
-	for _, f := range files {
-		if c, err := keyring.ParseChecked(f.Content); err == nil { // else it was never looked at
-			checks[f.domain] = c
-		}
-	}
-	return checks, nil
 }
 
 func (s *session) last(domain string, checked map[string]keyring.Checked) *listedChecked {

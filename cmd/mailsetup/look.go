@@ -44,7 +44,7 @@ func (s *session) look(ctx context.Context, w *spec.Spec) error {
 		facts.OtherMTA = s.facts.OtherMTA // what this run replaced leaves things behind
 	}
 	if facts.Postfix != nil {
-		facts.Postfix.Fresh = s.isFresh()
+		facts.Postfix.Fresh = s.store().PostfixIsFresh()
 	}
 	s.facts = facts
 	return nil

@@ -113,7 +113,6 @@ func (s *session) nothingToDo(ctx context.Context, w *work, p plan.Plan) error {
 		}
 	}
 	s.settledNow(w.input)
-	s.remembered()
 	if s.o.json {
 		return s.printResult(result{Notes: p.Notes, Proven: proven})
 	}
@@ -132,7 +131,6 @@ func (s *session) done(ctx context.Context, w *work, p plan.Plan, r apply.Report
 		return err
 	}
 	s.settledNow(w.input)
-	s.remembered()
 	if s.turned != nil {
 		s.turned.Changed, s.turned.Runs = true, []string{apply.FirstID(r.ID)}
 	}

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"mailsetup/internal/keyring"
-	"mailsetup/internal/plan"
-	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
 
@@ -18,38 +16,27 @@ func (s *session) count() error {
 	if s.o.root != "" {
 		return nil
 	}
-	written := s.loadPassed()
+	written, err := s.store().LoadElapsed()
+	if err != nil {
+		s.c.say("%v", err)
+	}
 	reading, err := system.ReadClock()
 	if err != nil {
 		return err
 	}
 	s.passed = written.Count(s.keys, reading)
-	if written.Same(s.passed, time.Hour) || len(written.Keys)+len(s.passed.Keys) == 0 {
+	if s.o.dryRun || os.Geteuid() != 0 {
 		return nil
 	}
-	return s.savePassed()
-}
-
-// loadPassed reads what earlier runs counted. Without it every wait begins
-// anew, which is safe.
-func (s *session) loadPassed() keyring.Passed {
-	o, err := s.Sys.Read(keyring.PassedFile)
-	if err != nil || o.Kind == state.Absent {
-		return keyring.Passed{}
-	}
-	p, err := keyring.ParsePassed(o.Content)
-	if err != nil {
-		s.c.say("%s: %v; keys wait for their whole time again", keyring.PassedFile, err)
-	}
-	return p
+	return s.store().UpdateElapsed(written, s.passed)
 }
 
 // savePassed is an observation and needs no journal.
 func (s *session) savePassed() error {
-	if s.o.dryRun || os.Geteuid() != 0 || !s.exists(plan.Home) {
+	if s.o.dryRun || os.Geteuid() != 0 {
 		return nil
 	}
-	return s.jot(memo{keyring.PassedFile, keyring.MarshalPassed(s.passed)})
+	return s.store().SaveElapsed(s.passed)
 }
 
 // passedOf is how long the keys of a domain have been in their stages. In a
@@ -67,14 +54,15 @@ func (s *session) passedOf(domain string) map[string]time.Duration {
 	return out
 }
 
-// toldToday reports whether a run of the last day told of the key, and takes
-// note that this one does.
-func (s *session) toldToday(domain string, k keyring.Key) bool {
-	if at, ok := s.passed.ToldAt(domain, k); ok && s.today(at) {
-		return true
-	}
+// notifiedToday reports whether a run of the last day told of the key.
+func (s *session) notifiedToday(domain string, k keyring.Key) bool {
+	at, ok := s.passed.ToldAt(domain, k)
+	return ok && s.today(at)
+}
+
+// markNotified notes that this run tells of the key.
+func (s *session) markNotified(domain string, k keyring.Key) {
 	s.passed = s.passed.Tell(domain, k, s.Now)
-	return false
 }
 
 // today reports whether a time is in the last day: one in the future is of a

@@ -256,7 +256,7 @@ func (s *session) install(ctx context.Context, w *work, announced *plan.Plan) er
 	}
 	s.installed = names
 	if fresh {
-		if err := s.markFresh(); err != nil {
+		if err := s.store().MarkFreshPostfix(); err != nil {
 			return err
 		}
 	}

@@ -207,7 +207,7 @@ func goneIn(c keyring.Checked, domain, selector string) string {
 }
 
 func (s *session) goneFrom(domain, selector string) string {
-	return goneIn(s.lastCheck(domain), domain, selector)
+	return goneIn(s.store().LastCheck(domain), domain, selector)
 }
 
 // recordProblems says what the last looks found of the domains that the run is
@@ -217,7 +217,7 @@ func (t *turning) recordProblems() {
 		if !t.about(d.Name) {
 			continue
 		}
-		w := t.s.lastCheck(d.Name).Watch
+		w := t.s.store().LastCheck(d.Name).Watch
 		left := problemsOf(d.Name, w.Problems, t.s.Now)
 		text := func(p recordProblem) string {
 			return fmt.Sprintf("%s, since %s", p.Found, p.Since.Format("2006-01-02 15:04 MST"))

@@ -25,13 +25,12 @@ func (t *turning) watchRecords(ctx context.Context) error {
 		return nil
 	}
 	s := t.s
-	o, err := s.Sys.Read(recordwatch.ScheduleFile)
+	schedule, unreadable, err := s.store().LoadSchedule()
 	if err != nil {
 		return err
 	}
-	schedule, err := recordwatch.ParseSchedule(o.Content)
-	if err != nil { // then all of them have their turn again
-		s.c.say("%s", harmless(err))
+	if unreadable != nil { // then all of them have their turn again
+		s.c.say("%s", harmless(unreadable))
 	}
 	var names []string
 	for _, d := range t.old.Domains {
@@ -56,7 +55,7 @@ func (t *turning) watchRecords(ctx context.Context) error {
 		}
 	}
 	schedule = schedule.After(names, slices.Collect(maps.Keys(results)), wrong, s.Now)
-	err = errors.Join(err, s.jot(memo{recordwatch.ScheduleFile, schedule.Marshal()}))
+	err = errors.Join(err, s.store().SaveSchedule(schedule))
 	found := t.tellOfRecords(ctx, results)
 	if err == nil && found {
 		err = errProblemsFound
@@ -70,24 +69,13 @@ func (t *turning) watchedDomains(due []string) []recordwatch.Domain {
 	_ = sideBySide(len(due), processors(), func(i int) error {
 		d, _ := t.domain(due[i])
 		all, signing := steps.Watched(*t.old, d, t.s.keys[d.Name])
-		list[i] = recordwatch.Domain{Expected: wantedOf(*t.old, d, all, t.s.keys[d.Name]), Before: t.s.lastCheck(d.Name)}
+		list[i] = recordwatch.Domain{Expected: wantedOf(*t.old, d, all, t.s.keys[d.Name]), Before: t.s.store().LastCheck(d.Name)}
 		for _, r := range signing {
 			list[i].Signing = append(list[i].Signing, recordwatch.ID(r))
 		}
 		return nil
 	})
 	return list
-}
-
-// lastCheck is what was last seen of a domain's records. What cannot be read was
-// never looked at.
-func (s *session) lastCheck(domain string) keyring.Checked {
-	o, err := s.Sys.Read(keyring.CheckedFile(domain))
-	if err != nil || o.Kind == state.Absent {
-		return keyring.Checked{}
-	}
-	c, _ := keyring.ParseChecked(o.Content)
-	return c
 }
 
 // judged are the records that domains should have beside those of the
@@ -119,7 +107,7 @@ func (s *session) saveLooks(results map[string]recordwatch.Result) error {
 		w.views = append(w.views, r.View)
 		watches[name] = r.Watch
 	}
-	return s.writeChecked(w.checked(), watches)
+	return s.store().SaveChecks(w.checked(), watches)
 }
 
 // restore puts back what is gone from zones of this machine. It says nothing of

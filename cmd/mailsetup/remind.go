@@ -26,7 +26,8 @@ func (t *turning) remind(ctx context.Context) bool {
 		for _, k := range s.keys[domain] {
 			byHand := k.Adopted || t.old.DNSOf(d) == spec.DNSManual
 			late := k.Stage == keyring.Revoked && k.Compromised && s.Now.Sub(k.Since[keyring.Revoked]) >= oneDay
-			if byHand && late && s.stands(ctx, d, k) && !s.toldToday(domain, k) {
+			if byHand && late && s.stands(ctx, d, k) && !s.notifiedToday(domain, k) {
+				s.markNotified(domain, k)
 				notes = append(notes, steps.RevokeByHand(k.Selector+"._domainkey."+domain))
 			}
 		}

@@ -96,7 +96,6 @@ func turnKeys(ctx context.Context, c console, r rotateOptions) error {
 		return err
 	}
 	defer t.s.close()
-	t.s.remembered() // now: it takes room that ten thousand keys need
 	t.s.turned = newTurned()
 	watched := t.watchRecords(ctx)
 	if hopeless(watched) {

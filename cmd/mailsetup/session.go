@@ -5,7 +5,6 @@ import (
 	"os"
 
 	"mailsetup/internal/adopt"
-
 	"mailsetup/internal/apply"
 	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/dnsclient"
@@ -17,6 +16,7 @@ import (
 	"mailsetup/internal/signers"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/store"
 	"mailsetup/internal/wizard"
 	"mailsetup/steps"
 	"mailsetup/steps/step"
@@ -32,8 +32,6 @@ type session struct {
 	keys   keyring.Ledger
 	record plan.Record
 	memory memory
-	// recalls are what the files of the domains said, by where that is kept.
-	recalls map[state.Path]*recall
 
 	// scope says which domains the run is about.
 	scope step.Scope
@@ -55,8 +53,8 @@ type session struct {
 	// left is what was told to be left for the administrator.
 	left []state.Note
 	// steps are those that the run takes; nil for all.
-	steps []steps.Step
-	marks map[string]mark
+	steps        []steps.Step
+	fingerprints store.Fingerprints
 	// glance is a look at the machine that began ahead, nil for none.
 	glance *glance
 	// looked are the names whose zones were looked at, and asked is the resolver

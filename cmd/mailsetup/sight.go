@@ -155,8 +155,11 @@ func (t *turning) waiting(ctx context.Context) error {
 		switch {
 		case !known || !ok || k.Stage == keyring.Published || sight.Served || !t.about(domain) || s.o.root != "":
 			continue
-		case t.made[domain] && !manual && !t.asked.compromised, s.toldToday(domain, k) && !t.asksFor():
+		case t.made[domain] && !manual && !t.asked.compromised, s.notifiedToday(domain, k) && !t.asksFor():
 			continue
+		}
+		if !s.notifiedToday(domain, k) {
+			s.markNotified(domain, k)
 		}
 		found = append(found, t.awaited(d, k, sight, manual))
 		s.turned.await(found[len(found)-1], k, sight)

@@ -16,7 +16,7 @@ import (
 )
 
 // JournalDir is where the journal lives on a machine.
-const JournalDir state.Path = "/var/lib/mailsetup/journal"
+const JournalDir = state.JournalDir
 
 // DefaultKeep is how many runs Prune should leave for rollback.
 const DefaultKeep = 50

@@ -11,11 +11,8 @@ import (
 	"mailsetup/internal/state"
 )
 
-// CheckedDir holds what was last seen of each domain's records, root-only.
-const CheckedDir = state.Path("/var/lib/mailsetup/checked")
-
 // CheckedFile is where the last look at a domain's records is kept.
-func CheckedFile(domain string) state.Path { return CheckedDir.Join(domain + ".json") }
+func CheckedFile(domain string) state.Path { return state.ChecksDir.Join(domain + ".json") }
 
 // Checked is the last look at a domain's records on all of its name servers.
 // It is an observation, not part of the ledger: nothing is lost with it.

@@ -11,14 +11,11 @@ import (
 	"mailsetup/internal/state"
 )
 
-// dir holds one file per domain.
-const dir = state.Path("/var/lib/mailsetup/keyring")
-
 // File is where the keys of a domain are recorded.
-func File(domain string) state.Path { return dir.Join(domain + ".json") }
+func File(domain string) state.Path { return state.LedgerDir.Join(domain + ".json") }
 
 // Dir holds the files of all domains.
-func Dir() state.Path { return dir }
+func Dir() state.Path { return state.LedgerDir }
 
 // Stages returns the life of a key in order.
 func Stages() []Stage {

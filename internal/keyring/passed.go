@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"time"
-
-	"mailsetup/internal/state"
 )
 
 // Reading is a point on a clock that nobody can set, the time since a boot
@@ -25,11 +23,6 @@ func (r Reading) Until(later Reading) time.Duration {
 	}
 	return max(0, later.At-r.At)
 }
-
-// PassedFile remembers across boots how long keys have been in their stages.
-// It is an observation, not part of the ledger: without it every wait begins
-// anew.
-const PassedFile state.Path = "/var/lib/mailsetup/passed.json"
 
 // Passed is how long keys have certainly been in the stage that they are in.
 // Time in which nobody looked from one boot to the next does not count, and

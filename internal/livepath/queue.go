@@ -17,7 +17,7 @@ import (
 
 // marker holds the nonce of a probe while it runs. One that was killed leaves it,
 // so that the next run can take its messages out of the queue.
-const marker state.Path = "/var/lib/mailsetup/probing"
+const marker = state.ProbeFile
 
 var nonces = regexp.MustCompile(`^[0-9a-f]{16}$`)
 

@@ -11,10 +11,10 @@ import (
 )
 
 // Home is where mailsetup keeps what it must remember.
-const Home state.Path = "/var/lib/mailsetup"
+const Home = state.OwnDir
 
 // RecordPath is the file that holds the Record.
-const RecordPath state.Path = Home + "/record.json"
+const RecordPath = state.WrittenFile
 
 // Record remembers the SHA-256 (hex) of each managed file as mailsetup last
 // wrote it, so that an edit by hand can be told from an old version of ours.

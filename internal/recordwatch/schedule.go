@@ -15,10 +15,6 @@ import (
 	"mailsetup/internal/state"
 )
 
-// ScheduleFile remembers which domains had their turn. It is an observation:
-// without it all of them are looked at again in the following day.
-const ScheduleFile state.Path = "/var/lib/mailsetup/watched.json"
-
 // Few domains are looked at in every tick, and as many in any case.
 const Few = 20
 
@@ -128,7 +124,7 @@ func ParseSchedule(text []byte) (Schedule, error) {
 	}
 	var doc scheduleText
 	if err := json.Unmarshal(text, &doc); err != nil {
-		return Schedule{}, fmt.Errorf("parse %s: %w", ScheduleFile, err)
+		return Schedule{}, fmt.Errorf("parse %s: %w", state.WatchFile, err)
 	}
 	s := Schedule{Last: time.Unix(doc.Last, 0).UTC(), Looked: make(map[string]time.Time, len(doc.Looked)), Wrong: map[string]bool{}}
 	for d, at := range doc.Looked {

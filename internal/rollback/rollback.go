@@ -128,4 +128,4 @@ func packagesStay(files system.Reader, p plan.Plan) bool {
 }
 
 // asInstalled exists on machines on which mailsetup installed Postfix.
-const asInstalled = plan.Home + "/postfix-as-installed"
+const asInstalled = state.FreshPostfixFile

@@ -6,9 +6,6 @@ import (
 	"strings"
 )
 
-// PublishedDir holds a file for each zone that mailsetup updates.
-const PublishedDir Path = "/var/lib/mailsetup/published"
-
 // PublishedFile is the one of a zone.
 func PublishedFile(origin string) Path {
 	return PublishedDir.Join(strings.TrimSuffix(origin, ".") + ".json")

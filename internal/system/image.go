@@ -19,7 +19,7 @@ import (
 )
 
 // ManifestPath is where an image keeps the owners that its files should have.
-const ManifestPath state.Path = "/var/lib/mailsetup/owners.json"
+const ManifestPath = state.OwnersFile
 
 // ErrImage says that something cannot be done below a directory that is not
 // the running system: programs of this machine must not work on it.

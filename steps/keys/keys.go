@@ -22,8 +22,8 @@ func Create(in step.Input) (state.Stage, []state.Note, error) {
 		return state.Stage{}, nil, err
 	}
 	stage := state.Stage{Dirs: []state.Dir{
-		{Path: "/var/lib/mailsetup", Mode: 0o700, Owner: state.Root},
-		{Path: "/var/lib/mailsetup/keyring", Mode: 0o700, Owner: state.Root},
+		{Path: state.OwnDir, Mode: 0o700, Owner: state.Root},
+		{Path: state.LedgerDir, Mode: 0o700, Owner: state.Root},
 	}}
 	if !in.SignsNothing() {
 		stage.Dirs = append(stage.Dirs, keys)

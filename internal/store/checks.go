@@ -1,0 +1,73 @@
+package store
+
+import (
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/recordwatch"
+	"mailsetup/internal/state"
+)
+
+// LastCheck returns what was last seen of a domain's records in DNS. What cannot
+// be read was never looked at.
+func (s Store) LastCheck(domain string) keyring.Checked {
+	o, err := s.files.Read(keyring.CheckedFile(domain))
+	if err != nil || o.Kind == state.Absent {
+		return keyring.Checked{}
+	}
+	c, _ := keyring.ParseChecked(o.Content)
+	return c
+}
+
+// LastChecks returns what was last seen of the records of all domains.
+func (s Store) LastChecks() (map[string]keyring.Checked, error) {
+	files, err := s.readDomainFiles(state.ChecksDir, ".json")
+	if err != nil {
+		return nil, err
+	}
+	checks := make(map[string]keyring.Checked, len(files))
+	for _, f := range files {
+		if c, err := keyring.ParseChecked(f.Content); err == nil { // else it was never looked at
+			checks[f.domain] = c
+		}
+	}
+	return checks, nil
+}
+
+// SaveChecks writes down a look at the records of domains; what was seen before
+// stays seen. Watches are what looks remember of each other, of domains that are
+// among them.
+func (s Store) SaveChecks(checks map[string]keyring.Checked, watches map[string]keyring.Watch) error {
+	if err := s.makeDir(state.ChecksDir); err != nil {
+		return err
+	}
+	var files []ownFile
+	for domain, c := range checks {
+		file := keyring.CheckedFile(domain)
+		if o, err := s.files.Read(file); err == nil {
+			if earlier, err := keyring.ParseChecked(o.Content); err == nil {
+				c = c.After(earlier)
+			}
+		}
+		if w, given := watches[domain]; given {
+			c.Watch = w
+		}
+		files = append(files, ownFile{file, keyring.MarshalChecked(c)})
+	}
+	return s.writeAtomic(files...)
+}
+
+// LoadSchedule reads when the records of each domain were last looked at. Where
+// the file cannot be understood the error is in the second value: then all of
+// them have their turn again.
+func (s Store) LoadSchedule() (schedule recordwatch.Schedule, unreadable, err error) {
+	o, err := s.files.Read(state.WatchFile)
+	if err != nil {
+		return recordwatch.Schedule{}, nil, err
+	}
+	schedule, unreadable = recordwatch.ParseSchedule(o.Content)
+	return schedule, unreadable, nil
+}
+
+// SaveSchedule writes down when the records of each domain were last looked at.
+func (s Store) SaveSchedule(schedule recordwatch.Schedule) error {
+	return s.writeAtomic(ownFile{state.WatchFile, schedule.Marshal()})
+}

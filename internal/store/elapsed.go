@@ -1,0 +1,61 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/state"
+)
+
+// closeReadings is how much later than the one on disk a reading is that is not
+// written down: the file changes once an hour at most where no key moves.
+const closeReadings = time.Hour
+
+// LoadElapsed reads how long keys have been in their stages. Where the file is
+// missing, every wait begins anew, which is safe; where it cannot be understood,
+// too, and the error says so.
+func (s Store) LoadElapsed() (keyring.Passed, error) {
+	o, err := s.files.Read(state.ElapsedFile)
+	if err != nil || o.Kind == state.Absent {
+		return keyring.Passed{}, nil
+	}
+	p, err := keyring.ParsePassed(o.Content)
+	if err != nil {
+		return keyring.Passed{}, fmt.Errorf("%s: %w; keys wait for their whole time again", state.ElapsedFile, err)
+	}
+	return p, nil
+}
+
+// SaveElapsed writes down how long keys have been in their stages. It is an
+// observation, and needs no journal.
+func (s Store) SaveElapsed(p keyring.Passed) error {
+	if !s.Exists() {
+		return nil
+	}
+	return s.writeAtomic(ownFile{state.ElapsedFile, keyring.MarshalPassed(p)})
+}
+
+// UpdateElapsed writes down what changed between two looks, if that matters.
+func (s Store) UpdateElapsed(was, now keyring.Passed) error {
+	if was.Same(now, closeReadings) || len(was.Keys)+len(now.Keys) == 0 {
+		return nil
+	}
+	return s.SaveElapsed(now)
+}
+
+// LastFailureMail returns when a failure was mailed last, false if never.
+func (s Store) LastFailureMail() (time.Time, bool) {
+	o, err := s.files.Read(state.FailureMailFile)
+	if err != nil {
+		return time.Time{}, false
+	}
+	at, err := time.Parse(time.RFC3339, strings.TrimSpace(string(o.Content)))
+	return at, err == nil
+}
+
+// SaveFailureMail writes down when a failure is mailed.
+func (s Store) SaveFailureMail(at time.Time) error {
+	return s.writeAtomic(ownFile{state.FailureMailFile, []byte(at.Format(time.RFC3339) + "\n")})
+}

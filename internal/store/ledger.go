@@ -1,0 +1,48 @@
+package store
+
+import (
+	"fmt"
+	"runtime"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/parallel"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/state"
+)
+
+// LoadLedger reads the keys of all domains. Of those in onDisk the file has the
+// owner and mode that we give it.
+func (s Store) LoadLedger() (all, onDisk keyring.Ledger, err error) {
+	files, err := s.readDomainFiles(state.LedgerDir, ".json")
+	if err != nil {
+		return nil, nil, err
+	}
+	keys := make([][]keyring.Key, len(files))
+	err = parallel.Do(len(files), runtime.GOMAXPROCS(0), func(i int) (err error) {
+		if keys[i], err = keyring.ParseDomain(files[i].Content); err != nil {
+			return fmt.Errorf("%s: %w", keyring.File(files[i].domain), err)
+		}
+		return nil
+	})
+	all, onDisk = make(keyring.Ledger, len(files)), make(keyring.Ledger, len(files))
+	for i, f := range files {
+		all[f.domain] = keys[i]
+		if f.hasMode(0o600) {
+			onDisk[f.domain] = keys[i]
+		}
+	}
+	return all, onDisk, err
+}
+
+// LoadWritten reads the hashes of the files that mailsetup wrote.
+func (s Store) LoadWritten() (plan.Record, error) {
+	o, err := s.files.Read(state.WrittenFile)
+	if err != nil {
+		return nil, err
+	}
+	r, err := plan.ParseRecord(o.Content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", state.WrittenFile, err)
+	}
+	return r, nil
+}

@@ -1,0 +1,92 @@
+package store
+
+import (
+	"fmt"
+	"reflect"
+
+	"mailsetup/internal/hint"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+// OnDisk are domains as their files said when the run began, of those files
+// that have the owner and mode that we give them: what says the same in the end
+// need not be looked at again.
+type OnDisk map[string]*spec.Domain
+
+// Domains returns the names of the domains that have a file, sorted.
+func (s Store) Domains() ([]string, error) { return domainsIn(s.files, spec.DomainsDir(), ".toml") }
+
+// Host returns what host.toml says, as far as it can be read: the zero value
+// where there is none. What is wrong with it, LoadSpec says.
+func (s Store) Host() (spec.Host, error) {
+	o, err := s.files.Read(spec.HostFile)
+	if err != nil {
+		return spec.Host{}, err
+	}
+	sp, _ := spec.Parse(o.Content, nil)
+	return sp.Host, nil
+}
+
+// LoadSpec reads what the administrator wants, nil where nothing is set up.
+func (s Store) LoadSpec() (*spec.Spec, OnDisk, error) {
+	host, err := s.files.Read(spec.HostFile)
+	if err != nil || host.Kind == state.Absent {
+		return nil, nil, err
+	}
+	files, err := s.readDomainFiles(spec.DomainsDir(), ".toml")
+	if err != nil {
+		return nil, nil, err
+	}
+	texts := make(map[string][]byte, len(files))
+	for _, f := range files {
+		texts[f.domain] = f.Content
+	}
+	sp, err := spec.Parse(host.Content, texts)
+	if err != nil {
+		return nil, nil, &hint.Error{
+			Err: err, Lines: []string{"correct the file; mailsetup never rewrites what it cannot read"}, Usage: true,
+		}
+	}
+	onDisk := make(OnDisk, len(files))
+	for i, f := range files { // both are sorted
+		if f.hasMode(0o644) {
+			onDisk[f.domain] = &sp.Domains[i]
+		}
+	}
+	return &sp, onDisk, nil
+}
+
+// SpecFiles returns the TOML files of the host and of some domains as they
+// should be: new ones in full, existing ones with just the changed lines
+// changed. The file of a domain that says what is wanted already is left out.
+func (s Store) SpecFiles(h spec.Host, domains []spec.Domain, onDisk OnDisk) (map[state.Path][]byte, error) {
+	files := map[state.Path][]byte{}
+	text, err := specFile(s.files, spec.HostFile, spec.MarshalHost(h), func(b []byte) ([]byte, error) { return spec.SetHost(b, h) })
+	if err != nil {
+		return nil, err
+	}
+	files[spec.HostFile] = text
+	for _, d := range domains {
+		if was, ok := onDisk[d.Name]; ok && reflect.DeepEqual(*was, d) {
+			continue
+		}
+		p := spec.DomainFile(d.Name)
+		if files[p], err = specFile(s.files, p, spec.MarshalDomain(d), func(b []byte) ([]byte, error) { return spec.SetDomain(b, d) }); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+func specFile(from Files, p state.Path, fresh []byte, edit func([]byte) ([]byte, error)) ([]byte, error) {
+	o, err := from.Read(p)
+	if err != nil || o.Kind == state.Absent {
+		return fresh, err
+	}
+	text, err := edit(o.Content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p, err)
+	}
+	return text, nil
+}
