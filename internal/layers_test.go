@@ -32,6 +32,7 @@ var pure = strings.Fields(`
 	internal/keyring
 	internal/mastercf
 	internal/milters
+	internal/namedconf
 	internal/opendkim
 	internal/parallel
 	internal/policy

@@ -147,3 +147,16 @@ func AliasEntries(text []byte) map[string]string {
 	}
 	return entries
 }
+
+// quoted returns the length of the quoted string that s starts with.
+func quoted(s string) int {
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(s)
+}

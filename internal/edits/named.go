@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"mailsetup/internal/namedconf"
 	"mailsetup/internal/state"
 )
 
@@ -109,61 +110,13 @@ func findBlock(e state.NamedEdit, text string) (start, end int, err error) {
 // comments.
 func declares(text, origin string) bool {
 	statement := regexp.MustCompile(`(?i)(^|[\s;{}])zone\s+"?` + regexp.QuoteMeta(origin) + `\.?"?([\s{]|$)`)
-	return statement.MatchString(uncomment(text))
+	return statement.MatchString(namedconf.Uncomment(text))
 }
 
 // serves reports whether our block makes the zone a primary one with the file.
 func serves(block string, e state.NamedEdit) bool {
-	code := uncomment(block)
+	code := namedconf.Uncomment(block)
 	kind := regexp.MustCompile(`(?i)[\s;{]type\s+(primary|master)\s*;`)
 	file := regexp.MustCompile(`(?i)[\s;{]file\s+"` + regexp.QuoteMeta(string(e.File)) + `"\s*;`)
 	return declares(block, e.Origin) && kind.MatchString(code) && file.MatchString(code)
-}
-
-// uncomment blanks the comments of named.conf: //, # and /* */, not those
-// inside quotes.
-func uncomment(text string) string {
-	var b strings.Builder
-	for i := 0; i < len(text); {
-		n := 1
-		switch rest := text[i:]; {
-		case rest[0] == '"':
-			n = quoted(rest)
-			b.WriteString(rest[:n])
-			i += n
-			continue
-		case rest[0] == '#' || strings.HasPrefix(rest, "//"):
-			n = until(rest, 0, "\n")
-		case strings.HasPrefix(rest, "/*"):
-			n = min(until(rest, 2, "*/")+2, len(rest))
-		default:
-			b.WriteByte(rest[0])
-			i++
-			continue
-		}
-		b.WriteByte(' ')
-		i += n
-	}
-	return b.String()
-}
-
-// until returns the offset of mark at or after from, or the length.
-func until(s string, from int, mark string) int {
-	if i := strings.Index(s[from:], mark); i >= 0 {
-		return from + i
-	}
-	return len(s)
-}
-
-// quoted returns the length of the quoted string that s starts with.
-func quoted(s string) int {
-	for i := 1; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return len(s)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"mailsetup/internal/namedconf"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -93,8 +94,8 @@ func readableByRootOnly(p state.Path, o state.Object) error {
 // ParseKey reads the one key statement in a text. What is wrong with it is told
 // without showing any of it.
 func ParseKey(text []byte) (Key, error) {
-	words := keyWords(string(text))
-	if len(words) < 4 || words[0] != "key" || words[2] != "{" {
+	words, err := namedconf.Words(string(text))
+	if err != nil || len(words) < 4 || words[0] != "key" || words[2] != "{" {
 		return Key{}, errors.New(`is not a key statement: key "NAME" { algorithm hmac-sha256; secret "…"; };`)
 	}
 	k := Key{Name: dns.CanonicalName(words[1])}
@@ -132,32 +133,4 @@ func (k Key) check() error {
 		return errors.New("the key's secret is not base64")
 	}
 	return nil
-}
-
-// keyWords splits a text as named.conf(5) does: words, quoted words, braces and
-// semicolons, without comments.
-func keyWords(text string) []string {
-	var words []string
-	for text != "" {
-		switch {
-		case strings.HasPrefix(text, "//"), text[0] == '#':
-			_, text, _ = strings.Cut(text, "\n")
-		case strings.HasPrefix(text, "/*"):
-			_, text, _ = strings.Cut(text, "*/")
-		case strings.IndexByte("{};", text[0]) >= 0:
-			words, text = append(words, text[:1]), text[1:]
-		case text[0] == '"':
-			word, rest, _ := strings.Cut(text[1:], `"`)
-			words, text = append(words, word), rest
-		case strings.IndexByte(" \t\r\n", text[0]) >= 0:
-			text = text[1:]
-		default:
-			n := strings.IndexAny(text, " \t\r\n\"{};")
-			if n < 0 {
-				n = len(text)
-			}
-			words, text = append(words, text[:n]), text[n:]
-		}
-	}
-	return words
 }

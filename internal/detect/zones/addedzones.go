@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/detect/source"
+	"mailsetup/internal/namedconf"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -18,7 +19,7 @@ func added(ctx context.Context, s source.Source, conf namedConfig, known []liste
 	var found []listed
 	for _, sc := range conf.scopes() {
 		catalog, _ := sc.option("catalog-zones")
-		allow, catalogs := yes(sc.value("allow-new-zones")), len(catalog.words) > 0
+		allow, catalogs := yes(sc.value("allow-new-zones")), len(catalog.Words) > 0
 		if !allow && !catalogs {
 			continue
 		}
@@ -61,7 +62,7 @@ func (s scope) running(ctx context.Context, r system.Runner, name string, addabl
 	}
 	if addable {
 		if res, ok := ask("showzone"); ok && res.Code == 0 {
-			if list, err := parseNamedConf(string(res.Stdout)); err == nil && len(list) == 1 && list[0].word(0) == "zone" {
+			if list, err := namedconf.Parse(string(res.Stdout)); err == nil && len(list) == 1 && list[0].Word(0) == "zone" {
 				return s.describe(list[0]), true
 			}
 		}

@@ -6,11 +6,12 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/namedconf"
 	"mailsetup/internal/state"
 )
 
 // namedConfig is named.conf(5) with everything it includes.
-type namedConfig struct{ statements []statement }
+type namedConfig struct{ statements []namedconf.Statement }
 
 // listed is a zone with what decides whether its file may be edited.
 type listed struct {
@@ -20,15 +21,15 @@ type listed struct {
 	journal state.Path
 }
 
-func (c namedConfig) options() []statement {
-	o, _ := first(c.statements, "options")
-	return o.block()
+func (c namedConfig) options() []namedconf.Statement {
+	o, _ := namedconf.First(c.statements, "options")
+	return o.Block()
 }
 
 // directory is where relative file names start from.
 func (c namedConfig) directory() string {
-	d, _ := first(c.options(), "directory")
-	return path.Join("/", d.word(1))
+	d, _ := namedconf.First(c.options(), "directory")
+	return path.Join("/", d.Word(1))
 }
 
 // scope is the blocks that a zone takes its options from: its own, its view's,
@@ -36,7 +37,7 @@ func (c namedConfig) directory() string {
 type scope struct {
 	config namedConfig
 	view   string
-	blocks [][]statement
+	blocks [][]namedconf.Statement
 }
 
 // zones returns the zones of class IN, without those every server has.
@@ -44,7 +45,7 @@ func (c namedConfig) zones() []listed {
 	var found []listed
 	for _, sc := range c.scopes() {
 		for _, s := range sc.blocks[0] {
-			if class := s.word(2); s.word(0) != "zone" || class != "" && !strings.EqualFold(class, "IN") {
+			if class := s.Word(2); s.Word(0) != "zone" || class != "" && !strings.EqualFold(class, "IN") {
 				continue
 			}
 			if z := sc.describe(s); !builtIn(z.Zone) {
@@ -60,19 +61,19 @@ func (c namedConfig) zones() []listed {
 func (c namedConfig) scopes() []scope {
 	var views []scope
 	for _, s := range c.statements {
-		if s.word(0) == "view" {
-			views = append(views, scope{c, s.word(1), [][]statement{s.block(), c.options()}})
+		if s.Word(0) == "view" {
+			views = append(views, scope{c, s.Word(1), [][]namedconf.Statement{s.Block(), c.options()}})
 		}
 	}
 	if len(views) > 0 {
 		return views
 	}
-	return []scope{{c, "", [][]statement{c.statements, c.options()}}}
+	return []scope{{c, "", [][]namedconf.Statement{c.statements, c.options()}}}
 }
 
 // in returns the scope of a zone statement's own block.
-func (s scope) in(zone []statement) scope {
-	blocks := [][]statement{zone}
+func (s scope) in(zone []namedconf.Statement) scope {
+	blocks := [][]namedconf.Statement{zone}
 	if s.view != "" {
 		blocks = append(blocks, s.blocks[0])
 	}
@@ -80,39 +81,39 @@ func (s scope) in(zone []statement) scope {
 }
 
 // option returns what is set for the zone, and whether the zone itself sets it.
-func (s scope) option(name string) (found statement, own bool) {
+func (s scope) option(name string) (found namedconf.Statement, own bool) {
 	for i, block := range s.blocks {
-		if o, ok := first(block, name); ok {
+		if o, ok := namedconf.First(block, name); ok {
 			return o, i == 0
 		}
 	}
-	return statement{}, true
+	return namedconf.Statement{}, true
 }
 
 func (s scope) value(name string) string {
 	o, _ := s.option(name)
-	return strings.ToLower(o.word(1))
+	return strings.ToLower(o.Word(1))
 }
 
 // describe reads one zone statement.
-func (s scope) describe(zone statement) listed {
-	sc := s.in(zone.block())
+func (s scope) describe(zone namedconf.Statement) listed {
+	sc := s.in(zone.Block())
 	z := state.Zone{
-		Origin: strings.ToLower(strings.TrimSuffix(zone.word(1), ".")) + ".", View: s.view,
+		Origin: strings.ToLower(strings.TrimSuffix(zone.Word(1), ".")) + ".", View: s.view,
 	}
-	if from, ok := first(zone.block(), "in-view"); ok {
+	if from, ok := namedconf.First(zone.Block(), "in-view"); ok {
 		z.Kind = "in-view"
-		z.Problem, z.Hint = "it is shared from view "+from.word(1), printed
+		z.Problem, z.Hint = "it is shared from view "+from.Word(1), printed
 		return listed{Zone: z}
 	}
-	kind, _ := first(zone.block(), "type")
-	z.Kind = modern(kind.word(1))
+	kind, _ := namedconf.First(zone.Block(), "type")
+	z.Kind = modern(kind.Word(1))
 	updates := sc.updates()
 	z.Dynamic = updates != ""
 	policy := sc.value("dnssec-policy")
 	z.Signed = z.Kind == "primary" && (yes(sc.value("inline-signing")) || policy != "" && policy != "none")
-	file, _ := first(zone.block(), "file")
-	z.File, z.Problem = place(s.config.directory(), file.word(1))
+	file, _ := namedconf.First(zone.Block(), "file")
+	z.File, z.Problem = place(s.config.directory(), file.Word(1))
 	if z.Problem == "" {
 		z.Problem, z.Hint = sc.obstacle(z, updates)
 	}
@@ -121,12 +122,12 @@ func (s scope) describe(zone statement) listed {
 
 // updates names the option that lets others change the zone, "" for none.
 func (s scope) updates() string {
-	if _, ok := first(s.blocks[0], "update-policy"); ok {
+	if _, ok := namedconf.First(s.blocks[0], "update-policy"); ok {
 		return "update-policy"
 	}
 	allow, own := s.option("allow-update")
 	switch {
-	case !s.admits(allow.block(), 0):
+	case !s.admits(allow.Block(), 0):
 		return ""
 	case own:
 		return "allow-update"
@@ -136,15 +137,15 @@ func (s scope) updates() string {
 
 // admits reports whether an address match list lets anybody in. Of lists of
 // lists, a circle at worst, it looks ten deep.
-func (s scope) admits(list []statement, depth int) bool {
-	return slices.ContainsFunc(list, func(e statement) bool {
-		word := e.word(0)
+func (s scope) admits(list []namedconf.Statement, depth int) bool {
+	return slices.ContainsFunc(list, func(e namedconf.Statement) bool {
+		word := e.Word(0)
 		if strings.HasPrefix(word, "!") || word == "none" || depth > 10 {
 			return false
 		}
 		for _, acl := range s.config.statements {
-			if acl.word(0) == "acl" && strings.EqualFold(acl.word(1), word) {
-				return s.admits(acl.block(), depth+1)
+			if acl.Word(0) == "acl" && strings.EqualFold(acl.Word(1), word) {
+				return s.admits(acl.Block(), depth+1)
 			}
 		}
 		return true
@@ -158,11 +159,11 @@ func (s scope) journal(z state.Zone) state.Path {
 	if z.Problem != "" || z.Signed || yes(differences) || differences == "primary" || differences == "master" {
 		return ""
 	}
-	name, _ := first(s.blocks[0], "journal")
-	if name.word(1) == "" {
+	name, _ := namedconf.First(s.blocks[0], "journal")
+	if name.Word(1) == "" {
 		return z.File + ".jnl"
 	}
-	p, _ := place(s.config.directory(), name.word(1))
+	p, _ := place(s.config.directory(), name.Word(1))
 	return p
 }
 

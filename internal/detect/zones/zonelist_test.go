@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mailsetup/internal/namedconf"
 	"mailsetup/internal/state"
 )
 
@@ -166,7 +167,7 @@ const (
 )
 
 func TestZoneList(t *testing.T) {
-	conf, err := parseNamedConf(namedConf)
+	conf, err := namedconf.Parse(namedConf)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +233,7 @@ func TestZoneList(t *testing.T) {
 }
 
 func TestViews(t *testing.T) {
-	conf, err := parseNamedConf(`
+	conf, err := namedconf.Parse(`
 options { allow-update { none; }; masterfile-format raw; };
 view "in" {
 	match-clients { 10.0.0.0/8; };
@@ -286,7 +287,7 @@ view "out" {
 
 // A file that several zones read is not ours to put the records of one into.
 func TestSharedFiles(t *testing.T) {
-	conf, err := parseNamedConf(`zone "b.example" { type primary; file "/parked"; };
+	conf, err := namedconf.Parse(`zone "b.example" { type primary; file "/parked"; };
 zone "a.example" { type primary; file "/parked"; }; zone "c.example" { type secondary; file "/parked"; };`)
 	if err != nil {
 		t.Fatal(err)
@@ -305,7 +306,7 @@ zone "a.example" { type primary; file "/parked"; }; zone "c.example" { type seco
 
 // Where named has a key of its own for updates, that one is named.
 func TestUpdatePolicyLocal(t *testing.T) {
-	conf, err := parseNamedConf(`zone "example.org" { type primary; file "/var/lib/bind/db"; update-policy local; };`)
+	conf, err := namedconf.Parse(`zone "example.org" { type primary; file "/var/lib/bind/db"; update-policy local; };`)
 	if err != nil {
 		t.Fatal(err)
 	}

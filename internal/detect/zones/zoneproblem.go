@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/namedconf"
 	"mailsetup/internal/nsupdate"
 	"mailsetup/internal/state"
 )
@@ -13,14 +14,14 @@ import (
 // obstacle says why the zone's file cannot be edited and what can be done, ""
 // if nothing in the configuration stands in the way.
 func (s scope) obstacle(z state.Zone, updates string) (problem, hint string) {
-	database, set := first(s.blocks[0], "database")
-	_, dlz := first(s.blocks[0], "dlz")
+	database, set := namedconf.First(s.blocks[0], "database")
+	_, dlz := namedconf.First(s.blocks[0], "dlz")
 	switch format := s.value("masterfile-format"); {
 	case z.Kind != "primary":
 		return s.elsewhere(z.Kind)
 	case updates != "":
 		return fmt.Sprintf("it takes dynamic updates (%s): its file belongs to named", updates), s.updating(updates)
-	case dlz || set && !slices.Contains([]string{"rbt", "qp", "qpzone"}, database.word(1)):
+	case dlz || set && !slices.Contains([]string{"rbt", "qp", "qpzone"}, database.Word(1)):
 		return "its records come from a database", printed
 	case z.File == "":
 		return "it has no file", printed
@@ -35,9 +36,9 @@ func (s scope) obstacle(z state.Zone, updates string) (problem, hint string) {
 // updating says what makes updates possible where files must not be edited.
 func (s scope) updating(option string) string {
 	const update = "--dns rfc2136 --rfc2136-server 127.0.0.1 --rfc2136-key "
-	policy, _ := first(s.blocks[0], "update-policy")
+	policy, _ := namedconf.First(s.blocks[0], "update-policy")
 	switch {
-	case policy.word(1) == "local":
+	case policy.Word(1) == "local":
 		return update + string(nsupdate.SessionKey) + " updates it; " + orManual
 	case option == "update-policy":
 		return newKey + "grant mailsetup zonesub A AAAA MX TXT; into the zone's update-policy\nthen " + update + keyFile + "; " + orManual
@@ -77,8 +78,8 @@ func (s scope) servers(names ...string) string {
 	var list []string
 	for _, name := range names {
 		o, _ := s.option(name)
-		for _, server := range o.block() {
-			list = append(list, server.word(0))
+		for _, server := range o.Block() {
+			list = append(list, server.Word(0))
 		}
 	}
 	return strings.Join(list, " or ")

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/detect/source"
+	"mailsetup/internal/namedconf"
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -97,7 +98,7 @@ func configured(ctx context.Context, s source.Source) (conf namedConfig, problem
 	if res.Code != 0 {
 		return conf, "named-checkconf: " + complaint(res)
 	}
-	conf.statements, err = parseNamedConf(withoutWarnings(string(res.Stdout)))
+	conf.statements, err = namedconf.Parse(withoutWarnings(string(res.Stdout)))
 	if err != nil {
 		return conf, err.Error()
 	}
