@@ -74,6 +74,11 @@ func expected(in steps.Input, d spec.Domain) dnscheck.Expected {
 	return w
 }
 
+// wantedOf is what to look for at the name servers of a domain.
+func wantedOf(sp spec.Spec, d spec.Domain, rrs []state.Record, keys []keyring.Key) dnscheck.Expected {
+	return dnscheck.Expected{Domain: d.Name, Records: rrs, Keys: publicKeys(keys), Ours: sp.DNSOf(d) != spec.DNSManual}
+}
+
 func publicKeys(keys []keyring.Key) map[string]string {
 	public := map[string]string{}
 	for _, k := range keys {

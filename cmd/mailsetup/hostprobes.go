@@ -26,7 +26,7 @@ func (s *session) hostProbes(ctx context.Context, w *work) error {
 // halted is the error of a unit that somebody has stopped or masked. One that is
 // masked keeps any run from its end.
 func (s *session) halted(w *work, maskedOnly bool) error {
-	if s.Image != nil || s.turns != nil {
+	if s.Image != nil || s.keyPlan != nil {
 		return nil
 	}
 	for _, h := range steps.Halted(w.input) {

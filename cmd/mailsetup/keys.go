@@ -56,21 +56,24 @@ func (s *session) keysThere(want spec.Spec) error {
 		domains = s.subjects(&want)
 	}
 	return dkimkeys.CheckAll(s.Sys, domains, s.keys, func(domain string, k keyring.Key) bool {
-		_, turns := s.turns[domain]
-		return turns || s.taken.MakesCopy(k.File)
+		return s.keyPlan != nil && s.keyPlan.Replaced[domain] || s.taken.MakesCopy(k.File)
 	})
 }
 
 // turn puts the steps that keys take in this run into the input: what they are
 // in the end, and what the ledger says until that is proven.
 func (s *session) turn(ctx context.Context, w *work) {
-	if len(s.turns) == 0 {
+	if s.keyPlan == nil || s.keyPlan.After == nil {
 		return
 	}
-	w.input.Keys, w.input.Early = s.turns.Keys(s.keys, s.Now)
+	w.input.Keys, w.input.Early = s.keyPlan.After, s.keyPlan.During
 	var grow []spec.Domain
+	successors := map[string]bool{}
+	for _, name := range s.keyPlan.Successors {
+		successors[name] = true
+	}
 	for _, d := range w.input.Spec.Domains {
-		if s.turns.Makes(d.Name) {
+		if successors[d.Name] {
 			grow = append(grow, d)
 		}
 	}

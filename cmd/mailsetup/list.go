@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -12,8 +11,9 @@ import (
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
+	"mailsetup/internal/recordwatch"
+	"mailsetup/internal/rotation"
 	"mailsetup/internal/spec"
-	"mailsetup/steps"
 )
 
 func listCommand(c console) *cli.Command {
@@ -77,7 +77,7 @@ type listedChecked struct {
 	OK    bool      `json:"ok"`
 	Found string    `json:"found,omitempty"`
 	// Records are what counted as a problem in the last look of rotate-dkim.
-	Records []recordProblem `json:"records,omitempty"`
+	Records []recordwatch.Problem `json:"records,omitempty"`
 }
 
 func (s *session) list() error {
@@ -116,7 +116,7 @@ func (s *session) listed(sp *spec.Spec) ([]listedDomain, error) {
 	for _, name := range slices.Sorted(maps.Keys(s.keys)) {
 		if keys := s.listedKeys(name, sp.Host.Drain, checked[name]); !known[name] && len(keys) > 0 {
 			for i, k := range keyring.Kept(s.keys[name]) {
-				keys[i].State = s.stageOf(name, k)
+				keys[i].State = rotation.StageWithoutFile(s.Sys, name, k)
 			}
 			all = append(all, listedDomain{Domain: name, Removed: true, Keys: keys, Checked: s.last(name, checked)})
 		}
@@ -132,27 +132,13 @@ func (s *session) listedKeys(domain string, drain time.Duration, c keyring.Check
 	for _, k := range keyring.Kept(s.keys[domain]) {
 		l := listedKey{Selector: k.Selector, Bits: k.Bits, State: k.Stage, Made: when(k.Since[keyring.Staged]), Seen: when(k.Seen)}
 		l.Seen = cmp.Or(l.Seen, when(c.Seen[k.Selector]))
-		l.Gone = goneIn(c, domain, k.Selector)
+		l.Gone = recordwatch.KeyGone(c, domain, k.Selector)
 		if since, ok := k.Since[keyring.Draining]; ok && k.Stage == keyring.Draining {
 			l.Until = when(since.Add(drain))
 		}
 		list = append(list, l)
 	}
 	return list
-}
-
-// unused is the stage of an active key that no row of OpenDKIM's tables names:
-// the file of its domain is gone.
-const unused keyring.Stage = "unused"
-
-// stageOf is the stage of a key whose domain has no file.
-func (s *session) stageOf(domain string, k keyring.Key) keyring.Stage {
-	o, err := s.Sys.Read(steps.KeyTable)
-	row := k.Selector + "._domainkey." + domain + " "
-	if k.Stage == keyring.Active && err == nil && !bytes.HasPrefix(o.Content, []byte(row)) && !bytes.Contains(o.Content, []byte("\n"+row)) {
-		return unused
-	}
-	return k.Stage
 }
 
 // when is a time, nil for none.
@@ -168,7 +154,7 @@ func (s *session) last(domain string, checked map[string]keyring.Checked) *liste
 	if c.At.IsZero() {
 		return nil
 	}
-	return &listedChecked{c.At, c.OK, c.Found, problemsOf(domain, c.Watch.Problems, s.Now)}
+	return &listedChecked{c.At, c.OK, c.Found, recordwatch.Problems(domain, c.Watch.Problems, s.Now)}
 }
 
 // table has one row for each key of each domain, in columns.
@@ -189,7 +175,7 @@ func table(all []listedDomain, now time.Time) string {
 func (k listedKey) state() string {
 	switch {
 	case k.Gone != "":
-		return notInDNS
+		return rotation.NotInDNS
 	case k.Until != nil:
 		return "drains " + k.Until.Format(time.DateOnly)
 	case k.State == keyring.Active && k.Seen == nil:

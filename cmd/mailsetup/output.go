@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -35,7 +34,6 @@ func (s *session) showDry(p plan.Plan) error {
 		if err := s.printPlan(p); err != nil {
 			return err
 		}
-	case s.observed: // all was said
 	case p.Empty():
 		fmt.Fprintln(s.c.out, "Nothing to do.")
 		s.notes(p.Notes)
@@ -55,14 +53,6 @@ func (s *session) printPlan(p plan.Plan) error {
 	}
 	if s.taken != nil {
 		if b, err = beside(b, "adopted", s.taken.Data()); err != nil {
-			return err
-		}
-	}
-	if s.turned != nil {
-		if b, err = beside(b, "steps", s.turned.Steps); err == nil {
-			b, err = beside(b, "keys", s.turned.keys)
-		}
-		if err != nil {
 			return err
 		}
 	}
@@ -131,13 +121,11 @@ func (s *session) done(ctx context.Context, w *work, p plan.Plan, r apply.Report
 		return err
 	}
 	s.settledNow(w.input)
-	if s.turned != nil {
-		s.turned.Changed, s.turned.Runs = true, []string{apply.FirstID(r.ID)}
-	}
+	s.applied = r
 	switch {
 	case s.observed:
 		return nil
-	case s.turned != nil && s.o.json: // all of the run in the end
+	case s.keyPlan != nil && s.o.json: // all of the run in the end
 		s.left = append(s.left, slices.DeleteFunc(slices.Clone(p.Notes), func(n state.Note) bool { return n.Passing })...)
 		return nil
 	}
@@ -174,7 +162,7 @@ func (s *session) verdict(ctx context.Context, w *work, p plan.Plan) (proven str
 	if !w.input.Spec.Signs() {
 		return "Mail of this server is left to the signer that was here before.", nil
 	}
-	if s.turned == nil { // a unit that somebody stopped is why, and no other check says so
+	if s.keyPlan == nil { // a unit that somebody stopped is why, and no other check says so
 		for _, h := range steps.Halted(w.input) {
 			if !actsOn(p, h.Unit) {
 				return "", s.staysBut(fail(h.Do, "%s", h.Text))
@@ -186,7 +174,7 @@ func (s *session) verdict(ctx context.Context, w *work, p plan.Plan) (proven str
 			return "", s.staysBut(err)
 		}
 	}
-	if s.turned != nil {
+	if s.keyPlan != nil {
 		return signerAsked, nil
 	}
 	proven, whole, err := s.wholeWay(ctx, w, p.Notes)
@@ -211,7 +199,7 @@ func (s *session) verdict(ctx context.Context, w *work, p plan.Plan) (proven str
 func (s *session) staysBut(err error) error {
 	s.c.say("all of this stays, but %s", harmless(err))
 	s.c.hints(hint.Of(err))
-	if s.turned != nil {
+	if s.keyPlan != nil {
 		return nil
 	}
 	return errProblemsFound
@@ -263,20 +251,7 @@ func (s *session) notes(notes []state.Note) {
 	}
 	s.left = append(s.left, notes...)
 	fmt.Fprintln(s.c.out, "\nLeft for you:")
-	writeNotes(s.c.out, notes)
-}
-
-func writeNotes(w io.Writer, notes []state.Note) {
-	for _, n := range notes {
-		text := fold(n.Topic+": "+n.Text, 74)
-		fmt.Fprintf(w, "  * %s\n", strings.ReplaceAll(text, "\n", "\n    "))
-		switch {
-		case strings.Contains(n.Do, "\n"):
-			fmt.Fprintf(w, "\n%s\n\n", strings.TrimRight(n.Do, "\n"))
-		case n.Do != "":
-			fmt.Fprintf(w, "      %s\n", n.Do)
-		}
-	}
+	plan.WriteNotes(s.c.out, notes)
 }
 
 // oneLiners are the notes that a plan on the screen can hold; records to paste

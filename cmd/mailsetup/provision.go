@@ -129,7 +129,7 @@ func (s *session) planned(ctx context.Context, w *work) (plan.Plan, error) {
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	if s.turns == nil {
+	if s.keyPlan == nil {
 		want.Notes = append(want.Notes, steps.Advice(w.input)...)
 	}
 	want.Notes = append(want.Notes, w.notes...)
@@ -186,7 +186,7 @@ func (s *session) acceptable(ctx context.Context, p plan.Plan) error {
 		}
 	}
 	if len(p.Drift) > 0 && !s.o.overwriteDrift && !s.o.dryRun {
-		if s.turns != nil { // and the others may go on
+		if s.keyPlan != nil { // and the others may go on
 			return fail("mailsetup init --dry-run shows the difference; init --overwrite-drift writes our version",
 				"%s is not as mailsetup left it", p.Drift[0].Path)
 		}
@@ -302,7 +302,7 @@ func packagesOf(p plan.Plan) []string {
 }
 
 // perform makes the keys and applies the plan that was confirmed. What goes wrong
-// after that is lasting.
+// after that is fatal.
 func (s *session) perform(ctx context.Context, w *work, confirmed plan.Plan) error {
 	defer s.c.hold()()
 	p := confirmed
@@ -326,7 +326,7 @@ func (s *session) perform(ctx context.Context, w *work, confirmed plan.Plan) err
 		s.c.say("old runs stay in the history: %v", err)
 	}
 	if err := s.done(ctx, w, p, report); err != nil {
-		return lasting{err}
+		return &provision.FatalError{Err: err}
 	}
 	return nil
 }

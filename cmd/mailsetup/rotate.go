@@ -1,19 +1,18 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"time"
+	"os"
 
 	"github.com/urfave/cli/v2"
 
-	"mailsetup/internal/keyring"
+	"mailsetup/internal/machine"
+	"mailsetup/internal/plan"
 	"mailsetup/internal/rotation"
-	"mailsetup/internal/spec"
-	"mailsetup/steps"
+	"mailsetup/internal/system"
+	"mailsetup/internal/text"
 )
 
 func rotateCommand(c console) *cli.Command {
@@ -37,11 +36,12 @@ func rotateCommand(c console) *cli.Command {
 		ArgsUsage:    "[DOMAIN...]",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
-			r := rotateOptions{options: howOptions(ctx), domains: ctx.Args().Slice(), rotate: ctx.Bool("now"), compromised: ctx.Bool("compromised")}
-			if err := r.check(); err != nil {
+			o := howOptions(ctx)
+			r := rotation.Options{Domains: ctx.Args().Slice(), Force: ctx.Bool("now"), Compromised: ctx.Bool("compromised"), DryRun: o.dryRun}
+			if err := checkRotation(&r, o); err != nil {
 				return err
 			}
-			return runRotate(ctx.Context, c, r)
+			return runRotate(ctx.Context, c, o, r)
 		},
 	}, flagGroup{"What to do", []cli.Flag{
 		&cli.BoolFlag{Name: "now", Usage: "begin a rotation although none is due; of all domains if none is named"},
@@ -49,296 +49,122 @@ func rotateCommand(c console) *cli.Command {
 	}}, flagGroup{"How to go about it", runFlags()})
 }
 
-// rotateOptions is what the command was asked for.
-type rotateOptions struct {
-	options
-	domains             []string // none for all
-	rotate, compromised bool
-}
-
-func (r *rotateOptions) check() error {
+// checkRotation refuses what makes no sense, and normalizes the domains.
+func checkRotation(r *rotation.Options, o options) error {
 	l := nameList{known: map[string]bool{}}
-	for _, given := range r.domains {
+	for _, given := range r.Domains {
 		l.add(given, "DOMAIN")
 	}
 	if err := l.findings.Err(); err != nil {
 		return err
 	}
-	r.domains = l.names
+	r.Domains = l.names
 	switch {
-	case r.compromised && len(r.domains) == 0:
+	case r.Compromised && len(r.Domains) == 0:
 		return usage("name the domains whose keys others may have", "--compromised needs a domain")
-	case (r.rotate || r.compromised) && r.root != "":
+	case (r.Force || r.Compromised) && o.root != "":
 		return usage("run it on the machine itself", "--root is about a directory, where nothing signs")
 	}
-	return checkHow(r.options, "")
+	return checkHow(o, "")
 }
 
-// rounds bounds the steps of one run: a key takes few, and the rest is waiting.
-const rounds = 6
-
-func runRotate(ctx context.Context, c console, r rotateOptions) error {
-	err := turnKeys(ctx, c, r)
-	if err != nil && r.isJob() && !c.interactive {
-		mailFailure(ctx, c, r.options, err)
+func runRotate(ctx context.Context, c console, o options, r rotation.Options) error {
+	err := rotate(ctx, c, o, r)
+	job := len(r.Domains) == 0 && !r.Force && !r.DryRun && o.root == "" // what a timer or cron calls
+	if err != nil && job && !c.interactive {
+		mailFailure(ctx, c, o, err)
 	}
 	return err
 }
 
-// isJob reports whether the run is what a timer or cron calls.
-func (r rotateOptions) isJob() bool {
-	return len(r.domains) == 0 && !r.rotate && !r.dryRun && r.root == ""
-}
-
-func turnKeys(ctx context.Context, c console, r rotateOptions) error {
-	t, err := openTurning(ctx, c, r)
+func rotate(ctx context.Context, c console, o options, asked rotation.Options) error {
+	s, r, err := openRotator(ctx, c, o)
 	if err != nil {
 		return err
 	}
-	defer t.s.close()
-	t.s.turned = newTurned()
-	watched := t.watchRecords(ctx)
-	if hopeless(watched) {
-		return watched
-	}
-	acted, err := t.all(ctx)
-	if err != nil && !errors.Is(err, errChangesFound) {
+	defer s.close()
+	report, err := r.Run(ctx, asked)
+	if report == nil {
 		return err
 	}
-	t.missKeyFiles(t.looked)
-	if err == nil {
-		err = t.ended(ctx, acted)
+	printed := s.printReport(report, asked.DryRun)
+	switch {
+	case err != nil:
+		return err
+	case printed == nil && report.Attention:
+		return errProblemsFound
 	}
-	return cmp.Or(t.troubled(), err, watched)
+	return printed
 }
 
-// openTurning opens the machine for a run about keys. The caller closes the
-// session.
-func openTurning(ctx context.Context, c console, r rotateOptions) (*turning, error) {
-	if err := asRoot(r.options); err != nil {
-		return nil, err
+// printReport prints what a rotation did that was not printed as it happened.
+func (s *session) printReport(r *rotation.Report, dryRun bool) error {
+	switch {
+	case dryRun:
+		return s.printDryRotation(r)
+	case s.o.json:
+		return s.printJSON(r)
 	}
-	s, err := openSession(ctx, c, r.options)
-	if err != nil {
-		return nil, err
+	if r.Keys != nil {
+		s.printKeys(r.Keys, len(r.Failed) > 0)
 	}
-	t := &turning{s: s, asked: r, trouble: map[string]bool{}}
-	if t.old, err = s.setUp(); err == nil {
-		err = t.known()
+	for _, k := range r.Waiting {
+		s.printWaiting(k)
 	}
-	if err != nil {
-		s.close()
-		return nil, err
-	}
-	return t, nil
+	s.notes(r.Reminders)
+	return nil
 }
 
-// known refuses domains that have no keys, or none that could get a successor.
-func (t *turning) known() error {
-	for _, name := range t.asked.domains {
-		keys := keyring.Kept(t.s.keys[name])
-		_, signs := keyring.Ledger{name: keys}.Signing(name)
-		active := slices.ContainsFunc(keys, func(k keyring.Key) bool { return k.Stage == keyring.Active })
-		switch begins := t.asksFor(); {
-		case len(keys) == 0:
-			return usage("mailsetup list shows the domains", "%s has no keys here", name)
-		case begins && !signs:
-			return usage("mailsetup remove-domain "+name+" --purge takes at once what is left of its keys",
-				"%s was removed: no key signs for it that another one could replace", name)
-		case begins && !active:
-			return usage("mailsetup init", "the first key of %s is not finished", name)
+// printDryRotation prints the plan of a dry run or, where nothing is due, when
+// something will be.
+func (s *session) printDryRotation(r *rotation.Report) error {
+	p := plan.Plan{}
+	if r.Plan != nil {
+		p = *r.Plan
+	}
+	switch {
+	case s.o.json:
+		b, err := p.JSON()
+		if err == nil {
+			b, err = beside(b, "steps", r.Steps)
 		}
+		if err == nil {
+			b, err = beside(b, "keys", r.Keys)
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(s.c.out, string(b))
+	case r.Plan == nil:
+		s.printKeys(r.Keys, len(r.Failed) > 0)
+	case r.Quiet: // all was said
+	default:
+		return s.showDry(p)
+	}
+	if s.o.exitCode && !p.Empty() {
+		return errChangesFound
 	}
 	return nil
 }
 
-// ended tells what the run did not do. It is silent if nothing was due, unless
-// somebody asked for a step: who asks wants to know.
-func (t *turning) ended(ctx context.Context, acted bool) error {
-	s := t.s
-	switch {
-	case s.o.dryRun:
-		return t.upcoming(acted)
-	case !acted && t.asksFor() && !s.o.json:
-		t.statuses()
+func (s *session) printWaiting(k rotation.WaitingKey) {
+	if k.ByHand() {
+		fmt.Fprintf(s.c.out, "%s: publish this record; a later run notices and goes on by itself\n\n%s TXT %s\n\n", k.Domain, k.Name, k.Value)
 	}
-	err := t.waiting(ctx)
-	if s.o.json {
-		s.turned.Failed = append(s.turned.Failed, sortedKeys(t.trouble)...)
-		s.turned.Notes = append(s.turned.Notes, s.left...)
-		err = cmp.Or(s.printJSON(s.turned), err)
+	if why := k.String(); why != "" {
+		s.c.say("%s", text.Wrap(text.Printable(why), 78))
 	}
-	return err
+	s.c.hints([]string{"mailsetup dns --wait " + k.Domain + " shows what each name server has"})
 }
 
-// all takes one round of steps after the other until nothing is due, and tells
-// whether there was any. In an emergency it waits a while for name servers.
-func (t *turning) all(ctx context.Context) (acted bool, err error) {
-	s := t.s
-	began := time.Now()
-	for n := 0; n < rounds; {
-		did, err := t.round(ctx)
-		if err != nil || s.o.dryRun {
-			return acted || did, err
-		}
-		if !did && (!t.hurries() || time.Since(began) > patience) {
-			return acted, nil
-		}
-		if did {
-			acted = true
-			n++
-		} else if err := pause(ctx, lastPause/10); err != nil {
-			return acted, err
-		}
-		if err := s.remember(); err != nil {
-			return acted, err
-		}
-		s.SetNow()
+// mailFailure mails why a run failed that nobody sits in front of.
+func mailFailure(ctx context.Context, c console, o options, failed error) {
+	if code, _ := judge(failed); errors.Is(failed, errProblemsFound) || code == exitInterrupted || os.Geteuid() != 0 {
+		return
 	}
-	return acted, nil
-}
-
-// patience is how long a run waits for the name servers in an emergency; later
-// runs go on with it.
-const patience = 2 * time.Minute
-
-// hurries reports whether a key that others may have still signs, and its
-// successor is published by us.
-func (t *turning) hurries() bool {
-	return t.asked.compromised && slices.ContainsFunc(t.asked.domains, func(domain string) bool {
-		_, coming := keyring.Successor(t.s.keys[domain])
-		d, known := t.domain(domain)
-		return coming && known && t.about(domain) && t.old.DNSOf(d) != spec.DNSManual
-	})
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
+	s := &session{c: c, o: o}
+	s.Machine = machine.New(system.NewHost(system.Options{}), nil, s.machineOptions())
+	if err := rotation.MailFailure(ctx, s.Sys, s.store(), s.Now, failed); err != nil {
+		c.say("%s", harmless(err))
 	}
-}
-
-// turning is one run of rotate-dkim.
-type turning struct {
-	s     *session
-	old   *spec.Spec
-	asked rotateOptions
-
-	sight map[string]map[string]keyring.Sight // by domain and selector
-	made  map[string]bool                     // domains that got a successor in this run
-	// due are the steps of this round, by domain.
-	due map[string][]keyring.Move
-	// trouble are the domains that the run goes on without.
-	trouble map[string]bool
-	why     []string // and what was said of them, with hints
-	halted  error    // that ends the run, while records were put back
-	looked  []string // domains whose records had their turn in this tick
-}
-
-// about reports whether the run is about a domain.
-func (t *turning) about(domain string) bool {
-	return !t.trouble[domain] && (len(t.asked.domains) == 0 || slices.Contains(t.asked.domains, domain))
-}
-
-// round takes the steps that are safe now, for all domains at once but for those
-// in trouble; false if there was none.
-func (t *turning) round(ctx context.Context) (bool, error) {
-	t.due = map[string][]keyring.Move{}
-	t.betray()
-	if err := t.s.count(); err != nil {
-		return false, err
-	}
-	t.see(ctx)
-	t.next()
-	if len(t.due) == 0 {
-		return false, nil
-	}
-	t.only(sortedKeys(t.due))
-	if err := t.s.look(ctx, t.old); err != nil {
-		return false, err
-	}
-	t.wait()
-	return t.carry(ctx)
-}
-
-// next gathers the steps of all domains.
-func (t *turning) next() {
-	held := t.withoutFile()
-	for _, domain := range sortedKeys(t.s.keys) {
-		if !t.about(domain) {
-			continue
-		}
-		moves := keyring.Next(t.situation(domain))
-		if held { // a switch makes the tables anew
-			moves = slices.DeleteFunc(moves, func(m keyring.Move) bool { return m.Act == keyring.Switch })
-		}
-		if t.s.o.root != "" { // nothing signs there
-			moves = slices.DeleteFunc(moves, func(m keyring.Move) bool { return m.Act != keyring.Withdraw })
-		}
-		if len(moves) == 0 {
-			continue
-		}
-		if err := t.fit(domain, moves); err != nil {
-			t.leave(err, domain)
-			continue
-		}
-		t.due[domain] = moves
-	}
-}
-
-// withoutFile leaves alone the domains whose file is gone, and reports whether
-// there are any: their keys sign until somebody says that they shall not.
-func (t *turning) withoutFile() bool {
-	names := steps.WithoutFile(t.s.keys, *t.old)
-	for _, name := range names {
-		if !t.trouble[name] {
-			t.leave(fail(fmt.Sprintf("mailsetup add-domain %s brings it back, with the same key\nmailsetup remove-domain %s ends it", name, name),
-				"%s is gone: no key is switched until that is settled", spec.DomainFile(name)), name)
-		}
-	}
-	return len(names) > 0
-}
-
-func (t *turning) domain(name string) (spec.Domain, bool) {
-	i, known := slices.BinarySearchFunc(t.old.Domains, name, func(d spec.Domain, name string) int { return cmp.Compare(d.Name, name) })
-	if !known {
-		return spec.Domain{}, false
-	}
-	return t.old.Domains[i], true
-}
-
-// begun remembers which domains get a successor in this run.
-func (t *turning) begun(domains []string) {
-	for _, domain := range domains {
-		if rotation.Moves(t.due).Makes(domain) {
-			t.made[domain] = true
-		}
-	}
-}
-
-// situation is all that decides the next step of a domain's keys.
-func (t *turning) situation(domain string) keyring.Situation {
-	s := t.s
-	out := keyring.Situation{
-		Keys: s.keys[domain], Policy: keyring.Policy{Drain: t.old.Host.Drain}, Now: s.Now,
-		Passed: s.passedOf(domain), Sights: t.sight[domain], Rotate: t.asked.rotate && !t.made[domain],
-	}
-	d, ok := t.domain(domain)
-	if !ok { // removed: its keys drain, and that is all
-		out.Keys = slices.Clone(out.Keys)
-		for i := range out.Keys {
-			out.Keys[i].Compromised = false
-		}
-		return out
-	}
-	out.Policy = rotation.PolicyOf(*t.old, d)
-	return out
-}
-
-func before(keys keyring.Ledger, domain string) string {
-	k, _ := keys.Signing(domain)
-	return k.Selector
 }

@@ -12,7 +12,7 @@ import (
 	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/probe"
-	"mailsetup/internal/rotation"
+	"mailsetup/internal/provision"
 	"mailsetup/internal/signers"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -39,16 +39,16 @@ type session struct {
 	removed []spec.Domain
 	// retire are keys that go in this run: selectors, by domain.
 	retire map[string][]string
-	// turns are the steps that keys take in this run, by domain, and passed is how
-	// long they have been in their stages.
-	turns  rotation.Moves
-	passed keyring.Passed
+	// keyPlan is what becomes of keys in a rotation, nil for other runs, and passed
+	// how long they have been in their stages.
+	keyPlan *provision.KeyPlan
+	passed  keyring.Passed
 	// fresh are the successors that the run makes, by domain: one that was made
 	// for a step that had to be taken back serves the next attempt.
 	fresh map[string]dkimkeys.Pair
-	// turned is what a run about the turns of keys tells in the end, and observed
-	// that it only takes notice of what DNS has.
-	turned   *turned
+	// applied is the report of the last run, and observed that it only takes notice
+	// of what DNS has.
+	applied  apply.Report
 	observed bool
 	// left is what was told to be left for the administrator.
 	left []state.Note

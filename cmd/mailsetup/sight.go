@@ -1,50 +1,20 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"mailsetup/internal/dnscheck"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/keyring"
-	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/keygen"
 )
-
-// see asks DNS about the keys that are on their way to sign.
-func (t *turning) see(ctx context.Context) {
-	t.sight = map[string]map[string]keyring.Sight{}
-	var domains []spec.Domain
-	for _, d := range t.old.Domains {
-		if _, ok := keyring.Successor(t.s.keys[d.Name]); ok && t.about(d.Name) && t.s.o.root == "" {
-			domains = append(domains, d)
-		}
-	}
-	b := newBar(t.s.c, "records looked for", len(domains))
-	if !b.live || t.s.o.accessible {
-		b.total = 0 // a timer that finds nothing to do says nothing
-	}
-	defer b.end()
-	resolver := t.s.Resolver.WithCache()
-	var mu sync.Mutex
-	_ = sideBySide(len(domains), atOnce, func(i int) error {
-		k, _ := keyring.Successor(t.s.keys[domains[i].Name])
-		sight := sightOf(ctx, resolver, domains[i], k)
-		mu.Lock()
-		defer mu.Unlock()
-		t.sight[domains[i].Name] = map[string]keyring.Sight{k.Selector: sight}
-		b.step(time.Now())
-		return nil
-	})
-}
 
 // sightOf is what the world sees of a key: every server in charge, each asked
 // itself, and then the resolver. The resolver comes last, so that it does not
@@ -136,70 +106,4 @@ func negativeTTL(ctx context.Context, resolver *dnsclient.Client, zone string) (
 		}
 	}
 	return 0, fmt.Errorf("how long %s lets others remember that a record is missing is not known: %v", strings.TrimSuffix(zone, "."), err)
-}
-
-// oneDay is how often a run tells of the same key that waits.
-const oneDay = 24 * time.Hour
-
-// waiting tells of the keys that wait for somebody, each at most once a day, and
-// lets the exit code say so, as of what else is left to do. What this run
-// published itself has time until the next, but in an emergency.
-func (t *turning) waiting(ctx context.Context) error {
-	s := t.s
-	var found []awaited
-	for _, domain := range sortedKeys(s.keys) {
-		d, known := t.domain(domain)
-		k, ok := keyring.Successor(s.keys[domain])
-		sight := t.sight[domain][k.Selector]
-		manual := known && t.old.DNSOf(d) == spec.DNSManual
-		switch {
-		case !known || !ok || k.Stage == keyring.Published || sight.Served || !t.about(domain) || s.o.root != "":
-			continue
-		case t.made[domain] && !manual && !t.asked.compromised, s.notifiedToday(domain, k) && !t.asksFor():
-			continue
-		}
-		if !s.notifiedToday(domain, k) {
-			s.markNotified(domain, k)
-		}
-		found = append(found, t.awaited(d, k, sight, manual))
-		s.turned.await(found[len(found)-1], k, sight)
-		t.tell(found[len(found)-1])
-	}
-	reminded := t.remind(ctx)
-	if len(found)+len(s.left) > 0 {
-		s.send(ctx, t.old.Host, waitingLetter(found, s.left))
-	}
-	switch {
-	case len(found) > 0 || reminded:
-		return cmp.Or(s.savePassed(), errProblemsFound)
-	case len(s.left) > 0:
-		return errProblemsFound
-	}
-	return nil
-}
-
-// asksFor reports whether somebody asks for a step, and wants to know what it
-// waits for.
-func (t *turning) asksFor() bool { return t.asked.rotate || t.asked.compromised }
-
-func (t *turning) awaited(d spec.Domain, k keyring.Key, sight keyring.Sight, manual bool) awaited {
-	a := awaited{domain: d.Name, record: keyRecord(d, k), manual: manual}
-	if sight.Text != "" {
-		a.text = fmt.Sprintf("%s: %s does not sign yet, %s goes on: %s", d.Name, k.Selector, before(t.s.keys, d.Name), sight.Text)
-	}
-	return a
-}
-
-func (t *turning) tell(a awaited) {
-	c := t.s.c
-	if t.s.o.json {
-		return
-	}
-	if a.manual {
-		fmt.Fprintf(c.out, "%s: publish this record; a later run notices and goes on by itself\n\n%s\n\n", a.domain, onOneLine(a.record))
-	}
-	if a.text != "" {
-		c.say("%s", fold(plan.Printable(a.text), 78))
-	}
-	c.hints([]string{"mailsetup dns --wait " + a.domain + " shows what each name server has"})
 }

@@ -2,10 +2,12 @@ package plan
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"mailsetup/internal/state"
+	"mailsetup/internal/text"
 )
 
 // byTopic puts notes on one topic side by side, topics in the order in which
@@ -47,6 +49,21 @@ func Few(notes []state.Note, most int) []state.Note {
 		}
 	}
 	return out
+}
+
+// WriteNotes prints notes for whoever has to see to them. Text to paste stands at the
+// margin: in a zone file, leading white space would mean the name above.
+func WriteNotes(w io.Writer, notes []state.Note) {
+	for _, n := range notes {
+		lines := text.Wrap(n.Topic+": "+n.Text, 74)
+		fmt.Fprintf(w, "  * %s\n", strings.ReplaceAll(lines, "\n", "\n    "))
+		switch {
+		case strings.Contains(n.Do, "\n"):
+			fmt.Fprintf(w, "\n%s\n\n", strings.TrimRight(n.Do, "\n"))
+		case n.Do != "":
+			fmt.Fprintf(w, "      %s\n", n.Do)
+		}
+	}
 }
 
 func (t *printer) notes(ns []state.Note) {

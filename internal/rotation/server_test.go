@@ -1,14 +1,15 @@
 package rotation_test
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,13 +19,13 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/provision"
+	"mailsetup/internal/recordwatch"
 	"mailsetup/internal/rotation"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system/systemtest"
 	"mailsetup/keygen"
 	"mailsetup/steps"
-	"mailsetup/steps/step"
 	"mailsetup/zonefile"
 )
 
@@ -41,13 +42,30 @@ type server struct {
 	boot time.Time
 	made int // keys
 
+	generated int // private keys
+
+	// What the fakes have and do.
+	mailbox    string
+	broken     error             // the ledger cannot be read
+	missing    map[string]string // what DNS says instead of a key, by selector and domain
+	unusable   map[string]string // what is wrong with a zone, by origin
+	refuse     bool              // whoever is asked says no
+	checks     map[string]keyring.Checked
+	schedule   recordwatch.Schedule
+	successors map[string]dkimkeys.Pair
+	fresh      []dkimkeys.Pair
+	confirmed  []plan.Plan
+	attempts   []string // domains, as often as a run about them was tried
+	gathered   int
+
 	passed keyring.Passed
 	hand   map[string]map[string]string // published by hand: values by domain and selector
 	signed map[string]time.Time         // when a key signed last, by name of its record
-	drain  time.Duration                // the shortest that was ever wished for
-	moves  map[string]int               // how often which moves met in a run
-	gone   *spec.Domain                 // removed, and not back yet
-	back   int                          // domains that came back with their key
+	ui     ui
+	drain  time.Duration  // the shortest that was ever wished for
+	moves  map[string]int // how often which moves met in a run
+	gone   *spec.Domain   // removed, and not back yet
+	back   int            // domains that came back with their key
 }
 
 const updateKey = "/etc/mailsetup/tsig.key"
@@ -58,6 +76,8 @@ func newServer(t *testing.T, r *rand.Rand, modes map[string]spec.DNSMode) *serve
 	s := &server{
 		t: t, r: r, mem: systemtest.NewMem(), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		hand: map[string]map[string]string{}, signed: map[string]time.Time{}, moves: map[string]int{}, drain: 400 * 24 * time.Hour,
+		missing: map[string]string{}, unusable: map[string]string{}, checks: map[string]keyring.Checked{}, successors: map[string]dkimkeys.Pair{},
+		mailbox: filepath.Join(t.TempDir(), "root"),
 	}
 	s.boot = s.now
 	s.j = apply.NewJournal(s.mem, apply.JournalDir)
@@ -167,15 +187,18 @@ func (s *server) input() steps.Input {
 			s.must(err)
 			return string(f.Content)
 		})
-		facts.Zones = append(facts.Zones, state.Zone{
-			Origin: origin, Kind: "primary", File: zoneFile(origin), Content: o.Content, Records: own, Ours: ours,
-		})
+		z := state.Zone{Origin: origin, Kind: "primary", File: zoneFile(origin), Content: o.Content, Records: own, Ours: ours}
+		if f, err := s.mem.Read(steps.Fragment(z)); err == nil && len(ours) == 0 && len(f.Content) > 0 {
+			z.Ours, _ = s.parse(origin, string(f.Content), nil)
+			z.Dropped = len(z.Ours) > 0
+		}
+		facts.Zones = append(facts.Zones, z)
 		if !slices.ContainsFunc(s.sp.Domains, func(d spec.Domain) bool {
 			return s.sp.DNSOf(d) == spec.DNSUpdate && strings.HasSuffix("."+d.Name+".", "."+origin)
 		}) && !slices.ContainsFunc(published, func(p state.Published) bool { return p.Origin == origin }) {
 			continue
 		}
-		z := state.Zone{Origin: origin, Kind: "primary", Dynamic: true, Update: &state.Updater{Server: "192.0.2.53:53", KeyFile: updateKey}}
+		z = state.Zone{Origin: origin, Kind: "primary", Dynamic: true, Update: &state.Updater{Server: "192.0.2.53:53", KeyFile: updateKey}}
 		for _, r := range s.mem.Served(origin) {
 			mine := slices.ContainsFunc(published, func(p state.Published) bool {
 				return p.Origin == origin && slices.ContainsFunc(p.Records, func(x state.Record) bool { return state.Same(x, r) })
@@ -212,105 +235,116 @@ func (s *server) parse(origin, text string, file func(state.Path) string) (own, 
 	return own, ours
 }
 
-// apply plans with placeholders, makes the keys, plans again, insists that this
-// is what was announced, and does it. It reports whether there was anything to do.
+// apply does what a wish needs. It reports whether there was anything to do.
 func (s *server) apply(in steps.Input, list []steps.Step, fresh []dkimkeys.Pair) bool {
 	s.t.Helper()
 	dkimkeys.AddPairs(&in, fresh)
-	announced := s.plan(in, list)
+	announced, err := s.plan(in, list)
+	s.must(err)
 	if announced.Empty() {
 		return false
 	}
-	for i := range fresh {
-		text := strings.Repeat(fmt.Sprintf("%020d%s/", s.r.Uint64(), fresh[i].Domain), 40)
-		fresh[i].Key.Public = "MIIB" + strings.NewReplacer(".", "+", "-", "+").Replace(text)[:388]
-		fresh[i].Key.Fingerprint, fresh[i].PEM = "SHA256:"+text[:20], []byte("PRIVATE "+text)
-	}
-	dkimkeys.AddPairs(&in, fresh)
-	actual := s.plan(in, list)
-	if diff := provision.Differences(announced, actual, fresh); len(diff) > 0 {
-		s.t.Fatalf("%s: the plan is not what was announced: %q", s.now.Format(time.DateTime), diff)
-	}
-	_, err := apply.Run(context.Background(), s.mem, actual, s.j, apply.Options{
-		Command: "rotate-dkim", Now: func() time.Time { return s.now }, ID: apply.NewID(s.now, fmt.Sprintf("%08x", s.r.Uint32())),
-	})
+	_, err = s.carryOut(announced, in, list, fresh)
 	s.must(err)
-	s.must(s.j.Prune(2))
-	again := s.input()
-	again.Scope, again.Early = in.Scope, nil
-	if p := s.plan(again, slices.DeleteFunc(slices.Clone(list), func(x steps.Step) bool { return x.Name == "Withdraw" })); !p.Empty() {
-		s.t.Fatalf("%s: not done in one run: %v", s.now.Format(time.DateTime), p.Stages)
-	}
 	return true
 }
 
-func (s *server) plan(in steps.Input, list []steps.Step) plan.Plan {
+// carryOut makes the keys, plans again, insists that this is what was announced,
+// and does it.
+func (s *server) carryOut(announced plan.Plan, in steps.Input, list []steps.Step, fresh []dkimkeys.Pair) (apply.Report, error) {
 	s.t.Helper()
-	want, err := steps.Some(list, in)
+	for i := range fresh {
+		if fresh[i].Key.Pending() {
+			fresh[i] = fresh[i].Made(s.key())
+		}
+	}
+	dkimkeys.AddPairs(&in, fresh)
+	actual, err := s.plan(in, list)
 	s.must(err)
+	if diff := provision.Differences(announced, actual, fresh); len(diff) > 0 {
+		s.t.Fatalf("%s: the plan is not what was announced: %q", s.now.Format(time.DateTime), diff)
+	}
+	report, err := apply.Run(context.Background(), s.mem, actual, s.j, apply.Options{
+		Command: "rotate-dkim", Now: func() time.Time { return s.now }, ID: apply.NewID(s.now, fmt.Sprintf("%08x", s.r.Uint32())),
+	})
+	if err != nil {
+		return report, err
+	}
+	s.must(s.j.Prune(2))
+	again := s.input()
+	again.Scope, again.Early = in.Scope, nil
+	p, err := s.plan(again, slices.DeleteFunc(slices.Clone(list), func(x steps.Step) bool { return x.Name == "Withdraw" }))
+	s.must(err)
+	if !p.Empty() {
+		s.t.Fatalf("%s: not done in one run: %v", s.now.Format(time.DateTime), p.Stages)
+	}
+	return report, nil
+}
+
+// pool are private keys that all servers use, since it takes time to make one.
+var pool struct {
+	sync.Mutex
+	keys []*keygen.Key
+}
+
+// key returns one that the server has not used.
+func (s *server) key() *keygen.Key {
+	pool.Lock()
+	defer pool.Unlock()
+	for len(pool.keys) <= s.generated {
+		k, err := keygen.Generate(1024)
+		s.must(err)
+		pool.keys = append(pool.keys, k)
+	}
+	s.generated++
+	return pool.keys[s.generated-1]
+}
+
+func (s *server) plan(in steps.Input, list []steps.Step) (plan.Plan, error) {
+	want, err := steps.Some(list, in)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	p, err := plan.Make(context.Background(), want, s.mem, s.record())
+	if err == nil && len(p.Questions) > 0 {
+		err = fmt.Errorf("questions %v", p.Questions)
+	}
+	if err == nil && len(p.Drift) > 0 {
+		err = fmt.Errorf("%s is not as mailsetup left it", p.Drift[0].Path)
+	}
+	return p, err
+}
+
+func (s *server) record() plan.Record {
 	o, err := s.mem.Read(plan.RecordPath)
 	s.must(err)
 	rec, err := plan.ParseRecord(o.Content)
 	s.must(err)
-	p, err := plan.Make(context.Background(), want, s.mem, rec)
-	s.must(err)
-	if len(p.Drift)+len(p.Questions) > 0 {
-		s.t.Fatalf("%s: drift %v, questions %v", s.now.Format(time.DateTime), p.Drift, p.Questions)
-	}
-	return p
+	return rec
 }
 
-// tick is one run of rotate-dkim: rounds of moves until none is safe.
-func (s *server) tick(asked map[string]bool) {
+// tick is one run of rotate-dkim about all domains that have keys, and before it
+// one that begins a rotation of those that are asked for.
+func (s *server) tick(asked ...string) {
 	s.t.Helper()
-	for range 6 {
-		keys := s.ledger()
-		s.passed = s.passed.Count(keys, keyring.Reading{Boot: "b", At: s.now.Sub(s.boot)})
-		due := rotation.Moves{}
-		for domain, list := range keys {
-			sit := keyring.Situation{
-				Keys: list, Policy: keyring.Policy{Drain: s.sp.Host.Drain}, Now: s.now, Rotate: asked[domain],
-				Passed: s.passed.Of(domain, list), Sights: s.sights(domain, list),
-			}
-			if d, known := s.domain(domain); known {
-				sit.Policy = rotation.PolicyOf(s.sp, d)
-			}
-			if moves := keyring.Next(sit); len(moves) > 0 {
-				due[domain] = moves
-			}
-		}
-		if len(due) == 0 {
-			return
-		}
-		s.count(due)
-		in := s.input()
-		var fresh []dkimkeys.Pair
-		in.Scope = step.Only(slices.Collect(maps.Keys(due))...)
-		for _, d := range s.sp.Domains {
-			if due.Makes(d.Name) {
-				fresh = append(fresh, dkimkeys.NewPair(d, s.selector(), s.now))
-			}
-		}
-		in.Retire = due.Withdrawn()
-		in.Keys, in.Early = due.Keys(in.Keys, s.now)
-		if !s.apply(in, due.Steps(s.sp), fresh) {
-			return
-		}
-		asked = nil
+	if len(asked) > 0 {
+		s.run(rotation.Options{Domains: asked, Force: true})
 	}
+	var all []string
+	for domain, keys := range s.ledger() {
+		if len(keyring.Kept(keys)) > 0 {
+			all = append(all, domain)
+		}
+	}
+	s.run(rotation.Options{Domains: all})
 }
 
-// count takes note of which moves met.
-func (s *server) count(due rotation.Moves) {
-	var all []string
-	for domain, moves := range due {
-		d, _ := s.domain(domain)
-		for _, m := range moves {
-			all = append(all, fmt.Sprintf("%s %s", cmp.Or(string(d.DNS), "gone"), m.Act))
-		}
-	}
-	slices.Sort(all)
-	s.moves[strings.Join(all, ", ")]++
+// run is one run that ends well.
+func (s *server) run(o rotation.Options) *rotation.Report {
+	s.t.Helper()
+	report, err := s.rotator().Run(s.t.Context(), o)
+	s.must(err)
+	return report
 }
 
 func (s *server) domain(name string) (spec.Domain, bool) {
@@ -320,18 +354,6 @@ func (s *server) domain(name string) (spec.Domain, bool) {
 		}
 	}
 	return spec.Domain{}, false
-}
-
-func (s *server) sights(domain string, keys []keyring.Key) map[string]keyring.Sight {
-	out := map[string]keyring.Sight{}
-	if k, ok := keyring.Successor(keys); ok {
-		if s.has(domain, k) {
-			out[k.Selector] = keyring.Sight{Served: true, Cached: 10 * time.Minute}
-		} else {
-			out[k.Selector] = keyring.Sight{Text: "not there"}
-		}
-	}
-	return out
 }
 
 // served are the records that the world sees of a zone: what BIND has loaded,

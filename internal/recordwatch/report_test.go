@@ -1,12 +1,12 @@
-package main
+package recordwatch_test
 
 import (
 	"strings"
 	"testing"
 	"time"
 
+	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
-	"mailsetup/internal/machine"
 	"mailsetup/internal/recordwatch"
 	"mailsetup/internal/spec"
 )
@@ -43,7 +43,7 @@ func TestWhatIsSaidOfRecordsThatAreGone(t *testing.T) {
 			"lab.example: gone from its zone, and put back: " + key,
 			"hint: something rewrites the zone file; if it does so again within a week, you are only told",
 		}},
-		"here, in vain": {spec.DNSBind, "", recordwatch.Result{Watch: keyring.Watch{Problems: gone}, Failed: fail("look", "edited")}, []string{
+		"here, in vain": {spec.DNSBind, "", recordwatch.Result{Watch: keyring.Watch{Problems: gone}, Failed: hint.New("look", "edited")}, []string{
 			"lab.example: " + key + ": missing at ns1", "lab.example: not put back: edited", "hint: look",
 		}},
 		"by updates": {spec.DNSUpdate, "", recordwatch.Result{Watch: keyring.Watch{Problems: gone}}, []string{
@@ -60,16 +60,35 @@ func TestWhatIsSaidOfRecordsThatAreGone(t *testing.T) {
 		}},
 	} {
 		d := spec.Domain{Name: "lab.example", Repair: c.repair}
-		run := &turning{s: &session{Machine: &machine.Machine{Now: later}}, old: &spec.Spec{Host: spec.Host{DNS: c.dns}, Domains: []spec.Domain{d}}}
-		got := run.recordLines(d.Name, c.r, problemsOf(d.Name, c.r.Restored, later), problemsOf(d.Name, c.r.Watch.Problems, later))
+		sp := spec.Spec{Host: spec.Host{DNS: c.dns}, Domains: []spec.Domain{d}}
+		got := recordwatch.Lines(sp, d, c.r, later)
 		if strings.Join(got, "\n") != strings.Join(c.want, "\n") {
 			t.Errorf("%s:\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(c.want, "\n"))
 		}
 	}
-	if got := goneIn(keyring.Checked{Watch: keyring.Watch{Problems: gone}}, "lab.example", "s1"); got != "missing at ns1" {
-		t.Errorf("gone: %q", got)
+	check := keyring.Checked{Watch: keyring.Watch{Problems: gone}}
+	for selector, want := range map[string]string{"s1": "missing at ns1", "s2": ""} {
+		if got := recordwatch.KeyGone(check, "lab.example", selector); got != want {
+			t.Errorf("%s: %q, want %q", selector, got, want)
+		}
 	}
-	if got := (listedKey{State: keyring.Active, Gone: "missing"}).state(); got != "not in DNS" {
-		t.Errorf("list: %q", got)
+}
+
+// What may pass by itself is for people once it has lasted a day; problems of
+// which the same is said are one.
+func TestProblems(t *testing.T) {
+	now := time.Date(2026, 11, 10, 8, 0, 0, 0, time.UTC)
+	list := recordwatch.Problems("lab.example", map[string]keyring.Problem{
+		"ns2":             {Since: now.Add(-time.Hour), Fault: "no answer", Text: "it does not answer"},
+		"ns3":             {Since: now.Add(-24 * time.Hour), Fault: "no answer", Text: "it does not answer"},
+		"lab.example MX":  {Since: now, Fault: "missing", Text: "missing", Gone: true},
+		"lab.example TXT": {Since: now, Fault: "missing", Text: "missing", Gone: true},
+	}, now)
+	if len(list) != 3 || list[0].About != "lab.example MX" || !list[0].Gone || list[2].About != "ns3" || list[2].Domain != "lab.example" {
+		t.Errorf("%+v", list)
+	}
+	groups := recordwatch.Group(list, func(p recordwatch.Problem) string { return p.Found })
+	if len(groups) != 2 || groups[0].About != "lab.example MX, lab.example TXT" || list[0].About != "lab.example MX" {
+		t.Errorf("%+v", groups)
 	}
 }

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/journal"
+
+	"mailsetup/internal/dnscheck"
+	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/mailbox"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/provision"
+	"mailsetup/internal/recordwatch"
+	"mailsetup/internal/rotation"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/text"
+	"mailsetup/steps"
+	"mailsetup/steps/step"
+)
+
+// openRotator opens the machine for a run about keys. The caller closes the
+// session.
+func openRotator(ctx context.Context, c console, o options) (*session, *rotation.Rotator, error) {
+	if err := asRoot(o); err != nil {
+		return nil, nil, err
+	}
+	s, err := openSession(ctx, c, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	sp, err := s.setUp()
+	if err != nil {
+		s.close()
+		return nil, nil, err
+	}
+	return s, s.rotator(*sp), nil
+}
+
+func (s *session) rotator(sp spec.Spec) *rotation.Rotator {
+	return &rotation.Rotator{
+		System: s.Sys, Tree: s.o.root != "", Mailbox: mailbox.Root, Spec: sp,
+		Clock: func() time.Time {
+			s.SetNow()
+			return s.Now
+		},
+		Store: &rotationStore{session: s}, DNS: func() rotation.DNS { return rotationDNS{s.Resolver.WithCache()} },
+		Provisioner: &rotationProvisioner{session: s, sp: sp}, UI: rotationUI{s},
+	}
+}
+
+// rotationStore is the session as the store of a rotation.
+type rotationStore struct {
+	*session
+	again bool // what the session has read is out of date
+}
+
+func (s *rotationStore) LoadLedger() (keyring.Ledger, plan.Record, error) {
+	if s.again {
+		if err := s.remember(); err != nil {
+			return nil, nil, err
+		}
+	}
+	s.again = true
+	return s.keys, s.record, nil
+}
+
+func (s *rotationStore) LoadElapsed(l keyring.Ledger) (keyring.Passed, error) {
+	s.keys = l
+	err := s.count()
+	return s.passed, err
+}
+
+func (s *rotationStore) SaveElapsed(p keyring.Passed) error {
+	s.passed = p
+	return s.savePassed()
+}
+
+func (s *rotationStore) LastCheck(domain string) keyring.Checked { return s.store().LastCheck(domain) }
+
+func (s *rotationStore) SaveChecks(results map[string]recordwatch.Result) error {
+	w := &watch{s: s.session, keys: s.keys}
+	watches := map[string]keyring.Watch{}
+	for name, r := range results {
+		w.views = append(w.views, r.View)
+		watches[name] = r.Watch
+	}
+	return s.store().SaveChecks(w.checked(), watches)
+}
+
+func (s *rotationStore) LoadSchedule() (schedule recordwatch.Schedule, unreadable, err error) {
+	return s.store().LoadSchedule()
+}
+
+func (s *rotationStore) SaveSchedule(schedule recordwatch.Schedule) error {
+	return s.store().SaveSchedule(schedule)
+}
+
+type rotationDNS struct{ *dnsclient.Client }
+
+func (d rotationDNS) ObserveKey(ctx context.Context, domain spec.Domain, k keyring.Key) keyring.Sight {
+	return sightOf(ctx, d.Client, domain, k)
+}
+
+func (d rotationDNS) Check(ctx context.Context, want dnscheck.Expected) dnscheck.Result {
+	return dnscheck.Check(ctx, d.Client, want, dnscheck.Result{})
+}
+
+// rotationProvisioner is the session as what carries a rotation out.
+type rotationProvisioner struct {
+	*session
+	sp   spec.Spec
+	work *work // of the last plan
+}
+
+func (p *rotationProvisioner) use(r provision.Request) {
+	s := p.session
+	s.scope, s.steps, s.keyPlan, s.retire, s.observed = step.Only(slices.Sorted(maps.Keys(r.Touched))...), r.Steps, &r.Keys, r.Keys.Withdraw, r.Quiet
+	s.keys, s.facts = r.Keys.Ledger, r.Facts
+}
+
+func (p *rotationProvisioner) Gather(ctx context.Context, r provision.Request) (state.Facts, error) {
+	p.use(r)
+	err := p.look(ctx, &p.sp)
+	return p.facts, err
+}
+
+func (p *rotationProvisioner) Plan(ctx context.Context, r provision.Request) (*provision.Draft, error) {
+	p.use(r)
+	w, pl, err := p.prepare(ctx, p.sp, &p.sp)
+	p.work = w
+	return &provision.Draft{Request: r, Plan: pl}, err
+}
+
+func (p *rotationProvisioner) Confirm(ctx context.Context, d *provision.Draft) error {
+	return p.confirmed(ctx, d.Plan)
+}
+
+func (p *rotationProvisioner) Run(ctx context.Context, d *provision.Draft) (provision.Result, error) {
+	w, pl, before := p.work, d.Plan, len(p.left)
+	p.work, d.Plan = nil, plan.Plan{} // ten thousand keys are not held twice
+	err := p.perform(ctx, w, pl)
+	return provision.Result{Report: p.applied, Notes: p.left[before:]}, err
+}
+
+func (p *rotationProvisioner) ExpectedRecords(ctx context.Context, domains []string) (map[string][]state.Record, error) {
+	p.scope, p.steps, p.keyPlan = step.Only(domains...), nil, nil
+	var list []spec.Domain
+	for _, d := range p.sp.Domains {
+		if slices.Contains(domains, d.Name) {
+			list = append(list, d)
+		}
+	}
+	in, err := p.dnsInput(ctx, p.sp, list)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string][]state.Record{}
+	for _, d := range list {
+		all[d.Name] = steps.Served(in, d)
+	}
+	return all, nil
+}
+
+// rotationUI is the session as what a rotation tells people.
+type rotationUI struct{ *session }
+
+func (u rotationUI) Logf(format string, a ...any) { u.c.say(format, a...) }
+
+// Alert says lines so that they stand out in the journal of the system.
+func (u rotationUI) Alert(lines []string) {
+	inJournal, _ := journal.StderrIsJournalStream()
+	for _, l := range lines {
+		l = text.Printable(l)
+		if inJournal { // sd-daemon(3)
+			u.c.say("<3>%s", l)
+			continue
+		}
+		u.c.say("%s", text.Wrap(l, 78))
+		if !u.c.interactive {
+			_ = journal.Send(l, journal.PriErr, map[string]string{"SYSLOG_IDENTIFIER": "mailsetup"})
+		}
+	}
+}
+
+func (u rotationUI) ShowTransitions(lines []string) {
+	if u.o.json {
+		return
+	}
+	for _, l := range lines[:min(len(lines), mostNotes)] {
+		fmt.Fprintln(u.c.out, text.Wrap(text.Printable(l), 78))
+	}
+	if more := len(lines) - mostNotes; more > 0 {
+		fmt.Fprintf(u.c.out, "and %s more\n", text.Count(more, "step"))
+	}
+}
+
+func (u rotationUI) ShowPlan(p plan.Plan) {
+	if !u.o.json {
+		u.showPlan(p)
+	}
+}
+
+// ShowResult prints nothing: the session has.
+func (u rotationUI) ShowResult(provision.Result) {}
+
+func (u rotationUI) StartBar(what string, total int) (step, end func()) {
+	b := newBar(u.c, what, total)
+	if !b.live || u.o.accessible {
+		b.total = 0 // a timer that finds nothing to do says nothing
+	}
+	return func() { b.step(time.Now()) }, b.end
+}

@@ -1,0 +1,178 @@
+package rotation
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/provision"
+	"mailsetup/internal/state"
+	"mailsetup/internal/text"
+	"mailsetup/steps"
+)
+
+// maxListed is how many domains a line names.
+const maxListed = 20
+
+// applyIsolating takes the steps of a round, in one run for all domains if that
+// can be: those that cannot even be planned are skipped before anything is
+// changed, and only if the run itself fails are parts of it tried.
+func (r *run) applyIsolating(ctx context.Context) (did bool, err error) {
+	b := &batch{run: r, ledger: maps.Clone(r.ledger)}
+	domains, err := r.isolate(r.due.Domains(), func(domains []string) error { return b.prepare(ctx, domains) })
+	if err != nil || len(domains) == 0 {
+		return false, err
+	}
+	if err := b.prepare(ctx, domains); err != nil {
+		return false, err
+	}
+	r.UI.ShowTransitions(r.describe(domains))
+	if r.DryRun {
+		r.recordSteps(domains)
+		r.report.Plan, r.report.Quiet = &b.draft.Plan, b.draft.Quiet
+		return true, nil
+	}
+	if b.draft.Plan.Empty() {
+		return false, nil
+	}
+	if err := r.confirm(ctx, b.draft); err != nil {
+		return false, err
+	}
+	domains, err = r.isolate(domains, func(domains []string) error { return b.apply(ctx, domains) })
+	r.markStarted(domains)
+	r.recordSteps(domains)
+	return len(domains) > 0, err
+}
+
+// confirm asks for the word, once in a run: the rounds to come follow from what
+// was agreed to.
+func (r *run) confirm(ctx context.Context, d *provision.Draft) error {
+	switch {
+	case d.Quiet:
+		return nil
+	case r.consented:
+		p := d.Plan
+		p.Notes = slices.DeleteFunc(slices.Clone(p.Notes), func(n state.Note) bool { return !n.Passing }) // they come with the result
+		r.UI.ShowPlan(p)
+		return nil
+	}
+	err := r.Provisioner.Confirm(ctx, d)
+	r.consented = err == nil
+	return err
+}
+
+// isolate runs an operation for all domains, and returns those for which it
+// succeeded. The others are skipped.
+func (r *run) isolate(domains []string, operation func(domains []string) error) ([]string, error) {
+	i := newIsolator(len(domains), operation)
+	if err := i.try(domains); err != nil {
+		return i.done, err
+	}
+	for _, f := range groupByMessage(i.failed) {
+		r.skip(f.err, f.domains...)
+	}
+	slices.Sort(i.done)
+	return i.done, nil
+}
+
+// batch is an attempt to take the steps of some of the domains that are due.
+type batch struct {
+	*run
+	ledger keyring.Ledger // as it was when the round began
+	ready  []string       // the domains that are planned, nil for none
+	draft  *provision.Draft
+	stale  bool // something was done since the machine was looked at
+}
+
+// prepare plans the steps of some domains, unless that is done.
+func (b *batch) prepare(ctx context.Context, domains []string) (err error) {
+	if b.ready != nil && slices.Equal(b.ready, domains) {
+		return nil
+	}
+	b.ready = nil
+	if b.stale {
+		if err := b.refresh(ctx, domains); err != nil {
+			return err
+		}
+	}
+	if b.draft, err = b.Provisioner.Plan(ctx, b.request(domains)); err == nil {
+		b.ready = domains
+	}
+	return err
+}
+
+// refresh looks at the machine again after an attempt. Domains that are still to
+// come have their keys as the round found them.
+func (b *batch) refresh(ctx context.Context, domains []string) (err error) {
+	if err := b.reload(); err != nil {
+		return &provision.FatalError{Err: err}
+	}
+	for _, d := range domains {
+		b.run.ledger[d] = b.ledger[d]
+	}
+	b.stale = false
+	b.facts, err = b.Provisioner.Gather(ctx, b.request(domains))
+	return err
+}
+
+// apply takes the steps of some domains.
+func (b *batch) apply(ctx context.Context, domains []string) error {
+	again := b.stale
+	if err := b.prepare(ctx, domains); err != nil {
+		return err
+	}
+	b.ready, b.stale = nil, true
+	if again {
+		b.UI.Logf("going on with %s", text.List(domains, maxListed))
+	}
+	d := b.draft
+	b.draft = nil // ten thousand keys are not held twice
+	return b.carryOut(ctx, d)
+}
+
+// request returns what a run about some of the domains that are due should make
+// true.
+func (r *run) request(domains []string) provision.Request {
+	due := r.due.Only(domains)
+	req := provision.Request{
+		Want: r.Spec, Have: &r.Spec, Touched: set(domains), Facts: r.facts, Record: r.record,
+		Steps: due.Steps(r.Spec), Keys: due.KeyPlan(r.Spec, r.ledger, r.now),
+		KeysOnly: true, Quiet: !r.Compromised && due.RecordsOnly(), OnDrift: provision.RefuseDrift, Proof: provision.ProveSigner,
+	}
+	if r.Tree {
+		req.Steps = steps.Ending()
+	}
+	return req
+}
+
+// carryOut runs a draft and takes note of what it did.
+func (r *run) carryOut(ctx context.Context, d *provision.Draft) error {
+	quiet := d.Quiet
+	res, err := r.Provisioner.Run(ctx, d)
+	if err != nil {
+		return err
+	}
+	r.report.add(res, quiet)
+	if !quiet {
+		r.UI.ShowResult(res)
+	}
+	return nil
+}
+
+// markStarted remembers which domains got a successor in this run.
+func (r *run) markStarted(domains []string) {
+	for _, domain := range domains {
+		if r.due.Generates(domain) {
+			r.started[domain] = true
+		}
+	}
+}
+
+func set(domains []string) map[string]bool {
+	m := make(map[string]bool, len(domains))
+	for _, d := range domains {
+		m[d] = true
+	}
+	return m
+}

@@ -1,0 +1,235 @@
+package rotation_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mailsetup/internal/apply"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/provision"
+	"mailsetup/internal/rotation"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system/systemtest"
+)
+
+// many is a tree with n domains whose keys go now, and a provisioner that does
+// what it is told.
+type many struct {
+	ui
+	memory
+	ledger keyring.Ledger
+	plan   func(domains []string) error
+	apply  func(domains []string) error
+	plans  int
+	tries  int // to apply
+	done   []string
+}
+
+// numbered returns n domains.
+func numbered(n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("d%05d.example", i)
+	}
+	return list
+}
+
+func newMany(n int) *many {
+	m := &many{ledger: keyring.Ledger{}}
+	for _, domain := range numbered(n) {
+		m.ledger[domain] = []keyring.Key{{Selector: "k", Stage: keyring.Draining, Since: map[keyring.Stage]time.Time{keyring.Draining: time.Unix(0, 0)}}}
+	}
+	return m
+}
+
+func (m *many) LoadLedger() (keyring.Ledger, plan.Record, error) {
+	return maps.Clone(m.ledger), plan.Record{}, nil
+}
+
+func (m *many) LoadElapsed(keyring.Ledger) (keyring.Passed, error) { return keyring.Passed{}, nil }
+func (m *many) SaveElapsed(keyring.Passed) error                   { return nil }
+
+func (m *many) Gather(context.Context, provision.Request) (state.Facts, error) {
+	return state.Facts{}, nil
+}
+
+func (m *many) Plan(_ context.Context, r provision.Request) (*provision.Draft, error) {
+	m.plans++
+	p := plan.Plan{Stages: []plan.StageChanges{{Name: "Ledger", Changes: []plan.Change{{Op: plan.Modify, Path: "/x"}}}}}
+	if m.plan != nil {
+		return &provision.Draft{Request: r, Plan: p}, m.plan(sorted(r.Touched))
+	}
+	return &provision.Draft{Request: r, Plan: p}, nil
+}
+
+func (m *many) Confirm(context.Context, *provision.Draft) error { return nil }
+
+func (m *many) Run(_ context.Context, d *provision.Draft) (provision.Result, error) {
+	m.tries++
+	domains := sorted(d.Touched)
+	if err := m.apply(domains); err != nil {
+		return provision.Result{}, err
+	}
+	for _, domain := range domains {
+		delete(m.ledger, domain)
+	}
+	m.done = append(m.done, domains...)
+	return provision.Result{Report: apply.Report{ID: "20260101T000000Z-aaaa"}}, nil
+}
+
+func (m *many) ExpectedRecords(context.Context, []string) (map[string][]state.Record, error) {
+	return nil, nil
+}
+
+func sorted(set map[string]bool) []string {
+	var list []string
+	for name := range set {
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// run rotates.
+func (m *many) run(t *testing.T) (*rotation.Report, error) {
+	t.Helper()
+	r := &rotation.Rotator{
+		System: systemtest.NewMem(), Tree: true, Clock: func() time.Time { return time.Unix(400*24*3600, 0).UTC() },
+		Store: m, DNS: func() rotation.DNS { return nil }, Provisioner: m, UI: &m.ui,
+	}
+	return r.Run(t.Context(), rotation.Options{})
+}
+
+// refuse fails for batches with one of the domains.
+func refuse(bad []string) func([]string) error {
+	return func(domains []string) error {
+		for _, d := range bad {
+			if _, found := slices.BinarySearch(domains, d); found {
+				return errors.New("not with " + d)
+			}
+		}
+		return nil
+	}
+}
+
+func TestTheFailingDomainsAreFound(t *testing.T) {
+	for _, tt := range []struct {
+		n    int
+		bad  []int
+		most int // attempts
+	}{
+		{1, nil, 1},
+		{1, []int{0}, 1},
+		{3, []int{1}, 5},
+		{3, []int{0, 2}, 5},
+		{3, []int{0, 1, 2}, 5},
+		{10_000, []int{4711}, 30},
+		{10_000, []int{17, 9_999}, 60},
+	} {
+		m, all := newMany(tt.n), numbered(tt.n)
+		var bad []string
+		for _, i := range tt.bad {
+			bad = append(bad, all[i])
+		}
+		m.apply = refuse(bad)
+		report, err := m.run(t)
+		var skipped *rotation.SkippedError
+		if err != nil && !errors.As(err, &skipped) {
+			t.Fatal(err)
+		}
+		if !slices.Equal(report.Failed, append([]string{}, bad...)) || len(m.done) != tt.n-len(bad) || len(report.Steps) != len(m.done) {
+			t.Errorf("%d: failing are %v, found %v; done %d", tt.n, bad, report.Failed, len(m.done))
+		}
+		for _, d := range bad {
+			if !strings.Contains(m.text(), d+": not with "+d) {
+				t.Errorf("nothing of %s in\n%s", d, m.said)
+			}
+		}
+		if m.tries > tt.most {
+			t.Errorf("%d, %v: %d attempts, at most %d", tt.n, tt.bad, m.tries, tt.most)
+		}
+	}
+}
+
+// A disk that is full is so for all of them.
+func TestTheSearchEndsSoonWhereAllFail(t *testing.T) {
+	m := newMany(10_000)
+	m.apply = func([]string) error { return errors.New("no space left") }
+	report, err := m.run(t)
+	if err == nil || m.tries != 32 || len(m.done) > 0 || len(report.Failed) != 10_000 {
+		t.Errorf("%v: %d attempts, %d done, %d failed", err, m.tries, len(m.done), len(report.Failed))
+	}
+	if len(m.said) > 33 || !strings.HasSuffix(m.said[len(m.said)-1], "and 9980 more: no space left") {
+		t.Errorf("says %q", m.said)
+	}
+}
+
+// What an error names itself need not be searched for, and is found before
+// anything is changed.
+func TestTheDomainsThatAnErrorNamesAreSkipped(t *testing.T) {
+	m := newMany(1_000)
+	m.plan = func(domains []string) error {
+		named := state.Trouble{}
+		for _, d := range domains {
+			if strings.HasSuffix(d, "7.example") {
+				named[d] = errors.New("no")
+			}
+		}
+		if len(named) > 0 {
+			return fmt.Errorf("Zone: %w", named)
+		}
+		return nil
+	}
+	m.apply = func([]string) error { return nil }
+	report, err := m.run(t)
+	if report == nil || m.plans != 2 || m.tries != 1 || len(report.Failed) != 100 || len(m.done) != 900 {
+		t.Errorf("%v: %d plans, %d attempts, %d done", err, m.plans, m.tries, len(m.done))
+	}
+	m = newMany(2)
+	m.plan = func([]string) error { return state.Trouble{"other.example": errors.New("no")} }
+	if report, err := m.run(t); report != nil || err == nil || err.Error() != "no" {
+		t.Errorf("about a domain that was not asked for: %v", err)
+	}
+}
+
+func TestNothingIsTriedAfterAFatalError(t *testing.T) {
+	for _, end := range []error{
+		context.Canceled, &apply.Failed{Cause: context.Canceled},
+		&provision.FatalError{Err: errors.New("written")},
+		&apply.NotUndone{Cause: errors.New("x"), Undo: []error{errors.New("y")}},
+	} {
+		m := newMany(4)
+		m.apply = func([]string) error { return fmt.Errorf("OpenDKIM: %w", end) }
+		if report, err := m.run(t); report != nil || !errors.Is(err, end) || m.tries != 1 {
+			t.Errorf("%v: %d attempts, %v", end, m.tries, err)
+		}
+	}
+}
+
+// What a daemon printed, as far as it did, does not make two reasons of one.
+func TestReasonsAreGrouped(t *testing.T) {
+	m := newMany(3)
+	m.apply = func(domains []string) error {
+		switch domains[0] {
+		case "d00000.example":
+			return errors.New("reload failed\n  | this\n  | that")
+		case "d00001.example":
+			return errors.New("reload failed\n  | this")
+		}
+		return errors.New("d00002.example: no answer")
+	}
+	if _, err := m.run(t); err == nil {
+		t.Error("no error")
+	}
+	want := []string{"d00000.example, d00001.example: reload failed\n  | this\n  | that", "d00002.example: no answer"}
+	if got := slices.DeleteFunc(m.said, func(l string) bool { return strings.HasPrefix(l, "going on with") }); !slices.Equal(got, want) {
+		t.Errorf("says %q, want %q", got, want)
+	}
+}

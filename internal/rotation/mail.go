@@ -1,0 +1,174 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"mailsetup/internal/hint"
+	"mailsetup/internal/notify"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+	"mailsetup/internal/text"
+	"mailsetup/zonefile"
+)
+
+// mailText is what a mail says.
+type mailText struct{ subject, body string }
+
+func (m mailText) message(h spec.Host, now time.Time) notify.Message {
+	return notify.Message{Hostname: h.Hostname, To: h.Notify, Subject: m.subject, Body: m.body, Date: now}
+}
+
+// mail sends a mail where the host wants any. A run does not fail for it.
+func (r *run) mail(ctx context.Context, m mailText) {
+	h := r.Spec.Host
+	if h.Notify == "" || r.Tree || r.DryRun {
+		return
+	}
+	if err := notify.Send(ctx, r.System, m.message(h, r.now)); err != nil {
+		r.UI.Logf("no mail to %s: %s", h.Notify, message(err))
+	}
+}
+
+// mailToRoot puts a mail into root's mailbox on this machine.
+func (r *run) mailToRoot(ctx context.Context, m mailText) {
+	if err := notify.ToRoot(ctx, r.Mailbox, m.message(r.Spec.Host, r.now)); err != nil {
+		r.UI.Logf("no mail to root: %s", message(err))
+	}
+}
+
+const (
+	maxKeysInMail    = 100
+	maxNotesPerTopic = 20
+)
+
+// waitingMail returns the mail about keys that wait: what to publish, or what is
+// wrong, and what else the run left to the administrator.
+func waitingMail(keys []WaitingKey, notes []state.Note) mailText {
+	manual := 0
+	for _, k := range keys {
+		if k.ByHand() {
+			manual++
+		}
+	}
+	rest := reasons(keys)
+	if len(notes) > 0 {
+		var b strings.Builder
+		plan.WriteNotes(&b, notes)
+		rest += "Left for you:\n" + b.String()
+	}
+	switch {
+	case manual > 0:
+		return mailText{counted(manual, "publish a DKIM record", "publish DKIM records"), toPublish + recordsAsText(keys) + rest}
+	case len(keys) > 0:
+		return mailText{counted(len(keys), "a new DKIM key waits", "new DKIM keys wait"), stillWaits + rest}
+	}
+	return mailText{"left for you by mailsetup rotate-dkim", rest}
+}
+
+// counted returns a subject, with the number of what it is about if that is not one.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return fmt.Sprintf("%s (%d)", many, n)
+}
+
+// recordsAsText returns the records that somebody has to publish, in two forms.
+func recordsAsText(keys []WaitingKey) string {
+	var lines, zones strings.Builder
+	for _, k := range keys[:min(len(keys), maxKeysInMail)] {
+		if k.ByHand() {
+			fmt.Fprintf(&lines, "%s TXT %s\n\n", k.Name, k.Value)
+			fmt.Fprintf(&zones, "%s\n", zonefile.Text(k.Domain, []state.Record{k.Record()}))
+		}
+	}
+	return "Name, type and value:\n\n" + lines.String() + "The same as text of a zone file:\n\n" + zones.String()
+}
+
+// reasons returns what keeps each key waiting.
+func reasons(keys []WaitingKey) string {
+	var b strings.Builder
+	for _, k := range keys[:min(len(keys), maxKeysInMail)] {
+		if why := k.String(); why != "" {
+			fmt.Fprintf(&b, "%s\n\n", text.Wrap(text.Printable(why), 76))
+		}
+	}
+	if more := len(keys) - maxKeysInMail; more > 0 {
+		fmt.Fprintf(&b, "And %d more domains: mailsetup dns prints all records.\n\n", more)
+	}
+	return b.String()
+}
+
+const toPublish = `Publish what follows, beside the records that are there. mailsetup looks every
+hour: once every name server has had a record for long enough, its key signs.
+Until then the one before does; no mail waits for this.
+
+`
+
+const stillWaits = `A new DKIM key signs once every name server has its record. Until then the one
+before does; no mail waits for this.
+
+`
+
+// recordsMail returns the mail about records that are gone or changed, or were
+// put back: a text for each domain.
+func recordsMail(gone, restored int, domains []string) mailText {
+	subject := counted(gone, "DNS records are gone or changed", "DNS records are gone or changed")
+	if gone == 0 {
+		subject = counted(restored, "DNS records were gone, and are back", "DNS records were gone, and are back")
+	}
+	if more := len(domains) - maxKeysInMail; more > 0 {
+		domains = append(domains[:maxKeysInMail:maxKeysInMail], fmt.Sprintf("And %d more domains: mailsetup status shows all of them.\n", more))
+	}
+	return mailText{subject, recordsIntro + strings.Join(domains, "\n")}
+}
+
+const recordsIntro = `mailsetup looks at what name servers have of the records that it published,
+and they no longer have all of it. Without the record of a key, mail that is
+signed with it fails DKIM at every receiver.
+
+`
+
+// FailureStore is what MailFailure reads and writes; store.Store is one.
+type FailureStore interface {
+	Host() (spec.Host, error)
+	LastFailureMail() (at time.Time, ok bool)
+	SaveFailureMail(time.Time) error
+}
+
+// MailFailure mails the administrator why a run failed that nobody watches, at
+// most once a day. The run may have failed before it knew anything, so this reads
+// host.toml itself, and no other file has to be readable.
+func MailFailure(ctx context.Context, programs system.Runner, files FailureStore, now time.Time, failed error) error {
+	host, err := files.Host()
+	if err != nil || host.Notify == "" || host.Hostname == "" { // what is wrong with it is what failed
+		return nil
+	}
+	if at, ok := files.LastFailureMail(); ok && within(at, now, remindEvery) {
+		return nil
+	}
+	if err := files.SaveFailureMail(now); err != nil {
+		return err // or each run would send one
+	}
+	var lines []string
+	if some := (*SkippedError)(nil); errors.As(failed, &some) {
+		lines = some.Lines
+	}
+	lines = append(append(lines[:len(lines):len(lines)], "mailsetup: "+message(failed)), hint.Print(hint.Of(failed))...)
+	m := mailText{"mailsetup rotate-dkim failed", strings.Join(lines, "\n") + "\n" + failureNote}
+	if err := notify.Send(ctx, programs, m.message(host, now)); err != nil {
+		return fmt.Errorf("no mail to %s: %w", host.Notify, err)
+	}
+	return nil
+}
+
+const failureNote = `
+It is tried again every hour. Of a failure you are told once a day; more is in
+the journal: journalctl -u mailsetup-rotate
+`

@@ -1,0 +1,58 @@
+package rotation
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"mailsetup/internal/dnscheck"
+	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/parallel"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/keygen"
+)
+
+// dnsConcurrency is how many domains are looked up at a time.
+const dnsConcurrency = 16
+
+// observe queries DNS for the record of every successor key.
+func (r *run) observe(ctx context.Context) {
+	r.observed = map[string]map[string]keyring.Sight{}
+	var domains []spec.Domain
+	for _, d := range r.Spec.Domains {
+		if _, ok := keyring.Successor(r.ledger[d.Name]); ok && r.includes(d.Name) && !r.Tree {
+			domains = append(domains, d)
+		}
+	}
+	step, end := r.UI.StartBar("records looked for", len(domains))
+	defer end()
+	dns := r.DNS()
+	var mu sync.Mutex
+	_ = parallel.Do(len(domains), dnsConcurrency, func(i int) error {
+		k, _ := keyring.Successor(r.ledger[domains[i].Name])
+		seen := dns.ObserveKey(ctx, domains[i], k)
+		mu.Lock()
+		defer mu.Unlock()
+		r.observed[domains[i].Name] = map[string]keyring.Sight{k.Selector: seen}
+		step()
+		return nil
+	})
+}
+
+func keyRecord(d spec.Domain, k keyring.Key) state.Record {
+	return state.Record{
+		Name: k.Selector + "._domainkey." + d.Name + ".", Type: "TXT", TTL: d.TTL, Value: keygen.Record(k.Public),
+	}
+}
+
+// isPublished reports whether a name server has the record of a key.
+func isPublished(ctx context.Context, dns DNS, d spec.Domain, k keyring.Key) bool {
+	v := dns.Check(ctx, dnscheck.Expected{
+		Domain: d.Name, Records: []state.Record{keyRecord(d, k)}, Keys: map[string]string{k.Selector: k.Public},
+	})
+	return slices.ContainsFunc(v.Servers, func(server dnscheck.ServerResult) bool {
+		return slices.ContainsFunc(server.Records, func(r dnscheck.RecordResult) bool { return r.Fault == dnsclient.OK })
+	})
+}

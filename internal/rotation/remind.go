@@ -1,0 +1,99 @@
+package rotation
+
+import (
+	"context"
+	"time"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/state"
+	"mailsetup/steps"
+)
+
+// remindEvery is how often a run tells of the same key that waits.
+const remindEvery = 24 * time.Hour
+
+// reportWaiting tells of the keys that wait for somebody, each at most once a
+// day, and mails what is left for the administrator.
+func (r *run) reportWaiting(ctx context.Context) error {
+	r.report.Waiting = append(r.report.Waiting, r.waitingKeys()...)
+	reminders := r.remindToRevoke(ctx)
+	r.report.Reminders = reminders
+	r.report.Notes = append(r.report.Notes, reminders...)
+	waiting, notes := r.report.Waiting, r.report.Notes
+	if len(waiting)+len(notes) == 0 {
+		return nil
+	}
+	r.report.Attention = true
+	r.mail(ctx, waitingMail(waiting, plan.Few(notes, maxNotesPerTopic)))
+	if len(waiting)+len(reminders) == 0 {
+		return nil
+	}
+	return r.Store.SaveElapsed(r.elapsed)
+}
+
+// waitingKeys returns the keys that wait for somebody who was not told today.
+// What this run published itself has time until the next, but in an emergency.
+func (r *run) waitingKeys() []WaitingKey {
+	var list []WaitingKey
+	for _, domain := range sortedKeys(r.ledger) {
+		d, known := findDomain(r.Spec, domain)
+		k, ok := keyring.Successor(r.ledger[domain])
+		seen := r.observed[domain][k.Selector]
+		switch {
+		case !known || !ok || k.Stage == keyring.Published || seen.Served || !r.includes(domain) || r.Tree:
+			continue
+		case r.started[domain] && !r.manual(d) && !r.Compromised:
+			continue
+		}
+		switch told := r.notifiedToday(domain, k); {
+		case told && !r.asksForStep():
+			continue
+		case !told:
+			r.markNotified(domain, k)
+		}
+		list = append(list, r.waitingKey(d, k, seen.Text))
+	}
+	return list
+}
+
+// remindToRevoke returns what to do about records that somebody was asked to
+// revoke by hand, a day ago or longer, and that still hold a compromised key.
+func (r *run) remindToRevoke(ctx context.Context) []state.Note {
+	var notes []state.Note
+	dns := r.DNS()
+	for _, domain := range sortedKeys(r.ledger) {
+		d, known := findDomain(r.Spec, domain)
+		if !known || !r.includes(domain) || r.Tree {
+			continue
+		}
+		for _, k := range r.ledger[domain] {
+			byHand := k.Adopted || r.manual(d)
+			late := k.Stage == keyring.Revoked && k.Compromised && r.now.Sub(k.Since[keyring.Revoked]) >= remindEvery
+			if !byHand || !late || r.notifiedToday(domain, k) || !isPublished(ctx, dns, d, k) {
+				continue
+			}
+			r.markNotified(domain, k)
+			notes = append(notes, steps.RevokeByHand(k.Selector+"._domainkey."+domain))
+		}
+	}
+	return notes
+}
+
+// notifiedToday reports whether a run of the last day told of a key.
+func (r *run) notifiedToday(domain string, k keyring.Key) bool {
+	at, ok := r.elapsed.ToldAt(domain, k)
+	return ok && within(at, r.now, remindEvery)
+}
+
+// markNotified takes note that this run tells of a key.
+func (r *run) markNotified(domain string, k keyring.Key) {
+	r.elapsed = r.elapsed.Tell(domain, k, r.now)
+}
+
+// within reports whether a time is less than d ago: one in the future is of a
+// clock that went wrong.
+func within(at, now time.Time, d time.Duration) bool {
+	since := now.Sub(at)
+	return since >= 0 && since < d
+}

@@ -1,0 +1,189 @@
+package rotation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/apply"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/provision"
+	"mailsetup/internal/recordwatch"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+// Report is what a run did and found. Its fields as data stay.
+type Report struct {
+	Changed bool         `json:"changed"`
+	Runs    []string     `json:"runs"`   // for rollback: the ID of the first takes all back
+	Steps   []Step       `json:"steps"`  // taken, or in a dry run those that would be now
+	Waiting []WaitingKey `json:"waits"`  // keys that wait for somebody, each once a day
+	Failed  []string     `json:"failed"` // domains that the run went on without
+	Notes   []state.Note `json:"notes"`  // what is left to do by hand
+	// Records are those that were looked at and are not as they should be, and
+	// name servers that do not answer.
+	Records []recordwatch.Problem `json:"records"`
+
+	// Plan is that of a dry run in which something would be done, and Quiet that it
+	// only records what DNS has.
+	Plan  *plan.Plan `json:"-"`
+	Quiet bool       `json:"-"`
+	// Keys are those of the domains that the run went on with, after a dry run, or
+	// where a step was asked for and none was due.
+	Keys []KeyStatus `json:"-"`
+	// Reminders are those of the Notes that were not printed with a result.
+	Reminders []state.Note `json:"-"`
+	// Attention: somebody has something to do, or records were gone.
+	Attention bool `json:"-"`
+}
+
+// Step is a step that a key took.
+type Step struct {
+	Domain   string      `json:"domain"`
+	Selector string      `json:"selector,omitempty"` // "" for a key that is made
+	Act      keyring.Act `json:"act"`
+	Why      string      `json:"why"`
+}
+
+func newReport() *Report {
+	return &Report{
+		Runs: []string{}, Steps: []Step{}, Waiting: []WaitingKey{}, Failed: []string{},
+		Notes: []state.Note{}, Records: []recordwatch.Problem{},
+	}
+}
+
+// add takes note of what a round did. One that only recorded what DNS has leaves
+// nothing to do.
+func (r *Report) add(res provision.Result, quiet bool) {
+	r.Changed, r.Runs = true, []string{apply.FirstID(res.Report.ID)}
+	if !quiet {
+		r.Notes = append(r.Notes, slices.DeleteFunc(slices.Clone(res.Notes), func(n state.Note) bool { return n.Passing })...)
+	}
+}
+
+// recordSteps takes note of the steps that were taken for domains.
+func (r *run) recordSteps(domains []string) {
+	for _, domain := range domains {
+		for _, m := range r.due[domain] {
+			r.report.Steps = append(r.report.Steps, Step{domain, m.Selector, m.Act, m.Why})
+		}
+	}
+}
+
+// describe returns the steps that are due for domains as people read them.
+func (r *run) describe(domains []string) []string {
+	var lines []string
+	for _, domain := range domains {
+		for _, m := range r.due[domain] {
+			lines = append(lines, r.describeStep(domain, m))
+		}
+	}
+	return lines
+}
+
+func (r *run) describeStep(domain string, m keyring.Move) string {
+	what := ""
+	switch m.Act {
+	case keyring.Make:
+		return fmt.Sprintf("%s: a new key, since %s. %s", domain, m.Why, r.describeSuccessor(domain))
+	case keyring.Confirm:
+		what = "is seen everywhere"
+		if w := r.situation(domain).Wait(keyring.Key{Selector: m.Selector, Stage: keyring.Published}); w > 0 {
+			what = fmt.Sprintf("is seen everywhere, and signs at %s at the earliest", r.now.Add(w).Format("2006-01-02 15:04 MST"))
+		}
+		return fmt.Sprintf("%s: %s %s", domain, m.Selector, what)
+	case keyring.Doubt:
+		what = "has to wait again"
+	case keyring.Switch:
+		what = "signs instead of " + activeSelector(r.ledger, domain)
+	case keyring.Revoke:
+		what = "gets an empty p="
+	case keyring.Withdraw:
+		what = "goes"
+	}
+	return fmt.Sprintf("%s: %s %s: %s", domain, m.Selector, what, m.Why)
+}
+
+// describeSuccessor says what becomes of a key that is made now, and of the one
+// before it.
+func (r *run) describeSuccessor(domain string) string {
+	s := r.forecast(domain, "")
+	active, _ := r.ledger.Signing(domain)
+	if active.Compromised {
+		return "It signs as soon as every name server has its record."
+	}
+	end, active := "leaves DNS", active.At(keyring.Draining, r.now)
+	if s.Policy.Revoke > 0 {
+		end = "is revoked"
+	}
+	return fmt.Sprintf("It signs when every name server has had its record for %s, or longer if caches may keep that there was none; %s %s %s later.",
+		spec.Span(s.Wait(keyring.Key{Stage: keyring.Published})), active.Selector, end, spec.Span(s.Wait(active)))
+}
+
+// WaitingKey is a key that does not sign yet, and why.
+type WaitingKey struct {
+	Domain   string `json:"domain"`
+	Selector string `json:"selector"`
+	Why      string `json:"why,omitempty"`
+	// Name and Value are the TXT record for whoever publishes the domain's
+	// records by hand.
+	Name  string `json:"name,omitempty"`
+	Value string `json:"value,omitempty"`
+
+	active string // the selector that signs until then
+	ttl    uint32
+}
+
+// ByHand reports whether somebody has to publish the record.
+func (w WaitingKey) ByHand() bool { return w.Name != "" }
+
+// Record returns the record that somebody has to publish.
+func (w WaitingKey) Record() state.Record {
+	return state.Record{Name: w.Name + ".", Type: "TXT", TTL: w.ttl, Value: w.Value}
+}
+
+// String says what the key waits for, "" if nobody looked yet.
+func (w WaitingKey) String() string {
+	if w.Why == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s: %s does not sign yet, %s goes on: %s", w.Domain, w.Selector, w.active, w.Why)
+}
+
+// waitingKey returns a key that waits, with its record if that is to be published
+// by hand.
+func (r *run) waitingKey(d spec.Domain, k keyring.Key, why string) WaitingKey {
+	w := WaitingKey{Domain: d.Name, Selector: k.Selector, Why: why, active: activeSelector(r.ledger, d.Name)}
+	if r.manual(d) {
+		record := keyRecord(d, k)
+		w.Name, w.Value, w.ttl = strings.TrimSuffix(record.Name, "."), record.Value, record.TTL
+	}
+	return w
+}
+
+// KeyStatus is a key as `mailsetup status` shows it.
+type KeyStatus struct {
+	Domain   string        `json:"domain"`
+	Selector string        `json:"selector"`
+	Bits     int           `json:"bits"`
+	Stage    keyring.Stage `json:"stage"`
+	Since    time.Time     `json:"since,omitzero"`
+	Waits    string        `json:"waits"`         // for what, as --help has it
+	Next     time.Time     `json:"next,omitzero"` // when the next step is due at the earliest
+	// Gone is what name servers said when none of them had the record.
+	Gone string `json:"gone,omitempty"`
+}
+
+// NotInDNS is the state of a key whose record no name server has any more.
+const NotInDNS = "not in DNS"
+
+// State returns where the key is in its life, or that DNS does not have its record.
+func (k KeyStatus) State() string {
+	if k.Gone != "" {
+		return NotInDNS
+	}
+	return string(k.Stage)
+}

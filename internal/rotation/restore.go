@@ -1,0 +1,157 @@
+package rotation
+
+import (
+	"context"
+	"slices"
+
+	"mailsetup/internal/hint"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/provision"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps"
+)
+
+// maxRebuilt is how many domains have their fragment made again in one run.
+const maxRebuilt = 20
+
+// restorer puts records back that are gone from zones of this machine.
+type restorer struct {
+	*run
+	halted error // why nothing more was tried
+}
+
+// restore puts records of domains back. It says nothing of domains for which that
+// is not what is missing, or not wanted.
+func (r *restorer) restore(ctx context.Context, domains []string) map[string]error {
+	errs := map[string]error{}
+	domains = slices.DeleteFunc(slices.Clone(domains), func(name string) bool {
+		d, known := findDomain(r.Spec, name)
+		return !known || r.Spec.DNSOf(d) != spec.DNSBind || !r.Spec.Repairs(d)
+	})
+	if len(domains) > 0 {
+		r.includeAgain(ctx, domains, errs)
+		r.rebuild(ctx, domains, errs)
+	}
+	return errs
+}
+
+// includeAgain makes zones include our fragments again that they lost.
+func (r *restorer) includeAgain(ctx context.Context, domains []string, errs map[string]error) {
+	if err := r.gather(ctx, steps.Restoring(), domains); err != nil {
+		r.UI.Logf("%s", message(err))
+		return
+	}
+	var lost []string
+	for _, name := range domains {
+		if z, dropped := steps.DroppedZone(r.facts, name); dropped {
+			if errs[name] = r.fragmentEdited(z); errs[name] == nil {
+				lost = append(lost, name)
+			}
+		}
+	}
+	stale := false
+	i := newIsolator(len(lost), func(domains []string) error {
+		if stale {
+			if err := r.gather(ctx, steps.Restoring(), domains); err != nil {
+				return err
+			}
+		}
+		stale = true
+		return r.putBack(ctx, steps.Restoring(), domains)
+	})
+	r.halted = i.try(lost)
+	for _, f := range i.failed {
+		for _, d := range f.domains {
+			errs[d] = f.err
+		}
+	}
+}
+
+// rebuild makes fragments again that are gone, if that makes what they were.
+func (r *restorer) rebuild(ctx context.Context, domains []string, errs map[string]error) {
+	tried := 0
+	for _, name := range domains {
+		if len(r.lostFragments(name)) == 0 || r.halted != nil || tried == maxRebuilt {
+			continue
+		}
+		tried++
+		about := []string{name}
+		err := r.gather(ctx, nil, about)
+		if sharing := steps.Sharing(steps.Input{Spec: r.Spec, Facts: r.facts}, name); err == nil && len(sharing) > 1 {
+			about = sharing
+			err = r.gather(ctx, nil, about)
+		}
+		if err == nil {
+			err = r.putBack(ctx, steps.Rebuilding(), about)
+		}
+		if errs[name] = err; isFatal(err) {
+			r.halted = err
+		}
+	}
+}
+
+func (r *restorer) request(list []steps.Step, domains []string) provision.Request {
+	return provision.Request{
+		Want: r.Spec, Have: &r.Spec, Touched: set(domains), Facts: r.facts, Record: r.record,
+		Steps: list, Keys: provision.KeyPlan{Ledger: r.ledger}, KeysOnly: true, OnDrift: provision.RefuseDrift, Proof: provision.ProveSigner,
+	}
+}
+
+func (r *restorer) gather(ctx context.Context, list []steps.Step, domains []string) error {
+	facts, err := r.Provisioner.Gather(ctx, r.request(list, domains))
+	if err == nil {
+		r.facts = facts
+	}
+	return err
+}
+
+// putBack plans and applies what brings the records of domains back: fragments as
+// they were, or not at all.
+func (r *restorer) putBack(ctx context.Context, list []steps.Step, domains []string) error {
+	d, err := r.Provisioner.Plan(ctx, r.request(list, domains))
+	if err != nil || d.Plan.Empty() {
+		return err
+	}
+	for _, st := range d.Plan.Stages {
+		for _, c := range st.Changes {
+			if c.Path.Dir() == steps.FragmentDir && c.After.Kind == state.Regular && r.record[c.Path] != plan.Hash(c.After.Content) {
+				return hint.New("mailsetup init shows what it would be, and makes it", "%s would not be what it was", c.Path)
+			}
+		}
+	}
+	if err := r.Provisioner.Confirm(ctx, d); err != nil {
+		return err
+	}
+	err = r.carryOut(ctx, d)
+	if again := r.reload(); again != nil && err == nil {
+		err = &provision.FatalError{Err: again}
+	}
+	return err
+}
+
+// lostFragments returns the fragments with records of a domain that mailsetup
+// wrote and that are gone.
+func (r *run) lostFragments(domain string) []state.Path {
+	d, _ := findDomain(r.Spec, domain)
+	if r.Spec.DNSOf(d) != spec.DNSBind {
+		return nil
+	}
+	return slices.DeleteFunc(steps.FragmentsOf(domain), func(p state.Path) bool {
+		_, written := r.record[p]
+		return !written || r.exists(p)
+	})
+}
+
+// fragmentEdited refuses a fragment that is not as mailsetup left it.
+func (r *run) fragmentEdited(z state.Zone) error {
+	file := steps.Fragment(z)
+	o, err := r.System.Read(file)
+	if err != nil {
+		return err
+	}
+	if r.record[file] != plan.Hash(o.Content) {
+		return hint.New("mailsetup init --dry-run shows the difference; init --overwrite-drift writes our version", "%s is not as mailsetup left it", file)
+	}
+	return nil
+}

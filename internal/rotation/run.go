@@ -1,0 +1,467 @@
+// Package rotation takes DKIM keys through their lives: one run takes the steps
+// that are safe now, for all domains at once, and goes on without those that fail.
+package rotation
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"mailsetup/internal/dkimkeys"
+	"mailsetup/internal/dnscheck"
+	"mailsetup/internal/hint"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/provision"
+	"mailsetup/internal/recordwatch"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+	"mailsetup/internal/text"
+	"mailsetup/steps"
+)
+
+// Options is what a run is asked for.
+type Options struct {
+	Domains     []string // none: all
+	Force       bool     // begin a rotation that is not due
+	Compromised bool     // others may have the private keys of Domains
+	DryRun      bool     // plan the first round, and change nothing
+}
+
+// asksForStep reports whether somebody asks for a step, and wants to know what it
+// waits for.
+func (o Options) asksForStep() bool { return o.Force || o.Compromised }
+
+// Rotator rotates the keys of one machine.
+type Rotator struct {
+	System  system.System
+	Tree    bool   // a directory, in which nothing signs: keys are only withdrawn
+	Mailbox string // of root, see notify.ToRoot
+	Spec    spec.Spec
+	Clock   func() time.Time // called when a round begins
+
+	Store       Store
+	DNS         func() DNS // with an empty cache
+	Provisioner Provisioner
+	UI          UI
+}
+
+// Store reads and writes what runs remember.
+type Store interface {
+	// LoadLedger returns the keys of all domains, and hashes of what earlier runs
+	// wrote.
+	LoadLedger() (keyring.Ledger, plan.Record, error)
+	// LoadElapsed returns how long keys have certainly been in their stages, up to
+	// now.
+	LoadElapsed(keyring.Ledger) (keyring.Passed, error)
+	SaveElapsed(keyring.Passed) error
+	// LastCheck returns what was last seen of a domain's records.
+	LastCheck(domain string) keyring.Checked
+	SaveChecks(map[string]recordwatch.Result) error
+	LoadSchedule() (schedule recordwatch.Schedule, unreadable, err error)
+	SaveSchedule(recordwatch.Schedule) error
+}
+
+// DNS asks name servers.
+type DNS interface {
+	// ObserveKey asks every server in charge, and then the resolver, for the record
+	// of a key.
+	ObserveKey(ctx context.Context, d spec.Domain, k keyring.Key) keyring.Sight
+	// Check asks every server in charge for records.
+	Check(ctx context.Context, want dnscheck.Expected) dnscheck.Result
+}
+
+// Provisioner carries out what a run decides.
+type Provisioner interface {
+	// Gather returns the facts that a request needs.
+	Gather(ctx context.Context, r provision.Request) (state.Facts, error)
+	Plan(ctx context.Context, r provision.Request) (*provision.Draft, error)
+	Confirm(ctx context.Context, d *provision.Draft) error
+	Run(ctx context.Context, d *provision.Draft) (provision.Result, error)
+	// ExpectedRecords returns the records that name servers should have of domains,
+	// beside those of the administrator.
+	ExpectedRecords(ctx context.Context, domains []string) (map[string][]state.Record, error)
+}
+
+// UI tells people what a run does.
+type UI interface {
+	// Logf says a line.
+	Logf(format string, a ...any)
+	// Alert says lines that must stand out in the journal of the system.
+	Alert(lines []string)
+	// ShowTransitions prints what a round is about to do, a line each.
+	ShowTransitions(lines []string)
+	// ShowPlan prints a plan that needs no confirmation any more.
+	ShowPlan(p plan.Plan)
+	// ShowResult prints what a round did.
+	ShowResult(r provision.Result)
+	// StartBar begins to count domains whose records are looked for.
+	StartBar(what string, total int) (step, end func())
+}
+
+// run is one run of a Rotator.
+type run struct {
+	*Rotator
+	Options
+	now     time.Time
+	domains []string // that the run is about, none for all
+	marked  []string // whose keys are compromised since this run
+	report  *Report
+
+	ledger  keyring.Ledger
+	record  plan.Record
+	elapsed keyring.Passed
+
+	round
+	skipped
+	consented bool // a person agreed to a plan of this run
+}
+
+// round is what one round of a run knows.
+type round struct {
+	observed map[string]map[string]keyring.Sight // by domain and selector
+	due      Transitions
+	started  map[string]bool // domains that got a successor in this run
+	facts    state.Facts
+}
+
+// skipped are the domains that a run goes on without.
+type skipped struct {
+	failed map[string]bool
+	lines  []string // what was said of them, with hints
+}
+
+// Run takes the steps that are safe now. The report is nil if the run ended
+// before its end; with a *SkippedError it ran to its end without some domains.
+func (r *Rotator) Run(ctx context.Context, o Options) (*Report, error) {
+	t, err := r.open(o)
+	if err != nil {
+		return nil, err
+	}
+	watched, watchErr := t.watchRecords(ctx)
+	if isFatal(watchErr) {
+		return nil, watchErr
+	}
+	acted, err := t.allRounds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t.reportMissingKeyFiles(watched)
+	err = t.finish(ctx, acted)
+	return t.report, cmp.Or(t.skippedError(), err, watchErr)
+}
+
+// open reads what a run begins with.
+func (r *Rotator) open(o Options) (*run, error) {
+	t := &run{Rotator: r, Options: o, domains: slices.Clone(o.Domains), now: r.Clock(), report: newReport(), skipped: skipped{failed: map[string]bool{}}}
+	if err := t.reload(); err != nil {
+		return nil, err
+	}
+	return t, t.checkDomains()
+}
+
+// reload reads the ledger as it is on disk.
+func (r *run) reload() (err error) {
+	r.ledger, r.record, err = r.Store.LoadLedger()
+	return err
+}
+
+// checkDomains refuses domains that have no keys, or none that could get a
+// successor.
+func (r *run) checkDomains() error {
+	for _, name := range r.domains {
+		keys := keyring.Kept(r.ledger[name])
+		_, signs := keyring.Ledger{name: keys}.Signing(name)
+		active := slices.ContainsFunc(keys, func(k keyring.Key) bool { return k.Stage == keyring.Active })
+		switch begins := r.asksForStep(); {
+		case len(keys) == 0:
+			return hint.NewUsage("mailsetup list shows the domains", "%s has no keys here", name)
+		case begins && !signs:
+			return hint.NewUsage("mailsetup remove-domain "+name+" --purge takes at once what is left of its keys",
+				"%s was removed: no key signs for it that another one could replace", name)
+		case begins && !active:
+			return hint.NewUsage("mailsetup init", "the first key of %s is not finished", name)
+		}
+	}
+	return nil
+}
+
+// includes reports whether the run is about a domain.
+func (r *run) includes(domain string) bool {
+	return !r.failed[domain] && (len(r.domains) == 0 || slices.Contains(r.domains, domain))
+}
+
+// scheduled reports whether the run is one of a timer: nobody asks for anything.
+func (r *run) scheduled() bool { return len(r.Domains) == 0 && !r.Force && !r.DryRun && !r.Tree }
+
+func (r *run) manual(d spec.Domain) bool { return r.Spec.DNSOf(d) == spec.DNSManual }
+
+// maxRounds bounds the steps of one run: a key takes few, and the rest is
+// waiting.
+const maxRounds = 6
+
+// compromiseWait is how long a run waits for the name servers while a compromised
+// key signs, and compromisePause the time between two looks; later runs go on.
+const (
+	compromiseWait  = 2 * time.Minute
+	compromisePause = 3 * time.Second
+)
+
+// allRounds takes one round of steps after the other until nothing is due, and
+// reports whether there was any.
+func (r *run) allRounds(ctx context.Context) (acted bool, err error) {
+	began := time.Now()
+	for n := 0; n < maxRounds; {
+		did, err := r.runRound(ctx)
+		if err != nil || r.DryRun {
+			return acted || did, err
+		}
+		if !did && (!r.awaitsCompromised() || time.Since(began) > compromiseWait) {
+			return acted, nil
+		}
+		if did {
+			acted = true
+			n++
+		} else if err := pause(ctx, compromisePause); err != nil {
+			return acted, err
+		}
+		if err := r.reload(); err != nil {
+			return acted, err
+		}
+		r.now = r.Clock()
+	}
+	return acted, nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// runRound takes the steps that are safe now; false if there was none.
+func (r *run) runRound(ctx context.Context) (bool, error) {
+	r.due = Transitions{}
+	if r.started == nil {
+		r.started = map[string]bool{}
+		r.markCompromised()
+		for _, domain := range r.marked { // to write that down, whatever else is due
+			r.due[domain] = nil
+		}
+	}
+	if err := r.loadElapsed(); err != nil {
+		return false, err
+	}
+	r.observe(ctx)
+	r.planTransitions()
+	if len(r.due) == 0 {
+		return false, nil
+	}
+	var err error
+	if r.facts, err = r.Provisioner.Gather(ctx, r.request(r.due.Domains())); err != nil {
+		return false, err
+	}
+	r.skipUnusableZones()
+	return r.applyIsolating(ctx)
+}
+
+// loadElapsed takes notice of the time that passed. In a tree there is only the
+// wall clock to ask.
+func (r *run) loadElapsed() (err error) {
+	if !r.Tree {
+		r.elapsed, err = r.Store.LoadElapsed(r.ledger)
+	}
+	return err
+}
+
+// elapsedOf returns how long the keys of a domain have been in their stages.
+func (r *run) elapsedOf(domain string) map[string]time.Duration {
+	if !r.Tree {
+		return r.elapsed.Of(domain, r.ledger[domain])
+	}
+	out := map[string]time.Duration{}
+	for _, k := range r.ledger[domain] {
+		if since, ok := k.Since[k.Stage]; ok {
+			out[k.Selector] = r.now.Sub(since)
+		}
+	}
+	return out
+}
+
+// planTransitions gathers the steps of all domains.
+func (r *run) planTransitions() {
+	missing := r.skipWithoutFile()
+	for _, domain := range sortedKeys(r.ledger) {
+		if !r.includes(domain) {
+			continue
+		}
+		moves := keyring.Next(r.situation(domain))
+		if missing { // to activate a key makes the tables anew
+			moves = slices.DeleteFunc(moves, func(m keyring.Move) bool { return m.Act == keyring.Switch })
+		}
+		if r.Tree {
+			moves = slices.DeleteFunc(moves, func(m keyring.Move) bool { return m.Act != keyring.Withdraw })
+		}
+		if len(moves) == 0 {
+			continue
+		}
+		if err := r.checkSuccessor(domain, moves); err != nil {
+			r.skip(err, domain)
+			continue
+		}
+		r.due[domain] = moves
+	}
+}
+
+// situation returns all that decides the next step of a domain's keys.
+func (r *run) situation(domain string) keyring.Situation {
+	s := keyring.Situation{
+		Keys: r.ledger[domain], Policy: keyring.Policy{Drain: r.Spec.Host.Drain}, Now: r.now,
+		Passed: r.elapsedOf(domain), Sights: r.observed[domain], Rotate: r.Force && !r.started[domain],
+	}
+	d, known := findDomain(r.Spec, domain)
+	if !known { // removed: its keys drain, and that is all
+		s.Keys = slices.Clone(s.Keys)
+		for i := range s.Keys {
+			s.Keys[i].Compromised = false
+		}
+		return s
+	}
+	s.Policy = PolicyOf(r.Spec, d)
+	return s
+}
+
+// checkSuccessor keeps a key from signing that OpenDKIM would refuse, or that is
+// not the one in DNS: mail would not be accepted, or not verify.
+func (r *run) checkSuccessor(domain string, moves []keyring.Move) error {
+	if !slices.ContainsFunc(moves, func(m keyring.Move) bool { return m.Act == keyring.Switch }) {
+		return nil
+	}
+	next, _ := keyring.Successor(r.ledger[domain])
+	return cmp.Or(dkimkeys.Check(r.System, domain, next), dkimkeys.CheckMatchesRecord(r.System, next))
+}
+
+// skipWithoutFile skips the domains whose file is gone, and reports whether there
+// are any: their keys sign until somebody says that they shall not.
+func (r *run) skipWithoutFile() bool {
+	names := steps.WithoutFile(r.ledger, r.Spec)
+	for _, name := range names {
+		if !r.failed[name] {
+			r.skip(hint.New(fmt.Sprintf("mailsetup add-domain %s brings it back, with the same key\nmailsetup remove-domain %s ends it", name, name),
+				"%s is gone: no key is switched until that is settled", spec.DomainFile(name)), name)
+		}
+	}
+	return len(names) > 0
+}
+
+// skipUnusableZones skips the domains whose zone cannot be worked with at the
+// moment, but holds records of ours.
+func (r *run) skipUnusableZones() {
+	unusable := slices.DeleteFunc(slices.Clone(r.facts.Zones), func(z state.Zone) bool {
+		return z.Problem == "" || !r.exists(steps.Fragment(z))
+	})
+	for _, domain := range r.due.Domains() {
+		if i := slices.IndexFunc(unusable, func(z state.Zone) bool { return z.Holds(domain + ".") }); i >= 0 {
+			r.skip(hint.New(unusable[i].Hint, "zone %s: %s", unusable[i].Origin, unusable[i].Problem), domain)
+		}
+	}
+}
+
+func (r *run) exists(p state.Path) bool {
+	o, err := r.System.Read(p)
+	return err == nil && o.Kind != state.Absent
+}
+
+// skip goes on without domains, and says why: in one line, and with what a daemon
+// had to say about it.
+func (r *run) skip(err error, domains ...string) {
+	for _, d := range domains {
+		r.failed[d] = true
+		delete(r.due, d)
+	}
+	who := text.List(domains, maxListed)
+	if k := activeSelector(r.ledger, domains[0]); k != "" && len(domains) == 1 {
+		who += ": " + k + " goes on signing"
+	}
+	r.tell(who+": "+failedDomains{domains: domains, err: err}.message(), err)
+}
+
+// reportMissingKeyFiles tells of domains whose mail is not accepted, since the
+// file of the key that signs is gone, or is one that OpenDKIM refuses. Nothing
+// has to be due for that, and a successor that is on its way may mend it.
+func (r *run) reportMissingKeyFiles(domains []string) {
+	for _, d := range domains {
+		k, ok := r.ledger.Signing(d)
+		if !ok || k.File == "" || r.failed[d] {
+			continue
+		}
+		if err := dkimkeys.Check(r.System, d, k); err != nil {
+			r.failed[d] = true
+			r.tell(d+": "+message(err), err)
+		}
+	}
+}
+
+// tell says what is wrong with a domain, and remembers it for the mail.
+func (r *run) tell(line string, err error) {
+	for _, l := range append([]string{line}, hint.Print(hint.Of(err))...) {
+		r.UI.Logf("%s", l)
+		r.lines = append(r.lines, l)
+	}
+}
+
+// skippedError returns the error of a run that went on without some domains.
+func (r *run) skippedError() error {
+	if len(r.failed) == 0 {
+		return nil
+	}
+	return &SkippedError{r.lines, hint.New("later runs go on by themselves once that is mended; mailsetup status shows each key",
+		"%s could not go on: %s", text.Count(len(r.failed), "domain"), text.List(sortedKeys(r.failed), 10))}
+}
+
+// SkippedError is the error of a run that went on without some domains.
+type SkippedError struct {
+	Lines []string // what was said of each, with hints
+	Err   error
+}
+
+// Error implements error.
+func (e *SkippedError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error without what was said before.
+func (e *SkippedError) Unwrap() error { return e.Err }
+
+// finish reports what is still waiting. It is silent if nothing was due, unless
+// somebody asked for a step: who asks wants to know.
+func (r *run) finish(ctx context.Context, acted bool) error {
+	r.report.Failed = append(r.report.Failed, sortedKeys(r.failed)...)
+	if r.DryRun || !acted && r.asksForStep() {
+		r.report.Keys = r.statuses()
+	}
+	if r.DryRun {
+		return nil
+	}
+	return r.reportWaiting(ctx)
+}
+
+func activeSelector(keys keyring.Ledger, domain string) string {
+	k, _ := keys.Signing(domain)
+	return k.Selector
+}
+
+func findDomain(sp spec.Spec, name string) (spec.Domain, bool) {
+	i, known := slices.BinarySearchFunc(sp.Domains, name, func(d spec.Domain, name string) int { return cmp.Compare(d.Name, name) })
+	if !known {
+		return spec.Domain{}, false
+	}
+	return sp.Domains[i], true
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,125 @@
+package rotation
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/provision"
+	"mailsetup/internal/spec"
+	"mailsetup/steps"
+)
+
+// Transitions are the steps that keys take in one run, by domain.
+type Transitions map[string][]keyring.Move
+
+// Domains returns the domains, sorted.
+func (t Transitions) Domains() []string { return slices.Sorted(maps.Keys(t)) }
+
+// Only returns the transitions of some of the domains.
+func (t Transitions) Only(domains []string) Transitions {
+	some := Transitions{}
+	for _, d := range domains {
+		if len(t[d]) > 0 {
+			some[d] = t[d]
+		}
+	}
+	return some
+}
+
+// Generates reports whether the domain gets a new key.
+func (t Transitions) Generates(domain string) bool {
+	return slices.ContainsFunc(t[domain], func(m keyring.Move) bool { return m.Act == keyring.Make })
+}
+
+// Withdrawn returns the keys whose records and private keys go: selectors, by
+// domain.
+func (t Transitions) Withdrawn() map[string][]string {
+	list := map[string][]string{}
+	for domain, moves := range t {
+		for _, m := range moves {
+			if m.Act == keyring.Withdraw {
+				list[domain] = append(list[domain], m.Selector)
+			}
+		}
+	}
+	return list
+}
+
+// Keys returns the ledger as the run leaves it, but for keys that it makes or
+// withdraws, and what is written down until that is proven.
+func (t Transitions) Keys(before keyring.Ledger, now time.Time) (after, during keyring.Ledger) {
+	after, during = maps.Clone(before), maps.Clone(before)
+	for domain, moves := range t {
+		for _, m := range moves {
+			switch m.Act {
+			case keyring.Make, keyring.Withdraw:
+			case keyring.Confirm, keyring.Doubt:
+				during[domain] = keyring.Moved(during[domain], m, now)
+				after[domain] = keyring.Moved(after[domain], m, now)
+			default:
+				after[domain] = keyring.Moved(after[domain], m, now)
+			}
+		}
+	}
+	return after, during
+}
+
+// Steps returns the steps that the run takes. Where the administrator publishes
+// the records, nothing is published here.
+func (t Transitions) Steps(sp spec.Spec) []steps.Step {
+	var all []keyring.Move
+	for domain, moves := range t {
+		manual := sp.DNSOf(domainNamed(sp, domain)) == spec.DNSManual
+		for _, m := range moves {
+			if !manual || m.Act != keyring.Make && m.Act != keyring.Revoke {
+				all = append(all, m)
+			}
+		}
+	}
+	return steps.Rotating(all)
+}
+
+// RecordsOnly reports whether the run only takes notice of what DNS has: there is
+// no plan to show, and nothing to agree to.
+func (t Transitions) RecordsOnly() bool {
+	for _, moves := range t {
+		if slices.ContainsFunc(moves, func(m keyring.Move) bool { return m.Act != keyring.Confirm && m.Act != keyring.Doubt }) {
+			return false
+		}
+	}
+	return len(t) > 0
+}
+
+// KeyPlan returns what becomes of the keys, for the provisioner.
+func (t Transitions) KeyPlan(sp spec.Spec, ledger keyring.Ledger, now time.Time) provision.KeyPlan {
+	p := provision.KeyPlan{Ledger: ledger, Withdraw: t.Withdrawn(), Replaced: map[string]bool{}}
+	if len(t) > 0 {
+		p.After, p.During = t.Keys(ledger, now)
+	}
+	for _, d := range sp.Domains {
+		if t.Generates(d.Name) {
+			p.Successors = append(p.Successors, d.Name)
+		}
+	}
+	for domain := range t {
+		p.Replaced[domain] = true
+	}
+	return p
+}
+
+func domainNamed(sp spec.Spec, name string) spec.Domain {
+	if d, known := findDomain(sp, name); known {
+		return d
+	}
+	return spec.Domain{Name: name}
+}
+
+// PolicyOf returns how the keys of a domain live.
+func PolicyOf(sp spec.Spec, d spec.Domain) keyring.Policy {
+	r := sp.RotationOf(d)
+	return keyring.Policy{
+		Every: max(0, r.Every), Drain: sp.DrainOf(d), Revoke: max(0, r.Revoke), Lag: r.Lag, Bits: d.KeyBits,
+	}
+}

@@ -1,0 +1,131 @@
+package rotation
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/dnscheck"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/parallel"
+	"mailsetup/internal/recordwatch"
+	"mailsetup/internal/text"
+	"mailsetup/steps"
+)
+
+// watchRecords looks whether name servers still have the records of domains whose
+// turn it is, puts back what may be put back, and tells people. It returns the
+// domains; the error says that something could not be found out.
+func (r *run) watchRecords(ctx context.Context) (looked []string, err error) {
+	if !r.scheduled() || len(r.Spec.Domains) == 0 {
+		return nil, nil
+	}
+	schedule, unreadable, err := r.Store.LoadSchedule()
+	if err != nil {
+		return nil, err
+	}
+	if unreadable != nil { // then all of them have their turn again
+		r.UI.Logf("%s", message(unreadable))
+	}
+	names := make([]string, len(r.Spec.Domains))
+	for i, d := range r.Spec.Domains {
+		names[i] = d.Name
+	}
+	looked = schedule.Due(names, r.now)
+	back := restorer{run: r}
+	results, err := recordwatch.Tick{
+		Check: r.DNS().Check, Limits: recordwatch.TickLimits, Now: r.now,
+		Judged: r.Provisioner.ExpectedRecords, Restore: back.restore, Lost: r.lostFragments, Save: r.Store.SaveChecks,
+	}.Run(ctx, r.watchedDomains(looked))
+	if stop := cmp.Or(ctx.Err(), back.halted); stop != nil {
+		return looked, stop
+	}
+	var wrong []string
+	for name, res := range results {
+		if len(res.Watch.Problems) > 0 {
+			wrong = append(wrong, name)
+		}
+	}
+	schedule = schedule.After(names, slices.Collect(maps.Keys(results)), wrong, r.now)
+	err = errors.Join(err, r.Store.SaveSchedule(schedule))
+	if r.reportRecords(ctx, results) {
+		r.report.Attention = true
+	}
+	return looked, err
+}
+
+// watchedDomains returns what is expected of the name servers of domains.
+func (r *run) watchedDomains(names []string) []recordwatch.Domain {
+	list := make([]recordwatch.Domain, len(names))
+	_ = parallel.Do(len(names), runtime.GOMAXPROCS(0), func(i int) error {
+		d, _ := findDomain(r.Spec, names[i])
+		keys := r.ledger[d.Name]
+		all, signing := steps.Watched(r.Spec, d, keys)
+		list[i] = recordwatch.Domain{
+			Expected: dnscheck.Expected{Domain: d.Name, Records: all, Keys: publicKeys(keys), Ours: !r.manual(d)},
+			Before:   r.Store.LastCheck(d.Name),
+		}
+		for _, rr := range signing {
+			list[i].Signing = append(list[i].Signing, recordwatch.ID(rr))
+		}
+		return nil
+	})
+	return list
+}
+
+func publicKeys(keys []keyring.Key) map[string]string {
+	public := map[string]string{}
+	for _, k := range keys {
+		public[k.Selector] = k.Public
+	}
+	return public
+}
+
+// reportRecords tells of what was found, of each domain as often as is due, and
+// reports whether anything is not as it should be, or was put back.
+func (r *run) reportRecords(ctx context.Context, results map[string]recordwatch.Result) (found bool) {
+	var lines, texts []string
+	restored, gone := 0, 0
+	for _, domain := range sortedKeys(results) {
+		res := results[domain]
+		back, left := recordwatch.Problems(domain, res.Restored, r.now), recordwatch.Problems(domain, res.Watch.Problems, r.now)
+		for _, p := range back {
+			if _, still := res.Watch.Problems[p.About]; !still {
+				p.Restored = true
+				r.report.Records = append(r.report.Records, p)
+			}
+		}
+		r.report.Records = append(r.report.Records, left...)
+		found = found || res.Tell || slices.ContainsFunc(left, func(p recordwatch.Problem) bool { return p.Gone })
+		if !res.Tell {
+			continue
+		}
+		d, _ := findDomain(r.Spec, domain)
+		said := recordwatch.Lines(r.Spec, d, res, r.now)
+		lines = append(lines, said...)
+		if texts = append(texts, folded(said)); len(left) > 0 {
+			gone++
+		} else {
+			restored++
+		}
+	}
+	if len(lines) > 0 {
+		r.UI.Alert(lines)
+		m := recordsMail(gone, restored, texts)
+		r.mail(ctx, m)
+		r.mailToRoot(ctx, m)
+	}
+	return found
+}
+
+func folded(lines []string) string {
+	var b strings.Builder
+	for _, l := range lines {
+		b.WriteString(text.Wrap(text.Printable(l), 76) + "\n")
+	}
+	return b.String()
+}
