@@ -47,7 +47,7 @@ func server(t *testing.T, release string, image lab.Image) *lab.Box {
 // product runs mailsetup in the box and insists on an exit code.
 func product(t *testing.T, b *lab.Box, code int, args ...string) (stdout, stderr string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	stdout, stderr, got := b.Exec(ctx, nil, append([]string{"mailsetup"}, args...)...)
 	if got != code {

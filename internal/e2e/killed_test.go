@@ -154,7 +154,7 @@ func finger(ctx context.Context, t *testing.T, b *lab.Box) (press func()) {
 // interrupted starts a run and sends SIGINT once the line has been printed.
 func interrupted(t *testing.T, b *lab.Box, at string, times int, args ...string) (stderr string, code int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	press := finger(ctx, t, b)
 	cmd := b.Command(ctx, append([]string{"mailsetup"}, args...)...)

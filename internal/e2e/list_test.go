@@ -30,8 +30,8 @@ type listing struct {
 }
 
 // lists insists that `mailsetup list` has the key of a domain in one row, whose
-// end is given (an age that is left out is one of minutes), and returns the same
-// as data.
+// end is given as a regular expression (an age that is left out is one of
+// minutes), and returns the same as data.
 func lists(t *testing.T, b *lab.Box, domain, end string) listing {
 	t.Helper()
 	selector := strings.TrimSuffix(strings.TrimSpace(b.Run(t, "ls", "/etc/dkimkeys/"+domain)), ".private")
