@@ -12,7 +12,7 @@ import (
 )
 
 func addCommand(c console) *cli.Command {
-	return helped(&cli.Command{
+	return withHelp(&cli.Command{
 		Name:      "add-domain",
 		Usage:     "sign mail of further domains on a server that is set up",
 		ArgsUsage: "DOMAIN...",

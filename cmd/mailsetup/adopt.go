@@ -5,7 +5,7 @@ import (
 )
 
 func adoptCommand(c console) *cli.Command {
-	return helped(&cli.Command{
+	return withHelp(&cli.Command{
 		Name:  "adopt",
 		Usage: "take over an OpenDKIM that was set up by hand, and change no signature",
 		UsageText: "mailsetup adopt --dry-run\n" +

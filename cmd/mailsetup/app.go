@@ -64,7 +64,7 @@ func usageError(ctx *cli.Context, err error, _ bool) error {
 // undefinedFlag is how Go's flag package begins its error about one.
 const undefinedFlag = "flag provided but not defined: -"
 
-// flagError says in our words what Go's flag package found.
+// flagError returns in our words what Go's flag package found.
 func flagError(err error) string {
 	text := fmt.Sprintf("%.200s", fmt.Sprint(err))
 	if name, ok := strings.CutPrefix(text, undefinedFlag); ok {
@@ -84,8 +84,8 @@ func dashed(name string) string {
 	return "--" + name
 }
 
-// helpCommand and versionCommand are for those who type the word instead of the
-// flag; --help does not list them.
+// helpCommand is for those who type the word instead of the flag; --help does not
+// list it, nor versionCommand.
 func helpCommand() *cli.Command {
 	cmd := &cli.Command{Name: "help", Usage: "what --help says", UsageText: "mailsetup help [COMMAND]", Hidden: true}
 	cmd.Action = func(ctx *cli.Context) error {
@@ -99,7 +99,7 @@ func helpCommand() *cli.Command {
 		_, err := io.WriteString(ctx.App.Writer, about.CustomHelpTemplate)
 		return err
 	}
-	return helped(cmd)
+	return withHelp(cmd)
 }
 
 func versionCommand() *cli.Command {
@@ -111,7 +111,7 @@ func versionCommand() *cli.Command {
 		cli.ShowVersion(ctx)
 		return nil
 	}
-	return helped(cmd)
+	return withHelp(cmd)
 }
 
 // noArguments refuses positional arguments where a command takes none.

@@ -26,7 +26,7 @@ func flagsFirst(a *cli.App, args []string) []string {
 	return slices.Concat(args[:i+1], flags, rest)
 }
 
-// split sorts the arguments of a command into flags, with their values, and
+// split separates the arguments of a command into flags, with their values, and
 // the rest. What follows "--" is left alone.
 func split(cmd *cli.Command, args []string) (flags, rest []string) {
 	for i := 0; i < len(args); i++ {

@@ -16,7 +16,7 @@ import (
 )
 
 func dnsCommand(c console) *cli.Command {
-	return helped(&cli.Command{
+	return withHelp(&cli.Command{
 		Name:  "dns",
 		Usage: "print the DNS records, or see whether all name servers have them",
 		UsageText: "mailsetup dns example.org --format plain\n" +

@@ -29,12 +29,10 @@ func fail(lines, format string, a ...any) error { return hint.New(lines, format,
 
 func usage(lines, format string, a ...any) error { return hint.NewUsage(lines, format, a...) }
 
-// changesFound is not an error of anybody's: --dry-run --exit-code has its
-// answer in the exit code.
+// errChangesFound ends a --dry-run --exit-code whose answer is the exit code.
 var errChangesFound = errors.New("changes found")
 
-// finish prints an error as people read it, one line and its hint, and
-// returns the exit code.
+// finish prints an error, one line and its hints, and returns the exit code.
 func (c console) finish(err error) int {
 	if err == nil {
 		return exitDone
@@ -50,14 +48,14 @@ func (c console) finish(err error) int {
 		}
 		return exitUsage
 	}
-	code, hints := judge(err)
-	c.say("mailsetup: %s", harmless(err))
+	code, hints := exitCode(err)
+	c.say("mailsetup: %s", message(err))
 	c.hints(hints)
 	return code
 }
 
-// harmless is what an error tells a person, without what a terminal would obey.
-func harmless(err error) string {
+// message returns the text of an error for a person, without control characters.
+func message(err error) string {
 	if errors.Is(err, wizard.ErrAborted) {
 		return "interrupted"
 	}
@@ -70,8 +68,8 @@ func (c console) hints(hints []string) {
 	}
 }
 
-// judge maps an error to its exit code and hints.
-func judge(err error) (code int, hints []string) {
+// exitCode returns the exit code for an error, and the hints to print.
+func exitCode(err error) (code int, hints []string) {
 	var notUndone *apply.NotUndone
 	switch hints = hint.Of(err); {
 	case errors.As(err, &notUndone):

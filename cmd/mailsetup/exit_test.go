@@ -89,10 +89,10 @@ func TestNotUndoneWins(t *testing.T) {
 		err := fmt.Errorf("init: %w", &apply.NotUndone{
 			Cause: cause, Undo: []error{errors.New("rename: no space")}, Commands: []string{"mailsetup recover"},
 		})
-		if code, _ := judge(err); code != 4 {
+		if code, _ := exitCode(err); code != 4 {
 			t.Errorf("cause %v: exit %d, want 4", cause, code)
 		}
-		if text := harmless(err); !bytes.Contains([]byte(text), []byte("mailsetup recover")) {
+		if text := message(err); !bytes.Contains([]byte(text), []byte("mailsetup recover")) {
 			t.Errorf("cause %v: %q does not say what to type", cause, text)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/text"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -19,11 +21,11 @@ type flagGroup struct {
 	flags []cli.Flag
 }
 
-// helped gives a command the flags and its help text: what it does, examples,
-// details, flags. The library's own layout is as wide as the longest line.
-func helped(cmd *cli.Command, groups ...flagGroup) *cli.Command {
+// withHelp adds the flags to a command, and sets its help text: what it does,
+// examples, details, flags. The library's own layout is as wide as the longest line.
+func withHelp(cmd *cli.Command, groups ...flagGroup) *cli.Command {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n%s\n", fold("mailsetup "+cmd.Name+": "+cmd.Usage, helpWidth), indented(cmd.UsageText, 2))
+	fmt.Fprintf(&b, "%s\n\n%s\n", text.Wrap("mailsetup "+cmd.Name+": "+cmd.Usage, helpWidth), text.Indent(cmd.UsageText, 2))
 	if cmd.Description != "" {
 		fmt.Fprintf(&b, "\n%s\n", cmd.Description)
 	}
@@ -38,8 +40,8 @@ func helped(cmd *cli.Command, groups ...flagGroup) *cli.Command {
 	return cmd
 }
 
-// flagHelp is one flag: its names, the word in `quotes` for its value, and
-// what it does.
+// flagHelp returns the help for one flag: its names, the word in `quotes` for its
+// value, and what it does.
 func flagHelp(f cli.Flag) string {
 	names := slices.Clone(f.Names())
 	for i, n := range names {
@@ -57,19 +59,19 @@ func flagHelp(f cli.Flag) string {
 		word, after, _ := strings.Cut(rest, "`")
 		value, usage = " "+word, before+word+after
 	}
-	return row("  "+strings.Join(names, ", ")+value, usage)
+	return helpRow("  "+strings.Join(names, ", ")+value, usage)
 }
 
-// row puts a text beside its head, or below a head that is too long.
-func row(head, text string) string {
-	text = indented(fold(text, helpWidth-helpColumn), helpColumn)
+// helpRow puts a text beside its head, or below a head that is too long.
+func helpRow(head, what string) string {
+	what = text.Indent(text.Wrap(what, helpWidth-helpColumn), helpColumn)
 	if len(head)+2 > helpColumn {
-		return head + "\n" + text + "\n"
+		return head + "\n" + what + "\n"
 	}
-	return head + text[len(head):] + "\n"
+	return head + what[len(head):] + "\n"
 }
 
-// appHelp is what `mailsetup --help` prints.
+// appHelp returns what mailsetup --help prints.
 func appHelp(commands []*cli.Command) string {
 	var b strings.Builder
 	b.WriteString("mailsetup: make a Debian server's mail arrive (DKIM, SPF, DMARC)\n\n" +
@@ -78,10 +80,10 @@ func appHelp(commands []*cli.Command) string {
 		"  mailsetup init --domain example.org --ip 192.0.2.10 --dry-run\n" +
 		"     shows the plan and stops\n\nCommands:\n")
 	for _, c := range commands {
-		b.WriteString(row("  "+c.Name, c.Usage))
+		b.WriteString(helpRow("  "+c.Name, c.Usage))
 	}
-	b.WriteString("\nFlags:\n" + row("  --help, -h", "help; mailsetup COMMAND --help lists a command's flags") +
-		row("  --version, -v", "the version") + "\nExit codes:\n")
+	b.WriteString("\nFlags:\n" + helpRow("  --help, -h", "help; mailsetup COMMAND --help lists a command's flags") +
+		helpRow("  --version, -v", "the version") + "\nExit codes:\n")
 	for _, e := range []struct{ code, means string }{
 		{"0", "done, or nothing to do"},
 		{"1", "failed, and the machine is as it was; also if there was nothing to do and mail does not leave signed or a unit was stopped; of rotate-dkim: domains that are named could not go on, and the others did"},
@@ -91,7 +93,7 @@ func appHelp(commands []*cli.Command) string {
 		{"5", "as 0 or 3, but standard output could not be written (a full disk); a reader that went away is no failure"},
 		{"130", "interrupted and undone"},
 	} {
-		b.WriteString(row("  "+e.code, e.means))
+		b.WriteString(helpRow("  "+e.code, e.means))
 	}
 	return b.String()
 }

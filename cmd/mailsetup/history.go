@@ -19,7 +19,7 @@ func belowRoot() cli.Flag {
 }
 
 func historyCommand(c console) *cli.Command {
-	return helped(&cli.Command{
+	return withHelp(&cli.Command{
 		Name:  "history",
 		Usage: "list the runs that changed this machine",
 		UsageText: "sudo mailsetup history\n" +
@@ -80,7 +80,7 @@ func (s *session) history() error {
 }
 
 func rollbackCommand(c console) *cli.Command {
-	return helped(&cli.Command{
+	return withHelp(&cli.Command{
 		Name:  "rollback",
 		Usage: "put back what the last command changed, or an earlier one",
 		UsageText: "sudo mailsetup rollback\n" +
@@ -144,7 +144,7 @@ func (s *session) rollback(ctx context.Context, id string) error {
 }
 
 func recoverCommand(c console) *cli.Command {
-	return helped(&cli.Command{
+	return withHelp(&cli.Command{
 		Name:  "recover",
 		Usage: "put the machine back after a run that was killed",
 		UsageText: "sudo mailsetup recover\n" +

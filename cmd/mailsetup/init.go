@@ -12,7 +12,7 @@ import (
 )
 
 func initCommand(c console) *cli.Command {
-	return helped(&cli.Command{
+	return withHelp(&cli.Command{
 		Name:  "init",
 		Usage: "set up signed, verified mail for a domain on this server",
 		UsageText: "sudo mailsetup init\n" +

@@ -15,7 +15,7 @@ import (
 // returns nothing is written anywhere.
 func (s *session) makeKeys(ctx context.Context, w *work) error {
 	pending := dkimkeys.Pending(w.fresh)
-	b := newBar(s.c, "keys made", len(pending))
+	b := newProgressBar(s.c, "keys made", len(pending))
 	switch len(pending) {
 	case 0:
 	case 1:

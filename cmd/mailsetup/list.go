@@ -17,7 +17,7 @@ import (
 )
 
 func listCommand(c console) *cli.Command {
-	return helped(&cli.Command{
+	return withHelp(&cli.Command{
 		Name:  "list",
 		Usage: "list the domains, their keys, and what DNS was last seen to have",
 		UsageText: "sudo mailsetup list\n" +

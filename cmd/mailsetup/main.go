@@ -15,20 +15,20 @@ import (
 // version is set by the linker.
 var version = "devel"
 
-// enough memory for ten thousand domains at once: near it, the collector of
-// garbage works harder. It is no bound.
-const enough = 132 << 20
+// memoryLimit is enough for ten thousand domains at once. It is a soft limit: near
+// it the garbage collector works harder.
+const memoryLimit = 132 << 20
 
 func main() {
 	quiet.Done()
-	debug.SetMemoryLimit(enough)
+	debug.SetMemoryLimit(memoryLimit)
 	c := terminal()
 	ctx, watch := signals.Listen(context.Background(), func(text string) { c.say("%s", text) })
 	c.watch = watch
 	os.Exit(c.deliver(ctx, run(ctx, os.Args, c)))
 }
 
-// run is main without the process: it returns the exit code.
+// run carries out a command line and returns the exit code.
 func run(ctx context.Context, args []string, c console) (code int) {
 	defer func() {
 		if fault := recover(); fault != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 func removeCommand(c console) *cli.Command {
-	return helped(&cli.Command{
+	return withHelp(&cli.Command{
 		Name:      "remove-domain",
 		Usage:     "no longer sign mail of a domain",
 		ArgsUsage: "DOMAIN...",

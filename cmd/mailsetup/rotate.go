@@ -16,7 +16,7 @@ import (
 )
 
 func rotateCommand(c console) *cli.Command {
-	return helped(&cli.Command{
+	return withHelp(&cli.Command{
 		Name:  "rotate-dkim",
 		Usage: "replace keys that are old, as far as that is safe now",
 		UsageText: "sudo mailsetup rotate-dkim --yes\n" +
@@ -51,7 +51,7 @@ func rotateCommand(c console) *cli.Command {
 
 // checkRotation refuses what makes no sense, and normalizes the domains.
 func checkRotation(r *rotation.Options, o options) error {
-	l := nameList{known: map[string]bool{}}
+	l := domainList{known: map[string]bool{}}
 	for _, given := range r.Domains {
 		l.add(given, "DOMAIN")
 	}

@@ -210,7 +210,7 @@ func (u rotationUI) ShowPlan(p plan.Plan) {
 func (u rotationUI) ShowResult(provision.Result) {}
 
 func (u rotationUI) StartBar(what string, total int) (step, end func()) {
-	b := newBar(u.c, what, total)
+	b := newProgressBar(u.c, what, total)
 	if !b.live || u.o.accessible {
 		b.total = 0 // a timer that finds nothing to do says nothing
 	}

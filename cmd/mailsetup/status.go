@@ -14,7 +14,7 @@ import (
 )
 
 func statusCommand(c console) *cli.Command {
-	return helped(&cli.Command{
+	return withHelp(&cli.Command{
 		Name:  "status",
 		Usage: "show each key, what it waits for, and when its next step is due",
 		UsageText: "sudo mailsetup status\n" +

@@ -8,10 +8,10 @@ import (
 	"github.com/xrash/smetrics"
 )
 
-// similar is the Jaro-Winkler similarity, of at most 1, from which a word is taken
-// for a mistyped other one. urfave/cli has suggestions of its own, by the same
+// minSimilarity is the Jaro-Winkler similarity, of at most 1, from which a word is
+// taken for another one, mistyped. urfave/cli has suggestions of its own, by the same
 // measure, but without such a limit: it proposes something for any word.
-const similar = 0.84
+const minSimilarity = 0.84
 
 // nearest returns the name that a mistyped one was meant to be, "" if none is
 // like it. A word that begins exactly one name stands for that.
@@ -20,7 +20,7 @@ func nearest(typed string, names []string) string {
 	if len(begins) == 1 && len(typed) > 1 {
 		return begins[0]
 	}
-	best, name := similar, ""
+	best, name := minSimilarity, ""
 	for _, n := range names {
 		if is := smetrics.JaroWinkler(typed, n, 0.7, 4); is >= best {
 			best, name = is, n
@@ -29,8 +29,8 @@ func nearest(typed string, names []string) string {
 	return name
 }
 
-// noCommand is the error about a command that does not exist, with the one that was
-// perhaps meant; before is what stands in front of it ("mailsetup help").
+// noCommand returns the error about a command that does not exist, with the one
+// that was perhaps meant; before is what precedes it ("mailsetup help").
 func noCommand(a *cli.App, typed, before string) error {
 	var names []string
 	for _, c := range a.Commands {
@@ -43,7 +43,7 @@ func noCommand(a *cli.App, typed, before string) error {
 	return usage(hint, "no command %q", typed)
 }
 
-// flagNames are the long names of a command's flags, or of the program's.
+// flagNames returns the long names of a command's flags, or of the program's.
 func flagNames(ctx *cli.Context) []string {
 	flags := ctx.App.Flags
 	if ctx.Command != nil && ctx.Command.Name != ctx.App.Name {

@@ -35,3 +35,7 @@ func age(t *time.Time, now time.Time) string {
 }
 
 func sideBySide(n, atOnce int, do func(i int) error) error { return parallel.Do(n, atOnce, do) }
+
+func harmless(err error) string { return message(err) }
+
+func judge(err error) (code int, hints []string) { return exitCode(err) }

@@ -13,13 +13,13 @@ import (
 	"mailsetup/internal/spec"
 )
 
-// longestList bounds a list of domains, which may come from anywhere.
-const longestList = 64 << 20
+// maxListSize bounds a list of domains, which may come from anywhere.
+const maxListSize = 64 << 20
 
-// givenDomains are the domains that the arguments and --from-file name, in A-labels
-// and each once, in that order. All that is wrong is found at once.
+// givenDomains returns the domains that the arguments and --from-file name, in
+// A-labels and each once, in that order. It reports all that is wrong at once.
 func (c console) givenDomains(ctx *cli.Context) ([]string, error) {
-	l := nameList{known: map[string]bool{}}
+	l := domainList{known: map[string]bool{}}
 	for _, arg := range ctx.Args().Slice() {
 		l.add(arg, "DOMAIN")
 	}
@@ -42,7 +42,7 @@ func (c console) givenDomains(ctx *cli.Context) ([]string, error) {
 	return l.names, nil
 }
 
-// listFile reads a list of domains, "-" for what comes in on stdin.
+// listFile reads a list of domains from a file, or from stdin for "-".
 func (c console) listFile(file string) ([]byte, error) {
 	in := c.in
 	if file != "-" {
@@ -53,8 +53,8 @@ func (c console) listFile(file string) ([]byte, error) {
 		defer f.Close()
 		in = f
 	}
-	text, err := io.ReadAll(io.LimitReader(in, longestList+1))
-	if err == nil && len(text) > longestList {
+	text, err := io.ReadAll(io.LimitReader(in, maxListSize+1))
+	if err == nil && len(text) > maxListSize {
 		err = errors.New("too long for a list of domains")
 	}
 	if err != nil {
@@ -63,15 +63,15 @@ func (c console) listFile(file string) ([]byte, error) {
 	return text, nil
 }
 
-// nameList gathers domains and what is wrong with them.
-type nameList struct {
+// domainList collects domains and what is wrong with them.
+type domainList struct {
 	names, twice []string
 	known        map[string]bool
 	findings     spec.Findings
 }
 
 // add takes one name from a place: an argument, or file and line.
-func (l *nameList) add(given, place string) {
+func (l *domainList) add(given, place string) {
 	name, err := spec.DomainName(given)
 	bad := (*spec.BadValue)(nil)
 	switch {
@@ -87,7 +87,7 @@ func (l *nameList) add(given, place string) {
 
 // read takes one name a line. What follows a # is a comment, and editors of
 // other systems leave a byte order mark and carriage returns.
-func (l *nameList) read(file string, text []byte) {
+func (l *domainList) read(file string, text []byte) {
 	if file == "-" {
 		file = "stdin"
 	}
@@ -102,7 +102,7 @@ func (l *nameList) read(file string, text []byte) {
 	}
 }
 
-// fromFile is the flag for lists of domains.
+// fromFile returns the flag for lists of domains.
 func fromFile() cli.Flag {
 	return &cli.StringFlag{Name: "from-file", Usage: "`FILE` with one domain a line, # for comments; - for stdin"}
 }

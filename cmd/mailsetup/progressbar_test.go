@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestBar(t *testing.T) {
+func TestProgressBar(t *testing.T) {
 	at := func(s float64) time.Time { return time.Unix(1000, 0).Add(time.Duration(s * float64(time.Second))) }
 	for _, test := range []struct {
 		name  string
@@ -27,7 +27,7 @@ func TestBar(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var out strings.Builder
-			b := &bar{c: console{err: &out}, live: test.live, what: "keys made", total: test.total, began: at(0), told: at(0)}
+			b := &progressBar{c: console{err: &out}, live: test.live, what: "keys made", total: test.total, began: at(0), shown: at(0)}
 			for _, s := range test.steps {
 				b.step(at(s))
 			}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// progressBar shows how far a long piece of work is: on a terminal in one line that
+// grows, elsewhere in a line every few seconds. Work of a single step needs none.
+type progressBar struct {
+	c            console
+	live         bool
+	what         string
+	total, done  int
+	began, shown time.Time
+}
+
+// How often a line is written, on a terminal and elsewhere.
+const (
+	redrawEvery = 100 * time.Millisecond
+	lineEvery   = 5 * time.Second
+)
+
+func newProgressBar(c console, what string, total int) *progressBar {
+	now := time.Now()
+	return &progressBar{c: c, live: c.live, what: what, total: total, began: now, shown: now}
+}
+
+// step counts one step, and shows it if it is time to.
+func (b *progressBar) step(now time.Time) {
+	b.done++
+	wait := lineEvery
+	if b.live {
+		wait = redrawEvery
+	}
+	if b.total < 2 || now.Sub(b.shown) < wait {
+		return
+	}
+	b.shown = now
+	if b.live {
+		fmt.Fprintf(b.c.err, "\r%s\x1b[K", b.text(now))
+	} else {
+		b.c.say("%s", b.text(now))
+	}
+}
+
+// end clears the line for what is written next.
+func (b *progressBar) end() {
+	if b.live && b.shown != b.began {
+		fmt.Fprint(b.c.err, "\r\x1b[K")
+	}
+}
+
+// text returns how much is done, and how long the rest takes at this rate.
+func (b *progressBar) text(now time.Time) string {
+	text := fmt.Sprintf("%s: %d of %d", b.what, b.done, b.total)
+	if left := now.Sub(b.began) / time.Duration(b.done) * time.Duration(b.total-b.done); left >= time.Second {
+		text += fmt.Sprintf(", about %v left", left.Round(time.Second))
+	}
+	if !b.live {
+		return text
+	}
+	const width = 30
+	full := width * b.done / b.total
+	return fmt.Sprintf("[%s%s] %s", strings.Repeat("#", full), strings.Repeat("-", width-full), text)
+}
