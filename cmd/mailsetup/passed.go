@@ -1,9 +1,7 @@
 package main
 
 import (
-	"maps"
 	"os"
-	"slices"
 
 	"mailsetup/internal/system"
 )
@@ -36,5 +34,3 @@ func (s *session) savePassed() error {
 	}
 	return s.store().SaveElapsed(s.passed)
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

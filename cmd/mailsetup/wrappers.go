@@ -21,12 +21,6 @@ func listed(names []string, most int) string { return text.List(names, most) }
 
 func shortList(names []string) string { return text.List(names, domainsShown) }
 
-func ago(at, now time.Time) string { return text.Ago(at, now) }
-
-func soon(at, now time.Time) string { return text.Soon(at, now) }
-
-func date(at time.Time) string { return text.Date(at) }
-
 func age(t *time.Time, now time.Time) string {
 	if t == nil {
 		return "-"

@@ -27,7 +27,7 @@ func (r *run) applyIsolating(ctx context.Context) (did bool, err error) {
 	if err := b.prepare(ctx, domains); err != nil {
 		return false, err
 	}
-	r.UI.ShowTransitions(r.describe(domains))
+	r.UI.ShowTransitions(r.describe(r.due, domains))
 	if r.DryRun {
 		r.recordSteps(domains)
 		r.report.Plan, r.report.Quiet = &b.draft.Plan, b.draft.Quiet
@@ -40,7 +40,11 @@ func (r *run) applyIsolating(ctx context.Context) (did bool, err error) {
 		return false, err
 	}
 	domains, err = r.isolate(domains, func(domains []string) error { return b.apply(ctx, domains) })
-	r.markStarted(domains)
+	for _, domain := range domains {
+		if r.due.Generates(domain) {
+			r.started[domain] = true
+		}
+	}
 	r.recordSteps(domains)
 	return len(domains) > 0, err
 }
@@ -158,15 +162,6 @@ func (r *run) carryOut(ctx context.Context, d *provision.Draft) error {
 		r.UI.ShowResult(res)
 	}
 	return nil
-}
-
-// markStarted remembers which domains got a successor in this run.
-func (r *run) markStarted(domains []string) {
-	for _, domain := range domains {
-		if r.due.Generates(domain) {
-			r.started[domain] = true
-		}
-	}
 }
 
 func set(domains []string) map[string]bool {

@@ -24,8 +24,8 @@ func (m mailText) message(h spec.Host, now time.Time) notify.Message {
 	return notify.Message{Hostname: h.Hostname, To: h.Notify, Subject: m.subject, Body: m.body, Date: now}
 }
 
-// mail sends a mail where the host wants any. A run does not fail for it.
-func (r *run) mail(ctx context.Context, m mailText) {
+// send sends a mail where the host wants any. A run does not fail for it.
+func (m mailText) send(ctx context.Context, r *run) {
 	h := r.Spec.Host
 	if h.Notify == "" || r.Tree || r.DryRun {
 		return
@@ -35,8 +35,8 @@ func (r *run) mail(ctx context.Context, m mailText) {
 	}
 }
 
-// mailToRoot puts a mail into root's mailbox on this machine.
-func (r *run) mailToRoot(ctx context.Context, m mailText) {
+// sendToRoot puts a mail into root's mailbox on this machine.
+func (m mailText) sendToRoot(ctx context.Context, r *run) {
 	if err := notify.ToRoot(ctx, r.Mailbox, m.message(r.Spec.Host, r.now)); err != nil {
 		r.UI.Logf("no mail to root: %s", message(err))
 	}

@@ -25,7 +25,7 @@ func (r *run) reportWaiting(ctx context.Context) error {
 		return nil
 	}
 	r.report.Attention = true
-	r.mail(ctx, waitingMail(waiting, plan.Few(notes, maxNotesPerTopic)))
+	waitingMail(waiting, plan.Few(notes, maxNotesPerTopic)).send(ctx, r)
 	if len(waiting)+len(reminders) == 0 {
 		return nil
 	}
@@ -78,17 +78,6 @@ func (r *run) remindToRevoke(ctx context.Context) []state.Note {
 		}
 	}
 	return notes
-}
-
-// notifiedToday reports whether a run of the last day told of a key.
-func (r *run) notifiedToday(domain string, k keyring.Key) bool {
-	at, ok := r.elapsed.ToldAt(domain, k)
-	return ok && within(at, r.now, remindEvery)
-}
-
-// markNotified takes note that this run tells of a key.
-func (r *run) markNotified(domain string, k keyring.Key) {
-	r.elapsed = r.elapsed.Tell(domain, k, r.now)
 }
 
 // within reports whether a time is less than d ago: one in the future is of a

@@ -74,31 +74,31 @@ func (r *run) recordSteps(domains []string) {
 }
 
 // describe returns the steps that are due for domains as people read them.
-func (r *run) describe(domains []string) []string {
+func (s keyState) describe(due Transitions, domains []string) []string {
 	var lines []string
 	for _, domain := range domains {
-		for _, m := range r.due[domain] {
-			lines = append(lines, r.describeStep(domain, m))
+		for _, m := range due[domain] {
+			lines = append(lines, s.describeStep(domain, m))
 		}
 	}
 	return lines
 }
 
-func (r *run) describeStep(domain string, m keyring.Move) string {
+func (s keyState) describeStep(domain string, m keyring.Move) string {
 	what := ""
 	switch m.Act {
 	case keyring.Make:
-		return fmt.Sprintf("%s: a new key, since %s. %s", domain, m.Why, r.describeSuccessor(domain))
+		return fmt.Sprintf("%s: a new key, since %s. %s", domain, m.Why, s.describeSuccessor(domain))
 	case keyring.Confirm:
 		what = "is seen everywhere"
-		if w := r.situation(domain).Wait(keyring.Key{Selector: m.Selector, Stage: keyring.Published}); w > 0 {
-			what = fmt.Sprintf("is seen everywhere, and signs at %s at the earliest", r.now.Add(w).Format("2006-01-02 15:04 MST"))
+		if w := s.situation(domain).Wait(keyring.Key{Selector: m.Selector, Stage: keyring.Published}); w > 0 {
+			what = fmt.Sprintf("is seen everywhere, and signs at %s at the earliest", s.now.Add(w).Format("2006-01-02 15:04 MST"))
 		}
 		return fmt.Sprintf("%s: %s %s", domain, m.Selector, what)
 	case keyring.Doubt:
 		what = "has to wait again"
 	case keyring.Switch:
-		what = "signs instead of " + activeSelector(r.ledger, domain)
+		what = "signs instead of " + activeSelector(s.ledger, domain)
 	case keyring.Revoke:
 		what = "gets an empty p="
 	case keyring.Withdraw:
@@ -109,18 +109,18 @@ func (r *run) describeStep(domain string, m keyring.Move) string {
 
 // describeSuccessor says what becomes of a key that is made now, and of the one
 // before it.
-func (r *run) describeSuccessor(domain string) string {
-	s := r.forecast(domain, "")
-	active, _ := r.ledger.Signing(domain)
+func (s keyState) describeSuccessor(domain string) string {
+	sit := s.forecast(domain, "")
+	active, _ := s.ledger.Signing(domain)
 	if active.Compromised {
 		return "It signs as soon as every name server has its record."
 	}
-	end, active := "leaves DNS", active.At(keyring.Draining, r.now)
-	if s.Policy.Revoke > 0 {
+	end, active := "leaves DNS", active.At(keyring.Draining, s.now)
+	if sit.Policy.Revoke > 0 {
 		end = "is revoked"
 	}
 	return fmt.Sprintf("It signs when every name server has had its record for %s, or longer if caches may keep that there was none; %s %s %s later.",
-		spec.Span(s.Wait(keyring.Key{Stage: keyring.Published})), active.Selector, end, spec.Span(s.Wait(active)))
+		spec.Span(sit.Wait(keyring.Key{Stage: keyring.Published})), active.Selector, end, spec.Span(sit.Wait(active)))
 }
 
 // WaitingKey is a key that does not sign yet, and why.
@@ -155,9 +155,9 @@ func (w WaitingKey) String() string {
 
 // waitingKey returns a key that waits, with its record if that is to be published
 // by hand.
-func (r *run) waitingKey(d spec.Domain, k keyring.Key, why string) WaitingKey {
-	w := WaitingKey{Domain: d.Name, Selector: k.Selector, Why: why, active: activeSelector(r.ledger, d.Name)}
-	if r.manual(d) {
+func (s keyState) waitingKey(d spec.Domain, k keyring.Key, why string) WaitingKey {
+	w := WaitingKey{Domain: d.Name, Selector: k.Selector, Why: why, active: activeSelector(s.ledger, d.Name)}
+	if s.manual(d) {
 		record := keyRecord(d, k)
 		w.Name, w.Value, w.ttl = strings.TrimSuffix(record.Name, "."), record.Value, record.TTL
 	}

@@ -15,15 +15,9 @@ import (
 // maxRebuilt is how many domains have their fragment made again in one run.
 const maxRebuilt = 20
 
-// restorer puts records back that are gone from zones of this machine.
-type restorer struct {
-	*run
-	halted error // why nothing more was tried
-}
-
 // restore puts records of domains back. It says nothing of domains for which that
 // is not what is missing, or not wanted.
-func (r *restorer) restore(ctx context.Context, domains []string) map[string]error {
+func (r *watcher) restore(ctx context.Context, domains []string) map[string]error {
 	errs := map[string]error{}
 	domains = slices.DeleteFunc(slices.Clone(domains), func(name string) bool {
 		d, known := findDomain(r.Spec, name)
@@ -37,7 +31,7 @@ func (r *restorer) restore(ctx context.Context, domains []string) map[string]err
 }
 
 // includeAgain makes zones include our fragments again that they lost.
-func (r *restorer) includeAgain(ctx context.Context, domains []string, errs map[string]error) {
+func (r *watcher) includeAgain(ctx context.Context, domains []string, errs map[string]error) {
 	if err := r.gather(ctx, steps.Restoring(), domains); err != nil {
 		r.UI.Logf("%s", message(err))
 		return
@@ -69,7 +63,7 @@ func (r *restorer) includeAgain(ctx context.Context, domains []string, errs map[
 }
 
 // rebuild makes fragments again that are gone, if that makes what they were.
-func (r *restorer) rebuild(ctx context.Context, domains []string, errs map[string]error) {
+func (r *watcher) rebuild(ctx context.Context, domains []string, errs map[string]error) {
 	tried := 0
 	for _, name := range domains {
 		if len(r.lostFragments(name)) == 0 || r.halted != nil || tried == maxRebuilt {
@@ -91,15 +85,15 @@ func (r *restorer) rebuild(ctx context.Context, domains []string, errs map[strin
 	}
 }
 
-func (r *restorer) request(list []steps.Step, domains []string) provision.Request {
+func (r *watcher) restoreRequest(list []steps.Step, domains []string) provision.Request {
 	return provision.Request{
 		Want: r.Spec, Have: &r.Spec, Touched: set(domains), Facts: r.facts, Record: r.record,
 		Steps: list, Keys: provision.KeyPlan{Ledger: r.ledger}, KeysOnly: true, OnDrift: provision.RefuseDrift, Proof: provision.ProveSigner,
 	}
 }
 
-func (r *restorer) gather(ctx context.Context, list []steps.Step, domains []string) error {
-	facts, err := r.Provisioner.Gather(ctx, r.request(list, domains))
+func (r *watcher) gather(ctx context.Context, list []steps.Step, domains []string) error {
+	facts, err := r.Provisioner.Gather(ctx, r.restoreRequest(list, domains))
 	if err == nil {
 		r.facts = facts
 	}
@@ -108,8 +102,8 @@ func (r *restorer) gather(ctx context.Context, list []steps.Step, domains []stri
 
 // putBack plans and applies what brings the records of domains back: fragments as
 // they were, or not at all.
-func (r *restorer) putBack(ctx context.Context, list []steps.Step, domains []string) error {
-	d, err := r.Provisioner.Plan(ctx, r.request(list, domains))
+func (r *watcher) putBack(ctx context.Context, list []steps.Step, domains []string) error {
+	d, err := r.Provisioner.Plan(ctx, r.restoreRequest(list, domains))
 	if err != nil || d.Plan.Empty() {
 		return err
 	}
@@ -132,19 +126,19 @@ func (r *restorer) putBack(ctx context.Context, list []steps.Step, domains []str
 
 // lostFragments returns the fragments with records of a domain that mailsetup
 // wrote and that are gone.
-func (r *run) lostFragments(domain string) []state.Path {
+func (r *watcher) lostFragments(domain string) []state.Path {
 	d, _ := findDomain(r.Spec, domain)
 	if r.Spec.DNSOf(d) != spec.DNSBind {
 		return nil
 	}
 	return slices.DeleteFunc(steps.FragmentsOf(domain), func(p state.Path) bool {
 		_, written := r.record[p]
-		return !written || r.exists(p)
+		return !written || exists(r.System, p)
 	})
 }
 
 // fragmentEdited refuses a fragment that is not as mailsetup left it.
-func (r *run) fragmentEdited(z state.Zone) error {
+func (r *watcher) fragmentEdited(z state.Zone) error {
 	file := steps.Fragment(z)
 	o, err := r.System.Read(file)
 	if err != nil {

@@ -20,7 +20,6 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
-	"mailsetup/internal/text"
 	"mailsetup/steps"
 )
 
@@ -107,32 +106,21 @@ type UI interface {
 type run struct {
 	*Rotator
 	Options
-	now     time.Time
-	domains []string // that the run is about, none for all
-	marked  []string // whose keys are compromised since this run
-	report  *Report
-
-	ledger  keyring.Ledger
-	record  plan.Record
-	elapsed keyring.Passed
-
+	keyState
+	*skipped
 	round
-	skipped
+
+	domains   []string // that the run is about, none for all
+	marked    []string // whose keys are compromised since this run
+	record    plan.Record
 	consented bool // a person agreed to a plan of this run
+	report    *Report
 }
 
 // round is what one round of a run knows.
 type round struct {
-	observed map[string]map[string]keyring.Sight // by domain and selector
-	due      Transitions
-	started  map[string]bool // domains that got a successor in this run
-	facts    state.Facts
-}
-
-// skipped are the domains that a run goes on without.
-type skipped struct {
-	failed map[string]bool
-	lines  []string // what was said of them, with hints
+	due   Transitions
+	facts state.Facts
 }
 
 // Run takes the steps that are safe now. The report is nil if the run ended
@@ -142,7 +130,7 @@ func (r *Rotator) Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	watched, watchErr := t.watchRecords(ctx)
+	watched, watchErr := (&watcher{run: t}).watch(ctx)
 	if isFatal(watchErr) {
 		return nil, watchErr
 	}
@@ -152,12 +140,16 @@ func (r *Rotator) Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	t.reportMissingKeyFiles(watched)
 	err = t.finish(ctx, acted)
-	return t.report, cmp.Or(t.skippedError(), err, watchErr)
+	return t.report, cmp.Or(t.skipped.err(), err, watchErr)
 }
 
 // open reads what a run begins with.
 func (r *Rotator) open(o Options) (*run, error) {
-	t := &run{Rotator: r, Options: o, domains: slices.Clone(o.Domains), now: r.Clock(), report: newReport(), skipped: skipped{failed: map[string]bool{}}}
+	t := &run{
+		Rotator: r, Options: o, domains: slices.Clone(o.Domains), report: newReport(),
+		keyState: keyState{spec: r.Spec, tree: r.Tree, force: o.Force, now: r.Clock()},
+		skipped:  &skipped{logf: r.UI.Logf, failed: map[string]bool{}},
+	}
 	if err := t.reload(); err != nil {
 		return nil, err
 	}
@@ -197,8 +189,6 @@ func (r *run) includes(domain string) bool {
 
 // scheduled reports whether the run is one of a timer: nobody asks for anything.
 func (r *run) scheduled() bool { return len(r.Domains) == 0 && !r.Force && !r.DryRun && !r.Tree }
-
-func (r *run) manual(d spec.Domain) bool { return r.Spec.DNSOf(d) == spec.DNSManual }
 
 // maxRounds bounds the steps of one run: a key takes few, and the rest is
 // waiting.
@@ -281,20 +271,6 @@ func (r *run) loadElapsed() (err error) {
 	return err
 }
 
-// elapsedOf returns how long the keys of a domain have been in their stages.
-func (r *run) elapsedOf(domain string) map[string]time.Duration {
-	if !r.Tree {
-		return r.elapsed.Of(domain, r.ledger[domain])
-	}
-	out := map[string]time.Duration{}
-	for _, k := range r.ledger[domain] {
-		if since, ok := k.Since[k.Stage]; ok {
-			out[k.Selector] = r.now.Sub(since)
-		}
-	}
-	return out
-}
-
 // planTransitions gathers the steps of all domains.
 func (r *run) planTransitions() {
 	missing := r.skipWithoutFile()
@@ -312,7 +288,7 @@ func (r *run) planTransitions() {
 		if len(moves) == 0 {
 			continue
 		}
-		if err := r.checkSuccessor(domain, moves); err != nil {
+		if err := checkSuccessor(r.System, domain, r.ledger[domain], moves); err != nil {
 			r.skip(err, domain)
 			continue
 		}
@@ -320,32 +296,17 @@ func (r *run) planTransitions() {
 	}
 }
 
-// situation returns all that decides the next step of a domain's keys.
-func (r *run) situation(domain string) keyring.Situation {
-	s := keyring.Situation{
-		Keys: r.ledger[domain], Policy: keyring.Policy{Drain: r.Spec.Host.Drain}, Now: r.now,
-		Passed: r.elapsedOf(domain), Sights: r.observed[domain], Rotate: r.Force && !r.started[domain],
-	}
-	d, known := findDomain(r.Spec, domain)
-	if !known { // removed: its keys drain, and that is all
-		s.Keys = slices.Clone(s.Keys)
-		for i := range s.Keys {
-			s.Keys[i].Compromised = false
-		}
-		return s
-	}
-	s.Policy = PolicyOf(r.Spec, d)
-	return s
-}
-
 // checkSuccessor keeps a key from signing that OpenDKIM would refuse, or that is
 // not the one in DNS: mail would not be accepted, or not verify.
-func (r *run) checkSuccessor(domain string, moves []keyring.Move) error {
+func checkSuccessor(files system.Reader, domain string, keys []keyring.Key, moves []keyring.Move) error {
 	if !slices.ContainsFunc(moves, func(m keyring.Move) bool { return m.Act == keyring.Switch }) {
 		return nil
 	}
-	next, _ := keyring.Successor(r.ledger[domain])
-	return cmp.Or(dkimkeys.Check(r.System, domain, next), dkimkeys.CheckMatchesRecord(r.System, next))
+	next, _ := keyring.Successor(keys)
+	if err := dkimkeys.Check(files, domain, next); err != nil {
+		return err
+	}
+	return dkimkeys.CheckMatchesRecord(files, next)
 }
 
 // skipWithoutFile skips the domains whose file is gone, and reports whether there
@@ -365,7 +326,7 @@ func (r *run) skipWithoutFile() bool {
 // moment, but holds records of ours.
 func (r *run) skipUnusableZones() {
 	unusable := slices.DeleteFunc(slices.Clone(r.facts.Zones), func(z state.Zone) bool {
-		return z.Problem == "" || !r.exists(steps.Fragment(z))
+		return z.Problem == "" || !exists(r.System, steps.Fragment(z))
 	})
 	for _, domain := range r.due.Domains() {
 		if i := slices.IndexFunc(unusable, func(z state.Zone) bool { return z.Holds(domain + ".") }); i >= 0 {
@@ -374,69 +335,10 @@ func (r *run) skipUnusableZones() {
 	}
 }
 
-func (r *run) exists(p state.Path) bool {
-	o, err := r.System.Read(p)
+func exists(files system.Reader, p state.Path) bool {
+	o, err := files.Read(p)
 	return err == nil && o.Kind != state.Absent
 }
-
-// skip goes on without domains, and says why: in one line, and with what a daemon
-// had to say about it.
-func (r *run) skip(err error, domains ...string) {
-	for _, d := range domains {
-		r.failed[d] = true
-		delete(r.due, d)
-	}
-	who := text.List(domains, maxListed)
-	if k := activeSelector(r.ledger, domains[0]); k != "" && len(domains) == 1 {
-		who += ": " + k + " goes on signing"
-	}
-	r.tell(who+": "+failedDomains{domains: domains, err: err}.message(), err)
-}
-
-// reportMissingKeyFiles tells of domains whose mail is not accepted, since the
-// file of the key that signs is gone, or is one that OpenDKIM refuses. Nothing
-// has to be due for that, and a successor that is on its way may mend it.
-func (r *run) reportMissingKeyFiles(domains []string) {
-	for _, d := range domains {
-		k, ok := r.ledger.Signing(d)
-		if !ok || k.File == "" || r.failed[d] {
-			continue
-		}
-		if err := dkimkeys.Check(r.System, d, k); err != nil {
-			r.failed[d] = true
-			r.tell(d+": "+message(err), err)
-		}
-	}
-}
-
-// tell says what is wrong with a domain, and remembers it for the mail.
-func (r *run) tell(line string, err error) {
-	for _, l := range append([]string{line}, hint.Print(hint.Of(err))...) {
-		r.UI.Logf("%s", l)
-		r.lines = append(r.lines, l)
-	}
-}
-
-// skippedError returns the error of a run that went on without some domains.
-func (r *run) skippedError() error {
-	if len(r.failed) == 0 {
-		return nil
-	}
-	return &SkippedError{r.lines, hint.New("later runs go on by themselves once that is mended; mailsetup status shows each key",
-		"%s could not go on: %s", text.Count(len(r.failed), "domain"), text.List(sortedKeys(r.failed), 10))}
-}
-
-// SkippedError is the error of a run that went on without some domains.
-type SkippedError struct {
-	Lines []string // what was said of each, with hints
-	Err   error
-}
-
-// Error implements error.
-func (e *SkippedError) Error() string { return e.Err.Error() }
-
-// Unwrap returns the error without what was said before.
-func (e *SkippedError) Unwrap() error { return e.Err }
 
 // finish reports what is still waiting. It is silent if nothing was due, unless
 // somebody asked for a step: who asks wants to know.

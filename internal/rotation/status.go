@@ -55,7 +55,7 @@ func (r *run) statuses() []KeyStatus {
 			continue
 		}
 		for _, k := range keyring.Kept(r.ledger[domain]) {
-			st := r.status(domain, k)
+			st := r.status(r.System, domain, k)
 			st.Gone = recordwatch.KeyGone(r.Store.LastCheck(domain), domain, k.Selector)
 			list = append(list, st)
 		}
@@ -64,22 +64,22 @@ func (r *run) statuses() []KeyStatus {
 }
 
 // status returns where a key is in its life, as far as ledger and clock tell.
-func (r *run) status(domain string, k keyring.Key) KeyStatus {
-	s := r.forecast(domain, k.Selector)
+func (s keyState) status(files system.Reader, domain string, k keyring.Key) KeyStatus {
+	sit := s.forecast(domain, k.Selector)
 	st := KeyStatus{Domain: domain, Selector: k.Selector, Bits: k.Bits, Stage: k.Stage, Since: k.Since[k.Stage]}
-	left := s.Left(k)
-	_, coming := keyring.Successor(s.Keys)
-	in := func(d time.Duration) time.Time { return s.Now.Add(d) }
-	_, known := findDomain(r.Spec, domain)
+	left := sit.Left(k)
+	_, coming := keyring.Successor(sit.Keys)
+	in := func(d time.Duration) time.Time { return sit.Now.Add(d) }
+	_, known := findDomain(s.spec, domain)
 	switch {
 	case k.Stage == keyring.Active && !known:
-		st.Stage, st.Waits = StageWithoutFile(r.System, domain, k), "its file"
+		st.Stage, st.Waits = StageWithoutFile(files, domain, k), "its file"
 	case k.Stage == keyring.Active && coming:
 		st.Waits = "successor"
-	case k.Stage == keyring.Active && s.Policy.Every == 0:
+	case k.Stage == keyring.Active && sit.Policy.Every == 0:
 		st.Waits = "nothing"
 	case k.Stage == keyring.Active:
-		st.Waits, st.Next = "age", in(max(0, s.Policy.Every-s.Age(k)))
+		st.Waits, st.Next = "age", in(max(0, sit.Policy.Every-sit.Age(k)))
 	case k.Stage == keyring.Published:
 		st.Waits, st.Next = "caches", in(left)
 	case k.Stage == keyring.Draining:
@@ -91,16 +91,6 @@ func (r *run) status(domain string, k keyring.Key) KeyStatus {
 	}
 	st.Next = st.Next.Truncate(time.Second)
 	return st
-}
-
-// forecast returns the situation of a domain where nobody asked DNS: caches keep
-// at least the domain's own TTL.
-func (r *run) forecast(domain, selector string) keyring.Situation {
-	s := r.situation(domain)
-	if _, seen := s.Sights[selector]; !seen {
-		s.Sights = map[string]keyring.Sight{selector: {Cached: time.Duration(domainNamed(r.Spec, domain).TTL) * time.Second}}
-	}
-	return s
 }
 
 // unused is the stage of an active key that no row of OpenDKIM's tables names.

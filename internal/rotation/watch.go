@@ -17,10 +17,17 @@ import (
 	"mailsetup/steps"
 )
 
-// watchRecords looks whether name servers still have the records of domains whose
+// watcher looks at published records, and puts back what is gone from zones of
+// this machine.
+type watcher struct {
+	*run
+	halted error // why nothing more was put back
+}
+
+// watch looks whether name servers still have the records of domains whose
 // turn it is, puts back what may be put back, and tells people. It returns the
 // domains; the error says that something could not be found out.
-func (r *run) watchRecords(ctx context.Context) (looked []string, err error) {
+func (r *watcher) watch(ctx context.Context) (looked []string, err error) {
 	if !r.scheduled() || len(r.Spec.Domains) == 0 {
 		return nil, nil
 	}
@@ -36,12 +43,11 @@ func (r *run) watchRecords(ctx context.Context) (looked []string, err error) {
 		names[i] = d.Name
 	}
 	looked = schedule.Due(names, r.now)
-	back := restorer{run: r}
 	results, err := recordwatch.Tick{
 		Check: r.DNS().Check, Limits: recordwatch.TickLimits, Now: r.now,
-		Judged: r.Provisioner.ExpectedRecords, Restore: back.restore, Lost: r.lostFragments, Save: r.Store.SaveChecks,
+		Judged: r.Provisioner.ExpectedRecords, Restore: r.restore, Lost: r.lostFragments, Save: r.Store.SaveChecks,
 	}.Run(ctx, r.watchedDomains(looked))
-	if stop := cmp.Or(ctx.Err(), back.halted); stop != nil {
+	if stop := cmp.Or(ctx.Err(), r.halted); stop != nil {
 		return looked, stop
 	}
 	var wrong []string
@@ -59,7 +65,7 @@ func (r *run) watchRecords(ctx context.Context) (looked []string, err error) {
 }
 
 // watchedDomains returns what is expected of the name servers of domains.
-func (r *run) watchedDomains(names []string) []recordwatch.Domain {
+func (r *watcher) watchedDomains(names []string) []recordwatch.Domain {
 	list := make([]recordwatch.Domain, len(names))
 	_ = parallel.Do(len(names), runtime.GOMAXPROCS(0), func(i int) error {
 		d, _ := findDomain(r.Spec, names[i])
@@ -87,7 +93,7 @@ func publicKeys(keys []keyring.Key) map[string]string {
 
 // reportRecords tells of what was found, of each domain as often as is due, and
 // reports whether anything is not as it should be, or was put back.
-func (r *run) reportRecords(ctx context.Context, results map[string]recordwatch.Result) (found bool) {
+func (r *watcher) reportRecords(ctx context.Context, results map[string]recordwatch.Result) (found bool) {
 	var lines, texts []string
 	restored, gone := 0, 0
 	for _, domain := range sortedKeys(results) {
@@ -116,8 +122,8 @@ func (r *run) reportRecords(ctx context.Context, results map[string]recordwatch.
 	if len(lines) > 0 {
 		r.UI.Alert(lines)
 		m := recordsMail(gone, restored, texts)
-		r.mail(ctx, m)
-		r.mailToRoot(ctx, m)
+		m.send(ctx, r.run)
+		m.sendToRoot(ctx, r.run)
 	}
 	return found
 }

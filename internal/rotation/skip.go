@@ -1,0 +1,73 @@
+package rotation
+
+import (
+	"mailsetup/internal/dkimkeys"
+	"mailsetup/internal/hint"
+	"mailsetup/internal/text"
+)
+
+// skipped are the domains that a run goes on without.
+type skipped struct {
+	logf   func(format string, a ...any)
+	failed map[string]bool
+	lines  []string // what was said of them, with hints
+}
+
+// tell says what is wrong with a domain, and remembers it for the mail.
+func (s *skipped) tell(line string, err error) {
+	for _, l := range append([]string{line}, hint.Print(hint.Of(err))...) {
+		s.logf("%s", l)
+		s.lines = append(s.lines, l)
+	}
+}
+
+// err returns the error of a run that went on without some domains.
+func (s *skipped) err() error {
+	if len(s.failed) == 0 {
+		return nil
+	}
+	return &SkippedError{s.lines, hint.New("later runs go on by themselves once that is mended; mailsetup status shows each key",
+		"%s could not go on: %s", text.Count(len(s.failed), "domain"), text.List(sortedKeys(s.failed), 10))}
+}
+
+// SkippedError is the error of a run that went on without some domains.
+type SkippedError struct {
+	Lines []string // what was said of each, with hints
+	Err   error
+}
+
+// Error implements error.
+func (e *SkippedError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error without what was said before.
+func (e *SkippedError) Unwrap() error { return e.Err }
+
+// skip goes on without domains, and says why: in one line, and with what a daemon
+// had to say about it.
+func (r *run) skip(err error, domains ...string) {
+	for _, d := range domains {
+		r.failed[d] = true
+		delete(r.due, d)
+	}
+	who := text.List(domains, maxListed)
+	if k := activeSelector(r.ledger, domains[0]); k != "" && len(domains) == 1 {
+		who += ": " + k + " goes on signing"
+	}
+	r.tell(who+": "+failedDomains{domains: domains, err: err}.message(), err)
+}
+
+// reportMissingKeyFiles tells of domains whose mail is not accepted, since the
+// file of the key that signs is gone, or is one that OpenDKIM refuses. Nothing
+// has to be due for that, and a successor that is on its way may mend it.
+func (r *run) reportMissingKeyFiles(domains []string) {
+	for _, d := range domains {
+		k, ok := r.ledger.Signing(d)
+		if !ok || k.File == "" || r.failed[d] {
+			continue
+		}
+		if err := dkimkeys.Check(r.System, d, k); err != nil {
+			r.failed[d] = true
+			r.tell(d+": "+message(err), err)
+		}
+	}
+}
