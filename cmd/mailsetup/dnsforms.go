@@ -151,7 +151,7 @@ func (s *session) findZones(ctx context.Context, list []domainRecords) {
 	}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	free := make(chan struct{}, atOnce)
+	free := make(chan struct{}, 16)
 	for name, domain := range maps.Clone(zones) {
 		free <- struct{}{}
 		wg.Go(func() {

@@ -4,16 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"mailsetup/internal/dnscheck"
-	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/text"
 	"mailsetup/steps"
 )
 
@@ -21,202 +21,161 @@ import (
 // what was asked about is not as it should be.
 var errProblemsFound = errors.New("problems found")
 
-// How long to wait between two looks: quick while somebody watches, and easy on
-// the servers of others later.
-const (
-	firstPause = 2 * time.Second
-	lastPause  = 30 * time.Second
-)
-
-// atOnce is how many domains are looked at in parallel.
-const atOnce = 16
-
-// watch waits for the name servers of domains.
-type watch struct {
-	s        *session
-	want     []dnscheck.Expected
-	views    []dnscheck.Result
-	keys     keyring.Ledger
-	deadline time.Time
-	told     map[string]string // what was last said of a server
-}
-
-// waitForDNS looks until every name server has what it should, or until the
-// time is over, and tells what is wrong then.
+// waitForDNS waits until every name server has what it should, or until the
+// timeout is over, and prints what is wrong then.
 func (s *session) waitForDNS(ctx context.Context, in steps.Input, domains []spec.Domain, timeout time.Duration) error {
-	w := &watch{s: s, keys: in.Keys, deadline: time.Now().Add(timeout), told: map[string]string{}}
+	want := make([]dnscheck.Expected, 0, len(domains))
 	for _, d := range domains {
-		w.want = append(w.want, expected(in, d))
+		want = append(want, expected(in, d))
 	}
-	w.views = make([]dnscheck.Result, len(w.want))
-	if err := w.wait(ctx); err != nil {
+	p := &dnsProgress{c: s.c, printed: map[string]string{}}
+	results, err := dnscheck.Watch(ctx, s.Resolver, want, timeout, p.update)
+	p.line("")
+	if err != nil {
 		return err
 	}
-	w.remember()
-	return w.result()
+	s.rememberChecks(results, in.Keys)
+	if err := s.printResults(results); err != nil {
+		return err
+	}
+	if dnscheck.Complete(results) < len(results) {
+		return errProblemsFound
+	}
+	return nil
 }
 
-// expected is what the name servers of a domain should have: its records, and
+// expected returns what the name servers of a domain should have: its records, and
 // what its names would lose of wildcards otherwise.
 func expected(in steps.Input, d spec.Domain) dnscheck.Expected {
-	w := wantedOf(in.Spec, d, steps.Served(in, d), in.Keys[d.Name])
-	w.Copies = steps.Copies(in, d)
+	e := dnscheck.ForDomain(d.Name, steps.Served(in, d), in.Keys[d.Name], in.Spec.DNSOf(d) != spec.DNSManual)
+	e.Copies = steps.Copies(in, d)
 	var lost []state.Record
-	for r := range w.Copies {
-		if !slices.Contains(w.Records, r) {
+	for r := range e.Copies {
+		if !slices.Contains(e.Records, r) {
 			lost = append(lost, r)
 		}
 	}
 	slices.SortFunc(lost, func(a, b state.Record) int {
 		return strings.Compare(a.Name+" "+a.Type+" "+a.Value, b.Name+" "+b.Type+" "+b.Value)
 	})
-	w.Records = append(w.Records, lost...)
-	return w
+	e.Records = append(e.Records, lost...)
+	return e
 }
 
-// wantedOf is what to look for at the name servers of a domain.
-func wantedOf(sp spec.Spec, d spec.Domain, rrs []state.Record, keys []keyring.Key) dnscheck.Expected {
-	return dnscheck.Expected{Domain: d.Name, Records: rrs, Keys: publicKeys(keys), Ours: sp.DNSOf(d) != spec.DNSManual}
-}
-
-func publicKeys(keys []keyring.Key) map[string]string {
-	public := map[string]string{}
-	for _, k := range keys {
-		public[k.Selector] = k.Public
+// rememberChecks keeps what was seen for `mailsetup list`. It is an observation: a
+// failure to write it down takes nothing from the answer.
+func (s *session) rememberChecks(results []dnscheck.Result, keys keyring.Ledger) {
+	if os.Geteuid() != 0 || !s.store().Exists() {
+		return
 	}
-	return public
-}
-
-func (w *watch) wait(ctx context.Context) error {
-	defer w.line("")
-	for pause := firstPause; ; pause = min(pause*3/2, lastPause) {
-		w.look(ctx)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		w.progress()
-		left := time.Until(w.deadline)
-		if w.right() == len(w.views) || left <= 0 {
-			return nil
-		}
-		if err := w.sleep(ctx, min(pause, left)); err != nil {
-			return err
-		}
+	checked := make(map[string]keyring.Checked, len(results))
+	for _, r := range results {
+		checked[r.Domain] = r.Checked(keys[r.Domain], s.o.now().UTC())
+	}
+	if err := s.store().SaveChecks(checked, nil); err != nil {
+		s.c.say("what was seen is not remembered: %v", err)
 	}
 }
 
-// look asks about every domain that was not right yet.
-func (w *watch) look(ctx context.Context) {
-	var wg sync.WaitGroup
-	free := make(chan struct{}, atOnce)
-	for i := range w.views {
-		if w.views[i].OK() {
-			continue
+// printResults prints what the last check found.
+func (s *session) printResults(results []dnscheck.Result) error {
+	if s.o.json {
+		reports := make([]dnscheck.DomainReport, 0, len(results))
+		for _, r := range results {
+			reports = append(reports, r.Report())
 		}
-		free <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-free }()
-			w.views[i] = dnscheck.Check(ctx, w.s.Resolver, w.want[i], w.views[i])
-		})
+		return s.printJSON(reports)
 	}
-	wg.Wait()
-}
-
-// right is how many domains are as they should be.
-func (w *watch) right() int {
-	n := 0
-	for _, v := range w.views {
-		if v.OK() {
-			n++
-		}
-	}
-	return n
-}
-
-// sleep waits, and on a terminal counts the time down.
-func (w *watch) sleep(ctx context.Context, d time.Duration) error {
-	until := time.Now().Add(d)
-	for time.Now().Before(until) {
-		w.line(fmt.Sprintf("%s; next look in %d s, %v left", w.state(), seconds(time.Until(until)), time.Until(w.deadline).Round(time.Second)))
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(min(time.Second, time.Until(until))):
-		}
+	for _, r := range results {
+		fmt.Fprint(s.c.out, resultText(r))
 	}
 	return nil
 }
 
-func seconds(d time.Duration) int { return int(d.Round(time.Second) / time.Second) }
-
-// state says in a few words how far it is.
-func (w *watch) state() string {
-	if len(w.views) == 1 {
-		good := 0
-		for _, s := range w.views[0].Servers {
-			if s.OK() {
-				good++
-			}
-		}
-		return fmt.Sprintf("%d of %s", good, count(len(w.views[0].Servers), "name server"))
+// resultText is what a person reads about one domain.
+func resultText(r dnscheck.Result) string {
+	var b strings.Builder
+	problems := r.Problems()
+	if len(problems) == 0 {
+		fmt.Fprintf(&b, "%s: %s\n", r.Domain, r.Summary())
+	} else {
+		fmt.Fprintf(&b, "%s: %s\n", r.Domain, text.Count(len(problems), "problem"))
 	}
-	return fmt.Sprintf("%d of %s", w.right(), count(len(w.views), "domain"))
+	hanging := func(s string, width, by int) string { return text.Indent(text.Wrap(s, width), by)[by:] }
+	for _, p := range problems {
+		if where := p.Where(len(r.Servers)); where != "" {
+			fmt.Fprintf(&b, "  %s\n", hanging(where+":", 76, 4))
+		}
+		fmt.Fprintf(&b, "%s\n", text.Indent(text.Wrap(p.Text, 74), 4))
+		if p.Remedy != "" {
+			fmt.Fprintf(&b, "    -> %s\n", hanging(p.Remedy, 70, 7))
+		}
+	}
+	for _, s := range r.Servers {
+		if s.NotAsked() {
+			fmt.Fprintf(&b, "  %s\n", hanging(s.Summary(), 74, 4))
+		}
+	}
+	return b.String()
+}
+
+// dnsProgress prints how far a check of name servers is.
+type dnsProgress struct {
+	c       console
+	printed map[string]string // the last line about each name server
+}
+
+// maxDetailed is the number of domains up to which each server has a line.
+const maxDetailed = 20
+
+// update prints a line for each server whose answer changed and, on a terminal,
+// counts down to the next check.
+func (p *dnsProgress) update(now dnscheck.Progress) {
+	if now.Next > 0 {
+		next := int(now.Next.Round(time.Second) / time.Second)
+		p.line(fmt.Sprintf("%s; next look in %d s, %v left", progressOf(now.Results), next, now.Left.Round(time.Second)))
+		return
+	}
+	p.line("")
+	if len(now.Results) > maxDetailed {
+		p.print("", progressOf(now.Results))
+		return
+	}
+	for _, r := range now.Results {
+		for _, record := range r.NoServer {
+			p.print(r.Domain+record.Record.Name, r.Domain+": "+record.Text)
+		}
+		for _, s := range r.Servers {
+			p.print(r.Domain+s.Zone+s.String(), r.Domain+": "+s.Summary())
+		}
+	}
+}
+
+// progressOf says in a few words how far the check is.
+func progressOf(results []dnscheck.Result) string {
+	if len(results) != 1 {
+		return fmt.Sprintf("%d of %s", dnscheck.Complete(results), text.Count(len(results), "domain"))
+	}
+	good := 0
+	for _, s := range results[0].Servers {
+		if s.OK() {
+			good++
+		}
+	}
+	return fmt.Sprintf("%d of %s", good, text.Count(len(results[0].Servers), "name server"))
 }
 
 // line writes the line at the bottom of a terminal anew.
-func (w *watch) line(text string) {
-	if w.s.c.live {
-		fmt.Fprintf(w.s.c.err, "\r%s\x1b[K", text)
+func (p *dnsProgress) line(s string) {
+	if p.c.live {
+		fmt.Fprintf(p.c.err, "\r%s\x1b[K", s)
 	}
 }
 
-// manyDomains is where a line for each server is more than anybody reads.
-const manyDomains = 20
-
-// progress says what is new: a line for each server whose answer changed.
-func (w *watch) progress() {
-	w.line("")
-	if len(w.views) > manyDomains {
-		w.tell("", w.state())
-		return
+// print prints a line about a server unless it is what was printed last.
+func (p *dnsProgress) print(about, line string) {
+	if p.printed[about] != line {
+		p.printed[about] = line
+		p.c.say("%s", strings.ReplaceAll(text.Wrap(line, 78), "\n", "\n  "))
 	}
-	for _, v := range w.views {
-		for _, l := range v.NoServer {
-			w.tell(v.Domain+l.Record.Name, v.Domain+": "+l.Text)
-		}
-		for _, s := range v.Servers {
-			w.tell(v.Domain+s.Zone+s.String(), v.Domain+": "+serverLine(s))
-		}
-	}
-}
-
-func (w *watch) tell(who, text string) {
-	if w.told[who] != text {
-		w.told[who] = text
-		w.s.c.say("%s", strings.ReplaceAll(fold(text, 78), "\n", "\n  "))
-	}
-}
-
-// serverLine is what one server has.
-func serverLine(s dnscheck.ServerResult) string {
-	n := len(s.Records)
-	switch {
-	case s.ServerProblem.Fault == dnsclient.NotAsked:
-		return fmt.Sprintf("%s: not asked, %s", s, s.ServerProblem.Text)
-	case s.ServerProblem.Fault != dnsclient.OK:
-		return fmt.Sprintf("%s: %s", s, s.ServerProblem.Text)
-	case s.OK():
-		return fmt.Sprintf("%s has what it should, %s", s, count(n, "record"))
-	}
-	var bad []string
-	for _, r := range s.Records {
-		if r.Fault != dnsclient.OK {
-			bad = append(bad, fmt.Sprintf("%s (%s)", recordName(r), r.Fault))
-		}
-	}
-	return fmt.Sprintf("%s has %d of %s: %s", s, n-len(bad), count(n, "record"), strings.Join(bad, ", "))
-}
-
-func recordName(r dnscheck.RecordResult) string {
-	return strings.TrimSuffix(r.Record.Name, ".") + " " + r.Record.Type
 }

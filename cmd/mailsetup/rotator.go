@@ -84,13 +84,12 @@ func (s *rotationStore) SaveElapsed(p keyring.Passed) error {
 func (s *rotationStore) LastCheck(domain string) keyring.Checked { return s.store().LastCheck(domain) }
 
 func (s *rotationStore) SaveChecks(results map[string]recordwatch.Result) error {
-	w := &watch{s: s.session, keys: s.keys}
-	watches := map[string]keyring.Watch{}
+	checked, watches := map[string]keyring.Checked{}, map[string]keyring.Watch{}
 	for name, r := range results {
-		w.views = append(w.views, r.View)
+		checked[name] = r.View.Checked(s.keys[name], s.o.now().UTC())
 		watches[name] = r.Watch
 	}
-	return s.store().SaveChecks(w.checked(), watches)
+	return s.store().SaveChecks(checked, watches)
 }
 
 func (s *rotationStore) LoadSchedule() (schedule recordwatch.Schedule, unreadable, err error) {
@@ -104,7 +103,7 @@ func (s *rotationStore) SaveSchedule(schedule recordwatch.Schedule) error {
 type rotationDNS struct{ *dnsclient.Client }
 
 func (d rotationDNS) ObserveKey(ctx context.Context, domain spec.Domain, k keyring.Key) keyring.Sight {
-	return sightOf(ctx, d.Client, domain, k)
+	return dnscheck.ObserveKey(ctx, d.Client, domain.Name, domain.TTL, k)
 }
 
 func (d rotationDNS) Check(ctx context.Context, want dnscheck.Expected) dnscheck.Result {

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/keyring"
 	"mailsetup/internal/state"
 	"mailsetup/zonefile"
 )
@@ -24,6 +25,21 @@ type Expected struct {
 	// Copies are those of the records that a wildcard, the value, would answer if
 	// their names did not exist.
 	Copies map[state.Record]string
+}
+
+// ForDomain returns what name servers should serve of a domain that has the keys.
+// Ours says whether mailsetup publishes the records itself.
+func ForDomain(domain string, records []state.Record, keys []keyring.Key, ours bool) Expected {
+	e := Expected{Domain: domain, Records: records, Keys: make(map[string]string, len(keys)), Ours: ours}
+	for _, k := range keys {
+		e.Keys[k.Selector] = k.Public
+	}
+	return e
+}
+
+// ForKey returns what name servers should serve of one key of a domain.
+func ForKey(domain string, ttl uint32, k keyring.Key) Expected {
+	return ForDomain(domain, []state.Record{k.Record(domain, ttl)}, []keyring.Key{k}, false)
 }
 
 // Result is what all these servers say.
@@ -75,19 +91,12 @@ func (v Result) OK() bool {
 
 // OK reports whether the server serves all it should, or cannot be asked.
 func (s ServerResult) OK() bool {
-	return s.ServerProblem.Fault == dnsclient.NotAsked || s.ServerProblem.Fault == dnsclient.OK && s.Bad() == 0
+	wrong := func(r RecordResult) bool { return !r.OK() }
+	return s.NotAsked() || s.ServerProblem.OK() && !slices.ContainsFunc(s.Records, wrong)
 }
 
-// Bad is how many records are not as they should be.
-func (s ServerResult) Bad() int {
-	n := 0
-	for _, r := range s.Records {
-		if r.Fault != dnsclient.OK {
-			n++
-		}
-	}
-	return n
-}
+// NotAsked reports whether this machine has no way to the server's address.
+func (s ServerResult) NotAsked() bool { return s.ServerProblem.Fault == dnsclient.NotAsked }
 
 // Check asks every name server in charge for the records. What was right in an
 // earlier look is not asked again.

@@ -1,4 +1,4 @@
-package dnscheck
+package dnscheck_test
 
 import (
 	"net"
@@ -12,6 +12,7 @@ import (
 
 	"mailsetup/internal/state"
 
+	"mailsetup/internal/dnscheck"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsclient/dnstest"
 )
@@ -41,12 +42,12 @@ func zone(serial, dmarc string, more ...string) []string {
 
 const goodDMARC = `TXT "v=DMARC1; p=none; rua=mailto:a@lab.example"`
 
-func policies() Expected {
-	return Expected{Domain: "lab.example", Records: []state.Record{theSPF().Record, theDMARC().Record}}
+func policies() dnscheck.Expected {
+	return dnscheck.Expected{Domain: "lab.example", Records: []state.Record{theSPF().Record, theDMARC().Record}}
 }
 
 // told is a view in one line a server.
-func told(v Result) string {
+func told(v dnscheck.Result) string {
 	var b strings.Builder
 	for _, s := range v.Servers {
 		b.WriteString(s.Name + " " + s.Zone + " " + string(s.ServerProblem.Fault) + s.ServerProblem.Text)
@@ -61,7 +62,7 @@ func told(v Result) string {
 	return b.String()
 }
 
-func TestLook(t *testing.T) {
+func TestCheck(t *testing.T) {
 	good := zone("8", goodDMARC)
 	refuses := func(r *dns.Msg) *dns.Msg { return new(dns.Msg).SetRcode(r, dns.RcodeRefused) }
 	for _, c := range []struct {
@@ -94,7 +95,7 @@ func TestLook(t *testing.T) {
 		}, false, "ns2 lab.example. lameit is not in charge of lab.example, although it is named as one who is (lame)\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v := Check(t.Context(), labZone(t, dnstest.Zone(t, good...), c.ns2), policies(), Result{})
+			v := dnscheck.Check(t.Context(), labZone(t, dnstest.Zone(t, good...), c.ns2), policies(), dnscheck.Result{})
 			got := strings.ReplaceAll(told(v), ".lab.example lab.example.", " lab.example.")
 			if v.OK() != c.ok || !strings.Contains(got, c.want) || len(v.Servers) != 2 || !v.Servers[0].OK() {
 				t.Errorf("ok is %v, got\n%s\nwant\n%s", v.OK(), got, c.want)
@@ -103,8 +104,8 @@ func TestLook(t *testing.T) {
 	}
 }
 
-// TestLookAgain: what was right is not asked again, what was wrong is.
-func TestLookAgain(t *testing.T) {
+// What was right is not asked again, what was wrong is.
+func TestCheckAgain(t *testing.T) {
 	var repaired atomic.Bool
 	var mu sync.Mutex
 	var names []string
@@ -120,12 +121,12 @@ func TestLookAgain(t *testing.T) {
 		names = append(names, r.Question[0].Name+dns.TypeToString[r.Question[0].Qtype])
 		return ns2(r)
 	})
-	first := Check(t.Context(), c, policies(), Result{})
+	first := dnscheck.Check(t.Context(), c, policies(), dnscheck.Result{})
 	repaired.Store(true)
 	mu.Lock()
 	names = nil
 	mu.Unlock()
-	second := Check(t.Context(), c, policies(), first)
+	second := dnscheck.Check(t.Context(), c, policies(), first)
 	if first.OK() || !second.OK() {
 		t.Errorf("first\n%ssecond\n%s", told(first), told(second))
 	}
@@ -136,18 +137,18 @@ func TestLookAgain(t *testing.T) {
 	}
 }
 
-func TestLookNobodyInCharge(t *testing.T) {
+func TestCheckNobodyInCharge(t *testing.T) {
 	resolver := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
 		m := dnstest.Reply(t, r, dns.RcodeNameError)
 		m.Ns = dnstest.RRs(t, "example. 60 IN SOA ns.example. h.example. 1 1 1 1 1")
 		return m
 	})
-	v := Check(t.Context(), client(resolver), policies(), Result{})
+	v := dnscheck.Check(t.Context(), client(resolver), policies(), dnscheck.Result{})
 	const want = "find the zone of lab.example: nobody is in charge of it, says example."
 	if v.OK() || len(v.NoServer) != 2 || v.NoServer[0].Text != want {
 		t.Errorf("%s\nwant %s", told(v), want)
 	}
-	v = Check(t.Context(), client("127.0.0.1:1"), policies(), Result{})
+	v = dnscheck.Check(t.Context(), client("127.0.0.1:1"), policies(), dnscheck.Result{})
 	if v.OK() || len(v.NoServer) != 2 || !strings.Contains(v.NoServer[0].Text, "connection refused") {
 		t.Errorf("%s", told(v))
 	}
@@ -182,8 +183,8 @@ func TestNobodyAsksTheResolverForKeys(t *testing.T) {
 	if taken, err := c.TXTExists(t.Context(), "old._domainkey.lab.example."); !taken || err != nil {
 		t.Errorf("old: %v, %v; want that it is taken", taken, err)
 	}
-	v := Check(t.Context(), c, Expected{Domain: "lab.example", Records: []state.Record{{Name: key, Type: "TXT", Value: "v=DKIM1; p=BBBB"}}}, Result{})
-	if len(v.Servers) != 2 || len(v.Servers[0].Records) != 1 || v.Servers[0].Records[0].Fault != Missing {
+	v := dnscheck.Check(t.Context(), c, dnscheck.Expected{Domain: "lab.example", Records: []state.Record{{Name: key, Type: "TXT", Value: "v=DKIM1; p=BBBB"}}}, dnscheck.Result{})
+	if len(v.Servers) != 2 || len(v.Servers[0].Records) != 1 || v.Servers[0].Records[0].Fault != dnscheck.Missing {
 		t.Errorf("%s", told(v))
 	}
 	if primary, err := c.Primary(t.Context(), key); err != nil || !strings.HasPrefix(primary, "ns1.lab.example") {
@@ -196,5 +197,50 @@ func TestNobodyAsksTheResolverForKeys(t *testing.T) {
 	mu.Unlock()
 	if _, err := client("127.0.0.1:1").TXTExists(t.Context(), key); err == nil {
 		t.Error("nobody can be asked, and yet nobody has it")
+	}
+}
+
+// A record that is missing at its own name is looked for at the names where web
+// forms and their users put it by mistake.
+func TestMisplacedRecords(t *testing.T) {
+	sub := state.Record{Name: "202611._domainkey.sub.lab.example.", Type: "TXT", Value: keyRecord}
+	keys := map[string]string{"202611": key2048, "202605": key1024}
+	for _, c := range []struct {
+		want  state.Record
+		at    string
+		fault dnsclient.Fault
+	}{
+		{theSPF().Record, "lab.example.lab.example.", dnscheck.DomainAppended},
+		{theDMARC().Record, "_dmarc.lab.example.lab.example.", dnscheck.DomainAppended},
+		{theDMARC().Record, "dmarc.lab.example.", dnscheck.Misplaced},
+		{theDMARC().Record, "lab.example.", dnscheck.Misplaced},
+		{theDMARC().Record, "unheard-of.lab.example.", dnscheck.Missing},
+		{sub, "202611._domainkey.sub.lab.example.lab.example.", dnscheck.DomainAppended},
+		{sub, "202611._domainkey.sub.lab.example.sub.lab.example.", dnscheck.DomainAppended},
+		{sub, "202611._domainkey.lab.example.", dnscheck.Misplaced},
+		{sub, "202605._domainkey.sub.lab.example.", dnscheck.Misplaced},
+		{sub, "202611.domainkey.sub.lab.example.", dnscheck.Misplaced},
+		{sub, "202611.sub.lab.example.", dnscheck.Misplaced},
+		{sub, "_domainkey.sub.lab.example.", dnscheck.Misplaced},
+		{sub, "default._domainkey.sub.lab.example.", dnscheck.Misplaced},
+		{sub, "dkim._domainkey.sub.lab.example.", dnscheck.Misplaced},
+		{sub, "mail._domainkey.sub.lab.example.", dnscheck.Misplaced},
+		{sub, "sub.lab.example.", dnscheck.Misplaced},
+	} {
+		t.Run(c.want.Name+" at "+c.at, func(t *testing.T) {
+			rr, err := dnsclient.ToRR(state.Record{Name: c.at, Type: "TXT", TTL: 60, Value: c.want.Value})
+			if err != nil {
+				t.Fatal(err)
+			}
+			served := dnstest.Zone(t, "lab.example. 60 IN SOA ns1.lab.example. h.lab.example. 8 1 1 1 1", rr.String())
+			domain := "lab.example"
+			if c.want == sub {
+				domain = "sub.lab.example"
+			}
+			r := dnscheck.Check(t.Context(), labZone(t, served, served), dnscheck.Expected{Domain: domain, Records: []state.Record{c.want}, Keys: keys}, dnscheck.Result{})
+			if len(r.Servers) != 2 || len(r.Servers[0].Records) != 1 || r.Servers[0].Records[0].Fault != c.fault {
+				t.Errorf("got %swant %q", told(r), c.fault)
+			}
+		})
 	}
 }

@@ -1,10 +1,10 @@
-package dnscheck
+package dnscheck_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
+	"mailsetup/internal/dnscheck"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/state"
 )
@@ -17,20 +17,20 @@ const (
 
 const keyRecord = "v=DKIM1; h=sha256; k=rsa; p=" + key2048
 
-func expect(name, value string) ExpectedRecord {
-	return ExpectedRecord{
+func expect(name, value string) dnscheck.ExpectedRecord {
+	return dnscheck.ExpectedRecord{
 		Domain: "lab.example", Zone: "lab.example.", Record: record(name, "TXT", value),
 		Keys: map[string]string{"202611": key2048, "202605": key1024},
 	}
 }
 
-func theKey() ExpectedRecord { return expect("202611._domainkey.lab.example.", keyRecord) }
-func theSPF() ExpectedRecord { return expect("lab.example.", "v=spf1 mx ip4:192.0.2.10 ~all") }
-func theDMARC() ExpectedRecord {
+func theKey() dnscheck.ExpectedRecord { return expect("202611._domainkey.lab.example.", keyRecord) }
+func theSPF() dnscheck.ExpectedRecord { return expect("lab.example.", "v=spf1 mx ip4:192.0.2.10 ~all") }
+func theDMARC() dnscheck.ExpectedRecord {
 	return expect("_dmarc.lab.example.", "v=DMARC1; p=none; rua=mailto:a@lab.example")
 }
 
-func other(rtype, name, value string) ExpectedRecord {
+func other(rtype, name, value string) dnscheck.ExpectedRecord {
 	e := expect(name, value)
 	e.Record.Type = rtype
 	return e
@@ -45,7 +45,7 @@ func TestDiagnoseValue(t *testing.T) {
 	const quoted = "in a zone file the value stands in quotes: mailsetup dns lab.example"
 	for _, c := range []struct {
 		name         string
-		e            ExpectedRecord
+		e            dnscheck.ExpectedRecord
 		got          string
 		fault        dnsclient.Fault
 		text, remedy string
@@ -53,43 +53,43 @@ func TestDiagnoseValue(t *testing.T) {
 		{"as it should be", theKey(), keyRecord, dnsclient.OK, "", ""},
 		{"the least of a key record", theKey(), "p=" + key2048, dnsclient.OK, "", ""},
 		{"tags in another order, testing", theKey(), "v=DKIM1;t=y;p=" + key2048 + ";k=rsa;", dnsclient.OK, "", ""},
-		{"cut at 255", theKey(), keyRecord[:255], Truncated, "the value is cut after 255 of 420 octets", whole},
-		{"cut in the key of another spelling", theKey(), "v=DKIM1; k=rsa; p=" + key2048[:200], Truncated, "the key is cut after 200 of 392 characters", whole},
-		{"only the second string", theKey(), keyRecord[255:], Truncated, "only the last 165 of 420 octets of the value are there", whole},
-		{"cut SPF", theSPF(), "v=spf1 mx ip4:192.0.2", Truncated, "the value is cut after 21 of 29 octets", whole},
-		{"quotes", theKey(), `"` + keyRecord + `"`, Quotes, "quotation marks stand in the value", plain},
-		{"quotes of two strings", theKey(), `"` + keyRecord[:255] + `" "` + keyRecord[255:] + `"`, Quotes, "quotation marks stand in the value", plain},
-		{"typographic quotes", theDMARC(), "“v=DMARC1; p=none; rua=mailto:a@lab.example”", Quotes, "quotation marks stand in the value", plain},
-		{"quoted SPF", theSPF(), `"v=spf1 mx ip4:192.0.2.10 ~all"`, Quotes, "quotation marks stand in the value", plain},
-		{"parentheses", theKey(), `( "` + keyRecord[:255] + `"` + "\n\t" + `"` + keyRecord[255:] + `" )`, Parentheses, "the parentheses of a zone file stand in the value", plain},
-		{"backslashes", theKey(), strings.ReplaceAll(keyRecord, ";", `\;`), Backslashes, "backslashes stand in the value", plain},
-		{"strings joined by a space", theKey(), keyRecord[:255] + " " + keyRecord[255:], Space, "white space stands in the key, after 227 of its 392 characters", plain},
-		{"a line break in the key", theKey(), keyRecord[:100] + "\n" + keyRecord[100:], Space, "white space stands in the key, after 72 of its 392 characters", plain},
-		{"without quotes in a zone file", theKey(), "v=DKIM1", Unquoted, "the value ends at its first semicolon, where a comment begins in a zone file", quoted},
-		{"DMARC without quotes", theDMARC(), "v=DMARC1", Unquoted, "the value ends at its first semicolon, where a comment begins in a zone file", quoted},
-		{"SPF without quotes", theSPF(), "v=spf1mxip4:192.0.2.10~all", Unquoted, "the spaces of the value are gone", quoted},
-		{"small letters", theKey(), strings.ToLower(keyRecord), Case, "capitals became small letters or the reverse, which makes another key", plain},
-		{"key of another selector", theKey(), "v=DKIM1; k=rsa; p=" + key1024, OtherKey, "the key of the selector 202605 stands there", ours},
-		{"key of somebody else", theKey(), "v=DKIM1; k=rsa; p=" + key1024[:160] + "AAAA", OtherKey, "another key stands there, so no signature of this server verifies", ours},
-		{"revoked", theKey(), "v=DKIM1; p=", Revoked, "the key is revoked there: p= is empty", ours},
-		{"another hash", theKey(), "v=DKIM1; h=sha1; p=" + key2048, Damaged, "h=sha1 leaves out sha256, which this server signs with", ours},
-		{"another kind", theKey(), "v=DKIM1; k=ed25519; p=" + key2048, Damaged, "k=ed25519 says that the key is of another kind than rsa", ours},
-		{"another service", theKey(), "v=DKIM1; s=tlsrpt; p=" + key2048, Damaged, "s=tlsrpt leaves out email", ours},
-		{"a tag twice", theKey(), keyRecord + "; k=rsa", Damaged, "receivers do not read the record: tag k= given twice", ours},
-		{"no key at all", theKey(), "v=spf1 -all", Different, `another value: "v=spf1 -all"`, ours},
+		{"cut at 255", theKey(), keyRecord[:255], dnscheck.Truncated, "the value is cut after 255 of 420 octets", whole},
+		{"cut in the key of another spelling", theKey(), "v=DKIM1; k=rsa; p=" + key2048[:200], dnscheck.Truncated, "the key is cut after 200 of 392 characters", whole},
+		{"only the second string", theKey(), keyRecord[255:], dnscheck.Truncated, "only the last 165 of 420 octets of the value are there", whole},
+		{"cut SPF", theSPF(), "v=spf1 mx ip4:192.0.2", dnscheck.Truncated, "the value is cut after 21 of 29 octets", whole},
+		{"quotes", theKey(), `"` + keyRecord + `"`, dnscheck.Quotes, "quotation marks stand in the value", plain},
+		{"quotes of two strings", theKey(), `"` + keyRecord[:255] + `" "` + keyRecord[255:] + `"`, dnscheck.Quotes, "quotation marks stand in the value", plain},
+		{"typographic quotes", theDMARC(), "“v=DMARC1; p=none; rua=mailto:a@lab.example”", dnscheck.Quotes, "quotation marks stand in the value", plain},
+		{"quoted SPF", theSPF(), `"v=spf1 mx ip4:192.0.2.10 ~all"`, dnscheck.Quotes, "quotation marks stand in the value", plain},
+		{"parentheses", theKey(), `( "` + keyRecord[:255] + `"` + "\n\t" + `"` + keyRecord[255:] + `" )`, dnscheck.Parentheses, "the parentheses of a zone file stand in the value", plain},
+		{"backslashes", theKey(), strings.ReplaceAll(keyRecord, ";", `\;`), dnscheck.Backslashes, "backslashes stand in the value", plain},
+		{"strings joined by a space", theKey(), keyRecord[:255] + " " + keyRecord[255:], dnscheck.Space, "white space stands in the key, after 227 of its 392 characters", plain},
+		{"a line break in the key", theKey(), keyRecord[:100] + "\n" + keyRecord[100:], dnscheck.Space, "white space stands in the key, after 72 of its 392 characters", plain},
+		{"without quotes in a zone file", theKey(), "v=DKIM1", dnscheck.Unquoted, "the value ends at its first semicolon, where a comment begins in a zone file", quoted},
+		{"DMARC without quotes", theDMARC(), "v=DMARC1", dnscheck.Unquoted, "the value ends at its first semicolon, where a comment begins in a zone file", quoted},
+		{"SPF without quotes", theSPF(), "v=spf1mxip4:192.0.2.10~all", dnscheck.Unquoted, "the spaces of the value are gone", quoted},
+		{"small letters", theKey(), strings.ToLower(keyRecord), dnscheck.Case, "capitals became small letters or the reverse, which makes another key", plain},
+		{"key of another selector", theKey(), "v=DKIM1; k=rsa; p=" + key1024, dnscheck.OtherKey, "the key of the selector 202605 stands there", ours},
+		{"key of somebody else", theKey(), "v=DKIM1; k=rsa; p=" + key1024[:160] + "AAAA", dnscheck.OtherKey, "another key stands there, so no signature of this server verifies", ours},
+		{"revoked", theKey(), "v=DKIM1; p=", dnscheck.Revoked, "the key is revoked there: p= is empty", ours},
+		{"another hash", theKey(), "v=DKIM1; h=sha1; p=" + key2048, dnscheck.Damaged, "h=sha1 leaves out sha256, which this server signs with", ours},
+		{"another kind", theKey(), "v=DKIM1; k=ed25519; p=" + key2048, dnscheck.Damaged, "k=ed25519 says that the key is of another kind than rsa", ours},
+		{"another service", theKey(), "v=DKIM1; s=tlsrpt; p=" + key2048, dnscheck.Damaged, "s=tlsrpt leaves out email", ours},
+		{"a tag twice", theKey(), keyRecord + "; k=rsa", dnscheck.Damaged, "receivers do not read the record: tag k= given twice", ours},
+		{"no key at all", theKey(), "v=spf1 -all", dnscheck.Different, `another value: "v=spf1 -all"`, ours},
 		{"revocation that is wanted", expect("old._domainkey.lab.example.", "v=DKIM1; h=sha256; k=rsa; p="), "v=DKIM1; p=", dnsclient.OK, "", ""},
 		{"SPF that says more", theSPF(), "v=spf1 MX include:_spf.vendor.example ip4:192.0.2.0/28 ~all", dnsclient.OK, "", ""},
-		{"SPF that says less", theSPF(), "v=spf1 mx -all", Different, `another value, which lacks ip4:192.0.2.10, ~all: "v=spf1 mx -all"`, ours},
-		{"SPF with a mistake", theSPF(), "v=spf1 mx ipv4:192.0.2.10 ~all", Damaged, `receivers do not read the SPF record there: "ipv4:192.0.2.10": SPF has no such mechanism`, ours},
+		{"SPF that says less", theSPF(), "v=spf1 mx -all", dnscheck.Different, `another value, which lacks ip4:192.0.2.10, ~all: "v=spf1 mx -all"`, ours},
+		{"SPF with a mistake", theSPF(), "v=spf1 mx ipv4:192.0.2.10 ~all", dnscheck.Damaged, `receivers do not read the SPF record there: "ipv4:192.0.2.10": SPF has no such mechanism`, ours},
 		{"DMARC that says more", theDMARC(), "v=DMARC1;p=none;fo=1;rua=mailto:b@lab.example,mailto:a@lab.example", dnsclient.OK, "", ""},
-		{"DMARC without the last tag", theDMARC(), "v=DMARC1; p=none", Different, `another value, which lacks rua=mailto:a@lab.example: "v=DMARC1; p=none"`, ours},
-		{"DMARC without the last tag, closed", theDMARC(), "v=DMARC1; p=none;", Different, `another value, which lacks rua=mailto:a@lab.example: "v=DMARC1; p=none;"`, ours},
-		{"cut DMARC", theDMARC(), "v=DMARC1; p=none; rua=mailto:a@la", Truncated, "the value is cut after 33 of 42 octets", whole},
-		{"DMARC that says less", theDMARC(), "v=DMARC1; p=reject", Different, `another value, which lacks p=none, rua=mailto:a@lab.example: "v=DMARC1; p=reject"`, ours},
+		{"DMARC without the last tag", theDMARC(), "v=DMARC1; p=none", dnscheck.Different, `another value, which lacks rua=mailto:a@lab.example: "v=DMARC1; p=none"`, ours},
+		{"DMARC without the last tag, closed", theDMARC(), "v=DMARC1; p=none;", dnscheck.Different, `another value, which lacks rua=mailto:a@lab.example: "v=DMARC1; p=none;"`, ours},
+		{"cut DMARC", theDMARC(), "v=DMARC1; p=none; rua=mailto:a@la", dnscheck.Truncated, "the value is cut after 33 of 42 octets", whole},
+		{"DMARC that says less", theDMARC(), "v=DMARC1; p=reject", dnscheck.Different, `another value, which lacks p=none, rua=mailto:a@lab.example: "v=DMARC1; p=reject"`, ours},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			found := Diagnose(c.e, Answer{Records: []state.Record{record(c.e.Record.Name, "TXT", c.got)}})
-			if want := finding(c.fault, c.text, c.remedy); found != want {
+			found := dnscheck.Diagnose(c.e, dnscheck.Answer{Records: []state.Record{record(c.e.Record.Name, "TXT", c.got)}})
+			if want := (dnsclient.Finding{Fault: c.fault, Text: c.text, Remedy: c.remedy}); found != want {
 				t.Errorf("%q\ngot  %+v\nwant %+v", c.got, found, want)
 			}
 		})
@@ -112,150 +112,128 @@ func TestDiagnosePlace(t *testing.T) {
 	sub.Domain, sub.Record.Name = "sub.lab.example", "202611._domainkey.sub.lab.example."
 	for _, c := range []struct {
 		name         string
-		e            ExpectedRecord
-		s            Answer
+		e            dnscheck.ExpectedRecord
+		s            dnscheck.Answer
 		fault        dnsclient.Fault
 		text, remedy string
 	}{
-		{"missing", theKey(), Answer{}, Missing, "missing", "publish it: mailsetup dns lab.example"},
-		{"SPF missing among other texts", theSPF(), Answer{Records: txt("site-verification=1")}, Missing, "missing", "publish it: mailsetup dns lab.example"},
-		{"SPF beside other texts", theSPF(), Answer{Records: txt("site-verification=1", "v=spf1 mx ip4:192.0.2.10 ~all")}, dnsclient.OK, "", ""},
+		{"missing", theKey(), dnscheck.Answer{}, dnscheck.Missing, "missing", "publish it: mailsetup dns lab.example"},
+		{"SPF missing among other texts", theSPF(), dnscheck.Answer{Records: txt("site-verification=1")}, dnscheck.Missing, "missing", "publish it: mailsetup dns lab.example"},
+		{"SPF beside other texts", theSPF(), dnscheck.Answer{Records: txt("site-verification=1", "v=spf1 mx ip4:192.0.2.10 ~all")}, dnsclient.OK, "", ""},
 		{
 			"doubled", theKey(),
-			Answer{Elsewhere: at("202611._domainkey.lab.example.lab.example.", keyRecord)},
-			DomainAppended,
+			dnscheck.Answer{Elsewhere: at("202611._domainkey.lab.example.lab.example.", keyRecord)},
+			dnscheck.DomainAppended,
 			"nothing there, but 202611._domainkey.lab.example.lab.example has it: the domain was added to a name that had it already",
 			"enter the name as 202611._domainkey",
 		},
 		{
 			"doubled and cut", theKey(),
-			Answer{Elsewhere: at("202611._domainkey.lab.example.lab.example.", keyRecord[:255])},
-			DomainAppended,
+			dnscheck.Answer{Elsewhere: at("202611._domainkey.lab.example.lab.example.", keyRecord[:255])},
+			dnscheck.DomainAppended,
 			"nothing there, but 202611._domainkey.lab.example.lab.example has it: the domain was added to a name that had it already",
 			"enter the name as 202611._domainkey",
 		},
 		{
 			"SPF doubled", theSPF(),
-			Answer{Elsewhere: at("lab.example.lab.example.", "v=spf1 mx ip4:192.0.2.10 ~all")},
-			DomainAppended,
+			dnscheck.Answer{Elsewhere: at("lab.example.lab.example.", "v=spf1 mx ip4:192.0.2.10 ~all")},
+			dnscheck.DomainAppended,
 			"nothing there, but lab.example.lab.example has it: the domain was added to a name that had it already",
 			"enter the name as @",
 		},
 		{
 			"another selector", theKey(),
-			Answer{Elsewhere: at("mail._domainkey.lab.example.", "v=DKIM1; p="+key2048)},
-			Misplaced,
+			dnscheck.Answer{Elsewhere: at("mail._domainkey.lab.example.", "v=DKIM1; p="+key2048)},
+			dnscheck.Misplaced,
 			"nothing there, but mail._domainkey.lab.example has it", "rename that record to 202611._domainkey (in full: 202611._domainkey.lab.example)",
 		},
 		{
 			"below the zone", sub,
-			Answer{Elsewhere: at("202611._domainkey.lab.example.", keyRecord)},
-			Misplaced,
+			dnscheck.Answer{Elsewhere: at("202611._domainkey.lab.example.", keyRecord)},
+			dnscheck.Misplaced,
 			"nothing there, but 202611._domainkey.lab.example has it", "rename that record to 202611._domainkey.sub (in full: 202611._domainkey.sub.lab.example)",
 		},
-		{"another key under another selector", theKey(), Answer{Elsewhere: at("202605._domainkey.lab.example.", "v=DKIM1; p="+key1024)}, Missing, "missing", "publish it: mailsetup dns lab.example"},
+		{"another key under another selector", theKey(), dnscheck.Answer{Elsewhere: at("202605._domainkey.lab.example.", "v=DKIM1; p="+key1024)}, dnscheck.Missing, "missing", "publish it: mailsetup dns lab.example"},
 		{
 			"no underscore", theDMARC(),
-			Answer{Elsewhere: at("dmarc.lab.example.", "v=DMARC1; p=none; rua=mailto:a@lab.example")},
-			Misplaced,
+			dnscheck.Answer{Elsewhere: at("dmarc.lab.example.", "v=DMARC1; p=none; rua=mailto:a@lab.example")},
+			dnscheck.Misplaced,
 			"nothing there, but dmarc.lab.example has it", "rename that record to _dmarc (in full: _dmarc.lab.example)",
 		},
 		{
 			"two keys", theKey(),
-			Answer{Records: txt(keyRecord, "v=DKIM1; p=AAAA")},
-			Duplicate,
+			dnscheck.Answer{Records: txt(keyRecord, "v=DKIM1; p=AAAA")},
+			dnscheck.Duplicate,
 			`a second record beside ours, and receivers then see none: "v=DKIM1; p=AAAA"`, "take the other one out",
 		},
 		{
 			"two records of half a key", theKey(),
-			Answer{Records: txt(keyRecord[255:], keyRecord[:255])},
-			Duplicate,
+			dnscheck.Answer{Records: txt(keyRecord[255:], keyRecord[:255])},
+			dnscheck.Duplicate,
 			"the value is spread over two records instead of two strings of one", "one record: mailsetup dns lab.example --format zone",
 		},
 		{
 			"two SPF records", theSPF(),
-			Answer{Records: txt("v=spf1 a -all", "v=spf1 mx ip4:192.0.2.10 ~all")},
-			Duplicate,
+			dnscheck.Answer{Records: txt("v=spf1 a -all", "v=spf1 mx ip4:192.0.2.10 ~all")},
+			dnscheck.Duplicate,
 			`a second record beside ours, and receivers take two for an error: "v=spf1 a -all"`, "take the other one out",
 		},
 		{
 			"two SPF records of others", theSPF(),
-			Answer{Records: txt("v=spf1 a -all", "v=spf1 -all")},
-			Duplicate,
+			dnscheck.Answer{Records: txt("v=spf1 a -all", "v=spf1 -all")},
+			dnscheck.Duplicate,
 			`2 SPF records where one is allowed, and none is right: "v=spf1 -all", "v=spf1 a -all"`, "take them out and publish it: mailsetup dns lab.example",
 		},
 		{
 			"an alias to nothing", theKey(),
-			Answer{Records: []state.Record{alias}},
-			Alias,
+			dnscheck.Answer{Records: []state.Record{alias}},
+			dnscheck.Alias,
 			"the name is an alias (CNAME) of elsewhere.example, which has no such record",
 			"take the CNAME at 202611._domainkey.lab.example out and put the record there: nothing can stand beside a CNAME",
 		},
 		{
 			"an alias to another key", theKey(),
-			Answer{Records: append([]state.Record{alias}, txt("v=DKIM1; p="+key1024)...)},
-			Alias,
+			dnscheck.Answer{Records: append([]state.Record{alias}, txt("v=DKIM1; p="+key1024)...)},
+			dnscheck.Alias,
 			"the name is an alias (CNAME) of elsewhere.example, which says something else",
 			"take the CNAME at 202611._domainkey.lab.example out and put the record there: nothing can stand beside a CNAME",
 		},
-		{"an alias to the record", theDMARC(), Answer{Records: append([]state.Record{alias}, txt("v=DMARC1; p=none; rua=mailto:a@lab.example")...)}, dnsclient.OK, "", ""},
-		{"an address among others", other("A", "mail.lab.example.", "192.0.2.10"), Answer{Records: []state.Record{record("MAIL.lab.example.", "A", "192.0.2.11"), record("mail.lab.example.", "A", "192.0.2.10")}}, dnsclient.OK, "", ""},
+		{"an alias to the record", theDMARC(), dnscheck.Answer{Records: append([]state.Record{alias}, txt("v=DMARC1; p=none; rua=mailto:a@lab.example")...)}, dnsclient.OK, "", ""},
+		{"an address among others", other("A", "mail.lab.example.", "192.0.2.10"), dnscheck.Answer{Records: []state.Record{record("MAIL.lab.example.", "A", "192.0.2.11"), record("mail.lab.example.", "A", "192.0.2.10")}}, dnsclient.OK, "", ""},
 		{
 			"another address", other("A", "mail.lab.example.", "192.0.2.10"),
-			Answer{Records: []state.Record{record("mail.lab.example.", "A", "192.0.2.11")}},
-			Different,
+			dnscheck.Answer{Records: []state.Record{record("mail.lab.example.", "A", "192.0.2.11")}},
+			dnscheck.Different,
 			`another value: "192.0.2.11"`, "put ours in its place: mailsetup dns lab.example",
 		},
-		{"another preference", other("MX", "lab.example.", "10 mail.lab.example."), Answer{Records: []state.Record{record("lab.example.", "MX", "5 Mail.lab.example.")}}, dnsclient.OK, "", ""},
+		{"another preference", other("MX", "lab.example.", "10 mail.lab.example."), dnscheck.Answer{Records: []state.Record{record("lab.example.", "MX", "5 Mail.lab.example.")}}, dnsclient.OK, "", ""},
 		{
 			"an old copy", theKey(),
-			Answer{Serial: 7, RightSerial: 8, Right: "ns1.lab.example"},
-			OldCopy,
+			dnscheck.Answer{Serial: 7, RightSerial: 8, Right: "ns1.lab.example"},
+			dnscheck.OldCopy,
 			"an old copy of the zone: its serial is 7, and ns1.lab.example has 8 (missing)", "see why the transfer fails; there, with BIND: rndc retransfer lab.example",
 		},
 		{
 			"the same serial", theDMARC(),
-			Answer{Records: txt("v=DMARC1; p=reject; rua=mailto:a@lab.example"), Serial: 8, RightSerial: 8, Right: "ns1.lab.example"},
-			OldCopy,
+			dnscheck.Answer{Records: txt("v=DMARC1; p=reject; rua=mailto:a@lab.example"), Serial: 8, RightSerial: 8, Right: "ns1.lab.example"},
+			dnscheck.OldCopy,
 			`another content than at ns1.lab.example under the same serial 8 (another value, which lacks p=none: "v=DMARC1; p=reject; rua=mailto:a@lab.example")`,
 			"raise the serial of the zone on its primary server and reload it",
 		},
 		{
 			"serials of their own", theKey(),
-			Answer{Serial: 9, Right: "ns1.lab.example"},
-			Missing,
+			dnscheck.Answer{Serial: 9, Right: "ns1.lab.example"},
+			dnscheck.Missing,
 			"missing; ns1.lab.example has it right", "publish it: mailsetup dns lab.example",
 		},
-		{"an old serial where all is right", theDMARC(), Answer{Records: txt("v=DMARC1; p=none; rua=mailto:a@lab.example"), Serial: 7, RightSerial: 8, Right: "ns1.lab.example"}, dnsclient.OK, "", ""},
+		{"an old serial where all is right", theDMARC(), dnscheck.Answer{Records: txt("v=DMARC1; p=none; rua=mailto:a@lab.example"), Serial: 7, RightSerial: 8, Right: "ns1.lab.example"}, dnsclient.OK, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			found := Diagnose(c.e, c.s)
-			if want := finding(c.fault, c.text, c.remedy); found != want {
+			found := dnscheck.Diagnose(c.e, c.s)
+			if want := (dnsclient.Finding{Fault: c.fault, Text: c.text, Remedy: c.remedy}); found != want {
 				t.Errorf("got  %+v\nwant %+v", found, want)
 			}
 		})
-	}
-}
-
-func TestSuspects(t *testing.T) {
-	sub := theKey()
-	sub.Domain, sub.Record.Name = "sub.lab.example", "202611._domainkey.sub.lab.example."
-	for _, c := range []struct {
-		e    ExpectedRecord
-		want []string
-	}{
-		{theSPF(), []string{"lab.example.lab.example."}},
-		{theDMARC(), []string{"_dmarc.lab.example.lab.example.", "dmarc.lab.example.", "lab.example."}},
-		{sub, []string{
-			"202605._domainkey.sub.lab.example.", "202611._domainkey.lab.example.", "202611._domainkey.sub.lab.example.lab.example.",
-			"202611._domainkey.sub.lab.example.sub.lab.example.", "202611.domainkey.sub.lab.example.", "202611.sub.lab.example.",
-			"_domainkey.sub.lab.example.", "default._domainkey.sub.lab.example.", "dkim._domainkey.sub.lab.example.",
-			"mail._domainkey.sub.lab.example.", "sub.lab.example.",
-		}},
-	} {
-		if got := misplacedNames(c.e); !slices.Equal(got, c.want) {
-			t.Errorf("%s:\ngot  %q\nwant %q", c.e.Record.Name, got, c.want)
-		}
 	}
 }
 
@@ -268,7 +246,7 @@ func TestRemedyOfAMissingRecord(t *testing.T) {
 	} {
 		e := theSPF()
 		e.Ours = ours
-		f := Diagnose(e, Answer{})
+		f := dnscheck.Diagnose(e, dnscheck.Answer{})
 		if got := f.Text + ": " + f.Remedy; got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
@@ -277,7 +255,7 @@ func TestRemedyOfAMissingRecord(t *testing.T) {
 	e.Ours = true
 	other := e.Record
 	other.Value = "v=spf1 -all"
-	if got := Diagnose(e, Answer{Records: []state.Record{other}}).Remedy; got != "put ours in its place: mailsetup init" {
+	if got := dnscheck.Diagnose(e, dnscheck.Answer{Records: []state.Record{other}}).Remedy; got != "put ours in its place: mailsetup init" {
 		t.Error(got)
 	}
 }

@@ -1,4 +1,4 @@
-package dnscheck
+package dnscheck_test
 
 import (
 	"time"

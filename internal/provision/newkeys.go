@@ -10,7 +10,6 @@ import (
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/keygen"
 	"mailsetup/steps"
 	"mailsetup/zonefile"
 )
@@ -44,9 +43,9 @@ func placeholders(made []dkimkeys.Pair) []string {
 // recordData is the record of a key as our fragment of a zone has it, without
 // its name.
 func recordData(n dkimkeys.Pair, public string) string {
-	r := state.Record{
-		Name: n.Key.Selector + "._domainkey." + n.Domain + ".", Type: "TXT", TTL: spec.DefaultTTL, Value: keygen.Record(public),
-	}
+	k := n.Key
+	k.Public = public
+	r := k.Record(n.Domain, spec.DefaultTTL)
 	_, data, _ := strings.Cut(string(zonefile.Text(n.Domain, []state.Record{r})), " IN TXT ")
 	return data
 }

@@ -6,12 +6,9 @@ import (
 	"sync"
 
 	"mailsetup/internal/dnscheck"
-	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/spec"
-	"mailsetup/internal/state"
-	"mailsetup/keygen"
 )
 
 // dnsConcurrency is how many domains are looked up at a time.
@@ -41,18 +38,10 @@ func (r *run) observe(ctx context.Context) {
 	})
 }
 
-func keyRecord(d spec.Domain, k keyring.Key) state.Record {
-	return state.Record{
-		Name: k.Selector + "._domainkey." + d.Name + ".", Type: "TXT", TTL: d.TTL, Value: keygen.Record(k.Public),
-	}
-}
-
 // isPublished reports whether a name server has the record of a key.
 func isPublished(ctx context.Context, dns DNS, d spec.Domain, k keyring.Key) bool {
-	v := dns.Check(ctx, dnscheck.Expected{
-		Domain: d.Name, Records: []state.Record{keyRecord(d, k)}, Keys: map[string]string{k.Selector: k.Public},
-	})
+	v := dns.Check(ctx, dnscheck.ForKey(d.Name, d.TTL, k))
 	return slices.ContainsFunc(v.Servers, func(server dnscheck.ServerResult) bool {
-		return slices.ContainsFunc(server.Records, func(r dnscheck.RecordResult) bool { return r.Fault == dnsclient.OK })
+		return slices.ContainsFunc(server.Records, func(r dnscheck.RecordResult) bool { return r.OK() })
 	})
 }

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"mailsetup/internal/dnscheck"
-	"mailsetup/internal/keyring"
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/recordwatch"
 	"mailsetup/internal/text"
@@ -72,7 +71,7 @@ func (r *watcher) watchedDomains(names []string) []recordwatch.Domain {
 		keys := r.ledger[d.Name]
 		all, signing := steps.Watched(r.Spec, d, keys)
 		list[i] = recordwatch.Domain{
-			Expected: dnscheck.Expected{Domain: d.Name, Records: all, Keys: publicKeys(keys), Ours: !r.manual(d)},
+			Expected: dnscheck.ForDomain(d.Name, all, keys, !r.manual(d)),
 			Before:   r.Store.LastCheck(d.Name),
 		}
 		for _, rr := range signing {
@@ -81,14 +80,6 @@ func (r *watcher) watchedDomains(names []string) []recordwatch.Domain {
 		return nil
 	})
 	return list
-}
-
-func publicKeys(keys []keyring.Key) map[string]string {
-	public := map[string]string{}
-	for _, k := range keys {
-		public[k.Selector] = k.Public
-	}
-	return public
 }
 
 // reportRecords tells of what was found, of each domain as often as is due, and

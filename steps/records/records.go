@@ -11,7 +11,6 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/keygen"
 	"mailsetup/steps/step"
 )
 
@@ -40,9 +39,9 @@ func ForDomain(h spec.Host, d spec.Domain, keys []keyring.Key) []state.Record {
 		switch k.Stage {
 		case keyring.Gone:
 		case keyring.Revoked:
-			add(dnsname.Key(k.Selector, d.Name), "TXT", keygen.Record(""))
+			rrs = append(rrs, k.RevokedRecord(d.Name, d.TTL))
 		default:
-			add(dnsname.Key(k.Selector, d.Name), "TXT", keygen.Record(k.Public))
+			rrs = append(rrs, k.Record(d.Name, d.TTL))
 		}
 	}
 	add(dnsname.Policy(d.Name), "TXT", DMARC(d))

@@ -1,0 +1,101 @@
+package dnscheck
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/state"
+	"mailsetup/internal/text"
+	"mailsetup/keygen"
+)
+
+// ObserveKey queries DNS for the record of a key: every server in charge, and then
+// the resolver. The resolver comes last, so that it does not remember for long that
+// the record was not there.
+func ObserveKey(ctx context.Context, c *dnsclient.Client, domain string, ttl uint32, k keyring.Key) keyring.Sight {
+	want := ForKey(domain, ttl, k)
+	r := Check(ctx, c, want, Result{})
+	if problem := serverProblem(r); problem != "" {
+		return keyring.Sight{Text: problem}
+	}
+	if problem := resolverProblem(ctx, c, want.Records[0].Name, k.Public); problem != "" {
+		return keyring.Sight{Text: problem}
+	}
+	negative, err := negativeTTL(ctx, c, r.Servers[0].Zone)
+	if err != nil {
+		return keyring.Sight{Text: err.Error()}
+	}
+	return keyring.Sight{Served: true, Cached: max(negative, time.Duration(ttl)*time.Second)}
+}
+
+// serverProblem says which name server does not serve the one record that a check was
+// about, "" if all do. Of a server with several addresses some may be out of reach
+// from here, but not all.
+func serverProblem(r Result) string {
+	if len(r.NoServer) > 0 {
+		return r.NoServer[0].Text
+	}
+	asked := map[string]bool{}
+	for _, s := range r.Servers {
+		switch {
+		case s.NotAsked():
+		case !s.ServerProblem.OK():
+			return fmt.Sprintf("%s: %s", s, s.ServerProblem.Text)
+		case len(s.Records) != 1:
+			return fmt.Sprintf("%s was not asked for the record", s)
+		case !s.Records[0].OK():
+			return fmt.Sprintf("%s: %s", s, s.Records[0].Text)
+		default:
+			asked[s.Name] = true
+		}
+	}
+	for _, s := range r.Servers {
+		if !asked[s.Name] {
+			return fmt.Sprintf("%s: %s", s, s.ServerProblem.Text)
+		}
+	}
+	if len(r.Servers) == 0 {
+		return "no name server was found"
+	}
+	return ""
+}
+
+// resolverProblem says what the resolver has instead of exactly one record with the
+// key.
+func resolverProblem(ctx context.Context, c *dnsclient.Client, name, public string) string {
+	records, _, err := c.Lookup(ctx, name, "TXT")
+	if err != nil {
+		return "the resolver: " + err.Error()
+	}
+	records = slices.DeleteFunc(records, func(r state.Record) bool { return r.Type != "TXT" })
+	if len(records) != 1 {
+		return fmt.Sprintf("the resolver of this machine has %s at the name; it may remember an older answer for a while", text.Count(len(records), "record"))
+	}
+	r, err := keygen.ParseRecord(records[0].Value)
+	if err != nil || r.Public != public {
+		return "the resolver of this machine has another key"
+	}
+	return ""
+}
+
+// negativeTTL returns how long resolvers may remember that a name of the zone does
+// not exist (RFC 2308 section 5).
+func negativeTTL(ctx context.Context, c *dnsclient.Client, zone string) (time.Duration, error) {
+	records, _, err := c.Lookup(ctx, zone, "SOA")
+	for _, r := range records {
+		f := strings.Fields(r.Value)
+		if r.Type != "SOA" || len(f) != 7 {
+			continue
+		}
+		if n, err := strconv.ParseUint(f[6], 10, 32); err == nil {
+			return time.Duration(n) * time.Second, nil
+		}
+	}
+	return 0, fmt.Errorf("how long %s lets others remember that a record is missing is not known: %v", strings.TrimSuffix(zone, "."), err)
+}
