@@ -26,6 +26,7 @@ func expect(name, value string) dnscheck.ExpectedRecord {
 
 func theKey() dnscheck.ExpectedRecord { return expect("202611._domainkey.lab.example.", keyRecord) }
 func theSPF() dnscheck.ExpectedRecord { return expect("lab.example.", "v=spf1 mx ip4:192.0.2.10 ~all") }
+
 func theDMARC() dnscheck.ExpectedRecord {
 	return expect("_dmarc.lab.example.", "v=DMARC1; p=none; rua=mailto:a@lab.example")
 }

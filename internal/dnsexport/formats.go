@@ -1,0 +1,98 @@
+package dnsexport
+
+import (
+	"cmp"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps"
+	"mailsetup/zonefile"
+)
+
+// Formats returns the names of the forms that Write knows.
+func Formats() []string {
+	return []string{"zone", "plain", "dnsmasq", "nsupdate", "unbound", "powerdns"}
+}
+
+// NeedsZones reports whether a form says which zone each record belongs to.
+func NeedsZones(format string) bool {
+	return !slices.Contains([]string{"zone", "dnsmasq", "unbound"}, format)
+}
+
+// Write writes the records of domains in one form.
+func Write(w io.Writer, in steps.Input, domains []spec.Domain, list []Domain, format string) error {
+	var blocks []block
+	for i, d := range list {
+		blocks = append(blocks, d.blocks(in, domains[i], format)...)
+	}
+	// nsupdate goes on with the server that was named last.
+	slices.SortStableFunc(blocks, func(a, b block) int { return cmp.Compare(a.server, b.server) })
+	for i, b := range blocks {
+		if i > 0 && format != "plain" && format != "nsupdate" {
+			b.text = append([]byte("\n"), b.text...)
+		}
+		if _, err := w.Write(b.text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// block is the text of one domain or, where the form has zones, of one zone of it.
+type block struct {
+	server string // that an nsupdate script talks to
+	text   []byte
+}
+
+func (d Domain) blocks(in steps.Input, wish spec.Domain, format string) []block {
+	all := make([]state.Record, 0, len(d.Records))
+	zones := map[string]bool{}
+	for _, r := range d.Records {
+		all = append(all, r.Record)
+		zones[r.Zone] = true
+	}
+	switch format {
+	case "zone":
+		return []block{{text: zonefile.Text(d.Domain, all)}}
+	case "dnsmasq":
+		return []block{{text: zonefile.Dnsmasq(d.Domain, all)}}
+	case "unbound":
+		return []block{{text: zonefile.Unbound(d.Domain, d.Domain+".", all)}}
+	}
+	var blocks []block
+	for _, zone := range slices.Sorted(maps.Keys(zones)) {
+		add, replaced := d.inZone(zone)
+		b := block{}
+		switch format {
+		case "plain":
+			b.text = []byte("# zone " + strings.TrimSuffix(zone, ".") + "\n" + zonefile.Plain(add, zone))
+		case "nsupdate":
+			b.server = updateServer(in, wish, zone)
+			b.text = zonefile.Nsupdate(d.Domain, zone, b.server, add, replaced)
+		case "powerdns":
+			b.text = zonefile.PowerDNS(d.Domain, zone, add)
+		}
+		blocks = append(blocks, b)
+	}
+	return blocks
+}
+
+// inZone returns the records of one zone, and those whose place they take.
+func (d Domain) inZone(zone string) (add, replaced []state.Record) {
+	for _, r := range d.Records {
+		if r.Zone != zone {
+			continue
+		}
+		add = append(add, r.Record)
+		for _, value := range r.Replaces {
+			old := r.Record
+			old.Value = value
+			replaced = append(replaced, old)
+		}
+	}
+	return add, replaced
+}
