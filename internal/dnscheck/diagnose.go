@@ -9,6 +9,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/policy"
 	"mailsetup/internal/state"
 	"mailsetup/zonefile"
@@ -85,7 +86,7 @@ func Diagnose(e ExpectedRecord, s Answer) dnsclient.Finding {
 	case zonefile.SerialBehind(s.Serial, s.RightSerial):
 		return finding(
 			OldCopy, fmt.Sprintf("an old copy of the zone: its serial is %d, and %s has %d (%s)", s.Serial, s.Right, s.RightSerial, f.Text),
-			"see why the transfer fails; there, with BIND: rndc retransfer "+noDot(e.Zone),
+			"see why the transfer fails; there, with BIND: rndc retransfer "+dnsname.TrimDot(e.Zone),
 		)
 	}
 	f.Text += "; " + s.Right + " has it right"
@@ -139,7 +140,7 @@ func target(mx string) string { return dns.Fqdn(mx[strings.LastIndexByte(mx, ' '
 // is made for one, elsewhere those that are meant for the same.
 func candidates(e ExpectedRecord, records []state.Record) []state.Record {
 	want := e.Record
-	if dnsclient.OwnName(want.Name) && !strings.Contains(want.Name, "._report._dmarc.") {
+	if dnsname.IsKey(want.Name) || dnsname.IsPolicy(want.Name) {
 		return records
 	}
 	version, _, _ := strings.Cut(strings.FieldsFunc(want.Value+" ", func(r rune) bool { return r == ' ' || r == ';' })[0], ";")
@@ -155,15 +156,15 @@ func (e ExpectedRecord) aliased(target string, found int) dnsclient.Finding {
 		behind = "says something else"
 	}
 	return finding(
-		Alias, fmt.Sprintf("the name is an alias (CNAME) of %s, which %s", noDot(target), behind),
-		fmt.Sprintf("take the CNAME at %s out and put the record there: nothing can stand beside a CNAME", noDot(e.Record.Name)),
+		Alias, fmt.Sprintf("the name is an alias (CNAME) of %s, which %s", dnsname.TrimDot(target), behind),
+		fmt.Sprintf("take the CNAME at %s out and put the record there: nothing can stand beside a CNAME", dnsname.TrimDot(e.Record.Name)),
 	)
 }
 
 func (e ExpectedRecord) missing(s Answer) dnsclient.Finding {
 	if e.Wildcard != "" {
 		return finding(
-			Missing, fmt.Sprintf("lost: %s has it, and answers no longer for a name that exists (RFC 4592)", noDot(e.Wildcard)), e.copied(),
+			Missing, fmt.Sprintf("lost: %s has it, and answers no longer for a name that exists (RFC 4592)", dnsname.TrimDot(e.Wildcard)), e.copied(),
 		)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Elsewhere)) {
@@ -173,11 +174,11 @@ func (e ExpectedRecord) missing(s Answer) dnsclient.Finding {
 			}
 			if name == withDomainAppended(e.Record.Name, e.Zone) || name == withDomainAppended(e.Record.Name, e.Domain) {
 				return finding(
-					DomainAppended, "nothing there, but "+noDot(name)+" has it: the domain was added to a name that had it already",
+					DomainAppended, "nothing there, but "+dnsname.TrimDot(name)+" has it: the domain was added to a name that had it already",
 					"enter the name as "+e.relative(),
 				)
 			}
-			return finding(Misplaced, "nothing there, but "+noDot(name)+" has it", "rename that record to "+e.relative()+" (in full: "+noDot(e.Record.Name)+")")
+			return finding(Misplaced, "nothing there, but "+dnsname.TrimDot(name)+" has it", "rename that record to "+e.relative()+" (in full: "+dnsname.TrimDot(e.Record.Name)+")")
 		}
 	}
 	return finding(Missing, "missing", e.publish())
@@ -267,7 +268,7 @@ func misplacedNames(e ExpectedRecord) []string {
 	case isKey(e.Record.Value):
 		list = append(list, label+"."+domain, label+".domainkey."+domain, "_domainkey."+domain, domain)
 		if e.Zone != domain { // relative to the domain instead of the zone
-			list = append(list, label+"._domainkey."+e.Zone)
+			list = append(list, dnsname.Key(label, e.Zone))
 		}
 		for _, selector := range append(slices.Sorted(maps.Keys(e.Keys)), "default", "mail", "dkim") {
 			list = append(list, selector+"."+rest)
@@ -282,8 +283,6 @@ func misplacedNames(e ExpectedRecord) []string {
 
 // withDomainAppended is a name to which a form has added the domain once more.
 func withDomainAppended(name, domain string) string { return name + dns.CanonicalName(domain) }
-
-func noDot(name string) string { return strings.TrimSuffix(name, ".") }
 
 // relative is the name as web forms want it, seen from its zone.
 func (e ExpectedRecord) relative() string {

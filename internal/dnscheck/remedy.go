@@ -1,6 +1,10 @@
 package dnscheck
 
-import "fmt"
+import (
+	"fmt"
+
+	"mailsetup/internal/dnsname"
+)
 
 // What to do about a record, in the words of the command that prints it.
 
@@ -13,7 +17,7 @@ func (e ExpectedRecord) publish() string {
 
 func (e ExpectedRecord) copied() string {
 	return fmt.Sprintf("publish a copy at %s: %s %s; mailsetup init --domain %s --wildcard-records copy takes it up, drop goes on without",
-		noDot(e.Record.Name), e.Record.Type, e.Record.Value, e.Domain)
+		dnsname.TrimDot(e.Record.Name), e.Record.Type, e.Record.Value, e.Domain)
 }
 
 func (e ExpectedRecord) replace() string {

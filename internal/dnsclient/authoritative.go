@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"mailsetup/internal/dnsname"
 
 	"github.com/miekg/dns"
 )
@@ -61,7 +62,7 @@ func (c *Client) findServers(ctx context.Context, zone string) (Authority, error
 		a.Servers = append(a.Servers, c.addressesOf(ctx, n)...)
 	}
 	if len(a.Servers) == 0 {
-		return a, fmt.Errorf("no name server of %s is known", trimDot(zone))
+		return a, fmt.Errorf("no name server of %s is known", dnsname.TrimDot(zone))
 	}
 	return a, ctx.Err()
 }
@@ -70,26 +71,26 @@ func (c *Client) findServers(ctx context.Context, zone string) (Authority, error
 // alias is never answered from behind one; that there is none is said together
 // with the SOA (RFC 2308 section 3), which some caches leave out.
 func (c *Client) ZoneOf(ctx context.Context, name string) (string, error) {
-	for at := dns.CanonicalName(name); at != "."; at = Parent(at) {
+	for at := dns.CanonicalName(name); at != "."; at = dnsname.Parent(at) {
 		m, err := c.recurse(ctx, at, dns.TypeCNAME)
 		if err == nil && len(m.Answer) == 0 && !holdsSOA(m, at) {
 			m, err = c.recurse(ctx, at, dns.TypeSOA)
 		}
 		if err != nil {
-			return "", fmt.Errorf("find the zone of %s: %w", trimDot(name), err)
+			return "", fmt.Errorf("find the zone of %s: %w", dnsname.TrimDot(name), err)
 		}
 		for _, rr := range slices.Concat(m.Answer, m.Ns) {
 			owner := dns.CanonicalName(rr.Header().Name)
 			switch {
 			case rr.Header().Rrtype != dns.TypeSOA || !dns.IsSubDomain(owner, at):
 			case dns.CountLabel(owner) < 2:
-				return "", fmt.Errorf("find the zone of %s: nobody is in charge of it, says %s", trimDot(name), owner)
+				return "", fmt.Errorf("find the zone of %s: nobody is in charge of it, says %s", dnsname.TrimDot(name), owner)
 			default:
 				return owner, nil
 			}
 		}
 	}
-	return "", fmt.Errorf("find the zone of %s: nobody is in charge of it", trimDot(name))
+	return "", fmt.Errorf("find the zone of %s: nobody is in charge of it", dnsname.TrimDot(name))
 }
 
 // holdsSOA reports whether an answer names the zone at or above a name.
@@ -105,12 +106,12 @@ func (c *Client) addressesOf(ctx context.Context, name string) []NameServer {
 		records, _, _ := c.Lookup(ctx, name, t)
 		for _, r := range records {
 			if r.Type == t {
-				list = append(list, NameServer{trimDot(name), net.JoinHostPort(r.Value, c.Port)})
+				list = append(list, NameServer{dnsname.TrimDot(name), net.JoinHostPort(r.Value, c.Port)})
 			}
 		}
 	}
 	if len(list) == 0 {
-		list = append(list, NameServer{Name: trimDot(name)})
+		list = append(list, NameServer{Name: dnsname.TrimDot(name)})
 	}
 	return list
 }
@@ -122,7 +123,7 @@ const asks = 2
 // The finding says what is wrong with the server as a whole.
 func (c *Client) Ask(ctx context.Context, n NameServer, zone, name string, t uint16) (*dns.Msg, Finding) {
 	if n.Address == "" {
-		return nil, Finding{NoAddress, "its name has no address", "give " + n.Name + " an address, or take its NS record out of " + trimDot(zone)}
+		return nil, Finding{NoAddress, "its name has no address", "give " + n.Name + " an address, or take its NS record out of " + dnsname.TrimDot(zone)}
 	}
 	var m *dns.Msg
 	err := errors.New("not asked")
@@ -137,7 +138,7 @@ func (c *Client) Ask(ctx context.Context, n NameServer, zone, name string, t uin
 	case err != nil:
 		return nil, Finding{NoAnswer, "it does not answer: " + wireError(err, c.Timeout), "see that it runs and that port 53 is open, UDP and TCP"}
 	}
-	return m, judged(m, trimDot(zone))
+	return m, judged(m, dnsname.TrimDot(zone))
 }
 
 // wireError is a failed exchange in few words.
@@ -184,5 +185,3 @@ func (c *Client) SerialAt(ctx context.Context, n NameServer, zone string) (uint3
 func (a Authority) Complete() bool {
 	return !slices.ContainsFunc(a.Servers, func(n NameServer) bool { return n.Address == "" })
 }
-
-func trimDot(name string) string { return strings.TrimSuffix(name, ".") }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/dnsname"
+
 	"github.com/miekg/dns"
 )
 
@@ -47,7 +49,7 @@ func (c *Client) Delegation(ctx context.Context, zone string) (ns []string, know
 // parentZone returns the closest zone strictly above the given one, as the
 // resolver sees it.
 func (c *Client) parentZone(ctx context.Context, zone string) (string, error) {
-	for at := Parent(zone); ; at = Parent(at) {
+	for at := dnsname.Parent(zone); ; at = dnsname.Parent(at) {
 		records, status, err := c.Lookup(ctx, at, "SOA")
 		if status == Unknown {
 			return "", err
@@ -59,14 +61,6 @@ func (c *Client) parentZone(ctx context.Context, zone string) (string, error) {
 			return "", errors.New("the resolver does not know the root")
 		}
 	}
-}
-
-func Parent(name string) string {
-	i, end := dns.NextLabel(name, 0)
-	if end {
-		return "."
-	}
-	return name[i:]
 }
 
 // serversOf returns addresses with port of a zone's name servers.
@@ -154,7 +148,7 @@ func targets(rrs []dns.RR, owner string) []string {
 // Primary is the primary that the SOA of the closest zone at or above a name
 // tells of.
 func (c *Client) Primary(ctx context.Context, name string) (string, error) {
-	for at := dns.CanonicalName(ZoneQueryName(name)); at != "."; at = Parent(at) {
+	for at := dns.CanonicalName(ZoneQueryName(name)); at != "."; at = dnsname.Parent(at) {
 		list, status, err := c.Lookup(ctx, at, "SOA")
 		if status == Unknown {
 			return "", err

@@ -3,7 +3,8 @@ package dnsclient
 import (
 	"context"
 	"fmt"
-	"strings"
+
+	"mailsetup/internal/dnsname"
 
 	"github.com/miekg/dns"
 )
@@ -30,18 +31,17 @@ func (c *Client) TXTExists(ctx context.Context, name string) (bool, error) {
 		answered = answered || wrong.Fault == OK
 	}
 	if !answered {
-		return false, fmt.Errorf("no name server of %s can be asked", trimDot(zone))
+		return false, fmt.Errorf("no name server of %s can be asked", dnsname.TrimDot(zone))
 	}
 	return false, nil
 }
 
-// ZoneQueryName is the name with which the resolver is asked for the zone of a record.
-// The zone that holds a key holds the keys of its domain; one that is published
-// later must not be asked for before.
+// ZoneQueryName returns the name to ask a resolver for the zone of a record. The zone
+// that holds a key holds all keys of its domain, and a resolver that is asked for a key
+// before it is published remembers that it does not exist.
 func ZoneQueryName(name string) string {
-	const keys = "_domainkey."
-	if _, domain, isKey := strings.Cut(dns.CanonicalName(name), "."+keys); isKey {
-		return keys + domain
+	if _, domain, isKey := dnsname.SplitKey(dns.CanonicalName(name)); isKey {
+		return "_domainkey." + domain
 	}
 	return name
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
 	"mailsetup/zonefile"
 )
@@ -134,7 +135,7 @@ func rrsetServed(ctx context.Context, server string, want []state.Record) error 
 	}
 	compare := served
 	if rtype == "TXT" {
-		compare = rivals(name, served, want)
+		compare = relevant(name, served, want)
 	}
 	if equalSets(compare, want) {
 		return nil
@@ -142,34 +143,14 @@ func rrsetServed(ctx context.Context, server string, want []state.Record) error 
 	return fmt.Errorf("%s %s: served %s; should be %s", name, rtype, DescribeValues(compare, want), DescribeValues(want, compare))
 }
 
-// rivals leaves out of the served TXT records those that may stand beside.
-func rivals(name string, served, want []state.Record) []state.Record {
-	if OwnName(name) {
-		return served
-	}
-	spf := slices.ContainsFunc(want, func(r state.Record) bool { return isSPF(r.Value) })
-	var out []state.Record
-	for _, s := range served {
-		wanted := slices.ContainsFunc(want, func(w state.Record) bool { return Same(s, w) })
-		if wanted || spf && isSPF(s.Value) {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-// OwnName reports whether a name is made for one TXT record only: a key's
-// (RFC 6376 section 3.6.2.1) or a DMARC policy's (RFC 9989).
-func OwnName(name string) bool {
-	name = dns.CanonicalName(name)
-	return strings.HasPrefix(name, "_dmarc.") || strings.Contains(name, "._domainkey.")
-}
-
-// isSPF follows RFC 7208 section 4.5: the version is followed by a space or
-// the end.
-func isSPF(txt string) bool {
-	v, _, _ := strings.Cut(txt, " ")
-	return strings.EqualFold(v, "v=spf1")
+// relevant returns the served TXT records that are wanted, or exclude one that is.
+// Others may stand beside.
+func relevant(name string, served, want []state.Record) []state.Record {
+	return slices.DeleteFunc(slices.Clone(served), func(s state.Record) bool {
+		return !slices.ContainsFunc(want, func(w state.Record) bool {
+			return Same(s, w) || dnsname.Conflict(name, s.Value, w.Value)
+		})
+	})
 }
 
 func equalSets(a, b []state.Record) bool { return within(a, b) && within(b, a) }

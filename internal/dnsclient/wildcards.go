@@ -65,7 +65,7 @@ func (c *Client) Coverage(ctx context.Context, names []string, ours []state.Reco
 		}
 		err = cmp.Or(err, wrong)
 	}
-	return Coverage{}, cmp.Or(err, fmt.Errorf("no name server of %s can be asked", trimDot(zone)))
+	return Coverage{}, cmp.Or(err, fmt.Errorf("no name server of %s can be asked", dnsname.TrimDot(zone)))
 }
 
 // UnusedName is one below a name that nobody has.
@@ -201,7 +201,7 @@ func stands(ours, r state.Record) bool {
 	if state.Same(ours, r) {
 		return true
 	}
-	return state.SameSet(ours, r) && r.Type == "TXT" && (OwnName(r.Name) || isSPF(r.Value) && isSPF(ours.Value))
+	return state.SameSet(ours, r) && r.Type == "TXT" && dnsname.Conflict(r.Name, r.Value, ours.Value)
 }
 
 // all are the records at a name, an alias alone; there is false of a name that

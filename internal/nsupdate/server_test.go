@@ -12,6 +12,7 @@ import (
 
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsclient/dnstest"
+	"mailsetup/internal/dnsname"
 )
 
 const (
@@ -124,7 +125,7 @@ func (p *primary) answer(r, m *dns.Msg) {
 // source is the name whose records answer for a name: its own where it exists,
 // else the wildcard of the closest one above that does (RFC 4592 section 3.3.1).
 func (p *primary) source(name string) string {
-	for at := name; ; at = dnsclient.Parent(at) {
+	for at := name; ; at = dnsname.Parent(at) {
 		if !slices.ContainsFunc(p.zone, func(rr dns.RR) bool { return dns.IsSubDomain(at, rr.Header().Name) }) {
 			continue
 		}

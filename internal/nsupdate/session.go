@@ -9,6 +9,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
 )
 
@@ -62,7 +63,7 @@ func (p *Session) Zone(ctx context.Context, server string, key Key, name string)
 	if err != nil {
 		return "", "", err
 	}
-	for at := dns.CanonicalName(name); ; at = dnsclient.Parent(at) {
+	for at := dns.CanonicalName(name); ; at = dnsname.Parent(at) {
 		r, err := l.ask(ctx, dnsclient.Query(at, dns.TypeSOA, false))
 		if err != nil {
 			return "", "", err
@@ -96,8 +97,8 @@ func authority(r *dns.Msg, name string) string {
 // parentHere tells a delegation out of a zone of the server's own from the
 // referral to the root that some servers give for every foreign name.
 func parentHere(ctx context.Context, l *conn, cut string) bool {
-	r, err := l.ask(ctx, dnsclient.Query(dnsclient.Parent(cut), dns.TypeSOA, false))
-	return err == nil && cut != "." && authority(r, dnsclient.Parent(cut)) != ""
+	r, err := l.ask(ctx, dnsclient.Query(dnsname.Parent(cut), dns.TypeSOA, false))
+	return err == nil && cut != "." && authority(r, dnsname.Parent(cut)) != ""
 }
 
 // Records returns what a primary has at names, an alias in place of what was

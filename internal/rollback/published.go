@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/dnscheck"
-	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
@@ -70,7 +70,7 @@ func reactivatedKeys(p plan.Plan) map[string]keyring.Key {
 
 // publishes reports whether the plan itself puts the record of a key into DNS.
 func publishes(p plan.Plan, domain string, k keyring.Key) bool {
-	name := record(domain, k).Name
+	name := dnsname.Key(k.Selector, domain) + "."
 	for _, st := range p.Stages {
 		for _, u := range st.Updates {
 			if slices.ContainsFunc(u.Add, func(r state.Record) bool { return strings.EqualFold(r.Name, name) }) {
@@ -89,21 +89,13 @@ func publishes(p plan.Plan, domain string, k keyring.Key) bool {
 // missingAt says which name server answers that it does not have the record of a
 // key, "" for none.
 func (m Machine) missingAt(ctx context.Context, domain string, k keyring.Key) string {
-	v := m.Look(ctx, dnscheck.Expected{
-		Domain: domain, Records: []state.Record{record(domain, k)}, Keys: map[string]string{k.Selector: k.Public},
-	})
+	v := m.Look(ctx, dnscheck.ForKey(domain, spec.DefaultTTL, k))
 	for _, server := range v.Servers {
 		for _, r := range server.Records {
-			if r.Fault != dnsclient.OK {
+			if !r.OK() {
 				return fmt.Sprintf("%s: %s", server, r.Text)
 			}
 		}
 	}
 	return ""
-}
-
-func record(domain string, k keyring.Key) state.Record {
-	return state.Record{
-		Name: k.Selector + "._domainkey." + domain + ".", Type: "TXT", TTL: spec.DefaultTTL, Value: keygen.Record(k.Public),
-	}
 }
