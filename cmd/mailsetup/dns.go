@@ -126,16 +126,16 @@ func (s *session) dnsInput(ctx context.Context, sp spec.Spec, domains []spec.Dom
 	if err := s.look(ctx, &asked); err != nil {
 		return steps.Input{}, err
 	}
-	w := &work{input: steps.Input{Spec: sp, Facts: s.facts, Keys: s.keys, Scope: scope, Now: s.Now}}
-	s.covered(ctx, &w.input)
+	in := steps.Input{Spec: sp, Facts: s.facts, Keys: s.keys, Scope: scope, Now: s.Now}
+	s.covered(ctx, &in)
 	if s.Image == nil && os.Geteuid() == 0 {
 		// What a primary has of the administrator's own helps to judge, and can
 		// be done without.
-		if err := s.primaries(ctx, w); err != nil {
+		if err := s.primaries(ctx, &in); err != nil {
 			s.c.say("%v", err)
 		}
 	}
-	return w.input, ctx.Err()
+	return in, ctx.Err()
 }
 
 // chosen are the domains of the spec that were named, all without a name.

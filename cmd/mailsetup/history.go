@@ -10,6 +10,7 @@ import (
 
 	"mailsetup/internal/apply"
 	"mailsetup/internal/dnscheck"
+	"mailsetup/internal/provision"
 	"mailsetup/internal/rollback"
 	"mailsetup/internal/state"
 )
@@ -127,7 +128,7 @@ func (s *session) rollback(ctx context.Context, id string) error {
 	if s.o.dryRun {
 		return s.showDry(r.Plan)
 	}
-	if err := s.confirmed(ctx, r.Plan); err != nil {
+	if err := s.provisioner().Confirm(ctx, &provision.Draft{Plan: r.Plan}); err != nil {
 		return err
 	}
 	defer s.c.hold()()

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -13,10 +12,10 @@ import (
 	"mailsetup/internal/apply"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/plan"
-	"mailsetup/internal/spec"
+	"mailsetup/internal/provision"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
-	"mailsetup/steps"
+	"mailsetup/internal/text"
 )
 
 // showPlan prints the whole plan, with every difference. What is left for the
@@ -89,154 +88,39 @@ func (s *session) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
-// nothingToDo is the end of a run that found everything in place. Files say
-// nothing about a daemon that was stopped since, or of what becomes of mail.
-func (s *session) nothingToDo(ctx context.Context, w *work, p plan.Plan) error {
-	proven := ""
-	if s.Image == nil {
-		err := s.hostProbes(ctx, w)
-		if err == nil {
-			proven, _, err = s.wholeWay(ctx, w, p.Notes)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	s.settledNow(w.input)
-	if s.o.json {
-		return s.printResult(result{Notes: p.Notes, Proven: proven})
-	}
-	fmt.Fprintf(s.c.out, "Nothing to do: this %s is as you asked for.\n", s.Kind())
-	if proven != "" {
-		fmt.Fprintln(s.c.out, fold(proven, 78))
-	}
-	s.notes(p.Notes)
-	return nil
-}
-
-// done is the short summary at the end: what was done, what is left for the
-// human, what to type next.
-func (s *session) done(ctx context.Context, w *work, p plan.Plan, r apply.Report) error {
-	if err := s.SaveOwners(); err != nil {
-		return err
-	}
-	s.settledNow(w.input)
-	s.applied = r
-	switch {
-	case s.observed:
-		return nil
-	case s.keyPlan != nil && s.o.json: // all of the run in the end
-		s.left = append(s.left, slices.DeleteFunc(slices.Clone(p.Notes), func(n state.Note) bool { return n.Passing })...)
-		return nil
-	}
+// printRun prints what a run did that was not printed as it happened: what was
+// proven, what is left for the human, what to type next. Its error says that
+// something is wrong although all is done.
+func (s *session) printRun(r provision.Result) error {
 	var found error
-	proven := ""
-	if !s.o.json {
-		fmt.Fprintf(s.c.out, "\n%s\n", fold(r.String(), 78))
-	}
-	if s.Image == nil {
-		proven, found = s.verdict(ctx, w, p)
+	if r.Problem != nil {
+		s.c.say("all of this stays, but %s", harmless(r.Problem))
+		s.c.hints(hint.Of(r.Problem))
+		found = errProblemsFound
 	}
 	if s.o.json {
-		return cmp.Or(s.printResult(result{
-			Changed: true, ID: r.ID, Paths: paths(p), Notes: p.Notes, Adopted: s.taken.Data(), Proven: proven,
-		}), found)
+		data := result{Changed: r.Changed(), ID: r.Report.ID, Notes: r.Notes, Proven: r.Proven}
+		if r.Changed() {
+			data.Paths, data.Adopted = paths(r.Plan), s.taken.Data()
+		}
+		return cmp.Or(s.printResult(data), found)
 	}
-	if proven != "" {
-		fmt.Fprintln(s.c.out, fold(proven, 78))
+	if !r.Changed() {
+		fmt.Fprintf(s.c.out, "Nothing to do: this %s is as you asked for.\n", s.Kind())
 	}
-	s.notes(p.Notes)
-	if s.Image == nil {
-		fmt.Fprintf(s.c.out, "\nTo take it back: mailsetup rollback %s\n", apply.FirstID(r.ID))
-	} else {
+	if r.Proven != "" {
+		fmt.Fprintln(s.c.out, text.Wrap(r.Proven, 78))
+	}
+	s.notes(r.Notes)
+	switch {
+	case !r.Changed():
+	case s.o.root == "":
+		fmt.Fprintf(s.c.out, "\nTo take it back: mailsetup rollback %s\n", apply.FirstID(r.Report.ID))
+	default:
 		fmt.Fprintf(s.c.out, "\nOwners are listed in %s/%s.\nOn the machine itself, later: mailsetup init --yes\n",
 			strings.TrimRight(s.o.root, "/"), strings.TrimLeft(string(system.ManifestPath), "/"))
 	}
 	return found
-}
-
-// verdict says what was proven of the mail that leaves. A run that did not act on
-// the signer has not asked it yet. One about the turns of keys has asked it about
-// each, and sends no message.
-func (s *session) verdict(ctx context.Context, w *work, p plan.Plan) (proven string, found error) {
-	if !w.input.Spec.Signs() {
-		return "Mail of this server is left to the signer that was here before.", nil
-	}
-	if s.keyPlan == nil { // a unit that somebody stopped is why, and no other check says so
-		for _, h := range steps.Halted(w.input) {
-			if !actsOn(p, h.Unit) {
-				return "", s.staysBut(fail(h.Do, "%s", h.Text))
-			}
-		}
-	}
-	if !asksSigner(p) {
-		if err := s.signs(ctx, w); err != nil {
-			return "", s.staysBut(err)
-		}
-	}
-	if s.keyPlan != nil {
-		return signerAsked, nil
-	}
-	proven, whole, err := s.wholeWay(ctx, w, p.Notes)
-	switch {
-	case ctx.Err() != nil:
-		return "", nil // interrupted when all was done
-	case err != nil:
-		return "", s.staysBut(err)
-	case whole:
-		apart := ""
-		others := slices.ContainsFunc(w.input.Spec.Domains, func(d spec.Domain) bool { return d.SignedBy != "" })
-		if h := w.input.Spec.Host; len(h.LeaveServices) > 0 || h.SignBounces == "no" || others {
-			apart = ", apart from what you left out"
-		}
-		proven = "Mail of this server leaves signed" + apart + ". " + proven
-	}
-	return proven, nil
-}
-
-// staysBut tells of a check that failed after everything was done. A rotation has
-// proven its keys itself.
-func (s *session) staysBut(err error) error {
-	s.c.say("all of this stays, but %s", harmless(err))
-	s.c.hints(hint.Of(err))
-	if s.keyPlan != nil {
-		return nil
-	}
-	return errProblemsFound
-}
-
-// actsOn reports whether a plan reloads or starts a unit: what was down is up then.
-func actsOn(p plan.Plan, unit string) bool {
-	return slices.ContainsFunc(p.Stages, func(st plan.StageChanges) bool {
-		return slices.ContainsFunc(st.Units, func(u state.Unit) bool { return u.Name == unit && !u.Action.AtBoot() })
-	})
-}
-
-func asksSigner(p plan.Plan) bool {
-	for _, st := range p.Stages {
-		for _, u := range st.Units {
-			if slices.ContainsFunc(u.Settled, func(q state.Probe) bool { return q.Kind == state.ProbeSigns }) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// signs asks the running signer for a signature of the host's own mail.
-func (s *session) signs(ctx context.Context, w *work) error {
-	if s.o.root != "" {
-		return nil
-	}
-	proof, ok := steps.Proof(w.input)
-	if !ok {
-		return nil
-	}
-	if err := s.Sys.Probe(ctx, proof); err != nil {
-		return cmp.Or(ctx.Err(), fail("systemctl start opendkim if it is down; journalctl -u opendkim -n 20 says why it does not sign",
-			"mail does not leave signed, although the files are as they should be: %w", err))
-	}
-	return nil
 }
 
 // mostNotes is how many notes on one topic are printed.
@@ -249,7 +133,6 @@ func (s *session) notes(notes []state.Note) {
 	if len(notes) == 0 {
 		return
 	}
-	s.left = append(s.left, notes...)
 	fmt.Fprintln(s.c.out, "\nLeft for you:")
 	plan.WriteNotes(s.c.out, notes)
 }

@@ -15,22 +15,22 @@ import (
 // primaries looks at the zones that dynamic updates go to. Their keys are used
 // for asking already, so that one that does not fit is known before anything is
 // changed.
-func (s *session) primaries(ctx context.Context, w *work) error {
+func (s *session) primaries(ctx context.Context, in *steps.Input) error {
 	if !s.publishes() {
 		return nil
 	}
-	s.covered(ctx, &w.input)
+	s.covered(ctx, in)
 	var wishes []detect.Wish
-	for _, p := range steps.Requests(w.input) {
+	for _, p := range steps.Requests(*in) {
 		wishes = append(wishes, detect.Wish{
 			Domain: p.Domain, Server: p.Update.Server, KeyFile: state.Path(p.Update.KeyFile), Records: p.Records,
 		})
 	}
 	var err error
-	if w.input.Facts.Published, err = detect.Published(s.Sys); err != nil {
+	if in.Facts.Published, err = detect.Published(s.Sys); err != nil {
 		return err
 	}
-	leaving := steps.Leaving(w.input)
+	leaving := steps.Leaving(*in)
 	if len(wishes)+len(leaving) == 0 {
 		return nil
 	}
@@ -47,7 +47,7 @@ func (s *session) primaries(ctx context.Context, w *work) error {
 	}
 	ask := &nsupdate.Session{Resolver: s.Resolver}
 	defer ask.Close()
-	w.input.Facts.Updated, err = detect.Updated(ctx, ask, s.Sys, wishes, leaving, w.input.Facts)
+	in.Facts.Updated, err = detect.Updated(ctx, ask, s.Sys, wishes, leaving, in.Facts)
 	return err
 }
 

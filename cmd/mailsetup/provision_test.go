@@ -2,18 +2,15 @@ package main
 
 import (
 	"bytes"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"mailsetup/internal/apply"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
-	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/internal/system/systemtest"
 )
@@ -42,17 +39,6 @@ func bareSession(t *testing.T) (*session, *systemtest.Mem, *bytes.Buffer, spec.S
 	return s, mem, said, want
 }
 
-func TestAFailureAfterTheInstallationSaysThatPackagesStay(t *testing.T) {
-	s, _, said, want := bareSession(t)
-	// apt succeeds, and dpkg still knows of no package: apply refuses.
-	if err := s.provision(t.Context(), want, nil); err == nil {
-		t.Fatal("no error")
-	}
-	if got := said.String(); !strings.Contains(got, "installed and left in place: postfix, opendkim") {
-		t.Errorf("said\n%s", got)
-	}
-}
-
 func TestOnlyTheSignersConfigurationIsRememberedAsShipped(t *testing.T) {
 	s, mem, _, want := bareSession(t)
 	mem.PutFile("/etc/opendkim.conf", "Syslog yes\n")
@@ -70,26 +56,6 @@ func TestOnlyTheSignersConfigurationIsRememberedAsShipped(t *testing.T) {
 }
 
 func equalRecords(a, b plan.Record) bool { return bytes.Equal(a.Marshal(), b.Marshal()) }
-
-func TestOldRunsAreForgotten(t *testing.T) {
-	s, mem, _, want := bareSession(t)
-	s.o.root = "/image" // no packages and no units
-	for i := range apply.DefaultKeep + 3 {
-		id := apply.NewID(s.Now.Add(time.Duration(i)*time.Minute), "aaaa")
-		mem.PutFile(apply.JournalDir.Join(id, "run.jsonl"), `{"event":"begin","id":"`+id+`","time":"2026-01-01T00:00:00Z"}`+"\n"+`{"event":"done"}`+"\n")
-	}
-	s.Now = s.Now.AddDate(0, 1, 0)
-	if err := s.provision(t.Context(), want, nil); err != nil {
-		t.Fatal(err)
-	}
-	runs, err := s.Journal.History()
-	if err != nil || len(runs) != apply.DefaultKeep {
-		t.Errorf("%d runs are kept, %v; want %d", len(runs), err, apply.DefaultKeep)
-	}
-	if !slices.ContainsFunc(runs, func(e apply.Entry) bool { return slices.Contains(e.Paths, state.Path("/etc/opendkim.conf")) }) {
-		t.Error("the new run was forgotten")
-	}
-}
 
 // shipped answers for a dpkg that brought the files as they are.
 func shipped(files ...string) func(system.Command) (system.Result, error) {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -50,7 +49,7 @@ func (s *session) rotator(sp spec.Spec) *rotation.Rotator {
 			return s.Now
 		},
 		Store: &rotationStore{session: s}, DNS: func() rotation.DNS { return rotationDNS{s.Resolver.WithCache()} },
-		Provisioner: &rotationProvisioner{session: s, sp: sp}, UI: rotationUI{s},
+		Provisioner: &rotationProvisioner{s.provisioner(), s, sp}, UI: rotationUI{s},
 	}
 }
 
@@ -110,52 +109,31 @@ func (d rotationDNS) Check(ctx context.Context, want dnscheck.Expected) dnscheck
 	return dnscheck.Check(ctx, d.Client, want, dnscheck.Result{})
 }
 
-// rotationProvisioner is the session as what carries a rotation out.
+// rotationProvisioner carries out what a rotation decides.
 type rotationProvisioner struct {
-	*session
-	sp   spec.Spec
-	work *work // of the last plan
-}
-
-func (p *rotationProvisioner) use(r provision.Request) {
-	s := p.session
-	s.scope, s.steps, s.keyPlan, s.retire, s.observed = step.Only(slices.Sorted(maps.Keys(r.Touched))...), r.Steps, &r.Keys, r.Keys.Withdraw, r.Quiet
-	s.keys, s.facts = r.Keys.Ledger, r.Facts
+	*provision.Provisioner
+	s  *session
+	sp spec.Spec
 }
 
 func (p *rotationProvisioner) Gather(ctx context.Context, r provision.Request) (state.Facts, error) {
-	p.use(r)
-	err := p.look(ctx, &p.sp)
-	return p.facts, err
+	return sources{p.s}.Gather(ctx, r)
 }
 
 func (p *rotationProvisioner) Plan(ctx context.Context, r provision.Request) (*provision.Draft, error) {
-	p.use(r)
-	w, pl, err := p.prepare(ctx, p.sp, &p.sp)
-	p.work = w
-	return &provision.Draft{Request: r, Plan: pl}, err
-}
-
-func (p *rotationProvisioner) Confirm(ctx context.Context, d *provision.Draft) error {
-	return p.confirmed(ctx, d.Plan)
-}
-
-func (p *rotationProvisioner) Run(ctx context.Context, d *provision.Draft) (provision.Result, error) {
-	w, pl, before := p.work, d.Plan, len(p.left)
-	p.work, d.Plan = nil, plan.Plan{} // ten thousand keys are not held twice
-	err := p.perform(ctx, w, pl)
-	return provision.Result{Report: p.applied, Notes: p.left[before:]}, err
+	r.Keys.OnDisk = p.s.memory.keys
+	return p.Provisioner.Plan(ctx, r)
 }
 
 func (p *rotationProvisioner) ExpectedRecords(ctx context.Context, domains []string) (map[string][]state.Record, error) {
-	p.scope, p.steps, p.keyPlan = step.Only(domains...), nil, nil
+	p.s.scope, p.s.steps = step.Only(domains...), nil
 	var list []spec.Domain
 	for _, d := range p.sp.Domains {
 		if slices.Contains(domains, d.Name) {
 			list = append(list, d)
 		}
 	}
-	in, err := p.dnsInput(ctx, p.sp, list)
+	in, err := p.s.dnsInput(ctx, p.sp, list)
 	if err != nil {
 		return nil, err
 	}
@@ -205,8 +183,14 @@ func (u rotationUI) ShowPlan(p plan.Plan) {
 	}
 }
 
-// ShowResult prints nothing: the session has.
-func (u rotationUI) ShowResult(provision.Result) {}
+// ShowResult says what is wrong, and leaves the rest to the report where that is
+// data.
+func (u rotationUI) ShowResult(r provision.Result) {
+	if u.o.json {
+		return
+	}
+	_ = u.printRun(r) // a rotation has proven its keys itself
+}
 
 func (u rotationUI) StartBar(what string, total int) (step, end func()) {
 	b := newProgressBar(u.c, what, total)

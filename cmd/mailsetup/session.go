@@ -6,13 +6,11 @@ import (
 
 	"mailsetup/internal/adopt"
 	"mailsetup/internal/apply"
-	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/probe"
-	"mailsetup/internal/provision"
 	"mailsetup/internal/signers"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -39,19 +37,8 @@ type session struct {
 	removed []spec.Domain
 	// retire are keys that go in this run: selectors, by domain.
 	retire map[string][]string
-	// keyPlan is what becomes of keys in a rotation, nil for other runs, and passed
-	// how long they have been in their stages.
-	keyPlan *provision.KeyPlan
-	passed  keyring.Passed
-	// fresh are the successors that the run makes, by domain: one that was made
-	// for a step that had to be taken back serves the next attempt.
-	fresh map[string]dkimkeys.Pair
-	// applied is the report of the last run, and observed that it only takes notice
-	// of what DNS has.
-	applied  apply.Report
-	observed bool
-	// left is what was told to be left for the administrator.
-	left []state.Note
+	// passed is how long keys have been in their stages.
+	passed keyring.Passed
 	// steps are those that the run takes; nil for all.
 	steps        []steps.Step
 	fingerprints store.Fingerprints
@@ -62,7 +49,6 @@ type session struct {
 	looked []string
 	asked  *dnsclient.Client
 
-	installed  []string     // packages that this run brought
 	zonesAsked int          // since a unit was acted on last
 	taken      *adopt.Setup // an OpenDKIM set up by hand; nil for none
 	// asker asks a milter, nil for none; milters are those of others with what they sign, once they were asked,

@@ -1,16 +1,21 @@
+// Package provision carries a spec out: plan, consents, confirmation, packages,
+// keys, apply, proof.
 package provision
 
 import (
 	"context"
-	"errors"
 	"io"
+	"strings"
 
 	"mailsetup/internal/apply"
+	"mailsetup/internal/dkimkeys"
+	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 // Request is what a run should make true. The zero values of its switches are
@@ -21,25 +26,22 @@ import (
 // out, and sets Quiet for a round that only records what DNS has. To put a lost
 // record back is the same with empty Keys.
 type Request struct {
-	Want spec.Spec
-	Have *spec.Spec // the spec of earlier runs, nil for the first one
-
-	// Touched are the domains that the run is about, nil for all, and Settled those
-	// that are as an earlier run left them. Both become a Scope.
-	Touched, Settled map[string]bool
-	Removed          []spec.Domain // that the run takes out of the spec, as they were
+	Want    spec.Spec
+	Have    *spec.Spec // the spec of earlier runs, nil for the first one
+	Scope   step.Scope
+	Removed []spec.Domain // that the run takes out of the spec, as they were
 
 	Facts  state.Facts
 	Record plan.Record // hashes of what earlier runs wrote
 
-	Steps []steps.Step // nil: all
+	Steps []step.Step // nil: all
 	Keys  KeyPlan
 	Notes []state.Note // added to those of the steps
 
 	// KeysOnly: nothing but keys and their records may change. No domain gets its
 	// first key, and neither other milters nor Postfix are asked what they do.
 	KeysOnly bool
-	// Quiet: there is nothing to show or to confirm.
+	// Quiet: there is nothing to show or to confirm, and nothing to prove.
 	Quiet bool
 	// Advice adds the notes about what could be better (steps.Advice).
 	Advice  bool
@@ -64,6 +66,9 @@ type KeyPlan struct {
 	// Replaced are domains whose private key may be missing: another one takes its
 	// place.
 	Replaced map[string]bool
+	// Selector is the one that the command line names, "" for none: no key of
+	// another signer takes its place.
+	Selector string
 
 	// Permissions are private keys that were here before mailsetup, as OpenDKIM wants
 	// them, and Copies the texts of those of which OpenDKIM gets a copy, by its file.
@@ -94,7 +99,6 @@ const (
 
 // Options are the flags that say how a run works.
 type Options struct {
-	Command        string
 	DryRun         bool
 	Install        bool // missing packages, and not an error
 	OverwriteDrift bool
@@ -115,14 +119,12 @@ type UI interface {
 	// declined.
 	AskConsents(ctx context.Context, questions []state.Question, introduction string) ([]bool, error)
 	// AskKeep asks whether a run goes on and leaves alone what a step refused.
-	AskKeep(ctx context.Context, refusal *steps.Refusal) (bool, error)
+	AskKeep(ctx context.Context, refusal *step.Refusal) (bool, error)
 	// ShowQuestions prints questions that nobody is there to answer.
 	ShowQuestions(questions []state.Question)
 
 	// Logf says in a line what is happening.
 	Logf(format string, a ...any)
-	// Progress tells of an event of apply.
-	Progress(e apply.Event)
 	// StartBar begins to count work of many steps.
 	StartBar(what string, total int) (step, end func())
 	// PackageLog takes what apt and dpkg print.
@@ -133,24 +135,47 @@ type UI interface {
 	Hold() (release func())
 }
 
-// Draft is a request with its plan. Nothing is changed yet.
-type Draft struct {
-	Request
-	// Plan has placeholders for keys that are not made yet.
-	Plan plan.Plan
-	// Input is what the steps made the plan from: with the answers of the person,
-	// whose memory goes into the spec.
-	Input steps.Input
+// Facts finds out what a run has to know. Where an input is for KeysOnly, or the
+// machine is a directory, most of it is of no use and not asked for.
+type Facts interface {
+	// Gather looks at the machine again, and at DNS for the names of the request.
+	Gather(ctx context.Context, r Request) (state.Facts, error)
+	// Zones adds to the facts of an input what only its records show: the zones that
+	// take dynamic updates, and what wildcards of zones elsewhere answer.
+	Zones(ctx context.Context, r Request, in *step.Input) error
+	// Recipients returns what Postfix does with mail for the addresses of an input,
+	// and an error if nobody has one of them and that was not so before.
+	Recipients(ctx context.Context, r Request, in step.Input) (map[string]state.Recipient, error)
+	// Milters returns the other milters of Postfix with what they sign, and false if
+	// nobody asked them.
+	Milters(ctx context.Context, r Request, in step.Input) ([]state.Milter, bool)
+	// Delegation returns the name servers of a domain, and false if it could not be
+	// found out.
+	Delegation(ctx context.Context, domain string) ([]string, bool)
 }
 
-// Result is what a run did.
-type Result struct {
-	Report    apply.Report // the zero value if there was nothing to do
-	Plan      plan.Plan    // that was applied
-	Notes     []state.Note // what is left for the administrator
-	Proven    string       // what was proven of the mail that leaves, "" for nothing
-	Problem   error        // why it was not, although everything is done
-	Installed []string     // packages
+// Store reads and writes mailsetup's own files.
+type Store interface {
+	// SpecFiles returns the files that say what is wanted, as they should be.
+	SpecFiles(sp spec.Spec, scope step.Scope) (map[state.Path][]byte, error)
+	// MarkPostfixAsInstalled remembers that the settings of Postfix are nobody's
+	// wish: they are as its package brought them.
+	MarkPostfixAsInstalled() error
+	// SaveCaches remembers that an input was found or made true.
+	SaveCaches(r Request, in step.Input)
+}
+
+// Provisioner carries requests out on one machine.
+type Provisioner struct {
+	Machine   *machine.Machine
+	Options   Options
+	UI        UI
+	Facts     Facts
+	Store     Store
+	Selectors func(keyring.Ledger, []state.Zone) dkimkeys.Selectors
+
+	// pairs are keys that were made for a run that was undone, by domain.
+	pairs map[string]dkimkeys.Pair
 }
 
 // FatalError is an error after which no other run may be tried: the machine is
@@ -163,27 +188,164 @@ func (e *FatalError) Error() string { return e.Err.Error() }
 // Unwrap returns the error itself.
 func (e *FatalError) Unwrap() error { return e.Err }
 
-// Provisioner carries requests out on one machine.
-type Provisioner struct {
-	Options Options
-	UI      UI
+// Result is what a run did.
+type Result struct {
+	Report  apply.Report // the zero value if there was nothing to do
+	Plan    plan.Plan    // that was applied
+	Notes   []state.Note // what is left for the administrator
+	Proven  string       // what was proven of the mail that leaves, "" for nothing
+	Problem error        // why it was not, although everything is done
 }
 
+// Changed reports whether the run changed the machine.
+func (r Result) Changed() bool { return r.Report.ID != "" }
+
+// tree reports whether the machine is a directory: nothing runs there.
+func (p *Provisioner) tree() bool { return p.Machine.Root != "" }
+
 // Plan works out what a request needs, with an answer of its own to every change
-// of what is the administrator's. It touches nothing. A *state.Trouble in the
+// of what is the administrator's. It touches nothing. A state.Trouble in the
 // error names the domains that are in the way of others.
 func (p *Provisioner) Plan(ctx context.Context, r Request) (*Draft, error) {
-	return nil, errors.ErrUnsupported
+	d, err := p.newDraft(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.checkNewZones(ctx, d); err != nil {
+		return nil, err
+	}
+	if err := p.checkStopped(d, true); err != nil {
+		return nil, err
+	}
+	if err := p.planWithConsents(ctx, d); err != nil {
+		return nil, err
+	}
+	if d.Plan.Empty() {
+		if err := p.checkStopped(d, false); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
 }
 
 // Confirm shows the plan and asks for the word, unless the request is quiet.
 func (p *Provisioner) Confirm(ctx context.Context, d *Draft) error {
-	return errors.ErrUnsupported
+	if d.Quiet {
+		return nil
+	}
+	p.UI.ShowPlan(d.Plan)
+	return p.confirm(ctx, d, "Do this?")
+}
+
+func (p *Provisioner) confirm(ctx context.Context, d *Draft, question string) error {
+	yes, err := p.UI.ConfirmPlan(ctx, d.Plan, question)
+	if err == nil && !yes {
+		err = d.notConfirmed()
+	}
+	return err
 }
 
 // Run installs the packages of a confirmed draft, makes its keys, applies its plan
 // and proves that mail leaves signed. An empty plan is proven only. After an error
 // the machine is as it was, but for packages; errors after that are fatal.
 func (p *Provisioner) Run(ctx context.Context, d *Draft) (Result, error) {
-	return Result{}, errors.ErrUnsupported
+	if d.Plan.Empty() {
+		return p.verify(ctx, d)
+	}
+	err := p.install(ctx, d)
+	var res Result
+	if err == nil {
+		res, err = p.apply(ctx, d)
+	}
+	if err != nil && len(d.installed) > 0 {
+		p.UI.Logf("installed and left in place: %s", strings.Join(d.installed, ", "))
+	}
+	return res, err
+}
+
+// apply makes the keys and applies the plan that was confirmed.
+func (p *Provisioner) apply(ctx context.Context, d *Draft) (Result, error) {
+	defer p.UI.Hold()()
+	if err := p.makeKeys(ctx, d); err != nil {
+		return Result{}, err
+	}
+	m := p.Machine
+	report, err := apply.Run(ctx, m.Sys, d.Plan, m.Journal, m.ApplyOptions())
+	if err != nil {
+		return Result{}, err
+	}
+	if err := m.Journal.Prune(apply.DefaultKeep); err != nil {
+		p.UI.Logf("old runs stay in the history: %v", err)
+	}
+	res := Result{Report: report, Plan: d.Plan, Notes: d.Plan.Notes}
+	if err := m.SaveOwners(); err != nil {
+		return res, &FatalError{err}
+	}
+	p.Store.SaveCaches(d.Request, d.Input)
+	if d.Quiet {
+		return res, nil
+	}
+	p.UI.Applied(report)
+	if !p.tree() {
+		res.Proven, res.Problem = p.prove(ctx, d)
+	}
+	return res, nil
+}
+
+// makeKeys makes every key that the confirmed plan announced, once, and plans
+// again. Until it returns nothing is written anywhere.
+func (p *Provisioner) makeKeys(ctx context.Context, d *Draft) error {
+	if len(d.pairs) == 0 {
+		return nil
+	}
+	pending := dkimkeys.Pending(d.pairs)
+	switch len(pending) {
+	case 0:
+	case 1:
+		one := d.pairs[pending[0]]
+		p.UI.Logf("making a key of %d bits for %s", one.Key.Bits, one.Domain)
+	default:
+		p.UI.Logf("making %d keys, on all processors", len(pending))
+	}
+	step, end := p.UI.StartBar("keys made", len(pending))
+	err := dkimkeys.Generate(ctx, d.pairs, step)
+	end()
+	if err != nil {
+		return err
+	}
+	dkimkeys.AddPairs(&d.Input, d.pairs)
+	p.keep(d.pairs)
+	confirmed := d.Plan
+	if d.Plan, err = p.makePlan(ctx, d); err != nil {
+		return err
+	}
+	if diff := Differences(confirmed, d.Plan, d.pairs); len(diff) > 0 {
+		return hint.New("run the command again", "the machine changed while the plan was on the screen: %s", diff[0])
+	}
+	return nil
+}
+
+// keep remembers keys for another attempt.
+func (p *Provisioner) keep(pairs []dkimkeys.Pair) {
+	if p.pairs == nil {
+		p.pairs = map[string]dkimkeys.Pair{}
+	}
+	for _, pair := range pairs {
+		p.pairs[pair.Domain] = pair
+	}
+}
+
+// exists reports whether there is anything at a path.
+func (p *Provisioner) exists(path state.Path) bool {
+	o, err := p.Machine.Sys.Read(path)
+	return err == nil && o.Kind != state.Absent
+}
+
+// readFacts adds to an input what depends on its spec and its keys.
+func (p *Provisioner) readFacts(ctx context.Context, d *Draft) (err error) {
+	if err := p.Facts.Zones(ctx, d.Request, &d.Input); err != nil {
+		return err
+	}
+	d.Input.Facts.Recipients, err = p.Facts.Recipients(ctx, d.Request, d.Input)
+	return err
 }

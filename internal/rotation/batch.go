@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
 	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 // maxListed is how many domains a line names.
@@ -140,7 +141,7 @@ func (b *batch) apply(ctx context.Context, domains []string) error {
 func (r *run) request(domains []string) provision.Request {
 	due := r.due.Only(domains)
 	req := provision.Request{
-		Want: r.Spec, Have: &r.Spec, Touched: set(domains), Facts: r.facts, Record: r.record,
+		Want: r.Spec, Have: &r.Spec, Scope: step.Only(domains...), Facts: r.facts, Record: r.record,
 		Steps: due.Steps(r.Spec), Keys: due.KeyPlan(r.Spec, r.ledger, r.now),
 		KeysOnly: true, Quiet: !r.Compromised && due.RecordsOnly(), OnDrift: provision.RefuseDrift, Proof: provision.ProveSigner,
 	}
@@ -162,12 +163,4 @@ func (r *run) carryOut(ctx context.Context, d *provision.Draft) error {
 		r.UI.ShowResult(res)
 	}
 	return nil
-}
-
-func set(domains []string) map[string]bool {
-	m := make(map[string]bool, len(domains))
-	for _, d := range domains {
-		m[d] = true
-	}
-	return m
 }

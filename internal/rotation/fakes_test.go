@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +20,6 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps"
-	"mailsetup/steps/step"
 )
 
 // rotator returns the rotator of the server, with fakes of all that it asks.
@@ -114,12 +112,12 @@ func (p provisioner) Gather(context.Context, provision.Request) (state.Facts, er
 func (p provisioner) Plan(_ context.Context, r provision.Request) (*provision.Draft, error) {
 	in := steps.Input{
 		Spec: r.Want, Facts: r.Facts, Keys: r.Keys.Ledger, Written: r.Keys.OnDisk, NewKeys: map[state.Path][]byte{}, Now: p.now,
-		Consents: map[string]bool{}, Scope: step.Only(slices.Sorted(maps.Keys(r.Touched))...), Retire: r.Keys.Withdraw,
+		Consents: map[string]bool{}, Scope: r.Scope, Retire: r.Keys.Withdraw,
 	}
 	if r.Keys.After != nil {
 		in.Keys, in.Early = r.Keys.After, r.Keys.During
 	}
-	touched := slices.DeleteFunc(slices.Clone(r.Want.Domains), func(d spec.Domain) bool { return !r.Touched[d.Name] })
+	touched := slices.DeleteFunc(slices.Clone(r.Want.Domains), func(d spec.Domain) bool { return !r.Scope.Includes(d.Name) })
 	err := dkimkeys.CheckAll(p.mem, touched, r.Keys.Ledger, func(domain string, _ keyring.Key) bool { return r.Keys.Replaced[domain] })
 	if err != nil {
 		return nil, err
@@ -154,7 +152,7 @@ func (p provisioner) Confirm(_ context.Context, d *provision.Draft) error {
 
 func (p provisioner) Run(_ context.Context, d *provision.Draft) (provision.Result, error) {
 	p.count(d.Request)
-	for domain := range d.Touched {
+	for _, domain := range d.Scope.Selection() {
 		p.attempts = append(p.attempts, domain)
 	}
 	report, err := p.carryOut(d.Plan, d.Input, d.Steps, p.fresh)

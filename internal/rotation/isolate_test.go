@@ -64,7 +64,7 @@ func (m *many) Plan(_ context.Context, r provision.Request) (*provision.Draft, e
 	m.plans++
 	p := plan.Plan{Stages: []plan.StageChanges{{Name: "Ledger", Changes: []plan.Change{{Op: plan.Modify, Path: "/x"}}}}}
 	if m.plan != nil {
-		return &provision.Draft{Request: r, Plan: p}, m.plan(sorted(r.Touched))
+		return &provision.Draft{Request: r, Plan: p}, m.plan(r.Scope.Selection())
 	}
 	return &provision.Draft{Request: r, Plan: p}, nil
 }
@@ -73,7 +73,7 @@ func (m *many) Confirm(context.Context, *provision.Draft) error { return nil }
 
 func (m *many) Run(_ context.Context, d *provision.Draft) (provision.Result, error) {
 	m.tries++
-	domains := sorted(d.Touched)
+	domains := d.Scope.Selection()
 	if err := m.apply(domains); err != nil {
 		return provision.Result{}, err
 	}

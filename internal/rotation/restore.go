@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 // maxRebuilt is how many domains have their fragment made again in one run.
@@ -87,7 +88,7 @@ func (r *watcher) rebuild(ctx context.Context, domains []string, errs map[string
 
 func (r *watcher) restoreRequest(list []steps.Step, domains []string) provision.Request {
 	return provision.Request{
-		Want: r.Spec, Have: &r.Spec, Touched: set(domains), Facts: r.facts, Record: r.record,
+		Want: r.Spec, Have: &r.Spec, Scope: step.Only(domains...), Facts: r.facts, Record: r.record,
 		Steps: list, Keys: provision.KeyPlan{Ledger: r.ledger}, KeysOnly: true, OnDrift: provision.RefuseDrift, Proof: provision.ProveSigner,
 	}
 }

@@ -1,5 +1,3 @@
-// Package provision plans a run whose keys are made only after the plan was
-// confirmed, and makes sure that what is applied then is what was confirmed.
 package provision
 
 import (

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"mailsetup/internal/apply"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/state"
+	"mailsetup/internal/text"
+	"mailsetup/internal/wizard"
+	"mailsetup/steps"
+)
+
+// ui is the person in front of a run, or the flags that stand for one.
+type ui struct{ *session }
+
+// ShowPlan implements provision.UI.
+func (u ui) ShowPlan(p plan.Plan) {
+	if !u.o.json {
+		u.showPlan(p)
+	}
+}
+
+// ConfirmPlan shows the plan on one screen and takes a yes; anything else leaves
+// the machine as it is.
+func (u ui) ConfirmPlan(ctx context.Context, p plan.Plan, question string) (bool, error) {
+	switch {
+	case u.o.yes || u.o.root != "":
+		return true, nil
+	case u.o.json:
+		return false, usage("add --yes", "--json prints data and asks nothing")
+	case !u.asks():
+		return false, usage("add --yes", "nobody can be asked here: stdin or stdout is not a terminal")
+	}
+	p.Notes = plan.Few(oneLiners(p.Notes), mostNotes) // those that showPlan prints
+	var summary bytes.Buffer
+	_ = p.Summary(&summary)
+	fmt.Fprintf(u.c.out, "\n%s\n", summary.String())
+	return u.ask(ctx, question)
+}
+
+func (u ui) ask(ctx context.Context, question string) (bool, error) {
+	return wizard.Confirm(ctx, u.terminal(wizard.Options{}), question, "")
+}
+
+// AskConsents implements provision.UI; No is in front.
+func (u ui) AskConsents(ctx context.Context, questions []state.Question, introduction string) ([]bool, error) {
+	if introduction != "" {
+		fmt.Fprintf(u.c.out, "\n%s\n", text.Wrap(introduction, 78))
+	}
+	var answers []bool
+	for i, q := range questions {
+		yes, err := u.askConsent(ctx, q, fmt.Sprintf("%d of %d", i+1, len(questions)), changeThis[q.Kind])
+		if err != nil {
+			return nil, err
+		}
+		answers = append(answers, yes)
+		if !yes && q.Declined == "" {
+			return answers, nil
+		}
+	}
+	fmt.Fprintln(u.c.out)
+	return answers, nil
+}
+
+// askConsent shows a question, with what it is of how many, and takes a yes to the
+// words.
+func (u ui) askConsent(ctx context.Context, q state.Question, which, words string) (bool, error) {
+	fmt.Fprintln(u.c.out)
+	if err := plan.Ask(u.c.out, q, which, plan.TextOptions{Color: u.c.color}); err != nil {
+		return false, err
+	}
+	fmt.Fprintln(u.c.out)
+	return u.ask(ctx, words)
+}
+
+// changeThis are the words of which the person takes one button.
+var changeThis = map[state.QuestionKind]string{
+	state.AskRecord:   "Change this record?",
+	state.AskService:  "Change this service?",
+	state.AskOverride: "Take this out of the override?",
+	state.AskRemoval:  "Stop signing its mail?",
+	state.AskBounces:  "Sign bounces, too?",
+	state.AskRelease:  "Go on all the same?",
+	state.AskMTA:      "Let Postfix take its place?",
+	state.AskWildcard: "Publish copies?",
+	state.AskSigner:   "Sign here, and no longer there?",
+}
+
+// AskKeep implements provision.UI.
+func (u ui) AskKeep(ctx context.Context, refusal *steps.Refusal) (bool, error) {
+	return u.askConsent(ctx, refusalAsQuestion(refusal), "", keepWords(refusal.Keep.Kind))
+}
+
+// keepWords ask whether the run goes on with what stands in the way.
+func keepWords(k state.QuestionKind) string {
+	if k == state.AskWildcard {
+		return "Go on without?"
+	}
+	return "Leave it as it is, and go on?"
+}
+
+// refusalAsQuestion returns a refusal as a question, to which a no ends the run.
+func refusalAsQuestion(r *steps.Refusal) state.Question {
+	q := *r.Keep
+	q.Text = r.What
+	if r.Hint != "" {
+		q.Text += "\nhint: " + r.Hint
+	}
+	if q.Declined != "" {
+		q.Text += "\nWith a yes: " + q.Declined
+	}
+	q.Before, q.After, q.Declined = "", "", ""
+	return q
+}
+
+// ShowQuestions implements provision.UI.
+func (u ui) ShowQuestions(questions []state.Question) {
+	for _, q := range questions {
+		_ = plan.Ask(u.c.err, q, "", plan.TextOptions{})
+	}
+}
+
+// Logf implements provision.UI.
+func (u ui) Logf(format string, a ...any) { u.c.say(format, a...) }
+
+// StartBar implements provision.UI.
+func (u ui) StartBar(what string, total int) (step, end func()) {
+	b := newProgressBar(u.c, what, total)
+	b.live = b.live && !u.o.accessible
+	return func() { b.step(time.Now()) }, b.end
+}
+
+// PackageLog implements provision.UI.
+func (u ui) PackageLog() io.Writer { return &packageProgress{c: u.c} }
+
+// Applied implements provision.UI.
+func (u ui) Applied(r apply.Report) {
+	if !u.o.json {
+		fmt.Fprintf(u.c.out, "\n%s\n", text.Wrap(r.String(), 78))
+	}
+}
+
+// Hold implements provision.UI.
+func (u ui) Hold() (release func()) { return u.c.hold() }

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"mailsetup/internal/plan"
+	"mailsetup/internal/state"
+	"mailsetup/internal/wizard"
+	"mailsetup/steps"
+)
+
+var (
+	askSPF = state.Question{
+		ID: "record lab.example SPF", Kind: state.AskRecord, Subject: "spf", Domain: "lab.example",
+		Text: "the record lacks 192.0.2.10", Path: "/etc/bind/db.lab", Line: 7,
+		Before: `@ IN TXT "v=spf1 mx -all"`, After: `@ IN TXT "v=spf1 ip4:192.0.2.10 mx -all"`, Declined: "it stays.",
+	}
+	askBounces  = state.Question{ID: "bounces", Kind: state.AskBounces, Text: "others see them, too", Declined: "unsigned."}
+	askOverride = state.Question{ID: "override", Kind: state.AskOverride, Text: "has a socket of its own"}
+)
+
+// atTerminal is a terminal on which a person types lines.
+func atTerminal(lines string) (ui, *bytes.Buffer) {
+	said := &bytes.Buffer{}
+	return ui{&session{c: console{in: strings.NewReader(lines), out: said, err: said, interactive: true}, o: options{accessible: true}}}, said
+}
+
+// Each question is shown with its place and its change, and a no is in front.
+func TestQuestionsOnATerminal(t *testing.T) {
+	for _, tt := range []struct {
+		lines string
+		want  []bool
+	}{
+		{"y\ny\ny\n", []bool{true, true, true}},
+		{"n\n\ny\n", []bool{false, false, true}},
+		{"y\n", []bool{true, false, false}}, // the end of the input is a no
+	} {
+		u, said := atTerminal(tt.lines)
+		got, err := u.AskConsents(t.Context(), []state.Question{askSPF, askBounces, askOverride}, "What follows would change something of yours.")
+		if err != nil || !slices.Equal(got, tt.want) {
+			t.Errorf("%q: %v, %v", tt.lines, got, err)
+		}
+		for _, text := range []string{
+			"What follows would change something of yours.\n", "1 of 3", "2 of 3", "3 of 3", "/etc/bind/db.lab:7\n",
+			`- @ IN TXT "v=spf1 mx -all"`, `+ @ IN TXT "v=spf1 ip4:192.0.2.10 mx -all"`, "Change this record?", "Sign bounces, too?",
+		} {
+			if !strings.Contains(said.String(), text) {
+				t.Errorf("nothing of %q in\n%s", text, said)
+			}
+		}
+	}
+}
+
+// A no to what cannot stay as it is ends the questions.
+func TestANoThatEndsTheQuestions(t *testing.T) {
+	u, said := atTerminal("n\ny\n")
+	if got, err := u.AskConsents(t.Context(), []state.Question{askOverride, askBounces}, ""); err != nil || !slices.Equal(got, []bool{false}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if strings.Contains(said.String(), "Sign bounces") {
+		t.Errorf("asked on:\n%s", said)
+	}
+}
+
+func TestCtrlCAtAQuestion(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	u, _ := atTerminal("y\n")
+	_, err := u.AskConsents(ctx, []state.Question{askSPF}, "")
+	if code, _ := judge(err); code != 130 || !errors.Is(err, wizard.ErrAborted) {
+		t.Errorf("exit %d, %v", code, err)
+	}
+}
+
+// A refusal is shown as a question, to which a no ends the run.
+func TestARefusalOnATerminal(t *testing.T) {
+	refusal := &steps.Refusal{What: "two SPF records", Hint: "remove one", Keep: &askSPF}
+	for lines, want := range map[string]bool{"y\n": true, "n\n": false} {
+		u, said := atTerminal(lines)
+		if yes, err := u.AskKeep(t.Context(), refusal); err != nil || yes != want {
+			t.Errorf("%q: %v, %v", lines, yes, err)
+		}
+		if text := "      two SPF records\n      hint: remove one\n      With a yes: it stays.\n      /etc/bind/db.lab:7\n" +
+			"      With a no: nothing is changed, and the run ends.\n\nLeave it as it is, and go on?"; !strings.Contains(said.String(), text) {
+			t.Errorf("nothing of %q in\n%s", text, said)
+		}
+	}
+	wildcard := state.Question{Kind: state.AskWildcard, Text: "lost"}
+	u, said := atTerminal("y\n")
+	if _, err := u.AskKeep(t.Context(), &steps.Refusal{What: "lost", Keep: &wildcard}); err != nil || !strings.Contains(said.String(), "Go on without?") {
+		t.Errorf("%v, said\n%s", err, said)
+	}
+}
+
+// Questions that nobody is there to answer are shown with what they would change.
+func TestQuestionsWithoutATerminal(t *testing.T) {
+	u, said := atTerminal("")
+	u.ShowQuestions([]state.Question{askSPF})
+	for _, text := range []string{"  ? a record of your zone\n", "/etc/bind/db.lab:7\n", `- @ IN TXT "v=spf1 mx -all"`} {
+		if !strings.Contains(said.String(), text) {
+			t.Errorf("nothing of %q in\n%s", text, said)
+		}
+	}
+}
+
+// Flags stand for the person, or say why nobody can be asked.
+func TestWhoConfirmsAPlan(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		set   func(*session)
+		lines string
+		yes   bool
+		err   string
+	}{
+		{"yes", func(*session) {}, "y\n", true, ""},
+		{"no", func(*session) {}, "n\n", false, ""},
+		{"--yes", func(s *session) { s.o.yes = true }, "", true, ""},
+		{"--root", func(s *session) { s.o.root = "/image" }, "", true, ""},
+		{"--json", func(s *session) { s.o.json = true }, "y\n", false, "--json prints data and asks nothing"},
+		{"no terminal", func(s *session) { s.c.interactive = false }, "y\n", false, "nobody can be asked here: stdin or stdout is not a terminal"},
+	} {
+		u, said := atTerminal(tt.lines)
+		tt.set(u.session)
+		yes, err := u.ConfirmPlan(t.Context(), plan.Plan{}, "Do this?")
+		if yes != tt.yes || (err == nil) != (tt.err == "") || err != nil && err.Error() != tt.err {
+			t.Errorf("%s: %v, %v", tt.name, yes, err)
+		}
+		if asked := strings.Contains(said.String(), "Do this?"); asked != (tt.lines != "" && tt.err == "") {
+			t.Errorf("%s: asked %v", tt.name, asked)
+		}
+	}
+}

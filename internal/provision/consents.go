@@ -1,0 +1,254 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/hint"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/signers"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/step"
+)
+
+// planWithConsents plans until each change of what is the administrator's has a
+// yes or no of its own, by a flag or by the person there. A dry run leaves open
+// what only a person could answer.
+func (p *Provisioner) planWithConsents(ctx context.Context, d *Draft) error {
+	for {
+		var err error
+		d.Plan, err = p.makePlan(ctx, d)
+		if refusal := (*step.Refusal)(nil); errors.As(err, &refusal) && refusal.Keep != nil {
+			if err := p.keepRefused(ctx, d, refusal, err); err != nil {
+				return err
+			}
+			continue
+		}
+		if err == nil {
+			err = p.checkPolicy(ctx, d)
+		}
+		if err != nil || len(d.Plan.Questions) == 0 {
+			return err
+		}
+		if again, err := p.answerQuestions(ctx, d, d.Plan.Questions); !again || err != nil {
+			return err
+		}
+	}
+}
+
+// answerQuestions takes answers to the questions of a plan. With them the plan is
+// made again: it may do something else now, and ask something else.
+func (p *Provisioner) answerQuestions(ctx context.Context, d *Draft, questions []state.Question) (again bool, err error) {
+	open, err := p.answerFromFlags(d, questions)
+	switch {
+	case err != nil:
+		return false, err
+	case len(open) < len(questions):
+		return true, nil
+	case p.Options.DryRun:
+		return false, nil
+	case !p.Options.Interactive:
+		p.UI.ShowQuestions(open)
+		return false, &MissingConsentError{open, d.untouched()}
+	}
+	return true, p.askPerson(ctx, d, open)
+}
+
+// answerFromFlags answers what a flag answers and returns the rest.
+func (p *Provisioner) answerFromFlags(d *Draft, questions []state.Question) (open []state.Question, err error) {
+	for _, q := range questions {
+		yes, given := p.Options.Consents[q.Kind]
+		switch {
+		case !given:
+			open = append(open, q)
+		case !yes && q.Declined == "":
+			flag, _ := plan.Consent(q.Kind)
+			return nil, hint.NewUsage(flag+" allows it", "%s", located(q))
+		default:
+			if err := p.recordAnswer(d, q, yes); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return open, nil
+}
+
+// located returns a question on one line, with its place in front.
+func located(q state.Question) string {
+	switch {
+	case q.Path == "":
+		return q.Text
+	case q.Line == 0:
+		return fmt.Sprintf("%s: %s", q.Path, q.Text)
+	}
+	return fmt.Sprintf("%s:%d: %s", q.Path, q.Line, q.Text)
+}
+
+// askPerson takes a yes or no to each question. Anything but a yes is a no.
+func (p *Provisioner) askPerson(ctx context.Context, d *Draft, questions []state.Question) error {
+	introduction := ""
+	if len(d.answered) == 0 {
+		introduction = "What follows would change something of yours, so each is asked by itself."
+		if len(d.installed) == 0 {
+			introduction += " Nothing is changed before you agree to the whole plan."
+		}
+	}
+	// Who signs decides what else is to be asked.
+	if signers := slices.DeleteFunc(slices.Clone(questions), func(q state.Question) bool { return q.Kind != state.AskSigner }); len(signers) > 0 {
+		questions = signers
+	}
+	answers, err := p.UI.AskConsents(ctx, questions, introduction)
+	if err != nil {
+		return err
+	}
+	for i, q := range questions {
+		if i == len(answers) || !answers[i] && q.Declined == "" {
+			return d.notConfirmed()
+		}
+		if err := p.recordAnswer(d, q, answers[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recordAnswer takes a yes for this run, and remembers a no for the following
+// ones.
+func (p *Provisioner) recordAnswer(d *Draft, q state.Question, yes bool) error {
+	if d.answered[q.ID] {
+		return fmt.Errorf("plan: asks again for what was answered: %s", q.ID)
+	}
+	d.answered[q.ID] = true
+	if yes {
+		d.Input.Consents[q.ID] = true
+		d.consented = append(d.consented, q.Path)
+	}
+	changed := remember(&d.Input.Spec, q, yes)
+	if q.Kind == state.AskSigner {
+		choice := signers.Choice{Files: p.Machine.Sys, Ledger: d.Keys.Ledger, Selector: d.Keys.Selector, Now: p.Machine.Now}
+		d.pairs, changed = choice.Apply(&d.Input, d.pairs, q, yes)
+	}
+	if !changed {
+		return nil
+	}
+	var err error
+	d.Input.Documents, err = p.Store.SpecFiles(d.Input.Spec, d.Scope)
+	return err
+}
+
+// remember writes an answer into the spec, if it has a place there.
+func remember(sp *spec.Spec, q state.Question, yes bool) bool {
+	i := slices.IndexFunc(sp.Domains, func(d spec.Domain) bool { return d.Name == q.Domain })
+	switch {
+	case q.Kind == state.AskBounces:
+		sp.Host.SignBounces = map[bool]string{true: "yes", false: "no"}[yes]
+	case q.Kind == state.AskWildcard && i >= 0:
+		sp.Domains = slices.Clone(sp.Domains) // shared with the spec that was asked for
+		sp.Domains[i].WildcardRecords = map[bool]string{true: spec.Copy, false: spec.Drop}[yes]
+	case yes:
+		return false
+	case q.Kind == state.AskService:
+		sp.Host.LeaveServices = appendNew(sp.Host.LeaveServices, q.Subject)
+	case q.Kind == state.AskRecord && i >= 0:
+		sp.Domains = slices.Clone(sp.Domains) // shared with the spec that was asked for
+		sp.Domains[i].Keep = appendNew(sp.Domains[i].Keep, q.Subject)
+	default:
+		return false
+	}
+	return true
+}
+
+// appendNew returns a list of its own that has the item.
+func appendNew(list []string, item string) []string {
+	if slices.Contains(list, item) {
+		return list
+	}
+	return append(slices.Clone(list), item)
+}
+
+// keepRefused goes on without what stands in the way, if a flag or the person
+// there says that it may stay as it is.
+func (p *Provisioner) keepRefused(ctx context.Context, d *Draft, refusal *step.Refusal, refused error) error {
+	q := *refusal.Keep
+	change, given := p.Options.Consents[q.Kind]
+	if !given && p.Options.Interactive && !p.Options.DryRun {
+		yes, err := p.UI.AskKeep(ctx, refusal)
+		if err != nil {
+			return err
+		}
+		change, given = !yes, true
+	}
+	if !given || change {
+		_, no := plan.Consent(q.Kind)
+		return &hint.Error{Err: refused, Lines: append(hint.Of(refused), no+meaningOfNo(q.Kind)), Usage: true}
+	}
+	return p.recordAnswer(d, q, false)
+}
+
+// meaningOfNo says behind the word for a no what it leads to.
+func meaningOfNo(k state.QuestionKind) string {
+	if k == state.AskWildcard {
+		return " goes on without"
+	}
+	return " leaves it as it is"
+}
+
+// notConfirmed ends a run before it changed what it asked about.
+func (d *Draft) notConfirmed() error { return hint.New("", "not confirmed: %s", d.untouched()) }
+
+// untouched says what a run did that stops at a question.
+func (d *Draft) untouched() string {
+	if len(d.installed) > 0 {
+		return "nothing else was changed"
+	}
+	return "nothing was changed"
+}
+
+// MissingConsentError is the error of a run that nobody gave a consent that it
+// needs.
+type MissingConsentError struct {
+	Questions []state.Question
+	untouched string
+}
+
+// Error implements error.
+func (e *MissingConsentError) Error() string {
+	what := "this change needs a consent of its own"
+	if n := len(e.Questions); n > 1 {
+		what = fmt.Sprintf("%d changes need a consent of their own", n)
+	}
+	return what + ": " + e.untouched
+}
+
+// IsUsage says that nothing was touched.
+func (e *MissingConsentError) IsUsage() bool { return true }
+
+// Hints returns the flags that answer, once each.
+func (e *MissingConsentError) Hints() []string {
+	var hints, gone []string
+	for _, q := range e.Questions {
+		if q.Kind == state.AskRemoval {
+			gone = append(gone, q.Domain)
+		}
+	}
+	if len(gone) > 0 {
+		hints = append(hints, fmt.Sprintf("put the files back in %s, from a backup or with mailsetup add-domain %s: the same keys go on signing",
+			spec.DomainsDir(), strings.Join(gone, " ")))
+	}
+	for _, q := range e.Questions {
+		yes, no := plan.Consent(q.Kind)
+		line := yes + " allows it"
+		if no != "" && q.Declined != "" {
+			_, word, _ := strings.Cut(no, " ")
+			line += ", " + word + meaningOfNo(q.Kind)
+		}
+		if !slices.Contains(hints, line) {
+			hints = append(hints, line)
+		}
+	}
+	return hints
+}

@@ -1,0 +1,314 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/apt"
+	"mailsetup/internal/dkimkeys"
+	"mailsetup/internal/hint"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/parallel"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+	"mailsetup/steps"
+	"mailsetup/steps/step"
+)
+
+// Draft is a request with its plan. Nothing is changed yet.
+type Draft struct {
+	Request
+	// Plan has placeholders for keys that are not made yet.
+	Plan plan.Plan
+	// Input is what the steps made the plan from: with the answers of the person,
+	// whose memory goes into the spec.
+	Input step.Input
+
+	pairs     []dkimkeys.Pair // keys that the run makes once it is confirmed
+	notes     []state.Note    // beside those of the steps
+	answered  map[string]bool // questions, by ID
+	consented []state.Path    // files of the administrator's that a yes is about
+	installed []string        // packages
+}
+
+// newDraft gathers what the steps look at. Keys that have to be made are
+// placeholders until the plan is confirmed.
+func (p *Provisioner) newDraft(ctx context.Context, r Request) (*Draft, error) {
+	files, err := p.Store.SpecFiles(r.Want, r.Scope)
+	if err != nil {
+		return nil, err
+	}
+	if !p.Options.DryRun { // which may not be allowed to look
+		if err := checkPrivateKeys(p.Machine.Sys, r); err != nil {
+			return nil, err
+		}
+	}
+	d := &Draft{Request: r, answered: map[string]bool{}, Input: step.Input{
+		Spec: r.Want, Facts: r.Facts, Keys: r.Keys.Ledger, Written: r.Keys.OnDisk, Documents: files, Now: p.Machine.Now,
+		NewKeys: map[state.Path][]byte{}, Consents: map[string]bool{}, Scope: r.Scope,
+		Removed: r.Removed, Retire: r.Keys.Withdraw,
+		Unsafe: r.Keys.Permissions, Copies: r.Keys.Copies,
+	}}
+	if r.Keys.After != nil {
+		d.Input.Keys, d.Input.Early = r.Keys.After, r.Keys.During
+	}
+	p.addSuccessors(ctx, d)
+	d.Input.Milters, d.Input.MiltersAsked = p.Facts.Milters(ctx, r, d.Input)
+	p.addFirstKeys(ctx, d)
+	dkimkeys.AddPairs(&d.Input, d.pairs)
+	return d, p.readFacts(ctx, d)
+}
+
+// checkPrivateKeys refuses to go on without a key that signs: mail of its domain
+// is told to come back later, and a new key could not take its place at once. A
+// rotation is the way to one that can.
+func checkPrivateKeys(files system.Reader, r Request) error {
+	domains := r.Want.Domains
+	if !r.Scope.WholeHost() {
+		domains = slices.Collect(r.Scope.Domains(r.Want))
+	}
+	return dkimkeys.CheckAll(files, domains, r.Keys.Ledger, func(domain string, k keyring.Key) bool {
+		_, copied := r.Keys.Copies[state.Path(k.File)]
+		return copied || r.Keys.Replaced[domain]
+	})
+}
+
+// addSuccessors adds the keys that domains get beside the one that signs: those
+// that were made already, for a run that was undone, or new ones.
+func (p *Provisioner) addSuccessors(ctx context.Context, d *Draft) {
+	var domains []spec.Domain
+	for _, domain := range d.Want.Domains {
+		if slices.Contains(d.Keys.Successors, domain.Name) {
+			domains = append(domains, domain)
+		}
+	}
+	selectors := p.Selectors(d.Keys.Ledger, d.Facts.Zones)
+	pairs := make([]dkimkeys.Pair, len(domains))
+	_ = parallel.Do(len(domains), selectorConcurrency, func(i int) error {
+		var made bool
+		if pairs[i], made = p.pairs[domains[i].Name]; !made {
+			pairs[i] = dkimkeys.NewPair(domains[i], selectors.Choose(ctx, domains[i].Name, ""), p.Machine.Now)
+		}
+		return nil
+	})
+	p.keep(pairs)
+	d.pairs = append(d.pairs, pairs...)
+}
+
+// selectorConcurrency is the number of domains for which DNS is asked at a time
+// whether a selector is in use.
+const selectorConcurrency = 32
+
+// addFirstKeys adds a key for each domain that has none that signs. A domain that
+// comes back signs with the key that it had.
+func (p *Provisioner) addFirstKeys(ctx context.Context, d *Draft) {
+	selectors := p.Selectors(d.Keys.Ledger, d.Facts.Zones)
+	for domain := range d.Scope.Domains(d.Want) {
+		if domain.SignedBy != "" {
+			d.pairs = dkimkeys.StopSigning(&d.Input, d.pairs, domain.Name)
+			continue
+		}
+		if _, signs := d.Keys.Ledger.Signing(domain.Name); signs || d.KeysOnly || !p.Options.MakeKeys {
+			continue
+		}
+		if k, ok := selectors.Resumable(domain.Name); ok {
+			dkimkeys.Resume(&d.Input, domain.Name, k)
+			d.notes = append(d.notes, state.Note{
+				Topic: "dkim", Text: fmt.Sprintf("%s has a key already: %s signs again", domain.Name, k.Selector), Passing: true,
+			})
+			continue
+		}
+		d.pairs = append(d.pairs, dkimkeys.NewPair(domain, selectors.ForFirstKey(ctx, domain, d.Have), p.Machine.Now))
+	}
+}
+
+// makePlan compares the desired state with the machine.
+func (p *Provisioner) makePlan(ctx context.Context, d *Draft) (plan.Plan, error) {
+	list := d.Steps
+	if list == nil {
+		list = steps.All()
+	}
+	d.Input = steps.Prepare(list, d.Input)
+	want, err := steps.Some(list, d.Input)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	if d.Advice {
+		want.Notes = append(want.Notes, steps.Advice(d.Input)...)
+	}
+	want.Notes = append(append(want.Notes, d.notes...), d.Notes...)
+	if p.tree() {
+		if want, err = steps.BelowRoot(want, p.exists); err != nil {
+			return plan.Plan{}, err
+		}
+	}
+	made, err := plan.Make(ctx, want, p.Machine.Sys, d.Record)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	return made, simulatePackages(ctx, p.Machine.Sys, &made, !p.Options.DryRun)
+}
+
+// simulatePackages asks apt what installing the packages of a plan would bring and
+// remove. Update lets apt read its lists anew.
+func simulatePackages(ctx context.Context, runner system.Runner, made *plan.Plan, update bool) error {
+	for i := range made.Stages {
+		st := &made.Stages[i]
+		if len(st.Packages) == 0 {
+			continue
+		}
+		sim, err := apt.Simulate(ctx, runner, packageNames(st.Packages), update)
+		if err != nil {
+			return err
+		}
+		st.Install, st.Uninstall = append(sim.Install, sim.Upgrade...), sim.Remove
+		for i, q := range made.Questions {
+			if q.Kind == state.AskMTA {
+				made.Questions[i].Text += " apt removes: " + strings.Join(sim.Remove, " ") + "."
+			}
+		}
+	}
+	return nil
+}
+
+// checkPolicy refuses plans that flags forbid, and those with files that somebody
+// edited.
+func (p *Provisioner) checkPolicy(ctx context.Context, d *Draft) error {
+	for _, st := range d.Plan.Stages {
+		if len(st.Packages) > 0 && !p.Options.Install {
+			return hint.New("leave --no-install out: what apt would bring and take away is shown before you confirm",
+				"not installed, and --no-install forbids it: %s", strings.Join(packageNames(st.Packages), ", "))
+		}
+	}
+	if len(d.Plan.Drift) == 0 || p.Options.OverwriteDrift || p.Options.DryRun {
+		return ctx.Err()
+	}
+	lines := "mailsetup init --dry-run shows the difference; init --overwrite-drift writes our version"
+	if d.OnDrift == ShowDrift {
+		for _, f := range d.Plan.Drift {
+			p.UI.Logf("%s: %s\n%s", f.Path, f.Why, strings.TrimRight(f.Diff, "\n"))
+		}
+		lines = "look at the difference above; --overwrite-drift writes our version (rollback brings yours back)"
+	}
+	return hint.New(lines, "%s is not as mailsetup left it", d.Plan.Drift[0].Path)
+}
+
+// checkNewZones keeps a new zone from hiding a domain that others serve: this
+// machine's resolver would no longer find the domain's website.
+func (p *Provisioner) checkNewZones(ctx context.Context, d *Draft) error {
+	if p.tree() {
+		return nil
+	}
+	for domain := range d.Scope.Domains(d.Want) {
+		if !domain.NewZone || d.Facts.Serves(domain.Name) {
+			continue
+		}
+		servers, known := p.Facts.Delegation(ctx, domain.Name)
+		if !known {
+			p.UI.Logf("could not find out who serves %s; going on, since the new zone was asked for", domain.Name)
+			continue
+		}
+		ours := slices.ContainsFunc(servers, func(name string) bool {
+			name = strings.ToLower(strings.TrimSuffix(name, "."))
+			return name == d.Want.Host.Hostname || slices.Contains(domain.NS, name)
+		})
+		if len(servers) > 0 && !ours {
+			return hint.NewUsage("--dns manual prints the records for them",
+				"%s is served by %s; a zone made here would hide it from this machine", domain.Name, strings.Join(servers, ", "))
+		}
+	}
+	return nil
+}
+
+// checkStopped returns the error of a unit that somebody has stopped or masked. One
+// that is masked keeps any run from its end.
+func (p *Provisioner) checkStopped(d *Draft, maskedOnly bool) error {
+	if p.tree() || d.Proof != ProveDelivery {
+		return nil
+	}
+	for _, h := range steps.Halted(d.Input) {
+		if h.Masked || !maskedOnly {
+			return hint.New(h.Do, "%s", h.Text)
+		}
+	}
+	return nil
+}
+
+func packageNames(list []state.Package) []string {
+	names := make([]string, 0, len(list))
+	for _, p := range list {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// packages returns the names of the packages that a plan installs.
+func packages(p plan.Plan) []string {
+	var names []string
+	for _, st := range p.Stages {
+		names = append(names, packageNames(st.Packages)...)
+	}
+	return names
+}
+
+// install installs the packages of the plan, looks at the machine again and plans
+// the second half. It goes on without a question only if that half adds nothing to
+// what was announced.
+func (p *Provisioner) install(ctx context.Context, d *Draft) error {
+	names := packages(d.Plan)
+	if len(names) == 0 {
+		return nil
+	}
+	p.UI.Logf("installing %s", strings.Join(names, ", "))
+	// A main.cf that an earlier installation left is the administrator's.
+	fresh := d.Input.Facts.Postfix == nil && !p.exists(mainCf)
+	release := p.UI.Hold()
+	err := apt.Install(ctx, p.Machine.Sys, names, apt.Preseed{Mailname: steps.Mailname(d.Input)}, p.UI.PackageLog())
+	release()
+	if err != nil {
+		return err
+	}
+	d.installed = names
+	if fresh {
+		if err := p.Store.MarkPostfixAsInstalled(); err != nil {
+			return err
+		}
+	}
+	again := d.Request
+	again.Want = d.Input.Spec
+	if d.Input.Facts, err = p.Facts.Gather(ctx, again); err != nil {
+		return err
+	}
+	if err := p.readFacts(ctx, d); err != nil {
+		return err
+	}
+	announced := d.Plan
+	if err := p.planWithConsents(ctx, d); err != nil {
+		return err
+	}
+	more := plan.Covers(announced, d.Plan, d.consented...)
+	if len(more) == 0 {
+		return nil
+	}
+	return p.confirmExtra(ctx, d, more)
+}
+
+const mainCf state.Path = "/etc/postfix/main.cf"
+
+// confirmExtra asks again when the packages brought something that the plan did
+// not say.
+func (p *Provisioner) confirmExtra(ctx context.Context, d *Draft, extra []string) error {
+	p.UI.Logf("now that the packages are here, the plan needs more than it said:")
+	for _, e := range extra {
+		p.UI.Logf("  %s", e)
+	}
+	p.UI.ShowPlan(d.Plan)
+	if !p.Options.Interactive {
+		return hint.New("run the same command again if this is what you want", "the plan changed after the packages were installed")
+	}
+	return p.confirm(ctx, d, "Do this as well?")
+}

@@ -1,0 +1,181 @@
+package provision
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/hint"
+	"mailsetup/internal/livepath"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+	"mailsetup/steps"
+	"mailsetup/steps/step"
+)
+
+const signerAsked = "The signer was asked, and signs mail of this server."
+
+// verify proves what a plan without changes leaves. Files say nothing about a
+// daemon that was stopped since, or of what becomes of mail.
+func (p *Provisioner) verify(ctx context.Context, d *Draft) (Result, error) {
+	res := Result{Plan: d.Plan, Notes: d.Plan.Notes}
+	if !p.tree() {
+		err := probeDaemons(ctx, p.Machine.Sys, d.Input)
+		if err == nil {
+			res.Proven, _, err = p.sendMessages(ctx, d)
+		}
+		if err != nil {
+			return Result{}, err
+		}
+	}
+	p.Store.SaveCaches(d.Request, d.Input)
+	return res, nil
+}
+
+// prove says what was proven of the mail that leaves after a plan was applied, and
+// what was not. A run that did not act on the signer has not asked it yet.
+func (p *Provisioner) prove(ctx context.Context, d *Draft) (proven string, problem error) {
+	if !d.Input.Spec.Signs() {
+		return "Mail of this server is left to the signer that was here before.", nil
+	}
+	if d.Proof == ProveDelivery { // a unit that somebody stopped is why, and no other check says so
+		for _, h := range steps.Halted(d.Input) {
+			if !actsOn(d.Plan, h.Unit) {
+				return "", hint.New(h.Do, "%s", h.Text)
+			}
+		}
+	}
+	if !asksSigner(d.Plan) {
+		if err := askSigner(ctx, p.Machine.Sys, d.Input); err != nil {
+			return "", err
+		}
+	}
+	if d.Proof == ProveSigner {
+		return signerAsked, nil
+	}
+	proven, whole, err := p.sendMessages(ctx, d)
+	switch {
+	case ctx.Err() != nil:
+		return "", nil // interrupted when all was done
+	case err != nil:
+		return "", err
+	case whole:
+		apart := ""
+		others := slices.ContainsFunc(d.Input.Spec.Domains, func(d spec.Domain) bool { return d.SignedBy != "" })
+		if h := d.Input.Spec.Host; len(h.LeaveServices) > 0 || h.SignBounces == "no" || others {
+			apart = ", apart from what you left out"
+		}
+		proven = "Mail of this server leaves signed" + apart + ". " + proven
+	}
+	return proven, nil
+}
+
+// actsOn reports whether a plan reloads or starts a unit: one that was down is up
+// then.
+func actsOn(p plan.Plan, unit string) bool {
+	return slices.ContainsFunc(p.Stages, func(st plan.StageChanges) bool {
+		return slices.ContainsFunc(st.Units, func(u state.Unit) bool { return u.Name == unit && !u.Action.AtBoot() })
+	})
+}
+
+// asksSigner reports whether a stage of the plan is proven by a signature.
+func asksSigner(p plan.Plan) bool {
+	return slices.ContainsFunc(p.Stages, func(st plan.StageChanges) bool {
+		return slices.ContainsFunc(st.Units, func(u state.Unit) bool {
+			return slices.ContainsFunc(u.Settled, func(q state.Probe) bool { return q.Kind == state.ProbeSigns })
+		})
+	})
+}
+
+// probeDaemons asks whether the daemons do what the files say.
+func probeDaemons(ctx context.Context, prober system.Prober, in step.Input) error {
+	if err := askSigner(ctx, prober, in); err != nil {
+		return err
+	}
+	f := in.Facts
+	if f.SMTPAddress == "" {
+		return nil // a null client; whether Postfix runs was seen with the facts
+	}
+	err := prober.Probe(ctx, state.Probe{Kind: state.ProbeSMTP, Address: f.SMTPAddress, Within: 10 * time.Second})
+	if err != nil && ctx.Err() == nil {
+		return hint.New("systemctl restart "+f.Postfix.Unit+"; if it does not help: journalctl -u "+f.Postfix.Unit+" -n 20",
+			"Postfix takes no mail, although the files are as they should be: %w", err)
+	}
+	return ctx.Err()
+}
+
+// askSigner asks the running signer for a signature of the host's own mail.
+func askSigner(ctx context.Context, prober system.Prober, in step.Input) error {
+	probe, ok := steps.Proof(in)
+	if !ok {
+		return nil
+	}
+	if err := prober.Probe(ctx, probe); err != nil {
+		return cmp.Or(ctx.Err(), hint.New("systemctl start opendkim if it is down; journalctl -u opendkim -n 20 says why it does not sign",
+			"mail does not leave signed, although the files are as they should be: %w", err))
+	}
+	return nil
+}
+
+// sendMessages sends messages of one domain all the way through Postfix, and says
+// what was proven. The notes of the plan may tell why a signature does not hold.
+func (p *Provisioner) sendMessages(ctx context.Context, d *Draft) (proven string, whole bool, err error) {
+	senders := steps.Senders(d.Input)
+	postfix := d.Input.Facts.Postfix
+	switch {
+	case len(senders) == 0:
+		return "", false, nil // no key signs yet, or another program does
+	case postfix == nil:
+		return signerAsked, false, nil
+	}
+	p.UI.Logf("does a message arrive signed, all the way through Postfix")
+	res, err := livepath.Probe(ctx, p.Machine.Sys, livepath.Request{Postfix: postfix, SMTP: smtpAddress(d.Input.Facts), Signers: senders})
+	if err != nil {
+		return "", false, err
+	}
+	if broken := res.Broken(); len(broken) > 0 {
+		return "", false, brokenSignature(broken[0], d.Plan.Notes)
+	}
+	if len(res.Proven()) == 0 {
+		return signerAsked + " " + res.Sentence(), false, nil
+	}
+	return res.Sentence(), true, nil
+}
+
+// smtpAddress returns where Postfix takes mail by SMTP, also if it did not run yet
+// when the machine was looked at.
+func smtpAddress(f state.Facts) string {
+	smtpd := func(v state.Service) bool { return v.Name == "smtp/inet" || v.Name == "25/inet" }
+	if f.SMTPAddress == "" && slices.ContainsFunc(f.Postfix.Services, smtpd) {
+		return "127.0.0.1:25"
+	}
+	return f.SMTPAddress
+}
+
+// brokenSignature returns the error of a message whose signature does not hold
+// where it arrives, although the signer made one that does.
+func brokenSignature(d livepath.Delivery, notes []state.Note) error {
+	text := fmt.Sprintf("mail does not leave signed: a message from %s, by %s and Postfix's %s, arrived, but %s", d.Signer.From, d.Way, d.Transport, d.Broken)
+	if d.EightBit {
+		text += " (of a message with 8-bit text)"
+	}
+	if len(d.Changed) > 0 {
+		text += ". On its way were changed: " + strings.Join(d.Changed, ", ")
+	}
+	lines := "postconf -n | grep -E 'smtp_(generic_maps|.*checks|discard_ehlo)' and postconf -P show what Postfix changes after signing; other milters and a content filter may do so, too"
+	var named []string
+	for _, n := range notes {
+		if strings.HasPrefix(n.Topic, "smtp_") {
+			named = append(named, n.Text+"; "+n.Do)
+		}
+	}
+	if len(named) > 0 {
+		lines = strings.Join(named, "\n")
+	}
+	return hint.New(lines, "%s", text)
+}
