@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/propose"
+	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/wizard"
@@ -38,8 +39,15 @@ func (s *session) proposer(old *spec.Spec) *propose.Proposer {
 
 // propose carries out what was worked out.
 func (s *session) propose(ctx context.Context, r propose.Result, old *spec.Spec) error {
-	s.facts, s.scope, s.keys, s.record, s.taken = r.Facts, r.Scope, r.Ledger, r.Record, r.Adopted
-	return s.provision(ctx, r.Want, old)
+	s.taken = r.Adopted
+	req := provision.Request{
+		Want: r.Want, Have: old, Scope: r.Scope, Facts: r.Facts, Record: r.Record, Advice: true,
+		Keys: provision.KeyPlan{Ledger: r.Ledger, Selector: s.asksSelector},
+	}
+	if r.Adopted != nil {
+		req.Notes, req.Keys.Permissions, req.Keys.Copies = r.Adopted.Notes, r.Adopted.Permissions, r.Adopted.Copies
+	}
+	return s.provision(ctx, req)
 }
 
 // asks reports whether a person answers questions in this run.

@@ -13,9 +13,10 @@ import (
 
 // provision is the tail of every command that changes what the machine is for:
 // plan, show, confirm, carry out, print what is left.
-func (s *session) provision(ctx context.Context, want spec.Spec, old *spec.Spec) error {
+func (s *session) provision(ctx context.Context, r provision.Request) error {
 	p := s.provisioner()
-	d, err := p.Plan(ctx, s.request(want, old))
+	r.Keys.OnDisk = s.memory.keys
+	d, err := p.Plan(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -27,11 +28,11 @@ func (s *session) provision(ctx context.Context, want spec.Spec, old *spec.Spec)
 			return err
 		}
 	}
-	r, err := p.Run(ctx, d)
+	res, err := p.Run(ctx, d)
 	if err != nil {
 		return err
 	}
-	return s.printRun(r)
+	return s.printRun(res)
 }
 
 // provisioner carries requests out on the machine of the session.
@@ -44,18 +45,6 @@ func (s *session) provisioner() *provision.Provisioner {
 			Consents: s.o.consents, Interactive: s.asks(),
 		},
 	}
-}
-
-// request is what init and the commands about domains ask for.
-func (s *session) request(want spec.Spec, old *spec.Spec) provision.Request {
-	r := provision.Request{
-		Want: want, Have: old, Scope: s.scope, Removed: s.removed, Facts: s.facts, Record: s.record, Advice: true,
-		Keys: provision.KeyPlan{Ledger: s.keys, OnDisk: s.memory.keys, Withdraw: s.retire, Selector: s.asksSelector},
-	}
-	if s.taken != nil {
-		r.Notes, r.Keys.Permissions, r.Keys.Copies = s.taken.Notes, s.taken.Permissions, s.taken.Copies
-	}
-	return r
 }
 
 // sources is the session as what a provisioner asks.

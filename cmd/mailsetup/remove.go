@@ -6,9 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"mailsetup/internal/keyring"
-	"mailsetup/internal/spec"
-	"mailsetup/steps/step"
+	"mailsetup/internal/provision"
 )
 
 func removeCommand(c console) *cli.Command {
@@ -60,89 +58,25 @@ func runRemove(ctx context.Context, c console, names []string, o options, purge 
 	if err != nil {
 		return err
 	}
-	if err := s.remove(names, old, purge); err != nil {
+	r, before, err := provision.Removal{Domains: names, Purge: purge, Machine: s.Kind()}.Request(*old, s.keys)
+	if err != nil {
 		return err
 	}
-	if len(s.scope.Selection()) == 0 {
+	for _, name := range before {
+		s.c.say("%s was removed already; its key is in DNS for mail under way", name)
+	}
+	if len(r.Scope.Selection()) == 0 {
 		return s.nothingLeft("all of these domains were removed already")
 	}
-	want := old.Without(names...)
-	if err := want.Validate().Err(); err != nil {
+	r.Record = s.record
+	if r.Facts, err = (sources{s}).Gather(ctx, r); err != nil {
 		return err
 	}
-	if err := s.look(ctx, &want); err != nil {
-		return err
-	}
-	if err := s.provision(ctx, want, old); err != nil || s.o.dryRun {
+	if err := s.provision(ctx, r); err != nil || s.o.dryRun {
 		return err
 	}
 	if err := s.remember(); err != nil {
 		return err
 	}
 	return s.count() // from now on
-}
-
-// remove makes the run one about the end of these domains.
-func (s *session) remove(names []string, old *spec.Spec, purge bool) error {
-	gone, unknown := s.leaving(names, old)
-	switch {
-	case len(unknown) > 0:
-		return usage("mailsetup list shows those of this "+s.Kind(), "no domain of this %s: %s", s.Kind(), listed(unknown, 10))
-	case slices.Contains(names, old.Host.Domain):
-		return usage("write another one into domain = in "+string(spec.HostFile)+", run mailsetup init, then remove this one",
-			"%s is the primary domain, with whose key the mail of this %s itself is signed", old.Host.Domain, s.Kind())
-	}
-	for _, d := range old.Domains {
-		if slices.Contains(names, d.SPF.Redirect) && !slices.Contains(names, d.Name) {
-			return usage("mailsetup init --domain "+d.Name+" --spf-redirect=false",
-				"the SPF record of %s is that of %s", d.Name, d.SPF.Redirect)
-		}
-	}
-	s.removed, s.retire = gone, map[string][]string{}
-	if purge {
-		for _, n := range names {
-			for _, k := range keyring.Kept(s.keys[n]) {
-				s.retire[n] = append(s.retire[n], k.Selector)
-			}
-		}
-	} else {
-		names = s.signing(names, old)
-	}
-	s.scope = step.Only(names...)
-	if slices.Contains(names, old.Host.Hostname) { // the host's own records take the place of that domain's
-		s.scope = s.scope.With(old.Host.Domain)
-	}
-	return nil
-}
-
-// leaving sorts names into domains of the spec, and those that nobody knows.
-// The others were removed before.
-func (s *session) leaving(names []string, old *spec.Spec) (gone []spec.Domain, unknown []string) {
-	known := map[string]spec.Domain{}
-	for _, d := range old.Domains {
-		known[d.Name] = d
-	}
-	for _, n := range names {
-		d, ok := known[n]
-		switch {
-		case ok:
-			gone = append(gone, d)
-		case len(keyring.Kept(s.keys[n])) == 0:
-			unknown = append(unknown, n)
-		}
-	}
-	return gone, unknown
-}
-
-// signing are the domains that are in the spec, or whose keys sign. One that was
-// removed before has only its keys left, and nothing to do.
-func (s *session) signing(names []string, old *spec.Spec) []string {
-	return slices.DeleteFunc(slices.Clone(names), func(n string) bool {
-		_, signs := s.keys.Signing(n)
-		if signs || old.Has(n) {
-			return false
-		}
-		s.c.say("%s was removed already; its key is in DNS for mail under way", n)
-		return true
-	})
 }

@@ -35,8 +35,6 @@ type session struct {
 	scope step.Scope
 	// removed are domains that the run takes out of the spec, as they were.
 	removed []spec.Domain
-	// retire are keys that go in this run: selectors, by domain.
-	retire map[string][]string
 	// passed is how long keys have been in their stages.
 	passed keyring.Passed
 	// steps are those that the run takes; nil for all.

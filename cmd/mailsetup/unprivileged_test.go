@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"mailsetup/internal/machine"
+	"mailsetup/internal/propose"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -46,7 +47,7 @@ func TestADryRunNeedsNoRoot(t *testing.T) {
 	if s.selectors().InUse(t.Context(), "lab.example", "202611") {
 		t.Error("a selector that cannot be looked at counts as taken")
 	}
-	if err := s.provision(t.Context(), want, nil); err != nil {
+	if err := s.propose(t.Context(), propose.Result{Want: want, Facts: s.facts, Ledger: s.keys, Record: s.record}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out.String(), "/etc/dkimkeys/lab.example/202611.private") {
