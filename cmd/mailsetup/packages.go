@@ -3,11 +3,7 @@ package main
 import (
 	"bytes"
 	"strings"
-
-	"mailsetup/internal/state"
 )
-
-const mainCf state.Path = "/etc/postfix/main.cf"
 
 // packageProgress passes on the lines of apt and dpkg that show that work goes
 // on, one for each package, and keeps the rest to itself: what went wrong is in

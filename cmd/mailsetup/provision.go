@@ -5,17 +5,15 @@ import (
 
 	"mailsetup/internal/facts"
 	"mailsetup/internal/provision"
-	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps"
-	"mailsetup/steps/step"
 )
 
 // provision is the tail of every command that changes what the machine is for:
 // plan, show, confirm, carry out, print what is left.
 func (s *session) provision(ctx context.Context, r provision.Request) error {
 	p := s.provisioner()
-	r.Keys.OnDisk = s.memory.keys
+	r.OnDisk, r.Keys.OnDisk = s.memory.domains, s.memory.keys
 	d, err := p.Plan(ctx, r)
 	if err != nil {
 		return err
@@ -38,7 +36,7 @@ func (s *session) provision(ctx context.Context, r provision.Request) error {
 // provisioner carries requests out on the machine of the session.
 func (s *session) provisioner() *provision.Provisioner {
 	return &provision.Provisioner{
-		Machine: s.Machine, UI: ui{s}, Facts: sources{s}, Store: sources{s},
+		Machine: s.Machine, UI: ui{s}, Facts: sources{s},
 		Selectors: gatherer{s}.Selectors,
 		Options: provision.Options{
 			DryRun: s.o.dryRun, Install: s.o.install, OverwriteDrift: s.o.overwriteDrift, MakeKeys: s.o.root == "" || s.o.rootKeys,
@@ -87,19 +85,4 @@ func (s sources) Milters(ctx context.Context, r provision.Request, in steps.Inpu
 func (s sources) Delegation(ctx context.Context, domain string) ([]string, bool) {
 	servers, known, err := s.Resolver.Delegation(ctx, domain+".")
 	return servers, known && err == nil
-}
-
-// SpecFiles implements provision.Store.
-func (s sources) SpecFiles(sp spec.Spec, scope step.Scope) (map[state.Path][]byte, error) {
-	s.scope = scope
-	return s.documents(sp)
-}
-
-// MarkPostfixAsInstalled implements provision.Store.
-func (s sources) MarkPostfixAsInstalled() error { return s.store().MarkFreshPostfix() }
-
-// SaveCaches implements provision.Store.
-func (s sources) SaveCaches(r provision.Request, in steps.Input) {
-	s.use(r)
-	s.settledNow(in)
 }

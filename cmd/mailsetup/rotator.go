@@ -121,7 +121,7 @@ func (p *rotationProvisioner) Gather(ctx context.Context, r provision.Request) (
 }
 
 func (p *rotationProvisioner) Plan(ctx context.Context, r provision.Request) (*provision.Draft, error) {
-	r.Keys.OnDisk = p.s.memory.keys
+	r.OnDisk, r.Keys.OnDisk = p.s.memory.domains, p.s.memory.keys
 	return p.Provisioner.Plan(ctx, r)
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"mailsetup/internal/spec"
-	"mailsetup/steps"
 )
 
 // few domains, names in a line, senders or files.
@@ -22,16 +21,4 @@ func (s *session) findSettled(w *spec.Spec) (err error) {
 	unchanged, err := s.store().Unchanged(*w, s.keys, s.fingerprints)
 	s.scope = s.scope.Skip(unchanged)
 	return err
-}
-
-// settledNow remembers the domains as this run leaves them. Without that the
-// next one takes longer, and no more. A run that took a part of the steps knows
-// too little.
-func (s *session) settledNow(in steps.Input) {
-	if s.Image != nil || s.steps != nil {
-		return
-	}
-	if err := s.store().SaveFingerprints(in); err != nil {
-		s.c.say("the next run will look at all domains again: %v", err)
-	}
 }

@@ -14,6 +14,7 @@ import (
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/store"
 	"mailsetup/internal/system"
 	"mailsetup/steps"
 	"mailsetup/steps/step"
@@ -38,7 +39,7 @@ type Draft struct {
 // newDraft gathers what the steps look at. Keys that have to be made are
 // placeholders until the plan is confirmed.
 func (p *Provisioner) newDraft(ctx context.Context, r Request) (*Draft, error) {
-	files, err := p.Store.SpecFiles(r.Want, r.Scope)
+	files, err := specFiles(p.Machine.Sys, r, r.Want)
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +62,11 @@ func (p *Provisioner) newDraft(ctx context.Context, r Request) (*Draft, error) {
 	p.addFirstKeys(ctx, d)
 	dkimkeys.AddPairs(&d.Input, d.pairs)
 	return d, p.readFacts(ctx, d)
+}
+
+// specFiles returns the files that say what a spec says, as they should be.
+func specFiles(files store.Files, r Request, sp spec.Spec) (map[state.Path][]byte, error) {
+	return store.New(files).SpecFiles(sp.Host, slices.Collect(r.Scope.Domains(sp)), r.OnDisk)
 }
 
 // checkPrivateKeys refuses to go on without a key that signs: mail of its domain
@@ -142,7 +148,7 @@ func (p *Provisioner) makePlan(ctx context.Context, d *Draft) (plan.Plan, error)
 	}
 	want.Notes = append(append(want.Notes, d.notes...), d.Notes...)
 	if p.tree() {
-		if want, err = steps.BelowRoot(want, p.exists); err != nil {
+		if want, err = steps.BelowRoot(want, func(path state.Path) bool { return exists(p.Machine.Sys, path) }); err != nil {
 			return plan.Plan{}, err
 		}
 	}
@@ -265,7 +271,7 @@ func (p *Provisioner) install(ctx context.Context, d *Draft) error {
 	}
 	p.UI.Logf("installing %s", strings.Join(names, ", "))
 	// A main.cf that an earlier installation left is the administrator's.
-	fresh := d.Input.Facts.Postfix == nil && !p.exists(mainCf)
+	fresh := d.Input.Facts.Postfix == nil && !exists(p.Machine.Sys, mainCf)
 	release := p.UI.Hold()
 	err := apt.Install(ctx, p.Machine.Sys, names, apt.Preseed{Mailname: steps.Mailname(d.Input)}, p.UI.PackageLog())
 	release()
@@ -274,7 +280,7 @@ func (p *Provisioner) install(ctx context.Context, d *Draft) error {
 	}
 	d.installed = names
 	if fresh {
-		if err := p.Store.MarkPostfixAsInstalled(); err != nil {
+		if err := store.New(p.Machine.Sys).MarkFreshPostfix(); err != nil {
 			return err
 		}
 	}

@@ -33,7 +33,7 @@ func (p *Provisioner) verify(ctx context.Context, d *Draft) (Result, error) {
 			return Result{}, err
 		}
 	}
-	p.Store.SaveCaches(d.Request, d.Input)
+	p.saveFingerprints(d)
 	return res, nil
 }
 

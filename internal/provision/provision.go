@@ -15,6 +15,8 @@ import (
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/store"
+	"mailsetup/internal/system"
 	"mailsetup/steps/step"
 )
 
@@ -27,7 +29,8 @@ import (
 // record back is the same with empty Keys.
 type Request struct {
 	Want    spec.Spec
-	Have    *spec.Spec // the spec of earlier runs, nil for the first one
+	Have    *spec.Spec   // the spec of earlier runs, nil for the first one
+	OnDisk  store.OnDisk // the domains of Have whose files need not be written again
 	Scope   step.Scope
 	Removed []spec.Domain // that the run takes out of the spec, as they were
 
@@ -154,24 +157,12 @@ type Facts interface {
 	Delegation(ctx context.Context, domain string) ([]string, bool)
 }
 
-// Store reads and writes mailsetup's own files.
-type Store interface {
-	// SpecFiles returns the files that say what is wanted, as they should be.
-	SpecFiles(sp spec.Spec, scope step.Scope) (map[state.Path][]byte, error)
-	// MarkPostfixAsInstalled remembers that the settings of Postfix are nobody's
-	// wish: they are as its package brought them.
-	MarkPostfixAsInstalled() error
-	// SaveCaches remembers that an input was found or made true.
-	SaveCaches(r Request, in step.Input)
-}
-
 // Provisioner carries requests out on one machine.
 type Provisioner struct {
 	Machine   *machine.Machine
 	Options   Options
 	UI        UI
 	Facts     Facts
-	Store     Store
 	Selectors func(keyring.Ledger, []state.Zone) dkimkeys.Selectors
 
 	// pairs are keys that were made for a run that was undone, by domain.
@@ -281,7 +272,7 @@ func (p *Provisioner) apply(ctx context.Context, d *Draft) (Result, error) {
 	if err := m.SaveOwners(); err != nil {
 		return res, &FatalError{err}
 	}
-	p.Store.SaveCaches(d.Request, d.Input)
+	p.saveFingerprints(d)
 	if d.Quiet {
 		return res, nil
 	}
@@ -325,6 +316,17 @@ func (p *Provisioner) makeKeys(ctx context.Context, d *Draft) error {
 	return nil
 }
 
+// saveFingerprints remembers the domains as a run leaves them. Without that the next
+// one takes longer, and no more. A run of some of the steps knows too little.
+func (p *Provisioner) saveFingerprints(d *Draft) {
+	if p.tree() || d.Steps != nil {
+		return
+	}
+	if err := store.New(p.Machine.Sys).SaveFingerprints(d.Input); err != nil {
+		p.UI.Logf("the next run will look at all domains again: %v", err)
+	}
+}
+
 // keep remembers keys for another attempt.
 func (p *Provisioner) keep(pairs []dkimkeys.Pair) {
 	if p.pairs == nil {
@@ -336,8 +338,8 @@ func (p *Provisioner) keep(pairs []dkimkeys.Pair) {
 }
 
 // exists reports whether there is anything at a path.
-func (p *Provisioner) exists(path state.Path) bool {
-	o, err := p.Machine.Sys.Read(path)
+func exists(files system.Reader, path state.Path) bool {
+	o, err := files.Read(path)
 	return err == nil && o.Kind != state.Absent
 }
 

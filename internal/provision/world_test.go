@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,9 +40,7 @@ type world struct {
 	recipients    map[string]state.Recipient
 	recipientsErr error
 	seen          map[string]time.Time
-	gathered      int  // how often the machine was looked at again
-	fresh         bool // Postfix is marked as installed
-	cached        []string
+	gathered      int // how often the machine was looked at again
 	zonesErr      error
 
 	p *provision.Provisioner
@@ -60,10 +56,11 @@ func newWorld(t *testing.T, root string) *world {
 		facts:   state.Facts{Release: state.Release{ID: "debian", Version: "13"}, Files: map[state.Path][]byte{}},
 	}
 	w.PutFile("/etc/os-release", "ID=debian\nVERSION_ID=\"13\"\n")
+	w.Put("/var/lib", state.Object{Kind: state.Directory, Mode: 0o755, Owner: state.Root})
 	w.person.answers = map[string]bool{}
 	w.machine = machine.New(w.Mem, nil, machine.Options{Root: root, Command: "init", Clock: func() time.Time { return november }})
 	w.p = &provision.Provisioner{
-		Machine: w.machine, UI: &w.person, Facts: w, Store: w,
+		Machine: w.machine, UI: &w.person, Facts: w,
 		Selectors: func(l keyring.Ledger, zones []state.Zone) dkimkeys.Selectors {
 			return dkimkeys.Selectors{Ledger: l, Files: w.Mem, Zones: zones, Now: november, Seen: func(string) map[string]time.Time { return w.seen }, Random: func(n int) string { return strings.Repeat("x", n) }}
 		},
@@ -133,23 +130,6 @@ func (w *world) Milters(context.Context, provision.Request, step.Input) ([]state
 // Delegation implements provision.Facts.
 func (w *world) Delegation(context.Context, string) ([]string, bool) {
 	return w.delegation, w.delegation != nil
-}
-
-// SpecFiles implements provision.Store.
-func (w *world) SpecFiles(sp spec.Spec, scope step.Scope) (map[state.Path][]byte, error) {
-	files := map[state.Path][]byte{spec.HostFile: spec.MarshalHost(sp.Host)}
-	for d := range scope.Domains(sp) {
-		files[spec.DomainFile(d.Name)] = spec.MarshalDomain(d)
-	}
-	return files, nil
-}
-
-// MarkPostfixAsInstalled implements provision.Store.
-func (w *world) MarkPostfixAsInstalled() error { w.fresh = true; return nil }
-
-// SaveCaches implements provision.Store.
-func (w *world) SaveCaches(_ provision.Request, in step.Input) {
-	w.cached = slices.Sorted(maps.Keys(in.Keys))
 }
 
 // person answers questions by a script.
