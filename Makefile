@@ -46,7 +46,7 @@ build: go ## build ./mailsetup, static (the default)
 test: go ## run all tests: the quick ones, then e2e where possible
 	@if $(root_on_debian); then $(MAKE) deps; fi
 	@if command -v gcc >/dev/null; then race=-race; else race=; echo "no gcc: without the race detector"; fi; \
-	set -x; go test $$race -shuffle=on ./...
+	set -x; go test $$race -vet=off -shuffle=on ./... # make lint vets
 	@if why=$$($(no_boot)); then $(MAKE) e2e; else \
 		printf '%s\n' '' '****************************************************************' \
 			'*** SKIPPED: all end-to-end tests (booted Debian 12 and 13). ***' \
@@ -144,7 +144,7 @@ no_boot = { [ "$$(id -u)" = 0 ] || { echo "not root"; false; }; } && \
 # One line for each test as it ends. Tests run side by side within a package
 # only: -p 1 makes their output appear at once.
 e2e_run = echo "go test -tags e2e $(1) ./internal/e2e/..."; \
-	go test -tags e2e -count=1 -v -p 1 -parallel $(PARALLEL) $(1) ./internal/e2e/... \
+	go test -tags e2e -vet=off -count=1 -v -p 1 -parallel $(PARALLEL) $(1) ./internal/e2e/... \
 	| { grep --line-buffered -v -e '^=== \(RUN\|PAUSE\|CONT\|NAME\)' -e 'no test files' || true; }
 
 .PHONY: go
