@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"mailsetup/internal/apply"
 	"mailsetup/internal/dnscheck"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/rollback"
@@ -115,13 +113,13 @@ func rollbackCommand(c console) *cli.Command {
 // rollback is a plan like any other: shown, confirmed, journaled, undone if it
 // fails.
 func (s *session) rollback(ctx context.Context, id string) error {
-	m := rollback.Machine{Files: s.Sys, Journal: s.Journal}
+	var look rollback.Look
 	if s.Image == nil {
-		m.Look = func(ctx context.Context, w dnscheck.Expected) dnscheck.Result {
+		look = func(ctx context.Context, w dnscheck.Expected) dnscheck.Result {
 			return dnscheck.Check(ctx, s.Resolver, w, dnscheck.Result{})
 		}
 	}
-	r, err := rollback.Make(ctx, m, id, s.Now)
+	r, err := rollback.Make(ctx, s.Machine, id, look)
 	if err != nil {
 		return err
 	}
@@ -132,8 +130,8 @@ func (s *session) rollback(ctx context.Context, id string) error {
 		return err
 	}
 	defer s.c.hold()()
-	report, err := apply.Run(ctx, s.Sys, r.Plan, s.Journal, s.ApplyOptions())
-	if err := errors.Join(err, s.SaveOwners()); err != nil {
+	report, err := r.Apply(ctx, s.Machine)
+	if err != nil {
 		return err
 	}
 	if s.o.json {

@@ -22,8 +22,8 @@ import (
 // checkStillPublished refuses a plan after which a key signs again whose record is
 // no longer in DNS: whoever publishes the records may have removed it since. A
 // name server that cannot be asked keeps no rollback from going on.
-func (m Machine) checkStillPublished(ctx context.Context, p plan.Plan) error {
-	if m.Look == nil {
+func checkStillPublished(ctx context.Context, p plan.Plan, look Look) error {
+	if look == nil {
 		return nil
 	}
 	keys := reactivatedKeys(p)
@@ -32,7 +32,7 @@ func (m Machine) checkStillPublished(ctx context.Context, p plan.Plan) error {
 		if publishes(p, domain, k) {
 			continue
 		}
-		if text := m.missingAt(ctx, domain, k); text != "" {
+		if text := look.missingAt(ctx, domain, k); text != "" {
 			return hint.New(fmt.Sprintf("publish it again: %s._domainkey.%s TXT %s\nor leave that key: mailsetup rotate-dkim --now %s makes another one",
 				k.Selector, domain, keygen.Record(k.Public), domain),
 				"%s would sign for %s again, and no message would verify: %s", k.Selector, domain, text)
@@ -88,8 +88,8 @@ func publishes(p plan.Plan, domain string, k keyring.Key) bool {
 
 // missingAt says which name server answers that it does not have the record of a
 // key, "" for none.
-func (m Machine) missingAt(ctx context.Context, domain string, k keyring.Key) string {
-	v := m.Look(ctx, dnscheck.ForKey(domain, spec.DefaultTTL, k))
+func (look Look) missingAt(ctx context.Context, domain string, k keyring.Key) string {
+	v := look(ctx, dnscheck.ForKey(domain, spec.DefaultTTL, k))
 	for _, server := range v.Servers {
 		for _, r := range server.Records {
 			if !r.OK() {

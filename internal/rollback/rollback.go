@@ -4,27 +4,23 @@ package rollback
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"mailsetup/internal/apply"
 	"mailsetup/internal/dnscheck"
 	"mailsetup/internal/hint"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
 
-// Machine is what a rollback reads.
-type Machine struct {
-	Files   system.Reader
-	Journal *apply.Journal
-	// Look asks every name server of a domain for records; nil: nobody is asked,
-	// since nothing signs below --root.
-	Look func(context.Context, dnscheck.Expected) dnscheck.Result
-}
+// Look asks every name server of a domain for records. Nil: nobody is asked, since
+// nothing signs below --root.
+type Look func(context.Context, dnscheck.Expected) dnscheck.Result
 
 // Rollback is the plan that takes back the runs of one command.
 type Rollback struct {
@@ -37,7 +33,7 @@ type Rollback struct {
 // or of the last command that is still in effect if it is "". The ID of a later
 // run takes back that run alone. The ledger goes on to list keys that the runs
 // added, as gone since now.
-func Make(ctx context.Context, m Machine, id string, now time.Time) (Rollback, error) {
+func Make(ctx context.Context, m *machine.Machine, id string, look Look) (Rollback, error) {
 	entries, err := m.Journal.History()
 	if err != nil {
 		return Rollback{}, err
@@ -46,24 +42,30 @@ func Make(ctx context.Context, m Machine, id string, now time.Time) (Rollback, e
 	if err != nil {
 		return Rollback{}, err
 	}
-	p, err := apply.InverseAll(ctx, runs, m.Files)
+	p, err := apply.InverseAll(ctx, runs, m.Sys)
 	if err != nil {
 		return Rollback{}, hint.New(laterRuns(entries, runs), "%w", err)
 	}
-	p = keepLedger(p, now)
-	if packagesStay(m.Files, p) {
+	p = keepLedger(p, m.Now)
+	if packagesStay(m.Sys, p) {
 		p.Notes = append(p.Notes, state.Note{
 			Topic: "packages",
 			Text:  "the packages stay that mailsetup installed; a mail server that Postfix replaced comes back with apt-get install",
 		})
 	}
-	if err := m.checkStillPublished(ctx, p); err != nil {
+	if err := checkStillPublished(ctx, p, look); err != nil {
 		return Rollback{}, err
 	}
 	if id == "" {
 		id = apply.FirstID(runs[0].ID)
 	}
 	return Rollback{ID: id, Command: runs[0].Command, Plan: p}, nil
+}
+
+// Apply carries the plan out, in a run of its own that can be taken back, too.
+func (r Rollback) Apply(ctx context.Context, m *machine.Machine) (apply.Report, error) {
+	report, err := apply.Run(ctx, m.Sys, r.Plan, m.Journal, m.ApplyOptions())
+	return report, errors.Join(err, m.SaveOwners())
 }
 
 // find returns the runs of a command that are in effect, the oldest first.

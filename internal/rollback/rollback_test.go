@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/dnscheck"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/rollback"
 	"mailsetup/internal/spec"
@@ -24,7 +25,7 @@ var november = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 type host struct {
 	*systemtest.Mem
 	t       *testing.T
-	journal *apply.Journal
+	machine *machine.Machine
 	dns     func(dnscheck.Expected) dnscheck.Result // nil: below --root
 }
 
@@ -34,7 +35,8 @@ func newHost(t *testing.T) *host {
 	for _, dir := range []state.Path{"/etc/mailsetup", "/etc/opendkim", "/etc/bind/mailsetup", plan.Home, keyring.Dir()} {
 		mem.Put(dir, state.Object{Kind: state.Directory, Mode: 0o755, Owner: state.Root})
 	}
-	return &host{Mem: mem, t: t, journal: apply.NewJournal(mem, plan.Home+"/journal")}
+	m := machine.New(mem, nil, machine.Options{Command: "rollback", Clock: func() time.Time { return november.AddDate(0, 0, 1) }})
+	return &host{Mem: mem, t: t, machine: m}
 }
 
 // file is a regular file of root's.
@@ -76,18 +78,18 @@ func (h *host) run(id string, changes ...change) {
 func (h *host) apply(id string, p plan.Plan) {
 	h.t.Helper()
 	o := apply.Options{ID: id, Command: "of " + id, Now: func() time.Time { return november }}
-	if _, err := apply.Run(h.t.Context(), h.Mem, p, h.journal, o); err != nil {
+	if _, err := apply.Run(h.t.Context(), h.Mem, p, h.machine.Journal, o); err != nil {
 		h.t.Fatal(err)
 	}
 }
 
 // make plans the rollback of a run.
 func (h *host) make(id string) (rollback.Rollback, error) {
-	m := rollback.Machine{Files: h.Mem, Journal: h.journal}
+	var look rollback.Look
 	if h.dns != nil {
-		m.Look = func(_ context.Context, w dnscheck.Expected) dnscheck.Result { return h.dns(w) }
+		look = func(_ context.Context, w dnscheck.Expected) dnscheck.Result { return h.dns(w) }
 	}
-	return rollback.Make(h.t.Context(), m, id, november.AddDate(0, 0, 1))
+	return rollback.Make(h.t.Context(), h.machine, id, look)
 }
 
 // back takes a run back and returns the plan that did it.
@@ -97,7 +99,9 @@ func (h *host) back(id string) rollback.Rollback {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	h.apply("taking-back-"+id, r.Plan)
+	if _, err := r.Apply(h.t.Context(), h.machine); err != nil {
+		h.t.Fatal(err)
+	}
 	return r
 }
 
@@ -176,7 +180,7 @@ func TestWhatCannotBeTakenBack(t *testing.T) {
 	}
 	for id, want := range map[string]string{"x": `no run "x"`, "c": "run c was not completed: there is nothing to take back"} {
 		if id == "c" { // as a run that failed and was undone
-			h.journal = undone(h)
+			h.machine.Journal = undone(h)
 		}
 		_, err := h.make(id)
 		if err == nil || err.Error() != want || !hint.IsUsage(err) || !slices.Equal(hint.Of(err), []string{"mailsetup history lists the runs"}) {
