@@ -1,4 +1,4 @@
-package dnsclient
+package dnsclient_test
 
 import (
 	"testing"

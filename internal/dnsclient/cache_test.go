@@ -1,4 +1,4 @@
-package dnsclient
+package dnsclient_test
 
 import (
 	"context"
@@ -6,15 +6,17 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsclient/dnstest"
 )
 
 func TestEachQuestionIsPutOnce(t *testing.T) {
 	var asked atomic.Int32
-	c := New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
 		asked.Add(1)
 		return dnstest.Reply(t, r, dns.RcodeSuccess, r.Question[0].Name+` 60 IN TXT "x"`)
 	})).WithCache()
@@ -23,7 +25,7 @@ func TestEachQuestionIsPutOnce(t *testing.T) {
 		for _, name := range []string{"a.example", "A.example.", "b.example"} {
 			wg.Go(func() {
 				records, status, err := c.Lookup(t.Context(), name, "TXT")
-				if len(records) != 1 || status != Found || err != nil {
+				if len(records) != 1 || status != dnsclient.Found || err != nil {
 					t.Errorf("%s: %v, %v, %v", name, records, status, err)
 				}
 			})
@@ -33,41 +35,60 @@ func TestEachQuestionIsPutOnce(t *testing.T) {
 	if n := asked.Load(); n != 2 {
 		t.Errorf("%d questions for two names", n)
 	}
-	if _, status, err := c.Lookup(t.Context(), "a.example", "MX"); status != NoData || err != nil || asked.Load() != 3 {
+	if _, status, err := c.Lookup(t.Context(), "a.example", "MX"); status != dnsclient.NoData || err != nil || asked.Load() != 3 {
 		t.Errorf("%v, %v; %d questions after one about another type", status, err, asked.Load())
 	}
 }
 
 func TestWhatNobodyAnsweredIsAskedAgain(t *testing.T) {
-	m, n := &cache[string]{}, 0
-	for range 3 {
-		_, err := m.get(t.Context(), "a", func() (string, error) { n++; return "", errors.New("no answer") })
-		if err == nil {
-			t.Error("no error")
+	var asked, broken atomic.Int32
+	broken.Store(1)
+	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+		asked.Add(1)
+		if broken.Load() == 1 {
+			return dnstest.Reply(t, r, dns.RcodeServerFailure)
+		}
+		return dnstest.Reply(t, r, dns.RcodeSuccess, `a.example. 60 IN TXT "x"`)
+	})).WithCache()
+	for range 2 {
+		if _, status, err := c.Lookup(t.Context(), "a.example", "TXT"); status != dnsclient.Unknown || err == nil {
+			t.Errorf("%v, %v while the server is broken", status, err)
 		}
 	}
-	if v, err := m.get(t.Context(), "a", func() (string, error) { n++; return "x", nil }); v != "x" || err != nil || n != 4 {
-		t.Errorf("%q, %v after %d questions", v, err, n)
+	broken.Store(0)
+	before := asked.Load()
+	for range 2 {
+		if _, status, err := c.Lookup(t.Context(), "a.example", "TXT"); status != dnsclient.Found || err != nil {
+			t.Errorf("%v, %v once it is repaired", status, err)
+		}
 	}
-	if v, err := m.get(t.Context(), "a", nil); v != "x" || err != nil {
-		t.Errorf("%q, %v", v, err)
+	if n := asked.Load() - before; n != 1 {
+		t.Errorf("%d questions after the repair, want 1", n)
 	}
 }
 
 // Who waits for the question of another goes when it has to.
 func TestWaitingEndsWithTheContext(t *testing.T) {
-	m, begun, end := &cache[string]{}, make(chan struct{}), make(chan struct{})
+	begun, end := make(chan struct{}), make(chan struct{})
+	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+		close(begun)
+		<-end
+		return dnstest.Reply(t, r, dns.RcodeSuccess, `a.example. 60 IN TXT "x"`)
+	})).WithCache()
+	c.Timeout = time.Minute
+	first := make(chan error)
 	go func() {
-		_, _ = m.get(context.Background(), "a", func() (string, error) { close(begun); <-end; return "x", nil })
+		_, _, err := c.Lookup(context.Background(), "a.example", "TXT")
+		first <- err
 	}()
 	<-begun
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := m.get(ctx, "a", nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v", err)
+	if _, _, err := c.Lookup(ctx, "a.example", "TXT"); !errors.Is(err, context.Canceled) {
+		t.Errorf("who waits and has to go: %v", err)
 	}
 	close(end)
-	if v, err := m.get(t.Context(), "a", nil); v != "x" || err != nil {
-		t.Errorf("%q, %v", v, err)
+	if err := <-first; err != nil {
+		t.Errorf("the one who asked: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package dnsclient
+package dnsclient_test
 
 import (
 	"net"
@@ -9,12 +9,13 @@ import (
 
 	"github.com/miekg/dns"
 
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsclient/dnstest"
 )
 
 // world is a resolver on 127.0.0.1 that knows the zone example., whose only
 // name server is 127.0.0.2, which answers as given.
-func world(t *testing.T, parent func(r *dns.Msg) *dns.Msg) *Client {
+func world(t *testing.T, parent func(r *dns.Msg) *dns.Msg) *dnsclient.Client {
 	t.Helper()
 	resolver := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
 		switch q := r.Question[0]; {

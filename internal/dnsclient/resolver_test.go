@@ -1,4 +1,4 @@
-package dnsclient
+package dnsclient_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"mailsetup/internal/state"
 
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsclient/dnstest"
 )
 
@@ -25,13 +26,14 @@ func TestServers(t *testing.T) {
 		{"# nothing\n", []string{"127.0.0.1"}},
 		{"", []string{"127.0.0.1"}},
 	} {
-		if got := Servers([]byte(c.text)); !slices.Equal(got, c.want) {
+		if got := dnsclient.Servers([]byte(c.text)); !slices.Equal(got, c.want) {
 			t.Errorf("Servers(%q) = %q, want %q", c.text, got, c.want)
 		}
 	}
-	got := New("192.0.2.53", "2001:db8::53", "127.0.0.1:5353").servers
-	if want := []string{"192.0.2.53:53", "[2001:db8::53]:53", "127.0.0.1:5353"}; !slices.Equal(got, want) {
-		t.Errorf("New: servers %q, want %q", got, want)
+	for server, want := range map[string]string{"192.0.2.53": "192.0.2.53:53", "2001:db8::53": "[2001:db8::53]:53", "127.0.0.1:5353": "127.0.0.1:5353"} {
+		if got := dnsclient.WithPort(server); got != want {
+			t.Errorf("WithPort(%q) = %q, want %q", server, got, want)
+		}
 	}
 }
 
@@ -69,23 +71,23 @@ func TestLookupTellsAnswersApart(t *testing.T) {
 	})
 	for _, c := range []struct {
 		name   string
-		status Status
+		status dnsclient.Status
 		want   []state.Record
 		err    string
 	}{
-		{"found.example", Found, []state.Record{{Name: "found.example.", Type: "TXT", TTL: 60, Value: "v=spf1 \"q\" \xff-all"}}, ""},
-		{"alias.example", Found, []state.Record{
+		{"found.example", dnsclient.Found, []state.Record{{Name: "found.example.", Type: "TXT", TTL: 60, Value: "v=spf1 \"q\" \xff-all"}}, ""},
+		{"alias.example", dnsclient.Found, []state.Record{
 			{Name: "alias.example.", Type: "CNAME", TTL: 60, Value: "target.example."},
 			{Name: "target.example.", Type: "TXT", TTL: 30, Value: "there"},
 		}, ""},
-		{"dangling.example", NoData, []state.Record{{Name: "dangling.example.", Type: "CNAME", TTL: 60, Value: "nowhere.example."}}, ""},
-		{"empty.example", NoData, nil, ""},
-		{"nothing.example", NXDomain, nil, ""},
-		{"broken.example", Unknown, nil, "SERVFAIL"},
-		{"refused.example", Unknown, nil, "REFUSED"},
-		{"referral.example", Unknown, nil, "does not recurse"},
-		{"silent.example", Unknown, nil, "look up silent.example TXT"},
-		{"long.example", Found, []state.Record{{Name: "long.example.", Type: "TXT", TTL: 1, Value: strings.Repeat(long, 8)}}, ""},
+		{"dangling.example", dnsclient.NoData, []state.Record{{Name: "dangling.example.", Type: "CNAME", TTL: 60, Value: "nowhere.example."}}, ""},
+		{"empty.example", dnsclient.NoData, nil, ""},
+		{"nothing.example", dnsclient.NXDomain, nil, ""},
+		{"broken.example", dnsclient.Unknown, nil, "SERVFAIL"},
+		{"refused.example", dnsclient.Unknown, nil, "REFUSED"},
+		{"referral.example", dnsclient.Unknown, nil, "does not recurse"},
+		{"silent.example", dnsclient.Unknown, nil, "look up silent.example TXT"},
+		{"long.example", dnsclient.Found, []state.Record{{Name: "long.example.", Type: "TXT", TTL: 1, Value: strings.Repeat(long, 8)}}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, status, err := client(addr).Lookup(t.Context(), c.name, "txt")
@@ -95,12 +97,12 @@ func TestLookupTellsAnswersApart(t *testing.T) {
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Error(diff)
 			}
-			if (err != nil) != (status == Unknown) || err != nil && !strings.Contains(err.Error(), c.err) {
+			if (err != nil) != (status == dnsclient.Unknown) || err != nil && !strings.Contains(err.Error(), c.err) {
 				t.Errorf("status %v with error %v, want one with %q", status, err, c.err)
 			}
 		})
 	}
-	if records, status, err := client(addr).Lookup(t.Context(), "loop.example", "TXT"); status != NoData || err != nil || len(records) == 0 {
+	if records, status, err := client(addr).Lookup(t.Context(), "loop.example", "TXT"); status != dnsclient.NoData || err != nil || len(records) == 0 {
 		t.Errorf("an alias of itself: %v, %v, %v", records, status, err)
 	}
 }
@@ -113,7 +115,7 @@ func TestLookupAsksTheNextServer(t *testing.T) {
 		return dnstest.Reply(t, r, dns.RcodeSuccess, "mail.example. 60 IN A 192.0.2.1")
 	})
 	records, status, err := client(broken, silent, good).Lookup(t.Context(), "mail.example", "A")
-	if err != nil || status != Found || len(records) != 1 || records[0].Value != "192.0.2.1" {
+	if err != nil || status != dnsclient.Found || len(records) != 1 || records[0].Value != "192.0.2.1" {
 		t.Errorf("got %v, %v, %v", records, status, err)
 	}
 }
@@ -125,7 +127,7 @@ func TestLookupIgnoresForeignAnswers(t *testing.T) {
 		m.Question[0].Name = "other.example."
 		return m
 	})
-	if records, status, _ := client(addr).Lookup(t.Context(), "mail.example", "A"); status != Unknown {
+	if records, status, _ := client(addr).Lookup(t.Context(), "mail.example", "A"); status != dnsclient.Unknown {
 		t.Errorf("an answer to another question counts as %v: %v", status, records)
 	}
 	wrongID := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
@@ -133,7 +135,7 @@ func TestLookupIgnoresForeignAnswers(t *testing.T) {
 		m.Id++
 		return m
 	})
-	if records, status, _ := client(wrongID).Lookup(t.Context(), "mail.example", "A"); status != Unknown {
+	if records, status, _ := client(wrongID).Lookup(t.Context(), "mail.example", "A"); status != dnsclient.Unknown {
 		t.Errorf("an answer with another ID counts as %v: %v", status, records)
 	}
 }
@@ -146,7 +148,7 @@ func TestLookupWithoutEDNS(t *testing.T) {
 		}
 		return dnstest.Reply(t, r, dns.RcodeSuccess, "mail.example. 60 IN A 192.0.2.1")
 	})
-	if _, status, err := client(addr).Lookup(t.Context(), "mail.example", "A"); status != Found {
+	if _, status, err := client(addr).Lookup(t.Context(), "mail.example", "A"); status != dnsclient.Found {
 		t.Errorf("status %v, %v", status, err)
 	}
 }
@@ -154,19 +156,19 @@ func TestLookupWithoutEDNS(t *testing.T) {
 func TestLookupHonoursItsContext(t *testing.T) {
 	t.Parallel()
 	addr := dnstest.Serve(t, "127.0.0.1", "0", func(*dns.Msg) *dns.Msg { return nil })
-	c := New(addr)
+	c := dnsclient.New(addr)
 	c.Timeout = time.Minute
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
 	start := time.Now()
 	_, status, err := c.Lookup(ctx, "mail.example", "A")
-	if status != Unknown || !errors.Is(err, context.Canceled) || time.Since(start) > 5*time.Second {
+	if status != dnsclient.Unknown || !errors.Is(err, context.Canceled) || time.Since(start) > 5*time.Second {
 		t.Errorf("after %v: %v, %v", time.Since(start), status, err)
 	}
-	if _, status, err := New().Lookup(t.Context(), "mail.example", "A"); status != Unknown || err == nil {
+	if _, status, err := dnsclient.New().Lookup(t.Context(), "mail.example", "A"); status != dnsclient.Unknown || err == nil {
 		t.Errorf("without a server: %v, %v", status, err)
 	}
-	if _, status, err := c.Lookup(t.Context(), "mail.example", "NONSENSE"); status != Unknown || err == nil {
+	if _, status, err := c.Lookup(t.Context(), "mail.example", "NONSENSE"); status != dnsclient.Unknown || err == nil {
 		t.Errorf("of an unknown type: %v, %v", status, err)
 	}
 }
@@ -176,7 +178,7 @@ func TestUnescape(t *testing.T) {
 		`plain`: "plain", `a\"b`: `a"b`, `\\`: `\`, `\065\010`: "A\n", `\255`: "\xff",
 		`\999`: "999", `\06`: "06", `end\`: `end\`, `\;`: ";",
 	} {
-		if got := Unescape(in); got != want {
+		if got := dnsclient.Unescape(in); got != want {
 			t.Errorf("Unescape(%q) = %q, want %q", in, got, want)
 		}
 	}
@@ -201,7 +203,7 @@ func FuzzUnescape(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := FromRR(back).Value; got != s {
+		if got := dnsclient.FromRR(back).Value; got != s {
 			t.Errorf("%q came back as %q", s, got)
 		}
 	})

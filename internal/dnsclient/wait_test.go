@@ -1,4 +1,4 @@
-package dnsclient
+package dnsclient_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	"mailsetup/internal/state"
 
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsclient/dnstest"
 )
 
@@ -83,7 +84,7 @@ func TestServed(t *testing.T) {
 			c.p.Address = zoneServer(t, func() []string { return zone })
 			c.p.Origin = "example.org."
 			c.p.Within = time.Second
-			err := WaitServed(t.Context(), c.p)
+			err := dnsclient.WaitServed(t.Context(), c.p)
 			if c.want == nil {
 				if err != nil {
 					t.Error(err)
@@ -109,7 +110,7 @@ func TestServedWaits(t *testing.T) {
 		return []string{"mail.example.org. 60 IN A 192.0.2.2"}
 	})
 	p := state.Probe{Address: addr, Records: []state.Record{record("mail.example.org.", "A", "192.0.2.2")}, Within: 10 * time.Second}
-	if err := WaitServed(t.Context(), p); err != nil {
+	if err := dnsclient.WaitServed(t.Context(), p); err != nil {
 		t.Error(err)
 	}
 	if n := asked.Load(); n != 4 {
@@ -124,7 +125,7 @@ func TestServedNeedsAuthority(t *testing.T) {
 		m.Authoritative = false
 		return m
 	})
-	err := WaitServed(t.Context(), state.Probe{
+	err := dnsclient.WaitServed(t.Context(), state.Probe{
 		Address: addr, Within: time.Second,
 		Records: []state.Record{record("mail.example.org.", "A", "192.0.2.1")},
 	})
@@ -138,13 +139,13 @@ func TestServedEndsInTime(t *testing.T) {
 	addr := dnstest.Serve(t, "127.0.0.1", "0", func(*dns.Msg) *dns.Msg { return nil })
 	p := state.Probe{Address: addr, Records: []state.Record{record("mail.example.org.", "A", "192.0.2.1")}, Within: 300 * time.Millisecond}
 	start := time.Now()
-	if err := WaitServed(t.Context(), p); err == nil || time.Since(start) > 3*time.Second {
+	if err := dnsclient.WaitServed(t.Context(), p); err == nil || time.Since(start) > 3*time.Second {
 		t.Errorf("silent server: %v after %v", err, time.Since(start))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	p.Within = time.Minute
-	if err := WaitServed(ctx, p); !errors.Is(err, context.Canceled) {
+	if err := dnsclient.WaitServed(ctx, p); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

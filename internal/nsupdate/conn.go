@@ -16,20 +16,20 @@ import (
 	"mailsetup/internal/system"
 )
 
-// fudge is how far apart the clocks of both sides may be, in seconds (RFC 8945
+// fudge is by how many seconds the clocks of both sides may differ (RFC 8945
 // section 10).
 const fudge = 300
 
-// answerTimeout is how long one answer of a primary is waited for.
+// answerTimeout bounds the wait for one answer of a primary.
 const answerTimeout = 10 * time.Second
 
-// ServerError is what a primary, or the way to it, answered instead of doing
-// what it was asked for.
+// ServerError says why a primary did not do what it was asked for, or why it
+// could not be asked.
 type ServerError struct {
 	Server string
 	Text   string
 	Hint   string // what can be done about it
-	// untouched: it is certain that the zone is as it was.
+	// untouched: it is certain that the zone was not changed.
 	untouched bool
 	err       error
 }
@@ -54,7 +54,7 @@ func (e *ServerError) Unwrap() []error {
 	return list
 }
 
-// conn is a connection to a primary on which every message is signed.
+// conn is a TCP connection to a primary, on which every message is signed.
 type conn struct {
 	server string
 	key    Key
@@ -63,10 +63,10 @@ type conn struct {
 	broken error // why nothing more can be asked
 }
 
-// dial opens a line. A name is looked up in DNS: the system's resolver would
-// believe /etc/hosts, where Debian has 127.0.1.1 for a server's own name.
+// dial connects to a primary. It looks a name up in DNS: the system's resolver would
+// believe /etc/hosts, where Debian has 127.0.1.1 for the machine's own name.
 func dial(ctx context.Context, r dnsclient.Resolver, server string, key Key) (*conn, error) {
-	l := &conn{server: server, key: key, client: dns.Client{
+	c := &conn{server: server, key: key, client: dns.Client{
 		Net: "tcp", Timeout: answerTimeout, TsigSecret: map[string]string{key.Name: key.secret},
 	}}
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
@@ -83,17 +83,17 @@ func dial(ctx context.Context, r dnsclient.Resolver, server string, key Key) (*c
 	}
 	var errs []error
 	for _, at := range all {
-		conn, err := l.client.DialContext(ctx, at)
+		conn, err := c.client.DialContext(ctx, at)
 		if err == nil {
-			l.tcp = conn
-			return l, nil
+			c.tcp = conn
+			return c, nil
 		}
 		errs = append(errs, err)
 	}
 	return nil, unreached(errors.Join(errs...))
 }
 
-// endpoints are the addresses of a host:port, each with the port.
+// endpoints returns the addresses of a host:port, each with the port.
 func endpoints(ctx context.Context, r dnsclient.Resolver, server string) ([]string, error) {
 	host, port, err := net.SplitHostPort(server)
 	if err != nil {
@@ -120,73 +120,73 @@ func endpoints(ctx context.Context, r dnsclient.Resolver, server string) ([]stri
 	return all, nil
 }
 
-func (l *conn) close() { _ = l.tcp.Close() }
+func (c *conn) close() { _ = c.tcp.Close() }
 
-// ask sends a message and accepts only a reply that the same key signed. The
-// reply may say no: see Rcode.
-func (l *conn) ask(ctx context.Context, m *dns.Msg) (*dns.Msg, error) {
+// ask sends a message and accepts only a reply that is signed with the same key. The
+// Rcode of the reply may still be a refusal.
+func (c *conn) ask(ctx context.Context, m *dns.Msg) (*dns.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { _ = l.tcp.Close() })()
-	m.SetTsig(l.key.Name, l.key.Algorithm, fudge, time.Now().Unix())
+	defer context.AfterFunc(ctx, func() { _ = c.tcp.Close() })()
+	m.SetTsig(c.key.Name, c.key.Algorithm, fudge, time.Now().Unix())
 	// A dns.Conn signs its second message as the continuation of the first.
-	r, _, err := l.client.ExchangeWithConnContext(ctx, m, &dns.Conn{Conn: l.tcp.Conn})
+	r, _, err := c.client.ExchangeWithConnContext(ctx, m, &dns.Conn{Conn: c.tcp.Conn})
 	if r == nil {
 		if err == nil {
 			err = errors.New("no answer")
 		}
-		l.broken = &ServerError{
-			Server: l.server, Text: "did not answer: " + err.Error(), err: err,
+		c.broken = &ServerError{
+			Server: c.server, Text: "did not answer: " + err.Error(), err: err,
 			Hint: "see on the server whether it runs, and what it logged",
 		}
-		return nil, l.broken
+		return nil, c.broken
 	}
-	return r, l.verifyTSIG(r, err)
+	return r, c.verifyTSIG(r, err)
 }
 
-// verifyTSIG insists on a signature of our key. invalid is what the library found
-// wrong with the one that is there.
-func (l *conn) verifyTSIG(r *dns.Msg, invalid error) error {
+// verifyTSIG returns an error unless the reply is signed with our key. Invalid is what
+// the library found wrong with the signature.
+func (c *conn) verifyTSIG(r *dns.Msg, invalid error) error {
 	t := r.IsTsig()
 	switch {
 	case t != nil && t.Error != dns.RcodeSuccess:
-		return l.tsigError(t, invalid)
+		return c.tsigError(t, invalid)
 	case t == nil && r.Rcode != dns.RcodeSuccess:
-		e := l.refusal(r.Rcode)
+		e := c.refusal(r.Rcode)
 		if r.Rcode == dns.RcodeNotAuth { // what PowerDNS and Knot say of a signature that they do not accept
-			e.Text = fmt.Sprintf("does not accept what the key %s signed, or is not the primary of the zone (NOTAUTH)", l.key)
+			e.Text = fmt.Sprintf("does not accept what the key %s signed, or is not the primary of the zone (NOTAUTH)", c.key)
 			e.Hint = sameKey + "; --rfc2136-server names the primary"
 		}
 		e.Text, e.untouched = e.Text+" (the reply is not signed)", false
 		return e
 	case errors.Is(invalid, dns.ErrAuth): // a NOTAUTH, whose signature the library does not look at
-		e := l.refusal(r.Rcode)
+		e := c.refusal(r.Rcode)
 		e.untouched = false
 		return e
 	case t == nil:
 		return &ServerError{
-			Server: l.server, Text: "its reply is not signed, so that anybody may have sent it",
+			Server: c.server, Text: "its reply is not signed, so that anybody may have sent it",
 			Hint: "a forwarder or firewall between here and the server may take the signature off",
 		}
 	case invalid != nil:
 		return &ServerError{
-			Server: l.server, Text: "the signature of its reply does not verify: " + invalid.Error(), err: invalid,
-			Hint: "the key " + l.key.String() + " must be the same on both sides",
+			Server: c.server, Text: "the signature of its reply does not verify: " + invalid.Error(), err: invalid,
+			Hint: "the key " + c.key.String() + " must be the same on both sides",
 		}
 	}
 	return nil
 }
 
-// sameKey is what a key has to be. Knot says BADKEY of one that it knows, too, if
-// none of its rules lets that key do what was asked.
+// sameKey is the hint for a key that is not accepted. Knot also answers BADKEY for a
+// key that it knows, if no access rule lets that key do what was asked.
 const sameKey = "name, algorithm and secret in the key file must be those of a key on the server, which must let it change the zone"
 
 // tsigError explains why the server did not accept our signature (RFC 8945
 // section 5.2). Such a reply proves nothing, signed or not: the library does not
 // look at the signature of a NOTAUTH.
-func (l *conn) tsigError(t *dns.TSIG, invalid error) error {
-	e := &ServerError{Server: l.server, err: invalid}
-	key := l.key.String()
+func (c *conn) tsigError(t *dns.TSIG, invalid error) error {
+	e := &ServerError{Server: c.server, err: invalid}
+	key := c.key.String()
 	switch t.Error {
 	case dns.RcodeBadKey:
 		e.Text = fmt.Sprintf("does not know the key %s (BADKEY)", key)
@@ -204,7 +204,8 @@ func (l *conn) tsigError(t *dns.TSIG, invalid error) error {
 	return e
 }
 
-// clockSkew tells by how much, from the time that the server puts into its reply.
+// clockSkew says by how much the clocks differ: a server that answers BADTIME puts its
+// own time into the reply.
 func clockSkew(t *dns.TSIG) string {
 	b, err := hex.DecodeString(t.OtherData)
 	if err != nil || len(b) != 6 {
@@ -221,14 +222,14 @@ func clockSkew(t *dns.TSIG) string {
 	return fmt.Sprintf(": it is %v ahead of this machine", d)
 }
 
-// refusal explains a response code (RFC 2136 section 2.2). What it refuses it
-// did not do, not even in part.
-func (l *conn) refusal(rcode int) *ServerError {
-	e := &ServerError{Server: l.server, untouched: true}
+// refusal explains a response code (RFC 2136 section 2.2). An update that is refused
+// was not carried out, not even in part.
+func (c *conn) refusal(rcode int) *ServerError {
+	e := &ServerError{Server: c.server, untouched: true}
 	switch rcode {
 	case dns.RcodeRefused:
-		e.Text = fmt.Sprintf("does not let the key %s do this (REFUSED)", l.key)
-		e.Hint = fmt.Sprintf("the server must have the zone and let the key change it; BIND's update-policy needs: grant %s zonesub A AAAA MX TXT;", l.key)
+		e.Text = fmt.Sprintf("does not let the key %s do this (REFUSED)", c.key)
+		e.Hint = fmt.Sprintf("the server must have the zone and let the key change it; BIND's update-policy needs: grant %s zonesub A AAAA MX TXT;", c.key)
 	case dns.RcodeNotAuth, dns.RcodeNotZone:
 		e.Text = fmt.Sprintf("is not the primary of the zone (%s)", dns.RcodeToString[rcode])
 		e.Hint = "--rfc2136-server names the primary"
@@ -247,7 +248,8 @@ func (l *conn) refusal(rcode int) *ServerError {
 	return e
 }
 
-// prerequisiteFailed reports whether the zone changed between a look and the update.
+// prerequisiteFailed reports whether a response code says that the zone changed since it
+// was read.
 func prerequisiteFailed(rcode int) bool {
 	return rcode == dns.RcodeYXRrset || rcode == dns.RcodeNXRrset || rcode == dns.RcodeYXDomain
 }

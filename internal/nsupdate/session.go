@@ -13,9 +13,9 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Session asks primaries with a key: where zones are, and what is in them.
-// One connection to each is kept until Close. One that cannot be reached, or
-// does not answer, is not tried again: each time would cost patience.
+// Session asks primaries, with a key, where zones are and what is in them. It keeps one
+// connection to each until Close. A primary that cannot be reached or does not answer is
+// not tried again, since each attempt may take as long as the timeout.
 type Session struct {
 	Resolver *dnsclient.Client // for zones whose server is not named
 	conns    map[string]*conn
@@ -23,55 +23,55 @@ type Session struct {
 }
 
 // Close ends the connections.
-func (p *Session) Close() {
-	for _, l := range p.conns {
-		l.close()
+func (s *Session) Close() {
+	for _, c := range s.conns {
+		c.close()
 	}
 }
 
-func (p *Session) conn(ctx context.Context, server string, key Key) (*conn, error) {
+func (s *Session) conn(ctx context.Context, server string, key Key) (*conn, error) {
 	id := server + " " + key.Name
-	if l := p.conns[id]; l != nil {
-		return l, l.broken
+	if c := s.conns[id]; c != nil {
+		return c, c.broken
 	}
-	if err := p.dead[id]; err != nil {
+	if err := s.dead[id]; err != nil {
 		return nil, err
 	}
-	l, err := dial(ctx, p.Resolver, server, key)
-	if p.conns == nil {
-		p.conns, p.dead = map[string]*conn{}, map[string]error{}
+	c, err := dial(ctx, s.Resolver, server, key)
+	if s.conns == nil {
+		s.conns, s.dead = map[string]*conn{}, map[string]error{}
 	}
 	if err != nil {
-		p.dead[id] = err
+		s.dead[id] = err
 		return nil, err
 	}
-	p.conns[id] = l
-	return l, nil
+	s.conns[id] = c
+	return c, nil
 }
 
 // Zone finds the zone that holds a name on its primary, which is host:port:
 // the server given, or without one that of the SOA record as resolvers see it
 // (RFC 2136 section 4.3). The origin is "" if the server has no such zone.
-func (p *Session) Zone(ctx context.Context, server string, key Key, name string) (origin, primary string, err error) {
+func (s *Session) Zone(ctx context.Context, server string, key Key, name string) (origin, primary string, err error) {
 	if server == "" {
-		if server, err = p.Resolver.Primary(ctx, name); err != nil {
+		if server, err = s.Resolver.Primary(ctx, name); err != nil {
 			return "", "", fmt.Errorf("find the primary of %s: %w", strings.TrimSuffix(name, "."), err)
 		}
 	}
 	server = dnsclient.WithPort(server)
-	l, err := p.conn(ctx, server, key)
+	c, err := s.conn(ctx, server, key)
 	if err != nil {
 		return "", "", err
 	}
 	for at := dns.CanonicalName(name); ; at = dnsname.Parent(at) {
-		r, err := l.ask(ctx, dnsclient.Query(at, dns.TypeSOA, false))
+		r, err := c.ask(ctx, dnsclient.Query(at, dns.TypeSOA, false))
 		if err != nil {
 			return "", "", err
 		}
 		switch origin := authority(r, at); {
 		case origin != "":
 			return origin, server, nil
-		case dnsclient.Referral(r) != "" && r.Rcode == dns.RcodeSuccess && dns.IsSubDomain(dnsclient.Referral(r), dns.CanonicalName(name)) && parentHere(ctx, l, dnsclient.Referral(r)):
+		case dnsclient.Referral(r) != "" && r.Rcode == dns.RcodeSuccess && dns.IsSubDomain(dnsclient.Referral(r), dns.CanonicalName(name)) && parentHere(ctx, c, dnsclient.Referral(r)):
 			return "", server, nil // others have it
 		case at == ".":
 			return "", server, nil
@@ -79,9 +79,10 @@ func (p *Session) Zone(ctx context.Context, server string, key Key, name string)
 	}
 }
 
-// authority is the origin of the zone from which an answer about the SOA of a
-// name comes, "" without authority. The SOA is the answer, or says that there
-// is none; behind an alias it is that of another name.
+// authority returns the origin of the zone whose server answered a query for the SOA
+// record of a name, "" where the answer has no authority. The SOA record is in the
+// answer, or beside the statement that there is none; behind an alias it belongs to
+// another name.
 func authority(r *dns.Msg, name string) string {
 	if !r.Authoritative || r.Rcode != dns.RcodeSuccess && r.Rcode != dns.RcodeNameError {
 		return ""
@@ -94,20 +95,20 @@ func authority(r *dns.Msg, name string) string {
 	return ""
 }
 
-// parentHere tells a delegation out of a zone of the server's own from the
-// referral to the root that some servers give for every foreign name.
-func parentHere(ctx context.Context, l *conn, cut string) bool {
-	r, err := l.ask(ctx, dnsclient.Query(dnsname.Parent(cut), dns.TypeSOA, false))
+// parentHere reports whether the server has the zone above a delegation. Some servers
+// refer every name of a foreign zone to the root.
+func parentHere(ctx context.Context, c *conn, cut string) bool {
+	r, err := c.ask(ctx, dnsclient.Query(dnsname.Parent(cut), dns.TypeSOA, false))
 	return err == nil && cut != "." && authority(r, dnsname.Parent(cut)) != ""
 }
 
-// Records returns what a primary has at names, an alias in place of what was
-// asked for.
-func (p *Session) Records(ctx context.Context, server string, key Key, list []Question) ([]state.Record, error) {
-	l, err := p.conn(ctx, server, key)
+// Records returns the records of some names and types on a primary. A name that is an
+// alias has its CNAME record in their place.
+func (s *Session) Records(ctx context.Context, server string, key Key, list []Question) ([]state.Record, error) {
+	c, err := s.conn(ctx, server, key)
 	if err != nil {
 		return nil, err
 	}
-	found, err := l.read(ctx, list)
+	found, err := c.read(ctx, list)
 	return dnsclient.FromRRs(found), err
 }

@@ -1,4 +1,4 @@
-package nsupdate
+package nsupdate_test
 
 import (
 	"net"
@@ -12,15 +12,16 @@ import (
 
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsclient/dnstest"
+	"mailsetup/internal/nsupdate"
 )
 
-func testPrimaries(t *testing.T, resolver *dnsclient.Client) (*Session, Key) {
+func testPrimaries(t *testing.T, resolver *dnsclient.Client) (*nsupdate.Session, nsupdate.Key) {
 	t.Helper()
-	key, err := ParseKey([]byte(keyText(testKey, testSecret)))
+	key, err := nsupdate.ParseKey([]byte(keyText(testKey, testSecret)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask := &Session{Resolver: resolver}
+	ask := &nsupdate.Session{Resolver: resolver}
 	t.Cleanup(ask.Close)
 	return ask, key
 }
@@ -80,7 +81,7 @@ func TestZoneOfTheSOARecord(t *testing.T) {
 func TestRecordsOfAPrimary(t *testing.T) {
 	p := newPrimary(t, `example.org. 60 IN TXT "a" "b"`, "example.org. 60 IN MX 10 Mail.example.org.", "alias.example.org. 60 IN CNAME www.example.org.")
 	ask, key := testPrimaries(t, nil)
-	got, err := ask.Records(t.Context(), p.addr, key, []Question{{"example.org.", "TXT"}, {"example.org.", "MX"}, {"alias.example.org.", "TXT"}, {"alias.example.org.", "A"}, {"none.example.org.", "TXT"}})
+	got, err := ask.Records(t.Context(), p.addr, key, []nsupdate.Question{{"example.org.", "TXT"}, {"example.org.", "MX"}, {"alias.example.org.", "TXT"}, {"alias.example.org.", "A"}, {"none.example.org.", "TXT"}})
 	want := []state.Record{
 		{Name: "example.org.", Type: "TXT", TTL: 60, Value: "ab"},
 		{Name: "example.org.", Type: "MX", TTL: 60, Value: "10 mail.example.org."},

@@ -31,8 +31,8 @@ func (k Key) String() string { return strings.TrimSuffix(k.Name, ".") }
 // GoString implements fmt.GoStringer.
 func (k Key) GoString() string { return k.String() }
 
-// forRoot is the command that makes a key readable by root alone. A file outside
-// of root's home may be that of a name server, which would be locked out.
+// forRoot returns the command that makes a key readable by root alone. A file outside
+// of root's home may be used by a name server, which a chmod would lock out.
 func forRoot(p state.Path) string {
 	if p.Dir() == "/root" {
 		return fmt.Sprintf("chown root %s && chmod 600 %s", p, p)
@@ -69,7 +69,8 @@ func ReadKey(r system.Reader, p state.Path) (Key, error) {
 	return k, nil
 }
 
-// readableByRootOnly lets named keep what it makes for itself.
+// readableByRootOnly refuses a key file that others than root can read, unless it is
+// the session key that named makes for itself.
 func readableByRootOnly(p state.Path, o state.Object) error {
 	unfit := func(hint, format string, a ...any) error {
 		return &system.UnusableError{Path: p, Text: fmt.Sprintf(format, a...), Hint: hint}
@@ -91,8 +92,8 @@ func readableByRootOnly(p state.Path, o state.Object) error {
 	return nil
 }
 
-// ParseKey reads the one key statement in a text. What is wrong with it is told
-// without showing any of it.
+// ParseKey reads the one key statement of a text. Its errors quote nothing of the text,
+// which may be a secret.
 func ParseKey(text []byte) (Key, error) {
 	words, err := namedconf.Words(string(text))
 	if err != nil || len(words) < 4 || words[0] != "key" || words[2] != "{" {

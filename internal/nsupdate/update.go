@@ -36,35 +36,34 @@ func (u Client) Update(ctx context.Context, want state.Update) error {
 	if err != nil {
 		return fmt.Errorf("update %s: %w: %w", want.Origin, system.ErrUntouched, err)
 	}
-	l, err := dial(ctx, u.Resolver, want.Server, key)
+	c, err := dial(ctx, u.Resolver, want.Server, key)
 	if err != nil {
 		return fmt.Errorf("update %s: %w", want.Origin, err)
 	}
-	defer l.close()
-	if err := l.update(ctx, want); err != nil {
+	defer c.close()
+	if err := c.update(ctx, want); err != nil {
 		return fmt.Errorf("update %s: %w", want.Origin, err)
 	}
-	if err := l.waitServed(ctx, want, u.Within); err != nil {
+	if err := c.waitServed(ctx, want, u.Within); err != nil {
 		return fmt.Errorf("update %s: %w", want.Origin, err)
 	}
 	return nil
 }
 
-// update looks at what is there, and changes it under the condition that it is
-// still there. Whoever takes something back tries again where that changed in
-// between.
-func (l *conn) update(ctx context.Context, want state.Update) error {
+// update reads the records that are there and changes them, on the condition that they
+// are still the same. An undo tries again if they changed in between.
+func (c *conn) update(ctx context.Context, want state.Update) error {
 	for tries := 1; ; tries++ {
-		have, err := l.read(ctx, questions(want))
+		have, err := c.read(ctx, questions(want))
 		if err != nil {
 			return &untouchedError{err}
 		}
-		if have, err = l.ownRecords(ctx, dns.CanonicalName(want.Origin), have); err != nil {
+		if have, err = c.ownRecords(ctx, dns.CanonicalName(want.Origin), have); err != nil {
 			return &untouchedError{err}
 		}
 		add, remove, err := want.Due(dnsclient.FromRRs(have))
 		if err != nil {
-			return &ServerError{Server: l.server, Text: err.Error(), Hint: "run the command again", untouched: true}
+			return &ServerError{Server: c.server, Text: err.Error(), Hint: "run the command again", untouched: true}
 		}
 		if len(add)+len(remove) == 0 {
 			return nil
@@ -73,26 +72,26 @@ func (l *conn) update(ctx context.Context, want state.Update) error {
 		if err != nil {
 			return &untouchedError{err}
 		}
-		r, err := l.ask(ctx, m)
+		r, err := c.ask(ctx, m)
 		switch {
 		case err != nil:
 			return err
 		case r.Rcode == dns.RcodeSuccess:
 			return nil
 		case !prerequisiteFailed(r.Rcode) || !want.Back || tries == 3:
-			return l.refusal(r.Rcode)
+			return c.refusal(r.Rcode)
 		}
 	}
 }
 
-// untouchedError is a failure before anything was sent that changes a zone.
+// untouchedError is a failure before any update was sent.
 type untouchedError struct{ error }
 
-// Unwrap gives the failure and what is certain about it.
+// Unwrap returns the failure and system.ErrUntouched.
 func (e *untouchedError) Unwrap() []error { return []error{e.error, system.ErrUntouched} }
 
-// waitServed waits until the primary serves what it has accepted.
-func (l *conn) waitServed(ctx context.Context, want state.Update, within time.Duration) error {
+// waitServed waits until the primary serves the update that it accepted.
+func (c *conn) waitServed(ctx context.Context, want state.Update, within time.Duration) error {
 	if within <= 0 {
 		within = 30 * time.Second
 	}
@@ -100,9 +99,9 @@ func (l *conn) waitServed(ctx context.Context, want state.Update, within time.Du
 	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
 	for {
-		have, err := l.read(ctx, questions(want))
+		have, err := c.read(ctx, questions(want))
 		if err == nil { // names may be gone, and wildcards answer again
-			have, err = l.ownRecords(ctx, dns.CanonicalName(want.Origin), have)
+			have, err = c.ownRecords(ctx, dns.CanonicalName(want.Origin), have)
 		}
 		// The connection may notice the deadline a moment before the context.
 		if err != nil && ctx.Err() == nil && time.Now().Before(end) {
@@ -114,7 +113,7 @@ func (l *conn) waitServed(ctx context.Context, want state.Update, within time.Du
 		select {
 		case <-ctx.Done():
 			return &ServerError{
-				Server: l.server, Text: fmt.Sprintf("accepted the update, but does not serve it after %v", within),
+				Server: c.server, Text: fmt.Sprintf("accepted the update, but does not serve it after %v", within),
 				Hint: "see what it logged", err: ctx.Err(),
 			}
 		case <-time.After(pollEvery):
@@ -122,7 +121,7 @@ func (l *conn) waitServed(ctx context.Context, want state.Update, within time.Du
 	}
 }
 
-// served reports whether an update shows in what a zone has.
+// served reports whether the records of a zone show the update.
 func served(u state.Update, have []state.Record) bool {
 	if u.Back {
 		add, remove, err := u.Due(have)
@@ -132,17 +131,17 @@ func served(u state.Update, have []state.Record) bool {
 	return len(without(u.Add, have)) == 0 && len(without(left, u.Add)) == 0
 }
 
-// without are the records of a list that another one does not have.
+// without returns the records of a list that are not in another.
 func without(list, other []state.Record) []state.Record {
 	return slices.DeleteFunc(slices.Clone(list), func(r state.Record) bool {
 		return slices.ContainsFunc(other, func(x state.Record) bool { return state.Same(x, r) })
 	})
 }
 
-// Question is a name and a type to look at.
+// Question is a name and a type to ask for.
 type Question struct{ Name, Type string }
 
-// questions are the names and types that an update is about.
+// questions returns the names and types that an update is about.
 func questions(u state.Update) []Question {
 	var list []Question
 	for _, r := range slices.Concat(u.Add, u.Remove, u.Found) {
@@ -153,18 +152,18 @@ func questions(u state.Update) []Question {
 	return list
 }
 
-// read returns the records at names, as they are: an alias in place of what was
-// asked for, or the NS records that delegate it.
-func (l *conn) read(ctx context.Context, list []Question) ([]dns.RR, error) {
+// read returns the records that answer the questions. A name that is an alias has its
+// CNAME record in their place, one that is delegated the NS records.
+func (c *conn) read(ctx context.Context, list []Question) ([]dns.RR, error) {
 	var found []dns.RR
 	for _, q := range list {
 		m := dnsclient.Query(q.Name, dns.StringToType[q.Type], false)
-		r, err := l.ask(ctx, m)
+		r, err := c.ask(ctx, m)
 		if err != nil {
 			return nil, err
 		}
 		if !r.Authoritative && dnsclient.Referral(r) == "" || r.Rcode != dns.RcodeSuccess && r.Rcode != dns.RcodeNameError {
-			return nil, l.noData(r, q.Name)
+			return nil, c.noData(r, q.Name)
 		}
 		for _, rr := range r.Answer {
 			if about(rr, m.Question[0]) {
@@ -178,8 +177,8 @@ func (l *conn) read(ctx context.Context, list []Question) ([]dns.RR, error) {
 	return dnsclient.Distinct(found), nil
 }
 
-// about reports whether a record of an answer is what was asked for, an alias
-// in its place, or gives the name away (RFC 6672).
+// about reports whether a record of an answer has the name and type of the question, is
+// an alias of that name, or redirects the tree that holds it (DNAME, RFC 6672).
 func about(rr dns.RR, q dns.Question) bool {
 	name, kind := dns.CanonicalName(rr.Header().Name), rr.Header().Rrtype
 	if kind == dns.TypeDNAME {
@@ -188,14 +187,14 @@ func about(rr dns.RR, q dns.Question) bool {
 	return name == q.Name && (kind == q.Qtype || kind == dns.TypeCNAME)
 }
 
-// noData is about a server that does not say what a name has.
-func (l *conn) noData(r *dns.Msg, name string) error {
+// noData explains why a server does not say which records a name has.
+func (c *conn) noData(r *dns.Msg, name string) error {
 	e := &ServerError{
-		Server: l.server, Text: fmt.Sprintf("has no zone with %s", strings.TrimSuffix(name, ".")),
+		Server: c.server, Text: fmt.Sprintf("has no zone with %s", strings.TrimSuffix(name, ".")),
 		Hint: "--rfc2136-server names the primary",
 	}
 	if r.Rcode == dns.RcodeRefused {
-		e.Text = fmt.Sprintf("does not answer the key %s about %s (REFUSED)", l.key, strings.TrimSuffix(name, "."))
+		e.Text = fmt.Sprintf("does not answer the key %s about %s (REFUSED)", c.key, strings.TrimSuffix(name, "."))
 		e.Hint = "its zone must be there, and its allow-query must let this machine ask"
 	} else if r.Rcode != dns.RcodeSuccess {
 		e.Text = fmt.Sprintf("answers %s about %s", dns.RcodeToString[r.Rcode], strings.TrimSuffix(name, "."))
@@ -203,9 +202,9 @@ func (l *conn) noData(r *dns.Msg, name string) error {
 	return e
 }
 
-// message builds the update: the zone, what must be so (RFC 2136 section 2.4),
-// what goes and what comes (2.5). What is there goes into it as it came from
-// the server, since how a text is cut into strings counts.
+// message builds the update: the zone, the prerequisites (RFC 2136 section 2.4), and what
+// to delete and to add (2.5). Records that exist go into it as the server sent them,
+// since TXT records that are cut into other strings are not equal.
 func message(origin string, have []dns.RR, add, remove []state.Record) (*dns.Msg, error) {
 	m := new(dns.Msg).SetUpdate(dns.CanonicalName(origin))
 	for _, set := range dnsclient.RRsets(slices.Concat(add, remove)) {

@@ -10,20 +10,21 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Coverage asks a primary; see Client.Cover.
-func (p *Session) Coverage(ctx context.Context, server string, key Key, origin string, names []string, ours []state.Record) (dnsclient.Coverage, error) {
-	l, err := p.conn(ctx, server, key)
+// Coverage asks a primary which wildcards answer for some names; see
+// dnsclient.Client.Coverage.
+func (s *Session) Coverage(ctx context.Context, server string, key Key, origin string, names []string, ours []state.Record) (dnsclient.Coverage, error) {
+	c, err := s.conn(ctx, server, key)
 	if err != nil {
 		return dnsclient.Coverage{}, err
 	}
 	return dnsclient.FindCoverage(origin, names, ours, func(name string, kind uint16) (*dns.Msg, error) {
-		return l.ask(ctx, dnsclient.Query(name, kind, false))
+		return c.ask(ctx, dnsclient.Query(name, kind, false))
 	})
 }
 
-// ownRecords are those of some records that stand in a zone: a wildcard answers
-// with records under whatever name was asked for.
-func (l *conn) ownRecords(ctx context.Context, origin string, have []dns.RR) ([]dns.RR, error) {
+// ownRecords returns the records that exist at their names. The others are a wildcard's,
+// which the server returns under whatever name it was asked for.
+func (c *conn) ownRecords(ctx context.Context, origin string, have []dns.RR) ([]dns.RR, error) {
 	covered, there := map[string]bool{}, map[string]bool{}
 	var list []dns.RR
 	for _, rr := range have {
@@ -32,14 +33,14 @@ func (l *conn) ownRecords(ctx context.Context, origin string, have []dns.RR) ([]
 		if _, known := there[name]; !known {
 			there[name] = true
 			if _, known := covered[above]; !known && name != origin {
-				r, err := l.ask(ctx, dnsclient.Query(dnsclient.UnusedName(above), rr.Header().Rrtype, false))
+				r, err := c.ask(ctx, dnsclient.Query(dnsclient.UnusedName(above), rr.Header().Rrtype, false))
 				if err != nil {
 					return nil, err
 				}
 				covered[above] = len(r.Answer) > 0
 			}
 			if name != origin && covered[above] {
-				used, err := l.inUse(ctx, origin, name)
+				used, err := c.inUse(ctx, origin, name)
 				if err != nil {
 					return nil, err
 				}
@@ -53,12 +54,12 @@ func (l *conn) ownRecords(ctx context.Context, origin string, have []dns.RR) ([]
 	return list, nil
 }
 
-// inUse asks whether a name has records of its own: by an update that changes
-// nothing, on the condition that it has (RFC 2136 section 2.4.4).
-func (l *conn) inUse(ctx context.Context, origin, name string) (bool, error) {
+// inUse reports whether a name has records of its own, by an update that changes nothing
+// and has that as its prerequisite (RFC 2136 section 2.4.4).
+func (c *conn) inUse(ctx context.Context, origin, name string) (bool, error) {
 	m := new(dns.Msg).SetUpdate(dns.CanonicalName(origin))
 	m.NameUsed([]dns.RR{anyOf(name, dns.TypeANY)})
-	r, err := l.ask(ctx, m)
+	r, err := c.ask(ctx, m)
 	switch {
 	case err != nil:
 		return false, err
@@ -67,5 +68,5 @@ func (l *conn) inUse(ctx context.Context, origin, name string) (bool, error) {
 	case r.Rcode == dns.RcodeSuccess:
 		return true, nil
 	}
-	return false, l.refusal(r.Rcode)
+	return false, c.refusal(r.Rcode)
 }

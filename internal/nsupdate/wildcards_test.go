@@ -1,4 +1,4 @@
-package nsupdate
+package nsupdate_test
 
 import (
 	"slices"
