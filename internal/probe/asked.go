@@ -30,8 +30,8 @@ const askWithin = 15 * time.Second
 func Signatures(ctx context.Context, address, from string, client state.Client, lookup func(name string) ([]string, error)) ([]state.Signature, error) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	m := letter(from, 0)
-	if err := through(ctx, address, from, client, &m); err != nil {
+	m := testMessage(from, 0)
+	if err := converse(ctx, address, from, client, &m); err != nil {
 		if over(ctx) {
 			return nil, fmt.Errorf("milter %s: no answer within %s", address, askWithin)
 		}
@@ -40,8 +40,8 @@ func Signatures(ctx context.Context, address, from string, client state.Client, 
 	return signaturesOf(m, from, lookup), nil
 }
 
-// through is the conversation.
-func through(ctx context.Context, address, from string, client state.Client, m *message) error {
+// converse is the conversation.
+func converse(ctx context.Context, address, from string, client state.Client, m *message) error {
 	s, err := open(ctx, address)
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func through(ctx context.Context, address, from string, client state.Client, m *
 	if client.Kind == state.ByLogin {
 		macros = []string{"{auth_type}", "PLAIN", "{auth_authen}", from}
 	}
-	if err := s.pass(from, m, macros...); err != nil {
+	if err := s.send(from, m, macros...); err != nil {
 		return fmt.Errorf("milter %s: %w", address, err)
 	}
 	return nil
@@ -114,7 +114,7 @@ func tag(value, name string) string {
 func unsigned(ctx context.Context, p state.Probe) error {
 	for _, signer := range p.Signers {
 		for _, kind := range []state.ClientKind{state.BySendmail, state.ByLogin} {
-			found, err := ofDomain(ctx, p.Address, signer, kind)
+			found, err := signaturesFor(ctx, p.Address, signer, kind)
 			if err != nil {
 				return err
 			}
@@ -126,14 +126,14 @@ func unsigned(ctx context.Context, p state.Probe) error {
 	return nil
 }
 
-// otherSigns insists that a milter signs each of the messages again.
-func otherSigns(ctx context.Context, p state.Probe) error {
+// signedByOther insists that a milter signs each of the messages again.
+func signedByOther(ctx context.Context, p state.Probe) error {
 	for _, signer := range p.Signers {
-		local, err := ofDomain(ctx, p.Address, signer, state.BySendmail)
+		local, err := signaturesFor(ctx, p.Address, signer, state.BySendmail)
 		if err != nil {
 			return err
 		}
-		login, err := ofDomain(ctx, p.Address, signer, state.ByLogin)
+		login, err := signaturesFor(ctx, p.Address, signer, state.ByLogin)
 		if err != nil {
 			return err
 		}
@@ -145,9 +145,9 @@ func otherSigns(ctx context.Context, p state.Probe) error {
 	return nil
 }
 
-// ofDomain are the signatures with d= of the signer's domain. Their keys are not
+// signaturesFor are the signatures with d= of the signer's domain. Their keys are not
 // looked up.
-func ofDomain(ctx context.Context, address string, signer state.Signer, kind state.ClientKind) ([]state.Signature, error) {
+func signaturesFor(ctx context.Context, address string, signer state.Signer, kind state.ClientKind) ([]state.Signature, error) {
 	none := func(string) ([]string, error) { return nil, nil }
 	found, err := Signatures(ctx, address, signer.From, state.Client{Kind: kind}, none)
 	return slices.DeleteFunc(found, func(s state.Signature) bool { return s.Domain != signer.Domain }), err

@@ -119,7 +119,7 @@ func endpoint(written string) (network, target string, err error) {
 		address = rest
 	}
 	if _, _, err := net.SplitHostPort(address); err != nil {
-		return "", "", final{fmt.Errorf("milter address %q: neither an absolute path nor host:port", written)}
+		return "", "", permanent{fmt.Errorf("milter address %q: neither an absolute path nor host:port", written)}
 	}
 	return "tcp", address, nil
 }

@@ -58,7 +58,7 @@ func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
 	case state.ProbeUnsigned:
 		return retry(ctx, p.Within, func(ctx context.Context) error { return unsigned(ctx, p) })
 	case state.ProbeOther:
-		return retry(ctx, p.Within, func(ctx context.Context) error { return otherSigns(ctx, p) })
+		return retry(ctx, p.Within, func(ctx context.Context) error { return signedByOther(ctx, p) })
 	case state.ProbeSMTP:
 		return retry(ctx, p.Within, func(ctx context.Context) error { return greets(ctx, p) })
 	case state.ProbePostfix:
@@ -72,11 +72,11 @@ func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
 	}
 }
 
-// final marks a verdict that waiting does not change.
-type final struct{ error }
+// permanent marks a verdict that waiting does not change.
+type permanent struct{ error }
 
 // Unwrap gives errors.Is the verdict.
-func (f final) Unwrap() error { return f.error }
+func (f permanent) Unwrap() error { return f.error }
 
 // retry calls try until it succeeds, gives a final verdict or the time is
 // over. The last verdict that was not merely cut short is returned.
@@ -87,7 +87,7 @@ func retry(ctx context.Context, within time.Duration, try func(context.Context) 
 	var last error
 	for {
 		err := try(ctx)
-		if err == nil || errors.As(err, new(final)) {
+		if err == nil || errors.As(err, new(permanent)) {
 			return err
 		}
 		if last == nil || !over(ctx) {
@@ -118,7 +118,7 @@ func (b *Prober) active(ctx context.Context, unit string) error {
 	if err != nil {
 		return fmt.Errorf("look at unit %s: %w", unit, err)
 	}
-	if err := judge(unit, before); err != nil {
+	if err := checkActive(unit, before); err != nil {
 		return err
 	}
 	select {
@@ -130,25 +130,25 @@ func (b *Prober) active(ctx context.Context, unit string) error {
 	if err != nil {
 		return fmt.Errorf("look at unit %s: %w", unit, err)
 	}
-	if err := judge(unit, after); err != nil {
+	if err := checkActive(unit, after); err != nil {
 		return err
 	}
 	if after.Invocation != before.Invocation || after.Restarts != before.Restarts {
-		return final{fmt.Errorf("unit %s: started again within %v (%d automatic restarts)", unit, b.steady, after.Restarts)}
+		return permanent{fmt.Errorf("unit %s: started again within %v (%d automatic restarts)", unit, b.steady, after.Restarts)}
 	}
 	return nil
 }
 
-// judge tells states that pass (starting, reloading) from those that stay.
-func judge(unit string, s system.UnitStatus) error {
+// checkActive tells states that pass (starting, reloading) from those that stay.
+func checkActive(unit string, s system.UnitStatus) error {
 	err := fmt.Errorf("unit %s: %s (%s), should be active", unit, s.Active, s.Sub)
 	switch {
 	case s.Load != "" && s.Load != "loaded":
-		return final{fmt.Errorf("unit %s: %s", unit, s.Load)}
+		return permanent{fmt.Errorf("unit %s: %s", unit, s.Load)}
 	case s.Active == "active" && s.Sub != "auto-restart":
 		return nil
 	case s.Active == "failed", s.Active == "inactive", strings.HasPrefix(s.Sub, "auto-restart"):
-		return final{err}
+		return permanent{err}
 	default:
 		return err
 	}

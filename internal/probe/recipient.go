@@ -20,19 +20,19 @@ import (
 // that tells what it would do.
 func (b *Prober) recipients(ctx context.Context, p state.Probe) error {
 	if p.Address != "" {
-		if err := retry(ctx, p.Within, func(ctx context.Context) error { return takes(ctx, p.Address, p.Recipients) }); err != nil {
+		if err := retry(ctx, p.Within, func(ctx context.Context) error { return acceptsRecipients(ctx, p.Address, p.Recipients) }); err != nil {
 			return err
 		}
 	}
 	if p.Deliver == "" {
 		return nil
 	}
-	return b.delivers(ctx, p.Deliver, p.Within)
+	return b.deliverable(ctx, p.Deliver, p.Within)
 }
 
-// takes insists that no recipient is refused as one that does not exist (the
+// acceptsRecipients insists that no recipient is refused as one that does not exist (the
 // codes 5.1.x of RFC 3463). Other refusals are about who asks, and when.
-func takes(ctx context.Context, address string, recipients []string) error {
+func acceptsRecipients(ctx context.Context, address string, recipients []string) error {
 	fail := func(step string, err error) error { return fmt.Errorf("smtp %s: %s: %w", address, step, err) }
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -54,7 +54,7 @@ func takes(ctx context.Context, address string, recipients []string) error {
 		err := c.Rcpt(to)
 		if said := new(textproto.Error); errors.As(err, &said) {
 			if said.Code >= 500 && strings.HasPrefix(said.Msg, "5.1.") {
-				return final{fail(fmt.Sprintf("RCPT TO:<%s>", to), fmt.Errorf("%d %s", said.Code, said.Msg))}
+				return permanent{fail(fmt.Sprintf("RCPT TO:<%s>", to), fmt.Errorf("%d %s", said.Code, said.Msg))}
 			}
 		} else if err != nil {
 			return fail(fmt.Sprintf("RCPT TO:<%s>", to), err)
@@ -68,11 +68,11 @@ func takes(ctx context.Context, address string, recipients []string) error {
 // do with a message for a name without a domain.
 var delivered = regexp.MustCompile(`orig_to=<([^>]*)>,.* dsn=(\d)\.\S+ status=((?:un)?deliverable) \((.*)\)$`)
 
-// delivers has Postfix say what it would do with mail for a user of this machine:
+// deliverable has Postfix say what it would do with mail for a user of this machine:
 // sendmail -bv, whose report goes to nobody, since the sender is empty; the
 // delivery agents write it into the log as well. Where that is not in systemd's
 // journal nothing is proven, and nothing is wrong.
-func (b *Prober) delivers(ctx context.Context, user string, within time.Duration) error {
+func (b *Prober) deliverable(ctx context.Context, user string, within time.Duration) error {
 	at, err := b.run.Run(ctx, system.Command{Argv: []string{"journalctl", "-q", "-n", "1", "--show-cursor", "-o", "cat"}})
 	_, cursor, found := strings.Cut(string(at.Stdout), "-- cursor: ")
 	if err != nil || !found {

@@ -33,7 +33,7 @@ type message struct {
 // a new connection; signers that pass share it.
 func signs(ctx context.Context, p state.Probe) error {
 	if len(p.Signers) == 0 {
-		return final{errors.New("probe signs: no signer is named")}
+		return permanent{errors.New("probe signs: no signer is named")}
 	}
 	left := p.Signers
 	return retry(ctx, p.Within, func(ctx context.Context) (err error) {
@@ -71,12 +71,12 @@ func signEach(ctx context.Context, address string, signers []state.Signer) (int,
 		return 0, err
 	}
 	defer s.close()
-	if err := s.introduce(); err != nil {
+	if err := s.connect(); err != nil {
 		return 0, err
 	}
 	for i, signer := range signers {
-		m := letter(signer.From, i)
-		if err := s.pass(signer.From, &m); err != nil {
+		m := testMessage(signer.From, i)
+		if err := s.send(signer.From, &m); err != nil {
 			return i, fmt.Errorf("mail from %s: %w", signer.From, err)
 		}
 		if err := verify(m, signer); err != nil {
@@ -86,8 +86,8 @@ func signEach(ctx context.Context, address string, signers []state.Signer) (int,
 	return len(signers), nil
 }
 
-// letter is a small message that says what it is, should it ever be seen.
-func letter(from string, n int) message {
+// testMessage is a small message that says what it is, should it ever be seen.
+func testMessage(from string, n int) message {
 	_, host, _ := strings.Cut(from, "@")
 	now := time.Now()
 	return message{
@@ -102,8 +102,8 @@ func letter(from string, n int) message {
 	}
 }
 
-// introduce plays the connection of a local client, as Postfix describes one.
-func (s *session) introduce() error {
+// connect plays the connection of a local client, as Postfix describes one.
+func (s *session) connect() error {
 	_ = s.Macros(milter.CodeConn, "j", "localhost", "{daemon_name}", "localhost", "{client_addr}", "127.0.0.1")
 	if err := proceed(s.Conn("localhost", milter.FamilyInet, 25, "127.0.0.1")); err != nil {
 		return fmt.Errorf("connection: %w", err)
@@ -114,9 +114,9 @@ func (s *session) introduce() error {
 	return nil
 }
 
-// pass sends the message through the milter and makes the changes it asks for.
+// send sends the message through the milter and makes the changes it asks for.
 // Macros are further ones that come with MAIL FROM, names and values.
-func (s *session) pass(from string, m *message, macros ...string) error {
+func (s *session) send(from string, m *message, macros ...string) error {
 	_ = s.Macros(milter.CodeMail, append([]string{"i", "mailsetup", "{mail_addr}", from}, macros...)...)
 	if err := proceed(s.Mail(from, nil)); err != nil {
 		return fmt.Errorf("MAIL FROM: %w", err)
