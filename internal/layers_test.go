@@ -197,7 +197,6 @@ const (
 // entries go.
 var over = map[string]int{
 	"lines of cmd/mailsetup":           7900,
-	"lines of internal/dnspub":         3030,
 	"lines of internal/system":         2610,
 	"lines of steps":                   7950,
 	"methods of cmd/mailsetup.session": 151,

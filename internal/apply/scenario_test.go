@@ -85,7 +85,7 @@ func updates() []state.Update {
 	key.Name, key.Value = "s._domainkey.example.net.", "v=DKIM1; p="
 	return []state.Update{{
 		Origin: "example.net.", Server: "192.0.2.53:53", KeyFile: "/etc/update.key",
-		Add: []state.Record{key, policy}, Remove: []state.Record{policyThere}, Found: []state.Record{policyThere},
+		Add: []state.Record{key, policy}, Remove: []state.Record{policyThere}, Expected: []state.Record{policyThere},
 	}}
 }
 

@@ -42,7 +42,7 @@ func ForKey(domain string, ttl uint32, k keyring.Key) Expected {
 	return ForDomain(domain, []state.Record{k.Record(domain, ttl)}, []keyring.Key{k}, false)
 }
 
-// Result is what all these servers say.
+// Result is what the name servers of a domain serve.
 type Result struct {
 	Domain  string
 	Servers []ServerResult
@@ -98,8 +98,8 @@ func (s ServerResult) OK() bool {
 // NotAsked reports whether this machine has no way to the server's address.
 func (s ServerResult) NotAsked() bool { return s.ServerProblem.Fault == dnsclient.NotAsked }
 
-// Check asks every name server in charge for the records. What was right in an
-// earlier look is not asked again.
+// Check asks every name server in charge for the records. It does not ask again for what
+// was right in the result of an earlier check.
 func Check(ctx context.Context, c *dnsclient.Client, w Expected, before Result) Result {
 	v := Result{Domain: w.Domain, found: map[string]dnsclient.Authority{}}
 	lost := authorities(ctx, c, w, before, v.found)
@@ -127,7 +127,7 @@ func Check(ctx context.Context, c *dnsclient.Client, w Expected, before Result) 
 	return v
 }
 
-// server is the place of a name server in the view, which it gets if need be.
+// server returns the index of a name server in the result, which it adds if necessary.
 func (v *Result) server(n dnsclient.NameServer, zone string) int {
 	i := slices.IndexFunc(v.Servers, func(s ServerResult) bool { return s.NameServer == n && s.Zone == zone })
 	if i < 0 {
@@ -193,7 +193,7 @@ func checkServer(ctx context.Context, c *dnsclient.Client, s *ServerResult, want
 	}
 }
 
-// knownGood is a record that the server had as it should be.
+// knownGood returns a record that the server had as it should be.
 func (v Result) knownGood(s ServerResult, e ExpectedRecord) (RecordResult, bool) {
 	for _, old := range v.Servers {
 		if old.NameServer != s.NameServer || old.Zone != s.Zone {
@@ -208,7 +208,7 @@ func (v Result) knownGood(s ServerResult, e ExpectedRecord) (RecordResult, bool)
 	return RecordResult{}, false
 }
 
-// diagnose diagnoses every record, beside what the other servers have.
+// diagnose diagnoses every record, in comparison with the other servers.
 func (v *Result) diagnose() {
 	right := map[state.Record]ServerResult{}
 	for _, s := range v.Servers {

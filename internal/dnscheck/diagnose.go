@@ -35,7 +35,7 @@ type Answer struct {
 	// Records are those of the record's type at its name, behind the aliases
 	// that lead to them.
 	Records []state.Record
-	// Elsewhere are the texts at Suspects, by name.
+	// Elsewhere are the records at misplacedNames, by name.
 	Elsewhere map[string][]state.Record
 	// Serial is that of the zone there; 0 if not known.
 	Serial uint32
@@ -136,8 +136,8 @@ func (e ExpectedRecord) fits(r state.Record) bool {
 
 func target(mx string) string { return dns.Fqdn(mx[strings.LastIndexByte(mx, ' ')+1:]) }
 
-// candidates are the texts that stand in the place of ours: all at a name that
-// is made for one, elsewhere those that are meant for the same.
+// candidates returns the texts that are in the place of ours: all at a name that is made
+// for one record, elsewhere those with the same version tag.
 func candidates(e ExpectedRecord, records []state.Record) []state.Record {
 	want := e.Record
 	if dnsname.IsKey(want.Name) || dnsname.IsPolicy(want.Name) {
@@ -258,7 +258,7 @@ func (e ExpectedRecord) different(records []state.Record) dnsclient.Finding {
 	return finding(Different, "another value: "+dnsclient.DescribeValues(records, []state.Record{e.Record}), e.replace())
 }
 
-// misplacedNames are names at which a record may stand that is missing at its own.
+// misplacedNames returns names at which people put a record by mistake.
 func misplacedNames(e ExpectedRecord) []string {
 	name, domain := e.Record.Name, dns.CanonicalName(e.Domain)
 	list := []string{withDomainAppended(name, e.Zone), withDomainAppended(name, e.Domain)}
@@ -281,10 +281,10 @@ func misplacedNames(e ExpectedRecord) []string {
 	return slices.Compact(list)
 }
 
-// withDomainAppended is a name to which a form has added the domain once more.
+// withDomainAppended returns a name to which a web form added the domain once more.
 func withDomainAppended(name, domain string) string { return name + dns.CanonicalName(domain) }
 
-// relative is the name as web forms want it, seen from its zone.
+// relative returns the name as web forms want it, without its zone.
 func (e ExpectedRecord) relative() string {
 	if e.Record.Name == e.Zone {
 		return "@"

@@ -8,10 +8,10 @@ import (
 
 // DomainReport, ServerReport and RecordReport are a result as JSON.
 type DomainReport struct {
-	Domain  string         `json:"domain"`
-	OK      bool           `json:"ok"`
-	Lost    []RecordReport `json:"lost,omitempty"` // no server of them is known
-	Servers []ServerReport `json:"servers"`
+	Domain   string         `json:"domain"`
+	OK       bool           `json:"ok"`
+	NoServer []RecordReport `json:"no_server,omitempty"` // records of which no server was found
+	Servers  []ServerReport `json:"servers"`
 }
 
 // ServerReport is what one name server has.
@@ -41,7 +41,7 @@ type RecordReport struct {
 func (r Result) Report() DomainReport {
 	d := DomainReport{Domain: r.Domain, OK: r.OK(), Servers: []ServerReport{}}
 	for _, record := range r.NoServer {
-		d.Lost = append(d.Lost, record.report())
+		d.NoServer = append(d.NoServer, record.report())
 	}
 	for _, s := range r.Servers {
 		server := ServerReport{

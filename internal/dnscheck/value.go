@@ -60,7 +60,7 @@ func isKey(text string) bool {
 	return strings.EqualFold(removeSpace(v), "v=DKIM1")
 }
 
-// keyData is the value of p= as written, without white space around it.
+// keyData returns the value of p= as written, without white space around it.
 func keyData(text string) string {
 	for tag := range strings.SplitSeq(text, ";") {
 		if name, value, ok := strings.Cut(tag, "="); ok && strings.TrimSpace(name) == "p" {

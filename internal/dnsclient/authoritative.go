@@ -67,7 +67,7 @@ func (c *Client) findServers(ctx context.Context, zone string) (Authority, error
 	return a, ctx.Err()
 }
 
-// ZoneOf is the origin of the zone that holds a name. The question for an
+// ZoneOf returns the origin of the zone that holds a name. The question for an
 // alias is never answered from behind one; that there is none is said together
 // with the SOA (RFC 2308 section 3), which some caches leave out.
 func (c *Client) ZoneOf(ctx context.Context, name string) (string, error) {
@@ -141,7 +141,7 @@ func (c *Client) Ask(ctx context.Context, n NameServer, zone, name string, t uin
 	return m, judged(m, dnsname.TrimDot(zone))
 }
 
-// wireError is a failed exchange in few words.
+// wireError describes a failed exchange in few words.
 func wireError(err error, timeout time.Duration) string {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return "nothing listens there"
@@ -167,7 +167,7 @@ func judged(m *dns.Msg, zone string) Finding {
 	return Finding{}
 }
 
-// SerialAt is that of a zone at one of its servers.
+// SerialAt asks one server of a zone for its serial.
 func (c *Client) SerialAt(ctx context.Context, n NameServer, zone string) (uint32, Finding) {
 	m, wrong := c.Ask(ctx, n, zone, zone, dns.TypeSOA)
 	if wrong.Fault != OK {

@@ -8,23 +8,22 @@ import (
 	"mailsetup/internal/state"
 )
 
-// WithCache is a client that puts each question to its resolver once, and finds
-// the servers of each zone once, whoever asks: for one look at many domains,
-// whose names and name servers have much in common. What nobody answered is asked
-// again.
+// WithCache returns a client that puts each question to its resolver once, and finds the
+// servers of each zone once: for a check of many domains, whose names and name servers
+// have much in common. Errors are not cached.
 func (c *Client) WithCache() *Client {
 	r := *c
 	r.answers, r.zones = &cache[answer]{}, &cache[Authority]{}
 	return &r
 }
 
-// answer is what a resolver says of a name.
+// answer is the answer of a resolver.
 type answer struct {
 	records []state.Record
 	status  Status
 }
 
-// questionOf tells one question from another.
+// questionOf returns the key of a question in the cache.
 func questionOf(name, rtype string) string {
 	return strings.ToLower(strings.TrimSuffix(name, ".")) + " " + strings.ToUpper(rtype)
 }
@@ -35,15 +34,15 @@ type cache[V any] struct {
 	entries map[string]*entry[V]
 }
 
-// entry is there once done is closed.
+// entry has its value once done is closed.
 type entry[V any] struct {
 	done  chan struct{}
 	value V
 	err   error
 }
 
-// get returns the value of a key, which find finds out if nobody did. Who waits
-// for another goes when ctx ends.
+// get returns the value of a key, and calls find unless there is one. A caller that waits
+// for the find of another stops when ctx ends.
 func (m *cache[V]) get(ctx context.Context, key string, find func() (V, error)) (V, error) {
 	if m == nil {
 		return find()
@@ -70,7 +69,7 @@ func (m *cache[V]) get(ctx context.Context, key string, find func() (V, error)) 
 	return v.value, v.err
 }
 
-// entry is that of a key, and whether the caller is the first to come to it.
+// entry returns the entry of a key, and whether this call made it.
 func (m *cache[V]) entry(key string) (v *entry[V], first bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -145,8 +145,8 @@ func targets(rrs []dns.RR, owner string) []string {
 	return slices.Compact(out)
 }
 
-// Primary is the primary that the SOA of the closest zone at or above a name
-// tells of.
+// Primary returns the primary that the SOA record of the closest zone at or above a
+// name gives, with port.
 func (c *Client) Primary(ctx context.Context, name string) (string, error) {
 	for at := dns.CanonicalName(ZoneQueryName(name)); at != "."; at = dnsname.Parent(at) {
 		list, status, err := c.Lookup(ctx, at, "SOA")

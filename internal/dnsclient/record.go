@@ -67,7 +67,7 @@ func ToRR(r state.Record) (dns.RR, error) {
 	return rr, nil
 }
 
-// escaped is a string as the library and zone files want it.
+// escaped returns a string as the library and zone files want it.
 func escaped(s string) string {
 	var b strings.Builder
 	for i := range len(s) {

@@ -112,7 +112,7 @@ func serialReached(ctx context.Context, p state.Probe) error {
 	return err
 }
 
-// Serial is that of a zone as the name server at an address serves it with
+// Serial returns the serial of a zone that the name server at an address serves with
 // authority.
 func Serial(ctx context.Context, server, origin string) (uint32, error) {
 	m, err := authoritative(ctx, server, origin, dns.TypeSOA)

@@ -68,7 +68,7 @@ func (c *Client) Coverage(ctx context.Context, names []string, ours []state.Reco
 	return Coverage{}, cmp.Or(err, fmt.Errorf("no name server of %s can be asked", dnsname.TrimDot(zone)))
 }
 
-// UnusedName is one below a name that nobody has.
+// UnusedName returns a name that nobody has, below the given one.
 func UnusedName(above string) string { return fmt.Sprintf("mailsetup-%08x.%s", rand.Uint32(), above) }
 
 // finder finds out which names exist in a zone, and its wildcards.
@@ -204,7 +204,7 @@ func stands(ours, r state.Record) bool {
 	return state.SameSet(ours, r) && r.Type == "TXT" && dnsname.Conflict(r.Name, r.Value, ours.Value)
 }
 
-// all are the records at a name, an alias alone; there is false of a name that
+// all returns the records at a name, an alias alone; there is false for a name that
 // neither exists nor is covered.
 func (f *finder) all(name string) (list []state.Record, there bool, err error) {
 	for _, kind := range coverageTypes {
@@ -220,7 +220,7 @@ func (f *finder) all(name string) (list []state.Record, there bool, err error) {
 	return list, true, nil
 }
 
-// at are the records of a type at a name. One that is given away is for others.
+// at returns the records of a type at a name. A delegated name has none here.
 func (f *finder) at(name string, kind uint16) (list []state.Record, there bool, err error) {
 	m, err := f.query(name, kind)
 	switch {

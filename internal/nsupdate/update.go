@@ -61,7 +61,7 @@ func (c *conn) update(ctx context.Context, want state.Update) error {
 		if have, err = c.ownRecords(ctx, dns.CanonicalName(want.Origin), have); err != nil {
 			return &untouchedError{err}
 		}
-		add, remove, err := want.Due(dnsclient.FromRRs(have))
+		add, remove, err := want.Pending(dnsclient.FromRRs(have))
 		if err != nil {
 			return &ServerError{Server: c.server, Text: err.Error(), Hint: "run the command again", untouched: true}
 		}
@@ -78,7 +78,7 @@ func (c *conn) update(ctx context.Context, want state.Update) error {
 			return err
 		case r.Rcode == dns.RcodeSuccess:
 			return nil
-		case !prerequisiteFailed(r.Rcode) || !want.Back || tries == 3:
+		case !prerequisiteFailed(r.Rcode) || !want.Undo || tries == 3:
 			return c.refusal(r.Rcode)
 		}
 	}
@@ -123,8 +123,8 @@ func (c *conn) waitServed(ctx context.Context, want state.Update, within time.Du
 
 // served reports whether the records of a zone show the update.
 func served(u state.Update, have []state.Record) bool {
-	if u.Back {
-		add, remove, err := u.Due(have)
+	if u.Undo {
+		add, remove, err := u.Pending(have)
 		return err == nil && len(add)+len(remove) == 0
 	}
 	left := without(u.Remove, without(u.Remove, have))
@@ -144,7 +144,7 @@ type Question struct{ Name, Type string }
 // questions returns the names and types that an update is about.
 func questions(u state.Update) []Question {
 	var list []Question
-	for _, r := range slices.Concat(u.Add, u.Remove, u.Found) {
+	for _, r := range slices.Concat(u.Add, u.Remove, u.Expected) {
 		if q := (Question{r.Name, r.Type}); !slices.Contains(list, q) {
 			list = append(list, q)
 		}

@@ -53,8 +53,8 @@ func TestUpdateAddsAndReplaces(t *testing.T) {
 			{Name: "example.org.", Type: "MX", TTL: 3600, Value: "10 mail.example.org."},
 			txt("s1._domainkey.example.org.", longText),
 		},
-		Remove: []state.Record{old},
-		Found:  []state.Record{old, {Name: "example.org.", Type: "TXT", TTL: 300, Value: "site=1"}},
+		Remove:   []state.Record{old},
+		Expected: []state.Record{old, {Name: "example.org.", Type: "TXT", TTL: 300, Value: "site=1"}},
 	}
 	if err := goodUpdater().Update(t.Context(), u); err != nil {
 		t.Fatal(err)

@@ -40,7 +40,7 @@ func Signatures(ctx context.Context, address, from string, client state.Client, 
 	return signaturesOf(m, from, lookup), nil
 }
 
-// converse is the conversation.
+// converse sends a message through a milter as Postfix would.
 func converse(ctx context.Context, address, from string, client state.Client, m *message) error {
 	s, err := open(ctx, address)
 	if err != nil {
@@ -65,7 +65,8 @@ func converse(ctx context.Context, address, from string, client state.Client, m 
 	return nil
 }
 
-// signaturesOf are the signatures of a message, with what verifying them says.
+// signaturesOf returns the DKIM signatures of a message, with the reason why one does not
+// verify.
 func signaturesOf(m message, from string, lookup func(name string) ([]string, error)) []state.Signature {
 	var list []state.Signature
 	for i, f := range m.fields {
@@ -97,7 +98,7 @@ func problem(m message, at int, lookup func(name string) ([]string, error)) stri
 	return ""
 }
 
-// tag is the value of a tag of a DKIM-Signature field, in lower case and
+// tag returns the value of a tag of a DKIM-Signature field, in lower case and
 // without white space (RFC 6376 section 3.2).
 func tag(value, name string) string {
 	for part := range strings.SplitSeq(value, ";") {
@@ -145,7 +146,7 @@ func signedByOther(ctx context.Context, p state.Probe) error {
 	return nil
 }
 
-// signaturesFor are the signatures with d= of the signer's domain. Their keys are not
+// signaturesFor returns the signatures with d= of the signer's domain. Their keys are not
 // looked up.
 func signaturesFor(ctx context.Context, address string, signer state.Signer, kind state.ClientKind) ([]state.Signature, error) {
 	none := func(string) ([]string, error) { return nil, nil }

@@ -100,7 +100,7 @@ func (b *Prober) deliverable(ctx context.Context, user string, within time.Durat
 	return ctx.Err()
 }
 
-// verdict is why mail for a user would be lost, "" if somebody gets it, as far as
+// verdict returns why mail for a user would be lost, "" if somebody gets it, as far as
 // the lines of the log tell.
 func verdict(lines []string, user string) (why string, told bool) {
 	for _, line := range lines {

@@ -44,7 +44,7 @@ func oldSessions(proc, mainCf string) error {
 	return err
 }
 
-// older are the processes that take mail and began before a time since boot.
+// older returns the processes that take mail and began before a time since boot.
 func older(proc string, young time.Duration) ([]string, error) {
 	names, err := filepath.Glob(filepath.Join(proc, "[0-9]*"))
 	if err != nil {

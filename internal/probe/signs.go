@@ -22,7 +22,7 @@ import (
 // without the final line break and without the space after the colon.
 type field struct{ name, value string }
 
-// message is what a probe sends through a milter.
+// message is one that a probe sends through a milter.
 type message struct {
 	fields []field
 	body   []byte
@@ -86,7 +86,7 @@ func signEach(ctx context.Context, address string, signers []state.Signer) (int,
 	return len(signers), nil
 }
 
-// testMessage is a small message that says what it is, should it ever be seen.
+// testMessage returns a small message that says what it is, should anybody see it.
 func testMessage(from string, n int) message {
 	_, host, _ := strings.Cut(from, "@")
 	now := time.Now()
@@ -114,8 +114,8 @@ func (s *session) connect() error {
 	return nil
 }
 
-// send sends the message through the milter and makes the changes it asks for.
-// Macros are further ones that come with MAIL FROM, names and values.
+// send passes the message through the milter and makes the changes that it asks for.
+// Macros are further names and values to send with MAIL FROM.
 func (s *session) send(from string, m *message, macros ...string) error {
 	_ = s.Macros(milter.CodeMail, append([]string{"i", "mailsetup", "{mail_addr}", from}, macros...)...)
 	if err := proceed(s.Mail(from, nil)); err != nil {
@@ -267,7 +267,8 @@ func (k *keyNames) list() []string {
 	return slices.Compact(slices.Sorted(slices.Values(k.names)))
 }
 
-// keyName is where the public key is looked up, RFC 6376 section 3.6.2.1.
+// keyName returns the name at which the public key is looked up (RFC 6376 section
+// 3.6.2.1).
 func keyName(s state.Signer) string {
 	return strings.ToLower(s.Selector + "._domainkey." + strings.TrimSuffix(s.Domain, "."))
 }

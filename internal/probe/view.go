@@ -48,7 +48,7 @@ func (b *Prober) servedInView(ctx context.Context, p state.Probe) error {
 	})
 }
 
-// zoneStatus are the serials that BIND reports.
+// zoneStatus returns the serials that BIND reports.
 func (b *Prober) zoneStatus(ctx context.Context, p state.Probe) (map[string]uint32, error) {
 	res, err := b.run.Run(ctx, system.Command{Argv: []string{"rndc", "zonestatus", strings.TrimSuffix(p.Origin, "."), "IN", p.View}})
 	if err != nil {

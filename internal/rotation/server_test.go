@@ -198,7 +198,7 @@ func (s *server) input() steps.Input {
 		}) && !slices.ContainsFunc(published, func(p state.Published) bool { return p.Origin == origin }) {
 			continue
 		}
-		z = state.Zone{Origin: origin, Kind: "primary", Dynamic: true, Update: &state.Updater{Server: "192.0.2.53:53", KeyFile: updateKey}}
+		z = state.Zone{Origin: origin, Kind: "primary", Dynamic: true, Update: &state.UpdateTarget{Server: "192.0.2.53:53", KeyFile: updateKey}}
 		for _, r := range s.mem.Served(origin) {
 			mine := slices.ContainsFunc(published, func(p state.Published) bool {
 				return p.Origin == origin && slices.ContainsFunc(p.Records, func(x state.Record) bool { return state.Same(x, r) })

@@ -234,7 +234,7 @@ type Zone struct {
 	Names []string
 	// Update says how to change a zone that is updated; nil for one whose file is
 	// edited.
-	Update  *Updater
+	Update  *UpdateTarget
 	Problem string // why the zone cannot be edited, "" if it can
 	Hint    string // what can be done about it, a line for each step
 }

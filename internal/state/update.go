@@ -8,8 +8,8 @@ import (
 	"mailsetup/internal/dnsname"
 )
 
-// Updater says how a zone is changed that takes dynamic updates (RFC 2136).
-type Updater struct {
+// UpdateTarget says how a zone is changed that takes dynamic updates (RFC 2136).
+type UpdateTarget struct {
 	Server  string // host:port of the primary
 	KeyFile Path   // of the TSIG key that signs updates
 	// Ours are those of its records that mailsetup put there before. They are
@@ -26,12 +26,12 @@ type Update struct {
 	KeyFile Path     `json:"key_file"`
 	Add     []Record `json:"add,omitempty"`
 	Remove  []Record `json:"remove,omitempty"`
-	// Found are all records that stood at the names and of the types of both
-	// when the change was thought of. If others do now, nothing is changed.
-	Found []Record `json:"found,omitempty"`
-	// Back: what an earlier update did, or may have done, is taken back. Found
-	// counts for nothing then: only what is still to be done is done.
-	Back bool   `json:"back,omitempty"`
+	// Expected are all records of the names and types of both that the zone had when
+	// the plan was made. If it has others now, nothing is changed.
+	Expected []Record `json:"expected,omitempty"`
+	// Undo: the update takes back what an earlier one did, or may have done. Expected
+	// is ignored then: only what is still to be done is done.
+	Undo bool   `json:"undo,omitempty"`
 	Why  string `json:"why,omitempty"`
 }
 
@@ -40,16 +40,16 @@ func (u Update) Empty() bool { return len(u.Add)+len(u.Remove) == 0 }
 
 // Inverse takes the update back.
 func (u Update) Inverse() Update {
-	u.Add, u.Remove, u.Found, u.Back = u.Remove, u.Add, nil, true
+	u.Add, u.Remove, u.Expected, u.Undo = u.Remove, u.Add, nil, true
 	return u
 }
 
-// Due is what of an update is still to be done where the zone has the given
-// records at its names. It is refused where somebody else changed them since.
-func (u Update) Due(have []Record) (add, remove []Record, err error) {
-	if !u.Back {
-		if !sameSet(have, u.Found) {
-			return nil, nil, fmt.Errorf("the zone was changed since the plan was made: %s", firstDifference(have, u.Found))
+// Pending returns what is left to do of an update where the zone has the given records
+// at its names. The error says that somebody else changed them since.
+func (u Update) Pending(have []Record) (add, remove []Record, err error) {
+	if !u.Undo {
+		if !sameSet(have, u.Expected) {
+			return nil, nil, fmt.Errorf("the zone was changed since the plan was made: %s", firstDifference(have, u.Expected))
 		}
 		return u.Add, u.Remove, nil
 	}
@@ -62,18 +62,18 @@ func (u Update) Due(have []Record) (add, remove []Record, err error) {
 			remove = append(remove, filter(set.Remove, has)...)
 		case every(set.Remove, lacks) && every(set.Add, has):
 		default:
-			return nil, nil, meddled(set.Add[0])
+			return nil, nil, changedByOthers(set.Add[0])
 		}
 	}
 	for _, r := range add {
 		if slices.ContainsFunc(have, func(x Record) bool { return Conflict(x, r) && !within([]Record{x}, remove) }) {
-			return nil, nil, meddled(r)
+			return nil, nil, changedByOthers(r)
 		}
 	}
 	return add, remove, nil
 }
 
-func meddled(r Record) error {
+func changedByOthers(r Record) error {
 	return fmt.Errorf("%s %s was changed by somebody else meanwhile, and is left as it is", r.Name, r.Type)
 }
 

@@ -27,7 +27,7 @@ func TestDueBesideOtherTexts(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			undo := state.Update{Remove: []state.Record{tt.back}}.Inverse()
-			add, remove, err := undo.Due([]state.Record{tt.there})
+			add, remove, err := undo.Pending([]state.Record{tt.there})
 			if (err != nil) != tt.refused {
 				t.Fatalf("error %v, want one: %v", err, tt.refused)
 			}

@@ -42,7 +42,7 @@ func TestRotatingLeavesOtherRecordsAlone(t *testing.T) {
 	}
 	in.Facts.Updated, in.Facts.Zones = in.Facts.Zones, nil
 	in.Spec.Domains[1].DNS = spec.DNSUpdate
-	in.Facts.Updated[1].Update = &state.Updater{Server: "192.0.2.53:53", KeyFile: "/root/update.key", Ours: was}
+	in.Facts.Updated[1].Update = &state.UpdateTarget{Server: "192.0.2.53:53", KeyFile: "/root/update.key", Ours: was}
 	in.Facts.Updated = in.Facts.Updated[1:]
 	if want, err = steps.Some(steps.Rotating([]keyring.Move{{Act: keyring.Make}}), in); err != nil {
 		t.Fatal(err)

@@ -55,7 +55,7 @@ func TestADomainThatIsPublishedElsewhereStaysInTheSharedZone(t *testing.T) {
 		in := shared(t)
 		before := fragmentOf(t, in, "lab.example")
 		in.Spec.Domains[1].DNS = mode
-		in.Facts.Updated = []state.Zone{{Origin: "shop.lab.example.", Update: &state.Updater{Server: "192.0.2.53:53"}}}
+		in.Facts.Updated = []state.Zone{{Origin: "shop.lab.example.", Update: &state.UpdateTarget{Server: "192.0.2.53:53"}}}
 		st, notes, err := dns.PublishFiles(in)
 		if err != nil {
 			t.Fatal(err)

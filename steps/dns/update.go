@@ -112,7 +112,7 @@ func (p *zoneChange) update(in step.Input, others publishedElsewhere, stage *sta
 	}
 	for _, x := range slices.Concat(z.Records, z.Update.Ours) {
 		if slices.ContainsFunc(slices.Concat(u.Add, u.Remove), func(r state.Record) bool { return state.SameSet(r, x) }) {
-			u.Found = append(u.Found, x)
+			u.Expected = append(u.Expected, x)
 		}
 	}
 	stage.Updates = append(stage.Updates, u)

@@ -24,7 +24,7 @@ func updating(records, ours []state.Record) step.Input {
 	in.Facts.Zones = nil
 	in.Facts.Updated = []state.Zone{{
 		Origin: "lab.example.", Kind: "primary", Dynamic: true, Records: records,
-		Update: &state.Updater{Server: "192.0.2.53:53", KeyFile: "/root/update.key", Ours: ours},
+		Update: &state.UpdateTarget{Server: "192.0.2.53:53", KeyFile: "/root/update.key", Ours: ours},
 	}}
 	return in
 }
@@ -56,7 +56,7 @@ func TestUpdatesAddWhatTheZoneLacks(t *testing.T) {
 	if diff := cmp.Diff(want, steptest.Lines(u.Add)); diff != "" || len(u.Remove) > 0 {
 		t.Errorf("%s\nremoves %v", diff, u.Remove)
 	}
-	if diff := cmp.Diff([]state.Record{site}, u.Found); diff != "" {
+	if diff := cmp.Diff([]state.Record{site}, u.Expected); diff != "" {
 		t.Errorf("found: %s", diff)
 	}
 	if u.Server != "192.0.2.53:53" || u.KeyFile != "/root/update.key" || u.Origin != "lab.example." {
@@ -91,7 +91,7 @@ func TestUpdatesReplaceOnConsent(t *testing.T) {
 	if !slices.Contains(steptest.Lines(u.Add), "lab.example. TXT v=spf1 ip4:192.0.2.10 include:_spf.old.example -all") {
 		t.Errorf("adds %q", steptest.Lines(u.Add))
 	}
-	if diff := cmp.Diff([]string{"lab.example. TXT site=1", "lab.example. TXT " + old.Value}, steptest.Lines(u.Found)); diff != "" {
+	if diff := cmp.Diff([]string{"lab.example. TXT site=1", "lab.example. TXT " + old.Value}, steptest.Lines(u.Expected)); diff != "" {
 		t.Errorf("found: %s", diff)
 	}
 }

@@ -226,7 +226,7 @@ func TestPurgingAnUpdatedZone(t *testing.T) {
 	if diff := cmp.Diff([]state.Record{key}, second[0].Remove); diff != "" || len(second[0].Add) > 0 {
 		t.Errorf("%s\nadds %v", diff, second[0].Add)
 	}
-	if diff := cmp.Diff([]state.Record{key}, second[0].Found); diff != "" {
+	if diff := cmp.Diff([]state.Record{key}, second[0].Expected); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -145,7 +145,7 @@ func (u *updated) add(origin, primary string, key state.Path) *updatedZone {
 	z := u.zones[origin]
 	if z == nil {
 		z = &updatedZone{Zone: state.Zone{
-			Origin: origin, Kind: "primary", Dynamic: true, Update: &state.Updater{Server: primary, KeyFile: key},
+			Origin: origin, Kind: "primary", Dynamic: true, Update: &state.UpdateTarget{Server: primary, KeyFile: key},
 		}}
 		u.zones[origin] = z
 		u.order = append(u.order, z)

@@ -104,11 +104,11 @@ func TestUpdatedZones(t *testing.T) {
 	want := []state.Zone{
 		{
 			Origin: "example.org.", Kind: "primary", Dynamic: true, Records: []state.Record{spf},
-			Update: &state.Updater{Server: "192.0.2.53:53", KeyFile: tsigPath, Ours: []state.Record{old, policy}},
+			Update: &state.UpdateTarget{Server: "192.0.2.53:53", KeyFile: tsigPath, Ours: []state.Record{old, policy}},
 		},
 		{
 			Origin: "example.net.", Kind: "primary", Dynamic: true, Records: []state.Record{record("mail.example.net.", "A", "192.0.2.1")},
-			Update: &state.Updater{Server: "192.0.2.54:53", KeyFile: tsigPath},
+			Update: &state.UpdateTarget{Server: "192.0.2.54:53", KeyFile: tsigPath},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -196,7 +196,7 @@ func TestUpdatedUnderWildcard(t *testing.T) {
 	}
 	want := []state.Zone{{
 		Origin: "example.org.", Kind: "primary", Dynamic: true, Records: []state.Record{apex, wild}, Names: []string{"_domainkey.example.org."},
-		Copies: []state.Record{copied}, Update: &state.Updater{Server: "192.0.2.53:53", KeyFile: tsigPath, Ours: []state.Record{copied}},
+		Copies: []state.Record{copied}, Update: &state.UpdateTarget{Server: "192.0.2.53:53", KeyFile: tsigPath, Ours: []state.Record{copied}},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

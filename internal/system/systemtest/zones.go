@@ -46,9 +46,9 @@ func (m *Mem) Update(ctx context.Context, u state.Update) error {
 	}
 	about := func(r state.Record) bool {
 		same := func(x state.Record) bool { return state.SameSet(x, r) }
-		return slices.ContainsFunc(slices.Concat(u.Add, u.Remove, u.Found), same)
+		return slices.ContainsFunc(slices.Concat(u.Add, u.Remove, u.Expected), same)
 	}
-	add, remove, err := u.Due(slices.DeleteFunc(slices.Clone(zone), func(r state.Record) bool { return !about(r) }))
+	add, remove, err := u.Pending(slices.DeleteFunc(slices.Clone(zone), func(r state.Record) bool { return !about(r) }))
 	if err != nil {
 		return fmt.Errorf("update %s: %w: %w", u.Origin, err, system.ErrUntouched)
 	}
@@ -85,14 +85,14 @@ func UpdateContract(t *testing.T, make func(t *testing.T, records ...state.Recor
 		{
 			"adds beside what was found",
 			[]state.Record{rec("a", "0")},
-			state.Update{Add: []state.Record{rec("a", "1")}, Found: []state.Record{rec("a", "0")}},
+			state.Update{Add: []state.Record{rec("a", "1")}, Expected: []state.Record{rec("a", "0")}},
 			[]state.Record{rec("a", "0"), rec("a", "1")},
 			false,
 		},
 		{
 			"replaces",
 			[]state.Record{rec("a", "0"), rec("c", "3")},
-			state.Update{Add: []state.Record{rec("a", "1")}, Remove: []state.Record{rec("a", "0")}, Found: []state.Record{rec("a", "0")}},
+			state.Update{Add: []state.Record{rec("a", "1")}, Remove: []state.Record{rec("a", "0")}, Expected: []state.Record{rec("a", "0")}},
 			[]state.Record{rec("a", "1"), rec("c", "3")},
 			false,
 		},
@@ -106,7 +106,7 @@ func UpdateContract(t *testing.T, make func(t *testing.T, records ...state.Recor
 		{
 			"does nothing where something is missing",
 			nil,
-			state.Update{Remove: []state.Record{rec("a", "0")}, Add: []state.Record{rec("b", "2")}, Found: []state.Record{rec("a", "0")}},
+			state.Update{Remove: []state.Record{rec("a", "0")}, Add: []state.Record{rec("b", "2")}, Expected: []state.Record{rec("a", "0")}},
 			nil, true,
 		},
 		{
@@ -148,7 +148,7 @@ func UpdateContract(t *testing.T, make func(t *testing.T, records ...state.Recor
 					t.Errorf("error %v, want one: %v", err, c.untouched)
 				}
 				sameRecords(t, p.Served(), c.want)
-				if !c.u.Back { // only what takes back is done twice
+				if !c.u.Undo { // only what takes back is done twice
 					break
 				}
 			}
