@@ -36,7 +36,7 @@ func (u ui) ConfirmPlan(ctx context.Context, p plan.Plan, question string) (bool
 	case !u.asks():
 		return false, usage("add --yes", "nobody can be asked here: stdin or stdout is not a terminal")
 	}
-	p.Notes = plan.Few(oneLiners(p.Notes), mostNotes) // those that showPlan prints
+	p.Notes = plan.LimitPerTopic(oneLiners(p.Notes), mostNotes) // those that showPlan prints
 	var summary bytes.Buffer
 	_ = p.Summary(&summary)
 	fmt.Fprintf(u.c.out, "\n%s\n", summary.String())

@@ -29,9 +29,9 @@ func byTopic(notes []state.Note) []state.Note {
 	return out
 }
 
-// Few leaves the first most notes of each topic, and says how many more there
+// LimitPerTopic leaves the first most notes of each topic, and says how many more there
 // are: with ten thousand domains nobody reads on.
-func Few(notes []state.Note, most int) []state.Note {
+func LimitPerTopic(notes []state.Note, most int) []state.Note {
 	count := map[string]int{}
 	for _, n := range notes {
 		count[n.Topic]++

@@ -26,11 +26,11 @@ func TestNotesByTopic(t *testing.T) {
 func TestFewNotes(t *testing.T) {
 	n := func(topic, text string) state.Note { return state.Note{Topic: topic, Text: text} }
 	all := []state.Note{n("a", "1"), n("b", "2"), n("a", "3"), n("a", "4"), n("c", "5"), n("a", "6")}
-	if got := Few(all, 4); !slices.Equal(got, all) {
+	if got := LimitPerTopic(all, 4); !slices.Equal(got, all) {
 		t.Errorf("got %q, want all", texts(got))
 	}
 	want := []string{"a: 1", "b: 2", "a: 3", "c: 5", "a: and 2 more of this kind"}
-	if got := texts(Few(all, 2)); !slices.Equal(got, want) {
+	if got := texts(LimitPerTopic(all, 2)); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -50,17 +50,17 @@ func TestUpdatesAreCompared(t *testing.T) {
 	announce := func(b []byte) []byte {
 		return bytes.ReplaceAll(b, []byte("AAAA"), []byte("PLACEHOLDER"))
 	}
-	if diff := plan.Same(shown, applied, announce); len(diff) != 0 {
+	if diff := plan.Differences(shown, applied, announce); len(diff) != 0 {
 		t.Errorf("but for the key they are the same: %q", diff)
 	}
-	if diff := plan.Same(shown, applied, nil); !slices.Equal(diff, []string{"Zone: other records"}) {
+	if diff := plan.Differences(shown, applied, nil); !slices.Equal(diff, []string{"Zone: other records"}) {
 		t.Errorf("got %q", diff)
 	}
-	if extra := plan.Covers(shown, shown); len(extra) != 0 {
+	if extra := plan.Unannounced(shown, shown); len(extra) != 0 {
 		t.Errorf("a plan does not cover itself: %q", extra)
 	}
 	want := []string{`add to example.org. on 192.0.2.53:53: s._domainkey.example.org. 3600 TXT "v=DKIM1; p=AAAA"`}
-	if extra := plan.Covers(shown, applied); !slices.Equal(extra, want) {
+	if extra := plan.Unannounced(shown, applied); !slices.Equal(extra, want) {
 		t.Errorf("got %q, want %q", extra, want)
 	}
 }

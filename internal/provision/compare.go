@@ -18,7 +18,7 @@ import (
 // only private keys are not compared, which the plan never shows.
 func Differences(confirmed, actual plan.Plan, made []dkimkeys.Pair) []string {
 	known := strings.NewReplacer(append(placeholders(made), stamps(confirmed, actual)...)...)
-	return plan.Same(confirmed, actual, func(content []byte) []byte { return []byte(known.Replace(string(content))) })
+	return plan.Differences(confirmed, actual, func(content []byte) []byte { return []byte(known.Replace(string(content))) })
 }
 
 // placeholders are pairs: what a made key brings into a file, and what stands

@@ -296,7 +296,7 @@ func (p *Provisioner) install(ctx context.Context, d *Draft) error {
 	if err := p.planWithConsents(ctx, d); err != nil {
 		return err
 	}
-	more := plan.Covers(announced, d.Plan, d.consented...)
+	more := plan.Unannounced(announced, d.Plan, d.consented...)
 	if len(more) == 0 {
 		return nil
 	}

@@ -25,7 +25,7 @@ func (r *run) reportWaiting(ctx context.Context) error {
 		return nil
 	}
 	r.report.Attention = true
-	waitingMail(waiting, plan.Few(notes, maxNotesPerTopic)).send(ctx, r)
+	waitingMail(waiting, plan.LimitPerTopic(notes, maxNotesPerTopic)).send(ctx, r)
 	if len(waiting)+len(reminders) == 0 {
 		return nil
 	}

@@ -17,7 +17,7 @@ func regular(content string) state.Object {
 	return state.Object{Kind: state.Regular, Mode: 0o644, Owner: state.Root, Content: []byte(content)}
 }
 
-func TestCovers(t *testing.T) {
+func TestUnannounced(t *testing.T) {
 	later := plan.Change{Op: plan.Later, Path: "/c", Settings: []string{"a = 1"}}
 	create := plan.Change{Op: plan.Create, Path: "/c", After: regular("new")}
 	modify := plan.Change{Op: plan.Modify, Path: "/c", Before: regular("shipped"), After: regular("new"), Settings: []string{"a = 1"}}
@@ -48,33 +48,33 @@ func TestCovers(t *testing.T) {
 		{"a package brought the directory", plan.Change{Op: plan.Mkdir, Path: "/d", After: dir}, plan.Change{Op: plan.Meta, Path: "/d", Before: wide, After: dir}, nil},
 		{"our record", create, plan.Change{Op: plan.Create, Path: plan.RecordPath, After: regular("{}")}, nil},
 	} {
-		if got := plan.Covers(one(tc.announced), one(tc.actual)); !slices.Equal(got, tc.extra) {
+		if got := plan.Unannounced(one(tc.announced), one(tc.actual)); !slices.Equal(got, tc.extra) {
 			t.Errorf("%s: %q, want %q", tc.name, got, tc.extra)
 		}
 	}
 }
 
-func TestCoversNamesUnitsAndPackages(t *testing.T) {
+func TestUnannouncedNamesUnitsAndPackages(t *testing.T) {
 	actual := plan.Plan{Stages: []plan.StageChanges{{
 		Name: "A", Units: []state.Unit{{Name: "d.service", Action: state.Restart}},
 		Packages: []state.Package{{Name: "d"}}, Uninstall: []string{"e"},
 		Derived: []state.Derived{{Path: "/x.db"}},
 	}}}
 	want := []string{"install d", "uninstall e", "make /x.db", "restart d.service"}
-	if got := plan.Covers(plan.Plan{}, actual); !slices.Equal(got, want) {
+	if got := plan.Unannounced(plan.Plan{}, actual); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got := plan.Covers(actual, actual); got != nil {
+	if got := plan.Unannounced(actual, actual); got != nil {
 		t.Errorf("a plan does not cover itself: %q", got)
 	}
 }
 
-func TestSame(t *testing.T) {
+func TestDifferences(t *testing.T) {
 	announce := func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("real"), []byte("PLACEHOLDER")) }
 	a := one(plan.Change{Op: plan.Create, Path: "/c", After: regular("p=PLACEHOLDER")})
 	b := one(plan.Change{Op: plan.Create, Path: "/c", After: regular("p=real")})
 	c := one(plan.Change{Op: plan.Create, Path: "/c", After: regular("p=real; t=y")})
-	if got := plan.Same(a, b, announce); got != nil {
+	if got := plan.Differences(a, b, announce); got != nil {
 		t.Errorf("differences %q, want none", got)
 	}
 	for _, other := range []plan.Plan{
@@ -82,18 +82,18 @@ func TestSame(t *testing.T) {
 		one(plan.Change{Op: plan.Create, Path: "/c", After: regular("p =PLACEHOLDER")}),
 		{},
 	} {
-		if got := plan.Same(a, other, announce); len(got) != 1 {
+		if got := plan.Differences(a, other, announce); len(got) != 1 {
 			t.Errorf("differences %q, want one", got)
 		}
 	}
-	if got := plan.Same(a, b, nil); len(got) != 1 {
+	if got := plan.Differences(a, b, nil); len(got) != 1 {
 		t.Errorf("without what was announced: %q, want one", got)
 	}
 }
 
 // What somebody agreed to by itself was spoken of, and nothing else at that
 // place was.
-func TestCoversWhatHadAConsentOfItsOwn(t *testing.T) {
+func TestAConsentOfItsOwnIsAnAnnouncement(t *testing.T) {
 	modify := one(plan.Change{Op: plan.Modify, Path: "/c", Before: regular("old"), After: regular("new"), Settings: []string{"a = 2"}})
 	announced := one(plan.Change{Op: plan.Later, Path: "/c", Settings: []string{"a = 1"}})
 	for _, tc := range []struct {
@@ -107,21 +107,21 @@ func TestCoversWhatHadAConsentOfItsOwn(t *testing.T) {
 		{"asked about another file", plan.Plan{}, []state.Path{"/b"}, []string{"modify /c"}},
 		{"asked about it, and other settings were announced", announced, []state.Path{"/c"}, []string{"modify /c"}},
 	} {
-		if got := plan.Covers(tc.announced, modify, tc.consented...); !slices.Equal(got, tc.extra) {
+		if got := plan.Unannounced(tc.announced, modify, tc.consented...); !slices.Equal(got, tc.extra) {
 			t.Errorf("%s: %q, want %q", tc.name, got, tc.extra)
 		}
 	}
 }
 
-func TestSameNoticesAQuestion(t *testing.T) {
+func TestDifferencesNoticesAQuestion(t *testing.T) {
 	a := one(plan.Change{Op: plan.Create, Path: "/c", After: regular("x")})
 	b := a
 	b.Questions = []state.Question{{ID: "record lab.example SPF"}}
 	want := []string{"it needs a consent that was not asked for: record lab.example SPF"}
-	if got := plan.Same(a, b, nil); !slices.Equal(got, want) {
+	if got := plan.Differences(a, b, nil); !slices.Equal(got, want) {
 		t.Errorf("differences %q, want %q", got, want)
 	}
-	if got := plan.Same(b, a, nil); got != nil {
+	if got := plan.Differences(b, a, nil); got != nil {
 		t.Errorf("differences %q of a plan whose question was answered", got)
 	}
 }

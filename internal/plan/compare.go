@@ -9,14 +9,14 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Covers returns what the actual plan does that the announced one did not say,
+// Unannounced returns what the actual plan does that the announced one did not say,
 // for a machine whose packages were installed in between. A file that a
 // package brought may be replaced where creating it was announced, and a file
 // whose content a package decides is announced by its settings, and may get those
 // or some of them. A file that was not spoken of is covered if there was a
 // consent of its own to what changes there. Our own record follows from the
 // rest and is not compared.
-func Covers(announced, actual Plan, consented ...state.Path) []string {
+func Unannounced(announced, actual Plan, consented ...state.Path) []string {
 	said := index(announced)
 	var extra []string
 	for _, st := range actual.Stages {
@@ -83,8 +83,8 @@ func sameResult(a, b state.Object, announce func([]byte) []byte) bool {
 	return announce != nil && bytes.Equal(a.Content, announce(b.Content))
 }
 
-// sayings is a plan by what it names.
-type sayings struct {
+// announcement is a plan by what it names.
+type announcement struct {
 	changes             map[state.Path][]Change
 	packages, uninstall map[string]bool
 	derived             map[state.Path]bool
@@ -92,8 +92,8 @@ type sayings struct {
 	records             map[string]bool // lines of updates
 }
 
-func index(p Plan) sayings {
-	s := sayings{
+func index(p Plan) announcement {
+	s := announcement{
 		changes: map[state.Path][]Change{}, packages: map[string]bool{}, uninstall: map[string]bool{},
 		derived: map[state.Path]bool{}, units: map[string]bool{}, records: map[string]bool{},
 	}
@@ -132,11 +132,11 @@ func appendUnless(said bool, list []string, what string) []string {
 	return append(list, what)
 }
 
-// Same returns the differences between the plan that was announced and the one
+// Differences returns the differences between the plan that was announced and the one
 // to be applied. The function announce (nil for none) turns a content of the
 // second plan into what was announced of it: it puts a placeholder in the place
 // of what could not be known. Our own record is compared by place only.
-func Same(announced, actual Plan, announce func([]byte) []byte) []string {
+func Differences(announced, actual Plan, announce func([]byte) []byte) []string {
 	var diffs []string
 	if len(announced.Stages) != len(actual.Stages) {
 		return []string{fmt.Sprintf("%d stages were announced, now there are %d", len(announced.Stages), len(actual.Stages))}
@@ -147,7 +147,7 @@ func Same(announced, actual Plan, announce func([]byte) []byte) []string {
 			diffs = append(diffs, fmt.Sprintf("stage %s was announced, now it is %s", a.Name, b.Name))
 			continue
 		}
-		diffs = append(diffs, sameStage(a, b, announce)...)
+		diffs = append(diffs, differencesOf(a, b, announce)...)
 	}
 	for _, q := range actual.Questions {
 		same := func(other state.Question) bool { return reflect.DeepEqual(other, q) }
@@ -158,7 +158,7 @@ func Same(announced, actual Plan, announce func([]byte) []byte) []string {
 	return diffs
 }
 
-func sameStage(a, b StageChanges, announce func([]byte) []byte) []string {
+func differencesOf(a, b StageChanges, announce func([]byte) []byte) []string {
 	var diffs []string
 	differ := func(format string, args ...any) {
 		diffs = append(diffs, a.Name+": "+fmt.Sprintf(format, args...))
