@@ -18,16 +18,16 @@ func stepNames(list []step.Step) string {
 }
 
 func TestRotatingSteps(t *testing.T) {
-	for want, acts := range map[string][]keyring.Act{
-		"Keys Ledger":                              {keyring.Confirm, keyring.Doubt},
-		"Keys Zone Ledger":                         {keyring.Make},
-		"Keys Guard OpenDKIM Ledger":               {keyring.Switch},
+	for want, acts := range map[string][]keyring.Action{
+		"Keys Ledger":                              {keyring.ConfirmPublished, keyring.LostPublished},
+		"Keys Zone Ledger":                         {keyring.Generate},
+		"Keys Guard OpenDKIM Ledger":               {keyring.Activate},
 		"Keys Withdraw Ledger":                     {keyring.Withdraw},
-		"Keys Zone Guard OpenDKIM Withdraw Ledger": {keyring.Switch, keyring.Revoke, keyring.Withdraw},
+		"Keys Zone Guard OpenDKIM Withdraw Ledger": {keyring.Activate, keyring.Revoke, keyring.Withdraw},
 	} {
-		var moves []keyring.Move
+		var moves []keyring.Transition
 		for _, a := range acts {
-			moves = append(moves, keyring.Move{Act: a})
+			moves = append(moves, keyring.Transition{Action: a})
 		}
 		if got := stepNames(steps.Rotating(moves)); got != want {
 			t.Errorf("%v: %s, want %s", acts, got, want)

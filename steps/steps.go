@@ -63,16 +63,16 @@ func Ending() []step.Step { return []step.Step{withdrawAlone, recordKeys} }
 
 // Rotating returns the steps that a turn of the keys takes: the ledger always, the
 // others as far as something there has to change.
-func Rotating(moves []keyring.Move) []step.Step {
-	acts := func(any ...keyring.Act) bool {
-		return slices.ContainsFunc(moves, func(m keyring.Move) bool { return slices.Contains(any, m.Act) })
+func Rotating(moves []keyring.Transition) []step.Step {
+	acts := func(any ...keyring.Action) bool {
+		return slices.ContainsFunc(moves, func(m keyring.Transition) bool { return slices.Contains(any, m.Action) })
 	}
 	list := []step.Step{createKeys}
-	publishes := acts(keyring.Make, keyring.Revoke)
+	publishes := acts(keyring.Generate, keyring.Revoke)
 	if publishes {
 		list = append(list, publishRecords)
 	}
-	if acts(keyring.Switch) {
+	if acts(keyring.Activate) {
 		list = append(list, deferMail, configureSigner)
 	}
 	switch {

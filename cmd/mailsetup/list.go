@@ -115,7 +115,7 @@ func (s *session) listed(sp *spec.Spec) ([]listedDomain, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.keys)) {
 		if keys := s.listedKeys(name, sp.Host.Drain, checked[name]); !known[name] && len(keys) > 0 {
-			for i, k := range keyring.Kept(s.keys[name]) {
+			for i, k := range keyring.Existing(s.keys[name]) {
 				keys[i].State = rotation.StageWithoutFile(s.Sys, name, k)
 			}
 			all = append(all, listedDomain{Domain: name, Removed: true, Keys: keys, Checked: s.last(name, checked)})
@@ -129,7 +129,7 @@ func (s *session) listed(sp *spec.Spec) ([]listedDomain, error) {
 // active, or by a later look.
 func (s *session) listedKeys(domain string, drain time.Duration, c keyring.Checked) []listedKey {
 	list := []listedKey{}
-	for _, k := range keyring.Kept(s.keys[domain]) {
+	for _, k := range keyring.Existing(s.keys[domain]) {
 		l := listedKey{Selector: k.Selector, Bits: k.Bits, State: k.Stage, Made: when(k.Since[keyring.Staged]), Seen: when(k.Seen)}
 		l.Seen = cmp.Or(l.Seen, when(c.Seen[k.Selector]))
 		l.Gone = recordwatch.KeyGone(c, domain, k.Selector)

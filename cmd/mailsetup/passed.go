@@ -20,7 +20,7 @@ func (s *session) count() error {
 	if err != nil {
 		return err
 	}
-	s.passed = written.Count(s.keys, reading)
+	s.passed = written.Advance(s.keys, reading)
 	if s.o.dryRun || os.Geteuid() != 0 {
 		return nil
 	}

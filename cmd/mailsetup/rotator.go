@@ -69,13 +69,13 @@ func (s *rotationStore) LoadLedger() (keyring.Ledger, plan.Record, error) {
 	return s.keys, s.record, nil
 }
 
-func (s *rotationStore) LoadElapsed(l keyring.Ledger) (keyring.Passed, error) {
+func (s *rotationStore) LoadElapsed(l keyring.Ledger) (keyring.Elapsed, error) {
 	s.keys = l
 	err := s.count()
 	return s.passed, err
 }
 
-func (s *rotationStore) SaveElapsed(p keyring.Passed) error {
+func (s *rotationStore) SaveElapsed(p keyring.Elapsed) error {
 	s.passed = p
 	return s.savePassed()
 }
@@ -101,7 +101,7 @@ func (s *rotationStore) SaveSchedule(schedule recordwatch.Schedule) error {
 
 type rotationDNS struct{ *dnsclient.Client }
 
-func (d rotationDNS) ObserveKey(ctx context.Context, domain spec.Domain, k keyring.Key) keyring.Sight {
+func (d rotationDNS) ObserveKey(ctx context.Context, domain spec.Domain, k keyring.Key) keyring.Observation {
 	return dnscheck.ObserveKey(ctx, d.Client, domain.Name, domain.TTL, k)
 }
 

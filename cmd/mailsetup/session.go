@@ -36,7 +36,7 @@ type session struct {
 	// removed are domains that the run takes out of the spec, as they were.
 	removed []spec.Domain
 	// passed is how long keys have been in their stages.
-	passed keyring.Passed
+	passed keyring.Elapsed
 	// steps are those that the run takes; nil for all.
 	steps        []steps.Step
 	fingerprints store.Fingerprints

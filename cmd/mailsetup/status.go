@@ -90,7 +90,7 @@ func asRoot(o options) error {
 func (s *session) printKeys(keys []rotation.KeyStatus, skipped bool) {
 	rows := [][]string{{"DOMAIN", "KEY", "STATE", "SINCE", "NEXT STEP", "WAITS FOR"}}
 	for _, k := range keys {
-		rows = append(rows, []string{k.Domain, k.Selector, k.State(), text.Ago(k.Since, s.Now), text.Soon(k.Next, s.Now), k.Waits})
+		rows = append(rows, []string{k.Domain, k.Selector, k.State(), text.Ago(k.Since, s.Now), text.Soon(k.Next, s.Now), k.WaitsFor})
 	}
 	switch {
 	case len(rows) > 1:

@@ -18,10 +18,10 @@ func TestPrintKeys(t *testing.T) {
 	s := &session{c: console{out: &out}, Machine: &machine.Machine{Now: now}}
 	long := strings.Repeat("a", 60) + "." + strings.Repeat("b", 60) + ".example"
 	s.printKeys([]rotation.KeyStatus{
-		{Domain: long, Selector: "202611", Stage: keyring.Active, Since: now, Waits: "age", Next: now.AddDate(0, 0, 167)},
-		{Domain: "lab.example", Selector: "202610", Stage: keyring.Draining, Since: now, Waits: "mail under way", Next: now.Add(24 * time.Hour)},
-		{Domain: "lab.example", Selector: "202611", Stage: keyring.Active, Since: now, Waits: "successor", Gone: "missing"},
-		{Domain: "lab.example", Selector: "202612-abcd", Stage: keyring.Publishing, Since: now.Add(-90 * time.Minute), Waits: "name servers"},
+		{Domain: long, Selector: "202611", Stage: keyring.Active, Since: now, WaitsFor: "age", Next: now.AddDate(0, 0, 167)},
+		{Domain: "lab.example", Selector: "202610", Stage: keyring.Draining, Since: now, WaitsFor: "mail under way", Next: now.Add(24 * time.Hour)},
+		{Domain: "lab.example", Selector: "202611", Stage: keyring.Active, Since: now, WaitsFor: "successor", Gone: "missing"},
+		{Domain: "lab.example", Selector: "202612-abcd", Stage: keyring.Publishing, Since: now.Add(-90 * time.Minute), WaitsFor: "name servers"},
 	}, false)
 	if want := `DOMAIN              KEY          STATE       SINCE    NEXT STEP   WAITS FOR
 ` + long + `

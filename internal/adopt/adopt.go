@@ -165,7 +165,7 @@ func (t *Setup) Enter(ledger keyring.Ledger, now time.Time) keyring.Ledger {
 		}
 		out[domain], keys[domain] = keyring.Drain(old, now), k
 	}
-	return out.WithAll(keys)
+	return out.PutAll(keys)
 }
 
 // Names returns the names of the domains.

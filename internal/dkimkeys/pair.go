@@ -74,9 +74,9 @@ func AddPairs(in *step.Input, pairs []Pair) {
 		keys[p.Domain] = p.Key
 		in.NewKeys[state.Path(p.Key.File)] = p.PEM
 	}
-	in.Keys = in.Keys.WithAll(keys)
+	in.Keys = in.Keys.PutAll(keys)
 	if in.Early != nil {
-		in.Early = in.Early.WithAll(keys)
+		in.Early = in.Early.PutAll(keys)
 	}
 }
 

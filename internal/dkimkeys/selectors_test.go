@@ -111,7 +111,7 @@ func TestChoose(t *testing.T) {
 		}
 	}
 	s := selectors()
-	s.Ledger = s.Ledger.With("lab.example", keyring.Key{Selector: "202611"}).With("lab.example", keyring.Key{Selector: "202611-bcde"})
+	s.Ledger = s.Ledger.Put("lab.example", keyring.Key{Selector: "202611"}).Put("lab.example", keyring.Key{Selector: "202611-bcde"})
 	if got := s.Choose(t.Context(), "lab.example", ""); got != "202611-cdef" {
 		t.Errorf("%s", got)
 	}

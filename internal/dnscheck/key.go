@@ -18,20 +18,20 @@ import (
 // ObserveKey queries DNS for the record of a key: every server in charge, and then
 // the resolver. The resolver comes last, so that it does not remember for long that
 // the record was not there.
-func ObserveKey(ctx context.Context, c *dnsclient.Client, domain string, ttl uint32, k keyring.Key) keyring.Sight {
+func ObserveKey(ctx context.Context, c *dnsclient.Client, domain string, ttl uint32, k keyring.Key) keyring.Observation {
 	want := ForKey(domain, ttl, k)
 	r := Check(ctx, c, want, Result{})
 	if problem := serverProblem(r); problem != "" {
-		return keyring.Sight{Text: problem}
+		return keyring.Observation{Problem: problem}
 	}
 	if problem := resolverProblem(ctx, c, want.Records[0].Name, k.Public); problem != "" {
-		return keyring.Sight{Text: problem}
+		return keyring.Observation{Problem: problem}
 	}
 	negative, err := negativeTTL(ctx, c, r.Servers[0].Zone)
 	if err != nil {
-		return keyring.Sight{Text: err.Error()}
+		return keyring.Observation{Problem: err.Error()}
 	}
-	return keyring.Sight{Served: true, Cached: max(negative, time.Duration(ttl)*time.Second)}
+	return keyring.Observation{Published: true, MaxCacheTTL: max(negative, time.Duration(ttl)*time.Second)}
 }
 
 // serverProblem says which name server does not serve the one record that a check was

@@ -32,16 +32,16 @@ func TestObserveKey(t *testing.T) {
 		name               string
 		resolver, ns1, ns2 func(*dns.Msg) *dns.Msg
 		ttl                uint32
-		want               keyring.Sight
+		want               keyring.Observation
 	}{
-		{"everywhere, negative TTL", ours, ours, ours, 300, keyring.Sight{Served: true, Cached: 15 * time.Minute}},
-		{"everywhere, TTL of the record", ours, ours, ours, 3600, keyring.Sight{Served: true, Cached: time.Hour}},
-		{"one server lacks it", ours, ours, with(), 300, keyring.Sight{Text: "ns2.lab.example (127.0.0.3): another content than at ns1.lab.example under the same serial 8 (missing)"}},
-		{"one server is silent", ours, ours, silent, 300, keyring.Sight{Text: "ns2.lab.example (127.0.0.3): it does not answer: nothing came within 200ms"}},
-		{"the resolver remembers that it was missing", with(), ours, ours, 300, keyring.Sight{
-			Text: "the resolver of this machine has 0 records at the name; it may remember an older answer for a while",
+		{"everywhere, negative TTL", ours, ours, ours, 300, keyring.Observation{Published: true, MaxCacheTTL: 15 * time.Minute}},
+		{"everywhere, TTL of the record", ours, ours, ours, 3600, keyring.Observation{Published: true, MaxCacheTTL: time.Hour}},
+		{"one server lacks it", ours, ours, with(), 300, keyring.Observation{Problem: "ns2.lab.example (127.0.0.3): another content than at ns1.lab.example under the same serial 8 (missing)"}},
+		{"one server is silent", ours, ours, silent, 300, keyring.Observation{Problem: "ns2.lab.example (127.0.0.3): it does not answer: nothing came within 200ms"}},
+		{"the resolver remembers that it was missing", with(), ours, ours, 300, keyring.Observation{
+			Problem: "the resolver of this machine has 0 records at the name; it may remember an older answer for a while",
 		}},
-		{"the resolver has another", other, ours, ours, 300, keyring.Sight{Text: "the resolver of this machine has another key"}},
+		{"the resolver has another", other, ours, ours, 300, keyring.Observation{Problem: "the resolver of this machine has another key"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			resolver := dnstest.Serve(t, "127.0.0.1", "0", c.resolver)
@@ -74,14 +74,14 @@ func TestObserveKeyOfAZoneWithoutSOA(t *testing.T) {
 	c := client(resolver)
 	c.Port = port
 	got := dnscheck.ObserveKey(t.Context(), c, "lab.example", 300, key)
-	if want := "how long lab.example lets others remember that a record is missing is not known: <nil>"; got.Served || got.Text != want {
+	if want := "how long lab.example lets others remember that a record is missing is not known: <nil>"; got.Published || got.Problem != want {
 		t.Errorf("%+v, want %q", got, want)
 	}
 }
 
 func TestObserveKeyOfADomainWithoutServers(t *testing.T) {
 	got := dnscheck.ObserveKey(t.Context(), client("127.0.0.1:1"), "lab.example", 300, keyring.Key{Selector: "202611", Public: key1024})
-	if got.Served || got.Text == "" {
+	if got.Published || got.Problem == "" {
 		t.Errorf("%+v of a domain of which nobody can be asked", got)
 	}
 }

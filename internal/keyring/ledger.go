@@ -47,14 +47,14 @@ func (l Ledger) Used(domain, selector string) bool {
 	return slices.ContainsFunc(l[domain], func(k Key) bool { return strings.EqualFold(k.Selector, selector) })
 }
 
-// With returns a copy of the ledger in which the domain has the key: instead
+// Put returns a copy of the ledger in which the domain has the key: instead
 // of the one with the same selector, or else as its newest.
-func (l Ledger) With(domain string, key Key) Ledger {
-	return l.WithAll(map[string]Key{domain: key})
+func (l Ledger) Put(domain string, key Key) Ledger {
+	return l.PutAll(map[string]Key{domain: key})
 }
 
-// WithAll does the same for one key of each of several domains.
-func (l Ledger) WithAll(fresh map[string]Key) Ledger {
+// PutAll does the same for one key of each of several domains.
+func (l Ledger) PutAll(fresh map[string]Key) Ledger {
 	out := make(Ledger, len(l)+len(fresh))
 	maps.Copy(out, l)
 	for domain, key := range fresh {
@@ -145,8 +145,8 @@ func Drain(keys []Key, now time.Time) []Key {
 	return out
 }
 
-// Kept returns the keys that still exist: all but those that are gone.
-func Kept(keys []Key) []Key {
+// Existing returns the keys that still exist: all but those that are gone.
+func Existing(keys []Key) []Key {
 	return slices.DeleteFunc(slices.Clone(keys), func(k Key) bool { return k.Stage == Gone })
 }
 

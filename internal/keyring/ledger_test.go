@@ -113,12 +113,12 @@ func TestSigning(t *testing.T) {
 
 func TestWithCopies(t *testing.T) {
 	before := Ledger{"shop.example": {key("a", Active)}, "b.example": {key("z", Active)}}
-	after := before.With("shop.example", key("b", Staged)).With("shop.example", key("A", Draining)).With("c.example", key("c", Staged))
+	after := before.Put("shop.example", key("b", Staged)).Put("shop.example", key("A", Draining)).Put("c.example", key("c", Staged))
 	equal(t, "before", before, Ledger{"shop.example": {key("a", Active)}, "b.example": {key("z", Active)}})
 	equal(t, "after", after, Ledger{
 		"shop.example": {key("A", Draining), key("b", Staged)}, "b.example": {key("z", Active)}, "c.example": {key("c", Staged)},
 	})
-	equal(t, "from nothing", Ledger(nil).With("x.example", key("a", Staged)), Ledger{"x.example": {key("a", Staged)}})
+	equal(t, "from nothing", Ledger(nil).Put("x.example", key("a", Staged)), Ledger{"x.example": {key("a", Staged)}})
 }
 
 func TestWithdrawn(t *testing.T) {

@@ -23,17 +23,17 @@ const (
 	defaultLag   = time.Hour
 )
 
-// Sight is what DNS was seen to say of one key. Its zero value is that nobody
-// looked, which is never taken for "served".
-type Sight struct {
-	// Served: every server in charge and the resolver have exactly one TXT
+// Observation is what DNS was seen to say of one key. Its zero value is that nobody
+// looked, which is never taken for "published".
+type Observation struct {
+	// Published: every server in charge and the resolver have exactly one TXT
 	// record at the selector, with our public key.
-	Served bool
-	// Text says who does not, and what it has instead.
-	Text string
-	// Cached is how long others may remember what was there before: the larger
+	Published bool
+	// Problem says who does not, and what it has instead.
+	Problem string
+	// MaxCacheTTL is how long others may remember what was there before: the larger
 	// of the record's TTL and that of a negative answer (RFC 2308 section 5).
-	Cached time.Duration
+	MaxCacheTTL time.Duration
 }
 
 // Situation is all that the next step of a domain's keys depends on.
@@ -41,29 +41,29 @@ type Situation struct {
 	Keys   []Key
 	Policy Policy
 	Now    time.Time // by the wall clock, which may be wrong
-	// Passed is how long each key has certainly been in its stage, by selector.
-	Passed map[string]time.Duration
-	Sights map[string]Sight // by selector
+	// Elapsed is how long each key has certainly been in its stage, by selector.
+	Elapsed      map[string]time.Duration
+	Observations map[string]Observation // by selector
 	// Rotate starts a rotation that is not due.
 	Rotate bool
 }
 
-// Act is what a move asks for.
-type Act string
+// Action is what a transition does.
+type Action string
 
-// The acts.
+// The actions.
 const (
-	Make     Act = "make"     // a key, and publish its record
-	Confirm  Act = "confirm"  // the record is seen everywhere: the wait begins
-	Doubt    Act = "doubt"    // it is no longer: the wait begins anew later
-	Switch   Act = "switch"   // sign with it; what signed until now drains
-	Revoke   Act = "revoke"   // publish an empty p= instead of the key
-	Withdraw Act = "withdraw" // take the record away, then the private key
+	Generate         Action = "generate" // a key, and publish its record
+	ConfirmPublished Action = "confirm"  // the record is seen everywhere: the wait begins
+	LostPublished    Action = "lost"     // it is no longer: the wait begins anew later
+	Activate         Action = "activate" // sign with it; what signed until now drains
+	Revoke           Action = "revoke"   // publish an empty p= instead of the key
+	Withdraw         Action = "withdraw" // take the record away, then the private key
 )
 
-// Move is one safe step of one key.
-type Move struct {
-	Act      Act
+// Transition is one safe step of one key.
+type Transition struct {
+	Action   Action
 	Selector string // "" for a key that is still to be made
 	Why      string
 }
@@ -71,10 +71,10 @@ type Move struct {
 // Next returns the steps that are safe now, none for a domain in which nothing
 // is due. A domain without an active key is left to those who give it its
 // first one; what drains there goes its way.
-func Next(s Situation) []Move {
-	var moves []Move
+func Next(s Situation) []Transition {
+	var moves []Transition
 	for _, k := range s.Keys {
-		if m, ok := s.ending(k); ok {
+		if m, ok := s.retire(k); ok {
 			moves = append(moves, m)
 		}
 	}
@@ -84,12 +84,12 @@ func Next(s Situation) []Move {
 	}
 	successor, ok := Successor(s.Keys)
 	if !ok {
-		if why := s.due(active); why != "" {
-			moves = append(moves, Move{Act: Make, Why: why})
+		if why := s.rotationReason(active); why != "" {
+			moves = append(moves, Transition{Action: Generate, Why: why})
 		}
 		return moves
 	}
-	if m, ok := s.arriving(successor, active); ok {
+	if m, ok := s.advanceSuccessor(successor, active); ok {
 		moves = append(moves, m)
 	}
 	return moves
@@ -116,33 +116,33 @@ func find(keys []Key, stage Stage) (Key, bool) {
 	return keys[i], true
 }
 
-// arriving is the step of a successor on its way to sign.
-func (s Situation) arriving(k, active Key) (Move, bool) {
-	sight := s.Sights[k.Selector]
+// advanceSuccessor returns the step of a successor on its way to sign.
+func (s Situation) advanceSuccessor(k, active Key) (Transition, bool) {
+	sight := s.Observations[k.Selector]
 	switch {
-	case k.Stage == Published && !sight.Served:
-		return Move{Doubt, k.Selector, cmp.Or(sight.Text, "its record was not seen")}, true
+	case k.Stage == Published && !sight.Published:
+		return Transition{LostPublished, k.Selector, cmp.Or(sight.Problem, "its record was not seen")}, true
 	case k.Stage == Published && s.Left(k) == 0:
-		return Move{Switch, k.Selector, "its record has been seen everywhere for long enough"}, true
-	case k.Stage != Published && sight.Served:
-		return Move{Confirm, k.Selector, "every server has its record"}, true
+		return Transition{Activate, k.Selector, "its record has been seen everywhere for long enough"}, true
+	case k.Stage != Published && sight.Published:
+		return Transition{ConfirmPublished, k.Selector, "every server has its record"}, true
 	}
-	return Move{}, false
+	return Transition{}, false
 }
 
-// ending is the step of a key that no longer signs.
-func (s Situation) ending(k Key) (Move, bool) {
+// retire returns the step of a key that no longer signs.
+func (s Situation) retire(k Key) (Transition, bool) {
 	switch {
 	case k.Stage == Draining && k.Compromised:
-		return Move{Revoke, k.Selector, "somebody else may have its private half"}, true
+		return Transition{Revoke, k.Selector, "somebody else may have its private half"}, true
 	case k.Stage == Draining && s.Left(k) == 0 && s.Policy.Revoke > 0:
-		return Move{Revoke, k.Selector, "mail that it signed has arrived or come back"}, true
+		return Transition{Revoke, k.Selector, "mail that it signed has arrived or come back"}, true
 	case k.Stage == Draining && s.Left(k) == 0:
-		return Move{Withdraw, k.Selector, "mail that it signed has arrived or come back"}, true
+		return Transition{Withdraw, k.Selector, "mail that it signed has arrived or come back"}, true
 	case k.Stage == Revoked && s.Left(k) == 0:
-		return Move{Withdraw, k.Selector, "it has been revoked for long enough"}, true
+		return Transition{Withdraw, k.Selector, "it has been revoked for long enough"}, true
 	}
-	return Move{}, false
+	return Transition{}, false
 }
 
 // Wait is how long a key has to stay in its stage, 0 for stages that do not
@@ -153,7 +153,7 @@ func (s Situation) Wait(k Key) time.Duration {
 	case k.Stage == Published && s.urgent():
 		return 0 // nobody can have asked for its selector before
 	case k.Stage == Published:
-		return max(cmp.Or(s.Policy.Lag, defaultLag), s.Sights[k.Selector].Cached)
+		return max(cmp.Or(s.Policy.Lag, defaultLag), s.Observations[k.Selector].MaxCacheTTL)
 	case k.Stage == Draining:
 		return drain
 	case k.Stage == Revoked && k.Compromised:
@@ -166,7 +166,7 @@ func (s Situation) Wait(k Key) time.Duration {
 
 // Left is how much of its wait a key still has before it.
 func (s Situation) Left(k Key) time.Duration {
-	return max(0, s.Wait(k)-s.Passed[k.Selector])
+	return max(0, s.Wait(k)-s.Elapsed[k.Selector])
 }
 
 // urgent reports whether the active key has to go as fast as is safe.
@@ -175,8 +175,8 @@ func (s Situation) urgent() bool {
 	return ok && active.Compromised
 }
 
-// due says why the active key should get a successor, "" if it need not.
-func (s Situation) due(k Key) string {
+// rotationReason says why the active key should get a successor, "" if it need not.
+func (s Situation) rotationReason(k Key) string {
 	switch {
 	case k.Compromised:
 		return fmt.Sprintf("%s may be known to others", k.Selector)
@@ -194,43 +194,43 @@ func (s Situation) due(k Key) string {
 // back since, or what has certainly passed if that is more. A clock that is
 // wrong makes a rotation come early or late, nothing worse.
 func (s Situation) Age(k Key) time.Duration {
-	age := s.Passed[k.Selector]
+	age := s.Elapsed[k.Selector]
 	if since, ok := k.Since[Active]; ok {
 		age = max(age, s.Now.Sub(since))
 	}
 	return age
 }
 
-// Moved returns the keys as they are once a move has succeeded. A made key is
+// Apply returns the keys as they are once a move has succeeded. A made key is
 // not among them: it comes with its own stage.
-func Moved(keys []Key, m Move, now time.Time) []Key {
+func Apply(keys []Key, m Transition, now time.Time) []Key {
 	out := slices.Clone(keys)
 	for i, k := range out {
 		switch {
-		case m.Act == Switch && k.Stage == Active && k.Selector != m.Selector:
+		case m.Action == Activate && k.Stage == Active && k.Selector != m.Selector:
 			out[i] = k.At(Draining, now)
 		case k.Selector != m.Selector:
-		case m.Act == Switch:
+		case m.Action == Activate:
 			out[i] = k.At(Active, now)
-		case m.Act == Confirm:
-			out[i] = k.again(Published, now)
+		case m.Action == ConfirmPublished:
+			out[i] = k.restage(Published, now)
 			if k.Seen.IsZero() {
 				out[i].Seen = now
 			}
-		case m.Act == Doubt:
-			out[i] = k.again(Publishing, now)
-		case m.Act == Revoke:
+		case m.Action == LostPublished:
+			out[i] = k.restage(Publishing, now)
+		case m.Action == Revoke:
 			out[i] = k.At(Revoked, now)
-		case m.Act == Withdraw:
+		case m.Action == Withdraw:
 			out[i] = k.At(Gone, now)
 		}
 	}
 	return out
 }
 
-// again is a key at a stage that it may have been in before and that counts
+// restage returns a key at a stage that it may have been in before and that counts
 // from now.
-func (k Key) again(stage Stage, now time.Time) Key {
+func (k Key) restage(stage Stage, now time.Time) Key {
 	out := k.At(stage, now)
 	out.Since[stage] = now
 	return out

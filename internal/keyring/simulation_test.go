@@ -193,7 +193,7 @@ func (w *world) recovers(t *testing.T, seed uint64) {
 		w.tick(func(write) outcome { return done }, false)
 	}
 	active, _ := find(w.keys, Active)
-	s := Situation{Keys: w.keys, Now: w.wall(), Passed: w.passed.Of("d", w.keys)}
+	s := Situation{Keys: w.keys, Now: w.wall(), Elapsed: w.passed.InStage("d", w.keys)}
 	if w.wrong != "" || active.Selector != w.table || s.Age(active) > 31*oneDay || alive(w) > 3 {
 		t.Errorf("seed %d: not recovered: %s %v", seed, w.wrong, w)
 	}

@@ -22,7 +22,7 @@ type world struct {
 
 	// On disk.
 	keys   []Key
-	passed Passed
+	passed Elapsed
 	files  map[string]bool // private keys, by selector
 	table  string          // the selector that signs
 	open   []write         // of a run that is not finished: what it did so far
@@ -78,8 +78,8 @@ func (w *world) wall() time.Time {
 }
 
 // reading is further ahead after each boot than anything can have passed.
-func (w *world) reading() Reading {
-	return Reading{Boot: fmt.Sprint("boot", w.boot), At: time.Duration(w.hour+1000*w.boot) * time.Hour}
+func (w *world) reading() BootTime {
+	return BootTime{Boot: fmt.Sprint("boot", w.boot), At: time.Duration(w.hour+1000*w.boot) * time.Hour}
 }
 
 // pass lets some time go by: mail is signed, zones are transferred, and every
@@ -193,16 +193,16 @@ func (w *world) switched() {
 }
 
 // sight is what a tick sees of a key.
-func (w *world) sight(selector string) Sight {
+func (w *world) sight(selector string) Observation {
 	for i := range w.dns {
 		if w.down[i] {
-			return Sight{Text: fmt.Sprintf("server %d does not answer", i)}
+			return Observation{Problem: fmt.Sprintf("server %d does not answer", i)}
 		}
 		if w.dns[i][selector] != "key" {
-			return Sight{Text: fmt.Sprintf("server %d has %q", i, w.dns[i][selector])}
+			return Observation{Problem: fmt.Sprintf("server %d has %q", i, w.dns[i][selector])}
 		}
 	}
-	return Sight{Served: true, Cached: w.policy.Lag}
+	return Observation{Published: true, MaxCacheTTL: w.policy.Lag}
 }
 
 // fate decides what becomes of a write: nil for done.
@@ -225,13 +225,13 @@ func (w *world) tick(f fate, rotate bool) bool {
 	}
 	for range 4 {
 		ledger := Ledger{"d": w.keys}
-		w.passed = w.passed.Count(ledger, w.reading())
+		w.passed = w.passed.Advance(ledger, w.reading())
 		s := Situation{
 			Keys: w.keys, Policy: w.policy, Now: w.wall(), Rotate: rotate,
-			Passed: w.passed.Of("d", w.keys), Sights: map[string]Sight{},
+			Elapsed: w.passed.InStage("d", w.keys), Observations: map[string]Observation{},
 		}
 		for _, k := range w.keys {
-			s.Sights[k.Selector] = w.sight(k.Selector)
+			s.Observations[k.Selector] = w.sight(k.Selector)
 		}
 		moves := Next(s)
 		if k, ok := Successor(w.keys); !ok || k.Stage != Published {
@@ -250,28 +250,28 @@ func (w *world) tick(f fate, rotate bool) bool {
 
 // writes are the stages of one run in their order: keys and what is known of
 // them, zone, tables, ledger, and last what is taken away.
-func (w *world) writes(moves []Move) []write {
+func (w *world) writes(moves []Transition) []write {
 	var first, zone, tables, end []write
 	early, late := w.keys, w.keys
 	for _, m := range moves {
-		switch m.Act {
-		case Make:
+		switch m.Action {
+		case Generate:
 			selector := fmt.Sprint("k", w.next)
 			k := Key{Selector: selector, Bits: 2048}.At(Publishing, w.wall())
 			first = append(first, write{kind: "file", selector: selector})
 			zone = append(zone, write{kind: "publish", selector: selector})
 			early, late = append(slices.Clone(early), k), append(slices.Clone(late), k)
 			continue
-		case Confirm, Doubt:
-			early = Moved(early, m, w.wall())
-		case Switch:
+		case ConfirmPublished, LostPublished:
+			early = Apply(early, m, w.wall())
+		case Activate:
 			tables = append(tables, write{kind: "table", selector: m.Selector})
 		case Revoke:
 			zone = append(zone, write{kind: "revoke", selector: m.Selector})
 		case Withdraw:
 			end = append(end, write{kind: "withdraw", selector: m.Selector}, write{kind: "remove", selector: m.Selector})
 		}
-		late = Moved(late, m, w.wall())
+		late = Apply(late, m, w.wall())
 	}
 	first = append(first, write{kind: "ledger", keys: early})
 	return slices.Concat(first, zone, tables, end, []write{{kind: "ledger", keys: late}})
@@ -372,7 +372,7 @@ func (w *world) String() string {
 		return w.next - n
 	}
 	fmt.Fprint(&b, " signs ", number(w.table), number(w.before))
-	in := w.passed.Of("d", w.keys)
+	in := w.passed.InStage("d", w.keys)
 	for _, k := range w.keys {
 		signed, ever := w.signed[k.Selector]
 		full, everywhere := w.full[k.Selector]

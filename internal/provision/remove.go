@@ -33,7 +33,7 @@ func (x Removal) Request(have spec.Spec, ledger keyring.Ledger) (r Request, befo
 	about := x.Domains
 	if x.Purge {
 		for _, name := range x.Domains {
-			for _, k := range keyring.Kept(ledger[name]) {
+			for _, k := range keyring.Existing(ledger[name]) {
 				r.Keys.Withdraw[name] = append(r.Keys.Withdraw[name], k.Selector)
 			}
 		}
@@ -57,7 +57,7 @@ func (x Removal) Request(have spec.Spec, ledger keyring.Ledger) (r Request, befo
 // check refuses domains that are not here, and those that others depend on.
 func (x Removal) check(have spec.Spec, ledger keyring.Ledger) error {
 	unknown := slices.DeleteFunc(slices.Clone(x.Domains), func(name string) bool {
-		return have.Has(name) || len(keyring.Kept(ledger[name])) > 0
+		return have.Has(name) || len(keyring.Existing(ledger[name])) > 0
 	})
 	switch {
 	case len(unknown) > 0:

@@ -37,12 +37,12 @@ func (s memory) LoadLedger() (keyring.Ledger, plan.Record, error) {
 	return s.ledger(), s.record(), s.broken
 }
 
-func (s memory) LoadElapsed(l keyring.Ledger) (keyring.Passed, error) {
-	s.passed = s.passed.Count(l, keyring.Reading{Boot: "b", At: s.now.Sub(s.boot)})
+func (s memory) LoadElapsed(l keyring.Ledger) (keyring.Elapsed, error) {
+	s.passed = s.passed.Advance(l, keyring.BootTime{Boot: "b", At: s.now.Sub(s.boot)})
 	return s.passed, nil
 }
 
-func (s memory) SaveElapsed(p keyring.Passed) error { s.passed = p; return nil }
+func (s memory) SaveElapsed(p keyring.Elapsed) error { s.passed = p; return nil }
 
 func (s memory) LastCheck(domain string) keyring.Checked { return s.checks[domain] }
 
@@ -65,14 +65,14 @@ func (s memory) SaveSchedule(schedule recordwatch.Schedule) error {
 // world is what one name server of each zone has.
 type world struct{ *server }
 
-func (w world) ObserveKey(_ context.Context, d spec.Domain, k keyring.Key) keyring.Sight {
+func (w world) ObserveKey(_ context.Context, d spec.Domain, k keyring.Key) keyring.Observation {
 	if text := w.missing[k.Selector+" "+d.Name]; text != "" {
-		return keyring.Sight{Text: text}
+		return keyring.Observation{Problem: text}
 	}
 	if !w.has(d.Name, k) {
-		return keyring.Sight{Text: "ns1.lab.example: missing"}
+		return keyring.Observation{Problem: "ns1.lab.example: missing"}
 	}
-	return keyring.Sight{Served: true, Cached: 10 * time.Minute}
+	return keyring.Observation{Published: true, MaxCacheTTL: 10 * time.Minute}
 }
 
 func (w world) Check(_ context.Context, wanted dnscheck.Expected) dnscheck.Result {

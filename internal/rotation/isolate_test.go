@@ -53,8 +53,8 @@ func (m *many) LoadLedger() (keyring.Ledger, plan.Record, error) {
 	return maps.Clone(m.ledger), plan.Record{}, nil
 }
 
-func (m *many) LoadElapsed(keyring.Ledger) (keyring.Passed, error) { return keyring.Passed{}, nil }
-func (m *many) SaveElapsed(keyring.Passed) error                   { return nil }
+func (m *many) LoadElapsed(keyring.Ledger) (keyring.Elapsed, error) { return keyring.Elapsed{}, nil }
+func (m *many) SaveElapsed(keyring.Elapsed) error                   { return nil }
 
 func (m *many) Gather(context.Context, provision.Request) (state.Facts, error) {
 	return state.Facts{}, nil

@@ -14,9 +14,9 @@ type keyState struct {
 	tree, force bool
 	now         time.Time
 	ledger      keyring.Ledger
-	elapsed     keyring.Passed
-	observed    map[string]map[string]keyring.Sight // by domain and selector
-	started     map[string]bool                     // domains that got a successor in this run
+	elapsed     keyring.Elapsed
+	observed    map[string]map[string]keyring.Observation // by domain and selector
+	started     map[string]bool                           // domains that got a successor in this run
 }
 
 // manual reports whether somebody publishes the records of a domain by hand.
@@ -25,7 +25,7 @@ func (s keyState) manual(d spec.Domain) bool { return s.spec.DNSOf(d) == spec.DN
 // elapsedOf returns how long the keys of a domain have been in their stages.
 func (s keyState) elapsedOf(domain string) map[string]time.Duration {
 	if !s.tree {
-		return s.elapsed.Of(domain, s.ledger[domain])
+		return s.elapsed.InStage(domain, s.ledger[domain])
 	}
 	out := map[string]time.Duration{}
 	for _, k := range s.ledger[domain] {
@@ -40,7 +40,7 @@ func (s keyState) elapsedOf(domain string) map[string]time.Duration {
 func (s keyState) situation(domain string) keyring.Situation {
 	sit := keyring.Situation{
 		Keys: s.ledger[domain], Policy: keyring.Policy{Drain: s.spec.Host.Drain}, Now: s.now,
-		Passed: s.elapsedOf(domain), Sights: s.observed[domain], Rotate: s.force && !s.started[domain],
+		Elapsed: s.elapsedOf(domain), Observations: s.observed[domain], Rotate: s.force && !s.started[domain],
 	}
 	d, known := findDomain(s.spec, domain)
 	if !known { // removed: its keys drain, and that is all
@@ -58,19 +58,19 @@ func (s keyState) situation(domain string) keyring.Situation {
 // at least the domain's own TTL.
 func (s keyState) forecast(domain, selector string) keyring.Situation {
 	sit := s.situation(domain)
-	if _, seen := sit.Sights[selector]; !seen {
-		sit.Sights = map[string]keyring.Sight{selector: {Cached: time.Duration(domainNamed(s.spec, domain).TTL) * time.Second}}
+	if _, seen := sit.Observations[selector]; !seen {
+		sit.Observations = map[string]keyring.Observation{selector: {MaxCacheTTL: time.Duration(domainNamed(s.spec, domain).TTL) * time.Second}}
 	}
 	return sit
 }
 
 // notifiedToday reports whether a run of the last day told of a key.
 func (s keyState) notifiedToday(domain string, k keyring.Key) bool {
-	at, ok := s.elapsed.ToldAt(domain, k)
+	at, ok := s.elapsed.LastNotified(domain, k)
 	return ok && within(at, s.now, remindEvery)
 }
 
 // markNotified takes note that this run tells of a key.
 func (s *keyState) markNotified(domain string, k keyring.Key) {
-	s.elapsed = s.elapsed.Tell(domain, k, s.now)
+	s.elapsed = s.elapsed.MarkNotified(domain, k, s.now)
 }

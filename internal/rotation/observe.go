@@ -16,7 +16,7 @@ const dnsConcurrency = 16
 
 // observe queries DNS for the record of every successor key.
 func (r *run) observe(ctx context.Context) {
-	r.observed = map[string]map[string]keyring.Sight{}
+	r.observed = map[string]map[string]keyring.Observation{}
 	var domains []spec.Domain
 	for _, d := range r.Spec.Domains {
 		if _, ok := keyring.Successor(r.ledger[d.Name]); ok && r.includes(d.Name) && !r.Tree {
@@ -32,7 +32,7 @@ func (r *run) observe(ctx context.Context) {
 		seen := dns.ObserveKey(ctx, domains[i], k)
 		mu.Lock()
 		defer mu.Unlock()
-		r.observed[domains[i].Name] = map[string]keyring.Sight{k.Selector: seen}
+		r.observed[domains[i].Name] = map[string]keyring.Observation{k.Selector: seen}
 		step()
 		return nil
 	})

@@ -41,7 +41,7 @@ func (r *run) waitingKeys() []WaitingKey {
 		k, ok := keyring.Successor(r.ledger[domain])
 		seen := r.observed[domain][k.Selector]
 		switch {
-		case !known || !ok || k.Stage == keyring.Published || seen.Served || !r.includes(domain) || r.Tree:
+		case !known || !ok || k.Stage == keyring.Published || seen.Published || !r.includes(domain) || r.Tree:
 			continue
 		case r.started[domain] && !r.manual(d) && !r.Compromised:
 			continue
@@ -52,7 +52,7 @@ func (r *run) waitingKeys() []WaitingKey {
 		case !told:
 			r.markNotified(domain, k)
 		}
-		list = append(list, r.waitingKey(d, k, seen.Text))
+		list = append(list, r.waitingKey(d, k, seen.Problem))
 	}
 	return list
 }

@@ -18,11 +18,11 @@ import (
 // Report is what a run did and found. Its fields as data stay.
 type Report struct {
 	Changed bool         `json:"changed"`
-	Runs    []string     `json:"runs"`   // for rollback: the ID of the first takes all back
-	Steps   []Step       `json:"steps"`  // taken, or in a dry run those that would be now
-	Waiting []WaitingKey `json:"waits"`  // keys that wait for somebody, each once a day
-	Failed  []string     `json:"failed"` // domains that the run went on without
-	Notes   []state.Note `json:"notes"`  // what is left to do by hand
+	Runs    []string     `json:"runs"`    // for rollback: the ID of the first takes all back
+	Steps   []Step       `json:"steps"`   // taken, or in a dry run those that would be now
+	Waiting []WaitingKey `json:"waiting"` // keys that wait for somebody, each once a day
+	Failed  []string     `json:"failed"`  // domains that the run went on without
+	Notes   []state.Note `json:"notes"`   // what is left to do by hand
 	// Records are those that were looked at and are not as they should be, and
 	// name servers that do not answer.
 	Records []recordwatch.Problem `json:"records"`
@@ -42,10 +42,10 @@ type Report struct {
 
 // Step is a step that a key took.
 type Step struct {
-	Domain   string      `json:"domain"`
-	Selector string      `json:"selector,omitempty"` // "" for a key that is made
-	Act      keyring.Act `json:"act"`
-	Why      string      `json:"why"`
+	Domain   string         `json:"domain"`
+	Selector string         `json:"selector,omitempty"` // "" for a key that is made
+	Action   keyring.Action `json:"action"`
+	Why      string         `json:"why"`
 }
 
 func newReport() *Report {
@@ -68,7 +68,7 @@ func (r *Report) add(res provision.Result, quiet bool) {
 func (r *run) recordSteps(domains []string) {
 	for _, domain := range domains {
 		for _, m := range r.due[domain] {
-			r.report.Steps = append(r.report.Steps, Step{domain, m.Selector, m.Act, m.Why})
+			r.report.Steps = append(r.report.Steps, Step{domain, m.Selector, m.Action, m.Why})
 		}
 	}
 }
@@ -84,20 +84,20 @@ func (s keyState) describe(due Transitions, domains []string) []string {
 	return lines
 }
 
-func (s keyState) describeStep(domain string, m keyring.Move) string {
+func (s keyState) describeStep(domain string, m keyring.Transition) string {
 	what := ""
-	switch m.Act {
-	case keyring.Make:
+	switch m.Action {
+	case keyring.Generate:
 		return fmt.Sprintf("%s: a new key, since %s. %s", domain, m.Why, s.describeSuccessor(domain))
-	case keyring.Confirm:
+	case keyring.ConfirmPublished:
 		what = "is seen everywhere"
 		if w := s.situation(domain).Wait(keyring.Key{Selector: m.Selector, Stage: keyring.Published}); w > 0 {
 			what = fmt.Sprintf("is seen everywhere, and signs at %s at the earliest", s.now.Add(w).Format("2006-01-02 15:04 MST"))
 		}
 		return fmt.Sprintf("%s: %s %s", domain, m.Selector, what)
-	case keyring.Doubt:
+	case keyring.LostPublished:
 		what = "has to wait again"
-	case keyring.Switch:
+	case keyring.Activate:
 		what = "signs instead of " + activeSelector(s.ledger, domain)
 	case keyring.Revoke:
 		what = "gets an empty p="
@@ -171,7 +171,7 @@ type KeyStatus struct {
 	Bits     int           `json:"bits"`
 	Stage    keyring.Stage `json:"stage"`
 	Since    time.Time     `json:"since,omitzero"`
-	Waits    string        `json:"waits"`         // for what, as --help has it
+	WaitsFor string        `json:"waits_for"`     // for what, as --help has it
 	Next     time.Time     `json:"next,omitzero"` // when the next step is due at the earliest
 	// Gone is what name servers said when none of them had the record.
 	Gone string `json:"gone,omitempty"`

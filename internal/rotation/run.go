@@ -56,8 +56,8 @@ type Store interface {
 	LoadLedger() (keyring.Ledger, plan.Record, error)
 	// LoadElapsed returns how long keys have certainly been in their stages, up to
 	// now.
-	LoadElapsed(keyring.Ledger) (keyring.Passed, error)
-	SaveElapsed(keyring.Passed) error
+	LoadElapsed(keyring.Ledger) (keyring.Elapsed, error)
+	SaveElapsed(keyring.Elapsed) error
 	// LastCheck returns what was last seen of a domain's records.
 	LastCheck(domain string) keyring.Checked
 	SaveChecks(map[string]recordwatch.Result) error
@@ -69,7 +69,7 @@ type Store interface {
 type DNS interface {
 	// ObserveKey asks every server in charge, and then the resolver, for the record
 	// of a key.
-	ObserveKey(ctx context.Context, d spec.Domain, k keyring.Key) keyring.Sight
+	ObserveKey(ctx context.Context, d spec.Domain, k keyring.Key) keyring.Observation
 	// Check asks every server in charge for records.
 	Check(ctx context.Context, want dnscheck.Expected) dnscheck.Result
 }
@@ -166,7 +166,7 @@ func (r *run) reload() (err error) {
 // successor.
 func (r *run) checkDomains() error {
 	for _, name := range r.domains {
-		keys := keyring.Kept(r.ledger[name])
+		keys := keyring.Existing(r.ledger[name])
 		_, signs := keyring.Ledger{name: keys}.Signing(name)
 		active := slices.ContainsFunc(keys, func(k keyring.Key) bool { return k.Stage == keyring.Active })
 		switch begins := r.asksForStep(); {
@@ -280,10 +280,10 @@ func (r *run) planTransitions() {
 		}
 		moves := keyring.Next(r.situation(domain))
 		if missing { // to activate a key makes the tables anew
-			moves = slices.DeleteFunc(moves, func(m keyring.Move) bool { return m.Act == keyring.Switch })
+			moves = slices.DeleteFunc(moves, func(m keyring.Transition) bool { return m.Action == keyring.Activate })
 		}
 		if r.Tree {
-			moves = slices.DeleteFunc(moves, func(m keyring.Move) bool { return m.Act != keyring.Withdraw })
+			moves = slices.DeleteFunc(moves, func(m keyring.Transition) bool { return m.Action != keyring.Withdraw })
 		}
 		if len(moves) == 0 {
 			continue
@@ -298,8 +298,8 @@ func (r *run) planTransitions() {
 
 // checkSuccessor keeps a key from signing that OpenDKIM would refuse, or that is
 // not the one in DNS: mail would not be accepted, or not verify.
-func checkSuccessor(files system.Reader, domain string, keys []keyring.Key, moves []keyring.Move) error {
-	if !slices.ContainsFunc(moves, func(m keyring.Move) bool { return m.Act == keyring.Switch }) {
+func checkSuccessor(files system.Reader, domain string, keys []keyring.Key, moves []keyring.Transition) error {
+	if !slices.ContainsFunc(moves, func(m keyring.Transition) bool { return m.Action == keyring.Activate }) {
 		return nil
 	}
 	next, _ := keyring.Successor(keys)

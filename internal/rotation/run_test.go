@@ -168,7 +168,7 @@ func TestTheOthersGoOn(t *testing.T) {
 			}
 			switched := 0
 			for _, step := range report.Steps {
-				if step.Act == keyring.Switch {
+				if step.Action == keyring.Activate {
 					switched++
 				}
 			}
@@ -255,9 +255,9 @@ func TestConsentIsAskedForOnce(t *testing.T) {
 	report = s.run(rotation.Options{Domains: three[1:2], Compromised: true})
 	var acts []string
 	for _, x := range report.Steps {
-		acts = append(acts, string(x.Act))
+		acts = append(acts, string(x.Action))
 	}
-	if want := []string{"make", "confirm", "switch", "revoke"}; !slices.Equal(acts, want) {
+	if want := []string{"generate", "confirm", "activate", "revoke"}; !slices.Equal(acts, want) {
 		t.Errorf("steps %v, want %v", acts, want)
 	}
 	if len(s.confirmed) != 1 || len(s.ui.shown) != 3 {
@@ -396,7 +396,7 @@ func TestATree(t *testing.T) {
 	r := s.rotator()
 	r.Tree = true
 	report, err := r.Run(t.Context(), rotation.Options{})
-	if err != nil || len(report.Steps) != 1 || report.Steps[0] != (rotation.Step{Domain: "c.example", Selector: "k3", Act: keyring.Withdraw, Why: "mail that it signed has arrived or come back"}) {
+	if err != nil || len(report.Steps) != 1 || report.Steps[0] != (rotation.Step{Domain: "c.example", Selector: "k3", Action: keyring.Withdraw, Why: "mail that it signed has arrived or come back"}) {
 		t.Errorf("%v, %+v", err, report)
 	}
 	if _, err := os.Stat(s.mailbox); err == nil {

@@ -58,7 +58,7 @@ type server struct {
 	attempts   []string // domains, as often as a run about them was tried
 	gathered   int
 
-	passed keyring.Passed
+	passed keyring.Elapsed
 	hand   map[string]map[string]string // published by hand: values by domain and selector
 	signed map[string]time.Time         // when a key signed last, by name of its record
 	ui     ui
@@ -332,7 +332,7 @@ func (s *server) tick(asked ...string) {
 	}
 	var all []string
 	for domain, keys := range s.ledger() {
-		if len(keyring.Kept(keys)) > 0 {
+		if len(keyring.Existing(keys)) > 0 {
 			all = append(all, domain)
 		}
 	}

@@ -54,7 +54,7 @@ func (r *run) statuses() []KeyStatus {
 		if !r.includes(domain) {
 			continue
 		}
-		for _, k := range keyring.Kept(r.ledger[domain]) {
+		for _, k := range keyring.Existing(r.ledger[domain]) {
 			st := r.status(r.System, domain, k)
 			st.Gone = recordwatch.KeyGone(r.Store.LastCheck(domain), domain, k.Selector)
 			list = append(list, st)
@@ -73,21 +73,21 @@ func (s keyState) status(files system.Reader, domain string, k keyring.Key) KeyS
 	_, known := findDomain(s.spec, domain)
 	switch {
 	case k.Stage == keyring.Active && !known:
-		st.Stage, st.Waits = StageWithoutFile(files, domain, k), "its file"
+		st.Stage, st.WaitsFor = StageWithoutFile(files, domain, k), "its file"
 	case k.Stage == keyring.Active && coming:
-		st.Waits = "successor"
+		st.WaitsFor = "successor"
 	case k.Stage == keyring.Active && sit.Policy.Every == 0:
-		st.Waits = "nothing"
+		st.WaitsFor = "nothing"
 	case k.Stage == keyring.Active:
-		st.Waits, st.Next = "age", in(max(0, sit.Policy.Every-sit.Age(k)))
+		st.WaitsFor, st.Next = "age", in(max(0, sit.Policy.Every-sit.Age(k)))
 	case k.Stage == keyring.Published:
-		st.Waits, st.Next = "caches", in(left)
+		st.WaitsFor, st.Next = "caches", in(left)
 	case k.Stage == keyring.Draining:
-		st.Waits, st.Next = "mail under way", in(left)
+		st.WaitsFor, st.Next = "mail under way", in(left)
 	case k.Stage == keyring.Revoked:
-		st.Waits, st.Next = "late mail", in(left)
+		st.WaitsFor, st.Next = "late mail", in(left)
 	default:
-		st.Waits = "name servers"
+		st.WaitsFor = "name servers"
 	}
 	st.Next = st.Next.Truncate(time.Second)
 	return st

@@ -12,7 +12,7 @@ import (
 )
 
 // Transitions are the steps that keys take in one run, by domain.
-type Transitions map[string][]keyring.Move
+type Transitions map[string][]keyring.Transition
 
 // Domains returns the domains, sorted.
 func (t Transitions) Domains() []string { return slices.Sorted(maps.Keys(t)) }
@@ -30,7 +30,7 @@ func (t Transitions) Only(domains []string) Transitions {
 
 // Generates reports whether the domain gets a new key.
 func (t Transitions) Generates(domain string) bool {
-	return slices.ContainsFunc(t[domain], func(m keyring.Move) bool { return m.Act == keyring.Make })
+	return slices.ContainsFunc(t[domain], func(m keyring.Transition) bool { return m.Action == keyring.Generate })
 }
 
 // Withdrawn returns the keys whose records and private keys go: selectors, by
@@ -39,7 +39,7 @@ func (t Transitions) Withdrawn() map[string][]string {
 	list := map[string][]string{}
 	for domain, moves := range t {
 		for _, m := range moves {
-			if m.Act == keyring.Withdraw {
+			if m.Action == keyring.Withdraw {
 				list[domain] = append(list[domain], m.Selector)
 			}
 		}
@@ -53,13 +53,13 @@ func (t Transitions) Keys(before keyring.Ledger, now time.Time) (after, during k
 	after, during = maps.Clone(before), maps.Clone(before)
 	for domain, moves := range t {
 		for _, m := range moves {
-			switch m.Act {
-			case keyring.Make, keyring.Withdraw:
-			case keyring.Confirm, keyring.Doubt:
-				during[domain] = keyring.Moved(during[domain], m, now)
-				after[domain] = keyring.Moved(after[domain], m, now)
+			switch m.Action {
+			case keyring.Generate, keyring.Withdraw:
+			case keyring.ConfirmPublished, keyring.LostPublished:
+				during[domain] = keyring.Apply(during[domain], m, now)
+				after[domain] = keyring.Apply(after[domain], m, now)
 			default:
-				after[domain] = keyring.Moved(after[domain], m, now)
+				after[domain] = keyring.Apply(after[domain], m, now)
 			}
 		}
 	}
@@ -69,11 +69,11 @@ func (t Transitions) Keys(before keyring.Ledger, now time.Time) (after, during k
 // Steps returns the steps that the run takes. Where the administrator publishes
 // the records, nothing is published here.
 func (t Transitions) Steps(sp spec.Spec) []steps.Step {
-	var all []keyring.Move
+	var all []keyring.Transition
 	for domain, moves := range t {
 		manual := sp.DNSOf(domainNamed(sp, domain)) == spec.DNSManual
 		for _, m := range moves {
-			if !manual || m.Act != keyring.Make && m.Act != keyring.Revoke {
+			if !manual || m.Action != keyring.Generate && m.Action != keyring.Revoke {
 				all = append(all, m)
 			}
 		}
@@ -85,7 +85,9 @@ func (t Transitions) Steps(sp spec.Spec) []steps.Step {
 // no plan to show, and nothing to agree to.
 func (t Transitions) RecordsOnly() bool {
 	for _, moves := range t {
-		if slices.ContainsFunc(moves, func(m keyring.Move) bool { return m.Act != keyring.Confirm && m.Act != keyring.Doubt }) {
+		if slices.ContainsFunc(moves, func(m keyring.Transition) bool {
+			return m.Action != keyring.ConfirmPublished && m.Action != keyring.LostPublished
+		}) {
 			return false
 		}
 	}

@@ -228,8 +228,8 @@ func TestOneMail(t *testing.T) {
 // nowhere has no record.
 type nowhere struct{ rotation.DNS }
 
-func (nowhere) ObserveKey(context.Context, spec.Domain, keyring.Key) keyring.Sight {
-	return keyring.Sight{Text: "ns1: no record"}
+func (nowhere) ObserveKey(context.Context, spec.Domain, keyring.Key) keyring.Observation {
+	return keyring.Observation{Problem: "ns1: no record"}
 }
 
 // Of a server that lags behind there is nothing to publish.

@@ -165,7 +165,7 @@ func TestStatus(t *testing.T) {
 			t.Fatal(err)
 		}
 		i := slices.IndexFunc(st.Keys, func(k rotation.KeyStatus) bool { return k.Selector == selector })
-		if i < 0 || st.Keys[i].Stage != stage || st.Keys[i].Waits != waits || !st.Keys[i].Next.Equal(next) || st.Keys[i].Domain != "a.example" {
+		if i < 0 || st.Keys[i].Stage != stage || st.Keys[i].WaitsFor != waits || !st.Keys[i].Next.Equal(next) || st.Keys[i].Domain != "a.example" {
 			t.Errorf("%s: %+v, want it %s until %v because of %s", selector, st.Keys, stage, next, waits)
 		}
 	}

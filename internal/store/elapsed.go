@@ -16,29 +16,29 @@ const closeReadings = time.Hour
 // LoadElapsed reads how long keys have been in their stages. Where the file is
 // missing, every wait begins anew, which is safe; where it cannot be understood,
 // too, and the error says so.
-func (s Store) LoadElapsed() (keyring.Passed, error) {
+func (s Store) LoadElapsed() (keyring.Elapsed, error) {
 	o, err := s.files.Read(state.ElapsedFile)
 	if err != nil || o.Kind == state.Absent {
-		return keyring.Passed{}, nil
+		return keyring.Elapsed{}, nil
 	}
-	p, err := keyring.ParsePassed(o.Content)
+	p, err := keyring.ParseElapsed(o.Content)
 	if err != nil {
-		return keyring.Passed{}, fmt.Errorf("%s: %w; keys wait for their whole time again", state.ElapsedFile, err)
+		return keyring.Elapsed{}, fmt.Errorf("%s: %w; keys wait for their whole time again", state.ElapsedFile, err)
 	}
 	return p, nil
 }
 
 // SaveElapsed writes down how long keys have been in their stages. It is an
 // observation, and needs no journal.
-func (s Store) SaveElapsed(p keyring.Passed) error {
+func (s Store) SaveElapsed(p keyring.Elapsed) error {
 	if !s.Exists() {
 		return nil
 	}
-	return s.writeAtomic(ownFile{state.ElapsedFile, keyring.MarshalPassed(p)})
+	return s.writeAtomic(ownFile{state.ElapsedFile, keyring.MarshalElapsed(p)})
 }
 
 // UpdateElapsed writes down what changed between two looks, if that matters.
-func (s Store) UpdateElapsed(was, now keyring.Passed) error {
+func (s Store) UpdateElapsed(was, now keyring.Elapsed) error {
 	if was.Same(now, closeReadings) || len(was.Keys)+len(now.Keys) == 0 {
 		return nil
 	}

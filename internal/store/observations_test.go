@@ -22,34 +22,34 @@ func active() keyring.Ledger {
 func TestElapsedTimeIsKeptAcrossRuns(t *testing.T) {
 	mem := machineWithOwnFiles()
 	s := store.New(mem)
-	first := keyring.Passed{}.Count(active(), keyring.Reading{Boot: "b", At: time.Hour})
-	if err := s.UpdateElapsed(keyring.Passed{}, first); err != nil {
+	first := keyring.Elapsed{}.Advance(active(), keyring.BootTime{Boot: "b", At: time.Hour})
+	if err := s.UpdateElapsed(keyring.Elapsed{}, first); err != nil {
 		t.Fatal(err)
 	}
 	read, err := s.LoadElapsed()
 	if err != nil {
 		t.Fatal(err)
 	}
-	later := read.Count(active(), keyring.Reading{Boot: "b", At: 4 * time.Hour})
-	if got := later.Of("lab.example", active()["lab.example"])["202611"]; got != 3*time.Hour {
+	later := read.Advance(active(), keyring.BootTime{Boot: "b", At: 4 * time.Hour})
+	if got := later.InStage("lab.example", active()["lab.example"])["202611"]; got != 3*time.Hour {
 		t.Errorf("the key signs for %v", got)
 	}
 }
 
 func TestElapsedTimeIsWrittenWhereItMatters(t *testing.T) {
-	reading := func(at time.Duration) keyring.Passed {
-		return keyring.Passed{}.Count(active(), keyring.Reading{Boot: "b", At: at})
+	reading := func(at time.Duration) keyring.Elapsed {
+		return keyring.Elapsed{}.Advance(active(), keyring.BootTime{Boot: "b", At: at})
 	}
 	for _, tt := range []struct {
 		name     string
-		was, now keyring.Passed
+		was, now keyring.Elapsed
 		writes   bool
 	}{
-		{"the first time", keyring.Passed{}, reading(time.Hour), true},
+		{"the first time", keyring.Elapsed{}, reading(time.Hour), true},
 		{"some minutes later", reading(time.Hour), reading(time.Hour + 10*time.Minute), false},
 		{"an hour later", reading(time.Hour), reading(2 * time.Hour), true},
-		{"the last key went", reading(time.Hour), keyring.Passed{Read: keyring.Reading{Boot: "b", At: time.Hour}}, true},
-		{"no keys at all", keyring.Passed{}, keyring.Passed{Read: keyring.Reading{Boot: "b", At: time.Hour}}, false},
+		{"the last key went", reading(time.Hour), keyring.Elapsed{Read: keyring.BootTime{Boot: "b", At: time.Hour}}, true},
+		{"no keys at all", keyring.Elapsed{}, keyring.Elapsed{Read: keyring.BootTime{Boot: "b", At: time.Hour}}, false},
 	} {
 		mem := machineWithOwnFiles()
 		if err := store.New(mem).UpdateElapsed(tt.was, tt.now); err != nil {
@@ -68,7 +68,7 @@ func TestElapsedTimeThatIsDamagedBeginsAnew(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "keys wait for their whole time again") {
 		t.Errorf("error %v", err)
 	}
-	if len(p.Keys) != 0 || p.Read != (keyring.Reading{}) {
+	if len(p.Keys) != 0 || p.Read != (keyring.BootTime{}) {
 		t.Errorf("%+v", p)
 	}
 }
@@ -77,7 +77,7 @@ func TestElapsedTimeThatIsDamagedBeginsAnew(t *testing.T) {
 func TestElapsedTimeNeedsTheDirectory(t *testing.T) {
 	mem := systemtest.NewMem()
 	s := store.New(mem)
-	if err := s.SaveElapsed(keyring.Passed{Read: keyring.Reading{Boot: "b"}}); err != nil || s.Exists() {
+	if err := s.SaveElapsed(keyring.Elapsed{Read: keyring.BootTime{Boot: "b"}}); err != nil || s.Exists() {
 		t.Errorf("%v; there are %v", err, mem.Files())
 	}
 	if p, err := s.LoadElapsed(); err != nil || len(p.Keys) != 0 {

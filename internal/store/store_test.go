@@ -121,7 +121,7 @@ func TestOwnFilesAreForRootAlone(t *testing.T) {
 	s := store.New(mem)
 	err := errors.Join(
 		s.SaveFailureMail(november),
-		s.SaveElapsed(keyring.Passed{}),
+		s.SaveElapsed(keyring.Elapsed{}),
 		s.SaveSchedule(recordwatch.Schedule{Last: november}),
 		s.SaveChecks(map[string]keyring.Checked{"lab.example": {At: november}}, nil),
 	)

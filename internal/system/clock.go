@@ -17,14 +17,14 @@ const bootID = "/proc/sys/kernel/random/boot_id"
 // ReadClock is the time since this boot, with the boot's name. Nobody can set
 // that clock, and it goes on while the machine sleeps (CLOCK_BOOTTIME,
 // clock_gettime(2)).
-func ReadClock() (keyring.Reading, error) {
+func ReadClock() (keyring.BootTime, error) {
 	id, err := os.ReadFile(bootID)
 	if err != nil {
-		return keyring.Reading{}, fmt.Errorf("read %s: %w", bootID, cause(err))
+		return keyring.BootTime{}, fmt.Errorf("read %s: %w", bootID, cause(err))
 	}
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
-		return keyring.Reading{}, fmt.Errorf("read the clock of this boot: %w", err)
+		return keyring.BootTime{}, fmt.Errorf("read the clock of this boot: %w", err)
 	}
-	return keyring.Reading{Boot: strings.TrimSpace(string(id)), At: time.Duration(now.Nano())}, nil
+	return keyring.BootTime{Boot: strings.TrimSpace(string(id)), At: time.Duration(now.Nano())}, nil
 }

@@ -39,7 +39,7 @@ func publishing(t *testing.T, list []step.Step, in step.Input) state.Stage {
 func TestALostFragmentKeepsWhatItHolds(t *testing.T) {
 	in := lost(t)
 	text := ""
-	for _, f := range publishing(t, steps.Rotating([]keyring.Move{{Act: keyring.Make}}), in).Files {
+	for _, f := range publishing(t, steps.Rotating([]keyring.Transition{{Action: keyring.Generate}}), in).Files {
 		text += string(f.Content)
 	}
 	for _, name := range []string{"\nlab.example. ", "\n_dmarc.lab.example. ", "\n202611._domainkey.lab.example. ", "\n202611._domainkey.shop.lab.example. ", "\n_dmarc.shop.lab.example. "} {
@@ -49,7 +49,7 @@ func TestALostFragmentKeepsWhatItHolds(t *testing.T) {
 	}
 	// A domain that is published elsewhere since does not come back with it.
 	in.Spec.Domains[1].DNS = spec.DNSManual
-	for _, f := range publishing(t, steps.Rotating([]keyring.Move{{Act: keyring.Make}}), in).Files {
+	for _, f := range publishing(t, steps.Rotating([]keyring.Transition{{Action: keyring.Generate}}), in).Files {
 		if strings.Contains(string(f.Content), "shop.lab.example") {
 			t.Errorf("back in DNS:\n%s", f.Content)
 		}

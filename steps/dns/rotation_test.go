@@ -27,8 +27,8 @@ func TestRotatingLeavesOtherRecordsAlone(t *testing.T) {
 	}
 	in.Scope = step.Only("shop.example")
 	in.Spec.Domains[1].DMARC.Policy = "reject"
-	in.Keys = in.Keys.With("shop.example", keyring.Key{Selector: "next", Public: "MIIC", Stage: keyring.Publishing})
-	want, err := steps.Some(steps.Rotating([]keyring.Move{{Act: keyring.Make}}), in)
+	in.Keys = in.Keys.Put("shop.example", keyring.Key{Selector: "next", Public: "MIIC", Stage: keyring.Publishing})
+	want, err := steps.Some(steps.Rotating([]keyring.Transition{{Action: keyring.Generate}}), in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestRotatingLeavesOtherRecordsAlone(t *testing.T) {
 	in.Spec.Domains[1].DNS = spec.DNSUpdate
 	in.Facts.Updated[1].Update = &state.UpdateTarget{Server: "192.0.2.53:53", KeyFile: "/root/update.key", Ours: was}
 	in.Facts.Updated = in.Facts.Updated[1:]
-	if want, err = steps.Some(steps.Rotating([]keyring.Move{{Act: keyring.Make}}), in); err != nil {
+	if want, err = steps.Some(steps.Rotating([]keyring.Transition{{Action: keyring.Generate}}), in); err != nil {
 		t.Fatal(err)
 	}
 	u := steptest.Stage(t, want, "Zone").Updates[0]
@@ -58,9 +58,9 @@ func TestTroubleIsOfDomains(t *testing.T) {
 	in := steptest.Served(t)
 	for i, d := range in.Spec.Domains {
 		in.Facts.Zones[i].Records = []state.Record{{Name: "next._domainkey." + d.Name + ".", Type: "CNAME", Value: "k.vendor.example."}}
-		in.Keys = in.Keys.With(d.Name, keyring.Key{Selector: "next", Public: "MIIC", Stage: keyring.Publishing})
+		in.Keys = in.Keys.Put(d.Name, keyring.Key{Selector: "next", Public: "MIIC", Stage: keyring.Publishing})
 	}
-	_, err := steps.Some(steps.Rotating([]keyring.Move{{Act: keyring.Make}}), in)
+	_, err := steps.Some(steps.Rotating([]keyring.Transition{{Action: keyring.Generate}}), in)
 	trouble := state.Trouble{}
 	if !errors.As(err, &trouble) || len(trouble) != 2 {
 		t.Fatalf("%v", err)

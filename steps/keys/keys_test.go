@@ -59,7 +59,7 @@ func TestLedgerLeavesSuccessorAlone(t *testing.T) {
 	}
 	// The switch: the first stage says what was, the last what is.
 	in.Early = in.Keys
-	in.Keys = keyring.Ledger{name: keyring.Moved(in.Keys[name], keyring.Move{Act: keyring.Switch, Selector: "next"}, in.Now)}
+	in.Keys = keyring.Ledger{name: keyring.Apply(in.Keys[name], keyring.Transition{Action: keyring.Activate, Selector: "next"}, in.Now)}
 	if got := ledgerStages(t, keys.Create, in, name); got != "old active, next publishing" {
 		t.Errorf("ledger before: %s", got)
 	}
@@ -106,11 +106,11 @@ func TestRevokingByHand(t *testing.T) {
 	z.Records = []state.Record{{Name: "old._domainkey.shop.example.", Type: "TXT", TTL: 600, Value: "v=DKIM1; p=MIIA"}}
 	in.Scope = step.Only("shop.example")
 	in.Early = in.Keys
-	move := keyring.Move{Act: keyring.Revoke, Selector: "old"}
-	in.Keys = keyring.Ledger{"shop.example": keyring.Moved(in.Keys["shop.example"], move, in.Now)}
+	move := keyring.Transition{Action: keyring.Revoke, Selector: "old"}
+	in.Keys = keyring.Ledger{"shop.example": keyring.Apply(in.Keys["shop.example"], move, in.Now)}
 	asked := func() []string {
 		t.Helper()
-		want, err := steps.Some(steps.Rotating([]keyring.Move{move}), in)
+		want, err := steps.Some(steps.Rotating([]keyring.Transition{move}), in)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -52,8 +52,8 @@ func TestStrangersHoldNoKeyBack(t *testing.T) {
 		list []step.Step
 		in   step.Input
 	}{
-		"a switch of keys":      {steps.Rotating([]keyring.Move{{Act: keyring.Switch}}), in},
-		"a switch in emergency": {steps.Rotating([]keyring.Move{{Act: keyring.Switch}, {Act: keyring.Revoke}}), in},
+		"a switch of keys":      {steps.Rotating([]keyring.Transition{{Action: keyring.Activate}}), in},
+		"a switch in emergency": {steps.Rotating([]keyring.Transition{{Action: keyring.Activate}, {Action: keyring.Revoke}}), in},
 		"a domain that goes":    {steps.All(), removed},
 	} {
 		want, err := steps.Some(run.list, run.in)

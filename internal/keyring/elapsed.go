@@ -8,56 +8,56 @@ import (
 	"time"
 )
 
-// Reading is a point on a clock that nobody can set, the time since a boot
+// BootTime is a point on a clock that nobody can set, the time since a boot
 // (CLOCK_BOOTTIME, clock_gettime(2)). Its zero value is no reading.
-type Reading struct {
+type BootTime struct {
 	Boot string // which boot, /proc/sys/kernel/random/boot_id
 	At   time.Duration
 }
 
-// Until is time that certainly passed between two readings: at least that much.
+// Sub returns the time that certainly passed between two readings: at least that much.
 // Of two boots nobody knows what lies between them.
-func (r Reading) Until(later Reading) time.Duration {
+func (r BootTime) Sub(later BootTime) time.Duration {
 	if r.Boot == "" || r.Boot != later.Boot {
 		return 0
 	}
 	return max(0, later.At-r.At)
 }
 
-// Passed is how long keys have certainly been in the stage that they are in.
+// Elapsed is how long keys have certainly been in the stage that they are in.
 // Time in which nobody looked from one boot to the next does not count, and
 // neither does what a wall clock says: it may be set.
-type Passed struct {
-	Read Reading
-	Keys map[string]InStage // by domain and selector
+type Elapsed struct {
+	Read BootTime
+	Keys map[string]StageTime // by domain and selector
 	// Told is when the administrator was last told of a key that waits, by the
 	// wall clock.
 	Told map[string]time.Time
 }
 
-// InStage is a stage that a key is in, when it came there, and for how long it
+// StageTime is a stage that a key is in, when it came there, and for how long it
 // has certainly been there.
-type InStage struct {
+type StageTime struct {
 	Stage  Stage
 	Since  time.Time // as the ledger says, to know the stage again
 	Passed time.Duration
 }
 
-// Count goes on to a reading that was taken after the ledger was read. A key
+// Advance goes on to a reading that was taken after the ledger was read. A key
 // that was not in its stage before begins there with nothing.
-func (p Passed) Count(l Ledger, now Reading) Passed {
-	elapsed := p.Read.Until(now)
-	out := Passed{Read: now, Keys: map[string]InStage{}}
+func (p Elapsed) Advance(l Ledger, now BootTime) Elapsed {
+	elapsed := p.Read.Sub(now)
+	out := Elapsed{Read: now, Keys: map[string]StageTime{}}
 	for domain, keys := range l {
 		for _, k := range keys {
 			name := place(domain, k)
 			if at, ok := p.Told[name]; ok && (k.Stage == Staged || k.Stage == Publishing || k.Stage == Revoked) {
-				out = out.Tell(domain, k, at)
+				out = out.MarkNotified(domain, k, at)
 			}
 			if !waits(k) {
 				continue
 			}
-			in := InStage{Stage: k.Stage, Since: stamp(k.Since[k.Stage])}
+			in := StageTime{Stage: k.Stage, Since: stamp(k.Since[k.Stage])}
 			if was, ok := p.Keys[name]; ok && was.Stage == in.Stage && was.Since.Equal(in.Since) {
 				in.Passed = was.Passed + elapsed
 			}
@@ -67,8 +67,8 @@ func (p Passed) Count(l Ledger, now Reading) Passed {
 	return out
 }
 
-// Tell notes when the administrator was told of a key.
-func (p Passed) Tell(domain string, k Key, at time.Time) Passed {
+// MarkNotified notes when the administrator was told of a key.
+func (p Elapsed) MarkNotified(domain string, k Key, at time.Time) Elapsed {
 	p.Told = maps.Clone(p.Told)
 	if p.Told == nil {
 		p.Told = map[string]time.Time{}
@@ -77,15 +77,15 @@ func (p Passed) Tell(domain string, k Key, at time.Time) Passed {
 	return p
 }
 
-// ToldAt is when the administrator was last told of a key.
-func (p Passed) ToldAt(domain string, k Key) (at time.Time, ok bool) {
+// LastNotified returns when the administrator was last told of a key.
+func (p Elapsed) LastNotified(domain string, k Key) (at time.Time, ok bool) {
 	at, ok = p.Told[place(domain, k)]
 	return at, ok
 }
 
-// Of is how long each key of a domain has certainly been in its stage, by
+// InStage returns how long each key of a domain has certainly been in its stage, by
 // selector.
-func (p Passed) Of(domain string, keys []Key) map[string]time.Duration {
+func (p Elapsed) InStage(domain string, keys []Key) map[string]time.Duration {
 	out := map[string]time.Duration{}
 	for _, k := range keys {
 		if in, ok := p.Keys[place(domain, k)]; ok && in.Stage == k.Stage {
@@ -104,9 +104,9 @@ func waits(k Key) bool {
 
 // Same reports whether two counts are of the same keys in the same stages, at
 // readings so close that the later one need not be written down.
-func (p Passed) Same(later Passed, close time.Duration) bool {
+func (p Elapsed) Same(later Elapsed, close time.Duration) bool {
 	return p.Read.Boot == later.Read.Boot && later.Read.At-p.Read.At < close && p.Read.At <= later.Read.At &&
-		maps.EqualFunc(p.Keys, later.Keys, func(a, b InStage) bool { return a.Stage == b.Stage && a.Since.Equal(b.Since) })
+		maps.EqualFunc(p.Keys, later.Keys, func(a, b StageTime) bool { return a.Stage == b.Stage && a.Since.Equal(b.Since) })
 }
 
 type passedDocument struct {
@@ -122,19 +122,19 @@ type passedStage struct {
 	Passed float64   `json:"passed"` // seconds
 }
 
-// ParsePassed reads the file. What does not make sense is an error, and then
+// ParseElapsed reads the file. What does not make sense is an error, and then
 // nothing has passed.
-func ParsePassed(text []byte) (Passed, error) {
+func ParseElapsed(text []byte) (Elapsed, error) {
 	var doc passedDocument
 	if err := json.Unmarshal(text, &doc); err != nil {
-		return Passed{}, fmt.Errorf("parse passed time: %w", err)
+		return Elapsed{}, fmt.Errorf("parse passed time: %w", err)
 	}
-	out := Passed{Read: Reading{Boot: doc.Boot, At: seconds(doc.At)}, Keys: make(map[string]InStage, len(doc.Keys)), Told: stamps(doc.Told)}
+	out := Elapsed{Read: BootTime{Boot: doc.Boot, At: seconds(doc.At)}, Keys: make(map[string]StageTime, len(doc.Keys)), Told: stamps(doc.Told)}
 	for name, in := range doc.Keys {
 		if in.Passed < 0 || in.Passed > maxPassed {
-			return Passed{}, fmt.Errorf("parse passed time: %s: %v seconds make no sense", name, in.Passed)
+			return Elapsed{}, fmt.Errorf("parse passed time: %s: %v seconds make no sense", name, in.Passed)
 		}
-		out.Keys[name] = InStage{Stage: in.Stage, Since: in.Since.UTC(), Passed: seconds(in.Passed)}
+		out.Keys[name] = StageTime{Stage: in.Stage, Since: in.Since.UTC(), Passed: seconds(in.Passed)}
 	}
 	return out, nil
 }
@@ -144,8 +144,8 @@ const maxPassed = 100 * 366 * 24 * 3600
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
-// MarshalPassed writes the file.
-func MarshalPassed(p Passed) []byte {
+// MarshalElapsed writes the file.
+func MarshalElapsed(p Elapsed) []byte {
 	doc := passedDocument{Boot: p.Read.Boot, At: p.Read.At.Seconds(), Keys: make(map[string]passedStage, len(p.Keys)), Told: stamps(p.Told)}
 	for name, in := range p.Keys {
 		doc.Keys[name] = passedStage{Stage: in.Stage, Since: stamp(in.Since), Passed: in.Passed.Seconds()}
