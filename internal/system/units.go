@@ -255,6 +255,10 @@ func readable(err error) error {
 // Log implements Units.
 func (d *systemd) Log(ctx context.Context, unit string, since time.Time, lines int) ([]string, error) {
 	unit = fullName(unit)
+	// On a busy machine what a unit said comes there some time after it failed.
+	synced, cancel := context.WithTimeout(ctx, 5*time.Second)
+	_, _ = d.run.Run(synced, Command{Argv: []string{"journalctl", "--sync"}})
+	cancel()
 	res, err := d.run.Run(ctx, Command{Argv: []string{
 		"journalctl", "-u", unit, "-q", "--no-pager", "-o", "cat",
 		"--since", fmt.Sprintf("@%d.%06d", since.Unix(), since.Nanosecond()/1000), "-n", strconv.Itoa(lines),

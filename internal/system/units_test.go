@@ -52,7 +52,7 @@ func TestReadable(t *testing.T) {
 // A program that shows its arguments stands in for journalctl.
 func TestLog(t *testing.T) {
 	bin := t.TempDir()
-	write(t, bin+"/journalctl", "#!/bin/sh\nprintf '%s\\n' \"$@\"\nprintf 'from \\033[2Jhelo\\n\\nend'\n", 0o755)
+	write(t, bin+"/journalctl", "#!/bin/sh\n[ \"$1\" = --sync ] && exec touch "+bin+"/synced\nrm "+bin+"/synced || exit 1\nprintf '%s\\n' \"$@\"\nprintf 'from \\033[2Jhelo\\n\\nend'\n", 0o755)
 	h := NewHost(Options{Programs: append([]string{bin}, programs()...)})
 	got, err := h.Log(context.Background(), "opendkim", time.Unix(1700000000, 250_000_000), 20)
 	want := []string{"-u", "opendkim.service", "-q", "--no-pager", "-o", "cat", "--since", "@1700000000.250000", "-n", "20", "from ?[2Jhelo", "end"}
