@@ -28,10 +28,6 @@ const grace = 5 * time.Second
 // runner is the Runner of the real machine.
 type runner struct{ path []string }
 
-// NewRunner returns the Runner of this machine on its own, for programs that
-// need nothing else of it.
-func NewRunner() Runner { return runner{path: programs()} }
-
 // Run implements Runner. The program is the leader of a session of its own, so
 // that Ctrl-C and the end of a terminal reach mailsetup, which decides, and not
 // dpkg; and with no terminal to ask at, it cannot be stopped for reading from it

@@ -11,6 +11,8 @@ import (
 	"time"
 )
 
+func testRunner() Runner { return runner{path: programs()} }
+
 func sh(script string) Command { return Command{Argv: []string{"sh", "-c", script}} }
 
 func TestRun(t *testing.T) {
@@ -19,7 +21,7 @@ func TestRun(t *testing.T) {
 	var seen bytes.Buffer
 	c := sh(`cat; echo "$LEAKED|$LANG|$EXTRA|$PWD"; echo bad >&2; exit 3`)
 	c.Env, c.Stdin, c.Output = []string{"EXTRA=1"}, []byte("in "), &seen
-	res, err := NewRunner().Run(context.Background(), c)
+	res, err := testRunner().Run(context.Background(), c)
 	if err != nil || res.Code != 3 {
 		t.Errorf("code %d, %v", res.Code, err)
 	}
@@ -32,17 +34,17 @@ func TestRun(t *testing.T) {
 }
 
 func TestRunNotFound(t *testing.T) {
-	_, err := NewRunner().Run(context.Background(), Command{Argv: []string{"no-such-program"}})
+	_, err := testRunner().Run(context.Background(), Command{Argv: []string{"no-such-program"}})
 	if !errors.Is(err, exec.ErrNotFound) {
 		t.Errorf("error %v", err)
 	}
-	if _, err = NewRunner().Run(context.Background(), Command{}); err == nil {
+	if _, err = testRunner().Run(context.Background(), Command{}); err == nil {
 		t.Error("nothing was run without an error")
 	}
 }
 
 func TestRunKilled(t *testing.T) {
-	_, err := NewRunner().Run(context.Background(), sh("kill -SEGV $$"))
+	_, err := testRunner().Run(context.Background(), sh("kill -SEGV $$"))
 	if err == nil || !strings.HasPrefix(err.Error(), "run sh: signal: segmentation fault") {
 		t.Errorf("error %v", err)
 	}
@@ -55,7 +57,7 @@ func TestRunCutShort(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	_, err := NewRunner().Run(ctx, sh("(sleep 1; echo alive >"+trace+") & wait"))
+	_, err := testRunner().Run(ctx, sh("(sleep 1; echo alive >"+trace+") & wait"))
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
@@ -72,7 +74,7 @@ func TestRunCutShort(t *testing.T) {
 // stopped for reading from one in the background.
 func TestRunWithoutTerminal(t *testing.T) {
 	c := sh(`ps -o sid=,pgid= -p $$; echo $$; (: </dev/tty) 2>&1`)
-	res, err := NewRunner().Run(context.Background(), c)
+	res, err := testRunner().Run(context.Background(), c)
 	f := strings.Fields(string(res.Stdout))
 	if err != nil || len(f) < 4 || f[0] != f[2] || f[1] != f[2] || !strings.Contains(string(res.Stdout), "/dev/tty") {
 		t.Errorf("session, group and process, then an error: %q, %v", res.Stdout, err)

@@ -21,7 +21,7 @@ type realBIND struct{ *detecttest.Machine }
 
 func (r realBIND) Run(ctx context.Context, c system.Command) (system.Result, error) {
 	if c.Argv[0] == "named-checkzone" {
-		return system.NewRunner().Run(ctx, c)
+		return system.NewHost(system.Options{}).Run(ctx, c)
 	}
 	return r.Machine.Run(ctx, c)
 }
