@@ -9,6 +9,7 @@ import (
 
 	"mailsetup/internal/propose"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/text"
 )
 
 func addCommand(c console) *cli.Command {
@@ -85,9 +86,9 @@ func runAdd(ctx context.Context, c console, names []string, a spec.Answers, o op
 	names, there := propose.NewDomains(*old, names)
 	switch {
 	case strict && len(there) > 0:
-		return usage("leave --strict out to add the others", "there already: %s", listed(there, 10))
+		return usage("leave --strict out to add the others", "there already: %s", text.List(there, 10))
 	case len(there) > 0:
-		s.c.say("%s", fold("there already, and left as it is: "+listed(there, 10), 78))
+		s.c.say("%s", text.Wrap("there already, and left as it is: "+text.List(there, 10), 78))
 	}
 	if len(names) == 0 {
 		return s.nothingLeft("all of these domains are there already")

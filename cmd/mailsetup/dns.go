@@ -11,6 +11,7 @@ import (
 
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/text"
 	"mailsetup/steps"
 	"mailsetup/steps/step"
 )
@@ -56,7 +57,7 @@ type dnsRun struct {
 
 func dnsOptions(ctx *cli.Context) (dnsRun, error) {
 	o := dnsRun{
-		options: options{dryRun: true, json: ctx.Bool("json"), root: ctx.String("root"), now: time.Now, command: "dns"},
+		options: options{dryRun: true, json: ctx.Bool("json"), root: ctx.String("root"), command: "dns"},
 		domains: ctx.Args().Slice(), form: ctx.String("format"), wait: ctx.Bool("wait"), timeout: 10 * time.Minute,
 	}
 	switch {
@@ -152,7 +153,7 @@ func chosen(sp spec.Spec, names []string) ([]spec.Domain, error) {
 		}
 		i := slices.IndexFunc(sp.Domains, func(d spec.Domain) bool { return d.Name == name })
 		if i < 0 {
-			return nil, usage("it has "+shortList(namesIn(sp.Domains)), "%s is no domain of this server", name)
+			return nil, usage("it has "+text.List(namesIn(sp.Domains), domainsShown), "%s is no domain of this server", name)
 		}
 		if !seen[name] {
 			list, seen[name] = append(list, sp.Domains[i]), true
@@ -169,7 +170,7 @@ func (s *session) keysUnknown(domains []spec.Domain) {
 	case s.Image == nil && os.Geteuid() != 0:
 		s.c.say("the keys are known to root only: DKIM records are left out\nhint: sudo mailsetup dns")
 	default:
-		s.c.say("no key yet, so no DKIM record: %s\nhint: sudo mailsetup init makes it", shortList(without))
+		s.c.say("no key yet, so no DKIM record: %s\nhint: sudo mailsetup init makes it", text.List(without, domainsShown))
 	}
 }
 
@@ -187,7 +188,7 @@ func namesIn(domains []spec.Domain) []string {
 // about prints what is to be known of the records.
 func (s *session) about(notes []state.Note) {
 	for _, n := range notes {
-		s.c.say("%s", strings.ReplaceAll(fold(n.Topic+": "+n.Text, 76), "\n", "\n  "))
+		s.c.say("%s", strings.ReplaceAll(text.Wrap(n.Topic+": "+n.Text, 76), "\n", "\n  "))
 		if n.Do != "" && !strings.Contains(n.Do, "\n") {
 			s.c.say("  %s", n.Do)
 		}

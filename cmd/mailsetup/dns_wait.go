@@ -70,7 +70,7 @@ func (s *session) rememberChecks(results []dnscheck.Result, keys keyring.Ledger)
 	}
 	checked := make(map[string]keyring.Checked, len(results))
 	for _, r := range results {
-		checked[r.Domain] = r.Checked(keys[r.Domain], s.o.now().UTC())
+		checked[r.Domain] = r.Checked(keys[r.Domain], time.Now().UTC())
 	}
 	if err := s.store().SaveChecks(checked, nil); err != nil {
 		s.c.say("what was seen is not remembered: %v", err)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"slices"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -18,7 +17,6 @@ type options struct {
 	root                        string
 	consents                    map[state.QuestionKind]bool // given or refused by flags
 	rootKeys                    bool
-	now                         func() time.Time
 	command                     string
 	// zones are the names whose zones will probably matter; nil if nobody knows.
 	zones func(spec.Host) []string
@@ -100,7 +98,7 @@ func howOptions(ctx *cli.Context) options {
 		install:        ctx.Bool("install") && !ctx.Bool("no-install"),
 		overwriteDrift: ctx.Bool("overwrite-drift"), accessible: ctx.Bool("accessible"),
 		root: ctx.String("root"), rootKeys: ctx.Bool("root-keys"),
-		consents: consentsGiven(ctx), now: time.Now, command: ctx.Command.Name,
+		consents: consentsGiven(ctx), command: ctx.Command.Name,
 	}
 }
 

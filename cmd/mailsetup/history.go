@@ -29,7 +29,7 @@ func historyCommand(c console) *cli.Command {
 				return err
 			}
 			s, err := openSession(ctx.Context, c, options{
-				dryRun: true, json: ctx.Bool("json"), root: ctx.String("root"), now: time.Now, command: "history",
+				dryRun: true, json: ctx.Bool("json"), root: ctx.String("root"), command: "history",
 			})
 			if err != nil {
 				return err
@@ -154,7 +154,7 @@ func recoverCommand(c console) *cli.Command {
 			if err := noArguments(ctx); err != nil {
 				return err
 			}
-			s, err := openSession(ctx.Context, c, options{root: ctx.String("root"), now: time.Now, command: "recover"})
+			s, err := openSession(ctx.Context, c, options{root: ctx.String("root"), command: "recover"})
 			if err != nil {
 				return err
 			}

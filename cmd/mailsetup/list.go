@@ -14,6 +14,7 @@ import (
 	"mailsetup/internal/recordwatch"
 	"mailsetup/internal/rotation"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/text"
 )
 
 func listCommand(c console) *cli.Command {
@@ -37,7 +38,7 @@ func listCommand(c console) *cli.Command {
 				return err
 			}
 			s, err := openSession(ctx.Context, c, options{
-				dryRun: true, json: ctx.Bool("json"), root: ctx.String("root"), now: time.Now, command: "list",
+				dryRun: true, json: ctx.Bool("json"), root: ctx.String("root"), command: "list",
 			})
 			if err != nil {
 				return err
@@ -169,7 +170,7 @@ func table(all []listedDomain, now time.Time) string {
 			rows = append(rows, []string{d.Domain, k.Selector, age(k.Made, now), k.state(), cmp.Or(string(d.DNS), "-"), d.Checked.text(now)})
 		}
 	}
-	return aligned(rows, 80)
+	return text.Columns(rows, 80)
 }
 
 func (k listedKey) state() string {
@@ -192,4 +193,11 @@ func (c *listedChecked) text(now time.Time) string {
 		return "ok " + age(&c.At, now)
 	}
 	return "bad " + age(&c.At, now)
+}
+
+func age(t *time.Time, now time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return text.Age(*t, now)
 }

@@ -94,7 +94,7 @@ func (s *session) printJSON(v any) error {
 func (s *session) printRun(r provision.Result) error {
 	var found error
 	if r.Problem != nil {
-		s.c.say("all of this stays, but %s", harmless(r.Problem))
+		s.c.say("all of this stays, but %s", message(r.Problem))
 		s.c.hints(hint.Of(r.Problem))
 		found = errProblemsFound
 	}

@@ -72,7 +72,7 @@ func TestCtrlCAtAQuestion(t *testing.T) {
 	cancel()
 	u, _ := atTerminal("y\n")
 	_, err := u.AskConsents(ctx, []state.Question{askSPF}, "")
-	if code, _ := judge(err); code != 130 || !errors.Is(err, wizard.ErrAborted) {
+	if code, _ := exitCode(err); code != 130 || !errors.Is(err, wizard.ErrAborted) {
 		t.Errorf("exit %d, %v", code, err)
 	}
 }

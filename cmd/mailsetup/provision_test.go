@@ -22,7 +22,7 @@ func bareSession(t *testing.T) (*session, *systemtest.Mem, *bytes.Buffer, spec.S
 	mem, said := systemtest.NewMem(), &bytes.Buffer{}
 	mem.PutFile("/etc/os-release", "ID=debian\nVERSION_ID=\"13\"\n")
 	s := &session{
-		c: console{out: said, err: said}, o: options{yes: true, install: true, now: time.Now},
+		c: console{out: said, err: said}, o: options{yes: true, install: true},
 		keys: keyring.Ledger{}, record: plan.Record{},
 	}
 	s.Machine = machine.New(mem, dnsclient.New("127.0.0.1:1"), s.machineOptions())

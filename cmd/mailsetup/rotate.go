@@ -159,12 +159,12 @@ func (s *session) printWaiting(k rotation.WaitingKey) {
 
 // mailFailure mails why a run failed that nobody sits in front of.
 func mailFailure(ctx context.Context, c console, o options, failed error) {
-	if code, _ := judge(failed); errors.Is(failed, errProblemsFound) || code == exitInterrupted || os.Geteuid() != 0 {
+	if code, _ := exitCode(failed); errors.Is(failed, errProblemsFound) || code == exitInterrupted || os.Geteuid() != 0 {
 		return
 	}
 	s := &session{c: c, o: o}
 	s.Machine = machine.New(system.NewHost(system.Options{}), nil, s.machineOptions())
 	if err := rotation.MailFailure(ctx, s.Sys, s.store(), s.Now, failed); err != nil {
-		c.say("%s", harmless(err))
+		c.say("%s", message(err))
 	}
 }

@@ -85,7 +85,7 @@ func (s *rotationStore) LastCheck(domain string) keyring.Checked { return s.stor
 func (s *rotationStore) SaveChecks(results map[string]recordwatch.Result) error {
 	checked, watches := map[string]keyring.Checked{}, map[string]keyring.Watch{}
 	for name, r := range results {
-		checked[name] = r.View.Checked(s.keys[name], s.o.now().UTC())
+		checked[name] = r.View.Checked(s.keys[name], time.Now().UTC())
 		watches[name] = r.Watch
 	}
 	return s.store().SaveChecks(checked, watches)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"time"
 
 	"mailsetup/internal/adopt"
 	"mailsetup/internal/apply"
@@ -15,6 +16,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/store"
+	"mailsetup/internal/text"
 	"mailsetup/internal/wizard"
 	"mailsetup/steps"
 	"mailsetup/steps/step"
@@ -81,10 +83,10 @@ func openSession(ctx context.Context, c console, o options) (*session, error) {
 
 func (s *session) machineOptions() machine.Options {
 	return machine.Options{
-		Root: s.o.root, DryRun: s.o.dryRun, Command: s.o.command, Clock: s.o.now,
+		Root: s.o.root, DryRun: s.o.dryRun, Command: s.o.command, Clock: time.Now,
 		Unattended: s.o.command == "rotate-dkim", Interactive: s.c.interactive, KeepInterrupted: s.o.command == "recover",
 		Logf: s.c.say, Hold: s.c.hold, Progress: s.progress,
-		Recovered: func(r apply.Report) { s.c.say("%s", fold(r.String(), 78)) },
+		Recovered: func(r apply.Report) { s.c.say("%s", text.Wrap(r.String(), 78)) },
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -34,7 +33,7 @@ func statusCommand(c console) *cli.Command {
 		ArgsUsage:    "[DOMAIN...]",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
-			o := options{dryRun: true, json: ctx.Bool("json"), now: time.Now, command: "status"}
+			o := options{dryRun: true, json: ctx.Bool("json"), command: "status"}
 			r := rotation.Options{Domains: ctx.Args().Slice()}
 			if err := checkRotation(&r, o); err != nil {
 				return err
