@@ -53,7 +53,7 @@ func (s Selectors) Resumable(domain string) (keyring.Key, bool) {
 // zone of this machine or in DNS, where a second server of the domain may have
 // published one this month. What cannot be read counts as in use.
 func (s Selectors) InUse(ctx context.Context, domain, selector string) bool {
-	if s.Ledger.Used(domain, selector) {
+	if s.Ledger.SelectorUsed(domain, selector) {
 		return true
 	}
 	if o, err := s.Files.Read(steps.KeyFile(domain, selector)); err != nil || o.Kind != state.Absent {
@@ -75,7 +75,7 @@ func (s Selectors) Choose(ctx context.Context, domain, preferred string) string 
 	if preferred != "" && !s.InUse(ctx, domain, preferred) {
 		return preferred
 	}
-	return keyring.Choose(s.Now, func(selector string) bool { return s.InUse(ctx, domain, selector) }, s.Random)
+	return keyring.ChooseSelector(s.Now, func(selector string) bool { return s.InUse(ctx, domain, selector) }, s.Random)
 }
 
 // ForFirstKey returns the selector of the first key of a domain: that of the spec.

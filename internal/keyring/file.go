@@ -51,7 +51,7 @@ func ParseDomain(text []byte) ([]Key, error) {
 	for _, r := range doc.Keys {
 		keys = append(keys, r.key())
 	}
-	if err := Check(keys); err != nil {
+	if err := Validate(keys); err != nil {
 		return nil, fmt.Errorf("parse ledger: %w", err)
 	}
 	return keys, nil

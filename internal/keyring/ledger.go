@@ -40,10 +40,10 @@ func (l Ledger) Signing(domain string) (Key, bool) {
 	return Key{}, false
 }
 
-// Used reports whether the domain ever had a key under the selector, at
+// SelectorUsed reports whether the domain ever had a key under the selector, at
 // whatever stage it is now: selectors are never used again. DNS does not tell
 // upper from lower case, so neither does this.
-func (l Ledger) Used(domain, selector string) bool {
+func (l Ledger) SelectorUsed(domain, selector string) bool {
 	return slices.ContainsFunc(l[domain], func(k Key) bool { return strings.EqualFold(k.Selector, selector) })
 }
 
@@ -157,8 +157,8 @@ func (k Key) Drained(now time.Time, drain time.Duration) bool {
 	return k.Stage == Draining && ok && now.Sub(since) >= drain
 }
 
-// Same reports whether two lists of keys make the same file.
-func Same(a, b []Key) bool {
+// EqualOnDisk reports whether two lists of keys make the same file.
+func EqualOnDisk(a, b []Key) bool {
 	return slices.EqualFunc(a, b, func(x, y Key) bool {
 		since := maps.EqualFunc(x.Since, y.Since, func(s, t time.Time) bool { return stamp(s).Equal(stamp(t)) })
 		seen := x.Seen.IsZero() == y.Seen.IsZero() && stamp(x.Seen).Equal(stamp(y.Seen))
@@ -167,8 +167,8 @@ func Same(a, b []Key) bool {
 	})
 }
 
-// Check finds keys that contradict each other or themselves.
-func Check(keys []Key) error {
+// Validate finds keys that contradict each other or themselves.
+func Validate(keys []Key) error {
 	active := ""
 	seen := make(map[string]bool, len(keys))
 	for _, k := range keys {
@@ -199,10 +199,10 @@ const tail = 4
 // calls everything taken cannot hang the program.
 const attempts = 100
 
-// Choose returns a selector that is not taken: the month (202611), or the month
+// ChooseSelector returns a selector that is not taken: the month (202611), or the month
 // with a random tail. Random returns n characters of a-z and 0-9. If all
 // attempts were taken the last one is returned, and creating its file fails.
-func Choose(now time.Time, taken func(selector string) bool, random func(n int) string) string {
+func ChooseSelector(now time.Time, taken func(selector string) bool, random func(n int) string) string {
 	month := now.Format("200601")
 	selector := month
 	for range attempts {

@@ -129,7 +129,7 @@ func TestWithdrawn(t *testing.T) {
 	gone.Stage, gone.Since[Gone] = Gone, day(9)
 	equal(t, "withdrawn", got, []Key{key("a", Gone), gone})
 	l := Ledger{"shop.example": got}
-	if !l.Used("shop.example", "B") || l.Used("shop.example", "c") || l.Used("b.example", "a") {
+	if !l.SelectorUsed("shop.example", "B") || l.SelectorUsed("shop.example", "c") || l.SelectorUsed("b.example", "a") {
 		t.Error("used selectors are not those of the domain's keys")
 	}
 	if k, ok := l.Signing("shop.example"); ok {
@@ -151,12 +151,12 @@ func TestChoose(t *testing.T) {
 		return next[:n]
 	}
 	free := func(string) bool { return false }
-	equal(t, "free", Choose(day(30), free, random), "202611")
+	equal(t, "free", ChooseSelector(day(30), free, random), "202611")
 	taken := map[string]bool{"202611": true, "202611-aaaa": true}
-	equal(t, "taken", Choose(day(30), func(s string) bool { return taken[s] }, random), "202611-bbbb")
+	equal(t, "taken", ChooseSelector(day(30), func(s string) bool { return taken[s] }, random), "202611-bbbb")
 	// All taken ends, with something that is still a selector.
 	all := func(string) bool { return true }
-	equal(t, "all taken", Choose(day(30), all, func(n int) string { return strings.Repeat("z", n) }), "202611-zzzz")
+	equal(t, "all taken", ChooseSelector(day(30), all, func(n int) string { return strings.Repeat("z", n) }), "202611-zzzz")
 }
 
 func FuzzParseDomain(f *testing.F) {
@@ -237,14 +237,14 @@ func TestSame(t *testing.T) {
 		a, b := key("a", Active), key("a", Active)
 		b.Since = maps.Clone(b.Since)
 		change.do(&b)
-		if got := Same([]Key{a}, []Key{b}); got != change.same {
+		if got := EqualOnDisk([]Key{a}, []Key{b}); got != change.same {
 			t.Errorf("%s: %v", name, got)
 		}
 		if files := bytes.Equal(MarshalDomain([]Key{a}), MarshalDomain([]Key{b})); files != change.same {
 			t.Errorf("%s: the files say %v", name, files)
 		}
 	}
-	if Same([]Key{key("a", Active)}, nil) {
+	if EqualOnDisk([]Key{key("a", Active)}, nil) {
 		t.Error("a key and none are the same")
 	}
 }

@@ -140,7 +140,7 @@ func (w *world) fail(format string, a ...any) {
 // check is the list of promises (design.md, the life of a key).
 func (w *world) check() {
 	w.seen()
-	if err := Check(w.keys); err != nil {
+	if err := Validate(w.keys); err != nil {
 		w.fail("ledger: %v", err)
 	}
 	if w.table == "" || !w.files[w.table] {

@@ -458,7 +458,7 @@ func (s *server) check() {
 		}
 	}
 	for domain, list := range keys {
-		if err := keyring.Check(list); err != nil {
+		if err := keyring.Validate(list); err != nil {
 			s.t.Fatalf("%s: %v", s.now.Format(time.DateTime), err)
 		}
 		for _, k := range list {

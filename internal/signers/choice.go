@@ -64,5 +64,5 @@ func (c Choice) Apply(in *step.Input, pairs []dkimkeys.Pair, q state.Question, r
 // before, nor where another one was asked for.
 func (c Choice) mayCopy(pairs []dkimkeys.Pair, domain, selector string) bool {
 	makes := slices.ContainsFunc(pairs, func(p dkimkeys.Pair) bool { return p.Domain == domain })
-	return makes && !c.Ledger.Used(domain, selector) && (c.Selector == "" || strings.EqualFold(c.Selector, selector))
+	return makes && !c.Ledger.SelectorUsed(domain, selector) && (c.Selector == "" || strings.EqualFold(c.Selector, selector))
 }

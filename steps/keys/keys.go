@@ -95,7 +95,7 @@ func After(in step.Input, d spec.Domain) []keyring.Key {
 // isWritten reports whether the file of a domain's keys is known to say this.
 func isWritten(in step.Input, domain string, keys []keyring.Key) bool {
 	there, ok := in.Written[domain]
-	return ok && keyring.Same(there, keys)
+	return ok && keyring.EqualOnDisk(there, keys)
 }
 
 // activated moves a key that was waiting for its first day to active. Its
