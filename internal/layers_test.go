@@ -29,6 +29,7 @@ var pure = strings.Fields(`
 	internal/dnsname
 	internal/edits
 	internal/hint
+	internal/inventory
 	internal/keyring
 	internal/mastercf
 	internal/milters

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"mailsetup/internal/inventory"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 )
@@ -15,21 +16,21 @@ func TestListTable(t *testing.T) {
 		return &t
 	}
 	until := now.Add(48 * time.Hour)
-	all := []listedDomain{
+	all := []inventory.Domain{
 		{
 			Domain: "a-name-that-is-longer-than-the-others-leave-room-for.example", DNS: spec.DNSManual,
-			Keys: []listedKey{{Selector: "202611-abcd", State: keyring.Active, Made: ago(90 * time.Minute)}},
+			Keys: []inventory.Key{{Selector: "202611-abcd", State: keyring.Active, Made: ago(90 * time.Minute)}},
 		},
 		{
-			Domain: "lab.example", DNS: spec.DNSBind, Checked: &listedChecked{At: *ago(3 * time.Hour), OK: true},
-			Keys: []listedKey{{Selector: "202611", State: keyring.Active, Made: ago(400 * 24 * time.Hour), Seen: ago(0)}},
+			Domain: "lab.example", DNS: spec.DNSBind, Checked: &inventory.Checked{At: *ago(3 * time.Hour), OK: true},
+			Keys: []inventory.Key{{Selector: "202611", State: keyring.Active, Made: ago(400 * 24 * time.Hour), Seen: ago(0)}},
 		},
 		{Domain: "new.example", DNS: spec.DNSUpdate},
 		{
-			Domain: "old.example", Removed: true, Checked: &listedChecked{At: *ago(-time.Hour)},
-			Keys: []listedKey{{Selector: "202611", State: keyring.Draining, Made: ago(47 * time.Hour), Until: &until}},
+			Domain: "old.example", Removed: true, Checked: &inventory.Checked{At: *ago(-time.Hour)},
+			Keys: []inventory.Key{{Selector: "202611", State: keyring.Draining, Made: ago(47 * time.Hour), Until: &until}},
 		},
-		{Domain: "unknown.example", DNS: spec.DNSBind, Keys: []listedKey{{Selector: "202611"}}},
+		{Domain: "unknown.example", DNS: spec.DNSBind, Keys: []inventory.Key{{Selector: "202611"}}},
 	}
 	const want = `DOMAIN                    SELECTOR     AGE   STATE              DNS      CHECKED
 a-name-that-is-longer-than-the-others-leave-room-for.example
@@ -39,7 +40,7 @@ new.example               -            -     no key             rfc2136  -
 old.example               202611       47h   drains 2026-11-26  -        bad 0m
 unknown.example           202611       -     ?                  bind     -
 `
-	if got := table(all, now); got != want {
+	if got := inventoryTable(all, now); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
