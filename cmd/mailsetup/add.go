@@ -117,16 +117,3 @@ func (s *session) nothingLeft(why string) error {
 	fmt.Fprintf(s.c.out, "Nothing to do: %s.\n", why)
 	return nil
 }
-
-// lookAgain asks about what the answers added: third parties in SPF records,
-// and zones that reports to others need.
-func (s *session) lookAgain(ctx context.Context, w *spec.Spec) error {
-	if s.Image != nil {
-		return nil
-	}
-	if !slices.Equal(s.origins(w), s.looked) {
-		return s.look(ctx, w)
-	}
-	s.lookUp(ctx, w, s.namesOf(w, s.facts.FQDN), &s.facts)
-	return nil
-}

@@ -128,7 +128,7 @@ func (s *session) dnsInput(ctx context.Context, sp spec.Spec, domains []spec.Dom
 		return steps.Input{}, err
 	}
 	in := steps.Input{Spec: sp, Facts: s.facts, Keys: s.keys, Scope: scope, Now: s.Now}
-	s.covered(ctx, &in)
+	s.collector().LookAtWildcards(ctx, &in)
 	if s.Image == nil && os.Geteuid() == 0 {
 		// What a primary has of the administrator's own helps to judge, and can
 		// be done without.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -75,14 +74,14 @@ func (g gatherer) Recipients(ctx context.Context, in steps.Input) map[string]sta
 	if g.Image != nil { // of which nothing can be said
 		return nil
 	}
-	return facts.Recipients(ctx, source{g.Sys}, in)
+	return facts.Recipients(ctx, facts.Source(g.Sys), in)
 }
 
 // Selectors implements propose.Gatherer.
 func (g gatherer) Selectors(ledger keyring.Ledger, zones []state.Zone) dkimkeys.Selectors {
 	list := dkimkeys.Selectors{Ledger: ledger, Files: g.Sys, Zones: zones, Now: g.Now, Random: machine.Random, Seen: g.seen}
 	if g.o.root == "" {
-		list.DNS = cmp.Or(g.asked, g.Resolver)
+		list.DNS = g.collector().Client()
 	}
 	return list
 }

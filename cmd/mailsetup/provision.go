@@ -72,7 +72,7 @@ func (s sources) Recipients(ctx context.Context, r provision.Request, in steps.I
 	if r.Steps != nil || s.Image != nil {
 		return nil, nil
 	}
-	return facts.CheckRecipients(ctx, source{s.Sys}, in, r.Have)
+	return facts.CheckRecipients(ctx, facts.Source(s.Sys), in, r.Have)
 }
 
 // Milters implements provision.Facts.

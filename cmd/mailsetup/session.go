@@ -7,7 +7,7 @@ import (
 
 	"mailsetup/internal/adopt"
 	"mailsetup/internal/apply"
-	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/facts"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
@@ -40,14 +40,9 @@ type session struct {
 	// passed is how long keys have been in their stages.
 	passed keyring.Elapsed
 	// steps are those that the run takes; nil for all.
-	steps        []steps.Step
-	fingerprints store.Fingerprints
-	// glance is a look at the machine that began ahead, nil for none.
-	glance *glance
-	// looked are the names whose zones were looked at, and asked is the resolver
-	// of that look, which has answers already.
-	looked []string
-	asked  *dnsclient.Client
+	steps []steps.Step
+	// facter gathers facts, nil before it was needed.
+	facter *facts.Collector
 
 	zonesAsked int          // since a unit was acted on last
 	taken      *adopt.Setup // an OpenDKIM set up by hand; nil for none
@@ -71,7 +66,10 @@ func openSession(ctx context.Context, c console, o options) (*session, error) {
 	if s.Image == nil {
 		s.asker = probe.Signatures
 	}
-	if err = s.ahead(ctx); err == nil {
+	if s.o.zones != nil {
+		err = s.collector().Prefetch(ctx, s.o.zones)
+	}
+	if err == nil {
 		err = s.remember()
 	}
 	if err != nil {
@@ -91,7 +89,7 @@ func (s *session) machineOptions() machine.Options {
 }
 
 func (s *session) close() {
-	s.glance.end()
+	s.collector().Close()
 	_ = s.Close()
 }
 

@@ -97,6 +97,9 @@ func (m *Machine) Close() error {
 	return err
 }
 
+// Command is the name of the command that opened the machine.
+func (m *Machine) Command() string { return m.options.Command }
+
 // SetNow sets Now to the present: UTC and whole seconds, as times are written down.
 func (m *Machine) SetNow() { m.Now = m.options.Clock().UTC().Truncate(time.Second) }
 

@@ -1,0 +1,49 @@
+package facts
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"mailsetup/internal/detect"
+	"mailsetup/internal/state"
+	"mailsetup/steps"
+)
+
+// lookUpDNS asks what the world sees at the names of a spec, and what the SPF
+// records that are there mean for this server.
+func (c *Collector) lookUpDNS(ctx context.Context, r Request, f *state.Facts) {
+	names := r.namesToResolve(f.FQDN)
+	q := detect.SPFQuery{Zones: f.Zones, Addresses: r.Spec.Host.Addresses, Planned: steps.Planned(r.Spec)}
+	policies := []string{}
+	for _, name := range names {
+		if _, err := netip.ParseAddr(name); err == nil {
+			continue
+		}
+		q.Names = append(q.Names, name)
+		if name != r.Spec.Host.Hostname || r.Spec.Has(name) {
+			policies = append(policies, "_dmarc."+name)
+		}
+	}
+	for d := range r.Scope.Domains(r.Spec) {
+		policies = append(policies, steps.Authorisations(d)...)
+		for _, i := range d.SPF.Include {
+			if !slices.Contains(q.Includes, i) {
+				q.Includes = append(q.Includes, i)
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { f.Live = detect.Live(ctx, c.client, append(policies, names...)) })
+	wg.Go(func() { f.SPF = detect.SPF(ctx, c.client, q) })
+	wg.Wait()
+}
+
+// LookAtWildcards finds out what the wildcards of zones answer whose records are
+// printed, into the facts of the steps' input.
+func (c *Collector) LookAtWildcards(ctx context.Context, in *steps.Input) {
+	if c.m.Image == nil {
+		in.Facts.Covered = detect.Covered(ctx, c.Client(), steps.Printed(*in))
+	}
+}

@@ -1,0 +1,157 @@
+// Package facts gathers what a run has to know of the machine and of DNS, for
+// the domains in its scope.
+package facts
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+
+	"mailsetup/internal/detect"
+	"mailsetup/internal/detect/source"
+	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/machine"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/store"
+	"mailsetup/internal/system"
+	"mailsetup/steps"
+	"mailsetup/steps/step"
+)
+
+// Request says what a run has to know the facts for.
+type Request struct {
+	Spec    spec.Spec
+	Ledger  keyring.Ledger
+	Scope   step.Scope
+	Removed []spec.Domain // that the run takes out of the spec, as they were
+	Steps   []step.Step   // nil: all. A rotation looks at the zones of its keys alone.
+}
+
+// Gathered is what was found.
+type Gathered struct {
+	Facts state.Facts
+	// Scope is the one of the request, without domains of which nothing has changed
+	// since a run left them as they should be.
+	Scope step.Scope
+	// Pristine are hashes of files that are as their package shipped them, and that
+	// mailsetup may replace: that is no drift.
+	Pristine plan.Record
+}
+
+// Collector gathers the facts of one run. It is not for several goroutines.
+type Collector struct {
+	m            *machine.Machine
+	prefetched   *prefetch          // nil for none
+	fingerprints store.Fingerprints // nil before they were read
+	zoneNames    []string           // whose zones were looked at last
+	client       *dnsclient.Client  // with the answers of the last look, nil before
+	otherMTA     *state.OtherMTA    // found before this run replaced it
+}
+
+// New returns a collector for a machine.
+func New(m *machine.Machine) *Collector { return &Collector{m: m} }
+
+// Close ends what was begun ahead.
+func (c *Collector) Close() { c.prefetched.end() }
+
+// files are those whose content steps look at.
+var files = []state.Path{steps.Conf, "/etc/aliases", "/etc/mailname", "/etc/bind/named.conf.local"}
+
+// Gather looks at the machine, and asks DNS about the names of a spec.
+func (c *Collector) Gather(ctx context.Context, r Request) (Gathered, error) {
+	if c.m.Image != nil {
+		dir, err := filepath.Abs(c.m.Root) // programs run elsewhere
+		if err != nil {
+			return Gathered{}, err
+		}
+		f, err := detect.Image(ctx, c.m.Image, system.NewHost(system.Options{}), dir, files)
+		return Gathered{Facts: f, Scope: r.Scope}, err
+	}
+	var err error
+	if r.Scope, err = c.skipUnchanged(r); err != nil {
+		return Gathered{}, err
+	}
+	c.zoneNames, c.client = r.zoneNames(), c.m.Resolver.WithCache()
+	f, err := c.machineFacts(ctx, c.zoneNames)
+	if err != nil {
+		return Gathered{}, err
+	}
+	if r.Steps == nil { // keys are replaced whatever else DNS says
+		c.lookUpDNS(ctx, r, &f)
+	}
+	f.OtherMTA = cmp.Or(f.OtherMTA, c.otherMTA) // what this run replaced leaves things behind
+	c.otherMTA = f.OtherMTA
+	if f.Postfix != nil {
+		f.Postfix.Fresh = store.New(c.m.Sys).PostfixIsFresh()
+	}
+	return Gathered{f, r.Scope, c.pristine(f)}, nil
+}
+
+// Refresh asks DNS about what a spec has beyond the one that facts were gathered
+// for: third parties in SPF records, and zones that reports to others need.
+func (c *Collector) Refresh(ctx context.Context, r Request, f state.Facts) (Gathered, error) {
+	switch {
+	case c.m.Image != nil:
+		return Gathered{Facts: f, Scope: r.Scope}, nil
+	case !slices.Equal(r.zoneNames(), c.zoneNames):
+		return c.Gather(ctx, r)
+	}
+	c.lookUpDNS(ctx, r, &f)
+	return Gathered{Facts: f, Scope: r.Scope}, nil
+}
+
+// Client asks DNS, with the answers of the last look at hand.
+func (c *Collector) Client() *dnsclient.Client { return cmp.Or(c.client, c.m.Resolver) }
+
+// skipUnchanged takes the domains out of a scope of which nothing has changed. A
+// run about some domains looks at them.
+func (c *Collector) skipUnchanged(r Request) (step.Scope, error) {
+	scope := r.Scope.Skip(nil)
+	if !scope.WholeHost() {
+		return scope, nil
+	}
+	s := store.New(c.m.Sys)
+	if c.fingerprints == nil {
+		var err error
+		if c.fingerprints, err = s.LoadFingerprints(); err != nil {
+			return scope, err
+		}
+	}
+	unchanged, err := s.Unchanged(r.Spec, r.Ledger, c.fingerprints)
+	return scope.Skip(unchanged), err
+}
+
+// pristine returns the hash of the package's own opendkim.conf. Nothing else that is
+// still as shipped becomes ours.
+func (c *Collector) pristine(f state.Facts) plan.Record {
+	o, err := c.m.Sys.Read(steps.Conf)
+	if err != nil || !f.Pristine[steps.Conf] {
+		return nil
+	}
+	return plan.Record{steps.Conf: plan.Hash(o.Content)}
+}
+
+func (c *Collector) look(ctx context.Context, zoneNames []string) (state.Facts, error) {
+	return detect.Machine(ctx, withoutSystemd{c.m.Sys}, detect.Options{Files: files, Origins: zoneNames})
+}
+
+// Source is a system as detect looks at it.
+func Source(sys system.System) source.Source { return withoutSystemd{sys} }
+
+// withoutSystemd lets a machine be looked at on which systemd does not run, in a
+// container or a chroot: no unit is found there.
+type withoutSystemd struct{ system.System }
+
+// Status implements system.Units.
+func (s withoutSystemd) Status(ctx context.Context, unit string) (system.UnitStatus, error) {
+	st, err := s.System.Status(ctx, unit)
+	if errors.Is(err, system.ErrNoSystemd) {
+		return system.UnitStatus{Load: "not-found", Active: "inactive"}, nil
+	}
+	return st, err
+}

@@ -1,0 +1,96 @@
+package facts
+
+import (
+	"slices"
+	"strings"
+
+	"mailsetup/internal/spec"
+	"mailsetup/steps"
+	"mailsetup/steps/step"
+)
+
+// zoneNames returns the names whose zones get records, sorted.
+func (r Request) zoneNames() []string {
+	if r.Steps != nil {
+		return r.keyZoneNames()
+	}
+	var names []string
+	if r.Scope.WholeHost() {
+		names = append(names, r.Spec.Host.Domain)
+	}
+	if r.Scope.Includes(r.Spec.Host.Domain) { // whose records are those of the host, too
+		names = append(names, r.Spec.Host.Hostname)
+	}
+	for d := range r.Scope.Domains(r.Spec) {
+		names = append(append(names, d.Name), steps.Authorisations(d)...)
+	}
+	for _, d := range r.Removed {
+		names = append(names, steps.Authorisations(d)...)
+	}
+	return sortedUnique(append(names, r.Scope.Selection()...)) // and those that the spec no longer has
+}
+
+// keyZoneNames returns the domains of a rotation whose zones here get or lose keys.
+func (r Request) keyZoneNames() []string {
+	if !publishes(r.Steps) {
+		return nil
+	}
+	elsewhere := map[string]bool{}
+	for _, d := range r.Spec.Domains {
+		elsewhere[d.Name] = r.Spec.DNSOf(d) == spec.DNSManual
+	}
+	return slices.DeleteFunc(r.Scope.Selection(), func(name string) bool { return elsewhere[name] })
+}
+
+// publishes reports whether a step is about records; nil are all steps.
+func publishes(list []step.Step) bool {
+	return list == nil || slices.ContainsFunc(list, func(st step.Step) bool { return st.DNS })
+}
+
+// namesToResolve returns the names that DNS is asked about: those of the domains,
+// and of the host and its addresses. Without an answer yet they are those of this
+// machine.
+func (r Request) namesToResolve(fqdn string) []string {
+	var names []string
+	known := map[string]bool{"": true}
+	add := func(name string) {
+		if !known[name] {
+			known[name] = true
+			names = append(names, name)
+		}
+	}
+	h := r.Spec.Host
+	add(h.Hostname)
+	if r.Scope.WholeHost() {
+		add(h.Domain)
+		if h.Hostname == "" && fqdn != "" {
+			add(fqdn)
+			add(mailDomain(fqdn))
+		}
+		for _, a := range h.Addresses {
+			add(a.String())
+		}
+	}
+	for d := range r.Scope.Domains(r.Spec) {
+		add(d.Name)
+		add(d.SPF.Redirect)
+	}
+	return names
+}
+
+// mailDomain returns the domain that a host of this name probably sends mail for:
+// its parent, unless that is a top-level domain.
+func mailDomain(host string) string {
+	_, rest, _ := strings.Cut(host, ".")
+	if !strings.Contains(rest, ".") {
+		return host
+	}
+	return rest
+}
+
+// sortedUnique returns the names that are not empty, sorted and each once.
+func sortedUnique(names []string) []string {
+	names = slices.DeleteFunc(names, func(n string) bool { return n == "" })
+	slices.Sort(names)
+	return slices.Compact(names)
+}
