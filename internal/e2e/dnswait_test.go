@@ -23,10 +23,10 @@ type lastCheck struct {
 func checked(t *testing.T, b *lab.Box) lastCheck {
 	t.Helper()
 	var c lastCheck
-	if err := json.Unmarshal([]byte(b.Read(t, "/var/lib/mailsetup/checked/lab.example.json")), &c); err != nil {
+	if err := json.Unmarshal([]byte(b.Read(t, "/var/lib/mailsetup/dns-checks/lab.example.json")), &c); err != nil {
 		t.Fatal(err)
 	}
-	if mode := b.Run(t, "stat", "-c", "%a %U", "/var/lib/mailsetup/checked", "/var/lib/mailsetup/checked/lab.example.json"); mode != "700 root\n600 root\n" {
+	if mode := b.Run(t, "stat", "-c", "%a %U", "/var/lib/mailsetup/dns-checks", "/var/lib/mailsetup/dns-checks/lab.example.json"); mode != "700 root\n600 root\n" {
 		t.Errorf("modes %q", mode)
 	}
 	return c

@@ -165,7 +165,7 @@ func tree(t *testing.T, b *lab.Box) map[string]string { return treeOf(t, b) }
 
 func treeOf(t *testing.T, b *lab.Box) map[string]string {
 	t.Helper()
-	return b.Snapshot(t, "/etc", "/var/spool/postfix/opendkim", "/var/lib/mailsetup", "!/var/lib/mailsetup/settled")
+	return b.Snapshot(t, "/etc", "/var/spool/postfix/opendkim", "/var/lib/mailsetup", "!/var/lib/mailsetup/unchanged")
 }
 
 func same(t *testing.T, before, after map[string]string) {

@@ -168,7 +168,7 @@ func onlyToldWithinAWeek(t *testing.T, b *lab.Box, panel *rewrites, key string) 
 // notWanted: repair = "no" leaves it at telling.
 func notWanted(t *testing.T, b *lab.Box, panel *rewrites, key string) {
 	t.Helper()
-	b.Sh(t, `rm /var/lib/mailsetup/checked/lab.example.json; sed -i '/^notify/i repair = "no"' /etc/mailsetup/host.toml`)
+	b.Sh(t, `rm /var/lib/mailsetup/dns-checks/lab.example.json; sed -i '/^notify/i repair = "no"' /etc/mailsetup/host.toml`)
 	product(t, b, 0, "rotate-dkim", "--yes")
 	panel.again(t)
 	_, said := product(t, b, 3, "rotate-dkim", "--yes")
@@ -182,19 +182,19 @@ func notWanted(t *testing.T, b *lab.Box, panel *rewrites, key string) {
 func fragmentEdited(t *testing.T, b *lab.Box, panel *rewrites, key string) {
 	t.Helper()
 	const fragment = "/etc/bind/mailsetup/lab.example.zone"
-	b.Sh(t, "rm /var/lib/mailsetup/checked/lab.example.json; cp -p "+fragment+" /root/; sed -i '/^_dmarc/d' "+fragment)
+	b.Sh(t, "rm /var/lib/mailsetup/dns-checks/lab.example.json; cp -p "+fragment+" /root/; sed -i '/^_dmarc/d' "+fragment)
 	out, said := product(t, b, 3, "rotate-dkim", "--yes")
 	says(t, strings.ReplaceAll(out+said, "\n", " "), "lab.example: "+key+" TXT: missing at ", "lab.example: not put back: "+fragment+" is not as mailsetup left it",
 		"hint: mailsetup init --dry-run shows the difference; init --overwrite-drift writes our version")
 	saysNot(t, b.Read(t, panel.file), "$INCLUDE")
-	b.Sh(t, "cp -p /root/lab.example.zone "+fragment+"; rm /var/lib/mailsetup/checked/lab.example.json")
+	b.Sh(t, "cp -p /root/lab.example.zone "+fragment+"; rm /var/lib/mailsetup/dns-checks/lab.example.json")
 	product(t, b, 3, "rotate-dkim", "--yes")
 	if len(dig(t, b, "TXT", key)) == 0 {
 		t.Errorf("not put back once the fragment was as before:\n%s", b.Read(t, panel.file))
 	}
 	product(t, b, 0, "rotate-dkim", "--yes")
 
-	b.Sh(t, "rm /var/lib/mailsetup/checked/lab.example.json "+fragment)
+	b.Sh(t, "rm /var/lib/mailsetup/dns-checks/lab.example.json "+fragment)
 	_, said = product(t, b, 3, "rotate-dkim", "--yes")
 	says(t, strings.ReplaceAll(said, "\n", " "), "lab.example: gone from its zone, and put back: file "+fragment)
 	b.Sh(t, "cmp "+fragment+" /root/lab.example.zone")

@@ -401,7 +401,7 @@ func (r remote) removed(t *testing.T, sink *lab.Sink) {
 	if is := r.zone(t, "zwei.example"); strings.Contains(is, "TXT") {
 		t.Errorf("after the drain:\n%s", is)
 	}
-	if keys := r.Sh(t, "ls /etc/dkimkeys /var/lib/mailsetup/published"); strings.Contains(keys, "zwei") {
+	if keys := r.Sh(t, "ls /etc/dkimkeys /var/lib/mailsetup/dns-updates"); strings.Contains(keys, "zwei") {
 		t.Errorf("something of it is left:\n%s", keys)
 	}
 	if out, _ := product(t, r.Box, 0, "rotate-dkim", "--yes"); out != "" {

@@ -96,7 +96,7 @@ sed -i 's/^rotate_every = .*/rotate_every = "never"/' /etc/mailsetup/domains.d/s
 // which waits.
 func laterBy(t *testing.T, b *lab.Box, span time.Duration) {
 	t.Helper()
-	const file = "/var/lib/mailsetup/passed.json"
+	const file = "/var/lib/mailsetup/key-times.json"
 	var doc map[string]any
 	if err := json.Unmarshal([]byte(b.Read(t, file)), &doc); err != nil {
 		t.Fatal(err)

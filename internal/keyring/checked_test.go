@@ -26,7 +26,7 @@ func TestCheckedText(t *testing.T) {
 	}
 	c.At = day(3)
 	equal(t, "parsed", got, c)
-	equal(t, "path", string(CheckedFile("shop.example")), "/var/lib/mailsetup/checked/shop.example.json")
+	equal(t, "path", string(CheckedFile("shop.example")), "/var/lib/mailsetup/dns-checks/shop.example.json")
 }
 
 func TestParseChecked(t *testing.T) {

@@ -38,7 +38,7 @@ func TestUnitsThatAreDue(t *testing.T) {
 			}
 			var got []string
 			for _, l := range brief(p) {
-				if l != "Record: modify /var/lib/mailsetup/record.json" {
+				if l != "Record: modify /var/lib/mailsetup/written.json" {
 					got = append(got, l)
 				}
 			}

@@ -4,17 +4,17 @@ package state
 // else spells this directory out.
 const (
 	OwnDir       Path = "/var/lib/mailsetup"
-	JournalDir        = OwnDir + "/journal"   // of runs, and how to undo them
-	LedgerDir         = OwnDir + "/keyring"   // a file for each domain: its keys
-	PublishedDir      = OwnDir + "/published" // a file for each zone that takes updates: our records in it
-	ChecksDir         = OwnDir + "/checked"   // a file for each domain: the last look at its records in DNS
+	JournalDir        = OwnDir + "/journal"     // of runs, and how to undo them
+	LedgerDir         = OwnDir + "/keyring"     // a file for each domain: its keys
+	PublishedDir      = OwnDir + "/dns-updates" // a file for each zone that takes updates: our records in it
+	ChecksDir         = OwnDir + "/dns-checks"  // a file for each domain: the last look at its records in DNS
 
-	WrittenFile      = OwnDir + "/record.json"          // hashes of the files that mailsetup wrote
+	WrittenFile      = OwnDir + "/written.json"         // hashes of the files that mailsetup wrote
 	OwnersFile       = OwnDir + "/owners.json"          // of a directory: the owners that its files should have
-	ElapsedFile      = OwnDir + "/passed.json"          // how long keys have been in their stages
-	UnchangedFile    = OwnDir + "/settled"              // fingerprints of domains that were as they should be
+	ElapsedFile      = OwnDir + "/key-times.json"       // how long keys have been in their stages
+	UnchangedFile    = OwnDir + "/unchanged"            // fingerprints of domains that were as they should be
 	WatchFile        = OwnDir + "/watched.json"         // which domains' records were looked at when
-	FailureMailFile  = OwnDir + "/mailed"               // when a failure was mailed last
+	FailureMailFile  = OwnDir + "/last-failure-mail"    // when a failure was mailed last
 	FreshPostfixFile = OwnDir + "/postfix-as-installed" // the hash of main.cf after its package was installed
 	ProbeFile        = OwnDir + "/probing"              // the nonce of test messages that may be queued
 )

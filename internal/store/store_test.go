@@ -103,7 +103,7 @@ func TestAFullDiskLeavesNoDraftsAndNothingHalf(t *testing.T) {
 				t.Errorf("room for %d files: %s is %q", creates, name, c.Found)
 			}
 		}
-		if names, _ := mem.List("/var/lib/mailsetup/checked"); len(names) != 3 {
+		if names, _ := mem.List("/var/lib/mailsetup/dns-checks"); len(names) != 3 {
 			t.Errorf("room for %d files: there are %q", creates, names)
 		}
 	}
@@ -111,7 +111,7 @@ func TestAFullDiskLeavesNoDraftsAndNothingHalf(t *testing.T) {
 	if err := store.New(&full{mem, 3, 1}).SaveChecks(looks("first"), nil); !errors.Is(err, errFull) {
 		t.Errorf("error %v", err)
 	}
-	if names, _ := mem.List("/var/lib/mailsetup/checked"); len(names) != 1 || strings.HasSuffix(names[0], "~") {
+	if names, _ := mem.List("/var/lib/mailsetup/dns-checks"); len(names) != 1 || strings.HasSuffix(names[0], "~") {
 		t.Errorf("after a rename that failed there are %q", names)
 	}
 }

@@ -67,7 +67,7 @@ func TestUpdatesAddWhatTheZoneLacks(t *testing.T) {
 			t.Errorf("TTL %d of %s: it is that of the RRset", r.TTL, r.Value)
 		}
 	}
-	memory := steptest.Content(t, st, "/var/lib/mailsetup/published/lab.example.json")
+	memory := steptest.Content(t, st, "/var/lib/mailsetup/dns-updates/lab.example.json")
 	p, err := state.ParsePublished([]byte(memory))
 	if diff := cmp.Diff(want, steptest.Lines(p.Records)); diff != "" || err != nil || p.Server != u.Server || p.KeyFile != u.KeyFile {
 		t.Errorf("remembers %s, %v, %s", memory, err, diff)
@@ -133,7 +133,7 @@ func TestUpdatesLeaveOtherDomainsAlone(t *testing.T) {
 	if diff := cmp.Diff([]state.Record{spf}, u.Remove); diff != "" || len(u.Add) > 0 {
 		t.Errorf("%s\nadds %v", diff, u.Add)
 	}
-	if memory := steptest.Content(t, st, "/var/lib/mailsetup/published/lab.example.json"); !strings.Contains(memory, key.Value) || !strings.Contains(memory, "_dmarc.lab.example.") {
+	if memory := steptest.Content(t, st, "/var/lib/mailsetup/dns-updates/lab.example.json"); !strings.Contains(memory, key.Value) || !strings.Contains(memory, "_dmarc.lab.example.") {
 		t.Errorf("remembers %s", memory)
 	}
 	in.Keys["b.lab.example"][0].Stage = keyring.Gone
