@@ -70,7 +70,7 @@ func openSession(ctx context.Context, c console, o options) (*session, error) {
 		err = s.collector().Prefetch(ctx, s.o.zones)
 	}
 	if err == nil {
-		err = s.remember()
+		err = s.rememberFrom(s.cachedStore())
 	}
 	if err != nil {
 		s.close()

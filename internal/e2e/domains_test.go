@@ -66,7 +66,7 @@ func filesAreRemembered(t *testing.T, b *lab.Box) {
 	b.Sh(t, "sleep 3") // what changed just now is read again
 	out, _ := product(t, b, 0, initArgs()...)
 	says(t, out, "Nothing to do")
-	if got := b.Sh(t, "cd /var/lib/mailsetup; stat -c '%n %a %U' read.toml read.json; grep -c ^domain read.toml"); got != "read.toml 600 root\nread.json 600 root\n225\n" {
+	if got := b.Sh(t, "cd /var/lib/mailsetup; stat -c '%n %a %U' cache cache/domains cache/ledgers; grep -c ^domain cache/domains"); got != "cache 700 root\ncache/domains 600 root\ncache/ledgers 600 root\n225\n" {
 		t.Errorf("remembered: %s", got)
 	}
 	nothingChanges(t, b, initArgs()...)

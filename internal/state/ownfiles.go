@@ -8,6 +8,10 @@ const (
 	LedgerDir         = OwnDir + "/keyring"     // a file for each domain: its keys
 	PublishedDir      = OwnDir + "/dns-updates" // a file for each zone that takes updates: our records in it
 	ChecksDir         = OwnDir + "/dns-checks"  // a file for each domain: the last look at its records in DNS
+	CacheDir          = OwnDir + "/cache"       // what files of domains said
+
+	SpecCache   = CacheDir + "/domains" // those of the administrator
+	LedgerCache = CacheDir + "/ledgers" // those with their keys
 
 	WrittenFile      = OwnDir + "/written.json"         // hashes of the files that mailsetup wrote
 	OwnersFile       = OwnDir + "/owners.json"          // of a directory: the owners that its files should have

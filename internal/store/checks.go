@@ -19,12 +19,12 @@ func (s Store) LastCheck(domain string) keyring.Checked {
 
 // LastChecks returns what was last seen of the records of all domains.
 func (s Store) LastChecks() (map[string]keyring.Checked, error) {
-	files, err := s.readDomainFiles(state.ChecksDir, ".json")
+	files, err := New(s.files).readDomainFiles(state.ChecksDir, ".json", "")
 	if err != nil {
 		return nil, err
 	}
-	checks := make(map[string]keyring.Checked, len(files))
-	for _, f := range files {
+	checks := make(map[string]keyring.Checked, len(files.list))
+	for _, f := range files.list {
 		if c, err := keyring.ParseChecked(f.Content); err == nil { // else it was never looked at
 			checks[f.domain] = c
 		}

@@ -13,23 +13,27 @@ import (
 // LoadLedger reads the keys of all domains. Of those in onDisk the file has the
 // owner and mode that we give it.
 func (s Store) LoadLedger() (all, onDisk keyring.Ledger, err error) {
-	files, err := s.readDomainFiles(state.LedgerDir, ".json")
+	files, err := s.readDomainFiles(state.LedgerDir, ".json", state.LedgerCache)
 	if err != nil {
 		return nil, nil, err
 	}
-	keys := make([][]keyring.Key, len(files))
-	err = parallel.Do(len(files), runtime.GOMAXPROCS(0), func(i int) (err error) {
-		if keys[i], err = keyring.ParseDomain(files[i].Content); err != nil {
-			return fmt.Errorf("%s: %w", keyring.File(files[i].domain), err)
+	list := files.list
+	keys := make([][]keyring.Key, len(list))
+	err = parallel.Do(len(list), runtime.GOMAXPROCS(0), func(i int) (err error) {
+		if keys[i], err = keyring.ParseDomain(list[i].Content); err != nil {
+			return fmt.Errorf("%s: %w", keyring.File(list[i].domain), err)
 		}
 		return nil
 	})
-	all, onDisk = make(keyring.Ledger, len(files)), make(keyring.Ledger, len(files))
-	for i, f := range files {
+	all, onDisk = make(keyring.Ledger, len(list)), make(keyring.Ledger, len(list))
+	for i, f := range list {
 		all[f.domain] = keys[i]
 		if f.hasMode(0o600) {
 			onDisk[f.domain] = keys[i]
 		}
+	}
+	if err == nil {
+		s.saveCache(files, func(i int) []byte { return list[i].Content })
 	}
 	return all, onDisk, err
 }

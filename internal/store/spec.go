@@ -34,12 +34,12 @@ func (s Store) LoadSpec() (*spec.Spec, OnDisk, error) {
 	if err != nil || host.Kind == state.Absent {
 		return nil, nil, err
 	}
-	files, err := s.readDomainFiles(spec.DomainsDir(), ".toml")
+	files, err := s.readDomainFiles(spec.DomainsDir(), ".toml", state.SpecCache)
 	if err != nil {
 		return nil, nil, err
 	}
-	texts := make(map[string][]byte, len(files))
-	for _, f := range files {
+	texts := make(map[string][]byte, len(files.list))
+	for _, f := range files.list {
 		texts[f.domain] = f.Content
 	}
 	sp, err := spec.Parse(host.Content, texts)
@@ -48,12 +48,18 @@ func (s Store) LoadSpec() (*spec.Spec, OnDisk, error) {
 			Err: err, Lines: []string{"correct the file; mailsetup never rewrites what it cannot read"}, Usage: true,
 		}
 	}
-	onDisk := make(OnDisk, len(files))
-	for i, f := range files { // both are sorted
+	onDisk := make(OnDisk, len(files.list))
+	for i, f := range files.list { // both are sorted
 		if f.hasMode(0o644) {
 			onDisk[f.domain] = &sp.Domains[i]
 		}
 	}
+	s.saveCache(files, func(i int) []byte {
+		if files.list[i].cached {
+			return files.list[i].Content
+		}
+		return spec.Brief(sp.Domains[i])
+	})
 	return &sp, onDisk, nil
 }
 

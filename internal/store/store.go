@@ -10,11 +10,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"io/fs"
-	"runtime"
 	"slices"
 	"strings"
 
-	"mailsetup/internal/parallel"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -26,10 +24,14 @@ type Files interface {
 }
 
 // Store knows where the files are; it holds nothing of what they say.
-type Store struct{ files Files }
+type Store struct {
+	files       Files
+	cached      bool
+	cacheFailed func(error)
+}
 
 // New returns the store of a machine.
-func New(files Files) Store { return Store{files} }
+func New(files Files) Store { return Store{files: files} }
 
 // exists reports whether there is anything at a path. What cannot be looked at
 // counts as missing.
@@ -89,31 +91,6 @@ func (s Store) writeAtomic(files ...ownFile) (err error) {
 		}
 	}
 	return nil
-}
-
-// domainFile is a file that is named after a domain.
-type domainFile struct {
-	domain string
-	state.Object
-}
-
-// hasMode reports whether the file has the mode and the owner that we give it.
-func (f domainFile) hasMode(mode fs.FileMode) bool { return f.Mode == mode && f.Owner == state.Root }
-
-// readDomainFiles reads the files of a directory that are named after domains,
-// sorted by name. Several at once: with many domains this is most of what a run
-// does.
-func (s Store) readDomainFiles(dir state.Path, extension string) ([]domainFile, error) {
-	domains, err := domainsIn(s.files, dir, extension)
-	if err != nil {
-		return nil, err
-	}
-	files := make([]domainFile, len(domains))
-	return files, parallel.Do(len(files), runtime.GOMAXPROCS(0), func(i int) (err error) {
-		files[i].domain = domains[i]
-		files[i].Object, err = s.files.Read(dir.Join(domains[i] + extension))
-		return err
-	})
 }
 
 // domainsIn returns the domains after which files of a directory are named, sorted.

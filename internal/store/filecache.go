@@ -1,0 +1,189 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"mailsetup/internal/parallel"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// The cache holds what the files of the domains said, so that files that did not
+// change are neither opened nor parsed by the decoders. Measured with 10,000
+// domains on a booted server with two processors, without it: a run of init that
+// finds nothing to do takes 1.20 s instead of 0.98, and a tick with nothing due
+// 0.50 instead of 0.37.
+
+const (
+	// minCachedFiles is the number of changed files that are read again rather than
+	// cached anew.
+	minCachedFiles = 200
+	// timestampGranularity is how old a change has to be before a file is cached:
+	// the clock of a file system does not tell two within a tick apart.
+	timestampGranularity = 2 * time.Second
+)
+
+// stamper tells whether files may have changed.
+type stamper interface {
+	Stamp(p state.Path) (system.Stamp, bool)
+}
+
+// WithCache returns a store that takes files of domains that did not change from
+// the cache. Many files that changed are cached anew, which saves the next run time
+// and is no more; if that fails, failed is told. It is nil where nothing may be
+// written.
+//
+// Later in a run most files are those that the run wrote: they are better read
+// without the cache.
+func (s Store) WithCache(failed func(error)) Store {
+	s.cached, s.cacheFailed = true, failed
+	return s
+}
+
+// domainFiles are the files of a directory that are named after domains, sorted.
+type domainFiles struct {
+	list  []domainFile
+	cache state.Path
+	fresh int  // files that had to be read
+	able  bool // there are stamps to go by
+}
+
+// domainFile is a file that is named after a domain. Its content may be a short form
+// of what the file says.
+type domainFile struct {
+	domain string
+	state.Object
+	stamp  system.Stamp // zero for a file that is not to be cached
+	cached bool         // the content comes from the cache
+}
+
+// hasMode reports whether the file has the mode and the owner that we give it.
+func (f domainFile) hasMode(mode fs.FileMode) bool { return f.Mode == mode && f.Owner == state.Root }
+
+// readDomainFiles reads the files of a directory, several at once: with many
+// domains this is most of what a run does.
+func (s Store) readDomainFiles(dir state.Path, extension string, cache state.Path) (domainFiles, error) {
+	domains, err := domainsIn(s.files, dir, extension)
+	if err != nil {
+		return domainFiles{}, err
+	}
+	files := domainFiles{list: make([]domainFile, len(domains)), cache: cache}
+	for i, domain := range domains {
+		files.list[i].domain = domain
+	}
+	stamps, able := s.files.(stamper)
+	if files.able = able && s.cached && len(domains) > minCachedFiles; files.able {
+		o, err := s.files.Read(cache)
+		if err != nil {
+			return domainFiles{}, err
+		}
+		fill(files.list, o.Content)
+	}
+	var fresh atomic.Int64
+	err = parallel.Do(len(domains), runtime.GOMAXPROCS(0), func(i int) (err error) {
+		p, f := dir.Join(domains[i]+extension), &files.list[i]
+		began, stamp := time.Now(), system.Stamp{}
+		if files.able {
+			stamp, _ = stamps.Stamp(p)
+		}
+		if f.cached && f.stamp == stamp {
+			return nil
+		}
+		fresh.Add(1)
+		if began.Sub(time.Unix(0, stamp.Changed)) < timestampGranularity {
+			stamp = system.Stamp{}
+		}
+		f.cached, f.stamp = false, stamp
+		f.Object, err = s.files.Read(p)
+		return err
+	})
+	files.fresh = int(fresh.Load())
+	return files, err
+}
+
+// saveCache writes the cache anew if many files had to be read, with a text of each
+// that says what the file says.
+func (s Store) saveCache(files domainFiles, text func(i int) []byte) {
+	if !files.able || files.fresh <= minCachedFiles || s.cacheFailed == nil || !s.Exists() {
+		return
+	}
+	err := s.makeDir(state.CacheDir)
+	if err == nil {
+		err = s.writeAtomic(ownFile{files.cache, files.marshal(text)})
+	}
+	if err != nil {
+		s.cacheFailed(err)
+	}
+}
+
+// marshal writes one line for each file, and its text after that.
+func (files domainFiles) marshal(text func(i int) []byte) []byte {
+	var b bytes.Buffer
+	for i, f := range files.list {
+		if f.stamp == (system.Stamp{}) || f.Kind != state.Regular {
+			continue
+		}
+		s, content := f.stamp, text(i)
+		fmt.Fprintf(&b, "%s %x %x %x %x %o %s %s %d\n", f.domain, s.Inode, s.Size, uint64(s.Modified), uint64(s.Changed),
+			uint32(f.Mode), f.Owner.User, f.Owner.Group, len(content))
+		b.Write(content)
+	}
+	return b.Bytes()
+}
+
+// fill takes files from the text of a cache, up to anything that is not understood.
+// Both are sorted by name.
+func fill(files []domainFile, text []byte) {
+	for len(text) > 0 {
+		line, rest, _ := bytes.Cut(text, []byte("\n"))
+		f, length, ok := parseCacheLine(string(line))
+		if !ok || length > len(rest) {
+			return
+		}
+		f.Content, text = rest[:length:length], rest[length:]
+		for len(files) > 0 && files[0].domain < f.domain {
+			files = files[1:]
+		}
+		if len(files) > 0 && files[0].domain == f.domain {
+			files[0] = f
+		}
+	}
+}
+
+func parseCacheLine(line string) (f domainFile, length int, ok bool) {
+	w := words{rest: line}
+	f.domain = w.next()
+	f.stamp = system.Stamp{
+		Inode: w.number(16), Size: int64(w.number(16)), Modified: int64(w.number(16)), Changed: int64(w.number(16)),
+	}
+	f.Kind, f.Mode = state.Regular, fs.FileMode(w.number(8))
+	f.Owner = state.Owner{User: w.next(), Group: w.next()}
+	length = int(w.number(10))
+	f.cached = true
+	return f, length, w.err == nil && w.rest == "" && length >= 0
+}
+
+// words are taken from a line one after the other.
+type words struct {
+	rest string
+	err  error
+}
+
+func (w *words) next() (word string) {
+	word, w.rest, _ = strings.Cut(w.rest, " ")
+	return word
+}
+
+func (w *words) number(base int) uint64 {
+	n, err := strconv.ParseUint(w.next(), base, 64)
+	w.err = cmp.Or(w.err, err)
+	return n
+}
