@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"mailsetup/internal/adopt"
-	"mailsetup/internal/apply"
 	"mailsetup/internal/facts"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
@@ -15,8 +14,6 @@ import (
 	"mailsetup/internal/signers"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/internal/store"
-	"mailsetup/internal/text"
 	"mailsetup/internal/wizard"
 	"mailsetup/steps"
 	"mailsetup/steps/step"
@@ -84,7 +81,6 @@ func (s *session) machineOptions() machine.Options {
 		Root: s.o.root, DryRun: s.o.dryRun, Command: s.o.command, Clock: time.Now,
 		Unattended: s.o.command == "rotate-dkim", Interactive: s.c.interactive, KeepInterrupted: s.o.command == "recover",
 		Logf: s.c.say, Hold: s.c.hold, Progress: s.progress,
-		Recovered: func(r apply.Report) { s.c.say("%s", text.Wrap(r.String(), 78)) },
 	}
 }
 

@@ -9,8 +9,9 @@ import (
 // plain reads a text that says everything in the plainest way JSON has, as
 // files written here do: known names, each value of its own kind, strings
 // without escapes. Of any other text it says false, right or wrong, and the
-// decoder decides. It takes a quarter of the decoder's time, which counts with
-// ten thousand files.
+// decoder decides. Measured with 10,000 domains on a booted server with two
+// processors, without it: a tick with nothing due takes 0.47 s instead of 0.37, and
+// 0.20 s more of processor time.
 func plain(text string) (doc document, ok bool) {
 	c := cursor{rest: text}
 	listed := false

@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/hint"
 	"mailsetup/internal/livepath"
 	"mailsetup/internal/system"
+	"mailsetup/internal/text"
 )
 
 const (
@@ -74,7 +75,7 @@ func (m *Machine) Recover(ctx context.Context) error {
 	if err := errors.Join(err, m.SaveOwners()); err != nil {
 		return err
 	}
-	m.options.Recovered(report)
+	m.options.Logf("%s", text.Wrap(report.String(), 78))
 	return nil
 }
 

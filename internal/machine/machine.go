@@ -30,10 +30,9 @@ type Options struct {
 	KeepInterrupted bool
 	Clock           func() time.Time
 
-	Logf      func(format string, a ...any)
-	Hold      func() (release func()) // see signals.Watch.Hold; nil for none
-	Progress  func(apply.Event)
-	Recovered func(apply.Report) // an interrupted run was undone
+	Logf     func(format string, a ...any)
+	Hold     func() (release func()) // see signals.Watch.Hold; nil for none
+	Progress func(apply.Event)
 }
 
 // Machine is what a command works on.

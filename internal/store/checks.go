@@ -36,7 +36,7 @@ func (s Store) LastChecks() (map[string]keyring.Checked, error) {
 // stays seen. Watches are what looks remember of each other, of domains that are
 // among them.
 func (s Store) SaveChecks(checks map[string]keyring.Checked, watches map[string]keyring.Watch) error {
-	if err := s.makeDir(state.ChecksDir); err != nil {
+	if err := makeDir(s.files, state.ChecksDir); err != nil {
 		return err
 	}
 	var files []ownFile

@@ -115,7 +115,7 @@ func (s Store) saveCache(files domainFiles, text func(i int) []byte) {
 	if !files.able || files.fresh <= minCachedFiles || s.cacheFailed == nil || !s.Exists() {
 		return
 	}
-	err := s.makeDir(state.CacheDir)
+	err := makeDir(s.files, state.CacheDir)
 	if err == nil {
 		err = s.writeAtomic(ownFile{files.cache, files.marshal(text)})
 	}

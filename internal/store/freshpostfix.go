@@ -17,7 +17,7 @@ func (s Store) MarkFreshPostfix() error {
 	if err != nil || main.Kind != state.Regular {
 		return err
 	}
-	if err := s.makeDir(state.OwnDir); err != nil {
+	if err := makeDir(s.files, state.OwnDir); err != nil {
 		return err
 	}
 	if s.InstalledPostfix() {
@@ -31,7 +31,7 @@ func (s Store) MarkFreshPostfix() error {
 }
 
 // InstalledPostfix reports whether it was mailsetup that installed Postfix.
-func (s Store) InstalledPostfix() bool { return s.exists(state.FreshPostfixFile) }
+func (s Store) InstalledPostfix() bool { return exists(s.files, state.FreshPostfixFile) }
 
 // PostfixIsFresh reports whether main.cf is as the package that mailsetup
 // installed left it.

@@ -35,21 +35,21 @@ func New(files Files) Store { return Store{files: files} }
 
 // exists reports whether there is anything at a path. What cannot be looked at
 // counts as missing.
-func (s Store) exists(p state.Path) bool {
-	o, err := s.files.Stat(p)
+func exists(files Files, p state.Path) bool {
+	o, err := files.Stat(p)
 	return err == nil && o.Kind != state.Absent
 }
 
 // Exists reports whether there is a directory for mailsetup's own files: some
 // run has changed this machine.
-func (s Store) Exists() bool { return s.exists(state.OwnDir) }
+func (s Store) Exists() bool { return exists(s.files, state.OwnDir) }
 
 // makeDir makes a directory that only root can read, if it is missing.
-func (s Store) makeDir(p state.Path) error {
-	if s.exists(p) {
+func makeDir(files Files, p state.Path) error {
+	if exists(files, p) {
 		return nil
 	}
-	err := s.files.Mkdir(p, state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root})
+	err := files.Mkdir(p, state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root})
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}

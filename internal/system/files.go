@@ -86,21 +86,27 @@ func kindOf(m fs.FileMode) state.Kind {
 	return state.Special
 }
 
+var errIrregular = errors.New("not a regular file")
+
 var errTooLarge = fmt.Errorf("larger than %d MiB", MaxFile>>20)
 
 // content reads a regular file. O_NONBLOCK: a pipe that took the file's place
 // since it was looked at must not hold us up.
 func (s *files) content(p state.Path, flag int) ([]byte, error) {
-	f, err := s.tree.openToRead(p, os.O_RDONLY|syscall.O_NONBLOCK|flag)
+	f, err := s.tree.openFile(p, os.O_RDONLY|syscall.O_NONBLOCK|flag)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	size, err := f.size()
+	fi, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
-	if size > MaxFile {
+	size := fi.Size()
+	switch {
+	case !fi.Mode().IsRegular():
+		return nil, errIrregular
+	case size > MaxFile:
 		return nil, errTooLarge
 	}
 	whole := make([]byte, size+1)

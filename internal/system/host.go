@@ -58,16 +58,6 @@ func NewHost(opts Options) *Host {
 // Root reports whether the program runs as the superuser.
 func (h *Host) Root() bool { return os.Geteuid() == 0 }
 
-// Read implements Reader. A regular file, which most are, is opened at once and
-// says itself what it is: that spares a walk of its path each time.
-// Whatever else stands there is looked at first.
-func (h *Host) Read(p state.Path) (state.Object, error) {
-	if o, ok := h.regular(p); ok {
-		return o, nil
-	}
-	return h.files.Read(p)
-}
-
 // Evaluate implements Reader. Changes of main.cf run postconf(1) on a copy.
 func (h *Host) Evaluate(ctx context.Context, e state.Edit, current state.Object) ([]byte, error) {
 	ed := editor{files: &h.files, run: h.runner, scratch: h.scratch}

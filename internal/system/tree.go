@@ -15,7 +15,6 @@ import (
 // element, never at it when a flag of O_NOFOLLOW says so.
 type tree interface {
 	openFile(p state.Path, flag int) (*os.File, error)
-	openToRead(p state.Path, flag int) (reading, error)
 	lstat(p state.Path) (fs.FileInfo, error)
 	readlink(p state.Path) (string, error)
 	mkdir(p state.Path) error
@@ -37,13 +36,6 @@ func (live) openFile(p state.Path, flag int) (*os.File, error) {
 	return os.OpenFile(string(p), flag, privateFile)
 }
 
-func (live) openToRead(p state.Path, flag int) (reading, error) {
-	d, err := openDescriptor(p, flag)
-	if err != nil {
-		return nil, err
-	}
-	return d, nil
-}
 func (live) lstat(p state.Path) (fs.FileInfo, error) { return os.Lstat(string(p)) }
 func (live) readlink(p state.Path) (string, error)   { return os.Readlink(string(p)) }
 func (live) mkdir(p state.Path) error                { return os.Mkdir(string(p), privateDir) }
@@ -65,13 +57,6 @@ func (b below) openFile(p state.Path, flag int) (*os.File, error) {
 	return b.root.OpenFile(inside(p), flag, privateFile)
 }
 
-func (b below) openToRead(p state.Path, flag int) (reading, error) {
-	f, err := b.openFile(p, flag)
-	if err != nil {
-		return nil, err
-	}
-	return file{f}, nil
-}
 func (b below) lstat(p state.Path) (fs.FileInfo, error) { return b.root.Lstat(inside(p)) }
 func (b below) readlink(p state.Path) (string, error)   { return b.root.Readlink(inside(p)) }
 func (b below) mkdir(p state.Path) error                { return b.root.Mkdir(inside(p), privateDir) }
