@@ -198,7 +198,6 @@ const (
 // entries go.
 var over = map[string]int{
 	"lines of cmd/mailsetup":           3700,
-	"lines of internal/system":         2604,
 	"methods of cmd/mailsetup.session": 62,
 	"fields of cmd/mailsetup.session":  20,
 	"imports of cmd/mailsetup":         33,

@@ -48,6 +48,14 @@ func Lines(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
 }
 
+// One returns a hint that is one line, whatever others wrote into it; nil for none.
+func One(line string) []string {
+	if line == "" {
+		return nil
+	}
+	return []string{line}
+}
+
 type hinter interface {
 	error
 	Hints() []string

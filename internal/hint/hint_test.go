@@ -90,3 +90,12 @@ func TestPrint(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+func TestOne(t *testing.T) {
+	if got := hint.One(""); got != nil {
+		t.Errorf("%q for no hint", got)
+	}
+	if got := hint.One("not\nthis"); len(got) != 1 {
+		t.Errorf("%q: others added a hint to ours", got)
+	}
+}

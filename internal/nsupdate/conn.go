@@ -13,6 +13,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/hint"
 	"mailsetup/internal/system"
 )
 
@@ -38,12 +39,7 @@ type ServerError struct {
 func (e *ServerError) Error() string { return fmt.Sprintf("name server %s: %s", e.Server, e.Text) }
 
 // Hints returns what can be done about it.
-func (e *ServerError) Hints() []string {
-	if e.Hint == "" {
-		return nil
-	}
-	return []string{e.Hint}
-}
+func (e *ServerError) Hints() []string { return hint.One(e.Hint) }
 
 // Unwrap gives what lies below, and system.ErrUntouched where that is certain.
 func (e *ServerError) Unwrap() []error {

@@ -7,7 +7,6 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 
 	"mailsetup/internal/state"
-	"mailsetup/internal/text"
 )
 
 // Diff returns the unified diff from one object to the other, "" if there is
@@ -32,6 +31,3 @@ func label(p state.Path, o state.Object) string {
 // binary leaves texts in older encodings to be shown, such as a zone's comments
 // in Latin-1.
 func binary(b []byte) bool { return bytes.IndexByte(b, 0) >= 0 }
-
-// Printable is text.Printable.
-func Printable(s string) string { return text.Printable(s) }

@@ -76,7 +76,7 @@ func (t *printer) notes(ns []state.Note) {
 		t.hang("*", cyan, n.Topic+": "+n.Text)
 		for l := range strings.SplitSeq(strings.TrimSuffix(n.Do, "\n"), "\n") {
 			if l != "" {
-				t.line("        " + Printable(l))
+				t.line("        " + text.Printable(l))
 			}
 		}
 	}

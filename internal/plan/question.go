@@ -89,7 +89,7 @@ func (t *printer) questions(qs []state.Question) {
 func (t *printer) ask(q state.Question, head string) {
 	t.entry("?", yellow, head, q.Text)
 	if q.Path != "" {
-		t.line("      " + Printable(where(q)))
+		t.line("      " + text.Printable(where(q)))
 	}
 	t.side("-", red, q.Before)
 	t.side("+", green, q.After)
@@ -116,7 +116,7 @@ func (t *printer) side(sign string, s style, what string) {
 		return
 	}
 	for line := range strings.SplitSeq(strings.TrimSuffix(what, "\n"), "\n") {
-		parts := text.Cut(Printable(text.ExpandTabs(line)), width-indent-2, width-indent-2-further)
+		parts := text.Cut(text.Printable(text.ExpandTabs(line)), width-indent-2, width-indent-2-further)
 		for i, part := range parts {
 			if i > 0 {
 				part = strings.Repeat(" ", further) + part

@@ -118,7 +118,7 @@ func (p Plan) paths(lines int) string {
 			}
 			for _, c := range row {
 				symbol, _ := sign(c)
-				line := "  " + symbol + " " + Printable(string(c.Path)) + more
+				line := "  " + symbol + " " + text.Printable(string(c.Path)) + more
 				if c.Before.Kind == state.Absent && c.Op != Later {
 					added = append(added, line)
 				} else {

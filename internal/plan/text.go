@@ -89,7 +89,7 @@ func (t *printer) hang(symbol string, s style, text string) {
 func rows(indent int, what string) []string {
 	var all []string
 	for para := range strings.SplitSeq(what, "\n") {
-		if para = text.Wrap(Printable(para), width-indent); para != "" {
+		if para = text.Wrap(text.Printable(para), width-indent); para != "" {
 			all = append(all, strings.Split(para, "\n")...)
 		}
 	}
@@ -139,7 +139,7 @@ func (t *printer) packages(st StageChanges) {
 
 // entry prints a symbol with what it stands for, and why below.
 func (t *printer) entry(symbol string, s style, what, why string) {
-	t.line("  " + t.paint(s, symbol+" "+Printable(what)))
+	t.line("  " + t.paint(s, symbol+" "+text.Printable(what)))
 	t.wrap(6, why)
 }
 
@@ -236,7 +236,7 @@ func (t *printer) unified(diff string) {
 		case strings.HasPrefix(l, "@@"):
 			s = cyan
 		}
-		t.buf.WriteString("      " + t.paint(s, Printable(l)) + "\n")
+		t.buf.WriteString("      " + t.paint(s, text.Printable(l)) + "\n")
 	}
 }
 

@@ -3,6 +3,7 @@ package system
 import (
 	"fmt"
 
+	"mailsetup/internal/hint"
 	"mailsetup/internal/state"
 )
 
@@ -24,12 +25,7 @@ func (e *UnusableError) Error() string {
 }
 
 // Hints returns the command to type.
-func (e *UnusableError) Hints() []string {
-	if e.Hint == "" {
-		return nil
-	}
-	return []string{e.Hint} // one, whatever others wrote into it
-}
+func (e *UnusableError) Hints() []string { return hint.One(e.Hint) }
 
 // IsUsage says that nothing was touched.
 func (e *UnusableError) IsUsage() bool { return true }
