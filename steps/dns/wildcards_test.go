@@ -313,3 +313,24 @@ func TestCopiesForTwoDomains(t *testing.T) {
 		}
 	}
 }
+
+// Name servers are expected to have each copy once.
+func TestExpectedCopies(t *testing.T) {
+	in := steptest.WithCopies(t)
+	for _, d := range in.Spec.Domains {
+		all, copies := dns.Expected(in, d)
+		if (len(copies) > 0) != (d.Name == "shop.lab.example") {
+			t.Errorf("%s: copies %v", d.Name, copies)
+		}
+		for r, wildcard := range copies {
+			times := len(slices.DeleteFunc(slices.Clone(all), func(x state.Record) bool { return x != r }))
+			if times != 1 || wildcard != "*.lab.example." {
+				t.Errorf("%s: %+v is expected %d times, for %s", d.Name, r, times, wildcard)
+			}
+		}
+		d.WildcardRecords = spec.Drop
+		if _, copies = dns.Expected(in, d); len(copies) > 0 {
+			t.Errorf("%s: copies that nobody wants: %v", d.Name, copies)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"mailsetup/internal/dnsname"
@@ -126,4 +127,20 @@ func Copies(in step.Input, d spec.Domain) map[state.Record]string {
 		}
 	}
 	return all
+}
+
+// Expected returns what the name servers of a domain should have: its records, and
+// the copies, as Copies has them.
+func Expected(in step.Input, d spec.Domain) (rrs []state.Record, copies map[state.Record]string) {
+	rrs, copies = Served(in, d), Copies(in, d)
+	var lost []state.Record
+	for r := range copies {
+		if !slices.Contains(rrs, r) {
+			lost = append(lost, r)
+		}
+	}
+	slices.SortFunc(lost, func(a, b state.Record) int {
+		return strings.Compare(a.Name+" "+a.Type+" "+a.Value, b.Name+" "+b.Type+" "+b.Value)
+	})
+	return append(rrs, lost...), copies
 }
