@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mailsetup/internal/facts"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
@@ -106,7 +107,7 @@ func runDNS(ctx context.Context, c console, o dnsRun) error {
 	if err != nil {
 		return err
 	}
-	in, err := s.dnsInput(ctx, *sp, domains)
+	in, err := s.dnsInput(ctx, *sp, domains, step.Scope{})
 	if err != nil {
 		return err
 	}
@@ -118,21 +119,22 @@ func runDNS(ctx context.Context, c console, o dnsRun) error {
 }
 
 // dnsInput is what is known of the domains' records.
-func (s *session) dnsInput(ctx context.Context, sp spec.Spec, domains []spec.Domain) (steps.Input, error) {
+func (s *session) dnsInput(ctx context.Context, sp spec.Spec, domains []spec.Domain, about step.Scope) (steps.Input, error) {
 	scope := step.Only(namesIn(domains)...)
 	asked := sp
 	asked.Domains = slices.DeleteFunc(slices.Clone(sp.Domains), func(d spec.Domain) bool {
 		return d.Name != sp.Host.Domain && !scope.Includes(d.Name)
 	})
-	if err := s.look(ctx, &asked); err != nil {
+	g, err := s.collector().Gather(ctx, facts.Request{Spec: asked, Ledger: s.keys, Scope: about})
+	if err != nil {
 		return steps.Input{}, err
 	}
-	in := steps.Input{Spec: sp, Facts: s.facts, Keys: s.keys, Scope: scope, Now: s.Now}
+	in := steps.Input{Spec: sp, Facts: g.Facts, Keys: s.keys, Scope: scope, Now: s.Now}
 	s.collector().LookAtWildcards(ctx, &in)
 	if s.Image == nil && os.Geteuid() == 0 {
 		// What a primary has of the administrator's own helps to judge, and can
 		// be done without.
-		if err := s.primaries(ctx, &in); err != nil {
+		if err := s.collector().LookAtUpdates(ctx, &in, nil); err != nil {
 			s.c.say("%v", err)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
-	"mailsetup/internal/state"
 	"mailsetup/internal/store"
 )
 
@@ -42,11 +41,6 @@ func (s *session) rememberFrom(from store.Store) (err error) {
 func (s *session) storedSpec() (sp *spec.Spec, err error) {
 	sp, s.memory.domains, err = s.cachedStore().LoadSpec()
 	return sp, err
-}
-
-// documents are the TOML files as they should be.
-func (s *session) documents(want spec.Spec) (map[state.Path][]byte, error) {
-	return s.store().SpecFiles(want.Host, s.subjects(&want), s.memory.domains)
 }
 
 // lookUps are how many names are asked about at a time: each waits for DNS.

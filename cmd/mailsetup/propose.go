@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"strings"
+	"maps"
 	"time"
 
 	"mailsetup/internal/dkimkeys"
@@ -14,18 +14,16 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/wizard"
-	"mailsetup/steps"
 	"mailsetup/steps/step"
 )
 
 // proposer works out what nobody answered, and asks the person who is there.
 func (s *session) proposer(old *spec.Spec) *propose.Proposer {
-	_, unprivileged := s.Sys.(machine.Unprivileged)
 	p := &propose.Proposer{
 		Server: propose.Server{
-			Spec: old, Ledger: s.keys, Record: s.record, Files: s.Sys, Root: s.o.root, Unprivileged: unprivileged,
+			Spec: old, Ledger: s.keys, Record: s.record, Files: s.Sys, Root: s.o.root, Unprivileged: s.unprivileged(),
 		},
-		Gatherer: gatherer{s}, Now: s.Now, ReplaceForeign: s.o.overwriteDrift,
+		Gatherer: &gatherer{session: s}, Now: s.Now, ReplaceForeign: s.o.overwriteDrift,
 		NeedsYes: !s.o.yes && !s.o.dryRun && !s.c.interactive && s.o.root == "",
 	}
 	if s.asks() {
@@ -53,24 +51,34 @@ func (s *session) propose(ctx context.Context, r propose.Result, old *spec.Spec)
 func (s *session) asks() bool { return s.c.interactive && !s.o.yes && !s.o.json }
 
 // gatherer gathers facts for propose.
-type gatherer struct{ *session }
+type gatherer struct {
+	*session
+	last provision.Request // with the facts of the last look
+}
 
 // Gather implements propose.Gatherer.
-func (g gatherer) Gather(ctx context.Context, want *spec.Spec, ledger keyring.Ledger, scope step.Scope) (state.Facts, step.Scope, error) {
-	g.keys, g.scope = ledger, scope
-	err := g.look(ctx, want)
-	return g.facts, g.scope, err
+func (g *gatherer) Gather(ctx context.Context, want *spec.Spec, ledger keyring.Ledger, scope step.Scope) (state.Facts, step.Scope, error) {
+	r := provision.Request{Want: *want, Keys: provision.KeyPlan{Ledger: ledger}, Scope: scope, Record: g.record}
+	err := g.gather(ctx, &r)
+	if err == nil {
+		g.last = r
+	}
+	return r.Facts, r.Scope, err
 }
 
 // Refresh implements propose.Gatherer.
-func (g gatherer) Refresh(ctx context.Context, want *spec.Spec, scope step.Scope) (state.Facts, error) {
-	g.scope = scope
-	err := g.lookAgain(ctx, want)
-	return g.facts, err
+func (g *gatherer) Refresh(ctx context.Context, want *spec.Spec, scope step.Scope) (state.Facts, error) {
+	again, err := g.collector().Refresh(ctx, facts.Request{Spec: *want, Ledger: g.last.Keys.Ledger, Scope: scope}, g.last.Facts)
+	if err != nil {
+		return state.Facts{}, err
+	}
+	maps.Copy(g.record, again.Pristine)
+	g.last.Facts = again.Facts
+	return again.Facts, nil
 }
 
 // Recipients implements propose.Gatherer.
-func (g gatherer) Recipients(ctx context.Context, in steps.Input) map[string]state.Recipient {
+func (g *gatherer) Recipients(ctx context.Context, in step.Input) map[string]state.Recipient {
 	if g.Image != nil { // of which nothing can be said
 		return nil
 	}
@@ -78,31 +86,18 @@ func (g gatherer) Recipients(ctx context.Context, in steps.Input) map[string]sta
 }
 
 // Selectors implements propose.Gatherer.
-func (g gatherer) Selectors(ledger keyring.Ledger, zones []state.Zone) dkimkeys.Selectors {
-	list := dkimkeys.Selectors{Ledger: ledger, Files: g.Sys, Zones: zones, Now: g.Now, Random: machine.Random, Seen: g.seen}
-	if g.o.root == "" {
-		list.DNS = g.collector().Client()
+func (g *gatherer) Selectors(ledger keyring.Ledger, zones []state.Zone) dkimkeys.Selectors {
+	return g.selectors(ledger, zones)
+}
+
+// selectors chooses names for new keys.
+func (s *session) selectors(ledger keyring.Ledger, zones []state.Zone) dkimkeys.Selectors {
+	list := dkimkeys.Selectors{Ledger: ledger, Files: s.Sys, Zones: zones, Now: s.Now, Random: machine.Random, Seen: s.seen}
+	if s.o.root == "" {
+		list.DNS = s.collector().Client()
 	}
 	return list
 }
 
-// selectors chooses names for new keys.
-func (s *session) selectors() dkimkeys.Selectors { return gatherer{s}.Selectors(s.keys, s.facts.Zones) }
-
 // seen returns when all name servers were first found to have the records of keys.
-func (s *session) seen(domain string) map[string]time.Time {
-	o, err := s.Sys.Read(keyring.CheckedFile(domain))
-	if err != nil {
-		return nil
-	}
-	c, _ := keyring.ParseChecked(o.Content) // what cannot be read was not seen
-	return c.Seen
-}
-
-func parent(host string) string {
-	_, rest, _ := strings.Cut(host, ".")
-	if !strings.Contains(rest, ".") {
-		return host
-	}
-	return rest
-}
+func (s *session) seen(domain string) map[string]time.Time { return s.store().LastCheck(domain).Seen }

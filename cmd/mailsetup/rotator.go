@@ -117,7 +117,8 @@ type rotationProvisioner struct {
 }
 
 func (p *rotationProvisioner) Gather(ctx context.Context, r provision.Request) (state.Facts, error) {
-	return sources{p.s}.Gather(ctx, r)
+	err := p.s.gather(ctx, &r)
+	return r.Facts, err
 }
 
 func (p *rotationProvisioner) Plan(ctx context.Context, r provision.Request) (*provision.Draft, error) {
@@ -126,14 +127,13 @@ func (p *rotationProvisioner) Plan(ctx context.Context, r provision.Request) (*p
 }
 
 func (p *rotationProvisioner) ExpectedRecords(ctx context.Context, domains []string) (map[string][]state.Record, error) {
-	p.s.scope, p.s.steps = step.Only(domains...), nil
 	var list []spec.Domain
 	for _, d := range p.sp.Domains {
 		if slices.Contains(domains, d.Name) {
 			list = append(list, d)
 		}
 	}
-	in, err := p.s.dnsInput(ctx, p.sp, list)
+	in, err := p.s.dnsInput(ctx, p.sp, list, step.Only(domains...))
 	if err != nil {
 		return nil, err
 	}

@@ -10,13 +10,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
-	"mailsetup/internal/probe"
-	"mailsetup/internal/signers"
-	"mailsetup/internal/spec"
-	"mailsetup/internal/state"
 	"mailsetup/internal/wizard"
-	"mailsetup/steps"
-	"mailsetup/steps/step"
 )
 
 // session is one run of a command on one machine.
@@ -25,31 +19,18 @@ type session struct {
 	c console
 	o options
 
-	facts  state.Facts
 	keys   keyring.Ledger
 	record plan.Record
 	memory memory
 
-	// scope says which domains the run is about.
-	scope step.Scope
-	// removed are domains that the run takes out of the spec, as they were.
-	removed []spec.Domain
 	// passed is how long keys have been in their stages.
 	passed keyring.Elapsed
-	// steps are those that the run takes; nil for all.
-	steps []steps.Step
 	// facter gathers facts, nil before it was needed.
 	facter *facts.Collector
 
 	zonesAsked int          // since a unit was acted on last
 	taken      *adopt.Setup // an OpenDKIM set up by hand; nil for none
-	// asker asks a milter, nil for none; milters are those of others with what they sign, once they were asked,
-	// and asksSelector is the selector that the command line names.
-	asker   signers.Asker
-	milters struct {
-		list  []state.Milter
-		asked bool
-	}
+	// asksSelector is the selector that the command line names.
 	asksSelector string
 }
 
@@ -59,9 +40,6 @@ func openSession(ctx context.Context, c console, o options) (*session, error) {
 	var err error
 	if s.Machine, err = machine.Open(ctx, s.machineOptions()); err != nil {
 		return nil, err
-	}
-	if s.Image == nil {
-		s.asker = probe.Signatures
 	}
 	if s.o.zones != nil {
 		err = s.collector().Prefetch(ctx, s.o.zones)

@@ -5,11 +5,15 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"time"
 
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/machine"
-	"mailsetup/internal/propose"
+	"mailsetup/internal/provision"
+	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
+	"mailsetup/internal/system/systemtest"
 )
 
 // closed is a machine whose private directories are not for us.
@@ -34,20 +38,31 @@ func (c closed) List(p state.Path) ([]string, error) {
 }
 
 func TestADryRunNeedsNoRoot(t *testing.T) {
-	s, mem, _, want := bareSession(t)
-	out := &bytes.Buffer{}
-	s.c.out, s.o.dryRun, s.o.yes = out, true, false
+	mem, out := systemtest.NewMem(), &bytes.Buffer{}
+	mem.PutFile("/etc/os-release", "ID=debian\nVERSION_ID=\"13\"\n")
 	for _, dir := range []state.Path{"/etc/dkimkeys", "/var/lib/mailsetup"} {
 		mem.Put(dir, state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Owner{User: "opendkim", Group: "opendkim"}})
 	}
-	s.Sys = machine.Unprivileged{System: closed{mem}}
+	s := &session{c: console{out: out, err: &bytes.Buffer{}}, o: options{dryRun: true, install: true}}
+	s.Machine = machine.New(machine.Unprivileged{System: closed{mem}}, dnsclient.New("127.0.0.1:1"), s.machineOptions())
+	s.Now = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	if err := s.remember(); err != nil {
 		t.Fatal(err)
 	}
-	if s.selectors().InUse(t.Context(), "lab.example", "202611") {
+	want, findings := spec.Answers{
+		Domain: "lab.example", Hostname: "mail.lab.example", Addresses: []string{"192.0.2.10"},
+	}.Spec(nil, s.Now)
+	if err := findings.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if s.selectors(s.keys, nil).InUse(t.Context(), "lab.example", "202611") {
 		t.Error("a selector that cannot be looked at counts as taken")
 	}
-	if err := s.propose(t.Context(), propose.Result{Want: want, Facts: s.facts, Ledger: s.keys, Record: s.record}, nil); err != nil {
+	r := provision.Request{Want: want, Keys: provision.KeyPlan{Ledger: s.keys}, Record: s.record}
+	if err := s.gather(t.Context(), &r); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.provision(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out.String(), "/etc/dkimkeys/lab.example/202611.private") {
