@@ -1,6 +1,9 @@
 package steps
 
 import (
+	"slices"
+
+	"mailsetup/internal/state"
 	"mailsetup/steps/daemons"
 	"mailsetup/steps/dns"
 	"mailsetup/steps/keys"
@@ -101,3 +104,18 @@ var WithoutFile = step.WithoutFile
 
 // Leaving is Input.Leaving.
 func Leaving(in Input) []string { return in.Leaving() }
+
+// Rotation and Withdrawal under their old names.
+var (
+	Rotating = Rotation
+	Ending   = Withdrawal
+)
+
+// Some is Build for a caller that does not say whether it is about a rotation.
+func Some(list []step.Step, in step.Input) (state.State, error) {
+	takes := func(name string) bool {
+		return slices.ContainsFunc(list, func(s step.Step) bool { return s.Name == name })
+	}
+	in.KeysOnly = takes(recordKeys.Name) && !takes(writeSpec.Name)
+	return Build(list, in)
+}

@@ -72,7 +72,7 @@ func TestReplacingAMailServerNeedsAConsent(t *testing.T) {
 }
 
 func noteOn(in step.Input, topic string) []state.Note {
-	want, err := steps.Build(in)
+	want, err := steps.Build(steps.All(), in)
 	if err != nil {
 		return []state.Note{{Topic: topic, Text: err.Error()}}
 	}
@@ -196,7 +196,7 @@ func TestAliasesAmongOthers(t *testing.T) {
 		t.Errorf("derived %v, want aliases.cdb", st.Derived)
 	}
 	in.Facts.Postfix.Value["alias_database"] = "hash:/etc/mail/aliases"
-	if _, err := steps.Build(in); err == nil || !strings.Contains(err.Error(), "alias_database = hash:/etc/mail/aliases") {
+	if _, err := steps.Build(steps.All(), in); err == nil || !strings.Contains(err.Error(), "alias_database = hash:/etc/mail/aliases") {
 		t.Errorf("got %v, want a refusal", err)
 	}
 }

@@ -19,17 +19,17 @@ func stepNames(list []step.Step) string {
 
 func TestRotatingSteps(t *testing.T) {
 	for want, acts := range map[string][]keyring.Action{
-		"Keys Ledger":                              {keyring.ConfirmPublished, keyring.LostPublished},
-		"Keys Zone Ledger":                         {keyring.Generate},
-		"Keys Guard OpenDKIM Ledger":               {keyring.Activate},
-		"Keys Withdraw Ledger":                     {keyring.Withdraw},
-		"Keys Zone Guard OpenDKIM Withdraw Ledger": {keyring.Activate, keyring.Revoke, keyring.Withdraw},
+		"Keys Ledger":                                {keyring.ConfirmPublished, keyring.LostPublished},
+		"Keys DNS Ledger":                            {keyring.Generate},
+		"Keys DeferMail OpenDKIM Ledger":             {keyring.Activate},
+		"Keys OldKeys Ledger":                        {keyring.Withdraw},
+		"Keys DNS DeferMail OpenDKIM OldKeys Ledger": {keyring.Activate, keyring.Revoke, keyring.Withdraw},
 	} {
 		var moves []keyring.Transition
 		for _, a := range acts {
 			moves = append(moves, keyring.Transition{Action: a})
 		}
-		if got := stepNames(steps.Rotating(moves)); got != want {
+		if got := stepNames(steps.Rotation(moves)); got != want {
 			t.Errorf("%v: %s, want %s", acts, got, want)
 		}
 	}

@@ -19,29 +19,29 @@ import (
 // wanted of all domains of its zone. Whoever takes it compares the result with
 // what was written there.
 func Rebuilding() []step.Step {
-	return []step.Step{{Name: "Zone", About: "a part of a zone here that is gone", Build: dns.PublishFiles, DNS: true}}
+	return []step.Step{{Name: "DNS", About: "a part of a zone here that is gone", Build: dns.RebuildFragments, DNS: true}}
 }
 
 // Restoring returns the step that lets zones of this machine take our fragments in
 // again, as they are. It compares nothing and publishes nothing new.
 func Restoring() []step.Step {
-	return []step.Step{{Name: "Zone", About: "records that are gone from a zone here", Build: dns.RestoreIncludes, DNS: true}}
+	return []step.Step{{Name: "DNS", About: "records that are gone from a zone here", Build: dns.RestoreIncludes, DNS: true}}
 }
 
 // The steps. Those for which a rotation has a use have a name here.
 var (
 	installPackages  = step.Step{Name: "Packages", About: "the Debian packages that are missing", Build: Packages, Host: true}
-	writeSpec        = step.Step{Name: "Intent", About: "what you asked for, as files you may edit", Build: SpecFiles}
+	writeSpec        = step.Step{Name: "Settings", About: "what you asked for, as files you may edit", Build: SpecFiles}
 	createKeys       = step.Step{Name: "Keys", About: "DKIM keys and the ledger of their lives", Build: keys.Create}
-	publishRecords   = step.Step{Name: "Zone", About: "SPF, DKIM and DMARC records in the local BIND", Build: dns.Publish, DNS: true}
-	deferMail        = step.Step{Name: "Guard", About: "mail waits while the signer restarts", Build: postfix.DeferMail}
+	publishRecords   = step.Step{Name: "DNS", About: "SPF, DKIM and DMARC records in the local BIND", Build: dns.Publish, DNS: true}
+	deferMail        = step.Step{Name: "DeferMail", About: "mail waits while the signer restarts", Build: postfix.DeferMail}
 	configureSigner  = step.Step{Name: "OpenDKIM", About: "the milter that signs", Build: signer.Configure}
 	startDaemons     = step.Step{Name: "Daemons", About: "the units that mail needs run, and start at boot", Build: daemons.Start, Host: true}
 	skipReinjection  = step.Step{Name: "Reinjection", About: "mail that comes back from a content filter is not signed again", Build: postfix.Reinjection, Host: true}
 	configurePostfix = step.Step{Name: "Postfix", About: "Postfix hands its mail to the milter", Build: postfix.Configure, Host: true}
 	replaceSigner    = step.Step{Name: "OtherSigner", About: "who signed until now no longer does", Build: postfix.ReplaceSigner}
 	setAliases       = step.Step{Name: "Aliases", About: "who reads root's mail", Build: recipients.Aliases, Host: true}
-	withdrawKeys     = step.Step{Name: "Withdraw", About: "records of keys that no mail under way needs any more", Build: dns.Withdraw, DNS: true}
+	withdrawKeys     = step.Step{Name: "OldKeys", About: "records of keys that no mail under way needs any more", Build: dns.Withdraw, DNS: true}
 	recordKeys       = step.Step{Name: "Ledger", About: "which keys sign, since when, and which are gone", Build: keys.Record}
 
 	// withdrawAlone is withdrawKeys in a run that publishes nothing.
@@ -58,12 +58,12 @@ func All() []step.Step {
 	}
 }
 
-// Ending returns the steps that end the lives of keys and change nothing else.
-func Ending() []step.Step { return []step.Step{withdrawAlone, recordKeys} }
+// Withdrawal returns the steps that end the lives of keys and change nothing else.
+func Withdrawal() []step.Step { return []step.Step{withdrawAlone, recordKeys} }
 
-// Rotating returns the steps that a turn of the keys takes: the ledger always, the
-// others as far as something there has to change.
-func Rotating(moves []keyring.Transition) []step.Step {
+// Rotation returns the steps that these transitions of keys take: the ledger always,
+// the others as far as something has to change there.
+func Rotation(moves []keyring.Transition) []step.Step {
 	acts := func(any ...keyring.Action) bool {
 		return slices.ContainsFunc(moves, func(m keyring.Transition) bool { return slices.Contains(any, m.Action) })
 	}
@@ -84,19 +84,6 @@ func Rotating(moves []keyring.Transition) []step.Step {
 	return append(list, recordKeys)
 }
 
-// Build runs every step and gathers the desired state.
-func Build(in step.Input) (state.State, error) { return Some(All(), in) }
-
-// Some runs a part of the steps. It takes the input for that of a rotation where
-// the steps are those of one.
-func Some(list []step.Step, in step.Input) (state.State, error) {
-	takes := func(name string) bool {
-		return slices.ContainsFunc(list, func(s step.Step) bool { return s.Name == name })
-	}
-	in.KeysOnly = takes("Ledger") && !takes("Intent")
-	return Run(list, in)
-}
-
 // Prepare returns the input with what the steps of a list need and what stays the
 // same if they run again, as they do once keys have taken the place of placeholders.
 func Prepare(list []step.Step, in step.Input) step.Input {
@@ -108,8 +95,8 @@ func Prepare(list []step.Step, in step.Input) step.Input {
 	return in
 }
 
-// Run runs the steps of a list and gathers the desired state.
-func Run(list []step.Step, in step.Input) (state.State, error) {
+// Build runs the steps of a list and gathers the desired state.
+func Build(list []step.Step, in step.Input) (state.State, error) {
 	var want state.State
 	for _, s := range list {
 		if s.Host && !in.Scope.WholeHost() {

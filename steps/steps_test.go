@@ -17,7 +17,7 @@ func TestTheOrderIsThatOfBecomingTrue(t *testing.T) {
 	for _, s := range steptest.Build(t, steptest.Bare()).Stages {
 		names = append(names, s.Name)
 	}
-	want := []string{"Packages", "Intent", "Keys", "Zone", "Guard", "OpenDKIM", "Daemons", "Reinjection", "Postfix", "OtherSigner", "Aliases", "Withdraw", "Ledger"}
+	want := []string{"Packages", "Settings", "Keys", "DNS", "DeferMail", "OpenDKIM", "Daemons", "Reinjection", "Postfix", "OtherSigner", "Aliases", "OldKeys", "Ledger"}
 	if d := cmp.Diff(want, names); d != "" {
 		t.Error(d)
 	}
@@ -63,7 +63,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			in := steptest.Installed()
 			tt.change(&in)
-			_, err := steps.Build(in)
+			_, err := steps.Build(steps.All(), in)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}

@@ -13,7 +13,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
-	"mailsetup/steps"
+
 	"mailsetup/steps/step"
 )
 
@@ -119,7 +119,7 @@ func runDNS(ctx context.Context, c console, o dnsRun) error {
 }
 
 // dnsInput is what is known of the domains' records.
-func (s *session) dnsInput(ctx context.Context, sp spec.Spec, domains []spec.Domain, about step.Scope) (steps.Input, error) {
+func (s *session) dnsInput(ctx context.Context, sp spec.Spec, domains []spec.Domain, about step.Scope) (step.Input, error) {
 	scope := step.Only(namesIn(domains)...)
 	asked := sp
 	asked.Domains = slices.DeleteFunc(slices.Clone(sp.Domains), func(d spec.Domain) bool {
@@ -127,9 +127,9 @@ func (s *session) dnsInput(ctx context.Context, sp spec.Spec, domains []spec.Dom
 	})
 	g, err := s.collector().Gather(ctx, facts.Request{Spec: asked, Ledger: s.keys, Scope: about})
 	if err != nil {
-		return steps.Input{}, err
+		return step.Input{}, err
 	}
-	in := steps.Input{Spec: sp, Facts: g.Facts, Keys: s.keys, Scope: scope, Now: s.Now}
+	in := step.Input{Spec: sp, Facts: g.Facts, Keys: s.keys, Scope: scope, Now: s.Now}
 	s.collector().LookAtWildcards(ctx, &in)
 	if s.Image == nil && os.Geteuid() == 0 {
 		// What a primary has of the administrator's own helps to judge, and can

@@ -6,14 +6,14 @@ import (
 
 	"mailsetup/internal/dnsexport"
 	"mailsetup/internal/spec"
-	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 // formNames are the forms in which records are printed.
 func formNames() []string { return slices.Insert(dnsexport.Formats(), 2, "json") }
 
 // printDNS prints the records, and on the other stream what is to be known.
-func (s *session) printDNS(ctx context.Context, in steps.Input, domains []spec.Domain, form string) error {
+func (s *session) printDNS(ctx context.Context, in step.Input, domains []spec.Domain, form string) error {
 	list := dnsexport.Domains(in, domains)
 	if dnsexport.NeedsZones(form) {
 		lookup := s.Resolver.ZoneOf

@@ -14,7 +14,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/system"
 	"mailsetup/internal/wizard"
-	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 // Every error ends as one line, its hints, and an exit code that scripts can
@@ -41,16 +41,16 @@ func TestFinish(t *testing.T) {
 		{"usage", usage("look there", "no flag %s", "--x"), 2, "mailsetup: no flag --x\nhint: look there\n"},
 		{"usage without a hint", usage("", "no run"), 2, "mailsetup: no run\n"},
 		{
-			"a step that refuses", fmt.Errorf("Zone: %w", &steps.Refusal{What: "two SPF records", Hint: "remove one"}), 2,
-			"mailsetup: Zone: two SPF records\nhint: remove one\n",
+			"a step that refuses", fmt.Errorf("DNS: %w", &step.Refusal{What: "two SPF records", Hint: "remove one"}), 2,
+			"mailsetup: DNS: two SPF records\nhint: remove one\n",
 		},
 		{
-			"a step that refuses what others wrote", fmt.Errorf("Zone: %w", &steps.Refusal{What: "two records: \x1b[31mred\nhint: rm", Hint: "not\a\nthis"}), 2,
-			"mailsetup: Zone: two records: \\x1b[31mred\\x0ahint: rm\nhint: not\\x07\\x0athis\n",
+			"a step that refuses what others wrote", fmt.Errorf("DNS: %w", &step.Refusal{What: "two records: \x1b[31mred\nhint: rm", Hint: "not\a\nthis"}), 2,
+			"mailsetup: DNS: two records: \\x1b[31mred\\x0ahint: rm\nhint: not\\x07\\x0athis\n",
 		},
 		{
-			"a run that was interrupted", &apply.Failed{Cause: fmt.Errorf("Zone: %w", context.Canceled)}, 130,
-			"mailsetup: Zone: interrupted\neverything was put back as it was\n",
+			"a run that was interrupted", &apply.Failed{Cause: fmt.Errorf("DNS: %w", context.Canceled)}, 130,
+			"mailsetup: DNS: interrupted\neverything was put back as it was\n",
 		},
 		{"lines of others", errors.New("named:\n | \x1b]0;x\x07\u009b"), 1, "mailsetup: named:\n | \\x1b]0;x\\x07\\x9b\n"},
 		{

@@ -12,7 +12,7 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
 	"mailsetup/internal/wizard"
-	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 // ui is the person in front of a run, or the flags that stand for one.
@@ -92,7 +92,7 @@ var changeThis = map[state.QuestionKind]string{
 }
 
 // AskKeep implements provision.UI.
-func (u ui) AskKeep(ctx context.Context, refusal *steps.Refusal) (bool, error) {
+func (u ui) AskKeep(ctx context.Context, refusal *step.Refusal) (bool, error) {
 	return u.askConsent(ctx, refusalAsQuestion(refusal), "", keepWords(refusal.Keep.Kind))
 }
 
@@ -105,7 +105,7 @@ func keepWords(k state.QuestionKind) string {
 }
 
 // refusalAsQuestion returns a refusal as a question, to which a no ends the run.
-func refusalAsQuestion(r *steps.Refusal) state.Question {
+func refusalAsQuestion(r *step.Refusal) state.Question {
 	q := *r.Keep
 	q.Text = r.What
 	if r.Hint != "" {

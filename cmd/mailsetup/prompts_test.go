@@ -11,7 +11,7 @@ import (
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
 	"mailsetup/internal/wizard"
-	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 var (
@@ -79,7 +79,7 @@ func TestCtrlCAtAQuestion(t *testing.T) {
 
 // A refusal is shown as a question, to which a no ends the run.
 func TestARefusalOnATerminal(t *testing.T) {
-	refusal := &steps.Refusal{What: "two SPF records", Hint: "remove one", Keep: &askSPF}
+	refusal := &step.Refusal{What: "two SPF records", Hint: "remove one", Keep: &askSPF}
 	for lines, want := range map[string]bool{"y\n": true, "n\n": false} {
 		u, said := atTerminal(lines)
 		if yes, err := u.AskKeep(t.Context(), refusal); err != nil || yes != want {
@@ -92,7 +92,7 @@ func TestARefusalOnATerminal(t *testing.T) {
 	}
 	wildcard := state.Question{Kind: state.AskWildcard, Text: "lost"}
 	u, said := atTerminal("y\n")
-	if _, err := u.AskKeep(t.Context(), &steps.Refusal{What: "lost", Keep: &wildcard}); err != nil || !strings.Contains(said.String(), "Go on without?") {
+	if _, err := u.AskKeep(t.Context(), &step.Refusal{What: "lost", Keep: &wildcard}); err != nil || !strings.Contains(said.String(), "Go on without?") {
 		t.Errorf("%v, said\n%s", err, said)
 	}
 }

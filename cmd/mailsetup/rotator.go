@@ -19,7 +19,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
-	"mailsetup/steps"
+	"mailsetup/steps/dns"
 	"mailsetup/steps/step"
 )
 
@@ -139,7 +139,7 @@ func (p *rotationProvisioner) ExpectedRecords(ctx context.Context, domains []str
 	}
 	all := map[string][]state.Record{}
 	for _, d := range list {
-		all[d.Name] = steps.Served(in, d)
+		all[d.Name] = dns.Served(in, d)
 	}
 	return all, nil
 }

@@ -22,7 +22,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
-	"mailsetup/steps"
+	"mailsetup/steps/signer"
 )
 
 // Setup is an OpenDKIM that is taken over. A nil Setup has no domains.
@@ -51,9 +51,9 @@ func IsForeign(f state.Facts, record plan.Record) bool {
 	if f.OpenDKIM == nil {
 		return false
 	}
-	_, ours := record[steps.Conf]
-	ours = ours || f.Pristine[steps.Conf]
-	return configuration(f.OpenDKIM.Args) != string(steps.Conf) || !ours && len(f.Files[steps.Conf]) > 0
+	_, ours := record[signer.ConfFile]
+	ours = ours || f.Pristine[signer.ConfFile]
+	return configuration(f.OpenDKIM.Args) != string(signer.ConfFile) || !ours && len(f.Files[signer.ConfFile]) > 0
 }
 
 // configuration returns the file that a process was told to read, opendkim(8).
@@ -67,7 +67,7 @@ func configuration(args []string) string {
 			return path.Clean(value)
 		}
 	}
-	return string(steps.Conf)
+	return string(signer.ConfFile)
 }
 
 // Detect reads an OpenDKIM that was set up by hand, nil if there is none. Lines that

@@ -9,7 +9,7 @@ import (
 	"mailsetup/internal/hint"
 	"mailsetup/internal/opendkim"
 	"mailsetup/internal/state"
-	"mailsetup/steps"
+	signerstep "mailsetup/steps/signer"
 )
 
 // signerUser is the user that OpenDKIM runs as once it is taken over.
@@ -118,5 +118,5 @@ func HandOver(p Process, now, then signer.KeyFile) (Handover, error) {
 // is: a directory of its own, since those of the domains may be somebody else's
 // still.
 func copyOf(domain, selector string) state.Path {
-	return steps.KeyDir.Join("adopted", dnsname.Key(selector, domain)+".private")
+	return signerstep.KeyDir.Join("adopted", dnsname.Key(selector, domain)+".private")
 }

@@ -13,7 +13,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
-	"mailsetup/steps"
+	"mailsetup/steps/signer"
 )
 
 // Translation is a set-up of OpenDKIM that somebody made by hand, in the words of
@@ -63,7 +63,7 @@ func checkArguments(o *state.OpenDKIM) error {
 				i++ // its value
 			}
 		default:
-			return hint.NewUsage(fmt.Sprintf("write what it says into %s and see that opendkim -n takes it; then take it out of the unit, systemctl daemon-reload, and restart opendkim.service", steps.Conf),
+			return hint.NewUsage(fmt.Sprintf("write what it says into %s and see that opendkim -n takes it; then take it out of the unit, systemctl daemon-reload, and restart opendkim.service", signer.ConfFile),
 				"OpenDKIM is started with %s, which counts for more than its configuration", text.Printable(a))
 		}
 	}
@@ -118,11 +118,11 @@ var decisive = []string{"Canonicalization", "OversignHeaders", "TrustAnchorFile"
 // keptLines returns the settings of a configuration that differ from those of
 // mailsetup.
 func keptLines(c opendkim.Conf, f state.Facts) ([]string, error) {
-	written, err := steps.SignerConf(f)
+	written, err := signer.DefaultConf(f)
 	if err != nil {
 		return nil, err
 	}
-	ours, err := opendkim.ParseConf(string(steps.Conf), func(string) ([]byte, error) { return written, nil })
+	ours, err := opendkim.ParseConf(string(signer.ConfFile), func(string) ([]byte, error) { return written, nil })
 	if err != nil {
 		return nil, err
 	}
@@ -178,12 +178,12 @@ func replacedFile(value string) state.Path {
 
 // replaced returns the files of a set-up by hand that mailsetup writes anew.
 func replaced() []state.Path {
-	return []state.Path{steps.Conf, steps.KeyTable, steps.SigningTable, steps.TrustedHosts}
+	return []state.Path{signer.ConfFile, signer.KeyTable, signer.SigningTable, signer.TrustedHosts}
 }
 
 // keptHosts returns the trusted hosts that mailsetup would not trust by itself.
 func keptHosts(hosts []opendkim.Host, f state.Facts) ([]string, error) {
-	known := steps.TrustedNetworks(f)
+	known := signer.TrustedNetworks(f)
 	var kept []string
 	var errs []error
 	places := map[string]opendkim.Place{}

@@ -36,7 +36,7 @@ func guarded(t *testing.T) (*systemtest.Mem, state.State) {
 	return m, state.State{Stages: []state.Stage{
 		{Name: "Keys", Files: file("/etc/key", "new\n")},
 		{
-			Name: "Guard", Files: file("/etc/main.cf", "action = tempfail\n"),
+			Name: "DeferMail", Files: file("/etc/main.cf", "action = tempfail\n"),
 			Units: postfix(ended, nil),
 		},
 		{

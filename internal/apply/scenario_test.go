@@ -104,7 +104,7 @@ func wanted() state.State {
 			Content: []byte("-----BEGIN RSA PRIVATE KEY-----\nMII=\n"),
 		}},
 	}, {
-		Name:  "Zone",
+		Name:  "DNS",
 		Dirs:  []state.Dir{{Path: fragment.Dir(), Mode: 0o755, Owner: state.Root}},
 		Files: []state.File{{Path: fragment, Mode: 0o644, Owner: state.Root, Content: []byte("example.org. 3600 IN TXT \"v=spf1 -all\"\n")}},
 		Edits: []state.Edit{state.ZoneEdit{

@@ -25,7 +25,7 @@ func twoZones(t *testing.T) (*systemtest.Mem, plan.Plan) {
 		Add: []state.Record{{Name: "_dmarc.example.com.", Type: "TXT", TTL: 60, Value: "v=DMARC1; p=none"}},
 	}
 	return m, planFor(t, m, state.State{Stages: []state.Stage{{
-		Name:    "Zone",
+		Name:    "DNS",
 		Files:   []state.File{{Path: "/var/lib/memory", Mode: 0o600, Owner: state.Root, Content: []byte("records")}},
 		Updates: append(updates(), other),
 	}}})
@@ -103,7 +103,7 @@ func TestAPrimaryThatDiesIsTakenBackLater(t *testing.T) {
 func TestAPlanOfUpdatesAlone(t *testing.T) {
 	m := machine()
 	want := state.State{Stages: []state.Stage{{
-		Name: "Zone", Updates: updates(), Units: []state.Unit{{Name: "named.service", Action: state.Reload}},
+		Name: "DNS", Updates: updates(), Units: []state.Unit{{Name: "named.service", Action: state.Reload}},
 	}}}
 	report, err := runOn(context.Background(), m, planFor(t, m, want), "a")
 	if err != nil || report.Zones != 1 || len(report.Units) != 0 {
@@ -124,7 +124,7 @@ func TestAPlanOfUpdatesAlone(t *testing.T) {
 // What somebody made of a record since is not rolled back over.
 func TestARollbackLeavesOthersRecords(t *testing.T) {
 	m := machine()
-	want := state.State{Stages: []state.Stage{{Name: "Zone", Updates: updates()}}}
+	want := state.State{Stages: []state.Stage{{Name: "DNS", Updates: updates()}}}
 	if _, err := runOn(context.Background(), m, planFor(t, m, want), "a"); err != nil {
 		t.Fatal(err)
 	}

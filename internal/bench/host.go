@@ -9,7 +9,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/keygen"
-	"mailsetup/steps"
+	"mailsetup/steps/signer"
 )
 
 // furnish writes what the administrator and earlier runs left of domains, by
@@ -32,7 +32,7 @@ func furnishDomain(root, name string, key *keygen.Key) error {
 	d := wished(name)
 	k := keyring.Key{
 		Selector: d.Selector, Bits: 2048, Public: key.Public(), Fingerprint: key.Fingerprint(),
-		File: string(steps.KeyFile(name, d.Selector)), Stage: keyring.Active,
+		File: string(signer.KeyFile(name, d.Selector)), Stage: keyring.Active,
 		Since: map[keyring.Stage]time.Time{keyring.Staged: today, keyring.Publishing: today, keyring.Active: today},
 	}
 	for _, f := range []struct {

@@ -17,6 +17,7 @@ import (
 	"mailsetup/internal/system"
 	"mailsetup/internal/system/systemtest"
 	"mailsetup/steps"
+	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
 )
 
@@ -74,7 +75,7 @@ func wish(n int) (spec.Spec, keyring.Ledger) {
 		want.Domains = append(want.Domains, d)
 		keys[d.Name] = []keyring.Key{{
 			Selector: "202611", Bits: 2048, Public: strings.Repeat("MIIB", 98), Fingerprint: "SHA256:x",
-			File: string(steps.KeyFile(d.Name, "202611")), Stage: keyring.Active,
+			File: string(signer.KeyFile(d.Name, "202611")), Stage: keyring.Active,
 			Since: map[keyring.Stage]time.Time{keyring.Staged: today, keyring.Active: today},
 		}}
 	}
@@ -155,8 +156,8 @@ func (s *server) plan(ctx context.Context, want spec.Spec, keys keyring.Ledger, 
 	return makePlan(ctx, s.input(want, keys), s.mem, rec)
 }
 
-func makePlan(ctx context.Context, in steps.Input, r system.Reader, rec plan.Record) (plan.Plan, error) {
-	built, err := steps.Build(in)
+func makePlan(ctx context.Context, in step.Input, r system.Reader, rec plan.Record) (plan.Plan, error) {
+	built, err := steps.Build(steps.All(), in)
 	if err != nil {
 		return plan.Plan{}, err
 	}
@@ -164,8 +165,8 @@ func makePlan(ctx context.Context, in steps.Input, r system.Reader, rec plan.Rec
 }
 
 // input is what the steps look at in a run about all domains.
-func (s *server) input(want spec.Spec, keys keyring.Ledger) steps.Input {
-	in := steps.Input{
+func (s *server) input(want spec.Spec, keys keyring.Ledger) step.Input {
+	in := step.Input{
 		Spec: want, Facts: s.facts, Keys: keys, Now: today,
 		Documents: map[state.Path][]byte{spec.HostFile: spec.MarshalHost(want.Host)},
 		NewKeys:   map[state.Path][]byte{},

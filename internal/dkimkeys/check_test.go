@@ -15,7 +15,7 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/system/systemtest"
 	"mailsetup/keygen"
-	"mailsetup/steps"
+	"mailsetup/steps/signer"
 )
 
 // noReading is a machine whose private keys have an owner and a mode, and cannot
@@ -23,7 +23,7 @@ import (
 type noReading struct{ *systemtest.Mem }
 
 func (n noReading) Read(p state.Path) (state.Object, error) {
-	if p.Dir().Dir() == steps.KeyDir {
+	if p.Dir().Dir() == signer.KeyDir {
 		return state.Object{}, fmt.Errorf("read %s: not for us", p)
 	}
 	return n.Mem.Read(p)
@@ -37,7 +37,7 @@ func server(n int) (*systemtest.Mem, []spec.Domain, keyring.Ledger) {
 	var domains []spec.Domain
 	for i := range n {
 		d := spec.Domain{Name: fmt.Sprintf("shop%02d.example", i)}
-		file := steps.KeyFile(d.Name, "202611")
+		file := signer.KeyFile(d.Name, "202611")
 		files.Put(file, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: []byte("PEM")})
 		domains = append(domains, d)
 		ledger[d.Name] = []keyring.Key{{Selector: "202611", Stage: keyring.Active, File: string(file)}}
@@ -51,8 +51,8 @@ func TestCheckAll(t *testing.T) {
 	if err := dkimkeys.CheckAll(noReading{files}, domains, ledger, none); err != nil {
 		t.Fatal(err)
 	}
-	files.Delete(steps.KeyFile("shop07.example", "202611"))
-	files.Delete(steps.KeyFile("shop21.example", "202611"))
+	files.Delete(signer.KeyFile("shop07.example", "202611"))
+	files.Delete(signer.KeyFile("shop21.example", "202611"))
 	err := dkimkeys.CheckAll(noReading{files}, domains, ledger, none)
 	trouble, ok := errors.AsType[state.Trouble](err)
 	if !ok || len(trouble) != 2 || !strings.Contains(trouble["shop21.example"].Error(), "/etc/dkimkeys/shop21.example/202611.private") {
@@ -62,7 +62,7 @@ func TestCheckAll(t *testing.T) {
 		t.Errorf("hints %q", hint.Of(err))
 	}
 	err = dkimkeys.CheckAll(files, domains, ledger, func(domain string, k keyring.Key) bool {
-		return domain == "shop07.example" || k.File == string(steps.KeyFile("shop21.example", "202611"))
+		return domain == "shop07.example" || k.File == string(signer.KeyFile("shop21.example", "202611"))
 	})
 	if err != nil {
 		t.Errorf("with exceptions: %v", err)
@@ -132,7 +132,7 @@ func TestResumable(t *testing.T) {
 	}
 	files := systemtest.NewMem()
 	drains := func(selector string) keyring.Key {
-		file := steps.KeyFile("lab.example", selector)
+		file := signer.KeyFile("lab.example", selector)
 		files.Put(file, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: key.PEM()})
 		return keyring.Key{
 			Selector: selector, Stage: keyring.Draining, Public: key.Public(), File: string(file),

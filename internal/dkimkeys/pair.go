@@ -14,7 +14,7 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/keygen"
-	"mailsetup/steps"
+	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
 )
 
@@ -31,7 +31,7 @@ type Pair struct {
 func NewPair(d spec.Domain, selector string, now time.Time) Pair {
 	return Pair{Domain: d.Name, Key: keyring.Key{
 		Selector: selector, Bits: d.KeyBits, Public: keyring.Placeholder,
-		File: string(steps.KeyFile(d.Name, selector)), Stage: keyring.Publishing,
+		File: string(signer.KeyFile(d.Name, selector)), Stage: keyring.Publishing,
 		Since: map[keyring.Stage]time.Time{keyring.Staged: now, keyring.Publishing: now},
 	}, PEM: []byte(keyring.Placeholder)}
 }

@@ -12,7 +12,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
-	"mailsetup/steps"
+	"mailsetup/steps/signer"
 )
 
 // DNS is what the choice of a selector asks.
@@ -56,7 +56,7 @@ func (s Selectors) InUse(ctx context.Context, domain, selector string) bool {
 	if s.Ledger.SelectorUsed(domain, selector) {
 		return true
 	}
-	if o, err := s.Files.Read(steps.KeyFile(domain, selector)); err != nil || o.Kind != state.Absent {
+	if o, err := s.Files.Read(signer.KeyFile(domain, selector)); err != nil || o.Kind != state.Absent {
 		return true
 	}
 	name := dnsname.Absolute(dnsname.Key(selector, domain))

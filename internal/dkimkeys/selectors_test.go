@@ -11,7 +11,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system/systemtest"
-	"mailsetup/steps"
+	"mailsetup/steps/signer"
 )
 
 // fakeDNS has records by name and type. Names of unreachable zones have servers
@@ -39,7 +39,7 @@ func (d fakeDNS) Lookup(_ context.Context, name, rtype string) ([]state.Record, 
 
 func selectors() dkimkeys.Selectors {
 	files := systemtest.NewMem()
-	files.PutFile(steps.KeyFile("lab.example", "disk"), "key")
+	files.PutFile(signer.KeyFile("lab.example", "disk"), "key")
 	tail := 0
 	return dkimkeys.Selectors{
 		Ledger: keyring.Ledger{"lab.example": {{Selector: "old", Stage: keyring.Gone}}},

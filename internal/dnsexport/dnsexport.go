@@ -11,7 +11,8 @@ import (
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/steps"
+	"mailsetup/steps/dns"
+	"mailsetup/steps/step"
 )
 
 // Domain is what one domain needs in DNS.
@@ -30,10 +31,10 @@ type Record struct {
 }
 
 // Domains returns what the domains need, without the zones of the records.
-func Domains(in steps.Input, domains []spec.Domain) []Domain {
+func Domains(in step.Input, domains []spec.Domain) []Domain {
 	list := make([]Domain, 0, len(domains))
 	for _, d := range domains {
-		published, notes := steps.Published(in, d)
+		published, notes := dns.Published(in, d)
 		one := Domain{Domain: d.Name, Notes: notes}
 		for _, p := range published {
 			one.Records = append(one.Records, Record{Record: p.Record, Replaces: p.Replaces})
@@ -111,7 +112,7 @@ func zoneOf(ctx context.Context, name, domain string, own []state.Zone, lookup f
 
 // updateServer returns where updates of a zone go, in nsupdate's words; "" where its
 // SOA record says so.
-func updateServer(in steps.Input, d spec.Domain, zone string) string {
+func updateServer(in step.Input, d spec.Domain, zone string) string {
 	if in.Spec.DNSOf(d) == spec.DNSUpdate {
 		server := in.Spec.UpdateOf(d).Server
 		host, port, ok := strings.Cut(server, ":")

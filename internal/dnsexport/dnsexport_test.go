@@ -12,7 +12,7 @@ import (
 	"mailsetup/internal/dnsexport"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 func txt(name, value string) state.Record {
@@ -90,7 +90,7 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-func write(t *testing.T, in steps.Input, domains []spec.Domain, list []dnsexport.Domain, format string) string {
+func write(t *testing.T, in step.Input, domains []spec.Domain, list []dnsexport.Domain, format string) string {
 	t.Helper()
 	var b strings.Builder
 	if err := dnsexport.Write(&b, in, domains, list, format); err != nil {
@@ -103,7 +103,7 @@ func write(t *testing.T, in steps.Input, domains []spec.Domain, list []dnsexport
 // the one that was named last: where the SOA record says it, none may be named before.
 func TestNsupdateServers(t *testing.T) {
 	domains := []spec.Domain{{Name: "a.example"}, {Name: "b.example", DNS: spec.DNSManual}, {Name: "c.example"}}
-	in := steps.Input{Spec: spec.Spec{Host: spec.Host{DNS: spec.DNSUpdate, Update: spec.Update{Server: "192.0.2.53:5353"}}, Domains: domains}}
+	in := step.Input{Spec: spec.Spec{Host: spec.Host{DNS: spec.DNSUpdate, Update: spec.Update{Server: "192.0.2.53:5353"}}, Domains: domains}}
 	in.Spec.Domains[2].DNS = spec.DNSBind
 	in.Facts.Zones = []state.Zone{{Origin: "c.example.", Kind: "primary"}}
 	var list []dnsexport.Domain
@@ -134,7 +134,7 @@ func TestAddressOfAnUpdateServer(t *testing.T) {
 		"192.0.2.53": "server 192.0.2.53", "ns.example:53": "server ns.example 53", "[2001:db8::53]:53": "server 2001:db8::53 53", "2001:db8::53": "server 2001:db8::53", "": "",
 	} {
 		d := spec.Domain{Name: "a.example"}
-		in := steps.Input{Spec: spec.Spec{Host: spec.Host{DNS: spec.DNSUpdate, Update: spec.Update{Server: server}}, Domains: []spec.Domain{d}}}
+		in := step.Input{Spec: spec.Spec{Host: spec.Host{DNS: spec.DNSUpdate, Update: spec.Update{Server: server}}, Domains: []spec.Domain{d}}}
 		list := []dnsexport.Domain{needs("a.example", txt("a.example.", "x"))}
 		list[0].Records[0].Zone = "a.example."
 		got := ""
@@ -153,7 +153,7 @@ func TestAddressOfAnUpdateServer(t *testing.T) {
 // blocks.
 func TestForms(t *testing.T) {
 	domains := []spec.Domain{{Name: "a.example"}, {Name: "b.example"}}
-	in := steps.Input{Spec: spec.Spec{Domains: domains}}
+	in := step.Input{Spec: spec.Spec{Domains: domains}}
 	var list []dnsexport.Domain
 	for _, d := range domains {
 		one := needs(d.Name, txt(d.Name+".", "v=spf1 mx -all"), txt("_dmarc."+d.Name+".", "v=DMARC1; p=none"))
@@ -193,7 +193,7 @@ _dmarc TXT v=DMARC1; p=none
 // What a domain needs comes from the steps, with the notes about it.
 func TestDomains(t *testing.T) {
 	d := spec.Domain{Name: "lab.example", TTL: 3600}
-	in := steps.Input{Spec: spec.Spec{Host: spec.Host{Domain: "lab.example", Hostname: "mail.lab.example"}, Domains: []spec.Domain{d}}}
+	in := step.Input{Spec: spec.Spec{Host: spec.Host{Domain: "lab.example", Hostname: "mail.lab.example"}, Domains: []spec.Domain{d}}}
 	list := dnsexport.Domains(in, in.Spec.Domains)
 	if len(list) != 1 || list[0].Domain != "lab.example" {
 		t.Fatalf("%+v", list)

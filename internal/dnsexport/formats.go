@@ -9,7 +9,7 @@ import (
 
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/steps"
+	"mailsetup/steps/step"
 	"mailsetup/zonefile"
 )
 
@@ -24,7 +24,7 @@ func NeedsZones(format string) bool {
 }
 
 // Write writes the records of domains in one form.
-func Write(w io.Writer, in steps.Input, domains []spec.Domain, list []Domain, format string) error {
+func Write(w io.Writer, in step.Input, domains []spec.Domain, list []Domain, format string) error {
 	var blocks []block
 	for i, d := range list {
 		blocks = append(blocks, d.blocks(in, domains[i], format)...)
@@ -48,7 +48,7 @@ type block struct {
 	text   []byte
 }
 
-func (d Domain) blocks(in steps.Input, wish spec.Domain, format string) []block {
+func (d Domain) blocks(in step.Input, wish spec.Domain, format string) []block {
 	all := make([]state.Record, 0, len(d.Records))
 	zones := map[string]bool{}
 	for _, r := range d.Records {

@@ -261,7 +261,7 @@ func TestPurgeDomain(t *testing.T) {
 		was := withoutMade(look(t, b))
 		out, said := product(t, b, 0, "remove-domain", "--purge", "--yes", "shop.example", "blog.example")
 		says(t, out, "mail of shop.example that is under way will no longer verify")
-		if reload, withdraw := strings.Index(said, "OpenDKIM: reload"), strings.Index(said, "Withdraw: reload named"); reload < 0 || withdraw < reload {
+		if reload, withdraw := strings.Index(said, "OpenDKIM: reload"), strings.Index(said, "OldKeys: reload named"); reload < 0 || withdraw < reload {
 			t.Errorf("the record went before the row:\n%s", said)
 		}
 		if found := lab.VerifyDKIM(t, b, msg); len(found) != 1 || found[0].Err == "" {
@@ -291,10 +291,10 @@ func TestDomainsInterrupted(t *testing.T) {
 			args []string
 		}{
 			{"making 2 keys", add},
-			{"Zone: reload named.service", add},
+			{"DNS: reload named.service", add},
 			{"OpenDKIM: reload opendkim.service", add},
 			{"OpenDKIM: reload opendkim.service", remove},
-			{"Withdraw: reload named.service", remove},
+			{"OldKeys: reload named.service", remove},
 		} {
 			stderr, code := interrupted(t, b, c.at, 2, c.args...)
 			for tries := 0; code == 0 && tries < 5; tries++ { // it had ended before the key was down

@@ -114,7 +114,7 @@ func interruptedAnywhere(t *testing.T, b *lab.Box, sink *lab.Sink, _ string) {
 		times int
 	}{
 		{"making a key", 1},
-		{"Zone: reload named.service", 1},
+		{"DNS: reload named.service", 1},
 		{"OpenDKIM: restart opendkim.service", 3},
 		{"Postfix: does Postfix take mail", 1},
 	} {

@@ -17,7 +17,8 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/steps"
+	"mailsetup/steps/dns"
+	"mailsetup/steps/step"
 	"mailsetup/zonefile"
 )
 
@@ -142,8 +143,8 @@ func newRandomZone(r *rand.Rand, origin string) *randomZone {
 // reasons, as names that are aliases or given away.
 func (z *randomZone) plan(t *testing.T) bool {
 	t.Helper()
-	stage, _, err := steps.Zone(z.input(""))
-	var refusal *steps.Refusal
+	stage, _, err := dns.Publish(z.input(""))
+	var refusal *step.Refusal
 	switch {
 	case err == nil:
 		z.asks = slices.ContainsFunc(stage.Questions, func(q state.Question) bool { return q.Kind == state.AskWildcard })
@@ -156,7 +157,7 @@ func (z *randomZone) plan(t *testing.T) bool {
 	default:
 		return false
 	}
-	stage, _, err = steps.Zone(z.input(spec.Drop))
+	stage, _, err = dns.Publish(z.input(spec.Drop))
 	if err != nil {
 		t.Fatalf("without copies: %v\n%s", err, z)
 	}
@@ -177,9 +178,9 @@ func (z *randomZone) fragment(stage state.Stage) string {
 	return ""
 }
 
-func (z *randomZone) input(answer string) steps.Input {
+func (z *randomZone) input(answer string) step.Input {
 	key := keyring.Key{Selector: "s1", Bits: 2048, Public: "MIIB", File: "/etc/dkimkeys/x/s1.private", Stage: keyring.Active}
-	return steps.Input{
+	return step.Input{
 		Spec: spec.Spec{
 			Host: spec.Host{Version: 1, Hostname: z.host, Addresses: []netip.Addr{netip.MustParseAddr("198.51.100.1")}, Domain: z.domain, DNS: spec.DNSBind},
 			Domains: []spec.Domain{{

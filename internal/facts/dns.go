@@ -8,14 +8,16 @@ import (
 
 	"mailsetup/internal/detect"
 	"mailsetup/internal/state"
-	"mailsetup/steps"
+	"mailsetup/steps/dns"
+	"mailsetup/steps/records"
+	"mailsetup/steps/step"
 )
 
 // lookUpDNS asks what the world sees at the names of a spec, and what the SPF
 // records that are there mean for this server.
 func (c *Collector) lookUpDNS(ctx context.Context, r Request, f *state.Facts) {
 	names := r.namesToResolve(f.FQDN)
-	q := detect.SPFQuery{Zones: f.Zones, Addresses: r.Spec.Host.Addresses, Planned: steps.Planned(r.Spec)}
+	q := detect.SPFQuery{Zones: f.Zones, Addresses: r.Spec.Host.Addresses, Planned: records.Planned(r.Spec)}
 	policies := []string{}
 	for _, name := range names {
 		if _, err := netip.ParseAddr(name); err == nil {
@@ -27,7 +29,7 @@ func (c *Collector) lookUpDNS(ctx context.Context, r Request, f *state.Facts) {
 		}
 	}
 	for d := range r.Scope.Domains(r.Spec) {
-		policies = append(policies, steps.Authorisations(d)...)
+		policies = append(policies, records.ReportConsentNames(d)...)
 		for _, i := range d.SPF.Include {
 			if !slices.Contains(q.Includes, i) {
 				q.Includes = append(q.Includes, i)
@@ -42,8 +44,8 @@ func (c *Collector) lookUpDNS(ctx context.Context, r Request, f *state.Facts) {
 
 // LookAtWildcards finds out what the wildcards of zones answer whose records are
 // printed, into the facts of the steps' input.
-func (c *Collector) LookAtWildcards(ctx context.Context, in *steps.Input) {
+func (c *Collector) LookAtWildcards(ctx context.Context, in *step.Input) {
 	if c.m.Image == nil {
-		in.Facts.Covered = detect.Covered(ctx, c.Client(), steps.Printed(*in))
+		in.Facts.Covered = detect.Covered(ctx, c.Client(), dns.Printed(*in))
 	}
 }

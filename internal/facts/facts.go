@@ -19,7 +19,7 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/store"
 	"mailsetup/internal/system"
-	"mailsetup/steps"
+	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
 )
 
@@ -60,7 +60,7 @@ func New(m *machine.Machine) *Collector { return &Collector{m: m} }
 func (c *Collector) Close() { c.prefetched.end() }
 
 // files are those whose content steps look at.
-var files = []state.Path{steps.Conf, "/etc/aliases", "/etc/mailname", "/etc/bind/named.conf.local"}
+var files = []state.Path{signer.ConfFile, "/etc/aliases", "/etc/mailname", "/etc/bind/named.conf.local"}
 
 // Gather looks at the machine, and asks DNS about the names of a spec.
 func (c *Collector) Gather(ctx context.Context, r Request) (Gathered, error) {
@@ -129,11 +129,11 @@ func (c *Collector) skipUnchanged(r Request) (step.Scope, error) {
 // pristine returns the hash of the package's own opendkim.conf. Nothing else that is
 // still as shipped becomes ours.
 func (c *Collector) pristine(f state.Facts) plan.Record {
-	o, err := c.m.Sys.Read(steps.Conf)
-	if err != nil || !f.Pristine[steps.Conf] {
+	o, err := c.m.Sys.Read(signer.ConfFile)
+	if err != nil || !f.Pristine[signer.ConfFile] {
 		return nil
 	}
-	return plan.Record{steps.Conf: plan.Hash(o.Content)}
+	return plan.Record{signer.ConfFile: plan.Hash(o.Content)}
 }
 
 func (c *Collector) look(ctx context.Context, zoneNames []string) (state.Facts, error) {

@@ -24,7 +24,7 @@ import (
 	"mailsetup/internal/store"
 	"mailsetup/internal/system"
 	"mailsetup/internal/system/systemtest"
-	"mailsetup/steps"
+
 	"mailsetup/steps/step"
 )
 
@@ -136,7 +136,7 @@ func (s *server) setUp(t *testing.T, sp spec.Spec) keyring.Ledger {
 		s.PutFile(spec.DomainFile(d.Name), string(spec.MarshalDomain(d)))
 		keys[d.Name] = []keyring.Key{{Selector: "202611", Public: "MIIB", Stage: keyring.Active}}
 	}
-	if err := store.New(s.Mem).SaveFingerprints(steps.Input{Spec: sp, Keys: keys, Now: november}); err != nil {
+	if err := store.New(s.Mem).SaveFingerprints(step.Input{Spec: sp, Keys: keys, Now: november}); err != nil {
 		t.Fatal(err)
 	}
 	return keys
@@ -160,7 +160,7 @@ func TestZonesThatARunLooksInto(t *testing.T) {
 	bind.Domains = slices.Clone(want.Domains)
 	bind.Domains[1].DNS = spec.DNSBind
 	const consent = "shop.example._report._dmarc.lab.example"
-	withdrawn := []step.Step{{Name: "Zone", DNS: true}}
+	withdrawn := []step.Step{{Name: "DNS", DNS: true}}
 	for _, tt := range []struct {
 		name string
 		r    facts.Request
@@ -199,7 +199,7 @@ func TestDNSIsAskedAboutTheDomainsInScope(t *testing.T) {
 			[]string{"mail.lab.example", "shop00.example", "_dmarc.shop00.example", "_spf.third.example"},
 			[]string{"lab.example", "shop01.example"},
 		},
-		{"a rotation", facts.Request{Spec: want, Scope: step.Only("shop00.example"), Steps: []step.Step{{Name: "Zone", DNS: true}}}, nil, all},
+		{"a rotation", facts.Request{Spec: want, Scope: step.Only("shop00.example"), Steps: []step.Step{{Name: "DNS", DNS: true}}}, nil, all},
 	} {
 		s.counts()
 		g := gather(t, facts.New(s.Machine), tt.r)
@@ -362,12 +362,12 @@ func TestRefreshAsksOnlyForWhatIsNew(t *testing.T) {
 }
 
 // updates is a spec whose domain is changed by dynamic updates.
-func updates(t *testing.T) steps.Input {
+func updates(t *testing.T) step.Input {
 	t.Helper()
 	sp := hosting(t, 0)
 	sp.Host.DNS, sp.Domains[0].DNS = spec.DNSUpdate, ""
 	sp.Host.Update = spec.Update{Server: "192.0.2.53", KeyFile: "/etc/mailsetup/tsig.key"}
-	return steps.Input{Spec: sp, Now: november, Keys: keyring.Ledger{
+	return step.Input{Spec: sp, Now: november, Keys: keyring.Ledger{
 		"lab.example": {{Selector: "202611", Public: "MIIB", Stage: keyring.Active}},
 	}}
 }

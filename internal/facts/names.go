@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/spec"
-	"mailsetup/steps"
+	"mailsetup/steps/records"
 	"mailsetup/steps/step"
 )
 
@@ -22,10 +22,10 @@ func (r Request) zoneNames() []string {
 		names = append(names, r.Spec.Host.Hostname)
 	}
 	for d := range r.Scope.Domains(r.Spec) {
-		names = append(append(names, d.Name), steps.Authorisations(d)...)
+		names = append(append(names, d.Name), records.ReportConsentNames(d)...)
 	}
 	for _, d := range r.Removed {
-		names = append(names, steps.Authorisations(d)...)
+		names = append(names, records.ReportConsentNames(d)...)
 	}
 	return sortedUnique(append(names, r.Scope.Selection()...)) // and those that the spec no longer has
 }

@@ -7,7 +7,8 @@ import (
 	"mailsetup/internal/detect/source"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/steps"
+	postfixstep "mailsetup/steps/postfix"
+	"mailsetup/steps/recipients"
 	"mailsetup/steps/step"
 )
 
@@ -17,7 +18,7 @@ const mainCf state.Path = "/etc/postfix/main.cf"
 // Recipients returns what Postfix will do with mail for the addresses of a spec, by
 // address. Of the settings that an earlier installation left nothing can be said.
 func Recipients(ctx context.Context, s source.Source, in step.Input) map[string]state.Recipient {
-	list := steps.Addressees(in)
+	list := recipients.Addressees(in)
 	if len(list) == 0 {
 		return nil
 	}
@@ -29,7 +30,7 @@ func Recipients(ctx context.Context, s source.Source, in step.Input) map[string]
 		addresses = append(addresses, a.Address)
 	}
 	return postfix.Recipients(ctx, s, postfix.Mail{
-		Settings: steps.PostfixSettings(in), Aliases: steps.AliasesText(in), Route: steps.MailRoutes(in),
+		Settings: postfixstep.Settings(in), Aliases: recipients.AliasesText(in), Route: recipients.MailRoutes(in),
 	}, addresses)
 }
 
@@ -38,12 +39,12 @@ func Recipients(ctx context.Context, s source.Source, in step.Input) map[string]
 // so is no error: the run tells of it at its end.
 func CheckRecipients(ctx context.Context, s source.Source, in step.Input, old *spec.Spec) (map[string]state.Recipient, error) {
 	in.Facts.Recipients = Recipients(ctx, s, in)
-	err := steps.Unread(in)
+	err := recipients.Unread(in)
 	if err == nil || old == nil {
 		return in.Facts.Recipients, err
 	}
 	was := in
 	was.Spec = *old
 	was.Facts.Recipients = Recipients(ctx, s, was)
-	return in.Facts.Recipients, steps.UnreadSince(was, in)
+	return in.Facts.Recipients, recipients.UnreadSince(was, in)
 }

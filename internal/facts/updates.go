@@ -8,7 +8,7 @@ import (
 	"mailsetup/internal/machine"
 	"mailsetup/internal/nsupdate"
 	"mailsetup/internal/state"
-	"mailsetup/steps"
+	"mailsetup/steps/dns"
 	"mailsetup/steps/step"
 )
 
@@ -16,7 +16,7 @@ import (
 // those whose records are printed, for steps of a run (nil: all), into the facts of
 // their input. The keys of updates are used for asking already, so that one that
 // does not fit is known before anything is changed.
-func (c *Collector) LookAtUpdates(ctx context.Context, in *steps.Input, list []step.Step) error {
+func (c *Collector) LookAtUpdates(ctx context.Context, in *step.Input, list []step.Step) error {
 	if !publishes(list) {
 		return nil
 	}
@@ -24,7 +24,7 @@ func (c *Collector) LookAtUpdates(ctx context.Context, in *steps.Input, list []s
 		c.LookAtWildcards(ctx, in)
 	}
 	var wishes []detect.Wish
-	for _, p := range steps.Requests(*in) {
+	for _, p := range dns.Requests(*in) {
 		wishes = append(wishes, detect.Wish{
 			Domain: p.Domain, Server: p.Update.Server, KeyFile: state.Path(p.Update.KeyFile), Records: p.Records,
 		})
@@ -33,7 +33,7 @@ func (c *Collector) LookAtUpdates(ctx context.Context, in *steps.Input, list []s
 	if in.Facts.Published, err = detect.Published(c.m.Sys); err != nil {
 		return err
 	}
-	leaving := steps.Leaving(*in)
+	leaving := in.Leaving()
 	_, unprivileged := c.m.Sys.(machine.Unprivileged)
 	switch {
 	case len(wishes)+len(leaving) == 0:

@@ -74,7 +74,7 @@ func TestMessage(t *testing.T) {
 	for want, err := range map[string]error{
 		"read /etc/x: broken":         errors.New("read /etc/x: broken\n"),
 		"named:\n | \\x1b]0;x\\x07":   errors.New("named:\n | \x1b]0;x\a"),
-		"Zone: interrupted":           fmt.Errorf("Zone: %w", context.Canceled),
+		"DNS: interrupted":            fmt.Errorf("DNS: %w", context.Canceled),
 		"the list: context canceled?": errors.New("the list: context canceled?"),
 	} {
 		if got := hint.Message(err); got != want {

@@ -12,7 +12,7 @@ import (
 
 // many is what a plan does for n domains.
 func many(n int) Plan {
-	keys, wishes, zones := StageChanges{Name: "Keys"}, StageChanges{Name: "Intent"}, StageChanges{Name: "Zone"}
+	keys, wishes, zones := StageChanges{Name: "Keys"}, StageChanges{Name: "Settings"}, StageChanges{Name: "DNS"}
 	dir := state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root}
 	file := state.Object{Kind: state.Regular, Mode: 0o644, Owner: state.Root, Content: []byte("text\n")}
 	old := state.Object{Kind: state.Regular, Mode: 0o644, Owner: state.Root, Content: []byte("old\n")}

@@ -75,14 +75,14 @@ func (m *maker) homeStage() StageChanges {
 		}
 	}
 	slices.Reverse(dirs)
-	return m.stage(state.Stage{Name: "Memory", Dirs: dirs})
+	return m.stage(state.Stage{Name: "State", Dirs: dirs})
 }
 
 func (m *maker) recordStage() StageChanges {
 	if len(m.next) == 0 && len(m.rec) == 0 {
 		return StageChanges{}
 	}
-	return m.stage(state.Stage{Name: "Record", Files: []state.File{{
+	return m.stage(state.Stage{Name: "Checksums", Files: []state.File{{
 		Path: RecordPath, Mode: 0o600, Owner: state.Root, Free: true,
 		Content: m.next.Marshal(), Why: "remembers what mailsetup wrote, to notice edits by hand",
 	}}})

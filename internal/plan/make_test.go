@@ -297,7 +297,7 @@ func TestAnImageMayStartEmpty(t *testing.T) {
 		state.Stage{Name: "A", Files: []state.File{ours("/etc/x", "")}},
 	), systemtest.NewMem(), nil)
 	if got := brief(p); err != nil || !slices.Equal(got, []string{
-		"Memory: mkdir /var", "Memory: mkdir /var/lib", "Memory: mkdir /var/lib/mailsetup", "Tree: mkdir /etc", "A: create /etc/x",
+		"State: mkdir /var", "State: mkdir /var/lib", "State: mkdir /var/lib/mailsetup", "Tree: mkdir /etc", "A: create /etc/x",
 	}) {
 		t.Errorf("plan %q, error %v", got, err)
 	}
@@ -316,7 +316,7 @@ func TestTheRecordFollows(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := p.Stages[len(p.Stages)-1]
-	if last.Name != "Record" || last.Changes[0].After.Mode != 0o600 {
+	if last.Name != "Checksums" || last.Changes[0].After.Mode != 0o600 {
 		t.Fatalf("last stage %+v", last)
 	}
 	got, err := plan.ParseRecord(last.Changes[0].After.Content)

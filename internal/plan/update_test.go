@@ -14,7 +14,7 @@ func updatePlan(key string) plan.Plan {
 	rec := func(name, value string) state.Record {
 		return state.Record{Name: name, Type: "TXT", TTL: 3600, Value: value}
 	}
-	return plan.Plan{Stages: []plan.StageChanges{{Name: "Zone", Updates: []state.Update{{
+	return plan.Plan{Stages: []plan.StageChanges{{Name: "DNS", Updates: []state.Update{{
 		Origin: "example.org.", Server: "192.0.2.53:53", KeyFile: "/etc/update.key", Why: "publish the records that it lacks",
 		Add:    []state.Record{rec("s._domainkey.example.org.", "v=DKIM1; p="+key), rec("example.org.", "v=spf1 mx -all")},
 		Remove: []state.Record{rec("example.org.", "v=spf1 -all")},
@@ -26,7 +26,7 @@ func TestUpdatesAreShown(t *testing.T) {
 	if err := updatePlan("AAAA").Text(&text, plan.TextOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	const want = `Zone
+	const want = `DNS
   > update example.org. on 192.0.2.53:53
       publish the records that it lacks
       - example.org. 3600 TXT "v=spf1 -all"
@@ -53,7 +53,7 @@ func TestUpdatesAreCompared(t *testing.T) {
 	if diff := plan.Differences(shown, applied, announce); len(diff) != 0 {
 		t.Errorf("but for the key they are the same: %q", diff)
 	}
-	if diff := plan.Differences(shown, applied, nil); !slices.Equal(diff, []string{"Zone: other records"}) {
+	if diff := plan.Differences(shown, applied, nil); !slices.Equal(diff, []string{"DNS: other records"}) {
 		t.Errorf("got %q", diff)
 	}
 	if extra := plan.Unannounced(shown, shown); len(extra) != 0 {

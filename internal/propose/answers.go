@@ -6,7 +6,7 @@ import (
 
 	"mailsetup/internal/hint"
 	"mailsetup/internal/spec"
-	"mailsetup/steps"
+	"mailsetup/steps/records"
 )
 
 // Fill fills in what nobody answered and the spec of earlier runs does not say from
@@ -58,7 +58,7 @@ func fromSpec(a spec.Answers, old *spec.Spec) spec.Answers {
 func (b *Basis) missing(flags []string, host string) error {
 	hints := []string{"run mailsetup init in a terminal to be asked instead"}
 	for _, flag := range flags {
-		if why := steps.Missing(flag, host, b.Facts); why != "" && b.Root == "" {
+		if why := records.ExplainMissing(flag, host, b.Facts); why != "" && b.Root == "" {
 			hints = append(hints, why)
 		}
 	}

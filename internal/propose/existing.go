@@ -8,7 +8,7 @@ import (
 	"mailsetup/internal/policy"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/steps"
+	"mailsetup/steps/records"
 )
 
 // Source says which record an answer comes from, in words that go behind a
@@ -20,13 +20,13 @@ type Source struct{ SPF, DMARC string }
 // for what is new. What the spec has no words for stays in the record.
 func FromRecords(a spec.Answers, f state.Facts, domain string) (spec.Answers, Source) {
 	var why Source
-	if list := steps.Texts(f, domain, policy.IsSPF); len(list) == 1 {
+	if list := records.TXTRecords(f, domain, policy.IsSPF); len(list) == 1 {
 		if s, err := policy.ParseSPF(list[0]); err == nil {
 			fromSPF(&a, s, domain)
 			why.SPF = "the SPF record of " + domain + " says so"
 		}
 	}
-	if list := steps.Texts(f, dnsname.Policy(domain), policy.IsDMARC); len(list) == 1 {
+	if list := records.TXTRecords(f, dnsname.Policy(domain), policy.IsDMARC); len(list) == 1 {
 		if r, err := policy.ParseDMARC(list[0]); err == nil {
 			fromDMARC(&a, r)
 			why.DMARC = "the DMARC record of " + domain + " says so"
@@ -40,7 +40,7 @@ func FromRecords(a spec.Answers, f state.Facts, domain string) (spec.Answers, So
 func fromSPF(a *spec.Answers, s policy.SPF, domain string) {
 	all := s.All()
 	if all == "pass" {
-		all = steps.OpenAll
+		all = records.OpenAll
 	}
 	fillEmpty(&a.SPFAll, all)
 	if len(a.SPFInclude) == 0 {
@@ -85,7 +85,7 @@ func fillEmpty(answer *string, value string) { *answer = cmp.Or(*answer, value) 
 func reportAddresses(uris []string) []string {
 	var list []string
 	for _, u := range uris {
-		if uri, err := spec.Report(steps.WithoutSizeLimit(u)); err == nil && !slices.Contains(list, uri) {
+		if uri, err := spec.Report(records.WithoutSizeLimit(u)); err == nil && !slices.Contains(list, uri) {
 			list = append(list, uri)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"mailsetup/internal/propose"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/steps"
+	"mailsetup/steps/dns"
 	"mailsetup/steps/step"
 )
 
@@ -143,7 +143,7 @@ func TestRecordsThatAnswersCameFromStay(t *testing.T) {
 			Spec: want, Facts: f, Now: now,
 			Keys: keyring.Ledger{"lab.example": {{Selector: "202611", Public: "MIIB", Stage: keyring.Active, File: "/k"}}},
 		}
-		st, notes, err := steps.Zone(in)
+		st, notes, err := dns.Publish(in)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,7 +23,8 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/wizard"
-	"mailsetup/steps"
+	"mailsetup/steps/postfix"
+	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
 )
 
@@ -156,7 +157,7 @@ func (d *draft) adopt(ctx context.Context, a spec.Answers) (spec.Answers, error)
 }
 
 // ErrOurs says that the OpenDKIM that is there is mailsetup's already.
-var ErrOurs = errors.New(string(steps.Conf) + " is mailsetup's already")
+var ErrOurs = errors.New(string(signer.ConfFile) + " is mailsetup's already")
 
 // checkAdopted returns the error of a run that is to take over an OpenDKIM for a
 // domain, "" for any, and does not find that.
@@ -169,7 +170,7 @@ func (d *draft) checkAdopted(ctx context.Context, domain string, first *spec.Spe
 	case d.Spec != nil && d.Facts.OpenDKIM != nil && !adopt.IsForeign(d.Facts, d.Server.Record):
 		return ErrOurs
 	}
-	return adopt.NothingFound(ctx, d.Files, steps.OtherMilters(step.Input{Spec: *first, Facts: d.Facts}))
+	return adopt.NothingFound(ctx, d.Files, postfix.OtherMilters(step.Input{Spec: *first, Facts: d.Facts}))
 }
 
 // gatherAdopted looks at the records of all domains that are taken over, beside
@@ -315,7 +316,7 @@ func (p *Proposer) AddDomains(ctx context.Context, names []string, a spec.Answer
 	if err := findings.Err(); err != nil {
 		return Result{}, err
 	}
-	if steps.BeginsToSign(*p.Spec, want, p.Ledger) { // then Postfix does not ask our signer yet
+	if postfix.BeginsToSign(*p.Spec, want, p.Ledger) { // then Postfix does not ask our signer yet
 		d.Scope = step.Scope{}
 		err = d.gather(ctx, &want)
 	} else {

@@ -18,7 +18,7 @@ import (
 	"mailsetup/internal/system/systemtest"
 	"mailsetup/internal/wizard"
 	"mailsetup/keygen"
-	"mailsetup/steps"
+	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
 )
 
@@ -284,7 +284,7 @@ func TestSelector(t *testing.T) {
 		"an alias":              {"vendor", "", "selector vendor of lab.example is a CNAME of key.vendor.example in DNS: no key can stand beside it"},
 	} {
 		s := machine(zone())
-		s.PutFile(steps.KeyFile("lab.example", "disk"), "key")
+		s.PutFile(signer.KeyFile("lab.example", "disk"), "key")
 		first := s.given()
 		first.Domain = "first.example"
 		r, err := s.proposer(nil).Init(t.Context(), first)
@@ -307,7 +307,7 @@ func TestSelector(t *testing.T) {
 	}
 	// A domain that comes back signs with the key that it had.
 	s := machine(zone())
-	file := steps.KeyFile("lab.example", "mine")
+	file := signer.KeyFile("lab.example", "mine")
 	s.Put(file, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: key.PEM()})
 	p := s.proposer(nil)
 	p.Ledger = keyring.Ledger{"lab.example": {{Selector: "mine", Stage: keyring.Draining, Public: key.Public(), File: string(file)}}}

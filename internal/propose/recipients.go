@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/spec"
-	"mailsetup/steps"
+	"mailsetup/steps/recipients"
 	"mailsetup/steps/step"
 )
 
@@ -24,7 +24,7 @@ func (d *draft) withReaders(ctx context.Context, a spec.Answers) Result {
 	}
 	in := step.Input{Spec: d.Want, Facts: d.Facts, Scope: step.Only(proposed...)}
 	in.Facts.Recipients = d.Recipients(ctx, in)
-	d.Want = steps.Read(in)
+	d.Want = recipients.WithoutUnread(in)
 	return d.Result
 }
 
@@ -41,7 +41,7 @@ func (d *draft) unread(ctx context.Context, a spec.Answers) error {
 	}
 	in := step.Input{Spec: want, Facts: d.Facts, Scope: step.Scope{}.Skip(domains)}
 	in.Facts.Recipients = d.Recipients(ctx, in)
-	refusal, ok := errors.AsType[*step.Refusal](steps.Unread(in))
+	refusal, ok := errors.AsType[*step.Refusal](recipients.Unread(in))
 	if !ok {
 		return nil
 	}

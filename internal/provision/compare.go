@@ -8,7 +8,7 @@ import (
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/steps"
+	"mailsetup/steps/dns"
 	"mailsetup/zonefile"
 )
 
@@ -55,10 +55,10 @@ func stamps(confirmed, actual plan.Plan) []string {
 	for i := range min(len(confirmed.Stages), len(actual.Stages)) {
 		a, b := confirmed.Stages[i].Changes, actual.Stages[i].Changes
 		for j := range min(len(a), len(b)) {
-			if a[j].Path != b[j].Path || a[j].Path.Dir() != steps.FragmentDir || b[j].After.Kind != state.Regular {
+			if a[j].Path != b[j].Path || a[j].Path.Dir() != dns.FragmentDir || b[j].After.Kind != state.Regular {
 				continue
 			}
-			was, is := steps.FragmentStamp(a[j].After.Content), steps.FragmentStamp(b[j].After.Content)
+			was, is := dns.FragmentStamp(a[j].After.Content), dns.FragmentStamp(b[j].After.Content)
 			if was != is {
 				pairs = append(pairs, mark+is, mark+was)
 			}

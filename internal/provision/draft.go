@@ -17,6 +17,8 @@ import (
 	"mailsetup/internal/store"
 	"mailsetup/internal/system"
 	"mailsetup/steps"
+	"mailsetup/steps/daemons"
+	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
 )
 
@@ -139,7 +141,9 @@ func (p *Provisioner) makePlan(ctx context.Context, d *Draft) (plan.Plan, error)
 		list = steps.All()
 	}
 	d.Input = steps.Prepare(list, d.Input)
-	want, err := steps.Some(list, d.Input)
+	in := d.Input
+	in.KeysOnly = d.KeysOnly
+	want, err := steps.Build(list, in)
 	if err != nil {
 		return plan.Plan{}, err
 	}
@@ -236,7 +240,7 @@ func (p *Provisioner) checkStopped(d *Draft, maskedOnly bool) error {
 	if p.tree() || d.Proof != ProveDelivery {
 		return nil
 	}
-	for _, h := range steps.Halted(d.Input) {
+	for _, h := range daemons.Halted(d.Input) {
 		if h.Masked || !maskedOnly {
 			return hint.New(h.Do, "%s", h.Text)
 		}
@@ -273,7 +277,7 @@ func (p *Provisioner) install(ctx context.Context, d *Draft) error {
 	// A main.cf that an earlier installation left is the administrator's.
 	fresh := d.Input.Facts.Postfix == nil && !exists(p.Machine.Sys, mainCf)
 	release := p.UI.Hold()
-	err := apt.Install(ctx, p.Machine.Sys, names, apt.Preseed{Mailname: steps.Mailname(d.Input)}, p.UI.PackageLog())
+	err := apt.Install(ctx, p.Machine.Sys, names, apt.Preseed{Mailname: signer.Mailname(d.Input)}, p.UI.PackageLog())
 	release()
 	if err != nil {
 		return err

@@ -14,7 +14,8 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
-	"mailsetup/steps"
+	"mailsetup/steps/daemons"
+	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
 )
 
@@ -44,7 +45,7 @@ func (p *Provisioner) prove(ctx context.Context, d *Draft) (proven string, probl
 		return "Mail of this server is left to the signer that was here before.", nil
 	}
 	if d.Proof == ProveDelivery { // a unit that somebody stopped is why, and no other check says so
-		for _, h := range steps.Halted(d.Input) {
+		for _, h := range daemons.Halted(d.Input) {
 			if !actsOn(d.Plan, h.Unit) {
 				return "", hint.New(h.Do, "%s", h.Text)
 			}
@@ -111,7 +112,7 @@ func probeDaemons(ctx context.Context, prober system.Prober, in step.Input) erro
 
 // askSigner asks the running signer for a signature of the host's own mail.
 func askSigner(ctx context.Context, prober system.Prober, in step.Input) error {
-	probe, ok := steps.Proof(in)
+	probe, ok := signer.Proof(in)
 	if !ok {
 		return nil
 	}
@@ -125,7 +126,7 @@ func askSigner(ctx context.Context, prober system.Prober, in step.Input) error {
 // sendMessages sends messages of one domain all the way through Postfix, and says
 // what was proven. The notes of the plan may tell why a signature does not hold.
 func (p *Provisioner) sendMessages(ctx context.Context, d *Draft) (proven string, whole bool, err error) {
-	senders := steps.Senders(d.Input)
+	senders := signer.Senders(d.Input)
 	postfix := d.Input.Facts.Postfix
 	switch {
 	case len(senders) == 0:

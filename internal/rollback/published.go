@@ -16,7 +16,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/keygen"
-	"mailsetup/steps"
+	"mailsetup/steps/dns"
 )
 
 // checkStillPublished refuses a plan after which a key signs again whose record is
@@ -78,7 +78,7 @@ func publishes(p plan.Plan, domain string, k keyring.Key) bool {
 			}
 		}
 		for _, c := range st.Changes {
-			if c.Path.Dir() == steps.FragmentDir && bytes.Contains(c.After.Content, []byte(name)) {
+			if c.Path.Dir() == dns.FragmentDir && bytes.Contains(c.After.Content, []byte(name)) {
 				return true
 			}
 		}

@@ -113,7 +113,7 @@ func TestAnUpdateThatPublishesTheKeyAgain(t *testing.T) {
 	drained := plan.Change{Op: plan.Modify, Path: labLedger, Before: ledger(key("s1", keyring.Active)), After: ledger(key("s1", keyring.Draining))}
 	h.apply("a", plan.Plan{Stages: []plan.StageChanges{
 		{Name: "Ledger", Changes: []plan.Change{drained}},
-		{Name: "Withdraw", Updates: []state.Update{{Origin: "lab.example.", Server: "192.0.2.53:53", Remove: []state.Record{record}, Expected: []state.Record{record}}}},
+		{Name: "OldKeys", Updates: []state.Update{{Origin: "lab.example.", Server: "192.0.2.53:53", Remove: []state.Record{record}, Expected: []state.Record{record}}}},
 	}})
 	h.dns = without("s1")
 	r, err := h.make("a")

@@ -146,7 +146,7 @@ func (r *run) request(domains []string) provision.Request {
 		KeysOnly: true, Quiet: !r.Compromised && due.RecordsOnly(), OnDrift: provision.RefuseDrift, Proof: provision.ProveSigner,
 	}
 	if r.Tree {
-		req.Steps = steps.Ending()
+		req.Steps = steps.Withdrawal()
 	}
 	return req
 }

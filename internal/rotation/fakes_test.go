@@ -19,7 +19,8 @@ import (
 	"mailsetup/internal/rotation"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/steps"
+	"mailsetup/steps/dns"
+	"mailsetup/steps/step"
 )
 
 // rotator returns the rotator of the server, with fakes of all that it asks.
@@ -110,7 +111,7 @@ func (p provisioner) Gather(context.Context, provision.Request) (state.Facts, er
 }
 
 func (p provisioner) Plan(_ context.Context, r provision.Request) (*provision.Draft, error) {
-	in := steps.Input{
+	in := step.Input{
 		Spec: r.Want, Facts: r.Facts, Keys: r.Keys.Ledger, Written: r.Keys.OnDisk, NewKeys: map[state.Path][]byte{}, Now: p.now,
 		Consents: map[string]bool{}, Scope: r.Scope, Retire: r.Keys.Withdraw,
 	}
@@ -166,7 +167,7 @@ func (p provisioner) ExpectedRecords(_ context.Context, domains []string) (map[s
 	all := map[string][]state.Record{}
 	for _, name := range domains {
 		d, _ := p.domain(name)
-		all[name] = steps.Served(p.input(), d)
+		all[name] = dns.Served(p.input(), d)
 	}
 	return all, nil
 }

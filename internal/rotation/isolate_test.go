@@ -183,7 +183,7 @@ func TestTheDomainsThatAnErrorNamesAreSkipped(t *testing.T) {
 			}
 		}
 		if len(named) > 0 {
-			return fmt.Errorf("Zone: %w", named)
+			return fmt.Errorf("DNS: %w", named)
 		}
 		return nil
 	}

@@ -7,7 +7,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
-	"mailsetup/steps"
+	"mailsetup/steps/records"
 )
 
 // remindEvery is how often a run tells of the same key that waits.
@@ -74,7 +74,7 @@ func (r *run) remindToRevoke(ctx context.Context) []state.Note {
 				continue
 			}
 			r.markNotified(domain, k)
-			notes = append(notes, steps.RevokeByHand(k.Selector+"._domainkey."+domain))
+			notes = append(notes, records.RevocationNote(k.Selector+"._domainkey."+domain))
 		}
 	}
 	return notes

@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps"
+	"mailsetup/steps/dns"
 	"mailsetup/steps/step"
 )
 
@@ -39,7 +40,7 @@ func (r *watcher) includeAgain(ctx context.Context, domains []string, errs map[s
 	}
 	var lost []string
 	for _, name := range domains {
-		if z, dropped := steps.DroppedZone(r.facts, name); dropped {
+		if z, dropped := dns.DroppedZone(r.facts, name); dropped {
 			if errs[name] = r.fragmentEdited(z); errs[name] == nil {
 				lost = append(lost, name)
 			}
@@ -73,7 +74,7 @@ func (r *watcher) rebuild(ctx context.Context, domains []string, errs map[string
 		tried++
 		about := []string{name}
 		err := r.gather(ctx, nil, about)
-		if sharing := steps.Sharing(steps.Input{Spec: r.Spec, Facts: r.facts}, name); err == nil && len(sharing) > 1 {
+		if sharing := dns.Sharing(step.Input{Spec: r.Spec, Facts: r.facts}, name); err == nil && len(sharing) > 1 {
 			about = sharing
 			err = r.gather(ctx, nil, about)
 		}
@@ -86,14 +87,14 @@ func (r *watcher) rebuild(ctx context.Context, domains []string, errs map[string
 	}
 }
 
-func (r *watcher) restoreRequest(list []steps.Step, domains []string) provision.Request {
+func (r *watcher) restoreRequest(list []step.Step, domains []string) provision.Request {
 	return provision.Request{
 		Want: r.Spec, Have: &r.Spec, Scope: step.Only(domains...), Facts: r.facts, Record: r.record,
 		Steps: list, Keys: provision.KeyPlan{Ledger: r.ledger}, KeysOnly: true, OnDrift: provision.RefuseDrift, Proof: provision.ProveSigner,
 	}
 }
 
-func (r *watcher) gather(ctx context.Context, list []steps.Step, domains []string) error {
+func (r *watcher) gather(ctx context.Context, list []step.Step, domains []string) error {
 	facts, err := r.Provisioner.Gather(ctx, r.restoreRequest(list, domains))
 	if err == nil {
 		r.facts = facts
@@ -103,14 +104,14 @@ func (r *watcher) gather(ctx context.Context, list []steps.Step, domains []strin
 
 // putBack plans and applies what brings the records of domains back: fragments as
 // they were, or not at all.
-func (r *watcher) putBack(ctx context.Context, list []steps.Step, domains []string) error {
+func (r *watcher) putBack(ctx context.Context, list []step.Step, domains []string) error {
 	d, err := r.Provisioner.Plan(ctx, r.restoreRequest(list, domains))
 	if err != nil || d.Plan.Empty() {
 		return err
 	}
 	for _, st := range d.Plan.Stages {
 		for _, c := range st.Changes {
-			if c.Path.Dir() == steps.FragmentDir && c.After.Kind == state.Regular && r.record[c.Path] != plan.Hash(c.After.Content) {
+			if c.Path.Dir() == dns.FragmentDir && c.After.Kind == state.Regular && r.record[c.Path] != plan.Hash(c.After.Content) {
 				return hint.New("mailsetup init shows what it would be, and makes it", "%s would not be what it was", c.Path)
 			}
 		}
@@ -132,7 +133,7 @@ func (r *watcher) lostFragments(domain string) []state.Path {
 	if r.Spec.DNSOf(d) != spec.DNSBind {
 		return nil
 	}
-	return slices.DeleteFunc(steps.FragmentsOf(domain), func(p state.Path) bool {
+	return slices.DeleteFunc(dns.FragmentsOf(domain), func(p state.Path) bool {
 		_, written := r.record[p]
 		return !written || exists(r.System, p)
 	})
@@ -140,7 +141,7 @@ func (r *watcher) lostFragments(domain string) []state.Path {
 
 // fragmentEdited refuses a fragment that is not as mailsetup left it.
 func (r *watcher) fragmentEdited(z state.Zone) error {
-	file := steps.Fragment(z)
+	file := dns.Fragment(z)
 	o, err := r.System.Read(file)
 	if err != nil {
 		return err

@@ -20,7 +20,8 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
-	"mailsetup/steps"
+	"mailsetup/steps/dns"
+	"mailsetup/steps/step"
 )
 
 // Options is what a run is asked for.
@@ -312,7 +313,7 @@ func checkSuccessor(files system.Reader, domain string, keys []keyring.Key, move
 // skipWithoutFile skips the domains whose file is gone, and reports whether there
 // are any: their keys sign until somebody says that they shall not.
 func (r *run) skipWithoutFile() bool {
-	names := steps.WithoutFile(r.ledger, r.Spec)
+	names := step.WithoutFile(r.ledger, r.Spec)
 	for _, name := range names {
 		if !r.failed[name] {
 			r.skip(hint.New(fmt.Sprintf("mailsetup add-domain %s brings it back, with the same key\nmailsetup remove-domain %s ends it", name, name),
@@ -326,7 +327,7 @@ func (r *run) skipWithoutFile() bool {
 // moment, but holds records of ours.
 func (r *run) skipUnusableZones() {
 	unusable := slices.DeleteFunc(slices.Clone(r.facts.Zones), func(z state.Zone) bool {
-		return z.Problem == "" || !exists(r.System, steps.Fragment(z))
+		return z.Problem == "" || !exists(r.System, dns.Fragment(z))
 	})
 	for _, domain := range r.due.Domains() {
 		if i := slices.IndexFunc(unusable, func(z state.Zone) bool { return z.Holds(domain + ".") }); i >= 0 {

@@ -14,7 +14,7 @@ import (
 	"mailsetup/internal/rotation"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/steps"
+	"mailsetup/steps/signer"
 )
 
 var three = []string{"a.example", "b.example", "c.example"}
@@ -88,7 +88,7 @@ func TestTheOthersGoOn(t *testing.T) {
 		{"nothing in the way", func(*server) {}, "k4 k5 k6", 1, nil, ""},
 		{
 			// Its mail is not accepted any more: another key mends that.
-			"the private key that signs is gone", func(s *server) { s.mem.Delete(steps.KeyFile("b.example", "k2")) },
+			"the private key that signs is gone", func(s *server) { s.mem.Delete(signer.KeyFile("b.example", "k2")) },
 			"k4 k5 k6", 1, nil, "",
 		},
 		{
@@ -108,7 +108,7 @@ func TestTheOthersGoOn(t *testing.T) {
 		},
 		{
 			"others could read its private key", func(s *server) {
-				file := steps.KeyFile("b.example", "k5")
+				file := signer.KeyFile("b.example", "k5")
 				o, _ := s.mem.Read(file)
 				o.Mode = 0o640
 				s.mem.Put(file, o)
@@ -119,7 +119,7 @@ func TestTheOthersGoOn(t *testing.T) {
 		},
 		{
 			"its private key is another one", func(s *server) {
-				file := steps.KeyFile("b.example", "k5")
+				file := signer.KeyFile("b.example", "k5")
 				o, _ := s.mem.Read(file)
 				o.Content = s.key().PEM()
 				s.mem.Put(file, o)
@@ -130,7 +130,7 @@ func TestTheOthersGoOn(t *testing.T) {
 		},
 		{
 			"its private key is damaged", func(s *server) {
-				file := steps.KeyFile("b.example", "k5")
+				file := signer.KeyFile("b.example", "k5")
 				o, _ := s.mem.Read(file)
 				o.Content = []byte("garbage")
 				s.mem.Put(file, o)
@@ -203,7 +203,7 @@ func TestNoneGoesOnWithoutASigner(t *testing.T) {
 // where nothing is due, and its domain alone.
 func TestAKeyFileThatIsGone(t *testing.T) {
 	s := threeServed(t)
-	s.mem.Delete(steps.KeyFile("b.example", "k2"))
+	s.mem.Delete(signer.KeyFile("b.example", "k2"))
 	report, err := s.rotator().Run(t.Context(), rotation.Options{})
 	if err == nil || err.Error() != "1 domain could not go on: b.example" || !slices.Equal(report.Failed, []string{"b.example"}) {
 		t.Errorf("%v, %+v", err, report)

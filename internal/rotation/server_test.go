@@ -26,6 +26,9 @@ import (
 	"mailsetup/internal/system/systemtest"
 	"mailsetup/keygen"
 	"mailsetup/steps"
+	"mailsetup/steps/dns"
+	"mailsetup/steps/signer"
+	"mailsetup/steps/step"
 	"mailsetup/zonefile"
 )
 
@@ -136,9 +139,9 @@ func (s *server) begin() {
 }
 
 // withoutPostfix are the steps that matter to keys.
-func withoutPostfix() []steps.Step {
-	return slices.DeleteFunc(steps.All(), func(x steps.Step) bool {
-		return !slices.Contains([]string{"Keys", "Zone", "OpenDKIM", "Withdraw", "Ledger"}, x.Name)
+func withoutPostfix() []step.Step {
+	return slices.DeleteFunc(steps.All(), func(x step.Step) bool {
+		return !slices.Contains([]string{"Keys", "DNS", "OpenDKIM", "OldKeys", "Ledger"}, x.Name)
 	})
 }
 
@@ -170,7 +173,7 @@ func (s *server) must(err error) {
 }
 
 // input is what a run begins with: the wish, and the machine as it is found.
-func (s *server) input() steps.Input {
+func (s *server) input() step.Input {
 	keys := s.ledger()
 	facts := state.Facts{
 		Release: state.Release{ID: "debian", Version: "13"}, DNS: state.BIND, Installed: map[string]bool{"bind9": true, "opendkim": true},
@@ -188,7 +191,7 @@ func (s *server) input() steps.Input {
 			return string(f.Content)
 		})
 		z := state.Zone{Origin: origin, Kind: "primary", File: zoneFile(origin), Content: o.Content, Records: own, Ours: ours}
-		if f, err := s.mem.Read(steps.Fragment(z)); err == nil && len(ours) == 0 && len(f.Content) > 0 {
+		if f, err := s.mem.Read(dns.Fragment(z)); err == nil && len(ours) == 0 && len(f.Content) > 0 {
 			z.Ours, _ = s.parse(origin, string(f.Content), nil)
 			z.Dropped = len(z.Ours) > 0
 		}
@@ -211,7 +214,7 @@ func (s *server) input() steps.Input {
 		}
 		facts.Updated = append(facts.Updated, z)
 	}
-	return steps.Input{
+	return step.Input{
 		Spec: s.sp, Facts: facts, Keys: keys, Written: maps.Clone(keys), NewKeys: map[state.Path][]byte{}, Now: s.now,
 		Consents: map[string]bool{},
 	}
@@ -236,7 +239,7 @@ func (s *server) parse(origin, text string, file func(state.Path) string) (own, 
 }
 
 // apply does what a wish needs. It reports whether there was anything to do.
-func (s *server) apply(in steps.Input, list []steps.Step, fresh []dkimkeys.Pair) bool {
+func (s *server) apply(in step.Input, list []step.Step, fresh []dkimkeys.Pair) bool {
 	s.t.Helper()
 	dkimkeys.AddPairs(&in, fresh)
 	announced, err := s.plan(in, list)
@@ -251,7 +254,7 @@ func (s *server) apply(in steps.Input, list []steps.Step, fresh []dkimkeys.Pair)
 
 // carryOut makes the keys, plans again, insists that this is what was announced,
 // and does it.
-func (s *server) carryOut(announced plan.Plan, in steps.Input, list []steps.Step, fresh []dkimkeys.Pair) (apply.Report, error) {
+func (s *server) carryOut(announced plan.Plan, in step.Input, list []step.Step, fresh []dkimkeys.Pair) (apply.Report, error) {
 	s.t.Helper()
 	for i := range fresh {
 		if fresh[i].Key.Pending() {
@@ -273,7 +276,7 @@ func (s *server) carryOut(announced plan.Plan, in steps.Input, list []steps.Step
 	s.must(s.j.Prune(2))
 	again := s.input()
 	again.Scope, again.Early = in.Scope, nil
-	p, err := s.plan(again, slices.DeleteFunc(slices.Clone(list), func(x steps.Step) bool { return x.Name == "Withdraw" }))
+	p, err := s.plan(again, slices.DeleteFunc(slices.Clone(list), func(x step.Step) bool { return x.Name == "OldKeys" }))
 	s.must(err)
 	if !p.Empty() {
 		s.t.Fatalf("%s: not done in one run: %v", s.now.Format(time.DateTime), p.Stages)
@@ -300,8 +303,9 @@ func (s *server) key() *keygen.Key {
 	return pool.keys[s.generated-1]
 }
 
-func (s *server) plan(in steps.Input, list []steps.Step) (plan.Plan, error) {
-	want, err := steps.Some(list, in)
+func (s *server) plan(in step.Input, list []step.Step) (plan.Plan, error) {
+	in.KeysOnly = true
+	want, err := steps.Build(list, in)
 	if err != nil {
 		return plan.Plan{}, err
 	}
@@ -436,7 +440,7 @@ func (s *server) probe(p state.Probe) error {
 // signing are the selectors that OpenDKIM has loaded, by domain.
 func (s *server) signing() map[string]string {
 	out := map[string]string{}
-	for line := range strings.Lines(s.mem.Loaded("opendkim.service")[steps.KeyTable]) {
+	for line := range strings.Lines(s.mem.Loaded("opendkim.service")[signer.KeyTable]) {
 		if _, row, ok := strings.Cut(strings.TrimSpace(line), " "); ok && line[0] != '#' {
 			if f := strings.Split(row, ":"); len(f) == 3 {
 				out[strings.TrimSpace(f[0])] = f[1]

@@ -9,6 +9,7 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/steps"
+	"mailsetup/steps/signer"
 )
 
 // Status is what is known of keys without asking DNS.
@@ -34,7 +35,7 @@ func (r *Rotator) Status(domains []string) (Status, error) {
 	if err := t.loadElapsed(); err != nil {
 		return Status{}, err
 	}
-	s := Status{Keys: t.statuses(), Notes: steps.Lives(r.Spec, t.includes)}
+	s := Status{Keys: t.statuses(), Notes: steps.LifetimeWarnings(r.Spec, t.includes)}
 	for _, d := range r.Spec.Domains {
 		if !t.includes(d.Name) {
 			continue
@@ -99,7 +100,7 @@ const unused keyring.Stage = "unused"
 // StageWithoutFile returns the stage of a key whose domain has no file: "unused"
 // for an active one that OpenDKIM's tables do not name any more.
 func StageWithoutFile(files system.Reader, domain string, k keyring.Key) keyring.Stage {
-	o, err := files.Read(steps.KeyTable)
+	o, err := files.Read(signer.KeyTable)
 	row := k.Selector + "._domainkey." + domain + " "
 	if k.Stage == keyring.Active && err == nil && !bytes.HasPrefix(o.Content, []byte(row)) && !bytes.Contains(o.Content, []byte("\n"+row)) {
 		return unused

@@ -9,6 +9,7 @@ import (
 	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
 	"mailsetup/steps"
+	"mailsetup/steps/step"
 )
 
 // Transitions are the steps that keys take in one run, by domain.
@@ -68,7 +69,7 @@ func (t Transitions) Keys(before keyring.Ledger, now time.Time) (after, during k
 
 // Steps returns the steps that the run takes. Where the administrator publishes
 // the records, nothing is published here.
-func (t Transitions) Steps(sp spec.Spec) []steps.Step {
+func (t Transitions) Steps(sp spec.Spec) []step.Step {
 	var all []keyring.Transition
 	for domain, moves := range t {
 		manual := sp.DNSOf(domainNamed(sp, domain)) == spec.DNSManual
@@ -78,7 +79,7 @@ func (t Transitions) Steps(sp spec.Spec) []steps.Step {
 			}
 		}
 	}
-	return steps.Rotating(all)
+	return steps.Rotation(all)
 }
 
 // RecordsOnly reports whether the run only takes notice of what DNS has: there is

@@ -13,7 +13,7 @@ import (
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/recordwatch"
 	"mailsetup/internal/text"
-	"mailsetup/steps"
+	"mailsetup/steps/dns"
 )
 
 // watcher looks at published records, and puts back what is gone from zones of
@@ -69,7 +69,7 @@ func (r *watcher) watchedDomains(names []string) []recordwatch.Domain {
 	_ = parallel.Do(len(names), runtime.GOMAXPROCS(0), func(i int) error {
 		d, _ := findDomain(r.Spec, names[i])
 		keys := r.ledger[d.Name]
-		all, signing := steps.Watched(r.Spec, d, keys)
+		all, signing := dns.Watched(r.Spec, d, keys)
 		list[i] = recordwatch.Domain{
 			Expected: dnscheck.ForDomain(d.Name, all, keys, !r.manual(d)),
 			Before:   r.Store.LastCheck(d.Name),

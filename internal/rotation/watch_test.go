@@ -12,7 +12,7 @@ import (
 	"mailsetup/internal/rotation"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/steps"
+	"mailsetup/steps/signer"
 )
 
 // watching is a server whose hourly run looks at records, with mail to its
@@ -184,6 +184,6 @@ func TestStatus(t *testing.T) {
 	want("k7", keyring.Publishing, "name servers", time.Time{})
 	s.sp.Domains = s.sp.Domains[1:]
 	want("k4", keyring.Active, "its file", time.Time{})
-	s.mem.PutFile(steps.KeyTable, "")
+	s.mem.PutFile(signer.KeyTable, "")
 	want("k4", "unused", "its file", time.Time{})
 }

@@ -9,7 +9,7 @@ import (
 
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/state"
-	"mailsetup/steps"
+	"mailsetup/steps/postfix"
 	"mailsetup/steps/step"
 )
 
@@ -33,7 +33,7 @@ func (s Survey) Milters(ctx context.Context, in step.Input) (milters []state.Mil
 	if s.Ask == nil {
 		return nil, false
 	}
-	list := steps.OtherMilters(in)
+	list := postfix.OtherMilters(in)
 	if s.Unprivileged {
 		if len(list) > 0 {
 			s.Logf("not root: whether other milters sign was not asked: %s", endpoints(list))
@@ -50,7 +50,7 @@ func (s Survey) Milters(ctx context.Context, in step.Input) (milters []state.Mil
 			s.Logf("they are asked about %d of the %d domains", MostDomains, n)
 		}
 	}
-	milters = Ask(ctx, s.Source, s.Ask, slices.Clone(list), domains, steps.Further(in), s.Lookup)
+	milters = Ask(ctx, s.Source, s.Ask, slices.Clone(list), domains, postfix.OtherDomains(in), s.Lookup)
 	if in.Facts.Installed["amavisd-new"] {
 		if m := AmavisSigner(ctx, s.Source, domains); m != nil {
 			milters = append(milters, *m)

@@ -11,7 +11,9 @@ import (
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/steps"
+	"mailsetup/steps/dns"
+	"mailsetup/steps/keys"
+	"mailsetup/steps/step"
 )
 
 // alwaysRecheck is the number of domains that are looked at again in any case:
@@ -81,7 +83,7 @@ func (s Store) Unchanged(sp spec.Spec, keys keyring.Ledger, known Fingerprints) 
 	err := parallel.Do(len(same), runtime.GOMAXPROCS(0), func(i int) (err error) {
 		d := sp.Domains[i]
 		p, ok := known[d.Name]
-		if !ok || d.Name == sp.Host.Domain || p.wanted == "" || p.wanted != steps.Sum(sp, d, keys[d.Name]) {
+		if !ok || d.Name == sp.Host.Domain || p.wanted == "" || p.wanted != dns.Fingerprint(sp, d, keys[d.Name]) {
 			return nil
 		}
 		same[i], err = haveHashes(s.files, p.files)
@@ -109,15 +111,15 @@ func haveHashes(from Files, files map[state.Path]string) (bool, error) {
 
 // SaveFingerprints remembers the domains in the scope of a run as it leaves them,
 // and the others of the spec as they were.
-func (s Store) SaveFingerprints(in steps.Input) error {
+func (s Store) SaveFingerprints(in step.Input) error {
 	old, err := s.files.Read(state.UnchangedFile)
 	if err != nil {
 		return err
 	}
 	all := parseFingerprints(old.Content)
 	for d := range in.Scope.Domains(in.Spec) {
-		p := fingerprint{steps.Sum(in.Spec, d, steps.KeysAfter(in, d)), map[state.Path]string{}}
-		for _, path := range steps.ZoneFiles(in, d) {
+		p := fingerprint{dns.Fingerprint(in.Spec, d, keys.After(in, d)), map[state.Path]string{}}
+		for _, path := range dns.ZoneFiles(in, d) {
 			o, err := s.files.Read(path)
 			if err != nil {
 				return err

@@ -76,3 +76,16 @@ func TestDaemonsBesideAnotherNameServer(t *testing.T) {
 		t.Errorf("halted: %+v", h)
 	}
 }
+
+// Where all mail is left to another signer, nobody misses OpenDKIM.
+func TestDaemonsWithoutASigner(t *testing.T) {
+	in := steptest.Installed()
+	in.Facts.Daemons = map[string]state.Daemon{"opendkim.service": {}}
+	if stage, _, _ := daemons.Start(in); len(stage.Units) != 1 {
+		t.Errorf("it signs, and %+v is planned", stage.Units)
+	}
+	in.Keys, in.Spec.Domains[0].SignedBy = nil, "inet:localhost:11332"
+	if stage, _, _ := daemons.Start(in); len(stage.Units) > 0 || len(daemons.Halted(in)) > 0 {
+		t.Errorf("planned %+v", stage.Units)
+	}
+}

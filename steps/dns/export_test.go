@@ -4,3 +4,5 @@ package dns
 const NamedConf = namedConf
 
 var RecordsToRemove = recordsToRemove
+
+var WriteZoneFiles = zoneFiles

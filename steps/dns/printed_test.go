@@ -59,7 +59,7 @@ func TestWhyTheRecordsArePrinted(t *testing.T) {
 func TestNoBINDBesideAnotherNameServer(t *testing.T) {
 	in := steptest.Bare()
 	in.Facts.DNS = state.Unbound
-	_, err := steps.Build(in)
+	_, err := steps.Build(steps.All(), in)
 	if err == nil || !strings.Contains(err.Error(), "Unbound answers DNS here, not BIND") {
 		t.Errorf("error %v", err)
 	}

@@ -26,7 +26,7 @@ func reporting() step.Input {
 // none.
 func fragmentOf(t *testing.T, in step.Input, origin string) string {
 	t.Helper()
-	for _, f := range steptest.Stage(t, steptest.Build(t, in), "Zone").Files {
+	for _, f := range steptest.Stage(t, steptest.Build(t, in), "DNS").Files {
 		if f.Path == dns.FragmentDir.Join(origin+".zone") {
 			var lines []string
 			for line := range strings.Lines(string(f.Content)) {

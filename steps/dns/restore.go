@@ -62,6 +62,13 @@ func DroppedZone(f state.Facts, domain string) (state.Zone, bool) {
 	return zone, ok && zone.Dropped
 }
 
+// RebuildFragments makes the fragments of the zones of all domains again, whatever
+// else the run is about.
+func RebuildFragments(in step.Input) (state.Stage, []state.Note, error) {
+	in.KeysOnly = false
+	return zoneFiles(in)
+}
+
 // RestoreIncludes puts the $INCLUDE line back into the zones that lost it and hold
 // domains of the run.
 func RestoreIncludes(in step.Input) (state.Stage, []state.Note, error) {

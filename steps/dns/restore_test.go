@@ -27,19 +27,20 @@ func lost(t *testing.T) step.Input {
 // publishing is that of a run with the steps.
 func publishing(t *testing.T, list []step.Step, in step.Input) state.Stage {
 	t.Helper()
-	want, err := steps.Some(list, in)
+	want, err := steps.Build(list, in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return steptest.Stage(t, want, "Zone")
+	return steptest.Stage(t, want, "DNS")
 }
 
 // What a run is not about stays in a fragment that the zone lost: a new key alone
 // must not take the policies and the keys of others out of it.
 func TestALostFragmentKeepsWhatItHolds(t *testing.T) {
 	in := lost(t)
+	in.KeysOnly = true
 	text := ""
-	for _, f := range publishing(t, steps.Rotating([]keyring.Transition{{Action: keyring.Generate}}), in).Files {
+	for _, f := range publishing(t, steps.Rotation([]keyring.Transition{{Action: keyring.Generate}}), in).Files {
 		text += string(f.Content)
 	}
 	for _, name := range []string{"\nlab.example. ", "\n_dmarc.lab.example. ", "\n202611._domainkey.lab.example. ", "\n202611._domainkey.shop.lab.example. ", "\n_dmarc.shop.lab.example. "} {
@@ -49,7 +50,7 @@ func TestALostFragmentKeepsWhatItHolds(t *testing.T) {
 	}
 	// A domain that is published elsewhere since does not come back with it.
 	in.Spec.Domains[1].DNS = spec.DNSManual
-	for _, f := range publishing(t, steps.Rotating([]keyring.Transition{{Action: keyring.Generate}}), in).Files {
+	for _, f := range publishing(t, steps.Rotation([]keyring.Transition{{Action: keyring.Generate}}), in).Files {
 		if strings.Contains(string(f.Content), "shop.lab.example") {
 			t.Errorf("back in DNS:\n%s", f.Content)
 		}
@@ -85,7 +86,7 @@ func TestRestore(t *testing.T) {
 // since: what the line takes in again is the file that is there, byte for byte.
 func TestRestoreWithCopies(t *testing.T) {
 	in := steptest.WithCopies(t)
-	before := steptest.Stage(t, steptest.Build(t, in), "Zone").Files[0].Content
+	before := steptest.Stage(t, steptest.Build(t, in), "DNS").Files[0].Content
 	z := &in.Facts.Zones[0]
 	z.Content, z.Dropped = []byte("@ IN SOA ns h 1 1 1 1 1\n"), true
 	for i, r := range z.Records {
@@ -98,7 +99,7 @@ func TestRestoreWithCopies(t *testing.T) {
 		t.Errorf("was\n%s\nis\n%s", before, st.Files[0].Content)
 	}
 	z.Records = append(z.Records, state.Record{Name: "shop.lab.example.", Type: "CNAME", TTL: 60, Value: "www.lab.example."})
-	if _, err := steps.Some(steps.Restoring(), in); err == nil {
+	if _, err := steps.Build(steps.Restoring(), in); err == nil {
 		t.Error("a copy beside an alias")
 	}
 }
@@ -111,14 +112,14 @@ func TestRestoreRefuses(t *testing.T) {
 	} {
 		in := lost(t)
 		in.Facts.Zones[0].Records = append(in.Facts.Zones[0].Records, x)
-		_, err := steps.Some(steps.Restoring(), in)
+		_, err := steps.Build(steps.Restoring(), in)
 		if err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
 	in := lost(t)
 	in.Facts.Zones[0].Records = append(in.Facts.Zones[0].Records, state.Record{Name: "lab.example.", Type: "TXT", Value: "site-verification=1"})
-	if _, err := steps.Some(steps.Restoring(), in); err != nil {
+	if _, err := steps.Build(steps.Restoring(), in); err != nil {
 		t.Errorf("a text for another purpose: %v", err)
 	}
 }

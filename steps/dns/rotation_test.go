@@ -28,12 +28,13 @@ func TestRotatingLeavesOtherRecordsAlone(t *testing.T) {
 	in.Scope = step.Only("shop.example")
 	in.Spec.Domains[1].DMARC.Policy = "reject"
 	in.Keys = in.Keys.Put("shop.example", keyring.Key{Selector: "next", Public: "MIIC", Stage: keyring.Publishing})
-	want, err := steps.Some(steps.Rotating([]keyring.Transition{{Action: keyring.Generate}}), in)
+	in.KeysOnly = true
+	want, err := steps.Build(steps.Rotation([]keyring.Transition{{Action: keyring.Generate}}), in)
 	if err != nil {
 		t.Fatal(err)
 	}
 	next := state.Record{Name: "next._domainkey.shop.example.", Type: "TXT", TTL: 600, Value: "v=DKIM1; h=sha256; k=rsa; p=MIIC"}
-	st := steptest.Stage(t, want, "Zone")
+	st := steptest.Stage(t, want, "DNS")
 	if got := string(st.Files[0].Content); len(st.Files) != 1 || got != string(zonefile.Fragment("shop.example", append(was, next))) {
 		t.Errorf("the fragment is\n%s", got)
 	}
@@ -44,10 +45,10 @@ func TestRotatingLeavesOtherRecordsAlone(t *testing.T) {
 	in.Spec.Domains[1].DNS = spec.DNSUpdate
 	in.Facts.Updated[1].Update = &state.UpdateTarget{Server: "192.0.2.53:53", KeyFile: "/root/update.key", Ours: was}
 	in.Facts.Updated = in.Facts.Updated[1:]
-	if want, err = steps.Some(steps.Rotating([]keyring.Transition{{Action: keyring.Generate}}), in); err != nil {
+	if want, err = steps.Build(steps.Rotation([]keyring.Transition{{Action: keyring.Generate}}), in); err != nil {
 		t.Fatal(err)
 	}
-	u := steptest.Stage(t, want, "Zone").Updates[0]
+	u := steptest.Stage(t, want, "DNS").Updates[0]
 	if got := steptest.Lines(u.Add); len(u.Remove) > 0 || len(got) != 1 || !strings.HasPrefix(got[0], "next._domainkey.shop.example. TXT ") {
 		t.Errorf("adds %q, removes %q", got, steptest.Lines(u.Remove))
 	}
@@ -60,7 +61,8 @@ func TestTroubleIsOfDomains(t *testing.T) {
 		in.Facts.Zones[i].Records = []state.Record{{Name: "next._domainkey." + d.Name + ".", Type: "CNAME", Value: "k.vendor.example."}}
 		in.Keys = in.Keys.Put(d.Name, keyring.Key{Selector: "next", Public: "MIIC", Stage: keyring.Publishing})
 	}
-	_, err := steps.Some(steps.Rotating([]keyring.Transition{{Action: keyring.Generate}}), in)
+	in.KeysOnly = true
+	_, err := steps.Build(steps.Rotation([]keyring.Transition{{Action: keyring.Generate}}), in)
 	trouble := state.Trouble{}
 	if !errors.As(err, &trouble) || len(trouble) != 2 {
 		t.Fatalf("%v", err)

@@ -21,7 +21,7 @@ func TestARemovedDomainWhoseZoneIsUnfit(t *testing.T) {
 	in := without(steptest.Served(t), false)
 	z := &in.Facts.Zones[1]
 	z.Problem, z.Hint = "it takes dynamic updates", "rndc freeze shop.example; or --dns manual"
-	_, err := steps.Build(in)
+	_, err := steps.Build(steps.All(), in)
 	refused, ok := errors.AsType[*step.Refusal](err)
 	if !ok {
 		t.Fatalf("error %v", err)
@@ -31,7 +31,7 @@ func TestARemovedDomainWhoseZoneIsUnfit(t *testing.T) {
 		t.Errorf("%s\nhint: %s\nthen: %q", refused.What, refused.Hint, refused.Then)
 	}
 	in.Removed[0].DNS = spec.DNSManual
-	if _, err := steps.Build(in); err != nil {
+	if _, err := steps.Build(steps.All(), in); err != nil {
 		t.Errorf("after that: %v", err)
 	}
 }
@@ -56,7 +56,7 @@ func TestADomainThatIsPublishedElsewhereStaysInTheSharedZone(t *testing.T) {
 		before := fragmentOf(t, in, "lab.example")
 		in.Spec.Domains[1].DNS = mode
 		in.Facts.Updated = []state.Zone{{Origin: "shop.lab.example.", Update: &state.UpdateTarget{Server: "192.0.2.53:53"}}}
-		st, notes, err := dns.PublishFiles(in)
+		st, notes, err := dns.WriteZoneFiles(in)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +110,7 @@ func TestPurgingAKeyInAZoneOfItsOwn(t *testing.T) {
 			t.Fatalf("key %q", got)
 		}
 		want := "/etc/bind/mailsetup/" + dnsname.TrimDot(origin) + ".zone"
-		if got := paths(steptest.Stage(t, steptest.Build(t, without(in, true)), "Withdraw").Remove); !slices.Contains(got, want) {
+		if got := paths(steptest.Stage(t, steptest.Build(t, without(in, true)), "OldKeys").Remove); !slices.Contains(got, want) {
 			t.Errorf("removes %q, want %s", got, want)
 		}
 	}

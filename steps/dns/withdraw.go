@@ -37,7 +37,7 @@ func withdrawRecords(in, after step.Input) (state.Stage, []state.Note, error) {
 	if len(in.Retire) == 0 {
 		return state.Stage{}, nil, nil
 	}
-	stage, _, err := PublishFiles(after)
+	stage, _, err := zoneFiles(after)
 	if err != nil {
 		return state.Stage{}, nil, err
 	}

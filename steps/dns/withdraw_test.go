@@ -45,7 +45,7 @@ func TestRemoving(t *testing.T) {
 	if !strings.Contains(text, "202611._domainkey.shop.example.") || strings.Contains(text, "v=spf1") || strings.Contains(text, "DMARC") {
 		t.Errorf("the fragment is\n%s", text)
 	}
-	zone := steptest.Stage(t, want, "Zone")
+	zone := steptest.Stage(t, want, "DNS")
 	if len(zone.Files) != 1 || len(zone.Units) != 1 {
 		t.Errorf("more than one zone: %v", zone.Files)
 	}
@@ -55,7 +55,7 @@ func TestRemoving(t *testing.T) {
 	}) {
 		t.Errorf("want gone %q, there %q", got, steptest.Lines(probe.Records))
 	}
-	if got := paths(steptest.Stage(t, want, "Intent").Discard); !slices.Equal(got, []string{"/etc/mailsetup/domains.d/shop.example.toml"}) {
+	if got := paths(steptest.Stage(t, want, "Settings").Discard); !slices.Equal(got, []string{"/etc/mailsetup/domains.d/shop.example.toml"}) {
 		t.Errorf("discards %q", got)
 	}
 	for _, f := range steptest.Stage(t, want, "OpenDKIM").Files[1:3] {
@@ -67,7 +67,7 @@ func TestRemoving(t *testing.T) {
 	if len(ledger.Files) != 1 || !strings.Contains(string(ledger.Files[0].Content), `"stage": "draining"`) || len(ledger.Discard) != 0 {
 		t.Errorf("ledger %s, discards %q", ledger.Files[0].Content, ledger.Discard)
 	}
-	if st := steptest.Stage(t, want, "Withdraw"); len(st.Files)+len(st.Edits)+len(st.Units) > 0 {
+	if st := steptest.Stage(t, want, "OldKeys"); len(st.Files)+len(st.Edits)+len(st.Units) > 0 {
 		t.Errorf("withdraws %+v", st)
 	}
 	told := ""
@@ -93,14 +93,14 @@ func TestRemovingTakesConsentsBack(t *testing.T) {
 	if !strings.Contains(before, line) || strings.Contains(after, line) || strings.Count(after, " IN ") != strings.Count(before, " IN ")-1 {
 		t.Errorf("it was\n%s\nis\n%s", before, after)
 	}
-	if gone := steptest.Stage(t, steptest.Build(t, in), "Zone").Units[0].Settled[1].Gone; !slices.Contains(gone, consent) {
+	if gone := steptest.Stage(t, steptest.Build(t, in), "DNS").Units[0].Settled[1].Gone; !slices.Contains(gone, consent) {
 		t.Errorf("gone %q", steptest.Lines(gone))
 	}
 }
 
 func TestPurging(t *testing.T) {
 	want := steptest.Build(t, without(steptest.Served(t), true))
-	st := steptest.Stage(t, want, "Withdraw")
+	st := steptest.Stage(t, want, "OldKeys")
 	if got := paths(st.Remove); !slices.Equal(got, []string{"/etc/bind/mailsetup/shop.example.zone"}) || len(st.Files) > 0 {
 		t.Errorf("removes %q, writes %v", got, st.Files)
 	}
@@ -182,7 +182,7 @@ func TestZonesThatWereMade(t *testing.T) {
 		in.Facts.Files = map[state.Path][]byte{dns.NamedConf: []byte(statement)}
 		return in
 	}
-	st := steptest.Stage(t, steptest.Build(t, made()), "Withdraw")
+	st := steptest.Stage(t, steptest.Build(t, made()), "OldKeys")
 	if e, ok := st.Edits[0].(state.NamedEdit); !ok || !e.Drop || e.Origin != "shop.example" || len(st.Edits) != 1 || len(st.Units) != 1 {
 		t.Errorf("edits %+v", st.Edits)
 	}
@@ -201,7 +201,7 @@ func TestZonesThatWereMade(t *testing.T) {
 	} {
 		in := made()
 		use(&in)
-		for _, e := range steptest.Stage(t, steptest.Build(t, in), "Withdraw").Edits {
+		for _, e := range steptest.Stage(t, steptest.Build(t, in), "OldKeys").Edits {
 			if _, ok := e.(state.NamedEdit); ok {
 				t.Errorf("%s: the zone goes", name)
 			}
@@ -216,7 +216,7 @@ func TestPurgingAnUpdatedZone(t *testing.T) {
 	in.Scope, in.Retire = step.Only("b.lab.example"), map[string][]string{"b.lab.example": {"s"}}
 	in.Keys["b.lab.example"] = []keyring.Key{{Selector: "s", Public: "AA", Stage: keyring.Active}}
 	want := steptest.Build(t, in)
-	first, second := steptest.Stage(t, want, "Zone").Updates, steptest.Stage(t, want, "Withdraw").Updates
+	first, second := steptest.Stage(t, want, "DNS").Updates, steptest.Stage(t, want, "OldKeys").Updates
 	if len(first) != 1 || len(second) != 1 {
 		t.Fatalf("updates %v, then %v", first, second)
 	}
@@ -278,11 +278,11 @@ func TestATickTakesTheRecordOfTheKeyAlone(t *testing.T) {
 		{Name: "shop.example.", Type: "TXT", TTL: 600, Value: "v=spf1 mx -all"},
 		{Name: "shop.example.", Type: "TXT", TTL: 600, Value: "v=spf1 a -all"},
 	}
-	want, err := steps.Some(steps.Ending(), succeeded(in, "shop.example"))
+	want, err := steps.Build(steps.Withdrawal(), succeeded(in, "shop.example"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := steptest.Stage(t, want, "Withdraw")
+	st := steptest.Stage(t, want, "OldKeys")
 	if len(st.Files) != 1 || string(st.Files[0].Content) != string(zonefile.Fragment("shop.example", was)) {
 		t.Errorf("files %+v", st.Files)
 	}
@@ -299,11 +299,11 @@ func TestATickUpdatesTheKeyAlone(t *testing.T) {
 	was := records.Of(in, in.Spec.Domains[0])
 	old := state.Record{Name: "old._domainkey.lab.example.", Type: "TXT", TTL: 3600, Value: "v=DKIM1; h=sha256; k=rsa; p=MIIA"}
 	in.Facts.Updated[0].Update.Ours = append(slices.Clone(was), old)
-	want, err := steps.Some(steps.Ending(), succeeded(in, "lab.example"))
+	want, err := steps.Build(steps.Withdrawal(), succeeded(in, "lab.example"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := steptest.Stage(t, want, "Withdraw")
+	st := steptest.Stage(t, want, "OldKeys")
 	if len(st.Updates) != 1 || len(st.Updates[0].Add) != 0 || !slices.Equal(st.Updates[0].Remove, []state.Record{old}) {
 		t.Errorf("updates %+v", st.Updates)
 	}

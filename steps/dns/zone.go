@@ -41,7 +41,7 @@ func FragmentStamp(text []byte) string {
 // Publish publishes the records: in files of the BIND of this machine, and by
 // dynamic updates.
 func Publish(in step.Input) (state.Stage, []state.Note, error) {
-	stage, notes, err := PublishFiles(in)
+	stage, notes, err := zoneFiles(in)
 	if err != nil {
 		return state.Stage{}, nil, err
 	}
@@ -52,9 +52,9 @@ func Publish(in step.Input) (state.Stage, []state.Note, error) {
 	return stage, slices.Concat(printedRecords(in), notes, more, removalNotes(in)), nil
 }
 
-// PublishFiles writes the zones of the BIND of this machine: each gets a fragment of
+// zoneFiles writes the zones of the BIND of this machine: each gets a fragment of
 // ours, one $INCLUDE line in the administrator's file, a higher serial.
-func PublishFiles(in step.Input) (state.Stage, []state.Note, error) {
+func zoneFiles(in step.Input) (state.Stage, []state.Note, error) {
 	if !inMode(in, spec.DNSBind) && !authorises(in) && len(in.Leaving()) == 0 && len(in.Retire) == 0 {
 		return state.Stage{}, leftoverFragments(in), nil
 	}

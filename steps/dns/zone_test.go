@@ -18,7 +18,7 @@ import (
 // What an undo takes out of a zone has to be gone, and what it changed back,
 // before the run says so.
 func TestTheNameServerIsAskedOnTheWayBack(t *testing.T) {
-	unit := steptest.Stage(t, steptest.Build(t, steptest.Bare()), "Zone").Units[0]
+	unit := steptest.Stage(t, steptest.Build(t, steptest.Bare()), "DNS").Units[0]
 	forth, back := unit.Settled[1], unit.Back[0]
 	if back.Kind != state.ProbeServed || back.Origin != "lab.example." || len(back.Records) != 0 || len(back.Gone) < 4 {
 		t.Errorf("on the way back %+v", back)
@@ -35,7 +35,7 @@ func TestTheHostHasOneSPFRecordWhateverTheDomains(t *testing.T) {
 			in.Spec.Host.DNS = mode
 			want := steptest.Build(t, in)
 			text := ""
-			for _, f := range steptest.Stage(t, want, "Zone").Files {
+			for _, f := range steptest.Stage(t, want, "DNS").Files {
 				text += string(f.Content)
 			}
 			for _, n := range want.Notes {
@@ -75,11 +75,11 @@ func TestAFragmentThatTheZoneNoLongerNeedsIsEmptied(t *testing.T) {
 	in := steptest.Bare()
 	z := &in.Facts.Zones[0]
 	z.Records = append(z.Records, records.ForDomain(in.Spec.Host, in.Spec.Domains[0], in.Keys["lab.example"])...)
-	if st := steptest.Stage(t, steptest.Build(t, in), "Zone"); len(st.Files) != 0 {
+	if st := steptest.Stage(t, steptest.Build(t, in), "DNS"); len(st.Files) != 0 {
 		t.Errorf("the zone has everything, and gets %v", st.Files)
 	}
 	z.Content = []byte("$INCLUDE \"/etc/bind/mailsetup/lab.example.zone\" lab.example. ; mailsetup 01234567\n")
-	text := steptest.Content(t, steptest.Stage(t, steptest.Build(t, in), "Zone"), "/etc/bind/mailsetup/lab.example.zone")
+	text := steptest.Content(t, steptest.Stage(t, steptest.Build(t, in), "DNS"), "/etc/bind/mailsetup/lab.example.zone")
 	if rows := steptest.TableRows(strings.ReplaceAll(text, ";", "#")); len(rows) != 0 {
 		t.Errorf("the fragment repeats what the zone has: %q", rows)
 	}
@@ -111,7 +111,7 @@ func TestTheFragmentHoldsOnlyWhatTheZoneLacks(t *testing.T) {
 		{Name: "mail.lab.example.", Type: "TXT", TTL: 600, Value: "some-verification=1"},
 	}
 	want := steptest.Build(t, in)
-	text := steptest.Content(t, steptest.Stage(t, want, "Zone"), "/etc/bind/mailsetup/lab.example.zone")
+	text := steptest.Content(t, steptest.Stage(t, want, "DNS"), "/etc/bind/mailsetup/lab.example.zone")
 	if strings.Contains(text, " A ") || strings.Contains(text, "lab.example. 3600 IN TXT \"v=spf1 ip4:192.0.2.10 mx") {
 		t.Errorf("the fragment repeats what the zone has:\n%s", text)
 	}
@@ -127,7 +127,7 @@ func TestTheHostOfAnotherZoneIsOnlyMentioned(t *testing.T) {
 	in := steptest.Bare()
 	in.Spec.Host.Hostname = "mail.provider.example"
 	want := steptest.Build(t, in)
-	text := steptest.Content(t, steptest.Stage(t, want, "Zone"), "/etc/bind/mailsetup/lab.example.zone")
+	text := steptest.Content(t, steptest.Stage(t, want, "DNS"), "/etc/bind/mailsetup/lab.example.zone")
 	if strings.Contains(text, "\nmail.provider.example.") {
 		t.Errorf("out-of-zone data in the fragment:\n%s", text)
 	}

@@ -65,7 +65,7 @@ func TestMailWaitsWhereverTheSignerIsAsked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			in := steptest.Tuned(tt.main, tt.service)
 			in.Facts.Files = map[state.Path][]byte{signer.ConfFile: []byte("Socket inet:8891@localhost\n")}
-			st := steptest.Stage(t, steptest.Build(t, in), "Guard")
+			st := steptest.Stage(t, steptest.Build(t, in), "DeferMail")
 			if d := cmp.Diff(tt.set, mainSet(st)); d != "" {
 				t.Error(d)
 			}
@@ -90,11 +90,11 @@ func TestMailWaitsWhileASignerThatMayBeBypassedRestarts(t *testing.T) {
 	in.Facts.Postfix.Raw["smtpd_milters"] = "{ unix:opendkim/opendkim.sock, default_action=accept }"
 	in.Spec.Host.MilterDefaultAction = "accept"
 	in.Facts.Files = map[state.Path][]byte{signer.ConfFile: []byte("Socket local:/run/opendkim/opendkim.sock\n")}
-	edit := steptest.Stage(t, steptest.Build(t, in), "Guard").Edits[0].(state.PostfixEdit)
+	edit := steptest.Stage(t, steptest.Build(t, in), "DeferMail").Edits[0].(state.PostfixEdit)
 	if got := edit.Set[0].Value; !strings.Contains(got, "default_action=tempfail") {
 		t.Errorf("guard sets %q, want tempfail", got)
 	}
-	settled := steptest.Stage(t, steptest.Build(t, in), "Guard").Units[0].Settled
+	settled := steptest.Stage(t, steptest.Build(t, in), "DeferMail").Units[0].Settled
 	if got := settled[len(settled)-1].Kind; got != state.ProbeSessions {
 		t.Errorf("the last probe of the guard is %q, want the end of old sessions", got)
 	}
@@ -103,7 +103,7 @@ func TestMailWaitsWhileASignerThatMayBeBypassedRestarts(t *testing.T) {
 		t.Errorf("in the end %q, want accept again", got)
 	}
 	in.Facts.Postfix.Raw["smtpd_milters"] = "{ unix:opendkim/opendkim.sock, default_action=tempfail }"
-	if got := steptest.Stage(t, steptest.Build(t, in), "Guard").Edits; len(got) != 0 {
+	if got := steptest.Stage(t, steptest.Build(t, in), "DeferMail").Edits; len(got) != 0 {
 		t.Errorf("a guard where mail waits anyway: %v", got)
 	}
 }

@@ -173,7 +173,7 @@ func TestASignerThatIsNotSwitchedOff(t *testing.T) {
 	} {
 		in := steptest.Tuned([]string{"smtpd_milters = inet:localhost:11332"})
 		in.Milters = []state.Milter{tt.m}
-		_, err := steps.Build(in)
+		_, err := steps.Build(steps.All(), in)
 		refused, ok := errors.AsType[*step.Refusal](err)
 		if !ok {
 			t.Errorf("%s: error %v", name, err)
@@ -183,7 +183,7 @@ func TestASignerThatIsNotSwitchedOff(t *testing.T) {
 			t.Errorf("%s: %s\nhint: %s\n%+v", name, refused.What, refused.Hint, refused.Keep)
 		}
 		in.Spec.Domains[0].SignedBy = "other"
-		if want, err := steps.Build(in); err != nil || len(want.Questions) > 0 {
+		if want, err := steps.Build(steps.All(), in); err != nil || len(want.Questions) > 0 {
 			t.Errorf("%s: left to it: %v %+v", name, err, want.Questions)
 		}
 	}
@@ -219,7 +219,7 @@ func TestAllIsLeftToAnotherSigner(t *testing.T) {
 	if !slices.Equal(packages, []string{"postfix"}) {
 		t.Errorf("packages %q", packages)
 	}
-	for _, name := range []string{"Guard", "OpenDKIM", "Reinjection", "Postfix", "OtherSigner", "Ledger"} {
+	for _, name := range []string{"DeferMail", "OpenDKIM", "Reinjection", "Postfix", "OtherSigner", "Ledger"} {
 		if st := steptest.Stage(t, want, name); len(st.Files)+len(st.Edits)+len(st.Dirs)+len(st.Units) > 0 {
 			t.Errorf("%s: %+v", name, st)
 		}

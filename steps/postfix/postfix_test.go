@@ -56,7 +56,7 @@ func settled(t *testing.T, in step.Input, want state.State) {
 	}
 	in.Facts.Postfix = &p
 	in.Facts.OpenDKIM.Endpoint = "local:/var/spool/postfix/opendkim/opendkim.sock"
-	again, err := steps.Build(in)
+	again, err := steps.Build(steps.All(), in)
 	if err != nil {
 		t.Fatalf("the second run: %v", err)
 	}
@@ -294,7 +294,7 @@ func TestServicesRefused(t *testing.T) {
 		"/etc/postfix/master.cf:11: service 628/inet sets receive_override_options=no_milters, which keeps mail away from the signer": steptest.Tuned(
 			[]string{"non_smtpd_milters = inet:127.0.0.1:11332"}, steptest.Service("628/inet qmqpd", "receive_override_options=no_milters")),
 	} {
-		_, err := steps.Build(in)
+		_, err := steps.Build(steps.All(), in)
 		if err == nil || !strings.HasPrefix(err.Error(), "Postfix: "+want) {
 			t.Errorf("got %v, want %q", err, want)
 		}

@@ -156,7 +156,7 @@ func TestFiltersRefused(t *testing.T) {
 		"/etc/postfix/main.cf: content_filter = hold:: /etc/postfix/master.cf:10 is a discard": steptest.Tuned(
 			[]string{"content_filter = hold:"}, steptest.Service("hold/unix discard")),
 	} {
-		_, err := steps.Build(in)
+		_, err := steps.Build(steps.All(), in)
 		if err == nil || !strings.HasPrefix(err.Error(), "Postfix: "+want) {
 			t.Errorf("got %v, want %q", err, want)
 		}

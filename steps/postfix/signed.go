@@ -9,7 +9,6 @@ import (
 	"mailsetup/internal/postconf"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
 )
 
@@ -97,19 +96,11 @@ func unsigned(in step.Input) []state.Note {
 // unknownDomains returns a note about domains that Postfix delivers for and whose mail
 // nobody asked to sign.
 func unknownDomains(in step.Input) []state.Note {
-	known := signer.HostNames(in)
-	var unknown []string
-	for _, name := range localDomains(in.Facts.Postfix) {
-		if _, err := spec.DomainName(name); err == nil && strings.Contains(name, ".") && !strings.HasPrefix(name, "localhost.") &&
-			!in.Spec.Has(name) && !slices.Contains(known, name) {
-			unknown = append(unknown, name)
-		}
-	}
+	unknown := OtherDomains(in)
 	if len(unknown) == 0 {
 		return nil
 	}
 	slices.Sort(unknown)
-	unknown = slices.Compact(unknown)
 	return []state.Note{{
 		Topic: "unsigned", Text: fmt.Sprintf("Postfix delivers for %s, too; mail of those addresses leaves unsigned", step.EnumerateUpTo(unknown, 5)),
 		Do: "mailsetup init --domain " + unknown[0],

@@ -218,7 +218,7 @@ func TestMailWaitsAtTheOldEndpointWhileTheSignerMoves(t *testing.T) {
 		return steptest.Stage(t, want, name).Edits[0].(state.PostfixEdit).Set
 	}
 	guard := []state.Setting{{Name: "smtpd_milters", Value: "inet:127.0.0.1:11332, { inet:localhost:8891, default_action=tempfail }"}}
-	if diff := cmp.Diff(guard, set("Guard")); diff != "" {
+	if diff := cmp.Diff(guard, set("DeferMail")); diff != "" {
 		t.Errorf("guard: %s", diff)
 	}
 	if got := set("Postfix")[0].Value; got != "inet:127.0.0.1:11332, { unix:opendkim/opendkim.sock, default_action=accept }" {

@@ -58,7 +58,7 @@ func SameNotes(a, b []state.Note) bool { return slices.Equal(a, b) }
 // Build runs all steps.
 func Build(t *testing.T, in step.Input) state.State {
 	t.Helper()
-	want, err := steps.Build(in)
+	want, err := steps.Build(steps.All(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
