@@ -200,7 +200,7 @@ var over = map[string]int{
 	"lines of cmd/mailsetup":           3700,
 	"methods of cmd/mailsetup.session": 62,
 	"fields of cmd/mailsetup.session":  20,
-	"imports of cmd/mailsetup":         33,
+	"imports of cmd/mailsetup":         35,
 }
 
 // notInCmd are packages that the command line does not need: others know what is
