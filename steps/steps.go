@@ -1,3 +1,5 @@
+// Package steps is the table of contents of the product: what a run makes true, in
+// the order in which it must become true.
 package steps
 
 import (

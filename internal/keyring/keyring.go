@@ -1,5 +1,5 @@
-// Package keyring is the key ledger: one record per DKIM key and where it is
-// in its life. Pure: bytes in, bytes out.
+// Package keyring is the ledger of DKIM keys: where each is in its life, and which
+// step is safe next. Pure: bytes in, bytes out.
 package keyring
 
 import "time"

@@ -1,5 +1,5 @@
 // Package rollback turns runs of the journal into a plan that takes them back,
-// and refuses to where mail would no longer verify.
+// and refuses one after which mail would no longer verify.
 package rollback
 
 import (

@@ -1,6 +1,7 @@
-// Package system is the seam to the machine. Everything that reads, writes,
-// runs or asks goes through these small interfaces, so that planning can be
-// given one that cannot write, and tests one that fails where they like.
+// Package system is the one seam to the machine: files, units, programs. Everything
+// that reads, writes, runs or asks goes through these small interfaces, so that
+// planning can be given one that cannot write, and tests one that fails where they
+// like.
 package system
 
 import (

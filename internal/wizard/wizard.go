@@ -1,5 +1,5 @@
-// Package wizard turns questions into answers. It looks before it asks,
-// proposes what was found, checks every answer when the field is left and lets
+// Package wizard asks a person for the answers that make a spec. It looks before it
+// asks, proposes what was found, checks every answer when the field is left and lets
 // the administrator go back. It is the only package that knows huh.
 //
 // There are two ways to ask, one flow behind both: a full-screen form
