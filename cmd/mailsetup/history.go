@@ -135,7 +135,7 @@ func (s *session) rollback(ctx context.Context, id string) error {
 		return err
 	}
 	if s.o.json {
-		return s.printResult(result{Changed: true, ID: report.ID, Paths: paths(r.Plan), Notes: r.Plan.Notes})
+		return s.printResult(result{Changed: true, ID: report.ID, Paths: r.Plan.Paths(), Notes: r.Plan.Notes})
 	}
 	fmt.Fprintf(s.c.out, "\nTaken back: %s (%s).\n", r.ID, r.Command)
 	s.notes(r.Plan.Notes)

@@ -9,6 +9,3 @@ func (s *session) collector() *facts.Collector {
 	}
 	return s.facter
 }
-
-// few domains, names in a line, senders or files.
-const few = 20

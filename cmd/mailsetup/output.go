@@ -101,7 +101,7 @@ func (s *session) printRun(r provision.Result) error {
 	if s.o.json {
 		data := result{Changed: r.Changed(), ID: r.Report.ID, Notes: r.Notes, Proven: r.Proven}
 		if r.Changed() {
-			data.Paths, data.Adopted = paths(r.Plan), s.taken.Data()
+			data.Paths, data.Adopted = r.Plan.Paths(), s.taken.Data()
 		}
 		return cmp.Or(s.printResult(data), found)
 	}
@@ -141,81 +141,4 @@ func (s *session) notes(notes []state.Note) {
 // come at the end of the run.
 func oneLiners(notes []state.Note) []state.Note {
 	return slices.DeleteFunc(slices.Clone(notes), func(n state.Note) bool { return strings.Contains(n.Do, "\n") })
-}
-
-// progress tells what is happening while it takes time.
-func (s *session) progress(e apply.Event) {
-	switch e.Kind {
-	case apply.UnitBegins:
-		if e.Stage == "" { // while everything is put back
-			e.Stage = "back"
-		}
-		s.c.say("%s: %s %s", e.Stage, e.Action, e.Unit)
-		s.zonesAsked = 0
-	case apply.ProbeWaits:
-		s.waits(e.Stage, e.Probe)
-	case apply.UpdateBegins:
-		s.c.say("%s: update %s on %s", e.Stage, strings.TrimSuffix(e.Update.Origin, "."), e.Update.Server)
-	case apply.UndoBegins:
-		s.c.say("putting everything back")
-	}
-}
-
-// waits tells of a probe; of those that ask about one zone each, the first.
-func (s *session) waits(stage string, p state.Probe) {
-	const most = 3
-	if p.Kind == state.ProbeServed {
-		s.zonesAsked++
-	}
-	switch {
-	case p.Kind != state.ProbeServed || s.zonesAsked <= most:
-		s.c.say("%s: %s", stage, asked(p))
-	case s.zonesAsked == most+1:
-		s.c.say("%s: and the other zones", stage)
-	}
-}
-
-// asked says what a probe wants to know.
-func asked(p state.Probe) string {
-	switch p.Kind {
-	case state.ProbeActive:
-		return "is " + p.Unit + " up, and does it stay up"
-	case state.ProbeMilter:
-		return "does the signer answer"
-	case state.ProbeSigns:
-		if n := len(p.Signers); n > few { // some 200 a second
-			return fmt.Sprintf("does a message of each of %d senders come out signed", n)
-		}
-		return "does a message come out signed"
-	case state.ProbeOther:
-		return "does the other signer sign again"
-	case state.ProbeUnsigned:
-		return "has the other signer stopped"
-	case state.ProbeSMTP:
-		return "does Postfix take mail"
-	case state.ProbeSessions:
-		return "have the mail sessions ended that began before (a client may hold one for five minutes)"
-	case state.ProbePostfix:
-		return "does Postfix run"
-	case state.ProbeServed:
-		return "does the name server serve " + strings.TrimSuffix(p.Origin, ".")
-	case state.ProbeRecipients:
-		if p.Deliver != "" {
-			return "would Postfix deliver mail for " + p.Deliver + ", by its own word"
-		}
-		return "does Postfix take mail for " + strings.Join(p.Recipients, ", ")
-	}
-	return string(p.Kind)
-}
-
-// paths are what a plan touches, in order and once each.
-func paths(p plan.Plan) []state.Path {
-	var all []state.Path
-	for _, st := range p.Stages {
-		for _, c := range st.Changes {
-			all = append(all, c.Path)
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }

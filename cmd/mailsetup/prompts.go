@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"time"
 
 	"mailsetup/internal/apply"
@@ -54,7 +53,7 @@ func (u ui) AskConsents(ctx context.Context, questions []state.Question, introdu
 	}
 	var answers []bool
 	for i, q := range questions {
-		yes, err := u.askConsent(ctx, q, fmt.Sprintf("%d of %d", i+1, len(questions)), changeThis[q.Kind])
+		yes, err := u.askConsent(ctx, q, fmt.Sprintf("%d of %d", i+1, len(questions)), plan.Prompt(q.Kind))
 		if err != nil {
 			return nil, err
 		}
@@ -78,44 +77,9 @@ func (u ui) askConsent(ctx context.Context, q state.Question, which, words strin
 	return u.ask(ctx, words)
 }
 
-// changeThis are the words of which the person takes one button.
-var changeThis = map[state.QuestionKind]string{
-	state.AskRecord:   "Change this record?",
-	state.AskService:  "Change this service?",
-	state.AskOverride: "Take this out of the override?",
-	state.AskRemoval:  "Stop signing its mail?",
-	state.AskBounces:  "Sign bounces, too?",
-	state.AskRelease:  "Go on all the same?",
-	state.AskMTA:      "Let Postfix take its place?",
-	state.AskWildcard: "Publish copies?",
-	state.AskSigner:   "Sign here, and no longer there?",
-}
-
 // AskKeep implements provision.UI.
 func (u ui) AskKeep(ctx context.Context, refusal *step.Refusal) (bool, error) {
-	return u.askConsent(ctx, refusalAsQuestion(refusal), "", keepWords(refusal.Keep.Kind))
-}
-
-// keepWords ask whether the run goes on with what stands in the way.
-func keepWords(k state.QuestionKind) string {
-	if k == state.AskWildcard {
-		return "Go on without?"
-	}
-	return "Leave it as it is, and go on?"
-}
-
-// refusalAsQuestion returns a refusal as a question, to which a no ends the run.
-func refusalAsQuestion(r *step.Refusal) state.Question {
-	q := *r.Keep
-	q.Text = r.What
-	if r.Hint != "" {
-		q.Text += "\nhint: " + r.Hint
-	}
-	if q.Declined != "" {
-		q.Text += "\nWith a yes: " + q.Declined
-	}
-	q.Before, q.After, q.Declined = "", "", ""
-	return q
+	return u.askConsent(ctx, refusal.Question(), "", plan.KeepPrompt(refusal.Keep.Kind))
 }
 
 // ShowQuestions implements provision.UI.
@@ -134,9 +98,6 @@ func (u ui) StartBar(what string, total int) (step, end func()) {
 	b.live = b.live && !u.o.accessible
 	return func() { b.step(time.Now()) }, b.end
 }
-
-// PackageLog implements provision.UI.
-func (u ui) PackageLog() io.Writer { return &packageProgress{c: u.c} }
 
 // Applied implements provision.UI.
 func (u ui) Applied(r apply.Report) {

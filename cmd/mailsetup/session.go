@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mailsetup/internal/adopt"
+	"mailsetup/internal/apply"
 	"mailsetup/internal/facts"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
@@ -28,8 +29,7 @@ type session struct {
 	// facter gathers facts, nil before it was needed.
 	facter *facts.Collector
 
-	zonesAsked int          // since a unit was acted on last
-	taken      *adopt.Setup // an OpenDKIM set up by hand; nil for none
+	taken *adopt.Setup // an OpenDKIM set up by hand; nil for none
 	// asksSelector is the selector that the command line names.
 	asksSelector string
 }
@@ -58,7 +58,7 @@ func (s *session) machineOptions() machine.Options {
 	return machine.Options{
 		Root: s.o.root, DryRun: s.o.dryRun, Command: s.o.command, Clock: time.Now,
 		Unattended: s.o.command == "rotate-dkim", Interactive: s.c.interactive, KeepInterrupted: s.o.command == "recover",
-		Logf: s.c.say, Hold: s.c.hold, Progress: s.progress,
+		Logf: s.c.say, Hold: s.c.hold, Progress: (&apply.ProgressPrinter{Logf: s.c.say}).Print,
 	}
 }
 

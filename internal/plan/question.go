@@ -73,6 +73,30 @@ func Ask(w io.Writer, q state.Question, which string, o TextOptions) error {
 	return err
 }
 
+// Prompt returns the words to which a person says yes or no.
+func Prompt(k state.QuestionKind) string { return prompts[k] }
+
+var prompts = map[state.QuestionKind]string{
+	state.AskRecord:   "Change this record?",
+	state.AskService:  "Change this service?",
+	state.AskOverride: "Take this out of the override?",
+	state.AskRemoval:  "Stop signing its mail?",
+	state.AskBounces:  "Sign bounces, too?",
+	state.AskRelease:  "Go on all the same?",
+	state.AskMTA:      "Let Postfix take its place?",
+	state.AskWildcard: "Publish copies?",
+	state.AskSigner:   "Sign here, and no longer there?",
+}
+
+// KeepPrompt returns the words that ask whether the run goes on with what stands in
+// the way.
+func KeepPrompt(k state.QuestionKind) string {
+	if k == state.AskWildcard {
+		return "Go on without?"
+	}
+	return "Leave it as it is, and go on?"
+}
+
 // questions are those that are open, each with the flag that answers it.
 func (t *printer) questions(qs []state.Question) {
 	if len(qs) == 0 {

@@ -3,6 +3,8 @@
 package plan
 
 import (
+	"slices"
+
 	"mailsetup/internal/state"
 )
 
@@ -79,4 +81,16 @@ type Drift struct {
 	Path state.Path
 	Why  string // "edited since mailsetup wrote it", "not written by mailsetup"
 	Diff string // unified, "" for a secret
+}
+
+// Paths returns what a plan touches, in order and once each.
+func (p Plan) Paths() []state.Path {
+	var all []state.Path
+	for _, st := range p.Stages {
+		for _, c := range st.Changes {
+			all = append(all, c.Path)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }

@@ -277,7 +277,7 @@ func (p *Provisioner) install(ctx context.Context, d *Draft) error {
 	// A main.cf that an earlier installation left is the administrator's.
 	fresh := d.Input.Facts.Postfix == nil && !exists(p.Machine.Sys, mainCf)
 	release := p.UI.Hold()
-	err := apt.Install(ctx, p.Machine.Sys, names, apt.Preseed{Mailname: signer.Mailname(d.Input)}, p.UI.PackageLog())
+	err := apt.Install(ctx, p.Machine.Sys, names, apt.Preseed{Mailname: signer.Mailname(d.Input)}, apt.Progress(p.UI.Logf))
 	release()
 	if err != nil {
 		return err

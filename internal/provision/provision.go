@@ -4,7 +4,6 @@ package provision
 
 import (
 	"context"
-	"io"
 	"strings"
 
 	"mailsetup/internal/apply"
@@ -130,8 +129,6 @@ type UI interface {
 	Logf(format string, a ...any)
 	// StartBar begins to count work of many steps.
 	StartBar(what string, total int) (step, end func())
-	// PackageLog takes what apt and dpkg print.
-	PackageLog() io.Writer
 	// Applied tells what was done, before it is proven.
 	Applied(r apply.Report)
 	// Hold keeps the process from being stopped while it changes something.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -191,9 +190,6 @@ func (p *person) StartBar(what string, total int) (step, end func()) {
 	done := 0
 	return func() { done++ }, func() { p.Logf("%s: %d of %d", what, done, total) }
 }
-
-// PackageLog implements provision.UI.
-func (p *person) PackageLog() io.Writer { return &p.said }
 
 // Applied implements provision.UI.
 func (p *person) Applied(r apply.Report) { p.applied = append(p.applied, r.ID) }

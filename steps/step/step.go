@@ -104,6 +104,21 @@ type Refusal struct {
 	Keep *state.Question
 }
 
+// Question returns the refusal as a question, to which a no ends the run. It needs
+// Keep.
+func (r *Refusal) Question() state.Question {
+	q := *r.Keep
+	q.Text = r.What
+	if r.Hint != "" {
+		q.Text += "\nhint: " + r.Hint
+	}
+	if q.Declined != "" {
+		q.Text += "\nWith a yes: " + q.Declined
+	}
+	q.Before, q.After, q.Declined = "", "", ""
+	return q
+}
+
 // Error implements error. It is one line: others may have written what it tells.
 func (r *Refusal) Error() string { return text.Printable(r.What) }
 

@@ -1,0 +1,83 @@
+package apply
+
+import (
+	"fmt"
+	"strings"
+
+	"mailsetup/internal/state"
+)
+
+// ProgressPrinter tells what is happening while it takes time.
+type ProgressPrinter struct {
+	Logf func(format string, a ...any)
+
+	zonesAsked int // since a unit was acted on last
+}
+
+// Print prints a line for an event, if there is something new to say.
+func (p *ProgressPrinter) Print(e Event) {
+	switch e.Kind {
+	case UnitBegins:
+		if e.Stage == "" { // while everything is put back
+			e.Stage = "back"
+		}
+		p.Logf("%s: %s %s", e.Stage, e.Action, e.Unit)
+		p.zonesAsked = 0
+	case ProbeWaits:
+		p.waits(e.Stage, e.Probe)
+	case UpdateBegins:
+		p.Logf("%s: update %s on %s", e.Stage, strings.TrimSuffix(e.Update.Origin, "."), e.Update.Server)
+	case UndoBegins:
+		p.Logf("putting everything back")
+	}
+}
+
+// waits tells of a probe; of those that ask about one zone each, the first.
+func (p *ProgressPrinter) waits(stage string, probe state.Probe) {
+	const most = 3
+	if probe.Kind == state.ProbeServed {
+		p.zonesAsked++
+	}
+	switch {
+	case probe.Kind != state.ProbeServed || p.zonesAsked <= most:
+		p.Logf("%s: %s", stage, question(probe))
+	case p.zonesAsked == most+1:
+		p.Logf("%s: and the other zones", stage)
+	}
+}
+
+// maxSigners is up to how many signers a check is over before anybody wonders.
+const maxSigners = 20
+
+// question says what a probe wants to know.
+func question(p state.Probe) string {
+	switch p.Kind {
+	case state.ProbeActive:
+		return "is " + p.Unit + " up, and does it stay up"
+	case state.ProbeMilter:
+		return "does the signer answer"
+	case state.ProbeSigns:
+		if n := len(p.Signers); n > maxSigners { // some 200 a second
+			return fmt.Sprintf("does a message of each of %d senders come out signed", n)
+		}
+		return "does a message come out signed"
+	case state.ProbeOther:
+		return "does the other signer sign again"
+	case state.ProbeUnsigned:
+		return "has the other signer stopped"
+	case state.ProbeSMTP:
+		return "does Postfix take mail"
+	case state.ProbeSessions:
+		return "have the mail sessions ended that began before (a client may hold one for five minutes)"
+	case state.ProbePostfix:
+		return "does Postfix run"
+	case state.ProbeServed:
+		return "does the name server serve " + strings.TrimSuffix(p.Origin, ".")
+	case state.ProbeRecipients:
+		if p.Deliver != "" {
+			return "would Postfix deliver mail for " + p.Deliver + ", by its own word"
+		}
+		return "does Postfix take mail for " + strings.Join(p.Recipients, ", ")
+	}
+	return string(p.Kind)
+}
