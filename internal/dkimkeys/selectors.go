@@ -17,7 +17,7 @@ import (
 
 // DNS is what the choice of a selector asks.
 type DNS interface {
-	// Taken reports whether a server in charge of the name has TXT records there.
+	// TXTExists reports whether a server in charge of the name has TXT records there.
 	TXTExists(ctx context.Context, name string) (bool, error)
 	Lookup(ctx context.Context, name, rtype string) ([]state.Record, dnsclient.Status, error)
 }

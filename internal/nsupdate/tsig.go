@@ -1,137 +1,89 @@
 package nsupdate
 
 import (
-	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"path"
-	"strings"
+	"strconv"
+	"time"
 
 	"github.com/miekg/dns"
-
-	"mailsetup/internal/namedconf"
-	"mailsetup/internal/state"
-	"mailsetup/internal/system"
 )
 
-// SessionKey is the key that named makes at each start for update-policy
-// local, where Debian has it (session-keyfile in named.conf(5)).
-const SessionKey state.Path = "/run/named/session.key"
-
-// Key is a TSIG key (RFC 8945). No text of it shows the secret.
-type Key struct {
-	Name      string // absolute, in canonical form
-	Algorithm string // absolute
-	secret    string // base64
-}
-
-// String implements fmt.Stringer.
-func (k Key) String() string { return strings.TrimSuffix(k.Name, ".") }
-
-// GoString implements fmt.GoStringer.
-func (k Key) GoString() string { return k.String() }
-
-// forRoot returns the command that makes a key readable by root alone. A file outside
-// of root's home may be used by a name server, which a chmod would lock out.
-func forRoot(p state.Path) string {
-	if p.Dir() == "/root" {
-		return fmt.Sprintf("chown root %s && chmod 600 %s", p, p)
-	}
-	return fmt.Sprintf("name a copy that only root can read: install -m 600 %s /root/%s; --rfc2136-key /root/%s", p, path.Base(string(p)), path.Base(string(p)))
-}
-
-// ReadKey reads a key statement of named.conf(5), as tsig-keygen(8) prints it,
-// from a file that nobody but root may read.
-func ReadKey(r system.Reader, p state.Path) (Key, error) {
-	at := p
-	o, err := r.Read(at)
-	for range 8 {
-		if err != nil || o.Kind != state.Symlink {
-			break
-		}
-		target := string(o.Content)
-		if !path.IsAbs(target) {
-			target = path.Join(string(at.Dir()), target)
-		}
-		at = state.Path(path.Clean(target))
-		o, err = r.Read(at)
-	}
-	if err != nil {
-		return Key{}, err
-	}
-	if err := readableByRootOnly(at, o); err != nil {
-		return Key{}, err
-	}
-	k, err := ParseKey(o.Content)
-	if err != nil {
-		return Key{}, &system.UnusableError{Path: at, Text: err.Error(), Hint: "tsig-keygen NAME makes one"}
-	}
-	return k, nil
-}
-
-// readableByRootOnly refuses a key file that others than root can read, unless it is
-// the session key that named makes for itself.
-func readableByRootOnly(p state.Path, o state.Object) error {
-	unfit := func(hint, format string, a ...any) error {
-		return &system.UnusableError{Path: p, Text: fmt.Sprintf(format, a...), Hint: hint}
-	}
-	named := p == SessionKey && o.Owner.User == "bind"
+// verifyTSIG returns an error unless the reply is signed with our key. Invalid is what
+// the library found wrong with the signature.
+func (c *conn) verifyTSIG(r *dns.Msg, invalid error) error {
+	t := r.IsTsig()
 	switch {
-	case o.Kind == state.Absent && p == SessionKey:
-		return unfit("systemctl start named; a key of your own is named with --rfc2136-key",
-			"is not there: named makes it, if it runs and has a zone with update-policy local")
-	case o.Kind == state.Absent:
-		return unfit("tsig-keygen NAME makes a key, --rfc2136-key names its file", "the key file does not exist")
-	case o.Kind != state.Regular:
-		return unfit("", "the key file is a %s", o.Kind)
-	case o.Owner.User != "root" && !named:
-		return unfit(forRoot(p), "the key belongs to %s, who could sign with it", o.Owner.User)
-	case o.Mode&0o077 != 0:
-		return unfit(forRoot(p), "the key can be read by others than root (mode %04o)", o.Mode.Perm())
+	case t != nil && t.Error != dns.RcodeSuccess:
+		return c.tsigError(t, invalid)
+	case t == nil && r.Rcode != dns.RcodeSuccess:
+		e := c.refusal(r.Rcode)
+		if r.Rcode == dns.RcodeNotAuth { // what PowerDNS and Knot say of a signature that they do not accept
+			e.Text = fmt.Sprintf("does not accept what the key %s signed, or is not the primary of the zone (NOTAUTH)", c.key)
+			e.Hint = sameKey + "; --rfc2136-server names the primary"
+		}
+		e.Text, e.untouched = e.Text+" (the reply is not signed)", false
+		return e
+	case errors.Is(invalid, dns.ErrAuth): // a NOTAUTH, whose signature the library does not look at
+		e := c.refusal(r.Rcode)
+		e.untouched = false
+		return e
+	case t == nil:
+		return &ServerError{
+			Server: c.server, Text: "its reply is not signed, so that anybody may have sent it",
+			Hint: "a forwarder or firewall between here and the server may take the signature off",
+		}
+	case invalid != nil:
+		return &ServerError{
+			Server: c.server, Text: "the signature of its reply does not verify: " + invalid.Error(), err: invalid,
+			Hint: "the key " + c.key.String() + " must be the same on both sides",
+		}
 	}
 	return nil
 }
 
-// ParseKey reads the one key statement of a text. Its errors quote nothing of the text,
-// which may be a secret.
-func ParseKey(text []byte) (Key, error) {
-	words, err := namedconf.Words(string(text))
-	if err != nil || len(words) < 4 || words[0] != "key" || words[2] != "{" {
-		return Key{}, errors.New(`is not a key statement: key "NAME" { algorithm hmac-sha256; secret "…"; };`)
-	}
-	k := Key{Name: dns.CanonicalName(words[1])}
-	rest := words[3:]
-	for len(rest) > 2 && rest[0] != "}" {
-		switch rest[0] {
-		case "algorithm":
-			k.Algorithm = dns.CanonicalName(rest[1])
-		case "secret":
-			k.secret = rest[1]
-		}
-		if rest[2] != ";" {
-			return Key{}, errors.New("the key statement has a word too much, or lacks a semicolon")
-		}
-		rest = rest[3:]
-	}
-	if len(rest) > 2 {
-		return Key{}, errors.New("there is more than one key statement")
-	}
-	return k, k.check()
-}
+// sameKey is the hint for a key that is not accepted. Knot also answers BADKEY for a
+// key that it knows, if no access rule lets that key do what was asked.
+const sameKey = "name, algorithm and secret in the key file must be those of a key on the server, which must let it change the zone"
 
-func (k Key) check() error {
-	if _, ok := dns.IsDomainName(k.Name); !ok {
-		return errors.New("the name of the key is no domain name")
-	}
-	switch k.Algorithm {
-	case dns.HmacSHA1, dns.HmacSHA224, dns.HmacSHA256, dns.HmacSHA384, dns.HmacSHA512:
-	case "":
-		return errors.New("the key has no algorithm")
+// tsigError explains why the server did not accept our signature (RFC 8945
+// section 5.2). Such a reply proves nothing, signed or not: the library does not
+// look at the signature of a NOTAUTH.
+func (c *conn) tsigError(t *dns.TSIG, invalid error) error {
+	e := &ServerError{Server: c.server, err: invalid}
+	key := c.key.String()
+	switch t.Error {
+	case dns.RcodeBadKey:
+		e.Text = fmt.Sprintf("does not know the key %s (BADKEY)", key)
+		e.Hint = sameKey
+	case dns.RcodeBadSig:
+		e.Text = fmt.Sprintf("has another secret under the name %s (BADSIG)", key)
+		e.Hint = "copy the key statement from the server's configuration once more"
+	case dns.RcodeBadTime:
+		e.Text = "finds that the clocks differ too much (BADTIME)" + clockSkew(t)
+		e.Hint = "set the clock, here or there: timedatectl shows whether it is synchronised"
 	default:
-		return errors.New("the key's algorithm is not hmac-sha256 or one of its kin") // whatever stands there
+		e.Text = fmt.Sprintf("does not accept the signature (%s)", dns.RcodeToString[int(t.Error)])
+		e.Hint = "the key statement must be the same on both sides"
 	}
-	if b, err := base64.StdEncoding.DecodeString(k.secret); err != nil || len(b) == 0 {
-		return errors.New("the key's secret is not base64")
+	return e
+}
+
+// clockSkew says by how much the clocks differ: a server that answers BADTIME puts its
+// own time into the reply.
+func clockSkew(t *dns.TSIG) string {
+	b, err := hex.DecodeString(t.OtherData)
+	if err != nil || len(b) != 6 {
+		return ""
 	}
-	return nil
+	n, err := strconv.ParseInt(t.OtherData, 16, 64)
+	if err != nil {
+		return ""
+	}
+	d := time.Until(time.Unix(n, 0)).Round(time.Second)
+	if d < 0 {
+		return fmt.Sprintf(": it is %v behind this machine", -d)
+	}
+	return fmt.Sprintf(": it is %v ahead of this machine", d)
 }

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -224,24 +223,6 @@ func (m *maker) remove(sc *StageChanges, p state.Path, free bool) error {
 func (m *maker) holds(dir state.Path) (bool, error) {
 	names, err := m.over.List(dir)
 	return err != nil || len(names) > 0, err
-}
-
-// drifted notes a file that is neither as we left it nor as we want it. What
-// this very plan put there is not drift.
-func (m *maker) drifted(p state.Path, cur, want state.Object) {
-	if _, ours := m.over.Planned[p]; ours || cur.Kind != state.Regular {
-		return
-	}
-	if want.Kind == state.Regular && bytes.Equal(cur.Content, want.Content) {
-		return
-	}
-	remembered, known := m.rec[p]
-	switch {
-	case !known:
-		m.drift = append(m.drift, Drift{Path: p, Why: "not written by mailsetup", Diff: Diff(p, cur, want)})
-	case remembered != Hash(cur.Content):
-		m.drift = append(m.drift, Drift{Path: p, Why: "edited since mailsetup wrote it", Diff: Diff(p, cur, want)})
-	}
 }
 
 // derived adds a file that a program has to make again.

@@ -29,7 +29,7 @@ func (p *Provisioner) planWithConsents(ctx context.Context, d *Draft) error {
 			continue
 		}
 		if err == nil {
-			err = p.checkPolicy(ctx, d)
+			err = p.checkAllowed(ctx, d)
 		}
 		if err != nil || len(d.Plan.Questions) == 0 {
 			return err

@@ -185,28 +185,6 @@ func simulatePackages(ctx context.Context, runner system.Runner, made *plan.Plan
 	return nil
 }
 
-// checkPolicy refuses plans that flags forbid, and those with files that somebody
-// edited.
-func (p *Provisioner) checkPolicy(ctx context.Context, d *Draft) error {
-	for _, st := range d.Plan.Stages {
-		if len(st.Packages) > 0 && !p.Options.Install {
-			return hint.New("leave --no-install out: what apt would bring and take away is shown before you confirm",
-				"not installed, and --no-install forbids it: %s", strings.Join(packageNames(st.Packages), ", "))
-		}
-	}
-	if len(d.Plan.Drift) == 0 || p.Options.OverwriteDrift || p.Options.DryRun {
-		return ctx.Err()
-	}
-	lines := "mailsetup init --dry-run shows the difference; init --overwrite-drift writes our version"
-	if d.OnDrift == ShowDrift {
-		for _, f := range d.Plan.Drift {
-			p.UI.Logf("%s: %s\n%s", f.Path, f.Why, strings.TrimRight(f.Diff, "\n"))
-		}
-		lines = "look at the difference above; --overwrite-drift writes our version (rollback brings yours back)"
-	}
-	return hint.New(lines, "%s is not as mailsetup left it", d.Plan.Drift[0].Path)
-}
-
 // checkNewZones keeps a new zone from hiding a domain that others serve: this
 // machine's resolver would no longer find the domain's website.
 func (p *Provisioner) checkNewZones(ctx context.Context, d *Draft) error {

@@ -69,8 +69,8 @@ func gateQuestion(settings []question) question {
 // ownSPF reports whether the domain gets an SPF record of its own.
 func ownSPF(f *flow) bool { return f.found.SPFRedirect.Value == "" }
 
-// unlessLeaning is what is proposed for an SPF record of the domain's own.
-func unlessLeaning(f *flow, p Proposal) Proposal {
+// unlessRedirected is what is proposed for an SPF record of the domain's own.
+func unlessRedirected(f *flow, p Proposal) Proposal {
 	if !ownSPF(f) {
 		return Proposal{}
 	}
@@ -194,7 +194,7 @@ func spfAllQuestion() question {
 			}
 		},
 		offer: func(f *flow) Proposal {
-			return unlessLeaning(f, or(f.found.SPFAll, spec.DefaultSPFAll, ""))
+			return unlessRedirected(f, or(f.found.SPFAll, spec.DefaultSPFAll, ""))
 		},
 		applies: ownSPF,
 	}
@@ -210,7 +210,7 @@ func spfIncludeQuestion() question {
 		optional: true,
 		list:     true,
 		check:    spec.SPFInclude,
-		offer:    func(f *flow) Proposal { return unlessLeaning(f, f.found.SPFInclude) },
+		offer:    func(f *flow) Proposal { return unlessRedirected(f, f.found.SPFInclude) },
 		applies:  ownSPF,
 	}
 }

@@ -47,7 +47,7 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 	if in.SignsNothing() {
 		return state.Stage{}, nil, nil
 	}
-	anybody := checkStrangers(in)
+	anybody := checkOpenNetworks(in)
 	if anybody != nil && !trustStays(in) {
 		return state.Stage{}, nil, anybody
 	}

@@ -10,17 +10,17 @@ import (
 	"mailsetup/steps/step"
 )
 
-// checkStrangers refuses networks that would let anybody have mail signed that says it
+// checkOpenNetworks refuses networks that would let anybody have mail signed that says it
 // is ours: a signature that says nothing is worse than none. Those of Postfix and
 // of the spec count together, since one table has both.
-func checkStrangers(in step.Input) error {
+func checkOpenNetworks(in step.Input) error {
 	var nets []string
 	if p := in.Facts.Postfix; p != nil {
 		for _, n := range p.Networks {
 			nets = append(nets, n.String())
 		}
 	}
-	bad := spec.Strangers(slices.Concat(nets, in.Spec.Host.Trusted))
+	bad := spec.OpenNetworks(slices.Concat(nets, in.Spec.Host.Trusted))
 	if len(bad) == 0 {
 		return nil
 	}

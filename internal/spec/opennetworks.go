@@ -28,11 +28,11 @@ const (
 	most6 = 16 // bits of the prefix
 )
 
-// Strangers returns the entries of InternalHosts (opendkim.conf(5)) by which
+// OpenNetworks returns the entries of InternalHosts (opendkim.conf(5)) by which
 // anybody's mail would be signed, nil for none: networks that together are a
 // good part of the Internet, and the names below a top-level domain. What an
 // entry with ! takes out again does not count.
-func Strangers(entries []string) []string {
+func OpenNetworks(entries []string) []string {
 	var bad []string
 	nets := map[netip.Prefix]string{} // the entry
 	for _, e := range entries {

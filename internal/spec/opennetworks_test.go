@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestStrangers(t *testing.T) {
+func TestOpenNetworks(t *testing.T) {
 	for entries, want := range map[string]string{
 		"198.0.0.0/9 198.128.0.0/9 192.168.0.0/16": "198.0.0.0/9 198.128.0.0/9",
 
@@ -32,7 +32,7 @@ func TestStrangers(t *testing.T) {
 		"!10.0.0.1 !0.0.0.0/0 localhost 127.0.0.0/8":   "",
 		"198.51.100.0/255.255.255.0 192.0.2.10/32 ::1": "",
 	} {
-		if got := strings.Join(Strangers(strings.Fields(entries)), " "); got != want {
+		if got := strings.Join(OpenNetworks(strings.Fields(entries)), " "); got != want {
 			t.Errorf("%s: %q, want %q", entries, got, want)
 		}
 	}

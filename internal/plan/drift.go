@@ -1,0 +1,25 @@
+package plan
+
+import (
+	"bytes"
+
+	"mailsetup/internal/state"
+)
+
+// drifted notes a file that is neither as we left it nor as we want it. What
+// this very plan put there is not drift.
+func (m *maker) drifted(p state.Path, cur, want state.Object) {
+	if _, ours := m.over.Planned[p]; ours || cur.Kind != state.Regular {
+		return
+	}
+	if want.Kind == state.Regular && bytes.Equal(cur.Content, want.Content) {
+		return
+	}
+	remembered, known := m.rec[p]
+	switch {
+	case !known:
+		m.drift = append(m.drift, Drift{Path: p, Why: "not written by mailsetup", Diff: Diff(p, cur, want)})
+	case remembered != Hash(cur.Content):
+		m.drift = append(m.drift, Drift{Path: p, Why: "edited since mailsetup wrote it", Diff: Diff(p, cur, want)})
+	}
+}

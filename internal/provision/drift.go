@@ -1,0 +1,46 @@
+package provision
+
+import (
+	"context"
+	"strings"
+
+	"mailsetup/internal/hint"
+)
+
+// checkAllowed refuses plans that flags forbid: to install packages, or to write over a file that somebody edited.
+func (p *Provisioner) checkAllowed(ctx context.Context, d *Draft) error {
+	if err := refuseInstall(d, p.Options); err != nil {
+		return err
+	}
+	if err := refuseDrift(d, p.Options, p.UI); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// refuseInstall refuses to install packages with --no-install.
+func refuseInstall(d *Draft, o Options) error {
+	for _, st := range d.Plan.Stages {
+		if len(st.Packages) > 0 && !o.Install {
+			return hint.New("leave --no-install out: what apt would bring and take away is shown before you confirm",
+				"not installed, and --no-install forbids it: %s", strings.Join(packageNames(st.Packages), ", "))
+		}
+	}
+	return nil
+}
+
+// refuseDrift refuses to write over files that are not as mailsetup left them, without --overwrite-drift. A dry run
+// shows them.
+func refuseDrift(d *Draft, o Options, ui UI) error {
+	if len(d.Plan.Drift) == 0 || o.OverwriteDrift || o.DryRun {
+		return nil
+	}
+	lines := "mailsetup init --dry-run shows the difference; init --overwrite-drift writes our version"
+	if d.OnDrift == ShowDrift {
+		for _, f := range d.Plan.Drift {
+			ui.Logf("%s: %s\n%s", f.Path, f.Why, strings.TrimRight(f.Diff, "\n"))
+		}
+		lines = "look at the difference above; --overwrite-drift writes our version (rollback brings yours back)"
+	}
+	return hint.New(lines, "%s is not as mailsetup left it", d.Plan.Drift[0].Path)
+}
