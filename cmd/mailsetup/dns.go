@@ -10,11 +10,10 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/facts"
+	"mailsetup/internal/inventory"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
-
-	"mailsetup/steps/step"
 )
 
 func dnsCommand(c console) *cli.Command {
@@ -103,11 +102,11 @@ func runDNS(ctx context.Context, c console, o dnsRun) error {
 	if sp == nil {
 		return usage("sudo mailsetup init", "no domain is set up on this %s", s.Kind())
 	}
-	domains, err := chosen(*sp, o.domains)
+	domains, err := inventory.Choose(*sp, o.domains)
 	if err != nil {
 		return err
 	}
-	in, err := s.dnsInput(ctx, *sp, domains, step.Scope{})
+	in, err := s.collector().RecordsInput(ctx, facts.Request{Spec: *sp, Ledger: s.keys}, domains, s.c.say)
 	if err != nil {
 		return err
 	}
@@ -116,52 +115,6 @@ func runDNS(ctx context.Context, c console, o dnsRun) error {
 		return s.waitForDNS(ctx, in, domains, o.timeout)
 	}
 	return s.printDNS(ctx, in, domains, o.form)
-}
-
-// dnsInput is what is known of the domains' records.
-func (s *session) dnsInput(ctx context.Context, sp spec.Spec, domains []spec.Domain, about step.Scope) (step.Input, error) {
-	scope := step.Only(namesIn(domains)...)
-	asked := sp
-	asked.Domains = slices.DeleteFunc(slices.Clone(sp.Domains), func(d spec.Domain) bool {
-		return d.Name != sp.Host.Domain && !scope.Includes(d.Name)
-	})
-	g, err := s.collector().Gather(ctx, facts.Request{Spec: asked, Ledger: s.keys, Scope: about})
-	if err != nil {
-		return step.Input{}, err
-	}
-	in := step.Input{Spec: sp, Facts: g.Facts, Keys: s.keys, Scope: scope, Now: s.Now}
-	s.collector().LookAtWildcards(ctx, &in)
-	if s.Image == nil && os.Geteuid() == 0 {
-		// What a primary has of the administrator's own helps to judge, and can
-		// be done without.
-		if err := s.collector().LookAtUpdates(ctx, &in, nil); err != nil {
-			s.c.say("%v", err)
-		}
-	}
-	return in, ctx.Err()
-}
-
-// chosen are the domains of the spec that were named, all without a name.
-func chosen(sp spec.Spec, names []string) ([]spec.Domain, error) {
-	if len(names) == 0 {
-		return sp.Domains, nil
-	}
-	var list []spec.Domain
-	seen := map[string]bool{}
-	for _, given := range names {
-		name, err := spec.DomainName(given)
-		if err != nil {
-			return nil, usage("as in example.org", "%w", err)
-		}
-		i := slices.IndexFunc(sp.Domains, func(d spec.Domain) bool { return d.Name == name })
-		if i < 0 {
-			return nil, usage("it has "+text.List(namesIn(sp.Domains), domainsShown), "%s is no domain of this server", name)
-		}
-		if !seen[name] {
-			list, seen[name] = append(list, sp.Domains[i]), true
-		}
-	}
-	return list, nil
 }
 
 // keysUnknown says why there are domains without a DKIM record.

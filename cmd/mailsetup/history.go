@@ -3,14 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/dnscheck"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/rollback"
-	"mailsetup/internal/state"
+	"mailsetup/internal/text"
 )
 
 func belowRoot() cli.Flag {
@@ -43,37 +42,20 @@ func historyCommand(c console) *cli.Command {
 	}})
 }
 
-// run is one line of history as data.
-type historyRun struct {
-	ID      string       `json:"id"`
-	Started time.Time    `json:"started"`
-	Command string       `json:"command"`
-	Status  string       `json:"status"`
-	Paths   []state.Path `json:"paths"`
-}
-
 func (s *session) history() error {
 	entries, err := s.Journal.History()
 	if err != nil {
 		return err
 	}
 	if s.o.json {
-		runs := make([]historyRun, 0, len(entries))
-		for _, e := range entries {
-			runs = append(runs, historyRun{e.ID, e.Started, e.Command, string(e.Status), e.Paths})
-		}
-		return s.printJSON(runs)
+		return s.printJSON(entries)
 	}
 	if len(entries) == 0 {
 		fmt.Fprintf(s.c.out, "No run has changed this %s yet.\n", s.Kind())
 	}
 	for _, e := range entries {
-		unit := "paths"
-		if len(e.Paths) == 1 {
-			unit = "path"
-		}
-		fmt.Fprintf(s.c.out, "%s  %s  %-13s  %s, %d %s\n",
-			e.ID, e.Started.Format("2006-01-02 15:04"), e.Command, e.Status, len(e.Paths), unit)
+		fmt.Fprintf(s.c.out, "%s  %s  %-13s  %s, %s\n",
+			e.ID, e.Started.Format("2006-01-02 15:04"), e.Command, e.Status, text.Count(len(e.Paths), "path"))
 	}
 	return nil
 }

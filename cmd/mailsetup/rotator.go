@@ -8,8 +8,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/journal"
 
-	"mailsetup/internal/dnscheck"
-	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/facts"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/mailbox"
 	"mailsetup/internal/plan"
@@ -48,7 +47,7 @@ func (s *session) rotator(sp spec.Spec) *rotation.Rotator {
 			s.SetNow()
 			return s.Now
 		},
-		Store: &rotationStore{session: s}, DNS: func() rotation.DNS { return rotationDNS{s.Resolver.WithCache()} },
+		Store: &rotationStore{session: s}, DNS: func() rotation.DNS { return rotation.NewDNS(s.Resolver.WithCache()) },
 		Provisioner: &rotationProvisioner{s.provisioner(), s, sp}, UI: rotationUI{s},
 	}
 }
@@ -83,11 +82,7 @@ func (s *rotationStore) SaveElapsed(p keyring.Elapsed) error {
 func (s *rotationStore) LastCheck(domain string) keyring.Checked { return s.store().LastCheck(domain) }
 
 func (s *rotationStore) SaveChecks(results map[string]recordwatch.Result) error {
-	checked, watches := map[string]keyring.Checked{}, map[string]keyring.Watch{}
-	for name, r := range results {
-		checked[name] = r.View.Checked(s.keys[name], time.Now().UTC())
-		watches[name] = r.Watch
-	}
+	checked, watches := recordwatch.Checks(results, s.keys, time.Now().UTC())
 	return s.store().SaveChecks(checked, watches)
 }
 
@@ -97,16 +92,6 @@ func (s *rotationStore) LoadSchedule() (schedule recordwatch.Schedule, unreadabl
 
 func (s *rotationStore) SaveSchedule(schedule recordwatch.Schedule) error {
 	return s.store().SaveSchedule(schedule)
-}
-
-type rotationDNS struct{ *dnsclient.Client }
-
-func (d rotationDNS) ObserveKey(ctx context.Context, domain spec.Domain, k keyring.Key) keyring.Observation {
-	return dnscheck.ObserveKey(ctx, d.Client, domain.Name, domain.TTL, k)
-}
-
-func (d rotationDNS) Check(ctx context.Context, want dnscheck.Expected) dnscheck.Result {
-	return dnscheck.Check(ctx, d.Client, want, dnscheck.Result{})
 }
 
 // rotationProvisioner carries out what a rotation decides.
@@ -127,13 +112,9 @@ func (p *rotationProvisioner) Plan(ctx context.Context, r provision.Request) (*p
 }
 
 func (p *rotationProvisioner) ExpectedRecords(ctx context.Context, domains []string) (map[string][]state.Record, error) {
-	var list []spec.Domain
-	for _, d := range p.sp.Domains {
-		if slices.Contains(domains, d.Name) {
-			list = append(list, d)
-		}
-	}
-	in, err := p.s.dnsInput(ctx, p.sp, list, step.Only(domains...))
+	list := slices.DeleteFunc(slices.Clone(p.sp.Domains), func(d spec.Domain) bool { return !slices.Contains(domains, d.Name) })
+	r := facts.Request{Spec: p.sp, Ledger: p.s.keys, Scope: step.Only(domains...)}
+	in, err := p.s.collector().RecordsInput(ctx, r, list, p.s.c.say)
 	if err != nil {
 		return nil, err
 	}

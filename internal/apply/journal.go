@@ -54,13 +54,13 @@ const (
 	Undone Status = "undone" // everything was taken back
 )
 
-// Entry is one run as the journal tells it.
+// Entry is one run as the journal tells it, and as `history --json` prints it.
 type Entry struct {
-	ID      string
-	Command string
-	Started time.Time
-	Status  Status
-	Paths   []state.Path // sorted; what the run changed or was about to
+	ID      string       `json:"id"`
+	Started time.Time    `json:"started"`
+	Command string       `json:"command"`
+	Status  Status       `json:"status"`
+	Paths   []state.Path `json:"paths"` // sorted; what the run changed or was about to
 
 	dir    state.Path
 	stages []*stage
@@ -112,7 +112,7 @@ func (j *Journal) History() ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []Entry
+	all := []Entry{}
 	for _, id := range ids {
 		e, err := j.load(id)
 		if err != nil {

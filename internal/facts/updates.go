@@ -2,11 +2,13 @@ package facts
 
 import (
 	"context"
+	"slices"
 
 	"mailsetup/internal/detect"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/nsupdate"
+	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/dns"
 	"mailsetup/steps/step"
@@ -50,4 +52,33 @@ func (c *Collector) LookAtUpdates(ctx context.Context, in *step.Input, list []st
 	defer ask.Close()
 	in.Facts.Updated, err = detect.Updated(ctx, ask, c.m.Sys, wishes, leaving, in.Facts)
 	return err
+}
+
+// RecordsInput returns what steps have to know of the records of domains, which a
+// dry look needs: what cannot be found out without root, or of a zone that takes
+// updates, is told by logf and done without. The facts are those for the request.
+func (c *Collector) RecordsInput(ctx context.Context, r Request, domains []spec.Domain, logf func(format string, a ...any)) (step.Input, error) {
+	names := make([]string, len(domains))
+	for i, d := range domains {
+		names[i] = d.Name
+	}
+	whole, scope := r.Spec, step.Only(names...)
+	r.Spec.Domains = slices.DeleteFunc(slices.Clone(whole.Domains), func(d spec.Domain) bool {
+		return d.Name != whole.Host.Domain && !scope.Includes(d.Name)
+	})
+	g, err := c.Gather(ctx, r)
+	if err != nil {
+		return step.Input{}, err
+	}
+	in := step.Input{Spec: whole, Facts: g.Facts, Keys: r.Ledger, Scope: scope, Now: c.m.Now}
+	c.LookAtWildcards(ctx, &in)
+	_, unprivileged := c.m.Sys.(machine.Unprivileged)
+	if c.m.Image == nil && !unprivileged {
+		// What a primary has of the administrator's own helps to judge, and can be
+		// done without.
+		if err := c.LookAtUpdates(ctx, &in, nil); err != nil {
+			logf("%v", err)
+		}
+	}
+	return in, ctx.Err()
 }

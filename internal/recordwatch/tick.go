@@ -183,3 +183,14 @@ func (t Tick) restore(ctx context.Context, known map[string]Domain, results map[
 		results[name] = r
 	}
 }
+
+// Checks returns what results say of domains that have the keys, and what the next
+// looks have to know, both by domain.
+func Checks(results map[string]Result, keys keyring.Ledger, now time.Time) (map[string]keyring.Checked, map[string]keyring.Watch) {
+	checked, watches := make(map[string]keyring.Checked, len(results)), make(map[string]keyring.Watch, len(results))
+	for name, r := range results {
+		checked[name] = r.View.Checked(keys[name], now)
+		watches[name] = r.Watch
+	}
+	return checked, watches
+}

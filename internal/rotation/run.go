@@ -12,6 +12,7 @@ import (
 
 	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/dnscheck"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
@@ -73,6 +74,19 @@ type DNS interface {
 	ObserveKey(ctx context.Context, d spec.Domain, k keyring.Key) keyring.Observation
 	// Check asks every server in charge for records.
 	Check(ctx context.Context, want dnscheck.Expected) dnscheck.Result
+}
+
+// NewDNS returns the name servers that a client finds.
+func NewDNS(c *dnsclient.Client) DNS { return nameServers{c} }
+
+type nameServers struct{ *dnsclient.Client }
+
+func (n nameServers) ObserveKey(ctx context.Context, d spec.Domain, k keyring.Key) keyring.Observation {
+	return dnscheck.ObserveKey(ctx, n.Client, d.Name, d.TTL, k)
+}
+
+func (n nameServers) Check(ctx context.Context, want dnscheck.Expected) dnscheck.Result {
+	return dnscheck.Check(ctx, n.Client, want, dnscheck.Result{})
 }
 
 // Provisioner carries out what a run decides.
