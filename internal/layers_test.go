@@ -27,6 +27,7 @@ var pure = strings.Fields(`
 	keygen
 	zonefile
 	internal/dnsname
+	internal/domainlist
 	internal/edits
 	internal/hint
 	internal/inventory

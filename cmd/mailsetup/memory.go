@@ -1,8 +1,6 @@
 package main
 
 import (
-	"runtime"
-
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/store"
@@ -42,9 +40,3 @@ func (s *session) storedSpec() (sp *spec.Spec, err error) {
 	sp, s.memory.domains, err = s.cachedStore().LoadSpec()
 	return sp, err
 }
-
-// lookUps are how many names are asked about at a time: each waits for DNS.
-const lookUps = 32
-
-// processors are how many pieces of work there are hands for.
-func processors() int { return runtime.GOMAXPROCS(0) }

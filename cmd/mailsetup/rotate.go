@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mailsetup/internal/domainlist"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/rotation"
@@ -51,14 +52,14 @@ func rotateCommand(c console) *cli.Command {
 
 // checkRotation refuses what makes no sense, and normalizes the domains.
 func checkRotation(r *rotation.Options, o options) error {
-	l := domainList{known: map[string]bool{}}
+	l := domainlist.List{}
 	for _, given := range r.Domains {
-		l.add(given, "DOMAIN")
+		l.Add(given, "DOMAIN")
 	}
-	if err := l.findings.Err(); err != nil {
+	if err := l.Findings.Err(); err != nil {
 		return err
 	}
-	r.Domains = l.names
+	r.Domains = l.Names
 	switch {
 	case r.Compromised && len(r.Domains) == 0:
 		return usage("name the domains whose keys others may have", "--compromised needs a domain")
