@@ -59,7 +59,7 @@ type gatherer struct {
 // Gather implements propose.Gatherer.
 func (g *gatherer) Gather(ctx context.Context, want *spec.Spec, ledger keyring.Ledger, scope step.Scope) (state.Facts, step.Scope, error) {
 	r := provision.Request{Want: *want, Keys: provision.KeyPlan{Ledger: ledger}, Scope: scope, Record: g.record}
-	err := g.gather(ctx, &r)
+	err := g.sources().Fill(ctx, &r)
 	if err == nil {
 		g.last = r
 	}

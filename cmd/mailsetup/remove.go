@@ -69,7 +69,7 @@ func runRemove(ctx context.Context, c console, names []string, o options, purge 
 		return s.nothingLeft("all of these domains were removed already")
 	}
 	r.Record = s.record
-	if err := s.gather(ctx, &r); err != nil {
+	if err := s.sources().Fill(ctx, &r); err != nil {
 		return err
 	}
 	if err := s.provision(ctx, r); err != nil || s.o.dryRun {

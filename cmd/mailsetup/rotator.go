@@ -102,7 +102,7 @@ type rotationProvisioner struct {
 }
 
 func (p *rotationProvisioner) Gather(ctx context.Context, r provision.Request) (state.Facts, error) {
-	err := p.s.gather(ctx, &r)
+	err := p.s.sources().Fill(ctx, &r)
 	return r.Facts, err
 }
 

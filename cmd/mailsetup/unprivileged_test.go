@@ -59,7 +59,7 @@ func TestADryRunNeedsNoRoot(t *testing.T) {
 		t.Error("a selector that cannot be looked at counts as taken")
 	}
 	r := provision.Request{Want: want, Keys: provision.KeyPlan{Ledger: s.keys}, Record: s.record}
-	if err := s.gather(t.Context(), &r); err != nil {
+	if err := s.sources().Fill(t.Context(), &r); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.provision(t.Context(), r); err != nil {

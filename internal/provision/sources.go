@@ -1,0 +1,81 @@
+package provision
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"mailsetup/internal/facts"
+	"mailsetup/internal/machine"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/probe"
+	"mailsetup/internal/signers"
+	"mailsetup/internal/state"
+	"mailsetup/steps/step"
+)
+
+// Sources finds out about a machine what a Provisioner has to know.
+type Sources struct {
+	Machine   *machine.Machine
+	Collector *facts.Collector
+	Logf      func(format string, a ...any)
+
+	milters []state.Milter // other milters with what they sign, once they were asked
+	asked   bool
+}
+
+// Fill gathers the facts of a request, and what is still as its package brought it.
+func (s *Sources) Fill(ctx context.Context, r *Request) error {
+	g, err := s.Collector.Gather(ctx, facts.Request{Spec: r.Want, Ledger: r.Keys.Ledger, Scope: r.Scope, Removed: r.Removed, Steps: r.Steps})
+	if err != nil {
+		return err
+	}
+	if r.Record == nil {
+		r.Record = plan.Record{}
+	}
+	maps.Copy(r.Record, g.Pristine)
+	r.Facts, r.Scope = g.Facts, g.Scope
+	return nil
+}
+
+// Gather implements Facts.
+func (s *Sources) Gather(ctx context.Context, r Request) (state.Facts, error) {
+	err := s.Fill(ctx, &r)
+	return r.Facts, err
+}
+
+// Zones implements Facts.
+func (s *Sources) Zones(ctx context.Context, r Request, in *step.Input) error {
+	return s.Collector.LookAtUpdates(ctx, in, r.Steps)
+}
+
+// Recipients implements Facts. Of a tree nothing can be said.
+func (s *Sources) Recipients(ctx context.Context, r Request, in step.Input) (map[string]state.Recipient, error) {
+	if r.Steps != nil || s.Machine.Image != nil {
+		return nil, nil
+	}
+	return facts.CheckRecipients(ctx, facts.Source(s.Machine.Sys), in, r.Have)
+}
+
+// Milters implements Facts. A run about keys alone asks nobody.
+func (s *Sources) Milters(ctx context.Context, r Request, in step.Input) ([]state.Milter, bool) {
+	about := slices.Collect(r.Scope.Domains(in.Spec))
+	if r.Steps != nil || !r.Scope.WholeHost() && len(about) == 0 {
+		return nil, false
+	}
+	if !s.asked {
+		_, unprivileged := s.Machine.Sys.(machine.Unprivileged)
+		survey := signers.Survey{Source: s.Machine.Sys, Lookup: signers.KeyRecords(s.Machine.Resolver), Unprivileged: unprivileged, Logf: s.Logf}
+		if s.Machine.Image == nil {
+			survey.Ask = probe.Signatures
+		}
+		s.milters, s.asked = survey.Milters(ctx, in)
+	}
+	return s.milters, s.asked
+}
+
+// Delegation implements Facts.
+func (s *Sources) Delegation(ctx context.Context, domain string) ([]string, bool) {
+	servers, known, err := s.Machine.Resolver.Delegation(ctx, domain+".")
+	return servers, known && err == nil
+}
