@@ -75,8 +75,9 @@ func runRemove(ctx context.Context, c console, names []string, o options, purge 
 	if err := s.provision(ctx, r); err != nil || s.o.dryRun {
 		return err
 	}
-	if err := s.remember(); err != nil {
+	if err := s.remember(); err != nil || s.o.root != "" {
 		return err
 	}
-	return s.count() // from now on
+	_, err = s.elapsed() // from now on
+	return err
 }

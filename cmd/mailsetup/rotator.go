@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -17,6 +18,8 @@ import (
 	"mailsetup/internal/rotation"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/store"
+	"mailsetup/internal/system"
 	"mailsetup/internal/text"
 	"mailsetup/steps/dns"
 	"mailsetup/steps/step"
@@ -47,51 +50,66 @@ func (s *session) rotator(sp spec.Spec) *rotation.Rotator {
 			s.SetNow()
 			return s.Now
 		},
-		Store: &rotationStore{session: s}, DNS: func() rotation.DNS { return rotation.NewDNS(s.Resolver.WithCache()) },
+		Store: &rotationStore{Store: s.store(), session: s}, DNS: func() rotation.DNS { return rotation.NewDNS(s.Resolver.WithCache()) },
 		Provisioner: &rotationProvisioner{s.provisioner(), s, sp}, UI: rotationUI{s},
 	}
 }
 
-// rotationStore is the session as the store of a rotation.
+// rotationStore is the store of a rotation, which has what the session read.
 type rotationStore struct {
-	*session
-	again bool // what the session has read is out of date
+	store.Store
+	session *session
+	again   bool            // what the session has read is out of date
+	elapsed keyring.Elapsed // of a directory, where no time passes
 }
 
 func (s *rotationStore) LoadLedger() (keyring.Ledger, plan.Record, error) {
 	if s.again {
-		if err := s.remember(); err != nil {
+		if err := s.session.remember(); err != nil {
 			return nil, nil, err
 		}
 	}
 	s.again = true
-	return s.keys, s.record, nil
+	return s.session.keys, s.session.record, nil
 }
 
 func (s *rotationStore) LoadElapsed(l keyring.Ledger) (keyring.Elapsed, error) {
-	s.keys = l
-	err := s.count()
-	return s.passed, err
+	s.session.keys = l
+	if s.session.o.root != "" {
+		return s.elapsed, nil
+	}
+	return s.session.elapsed()
 }
 
 func (s *rotationStore) SaveElapsed(p keyring.Elapsed) error {
-	s.passed = p
-	return s.savePassed()
+	s.elapsed = p
+	if s.session.o.dryRun || os.Geteuid() != 0 {
+		return nil
+	}
+	return s.Store.SaveElapsed(p)
 }
-
-func (s *rotationStore) LastCheck(domain string) keyring.Checked { return s.store().LastCheck(domain) }
 
 func (s *rotationStore) SaveChecks(results map[string]recordwatch.Result) error {
-	checked, watches := recordwatch.Checks(results, s.keys, time.Now().UTC())
-	return s.store().SaveChecks(checked, watches)
+	checked, watches := recordwatch.Checks(results, s.session.keys, time.Now().UTC())
+	return s.Store.SaveChecks(checked, watches)
 }
 
-func (s *rotationStore) LoadSchedule() (schedule recordwatch.Schedule, unreadable, err error) {
-	return s.store().LoadSchedule()
-}
-
-func (s *rotationStore) SaveSchedule(schedule recordwatch.Schedule) error {
-	return s.store().SaveSchedule(schedule)
+// elapsed returns how long keys have certainly been in their stages, and writes
+// that down where it matters.
+func (s *session) elapsed() (keyring.Elapsed, error) {
+	written, err := s.store().LoadElapsed()
+	if err != nil {
+		s.c.say("%v", err)
+	}
+	reading, err := system.ReadClock()
+	if err != nil {
+		return keyring.Elapsed{}, err
+	}
+	now := written.Advance(s.keys, reading)
+	if s.o.dryRun || os.Geteuid() != 0 {
+		return now, nil
+	}
+	return now, s.store().UpdateElapsed(written, now)
 }
 
 // rotationProvisioner carries out what a rotation decides.
@@ -102,8 +120,7 @@ type rotationProvisioner struct {
 }
 
 func (p *rotationProvisioner) Gather(ctx context.Context, r provision.Request) (state.Facts, error) {
-	err := p.s.sources().Fill(ctx, &r)
-	return r.Facts, err
+	return p.Facts.Gather(ctx, r)
 }
 
 func (p *rotationProvisioner) Plan(ctx context.Context, r provision.Request) (*provision.Draft, error) {

@@ -24,8 +24,6 @@ type session struct {
 	record plan.Record
 	memory memory
 
-	// passed is how long keys have been in their stages.
-	passed keyring.Elapsed
 	// facter gathers facts, nil before it was needed.
 	facter *facts.Collector
 
