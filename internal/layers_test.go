@@ -198,10 +198,9 @@ const (
 // over is what has more than its budget, and how much. Figures go down, and
 // entries go.
 var over = map[string]int{
-	"lines of cmd/mailsetup":           3700,
-	"methods of cmd/mailsetup.session": 62,
-	"fields of cmd/mailsetup.session":  20,
-	"imports of cmd/mailsetup":         35,
+	"lines of cmd/mailsetup":           2670,
+	"methods of cmd/mailsetup.session": 43,
+	"imports of cmd/mailsetup":         29,
 }
 
 // notInCmd are packages that the command line does not need: others know what is

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"maps"
 	"time"
 
 	"mailsetup/internal/dkimkeys"
-	"mailsetup/internal/facts"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/propose"
@@ -14,7 +12,6 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/wizard"
-	"mailsetup/steps/step"
 )
 
 // proposer works out what nobody answered, and asks the person who is there.
@@ -23,7 +20,7 @@ func (s *session) proposer(old *spec.Spec) *propose.Proposer {
 		Server: propose.Server{
 			Spec: old, Ledger: s.keys, Record: s.record, Files: s.Sys, Root: s.o.root, Unprivileged: s.unprivileged(),
 		},
-		Gatherer: &gatherer{session: s}, Now: s.Now, ReplaceForeign: s.o.overwriteDrift,
+		Gatherer: &propose.Sources{Machine: s.Machine, Collector: s.collector(), Record: s.record, NewSelectors: s.selectors}, Now: s.Now, ReplaceForeign: s.o.overwriteDrift,
 		NeedsYes: !s.o.yes && !s.o.dryRun && !s.c.interactive && s.o.root == "",
 	}
 	if s.asks() {
@@ -49,46 +46,6 @@ func (s *session) propose(ctx context.Context, r propose.Result, old *spec.Spec)
 
 // asks reports whether a person answers questions in this run.
 func (s *session) asks() bool { return s.c.interactive && !s.o.yes && !s.o.json }
-
-// gatherer gathers facts for propose.
-type gatherer struct {
-	*session
-	last provision.Request // with the facts of the last look
-}
-
-// Gather implements propose.Gatherer.
-func (g *gatherer) Gather(ctx context.Context, want *spec.Spec, ledger keyring.Ledger, scope step.Scope) (state.Facts, step.Scope, error) {
-	r := provision.Request{Want: *want, Keys: provision.KeyPlan{Ledger: ledger}, Scope: scope, Record: g.record}
-	err := g.sources().Fill(ctx, &r)
-	if err == nil {
-		g.last = r
-	}
-	return r.Facts, r.Scope, err
-}
-
-// Refresh implements propose.Gatherer.
-func (g *gatherer) Refresh(ctx context.Context, want *spec.Spec, scope step.Scope) (state.Facts, error) {
-	again, err := g.collector().Refresh(ctx, facts.Request{Spec: *want, Ledger: g.last.Keys.Ledger, Scope: scope}, g.last.Facts)
-	if err != nil {
-		return state.Facts{}, err
-	}
-	maps.Copy(g.record, again.Pristine)
-	g.last.Facts = again.Facts
-	return again.Facts, nil
-}
-
-// Recipients implements propose.Gatherer.
-func (g *gatherer) Recipients(ctx context.Context, in step.Input) map[string]state.Recipient {
-	if g.Image != nil { // of which nothing can be said
-		return nil
-	}
-	return facts.Recipients(ctx, facts.Source(g.Sys), in)
-}
-
-// Selectors implements propose.Gatherer.
-func (g *gatherer) Selectors(ledger keyring.Ledger, zones []state.Zone) dkimkeys.Selectors {
-	return g.selectors(ledger, zones)
-}
 
 // selectors chooses names for new keys.
 func (s *session) selectors(ledger keyring.Ledger, zones []state.Zone) dkimkeys.Selectors {

@@ -1,0 +1,62 @@
+package propose
+
+import (
+	"context"
+	"maps"
+
+	"mailsetup/internal/dkimkeys"
+	"mailsetup/internal/facts"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/machine"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/step"
+)
+
+// Sources finds out about a machine what a Proposer has to know.
+type Sources struct {
+	Machine   *machine.Machine
+	Collector *facts.Collector
+	// Record gets the hashes of what is still as its package brought it.
+	Record       plan.Record
+	NewSelectors func(ledger keyring.Ledger, zones []state.Zone) dkimkeys.Selectors
+
+	ledger keyring.Ledger // of the last look
+	facts  state.Facts    // that it found
+}
+
+// Gather implements Gatherer.
+func (s *Sources) Gather(ctx context.Context, want *spec.Spec, ledger keyring.Ledger, scope step.Scope) (state.Facts, step.Scope, error) {
+	g, err := s.Collector.Gather(ctx, facts.Request{Spec: *want, Ledger: ledger, Scope: scope})
+	if err != nil {
+		return state.Facts{}, scope, err
+	}
+	maps.Copy(s.Record, g.Pristine)
+	s.ledger, s.facts = ledger, g.Facts
+	return g.Facts, g.Scope, nil
+}
+
+// Refresh implements Gatherer.
+func (s *Sources) Refresh(ctx context.Context, want *spec.Spec, scope step.Scope) (state.Facts, error) {
+	g, err := s.Collector.Refresh(ctx, facts.Request{Spec: *want, Ledger: s.ledger, Scope: scope}, s.facts)
+	if err != nil {
+		return state.Facts{}, err
+	}
+	maps.Copy(s.Record, g.Pristine)
+	s.facts = g.Facts
+	return g.Facts, nil
+}
+
+// Recipients implements Gatherer. Of a directory nothing can be said.
+func (s *Sources) Recipients(ctx context.Context, in step.Input) map[string]state.Recipient {
+	if s.Machine.Image != nil {
+		return nil
+	}
+	return facts.Recipients(ctx, facts.Source(s.Machine.Sys), in)
+}
+
+// Selectors implements Gatherer.
+func (s *Sources) Selectors(ledger keyring.Ledger, zones []state.Zone) dkimkeys.Selectors {
+	return s.NewSelectors(ledger, zones)
+}
