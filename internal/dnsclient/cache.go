@@ -52,7 +52,8 @@ func (m *cache[V]) get(ctx context.Context, key string, find func() (V, error)) 
 		select {
 		case <-v.done:
 		case <-ctx.Done():
-			return v.value, ctx.Err()
+			var none V // the value is the other's until done is closed
+			return none, ctx.Err()
 		}
 		if v.err == nil {
 			return v.value, nil

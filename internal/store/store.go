@@ -1,5 +1,5 @@
 // Package store reads and writes mailsetup's own files below /etc/mailsetup and
-// /var/lib/mailsetup; nobody else knows their paths.
+// /var/lib/mailsetup.
 //
 // A plan changes the spec, the ledger and the record of written files. What is
 // written here is observations: without one of them a run does more work, or a
