@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,6 +22,12 @@ import (
 func TestMain(m *testing.M) {
 	if mode := os.Getenv("LISTENER"); mode != "" {
 		listener(mode)
+	}
+	// Below nohup(1) children would ignore what this process ignores. Where it handles a signal they begin with its default.
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
 	}
 	os.Exit(m.Run())
 }
