@@ -73,7 +73,13 @@ func (s Scope) Selection() []string { return slices.Sorted(maps.Keys(s.only)) }
 func (s Scope) WholeHost() bool { return s.only == nil }
 
 // Complete reports whether no domain is left out.
-func (s Scope) Complete() bool { return s.only == nil && len(s.skip) == 0 }
+func (s Scope) Complete() bool {
+	skipped := len(s.skip)
+	if s.skip[s.recheck] {
+		skipped--
+	}
+	return s.only == nil && skipped == 0
+}
 
 // Domains returns the domains of the spec that the run is about.
 func (s Scope) Domains(sp spec.Spec) iter.Seq[spec.Domain] {

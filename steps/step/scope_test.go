@@ -26,6 +26,10 @@ func TestWhichDomainsAScopeIncludes(t *testing.T) {
 		{"nothing changed in any of one", step.Only("a.example").Skip(skipped), nil, false, false},
 		{"one is named", step.Scope{}.Recheck("b.example").Skip(skipped), []string{"b.example", "c.example"}, true, false},
 		{"one is named, later", step.Scope{}.Skip(skipped).Recheck("b.example"), []string{"b.example", "c.example"}, true, false},
+		{
+			"nothing changed in the one that is named", step.Scope{}.Recheck("b.example").Skip(map[string]bool{"b.example": true}),
+			[]string{"a.example", "b.example", "c.example"}, true, true,
+		},
 		{"all have changed since", step.Scope{}.Skip(skipped).Skip(nil), []string{"a.example", "b.example", "c.example"}, true, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
