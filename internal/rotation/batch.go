@@ -151,8 +151,12 @@ func (r *run) request(domains []string) provision.Request {
 	return req
 }
 
-// carryOut runs a draft and takes note of what it did.
+// carryOut runs a draft and takes note of what it did. Without changes there is nothing to run: Provisioner.Run would
+// prove the whole host instead.
 func (r *run) carryOut(ctx context.Context, d *provision.Draft) error {
+	if d.Plan.Empty() {
+		return nil
+	}
 	quiet := d.Quiet
 	res, err := r.Provisioner.Run(ctx, d)
 	if err != nil {

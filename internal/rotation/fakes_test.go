@@ -153,9 +153,7 @@ func (p provisioner) Confirm(_ context.Context, d *provision.Draft) error {
 
 func (p provisioner) Run(_ context.Context, d *provision.Draft) (provision.Result, error) {
 	p.count(d.Request)
-	for _, domain := range d.Scope.Selection() {
-		p.attempts = append(p.attempts, domain)
-	}
+	p.attempts = append(p.attempts, d.Scope.Selection()...)
 	report, err := p.carryOut(d.Plan, d.Input, d.Steps, p.fresh)
 	for _, f := range p.fresh {
 		p.successors[f.Domain] = f

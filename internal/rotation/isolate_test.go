@@ -88,15 +88,6 @@ func (m *many) ExpectedRecords(context.Context, []string) (map[string][]state.Re
 	return nil, nil
 }
 
-func sorted(set map[string]bool) []string {
-	var list []string
-	for name := range set {
-		list = append(list, name)
-	}
-	slices.Sort(list)
-	return list
-}
-
 // run rotates.
 func (m *many) run(t *testing.T) (*rotation.Report, error) {
 	t.Helper()

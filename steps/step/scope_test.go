@@ -28,7 +28,8 @@ func TestWhichDomainsAScopeIncludes(t *testing.T) {
 		{"one is named, later", step.Scope{}.Skip(skipped).Recheck("b.example"), []string{"b.example", "c.example"}, true, false},
 		{
 			"nothing changed in the one that is named", step.Scope{}.Recheck("b.example").Skip(map[string]bool{"b.example": true}),
-			[]string{"a.example", "b.example", "c.example"}, true, true,
+			[]string{"a.example", "b.example", "c.example"},
+			true, true,
 		},
 		{"all have changed since", step.Scope{}.Skip(skipped).Skip(nil), []string{"a.example", "b.example", "c.example"}, true, true},
 	} {
