@@ -24,7 +24,7 @@ func Uncomment(text string) string {
 	return b.String()
 }
 
-// quotedLength returns the length of the quotedLength string that s starts with.
+// quotedLength returns the length of the quoted string that s starts with.
 func quotedLength(s string) int {
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
