@@ -69,7 +69,7 @@ func memory() uint64 {
 }
 
 // ticks is what the processors have done since they started, in the kernel's
-// units.
+// units. Idle is what a box may have.
 type ticks struct{ idle, all uint64 }
 
 // idleSince is the share of the time since before in which a processor had
@@ -96,6 +96,7 @@ func parseStat(text string) (ticks, error) {
 	if err != nil {
 		return ticks{}, fmt.Errorf("read /proc/stat: %w", err)
 	}
-	idle += iowait
-	return ticks{idle: idle, all: idle + user + nice + system + irq + softirq + steal}, nil
+	// What runs at a low priority, nice(1), gives way to a box.
+	idle += iowait + nice
+	return ticks{idle: idle, all: idle + user + system + irq + softirq + steal}, nil
 }
