@@ -28,7 +28,7 @@ func Advice(in step.Input) []state.Note {
 		if d.KeyBits < 2048 {
 			notes = append(notes, state.Note{
 				Topic: "key", Text: fmt.Sprintf("%s signs with %d bits: some receivers treat that as weak (RFC 8301)", d.Name, d.KeyBits),
-				Do: fmt.Sprintf("key_bits = %d in %s; mailsetup rotate-dkim then brings a larger key", spec.DefaultKeyBits, spec.DomainFile(d.Name)),
+				Action: fmt.Sprintf("key_bits = %d in %s; mailsetup rotate-dkim then brings a larger key", spec.DefaultKeyBits, spec.DomainFile(d.Name)),
 			})
 		}
 	}
@@ -53,7 +53,7 @@ func LifetimeWarnings(s spec.Spec, about func(domain string) bool) []state.Note 
 		for _, span := range slices.Sorted(maps.Keys(all)) {
 			notes = append(notes, state.Note{
 				Topic: "dkim", Text: fmt.Sprintf("the keys of %s %s (%s)", step.EnumerateUpTo(all[span], 3), why(span), key),
-				Do: fmt.Sprintf("%s = %q in %s, or in the domain's own file", key, standard, spec.HostFile),
+				Action: fmt.Sprintf("%s = %q in %s, or in the domain's own file", key, standard, spec.HostFile),
 			})
 		}
 	}
@@ -79,7 +79,7 @@ func reverse(in step.Input) []state.Note {
 		}
 		notes = append(notes, state.Note{
 			Topic: "ptr", Text: fmt.Sprintf("ask your hosting company for the PTR record of %s", a),
-			Do: fmt.Sprintf("%s -> %s", a, host),
+			Action: fmt.Sprintf("%s -> %s", a, host),
 		})
 	}
 	return notes
@@ -96,7 +96,7 @@ func reportNotes(in step.Input, d spec.Domain) []state.Note {
 		}
 		return []state.Note{{
 			Topic: "dmarc", Text: "nobody reads the DMARC reports of " + d.Name,
-			Do: "mailsetup init " + which + "--rua " + recipients.SuggestReader(in),
+			Action: "mailsetup init " + which + "--rua " + recipients.SuggestReader(in),
 		}}
 	}
 	return records.MissingConsentNotes(in, d)

@@ -18,7 +18,7 @@ func TestTheNoteOnReportsNamesItsDomain(t *testing.T) {
 	var got []string
 	for _, n := range steps.Advice(in) {
 		if n.Topic == "dmarc" {
-			got = append(got, n.Do)
+			got = append(got, n.Action)
 		}
 	}
 	want := []string{

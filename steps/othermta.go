@@ -54,13 +54,13 @@ func replacedMTA(in step.Input) []state.Note {
 			Topic: "relayhost",
 			Text: fmt.Sprintf("%s hands all mail to %s; Postfix delivers it itself, from this machine's own addresses, unless you say so "+
 				"(and where it wants a password: smtp_sasl_password_maps)", o.Package, o.Relay),
-			Do: fmt.Sprintf("postconf -e 'relayhost = %s' && postfix reload", o.Relay),
+			Action: fmt.Sprintf("postconf -e 'relayhost = %s' && postfix reload", o.Relay),
 		})
 	}
 	if o.Maildir {
 		notes = append(notes, state.Note{
 			Topic: "mailboxes", Text: o.Package + " puts local mail into ~/Maildir, Postfix into /var/mail",
-			Do: "postconf -e home_mailbox=Maildir/ && postfix reload",
+			Action: "postconf -e home_mailbox=Maildir/ && postfix reload",
 		})
 	}
 	return append(notes, otherMailname(in)...)
@@ -81,7 +81,7 @@ func leftInQueue(f state.Facts) []state.Note {
 			Topic: "queue",
 			Text: fmt.Sprintf("%s behind in %s when %s was removed. To deliver %s, take %s to a machine where %s runs: here apt would remove Postfix for it",
 				messages(o.Queue, "stayed", "stayed"), o.Spool, o.Package, it, o.Spool, o.Package),
-			Do: "there: " + o.Flush,
+			Action: "there: " + o.Flush,
 		}}
 	}
 	they := "It STAYS"
@@ -89,10 +89,10 @@ func leftInQueue(f state.Facts) []state.Note {
 		they = "They STAY"
 	}
 	return []state.Note{{
-		Topic: "queue", Passing: true,
+		Topic: "queue", Informational: true,
 		Text: fmt.Sprintf("%s in the queue of %s. %s BEHIND in %s, where nobody delivers mail any more: empty the queue first",
 			messages(o.Queue, "waits", "wait"), o.Package, they, o.Spool),
-		Do: o.Flush,
+		Action: o.Flush,
 	}}
 }
 
@@ -105,14 +105,14 @@ func otherAliases(o *state.OtherMTA) []state.Note {
 	case strings.HasPrefix(o.Package, "courier"): // a directory of them
 		return []state.Note{{
 			Topic: "aliases", Text: fmt.Sprintf("the aliases of %s are in %s, those of Postfix in %s", o.Package, o.Aliases, postfix.AliasFile),
-			Do: fmt.Sprintf("write those that you need into %s, then run newaliases", postfix.AliasFile),
+			Action: fmt.Sprintf("write those that you need into %s, then run newaliases", postfix.AliasFile),
 		}}
 	}
 	both := fmt.Sprintf("hash:%s, hash:%s", o.Aliases, postfix.AliasFile)
 	return []state.Note{{
 		Topic: "aliases", Text: fmt.Sprintf("the aliases of %s are in %s, those of Postfix in %s; it can read both", o.Package, o.Aliases, postfix.AliasFile),
 		// The database first: local(8) defers all mail while one is missing.
-		Do: fmt.Sprintf("postalias hash:%s && postconf -e 'alias_maps = %s' 'alias_database = %s'", o.Aliases, both, both),
+		Action: fmt.Sprintf("postalias hash:%s && postconf -e 'alias_maps = %s' 'alias_database = %s'", o.Aliases, both, both),
 	}}
 }
 
@@ -147,7 +147,7 @@ func onlyExim(f state.Facts) []state.Note {
 		Topic: "aliases",
 		Text: fmt.Sprintf("%s has in %s what only exim understands (%s): Postfix bounces such mail as if for an unknown user",
 			postfix.AliasFile, lines+step.EnumerateUpTo(at, 5), strings.Join(slices.Compact(what), ", ")),
-		Do: "write /dev/null for :blackhole:, take :fail: lines out, then run newaliases",
+		Action: "write /dev/null for :blackhole:, take :fail: lines out, then run newaliases",
 	}}
 }
 
@@ -159,7 +159,7 @@ func otherMailname(in step.Input) []state.Note {
 		return nil
 	}
 	return []state.Note{{
-		Topic: "mailname", Passing: true,
+		Topic: "mailname", Informational: true,
 		Text: fmt.Sprintf("/etc/mailname says %s; the package postfix writes %s there, which is what follows the @ in mail from root and from programs",
 			was, signer.Mailname(in)),
 	}}

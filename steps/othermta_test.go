@@ -91,10 +91,10 @@ func TestWhatGoesWithAMailServer(t *testing.T) {
 		{
 			"messages wait", func(in *step.Input) { in.Facts.OtherMTA.Queue = 2 }, "queue",
 			[]state.Note{{
-				Topic: "queue", Passing: true,
+				Topic: "queue", Informational: true,
 				Text: "2 messages wait in the queue of exim4-daemon-light. They STAY BEHIND in /var/spool/exim4, " +
 					"where nobody delivers mail any more: empty the queue first",
-				Do: "exim4 -qff; mailq",
+				Action: "exim4 -qff; mailq",
 			}},
 		},
 		{
@@ -103,7 +103,7 @@ func TestWhatGoesWithAMailServer(t *testing.T) {
 				Topic: "queue",
 				Text: "1 message stayed behind in /var/spool/exim4 when exim4-daemon-light was removed. To deliver it, " +
 					"take /var/spool/exim4 to a machine where exim4-daemon-light runs: here apt would remove Postfix for it",
-				Do: "there: exim4 -qff; mailq",
+				Action: "there: exim4 -qff; mailq",
 			}},
 		},
 		{"it delivers itself", func(*step.Input) {}, "relayhost", nil},
@@ -113,14 +113,14 @@ func TestWhatGoesWithAMailServer(t *testing.T) {
 				Topic: "relayhost",
 				Text: "exim4-daemon-light hands all mail to [mail.isp.example]:587; Postfix delivers it itself, from this machine's own " +
 					"addresses, unless you say so (and where it wants a password: smtp_sasl_password_maps)",
-				Do: "postconf -e 'relayhost = [mail.isp.example]:587' && postfix reload",
+				Action: "postconf -e 'relayhost = [mail.isp.example]:587' && postfix reload",
 			}},
 		},
 		{
 			"it has Maildirs", func(in *step.Input) { in.Facts.OtherMTA.Maildir = true }, "mailboxes",
 			[]state.Note{{
 				Topic: "mailboxes", Text: "exim4-daemon-light puts local mail into ~/Maildir, Postfix into /var/mail",
-				Do: "postconf -e home_mailbox=Maildir/ && postfix reload",
+				Action: "postconf -e home_mailbox=Maildir/ && postfix reload",
 			}},
 		},
 		{"its aliases are Postfix's", func(*step.Input) {}, "aliases", nil},
@@ -130,7 +130,7 @@ func TestWhatGoesWithAMailServer(t *testing.T) {
 			}, "aliases",
 			[]state.Note{{
 				Topic: "aliases", Text: "the aliases of sendmail-bin are in /etc/mail/aliases, those of Postfix in /etc/aliases; it can read both",
-				Do: "postalias hash:/etc/mail/aliases && postconf -e 'alias_maps = hash:/etc/mail/aliases, hash:/etc/aliases' " +
+				Action: "postalias hash:/etc/mail/aliases && postconf -e 'alias_maps = hash:/etc/mail/aliases, hash:/etc/aliases' " +
 					"'alias_database = hash:/etc/mail/aliases, hash:/etc/aliases'",
 			}},
 		},
@@ -140,7 +140,7 @@ func TestWhatGoesWithAMailServer(t *testing.T) {
 			}, "aliases",
 			[]state.Note{{
 				Topic: "aliases", Text: "the aliases of courier-mta are in /etc/courier/aliases, those of Postfix in /etc/aliases",
-				Do: "write those that you need into /etc/aliases, then run newaliases",
+				Action: "write those that you need into /etc/aliases, then run newaliases",
 			}},
 		},
 		{
@@ -150,14 +150,14 @@ func TestWhatGoesWithAMailServer(t *testing.T) {
 			[]state.Note{{
 				Topic: "aliases", Text: "/etc/aliases has in lines 2 and 5 what only exim understands (:blackhole:, :fail:): " +
 					"Postfix bounces such mail as if for an unknown user",
-				Do: "write /dev/null for :blackhole:, take :fail: lines out, then run newaliases",
+				Action: "write /dev/null for :blackhole:, take :fail: lines out, then run newaliases",
 			}},
 		},
 		{"the mail name stays", func(in *step.Input) { in.Facts.Files["/etc/mailname"] = []byte("lab.example\n") }, "mailname", nil},
 		{
 			"another mail name", func(in *step.Input) { in.Facts.Files["/etc/mailname"] = []byte("old.lab.example\n") }, "mailname",
 			[]state.Note{{
-				Topic: "mailname", Passing: true,
+				Topic: "mailname", Informational: true,
 				Text: "/etc/mailname says old.lab.example; the package postfix writes lab.example there, which is what follows the @ " +
 					"in mail from root and from programs",
 			}},
@@ -178,7 +178,7 @@ func TestWhatGoesWithAMailServer(t *testing.T) {
 func TestAliasesCarryOver(t *testing.T) {
 	in := exim()
 	st := steptest.Stage(t, steptest.Build(t, in), "Aliases")
-	want := []state.Derived{{Path: "/etc/aliases.db", From: "/etc/aliases", Argv: []string{"newaliases"}, Due: true}}
+	want := []state.Derived{{Path: "/etc/aliases.db", From: "/etc/aliases", Argv: []string{"newaliases"}, Always: true}}
 	if diff := cmp.Diff(want, st.Derived); diff != "" || len(st.Edits) != 0 {
 		t.Errorf("edits %v\n%s", st.Edits, diff)
 	}
@@ -192,7 +192,7 @@ func TestAliasesAmongOthers(t *testing.T) {
 	in.Spec.Host.RootAlias = "ops@lab.example"
 	in.Facts.Postfix.Value["alias_database"] = "hash:/etc/mail/aliases, cdb:/etc/aliases"
 	st := steptest.Stage(t, steptest.Build(t, in), "Aliases")
-	if len(st.Derived) != 1 || st.Derived[0].Path != "/etc/aliases.cdb" || st.Derived[0].Due {
+	if len(st.Derived) != 1 || st.Derived[0].Path != "/etc/aliases.cdb" || st.Derived[0].Always {
 		t.Errorf("derived %v, want aliases.cdb", st.Derived)
 	}
 	in.Facts.Postfix.Value["alias_database"] = "hash:/etc/mail/aliases"

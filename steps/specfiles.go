@@ -17,9 +17,9 @@ func SpecFiles(in step.Input) (state.Stage, []state.Note, error) {
 		{Path: "/etc/mailsetup", Mode: 0o755, Owner: state.Root},
 		{Path: "/etc/mailsetup/domains.d", Mode: 0o755, Owner: state.Root},
 	}}
-	for _, p := range slices.Sorted(maps.Keys(in.Documents)) {
+	for _, p := range slices.Sorted(maps.Keys(in.SpecFiles)) {
 		stage.Files = append(stage.Files, state.File{
-			Path: p, Mode: 0o644, Owner: state.Root, Content: in.Documents[p], Free: true,
+			Path: p, Mode: 0o644, Owner: state.Root, Content: in.SpecFiles[p], AdminOwned: true,
 			Why: "what you asked for; edit it, then run mailsetup init again",
 		})
 	}
@@ -35,7 +35,7 @@ func SpecFiles(in step.Input) (state.Stage, []state.Note, error) {
 func removals(in step.Input) []state.Question {
 	var list []state.Question
 	for _, name := range in.WithoutFile() {
-		k, _ := in.Keys.Signing(name)
+		k, _ := in.Ledger.Signing(name)
 		list = append(list, state.Question{
 			ID: "domain " + name, Kind: state.AskRemoval, Domain: name, Path: spec.DomainFile(name),
 			Text: fmt.Sprintf("the file of %s is gone. Key %s signs its mail until now, which would leave unsigned. "+

@@ -17,16 +17,16 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Rebuilding returns the step that makes a fragment again which is gone, from what is
-// wanted of all domains of its zone. Whoever takes it compares the result with
-// what was written there.
-func Rebuilding() []step.Step {
+// FragmentRebuild returns the step that makes a lost fragment again, from the records
+// of all domains of its zone. The caller compares the result with the hash of what was
+// written there.
+func FragmentRebuild() []step.Step {
 	return []step.Step{{Name: "DNS", About: "a part of a zone here that is gone", Build: dns.RebuildFragments, DNS: true}}
 }
 
-// Restoring returns the step that lets zones of this machine take our fragments in
-// again, as they are. It compares nothing and publishes nothing new.
-func Restoring() []step.Step {
+// IncludeRestoration returns the step that puts the $INCLUDE lines of our fragments
+// back into zones of this machine. It compares nothing and publishes nothing new.
+func IncludeRestoration() []step.Step {
 	return []step.Step{{Name: "DNS", About: "records that are gone from a zone here", Build: dns.RestoreIncludes, DNS: true}}
 }
 

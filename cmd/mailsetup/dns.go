@@ -144,8 +144,8 @@ func namesIn(domains []spec.Domain) []string {
 func (s *session) about(notes []state.Note) {
 	for _, n := range notes {
 		s.c.say("%s", strings.ReplaceAll(text.Wrap(n.Topic+": "+n.Text, 76), "\n", "\n  "))
-		if n.Do != "" && !strings.Contains(n.Do, "\n") {
-			s.c.say("  %s", n.Do)
+		if n.Action != "" && !strings.Contains(n.Action, "\n") {
+			s.c.say("  %s", n.Action)
 		}
 	}
 }

@@ -23,8 +23,8 @@ var errProblemsFound = errors.New("problems found")
 func (s *session) waitForDNS(ctx context.Context, in step.Input, domains []spec.Domain, timeout time.Duration) error {
 	want := make([]dnscheck.Expected, 0, len(domains))
 	for _, d := range domains {
-		records, copies := dns.Expected(in, d)
-		e := dnscheck.ForDomain(d.Name, records, in.Keys[d.Name], in.Spec.DNSOf(d) != spec.DNSManual)
+		records, copies := dns.ExpectedRecords(in, d)
+		e := dnscheck.ForDomain(d.Name, records, in.Ledger[d.Name], in.Spec.DNSOf(d) != spec.DNSManual)
 		e.Copies = copies
 		want = append(want, e)
 	}
@@ -39,7 +39,7 @@ func (s *session) waitForDNS(ctx context.Context, in step.Input, domains []spec.
 	if err != nil {
 		return err
 	}
-	s.rememberChecks(results, in.Keys)
+	s.rememberChecks(results, in.Ledger)
 	if err := s.printResults(results); err != nil {
 		return err
 	}
@@ -55,9 +55,9 @@ func (s *session) rememberChecks(results []dnscheck.Result, keys keyring.Ledger)
 	if os.Geteuid() != 0 || !s.store().Exists() {
 		return
 	}
-	checked := make(map[string]keyring.Checked, len(results))
+	checked := make(map[string]keyring.LastCheck, len(results))
 	for _, r := range results {
-		checked[r.Domain] = r.Checked(keys[r.Domain], time.Now().UTC())
+		checked[r.Domain] = r.LastCheck(keys[r.Domain], time.Now().UTC())
 	}
 	if err := s.store().SaveChecks(checked, nil); err != nil {
 		s.c.say("what was seen is not remembered: %v", err)

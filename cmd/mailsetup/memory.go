@@ -28,7 +28,7 @@ func (s *session) cachedStore() store.Store {
 func (s *session) remember() error { return s.rememberFrom(s.store()) }
 
 func (s *session) rememberFrom(from store.Store) (err error) {
-	if s.record, err = from.LoadWritten(); err != nil {
+	if s.hashes, err = from.LoadWritten(); err != nil {
 		return err
 	}
 	s.keys, s.memory.keys, err = from.LoadLedger()

@@ -22,7 +22,7 @@ import (
 // human comes at the end of the run, and here as well if it may help to decide.
 func (s *session) showPlan(p plan.Plan) {
 	decides := s.o.dryRun || s.asks() && s.o.root == ""
-	p.Notes = plan.LimitPerTopic(slices.DeleteFunc(oneLiners(p.Notes), func(n state.Note) bool { return !n.Passing && !decides }), mostNotes)
+	p.Notes = plan.LimitPerTopic(slices.DeleteFunc(oneLiners(p.Notes), func(n state.Note) bool { return !n.Informational && !decides }), mostNotes)
 	_ = p.Text(s.c.out, plan.TextOptions{Color: s.c.color, Diff: true})
 }
 
@@ -129,7 +129,7 @@ const mostNotes = 20
 // notes prints what is left for the human. Records to paste stand at the
 // margin: in a zone file, leading white space would mean the name above.
 func (s *session) notes(notes []state.Note) {
-	notes = plan.LimitPerTopic(slices.DeleteFunc(slices.Clone(notes), func(n state.Note) bool { return n.Passing }), mostNotes)
+	notes = plan.LimitPerTopic(slices.DeleteFunc(slices.Clone(notes), func(n state.Note) bool { return n.Informational }), mostNotes)
 	if len(notes) == 0 {
 		return
 	}
@@ -140,5 +140,5 @@ func (s *session) notes(notes []state.Note) {
 // oneLiners are the notes that a plan on the screen can hold; records to paste
 // come at the end of the run.
 func oneLiners(notes []state.Note) []state.Note {
-	return slices.DeleteFunc(slices.Clone(notes), func(n state.Note) bool { return strings.Contains(n.Do, "\n") })
+	return slices.DeleteFunc(slices.Clone(notes), func(n state.Note) bool { return strings.Contains(n.Action, "\n") })
 }

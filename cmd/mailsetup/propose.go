@@ -18,9 +18,9 @@ import (
 func (s *session) proposer(old *spec.Spec) *propose.Proposer {
 	p := &propose.Proposer{
 		Server: propose.Server{
-			Spec: old, Ledger: s.keys, Record: s.record, Files: s.Sys, Root: s.o.root, Unprivileged: s.unprivileged(),
+			Spec: old, Ledger: s.keys, Hashes: s.hashes, Files: s.Sys, Root: s.o.root, Unprivileged: s.unprivileged(),
 		},
-		Gatherer: &propose.Sources{Machine: s.Machine, Collector: s.collector(), Record: s.record, NewSelectors: s.selectors}, Now: s.Now, ReplaceForeign: s.o.overwriteDrift,
+		Gatherer: &propose.Sources{Machine: s.Machine, Collector: s.collector(), Hashes: s.hashes, NewSelectors: s.selectors}, Now: s.Now, ReplaceForeign: s.o.overwriteDrift,
 		NeedsYes: !s.o.yes && !s.o.dryRun && !s.c.interactive && s.o.root == "",
 	}
 	if s.asks() {
@@ -35,7 +35,7 @@ func (s *session) proposer(old *spec.Spec) *propose.Proposer {
 func (s *session) propose(ctx context.Context, r propose.Result, old *spec.Spec) error {
 	s.taken = r.Adopted
 	req := provision.Request{
-		Want: r.Want, Have: old, Scope: r.Scope, Facts: r.Facts, Record: r.Record, Advice: true,
+		Want: r.Want, Have: old, Scope: r.Scope, Facts: r.Facts, Hashes: r.Hashes, Advice: true,
 		Keys: provision.KeyPlan{Ledger: r.Ledger, Selector: s.asksSelector},
 	}
 	if r.Adopted != nil {

@@ -68,7 +68,7 @@ func runRemove(ctx context.Context, c console, names []string, o options, purge 
 	if len(r.Scope.Selection()) == 0 {
 		return s.nothingLeft("all of these domains were removed already")
 	}
-	r.Record = s.record
+	r.Hashes = s.hashes
 	if err := s.sources().Fill(ctx, &r); err != nil {
 		return err
 	}

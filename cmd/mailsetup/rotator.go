@@ -63,14 +63,14 @@ type rotationStore struct {
 	elapsed keyring.Elapsed // of a directory, where no time passes
 }
 
-func (s *rotationStore) LoadLedger() (keyring.Ledger, plan.Record, error) {
+func (s *rotationStore) LoadLedger() (keyring.Ledger, plan.FileHashes, error) {
 	if s.again {
 		if err := s.session.remember(); err != nil {
 			return nil, nil, err
 		}
 	}
 	s.again = true
-	return s.session.keys, s.session.record, nil
+	return s.session.keys, s.session.hashes, nil
 }
 
 func (s *rotationStore) LoadElapsed(l keyring.Ledger) (keyring.Elapsed, error) {
@@ -90,7 +90,7 @@ func (s *rotationStore) SaveElapsed(p keyring.Elapsed) error {
 }
 
 func (s *rotationStore) SaveChecks(results map[string]recordwatch.Result) error {
-	checked, watches := recordwatch.Checks(results, s.session.keys, time.Now().UTC())
+	checked, watches := recordwatch.LastChecks(results, s.session.keys, time.Now().UTC())
 	return s.Store.SaveChecks(checked, watches)
 }
 
@@ -137,7 +137,7 @@ func (p *rotationProvisioner) ExpectedRecords(ctx context.Context, domains []str
 	}
 	all := map[string][]state.Record{}
 	for _, d := range list {
-		all[d.Name] = dns.Served(in, d)
+		all[d.Name] = dns.ServedRecords(in, d)
 	}
 	return all, nil
 }

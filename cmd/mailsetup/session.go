@@ -21,7 +21,7 @@ type session struct {
 	o options
 
 	keys   keyring.Ledger
-	record plan.Record
+	hashes plan.FileHashes
 	memory memory
 
 	// facter gathers facts, nil before it was needed.

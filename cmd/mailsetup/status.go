@@ -70,7 +70,7 @@ func runStatus(ctx context.Context, c console, o options, domains []string) erro
 	}
 	for _, n := range st.Notes {
 		c.say("%s", text.Wrap(n.Text, 78))
-		c.hints([]string{n.Do})
+		c.hints([]string{n.Action})
 	}
 	return nil
 }

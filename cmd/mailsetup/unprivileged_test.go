@@ -58,7 +58,7 @@ func TestADryRunNeedsNoRoot(t *testing.T) {
 	if s.selectors(s.keys, nil).InUse(t.Context(), "lab.example", "202611") {
 		t.Error("a selector that cannot be looked at counts as taken")
 	}
-	r := provision.Request{Want: want, Keys: provision.KeyPlan{Ledger: s.keys}, Record: s.record}
+	r := provision.Request{Want: want, Keys: provision.KeyPlan{Ledger: s.keys}, Hashes: s.hashes}
 	if err := s.sources().Fill(t.Context(), &r); err != nil {
 		t.Fatal(err)
 	}

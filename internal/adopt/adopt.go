@@ -35,19 +35,19 @@ type Setup struct {
 	Copies      map[state.Path][]byte
 	// Written are the hashes of the files that mailsetup writes anew: what somebody
 	// wrote there by hand is no drift.
-	Written plan.Record
+	Written plan.FileHashes
 }
 
 // Options say how a set-up is looked for.
 type Options struct {
-	Record       plan.Record // hashes of what earlier runs of mailsetup wrote
-	Unprivileged bool        // what only root may read cannot be read
+	Hashes       plan.FileHashes // hashes of what earlier runs of mailsetup wrote
+	Unprivileged bool            // what only root may read cannot be read
 	Now          time.Time
 }
 
 // IsForeign reports whether the configuration that OpenDKIM reads is neither ours
 // nor as its package brought it.
-func IsForeign(f state.Facts, record plan.Record) bool {
+func IsForeign(f state.Facts, record plan.FileHashes) bool {
 	if f.OpenDKIM == nil {
 		return false
 	}
@@ -73,7 +73,7 @@ func configuration(args []string) string {
 // Detect reads an OpenDKIM that was set up by hand, nil if there is none. Lines that
 // the spec has no words for are findings, all of them in one error.
 func Detect(files system.Reader, f state.Facts, o Options) (*Setup, error) {
-	if !IsForeign(f, o.Record) {
+	if !IsForeign(f, o.Hashes) {
 		return nil, nil
 	}
 	found, err := opendkim.Parse(configuration(f.OpenDKIM.Args), func(name string) ([]byte, error) {
@@ -105,15 +105,15 @@ func Detect(files system.Reader, f state.Facts, o Options) (*Setup, error) {
 	t.Notes = append(t.summary(keys.location), t.Notes...)
 	if user := keys.process.User; user != signerUser {
 		t.Notes = append(t.Notes, state.Note{
-			Topic: "opendkim", Passing: true, Text: fmt.Sprintf("it runs as the user %s now, and as %s from then on", user, signerUser),
+			Topic: "opendkim", Informational: true, Text: fmt.Sprintf("it runs as the user %s now, and as %s from then on", user, signerUser),
 		})
 	}
 	return t, nil
 }
 
 // hashes returns those of the files that are there and can be read.
-func hashes(files system.Reader, paths []state.Path) plan.Record {
-	record := plan.Record{}
+func hashes(files system.Reader, paths []state.Path) plan.FileHashes {
+	record := plan.FileHashes{}
 	for _, p := range paths {
 		if o, err := files.Read(p); err == nil && o.Kind == state.Regular {
 			record[p] = plan.Hash(o.Content)
@@ -128,7 +128,7 @@ func (t *Setup) summary(location func(keyring.Key) string) []state.Note {
 	for _, d := range t.Domains {
 		k := t.Keys[d.Name]
 		notes = append(notes, state.Note{
-			Topic: "taken over", Passing: true,
+			Topic: "taken over", Informational: true,
 			Text: fmt.Sprintf("%s signs mail of %s with selector %s, the %d bits in %s: no signature changes",
 				d.Name, senders(d), k.Selector, k.Bits, location(k)),
 		})

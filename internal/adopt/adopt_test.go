@@ -146,8 +146,8 @@ func TestDetectUnsafeKeys(t *testing.T) {
 		t.Errorf("%v\n%s", found.Permissions, texts(found.Notes))
 	}
 	for _, n := range found.Notes {
-		if n.Topic == "RequireSafeKeys" && n.Do != "if nothing else reads it: chown opendkim: /etc/dkimkeys/mail.private && chmod 600 /etc/dkimkeys/mail.private" {
-			t.Errorf("advice %q", n.Do)
+		if n.Topic == "RequireSafeKeys" && n.Action != "if nothing else reads it: chown opendkim: /etc/dkimkeys/mail.private && chmod 600 /etc/dkimkeys/mail.private" {
+			t.Errorf("advice %q", n.Action)
 		}
 	}
 }
@@ -191,8 +191,8 @@ func TestDetectRefusesAKeyOfRoots(t *testing.T) {
 func TestNothingIsDetected(t *testing.T) {
 	files, f, _ := byHand(t)
 	conf, _ := files.Read("/etc/opendkim.conf")
-	ours := plan.Record{"/etc/opendkim.conf": plan.Hash(conf.Content)}
-	if found, err := adopt.Detect(files, f, adopt.Options{Record: ours, Now: now}); found != nil || err != nil {
+	ours := plan.FileHashes{"/etc/opendkim.conf": plan.Hash(conf.Content)}
+	if found, err := adopt.Detect(files, f, adopt.Options{Hashes: ours, Now: now}); found != nil || err != nil {
 		t.Errorf("of ours: %v, %v", found, err)
 	}
 	files.PutFile("/etc/opendkim.conf", "Mode v\n")
@@ -224,7 +224,7 @@ func TestIsForeign(t *testing.T) {
 			Files:    map[state.Path][]byte{"/etc/opendkim.conf": []byte("Syslog yes\n")},
 			OpenDKIM: &state.OpenDKIM{Args: strings.Fields(c.args)},
 		}
-		record := plan.Record{}
+		record := plan.FileHashes{}
 		if c.ours {
 			record["/etc/opendkim.conf"] = "a digest"
 		}
@@ -352,7 +352,7 @@ func TestDetectAnOpenDirectory(t *testing.T) {
 	files.Put("/etc/dkimkeys", state.Object{Kind: state.Directory, Mode: 0o777, Owner: opendkimUser})
 	found := detected(t, files, f)
 	i := slices.IndexFunc(found.Notes, func(n state.Note) bool { return n.Topic == "RequireSafeKeys" })
-	if i < 0 || found.Notes[i].Do != "chmod go-w /etc/dkimkeys" {
+	if i < 0 || found.Notes[i].Action != "chmod go-w /etc/dkimkeys" {
 		t.Errorf("%+v", found.Notes)
 	}
 }

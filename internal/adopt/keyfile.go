@@ -63,7 +63,7 @@ func (r *keyReader) take(t *Setup, s opendkim.Signer, d *spec.Domain) error {
 		t.Notes = append(t.Notes, state.Note{
 			Topic: "RequireSafeKeys", Text: k.Unsafe + ", where the key of " + s.Domain + " is; OpenDKIM was told not to mind, and that stays so " +
 				"(opendkim in " + string(spec.HostFile) + ")",
-			Do: k.closeToOthers(),
+			Action: k.closeToOthers(),
 		})
 	}
 	if bits, err := spec.KeyBits(fmt.Sprint(k.Bits)); err == nil {

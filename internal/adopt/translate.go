@@ -222,14 +222,14 @@ func leftOut(s opendkim.Setup) []state.Note {
 	var notes []state.Note
 	for i, l := range s.Left {
 		if i == 10 {
-			notes = append(notes, state.Note{Topic: "left out", Passing: true, Text: fmt.Sprintf("%d more rows that mean nothing", len(s.Left)-i)})
+			notes = append(notes, state.Note{Topic: "left out", Informational: true, Text: fmt.Sprintf("%d more rows that mean nothing", len(s.Left)-i)})
 			break
 		}
-		notes = append(notes, state.Note{Topic: "left out", Passing: true, Text: l.Place.String() + ": " + l.Why})
+		notes = append(notes, state.Note{Topic: "left out", Informational: true, Text: l.Place.String() + ": " + l.Why})
 	}
 	if r, ok := s.Conf.Get("ResolverConfiguration"); ok {
 		notes = append(notes, state.Note{
-			Topic: "left out", Passing: true,
+			Topic: "left out", Informational: true,
 			Text: r.Place.String() + ": ResolverConfiguration " + r.Value + ", with which OpenDKIM dies of reloads; it is for verifying only",
 		})
 	}

@@ -55,7 +55,7 @@ func moved(t *testing.T) (*systemtest.Mem, plan.Plan) {
 	at := func(sock string) []state.Probe {
 		return []state.Probe{{Kind: state.ProbeMilter, Address: sock}}
 	}
-	want.Stages[2].Units[0].Settled, want.Stages[2].Units[0].Back = at("/run/new"), at("/run/old")
+	want.Stages[2].Units[0].Probes, want.Stages[2].Units[0].UndoProbes = at("/run/new"), at("/run/old")
 	m.OnProbe = func(p state.Probe) error {
 		if p.Kind == state.ProbeMilter && m.Loaded("signer.service")["/etc/signer.conf"] != map[string]string{"/run/new": "new\n", "/run/old": "old\n"}[p.Address] {
 			return errors.New("milter " + p.Address + ": no such file or directory")

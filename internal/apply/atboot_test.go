@@ -18,8 +18,8 @@ func down() (*systemtest.Mem, state.State) {
 		panic(err)
 	}
 	want.Stages = []state.Stage{{Name: "Daemons", Units: []state.Unit{
-		{Name: "d.service", Action: state.Enable, Due: true},
-		{Name: "d.service", Action: state.Start, Due: true},
+		{Name: "d.service", Action: state.Enable, Always: true},
+		{Name: "d.service", Action: state.Start, Always: true},
 	}}}
 	return m, want
 }
@@ -45,7 +45,7 @@ func TestAUnitIsEnabledAndStarted(t *testing.T) {
 	isUnit(t, m, "enabled", "active")
 	back := rollBack(t, m, 0, "b")
 	isUnit(t, m, "disabled", "active")
-	if len(back.Notes) != 1 || back.Notes[0].Do != "systemctl stop d.service" {
+	if len(back.Notes) != 1 || back.Notes[0].Action != "systemctl stop d.service" {
 		t.Errorf("notes %+v", back.Notes)
 	}
 	rollBack(t, m, 1, "c")
@@ -55,7 +55,7 @@ func TestAUnitIsEnabledAndStarted(t *testing.T) {
 func TestAFailedRunTakesBackWhatHappensAtBoot(t *testing.T) {
 	m, want := down()
 	want.Stages = append(want.Stages, state.Stage{Name: "Late", Units: []state.Unit{
-		{Name: "gone.service", Action: state.Start, Due: true},
+		{Name: "gone.service", Action: state.Start, Always: true},
 	}})
 	m.Unit("gone.service", "/etc/d.conf")
 	m.Inactive("gone.service")

@@ -30,7 +30,7 @@ func TestSeveralRunsAreTakenBack(t *testing.T) {
 	m.Put("/var/lib", state.Object{Kind: state.Directory, Mode: 0o755, Owner: state.Root})
 	start := systemtest.Tree(m.Files(), within("/var/lib"))
 	file := func(p, text string) state.File {
-		return state.File{Path: state.Path(p), Mode: 0o644, Owner: state.Root, Content: []byte(text), Free: true}
+		return state.File{Path: state.Path(p), Mode: 0o644, Owner: state.Root, Content: []byte(text), AdminOwned: true}
 	}
 	dir := []state.Dir{{Path: "/etc/new", Mode: 0o755, Owner: state.Root}}
 	for i, st := range []state.Stage{
@@ -77,7 +77,7 @@ func TestRunsOfACommandAreForgottenTogether(t *testing.T) {
 	m.Put("/var/lib", state.Object{Kind: state.Directory, Mode: 0o755, Owner: state.Root})
 	for i, id := range []string{"a", "b", "b.2", "b.3", "c"} {
 		want := state.State{Stages: []state.Stage{{Name: "One", Files: []state.File{
-			{Path: "/etc/x", Mode: 0o644, Owner: state.Root, Content: []byte{byte('0' + i)}, Free: true},
+			{Path: "/etc/x", Mode: 0o644, Owner: state.Root, Content: []byte{byte('0' + i)}, AdminOwned: true},
 		}}}}
 		m.Put("/etc", state.Object{Kind: state.Directory, Mode: 0o755, Owner: state.Root})
 		if _, err := runOn(context.Background(), m, planFor(t, m, want), id); err != nil {

@@ -81,27 +81,27 @@ type derived struct {
 
 // unit is a unit as it was found before the stage.
 type unit struct {
-	Name    string           `json:"name"`
-	Action  state.UnitAction `json:"action"`
-	Wake    state.Path       `json:"wake,omitempty"`
-	Running bool             `json:"running"`
+	Name       string           `json:"name"`
+	Action     state.UnitAction `json:"action"`
+	WakeSocket state.Path       `json:"wake,omitempty"`
+	Running    bool             `json:"running"`
 	// Answered: it took mail before the stage, so it has to after an undo.
 	Answered bool          `json:"answered,omitempty"`
-	Settled  []state.Probe `json:"settled,omitempty"`
-	// Back are the probes of the way back that the unit can pass.
-	Back      []state.Probe `json:"back,omitempty"`
-	Redefined bool          `json:"redefined,omitempty"`
-	Why       string        `json:"why,omitempty"`
+	Probes   []state.Probe `json:"settled,omitempty"`
+	// UndoProbes are the probes of the way back that the unit can pass.
+	UndoProbes        []state.Probe `json:"back,omitempty"`
+	NeedsDaemonReload bool          `json:"redefined,omitempty"`
+	Why               string        `json:"why,omitempty"`
 }
 
-// listens is the socket of a milter once its stage has settled.
-func (un unit) listens() state.Path {
-	for _, p := range un.Settled {
+// milterSocket is the socket of a milter once its stage has settled.
+func (un unit) milterSocket() state.Path {
+	for _, p := range un.Probes {
 		if at, err := state.ParsePath(p.Address); err == nil && p.Kind == state.ProbeMilter {
 			return at
 		}
 	}
-	return un.Wake
+	return un.WakeSocket
 }
 
 func oldSessions(p state.Probe) bool { return p.Kind == state.ProbeSessions }

@@ -26,10 +26,10 @@ func guarded(t *testing.T) (*systemtest.Mem, state.State) {
 	m.Unit("signer.service", "/etc/signer.conf", "/etc/key")
 	m.Unit("postfix.service", "/etc/main.cf")
 	file := func(p state.Path, text string) []state.File {
-		return []state.File{{Path: p, Mode: 0o644, Owner: state.Root, Content: []byte(text), Free: true}}
+		return []state.File{{Path: p, Mode: 0o644, Owner: state.Root, Content: []byte(text), AdminOwned: true}}
 	}
 	postfix := func(settled, back []state.Probe) []state.Unit {
-		return []state.Unit{{Name: "postfix.service", Action: state.Reload, Settled: settled, Back: back}}
+		return []state.Unit{{Name: "postfix.service", Action: state.Reload, Probes: settled, UndoProbes: back}}
 	}
 	ended := []state.Probe{{Kind: state.ProbeSessions, Address: "/etc/main.cf"}}
 	answers := []state.Probe{{Kind: state.ProbeMilter, Address: sock}}
@@ -42,8 +42,8 @@ func guarded(t *testing.T) (*systemtest.Mem, state.State) {
 		{
 			Name: "Signer", Files: file("/etc/signer.conf", "new\n"),
 			Units: []state.Unit{{
-				Name: "signer.service", Action: state.Restart, Wake: sock, Back: answers,
-				Settled: append(answers, state.Probe{Kind: state.ProbeSigns, Address: sock}),
+				Name: "signer.service", Action: state.Restart, WakeSocket: sock, UndoProbes: answers,
+				Probes: append(answers, state.Probe{Kind: state.ProbeSigns, Address: sock}),
 			}},
 		},
 		{
@@ -166,7 +166,7 @@ func TestMailWaitsWhileARollbackRestartsTheSigner(t *testing.T) {
 // rollback went with the signer's own stage, and asking for it takes seconds.
 func TestARollbackDoesNotAskForWhatItTookBack(t *testing.T) {
 	m, want := guarded(t)
-	want.Stages[2].Units[0].Settled = []state.Probe{{Kind: state.ProbeMilter, Address: "/run/new.sock"}}
+	want.Stages[2].Units[0].Probes = []state.Probe{{Kind: state.ProbeMilter, Address: "/run/new.sock"}}
 	if _, err := runOn(context.Background(), m, planFor(t, m, want), "a"); err != nil {
 		t.Fatal(err)
 	}

@@ -151,7 +151,7 @@ func TestTheJournalIsPrivate(t *testing.T) {
 	}
 	seen := 0
 	for path, o := range m.Files() {
-		if !strings.HasPrefix(string(path), string(plan.Home)) {
+		if !strings.HasPrefix(string(path), string(plan.OwnDir)) {
 			continue
 		}
 		seen++

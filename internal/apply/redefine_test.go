@@ -26,9 +26,9 @@ func moving() (*systemtest.Mem, state.State) {
 		Name:  "D",
 		Edits: []state.Edit{state.UnitEdit{Path: redefined, Drop: []string{"ExecStart"}}},
 		Units: []state.Unit{{
-			Name: "d.service", Action: state.Restart, Redefined: true,
-			Settled: []state.Probe{{Kind: state.ProbeMilter, Address: "/run/d.sock"}},
-			Back:    []state.Probe{{Kind: state.ProbeMilter, Address: "inet:1@localhost"}},
+			Name: "d.service", Action: state.Restart, NeedsDaemonReload: true,
+			Probes:     []state.Probe{{Kind: state.ProbeMilter, Address: "/run/d.sock"}},
+			UndoProbes: []state.Probe{{Kind: state.ProbeMilter, Address: "inet:1@localhost"}},
 		}},
 	}}}
 }
@@ -139,7 +139,7 @@ func TestARollbackAsksForMailWhenTheMilterIsBack(t *testing.T) {
 		m, want := guarded(t)
 		takes := []state.Probe{{Kind: state.ProbeSMTP, Address: "127.0.0.1:25"}}
 		want.Stages = want.Stages[1:]
-		want.Stages[2].Units[0].Settled = takes
+		want.Stages[2].Units[0].Probes = takes
 		if !guard {
 			want.Stages = want.Stages[1:]
 			want.Stages[1].Files[0].Content = []byte("milter = elsewhere\n")
@@ -172,7 +172,7 @@ func TestRecordsAreGoneBeforeTheRunSaysSo(t *testing.T) {
 	m, want := small()
 	served := state.Probe{Kind: state.ProbeServed, Origin: "forth."}
 	gone := state.Probe{Kind: state.ProbeServed, Origin: "back."}
-	want.Stages[0].Units[0].Settled, want.Stages[0].Units[0].Back = []state.Probe{served}, []state.Probe{gone}
+	want.Stages[0].Units[0].Probes, want.Stages[0].Units[0].UndoProbes = []state.Probe{served}, []state.Probe{gone}
 	if _, err := runOn(context.Background(), m, planFor(t, m, want), "a"); err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +200,7 @@ func TestWhatTookMailIsKnownFromTheStart(t *testing.T) {
 	m, want := guarded(t)
 	want.Stages = want.Stages[2:]
 	want.Stages[1].Files[0].Content = []byte("milter = elsewhere\n")
-	want.Stages[1].Units[0].Settled = []state.Probe{{Kind: state.ProbeSMTP, Address: "127.0.0.1:25"}}
+	want.Stages[1].Units[0].Probes = []state.Probe{{Kind: state.ProbeSMTP, Address: "127.0.0.1:25"}}
 	m.OnProbe = func(p state.Probe) error {
 		if p.Kind == state.ProbeSMTP && slices.Contains(m.Trace(), "restart signer.service") &&
 			!slices.Contains(m.Trace(), "restart postfix.service") {

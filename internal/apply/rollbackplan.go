@@ -73,7 +73,7 @@ func (v *inverse) look() error {
 		}
 		v.now[p] = cur
 		ch := v.past[p]
-		if ch == nil || p == plan.RecordPath || v.j.holds(p) {
+		if ch == nil || p == plan.HashesFile || v.j.holds(p) {
 			continue // what a program made may have been made again since
 		}
 		last := len(ch.states) - 1
@@ -144,7 +144,7 @@ func (v *inverse) atBoot(st *stage) []state.Unit {
 	var all []state.Unit
 	for _, u := range slices.Backward(st.Units) {
 		if u.Action.AtBoot() {
-			all = append(all, state.Unit{Name: u.Name, Action: opposite(u.Action), Due: true, Why: "as before " + v.entry.ID})
+			all = append(all, state.Unit{Name: u.Name, Action: opposite(u.Action), Always: true, Why: "as before " + v.entry.ID})
 		}
 	}
 	return all
@@ -157,9 +157,9 @@ func (v *inverse) owe(units []state.Unit, feeds bool) {
 		v.again, v.feed = slices.Clone(v.acted), len(v.plan.Stages)-1
 		for i := range v.again {
 			u := &v.again[i]
-			u.Action, u.Redefined = state.Reload, false
+			u.Action, u.NeedsDaemonReload = state.Reload, false
 			// What answered before the rollback has gone back already.
-			u.Back = slices.DeleteFunc(slices.Clone(u.Settled), ofTheUnit)
+			u.UndoProbes = slices.DeleteFunc(slices.Clone(u.Probes), ofTheUnit)
 		}
 	}
 	for _, u := range units {
@@ -177,8 +177,8 @@ func ofTheUnit(p state.Probe) bool {
 
 // target is what a path has to become again.
 func (v *inverse) target(c change) (state.Object, error) {
-	if c.Path == plan.RecordPath {
-		return v.record(c)
+	if c.Path == plan.HashesFile {
+		return v.hashesBefore(c)
 	}
 	if c.Before.Kind != state.Regular {
 		return c.Before.meta(), nil
@@ -188,27 +188,27 @@ func (v *inverse) target(c change) (state.Object, error) {
 	if err == nil && !ch.matches(c.pos+1, cur) && ch.serial {
 		to.Content, err = ch.reverted(c.pos, cur)
 		v.plan.Notes = append(v.plan.Notes, state.Note{
-			Topic: "zone", Text: fmt.Sprintf("%s was edited since: those lines stay", c.Path), Passing: true,
+			Topic: "zone", Text: fmt.Sprintf("%s was edited since: those lines stay", c.Path), Informational: true,
 		})
 	}
 	to.Secret = c.Before.Secret
 	return to, err
 }
 
-// record forgets what the run remembered and keeps what later ones did.
-func (v *inverse) record(c change) (state.Object, error) {
+// hashesBefore forgets what the run remembered and keeps what later ones did.
+func (v *inverse) hashesBefore(c change) (state.Object, error) {
 	to := v.now[c.Path]
-	rec, err := plan.ParseRecord(to.Content)
+	rec, err := plan.ParseFileHashes(to.Content)
 	if err != nil {
 		return to, err
 	}
-	old := plan.Record{}
+	old := plan.FileHashes{}
 	if c.Before.Kind == state.Regular {
 		b, err := readBlob(v.r, v.entry.dir, c.Before)
 		if err != nil {
 			return to, err
 		}
-		if old, err = plan.ParseRecord(b); err != nil {
+		if old, err = plan.ParseFileHashes(b); err != nil {
 			return to, err
 		}
 	}
@@ -250,31 +250,31 @@ func (v *inverse) units(sc *plan.StageChanges, st *stage) {
 		}
 		if !un.Running {
 			v.plan.Notes = append(v.plan.Notes, state.Note{
-				Topic: un.Name, Text: "it did not run before and is left running", Do: "systemctl stop " + un.Name,
+				Topic: un.Name, Text: "it did not run before and is left running", Action: "systemctl stop " + un.Name,
 			})
 			continue
 		}
 		u := state.Unit{
-			Name: un.Name, Action: un.Action, Wake: un.listens(), Redefined: un.Redefined, Why: "its files go back",
+			Name: un.Name, Action: un.Action, WakeSocket: un.milterSocket(), NeedsDaemonReload: un.NeedsDaemonReload, Why: "its files go back",
 		}
-		for _, p := range un.Settled {
+		for _, p := range un.Probes {
 			switch p.Kind {
 			case state.ProbeActive, state.ProbePostfix:
-				u.Settled = append(u.Settled, p)
+				u.Probes = append(u.Probes, p)
 			case state.ProbeMilter, state.ProbeSessions, state.ProbeServed:
-				u.Back = append(u.Back, p)
+				u.UndoProbes = append(u.UndoProbes, p)
 			case state.ProbeSMTP:
 				v.asks(u, p)
 			}
 		}
-		u.Settled = append(u.Settled, un.Back...)
+		u.Probes = append(u.Probes, un.UndoProbes...)
 		sc.Units = append(sc.Units, u)
 	}
 }
 
 // asks remembers a unit that has to take mail when all is back.
 func (v *inverse) asks(u state.Unit, p state.Probe) {
-	u.Action, u.Settled, u.Back, u.Why = state.Reload, []state.Probe{p}, nil, "it has to take mail again"
+	u.Action, u.Probes, u.UndoProbes, u.Why = state.Reload, []state.Probe{p}, nil, "it has to take mail again"
 	named := func(o state.Unit) bool { return o.Name == u.Name }
 	v.mail = append(slices.DeleteFunc(v.mail, named), u)
 }
@@ -296,13 +296,13 @@ func (v *inverse) takesMail() {
 			v.plan.Stages[at].Units = append(units, m)
 			continue
 		}
-		units[i].Settled = slices.Concat(units[i].Settled, m.Settled)
+		units[i].Probes = slices.Concat(units[i].Probes, m.Probes)
 	}
 }
 
 func (v *inverse) handlesMail(u state.Unit) bool {
 	isMilter := func(p state.Probe) bool { return p.Kind == state.ProbeMilter }
-	return slices.ContainsFunc(slices.Concat(u.Settled, u.Back), isMilter) ||
+	return slices.ContainsFunc(slices.Concat(u.Probes, u.UndoProbes), isMilter) ||
 		slices.ContainsFunc(v.mail, func(m state.Unit) bool { return m.Name == u.Name })
 }
 

@@ -135,7 +135,7 @@ func TestAnOlderRunIsRolledBack(t *testing.T) {
 	if files["/etc/one"].Kind != state.Absent || files["/etc/two"].Kind != state.Regular {
 		t.Error("not the first run's file was removed")
 	}
-	rec, err := plan.ParseRecord(files[plan.RecordPath].Content)
+	rec, err := plan.ParseFileHashes(files[plan.HashesFile].Content)
 	if err != nil || len(rec) != 1 || rec["/etc/two"] == "" {
 		t.Errorf("record %v (%v), want /etc/two alone", rec, err)
 	}

@@ -22,9 +22,9 @@ func small() (*systemtest.Mem, state.State) {
 	m.Unit("d.service", "/etc/d.conf")
 	return m, state.State{Stages: []state.Stage{{
 		Name:       "D",
-		Files:      []state.File{{Path: "/etc/d.conf", Mode: 0o644, Owner: state.Root, Content: []byte("new\n"), Free: true}},
+		Files:      []state.File{{Path: "/etc/d.conf", Mode: 0o644, Owner: state.Root, Content: []byte("new\n"), AdminOwned: true}},
 		Validators: []state.Validator{{Name: "d -t"}},
-		Units: []state.Unit{{Name: "d.service", Action: state.Reload, Settled: []state.Probe{
+		Units: []state.Unit{{Name: "d.service", Action: state.Reload, Probes: []state.Probe{
 			{Kind: state.ProbeActive, Unit: "d.service"},
 		}}},
 	}}}
@@ -114,7 +114,7 @@ func TestValidatorsSeeTheStageAsItWillBe(t *testing.T) {
 	m, want := small()
 	m.PutFile("/etc/table", "rows\n")
 	want.Stages[0].Files = append(want.Stages[0].Files,
-		state.File{Path: "/etc/table", Mode: 0o644, Owner: state.Root, Content: []byte("rows\n"), Free: true})
+		state.File{Path: "/etc/table", Mode: 0o644, Owner: state.Root, Content: []byte("rows\n"), AdminOwned: true})
 	m.OnCheck = func(_ []state.Validator, files map[state.Path]state.Object) error {
 		if got := string(files["/etc/d.conf"].Content) + string(files["/etc/table"].Content); got != "new\nrows\n" {
 			t.Errorf("the validator sees %q", got)
@@ -211,7 +211,7 @@ func TestAUnitThatWillNotComeBack(t *testing.T) {
 func TestCheckpointsAreKept(t *testing.T) {
 	m, want := small()
 	first := state.Stage{Name: "Ledger", Checkpoint: true, Files: []state.File{
-		{Path: "/etc/ledger", Mode: 0o600, Owner: state.Root, Content: []byte("intent\n"), Free: true},
+		{Path: "/etc/ledger", Mode: 0o600, Owner: state.Root, Content: []byte("intent\n"), AdminOwned: true},
 	}}
 	want.Stages = append([]state.Stage{first}, want.Stages...)
 	m.OnProbe = func(state.Probe) error { m.OnProbe = nil; return errors.New("no answer") }
@@ -272,7 +272,7 @@ func TestManyFilesAreSyncedAtOnce(t *testing.T) {
 		m, want := small()
 		for i := range n {
 			want.Stages[0].Files = append(want.Stages[0].Files, state.File{
-				Path: state.Path(fmt.Sprintf("/etc/f%05d", i)), Mode: 0o644, Owner: state.Root, Free: true,
+				Path: state.Path(fmt.Sprintf("/etc/f%05d", i)), Mode: 0o644, Owner: state.Root, AdminOwned: true,
 			})
 		}
 		if _, err := runOn(context.Background(), m, planFor(t, m, want), "a"); err != nil {
@@ -295,7 +295,7 @@ func TestManyFilesAreSyncedAtOnce(t *testing.T) {
 // a reload does not change that: the undo has to notice, and restart it.
 func TestWhatTookMailTakesItAgain(t *testing.T) {
 	m, want := small()
-	want.Stages[0].Units[0].Settled = []state.Probe{{Kind: state.ProbeSMTP, Address: "127.0.0.1:25"}}
+	want.Stages[0].Units[0].Probes = []state.Probe{{Kind: state.ProbeSMTP, Address: "127.0.0.1:25"}}
 	p := planFor(t, m, want)
 	m.OnProbe = func(state.Probe) error {
 		tr := m.Trace()

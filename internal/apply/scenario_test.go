@@ -112,13 +112,13 @@ func wanted() state.State {
 			Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC),
 		}},
 		Updates: updates(),
-		Units: []state.Unit{{Name: "named.service", Action: state.Reload, Settled: []state.Probe{
+		Units: []state.Unit{{Name: "named.service", Action: state.Reload, Probes: []state.Probe{
 			{Kind: state.ProbeActive, Unit: "named.service"}, {Kind: state.ProbeServed, Origin: "example.org."},
 		}}},
 	}, {
 		Name:  "Postfix careful",
 		Edits: []state.Edit{state.PostfixEdit{Path: "/etc/main.cf", Set: []state.Setting{{Name: "milters", Value: "tempfail"}}}},
-		Units: []state.Unit{{Name: "postfix.service", Action: state.Reload, Settled: []state.Probe{
+		Units: []state.Unit{{Name: "postfix.service", Action: state.Reload, Probes: []state.Probe{
 			{Kind: state.ProbeSessions, Address: "/etc/main.cf"},
 		}}},
 	}, {
@@ -132,7 +132,7 @@ func wanted() state.State {
 		Edits:      []state.Edit{state.UnitEdit{Path: dropIn, Drop: []string{"ExecStart"}}},
 		Validators: []state.Validator{{Name: "opendkim -n"}},
 		Units: []state.Unit{
-			{Name: "opendkim.service", Action: state.Restart, Redefined: true, Settled: []state.Probe{
+			{Name: "opendkim.service", Action: state.Restart, NeedsDaemonReload: true, Probes: []state.Probe{
 				{Kind: state.ProbeActive, Unit: "opendkim.service"},
 				{Kind: state.ProbeMilter, Address: string(socket.Join("opendkim.sock"))},
 			}},
@@ -145,7 +145,7 @@ func wanted() state.State {
 	}, {
 		Name:  "Postfix",
 		Edits: []state.Edit{state.PostfixEdit{Path: "/etc/main.cf", Set: []state.Setting{{Name: "milters", Value: "unix:x"}}}},
-		Units: []state.Unit{{Name: "postfix.service", Action: state.Reload, Settled: []state.Probe{
+		Units: []state.Unit{{Name: "postfix.service", Action: state.Reload, Probes: []state.Probe{
 			{Kind: state.ProbeActive, Unit: "postfix.service"},
 		}}},
 	}, {
@@ -156,11 +156,11 @@ func wanted() state.State {
 
 func planFor(t testing.TB, m *systemtest.Mem, want state.State) plan.Plan {
 	t.Helper()
-	rec, err := m.Read(plan.RecordPath)
+	rec, err := m.Read(plan.HashesFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, err := plan.ParseRecord(rec.Content)
+	known, err := plan.ParseFileHashes(rec.Content)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func look(t testing.TB, m *systemtest.Mem) string {
 	}
 	var b strings.Builder
 	b.WriteString(systemtest.Tree(files, func(p state.Path) bool {
-		return p == plan.Home || strings.HasPrefix(string(p), string(apply.JournalDir)) ||
+		return p == plan.OwnDir || strings.HasPrefix(string(p), string(apply.JournalDir)) ||
 			files[p].Kind == state.Special
 	}))
 	served := m.Served("example.net.")
@@ -210,7 +210,7 @@ func look(t testing.TB, m *systemtest.Mem) string {
 		if z, ok := loaded[zonePath]; ok {
 			loaded[zonePath] = noSerial(t, z)
 		}
-		fmt.Fprintf(&b, "%s %s stale %v %q\n", name, st.Active, st.Stale, loaded)
+		fmt.Fprintf(&b, "%s %s stale %v %q\n", name, st.Active, st.NeedsDaemonReload, loaded)
 	}
 	return b.String()
 }

@@ -257,7 +257,7 @@ func (u *undo) answer(ctx context.Context) {
 		if !un.Answered || answers(ctx, u.s, un) == nil {
 			continue
 		}
-		err := u.s.Act(ctx, un.Name, state.Restart, un.Wake)
+		err := u.s.Act(ctx, un.Name, state.Restart, un.WakeSocket)
 		if err == nil {
 			err = answers(ctx, u.s, un)
 		}

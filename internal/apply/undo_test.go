@@ -47,7 +47,7 @@ func TestAStageLooksAgain(t *testing.T) {
 	m, want := small()
 	m.PutFile("/etc/second", "old\n")
 	want.Stages = append(want.Stages, state.Stage{Name: "E", Files: []state.File{
-		{Path: "/etc/second", Mode: 0o644, Owner: state.Root, Content: []byte("new\n"), Free: true},
+		{Path: "/etc/second", Mode: 0o644, Owner: state.Root, Content: []byte("new\n"), AdminOwned: true},
 	}})
 	m.OnProbe = func(state.Probe) error { m.OnProbe = nil; m.PutFile("/etc/second", "by hand\n"); return nil }
 	_, err := runOn(context.Background(), m, planFor(t, m, want), "a")

@@ -50,15 +50,15 @@ func opposite(a state.UnitAction) state.UnitAction {
 func again(list []unit) []unit {
 	list = slices.Clone(list)
 	for i := range list {
-		list[i].Action, list[i].Redefined = state.Reload, false
-		list[i].Back = slices.DeleteFunc(slices.Clone(list[i].Back), oldSessions)
+		list[i].Action, list[i].NeedsDaemonReload = state.Reload, false
+		list[i].UndoProbes = slices.DeleteFunc(slices.Clone(list[i].UndoProbes), oldSessions)
 	}
 	return list
 }
 
 func (u *undo) act(ctx context.Context, stage string, list []unit) {
 	for _, un := range list {
-		if err := redefine(ctx, u.s, un.Redefined); err != nil {
+		if err := redefine(ctx, u.s, un.NeedsDaemonReload); err != nil {
 			u.note(err, "systemctl daemon-reload", un.command())
 		}
 		now, err := running(ctx, u.s, un.Name)
@@ -117,7 +117,7 @@ func (u *undo) actBack(ctx context.Context, stage string, un unit, now bool) err
 		action = state.Restart
 	}
 	u.o.Progress(Event{Kind: UnitBegins, Unit: un.Name, Action: action})
-	if err := u.s.Act(ctx, un.Name, action, un.listens()); err != nil {
+	if err := u.s.Act(ctx, un.Name, action, un.milterSocket()); err != nil {
 		return err
 	}
 	if err := u.settle(ctx, stage, un); err != nil {
@@ -135,8 +135,8 @@ func (u *undo) actBack(ctx context.Context, stage string, un unit, now bool) err
 // after is under way any more. A mail session that never ends is let go: that
 // the machine is put back counts for more than its mail.
 func (u *undo) settle(ctx context.Context, stage string, un unit) error {
-	probes := slices.DeleteFunc(slices.Clone(un.Settled), func(p state.Probe) bool { return p.Kind != state.ProbeActive })
-	for _, p := range append(probes, un.Back...) {
+	probes := slices.DeleteFunc(slices.Clone(un.Probes), func(p state.Probe) bool { return p.Kind != state.ProbeActive })
+	for _, p := range append(probes, un.UndoProbes...) {
 		if p.Kind == state.ProbeSessions {
 			u.o.Progress(Event{Kind: ProbeWaits, Stage: stage, Unit: un.Name, Probe: p})
 		}

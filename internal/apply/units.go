@@ -16,7 +16,7 @@ func (r *run) ask(ctx context.Context, p plan.Plan) {
 	r.answered = map[string]bool{}
 	for _, sc := range p.Stages {
 		for _, u := range sc.Units {
-			un := unit{Name: u.Name, Settled: u.Settled}
+			un := unit{Name: u.Name, Probes: u.Probes}
 			if _, known := r.answered[u.Name]; known || !asked(un) {
 				continue
 			}
@@ -37,7 +37,7 @@ func (r *run) found(ctx context.Context, u state.Unit) (unit, error) {
 		return unit{Name: u.Name, Action: u.Action, Running: running, Why: u.Why}, nil
 	}
 	rec := unit{
-		Name: u.Name, Action: u.Action, Wake: u.Wake, Running: running, Settled: u.Settled, Redefined: u.Redefined, Why: u.Why,
+		Name: u.Name, Action: u.Action, WakeSocket: u.WakeSocket, Running: running, Probes: u.Probes, NeedsDaemonReload: u.NeedsDaemonReload, Why: u.Why,
 	}
 	if !running {
 		if u.Action != state.Start {
@@ -46,9 +46,9 @@ func (r *run) found(ctx context.Context, u state.Unit) (unit, error) {
 		return rec, nil
 	}
 	rec.Answered = asked(rec) && r.answered[u.Name]
-	for _, p := range u.Back {
+	for _, p := range u.UndoProbes {
 		if p.Kind == state.ProbeSessions || r.s.Probe(ctx, brief(p)) == nil {
-			rec.Back = append(rec.Back, p)
+			rec.UndoProbes = append(rec.UndoProbes, p)
 		}
 	}
 	return rec, nil
@@ -66,12 +66,12 @@ func brief(p state.Probe) state.Probe {
 
 // asked tells whether the unit takes mail, so that one can ask it.
 func asked(un unit) bool {
-	return slices.ContainsFunc(un.Settled, func(p state.Probe) bool { return p.Kind == state.ProbeSMTP })
+	return slices.ContainsFunc(un.Probes, func(p state.Probe) bool { return p.Kind == state.ProbeSMTP })
 }
 
 // answers asks a unit that takes mail whether it does so now.
 func answers(ctx context.Context, s system.Prober, un unit) error {
-	for _, p := range un.Settled {
+	for _, p := range un.Probes {
 		if p.Kind != state.ProbeSMTP {
 			continue
 		}
@@ -100,13 +100,13 @@ func (r *run) act(ctx context.Context, sc plan.StageChanges, st *stage) error {
 		action := st.Units[i].Action
 		note := Event{Kind: UnitBegins, Stage: sc.Name, Unit: u.Name, Action: action}
 		r.o.Progress(note)
-		if err := redefine(ctx, r.s, u.Redefined); err != nil {
+		if err := redefine(ctx, r.s, u.NeedsDaemonReload); err != nil {
 			return err
 		}
-		if err := r.s.Act(ctx, u.Name, action, u.Wake); err != nil {
+		if err := r.s.Act(ctx, u.Name, action, u.WakeSocket); err != nil {
 			return &unitError{u.Name, err}
 		}
-		for _, p := range u.Settled {
+		for _, p := range u.Probes {
 			r.o.Progress(Event{Kind: ProbeWaits, Stage: sc.Name, Unit: u.Name, Probe: p})
 			if err := r.s.Probe(ctx, p); err != nil {
 				return &unitError{u.Name, err}

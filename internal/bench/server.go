@@ -40,7 +40,7 @@ func newServer(ctx context.Context, n int) (*server, error) {
 		s.mem.Unit(unit)
 	}
 	want, keys := wish(n)
-	p, err := s.plan(ctx, want, keys, plan.Record{})
+	p, err := s.plan(ctx, want, keys, plan.FileHashes{})
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (s *server) again(ctx context.Context) (plan.Plan, error) {
 		return plan.Plan{}, err
 	}
 	in := s.input(want, keys)
-	in.Written = keys
+	in.Keys.OnDisk = keys
 	return makePlan(ctx, in, s.mem, rec)
 }
 
@@ -112,9 +112,9 @@ func (s *server) add(ctx context.Context, n int) (*asked, error) {
 	}
 	want, keys := wish(n + 1)
 	in := s.input(want, keys)
-	in.Scope, in.Written = step.Only(domain(n)), before
+	in.Scope, in.Keys.OnDisk = step.Only(domain(n)), before
 	for i := range n {
-		delete(in.Documents, spec.DomainFile(domain(i)))
+		delete(in.SpecFiles, spec.DomainFile(domain(i)))
 	}
 	machine := &asked{Mem: s.mem}
 	s.mem.ClearTrace()
@@ -129,7 +129,7 @@ func (s *server) add(ctx context.Context, n int) (*asked, error) {
 }
 
 // remembered reads what the server is set up for.
-func (s *server) remembered() (spec.Spec, keyring.Ledger, plan.Record, error) {
+func (s *server) remembered() (spec.Spec, keyring.Ledger, plan.FileHashes, error) {
 	files := s.mem.Files()
 	domains, keys := map[string][]byte{}, keyring.Ledger{}
 	for p, o := range files {
@@ -144,7 +144,7 @@ func (s *server) remembered() (spec.Spec, keyring.Ledger, plan.Record, error) {
 			keys[strings.TrimSuffix(p.Base(), ".json")] = ks
 		}
 	}
-	rec, err := plan.ParseRecord(files[plan.RecordPath].Content)
+	rec, err := plan.ParseFileHashes(files[plan.HashesFile].Content)
 	if err != nil {
 		return spec.Spec{}, nil, nil, err
 	}
@@ -152,11 +152,11 @@ func (s *server) remembered() (spec.Spec, keyring.Ledger, plan.Record, error) {
 	return want, keys, rec, err
 }
 
-func (s *server) plan(ctx context.Context, want spec.Spec, keys keyring.Ledger, rec plan.Record) (plan.Plan, error) {
+func (s *server) plan(ctx context.Context, want spec.Spec, keys keyring.Ledger, rec plan.FileHashes) (plan.Plan, error) {
 	return makePlan(ctx, s.input(want, keys), s.mem, rec)
 }
 
-func makePlan(ctx context.Context, in step.Input, r system.Reader, rec plan.Record) (plan.Plan, error) {
+func makePlan(ctx context.Context, in step.Input, r system.Reader, rec plan.FileHashes) (plan.Plan, error) {
 	built, err := steps.Build(steps.All(), in)
 	if err != nil {
 		return plan.Plan{}, err
@@ -167,16 +167,16 @@ func makePlan(ctx context.Context, in step.Input, r system.Reader, rec plan.Reco
 // input is what the steps look at in a run about all domains.
 func (s *server) input(want spec.Spec, keys keyring.Ledger) step.Input {
 	in := step.Input{
-		Spec: want, Facts: s.facts, Keys: keys, Now: today,
-		Documents: map[state.Path][]byte{spec.HostFile: spec.MarshalHost(want.Host)},
-		NewKeys:   map[state.Path][]byte{},
+		Spec: want, Facts: s.facts, Ledger: keys, Now: today,
+		SpecFiles: map[state.Path][]byte{spec.HostFile: spec.MarshalHost(want.Host)},
+		Keys:      step.KeyChanges{Private: map[state.Path][]byte{}},
 	}
 	for _, d := range want.Domains {
-		in.Documents[spec.DomainFile(d.Name)] = spec.MarshalDomain(d)
+		in.SpecFiles[spec.DomainFile(d.Name)] = spec.MarshalDomain(d)
 	}
 	for _, d := range slices.Sorted(maps.Keys(keys)) {
 		if o, err := s.mem.Read(state.Path(keys[d][0].File)); err != nil || o.Kind == state.Absent {
-			in.NewKeys[state.Path(keys[d][0].File)] = []byte("PEM of " + d)
+			in.Keys.Private[state.Path(keys[d][0].File)] = []byte("PEM of " + d)
 		}
 	}
 	return in

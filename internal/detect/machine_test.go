@@ -32,7 +32,7 @@ func TestMachine(t *testing.T) {
 		Files:     map[state.Path][]byte{"/etc/aliases": []byte("postmaster: root\n")},
 		OpenDKIM:  &state.OpenDKIM{Active: true},
 		Daemons:   map[string]state.Daemon{"opendkim.service": {Running: true}, "postfix.service": {Running: true}},
-		Zones:     []state.Zone{{Origin: "lab.example.", Kind: "primary", File: "/etc/bind/db.lab", Unread: true}},
+		Zones:     []state.Zone{{Origin: "lab.example.", Kind: "primary", File: "/etc/bind/db.lab", NotLoaded: true}},
 		Postfix: &state.Postfix{
 			Unit: "postfix@-.service", Version: "3.7.11", QueueDirectory: "/var/spool/postfix",
 			Lines: map[string]int{"compatibility_level": 1, "mydestination": 2, "empty": 3},
@@ -182,7 +182,7 @@ func TestWhatOpenDKIMLacks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.OpenDKIM.Deaf != c.deaf || got.OpenDKIM.Disabled != c.disabled {
+			if got.OpenDKIM.SocketGone != c.deaf || got.OpenDKIM.Disabled != c.disabled {
 				t.Errorf("%+v, want deaf %v, disabled %v", got.OpenDKIM, c.deaf, c.disabled)
 			}
 		})

@@ -16,7 +16,7 @@ import (
 )
 
 // CheckAll checks the private keys that sign for the domains, and returns the
-// error of each domain that fails, a *state.Trouble. Mail of such a domain is told
+// error of each domain that fails, a *state.DomainErrors. Mail of such a domain is told
 // to come back later, and a new key could not take its place at once: a rotation is
 // the way to one that can. Keys for which except returns true are not checked.
 func CheckAll(files system.Reader, domains []spec.Domain, ledger keyring.Ledger, except func(domain string, k keyring.Key) bool) error {
@@ -28,13 +28,13 @@ func CheckAll(files system.Reader, domains []spec.Domain, ledger keyring.Ledger,
 		}
 		return nil
 	})
-	trouble := state.Trouble{}
+	failed := state.DomainErrors{}
 	for i, d := range domains {
 		if lost[i] != nil {
-			trouble[d.Name] = lost[i]
+			failed[d.Name] = lost[i]
 		}
 	}
-	return cmp.Or(err, trouble.Err())
+	return cmp.Or(err, failed.Err())
 }
 
 // Check reports why OpenDKIM cannot sign with a key: its file is gone, or others

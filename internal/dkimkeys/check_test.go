@@ -54,8 +54,8 @@ func TestCheckAll(t *testing.T) {
 	files.Delete(signer.KeyFile("shop07.example", "202611"))
 	files.Delete(signer.KeyFile("shop21.example", "202611"))
 	err := dkimkeys.CheckAll(noReading{files}, domains, ledger, none)
-	trouble, ok := errors.AsType[state.Trouble](err)
-	if !ok || len(trouble) != 2 || !strings.Contains(trouble["shop21.example"].Error(), "/etc/dkimkeys/shop21.example/202611.private") {
+	failed, ok := errors.AsType[state.DomainErrors](err)
+	if !ok || len(failed) != 2 || !strings.Contains(failed["shop21.example"].Error(), "/etc/dkimkeys/shop21.example/202611.private") {
 		t.Fatalf("%v", err)
 	}
 	if want := "mailsetup rotate-dkim --compromised shop07.example makes another key"; !strings.Contains(strings.Join(hint.Of(err), " "), want) {

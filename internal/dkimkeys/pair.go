@@ -72,11 +72,11 @@ func AddPairs(in *step.Input, pairs []Pair) {
 	keys := make(map[string]keyring.Key, len(pairs))
 	for _, p := range pairs {
 		keys[p.Domain] = p.Key
-		in.NewKeys[state.Path(p.Key.File)] = p.PEM
+		in.Keys.Private[state.Path(p.Key.File)] = p.PEM
 	}
-	in.Keys = in.Keys.PutAll(keys)
-	if in.Early != nil {
-		in.Early = in.Early.PutAll(keys)
+	in.Ledger = in.Ledger.PutAll(keys)
+	if in.Keys.During != nil {
+		in.Keys.During = in.Keys.During.PutAll(keys)
 	}
 }
 
@@ -85,8 +85,8 @@ func AddPairs(in *step.Input, pairs []Pair) {
 func RemovePair(in *step.Input, pairs []Pair, domain string) []Pair {
 	for _, p := range pairs {
 		if p.Domain == domain {
-			delete(in.NewKeys, state.Path(p.Key.File))
-			in.Keys = in.Keys.Without(domain, p.Key.Selector)
+			delete(in.Keys.Private, state.Path(p.Key.File))
+			in.Ledger = in.Ledger.Without(domain, p.Key.Selector)
 		}
 	}
 	return slices.DeleteFunc(pairs, func(p Pair) bool { return p.Domain == domain })
@@ -96,8 +96,8 @@ func RemovePair(in *step.Input, pairs []Pair, domain string) []Pair {
 // to make is not made, and one that signs drains. It returns the other pairs.
 func StopSigning(in *step.Input, pairs []Pair, domain string) []Pair {
 	pairs = RemovePair(in, pairs, domain)
-	if keys := in.Keys[domain]; len(keys) > 0 {
-		in.Keys = in.Keys.Replaced(domain, keyring.Drain(keys, in.Now))
+	if keys := in.Ledger[domain]; len(keys) > 0 {
+		in.Ledger = in.Ledger.Replaced(domain, keyring.Drain(keys, in.Now))
 	}
 	return pairs
 }
@@ -121,8 +121,8 @@ func CopyKey(files system.Reader, d spec.Domain, selector string, from state.Pat
 // Resume lets a key sign again that drains since its domain was removed. Until
 // the run has proven that it signs, the ledger goes on to say that it drains.
 func Resume(in *step.Input, domain string, k keyring.Key) {
-	if in.Early == nil {
-		in.Keys, in.Early = maps.Clone(in.Keys), maps.Clone(in.Keys)
+	if in.Keys.During == nil {
+		in.Ledger, in.Keys.During = maps.Clone(in.Ledger), maps.Clone(in.Ledger)
 	}
-	in.Keys[domain] = keyring.Resumed(in.Keys[domain], k.Selector, in.Now)
+	in.Ledger[domain] = keyring.Resumed(in.Ledger[domain], k.Selector, in.Now)
 }

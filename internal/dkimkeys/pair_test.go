@@ -70,17 +70,17 @@ func TestGenerateEndsWhenItIsInterrupted(t *testing.T) {
 // then; a key that is new is in both.
 func TestAddPairs(t *testing.T) {
 	before := keyring.Ledger{"lab.example": {{Selector: "old", Stage: keyring.Active}}}
-	in := step.Input{Keys: before, Early: before, NewKeys: map[state.Path][]byte{}}
+	in := step.Input{Ledger: before, Keys: step.KeyChanges{During: before, Private: map[state.Path][]byte{}}}
 	p := dkimkeys.NewPair(spec.Domain{Name: "lab.example", KeyBits: 2048}, "s1", now)
 	p.PEM = []byte("PEM")
 	dkimkeys.AddPairs(&in, []dkimkeys.Pair{p})
-	for name, keys := range map[string]keyring.Ledger{"afterwards": in.Keys, "meanwhile": in.Early} {
+	for name, keys := range map[string]keyring.Ledger{"afterwards": in.Ledger, "meanwhile": in.Keys.During} {
 		if list := keys["lab.example"]; len(list) != 2 || list[0].Selector != "old" || list[1].Selector != "s1" {
 			t.Errorf("%s: %+v", name, list)
 		}
 	}
-	if string(in.NewKeys["/etc/dkimkeys/lab.example/s1.private"]) != "PEM" || len(before["lab.example"]) != 1 {
-		t.Errorf("files %v, before %v", in.NewKeys, before)
+	if string(in.Keys.Private["/etc/dkimkeys/lab.example/s1.private"]) != "PEM" || len(before["lab.example"]) != 1 {
+		t.Errorf("files %v, before %v", in.Keys.Private, before)
 	}
 }
 
@@ -89,33 +89,33 @@ func TestResume(t *testing.T) {
 		Selector: "s1", Stage: keyring.Draining,
 		Since: map[keyring.Stage]time.Time{keyring.Active: now.AddDate(-1, 0, 0), keyring.Draining: now.AddDate(0, 0, -1)},
 	}
-	in := step.Input{Keys: keyring.Ledger{"lab.example": {drains}}, Now: now}
+	in := step.Input{Ledger: keyring.Ledger{"lab.example": {drains}}, Now: now}
 	dkimkeys.Resume(&in, "lab.example", drains)
-	if k, ok := in.Keys.Signing("lab.example"); !ok || k.Selector != "s1" {
-		t.Errorf("afterwards %+v", in.Keys)
+	if k, ok := in.Ledger.Signing("lab.example"); !ok || k.Selector != "s1" {
+		t.Errorf("afterwards %+v", in.Ledger)
 	}
-	if _, ok := in.Early.Signing("lab.example"); ok {
-		t.Errorf("before it is proven %+v", in.Early)
+	if _, ok := in.Keys.During.Signing("lab.example"); ok {
+		t.Errorf("before it is proven %+v", in.Keys.During)
 	}
 }
 
 func TestStopSigning(t *testing.T) {
 	in := step.Input{
-		Keys: keyring.Ledger{"a.example": {{Selector: "old", Stage: keyring.Active}}}, NewKeys: map[state.Path][]byte{}, Now: now,
+		Ledger: keyring.Ledger{"a.example": {{Selector: "old", Stage: keyring.Active}}}, Keys: step.KeyChanges{Private: map[state.Path][]byte{}}, Now: now,
 	}
 	pairs := []dkimkeys.Pair{
 		dkimkeys.NewPair(spec.Domain{Name: "a.example"}, "s1", now), dkimkeys.NewPair(spec.Domain{Name: "b.example"}, "s1", now),
 	}
 	dkimkeys.AddPairs(&in, pairs)
 	pairs = dkimkeys.StopSigning(&in, pairs, "a.example")
-	if len(pairs) != 1 || pairs[0].Domain != "b.example" || len(in.NewKeys) != 1 {
-		t.Errorf("pairs %v, files %v", pairs, in.NewKeys)
+	if len(pairs) != 1 || pairs[0].Domain != "b.example" || len(in.Keys.Private) != 1 {
+		t.Errorf("pairs %v, files %v", pairs, in.Keys.Private)
 	}
-	if keys := in.Keys["a.example"]; len(keys) != 1 || keys[0].Stage != keyring.Draining || !keys[0].Since[keyring.Draining].Equal(now) {
-		t.Errorf("%+v", in.Keys["a.example"])
+	if keys := in.Ledger["a.example"]; len(keys) != 1 || keys[0].Stage != keyring.Draining || !keys[0].Since[keyring.Draining].Equal(now) {
+		t.Errorf("%+v", in.Ledger["a.example"])
 	}
-	if k, ok := in.Keys.Signing("b.example"); !ok || k.Selector != "s1" {
-		t.Errorf("%+v", in.Keys["b.example"])
+	if k, ok := in.Ledger.Signing("b.example"); !ok || k.Selector != "s1" {
+		t.Errorf("%+v", in.Ledger["b.example"])
 	}
 }
 

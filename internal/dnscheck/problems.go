@@ -144,10 +144,10 @@ func (r Result) ServedEverywhere(name string) bool {
 	return served
 }
 
-// Checked returns the result as it is remembered, with the keys of the domain whose
+// LastCheck returns the result as it is remembered, with the keys of the domain whose
 // records all servers have.
-func (r Result) Checked(keys []keyring.Key, now time.Time) keyring.Checked {
-	c := keyring.Checked{At: now, OK: r.OK(), Found: r.Summary(), Seen: map[string]time.Time{}}
+func (r Result) LastCheck(keys []keyring.Key, now time.Time) keyring.LastCheck {
+	c := keyring.LastCheck{At: now, OK: r.OK(), Found: r.Summary(), Seen: map[string]time.Time{}}
 	for _, k := range keys {
 		if k.Stage != keyring.Gone && r.ServedEverywhere(dnsname.Key(k.Selector, r.Domain)+".") {
 			c.Seen[k.Selector] = now

@@ -110,11 +110,11 @@ func TestChecked(t *testing.T) {
 		// A server that says nothing may have another record.
 		{silentToo, false, "ns3.lab.example (192.0.2.55): it does not answer: nothing listens there", false},
 	} {
-		want := keyring.Checked{At: now, OK: c.ok, Found: c.line, Seen: map[string]time.Time{}}
+		want := keyring.LastCheck{At: now, OK: c.ok, Found: c.line, Seen: map[string]time.Time{}}
 		if c.seen {
 			want.Seen["202611"] = now
 		}
-		if diff := cmp.Diff(want, c.r.Checked(keys, now)); diff != "" {
+		if diff := cmp.Diff(want, c.r.LastCheck(keys, now)); diff != "" {
 			t.Error(diff)
 		}
 	}

@@ -89,7 +89,7 @@ func (f *finder) cover(names []string) (Coverage, error) {
 	}
 	var chain []string
 	for _, n := range names {
-		chain = append(chain, wildcard.Above(dns.CanonicalName(n), f.origin)...)
+		chain = append(chain, wildcard.Ancestors(dns.CanonicalName(n), f.origin)...)
 	}
 	slices.SortFunc(chain, func(a, b string) int {
 		return cmp.Or(cmp.Compare(dns.CountLabel(a), dns.CountLabel(b)), cmp.Compare(a, b))
@@ -117,7 +117,7 @@ func (f *finder) cover(names []string) (Coverage, error) {
 // wildcard asks for the records of the wildcard below a name that exists, and
 // for what its alias leads to.
 func (f *finder) wildcard(name string) error {
-	owner := wildcard.Of(name)
+	owner := wildcard.Owner(name)
 	list, there, err := f.all(owner)
 	if err != nil || !there {
 		return err

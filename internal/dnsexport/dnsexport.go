@@ -34,7 +34,7 @@ type Record struct {
 func Domains(in step.Input, domains []spec.Domain) []Domain {
 	list := make([]Domain, 0, len(domains))
 	for _, d := range domains {
-		published, notes := dns.Published(in, d)
+		published, notes := dns.RecordsToPrint(in, d)
 		one := Domain{Domain: d.Name, Notes: notes}
 		for _, p := range published {
 			one.Records = append(one.Records, Record{Record: p.Record, Replaces: p.Replaces})
@@ -90,7 +90,7 @@ func topmost(name, domain string) string {
 func zoneOf(ctx context.Context, name, domain string, own []state.Zone, lookup func(ctx context.Context, name string) (string, error)) string {
 	best := ""
 	for _, z := range own {
-		if z.Holds(name) && len(z.Origin) > len(best) {
+		if z.Contains(name) && len(z.Origin) > len(best) {
 			best = z.Origin
 		}
 	}

@@ -191,7 +191,7 @@ func (z *randomZone) input(answer string) step.Input {
 			Installed: map[string]bool{"bind9": true}, DNS: state.BIND,
 			Zones: []state.Zone{{Origin: z.origin, Kind: "primary", File: "/etc/bind/db", Content: []byte(z.text), Records: z.records}},
 		},
-		Keys: keyring.Ledger{z.domain: {key}}, Now: time.Unix(1.8e9, 0),
+		Ledger: keyring.Ledger{z.domain: {key}}, Now: time.Unix(1.8e9, 0),
 	}
 }
 

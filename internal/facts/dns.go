@@ -46,6 +46,6 @@ func (c *Collector) lookUpDNS(ctx context.Context, r Request, f *state.Facts) {
 // printed, into the facts of the steps' input.
 func (c *Collector) LookAtWildcards(ctx context.Context, in *step.Input) {
 	if c.m.Image == nil {
-		in.Facts.Covered = detect.Covered(ctx, c.Client(), dns.Printed(*in))
+		in.Facts.Covered = detect.Covered(ctx, c.Client(), dns.WildcardQueries(*in))
 	}
 }

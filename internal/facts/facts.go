@@ -40,7 +40,7 @@ type Gathered struct {
 	Scope step.Scope
 	// Pristine are hashes of files that are as their package shipped them, and that
 	// mailsetup may replace: that is no drift.
-	Pristine plan.Record
+	Pristine plan.FileHashes
 }
 
 // Collector gathers the facts of one run. It is not for several goroutines.
@@ -128,12 +128,12 @@ func (c *Collector) skipUnchanged(r Request) (step.Scope, error) {
 
 // pristine returns the hash of the package's own opendkim.conf. Nothing else that is
 // still as shipped becomes ours.
-func (c *Collector) pristine(f state.Facts) plan.Record {
+func (c *Collector) pristine(f state.Facts) plan.FileHashes {
 	o, err := c.m.Sys.Read(signer.ConfFile)
 	if err != nil || !f.Pristine[signer.ConfFile] {
 		return nil
 	}
-	return plan.Record{signer.ConfFile: plan.Hash(o.Content)}
+	return plan.FileHashes{signer.ConfFile: plan.Hash(o.Content)}
 }
 
 func (c *Collector) look(ctx context.Context, zoneNames []string) (state.Facts, error) {

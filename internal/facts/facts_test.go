@@ -136,7 +136,7 @@ func (s *server) setUp(t *testing.T, sp spec.Spec) keyring.Ledger {
 		s.PutFile(spec.DomainFile(d.Name), string(spec.MarshalDomain(d)))
 		keys[d.Name] = []keyring.Key{{Selector: "202611", Public: "MIIB", Stage: keyring.Active}}
 	}
-	if err := store.New(s.Mem).SaveFingerprints(step.Input{Spec: sp, Keys: keys, Now: november}); err != nil {
+	if err := store.New(s.Mem).SaveFingerprints(step.Input{Spec: sp, Ledger: keys, Now: november}); err != nil {
 		t.Fatal(err)
 	}
 	return keys
@@ -367,7 +367,7 @@ func updates(t *testing.T) step.Input {
 	sp := hosting(t, 0)
 	sp.Host.DNS, sp.Domains[0].DNS = spec.DNSUpdate, ""
 	sp.Host.Update = spec.Update{Server: "192.0.2.53", KeyFile: "/etc/mailsetup/tsig.key"}
-	return step.Input{Spec: sp, Now: november, Keys: keyring.Ledger{
+	return step.Input{Spec: sp, Now: november, Ledger: keyring.Ledger{
 		"lab.example": {{Selector: "202611", Public: "MIIB", Stage: keyring.Active}},
 	}}
 }

@@ -24,8 +24,8 @@ func TestRecordsInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(in.Spec.Domains) != 3 || len(in.Keys) != 3 || !in.Now.Equal(november) {
-		t.Errorf("spec %v, keys %v, at %v", in.Spec.Domains, in.Keys, in.Now)
+	if len(in.Spec.Domains) != 3 || len(in.Ledger) != 3 || !in.Now.Equal(november) {
+		t.Errorf("spec %v, keys %v, at %v", in.Spec.Domains, in.Ledger, in.Now)
 	}
 	if in.Scope.Includes("lab.example") || !in.Scope.Includes("shop00.example") {
 		t.Errorf("about %q", in.Scope.Selection())
@@ -46,7 +46,7 @@ func TestRecordsInputOfUpdates(t *testing.T) {
 		var said strings.Builder
 		logf := func(format string, a ...any) { fmt.Fprintf(&said, format+"\n", a...) }
 		c := facts.New(s.Machine)
-		_, err := c.RecordsInput(t.Context(), facts.Request{Spec: in.Spec, Ledger: in.Keys}, []spec.Domain{in.Spec.Domains[0]}, logf)
+		_, err := c.RecordsInput(t.Context(), facts.Request{Spec: in.Spec, Ledger: in.Ledger}, []spec.Domain{in.Spec.Domains[0]}, logf)
 		if c.Close(); err != nil || (said.Len() > 0) != root {
 			t.Errorf("root %v: %v, said %q", root, err, said.String())
 		}

@@ -70,7 +70,7 @@ func (c *Collector) RecordsInput(ctx context.Context, r Request, domains []spec.
 	if err != nil {
 		return step.Input{}, err
 	}
-	in := step.Input{Spec: whole, Facts: g.Facts, Keys: r.Ledger, Scope: scope, Now: c.m.Now}
+	in := step.Input{Spec: whole, Facts: g.Facts, Ledger: r.Ledger, Scope: scope, Now: c.m.Now}
 	c.LookAtWildcards(ctx, &in)
 	_, unprivileged := c.m.Sys.(machine.Unprivileged)
 	if c.m.Image == nil && !unprivileged {

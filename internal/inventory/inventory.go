@@ -48,7 +48,7 @@ type Checked struct {
 type Sources struct {
 	Spec   spec.Spec
 	Ledger keyring.Ledger
-	Checks map[string]keyring.Checked
+	Checks map[string]keyring.LastCheck
 	// StageWithoutFile returns the stage of a key whose domain has no file, which
 	// depends on OpenDKIM's tables.
 	StageWithoutFile func(domain string, k keyring.Key) keyring.Stage

@@ -40,7 +40,7 @@ func server() inventory.Sources {
 			"alone.example": {key("left", keyring.Active, made)},
 			"past.example":  {key("gone", keyring.Gone, made)},
 		},
-		Checks: map[string]keyring.Checked{
+		Checks: map[string]keyring.LastCheck{
 			"lab.example": {
 				At: noon.Add(-time.Hour), Found: "ns2 has another key", Seen: map[string]time.Time{"now": noon.Add(-2 * time.Hour)},
 				Watch: keyring.Watch{Problems: map[string]keyring.Problem{

@@ -30,17 +30,17 @@ func (r BootTime) Sub(later BootTime) time.Duration {
 type Elapsed struct {
 	Read BootTime
 	Keys map[string]StageTime // by domain and selector
-	// Told is when the administrator was last told of a key that waits, by the
+	// Notified is when the administrator was last told of a key that waits, by the
 	// wall clock.
-	Told map[string]time.Time
+	Notified map[string]time.Time
 }
 
 // StageTime is a stage that a key is in, when it came there, and for how long it
 // has certainly been there.
 type StageTime struct {
-	Stage  Stage
-	Since  time.Time // as the ledger says, to know the stage again
-	Passed time.Duration
+	Stage   Stage
+	Since   time.Time // as the ledger says, to know the stage again
+	Elapsed time.Duration
 }
 
 // Advance goes on to a reading that was taken after the ledger was read. A key
@@ -51,7 +51,7 @@ func (p Elapsed) Advance(l Ledger, now BootTime) Elapsed {
 	for domain, keys := range l {
 		for _, k := range keys {
 			name := place(domain, k)
-			if at, ok := p.Told[name]; ok && (k.Stage == Staged || k.Stage == Publishing || k.Stage == Revoked) {
+			if at, ok := p.Notified[name]; ok && (k.Stage == Staged || k.Stage == Publishing || k.Stage == Revoked) {
 				out = out.MarkNotified(domain, k, at)
 			}
 			if !waits(k) {
@@ -59,7 +59,7 @@ func (p Elapsed) Advance(l Ledger, now BootTime) Elapsed {
 			}
 			in := StageTime{Stage: k.Stage, Since: stamp(k.Since[k.Stage])}
 			if was, ok := p.Keys[name]; ok && was.Stage == in.Stage && was.Since.Equal(in.Since) {
-				in.Passed = was.Passed + elapsed
+				in.Elapsed = was.Elapsed + elapsed
 			}
 			out.Keys[name] = in
 		}
@@ -69,17 +69,17 @@ func (p Elapsed) Advance(l Ledger, now BootTime) Elapsed {
 
 // MarkNotified notes when the administrator was told of a key.
 func (p Elapsed) MarkNotified(domain string, k Key, at time.Time) Elapsed {
-	p.Told = maps.Clone(p.Told)
-	if p.Told == nil {
-		p.Told = map[string]time.Time{}
+	p.Notified = maps.Clone(p.Notified)
+	if p.Notified == nil {
+		p.Notified = map[string]time.Time{}
 	}
-	p.Told[place(domain, k)] = stamp(at)
+	p.Notified[place(domain, k)] = stamp(at)
 	return p
 }
 
 // LastNotified returns when the administrator was last told of a key.
 func (p Elapsed) LastNotified(domain string, k Key) (at time.Time, ok bool) {
-	at, ok = p.Told[place(domain, k)]
+	at, ok = p.Notified[place(domain, k)]
 	return at, ok
 }
 
@@ -89,7 +89,7 @@ func (p Elapsed) InStage(domain string, keys []Key) map[string]time.Duration {
 	out := map[string]time.Duration{}
 	for _, k := range keys {
 		if in, ok := p.Keys[place(domain, k)]; ok && in.Stage == k.Stage {
-			out[k.Selector] = in.Passed
+			out[k.Selector] = in.Elapsed
 		}
 	}
 	return out
@@ -109,46 +109,46 @@ func (p Elapsed) Same(later Elapsed, close time.Duration) bool {
 		maps.EqualFunc(p.Keys, later.Keys, func(a, b StageTime) bool { return a.Stage == b.Stage && a.Since.Equal(b.Since) })
 }
 
-type passedDocument struct {
-	Boot string                 `json:"boot"`
-	At   float64                `json:"at"` // seconds
-	Keys map[string]passedStage `json:"keys"`
-	Told map[string]time.Time   `json:"told,omitempty"`
+type elapsedDocument struct {
+	Boot     string                  `json:"boot"`
+	At       float64                 `json:"at"` // seconds
+	Keys     map[string]elapsedStage `json:"keys"`
+	Notified map[string]time.Time    `json:"told,omitempty"`
 }
 
-type passedStage struct {
-	Stage  Stage     `json:"stage"`
-	Since  time.Time `json:"since"`
-	Passed float64   `json:"passed"` // seconds
+type elapsedStage struct {
+	Stage   Stage     `json:"stage"`
+	Since   time.Time `json:"since"`
+	Elapsed float64   `json:"passed"` // seconds
 }
 
 // ParseElapsed reads the file. What does not make sense is an error, and then
 // nothing has passed.
 func ParseElapsed(text []byte) (Elapsed, error) {
-	var doc passedDocument
+	var doc elapsedDocument
 	if err := json.Unmarshal(text, &doc); err != nil {
 		return Elapsed{}, fmt.Errorf("parse passed time: %w", err)
 	}
-	out := Elapsed{Read: BootTime{Boot: doc.Boot, At: seconds(doc.At)}, Keys: make(map[string]StageTime, len(doc.Keys)), Told: stamps(doc.Told)}
+	out := Elapsed{Read: BootTime{Boot: doc.Boot, At: seconds(doc.At)}, Keys: make(map[string]StageTime, len(doc.Keys)), Notified: stamps(doc.Notified)}
 	for name, in := range doc.Keys {
-		if in.Passed < 0 || in.Passed > maxPassed {
-			return Elapsed{}, fmt.Errorf("parse passed time: %s: %v seconds make no sense", name, in.Passed)
+		if in.Elapsed < 0 || in.Elapsed > maxElapsed {
+			return Elapsed{}, fmt.Errorf("parse passed time: %s: %v seconds make no sense", name, in.Elapsed)
 		}
-		out.Keys[name] = StageTime{Stage: in.Stage, Since: in.Since.UTC(), Passed: seconds(in.Passed)}
+		out.Keys[name] = StageTime{Stage: in.Stage, Since: in.Since.UTC(), Elapsed: seconds(in.Elapsed)}
 	}
 	return out, nil
 }
 
-// maxPassed is a century, less than a time.Duration holds.
-const maxPassed = 100 * 366 * 24 * 3600
+// maxElapsed is a century, less than a time.Duration holds.
+const maxElapsed = 100 * 366 * 24 * 3600
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
 // MarshalElapsed writes the file.
 func MarshalElapsed(p Elapsed) []byte {
-	doc := passedDocument{Boot: p.Read.Boot, At: p.Read.At.Seconds(), Keys: make(map[string]passedStage, len(p.Keys)), Told: stamps(p.Told)}
+	doc := elapsedDocument{Boot: p.Read.Boot, At: p.Read.At.Seconds(), Keys: make(map[string]elapsedStage, len(p.Keys)), Notified: stamps(p.Notified)}
 	for name, in := range p.Keys {
-		doc.Keys[name] = passedStage{Stage: in.Stage, Since: stamp(in.Since), Passed: in.Passed.Seconds()}
+		doc.Keys[name] = elapsedStage{Stage: in.Stage, Since: stamp(in.Since), Elapsed: in.Elapsed.Seconds()}
 	}
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)

@@ -22,7 +22,7 @@ func Unannounced(announced, actual Plan, consented ...state.Path) []string {
 	for _, st := range actual.Stages {
 		for _, c := range st.Changes {
 			asked := len(said.changes[c.Path]) == 0 && slices.Contains(consented, c.Path)
-			if c.Path != RecordPath && !asked && !slices.ContainsFunc(said.changes[c.Path], c.coveredBy) {
+			if c.Path != HashesFile && !asked && !slices.ContainsFunc(said.changes[c.Path], c.coveredBy) {
 				extra = append(extra, string(c.Op)+" "+string(c.Path))
 			}
 		}
@@ -184,7 +184,7 @@ func differencesOf(a, b StageChanges, announce func([]byte) []byte) []string {
 		switch {
 		case x.Op != y.Op || x.Path != y.Path:
 			differ("%s %s was announced, now it is %s %s", x.Op, x.Path, y.Op, y.Path)
-		case x.Path == RecordPath:
+		case x.Path == HashesFile:
 		case !sameResult(x.Before, y.Before, announce) || !sameResult(x.After, y.After, announce):
 			differ("%s %s differs from what was announced", x.Op, x.Path)
 		}

@@ -46,7 +46,7 @@ func TestUnannounced(t *testing.T) {
 		{"edited in between", modify, moved, []string{"modify /c"}},
 		{"another path", create, plan.Change{Op: plan.Remove, Path: "/d", Before: regular("")}, []string{"remove /d"}},
 		{"a package brought the directory", plan.Change{Op: plan.Mkdir, Path: "/d", After: dir}, plan.Change{Op: plan.Meta, Path: "/d", Before: wide, After: dir}, nil},
-		{"our record", create, plan.Change{Op: plan.Create, Path: plan.RecordPath, After: regular("{}")}, nil},
+		{"our record", create, plan.Change{Op: plan.Create, Path: plan.HashesFile, After: regular("{}")}, nil},
 	} {
 		if got := plan.Unannounced(one(tc.announced), one(tc.actual)); !slices.Equal(got, tc.extra) {
 			t.Errorf("%s: %q, want %q", tc.name, got, tc.extra)

@@ -15,7 +15,7 @@ func (m *maker) drifted(p state.Path, cur, want state.Object) {
 	if want.Kind == state.Regular && bytes.Equal(cur.Content, want.Content) {
 		return
 	}
-	remembered, known := m.rec[p]
+	remembered, known := m.hashes[p]
 	switch {
 	case !known:
 		m.drift = append(m.drift, Drift{Path: p, Why: "not written by mailsetup", Diff: Diff(p, cur, want)})

@@ -13,8 +13,8 @@ import (
 // stage acts on it, that is enough.
 func TestUnitsThatAreDue(t *testing.T) {
 	due := state.Stage{Name: "Daemons", Units: []state.Unit{
-		{Name: "d.service", Action: state.Enable, Due: true},
-		{Name: "d.service", Action: state.Start, Due: true},
+		{Name: "d.service", Action: state.Enable, Always: true},
+		{Name: "d.service", Action: state.Start, Always: true},
 		{Name: "e.service", Action: state.Reload},
 	}}
 	file := func(content string) state.Stage {
@@ -31,7 +31,7 @@ func TestUnitsThatAreDue(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			m := server()
 			m.PutFile("/etc/d.conf", "old\n")
-			rec := plan.Record{"/etc/d.conf": plan.Hash([]byte("old\n"))}
+			rec := plan.FileHashes{"/etc/d.conf": plan.Hash([]byte("old\n"))}
 			p, err := plan.Make(context.Background(), stages(file(tt.content), due), m, rec)
 			if err != nil {
 				t.Fatal(err)

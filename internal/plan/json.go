@@ -63,12 +63,12 @@ type jsonDerived struct {
 }
 
 type jsonUnit struct {
-	Name    string           `json:"name"`
-	Action  state.UnitAction `json:"action"`
-	Why     string           `json:"why,omitempty"`
-	Settled []state.Probe    `json:"settled,omitempty"`
-	// Redefined: systemd reads the unit's files again before.
-	Redefined bool `json:"redefined,omitempty"`
+	Name   string           `json:"name"`
+	Action state.UnitAction `json:"action"`
+	Why    string           `json:"why,omitempty"`
+	Probes []state.Probe    `json:"settled,omitempty"`
+	// NeedsDaemonReload: systemd reads the unit's files again before.
+	NeedsDaemonReload bool `json:"redefined,omitempty"`
 }
 
 type jsonDrift struct {
@@ -117,7 +117,7 @@ func (s StageChanges) json() jsonStage {
 		out.Derived = append(out.Derived, jsonDerived{d.Path, d.From, d.Argv})
 	}
 	for _, u := range s.Units {
-		out.Units = append(out.Units, jsonUnit{u.Name, u.Action, u.Why, u.Settled, u.Redefined})
+		out.Units = append(out.Units, jsonUnit{u.Name, u.Action, u.Why, u.Probes, u.NeedsDaemonReload})
 	}
 	return out
 }

@@ -13,17 +13,17 @@ import (
 // Make compares the desired state with the machine and returns what has to be
 // done. It reports everything that stands in the way at once. It cannot write:
 // it is given a reader only.
-func Make(ctx context.Context, want state.State, r system.Reader, rec Record) (Plan, error) {
+func Make(ctx context.Context, want state.State, r system.Reader, rec FileHashes) (Plan, error) {
 	m := newMaker(ctx, r, rec)
 	p := Plan{Notes: byTopic(want.Notes)}
-	home := m.homeStage()
+	home := m.ownDirStage()
 	for _, st := range want.Stages {
 		if sc := m.stage(st); !sc.Empty() {
 			p.Stages = append(p.Stages, sc)
 		}
 	}
 	p.Stages = onlyOnce(p.Stages)
-	if sc := m.recordStage(); !sc.Empty() {
+	if sc := m.hashesStage(); !sc.Empty() {
 		p.Stages = append(p.Stages, sc)
 	}
 	if len(p.Stages) > 0 && !home.Empty() {
@@ -40,8 +40,8 @@ func Make(ctx context.Context, want state.State, r system.Reader, rec Record) (P
 type maker struct {
 	ctx      context.Context
 	over     Overlay
-	rec      Record              // as found
-	next     Record              // as it will be
+	hashes   FileHashes          // as found
+	next     FileHashes          // as it will be
 	rewrites map[state.Path]bool // paths whose content changes in this plan
 	index    map[state.Path]int  // of the current stage's changes
 	pending  bool                // packages of this plan may still bring files
@@ -49,9 +49,9 @@ type maker struct {
 	errs     []error
 }
 
-func newMaker(ctx context.Context, r system.Reader, rec Record) *maker {
+func newMaker(ctx context.Context, r system.Reader, rec FileHashes) *maker {
 	m := &maker{
-		ctx: ctx, rec: rec, next: Record{}, rewrites: map[state.Path]bool{},
+		ctx: ctx, hashes: rec, next: FileHashes{}, rewrites: map[state.Path]bool{},
 		over: Overlay{Reader: r, Planned: map[state.Path]state.Object{}},
 	}
 	for p, h := range rec {
@@ -60,15 +60,15 @@ func newMaker(ctx context.Context, r system.Reader, rec Record) *maker {
 	return m
 }
 
-// homeStage makes our own directory, before anything that may live in it. The
+// ownDirStage makes our own directory, before anything that may live in it. The
 // directories above it are missing in an image only.
-func (m *maker) homeStage() StageChanges {
-	o, err := m.over.Read(Home)
+func (m *maker) ownDirStage() StageChanges {
+	o, err := m.over.Read(OwnDir)
 	if err != nil || o.Kind != state.Absent {
 		return StageChanges{} // an error shows again at the record
 	}
-	dirs := []state.Dir{{Path: Home, Mode: 0o700, Owner: state.Root, Why: "what mailsetup remembers"}}
-	for dir := Home.Dir(); dir != "/"; dir = dir.Dir() {
+	dirs := []state.Dir{{Path: OwnDir, Mode: 0o700, Owner: state.Root, Why: "what mailsetup remembers"}}
+	for dir := OwnDir.Dir(); dir != "/"; dir = dir.Dir() {
 		if o, err := m.over.Read(dir); err == nil && o.Kind == state.Absent {
 			dirs = append(dirs, state.Dir{Path: dir, Mode: 0o755, Owner: state.Root, Why: "not there yet"})
 		}
@@ -77,12 +77,12 @@ func (m *maker) homeStage() StageChanges {
 	return m.stage(state.Stage{Name: "State", Dirs: dirs})
 }
 
-func (m *maker) recordStage() StageChanges {
-	if len(m.next) == 0 && len(m.rec) == 0 {
+func (m *maker) hashesStage() StageChanges {
+	if len(m.next) == 0 && len(m.hashes) == 0 {
 		return StageChanges{}
 	}
 	return m.stage(state.Stage{Name: "Checksums", Files: []state.File{{
-		Path: RecordPath, Mode: 0o600, Owner: state.Root, Free: true,
+		Path: HashesFile, Mode: 0o600, Owner: state.Root, AdminOwned: true,
 		Content: m.next.Marshal(), Why: "remembers what mailsetup wrote, to notice edits by hand",
 	}}})
 }
@@ -117,7 +117,7 @@ func (m *maker) stage(st state.Stage) StageChanges {
 	if !sc.Empty() {
 		sc.Units, sc.Validators, sc.Probes = st.Units, st.Validators, st.Probes
 	} else {
-		sc.Units = slices.DeleteFunc(slices.Clone(st.Units), func(u state.Unit) bool { return !u.Due })
+		sc.Units = slices.DeleteFunc(slices.Clone(st.Units), func(u state.Unit) bool { return !u.Always })
 	}
 	for _, u := range st.Updates { // which concern no unit of this machine
 		if !u.Empty() {
@@ -132,8 +132,8 @@ func (m *maker) stage(st state.Stage) StageChanges {
 func onlyOnce(stages []StageChanges) []StageChanges {
 	for i := range stages {
 		stages[i].Units = slices.DeleteFunc(stages[i].Units, func(u state.Unit) bool {
-			return u.Due && !u.Action.AtBoot() && slices.ContainsFunc(stages, func(s StageChanges) bool {
-				return slices.ContainsFunc(s.Units, func(o state.Unit) bool { return o.Name == u.Name && !o.Due && !o.Action.AtBoot() })
+			return u.Always && !u.Action.AtBoot() && slices.ContainsFunc(stages, func(s StageChanges) bool {
+				return slices.ContainsFunc(s.Units, func(o state.Unit) bool { return o.Name == u.Name && !o.Always && !o.Action.AtBoot() })
 			})
 		})
 	}
@@ -173,7 +173,7 @@ func (m *maker) file(sc *StageChanges, f state.File) error {
 	want := state.Object{
 		Kind: state.Regular, Mode: f.Mode, Owner: f.Owner, Content: f.Content, Secret: f.Secret,
 	}
-	if !f.Secret && !f.Free {
+	if !f.Secret && !f.AdminOwned {
 		m.drifted(f.Path, cur, want)
 		m.next[f.Path] = Hash(f.Content)
 	}
@@ -227,7 +227,7 @@ func (m *maker) holds(dir state.Path) (bool, error) {
 
 // derived adds a file that a program has to make again.
 func (m *maker) derived(sc *StageChanges, d state.Derived) error {
-	due := m.rewrites[d.From] || d.Due
+	due := m.rewrites[d.From] || d.Always
 	if !due {
 		made, err := m.over.Read(d.Path)
 		if err != nil {

@@ -33,7 +33,7 @@ func brief(p plan.Plan) []string {
 	var list []string
 	for _, st := range p.Stages {
 		for _, c := range st.Changes {
-			if c.Path != plan.RecordPath {
+			if c.Path != plan.HashesFile {
 				list = append(list, fmt.Sprintf("%s: %s %s", st.Name, c.Op, c.Path))
 			}
 		}
@@ -48,7 +48,7 @@ func brief(p plan.Plan) []string {
 }
 
 func TestMake(t *testing.T) {
-	old := plan.Record{"/etc/d.conf": plan.Hash([]byte("old\n"))}
+	old := plan.FileHashes{"/etc/d.conf": plan.Hash([]byte("old\n"))}
 	unit := []state.Unit{{Name: "d.service", Action: state.Reload}}
 	milters := func(v string) state.Edit {
 		return state.PostfixEdit{Path: "/etc/main.cf", Set: []state.Setting{{Name: "milters", Value: v}}}
@@ -101,7 +101,7 @@ func TestMake(t *testing.T) {
 		{
 			name: "the administrator's file never drifts",
 			want: stages(state.Stage{Name: "A", Files: []state.File{
-				{Path: "/etc/main.cf", Mode: 0o644, Owner: state.Root, Content: []byte("other\n"), Free: true},
+				{Path: "/etc/main.cf", Mode: 0o644, Owner: state.Root, Content: []byte("other\n"), AdminOwned: true},
 			}}),
 			plan: []string{"A: modify /etc/main.cf"},
 		},
@@ -252,8 +252,8 @@ func TestMakeAsksOnlyForWhatItDoes(t *testing.T) {
 	for there, questions := range map[string]int{"new": 0, "old": 1} {
 		m := server()
 		m.Put("/etc/x", state.Object{Kind: state.Regular, Mode: 0o644, Owner: state.Root, Content: []byte(there)})
-		rec := plan.Record{"/etc/x": plan.Hash([]byte(there))}
-		m.Put(plan.RecordPath, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: rec.Marshal()})
+		rec := plan.FileHashes{"/etc/x": plan.Hash([]byte(there))}
+		m.Put(plan.HashesFile, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: rec.Marshal()})
 		p, err := plan.Make(context.Background(), want, m, rec)
 		if err != nil || len(p.Questions) != questions {
 			t.Errorf("%s content: %d questions, %v; want %d", there, len(p.Questions), err, questions)
@@ -306,10 +306,10 @@ func TestAnImageMayStartEmpty(t *testing.T) {
 func TestTheRecordFollows(t *testing.T) {
 	m := server()
 	m.PutFile("/etc/gone", "x")
-	rec := plan.Record{"/etc/gone": plan.Hash([]byte("x")), "/etc/other": "kept"}
+	rec := plan.FileHashes{"/etc/gone": plan.Hash([]byte("x")), "/etc/other": "kept"}
 	p, err := plan.Make(context.Background(), stages(state.Stage{
 		Name:   "A",
-		Files:  []state.File{ours("/etc/new", "new"), {Path: "/etc/free", Mode: 0o644, Owner: state.Root, Free: true}},
+		Files:  []state.File{ours("/etc/new", "new"), {Path: "/etc/free", Mode: 0o644, Owner: state.Root, AdminOwned: true}},
 		Remove: []state.Path{"/etc/gone"},
 	}), m, rec)
 	if err != nil {
@@ -319,7 +319,7 @@ func TestTheRecordFollows(t *testing.T) {
 	if last.Name != "Checksums" || last.Changes[0].After.Mode != 0o600 {
 		t.Fatalf("last stage %+v", last)
 	}
-	got, err := plan.ParseRecord(last.Changes[0].After.Content)
+	got, err := plan.ParseFileHashes(last.Changes[0].After.Content)
 	if err != nil || len(got) != 2 || got["/etc/other"] != "kept" ||
 		got["/etc/new"] != "11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437" {
 		t.Errorf("record %v, %v", got, err)
@@ -338,16 +338,16 @@ func TestZoneEditsAreMarked(t *testing.T) {
 }
 
 func TestRecordRoundTrip(t *testing.T) {
-	want := plan.Record{"/b": "2", "/a": "1"}
-	got, err := plan.ParseRecord(want.Marshal())
+	want := plan.FileHashes{"/b": "2", "/a": "1"}
+	got, err := plan.ParseFileHashes(want.Marshal())
 	if err != nil || len(got) != 2 || got["/a"] != "1" || got["/b"] != "2" {
 		t.Errorf("got %v, %v", got, err)
 	}
-	if empty, err := plan.ParseRecord(nil); err != nil || len(empty) != 0 {
+	if empty, err := plan.ParseFileHashes(nil); err != nil || len(empty) != 0 {
 		t.Errorf("no bytes: %v, %v", empty, err)
 	}
 	for _, bad := range []string{"{", `{"version": 2}`} {
-		if _, err := plan.ParseRecord([]byte(bad)); err == nil {
+		if _, err := plan.ParseFileHashes([]byte(bad)); err == nil {
 			t.Errorf("%s was accepted", bad)
 		}
 	}
@@ -360,7 +360,7 @@ func TestMeta(t *testing.T) {
 	m.Put("/etc/key", state.Object{Kind: state.Regular, Mode: 0o640, Owner: state.Root, Content: []byte("MIIEvQ")})
 	owner := state.Owner{User: "opendkim", Group: "opendkim"}
 	want := stages(state.Stage{Name: "A", Metas: []state.Meta{{Path: "/etc/key", Mode: 0o600, Owner: owner, Why: "so that it is read"}}})
-	p, err := plan.Make(context.Background(), want, m, plan.Record{})
+	p, err := plan.Make(context.Background(), want, m, plan.FileHashes{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -377,11 +377,11 @@ func TestMeta(t *testing.T) {
 		t.Errorf("nothing about the owner:\n%s", text.String())
 	}
 	m.Put("/etc/key", p.Stages[0].Changes[0].After)
-	if p, err := plan.Make(context.Background(), want, m, plan.Record{}); err != nil || !p.Empty() {
+	if p, err := plan.Make(context.Background(), want, m, plan.FileHashes{}); err != nil || !p.Empty() {
 		t.Errorf("again: %q, %v", brief(p), err)
 	}
 	m.Delete("/etc/key")
-	if _, err := plan.Make(context.Background(), want, m, plan.Record{}); err == nil {
+	if _, err := plan.Make(context.Background(), want, m, plan.FileHashes{}); err == nil {
 		t.Error("a file that is gone is accepted")
 	}
 }

@@ -44,7 +44,7 @@ func LimitPerTopic(notes []state.Note, most int) []state.Note {
 			out = append(out, n)
 		case shown[n.Topic] == count[n.Topic]:
 			out = append(out, state.Note{
-				Topic: n.Topic, Text: fmt.Sprintf("and %d more of this kind", count[n.Topic]-most), Do: "--json lists them all",
+				Topic: n.Topic, Text: fmt.Sprintf("and %d more of this kind", count[n.Topic]-most), Action: "--json lists them all",
 			})
 		}
 	}
@@ -58,10 +58,10 @@ func WriteNotes(w io.Writer, notes []state.Note) {
 		lines := text.Wrap(n.Topic+": "+n.Text, 74)
 		fmt.Fprintf(w, "  * %s\n", strings.ReplaceAll(lines, "\n", "\n    "))
 		switch {
-		case strings.Contains(n.Do, "\n"):
-			fmt.Fprintf(w, "\n%s\n\n", strings.TrimRight(n.Do, "\n"))
-		case n.Do != "":
-			fmt.Fprintf(w, "      %s\n", n.Do)
+		case strings.Contains(n.Action, "\n"):
+			fmt.Fprintf(w, "\n%s\n\n", strings.TrimRight(n.Action, "\n"))
+		case n.Action != "":
+			fmt.Fprintf(w, "      %s\n", n.Action)
 		}
 	}
 }
@@ -74,7 +74,7 @@ func (t *printer) notes(ns []state.Note) {
 	t.line(t.paint(bold, "Notes"))
 	for _, n := range ns {
 		t.hang("*", cyan, n.Topic+": "+n.Text)
-		for l := range strings.SplitSeq(strings.TrimSuffix(n.Do, "\n"), "\n") {
+		for l := range strings.SplitSeq(strings.TrimSuffix(n.Action, "\n"), "\n") {
 			if l != "" {
 				t.line("        " + text.Printable(l))
 			}

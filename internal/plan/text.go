@@ -119,7 +119,7 @@ func (t *printer) stage(st StageChanges) {
 // acted says what is done to a unit.
 func acted(u state.Unit) string {
 	what := string(u.Action) + " " + u.Name
-	if u.Redefined { // its files are read again before, systemctl(1)
+	if u.NeedsDaemonReload { // its files are read again before, systemctl(1)
 		return "daemon-reload, " + what
 	}
 	return what
@@ -189,7 +189,7 @@ func (t *printer) change(c Change) {
 				t.line(strings.Repeat(" ", 8+2*min(i, 1)) + row)
 			}
 		}
-	case t.diff && !strings.HasPrefix(string(c.Path), string(Home)+"/"): // our own memory, in no form for people
+	case t.diff && !strings.HasPrefix(string(c.Path), string(OwnDir)+"/"): // our own memory, in no form for people
 		t.unified(Diff(c.Path, c.Before, c.After))
 	}
 }

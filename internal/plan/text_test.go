@@ -43,7 +43,7 @@ func everything() plan.Plan {
 				{Op: plan.Remove, Path: "/etc/opendkim/old", Before: file(0o644, "gone\x1b[2J\n"), Why: "no longer wanted"},
 				{Op: plan.Remove, Path: "/etc/dkimkeys/old.private", Before: file(0o600, "-----BEGIN PRIVATE KEY-----\nTOPSECRET\n")},
 			},
-			Units: []state.Unit{{Name: "opendkim.service", Action: state.Restart, Why: "its socket moves", Redefined: true, Settled: []state.Probe{{Kind: state.ProbeActive, Unit: "opendkim.service"}}}},
+			Units: []state.Unit{{Name: "opendkim.service", Action: state.Restart, Why: "its socket moves", NeedsDaemonReload: true, Probes: []state.Probe{{Kind: state.ProbeActive, Unit: "opendkim.service"}}}},
 		}, {
 			Name:    "Postfix",
 			Changes: []plan.Change{{Op: plan.Later, Path: "/etc/postfix/main.cf", Why: "mail goes through the milter", Settings: []string{"smtpd_milters = { unix:opendkim/opendkim.sock, default_action=tempfail }"}}},
@@ -51,7 +51,7 @@ func everything() plan.Plan {
 		}},
 		Drift:     []plan.Drift{{Path: "/etc/opendkim.conf", Why: "edited since mailsetup wrote it"}},
 		Questions: questions(),
-		Notes:     []state.Note{{Topic: "signed", Text: "mail of @example.org, when it comes from this machine, from 192.0.2.0/24 (mynetworks) and from users who log in", Passing: true}, {Topic: "ptr", Text: "ask the hosting company for this reverse record", Do: "10.2.0.192.in-addr.arpa. PTR mail.example.org."}},
+		Notes:     []state.Note{{Topic: "signed", Text: "mail of @example.org, when it comes from this machine, from 192.0.2.0/24 (mynetworks) and from users who log in", Informational: true}, {Topic: "ptr", Text: "ask the hosting company for this reverse record", Action: "10.2.0.192.in-addr.arpa. PTR mail.example.org."}},
 	}
 }
 

@@ -141,7 +141,7 @@ func TestRecordsThatAnswersCameFromStay(t *testing.T) {
 		}
 		in := step.Input{
 			Spec: want, Facts: f, Now: now,
-			Keys: keyring.Ledger{"lab.example": {{Selector: "202611", Public: "MIIB", Stage: keyring.Active, File: "/k"}}},
+			Ledger: keyring.Ledger{"lab.example": {{Selector: "202611", Public: "MIIB", Stage: keyring.Active, File: "/k"}}},
 		}
 		st, notes, err := dns.Publish(in)
 		if err != nil {
@@ -152,7 +152,7 @@ func TestRecordsThatAnswersCameFromStay(t *testing.T) {
 			t.Errorf("%s: changes %v, questions %v, notes %v", r.Value, edit.Replace, st.Questions, notes)
 		}
 		repeats := func(p state.Record) bool { return p.Name == r.Name && p.Type == "TXT" }
-		if slices.ContainsFunc(st.Units[0].Settled[1].Records, repeats) {
+		if slices.ContainsFunc(st.Units[0].Probes[1].Records, repeats) {
 			t.Errorf("the fragment repeats %s", r.Value)
 		}
 	}

@@ -37,7 +37,7 @@ func (b *Basis) Proposals(a spec.Answers) wizard.Proposals {
 		p.Addresses = wizard.Proposal{Value: strings.Join(addrs, " "), Why: "what DNS says of " + host}
 	}
 	p.ZoneServed = b.Facts.Serves(domain)
-	p.ZoneShut = slices.ContainsFunc(b.Facts.Zones, func(z state.Zone) bool { return z.Problem != "" && z.Holds(domain+".") })
+	p.ZoneShut = slices.ContainsFunc(b.Facts.Zones, func(z state.Zone) bool { return z.Problem != "" && z.Contains(domain+".") })
 	p.DNS = wizard.Proposal{Value: string(spec.DNSManual), Why: b.whyManual(domain)}
 	if p.ZoneServed || a.NewZone == "yes" || b.zoneUnusable(domain) {
 		p.DNS = wizard.Proposal{Value: string(spec.DNSBind), Why: "BIND serves " + domain + " here"}
@@ -119,7 +119,7 @@ func (b *Basis) whyManual(domain string) string {
 		return b.Facts.DNS.Title() + " answers DNS here, not BIND"
 	}
 	for _, z := range b.Facts.Zones {
-		if z.Problem != "" && z.Holds(domain+".") {
+		if z.Problem != "" && z.Contains(domain+".") {
 			return "zone " + dnsname.TrimDot(z.Origin) + ": " + z.Problem
 		}
 	}
@@ -131,7 +131,7 @@ func (b *Basis) whyManual(domain string) string {
 // then: the plan is refused, and says what is wrong with the zone.
 func (b *Basis) zoneUnusable(domain string) bool {
 	return slices.ContainsFunc(b.Facts.Zones, func(z state.Zone) bool {
-		return z.Problem != "" && z.Holds(domain+".") && (z.Kind == "primary" || z.Kind == "")
+		return z.Problem != "" && z.Contains(domain+".") && (z.Kind == "primary" || z.Kind == "")
 	})
 }
 

@@ -32,7 +32,7 @@ import (
 type Server struct {
 	Spec         *spec.Spec // nil for none
 	Ledger       keyring.Ledger
-	Record       plan.Record // hashes of the files that mailsetup wrote
+	Hashes       plan.FileHashes // hashes of the files that mailsetup wrote
 	Files        signers.Source
 	Root         string // the directory that stands for the machine, "" for none
 	Unprivileged bool   // what only root may read cannot be read
@@ -73,9 +73,9 @@ type Result struct {
 	Want    spec.Spec
 	Facts   state.Facts
 	Scope   step.Scope
-	Ledger  keyring.Ledger // with the keys that are taken over
-	Record  plan.Record    // with the hashes of files that are taken over
-	Adopted *adopt.Setup   // nil for none
+	Ledger  keyring.Ledger  // with the keys that are taken over
+	Hashes  plan.FileHashes // with the hashes of files that are taken over
+	Adopted *adopt.Setup    // nil for none
 }
 
 // draft is a Result that is being worked out.
@@ -85,7 +85,7 @@ type draft struct {
 }
 
 func (p *Proposer) draft(scope step.Scope) *draft {
-	return &draft{p, Result{Scope: scope, Ledger: p.Ledger, Record: p.Record}}
+	return &draft{p, Result{Scope: scope, Ledger: p.Ledger, Hashes: p.Hashes}}
 }
 
 func (d *draft) basis() *Basis {
@@ -142,13 +142,13 @@ func (d *draft) adopt(ctx context.Context, a spec.Answers) (spec.Answers, error)
 		return a, nil
 	}
 	var err error
-	d.Adopted, err = adopt.Detect(d.Files, d.Facts, adopt.Options{Record: d.Server.Record, Unprivileged: d.Unprivileged, Now: d.Now})
+	d.Adopted, err = adopt.Detect(d.Files, d.Facts, adopt.Options{Hashes: d.Server.Hashes, Unprivileged: d.Unprivileged, Now: d.Now})
 	if err != nil || d.Adopted == nil {
 		return a, err
 	}
 	d.Result.Ledger = d.Adopted.Enter(d.Server.Ledger, d.Now)
-	d.Result.Record = maps.Clone(d.Server.Record)
-	maps.Copy(d.Result.Record, d.Adopted.Written)
+	d.Result.Hashes = maps.Clone(d.Server.Hashes)
+	maps.Copy(d.Result.Hashes, d.Adopted.Written)
 	host := cmp.Or(normal(a.Hostname, spec.Hostname), d.Facts.FQDN)
 	if a, err = d.Adopted.Answer(a, host); err != nil {
 		return a, err
@@ -167,7 +167,7 @@ func (d *draft) checkAdopted(ctx context.Context, domain string, first *spec.Spe
 		return hint.NewUsage("mailsetup init --domain "+domain+" adds it, and takes over what is here", "OpenDKIM does not sign for %s here", domain)
 	case d.Adopted != nil:
 		return nil
-	case d.Spec != nil && d.Facts.OpenDKIM != nil && !adopt.IsForeign(d.Facts, d.Server.Record):
+	case d.Spec != nil && d.Facts.OpenDKIM != nil && !adopt.IsForeign(d.Facts, d.Server.Hashes):
 		return ErrOurs
 	}
 	return adopt.NothingFound(ctx, d.Files, postfix.OtherMilters(step.Input{Spec: *first, Facts: d.Facts}))

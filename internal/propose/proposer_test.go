@@ -63,7 +63,7 @@ func machine(facts state.Facts) *server { return &server{Mem: systemtest.NewMem(
 
 func (s *server) proposer(old *spec.Spec) *propose.Proposer {
 	return &propose.Proposer{
-		Server:   propose.Server{Spec: old, Ledger: keyring.Ledger{}, Record: plan.Record{}, Files: s},
+		Server:   propose.Server{Spec: old, Ledger: keyring.Ledger{}, Hashes: plan.FileHashes{}, Files: s},
 		Gatherer: s, Now: november,
 	}
 }
@@ -467,8 +467,8 @@ func TestInitTakesOver(t *testing.T) {
 			t.Errorf("%s: %+v", d, r.Ledger[d])
 		}
 	}
-	if r.Record["/etc/opendkim.conf"] == "" || r.Record["/k"] != "" {
-		t.Errorf("hashes %v", r.Record)
+	if r.Hashes["/etc/opendkim.conf"] == "" || r.Hashes["/k"] != "" {
+		t.Errorf("hashes %v", r.Hashes)
 	}
 	if last := s.ledgers[len(s.ledgers)-1]; len(last) != 2 || len(s.ledgers[0]) != 0 {
 		t.Errorf("looked with the ledgers %v", s.ledgers)

@@ -18,8 +18,8 @@ import (
 type Sources struct {
 	Machine   *machine.Machine
 	Collector *facts.Collector
-	// Record gets the hashes of what is still as its package brought it.
-	Record       plan.Record
+	// Hashes gets the hashes of what is still as its package brought it.
+	Hashes       plan.FileHashes
 	NewSelectors func(ledger keyring.Ledger, zones []state.Zone) dkimkeys.Selectors
 
 	ledger keyring.Ledger // of the last look
@@ -32,7 +32,7 @@ func (s *Sources) Gather(ctx context.Context, want *spec.Spec, ledger keyring.Le
 	if err != nil {
 		return state.Facts{}, scope, err
 	}
-	maps.Copy(s.Record, g.Pristine)
+	maps.Copy(s.Hashes, g.Pristine)
 	s.ledger, s.facts = ledger, g.Facts
 	return g.Facts, g.Scope, nil
 }
@@ -43,7 +43,7 @@ func (s *Sources) Refresh(ctx context.Context, want *spec.Spec, scope step.Scope
 	if err != nil {
 		return state.Facts{}, err
 	}
-	maps.Copy(s.Record, g.Pristine)
+	maps.Copy(s.Hashes, g.Pristine)
 	s.facts = g.Facts
 	return g.Facts, nil
 }

@@ -23,7 +23,7 @@ func TestSourcesOfADirectory(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = m.Close() })
 	var sources propose.Gatherer = &propose.Sources{
-		Machine: m, Collector: facts.New(m), Record: plan.Record{},
+		Machine: m, Collector: facts.New(m), Hashes: plan.FileHashes{},
 		NewSelectors: func(l keyring.Ledger, _ []state.Zone) dkimkeys.Selectors { return dkimkeys.Selectors{Ledger: l} },
 	}
 	sp := &spec.Spec{Host: spec.Host{Domain: "lab.example"}, Domains: []spec.Domain{{Name: "lab.example"}}}

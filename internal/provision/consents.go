@@ -136,7 +136,7 @@ func (p *Provisioner) recordAnswer(d *Draft, q state.Question, yes bool) error {
 		return nil
 	}
 	var err error
-	d.Input.Documents, err = specFiles(p.Machine.Sys, d.Request, d.Input.Spec)
+	d.Input.SpecFiles, err = specFiles(p.Machine.Sys, d.Request, d.Input.Spec)
 	return err
 }
 

@@ -175,7 +175,7 @@ func TestANoIsWrittenDown(t *testing.T) {
 	for path, line := range map[state.Path]string{
 		spec.HostFile: `leave_services = ["submission/inet"]`, spec.DomainFile("lab.example"): `keep = ["spf"]`,
 	} {
-		if text := string(d.Input.Documents[path]); !strings.Contains(text, "\n"+line+"\n") {
+		if text := string(d.Input.SpecFiles[path]); !strings.Contains(text, "\n"+line+"\n") {
 			t.Errorf("%s without %s:\n%s", path, line, text)
 		}
 	}

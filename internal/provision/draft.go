@@ -51,13 +51,15 @@ func (p *Provisioner) newDraft(ctx context.Context, r Request) (*Draft, error) {
 		}
 	}
 	d := &Draft{Request: r, answered: map[string]bool{}, Input: step.Input{
-		Spec: r.Want, Facts: r.Facts, Keys: r.Keys.Ledger, Written: r.Keys.OnDisk, Documents: files, Now: p.Machine.Now,
-		NewKeys: map[state.Path][]byte{}, Consents: map[string]bool{}, Scope: r.Scope,
-		Removed: r.Removed, Retire: r.Keys.Withdraw,
-		Unsafe: r.Keys.Permissions, Copies: r.Keys.Copies,
+		Spec: r.Want, Facts: r.Facts, Ledger: r.Keys.Ledger, SpecFiles: files, Now: p.Machine.Now,
+		Consents: map[string]bool{}, Scope: r.Scope, Removed: r.Removed,
+		Keys: step.KeyChanges{
+			OnDisk: r.Keys.OnDisk, Private: map[state.Path][]byte{}, Withdraw: r.Keys.Withdraw,
+			Permissions: r.Keys.Permissions, Copies: r.Keys.Copies,
+		},
 	}}
 	if r.Keys.After != nil {
-		d.Input.Keys, d.Input.Early = r.Keys.After, r.Keys.During
+		d.Input.Ledger, d.Input.Keys.During = r.Keys.After, r.Keys.During
 	}
 	p.addSuccessors(ctx, d)
 	d.Input.Milters, d.Input.MiltersAsked = p.Facts.Milters(ctx, r, d.Input)
@@ -130,7 +132,7 @@ func (p *Provisioner) addFirstKeys(ctx context.Context, d *Draft) {
 		if k, ok := selectors.Resumable(domain.Name); ok {
 			dkimkeys.Resume(&d.Input, domain.Name, k)
 			d.notes = append(d.notes, state.Note{
-				Topic: "dkim", Text: fmt.Sprintf("%s has a key already: %s signs again", domain.Name, k.Selector), Passing: true,
+				Topic: "dkim", Text: fmt.Sprintf("%s has a key already: %s signs again", domain.Name, k.Selector), Informational: true,
 			})
 			continue
 		}
@@ -160,7 +162,7 @@ func (p *Provisioner) makePlan(ctx context.Context, d *Draft) (plan.Plan, error)
 			return plan.Plan{}, err
 		}
 	}
-	made, err := plan.Make(ctx, want, p.Machine.Sys, d.Record)
+	made, err := plan.Make(ctx, want, p.Machine.Sys, d.Hashes)
 	if err != nil {
 		return plan.Plan{}, err
 	}
@@ -224,7 +226,7 @@ func (p *Provisioner) checkStopped(d *Draft, maskedOnly bool) error {
 	}
 	for _, h := range daemons.Halted(d.Input) {
 		if h.Masked || !maskedOnly {
-			return hint.New(h.Do, "%s", h.Text)
+			return hint.New(h.Action, "%s", h.Text)
 		}
 	}
 	return nil

@@ -24,10 +24,10 @@ func writingKeys(fail func() error) step.Step {
 		stage := state.Stage{Dirs: []state.Dir{
 			{Path: "/etc/dkimkeys", Mode: 0o700, Owner: state.Root}, {Path: "/etc/dkimkeys/lab.example", Mode: 0o700, Owner: state.Root},
 		}}
-		for p, pem := range in.NewKeys {
+		for p, pem := range in.Keys.Private {
 			stage.Files = append(stage.Files, state.File{Path: p, Mode: 0o600, Owner: state.Root, Content: pem})
 		}
-		for _, k := range in.Keys["lab.example"] {
+		for _, k := range in.Ledger["lab.example"] {
 			text := k.Selector + " " + k.Public + "\n"
 			stage.Files = append(stage.Files, state.File{Path: state.Path("/etc/record." + k.Selector), Mode: 0o644, Owner: state.Root, Content: []byte(text)})
 		}
@@ -130,12 +130,12 @@ func TestWhoGetsNoKey(t *testing.T) {
 		r := w.request(lab(t), files("x", "/etc/x"))
 		tt.set(w, &r)
 		d, err := w.plan(r)
-		if err != nil || len(d.Input.NewKeys) != 0 {
+		if err != nil || len(d.Input.Keys.Private) != 0 {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
 	w := newWorld(t, "")
-	if d, err := w.plan(w.request(lab(t), files("x", "/etc/x"))); err != nil || len(d.Input.NewKeys) != 1 {
+	if d, err := w.plan(w.request(lab(t), files("x", "/etc/x"))); err != nil || len(d.Input.Keys.Private) != 1 {
 		t.Errorf("a run about all: %v", err)
 	}
 }
@@ -147,8 +147,8 @@ func TestADomainThatAnotherSigns(t *testing.T) {
 	sp := lab(t)
 	sp.Domains[0].SignedBy = spec.ByOther
 	d, err := w.plan(w.request(sp, nothing))
-	if err != nil || d.Input.Keys["lab.example"][0].Stage != keyring.Draining || w.ledger["lab.example"][0].Stage != keyring.Active {
-		t.Errorf("%v, %v", err, d.Input.Keys)
+	if err != nil || d.Input.Ledger["lab.example"][0].Stage != keyring.Draining || w.ledger["lab.example"][0].Stage != keyring.Active {
+		t.Errorf("%v, %v", err, d.Input.Ledger)
 	}
 }
 
@@ -179,7 +179,7 @@ func TestADomainThatComesBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		signs, _ := d.Input.Keys.Signing("lab.example")
+		signs, _ := d.Input.Ledger.Signing("lab.example")
 		if signs.Selector != tt.want {
 			t.Errorf("%s: %q signs", tt.name, signs.Selector)
 		}
@@ -225,8 +225,8 @@ func TestASuccessorServesTheNextAttempt(t *testing.T) {
 		if (err != nil) != broken || broken && !errors.Is(err, errBroken) {
 			t.Fatal(err)
 		}
-		i := slices.IndexFunc(d.Input.Keys["lab.example"], func(k keyring.Key) bool { return k.Selector == "202611" })
-		public = append(public, d.Input.Keys["lab.example"][i].Public)
+		i := slices.IndexFunc(d.Input.Ledger["lab.example"], func(k keyring.Key) bool { return k.Selector == "202611" })
+		public = append(public, d.Input.Ledger["lab.example"][i].Public)
 		broken = false
 	}
 	if public[0] != public[1] || public[0] == keyring.Placeholder {
@@ -252,10 +252,10 @@ func TestTheLedgerDuringARun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, _ := d.Input.Keys.Signing("lab.example")
-	during, _ := d.Input.Early.Signing("lab.example")
-	if after.Selector != "new" || during.Selector != "old" || !slices.Equal(d.Input.Retire["lab.example"], []string{"older"}) {
-		t.Errorf("after %q, during %q, withdraws %v", after.Selector, during.Selector, d.Input.Retire)
+	after, _ := d.Input.Ledger.Signing("lab.example")
+	during, _ := d.Input.Keys.During.Signing("lab.example")
+	if after.Selector != "new" || during.Selector != "old" || !slices.Equal(d.Input.Keys.Withdraw["lab.example"], []string{"older"}) {
+		t.Errorf("after %q, during %q, withdraws %v", after.Selector, during.Selector, d.Input.Keys.Withdraw)
 	}
 }
 
@@ -294,7 +294,7 @@ func TestTheSelectorOfASpecWithoutALedger(t *testing.T) {
 		r := w.request(sp, nothing)
 		r.Have = &sp
 		d, err := w.plan(r)
-		if _, made := d.Input.NewKeys[tt.want]; err != nil || !made {
+		if _, made := d.Input.Keys.Private[tt.want]; err != nil || !made {
 			t.Errorf("%s: %v, no %s", tt.name, err, tt.want)
 		}
 	}

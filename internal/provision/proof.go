@@ -47,7 +47,7 @@ func (p *Provisioner) prove(ctx context.Context, d *Draft) (proven string, probl
 	if d.Proof == ProveDelivery { // a unit that somebody stopped is why, and no other check says so
 		for _, h := range daemons.Halted(d.Input) {
 			if !actsOn(d.Plan, h.Unit) {
-				return "", hint.New(h.Do, "%s", h.Text)
+				return "", hint.New(h.Action, "%s", h.Text)
 			}
 		}
 	}
@@ -88,7 +88,7 @@ func actsOn(p plan.Plan, unit string) bool {
 func asksSigner(p plan.Plan) bool {
 	return slices.ContainsFunc(p.Stages, func(st plan.StageChanges) bool {
 		return slices.ContainsFunc(st.Units, func(u state.Unit) bool {
-			return slices.ContainsFunc(u.Settled, func(q state.Probe) bool { return q.Kind == state.ProbeSigns })
+			return slices.ContainsFunc(u.Probes, func(q state.Probe) bool { return q.Kind == state.ProbeSigns })
 		})
 	})
 }
@@ -172,7 +172,7 @@ func brokenSignature(d livepath.Delivery, notes []state.Note) error {
 	var named []string
 	for _, n := range notes {
 		if strings.HasPrefix(n.Topic, "smtp_") {
-			named = append(named, n.Text+"; "+n.Do)
+			named = append(named, n.Text+"; "+n.Action)
 		}
 	}
 	if len(named) > 0 {

@@ -86,7 +86,7 @@ func acting(units ...state.Unit) step.Step {
 // What the last line says of the signer was seen in this very run.
 func TestTheSignerIsAskedWhereNoStageDid(t *testing.T) {
 	const claim = "The signer was asked, and signs mail of this server."
-	asks := state.Unit{Name: "opendkim.service", Action: state.Reload, Settled: []state.Probe{{Kind: state.ProbeSigns}}}
+	asks := state.Unit{Name: "opendkim.service", Action: state.Reload, Probes: []state.Probe{{Kind: state.ProbeSigns}}}
 	for _, tt := range []struct {
 		name   string
 		list   step.Step

@@ -34,7 +34,7 @@ type Request struct {
 	Removed []spec.Domain // that the run takes out of the spec, as they were
 
 	Facts  state.Facts
-	Record plan.Record // hashes of what earlier runs wrote
+	Hashes plan.FileHashes // hashes of what earlier runs wrote
 
 	Steps []step.Step // nil: all
 	Keys  KeyPlan
@@ -192,7 +192,7 @@ func (r Result) Changed() bool { return r.Report.ID != "" }
 func (p *Provisioner) tree() bool { return p.Machine.Root != "" }
 
 // Plan works out what a request needs, with an answer of its own to every change
-// of what is the administrator's. It touches nothing. A state.Trouble in the
+// of what is the administrator's. It touches nothing. A state.DomainErrors in the
 // error names the domains that are in the way of others.
 func (p *Provisioner) Plan(ctx context.Context, r Request) (*Draft, error) {
 	d, err := p.newDraft(ctx, r)

@@ -52,9 +52,9 @@ func TestAWholeRunBelowRoot(t *testing.T) {
 	}
 }
 
-func readRecord(t *testing.T, w *world) plan.Record {
+func readRecord(t *testing.T, w *world) plan.FileHashes {
 	t.Helper()
-	r, err := plan.ParseRecord([]byte(w.content(plan.RecordPath)))
+	r, err := plan.ParseFileHashes([]byte(w.content(plan.HashesFile)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -420,8 +420,8 @@ func TestPrivateKeysThatAreGone(t *testing.T) {
 		r := w.request(lab(t), nothing)
 		tt.set(w, &r)
 		_, err := w.plan(r)
-		var trouble state.Trouble
-		if errors.As(err, &trouble) != tt.error || tt.error && trouble["lab.example"] == nil {
+		var failed state.DomainErrors
+		if errors.As(err, &failed) != tt.error || tt.error && failed["lab.example"] == nil {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}

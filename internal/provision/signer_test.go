@@ -46,16 +46,16 @@ func TestAnotherSignersKeyIsCopied(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, _ := d.Input.Keys.Signing("a.example")
+	a, _ := d.Input.Ledger.Signing("a.example")
 	if a.Selector != "mail" || a.Public != key.Public() || a.Bits != 1024 || a.File != "/etc/dkimkeys/a.example/mail.private" || a.Adopted {
 		t.Errorf("%+v", a)
 	}
-	if got := string(d.Input.NewKeys["/etc/dkimkeys/a.example/mail.private"]); got != string(key.PEM()) {
+	if got := string(d.Input.Keys.Private["/etc/dkimkeys/a.example/mail.private"]); got != string(key.PEM()) {
 		t.Error("the file is not a copy")
 	}
-	b, _ := d.Input.Keys.Signing("b.example")
-	if b.Selector != "202611" || !b.Pending() || len(d.Input.NewKeys) != 2 {
-		t.Errorf("%+v, %d new keys", b, len(d.Input.NewKeys))
+	b, _ := d.Input.Ledger.Signing("b.example")
+	if b.Selector != "202611" || !b.Pending() || len(d.Input.Keys.Private) != 2 {
+		t.Errorf("%+v, %d new keys", b, len(d.Input.Keys.Private))
 	}
 	if d.Input.Spec.Domains[0].Selector != "mail" || r.Want.Domains[0].Selector != "202611" {
 		t.Errorf("the spec has %q, and the one that was given %q", d.Input.Spec.Domains[0].Selector, r.Want.Domains[0].Selector)
@@ -71,12 +71,12 @@ func TestSigningIsLeftToAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, domain := range d.Input.Spec.Domains {
-		if _, signs := d.Input.Keys.Signing(domain.Name); signs || domain.SignedBy != spec.ByOther {
-			t.Errorf("%s: %+v", domain.Name, d.Input.Keys[domain.Name])
+		if _, signs := d.Input.Ledger.Signing(domain.Name); signs || domain.SignedBy != spec.ByOther {
+			t.Errorf("%s: %+v", domain.Name, d.Input.Ledger[domain.Name])
 		}
 	}
-	if b := d.Input.Keys["b.example"]; len(b) != 1 || b[0].Stage != keyring.Draining || len(d.Input.NewKeys) != 0 {
-		t.Errorf("%+v, %d new keys", b, len(d.Input.NewKeys))
+	if b := d.Input.Ledger["b.example"]; len(b) != 1 || b[0].Stage != keyring.Draining || len(d.Input.Keys.Private) != 0 {
+		t.Errorf("%+v, %d new keys", b, len(d.Input.Keys.Private))
 	}
 	if r.Want.Domains[0].SignedBy != "" {
 		t.Error("the spec that was given changed")

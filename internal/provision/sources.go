@@ -30,10 +30,10 @@ func (s *Sources) Fill(ctx context.Context, r *Request) error {
 	if err != nil {
 		return err
 	}
-	if r.Record == nil {
-		r.Record = plan.Record{}
+	if r.Hashes == nil {
+		r.Hashes = plan.FileHashes{}
 	}
-	maps.Copy(r.Record, g.Pristine)
+	maps.Copy(r.Hashes, g.Pristine)
 	r.Facts, r.Scope = g.Facts, g.Scope
 	return nil
 }

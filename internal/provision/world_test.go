@@ -30,7 +30,7 @@ type world struct {
 	machine *machine.Machine
 	options provision.Options
 	ledger  keyring.Ledger
-	record  plan.Record
+	record  plan.FileHashes
 	facts   state.Facts // of the machine as it is
 	person
 
@@ -50,7 +50,7 @@ type world struct {
 func newWorld(t *testing.T, root string) *world {
 	t.Helper()
 	w := &world{
-		Mem: systemtest.NewMem(), t: t, ledger: keyring.Ledger{}, record: plan.Record{},
+		Mem: systemtest.NewMem(), t: t, ledger: keyring.Ledger{}, record: plan.FileHashes{},
 		options: provision.Options{Install: true, MakeKeys: true, Interactive: true},
 		facts:   state.Facts{Release: state.Release{ID: "debian", Version: "13"}, Files: map[state.Path][]byte{}},
 	}
@@ -80,7 +80,7 @@ func lab(t *testing.T) spec.Spec {
 // request asks for a spec, by the steps that are given; all without any.
 func (w *world) request(sp spec.Spec, list ...step.Step) provision.Request {
 	return provision.Request{
-		Want: sp, Facts: w.facts, Record: w.record, Steps: list, Keys: provision.KeyPlan{Ledger: w.ledger}, Advice: true,
+		Want: sp, Facts: w.facts, Hashes: w.record, Steps: list, Keys: provision.KeyPlan{Ledger: w.ledger}, Advice: true,
 	}
 }
 

@@ -43,7 +43,7 @@ func TestEachDomainOnceADay(t *testing.T) {
 				}
 				last[d] = now
 			}
-			if s = s.After(domains, due, nil, now); hour%12 == 0 {
+			if s = s.Next(domains, due, nil, now); hour%12 == 0 {
 				s = roundTrip(t, s)
 			}
 			if hour == 24 && len(last) != n {
@@ -66,7 +66,7 @@ func roundTrip(t *testing.T, s Schedule) Schedule {
 // week without power it makes up for an hour and a half.
 func TestPortions(t *testing.T) {
 	domains := names(10000)
-	s := Schedule{}.After(domains, nil, nil, start)
+	s := Schedule{}.Next(domains, nil, nil, start)
 	for elapsed, want := range map[time.Duration]int{time.Second: 20, time.Hour: 455, 7 * 24 * time.Hour: 682, -time.Hour: 455} {
 		if got := len(s.Due(domains, start.Add(elapsed))); got != want {
 			t.Errorf("after %v: %d, want %d", elapsed, got, want)
@@ -78,7 +78,7 @@ func TestPortions(t *testing.T) {
 // that of their names.
 func TestOrder(t *testing.T) {
 	domains := names(1000)
-	s := Schedule{}.After(domains, domains[:990], domains[5:8], start)
+	s := Schedule{}.Next(domains, domains[:990], domains[5:8], start)
 	due := s.Due(domains, start.Add(time.Hour))
 	if !sameSet(due[:3], domains[5:8]) {
 		t.Errorf("first: %v", due[:3])
@@ -89,9 +89,9 @@ func TestOrder(t *testing.T) {
 	if slices.IsSorted(due[13:]) {
 		t.Error("sorted by name: domains of one customer would share an hour")
 	}
-	s = s.After(domains, due, nil, start.Add(time.Hour))
-	if len(s.Wrong) != 0 {
-		t.Errorf("still wrong: %v", s.Wrong)
+	s = s.Next(domains, due, nil, start.Add(time.Hour))
+	if len(s.Faulty) != 0 {
+		t.Errorf("still wrong: %v", s.Faulty)
 	}
 }
 
@@ -172,7 +172,7 @@ type machine struct {
 	t       *testing.T
 	w       *world
 	now     time.Time
-	kept    map[string]keyring.Checked
+	kept    map[string]keyring.LastCheck
 	domains []string
 	restore func(domains []string) map[string]error
 	judged  map[string][]state.Record
@@ -181,7 +181,7 @@ type machine struct {
 }
 
 func newMachine(t *testing.T, domains ...string) *machine {
-	return &machine{t: t, w: newWorld(domains...), now: start, kept: map[string]keyring.Checked{}, domains: domains}
+	return &machine{t: t, w: newWorld(domains...), now: start, kept: map[string]keyring.LastCheck{}, domains: domains}
 }
 
 // tick goes on in time and looks.
@@ -190,15 +190,15 @@ func (m *machine) tick(later time.Duration) map[string]Result {
 	m.now = m.now.Add(later)
 	var list []Domain
 	for _, d := range m.domains {
-		list = append(list, Domain{Expected: dnscheck.Expected{Domain: d, Records: records(d)}, Signing: []string{key(d)}, Before: m.kept[d]})
+		list = append(list, Domain{Expected: dnscheck.Expected{Domain: d, Records: records(d)}, Signing: []string{key(d)}, Last: m.kept[d]})
 	}
 	tick := Tick{
-		Lost: func(string) []state.Path { return m.lost }, Check: m.w.check, Limits: Limits{AtOnce: 1, Each: time.Second, Whole: 10 * time.Second}, Now: m.now,
-		Judged: func(context.Context, []string) (map[string][]state.Record, error) { return m.judged, nil },
+		LostFiles: func(string) []state.Path { return m.lost }, Check: m.w.check, Limits: Limits{AtOnce: 1, Each: time.Second, Whole: 10 * time.Second}, Now: m.now,
+		ExpectedRecords: func(context.Context, []string) (map[string][]state.Record, error) { return m.judged, nil },
 		Save: func(results map[string]Result) error {
 			m.saves++
 			for d, r := range results {
-				c, err := keyring.ParseChecked(keyring.MarshalChecked(keyring.Checked{At: m.now, Watch: r.Watch}))
+				c, err := keyring.ParseLastCheck(keyring.MarshalLastCheck(keyring.LastCheck{At: m.now, Watch: r.Watch}))
 				if err != nil {
 					m.t.Fatal(err)
 				}
@@ -220,7 +220,7 @@ func (m *machine) tick(later time.Duration) map[string]Result {
 // said is a result in a line.
 func said(r Result, now time.Time) string {
 	var b strings.Builder
-	if r.Tell {
+	if r.Notify {
 		b.WriteString("tell ")
 	}
 	if r.Restored != nil {
@@ -229,7 +229,7 @@ func said(r Result, now time.Time) string {
 	if r.Failed != nil {
 		b.WriteString("failed: " + r.Failed.Error() + " ")
 	}
-	counts := r.Counts(now)
+	counts := r.Reportable(now)
 	for _, id := range slices.Sorted(maps.Keys(counts)) {
 		fmt.Fprintf(&b, "[%s: %s] ", id, counts[id].Text)
 	}
@@ -331,20 +331,20 @@ func TestDoubtLastsADay(t *testing.T) {
 		m.tick(0)
 		do(m.w)
 		for hour := range 23 {
-			if r := m.tick(time.Hour)[lab]; r.Tell || len(r.Counts(m.now)) > 0 {
+			if r := m.tick(time.Hour)[lab]; r.Notify || len(r.Reportable(m.now)) > 0 {
 				t.Errorf("%s, hour %d: %s", name, hour, said(r, m.now))
 			}
 		}
-		if r := m.tick(time.Hour)[lab]; !r.Tell {
+		if r := m.tick(time.Hour)[lab]; !r.Notify {
 			t.Errorf("%s, after a day: nothing", name)
 		}
-		if r := m.tick(time.Hour)[lab]; r.Tell {
+		if r := m.tick(time.Hour)[lab]; r.Notify {
 			t.Errorf("%s: twice", name)
 		}
 		m.w = newWorld(lab)
 		m.tick(time.Hour)
 		do(m.w)
-		if r := m.tick(time.Hour)[lab]; r.Tell {
+		if r := m.tick(time.Hour)[lab]; r.Notify {
 			t.Errorf("%s: a new doubt counts at once", name)
 		}
 	}
@@ -367,10 +367,10 @@ func TestRestoresOnceAWeek(t *testing.T) {
 	for range 10 * 7 * 24 {
 		m.w.set(key(lab), "")
 		r := m.tick(time.Hour)[lab]
-		if r.Tell {
+		if r.Notify {
 			told++
 		}
-		if r.Restored != nil && (len(r.Counts(m.now)) > 0 || r.Restored[key(lab)].Text != "missing at ns1.example, ns2.example") {
+		if r.Restored != nil && (len(r.Reportable(m.now)) > 0 || r.Restored[key(lab)].Text != "missing at ns1.example, ns2.example") {
 			t.Fatalf("%+v", r)
 		}
 	}
@@ -416,7 +416,7 @@ func TestSlow(t *testing.T) {
 		wanted = append(wanted, dnscheck.Expected{Domain: d, Records: records(d)})
 	}
 	began := time.Now()
-	seen := lookAll(t.Context(), w.check, wanted, Limits{AtOnce: 1, Each: 30 * time.Millisecond, Whole: 200 * time.Millisecond})
+	seen := checkAll(t.Context(), w.check, wanted, Limits{AtOnce: 1, Each: 30 * time.Millisecond, Whole: 200 * time.Millisecond})
 	if took := time.Since(began); took > 2*time.Second || len(seen) == 0 || len(seen) > 7 || w.looks > 8 {
 		t.Errorf("%v, %d seen, %d looks", took, len(seen), w.looks)
 	}
@@ -426,14 +426,14 @@ func TestSlow(t *testing.T) {
 // domains.
 func BenchmarkSchedule(b *testing.B) {
 	domains := names(10000)
-	text := Schedule{}.After(domains, domains, nil, start).Marshal()
+	text := Schedule{}.Next(domains, domains, nil, start).Marshal()
 	for b.Loop() {
 		s, err := ParseSchedule(text)
 		if err != nil {
 			b.Fatal(err)
 		}
 		now := start.Add(time.Hour)
-		text = s.After(domains, s.Due(domains, now), nil, now).Marshal()
+		text = s.Next(domains, s.Due(domains, now), nil, now).Marshal()
 	}
 }
 

@@ -31,7 +31,7 @@ type Problem struct {
 func Problems(domain string, problems map[string]keyring.Problem, now time.Time) []Problem {
 	var list []Problem
 	for _, about := range slices.Sorted(maps.Keys(problems)) {
-		if p := problems[about]; p.Counts(now) {
+		if p := problems[about]; p.Reportable(now) {
 			list = append(list, Problem{Domain: domain, About: about, Since: p.Since, Fault: p.Fault, Found: p.Text, Remedy: p.Remedy, Gone: p.Gone})
 		}
 	}
@@ -40,7 +40,7 @@ func Problems(domain string, problems map[string]keyring.Problem, now time.Time)
 
 // KeyGone returns what name servers said when none of them had the record of a
 // key, "" if that was not so in the last look.
-func KeyGone(last keyring.Checked, domain, selector string) string {
+func KeyGone(last keyring.LastCheck, domain, selector string) string {
 	p := last.Watch.Problems[ID(state.Record{Name: selector + "._domainkey." + domain + ".", Type: "TXT"})]
 	if !p.Gone {
 		return ""

@@ -66,7 +66,7 @@ func TestWhatIsSaidOfRecordsThatAreGone(t *testing.T) {
 			t.Errorf("%s:\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(c.want, "\n"))
 		}
 	}
-	check := keyring.Checked{Watch: keyring.Watch{Problems: gone}}
+	check := keyring.LastCheck{Watch: keyring.Watch{Problems: gone}}
 	for selector, want := range map[string]string{"s1": "missing at ns1", "s2": ""} {
 		if got := recordwatch.KeyGone(check, "lab.example", selector); got != want {
 			t.Errorf("%s: %q, want %q", selector, got, want)

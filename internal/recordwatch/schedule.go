@@ -15,23 +15,23 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Few domains are looked at in every tick, and as many in any case.
-const Few = 20
+// MinPerTick domains are looked at in every tick, and as many in any case.
+const MinPerTick = 20
 
 const (
 	// cycle is the time in which every domain has its turn. It is less than a day
 	// since ticks may come late (RandomizedDelaySec of the timer).
 	cycle = 22 * time.Hour
-	// usual and longest bound the time since the last tick that counts: a machine
+	// defaultInterval and longest bound the time since the last tick that counts: a machine
 	// that was off does not make up for it in one tick.
-	usual, longest = time.Hour, 90 * time.Minute
+	defaultInterval, maxInterval = time.Hour, 90 * time.Minute
 )
 
 // Schedule is when the records of each domain were last looked at.
 type Schedule struct {
-	Last   time.Time            // the last tick that looked
-	Looked map[string]time.Time // by domain
-	Wrong  map[string]bool      // domains of which something was not right then
+	Last      time.Time            // the last tick that looked
+	CheckedAt map[string]time.Time // by domain
+	Faulty    map[string]bool      // domains of which something was not right then
 }
 
 // Due are the domains whose turn it is: all of few, and of many those that were
@@ -46,7 +46,7 @@ func (s Schedule) Due(domains []string, now time.Time) []string {
 	}
 	turns := make([]turn, 0, len(domains))
 	for _, d := range domains {
-		turns = append(turns, turn{d, s.looked(d, now).Unix(), hash(d)})
+		turns = append(turns, turn{d, s.lastCheck(d, now).Unix(), hash(d)})
 	}
 	slices.SortFunc(turns, func(a, b turn) int {
 		return cmp.Or(cmp.Compare(a.looked, b.looked), cmp.Compare(a.hash, b.hash), cmp.Compare(a.domain, b.domain))
@@ -54,7 +54,7 @@ func (s Schedule) Due(domains []string, now time.Time) []string {
 	quota := s.quota(len(turns), now)
 	var due, others []string
 	for _, t := range turns {
-		if s.Wrong[t.domain] && len(due) < Few {
+		if s.Faulty[t.domain] && len(due) < MinPerTick {
 			due = append(due, t.domain)
 		} else {
 			others = append(others, t.domain)
@@ -68,39 +68,39 @@ func (s Schedule) Due(domains []string, now time.Time) []string {
 func (s Schedule) quota(n int, now time.Time) int {
 	elapsed := now.Sub(s.Last)
 	if s.Last.IsZero() || elapsed < 0 {
-		elapsed = usual
+		elapsed = defaultInterval
 	}
-	part := float64(min(elapsed, longest)) / float64(cycle)
-	return max(Few, int(part*float64(n)+1))
+	part := float64(min(elapsed, maxInterval)) / float64(cycle)
+	return max(MinPerTick, int(part*float64(n)+1))
 }
 
-// looked is when a domain was last looked at. A time in the future is of a clock
+// lastCheck is when a domain was last looked at. A time in the future is of a clock
 // that went wrong, and none.
-func (s Schedule) looked(domain string, now time.Time) time.Time {
-	if at := s.Looked[domain]; !at.After(now) {
+func (s Schedule) lastCheck(domain string, now time.Time) time.Time {
+	if at := s.CheckedAt[domain]; !at.After(now) {
 		return at
 	}
 	return time.Time{}
 }
 
-// After is the schedule once some domains were looked at. Those that are no
+// Next is the schedule once some domains were looked at. Those that are no
 // longer there are forgotten.
-func (s Schedule) After(domains []string, looked, wrong []string, now time.Time) Schedule {
-	out := Schedule{Last: now, Looked: make(map[string]time.Time, len(domains)), Wrong: map[string]bool{}}
+func (s Schedule) Next(domains []string, looked, wrong []string, now time.Time) Schedule {
+	out := Schedule{Last: now, CheckedAt: make(map[string]time.Time, len(domains)), Faulty: map[string]bool{}}
 	for _, d := range domains {
-		if at, ok := s.Looked[d]; ok {
-			out.Looked[d] = at
+		if at, ok := s.CheckedAt[d]; ok {
+			out.CheckedAt[d] = at
 		}
-		if s.Wrong[d] {
-			out.Wrong[d] = true
+		if s.Faulty[d] {
+			out.Faulty[d] = true
 		}
 	}
 	for _, d := range looked {
-		out.Looked[d] = now
-		delete(out.Wrong, d)
+		out.CheckedAt[d] = now
+		delete(out.Faulty, d)
 	}
 	for _, d := range wrong {
-		out.Wrong[d] = true
+		out.Faulty[d] = true
 	}
 	return out
 }
@@ -126,23 +126,23 @@ func ParseSchedule(text []byte) (Schedule, error) {
 	if err := json.Unmarshal(text, &doc); err != nil {
 		return Schedule{}, fmt.Errorf("parse %s: %w", state.WatchFile, err)
 	}
-	s := Schedule{Last: time.Unix(doc.Last, 0).UTC(), Looked: make(map[string]time.Time, len(doc.Looked)), Wrong: map[string]bool{}}
+	s := Schedule{Last: time.Unix(doc.Last, 0).UTC(), CheckedAt: make(map[string]time.Time, len(doc.Looked)), Faulty: map[string]bool{}}
 	for d, at := range doc.Looked {
-		s.Looked[d] = time.Unix(at, 0).UTC()
+		s.CheckedAt[d] = time.Unix(at, 0).UTC()
 	}
 	for _, d := range doc.Wrong {
-		s.Wrong[d] = true
+		s.Faulty[d] = true
 	}
 	return s, nil
 }
 
 // Marshal writes the file.
 func (s Schedule) Marshal() []byte {
-	doc := scheduleText{Last: s.Last.Unix(), Looked: make(map[string]int64, len(s.Looked))}
-	for d, at := range s.Looked {
+	doc := scheduleText{Last: s.Last.Unix(), Looked: make(map[string]int64, len(s.CheckedAt))}
+	for d, at := range s.CheckedAt {
 		doc.Looked[d] = at.Unix()
 	}
-	for d := range s.Wrong {
+	for d := range s.Faulty {
 		doc.Wrong = append(doc.Wrong, d)
 	}
 	slices.Sort(doc.Wrong)

@@ -16,15 +16,15 @@ type Tick struct {
 	Check  Checker
 	Limits Limits
 	Now    time.Time
-	// Judged are the records that name servers should have in the end, beside
+	// ExpectedRecords are the records that name servers should have in the end, beside
 	// those of the administrator's that are there, by domain. It is asked about
 	// few domains, since it looks at zones and resolves policies.
-	Judged func(ctx context.Context, domains []string) (map[string][]state.Record, error)
+	ExpectedRecords func(ctx context.Context, domains []string) (map[string][]state.Record, error)
 	// Restore puts records of domains back, and says of each why it could not.
 	// Domains that it says nothing of it did not try.
 	Restore func(ctx context.Context, domains []string) map[string]error
-	// Lost are the files of a domain as Domain.Lost has them; nil for none.
-	Lost func(domain string) []state.Path
+	// LostFiles are the files of a domain as Domain.LostFiles has them; nil for none.
+	LostFiles func(domain string) []state.Path
 	// Save keeps what was seen. It is called before anything is put back, so that
 	// a run that dies is not repeated every hour.
 	Save func(map[string]Result) error
@@ -32,21 +32,21 @@ type Tick struct {
 
 // Result is what one tick found of a domain.
 type Result struct {
-	View  dnscheck.Result
+	Check dnscheck.Result
 	Watch keyring.Watch
-	// Tell: a person is to be told of the problems.
-	Tell bool
+	// Notify: a person is to be told of the problems.
+	Notify bool
 	// Restored are the problems as they were before records were put back, nil
 	// if nothing was; Failed is why that could not be done.
 	Restored map[string]keyring.Problem
 	Failed   error
 }
 
-// Counts are the problems that are for people, by what they are about.
-func (r Result) Counts(now time.Time) map[string]keyring.Problem {
+// Reportable are the problems that are for people, by what they are about.
+func (r Result) Reportable(now time.Time) map[string]keyring.Problem {
 	out := map[string]keyring.Problem{}
 	for id, p := range r.Watch.Problems {
-		if p.Counts(now) {
+		if p.Reportable(now) {
 			out[id] = p
 		}
 	}
@@ -60,8 +60,8 @@ func (t Tick) Run(ctx context.Context, domains []Domain) (map[string]Result, err
 	for _, d := range domains {
 		known[d.Domain] = d
 	}
-	results := t.look(ctx, domains)
-	unjudged := t.judgeBeside(ctx, known, results)
+	results := t.check(ctx, domains)
+	unjudged := t.compareAdminRecords(ctx, known, results)
 	var lost []string
 	for name, r := range results {
 		if t.Restore != nil && restorable(r.Watch, t.Now) {
@@ -73,62 +73,62 @@ func (t Tick) Run(ctx context.Context, domains []Domain) (map[string]Result, err
 		t.restore(ctx, known, results, lost)
 	}
 	for name, r := range results {
-		r.Tell = tell(&r.Watch, t.Now) || r.Restored != nil
+		r.Notify = notify(&r.Watch, t.Now) || r.Restored != nil
 		results[name] = r
 	}
 	return results, errors.Join(unjudged, t.Save(results))
 }
 
-func (t Tick) look(ctx context.Context, domains []Domain) map[string]Result {
+func (t Tick) check(ctx context.Context, domains []Domain) map[string]Result {
 	wanted, known := []dnscheck.Expected{}, map[string]Domain{}
 	for _, d := range domains {
-		if t.Lost != nil {
-			d.Lost = t.Lost(d.Domain)
+		if t.LostFiles != nil {
+			d.LostFiles = t.LostFiles(d.Domain)
 		}
-		wanted, known[d.Domain] = append(wanted, d.wanted()), d
+		wanted, known[d.Domain] = append(wanted, d.expected()), d
 	}
 	results := map[string]Result{}
-	for _, v := range lookAll(ctx, t.Check, wanted, t.Limits) {
-		results[v.Domain] = Result{View: v, Watch: known[v.Domain].judge(v, t.Now)}
+	for _, v := range checkAll(ctx, t.Check, wanted, t.Limits) {
+		results[v.Domain] = Result{Check: v, Watch: known[v.Domain].evaluate(v, t.Now)}
 	}
 	return results
 }
 
-// judgeBeside looks again at domains that have policies which may be right though
+// compareAdminRecords looks again at domains that have policies which may be right though
 // they are not ours: with the records that are right there. The first of them,
 // since that takes time; for the others it does no harm to wait.
-func (t Tick) judgeBeside(ctx context.Context, known map[string]Domain, results map[string]Result) error {
+func (t Tick) compareAdminRecords(ctx context.Context, known map[string]Domain, results map[string]Result) error {
 	var names []string
 	for name, r := range results {
 		d := known[name]
-		if slices.ContainsFunc(d.wanted().Records, func(x state.Record) bool { return d.unclear(x, sightOf(r.View, x)) }) {
+		if slices.ContainsFunc(d.expected().Records, func(x state.Record) bool { return d.maybeAdminRecord(x, answersFor(r.Check, x)) }) {
 			names = append(names, name)
 		}
 	}
-	if len(names) == 0 || t.Judged == nil {
+	if len(names) == 0 || t.ExpectedRecords == nil {
 		return nil
 	}
 	slices.Sort(names)
-	names = names[:min(len(names), Few)]
-	lists, err := t.Judged(ctx, names)
+	names = names[:min(len(names), MinPerTick)]
+	lists, err := t.ExpectedRecords(ctx, names)
 	if err != nil {
 		return err
 	}
 	var again []Domain
 	for _, name := range names {
 		if list, ok := lists[name]; ok {
-			known[name] = known[name].beside(list)
+			known[name] = known[name].expecting(list)
 			again = append(again, known[name])
 		}
 	}
-	for name, r := range t.look(ctx, again) {
+	for name, r := range t.check(ctx, again) {
 		results[name] = r
 	}
 	return nil
 }
 
-// beside expects what was judged right beside the records that are there.
-func (d Domain) beside(list []state.Record) Domain {
+// expecting expects what was judged right beside the records that are there.
+func (d Domain) expecting(list []state.Record) Domain {
 	own := map[string]string{}
 	for _, r := range d.Records {
 		id := ID(r)
@@ -140,7 +140,7 @@ func (d Domain) beside(list []state.Record) Domain {
 			own[id] = list[i].Value
 		}
 	}
-	d.Before.Watch.Own, d.judged = own, true
+	d.Last.Watch.AdminRecords, d.compared = own, true
 	return d
 }
 
@@ -148,7 +148,7 @@ func (t Tick) restore(ctx context.Context, known map[string]Domain, results map[
 	before := map[string]Result{}
 	for _, name := range lost {
 		r := results[name]
-		r.Watch = restoring(r.Watch, t.Now)
+		r.Watch = markRestored(r.Watch, t.Now)
 		results[name], before[name] = r, r
 	}
 	if err := t.Save(results); err != nil {
@@ -167,29 +167,29 @@ func (t Tick) restore(ctx context.Context, known map[string]Domain, results map[
 		if !done || err != nil {
 			r.Failed = err
 			if !done { // and another time it may be
-				r.Watch.Restored = known[name].Before.Watch.Restored
+				r.Watch.Restored = known[name].Last.Watch.Restored
 			}
 			results[name] = r
 			continue
 		}
 		d := known[name]
-		d.Before.Watch = r.Watch
+		d.Last.Watch = r.Watch
 		again = append(again, d)
 		r.Restored = r.Watch.Problems
 		results[name] = r
 	}
-	for name, r := range t.look(ctx, again) {
+	for name, r := range t.check(ctx, again) {
 		r.Restored = before[name].Watch.Problems
 		results[name] = r
 	}
 }
 
-// Checks returns what results say of domains that have the keys, and what the next
+// LastChecks returns what results say of domains that have the keys, and what the next
 // looks have to know, both by domain.
-func Checks(results map[string]Result, keys keyring.Ledger, now time.Time) (map[string]keyring.Checked, map[string]keyring.Watch) {
-	checked, watches := make(map[string]keyring.Checked, len(results)), make(map[string]keyring.Watch, len(results))
+func LastChecks(results map[string]Result, keys keyring.Ledger, now time.Time) (map[string]keyring.LastCheck, map[string]keyring.Watch) {
+	checked, watches := make(map[string]keyring.LastCheck, len(results)), make(map[string]keyring.Watch, len(results))
 	for name, r := range results {
-		checked[name] = r.View.Checked(keys[name], now)
+		checked[name] = r.Check.LastCheck(keys[name], now)
 		watches[name] = r.Watch
 	}
 	return checked, watches

@@ -112,7 +112,7 @@ func laterRuns(entries, runs []apply.Entry) string {
 // Every run changes the record of hashes, so that does not count.
 func sharePath(e apply.Entry, runs []apply.Entry) bool {
 	return slices.ContainsFunc(e.Paths, func(p state.Path) bool {
-		return p != plan.RecordPath && slices.ContainsFunc(runs, func(r apply.Entry) bool { return slices.Contains(r.Paths, p) })
+		return p != plan.HashesFile && slices.ContainsFunc(runs, func(r apply.Entry) bool { return slices.Contains(r.Paths, p) })
 	})
 }
 

@@ -32,7 +32,7 @@ type host struct {
 func newHost(t *testing.T) *host {
 	t.Helper()
 	mem := systemtest.NewMem()
-	for _, dir := range []state.Path{"/etc/mailsetup", "/etc/opendkim", "/etc/bind/mailsetup", plan.Home, keyring.Dir()} {
+	for _, dir := range []state.Path{"/etc/mailsetup", "/etc/opendkim", "/etc/bind/mailsetup", plan.OwnDir, keyring.Dir()} {
 		mem.Put(dir, state.Object{Kind: state.Directory, Mode: 0o755, Owner: state.Root})
 	}
 	m := machine.New(mem, nil, machine.Options{Command: "rollback", Clock: func() time.Time { return november.AddDate(0, 0, 1) }})
@@ -191,7 +191,7 @@ func TestWhatCannotBeTakenBack(t *testing.T) {
 
 // undone is a journal whose one run, c, failed and was undone.
 func undone(h *host) *apply.Journal {
-	dir := plan.Home + "/undone"
+	dir := plan.OwnDir + "/undone"
 	h.PutFile(dir.Join("c", "run.jsonl"), `{"event":"begin","id":"c","time":"2026-01-01T00:00:00Z"}`+"\n"+`{"event":"undone"}`+"\n")
 	return apply.NewJournal(h.Mem, dir)
 }

@@ -58,7 +58,7 @@ func (r *run) confirm(ctx context.Context, d *provision.Draft) error {
 		return nil
 	case r.consented:
 		p := d.Plan
-		p.Notes = slices.DeleteFunc(slices.Clone(p.Notes), func(n state.Note) bool { return !n.Passing }) // they come with the result
+		p.Notes = slices.DeleteFunc(slices.Clone(p.Notes), func(n state.Note) bool { return !n.Informational }) // they come with the result
 		r.UI.ShowPlan(p)
 		return nil
 	}
@@ -141,7 +141,7 @@ func (b *batch) apply(ctx context.Context, domains []string) error {
 func (r *run) request(domains []string) provision.Request {
 	due := r.due.Only(domains)
 	req := provision.Request{
-		Want: r.Spec, Have: &r.Spec, Scope: step.Only(domains...), Facts: r.facts, Record: r.record,
+		Want: r.Spec, Have: &r.Spec, Scope: step.Only(domains...), Facts: r.facts, Hashes: r.hashes,
 		Steps: due.Steps(r.Spec), Keys: due.KeyPlan(r.Spec, r.ledger, r.now),
 		KeysOnly: true, Quiet: !r.Compromised && due.RecordsOnly(), OnDrift: provision.RefuseDrift, Proof: provision.ProveSigner,
 	}

@@ -34,7 +34,7 @@ func (s *server) rotator() *rotation.Rotator {
 // memory keeps what runs remember.
 type memory struct{ *server }
 
-func (s memory) LoadLedger() (keyring.Ledger, plan.Record, error) {
+func (s memory) LoadLedger() (keyring.Ledger, plan.FileHashes, error) {
 	return s.ledger(), s.record(), s.broken
 }
 
@@ -45,11 +45,11 @@ func (s memory) LoadElapsed(l keyring.Ledger) (keyring.Elapsed, error) {
 
 func (s memory) SaveElapsed(p keyring.Elapsed) error { s.passed = p; return nil }
 
-func (s memory) LastCheck(domain string) keyring.Checked { return s.checks[domain] }
+func (s memory) LastCheck(domain string) keyring.LastCheck { return s.checks[domain] }
 
 func (s memory) SaveChecks(results map[string]recordwatch.Result) error {
 	for domain, r := range results {
-		s.checks[domain] = keyring.Checked{At: s.now, Watch: r.Watch}
+		s.checks[domain] = keyring.LastCheck{At: s.now, Watch: r.Watch}
 	}
 	return nil
 }
@@ -112,11 +112,11 @@ func (p provisioner) Gather(context.Context, provision.Request) (state.Facts, er
 
 func (p provisioner) Plan(_ context.Context, r provision.Request) (*provision.Draft, error) {
 	in := step.Input{
-		Spec: r.Want, Facts: r.Facts, Keys: r.Keys.Ledger, Written: r.Keys.OnDisk, NewKeys: map[state.Path][]byte{}, Now: p.now,
-		Consents: map[string]bool{}, Scope: r.Scope, Retire: r.Keys.Withdraw,
+		Spec: r.Want, Facts: r.Facts, Ledger: r.Keys.Ledger, Now: p.now, Consents: map[string]bool{}, Scope: r.Scope,
+		Keys: step.KeyChanges{OnDisk: r.Keys.OnDisk, Private: map[state.Path][]byte{}, Withdraw: r.Keys.Withdraw},
 	}
 	if r.Keys.After != nil {
-		in.Keys, in.Early = r.Keys.After, r.Keys.During
+		in.Ledger, in.Keys.During = r.Keys.After, r.Keys.During
 	}
 	touched := slices.DeleteFunc(slices.Clone(r.Want.Domains), func(d spec.Domain) bool { return !r.Scope.Includes(d.Name) })
 	err := dkimkeys.CheckAll(p.mem, touched, r.Keys.Ledger, func(domain string, _ keyring.Key) bool { return r.Keys.Replaced[domain] })
@@ -165,7 +165,7 @@ func (p provisioner) ExpectedRecords(_ context.Context, domains []string) (map[s
 	all := map[string][]state.Record{}
 	for _, name := range domains {
 		d, _ := p.domain(name)
-		all[name] = dns.Served(p.input(), d)
+		all[name] = dns.ServedRecords(p.input(), d)
 	}
 	return all, nil
 }

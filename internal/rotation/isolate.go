@@ -55,7 +55,7 @@ func (i *isolator) try(domains []string) error {
 		return nil
 	}
 	err := i.operation(domains)
-	var named state.Trouble
+	var named state.DomainErrors
 	switch {
 	case err == nil:
 		i.done = append(i.done, domains...)
@@ -78,7 +78,7 @@ func (i *isolator) try(domains []string) error {
 }
 
 // skipFailing goes on without the domains that an error names.
-func (i *isolator) skipFailing(named state.Trouble, domains []string) error {
+func (i *isolator) skipFailing(named state.DomainErrors, domains []string) error {
 	var others []string
 	for _, d := range domains {
 		if err := named[d]; err != nil {

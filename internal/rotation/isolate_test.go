@@ -49,8 +49,8 @@ func newMany(n int) *many {
 	return m
 }
 
-func (m *many) LoadLedger() (keyring.Ledger, plan.Record, error) {
-	return maps.Clone(m.ledger), plan.Record{}, nil
+func (m *many) LoadLedger() (keyring.Ledger, plan.FileHashes, error) {
+	return maps.Clone(m.ledger), plan.FileHashes{}, nil
 }
 
 func (m *many) LoadElapsed(keyring.Ledger) (keyring.Elapsed, error) { return keyring.Elapsed{}, nil }
@@ -167,7 +167,7 @@ func TestTheSearchEndsSoonWhereAllFail(t *testing.T) {
 func TestTheDomainsThatAnErrorNamesAreSkipped(t *testing.T) {
 	m := newMany(1_000)
 	m.plan = func(domains []string) error {
-		named := state.Trouble{}
+		named := state.DomainErrors{}
 		for _, d := range domains {
 			if strings.HasSuffix(d, "7.example") {
 				named[d] = errors.New("no")
@@ -184,7 +184,7 @@ func TestTheDomainsThatAnErrorNamesAreSkipped(t *testing.T) {
 		t.Errorf("%v: %d plans, %d attempts, %d done", err, m.plans, m.tries, len(m.done))
 	}
 	m = newMany(2)
-	m.plan = func([]string) error { return state.Trouble{"other.example": errors.New("no")} }
+	m.plan = func([]string) error { return state.DomainErrors{"other.example": errors.New("no")} }
 	if report, err := m.run(t); report != nil || err == nil || err.Error() != "no" {
 		t.Errorf("about a domain that was not asked for: %v", err)
 	}

@@ -60,7 +60,7 @@ func newReport() *Report {
 func (r *Report) add(res provision.Result, quiet bool) {
 	r.Changed, r.Runs = true, []string{apply.FirstID(res.Report.ID)}
 	if !quiet {
-		r.Notes = append(r.Notes, slices.DeleteFunc(slices.Clone(res.Notes), func(n state.Note) bool { return n.Passing })...)
+		r.Notes = append(r.Notes, slices.DeleteFunc(slices.Clone(res.Notes), func(n state.Note) bool { return n.Informational })...)
 	}
 }
 

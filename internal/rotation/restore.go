@@ -34,13 +34,13 @@ func (r *watcher) restore(ctx context.Context, domains []string) map[string]erro
 
 // includeAgain makes zones include our fragments again that they lost.
 func (r *watcher) includeAgain(ctx context.Context, domains []string, errs map[string]error) {
-	if err := r.gather(ctx, steps.Restoring(), domains); err != nil {
+	if err := r.gather(ctx, steps.IncludeRestoration(), domains); err != nil {
 		r.UI.Logf("%s", message(err))
 		return
 	}
 	var lost []string
 	for _, name := range domains {
-		if z, dropped := dns.DroppedZone(r.facts, name); dropped {
+		if z, dropped := dns.ZoneWithoutInclude(r.facts, name); dropped {
 			if errs[name] = r.fragmentEdited(z); errs[name] == nil {
 				lost = append(lost, name)
 			}
@@ -49,12 +49,12 @@ func (r *watcher) includeAgain(ctx context.Context, domains []string, errs map[s
 	stale := false
 	i := newIsolator(len(lost), func(domains []string) error {
 		if stale {
-			if err := r.gather(ctx, steps.Restoring(), domains); err != nil {
+			if err := r.gather(ctx, steps.IncludeRestoration(), domains); err != nil {
 				return err
 			}
 		}
 		stale = true
-		return r.putBack(ctx, steps.Restoring(), domains)
+		return r.putBack(ctx, steps.IncludeRestoration(), domains)
 	})
 	r.halted = i.try(lost)
 	for _, f := range i.failed {
@@ -74,12 +74,12 @@ func (r *watcher) rebuild(ctx context.Context, domains []string, errs map[string
 		tried++
 		about := []string{name}
 		err := r.gather(ctx, nil, about)
-		if sharing := dns.Sharing(step.Input{Spec: r.Spec, Facts: r.facts}, name); err == nil && len(sharing) > 1 {
+		if sharing := dns.DomainsOfZone(step.Input{Spec: r.Spec, Facts: r.facts}, name); err == nil && len(sharing) > 1 {
 			about = sharing
 			err = r.gather(ctx, nil, about)
 		}
 		if err == nil {
-			err = r.putBack(ctx, steps.Rebuilding(), about)
+			err = r.putBack(ctx, steps.FragmentRebuild(), about)
 		}
 		if errs[name] = err; isFatal(err) {
 			r.halted = err
@@ -89,7 +89,7 @@ func (r *watcher) rebuild(ctx context.Context, domains []string, errs map[string
 
 func (r *watcher) restoreRequest(list []step.Step, domains []string) provision.Request {
 	return provision.Request{
-		Want: r.Spec, Have: &r.Spec, Scope: step.Only(domains...), Facts: r.facts, Record: r.record,
+		Want: r.Spec, Have: &r.Spec, Scope: step.Only(domains...), Facts: r.facts, Hashes: r.hashes,
 		Steps: list, Keys: provision.KeyPlan{Ledger: r.ledger}, KeysOnly: true, OnDrift: provision.RefuseDrift, Proof: provision.ProveSigner,
 	}
 }
@@ -111,7 +111,7 @@ func (r *watcher) putBack(ctx context.Context, list []step.Step, domains []strin
 	}
 	for _, st := range d.Plan.Stages {
 		for _, c := range st.Changes {
-			if c.Path.Dir() == dns.FragmentDir && c.After.Kind == state.Regular && r.record[c.Path] != plan.Hash(c.After.Content) {
+			if c.Path.Dir() == dns.FragmentDir && c.After.Kind == state.Regular && r.hashes[c.Path] != plan.Hash(c.After.Content) {
 				return hint.New("mailsetup init shows what it would be, and makes it", "%s would not be what it was", c.Path)
 			}
 		}
@@ -134,7 +134,7 @@ func (r *watcher) lostFragments(domain string) []state.Path {
 		return nil
 	}
 	return slices.DeleteFunc(dns.FragmentsOf(domain), func(p state.Path) bool {
-		_, written := r.record[p]
+		_, written := r.hashes[p]
 		return !written || exists(r.System, p)
 	})
 }
@@ -146,7 +146,7 @@ func (r *watcher) fragmentEdited(z state.Zone) error {
 	if err != nil {
 		return err
 	}
-	if r.record[file] != plan.Hash(o.Content) {
+	if r.hashes[file] != plan.Hash(o.Content) {
 		return hint.New("mailsetup init --dry-run shows the difference; init --overwrite-drift writes our version", "%s is not as mailsetup left it", file)
 	}
 	return nil

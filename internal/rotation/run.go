@@ -55,13 +55,13 @@ type Rotator struct {
 type Store interface {
 	// LoadLedger returns the keys of all domains, and hashes of what earlier runs
 	// wrote.
-	LoadLedger() (keyring.Ledger, plan.Record, error)
+	LoadLedger() (keyring.Ledger, plan.FileHashes, error)
 	// LoadElapsed returns how long keys have certainly been in their stages, up to
 	// now.
 	LoadElapsed(keyring.Ledger) (keyring.Elapsed, error)
 	SaveElapsed(keyring.Elapsed) error
 	// LastCheck returns what was last seen of a domain's records.
-	LastCheck(domain string) keyring.Checked
+	LastCheck(domain string) keyring.LastCheck
 	SaveChecks(map[string]recordwatch.Result) error
 	LoadSchedule() (schedule recordwatch.Schedule, unreadable, err error)
 	SaveSchedule(recordwatch.Schedule) error
@@ -127,7 +127,7 @@ type run struct {
 
 	domains   []string // that the run is about, none for all
 	marked    []string // whose keys are compromised since this run
-	record    plan.Record
+	hashes    plan.FileHashes
 	consented bool // a person agreed to a plan of this run
 	report    *Report
 }
@@ -173,7 +173,7 @@ func (r *Rotator) open(o Options) (*run, error) {
 
 // reload reads the ledger as it is on disk.
 func (r *run) reload() (err error) {
-	r.ledger, r.record, err = r.Store.LoadLedger()
+	r.ledger, r.hashes, err = r.Store.LoadLedger()
 	return err
 }
 
@@ -344,7 +344,7 @@ func (r *run) skipUnusableZones() {
 		return z.Problem == "" || !exists(r.System, dns.Fragment(z))
 	})
 	for _, domain := range r.due.Domains() {
-		if i := slices.IndexFunc(unusable, func(z state.Zone) bool { return z.Holds(domain + ".") }); i >= 0 {
+		if i := slices.IndexFunc(unusable, func(z state.Zone) bool { return z.Contains(domain + ".") }); i >= 0 {
 			r.skip(hint.New(unusable[i].Hint, "zone %s: %s", unusable[i].Origin, unusable[i].Problem), domain)
 		}
 	}

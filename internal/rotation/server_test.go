@@ -53,7 +53,7 @@ type server struct {
 	missing    map[string]string // what DNS says instead of a key, by selector and domain
 	unusable   map[string]string // what is wrong with a zone, by origin
 	refuse     bool              // whoever is asked says no
-	checks     map[string]keyring.Checked
+	checks     map[string]keyring.LastCheck
 	schedule   recordwatch.Schedule
 	successors map[string]dkimkeys.Pair
 	fresh      []dkimkeys.Pair
@@ -79,7 +79,7 @@ func newServer(t *testing.T, r *rand.Rand, modes map[string]spec.DNSMode) *serve
 	s := &server{
 		t: t, r: r, mem: systemtest.NewMem(), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		hand: map[string]map[string]string{}, signed: map[string]time.Time{}, moves: map[string]int{}, drain: 400 * 24 * time.Hour,
-		missing: map[string]string{}, unusable: map[string]string{}, checks: map[string]keyring.Checked{}, successors: map[string]dkimkeys.Pair{},
+		missing: map[string]string{}, unusable: map[string]string{}, checks: map[string]keyring.LastCheck{}, successors: map[string]dkimkeys.Pair{},
 		mailbox: filepath.Join(t.TempDir(), "root"),
 	}
 	s.boot = s.now
@@ -190,10 +190,10 @@ func (s *server) input() step.Input {
 			s.must(err)
 			return string(f.Content)
 		})
-		z := state.Zone{Origin: origin, Kind: "primary", File: zoneFile(origin), Content: o.Content, Records: own, Ours: ours}
+		z := state.Zone{Origin: origin, Kind: "primary", File: zoneFile(origin), Content: o.Content, Records: own, OurRecords: ours}
 		if f, err := s.mem.Read(dns.Fragment(z)); err == nil && len(ours) == 0 && len(f.Content) > 0 {
-			z.Ours, _ = s.parse(origin, string(f.Content), nil)
-			z.Dropped = len(z.Ours) > 0
+			z.OurRecords, _ = s.parse(origin, string(f.Content), nil)
+			z.IncludeLost = len(z.OurRecords) > 0
 		}
 		facts.Zones = append(facts.Zones, z)
 		if !slices.ContainsFunc(s.sp.Domains, func(d spec.Domain) bool {
@@ -207,7 +207,7 @@ func (s *server) input() step.Input {
 				return p.Origin == origin && slices.ContainsFunc(p.Records, func(x state.Record) bool { return state.Same(x, r) })
 			})
 			if mine {
-				z.Update.Ours = append(z.Update.Ours, r)
+				z.Update.OurRecords = append(z.Update.OurRecords, r)
 			} else {
 				z.Records = append(z.Records, r)
 			}
@@ -215,7 +215,7 @@ func (s *server) input() step.Input {
 		facts.Updated = append(facts.Updated, z)
 	}
 	return step.Input{
-		Spec: s.sp, Facts: facts, Keys: keys, Written: maps.Clone(keys), NewKeys: map[state.Path][]byte{}, Now: s.now,
+		Spec: s.sp, Facts: facts, Ledger: keys, Keys: step.KeyChanges{OnDisk: maps.Clone(keys), Private: map[state.Path][]byte{}}, Now: s.now,
 		Consents: map[string]bool{},
 	}
 }
@@ -275,7 +275,7 @@ func (s *server) carryOut(announced plan.Plan, in step.Input, list []step.Step, 
 	}
 	s.must(s.j.Prune(2))
 	again := s.input()
-	again.Scope, again.Early = in.Scope, nil
+	again.Scope, again.Keys.During = in.Scope, nil
 	p, err := s.plan(again, slices.DeleteFunc(slices.Clone(list), func(x step.Step) bool { return x.Name == "OldKeys" }))
 	s.must(err)
 	if !p.Empty() {
@@ -319,10 +319,10 @@ func (s *server) plan(in step.Input, list []step.Step) (plan.Plan, error) {
 	return p, err
 }
 
-func (s *server) record() plan.Record {
-	o, err := s.mem.Read(plan.RecordPath)
+func (s *server) record() plan.FileHashes {
+	o, err := s.mem.Read(plan.HashesFile)
 	s.must(err)
-	rec, err := plan.ParseRecord(o.Content)
+	rec, err := plan.ParseFileHashes(o.Content)
 	s.must(err)
 	return rec
 }

@@ -44,7 +44,7 @@ func (r *watcher) watch(ctx context.Context) (looked []string, err error) {
 	looked = schedule.Due(names, r.now)
 	results, err := recordwatch.Tick{
 		Check: r.DNS().Check, Limits: recordwatch.TickLimits, Now: r.now,
-		Judged: r.Provisioner.ExpectedRecords, Restore: r.restore, Lost: r.lostFragments, Save: r.Store.SaveChecks,
+		ExpectedRecords: r.Provisioner.ExpectedRecords, Restore: r.restore, LostFiles: r.lostFragments, Save: r.Store.SaveChecks,
 	}.Run(ctx, r.watchedDomains(looked))
 	if stop := cmp.Or(ctx.Err(), r.halted); stop != nil {
 		return looked, stop
@@ -55,7 +55,7 @@ func (r *watcher) watch(ctx context.Context) (looked []string, err error) {
 			wrong = append(wrong, name)
 		}
 	}
-	schedule = schedule.After(names, slices.Collect(maps.Keys(results)), wrong, r.now)
+	schedule = schedule.Next(names, slices.Collect(maps.Keys(results)), wrong, r.now)
 	err = errors.Join(err, r.Store.SaveSchedule(schedule))
 	if r.reportRecords(ctx, results) {
 		r.report.Attention = true
@@ -69,10 +69,10 @@ func (r *watcher) watchedDomains(names []string) []recordwatch.Domain {
 	_ = parallel.Do(len(names), runtime.GOMAXPROCS(0), func(i int) error {
 		d, _ := findDomain(r.Spec, names[i])
 		keys := r.ledger[d.Name]
-		all, signing := dns.Watched(r.Spec, d, keys)
+		all, signing := dns.WatchedRecords(r.Spec, d, keys)
 		list[i] = recordwatch.Domain{
 			Expected: dnscheck.ForDomain(d.Name, all, keys, !r.manual(d)),
-			Before:   r.Store.LastCheck(d.Name),
+			Last:     r.Store.LastCheck(d.Name),
 		}
 		for _, rr := range signing {
 			list[i].Signing = append(list[i].Signing, recordwatch.ID(rr))
@@ -97,8 +97,8 @@ func (r *watcher) reportRecords(ctx context.Context, results map[string]recordwa
 			}
 		}
 		r.report.Records = append(r.report.Records, left...)
-		found = found || res.Tell || slices.ContainsFunc(left, func(p recordwatch.Problem) bool { return p.Gone })
-		if !res.Tell {
+		found = found || res.Notify || slices.ContainsFunc(left, func(p recordwatch.Problem) bool { return p.Gone })
+		if !res.Notify {
 			continue
 		}
 		d, _ := findDomain(r.Spec, domain)

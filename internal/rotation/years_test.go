@@ -105,7 +105,7 @@ func (s *server) bringBack() {
 	s.sp.Domains, s.gone = append(s.sp.Domains, d), nil
 	in := s.input()
 	in.Scope = step.Only(d.Name)
-	k, ok := keyring.Resumable(in.Keys[d.Name], func(k keyring.Key) bool {
+	k, ok := keyring.Resumable(in.Ledger[d.Name], func(k keyring.Key) bool {
 		o, err := s.mem.Read(state.Path(k.File))
 		return err == nil && o.Kind == state.Regular
 	})

@@ -48,7 +48,7 @@ func Ask(ctx context.Context, s Source, ask Asker, list []state.Milter, domains,
 			continue
 		}
 		address := reachable(s, m.Addresses)
-		m.At, m.Program = address, program(s, sockets, address)
+		m.AskedAt, m.Program = address, program(s, sockets, address)
 		if m.Asked = true; m.Program.Kind == state.OpenDMARC {
 			continue // and a message would go into its history
 		}
@@ -80,8 +80,8 @@ func Configured(ctx context.Context, s Source, list []state.Milter) []state.Milt
 	for i := range list {
 		m := &list[i]
 		if len(m.Addresses) > 0 {
-			m.At = reachable(s, m.Addresses)
-			m.Program = program(s, sockets, m.At)
+			m.AskedAt = reachable(s, m.Addresses)
+			m.Program = program(s, sockets, m.AskedAt)
 			m.Program.Others = configured(ctx, s, &m.Program).others(nil)
 		}
 	}

@@ -38,7 +38,7 @@ func twoSigned(t *testing.T) *run {
 		choice: signers.Choice{Files: files, Now: now}, key: key,
 		question: state.Question{Kind: state.AskSigner, Subject: "inet:localhost:11332", Domains: []string{"a.example", "b.example"}},
 		in: step.Input{
-			Spec: sp, NewKeys: map[state.Path][]byte{}, Keys: keyring.Ledger{}, Now: now,
+			Spec: sp, Keys: step.KeyChanges{Private: map[state.Path][]byte{}}, Ledger: keyring.Ledger{}, Now: now,
 			Milters: []state.Milter{{
 				Endpoint: "inet:localhost:11332", Addresses: []string{"localhost:11332"}, Program: state.Program{Kind: state.RspamdProgram},
 				Signatures: []state.Signature{
@@ -67,19 +67,19 @@ func TestAnotherSignersKeyIsCopied(t *testing.T) {
 	if !r.answer(true) {
 		t.Error("the spec did not change")
 	}
-	a, _ := r.in.Keys.Signing("a.example")
+	a, _ := r.in.Ledger.Signing("a.example")
 	if a.Selector != "mail" || a.Public != r.key.Public() || a.Bits != 1024 || a.File != "/etc/dkimkeys/a.example/mail.private" || a.Adopted {
 		t.Errorf("%+v", a)
 	}
-	if got := string(r.in.NewKeys["/etc/dkimkeys/a.example/mail.private"]); got != string(r.key.PEM()) {
+	if got := string(r.in.Keys.Private["/etc/dkimkeys/a.example/mail.private"]); got != string(r.key.PEM()) {
 		t.Error("the file is not a copy")
 	}
-	b, _ := r.in.Keys.Signing("b.example")
+	b, _ := r.in.Ledger.Signing("b.example")
 	if b.Selector != "202611" || !b.Pending() {
 		t.Errorf("%+v", b)
 	}
-	if len(r.pairs) != 1 || r.pairs[0].Domain != "b.example" || len(r.in.NewKeys) != 2 || r.in.Spec.Domains[0].Selector != "mail" {
-		t.Errorf("pairs %v, %d new keys, %+v", r.pairs, len(r.in.NewKeys), r.in.Spec.Domains)
+	if len(r.pairs) != 1 || r.pairs[0].Domain != "b.example" || len(r.in.Keys.Private) != 2 || r.in.Spec.Domains[0].Selector != "mail" {
+		t.Errorf("pairs %v, %d new keys, %+v", r.pairs, len(r.in.Keys.Private), r.in.Spec.Domains)
 	}
 	if before[0].Selector != "202611" {
 		t.Error("the spec that was asked for changed")
@@ -97,14 +97,14 @@ func TestAnotherSignersKeyIsNotCopied(t *testing.T) {
 		r := twoSigned(t)
 		before(r)
 		r.answer(true)
-		if a, _ := r.in.Keys.Signing("a.example"); a.Selector != "202611" || !a.Pending() || len(r.pairs) != 2 {
+		if a, _ := r.in.Ledger.Signing("a.example"); a.Selector != "202611" || !a.Pending() || len(r.pairs) != 2 {
 			t.Errorf("%s: %+v", name, a)
 		}
 	}
 	r := twoSigned(t)
 	r.choice.Selector = "MAIL"
 	r.answer(true)
-	if a, _ := r.in.Keys.Signing("a.example"); a.Selector != "mail" {
+	if a, _ := r.in.Ledger.Signing("a.example"); a.Selector != "mail" {
 		t.Errorf("its own selector was asked for: %+v", a)
 	}
 }
@@ -113,19 +113,19 @@ func TestAnotherSignersKeyIsNotCopied(t *testing.T) {
 func TestSigningIsLeftToAnother(t *testing.T) {
 	r := twoSigned(t)
 	r.pairs = r.pairs[:1]
-	r.in.Keys = keyring.Ledger{
-		"a.example": r.in.Keys["a.example"],
+	r.in.Ledger = keyring.Ledger{
+		"a.example": r.in.Ledger["a.example"],
 		"b.example": {{Selector: "old", Public: "x", Stage: keyring.Active}},
 	}
 	if !r.answer(false) {
 		t.Error("the spec did not change")
 	}
 	for _, d := range r.in.Spec.Domains {
-		if _, signs := r.in.Keys.Signing(d.Name); signs || d.SignedBy != "other" {
-			t.Errorf("%s: %+v", d.Name, r.in.Keys[d.Name])
+		if _, signs := r.in.Ledger.Signing(d.Name); signs || d.SignedBy != "other" {
+			t.Errorf("%s: %+v", d.Name, r.in.Ledger[d.Name])
 		}
 	}
-	if b := r.in.Keys["b.example"]; len(b) != 1 || b[0].Stage != keyring.Draining || len(r.pairs) != 0 {
+	if b := r.in.Ledger["b.example"]; len(b) != 1 || b[0].Stage != keyring.Draining || len(r.pairs) != 0 {
 		t.Errorf("%+v, pairs %v", b, r.pairs)
 	}
 }

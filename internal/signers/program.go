@@ -152,7 +152,7 @@ func configured(ctx context.Context, s Source, p *state.Program) settings {
 	switch p.Kind {
 	case state.RspamdProgram:
 		if o, err := s.Read(RspamdOverride); err != nil || o.Kind != state.Absent {
-			p.Busy = RspamdOverride
+			p.ConflictingFile = RspamdOverride
 		}
 		return rspamd(ctx, s)
 	case state.OtherOpenDKIM:

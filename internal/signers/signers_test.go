@@ -177,7 +177,7 @@ func TestAsk(t *testing.T) {
 	if m := got[2]; !m.Asked || len(m.Signatures) > 0 || m.Program.Kind != state.OpenDMARC {
 		t.Errorf("%+v", m)
 	}
-	if m := got[3]; m.Asked || m.Problem != "" || m.At != "" {
+	if m := got[3]; m.Asked || m.Problem != "" || m.AskedAt != "" {
 		t.Errorf("%+v", m)
 	}
 }

@@ -85,7 +85,7 @@ func (n *resolvedNames) find(ctx context.Context, name, rtype string, aliases in
 func (n *resolvedNames) zone(name string) (localZone, bool) {
 	for i, end := 0, false; !end; i, end = dns.NextLabel(name, i) {
 		if z, ok := n.zones[name[i:]]; ok {
-			return z, z.Problem == "" && len(z.Records) > 0 && state.Zone(z).Holds(name)
+			return z, z.Problem == "" && len(z.Records) > 0 && state.Zone(z).Contains(name)
 		}
 	}
 	return localZone{}, false

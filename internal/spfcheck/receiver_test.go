@@ -41,7 +41,7 @@ func TestSPFOfReceiversThatAskOneFamily(t *testing.T) {
 		}, oneFamily...)...)
 		q := Query{Names: []string{"lab.example"}, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("2001:db8::10")}}
 		f := Evaluate(t.Context(), r, q)["lab.example"]
-		got := [3]string{fmt.Sprint(f.Denied), fmt.Sprint(f.Late), f.Problem}
+		got := [3]string{fmt.Sprint(f.Denied), fmt.Sprint(f.Unreached), f.Problem}
 		if want := [3]string{c.denied, c.late, c.problem}; got != want {
 			t.Errorf("%s:\ngot  %q\nwant %q", c.record, got, want)
 		}

@@ -84,7 +84,7 @@ func (e *evaluation) evaluate(addrs []netip.Addr) (fact state.SPF, found bool) {
 	texts, status := e.texts(e.name)
 	switch {
 	case status == dnsclient.Unknown:
-		return state.SPF{Unsure: e.name}, false
+		return state.SPF{Unresolved: e.name}, false
 	case len(texts) == 0:
 		return state.SPF{Problem: e.name + " has no SPF record"}, false
 	}
@@ -110,7 +110,7 @@ func (e *evaluation) evaluate(addrs []netip.Addr) (fact state.SPF, found bool) {
 			e.unsure(e.name)
 		case result == spf.Pass:
 		case errors.Is(err, spf.ErrVoidLookupLimitReached) && e.passesLate(a, family):
-			e.fact.Late = append(e.fact.Late, a)
+			e.fact.Unreached = append(e.fact.Unreached, a)
 		default:
 			e.fact.Denied = append(e.fact.Denied, a)
 		}
@@ -197,8 +197,8 @@ func (e *evaluation) problem(text string) {
 }
 
 func (e *evaluation) unsure(name string) {
-	if e.fact.Unsure == "" {
-		e.fact.Unsure = name
+	if e.fact.Unresolved == "" {
+		e.fact.Unresolved = name
 	}
 }
 

@@ -45,7 +45,7 @@ func evaluateOne(t *testing.T, r dnsclient.Resolver, q Query) string {
 	if !ok {
 		return "none"
 	}
-	return fmt.Sprintf("%v %d %q %q", f.Denied, f.Lookups, f.Problem, f.Unsure)
+	return fmt.Sprintf("%v %d %q %q", f.Denied, f.Lookups, f.Problem, f.Unresolved)
 }
 
 func TestSPFOfDNS(t *testing.T) {
@@ -162,7 +162,7 @@ func TestSPFOfIncludes(t *testing.T) {
 	want := map[string]state.SPF{
 		"v.example":       {Record: "v=spf1 a:x.example mx:y.example -all", Lookups: 2},
 		"nothing.example": {Problem: "nothing.example has no SPF record"},
-		"silent.example":  {Unsure: "silent.example"},
+		"silent.example":  {Unresolved: "silent.example"},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -174,7 +174,7 @@ func TestSPFIsBounded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	got := Evaluate(ctx, hanging{}, Query{Names: []string{"lab.example"}, Includes: []string{"v.example"}})
-	if d := cmp.Diff(map[string]state.SPF{"v.example": {Unsure: "v.example"}}, got); d != "" {
+	if d := cmp.Diff(map[string]state.SPF{"v.example": {Unresolved: "v.example"}}, got); d != "" {
 		t.Error(d)
 	}
 }

@@ -114,8 +114,8 @@ type Rewrite struct {
 	File Path
 	// Rows are what a table of addresses has, or says of those at our names.
 	Rows []Setting
-	// Unread says why it is not known what the table does.
-	Unread string
+	// Problem says why the table could not be read, "" if it could.
+	Problem string
 }
 
 // Service is one entry of master.cf(5).
@@ -152,8 +152,8 @@ type OpenDKIM struct {
 	// systemd reads them (systemd.unit(5)). Their texts are in Facts.Files.
 	Unit    Path
 	DropIns []Path
-	// Stale: systemd has not read the latest of those files.
-	Stale bool
+	// NeedsDaemonReload: systemd has not read the latest of those files.
+	NeedsDaemonReload bool
 	// Endpoint is where the daemon listens, in OpenDKIM's words
 	// (local:/run/opendkim/opendkim.sock, inet:8891@localhost): the -p that its
 	// unit gives it, else Socket of its configuration; "" if neither says.
@@ -169,9 +169,9 @@ type OpenDKIM struct {
 	// Exposed are private keys in those two that everybody could read, were it not
 	// for the directory.
 	Exposed []Path
-	// Deaf: the socket that its configuration names is gone, together with its
+	// SocketGone: the socket that its configuration names is gone, together with its
 	// directory perhaps. A daemon that still runs has to be started again.
-	Deaf bool
+	SocketGone bool
 	// Disabled: not started at boot. Masked: not started at all.
 	Disabled, Masked bool
 }
@@ -218,15 +218,15 @@ type Zone struct {
 	// those that come from our own fragment. Of a zone that is updated they are
 	// those at the names that were asked for.
 	Records []Record
-	// Unread: the run was not about any name of the zone when it was listed, so what
-	// it holds is not known.
-	Unread bool
-	// Ours are those that come from our own fragment. Of a zone that is updated
+	// NotLoaded: the run was not about any name of the zone when it was listed, so its
+	// records were not read.
+	NotLoaded bool
+	// OurRecords are those that come from our own fragment. Of a zone that is updated
 	// see Update.
-	Ours []Record
-	// Dropped: the fragment with Ours is there, but the zone no longer takes it in,
-	// since somebody rewrote its file.
-	Dropped bool
+	OurRecords []Record
+	// IncludeLost: the fragment with OurRecords is there, but the zone file no longer
+	// includes it, since somebody rewrote that file.
+	IncludeLost bool
 	// Copies are those of our records that stand at names which a wildcard of the
 	// zone no longer answers for (RFC 4592).
 	Copies []Record
@@ -239,17 +239,17 @@ type Zone struct {
 	Hint    string // what can be done about it, a line for each step
 }
 
-// Holds reports whether the records of an absolute name belong into the zone:
-// it is at or below the origin, and the zone does not give it away.
-func (z Zone) Holds(name string) bool {
-	_, given := z.Gives(name)
+// Contains reports whether the records of an absolute name belong into the zone:
+// it is at or below the origin, and the zone does not delegate it.
+func (z Zone) Contains(name string) bool {
+	_, given := z.Delegation(name)
 	return !given && dnsname.Within(strings.ToLower(name), z.Origin)
 }
 
-// Gives returns the record by which the zone gives an absolute name away: NS,
-// to other servers, what is at and below its owner (RFC 1034 section 4.2.1), or
-// DNAME, to another name, what is below its owner (RFC 6672 section 2.3).
-func (z Zone) Gives(name string) (Record, bool) {
+// Delegation returns the record by which the zone hands an absolute name over: NS
+// delegates names at and below its owner to other servers (RFC 1034 section 4.2.1),
+// and DNAME redirects names below its owner (RFC 6672 section 2.3).
+func (z Zone) Delegation(name string) (Record, bool) {
 	name = strings.ToLower(name)
 	i := slices.IndexFunc(z.Records, func(r Record) bool {
 		cut := strings.ToLower(r.Name)
@@ -276,17 +276,17 @@ type SPF struct {
 	// Denied are those of this server's addresses that it does not let pass, as
 	// a receiver sees it that asks for addresses of the sender's family alone.
 	Denied []netip.Addr
-	// Late are those that have a term of their own in the record, which such a
+	// Unreached are those that have a term of their own in the record, which such a
 	// receiver never reaches: it gives up at the third name in front of it that
 	// has no address of that family (section 4.6.4).
-	Late []netip.Addr
+	Unreached []netip.Addr
 	// Lookups are the terms that cost a DNS query, nested ones included, of
 	// which section 4.6.4 allows ten.
 	Lookups int
 	// Problem says why it is no record to work with: two of them, a syntax
 	// error, more than ten look-ups, an include that does not exist.
 	Problem string
-	// Unsure names what could not be looked up and may matter, "" if all could:
+	// Unresolved names what could not be looked up and may matter, "" if all could:
 	// an address that is not in Denied need not pass then.
-	Unsure string
+	Unresolved string
 }

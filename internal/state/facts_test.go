@@ -23,11 +23,11 @@ func TestZoneHolds(t *testing.T) {
 		"example.net.":            false,
 		"_dmarc.sub.example.org.": false,
 	} {
-		if got := z.Holds(name); got != want {
+		if got := z.Contains(name); got != want {
 			t.Errorf("Holds(%s) = %v, want %v", name, got, want)
 		}
 	}
-	if root := (Zone{Origin: "."}); !root.Holds("example.org.") {
+	if root := (Zone{Origin: "."}); !root.Contains("example.org.") {
 		t.Error("the root zone does not hold example.org.")
 	}
 }

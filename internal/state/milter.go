@@ -15,8 +15,8 @@ type Milter struct {
 	// likelier one first: absolute paths of sockets, or host:port on the
 	// loopback. None for a milter on another machine.
 	Addresses []string
-	// At is the one of them at which it was asked.
-	At string
+	// AskedAt is the one of them at which it was asked.
+	AskedAt string
 	// Asked: a message of each client went through it, to its end.
 	Asked bool
 	// Problem says why that is not so, "" if nobody tried.
@@ -66,9 +66,9 @@ type Program struct {
 	// Others are domains that it is configured to sign for, beside those that
 	// it was asked about.
 	Others []string
-	// Busy is a file of the administrator's in the place of the one that would
+	// ConflictingFile is a file of the administrator's in the place of the one that would
 	// switch signing off, "" for none.
-	Busy Path
+	ConflictingFile Path
 }
 
 // ProgramKind names a program.

@@ -49,10 +49,10 @@ type File struct {
 	Owner   Owner
 	Content []byte
 	Secret  bool // a private key: never shown, never overwritten
-	// Free marks a file whose content belongs to the administrator
-	// (host.toml): an edit by hand is not drift.
-	Free bool
-	Why  string
+	// AdminOwned: the content belongs to the administrator (host.toml), so an edit by
+	// hand is not drift.
+	AdminOwned bool
+	Why        string
 }
 
 // Dir is a directory. The setgid bit is fs.ModeSetgid, not octal 02000, which
@@ -177,11 +177,11 @@ const (
 
 // Note is something the administrator should know or do.
 type Note struct {
-	Topic string `json:"topic"` // a word or two: "dns", "ptr", "myhostname"
-	Text  string `json:"text"`
-	Do    string `json:"do,omitempty"` // the command to type or the record to paste
-	// Passing notes explain a plan and are shown with it: nothing is left to do.
-	Passing bool `json:"passing,omitempty"`
+	Topic  string `json:"topic"` // a word or two: "dns", "ptr", "myhostname"
+	Text   string `json:"text"`
+	Action string `json:"do,omitempty"` // the command to type or the record to paste
+	// Informational: the note explains the plan and asks for nothing to be done.
+	Informational bool `json:"passing,omitempty"`
 }
 
 // Derived is a file that a program makes from another one (aliases.db from
@@ -190,9 +190,9 @@ type Derived struct {
 	Path Path
 	From Path
 	Argv []string
-	// Due: made again in any case, since another program may have made what is
+	// Always: made again in any case, since another program may have made what is
 	// there.
-	Due bool
+	Always bool
 }
 
 // UnitAction is what happens to a unit when something of its stage changed.
@@ -212,28 +212,27 @@ const (
 // AtBoot reports whether an action is about the next boot only.
 func (a UnitAction) AtBoot() bool { return a == Enable || a == Disable }
 
-// Unit is a systemd unit that is acted on if something of its stage changed, or if
-// it is Due.
-// What an interrupted run still owed it is done by recovery.
+// Unit is a systemd unit that is acted on if something of its stage changed, or
+// Always. Recovery acts on the units that an interrupted run did not come to.
 type Unit struct {
 	Name   string
 	Action UnitAction
-	// Wake is a socket to connect to once while the unit stops: libmilter
+	// WakeSocket is a socket to connect to once while the unit stops: libmilter
 	// looks at its stop flag only at a connection or every five seconds.
-	Wake Path
-	// Settled are the probes that must pass before the action counts as done.
-	Settled []Probe
-	// Back are those of the way back: they must pass once the unit was acted on
-	// with its old files, before what became true earlier is taken back. What
-	// did not pass before the stage (a milter that was down) need not then.
-	Back []Probe
-	// Redefined: files of the unit itself change with the stage, so systemd
-	// reads them again (daemon-reload) before the action, and on the way back.
-	Redefined bool
-	// Due: acted on also if nothing of the stage changed, unless another stage of
+	WakeSocket Path
+	// Probes must pass before the action counts as done.
+	Probes []Probe
+	// UndoProbes must pass in an undo, once the unit was acted on with its old files
+	// and before earlier stages are taken back. A probe that did not pass before the
+	// stage (of a milter that was down) need not pass then.
+	UndoProbes []Probe
+	// NeedsDaemonReload: files of the unit itself change with the stage, so systemd
+	// reads them again (daemon-reload) before the action, and in an undo.
+	NeedsDaemonReload bool
+	// Always: acted on also if nothing of the stage changed, unless another stage of
 	// the plan does that.
-	Due bool
-	Why string
+	Always bool
+	Why    string
 }
 
 // Probe is a question to the running system whose answer decides whether a

@@ -12,9 +12,9 @@ import (
 type UpdateTarget struct {
 	Server  string // host:port of the primary
 	KeyFile Path   // of the TSIG key that signs updates
-	// Ours are those of its records that mailsetup put there before. They are
+	// OurRecords are those of its records that mailsetup put there before. They are
 	// not among the zone's Records.
-	Ours []Record
+	OurRecords []Record
 }
 
 // Update changes a zone on its primary, by one message that is carried out as

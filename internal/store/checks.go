@@ -8,24 +8,24 @@ import (
 
 // LastCheck returns what was last seen of a domain's records in DNS. What cannot
 // be read was never looked at.
-func (s Store) LastCheck(domain string) keyring.Checked {
-	o, err := s.files.Read(keyring.CheckedFile(domain))
+func (s Store) LastCheck(domain string) keyring.LastCheck {
+	o, err := s.files.Read(keyring.LastCheckFile(domain))
 	if err != nil || o.Kind == state.Absent {
-		return keyring.Checked{}
+		return keyring.LastCheck{}
 	}
-	c, _ := keyring.ParseChecked(o.Content)
+	c, _ := keyring.ParseLastCheck(o.Content)
 	return c
 }
 
 // LastChecks returns what was last seen of the records of all domains.
-func (s Store) LastChecks() (map[string]keyring.Checked, error) {
+func (s Store) LastChecks() (map[string]keyring.LastCheck, error) {
 	files, err := New(s.files).readDomainFiles(state.ChecksDir, ".json", "")
 	if err != nil {
 		return nil, err
 	}
-	checks := make(map[string]keyring.Checked, len(files.list))
+	checks := make(map[string]keyring.LastCheck, len(files.list))
 	for _, f := range files.list {
-		if c, err := keyring.ParseChecked(f.Content); err == nil { // else it was never looked at
+		if c, err := keyring.ParseLastCheck(f.Content); err == nil { // else it was never looked at
 			checks[f.domain] = c
 		}
 	}
@@ -35,22 +35,22 @@ func (s Store) LastChecks() (map[string]keyring.Checked, error) {
 // SaveChecks writes down a look at the records of domains; what was seen before
 // stays seen. Watches are what looks remember of each other, of domains that are
 // among them.
-func (s Store) SaveChecks(checks map[string]keyring.Checked, watches map[string]keyring.Watch) error {
+func (s Store) SaveChecks(checks map[string]keyring.LastCheck, watches map[string]keyring.Watch) error {
 	if err := makeDir(s.files, state.ChecksDir); err != nil {
 		return err
 	}
 	var files []ownFile
 	for domain, c := range checks {
-		file := keyring.CheckedFile(domain)
+		file := keyring.LastCheckFile(domain)
 		if o, err := s.files.Read(file); err == nil {
-			if earlier, err := keyring.ParseChecked(o.Content); err == nil {
+			if earlier, err := keyring.ParseLastCheck(o.Content); err == nil {
 				c = c.After(earlier)
 			}
 		}
 		if w, given := watches[domain]; given {
 			c.Watch = w
 		}
-		files = append(files, ownFile{file, keyring.MarshalChecked(c)})
+		files = append(files, ownFile{file, keyring.MarshalLastCheck(c)})
 	}
 	return s.writeAtomic(files...)
 }

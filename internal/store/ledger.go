@@ -39,12 +39,12 @@ func (s Store) LoadLedger() (all, onDisk keyring.Ledger, err error) {
 }
 
 // LoadWritten reads the hashes of the files that mailsetup wrote.
-func (s Store) LoadWritten() (plan.Record, error) {
+func (s Store) LoadWritten() (plan.FileHashes, error) {
 	o, err := s.files.Read(state.WrittenFile)
 	if err != nil {
 		return nil, err
 	}
-	r, err := plan.ParseRecord(o.Content)
+	r, err := plan.ParseFileHashes(o.Content)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", state.WrittenFile, err)
 	}

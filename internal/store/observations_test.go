@@ -108,14 +108,14 @@ func TestTheLastFailureMail(t *testing.T) {
 func TestALookAtRecordsKeepsWhatWasSeenBefore(t *testing.T) {
 	mem := machineWithOwnFiles()
 	s := store.New(mem)
-	seen := func(selector string, at time.Time) keyring.Checked {
-		return keyring.Checked{At: at, OK: true, Found: "all is well", Seen: map[string]time.Time{selector: at}}
+	seen := func(selector string, at time.Time) keyring.LastCheck {
+		return keyring.LastCheck{At: at, OK: true, Found: "all is well", Seen: map[string]time.Time{selector: at}}
 	}
 	later := november.Add(time.Hour)
-	watch := keyring.Watch{Stood: []string{"lab.example TXT"}}
-	err := s.SaveChecks(map[string]keyring.Checked{"lab.example": seen("202611", november)}, map[string]keyring.Watch{"lab.example": watch})
+	watch := keyring.Watch{SeenComplete: []string{"lab.example TXT"}}
+	err := s.SaveChecks(map[string]keyring.LastCheck{"lab.example": seen("202611", november)}, map[string]keyring.Watch{"lab.example": watch})
 	if err == nil {
-		err = s.SaveChecks(map[string]keyring.Checked{"lab.example": seen("202612", later)}, nil)
+		err = s.SaveChecks(map[string]keyring.LastCheck{"lab.example": seen("202612", later)}, nil)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -124,13 +124,13 @@ func TestALookAtRecordsKeepsWhatWasSeenBefore(t *testing.T) {
 	if !got.At.Equal(later) || !got.Seen["202611"].Equal(november) || !got.Seen["202612"].Equal(later) {
 		t.Errorf("%+v", got)
 	}
-	if len(got.Watch.Stood) != 1 {
+	if len(got.Watch.SeenComplete) != 1 {
 		t.Errorf("what looks remember of each other is gone: %+v", got.Watch)
 	}
-	if err := s.SaveChecks(map[string]keyring.Checked{"lab.example": seen("202612", later)}, map[string]keyring.Watch{"lab.example": {}}); err != nil {
+	if err := s.SaveChecks(map[string]keyring.LastCheck{"lab.example": seen("202612", later)}, map[string]keyring.Watch{"lab.example": {}}); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.LastCheck("lab.example"); len(got.Watch.Stood) != 0 {
+	if got := s.LastCheck("lab.example"); len(got.Watch.SeenComplete) != 0 {
 		t.Errorf("what looks remember was not replaced: %+v", got.Watch)
 	}
 }
@@ -141,10 +141,10 @@ func TestALookThatCannotBeReadWasNeverTaken(t *testing.T) {
 	if c := s.LastCheck("lab.example"); !c.At.IsZero() {
 		t.Errorf("never looked: %+v", c)
 	}
-	if err := s.SaveChecks(map[string]keyring.Checked{"lab.example": {At: november, OK: true}}, nil); err != nil {
+	if err := s.SaveChecks(map[string]keyring.LastCheck{"lab.example": {At: november, OK: true}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	mem.PutFile(keyring.CheckedFile("bad.example"), "{")
+	mem.PutFile(keyring.LastCheckFile("bad.example"), "{")
 	if c := s.LastCheck("bad.example"); !c.At.IsZero() {
 		t.Errorf("damaged: %+v", c)
 	}
@@ -152,7 +152,7 @@ func TestALookThatCannotBeReadWasNeverTaken(t *testing.T) {
 	if err != nil || len(checks) != 1 || !checks["lab.example"].OK {
 		t.Errorf("%+v, %v", checks, err)
 	}
-	if err := s.SaveChecks(map[string]keyring.Checked{"bad.example": {At: november}}, nil); err != nil {
+	if err := s.SaveChecks(map[string]keyring.LastCheck{"bad.example": {At: november}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if c := s.LastCheck("bad.example"); !c.At.Equal(november) {
@@ -166,16 +166,16 @@ func TestTheScheduleOfLooks(t *testing.T) {
 	if got, unreadable, err := s.LoadSchedule(); unreadable != nil || err != nil || !got.Last.IsZero() {
 		t.Errorf("never looked: %+v, %v, %v", got, unreadable, err)
 	}
-	want := recordwatch.Schedule{}.After([]string{"lab.example", "shop.example"}, []string{"lab.example"}, []string{"lab.example"}, november)
+	want := recordwatch.Schedule{}.Next([]string{"lab.example", "shop.example"}, []string{"lab.example"}, []string{"lab.example"}, november)
 	if err := s.SaveSchedule(want); err != nil {
 		t.Fatal(err)
 	}
 	got, unreadable, err := s.LoadSchedule()
-	if unreadable != nil || err != nil || !got.Last.Equal(november) || !got.Looked["lab.example"].Equal(november) || !got.Wrong["lab.example"] {
+	if unreadable != nil || err != nil || !got.Last.Equal(november) || !got.CheckedAt["lab.example"].Equal(november) || !got.Faulty["lab.example"] {
 		t.Errorf("%+v, %v, %v", got, unreadable, err)
 	}
 	mem.PutFile(state.WatchFile, "{")
-	if got, unreadable, err := s.LoadSchedule(); unreadable == nil || err != nil || len(got.Looked) != 0 {
+	if got, unreadable, err := s.LoadSchedule(); unreadable == nil || err != nil || len(got.CheckedAt) != 0 {
 		t.Errorf("damaged: %+v, %v, %v", got, unreadable, err)
 	}
 }

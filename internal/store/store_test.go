@@ -78,10 +78,10 @@ func (f *full) Rename(from, to state.Path) error {
 
 // Files of ours are written together or not at all, and leave no drafts.
 func TestAFullDiskLeavesNoDraftsAndNothingHalf(t *testing.T) {
-	looks := func(found string) map[string]keyring.Checked {
-		all := map[string]keyring.Checked{}
+	looks := func(found string) map[string]keyring.LastCheck {
+		all := map[string]keyring.LastCheck{}
 		for _, name := range []string{"a.example", "b.example", "c.example"} {
-			all[name] = keyring.Checked{At: november, Found: found}
+			all[name] = keyring.LastCheck{At: november, Found: found}
 		}
 		return all
 	}
@@ -123,7 +123,7 @@ func TestOwnFilesAreForRootAlone(t *testing.T) {
 		s.SaveFailureMail(november),
 		s.SaveElapsed(keyring.Elapsed{}),
 		s.SaveSchedule(recordwatch.Schedule{Last: november}),
-		s.SaveChecks(map[string]keyring.Checked{"lab.example": {At: november}}, nil),
+		s.SaveChecks(map[string]keyring.LastCheck{"lab.example": {At: november}}, nil),
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -281,7 +281,7 @@ func TestHashesOfWrittenFiles(t *testing.T) {
 	if r, err := s.LoadWritten(); err != nil || r == nil || len(r) != 0 {
 		t.Errorf("nothing was written: %v, %v", r, err)
 	}
-	want := plan.Record{"/etc/opendkim.conf": plan.Hash([]byte("Syslog yes\n"))}
+	want := plan.FileHashes{"/etc/opendkim.conf": plan.Hash([]byte("Syslog yes\n"))}
 	mem.PutFile(state.WrittenFile, string(want.Marshal()))
 	if r, err := s.LoadWritten(); err != nil || len(r) != 1 || r["/etc/opendkim.conf"] != want["/etc/opendkim.conf"] {
 		t.Errorf("%v, %v", r, err)

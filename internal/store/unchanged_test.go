@@ -48,7 +48,7 @@ func newHosting(t *testing.T, n int) *hosting {
 // save ends a run about some domains well.
 func (h *hosting) save(about step.Scope) {
 	h.t.Helper()
-	err := store.New(h.mem).SaveFingerprints(step.Input{Spec: h.want, Facts: h.facts, Keys: h.keys, Scope: about, Now: november})
+	err := store.New(h.mem).SaveFingerprints(step.Input{Spec: h.want, Facts: h.facts, Ledger: h.keys, Scope: about, Now: november})
 	if err != nil {
 		h.t.Fatal(err)
 	}

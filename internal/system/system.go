@@ -58,8 +58,8 @@ type UnitStatus struct {
 	AtBoot     string // whether it is started then: enabled, disabled, static
 	Result     string // how it ended: success, signal, exit-code
 	Ran        bool   // it has been active since the boot, and is no longer
-	// Stale: files of the unit changed since systemd read them.
-	Stale bool
+	// NeedsDaemonReload: files of the unit changed since systemd read them.
+	NeedsDaemonReload bool
 }
 
 // Units drives systemd.

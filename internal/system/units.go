@@ -91,7 +91,7 @@ func status(ctx context.Context, conn *dbus.Conn, unit string) (UnitStatus, erro
 	}
 	st.Restarts, _ = props["NRestarts"].(uint32)
 	st.PID, _ = props["MainPID"].(uint32)
-	st.Stale, _ = props["NeedDaemonReload"].(bool)
+	st.NeedsDaemonReload, _ = props["NeedDaemonReload"].(bool)
 	return st, nil
 }
 

@@ -42,7 +42,7 @@ func (l Loss) Base() string { return strings.TrimPrefix(l.Name, "*.") }
 func (z Zone) Losses(add []state.Record) []Loss {
 	wild := map[string][]state.Record{} // by owner
 	for _, r := range z.Records {
-		if owner := strings.ToLower(r.Name); strings.HasPrefix(owner, "*.") && !signature(r.Type) {
+		if owner := strings.ToLower(r.Name); strings.HasPrefix(owner, "*.") && !isDNSSEC(r.Type) {
 			wild[owner] = append(wild[owner], r)
 		}
 	}
@@ -62,7 +62,7 @@ func (z Zone) Losses(add []state.Record) []Loss {
 	for name := range fresh {
 		source := z.source(exists, dnsname.Parent(name))
 		for _, n := range []string{name, "*." + name} {
-			if list := copied(wild[source], n, at[n]); len(list) > 0 {
+			if list := copiesFor(wild[source], n, at[n]); len(list) > 0 {
 				losses = append(losses, Loss{n, source, list})
 			}
 		}
@@ -77,10 +77,10 @@ func (z Zone) Losses(add []state.Record) []Loss {
 func (z Zone) existing() map[string]bool {
 	exists := map[string]bool{}
 	for _, r := range z.Records {
-		mark(exists, r.Name, z.Origin)
+		markExisting(exists, r.Name, z.Origin)
 	}
 	for _, name := range z.Names {
-		mark(exists, name, z.Origin)
+		markExisting(exists, name, z.Origin)
 	}
 	return exists
 }
@@ -90,7 +90,7 @@ func (z Zone) source(exists map[string]bool, name string) string {
 	for !exists[name] && inside(name, z.Origin) {
 		name = dnsname.Parent(name)
 	}
-	return Of(name)
+	return Owner(name)
 }
 
 // Sources returns a function that tells at which name the records stand that
@@ -105,8 +105,8 @@ func (z Zone) Sources() func(name string) string {
 	}
 }
 
-// copied are records of a wildcard at another name, without those that are there.
-func copied(list []state.Record, name string, there []state.Record) []state.Record {
+// copiesFor are records of a wildcard at another name, without those that are there.
+func copiesFor(list []state.Record, name string, there []state.Record) []state.Record {
 	var all []state.Record
 	for _, r := range list {
 		r.Name = name
@@ -117,12 +117,12 @@ func copied(list []state.Record, name string, there []state.Record) []state.Reco
 	return all
 }
 
-// Of is the owner of a name's wildcard.
-func Of(name string) string { return "*." + strings.TrimPrefix(name, ".") }
+// Owner is the owner of a name's wildcard.
+func Owner(name string) string { return "*." + strings.TrimPrefix(name, ".") }
 
-// Above are a name and those above it that exist because of it, without the
+// Ancestors are a name and those above it that exist because of it, without the
 // origin of the zone.
-func Above(name, origin string) []string {
+func Ancestors(name, origin string) []string {
 	var names []string
 	for name = strings.ToLower(name); inside(name, origin); name = dnsname.Parent(name) {
 		names = append(names, name)
@@ -130,7 +130,7 @@ func Above(name, origin string) []string {
 	return names
 }
 
-func mark(exists map[string]bool, name, origin string) {
+func markExisting(exists map[string]bool, name, origin string) {
 	for name = strings.ToLower(name); !exists[name]; name = dnsname.Parent(name) {
 		exists[name] = true
 		if !inside(name, origin) {
@@ -142,5 +142,5 @@ func mark(exists map[string]bool, name, origin string) {
 // inside reports whether an absolute name in lower case is below the origin.
 func inside(name, origin string) bool { return name != origin && dnsname.Within(name, origin) }
 
-// signature reports whether records of a type are made by whoever signs the zone.
-func signature(kind string) bool { return kind == "RRSIG" || kind == "NSEC" || kind == "NSEC3" }
+// isDNSSEC reports whether records of a type are made by whoever signs the zone.
+func isDNSSEC(kind string) bool { return kind == "RRSIG" || kind == "NSEC" || kind == "NSEC3" }

@@ -64,12 +64,12 @@ func Start(in step.Input) (state.Stage, []state.Note, error) {
 		}
 		if boot.Disabled {
 			stage.Units = append(stage.Units, state.Unit{
-				Name: d.starts(), Action: state.Enable, Due: true, Why: "it is disabled: after a reboot " + d.down,
+				Name: d.starts(), Action: state.Enable, Always: true, Why: "it is disabled: after a reboot " + d.down,
 			})
 		}
 		if !is.Running {
 			stage.Units = append(stage.Units, state.Unit{
-				Name: d.unit, Action: state.Start, Due: true, Settled: d.probes, Why: "it is down: " + d.down,
+				Name: d.unit, Action: state.Start, Always: true, Probes: d.probes, Why: "it is down: " + d.down,
 			})
 		}
 	}
@@ -79,8 +79,8 @@ func Start(in step.Input) (state.Stage, []state.Note, error) {
 // Halt is a unit that somebody has stopped or masked, and the command that takes
 // that back.
 type Halt struct {
-	Unit, Text, Do string
-	Masked         bool
+	Unit, Text, Action string
+	Masked             bool
 }
 
 // Halted returns the units of the host that somebody stopped or masked. A run does
@@ -93,11 +93,11 @@ func Halted(in step.Input) []Halt {
 		case is.Masked || boot.Masked:
 			all = append(all, Halt{
 				Unit: d.unit, Text: fmt.Sprintf("%s is masked: nothing can start it, and %s", d.starts(), d.down), Masked: true,
-				Do: fmt.Sprintf("systemctl unmask %s && systemctl %s", strings.Join(masked(in, d), " "), now),
+				Action: fmt.Sprintf("systemctl unmask %s && systemctl %s", strings.Join(masked(in, d), " "), now),
 			})
 		case is.Stopped:
 			all = append(all, Halt{
-				Unit: d.unit, Text: fmt.Sprintf("%s was stopped: %s", d.starts(), d.down), Do: "systemctl " + now,
+				Unit: d.unit, Text: fmt.Sprintf("%s was stopped: %s", d.starts(), d.down), Action: "systemctl " + now,
 			})
 		}
 	}

@@ -38,7 +38,7 @@ func TestDaemons(t *testing.T) {
 			}
 			var got []string
 			for _, u := range stage.Units {
-				if !u.Due {
+				if !u.Always {
 					t.Errorf("%s is not due", u.Name)
 				}
 				got = append(got, string(u.Action)+" "+u.Name)
@@ -48,7 +48,7 @@ func TestDaemons(t *testing.T) {
 			}
 			do := ""
 			for _, h := range daemons.Halted(in) {
-				do = h.Do
+				do = h.Action
 			}
 			if do != tt.halted {
 				t.Errorf("halted: %q, want %q", do, tt.halted)
@@ -84,7 +84,7 @@ func TestDaemonsWithoutASigner(t *testing.T) {
 	if stage, _, _ := daemons.Start(in); len(stage.Units) != 1 {
 		t.Errorf("it signs, and %+v is planned", stage.Units)
 	}
-	in.Keys, in.Spec.Domains[0].SignedBy = nil, "inet:localhost:11332"
+	in.Ledger, in.Spec.Domains[0].SignedBy = nil, "inet:localhost:11332"
 	if stage, _, _ := daemons.Start(in); len(stage.Units) > 0 || len(daemons.Halted(in)) > 0 {
 		t.Errorf("planned %+v", stage.Units)
 	}

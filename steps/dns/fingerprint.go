@@ -33,7 +33,7 @@ func Fingerprint(s spec.Spec, d spec.Domain, keys []keyring.Key) string {
 		}
 		fmt.Fprintf(h, "%s %s\n", k.Selector, k.Stage)
 	}
-	for _, r := range records.Of(step.Input{Spec: s, Keys: keyring.Ledger{d.Name: keys}}, d) {
+	for _, r := range records.Of(step.Input{Spec: s, Ledger: keyring.Ledger{d.Name: keys}}, d) {
 		fmt.Fprintf(h, "%s %d %s %s\n", r.Name, r.TTL, r.Type, r.Value)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])

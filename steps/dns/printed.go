@@ -26,10 +26,10 @@ func printedRecords(in step.Input) []state.Note {
 			continue
 		}
 		notes = append(notes, whyManual(in, d)...)
-		list, told := Published(in, d)
+		list, told := RecordsToPrint(in, d)
 		rrs := recordsOf(list)
 		notes = append(notes, told...)
-		if pending(in.Keys[d.Name]) {
+		if pending(in.Ledger[d.Name]) {
 			notes = append(notes, state.Note{
 				Topic: "dns", Text: fmt.Sprintf("the %d records of %s are printed once the key is made", len(rrs), d.Name),
 			})
@@ -39,13 +39,13 @@ func printedRecords(in step.Input) []state.Note {
 		text, form := printedFor(in.Facts.DNS, d.Name, rrs)
 		notes = append(notes, state.Note{
 			Topic: "dns", Text: text,
-			Do: string(form) + "\n" + strings.TrimRight(zonefile.Lines(rrs, d.Name+"."), "\n"),
+			Action: string(form) + "\n" + strings.TrimRight(zonefile.Lines(rrs, d.Name+"."), "\n"),
 		})
 	}
 	if printed {
 		notes = append(notes, state.Note{
 			Topic: "dns", Text: "once the records are in DNS, see whether every name server has them, and what is wrong where one does not",
-			Do: "sudo mailsetup dns --wait",
+			Action: "sudo mailsetup dns --wait",
 		})
 	}
 	return notes
@@ -96,7 +96,7 @@ func leftoverFragments(in step.Input) []state.Note {
 			Topic: "dns",
 			Text: fmt.Sprintf("the zone %s of this machine's BIND still takes in %s, which is no longer kept up to date",
 				strings.TrimSuffix(z.Origin, "."), p.fragment()),
-			Do: fmt.Sprintf("once the records are elsewhere: take its $INCLUDE line out of %s, raise the serial, rndc reload", z.File),
+			Action: fmt.Sprintf("once the records are elsewhere: take its $INCLUDE line out of %s, raise the serial, rndc reload", z.File),
 		})
 	}
 	return notes
@@ -107,11 +107,11 @@ func leftoverFragments(in step.Input) []state.Note {
 func leftoverRecords(in step.Input, others publishedElsewhere) []state.Note {
 	var notes []state.Note
 	for _, z := range in.Facts.Zones {
-		if z.Dropped {
+		if z.IncludeLost {
 			continue
 		}
 		count := map[string]int{}
-		for _, r := range z.Ours {
+		for _, r := range z.OurRecords {
 			if domain, found := others.of(r); found {
 				count[domain]++
 			}
@@ -121,7 +121,7 @@ func leftoverRecords(in step.Input, others publishedElsewhere) []state.Note {
 				Topic: "dns",
 				Text: fmt.Sprintf("the zone %s of this machine's BIND still has %d records of %s that are no longer kept up to date",
 					dnsname.TrimDot(z.Origin), count[domain], domain),
-				Do: fmt.Sprintf("once the records are elsewhere: take them out of %s, raise the serial of %s, rndc reload", Fragment(z), z.File),
+				Action: fmt.Sprintf("once the records are elsewhere: take them out of %s, raise the serial of %s, rndc reload", Fragment(z), z.File),
 			})
 		}
 	}

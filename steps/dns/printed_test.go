@@ -38,11 +38,11 @@ func TestRecordsInTheFormOfTheNameServer(t *testing.T) {
 		in := steptest.Manual()
 		in.Facts.DNS, in.Facts.Zones = server, nil
 		notes := dnsNotes(t, in)
-		if len(notes) != 2 || notes[1].Do != "sudo mailsetup dns --wait" {
+		if len(notes) != 2 || notes[1].Action != "sudo mailsetup dns --wait" {
 			t.Fatalf("%s: notes %+v", server, notes)
 		}
-		if n := notes[0]; !strings.Contains(n.Text, want[0]) || !strings.Contains(n.Do, want[1]) || !strings.Contains(n.Do, "\nname ") {
-			t.Errorf("%s: %s\n%s", server, n.Text, n.Do)
+		if n := notes[0]; !strings.Contains(n.Text, want[0]) || !strings.Contains(n.Action, want[1]) || !strings.Contains(n.Action, "\nname ") {
+			t.Errorf("%s: %s\n%s", server, n.Text, n.Action)
 		}
 	}
 }
@@ -72,7 +72,7 @@ func TestLives(t *testing.T) {
 	all := func(string) bool { return true }
 	told := func(about func(string) bool) (texts []string) {
 		for _, n := range steps.LifetimeWarnings(s, about) {
-			texts = append(texts, n.Text+" "+n.Do)
+			texts = append(texts, n.Text+" "+n.Action)
 		}
 		return texts
 	}
@@ -103,7 +103,7 @@ func TestLargeTextsOfOthers(t *testing.T) {
 	in.Spec.Host.DNS, in.Facts.Zones = spec.DNSManual, nil
 	said := func(texts ...string) string {
 		in.Facts.Live = map[string]state.LiveDNS{"lab.example": {Asked: true, TXT: texts}}
-		_, notes := dns.Published(in, in.Spec.Domains[0])
+		_, notes := dns.RecordsToPrint(in, in.Spec.Domains[0])
 		var all []string
 		for _, n := range notes {
 			if strings.Contains(n.Text, "1232 are sure") {

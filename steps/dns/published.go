@@ -30,10 +30,10 @@ func recordsOf(list []Publication) []state.Record {
 	return rrs
 }
 
-// Published returns the records of one domain for a DNS that somebody else runs,
+// RecordsToPrint returns the records of one domain for a DNS that somebody else runs,
 // merged with those it has, and copies of wildcards, and what is to be known of
 // these.
-func Published(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
+func RecordsToPrint(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
 	list, notes := merged(in, d)
 	copies, told := printedCopies(in, d, recordsOf(list))
 	for _, r := range copies {
@@ -92,11 +92,11 @@ func largePrinted(in step.Input, list []Publication) []state.Note {
 	return p.largeAnswers()
 }
 
-// Served returns the records that every name server of the domain should have in
+// ServedRecords returns the records that every name server of the domain should have in
 // the end: those that are published, and in place of some what a zone that we
 // publish in has of the administrator's own.
-func Served(in step.Input, d spec.Domain) []state.Record {
-	list, _ := Published(in, d)
+func ServedRecords(in step.Input, d spec.Domain) []state.Record {
+	list, _ := RecordsToPrint(in, d)
 	var rrs []state.Record
 	for _, r := range recordsOf(list) {
 		if !ownChoice(in, d, r) {

@@ -24,7 +24,7 @@ func TestPublishedElsewhere(t *testing.T) {
 	}
 	in.Facts.SPF = steptest.Denied("lab.example", "v=spf1 mx ~all", 1)
 	in.Facts.SPF["mail.lab.example"] = state.SPF{Record: "v=spf1 a -all", Lookups: 1}
-	list, notes := dns.Published(in, in.Spec.Domains[0])
+	list, notes := dns.RecordsToPrint(in, in.Spec.Domains[0])
 	var got []string
 	for _, p := range list {
 		line := strings.Join([]string{p.Name, p.Type, p.Value}, " ")
@@ -54,12 +54,12 @@ func TestPublishedElsewhere(t *testing.T) {
 		t.Error(d)
 	}
 	for _, n := range steptest.Build(t, in).Notes {
-		if strings.Contains(n.Do, "ip4:192.0.2.10") && !strings.Contains(n.Do, "v=spf1 ip4:192.0.2.10 mx ~all") {
-			t.Errorf("what is printed:\n%s", n.Do)
+		if strings.Contains(n.Action, "ip4:192.0.2.10") && !strings.Contains(n.Action, "v=spf1 ip4:192.0.2.10 mx ~all") {
+			t.Errorf("what is printed:\n%s", n.Action)
 		}
 	}
 	in.Facts.Live["lab.example"] = state.LiveDNS{TXT: []string{"v=spf1 mx ~all", "v=spf1 a -all"}}
-	list, notes = dns.Published(in, in.Spec.Domains[0])
+	list, notes = dns.RecordsToPrint(in, in.Spec.Domains[0])
 	if p := list[2]; p.Value != "v=spf1 mx a ~all" || len(p.Replaces) != 2 || !strings.Contains(notes[0].Text, "2 SPF records") {
 		t.Errorf("%+v %v", p, notes)
 	}
@@ -86,7 +86,7 @@ func TestServed(t *testing.T) {
 		in.Spec.Domains[0].Receive = true
 		in.Spec.Domains[0].Keep = []string{"spf", "dmarc"}
 		var got []string
-		for _, r := range dns.Served(in, in.Spec.Domains[0]) {
+		for _, r := range dns.ServedRecords(in, in.Spec.Domains[0]) {
 			got = append(got, strings.Join([]string{r.Name, r.Type, r.Value}, " "))
 		}
 		if d := cmp.Diff(want, got); d != "" {
@@ -104,7 +104,7 @@ func TestServedConsent(t *testing.T) {
 	const consent = "lab.example._report._dmarc.reports.example."
 	for mode, want := range map[spec.DNSMode]bool{spec.DNSBind: true, spec.DNSManual: false} {
 		in.Spec.Host.DNS = mode
-		got := slices.ContainsFunc(dns.Served(in, in.Spec.Domains[0]), func(r state.Record) bool { return r.Name == consent && r.Value == "v=DMARC1" })
+		got := slices.ContainsFunc(dns.ServedRecords(in, in.Spec.Domains[0]), func(r state.Record) bool { return r.Name == consent && r.Value == "v=DMARC1" })
 		if got != want {
 			t.Errorf("%s: waited for: %v, want %v", mode, got, want)
 		}
@@ -113,7 +113,7 @@ func TestServedConsent(t *testing.T) {
 	in.Spec.Host.DNS, in.Facts.Zones = spec.DNSUpdate, nil
 	in.Spec.Domains[0].Receive = true
 	in.Facts.Updated = []state.Zone{{Origin: "lab.example.", Records: []state.Record{{Name: "lab.example.", Type: "MX", Value: "10 mx.vendor.example."}}}}
-	for _, r := range dns.Served(in, in.Spec.Domains[0]) {
+	for _, r := range dns.ServedRecords(in, in.Spec.Domains[0]) {
 		if r.Type == "MX" {
 			t.Errorf("waits for %+v", r)
 		}

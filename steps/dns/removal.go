@@ -42,7 +42,7 @@ func recordsToRemove(in step.Input, d spec.Domain) state.Note {
 	}
 	return state.Note{
 		Topic: "dns", Text: "take these records out of the DNS of " + d.Name + ", if nobody else needs them",
-		Do: strings.Join(append(lines, ""), "\n"),
+		Action: strings.Join(append(lines, ""), "\n"),
 	}
 }
 
@@ -50,10 +50,10 @@ func recordsToRemove(in step.Input, d spec.Domain) state.Note {
 // that they do not.
 func keyNotes(in step.Input, d spec.Domain) []state.Note {
 	until := in.Now.Add(in.Spec.Host.Drain)
-	for _, k := range in.Keys[d.Name] {
+	for _, k := range in.Ledger[d.Name] {
 		switch {
 		case k.Stage == keyring.Gone || k.Stage == keyring.Revoked:
-		case slices.Contains(in.Retire[d.Name], k.Selector):
+		case slices.Contains(in.Keys.Withdraw[d.Name], k.Selector):
 			return []state.Note{{
 				Topic: "dkim", Text: "mail of " + d.Name + " that is under way will no longer verify: its key goes at once",
 			}}
@@ -62,7 +62,7 @@ func keyNotes(in step.Input, d spec.Domain) []state.Note {
 				Topic: "dkim",
 				Text: fmt.Sprintf("the key record of %s stays in DNS until %s, for mail that is under way; take it out after that",
 					d.Name, until.Format("2006-01-02 15:04 MST")),
-				Do: "mailsetup rotate-dkim",
+				Action: "mailsetup rotate-dkim",
 			}}
 		}
 	}

@@ -59,7 +59,7 @@ func TestOthersAreToConsentToReports(t *testing.T) {
 		var b strings.Builder
 		for _, n := range steps.Advice(in) {
 			if strings.Contains(n.Text, "RFC 9990") {
-				b.WriteString(n.Do + "\n")
+				b.WriteString(n.Action + "\n")
 			}
 		}
 		return b.String()
@@ -107,7 +107,7 @@ func TestAZoneOfOursConsentsToReportsAboutADomainElsewhere(t *testing.T) {
 		if in.Scope = (step.Scope{}); name == "added" {
 			in.Scope = step.Only("shop.example")
 			in.Facts.Zones = slices.Clone(in.Facts.Zones)
-			in.Facts.Zones[0].Ours = others
+			in.Facts.Zones[0].OurRecords = others
 		}
 		text := fragmentOf(t, in, "lab.example")
 		if strings.Count(text, "shop.example") != 1 || !strings.Contains(text, consent) || !strings.Contains(text, "_dmarc.lab.example.") {
@@ -120,7 +120,7 @@ func TestAZoneOfOursConsentsToReportsAboutADomainElsewhere(t *testing.T) {
 		}
 	}
 	d := lab.Spec.Domains[1]
-	served := dns.Served(lab, d)
+	served := dns.ServedRecords(lab, d)
 	if last := served[len(served)-1]; last.Name != "shop.example._report._dmarc.lab.example." {
 		t.Errorf("waits for %+v", served)
 	}
@@ -128,14 +128,14 @@ func TestAZoneOfOursConsentsToReportsAboutADomainElsewhere(t *testing.T) {
 	gone.Spec = lab.Spec.Without("shop.example")
 	gone.Removed, gone.Scope = []spec.Domain{d}, step.Only("shop.example")
 	gone.Facts.Zones = slices.Clone(lab.Facts.Zones)
-	gone.Facts.Zones[0].Ours = append(slices.Clone(others), records.ReportConsents(lab, d)...)
+	gone.Facts.Zones[0].OurRecords = append(slices.Clone(others), records.ReportConsents(lab, d)...)
 	gone.Facts.Zones[0].Content = []byte("$INCLUDE \"/etc/bind/mailsetup/lab.example.zone\" lab.example.\n")
 	text := fragmentOf(t, gone, "lab.example")
 	if strings.Contains(text, "shop.example") || !strings.Contains(text, "_dmarc.lab.example.") {
 		t.Errorf("removed:\n%s", text)
 	}
-	if n := dns.RecordsToRemove(gone, d); strings.Contains(n.Do, "_report") {
-		t.Errorf("to be taken out by hand: %s", n.Do)
+	if n := dns.RecordsToRemove(gone, d); strings.Contains(n.Action, "_report") {
+		t.Errorf("to be taken out by hand: %s", n.Action)
 	}
 }
 
@@ -148,9 +148,9 @@ func TestARunAboutOneDomainKeepsThoseThatShareItsZone(t *testing.T) {
 	in.Spec.Domains = slices.Insert(in.Spec.Domains, 0, sub)
 	all := fragmentOf(t, in, "lab.example")
 	for _, d := range in.Spec.Domains[1:] {
-		in.Facts.Zones[0].Ours = append(in.Facts.Zones[0].Ours, slices.Concat(records.Of(in, d), records.ReportConsents(in, d))...)
+		in.Facts.Zones[0].OurRecords = append(in.Facts.Zones[0].OurRecords, slices.Concat(records.Of(in, d), records.ReportConsents(in, d))...)
 	}
-	in.Facts.Zones[0].Ours = slices.DeleteFunc(in.Facts.Zones[0].Ours, func(r state.Record) bool { return !in.Facts.Zones[0].Holds(r.Name) })
+	in.Facts.Zones[0].OurRecords = slices.DeleteFunc(in.Facts.Zones[0].OurRecords, func(r state.Record) bool { return !in.Facts.Zones[0].Contains(r.Name) })
 	in.Scope = step.Only("dept.lab.example")
 	if got := fragmentOf(t, in, "lab.example"); got != all {
 		t.Errorf("got\n%s\nwant\n%s", got, all)

@@ -15,10 +15,10 @@ import (
 
 var bindReaders = state.Owner{User: "root", Group: "bind"}
 
-// Watched returns the records of a domain that name servers are looked at for, and
+// WatchedRecords returns the records of a domain that name servers are looked at for, and
 // those among them without which mail that this server signs or signed fails.
-func Watched(s spec.Spec, d spec.Domain, keys []keyring.Key) (all, signing []state.Record) {
-	all = records.Of(step.Input{Spec: s, Keys: keyring.Ledger{d.Name: keys}}, d)
+func WatchedRecords(s spec.Spec, d spec.Domain, keys []keyring.Key) (all, signing []state.Record) {
+	all = records.Of(step.Input{Spec: s, Ledger: keyring.Ledger{d.Name: keys}}, d)
 	for _, k := range keys {
 		if k.Stage != keyring.Active && k.Stage != keyring.Draining {
 			continue
@@ -32,9 +32,9 @@ func Watched(s spec.Spec, d spec.Domain, keys []keyring.Key) (all, signing []sta
 	return all, signing
 }
 
-// Sharing returns the domains whose zone here is also that of a domain, itself
+// DomainsOfZone returns the domains whose zone here is also that of a domain, itself
 // included, sorted.
-func Sharing(in step.Input, domain string) []string {
+func DomainsOfZone(in step.Input, domain string) []string {
 	zone, _ := records.ClosestZone(in.Facts.Zones, domain+".")
 	var names []string
 	for _, d := range in.Spec.Domains {
@@ -55,11 +55,11 @@ func FragmentsOf(domain string) []state.Path {
 	return list
 }
 
-// DroppedZone returns the zone of a domain whose file no longer takes in the fragment
+// ZoneWithoutInclude returns the zone of a domain whose file no longer takes in the fragment
 // of ours that is there.
-func DroppedZone(f state.Facts, domain string) (state.Zone, bool) {
+func ZoneWithoutInclude(f state.Facts, domain string) (state.Zone, bool) {
 	zone, ok := records.ClosestZone(f.Zones, domain+".")
-	return zone, ok && zone.Dropped
+	return zone, ok && zone.IncludeLost
 }
 
 // RebuildFragments makes the fragments of the zones of all domains again, whatever
@@ -73,20 +73,20 @@ func RebuildFragments(in step.Input) (state.Stage, []state.Note, error) {
 // domains of the run.
 func RestoreIncludes(in step.Input) (state.Stage, []state.Note, error) {
 	parts := map[string]*zoneChange{}
-	trouble := state.Trouble{}
+	failed := state.DomainErrors{}
 	for d := range in.Scope.Domains(in.Spec) {
 		zone, ok := records.ClosestZone(in.Facts.Zones, d.Name+".")
-		if !ok || !zone.Dropped || in.Spec.DNSOf(d) != spec.DNSBind {
+		if !ok || !zone.IncludeLost || in.Spec.DNSOf(d) != spec.DNSBind {
 			continue
 		}
-		p := &zoneChange{zone: zone, ours: withoutCopies(zone), copies: zone.Copies, want: zone.Ours}
+		p := &zoneChange{zone: zone, ours: withoutCopies(zone), copies: zone.Copies, want: zone.OurRecords}
 		if err := p.checkRestorable(); err != nil {
-			trouble[d.Name] = err
+			failed[d.Name] = err
 			continue
 		}
 		parts[zone.Origin] = p
 	}
-	if err := trouble.Err(); err != nil {
+	if err := failed.Err(); err != nil {
 		return state.Stage{}, nil, err
 	}
 	var stage state.Stage
@@ -98,8 +98,8 @@ func RestoreIncludes(in step.Input) (state.Stage, []state.Note, error) {
 	}
 	if len(parts) > 0 {
 		stage.Units = []state.Unit{{
-			Name: "named.service", Action: state.Reload, Why: "serve the records again", Back: back,
-			Settled: append([]state.Probe{{Kind: state.ProbeActive, Unit: "named.service"}}, served...),
+			Name: "named.service", Action: state.Reload, Why: "serve the records again", UndoProbes: back,
+			Probes: append([]state.Probe{{Kind: state.ProbeActive, Unit: "named.service"}}, served...),
 		}}
 	}
 	return stage, nil, nil

@@ -19,7 +19,7 @@ func lost(t *testing.T) step.Input {
 	t.Helper()
 	in := shared(t)
 	z := &in.Facts.Zones[0]
-	z.Content, z.Dropped = []byte("@ IN SOA ns h 1 1 1 1 1\n"), true
+	z.Content, z.IncludeLost = []byte("@ IN SOA ns h 1 1 1 1 1\n"), true
 	in.Scope = step.Only("lab.example")
 	return in
 }
@@ -61,7 +61,7 @@ func TestALostFragmentKeepsWhatItHolds(t *testing.T) {
 func TestRestore(t *testing.T) {
 	in := lost(t)
 	before := fragmentOf(t, shared(t), "lab.example")
-	st := publishing(t, steps.Restoring(), in)
+	st := publishing(t, steps.IncludeRestoration(), in)
 	edit, ok := st.Edits[0].(state.ZoneEdit)
 	if !ok || len(st.Edits) != 1 || edit.Include != "/etc/bind/mailsetup/lab.example.zone" || edit.Drop || edit.Replace != nil {
 		t.Fatalf("%+v", st.Edits)
@@ -73,11 +73,11 @@ func TestRestore(t *testing.T) {
 	if text := strings.Join(got, "\n"); text != before || len(st.Files) != 1 {
 		t.Errorf("was\n%s\nis\n%s", before, text)
 	}
-	if asked := steptest.Lines(st.Units[0].Settled[1].Records); !slices.Contains(asked, "202611._domainkey.lab.example. TXT v=DKIM1; h=sha256; k=rsa; p="+in.Keys["lab.example"][0].Public) {
+	if asked := steptest.Lines(st.Units[0].Probes[1].Records); !slices.Contains(asked, "202611._domainkey.lab.example. TXT v=DKIM1; h=sha256; k=rsa; p="+in.Ledger["lab.example"][0].Public) {
 		t.Errorf("asked for %q", asked)
 	}
-	in.Facts.Zones[0].Dropped = false
-	if st := publishing(t, steps.Restoring(), in); len(st.Edits)+len(st.Files)+len(st.Units) > 0 {
+	in.Facts.Zones[0].IncludeLost = false
+	if st := publishing(t, steps.IncludeRestoration(), in); len(st.Edits)+len(st.Files)+len(st.Units) > 0 {
 		t.Errorf("a zone that has it: %+v", st)
 	}
 }
@@ -88,18 +88,18 @@ func TestRestoreWithCopies(t *testing.T) {
 	in := steptest.WithCopies(t)
 	before := steptest.Stage(t, steptest.Build(t, in), "DNS").Files[0].Content
 	z := &in.Facts.Zones[0]
-	z.Content, z.Dropped = []byte("@ IN SOA ns h 1 1 1 1 1\n"), true
+	z.Content, z.IncludeLost = []byte("@ IN SOA ns h 1 1 1 1 1\n"), true
 	for i, r := range z.Records {
 		if r.Name == "*.lab.example." && r.Type == "A" {
 			z.Records[i].Value = "192.0.2.81"
 		}
 	}
 	in.Scope = step.Only("lab.example")
-	if st := publishing(t, steps.Restoring(), in); len(st.Files) != 1 || string(st.Files[0].Content) != string(before) {
+	if st := publishing(t, steps.IncludeRestoration(), in); len(st.Files) != 1 || string(st.Files[0].Content) != string(before) {
 		t.Errorf("was\n%s\nis\n%s", before, st.Files[0].Content)
 	}
 	z.Records = append(z.Records, state.Record{Name: "shop.lab.example.", Type: "CNAME", TTL: 60, Value: "www.lab.example."})
-	if _, err := steps.Build(steps.Restoring(), in); err == nil {
+	if _, err := steps.Build(steps.IncludeRestoration(), in); err == nil {
 		t.Error("a copy beside an alias")
 	}
 }
@@ -112,14 +112,14 @@ func TestRestoreRefuses(t *testing.T) {
 	} {
 		in := lost(t)
 		in.Facts.Zones[0].Records = append(in.Facts.Zones[0].Records, x)
-		_, err := steps.Build(steps.Restoring(), in)
+		_, err := steps.Build(steps.IncludeRestoration(), in)
 		if err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
 	in := lost(t)
 	in.Facts.Zones[0].Records = append(in.Facts.Zones[0].Records, state.Record{Name: "lab.example.", Type: "TXT", Value: "site-verification=1"})
-	if _, err := steps.Build(steps.Restoring(), in); err != nil {
+	if _, err := steps.Build(steps.IncludeRestoration(), in); err != nil {
 		t.Errorf("a text for another purpose: %v", err)
 	}
 }
@@ -134,7 +134,7 @@ func TestWatched(t *testing.T) {
 		{Selector: "d", Public: "DDDD", Stage: keyring.Revoked},
 		{Selector: "e", Public: "EEEE", Stage: keyring.Gone},
 	}
-	all, signing := dns.Watched(in.Spec, in.Spec.Domains[0], keys)
+	all, signing := dns.WatchedRecords(in.Spec, in.Spec.Domains[0], keys)
 	if got := strings.Join(steptest.Lines(signing), "\n"); got != "a._domainkey.lab.example. TXT v=DKIM1; h=sha256; k=rsa; p=AAAA\nb._domainkey.lab.example. TXT v=DKIM1; h=sha256; k=rsa; p=BBBB" {
 		t.Errorf("signing:\n%s", got)
 	}

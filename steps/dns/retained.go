@@ -18,7 +18,7 @@ import (
 // stay unchanged, and the keys of removed domains whose mail may still be under way.
 func retained(in step.Input, zone state.Zone) []state.Record {
 	return slices.DeleteFunc(withoutCopies(zone), func(r state.Record) bool {
-		return !isRetained(in, r) || zone.Dropped && !publishedHere(in, r)
+		return !isRetained(in, r) || zone.IncludeLost && !publishedHere(in, r)
 	})
 }
 
@@ -37,7 +37,7 @@ func publishedHere(in step.Input, r state.Record) bool {
 		if i, ok := slices.BinarySearchFunc(in.Spec.Domains, name, func(d spec.Domain, name string) int { return cmp.Compare(d.Name, name) }); ok {
 			return in.Spec.DNSOf(in.Spec.Domains[i]) == spec.DNSBind
 		}
-		if len(in.Keys[name]) > 0 {
+		if len(in.Ledger[name]) > 0 {
 			return true
 		}
 	}
@@ -48,7 +48,7 @@ func publishedHere(in step.Input, r state.Record) bool {
 // the retained ones, and those of domains that are published in another way now.
 func notCompared(in step.Input, z state.Zone, others publishedElsewhere) []state.Record {
 	keep := retained(in, z)
-	if z.Dropped {
+	if z.IncludeLost {
 		return keep
 	}
 	for _, r := range withoutCopies(z) {
@@ -100,9 +100,9 @@ func (o publishedElsewhere) of(r state.Record) (domain string, found bool) {
 // ourRecords returns what earlier runs put into a zone.
 func ourRecords(zone state.Zone) []state.Record {
 	if zone.Update != nil {
-		return slices.Clone(zone.Update.Ours)
+		return slices.Clone(zone.Update.OurRecords)
 	}
-	return slices.Clone(zone.Ours)
+	return slices.Clone(zone.OurRecords)
 }
 
 // withoutCopies returns our records in a zone without the copies of wildcards.
@@ -121,9 +121,9 @@ func isRetained(in step.Input, r state.Record) bool {
 	if !isKey {
 		return in.KeysOnly || !in.Scope.Complete() && !renews(in, name, r.Type)
 	}
-	i := slices.IndexFunc(in.Keys[domain], func(k keyring.Key) bool { return strings.EqualFold(k.Selector, selector) })
+	i := slices.IndexFunc(in.Ledger[domain], func(k keyring.Key) bool { return strings.EqualFold(k.Selector, selector) })
 	switch {
-	case i >= 0 && in.Keys[domain][i].Stage == keyring.Gone:
+	case i >= 0 && in.Ledger[domain][i].Stage == keyring.Gone:
 		return false
 	case i >= 0 && !in.Has(domain):
 		return true
@@ -168,11 +168,11 @@ func addLeaving(in step.Input, parts map[string]*zoneChange) error {
 	var names []string
 	for _, name := range in.Leaving() {
 		names = append(names, name+".")
-		for _, k := range in.Keys[name] {
+		for _, k := range in.Ledger[name] {
 			names = append(names, k.Selector+"._domainkey."+name+".")
 		}
 	}
-	for domain, selectors := range in.Retire {
+	for domain, selectors := range in.Keys.Withdraw {
 		for _, selector := range selectors {
 			names = append(names, selector+"._domainkey."+domain+".")
 		}
@@ -189,7 +189,7 @@ func addLeaving(in step.Input, parts map[string]*zoneChange) error {
 	for _, name := range names {
 		zone, ok := records.ClosestZone(in.Facts.Zones, name)
 		goes := func(r state.Record) bool { return !isRetained(in, r) }
-		if p := (&zoneChange{zone: zone}); ok && parts[zone.Origin] == nil && p.included() && slices.ContainsFunc(zone.Ours, goes) {
+		if p := (&zoneChange{zone: zone}); ok && parts[zone.Origin] == nil && p.included() && slices.ContainsFunc(zone.OurRecords, goes) {
 			parts[zone.Origin] = p
 		}
 	}

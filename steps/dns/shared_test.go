@@ -41,10 +41,10 @@ func shared(t *testing.T) step.Input {
 	t.Helper()
 	in := steptest.Served(t)
 	in.Spec.Domains[1].Name = "shop.lab.example"
-	in.Keys["shop.lab.example"] = in.Keys["shop.example"]
-	delete(in.Keys, "shop.example")
+	in.Ledger["shop.lab.example"] = in.Ledger["shop.example"]
+	delete(in.Ledger, "shop.example")
 	in.Facts.Zones = in.Facts.Zones[:1]
-	in.Facts.Zones[0].Ours = slices.Concat(records.Of(in, in.Spec.Domains[0]), records.Of(in, in.Spec.Domains[1]))
+	in.Facts.Zones[0].OurRecords = slices.Concat(records.Of(in, in.Spec.Domains[0]), records.Of(in, in.Spec.Domains[1]))
 	return in
 }
 
@@ -63,13 +63,13 @@ func TestADomainThatIsPublishedElsewhereStaysInTheSharedZone(t *testing.T) {
 		if got := fragmentOf(t, in, "lab.example"); got != before || strings.Count(got, "shop.lab.example.") != 3 {
 			t.Errorf("%s: the fragment was\n%s\nis\n%s", mode, before, got)
 		}
-		if gone := st.Units[0].Settled[1].Gone; len(gone) > 0 {
+		if gone := st.Units[0].Probes[1].Gone; len(gone) > 0 {
 			t.Errorf("%s: gone %q", mode, steptest.Lines(gone))
 		}
 		want := state.Note{
-			Topic: "dns",
-			Text:  "the zone lab.example of this machine's BIND still has 3 records of shop.lab.example that are no longer kept up to date",
-			Do:    "once the records are elsewhere: take them out of /etc/bind/mailsetup/lab.example.zone, raise the serial of /etc/bind/db.lab.example, rndc reload",
+			Topic:  "dns",
+			Text:   "the zone lab.example of this machine's BIND still has 3 records of shop.lab.example that are no longer kept up to date",
+			Action: "once the records are elsewhere: take them out of /etc/bind/mailsetup/lab.example.zone, raise the serial of /etc/bind/db.lab.example, rndc reload",
 		}
 		if !slices.Contains(notes, want) {
 			t.Errorf("%s: notes %+v", mode, notes)
@@ -80,7 +80,7 @@ func TestADomainThatIsPublishedElsewhereStaysInTheSharedZone(t *testing.T) {
 // A zone that was not read only looks empty: others may have records in it.
 func TestAZoneThatWasNotReadIsNotWritten(t *testing.T) {
 	in := steptest.Two("mail.hoster.example", "shop.example")
-	in.Facts.Zones = append(in.Facts.Zones, state.Zone{Origin: "hoster.example.", Kind: "primary", File: "/etc/bind/db.hoster", Unread: true})
+	in.Facts.Zones = append(in.Facts.Zones, state.Zone{Origin: "hoster.example.", Kind: "primary", File: "/etc/bind/db.hoster", NotLoaded: true})
 	_, _, err := dns.Publish(in)
 	refused, ok := errors.AsType[*step.Refusal](err)
 	if !ok {
@@ -89,7 +89,7 @@ func TestAZoneThatWasNotReadIsNotWritten(t *testing.T) {
 	if want := "zone hoster.example. holds mail.hoster.example and was not read: this is a mistake of mailsetup"; refused.What != want {
 		t.Errorf("%q, want %q", refused.What, want)
 	}
-	in.Facts.Zones[2].Unread = false
+	in.Facts.Zones[2].NotLoaded = false
 	if _, _, err := dns.Publish(in); err != nil {
 		t.Errorf("once it was read: %v", err)
 	}
@@ -101,9 +101,9 @@ func TestPurgingAKeyInAZoneOfItsOwn(t *testing.T) {
 		in := steptest.Served(t)
 		key := records.Of(in, in.Spec.Domains[1])[1]
 		whole := in.Facts.Zones[1]
-		in.Facts.Zones[1].Ours = slices.DeleteFunc(slices.Clone(whole.Ours), func(r state.Record) bool { return r == key })
+		in.Facts.Zones[1].OurRecords = slices.DeleteFunc(slices.Clone(whole.OurRecords), func(r state.Record) bool { return r == key })
 		in.Facts.Zones = append(in.Facts.Zones, state.Zone{
-			Origin: origin, Kind: "primary", File: "/etc/bind/db.keys", Ours: []state.Record{key},
+			Origin: origin, Kind: "primary", File: "/etc/bind/db.keys", OurRecords: []state.Record{key},
 			Content: []byte(strings.ReplaceAll(steptest.Include, "%s", dnsname.TrimDot(origin))),
 		})
 		if got := steptest.Lines([]state.Record{key}); got[0] != "202611._domainkey.shop.example. TXT v=DKIM1; h=sha256; k=rsa; p=MIIC" {

@@ -54,7 +54,7 @@ func updateChanges(in step.Input) ([]*zoneChange, []state.Note, error) {
 		list = append(list, parts[zone.Origin])
 	}
 	var notes []state.Note
-	trouble, seen := state.Trouble{}, map[state.Record]bool{}
+	failed, seen := state.DomainErrors{}, map[state.Record]bool{}
 	for d := range in.Scope.Domains(in.Spec) {
 		if in.Spec.DNSOf(d) != spec.DNSUpdate {
 			continue
@@ -66,13 +66,13 @@ func updateChanges(in step.Input) ([]*zoneChange, []state.Note, error) {
 			seen[r] = true
 			more, err := addUpdate(in, d, r, parts)
 			if err != nil {
-				trouble[d.Name] = err
+				failed[d.Name] = err
 				break
 			}
 			notes = append(notes, more...)
 		}
 	}
-	return list, notes, trouble.Err()
+	return list, notes, failed.Err()
 }
 
 // addUpdate finds the zone for a record of a domain and compares it with what is there.
@@ -105,12 +105,12 @@ func (p *zoneChange) update(in step.Input, others publishedElsewhere, stage *sta
 	ours = append(ours, p.copies...)
 	u := state.Update{
 		Origin: z.Origin, Server: z.Update.Server, KeyFile: z.Update.KeyFile,
-		Add: missingFrom(ours, z.Update.Ours), Remove: missingFrom(z.Update.Ours, ours), Why: "signed with the key in " + string(z.Update.KeyFile),
+		Add: missingFrom(ours, z.Update.OurRecords), Remove: missingFrom(z.Update.OurRecords, ours), Why: "signed with the key in " + string(z.Update.KeyFile),
 	}
 	for _, r := range p.replace {
 		u.Add, u.Remove = append(u.Add, r.New), append(u.Remove, r.Old)
 	}
-	for _, x := range slices.Concat(z.Records, z.Update.Ours) {
+	for _, x := range slices.Concat(z.Records, z.Update.OurRecords) {
 		if slices.ContainsFunc(slices.Concat(u.Add, u.Remove), func(r state.Record) bool { return state.SameSet(r, x) }) {
 			u.Expected = append(u.Expected, x)
 		}
@@ -152,7 +152,7 @@ func leftoverUpdates(in step.Input) []state.Note {
 				Topic: "dns",
 				Text: fmt.Sprintf("the zone %s on %s still has %d records of %s that were put there by updates and are no longer kept up to date",
 					dnsname.TrimDot(p.Origin), strings.TrimSuffix(p.Server, ":53"), len(list), d.Name),
-				Do: "once the records are elsewhere: take them out with nsupdate -k " + string(p.KeyFile),
+				Action: "once the records are elsewhere: take them out with nsupdate -k " + string(p.KeyFile),
 			})
 		}
 	}

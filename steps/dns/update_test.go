@@ -24,7 +24,7 @@ func updating(records, ours []state.Record) step.Input {
 	in.Facts.Zones = nil
 	in.Facts.Updated = []state.Zone{{
 		Origin: "lab.example.", Kind: "primary", Dynamic: true, Records: records,
-		Update: &state.UpdateTarget{Server: "192.0.2.53:53", KeyFile: "/root/update.key", Ours: ours},
+		Update: &state.UpdateTarget{Server: "192.0.2.53:53", KeyFile: "/root/update.key", OurRecords: ours},
 	}}
 	return in
 }
@@ -128,7 +128,7 @@ func TestUpdatesLeaveOtherDomainsAlone(t *testing.T) {
 	all, _, _ := updateOf(t, updating(nil, nil))
 	in := updating(nil, append(all.Add, key, spf))
 	in.Scope = step.Only("b.lab.example")
-	in.Keys = keyring.Ledger{"lab.example": in.Keys["lab.example"], "b.lab.example": {{Selector: "s", Public: "AA", Stage: keyring.Draining}}}
+	in.Ledger = keyring.Ledger{"lab.example": in.Ledger["lab.example"], "b.lab.example": {{Selector: "s", Public: "AA", Stage: keyring.Draining}}}
 	u, st, _ := updateOf(t, in)
 	if diff := cmp.Diff([]state.Record{spf}, u.Remove); diff != "" || len(u.Add) > 0 {
 		t.Errorf("%s\nadds %v", diff, u.Add)
@@ -136,7 +136,7 @@ func TestUpdatesLeaveOtherDomainsAlone(t *testing.T) {
 	if memory := steptest.Content(t, st, "/var/lib/mailsetup/dns-updates/lab.example.json"); !strings.Contains(memory, key.Value) || !strings.Contains(memory, "_dmarc.lab.example.") {
 		t.Errorf("remembers %s", memory)
 	}
-	in.Keys["b.lab.example"][0].Stage = keyring.Gone
+	in.Ledger["b.lab.example"][0].Stage = keyring.Gone
 	if u, _, _ := updateOf(t, in); len(u.Remove) != 2 {
 		t.Errorf("a key that is gone stays: %+v", u.Remove)
 	}

@@ -12,9 +12,9 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Printed returns the records of each domain that somebody else publishes, as far as
+// WildcardQueries returns the records of each domain that somebody else publishes, as far as
 // DNS can be asked about their zones.
-func Printed(in step.Input) [][]state.Record {
+func WildcardQueries(in step.Input) [][]state.Record {
 	var all [][]state.Record
 	for d := range in.Scope.Domains(in.Spec) {
 		if in.Spec.DNSOf(d) != spec.DNSManual || in.KeysOnly || !in.Facts.Live[d.Name].Asked {
@@ -35,7 +35,7 @@ func lossesOf(in step.Input, d spec.Domain, list []state.Record) []wildcardLoss 
 	}
 	parts := map[string][]state.Record{}
 	for _, r := range list {
-		if z, ok := records.ClosestZone(zones, r.Name); ok && z.Problem == "" && !z.Unread {
+		if z, ok := records.ClosestZone(zones, r.Name); ok && z.Problem == "" && !z.NotLoaded {
 			parts[z.Origin] = append(parts[z.Origin], r)
 		}
 	}
@@ -81,7 +81,7 @@ func printedCopies(in step.Input, d spec.Domain, list []state.Record) ([]state.R
 		for _, r := range copies {
 			lines = append(lines, asLine(r))
 		}
-		note.Do = strings.Join(append(lines, ""), "\n")
+		note.Action = strings.Join(append(lines, ""), "\n")
 	}
 	return nil, []state.Note{note}
 }
@@ -129,10 +129,10 @@ func Copies(in step.Input, d spec.Domain) map[state.Record]string {
 	return all
 }
 
-// Expected returns what the name servers of a domain should have: its records, and
+// ExpectedRecords returns what the name servers of a domain should have: its records, and
 // the copies, as Copies has them.
-func Expected(in step.Input, d spec.Domain) (rrs []state.Record, copies map[state.Record]string) {
-	rrs, copies = Served(in, d), Copies(in, d)
+func ExpectedRecords(in step.Input, d spec.Domain) (rrs []state.Record, copies map[state.Record]string) {
+	rrs, copies = ServedRecords(in, d), Copies(in, d)
 	var lost []state.Record
 	for r := range copies {
 		if !slices.Contains(rrs, r) {

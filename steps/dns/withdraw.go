@@ -16,7 +16,7 @@ import (
 //
 // It is for a run that publishes records as well.
 func Withdraw(in step.Input) (state.Stage, []state.Note, error) {
-	if len(in.Retire) == 0 {
+	if len(in.Keys.Withdraw) == 0 {
 		return state.Stage{}, nil, nil
 	}
 	after := in.Withdrawn()
@@ -34,7 +34,7 @@ func WithdrawAlone(in step.Input) (state.Stage, []state.Note, error) {
 
 // withdrawRecords takes those records out that the input after it no longer has.
 func withdrawRecords(in, after step.Input) (state.Stage, []state.Note, error) {
-	if len(in.Retire) == 0 {
+	if len(in.Keys.Withdraw) == 0 {
 		return state.Stage{}, nil, nil
 	}
 	stage, _, err := zoneFiles(after)
@@ -68,7 +68,7 @@ func updatedBy(in step.Input, zones []state.Zone) []state.Zone {
 				continue
 			}
 			own := *z.Update
-			own.Ours = append(missingFrom(own.Ours, u.Remove), u.Add...)
+			own.OurRecords = append(missingFrom(own.OurRecords, u.Remove), u.Add...)
 			zones[i].Update, zones[i].Records, zones[i].Copies = &own, missingFrom(z.Records, u.Remove), copies[z.Origin]
 		}
 	}
@@ -85,12 +85,12 @@ func withdrawnByHand(in step.Input) []state.Note {
 		}
 	}
 	var notes []state.Note
-	for _, domain := range slices.Sorted(maps.Keys(in.Retire)) {
-		for _, selector := range in.Retire[domain] {
+	for _, domain := range slices.Sorted(maps.Keys(in.Keys.Withdraw)) {
+		for _, selector := range in.Keys.Withdraw[domain] {
 			name := selector + "._domainkey." + domain + "."
 			if !ours[strings.ToLower(name)] {
 				notes = append(notes, state.Note{
-					Topic: "dns", Text: "take this record out of the DNS of " + domain + ": nothing needs it any more", Do: name + " TXT",
+					Topic: "dns", Text: "take this record out of the DNS of " + domain + ": nothing needs it any more", Action: name + " TXT",
 				})
 			}
 		}

@@ -25,7 +25,7 @@ func without(in step.Input, purge bool) step.Input {
 	in.Spec = in.Spec.Without("shop.example")
 	in.Scope = step.Only("shop.example")
 	if purge {
-		in.Retire = map[string][]string{"shop.example": {"202611"}}
+		in.Keys.Withdraw = map[string][]string{"shop.example": {"202611"}}
 	}
 	return in
 }
@@ -49,7 +49,7 @@ func TestRemoving(t *testing.T) {
 	if len(zone.Files) != 1 || len(zone.Units) != 1 {
 		t.Errorf("more than one zone: %v", zone.Files)
 	}
-	probe := zone.Units[0].Settled[1]
+	probe := zone.Units[0].Probes[1]
 	if got := steptest.Lines(probe.Gone); len(probe.Records) > 0 || !slices.Equal(got, []string{
 		"_dmarc.shop.example. TXT v=DMARC1; p=none; rua=mailto:dmarc@shop.example", "shop.example. TXT v=spf1 ip4:192.0.2.10 -all",
 	}) {
@@ -85,7 +85,7 @@ func TestRemovingTakesConsentsBack(t *testing.T) {
 	in.Spec.Domains[1].DMARC.RUA = []string{"mailto:ops@lab.example"}
 	consent := steptest.Rec("shop.example._report._dmarc.lab.example.", "TXT", "v=DMARC1")
 	consent.TTL = in.Spec.Domains[1].TTL
-	in.Facts.Zones[0].Ours = append(in.Facts.Zones[0].Ours, consent)
+	in.Facts.Zones[0].OurRecords = append(in.Facts.Zones[0].OurRecords, consent)
 	before := fragmentOf(t, in, "lab.example")
 	in = without(in, false)
 	after := fragmentOf(t, in, "lab.example")
@@ -93,7 +93,7 @@ func TestRemovingTakesConsentsBack(t *testing.T) {
 	if !strings.Contains(before, line) || strings.Contains(after, line) || strings.Count(after, " IN ") != strings.Count(before, " IN ")-1 {
 		t.Errorf("it was\n%s\nis\n%s", before, after)
 	}
-	if gone := steptest.Stage(t, steptest.Build(t, in), "DNS").Units[0].Settled[1].Gone; !slices.Contains(gone, consent) {
+	if gone := steptest.Stage(t, steptest.Build(t, in), "DNS").Units[0].Probes[1].Gone; !slices.Contains(gone, consent) {
 		t.Errorf("gone %q", steptest.Lines(gone))
 	}
 }
@@ -107,7 +107,7 @@ func TestPurging(t *testing.T) {
 	if e, ok := st.Edits[0].(state.ZoneEdit); !ok || !e.Drop || e.Path != "/etc/bind/db.shop" || len(st.Edits) != 1 {
 		t.Errorf("edits %+v", st.Edits)
 	}
-	if gone := steptest.Lines(st.Units[0].Settled[1].Gone); !slices.Contains(gone, "202611._domainkey.shop.example. TXT v=DKIM1; h=sha256; k=rsa; p=MIIC") {
+	if gone := steptest.Lines(st.Units[0].Probes[1].Gone); !slices.Contains(gone, "202611._domainkey.shop.example. TXT v=DKIM1; h=sha256; k=rsa; p=MIIC") {
 		t.Errorf("gone %q", gone)
 	}
 	ledger := steptest.Stage(t, want, "Ledger")
@@ -124,12 +124,12 @@ func TestPurging(t *testing.T) {
 // A key file goes only if it is ours, where we put it, and nobody's any more.
 func TestKeyFilesThatStay(t *testing.T) {
 	for name, spoil := range map[string]func(in *step.Input){
-		"adopted": func(in *step.Input) { in.Keys["shop.example"][0].Adopted = true },
-		"shared":  func(in *step.Input) { in.Keys["lab.example"][0].File = in.Keys["shop.example"][0].File },
+		"adopted": func(in *step.Input) { in.Ledger["shop.example"][0].Adopted = true },
+		"shared":  func(in *step.Input) { in.Ledger["lab.example"][0].File = in.Ledger["shop.example"][0].File },
 		"elsewhere": func(in *step.Input) {
-			in.Keys["shop.example"][0].File = "/etc/passwd"
+			in.Ledger["shop.example"][0].File = "/etc/passwd"
 		},
-		"another selector": func(in *step.Input) { in.Retire["shop.example"] = []string{"other"} },
+		"another selector": func(in *step.Input) { in.Keys.Withdraw["shop.example"] = []string{"other"} },
 	} {
 		in := without(steptest.Served(t), true)
 		spoil(&in)
@@ -146,8 +146,8 @@ func TestKeyFilesThatStay(t *testing.T) {
 func TestDrainingKeysStayInSharedZones(t *testing.T) {
 	in := steptest.Bare()
 	key := steptest.Rec("s._domainkey.dept.lab.example.", "TXT", "v=DKIM1; h=sha256; k=rsa; p=AA")
-	in.Facts.Zones[0].Ours = []state.Record{key, steptest.Rec("dept.lab.example.", "TXT", "v=spf1 -all")}
-	in.Keys["dept.lab.example"] = []keyring.Key{{Selector: "s", Public: "AA", Stage: keyring.Draining}}
+	in.Facts.Zones[0].OurRecords = []state.Record{key, steptest.Rec("dept.lab.example.", "TXT", "v=spf1 -all")}
+	in.Ledger["dept.lab.example"] = []keyring.Key{{Selector: "s", Public: "AA", Stage: keyring.Draining}}
 	for _, scope := range []step.Scope{{}, step.Only("lab.example")} {
 		in.Scope, in.Facts.Installed = scope, map[string]bool{"bind9": true}
 		text := fragmentOf(t, in, "lab.example")
@@ -158,7 +158,7 @@ func TestDrainingKeysStayInSharedZones(t *testing.T) {
 			t.Errorf("about %v:\n%s", scope.Selection(), text)
 		}
 	}
-	in.Keys["dept.lab.example"][0].Stage = keyring.Gone
+	in.Ledger["dept.lab.example"][0].Stage = keyring.Gone
 	if text := fragmentOf(t, in, "lab.example"); strings.Contains(text, "s._domainkey") {
 		t.Errorf("a key that is gone is in\n%s", text)
 	}
@@ -197,7 +197,7 @@ func TestZonesThatWereMade(t *testing.T) {
 			in.Facts.Files[dns.NamedConf] = []byte(strings.Replace(statement, "primary;", "primary; allow-transfer { 192.0.2.53; };", 1))
 		},
 		"another file":   func(in *step.Input) { in.Facts.Zones[1].File = "/etc/bind/db.shop.example" },
-		"still draining": func(in *step.Input) { in.Retire = map[string][]string{"shop.example": {"x"}} },
+		"still draining": func(in *step.Input) { in.Keys.Withdraw = map[string][]string{"shop.example": {"x"}} },
 	} {
 		in := made()
 		use(&in)
@@ -213,8 +213,8 @@ func TestZonesThatWereMade(t *testing.T) {
 func TestPurgingAnUpdatedZone(t *testing.T) {
 	key, spf, other := steptest.Rec("s._domainkey.b.lab.example.", "TXT", "v=DKIM1; h=sha256; k=rsa; p=AA"), steptest.Rec("b.lab.example.", "TXT", "v=spf1 -all"), steptest.Rec("_dmarc.lab.example.", "TXT", "v=DMARC1; p=none")
 	in := updating(nil, []state.Record{key, spf, other})
-	in.Scope, in.Retire = step.Only("b.lab.example"), map[string][]string{"b.lab.example": {"s"}}
-	in.Keys["b.lab.example"] = []keyring.Key{{Selector: "s", Public: "AA", Stage: keyring.Active}}
+	in.Scope, in.Keys.Withdraw = step.Only("b.lab.example"), map[string][]string{"b.lab.example": {"s"}}
+	in.Ledger["b.lab.example"] = []keyring.Key{{Selector: "s", Public: "AA", Stage: keyring.Active}}
 	want := steptest.Build(t, in)
 	first, second := steptest.Stage(t, want, "DNS").Updates, steptest.Stage(t, want, "OldKeys").Updates
 	if len(first) != 1 || len(second) != 1 {
@@ -236,7 +236,7 @@ func TestKeysThatOthersPublishAreListed(t *testing.T) {
 	said := func() string {
 		for _, n := range steptest.Build(t, in).Notes {
 			if strings.HasPrefix(n.Text, "take this record out of the DNS of shop.example") {
-				return n.Do
+				return n.Action
 			}
 		}
 		return ""
@@ -244,7 +244,7 @@ func TestKeysThatOthersPublishAreListed(t *testing.T) {
 	if got := said(); got != "" {
 		t.Errorf("its record is in a zone here, but %q", got)
 	}
-	in.Facts.Zones[1].Ours = nil
+	in.Facts.Zones[1].OurRecords = nil
 	if got := said(); got != "202611._domainkey.shop.example. TXT" {
 		t.Errorf("said %q", got)
 	}
@@ -253,11 +253,11 @@ func TestKeysThatOthersPublishAreListed(t *testing.T) {
 // succeeded is a domain that signs with a second key, whose first one is to go,
 // and whose file was edited since the last run that publishes.
 func succeeded(in step.Input, domain string) step.Input {
-	old := in.Keys[domain][0]
+	old := in.Ledger[domain][0]
 	old.Selector, old.Stage, old.Public, old.File = "old", keyring.Draining, "MIIA", "/etc/dkimkeys/"+domain+"/old.private"
-	in.Keys[domain] = append([]keyring.Key{old}, in.Keys[domain]...)
+	in.Ledger[domain] = append([]keyring.Key{old}, in.Ledger[domain]...)
 	in.Scope = step.Only(domain)
-	in.Retire = map[string][]string{domain: {"old"}}
+	in.Keys.Withdraw = map[string][]string{domain: {"old"}}
 	for i, d := range in.Spec.Domains {
 		if d.Name == domain {
 			in.Spec.Domains[i].DMARC.Policy = "reject"
@@ -271,9 +271,9 @@ func succeeded(in step.Input, domain string) step.Input {
 func TestATickTakesTheRecordOfTheKeyAlone(t *testing.T) {
 	in := steptest.Served(t)
 	z := &in.Facts.Zones[1]
-	was := slices.Clone(z.Ours)
+	was := slices.Clone(z.OurRecords)
 	old := state.Record{Name: "old._domainkey.shop.example.", Type: "TXT", TTL: 600, Value: "v=DKIM1; h=sha256; k=rsa; p=MIIA"}
-	z.Ours = append(z.Ours, old)
+	z.OurRecords = append(z.OurRecords, old)
 	z.Records = []state.Record{
 		{Name: "shop.example.", Type: "TXT", TTL: 600, Value: "v=spf1 mx -all"},
 		{Name: "shop.example.", Type: "TXT", TTL: 600, Value: "v=spf1 a -all"},
@@ -286,7 +286,7 @@ func TestATickTakesTheRecordOfTheKeyAlone(t *testing.T) {
 	if len(st.Files) != 1 || string(st.Files[0].Content) != string(zonefile.Fragment("shop.example", was)) {
 		t.Errorf("files %+v", st.Files)
 	}
-	if gone := st.Units[0].Settled[1].Gone; !slices.Equal(gone, []state.Record{old}) {
+	if gone := st.Units[0].Probes[1].Gone; !slices.Equal(gone, []state.Record{old}) {
 		t.Errorf("insists that these are gone: %v", gone)
 	}
 	if !slices.Contains(steptest.Stage(t, want, "Ledger").Discard, state.Path("/etc/dkimkeys/shop.example/old.private")) {
@@ -298,7 +298,7 @@ func TestATickUpdatesTheKeyAlone(t *testing.T) {
 	in := updating(nil, nil)
 	was := records.Of(in, in.Spec.Domains[0])
 	old := state.Record{Name: "old._domainkey.lab.example.", Type: "TXT", TTL: 3600, Value: "v=DKIM1; h=sha256; k=rsa; p=MIIA"}
-	in.Facts.Updated[0].Update.Ours = append(slices.Clone(was), old)
+	in.Facts.Updated[0].Update.OurRecords = append(slices.Clone(was), old)
 	want, err := steps.Build(steps.Withdrawal(), succeeded(in, "lab.example"))
 	if err != nil {
 		t.Fatal(err)

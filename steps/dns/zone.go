@@ -55,7 +55,7 @@ func Publish(in step.Input) (state.Stage, []state.Note, error) {
 // zoneFiles writes the zones of the BIND of this machine: each gets a fragment of
 // ours, one $INCLUDE line in the administrator's file, a higher serial.
 func zoneFiles(in step.Input) (state.Stage, []state.Note, error) {
-	if !inMode(in, spec.DNSBind) && !authorises(in) && len(in.Leaving()) == 0 && len(in.Retire) == 0 {
+	if !inMode(in, spec.DNSBind) && !authorises(in) && len(in.Leaving()) == 0 && len(in.Keys.Withdraw) == 0 {
 		return state.Stage{}, leftoverFragments(in), nil
 	}
 	if !in.Scope.WholeHost() && inMode(in, spec.DNSBind) && !in.Facts.Installed["bind9"] {
@@ -84,8 +84,8 @@ func zoneFiles(in step.Input) (state.Stage, []state.Note, error) {
 	if len(parts) > 0 {
 		stage.Units = []state.Unit{{
 			Name: "named.service", Action: state.Reload, Why: "serve the records",
-			Settled: append([]state.Probe{{Kind: state.ProbeActive, Unit: "named.service"}}, served...),
-			Back:    back,
+			Probes:     append([]state.Probe{{Kind: state.ProbeActive, Unit: "named.service"}}, served...),
+			UndoProbes: back,
 		}}
 	}
 	return stage, append(notes, leftoverRecords(in, others)...), nil

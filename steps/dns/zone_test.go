@@ -19,7 +19,7 @@ import (
 // before the run says so.
 func TestTheNameServerIsAskedOnTheWayBack(t *testing.T) {
 	unit := steptest.Stage(t, steptest.Build(t, steptest.Bare()), "DNS").Units[0]
-	forth, back := unit.Settled[1], unit.Back[0]
+	forth, back := unit.Probes[1], unit.UndoProbes[0]
 	if back.Kind != state.ProbeServed || back.Origin != "lab.example." || len(back.Records) != 0 || len(back.Gone) < 4 {
 		t.Errorf("on the way back %+v", back)
 	}
@@ -40,7 +40,7 @@ func TestTheHostHasOneSPFRecordWhateverTheDomains(t *testing.T) {
 			}
 			for _, n := range want.Notes {
 				if mode == spec.DNSManual && n.Topic == "dns" {
-					text += n.Do
+					text += n.Action
 				}
 			}
 			spf, addresses := 0, 0
@@ -74,7 +74,7 @@ func TestTheHostInAZoneThatCannotBeEditedIsOnlyMentioned(t *testing.T) {
 func TestAFragmentThatTheZoneNoLongerNeedsIsEmptied(t *testing.T) {
 	in := steptest.Bare()
 	z := &in.Facts.Zones[0]
-	z.Records = append(z.Records, records.ForDomain(in.Spec.Host, in.Spec.Domains[0], in.Keys["lab.example"])...)
+	z.Records = append(z.Records, records.ForDomain(in.Spec.Host, in.Spec.Domains[0], in.Ledger["lab.example"])...)
 	if st := steptest.Stage(t, steptest.Build(t, in), "DNS"); len(st.Files) != 0 {
 		t.Errorf("the zone has everything, and gets %v", st.Files)
 	}
@@ -88,7 +88,7 @@ func TestAFragmentThatTheZoneNoLongerNeedsIsEmptied(t *testing.T) {
 func TestAFragmentIsNotForgottenWhenTheRecordsMoveAway(t *testing.T) {
 	speaks := func(in step.Input) bool {
 		return slices.ContainsFunc(steptest.Build(t, in).Notes, func(n state.Note) bool {
-			return strings.Contains(n.Text, "/etc/bind/mailsetup/lab.example.zone") && strings.Contains(n.Do, "/etc/bind/db.lab.example")
+			return strings.Contains(n.Text, "/etc/bind/mailsetup/lab.example.zone") && strings.Contains(n.Action, "/etc/bind/db.lab.example")
 		})
 	}
 	in := steptest.Bare()
@@ -140,13 +140,13 @@ func TestManualRecordsWaitForTheKey(t *testing.T) {
 	in := steptest.Bare()
 	in.Spec.Host.DNS = spec.DNSManual
 	notes := steptest.Build(t, in).Notes
-	if !slices.ContainsFunc(notes, func(n state.Note) bool { return strings.Contains(n.Do, "p=MIIB") }) {
+	if !slices.ContainsFunc(notes, func(n state.Note) bool { return strings.Contains(n.Action, "p=MIIB") }) {
 		t.Error("the records are not printed")
 	}
-	in.Keys["lab.example"][0].Public = keyring.Placeholder
+	in.Ledger["lab.example"][0].Public = keyring.Placeholder
 	for _, n := range steptest.Build(t, in).Notes {
-		if strings.Contains(n.Do, "DKIM1") {
-			t.Errorf("a record is printed for a key that does not exist: %s", n.Do)
+		if strings.Contains(n.Action, "DKIM1") {
+			t.Errorf("a record is printed for a key that does not exist: %s", n.Action)
 		}
 	}
 }

@@ -50,15 +50,15 @@ func (p *zoneChange) needed() bool { return len(p.ours)+len(p.replace) > 0 || p.
 func zoneChanges(in step.Input, others publishedElsewhere) (map[string]*zoneChange, []state.Note, error) {
 	parts := map[string]*zoneChange{}
 	var notes []state.Note
-	trouble, seen := state.Trouble{}, map[state.Record]bool{}
+	failed, seen := state.DomainErrors{}, map[state.Record]bool{}
 	for d := range in.Scope.Domains(in.Spec) {
 		more, err := addDomain(in, d, parts, seen)
 		if err != nil {
-			trouble[d.Name] = err
+			failed[d.Name] = err
 		}
 		notes = append(notes, more...)
 	}
-	if err := trouble.Err(); err != nil {
+	if err := failed.Err(); err != nil {
 		return nil, nil, err
 	}
 	if err := addLeaving(in, parts); err != nil {
@@ -153,7 +153,7 @@ func changeFor(in step.Input, d spec.Domain, r state.Record, parts map[string]*z
 	if zone.Problem != "" {
 		return nil, unusable(zone)
 	}
-	if zone.Unread { // it only looks empty
+	if zone.NotLoaded { // it only looks empty
 		return nil, step.Refuse("sudo mailsetup init reads every zone that matters here",
 			"zone %s holds %s and was not read: this is a mistake of mailsetup", zone.Origin, dnsname.TrimDot(name))
 	}
@@ -180,7 +180,7 @@ func unusable(zone state.Zone) error {
 // keyDelegated refuses to sign with a key that the domain's zone cannot hold.
 // What else is missing there is told, and nobody's mail fails for want of it.
 func keyDelegated(d spec.Domain, r state.Record, zone state.Zone) error {
-	x, given := zone.Gives(r.Name)
+	x, given := zone.Delegation(r.Name)
 	if !given || records.KindOf(d, r) != records.AboutKey {
 		return nil
 	}
@@ -293,7 +293,7 @@ func (p *zoneChange) largeAnswers() []state.Note {
 			notes = append(notes, state.Note{
 				Topic: "dns", Text: fmt.Sprintf("the TXT records of %s make an answer of %d octets, and %d are sure to get through: "+
 					"the rest is asked for by TCP, which not every firewall lets pass", dnsname.TrimDot(w.Name), n, maxAnswer),
-				Do: "take out texts that nobody reads any more, such as old site verifications",
+				Action: "take out texts that nobody reads any more, such as old site verifications",
 			})
 		}
 	}
@@ -325,8 +325,8 @@ func (p *zoneChange) answer(name string) int {
 
 func elsewhere(r state.Record) state.Note {
 	return state.Note{
-		Topic: "dns",
-		Text:  fmt.Sprintf("no zone here holds %s: see that its DNS has", dnsname.TrimDot(r.Name)),
-		Do:    fmt.Sprintf("%s %s %s", r.Name, r.Type, zonefile.Rdata(r)),
+		Topic:  "dns",
+		Text:   fmt.Sprintf("no zone here holds %s: see that its DNS has", dnsname.TrimDot(r.Name)),
+		Action: fmt.Sprintf("%s %s %s", r.Name, r.Type, zonefile.Rdata(r)),
 	}
 }

@@ -28,28 +28,28 @@ func Create(in step.Input) (state.Stage, []state.Note, error) {
 	if !in.SignsNothing() {
 		stage.Dirs = append(stage.Dirs, keys)
 	}
-	for _, file := range slices.Sorted(maps.Keys(in.NewKeys)) {
+	for _, file := range slices.Sorted(maps.Keys(in.Keys.Private)) {
 		stage.Dirs = append(stage.Dirs, state.Dir{
 			Path: file.Dir(), Mode: 0o700, Owner: signer.KeyOwner, Why: "OpenDKIM refuses keys that others could read",
 		})
 		stage.Files = append(stage.Files, state.File{
-			Path: file, Mode: 0o600, Owner: signer.KeyOwner, Content: in.NewKeys[file], Secret: true,
+			Path: file, Mode: 0o600, Owner: signer.KeyOwner, Content: in.Keys.Private[file], Secret: true,
 			Why: "the private key; it never leaves this machine",
 		})
 	}
-	for i, file := range slices.Sorted(maps.Keys(in.Copies)) {
+	for i, file := range slices.Sorted(maps.Keys(in.Keys.Copies)) {
 		if i == 0 {
 			stage.Dirs = append(stage.Dirs, state.Dir{Path: file.Dir(), Mode: 0o700, Owner: signer.KeyOwner, Why: "keys that were taken over"})
 		}
 		stage.Files = append(stage.Files, state.File{
-			Path: file, Mode: 0o600, Owner: signer.KeyOwner, Content: in.Copies[file], Secret: true,
+			Path: file, Mode: 0o600, Owner: signer.KeyOwner, Content: in.Keys.Copies[file], Secret: true,
 			Why: "a copy of a key that is taken over, which opendkim could not use where it is; that file stays",
 		})
 	}
 	for d := range in.Scope.Domains(in.Spec) {
-		keys, early := in.Early[d.Name]
+		keys, early := in.Keys.During[d.Name]
 		if !early {
-			keys = in.Keys[d.Name]
+			keys = in.Ledger[d.Name]
 		}
 		if d.SignedBy != "" && len(keys) == 0 {
 			continue
@@ -58,7 +58,7 @@ func Create(in step.Input) (state.Stage, []state.Note, error) {
 			stage.Files = append(stage.Files, ledgerFile(d.Name, keys))
 		}
 	}
-	stage.Metas = in.Unsafe
+	stage.Metas = in.Keys.Permissions
 	return stage, nil, nil
 }
 
@@ -72,7 +72,7 @@ func Record(in step.Input) (state.Stage, []state.Note, error) {
 		if d.SignedBy != "" && len(keys) == 0 {
 			continue
 		}
-		if !isWritten(in, d.Name, in.Keys[d.Name]) || !isWritten(in, d.Name, keys) {
+		if !isWritten(in, d.Name, in.Ledger[d.Name]) || !isWritten(in, d.Name, keys) {
 			stage.Files = append(stage.Files, ledgerFile(d.Name, keys))
 		}
 	}
@@ -82,8 +82,8 @@ func Record(in step.Input) (state.Stage, []state.Note, error) {
 
 // After returns the keys of a domain as the run leaves them.
 func After(in step.Input, d spec.Domain) []keyring.Key {
-	keys := slices.Clone(in.Keys[d.Name])
-	now, ok := in.Keys.Signing(d.Name)
+	keys := slices.Clone(in.Ledger[d.Name])
+	now, ok := in.Ledger.Signing(d.Name)
 	for i := range keys {
 		if ok && keys[i].Selector == now.Selector { // a successor waits
 			keys[i] = activated(keys[i], in, d)
@@ -94,7 +94,7 @@ func After(in step.Input, d spec.Domain) []keyring.Key {
 
 // isWritten reports whether the file of a domain's keys is known to say this.
 func isWritten(in step.Input, domain string, keys []keyring.Key) bool {
-	there, ok := in.Written[domain]
+	there, ok := in.Keys.OnDisk[domain]
 	return ok && keyring.EqualOnDisk(there, keys)
 }
 
@@ -130,6 +130,6 @@ func activated(k keyring.Key, in step.Input, d spec.Domain) keyring.Key {
 func ledgerFile(domain string, keys []keyring.Key) state.File {
 	return state.File{
 		Path: keyring.File(domain), Mode: 0o600, Owner: state.Root, Content: keyring.MarshalDomain(keys),
-		Free: true, Why: "the ledger: which key is where in its life",
+		AdminOwned: true, Why: "the ledger: which key is where in its life",
 	}
 }

@@ -19,7 +19,7 @@ import (
 // does not is, and so is one of which nobody knows what it says.
 func TestLedgersThatAreRightAreLeftOut(t *testing.T) {
 	in := steptest.Two("mail.lab.example", "shop.example")
-	active := []keyring.Key{in.Keys["lab.example"][0].At(keyring.Active, steptest.Now)}
+	active := []keyring.Key{in.Ledger["lab.example"][0].At(keyring.Active, steptest.Now)}
 	active[0].Seen = steptest.Now
 	first := []keyring.Key{{Selector: "s2", Public: "MIIC", File: "/etc/dkimkeys/shop.example/s2.private", Stage: keyring.Publishing}}
 	file := map[string]string{"lab.example": "/var/lib/mailsetup/keyring/lab.example.json", "shop.example": "/var/lib/mailsetup/keyring/shop.example.json"}
@@ -33,7 +33,7 @@ func TestLedgersThatAreRightAreLeftOut(t *testing.T) {
 		{"a new key", keyring.Ledger{"lab.example": active, "shop.example": first}, keyring.Ledger{"lab.example": active}, []string{"shop.example"}},
 		{"a key that does not sign yet", keyring.Ledger{"lab.example": active, "shop.example": first}, keyring.Ledger{"lab.example": active, "shop.example": first}, []string{"shop.example"}},
 	} {
-		in.Keys, in.Written = tt.keys, tt.written
+		in.Ledger, in.Keys.OnDisk = tt.keys, tt.written
 		want := steptest.Build(t, in)
 		var got []string
 		for _, d := range []string{"lab.example", "shop.example"} {
@@ -53,13 +53,13 @@ func TestLedgerLeavesSuccessorAlone(t *testing.T) {
 	name := in.Spec.Host.Domain
 	old := keyring.Key{Selector: "old", Public: "AAAA", File: "/etc/dkimkeys/x/old.private", Stage: keyring.Active}
 	next := keyring.Key{Selector: "next", Public: "BBBB", File: "/etc/dkimkeys/x/next.private", Stage: keyring.Publishing}
-	in.Keys = keyring.Ledger{name: {old, next}}
+	in.Ledger = keyring.Ledger{name: {old, next}}
 	if got := ledgerStages(t, keys.Record, in, name); got != "old active, next publishing" {
 		t.Errorf("ledger: %s", got)
 	}
 	// The switch: the first stage says what was, the last what is.
-	in.Early = in.Keys
-	in.Keys = keyring.Ledger{name: keyring.Apply(in.Keys[name], keyring.Transition{Action: keyring.Activate, Selector: "next"}, in.Now)}
+	in.Keys.During = in.Ledger
+	in.Ledger = keyring.Ledger{name: keyring.Apply(in.Ledger[name], keyring.Transition{Action: keyring.Activate, Selector: "next"}, in.Now)}
 	if got := ledgerStages(t, keys.Create, in, name); got != "old active, next publishing" {
 		t.Errorf("ledger before: %s", got)
 	}
@@ -102,12 +102,12 @@ func TestRevokingByHand(t *testing.T) {
 	in := steptest.Served(t)
 	z := &in.Facts.Zones[1]
 	old := keyring.Key{Selector: "old", Public: "MIIA", Adopted: true, Stage: keyring.Draining}
-	in.Keys["shop.example"] = append([]keyring.Key{old}, in.Keys["shop.example"]...)
+	in.Ledger["shop.example"] = append([]keyring.Key{old}, in.Ledger["shop.example"]...)
 	z.Records = []state.Record{{Name: "old._domainkey.shop.example.", Type: "TXT", TTL: 600, Value: "v=DKIM1; p=MIIA"}}
 	in.Scope = step.Only("shop.example")
-	in.Early = in.Keys
+	in.Keys.During = in.Ledger
 	move := keyring.Transition{Action: keyring.Revoke, Selector: "old"}
-	in.Keys = keyring.Ledger{"shop.example": keyring.Apply(in.Keys["shop.example"], move, in.Now)}
+	in.Ledger = keyring.Ledger{"shop.example": keyring.Apply(in.Ledger["shop.example"], move, in.Now)}
 	asked := func() []string {
 		t.Helper()
 		in.KeysOnly = true
@@ -117,7 +117,7 @@ func TestRevokingByHand(t *testing.T) {
 		}
 		var list []string
 		for _, n := range want.Notes {
-			list = append(list, n.Do)
+			list = append(list, n.Action)
 		}
 		return list
 	}

@@ -15,7 +15,7 @@ import (
 func endLeaving(in step.Input, stage *state.Stage) {
 	after := in.Withdrawn()
 	for _, name := range in.Leaving() {
-		keys := keyring.Drain(after.Keys[name], in.Now)
+		keys := keyring.Drain(after.Ledger[name], in.Now)
 		if len(keys) == 0 {
 			continue
 		}
@@ -23,17 +23,17 @@ func endLeaving(in step.Input, stage *state.Stage) {
 			stage.Files = append(stage.Files, ledgerFile(name, keys))
 		}
 		if !slices.ContainsFunc(keys, func(k keyring.Key) bool { return k.Stage != keyring.Gone }) {
-			stage.Discard = append(stage.Discard, keyring.CheckedFile(name))
+			stage.Discard = append(stage.Discard, keyring.LastCheckFile(name))
 		}
 	}
-	stage.Discard = append(stage.Discard, unneededKeys(after, in.Retire)...)
+	stage.Discard = append(stage.Discard, unneededKeys(after, in.Keys.Withdraw)...)
 }
 
 // unneededKeys returns the private keys that nothing needs any more, and the directories
 // that are empty then. Keys that an administrator put there are left alone.
 func unneededKeys(in step.Input, retire map[string][]string) []state.Path {
 	needed := map[string]bool{}
-	for _, keys := range in.Keys {
+	for _, keys := range in.Ledger {
 		for _, k := range keys {
 			if k.Stage != keyring.Gone {
 				needed[k.File] = true
@@ -42,7 +42,7 @@ func unneededKeys(in step.Input, retire map[string][]string) []state.Path {
 	}
 	var list []state.Path
 	for _, domain := range slices.Sorted(maps.Keys(retire)) {
-		for _, k := range in.Keys[domain] {
+		for _, k := range in.Ledger[domain] {
 			file := signer.KeyFile(domain, k.Selector)
 			if slices.Contains(retire[domain], k.Selector) && !k.Adopted && k.File == string(file) && !needed[k.File] {
 				list = append(list, file)

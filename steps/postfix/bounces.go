@@ -24,7 +24,7 @@ func (l *milterLists) bounces(in step.Input) ([]state.Question, []state.Note) {
 	}
 	others := slices.DeleteFunc(l.bounceReaders(in.Facts.Postfix), func(m string) bool { return signsOnly(in, m) })
 	if len(others) > 0 && in.Spec.Host.SignBounces == "no" {
-		return nil, []state.Note{{Topic: "bounces", Text: "the bounces of this server leave unsigned, as you decided", Passing: true}}
+		return nil, []state.Note{{Topic: "bounces", Text: "the bounces of this server leave unsigned, as you decided", Informational: true}}
 	}
 	value := strings.Join(append(postconf.Words(was), "bounce"), ", ")
 	l.put(listPlace{nil, mailClasses}, value)

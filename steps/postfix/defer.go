@@ -27,7 +27,7 @@ func DeferMail(in step.Input) (state.Stage, []state.Note, error) {
 		return state.Stage{}, nil, nil // what cannot be read, Postfix's own step refuses
 	}
 	stage := l.stage(in, "mail waits while the signer restarts")
-	stage.Units[0].Settled = append(stage.Units[0].Settled, l.sessionsEnded())
+	stage.Units[0].Probes = append(stage.Units[0].Probes, l.sessionsEnded())
 	return stage, nil, nil
 }
 
@@ -50,7 +50,7 @@ func (l *milterLists) deferOnUndo(in step.Input, stage *state.Stage) error {
 	}
 	conf, err := signer.RenderConf(in)
 	if err == nil && signer.UnitAction(in, conf) == state.Restart {
-		stage.Units[0].Back = append(stage.Units[0].Back, l.sessionsEnded())
+		stage.Units[0].UndoProbes = append(stage.Units[0].UndoProbes, l.sessionsEnded())
 	}
 	return err
 }

@@ -74,7 +74,7 @@ func TestMailWaitsWhereverTheSignerIsAsked(t *testing.T) {
 			}
 			waits := ""
 			for _, u := range st.Units {
-				if last := u.Settled[len(u.Settled)-1]; last.Kind == state.ProbeSessions {
+				if last := u.Probes[len(u.Probes)-1]; last.Kind == state.ProbeSessions {
 					waits = last.Address
 				}
 			}
@@ -94,7 +94,7 @@ func TestMailWaitsWhileASignerThatMayBeBypassedRestarts(t *testing.T) {
 	if got := edit.Set[0].Value; !strings.Contains(got, "default_action=tempfail") {
 		t.Errorf("guard sets %q, want tempfail", got)
 	}
-	settled := steptest.Stage(t, steptest.Build(t, in), "DeferMail").Units[0].Settled
+	settled := steptest.Stage(t, steptest.Build(t, in), "DeferMail").Units[0].Probes
 	if got := settled[len(settled)-1].Kind; got != state.ProbeSessions {
 		t.Errorf("the last probe of the guard is %q, want the end of old sessions", got)
 	}

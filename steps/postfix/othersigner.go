@@ -54,7 +54,7 @@ func ReplaceSigner(in step.Input) (state.Stage, []state.Note, error) {
 // not set up by earlier runs: all other domains are left to another signer. Such a
 // run is about the host, whatever domains it names.
 func BeginsToSign(old, want spec.Spec, keys keyring.Ledger) bool {
-	return step.Input{Spec: old, Keys: keys}.SignsNothing() && want.Signs()
+	return step.Input{Spec: old, Ledger: keys}.SignsNothing() && want.Signs()
 }
 
 // alreadySignedBy returns the domains that mailsetup is to sign for and that a milter signs
@@ -194,8 +194,8 @@ func unswitchable(m state.Milter, domains []string, q state.Question) error {
 	r.What = fmt.Sprintf("%s (%s in %s) signs mail of %s already, with %s: mail would be signed twice",
 		m.Program.Title(), m.Endpoint, strings.Join(m.Lists, ", "), step.EnumerateUpTo(domains, 3), selectorsOf(m, domains))
 	switch p := m.Program; {
-	case p.Kind == state.RspamdProgram && p.Busy != "":
-		r.Hint = fmt.Sprintf("write enabled = false; into %s, run systemctl reload rspamd, then run this again", p.Busy)
+	case p.Kind == state.RspamdProgram && p.ConflictingFile != "":
+		r.Hint = fmt.Sprintf("write enabled = false; into %s, run systemctl reload rspamd, then run this again", p.ConflictingFile)
 	case (p.Kind == state.RspamdProgram || p.SignsOnly()) && len(p.Others) > 0:
 		r.What += fmt.Sprintf(". It signs for %s as well, whose mail would leave unsigned", step.EnumerateUpTo(p.Others, 3))
 		r.Hint = "leave signing to it for now, add those domains, then take all of them over:"
@@ -225,7 +225,7 @@ func rspamdOff() state.File {
 // rspamdUnit reads that file. A reload starts new processes beside the old ones;
 // rspamd looks names up first, which takes a minute where DNS is slow.
 func rspamdUnit(m state.Milter, domains []string) state.Unit {
-	unsigned := state.Probe{Kind: state.ProbeUnsigned, Address: m.At, Within: 90 * time.Second}
+	unsigned := state.Probe{Kind: state.ProbeUnsigned, Address: m.AskedAt, Within: 90 * time.Second}
 	for _, s := range m.Signatures {
 		if slices.Contains(domains, s.Domain) {
 			unsigned.Signers = append(unsigned.Signers, state.Signer{From: s.From, Domain: s.Domain, Selector: s.Selector})
@@ -233,8 +233,8 @@ func rspamdUnit(m state.Milter, domains []string) state.Unit {
 	}
 	return state.Unit{
 		Name: "rspamd.service", Action: state.Reload, Why: "it reads that it no longer signs",
-		Settled: []state.Probe{unsigned},
-		Back:    []state.Probe{{Kind: state.ProbeOther, Address: m.At, Signers: unsigned.Signers, Within: 90 * time.Second}},
+		Probes:     []state.Probe{unsigned},
+		UndoProbes: []state.Probe{{Kind: state.ProbeOther, Address: m.AskedAt, Signers: unsigned.Signers, Within: 90 * time.Second}},
 	}
 }
 
@@ -266,7 +266,7 @@ func leaveMilters(in step.Input, stage *state.Stage, notes *[]state.Note, leavin
 		}
 		*notes = append(*notes, state.Note{
 			Topic: m.Program.Title(), Text: fmt.Sprintf("Postfix no longer asks %s at %s; it still runs, which a rollback needs", m.Program.Title(), m.Endpoint),
-			Do: "later: systemctl disable --now " + m.Program.Unit,
+			Action: "later: systemctl disable --now " + m.Program.Unit,
 		})
 	}
 	l.services = slices.DeleteFunc(l.services, func(s state.ServiceSetting) bool { return slices.Contains(before, s) })
@@ -333,7 +333,7 @@ func notAsked(in step.Input, m state.Milter) []state.Note {
 	}
 	return []state.Note{{
 		Topic: "milters", Text: fmt.Sprintf("whether the milter %s (%s) signs is not known: %s", m.Endpoint, strings.Join(m.Lists, ", "), m.Problem),
-		Do: "once it answers: mailsetup init, which asks it again",
+		Action: "once it answers: mailsetup init, which asks it again",
 	}}
 }
 
@@ -353,7 +353,7 @@ func leftToOthers(in step.Input) []state.Note {
 					notes = append(notes, state.Note{
 						Topic: "dkim", Text: fmt.Sprintf("%s signs mail of %s with selector %s, and that does not verify: %s",
 							m.Program.Title(), d.Name, s.Selector, s.Problem),
-						Do: fmt.Sprintf("publish the record of its key at %s._domainkey.%s", s.Selector, d.Name),
+						Action: fmt.Sprintf("publish the record of its key at %s._domainkey.%s", s.Selector, d.Name),
 					})
 				}
 			}
@@ -362,7 +362,7 @@ func leftToOthers(in step.Input) []state.Note {
 			notes = append(notes, state.Note{
 				Topic: "unsigned", Text: fmt.Sprintf("mail of %s is left to another signer (signed_by in %s), and no milter here signs it",
 					d.Name, spec.DomainFile(d.Name)),
-				Do: "mailsetup init --other-signer replace signs it here",
+				Action: "mailsetup init --other-signer replace signs it here",
 			})
 		}
 	}

@@ -57,7 +57,7 @@ func TestOtherMilters(t *testing.T) {
 func signsToo(kind state.ProgramKind, endpoint string) state.Milter {
 	return state.Milter{
 		Endpoint: endpoint, Lists: []string{"smtpd_milters"}, Clients: []state.Client{{Kind: state.BySMTP}},
-		Addresses: []string{"127.0.0.1:11332"}, At: "127.0.0.1:11332", Asked: true,
+		Addresses: []string{"127.0.0.1:11332"}, AskedAt: "127.0.0.1:11332", Asked: true,
 		Signatures: []state.Signature{{Domain: "lab.example", Selector: "mail", From: "postmaster@lab.example"}},
 		Program:    state.Program{Kind: kind, Unit: "their.service", Conf: "/etc/their.conf"},
 	}
@@ -110,7 +110,7 @@ func TestRspamdThatSigns(t *testing.T) {
 		t.Errorf("questions %+v, files %+v", want.Questions, st.Files)
 	}
 	if len(st.Units) != 1 || st.Units[0].Name != "rspamd.service" || st.Units[0].Action != state.Reload ||
-		st.Units[0].Settled[0].Kind != state.ProbeUnsigned || st.Units[0].Settled[0].Address != "127.0.0.1:11332" {
+		st.Units[0].Probes[0].Kind != state.ProbeUnsigned || st.Units[0].Probes[0].Address != "127.0.0.1:11332" {
 		t.Errorf("units %+v", st.Units)
 	}
 }
@@ -156,7 +156,7 @@ func TestOurOwnOpenDKIMIsNoOtherSigner(t *testing.T) {
 // and may be left as it is.
 func TestASignerThatIsNotSwitchedOff(t *testing.T) {
 	busy, others := signsToo(state.RspamdProgram, "inet:localhost:11332"), signsToo(state.RspamdProgram, "inet:localhost:11332")
-	busy.Program.Busy = "/etc/rspamd/override.d/dkim_signing.conf"
+	busy.Program.ConflictingFile = "/etc/rspamd/override.d/dkim_signing.conf"
 	others.Program.Others = []string{"shop.example"}
 	amavis := state.Milter{
 		Endpoint: "amavis", Lists: []string{"content_filter"}, Program: state.Program{Kind: state.Amavis},
@@ -210,7 +210,7 @@ func TestAMilterElsewhere(t *testing.T) {
 func TestAllIsLeftToAnotherSigner(t *testing.T) {
 	in := steptest.Bare()
 	in.Spec.Domains[0].SignedBy = "other"
-	in.Keys, in.NewKeys = nil, nil
+	in.Ledger, in.Keys.Private = nil, nil
 	want := steptest.Build(t, in)
 	var packages []string
 	for _, p := range steptest.Stage(t, want, "Packages").Packages {
@@ -225,7 +225,7 @@ func TestAllIsLeftToAnotherSigner(t *testing.T) {
 		}
 	}
 	var published []string
-	for _, r := range records.ForDomain(in.Spec.Host, in.Spec.Domains[0], in.Keys["lab.example"]) {
+	for _, r := range records.ForDomain(in.Spec.Host, in.Spec.Domains[0], in.Ledger["lab.example"]) {
 		published = append(published, r.Name+" "+r.Type)
 	}
 	if !slices.Contains(published, "_dmarc.lab.example. TXT") || !slices.Contains(published, "lab.example. TXT") ||

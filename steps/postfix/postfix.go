@@ -108,7 +108,7 @@ func postfixStage(in step.Input, edits ...state.Edit) state.Stage {
 		Edits: edits,
 		Units: []state.Unit{{
 			Name: postfixUnit(in.Facts), Action: state.Reload, Why: why,
-			Settled: postfixProbes(in.Facts),
+			Probes: postfixProbes(in.Facts),
 		}},
 		Validators: []state.Validator{{
 			Name: "postfix check", Needs: []state.Path{postconf.MainCF, postconf.MasterCF},
@@ -204,7 +204,7 @@ func nameNotes(in step.Input) []state.Note {
 	if h := p.Value["myhostname"]; !p.Fresh && !strings.EqualFold(h, in.Spec.Host.Hostname) {
 		notes = append(notes, state.Note{
 			Topic: "myhostname", Text: fmt.Sprintf("Postfix calls itself %s and keeps doing so", h),
-			Do: fmt.Sprintf("myhostname = %s in main.cf, once mydestination and myorigin no longer follow from it: mail to @%s would bounce", in.Spec.Host.Hostname, h),
+			Action: fmt.Sprintf("myhostname = %s in main.cf, once mydestination and myorigin no longer follow from it: mail to @%s would bounce", in.Spec.Host.Hostname, h),
 		})
 	}
 	notes = append(notes, unreachable(in)...)
@@ -215,13 +215,13 @@ func nameNotes(in step.Input) []state.Note {
 		case d.Receive && !is:
 			notes = append(notes, state.Note{
 				Topic: "mydestination", Text: fmt.Sprintf("Postfix does not take mail for %s yet", d.Name),
-				Do: "add it to mydestination or virtual_mailbox_domains",
+				Action: "add it to mydestination or virtual_mailbox_domains",
 			})
 		case !d.Receive && is:
 			notes = append(notes, state.Note{
 				Topic: "mydestination", Text: fmt.Sprintf("Postfix keeps mail for %s here, although it is received elsewhere: "+
 					"mail from this machine to colleagues never leaves", d.Name),
-				Do: fmt.Sprintf("take %s out of mydestination", d.Name),
+				Action: fmt.Sprintf("take %s out of mydestination", d.Name),
 			})
 		}
 	}
@@ -239,9 +239,9 @@ func unreachable(in step.Input) []state.Note {
 		return nil
 	}
 	return []state.Note{{
-		Topic: "inet_interfaces",
-		Text:  fmt.Sprintf("the MX record points here, but Postfix listens on %s: no other server can deliver", listens),
-		Do:    "postconf -e inet_interfaces=all, then restart Postfix; or mailsetup init --receive no",
+		Topic:  "inet_interfaces",
+		Text:   fmt.Sprintf("the MX record points here, but Postfix listens on %s: no other server can deliver", listens),
+		Action: "postconf -e inet_interfaces=all, then restart Postfix; or mailsetup init --receive no",
 	}}
 }
 

@@ -72,7 +72,7 @@ func filtered(p *state.Postfix, back []string) []state.Note {
 		what = all[0].value
 	}
 	return []state.Note{{
-		Topic: "content filter", Passing: true,
+		Topic: "content filter", Informational: true,
 		Text: fmt.Sprintf("mail is signed once, before it goes to %s, and not when it comes back by %s. "+
 			"A filter that changes bodies (disclaimers) breaks the signature", what, strings.Join(back, " and ")),
 	}}

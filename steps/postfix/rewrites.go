@@ -31,16 +31,16 @@ func rewriteNote(in step.Input, r state.Rewrite) (state.Note, bool) {
 	note := state.Note{Topic: r.Parameter}
 	what := ""
 	switch {
-	case r.Unread != "":
+	case r.Problem != "":
 		note.Text = fmt.Sprintf("%s: what it changes could not be found out (%s). It is applied after signing: "+
-			"where it changes a signed field or the body, the signature no longer holds", placeOf(r), r.Unread)
+			"where it changes a signed field or the body, the signature no longer holds", placeOf(r), r.Problem)
 		return note, true
 	case r.Parameter == "smtp_generic_maps":
 		if what = matching(in, r); what == "" {
 			return note, false
 		}
 		what = "it makes " + what
-		note.Do = "let Postfix do that before signing: take it out there, and add it to sender_canonical_maps"
+		note.Action = "let Postfix do that before signing: take it out there, and add it to sender_canonical_maps"
 	default:
 		line, rule := changing(r)
 		if rule == "" {
@@ -50,9 +50,9 @@ func rewriteNote(in step.Input, r state.Rewrite) (state.Note, bool) {
 		if r.File != "" {
 			what = fmt.Sprintf("%s:%d: %s", r.File, line, rule)
 		}
-		note.Do = "take the rule out there, or add it to header_checks, which is applied before signing"
+		note.Action = "take the rule out there, or add it to header_checks, which is applied before signing"
 		if r.Parameter == "smtp_body_checks" {
-			note.Do = "take the rule out there, or let a milter before OpenDKIM do that"
+			note.Action = "take the rule out there, or let a milter before OpenDKIM do that"
 		}
 	}
 	note.Text = fmt.Sprintf("%s: %s. That is after signing: the signature of such mail no longer holds", placeOf(r), what)

@@ -36,7 +36,7 @@ func TestRewritesAfterSigning(t *testing.T) {
 		{"nothing done", checks("if /^Subject:/\n/^Subject:/ WARN\nendif"), ""},
 		{"body", state.Rewrite{Parameter: "smtp_body_checks", Service: "relay/unix", Line: 30, Table: "pcre:{ {/a/ REPLACE b} }", Text: []byte("/a/ REPLACE b")}, "/etc/postfix/master.cf:30: relay/unix sets smtp_body_checks=pcre:{ {/a/ REPLACE b} }: /a/ REPLACE b."},
 		{"attachments", state.Rewrite{Parameter: "smtp_mime_header_checks", Line: 7, Table: "regexp:/a", File: "/a", Text: []byte("/^Content-Disposition/ REPLACE X: y")}, "/a:1: "},
-		{"unread", state.Rewrite{Parameter: "smtp_header_checks", Line: 7, Table: "ldap:/a", Unread: "a table of type ldap"}, "could not be found out (a table of type ldap)"},
+		{"unread", state.Rewrite{Parameter: "smtp_header_checks", Line: 7, Table: "ldap:/a", Problem: "a table of type ldap"}, "could not be found out (a table of type ldap)"},
 		{"our host", generic("root@mail.lab.example", "root@lab.example"), "it makes root@lab.example of root@mail.lab.example."},
 		{"our domain", generic("@lab.example", "@other.example"), "it makes @other.example of @lab.example."},
 		{"a user of ours", generic("root", "admin@lab.example"), "it makes admin@lab.example of root."},

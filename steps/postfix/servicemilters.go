@@ -40,7 +40,7 @@ func (l *milterLists) serviceLists(in step.Input) ([]state.Question, []state.Not
 		case ask == nil:
 		case !signsService(in.Spec.Host, *s) && ask.q.Declined != "":
 			notes = append(notes, state.Note{
-				Topic: s.Name, Text: ask.q.Declined + ", as you decided", Passing: true,
+				Topic: s.Name, Text: ask.q.Declined + ", as you decided", Informational: true,
 			})
 		default:
 			for _, set := range ask.set {

@@ -105,7 +105,7 @@ func TestWhetherOpenDKIMBeginsToSign(t *testing.T) {
 	ours, theirs := steptest.Bare().Spec, steptest.Bare().Spec
 	theirs.Domains = slices.Clone(theirs.Domains)
 	theirs.Domains[0].SignedBy = "inet:localhost:11332"
-	keys := steptest.Bare().Keys
+	keys := steptest.Bare().Ledger
 	for name, tt := range map[string]struct {
 		old, want spec.Spec
 		keys      bool

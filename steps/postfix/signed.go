@@ -35,7 +35,7 @@ func signedFor(in step.Input) []state.Note {
 		from = append(from, "from users who log in")
 	}
 	return []state.Note{{
-		Topic: "signed", Passing: true,
+		Topic: "signed", Informational: true,
 		Text: fmt.Sprintf("mail of %s, when it comes %s", step.EnumerateUpTo(names, 3), step.Enumerate(from)),
 	}}
 }
@@ -103,7 +103,7 @@ func unknownDomains(in step.Input) []state.Note {
 	slices.Sort(unknown)
 	return []state.Note{{
 		Topic: "unsigned", Text: fmt.Sprintf("Postfix delivers for %s, too; mail of those addresses leaves unsigned", step.EnumerateUpTo(unknown, 5)),
-		Do: "mailsetup init --domain " + unknown[0],
+		Action: "mailsetup init --domain " + unknown[0],
 	}}
 }
 
@@ -127,7 +127,7 @@ func withoutLogin(p *state.Postfix) []state.Note {
 	if value, set := p.Raw[name]; set && !postconf.Has(postconf.Effective(p, nil, name), macro) {
 		return []state.Note{{
 			Topic: name, Text: fmt.Sprintf("%s lacks %s: mail of users who log in from outside leaves unsigned", name, macro),
-			Do: fmt.Sprintf("postconf -e '%s = %s' && postfix reload", name, strings.TrimSpace(value+" "+macro)),
+			Action: fmt.Sprintf("postconf -e '%s = %s' && postfix reload", name, strings.TrimSpace(value+" "+macro)),
 		}}
 	}
 	for i := range p.Services {
@@ -136,7 +136,7 @@ func withoutLogin(p *state.Postfix) []state.Note {
 			all := strings.Join(append(postconf.Words(o.Value), macro), ",") // postconf -P takes no blank
 			return []state.Note{{
 				Topic: name, Text: fmt.Sprintf("%s sets %s without %s: mail of users who log in there leaves unsigned", lineOf(*s, o), name, macro),
-				Do: fmt.Sprintf("postconf -P '%s/%s=%s' && postfix reload", s.Name, name, all),
+				Action: fmt.Sprintf("postconf -P '%s/%s=%s' && postfix reload", s.Name, name, all),
 			}}
 		}
 	}
@@ -156,7 +156,7 @@ func relayed(in step.Input) []state.Note {
 	return []state.Note{{
 		Topic: "relayhost", Text: fmt.Sprintf("mail leaves through %s; the SPF record of %s does not name the addresses it sends from",
 			relay, in.Spec.Domains[missing].Name),
-		Do: "mailsetup init --spf-include DOMAIN, with the one that the relay's operator names",
+		Action: "mailsetup init --spf-include DOMAIN, with the one that the relay's operator names",
 	}}
 }
 

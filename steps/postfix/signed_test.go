@@ -20,7 +20,7 @@ func told(want state.State, topic string) []string {
 	var texts []string
 	for _, n := range want.Notes {
 		if n.Topic == topic {
-			texts = append(texts, n.Text, n.Do)
+			texts = append(texts, n.Text, n.Action)
 		}
 	}
 	return slices.DeleteFunc(texts, func(s string) bool { return s == "" })
@@ -73,7 +73,7 @@ func TestThePlanSaysWhoseMailIsSigned(t *testing.T) {
 				t.Error(d)
 			}
 			i := slices.IndexFunc(want.Notes, func(n state.Note) bool { return n.Topic == "signed" })
-			if i < 0 || !want.Notes[i].Passing {
+			if i < 0 || !want.Notes[i].Informational {
 				t.Error("said again when there is nothing to do")
 			}
 		})

@@ -39,7 +39,7 @@ func Aliases(in step.Input) (state.Stage, []state.Note, error) {
 	suffix, isFile := map[string]string{"hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb"}[kind]
 	if carried := in.Facts.OtherMTA != nil; isFile && ours && (carried || len(stage.Edits) > 0) {
 		stage.Derived = []state.Derived{{
-			Path: postfix.AliasFile + state.Path(suffix), From: postfix.AliasFile, Argv: []string{"newaliases"}, Due: carried,
+			Path: postfix.AliasFile + state.Path(suffix), From: postfix.AliasFile, Argv: []string{"newaliases"}, Always: carried,
 		}}
 	}
 	return stage, nil, nil

@@ -53,8 +53,8 @@ func mailRoute(in step.Input, domain string, planned map[string][]state.Record) 
 // exchangersOf returns the MX records that a domain has, the preferred one first.
 func exchangersOf(in step.Input, domain string) []string {
 	zone, here := records.ClosestZone(in.Facts.Zones, domain+".")
-	if here && zone.Problem == "" && !zone.Unread {
-		mx := ofType(slices.Concat(zone.Records, zone.Ours), domain, "MX")
+	if here && zone.Problem == "" && !zone.NotLoaded {
+		mx := ofType(slices.Concat(zone.Records, zone.OurRecords), domain, "MX")
 		slices.SortStableFunc(mx, byPreference)
 		return mx
 	}
@@ -81,10 +81,10 @@ func mxHost(value string) string {
 // addressesOf returns the addresses of a name; known says that there are no others.
 func addressesOf(in step.Input, name string, planned []state.Record) (addrs []netip.Addr, known bool) {
 	zone, here := records.ClosestZone(in.Facts.Zones, name+".")
-	here = here && zone.Problem == "" && !zone.Unread
+	here = here && zone.Problem == "" && !zone.NotLoaded
 	values := append(ofType(planned, name, "A"), ofType(planned, name, "AAAA")...)
 	if here {
-		held := slices.Concat(zone.Records, zone.Ours)
+		held := slices.Concat(zone.Records, zone.OurRecords)
 		values = slices.Concat(values, ofType(held, name, "A"), ofType(held, name, "AAAA"))
 		known = !slices.ContainsFunc(held, func(r state.Record) bool { // CNAME, or a wildcard above the name
 			return dnsname.Same(r.Name, name+".") && r.Type == "CNAME" || strings.HasPrefix(r.Name, "*.") && dnsname.Within(name+".", strings.ToLower(r.Name[2:]))

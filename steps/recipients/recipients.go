@@ -86,11 +86,11 @@ func Notes(in step.Input) []state.Note {
 	for _, a := range Addressees(in) {
 		switch r := in.Facts.Recipients[a.Address]; {
 		case a.lost(r):
-			notes = append(notes, state.Note{Topic: a.topic(), Text: a.what(in) + ": " + a.why(r), Do: a.hint(in, r)})
+			notes = append(notes, state.Note{Topic: a.topic(), Text: a.what(in) + ": " + a.why(r), Action: a.hint(in, r)})
 		case r.End == state.EndUnknown:
 			notes = append(notes, state.Note{
 				Topic: a.topic(), Text: fmt.Sprintf("could not find out whether somebody has %s: %s", a.named(in), r.Why),
-				Do: "send a message to " + a.Address + ", and see whether it arrives",
+				Action: "send a message to " + a.Address + ", and see whether it arrives",
 			})
 		}
 	}
@@ -111,12 +111,12 @@ func aliasUnused(in step.Input) []state.Note {
 			Topic: "aliases",
 			Text: fmt.Sprintf("mail for root is mail for %s (myorigin), which another host gets: the alias for %s is not looked at",
 				root.Address, in.Spec.Host.RootAlias),
-			Do: "set myorigin to a name that is in mydestination, if root's mail is to be read there",
+			Action: "set myorigin to a name that is in mydestination, if root's mail is to be read there",
 		}}
 	case root.Agent == "local" && !strings.Contains(set["alias_maps"], string(postfix.AliasFile)):
 		return []state.Note{{
 			Topic: "aliases", Text: fmt.Sprintf("alias_maps = %s does not have %s: the alias of root for %s is not looked at", set["alias_maps"], postfix.AliasFile, in.Spec.Host.RootAlias),
-			Do: fmt.Sprintf("postconf -e 'alias_maps = %s' && postfix reload", strings.TrimLeft(set["alias_maps"]+", hash:"+string(postfix.AliasFile), ", ")),
+			Action: fmt.Sprintf("postconf -e 'alias_maps = %s' && postfix reload", strings.TrimLeft(set["alias_maps"]+", hash:"+string(postfix.AliasFile), ", ")),
 		}}
 	}
 	return nil
@@ -163,7 +163,7 @@ func (a Addressee) published(in step.Input) bool {
 	name := "_dmarc." + a.Domain
 	texts := slices.Clone(in.Facts.Live[name].TXT)
 	if zone, ok := records.ClosestZone(in.Facts.Zones, name+"."); ok {
-		texts = append(texts, ofType(slices.Concat(zone.Records, zone.Ours), name, "TXT")...)
+		texts = append(texts, ofType(slices.Concat(zone.Records, zone.OurRecords), name, "TXT")...)
 	}
 	return slices.ContainsFunc(texts, func(text string) bool {
 		d, err := policy.ParseDMARC(text)

@@ -101,7 +101,7 @@ func TestAnAddressThatNobodyHasIsRefused(t *testing.T) {
 		},
 		"reports that go there already": {func(in *step.Input) {
 			in.Facts.Recipients["ops@lab.example"] = none
-			in.Facts.Zones[0].Ours = []state.Record{{Name: "_dmarc.lab.example.", Type: "TXT", Value: "v=DMARC1; p=none; rua=mailto:ops@lab.example"}}
+			in.Facts.Zones[0].OurRecords = []state.Record{{Name: "_dmarc.lab.example.", Type: "TXT", Value: "v=DMARC1; p=none; rua=mailto:ops@lab.example"}}
 		}, "", ""},
 		"root itself is elsewhere": {
 			func(in *step.Input) {
@@ -203,7 +203,7 @@ func TestAnAliasThatIsNotLookedAt(t *testing.T) {
 	said := func() string {
 		var all []string
 		for _, n := range recipients.Notes(in) {
-			all = append(all, n.Text+" -> "+n.Do)
+			all = append(all, n.Text+" -> "+n.Action)
 		}
 		return strings.Join(all, "; ")
 	}

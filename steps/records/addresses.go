@@ -76,7 +76,7 @@ func notHere(in step.Input, f family) []state.Note {
 			are(away), listAddresses(in.Facts.Addresses), in.Spec.Host.Hostname),
 	}
 	if rest := only(in.Spec.Host.Addresses, func(a netip.Addr) bool { return !slices.Contains(away, a) }); len(rest) > 0 {
-		note.Do = initWith(rest)
+		note.Action = initWith(rest)
 	}
 	return []state.Note{note}
 }
@@ -97,7 +97,7 @@ func behindNAT(in step.Input, ours, here []netip.Addr) []state.Note {
 		text = "mail " + strings.Replace(text, "that router", "the router in front", 1)
 	}
 	return []state.Note{{
-		Topic: "nat", Passing: true,
+		Topic: "nat", Informational: true,
 		Text: fmt.Sprintf("%s not on this machine, which has %s: %s", are(ours), listAddresses(here), text),
 	}}
 }
@@ -110,7 +110,7 @@ func withoutIPv4(in step.Input) []state.Note {
 		return nil
 	}
 	return []state.Note{{
-		Topic: "ipv4", Passing: true,
+		Topic: "ipv4", Informational: true,
 		Text: "this server has no IPv4: it cannot exchange mail with the many that have no IPv6, unless a relayhost with both does it",
 	}}
 }
@@ -140,7 +140,7 @@ func wrongInDNS(in step.Input) []state.Note {
 	}
 	return []state.Note{{
 		Topic: "dns", Text: fmt.Sprintf("DNS says that %s is %s, which is %s", host, listAddresses(wrong), why),
-		Do: strings.Join(want, ", "),
+		Action: strings.Join(want, ", "),
 	}}
 }
 

@@ -64,7 +64,7 @@ func TestAddresses(t *testing.T) {
 			"behind NAT",
 			machine{ours: []string{"192.0.2.10"}, here: []string{"10.0.0.5"}, out: []string{"10.0.0.5"}, receive: true},
 			[]state.Note{{
-				Topic: "nat", Passing: true,
+				Topic: "nat", Informational: true,
 				Text: "192.0.2.10 is not on this machine, which has 10.0.0.5: mail leaves through a router that puts its own address there, " +
 					"and comes in only if that router forwards port 25 to 10.0.0.5",
 			}},
@@ -73,7 +73,7 @@ func TestAddresses(t *testing.T) {
 			"behind NAT, sending only",
 			machine{ours: []string{"192.0.2.10"}, here: []string{"10.0.0.5"}},
 			[]state.Note{{
-				Topic: "nat", Passing: true,
+				Topic: "nat", Informational: true,
 				Text: "192.0.2.10 is not on this machine, which has 10.0.0.5: mail leaves through a router that puts its own address there",
 			}},
 		},
@@ -85,7 +85,7 @@ func TestAddresses(t *testing.T) {
 			[]state.Note{{
 				Topic: "address", Text: "mail leaves from 192.0.2.11, which is not among the addresses of this server (192.0.2.10): SPF fails for it. " +
 					"Send from the right one, or name that one too, with a PTR for it",
-				Do: "postconf -e smtp_bind_address=192.0.2.10 && postfix reload; or mailsetup init --ip 192.0.2.10 --ip 192.0.2.11",
+				Action: "postconf -e smtp_bind_address=192.0.2.10 && postfix reload; or mailsetup init --ip 192.0.2.10 --ip 192.0.2.11",
 			}},
 		},
 		{"mail leaves from the one of several", machine{
@@ -105,7 +105,7 @@ func TestAddresses(t *testing.T) {
 			[]state.Note{{
 				Topic: "address", Text: "mail may leave from 192.0.2.11, which is not among the addresses of this server (192.0.2.10): SPF fails for it. " +
 					"Send from the right one, or name that one too, with a PTR for it",
-				Do: "postconf -e smtp_bind_address=192.0.2.10 && postfix reload; or mailsetup init --ip 192.0.2.10 --ip 192.0.2.11",
+				Action: "postconf -e smtp_bind_address=192.0.2.10 && postfix reload; or mailsetup init --ip 192.0.2.10 --ip 192.0.2.11",
 			}},
 		},
 		{
@@ -114,7 +114,7 @@ func TestAddresses(t *testing.T) {
 			[]state.Note{{
 				Topic: "address", Text: "mail leaves from 198.51.100.7, which is not among the addresses of this server (192.0.2.10): SPF fails for it. " +
 					"If that is the one others see, name it, with a PTR for it",
-				Do: "mailsetup init --ip 198.51.100.7",
+				Action: "mailsetup init --ip 198.51.100.7",
 			}},
 		},
 		{
@@ -125,7 +125,7 @@ func TestAddresses(t *testing.T) {
 			[]state.Note{{
 				Topic: "ipv6", Text: "mail also leaves by IPv6, from 2001:db8::10, which is not among the addresses of this server (192.0.2.10): " +
 					"SPF fails for it. Name that one too, with a PTR for it, or send by IPv4 only",
-				Do: "mailsetup init --ip 192.0.2.10 --ip 2001:db8::10; or postconf -e inet_protocols=ipv4, then restart Postfix",
+				Action: "mailsetup init --ip 192.0.2.10 --ip 2001:db8::10; or postconf -e inet_protocols=ipv4, then restart Postfix",
 			}},
 		},
 		{"IPv6 that Postfix does not use", machine{
@@ -140,7 +140,7 @@ func TestAddresses(t *testing.T) {
 			[]state.Note{{
 				Topic: "ipv4", Text: "mail also leaves by IPv4, from 192.0.2.10, which is not among the addresses of this server (2001:db8::10): " +
 					"SPF fails for it. Name that one too, with a PTR for it, or send by IPv6 only",
-				Do: "mailsetup init --ip 2001:db8::10 --ip 192.0.2.10; or postconf -e inet_protocols=ipv6, then restart Postfix",
+				Action: "mailsetup init --ip 2001:db8::10 --ip 192.0.2.10; or postconf -e inet_protocols=ipv6, then restart Postfix",
 			}},
 		},
 		{
@@ -151,14 +151,14 @@ func TestAddresses(t *testing.T) {
 			[]state.Note{{
 				Topic: "ipv4", Text: "mail also leaves by IPv4, from 10.0.0.5, through a router whose address may not be among those of this server " +
 					"(2001:db8::10): SPF may fail for it. Name the router's too, with a PTR for it, or send by IPv6 only",
-				Do: "mailsetup init --ip 2001:db8::10 --ip THE-ROUTER'S; or postconf -e inet_protocols=ipv6, then restart Postfix",
+				Action: "mailsetup init --ip 2001:db8::10 --ip THE-ROUTER'S; or postconf -e inet_protocols=ipv6, then restart Postfix",
 			}},
 		},
 		{
 			"IPv6 alone",
 			machine{ours: []string{"2001:db8::10"}, here: []string{"2001:db8::10"}, out: []string{"2001:db8::10"}},
 			[]state.Note{{
-				Topic: "ipv4", Passing: true,
+				Topic: "ipv4", Informational: true,
 				Text: "this server has no IPv4: it cannot exchange mail with the many that have no IPv6, unless a relayhost with both does it",
 			}},
 		},
@@ -173,7 +173,7 @@ func TestAddresses(t *testing.T) {
 			},
 			[]state.Note{{
 				Topic: "address", Text: "2001:db8::10 is not on this machine, which has 192.0.2.10: who looks up mail.lab.example cannot connect to it",
-				Do: "mailsetup init --ip 192.0.2.10",
+				Action: "mailsetup init --ip 192.0.2.10",
 			}},
 		},
 		{
@@ -185,7 +185,7 @@ func TestAddresses(t *testing.T) {
 			[]state.Note{{
 				Topic: "address", Text: "mail leaves from 198.51.100.9 (/etc/postfix/main.cf: smtp_bind_address), which is not among the addresses of this server " +
 					"(192.0.2.10): SPF fails for it. Change that, or name that one too, with a PTR for it",
-				Do: "mailsetup init --ip 192.0.2.10 --ip 198.51.100.9",
+				Action: "mailsetup init --ip 192.0.2.10 --ip 198.51.100.9",
 			}},
 		},
 		{
@@ -197,7 +197,7 @@ func TestAddresses(t *testing.T) {
 			[]state.Note{{
 				Topic: "address", Text: "mail leaves from 2001:db8::9 (/etc/postfix/master.cf:17: smtp_bind_address6 of relay/unix), which is not among the addresses " +
 					"of this server (192.0.2.10): SPF fails for it. Change that, or name that one too, with a PTR for it",
-				Do: "mailsetup init --ip 192.0.2.10 --ip 2001:db8::9",
+				Action: "mailsetup init --ip 192.0.2.10 --ip 2001:db8::9",
 			}},
 		},
 		{
@@ -207,7 +207,7 @@ func TestAddresses(t *testing.T) {
 				values: map[string]string{"smtp_bind_address": "10.0.0.6"},
 			},
 			[]state.Note{{
-				Topic: "nat", Passing: true,
+				Topic: "nat", Informational: true,
 				Text: "192.0.2.10 is not on this machine, which has 10.0.0.5 and 10.0.0.6: mail leaves through a router that puts its own address there",
 			}},
 		},
@@ -217,7 +217,7 @@ func TestAddresses(t *testing.T) {
 			[]state.Note{{
 				Topic: "address", Text: "mail leaves from 10.0.0.5, through a router whose address may not be among those of this server (192.0.2.10): " +
 					"SPF may fail for it. Send from the right one, or name the router's too, with a PTR for it",
-				Do: "postconf -e smtp_bind_address=192.0.2.10 && postfix reload; or mailsetup init --ip 192.0.2.10 --ip THE-ROUTER'S",
+				Action: "postconf -e smtp_bind_address=192.0.2.10 && postfix reload; or mailsetup init --ip 192.0.2.10 --ip THE-ROUTER'S",
 			}},
 		},
 		{"by a relay, from wherever", machine{
@@ -236,7 +236,7 @@ func TestAddresses(t *testing.T) {
 			[]state.Note{{
 				Topic: "dns", Text: "DNS says that mail.lab.example is 127.0.1.1, which is for this machine itself: such a line belongs into /etc/hosts, " +
 					"others cannot connect to it",
-				Do: "mail.lab.example. A 192.0.2.10",
+				Action: "mail.lab.example. A 192.0.2.10",
 			}},
 		},
 		{
@@ -246,7 +246,7 @@ func TestAddresses(t *testing.T) {
 			},
 			[]state.Note{{
 				Topic: "dns", Text: "DNS says that mail.lab.example is 203.0.113.9, which is not among the addresses of this server (192.0.2.10)",
-				Do: "mail.lab.example. A 192.0.2.10",
+				Action: "mail.lab.example. A 192.0.2.10",
 			}},
 		},
 		{"DNS knows nothing yet", machine{ours: []string{"192.0.2.10"}, here: []string{"192.0.2.10"}, out: []string{"192.0.2.10"}}, nil},

@@ -152,7 +152,7 @@ func (v Comparison) applyKeep(d spec.Domain, r state.Record) Comparison {
 	if v.Refused != nil {
 		text = v.Refused.What + "; it stays, as you decided"
 	}
-	return Comparison{Notes: append(v.Notes, state.Note{Topic: Purpose(r.Value), Text: text, Passing: true})}
+	return Comparison{Notes: append(v.Notes, state.Note{Topic: Purpose(r.Value), Text: text, Informational: true})}
 }
 
 // Refusal returns the error for a record that no change would make right.
@@ -168,7 +168,7 @@ func (v Comparison) Refusal(d spec.Domain, r state.Record) error {
 
 // AsNote returns the refusal as a note, where nothing stands in the way of the run.
 func (v Comparison) AsNote(r state.Record) state.Note {
-	return state.Note{Topic: Purpose(r.Value), Text: v.Refused.What, Do: v.Refused.Hint}
+	return state.Note{Topic: Purpose(r.Value), Text: v.Refused.What, Action: v.Refused.Hint}
 }
 
 // several refuses more than one record where readers expect one.
@@ -204,9 +204,9 @@ func changeCommand(in step.Input, d spec.Domain, flags string) string {
 // DifferenceNote tells of a record of the administrator's that differs and stays.
 func DifferenceNote(r state.Record, there []state.Record) state.Note {
 	return state.Note{
-		Topic: "dns",
-		Text:  fmt.Sprintf("%s %s is yours and stays as it is: %s", dnsname.TrimDot(r.Name), r.Type, values(there)),
-		Do:    fmt.Sprintf("consider %s", r.Value),
+		Topic:  "dns",
+		Text:   fmt.Sprintf("%s %s is yours and stays as it is: %s", dnsname.TrimDot(r.Name), r.Type, values(there)),
+		Action: fmt.Sprintf("consider %s", r.Value),
 	}
 }
 

@@ -112,7 +112,7 @@ func TestSPFIsMerged(t *testing.T) {
 			if d := cmp.Diff([]state.Replacement{{Old: old, New: merged}}, edit.Replace); d != "" {
 				t.Error(d)
 			}
-			probe := st.Units[0].Settled[1]
+			probe := st.Units[0].Probes[1]
 			if !slices.Contains(probe.Records, merged) || !slices.Contains(probe.Gone, old) {
 				t.Errorf("served must be %v, gone %v", probe.Records, probe.Gone)
 			}
@@ -194,7 +194,7 @@ func TestRecordsThatAreExplained(t *testing.T) {
 		{name: "everybody passes", lines: passes + `+all"`, change: all("neutral"), note: "ANYONE MAY SEND AS lab.example"},
 		{name: "ptr", lines: passes + `ptr ~all"`, change: all("softfail"), note: "uses ptr"},
 		{name: "a fault that does not matter", lines: passes + `include:gone.example ~all"`, change: fact("v=spf1 ip4:192.0.2.10 include:gone.example ~all", state.SPF{Problem: "gone.example has no SPF record"}), note: "gone.example has no SPF record"},
-		{name: "no answer", lines: `@ IN TXT "v=spf1 include:slow.example ~all"`, change: fact("v=spf1 include:slow.example ~all", state.SPF{Unsure: "slow.example"}), note: "for want of an answer about slow.example"},
+		{name: "no answer", lines: `@ IN TXT "v=spf1 include:slow.example ~all"`, change: fact("v=spf1 include:slow.example ~all", state.SPF{Unresolved: "slow.example"}), note: "for want of an answer about slow.example"},
 		{
 			name: "two records", lines: two, refused: "lab.example has 2 SPF records where one is allowed, and receivers take that for a permanent error (RFC 7208 section 4.5): v=spf1 mx -all and v=spf1 include:_spf.vendor.example ~all",
 			hint: "leave one that says it all, such as: v=spf1 mx include:_spf.vendor.example -all", keep: "spf",
@@ -339,7 +339,7 @@ func TestAChangeAloneBringsNoFragment(t *testing.T) {
 	shop := in.Spec.Domains[0]
 	shop.Name, shop.DMARC.RUA = "shop.example", nil // whose reports would need a consent here
 	in.Spec.Domains, in.Spec.Host.Domain = []spec.Domain{shop}, "shop.example"
-	in.Keys = map[string][]keyring.Key{"shop.example": in.Keys["lab.example"]}
+	in.Ledger = map[string][]keyring.Key{"shop.example": in.Ledger["lab.example"]}
 	in.Facts.Zones = append(in.Facts.Zones, state.Zone{Origin: "shop.example.", Kind: "primary", File: "/etc/bind/db.shop"})
 	edit, st, _ := steptest.ZoneStage(t, in)
 	if edit.Path != "/etc/bind/db.lab.example" || edit.Include != "" || len(edit.Replace) != 1 {
@@ -371,7 +371,7 @@ func TestOurOwnRecordMayCostTooMuch(t *testing.T) {
 	}
 	// One that is served already, from when it cost less, stops no run.
 	in.Spec.Host.DNS = spec.DNSBind
-	in.Facts.Zones[0].Ours = records.Of(in, in.Spec.Domains[0])
+	in.Facts.Zones[0].OurRecords = records.Of(in, in.Spec.Domains[0])
 	if _, notes, err := dns.Publish(in); err != nil || !strings.Contains(fmt.Sprint(notes), why) {
 		t.Errorf("served: %v\n%v", err, notes)
 	}

@@ -113,7 +113,7 @@ func SameURI(a, b string) bool { return strings.EqualFold(WithoutSizeLimit(a), W
 // DelegatedPolicy returns notes about a policy that another name has in trust: a service makes
 // it, and what it makes stays.
 func DelegatedPolicy(in step.Input, d spec.Domain, alias state.Record) state.Note {
-	n := state.Note{Topic: "dmarc", Passing: true}
+	n := state.Note{Topic: "dmarc", Informational: true}
 	n.Text = fmt.Sprintf("%s is an alias of %s: the DMARC policy of %s is made there, and stays", dnsname.TrimDot(alias.Name), dnsname.TrimDot(alias.Value), d.Name)
 	live, ok := in.Facts.Live[dnsname.TrimDot(strings.ToLower(alias.Name))]
 	texts := slices.DeleteFunc(slices.Clone(live.TXT), func(t string) bool { return !policy.IsDMARC(t) })
@@ -124,9 +124,9 @@ func DelegatedPolicy(in step.Input, d spec.Domain, alias state.Record) state.Not
 			n.Text += fmt.Sprintf(", not p=%s", d.DMARC.Policy)
 		}
 	case ok && live.Asked:
-		n.Passing = false
+		n.Informational = false
 		n.Text += "; there is no DMARC record there"
-		n.Do = "dig TXT " + dnsname.TrimDot(alias.Value)
+		n.Action = "dig TXT " + dnsname.TrimDot(alias.Value)
 	default:
 		n.Text += "; what it says could not be looked up"
 	}

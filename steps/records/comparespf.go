@@ -79,7 +79,7 @@ func spfFact(in step.Input, name string, rec policy.SPF) state.SPF {
 		pass, sure := rec.Literal(a)
 		switch {
 		case !sure:
-			f.Unsure = "the names in it"
+			f.Unresolved = "the names in it"
 		case !pass:
 			f.Denied = append(f.Denied, a)
 		}
@@ -190,10 +190,10 @@ func (j *spfComparison) broken() string {
 // cost returns the number of look-ups of the merged record. Unknown: some of it
 // could not be counted.
 func (j *spfComparison) cost() (n int, unknown bool) {
-	n, unknown = j.fact.Lookups, j.fact.Unsure != ""
+	n, unknown = j.fact.Lookups, j.fact.Unresolved != ""
 	for _, i := range j.change.Include {
 		f, ok := j.in.Facts.SPF[i]
-		n, unknown = n+1+f.Lookups, unknown || !ok || f.Unsure != ""
+		n, unknown = n+1+f.Lookups, unknown || !ok || f.Unresolved != ""
 	}
 	return n, unknown
 }
@@ -214,7 +214,7 @@ func (j *spfComparison) costs(after int, unknown bool) string {
 func (j *spfComparison) notes() []state.Note {
 	var notes []state.Note
 	say := func(do, format string, a ...any) {
-		notes = append(notes, state.Note{Topic: "spf", Text: fmt.Sprintf(format, a...), Do: do})
+		notes = append(notes, state.Note{Topic: "spf", Text: fmt.Sprintf(format, a...), Action: do})
 	}
 	if j.rec.All() == "pass" && j.change.All == "" {
 		do := ""
@@ -226,7 +226,7 @@ func (j *spfComparison) notes() []state.Note {
 	if j.rec.Uses("ptr") {
 		say("", "the SPF record of %s uses ptr: it is slow, and some receivers skip it (RFC 7208 section 5.5)", j.name)
 	}
-	if late := j.fact.Late; len(late) > 0 && len(j.change.Pass) == 0 {
+	if late := j.fact.Unreached; len(late) > 0 && len(j.change.Pass) == 0 {
 		say("write "+terms(late)+" right behind v=spf1 in it", "mail from %s fails SPF as %s at many receivers: more than two names in front of %s "+
 			"in the record have no address of that family, and receivers stop there (RFC 7208 section 4.6.4)", joinAddresses(late), j.name, terms(late))
 	}
@@ -236,9 +236,9 @@ func (j *spfComparison) notes() []state.Note {
 	if j.fact.Problem != "" {
 		say("", "the SPF record of %s has a fault, and receivers may take it for a permanent error: %s", j.name, j.fact.Problem)
 	}
-	if j.fact.Unsure != "" && !j.passesLiterally() {
+	if j.fact.Unresolved != "" && !j.passesLiterally() {
 		say("dig TXT "+j.name, "could not find out whether the SPF record of %s lets this server pass, for want of an answer about %s",
-			j.name, j.fact.Unsure)
+			j.name, j.fact.Unresolved)
 	}
 	return notes
 }
@@ -269,7 +269,7 @@ func compareMissing(in step.Input, d spec.Domain, ours state.Record) Comparison 
 		if f.Problem != "" {
 			v.Notes = append(v.Notes, state.Note{
 				Topic: "spf", Text: fmt.Sprintf("receivers will take the SPF record of %s for a permanent error: %s", d.Name, f.Problem),
-				Do: "mailsetup init --spf-include with the right names, or with none",
+				Action: "mailsetup init --spf-include with the right names, or with none",
 			})
 		}
 	}

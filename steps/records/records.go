@@ -66,7 +66,7 @@ func Planned(s spec.Spec) []state.Record {
 // successors has to do with these alone.
 func Of(in step.Input, d spec.Domain) []state.Record {
 	host := in.Spec.Host.Hostname
-	rrs := ForDomain(in.Spec.Host, d, in.Keys[d.Name])
+	rrs := ForDomain(in.Spec.Host, d, in.Ledger[d.Name])
 	if in.KeysOnly {
 		return slices.DeleteFunc(rrs, func(r state.Record) bool { return KindOf(d, r) != AboutKey })
 	}

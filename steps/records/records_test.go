@@ -32,7 +32,7 @@ func TestRevokedRecord(t *testing.T) {
 func TestRecords(t *testing.T) {
 	in := steptest.Bare()
 	in.Spec.Host.Addresses = append(in.Spec.Host.Addresses, netip.MustParseAddr("2001:db8::10"))
-	got := records.ForDomain(in.Spec.Host, in.Spec.Domains[0], in.Keys["lab.example"])
+	got := records.ForDomain(in.Spec.Host, in.Spec.Domains[0], in.Ledger["lab.example"])
 	want := []state.Record{
 		{Name: "mail.lab.example.", Type: "A", TTL: 3600, Value: "192.0.2.10"},
 		{Name: "mail.lab.example.", Type: "AAAA", TTL: 3600, Value: "2001:db8::10"},

@@ -99,7 +99,7 @@ func MissingConsentNotes(in step.Input, d spec.Domain) []state.Note {
 		if here && zone.Problem != "" && ConsentsHere(in, d) {
 			text += fmt.Sprintf("; zone %s: %s", dnsname.TrimDot(zone.Origin), zone.Problem)
 		}
-		notes = append(notes, state.Note{Topic: "dmarc", Text: text, Do: fmt.Sprintf("%s TXT \"v=DMARC1\"", r.Name)})
+		notes = append(notes, state.Note{Topic: "dmarc", Text: text, Action: fmt.Sprintf("%s TXT \"v=DMARC1\"", r.Name)})
 	}
 	return notes
 }

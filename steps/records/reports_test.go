@@ -72,7 +72,7 @@ func TestConsentsThatAreMissing(t *testing.T) {
 	missing := func() []string {
 		var list []string
 		for _, n := range records.MissingConsentNotes(in, d) {
-			list = append(list, n.Text+" | "+n.Do)
+			list = append(list, n.Text+" | "+n.Action)
 		}
 		return list
 	}
@@ -95,19 +95,19 @@ func TestConsentsThatAreMissing(t *testing.T) {
 func TestRevocationsByHand(t *testing.T) {
 	in := steptest.Manual()
 	key := keyring.Key{Selector: "old", Public: "AAAA", Stage: keyring.Revoked}
-	in.Keys = keyring.Ledger{"lab.example": {key}}
+	in.Ledger = keyring.Ledger{"lab.example": {key}}
 	was := key
 	was.Stage = keyring.Draining
-	in.Early = keyring.Ledger{"lab.example": {was}}
+	in.Keys.During = keyring.Ledger{"lab.example": {was}}
 	notes := records.RevocationNotes(in)
-	if len(notes) != 1 || notes[0].Do != `old._domainkey.lab.example. TXT "v=DKIM1; h=sha256; k=rsa; p="` {
+	if len(notes) != 1 || notes[0].Action != `old._domainkey.lab.example. TXT "v=DKIM1; h=sha256; k=rsa; p="` {
 		t.Errorf("notes %+v", notes)
 	}
-	in.Early["lab.example"] = in.Keys["lab.example"]
+	in.Keys.During["lab.example"] = in.Ledger["lab.example"]
 	if notes := records.RevocationNotes(in); len(notes) > 0 {
 		t.Errorf("revoked before, and yet %+v", notes)
 	}
-	in.Early["lab.example"], in.Spec.Host.DNS = []keyring.Key{was}, spec.DNSBind
+	in.Keys.During["lab.example"], in.Spec.Host.DNS = []keyring.Key{was}, spec.DNSBind
 	if notes := records.RevocationNotes(in); len(notes) > 0 {
 		t.Errorf("published here, and yet %+v", notes)
 	}

@@ -17,8 +17,8 @@ import (
 func RevocationNotes(in step.Input) []state.Note {
 	var notes []state.Note
 	for d := range in.Scope.Domains(in.Spec) {
-		early := in.Early[d.Name]
-		for _, k := range in.Keys[d.Name] {
+		early := in.Keys.During[d.Name]
+		for _, k := range in.Ledger[d.Name] {
 			was := slices.IndexFunc(early, func(e keyring.Key) bool { return e.Selector == k.Selector })
 			if in.Spec.DNSOf(d) == spec.DNSManual && k.Stage == keyring.Revoked && was >= 0 && early[was].Stage != keyring.Revoked {
 				notes = append(notes, RevocationNote(dnsname.Key(k.Selector, d.Name)))
@@ -33,6 +33,6 @@ func RevocationNotes(in step.Input) []state.Note {
 func RevocationNote(name string) state.Note {
 	return state.Note{
 		Topic: "dkim", Text: "put this in the place of the record that is there, or whoever has the private key goes on passing for you",
-		Do: fmt.Sprintf("%s. TXT %q", name, keygen.Record("")),
+		Action: fmt.Sprintf("%s. TXT %q", name, keygen.Record("")),
 	}
 }

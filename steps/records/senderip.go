@@ -130,20 +130,20 @@ func (e senderAddress) notes(in step.Input, f family) []state.Note {
 		return nil
 	}
 	name, do := e.suggestion(in.Spec.Host.Addresses)
-	note := state.Note{Topic: "address", Do: do}
+	note := state.Note{Topic: "address", Action: do}
 	advice := ""
 	switch {
 	case e.by != "":
 		advice = "Change that, or name " + name + " too, with a PTR for it"
 	case len(ours) == 0:
 		note.Topic, advice = f.protocol, "Name "+name+" too, with a PTR for it, or send by "+f.other+" only"
-		note.Do += "; or postconf -e inet_protocols=" + f.alone + ", then restart Postfix"
+		note.Action += "; or postconf -e inet_protocols=" + f.alone + ", then restart Postfix"
 	case len(onInterface) > 0:
 		advice = "Send from the right one, or name " + name + " too, with a PTR for it"
-		note.Do = fmt.Sprintf("postconf -e %s=%s && postfix reload; or %s", f.bind, onInterface[0], do)
+		note.Action = fmt.Sprintf("postconf -e %s=%s && postfix reload; or %s", f.bind, onInterface[0], do)
 	default:
 		advice = "If that is the one others see, name it, with a PTR for it"
-		note.Do = initWith(append(only(in.Spec.Host.Addresses, func(a netip.Addr) bool { return !f.is(a) }), e.addr))
+		note.Action = initWith(append(only(in.Spec.Host.Addresses, func(a netip.Addr) bool { return !f.is(a) }), e.addr))
 	}
 	note.Text = e.describe(in.Spec.Host.Addresses, f, note.Topic == f.protocol) + ". " + advice
 	return []state.Note{note}

@@ -57,5 +57,5 @@ func ClosestZone(zones []state.Zone, name string) (state.Zone, bool) {
 			best = z
 		}
 	}
-	return *best, best.Origin != "" && best.Holds(name)
+	return *best, best.Origin != "" && best.Contains(name)
 }

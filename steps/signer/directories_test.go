@@ -77,17 +77,17 @@ func taking() step.Input {
 	in.Spec.Domains = []spec.Domain{d, news}
 	in.Spec.Host.Trusted = []string{"10.20.0.0/16"}
 	in.Spec.Host.OpenDKIM = []string{"Canonicalization simple/simple"}
-	in.Keys = keyring.Ledger{
+	in.Ledger = keyring.Ledger{
 		"lab.example":  {{Selector: "Mail", Public: "MIIB", File: "/etc/mail/a.key", Stage: keyring.Active, Adopted: true}},
 		"news.example": {{Selector: "n", Public: "MIIC", File: "/etc/mail/b.key", Stage: keyring.Active, Adopted: true}},
 	}
-	in.NewKeys = nil
+	in.Keys.Private = nil
 	return in
 }
 
 func TestTablesOfWhatWasTakenOver(t *testing.T) {
 	in := taking()
-	in.Unsafe = []state.Meta{{Path: "/etc/mail/a.key", Mode: 0o600, Owner: signer.KeyOwner}}
+	in.Keys.Permissions = []state.Meta{{Path: "/etc/mail/a.key", Mode: 0o600, Owner: signer.KeyOwner}}
 	want := steptest.Build(t, in)
 	st := steptest.Stage(t, want, "OpenDKIM")
 	if d := cmp.Diff([]string{
@@ -122,7 +122,7 @@ func TestTablesOfWhatWasTakenOver(t *testing.T) {
 func TestProbesOfWhatWasTakenOver(t *testing.T) {
 	var got []string
 	for _, u := range steptest.Stage(t, steptest.Build(t, taking()), "OpenDKIM").Units {
-		for _, p := range u.Settled {
+		for _, p := range u.Probes {
 			for _, s := range p.Signers {
 				got = append(got, s.From+" "+s.Domain+" "+s.Selector)
 			}

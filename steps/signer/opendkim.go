@@ -99,18 +99,18 @@ func trustStays(in step.Input) bool {
 // changes. On the way back it has to answer where it does now.
 func signerUnit(in step.Input, t tables, conf []byte, redefined bool) state.Unit {
 	u := state.Unit{
-		Name: Unit, Action: UnitAction(in, conf), Wake: currentSocket(in),
-		Why: "read the new tables", Settled: t.probes(in),
+		Name: Unit, Action: UnitAction(in, conf), WakeSocket: currentSocket(in),
+		Why: "read the new tables", Probes: t.probes(in),
 	}
 	if u.Action != state.Restart {
 		// It is up, and the messages show what it read.
-		u.Settled = slices.DeleteFunc(u.Settled, func(p state.Probe) bool { return p.Kind == state.ProbeActive })
+		u.Probes = slices.DeleteFunc(u.Probes, func(p state.Probe) bool { return p.Kind == state.ProbeActive })
 		return u
 	}
 	u.Why = "it reads some of this only when it starts"
 	if o := in.Facts.OpenDKIM; o != nil {
-		u.Redefined = redefined || o.Stale
-		u.Back = milterProbe(o.Endpoint)
+		u.NeedsDaemonReload = redefined || o.NeedsDaemonReload
+		u.UndoProbes = milterProbe(o.Endpoint)
 	}
 	return u
 }
@@ -212,7 +212,7 @@ func cannotAlign(in step.Input) []state.Note {
 		}
 		for _, d := range in.Spec.Domains {
 			if dnsname.Within(n, d.Name) {
-				note.Do = fmt.Sprintf("set domain = %q in %s, then run mailsetup init again", d.Name, spec.HostFile)
+				note.Action = fmt.Sprintf("set domain = %q in %s, then run mailsetup init again", d.Name, spec.HostFile)
 			}
 		}
 		notes = append(notes, note)
@@ -243,7 +243,7 @@ func unlisted(in step.Input) []state.Note {
 		Topic: "mynetworks",
 		Text: fmt.Sprintf("mail is signed as if %s did not stand in mynetworks: %s takes plain networks only",
 			strings.Join(p.OtherNetworks, " "), TrustedHosts),
-		Do: "write those networks out in mynetworks, then run mailsetup init again",
+		Action: "write those networks out in mynetworks, then run mailsetup init again",
 	}}
 }
 
@@ -257,7 +257,7 @@ var startSettings = []string{
 // UnitAction returns a reload, which leaves no hole, wherever that is enough.
 func UnitAction(in step.Input, conf []byte) state.UnitAction {
 	o := in.Facts.OpenDKIM
-	if o == nil || !o.Active || o.Deaf || o.Endpoint != "" && !ourSocket(o.Endpoint) || len(conflictingSettings(in, *o)) > 0 {
+	if o == nil || !o.Active || o.SocketGone || o.Endpoint != "" && !ourSocket(o.Endpoint) || len(conflictingSettings(in, *o)) > 0 {
 		return state.Restart
 	}
 	old := parseSettings(in.Facts.Files[ConfFile])
@@ -312,11 +312,11 @@ func (t tables) probes(in step.Input) []state.Probe {
 	signs := state.Probe{Kind: state.ProbeSigns, Address: string(Socket), Within: 20 * time.Second}
 	taken := explicitSenders(in.Spec)
 	for d := range in.Scope.Domains(in.Spec) {
-		if k, ok := in.Keys.Signing(d.Name); ok {
+		if k, ok := in.Ledger.Signing(d.Name); ok {
 			signs.Signers = append(signs.Signers, signature(testSender(d, taken), d.Name, k))
 		}
 	}
-	if s, ok := t.hostSigner(in); ok && (in.Early == nil || in.Scope.Includes(in.Spec.Host.Domain)) {
+	if s, ok := t.hostSigner(in); ok && (in.Keys.During == nil || in.Scope.Includes(in.Spec.Host.Domain)) {
 		signs.Signers = append(signs.Signers, s) // which has to do with the keys of its domain only
 	}
 	if len(signs.Signers) == 0 { // all is left to another signer

@@ -37,20 +37,20 @@ func TestAReloadWhereverItIsEnough(t *testing.T) {
 	in := overridden("local:/run/opendkim/opendkim.sock")
 	in.Facts.Files[signer.ConfFile] = []byte(steptest.Content(t, steptest.Stage(t, steptest.Build(t, in), "OpenDKIM"), signer.ConfFile))
 	unit := steptest.Stage(t, steptest.Build(t, in), "OpenDKIM").Units[0]
-	if unit.Action != state.Restart || unit.Wake != "/run/opendkim/opendkim.sock" || unit.Redefined {
-		t.Errorf("another socket: %s waking %q, redefined %v, want a restart waking the old socket", unit.Action, unit.Wake, unit.Redefined)
+	if unit.Action != state.Restart || unit.WakeSocket != "/run/opendkim/opendkim.sock" || unit.NeedsDaemonReload {
+		t.Errorf("another socket: %s waking %q, redefined %v, want a restart waking the old socket", unit.Action, unit.WakeSocket, unit.NeedsDaemonReload)
 	}
-	want := []state.Probe{{Kind: state.ProbeMilter, Address: "local:/run/opendkim/opendkim.sock", Within: unit.Back[0].Within}}
-	if diff := cmp.Diff(want, unit.Back); diff != "" {
+	want := []state.Probe{{Kind: state.ProbeMilter, Address: "local:/run/opendkim/opendkim.sock", Within: unit.UndoProbes[0].Within}}
+	if diff := cmp.Diff(want, unit.UndoProbes); diff != "" {
 		t.Errorf("on the way back: %s", diff)
 	}
 	in.Facts.OpenDKIM.Endpoint = "local:/var/spool/postfix/opendkim/opendkim.sock"
-	if got := steptest.Stage(t, steptest.Build(t, in), "OpenDKIM").Units[0]; got.Action != state.Reload || got.Back != nil {
-		t.Errorf("same start settings: %s, back %v, want reload", got.Action, got.Back)
+	if got := steptest.Stage(t, steptest.Build(t, in), "OpenDKIM").Units[0]; got.Action != state.Reload || got.UndoProbes != nil {
+		t.Errorf("same start settings: %s, back %v, want reload", got.Action, got.UndoProbes)
 	}
 	for name, change := range map[string]func(*state.OpenDKIM){
 		"stopped": func(o *state.OpenDKIM) { o.Active = false },
-		"deaf":    func(o *state.OpenDKIM) { o.Deaf = true },
+		"deaf":    func(o *state.OpenDKIM) { o.SocketGone = true },
 	} {
 		o := *in.Facts.OpenDKIM
 		change(in.Facts.OpenDKIM)
@@ -78,7 +78,7 @@ func TestAnOverrideIsReplacedOnConsent(t *testing.T) {
 	if diff := cmp.Diff([]state.Edit{edit}, st.Edits); diff != "" {
 		t.Error(diff)
 	}
-	if u := st.Units[0]; u.Action != state.Restart || !u.Redefined || u.Back[0].Address != "inet:8891@localhost" {
+	if u := st.Units[0]; u.Action != state.Restart || !u.NeedsDaemonReload || u.UndoProbes[0].Address != "inet:8891@localhost" {
 		t.Errorf("unit %+v, want a restart of a redefined unit, and an answer on port 8891 after the way back", u)
 	}
 	in.Consents = map[string]bool{"override " + dropIn: true}
@@ -128,8 +128,8 @@ func TestWhatGoesAgainstOurConfiguration(t *testing.T) {
 			if len(st.Questions) != len(got) {
 				t.Errorf("%d questions for %d changes", len(st.Questions), len(got))
 			}
-			if u := st.Units[0]; u.Redefined != (len(got) > 0) {
-				t.Errorf("redefined %v", u.Redefined)
+			if u := st.Units[0]; u.NeedsDaemonReload != (len(got) > 0) {
+				t.Errorf("redefined %v", u.NeedsDaemonReload)
 			}
 		})
 	}
@@ -224,12 +224,12 @@ func TestMailWaitsAtTheOldEndpointWhileTheSignerMoves(t *testing.T) {
 	if got := set("Postfix")[0].Value; got != "inet:127.0.0.1:11332, { unix:opendkim/opendkim.sock, default_action=accept }" {
 		t.Errorf("in the end: %s", got)
 	}
-	if back := steptest.Stage(t, want, "Postfix").Units[0].Back; len(back) != 1 || back[0].Kind != state.ProbeSessions || back[0].Address != "/etc/postfix/main.cf" {
+	if back := steptest.Stage(t, want, "Postfix").Units[0].UndoProbes; len(back) != 1 || back[0].Kind != state.ProbeSessions || back[0].Address != "/etc/postfix/main.cf" {
 		t.Errorf("on the way back nobody waits for sessions that let mail pass: %v", back)
 	}
 	in := moving()
 	in.Spec.Host.MilterDefaultAction = "tempfail"
-	if back := steptest.Stage(t, steptest.Build(t, in), "Postfix").Units[0].Back; len(back) > 0 {
+	if back := steptest.Stage(t, steptest.Build(t, in), "Postfix").Units[0].UndoProbes; len(back) > 0 {
 		t.Errorf("where mail waits anyway: %v", back)
 	}
 }
@@ -246,7 +246,7 @@ func TestASwitchIsProvenByItsDomain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range st.Units[0].Settled {
+		for _, p := range st.Units[0].Probes {
 			for _, s := range p.Signers {
 				list = append(list, s.From)
 			}
@@ -256,7 +256,7 @@ func TestASwitchIsProvenByItsDomain(t *testing.T) {
 	if got := froms(); got != "postmaster@shop.example root@mail.lab.example" {
 		t.Errorf("asked for %s", got)
 	}
-	in.Early = in.Keys
+	in.Keys.During = in.Ledger
 	if got := froms(); got != "postmaster@shop.example" {
 		t.Errorf("a rotation asks for %s", got)
 	}
@@ -276,7 +276,7 @@ func TestASignerThatLostItsSocketIsRestarted(t *testing.T) {
 	in := steptest.Installed()
 	in.Facts.Files = map[state.Path][]byte{}
 	in.Facts.Files[signer.ConfFile] = []byte(steptest.Content(t, steptest.Stage(t, steptest.Build(t, in), "OpenDKIM"), signer.ConfFile))
-	in.Facts.OpenDKIM.Deaf = true
+	in.Facts.OpenDKIM.SocketGone = true
 	if got := steptest.Stage(t, steptest.Build(t, in), "OpenDKIM").Units[0].Action; got != state.Restart {
 		t.Errorf("%s, want restart: a reload makes no socket", got)
 	}

@@ -40,7 +40,7 @@ func checkOpenNetworks(in step.Input) error {
 func trustNote(err error) state.Note {
 	n := state.Note{Topic: "trusted", Text: err.Error() + "; " + string(TrustedHosts) + " stays as it is"}
 	if r := (*step.Refusal)(nil); errors.As(err, &r) {
-		n.Do = r.Hint
+		n.Action = r.Hint
 	}
 	return n
 }

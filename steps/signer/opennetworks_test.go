@@ -71,7 +71,7 @@ func TestStrangersHoldNoKeyBack(t *testing.T) {
 		}
 		if !slices.ContainsFunc(want.Notes, func(n state.Note) bool {
 			return strings.HasPrefix(n.Text, "mail from anywhere that says it is yours would be signed: 0.0.0.0/0 (mynetworks of Postfix) is trusted; /etc/opendkim/TrustedHosts stays") &&
-				strings.Contains(n.Do, "mynetworks of main.cf")
+				strings.Contains(n.Action, "mynetworks of main.cf")
 		}) {
 			t.Errorf("%s: nobody is told: %+v", name, want.Notes)
 		}

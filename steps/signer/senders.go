@@ -13,7 +13,7 @@ func Senders(in step.Input) []state.Signer {
 	var all []state.Signer
 	taken := explicitSenders(in.Spec)
 	add := func(d spec.Domain) bool {
-		k, ok := in.Keys.Signing(d.Name)
+		k, ok := in.Ledger.Signing(d.Name)
 		if ok {
 			all = append(all, signature(testSender(d, taken), d.Name, k))
 		}

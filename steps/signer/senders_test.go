@@ -32,9 +32,9 @@ func TestWhoseMailProvesThatItLeavesSigned(t *testing.T) {
 		"the whole host":           {func(*step.Input) {}, "root@mail.lab.example by lab.example, postmaster@lab.example by lab.example"},
 		"a domain of the run":      {func(in *step.Input) { in.Scope = step.Only("shop.example") }, "postmaster@shop.example by shop.example"},
 		"one that signs no longer": {func(in *step.Input) { in.Scope = step.Only("gone.example") }, "root@mail.lab.example by lab.example, postmaster@lab.example by lab.example"},
-		"one without a key":        {func(in *step.Input) { in.Scope = step.Only("shop.example"); delete(in.Keys, "shop.example") }, "root@mail.lab.example by lab.example, postmaster@lab.example by lab.example"},
-		"the host's has no key":    {func(in *step.Input) { delete(in.Keys, "lab.example") }, "postmaster@shop.example by shop.example"},
-		"nobody has a key":         {func(in *step.Input) { in.Keys = keyring.Ledger{} }, ""},
+		"one without a key":        {func(in *step.Input) { in.Scope = step.Only("shop.example"); delete(in.Ledger, "shop.example") }, "root@mail.lab.example by lab.example, postmaster@lab.example by lab.example"},
+		"the host's has no key":    {func(in *step.Input) { delete(in.Ledger, "lab.example") }, "postmaster@shop.example by shop.example"},
+		"nobody has a key":         {func(in *step.Input) { in.Ledger = keyring.Ledger{} }, ""},
 		"the host is a domain":     {func(in *step.Input) { in.Spec.Host.Hostname = "shop.example" }, "postmaster@lab.example by lab.example"},
 		"others sign as postmaster": {func(in *step.Input) {
 			in.Scope = step.Only("shop.example")
@@ -56,7 +56,7 @@ func TestProofOfOneSignature(t *testing.T) {
 	if !ok || probe.Kind != state.ProbeSigns || froms(probe.Signers) != "root@mail.lab.example by lab.example" || probe.Within != 5*time.Second {
 		t.Errorf("%v, %+v", ok, probe)
 	}
-	in.Keys = keyring.Ledger{}
+	in.Ledger = keyring.Ledger{}
 	if probe, ok := signer.Proof(in); ok {
 		t.Errorf("no key signs, and yet %+v", probe)
 	}

@@ -36,7 +36,7 @@ func RenderTables(in step.Input) (*templates.Tables, error) {
 func tablesOf(in step.Input) tables {
 	t := tables{make([]templates.KeyRow, 0, len(in.Spec.Domains)), make([]templates.SigningRow, 0, len(in.Spec.Domains))}
 	for _, d := range in.Spec.Domains {
-		k, ok := in.Keys.Signing(d.Name)
+		k, ok := in.Ledger.Signing(d.Name)
 		if !ok {
 			continue
 		}
@@ -46,7 +46,7 @@ func tablesOf(in step.Input) tables {
 			t.signing = append(t.signing, templates.SigningRow{Pattern: pattern, Key: name, Signer: identity(d, pattern)})
 		}
 	}
-	primary, ok := in.Keys.Signing(in.Spec.Host.Domain)
+	primary, ok := in.Ledger.Signing(in.Spec.Host.Domain)
 	if !ok {
 		return t
 	}
@@ -113,7 +113,7 @@ func testSender(d spec.Domain, taken map[string]bool) string {
 // by the one whose row it meets. It is false where that is asked for already.
 func (t tables) hostSigner(in step.Input) (state.Signer, bool) {
 	host := in.Spec.Host.Hostname
-	if _, own := in.Keys.Signing(host); own {
+	if _, own := in.Ledger.Signing(host); own {
 		return state.Signer{}, false // the host is named like a domain
 	}
 	row, ok := matchingRow(t.signing, "root", host)
@@ -121,7 +121,7 @@ func (t tables) hostSigner(in step.Input) (state.Signer, bool) {
 		return state.Signer{}, false
 	}
 	i := slices.IndexFunc(t.keys, func(k templates.KeyRow) bool { return k.Name == row.Key })
-	k, _ := in.Keys.Signing(t.keys[i].Domain)
+	k, _ := in.Ledger.Signing(t.keys[i].Domain)
 	return signature("root@"+host, t.keys[i].Domain, k), true
 }
 

@@ -16,7 +16,7 @@ import (
 
 func TestAHostNamedLikeASecondDomainSignsWithItsKey(t *testing.T) {
 	in := steptest.Two("shop.example", "shop.example")
-	for _, p := range steptest.Stage(t, steptest.Build(t, in), "OpenDKIM").Units[0].Settled {
+	for _, p := range steptest.Stage(t, steptest.Build(t, in), "OpenDKIM").Units[0].Probes {
 		for _, s := range p.Signers {
 			if strings.HasSuffix(s.From, "@shop.example") && s.Domain != "shop.example" {
 				t.Errorf("%s is expected to be signed by %s", s.From, s.Domain)
@@ -39,7 +39,7 @@ func TestAlignmentIsWithTheDomainThatSigns(t *testing.T) {
 		do := ""
 		for _, n := range steptest.Build(t, in).Notes {
 			if n.Topic == "alignment" {
-				do = n.Do
+				do = n.Action
 			}
 		}
 		if do != tt.do {
@@ -67,9 +67,9 @@ func TestTablesRenderedBefore(t *testing.T) {
 	if got := table(signer.SigningTable); !strings.Contains(got, "ann@example.net 202611._domainkey.lab.example") {
 		t.Errorf("a row is missing: %s", got)
 	}
-	k := in.Keys["lab.example"][0]
+	k := in.Ledger["lab.example"][0]
 	k.File = "/etc/dkimkeys/other.private"
-	in.Keys = keyring.Ledger{"lab.example": {k}}
+	in.Ledger = keyring.Ledger{"lab.example": {k}}
 	if got := table(signer.KeyTable); !strings.Contains(got, "/etc/dkimkeys/other.private") {
 		t.Errorf("the old file: %s", got)
 	}

@@ -25,7 +25,7 @@ func WithoutFile(keys keyring.Ledger, sp spec.Spec) []string {
 
 // WithoutFile returns those that the run is not about.
 func (in Input) WithoutFile() []string {
-	return slices.DeleteFunc(WithoutFile(in.Keys, in.Spec), in.Scope.Selects)
+	return slices.DeleteFunc(WithoutFile(in.Ledger, in.Spec), in.Scope.Selects)
 }
 
 // Leaving returns the domains that the run is about and that are no longer
@@ -43,18 +43,18 @@ func (in Input) Leaving() []string {
 
 // Withdrawn returns the input as it is once the keys that go in this run are gone.
 func (in Input) Withdrawn() Input {
-	if len(in.Retire) == 0 {
+	if len(in.Keys.Withdraw) == 0 {
 		return in
 	}
-	in.Keys = maps.Clone(in.Keys)
-	for domain, selectors := range in.Retire {
-		keys := slices.Clone(in.Keys[domain])
+	in.Ledger = maps.Clone(in.Ledger)
+	for domain, selectors := range in.Keys.Withdraw {
+		keys := slices.Clone(in.Ledger[domain])
 		for i, k := range keys {
 			if slices.Contains(selectors, k.Selector) {
 				keys[i] = k.At(keyring.Gone, in.Now)
 			}
 		}
-		in.Keys[domain] = keys
+		in.Ledger[domain] = keys
 	}
 	return in
 }

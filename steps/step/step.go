@@ -30,32 +30,15 @@ type Step struct {
 type Input struct {
 	Spec  spec.Spec
 	Facts state.Facts
-	Keys  keyring.Ledger
-	// Written are the keys as the files of the ledger have them, where that is
-	// known: a file that says the right thing is not made again.
-	Written keyring.Ledger
-	// NewKeys are the PEM texts of private keys made by this run, by file; a
-	// placeholder while the run is not yet confirmed.
-	NewKeys map[state.Path][]byte
-	// Documents are the texts of the TOML files as they should be on disk.
-	Documents map[state.Path][]byte
+	// Ledger has the keys as the run leaves them, but for those that it withdraws.
+	Ledger keyring.Ledger
+	Keys   KeyChanges
+	// SpecFiles are the texts of the TOML files as they should be on disk.
+	SpecFiles map[state.Path][]byte
 	// Scope says which domains this run is about.
 	Scope Scope
 	// Removed are domains that this run takes out of the spec, as they were.
 	Removed []spec.Domain
-	// Retire are keys whose record and private key go in this run, once nothing
-	// signs with them: selectors, by domain.
-	Retire map[string][]string
-	// Unsafe are private keys that were there before, as OpenDKIM wants them: it
-	// could not read them, or refuse what others can read.
-	Unsafe []state.Meta
-	// Copies are the PEM texts of private keys that were there before, by the file
-	// in which opendkim finds them from now on.
-	Copies map[state.Path][]byte
-	// Early is what the ledger says of domains until the new tables are proven,
-	// where that is something else than Keys: a key that begins to sign in this
-	// run does not do so before.
-	Early keyring.Ledger
 	// Milters are those that Postfix asks beside ours, and content filters, with
 	// what they were found to sign; MiltersAsked is false where nobody looked.
 	Milters      []state.Milter
@@ -69,6 +52,29 @@ type Input struct {
 	// KeysOnly: the run is a rotation. What else the domains have in DNS is not
 	// compared, and TrustedHosts stays as it is: nobody may be there to answer.
 	KeysOnly bool
+}
+
+// KeyChanges is what a run does to DKIM keys, beside what the ledger says in the end.
+type KeyChanges struct {
+	// During is what the ledger says of domains until the new tables are proven,
+	// where that is something else than Input.Ledger: a key that begins to sign in
+	// this run does not do so before.
+	During keyring.Ledger
+	// OnDisk is the ledger as its files have it, where that is known: a file that
+	// says the right thing is not written again.
+	OnDisk keyring.Ledger
+	// Private are the PEM texts of private keys that this run makes, by file;
+	// placeholders while the run is not yet confirmed.
+	Private map[state.Path][]byte
+	// Copies are the PEM texts of private keys that were there before, by the file
+	// in which opendkim finds them from now on.
+	Copies map[state.Path][]byte
+	// Withdraw are keys whose record and private key go in this run, once nothing
+	// signs with them: selectors, by domain.
+	Withdraw map[string][]string
+	// Permissions are private keys that were there before, with the owner and mode
+	// that OpenDKIM needs: it could not read them, or refuse what others can read.
+	Permissions []state.Meta
 }
 
 // Unanswered returns the questions that nobody said yes to yet.
@@ -85,7 +91,7 @@ func (in Input) Has(domain string) bool {
 // SignsNothing reports whether OpenDKIM has nothing to sign and never had: all
 // domains are left to another signer, so it is neither installed nor asked.
 func (in Input) SignsNothing() bool {
-	for _, keys := range in.Keys {
+	for _, keys := range in.Ledger {
 		if len(keyring.Existing(keys)) > 0 {
 			return false
 		}

@@ -18,7 +18,7 @@ import (
 func three() step.Input {
 	return step.Input{
 		Spec: spec.Spec{Domains: []spec.Domain{{Name: "a.example"}, {Name: "b.example"}}},
-		Keys: keyring.Ledger{
+		Ledger: keyring.Ledger{
 			"a.example": {{Selector: "k1", Stage: keyring.Active}},
 			"b.example": {{Selector: "k1", Stage: keyring.Draining}, {Selector: "k2", Stage: keyring.Active}},
 			"c.example": {{Selector: "k1", Stage: keyring.Active}},
@@ -58,15 +58,15 @@ func TestLeavingDomains(t *testing.T) {
 // The keys that go are gone in the copy, and as they were in the input.
 func TestInputAfterAWithdrawal(t *testing.T) {
 	in := three()
-	in.Retire = map[string][]string{"b.example": {"k1"}}
+	in.Keys.Withdraw = map[string][]string{"b.example": {"k1"}}
 	after := in.Withdrawn()
-	if got := after.Keys["b.example"]; got[0].Stage != keyring.Gone || !got[0].Since[keyring.Gone].Equal(in.Now) || got[1].Stage != keyring.Active {
+	if got := after.Ledger["b.example"]; got[0].Stage != keyring.Gone || !got[0].Since[keyring.Gone].Equal(in.Now) || got[1].Stage != keyring.Active {
 		t.Errorf("b.example has %+v", got)
 	}
-	if got := in.Keys["b.example"][0].Stage; got != keyring.Draining {
+	if got := in.Ledger["b.example"][0].Stage; got != keyring.Draining {
 		t.Errorf("the input says %s", got)
 	}
-	if got := after.Keys["a.example"][0].Stage; got != keyring.Active {
+	if got := after.Ledger["a.example"][0].Stage; got != keyring.Active {
 		t.Errorf("a.example has %s", got)
 	}
 }
@@ -79,8 +79,8 @@ func TestWhoHasNothingToSign(t *testing.T) {
 	}{
 		"all is left to another signer": {step.Input{Spec: left}, true},
 		"a domain is ours":              {three(), false},
-		"a key is still in DNS":         {step.Input{Spec: left, Keys: keyring.Ledger{"a.example": {{Selector: "k", Stage: keyring.Draining}}}}, false},
-		"a key is gone":                 {step.Input{Spec: left, Keys: keyring.Ledger{"a.example": {{Selector: "k", Stage: keyring.Gone}}}}, true},
+		"a key is still in DNS":         {step.Input{Spec: left, Ledger: keyring.Ledger{"a.example": {{Selector: "k", Stage: keyring.Draining}}}}, false},
+		"a key is gone":                 {step.Input{Spec: left, Ledger: keyring.Ledger{"a.example": {{Selector: "k", Stage: keyring.Gone}}}}, true},
 	} {
 		if got := tt.in.SignsNothing(); got != tt.want {
 			t.Errorf("%s: %v", name, got)

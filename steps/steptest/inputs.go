@@ -33,9 +33,9 @@ func Two(hostname, second string) step.Input {
 	d := in.Spec.Domains[0]
 	d.Name, d.TTL, d.SPF.All, d.Receive = second, 600, "fail", false
 	in.Spec.Domains = append(in.Spec.Domains, d)
-	k := in.Keys["lab.example"][0]
+	k := in.Ledger["lab.example"][0]
 	k.Public, k.File = "MIIC", "/etc/dkimkeys/"+second+"/202611.private"
-	in.Keys[second] = []keyring.Key{k}
+	in.Ledger[second] = []keyring.Key{k}
 	in.Facts.Zones = append(in.Facts.Zones, state.Zone{Origin: "shop.example.", Kind: "primary", File: "/etc/bind/db.shop"})
 	return in
 }
@@ -104,9 +104,9 @@ func Bare() step.Input {
 			DNS:       state.BIND,
 			Zones:     []state.Zone{{Origin: "lab.example.", Kind: "primary", File: "/etc/bind/db.lab.example"}},
 		},
-		Keys:    keyring.Ledger{"lab.example": {key}},
-		NewKeys: map[state.Path][]byte{state.Path(key.File): []byte("PEM")},
-		Now:     Now,
+		Ledger: keyring.Ledger{"lab.example": {key}},
+		Keys:   step.KeyChanges{Private: map[state.Path][]byte{state.Path(key.File): []byte("PEM")}},
+		Now:    Now,
 	}
 }
 
@@ -182,14 +182,14 @@ func WithCopies(t *testing.T) step.Input {
 	z := &in.Facts.Zones[0]
 	z.Content = append(z.Content, []byte(strings.ReplaceAll(Include, "%s", "lab.example"))...)
 	for _, d := range in.Spec.Domains {
-		z.Ours = append(z.Ours, records.Of(in, d)...)
+		z.OurRecords = append(z.OurRecords, records.Of(in, d)...)
 	}
-	z.Ours = slices.DeleteFunc(z.Ours, func(r state.Record) bool { return r.Name == "mail.lab.example." && r.Type == "A" })
+	z.OurRecords = slices.DeleteFunc(z.OurRecords, func(r state.Record) bool { return r.Name == "mail.lab.example." && r.Type == "A" })
 	z.Copies = parsed(t, ShopCopies+"\n")
-	z.Ours = append(z.Ours, z.Copies...)
+	z.OurRecords = append(z.OurRecords, z.Copies...)
 	in.Spec.Host.Drain = spec.DefaultDrain
-	for domain := range in.Keys {
-		in.Keys[domain][0].Stage, in.Keys[domain][0].Since = keyring.Active, nil
+	for domain := range in.Ledger {
+		in.Ledger[domain][0].Stage, in.Ledger[domain][0].Since = keyring.Active, nil
 	}
 	return in
 }
@@ -207,8 +207,8 @@ func Served(t *testing.T) step.Input {
 		z.Content = []byte(strings.ReplaceAll(Include, "%s", dnsname.TrimDot(z.Origin)))
 		for _, d := range in.Spec.Domains {
 			for _, r := range records.Of(in, d) {
-				if z.Holds(r.Name) {
-					z.Ours = append(z.Ours, r)
+				if z.Contains(r.Name) {
+					z.OurRecords = append(z.OurRecords, r)
 				}
 			}
 		}

@@ -45,7 +45,7 @@ func SaysNothingOf(t *testing.T, in step.Input, name string) {
 	if len(edit.Replace) > 0 || len(st.Questions) > 0 || len(notes) > 0 {
 		t.Errorf("changes %v, questions %v, notes %v", edit.Replace, st.Questions, notes)
 	}
-	for _, r := range st.Units[0].Settled[1].Records {
+	for _, r := range st.Units[0].Probes[1].Records {
 		if r.Name == name && r.Type == "TXT" {
 			t.Errorf("the fragment repeats it: %v", r)
 		}

@@ -45,12 +45,12 @@ func rewrites(ctx context.Context, s source.Source, o source.Options, p *state.P
 func readTable(ctx context.Context, s source.Source, o source.Options, r state.Rewrite, table string) state.Rewrite {
 	r.Table = table
 	if r.Parameter == "smtp_generic_maps" {
-		r.Rows, r.Unread = genericRows(ctx, s, o, table)
+		r.Rows, r.Problem = genericRows(ctx, s, o, table)
 		return r
 	}
 	kind, rest, _ := strings.Cut(table, ":")
 	if kind != "regexp" && kind != "pcre" {
-		r.Unread = "a table of type " + kind
+		r.Problem = "a table of type " + kind
 		return r
 	}
 	if inner, ok := strings.CutPrefix(rest, "{"); ok {
@@ -68,9 +68,9 @@ func readTable(ctx context.Context, s source.Source, o source.Options, r state.R
 	}
 	switch {
 	case err != nil:
-		r.Unread = err.Error()
+		r.Problem = err.Error()
 	case r.Text == nil:
-		r.Unread = "there is no such file"
+		r.Problem = "there is no such file"
 	}
 	return r
 }

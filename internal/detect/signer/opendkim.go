@@ -34,7 +34,7 @@ func Find(ctx context.Context, s source.Source, _ source.Options, f *state.Facts
 		return fmt.Errorf("look at unit %s: %w", Unit, err)
 	}
 	o := &state.OpenDKIM{
-		Active: status.Active == "active", Masked: status.Load == "masked", Stale: status.Stale,
+		Active: status.Active == "active", Masked: status.Load == "masked", NeedsDaemonReload: status.NeedsDaemonReload,
 		Disabled: status.AtBoot == "disabled",
 	}
 	if o.Unit, o.DropIns, err = unitFiles(s, Unit); err != nil {
@@ -55,7 +55,7 @@ func Find(ctx context.Context, s source.Source, _ source.Options, f *state.Facts
 			o.Exposed = append(o.Exposed, exposed(s, d.Path, 0)...)
 		}
 	}
-	o.Deaf = deaf(s, o.Endpoint)
+	o.SocketGone = socketGone(s, o.Endpoint)
 	f.OpenDKIM = o
 	return nil
 }
@@ -155,9 +155,9 @@ func argument(args []string, option string) string {
 	return value
 }
 
-// deaf reports whether the socket file where OpenDKIM should listen is missing.
+// socketGone reports whether the socket file where OpenDKIM should listen is missing.
 // What may not be looked at counts as there.
-func deaf(s source.Source, endpoint string) bool {
+func socketGone(s source.Source, endpoint string) bool {
 	kind, name, found := strings.Cut(endpoint, ":")
 	if !found {
 		kind, name = "local", endpoint

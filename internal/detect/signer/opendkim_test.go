@@ -72,7 +72,7 @@ func TestEndpoint(t *testing.T) {
 			if c.dropIn != "" {
 				m.PutFile(drop, c.dropIn)
 			}
-			m.Units[Unit] = system.UnitStatus{Load: "loaded", Active: "active", Stale: true, PID: 123}
+			m.Units[Unit] = system.UnitStatus{Load: "loaded", Active: "active", NeedsDaemonReload: true, PID: 123}
 			if c.process != "" {
 				m.PutFile("/proc/123/cmdline", c.process)
 			}
@@ -80,7 +80,7 @@ func TestEndpoint(t *testing.T) {
 			if err := Find(t.Context(), m, source.Options{}, &f); err != nil {
 				t.Fatal(err)
 			}
-			if o := f.OpenDKIM; o.Endpoint != c.want || !o.Active || !o.Stale || string(f.Files[drop]) != c.dropIn {
+			if o := f.OpenDKIM; o.Endpoint != c.want || !o.Active || !o.NeedsDaemonReload || string(f.Files[drop]) != c.dropIn {
 				t.Errorf("%+v, want endpoint %q", o, c.want)
 			}
 		})
@@ -94,7 +94,7 @@ func TestDeaf(t *testing.T) {
 		"": false, "local:/run/opendkim/opendkim.sock": false, "/run/opendkim/opendkim.sock": false,
 		"local:/run/gone.sock": true, "unix:/run/gone.sock": true, "/run/gone.sock": true, "inet:8891@localhost": false,
 	} {
-		if got := deaf(m, endpoint); got != want {
+		if got := socketGone(m, endpoint); got != want {
 			t.Errorf("%q: deaf %v, want %v", endpoint, got, want)
 		}
 	}

@@ -37,8 +37,8 @@ func load(ctx context.Context, s source.Source, o source.Options, directory stri
 	if z.Problem, z.Hint, err = journaled(s, *z); err != nil || z.Problem != "" {
 		return err
 	}
-	z.Records, z.Ours, z.Copies, z.Problem, err = records(ctx, s, o.Fragments, directory, z.Zone)
-	if err == nil && len(z.Ours) == 0 {
+	z.Records, z.OurRecords, z.Copies, z.Problem, err = records(ctx, s, o.Fragments, directory, z.Zone)
+	if err == nil && len(z.OurRecords) == 0 {
 		err = dropped(s, o.Fragments, &z.Zone)
 	}
 	switch {
@@ -133,8 +133,8 @@ func dropped(r system.Reader, fragments state.Path, z *state.Zone) error {
 	if err != nil || o.Kind != state.Regular {
 		return err
 	}
-	z.Dropped = true
-	z.Ours, _ = parseRecords(string(o.Content), z.Origin) // what is no record was not written here
+	z.IncludeLost = true
+	z.OurRecords, _ = parseRecords(string(o.Content), z.Origin) // what is no record was not written here
 	z.Copies, _ = parseRecords(string(zonefile.Copies(o.Content)), z.Origin)
 	return nil
 }

@@ -168,15 +168,15 @@ func TestZoneThatDroppedOurFragment(t *testing.T) {
 	m.PutFile("/nowhere/mailsetup/lab.example.zone", "_dmarc.lab.example. 300 IN TXT \"v=DMARC1; p=none\"\n")
 	got := loadZone(t, m)
 	want := []state.Record{{Name: "_dmarc.lab.example.", Type: "TXT", TTL: 300, Value: "v=DMARC1; p=none"}}
-	if diff := cmp.Diff(want, got.Ours); diff != "" || !got.Dropped || len(got.Records) != 3 || got.Problem != "" {
+	if diff := cmp.Diff(want, got.OurRecords); diff != "" || !got.IncludeLost || len(got.Records) != 3 || got.Problem != "" {
 		t.Errorf("%+v\n%s", got, diff)
 	}
 	m.PutFile("/nowhere/mailsetup/lab.example.zone", "no ( record\n")
-	if got := loadZone(t, m); !got.Dropped || got.Problem != "" {
+	if got := loadZone(t, m); !got.IncludeLost || got.Problem != "" {
 		t.Errorf("a fragment that nobody reads: %+v", got)
 	}
 	m.PutFile("/etc/bind/db.lab", plain+"$INCLUDE \"/nowhere/mailsetup/lab.example.zone\" lab.example.\n")
-	if got := loadZone(t, m); got.Dropped {
+	if got := loadZone(t, m); got.IncludeLost {
 		t.Error("taken in, and said to be dropped")
 	}
 }
@@ -190,7 +190,7 @@ func TestCopiesInFragment(t *testing.T) {
 	z := loadZone(t, m)
 	text := state.Record{Name: "shop.lab.example.", Type: "TXT", TTL: 300, Value: "v=spf1 -all"}
 	copied := state.Record{Name: "*.shop.lab.example.", Type: "A", TTL: 60, Value: "192.0.2.80"}
-	if diff := cmp.Diff([][]state.Record{{text, copied}, {copied}}, [][]state.Record{z.Ours, z.Copies}); diff != "" {
+	if diff := cmp.Diff([][]state.Record{{text, copied}, {copied}}, [][]state.Record{z.OurRecords, z.Copies}); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -32,13 +32,13 @@ type Wish struct {
 // changed. Of domains that are leaving come the zones in which something of
 // theirs was published before (Facts.Published). A zone of the local BIND that
 // takes updates is asked there, unless a server is named. What cannot be asked
-// is a state.Trouble of the domains that need it.
+// is a state.DomainErrors of the domains that need it.
 func Updated(ctx context.Context, ask Primaries, r system.Reader, wishes []Wish, leaving []string, here state.Facts) ([]state.Zone, error) {
 	u := &updated{ask: ask, files: r, here: here, zones: map[string]*updatedZone{}, keys: map[state.Path]nsupdate.Key{}}
-	trouble := state.Trouble{}
+	failed := state.DomainErrors{}
 	for _, w := range wishes {
 		if err := u.find(ctx, w); err != nil {
-			trouble[w.Domain] = fmt.Errorf("%s: %w", w.Domain, err)
+			failed[w.Domain] = fmt.Errorf("%s: %w", w.Domain, err)
 		}
 	}
 	u.remember(leaving)
@@ -46,13 +46,13 @@ func Updated(ctx context.Context, ask Primaries, r system.Reader, wishes []Wish,
 	for _, z := range u.order {
 		if err := u.read(ctx, z); err != nil {
 			for _, domain := range z.domains {
-				trouble[domain] = fmt.Errorf("zone %s: %w", strings.TrimSuffix(z.Origin, "."), err)
+				failed[domain] = fmt.Errorf("zone %s: %w", strings.TrimSuffix(z.Origin, "."), err)
 			}
 			continue
 		}
 		list = append(list, z.Zone)
 	}
-	return list, trouble.Err()
+	return list, failed.Err()
 }
 
 type updated struct {
@@ -241,7 +241,7 @@ func (u *updated) read(ctx context.Context, z *updatedZone) error {
 	for _, r := range list {
 		switch {
 		case has(z.published, r):
-			z.Update.Ours = append(z.Update.Ours, r)
+			z.Update.OurRecords = append(z.Update.OurRecords, r)
 			if has(z.copies, r) {
 				z.Copies = append(z.Copies, r)
 			}

@@ -104,7 +104,7 @@ func TestUpdatedZones(t *testing.T) {
 	want := []state.Zone{
 		{
 			Origin: "example.org.", Kind: "primary", Dynamic: true, Records: []state.Record{spf},
-			Update: &state.UpdateTarget{Server: "192.0.2.53:53", KeyFile: tsigPath, Ours: []state.Record{old, policy}},
+			Update: &state.UpdateTarget{Server: "192.0.2.53:53", KeyFile: tsigPath, OurRecords: []state.Record{old, policy}},
 		},
 		{
 			Origin: "example.net.", Kind: "primary", Dynamic: true, Records: []state.Record{record("mail.example.net.", "A", "192.0.2.1")},
@@ -154,7 +154,7 @@ func TestUpdatedOfADomainThatLeaves(t *testing.T) {
 		state.Published{Origin: "bb.example.", Server: "192.0.2.53:53", KeyFile: tsigPath, Records: []state.Record{record("bb.example.", "TXT", "x")}},
 	)
 	got, err := Updated(t.Context(), ask, m, nil, []string{"b.example"}, remembering(t, m))
-	if err != nil || len(got) != 1 || got[0].Origin != "b.example." || len(got[0].Update.Ours) != 1 {
+	if err != nil || len(got) != 1 || got[0].Origin != "b.example." || len(got[0].Update.OurRecords) != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -166,14 +166,14 @@ func TestUpdatedWithoutAKey(t *testing.T) {
 	}
 }
 
-// One primary that cannot be asked is the trouble of its own domains.
+// One primary that cannot be asked fails its own domains only.
 func TestUpdatedWithoutOneOfThem(t *testing.T) {
 	ask := &primaries{zones: map[string]string{"example.org.": "192.0.2.53:53", "example.net.": "192.0.2.54:53"}, foreign: "example.org."}
 	other := Wish{Domain: "example.net", KeyFile: tsigPath, Records: []state.Record{record("example.net.", "TXT", "")}}
 	got, err := Updated(t.Context(), ask, withKey(), []Wish{someWish(), other}, nil, state.Facts{})
-	trouble := state.Trouble{}
-	if !errors.As(err, &trouble) || len(trouble) != 1 || trouble["example.org"].Error() != "example.org: BADKEY" {
-		t.Errorf("trouble: %v", err)
+	failed := state.DomainErrors{}
+	if !errors.As(err, &failed) || len(failed) != 1 || failed["example.org"].Error() != "example.org: BADKEY" {
+		t.Errorf("failed: %v", err)
 	}
 	if len(got) != 1 || got[0].Origin != "example.net." {
 		t.Errorf("%+v", got)
@@ -196,7 +196,7 @@ func TestUpdatedUnderWildcard(t *testing.T) {
 	}
 	want := []state.Zone{{
 		Origin: "example.org.", Kind: "primary", Dynamic: true, Records: []state.Record{apex, wild}, Names: []string{"_domainkey.example.org."},
-		Copies: []state.Record{copied}, Update: &state.UpdateTarget{Server: "192.0.2.53:53", KeyFile: tsigPath, Ours: []state.Record{copied}},
+		Copies: []state.Record{copied}, Update: &state.UpdateTarget{Server: "192.0.2.53:53", KeyFile: tsigPath, OurRecords: []state.Record{copied}},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

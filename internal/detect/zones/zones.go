@@ -41,8 +41,8 @@ func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts
 	// A program reads each of them, on a processor of its own.
 	err := parallel.Do(len(found), runtime.GOMAXPROCS(0), func(i int) error {
 		z := &found[i]
-		z.Unread = z.Problem == "" && !above(z.Origin, matters)
-		if z.Problem != "" || z.Unread {
+		z.NotLoaded = z.Problem == "" && !above(z.Origin, matters)
+		if z.Problem != "" || z.NotLoaded {
 			return nil
 		}
 		return load(ctx, s, o, conf.directory(), z)

@@ -39,7 +39,7 @@ zone "third.example" { type secondary; primaries { 192.0.2.1; }; };`)
 	}
 	unread := map[string]bool{}
 	for _, z := range f.Zones {
-		unread[z.Origin] = z.Unread
+		unread[z.Origin] = z.NotLoaded
 	}
 	if diff := cmp.Diff(map[string]bool{"lab.example.": false, "other.example.": true, "third.example.": false}, unread); diff != "" {
 		t.Error(diff)

@@ -63,7 +63,7 @@ func TestAUnitIsRedefinedByADaemonReloadAndAStart(t *testing.T) {
 	m.Unit("d.service", "/etc/d.conf")
 	m.Defines("d.service", "/etc/d.d/override.conf")
 	m.PutFile("/etc/d.d/override.conf", "two")
-	if st, _ := m.Status(ctx, "d.service"); !st.Stale {
+	if st, _ := m.Status(ctx, "d.service"); !st.NeedsDaemonReload {
 		t.Error("a changed definition is not stale")
 	}
 	for _, step := range []struct {
@@ -83,7 +83,7 @@ func TestAUnitIsRedefinedByADaemonReloadAndAStart(t *testing.T) {
 			t.Errorf("after %s it runs with %q, want %q", trace[len(trace)-1], got, step.want)
 		}
 	}
-	if st, _ := m.Status(ctx, "d.service"); st.Stale {
+	if st, _ := m.Status(ctx, "d.service"); st.NeedsDaemonReload {
 		t.Error("still stale after a daemon-reload")
 	}
 }

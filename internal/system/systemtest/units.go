@@ -108,7 +108,7 @@ func (m *Mem) Status(_ context.Context, name string) (system.UnitStatus, error) 
 	defer m.mu.Unlock()
 	if u := m.units[name]; u != nil {
 		st := u.status
-		st.Stale = !maps.Equal(u.defined, m.snapshot(u.defines))
+		st.NeedsDaemonReload = !maps.Equal(u.defined, m.snapshot(u.defines))
 		return st, nil
 	}
 	return system.UnitStatus{Load: "not-found", Active: "inactive", Sub: "dead"}, nil

@@ -104,7 +104,7 @@ func productSPF(ip string, domains []string) error {
 	said := map[string]string{}
 	for name, f := range detect.SPF(context.Background(), dnsclient.New("127.0.0.1"), detect.SPFQuery{Names: domains, Addresses: []netip.Addr{a}}) {
 		switch {
-		case len(f.Denied)+len(f.Late) == 0 && f.Unsure == "":
+		case len(f.Denied)+len(f.Unreached) == 0 && f.Unresolved == "":
 			said[name] = "pass"
 		default:
 			said[name] = "no pass"

@@ -64,13 +64,13 @@ func TestNewNameUnderWildcard(t *testing.T) {
 	if text := fragmentText(t, copied); !strings.HasSuffix(text, "\n"+steptest.ShopCopies) {
 		t.Errorf("with copies:\n%s", text)
 	}
-	probe := copied.Units[0].Settled[1]
+	probe := copied.Units[0].Probes[1]
 	if !slices.ContainsFunc(probe.Records, func(r state.Record) bool { return r.Name == "*.shop.lab.example." && r.Type == "MX" }) {
 		t.Errorf("nobody sees whether the copies are served: %v", probe.Records)
 	}
 
 	dropped, notes, err := dns.Publish(steptest.Answered(in, "shop.lab.example", spec.Drop))
-	if err != nil || len(dropped.Questions) != 0 || len(notes) != 1 || !notes[0].Passing || !strings.Contains(notes[0].Text, "shop.lab.example (A, MX)") {
+	if err != nil || len(dropped.Questions) != 0 || len(notes) != 1 || !notes[0].Informational || !strings.Contains(notes[0].Text, "shop.lab.example (A, MX)") {
 		t.Fatalf("%v, questions %+v, notes %+v", err, dropped.Questions, notes)
 	}
 	if text := fragmentText(t, dropped); strings.Contains(text, " A ") || strings.Contains(text, " MX ") {
@@ -203,7 +203,7 @@ func TestCopiesLeaveWithTheName(t *testing.T) {
 		}
 	}
 	in := steptest.WithCopies(t)
-	probes := func(st state.Stage) []state.Probe { return append(st.Units[0].Settled, st.Units[0].Back...) }
+	probes := func(st state.Stage) []state.Probe { return append(st.Units[0].Probes, st.Units[0].UndoProbes...) }
 	st, _, err := dns.Publish(in)
 	if err != nil || len(st.Questions) > 0 {
 		t.Fatal(err, st.Questions)
@@ -246,10 +246,10 @@ func TestCopiesLeaveWithTheName(t *testing.T) {
 	draining.Removed, draining.Scope = nil, step.Scope{}
 	draining.Facts.Zones = slices.Clone(in.Facts.Zones)
 	z := &draining.Facts.Zones[0]
-	z.Ours = slices.DeleteFunc(slices.Clone(z.Ours), func(r state.Record) bool {
+	z.OurRecords = slices.DeleteFunc(slices.Clone(z.OurRecords), func(r state.Record) bool {
 		return r.Type == "TXT" && strings.HasSuffix(r.Name, "shop.lab.example.") && !strings.Contains(r.Name, "._domainkey.")
 	})
-	draining.Keys = keyring.Ledger{"lab.example": in.Keys["lab.example"], "shop.lab.example": keyring.Drain(in.Keys["shop.lab.example"], steptest.Now)}
+	draining.Ledger = keyring.Ledger{"lab.example": in.Ledger["lab.example"], "shop.lab.example": keyring.Drain(in.Ledger["shop.lab.example"], steptest.Now)}
 	if st, _, err = dns.Publish(draining); err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +257,7 @@ func TestCopiesLeaveWithTheName(t *testing.T) {
 
 	gone := draining
 	gone.Scope = step.Only()
-	gone.Retire = map[string][]string{"shop.lab.example": {"202611"}}
+	gone.Keys.Withdraw = map[string][]string{"shop.lab.example": {"202611"}}
 	if st, _, err = dns.WithdrawAlone(gone); err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +269,7 @@ func TestCopiesLeaveWithTheName(t *testing.T) {
 	}
 
 	purged := removed
-	purged.Retire = gone.Retire
+	purged.Keys.Withdraw = gone.Keys.Withdraw
 	if st, _, err = dns.Withdraw(purged); err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +282,7 @@ func TestCopiesLeaveWithTheName(t *testing.T) {
 func TestLossesOfLongAgo(t *testing.T) {
 	in := steptest.Answered(steptest.WithCopies(t), "shop.lab.example", "")
 	z := &in.Facts.Zones[0]
-	z.Ours = slices.DeleteFunc(z.Ours, func(r state.Record) bool { return slices.Contains(z.Copies, r) })
+	z.OurRecords = slices.DeleteFunc(z.OurRecords, func(r state.Record) bool { return slices.Contains(z.Copies, r) })
 	z.Copies = nil
 	st, notes, err := dns.Publish(in)
 	if err != nil || len(st.Questions) > 0 || len(notes) > 0 {
@@ -318,7 +318,7 @@ func TestCopiesForTwoDomains(t *testing.T) {
 func TestExpectedCopies(t *testing.T) {
 	in := steptest.WithCopies(t)
 	for _, d := range in.Spec.Domains {
-		all, copies := dns.Expected(in, d)
+		all, copies := dns.ExpectedRecords(in, d)
 		if (len(copies) > 0) != (d.Name == "shop.lab.example") {
 			t.Errorf("%s: copies %v", d.Name, copies)
 		}
@@ -329,7 +329,7 @@ func TestExpectedCopies(t *testing.T) {
 			}
 		}
 		d.WildcardRecords = spec.Drop
-		if _, copies = dns.Expected(in, d); len(copies) > 0 {
+		if _, copies = dns.ExpectedRecords(in, d); len(copies) > 0 {
 			t.Errorf("%s: copies that nobody wants: %v", d.Name, copies)
 		}
 	}

@@ -22,10 +22,10 @@ type Limits struct {
 // TickLimits are those of a tick that an administrator's command may wait for.
 var TickLimits = Limits{AtOnce: 16, Each: 15 * time.Second, Whole: 2 * time.Minute}
 
-// lookAll looks at domains in their order, and returns what was seen of those for
+// checkAll looks at domains in their order, and returns what was seen of those for
 // which there was time. A domain that took all of its own time was seen: its
 // name servers do not answer.
-func lookAll(ctx context.Context, check Checker, wanted []dnscheck.Expected, limits Limits) []dnscheck.Result {
+func checkAll(ctx context.Context, check Checker, wanted []dnscheck.Expected, limits Limits) []dnscheck.Result {
 	ctx, cancel := context.WithTimeout(ctx, limits.Whole)
 	defer cancel()
 	views, done := make([]dnscheck.Result, len(wanted)), make([]bool, len(wanted))

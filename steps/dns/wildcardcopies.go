@@ -34,17 +34,17 @@ func (p *zoneChange) copyWildcards(in step.Input, ours []state.Record) ([]state.
 	names := subjects(in, p.zone, ours)
 	p.copies = copiesLeft(in, p.zone, names)
 	var notes []state.Note
-	trouble := state.Trouble{}
+	failed := state.DomainErrors{}
 	for _, list := range byDomain(wildcardLosses(in, p.zone, ours, names)) {
 		d := list[0].domain
 		fresh := slices.ContainsFunc(list, func(l wildcardLoss) bool { return l.fresh })
 		switch {
 		case d.WildcardRecords == spec.Drop && fresh:
-			notes = append(notes, state.Note{Topic: "dns", Text: lossText(list) + ", as you decided", Passing: true})
+			notes = append(notes, state.Note{Topic: "dns", Text: lossText(list) + ", as you decided", Informational: true})
 		case d.WildcardRecords == spec.Drop, d.WildcardRecords == "" && !fresh: // happened long ago
 		default:
 			if err := notCopied(p.zone, list); err != nil && fresh {
-				trouble[d.Name] = err
+				failed[d.Name] = err
 				continue
 			}
 			for _, l := range list {
@@ -56,7 +56,7 @@ func (p *zoneChange) copyWildcards(in step.Input, ours []state.Record) ([]state.
 			}
 		}
 	}
-	return notes, trouble.Err()
+	return notes, failed.Err()
 }
 
 // subjects returns the domains for whose sake names of a zone exist, by name: those
@@ -68,7 +68,7 @@ func subjects(in step.Input, z state.Zone, ours []state.Record) map[string][]str
 	}
 	for _, r := range ours {
 		domain := subjectOf(in, r.Name)
-		for _, name := range wildcard.Above(r.Name, z.Origin) {
+		for _, name := range wildcard.Ancestors(r.Name, z.Origin) {
 			if list := names[name]; len(list) == 0 || list[len(list)-1] != domain { // most come one after the other
 				names[name] = append(list, domain)
 			}
@@ -134,7 +134,7 @@ func wildcardLosses(in step.Input, z state.Zone, ours []state.Record, names map[
 	}
 	was := map[string]bool{}
 	for _, r := range withoutCopies(z) {
-		for _, name := range wildcard.Above(r.Name, z.Origin) {
+		for _, name := range wildcard.Ancestors(r.Name, z.Origin) {
 			was[name] = true
 		}
 	}
@@ -259,7 +259,7 @@ func byName(list []state.Record) map[string][]state.Record {
 func (a zoneAnswers) followAlias(target, name string) (list []state.Record, abroad bool) {
 	for range 8 { // loops end
 		target = strings.ToLower(target)
-		if !a.zone.Holds(target) {
+		if !a.zone.Contains(target) {
 			return nil, true
 		}
 		next := ""

@@ -11,12 +11,12 @@ import (
 	"mailsetup/internal/state"
 )
 
-// CheckedFile is where the last look at a domain's records is kept.
-func CheckedFile(domain string) state.Path { return state.ChecksDir.Join(domain + ".json") }
+// LastCheckFile is where the last look at a domain's records is kept.
+func LastCheckFile(domain string) state.Path { return state.ChecksDir.Join(domain + ".json") }
 
-// Checked is the last look at a domain's records on all of its name servers.
+// LastCheck is the last look at a domain's records on all of its name servers.
 // It is an observation, not part of the ledger: nothing is lost with it.
-type Checked struct {
+type LastCheck struct {
 	At time.Time
 	OK bool // every server had all of them
 	// Found is one line about what was seen.
@@ -32,16 +32,16 @@ type Checked struct {
 // A record is named by owner without final dot and type, and an address also by
 // its value: "_dmarc.example.org TXT".
 type Watch struct {
-	// Stood are records that all name servers once had as they should be.
-	Stood []string `json:"stood,omitempty"`
-	// Own are records of the administrator's that were judged right in the place
+	// SeenComplete are records that all name servers once had as they should be.
+	SeenComplete []string `json:"stood,omitempty"`
+	// AdminRecords are records of the administrator's that were judged right in the place
 	// of ours, as they were then; "" for one that may be as it is.
-	Own map[string]string `json:"own,omitempty"`
+	AdminRecords map[string]string `json:"own,omitempty"`
 	// Problems are what was not right in the last look, by what they are about: a
 	// record or a name server.
 	Problems map[string]Problem `json:"problems,omitempty"`
-	// Told is when a person was last told of a problem, by what it is about.
-	Told map[string]Told `json:"told,omitempty"`
+	// Notified is when a person was last told of a problem, by what it is about.
+	Notified map[string]Notification `json:"told,omitempty"`
 	// Restored is when mailsetup last tried to put a record back.
 	Restored map[string]time.Time `json:"restored,omitempty"`
 }
@@ -57,25 +57,25 @@ type Problem struct {
 	Gone bool `json:"gone,omitempty"`
 }
 
-// Told is when a person was last told of a problem, and of which fault; "" once
+// Notification is when a person was last told of a problem, and of which fault; "" once
 // that is over.
-type Told struct {
+type Notification struct {
 	At    time.Time `json:"at"`
 	Fault string    `json:"fault,omitempty"`
 }
 
-// Lasting is for how long something has to be so before it counts that may pass
+// ReportAfter is for how long something has to be so before it counts that may pass
 // by itself: a name server that does not answer, or that has an old copy of the
 // zone. The ticks of a day are not exactly an hour apart.
-const Lasting = 23 * time.Hour
+const ReportAfter = 23 * time.Hour
 
-// Counts reports whether the problem is one for people. A time in the future is
+// Reportable reports whether the problem is one for people. A time in the future is
 // of a clock that went wrong.
-func (p Problem) Counts(now time.Time) bool {
-	return p.Gone || now.Sub(p.Since) >= Lasting
+func (p Problem) Reportable(now time.Time) bool {
+	return p.Gone || now.Sub(p.Since) >= ReportAfter
 }
 
-type checkedDocument struct {
+type lastCheckDocument struct {
 	At    time.Time            `json:"at"`
 	OK    bool                 `json:"ok"`
 	Found string               `json:"found"`
@@ -83,28 +83,28 @@ type checkedDocument struct {
 	Watch *Watch               `json:"watch,omitempty"`
 }
 
-// ParseChecked reads the file of one domain. What it does not know it leaves
+// ParseLastCheck reads the file of one domain. What it does not know it leaves
 // out: a later version may have seen more.
-func ParseChecked(text []byte) (Checked, error) {
-	var doc checkedDocument
+func ParseLastCheck(text []byte) (LastCheck, error) {
+	var doc lastCheckDocument
 	if err := json.Unmarshal(text, &doc); err != nil {
-		return Checked{}, fmt.Errorf("parse last check: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return LastCheck{}, fmt.Errorf("parse last check: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
-	c := Checked{At: doc.At.UTC(), OK: doc.OK, Found: doc.Found, Seen: stamps(doc.Seen)}
+	c := LastCheck{At: doc.At.UTC(), OK: doc.OK, Found: doc.Found, Seen: stamps(doc.Seen)}
 	if doc.Watch != nil {
 		c.Watch = *doc.Watch
 	}
 	return c, nil
 }
 
-// MarshalChecked writes the file of one domain.
-func MarshalChecked(c Checked) []byte {
+// MarshalLastCheck writes the file of one domain.
+func MarshalLastCheck(c LastCheck) []byte {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	doc := checkedDocument{At: stamp(c.At), OK: c.OK, Found: c.Found, Seen: stamps(c.Seen)}
-	if w := c.Watch; len(w.Stood)+len(w.Own)+len(w.Problems)+len(w.Told)+len(w.Restored) > 0 {
+	doc := lastCheckDocument{At: stamp(c.At), OK: c.OK, Found: c.Found, Seen: stamps(c.Seen)}
+	if w := c.Watch; len(w.SeenComplete)+len(w.AdminRecords)+len(w.Problems)+len(w.Notified)+len(w.Restored) > 0 {
 		doc.Watch = &w
 	}
 	// Strings and times of four-digit years always encode.
@@ -125,7 +125,7 @@ func stamps(seen map[string]time.Time) map[string]time.Time {
 
 // After returns a look that follows an earlier one: what was seen once stays
 // seen since then, and what was wrong is over if all is well.
-func (c Checked) After(earlier Checked) Checked {
+func (c LastCheck) After(earlier LastCheck) LastCheck {
 	c.Watch = earlier.Watch
 	if c.OK {
 		c.Watch.Problems = nil
