@@ -122,7 +122,7 @@ var harmless = map[string]string{
 	"internal/spfcheck/spf.go spf.CheckHostWithSender":      "WithResolver",
 	"internal/probe/testmessage.go dkim.VerifyWithOptions":  "LookupTXT",
 	"internal/probe/othermilters.go dkim.VerifyWithOptions": "LookupTXT",
-	"internal/livepath/verdict.go dkim.VerifyWithOptions":   "LookupTXT",
+	"internal/livepath/result.go dkim.VerifyWithOptions":    "LookupTXT",
 	"internal/dnsclient/resolver.go dns.Client":             "addresses of resolv.conf and of name servers",
 	"internal/nsupdate/conn.go dns.Client":                  "addresses, which endpoints asks our resolver for",
 }

@@ -19,7 +19,7 @@ import (
 func Advice(in step.Input) []state.Note {
 	var notes []state.Note
 	if in.Scope.WholeHost() {
-		notes = append(records.AddressNotes(in), reverse(in)...)
+		notes = append(records.AddressNotes(in), reverseDNSNotes(in)...)
 	}
 	notes = append(notes, recipients.Notes(in)...)
 	notes = append(notes, LifetimeWarnings(in.Spec, in.Scope.Includes)...)
@@ -69,7 +69,7 @@ func LifetimeWarnings(s spec.Spec, about func(domain string) bool) []state.Note 
 	return notes
 }
 
-func reverse(in step.Input) []state.Note {
+func reverseDNSNotes(in step.Input) []state.Note {
 	var notes []state.Note
 	host := in.Spec.Host.Hostname
 	for _, a := range in.Spec.Host.Addresses {

@@ -44,13 +44,13 @@ func BelowRoot(want state.State, exists func(state.Path) bool) (state.State, err
 		st.Edits = edits
 		out.Stages = append(out.Stages, st)
 	}
-	out.Stages[0] = tree(out, exists)
+	out.Stages[0] = missingDirectories(out, exists)
 	return out, nil
 }
 
-// tree makes the directories that every Debian has and an empty directory
+// missingDirectories makes the directories that every Debian has and an empty directory
 // lacks.
-func tree(want state.State, exists func(state.Path) bool) state.Stage {
+func missingDirectories(want state.State, exists func(state.Path) bool) state.Stage {
 	st := state.Stage{Name: "Tree"}
 	made := map[state.Path]bool{"/": true}
 	for _, s := range want.Stages {
@@ -59,7 +59,7 @@ func tree(want state.State, exists func(state.Path) bool) state.Stage {
 		}
 	}
 	for _, p := range targets(want) {
-		for _, dir := range above(p) {
+		for _, dir := range parents(p) {
 			if made[dir] || exists(dir) {
 				continue
 			}
@@ -89,8 +89,8 @@ func targets(want state.State) []state.Path {
 	return all
 }
 
-// above lists the directories that hold p, the outermost first.
-func above(p state.Path) []state.Path {
+// parents lists the directories that hold p, the outermost first.
+func parents(p state.Path) []state.Path {
 	var dirs []state.Path
 	for dir := p.Dir(); dir != "/"; dir = dir.Dir() {
 		dirs = append(dirs, dir)

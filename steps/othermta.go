@@ -25,7 +25,7 @@ func replaceQuestion(f state.Facts) []state.Question {
 	case o.Counted && o.Queue == 0:
 		queue = "Its queue is empty. "
 	case o.Counted:
-		queue = messages(o.Queue, "waits", "wait") + " in its queue and would stay behind undelivered. "
+		queue = countMessages(o.Queue, "waits", "wait") + " in its queue and would stay behind undelivered. "
 	}
 	return []state.Question{{
 		ID: "mta " + o.Package, Kind: state.AskMTA, Subject: o.Package,
@@ -33,7 +33,7 @@ func replaceQuestion(f state.Facts) []state.Question {
 	}}
 }
 
-func messages(n int, verb, verbs string) string {
+func countMessages(n int, verb, verbs string) string {
 	if n == 1 {
 		return "1 message " + verb
 	}
@@ -48,7 +48,7 @@ func replacedMTA(in step.Input) []state.Note {
 		return nil
 	}
 	notes := append(leftInQueue(in.Facts), otherAliases(o)...)
-	notes = append(notes, onlyExim(in.Facts)...)
+	notes = append(notes, eximWords(in.Facts)...)
 	if o.Relay != "" {
 		notes = append(notes, state.Note{
 			Topic: "relayhost",
@@ -80,7 +80,7 @@ func leftInQueue(f state.Facts) []state.Note {
 		return []state.Note{{
 			Topic: "queue",
 			Text: fmt.Sprintf("%s behind in %s when %s was removed. To deliver %s, take %s to a machine where %s runs: here apt would remove Postfix for it",
-				messages(o.Queue, "stayed", "stayed"), o.Spool, o.Package, it, o.Spool, o.Package),
+				countMessages(o.Queue, "stayed", "stayed"), o.Spool, o.Package, it, o.Spool, o.Package),
 			Action: "there: " + o.Flush,
 		}}
 	}
@@ -91,7 +91,7 @@ func leftInQueue(f state.Facts) []state.Note {
 	return []state.Note{{
 		Topic: "queue", Informational: true,
 		Text: fmt.Sprintf("%s in the queue of %s. %s BEHIND in %s, where nobody delivers mail any more: empty the queue first",
-			messages(o.Queue, "waits", "wait"), o.Package, they, o.Spool),
+			countMessages(o.Queue, "waits", "wait"), o.Package, they, o.Spool),
 		Action: o.Flush,
 	}}
 }
@@ -116,9 +116,9 @@ func otherAliases(o *state.OtherMTA) []state.Note {
 	}}
 }
 
-// onlyExim returns notes about words in aliases that have a meaning in exim ("Special items
+// eximWords returns notes about words in aliases that have a meaning in exim ("Special items
 // in redirection lists" of its specification) and are user names in Postfix.
-func onlyExim(f state.Facts) []state.Note {
+func eximWords(f state.Facts) []state.Note {
 	if !strings.HasPrefix(f.OtherMTA.Package, "exim") {
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 // back by a later failure.
 func Packages(in step.Input) (state.Stage, []state.Note, error) {
 	stage := state.Stage{Checkpoint: true}
-	for _, p := range needed(in) {
+	for _, p := range missingPackages(in) {
 		if p.Name == "postfix" && in.Facts.OtherMTA != nil {
 			p.Why += " in the place of " + in.Facts.OtherMTA.Package
 		}
@@ -22,7 +22,7 @@ func Packages(in step.Input) (state.Stage, []state.Note, error) {
 	return stage, replacedMTA(in), nil
 }
 
-func needed(in step.Input) []state.Package {
+func missingPackages(in step.Input) []state.Package {
 	want := []state.Package{{Name: "postfix", Why: "sends and receives mail"}}
 	if !in.SignsNothing() {
 		want = append(want, state.Package{Name: "opendkim", Why: "signs it"})

@@ -51,7 +51,7 @@ func install(t *testing.T) (templates.OpenDKIM, string) {
 // our lines, and the daemon takes it.
 func TestWhatWasThereReplacesOurs(t *testing.T) {
 	o, file := install(t)
-	o.Instead = []string{
+	o.Overrides = []string{
 		"canonicalization simple/simple", "OversignHeaders", "SignHeaders From,To,Subject", "TrustAnchorFile", "On-BadSignature reject", "Mode s",
 	}
 	text := must(t)(templates.OpenDKIMConf(o))
@@ -75,7 +75,7 @@ func TestWhatWasThereReplacesOurs(t *testing.T) {
 		t.Errorf("refused: %v\n%s", err, out)
 	}
 	for _, line := range []string{"", "A b\nKeyTable x", "A # b"} {
-		o.Instead = []string{line}
+		o.Overrides = []string{line}
 		if text, err := templates.OpenDKIMConf(o); err == nil {
 			t.Errorf("%q: accepted:\n%s", line, text)
 		}

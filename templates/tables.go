@@ -60,8 +60,8 @@ func NewTables(keys []KeyRow, signing []SigningRow) (*Tables, error) {
 	return &Tables{keyTable, signingTable, keys, signing}, nil
 }
 
-// Of reports whether the tables are those of the rows; nil is of none.
-func (t *Tables) Of(keys []KeyRow, signing []SigningRow) bool {
+// RenderedFrom reports whether the tables are those of the rows; nil is of none.
+func (t *Tables) RenderedFrom(keys []KeyRow, signing []SigningRow) bool {
 	return t != nil && slices.Equal(keys, t.keys) && slices.Equal(signing, t.signing)
 }
 
@@ -69,7 +69,7 @@ func (t *Tables) Of(keys []KeyRow, signing []SigningRow) bool {
 // would misread is an error: such rows stop mail, or crash the daemon.
 func KeyTable(rows []KeyRow) ([]byte, error) {
 	rows = slices.Clone(rows)
-	slices.SortFunc(rows, func(a, b KeyRow) int { return folded(a.Name, b.Name) })
+	slices.SortFunc(rows, func(a, b KeyRow) int { return compareFold(a.Name, b.Name) })
 	text, err := render("KeyTable.tmpl", lines(rows))
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (r KeyRow) check() error {
 		if f.value == "" {
 			return fmt.Errorf("%s is empty", f.what)
 		}
-		if err := word(f.value, "#%:"); err != nil {
+		if err := checkWord(f.value, "#%:"); err != nil {
 			return fmt.Errorf("%s %w", f.what, err)
 		}
 	}
@@ -109,7 +109,7 @@ func (r KeyRow) check() error {
 // pattern.
 func SigningTable(rows []SigningRow) ([]byte, error) {
 	rows = slices.Clone(rows)
-	slices.SortFunc(rows, func(a, b SigningRow) int { return folded(a.Pattern, b.Pattern) })
+	slices.SortFunc(rows, func(a, b SigningRow) int { return compareFold(a.Pattern, b.Pattern) })
 	text, err := render("SigningTable.tmpl", lines(rows))
 	if err != nil {
 		return nil, err
@@ -137,11 +137,11 @@ func (r SigningRow) check() error {
 		return errors.New("pattern is half an address")
 	}
 	for _, s := range []string{r.Pattern, r.Key} {
-		if err := word(s, "#%:"); err != nil {
+		if err := checkWord(s, "#%:"); err != nil {
 			return err
 		}
 	}
-	if err := word(r.Signer, "#:"); err != nil {
+	if err := checkWord(r.Signer, "#:"); err != nil {
 		return err
 	}
 	if n := len(r.Pattern) + len(r.Key) + 1 + len(r.signer()); n > maxLine {
@@ -169,14 +169,14 @@ func lines[Row fmt.Stringer](rows []Row) string {
 	return b.String()
 }
 
-// folded compares without regard to case, as OpenDKIM does.
-func folded(a, b string) int {
+// compareFold compares without regard to case, as OpenDKIM does.
+func compareFold(a, b string) int {
 	return cmp.Or(strings.Compare(strings.ToLower(a), strings.ToLower(b)), strings.Compare(a, b))
 }
 
-// word accepts printable ASCII without white space and without the characters
+// checkWord accepts printable ASCII without white space and without the characters
 // given.
-func word(s, without string) error {
+func checkWord(s, without string) error {
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c > '~' {
 			return fmt.Errorf("%q: has white space, a control character or something beyond ASCII", s)

@@ -41,9 +41,9 @@ type OpenDKIM struct {
 	TrustedHosts string
 	Nameservers  string // addresses with commas between, "" to ask from the root down
 	TrustAnchor  string // path of the DNSSEC root key, "" for no DNSSEC
-	// Instead are lines in place of ours, or beside them; a name alone leaves
+	// Overrides are lines in place of ours, or beside them; a name alone leaves
 	// ours out.
-	Instead []string
+	Overrides []string
 }
 
 // OpenDKIMConf renders opendkim.conf(5). ResolverConfiguration is never set:
@@ -60,7 +60,7 @@ func OpenDKIMConf(o OpenDKIM) ([]byte, error) {
 		}
 	}
 	for _, v := range []string{o.Socket, o.KeyTable, o.SigningTable, o.TrustedHosts, o.Nameservers, o.TrustAnchor} {
-		if err := word(v, "#"); err != nil {
+		if err := checkWord(v, "#"); err != nil {
 			return nil, fmt.Errorf("render opendkim.conf: %w", err)
 		}
 	}
@@ -71,12 +71,12 @@ func OpenDKIMConf(o OpenDKIM) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return instead(text, o.Instead)
+	return replaceSettings(text, o.Overrides)
 }
 
-// instead puts lines in the place of those with the same name, and the others
+// replaceSettings puts lines in the place of those with the same name, and the others
 // at the end.
-func instead(conf []byte, lines []string) ([]byte, error) {
+func replaceSettings(conf []byte, lines []string) ([]byte, error) {
 	more := "\n# From the set-up that was here before; see opendkim in host.toml.\n"
 	added := false
 	for _, line := range lines {
@@ -124,7 +124,7 @@ func TrustedHosts(hosts []netip.Prefix, further ...string) ([]byte, error) {
 		}
 	}
 	for _, line := range further {
-		if err := word(line, "#"); err != nil || line == "" {
+		if err := checkWord(line, "#"); err != nil || line == "" {
 			return nil, fmt.Errorf("render TrustedHosts: %q: not a host", line)
 		}
 		if !slices.Contains(lines, line) {
@@ -167,7 +167,7 @@ func Tmpfiles(socketDir string, own ...string) []byte {
 // paste them.
 func PostfixSnippet(settings []state.Setting) ([]byte, error) {
 	for _, s := range settings {
-		if err := word(s.Name, "=#"); err != nil || s.Name == "" {
+		if err := checkWord(s.Name, "=#"); err != nil || s.Name == "" {
 			return nil, fmt.Errorf("render main.cf: parameter %q: not a name", s.Name)
 		}
 		if strings.ContainsAny(s.Value, "\r\n\x00") {

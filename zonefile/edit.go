@@ -62,11 +62,11 @@ func applied(e state.ZoneEdit, current []byte) ([]byte, error) {
 	if len(bytes.TrimSpace(current)) == 0 && e.New != nil {
 		return newZone(e, line)
 	}
-	l, err := survey(current, string(e.Include))
+	l, err := findSOA(current, string(e.Include))
 	if err != nil {
 		return nil, err
 	}
-	splices, err := change(current, e.Origin, e.Replace)
+	splices, err := replacements(current, e.Origin, e.Replace)
 	if err != nil {
 		return nil, err
 	}
@@ -80,14 +80,14 @@ func applied(e state.ZoneEdit, current []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return replace(current, append(splices, raise(at, serial, e.Now))), nil
+	return replace(current, append(splices, bumpSerial(at, serial, e.Now))), nil
 }
 
 // include makes the line the only one of those that include our file.
 func include(line string, zone []byte, there []entry) []splice {
 	switch {
 	case len(there) == 0:
-		return []splice{{len(zone), len(zone), final(zone) + line + lineEnd(zone)}}
+		return []splice{{len(zone), len(zone), missingNewline(zone) + line + lineEnd(zone)}}
 	case len(there) == 1 && string(zone[there[0].start:there[0].stop]) == line:
 		return nil
 	}
@@ -101,7 +101,7 @@ func include(line string, zone []byte, there []entry) []splice {
 // Remove takes the edit's $INCLUDE line out of a zone and raises the serial. A
 // zone without it is returned as it is.
 func Remove(e state.ZoneEdit, current []byte) ([]byte, error) {
-	l, err := survey(current, string(e.Include))
+	l, err := findSOA(current, string(e.Include))
 	if err != nil {
 		return nil, zoneError(e, err)
 	}
@@ -112,7 +112,7 @@ func Remove(e state.ZoneEdit, current []byte) ([]byte, error) {
 	if err != nil {
 		return nil, zoneError(e, err)
 	}
-	splices := []splice{raise(at, serial, e.Now)}
+	splices := []splice{bumpSerial(at, serial, e.Now)}
 	for _, in := range l.includes {
 		splices = append(splices, splice{in.start, in.end, ""})
 	}
@@ -123,12 +123,12 @@ func zoneError(e state.ZoneEdit, err error) error {
 	return fmt.Errorf("edit zone %s in %s: %w", e.Origin, e.Path, err)
 }
 
-func raise(at token, serial uint32, now time.Time) splice {
+func bumpSerial(at token, serial uint32, now time.Time) splice {
 	return splice{at.start, at.end, strconv.FormatUint(uint64(NextSerial(serial, now)), 10)}
 }
 
-// final is what a text lacks at its end.
-func final(text []byte) string {
+// missingNewline is what a text lacks at its end.
+func missingNewline(text []byte) string {
 	if len(text) == 0 || text[len(text)-1] == '\n' {
 		return ""
 	}
@@ -147,21 +147,21 @@ func includeLine(e state.ZoneEdit) (string, error) {
 	switch {
 	case e.Include == "" && e.New == nil && absolute(e.Origin):
 		return "", nil // records are changed, and no more
-	case !strings.HasPrefix(string(e.Include), "/") || !plain(string(e.Include), " "):
+	case !strings.HasPrefix(string(e.Include), "/") || !isPlain(string(e.Include), " "):
 		return "", fmt.Errorf("$INCLUDE %q: not a path that a zone file can hold", e.Include)
 	case !absolute(e.Origin):
 		return "", fmt.Errorf("origin %q: not an absolute name", e.Origin)
-	case !plain(e.Stamp, ""):
+	case !isPlain(e.Stamp, ""):
 		return "", fmt.Errorf("stamp %q: not a plain word", e.Stamp)
 	}
 	return fmt.Sprintf("$INCLUDE \"%s\" %s ; mailsetup %s", e.Include, e.Origin, e.Stamp), nil
 }
 
-func absolute(name string) bool { return strings.HasSuffix(name, ".") && plain(name, "") }
+func absolute(name string) bool { return strings.HasSuffix(name, ".") && isPlain(name, "") }
 
-// plain accepts printable ASCII without what has a meaning in a master file.
+// isPlain accepts printable ASCII without what has a meaning in a master file.
 // BIND keeps backslashes of a quoted path, so there is no way to escape one.
-func plain(s, also string) bool {
+func isPlain(s, also string) bool {
 	for i := range len(s) {
 		if c := s[i]; (c <= ' ' || c > '~' || strings.IndexByte("\"\\;()$@", c) >= 0) && strings.IndexByte(also, c) < 0 {
 			return false

@@ -148,7 +148,7 @@ func line(r state.Record, width int) string {
 	head := fmt.Sprintf("%-*s %d IN %-4s ", width, r.Name, r.TTL, r.Type)
 	data := Rdata(r)
 	if r.Type == "TXT" && len(head)+len(data) > 80 && !strings.Contains(data, "\n") {
-		data = brokenTXT([]string{r.Value})
+		data = multilineTXT([]string{r.Value})
 	}
 	if strings.HasPrefix(data, "(") {
 		head = fmt.Sprintf("%s %d IN %s ", r.Name, r.TTL, r.Type)

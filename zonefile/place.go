@@ -54,27 +54,27 @@ func (p Place) splices(r state.Record) []splice {
 // and unescaped; the TTL does not matter. A record that stands in no line of
 // the file, or in two, is an error that says so by line.
 func Find(zone []byte, origin string, r state.Record) (Place, error) {
-	b, err := readBook(zone, origin, []state.Record{r})
+	b, err := indexRecords(zone, origin, []state.Record{r})
 	if err != nil {
 		return Place{}, err
 	}
-	return b.one(r)
+	return b.place(r)
 }
 
-// book holds the records of a zone file under some names, and where others may
+// recordIndex holds the records of a zone file under some names, and where others may
 // come from.
-type book struct {
-	places map[string][]held
-	others []other
+type recordIndex struct {
+	places map[string][]indexedPlace
+	others []otherSource
 }
 
-type held struct {
+type indexedPlace struct {
 	Place
 	origin string // that relative names in the data have
 }
 
-// other is a directive that brings records which no line of the file has.
-type other struct {
+// otherSource is a directive that brings records which no line of the file has.
+type otherSource struct {
 	what string // $INCLUDE, $GENERATE
 	file string
 	line int
@@ -82,12 +82,12 @@ type other struct {
 
 func key(name, typ string) string { return canonicalName(name) + " " + strings.ToUpper(typ) }
 
-// readBook notes the records that have the name and type of one of those
+// indexRecords notes the records that have the name and type of one of those
 // asked for. Owner names are found as RFC 1035 section 5.1 has them: relative
 // to the last $ORIGIN, and a line that begins with white space has that of the
 // record before. An $INCLUDE changes neither.
-func readBook(zone []byte, origin string, asked []state.Record) (book, error) {
-	b := book{places: map[string][]held{}}
+func indexRecords(zone []byte, origin string, asked []state.Record) (recordIndex, error) {
+	b := recordIndex{places: map[string][]indexedPlace{}}
 	for _, r := range asked {
 		b.places[key(r.Name, r.Type)] = nil
 	}
@@ -95,15 +95,15 @@ func readBook(zone []byte, origin string, asked []state.Record) (book, error) {
 	owner := origin
 	for e, err := range entries(zone) {
 		if err != nil {
-			return book{}, err
+			return recordIndex{}, err
 		}
 		switch d := e.directive(); {
 		case d == "$ORIGIN" && len(e.tokens) > 1:
 			origin = fullName(e.tokens[1].text, origin)
-		case d == "$INCLUDE" && len(e.tokens) > 1 && !ours(zone, e):
-			b.others = append(b.others, other{d, e.tokens[1].text, e.line})
+		case d == "$INCLUDE" && len(e.tokens) > 1 && !isOwnInclude(zone, e):
+			b.others = append(b.others, otherSource{d, e.tokens[1].text, e.line})
 		case d == "$GENERATE":
-			b.others = append(b.others, other{what: d, line: e.line})
+			b.others = append(b.others, otherSource{what: d, line: e.line})
 		}
 		typ, data := e.record()
 		if len(data) == 0 {
@@ -115,14 +115,14 @@ func readBook(zone []byte, origin string, asked []state.Record) (book, error) {
 		k := owner + " " + typ
 		if _, wanted := b.places[k]; wanted {
 			p := Place{e.line, string(zone[e.start:e.stop]), e.start, slices.Clone(data)}
-			b.places[k] = append(b.places[k], held{p, origin})
+			b.places[k] = append(b.places[k], indexedPlace{p, origin})
 		}
 	}
 	return b, nil
 }
 
-// ours tells the line that includes our own fragment by its comment.
-func ours(zone []byte, e entry) bool {
+// isOwnInclude tells the line that includes our own fragment by its comment.
+func isOwnInclude(zone []byte, e entry) bool {
 	return bytes.Contains(zone[e.tokens[1].end:e.stop], []byte("; mailsetup "))
 }
 
@@ -155,18 +155,18 @@ func canonicalName(name string) string {
 	return name
 }
 
-// all are the places where the record stands.
-func (b book) all(r state.Record) []Place {
+// placesOf are the places where the record stands.
+func (b recordIndex) placesOf(r state.Record) []Place {
 	var list []Place
 	for _, h := range b.places[key(r.Name, r.Type)] {
-		if h.holds(r) {
+		if h.isRecord(r) {
 			list = append(list, h.Place)
 		}
 	}
 	return list
 }
 
-func (h held) holds(r state.Record) bool {
+func (h indexedPlace) isRecord(r state.Record) bool {
 	if strings.EqualFold(r.Type, "TXT") {
 		text := ""
 		for _, t := range h.data {
@@ -191,73 +191,73 @@ func canonicalData(typ, data, origin string) string {
 	return record(rr).Value
 }
 
-// one is the only place of the record.
-func (b book) one(r state.Record) (Place, error) {
-	list := b.all(r)
+// place is the only place of the record.
+func (b recordIndex) place(r state.Record) (Place, error) {
+	list := b.placesOf(r)
 	switch len(list) {
 	case 1:
 		return list[0], nil
 	case 0:
 		return Place{}, b.missing(r)
 	}
-	return Place{}, fmt.Errorf("lines %d and %d: both are %s: take one of them out", list[0].Line, list[1].Line, title(r))
+	return Place{}, fmt.Errorf("lines %d and %d: both are %s: take one of them out", list[0].Line, list[1].Line, describe(r))
 }
 
 // missing says where a record may come from that no line of the file has.
-func (b book) missing(r state.Record) error {
+func (b recordIndex) missing(r state.Record) error {
 	switch len(b.others) {
 	case 0:
-		return fmt.Errorf("no line is %s", title(r))
+		return fmt.Errorf("no line is %s", describe(r))
 	case 1:
 		o := b.others[0]
 		if o.what == "$GENERATE" {
-			return fmt.Errorf("%s is made by $GENERATE in line %d: change it there", title(r), o.line)
+			return fmt.Errorf("%s is made by $GENERATE in line %d: change it there", describe(r), o.line)
 		}
-		return fmt.Errorf("%s stands in %q, included in line %d: change it there", title(r), o.file, o.line)
+		return fmt.Errorf("%s stands in %q, included in line %d: change it there", describe(r), o.file, o.line)
 	}
 	var list []string
 	for _, o := range b.others {
 		list = append(list, strings.TrimSpace(fmt.Sprintf("%s %s", o.what, o.file))+fmt.Sprintf(" (line %d)", o.line))
 	}
-	return fmt.Errorf("%s comes from one of %s: change it there", title(r), strings.Join(list, ", "))
+	return fmt.Errorf("%s comes from one of %s: change it there", describe(r), strings.Join(list, ", "))
 }
 
-func title(r state.Record) string {
+func describe(r state.Record) string {
 	return fmt.Sprintf("the %s record %q of %s", r.Type, r.Value, r.Name)
 }
 
-// change returns the splices of all replacements, none for those that are made
+// replacements returns the splices of all replacements, none for those that are made
 // already.
-func change(zone []byte, origin string, list []state.Replacement) ([]splice, error) {
+func replacements(zone []byte, origin string, list []state.Replacement) ([]splice, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
 	asked := make([]state.Record, 0, len(list))
 	for _, r := range list {
 		if key(r.Old.Name, r.Old.Type) != key(r.New.Name, r.New.Type) {
-			return nil, fmt.Errorf("%s: its replacement has another name or type", title(r.Old))
+			return nil, fmt.Errorf("%s: its replacement has another name or type", describe(r.Old))
 		}
 		asked = append(asked, r.Old)
 	}
-	b, err := readBook(zone, origin, asked)
+	b, err := indexRecords(zone, origin, asked)
 	if err != nil {
 		return nil, err
 	}
 	var splices []splice
 	changed := map[int]bool{}
 	for _, r := range list {
-		made, old := b.all(r.New), b.all(r.Old)
+		made, old := b.placesOf(r.New), b.placesOf(r.Old)
 		if r.Old.Value == r.New.Value || len(made) > 0 && len(old) == 0 {
 			continue
 		}
-		p, err := b.one(r.Old)
+		p, err := b.place(r.Old)
 		switch {
 		case err != nil:
 			return nil, err
 		case len(made) > 0:
-			return nil, fmt.Errorf("line %d: is %s already: take line %d out", made[0].Line, title(r.New), p.Line)
+			return nil, fmt.Errorf("line %d: is %s already: take line %d out", made[0].Line, describe(r.New), p.Line)
 		case changed[p.Line]:
-			return nil, errors.New("two changes of " + title(r.Old))
+			return nil, errors.New("two changes of " + describe(r.Old))
 		}
 		changed[p.Line] = true
 		splices = append(splices, p.splices(r.New)...)

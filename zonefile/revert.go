@@ -25,7 +25,7 @@ func Revert(before, after, current []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		text[i] = string(same) + final(same)
+		text[i] = string(same) + missingNewline(same)
 	}
 	ours, theirs := udiff.Lines(text[1], text[0]), udiff.Lines(text[1], text[2])
 	for _, o := range ours {

@@ -61,7 +61,7 @@ func isUnix(n uint32, now time.Time) bool {
 
 // Serial returns the serial of the zone's SOA record.
 func Serial(zone []byte) (uint32, error) {
-	l, err := survey(zone, "")
+	l, err := findSOA(zone, "")
 	if err != nil {
 		return 0, err
 	}
@@ -71,7 +71,7 @@ func Serial(zone []byte) (uint32, error) {
 
 // WithSerial replaces the digits of the serial and no other byte.
 func WithSerial(zone []byte, serial uint32) ([]byte, error) {
-	l, err := survey(zone, "")
+	l, err := findSOA(zone, "")
 	if err != nil {
 		return nil, err
 	}
@@ -101,10 +101,10 @@ func Restore(before, current []byte) ([]byte, error) {
 
 // layout is where the lines are that an edit touches.
 type layout struct {
-	soas     []soaAt
-	includes []entry // of the path asked for, without tokens
-	foreign  entry   // the first other $INCLUDE, with its path in file
-	file     string
+	soas         []soaAt
+	includes     []entry // of the path asked for, without tokens
+	otherInclude entry   // the first other $INCLUDE, with its path in file
+	file         string
 }
 
 type soaAt struct {
@@ -112,8 +112,8 @@ type soaAt struct {
 	data []token
 }
 
-// survey reads a zone once and notes its SOA and the includes of one path.
-func survey(zone []byte, include string) (layout, error) {
+// findSOA reads a zone once and notes its SOA and the includes of one path.
+func findSOA(zone []byte, include string) (layout, error) {
 	var l layout
 	for e, err := range entries(zone) {
 		if err != nil {
@@ -125,7 +125,7 @@ func survey(zone []byte, include string) (layout, error) {
 			if include != "" && path == include {
 				l.includes = append(l.includes, e)
 			} else if l.file == "" {
-				l.foreign, l.file = e, path
+				l.otherInclude, l.file = e, path
 			}
 			continue
 		}
@@ -140,7 +140,7 @@ func survey(zone []byte, include string) (layout, error) {
 func (l layout) soa() (token, uint32, error) {
 	switch {
 	case len(l.soas) == 0 && l.file != "":
-		return token{}, 0, fmt.Errorf("no SOA record here: it may be in %q, included in line %d", l.file, l.foreign.line)
+		return token{}, 0, fmt.Errorf("no SOA record here: it may be in %q, included in line %d", l.file, l.otherInclude.line)
 	case len(l.soas) == 0:
 		return token{}, 0, errors.New("no SOA record")
 	case len(l.soas) > 1:

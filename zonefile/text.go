@@ -33,10 +33,10 @@ func Rdata(r state.Record) string {
 	if len(parts) == 1 {
 		return quote(parts[0])
 	}
-	return brokenTXT(parts)
+	return multilineTXT(parts)
 }
 
-func brokenTXT(parts []string) string {
+func multilineTXT(parts []string) string {
 	var b strings.Builder
 	b.WriteByte('(')
 	for _, p := range parts {

@@ -59,7 +59,7 @@ func (c console) deliver(ctx context.Context, code int) int {
 	if !ok {
 		return code
 	}
-	if err := out.Flush(ctx.Done()); err != nil && !stdio.Gone(err) && (code == exitDone || code == exitFound) {
+	if err := out.Flush(ctx.Done()); err != nil && !stdio.ReaderGone(err) && (code == exitDone || code == exitFound) {
 		c.say("mailsetup: what was asked for is done, but its result is lost: %v", err)
 		code = exitUnwritten
 	}

@@ -33,7 +33,7 @@ func (c console) givenDomains(ctx *cli.Context) ([]string, error) {
 	if len(l.Names) == 0 {
 		return nil, usage("mailsetup "+ctx.Command.Name+" --help", "no domain was given")
 	}
-	for _, name := range l.Twice {
+	for _, name := range l.Duplicates {
 		c.say("%s was given more than once", name)
 	}
 	return l.Names, nil

@@ -95,7 +95,7 @@ func rollbackCommand(c console) *cli.Command {
 // rollback is a plan like any other: shown, confirmed, journaled, undone if it
 // fails.
 func (s *session) rollback(ctx context.Context, id string) error {
-	var look rollback.Look
+	var look rollback.Checker
 	if s.Image == nil {
 		look = func(ctx context.Context, w dnscheck.Expected) dnscheck.Result {
 			return dnscheck.Check(ctx, s.Resolver, w, dnscheck.Result{})

@@ -33,9 +33,9 @@ type Setup struct {
 	// on, and Copies the texts of keys of which opendkim needs a copy, by its file.
 	Permissions []state.Meta
 	Copies      map[state.Path][]byte
-	// Written are the hashes of the files that mailsetup writes anew: what somebody
+	// Hashes are the hashes of the files that mailsetup writes anew: what somebody
 	// wrote there by hand is no drift.
-	Written plan.FileHashes
+	Hashes plan.FileHashes
 }
 
 // Options say how a set-up is looked for.
@@ -96,12 +96,12 @@ func Detect(files system.Reader, f state.Facts, o Options) (*Setup, error) {
 	keys := keyReader{files, RunningProcess(f, found.Conf), o.Unprivileged, o.Now, map[state.Path]keyFile{}}
 	var errs []error
 	for i := range t.Signers {
-		errs = append(errs, keys.take(t, t.Signers[i], &t.Domains[i]))
+		errs = append(errs, keys.add(t, t.Signers[i], &t.Domains[i]))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, findings(err)
 	}
-	t.Permissions, t.Written = keys.permissions(), hashes(files, replaced())
+	t.Permissions, t.Hashes = keys.permissions(), hashes(files, replaced())
 	t.Notes = append(t.summary(keys.location), t.Notes...)
 	if user := keys.process.User; user != signerUser {
 		t.Notes = append(t.Notes, state.Note{
@@ -154,8 +154,8 @@ func senders(d spec.Domain) string {
 	return strings.Join(all, "")
 }
 
-// Enter returns the ledger with the keys of the set-up, which sign from now on.
-func (t *Setup) Enter(ledger keyring.Ledger, now time.Time) keyring.Ledger {
+// AddKeys returns the ledger with the keys of the set-up, which sign from now on.
+func (t *Setup) AddKeys(ledger keyring.Ledger, now time.Time) keyring.Ledger {
 	out, keys := maps.Clone(ledger), map[string]keyring.Key{}
 	for domain, k := range t.Keys {
 		old := ledger[domain]
@@ -252,7 +252,7 @@ func NothingFound(ctx context.Context, s signers.Source, list []state.Milter) er
 // as it is.
 func findings(err error) error {
 	var list spec.Findings
-	for _, e := range unjoined(err) {
+	for _, e := range splitErrors(err) {
 		found, ok := errors.AsType[*opendkim.Error](e)
 		if !ok {
 			return e
@@ -262,8 +262,8 @@ func findings(err error) error {
 	return list.Err()
 }
 
-// unjoined returns the errors that errors.Join put together.
-func unjoined(err error) []error {
+// splitErrors returns the errors that errors.Join put together.
+func splitErrors(err error) []error {
 	if err == nil {
 		return nil
 	}
@@ -273,7 +273,7 @@ func unjoined(err error) []error {
 	}
 	var all []error
 	for _, e := range joined.Unwrap() {
-		all = append(all, unjoined(e)...)
+		all = append(all, splitErrors(e)...)
 	}
 	return all
 }

@@ -91,12 +91,12 @@ func TestDetect(t *testing.T) {
 	}
 	for _, p := range []state.Path{"/etc/opendkim.conf", "/etc/opendkim/KeyTable", "/etc/opendkim/SigningTable"} {
 		o, _ := files.Read(p)
-		if found.Written[p] != plan.Hash(o.Content) {
+		if found.Hashes[p] != plan.Hash(o.Content) {
 			t.Errorf("%s would be drift", p)
 		}
 	}
-	if len(found.Written) != 3 {
-		t.Errorf("hashes of %v", found.Written)
+	if len(found.Hashes) != 3 {
+		t.Errorf("hashes of %v", found.Hashes)
 	}
 }
 
@@ -262,7 +262,7 @@ func TestEnter(t *testing.T) {
 		"news.example":  {{Selector: "mail", Public: key.Public(), Stage: keyring.Active, Seen: now}},
 		"other.example": {{Selector: "202610", Stage: keyring.Active}},
 	}
-	after := found.Enter(before, now)
+	after := found.AddKeys(before, now)
 	if list := after["lab.example"]; len(list) != 2 || list[0].Stage != keyring.Draining || list[1].Selector != "Mail" || list[1].Stage != keyring.Active {
 		t.Errorf("%+v", list)
 	}

@@ -75,7 +75,7 @@ func (t *Setup) primaryDomain(h spec.Host, old *spec.Spec) string {
 func (t *Setup) AddDomains(want spec.Spec, old *spec.Spec, answers []spec.Answers, now time.Time) (spec.Spec, error) {
 	defaults := want.Host.Defaults
 	want.Host.Defaults = spec.Defaults{} // for domains that are new; these were there
-	want, findings := want.Further(answers, now)
+	want, findings := want.WithDomains(answers, now)
 	want.Host.Defaults = defaults
 	if err := findings.Err(); err != nil {
 		return want, err

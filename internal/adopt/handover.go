@@ -43,14 +43,14 @@ func RunningProcess(f state.Facts, c opendkim.Conf) Process {
 	}
 	p.User = p.StartUser
 	if id, ok := c.Get("UserID"); ok {
-		p.User = account(id.Value)
+		p.User = userOf(id.Value)
 	}
 	for i, a := range o.Args {
 		switch {
 		case a == "-u" && i+1 < len(o.Args):
-			p.User = account(o.Args[i+1])
+			p.User = userOf(o.Args[i+1])
 		case len(a) > 2 && a[:2] == "-u":
-			p.User = account(a[2:])
+			p.User = userOf(a[2:])
 		}
 	}
 	if o.User != "" {
@@ -59,8 +59,8 @@ func RunningProcess(f state.Facts, c opendkim.Conf) Process {
 	return p
 }
 
-// account returns the user of user:group.
-func account(word string) string {
+// userOf returns the user of user:group.
+func userOf(word string) string {
 	for i, r := range word {
 		if r == ':' || r == '.' {
 			return word[:i]
@@ -69,22 +69,22 @@ func account(word string) string {
 	return word
 }
 
-// denied reports whether OpenDKIM cannot use a key.
-func denied(k signer.KeyFile, safeKeys bool) bool {
-	return k.Hidden != "" || safeKeys && k.Unsafe != ""
+// cannotUse reports whether OpenDKIM cannot use a key.
+func cannotUse(k signer.KeyFile, safeKeys bool) bool {
+	return k.Unreadable != "" || safeKeys && k.Unsafe != ""
 }
 
 // Handover is what becomes of the file of a key that is taken over.
 type Handover int
 
 const (
-	// Stays as it is: whom OpenDKIM runs as now and whom it will can use it.
-	Stays Handover = iota
-	// Given to opendkim, which signs with it already, with a mode that suits.
-	Given
-	// Copied to a directory of mailsetup. The file stays, so that the OpenDKIM that
+	// KeepFile as it is: whom OpenDKIM runs as now and whom it will can use it.
+	KeepFile Handover = iota
+	// GiveFile to opendkim, which signs with it already, with a mode that suits.
+	GiveFile
+	// CopyFile to a directory of mailsetup. The file stays, so that the OpenDKIM that
 	// runs can use it until the other one does, and again after a rollback.
-	Copied
+	CopyFile
 )
 
 // HandOver decides about a key that a process uses now and the user opendkim will:
@@ -98,25 +98,25 @@ func HandOver(p Process, now, then signer.KeyFile) (Handover, error) {
 	elsewhere := fmt.Sprintf("put it into a directory of root's or of %s where nobody else can write, as %s and with mode 600, and name that", p.User, p.User)
 	loaded := p.KeysLoaded && p.StartUser == state.Root.User
 	switch {
-	case now.Hidden != "" && !loaded && now.Above != "":
-		return Stays, unusable(elsewhere, now.Hidden)
-	case now.Hidden != "" && !loaded:
-		return Stays, unusable("name another file, or if this is its key: "+own, now.Hidden)
-	case now.Hidden == "" && p.SafeKeys && now.Unsafe != "" && now.Above != "":
-		return Stays, unusable(elsewhere, now.Unsafe)
-	case now.Hidden == "" && p.SafeKeys && now.Unsafe != "" && p.User != signerUser:
-		return Stays, unusable("if nothing else reads it: "+own+" && chmod 600 "+string(now.Path), now.Unsafe)
-	case !denied(then, p.SafeKeys):
-		return Stays, nil
-	case p.User == signerUser && then.Above == "":
-		return Given, nil
+	case now.Unreadable != "" && !loaded && now.Directory != "":
+		return KeepFile, unusable(elsewhere, now.Unreadable)
+	case now.Unreadable != "" && !loaded:
+		return KeepFile, unusable("name another file, or if this is its key: "+own, now.Unreadable)
+	case now.Unreadable == "" && p.SafeKeys && now.Unsafe != "" && now.Directory != "":
+		return KeepFile, unusable(elsewhere, now.Unsafe)
+	case now.Unreadable == "" && p.SafeKeys && now.Unsafe != "" && p.User != signerUser:
+		return KeepFile, unusable("if nothing else reads it: "+own+" && chmod 600 "+string(now.Path), now.Unsafe)
+	case !cannotUse(then, p.SafeKeys):
+		return KeepFile, nil
+	case p.User == signerUser && then.Directory == "":
+		return GiveFile, nil
 	}
-	return Copied, nil
+	return CopyFile, nil
 }
 
-// copyOf returns where a copy of a key goes that opendkim could not use where it
+// copyPath returns where a copy of a key goes that opendkim could not use where it
 // is: a directory of its own, since those of the domains may be somebody else's
 // still.
-func copyOf(domain, selector string) state.Path {
+func copyPath(domain, selector string) state.Path {
 	return signerstep.KeyDir.Join("adopted", dnsname.Key(selector, domain)+".private")
 }

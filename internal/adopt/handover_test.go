@@ -44,8 +44,8 @@ func TestRunningProcess(t *testing.T) {
 }
 
 func TestHandOver(t *testing.T) {
-	fine, hidden, open := signer.KeyFile{}, signer.KeyFile{Hidden: "the user x cannot read /k (root:root, mode 0600)"}, signer.KeyFile{Unsafe: "/k (mode 0644) is open to everybody"}
-	shut, shared := signer.KeyFile{Hidden: "the user x cannot enter /d", Above: "/d"}, signer.KeyFile{Unsafe: "/d (mode 0777) is open to everybody", Above: "/d"}
+	fine, hidden, open := signer.KeyFile{}, signer.KeyFile{Unreadable: "the user x cannot read /k (root:root, mode 0600)"}, signer.KeyFile{Unsafe: "/k (mode 0644) is open to everybody"}
+	shut, shared := signer.KeyFile{Unreadable: "the user x cannot enter /d", Directory: "/d"}, signer.KeyFile{Unsafe: "/d (mode 0777) is open to everybody", Directory: "/d"}
 	dkimsign, ours := adopt.Process{User: "dkimsign", StartUser: "dkimsign"}, adopt.Process{User: "opendkim", StartUser: "root"}
 	for name, c := range map[string]struct {
 		signer       adopt.Process
@@ -55,20 +55,20 @@ func TestHandOver(t *testing.T) {
 		hint         string // of a refusal
 	}{
 		"both can":                     {signer: ours, mind: true, now: fine, then: fine},
-		"the next one cannot":          {signer: dkimsign, mind: true, now: fine, then: hidden, want: adopt.Copied},
-		"not even come there":          {signer: dkimsign, mind: true, now: fine, then: shut, want: adopt.Copied},
-		"and would refuse it":          {signer: dkimsign, mind: true, now: fine, then: signer.KeyFile{Unsafe: "/k belongs to dkimsign"}, want: adopt.Copied},
-		"read as root when it began":   {signer: ours, loaded: true, mind: true, now: hidden, then: hidden, want: adopt.Given},
-		"the same, behind a door":      {signer: ours, loaded: true, mind: true, now: shut, then: shut, want: adopt.Copied},
+		"the next one cannot":          {signer: dkimsign, mind: true, now: fine, then: hidden, want: adopt.CopyFile},
+		"not even come there":          {signer: dkimsign, mind: true, now: fine, then: shut, want: adopt.CopyFile},
+		"and would refuse it":          {signer: dkimsign, mind: true, now: fine, then: signer.KeyFile{Unsafe: "/k belongs to dkimsign"}, want: adopt.CopyFile},
+		"read as root when it began":   {signer: ours, loaded: true, mind: true, now: hidden, then: hidden, want: adopt.GiveFile},
+		"the same, behind a door":      {signer: ours, loaded: true, mind: true, now: shut, then: shut, want: adopt.CopyFile},
 		"it did not begin as root":     {signer: dkimsign, loaded: true, mind: true, now: hidden, then: hidden, hint: "name another file, or if this is its key: chown dkimsign: /k"},
 		"root's, named by a table":     {signer: ours, mind: true, now: hidden, then: hidden, hint: "name another file, or if this is its key: chown opendkim: /k"},
 		"behind a door, by a table":    {signer: ours, mind: true, now: shut, then: shut, hint: "put it into a directory of root's or of opendkim where nobody else can write"},
-		"open to others":               {signer: ours, mind: true, now: open, then: open, want: adopt.Given},
+		"open to others":               {signer: ours, mind: true, now: open, then: open, want: adopt.GiveFile},
 		"open to others, not ours":     {signer: dkimsign, mind: true, now: open, then: hidden, hint: "if nothing else reads it: chown dkimsign: /k && chmod 600 /k"},
 		"in an open directory":         {signer: ours, mind: true, now: shared, then: shared, hint: "put it into a directory of root's or of opendkim"},
 		"open to others, not minded":   {signer: ours, now: open, then: open},
-		"no user of its own":           {signer: adopt.Process{User: "root", StartUser: "root"}, mind: true, now: fine, then: hidden, want: adopt.Copied},
-		"not minded, and not readable": {signer: dkimsign, now: fine, then: hidden, want: adopt.Copied},
+		"no user of its own":           {signer: adopt.Process{User: "root", StartUser: "root"}, mind: true, now: fine, then: hidden, want: adopt.CopyFile},
+		"not minded, and not readable": {signer: dkimsign, now: fine, then: hidden, want: adopt.CopyFile},
 	} {
 		c.signer.KeysLoaded, c.signer.SafeKeys, c.now.Path = c.loaded, c.mind, "/k"
 		got, err := adopt.HandOver(c.signer, c.now, c.then)

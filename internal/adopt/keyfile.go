@@ -33,8 +33,8 @@ type keyReader struct {
 	read         map[state.Path]keyFile
 }
 
-// take puts the key of a signing domain into the set-up, as it is found.
-func (r *keyReader) take(t *Setup, s opendkim.Signer, d *spec.Domain) error {
+// add puts the key of a signing domain into the set-up, as it is found.
+func (r *keyReader) add(t *Setup, s opendkim.Signer, d *spec.Domain) error {
 	wrong := func(remedy, format string, a ...any) error {
 		return &opendkim.Error{Place: s.KeyAt, What: fmt.Sprintf("the key of "+s.Domain+": "+format, a...), Hint: remedy}
 	}
@@ -44,7 +44,7 @@ func (r *keyReader) take(t *Setup, s opendkim.Signer, d *spec.Domain) error {
 	}
 	k, known := r.read[p]
 	if !known {
-		k, err = r.examine(p, copyOf(s.Domain, s.Selector))
+		k, err = r.examine(p, copyPath(s.Domain, s.Selector))
 	}
 	if err != nil && r.unprivileged {
 		return hint.New("run it as root (sudo)", "%s: only root can look at the key of %s, which is to be taken over", p, s.Domain)
@@ -59,7 +59,7 @@ func (r *keyReader) take(t *Setup, s opendkim.Signer, d *spec.Domain) error {
 	if k.text != nil {
 		t.Copies[k.copyTo] = k.text
 	}
-	if k.handover == Stays && k.Unsafe != "" {
+	if k.handover == KeepFile && k.Unsafe != "" {
 		t.Notes = append(t.Notes, state.Note{
 			Topic: "RequireSafeKeys", Text: k.Unsafe + ", where the key of " + s.Domain + " is; OpenDKIM was told not to mind, and that stays so " +
 				"(opendkim in " + string(spec.HostFile) + ")",
@@ -88,7 +88,7 @@ func (r *keyReader) examine(p, copyTo state.Path) (keyFile, error) {
 		return keyFile{}, err
 	}
 	k := keyFile{KeyFile: then}
-	if k.handover, err = HandOver(r.process, now, then); err != nil || k.handover != Copied {
+	if k.handover, err = HandOver(r.process, now, then); err != nil || k.handover != CopyFile {
 		return k, err
 	}
 	k.copyTo = copyTo
@@ -102,8 +102,8 @@ func (r *keyReader) examine(p, copyTo state.Path) (keyFile, error) {
 // closeToOthers returns the command that keeps others from a key which opendkim
 // goes on reading.
 func (k keyFile) closeToOthers() string {
-	if k.Above != "" {
-		return "chmod go-w " + string(k.Above)
+	if k.Directory != "" {
+		return "chmod go-w " + string(k.Directory)
 	}
 	return fmt.Sprintf("if nothing else reads it: chown opendkim: %s && chmod 600 %s", k.Path, k.Path)
 }
@@ -112,10 +112,10 @@ func (k keyFile) closeToOthers() string {
 func (r *keyReader) permissions() []state.Meta {
 	var metas []state.Meta
 	for _, k := range r.read {
-		if k.handover == Given {
+		if k.handover == GiveFile {
 			metas = append(metas, state.Meta{
 				Path: k.Path, Mode: 0o600, Owner: state.Owner{User: signerUser, Group: signerUser},
-				Why: "OpenDKIM reads it as the user opendkim: " + cmp.Or(k.Hidden, k.Unsafe),
+				Why: "OpenDKIM reads it as the user opendkim: " + cmp.Or(k.Unreadable, k.Unsafe),
 			})
 		}
 	}

@@ -38,7 +38,7 @@ func Translate(s opendkim.Setup, f state.Facts, now time.Time) (Translation, err
 	if err != nil {
 		return Translation{}, err
 	}
-	t := Translation{Signers: signers, Notes: leftOut(s)}
+	t := Translation{Signers: signers, Notes: ignoredNotes(s)}
 	var errs []error
 	for _, signer := range signers {
 		d, err := translateDomain(signer, now)
@@ -111,9 +111,9 @@ func at(p opendkim.Place, format string, a ...any) error {
 	return &opendkim.Error{Place: p, What: fmt.Sprintf(format, a...), Hint: "take it out of the set-up, or correct it, and run this again"}
 }
 
-// decisive are settings of mailsetup that change signatures, or what OpenDKIM
+// signingSettings are settings of mailsetup that change signatures, or what OpenDKIM
 // verifies with, where a set-up by hand does not mention them.
-var decisive = []string{"Canonicalization", "OversignHeaders", "TrustAnchorFile"}
+var signingSettings = []string{"Canonicalization", "OversignHeaders", "TrustAnchorFile"}
 
 // keptLines returns the settings of a configuration that differ from those of
 // mailsetup.
@@ -130,7 +130,7 @@ func keptLines(c opendkim.Conf, f state.Facts) ([]string, error) {
 	var errs []error
 	for _, s := range c.Effective() {
 		is, there := ours.Get(s.Name)
-		if spec.Ours(s.Name) || there && sameSetting(is.Value, s.Value) {
+		if spec.IsReserved(s.Name) || there && sameSetting(is.Value, s.Value) {
 			continue
 		}
 		if p := replacedFile(s.Value); p != "" {
@@ -143,7 +143,7 @@ func keptLines(c opendkim.Conf, f state.Facts) ([]string, error) {
 		}
 		lines = append(lines, line)
 	}
-	for _, name := range decisive {
+	for _, name := range signingSettings {
 		if _, there := c.Get(name); !there {
 			lines = append(lines, name)
 		}
@@ -216,13 +216,13 @@ func covered(host string, nets []netip.Prefix) bool {
 	})
 }
 
-// leftOut tells of the rows and settings that are not taken over, since they mean
+// ignoredNotes tells of the rows and settings that are not taken over, since they mean
 // nothing or do harm.
-func leftOut(s opendkim.Setup) []state.Note {
+func ignoredNotes(s opendkim.Setup) []state.Note {
 	var notes []state.Note
-	for i, l := range s.Left {
+	for i, l := range s.Ignored {
 		if i == 10 {
-			notes = append(notes, state.Note{Topic: "left out", Informational: true, Text: fmt.Sprintf("%d more rows that mean nothing", len(s.Left)-i)})
+			notes = append(notes, state.Note{Topic: "left out", Informational: true, Text: fmt.Sprintf("%d more rows that mean nothing", len(s.Ignored)-i)})
 			break
 		}
 		notes = append(notes, state.Note{Topic: "left out", Informational: true, Text: l.Place.String() + ": " + l.Why})

@@ -24,7 +24,7 @@ const (
 	evUndone = "undone" // the run is taken back, and that was verified
 )
 
-func ending(event string) Status {
+func statusAfter(event string) Status {
 	switch event {
 	case evDone:
 		return Done
@@ -59,8 +59,8 @@ type stage struct {
 	settled    bool // it is complete
 }
 
-// kept tells whether a later failure leaves the stage as it is.
-func (s *stage) kept() bool { return s.Checkpoint && s.settled }
+// isKept tells whether a later failure leaves the stage as it is.
+func (s *stage) isKept() bool { return s.Checkpoint && s.settled }
 
 type change struct {
 	Op     plan.Op    `json:"op"`
@@ -85,8 +85,8 @@ type unit struct {
 	Action     state.UnitAction `json:"action"`
 	WakeSocket state.Path       `json:"wake,omitempty"`
 	Running    bool             `json:"running"`
-	// Answered: it took mail before the stage, so it has to after an undo.
-	Answered bool          `json:"answered,omitempty"`
+	// TookMail: it took mail before the stage, so it has to after an undo.
+	TookMail bool          `json:"answered,omitempty"`
 	Probes   []state.Probe `json:"settled,omitempty"`
 	// UndoProbes are the probes of the way back that the unit can pass.
 	UndoProbes        []state.Probe `json:"back,omitempty"`
@@ -140,11 +140,11 @@ func parseRun(dir state.Path, content []byte) (*Entry, error) {
 			torn = true
 			continue
 		}
-		if torn && ev.Event != evUndo && ending(ev.Event) == Open {
+		if torn && ev.Event != evUndo && statusAfter(ev.Event) == Open {
 			return nil, fmt.Errorf("journal %s: line %d is damaged", dir.Join(runFile), n)
 		}
 		torn = false
-		if err := e.take(ev); err != nil {
+		if err := e.addEvent(ev); err != nil {
 			return nil, fmt.Errorf("journal %s: line %d: %w", dir.Join(runFile), n+1, err)
 		}
 	}
@@ -155,8 +155,8 @@ func parseRun(dir state.Path, content []byte) (*Entry, error) {
 	return e, nil
 }
 
-// take adds what an event says.
-func (e *Entry) take(ev event) error {
+// addEvent adds what an event says.
+func (e *Entry) addEvent(ev event) error {
 	switch ev.Event {
 	case evBegin:
 		e.ID, e.Command, e.Started = ev.ID, ev.Command, ev.Time
@@ -175,7 +175,7 @@ func (e *Entry) take(ev event) error {
 		st.settled = ev.Event == evStage
 	case evUndo:
 	case evDone, evUndone:
-		e.Status = ending(ev.Event)
+		e.Status = statusAfter(ev.Event)
 	default:
 		return fmt.Errorf("event %q is not known to this program", ev.Event)
 	}

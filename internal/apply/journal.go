@@ -71,9 +71,9 @@ const runFile = "run.jsonl"
 
 func (j *Journal) runDir(id string) state.Path { return j.dir.Join(id) }
 
-// holds tells whether the journal lies below p: a directory that the run needs
+// liesBelow tells whether the journal lies below p: a directory that the run needs
 // for itself and cannot take back.
-func (j *Journal) holds(p state.Path) bool {
+func (j *Journal) liesBelow(p state.Path) bool {
 	return p == j.dir || strings.HasPrefix(string(j.dir), string(p)+"/")
 }
 
@@ -84,19 +84,19 @@ func (j *Journal) Open() (*Entry, error) {
 		return nil, err
 	}
 	for _, id := range slices.Backward(ids) {
-		if e, err := j.unended(id); e != nil || err != nil {
+		if e, err := j.loadOpen(id); e != nil || err != nil {
 			return e, err
 		}
 	}
 	return nil, nil
 }
 
-// unended reads a run that did not end, nil for one that did. Of the latter no
+// loadOpen reads a run that did not end, nil for one that did. Of the latter no
 // more than the last event is understood: there may be many, and long ones.
-func (j *Journal) unended(id string) (*Entry, error) {
+func (j *Journal) loadOpen(id string) (*Entry, error) {
 	dir := j.runDir(id)
 	o, err := j.files.Read(dir.Join(runFile))
-	if err != nil || len(o.Content) == 0 || closed(o.Content) {
+	if err != nil || len(o.Content) == 0 || hasEnded(o.Content) {
 		return nil, err
 	}
 	e, err := parseRun(dir, o.Content)
@@ -152,9 +152,9 @@ func (j *Journal) Prune(keep int) error {
 		end--
 	}
 	for _, id := range ids[:end] {
-		e, err := j.unended(id)
+		e, err := j.loadOpen(id)
 		if err == nil && e == nil {
-			err = j.forget(id)
+			err = j.remove(id)
 		}
 		if err != nil {
 			return err
@@ -163,9 +163,9 @@ func (j *Journal) Prune(keep int) error {
 	return nil
 }
 
-// forget removes a run. The event list goes first: contents without it are
+// remove removes a run. The event list goes first: contents without it are
 // nothing, but it must not promise contents that are gone.
-func (j *Journal) forget(id string) error {
+func (j *Journal) remove(id string) error {
 	dir := j.runDir(id)
 	names, err := j.files.List(dir)
 	if err != nil {
@@ -189,8 +189,8 @@ const (
 	reserveSize = 256 << 10
 )
 
-// free gives the room back. Without it undo may lack it, and no more.
-func (j *Journal) free(dir state.Path) { _ = j.files.Remove(dir.Join(reserveFile)) }
+// freeReserve gives the room back. Without it undo may lack it, and no more.
+func (j *Journal) freeReserve(dir state.Path) { _ = j.files.Remove(dir.Join(reserveFile)) }
 
 // begin makes the run's place, with some room to spare.
 func (j *Journal) begin(e *Entry) error {
@@ -265,9 +265,9 @@ func (j *Journal) close(id string, ev event, want Status) error {
 	return err
 }
 
-// closed tells from the last line alone that a run has ended, so that looking
+// hasEnded tells from the last line alone that a run has ended, so that looking
 // for an open one need not read all the others.
-func closed(content []byte) bool {
+func hasEnded(content []byte) bool {
 	content = bytes.TrimSuffix(content, []byte("\n"))
 	last := content[bytes.LastIndexByte(content, '\n')+1:]
 	var ev struct {
@@ -276,7 +276,7 @@ func closed(content []byte) bool {
 	if json.Unmarshal(last, &ev) != nil {
 		return false
 	}
-	return ending(ev.Event) != Open
+	return statusAfter(ev.Event) != Open
 }
 
 // ErrInterrupted says that an earlier run did not end.

@@ -27,10 +27,10 @@ func Inverse(ctx context.Context, e Entry, r system.Reader) (plan.Plan, error) {
 		return plan.Plan{}, fmt.Errorf("roll back run %s: it was taken back already (%s)", e.ID, e.Status)
 	}
 	v := &inverse{
-		r: r, entry: e, past: allChains(&e, r), now: map[state.Path]state.Object{},
+		r: r, entry: e, history: allHistories(&e, r), now: map[state.Path]state.Object{},
 		j: &Journal{dir: e.dir.Dir()},
 	}
-	if err := v.look(); err != nil {
+	if err := v.readCurrent(); err != nil {
 		return plan.Plan{}, err
 	}
 	for _, st := range slices.Backward(e.stages) {
@@ -41,30 +41,30 @@ func Inverse(ctx context.Context, e Entry, r system.Reader) (plan.Plan, error) {
 			return plan.Plan{}, fmt.Errorf("roll back run %s: %w", e.ID, err)
 		}
 	}
-	if len(v.again) > 0 {
-		v.plan.Stages[v.feed].Units = v.again
+	if len(v.reloadAgain) > 0 {
+		v.plan.Stages[v.reloadAfter].Units = v.reloadAgain
 	}
-	v.takesMail()
+	v.addMailProbes()
 	return v.plan, v.directories()
 }
 
 // inverse builds the plan; now is the machine as the plan so far leaves it.
 type inverse struct {
-	r     system.Reader
-	j     *Journal // for what it holds
-	entry Entry
-	past  chains
-	now   map[state.Path]state.Object
-	plan  plan.Plan
+	r       system.Reader
+	j       *Journal // for what it holds
+	entry   Entry
+	history histories
+	now     map[state.Path]state.Object
+	plan    plan.Plan
 
-	mail  []state.Unit // those that take mail, with the probes for it alone
-	acted []state.Unit // so far, each name once
-	again []state.Unit // of those: to be acted on again after stage feed
-	feed  int
+	mailUnits   []state.Unit // those that take mail, with the probes for it alone
+	actedOn     []state.Unit // so far, each name once
+	reloadAgain []state.Unit // of those: to be acted on again after stage feed
+	reloadAfter int
 }
 
-// look reads everything and refuses what is not as the run left it.
-func (v *inverse) look() error {
+// readCurrent reads everything and refuses what is not as the run left it.
+func (v *inverse) readCurrent() error {
 	var edited []string
 	for _, p := range v.entry.Paths {
 		cur, err := v.r.Read(p)
@@ -72,15 +72,15 @@ func (v *inverse) look() error {
 			return err
 		}
 		v.now[p] = cur
-		ch := v.past[p]
-		if ch == nil || p == plan.HashesFile || v.j.holds(p) {
+		ch := v.history[p]
+		if ch == nil || p == plan.HashesFile || v.j.liesBelow(p) {
 			continue // what a program made may have been made again since
 		}
 		last := len(ch.states) - 1
-		if (ch.matches(last, cur) || keptSelectors(p, ch.states[last], cur)) && ch.states[last].metaOf(cur) {
+		if (ch.matches(last, cur) || keptSelectors(p, ch.states[last], cur)) && ch.states[last].sameMeta(cur) {
 			continue
 		}
-		if _, err := ch.reverted(last-1, cur); err != nil {
+		if _, err := ch.zoneWithout(last-1, cur); err != nil {
 			edited = append(edited, string(p))
 		}
 	}
@@ -101,7 +101,7 @@ func keptSelectors(p state.Path, st object, cur state.Object) bool {
 func (v *inverse) stage(st *stage) error {
 	sc := plan.StageChanges{Name: st.Name}
 	for _, d := range slices.Backward(st.Derived) {
-		to := d.Before.meta()
+		to := d.Before.withoutContent()
 		if d.Before.Kind == state.Regular {
 			var err error
 			if to.Content, err = readBlob(v.r, v.entry.dir, d.Before); err != nil {
@@ -111,10 +111,10 @@ func (v *inverse) stage(st *stage) error {
 		v.add(&sc, d.Path, to, false)
 	}
 	for _, c := range slices.Backward(st.Changes) {
-		if c.Op == plan.Mkdir || v.j.holds(c.Path) {
+		if c.Op == plan.Mkdir || v.j.liesBelow(c.Path) {
 			continue
 		}
-		to, err := v.target(c)
+		to, err := v.restored(c)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.Path, err)
 		}
@@ -125,7 +125,7 @@ func (v *inverse) stage(st *stage) error {
 		back.Why = "as before " + v.entry.ID
 		sc.Updates = append(sc.Updates, back)
 	}
-	atBoot := v.atBoot(st)
+	atBoot := v.bootUnits(st)
 	if sc.Empty() && len(atBoot) == 0 && len(st.Changes) > 0 {
 		return nil
 	}
@@ -135,12 +135,12 @@ func (v *inverse) stage(st *stage) error {
 		return nil // it only started what did not run
 	}
 	v.plan.Stages = append(v.plan.Stages, sc)
-	v.owe(sc.Units[:len(sc.Units)-len(atBoot)], len(st.Units) == 0)
+	v.recordUnits(sc.Units[:len(sc.Units)-len(atBoot)], len(st.Units) == 0)
 	return nil
 }
 
-// atBoot are the units whose start at boot goes back.
-func (v *inverse) atBoot(st *stage) []state.Unit {
+// bootUnits are the units whose start at boot goes back.
+func (v *inverse) bootUnits(st *stage) []state.Unit {
 	var all []state.Unit
 	for _, u := range slices.Backward(st.Units) {
 		if u.Action.AtBoot() {
@@ -150,43 +150,43 @@ func (v *inverse) atBoot(st *stage) []state.Unit {
 	return all
 }
 
-// owe keeps account of units that were acted on before a stage without units
+// recordUnits keeps account of units that were acted on before a stage without units
 // went back, whose files they may read: the same rule as for an undo.
-func (v *inverse) owe(units []state.Unit, feeds bool) {
+func (v *inverse) recordUnits(units []state.Unit, feeds bool) {
 	if feeds {
-		v.again, v.feed = slices.Clone(v.acted), len(v.plan.Stages)-1
-		for i := range v.again {
-			u := &v.again[i]
+		v.reloadAgain, v.reloadAfter = slices.Clone(v.actedOn), len(v.plan.Stages)-1
+		for i := range v.reloadAgain {
+			u := &v.reloadAgain[i]
 			u.Action, u.NeedsDaemonReload = state.Reload, false
 			// What answered before the rollback has gone back already.
-			u.UndoProbes = slices.DeleteFunc(slices.Clone(u.Probes), ofTheUnit)
+			u.UndoProbes = slices.DeleteFunc(slices.Clone(u.Probes), isUnitProbe)
 		}
 	}
 	for _, u := range units {
 		named := func(o state.Unit) bool { return o.Name == u.Name }
-		v.again = slices.DeleteFunc(v.again, named)
-		v.acted = append(slices.DeleteFunc(v.acted, named), u)
+		v.reloadAgain = slices.DeleteFunc(v.reloadAgain, named)
+		v.actedOn = append(slices.DeleteFunc(v.actedOn, named), u)
 	}
 }
 
-// ofTheUnit tells whether a probe is about the unit as such: on any way back it
+// isUnitProbe tells whether a probe is about the unit as such: on any way back it
 // has to run.
-func ofTheUnit(p state.Probe) bool {
+func isUnitProbe(p state.Probe) bool {
 	return p.Kind == state.ProbeActive || p.Kind == state.ProbePostfix
 }
 
-// target is what a path has to become again.
-func (v *inverse) target(c change) (state.Object, error) {
+// restored is what a path has to become again.
+func (v *inverse) restored(c change) (state.Object, error) {
 	if c.Path == plan.HashesFile {
 		return v.hashesBefore(c)
 	}
 	if c.Before.Kind != state.Regular {
-		return c.Before.meta(), nil
+		return c.Before.withoutContent(), nil
 	}
-	ch, cur := v.past[c.Path], v.now[c.Path]
-	to, err := ch.content(c.pos, cur)
+	ch, cur := v.history[c.Path], v.now[c.Path]
+	to, err := ch.contentAt(c.pos, cur)
 	if err == nil && !ch.matches(c.pos+1, cur) && ch.serial {
-		to.Content, err = ch.reverted(c.pos, cur)
+		to.Content, err = ch.zoneWithout(c.pos, cur)
 		v.plan.Notes = append(v.plan.Notes, state.Note{
 			Topic: "zone", Text: fmt.Sprintf("%s was edited since: those lines stay", c.Path), Informational: true,
 		})
@@ -223,7 +223,7 @@ func (v *inverse) hashesBefore(c change) (state.Object, error) {
 		return state.Object{}, nil
 	}
 	if to.Kind == state.Absent {
-		to = c.Before.meta()
+		to = c.Before.withoutContent()
 	}
 	to.Content = rec.Marshal()
 	return to, nil
@@ -264,7 +264,7 @@ func (v *inverse) units(sc *plan.StageChanges, st *stage) {
 			case state.ProbeMilter, state.ProbeSessions, state.ProbeServed:
 				u.UndoProbes = append(u.UndoProbes, p)
 			case state.ProbeSMTP:
-				v.asks(u, p)
+				v.probeMail(u, p)
 			}
 		}
 		u.Probes = append(u.Probes, un.UndoProbes...)
@@ -272,24 +272,24 @@ func (v *inverse) units(sc *plan.StageChanges, st *stage) {
 	}
 }
 
-// asks remembers a unit that has to take mail when all is back.
-func (v *inverse) asks(u state.Unit, p state.Probe) {
+// probeMail remembers a unit that has to take mail when all is back.
+func (v *inverse) probeMail(u state.Unit, p state.Probe) {
 	u.Action, u.Probes, u.UndoProbes, u.Why = state.Reload, []state.Probe{p}, nil, "it has to take mail again"
 	named := func(o state.Unit) bool { return o.Name == u.Name }
-	v.mail = append(slices.DeleteFunc(v.mail, named), u)
+	v.mailUnits = append(slices.DeleteFunc(v.mailUnits, named), u)
 }
 
-// takesMail asks for mail once the milters are back as well: until then it has
+// addMailProbes asks for mail once the milters are back as well: until then it has
 // to wait, where they have moved. A unit that is not acted on so late is told
 // once more.
-func (v *inverse) takesMail() {
+func (v *inverse) addMailProbes() {
 	at := -1
 	for i, sc := range v.plan.Stages {
 		if slices.ContainsFunc(sc.Units, v.handlesMail) {
 			at = i
 		}
 	}
-	for _, m := range v.mail {
+	for _, m := range v.mailUnits {
 		units := v.plan.Stages[at].Units
 		i := slices.IndexFunc(units, func(u state.Unit) bool { return u.Name == m.Name })
 		if i < 0 {
@@ -303,7 +303,7 @@ func (v *inverse) takesMail() {
 func (v *inverse) handlesMail(u state.Unit) bool {
 	isMilter := func(p state.Probe) bool { return p.Kind == state.ProbeMilter }
 	return slices.ContainsFunc(slices.Concat(u.Probes, u.UndoProbes), isMilter) ||
-		slices.ContainsFunc(v.mail, func(m state.Unit) bool { return m.Name == u.Name })
+		slices.ContainsFunc(v.mailUnits, func(m state.Unit) bool { return m.Name == u.Name })
 }
 
 // directories removes what the run made and nothing lives in any more, after
@@ -312,10 +312,10 @@ func (v *inverse) directories() error {
 	sc := plan.StageChanges{Name: "Directories"}
 	for _, st := range slices.Backward(v.entry.stages) {
 		for _, c := range slices.Backward(st.Changes) {
-			if c.Op != plan.Mkdir || v.j.holds(c.Path) {
+			if c.Op != plan.Mkdir || v.j.liesBelow(c.Path) {
 				continue
 			}
-			left, err := v.remains(c.Path)
+			left, err := v.remaining(c.Path)
 			if err != nil {
 				return err
 			}
@@ -334,8 +334,8 @@ func (v *inverse) directories() error {
 	return nil
 }
 
-// remains lists what will still be in a directory; dead sockets do not count.
-func (v *inverse) remains(dir state.Path) ([]string, error) {
+// remaining lists what will still be in a directory; dead sockets do not count.
+func (v *inverse) remaining(dir state.Path) ([]string, error) {
 	names, err := v.r.List(dir)
 	if err != nil {
 		return nil, err

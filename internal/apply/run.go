@@ -69,7 +69,7 @@ func Run(ctx context.Context, s system.System, p plan.Plan, j *Journal, o Option
 		return Report{}, fmt.Errorf("run %s (%s): %w", open.ID, open.Command, ErrInterrupted)
 	}
 	r := newRun(s, j, o)
-	if err := r.fresh(p); err != nil {
+	if err := r.checkFresh(p); err != nil {
 		return Report{}, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -78,7 +78,7 @@ func Run(ctx context.Context, s system.System, p plan.Plan, j *Journal, o Option
 	if err := r.begin(); err != nil {
 		// What failed may have begun the run all the same.
 		if e, rerr := j.load(r.entry.ID); rerr == nil && e == nil {
-			_ = j.forget(r.entry.ID) // an empty place is none
+			_ = j.remove(r.entry.ID) // an empty place is none
 			return Report{}, err
 		}
 		return r.undo(ctx, err)
@@ -120,15 +120,15 @@ func applicable(p plan.Plan) error {
 
 // run is one application of a plan.
 type run struct {
-	s      system.System
-	j      *Journal
-	o      Options
-	entry  *Entry
-	report Report
-	blobs  int       // contents saved so far
-	since  time.Time // when the current stage began
-	// answered are the units that took mail when the run began.
-	answered map[string]bool
+	s          system.System
+	j          *Journal
+	o          Options
+	entry      *Entry
+	report     Report
+	blobs      int       // contents saved so far
+	stageStart time.Time // when the current stage began
+	// tookMail are the units that took mail when the run began.
+	tookMail map[string]bool
 }
 
 func newRun(s system.System, j *Journal, o Options) *run {
@@ -146,8 +146,8 @@ func newRun(s system.System, j *Journal, o Options) *run {
 	return &run{s: s, j: j, o: o, entry: e, report: Report{ID: o.ID}}
 }
 
-// fresh compares what the plan was made from with the machine.
-func (r *run) fresh(p plan.Plan) error {
+// checkFresh compares what the plan was made from with the machine.
+func (r *run) checkFresh(p plan.Plan) error {
 	expect := map[state.Path]state.Object{}
 	var stale []state.Path
 	for _, st := range p.Stages {
@@ -159,7 +159,7 @@ func (r *run) fresh(p plan.Plan) error {
 					return err
 				}
 			}
-			if !same(cur, c.Before) && !r.mine(c, cur) {
+			if !same(cur, c.Before) && !r.isOwnDirectory(c, cur) {
 				stale = append(stale, c.Path)
 			}
 			expect[c.Path] = c.After
@@ -171,9 +171,9 @@ func (r *run) fresh(p plan.Plan) error {
 	return nil
 }
 
-// mine accepts a directory that the journal made for itself meanwhile.
-func (r *run) mine(c plan.Change, cur state.Object) bool {
-	return c.Op == plan.Mkdir && r.j.holds(c.Path) && cur.Kind == state.Directory
+// isOwnDirectory accepts a directory that the journal made for itself meanwhile.
+func (r *run) isOwnDirectory(c plan.Change, cur state.Object) bool {
+	return c.Op == plan.Mkdir && r.j.liesBelow(c.Path) && cur.Kind == state.Directory
 }
 
 func same(a, b state.Object) bool {
@@ -182,10 +182,10 @@ func same(a, b state.Object) bool {
 
 // forward applies all stages and closes the journal.
 func (r *run) forward(ctx context.Context, p plan.Plan) error {
-	r.ask(ctx, p)
+	r.probeBefore(ctx, p)
 	for _, sc := range p.Stages {
 		r.o.Progress(Event{Kind: StageBegins, Stage: sc.Name})
-		r.since = r.o.Now()
+		r.stageStart = r.o.Now()
 		if err := r.stage(ctx, sc); err != nil {
 			return interrupted(ctx, fmt.Errorf("%s: %w", sc.Name, err))
 		}
@@ -193,7 +193,7 @@ func (r *run) forward(ctx context.Context, p plan.Plan) error {
 	if err := r.j.close(r.entry.ID, event{Event: evDone, Time: r.o.Now()}, Done); err != nil {
 		return err
 	}
-	r.j.free(r.entry.dir)
+	r.j.freeReserve(r.entry.dir)
 	return nil
 }
 
@@ -211,12 +211,12 @@ func (r *run) undo(ctx context.Context, cause error) (Report, error) {
 	ctx = context.WithoutCancel(ctx)
 	var log []string
 	if name := failedUnit(cause); name != "" {
-		log, _ = r.s.Log(ctx, name, r.since, logLines) // only explains
+		log, _ = r.s.Log(ctx, name, r.stageStart, logLines) // only explains
 	}
 	r.o.Progress(Event{Kind: UndoBegins})
 	u := newUndo(r.s, r.j, r.entry, r.o)
 	u.run(ctx)
-	r.report.Undone, r.report.Kept, r.report.Left = true, u.kept, u.left
+	r.report.Undone, r.report.Kept, r.report.Left = true, u.kept, u.leftAlone
 	if len(u.errs) > 0 {
 		return r.report, &NotUndone{Cause: cause, Log: log, Undo: u.errs, Commands: u.advice()}
 	}
@@ -238,10 +238,10 @@ func Recover(ctx context.Context, s system.System, j *Journal, o Options) (Repor
 	r.o.Progress(Event{Kind: UndoBegins})
 	u := newUndo(s, j, e, r.o)
 	u.run(context.WithoutCancel(ctx))
-	report := Report{ID: e.ID, Undone: true, Kept: u.kept, Left: u.left}
+	report := Report{ID: e.ID, Undone: true, Kept: u.kept, Left: u.leftAlone}
 	for _, st := range e.stages {
 		for _, c := range st.Changes {
-			if st.committing && !st.kept() {
+			if st.committing && !st.isKept() {
 				report.count(c)
 			}
 		}

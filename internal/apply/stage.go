@@ -13,13 +13,13 @@ import (
 
 // stage takes one stage from validation to settled.
 func (r *run) stage(ctx context.Context, sc plan.StageChanges) error {
-	if err := r.unmoved(sc); err != nil {
+	if err := r.checkUnchanged(sc); err != nil {
 		return err
 	}
 	if err := r.validate(ctx, sc); err != nil {
 		return err
 	}
-	st, contents, err := r.intend(ctx, sc)
+	st, contents, err := r.recordIntent(ctx, sc)
 	if err != nil {
 		return err
 	}
@@ -56,16 +56,16 @@ func (r *run) stage(ctx context.Context, sc plan.StageChanges) error {
 	return nil
 }
 
-// unmoved looks again right before the stage: units took their time since the
+// checkUnchanged looks again right before the stage: units took their time since the
 // run began, and a private key that appeared meanwhile is never overwritten.
-func (r *run) unmoved(sc plan.StageChanges) error {
+func (r *run) checkUnchanged(sc plan.StageChanges) error {
 	var stale []state.Path
 	for _, c := range sc.Changes {
 		cur, err := r.s.Read(c.Path)
 		if err != nil {
 			return err
 		}
-		if !same(cur, c.Before) && !r.mine(c, cur) {
+		if !same(cur, c.Before) && !r.isOwnDirectory(c, cur) {
 			stale = append(stale, c.Path)
 		}
 	}
@@ -109,8 +109,8 @@ func (r *run) validate(ctx context.Context, sc plan.StageChanges) error {
 // contents are what has to be saved before the stage, by blob name.
 type contents map[string][]byte
 
-// intend writes down what the stage will do, and what it will find.
-func (r *run) intend(ctx context.Context, sc plan.StageChanges) (*stage, contents, error) {
+// recordIntent writes down what the stage will do, and what it will find.
+func (r *run) recordIntent(ctx context.Context, sc plan.StageChanges) (*stage, contents, error) {
 	st := &stage{Number: len(r.entry.stages) + 1, Name: sc.Name, Checkpoint: sc.Checkpoint, Updates: sc.Updates}
 	saved := contents{}
 	made := map[state.Path]bool{}
@@ -123,7 +123,7 @@ func (r *run) intend(ctx context.Context, sc plan.StageChanges) (*stage, content
 			Before: r.save(saved, c.Before, true), After: r.save(saved, c.After, c.Serial),
 		}
 		if c.Op == plan.Create || c.Op == plan.Modify {
-			rec.Staged = scratchName(standing(c.Path.Dir(), made), r.entry.ID, st.Number, i, "")
+			rec.Staged = scratchName(existingParent(c.Path.Dir(), made), r.entry.ID, st.Number, i, "")
 		}
 		st.Changes = append(st.Changes, rec)
 	}
@@ -135,7 +135,7 @@ func (r *run) intend(ctx context.Context, sc plan.StageChanges) (*stage, content
 		st.Derived = append(st.Derived, derived{Path: d.Path, Argv: d.Argv, Before: r.save(saved, o, true)})
 	}
 	for _, u := range sc.Units {
-		rec, err := r.found(ctx, u)
+		rec, err := r.unitBefore(ctx, u)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -155,8 +155,8 @@ func (r *run) save(saved contents, o state.Object, keep bool) object {
 	return rec
 }
 
-// standing returns the nearest directory that is there before the commit.
-func standing(dir state.Path, made map[state.Path]bool) state.Path {
+// existingParent returns the nearest directory that is there before the commit.
+func existingParent(dir state.Path, made map[state.Path]bool) state.Path {
 	for made[dir] {
 		dir = dir.Dir()
 	}
@@ -246,13 +246,13 @@ func (r *run) change(c change) error {
 		return r.s.SetMeta(c.Path, after)
 	case plan.Remove:
 		if c.Before.Kind == state.Directory {
-			if _, err := sweep(r.s, c.Path); err != nil {
+			if _, err := removeSockets(r.s, c.Path); err != nil {
 				return err
 			}
 		}
 		return r.s.Remove(c.Path)
 	case plan.Mkdir:
-		if r.j.holds(c.Path) {
+		if r.j.liesBelow(c.Path) {
 			if o, err := r.s.Read(c.Path); err != nil || o.Kind == state.Directory {
 				return err
 			}
@@ -262,9 +262,9 @@ func (r *run) change(c change) error {
 	return fmt.Errorf("%s %s: not an operation", c.Op, c.Path)
 }
 
-// sweep takes dead sockets out of a directory that is to go and returns what
+// removeSockets takes dead sockets out of a directory that is to go and returns what
 // else is in it.
-func sweep(s system.System, dir state.Path) ([]string, error) {
+func removeSockets(s system.System, dir state.Path) ([]string, error) {
 	names, err := s.List(dir)
 	if err != nil {
 		return nil, err

@@ -14,36 +14,36 @@ import (
 // looks like now. It does only what is still to be done, so that it can be
 // interrupted anywhere and run again.
 type undo struct {
-	s     system.System
-	j     *Journal
-	o     Options
-	entry *Entry
-	past  chains
+	s       system.System
+	j       *Journal
+	o       Options
+	entry   *Entry
+	history histories
 
-	errs     []error
-	commands []string
-	kept     []string
-	left     []state.Path
+	errs      []error
+	commands  []string
+	kept      []string
+	leftAlone []state.Path
 
-	faults []fault // units that do not answer after the last act
-	acted  []unit  // so far, each name once
-	again  []unit  // of those: acted on before a stage that may feed them was taken back
+	faults      []unitFault // units that do not answer after the last act
+	actedOn     []unit      // so far, each name once
+	reloadAgain []unit      // of those: acted on before a stage that may feed them was taken back
 }
 
 func newUndo(s system.System, j *Journal, e *Entry, o Options) *undo {
-	return &undo{s: s, j: j, o: o, entry: e, past: newChains(e, s)}
+	return &undo{s: s, j: j, o: o, entry: e, history: newHistories(e, s)}
 }
 
 // run takes back stage by stage, looks at the result, and closes the journal
 // if the machine is as it was.
 func (u *undo) run(ctx context.Context) {
-	u.j.free(u.entry.dir)
+	u.j.freeReserve(u.entry.dir)
 	// Not a promise, only a mark after a line that a crash cut short.
 	_ = u.j.append(u.entry.ID, event{Event: evUndo, Time: u.o.Now()})
 	for _, st := range slices.Backward(u.entry.stages) {
-		u.clean(st)
+		u.removeScratch(st)
 		switch {
-		case st.kept():
+		case st.isKept():
 			u.kept = append(u.kept, st.Name)
 		case st.committing:
 			u.updates(ctx, st)
@@ -51,20 +51,20 @@ func (u *undo) run(ctx context.Context) {
 			u.units(ctx, st)
 		}
 	}
-	u.act(ctx, "", again(u.again))
+	u.act(ctx, "", asReloads(u.reloadAgain))
 	for _, f := range u.faults {
-		u.note(f.err, f.unit.command())
+		u.addError(f.err, f.unit.manualCommand())
 	}
-	u.answer(ctx)
+	u.restoreMail(ctx)
 	u.directories()
 	u.verify()
 	if len(u.errs) > 0 {
 		return
 	}
-	u.note(u.j.close(u.entry.ID, event{Event: evUndone, Time: u.o.Now()}, Undone))
+	u.addError(u.j.close(u.entry.ID, event{Event: evUndone, Time: u.o.Now()}, Undone))
 }
 
-func (u *undo) note(err error, commands ...string) {
+func (u *undo) addError(err error, commands ...string) {
 	if err != nil {
 		u.errs = append(u.errs, err)
 		u.commands = append(u.commands, commands...)
@@ -82,20 +82,20 @@ func (u *undo) advice() []string {
 	return list
 }
 
-// clean removes contents that were on their way when the run ended.
-func (u *undo) clean(st *stage) {
+// removeScratch removes contents that were on their way when the run ended.
+func (u *undo) removeScratch(st *stage) {
 	for i, c := range st.Changes {
 		if c.Staged != "" {
 			u.discard(c.Staged)
 		}
-		u.discard(u.scratch(st, i, c.Path))
+		u.discard(u.scratchPath(st, i, c.Path))
 	}
 	for i, d := range st.Derived {
-		u.discard(u.scratch(st, len(st.Changes)+i, d.Path))
+		u.discard(u.scratchPath(st, len(st.Changes)+i, d.Path))
 	}
 }
 
-func (u *undo) scratch(st *stage, n int, p state.Path) state.Path {
+func (u *undo) scratchPath(st *stage, n int, p state.Path) state.Path {
 	return scratchName(p.Dir(), u.entry.ID, st.Number, n, "-undo")
 }
 
@@ -104,7 +104,7 @@ func (u *undo) discard(p state.Path) {
 	if err == nil && o.Kind != state.Absent {
 		err = u.s.Remove(p)
 	}
-	u.note(err, "rm "+quote(p))
+	u.addError(err, "rm "+shellQuote(p))
 }
 
 // step is one thing to do at one path, with its content prepared beside it.
@@ -124,15 +124,15 @@ func (u *undo) files(st *stage) {
 	var steps []step
 	for i, d := range slices.Backward(st.Derived) {
 		steps = u.plan(steps, d.Path, func(cur state.Object) (step, error) {
-			return u.remake(d, cur, u.scratch(st, len(st.Changes)+i, d.Path))
+			return u.restoreDerived(d, cur, u.scratchPath(st, len(st.Changes)+i, d.Path))
 		}, d.Before, false)
 	}
 	for i, c := range slices.Backward(st.Changes) {
-		if u.j.holds(c.Path) || u.past[c.Path].settled(c.pos) {
+		if u.j.liesBelow(c.Path) || u.history[c.Path].isKept(c.pos) {
 			continue
 		}
 		steps = u.plan(steps, c.Path, func(cur state.Object) (step, error) {
-			return u.revert(c, cur, u.scratch(st, i, c.Path))
+			return u.revert(c, cur, u.scratchPath(st, i, c.Path))
 		}, c.Before, c.Serial)
 	}
 	u.carryOut(u.prepare(steps))
@@ -146,7 +146,7 @@ func (u *undo) plan(steps []step, p state.Path, decide func(state.Object) (step,
 		s, err = decide(cur)
 	}
 	if err != nil {
-		u.note(fmt.Errorf("put back %s: %w", p, err), u.command(p, saved, zone)...)
+		u.addError(fmt.Errorf("put back %s: %w", p, err), u.restoreCommand(p, saved, zone)...)
 		return steps
 	}
 	if s.do == nil {
@@ -163,13 +163,13 @@ func (u *undo) prepare(steps []step) []step {
 	var written []state.Path
 	for _, s := range steps {
 		if s.dir {
-			u.note(s.do(), u.command(s.path, s.saved, s.zone)...)
+			u.addError(s.do(), u.restoreCommand(s.path, s.saved, s.zone)...)
 			written = append(written, s.path)
 			continue
 		}
 		if s.scratch != "" {
 			if err := u.s.Create(s.scratch, s.to); err != nil {
-				u.note(err, u.command(s.path, s.saved, s.zone)...)
+				u.addError(err, u.restoreCommand(s.path, s.saved, s.zone)...)
 				continue
 			}
 			written = append(written, s.scratch)
@@ -177,7 +177,7 @@ func (u *undo) prepare(steps []step) []step {
 		ready = append(ready, s)
 	}
 	if len(written) > 0 {
-		u.note(u.s.Sync(written...))
+		u.addError(u.s.Sync(written...))
 	}
 	return ready
 }
@@ -186,12 +186,12 @@ func (u *undo) carryOut(steps []step) {
 	var touched []state.Path
 	for _, s := range steps {
 		if err := s.do(); err != nil {
-			u.note(err, u.command(s.path, s.saved, s.zone)...)
+			u.addError(err, u.restoreCommand(s.path, s.saved, s.zone)...)
 		}
 		touched = append(touched, s.path)
 	}
 	if len(touched) > 0 {
-		u.note(u.s.Sync(touched...))
+		u.addError(u.s.Sync(touched...))
 	}
 }
 
@@ -199,7 +199,7 @@ func (u *undo) carryOut(steps []step) {
 // something that the run put there or found there; anything else is somebody's
 // work and stays.
 func (u *undo) revert(c change, cur state.Object, scratch state.Path) (step, error) {
-	at, err := u.past[c.Path].find(cur)
+	at, err := u.history[c.Path].current(cur)
 	if err != nil {
 		return step{}, err
 	}
@@ -208,36 +208,36 @@ func (u *undo) revert(c change, cur state.Object, scratch state.Path) (step, err
 		return step{}, nil // already further back
 	case c.Op == plan.Mkdir:
 		return step{}, nil // when everything else is done
-	case at == c.pos && c.Before.metaOf(cur), c.Before.Kind == state.Absent && at == c.pos:
+	case at == c.pos && c.Before.sameMeta(cur), c.Before.Kind == state.Absent && at == c.pos:
 		return step{}, nil
 	case at == c.pos:
-		return step{do: func() error { return u.s.SetMeta(c.Path, c.Before.meta()) }}, nil
+		return step{do: func() error { return u.s.SetMeta(c.Path, c.Before.withoutContent()) }}, nil
 	case c.Before.Kind == state.Absent:
 		return step{do: func() error { return u.s.Remove(c.Path) }}, nil
 	case c.Before.Kind == state.Directory && cur.Kind == state.Absent:
-		return step{dir: true, do: func() error { return u.s.Mkdir(c.Path, c.Before.meta()) }}, nil
+		return step{dir: true, do: func() error { return u.s.Mkdir(c.Path, c.Before.withoutContent()) }}, nil
 	case c.Before.Kind == state.Directory, c.Op == plan.Meta:
-		return step{do: func() error { return u.s.SetMeta(c.Path, c.Before.meta()) }}, nil
+		return step{do: func() error { return u.s.SetMeta(c.Path, c.Before.withoutContent()) }}, nil
 	}
-	to, err := u.past[c.Path].content(c.pos, cur)
+	to, err := u.history[c.Path].contentAt(c.pos, cur)
 	if err != nil {
 		return step{}, err
 	}
 	return u.replace(c.Path, to, scratch), nil
 }
 
-// remake puts a derived file back as it was. Its program may have been cut
+// restoreDerived puts a derived file back as it was. Its program may have been cut
 // short, so what stands there says nothing.
-func (u *undo) remake(d derived, cur state.Object, scratch state.Path) (step, error) {
+func (u *undo) restoreDerived(d derived, cur state.Object, scratch state.Path) (step, error) {
 	switch {
-	case d.Before.holds(cur) && d.Before.metaOf(cur):
+	case d.Before.sameContent(cur) && d.Before.sameMeta(cur):
 		return step{}, nil
 	case d.Before.Kind == state.Absent:
 		return step{do: func() error { return u.s.Remove(d.Path) }}, nil
 	case d.Before.Kind != state.Regular:
 		return step{}, fmt.Errorf("was a %s", d.Before.Kind)
 	}
-	to := d.Before.meta()
+	to := d.Before.withoutContent()
 	var err error
 	if to.Content, err = readBlob(u.s, u.entry.dir, d.Before); err != nil {
 		return step{}, err
@@ -249,19 +249,19 @@ func (u *undo) replace(p state.Path, to state.Object, scratch state.Path) step {
 	return step{to: to, scratch: scratch, do: func() error { return u.s.Rename(scratch, p) }}
 }
 
-// answer makes sure that what took mail before takes it again: Postfix holds
+// restoreMail makes sure that what took mail before takes it again: Postfix holds
 // back for a minute a service that died of the configuration now gone, and a
 // reload does not change its mind.
-func (u *undo) answer(ctx context.Context) {
-	for _, un := range u.acted {
-		if !un.Answered || answers(ctx, u.s, un) == nil {
+func (u *undo) restoreMail(ctx context.Context) {
+	for _, un := range u.actedOn {
+		if !un.TookMail || probeMail(ctx, u.s, un) == nil {
 			continue
 		}
 		err := u.s.Act(ctx, un.Name, state.Restart, un.WakeSocket)
 		if err == nil {
-			err = answers(ctx, u.s, un)
+			err = probeMail(ctx, u.s, un)
 		}
-		u.note(err, "systemctl restart "+un.Name)
+		u.addError(err, "systemctl restart "+un.Name)
 	}
 }
 
@@ -270,18 +270,18 @@ func (u *undo) directories() {
 	var touched []state.Path
 	for _, st := range slices.Backward(u.entry.stages) {
 		for _, c := range slices.Backward(st.Changes) {
-			if c.Op != plan.Mkdir || u.j.holds(c.Path) || !st.committing || u.past[c.Path].settled(c.pos) {
+			if c.Op != plan.Mkdir || u.j.liesBelow(c.Path) || !st.committing || u.history[c.Path].isKept(c.pos) {
 				continue
 			}
 			gone, err := u.rmdir(c.Path)
-			u.note(err, "rmdir "+quote(c.Path))
+			u.addError(err, "rmdir "+shellQuote(c.Path))
 			if gone {
 				touched = append(touched, c.Path)
 			}
 		}
 	}
 	if len(touched) > 0 {
-		u.note(u.s.Sync(touched...))
+		u.addError(u.s.Sync(touched...))
 	}
 }
 
@@ -293,12 +293,12 @@ func (u *undo) rmdir(p state.Path) (gone bool, err error) {
 	if o.Kind != state.Directory {
 		return false, fmt.Errorf("remove %s: somebody made it a %s", p, o.Kind)
 	}
-	left, err := sweep(u.s, p)
+	left, err := removeSockets(u.s, p)
 	if err != nil {
 		return false, err
 	}
 	if len(left) > 0 {
-		u.left = append(u.left, p)
+		u.leftAlone = append(u.leftAlone, p)
 		return false, nil
 	}
 	return true, u.s.Remove(p)

@@ -15,15 +15,15 @@ import (
 // stage without units may be read by any later unit, which is then told once
 // more at the end.
 func (u *undo) units(ctx context.Context, st *stage) {
-	ours := func(c change) bool { return u.j.holds(c.Path) }
+	ours := func(c change) bool { return u.j.liesBelow(c.Path) }
 	if len(st.Units) == 0 && (len(st.Derived) > 0 || !slices.ContainsFunc(st.Changes, ours)) {
-		u.again = slices.Clone(u.acted)
+		u.reloadAgain = slices.Clone(u.actedOn)
 	}
 	var list []unit
 	for _, un := range slices.Backward(st.Units) {
 		if un.Action.AtBoot() {
 			back := opposite(un.Action)
-			u.note(u.s.Act(ctx, un.Name, back, ""), "systemctl "+string(back)+" "+un.Name)
+			u.addError(u.s.Act(ctx, un.Name, back, ""), "systemctl "+string(back)+" "+un.Name)
 			continue
 		}
 		list = append(list, un)
@@ -31,8 +31,8 @@ func (u *undo) units(ctx context.Context, st *stage) {
 	u.act(ctx, st.Name, list)
 	for _, un := range list {
 		named := func(o unit) bool { return o.Name == un.Name }
-		u.again = slices.DeleteFunc(u.again, named)
-		u.acted = append(slices.DeleteFunc(u.acted, named), un)
+		u.reloadAgain = slices.DeleteFunc(u.reloadAgain, named)
+		u.actedOn = append(slices.DeleteFunc(u.actedOn, named), un)
 	}
 }
 
@@ -44,10 +44,10 @@ func opposite(a state.UnitAction) state.UnitAction {
 	return state.Enable
 }
 
-// again is what tells units once more of files that went back after them. They
+// asReloads is what tells units once more of files that went back after them. They
 // have started with their own files already, and a second start would leave a
 // hole when nothing holds mail back any more.
-func again(list []unit) []unit {
+func asReloads(list []unit) []unit {
 	list = slices.Clone(list)
 	for i := range list {
 		list[i].Action, list[i].NeedsDaemonReload = state.Reload, false
@@ -58,54 +58,54 @@ func again(list []unit) []unit {
 
 func (u *undo) act(ctx context.Context, stage string, list []unit) {
 	for _, un := range list {
-		if err := redefine(ctx, u.s, un.NeedsDaemonReload); err != nil {
-			u.note(err, "systemctl daemon-reload", un.command())
+		if err := daemonReload(ctx, u.s, un.NeedsDaemonReload); err != nil {
+			u.addError(err, "systemctl daemon-reload", un.manualCommand())
 		}
 		now, err := running(ctx, u.s, un.Name)
 		if err == nil {
-			err = u.actBack(ctx, stage, un, now)
+			err = u.restoreUnit(ctx, stage, un, now)
 		}
-		u.judge(un, err)
+		u.recordResult(un, err)
 	}
 }
 
-// judge takes note of how an act on a unit ended. Of several, the last one tells
+// recordResult takes note of how an act on a unit ended. Of several, the last one tells
 // whether it answers as it did: an undo that is done again comes by what a stage
 // left behind, which may be further back already, and then what answered after that
 // stage does not.
-func (u *undo) judge(un unit, err error) {
-	if err == nil || errors.As(err, new(unanswered)) {
-		u.faults = slices.DeleteFunc(u.faults, func(f fault) bool { return f.unit.Name == un.Name })
+func (u *undo) recordResult(un unit, err error) {
+	if err == nil || errors.As(err, new(probeFailure)) {
+		u.faults = slices.DeleteFunc(u.faults, func(f unitFault) bool { return f.unit.Name == un.Name })
 	}
 	switch {
 	case err == nil:
-	case errors.As(err, new(unanswered)):
-		u.faults = append(u.faults, fault{un, err})
+	case errors.As(err, new(probeFailure)):
+		u.faults = append(u.faults, unitFault{un, err})
 	default:
-		u.note(err, un.command())
+		u.addError(err, un.manualCommand())
 	}
 }
 
-// unanswered is the error of a unit that was acted on, and does not answer.
-type unanswered struct{ error }
+// probeFailure is the error of a unit that was acted on, and does not answer.
+type probeFailure struct{ error }
 
-func (e unanswered) Unwrap() error { return e.error }
+func (e probeFailure) Unwrap() error { return e.error }
 
-// fault is a unit that did not come back.
-type fault struct {
+// unitFault is a unit that did not come back.
+type unitFault struct {
 	unit unit
 	err  error
 }
 
-// command is what takes the unit back by hand.
-func (un unit) command() string {
+// manualCommand is what takes the unit back by hand.
+func (un unit) manualCommand() string {
 	if !un.Running {
 		return "systemctl stop " + un.Name
 	}
 	return "systemctl " + string(un.Action) + " " + un.Name
 }
 
-func (u *undo) actBack(ctx context.Context, stage string, un unit, now bool) error {
+func (u *undo) restoreUnit(ctx context.Context, stage string, un unit, now bool) error {
 	if !un.Running {
 		if now {
 			return u.s.Stop(ctx, un.Name)
@@ -121,7 +121,7 @@ func (u *undo) actBack(ctx context.Context, stage string, un unit, now bool) err
 		return err
 	}
 	if err := u.settle(ctx, stage, un); err != nil {
-		return unanswered{err}
+		return probeFailure{err}
 	}
 	u.o.Progress(Event{Kind: UnitEnds, Unit: un.Name, Action: action})
 	on, err := running(ctx, u.s, un.Name)

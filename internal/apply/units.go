@@ -10,25 +10,25 @@ import (
 	"mailsetup/internal/system"
 )
 
-// ask finds out which units take mail before anything is touched: a stage may
+// probeBefore finds out which units take mail before anything is touched: a stage may
 // find it waiting for what an earlier one has moved.
-func (r *run) ask(ctx context.Context, p plan.Plan) {
-	r.answered = map[string]bool{}
+func (r *run) probeBefore(ctx context.Context, p plan.Plan) {
+	r.tookMail = map[string]bool{}
 	for _, sc := range p.Stages {
 		for _, u := range sc.Units {
 			un := unit{Name: u.Name, Probes: u.Probes}
-			if _, known := r.answered[u.Name]; known || !asked(un) {
+			if _, known := r.tookMail[u.Name]; known || !takesMail(un) {
 				continue
 			}
 			on, err := running(ctx, r.s, u.Name)
-			r.answered[u.Name] = err == nil && on && answers(ctx, r.s, un) == nil
+			r.tookMail[u.Name] = err == nil && on && probeMail(ctx, r.s, un) == nil
 		}
 	}
 }
 
-// found notes a unit as it is. A unit that does not run cannot be reloaded: it
+// unitBefore notes a unit as it is. A unit that does not run cannot be reloaded: it
 // is started.
-func (r *run) found(ctx context.Context, u state.Unit) (unit, error) {
+func (r *run) unitBefore(ctx context.Context, u state.Unit) (unit, error) {
 	running, err := running(ctx, r.s, u.Name)
 	if err != nil {
 		return unit{}, err
@@ -45,18 +45,18 @@ func (r *run) found(ctx context.Context, u state.Unit) (unit, error) {
 		}
 		return rec, nil
 	}
-	rec.Answered = asked(rec) && r.answered[u.Name]
+	rec.TookMail = takesMail(rec) && r.tookMail[u.Name]
 	for _, p := range u.UndoProbes {
-		if p.Kind == state.ProbeSessions || r.s.Probe(ctx, brief(p)) == nil {
+		if p.Kind == state.ProbeSessions || r.s.Probe(ctx, shortProbe(p)) == nil {
 			rec.UndoProbes = append(rec.UndoProbes, p)
 		}
 	}
 	return rec, nil
 }
 
-// brief is a probe of what should answer at once, and a name server sooner
+// shortProbe is a probe of what should answer at once, and a name server sooner
 // than a mail server that starts a process for it.
-func brief(p state.Probe) state.Probe {
+func shortProbe(p state.Probe) state.Probe {
 	p.Within = 5 * time.Second
 	if p.Kind == state.ProbeServed {
 		p.Within = time.Second
@@ -64,18 +64,18 @@ func brief(p state.Probe) state.Probe {
 	return p
 }
 
-// asked tells whether the unit takes mail, so that one can ask it.
-func asked(un unit) bool {
+// takesMail tells whether the unit takes mail, so that one can ask it.
+func takesMail(un unit) bool {
 	return slices.ContainsFunc(un.Probes, func(p state.Probe) bool { return p.Kind == state.ProbeSMTP })
 }
 
-// answers asks a unit that takes mail whether it does so now.
-func answers(ctx context.Context, s system.Prober, un unit) error {
+// probeMail asks a unit that takes mail whether it does so now.
+func probeMail(ctx context.Context, s system.Prober, un unit) error {
 	for _, p := range un.Probes {
 		if p.Kind != state.ProbeSMTP {
 			continue
 		}
-		if err := s.Probe(ctx, brief(p)); err != nil {
+		if err := s.Probe(ctx, shortProbe(p)); err != nil {
 			return err
 		}
 	}
@@ -100,7 +100,7 @@ func (r *run) act(ctx context.Context, sc plan.StageChanges, st *stage) error {
 		action := st.Units[i].Action
 		note := Event{Kind: UnitBegins, Stage: sc.Name, Unit: u.Name, Action: action}
 		r.o.Progress(note)
-		if err := redefine(ctx, r.s, u.NeedsDaemonReload); err != nil {
+		if err := daemonReload(ctx, r.s, u.NeedsDaemonReload); err != nil {
 			return err
 		}
 		if err := r.s.Act(ctx, u.Name, action, u.WakeSocket); err != nil {
@@ -125,8 +125,8 @@ func (r *run) act(ctx context.Context, sc plan.StageChanges, st *stage) error {
 	return nil
 }
 
-// redefine makes systemd read unit files again that have just changed.
-func redefine(ctx context.Context, s system.Units, redefined bool) error {
+// daemonReload makes systemd read unit files again that have just changed.
+func daemonReload(ctx context.Context, s system.Units, redefined bool) error {
 	if !redefined {
 		return nil
 	}

@@ -31,6 +31,6 @@ func (u *undo) updates(ctx context.Context, st *stage) {
 	for _, up := range slices.Backward(st.Updates[:st.sent]) {
 		back := up.Inverse()
 		u.o.Progress(Event{Kind: UpdateBegins, Stage: st.Name, Update: back})
-		u.note(u.s.Update(ctx, back))
+		u.addError(u.s.Update(ctx, back))
 	}
 }

@@ -30,15 +30,15 @@ var (
 type Error struct {
 	Tool   string // apt-get install
 	Reason error  // one of the above
-	Said   string // its own words, a few lines at most
+	Output string // its own words, a few lines at most
 	hint   string
 }
 
 func (e *Error) Error() string {
-	if e.Said == "" {
+	if e.Output == "" {
 		return fmt.Sprintf("%s: %v", e.Tool, e.Reason)
 	}
-	return fmt.Sprintf("%s: %v: %s", e.Tool, e.Reason, e.Said)
+	return fmt.Sprintf("%s: %v: %s", e.Tool, e.Reason, e.Output)
 }
 
 // Unwrap makes errors.Is find the reason.
@@ -53,23 +53,23 @@ func noDebian(argv []string, err error) error {
 		return err
 	}
 	return &Error{
-		Tool: tool(argv), Reason: ErrNoDebian,
+		Tool: toolName(argv), Reason: ErrNoDebian,
 		hint: "mailsetup is made for Debian 12 and 13; mailsetup init --root DIR writes the files of such a server",
 	}
 }
 
-// sign is how a reason shows in what a tool says.
-type sign struct {
+// failurePattern is how a reason shows in what a tool says.
+type failurePattern struct {
 	text   *regexp.Regexp
 	reason error
 	hint   string
 }
 
-// signs are looked for in order; the first one found counts. The texts are
+// failurePatterns are looked for in order; the first one found counts. The texts are
 // those of apt 2.6 and 3.0, dpkg 1.21 and 1.22 in the C locale.
-func signs() []sign {
+func failurePatterns() []failurePattern {
 	re := regexp.MustCompile
-	return []sign{
+	return []failurePattern{
 		{re(`(?m)^E: .*(Permission denied.*|are you root\?)|.*superuser privilege.*`), fs.ErrPermission, "run it as root"},
 		{re(`(?m)^E: dpkg was interrupted.*`), ErrInterrupted, "dpkg --configure -a"},
 		{re(`(?m)^.*(Unable to acquire the dpkg frontend lock|Unable to lock|locked by another process).*`), ErrLocked, "wait until it has finished, then try again"},
@@ -83,12 +83,12 @@ func signs() []sign {
 // explain finds the reason in what the tool said.
 func explain(argv []string, res system.Result) error {
 	said := string(res.Stderr) + "\n" + string(res.Stdout)
-	e := &Error{Tool: tool(argv), Reason: ErrFailed, Said: complaint(said, res.Code)}
-	for _, s := range signs() {
+	e := &Error{Tool: toolName(argv), Reason: ErrFailed, Output: lastErrors(said, res.Code)}
+	for _, s := range failurePatterns() {
 		if line := s.text.FindString(said); line != "" {
-			e.Reason, e.Said, e.hint = s.reason, plain(line), s.hint
+			e.Reason, e.Output, e.hint = s.reason, stripPrefix(line), s.hint
 			if who := regexp.MustCompile(`Could not get lock \S+ It is held by process \d+ \([^)]*\)`).FindString(said); who != "" && s.reason == ErrLocked {
-				e.Said = who
+				e.Output = who
 			}
 			break
 		}
@@ -96,8 +96,8 @@ func explain(argv []string, res system.Result) error {
 	return e
 }
 
-// tool shortens a command to the program and its verb.
-func tool(argv []string) string {
+// toolName shortens a command to the program and its verb.
+func toolName(argv []string) string {
 	name := path.Base(argv[0])
 	for _, arg := range argv[1:] {
 		switch arg {
@@ -108,8 +108,8 @@ func tool(argv []string) string {
 	return name
 }
 
-// plain takes off the prefix of apt's and dpkg's messages.
-func plain(line string) string {
+// stripPrefix takes off the prefix of apt's and dpkg's messages.
+func stripPrefix(line string) string {
 	line = strings.TrimSpace(line)
 	for _, prefix := range []string{"E: ", "W: ", "Err: ", "dpkg: error: ", "dpkg-query: error: ", "debconf: "} {
 		line = strings.TrimPrefix(line, prefix)
@@ -117,14 +117,14 @@ func plain(line string) string {
 	return line
 }
 
-// complaint collects the last error lines, where nothing better is known.
-func complaint(said string, code int) string {
+// lastErrors collects the last error lines, where nothing better is known.
+func lastErrors(said string, code int) string {
 	lines := regexp.MustCompile(`(?m)^(E: |dpkg: error|dpkg-query: error|debconf: ).*`).FindAllString(said, -1)
 	if len(lines) > 4 {
 		lines = lines[len(lines)-4:]
 	}
 	for i, line := range lines {
-		lines[i] = plain(line)
+		lines[i] = stripPrefix(line)
 	}
 	return strings.Join(append([]string{fmt.Sprintf("exit status %d", code)}, lines...), "; ")
 }

@@ -28,7 +28,7 @@ func Install(ctx context.Context, r system.Runner, pkgs []string, preseed Presee
 	if err := checkNames(pkgs); err != nil || len(pkgs) == 0 {
 		return err
 	}
-	if err := answer(ctx, r, preseed); err != nil {
+	if err := preseedDebconf(ctx, r, preseed); err != nil {
 		return err
 	}
 	if err := download(ctx, r, pkgs, out); err != nil {
@@ -63,8 +63,8 @@ func installArgs(phase string, pkgs []string) []string {
 	}, pkgs...)
 }
 
-// answer puts the answers into debconf's database, debconf-set-selections(1).
-func answer(ctx context.Context, r system.Runner, p Preseed) error {
+// preseedDebconf puts the answers into debconf's database, debconf-set-selections(1).
+func preseedDebconf(ctx context.Context, r system.Runner, p Preseed) error {
 	if p.Mailname == "" {
 		return nil
 	}

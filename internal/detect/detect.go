@@ -42,10 +42,10 @@ func Machine(ctx context.Context, s source.Source, o source.Options) (state.Fact
 	return f, nil
 }
 
-// part finds out about one side of the machine.
-type part func(context.Context, source.Source, source.Options, *state.Facts) error
+// detector finds out about one side of the machine.
+type detector func(context.Context, source.Source, source.Options, *state.Facts) error
 
-func inOrder(parts ...part) part {
+func inOrder(parts ...detector) detector {
 	return func(ctx context.Context, s source.Source, o source.Options, f *state.Facts) error {
 		for _, look := range parts {
 			if err := look(ctx, s, o, f); err != nil {
@@ -57,7 +57,7 @@ func inOrder(parts ...part) part {
 }
 
 // sideBySide returns the error of the first that failed.
-func sideBySide(parts ...part) part {
+func sideBySide(parts ...detector) detector {
 	return func(ctx context.Context, s source.Source, o source.Options, f *state.Facts) error {
 		errs := make([]error, len(parts))
 		var wg sync.WaitGroup
@@ -77,7 +77,7 @@ func distribution(_ context.Context, s source.Source, _ source.Options, f *state
 
 func host(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) error {
 	f.Hostname, f.FQDN = hostname(ctx, s), fqdn(ctx, s)
-	f.Addresses, f.Sources = addresses(ctx, s), sources(ctx, s)
+	f.Addresses, f.Sources = addresses(ctx, s), sourceAddresses(ctx, s)
 	return nil
 }
 

@@ -108,7 +108,7 @@ func addresses(ctx context.Context, r system.Runner) []netip.Addr {
 	found, ok := ipAddr([]byte(source.OptionalOutput(ctx, r, "ip", "-j", "addr")))
 	if !ok { // a machine without iproute2
 		for _, word := range strings.Fields(source.OptionalOutput(ctx, r, "hostname", "-I")) {
-			if a, err := netip.ParseAddr(word); err == nil && public(a) {
+			if a, err := netip.ParseAddr(word); err == nil && isRoutable(a) {
 				found = append(found, a)
 			}
 		}
@@ -132,7 +132,7 @@ func ipAddr(text []byte) (found []netip.Addr, ok bool) {
 	for _, link := range links {
 		for _, info := range link.Info {
 			a, err := netip.ParseAddr(info.Local)
-			if err == nil && !info.Temporary && public(a) {
+			if err == nil && !info.Temporary && isRoutable(a) {
 				found = append(found, a)
 			}
 		}
@@ -140,10 +140,10 @@ func ipAddr(text []byte) (found []netip.Addr, ok bool) {
 	return found, true
 }
 
-// sources asks the routing table for the addresses from which packets to the
+// sourceAddresses asks the routing table for the addresses from which packets to the
 // world leave, one for each family at most. Nothing is sent: the addresses
 // asked for are a root server's, which no network has for itself.
-func sources(ctx context.Context, r system.Runner) []netip.Addr {
+func sourceAddresses(ctx context.Context, r system.Runner) []netip.Addr {
 	var found []netip.Addr
 	for _, far := range []string{"198.41.0.4", "2001:503:ba3e::2:30"} {
 		var routes []struct {
@@ -152,15 +152,15 @@ func sources(ctx context.Context, r system.Runner) []netip.Addr {
 		if json.Unmarshal([]byte(source.OptionalOutput(ctx, r, "ip", "-j", "route", "get", far)), &routes) != nil || len(routes) == 0 {
 			continue
 		}
-		if a, err := netip.ParseAddr(routes[0].Source); err == nil && public(a) {
+		if a, err := netip.ParseAddr(routes[0].Source); err == nil && isRoutable(a) {
 			found = append(found, a)
 		}
 	}
 	return found
 }
 
-// public leaves out addresses that mean something on this machine or link
+// isRoutable leaves out addresses that mean something on this machine or link
 // only; private networks stay, they are how neighbours see us.
-func public(a netip.Addr) bool {
+func isRoutable(a netip.Addr) bool {
 	return !a.IsLoopback() && !a.IsLinkLocalUnicast() && !a.IsMulticast() && !a.IsUnspecified()
 }

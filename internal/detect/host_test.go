@@ -95,7 +95,7 @@ func TestSources(t *testing.T) {
 			if c.six != "" {
 				m.Says("ip -j route get 2001:503:ba3e::2:30", c.six)
 			}
-			if got := sources(t.Context(), m); !slices.Equal(got, c.want) {
+			if got := sourceAddresses(t.Context(), m); !slices.Equal(got, c.want) {
 				t.Errorf("sources %v, want %v", got, c.want)
 			}
 		})

@@ -43,7 +43,7 @@ func liveName(ctx context.Context, r dnsclient.Resolver, name string) state.Live
 	if a, err := netip.ParseAddr(name); err == nil {
 		name, _ = dns.ReverseAddr(a.String())
 		values, asked := ask(ctx, r, name, "PTR")
-		return state.LiveDNS{Asked: asked, PTR: withoutDots(values[0])}
+		return state.LiveDNS{Asked: asked, PTR: trimDots(values[0])}
 	}
 	if strings.HasPrefix(name, "_") { // of a policy: nobody receives or listens there
 		values, asked := ask(ctx, r, name, "TXT")
@@ -80,7 +80,7 @@ func ask(ctx context.Context, r dnsclient.Resolver, name string, types ...string
 	return values, !slices.Contains(status, dnsclient.Unknown)
 }
 
-func withoutDots(names []string) []string {
+func trimDots(names []string) []string {
 	var out []string
 	for _, n := range names {
 		out = append(out, strings.TrimSuffix(n, "."))

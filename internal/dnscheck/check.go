@@ -19,9 +19,9 @@ type Expected struct {
 	Domain  string // without final dot
 	Records []state.Record
 	Keys    map[string]string // the domain's public keys by selector
-	// Ours: mailsetup publishes the records itself, so that its init puts back
+	// PublishedByUs: mailsetup publishes the records itself, so that its init puts back
 	// what is missing.
-	Ours bool
+	PublishedByUs bool
 	// Copies are those of the records that a wildcard, the value, would answer if
 	// their names did not exist.
 	Copies map[state.Record]string
@@ -30,7 +30,7 @@ type Expected struct {
 // ForDomain returns what name servers should serve of a domain that has the keys.
 // Ours says whether mailsetup publishes the records itself.
 func ForDomain(domain string, records []state.Record, keys []keyring.Key, ours bool) Expected {
-	e := Expected{Domain: domain, Records: records, Keys: make(map[string]string, len(keys)), Ours: ours}
+	e := Expected{Domain: domain, Records: records, Keys: make(map[string]string, len(keys)), PublishedByUs: ours}
 	for _, k := range keys {
 		e.Keys[k.Selector] = k.Public
 	}
@@ -106,7 +106,7 @@ func Check(ctx context.Context, c *dnsclient.Client, w Expected, before Result) 
 	questions := map[int][]ExpectedRecord{}
 	for _, r := range w.Records {
 		a := v.found[r.Name]
-		e := ExpectedRecord{Domain: w.Domain, Zone: a.Zone, Record: r, Keys: w.Keys, Ours: w.Ours, Wildcard: w.Copies[r]}
+		e := ExpectedRecord{Domain: w.Domain, Zone: a.Zone, Record: r, Keys: w.Keys, PublishedByUs: w.PublishedByUs, Wildcard: w.Copies[r]}
 		if err := lost[r.Name]; err != nil {
 			v.NoServer = append(v.NoServer, RecordResult{ExpectedRecord: e, Finding: finding(
 				Missing, err.Error(), "see that the domain is registered and delegated to its name servers",
@@ -224,7 +224,7 @@ func (v *Result) diagnose() {
 			r := &v.Servers[i].Records[j]
 			r.answer.Serial = s.serial
 			if at, known := right[r.Record]; known {
-				r.answer.Right, r.answer.RightSerial = at.Name, at.serial
+				r.answer.CorrectServer, r.answer.CorrectSerial = at.Name, at.serial
 			}
 			r.Finding = Diagnose(r.ExpectedRecord, r.answer)
 		}

@@ -23,8 +23,8 @@ type ExpectedRecord struct {
 	// Keys are the domain's public keys by selector, to tell which one stands
 	// in the place of another.
 	Keys map[string]string
-	// Ours: see Wanted.
-	Ours bool
+	// PublishedByUs: see Wanted.
+	PublishedByUs bool
 	// Wildcard is the one that would answer if the name did not exist, "" for a
 	// record that is no copy.
 	Wildcard string
@@ -39,10 +39,10 @@ type Answer struct {
 	Elsewhere map[string][]state.Record
 	// Serial is that of the zone there; 0 if not known.
 	Serial uint32
-	// Right names a server that has the record as it should be, "" for none,
+	// CorrectServer names a server that has the record as it should be, "" for none,
 	// and RightSerial is the serial of the zone there.
-	Right       string
-	RightSerial uint32
+	CorrectServer string
+	CorrectSerial uint32
 }
 
 // The faults of a record. OK, the zero value, is none.
@@ -73,23 +73,23 @@ func finding(f dnsclient.Fault, text, remedy string) dnsclient.Finding {
 // Diagnose says what is wrong with a record as a name server has it.
 func Diagnose(e ExpectedRecord, s Answer) dnsclient.Finding {
 	f := diagnose(e, s)
-	if f.Fault == dnsclient.OK || s.Right == "" {
+	if f.Fault == dnsclient.OK || s.CorrectServer == "" {
 		return f
 	}
 	switch {
-	case s.Serial == 0 || s.RightSerial == 0:
-	case s.Serial == s.RightSerial:
+	case s.Serial == 0 || s.CorrectSerial == 0:
+	case s.Serial == s.CorrectSerial:
 		return finding(
-			OldCopy, fmt.Sprintf("another content than at %s under the same serial %d (%s)", s.Right, s.Serial, f.Text),
+			OldCopy, fmt.Sprintf("another content than at %s under the same serial %d (%s)", s.CorrectServer, s.Serial, f.Text),
 			"raise the serial of the zone on its primary server and reload it",
 		)
-	case zonefile.SerialBehind(s.Serial, s.RightSerial):
+	case zonefile.SerialBehind(s.Serial, s.CorrectSerial):
 		return finding(
-			OldCopy, fmt.Sprintf("an old copy of the zone: its serial is %d, and %s has %d (%s)", s.Serial, s.Right, s.RightSerial, f.Text),
+			OldCopy, fmt.Sprintf("an old copy of the zone: its serial is %d, and %s has %d (%s)", s.Serial, s.CorrectServer, s.CorrectSerial, f.Text),
 			"see why the transfer fails; there, with BIND: rndc retransfer "+dnsname.TrimDot(e.Zone),
 		)
 	}
-	f.Text += "; " + s.Right + " has it right"
+	f.Text += "; " + s.CorrectServer + " has it right"
 	return f
 }
 
@@ -103,7 +103,7 @@ func diagnose(e ExpectedRecord, s Answer) dnsclient.Finding {
 	if want.Type == "TXT" {
 		records = candidates(e, records)
 	}
-	good := slices.ContainsFunc(records, func(r state.Record) bool { return e.fits(r) })
+	good := slices.ContainsFunc(records, func(r state.Record) bool { return e.satisfiedBy(r) })
 	switch {
 	case good && (want.Type != "TXT" || len(records) == 1):
 		return dnsclient.Finding{}
@@ -122,19 +122,19 @@ func diagnose(e ExpectedRecord, s Answer) dnsclient.Finding {
 	return e.different(records)
 }
 
-// fits reports whether a record at the right name does the work of ours.
-func (e ExpectedRecord) fits(r state.Record) bool {
+// satisfiedBy reports whether a record at the right name does the work of ours.
+func (e ExpectedRecord) satisfiedBy(r state.Record) bool {
 	switch e.Record.Type {
 	case "TXT":
 		return satisfies(e.Record.Value, r.Value)
 	case "MX": // whatever the preference
-		return strings.EqualFold(target(r.Value), target(e.Record.Value))
+		return strings.EqualFold(mxTarget(r.Value), mxTarget(e.Record.Value))
 	}
 	r.Name = e.Record.Name
 	return dnsclient.Same(r, e.Record)
 }
 
-func target(mx string) string { return dns.Fqdn(mx[strings.LastIndexByte(mx, ' ')+1:]) }
+func mxTarget(mx string) string { return dns.Fqdn(mx[strings.LastIndexByte(mx, ' ')+1:]) }
 
 // candidates returns the texts that are in the place of ours: all at a name that is made
 // for one record, elsewhere those with the same version tag.
@@ -187,7 +187,7 @@ func (e ExpectedRecord) missing(s Answer) dnsclient.Finding {
 // resembles reports whether a record at another name was meant to be ours,
 // perhaps with damage of its own.
 func (e ExpectedRecord) resembles(r state.Record) bool {
-	if e.fits(r) {
+	if e.satisfiedBy(r) {
 		return true
 	}
 	f, known := classify(e, r.Value)
@@ -221,7 +221,7 @@ func (e ExpectedRecord) several(records []state.Record, good bool) dnsclient.Fin
 func others(e ExpectedRecord, records []state.Record) string {
 	var list []string
 	for _, r := range records {
-		if !e.fits(r) {
+		if !e.satisfiedBy(r) {
 			list = append(list, dnsclient.Quote(r.Value, ""))
 		}
 	}
@@ -243,14 +243,14 @@ func (e ExpectedRecord) different(records []state.Record) dnsclient.Finding {
 		if err != nil {
 			return finding(Damaged, "receivers do not read the SPF record there: "+err.Error(), e.replace())
 		}
-		lacks = g.Lacks(w)
+		lacks = g.Missing(w)
 	case policy.IsDMARC(want):
 		w, _ := policy.ParseDMARC(want)
 		g, err := policy.ParseDMARC(has)
 		if err != nil {
 			return finding(Damaged, "receivers do not read the DMARC record there: "+err.Error(), e.replace())
 		}
-		lacks = g.Lacks(w)
+		lacks = g.Missing(w)
 	}
 	if len(lacks) > 0 {
 		return finding(Different, fmt.Sprintf("another value, which lacks %s: %s", strings.Join(lacks, ", "), dnsclient.Quote(has, "")), e.replace())

@@ -210,24 +210,24 @@ func TestDiagnosePlace(t *testing.T) {
 		{"another preference", other("MX", "lab.example.", "10 mail.lab.example."), dnscheck.Answer{Records: []state.Record{record("lab.example.", "MX", "5 Mail.lab.example.")}}, dnsclient.OK, "", ""},
 		{
 			"an old copy", theKey(),
-			dnscheck.Answer{Serial: 7, RightSerial: 8, Right: "ns1.lab.example"},
+			dnscheck.Answer{Serial: 7, CorrectSerial: 8, CorrectServer: "ns1.lab.example"},
 			dnscheck.OldCopy,
 			"an old copy of the zone: its serial is 7, and ns1.lab.example has 8 (missing)", "see why the transfer fails; there, with BIND: rndc retransfer lab.example",
 		},
 		{
 			"the same serial", theDMARC(),
-			dnscheck.Answer{Records: txt("v=DMARC1; p=reject; rua=mailto:a@lab.example"), Serial: 8, RightSerial: 8, Right: "ns1.lab.example"},
+			dnscheck.Answer{Records: txt("v=DMARC1; p=reject; rua=mailto:a@lab.example"), Serial: 8, CorrectSerial: 8, CorrectServer: "ns1.lab.example"},
 			dnscheck.OldCopy,
 			`another content than at ns1.lab.example under the same serial 8 (another value, which lacks p=none: "v=DMARC1; p=reject; rua=mailto:a@lab.example")`,
 			"raise the serial of the zone on its primary server and reload it",
 		},
 		{
 			"serials of their own", theKey(),
-			dnscheck.Answer{Serial: 9, Right: "ns1.lab.example"},
+			dnscheck.Answer{Serial: 9, CorrectServer: "ns1.lab.example"},
 			dnscheck.Missing,
 			"missing; ns1.lab.example has it right", "publish it: mailsetup dns lab.example",
 		},
-		{"an old serial where all is right", theDMARC(), dnscheck.Answer{Records: txt("v=DMARC1; p=none; rua=mailto:a@lab.example"), Serial: 7, RightSerial: 8, Right: "ns1.lab.example"}, dnsclient.OK, "", ""},
+		{"an old serial where all is right", theDMARC(), dnscheck.Answer{Records: txt("v=DMARC1; p=none; rua=mailto:a@lab.example"), Serial: 7, CorrectSerial: 8, CorrectServer: "ns1.lab.example"}, dnsclient.OK, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			found := dnscheck.Diagnose(c.e, c.s)
@@ -246,14 +246,14 @@ func TestRemedyOfAMissingRecord(t *testing.T) {
 		false: "missing: publish it: mailsetup dns lab.example",
 	} {
 		e := theSPF()
-		e.Ours = ours
+		e.PublishedByUs = ours
 		f := dnscheck.Diagnose(e, dnscheck.Answer{})
 		if got := f.Text + ": " + f.Remedy; got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
 	e := theSPF()
-	e.Ours = true
+	e.PublishedByUs = true
 	other := e.Record
 	other.Value = "v=spf1 -all"
 	if got := dnscheck.Diagnose(e, dnscheck.Answer{Records: []state.Record{other}}).Remedy; got != "put ours in its place: mailsetup init" {

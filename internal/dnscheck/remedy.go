@@ -9,7 +9,7 @@ import (
 // What to do about a record, in the words of the command that prints it.
 
 func (e ExpectedRecord) publish() string {
-	if e.Ours {
+	if e.PublishedByUs {
 		return "publish it: mailsetup init --yes"
 	}
 	return "publish it: mailsetup dns " + e.Domain
@@ -21,7 +21,7 @@ func (e ExpectedRecord) copied() string {
 }
 
 func (e ExpectedRecord) replace() string {
-	if e.Ours {
+	if e.PublishedByUs {
 		return "put ours in its place: mailsetup init"
 	}
 	return "put ours in its place: mailsetup dns " + e.Domain

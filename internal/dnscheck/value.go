@@ -24,11 +24,11 @@ func satisfies(want, got string) bool {
 	case policy.IsSPF(want):
 		w, bad := policy.ParseSPF(want)
 		g, err := policy.ParseSPF(got)
-		return bad == nil && err == nil && len(g.Lacks(w)) == 0
+		return bad == nil && err == nil && len(g.Missing(w)) == 0
 	case policy.IsDMARC(want):
 		w, bad := policy.ParseDMARC(want)
 		g, err := policy.ParseDMARC(got)
-		return bad == nil && err == nil && len(g.Lacks(w)) == 0
+		return bad == nil && err == nil && len(g.Missing(w)) == 0
 	}
 	return false
 }
@@ -38,12 +38,12 @@ func satisfies(want, got string) bool {
 func satisfiesKey(want, got string) bool {
 	w, bad := keygen.ParseRecord(want)
 	g, err := keygen.ParseRecord(got)
-	return bad == nil && err == nil && g.Public == w.Public && keyData(got) == g.Public && unfit(g, w) == ""
+	return bad == nil && err == nil && g.Public == w.Public && keyData(got) == g.Public && whyUnusable(g, w) == ""
 }
 
-// unfit says why verifiers would not use a key for our signatures (RFC 6376
+// whyUnusable says why verifiers would not use a key for our signatures (RFC 6376
 // section 3.6.1), "" if they do.
-func unfit(has, want keygen.KeyRecord) string {
+func whyUnusable(has, want keygen.KeyRecord) string {
 	switch {
 	case has.KeyType != want.KeyType:
 		return "k=" + has.KeyType + " says that the key is of another kind than " + want.KeyType
@@ -101,9 +101,9 @@ func classify(e ExpectedRecord, got string) (f dnsclient.Finding, known bool) {
 		return finding(Unquoted, "the spaces of the value are gone", e.inZone()), true
 	case g == head && g != w:
 		return finding(Unquoted, "the value ends at its first semicolon, where a comment begins in a zone file", e.inZone()), true
-	case len(g) >= recognisable && len(g) < len(w) && strings.HasPrefix(w, g) && !wholePolicy(got, w[len(g):]):
+	case len(g) >= minRecognisable && len(g) < len(w) && strings.HasPrefix(w, g) && !wholePolicy(got, w[len(g):]):
 		return finding(Truncated, fmt.Sprintf("the value is cut after %d of %d octets", len(got), len(want)), e.whole()), true
-	case len(g) >= recognisable && len(g) < len(w) && strings.HasSuffix(w, g):
+	case len(g) >= minRecognisable && len(g) < len(w) && strings.HasSuffix(w, g):
 		return finding(Truncated, fmt.Sprintf("only the last %d of %d octets of the value are there", len(got), len(want)), e.whole()), true
 	case isKey(want):
 		return classifyKey(e, got)
@@ -119,8 +119,8 @@ func wholePolicy(got, rest string) bool {
 	return err == nil && (strings.HasPrefix(rest, ";") || strings.HasSuffix(strings.TrimSpace(got), ";"))
 }
 
-// recognisable is how many octets of a value are no coincidence.
-const recognisable = 6
+// minRecognisable is how many octets of a value are no coincidence.
+const minRecognisable = 6
 
 // quotingProblem finds a value that is right but for what a zone file or a web form
 // has around it.
@@ -162,17 +162,17 @@ func classifyKey(e ExpectedRecord, got string) (dnsclient.Finding, bool) {
 	case has != want.Public && strings.EqualFold(has, want.Public):
 		return finding(Case, "capitals became small letters or the reverse, which makes another key", e.asPrinted()), true
 	case has != want.Public:
-		return finding(OtherKey, e.whose(has), e.replace()), true
+		return finding(OtherKey, e.keyOwner(has), e.replace()), true
 	}
 	rec, err := keygen.ParseRecord(got)
 	if err != nil {
 		return finding(Damaged, "receivers do not read the record: "+strings.TrimPrefix(err.Error(), "key record: "), e.replace()), true
 	}
-	return finding(Damaged, unfit(rec, want), e.replace()), true
+	return finding(Damaged, whyUnusable(rec, want), e.replace()), true
 }
 
-// whose says which key stands in the place of ours.
-func (e ExpectedRecord) whose(public string) string {
+// keyOwner says which key stands in the place of ours.
+func (e ExpectedRecord) keyOwner(public string) string {
 	for _, selector := range slices.Sorted(maps.Keys(e.Keys)) {
 		if e.Keys[selector] == public {
 			return "the key of the selector " + selector + " stands there"

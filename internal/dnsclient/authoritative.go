@@ -116,8 +116,8 @@ func (c *Client) addressesOf(ctx context.Context, name string) []NameServer {
 	return list
 }
 
-// asks bounds the questions to one server: a lost datagram is no silence.
-const asks = 2
+// attempts bounds the questions to one server: a lost datagram is no silence.
+const attempts = 2
 
 // Ask puts a question to a name server itself and accepts only its own word.
 // The finding says what is wrong with the server as a whole.
@@ -127,7 +127,7 @@ func (c *Client) Ask(ctx context.Context, n NameServer, zone, name string, t uin
 	}
 	var m *dns.Msg
 	err := errors.New("not asked")
-	for range asks {
+	for range attempts {
 		if m, err = exchange(ctx, n.Address, Query(name, t, false), c.Timeout); err == nil || ctx.Err() != nil {
 			break
 		}
@@ -138,7 +138,7 @@ func (c *Client) Ask(ctx context.Context, n NameServer, zone, name string, t uin
 	case err != nil:
 		return nil, Finding{NoAnswer, "it does not answer: " + wireError(err, c.Timeout), "see that it runs and that port 53 is open, UDP and TCP"}
 	}
-	return m, judged(m, dnsname.TrimDot(zone))
+	return m, checkAuthority(m, dnsname.TrimDot(zone))
 }
 
 // wireError describes a failed exchange in few words.
@@ -152,8 +152,8 @@ func wireError(err error, timeout time.Duration) string {
 	return err.Error()
 }
 
-// judged refuses answers of a server that is not in charge of the zone.
-func judged(m *dns.Msg, zone string) Finding {
+// checkAuthority refuses answers of a server that is not in charge of the zone.
+func checkAuthority(m *dns.Msg, zone string) Finding {
 	switch {
 	case m.Rcode == dns.RcodeRefused:
 		return Finding{Refuses, "it refuses to answer for " + zone, "configure the zone " + zone + " there, or take its NS record out"}

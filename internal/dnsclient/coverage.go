@@ -36,7 +36,7 @@ var coverageTypes = []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeMX, dns.TypeTXT, d
 // server, without recursion: a resolver would remember that a name does not exist
 // yet.
 func FindCoverage(origin string, names []string, ours []state.Record, query func(name string, kind uint16) (*dns.Msg, error)) (Coverage, error) {
-	f := &finder{origin: origin, ours: ours, query: query}
+	f := &coverageFinder{origin: origin, ours: ours, query: query}
 	return f.cover(names)
 }
 
@@ -71,8 +71,8 @@ func (c *Client) Coverage(ctx context.Context, names []string, ours []state.Reco
 // UnusedName returns a name that nobody has, below the given one.
 func UnusedName(above string) string { return fmt.Sprintf("mailsetup-%08x.%s", rand.Uint32(), above) }
 
-// finder finds out which names exist in a zone, and its wildcards.
-type finder struct {
+// coverageFinder finds out which names exist in a zone, and its wildcards.
+type coverageFinder struct {
 	query  func(name string, kind uint16) (*dns.Msg, error)
 	origin string
 	ours   []state.Record
@@ -82,7 +82,7 @@ type finder struct {
 	found  Coverage
 }
 
-func (f *finder) cover(names []string) (Coverage, error) {
+func (f *coverageFinder) cover(names []string) (Coverage, error) {
 	f.exists, f.wild, f.found = map[string]bool{f.origin: true}, map[string][]state.Record{}, Coverage{Origin: f.origin}
 	if err := f.wildcard(f.origin); err != nil {
 		return Coverage{}, err
@@ -98,7 +98,7 @@ func (f *finder) cover(names []string) (Coverage, error) {
 		if !f.exists[dnsname.Parent(name)] {
 			continue // nor does anything below that
 		}
-		yes, err := f.existing(name)
+		yes, err := f.existsByItself(name)
 		if err != nil {
 			return Coverage{}, err
 		}
@@ -116,9 +116,9 @@ func (f *finder) cover(names []string) (Coverage, error) {
 
 // wildcard asks for the records of the wildcard below a name that exists, and
 // for what its alias leads to.
-func (f *finder) wildcard(name string) error {
+func (f *coverageFinder) wildcard(name string) error {
 	owner := wildcard.Owner(name)
-	list, there, err := f.all(owner)
+	list, there, err := f.allRecords(owner)
 	if err != nil || !there {
 		return err
 	}
@@ -126,7 +126,7 @@ func (f *finder) wildcard(name string) error {
 	f.found.Records = append(f.found.Records, list...)
 	for _, r := range list {
 		if r.Type == "CNAME" && dns.IsSubDomain(f.origin, r.Value) {
-			behind, _, err := f.all(r.Value)
+			behind, _, err := f.allRecords(r.Value)
 			if err != nil {
 				return err
 			}
@@ -136,20 +136,20 @@ func (f *finder) wildcard(name string) error {
 	return nil
 }
 
-// existing reports whether a name below one that exists does so by itself.
-func (f *finder) existing(name string) (bool, error) {
+// existsByItself reports whether a name below one that exists does so by itself.
+func (f *coverageFinder) existsByItself(name string) (bool, error) {
 	covering := f.wild[dnsname.Parent(name)]
 	if len(covering) == 0 { // whether it is ours alone makes no difference then
-		_, there, err := f.at(name, dns.TypeA)
+		_, there, err := f.recordsAt(name, dns.TypeA)
 		return there, err
 	}
-	list, _, err := f.all(name)
+	list, _, err := f.allRecords(name)
 	if err != nil {
 		return false, err
 	}
 	for _, r := range list {
 		byWildcard := slices.ContainsFunc(covering, func(w state.Record) bool { w.Name = name; return state.Same(w, r) })
-		if !byWildcard && !slices.ContainsFunc(f.ours, func(o state.Record) bool { return stands(o, r) }) {
+		if !byWildcard && !slices.ContainsFunc(f.ours, func(o state.Record) bool { return inPlaceOf(o, r) }) {
 			return true, nil
 		}
 	}
@@ -164,7 +164,7 @@ func (f *finder) existing(name string) (bool, error) {
 	}
 	// What is below a name that exists is not covered by what covers others.
 	some := UnusedName(name)
-	list, there, err := f.at(some, dns.StringToType[covering[0].Type])
+	list, there, err := f.recordsAt(some, dns.StringToType[covering[0].Type])
 	return !there || !answeredAll(list, covering[:1], some), err
 }
 
@@ -177,17 +177,17 @@ func answeredAll(list, covering []state.Record, name string) bool {
 }
 
 // published reports whether a record of ours stands at or below a name.
-func (f *finder) published(name string, covering []state.Record) (bool, error) {
+func (f *coverageFinder) published(name string, covering []state.Record) (bool, error) {
 	for _, o := range f.ours {
 		if !dns.IsSubDomain(name, o.Name) {
 			continue
 		}
-		list, _, err := f.at(o.Name, dns.StringToType[o.Type])
+		list, _, err := f.recordsAt(o.Name, dns.StringToType[o.Type])
 		if err != nil {
 			return false, err
 		}
 		if slices.ContainsFunc(list, func(r state.Record) bool {
-			return stands(o, r) && !slices.ContainsFunc(covering, func(w state.Record) bool { w.Name = r.Name; return state.Same(w, r) })
+			return inPlaceOf(o, r) && !slices.ContainsFunc(covering, func(w state.Record) bool { w.Name = r.Name; return state.Same(w, r) })
 		}) {
 			return true, nil
 		}
@@ -195,20 +195,20 @@ func (f *finder) published(name string, covering []state.Record) (bool, error) {
 	return false, nil
 }
 
-// stands reports whether a record stands where one of ours would: the same, or
+// inPlaceOf reports whether a record stands where one of ours would: the same, or
 // another text for the same purpose.
-func stands(ours, r state.Record) bool {
+func inPlaceOf(ours, r state.Record) bool {
 	if state.Same(ours, r) {
 		return true
 	}
 	return state.SameSet(ours, r) && r.Type == "TXT" && dnsname.Conflict(r.Name, r.Value, ours.Value)
 }
 
-// all returns the records at a name, an alias alone; there is false for a name that
+// allRecords returns the records at a name, an alias alone; there is false for a name that
 // neither exists nor is covered.
-func (f *finder) all(name string) (list []state.Record, there bool, err error) {
+func (f *coverageFinder) allRecords(name string) (list []state.Record, there bool, err error) {
 	for _, kind := range coverageTypes {
-		some, exists, err := f.at(name, kind)
+		some, exists, err := f.recordsAt(name, kind)
 		if err != nil || !exists {
 			return nil, false, err
 		}
@@ -220,8 +220,8 @@ func (f *finder) all(name string) (list []state.Record, there bool, err error) {
 	return list, true, nil
 }
 
-// at returns the records of a type at a name. A delegated name has none here.
-func (f *finder) at(name string, kind uint16) (list []state.Record, there bool, err error) {
+// recordsAt returns the records of a type at a name. A delegated name has none here.
+func (f *coverageFinder) recordsAt(name string, kind uint16) (list []state.Record, there bool, err error) {
 	m, err := f.query(name, kind)
 	switch {
 	case err != nil:

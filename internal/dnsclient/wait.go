@@ -47,7 +47,7 @@ func WaitServed(ctx context.Context, p state.Probe) error {
 		if err == nil {
 			return nil
 		}
-		if last == nil || !over(ctx) {
+		if last == nil || !expired(ctx) {
 			last = err // a question that was cut short says nothing
 		}
 		select {
@@ -61,9 +61,9 @@ func WaitServed(ctx context.Context, p state.Probe) error {
 	}
 }
 
-// over reports whether the time is up; a dial may notice that a little before
+// expired reports whether the time is up; a dial may notice that a little before
 // its context does.
-func over(ctx context.Context) bool {
+func expired(ctx context.Context) bool {
 	end, ok := ctx.Deadline()
 	return ctx.Err() != nil || ok && !time.Now().Before(end)
 }
@@ -129,7 +129,7 @@ func Serial(ctx context.Context, server, origin string) (uint32, error) {
 
 func rrsetServed(ctx context.Context, server string, want []state.Record) error {
 	name, rtype := want[0].Name, strings.ToUpper(want[0].Type)
-	served, err := serves(ctx, server, name, rtype)
+	served, err := askServed(ctx, server, name, rtype)
 	if err != nil {
 		return err
 	}
@@ -179,9 +179,9 @@ func recordGone(ctx context.Context, server string, gone state.Record) error {
 	return nil
 }
 
-// serves asks the server itself for the records at a name. An alias there is
+// askServed asks the server itself for the records at a name. An alias there is
 // an error: nothing else can be served beside it.
-func serves(ctx context.Context, server, name, rtype string) ([]state.Record, error) {
+func askServed(ctx context.Context, server, name, rtype string) ([]state.Record, error) {
 	t, ok := dns.StringToType[strings.ToUpper(rtype)]
 	if !ok {
 		return nil, fmt.Errorf("%s: unknown record type %q", name, rtype)
@@ -230,21 +230,21 @@ func DescribeValues(list, other []state.Record) string {
 	return strings.Join(out, ", ")
 }
 
-const shown = 72
+const maxShown = 72
 
 // Quote shortens a long text to the part around its first difference from
 // another.
 func Quote(s, other string) string {
-	if len(s) <= shown {
+	if len(s) <= maxShown {
 		return fmt.Sprintf("%q", s)
 	}
 	at := 0
 	for at < len(s) && at < len(other) && s[at] == other[at] {
 		at++
 	}
-	if at < shown/2 || other == "" {
-		return fmt.Sprintf("%q… (%d octets)", s[:shown], len(s))
+	if at < maxShown/2 || other == "" {
+		return fmt.Sprintf("%q… (%d octets)", s[:maxShown], len(s))
 	}
 	from := at - 16
-	return fmt.Sprintf("%q…%q… (%d octets, differs after %d)", s[:16], s[from:min(from+shown/2, len(s))], len(s), at)
+	return fmt.Sprintf("%q…%q… (%d octets, differs after %d)", s[:16], s[from:min(from+maxShown/2, len(s))], len(s), at)
 }

@@ -13,9 +13,9 @@ import (
 
 // List is a list of domains, with what is wrong with it.
 type List struct {
-	Names    []string // in A-labels, each once, in the order given
-	Twice    []string // those given again
-	Findings spec.Findings
+	Names      []string // in A-labels, each once, in the order given
+	Duplicates []string // those given again
+	Findings   spec.Findings
 
 	known map[string]bool
 }
@@ -34,7 +34,7 @@ func (l *List) Add(given, place string) {
 		l.known[name] = true
 		l.Names = append(l.Names, name)
 	default:
-		l.Twice = append(l.Twice, name)
+		l.Duplicates = append(l.Duplicates, name)
 	}
 }
 

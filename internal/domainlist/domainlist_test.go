@@ -16,8 +16,8 @@ func TestRead(t *testing.T) {
 	if want := []string{"lab.example", "shop.example", "xn--bcher-kva.example"}; !slices.Equal(l.Names, want) || l.Findings.Err() != nil {
 		t.Errorf("names %q, %v", l.Names, l.Findings.Err())
 	}
-	if !slices.Equal(l.Twice, []string{"lab.example"}) {
-		t.Errorf("twice %q", l.Twice)
+	if !slices.Equal(l.Duplicates, []string{"lab.example"}) {
+		t.Errorf("twice %q", l.Duplicates)
 	}
 }
 

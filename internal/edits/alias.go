@@ -20,7 +20,7 @@ func Alias(e state.AliasEdit, current []byte) ([]byte, error) {
 		text = aliasHeader
 	}
 	for _, s := range e.Set {
-		if err := plainAlias(s); err != nil {
+		if err := checkAlias(s); err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Path, err)
 		}
 		text = setAlias(text, s)
@@ -28,10 +28,10 @@ func Alias(e state.AliasEdit, current []byte) ([]byte, error) {
 	return []byte(text), nil
 }
 
-// plainAlias refuses what would be read as something else: a value that ends
+// checkAlias refuses what would be read as something else: a value that ends
 // its line, or a name that is a comment.
-func plainAlias(s state.Setting) error {
-	if err := plain("alias", s.Name); err != nil {
+func checkAlias(s state.Setting) error {
+	if err := checkPlain("alias", s.Name); err != nil {
 		return err
 	}
 	if strings.TrimSpace(s.Name) != s.Name || strings.HasPrefix(s.Name, "#") {
@@ -61,7 +61,7 @@ func setAlias(text string, s state.Setting) string {
 		}
 		return strings.Join(lines[:i], "") + head + strings.TrimSpace(s.Value) + "\n" + strings.Join(rest, "")
 	}
-	return closed(text) + aliasKey(s.Name) + ": " + strings.TrimSpace(s.Value) + "\n"
+	return withNewline(text) + aliasKey(s.Name) + ": " + strings.TrimSpace(s.Value) + "\n"
 }
 
 func splitLines(text string) []string {

@@ -38,8 +38,8 @@ func Pure(e state.Edit, current []byte) (out []byte, handled bool, err error) {
 	return out, true, err
 }
 
-// plain refuses text that could end a quoted string or a line early.
-func plain(what, s string) error {
+// checkPlain refuses text that could end a quoted string or a line early.
+func checkPlain(what, s string) error {
 	if s == "" {
 		return fmt.Errorf("%s is empty", what)
 	}
@@ -49,8 +49,8 @@ func plain(what, s string) error {
 	return nil
 }
 
-// closed returns text with a newline at its end, unless it is empty.
-func closed(text string) string {
+// withNewline returns text with a newline at its end, unless it is empty.
+func withNewline(text string) string {
 	if text == "" || strings.HasSuffix(text, "\n") {
 		return text
 	}

@@ -26,7 +26,7 @@ func ZoneStatement(e state.NamedEdit) string {
 // place. A statement for the zone that is not ours is an error: named refuses
 // two.
 func Named(e state.NamedEdit, current []byte) ([]byte, error) {
-	if err := plainZone(e); err != nil {
+	if err := checkZone(e); err != nil {
 		return nil, err
 	}
 	text := string(current)
@@ -35,18 +35,18 @@ func Named(e state.NamedEdit, current []byte) ([]byte, error) {
 		return nil, err
 	}
 	if start < 0 {
-		if declares(text, e.Origin) {
+		if declaresZone(text, e.Origin) {
 			return nil, fmt.Errorf("%s: has a zone %q that mailsetup did not write", e.Path, e.Origin)
 		}
 		if text != "" {
-			text = closed(text) + "\n"
+			text = withNewline(text) + "\n"
 		}
 		return []byte(text + ZoneStatement(e)), nil
 	}
-	if declares(text[:start]+text[end:], e.Origin) {
+	if declaresZone(text[:start]+text[end:], e.Origin) {
 		return nil, fmt.Errorf("%s: has zone %q twice, once not written by mailsetup", e.Path, e.Origin)
 	}
-	if serves(text[start:end], e) {
+	if isPrimaryWithFile(text[start:end], e) {
 		return current, nil
 	}
 	return []byte(text[:start] + ZoneStatement(e) + text[end:]), nil
@@ -55,7 +55,7 @@ func Named(e state.NamedEdit, current []byte) ([]byte, error) {
 // RemoveNamed returns named.conf text without our zone statement and the empty
 // line before it.
 func RemoveNamed(e state.NamedEdit, current []byte) ([]byte, error) {
-	if err := plainZone(e); err != nil {
+	if err := checkZone(e); err != nil {
 		return nil, err
 	}
 	text := string(current)
@@ -73,14 +73,14 @@ func RemoveNamed(e state.NamedEdit, current []byte) ([]byte, error) {
 	return []byte(before + text[end:]), nil
 }
 
-func plainZone(e state.NamedEdit) error {
-	if err := plain("zone", e.Origin); err != nil {
+func checkZone(e state.NamedEdit) error {
+	if err := checkPlain("zone", e.Origin); err != nil {
 		return err
 	}
 	if strings.ContainsAny(e.Origin, " /;{}") {
 		return fmt.Errorf("zone %q: not a domain name", e.Origin)
 	}
-	return plain("zone file", string(e.File))
+	return checkPlain("zone file", string(e.File))
 }
 
 // findBlock returns where our block starts and ends, -1 if there is none.
@@ -106,17 +106,17 @@ func findBlock(e state.NamedEdit, text string) (start, end int, err error) {
 	return -1, -1, nil
 }
 
-// declares reports whether there is a zone statement for the name outside
+// declaresZone reports whether there is a zone statement for the name outside
 // comments.
-func declares(text, origin string) bool {
+func declaresZone(text, origin string) bool {
 	statement := regexp.MustCompile(`(?i)(^|[\s;{}])zone\s+"?` + regexp.QuoteMeta(origin) + `\.?"?([\s{]|$)`)
 	return statement.MatchString(namedconf.Uncomment(text))
 }
 
-// serves reports whether our block makes the zone a primary one with the file.
-func serves(block string, e state.NamedEdit) bool {
+// isPrimaryWithFile reports whether our block makes the zone a primary one with the file.
+func isPrimaryWithFile(block string, e state.NamedEdit) bool {
 	code := namedconf.Uncomment(block)
 	kind := regexp.MustCompile(`(?i)[\s;{]type\s+(primary|master)\s*;`)
 	file := regexp.MustCompile(`(?i)[\s;{]file\s+"` + regexp.QuoteMeta(string(e.File)) + `"\s*;`)
-	return declares(block, e.Origin) && kind.MatchString(code) && file.MatchString(code)
+	return declaresZone(block, e.Origin) && kind.MatchString(code) && file.MatchString(code)
 }

@@ -93,7 +93,7 @@ func unitLines(text string) []unitLine {
 			}
 		}
 		of = 0
-		if l.of > 0 && goesOn(content) {
+		if l.of > 0 && continues(content) {
 			of = l.of
 			l.value = strings.TrimSuffix(l.value, "\\")
 		}
@@ -103,8 +103,8 @@ func unitLines(text string) []unitLine {
 	return lines
 }
 
-// goesOn reports whether the last backslash of a line is not itself escaped.
-func goesOn(line string) bool {
+// continues reports whether the last backslash of a line is not itself escaped.
+func continues(line string) bool {
 	n := len(line) - len(strings.TrimRight(line, "\\"))
 	return n%2 == 1
 }

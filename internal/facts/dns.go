@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"mailsetup/internal/detect"
+	"mailsetup/internal/detect/zones"
+	"mailsetup/internal/spfcheck"
 	"mailsetup/internal/state"
 	"mailsetup/steps/dns"
 	"mailsetup/steps/records"
@@ -17,7 +19,7 @@ import (
 // records that are there mean for this server.
 func (c *Collector) lookUpDNS(ctx context.Context, r Request, f *state.Facts) {
 	names := r.namesToResolve(f.FQDN)
-	q := detect.SPFQuery{Zones: f.Zones, Addresses: r.Spec.Host.Addresses, Planned: records.Planned(r.Spec)}
+	q := spfcheck.Query{Zones: f.Zones, Addresses: r.Spec.Host.Addresses, Planned: records.Planned(r.Spec)}
 	policies := []string{}
 	for _, name := range names {
 		if _, err := netip.ParseAddr(name); err == nil {
@@ -38,14 +40,14 @@ func (c *Collector) lookUpDNS(ctx context.Context, r Request, f *state.Facts) {
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { f.Live = detect.Live(ctx, c.client, append(policies, names...)) })
-	wg.Go(func() { f.SPF = detect.SPF(ctx, c.client, q) })
+	wg.Go(func() { f.SPF = spfcheck.Evaluate(ctx, c.client, q) })
 	wg.Wait()
 }
 
-// LookAtWildcards finds out what the wildcards of zones answer whose records are
+// GatherWildcards finds out what the wildcards of zones answer whose records are
 // printed, into the facts of the steps' input.
-func (c *Collector) LookAtWildcards(ctx context.Context, in *step.Input) {
+func (c *Collector) GatherWildcards(ctx context.Context, in *step.Input) {
 	if c.m.Image == nil {
-		in.Facts.Covered = detect.Covered(ctx, c.Client(), dns.WildcardQueries(*in))
+		in.Facts.Covered = zones.Covered(ctx, c.Client(), dns.WildcardQueries(*in))
 	}
 }

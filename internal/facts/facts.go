@@ -57,7 +57,7 @@ type Collector struct {
 func New(m *machine.Machine) *Collector { return &Collector{m: m} }
 
 // Close ends what was begun ahead.
-func (c *Collector) Close() { c.prefetched.end() }
+func (c *Collector) Close() { c.prefetched.stop() }
 
 // files are those whose content steps look at.
 var files = []state.Path{signer.ConfFile, "/etc/aliases", "/etc/mailname", "/etc/bind/named.conf.local"}
@@ -136,8 +136,8 @@ func (c *Collector) pristine(f state.Facts) plan.FileHashes {
 	return plan.FileHashes{signer.ConfFile: plan.Hash(o.Content)}
 }
 
-func (c *Collector) look(ctx context.Context, zoneNames []string) (state.Facts, error) {
-	return detect.Machine(ctx, withoutSystemd{c.m.Sys}, detect.Options{Files: files, Origins: zoneNames})
+func (c *Collector) detect(ctx context.Context, zoneNames []string) (state.Facts, error) {
+	return detect.Machine(ctx, withoutSystemd{c.m.Sys}, source.Options{Files: files, Origins: zoneNames})
 }
 
 // Source is a system as detect looks at it.

@@ -376,11 +376,11 @@ func TestKeysOfUpdatesNeedRoot(t *testing.T) {
 	s := newServer(t)
 	s.Machine.Sys = machine.Unprivileged{System: s.Mem}
 	in := updates(t)
-	err := facts.New(s.Machine).LookAtUpdates(t.Context(), &in, nil)
+	err := facts.New(s.Machine).GatherUpdates(t.Context(), &in, nil)
 	if err == nil || !strings.HasPrefix(err.Error(), "only root may read the keys") || !slices.Equal(hint.Of(err), []string{"sudo mailsetup init --dry-run"}) {
 		t.Errorf("error %v, hints %q", err, hint.Of(err))
 	}
-	if err := facts.New(s.Machine).LookAtUpdates(t.Context(), &in, []step.Step{{Name: "Tables"}}); err != nil {
+	if err := facts.New(s.Machine).GatherUpdates(t.Context(), &in, []step.Step{{Name: "Tables"}}); err != nil {
 		t.Errorf("a step that is about no record: %v", err)
 	}
 }
@@ -417,7 +417,7 @@ func TestADirectoryIsNotLookedUpInDNS(t *testing.T) {
 		t.Errorf("refreshed: %+v, %v", again.Facts, err)
 	}
 	in := updates(t)
-	if err := c.LookAtUpdates(t.Context(), &in, nil); !hint.IsUsage(err) || !strings.HasPrefix(err.Error(), "--root works on files") {
+	if err := c.GatherUpdates(t.Context(), &in, nil); !hint.IsUsage(err) || !strings.HasPrefix(err.Error(), "--root works on files") {
 		t.Errorf("updates: %v", err)
 	}
 }

@@ -43,7 +43,7 @@ func (c *Collector) Prefetch(ctx context.Context, guess func(spec.Host) []string
 	c.prefetched = p
 	go func() {
 		defer close(p.done)
-		p.facts, p.err = c.look(ctx, p.zoneNames)
+		p.facts, p.err = c.detect(ctx, p.zoneNames)
 	}()
 	return nil
 }
@@ -58,12 +58,12 @@ func (c *Collector) machineFacts(ctx context.Context, zoneNames []string) (state
 		p.cancel()
 		return p.facts, p.err
 	}
-	p.end()
-	return c.look(ctx, zoneNames)
+	p.stop()
+	return c.detect(ctx, zoneNames)
 }
 
-// end gives up, and waits until nothing runs any more.
-func (p *prefetch) end() {
+// stop gives up, and waits until nothing runs any more.
+func (p *prefetch) stop() {
 	if p != nil {
 		p.cancel()
 		<-p.done

@@ -50,14 +50,14 @@ func (p Elapsed) Advance(l Ledger, now BootTime) Elapsed {
 	out := Elapsed{Read: now, Keys: map[string]StageTime{}}
 	for domain, keys := range l {
 		for _, k := range keys {
-			name := place(domain, k)
+			name := keyID(domain, k)
 			if at, ok := p.Notified[name]; ok && (k.Stage == Staged || k.Stage == Publishing || k.Stage == Revoked) {
 				out = out.MarkNotified(domain, k, at)
 			}
-			if !waits(k) {
+			if !isTimed(k) {
 				continue
 			}
-			in := StageTime{Stage: k.Stage, Since: stamp(k.Since[k.Stage])}
+			in := StageTime{Stage: k.Stage, Since: fileTime(k.Since[k.Stage])}
 			if was, ok := p.Keys[name]; ok && was.Stage == in.Stage && was.Since.Equal(in.Since) {
 				in.Elapsed = was.Elapsed + elapsed
 			}
@@ -73,13 +73,13 @@ func (p Elapsed) MarkNotified(domain string, k Key, at time.Time) Elapsed {
 	if p.Notified == nil {
 		p.Notified = map[string]time.Time{}
 	}
-	p.Notified[place(domain, k)] = stamp(at)
+	p.Notified[keyID(domain, k)] = fileTime(at)
 	return p
 }
 
 // LastNotified returns when the administrator was last told of a key.
 func (p Elapsed) LastNotified(domain string, k Key) (at time.Time, ok bool) {
-	at, ok = p.Notified[place(domain, k)]
+	at, ok = p.Notified[keyID(domain, k)]
 	return at, ok
 }
 
@@ -88,23 +88,23 @@ func (p Elapsed) LastNotified(domain string, k Key) (at time.Time, ok bool) {
 func (p Elapsed) InStage(domain string, keys []Key) map[string]time.Duration {
 	out := map[string]time.Duration{}
 	for _, k := range keys {
-		if in, ok := p.Keys[place(domain, k)]; ok && in.Stage == k.Stage {
+		if in, ok := p.Keys[keyID(domain, k)]; ok && in.Stage == k.Stage {
 			out[k.Selector] = in.Elapsed
 		}
 	}
 	return out
 }
 
-func place(domain string, k Key) string { return domain + " " + k.Selector }
+func keyID(domain string, k Key) string { return domain + " " + k.Selector }
 
-// waits reports whether something depends on how long the key is in its stage.
-func waits(k Key) bool {
+// isTimed reports whether something depends on how long the key is in its stage.
+func isTimed(k Key) bool {
 	return k.Stage == Published || k.Stage == Active || k.Stage == Draining || k.Stage == Revoked
 }
 
-// Same reports whether two counts are of the same keys in the same stages, at
+// SameStages reports whether two counts are of the same keys in the same stages, at
 // readings so close that the later one need not be written down.
-func (p Elapsed) Same(later Elapsed, close time.Duration) bool {
+func (p Elapsed) SameStages(later Elapsed, close time.Duration) bool {
 	return p.Read.Boot == later.Read.Boot && later.Read.At-p.Read.At < close && p.Read.At <= later.Read.At &&
 		maps.EqualFunc(p.Keys, later.Keys, func(a, b StageTime) bool { return a.Stage == b.Stage && a.Since.Equal(b.Since) })
 }
@@ -129,7 +129,7 @@ func ParseElapsed(text []byte) (Elapsed, error) {
 	if err := json.Unmarshal(text, &doc); err != nil {
 		return Elapsed{}, fmt.Errorf("parse passed time: %w", err)
 	}
-	out := Elapsed{Read: BootTime{Boot: doc.Boot, At: seconds(doc.At)}, Keys: make(map[string]StageTime, len(doc.Keys)), Notified: stamps(doc.Notified)}
+	out := Elapsed{Read: BootTime{Boot: doc.Boot, At: seconds(doc.At)}, Keys: make(map[string]StageTime, len(doc.Keys)), Notified: fileTimes(doc.Notified)}
 	for name, in := range doc.Keys {
 		if in.Elapsed < 0 || in.Elapsed > maxElapsed {
 			return Elapsed{}, fmt.Errorf("parse passed time: %s: %v seconds make no sense", name, in.Elapsed)
@@ -146,9 +146,9 @@ func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Se
 
 // MarshalElapsed writes the file.
 func MarshalElapsed(p Elapsed) []byte {
-	doc := elapsedDocument{Boot: p.Read.Boot, At: p.Read.At.Seconds(), Keys: make(map[string]elapsedStage, len(p.Keys)), Notified: stamps(p.Notified)}
+	doc := elapsedDocument{Boot: p.Read.Boot, At: p.Read.At.Seconds(), Keys: make(map[string]elapsedStage, len(p.Keys)), Notified: fileTimes(p.Notified)}
 	for name, in := range p.Keys {
-		doc.Keys[name] = elapsedStage{Stage: in.Stage, Since: stamp(in.Since), Elapsed: in.Elapsed.Seconds()}
+		doc.Keys[name] = elapsedStage{Stage: in.Stage, Since: fileTime(in.Since), Elapsed: in.Elapsed.Seconds()}
 	}
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)

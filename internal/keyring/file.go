@@ -75,7 +75,7 @@ func (r record) key() Key {
 		File: r.File, Adopted: r.Adopted, Compromised: r.Compromised, Stage: r.Stage, Since: r.Since,
 	}
 	for stage, t := range k.Since { // nobody else has it
-		k.Since[stage] = stamp(t)
+		k.Since[stage] = fileTime(t)
 	}
 	if r.Seen != nil {
 		k.Seen = r.Seen.UTC()
@@ -93,7 +93,7 @@ func MarshalDomain(keys []Key) []byte {
 			File: k.File, Adopted: k.Adopted, Compromised: k.Compromised, Stage: k.Stage, Since: utc(k.Since),
 		}
 		if !k.Seen.IsZero() {
-			seen := stamp(k.Seen)
+			seen := fileTime(k.Seen)
 			r.Seen = &seen
 		}
 		doc.Keys = append(doc.Keys, r)
@@ -114,14 +114,14 @@ func utc(since map[Stage]time.Time) map[Stage]time.Time {
 	}
 	out := make(map[Stage]time.Time, len(since))
 	for stage, t := range since {
-		out[stage] = stamp(t)
+		out[stage] = fileTime(t)
 	}
 	return out
 }
 
-// stamp is a time as the file keeps it: UTC, whole seconds, and within the
+// fileTime is a time as the file keeps it: UTC, whole seconds, and within the
 // years that JSON can write, which a clock gone mad might leave.
-func stamp(t time.Time) time.Time {
+func fileTime(t time.Time) time.Time {
 	t = t.UTC().Truncate(time.Second)
 	last := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 	switch {

@@ -90,7 +90,7 @@ func ParseLastCheck(text []byte) (LastCheck, error) {
 	if err := json.Unmarshal(text, &doc); err != nil {
 		return LastCheck{}, fmt.Errorf("parse last check: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
-	c := LastCheck{At: doc.At.UTC(), OK: doc.OK, Found: doc.Found, Seen: stamps(doc.Seen)}
+	c := LastCheck{At: doc.At.UTC(), OK: doc.OK, Found: doc.Found, Seen: fileTimes(doc.Seen)}
 	if doc.Watch != nil {
 		c.Watch = *doc.Watch
 	}
@@ -103,7 +103,7 @@ func MarshalLastCheck(c LastCheck) []byte {
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	doc := lastCheckDocument{At: stamp(c.At), OK: c.OK, Found: c.Found, Seen: stamps(c.Seen)}
+	doc := lastCheckDocument{At: fileTime(c.At), OK: c.OK, Found: c.Found, Seen: fileTimes(c.Seen)}
 	if w := c.Watch; len(w.SeenComplete)+len(w.AdminRecords)+len(w.Problems)+len(w.Notified)+len(w.Restored) > 0 {
 		doc.Watch = &w
 	}
@@ -112,13 +112,13 @@ func MarshalLastCheck(c LastCheck) []byte {
 	return out.Bytes()
 }
 
-func stamps(seen map[string]time.Time) map[string]time.Time {
+func fileTimes(seen map[string]time.Time) map[string]time.Time {
 	if len(seen) == 0 {
 		return nil
 	}
 	out := make(map[string]time.Time, len(seen))
 	for selector, t := range seen {
-		out[selector] = stamp(t)
+		out[selector] = fileTime(t)
 	}
 	return out
 }

@@ -160,8 +160,8 @@ func (k Key) Drained(now time.Time, drain time.Duration) bool {
 // EqualOnDisk reports whether two lists of keys make the same file.
 func EqualOnDisk(a, b []Key) bool {
 	return slices.EqualFunc(a, b, func(x, y Key) bool {
-		since := maps.EqualFunc(x.Since, y.Since, func(s, t time.Time) bool { return stamp(s).Equal(stamp(t)) })
-		seen := x.Seen.IsZero() == y.Seen.IsZero() && stamp(x.Seen).Equal(stamp(y.Seen))
+		since := maps.EqualFunc(x.Since, y.Since, func(s, t time.Time) bool { return fileTime(s).Equal(fileTime(t)) })
+		seen := x.Seen.IsZero() == y.Seen.IsZero() && fileTime(x.Seen).Equal(fileTime(y.Seen))
 		x.Since, x.Seen, y.Since, y.Seen = nil, time.Time{}, nil, time.Time{}
 		return since && seen && reflect.DeepEqual(x, y)
 	})
@@ -191,9 +191,9 @@ func Validate(keys []Key) error {
 	return nil
 }
 
-// tail is how many random characters tell selectors of one month apart: 36^4
+// suffixLength is how many random characters tell selectors of one month apart: 36^4
 // are 1.7 million.
-const tail = 4
+const suffixLength = 4
 
 // attempts bounds the search for a free selector, so that a function that
 // calls everything taken cannot hang the program.
@@ -209,7 +209,7 @@ func ChooseSelector(now time.Time, taken func(selector string) bool, random func
 		if !taken(selector) {
 			return selector
 		}
-		selector = month + "-" + random(tail)
+		selector = month + "-" + random(suffixLength)
 	}
 	return selector
 }

@@ -176,9 +176,9 @@ func TestPassed(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "written and read", again, p)
-	equal(t, "the same a minute later", p.Same(p.Advance(ledger, BootTime{"y", 1001*time.Hour + time.Minute}), time.Hour), true)
-	equal(t, "the same an hour later", p.Same(p.Advance(ledger, BootTime{"y", 1002 * time.Hour}), time.Hour), false)
-	equal(t, "the same after a boot", p.Same(p.Advance(ledger, BootTime{"z", 1001 * time.Hour}), time.Hour), false)
+	equal(t, "the same a minute later", p.SameStages(p.Advance(ledger, BootTime{"y", 1001*time.Hour + time.Minute}), time.Hour), true)
+	equal(t, "the same an hour later", p.SameStages(p.Advance(ledger, BootTime{"y", 1002 * time.Hour}), time.Hour), false)
+	equal(t, "the same after a boot", p.SameStages(p.Advance(ledger, BootTime{"z", 1001 * time.Hour}), time.Hour), false)
 
 	// Drained again after a rollback: another stay in the same stage.
 	ledger["shop.example"][0] = aged("a", Draining, day(5))

@@ -43,9 +43,9 @@ func (c *cursor) record() (r record) {
 		case "file":
 			r.File = c.text()
 		case "adopted":
-			r.Adopted = c.truth()
+			r.Adopted = c.boolean()
 		case "compromised":
-			r.Compromised = c.truth()
+			r.Compromised = c.boolean()
 		case "stage":
 			r.Stage = Stage(c.text())
 		case "seen":
@@ -131,7 +131,7 @@ func (c *cursor) number() int {
 	return n
 }
 
-func (c *cursor) truth() bool {
+func (c *cursor) boolean() bool {
 	yes := c.skip("true")
 	if !yes {
 		c.expect("false")

@@ -14,9 +14,9 @@ import (
 	"mailsetup/internal/system"
 )
 
-// obstacle says why no message may be sent: it could leave the machine or reach
+// whyNotSent says why no message may be sent: it could leave the machine or reach
 // a person. It chooses the sender.
-func (p *probe) obstacle(ctx context.Context, signers []state.Signer) string {
+func (p *probe) whyNotSent(ctx context.Context, signers []state.Signer) string {
 	if len(signers) == 0 {
 		return "no key signs yet"
 	}
@@ -171,16 +171,16 @@ func (p *probe) canonical(ctx context.Context, from string) (string, error) {
 	return "", nil
 }
 
-// elsewhere are the actions of header_checks(5) and access(5) after which the
+// divertingActions are the actions of header_checks(5) and access(5) after which the
 // message does not go its way, or not alone.
-var elsewhere = []string{"REDIRECT", "BCC", "HOLD", "DISCARD", "REJECT"}
+var divertingActions = []string{"REDIRECT", "BCC", "HOLD", "DISCARD", "REJECT"}
 
 // diverts reports whether the result of a table is one of them, or sends the
 // message to a filter on another machine.
 func (p *probe) diverts(result string) bool {
 	action, rest, _ := strings.Cut(result, " ")
 	action = strings.ToUpper(action)
-	return slices.Contains(elsewhere, action) || action == "FILTER" && !p.local(rest)
+	return slices.Contains(divertingActions, action) || action == "FILTER" && !p.local(rest)
 }
 
 // inspected looks for checks of the content that divert the message.

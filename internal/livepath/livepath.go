@@ -79,8 +79,8 @@ const (
 	// scans them included.
 	sendWithin   = 20 * time.Second
 	arriveWithin = 30 * time.Second
-	// mostTransports bounds the deliveries of one message.
-	mostTransports = 10
+	// maxTransports bounds the deliveries of one message.
+	maxTransports = 10
 )
 
 // Probe sends the messages. An error says that the probe itself failed; what it
@@ -92,17 +92,17 @@ func Probe(ctx context.Context, m Machine, r Request) (Result, error) {
 	nonce := newNonce()
 	transports := route.Transports(r.Postfix)
 	p := &probe{
-		m: m, postfix: r.Postfix, smtp: r.SMTP, nonce: nonce, transports: transports[:min(len(transports), mostTransports)],
+		m: m, postfix: r.Postfix, smtp: r.SMTP, nonce: nonce, transports: transports[:min(len(transports), maxTransports)],
 		sender: "mailsetup-" + nonce + "@" + route.Domain,
 	}
-	if reason := p.obstacle(ctx, r.Signers); reason != "" {
+	if reason := p.whyNotSent(ctx, r.Signers); reason != "" {
 		return Result{Unsent: reason}, ctx.Err()
 	}
 	sink, err := listen(nonce, p.wraps())
 	if err != nil {
 		return Result{Unsent: err.Error()}, nil
 	}
-	if err := mark(m, nonce); err != nil {
+	if err := saveNonce(m, nonce); err != nil {
 		sink.close()
 		return Result{Unsent: fmt.Sprintf("what to take out of the queue afterwards could not be written down: %v", err)}, nil
 	}
@@ -112,7 +112,7 @@ func Probe(ctx context.Context, m Machine, r Request) (Result, error) {
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendWithin)
 	defer cancel()
 	if sink.count() == len(res.Deliveries) && len(res.Refused) == 0 {
-		err = unmark(m) // all were taken and have arrived, so none is queued
+		err = removeNonce(m) // all were taken and have arrived, so none is queued
 	} else {
 		err = Clean(after, m)
 	}
@@ -149,13 +149,13 @@ func (p *probe) send(ctx context.Context, sink *sink) Result {
 	res := Result{Refused: map[Way]string{}}
 	var sent []message
 	for _, way := range []Way{Sendmail, Port25} {
-		if reason := p.closed(ctx, way); reason != "" {
+		if reason := p.whyClosed(ctx, way); reason != "" {
 			res.Refused[way] = reason
 			continue
 		}
 		for _, eight := range []bool{false, true} {
 			m := p.compose(way, eight, len(sent))
-			if reason := p.hand(ctx, m); reason != "" {
+			if reason := p.submit(ctx, m); reason != "" {
 				res.Refused[way] = reason
 				break
 			}
@@ -167,8 +167,8 @@ func (p *probe) send(ctx context.Context, sink *sink) Result {
 	for _, m := range sent {
 		for _, t := range p.transports {
 			d := Delivery{Way: m.way, Transport: t, EightBit: m.eight, Signer: p.from(m.way)}
-			if data, ok := sink.got(m.tag, t); ok {
-				d.judge(m, data)
+			if data, ok := sink.received(m.tag, t); ok {
+				d.inspect(m, data)
 			} else {
 				d.Missing = reasons.of(t)
 			}
@@ -202,7 +202,7 @@ func (p *probe) wait(ctx context.Context, sink *sink, n int) {
 			continue
 		}
 		look *= 2
-		if q, err := queued(ctx, p.m, p.nonce); err == nil && !slices.ContainsFunc(q, entry.moving) {
+		if q, err := queued(ctx, p.m, p.nonce); err == nil && !slices.ContainsFunc(q, entry.isActive) {
 			return
 		}
 	}
@@ -221,7 +221,7 @@ func (p *probe) reasons(ctx context.Context, sink *sink, n int) reasons {
 	for _, e := range q {
 		for _, r := range e.Recipients {
 			name, _, _ := strings.Cut(r.Address, "@")
-			all[name] = e.waits(r.Reason)
+			all[name] = e.delayReason(r.Reason)
 		}
 	}
 	return all

@@ -51,8 +51,8 @@ func (p *probe) compose(way Way, eight bool, n int) message {
 	return m
 }
 
-// closed says why a way is not tried.
-func (p *probe) closed(ctx context.Context, way Way) string {
+// whyClosed says why a way is not tried.
+func (p *probe) whyClosed(ctx context.Context, way Way) string {
 	switch {
 	case way == Sendmail:
 		return ""
@@ -62,8 +62,8 @@ func (p *probe) closed(ctx context.Context, way Way) string {
 	return p.access(ctx)
 }
 
-// hand gives a message to Postfix. It says why Postfix did not take it.
-func (p *probe) hand(ctx context.Context, m message) (refused string) {
+// submit gives a message to Postfix. It says why Postfix did not take it.
+func (p *probe) submit(ctx context.Context, m message) (refused string) {
 	ctx, cancel := context.WithTimeout(ctx, sendWithin)
 	defer cancel()
 	if m.way == Sendmail {
@@ -92,7 +92,7 @@ func (p *probe) bySendmail(ctx context.Context, m message) string {
 }
 
 func (p *probe) bySMTP(ctx context.Context, m message) string {
-	if err := p.talk(ctx, m); err != nil {
+	if err := p.smtpDialogue(ctx, m); err != nil {
 		if said := new(smtp.SMTPError); errors.As(err, &said) {
 			err = fmt.Errorf("%d %s", said.Code, said.Message)
 		}
@@ -101,7 +101,7 @@ func (p *probe) bySMTP(ctx context.Context, m message) string {
 	return ""
 }
 
-func (p *probe) talk(ctx context.Context, m message) error {
+func (p *probe) smtpDialogue(ctx context.Context, m message) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.smtp)
 	if err != nil {
 		return err

@@ -15,39 +15,39 @@ import (
 	"mailsetup/internal/system"
 )
 
-// marker holds the nonce of a probe while it runs. One that was killed leaves it,
+// nonceFile holds the nonce of a probe while it runs. One that was killed leaves it,
 // so that the next run can take its messages out of the queue.
-const marker = state.ProbeFile
+const nonceFile = state.ProbeFile
 
 var nonces = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
-func mark(m Machine, nonce string) error {
-	err := m.Create(marker, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: []byte(nonce + "\n")})
+func saveNonce(m Machine, nonce string) error {
+	err := m.Create(nonceFile, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: []byte(nonce + "\n")})
 	if err != nil {
 		return err
 	}
-	return m.Sync(marker)
+	return m.Sync(nonceFile)
 }
 
-func unmark(m Machine) error { return m.Remove(marker) }
+func removeNonce(m Machine) error { return m.Remove(nonceFile) }
 
 // Clean takes the messages of a probe that was killed out of the queue. It looks
 // at one file where there was none.
 func Clean(ctx context.Context, m Machine) error {
-	o, err := m.Read(marker)
+	o, err := m.Read(nonceFile)
 	if err != nil || o.Kind == state.Absent {
 		return err
 	}
 	nonce := strings.TrimSpace(string(o.Content))
 	if o.Kind != state.Regular || !nonces.MatchString(nonce) && nonce != "" {
-		return fmt.Errorf("%s: not written by a probe", marker)
+		return fmt.Errorf("%s: not written by a probe", nonceFile)
 	}
 	if nonce != "" { // it may have been killed while writing
 		if err := remove(ctx, m, nonce); err != nil {
 			return fmt.Errorf("take the messages of a probe out of the queue: %w", err)
 		}
 	}
-	return unmark(m)
+	return removeNonce(m)
 }
 
 // remove deletes by queue ID what belongs to a probe. A message is on its way
@@ -91,13 +91,13 @@ type entry struct {
 
 var queueIDs = regexp.MustCompile(`^[0-9A-Za-z]{6,}$`)
 
-// moving tells whether Postfix is at work on the message.
-func (e entry) moving() bool {
+// isActive tells whether Postfix is at work on the message.
+func (e entry) isActive() bool {
 	return e.Queue != "deferred" && e.Queue != "hold" && e.Queue != "corrupt"
 }
 
-// waits says what the message waits for.
-func (e entry) waits(reason string) string {
+// delayReason says what the message waits for.
+func (e entry) delayReason(reason string) string {
 	switch {
 	case reason != "":
 		return reason

@@ -56,7 +56,7 @@ func TestCleanTakesWhatIsOfTheProbe(t *testing.T) {
 	if err := Clean(t.Context(), m); err != nil || len(m.ran) > 0 {
 		t.Fatalf("without a marker: %v, ran %q", err, m.ran)
 	}
-	m.Put(marker, state.Object{Kind: state.Regular, Mode: 0o600, Content: []byte("0123456789abcdef\n")})
+	m.Put(nonceFile, state.Object{Kind: state.Regular, Mode: 0o600, Content: []byte("0123456789abcdef\n")})
 	if err := Clean(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
@@ -64,14 +64,14 @@ func TestCleanTakesWhatIsOfTheProbe(t *testing.T) {
 	if want := []string{"postsuper -d - <AAAAAA1|CCCCCC3|"}; !slices.Equal(deleted, want) {
 		t.Errorf("ran %q, want %q", deleted, want)
 	}
-	if o, err := m.Read(marker); err != nil || o.Kind != state.Absent {
+	if o, err := m.Read(nonceFile); err != nil || o.Kind != state.Absent {
 		t.Errorf("the marker is still there: %v, %v", o.Kind, err)
 	}
 }
 
 func TestCleanLeavesWhatIsNoMarker(t *testing.T) {
 	m := &postfix{Mem: systemtest.NewMem()}
-	m.Put(marker, state.Object{Kind: state.Regular, Mode: 0o600, Content: []byte("ALL\n")})
+	m.Put(nonceFile, state.Object{Kind: state.Regular, Mode: 0o600, Content: []byte("ALL\n")})
 	if err := Clean(t.Context(), m); err == nil || len(m.ran) > 0 {
 		t.Errorf("%v, ran %q", err, m.ran)
 	}

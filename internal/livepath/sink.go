@@ -41,8 +41,8 @@ type arrival struct {
 	data      []byte
 }
 
-// largest is how many octets of a message the sink takes.
-const largest = 1 << 20
+// maxMessage is how many octets of a message the sink takes.
+const maxMessage = 1 << 20
 
 // listen starts the sink. With wrapped, clients may begin with TLS.
 func listen(nonce string, wrapped bool) (*sink, error) {
@@ -63,11 +63,11 @@ func serve(l net.Listener, nonce string, wrapped bool) (*sink, error) {
 	s.server = smtp.NewServer(s)
 	s.server.Domain = "mailsetup.invalid"
 	s.server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
-	s.server.MaxMessageBytes, s.server.MaxRecipients = largest, 4*mostTransports
+	s.server.MaxMessageBytes, s.server.MaxRecipients = maxMessage, 4*maxTransports
 	s.server.ReadTimeout, s.server.WriteTimeout = sendWithin, sendWithin
 	s.server.ErrorLog = log.New(io.Discard, "", 0)
 	if wrapped {
-		l = &sniffer{Listener: l, config: s.server.TLSConfig}
+		l = &tlsDetector{Listener: l, config: s.server.TLSConfig}
 	}
 	go func() { _ = s.server.Serve(l) }()
 	return s, nil
@@ -76,7 +76,7 @@ func serve(l net.Listener, nonce string, wrapped bool) (*sink, error) {
 // close ends the sessions that are still open. A client that has said QUIT, or is
 // about to, gets its answer: without it Postfix would keep the message.
 func (s *sink) close() {
-	for end := time.Now().Add(farewell); time.Now().Before(end) && s.sessions() > 0; {
+	for end := time.Now().Add(closeTimeout); time.Now().Before(end) && s.sessions() > 0; {
 		time.Sleep(time.Millisecond)
 	}
 	_ = s.server.Close()
@@ -95,9 +95,9 @@ func (s *sink) opened(n int) {
 	s.open += n
 }
 
-// farewell is how long clients have to end their sessions. Postfix may keep some
+// closeTimeout is how long clients have to end their sessions. Postfix may keep some
 // open for further messages (smtp_connection_cache_on_demand).
-const farewell = 200 * time.Millisecond
+const closeTimeout = 200 * time.Millisecond
 
 // certificate is self-signed: opportunistic TLS asks for no more.
 func certificate() (tls.Certificate, error) {
@@ -121,8 +121,8 @@ func (s *sink) count() int {
 	return len(s.all)
 }
 
-// got returns the message with a tag that came by a transport.
-func (s *sink) got(tag, transport string) ([]byte, bool) {
+// received returns the message with a tag that came by a transport.
+func (s *sink) received(tag, transport string) ([]byte, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := slices.IndexFunc(s.all, func(a arrival) bool {
@@ -171,7 +171,7 @@ func (d *delivery) Rcpt(to string, _ *smtp.RcptOptions) error {
 
 // Data implements smtp.Session.
 func (d *delivery) Data(r io.Reader) error {
-	data, err := io.ReadAll(io.LimitReader(r, largest))
+	data, err := io.ReadAll(io.LimitReader(r, maxMessage))
 	if err != nil {
 		return err
 	}
@@ -203,26 +203,26 @@ func (d *delivery) Logout() error {
 	return nil
 }
 
-// sniffer tells clients that begin with TLS from those that wait for a greeting.
-type sniffer struct {
+// tlsDetector tells clients that begin with TLS from those that wait for a greeting.
+type tlsDetector struct {
 	net.Listener
 	config *tls.Config
 }
 
-// patience is how long a client that begins with TLS may take for its first octet.
-const patience = 200 * time.Millisecond
+// firstOctetTimeout is how long a client that begins with TLS may take for its first octet.
+const firstOctetTimeout = 200 * time.Millisecond
 
 // Accept implements net.Listener.
-func (s *sniffer) Accept() (net.Conn, error) {
+func (s *tlsDetector) Accept() (net.Conn, error) {
 	conn, err := s.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
 	first := make([]byte, 1)
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	_ = conn.SetReadDeadline(time.Now().Add(firstOctetTimeout))
 	n, _ := conn.Read(first)
 	_ = conn.SetReadDeadline(time.Time{})
-	begun := &begunConn{Conn: conn, first: first[:n]}
+	begun := &prefixedConn{Conn: conn, first: first[:n]}
 	const handshake = 22 // ContentType of RFC 8446 section 5.1
 	if n == 1 && first[0] == handshake {
 		return tls.Server(begun, s.config), nil
@@ -230,14 +230,14 @@ func (s *sniffer) Accept() (net.Conn, error) {
 	return begun, nil
 }
 
-// begunConn gives back what was read of it.
-type begunConn struct {
+// prefixedConn gives back what was read of it.
+type prefixedConn struct {
 	net.Conn
 	first []byte
 }
 
 // Read implements net.Conn.
-func (c *begunConn) Read(b []byte) (int, error) {
+func (c *prefixedConn) Read(b []byte) (int, error) {
 	if len(c.first) > 0 {
 		n := copy(b, c.first)
 		c.first = c.first[n:]

@@ -59,10 +59,10 @@ func TestSinkTakesTheMessagesOfItsProbe(t *testing.T) {
 			if err := c.Noop(); err != nil { // answered after the message was counted
 				t.Fatal(err)
 			}
-			if data, ok := s.got(testNonce+"-0", "relay"); !ok || string(data) != text {
+			if data, ok := s.received(testNonce+"-0", "relay"); !ok || string(data) != text {
 				t.Errorf("got %q, %v", data, ok)
 			}
-			if _, ok := s.got(testNonce+"-0", "smtp"); ok || s.count() != 1 {
+			if _, ok := s.received(testNonce+"-0", "smtp"); ok || s.count() != 1 {
 				t.Errorf("%d messages", s.count())
 			}
 		})

@@ -22,8 +22,8 @@ import (
 const Root = "/var/mail/root"
 
 const (
-	patience = 10 * time.Second // for somebody who reads or writes the mailbox
-	pause    = 50 * time.Millisecond
+	lockTimeout = 10 * time.Second // for somebody who reads or writes the mailbox
+	lockRetry   = 50 * time.Millisecond
 )
 
 // Append adds a message, with its header, to a mailbox in the format of mbox(5),
@@ -31,7 +31,7 @@ const (
 // (Debian Policy section 11.6): by fcntl(2) and a file beside it. The envelope
 // sender is mailsetup's own name: nobody answers.
 func Append(ctx context.Context, path string, message []byte, now time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
 	unlock, err := dotlock(ctx, path+".lock")
 	if err != nil {
@@ -84,7 +84,7 @@ func wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(pause):
+	case <-time.After(lockRetry):
 		return nil
 	}
 }
@@ -112,7 +112,7 @@ func appendTo(ctx context.Context, path string, text []byte) (err error) {
 		return err
 	}
 	if end == 0 {
-		if err := give(f); err != nil {
+		if err := giveToMailGroup(f); err != nil {
 			return err
 		}
 	}
@@ -135,8 +135,8 @@ func lock(ctx context.Context, f *os.File) error {
 	}
 }
 
-// give makes a new mailbox one of the group mail, as local(8) does.
-func give(f *os.File) error {
+// giveToMailGroup makes a new mailbox one of the group mail, as local(8) does.
+func giveToMailGroup(f *os.File) error {
 	g, err := user.LookupGroup("mail")
 	if err != nil {
 		return nil // then it is nobody's business but root's

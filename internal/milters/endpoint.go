@@ -49,9 +49,9 @@ func (o Ours) In(value string) (Milter, bool) {
 	return list[i], true
 }
 
-// Moves reports whether an entry of the list names a place where our daemon
+// HasFormer reports whether an entry of the list names a place where our daemon
 // will no longer listen.
-func (o Ours) Moves(value string) bool {
+func (o Ours) HasFormer(value string) bool {
 	list, err := Parse(value)
 	return err == nil && slices.ContainsFunc(list, func(m Milter) bool {
 		return o.Is(m) && o.canonical(m.Endpoint) != o.canonical(o.Endpoint)

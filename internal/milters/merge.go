@@ -34,9 +34,9 @@ func (o Ours) Merge(value string) (merged string, changed bool, err error) {
 	return l.changed(l.replace(at, o.Endpoint, o.Options))
 }
 
-// Hold sets our options on our entries and leaves their endpoints: while the
+// SetOptions sets our options on our entries and leaves their endpoints: while the
 // daemon is on its way to another one, it is still asked at the old one.
-func (o Ours) Hold(value string) (held string, changed bool, err error) {
+func (o Ours) SetOptions(value string) (held string, changed bool, err error) {
 	l, err := o.read(value)
 	if err != nil {
 		return "", false, err

@@ -194,7 +194,7 @@ func TestHold(t *testing.T) {
 		"a:a,{unix:opendkim/opendkim.sock,default_action=accept} b:b": "a:a," + oursText + " b:b",
 		oursText: oursText,
 	} {
-		got, changed, err := o.Hold(value)
+		got, changed, err := o.SetOptions(value)
 		if err != nil || got != want || changed != (got != value) {
 			t.Errorf("%q: got %q (%v, %v), want %q", value, got, changed, err, want)
 		}
@@ -241,7 +241,7 @@ func TestMoves(t *testing.T) {
 		"": false, oursText: false, "a:a inet:127.0.0.1:8891": true, "local:/opendkim/opendkim.sock": false,
 		oursText + ", inet:localhost:8891": true, "{ unix:x": false,
 	} {
-		if got := o.Moves(value); got != want {
+		if got := o.HasFormer(value); got != want {
 			t.Errorf("%q: %v", value, got)
 		}
 	}
@@ -276,10 +276,10 @@ func FuzzMerge(f *testing.F) {
 			t.Fatalf("%q printed and read again: %#v, %v, want %#v", value, again, err, list)
 		}
 		o := ours("inet:localhost:8891", "unix:/run/opendkim/opendkim.sock")
-		held := twice(t, "hold", o.Hold, value)
+		held := twice(t, "hold", o.SetOptions, value)
 		checkForeign(t, o, list, held)
 		merged := twice(t, "merge", o.Merge, held)
-		if mine := checkForeign(t, o, list, merged); mine != 1 || o.Moves(merged) {
+		if mine := checkForeign(t, o, list, merged); mine != 1 || o.HasFormer(merged) {
 			t.Fatalf("%q merged: ours %d times in %q", value, mine, merged)
 		}
 		rest := twice(t, "without", o.Without, merged)

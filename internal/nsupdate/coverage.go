@@ -58,7 +58,7 @@ func (c *conn) ownRecords(ctx context.Context, origin string, have []dns.RR) ([]
 // and has that as its prerequisite (RFC 2136 section 2.4.4).
 func (c *conn) inUse(ctx context.Context, origin, name string) (bool, error) {
 	m := new(dns.Msg).SetUpdate(dns.CanonicalName(origin))
-	m.NameUsed([]dns.RR{anyOf(name, dns.TypeANY)})
+	m.NameUsed([]dns.RR{deleteRRset(name, dns.TypeANY)})
 	r, err := c.ask(ctx, m)
 	switch {
 	case err != nil:

@@ -31,9 +31,9 @@ func (k Key) String() string { return strings.TrimSuffix(k.Name, ".") }
 // GoString implements fmt.GoStringer.
 func (k Key) GoString() string { return k.String() }
 
-// forRoot returns the command that makes a key readable by root alone. A file outside
+// chmodCommand returns the command that makes a key readable by root alone. A file outside
 // of root's home may be used by a name server, which a chmod would lock out.
-func forRoot(p state.Path) string {
+func chmodCommand(p state.Path) string {
 	if p.Dir() == "/root" {
 		return fmt.Sprintf("chown root %s && chmod 600 %s", p, p)
 	}
@@ -85,9 +85,9 @@ func readableByRootOnly(p state.Path, o state.Object) error {
 	case o.Kind != state.Regular:
 		return unfit("", "the key file is a %s", o.Kind)
 	case o.Owner.User != "root" && !named:
-		return unfit(forRoot(p), "the key belongs to %s, who could sign with it", o.Owner.User)
+		return unfit(chmodCommand(p), "the key belongs to %s, who could sign with it", o.Owner.User)
 	case o.Mode&0o077 != 0:
-		return unfit(forRoot(p), "the key can be read by others than root (mode %04o)", o.Mode.Perm())
+		return unfit(chmodCommand(p), "the key can be read by others than root (mode %04o)", o.Mode.Perm())
 	}
 	return nil
 }

@@ -17,9 +17,9 @@ import (
 // connection to each until Close. A primary that cannot be reached or does not answer is
 // not tried again, since each attempt may take as long as the timeout.
 type Session struct {
-	Resolver *dnsclient.Client // for zones whose server is not named
-	conns    map[string]*conn
-	dead     map[string]error
+	Resolver    *dnsclient.Client // for zones whose server is not named
+	conns       map[string]*conn
+	unreachable map[string]error
 }
 
 // Close ends the connections.
@@ -34,15 +34,15 @@ func (s *Session) conn(ctx context.Context, server string, key Key) (*conn, erro
 	if c := s.conns[id]; c != nil {
 		return c, c.broken
 	}
-	if err := s.dead[id]; err != nil {
+	if err := s.unreachable[id]; err != nil {
 		return nil, err
 	}
 	c, err := dial(ctx, s.Resolver, server, key)
 	if s.conns == nil {
-		s.conns, s.dead = map[string]*conn{}, map[string]error{}
+		s.conns, s.unreachable = map[string]*conn{}, map[string]error{}
 	}
 	if err != nil {
-		s.dead[id] = err
+		s.unreachable[id] = err
 		return nil, err
 	}
 	s.conns[id] = c

@@ -21,7 +21,7 @@ func (c *conn) verifyTSIG(r *dns.Msg, invalid error) error {
 		e := c.refusal(r.Rcode)
 		if r.Rcode == dns.RcodeNotAuth { // what PowerDNS and Knot say of a signature that they do not accept
 			e.Text = fmt.Sprintf("does not accept what the key %s signed, or is not the primary of the zone (NOTAUTH)", c.key)
-			e.Hint = sameKey + "; --rfc2136-server names the primary"
+			e.Hint = keyHint + "; --rfc2136-server names the primary"
 		}
 		e.Text, e.untouched = e.Text+" (the reply is not signed)", false
 		return e
@@ -43,9 +43,9 @@ func (c *conn) verifyTSIG(r *dns.Msg, invalid error) error {
 	return nil
 }
 
-// sameKey is the hint for a key that is not accepted. Knot also answers BADKEY for a
+// keyHint is the hint for a key that is not accepted. Knot also answers BADKEY for a
 // key that it knows, if no access rule lets that key do what was asked.
-const sameKey = "name, algorithm and secret in the key file must be those of a key on the server, which must let it change the zone"
+const keyHint = "name, algorithm and secret in the key file must be those of a key on the server, which must let it change the zone"
 
 // tsigError explains why the server did not accept our signature (RFC 8945
 // section 5.2). Such a reply proves nothing, signed or not: the library does not
@@ -56,7 +56,7 @@ func (c *conn) tsigError(t *dns.TSIG, invalid error) error {
 	switch t.Error {
 	case dns.RcodeBadKey:
 		e.Text = fmt.Sprintf("does not know the key %s (BADKEY)", key)
-		e.Hint = sameKey
+		e.Hint = keyHint
 	case dns.RcodeBadSig:
 		e.Text = fmt.Sprintf("has another secret under the name %s (BADSIG)", key)
 		e.Hint = "copy the key statement from the server's configuration once more"

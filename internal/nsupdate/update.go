@@ -163,7 +163,7 @@ func (c *conn) read(ctx context.Context, list []Question) ([]dns.RR, error) {
 			return nil, err
 		}
 		if !r.Authoritative && dnsclient.Referral(r) == "" || r.Rcode != dns.RcodeSuccess && r.Rcode != dns.RcodeNameError {
-			return nil, c.noData(r, q.Name)
+			return nil, c.explainNoData(r, q.Name)
 		}
 		for _, rr := range r.Answer {
 			if about(rr, m.Question[0]) {
@@ -187,8 +187,8 @@ func about(rr dns.RR, q dns.Question) bool {
 	return name == q.Name && (kind == q.Qtype || kind == dns.TypeCNAME)
 }
 
-// noData explains why a server does not say which records a name has.
-func (c *conn) noData(r *dns.Msg, name string) error {
+// explainNoData explains why a server does not say which records a name has.
+func (c *conn) explainNoData(r *dns.Msg, name string) error {
 	e := &ServerError{
 		Server: c.server, Text: fmt.Sprintf("has no zone with %s", strings.TrimSuffix(name, ".")),
 		Hint: "--rfc2136-server names the primary",
@@ -216,14 +216,14 @@ func message(origin string, have []dns.RR, add, remove []state.Record) (*dns.Msg
 		}
 		m.Used(there)
 		if len(there) == 0 {
-			m.RRsetNotUsed([]dns.RR{anyOf(set[0].Name, dns.StringToType[set[0].Type])})
+			m.RRsetNotUsed([]dns.RR{deleteRRset(set[0].Name, dns.StringToType[set[0].Type])})
 		}
 	}
 	for _, name := range names(add) {
 		// Where there is an alias, servers drop what is added and call it success
 		// (section 3.4.2.2).
 		if !slices.ContainsFunc(remove, func(r state.Record) bool { return r.Type == "CNAME" && dns.CanonicalName(r.Name) == name }) {
-			m.RRsetNotUsed([]dns.RR{anyOf(name, dns.TypeCNAME)})
+			m.RRsetNotUsed([]dns.RR{deleteRRset(name, dns.TypeCNAME)})
 		}
 	}
 	for _, rr := range have {
@@ -241,7 +241,7 @@ func message(origin string, have []dns.RR, add, remove []state.Record) (*dns.Msg
 	return m, nil
 }
 
-func anyOf(name string, kind uint16) dns.RR {
+func deleteRRset(name string, kind uint16) dns.RR {
 	return &dns.ANY{Hdr: dns.RR_Header{Name: dns.CanonicalName(name), Rrtype: kind}}
 }
 

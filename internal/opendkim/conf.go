@@ -36,7 +36,7 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string { return e.Place.String() + ": " + e.What }
 
-func fault(at Place, hint, format string, a ...any) *Error {
+func errorAt(at Place, hint, format string, a ...any) *Error {
 	return &Error{Place: at, What: fmt.Sprintf(format, a...), Hint: hint}
 }
 
@@ -67,14 +67,14 @@ func ParseConf(path string, read Read) (Conf, error) {
 
 func (c *Conf) load(path string, from Place, read Read, depth int) error {
 	if depth > maxIncludes {
-		return fault(from, "take one Include out", "files include each other too deep")
+		return errorAt(from, "take one Include out", "files include each other too deep")
 	}
 	text, err := read(path)
 	if err != nil {
 		return err
 	}
 	if text == nil {
-		return fault(from, "take the line out, or make the file", "%s: no such file", path)
+		return errorAt(from, "take the line out, or make the file", "%s: no such file", path)
 	}
 	c.Files = append(c.Files, path)
 	var errs []error
@@ -108,7 +108,7 @@ func setting(line []byte, at Place) (Setting, error) {
 		name, value = text[:i], strings.Trim(text[i:], " \t")
 	}
 	if name != "" && value == "" {
-		return Setting{}, fault(at, "take the line out, or complete it", "%q has no value, and OpenDKIM does not start with that", name)
+		return Setting{}, errorAt(at, "take the line out, or complete it", "%q has no value, and OpenDKIM does not start with that", name)
 	}
 	return Setting{name, value, at}, nil
 }

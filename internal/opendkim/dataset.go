@@ -42,7 +42,7 @@ func (c Conf) open(s Setting, read Read) (dataset, error) {
 		return dataset{}, err
 	}
 	if k == list {
-		return dataset{kind: list, entries: listed(rest, s.Place)}, nil
+		return dataset{kind: list, entries: inlineEntries(rest, s.Place)}, nil
 	}
 	name := c.absolute(rest)
 	text, err := read(name)
@@ -50,7 +50,7 @@ func (c Conf) open(s Setting, read Read) (dataset, error) {
 		return dataset{}, err
 	}
 	if text == nil {
-		return dataset{}, fault(s.Place, "correct the name", "%s: no such file", name)
+		return dataset{}, errorAt(s.Place, "correct the name", "%s: no such file", name)
 	}
 	d := dataset{kind: k, path: name}
 	d.entries, err = rows(name, text)
@@ -74,7 +74,7 @@ func kindOf(s Setting) (kind, string, error) {
 	if colon < 0 || comma >= 0 && comma < colon {
 		switch {
 		case strings.HasSuffix(name, ".db"):
-			return 0, "", noLines(s, "a Berkeley database")
+			return 0, "", unsupported(s, "a Berkeley database")
 		case strings.HasPrefix(name, "/"):
 			return file, name, nil
 		}
@@ -89,17 +89,17 @@ func kindOf(s Setting) (kind, string, error) {
 	case "refile":
 		return pattern, rest, nil
 	default:
-		return 0, "", noLines(s, fmt.Sprintf("of the type %q", typ))
+		return 0, "", unsupported(s, fmt.Sprintf("of the type %q", typ))
 	}
 }
 
-func noLines(s Setting, what string) error {
-	return fault(s.Place, "write its rows into a text file and name it here as file:PATH",
+func unsupported(s Setting, what string) error {
+	return errorAt(s.Place, "write its rows into a text file and name it here as file:PATH",
 		"%s is %s, which is not understood; text files and lists are", s.Name, what)
 }
 
-// listed reads a data set that is written out: key, or key=value.
-func listed(text string, at Place) []entry {
+// inlineEntries reads a data set that is written out: key, or key=value.
+func inlineEntries(text string, at Place) []entry {
 	var all []entry
 	for item := range strings.SplitSeq(text, ",") {
 		key, value, _ := strings.Cut(item, "=")
@@ -120,15 +120,15 @@ func rows(name string, text []byte) ([]entry, error) {
 		at := Place{name, n}
 		line = bytes.TrimSuffix(line, []byte("\n"))
 		if len(line) > maxLine {
-			errs = append(errs, fault(at, "make the line shorter",
+			errs = append(errs, errorAt(at, "make the line shorter",
 				"%d octets; OpenDKIM takes what follows the first %d for another row", len(line), maxLine))
 			continue
 		}
 		row, _, _ := strings.Cut(string(line), "#")
-		row = strings.Trim(row, white)
+		row = strings.Trim(row, whitespace)
 		key, value := row, ""
-		if i := strings.IndexAny(row, white); i >= 0 {
-			key, value = row[:i], strings.Trim(row[i:], white)
+		if i := strings.IndexAny(row, whitespace); i >= 0 {
+			key, value = row[:i], strings.Trim(row[i:], whitespace)
 		}
 		if key != "" {
 			all = append(all, entry{key, value, at})
@@ -137,5 +137,5 @@ func rows(name string, text []byte) ([]entry, error) {
 	return all, errors.Join(errs...)
 }
 
-// white is what isspace(3) takes for white space in ASCII.
-const white = " \t\n\v\f\r"
+// whitespace is what isspace(3) takes for white space in ASCII.
+const whitespace = " \t\n\v\f\r"

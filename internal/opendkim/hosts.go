@@ -23,7 +23,7 @@ func (c Conf) internal(read Read) ([]Host, error) {
 		names := []string{e.key}
 		if set.kind == pattern {
 			if names = wildHosts(e.key); names == nil {
-				errs = append(errs, fault(e.at, "name the network, as in 192.0.2.0/24, or the domain, as in .example.org",
+				errs = append(errs, errorAt(e.at, "name the network, as in 192.0.2.0/24, or the domain, as in .example.org",
 					"the pattern %s matches in a way that is not understood", e.key))
 			}
 		}

@@ -17,8 +17,8 @@ func (m match) String() string {
 	return m.user + "@" + m.host
 }
 
-// one reports whether the domain is a single one.
-func (m match) one() bool { return m.host != "*" && !strings.HasPrefix(m.host, ".") }
+// isSingleHost reports whether the domain is a single one.
+func (m match) isSingleHost() bool { return m.host != "*" && !strings.HasPrefix(m.host, ".") }
 
 // exact is a key of a data set that is looked up as it is, opendkim.conf(5)
 // SigningTable; false for one that nothing is ever looked up by.
@@ -37,10 +37,10 @@ func exact(key string) (match, bool) {
 	return match{user, host}, true
 }
 
-// wild is a key of a refile:, which is compared with the whole address;
+// wildcard is a key of a refile:, which is compared with the whole address;
 // matches is false for one that no address is like. What is left has no
 // equivalent in a table of exact keys.
-func wild(key string) (m match, matches, understood bool) {
+func wildcard(key string) (m match, matches, understood bool) {
 	key = strings.ToLower(key)
 	if strings.ContainsAny(key, `?[](){}|^$\`) {
 		return match{}, false, false // the daemon makes a regular expression of it
@@ -81,8 +81,8 @@ func (m match) within(o match) bool {
 	return (o.user == "" || o.user == m.user) && hostWithin(m.host, o.host)
 }
 
-// meets reports whether there is an address that both are about.
-func (m match) meets(o match) bool {
+// overlaps reports whether there is an address that both are about.
+func (m match) overlaps(o match) bool {
 	users := m.user == "" || o.user == "" || m.user == o.user
 	return users && (hostWithin(m.host, o.host) || hostWithin(o.host, m.host))
 }

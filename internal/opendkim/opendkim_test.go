@@ -99,7 +99,7 @@ boss@shop.example any
 /etc/opendkim/SigningTable:3 .shop.example shop.example mail /etc/opendkim/keys/shop.example/mail.private %
 /etc/opendkim/SigningTable:4 b.example b.example mail /etc/opendkim/keys/b.example/mail.private
 `)
-	equal(t, "left", s.Left, []Left{
+	equal(t, "left", s.Ignored, []Ignored{
 		{Place{"/etc/opendkim/SigningTable", 5}, "@c.example is like no address, so the row signs nothing"},
 		{Place{"/etc/opendkim/KeyTable", 4}, "no row of SigningTable names the key old"},
 		{Place{"/etc/opendkim/SigningTable", 6}, "boss@shop.example never counts: /etc/opendkim/SigningTable:2 matches first"},
@@ -127,8 +127,8 @@ func TestExactTables(t *testing.T) {
 /etc/mail/signing:4 b.example b.example s1 /etc/dkimkeys/all.private
 /etc/mail/signing:5 ann@c.example b.example s1 /etc/dkimkeys/all.private ann@b.example
 `)
-	if len(s.Left) != 3 { // *@shop.example, key k, the second b.example
-		t.Errorf("left %+v", s.Left)
+	if len(s.Ignored) != 3 { // *@shop.example, key k, the second b.example
+		t.Errorf("left %+v", s.Ignored)
 	}
 }
 

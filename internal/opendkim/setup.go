@@ -11,8 +11,8 @@ import (
 type Setup struct {
 	Conf Conf
 	// Rows say which mail is signed, in the order in which they are written.
-	Rows []Row
-	Left []Left
+	Rows    []Row
+	Ignored []Ignored
 	// Internal is whose mail is signed, as data sets of the type file: have it.
 	Internal []Host
 	// Files are all that were read, the configuration first.
@@ -43,11 +43,11 @@ func Parse(path string, read Read) (Setup, error) {
 	if !s.Conf.signs() {
 		return s, nil
 	}
-	if err := s.Conf.understood(); err != nil {
+	if err := s.Conf.checkSupported(); err != nil {
 		return s, err
 	}
 	var errs [2]error
-	s.Rows, s.Left, errs[0] = s.Conf.rows(noted)
+	s.Rows, s.Ignored, errs[0] = s.Conf.rows(noted)
 	s.Internal, errs[1] = s.Conf.internal(noted)
 	return s, errors.Join(errs[:]...)
 }
@@ -63,9 +63,9 @@ func (c Conf) signs() bool {
 	return tables || signing || domain
 }
 
-// understood refuses settings that decide who is signed, or how, in ways that
+// checkSupported refuses settings that decide who is signed, or how, in ways that
 // have no equivalent.
-func (c Conf) understood() error {
+func (c Conf) checkSupported() error {
 	var errs []error
 	for _, no := range []struct{ name, why string }{
 		{"ScreenPolicyScript", "is a program that may decide what is signed"},
@@ -74,11 +74,11 @@ func (c Conf) understood() error {
 		{"ChangeRootDirectory", "makes OpenDKIM see other files under the same names"},
 	} {
 		if s, ok := c.Get(no.name); ok {
-			errs = append(errs, fault(s.Place, "do without "+no.name, "%s %s", no.name, no.why))
+			errs = append(errs, errorAt(s.Place, "do without "+no.name, "%s %s", no.name, no.why))
 		}
 	}
 	if s, ok := c.Get("SignatureAlgorithm"); ok && !strings.EqualFold(s.Value, "rsa-sha256") {
-		errs = append(errs, fault(s.Place, "make a new key under a new selector and sign with rsa-sha256",
+		errs = append(errs, errorAt(s.Place, "make a new key under a new selector and sign with rsa-sha256",
 			"signatures with %s cannot be taken over", s.Value))
 	}
 	return errors.Join(errs...)
@@ -86,28 +86,28 @@ func (c Conf) understood() error {
 
 // rows are those of the tables, or those that Domain, KeyFile and Selector
 // stand for, which count where there is no KeyTable.
-func (c Conf) rows(read Read) ([]Row, []Left, error) {
+func (c Conf) rows(read Read) ([]Row, []Ignored, error) {
 	keys, haveKeys := c.Get("KeyTable")
 	signing, haveSigning := c.Get("SigningTable")
 	switch {
 	case haveKeys && haveSigning:
 		return c.tables(keys, signing, read)
 	case haveKeys:
-		return nil, nil, fault(keys.Place, "add a SigningTable", "a KeyTable without a SigningTable signs nothing, and OpenDKIM does not start")
+		return nil, nil, errorAt(keys.Place, "add a SigningTable", "a KeyTable without a SigningTable signs nothing, and OpenDKIM does not start")
 	case haveSigning:
-		return nil, nil, fault(signing.Place, "add a KeyTable", "a SigningTable without a KeyTable signs nothing, and OpenDKIM does not start")
+		return nil, nil, errorAt(signing.Place, "add a KeyTable", "a SigningTable without a KeyTable signs nothing, and OpenDKIM does not start")
 	}
-	rows, err := c.single(read)
+	rows, err := c.singleKey(read)
 	return rows, nil, err
 }
 
-// single reads the form for one key: Domain, KeyFile, Selector.
-func (c Conf) single(read Read) ([]Row, error) {
+// singleKey reads the form for one key: Domain, KeyFile, Selector.
+func (c Conf) singleKey(read Read) ([]Row, error) {
 	domain, _ := c.Get("Domain")
 	file, haveFile := c.Get("KeyFile")
 	selector, haveSelector := c.Get("Selector")
 	if !haveFile || !haveSelector {
-		return nil, fault(domain.Place, "set KeyFile and Selector", "Domain needs KeyFile and Selector, without which OpenDKIM does not start")
+		return nil, errorAt(domain.Place, "set KeyFile and Selector", "Domain needs KeyFile and Selector, without which OpenDKIM does not start")
 	}
 	set, err := c.open(domain, read)
 	if err != nil {
@@ -126,7 +126,7 @@ func (c Conf) single(read Read) ([]Row, error) {
 		name := strings.ToLower(e.key)
 		switch {
 		case strings.ContainsAny(name, "*@:/ ") || strings.HasPrefix(name, "."):
-			errs = append(errs, fault(e.at, "write the domains out", "the domain %s is not understood", e.key))
+			errs = append(errs, errorAt(e.at, "write the domains out", "the domain %s is not understood", e.key))
 		case seen[name]:
 		default:
 			seen[name] = true
@@ -161,7 +161,7 @@ func (s Setup) Signers() ([]Signer, error) {
 		}
 		d := &all[i]
 		if d.Selector != r.Selector || d.KeyFile != r.KeyFile {
-			errs = append(errs, fault(r.Place, "let one key sign for the domain",
+			errs = append(errs, errorAt(r.Place, "let one key sign for the domain",
 				"%s signs with %s, but with %s in %s: one domain with two keys at once is not understood",
 				r.Domain, keyText(r.Selector, r.KeyFile), keyText(d.Selector, d.KeyFile), d.Rows[0].Place))
 			continue

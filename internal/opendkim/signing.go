@@ -24,8 +24,8 @@ type Row struct {
 	match match // what Pattern says
 }
 
-// Left is what stands in the tables without meaning anything for the mail.
-type Left struct {
+// Ignored is what stands in the tables without meaning anything for the mail.
+type Ignored struct {
 	Place
 	Why string
 }
@@ -38,7 +38,7 @@ type key struct {
 }
 
 // tables reads KeyTable and SigningTable.
-func (c Conf) tables(keyTable, signingTable Setting, read Read) ([]Row, []Left, error) {
+func (c Conf) tables(keyTable, signingTable Setting, read Read) ([]Row, []Ignored, error) {
 	keySet, err1 := c.open(keyTable, read)
 	signSet, err2 := c.open(signingTable, read)
 	if err := errors.Join(err1, err2); err != nil {
@@ -53,7 +53,7 @@ func (c Conf) tables(keyTable, signingTable Setting, read Read) ([]Row, []Left, 
 		}
 	}
 	var all []Row
-	var left []Left
+	var left []Ignored
 	var errs []error
 	for _, e := range signSet.entries {
 		m, matches, err := signSet.match(e)
@@ -62,7 +62,7 @@ func (c Conf) tables(keyTable, signingTable Setting, read Read) ([]Row, []Left, 
 			continue
 		}
 		if !matches {
-			left = append(left, Left{e.at, e.key + " is like no address, so the row signs nothing"})
+			left = append(left, Ignored{e.at, e.key + " is like no address, so the row signs nothing"})
 			continue
 		}
 		row, err := resolve(e, m, names)
@@ -74,13 +74,13 @@ func (c Conf) tables(keyTable, signingTable Setting, read Read) ([]Row, []Left, 
 	}
 	for _, k := range order {
 		if !k.used {
-			left = append(left, Left{k.at, "no row of SigningTable names the key " + k.name})
+			left = append(left, Ignored{k.at, "no row of SigningTable names the key " + k.name})
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, nil, err
 	}
-	all, more, err := c.settle(all, signSet.kind == pattern)
+	all, more, err := c.resolveOrder(all, signSet.kind == pattern)
 	return all, append(left, more...), err
 }
 
@@ -90,9 +90,9 @@ func (d dataset) match(e entry) (match, bool, error) {
 		m, matches := exact(e.key)
 		return m, matches, nil
 	}
-	m, matches, understood := wild(e.key)
+	m, matches, understood := wildcard(e.key)
 	if !understood {
-		return match{}, false, fault(e.at, "write *@DOMAIN, *@*.DOMAIN for what is below it, or a whole address",
+		return match{}, false, errorAt(e.at, "write *@DOMAIN, *@*.DOMAIN for what is below it, or a whole address",
 			"the pattern %s matches in a way that is not understood", e.key)
 	}
 	return m, matches, nil
@@ -104,48 +104,48 @@ func resolve(e entry, m match, names map[string]*key) (Row, error) {
 	name, identity, _ := strings.Cut(e.value, ":")
 	switch {
 	case name == "":
-		return Row{}, fault(e.at, "add the name of the key, or take the row out", "the row names no key, which crashes OpenDKIM")
-	case name == "%" && !m.one():
-		return Row{}, fault(e.at, "write one row for each domain", "the key is that of any domain (%%) that %s is about", e.key)
+		return Row{}, errorAt(e.at, "add the name of the key, or take the row out", "the row names no key, which crashes OpenDKIM")
+	case name == "%" && !m.isSingleHost():
+		return Row{}, errorAt(e.at, "write one row for each domain", "the key is that of any domain (%%) that %s is about", e.key)
 	case name == "%":
 		name = m.host
 	}
 	k := names[name]
 	if k == nil {
-		return Row{}, fault(e.at, "correct the name, or take the row out", "KeyTable has no key %q: mail of this row is not accepted", name)
+		return Row{}, errorAt(e.at, "correct the name, or take the row out", "KeyTable has no key %q: mail of this row is not accepted", name)
 	}
 	k.used = true
 	parts := strings.SplitN(k.value, ":", 3)
 	if len(parts) != 3 || parts[0] == "" || parts[1] == "" || parts[2] == "" {
-		return Row{}, fault(k.at, "write domain:selector:path", "the key %s is not written as domain:selector:path", k.name)
+		return Row{}, errorAt(k.at, "write domain:selector:path", "the key %s is not written as domain:selector:path", k.name)
 	}
 	row := Row{
 		Pattern: m.String(), Written: e.key, Domain: parts[0], Selector: parts[1], Identity: identity,
 		KeyFile: parts[2], KeyAt: k.at, Place: e.at, match: m,
 	}
 	if row.Domain == "%" {
-		if !m.one() {
-			return Row{}, fault(e.at, "write one row for each domain",
+		if !m.isSingleHost() {
+			return Row{}, errorAt(e.at, "write one row for each domain",
 				"the key %s signs as whatever domain the mail is from (%%, in %s), and %s is about more than one", k.name, k.at, e.key)
 		}
 		row.Domain = m.host
 	}
 	if !strings.HasPrefix(row.KeyFile, "/") { // the text itself is never repeated: it may be the key
-		return Row{}, fault(k.at, "put the key into a file that only OpenDKIM can read, and name it with its whole path",
+		return Row{}, errorAt(k.at, "put the key into a file that only OpenDKIM can read, and name it with its whole path",
 			"the key %s is not in a file with an absolute path", k.name)
 	}
 	if row.Domain != strings.ToLower(row.Domain) {
-		return Row{}, fault(k.at, "write it in lower case, which means the same to receivers", "the domain %s would be written otherwise in d=", row.Domain)
+		return Row{}, errorAt(k.at, "write it in lower case, which means the same to receivers", "the domain %s would be written otherwise in d=", row.Domain)
 	}
 	row.KeyFile = strings.ReplaceAll(row.KeyFile, "%", row.Domain)
 	return row, nil
 }
 
-// settle finds out what the order of rows means. In a refile: the first that
+// resolveOrder finds out what the order of rows means. In a refile: the first that
 // matches counts, in our tables the one that says most.
-func (c Conf) settle(all []Row, ordered bool) ([]Row, []Left, error) {
-	var rows counting
-	var left []Left
+func (c Conf) resolveOrder(all []Row, ordered bool) ([]Row, []Ignored, error) {
+	var rows rowIndex
+	var left []Ignored
 	var errs []error
 	several := c.Yes("MultipleSignatures")
 	first := map[match]Row{}
@@ -153,11 +153,11 @@ func (c Conf) settle(all []Row, ordered bool) ([]Row, []Left, error) {
 		hides, hidden := first[r.match]
 		if ordered || several {
 			var err error
-			hides, hidden, err = r.after(&rows, ordered, several)
+			hides, hidden, err = r.hiddenBy(&rows, ordered, several)
 			errs = append(errs, err)
 		}
 		if hidden {
-			left = append(left, Left{r.Place, r.Written + " never counts: " + hides.Place.String() + " matches first"})
+			left = append(left, Ignored{r.Place, r.Written + " never counts: " + hides.Place.String() + " matches first"})
 			continue
 		}
 		rows.add(r)
@@ -166,29 +166,29 @@ func (c Conf) settle(all []Row, ordered bool) ([]Row, []Left, error) {
 	return rows.rows, left, errors.Join(errs...)
 }
 
-// after looks at the rows before one: does another hide it, and would the two
+// hiddenBy looks at the rows before one: does another hide it, and would the two
 // mean something else in a table that is not read in order.
-func (r Row) after(rows *counting, ordered, several bool) (hides Row, hidden bool, err error) {
+func (r Row) hiddenBy(rows *rowIndex, ordered, several bool) (hides Row, hidden bool, err error) {
 	m := r.match
-	for _, i := range rows.near(m.host) {
+	for _, i := range rows.related(m.host) {
 		row := rows.rows[i]
 		o := row.match
 		switch {
-		case !m.meets(o):
+		case !m.overlaps(o):
 		case several && (ordered || m != o):
-			return Row{}, false, fault(r.Place, "let one row match each address, or set MultipleSignatures no",
+			return Row{}, false, errorAt(r.Place, "let one row match each address, or set MultipleSignatures no",
 				"mail may match this row and that of %s, and would be signed by both (MultipleSignatures)", row.Place)
 		case m.within(o):
 			return row, true, nil
-		case !o.within(m) && o.user != "" && !row.like(r):
-			return Row{}, false, fault(r.Place, "write a row for the addresses that are in both",
+		case !o.within(m) && o.user != "" && !row.signsLike(r):
+			return Row{}, false, errorAt(r.Place, "write a row for the addresses that are in both",
 				"mail may match this row and that of %s, and which comes first would change", row.Place)
 		}
 	}
 	return Row{}, false, nil
 }
 
-// like reports whether two rows make the same signature.
-func (r Row) like(o Row) bool {
+// signsLike reports whether two rows make the same signature.
+func (r Row) signsLike(o Row) bool {
 	return r.Domain == o.Domain && r.Selector == o.Selector && r.KeyFile == o.KeyFile && r.Identity == o.Identity
 }

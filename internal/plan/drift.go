@@ -9,7 +9,7 @@ import (
 // drifted notes a file that is neither as we left it nor as we want it. What
 // this very plan put there is not drift.
 func (m *maker) drifted(p state.Path, cur, want state.Object) {
-	if _, ours := m.over.Planned[p]; ours || cur.Kind != state.Regular {
+	if _, ours := m.overlay.Planned[p]; ours || cur.Kind != state.Regular {
 		return
 	}
 	if want.Kind == state.Regular && bytes.Equal(cur.Content, want.Content) {

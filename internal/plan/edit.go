@@ -9,7 +9,7 @@ import (
 // edit plans a change inside somebody else's file.
 func (m *maker) edit(sc *StageChanges, e state.Edit) error {
 	p := e.Target()
-	cur, err := m.over.Read(p)
+	cur, err := m.overlay.Read(p)
 	if err != nil {
 		return err
 	}
@@ -20,13 +20,13 @@ func (m *maker) edit(sc *StageChanges, e state.Edit) error {
 		if !m.pending {
 			return fmt.Errorf("edit %s: no such file", p)
 		}
-		m.later(sc, e)
+		m.planLater(sc, e)
 		return nil
 	}
-	out, err := m.over.Evaluate(m.ctx, e, cur)
+	out, err := m.overlay.Evaluate(m.ctx, e, cur)
 	if err != nil {
 		if m.pending && needsTool(e) {
-			m.later(sc, e)
+			m.planLater(sc, e)
 			return nil
 		}
 		return err // it names the file
@@ -66,8 +66,8 @@ func needsTool(e state.Edit) bool {
 	return false
 }
 
-// later plans an edit of which only the settings are known.
-func (m *maker) later(sc *StageChanges, e state.Edit) {
+// planLater plans an edit of which only the settings are known.
+func (m *maker) planLater(sc *StageChanges, e state.Edit) {
 	p := e.Target()
 	m.rewrites[p] = true
 	if i, ok := m.index[p]; ok {
@@ -98,7 +98,7 @@ func (m *maker) add(sc *StageChanges, c Change) error {
 	}
 	c.Before.Secret = secret(c.Before)
 	c.After.Secret = secret(c.After)
-	m.over.Planned[c.Path] = c.After
+	m.overlay.Planned[c.Path] = c.After
 	m.rewrites[c.Path] = m.rewrites[c.Path] || c.Op == Create || c.Op == Modify
 	if i, ok := m.index[c.Path]; ok {
 		sc.Changes[i] = sc.Changes[i].followedBy(c)

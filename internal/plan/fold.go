@@ -54,7 +54,7 @@ func kindOfLine(l string) byte {
 func runs(cs []Change) [][]Change {
 	var rows [][]Change
 	for i, c := range cs {
-		if i > 0 && alike(cs[i-1], c) {
+		if i > 0 && similar(cs[i-1], c) {
 			rows[len(rows)-1] = append(rows[len(rows)-1], c)
 			continue
 		}
@@ -63,10 +63,10 @@ func runs(cs []Change) [][]Change {
 	return rows
 }
 
-// alike reports whether two changes do the same for the same reason to files
+// similar reports whether two changes do the same for the same reason to files
 // that are named after different things, in one directory or in directories side
 // by side.
-func alike(a, b Change) bool {
+func similar(a, b Change) bool {
 	if a.Op != b.Op || a.After.Kind != b.After.Kind || a.Before.Kind != b.Before.Kind ||
 		a.After.Mode != b.After.Mode || a.After.Owner != b.After.Owner {
 		return false
@@ -80,14 +80,14 @@ func alike(a, b Change) bool {
 			return false
 		}
 	}
-	nameA, form := named(a)
-	nameB, other := named(b)
+	nameA, form := nameAndForm(a)
+	nameB, other := nameAndForm(b)
 	return form == other && strings.ReplaceAll(a.Why, nameA, "…") == strings.ReplaceAll(b.Why, nameB, "…")
 }
 
-// named is what the object of a change is named after, and what remains of its
+// nameAndForm is what the object of a change is named after, and what remains of its
 // own name: *.toml, db.*, * of a directory.
-func named(c Change) (name, form string) {
+func nameAndForm(c Change) (name, form string) {
 	name, ext := path.Base(string(c.Path)), ""
 	prefix := ""
 	if rest, found := strings.CutPrefix(name, "db."); found {

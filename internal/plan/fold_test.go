@@ -90,10 +90,10 @@ func TestWhatIsNotAlike(t *testing.T) {
 	} {
 		c := base
 		c.Path = "/etc/x/b.conf"
-		if !alike(base, c) {
+		if !similar(base, c) {
 			t.Fatal("two that are alike are not")
 		}
-		if change(&c); alike(base, c) {
+		if change(&c); similar(base, c) {
 			t.Errorf("%s: alike", name)
 		}
 	}

@@ -22,7 +22,7 @@ func Make(ctx context.Context, want state.State, r system.Reader, rec FileHashes
 			p.Stages = append(p.Stages, sc)
 		}
 	}
-	p.Stages = onlyOnce(p.Stages)
+	p.Stages = dropDuplicateUnits(p.Stages)
 	if sc := m.hashesStage(); !sc.Empty() {
 		p.Stages = append(p.Stages, sc)
 	}
@@ -39,7 +39,7 @@ func Make(ctx context.Context, want state.State, r system.Reader, rec FileHashes
 // maker carries what earlier stages of the plan will have done.
 type maker struct {
 	ctx      context.Context
-	over     Overlay
+	overlay  Overlay
 	hashes   FileHashes          // as found
 	next     FileHashes          // as it will be
 	rewrites map[state.Path]bool // paths whose content changes in this plan
@@ -52,7 +52,7 @@ type maker struct {
 func newMaker(ctx context.Context, r system.Reader, rec FileHashes) *maker {
 	m := &maker{
 		ctx: ctx, hashes: rec, next: FileHashes{}, rewrites: map[state.Path]bool{},
-		over: Overlay{Reader: r, Planned: map[state.Path]state.Object{}},
+		overlay: Overlay{Reader: r, Planned: map[state.Path]state.Object{}},
 	}
 	for p, h := range rec {
 		m.next[p] = h
@@ -63,13 +63,13 @@ func newMaker(ctx context.Context, r system.Reader, rec FileHashes) *maker {
 // ownDirStage makes our own directory, before anything that may live in it. The
 // directories above it are missing in an image only.
 func (m *maker) ownDirStage() StageChanges {
-	o, err := m.over.Read(OwnDir)
+	o, err := m.overlay.Read(OwnDir)
 	if err != nil || o.Kind != state.Absent {
 		return StageChanges{} // an error shows again at the record
 	}
 	dirs := []state.Dir{{Path: OwnDir, Mode: 0o700, Owner: state.Root, Why: "what mailsetup remembers"}}
 	for dir := OwnDir.Dir(); dir != "/"; dir = dir.Dir() {
-		if o, err := m.over.Read(dir); err == nil && o.Kind == state.Absent {
+		if o, err := m.overlay.Read(dir); err == nil && o.Kind == state.Absent {
 			dirs = append(dirs, state.Dir{Path: dir, Mode: 0o755, Owner: state.Root, Why: "not there yet"})
 		}
 	}
@@ -127,9 +127,9 @@ func (m *maker) stage(st state.Stage) StageChanges {
 	return sc
 }
 
-// onlyOnce takes out what is due where another stage acts on the unit anyway:
+// dropDuplicateUnits takes out what is due where another stage acts on the unit anyway:
 // what does not run is started then.
-func onlyOnce(stages []StageChanges) []StageChanges {
+func dropDuplicateUnits(stages []StageChanges) []StageChanges {
 	for i := range stages {
 		stages[i].Units = slices.DeleteFunc(stages[i].Units, func(u state.Unit) bool {
 			return u.Always && !u.Action.AtBoot() && slices.ContainsFunc(stages, func(s StageChanges) bool {
@@ -148,7 +148,7 @@ func (m *maker) note(err error) {
 }
 
 func (m *maker) dir(sc *StageChanges, d state.Dir) error {
-	cur, err := m.over.Read(d.Path)
+	cur, err := m.overlay.Read(d.Path)
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (m *maker) dir(sc *StageChanges, d state.Dir) error {
 }
 
 func (m *maker) file(sc *StageChanges, f state.File) error {
-	cur, err := m.over.Read(f.Path)
+	cur, err := m.overlay.Read(f.Path)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (m *maker) file(sc *StageChanges, f state.File) error {
 // meta gives a file another owner or mode. Whatever it holds is treated as a
 // secret: who is to be kept from reading it has a reason.
 func (m *maker) meta(sc *StageChanges, f state.Meta) error {
-	cur, err := m.over.Read(f.Path)
+	cur, err := m.overlay.Read(f.Path)
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func (m *maker) meta(sc *StageChanges, f state.Meta) error {
 // too, in which nothing is left.
 func (m *maker) remove(sc *StageChanges, p state.Path, free bool) error {
 	delete(m.next, p)
-	cur, err := m.over.Read(p)
+	cur, err := m.overlay.Read(p)
 	if err != nil || cur.Kind == state.Absent {
 		return err
 	}
@@ -221,7 +221,7 @@ func (m *maker) remove(sc *StageChanges, p state.Path, free bool) error {
 
 // holds reports whether something is left in a directory.
 func (m *maker) holds(dir state.Path) (bool, error) {
-	names, err := m.over.List(dir)
+	names, err := m.overlay.List(dir)
 	return err != nil || len(names) > 0, err
 }
 
@@ -229,11 +229,11 @@ func (m *maker) holds(dir state.Path) (bool, error) {
 func (m *maker) derived(sc *StageChanges, d state.Derived) error {
 	due := m.rewrites[d.From] || d.Always
 	if !due {
-		made, err := m.over.Read(d.Path)
+		made, err := m.overlay.Read(d.Path)
 		if err != nil {
 			return err
 		}
-		from, err := m.over.Read(d.From)
+		from, err := m.overlay.Read(d.From)
 		if err != nil {
 			return err
 		}

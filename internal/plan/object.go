@@ -44,7 +44,7 @@ func (m *maker) parent(p state.Path) error {
 		if dir == "/" {
 			return nil
 		}
-		o, err := m.over.Read(dir)
+		o, err := m.overlay.Read(dir)
 		if err != nil {
 			return err
 		}

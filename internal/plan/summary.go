@@ -34,7 +34,7 @@ func (p Plan) Summary(w io.Writer) error {
 	if len(p.Notes) > 0 {
 		t.line(fmt.Sprintf("%s for you at the end of the plan.", text.CountOf(len(p.Notes), "note", "notes")))
 	}
-	head := clip(t.buf.String(), summaryLines)
+	head := firstLines(t.buf.String(), summaryLines)
 	_, err := io.WriteString(w, head+p.paths(summaryLines-strings.Count(head, "\n")))
 	return err
 }
@@ -138,8 +138,8 @@ func (p Plan) paths(lines int) string {
 	return strings.Join(rows, "\n") + "\n"
 }
 
-// clip keeps the first lines of a text.
-func clip(text string, lines int) string {
+// firstLines keeps the first lines of a text.
+func firstLines(text string, lines int) string {
 	all := bytes.SplitAfter([]byte(text), []byte("\n"))
 	return string(bytes.Join(all[:min(lines, len(all))], nil))
 }

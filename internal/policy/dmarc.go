@@ -74,20 +74,20 @@ func (d DMARC) index(name string) int {
 }
 
 // Policy is what p= says, none without one (RFC 9989).
-func (d DMARC) Policy() string { return d.or("p", "none") }
+func (d DMARC) Policy() string { return d.getOr("p", "none") }
 
 // SubdomainPolicy is what sp= says, or else p=.
-func (d DMARC) SubdomainPolicy() string { return d.or("sp", d.Policy()) }
+func (d DMARC) SubdomainPolicy() string { return d.getOr("sp", d.Policy()) }
 
 // Alignment is what adkim= or aspf= says: relaxed or strict.
 func (d DMARC) Alignment(tag string) string {
-	if d.or(tag, "r") == "s" {
+	if d.getOr(tag, "r") == "s" {
 		return "strict"
 	}
 	return "relaxed"
 }
 
-func (d DMARC) or(name, otherwise string) string {
+func (d DMARC) getOr(name, otherwise string) string {
 	if v, ok := d.Get(name); ok {
 		return strings.ToLower(v)
 	}

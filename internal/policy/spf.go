@@ -54,8 +54,8 @@ func (t Term) String() string {
 	return q + t.Name + ":" + t.Value
 }
 
-// asks reports whether the term counts against MaxLookups.
-func (t Term) asks() bool {
+// countsAsLookup reports whether the term counts against MaxLookups.
+func (t Term) countsAsLookup() bool {
 	return slices.Contains([]string{"include", "a", "mx", "ptr", "exists", "redirect"}, t.Name)
 }
 
@@ -265,7 +265,7 @@ func (s SPF) Uses(name string) bool {
 func (s SPF) Lookups() int {
 	n := 0
 	for _, t := range s.Terms() {
-		if t.asks() {
+		if t.countsAsLookup() {
 			n++
 		}
 	}
@@ -293,7 +293,7 @@ func (s SPF) Literal(a netip.Addr) (pass, sure bool) {
 			return true, true
 		case match:
 			return false, sure
-		case t.asks():
+		case t.countsAsLookup():
 			sure = false
 		}
 	}

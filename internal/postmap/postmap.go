@@ -15,18 +15,18 @@ import (
 	"mailsetup/internal/system"
 )
 
-// patience is how long a table may take: postmap(1) waits for a server that is
+// tableTimeout is how long a table may take: postmap(1) waits for a server that is
 // down for many seconds, and for a proxymap(8) that does not run without end.
-const patience = 5 * time.Second
+const tableTimeout = 5 * time.Second
 
 // Tables implement recipient.Tables. An answer is remembered.
 type Tables struct {
 	Run  system.Runner
 	Read func(state.Path) ([]byte, error) // the content of a file, nil for none
 
-	mu    sync.Mutex
-	known map[[2]string]answer
-	down  map[string]error // tables that could not be asked
+	mu      sync.Mutex
+	answers map[[2]string]answer
+	failed  map[string]error // tables that could not be asked
 }
 
 type answer struct {
@@ -37,20 +37,20 @@ type answer struct {
 
 var _ recipient.Tables = (*Tables)(nil)
 
-// Look implements recipient.Tables. The name "proxy:" in front of a table is left
+// Lookup implements recipient.Tables. The name "proxy:" in front of a table is left
 // out: who asks is allowed to read it.
-func (t *Tables) Look(ctx context.Context, table, key string) (string, bool, error) {
+func (t *Tables) Lookup(ctx context.Context, table, key string) (string, bool, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	table = strings.TrimPrefix(table, "proxy:")
-	if a, known := t.known[[2]string{table, key}]; known {
+	if a, known := t.answers[[2]string{table, key}]; known {
 		return a.value, a.found, a.err
 	}
-	if err := t.down[table]; err != nil {
+	if err := t.failed[table]; err != nil {
 		return "", false, err
 	}
-	if t.known == nil {
-		t.known, t.down = map[[2]string]answer{}, map[string]error{}
+	if t.answers == nil {
+		t.answers, t.failed = map[[2]string]answer{}, map[string]error{}
 	}
 	var a answer
 	if table == recipient.Users {
@@ -59,9 +59,9 @@ func (t *Tables) Look(ctx context.Context, table, key string) (string, bool, err
 		a = t.query(ctx, table, key)
 	}
 	if a.err != nil {
-		t.down[table] = a.err
+		t.failed[table] = a.err
 	}
-	t.known[[2]string{table, key}] = a
+	t.answers[[2]string{table, key}] = a
 	return a.value, a.found, a.err
 }
 
@@ -99,11 +99,11 @@ func (t *Tables) user(ctx context.Context, name string) answer {
 }
 
 func (t *Tables) run(ctx context.Context, argv ...string) (system.Result, error) {
-	limited, cancel := context.WithTimeout(ctx, patience)
+	limited, cancel := context.WithTimeout(ctx, tableTimeout)
 	defer cancel()
 	res, err := t.Run.Run(limited, system.Command{Argv: argv})
 	if limited.Err() != nil && ctx.Err() == nil {
-		return res, fmt.Errorf("no answer within %v", patience)
+		return res, fmt.Errorf("no answer within %v", tableTimeout)
 	}
 	return res, err
 }

@@ -55,7 +55,7 @@ func TestTables(t *testing.T) {
 		{"unix:passwd.byname", "wile", "", false, ""},
 		{"unix:passwd.byname", "far", "", false, "ask for user far: getent: exit status 1: getent: directory unreachable"},
 	} {
-		value, found, err := tables.Look(t.Context(), c.table, c.key)
+		value, found, err := tables.Lookup(t.Context(), c.table, c.key)
 		said := ""
 		if err != nil {
 			said = err.Error()
@@ -72,7 +72,7 @@ func TestTables(t *testing.T) {
 // A server of tables that does not answer ends no run.
 func TestATableThatDoesNotAnswer(t *testing.T) {
 	began := time.Now()
-	_, found, err := (&Tables{Run: &programs{}}).Look(t.Context(), "tcp:127.0.0.1:999", "root")
+	_, found, err := (&Tables{Run: &programs{}}).Lookup(t.Context(), "tcp:127.0.0.1:999", "root")
 	if found || err == nil || err.Error() != "ask table tcp:127.0.0.1:999: no answer within 5s" {
 		t.Errorf("%v, %v", found, err)
 	}

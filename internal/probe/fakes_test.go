@@ -207,7 +207,7 @@ func probe(t *testing.T, b *Prober, p state.Probe) error {
 	if p.Within == 0 {
 		p.Within = 2 * time.Second
 	}
-	b.steady = 10 * time.Millisecond
+	b.activeFor = 10 * time.Millisecond
 	start := time.Now()
 	err := b.Probe(t.Context(), p)
 	if took := time.Since(start); took > p.Within+3*time.Second {

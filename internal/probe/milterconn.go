@@ -67,7 +67,7 @@ func open(ctx context.Context, address string) (*session, error) {
 	s, err := client.Session()
 	if err != nil {
 		d.close()
-		return nil, fmt.Errorf("milter %s: %w", address, plain(err))
+		return nil, fmt.Errorf("milter %s: %w", address, stripPrefix(err))
 	}
 	return &session{ClientSession: s, dial: d}, nil
 }
@@ -78,8 +78,8 @@ func (s *session) close() {
 	s.dial.close()
 }
 
-// plain takes the library's own prefixes off an error.
-func plain(err error) error {
+// stripPrefix takes the library's own prefixes off an error.
+func stripPrefix(err error) error {
 	for {
 		inner := errors.Unwrap(err)
 		if inner == nil || !strings.HasPrefix(err.Error(), "milter: ") {

@@ -15,9 +15,9 @@ import (
 	"mailsetup/internal/state"
 )
 
-// askWithin bounds one message through a milter that is not ours: a spam filter
+// messageTimeout bounds one message through a milter that is not ours: a spam filter
 // without DNS waits for each of its look-ups.
-const askWithin = 15 * time.Second
+const messageTimeout = 15 * time.Second
 
 // Signatures sends a message of the sender through a milter, to its end, and
 // returns the DKIM signatures that the milter adds. Postfix's part is played as
@@ -28,20 +28,20 @@ const askWithin = 15 * time.Second
 // Lookup is asked for the records of the keys (RFC 6376 section 3.6.2) with
 // which the signatures are verified.
 func Signatures(ctx context.Context, address, from string, client state.Client, lookup func(name string) ([]string, error)) ([]state.Signature, error) {
-	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	ctx, cancel := context.WithTimeout(ctx, messageTimeout)
 	defer cancel()
 	m := testMessage(from, 0)
-	if err := converse(ctx, address, from, client, &m); err != nil {
-		if over(ctx) {
-			return nil, fmt.Errorf("milter %s: no answer within %s", address, askWithin)
+	if err := sendAs(ctx, address, from, client, &m); err != nil {
+		if expired(ctx) {
+			return nil, fmt.Errorf("milter %s: no answer within %s", address, messageTimeout)
 		}
 		return nil, err
 	}
 	return signaturesOf(m, from, lookup), nil
 }
 
-// converse sends a message through a milter as Postfix would.
-func converse(ctx context.Context, address, from string, client state.Client, m *message) error {
+// sendAs sends a message through a milter as Postfix would.
+func sendAs(ctx context.Context, address, from string, client state.Client, m *message) error {
 	s, err := open(ctx, address)
 	if err != nil {
 		return err

@@ -23,8 +23,8 @@ const (
 type Prober struct {
 	units system.Units
 	run   system.Runner
-	// steady is how long a unit must stay up to count as active.
-	steady time.Duration
+	// activeFor is how long a unit must stay up to count as active.
+	activeFor time.Duration
 }
 
 var _ system.Prober = (*Prober)(nil)
@@ -32,7 +32,7 @@ var _ system.Prober = (*Prober)(nil)
 // NewProber returns a prober that looks at units through u and runs programs
 // through r; sockets and name servers it asks itself.
 func NewProber(u system.Units, r system.Runner) *Prober {
-	return &Prober{units: u, run: r, steady: time.Second}
+	return &Prober{units: u, run: r, activeFor: time.Second}
 }
 
 // Probe implements system.Prober. It keeps asking until the answer is right or
@@ -60,7 +60,7 @@ func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
 	case state.ProbeOther:
 		return retry(ctx, p.Within, func(ctx context.Context) error { return signedByOther(ctx, p) })
 	case state.ProbeSMTP:
-		return retry(ctx, p.Within, func(ctx context.Context) error { return greets(ctx, p) })
+		return retry(ctx, p.Within, func(ctx context.Context) error { return takesSender(ctx, p) })
 	case state.ProbePostfix:
 		return retry(ctx, p.Within, b.postfix)
 	case state.ProbeSessions:
@@ -90,7 +90,7 @@ func retry(ctx context.Context, within time.Duration, try func(context.Context) 
 		if err == nil || errors.As(err, new(permanent)) {
 			return err
 		}
-		if last == nil || !over(ctx) {
+		if last == nil || !expired(ctx) {
 			last = err
 		}
 		select {
@@ -104,9 +104,9 @@ func retry(ctx context.Context, within time.Duration, try func(context.Context) 
 	}
 }
 
-// over reports whether the time is up; a dial may notice that a little before
+// expired reports whether the time is up; a dial may notice that a little before
 // its context does.
-func over(ctx context.Context) bool {
+func expired(ctx context.Context) bool {
 	end, ok := ctx.Deadline()
 	return ctx.Err() != nil || ok && !time.Now().Before(end)
 }
@@ -124,7 +124,7 @@ func (b *Prober) active(ctx context.Context, unit string) error {
 	select {
 	case <-ctx.Done():
 		return fmt.Errorf("look at unit %s: %w", unit, ctx.Err())
-	case <-time.After(b.steady):
+	case <-time.After(b.activeFor):
 	}
 	after, err := b.units.Status(ctx, unit)
 	if err != nil {
@@ -134,7 +134,7 @@ func (b *Prober) active(ctx context.Context, unit string) error {
 		return err
 	}
 	if after.Invocation != before.Invocation || after.Restarts != before.Restarts {
-		return permanent{fmt.Errorf("unit %s: started again within %v (%d automatic restarts)", unit, b.steady, after.Restarts)}
+		return permanent{fmt.Errorf("unit %s: started again within %v (%d automatic restarts)", unit, b.activeFor, after.Restarts)}
 	}
 	return nil
 }

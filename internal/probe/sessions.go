@@ -14,11 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// takers are the Postfix processes that ask milters, master(8).
-var takers = []string{"smtpd", "qmqpd", "cleanup"}
+// milterClients are the Postfix processes that ask milters, master(8).
+var milterClients = []string{"smtpd", "qmqpd", "cleanup"}
 
-// ticks per second in /proc, whatever the kernel's own clock: USER_HZ.
-const ticks = 100
+// clockTicks per second in /proc, whatever the kernel's own clock: USER_HZ.
+const clockTicks = 100
 
 // oldSessions reports mail sessions that began under an earlier main.cf: a
 // reload lets them go on with what they have read, and with the action for a
@@ -36,7 +36,7 @@ func oldSessions(proc, mainCf string) error {
 	}
 	// File times and process times come in steps of up to 10 ms each.
 	young := time.Duration(now.Nano()) - time.Since(changed) + 20*time.Millisecond
-	pids, err := older(proc, young)
+	pids, err := olderProcesses(proc, young)
 	if err == nil && len(pids) > 0 {
 		err = fmt.Errorf("%d mail sessions go on since before %s changed (process %s)",
 			len(pids), mainCf, strings.Join(pids, ", "))
@@ -44,8 +44,8 @@ func oldSessions(proc, mainCf string) error {
 	return err
 }
 
-// older returns the processes that take mail and began before a time since boot.
-func older(proc string, young time.Duration) ([]string, error) {
+// olderProcesses returns the processes that take mail and began before a time since boot.
+func olderProcesses(proc string, young time.Duration) ([]string, error) {
 	names, err := filepath.Glob(filepath.Join(proc, "[0-9]*"))
 	if err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func older(proc string, young time.Duration) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", dir, err)
 		}
-		if !slices.Contains(takers, comm) || began > young {
+		if !slices.Contains(milterClients, comm) || began > young {
 			continue
 		}
 		if ns, err := os.Readlink(filepath.Join(dir, "ns", "pid")); err == nil && ns == ours {
@@ -87,5 +87,5 @@ func parseStat(text string) (comm string, began time.Duration, err error) {
 		return "", 0, errors.New("not a line of proc_pid_stat(5)")
 	}
 	n, err := strconv.ParseInt(f[starttime], 10, 64)
-	return text[open+1 : end], time.Duration(n) * (time.Second / ticks), err
+	return text[open+1 : end], time.Duration(n) * (time.Second / clockTicks), err
 }

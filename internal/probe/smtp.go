@@ -11,10 +11,10 @@ import (
 	"mailsetup/internal/state"
 )
 
-// greets talks to an SMTP server up to MAIL FROM, which is as far as a milter
+// takesSender talks to an SMTP server up to MAIL FROM, which is as far as a milter
 // that does not answer or a broken restriction lets nobody come. The sender is
 // that of the first signer, or the null sender.
-func greets(ctx context.Context, p state.Probe) error {
+func takesSender(ctx context.Context, p state.Probe) error {
 	fail := func(step string, err error) error {
 		// The library quotes the server's text; people search for it as it is.
 		if said := new(textproto.Error); errors.As(err, &said) {

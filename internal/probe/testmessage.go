@@ -42,14 +42,14 @@ func signs(ctx context.Context, p state.Probe) error {
 	})
 }
 
-// connectionWorth is how many signers are worth a connection of their own:
+// signersPerConnection is how many signers are worth a connection of their own:
 // OpenDKIM signs what comes over one connection one after the other.
-const connectionWorth = 50
+const signersPerConnection = 50
 
 // signAll returns the signers that are still to be proven: over each connection
 // from the first on that was not.
 func signAll(ctx context.Context, address string, signers []state.Signer) ([]state.Signer, error) {
-	connections := min(runtime.GOMAXPROCS(0), 1+len(signers)/connectionWorth)
+	connections := min(runtime.GOMAXPROCS(0), 1+len(signers)/signersPerConnection)
 	share := (len(signers) + connections - 1) / connections
 	left, errs := make([][]state.Signer, connections), make([]error, connections)
 	var wg sync.WaitGroup
@@ -149,7 +149,7 @@ func (s *session) send(from string, m *message, macros ...string) error {
 // milter does not want to see the rest: such a message leaves unsigned.
 func proceed(a *milter.Action, err error) error {
 	if err != nil {
-		return plain(err)
+		return stripPrefix(err)
 	}
 	switch a.Code {
 	case milter.ActContinue, milter.ActSkip, milter.ActAccept:

@@ -25,8 +25,8 @@ type Basis struct {
 
 // Proposals returns what the wizard proposes beside the answers so far.
 func (b *Basis) Proposals(a spec.Answers) wizard.Proposals {
-	host := cmp.Or(normal(a.Hostname, spec.Hostname), b.Facts.FQDN)
-	domain := cmp.Or(normal(a.Domain, spec.DomainName), parent(host))
+	host := cmp.Or(normalized(a.Hostname, spec.Hostname), b.Facts.FQDN)
+	domain := cmp.Or(normalized(a.Domain, spec.DomainName), parent(host))
 	p := wizard.Proposals{
 		Domain:   wizard.Proposal{Value: domain, Why: "the host name without its first label"},
 		Hostname: wizard.Proposal{Value: b.Facts.FQDN, Why: "this machine's own name"},
@@ -37,7 +37,7 @@ func (b *Basis) Proposals(a spec.Answers) wizard.Proposals {
 		p.Addresses = wizard.Proposal{Value: strings.Join(addrs, " "), Why: "what DNS says of " + host}
 	}
 	p.ZoneServed = b.Facts.Serves(domain)
-	p.ZoneShut = slices.ContainsFunc(b.Facts.Zones, func(z state.Zone) bool { return z.Problem != "" && z.Contains(domain+".") })
+	p.ZoneUnusable = slices.ContainsFunc(b.Facts.Zones, func(z state.Zone) bool { return z.Problem != "" && z.Contains(domain+".") })
 	p.DNS = wizard.Proposal{Value: string(spec.DNSManual), Why: b.whyManual(domain)}
 	if p.ZoneServed || a.NewZone == "yes" || b.zoneUnusable(domain) {
 		p.DNS = wizard.Proposal{Value: string(spec.DNSBind), Why: "BIND serves " + domain + " here"}
@@ -80,7 +80,7 @@ func (b *Basis) spfRedirect(a spec.Answers, p wizard.Proposals) wizard.Proposal 
 	switch {
 	case b.Spec != nil && a.SPFRedirect == "yes":
 		return wizard.Proposal{Value: b.Spec.Host.Domain, Why: "as you asked"}
-	case a.SPFRedirect == "no" || redirect == normal(a.Domain, spec.DomainName):
+	case a.SPFRedirect == "no" || redirect == normalized(a.Domain, spec.DomainName):
 	case redirect != "" && a.SPFAll+strings.Join(a.SPFInclude, "")+p.SPFAll.Value+p.SPFInclude.Value == "":
 		return wizard.Proposal{Value: redirect, Why: fromHost}
 	}
@@ -226,9 +226,9 @@ func firstOf(names []string, n int) []string {
 	return append(slices.Clone(names[:n]), fmt.Sprintf("%d more", len(names)-n))
 }
 
-// normal is a name as facts are keyed by it. A wrong one is reported later, with
+// normalized is a name as facts are keyed by it. A wrong one is reported later, with
 // everything else.
-func normal(name string, parse func(string) (string, error)) string {
+func normalized(name string, parse func(string) (string, error)) string {
 	if n, err := parse(name); err == nil {
 		return n
 	}

@@ -212,8 +212,8 @@ func TestWhyRecordsArePrinted(t *testing.T) {
 		b := propose.Basis{Facts: served()}
 		c.spoil(&b.Facts)
 		p := b.Proposals(spec.Answers{Domain: "lab.example"})
-		if p.DNS.Value != c.dns || p.DNS.Why != c.why || p.ZoneShut != c.shut || p.BIND != c.asks {
-			t.Errorf("%s: %+v, shut %v, BIND %v", c.name, p.DNS, p.ZoneShut, p.BIND)
+		if p.DNS.Value != c.dns || p.DNS.Why != c.why || p.ZoneUnusable != c.shut || p.BIND != c.asks {
+			t.Errorf("%s: %+v, shut %v, BIND %v", c.name, p.DNS, p.ZoneUnusable, p.BIND)
 		}
 	}
 }

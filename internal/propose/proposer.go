@@ -100,7 +100,7 @@ func (d *draft) gather(ctx context.Context, want *spec.Spec) (err error) {
 // Init works out the spec of a server from the answers about it and one of its
 // domains.
 func (p *Proposer) Init(ctx context.Context, a spec.Answers) (Result, error) {
-	d := p.draft(step.Scope{}.Recheck(normal(a.Domain, spec.DomainName)))
+	d := p.draft(step.Scope{}.Recheck(normalized(a.Domain, spec.DomainName)))
 	first := lookupSpec(a, p.Spec)
 	if err := d.gather(ctx, first); err != nil {
 		return Result{}, err
@@ -146,10 +146,10 @@ func (d *draft) adopt(ctx context.Context, a spec.Answers) (spec.Answers, error)
 	if err != nil || d.Adopted == nil {
 		return a, err
 	}
-	d.Result.Ledger = d.Adopted.Enter(d.Server.Ledger, d.Now)
+	d.Result.Ledger = d.Adopted.AddKeys(d.Server.Ledger, d.Now)
 	d.Result.Hashes = maps.Clone(d.Server.Hashes)
-	maps.Copy(d.Result.Hashes, d.Adopted.Written)
-	host := cmp.Or(normal(a.Hostname, spec.Hostname), d.Facts.FQDN)
+	maps.Copy(d.Result.Hashes, d.Adopted.Hashes)
+	host := cmp.Or(normalized(a.Hostname, spec.Hostname), d.Facts.FQDN)
 	if a, err = d.Adopted.Answer(a, host); err != nil {
 		return a, err
 	}
@@ -163,7 +163,7 @@ var ErrOurs = errors.New(string(signer.ConfFile) + " is mailsetup's already")
 // domain, "" for any, and does not find that.
 func (d *draft) checkAdopted(ctx context.Context, domain string, first *spec.Spec) error {
 	switch {
-	case d.Adopted != nil && domain != "" && d.Adopted.Domain(normal(domain, spec.DomainName)) == nil:
+	case d.Adopted != nil && domain != "" && d.Adopted.Domain(normalized(domain, spec.DomainName)) == nil:
 		return hint.NewUsage("mailsetup init --domain "+domain+" adds it, and takes over what is here", "OpenDKIM does not sign for %s here", domain)
 	case d.Adopted != nil:
 		return nil
@@ -215,7 +215,7 @@ func (d *draft) complete(ctx context.Context, a spec.Answers) (spec.Answers, err
 		flags = append(flags, "--yes")
 	}
 	if len(flags) > 0 {
-		return a, b.missing(flags, normal(a.Hostname, spec.Hostname))
+		return a, b.missing(flags, normalized(a.Hostname, spec.Hostname))
 	}
 	return d.selector(ctx, a)
 }
@@ -231,7 +231,7 @@ func (d *draft) ask(ctx context.Context, fixed spec.Answers) (spec.Answers, erro
 			}
 			return d.proposals(ctx, a), nil
 		},
-		Unread: d.unread,
+		Unread: d.whyUnread,
 	})
 }
 
@@ -312,7 +312,7 @@ func (p *Proposer) AddDomains(ctx context.Context, names []string, a spec.Answer
 	if err := cmp.Or(err, ctx.Err()); err != nil {
 		return Result{}, err
 	}
-	want, findings := p.Spec.Further(list, p.Now)
+	want, findings := p.Spec.WithDomains(list, p.Now)
 	if err := findings.Err(); err != nil {
 		return Result{}, err
 	}

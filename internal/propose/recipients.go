@@ -28,9 +28,9 @@ func (d *draft) withReaders(ctx context.Context, a spec.Answers) Result {
 	return d.Result
 }
 
-// unread says why nobody would read root's mail at the address that somebody types
+// whyUnread says why nobody would read root's mail at the address that somebody types
 // in; nil if somebody would.
-func (d *draft) unread(ctx context.Context, a spec.Answers) error {
+func (d *draft) whyUnread(ctx context.Context, a spec.Answers) error {
 	want, _ := a.Spec(nil, d.Now) // what is wrong elsewhere is told elsewhere
 	if loop := want.RootLoop(); loop != nil {
 		return loop

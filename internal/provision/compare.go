@@ -60,13 +60,13 @@ func stamps(confirmed, actual plan.Plan) []string {
 			}
 			was, is := dns.FragmentStamp(a[j].After.Content), dns.FragmentStamp(b[j].After.Content)
 			if was != is {
-				pairs = append(pairs, mark+is, mark+was)
+				pairs = append(pairs, includeMark+is, includeMark+was)
 			}
 		}
 	}
 	return pairs
 }
 
-// mark is what stands before the stamp in the line of a zone that includes our
+// includeMark is what stands before the stamp in the line of a zone that includes our
 // fragment.
-const mark = "; mailsetup "
+const includeMark = "; mailsetup "

@@ -53,7 +53,7 @@ func (p *Provisioner) answerQuestions(ctx context.Context, d *Draft, questions [
 		return false, nil
 	case !p.Options.Interactive:
 		p.UI.ShowQuestions(open)
-		return false, &MissingConsentError{open, d.untouched()}
+		return false, &MissingConsentError{open, d.sayUntouched()}
 	}
 	return true, p.askPerson(ctx, d, open)
 }
@@ -67,7 +67,7 @@ func (p *Provisioner) answerFromFlags(d *Draft, questions []state.Question) (ope
 			open = append(open, q)
 		case !yes && q.Declined == "":
 			flag, _ := plan.Consent(q.Kind)
-			return nil, hint.NewUsage(flag+" allows it", "%s", located(q))
+			return nil, hint.NewUsage(flag+" allows it", "%s", withLocation(q))
 		default:
 			if err := p.recordAnswer(d, q, yes); err != nil {
 				return nil, err
@@ -77,8 +77,8 @@ func (p *Provisioner) answerFromFlags(d *Draft, questions []state.Question) (ope
 	return open, nil
 }
 
-// located returns a question on one line, with its place in front.
-func located(q state.Question) string {
+// withLocation returns a question on one line, with its place in front.
+func withLocation(q state.Question) string {
 	switch {
 	case q.Path == "":
 		return q.Text
@@ -127,7 +127,7 @@ func (p *Provisioner) recordAnswer(d *Draft, q state.Question, yes bool) error {
 		d.Input.Consents[q.ID] = true
 		d.consented = append(d.consented, q.Path)
 	}
-	changed := remember(&d.Input.Spec, q, yes)
+	changed := storeAnswer(&d.Input.Spec, q, yes)
 	if q.Kind == state.AskSigner {
 		choice := signers.Choice{Files: p.Machine.Sys, Ledger: d.Keys.Ledger, Selector: d.Keys.Selector, Now: p.Machine.Now}
 		d.pairs, changed = choice.Apply(&d.Input, d.pairs, q, yes)
@@ -140,8 +140,8 @@ func (p *Provisioner) recordAnswer(d *Draft, q state.Question, yes bool) error {
 	return err
 }
 
-// remember writes an answer into the spec, if it has a place there.
-func remember(sp *spec.Spec, q state.Question, yes bool) bool {
+// storeAnswer writes an answer into the spec, if it has a place there.
+func storeAnswer(sp *spec.Spec, q state.Question, yes bool) bool {
 	i := slices.IndexFunc(sp.Domains, func(d spec.Domain) bool { return d.Name == q.Domain })
 	switch {
 	case q.Kind == state.AskBounces:
@@ -198,10 +198,10 @@ func meaningOfNo(k state.QuestionKind) string {
 }
 
 // notConfirmed ends a run before it changed what it asked about.
-func (d *Draft) notConfirmed() error { return hint.New("", "not confirmed: %s", d.untouched()) }
+func (d *Draft) notConfirmed() error { return hint.New("", "not confirmed: %s", d.sayUntouched()) }
 
-// untouched says what a run did that stops at a question.
-func (d *Draft) untouched() string {
+// sayUntouched says what a run did that stops at a question.
+func (d *Draft) sayUntouched() string {
 	if len(d.installed) > 0 {
 		return "nothing else was changed"
 	}

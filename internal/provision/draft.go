@@ -157,7 +157,7 @@ func (p *Provisioner) makePlan(ctx context.Context, d *Draft) (plan.Plan, error)
 		want.Notes = append(want.Notes, steps.Advice(d.Input)...)
 	}
 	want.Notes = append(append(want.Notes, d.notes...), d.Notes...)
-	if p.tree() {
+	if p.isDirectory() {
 		if want, err = steps.BelowRoot(want, func(path state.Path) bool { return exists(p.Machine.Sys, path) }); err != nil {
 			return plan.Plan{}, err
 		}
@@ -194,7 +194,7 @@ func simulatePackages(ctx context.Context, runner system.Runner, made *plan.Plan
 // checkNewZones keeps a new zone from hiding a domain that others serve: this
 // machine's resolver would no longer find the domain's website.
 func (p *Provisioner) checkNewZones(ctx context.Context, d *Draft) error {
-	if p.tree() {
+	if p.isDirectory() {
 		return nil
 	}
 	for domain := range d.Scope.Domains(d.Want) {
@@ -221,7 +221,7 @@ func (p *Provisioner) checkNewZones(ctx context.Context, d *Draft) error {
 // checkStopped returns the error of a unit that somebody has stopped or masked. One
 // that is masked keeps any run from its end.
 func (p *Provisioner) checkStopped(d *Draft, maskedOnly bool) error {
-	if p.tree() || d.Proof != ProveDelivery {
+	if p.isDirectory() || d.Proof != ProveDelivery {
 		return nil
 	}
 	for _, h := range daemons.Halted(d.Input) {

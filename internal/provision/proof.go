@@ -25,7 +25,7 @@ const signerAsked = "The signer was asked, and signs mail of this server."
 // daemon that was stopped since, or of what becomes of mail.
 func (p *Provisioner) verify(ctx context.Context, d *Draft) (Result, error) {
 	res := Result{Plan: d.Plan, Notes: d.Plan.Notes}
-	if !p.tree() {
+	if !p.isDirectory() {
 		err := probeDaemons(ctx, p.Machine.Sys, d.Input)
 		if err == nil {
 			res.Proven, _, err = p.sendMessages(ctx, d)

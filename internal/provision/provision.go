@@ -188,8 +188,8 @@ type Result struct {
 // Changed reports whether the run changed the machine.
 func (r Result) Changed() bool { return r.Report.ID != "" }
 
-// tree reports whether the machine is a directory: nothing runs there.
-func (p *Provisioner) tree() bool { return p.Machine.Root != "" }
+// isDirectory reports whether the machine is a directory: nothing runs there.
+func (p *Provisioner) isDirectory() bool { return p.Machine.Root != "" }
 
 // Plan works out what a request needs, with an answer of its own to every change
 // of what is the administrator's. It touches nothing. A state.DomainErrors in the
@@ -274,7 +274,7 @@ func (p *Provisioner) apply(ctx context.Context, d *Draft) (Result, error) {
 		return res, nil
 	}
 	p.UI.Applied(report)
-	if !p.tree() {
+	if !p.isDirectory() {
 		res.Proven, res.Problem = p.prove(ctx, d)
 	}
 	return res, nil
@@ -316,7 +316,7 @@ func (p *Provisioner) makeKeys(ctx context.Context, d *Draft) error {
 // saveFingerprints remembers the domains as a run leaves them. Without that the next
 // one takes longer, and no more. A run of some of the steps knows too little.
 func (p *Provisioner) saveFingerprints(d *Draft) {
-	if p.tree() || d.Steps != nil {
+	if p.isDirectory() || d.Steps != nil {
 		return
 	}
 	if err := store.New(p.Machine.Sys).SaveFingerprints(d.Input); err != nil {

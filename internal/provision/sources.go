@@ -46,7 +46,7 @@ func (s *Sources) Gather(ctx context.Context, r Request) (state.Facts, error) {
 
 // Zones implements Facts.
 func (s *Sources) Zones(ctx context.Context, r Request, in *step.Input) error {
-	return s.Collector.LookAtUpdates(ctx, in, r.Steps)
+	return s.Collector.GatherUpdates(ctx, in, r.Steps)
 }
 
 // Recipients implements Facts. Of a tree nothing can be said.

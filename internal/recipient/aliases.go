@@ -16,12 +16,12 @@ type Aliases struct {
 	Text []byte
 }
 
-// Look implements Tables.
-func (a Aliases) Look(ctx context.Context, table, key string) (string, bool, error) {
+// Lookup implements Tables.
+func (a Aliases) Lookup(ctx context.Context, table, key string) (string, bool, error) {
 	kind, path, _ := strings.Cut(strings.TrimPrefix(table, "proxy:"), ":")
 	made := []string{"hash", "btree", "dbm", "sdbm", "lmdb", "cdb"}
 	if path != a.Path || !slices.Contains(made, kind) {
-		return a.Tables.Look(ctx, table, key)
+		return a.Tables.Lookup(ctx, table, key)
 	}
 	value, found := edits.AliasEntries(a.Text)[key]
 	return value, found, nil

@@ -103,7 +103,7 @@ func (w *walk) matches(name string, patterns []string, domain string, parents bo
 
 func (w *walk) inTable(table, domain string, parents bool) (bool, error) {
 	for key, ok := domain, true; ok; {
-		if _, found, err := w.Tables.Look(w.ctx, table, key); found || err != nil {
+		if _, found, err := w.Tables.Lookup(w.ctx, table, key); found || err != nil {
 			return found, err
 		}
 		_, key, ok = strings.Cut(key, ".")

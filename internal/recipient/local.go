@@ -28,7 +28,7 @@ func (w *walk) localUser(user, domain, of string) state.Recipient {
 			}
 		}
 	}
-	_, is, err := w.Tables.Look(w.ctx, Users, base)
+	_, is, err := w.Tables.Lookup(w.ctx, Users, base)
 	if err != nil {
 		return unknown(user+"@"+domain, err)
 	}
@@ -66,7 +66,7 @@ func (w *walk) luser(to, user, extension, domain string) state.Recipient {
 
 // alias is where the mail of an alias goes, aliases(5).
 func (w *walk) alias(name, value, domain string) state.Recipient {
-	return best(targets(value), func(to string) state.Recipient {
+	return bestOf(targets(value), func(to string) state.Recipient {
 		switch path, include := strings.CutPrefix(to, ":include:"); {
 		case include:
 			return w.include(name, path, domain)

@@ -29,9 +29,9 @@ func Parameters() []string {
 
 // Tables answer as Postfix's tables do.
 type Tables interface {
-	// Look returns what stands in a table, named as in main.cf (hash:/etc/aliases),
+	// Lookup returns what stands in a table, named as in main.cf (hash:/etc/aliases),
 	// under a key. An error says why it could not be asked.
-	Look(ctx context.Context, table, key string) (value string, found bool, err error)
+	Lookup(ctx context.Context, table, key string) (value string, found bool, err error)
 	// Names are the lines of a file that stands in the place of a list of names.
 	Names(ctx context.Context, path string) ([]string, error)
 }
@@ -51,9 +51,9 @@ func (p Postfix) Resolve(ctx context.Context, address string) state.Recipient {
 	return w.submitted(address)
 }
 
-// longest is how many rewritings are followed: Postfix gives up earlier or later,
+// maxRewrites is how many rewritings are followed: Postfix gives up earlier or later,
 // by what it runs into first.
-const longest = 50
+const maxRewrites = 50
 
 // walk is one address on its way.
 type walk struct {
@@ -66,7 +66,7 @@ type walk struct {
 func (w *walk) submitted(address string) state.Recipient {
 	address = w.qualified(address)
 	key := strings.ToLower(address)
-	if slices.Contains(w.chain, key) || len(w.chain) > longest {
+	if slices.Contains(w.chain, key) || len(w.chain) > maxRewrites {
 		return state.Recipient{
 			End: state.EndLoop, Class: state.ClassLocal, Address: address,
 			Why: fmt.Sprintf("%s leads to %s again, in a circle", address, address),
@@ -87,7 +87,7 @@ func (w *walk) submitted(address string) state.Recipient {
 	if err != nil {
 		return unknown(address, err)
 	}
-	r := best(to, w.delivered)
+	r := bestOf(to, w.delivered)
 	if len(to) != 1 || !strings.EqualFold(to[0], w.chain[len(w.chain)-1]) { // smtpd(8) looks no further
 		r.Refused = w.comesHere(address)
 	}
@@ -100,7 +100,7 @@ func (w *walk) submitted(address string) state.Recipient {
 // virtual are the addresses that virtual_alias_maps makes of one.
 func (w *walk) virtual(address string, seen []string) ([]string, error) {
 	key := strings.ToLower(address)
-	if slices.Contains(seen, key) || len(seen) > longest {
+	if slices.Contains(seen, key) || len(seen) > maxRewrites {
 		return []string{address}, nil
 	}
 	to, found, err := w.rewritten("virtual_alias_maps", address)
@@ -173,7 +173,7 @@ func (w *walk) bareNames(domain string) (bool, error) {
 // first is what the first of several tables says that has the key.
 func (w *walk) first(maps, key string) (string, bool, error) {
 	for _, table := range tables(w.Value[maps]) {
-		value, found, err := w.Tables.Look(w.ctx, table, strings.ToLower(key))
+		value, found, err := w.Tables.Lookup(w.ctx, table, strings.ToLower(key))
 		if err != nil {
 			return "", false, fmt.Errorf("%s: %w", maps, err)
 		}
@@ -214,8 +214,8 @@ func split(address string) (user, domain string) {
 	return address[:at], strings.ToLower(address[at+1:])
 }
 
-// best is the end of mail that goes to several: it is lost where all of them lose it.
-func best(addresses []string, end func(string) state.Recipient) state.Recipient {
+// bestOf is the end of mail that goes to several: it is lost where all of them lose it.
+func bestOf(addresses []string, end func(string) state.Recipient) state.Recipient {
 	order := []state.RecipientEnd{state.EndMailbox, state.EndElsewhere, state.EndUnknown, state.EndLoop, state.EndNobody}
 	var got state.Recipient
 	for i, a := range addresses {

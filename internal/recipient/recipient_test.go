@@ -11,7 +11,7 @@ import (
 // fake has tables by name; a key "!" in one is its error.
 type fake map[string]map[string]string
 
-func (f fake) Look(_ context.Context, table, key string) (string, bool, error) {
+func (f fake) Lookup(_ context.Context, table, key string) (string, bool, error) {
 	if table == "proxy:unix:passwd.byname" {
 		table = Users
 	}

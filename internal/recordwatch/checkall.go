@@ -14,19 +14,19 @@ type Checker func(ctx context.Context, want dnscheck.Expected) dnscheck.Result
 
 // Limits bound the looks of one tick.
 type Limits struct {
-	AtOnce int           // domains
-	Each   time.Duration // for one domain
-	Whole  time.Duration // for all of them
+	AtOnce    int           // domains
+	PerDomain time.Duration // for one domain
+	Total     time.Duration // for all of them
 }
 
 // TickLimits are those of a tick that an administrator's command may wait for.
-var TickLimits = Limits{AtOnce: 16, Each: 15 * time.Second, Whole: 2 * time.Minute}
+var TickLimits = Limits{AtOnce: 16, PerDomain: 15 * time.Second, Total: 2 * time.Minute}
 
 // checkAll looks at domains in their order, and returns what was seen of those for
 // which there was time. A domain that took all of its own time was seen: its
 // name servers do not answer.
 func checkAll(ctx context.Context, check Checker, wanted []dnscheck.Expected, limits Limits) []dnscheck.Result {
-	ctx, cancel := context.WithTimeout(ctx, limits.Whole)
+	ctx, cancel := context.WithTimeout(ctx, limits.Total)
 	defer cancel()
 	views, done := make([]dnscheck.Result, len(wanted)), make([]bool, len(wanted))
 	var next atomic.Int64
@@ -34,7 +34,7 @@ func checkAll(ctx context.Context, check Checker, wanted []dnscheck.Expected, li
 	for range min(limits.AtOnce, len(wanted)) {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(wanted) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				each, cancel := context.WithTimeout(ctx, limits.Each)
+				each, cancel := context.WithTimeout(ctx, limits.PerDomain)
 				views[i] = check(each, wanted[i])
 				cancel()
 				done[i] = ctx.Err() == nil

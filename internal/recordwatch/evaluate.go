@@ -58,7 +58,7 @@ func (d Domain) expected() dnscheck.Expected {
 type answers struct {
 	right, wrong, silent int
 	first                dnscheck.RecordResult // that is not right
-	at                   []string              // the servers that have it wrong
+	wrongAt              []string              // the servers that have it wrong
 }
 
 // answersFor gathers what all servers of a view say about a record.
@@ -81,16 +81,16 @@ func answersFor(v dnscheck.Result, r state.Record) answers {
 				if s.wrong++; s.wrong == 1 {
 					s.first = is
 				}
-				s.at = append(s.at, server.String())
+				s.wrongAt = append(s.wrongAt, server.String())
 			}
 		}
 	}
 	return s
 }
 
-// gone reports whether all servers in charge answered with authority, and none of
+// isGone reports whether all servers in charge answered with authority, and none of
 // them has the record. What an alias leads to a resolver said, who remembers.
-func (s answers) gone() bool {
+func (s answers) isGone() bool {
 	return s.wrong > 0 && s.right == 0 && s.silent == 0 && s.first.Fault != dnscheck.Alias
 }
 
@@ -126,7 +126,7 @@ func (d Domain) evaluate(v dnscheck.Result, now time.Time) keyring.Watch {
 			}
 		case s.wrong > 0 && (stood[id] && !isKey(r) || slices.Contains(d.Signing, id)):
 			w.Problems[id] = keepSince(was, keyring.Problem{
-				Since: now, Fault: string(s.first.Fault), Gone: s.gone(), Remedy: s.first.Remedy,
+				Since: now, Fault: string(s.first.Fault), Gone: s.isGone(), Remedy: s.first.Remedy,
 				Text: s.first.Text + " at " + servers(s),
 			})
 		}
@@ -154,10 +154,10 @@ func (d Domain) evaluate(v dnscheck.Result, now time.Time) keyring.Watch {
 }
 
 func servers(s answers) string {
-	if n := len(s.at); n > 2 && s.right+s.silent == 0 {
+	if n := len(s.wrongAt); n > 2 && s.right+s.silent == 0 {
 		return fmt.Sprintf("all %d name servers", n)
 	}
-	return strings.Join(s.at, ", ")
+	return strings.Join(s.wrongAt, ", ")
 }
 
 // keepSince is a problem that an earlier look may have found as well.
@@ -216,9 +216,9 @@ func notify(w *keyring.Watch, now time.Time) bool {
 	return due
 }
 
-// Gone are the IDs of the records that no name server has any more, and of files
+// GoneIDs are the IDs of the records that no name server has any more, and of files
 // of ours that are gone.
-func Gone(w keyring.Watch) []string {
+func GoneIDs(w keyring.Watch) []string {
 	var ids []string
 	for _, id := range slices.Sorted(maps.Keys(w.Problems)) {
 		if w.Problems[id].Gone {
@@ -230,7 +230,7 @@ func Gone(w keyring.Watch) []string {
 
 // restorable reports whether no record that is gone was put back within a week.
 func restorable(w keyring.Watch, now time.Time) bool {
-	ids := Gone(w)
+	ids := GoneIDs(w)
 	return len(ids) > 0 && !slices.ContainsFunc(ids, func(id string) bool { return recently(w.Restored[id], now, week) })
 }
 
@@ -238,7 +238,7 @@ func restorable(w keyring.Watch, now time.Time) bool {
 func markRestored(w keyring.Watch, now time.Time) keyring.Watch {
 	restored := map[string]time.Time{}
 	maps.Copy(restored, w.Restored)
-	for _, id := range Gone(w) {
+	for _, id := range GoneIDs(w) {
 		restored[id] = now
 	}
 	w.Restored = restored

@@ -193,7 +193,7 @@ func (m *machine) tick(later time.Duration) map[string]Result {
 		list = append(list, Domain{Expected: dnscheck.Expected{Domain: d, Records: records(d)}, Signing: []string{key(d)}, Last: m.kept[d]})
 	}
 	tick := Tick{
-		LostFiles: func(string) []state.Path { return m.lost }, Check: m.w.check, Limits: Limits{AtOnce: 1, Each: time.Second, Whole: 10 * time.Second}, Now: m.now,
+		LostFiles: func(string) []state.Path { return m.lost }, Check: m.w.check, Limits: Limits{AtOnce: 1, PerDomain: time.Second, Total: 10 * time.Second}, Now: m.now,
 		ExpectedRecords: func(context.Context, []string) (map[string][]state.Record, error) { return m.judged, nil },
 		Save: func(results map[string]Result) error {
 			m.saves++
@@ -416,7 +416,7 @@ func TestSlow(t *testing.T) {
 		wanted = append(wanted, dnscheck.Expected{Domain: d, Records: records(d)})
 	}
 	began := time.Now()
-	seen := checkAll(t.Context(), w.check, wanted, Limits{AtOnce: 1, Each: 30 * time.Millisecond, Whole: 200 * time.Millisecond})
+	seen := checkAll(t.Context(), w.check, wanted, Limits{AtOnce: 1, PerDomain: 30 * time.Millisecond, Total: 200 * time.Millisecond})
 	if took := time.Since(began); took > 2*time.Second || len(seen) == 0 || len(seen) > 7 || w.looks > 8 {
 		t.Errorf("%v, %d seen, %d looks", took, len(seen), w.looks)
 	}

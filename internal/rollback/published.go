@@ -22,7 +22,7 @@ import (
 // checkStillPublished refuses a plan after which a key signs again whose record is
 // no longer in DNS: whoever publishes the records may have removed it since. A
 // name server that cannot be asked keeps no rollback from going on.
-func checkStillPublished(ctx context.Context, p plan.Plan, look Look) error {
+func checkStillPublished(ctx context.Context, p plan.Plan, look Checker) error {
 	if look == nil {
 		return nil
 	}
@@ -88,7 +88,7 @@ func publishes(p plan.Plan, domain string, k keyring.Key) bool {
 
 // missingAt says which name server answers that it does not have the record of a
 // key, "" for none.
-func (look Look) missingAt(ctx context.Context, domain string, k keyring.Key) string {
+func (look Checker) missingAt(ctx context.Context, domain string, k keyring.Key) string {
 	v := look(ctx, dnscheck.ForKey(domain, spec.DefaultTTL, k))
 	for _, server := range v.Servers {
 		for _, r := range server.Records {

@@ -18,9 +18,9 @@ import (
 	"mailsetup/internal/system"
 )
 
-// Look asks every name server of a domain for records. Nil: nobody is asked, since
+// Checker asks every name server of a domain for records. Nil: nobody is asked, since
 // nothing signs below --root.
-type Look func(context.Context, dnscheck.Expected) dnscheck.Result
+type Checker func(context.Context, dnscheck.Expected) dnscheck.Result
 
 // Rollback is the plan that takes back the runs of one command.
 type Rollback struct {
@@ -33,7 +33,7 @@ type Rollback struct {
 // or of the last command that is still in effect if it is "". The ID of a later
 // run takes back that run alone. The ledger goes on to list keys that the runs
 // added, as gone since now.
-func Make(ctx context.Context, m *machine.Machine, id string, look Look) (Rollback, error) {
+func Make(ctx context.Context, m *machine.Machine, id string, look Checker) (Rollback, error) {
 	entries, err := m.Journal.History()
 	if err != nil {
 		return Rollback{}, err
@@ -125,9 +125,9 @@ func packagesStay(files system.Reader, p plan.Plan) bool {
 	if !first {
 		return false
 	}
-	o, err := files.Read(asInstalled)
+	o, err := files.Read(freshPostfixFile)
 	return err == nil && o.Kind != state.Absent
 }
 
-// asInstalled exists on machines on which mailsetup installed Postfix.
-const asInstalled = state.FreshPostfixFile
+// freshPostfixFile exists on machines on which mailsetup installed Postfix.
+const freshPostfixFile = state.FreshPostfixFile

@@ -85,7 +85,7 @@ func (h *host) apply(id string, p plan.Plan) {
 
 // make plans the rollback of a run.
 func (h *host) make(id string) (rollback.Rollback, error) {
-	var look rollback.Look
+	var look rollback.Checker
 	if h.dns != nil {
 		look = func(_ context.Context, w dnscheck.Expected) dnscheck.Result { return h.dns(w) }
 	}

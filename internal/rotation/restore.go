@@ -26,14 +26,14 @@ func (r *watcher) restore(ctx context.Context, domains []string) map[string]erro
 		return !known || r.Spec.DNSOf(d) != spec.DNSBind || !r.Spec.Repairs(d)
 	})
 	if len(domains) > 0 {
-		r.includeAgain(ctx, domains, errs)
-		r.rebuild(ctx, domains, errs)
+		r.restoreIncludes(ctx, domains, errs)
+		r.rebuildFragments(ctx, domains, errs)
 	}
 	return errs
 }
 
-// includeAgain makes zones include our fragments again that they lost.
-func (r *watcher) includeAgain(ctx context.Context, domains []string, errs map[string]error) {
+// restoreIncludes makes zones include our fragments again that they lost.
+func (r *watcher) restoreIncludes(ctx context.Context, domains []string, errs map[string]error) {
 	if err := r.gather(ctx, steps.IncludeRestoration(), domains); err != nil {
 		r.UI.Logf("%s", message(err))
 		return
@@ -54,7 +54,7 @@ func (r *watcher) includeAgain(ctx context.Context, domains []string, errs map[s
 			}
 		}
 		stale = true
-		return r.putBack(ctx, steps.IncludeRestoration(), domains)
+		return r.restoreRecords(ctx, steps.IncludeRestoration(), domains)
 	})
 	r.halted = i.try(lost)
 	for _, f := range i.failed {
@@ -64,8 +64,8 @@ func (r *watcher) includeAgain(ctx context.Context, domains []string, errs map[s
 	}
 }
 
-// rebuild makes fragments again that are gone, if that makes what they were.
-func (r *watcher) rebuild(ctx context.Context, domains []string, errs map[string]error) {
+// rebuildFragments makes fragments again that are gone, if that makes what they were.
+func (r *watcher) rebuildFragments(ctx context.Context, domains []string, errs map[string]error) {
 	tried := 0
 	for _, name := range domains {
 		if len(r.lostFragments(name)) == 0 || r.halted != nil || tried == maxRebuilt {
@@ -79,7 +79,7 @@ func (r *watcher) rebuild(ctx context.Context, domains []string, errs map[string
 			err = r.gather(ctx, nil, about)
 		}
 		if err == nil {
-			err = r.putBack(ctx, steps.FragmentRebuild(), about)
+			err = r.restoreRecords(ctx, steps.FragmentRebuild(), about)
 		}
 		if errs[name] = err; isFatal(err) {
 			r.halted = err
@@ -102,9 +102,9 @@ func (r *watcher) gather(ctx context.Context, list []step.Step, domains []string
 	return err
 }
 
-// putBack plans and applies what brings the records of domains back: fragments as
+// restoreRecords plans and applies what brings the records of domains back: fragments as
 // they were, or not at all.
-func (r *watcher) putBack(ctx context.Context, list []step.Step, domains []string) error {
+func (r *watcher) restoreRecords(ctx context.Context, list []step.Step, domains []string) error {
 	d, err := r.Provisioner.Plan(ctx, r.restoreRequest(list, domains))
 	if err != nil || d.Plan.Empty() {
 		return err

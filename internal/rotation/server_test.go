@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"mailsetup/internal/apply"
-	"mailsetup/internal/detect"
+	"mailsetup/internal/detect/zones"
 	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
@@ -179,7 +179,7 @@ func (s *server) input() step.Input {
 		Release: state.Release{ID: "debian", Version: "13"}, DNS: state.BIND, Installed: map[string]bool{"bind9": true, "opendkim": true},
 		OpenDKIM: &state.OpenDKIM{Active: true},
 	}
-	published, err := detect.Published(s.mem)
+	published, err := zones.Published(s.mem)
 	s.must(err)
 	facts.Published = published
 	for _, origin := range s.origins() {

@@ -104,7 +104,7 @@ func (r *watcher) reportRecords(ctx context.Context, results map[string]recordwa
 		d, _ := findDomain(r.Spec, domain)
 		said := recordwatch.Lines(r.Spec, d, res, r.now)
 		lines = append(lines, said...)
-		if texts = append(texts, folded(said)); len(left) > 0 {
+		if texts = append(texts, foldLines(said)); len(left) > 0 {
 			gone++
 		} else {
 			restored++
@@ -119,7 +119,7 @@ func (r *watcher) reportRecords(ctx context.Context, results map[string]recordwa
 	return found
 }
 
-func folded(lines []string) string {
+func foldLines(lines []string) string {
 	var b strings.Builder
 	for _, l := range lines {
 		b.WriteString(text.Wrap(text.Printable(l), 76) + "\n")

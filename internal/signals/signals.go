@@ -12,11 +12,11 @@ import (
 	"syscall"
 )
 
-// ending are the signals that ask the program to end. Without a handler, Go ends
+// terminationSignals are the signals that ask the program to end. Without a handler, Go ends
 // the program at once for each of them: for QUIT, ABRT and the faults when they
 // were sent by kill(1) with a stack dump and exit status 2. Faults of the program
 // itself do not come this way.
-func ending() []os.Signal {
+func terminationSignals() []os.Signal {
 	return []os.Signal{
 		syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT,
 		syscall.SIGILL, syscall.SIGTRAP, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGSEGV, syscall.SIGSTKFLT, syscall.SIGSYS,
@@ -25,10 +25,10 @@ func ending() []os.Signal {
 	}
 }
 
-// unwanted are those of them that whoever started the program wants to have no
+// ignoredByParent are those of them that whoever started the program wants to have no
 // effect: nohup(1), or a shell without job control for what runs in the
 // background, which ignores INT and QUIT. Go tells of INT and HUP only.
-func unwanted() map[os.Signal]bool {
+func ignoredByParent() map[os.Signal]bool {
 	background := signal.Ignored(syscall.SIGINT)
 	return map[os.Signal]bool{
 		syscall.SIGHUP: signal.Ignored(syscall.SIGHUP), syscall.SIGINT: background, syscall.SIGQUIT: background,
@@ -44,13 +44,13 @@ func (i Interrupted) Error() string { return fmt.Sprintf("interrupted by a signa
 type Watch struct {
 	say     func(string)
 	arrived chan os.Signal
-	deaf    map[os.Signal]bool // to these
+	ignored map[os.Signal]bool // to these
 
 	mu        sync.Mutex
 	held      int  // changes under way
 	began     bool // there was one
 	cancelled bool
-	told      bool // that an undo cannot be hurried
+	warned    bool // that an undo cannot be hurried
 }
 
 // Listen returns a context that the first signal that asks the program to end
@@ -60,27 +60,27 @@ type Watch struct {
 // fail (XFSZ). What a person who sent one should know goes to say.
 func Listen(parent context.Context, say func(string)) (context.Context, *Watch) {
 	ctx, cancel := context.WithCancelCause(parent)
-	w := &Watch{say: say, arrived: make(chan os.Signal, 16), deaf: unwanted()}
+	w := &Watch{say: say, arrived: make(chan os.Signal, 16), ignored: ignoredByParent()}
 	// SIGPIPE is listened to, not ignored: programs that are started inherit what is
 	// ignored, and shell scripts among them count on it.
-	signal.Notify(w.arrived, append(ending(), syscall.SIGPIPE)...)
+	signal.Notify(w.arrived, append(terminationSignals(), syscall.SIGPIPE)...)
 	go func() {
 		for s := range w.arrived {
-			w.act(s, cancel)
+			w.handle(s, cancel)
 		}
 	}()
 	return ctx, w
 }
 
-func (w *Watch) act(s os.Signal, cancel context.CancelCauseFunc) {
+func (w *Watch) handle(s os.Signal, cancel context.CancelCauseFunc) {
 	switch {
-	case w.deaf[s], s == syscall.SIGPIPE: // the write that failed says so
+	case w.ignored[s], s == syscall.SIGPIPE: // the write that failed says so
 	case s == syscall.SIGTSTP:
 		w.say("not stopping in the middle of a change")
 	default:
 		w.mu.Lock()
-		again := w.cancelled && w.held > 0 && !w.told
-		w.cancelled, w.told = true, w.told || again
+		again := w.cancelled && w.held > 0 && !w.warned
+		w.cancelled, w.warned = true, w.warned || again
 		w.mu.Unlock()
 		cancel(Interrupted{s})
 		if again {

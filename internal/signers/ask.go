@@ -27,20 +27,20 @@ type Asker func(ctx context.Context, address, from string, client state.Client, 
 type Lookup func(ctx context.Context, name string) ([]string, error)
 
 const (
-	// perMilter bounds how long one milter is asked in all.
-	perMilter = 45 * time.Second
-	// MostDomains is about how many domains a milter is asked, at most: a spam
+	// milterTimeout bounds how long one milter is asked in all.
+	milterTimeout = 45 * time.Second
+	// MaxDomains is about how many domains a milter is asked, at most: a spam
 	// filter takes its time for each, and one that signs seldom signs for a few
 	// of many domains only.
-	MostDomains = 20
+	MaxDomains = 20
 )
 
 // Ask asks each milter on this machine whether it signs mail of the domains, and
 // finds out what program it is. Further domains are those whose mail leaves here
 // although they are not to be signed for: what signs them is left to do so. Of
-// both, up to MostDomains are asked about.
+// both, up to MaxDomains are asked about.
 func Ask(ctx context.Context, s Source, ask Asker, list []state.Milter, domains, further []string, lookup Lookup) []state.Milter {
-	domains, further = domains[:min(len(domains), MostDomains)], further[:min(len(further), MostDomains)]
+	domains, further = domains[:min(len(domains), MaxDomains)], further[:min(len(further), MaxDomains)]
 	sockets := listeners(ctx, s)
 	for i := range list {
 		m := &list[i]
@@ -67,7 +67,7 @@ func Ask(ctx context.Context, s Source, ask Asker, list []state.Milter, domains,
 			m.Program.Others = slices.Compact(m.Program.Others)
 		}
 		for j := range m.Signatures {
-			m.Signatures[j].Key = p.proven(ctx, s, ask, m.Signatures[j], address)
+			m.Signatures[j].Key = p.provenKeyFile(ctx, s, ask, m.Signatures[j], address)
 		}
 	}
 	return list
@@ -104,7 +104,7 @@ func reachable(r system.Reader, addresses []string) string {
 
 // askOne sends a message of each domain as each client, until one was signed.
 func askOne(ctx context.Context, ask Asker, m *state.Milter, address string, domains []string, lookup Lookup) error {
-	ctx, cancel := context.WithTimeout(ctx, perMilter)
+	ctx, cancel := context.WithTimeout(ctx, milterTimeout)
 	defer cancel()
 	records := func(name string) ([]string, error) { return lookup(ctx, name) }
 	for _, d := range domains {
@@ -117,7 +117,7 @@ func askOne(ctx context.Context, ask Asker, m *state.Milter, address string, dom
 			for _, sig := range found {
 				sig.Client = c
 				if slices.Contains(domains, sig.Domain) {
-					m.Signatures = with(m.Signatures, sig)
+					m.Signatures = appendSignature(m.Signatures, sig)
 				}
 				signed = signed || sig.Domain == d
 			}
@@ -129,8 +129,8 @@ func askOne(ctx context.Context, ask Asker, m *state.Milter, address string, dom
 	return nil
 }
 
-// with adds a signature of a domain and selector that is not in the list.
-func with(list []state.Signature, sig state.Signature) []state.Signature {
+// appendSignature adds a signature of a domain and selector that is not in the list.
+func appendSignature(list []state.Signature, sig state.Signature) []state.Signature {
 	same := func(s state.Signature) bool { return s.Domain == sig.Domain && s.Selector == sig.Selector }
 	if slices.ContainsFunc(list, same) {
 		return list
@@ -183,9 +183,9 @@ func listening(line string) (listener, bool) {
 	return listener{address, name, pid}, true
 }
 
-// behind finds the program that listens at an address. A port is looked for on
+// programAt finds the program that listens at an address. A port is looked for on
 // any address: it is asked on the loopback, and may listen on all.
-func behind(list []listener, address string) (listener, bool) {
+func programAt(list []listener, address string) (listener, bool) {
 	port := ""
 	if !strings.HasPrefix(address, "/") {
 		port = address[strings.LastIndexByte(address, ':'):]

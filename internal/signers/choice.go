@@ -47,7 +47,7 @@ func (c Choice) Apply(in *step.Input, pairs []dkimkeys.Pair, q state.Question, r
 			d.SignedBy = spec.ByOther
 			pairs = dkimkeys.StopSigning(in, pairs, d.Name)
 		default:
-			if sig, ok := postfix.TakenKey(m, d.Name); ok && c.mayCopy(pairs, d.Name, sig.Selector) {
+			if sig, ok := postfix.SignatureWithKey(m, d.Name); ok && c.mayCopy(pairs, d.Name, sig.Selector) {
 				if copied, err := dkimkeys.CopyKey(c.Files, *d, sig.Selector, sig.Key, c.Now); err == nil {
 					pairs = dkimkeys.RemovePair(in, pairs, d.Name)
 					dkimkeys.AddPairs(in, []dkimkeys.Pair{copied})

@@ -23,7 +23,7 @@ const RspamdOverride state.Path = "/etc/rspamd/override.d/dkim_signing.conf"
 // program tells what listens at an address: by the name of its process, by its
 // arguments, and by its control group, which is named after its unit.
 func program(r system.Reader, list []listener, address string) state.Program {
-	l, ok := behind(list, address)
+	l, ok := programAt(list, address)
 	if !ok {
 		return state.Program{}
 	}
@@ -115,9 +115,9 @@ func (s settings) candidate(sig state.Signature) string {
 	return strings.NewReplacer("$domain", sig.Domain, "$selector", sig.Selector).Replace(s.pattern)
 }
 
-// proven is the file whose key made a signature of the milter: another message
+// provenKeyFile is the file whose key made a signature of the milter: another message
 // is signed, and must verify with the public half of that key. "" for none.
-func (s settings) proven(ctx context.Context, r system.Reader, ask Asker, sig state.Signature, address string) state.Path {
+func (s settings) provenKeyFile(ctx context.Context, r system.Reader, ask Asker, sig state.Signature, address string) state.Path {
 	p, err := state.ParsePath(s.candidate(sig))
 	if err != nil {
 		return ""

@@ -33,7 +33,7 @@ func TestWhoListens(t *testing.T) {
 		"localhost:1133":  {},
 		"localhost:25":    {},
 	} {
-		if got, _ := behind(list, address); got != want {
+		if got, _ := programAt(list, address); got != want {
 			t.Errorf("%s: %+v", address, got)
 		}
 	}

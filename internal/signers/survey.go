@@ -23,9 +23,9 @@ type Survey struct {
 	Logf         func(format string, a ...any)
 }
 
-// slow is the time after which a person is told who is asked: longer than anybody
+// slowAfter is the time after which a person is told who is asked: longer than anybody
 // takes for an instant.
-const slow = 2 * time.Second
+const slowAfter = 2 * time.Second
 
 // Milters asks the milters and content filters of Postfix what they sign of the
 // domains that a run is about. Asked is false if nobody was.
@@ -42,12 +42,12 @@ func (s Survey) Milters(ctx context.Context, in step.Input) (milters []state.Mil
 	}
 	domains := domainsOf(in)
 	if len(list) > 0 {
-		timer := time.AfterFunc(slow, func() {
+		timer := time.AfterFunc(slowAfter, func() {
 			s.Logf("asking the other milters of Postfix whether they sign: %s", endpoints(list))
 		})
 		defer timer.Stop()
-		if n := len(domains); n > MostDomains {
-			s.Logf("they are asked about %d of the %d domains", MostDomains, n)
+		if n := len(domains); n > MaxDomains {
+			s.Logf("they are asked about %d of the %d domains", MaxDomains, n)
 		}
 	}
 	milters = Ask(ctx, s.Source, s.Ask, slices.Clone(list), domains, postfix.OtherDomains(in), s.Lookup)

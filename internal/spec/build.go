@@ -18,8 +18,8 @@ const (
 	DefaultAction  = "tempfail"
 )
 
-// nothing is the answer that empties a list or an optional value.
-const nothing = "none"
+// noneAnswer is the answer that empties a list or an optional value.
+const noneAnswer = "none"
 
 // DefaultSelector names the month, as in 202611.
 func DefaultSelector(now time.Time) string { return now.Format("200601") }
@@ -28,13 +28,13 @@ func DefaultSelector(now time.Time) string { return now.Format("200601") }
 // the defaults. A domain that the old spec does not have is added to it; the
 // primary domain stays the one it was.
 func (a Answers) Spec(old *Spec, now time.Time) (Spec, Findings) {
-	var f reader
+	var f findingList
 	var out Spec
 	if old != nil {
 		out = old.clone(1)
 	}
 	name := out.Host.Domain
-	take(&f, "--domain", a.Domain, &name, DomainName)
+	setField(&f, "--domain", a.Domain, &name, DomainName)
 	a.host(&f, &out.Host)
 	if out.Host.Domain == "" {
 		out.Host.Domain = name
@@ -43,20 +43,20 @@ func (a Answers) Spec(old *Spec, now time.Time) (Spec, Findings) {
 	if !found {
 		out.Domains = slices.Insert(out.Domains, at, out.Host.Defaults.domain(name, now))
 	}
-	a.settle(&f, &out, &out.Domains[at], found)
+	a.applyToDomain(&f, &out, &out.Domains[at], found)
 	a.consents(&f, &out)
-	f.conclude(a, out, old)
+	f.finish(a, out, old)
 	return out, f.findings
 }
 
 func byName(d Domain, name string) int { return strings.Compare(d.Name, name) }
 
-// settle takes over the answers about one domain, and what follows for it from
+// applyToDomain takes over the answers about one domain, and what follows for it from
 // those about the host.
-func (a Answers) settle(f *reader, s *Spec, d *Domain, exists bool) {
+func (a Answers) applyToDomain(f *findingList, s *Spec, d *Domain, exists bool) {
 	a.domain(f, d, exists)
 	redirect := false
-	take(f, "--spf-redirect", a.SPFRedirect, &redirect, YesNo)
+	setField(f, "--spf-redirect", a.SPFRedirect, &redirect, YesNo)
 	if a.SPFRedirect != "" || !exists && (a.SPFAll != "" || len(a.SPFInclude) > 0) {
 		d.SPF.Redirect = "" // for a record of its own
 	}
@@ -71,12 +71,12 @@ func (a Answers) settle(f *reader, s *Spec, d *Domain, exists bool) {
 	}
 }
 
-// Further is the spec with more domains, one for each of the answers. Those
+// WithDomains is the spec with more domains, one for each of the answers. Those
 // about the host do not count here, but for the way in which records get
 // published: it is that of the new domain. A domain that is there already
 // stays as it is.
-func (s Spec) Further(list []Answers, now time.Time) (Spec, Findings) {
-	var f reader
+func (s Spec) WithDomains(list []Answers, now time.Time) (Spec, Findings) {
+	var f findingList
 	out := s.clone(len(list))
 	there := make(map[string]bool, len(s.Domains)+len(list))
 	for _, d := range s.Domains {
@@ -84,19 +84,19 @@ func (s Spec) Further(list []Answers, now time.Time) (Spec, Findings) {
 	}
 	for _, a := range list {
 		name := ""
-		take(&f, "DOMAIN", a.Domain, &name, DomainName)
+		setField(&f, "DOMAIN", a.Domain, &name, DomainName)
 		if name == "" || there[name] {
 			continue
 		}
 		there[name] = true
 		d := out.Host.Defaults.domain(name, now)
-		take(&f, "--dns", a.DNS, &d.DNS, DNS)
+		setField(&f, "--dns", a.DNS, &d.DNS, DNS)
 		if d.DNS == out.Host.DNS {
 			d.DNS = ""
 		}
-		take(&f, "--rfc2136-server", a.UpdateServer, &d.Update.Server, UpdateServer)
-		take(&f, "--rfc2136-key", a.UpdateKey, &d.Update.KeyFile, UpdateKey)
-		a.settle(&f, &out, &d, false)
+		setField(&f, "--rfc2136-server", a.UpdateServer, &d.Update.Server, UpdateServer)
+		setField(&f, "--rfc2136-key", a.UpdateKey, &d.Update.KeyFile, UpdateKey)
+		a.applyToDomain(&f, &out, &d, false)
 		out.Domains = append(out.Domains, d)
 	}
 	out.Domains = sorted(out.Domains)
@@ -114,11 +114,11 @@ func (s Spec) Without(names ...string) Spec {
 }
 
 // consents takes back what the spec remembers of an earlier no.
-func (a Answers) consents(f *reader, s *Spec) {
+func (a Answers) consents(f *findingList, s *Spec) {
 	var change, merge, replace bool
-	take(f, "--existing-records", a.ExistingRecords, &change, ExistingRecords)
-	take(f, "--service-milters", a.ServiceMilters, &merge, ServiceMilters)
-	take(f, "--other-signer", a.OtherSigner, &replace, OtherSigner)
+	setField(f, "--existing-records", a.ExistingRecords, &change, ExistingRecords)
+	setField(f, "--service-milters", a.ServiceMilters, &merge, ServiceMilters)
+	setField(f, "--other-signer", a.OtherSigner, &replace, OtherSigner)
 	for i := range s.Domains {
 		if change {
 			s.Domains[i].Keep = nil
@@ -136,26 +136,26 @@ func (a Answers) consents(f *reader, s *Spec) {
 }
 
 // host takes over the answers that concern the host.
-func (a Answers) host(f *reader, h *Host) {
+func (a Answers) host(f *findingList, h *Host) {
 	h.Version = Version
-	take(f, "--hostname", a.Hostname, &h.Hostname, Hostname)
-	takeAll(f, "--ip", a.Addresses, &h.Addresses, Address)
-	take(f, "--dns", a.DNS, &h.DNS, DNS)
+	setField(f, "--hostname", a.Hostname, &h.Hostname, Hostname)
+	setList(f, "--ip", a.Addresses, &h.Addresses, Address)
+	setField(f, "--dns", a.DNS, &h.DNS, DNS)
 	if h.DNS == "" {
 		h.DNS = DNSManual
 	}
-	takeOrNone(f, "--root-alias", a.RootAlias, &h.RootAlias, MailAddress)
-	takeOrNone(f, "--notify", a.Notify, &h.Notify, MailAddress)
-	take(f, "--milter-default-action", a.MilterDefaultAction, &h.MilterDefaultAction, MilterAction)
+	setOrEmpty(f, "--root-alias", a.RootAlias, &h.RootAlias, MailAddress)
+	setOrEmpty(f, "--notify", a.Notify, &h.Notify, MailAddress)
+	setField(f, "--milter-default-action", a.MilterDefaultAction, &h.MilterDefaultAction, MilterAction)
 	if h.MilterDefaultAction == "" {
 		h.MilterDefaultAction = DefaultAction
 	}
-	take(f, "--sign-bounces", a.SignBounces, &h.SignBounces, SignBounces)
+	setField(f, "--sign-bounces", a.SignBounces, &h.SignBounces, SignBounces)
 	if h.Drain == 0 {
 		h.Drain = DefaultDrain
 	}
-	take(f, "--rfc2136-server", a.UpdateServer, &h.Update.Server, UpdateServer)
-	take(f, "--rfc2136-key", a.UpdateKey, &h.Update.KeyFile, UpdateKey)
+	setField(f, "--rfc2136-server", a.UpdateServer, &h.Update.Server, UpdateServer)
+	setField(f, "--rfc2136-key", a.UpdateKey, &h.Update.KeyFile, UpdateKey)
 }
 
 // domain is one about which nothing is known yet.
@@ -182,35 +182,35 @@ func defaultDomain() Domain {
 }
 
 // domain takes over the answers that concern the domain.
-func (a Answers) domain(f *reader, d *Domain, exists bool) {
+func (a Answers) domain(f *findingList, d *Domain, exists bool) {
 	if exists {
 		a.refuseRotation(f, *d)
 	} else {
-		take(f, "--selector", a.Selector, &d.Selector, Selector)
-		take(f, "--key-bits", a.KeyBits, &d.KeyBits, KeyBits)
+		setField(f, "--selector", a.Selector, &d.Selector, Selector)
+		setField(f, "--key-bits", a.KeyBits, &d.KeyBits, KeyBits)
 	}
-	take(f, "--receive", a.Receive, &d.Receive, YesNo)
-	take(f, "--ttl", a.TTL, &d.TTL, TTL)
-	take(f, "--dns-new-zone", a.NewZone, &d.NewZone, YesNo)
-	takeAll(f, "--ns", a.NS, &d.NS, Hostname)
-	take(f, "--wildcard-records", a.WildcardRecords, &d.WildcardRecords, WildcardRecords)
-	take(f, "--subdomains", a.Subdomains, &d.Subdomains, YesNo)
-	take(f, "--spf-all", a.SPFAll, &d.SPF.All, SPFAll)
-	takeAll(f, "--spf-include", a.SPFInclude, &d.SPF.Include, SPFInclude)
-	take(f, "--dmarc", a.DMARC, &d.DMARC.Policy, DMARCPolicy)
-	take(f, "--dmarc-sp", a.DMARCSP, &d.DMARC.SubdomainPolicy, DMARCPolicy)
-	take(f, "--adkim", a.ADKIM, &d.DMARC.ADKIM, Alignment)
-	take(f, "--aspf", a.ASPF, &d.DMARC.ASPF, Alignment)
-	takeAll(f, "--rua", a.RUA, &d.DMARC.RUA, Report)
-	takeAll(f, "--ruf", a.RUF, &d.DMARC.RUF, Report)
+	setField(f, "--receive", a.Receive, &d.Receive, YesNo)
+	setField(f, "--ttl", a.TTL, &d.TTL, TTL)
+	setField(f, "--dns-new-zone", a.NewZone, &d.NewZone, YesNo)
+	setList(f, "--ns", a.NS, &d.NS, Hostname)
+	setField(f, "--wildcard-records", a.WildcardRecords, &d.WildcardRecords, WildcardRecords)
+	setField(f, "--subdomains", a.Subdomains, &d.Subdomains, YesNo)
+	setField(f, "--spf-all", a.SPFAll, &d.SPF.All, SPFAll)
+	setList(f, "--spf-include", a.SPFInclude, &d.SPF.Include, SPFInclude)
+	setField(f, "--dmarc", a.DMARC, &d.DMARC.Policy, DMARCPolicy)
+	setField(f, "--dmarc-sp", a.DMARCSP, &d.DMARC.SubdomainPolicy, DMARCPolicy)
+	setField(f, "--adkim", a.ADKIM, &d.DMARC.ADKIM, Alignment)
+	setField(f, "--aspf", a.ASPF, &d.DMARC.ASPF, Alignment)
+	setList(f, "--rua", a.RUA, &d.DMARC.RUA, Report)
+	setList(f, "--ruf", a.RUF, &d.DMARC.RUF, Report)
 }
 
 // refuseRotation finds answers that would change the key of a domain that
 // signs already.
-func (a Answers) refuseRotation(f *reader, d Domain) {
+func (a Answers) refuseRotation(f *findingList, d Domain) {
 	selector, bits := d.Selector, d.KeyBits
-	take(f, "--selector", a.Selector, &selector, Selector)
-	take(f, "--key-bits", a.KeyBits, &bits, KeyBits)
+	setField(f, "--selector", a.Selector, &selector, Selector)
+	setField(f, "--key-bits", a.KeyBits, &bits, KeyBits)
 	if selector != d.Selector {
 		f.add("--selector", fmt.Sprintf("%q instead of %q is a rotation of the key of %s", selector, d.Selector, d.Name),
 			"leave the flag out; mailsetup rotate-dkim --now "+d.Name+" begins one, and the new key gets a selector of its own")
@@ -238,21 +238,21 @@ func defaultReports(h Host, d Domain) []string {
 	return nil
 }
 
-// reader collects what is wrong with the answers.
-type reader struct {
+// findingList collects what is wrong with the answers.
+type findingList struct {
 	findings Findings
 	// place says where a field was given, nil where its name says that.
 	place func(field string) string
 }
 
-func (f *reader) add(field, text, hint string) {
+func (f *findingList) add(field, text, hint string) {
 	if f.place != nil {
 		field = f.place(field)
 	}
 	f.findings = append(f.findings, Finding{Field: field, Text: text, Hint: hint})
 }
 
-func (f *reader) bad(field string, err error) {
+func (f *findingList) bad(field string, err error) {
 	if bad, ok := errors.AsType[*BadValue](err); ok {
 		found := bad.Finding(field)
 		f.add(found.Field, found.Text, found.Hint)
@@ -261,9 +261,9 @@ func (f *reader) bad(field string, err error) {
 	f.add(field, err.Error(), "")
 }
 
-// conclude adds what is missing, and judges the whole once each answer alone
+// finish adds what is missing, and judges the whole once each answer alone
 // is right.
-func (f *reader) conclude(a Answers, out Spec, old *Spec) {
+func (f *findingList) finish(a Answers, out Spec, old *Spec) {
 	for _, flag := range a.Missing(old) {
 		f.add(flag, "is needed", "")
 	}
@@ -272,8 +272,8 @@ func (f *reader) conclude(a Answers, out Spec, old *Spec) {
 	}
 }
 
-// take sets a field from an answer, if there is one.
-func take[T any](f *reader, flag, answer string, field *T, parse func(string) (T, error)) {
+// setField sets a field from an answer, if there is one.
+func setField[T any](f *findingList, flag, answer string, field *T, parse func(string) (T, error)) {
 	if answer == "" {
 		return
 	}
@@ -285,22 +285,22 @@ func take[T any](f *reader, flag, answer string, field *T, parse func(string) (T
 	*field = value
 }
 
-// takeOrNone is take for a field that an answer may empty.
-func takeOrNone(f *reader, flag, answer string, field *string, parse func(string) (string, error)) {
-	if answer == nothing {
+// setOrEmpty is take for a field that an answer may empty.
+func setOrEmpty(f *findingList, flag, answer string, field *string, parse func(string) (string, error)) {
+	if answer == noneAnswer {
 		*field = ""
 		return
 	}
-	take(f, flag, answer, field, parse)
+	setField(f, flag, answer, field, parse)
 }
 
-// takeAll sets a list from the answers, if there are any, without repetitions.
-func takeAll[T comparable](f *reader, flag string, answers []string, field *[]T, parse func(string) (T, error)) {
+// setList sets a list from the answers, if there are any, without repetitions.
+func setList[T comparable](f *findingList, flag string, answers []string, field *[]T, parse func(string) (T, error)) {
 	if len(answers) == 0 {
 		return
 	}
 	var list []T
-	if len(answers) == 1 && strings.TrimSpace(answers[0]) == nothing {
+	if len(answers) == 1 && strings.TrimSpace(answers[0]) == noneAnswer {
 		*field = nil
 		return
 	}

@@ -275,7 +275,7 @@ func TestFurther(t *testing.T) {
 		a.Domain, a.Selector = name, selector
 		return a
 	}
-	got, findings := old.Further([]Answers{
+	got, findings := old.WithDomains([]Answers{
 		about("Z.example", "s-Z"), about("shop.example", "s-s"), about("a.example", "s-a"), about("z.example.", "again"),
 	}, november())
 	if err := findings.Err(); err != nil {
@@ -294,7 +294,7 @@ func TestFurther(t *testing.T) {
 	equal(t, "removed", got.Without("a.example", "z.example"), old)
 
 	// The way of the host is no way of the domain's own.
-	same, findings := old.Further([]Answers{{Domain: "a.example", DNS: "manual"}}, november())
+	same, findings := old.WithDomains([]Answers{{Domain: "a.example", DNS: "manual"}}, november())
 	if d := same.Domains[0]; findings != nil || d.DNS != "" || same.DNSOf(d) != DNSManual {
 		t.Errorf("%+v, %v", d, findings)
 	}
@@ -308,7 +308,7 @@ func TestFurther(t *testing.T) {
 		"a.example: new_zone: needs dns b": {Answers{NewZone: "yes", NS: []string{"ns.a.example"}}, "a.example"},
 	} {
 		refused.a.Domain = refused.name
-		_, findings := old.Further([]Answers{refused.a}, november())
+		_, findings := old.WithDomains([]Answers{refused.a}, november())
 		if len(findings) != 1 || !strings.Contains(findings.Error(), text) {
 			t.Errorf("want only %q, got:\n%v", text, findings)
 		}

@@ -4,10 +4,10 @@ package spec
 // else is known: nothing is missing yet.
 func (a Answers) Check() Findings {
 	var (
-		f    reader
+		f    findingList
 		name string
 	)
-	take(&f, "--domain", a.Domain, &name, DomainName)
+	setField(&f, "--domain", a.Domain, &name, DomainName)
 	a.host(&f, &Host{})
 	a.domain(&f, &Domain{}, false)
 	a.consents(&f, &Spec{})

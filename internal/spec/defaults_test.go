@@ -41,7 +41,7 @@ func TestNewDomainsBeginAsTheHostSays(t *testing.T) {
 		"the same way": {Answers{DNS: "bind"}, usual},
 	} {
 		test.a.Domain = "a.example"
-		more, findings := old.Further([]Answers{test.a}, november())
+		more, findings := old.WithDomains([]Answers{test.a}, november())
 		if findings != nil {
 			t.Errorf("%s: %v", name, findings)
 		}
@@ -81,7 +81,7 @@ func TestNewDomainsLeanOnAnotherAsTheHostSays(t *testing.T) {
 		if test.a.Domain == "" {
 			test.a.Domain = "a.example"
 		}
-		more, findings := old.Further([]Answers{test.a}, november())
+		more, findings := old.WithDomains([]Answers{test.a}, november())
 		if findings != nil {
 			t.Errorf("%s: %v", name, findings)
 			continue

@@ -9,10 +9,10 @@ import (
 	"mailsetup/internal/tomltext"
 )
 
-// unsaid reports whether a key need not be in a new file: those of a set-up that
+// omittable reports whether a key need not be in a new file: those of a set-up that
 // was taken over or stands beside ours, and of a zone with wildcards, where
 // nothing is to be said.
-func unsaid(f tomltext.Field) bool {
+func omittable(f tomltext.Field) bool {
 	switch f.Key {
 	case "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records":
 		return f.Value == "[]" || f.Value == "false" || f.Value == `""`
@@ -117,10 +117,10 @@ func MarshalDomain(d Domain) []byte {
 	return marshal("Mail of "+d.Name+", for mailsetup. Edit it, then run: mailsetup init", domainFields(d))
 }
 
-// Brief says the same without comments, and leaves out what is not said at all:
+// MarshalBrief says the same without comments, and leaves out what is not said at all:
 // a list without elements, an empty text, a no. Parse reads it as it reads the
 // file itself.
-func Brief(d Domain) []byte {
+func MarshalBrief(d Domain) []byte {
 	var b strings.Builder
 	table := ""
 	for _, f := range domainFields(d) {
@@ -139,7 +139,7 @@ func Brief(d Domain) []byte {
 
 // marshal leaves out what need not be said in a new file.
 func marshal(title string, fields []tomltext.Field) []byte {
-	return tomltext.Marshal(title, slices.DeleteFunc(fields, unsaid))
+	return tomltext.Marshal(title, slices.DeleteFunc(fields, omittable))
 }
 
 func field(table, key, value, comment string) tomltext.Field {

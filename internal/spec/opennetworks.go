@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// private are networks that nobody reaches from the Internet (RFC 6890).
-var private = prefixes("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7", "fe80::/10")
+// privateNetworks are networks that nobody reaches from the Internet (RFC 6890).
+var privateNetworks = prefixes("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7", "fe80::/10")
 
 func prefixes(list ...string) []netip.Prefix {
 	out := make([]netip.Prefix, 0, len(list))
@@ -46,7 +46,7 @@ func OpenNetworks(entries []string) []string {
 		var public []netip.Prefix
 		share := 0.0
 		for p := range nets {
-			if p.Addr().Is6() != v6 || within(p, private) {
+			if p.Addr().Is6() != v6 || within(p, privateNetworks) {
 				continue
 			}
 			public = append(public, p)

@@ -148,33 +148,33 @@ func parseHost(text []byte) (Host, Findings) {
 		d.add("version", fmt.Sprintf("version %d is not known", raw.Version), fmt.Sprintf("write: version = %d", Version))
 	}
 	h := Host{Version: raw.Version}
-	take(&d.reader, "hostname", raw.Hostname, &h.Hostname, Hostname)
-	takeAll(&d.reader, "addresses", raw.Addresses, &h.Addresses, Address)
-	take(&d.reader, "domain", raw.Domain, &h.Domain, DomainName)
-	take(&d.reader, "dns", raw.DNS, &h.DNS, DNS)
-	take(&d.reader, "root_alias", raw.RootAlias, &h.RootAlias, MailAddress)
-	take(&d.reader, "milter_default_action", raw.MilterDefaultAction, &h.MilterDefaultAction, MilterAction)
-	take(&d.reader, "sign_bounces", raw.SignBounces, &h.SignBounces, SignBounces)
-	takeAll(&d.reader, "leave_services", raw.LeaveServices, &h.LeaveServices, Service)
-	take(&d.reader, "drain", raw.Drain, &h.Drain, Drain)
+	setField(&d.findingList, "hostname", raw.Hostname, &h.Hostname, Hostname)
+	setList(&d.findingList, "addresses", raw.Addresses, &h.Addresses, Address)
+	setField(&d.findingList, "domain", raw.Domain, &h.Domain, DomainName)
+	setField(&d.findingList, "dns", raw.DNS, &h.DNS, DNS)
+	setField(&d.findingList, "root_alias", raw.RootAlias, &h.RootAlias, MailAddress)
+	setField(&d.findingList, "milter_default_action", raw.MilterDefaultAction, &h.MilterDefaultAction, MilterAction)
+	setField(&d.findingList, "sign_bounces", raw.SignBounces, &h.SignBounces, SignBounces)
+	setList(&d.findingList, "leave_services", raw.LeaveServices, &h.LeaveServices, Service)
+	setField(&d.findingList, "drain", raw.Drain, &h.Drain, Drain)
 	h.Rotation = raw.rotation(d)
-	take(&d.reader, "notify", raw.Notify, &h.Notify, MailAddress)
-	take(&d.reader, "repair", raw.Repair, &h.Repair, Repair)
-	takeAll(&d.reader, "trusted", raw.Trusted, &h.Trusted, Trusted)
-	takeAll(&d.reader, "opendkim", raw.OpenDKIM, &h.OpenDKIM, OpenDKIMLine)
-	takeAll(&d.reader, "nonsigning_milters", raw.NonsigningMilters, &h.NonsigningMilters, NonsigningMilter)
+	setField(&d.findingList, "notify", raw.Notify, &h.Notify, MailAddress)
+	setField(&d.findingList, "repair", raw.Repair, &h.Repair, Repair)
+	setList(&d.findingList, "trusted", raw.Trusted, &h.Trusted, Trusted)
+	setList(&d.findingList, "opendkim", raw.OpenDKIM, &h.OpenDKIM, OpenDKIMLine)
+	setList(&d.findingList, "nonsigning_milters", raw.NonsigningMilters, &h.NonsigningMilters, NonsigningMilter)
 	h.Update = raw.Update.update(d)
 	h.Defaults = raw.defaults(d)
 	return h, d.findings
 }
 
 func (raw hostText) defaults(d *document) (out Defaults) {
-	take(&d.reader, "selector", raw.Selector, &out.Selector, Selector)
+	setField(&d.findingList, "selector", raw.Selector, &out.Selector, Selector)
 	if raw.KeyBits != nil {
-		take(&d.reader, "key_bits", strconv.FormatInt(*raw.KeyBits, 10), &out.KeyBits, KeyBits)
+		setField(&d.findingList, "key_bits", strconv.FormatInt(*raw.KeyBits, 10), &out.KeyBits, KeyBits)
 	}
 	if raw.TTL != nil {
-		take(&d.reader, "ttl", strconv.FormatInt(*raw.TTL, 10), &out.TTL, TTL)
+		setField(&d.findingList, "ttl", strconv.FormatInt(*raw.TTL, 10), &out.TTL, TTL)
 	}
 	out.SPF = raw.SPF.spf(d)
 	out.DMARC = raw.DMARC.dmarc(d)
@@ -182,15 +182,15 @@ func (raw hostText) defaults(d *document) (out Defaults) {
 }
 
 func (raw rotationText) rotation(d *document) (r Rotation) {
-	take(&d.reader, "rotate_every", raw.RotateEvery, &r.Every, RotateEvery)
-	take(&d.reader, "lag", raw.Lag, &r.Lag, Lag)
-	take(&d.reader, "revoke", raw.Revoke, &r.Revoke, Revoke)
+	setField(&d.findingList, "rotate_every", raw.RotateEvery, &r.Every, RotateEvery)
+	setField(&d.findingList, "lag", raw.Lag, &r.Lag, Lag)
+	setField(&d.findingList, "revoke", raw.Revoke, &r.Revoke, Revoke)
 	return r
 }
 
 func (raw updateText) update(d *document) (u Update) {
-	take(&d.reader, "rfc2136.server", raw.Server, &u.Server, UpdateServer)
-	take(&d.reader, "rfc2136.key_file", raw.KeyFile, &u.KeyFile, UpdateKey)
+	setField(&d.findingList, "rfc2136.server", raw.Server, &u.Server, UpdateServer)
+	setField(&d.findingList, "rfc2136.key_file", raw.KeyFile, &u.KeyFile, UpdateKey)
 	return u
 }
 
@@ -198,7 +198,7 @@ func (raw updateText) update(d *document) (u Update) {
 func parseDomain(name string, text []byte) (Domain, Findings) {
 	d := newDocument(DomainFile(name), text)
 	raw := newDomainText()
-	if pairs, ok := tomltext.Plain(string(text)); !ok || !tomltext.Fill(pairs, raw.place) {
+	if pairs, ok := tomltext.Plain(string(text)); !ok || !tomltext.Fill(pairs, raw.valueOf) {
 		raw = newDomainText()
 		if !d.decode(raw, domainFields(Domain{})) {
 			return Domain{}, d.findings
@@ -226,45 +226,45 @@ func newDomainText() *domainText {
 // domain normalises the values of the file.
 func (raw *domainText) domain(d *document) Domain {
 	out := Domain{Receive: raw.Receive, NewZone: raw.NewZone, Subdomains: raw.Subdomains, Partial: raw.Partial, Update: raw.Update.update(d)}
-	take(&d.reader, "domain", raw.Domain, &out.Name, DomainName)
-	take(&d.reader, "selector", raw.Selector, &out.Selector, Selector)
-	take(&d.reader, "key_bits", strconv.FormatInt(raw.KeyBits, 10), &out.KeyBits, KeyBits)
-	take(&d.reader, "ttl", strconv.FormatInt(raw.TTL, 10), &out.TTL, TTL)
-	takeAll(&d.reader, "ns", raw.NS, &out.NS, Hostname)
-	takeAll(&d.reader, "keep", raw.Keep, &out.Keep, Kept)
-	take(&d.reader, "wildcard_records", raw.Wildcard, &out.WildcardRecords, WildcardRecords)
-	take(&d.reader, "signed_by", raw.SignedBy, &out.SignedBy, SignedBy)
-	take(&d.reader, "dns", raw.DNS, &out.DNS, DNS)
-	takeAll(&d.reader, "also", raw.Also, &out.Also, Sender)
-	take(&d.reader, "drain", raw.Drain, &out.Drain, Drain)
+	setField(&d.findingList, "domain", raw.Domain, &out.Name, DomainName)
+	setField(&d.findingList, "selector", raw.Selector, &out.Selector, Selector)
+	setField(&d.findingList, "key_bits", strconv.FormatInt(raw.KeyBits, 10), &out.KeyBits, KeyBits)
+	setField(&d.findingList, "ttl", strconv.FormatInt(raw.TTL, 10), &out.TTL, TTL)
+	setList(&d.findingList, "ns", raw.NS, &out.NS, Hostname)
+	setList(&d.findingList, "keep", raw.Keep, &out.Keep, Kept)
+	setField(&d.findingList, "wildcard_records", raw.Wildcard, &out.WildcardRecords, WildcardRecords)
+	setField(&d.findingList, "signed_by", raw.SignedBy, &out.SignedBy, SignedBy)
+	setField(&d.findingList, "dns", raw.DNS, &out.DNS, DNS)
+	setList(&d.findingList, "also", raw.Also, &out.Also, Sender)
+	setField(&d.findingList, "drain", raw.Drain, &out.Drain, Drain)
 	out.Rotation = raw.rotation(d)
-	take(&d.reader, "repair", raw.Repair, &out.Repair, Repair)
-	takeAll(&d.reader, "identities", raw.Identities, &out.Identities, Identity)
+	setField(&d.findingList, "repair", raw.Repair, &out.Repair, Repair)
+	setList(&d.findingList, "identities", raw.Identities, &out.Identities, Identity)
 	out.SPF = raw.SPF.spf(d)
 	out.DMARC = raw.DMARC.dmarc(d)
 	return out
 }
 
 func (raw spfText) spf(d *document) (s SPF) {
-	take(&d.reader, "spf.all", raw.All, &s.All, SPFAll)
-	take(&d.reader, "spf.redirect", raw.Redirect, &s.Redirect, SPFInclude)
-	takeAll(&d.reader, "spf.include", raw.Include, &s.Include, SPFInclude)
+	setField(&d.findingList, "spf.all", raw.All, &s.All, SPFAll)
+	setField(&d.findingList, "spf.redirect", raw.Redirect, &s.Redirect, SPFInclude)
+	setList(&d.findingList, "spf.include", raw.Include, &s.Include, SPFInclude)
 	return s
 }
 
 func (raw dmarcText) dmarc(d *document) (p DMARC) {
-	take(&d.reader, "dmarc.policy", raw.Policy, &p.Policy, DMARCPolicy)
-	take(&d.reader, "dmarc.subdomain_policy", raw.SubdomainPolicy, &p.SubdomainPolicy, DMARCPolicy)
-	take(&d.reader, "dmarc.adkim", raw.ADKIM, &p.ADKIM, Alignment)
-	take(&d.reader, "dmarc.aspf", raw.ASPF, &p.ASPF, Alignment)
-	takeAll(&d.reader, "dmarc.rua", raw.RUA, &p.RUA, Report)
-	takeAll(&d.reader, "dmarc.ruf", raw.RUF, &p.RUF, Report)
+	setField(&d.findingList, "dmarc.policy", raw.Policy, &p.Policy, DMARCPolicy)
+	setField(&d.findingList, "dmarc.subdomain_policy", raw.SubdomainPolicy, &p.SubdomainPolicy, DMARCPolicy)
+	setField(&d.findingList, "dmarc.adkim", raw.ADKIM, &p.ADKIM, Alignment)
+	setField(&d.findingList, "dmarc.aspf", raw.ASPF, &p.ASPF, Alignment)
+	setList(&d.findingList, "dmarc.rua", raw.RUA, &p.RUA, Report)
+	setList(&d.findingList, "dmarc.ruf", raw.RUF, &p.RUF, Report)
 	return p
 }
 
 // document is one file while it is read.
 type document struct {
-	reader
+	findingList
 	path state.Path
 	text []byte
 }

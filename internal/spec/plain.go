@@ -2,8 +2,8 @@ package spec
 
 import "mailsetup/internal/tomltext"
 
-// place is where the value of a key goes, nil if there is no such key.
-func (raw *domainText) place(path string) any {
+// valueOf is where the value of a key goes, nil if there is no such key.
+func (raw *domainText) valueOf(path string) any {
 	switch path {
 	case "spf", "dmarc", "rfc2136":
 		return tomltext.Table{}
@@ -50,13 +50,13 @@ func (raw *domainText) place(path string) any {
 	case "rfc2136.key_file":
 		return &raw.Update.KeyFile
 	}
-	if at := raw.life(path); at != nil {
+	if at := raw.rotationValueOf(path); at != nil {
 		return at
 	}
-	return raw.DMARC.place(path)
+	return raw.DMARC.valueOf(path)
 }
 
-func (raw *domainText) life(path string) any {
+func (raw *domainText) rotationValueOf(path string) any {
 	switch path {
 	case "drain":
 		return &raw.Drain
@@ -70,7 +70,7 @@ func (raw *domainText) life(path string) any {
 	return nil
 }
 
-func (raw *dmarcText) place(path string) any {
+func (raw *dmarcText) valueOf(path string) any {
 	switch path {
 	case "dmarc.policy":
 		return &raw.Policy

@@ -30,7 +30,7 @@ func samePlain(t *testing.T, text string) (quick bool) {
 	t.Helper()
 	pairs, ok := tomltext.Plain(text)
 	got, want := newDomainText(), newDomainText()
-	if !ok || !tomltext.Fill(pairs, got.place) {
+	if !ok || !tomltext.Fill(pairs, got.valueOf) {
 		return false
 	}
 	meta, err := toml.Decode(text, want)
@@ -119,14 +119,14 @@ func BenchmarkParseDomain(b *testing.B) {
 func TestBrief(t *testing.T) {
 	least := Domain{Name: "shop.example", Selector: "s1", KeyBits: 1024, TTL: 60, SPF: SPF{All: "fail"}, DMARC: DMARC{Policy: "none"}}
 	for _, want := range []Domain{full(), fullDomain(), Defaults{}.domain("shop.example", november()), least} {
-		got, found := parseDomain(want.Name, Brief(want))
+		got, found := parseDomain(want.Name, MarshalBrief(want))
 		if len(found) > 0 {
-			t.Errorf("%s: %v", Brief(want), found)
+			t.Errorf("%s: %v", MarshalBrief(want), found)
 		}
 		equal(t, want.Name, got, want)
 	}
 	const text = "domain = \"shop.example\"\nselector = \"s1\"\nkey_bits = 1024\nttl = 60\n[spf]\nall = \"fail\"\n[dmarc]\npolicy = \"none\"\n"
-	if got := string(Brief(least)); got != text {
+	if got := string(MarshalBrief(least)); got != text {
 		t.Errorf("%s\nwant\n%s", got, text)
 	}
 }

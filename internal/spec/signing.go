@@ -81,16 +81,18 @@ func plainFault(word string) string {
 	return ""
 }
 
-// ours are the parameters of opendkim.conf(5) that decide where the daemon is
+// reservedParameters are the parameters of opendkim.conf(5) that decide where the daemon is
 // and whom it signs for, and those with which it does not run well.
-var ours = []string{
+var reservedParameters = []string{
 	"socket", "umask", "userid", "pidfile", "background", "changerootdirectory", "include",
 	"keytable", "signingtable", "domain", "keyfile", "selector", "subdomains", "multiplesignatures",
 	"internalhosts", "externalignorelist", "signaturealgorithm", "resolverconfiguration",
 }
 
-// Ours reports whether a parameter of opendkim.conf(5) cannot be set by hand.
-func Ours(parameter string) bool { return slices.Contains(ours, strings.ToLower(parameter)) }
+// IsReserved reports whether a parameter of opendkim.conf(5) cannot be set by hand.
+func IsReserved(parameter string) bool {
+	return slices.Contains(reservedParameters, strings.ToLower(parameter))
+}
 
 // OpenDKIMLine accepts a line of opendkim.conf(5), or the name of a parameter.
 func OpenDKIMLine(s string) (string, error) {
@@ -100,7 +102,7 @@ func OpenDKIMLine(s string) (string, error) {
 	switch {
 	case name == "" || strings.ContainsFunc(name, func(r rune) bool { return r != '-' && (r|' ' < 'a' || r|' ' > 'z') }):
 		bad.Why = "begins with no name of a parameter"
-	case Ours(name):
+	case IsReserved(name):
 		bad.Why, bad.Hint = "is for mailsetup to decide", "leave the line out"
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' || r == '#' }):
 		bad.Why = "has a #, a tab or something beyond ASCII"

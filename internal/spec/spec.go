@@ -163,10 +163,10 @@ type DMARC struct {
 }
 
 // Senders are the patterns of all addresses whose mail the domain's key signs.
-func (d Domain) Senders() []string { return append(d.own(), d.Also...) }
+func (d Domain) Senders() []string { return append(d.ownSenders(), d.Also...) }
 
-// own are those of the domain itself.
-func (d Domain) own() []string {
+// ownSenders are those of the domain itself.
+func (d Domain) ownSenders() []string {
 	var patterns []string
 	if !d.Partial {
 		patterns = append(patterns, d.Name)

@@ -14,7 +14,7 @@ const maxLookups = 10
 
 // Validate returns everything that is wrong with the spec, nil for nothing.
 func (s Spec) Validate() Findings {
-	var f reader
+	var f findingList
 	s.Host.validate(&f)
 	if !slices.ContainsFunc(s.Domains, func(d Domain) bool { return d.Name == s.Host.Domain }) {
 		f.add("host: domain", fmt.Sprintf("%q has no file in %s", s.Host.Domain, domainsDir), "name a domain that is set up")
@@ -40,10 +40,10 @@ func (s Spec) Validate() Findings {
 
 // validateSenders finds senders that more than one domain signs for: a table
 // has one row for each.
-func (s Spec) validateSenders(f *reader) {
+func (s Spec) validateSenders(f *findingList) {
 	of := make(map[string]string, len(s.Domains)) // the domain that signs for a sender
 	for _, d := range s.Domains {
-		for _, sender := range d.own() {
+		for _, sender := range d.ownSenders() {
 			of[sender] = d.Name
 		}
 	}
@@ -59,9 +59,9 @@ func (s Spec) validateSenders(f *reader) {
 }
 
 // validateDNS finds a domain whose records nobody could publish.
-func (s Spec) validateDNS(f *reader, d Domain) {
+func (s Spec) validateDNS(f *findingList, d Domain) {
 	if d.DNS != "" {
-		normal(f, d.Name+": dns", d.DNS, func(m DNSMode) (DNSMode, error) { return DNS(string(m)) })
+		checkNormal(f, d.Name+": dns", d.DNS, func(m DNSMode) (DNSMode, error) { return DNS(string(m)) })
 	}
 	if s.DNSOf(d) == DNSUpdate && s.UpdateOf(d).KeyFile == "" {
 		f.add(d.Name+": rfc2136.key_file", "is empty, and updates are signed", "--rfc2136-key FILE names the TSIG key, which tsig-keygen makes")
@@ -92,34 +92,34 @@ func (s Spec) circular() bool {
 	return host == s.Host.Hostname
 }
 
-func (h Host) validate(f *reader) {
+func (h Host) validate(f *findingList) {
 	if h.Version != Version {
 		f.add("host: version", fmt.Sprintf("%d is not known", h.Version), fmt.Sprintf("this program reads and writes version %d", Version))
 	}
-	normal(f, "host: hostname", h.Hostname, Hostname)
-	normal(f, "host: domain", h.Domain, DomainName)
-	normal(f, "host: dns", h.DNS, func(m DNSMode) (DNSMode, error) { return DNS(string(m)) })
-	normal(f, "host: milter_default_action", h.MilterDefaultAction, MilterAction)
+	checkNormal(f, "host: hostname", h.Hostname, Hostname)
+	checkNormal(f, "host: domain", h.Domain, DomainName)
+	checkNormal(f, "host: dns", h.DNS, func(m DNSMode) (DNSMode, error) { return DNS(string(m)) })
+	checkNormal(f, "host: milter_default_action", h.MilterDefaultAction, MilterAction)
 	if h.SignBounces != "" {
-		normal(f, "host: sign_bounces", h.SignBounces, SignBounces)
+		checkNormal(f, "host: sign_bounces", h.SignBounces, SignBounces)
 	}
 	for _, name := range h.LeaveServices {
-		normal(f, "host: leave_services", name, Service)
+		checkNormal(f, "host: leave_services", name, Service)
 	}
 	if h.RootAlias != "" {
-		normal(f, "host: root_alias", h.RootAlias, MailAddress)
+		checkNormal(f, "host: root_alias", h.RootAlias, MailAddress)
 	}
 	if h.Notify != "" {
-		normal(f, "host: notify", h.Notify, MailAddress)
+		checkNormal(f, "host: notify", h.Notify, MailAddress)
 	}
 	if h.Repair != "" {
-		normal(f, "host: repair", h.Repair, Repair)
+		checkNormal(f, "host: repair", h.Repair, Repair)
 	}
 	for _, host := range h.Trusted {
-		normal(f, "host: trusted", host, Trusted)
+		checkNormal(f, "host: trusted", host, Trusted)
 	}
 	for _, line := range h.OpenDKIM {
-		normal(f, "host: opendkim", line, OpenDKIMLine)
+		checkNormal(f, "host: opendkim", line, OpenDKIMLine)
 	}
 	h.Update.validate(f, func(key string) string { return "host: " + key })
 	h.Rotation.validate(f, h.Drain, func(key string) string { return "host: " + key })
@@ -135,9 +135,9 @@ func (h Host) validate(f *reader) {
 }
 
 // validate finds what a domain that begins with the defaults could not have.
-func (def Defaults) validate(f *reader, at func(string) string) {
+func (def Defaults) validate(f *findingList, at func(string) string) {
 	d := def.domain("a new one", time.Time{})
-	normal(f, at("selector"), d.Selector, Selector)
+	checkNormal(f, at("selector"), d.Selector, Selector)
 	if _, err := TTL(strconv.FormatUint(uint64(d.TTL), 10)); err != nil {
 		f.bad(at("ttl"), err)
 	}
@@ -148,10 +148,10 @@ func (def Defaults) validate(f *reader, at func(string) string) {
 	d.DMARC.validate(f, at)
 }
 
-func (d Domain) validate(f *reader) {
+func (d Domain) validate(f *findingList) {
 	at := func(key string) string { return d.Name + ": " + key }
-	normal(f, "domain", d.Name, DomainName)
-	normal(f, at("selector"), d.Selector, Selector)
+	checkNormal(f, "domain", d.Name, DomainName)
+	checkNormal(f, at("selector"), d.Selector, Selector)
 	if why := keyNameFault(d.Selector, d.Name); why != "" {
 		f.add(at("selector"), fmt.Sprintf("%q %s", clip(d.Selector), why), "choose a shorter selector")
 	}
@@ -165,23 +165,23 @@ func (d Domain) validate(f *reader) {
 		f.add(at("ns"), "is empty, and a new zone needs a name server", "name this host, and the secondaries if there are any")
 	}
 	for _, name := range d.NS {
-		normal(f, at("ns"), name, Hostname)
+		checkNormal(f, at("ns"), name, Hostname)
 	}
 	for _, kind := range d.Keep {
-		normal(f, at("keep"), kind, Kept)
+		checkNormal(f, at("keep"), kind, Kept)
 	}
 	if d.WildcardRecords != "" {
-		normal(f, at("wildcard_records"), d.WildcardRecords, WildcardRecords)
+		checkNormal(f, at("wildcard_records"), d.WildcardRecords, WildcardRecords)
 	}
 	for _, sender := range d.Also {
-		normal(f, at("also"), sender, Sender)
+		checkNormal(f, at("also"), sender, Sender)
 	}
 	d.Rotation.validate(f, d.Drain, at)
 	if d.Repair != "" {
-		normal(f, at("repair"), d.Repair, Repair)
+		checkNormal(f, at("repair"), d.Repair, Repair)
 	}
 	for _, identity := range d.Identities {
-		normal(f, at("identities"), identity, Identity)
+		checkNormal(f, at("identities"), identity, Identity)
 	}
 	if d.Partial && len(d.Also) == 0 && !d.Subdomains {
 		f.add(at("partial"), "leaves nobody whose mail is signed", "name the senders in also")
@@ -192,7 +192,7 @@ func (d Domain) validate(f *reader) {
 }
 
 // validate finds spans that the files could not say.
-func (r Rotation) validate(f *reader, drain time.Duration, at func(string) string) {
+func (r Rotation) validate(f *findingList, drain time.Duration, at func(string) string) {
 	for _, s := range []struct {
 		key   string
 		span  time.Duration
@@ -209,17 +209,17 @@ func (r Rotation) validate(f *reader, drain time.Duration, at func(string) strin
 	}
 }
 
-func (u Update) validate(f *reader, at func(string) string) {
+func (u Update) validate(f *findingList, at func(string) string) {
 	if u.Server != "" {
-		normal(f, at("rfc2136.server"), u.Server, UpdateServer)
+		checkNormal(f, at("rfc2136.server"), u.Server, UpdateServer)
 	}
 	if u.KeyFile != "" {
-		normal(f, at("rfc2136.key_file"), u.KeyFile, UpdateKey)
+		checkNormal(f, at("rfc2136.key_file"), u.KeyFile, UpdateKey)
 	}
 }
 
-func (d Domain) validateSPF(f *reader, at func(string) string) {
-	normal(f, at("spf.all"), d.SPF.All, SPFAll)
+func (d Domain) validateSPF(f *findingList, at func(string) string) {
+	checkNormal(f, at("spf.all"), d.SPF.All, SPFAll)
 	lookups := len(d.SPF.Include)
 	if d.Receive {
 		lookups++ // the mx mechanism
@@ -234,34 +234,34 @@ func (d Domain) validateSPF(f *reader, at func(string) string) {
 		f.add(at("spf.include"), fmt.Sprintf("does not count beside a redirect to %s", d.SPF.Redirect), "include them there, or leave the redirect out")
 	}
 	for _, name := range d.SPF.Include {
-		normal(f, at("spf.include"), name, SPFInclude)
+		checkNormal(f, at("spf.include"), name, SPFInclude)
 		if name == d.Name {
 			f.add(at("spf.include"), fmt.Sprintf("%q is the domain itself, which never ends", name), "leave it out")
 		}
 	}
 }
 
-func (p DMARC) validate(f *reader, at func(string) string) {
-	normal(f, at("dmarc.policy"), p.Policy, DMARCPolicy)
+func (p DMARC) validate(f *findingList, at func(string) string) {
+	checkNormal(f, at("dmarc.policy"), p.Policy, DMARCPolicy)
 	optional := func(key, value string, parse func(string) (string, error)) {
 		if value != "" {
-			normal(f, at(key), value, parse)
+			checkNormal(f, at(key), value, parse)
 		}
 	}
 	optional("dmarc.subdomain_policy", p.SubdomainPolicy, DMARCPolicy)
 	optional("dmarc.adkim", p.ADKIM, Alignment)
 	optional("dmarc.aspf", p.ASPF, Alignment)
 	for _, uri := range p.RUA {
-		normal(f, at("dmarc.rua"), uri, Report)
+		checkNormal(f, at("dmarc.rua"), uri, Report)
 	}
 	for _, uri := range p.RUF {
-		normal(f, at("dmarc.ruf"), uri, Report)
+		checkNormal(f, at("dmarc.ruf"), uri, Report)
 	}
 }
 
-// normal finds a value that its field does not accept or would write
+// checkNormal finds a value that its field does not accept or would write
 // otherwise.
-func normal[T ~string](f *reader, field string, value T, parse func(T) (T, error)) {
+func checkNormal[T ~string](f *findingList, field string, value T, parse func(T) (T, error)) {
 	got, err := parse(value)
 	switch {
 	case err != nil:

@@ -64,7 +64,7 @@ func (n *resolvedNames) find(ctx context.Context, name, rtype string, aliases in
 		return values(records, rtype), status
 	}
 	at := zone.records(name)
-	if len(at) == 0 && !zone.above(name) {
+	if len(at) == 0 && !zone.existsAbove(name) {
 		at = zone.wildcard(name)
 	}
 	if alias := values(at, "CNAME"); len(alias) > 0 && aliases > 0 {
@@ -103,8 +103,8 @@ func (z localZone) records(name string) []state.Record {
 	return at
 }
 
-// above reports whether a name exists because there are names below it.
-func (z localZone) above(name string) bool {
+// existsAbove reports whether a name exists because there are names below it.
+func (z localZone) existsAbove(name string) bool {
 	for _, r := range z.Records {
 		if dns.IsSubDomain(name, dns.CanonicalName(r.Name)) {
 			return true
@@ -117,7 +117,7 @@ func (z localZone) above(name string) bool {
 // section 3.3: the * below its closest ancestor that exists.
 func (z localZone) wildcard(name string) []state.Record {
 	for i, end := dns.NextLabel(name, 0); !end; i, end = dns.NextLabel(name, i) {
-		if z.above(name[i:]) {
+		if z.existsAbove(name[i:]) {
 			return z.records("*." + name[i:])
 		}
 	}

@@ -81,7 +81,7 @@ type evaluation struct {
 }
 
 func (e *evaluation) evaluate(addrs []netip.Addr) (fact state.SPF, found bool) {
-	texts, status := e.texts(e.name)
+	texts, status := e.spfRecords(e.name)
 	switch {
 	case status == dnsclient.Unknown:
 		return state.SPF{Unresolved: e.name}, false
@@ -98,7 +98,7 @@ func (e *evaluation) evaluate(addrs []netip.Addr) (fact state.SPF, found bool) {
 	// that have addresses of one family only are no fault.
 	result, err := e.check(netip.MustParseAddr("255.255.255.255"), maxVoid, "A", "AAAA")
 	if result == spf.PermError {
-		e.problem(complaintOf(err))
+		e.problem(explainError(err))
 	}
 	for _, a := range addrs {
 		family := "AAAA"
@@ -107,9 +107,9 @@ func (e *evaluation) evaluate(addrs []netip.Addr) (fact state.SPF, found bool) {
 		}
 		switch result, err := e.check(a, maxVoid, family); {
 		case result == spf.TempError:
-			e.unsure(e.name)
+			e.addUnresolved(e.name)
 		case result == spf.Pass:
-		case errors.Is(err, spf.ErrVoidLookupLimitReached) && e.passesLate(a, family):
+		case errors.Is(err, spf.ErrVoidLookupLimitReached) && e.passesUnlimited(a, family):
 			e.fact.Unreached = append(e.fact.Unreached, a)
 		default:
 			e.fact.Denied = append(e.fact.Denied, a)
@@ -118,9 +118,9 @@ func (e *evaluation) evaluate(addrs []netip.Addr) (fact state.SPF, found bool) {
 	return e.fact, true
 }
 
-// passesLate reports whether a term of the record's own names the address and
+// passesUnlimited reports whether a term of the record's own names the address and
 // lets it pass where nobody counts names without addresses.
-func (e *evaluation) passesLate(a netip.Addr, family string) bool {
+func (e *evaluation) passesUnlimited(a netip.Addr, family string) bool {
 	rec, err := policy.ParseSPF(e.fact.Record)
 	if err != nil || !rec.Names(a) {
 		return false
@@ -141,8 +141,8 @@ func (e *evaluation) check(a netip.Addr, void int, families ...string) (spf.Resu
 	return result, err
 }
 
-// texts are the SPF records of a name.
-func (e *evaluation) texts(name string) ([]string, dnsclient.Status) {
+// spfRecords are the SPF records of a name.
+func (e *evaluation) spfRecords(name string) ([]string, dnsclient.Status) {
 	values, status := e.names.ask(e.ctx, name, "TXT")
 	return slices.DeleteFunc(slices.Clone(values), func(t string) bool { return !policy.IsSPF(t) }), status
 }
@@ -151,10 +151,10 @@ func (e *evaluation) texts(name string) ([]string, dnsclient.Status) {
 // that it names included, for an address that matches none of them. What is
 // wrong on the way is noted.
 func (e *evaluation) count(name string, path []string) int {
-	texts, status := e.texts(name)
+	texts, status := e.spfRecords(name)
 	switch {
 	case status == dnsclient.Unknown:
-		e.unsure(name)
+		e.addUnresolved(name)
 		return 0
 	case len(texts) == 0:
 		e.problem(name + " has no SPF record")
@@ -168,7 +168,7 @@ func (e *evaluation) count(name string, path []string) int {
 	}
 	s, err := policy.ParseSPF(texts[0])
 	if err != nil {
-		e.problem(e.at(name) + err.Error())
+		e.problem(e.recordLabel(name) + err.Error())
 		return 0
 	}
 	n := s.Lookups()
@@ -181,8 +181,8 @@ func (e *evaluation) count(name string, path []string) int {
 	return n
 }
 
-// at names a record that is not the one that is evaluated.
-func (e *evaluation) at(name string) string {
+// recordLabel names a record that is not the one that is evaluated.
+func (e *evaluation) recordLabel(name string) string {
 	if name == e.name {
 		return ""
 	}
@@ -196,15 +196,15 @@ func (e *evaluation) problem(text string) {
 	}
 }
 
-func (e *evaluation) unsure(name string) {
+func (e *evaluation) addUnresolved(name string) {
 	if e.fact.Unresolved == "" {
 		e.fact.Unresolved = name
 	}
 }
 
-// complaintOf puts go/spf's permanent errors into the words of an
+// explainError puts go/spf's permanent errors into the words of an
 // administrator.
-func complaintOf(err error) string {
+func explainError(err error) string {
 	switch {
 	case errors.Is(err, spf.ErrVoidLookupLimitReached):
 		return "more than two of the names in it have no records, and receivers stop there (RFC 7208 section 4.6.4)"

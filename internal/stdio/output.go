@@ -49,7 +49,7 @@ func (o *Output) Write(p []byte) (int, error) {
 	}
 	idle, stalled := o.idle, o.stalled
 	o.mu.Unlock()
-	if !stalled && !arrives(idle, o.patience) {
+	if !stalled && !closedWithin(idle, o.patience) {
 		o.mu.Lock()
 		o.stalled = o.idle != nil
 		o.mu.Unlock()
@@ -57,9 +57,9 @@ func (o *Output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// arrives waits for a channel to be closed, and tells whether that happened in
+// closedWithin waits for a channel to be closed, and tells whether that happened in
 // time.
-func arrives(closed <-chan struct{}, patience time.Duration) bool {
+func closedWithin(closed <-chan struct{}, patience time.Duration) bool {
 	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {
@@ -119,7 +119,7 @@ func (o *Output) Flush(done <-chan struct{}) error {
 		select {
 		case <-idle:
 		case <-done:
-			arrives(idle, o.patience)
+			closedWithin(idle, o.patience)
 		}
 	}
 	o.mu.Lock()
@@ -127,10 +127,10 @@ func (o *Output) Flush(done <-chan struct{}) error {
 	return o.err
 }
 
-// Gone tells whether an error of a write means that the reader went away, as head
+// ReaderGone tells whether an error of a write means that the reader went away, as head
 // does when it has seen enough, or a terminal that was closed. Other errors mean
 // that somebody who still wants to read misses something.
-func Gone(err error) bool { return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EIO) }
+func ReaderGone(err error) bool { return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EIO) }
 
 // Read, Close and Fd make an Output of a terminal usable where a terminal is
 // asked for (bubbletea's and x/term's File).

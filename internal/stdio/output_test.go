@@ -27,7 +27,7 @@ func TestReaderThatWentAway(t *testing.T) {
 			t.Errorf("write: %d, %v", n, err)
 		}
 	}
-	if err := o.Flush(nil); !errors.Is(err, syscall.EPIPE) || !Gone(err) {
+	if err := o.Flush(nil); !errors.Is(err, syscall.EPIPE) || !ReaderGone(err) {
 		t.Errorf("error %v", err)
 	}
 	if lost.String() != "one\ntwo\n" {
@@ -44,7 +44,7 @@ func TestFullDisk(t *testing.T) {
 	if n, err := io.WriteString(o, "result\n"); n != 7 || err != nil {
 		t.Errorf("write: %d, %v", n, err)
 	}
-	if err := o.Flush(nil); !errors.Is(err, syscall.ENOSPC) || Gone(err) {
+	if err := o.Flush(nil); !errors.Is(err, syscall.ENOSPC) || ReaderGone(err) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -142,7 +142,7 @@ func TestLinesForTheLog(t *testing.T) {
 	for range 1000 {
 		l.add([]byte("x\n"))
 	}
-	if len(got) != mostLines {
+	if len(got) != maxLines {
 		t.Errorf("%d lines went to the log", len(got))
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"unicode"
 )
 
-// mostLines is how many lines of one run go to the system's log: who closed
+// maxLines is how many lines of one run go to the system's log: who closed
 // standard error did not ask for ten thousand.
-const mostLines = 500
+const maxLines = 500
 
 // Syslog returns a function that sends lines to the system's log, syslog(3), under
 // the name of the program. It is for what standard error does not take, and what a
@@ -59,7 +59,7 @@ func (l *lines) add(p []byte) {
 			return ' '
 		}, line))
 		l.partial = l.partial[i+1:]
-		if line != "" && l.n < mostLines {
+		if line != "" && l.n < maxLines {
 			l.n++
 			l.to(line)
 		}

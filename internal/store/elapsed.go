@@ -9,9 +9,9 @@ import (
 	"mailsetup/internal/state"
 )
 
-// closeReadings is how much later than the one on disk a reading is that is not
+// minReadingGap is how much later than the one on disk a reading is that is not
 // written down: the file changes once an hour at most where no key moves.
-const closeReadings = time.Hour
+const minReadingGap = time.Hour
 
 // LoadElapsed reads how long keys have been in their stages. Where the file is
 // missing, every wait begins anew, which is safe; where it cannot be understood,
@@ -39,7 +39,7 @@ func (s Store) SaveElapsed(p keyring.Elapsed) error {
 
 // UpdateElapsed writes down what changed between two looks, if that matters.
 func (s Store) UpdateElapsed(was, now keyring.Elapsed) error {
-	if was.Same(now, closeReadings) || len(was.Keys)+len(now.Keys) == 0 {
+	if was.SameStages(now, minReadingGap) || len(was.Keys)+len(now.Keys) == 0 {
 		return nil
 	}
 	return s.SaveElapsed(now)

@@ -50,10 +50,10 @@ func (s Store) WithCache(failed func(error)) Store {
 
 // domainFiles are the files of a directory that are named after domains, sorted.
 type domainFiles struct {
-	list  []domainFile
-	cache state.Path
-	fresh int  // files that had to be read
-	able  bool // there are stamps to go by
+	list      []domainFile
+	cache     state.Path
+	changed   int  // files that had to be read
+	hasStamps bool // there are stamps to go by
 }
 
 // domainFile is a file that is named after a domain. Its content may be a short form
@@ -80,7 +80,7 @@ func (s Store) readDomainFiles(dir state.Path, extension string, cache state.Pat
 		files.list[i].domain = domain
 	}
 	stamps, able := s.files.(stamper)
-	if files.able = able && s.cached && len(domains) > minCachedFiles; files.able {
+	if files.hasStamps = able && s.cached && len(domains) > minCachedFiles; files.hasStamps {
 		o, err := s.files.Read(cache)
 		if err != nil {
 			return domainFiles{}, err
@@ -91,7 +91,7 @@ func (s Store) readDomainFiles(dir state.Path, extension string, cache state.Pat
 	err = parallel.Do(len(domains), runtime.GOMAXPROCS(0), func(i int) (err error) {
 		p, f := dir.Join(domains[i]+extension), &files.list[i]
 		began, stamp := time.Now(), system.Stamp{}
-		if files.able {
+		if files.hasStamps {
 			stamp, _ = stamps.Stamp(p)
 		}
 		if f.cached && f.stamp == stamp {
@@ -105,14 +105,14 @@ func (s Store) readDomainFiles(dir state.Path, extension string, cache state.Pat
 		f.Object, err = s.files.Read(p)
 		return err
 	})
-	files.fresh = int(fresh.Load())
+	files.changed = int(fresh.Load())
 	return files, err
 }
 
 // saveCache writes the cache anew if many files had to be read, with a text of each
 // that says what the file says.
 func (s Store) saveCache(files domainFiles, text func(i int) []byte) {
-	if !files.able || files.fresh <= minCachedFiles || s.cacheFailed == nil || !s.Exists() {
+	if !files.hasStamps || files.changed <= minCachedFiles || s.cacheFailed == nil || !s.Exists() {
 		return
 	}
 	err := makeDir(s.files, state.CacheDir)
@@ -159,7 +159,7 @@ func fill(files []domainFile, text []byte) {
 }
 
 func parseCacheLine(line string) (f domainFile, length int, ok bool) {
-	w := words{rest: line}
+	w := lineFields{rest: line}
 	f.domain = w.next()
 	f.stamp = system.Stamp{
 		Inode: w.number(16), Size: int64(w.number(16)), Modified: int64(w.number(16)), Changed: int64(w.number(16)),
@@ -171,18 +171,18 @@ func parseCacheLine(line string) (f domainFile, length int, ok bool) {
 	return f, length, w.err == nil && w.rest == "" && length >= 0
 }
 
-// words are taken from a line one after the other.
-type words struct {
+// lineFields are taken from a line one after the other.
+type lineFields struct {
 	rest string
 	err  error
 }
 
-func (w *words) next() (word string) {
+func (w *lineFields) next() (word string) {
 	word, w.rest, _ = strings.Cut(w.rest, " ")
 	return word
 }
 
-func (w *words) number(base int) uint64 {
+func (w *lineFields) number(base int) uint64 {
 	n, err := strconv.ParseUint(w.next(), base, 64)
 	w.err = cmp.Or(w.err, err)
 	return n

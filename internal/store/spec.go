@@ -58,7 +58,7 @@ func (s Store) LoadSpec() (*spec.Spec, OnDisk, error) {
 		if files.list[i].cached {
 			return files.list[i].Content
 		}
-		return spec.Brief(sp.Domains[i])
+		return spec.MarshalBrief(sp.Domains[i])
 	})
 	return &sp, onDisk, nil
 }

@@ -28,9 +28,9 @@ type accounts struct {
 	looked time.Time // when both were last found to be up to date
 }
 
-// recent is how long the names of numbers that are known count as up to date:
+// cacheTime is how long the names of numbers that are known count as up to date:
 // ten thousand files are read in less than that.
-const recent = 100 * time.Millisecond
+const cacheTime = 100 * time.Millisecond
 
 // table is one parsed file and what it looked like when it was parsed.
 type table struct {
@@ -41,7 +41,7 @@ type table struct {
 
 // owner names a uid and a gid; a number nobody has stands for itself.
 func (a *accounts) owner(uid, gid uint32) (state.Owner, error) {
-	if o, ok := a.known(int(uid), int(gid)); ok {
+	if o, ok := a.recentOwner(int(uid), int(gid)); ok {
 		return o, nil
 	}
 	users, groups, err := a.load()
@@ -51,11 +51,11 @@ func (a *accounts) owner(uid, gid uint32) (state.Owner, error) {
 	return state.Owner{User: users.nameOf(int(uid)), Group: groups.nameOf(int(gid))}, nil
 }
 
-// known names an owner from what was looked up just now.
-func (a *accounts) known(uid, gid int) (state.Owner, bool) {
+// recentOwner names an owner from what was looked up just now.
+func (a *accounts) recentOwner(uid, gid int) (state.Owner, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if time.Since(a.looked) > recent {
+	if time.Since(a.looked) > cacheTime {
 		return state.Owner{}, false
 	}
 	user, isUser := a.users.name[uid]
@@ -164,10 +164,10 @@ func (t table) numberOf(name string) (int, bool) {
 	return int(n), err == nil
 }
 
-// real are the owners of the machine itself.
-type real struct{ accounts *accounts }
+// hostOwners are the owners of the machine itself.
+type hostOwners struct{ accounts *accounts }
 
-func (r real) of(_ state.Path, fi fs.FileInfo) (state.Owner, fs.FileMode, error) {
+func (r hostOwners) of(_ state.Path, fi fs.FileInfo) (state.Owner, fs.FileMode, error) {
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	if !ok {
 		return state.Owner{}, 0, errors.New("no owner")
@@ -176,10 +176,10 @@ func (r real) of(_ state.Path, fi fs.FileInfo) (state.Owner, fs.FileMode, error)
 	return o, fi.Mode() & modeBits, err
 }
 
-func (r real) resolve(o state.Owner) (id, error) { return r.accounts.resolve(o) }
+func (r hostOwners) resolve(o state.Owner) (id, error) { return r.accounts.resolve(o) }
 
 // set changes the owner first: chown(2) clears the setgid bit.
-func (r real) set(f *os.File, _ state.Path, o state.Object, who id) error {
+func (r hostOwners) set(f *os.File, _ state.Path, o state.Object, who id) error {
 	if err := f.Chown(who.uid, who.gid); err != nil {
 		return fmt.Errorf("chown %s: %w", o.Owner, cause(err))
 	}
@@ -189,5 +189,5 @@ func (r real) set(f *os.File, _ state.Path, o state.Object, who id) error {
 	return nil
 }
 
-func (real) moved(_, _ state.Path) {}
-func (real) removed(state.Path)    {}
+func (hostOwners) moved(_, _ state.Path) {}
+func (hostOwners) removed(state.Path)    {}

@@ -41,7 +41,7 @@ func (c checker) check(ctx context.Context, vs []state.Validator, staged map[sta
 	}
 	mapper := newMapper(base, slices.Collect(maps.Keys(contents)))
 	for p, content := range contents {
-		if err := place(mapper.scratch(p), mapper.text(content)); err != nil {
+		if err := writeScratch(mapper.scratch(p), mapper.text(content)); err != nil {
 			return fmt.Errorf("check: %w", err)
 		}
 	}
@@ -80,11 +80,11 @@ func (c checker) collect(vs []state.Validator, staged map[state.Path]state.Objec
 	return contents, nil
 }
 
-func place(file string, content []byte) error {
+func writeScratch(file string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	return errors.Join(os.WriteFile(file, content, 0o644), age(file))
+	return errors.Join(os.WriteFile(file, content, 0o644), backdate(file))
 }
 
 func (c checker) validate(ctx context.Context, v state.Validator, m mapper) error {
@@ -96,7 +96,7 @@ func (c checker) validate(ctx context.Context, v state.Validator, m mapper) erro
 		return nil
 	}
 	said := bytes.TrimSpace(bytes.Join([][]byte{bytes.TrimSpace(res.Stdout), bytes.TrimSpace(res.Stderr)}, []byte("\n")))
-	return &RejectedError{Validator: v.Name, Code: res.Code, Output: m.back(string(said))}
+	return &RejectedError{Validator: v.Name, Code: res.Code, Output: m.restorePaths(string(said))}
 }
 
 // RejectedError says that a daemon's own checker did not accept staged files.
@@ -116,9 +116,9 @@ func (e *RejectedError) Error() string {
 
 // mapper knows which paths have a copy in the scratch tree.
 type mapper struct {
-	base string
-	have map[string]bool
-	odd  []string // paths with characters outside pathChar, longest first
+	base    string
+	have    map[string]bool
+	unusual []string // paths with characters outside pathChar, longest first
 }
 
 func newMapper(base string, paths []state.Path) mapper {
@@ -126,10 +126,10 @@ func newMapper(base string, paths []state.Path) mapper {
 	for _, p := range paths {
 		m.have[string(p)] = true
 		if strings.ContainsFunc(string(p), func(r rune) bool { return !pathChar(r) }) {
-			m.odd = append(m.odd, string(p))
+			m.unusual = append(m.unusual, string(p))
 		}
 	}
-	slices.SortFunc(m.odd, func(a, b string) int { return len(b) - len(a) })
+	slices.SortFunc(m.unusual, func(a, b string) int { return len(b) - len(a) })
 	return m
 }
 
@@ -150,7 +150,7 @@ func pathChar(r rune) bool {
 // would take minutes.
 func (m mapper) text(content []byte) []byte {
 	text := string(content)
-	for _, p := range m.odd {
+	for _, p := range m.unusual {
 		text = strings.ReplaceAll(text, p, m.base+p)
 	}
 	var b strings.Builder
@@ -175,5 +175,5 @@ func (m mapper) text(content []byte) []byte {
 	return []byte(b.String())
 }
 
-// back turns the paths of copies into the real ones.
-func (m mapper) back(text string) string { return strings.ReplaceAll(text, m.base, "") }
+// restorePaths turns the paths of copies into the real ones.
+func (m mapper) restorePaths(text string) string { return strings.ReplaceAll(text, m.base, "") }

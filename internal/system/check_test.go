@@ -38,7 +38,7 @@ func FuzzMapper(f *testing.F) {
 		if strings.Contains(text, m.base) {
 			t.Skip()
 		}
-		if back := m.back(string(m.text([]byte(text)))); back != text {
+		if back := m.restorePaths(string(m.text([]byte(text)))); back != text {
 			t.Errorf("%q became %q", text, back)
 		}
 	})

@@ -217,7 +217,7 @@ func TestAccountsSeeNewUsers(t *testing.T) {
 	root, err := os.OpenRoot(dir)
 	must(t, err)
 	defer root.Close()
-	a := &accounts{tree: below{root}}
+	a := &accounts{tree: rootTree{root}}
 	if _, err := a.resolve(state.Owner{User: "opendkim", Group: "root"}); err == nil {
 		t.Fatal("opendkim exists before it was made")
 	}

@@ -44,9 +44,9 @@ func NewHost(opts Options) *Host {
 	if run.path == nil {
 		run.path = programs()
 	}
-	names := &accounts{tree: live{}}
+	names := &accounts{tree: hostTree{}}
 	return &Host{
-		files:    files{tree: live{}, owners: real{names}},
+		files:    files{tree: hostTree{}, owners: hostOwners{names}},
 		runner:   run,
 		systemd:  &systemd{run: run},
 		accounts: names,

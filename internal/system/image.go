@@ -32,7 +32,7 @@ var ErrImage = errors.New("not done below a root directory")
 // the configuration of this machine); Check and Act do nothing and succeed.
 type Image struct {
 	files
-	book *book
+	book *ownerManifest
 	root *os.Root
 }
 
@@ -45,8 +45,8 @@ func NewRoot(dir string) (*Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open root %s: %w", dir, cause(err))
 	}
-	in := below{root}
-	b := &book{accounts: &accounts{tree: in}, entries: map[state.Path]entry{}}
+	in := rootTree{root}
+	b := &ownerManifest{accounts: &accounts{tree: in}, entries: map[state.Path]entry{}}
 	m := &Image{files: files{tree: in, owners: b, parents: true}, book: b, root: root}
 	if err := m.load(); err != nil {
 		root.Close()
@@ -174,8 +174,8 @@ func (m *Image) Update(_ context.Context, u state.Update) error {
 	return fmt.Errorf("update %s: %w: %w", u.Origin, ErrImage, ErrUntouched)
 }
 
-// book keeps the owners of an image.
-type book struct {
+// ownerManifest keeps the owners of an image.
+type ownerManifest struct {
 	accounts *accounts
 
 	mu      sync.Mutex
@@ -184,7 +184,7 @@ type book struct {
 
 // of prefers what was recorded. Else a file of whoever runs this counts as
 // root's, which it becomes when the image is packed.
-func (b *book) of(p state.Path, fi fs.FileInfo) (state.Owner, fs.FileMode, error) {
+func (b *ownerManifest) of(p state.Path, fi fs.FileInfo) (state.Owner, fs.FileMode, error) {
 	mode := fi.Mode() & modeBits
 	b.mu.Lock()
 	e, known := b.entries[p]
@@ -205,14 +205,14 @@ func (b *book) of(p state.Path, fi fs.FileInfo) (state.Owner, fs.FileMode, error
 }
 
 // resolve accepts every name: the image's packages may bring the user later.
-func (b *book) resolve(o state.Owner) (id, error) {
+func (b *ownerManifest) resolve(o state.Owner) (id, error) {
 	if o.User == "" || o.Group == "" {
 		return id{}, fmt.Errorf("owner %q: a user and a group are needed", o)
 	}
 	return id{}, nil
 }
 
-func (b *book) set(f *os.File, p state.Path, o state.Object, _ id) error {
+func (b *ownerManifest) set(f *os.File, p state.Path, o state.Object, _ id) error {
 	if err := f.Chmod(o.Mode & modeBits); err != nil {
 		return fmt.Errorf("chmod %04o: %w", o.Mode.Perm(), cause(err))
 	}
@@ -222,7 +222,7 @@ func (b *book) set(f *os.File, p state.Path, o state.Object, _ id) error {
 	return nil
 }
 
-func (b *book) moved(from, to state.Path) {
+func (b *ownerManifest) moved(from, to state.Path) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	moved := map[state.Path]entry{}
@@ -244,7 +244,7 @@ func isBelow(p, dir state.Path) bool {
 	return len(p) > len(dir) && p[:len(dir)] == dir && p[len(dir)] == '/'
 }
 
-func (b *book) removed(p state.Path) {
+func (b *ownerManifest) removed(p state.Path) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.entries, p)

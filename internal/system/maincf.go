@@ -2,8 +2,8 @@ package system
 
 import "strings"
 
-// white is what Postfix takes for white space, which is that of ASCII.
-const white = " \t\n\v\f\r"
+// whitespace is what Postfix takes for white space, which is that of ASCII.
+const whitespace = " \t\n\v\f\r"
 
 // mainLines is where main.cf sets what, by line number from 1.
 type mainLines struct {
@@ -44,14 +44,14 @@ func readMain(content []byte) []mainLine {
 	name := ""
 	for text := range strings.Lines(string(content)) {
 		line := mainLine{text: strings.TrimSuffix(text, "\n")}
-		trimmed := strings.Trim(line.text, white)
+		trimmed := strings.Trim(line.text, whitespace)
 		switch {
 		case trimmed == "" || trimmed[0] == '#':
-		case strings.IndexByte(white, line.text[0]) >= 0:
+		case strings.IndexByte(whitespace, line.text[0]) >= 0:
 			line.name = name
 		default:
 			before, _, _ := strings.Cut(trimmed, "=")
-			name = strings.Trim(before, white)
+			name = strings.Trim(before, whitespace)
 			line.name, line.start = name, true
 		}
 		lines = append(lines, line)
@@ -99,8 +99,8 @@ func ParameterLines(content []byte) map[string]int {
 	return last
 }
 
-// foreign returns the lines that belong to none of the parameters.
-func foreign(content []byte, ours map[string]bool) []string {
+// otherLines returns the lines that belong to none of the parameters.
+func otherLines(content []byte, ours map[string]bool) []string {
 	var lines []string
 	for _, line := range readMain(content) {
 		if line.name == "" || !ours[line.name] {
@@ -111,7 +111,7 @@ func foreign(content []byte, ours map[string]bool) []string {
 }
 
 func words(value string) []string {
-	return strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(white, r) })
+	return strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(whitespace, r) })
 }
 
 // squeeze makes one space of any white space, as postconf(1) prints values.

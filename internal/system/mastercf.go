@@ -29,7 +29,7 @@ func (ed editor) master(ctx context.Context, e state.MasterEdit, current state.O
 	if err != nil || text == string(current.Content) {
 		return current.Content, err
 	}
-	main, err := ed.beside(e.Path, "main.cf")
+	main, err := ed.readSibling(e.Path, "main.cf")
 	if err != nil {
 		return nil, err
 	}
@@ -45,15 +45,15 @@ func (ed editor) master(ctx context.Context, e state.MasterEdit, current state.O
 	return []byte(text), was.differ(is)
 }
 
-// seenServices is master.cf as Postfix reads it.
-type seenServices struct {
+// parsedServices is master.cf as Postfix reads it.
+type parsedServices struct {
 	entries []state.Service   // postconf -M, without lines
 	options map[string]string // postconf -P: what counts, by service/type/name
 }
 
 // services asks postconf(1) what it reads in a master.cf.
-func (ed editor) services(ctx context.Context, p state.Path, main, master []byte) (seenServices, error) {
-	seen := seenServices{options: map[string]string{}}
+func (ed editor) services(ctx context.Context, p state.Path, main, master []byte) (parsedServices, error) {
+	seen := parsedServices{options: map[string]string{}}
 	err := ed.scratchConf(p, main, master, func(dir string) error {
 		entries, err := ed.ask(ctx, "postconf", "-c", dir, "-M")
 		if err != nil {
@@ -80,7 +80,7 @@ func (ed editor) services(ctx context.Context, p state.Path, main, master []byte
 }
 
 // set does to what was seen what the edit should have done.
-func (s seenServices) set(settings []state.ServiceSetting) {
+func (s parsedServices) set(settings []state.ServiceSetting) {
 	for _, set := range settings {
 		value := squeeze(set.Value)
 		s.options[set.Service+"/"+set.Name] = value
@@ -104,7 +104,7 @@ func (s seenServices) set(settings []state.ServiceSetting) {
 }
 
 // differ names what Postfix would read otherwise than it should.
-func (s seenServices) differ(is seenServices) error {
+func (s parsedServices) differ(is parsedServices) error {
 	for i := range max(len(s.entries), len(is.entries)) {
 		if i >= len(s.entries) || i >= len(is.entries) || !reflect.DeepEqual(s.entries[i], is.entries[i]) {
 			return fmt.Errorf("postconf -M would show more than our settings changed, in entry %d: %s", i+1, s.at(i, is))
@@ -116,7 +116,7 @@ func (s seenServices) differ(is seenServices) error {
 	return nil
 }
 
-func (s seenServices) at(i int, is seenServices) string {
+func (s parsedServices) at(i int, is parsedServices) string {
 	if i < len(s.entries) {
 		return s.entries[i].Name
 	}

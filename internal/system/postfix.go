@@ -36,16 +36,16 @@ func (ed editor) postfix(ctx context.Context, e state.PostfixEdit, current state
 			return nil, err
 		}
 	}
-	set, err := differing(e.Path, current.Content, e.Set)
+	set, err := missingSettings(e.Path, current.Content, e.Set)
 	if err != nil || len(set) == 0 {
 		return current.Content, err
 	}
-	master, err := ed.beside(e.Path, "master.cf")
+	master, err := ed.readSibling(e.Path, "master.cf")
 	if err != nil {
 		return nil, err
 	}
 	var out []byte
-	err = ed.scratchConf(e.Path, closed(current.Content), master, func(dir string) error {
+	err = ed.scratchConf(e.Path, withNewline(current.Content), master, func(dir string) error {
 		out, err = ed.rewrite(ctx, dir, e.Path, current.Content, set)
 		return err
 	})
@@ -54,16 +54,16 @@ func (ed editor) postfix(ctx context.Context, e state.PostfixEdit, current state
 
 var errNoPostfix = errors.New("it does not exist; is postfix installed?")
 
-// closed gives the last line a newline.
-func closed(content []byte) []byte {
+// withNewline gives the last line a newline.
+func withNewline(content []byte) []byte {
 	if n := len(content); n > 0 && content[n-1] != '\n' {
 		return append(content[:n:n], '\n')
 	}
 	return content
 }
 
-// beside reads the other file of Postfix's directory, nil if there is none.
-func (ed editor) beside(p state.Path, name string) ([]byte, error) {
+// readSibling reads the other file of Postfix's directory, nil if there is none.
+func (ed editor) readSibling(p state.Path, name string) ([]byte, error) {
 	other := p.Dir().Join(name)
 	content, err := ed.files.content(other, 0)
 	if err != nil && !nothingThere(err) {
@@ -83,7 +83,7 @@ func (ed editor) scratchConf(p state.Path, main, master []byte, f func(dir strin
 	defer os.RemoveAll(dir)
 	for name, content := range map[string][]byte{"main.cf": main, "master.cf": master} {
 		file := filepath.Join(dir, name)
-		if err := errors.Join(os.WriteFile(file, content, privateFile), age(file)); err != nil {
+		if err := errors.Join(os.WriteFile(file, content, privateFile), backdate(file)); err != nil {
 			return err
 		}
 	}
@@ -93,9 +93,9 @@ func (ed editor) scratchConf(p state.Path, main, master []byte, f func(dir strin
 	return nil
 }
 
-// age makes a scratch file older than Postfix wants its files: one that may be
+// backdate makes a scratch file older than Postfix wants its files: one that may be
 // written at this moment is read again and again for up to two seconds.
-func age(file string) error {
+func backdate(file string) error {
 	long := time.Now().Add(-time.Minute)
 	return os.Chtimes(file, long, long)
 }
@@ -109,16 +109,16 @@ func checkSetting(s state.Setting) error {
 	if strings.ContainsAny(s.Value, "\n\r\x00") {
 		return fmt.Errorf("%s: the value has more than one line", s.Name)
 	}
-	if s.Value != strings.Trim(s.Value, white) {
+	if s.Value != strings.Trim(s.Value, whitespace) {
 		return fmt.Errorf("%s: the value %q begins or ends with a space", s.Name, s.Value)
 	}
 	return nil
 }
 
-// differing returns the settings that main.cf does not have yet. A value that
+// missingSettings returns the settings that main.cf does not have yet. A value that
 // only Postfix's default provides counts as missing: defaults differ between
 // releases. White space is compared as Postfix reads it: any amount is one.
-func differing(p state.Path, content []byte, want []state.Setting) ([]state.Setting, error) {
+func missingSettings(p state.Path, content []byte, want []state.Setting) ([]state.Setting, error) {
 	at := scanMain(content)
 	var set []state.Setting
 	for _, s := range want {
@@ -137,12 +137,12 @@ func differing(p state.Path, content []byte, want []state.Setting) ([]state.Sett
 	if len(set) == 0 {
 		return nil, nil
 	}
-	return set, at.unfit(p, set)
+	return set, at.whyUnusable(p, set)
 }
 
-// unfit is what makes a file one that postconf -e would spoil, or that it and
+// whyUnusable is what makes a file one that postconf -e would spoil, or that it and
 // its author read differently.
-func (at mainLines) unfit(p state.Path, set []state.Setting) error {
+func (at mainLines) whyUnusable(p state.Path, set []state.Setting) error {
 	switch {
 	case at.junk > 0:
 		return &UnusableError{
@@ -191,7 +191,7 @@ func (ed editor) rewrite(ctx context.Context, dir string, p state.Path, before [
 	if err := onlyChanged(before, after, set); err != nil {
 		return nil, err
 	}
-	if left, err := differing(p, after, set); err != nil || len(left) > 0 {
+	if left, err := missingSettings(p, after, set); err != nil || len(left) > 0 {
 		return nil, errors.Join(fmt.Errorf("postconf did not set %q", left), err)
 	}
 	return after, nil
@@ -204,7 +204,7 @@ func onlyChanged(before, after []byte, set []state.Setting) error {
 	for _, s := range set {
 		ours[s.Name] = true
 	}
-	was, is := foreign(before, ours), foreign(after, ours)
+	was, is := otherLines(before, ours), otherLines(after, ours)
 	for i := range min(len(was), len(is)) {
 		if was[i] != is[i] {
 			return fmt.Errorf("postconf would change a line that is not ours: %q became %q", was[i], is[i])

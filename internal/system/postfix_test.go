@@ -176,12 +176,12 @@ func FuzzReadMain(f *testing.F) {
 	f.Add(" lead\n=\r\na=b=c\n")
 	f.Add("\u00a0a = 1\n\u0085 b # c\n\v#\n\x00")
 	f.Fuzz(func(t *testing.T, text string) {
-		lines := foreign([]byte(text), nil)
+		lines := otherLines([]byte(text), nil)
 		if got := strings.Join(lines, "\n"); got != strings.TrimSuffix(text, "\n") {
 			t.Errorf("%q became %q", text, got)
 		}
 		for name, at := range scanMain([]byte(text)).lines {
-			if rest := foreign([]byte(text), map[string]bool{name: true}); name != "" && len(rest)+len(at) > len(lines) {
+			if rest := otherLines([]byte(text), map[string]bool{name: true}); name != "" && len(rest)+len(at) > len(lines) {
 				t.Errorf("%q: %d lines without the %d of %q, of %d", text, len(rest), len(at), name, len(lines))
 			}
 		}

@@ -21,9 +21,9 @@ func programs() []string {
 	return []string{"/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"}
 }
 
-// grace is what a program gets between SIGTERM and SIGKILL when it is cut
+// killDelay is what a program gets between SIGTERM and SIGKILL when it is cut
 // short, and what its children get to close their output after it ended.
-const grace = 5 * time.Second
+const killDelay = 5 * time.Second
 
 // runner is the Runner of the real machine.
 type runner struct{ path []string }
@@ -36,7 +36,7 @@ func (r runner) Run(ctx context.Context, c Command) (Result, error) {
 	if len(c.Argv) == 0 {
 		return Result{}, errors.New("run: no program named")
 	}
-	file, err := r.look(c.Argv[0])
+	file, err := r.lookPath(c.Argv[0])
 	if err != nil {
 		return Result{}, fmt.Errorf("run %s: %w", c.Argv[0], err)
 	}
@@ -48,7 +48,7 @@ func (r runner) Run(ctx context.Context, c Command) (Result, error) {
 		cmd.Stdin = bytes.NewReader(c.Stdin)
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	cmd.WaitDelay = grace
+	cmd.WaitDelay = killDelay
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 
 	var stdout, stderr bytes.Buffer
@@ -85,8 +85,8 @@ func verdict(ctx context.Context, name string, ps *os.ProcessState, err error) e
 	return fmt.Errorf("run %s: %w", name, cause(err))
 }
 
-// look finds a program; exec.LookPath would ask the caller's PATH.
-func (r runner) look(name string) (string, error) {
+// lookPath finds a program; exec.LookPath would ask the caller's PATH.
+func (r runner) lookPath(name string) (string, error) {
 	if strings.Contains(name, "/") {
 		return name, nil
 	}

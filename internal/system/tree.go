@@ -28,22 +28,22 @@ const (
 	privateDir  = 0o700
 )
 
-// live is the machine itself. It is not an os.Root of "/": that refuses
+// hostTree is the machine itself. It is not an os.Root of "/": that refuses
 // absolute symbolic links, and /var/run is one.
-type live struct{}
+type hostTree struct{}
 
-func (live) openFile(p state.Path, flag int) (*os.File, error) {
+func (hostTree) openFile(p state.Path, flag int) (*os.File, error) {
 	return os.OpenFile(string(p), flag, privateFile)
 }
 
-func (live) lstat(p state.Path) (fs.FileInfo, error) { return os.Lstat(string(p)) }
-func (live) readlink(p state.Path) (string, error)   { return os.Readlink(string(p)) }
-func (live) mkdir(p state.Path) error                { return os.Mkdir(string(p), privateDir) }
-func (live) remove(p state.Path) error               { return os.Remove(string(p)) }
-func (live) rename(from, to state.Path) error        { return os.Rename(string(from), string(to)) }
+func (hostTree) lstat(p state.Path) (fs.FileInfo, error) { return os.Lstat(string(p)) }
+func (hostTree) readlink(p state.Path) (string, error)   { return os.Readlink(string(p)) }
+func (hostTree) mkdir(p state.Path) error                { return os.Mkdir(string(p), privateDir) }
+func (hostTree) remove(p state.Path) error               { return os.Remove(string(p)) }
+func (hostTree) rename(from, to state.Path) error        { return os.Rename(string(from), string(to)) }
 
-// below is a directory; no symbolic link leads out of it.
-type below struct{ root *os.Root }
+// rootTree is a directory; no symbolic link leads out of it.
+type rootTree struct{ root *os.Root }
 
 // inside turns an absolute path into the relative one that os.Root wants.
 func inside(p state.Path) string {
@@ -53,15 +53,15 @@ func inside(p state.Path) string {
 	return "."
 }
 
-func (b below) openFile(p state.Path, flag int) (*os.File, error) {
+func (b rootTree) openFile(p state.Path, flag int) (*os.File, error) {
 	return b.root.OpenFile(inside(p), flag, privateFile)
 }
 
-func (b below) lstat(p state.Path) (fs.FileInfo, error) { return b.root.Lstat(inside(p)) }
-func (b below) readlink(p state.Path) (string, error)   { return b.root.Readlink(inside(p)) }
-func (b below) mkdir(p state.Path) error                { return b.root.Mkdir(inside(p), privateDir) }
-func (b below) remove(p state.Path) error               { return b.root.Remove(inside(p)) }
-func (b below) rename(from, to state.Path) error {
+func (b rootTree) lstat(p state.Path) (fs.FileInfo, error) { return b.root.Lstat(inside(p)) }
+func (b rootTree) readlink(p state.Path) (string, error)   { return b.root.Readlink(inside(p)) }
+func (b rootTree) mkdir(p state.Path) error                { return b.root.Mkdir(inside(p), privateDir) }
+func (b rootTree) remove(p state.Path) error               { return b.root.Remove(inside(p)) }
+func (b rootTree) rename(from, to state.Path) error {
 	return b.root.Rename(inside(from), inside(to))
 }
 

@@ -105,7 +105,7 @@ func (d *systemd) Act(ctx context.Context, unit string, action state.UnitAction,
 }
 
 func (d *systemd) act(ctx context.Context, unit string, action state.UnitAction, wake state.Path) error {
-	conn, st, err := d.loaded(ctx, unit)
+	conn, st, err := d.loadedStatus(ctx, unit)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (d *systemd) atBoot(ctx context.Context, unit string, action state.UnitActi
 // Stop implements Units.
 func (d *systemd) Stop(ctx context.Context, unit string) error {
 	unit = fullName(unit)
-	conn, _, err := d.loaded(ctx, unit)
+	conn, _, err := d.loadedStatus(ctx, unit)
 	if err == nil {
 		err = job(ctx, conn, unit, "", conn.StopUnitContext)
 	}
@@ -164,8 +164,8 @@ func (d *systemd) DaemonReload(ctx context.Context) error {
 	return nil
 }
 
-// loaded refuses units that systemd would refuse, in words of our own.
-func (d *systemd) loaded(ctx context.Context, unit string) (*dbus.Conn, UnitStatus, error) {
+// loadedStatus refuses units that systemd would refuse, in words of our own.
+func (d *systemd) loadedStatus(ctx context.Context, unit string) (*dbus.Conn, UnitStatus, error) {
 	conn, err := d.connect(ctx)
 	if err != nil {
 		return nil, UnitStatus{}, err
@@ -209,13 +209,13 @@ func job(ctx context.Context, conn *dbus.Conn, unit string, wake state.Path,
 		case <-ctx.Done():
 			return fmt.Errorf("the job did not end: %w", ctx.Err())
 		case <-look.C:
-			rouse(ctx, conn, unit, wake)
+			wakeUnit(ctx, conn, unit, wake)
 		}
 	}
 }
 
-// rouse connects to the socket of a unit that is stopping.
-func rouse(ctx context.Context, conn *dbus.Conn, unit string, wake state.Path) {
+// wakeUnit connects to the socket of a unit that is stopping.
+func wakeUnit(ctx context.Context, conn *dbus.Conn, unit string, wake state.Path) {
 	st, err := status(ctx, conn, unit)
 	if err != nil || st.Active != "deactivating" {
 		return

@@ -14,9 +14,9 @@ type flow struct {
 	propose   func(context.Context, spec.Answers) (Proposals, error)
 	questions []question
 
-	at      int              // index into questions, -1 before the first look-up, their number at the end
-	typed   map[topic]string // what stands in each field, kept when going back
-	offered map[topic]string // what was proposed there, which tells an edit from no edit
+	at       int              // index into questions, -1 before the first look-up, their number at the end
+	entered  map[topic]string // what stands in each field, kept when going back
+	proposed map[topic]string // what was proposed there, which tells an edit from no edit
 
 	unread func(spec.Answers) error // why nobody reads mail at RootAlias; nil takes all
 	judged struct {                 // the last that was asked about
@@ -24,9 +24,9 @@ type flow struct {
 		err     error
 	}
 
-	found  Proposals
-	looked *names         // what the last look-up was made for, nil before the first
-	told   map[string]int // the question each line of Found was first shown with
+	found       Proposals
+	lookedUpFor *names         // what the last look-up was made for, nil before the first
+	shownWith   map[string]int // the question each line of Found was first shown with
 }
 
 // names are the answers that decide what a look-up finds.
@@ -41,9 +41,9 @@ func newFlow(fixed spec.Answers, propose func(context.Context, spec.Answers) (Pr
 		propose:   propose,
 		questions: questions(),
 		at:        -1,
-		typed:     map[topic]string{},
-		offered:   map[topic]string{},
-		told:      map[string]int{},
+		entered:   map[topic]string{},
+		proposed:  map[topic]string{},
+		shownWith: map[string]int{},
 	}
 }
 
@@ -59,7 +59,7 @@ type lookup struct {
 // names are behind us and the names are not those of the last look-up.
 func (f *flow) lookup() *lookup {
 	want := names{f.get(aboutDomain), f.get(aboutHostname)}
-	if f.looked != nil && (f.at < nameQuestions || *f.looked == want) {
+	if f.lookedUpFor != nil && (f.at < nameQuestions || *f.lookedUpFor == want) {
 		return nil
 	}
 	given := f.fixed
@@ -67,18 +67,18 @@ func (f *flow) lookup() *lookup {
 	return &lookup{want, func(ctx context.Context) (Proposals, error) { return f.propose(ctx, given) }}
 }
 
-// arrive takes what a look-up found and moves to the first question that
+// setProposals takes what a look-up found and moves to the first question that
 // applies now.
-func (f *flow) arrive(l *lookup, found Proposals) {
+func (f *flow) setProposals(l *lookup, found Proposals) {
 	found.clean()
-	f.found, f.looked = found, &l.want
+	f.found, f.lookedUpFor = found, &l.want
 	if f.at >= 0 {
 		f.at = nameQuestions - 1
 	}
 	f.forward()
 	for _, line := range f.found.Found {
-		if _, old := f.told[line]; !old {
-			f.told[line] = f.at
+		if _, old := f.shownWith[line]; !old {
+			f.shownWith[line] = f.at
 		}
 	}
 }
@@ -127,11 +127,11 @@ func (f *flow) applies(q question) bool {
 // proposal. What somebody typed stays.
 func (f *flow) fill(q question) {
 	offer := q.offer(f).Value
-	typed, visited := f.typed[q.topic]
-	if !visited || typed == f.offered[q.topic] {
-		f.typed[q.topic] = offer
+	typed, visited := f.entered[q.topic]
+	if !visited || typed == f.proposed[q.topic] {
+		f.entered[q.topic] = offer
 	}
-	f.offered[q.topic] = offer
+	f.proposed[q.topic] = offer
 }
 
 // done says whether all questions are answered and all look-ups made.
@@ -141,10 +141,10 @@ func (f *flow) done() bool { return f.at >= len(f.questions) && f.lookup() == ni
 func (f *flow) question() question { return f.questions[f.at] }
 
 // value is what stands in the field of the current question.
-func (f *flow) value() string { return f.typed[f.question().topic] }
+func (f *flow) value() string { return f.entered[f.question().topic] }
 
 // keep remembers a field as it stands, right or wrong, for coming back to it.
-func (f *flow) keep(value string) { f.typed[f.question().topic] = value }
+func (f *flow) keep(value string) { f.entered[f.question().topic] = value }
 
 // submit checks the answer to the current question and moves on.
 func (f *flow) submit(value string) error {
@@ -153,7 +153,7 @@ func (f *flow) submit(value string) error {
 	if err != nil {
 		return err
 	}
-	f.typed[q.topic] = checked
+	f.entered[q.topic] = checked
 	f.forward()
 	return nil
 }
@@ -176,14 +176,14 @@ func (f *flow) get(k topic) string {
 	if v := k.of(f.fixed); v != "" {
 		return v
 	}
-	return f.typed[k]
+	return f.entered[k]
 }
 
-// news are the findings to show with the current question.
-func (f *flow) news() []string {
+// findings are the findings to show with the current question.
+func (f *flow) findings() []string {
 	var lines []string
 	for _, line := range f.found.Found {
-		if f.told[line] == f.at {
+		if f.shownWith[line] == f.at {
 			lines = append(lines, line)
 		}
 	}
@@ -213,7 +213,7 @@ func (f *flow) result() spec.Answers {
 		switch {
 		case q.topic.of(f.fixed) != "":
 		case f.applies(q):
-			q.topic.put(&a, f.typed[q.topic])
+			q.topic.put(&a, f.entered[q.topic])
 		case q.setting && q.offer(f).Value != "":
 			q.topic.put(&a, q.offer(f).Value)
 		}
@@ -237,5 +237,5 @@ func settleDNS(f *flow, a *spec.Answers) {
 // newZone says whether a zone is to be made here.
 func (f *flow) newZone() bool {
 	yes, err := spec.YesNo(f.fixed.NewZone)
-	return err == nil && yes || f.fixed.DNS == "" && f.typed[aboutDNS] == dnsNew && f.applies(dnsQuestion())
+	return err == nil && yes || f.fixed.DNS == "" && f.entered[aboutDNS] == dnsNew && f.applies(dnsQuestion())
 }

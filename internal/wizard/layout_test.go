@@ -41,7 +41,7 @@ func TestPagesFit(t *testing.T) {
 		for {
 			if l := f.lookup(); l != nil {
 				found, _ := l.run(t.Context())
-				f.arrive(l, found)
+				f.setProposals(l, found)
 			}
 			if f.done() {
 				break

@@ -62,10 +62,10 @@ func (l *lines) read() (string, error) {
 	}
 }
 
-// feed is the input of one field of huh. It hands out a line per Read, because
+// lineReader is the input of one field of huh. It hands out a line per Read, because
 // each field scans with a buffer of its own and loses what it read ahead. It
 // remembers how the input ended, because the fields do not say.
-type feed struct {
+type lineReader struct {
 	ctx   context.Context // of one Ask or Confirm; io.Reader takes none
 	lines *lines
 	rest  string
@@ -78,7 +78,7 @@ type feed struct {
 
 // Read implements io.Reader. The word for going back ends the input of this
 // field, and only of this one.
-func (f *feed) Read(p []byte) (int, error) {
+func (f *lineReader) Read(p []byte) (int, error) {
 	if f.rest == "" && f.err == nil {
 		line, err := f.lines.next(f.ctx)
 		switch {

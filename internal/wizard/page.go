@@ -106,9 +106,9 @@ func (p *page) update(msg tea.Msg) tea.Cmd {
 	return cmd
 }
 
-// take says whether the form was answered, once: a form that is done still
+// takeAnswer says whether the form was answered, once: a form that is done still
 // gets messages, and its answer must not count for the next question.
-func (p *page) take() bool {
+func (p *page) takeAnswer() bool {
 	if p.form == nil || p.form.State != huh.StateCompleted {
 		return false
 	}

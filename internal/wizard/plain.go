@@ -32,7 +32,7 @@ func askPlainly(ctx context.Context, o Options, f *flow) error {
 			if err != nil {
 				return err
 			}
-			f.arrive(l, found)
+			f.setProposals(l, found)
 			continue
 		}
 		if f.done() {
@@ -100,7 +100,7 @@ func (p *prompter) step(f *flow) error {
 
 // introduce says what the question is about; huh's prompts show titles only.
 func (p *prompter) introduce(f *flow, q question) {
-	for _, line := range f.news() {
+	for _, line := range f.findings() {
 		p.say("Found: " + line)
 	}
 	text := strings.ToUpper(f.progress()[:1]) + f.progress()[1:] + ": " + q.title(f)
@@ -154,7 +154,7 @@ func cleared(q question, s string) string {
 // the error of the context or the reader.
 func (p *prompter) run(field huh.Field) error {
 	_, choice := field.(*huh.Select[string])
-	feed := &feed{ctx: p.ctx, lines: p.in, enter: choice}
+	feed := &lineReader{ctx: p.ctx, lines: p.in, enter: choice}
 	if err := field.WithTheme(bareTheme()).RunAccessible(p.out, feed); err != nil {
 		return err
 	}

@@ -28,8 +28,8 @@ func questions() []question {
 func domainQuestion() question {
 	return question{
 		topic: aboutDomain,
-		title: always("Which domain sends mail from this server?"),
-		about: always("The part after the @ of your addresses, as in alice@example.org. " +
+		title: fixed("Which domain sends mail from this server?"),
+		about: fixed("The part after the @ of your addresses, as in alice@example.org. " +
 			"Its mail will be signed, and it gets records for SPF, DKIM and DMARC."),
 		prompt: "Domain",
 		check:  spec.DomainName,
@@ -60,8 +60,8 @@ func parent(host string) string {
 func hostnameQuestion() question {
 	return question{
 		topic: aboutHostname,
-		title: always("What is this mail server called?"),
-		about: always("The full name it greets other servers with (HELO). They expect that the name " +
+		title: fixed("What is this mail server called?"),
+		about: fixed("The full name it greets other servers with (HELO). They expect that the name " +
 			"has an address, and that the reverse lookup (PTR) of that address gives the name."),
 		prompt: "Host name",
 		check:  spec.Hostname,
@@ -77,8 +77,8 @@ func hostnameQuestion() question {
 func addressesQuestion() question {
 	return question{
 		topic: aboutAddresses,
-		title: always("Which public addresses does it send from?"),
-		about: always("IPv4 and IPv6 as other servers see them, separated by spaces or commas. " +
+		title: fixed("Which public addresses does it send from?"),
+		about: fixed("IPv4 and IPv6 as other servers see them, separated by spaces or commas. " +
 			"Behind NAT it is the address of the router, not that of the interface."),
 		prompt: "Addresses",
 		list:   true,
@@ -101,14 +101,14 @@ func receiveQuestion() question {
 	return question{
 		topic: aboutReceive,
 		title: func(f *flow) string { return "Does this server receive the mail for " + f.get(aboutDomain) + "?" },
-		about: always("Answer no if its mailboxes are elsewhere: with yes, mail that this server sends to the domain stays here."),
+		about: fixed("Answer no if its mailboxes are elsewhere: with yes, mail that this server sends to the domain stays here."),
 		options: func(*flow) []option {
 			return []option{
 				{"yes", "yes", "an MX record points here, and mail for the domain is accepted"},
 				{"no", "no", "this server only sends; no MX record, nothing is accepted"},
 			}
 		},
-		offer: func(f *flow) Proposal { return or(f.found.Receive, "no", "nothing in DNS says otherwise") },
+		offer: func(f *flow) Proposal { return withDefault(f.found.Receive, "no", "nothing in DNS says otherwise") },
 	}
 }
 
@@ -135,12 +135,12 @@ func dnsQuestion() question {
 		},
 		offer: func(f *flow) Proposal {
 			if f.found.ZoneServed {
-				return or(f.found.DNS, "bind", "")
+				return withDefault(f.found.DNS, "bind", "")
 			}
 			return Proposal{Value: "manual"}
 		},
 		applies: func(f *flow) bool {
-			return f.found.BIND && f.fixed.NewZone == "" && (f.found.ZoneServed || !f.found.ZoneShut)
+			return f.found.BIND && f.fixed.NewZone == "" && (f.found.ZoneServed || !f.found.ZoneUnusable)
 		},
 	}
 }
@@ -149,12 +149,12 @@ func nsQuestion() question {
 	return question{
 		topic: aboutNS,
 		title: func(f *flow) string { return "Which name servers does the new zone have?" },
-		about: always("Host names separated by spaces or commas, the ones registered with the parent " +
+		about: fixed("Host names separated by spaces or commas, the ones registered with the parent " +
 			"zone. This machine should be one of them."),
 		prompt:  "Name servers",
 		list:    true,
 		check:   spec.Hostname,
-		offer:   func(f *flow) Proposal { return or(f.found.NS, f.get(aboutHostname), "this machine") },
+		offer:   func(f *flow) Proposal { return withDefault(f.found.NS, f.get(aboutHostname), "this machine") },
 		applies: (*flow).newZone,
 	}
 }
@@ -162,8 +162,8 @@ func nsQuestion() question {
 func rootAliasQuestion() question {
 	return question{
 		topic: aboutRootAlias,
-		title: always("Who reads the mail for root and postmaster?"),
-		about: always("An address that somebody reads; reports about the domain's mail go there too. " +
+		title: fixed("Who reads the mail for root and postmaster?"),
+		about: fixed("An address that somebody reads; reports about the domain's mail go there too. " +
 			"Leave it empty to keep the aliases as they are."),
 		prompt:   "Address",
 		optional: true,
@@ -173,11 +173,11 @@ func rootAliasQuestion() question {
 	}
 }
 
-// always is a text that depends on nothing.
-func always(text string) func(*flow) string { return func(*flow) string { return text } }
+// fixed is a text that depends on nothing.
+func fixed(text string) func(*flow) string { return func(*flow) string { return text } }
 
-// or is a proposal, or a default where there is none.
-func or(p Proposal, value, why string) Proposal {
+// withDefault is a proposal, or a default where there is none.
+func withDefault(p Proposal, value, why string) Proposal {
 	if p.Value != "" {
 		return p
 	}

@@ -29,13 +29,13 @@ func askOnScreen(ctx context.Context, o Options, f *flow) error {
 
 // screen is the program that asks all questions.
 type screen struct {
-	ctx     context.Context // that of Ask; the methods of a tea.Model take none
-	page    *page
-	flow    *flow
-	looking bool
-	ahead   []tea.KeyMsg // typed during a look-up or between two questions
-	value   string       // of the field on screen
-	err     error
+	ctx       context.Context // that of Ask; the methods of a tea.Model take none
+	page      *page
+	flow      *flow
+	looking   bool
+	typeahead []tea.KeyMsg // typed during a look-up or between two questions
+	value     string       // of the field on screen
+	err       error
 }
 
 // maxAhead bounds what is kept of keys that nobody waits for.
@@ -72,7 +72,7 @@ func (s *screen) open() tea.Cmd {
 	q := s.flow.question()
 	s.value = s.flow.value()
 	s.page.header = "mailsetup, " + s.flow.progress()
-	s.page.notes = foundLines(s.flow.news())
+	s.page.notes = foundLines(s.flow.findings())
 	about := s.about(q)
 	title := text.Wrap(q.title(s.flow), s.page.columns())
 	if q.options != nil {
@@ -119,13 +119,13 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return s, s.key(k)
 	}
 	if done, ok := msg.(lookedUp); ok {
-		return s, s.arrive(done)
+		return s, s.setProposals(done)
 	}
 	if size, ok := msg.(tea.WindowSizeMsg); ok {
 		return s, s.resize(size)
 	}
 	cmd := s.page.update(msg)
-	if s.page.take() {
+	if s.page.takeAnswer() {
 		return s, tea.Batch(cmd, s.submit())
 	}
 	return s, cmd
@@ -153,8 +153,8 @@ func (s *screen) key(k tea.KeyMsg) tea.Cmd {
 		s.err = ErrAborted
 		return s.page.close()
 	case s.looking || s.page.moving:
-		if len(s.ahead) < maxAhead {
-			s.ahead = append(s.ahead, k)
+		if len(s.typeahead) < maxAhead {
+			s.typeahead = append(s.typeahead, k)
 		}
 		return nil
 	case k.Type == tea.KeyShiftTab:
@@ -166,14 +166,14 @@ func (s *screen) key(k tea.KeyMsg) tea.Cmd {
 	return s.page.key(k)
 }
 
-// arrive takes what a look-up found.
-func (s *screen) arrive(done lookedUp) tea.Cmd {
+// setProposals takes what a look-up found.
+func (s *screen) setProposals(done lookedUp) tea.Cmd {
 	s.looking = false
 	if done.err != nil {
 		s.err = done.err
 		return s.page.close()
 	}
-	s.flow.arrive(done.lookup, done.found)
+	s.flow.setProposals(done.lookup, done.found)
 	return tea.Batch(s.next(), s.replay())
 }
 
@@ -190,9 +190,9 @@ func (s *screen) submit() tea.Cmd {
 // replay feeds what was typed ahead to the question that is open now.
 func (s *screen) replay() tea.Cmd {
 	var cmds []tea.Cmd
-	for len(s.ahead) > 0 && !s.looking && !s.page.moving && !s.page.closed {
-		k := s.ahead[0]
-		s.ahead = s.ahead[1:]
+	for len(s.typeahead) > 0 && !s.looking && !s.page.moving && !s.page.closed {
+		k := s.typeahead[0]
+		s.typeahead = s.typeahead[1:]
 		cmds = append(cmds, s.key(k))
 	}
 	return tea.Batch(cmds...)
@@ -269,7 +269,7 @@ func (c *confirmation) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	default:
 		cmd = c.page.update(msg)
 	}
-	if c.page.take() {
+	if c.page.takeAnswer() {
 		c.answered = true
 		return c, c.page.close()
 	}

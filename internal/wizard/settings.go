@@ -28,7 +28,7 @@ func settingsQuestions() []question {
 		settings[i].setting = true
 		only := settings[i].applies
 		settings[i].applies = func(f *flow) bool {
-			return f.typed[aboutSettings] == settingsOwn && (only == nil || only(f))
+			return f.entered[aboutSettings] == settingsOwn && (only == nil || only(f))
 		}
 	}
 	return append([]question{gateQuestion(settings)}, settings...)
@@ -38,7 +38,7 @@ func settingsQuestions() []question {
 func gateQuestion(settings []question) question {
 	return question{
 		topic: aboutSettings,
-		title: always("Are these settings right?"),
+		title: fixed("Are these settings right?"),
 		about: func(f *flow) string {
 			value := func(k topic) string { return settingValue(f, settings, k) }
 			return strings.Join([]string{
@@ -149,7 +149,7 @@ func milterMeaning(action string) string {
 func selectorQuestion() question {
 	return question{
 		topic: aboutSelector,
-		title: always("What is the DKIM selector?"),
+		title: fixed("What is the DKIM selector?"),
 		about: func(f *flow) string {
 			return "It names the key in DNS, as in 202611._domainkey." + f.get(aboutDomain) +
 				". Year and month tell the age of a key and leave room for the next one."
@@ -163,8 +163,8 @@ func selectorQuestion() question {
 func keyBitsQuestion() question {
 	return question{
 		topic: aboutKeyBits,
-		title: always("How long is the DKIM key (RSA)?"),
-		about: always("2048 bits are beyond breaking today, and every verifier and nearly every " +
+		title: fixed("How long is the DKIM key (RSA)?"),
+		about: fixed("2048 bits are beyond breaking today, and every verifier and nearly every " +
 			"DNS provider takes them."),
 		options: func(*flow) []option {
 			return []option{
@@ -175,7 +175,7 @@ func keyBitsQuestion() question {
 			}
 		},
 		offer: func(f *flow) Proposal {
-			return or(f.found.KeyBits, strconv.Itoa(spec.DefaultKeyBits), "")
+			return withDefault(f.found.KeyBits, strconv.Itoa(spec.DefaultKeyBits), "")
 		},
 	}
 }
@@ -183,8 +183,8 @@ func keyBitsQuestion() question {
 func spfAllQuestion() question {
 	return question{
 		topic: aboutSPFAll,
-		title: always("How does the SPF record end?"),
-		about: always("It says what to think of mail that comes from an address not listed there. " +
+		title: fixed("How does the SPF record end?"),
+		about: fixed("It says what to think of mail that comes from an address not listed there. " +
 			"Forwarded mail does, and so does that of a sender nobody remembered."),
 		options: func(*flow) []option {
 			return []option{
@@ -194,7 +194,7 @@ func spfAllQuestion() question {
 			}
 		},
 		offer: func(f *flow) Proposal {
-			return unlessRedirected(f, or(f.found.SPFAll, spec.DefaultSPFAll, ""))
+			return unlessRedirected(f, withDefault(f.found.SPFAll, spec.DefaultSPFAll, ""))
 		},
 		applies: ownSPF,
 	}
@@ -204,7 +204,7 @@ func spfIncludeQuestion() question {
 	return question{
 		topic: aboutSPFInclude,
 		title: func(f *flow) string { return "Does a service also send mail as " + f.get(aboutDomain) + "?" },
-		about: always("A newsletter or ticket service names a domain for include: in SPF, such as " +
+		about: fixed("A newsletter or ticket service names a domain for include: in SPF, such as " +
 			"_spf.example.net. Several are separated by spaces or commas; empty for none."),
 		prompt:   "SPF includes",
 		optional: true,
@@ -218,8 +218,8 @@ func spfIncludeQuestion() question {
 func dmarcQuestion() question {
 	return question{
 		topic: aboutDMARC,
-		title: always("What happens to mail that fails DMARC?"),
-		about: always("It fails if neither SPF nor DKIM passes for the domain in From:. With none, " +
+		title: fixed("What happens to mail that fails DMARC?"),
+		about: fixed("It fails if neither SPF nor DKIM passes for the domain in From:. With none, " +
 			"expect daily reports and some senders in them that nobody remembered."),
 		options: func(*flow) []option {
 			return []option{
@@ -228,15 +228,15 @@ func dmarcQuestion() question {
 				{"reject", "reject", "is refused; once the reports show only your own senders"},
 			}
 		},
-		offer: func(f *flow) Proposal { return or(f.found.DMARC, spec.DefaultDMARC, "") },
+		offer: func(f *flow) Proposal { return withDefault(f.found.DMARC, spec.DefaultDMARC, "") },
 	}
 }
 
 func milterQuestion() question {
 	return question{
 		topic: aboutMilter,
-		title: always("What does Postfix do while the signer does not answer?"),
-		about: always("OpenDKIM signs each message. It is away for some seconds at every restart, " +
+		title: fixed("What does Postfix do while the signer does not answer?"),
+		about: fixed("OpenDKIM signs each message. It is away for some seconds at every restart, " +
 			"and longer if it breaks."),
 		options: func(*flow) []option {
 			return []option{
@@ -244,7 +244,7 @@ func milterQuestion() question {
 				{"accept", "accept", "mail goes on at once, but leaves unsigned"},
 			}
 		},
-		offer: func(f *flow) Proposal { return or(f.found.MilterDefaultAction, spec.DefaultAction, "") },
+		offer: func(f *flow) Proposal { return withDefault(f.found.MilterDefaultAction, spec.DefaultAction, "") },
 	}
 }
 

@@ -44,10 +44,10 @@ type Proposals struct {
 	// a record of its own, and only that is asked about.
 	SPFRedirect Proposal
 
-	DNS        Proposal // bind or manual
-	BIND       bool     // BIND runs here: offer to publish there
-	ZoneServed bool     // BIND is primary for the domain, so records can be added
-	ZoneShut   bool     // BIND has the domain in a way that nothing can be added
+	DNS          Proposal // bind or manual
+	BIND         bool     // BIND runs here: offer to publish there
+	ZoneServed   bool     // BIND is primary for the domain, so records can be added
+	ZoneUnusable bool     // BIND has the domain in a way that nothing can be added
 
 	// Found are short lines for the reader: "Postfix 3.10 is installed". They
 	// are shown with the first question after they were found.

@@ -29,7 +29,7 @@ func printedRecords(in step.Input) []state.Note {
 		list, told := RecordsToPrint(in, d)
 		rrs := recordsOf(list)
 		notes = append(notes, told...)
-		if pending(in.Ledger[d.Name]) {
+		if hasPendingKey(in.Ledger[d.Name]) {
 			notes = append(notes, state.Note{
 				Topic: "dns", Text: fmt.Sprintf("the %d records of %s are printed once the key is made", len(rrs), d.Name),
 			})
@@ -112,7 +112,7 @@ func leftoverRecords(in step.Input, others publishedElsewhere) []state.Note {
 		}
 		count := map[string]int{}
 		for _, r := range z.OurRecords {
-			if domain, found := others.of(r); found {
+			if domain, found := others.domainOf(r); found {
 				count[domain]++
 			}
 		}
@@ -128,7 +128,7 @@ func leftoverRecords(in step.Input, others publishedElsewhere) []state.Note {
 	return notes
 }
 
-func pending(keys []keyring.Key) bool {
+func hasPendingKey(keys []keyring.Key) bool {
 	for _, k := range keys {
 		if k.Pending() {
 			return true

@@ -34,16 +34,16 @@ func recordsOf(list []Publication) []state.Record {
 // merged with those it has, and copies of wildcards, and what is to be known of
 // these.
 func RecordsToPrint(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
-	list, notes := merged(in, d)
+	list, notes := mergedRecords(in, d)
 	copies, told := printedCopies(in, d, recordsOf(list))
 	for _, r := range copies {
 		list = append(list, Publication{Record: r})
 	}
-	return list, slices.Concat(notes, largePrinted(in, list), told)
+	return list, slices.Concat(notes, largePrintedAnswers(in, list), told)
 }
 
-// merged returns the records of one domain, those that DNS has changed as need be.
-func merged(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
+// mergedRecords returns the records of one domain, those that DNS has changed as need be.
+func mergedRecords(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
 	var list []Publication
 	var notes []state.Note
 	for _, r := range records.Of(in, d) {
@@ -51,7 +51,7 @@ func merged(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
 			list = append(list, Publication{Record: r})
 			continue
 		}
-		there := policiesThere(in, r)
+		there := existingPolicies(in, r)
 		v := records.Compare(in, d, r, there)
 		p := Publication{Record: r}
 		switch {
@@ -59,10 +59,10 @@ func merged(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
 			notes = append(notes, v.AsNote(r))
 		case v.Refused != nil:
 			p.Value, p.Replaces = v.Instead, records.ValuesOf(there)
-			notes = append(notes, p.inPlace(v.Refused.What))
+			notes = append(notes, p.replacementNote(v.Refused.What))
 		case v.Change != "":
 			p.Value, p.Replaces = v.Change, records.ValuesOf(there)
-			notes = append(notes, p.inPlace(v.Text))
+			notes = append(notes, p.replacementNote(v.Text))
 		case !v.Missing:
 			p.Value = there[0].Value
 		}
@@ -71,8 +71,8 @@ func merged(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
 	return list, notes
 }
 
-// largePrinted is largeAnswers for records that others publish beside what DNS has.
-func largePrinted(in step.Input, list []Publication) []state.Note {
+// largePrintedAnswers is largeAnswers for records that others publish beside what DNS has.
+func largePrintedAnswers(in step.Input, list []Publication) []state.Note {
 	p := zoneChange{ours: recordsOf(list), want: recordsOf(list)}
 	known := map[string]bool{}
 	for _, r := range p.ours {
@@ -99,19 +99,19 @@ func ServedRecords(in step.Input, d spec.Domain) []state.Record {
 	list, _ := RecordsToPrint(in, d)
 	var rrs []state.Record
 	for _, r := range recordsOf(list) {
-		if !ownChoice(in, d, r) {
+		if !adminMayDiffer(in, d, r) {
 			rrs = append(rrs, r)
 		}
 	}
 	return append(rrs, records.ReportConsents(in, d)...)
 }
 
-// ownChoice reports whether something else than ours may stand there: several
+// adminMayDiffer reports whether something else than ours may stand there: several
 // policies that were left on request; a policy that an alias in the zone gives
 // to others; addresses and exchangers of the zone's own, which stay.
-func ownChoice(in step.Input, d spec.Domain, r state.Record) bool {
+func adminMayDiffer(in step.Input, d spec.Domain, r state.Record) bool {
 	kind := records.KindOf(d, r)
-	if slices.Contains(d.Keep, string(kind)) && len(policiesThere(in, r)) > 1 {
+	if slices.Contains(d.Keep, string(kind)) && len(existingPolicies(in, r)) > 1 {
 		return true
 	}
 	zone, here := records.ClosestZone(in.Facts.Zones, r.Name)
@@ -130,8 +130,8 @@ func ownChoice(in step.Input, d spec.Domain, r state.Record) bool {
 	return alias && kind == records.AboutDMARC
 }
 
-// inPlace says why a record takes the place of others.
-func (p Publication) inPlace(why string) state.Note {
+// replacementNote says why a record takes the place of others.
+func (p Publication) replacementNote(why string) state.Note {
 	which := "your record: "
 	if len(p.Replaces) > 1 {
 		which = "all of your records: "
@@ -142,9 +142,9 @@ func (p Publication) inPlace(why string) state.Note {
 	}
 }
 
-// policiesThere returns the records in the place of one of ours, an SPF or a DMARC
+// existingPolicies returns the records in the place of one of ours, an SPF or a DMARC
 // record, as DNS has them.
-func policiesThere(in step.Input, r state.Record) []state.Record {
+func existingPolicies(in step.Input, r state.Record) []state.Record {
 	serve := policy.IsSPF
 	if policy.IsDMARC(r.Value) {
 		serve = policy.IsDMARC

@@ -52,7 +52,7 @@ func notCompared(in step.Input, z state.Zone, others publishedElsewhere) []state
 		return keep
 	}
 	for _, r := range withoutCopies(z) {
-		if _, found := others.of(r); found {
+		if _, found := others.domainOf(r); found {
 			keep = append(keep, r)
 		}
 	}
@@ -60,9 +60,9 @@ func notCompared(in step.Input, z state.Zone, others publishedElsewhere) []state
 }
 
 // publishedElsewhere are domains with their records, by the name of the record.
-type publishedElsewhere map[string][]owned
+type publishedElsewhere map[string][]domainRecord
 
-type owned struct {
+type domainRecord struct {
 	domain string
 	record state.Record
 }
@@ -81,16 +81,16 @@ func notPublishedBy(in step.Input, mode spec.DNSMode) publishedElsewhere {
 		}
 		for _, r := range list {
 			name := strings.ToLower(r.Name)
-			all[name] = append(all[name], owned{d.Name, r})
+			all[name] = append(all[name], domainRecord{d.Name, r})
 		}
 	}
 	return all
 }
 
-// of finds the domain in whose record's place another one stands.
-func (o publishedElsewhere) of(r state.Record) (domain string, found bool) {
+// domainOf finds the domain in whose record's place another one stands.
+func (o publishedElsewhere) domainOf(r state.Record) (domain string, found bool) {
 	list := o[strings.ToLower(r.Name)]
-	i := slices.IndexFunc(list, func(x owned) bool { return records.Conflict(x.record, r) })
+	i := slices.IndexFunc(list, func(x domainRecord) bool { return records.Conflict(x.record, r) })
 	if i < 0 {
 		return "", false
 	}
@@ -112,14 +112,14 @@ func withoutCopies(zone state.Zone) []state.Record {
 		return all
 	}
 	copies := contentSet(zone.Copies)
-	return slices.DeleteFunc(all, func(r state.Record) bool { return copies[contentOf(r)] })
+	return slices.DeleteFunc(all, func(r state.Record) bool { return copies[canonical(r)] })
 }
 
 func isRetained(in step.Input, r state.Record) bool {
 	name := dnsname.TrimDot(r.Name)
 	selector, domain, isKey := strings.Cut(name, "._domainkey.")
 	if !isKey {
-		return in.KeysOnly || !in.Scope.Complete() && !renews(in, name, r.Type)
+		return in.KeysOnly || !in.Scope.Complete() && !isRemade(in, name, r.Type)
 	}
 	i := slices.IndexFunc(in.Ledger[domain], func(k keyring.Key) bool { return strings.EqualFold(k.Selector, selector) })
 	switch {
@@ -131,9 +131,9 @@ func isRetained(in step.Input, r state.Record) bool {
 	return !in.Scope.Includes(domain)
 }
 
-// renews reports whether a record is about a domain of this run, or about the
+// isRemade reports whether a record is about a domain of this run, or about the
 // host and the run as well: it is then made anew or not at all.
-func renews(in step.Input, name, typ string) bool {
+func isRemade(in step.Input, name, typ string) bool {
 	if about, _, found := strings.Cut(name, "._report._dmarc."); found {
 		return in.Scope.Includes(about)
 	}
@@ -146,8 +146,8 @@ func renews(in step.Input, name, typ string) bool {
 	return name == in.Spec.Host.Hostname && in.Scope.Includes(in.Spec.Host.Domain)
 }
 
-// contentOf returns the record in a form that compares: lower case, without TTL.
-func contentOf(r state.Record) state.Record {
+// canonical returns the record in a form that compares: lower case, without TTL.
+func canonical(r state.Record) state.Record {
 	r.Name, r.TTL = strings.ToLower(r.Name), 0
 	if r.Type != "TXT" {
 		r.Value = strings.ToLower(r.Value)
@@ -158,7 +158,7 @@ func contentOf(r state.Record) state.Record {
 func contentSet(list []state.Record) map[state.Record]bool {
 	all := make(map[state.Record]bool, len(list))
 	for _, r := range list {
-		all[contentOf(r)] = true
+		all[canonical(r)] = true
 	}
 	return all
 }

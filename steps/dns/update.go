@@ -14,20 +14,20 @@ import (
 	"mailsetup/zonefile"
 )
 
-// Request is what a domain wants to have published by dynamic updates
+// UpdateRequest is what a domain wants to have published by dynamic updates
 // (RFC 2136).
-type Request struct {
+type UpdateRequest struct {
 	Domain  string
 	Update  spec.Update
 	Records []state.Record
 }
 
-// Requests returns the updates that the domains in the scope want.
-func Requests(in step.Input) []Request {
-	var list []Request
+// UpdateRequests returns the updates that the domains in the scope want.
+func UpdateRequests(in step.Input) []UpdateRequest {
+	var list []UpdateRequest
 	for d := range in.Scope.Domains(in.Spec) {
 		if in.Spec.DNSOf(d) == spec.DNSUpdate {
-			list = append(list, Request{d.Name, in.Spec.UpdateOf(d), records.Of(in, d)})
+			list = append(list, UpdateRequest{d.Name, in.Spec.UpdateOf(d), records.Of(in, d)})
 		}
 	}
 	return list
@@ -84,7 +84,7 @@ func addUpdate(in step.Input, d spec.Domain, r state.Record, parts map[string]*z
 			if err := keyDelegated(d, r, zone); err != nil {
 				return nil, err
 			}
-			return []state.Note{elsewhere(r)}, nil
+			return []state.Note{elsewhereNote(r)}, nil
 		}
 		return nil, step.Refuse("--rfc2136-server names the primary; --dns manual prints the records",
 			"the name server that was asked has no zone with %s", dnsname.TrimDot(r.Name))
@@ -117,12 +117,12 @@ func (p *zoneChange) update(in step.Input, others publishedElsewhere, stage *sta
 	}
 	stage.Updates = append(stage.Updates, u)
 	stage.Questions = append(stage.Questions, in.Unanswered(p.questions...)...)
-	p.remember(stage, ours)
+	p.saveOurRecords(stage, ours)
 	return notes, nil
 }
 
-// remember keeps in a file which records of the zone are ours.
-func (p *zoneChange) remember(stage *state.Stage, ours []state.Record) {
+// saveOurRecords keeps in a file which records of the zone are ours.
+func (p *zoneChange) saveOurRecords(stage *state.Stage, ours []state.Record) {
 	z, file := p.zone, state.PublishedFile(p.zone.Origin)
 	if len(ours) == 0 {
 		stage.Remove = append(stage.Remove, file)

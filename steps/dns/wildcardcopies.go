@@ -19,8 +19,8 @@ import (
 // far as it matters to anybody.
 type wildcardLoss struct {
 	wildcard.Loss
-	domain spec.Domain
-	fresh  bool // the name does not exist before this run
+	domain  spec.Domain
+	newName bool // the name does not exist before this run
 	// alias is the target of a wildcard CNAME, which cannot stand beside our
 	// record at the name. The records are what the zone has at the target.
 	alias string
@@ -31,19 +31,19 @@ type wildcardLoss struct {
 // copyWildcards finds the copies for the names that exist because of our
 // records, and asks about those of names that come into being.
 func (p *zoneChange) copyWildcards(in step.Input, ours []state.Record) ([]state.Note, error) {
-	names := subjects(in, p.zone, ours)
-	p.copies = copiesLeft(in, p.zone, names)
+	names := domainsByName(in, p.zone, ours)
+	p.copies = retainedCopies(in, p.zone, names)
 	var notes []state.Note
 	failed := state.DomainErrors{}
 	for _, list := range byDomain(wildcardLosses(in, p.zone, ours, names)) {
 		d := list[0].domain
-		fresh := slices.ContainsFunc(list, func(l wildcardLoss) bool { return l.fresh })
+		fresh := slices.ContainsFunc(list, func(l wildcardLoss) bool { return l.newName })
 		switch {
 		case d.WildcardRecords == spec.Drop && fresh:
-			notes = append(notes, state.Note{Topic: "dns", Text: lossText(list) + ", as you decided", Informational: true})
+			notes = append(notes, state.Note{Topic: "dns", Text: describeLosses(list) + ", as you decided", Informational: true})
 		case d.WildcardRecords == spec.Drop, d.WildcardRecords == "" && !fresh: // happened long ago
 		default:
-			if err := notCopied(p.zone, list); err != nil && fresh {
+			if err := refuseCopy(p.zone, list); err != nil && fresh {
 				failed[d.Name] = err
 				continue
 			}
@@ -59,15 +59,15 @@ func (p *zoneChange) copyWildcards(in step.Input, ours []state.Record) ([]state.
 	return notes, failed.Err()
 }
 
-// subjects returns the domains for whose sake names of a zone exist, by name: those
+// domainsByName returns the domains for whose sake names of a zone exist, by name: those
 // of the owners of our records, and the ones above.
-func subjects(in step.Input, z state.Zone, ours []state.Record) map[string][]string {
+func domainsByName(in step.Input, z state.Zone, ours []state.Record) map[string][]string {
 	names := map[string][]string{}
 	if len(z.Copies) == 0 && !hasWildcard(z) {
 		return names
 	}
 	for _, r := range ours {
-		domain := subjectOf(in, r.Name)
+		domain := subjectDomain(in, r.Name)
 		for _, name := range wildcard.Ancestors(r.Name, z.Origin) {
 			if list := names[name]; len(list) == 0 || list[len(list)-1] != domain { // most come one after the other
 				names[name] = append(list, domain)
@@ -81,8 +81,8 @@ func hasWildcard(z state.Zone) bool {
 	return slices.ContainsFunc(z.Records, func(r state.Record) bool { return strings.HasPrefix(r.Name, "*.") })
 }
 
-// subjectOf returns the domain that a record of ours is about, by the record's name.
-func subjectOf(in step.Input, name string) string {
+// subjectDomain returns the domain that a record of ours is about, by the record's name.
+func subjectDomain(in step.Input, name string) string {
 	name = dnsname.TrimDot(strings.ToLower(name))
 	if about, _, found := strings.Cut(name, "._report._dmarc."); found {
 		return about
@@ -99,9 +99,9 @@ func subjectOf(in step.Input, name string) string {
 	return name
 }
 
-// decidedHere returns a domain as it is, or was until this run, if the run decides about
+// decidedDomain returns a domain as it is, or was until this run, if the run decides about
 // more than its keys.
-func decidedHere(in step.Input, domain string) (spec.Domain, bool) {
+func decidedDomain(in step.Input, domain string) (spec.Domain, bool) {
 	if in.KeysOnly || !in.Scope.Includes(domain) {
 		return spec.Domain{}, false
 	}
@@ -113,13 +113,13 @@ func decidedHere(in step.Input, domain string) (spec.Domain, bool) {
 	return spec.Domain{}, false
 }
 
-// copiesLeft returns the copies that stay as they are: their names still exist
+// retainedCopies returns the copies that stay as they are: their names still exist
 // because of our records, and the run is not about these.
-func copiesLeft(in step.Input, z state.Zone, names map[string][]string) []state.Record {
+func retainedCopies(in step.Input, z state.Zone, names map[string][]string) []state.Record {
 	var list []state.Record
 	for _, c := range z.Copies {
 		about := names[strings.ToLower(strings.TrimPrefix(c.Name, "*."))]
-		decided := slices.ContainsFunc(about, func(domain string) bool { _, ok := decidedHere(in, domain); return ok })
+		decided := slices.ContainsFunc(about, func(domain string) bool { _, ok := decidedDomain(in, domain); return ok })
 		if len(about) > 0 && !decided {
 			list = append(list, c)
 		}
@@ -142,24 +142,24 @@ func wildcardLosses(in step.Input, z state.Zone, ours []state.Record, names map[
 	here, had := byName(ours), answersOf(z)
 	zone := wildcard.Zone{Origin: z.Origin, Records: z.Records, Names: z.Names}
 	for _, w := range zone.Losses(ours) {
-		d, ok := deciding(in, names[w.Base()])
+		d, ok := decidingDomain(in, names[w.Base()])
 		if !ok {
 			continue
 		}
-		l := wildcardLoss{Loss: w, domain: d, fresh: !was[w.Base()]}
-		if l.matters(had, here) {
+		l := wildcardLoss{Loss: w, domain: d, newName: !was[w.Base()]}
+		if l.keepUseful(had, here) {
 			list = append(list, l)
 		}
 	}
 	return list
 }
 
-// deciding returns the domain whose answer counts for a name that several share: a
+// decidingDomain returns the domain whose answer counts for a name that several share: a
 // copy that one of them wants is there for all.
-func deciding(in step.Input, domains []string) (best spec.Domain, found bool) {
+func decidingDomain(in step.Input, domains []string) (best spec.Domain, found bool) {
 	rank := map[string]int{spec.Copy: 2, "": 1}
 	for _, name := range domains {
-		d, ok := decidedHere(in, name)
+		d, ok := decidedDomain(in, name)
 		if ok && (!found || rank[d.WildcardRecords] > rank[best.WildcardRecords]) {
 			best, found = d, true
 		}
@@ -167,18 +167,18 @@ func deciding(in step.Input, domains []string) (best spec.Domain, found bool) {
 	return best, found
 }
 
-// visited are the types by which a name gets mail or visitors, aliases aside.
-var visited = []string{"A", "AAAA", "MX", "HTTPS", "SVCB", "SRV"}
+// mailAndWebTypes are the types by which a name gets mail or visitors, aliases aside.
+var mailAndWebTypes = []string{"A", "AAAA", "MX", "HTTPS", "SVCB", "SRV"}
 
-// matters reports whether somebody asks for what is lost, and leaves the records
+// keepUseful reports whether somebody asks for what is lost, and leaves the records
 // that a copy would have. Had is what the zone answers until now.
-func (l *wildcardLoss) matters(had zoneAnswers, ours map[string][]state.Record) bool {
+func (l *wildcardLoss) keepUseful(had zoneAnswers, ours map[string][]state.Record) bool {
 	here := ours[l.Name]
 	if isServiceName(l.Base()) {
 		if len(ours[l.Base()]) > 0 && !strings.HasPrefix(l.Base(), "_dmarc.") {
 			return false // nothing stands below a key, or below a consent to reports
 		}
-		l.Records = slices.DeleteFunc(l.Records, func(r state.Record) bool { return len(here) > 0 || !isLookedFor(had, l.Owner, r) })
+		l.Records = slices.DeleteFunc(l.Records, func(r state.Record) bool { return len(here) > 0 || !isServiceRecord(had, l.Owner, r) })
 		return len(l.Records) > 0
 	}
 	if i := slices.IndexFunc(l.Records, func(r state.Record) bool { return r.Type == "CNAME" }); i >= 0 && len(here) > 0 {
@@ -194,7 +194,7 @@ func (l *wildcardLoss) matters(had zoneAnswers, ours map[string][]state.Record) 
 			list, abroad := had.followAlias(r.Value, r.Name)
 			return abroad || len(list) > 0
 		}
-		return slices.Contains(visited, r.Type) || r.Type == "TXT" && l.Name != l.Base() && (policy.IsDMARC(r.Value) || isKeyText(r.Value))
+		return slices.Contains(mailAndWebTypes, r.Type) || r.Type == "TXT" && l.Name != l.Base() && (policy.IsDMARC(r.Value) || isKeyText(r.Value))
 	})
 }
 
@@ -204,25 +204,25 @@ func isServiceName(name string) bool {
 	return strings.HasPrefix(name, "_") || strings.Contains(name, "._")
 }
 
-// isLookedFor reports whether a record of a wildcard is what is looked for at names
+// isServiceRecord reports whether a record of a wildcard is what is looked for at names
 // with underscores: a key, a policy, a consent to reports. Of an alias to another
 // zone that is taken for granted if it leads to or from such names.
-func isLookedFor(had zoneAnswers, owner string, r state.Record) bool {
+func isServiceRecord(had zoneAnswers, owner string, r state.Record) bool {
 	switch r.Type {
 	case "TXT":
-		return saysThere(r.Name, r.Value)
+		return isKeyOrPolicy(r.Name, r.Value)
 	case "CNAME":
 		list, abroad := had.followAlias(r.Value, r.Name)
 		if abroad {
 			return isServiceName(strings.TrimPrefix(owner, "*.")) || isServiceName(r.Value)
 		}
-		return slices.ContainsFunc(list, func(x state.Record) bool { return x.Type == "TXT" && saysThere(r.Name, x.Value) })
+		return slices.ContainsFunc(list, func(x state.Record) bool { return x.Type == "TXT" && isKeyOrPolicy(r.Name, x.Value) })
 	}
 	return false
 }
 
-// saysThere reports whether a text is what is looked for at a name with underscores.
-func saysThere(name, text string) bool {
+// isKeyOrPolicy reports whether a text is what is looked for at a name with underscores.
+func isKeyOrPolicy(name, text string) bool {
 	if _, _, keys := strings.Cut(name, "._domainkey."); keys {
 		return isKeyText(text)
 	}
@@ -266,7 +266,7 @@ func (a zoneAnswers) followAlias(target, name string) (list []state.Record, abro
 		for _, r := range a.records[a.source(target)] {
 			if r.Type == "CNAME" {
 				next = r.Value
-			} else if slices.Contains(visited, r.Type) || r.Type == "TXT" && isServiceName(name) {
+			} else if slices.Contains(mailAndWebTypes, r.Type) || r.Type == "TXT" && isServiceName(name) {
 				r.Name = name
 				list = append(list, r)
 			}
@@ -293,8 +293,8 @@ func byDomain(list []wildcardLoss) [][]wildcardLoss {
 	return all
 }
 
-// notCopied refuses the copy of an alias that nothing can take the place of.
-func notCopied(z state.Zone, list []wildcardLoss) error {
+// refuseCopy refuses the copy of an alias that nothing can take the place of.
+func refuseCopy(z state.Zone, list []wildcardLoss) error {
 	i := slices.IndexFunc(list, func(l wildcardLoss) bool { return l.elsewhere })
 	if i < 0 {
 		return nil
@@ -303,7 +303,7 @@ func notCopied(z state.Zone, list []wildcardLoss) error {
 	q.After = ""
 	return &step.Refusal{
 		What: fmt.Sprintf("%s. A copy of the CNAME of %s cannot stand beside our record at %s, and only %s knows its addresses",
-			lossText(list), dnsname.TrimDot(l.Owner), dnsname.TrimDot(l.Name), dnsname.TrimDot(l.alias)),
+			describeLosses(list), dnsname.TrimDot(l.Owner), dnsname.TrimDot(l.Name), dnsname.TrimDot(l.alias)),
 		Hint: fmt.Sprintf("give %s addresses of its own in %s first", dnsname.TrimDot(l.Name), location(z)),
 		Keep: &q,
 	}
@@ -322,16 +322,16 @@ func lossQuestion(list []wildcardLoss) state.Question {
 	}
 	return state.Question{
 		ID: "wildcard " + list[0].domain.Name, Kind: state.AskWildcard, Domain: list[0].domain.Name,
-		Text:  lossText(list) + ". A yes publishes copies there, which later runs of init keep like the wildcard." + strings.Join(aliases, ""),
+		Text:  describeLosses(list) + ". A yes publishes copies there, which later runs of init keep like the wildcard." + strings.Join(aliases, ""),
 		After: strings.Join(after, "\n"), Declined: "these names no longer have that.",
 	}
 }
 
-// shownNames is how many of the names that lose something are named.
-const shownNames = 6
+// maxShownNames is how many of the names that lose something are named.
+const maxShownNames = 6
 
-// lossText says which names lose what, and why.
-func lossText(list []wildcardLoss) string {
+// describeLosses says which names lose what, and why.
+func describeLosses(list []wildcardLoss) string {
 	var parts []string
 	for _, l := range list {
 		where := dnsname.TrimDot(l.Name)
@@ -346,8 +346,8 @@ func lossText(list []wildcardLoss) string {
 			owners = append(owners, owner)
 		}
 	}
-	if more := len(parts) - shownNames; more > 0 {
-		parts = append(parts[:shownNames], fmt.Sprintf("%d more", more))
+	if more := len(parts) - maxShownNames; more > 0 {
+		parts = append(parts[:maxShownNames], fmt.Sprintf("%d more", more))
 	}
 	verb := "answers"
 	if len(owners) > 1 {

@@ -55,13 +55,13 @@ func Publish(in step.Input) (state.Stage, []state.Note, error) {
 // zoneFiles writes the zones of the BIND of this machine: each gets a fragment of
 // ours, one $INCLUDE line in the administrator's file, a higher serial.
 func zoneFiles(in step.Input) (state.Stage, []state.Note, error) {
-	if !inMode(in, spec.DNSBind) && !authorises(in) && len(in.Leaving()) == 0 && len(in.Keys.Withdraw) == 0 {
+	if !usesMode(in, spec.DNSBind) && !consentsToReports(in) && len(in.Leaving()) == 0 && len(in.Keys.Withdraw) == 0 {
 		return state.Stage{}, leftoverFragments(in), nil
 	}
-	if !in.Scope.WholeHost() && inMode(in, spec.DNSBind) && !in.Facts.Installed["bind9"] {
+	if !in.Scope.WholeHost() && usesMode(in, spec.DNSBind) && !in.Facts.Installed["bind9"] {
 		return state.Stage{}, nil, step.Refuse("mailsetup init --dns bind installs it; --dns manual prints the records", "BIND is not installed here")
 	}
-	if err := records.OtherNameServer(in); err != nil && inMode(in, spec.DNSBind) {
+	if err := records.OtherNameServer(in); err != nil && usesMode(in, spec.DNSBind) {
 		return state.Stage{}, nil, err
 	}
 	others := notPublishedBy(in, spec.DNSBind)
@@ -91,9 +91,9 @@ func zoneFiles(in step.Input) (state.Stage, []state.Note, error) {
 	return stage, append(notes, leftoverRecords(in, others)...), nil
 }
 
-// inMode reports whether the records of a domain of this run get published in
+// usesMode reports whether the records of a domain of this run get published in
 // that way.
-func inMode(in step.Input, mode spec.DNSMode) bool {
+func usesMode(in step.Input, mode spec.DNSMode) bool {
 	for d := range in.Scope.Domains(in.Spec) {
 		if in.Spec.DNSOf(d) == mode {
 			return true
@@ -102,9 +102,9 @@ func inMode(in step.Input, mode spec.DNSMode) bool {
 	return false
 }
 
-// authorises reports whether zones here consent to reports about a domain of this
+// consentsToReports reports whether zones here consent to reports about a domain of this
 // run.
-func authorises(in step.Input) bool {
+func consentsToReports(in step.Input) bool {
 	for d := range in.Scope.Domains(in.Spec) {
 		if len(records.ReportConsents(in, d)) > 0 {
 			return true
@@ -117,7 +117,7 @@ func authorises(in step.Input) bool {
 func (p *zoneChange) served(in step.Input, want, gone []state.Record) state.Probe {
 	probe := state.Probe{
 		Kind: state.ProbeServed, Address: cmp.Or(in.Facts.DNSAddress, "127.0.0.1:53"), Origin: p.zone.Origin,
-		Records: want, Gone: slices.DeleteFunc(slices.Clone(gone), p.answeredAgain), Within: 30 * time.Second,
+		Records: want, Gone: slices.DeleteFunc(slices.Clone(gone), p.wildcardAnswers), Within: 30 * time.Second,
 	}
 	if p.zone.View != "" {
 		probe.View, probe.File = p.zone.View, p.zone.File
@@ -125,9 +125,9 @@ func (p *zoneChange) served(in step.Input, want, gone []state.Record) state.Prob
 	return probe
 }
 
-// answeredAgain reports whether a wildcard of the zone says the same as a record,
+// wildcardAnswers reports whether a wildcard of the zone says the same as a record,
 // so that it is served under its name once the name is gone.
-func (p *zoneChange) answeredAgain(r state.Record) bool {
+func (p *zoneChange) wildcardAnswers(r state.Record) bool {
 	return slices.ContainsFunc(p.zone.Records, func(w state.Record) bool {
 		below, is := strings.CutPrefix(w.Name, "*.")
 		w.Name = r.Name

@@ -93,7 +93,7 @@ func addDomain(in step.Input, d spec.Domain, parts map[string]*zoneChange, seen 
 			return nil, err
 		}
 		if p == nil {
-			notes = append(notes, elsewhere(r))
+			notes = append(notes, elsewhereNote(r))
 			continue
 		}
 		more, err := p.add(in, d, r)
@@ -110,20 +110,20 @@ func addDomain(in step.Input, d spec.Domain, parts map[string]*zoneChange, seen 
 func (p *zoneChange) retain(in step.Input, others publishedElsewhere) ([]state.Note, error) {
 	there, stays := contentSet(p.ours), contentSet(p.zone.Records)
 	for _, r := range notCompared(in, p.zone, others) {
-		if !there[contentOf(r)] {
+		if !there[canonical(r)] {
 			p.ours = append(p.ours, r)
 		}
-		stays[contentOf(r)] = true
+		stays[canonical(r)] = true
 	}
 	notes, err := p.copyWildcards(in, p.ours)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range p.copies {
-		there[contentOf(r)] = true
+		there[canonical(r)] = true
 	}
 	for _, r := range ourRecords(p.zone) {
-		if s := contentOf(r); !there[s] && !stays[s] {
+		if s := canonical(r); !there[s] && !stays[s] {
 			p.gone = append(p.gone, r)
 		}
 	}
@@ -199,7 +199,7 @@ func (p *zoneChange) add(in step.Input, d spec.Domain, r state.Record) ([]state.
 	}
 	there := p.conflicting(r)
 	v := records.Compare(in, d, r, there)
-	if v.Missing && v.Refused != nil && contentSet(ourRecords(p.zone))[contentOf(r)] { // an earlier run added it
+	if v.Missing && v.Refused != nil && contentSet(ourRecords(p.zone))[canonical(r)] { // an earlier run added it
 		v.Notes, v.Refused = append(v.Notes, v.AsNote(r)), nil
 	}
 	switch {
@@ -323,7 +323,7 @@ func (p *zoneChange) answer(name string) int {
 	return n
 }
 
-func elsewhere(r state.Record) state.Note {
+func elsewhereNote(r state.Record) state.Note {
 	return state.Note{
 		Topic:  "dns",
 		Text:   fmt.Sprintf("no zone here holds %s: see that its DNS has", dnsname.TrimDot(r.Name)),

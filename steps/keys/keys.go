@@ -76,7 +76,7 @@ func Record(in step.Input) (state.Stage, []state.Note, error) {
 			stage.Files = append(stage.Files, ledgerFile(d.Name, keys))
 		}
 	}
-	endLeaving(in, &stage)
+	endDomains(in, &stage)
 	return stage, records.RevocationNotes(in), nil
 }
 
@@ -86,7 +86,7 @@ func After(in step.Input, d spec.Domain) []keyring.Key {
 	now, ok := in.Ledger.Signing(d.Name)
 	for i := range keys {
 		if ok && keys[i].Selector == now.Selector { // a successor waits
-			keys[i] = activated(keys[i], in, d)
+			keys[i] = activate(keys[i], in, d)
 		}
 	}
 	return keys
@@ -98,10 +98,10 @@ func isWritten(in step.Input, domain string, keys []keyring.Key) bool {
 	return ok && keyring.EqualOnDisk(there, keys)
 }
 
-// activated moves a key that was waiting for its first day to active. Its
+// activate moves a key that was waiting for its first day to active. Its
 // primary was seen to serve the record by the time this is written; where the
 // records are printed nobody has seen it yet.
-func activated(k keyring.Key, in step.Input, d spec.Domain) keyring.Key {
+func activate(k keyring.Key, in step.Input, d spec.Domain) keyring.Key {
 	served := in.Spec.DNSOf(d) != spec.DNSManual
 	switch k.Stage {
 	case keyring.Active:

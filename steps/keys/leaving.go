@@ -10,9 +10,9 @@ import (
 	"mailsetup/steps/step"
 )
 
-// endLeaving writes the end of the domains that leave into a stage: their keys drain
+// endDomains writes the end of the domains that leave into a stage: their keys drain
 // from now on, or are gone.
-func endLeaving(in step.Input, stage *state.Stage) {
+func endDomains(in step.Input, stage *state.Stage) {
 	after := in.Withdrawn()
 	for _, name := range in.Leaving() {
 		keys := keyring.Drain(after.Ledger[name], in.Now)

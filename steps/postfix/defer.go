@@ -91,7 +91,7 @@ func (l *milterLists) deferAt(at listPlace, otherwise string) error {
 	if !slices.ContainsFunc(list, passes) {
 		return nil
 	}
-	held, _, err := l.ours.Hold(l.text(at))
+	held, _, err := l.ours.SetOptions(l.text(at))
 	if err == nil {
 		l.put(at, held)
 	}

@@ -3,5 +3,5 @@ package postfix
 // What tests from outside need.
 var (
 	Rewrites  = rewrites
-	SignedFor = signedFor
+	SignedFor = signedNotes
 )

@@ -19,7 +19,7 @@ func OtherMilters(in step.Input) []state.Milter {
 	if p == nil {
 		return nil
 	}
-	o := gathered{in: in, l: newLists(in, "")}
+	o := milterCollector{in: in, l: newLists(in, "")}
 	for i := range p.Services {
 		s := &p.Services[i]
 		daemon := postconf.Effective(p, s, "milter_macro_daemon_name")
@@ -30,23 +30,23 @@ func OtherMilters(in step.Input) []state.Milter {
 			if postconf.Effective(p, s, "smtpd_sasl_auth_enable") == "yes" {
 				clients = append(clients, state.Client{Kind: state.ByLogin, Daemon: daemon})
 			}
-			o.take(s, "smtpd_milters", clients)
+			o.addList(s, "smtpd_milters", clients)
 		case s.Command == "cleanup" && takesLocalMail(p, s):
-			o.take(s, "non_smtpd_milters", []state.Client{{Kind: state.BySendmail, Daemon: daemon}})
+			o.addList(s, "non_smtpd_milters", []state.Client{{Kind: state.BySendmail, Daemon: daemon}})
 		}
 	}
 	return o.list
 }
 
-// gathered are milters on the way to being each once in a list.
-type gathered struct {
+// milterCollector are milters on the way to being each once in a list.
+type milterCollector struct {
 	in   step.Input
 	l    *milterLists
 	list []state.Milter
 }
 
-// take adds those of a list. What cannot be read, Postfix's own step refuses.
-func (o *gathered) take(s *state.Service, name string, clients []state.Client) {
+// addList adds those of a list. What cannot be read, Postfix's own step refuses.
+func (o *milterCollector) addList(s *state.Service, name string, clients []state.Client) {
 	places, err := o.l.expand(s, name)
 	if err != nil {
 		return
@@ -70,7 +70,7 @@ func placeName(at listPlace) string {
 	return at.name + " of " + at.service.Name
 }
 
-func (o *gathered) add(endpoint, where string, clients []state.Client) {
+func (o *milterCollector) add(endpoint, where string, clients []state.Client) {
 	i := slices.IndexFunc(o.list, func(m state.Milter) bool { return m.Endpoint == endpoint })
 	if i < 0 {
 		i = len(o.list)
@@ -90,7 +90,7 @@ func (o *gathered) add(endpoint, where string, clients []state.Client) {
 // addresses returns where an endpoint can be asked from outside the chroot: sockets,
 // and ports of this machine. Whether a service is chrooted decides which of two
 // paths it means, and the one that is there is likely that.
-func (o *gathered) addresses(endpoint string) []string {
+func (o *milterCollector) addresses(endpoint string) []string {
 	transport, address, _ := strings.Cut(endpoint, ":")
 	switch strings.ToLower(transport) {
 	case "unix", "local":

@@ -29,7 +29,7 @@ func ReplaceSigner(in step.Input) (state.Stage, []state.Note, error) {
 		domains := alreadySignedBy(in, m)
 		q, ask := signerQuestion(in, m, domains)
 		if ask {
-			if err := unswitchable(m, domains, q); err != nil {
+			if err := refuseUnswitchable(m, domains, q); err != nil {
 				return state.Stage{}, nil, err
 			}
 			stage.Questions = append(stage.Questions, in.Unanswered(q)...)
@@ -44,7 +44,7 @@ func ReplaceSigner(in step.Input) (state.Stage, []state.Note, error) {
 		}
 		notes = append(notes, notAsked(in, m)...)
 	}
-	if err := leaveMilters(in, &stage, &notes, leaving); err != nil {
+	if err := removeMilters(in, &stage, &notes, leaving); err != nil {
 		return state.Stage{}, nil, err
 	}
 	return stage, append(notes, leftToOthers(in)...), nil
@@ -81,14 +81,14 @@ func signsFor(m state.Milter, domain string) bool {
 	return slices.ContainsFunc(m.Signatures, func(s state.Signature) bool { return s.Domain == domain })
 }
 
-// remote reports whether nobody here can ask a milter.
-func remote(m state.Milter) bool { return len(m.Addresses) == 0 && m.Program.Kind != state.Amavis }
+// isRemote reports whether nobody here can ask a milter.
+func isRemote(m state.Milter) bool { return len(m.Addresses) == 0 && m.Program.Kind != state.Amavis }
 
 // signerQuestion returns what is asked about a milter that signs, or may.
 func signerQuestion(in step.Input, m state.Milter, domains []string) (state.Question, bool) {
 	q := state.Question{Kind: state.AskSigner, Subject: m.Endpoint, Domains: domains}
 	where := fmt.Sprintf("%s (%s)", m.Endpoint, strings.Join(m.Lists, ", "))
-	if remote(m) {
+	if isRemote(m) {
 		for d := range in.Scope.Domains(in.Spec) {
 			if d.SignedBy == "" {
 				q.Domains = append(q.Domains, d.Name)
@@ -109,7 +109,7 @@ func signerQuestion(in step.Input, m state.Milter, domains []string) (state.Ques
 	}
 	q.ID = fmt.Sprintf("signer %s %s", m.Endpoint, strings.Join(domains, " "))
 	q.Text = fmt.Sprintf("%s (%s in %s) signs mail of %s already, with %s: mail would be signed twice. ",
-		capital(m.Program.Title()), m.Endpoint, strings.Join(m.Lists, ", "), step.EnumerateUpTo(domains, 3), selectorsOf(m, domains))
+		capitalize(m.Program.Title()), m.Endpoint, strings.Join(m.Lists, ", "), step.EnumerateUpTo(domains, 3), selectorsOf(m, domains))
 	switch {
 	case m.Program.Kind == state.RspamdProgram:
 		q.Text += "Its signing is switched off, and nothing else of it"
@@ -117,15 +117,15 @@ func signerQuestion(in step.Input, m state.Milter, domains []string) (state.Ques
 	case m.Program.SignsOnly():
 		q.Text += "Postfix no longer asks it"
 	}
-	q.Text += ". " + keptKeys(in, m, domains)
+	q.Text += ". " + describeKeys(in, m, domains)
 	q.Declined = fmt.Sprintf("%s goes on signing mail of %s; %s", m.Program.Title(), step.EnumerateUpTo(domains, 3), recordsOnly)
 	return q, true
 }
 
 const recordsOnly = "mailsetup makes no key for it, and sees to its other records"
 
-// capital begins a sentence. Names of programs stay as they are written.
-func capital(title string) string {
+// capitalize begins a sentence. Names of programs stay as they are written.
+func capitalize(title string) string {
 	if rest, ok := strings.CutPrefix(title, "a "); ok {
 		return "A " + rest
 	}
@@ -146,11 +146,11 @@ func selectorsOf(m state.Milter, domains []string) string {
 	return "selectors " + step.EnumerateUpTo(names, 3)
 }
 
-// keptKeys says with which keys mailsetup goes on.
-func keptKeys(in step.Input, m state.Milter, domains []string) string {
+// describeKeys says with which keys mailsetup goes on.
+func describeKeys(in step.Input, m state.Milter, domains []string) string {
 	taken := 0
 	for _, d := range domains {
-		if from, ok := keyFrom(in, d); ok && from == m.Endpoint {
+		if from, ok := keySource(in, d); ok && from == m.Endpoint {
 			taken++
 		}
 	}
@@ -163,20 +163,20 @@ func keptKeys(in step.Input, m state.Milter, domains []string) string {
 	return fmt.Sprintf("Of %d of %d domains mailsetup takes a copy of the key, the others get a new one.", taken, len(domains))
 }
 
-// keyFrom returns the milter whose key of a domain is taken over: the first, where
+// keySource returns the milter whose key of a domain is taken over: the first, where
 // several sign for it.
-func keyFrom(in step.Input, domain string) (endpoint string, ok bool) {
+func keySource(in step.Input, domain string) (endpoint string, ok bool) {
 	for _, m := range in.Milters {
-		if _, ok := TakenKey(m, domain); ok {
+		if _, ok := SignatureWithKey(m, domain); ok {
 			return m.Endpoint, true
 		}
 	}
 	return "", false
 }
 
-// TakenKey returns the signature of a domain whose key can be taken over: it is known
+// SignatureWithKey returns the signature of a domain whose key can be taken over: it is known
 // which file made it.
-func TakenKey(m state.Milter, domain string) (state.Signature, bool) {
+func SignatureWithKey(m state.Milter, domain string) (state.Signature, bool) {
 	i := slices.IndexFunc(m.Signatures, func(s state.Signature) bool { return s.Domain == domain && s.Key != "" })
 	if i < 0 {
 		return state.Signature{}, false
@@ -184,10 +184,10 @@ func TakenKey(m state.Milter, domain string) (state.Signature, bool) {
 	return m.Signatures[i], true
 }
 
-// unswitchable refuses a signer that mailsetup cannot switch off by itself, with
+// refuseUnswitchable refuses a signer that mailsetup cannot switch off by itself, with
 // the lines that do. A no leaves signing to it.
-func unswitchable(m state.Milter, domains []string, q state.Question) error {
-	if remote(m) {
+func refuseUnswitchable(m state.Milter, domains []string, q state.Question) error {
+	if isRemote(m) {
 		return nil
 	}
 	r := &step.Refusal{Keep: &q}
@@ -238,9 +238,9 @@ func rspamdUnit(m state.Milter, domains []string) state.Unit {
 	}
 }
 
-// leaveMilters takes programs that do nothing but DKIM out of Postfix's lists,
+// removeMilters takes programs that do nothing but DKIM out of Postfix's lists,
 // wherever ours stands beside them.
-func leaveMilters(in step.Input, stage *state.Stage, notes *[]state.Note, leaving []state.Milter) error {
+func removeMilters(in step.Input, stage *state.Stage, notes *[]state.Note, leaving []state.Milter) error {
 	if len(leaving) == 0 {
 		return nil
 	}
@@ -255,7 +255,7 @@ func leaveMilters(in step.Input, stage *state.Stage, notes *[]state.Note, leavin
 	before := slices.Clone(l.services)
 	for _, m := range leaving {
 		gone := milters.Ours{Milter: milters.Milter{Endpoint: m.Endpoint}, Queue: l.ours.Queue, Value: l.ours.Value}
-		for _, at := range l.asking(in, gone) {
+		for _, at := range l.listsAsking(in, gone) {
 			value, changed, err := gone.Without(l.text(at))
 			if err != nil {
 				return step.Refuse("write it in a form that postconf(5) describes", "%s: %s: %v", l.where(at), at.name, err)
@@ -278,9 +278,9 @@ func leaveMilters(in step.Input, stage *state.Stage, notes *[]state.Note, leavin
 	return nil
 }
 
-// asking returns the places of lists in which an endpoint stands and in which ours
+// listsAsking returns the places of lists in which an endpoint stands and in which ours
 // is asked as well. A service that is left alone keeps its signer.
-func (l *milterLists) asking(in step.Input, gone milters.Ours) []listPlace {
+func (l *milterLists) listsAsking(in step.Input, gone milters.Ours) []listPlace {
 	var all []listPlace
 	add := func(s *state.Service, name string) {
 		places, err := l.expand(s, name)
@@ -347,7 +347,7 @@ func leftToOthers(in step.Input) []state.Note {
 		}
 		signed := false
 		for _, m := range in.Milters {
-			signed = signed || signsFor(m, d.Name) || remote(m)
+			signed = signed || signsFor(m, d.Name) || isRemote(m)
 			for _, s := range m.Signatures {
 				if s.Domain == d.Name && s.Problem != "" {
 					notes = append(notes, state.Note{

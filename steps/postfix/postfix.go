@@ -48,7 +48,7 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 	if err := l.deferOnUndo(in, &stage); err != nil {
 		return state.Stage{}, nil, err
 	}
-	return stage, slices.Concat(signedFor(in), notes, told, rewrites(in), unsigned(in), nameNotes(in)), nil
+	return stage, slices.Concat(signedNotes(in), notes, told, rewrites(in), unsignedNotes(in), nameNotes(in)), nil
 }
 
 // mainLists returns the lists of main.cf with our milter in them.

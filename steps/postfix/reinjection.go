@@ -96,7 +96,7 @@ func (l *milterLists) removeFrom(p *state.Postfix, s *state.Service) (*change, e
 	if value != "" {
 		q.Text = strings.TrimSuffix(q.Text, ".") + "; the other milters stay."
 	}
-	return l.complete(s, q, state.Setting{Name: list, Value: value}), nil
+	return l.withLines(s, q, state.Setting{Name: list, Value: value}), nil
 }
 
 // filter is a content_filter(5) and where it is set.

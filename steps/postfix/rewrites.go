@@ -36,13 +36,13 @@ func rewriteNote(in step.Input, r state.Rewrite) (state.Note, bool) {
 			"where it changes a signed field or the body, the signature no longer holds", placeOf(r), r.Problem)
 		return note, true
 	case r.Parameter == "smtp_generic_maps":
-		if what = matching(in, r); what == "" {
+		if what = firstMatchingRow(in, r); what == "" {
 			return note, false
 		}
 		what = "it makes " + what
 		note.Action = "let Postfix do that before signing: take it out there, and add it to sender_canonical_maps"
 	default:
-		line, rule := changing(r)
+		line, rule := firstChangingRule(r)
 		if rule == "" {
 			return note, false
 		}
@@ -70,9 +70,9 @@ func placeOf(r state.Rewrite) string {
 	return fmt.Sprintf("%s:%d: %s = %s", postconf.MainCF, r.Line, r.Parameter, r.Table)
 }
 
-// matching returns the first row of a table of addresses that changes one of ours,
+// firstMatchingRow returns the first row of a table of addresses that changes one of ours,
 // generic(5): user@domain, @domain, or a user at the names of this machine.
-func matching(in step.Input, r state.Rewrite) string {
+func firstMatchingRow(in step.Input, r state.Rewrite) string {
 	names := map[string]bool{}
 	for _, d := range in.Spec.Domains {
 		names[d.Name] = true
@@ -99,9 +99,9 @@ func matching(in step.Input, r state.Rewrite) string {
 var signedFields = strings.Fields(`from reply-to subject date to cc resent-date resent-from resent-to resent-cc in-reply-to references
 	list-id list-help list-unsubscribe list-subscribe list-post list-owner list-archive`)
 
-// changing returns the first rule of a table of patterns, header_checks(5), that
+// firstChangingRule returns the first rule of a table of patterns, header_checks(5), that
 // changes what is signed: its line and what it says.
-func changing(r state.Rewrite) (line int, rule string) {
+func firstChangingRule(r state.Rewrite) (line int, rule string) {
 	for _, l := range rules(string(r.Text)) {
 		pattern, action := splitRule(l.text)
 		word, rest, _ := strings.Cut(action, " ")
@@ -115,23 +115,23 @@ func changing(r state.Rewrite) (line int, rule string) {
 			if slices.Contains(signedFields, strings.ToLower(strings.TrimSpace(name))) {
 				return l.line, l.text
 			}
-		case meetsSigned(pattern):
+		case mayMatchSigned(pattern):
 			return l.line, l.text
 		}
 	}
 	return 0, ""
 }
 
-// numbered is a logical line and where it begins.
-type numbered struct {
+// numberedRule is a logical line and where it begins.
+type numberedRule struct {
 	line int
 	text string
 }
 
 // rules returns the logical lines of a table: a line that begins with white space
 // continues the one before, those that begin with # are comments.
-func rules(text string) []numbered {
-	var all []numbered
+func rules(text string) []numberedRule {
+	var all []numberedRule
 	n := 0
 	for l := range strings.Lines(text) {
 		n++
@@ -141,7 +141,7 @@ func rules(text string) []numbered {
 		case (l[0] == ' ' || l[0] == '\t') && len(all) > 0:
 			all[len(all)-1].text += " " + trimmed
 		default:
-			all = append(all, numbered{n, trimmed})
+			all = append(all, numberedRule{n, trimmed})
 		}
 	}
 	return all
@@ -172,9 +172,9 @@ func splitRule(rule string) (pattern, action string) {
 	return "", ""
 }
 
-// meetsSigned reports whether a pattern may meet a signed field, from how it
+// mayMatchSigned reports whether a pattern may meet a signed field, from how it
 // begins: ^Name:, ^Na, ^(Name|Other):.
-func meetsSigned(pattern string) bool {
+func mayMatchSigned(pattern string) bool {
 	text, anchored := strings.CutPrefix(pattern, "^")
 	if !anchored {
 		return true

@@ -64,12 +64,12 @@ func (l *milterLists) serviceList(in step.Input, s *state.Service) (*change, err
 	list, off := "smtpd_milters", switchedOff(in.Facts.Postfix, s)
 	switch {
 	case s.Command == "smtpd" && off:
-		return l.switchOn(in.Facts.Postfix, s)
+		return l.overrideNoMilters(in.Facts.Postfix, s)
 	case s.Command == "smtpd":
 	case s.Command == "cleanup" && takesLocalMail(in.Facts.Postfix, s):
 		list = "non_smtpd_milters"
 	case (s.Command == "pickup" || s.Command == "qmqpd") && off:
-		return l.letThrough(in, s)
+		return l.removeNoMilters(in, s)
 	default:
 		return nil, nil
 	}
@@ -81,9 +81,9 @@ func (l *milterLists) serviceList(in step.Input, s *state.Service) (*change, err
 	case found && at.service == nil:
 		return nil, l.merge(at.name) // perhaps through $mua_milters, which holds ours
 	case !found:
-		return l.join(s, list)
-	case l.ours.Moves(l.text(at)):
-		return l.move(at)
+		return l.addToList(s, list)
+	case l.ours.HasFormer(l.text(at)):
+		return l.moveEndpoint(at)
 	}
 	value, changed, err := l.ours.Merge(l.text(at))
 	if err == nil && changed { // ours, with another action for when it is down
@@ -92,8 +92,8 @@ func (l *milterLists) serviceList(in step.Input, s *state.Service) (*change, err
 	return nil, err
 }
 
-// join adds our milter to a list in which others stand, or none.
-func (l *milterLists) join(s *state.Service, list string) (*change, error) {
+// addToList adds our milter to a list in which others stand, or none.
+func (l *milterLists) addToList(s *state.Service, list string) (*change, error) {
 	was, at := l.value(s, list)
 	value, _, err := l.ours.Merge(was)
 	if err != nil {
@@ -104,53 +104,53 @@ func (l *milterLists) join(s *state.Service, list string) (*change, error) {
 	if strings.TrimSpace(was) == "" {
 		text = "switches milters off: %s would leave unsigned. The signer is switched on again, and no other milter"
 	}
-	q := question(s, fmt.Sprintf(text, mailOf(s)))
-	q.Declined = mailOf(s) + " leaves unsigned"
-	return l.complete(s, q, state.Setting{Name: list, Value: value}), nil
+	q := question(s, fmt.Sprintf(text, describeMail(s)))
+	q.Declined = describeMail(s) + " leaves unsigned"
+	return l.withLines(s, q, state.Setting{Name: list, Value: value}), nil
 }
 
-// move follows the daemon to its new socket. There is no way without it: Postfix
+// moveEndpoint follows the daemon to its new socket. There is no way without it: Postfix
 // would refuse the mail when nobody listens at the old one.
-func (l *milterLists) move(at listPlace) (*change, error) {
+func (l *milterLists) moveEndpoint(at listPlace) (*change, error) {
 	value, _, err := l.ours.Merge(l.text(at))
 	if err != nil {
 		return nil, err
 	}
 	m, _ := l.ours.In(l.text(at))
 	q := question(at.service, fmt.Sprintf("asks OpenDKIM at %s, where it will no longer listen: "+
-		"Postfix would refuse %s. The entry gets the new socket", m.Endpoint, mailOf(at.service)))
-	return l.complete(at.service, q, state.Setting{Name: at.name, Value: value}), nil
+		"Postfix would refuse %s. The entry gets the new socket", m.Endpoint, describeMail(at.service)))
+	return l.withLines(at.service, q, state.Setting{Name: at.name, Value: value}), nil
 }
 
-// switchOn lets our milter, and no other, see what comes in by a service that
+// overrideNoMilters lets our milter, and no other, see what comes in by a service that
 // has no_milters.
-func (l *milterLists) switchOn(p *state.Postfix, s *state.Service) (*change, error) {
+func (l *milterLists) overrideNoMilters(p *state.Postfix, s *state.Service) (*change, error) {
 	value, _, err := l.ours.Merge("")
 	if err != nil {
 		return nil, err
 	}
 	q := question(s, fmt.Sprintf("switches milters off (no_milters): %s would leave unsigned. "+
-		"The signer is switched on again, and no other milter", mailOf(s)))
-	q.Declined = mailOf(s) + " leaves unsigned"
-	return l.complete(s, q, withoutNoMilters(p, s), state.Setting{Name: "smtpd_milters", Value: value}), nil
+		"The signer is switched on again, and no other milter", describeMail(s)))
+	q.Declined = describeMail(s) + " leaves unsigned"
+	return l.withLines(s, q, withoutNoMilters(p, s), state.Setting{Name: "smtpd_milters", Value: value}), nil
 }
 
-// letThrough takes no_milters from a service whose milters are those of
+// removeNoMilters takes no_milters from a service whose milters are those of
 // cleanup(8), which serves others, too: there it is not possible to switch on
 // the signer alone.
-func (l *milterLists) letThrough(in step.Input, s *state.Service) (*change, error) {
+func (l *milterLists) removeNoMilters(in step.Input, s *state.Service) (*change, error) {
 	if others := l.otherMilters(nil, "non_smtpd_milters"); len(others) > 0 {
 		o, _ := s.Option(overrides)
 		if !signsService(in.Spec.Host, *s) {
-			return &change{q: state.Question{Declined: mailOf(s) + " leaves unsigned"}}, nil
+			return &change{q: state.Question{Declined: describeMail(s) + " leaves unsigned"}}, nil
 		}
 		return nil, step.Refuse(fmt.Sprintf("take no_milters out if %s may see that mail, or name the service in leave_services of host.toml",
 			strings.Join(others, ", ")), "%s sets %s=%s, which keeps mail away from the signer", lineOf(*s, o), o.Name, o.Value)
 	}
 	q := question(s, fmt.Sprintf("switches milters off (no_milters): %s would leave unsigned. "+
-		"The signer is switched on again, and there is no other milter", mailOf(s)))
-	q.Declined = mailOf(s) + " leaves unsigned"
-	return l.complete(s, q, withoutNoMilters(in.Facts.Postfix, s)), nil
+		"The signer is switched on again, and there is no other milter", describeMail(s)))
+	q.Declined = describeMail(s) + " leaves unsigned"
+	return l.withLines(s, q, withoutNoMilters(in.Facts.Postfix, s)), nil
 }
 
 const overrides = "receive_override_options"
@@ -191,8 +191,8 @@ func takesLocalMail(p *state.Postfix, s *state.Service) bool {
 	return false
 }
 
-// mailOf says what a service lets in.
-func mailOf(s *state.Service) string {
+// describeMail says what a service lets in.
+func describeMail(s *state.Service) string {
 	switch s.Command {
 	case "cleanup", "pickup":
 		return "mail from programs on this machine (" + s.Name + ")"
@@ -207,8 +207,8 @@ func question(s *state.Service, text string) state.Question {
 	}
 }
 
-// complete completes a question with the lines as they are and would be.
-func (l *milterLists) complete(s *state.Service, q state.Question, set ...state.Setting) *change {
+// withLines completes a question with the lines as they are and would be.
+func (l *milterLists) withLines(s *state.Service, q state.Question, set ...state.Setting) *change {
 	var before, after []string
 	for i, wish := range set {
 		was := ""

@@ -93,7 +93,7 @@ func TestWhoseKeysAreTakenOver(t *testing.T) {
 		"the second is of a key": {[]state.Signature{signs("lab.example", ""), signs("lab.example", "/k")}, "lab.example", true},
 		"nobody signs":           {nil, "lab.example", false},
 	} {
-		got, ok := postfix.TakenKey(state.Milter{Signatures: tt.signatures}, tt.domain)
+		got, ok := postfix.SignatureWithKey(state.Milter{Signatures: tt.signatures}, tt.domain)
 		if ok != tt.want || ok && (got.Domain != tt.domain || got.Key == "") {
 			t.Errorf("%s: %+v, %v", name, got, ok)
 		}

@@ -12,8 +12,8 @@ import (
 	"mailsetup/steps/step"
 )
 
-// signedFor returns a note on whose mail will be signed.
-func signedFor(in step.Input) []state.Note {
+// signedNotes returns a note on whose mail will be signed.
+func signedNotes(in step.Input) []state.Note {
 	var names []string
 	for _, d := range in.Spec.Domains {
 		if d.SignedBy == "" {
@@ -84,13 +84,13 @@ func authenticates(p *state.Postfix) bool {
 	})
 }
 
-// unsigned returns notes about mail that this set-up does not sign, or that does not pass
+// unsignedNotes returns notes about mail that this set-up does not sign, or that does not pass
 // for the domain's although it is signed.
-func unsigned(in step.Input) []state.Note {
+func unsignedNotes(in step.Input) []state.Note {
 	if in.Facts.Postfix == nil {
 		return nil
 	}
-	return slices.Concat(unknownDomains(in), withoutLogin(in.Facts.Postfix), relayed(in), otherInstances(in.Facts.Postfix))
+	return slices.Concat(unknownDomains(in), withoutLogin(in.Facts.Postfix), relayNotes(in), otherInstances(in.Facts.Postfix))
 }
 
 // unknownDomains returns a note about domains that Postfix delivers for and whose mail
@@ -143,9 +143,9 @@ func withoutLogin(p *state.Postfix) []state.Note {
 	return nil
 }
 
-// relayed returns a note that receivers see the relay's addresses, which SPF does not
+// relayNotes returns a note that receivers see the relay's addresses, which SPF does not
 // know.
-func relayed(in step.Input) []state.Note {
+func relayNotes(in step.Input) []state.Note {
 	relay := in.Facts.Postfix.Value["relayhost"]
 	missing := slices.IndexFunc(in.Spec.Domains, func(d spec.Domain) bool {
 		return len(d.SPF.Include) == 0 && !namesOthers(in.Facts.SPF[d.Name].Record)

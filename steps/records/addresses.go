@@ -76,7 +76,7 @@ func notHere(in step.Input, f family) []state.Note {
 			are(away), listAddresses(in.Facts.Addresses), in.Spec.Host.Hostname),
 	}
 	if rest := only(in.Spec.Host.Addresses, func(a netip.Addr) bool { return !slices.Contains(away, a) }); len(rest) > 0 {
-		note.Action = initWith(rest)
+		note.Action = initCommand(rest)
 	}
 	return []state.Note{note}
 }
@@ -160,8 +160,8 @@ func are(all []netip.Addr) string {
 	return listAddresses(all) + " are"
 }
 
-// initWith returns the command that names these addresses.
-func initWith(all []netip.Addr) string {
+// initCommand returns the command that names these addresses.
+func initCommand(all []netip.Addr) string {
 	var b strings.Builder
 	b.WriteString("mailsetup init")
 	for _, a := range all {
@@ -190,17 +190,17 @@ func ExplainMissing(flag, host string, f state.Facts) string {
 	}
 	switch candidates := only(f.Addresses, isReachable); {
 	case len(candidates) > 0:
-		flags := strings.TrimPrefix(initWith(candidates), "mailsetup init ")
-		return join(known, "; ", fmt.Sprintf("if others see this machine as %s: %s", listAddresses(candidates), flags))
+		flags := strings.TrimPrefix(initCommand(candidates), "mailsetup init ")
+		return joinSentence(known, "; ", fmt.Sprintf("if others see this machine as %s: %s", listAddresses(candidates), flags))
 	case len(f.Addresses) > 0:
-		return join(known, ", and ", fmt.Sprintf("this machine has only %s, which is private: --ip takes the address of the router in front of it",
+		return joinSentence(known, ", and ", fmt.Sprintf("this machine has only %s, which is private: --ip takes the address of the router in front of it",
 			listAddresses(f.Addresses)))
 	}
-	return join(known, ": ", "--ip takes the one that others see")
+	return joinSentence(known, ": ", "--ip takes the one that others see")
 }
 
-// join puts two parts of a sentence together, of which the first may be "".
-func join(first, between, second string) string {
+// joinSentence puts two parts of a sentence together, of which the first may be "".
+func joinSentence(first, between, second string) string {
 	if first == "" {
 		return second
 	}

@@ -183,13 +183,13 @@ func several(what, effect string, ours state.Record, there []state.Record, inste
 // correct.
 func unreadable(what, effect string, ours, theirs state.Record, err error) Comparison {
 	return Comparison{Instead: ours.Value, Refused: &step.Refusal{
-		What: fmt.Sprintf("the %s record of %s has a mistake, and receivers %s: %v", what, about(ours.Name), effect, err),
+		What: fmt.Sprintf("the %s record of %s has a mistake, and receivers %s: %v", what, mailName(ours.Name), effect, err),
 		Hint: "correct it first: " + theirs.Value,
 	}}
 }
 
-// about returns the name whose mail a record is about.
-func about(name string) string { return dnsname.TrimDot(strings.TrimPrefix(name, "_dmarc.")) }
+// mailName returns the name whose mail a record is about.
+func mailName(name string) string { return dnsname.TrimDot(strings.TrimPrefix(name, "_dmarc.")) }
 
 // changeCommand returns the command that changes the record: with the domain, unless it
 // is the one that flags mean by default.

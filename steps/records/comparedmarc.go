@@ -49,7 +49,7 @@ func compareDMARC(d spec.Domain, ours state.Record, there []state.Record) Compar
 	if len(reasons) == 0 {
 		return Comparison{}
 	}
-	name, why := about(ours.Name), strings.Join(reasons, "; it also ")
+	name, why := mailName(ours.Name), strings.Join(reasons, "; it also ")
 	return Comparison{
 		Change: set.String(), Instead: set.String(),
 		Text:     fmt.Sprintf("the DMARC record of %s %s", name, why),

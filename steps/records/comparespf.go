@@ -27,7 +27,7 @@ func compareSPF(in step.Input, d spec.Domain, ours state.Record, there []state.R
 	if KindOf(d, ours) == aboutSPF && d.SPF.Redirect != "" {
 		return compareRedirect(d, ours, rec).applyKeep(d, ours)
 	}
-	j := &spfComparison{in: in, d: d, main: KindOf(d, ours) == aboutSPF, rec: rec, name: about(ours.Name)}
+	j := &spfComparison{in: in, d: d, main: KindOf(d, ours) == aboutSPF, rec: rec, name: mailName(ours.Name)}
 	j.fact = spfFact(in, j.name, rec)
 	j.find()
 	v := j.comparison()
@@ -110,7 +110,7 @@ func (j *spfComparison) find() {
 	}
 	if len(j.change.Pass) > 0 {
 		list := joinAddresses(j.change.Pass)
-		j.because("does not let "+list+" of this server pass", "mail from "+list+" fails SPF as "+j.name)
+		j.addReason("does not let "+list+" of this server pass", "mail from "+list+" fails SPF as "+j.name)
 	}
 	if !j.main {
 		return
@@ -118,7 +118,7 @@ func (j *spfComparison) find() {
 	for _, i := range j.d.SPF.Include {
 		if !slices.Contains(j.rec.Includes(), i) {
 			j.change.Include = append(j.change.Include, i)
-			j.because("lacks include:"+i+", which you asked for", "mail of "+j.name+" by "+i+" may fail SPF")
+			j.addReason("lacks include:"+i+", which you asked for", "mail of "+j.name+" by "+i+" may fail SPF")
 		}
 	}
 	j.findAll()
@@ -134,14 +134,14 @@ func (j *spfComparison) findAll() {
 	if is == "pass" {
 		who = ", which lets ANYONE send as " + j.name
 	}
-	j.because(fmt.Sprintf("says %s%s, and you asked for %s", allTerm(is), who, allTerm(want)), "everybody else gets "+allTerm(is)+" as "+j.name)
+	j.addReason(fmt.Sprintf("says %s%s, and you asked for %s", allTerm(is), who, allTerm(want)), "everybody else gets "+allTerm(is)+" as "+j.name)
 }
 
 // OpenAll is what the spec says where a record lets everybody pass: it has no
 // word for that, and this is the closest.
 const OpenAll = "neutral"
 
-func (j *spfComparison) because(reason, loss string) {
+func (j *spfComparison) addReason(reason, loss string) {
 	j.reasons, j.losses = append(j.reasons, reason), append(j.losses, loss)
 }
 
@@ -156,7 +156,7 @@ func (j *spfComparison) comparison() Comparison {
 	v := Comparison{Change: merged, Instead: merged, declined: strings.Join(j.losses, "; ")}
 	v.left = fmt.Sprintf("the SPF record of %s stays, as you decided: it %s", j.name, strings.Join(j.reasons, "; it also "))
 	after, unknown := j.cost()
-	switch bad := j.broken(); {
+	switch bad := j.whyBroken(); {
 	case bad != "":
 		v.Refused = &step.Refusal{What: why + "; it cannot be merged as it is: " + bad, Hint: "correct it first: " + j.rec.String()}
 	case after > policy.MaxLookups:
@@ -173,9 +173,9 @@ func (j *spfComparison) comparison() Comparison {
 	return v
 }
 
-// broken returns what is wrong with the record, or with an include that it would
+// whyBroken returns what is wrong with the record, or with an include that it would
 // get.
-func (j *spfComparison) broken() string {
+func (j *spfComparison) whyBroken() string {
 	if j.fact.Problem != "" {
 		return j.fact.Problem
 	}

@@ -14,10 +14,10 @@ import (
 // senderAddress is an address from which Postfix delivers: what SPF is asked about.
 type senderAddress struct {
 	addr netip.Addr
-	// by is the setting that makes it so; "" for the routing table.
-	by string
-	// sure: not only one of those that the machine has.
-	sure bool
+	// setting is the setting that makes it so; "" for the routing table.
+	setting string
+	// certain: not only one of those that the machine has.
+	certain bool
 }
 
 // byRelay reports whether all mail goes to another server, whose addresses
@@ -104,7 +104,7 @@ func bindAddress(p *state.Postfix, client *state.Service, f family) (senderAddre
 func sourceAddresses(in step.Input, f family) []senderAddress {
 	var all []senderAddress
 	for _, a := range f.of(in.Facts.Sources) {
-		all = append(all, senderAddress{addr: a, sure: true})
+		all = append(all, senderAddress{addr: a, certain: true})
 	}
 	if len(in.Facts.Sources) > 0 {
 		return all
@@ -133,7 +133,7 @@ func (e senderAddress) notes(in step.Input, f family) []state.Note {
 	note := state.Note{Topic: "address", Action: do}
 	advice := ""
 	switch {
-	case e.by != "":
+	case e.setting != "":
 		advice = "Change that, or name " + name + " too, with a PTR for it"
 	case len(ours) == 0:
 		note.Topic, advice = f.protocol, "Name "+name+" too, with a PTR for it, or send by "+f.other+" only"
@@ -143,7 +143,7 @@ func (e senderAddress) notes(in step.Input, f family) []state.Note {
 		note.Action = fmt.Sprintf("postconf -e %s=%s && postfix reload; or %s", f.bind, onInterface[0], do)
 	default:
 		advice = "If that is the one others see, name it, with a PTR for it"
-		note.Action = initWith(append(only(in.Spec.Host.Addresses, func(a netip.Addr) bool { return !f.is(a) }), e.addr))
+		note.Action = initCommand(append(only(in.Spec.Host.Addresses, func(a netip.Addr) bool { return !f.is(a) }), e.addr))
 	}
 	note.Text = e.describe(in.Spec.Host.Addresses, f, note.Topic == f.protocol) + ". " + advice
 	return []state.Note{note}
@@ -153,9 +153,9 @@ func (e senderAddress) notes(in step.Input, f family) []state.Note {
 // command for it.
 func (e senderAddress) suggestion(all []netip.Addr) (name, do string) {
 	if !isReachable(e.addr) {
-		return "the router's", initWith(all) + " --ip THE-ROUTER'S"
+		return "the router's", initCommand(all) + " --ip THE-ROUTER'S"
 	}
-	return "that one", initWith(append(slices.Clone(all), e.addr))
+	return "that one", initCommand(append(slices.Clone(all), e.addr))
 }
 
 // describe say where mail leaves from, and what that means. Also: by a family that
@@ -163,18 +163,18 @@ func (e senderAddress) suggestion(all []netip.Addr) (name, do string) {
 func (e senderAddress) describe(all []netip.Addr, f family, also bool) string {
 	text := "mail "
 	switch {
-	case also && e.sure:
+	case also && e.certain:
 		text += "also leaves by " + f.name + ", "
 	case also:
 		text += "may also leave by " + f.name + ", "
-	case e.sure:
+	case e.certain:
 		text += "leaves "
 	default:
 		text += "may leave "
 	}
 	text += "from " + e.addr.String()
-	if e.by != "" {
-		text += " (" + e.by + ")"
+	if e.setting != "" {
+		text += " (" + e.setting + ")"
 	}
 	if !isReachable(e.addr) {
 		return text + ", through a router whose address may not be among those of this server (" + listAddresses(all) + "): SPF may fail for it"

@@ -8,16 +8,16 @@ import (
 	"mailsetup/steps/step"
 )
 
-// enters reports whether opendkim gets at what is in a directory.
-func enters(d state.Dir) bool {
+// canEnter reports whether opendkim gets at what is in a directory.
+func canEnter(d state.Dir) bool {
 	return d.Mode&0o001 != 0 || d.Owner.Group == userOpenDKIM && d.Mode&0o010 != 0 || d.Owner.User == userOpenDKIM && d.Mode&0o100 != 0
 }
 
-// bothEnter opens a directory to two users at the same time, for the time in
+// openToBoth opens a directory to two users at the same time, for the time in
 // which one of them takes over from the other: each has keys or tables in it, with
 // modes that keep the other out. What only the directory kept shut stands against
 // that.
-func bothEnter(in step.Input, d state.Dir, why string) (state.Dir, error) {
+func openToBoth(in step.Input, d state.Dir, why string) (state.Dir, error) {
 	o := in.Facts.OpenDKIM
 	for _, p := range o.Exposed {
 		if p.Dir() == d.Path || len(p) > len(d.Path) && p[:len(d.Path)+1] == d.Path+"/" {
@@ -28,9 +28,9 @@ func bothEnter(in step.Input, d state.Dir, why string) (state.Dir, error) {
 	return state.Dir{Path: d.Path, Mode: 0o711, Owner: state.Root, Why: why}, nil
 }
 
-// stranger reports whether OpenDKIM runs as somebody who is neither root nor
+// runsAsOther reports whether OpenDKIM runs as somebody who is neither root nor
 // opendkim, and will be locked out of what is opendkim's alone.
-func stranger(o *state.OpenDKIM) bool {
+func runsAsOther(o *state.OpenDKIM) bool {
 	return o != nil && !slices.Contains([]string{"", state.Root.User, userOpenDKIM}, o.User)
 }
 
@@ -43,8 +43,8 @@ func KeyDirectory(in step.Input) (state.Dir, error) {
 	case o == nil || o.Keys == nil:
 	case o.Keys.Owner.User == state.Root.User && o.Keys.Mode.Perm()&0o077 == 0o011: // as bothEnter left it
 		dir.Mode, dir.Owner = o.Keys.Mode, o.Keys.Owner
-	case stranger(o) && (o.Keys.Owner.User != userOpenDKIM || o.Keys.Mode.Perm()&0o077 != 0):
-		return bothEnter(in, *o.Keys, fmt.Sprintf("OpenDKIM finds its keys in it as %s, whom it runs as now, and as opendkim", o.User))
+	case runsAsOther(o) && (o.Keys.Owner.User != userOpenDKIM || o.Keys.Mode.Perm()&0o077 != 0):
+		return openToBoth(in, *o.Keys, fmt.Sprintf("OpenDKIM finds its keys in it as %s, whom it runs as now, and as opendkim", o.User))
 	}
 	return dir, nil
 }
@@ -65,9 +65,9 @@ func tablesDir(in step.Input) (state.Dir, error) {
 		if is.Owner.Group == userOpenDKIM {
 			dir.Owner.Group = userOpenDKIM
 		}
-	case stranger(o):
-		return bothEnter(in, is, fmt.Sprintf("OpenDKIM reads its tables in it as %s, whom it runs as now, and as opendkim", o.User))
-	case enters(is) || is.Owner.User == userOpenDKIM:
+	case runsAsOther(o):
+		return openToBoth(in, is, fmt.Sprintf("OpenDKIM reads its tables in it as %s, whom it runs as now, and as opendkim", o.User))
+	case canEnter(is) || is.Owner.User == userOpenDKIM:
 		dir.Mode, dir.Owner.Group = is.Mode&^0o027|0o710, userOpenDKIM
 	}
 	if is.Mode != dir.Mode || is.Owner != dir.Owner {

@@ -48,7 +48,7 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 		return state.Stage{}, nil, nil
 	}
 	anybody := checkOpenNetworks(in)
-	if anybody != nil && !trustStays(in) {
+	if anybody != nil && !keepsTrustedHosts(in) {
 		return state.Stage{}, nil, anybody
 	}
 	changes, questions, err := unitEdits(in)
@@ -88,9 +88,9 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 	return stage, slices.Concat(cannotAlign(in), unlisted(in)), nil
 }
 
-// trustStays reports whether a run switches keys or takes domains out, so that no
+// keepsTrustedHosts reports whether a run switches keys or takes domains out, so that no
 // more is signed afterwards than before if TrustedHosts stays as it is.
-func trustStays(in step.Input) bool {
+func keepsTrustedHosts(in step.Input) bool {
 	return in.KeysOnly || !in.Scope.WholeHost() &&
 		!slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return in.Scope.Selects(d.Name) })
 }
@@ -136,7 +136,7 @@ func RenderConf(in step.Input) ([]byte, error) {
 	return templates.OpenDKIMConf(templates.OpenDKIM{
 		Mode: mode, Socket: string(Socket), TrustAnchor: trustAnchor,
 		KeyTable: string(KeyTable), SigningTable: string(SigningTable), TrustedHosts: string(TrustedHosts),
-		Instead: in.Spec.Host.OpenDKIM,
+		Overrides: in.Spec.Host.OpenDKIM,
 	})
 }
 

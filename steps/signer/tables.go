@@ -24,7 +24,7 @@ type tables struct {
 // right: ten thousand rows take a tenth of a second.
 func RenderTables(in step.Input) (*templates.Tables, error) {
 	t := tablesOf(in)
-	if in.Tables.Of(t.keys, t.signing) {
+	if in.Tables.RenderedFrom(t.keys, t.signing) {
 		return in.Tables, nil
 	}
 	return templates.NewTables(t.keys, t.signing)

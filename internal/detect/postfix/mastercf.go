@@ -56,7 +56,7 @@ func sameServices(list []state.Service, printed string) error {
 		return fmt.Errorf("read what postconf -M prints: %w", err)
 	}
 	for i, s := range list {
-		if i >= len(seen) || !alike(s, seen[i]) {
+		if i >= len(seen) || !sameService(s, seen[i]) {
 			return disagree(s.Line, s.Name)
 		}
 	}
@@ -66,8 +66,8 @@ func sameServices(list []state.Service, printed string) error {
 	return nil
 }
 
-// alike compares all but the lines and the amount of white space.
-func alike(a, b state.Service) bool {
+// sameService compares all but the lines and the amount of white space.
+func sameService(a, b state.Service) bool {
 	return a.Name == b.Name && a.Command == b.Command &&
 		slices.EqualFunc(a.Args, b.Args, func(x, y string) bool { return squeeze(x) == squeeze(y) }) &&
 		slices.EqualFunc(a.Options, b.Options, func(x, y state.Option) bool {
@@ -77,7 +77,7 @@ func alike(a, b state.Service) bool {
 
 // squeeze makes one space of any white space, as postconf(1) prints values.
 func squeeze(value string) string {
-	return strings.Join(strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(white, r) }), " ")
+	return strings.Join(strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(whitespace, r) }), " ")
 }
 
 // expand fills in the values that count from the lines
@@ -100,15 +100,15 @@ func expand(list []state.Service, printed string) error {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if !slices.ContainsFunc(list, func(s state.Service) bool { return sets(s, key) }) {
+		if !slices.ContainsFunc(list, func(s state.Service) bool { return isOptionOf(s, key) }) {
 			return disagree(0, key[:max(0, strings.LastIndexByte(key, '/'))])
 		}
 	}
 	return nil
 }
 
-// sets tells whether postconf's key is an option of the service.
-func sets(s state.Service, key string) bool {
+// isOptionOf tells whether postconf's key is an option of the service.
+func isOptionOf(s state.Service, key string) bool {
 	name, ours := strings.CutPrefix(key, s.Name+"/")
 	if !ours {
 		return false

@@ -27,32 +27,32 @@ type mailServer struct {
 func mailServers() map[string]mailServer {
 	return map[string]mailServer{
 		"exim4": {
-			queue: []string{"exim4", "-bpc"}, count: number, spool: "/var/spool/exim4", flush: "exim4 -qff; mailq",
+			queue: []string{"exim4", "-bpc"}, count: parseNumber, spool: "/var/spool/exim4", flush: "exim4 -qff; mailq",
 			conf: "/etc/exim4/update-exim4.conf.conf", read: eximConf,
 		},
 		"sendmail": {
-			queue: []string{"mailq"}, count: totals, spool: "/var/spool/mqueue and /var/spool/mqueue-client",
+			queue: []string{"mailq"}, count: addTotals, spool: "/var/spool/mqueue and /var/spool/mqueue-client",
 			flush: "sendmail -Ac -q; sendmail -q; mailq", conf: "/etc/mail/sendmail.mc", read: sendmailConf,
 		},
 		"opensmtpd": {
-			queue: []string{"smtpctl", "show", "queue"}, count: envelopes, spool: "/var/spool/smtpd",
+			queue: []string{"smtpctl", "show", "queue"}, count: countEnvelopes, spool: "/var/spool/smtpd",
 			flush: "smtpctl schedule all; smtpctl show queue", conf: "/etc/smtpd.conf", read: smtpdConf,
 		},
 		"nullmailer": {
-			queue: []string{"mailq"}, count: atLeft, spool: "/var/spool/nullmailer",
+			queue: []string{"mailq"}, count: countUnindented, spool: "/var/spool/nullmailer",
 			flush: "systemctl restart nullmailer; mailq", conf: "/etc/nullmailer/remotes", read: nullmailerConf,
 		},
 		"dma": {
-			queue: []string{"mailq"}, count: ids, spool: "/var/spool/dma", flush: "dma -q; mailq",
-			conf: "/etc/dma/dma.conf", read: keyed("SMARTHOST", "PORT"),
+			queue: []string{"mailq"}, count: countParagraphs, spool: "/var/spool/dma", flush: "dma -q; mailq",
+			conf: "/etc/dma/dma.conf", read: hostFromKeys("SMARTHOST", "PORT"),
 		},
 		"courier-mta": {
-			queue: []string{"mailq"}, count: messages, spool: "/var/lib/courier", flush: "courier flush; mailq",
+			queue: []string{"mailq"}, count: readTotal, spool: "/var/lib/courier", flush: "courier flush; mailq",
 			conf: "/etc/courier/esmtproutes", read: courierConf,
 		},
-		"msmtp-mta": {conf: "/etc/msmtprc", read: keyed("host", "port")},
-		"ssmtp":     {conf: "/etc/ssmtp/ssmtp.conf", read: keyed("mailhub", "")},
-		"esmtp-run": {conf: "/etc/esmtprc", read: keyed("hostname", "")},
+		"msmtp-mta": {conf: "/etc/msmtprc", read: hostFromKeys("host", "port")},
+		"ssmtp":     {conf: "/etc/ssmtp/ssmtp.conf", read: hostFromKeys("mailhub", "")},
+		"esmtp-run": {conf: "/etc/esmtprc", read: hostFromKeys("hostname", "")},
 	}
 }
 
@@ -65,13 +65,13 @@ func FindOtherMTA(ctx context.Context, s source.Source, pkg string) (*state.Othe
 	o := &state.OtherMTA{Package: pkg}
 	for name, known := range mailServers() {
 		if strings.HasPrefix(pkg, name) {
-			return o, known.look(ctx, s, o)
+			return o, known.inspect(ctx, s, o)
 		}
 	}
 	return o, nil
 }
 
-func (k mailServer) look(ctx context.Context, s source.Source, o *state.OtherMTA) error {
+func (k mailServer) inspect(ctx context.Context, s source.Source, o *state.OtherMTA) error {
 	o.Spool, o.Flush = k.spool, k.flush
 	if len(k.queue) > 0 {
 		if out, err := source.Output(ctx, s, k.queue...); err == nil {
@@ -112,8 +112,8 @@ func ownAliases(s source.Source, o *state.OtherMTA) error {
 	return nil
 }
 
-// number reads a plain one.
-func number(out string) int {
+// parseNumber reads a plain one.
+func parseNumber(out string) int {
 	n, err := strconv.Atoi(strings.TrimSpace(out))
 	if err != nil {
 		return -1
@@ -121,23 +121,23 @@ func number(out string) int {
 	return n
 }
 
-// totals adds up those of sendmail's queues: the one of its daemon, and the one
+// addTotals adds up those of sendmail's queues: the one of its daemon, and the one
 // of what was handed in on this machine.
-func totals(out string) int {
+func addTotals(out string) int {
 	found := regexp.MustCompile(`Total requests: (\d+)`).FindAllStringSubmatch(out, -1)
 	if len(found) == 0 {
 		return -1
 	}
 	sum := 0
 	for _, m := range found {
-		sum += number(m[1])
+		sum += parseNumber(m[1])
 	}
 	return sum
 }
 
-// envelopes counts the messages of OpenSMTPD, which prints a line for each
+// countEnvelopes counts the messages of OpenSMTPD, which prints a line for each
 // recipient: the first half of its number is the message's.
-func envelopes(out string) int {
+func countEnvelopes(out string) int {
 	seen := map[string]bool{}
 	for line := range strings.Lines(out) {
 		id, _, ok := strings.Cut(line, "|")
@@ -149,9 +149,9 @@ func envelopes(out string) int {
 	return len(seen)
 }
 
-// atLeft counts the lines at the left edge: nullmailer prints one for each
+// countUnindented counts the lines at the left edge: nullmailer prints one for each
 // message, and its recipients further in.
-func atLeft(out string) int {
+func countUnindented(out string) int {
 	n := 0
 	for line := range strings.Lines(out) {
 		if strings.TrimSpace(line) != "" && line[0] != ' ' {
@@ -161,8 +161,8 @@ func atLeft(out string) int {
 	return n
 }
 
-// ids counts the queue of dma, which prints a paragraph for each message.
-func ids(out string) int {
+// countParagraphs counts the queue of dma, which prints a paragraph for each message.
+func countParagraphs(out string) int {
 	n := len(regexp.MustCompile(`(?m)^ID\s*:`).FindAllString(out, -1))
 	if n == 0 && !strings.Contains(out, "queue is empty") {
 		return -1
@@ -170,11 +170,11 @@ func ids(out string) int {
 	return n
 }
 
-// messages reads the last line of courier's list.
-func messages(out string) int {
+// readTotal reads the last line of courier's list.
+func readTotal(out string) int {
 	m := regexp.MustCompile(`(?m)^\s*(\d+) messages?\.`).FindStringSubmatch(out)
 	if m == nil {
 		return -1
 	}
-	return number(m[1])
+	return parseNumber(m[1])
 }

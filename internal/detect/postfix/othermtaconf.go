@@ -84,9 +84,9 @@ func nullmailerConf(text string, o *state.OtherMTA) {
 	}
 }
 
-// keyed reads files that name a host, and perhaps a port, in lines of a key and
+// hostFromKeys reads files that name a host, and perhaps a port, in lines of a key and
 // a value.
-func keyed(host, port string) func(string, *state.OtherMTA) {
+func hostFromKeys(host, port string) func(string, *state.OtherMTA) {
 	return func(text string, o *state.OtherMTA) {
 		values := map[string]string{}
 		for line := range strings.Lines(text) {

@@ -20,8 +20,8 @@ const (
 	InstanceUnit = "postfix@-.service"
 )
 
-// white is what Postfix takes for white space, which is that of ASCII.
-const white = " \t\n\v\f\r"
+// whitespace is what Postfix takes for white space, which is that of ASCII.
+const whitespace = " \t\n\v\f\r"
 
 // parameters are those whose effective value steps look at.
 func parameters() []string {
@@ -67,7 +67,7 @@ func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts
 	if p.QueueDirectory, err = state.ParsePath(p.Value["queue_directory"]); err != nil {
 		return fmt.Errorf("postconf queue_directory: %w", err)
 	}
-	if err := restartable(ctx, s, p); err != nil {
+	if err := checkReloadable(ctx, s, p); err != nil {
 		return err
 	}
 	p.Rewrites = rewrites(ctx, s, o, p)
@@ -162,13 +162,13 @@ func postfixUnit(ctx context.Context, s source.Source) (string, error) {
 	return MainUnit, nil
 }
 
-// restartable refuses a Postfix that runs with what it once read, while what is
+// checkReloadable refuses a Postfix that runs with what it once read, while what is
 // written now would keep it from reloading, before us or after us: nobody could
 // put that back. "postfix status" would tell, but runs a dozen programs, has the
 // reason on Debian 12 in the journal alone, and counts other instances, which may
 // be down on purpose. Any program of Postfix reads main.cf as all of them do, so
 // one that has nothing else to do is asked; then the master whose queue it is.
-func restartable(ctx context.Context, s source.Source, p *state.Postfix) error {
+func checkReloadable(ctx context.Context, s source.Source, p *state.Postfix) error {
 	status, err := s.Status(ctx, p.Unit)
 	if err != nil {
 		return fmt.Errorf("look at unit %s: %w", p.Unit, err)
@@ -209,7 +209,7 @@ func HasMaster(ctx context.Context, s source.Source, p *state.Postfix) bool {
 
 // words are the elements of a list in main.cf, postconf(5).
 func words(value string) []string {
-	return strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(","+white, r) })
+	return strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(","+whitespace, r) })
 }
 
 // assignments reads the lines "name = value" that postconf(1) prints.
@@ -218,7 +218,7 @@ func assignments(out string) map[string]string {
 	for line := range strings.Lines(out) {
 		name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), "=")
 		if ok {
-			values[strings.Trim(name, white)] = strings.Trim(value, white)
+			values[strings.Trim(name, whitespace)] = strings.Trim(value, whitespace)
 		}
 	}
 	return values

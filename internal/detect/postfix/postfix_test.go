@@ -46,7 +46,7 @@ func TestRestartable(t *testing.T) {
 		if c.queue != state.Absent {
 			m.Put("/srv/queue", state.Object{Kind: c.queue})
 		}
-		err := restartable(t.Context(), m, &state.Postfix{
+		err := checkReloadable(t.Context(), m, &state.Postfix{
 			Unit: "postfix@-.service", QueueDirectory: "/srv/queue", Value: map[string]string{"daemon_directory": "/usr/lib/postfix/sbin"},
 		})
 		if c.want == "" && err != nil || c.want != "" && (err == nil || err.Error() != c.want) {

@@ -75,9 +75,9 @@ func readTable(ctx context.Context, s source.Source, o source.Options, r state.R
 	return r
 }
 
-// mostOrigins bounds the names that a table without a list of its keys is asked
+// maxOrigins bounds the names that a table without a list of its keys is asked
 // about: it may be a database on the network.
-const mostOrigins = 20
+const maxOrigins = 20
 
 // genericRows are the rows of a table of addresses: all, of types that can list
 // them (postmap -s), else what it says of usual senders at our names.
@@ -86,7 +86,7 @@ func genericRows(ctx context.Context, s source.Source, o source.Options, table s
 	kind, _, _ := strings.Cut(table, ":")
 	if !slices.Contains([]string{"hash", "btree", "lmdb", "cdb", "dbm", "sdbm", "texthash"}, kind) {
 		var keys bytes.Buffer
-		for _, name := range o.Origins[:min(len(o.Origins), mostOrigins)] {
+		for _, name := range o.Origins[:min(len(o.Origins), maxOrigins)] {
 			name = strings.TrimSuffix(name, ".")
 			for _, user := range []string{"", "root", "postmaster", "info"} {
 				keys.WriteString(user + "@" + name + "\n")

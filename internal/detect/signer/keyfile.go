@@ -22,11 +22,11 @@ type KeyFile struct {
 	Bits        int
 	Public      string // p= of the record
 	Fingerprint string
-	// Hidden says why OpenDKIM cannot read it, and Unsafe why it would refuse to
+	// Unreadable says why OpenDKIM cannot read it, and Unsafe why it would refuse to
 	// (RequireSafeKeys of opendkim.conf(5)); "" if nothing keeps it.
-	Hidden, Unsafe string
-	// Above is a directory that either is about, "" if it is the file itself.
-	Above state.Path
+	Unreadable, Unsafe string
+	// Directory is a directory that either is about, "" if it is the file itself.
+	Directory state.Path
 }
 
 // KeyText is the text of a private key, for a copy of it.
@@ -62,11 +62,11 @@ func Key(r system.Reader, p state.Path, user string) (KeyFile, error) {
 		if n.Kind == state.Regular {
 			above = ""
 		}
-		if why := groups.hides(n, user); why != "" && k.Hidden == "" {
-			k.Hidden, k.Above = why, above
+		if why := groups.whyUnreadable(n, user); why != "" && k.Unreadable == "" {
+			k.Unreadable, k.Directory = why, above
 		}
-		if why := groups.unsafe(n, user); why != "" && k.Unsafe == "" && k.Hidden == "" {
-			k.Unsafe, k.Above = why, above
+		if why := groups.whyUnsafe(n, user); why != "" && k.Unsafe == "" && k.Unreadable == "" {
+			k.Unsafe, k.Directory = why, above
 		}
 	}
 	return k, nil
@@ -79,16 +79,16 @@ func missing(k state.Kind) string {
 	return "a " + string(k) + ", not a file"
 }
 
-// node is a part of a path.
-type node struct {
+// pathPart is a part of a path.
+type pathPart struct {
 	path state.Path
 	state.Object
 }
 
 // resolve follows symbolic links and returns all parts of the real path.
-func resolve(r system.Reader, p state.Path) (state.Path, []node, error) {
+func resolve(r system.Reader, p state.Path) (state.Path, []pathPart, error) {
 	for range 10 {
-		nodes, link, err := walk(r, p)
+		nodes, link, err := walkPath(r, p)
 		if err != nil || link == "" {
 			return p, nodes, err
 		}
@@ -97,9 +97,9 @@ func resolve(r system.Reader, p state.Path) (state.Path, []node, error) {
 	return p, nil, fmt.Errorf("read %s: too many symbolic links", p)
 }
 
-// walk reads the parts of a path down to the first link, and says where the
+// walkPath reads the parts of a path down to the first link, and says where the
 // path leads with the link followed.
-func walk(r system.Reader, p state.Path) (nodes []node, link state.Path, err error) {
+func walkPath(r system.Reader, p state.Path) (nodes []pathPart, link state.Path, err error) {
 	parts := strings.Split(strings.Trim(string(p), "/"), "/")
 	at := state.Path("/")
 	for i, part := range parts {
@@ -115,7 +115,7 @@ func walk(r system.Reader, p state.Path) (nodes []node, link state.Path, err err
 			}
 			return nil, state.Path(path.Join(append([]string{target}, parts[i+1:]...)...)), nil
 		}
-		nodes = append(nodes, node{at, o})
+		nodes = append(nodes, pathPart{at, o})
 		if o.Kind == state.Absent {
 			return nodes, "", nil
 		}
@@ -153,8 +153,8 @@ func memberships(r system.Reader) (groups, error) {
 	return all, nil
 }
 
-// hides says why a user cannot read a file, or what is in a directory.
-func (g groups) hides(n node, user string) string {
+// whyUnreadable says why a user cannot read a file, or what is in a directory.
+func (g groups) whyUnreadable(n pathPart, user string) string {
 	need, what := n.Mode.Perm()&0o444, "read"
 	if n.Kind == state.Directory {
 		need, what = n.Mode.Perm()&0o111<<2, "enter"
@@ -174,9 +174,9 @@ func (g groups) hides(n node, user string) string {
 	return fmt.Sprintf("the user %s cannot %s %s (%s, mode %04o)", user, what, n.path, n.Owner, n.Mode.Perm())
 }
 
-// unsafe says why RequireSafeKeys refuses a part of the path to an OpenDKIM that
+// whyUnsafe says why RequireSafeKeys refuses a part of the path to an OpenDKIM that
 // runs as user, dkimf_checkfsnode of OpenDKIM.
-func (g groups) unsafe(n node, user string) string {
+func (g groups) whyUnsafe(n pathPart, user string) string {
 	ours := func(u string) bool { return u == state.Root.User || u == user }
 	perm := n.Mode.Perm()
 	shared := slices.ContainsFunc(g[n.Owner.Group], func(user string) bool { return !ours(user) })

@@ -52,8 +52,8 @@ func TestKeysThatWereThere(t *testing.T) {
 		if err != nil || k.Path != "/etc/keys/a.pem" || k.Bits != 2048 || !strings.HasPrefix(k.Public, "MIIBIjAN") {
 			t.Errorf("%s: %+v, %v", c.name, k, err)
 		}
-		if k.Hidden != c.hidden || k.Unsafe != c.unsafe || k.Above != c.above {
-			t.Errorf("%s: hidden %q, unsafe %q, above %q; want %q, %q, %q", c.name, k.Hidden, k.Unsafe, k.Above, c.hidden, c.unsafe, c.above)
+		if k.Unreadable != c.hidden || k.Unsafe != c.unsafe || k.Directory != c.above {
+			t.Errorf("%s: hidden %q, unsafe %q, above %q; want %q, %q, %q", c.name, k.Unreadable, k.Unsafe, k.Directory, c.hidden, c.unsafe, c.above)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func unitFiles(s source.Source, unit string) (whole state.Path, dropIns []state.
 		if err != nil {
 			return "", nil, err
 		}
-		if whole == "" && o.Kind != state.Absent && !null(o) {
+		if whole == "" && o.Kind != state.Absent && !isMask(o) {
 			whole = root.Join(unit)
 		}
 		names, err := s.List(root.Join(unit + ".d"))
@@ -91,15 +91,15 @@ func unitFiles(s source.Source, unit string) (whole state.Path, dropIns []state.
 		if err != nil {
 			return "", nil, err
 		}
-		if !null(o) {
+		if !isMask(o) {
 			dropIns = append(dropIns, byName[name])
 		}
 	}
 	return whole, dropIns, nil
 }
 
-// null tells whether a file is there to hide another one only.
-func null(o state.Object) bool { return o.Kind == state.Symlink && string(o.Content) == "/dev/null" }
+// isMask tells whether a file is there to hide another one only.
+func isMask(o state.Object) bool { return o.Kind == state.Symlink && string(o.Content) == "/dev/null" }
 
 // arguments are those of the process that runs, else those that the unit's
 // files would give it.

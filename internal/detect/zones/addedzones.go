@@ -12,10 +12,10 @@ import (
 	"mailsetup/internal/system"
 )
 
-// added finds zones at or above the names that named took on while it runs:
+// addedZones finds zones at or above the names that named took on while it runs:
 // with rndc addzone, or from a catalog (RFC 9432). named.conf does not have
 // them, so named itself is asked; where it does not run there are none.
-func added(ctx context.Context, s source.Source, conf namedConfig, known []listed, names []string) []listed {
+func addedZones(ctx context.Context, s source.Source, conf namedConfig, known []listed, names []string) []listed {
 	var found []listed
 	for _, sc := range conf.scopes() {
 		catalog, _ := sc.option("catalog-zones")
@@ -23,14 +23,14 @@ func added(ctx context.Context, s source.Source, conf namedConfig, known []liste
 		if !allow && !catalogs {
 			continue
 		}
-		asked := upward(names)
+		asked := withAncestors(names)
 		for _, z := range known {
 			if z.View == sc.view {
 				delete(asked, strings.TrimSuffix(z.Origin, "."))
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(asked)) {
-			if z, ok := sc.running(ctx, s, name, allow, catalogs); ok {
+			if z, ok := sc.zoneStatus(ctx, s, name, allow, catalogs); ok {
 				found = append(found, z)
 			}
 		}
@@ -38,8 +38,8 @@ func added(ctx context.Context, s source.Source, conf namedConfig, known []liste
 	return found
 }
 
-// upward are the names and those above them, without the final dot.
-func upward(names []string) map[string]bool {
+// withAncestors are the names and those above them, without the final dot.
+func withAncestors(names []string) map[string]bool {
 	all := make(map[string]bool, len(names))
 	for _, name := range names {
 		name = strings.ToLower(strings.TrimSuffix(name, "."))
@@ -50,8 +50,8 @@ func upward(names []string) map[string]bool {
 	return all
 }
 
-// running asks named about one zone, rndc(8).
-func (s scope) running(ctx context.Context, r system.Runner, name string, addable, catalogs bool) (listed, bool) {
+// zoneStatus asks named about one zone, rndc(8).
+func (s scope) zoneStatus(ctx context.Context, r system.Runner, name string, addable, catalogs bool) (listed, bool) {
 	ask := func(command string) (system.Result, bool) {
 		argv := []string{"rndc", command, name}
 		if s.view != "" {

@@ -20,7 +20,7 @@ import (
 // load fills in content and records of a static primary zone, or why it
 // cannot be worked with.
 func load(ctx context.Context, s source.Source, o source.Options, directory string, z *listed) error {
-	file, object, err := through(s, z.File)
+	file, object, err := readThroughLinks(s, z.File)
 	if err != nil {
 		return err
 	}
@@ -34,12 +34,12 @@ func load(ctx context.Context, s source.Source, o source.Options, directory stri
 		return nil
 	}
 	z.File, z.Content, z.Dir = file, object.Content, state.Path(directory)
-	if z.Problem, z.Hint, err = journaled(s, *z); err != nil || z.Problem != "" {
+	if z.Problem, z.Hint, err = journalProblem(s, *z); err != nil || z.Problem != "" {
 		return err
 	}
 	z.Records, z.OurRecords, z.Copies, z.Problem, err = records(ctx, s, o.Fragments, directory, z.Zone)
 	if err == nil && len(z.OurRecords) == 0 {
-		err = dropped(s, o.Fragments, &z.Zone)
+		err = findLostInclude(s, o.Fragments, &z.Zone)
 	}
 	switch {
 	case err != nil:
@@ -58,9 +58,9 @@ func load(ctx context.Context, s source.Source, o source.Options, directory stri
 	return nil
 }
 
-// through reads what stands at the end of symbolic links: named follows them,
+// readThroughLinks reads what stands at the end of symbolic links: named follows them,
 // and the file they lead to is the one to edit.
-func through(r system.Reader, p state.Path) (state.Path, state.Object, error) {
+func readThroughLinks(r system.Reader, p state.Path) (state.Path, state.Object, error) {
 	for range 10 {
 		o, err := r.Read(p)
 		if err != nil || o.Kind != state.Symlink {
@@ -75,10 +75,10 @@ func through(r system.Reader, p state.Path) (state.Path, state.Object, error) {
 	return p, state.Object{Kind: state.Symlink}, nil
 }
 
-// journaled tells of a journal that is left of a time when the zone took
+// journalProblem tells of a journal that is left of a time when the zone took
 // updates. named applies it, and refuses the zone at the next start once the
 // file's serial is past it.
-func journaled(r system.Reader, z listed) (problem, hint string, err error) {
+func journalProblem(r system.Reader, z listed) (problem, hint string, err error) {
 	if z.journal == "" {
 		return "", "", nil
 	}
@@ -107,11 +107,11 @@ func records(ctx context.Context, s source.Source, fragments state.Path, directo
 		mine, _ = parseRecords(string(zonefile.Copies(text)), z.Origin)
 		copies = append(copies, mine...)
 	}
-	list, problem, err = dump(ctx, s, directory, z, text)
+	list, problem, err = dumpZone(ctx, s, directory, z, text)
 	if err != nil || problem == "" || len(files) == 0 {
 		return list, ours, copies, problem, err
 	}
-	list, problem, err = dump(ctx, s, directory, z, string(z.Content))
+	list, problem, err = dumpZone(ctx, s, directory, z, string(z.Content))
 	if err != nil || problem != "" {
 		return nil, nil, nil, problem, err
 	}
@@ -123,8 +123,8 @@ func records(ctx context.Context, s source.Source, fragments state.Path, directo
 	return list, ours, copies, "", nil
 }
 
-// dropped finds our fragment of a zone that does not take it in.
-func dropped(r system.Reader, fragments state.Path, z *state.Zone) error {
+// findLostInclude finds our fragment of a zone that does not take it in.
+func findLostInclude(r system.Reader, fragments state.Path, z *state.Zone) error {
 	file := fragments.Join(strings.TrimSuffix(z.Origin, ".") + ".zone")
 	if bytes.Contains(z.Content, []byte(file)) {
 		return nil
@@ -157,10 +157,10 @@ func withoutIncludes(text string, below state.Path) (rest string, files []state.
 	return b.String(), files
 }
 
-// dump has BIND's own tool load the text and print every record in canonical
+// dumpZone has BIND's own tool load the text and print every record in canonical
 // form; its checks are turned down as far as they go, since the zone is only
 // read here.
-func dump(ctx context.Context, r system.Runner, directory string, z state.Zone, text string) ([]state.Record, string, error) {
+func dumpZone(ctx context.Context, r system.Runner, directory string, z state.Zone, text string) ([]state.Record, string, error) {
 	const stdin = "/dev/stdin"
 	res, err := r.Run(ctx, system.Command{
 		Argv: []string{
@@ -173,7 +173,7 @@ func dump(ctx context.Context, r system.Runner, directory string, z state.Zone, 
 		return nil, "", fmt.Errorf("run named-checkzone %s: %w", z.Origin, err)
 	}
 	if res.Code != 0 {
-		return nil, "named-checkzone: " + strings.ReplaceAll(complaint(res), stdin, string(z.File)), nil
+		return nil, "named-checkzone: " + strings.ReplaceAll(checkerOutput(res), stdin, string(z.File)), nil
 	}
 	list, err := parseRecords(string(res.Stdout), z.Origin)
 	if err != nil {
@@ -193,8 +193,8 @@ func parseRecords(text, origin string) ([]state.Record, error) {
 	return list, parser.Err()
 }
 
-// complaint joins what a checker of BIND said, without its closing line.
-func complaint(res system.Result) string {
+// checkerOutput joins what a checker of BIND said, without its closing line.
+func checkerOutput(res system.Result) string {
 	var said []string
 	for line := range strings.Lines(string(res.Stderr) + string(res.Stdout)) {
 		line = strings.TrimSpace(line)

@@ -19,8 +19,8 @@ type Primaries interface {
 	Coverage(ctx context.Context, server string, key nsupdate.Key, origin string, names []string, ours []state.Record) (dnsclient.Coverage, error)
 }
 
-// Wish is a domain whose records go to a primary by dynamic updates (RFC 2136).
-type Wish struct {
+// UpdateRequest is a domain whose records go to a primary by dynamic updates (RFC 2136).
+type UpdateRequest struct {
 	Domain  string
 	Server  string         // "" for the one that the zone names
 	KeyFile state.Path     // of the TSIG key
@@ -33,7 +33,7 @@ type Wish struct {
 // theirs was published before (Facts.Published). A zone of the local BIND that
 // takes updates is asked there, unless a server is named. What cannot be asked
 // is a state.DomainErrors of the domains that need it.
-func Updated(ctx context.Context, ask Primaries, r system.Reader, wishes []Wish, leaving []string, here state.Facts) ([]state.Zone, error) {
+func Updated(ctx context.Context, ask Primaries, r system.Reader, wishes []UpdateRequest, leaving []string, here state.Facts) ([]state.Zone, error) {
 	u := &updated{ask: ask, files: r, here: here, zones: map[string]*updatedZone{}, keys: map[state.Path]nsupdate.Key{}}
 	failed := state.DomainErrors{}
 	for _, w := range wishes {
@@ -72,14 +72,14 @@ type updatedZone struct {
 	domains   []string       // that need it
 }
 
-func (z *updatedZone) asks(r state.Record) {
+func (z *updatedZone) addQuestion(r state.Record) {
 	if q := (nsupdate.Question{Name: r.Name, Type: r.Type}); !slices.Contains(z.questions, q) {
 		z.questions = append(z.questions, q)
 	}
 }
 
-// isFor takes note of a domain; its records come one after the other.
-func (z *updatedZone) isFor(domain string) {
+// addDomain takes note of a domain; its records come one after the other.
+func (z *updatedZone) addDomain(domain string) {
 	if n := len(z.domains); n == 0 || z.domains[n-1] != domain {
 		z.domains = append(z.domains, domain)
 	}
@@ -98,7 +98,7 @@ func (u *updated) key(p state.Path) (nsupdate.Key, error) {
 
 // find sorts the names of a wish into their zones. One that the domain's zone
 // gives away is asked for there, which brings what gives it away.
-func (u *updated) find(ctx context.Context, w Wish) error {
+func (u *updated) find(ctx context.Context, w UpdateRequest) error {
 	key, err := u.key(w.KeyFile)
 	if err != nil {
 		return err
@@ -122,14 +122,14 @@ func (u *updated) find(ctx context.Context, w Wish) error {
 			found[r.Name] = z
 		}
 		if z != nil {
-			z.asks(r)
-			z.isFor(w.Domain)
+			z.addQuestion(r)
+			z.addDomain(w.Domain)
 		}
 	}
 	return nil
 }
 
-func (u *updated) zone(ctx context.Context, w Wish, key nsupdate.Key, name string) (*updatedZone, error) {
+func (u *updated) zone(ctx context.Context, w UpdateRequest, key nsupdate.Key, name string) (*updatedZone, error) {
 	server := w.Server
 	if server == "" {
 		server = u.local(name)
@@ -169,9 +169,9 @@ func (u *updated) remember(leaving []string) {
 	for _, p := range u.here.Published {
 		z := u.zones[p.Origin]
 		for _, domain := range leaving {
-			if concerns(p, domain) {
+			if publishedFor(p, domain) {
 				z = u.add(p.Origin, p.Server, p.KeyFile)
-				z.isFor(domain)
+				z.addDomain(domain)
 			}
 		}
 		if z == nil {
@@ -179,7 +179,7 @@ func (u *updated) remember(leaving []string) {
 		}
 		z.published, z.copies = p.Records, p.Copies
 		for _, r := range p.Records {
-			z.asks(r)
+			z.addQuestion(r)
 		}
 	}
 }
@@ -208,8 +208,8 @@ func Published(r system.Reader) ([]state.Published, error) {
 	return list, nil
 }
 
-// concerns reports whether something of the domain was published.
-func concerns(p state.Published, domain string) bool {
+// publishedFor reports whether something of the domain was published.
+func publishedFor(p state.Published, domain string) bool {
 	return slices.ContainsFunc(p.Records, func(r state.Record) bool {
 		return r.Name == domain+"." || strings.HasSuffix(r.Name, "."+domain+".")
 	})

@@ -81,8 +81,8 @@ func remembering(t *testing.T, m *systemtest.Mem) state.Facts {
 	return state.Facts{Published: list}
 }
 
-func someWish() Wish {
-	return Wish{Domain: "example.org", KeyFile: tsigPath, Records: []state.Record{
+func someWish() UpdateRequest {
+	return UpdateRequest{Domain: "example.org", KeyFile: tsigPath, Records: []state.Record{
 		record("mail.example.net.", "A", ""), record("mail.example.org.", "A", ""), record("example.org.", "TXT", ""), record("_dmarc.example.org.", "TXT", ""),
 	}}
 }
@@ -97,7 +97,7 @@ func TestUpdatedZones(t *testing.T) {
 	}
 	m := withKey(state.Published{Origin: "example.org.", Records: []state.Record{old, policy, record("example.org.", "MX", "10 gone.example.org.")}},
 		state.Published{Origin: "other.example.", Records: []state.Record{record("other.example.", "TXT", "v=spf1 -all")}})
-	got, err := Updated(t.Context(), ask, m, []Wish{someWish()}, nil, remembering(t, m))
+	got, err := Updated(t.Context(), ask, m, []UpdateRequest{someWish()}, nil, remembering(t, m))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,12 +119,12 @@ func TestUpdatedZones(t *testing.T) {
 // Whoever has the host's name need not know the key of the domain.
 func TestUpdatedHostElsewhere(t *testing.T) {
 	ask := &primaries{zones: map[string]string{"example.org.": "192.0.2.53:53"}, foreign: "mail.example.net."}
-	got, err := Updated(t.Context(), ask, withKey(), []Wish{someWish()}, nil, state.Facts{})
+	got, err := Updated(t.Context(), ask, withKey(), []UpdateRequest{someWish()}, nil, state.Facts{})
 	if err != nil || len(got) != 1 || got[0].Origin != "example.org." {
 		t.Errorf("%+v, %v", got, err)
 	}
 	ask.foreign = "_dmarc.example.org."
-	if _, err := Updated(t.Context(), ask, withKey(), []Wish{someWish()}, nil, state.Facts{}); err == nil || err.Error() != "example.org: BADKEY" {
+	if _, err := Updated(t.Context(), ask, withKey(), []UpdateRequest{someWish()}, nil, state.Facts{}); err == nil || err.Error() != "example.org: BADKEY" {
 		t.Errorf("a name of the domain: %v", err)
 	}
 }
@@ -133,13 +133,13 @@ func TestUpdatedHostElsewhere(t *testing.T) {
 func TestUpdatedHere(t *testing.T) {
 	here := state.Facts{Zones: []state.Zone{{Origin: "example.org.", Kind: "primary", Dynamic: true, Problem: "dynamic"}}}
 	ask := &primaries{zones: map[string]string{"example.org.": "127.0.0.1:53", "example.net.": "192.0.2.54:53"}}
-	got, err := Updated(t.Context(), ask, withKey(), []Wish{someWish()}, nil, here)
+	got, err := Updated(t.Context(), ask, withKey(), []UpdateRequest{someWish()}, nil, here)
 	if err != nil || len(got) != 2 || got[0].Update.Server != "127.0.0.1:53" || got[1].Update.Server != "192.0.2.54:53" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	named := someWish()
 	named.Server = "192.0.2.54:53"
-	got, err = Updated(t.Context(), ask, withKey(), []Wish{named}, nil, here)
+	got, err = Updated(t.Context(), ask, withKey(), []UpdateRequest{named}, nil, here)
 	if err != nil || len(got) != 1 || got[0].Origin != "example.net." {
 		t.Errorf("where a server is named: %+v, %v", got, err)
 	}
@@ -160,7 +160,7 @@ func TestUpdatedOfADomainThatLeaves(t *testing.T) {
 }
 
 func TestUpdatedWithoutAKey(t *testing.T) {
-	_, err := Updated(t.Context(), &primaries{}, systemtest.NewMem(), []Wish{someWish()}, nil, state.Facts{})
+	_, err := Updated(t.Context(), &primaries{}, systemtest.NewMem(), []UpdateRequest{someWish()}, nil, state.Facts{})
 	if err == nil || err.Error() != "example.org: /root/update.key: the key file does not exist" {
 		t.Error(err)
 	}
@@ -169,8 +169,8 @@ func TestUpdatedWithoutAKey(t *testing.T) {
 // One primary that cannot be asked fails its own domains only.
 func TestUpdatedWithoutOneOfThem(t *testing.T) {
 	ask := &primaries{zones: map[string]string{"example.org.": "192.0.2.53:53", "example.net.": "192.0.2.54:53"}, foreign: "example.org."}
-	other := Wish{Domain: "example.net", KeyFile: tsigPath, Records: []state.Record{record("example.net.", "TXT", "")}}
-	got, err := Updated(t.Context(), ask, withKey(), []Wish{someWish(), other}, nil, state.Facts{})
+	other := UpdateRequest{Domain: "example.net", KeyFile: tsigPath, Records: []state.Record{record("example.net.", "TXT", "")}}
+	got, err := Updated(t.Context(), ask, withKey(), []UpdateRequest{someWish(), other}, nil, state.Facts{})
 	failed := state.DomainErrors{}
 	if !errors.As(err, &failed) || len(failed) != 1 || failed["example.org"].Error() != "example.org: BADKEY" {
 		t.Errorf("failed: %v", err)
@@ -190,7 +190,7 @@ func TestUpdatedUnderWildcard(t *testing.T) {
 		cover: dnsclient.Coverage{Origin: "example.org.", Records: []state.Record{wild}, Names: []string{"_domainkey.example.org."}},
 	}
 	m := withKey(state.Published{Origin: "example.org.", Records: []state.Record{copied}, Copies: []state.Record{copied}})
-	got, err := Updated(t.Context(), ask, m, []Wish{someWish()}, nil, remembering(t, m))
+	got, err := Updated(t.Context(), ask, m, []UpdateRequest{someWish()}, nil, remembering(t, m))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,15 +107,15 @@ func (s scope) describe(zone namedconf.Statement) listed {
 		return listed{Zone: z}
 	}
 	kind, _ := namedconf.First(zone.Block(), "type")
-	z.Kind = modern(kind.Word(1))
+	z.Kind = currentType(kind.Word(1))
 	updates := sc.updates()
 	z.Dynamic = updates != ""
 	policy := sc.value("dnssec-policy")
 	z.Signed = z.Kind == "primary" && (yes(sc.value("inline-signing")) || policy != "" && policy != "none")
 	file, _ := namedconf.First(zone.Block(), "file")
-	z.File, z.Problem = place(s.config.directory(), file.Word(1))
+	z.File, z.Problem = absolutePath(s.config.directory(), file.Word(1))
 	if z.Problem == "" {
-		z.Problem, z.Hint = sc.obstacle(z, updates)
+		z.Problem, z.Hint = sc.whyNotEditable(z, updates)
 	}
 	return listed{z, sc.journal(z)}
 }
@@ -163,12 +163,12 @@ func (s scope) journal(z state.Zone) state.Path {
 	if name.Word(1) == "" {
 		return z.File + ".jnl"
 	}
-	p, _ := place(s.config.directory(), name.Word(1))
+	p, _ := absolutePath(s.config.directory(), name.Word(1))
 	return p
 }
 
-// place makes a file name of named.conf absolute.
-func place(directory, file string) (state.Path, string) {
+// absolutePath makes a file name of named.conf absolute.
+func absolutePath(directory, file string) (state.Path, string) {
 	if file == "" {
 		return "", ""
 	}
@@ -182,8 +182,8 @@ func place(directory, file string) (state.Path, string) {
 	return p, ""
 }
 
-// modern translates the words for zone types that BIND 9.16 replaced.
-func modern(kind string) string {
+// currentType translates the words for zone types that BIND 9.16 replaced.
+func currentType(kind string) string {
 	switch kind = strings.ToLower(kind); kind {
 	case "master":
 		return "primary"

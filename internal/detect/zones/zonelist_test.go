@@ -254,7 +254,7 @@ view "out" {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := settle(namedConfig{statements: conf}.zones())
+	list := markConflicts(namedConfig{statements: conf}.zones())
 	const twice, hint = "two views have it, each with a file of its own: /in/both (view in), /out/both (view out)", "--dns manual prints the records, to be put into each of them"
 	want := []state.Zone{
 		{Origin: "same.example.", View: "in", Kind: "primary", File: "/same", Signed: true},
@@ -292,7 +292,7 @@ zone "a.example" { type primary; file "/parked"; }; zone "c.example" { type seco
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := settle(namedConfig{statements: conf}.zones())
+	list := markConflicts(namedConfig{statements: conf}.zones())
 	if got, want := list[0].Problem, "its file /parked is also that of a.example"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

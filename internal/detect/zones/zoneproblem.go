@@ -11,16 +11,16 @@ import (
 	"mailsetup/internal/state"
 )
 
-// obstacle says why the zone's file cannot be edited and what can be done, ""
+// whyNotEditable says why the zone's file cannot be edited and what can be done, ""
 // if nothing in the configuration stands in the way.
-func (s scope) obstacle(z state.Zone, updates string) (problem, hint string) {
+func (s scope) whyNotEditable(z state.Zone, updates string) (problem, hint string) {
 	database, set := namedconf.First(s.blocks[0], "database")
 	_, dlz := namedconf.First(s.blocks[0], "dlz")
 	switch format := s.value("masterfile-format"); {
 	case z.Kind != "primary":
-		return s.elsewhere(z.Kind)
+		return s.primaryElsewhere(z.Kind)
 	case updates != "":
-		return fmt.Sprintf("it takes dynamic updates (%s): its file belongs to named", updates), s.updating(updates)
+		return fmt.Sprintf("it takes dynamic updates (%s): its file belongs to named", updates), s.whyUpdated(updates)
 	case dlz || set && !slices.Contains([]string{"rbt", "qp", "qpzone"}, database.Word(1)):
 		return "its records come from a database", printed
 	case z.File == "":
@@ -33,8 +33,8 @@ func (s scope) obstacle(z state.Zone, updates string) (problem, hint string) {
 	return "", ""
 }
 
-// updating says what makes updates possible where files must not be edited.
-func (s scope) updating(option string) string {
+// whyUpdated says what makes updates possible where files must not be edited.
+func (s scope) whyUpdated(option string) string {
 	const update = "--dns rfc2136 --rfc2136-server 127.0.0.1 --rfc2136-key "
 	policy, _ := namedconf.First(s.blocks[0], "update-policy")
 	switch {
@@ -54,8 +54,8 @@ const (
 		"\nput include \"/etc/bind/mailsetup.key\"; into named.conf.local, and "
 )
 
-// elsewhere is about zones that are made on another server.
-func (s scope) elsewhere(kind string) (problem, hint string) {
+// primaryElsewhere is about zones that are made on another server.
+func (s scope) primaryElsewhere(kind string) (problem, hint string) {
 	primaries := s.servers("primaries", "masters")
 	switch kind {
 	case "secondary":

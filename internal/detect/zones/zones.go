@@ -27,21 +27,21 @@ func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts
 	if !f.Installed["bind9"] || f.DNS != state.BIND && f.DNS != state.NoDNSServer {
 		return nil
 	}
-	conf, problem := configured(ctx, s)
+	conf, problem := readConfig(ctx, s)
 	if problem != "" {
 		f.Zones = []state.Zone{{Origin: ".", Problem: problem, Hint: printed}}
 		return nil
 	}
 	found := conf.zones()
-	found = settle(append(found, added(ctx, s, conf, found, o.Origins)...))
-	if err := down(ctx, s, found); err != nil {
+	found = markConflicts(append(found, addedZones(ctx, s, conf, found, o.Origins)...))
+	if err := markStopped(ctx, s, found); err != nil {
 		return err
 	}
-	matters := upward(o.Origins)
+	matters := withAncestors(o.Origins)
 	// A program reads each of them, on a processor of its own.
 	err := parallel.Do(len(found), runtime.GOMAXPROCS(0), func(i int) error {
 		z := &found[i]
-		z.NotLoaded = z.Problem == "" && !above(z.Origin, matters)
+		z.NotLoaded = z.Problem == "" && !isAtOrAbove(z.Origin, matters)
 		if z.Problem != "" || z.NotLoaded {
 			return nil
 		}
@@ -57,9 +57,9 @@ func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts
 	return nil
 }
 
-// down marks the zones of a BIND that does not run: what is put into them could
+// markStopped marks the zones of a BIND that does not run: what is put into them could
 // not be seen to be served.
-func down(ctx context.Context, s source.Source, list []listed) error {
+func markStopped(ctx context.Context, s source.Source, list []listed) error {
 	status, err := s.Status(ctx, NamedUnit)
 	if err != nil {
 		return fmt.Errorf("look at unit %s: %w", NamedUnit, err)
@@ -77,8 +77,8 @@ func down(ctx context.Context, s source.Source, list []listed) error {
 	return nil
 }
 
-// configured asks BIND's own tool for the configuration, includes and all.
-func configured(ctx context.Context, s source.Source) (conf namedConfig, problem string) {
+// readConfig asks BIND's own tool for the configuration, includes and all.
+func readConfig(ctx context.Context, s source.Source) (conf namedConfig, problem string) {
 	argv := []string{"named-checkconf", "-px"}
 	text, err := source.Text(s, "/etc/default/named")
 	if err != nil {
@@ -96,7 +96,7 @@ func configured(ctx context.Context, s source.Source) (conf namedConfig, problem
 		return conf, fmt.Sprintf("named-checkconf could not be run: %v", err)
 	}
 	if res.Code != 0 {
-		return conf, "named-checkconf: " + complaint(res)
+		return conf, "named-checkconf: " + checkerOutput(res)
 	}
 	conf.statements, err = namedconf.Parse(withoutWarnings(string(res.Stdout)))
 	if err != nil {
@@ -148,11 +148,11 @@ func withoutWarnings(out string) string {
 	return b.String()
 }
 
-// settle marks zones that stand in each other's way and puts those first that
+// markConflicts marks zones that stand in each other's way and puts those first that
 // can be worked with.
-func settle(list []listed) []listed {
-	split(list)
-	shared(list)
+func markConflicts(list []listed) []listed {
+	markSplitViews(list)
+	markSharedFiles(list)
 	usableFirst(list)
 	return list
 }
@@ -169,10 +169,10 @@ func usableFirst(list []listed) {
 	})
 }
 
-// split marks primary zones that several views have from different files:
+// markSplitViews marks primary zones that several views have from different files:
 // which one the world sees is not ours to guess. A view that only forwards, or
 // takes the zone from another one, is in nobody's way.
-func split(list []listed) {
+func markSplitViews(list []listed) {
 	files := map[string][]string{}
 	for _, z := range list {
 		file := fmt.Sprintf("%s (view %s)", z.File, z.View)
@@ -197,9 +197,9 @@ func count(n int) string {
 	return fmt.Sprint(n)
 }
 
-// shared marks zones whose file is that of another zone, too: BIND would try
+// markSharedFiles marks zones whose file is that of another zone, too: BIND would try
 // what is added for one of them in the other.
-func shared(list []listed) {
+func markSharedFiles(list []listed) {
 	readers := map[state.Path][]string{}
 	for _, z := range list {
 		if z.Kind == "primary" && z.File != "" && !slices.Contains(readers[z.File], z.Origin) {
@@ -219,16 +219,16 @@ func shared(list []listed) {
 	}
 }
 
-// above reports whether the zone is equal to or above one of the names that
+// isAtOrAbove reports whether the zone is equal to or above one of the names that
 // lead upward, or for nothing but the keys or policies of what is.
-func above(origin string, upward map[string]bool) bool {
-	origin = home(origin)
+func isAtOrAbove(origin string, upward map[string]bool) bool {
+	origin = parentDomain(origin)
 	return upward[strings.TrimSuffix(origin, ".")] || origin == "." && len(upward) > 0
 }
 
-// home is the domain below which _domainkey or _dmarc are a zone of their own;
+// parentDomain is the domain below which _domainkey or _dmarc are a zone of their own;
 // any other zone is its own home.
-func home(origin string) string {
+func parentDomain(origin string) string {
 	for _, label := range []string{"._domainkey.", "._dmarc."} {
 		if _, domain, found := strings.Cut("."+origin, label); found {
 			return domain

@@ -21,7 +21,7 @@ func TestAbove(t *testing.T) {
 		"_domainkey.other.example.": true, "s1._domainkey.other.example.": true, "_dmarc.other.example.": true,
 		"_report._dmarc.other.example.": true, "_domainkey.example.net.": false, "x_dmarc.other.example.": false,
 	} {
-		if got := above(origin, upward(names)); got != want {
+		if got := isAtOrAbove(origin, withAncestors(names)); got != want {
 			t.Errorf("above(%s) = %v", origin, got)
 		}
 	}
@@ -133,9 +133,9 @@ func TestManyZonesAndNames(t *testing.T) {
 	for i := range many {
 		names = append(names, fmt.Sprintf("mail.d%05d.example", i))
 	}
-	all, matter := upward(names), 0
+	all, matter := withAncestors(names), 0
 	for i := range 2 * many {
-		if above(fmt.Sprintf("d%05d.example.", i), all) {
+		if isAtOrAbove(fmt.Sprintf("d%05d.example.", i), all) {
 			matter++
 		}
 	}

@@ -14,9 +14,9 @@ import (
 	"blitiri.com.ar/go/spf"
 	"github.com/emersion/go-msgauth/dkim"
 
-	"mailsetup/internal/detect"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/e2e/lab"
+	"mailsetup/internal/spfcheck"
 )
 
 // resolver asks the box's own name server and nobody else.
@@ -102,7 +102,7 @@ func productSPF(ip string, domains []string) error {
 		return err
 	}
 	said := map[string]string{}
-	for name, f := range detect.SPF(context.Background(), dnsclient.New("127.0.0.1"), detect.SPFQuery{Names: domains, Addresses: []netip.Addr{a}}) {
+	for name, f := range spfcheck.Evaluate(context.Background(), dnsclient.New("127.0.0.1"), spfcheck.Query{Names: domains, Addresses: []netip.Addr{a}}) {
 		switch {
 		case len(f.Denied)+len(f.Unreached) == 0 && f.Unresolved == "":
 			said[name] = "pass"

@@ -12,9 +12,9 @@ import (
 	"mailsetup/zonefile"
 )
 
-// chain is the history of one path within a run: what was found there, and
+// pathHistory is the history of one path within a run: what was found there, and
 // what each change left. An interrupted undo may have stopped anywhere in it.
-type chain struct {
+type pathHistory struct {
 	states []object
 	serial bool
 	base   int // states before this one are not gone back to: a kept stage came after
@@ -23,15 +23,15 @@ type chain struct {
 	r   system.Reader
 }
 
-type chains map[state.Path]*chain
+type histories map[state.Path]*pathHistory
 
-// newChains gives every change its position. A failure goes back to the last
+// newHistories gives every change its position. A failure goes back to the last
 // kept stage only.
-func newChains(e *Entry, r system.Reader) chains {
-	all := allChains(e, r)
+func newHistories(e *Entry, r system.Reader) histories {
+	all := allHistories(e, r)
 	for _, st := range e.stages {
 		for _, c := range st.Changes {
-			if st.kept() {
+			if st.isKept() {
 				all[c.Path].base = c.pos + 1
 			}
 		}
@@ -39,14 +39,14 @@ func newChains(e *Entry, r system.Reader) chains {
 	return all
 }
 
-func allChains(e *Entry, r system.Reader) chains {
-	all := chains{}
+func allHistories(e *Entry, r system.Reader) histories {
+	all := histories{}
 	for _, st := range e.stages {
 		for i := range st.Changes {
 			c := &st.Changes[i]
 			ch := all[c.Path]
 			if ch == nil {
-				ch = &chain{states: []object{c.Before}, dir: e.dir, r: r}
+				ch = &pathHistory{states: []object{c.Before}, dir: e.dir, r: r}
 				all[c.Path] = ch
 			}
 			c.pos = len(ch.states) - 1
@@ -58,21 +58,21 @@ func allChains(e *Entry, r system.Reader) chains {
 	return all
 }
 
-// settled tells whether the change at pos stays, since a kept stage changed
+// isKept tells whether the change at pos stays, since a kept stage changed
 // the path again, or is that stage's own.
-func (c *chain) settled(pos int) bool { return pos < c.base }
+func (c *pathHistory) isKept(pos int) bool { return pos < c.base }
 
-// find tells which state stands at the path. Owner and mode decide only between
+// current tells which state stands at the path. Owner and mode decide only between
 // equal contents: nothing of value is lost when they are put back. Of states
 // that are all alike it is the latest, so that an undo takes every step between
 // them: a guard that came and went has to stand again before what it covers.
-func (c *chain) find(cur state.Object) (int, error) {
+func (c *pathHistory) current(cur state.Object) (int, error) {
 	found := -1
 	for i := len(c.states) - 1; i >= c.base; i-- {
 		if !c.matches(i, cur) {
 			continue
 		}
-		if c.states[i].metaOf(cur) {
+		if c.states[i].sameMeta(cur) {
 			return i, nil
 		}
 		found = max(found, i)
@@ -83,9 +83,9 @@ func (c *chain) find(cur state.Object) (int, error) {
 	return found, nil
 }
 
-func (c *chain) matches(i int, cur state.Object) bool {
+func (c *pathHistory) matches(i int, cur state.Object) bool {
 	st := c.states[i]
-	if st.holds(cur) {
+	if st.sameContent(cur) {
 		return true
 	}
 	if !c.serial || st.Kind != state.Regular || cur.Kind != state.Regular {
@@ -95,10 +95,10 @@ func (c *chain) matches(i int, cur state.Object) bool {
 	return err == nil && sameZone(b, cur.Content)
 }
 
-// content returns the state at pos as it is to be put back over cur.
-func (c *chain) content(pos int, cur state.Object) (state.Object, error) {
+// contentAt returns the state at pos as it is to be put back over cur.
+func (c *pathHistory) contentAt(pos int, cur state.Object) (state.Object, error) {
 	saved := c.states[pos]
-	to := saved.meta()
+	to := saved.withoutContent()
 	b, err := readBlob(c.r, c.dir, saved)
 	if err != nil {
 		return to, err
@@ -110,11 +110,11 @@ func (c *chain) content(pos int, cur state.Object) (state.Object, error) {
 	return to, err
 }
 
-// reverted is a zone without what the change at pos did to it, and with what
+// zoneWithout is a zone without what the change at pos did to it, and with what
 // others changed since.
-func (c *chain) reverted(pos int, cur state.Object) ([]byte, error) {
+func (c *pathHistory) zoneWithout(pos int, cur state.Object) ([]byte, error) {
 	before, after := c.states[pos], c.states[pos+1]
-	if !c.serial || before.Kind != state.Regular || cur.Kind != state.Regular || !after.metaOf(cur) {
+	if !c.serial || before.Kind != state.Regular || cur.Kind != state.Regular || !after.sameMeta(cur) {
 		return nil, errors.New("it was changed since")
 	}
 	was, err := readBlob(c.r, c.dir, before)
@@ -128,16 +128,16 @@ func (c *chain) reverted(pos int, cur state.Object) ([]byte, error) {
 	return zonefile.Revert(was, is, cur.Content)
 }
 
-// holds tells whether the content is that of cur.
-func (o object) holds(cur state.Object) bool {
+// sameContent tells whether the content is that of cur.
+func (o object) sameContent(cur state.Object) bool {
 	return o.Kind == cur.Kind && (o.Kind != state.Regular || o.Hash == plan.Hash(cur.Content))
 }
 
-// metaOf tells whether owner and mode are those of cur.
-func (o object) metaOf(cur state.Object) bool { return o.Mode == cur.Mode && o.Owner == cur.Owner }
+// sameMeta tells whether owner and mode are those of cur.
+func (o object) sameMeta(cur state.Object) bool { return o.Mode == cur.Mode && o.Owner == cur.Owner }
 
-// meta returns the object without its content.
-func (o object) meta() state.Object {
+// withoutContent returns the object without its content.
+func (o object) withoutContent() state.Object {
 	return state.Object{Kind: o.Kind, Mode: o.Mode, Owner: o.Owner, Secret: o.Secret}
 }
 
@@ -151,7 +151,7 @@ func readBlob(r system.Reader, dir state.Path, o object) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !o.holds(saved) {
+	if !o.sameContent(saved) {
 		return nil, fmt.Errorf("the copy in %s is damaged", p)
 	}
 	return saved.Content, nil
@@ -160,17 +160,17 @@ func readBlob(r system.Reader, dir state.Path, o object) ([]byte, error) {
 // verify re-reads everything that the run may have touched.
 func (u *undo) verify() {
 	for _, p := range u.entry.paths() {
-		ch := u.past[p]
-		if ch == nil || u.j.holds(p) || slices.Contains(u.left, p) {
+		ch := u.history[p]
+		if ch == nil || u.j.liesBelow(p) || slices.Contains(u.leftAlone, p) {
 			continue
 		}
 		cur, err := u.s.Read(p)
 		if err != nil {
-			u.note(err)
+			u.addError(err)
 			continue
 		}
-		if want := ch.states[ch.base]; !ch.matches(ch.base, cur) || !want.metaOf(cur) {
-			u.note(fmt.Errorf("%s is not as it was", p), u.command(p, want, ch.serial)...)
+		if want := ch.states[ch.base]; !ch.matches(ch.base, cur) || !want.sameMeta(cur) {
+			u.addError(fmt.Errorf("%s is not as it was", p), u.restoreCommand(p, want, ch.serial)...)
 		}
 	}
 	u.verifyDerived()
@@ -180,37 +180,37 @@ func (u *undo) verifyDerived() {
 	seen := map[state.Path]bool{}
 	for _, st := range u.entry.stages {
 		for _, d := range st.Derived {
-			if st.kept() || seen[d.Path] {
+			if st.isKept() || seen[d.Path] {
 				continue
 			}
 			seen[d.Path] = true
 			cur, err := u.s.Read(d.Path)
-			if err == nil && !(d.Before.holds(cur) && d.Before.metaOf(cur)) {
+			if err == nil && !(d.Before.sameContent(cur) && d.Before.sameMeta(cur)) {
 				err = fmt.Errorf("%s is not as it was", d.Path)
 			}
-			u.note(err, u.command(d.Path, d.Before, false)...)
+			u.addError(err, u.restoreCommand(d.Path, d.Before, false)...)
 		}
 	}
 }
 
-// command is what puts a path back by hand. A zone file has none: its old text
+// restoreCommand is what puts a path back by hand. A zone file has none: its old text
 // needs a new serial, which recover gives it.
-func (u *undo) command(p state.Path, o object, zone bool) []string {
+func (u *undo) restoreCommand(p state.Path, o object, zone bool) []string {
 	mode := fmt.Sprintf("%04o", octal(o.Mode))
 	switch {
 	case o.Kind == state.Absent:
-		return []string{"rm " + quote(p)}
+		return []string{"rm " + shellQuote(p)}
 	case o.Kind == state.Directory:
-		return []string{"chown " + o.Owner.String() + " " + quote(p), "chmod " + mode + " " + quote(p)}
+		return []string{"chown " + o.Owner.String() + " " + shellQuote(p), "chmod " + mode + " " + shellQuote(p)}
 	case zone || o.Blob == "":
 		return nil
 	}
 	return []string{fmt.Sprintf("install -o %s -g %s -m %s %s %s",
-		o.Owner.User, o.Owner.Group, mode, quote(u.entry.dir.Join(o.Blob)), quote(p))}
+		o.Owner.User, o.Owner.Group, mode, shellQuote(u.entry.dir.Join(o.Blob)), shellQuote(p))}
 }
 
-// quote makes a path safe for a shell.
-func quote(p state.Path) string {
+// shellQuote makes a path safe for a shell.
+func shellQuote(p state.Path) string {
 	if strings.IndexFunc(string(p), func(r rune) bool {
 		return !strings.ContainsRune("/._-+@~:", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 	}) < 0 {

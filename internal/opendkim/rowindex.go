@@ -2,38 +2,38 @@ package opendkim
 
 import "slices"
 
-// counting are the rows that count, in order. Tables of thousands of domains
+// rowIndex are the rows that count, in order. Tables of thousands of domains
 // have rows that meet few others, so they are found by host.
-type counting struct {
+type rowIndex struct {
 	rows []Row
 	// at has the rows of a host, below those of all hosts within it: indexes.
 	at, below map[string][]int
 }
 
-func (c *counting) add(r Row) {
+func (c *rowIndex) add(r Row) {
 	if c.at == nil {
 		c.at, c.below = map[string][]int{}, map[string][]int{}
 	}
 	i := len(c.rows)
 	c.rows = append(c.rows, r)
 	c.at[r.match.host] = append(c.at[r.match.host], i)
-	for _, h := range above(r.match.host) {
+	for _, h := range enclosingHosts(r.match.host) {
 		c.below[h] = append(c.below[h], i)
 	}
 }
 
-// near are the indexes of the rows whose hosts have to do with one, in order.
-func (c *counting) near(host string) []int {
+// related are the indexes of the rows whose hosts have to do with one, in order.
+func (c *rowIndex) related(host string) []int {
 	found := slices.Concat(c.at[host], c.below[host])
-	for _, h := range above(host) {
+	for _, h := range enclosingHosts(host) {
 		found = append(found, c.at[h]...)
 	}
 	slices.Sort(found)
 	return found
 }
 
-// above are the hosts of a match that another one is within, itself apart.
-func above(host string) []string {
+// enclosingHosts are the hosts of a match that another one is within, itself apart.
+func enclosingHosts(host string) []string {
 	if host == "*" {
 		return nil
 	}

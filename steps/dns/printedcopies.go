@@ -26,9 +26,9 @@ func WildcardQueries(in step.Input) [][]state.Record {
 	return all
 }
 
-// lossesOf returns what names of a domain lose of wildcards by the records that are
+// domainLosses returns what names of a domain lose of wildcards by the records that are
 // printed for it, or that a zone which we publish in has of it, by zone.
-func lossesOf(in step.Input, d spec.Domain, list []state.Record) []wildcardLoss {
+func domainLosses(in step.Input, d spec.Domain, list []state.Record) []wildcardLoss {
 	zones := in.Facts.Covered
 	if in.Spec.DNSOf(d) != spec.DNSManual {
 		zones = append(append([]state.Zone{}, in.Facts.Updated...), in.Facts.Zones...)
@@ -47,7 +47,7 @@ func lossesOf(in step.Input, d spec.Domain, list []state.Record) []wildcardLoss 
 			continue
 		}
 		done[z.Origin] = true
-		for _, l := range wildcardLosses(in, z, ours, subjects(in, z, ours)) {
+		for _, l := range wildcardLosses(in, z, ours, domainsByName(in, z, ours)) {
 			if l.domain.Name == d.Name {
 				all = append(all, l)
 			}
@@ -59,7 +59,7 @@ func lossesOf(in step.Input, d spec.Domain, list []state.Record) []wildcardLoss 
 // printedCopies returns the copies that are printed with the records of a domain, and
 // what is to be known where nobody has decided about them.
 func printedCopies(in step.Input, d spec.Domain, list []state.Record) ([]state.Record, []state.Note) {
-	losses := lossesOf(in, d, list)
+	losses := domainLosses(in, d, list)
 	if len(losses) == 0 || d.WildcardRecords == spec.Drop {
 		return nil, nil
 	}
@@ -67,7 +67,7 @@ func printedCopies(in step.Input, d spec.Domain, list []state.Record) ([]state.R
 	if d.WildcardRecords == "" && in.Spec.DNSOf(d) != spec.DNSManual {
 		return nil, nil // the plan asks
 	}
-	note := state.Note{Topic: "dns", Text: lossText(losses)}
+	note := state.Note{Topic: "dns", Text: describeLosses(losses)}
 	if d.WildcardRecords == spec.Copy {
 		if note.Text = aliasTexts(losses); note.Text == "" {
 			return copies, nil
@@ -116,12 +116,12 @@ func copiesOf(losses []wildcardLoss) []state.Record {
 // wildcard, the value, no longer answers for them, but where the administrator
 // goes on without.
 func Copies(in step.Input, d spec.Domain) map[state.Record]string {
-	list, _ := merged(in, d)
+	list, _ := mergedRecords(in, d)
 	all := map[state.Record]string{}
 	if d.WildcardRecords == spec.Drop {
 		return all
 	}
-	for _, l := range lossesOf(in, d, recordsOf(list)) {
+	for _, l := range domainLosses(in, d, recordsOf(list)) {
 		for _, r := range l.Records {
 			all[r] = l.Owner
 		}

@@ -61,7 +61,7 @@ func TestJudge(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := Delivery{Signer: want}
-			d.judge(message{text: []byte(testMessage)}, []byte(tt.arrived))
+			d.inspect(message{text: []byte(testMessage)}, []byte(tt.arrived))
 			if d.Signatures != tt.signatures || !strings.Contains(d.Broken, tt.broken) || (d.Broken == "") != (tt.broken == "") {
 				t.Errorf("%d signatures, broken: %q", d.Signatures, d.Broken)
 			}

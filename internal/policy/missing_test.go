@@ -14,7 +14,7 @@ func TestSPFLacks(t *testing.T) {
 		{"v=spf1 redirect=a.example.", "v=spf1 redirect=A.example", ""},
 		{"v=spf1 mx -all", "v=spf1 redirect=a.example", "redirect=a.example"},
 	} {
-		if got := strings.Join(parse(t, c.has).Lacks(parse(t, c.wants)), " "); got != c.want {
+		if got := strings.Join(parse(t, c.has).Missing(parse(t, c.wants)), " "); got != c.want {
 			t.Errorf("%s beside %s: lacks %q, want %q", c.has, c.wants, got, c.want)
 		}
 	}
@@ -34,7 +34,7 @@ func TestDMARCLacks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Join(has.Lacks(wants), " "); got != c.want {
+		if got := strings.Join(has.Missing(wants), " "); got != c.want {
 			t.Errorf("%s beside %s: lacks %q, want %q", c.has, c.wants, got, c.want)
 		}
 	}

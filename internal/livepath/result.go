@@ -14,8 +14,8 @@ import (
 	"mailsetup/internal/state"
 )
 
-// judge looks at a message as it arrived.
-func (d *Delivery) judge(m message, data []byte) {
+// inspect looks at a message as it arrived.
+func (d *Delivery) inspect(m message, data []byte) {
 	d.Signatures, d.Broken = verify(data, d.Signer)
 	if d.Broken != "" {
 		d.Changed = changed(m.text, data)

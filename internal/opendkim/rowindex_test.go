@@ -6,7 +6,7 @@ import (
 )
 
 func TestRowsNearAHost(t *testing.T) {
-	var c counting
+	var c rowIndex
 	for _, host := range []string{"a.example", "*", ".example", "b.a.example", ".a.example", "ba.example", "a.example", ".b.a.example"} {
 		c.add(Row{match: match{host: host}})
 	}
@@ -19,17 +19,17 @@ func TestRowsNearAHost(t *testing.T) {
 		"a.test":      {1},
 		"example":     {1},
 	} {
-		equal(t, host, c.near(host), want)
+		equal(t, host, c.related(host), want)
 	}
 }
 
 // TestManyRows: each of thousands of domains is compared with its own rows, and
 // not with those of all others.
 func TestManyRows(t *testing.T) {
-	var c counting
+	var c rowIndex
 	for i := range 8000 {
 		host := fmt.Sprintf("customer%d.example", i)
-		if n := len(c.near(host)); n > 0 {
+		if n := len(c.related(host)); n > 0 {
 			t.Fatalf("%s is near %d rows", host, n)
 		}
 		c.add(Row{match: match{host: host}})

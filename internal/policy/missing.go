@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Lacks are the terms of another record that this one does not have and whose
+// Missing are the terms of another record that this one does not have and whose
 // senders it does not let pass otherwise: nothing if it says as much or more.
 // A different verdict on everybody else (all, redirect=) counts.
-func (s SPF) Lacks(other SPF) []string {
+func (s SPF) Missing(other SPF) []string {
 	var list []string
 	for _, t := range other.Terms() {
 		switch {
@@ -21,16 +21,16 @@ func (s SPF) Lacks(other SPF) []string {
 			if domain(s.Redirect()) != domain(t.Value) {
 				list = append(list, t.String())
 			}
-		case t.Qualifier == '+' && !s.grants(t):
+		case t.Qualifier == '+' && !s.passes(t):
 			list = append(list, t.String())
 		}
 	}
 	return list
 }
 
-// grants reports whether the record lets the senders of a term pass, as far as
+// passes reports whether the record lets the senders of a term pass, as far as
 // that can be told without DNS.
-func (s SPF) grants(t Term) bool {
+func (s SPF) passes(t Term) bool {
 	if slices.ContainsFunc(s.Terms(), func(o Term) bool { return strings.EqualFold(o.String(), t.String()) }) {
 		return true
 	}
@@ -42,9 +42,9 @@ func (s SPF) grants(t Term) bool {
 	return pass
 }
 
-// Lacks are the tags of another record that this one does not have, or has
+// Missing are the tags of another record that this one does not have, or has
 // with another value. Addresses beside those of the other do no harm.
-func (d DMARC) Lacks(other DMARC) []string {
+func (d DMARC) Missing(other DMARC) []string {
 	var list []string
 	for _, t := range other.tags {
 		has, ok := d.Get(t.name)
