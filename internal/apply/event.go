@@ -83,14 +83,14 @@ type derived struct {
 type unit struct {
 	Name       string           `json:"name"`
 	Action     state.UnitAction `json:"action"`
-	WakeSocket state.Path       `json:"wake,omitempty"`
+	WakeSocket state.Path       `json:"wake_socket,omitempty"`
 	Running    bool             `json:"running"`
 	// TookMail: it took mail before the stage, so it has to after an undo.
-	TookMail bool          `json:"answered,omitempty"`
-	Probes   []state.Probe `json:"settled,omitempty"`
+	TookMail bool          `json:"took_mail,omitempty"`
+	Probes   []state.Probe `json:"probes,omitempty"`
 	// UndoProbes are the probes of the way back that the unit can pass.
-	UndoProbes        []state.Probe `json:"back,omitempty"`
-	NeedsDaemonReload bool          `json:"redefined,omitempty"`
+	UndoProbes        []state.Probe `json:"undo_probes,omitempty"`
+	NeedsDaemonReload bool          `json:"daemon_reload,omitempty"`
 	Why               string        `json:"why,omitempty"`
 }
 

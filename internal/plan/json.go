@@ -66,9 +66,9 @@ type jsonUnit struct {
 	Name   string           `json:"name"`
 	Action state.UnitAction `json:"action"`
 	Why    string           `json:"why,omitempty"`
-	Probes []state.Probe    `json:"settled,omitempty"`
+	Probes []state.Probe    `json:"probes,omitempty"`
 	// NeedsDaemonReload: systemd reads the unit's files again before.
-	NeedsDaemonReload bool `json:"redefined,omitempty"`
+	NeedsDaemonReload bool `json:"daemon_reload,omitempty"`
 }
 
 type jsonDrift struct {

@@ -179,9 +179,9 @@ const (
 type Note struct {
 	Topic  string `json:"topic"` // a word or two: "dns", "ptr", "myhostname"
 	Text   string `json:"text"`
-	Action string `json:"do,omitempty"` // the command to type or the record to paste
+	Action string `json:"action,omitempty"` // the command to type or the record to paste
 	// Informational: the note explains the plan and asks for nothing to be done.
-	Informational bool `json:"passing,omitempty"`
+	Informational bool `json:"informational,omitempty"`
 }
 
 // Derived is a file that a program makes from another one (aliases.db from
