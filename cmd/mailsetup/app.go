@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"mailsetup/internal/text"
 )
 
 func app(c console) *cli.App {
@@ -54,7 +56,7 @@ func usageError(ctx *cli.Context, err error, _ bool) error {
 	}
 	hint := where + " --help lists the flags"
 	if typed, ok := strings.CutPrefix(err.Error(), undefinedFlag); ok {
-		if name := nearest(strings.TrimLeft(typed, "-"), flagNames(ctx)); name != "" {
+		if name := text.Nearest(strings.TrimLeft(typed, "-"), flagNames(ctx)); name != "" {
 			hint = "did you mean: --" + name + "\n" + hint
 		}
 	}
@@ -66,14 +68,14 @@ const undefinedFlag = "flag provided but not defined: -"
 
 // flagError returns in our words what Go's flag package found.
 func flagError(err error) string {
-	text := fmt.Sprintf("%.200s", fmt.Sprint(err))
-	if name, ok := strings.CutPrefix(text, undefinedFlag); ok {
+	said := fmt.Sprintf("%.200s", fmt.Sprint(err))
+	if name, ok := strings.CutPrefix(said, undefinedFlag); ok {
 		return "no flag " + dashed(name)
 	}
-	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
+	if name, ok := strings.CutPrefix(said, "flag needs an argument: -"); ok {
 		return dashed(name) + " needs a value"
 	}
-	return text
+	return said
 }
 
 func dashed(name string) string {

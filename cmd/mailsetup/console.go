@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/term"
 
+	"mailsetup/internal/hint"
 	"mailsetup/internal/signals"
 	"mailsetup/internal/stdio"
 )
@@ -22,6 +23,7 @@ type console struct {
 	live        bool // err is a terminal on which a line can be written again
 	width       int
 	watch       *signals.Watch // nil in tests
+	args        []string       // the command line
 }
 
 func terminal() console {
@@ -38,6 +40,9 @@ func terminal() console {
 	}
 	return c
 }
+
+// typed is the command line, for hints.
+func (c console) typed() hint.Typed { return hint.TypedAs(c.args, os.Geteuid() == 0) }
 
 func (c console) say(format string, a ...any) { fmt.Fprintf(c.err, format+"\n", a...) }
 

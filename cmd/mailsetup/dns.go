@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/facts"
+	"mailsetup/internal/hint"
 	"mailsetup/internal/inventory"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -100,7 +101,7 @@ func runDNS(ctx context.Context, c console, o dnsRun) error {
 		return err
 	}
 	if sp == nil {
-		return usage("sudo mailsetup init", "no domain is set up on this %s", s.Kind())
+		return usage("mailsetup init", "no domain is set up on this %s", s.Kind())
 	}
 	domains, err := inventory.Choose(*sp, o.domains)
 	if err != nil {
@@ -123,9 +124,11 @@ func (s *session) keysUnknown(domains []spec.Domain) {
 	switch {
 	case len(without) == 0:
 	case s.Image == nil && os.Geteuid() != 0:
-		s.c.say("the keys are known to root only: DKIM records are left out\nhint: sudo mailsetup dns")
+		s.c.say("the keys are known to root only: DKIM records are left out")
+		s.c.hints([]string{hint.AsRoot})
 	default:
-		s.c.say("no key yet, so no DKIM record: %s\nhint: sudo mailsetup init makes it", text.List(without, domainsShown))
+		s.c.say("no key yet, so no DKIM record: %s", text.List(without, domainsShown))
+		s.c.hints([]string{"mailsetup init makes it; in a directory, with --root-keys"})
 	}
 }
 

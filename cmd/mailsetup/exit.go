@@ -63,7 +63,7 @@ func message(err error) string {
 }
 
 func (c console) hints(hints []string) {
-	for _, line := range hint.Print(hints) {
+	for _, line := range hint.Print(c.typed().Lines(hints)) {
 		c.say("%s", line)
 	}
 }
@@ -79,7 +79,7 @@ func exitCode(err error) (code int, hints []string) {
 	case hint.IsUsage(err):
 		return exitUsage, hints
 	case len(hints) == 0 && errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
-		return exitFailed, []string{"run it as root (sudo)"}
+		return exitFailed, []string{hint.AsRoot}
 	default:
 		return exitFailed, hints
 	}

@@ -59,7 +59,7 @@ func wishFlags() []cli.Flag {
 func howFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "install", Usage: "install missing packages (the default)", Value: true},
-		&cli.BoolFlag{Name: "no-install", Usage: "a missing package is an error"},
+		&cli.BoolFlag{Name: "no-install", Usage: "a missing package is an error", Action: notBoth},
 		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
 		&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "show the plan and stop"},
 		&cli.BoolFlag{Name: "exit-code", Usage: "with --dry-run: exit 3 if there is something to do"},
@@ -69,6 +69,14 @@ func howFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "accessible", Usage: "plain questions, one a line, for screen readers"},
 		&cli.BoolFlag{Name: "overwrite-drift", Usage: "overwrite files that were edited by hand"},
 	}
+}
+
+// notBoth refuses --no-install beside --install.
+func notBoth(ctx *cli.Context, forbidden bool) error {
+	if forbidden && ctx.IsSet("install") && ctx.Bool("install") {
+		return usage("leave one of them out", "--install and --no-install do not go together")
+	}
+	return nil
 }
 
 func answers(ctx *cli.Context) spec.Answers {

@@ -143,7 +143,10 @@ func recoverCommand(c console) *cli.Command {
 			defer s.close()
 			return s.recover(ctx.Context)
 		},
-	}, flagGroup{"Flags", []cli.Flag{belowRoot()}})
+	}, flagGroup{"Flags", []cli.Flag{
+		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "taken, for scripts: nothing is asked"},
+		belowRoot(),
+	}})
 }
 
 func (s *session) recover(ctx context.Context) error {

@@ -35,6 +35,7 @@ func run(ctx context.Context, args []string, c console) (code int) {
 			code = c.crashed(fault)
 		}
 	}()
+	c.args = args
 	a := app(c)
 	return c.finish(a.RunContext(ctx, flagsFirst(a, args)))
 }

@@ -22,7 +22,7 @@ import (
 // human comes at the end of the run, and here as well if it may help to decide.
 func (s *session) showPlan(p plan.Plan) {
 	decides := s.o.dryRun || s.asks() && s.o.root == ""
-	p.Notes = plan.LimitPerTopic(slices.DeleteFunc(oneLiners(p.Notes), func(n state.Note) bool { return !n.Informational && !decides }), mostNotes)
+	p.Notes = plan.Typed(plan.LimitPerTopic(slices.DeleteFunc(oneLiners(p.Notes), func(n state.Note) bool { return !n.Informational && !decides }), mostNotes), s.c.typed())
 	_ = p.Text(s.c.out, plan.TextOptions{Color: s.c.color, Diff: true})
 }
 
@@ -134,7 +134,7 @@ func (s *session) notes(notes []state.Note) {
 		return
 	}
 	fmt.Fprintln(s.c.out, "\nLeft for you:")
-	plan.WriteNotes(s.c.out, notes)
+	plan.WriteNotes(s.c.out, plan.Typed(notes, s.c.typed()))
 }
 
 // oneLiners are the notes that a plan on the screen can hold; records to paste

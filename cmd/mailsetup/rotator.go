@@ -28,9 +28,6 @@ import (
 // openRotator opens the machine for a run about keys. The caller closes the
 // session.
 func openRotator(ctx context.Context, c console, o options) (*session, *rotation.Rotator, error) {
-	if err := asRoot(o); err != nil {
-		return nil, nil, err
-	}
 	s, err := openSession(ctx, c, o)
 	if err != nil {
 		return nil, nil, err

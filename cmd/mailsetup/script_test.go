@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 // TestScript runs the program, one behaviour a script. Most scripts work below
 // a root of their own, so that they need neither root nor systemd.
 func TestScript(t *testing.T) {
+	program := forEverybody(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -38,6 +39,7 @@ func TestScript(t *testing.T) {
 		Condition: condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":    exits,
+			"nobody":   nobody(program),
 			"labinit":  labInit,
 			"snapshot": snapshot,
 			"columns":  columns,
@@ -67,6 +69,42 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	wantCode(ts, ts.Exec("mailsetup", args[1:]...), want)
+}
+
+// forEverybody returns the path of the program where every user can run it.
+func forEverybody(t *testing.T) string {
+	dir := t.TempDir()
+	self, err := os.Executable()
+	if err == nil {
+		err = errors.Join(os.Chmod(dir, 0o755), os.Chmod(filepath.Dir(dir), 0o755))
+	}
+	program := filepath.Join(dir, "mailsetup")
+	if err == nil && os.Link(self, program) != nil { // on another file system
+		var text []byte
+		if text, err = os.ReadFile(self); err == nil {
+			err = os.WriteFile(program, text, 0o755)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+// nobody is exits for somebody who is not root: nobody CODE ARGUMENT...
+func nobody(program string) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) < 1 {
+			ts.Fatalf("usage: nobody CODE [ARGUMENT...]")
+		}
+		want, err := strconv.Atoi(args[0])
+		ts.Check(err)
+		argv := append([]string{program}, args[1:]...)
+		if os.Geteuid() == 0 {
+			argv = append([]string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"}, argv...)
+		}
+		wantCode(ts, ts.Exec(argv[0], argv[1:]...), want)
+	}
 }
 
 func wantCode(ts *testscript.TestScript, err error, want int) {

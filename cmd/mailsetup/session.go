@@ -52,9 +52,15 @@ func openSession(ctx context.Context, c console, o options) (*session, error) {
 	return s, nil
 }
 
+// rootOnly is what commands tell that only root may see.
+var rootOnly = map[string]string{
+	"history": "what was changed", "rollback": "what was changed",
+	"rotate-dkim": "which keys there are", "status": "which keys there are",
+}
+
 func (s *session) machineOptions() machine.Options {
 	return machine.Options{
-		Root: s.o.root, DryRun: s.o.dryRun, Command: s.o.command, Clock: time.Now,
+		Root: s.o.root, Private: rootOnly[s.o.command], DryRun: s.o.dryRun, Previews: s.o.command == "init" || s.o.command == "add-domain", Command: s.o.command, Clock: time.Now,
 		Unattended: s.o.command == "rotate-dkim", Interactive: s.c.interactive, KeepInterrupted: s.o.command == "recover",
 		Logf: s.c.say, Hold: s.c.hold, Progress: (&apply.ProgressPrinter{Logf: s.c.say}).Print,
 	}

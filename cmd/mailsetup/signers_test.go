@@ -18,7 +18,7 @@ func TestNoKeyIsMissedWhereAnotherSigns(t *testing.T) {
 		t.Errorf("said %q", said)
 	}
 	s.keysUnknown([]spec.Domain{{Name: "a.example", SignedBy: spec.ByOther}, {Name: "b.example"}})
-	if want := "no key yet, so no DKIM record: b.example\nhint: sudo mailsetup init makes it\n"; said.String() != want {
+	if want := "no key yet, so no DKIM record: b.example\nhint: mailsetup init makes it; in a directory, with --root-keys\n"; said.String() != want {
 		t.Errorf("said %q, want %q", said, want)
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -71,15 +70,6 @@ func runStatus(ctx context.Context, c console, o options, domains []string) erro
 	for _, n := range st.Notes {
 		c.say("%s", text.Wrap(n.Text, 78))
 		c.hints([]string{n.Action})
-	}
-	return nil
-}
-
-// asRoot refuses to tell of keys to those who may not see them: there would seem
-// to be none.
-func asRoot(o options) error {
-	if os.Geteuid() != 0 && o.root == "" {
-		return fail("sudo mailsetup "+o.command, "only root may see which keys there are")
 	}
 	return nil
 }

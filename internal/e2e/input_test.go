@@ -85,7 +85,7 @@ func nobody(t *testing.T, b *lab.Box) {
 	if code != 1 {
 		t.Errorf("as nobody: exit %d", code)
 	}
-	says(t, said, "needs root", "hint: sudo mailsetup init")
+	says(t, said, "needs root", "hint: sudo mailsetup init --yes")
 	out, said, code := b.Exec(t.Context(), nil, append(as, initArgs("--dry-run", "--exit-code")...)...)
 	if code != 3 {
 		t.Errorf("a look as nobody: exit %d\n%s", code, said)

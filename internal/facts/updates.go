@@ -41,7 +41,7 @@ func (c *Collector) GatherUpdates(ctx context.Context, in *step.Input, list []st
 	case len(requests)+len(leaving) == 0:
 		return nil
 	case unprivileged && len(requests) > 0:
-		return hint.New("sudo mailsetup "+c.m.Command()+" --dry-run", "only root may read the keys that zones are asked with (dns rfc2136)")
+		return hint.New(hint.AsRoot, "only root may read the keys that zones are asked with (dns rfc2136)")
 	case unprivileged:
 		return nil
 	case c.m.Image != nil && len(requests) > 0:

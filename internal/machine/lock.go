@@ -47,10 +47,18 @@ func (m *Machine) lockAndRecover(ctx context.Context) error {
 // lock makes this the only run that changes the running system.
 func (m *Machine) lock(ctx context.Context) error {
 	if os.Geteuid() != 0 {
-		return hint.New("sudo mailsetup "+m.options.Command+", or --dry-run to see the plan", "changing this machine needs root")
+		lines := hint.AsRoot
+		if m.options.Previews {
+			lines += "\n--dry-run shows the plan without root"
+		}
+		return hint.New(lines, "changing this machine needs root")
 	}
 	if _, err := os.Stat("/run/systemd/system"); err != nil {
-		return hint.New("--dry-run and --root DIR work without it", "systemd is not running here")
+		line := "run it on a system that systemd has booted"
+		if m.options.Previews {
+			line = "--dry-run and --root DIR work without it"
+		}
+		return hint.New(line, "systemd is not running here")
 	}
 	release, err := system.Lock(ctx, lockFile, lockWait)
 	if busy := (*system.LockedError)(nil); errors.As(err, &busy) && m.options.Unattended {
@@ -59,8 +67,11 @@ func (m *Machine) lock(ctx context.Context) error {
 		}
 		release, err = system.Lock(ctx, lockFile, unattendedLockWait)
 	}
-	if err != nil {
+	switch busy := (*system.LockedError)(nil); {
+	case errors.As(err, &busy):
 		return hint.New("wait for it to end", "%w", err)
+	case err != nil:
+		return err
 	}
 	m.release = release
 	return nil

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"io/fs"
 	"os"
 	"time"
 
@@ -22,6 +23,11 @@ import (
 type Options struct {
 	Root   string // a directory; "" for the running system
 	DryRun bool   // nothing is changed: no lock, no recovery, and root is not needed
+	// Private is what only root may see, and the command tells: to others there would
+	// seem to be none. "" for nothing.
+	Private string
+	// Previews: root is not needed to see what the command would do.
+	Previews bool
 	// Command is the name of the command, for the journal and for hints.
 	Command string
 	// Unattended waits long for another run to end. Interactive says so.
@@ -54,10 +60,13 @@ type Machine struct {
 // interrupted run has been undone. The caller closes it.
 func Open(ctx context.Context, o Options) (*Machine, error) {
 	var m *Machine
+	if o.Private != "" && o.Root == "" && os.Geteuid() != 0 {
+		return nil, hint.New(hint.AsRoot, "only root may see %s", o.Private)
+	}
 	if o.Root != "" {
 		image, err := system.NewRoot(o.Root)
 		if err != nil {
-			return nil, hint.New("make the directory first", "--root: %w", err)
+			return nil, hint.New(rootHint(o.Root, err), "--root: %w", err)
 		}
 		m = New(image, dnsclient.New(nameServers(image)...), o)
 		m.Image = image
@@ -75,6 +84,17 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// rootHint returns what to do about a directory that cannot be opened.
+func rootHint(dir string, err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "mkdir -p " + hint.Quote(dir)
+	case errors.Is(err, fs.ErrPermission):
+		return hint.AsRoot
+	}
+	return "name a directory"
 }
 
 // New returns a machine on a system that is open, without lock and recovery.
@@ -95,9 +115,6 @@ func (m *Machine) Close() error {
 	}
 	return err
 }
-
-// Command is the name of the command that opened the machine.
-func (m *Machine) Command() string { return m.options.Command }
 
 // SetNow sets Now to the present: UTC and whole seconds, as times are written down.
 func (m *Machine) SetNow() { m.Now = m.options.Clock().UTC().Truncate(time.Second) }

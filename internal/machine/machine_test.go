@@ -145,7 +145,7 @@ func TestADirectoryThatIsMissingHasAHint(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "--root: ") {
 		t.Fatalf("error %v", err)
 	}
-	if hints := hint.Of(err); len(hints) != 1 || hints[0] != "make the directory first" {
+	if hints := hint.Of(err); len(hints) != 1 || hints[0] != "mkdir -p "+o.Root {
 		t.Errorf("hints %q", hints)
 	}
 }

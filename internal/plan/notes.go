@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/hint"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
 )
@@ -49,6 +50,17 @@ func LimitPerTopic(notes []state.Note, most int) []state.Note {
 		}
 	}
 	return out
+}
+
+// Typed returns notes whose commands are as they have to be typed.
+func Typed(notes []state.Note, t hint.Typed) []state.Note {
+	notes = slices.Clone(notes)
+	for i, n := range notes {
+		if n.Action != "" && !strings.Contains(n.Action, "\n") { // no records to paste
+			notes[i].Action = t.Lines([]string{n.Action})[0]
+		}
+	}
+	return notes
 }
 
 // WriteNotes prints notes for whoever has to see to them. Text to paste stands at the

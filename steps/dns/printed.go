@@ -45,7 +45,7 @@ func printedRecords(in step.Input) []state.Note {
 	if printed {
 		notes = append(notes, state.Note{
 			Topic: "dns", Text: "once the records are in DNS, see whether every name server has them, and what is wrong where one does not",
-			Action: "sudo mailsetup dns --wait",
+			Action: "mailsetup dns --wait",
 		})
 	}
 	return notes

@@ -38,7 +38,7 @@ func TestRecordsInTheFormOfTheNameServer(t *testing.T) {
 		in := steptest.Manual()
 		in.Facts.DNS, in.Facts.Zones = server, nil
 		notes := dnsNotes(t, in)
-		if len(notes) != 2 || notes[1].Action != "sudo mailsetup dns --wait" {
+		if len(notes) != 2 || notes[1].Action != "mailsetup dns --wait" {
 			t.Fatalf("%s: notes %+v", server, notes)
 		}
 		if n := notes[0]; !strings.Contains(n.Text, want[0]) || !strings.Contains(n.Action, want[1]) || !strings.Contains(n.Action, "\nname ") {

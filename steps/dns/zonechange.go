@@ -154,7 +154,7 @@ func changeFor(in step.Input, d spec.Domain, r state.Record, parts map[string]*z
 		return nil, unusable(zone)
 	}
 	if zone.NotLoaded { // it only looks empty
-		return nil, step.Refuse("sudo mailsetup init reads every zone that matters here",
+		return nil, step.Refuse("mailsetup init reads every zone that matters here",
 			"zone %s holds %s and was not read: this is a mistake of mailsetup", zone.Origin, dnsname.TrimDot(name))
 	}
 	if p := parts[zone.Origin]; p != nil {

@@ -1,0 +1,104 @@
+package hint
+
+import (
+	"regexp"
+	"strings"
+)
+
+// AsRoot is the hint for what only root may do. Typed.Lines says it with the command
+// line that was typed.
+const AsRoot = "run it as root (sudo)"
+
+// Typed is what somebody typed, and how: hints that name commands of this program
+// have to be typed the same way.
+type Typed struct {
+	Line string   // the command line, quoted for a shell
+	Root bool     // root typed it
+	Tree []string // the flag that names a directory to work on, quoted; nil for none
+}
+
+// TypedAs returns how a command line was typed, whose first word is the program.
+func TypedAs(args []string, root bool) Typed {
+	t := Typed{Root: root}
+	if len(args) > 0 {
+		t.Line = Quote(append([]string{"mailsetup"}, args[1:]...)...)
+	}
+	for i, a := range args {
+		switch {
+		case a == "--root" && i+1 < len(args):
+			t.Tree = []string{a, Quote(args[i+1])}
+		case strings.HasPrefix(a, "--root="):
+			t.Tree = []string{Quote(a)}
+		}
+	}
+	return t
+}
+
+// command is a command of this program in a hint.
+var command = regexp.MustCompile(`\b(?:sudo )?mailsetup (init|add-domain|remove-domain|adopt|list|dns|rotate-dkim|status|history|rollback|recover)\b`)
+
+// Lines returns hints as they have to be typed: by sudo, or with the directory that
+// the command works on. What is asked of the running system alone stays as it is.
+func (t Typed) Lines(lines []string) []string {
+	var out []string
+	for _, l := range lines {
+		switch {
+		case l == AsRoot && t.Line != "":
+			l = "sudo " + t.Line
+		case !strings.HasPrefix(l, "did you mean"):
+			l = t.line(l)
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+func (t Typed) line(l string) string {
+	var b strings.Builder
+	from := 0
+	for _, at := range command.FindAllStringSubmatchIndex(l, -1) {
+		name, rest := l[at[2]:at[3]], l[at[1]:]
+		if i := strings.IndexAny(rest, ";\n"); i >= 0 {
+			rest = rest[:i]
+		}
+		b.WriteString(l[from:at[0]])
+		from = at[1]
+		switch {
+		case strings.Contains(rest, "--help"):
+			b.WriteString("mailsetup " + name)
+		case t.Tree != nil && takesTree(name, rest):
+			b.WriteString("mailsetup " + name + " " + strings.Join(t.Tree, " "))
+		case t.Root || strings.Contains(rest, "--root") || strings.Contains(rest, "--dry-run") && name != "rotate-dkim":
+			b.WriteString("mailsetup " + name)
+		default:
+			b.WriteString("sudo mailsetup " + name)
+		}
+	}
+	return b.String() + l[from:]
+}
+
+// takesTree reports whether a command can be about a directory, and is not yet.
+func takesTree(name, rest string) bool {
+	switch {
+	case strings.Contains(rest, "--root"), name == "adopt", name == "status":
+		return false
+	case name == "dns":
+		return !strings.Contains(rest, "--wait")
+	case name == "rotate-dkim":
+		return !strings.Contains(rest, "--now") && !strings.Contains(rest, "--compromised")
+	}
+	return true
+}
+
+// Quote returns words as a POSIX shell takes them.
+func Quote(words ...string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-"
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = w
+		if w == "" || strings.Trim(w, plain) != "" {
+			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(quoted, " ")
+}
