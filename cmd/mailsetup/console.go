@@ -12,6 +12,7 @@ import (
 	"mailsetup/internal/hint"
 	"mailsetup/internal/signals"
 	"mailsetup/internal/stdio"
+	"mailsetup/internal/text"
 )
 
 // console is where a command talks: results to out, the rest to err.
@@ -43,6 +44,13 @@ func terminal() console {
 
 // typed is the command line, for hints.
 func (c console) typed() hint.Typed { return hint.TypedAs(c.args, os.Geteuid() == 0) }
+
+// rewrite writes a line over the last one, where err is a terminal.
+func (c console) rewrite(line string) {
+	if c.live {
+		fmt.Fprintf(text.Raw(c.err), "\r%s\x1b[K", text.Printable(line))
+	}
+}
 
 func (c console) say(format string, a ...any) { fmt.Fprintf(c.err, format+"\n", a...) }
 

@@ -28,14 +28,9 @@ func (s *session) waitForDNS(ctx context.Context, in step.Input, domains []spec.
 		e.Copies = copies
 		want = append(want, e)
 	}
-	status := func(line string) {
-		if s.c.live {
-			fmt.Fprintf(s.c.err, "\r%s\x1b[K", line)
-		}
-	}
-	p := dnscheck.ProgressPrinter{Print: func(lines string) { s.c.say("%s", lines) }, Status: status}
+	p := dnscheck.ProgressPrinter{Print: func(lines string) { s.c.say("%s", lines) }, Status: s.c.rewrite}
 	results, err := dnscheck.Watch(ctx, s.Resolver, want, timeout, p.Update)
-	status("")
+	s.c.rewrite("")
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func TestFinish(t *testing.T) {
 			"a run that was interrupted", &apply.Failed{Cause: fmt.Errorf("DNS: %w", context.Canceled)}, 130,
 			"mailsetup: DNS: interrupted\neverything was put back as it was\n",
 		},
-		{"lines of others", errors.New("named:\n | \x1b]0;x\x07\u009b"), 1, "mailsetup: named:\n | \\x1b]0;x\\x07\\x9b\n"},
+		{"lines of others", errors.New("named:\n | \x1b]0;x\x07\u009b"), 1, "mailsetup: named:\n | \\x1b]0;x\\x07\\u009b\n"},
 		{
 			"a file that is unfit", errors.Join(&system.UnusableError{Path: "/etc/x", Line: 7, Text: "is odd", Hint: "correct it"}), 2,
 			"mailsetup: /etc/x:7: is odd\nhint: correct it\n",

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 
 	"mailsetup/internal/signals"
+	"mailsetup/internal/text"
 	"mailsetup/internal/wizard/quiet"
 )
 
@@ -36,6 +37,7 @@ func run(ctx context.Context, args []string, c console) (code int) {
 		}
 	}()
 	c.args = args
+	c.out, c.err = text.NewGate(c.out), text.NewGate(c.err)
 	a := app(c)
 	return c.finish(a.RunContext(ctx, flagsFirst(a, args)))
 }

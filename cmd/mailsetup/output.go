@@ -22,8 +22,8 @@ import (
 // human comes at the end of the run, and here as well if it may help to decide.
 func (s *session) showPlan(p plan.Plan) {
 	decides := s.o.dryRun || s.asks() && s.o.root == ""
-	p.Notes = plan.Typed(plan.LimitPerTopic(slices.DeleteFunc(oneLiners(p.Notes), func(n state.Note) bool { return !n.Informational && !decides }), mostNotes), s.c.typed())
-	_ = p.Text(s.c.out, plan.TextOptions{Color: s.c.color, Diff: true})
+	p.Notes = plan.Typed(plan.LimitPerTopic(slices.DeleteFunc(plan.OneLineNotes(p.Notes), func(n state.Note) bool { return !n.Informational && !decides }), mostNotes), s.c.typed())
+	_ = p.Text(text.Raw(s.c.out), plan.TextOptions{Color: s.c.color, Diff: true})
 }
 
 // showDry is the end of --dry-run.
@@ -135,10 +135,4 @@ func (s *session) notes(notes []state.Note) {
 	}
 	fmt.Fprintln(s.c.out, "\nLeft for you:")
 	plan.WriteNotes(s.c.out, plan.Typed(notes, s.c.typed()))
-}
-
-// oneLiners are the notes that a plan on the screen can hold; records to paste
-// come at the end of the run.
-func oneLiners(notes []state.Note) []state.Note {
-	return slices.DeleteFunc(slices.Clone(notes), func(n state.Note) bool { return strings.Contains(n.Action, "\n") })
 }

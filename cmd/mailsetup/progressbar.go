@@ -10,7 +10,6 @@ import (
 // grows, elsewhere in a line every few seconds. Work of a single step needs none.
 type progressBar struct {
 	c            console
-	live         bool
 	what         string
 	total, done  int
 	began, shown time.Time
@@ -24,22 +23,22 @@ const (
 
 func newProgressBar(c console, what string, total int) *progressBar {
 	now := time.Now()
-	return &progressBar{c: c, live: c.live, what: what, total: total, began: now, shown: now}
+	return &progressBar{c: c, what: what, total: total, began: now, shown: now}
 }
 
 // step counts one step, and shows it if it is time to.
 func (b *progressBar) step(now time.Time) {
 	b.done++
 	wait := lineEvery
-	if b.live {
+	if b.c.live {
 		wait = redrawEvery
 	}
 	if b.total < 2 || now.Sub(b.shown) < wait {
 		return
 	}
 	b.shown = now
-	if b.live {
-		fmt.Fprintf(b.c.err, "\r%s\x1b[K", b.text(now))
+	if b.c.live {
+		b.c.rewrite(b.text(now))
 	} else {
 		b.c.say("%s", b.text(now))
 	}
@@ -47,8 +46,8 @@ func (b *progressBar) step(now time.Time) {
 
 // end clears the line for what is written next.
 func (b *progressBar) end() {
-	if b.live && b.shown != b.began {
-		fmt.Fprint(b.c.err, "\r\x1b[K")
+	if b.c.live && b.shown != b.began {
+		b.c.rewrite("")
 	}
 }
 
@@ -58,7 +57,7 @@ func (b *progressBar) text(now time.Time) string {
 	if left := now.Sub(b.began) / time.Duration(b.done) * time.Duration(b.total-b.done); left >= time.Second {
 		text += fmt.Sprintf(", about %v left", left.Round(time.Second))
 	}
-	if !b.live {
+	if !b.c.live {
 		return text
 	}
 	const width = 30

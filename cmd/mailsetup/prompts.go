@@ -35,7 +35,7 @@ func (u ui) ConfirmPlan(ctx context.Context, p plan.Plan, question string) (bool
 	case !u.asks():
 		return false, usage("add --yes", "nobody can be asked here: stdin or stdout is not a terminal")
 	}
-	p.Notes = plan.LimitPerTopic(oneLiners(p.Notes), mostNotes) // those that showPlan prints
+	p.Notes = plan.LimitPerTopic(plan.OneLineNotes(p.Notes), mostNotes) // those that showPlan prints
 	var summary bytes.Buffer
 	_ = p.Summary(&summary)
 	fmt.Fprintf(u.c.out, "\n%s\n", summary.String())
@@ -70,7 +70,7 @@ func (u ui) AskConsents(ctx context.Context, questions []state.Question, introdu
 // words.
 func (u ui) askConsent(ctx context.Context, q state.Question, which, words string) (bool, error) {
 	fmt.Fprintln(u.c.out)
-	if err := plan.Ask(u.c.out, q, which, plan.TextOptions{Color: u.c.color}); err != nil {
+	if err := plan.Ask(text.Raw(u.c.out), q, which, plan.TextOptions{Color: u.c.color}); err != nil {
 		return false, err
 	}
 	fmt.Fprintln(u.c.out)
@@ -95,7 +95,7 @@ func (u ui) Logf(format string, a ...any) { u.c.say(format, a...) }
 // StartBar implements provision.UI.
 func (u ui) StartBar(what string, total int) (step, end func()) {
 	b := newProgressBar(u.c, what, total)
-	b.live = b.live && !u.o.accessible
+	b.c.live = b.c.live && !u.o.accessible
 	return func() { b.step(time.Now()) }, b.end
 }
 

@@ -189,7 +189,7 @@ func (u rotationUI) ShowResult(r provision.Result) {
 
 func (u rotationUI) StartBar(what string, total int) (step, end func()) {
 	b := newProgressBar(u.c, what, total)
-	if !b.live || u.o.accessible {
+	if !b.c.live || u.o.accessible {
 		b.total = 0 // a timer that finds nothing to do says nothing
 	}
 	return func() { b.step(time.Now()) }, b.end

@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
+	"mailsetup/internal/text"
 	"mailsetup/internal/wizard"
 )
 
@@ -73,7 +74,7 @@ func (s *session) close() {
 
 // terminal says how to talk to the person who is asked.
 func (s *session) terminal(o wizard.Options) wizard.Options {
-	o.In, o.Out, o.Width, o.Color = s.c.in, s.c.out, s.c.width, s.c.color
+	o.In, o.Out, o.Width, o.Color = s.c.in, text.Raw(s.c.out), s.c.width, s.c.color
 	o.Accessible = s.o.accessible || os.Getenv("TERM") == "dumb"
 	return o
 }

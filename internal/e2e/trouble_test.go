@@ -82,7 +82,7 @@ func TestDomainsInTrouble(t *testing.T) {
 		time.Sleep(time.Second)
 
 		_, said := product(t, r.Box, 1, "rotate-dkim", "--yes")
-		says(t, said, "drei.example: "+old["drei.example"]+" goes on signing: zone drei.example.: ",
+		says(t, said, "drei.example: "+old["drei.example"]+" goes on signing: zone drei.example: ",
 			"zwei.example: "+old["zwei.example"]+" goes on signing: name server "+secondary+":53: cannot be reached",
 			"mailsetup: 2 domains could not go on: drei.example, zwei.example\n")
 		if at := keysAt(t, r.Box, "lab.example"); len(at["published"]) != 1 {

@@ -305,7 +305,7 @@ func TestDynamicZoneHere(t *testing.T) {
 		was, text := look(t, b), b.Read(t, file)
 
 		_, said := product(t, b, 2, initArgs("--dns", "bind")...)
-		says(t, said, "zone lab.example.: it takes dynamic updates (update-policy): its file belongs to named",
+		says(t, said, "zone lab.example: it takes dynamic updates (update-policy): its file belongs to named",
 			"--dns rfc2136 --rfc2136-server 127.0.0.1 --rfc2136-key /run/named/session.key")
 		asBefore(t, b, was)
 

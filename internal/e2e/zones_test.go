@@ -72,6 +72,7 @@ func TestZonesAsFound(t *testing.T) {
 		b.Install(t)
 		found(t, b)
 		refusals(t, b)
+		unreadable(t, b)
 		inPlace(t, b, zoneDir+"primary/lab", handZone, "1763900000", func(now string) bool {
 			return now > "1763900000" && len(now) == 10
 		})
@@ -135,11 +136,11 @@ func refusals(t *testing.T, b *lab.Box) {
 		return strings.Join(strings.Fields(out+said), " ")
 	}
 	for domain, want := range map[string][]string{
-		"sec.example":    {"zone sec.example.: BIND is a secondary server for it here: its records are made on the primary, 192.0.2.7", "hint: run mailsetup there"},
-		"fwd.example":    {"zone fwd.example.: BIND only forwards questions about it, to 192.0.2.7", "hint: run mailsetup there"},
-		"stub.example":   {"zone stub.example.: BIND only knows which servers have it, 192.0.2.7 (a stub zone)"},
-		"member.example": {"zone member.example.: BIND has it from a catalog zone and is a secondary server for it"},
-		"dyn.example":    {"zone dyn.example.: it takes dynamic updates (allow-update): its file belongs to named", "hint: make a key: ", "named.conf.local, and key mailsetup; into the zone's allow-update", "hint: then --dns rfc2136"},
+		"sec.example":    {"zone sec.example: BIND is a secondary server for it here: its records are made on the primary, 192.0.2.7", "hint: run mailsetup there"},
+		"fwd.example":    {"zone fwd.example: BIND only forwards questions about it, to 192.0.2.7", "hint: run mailsetup there"},
+		"stub.example":   {"zone stub.example: BIND only knows which servers have it, 192.0.2.7 (a stub zone)"},
+		"member.example": {"zone member.example: BIND has it from a catalog zone and is a secondary server for it"},
+		"dyn.example":    {"zone dyn.example: it takes dynamic updates (allow-update): its file belongs to named", "hint: make a key: ", "named.conf.local, and key mailsetup; into the zone's allow-update", "hint: then --dns rfc2136"},
 		"was.example":    {"/var/cache/bind/was.jnl is left of dynamic updates", "hint: rndc sync -clean was.example"},
 		"raw.example":    {"its file " + zoneDir + "primary/raw is in raw format", "hint: write it as text: named-compilezone"},
 		"hand.example":   {"its file holds signatures (RRSIG) that an edit would break", "hint: --dns manual prints the records: add them to the unsigned file, then sign anew"},
@@ -166,6 +167,48 @@ func refusals(t *testing.T, b *lab.Box) {
 	same(t, before, b.Snapshot(t, "/etc", "/var/lib/mailsetup", zoneDir))
 	b.Run(t, "rndc", "sync", "-clean", "was.example")
 	says(t, try(0, "was.example", "--dry-run"), "/var/cache/bind/was", "$INCLUDE")
+}
+
+// unreadable: why nobody can tell which zones BIND has is said, and that it reads
+// something else than it seems is noticed. The server is left as it was.
+func unreadable(t *testing.T, b *lab.Box) {
+	t.Helper()
+	refused := func(more ...string) string {
+		before := b.Snapshot(t, "/etc", "/var/lib/mailsetup", zoneDir)
+		_, said := product(t, b, 2, initArgs(append([]string{"--dns", "bind"}, more...)...)...)
+		same(t, before, b.Snapshot(t, "/etc", "/var/lib/mailsetup", zoneDir))
+		return strings.Join(strings.Fields(said), " ")
+	}
+	newZone := []string{"--domain", "new.example", "--hostname", "mail.new.example", "--dns-new-zone", "--ns", "mail.new.example"}
+	says(t, refused(newZone...), "BIND would not serve a new zone for new.example: named reads /etc/bind/named.conf, which does not include /etc/bind/named.conf.local")
+
+	b.Sh(t, "cp -a /etc/bind/zones.conf /root/zones.conf; echo 'zne \"x\" { };' >>/etc/bind/zones.conf")
+	for _, more := range [][]string{nil, newZone} {
+		said := refused(more...)
+		says(t, said, "the configuration of BIND: named-checkconf: /etc/bind/zones.conf:19: unknown option 'zne'", "hint: correct that, until named-checkconf says nothing; or --dns manual")
+		saysNot(t, said, "no zone here holds")
+	}
+	b.Sh(t, "cp -a /root/zones.conf /etc/bind/zones.conf")
+
+	// Another file, and another root, by a drop-in: those of the process count.
+	b.Sh(t, `printf 'options { directory "/var/lib/bind/dns"; recursion yes; dnssec-validation no; };\nzone "own.example" { type primary; file "added"; };\n' >/etc/bind/own.conf`)
+	dropIn(t, b, "named.service", "ExecStart=\nExecStart=/usr/sbin/named -f $OPTIONS -c /etc/bind/own.conf")
+	b.Run(t, "systemctl", "restart", "named")
+	says(t, refused(), "no zone here holds mail.lab.example")
+	out, _ := product(t, b, 0, "init", "--dry-run", "--domain", "own.example", "--hostname", "mail.own.example", "--ip", "192.0.2.10")
+	says(t, out, "~ "+zoneDir+"added")
+
+	b.Sh(t, `jail=/srv/jail; install -d $jail/etc $jail/dev $jail/usr/share $jail/var/lib $jail/var/cache/bind $jail/run/named
+cp -a /etc/bind $jail/etc/; cp -a /var/lib/bind $jail/var/lib/; cp -a /dev/null /dev/urandom $jail/dev/; chown -R bind: $jail/run/named $jail/var/cache/bind`)
+	dropIn(t, b, "named.service", "Type=simple\nExecStart=\nExecStart=/usr/sbin/named -f $OPTIONS -t /srv/jail")
+	b.Sh(t, "systemctl restart named")
+	becomes(t, b, "dig +short @127.0.0.1 SOA lab.example | grep -q hostmaster")
+	said := refused()
+	says(t, said, "the configuration of BIND: named runs in a directory of its own (-t /srv/jail in named.service), where paths are not those of this machine", "hint: --dns manual prints the records instead")
+	saysNot(t, said, "no zone here holds")
+	undrop(t, b, "named.service")
+	b.Sh(t, "rm -r /srv/jail /etc/bind/own.conf; systemctl restart named")
+	becomes(t, b, "rndc zonestatus lab.example >/dev/null 2>&1")
 }
 
 var ourLine = regexp.MustCompile(`^\$INCLUDE "/etc/bind/mailsetup/lab\.example\.zone" lab\.example\. ; mailsetup [0-9a-f]{8}\r?\n$`)

@@ -9,6 +9,7 @@ import (
 
 	"mailsetup/internal/mailbox"
 	"mailsetup/internal/system"
+	"mailsetup/internal/text"
 )
 
 // Message is a mail in plain text. What it says is public: records, and what was
@@ -21,7 +22,8 @@ type Message struct {
 	Date     time.Time
 }
 
-// Bytes returns the message as sendmail(1) takes it. It asks programs for no
+// Bytes returns the message as sendmail(1) takes it, without control characters of
+// others. It asks programs for no
 // answer (RFC 3834 section 5).
 func (m Message) Bytes() []byte {
 	head := []string{
@@ -34,7 +36,7 @@ func (m Message) Bytes() []byte {
 		"Content-Type: text/plain; charset=utf-8",
 		"Content-Transfer-Encoding: 8bit",
 	}
-	return []byte(strings.Join(head, "\n") + "\n\n" + strings.TrimRight(m.Body, "\n") + "\n")
+	return []byte(strings.Join(head, "\n") + "\n\n" + text.PrintableLines(strings.TrimRight(m.Body, "\n")) + "\n")
 }
 
 // sendTimeout bounds sendmail(1), which only has to queue the message.

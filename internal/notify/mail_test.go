@@ -15,7 +15,7 @@ import (
 )
 
 var message = notify.Message{
-	Hostname: "mail.lab.example", To: "ops@lab.example", Subject: "publish a DKIM record", Body: "Publish what follows.\n\n\n",
+	Hostname: "mail.lab.example", To: "ops@lab.example", Subject: "publish a DKIM record", Body: "Publish what follows.\n\n\x1b[2J\n\n\n",
 	Date: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC),
 }
 
@@ -30,6 +30,8 @@ Content-Type: text/plain; charset=utf-8
 Content-Transfer-Encoding: 8bit
 
 Publish what follows.
+
+\x1b[2J
 `
 	if got := string(message.Bytes()); got != want {
 		t.Errorf("the message is\n%s\nwant\n%s", got, want)

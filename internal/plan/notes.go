@@ -63,6 +63,12 @@ func Typed(notes []state.Note, t hint.Typed) []state.Note {
 	return notes
 }
 
+// OneLineNotes returns the notes that a plan on the screen can hold; records to paste
+// come at the end of the run.
+func OneLineNotes(notes []state.Note) []state.Note {
+	return slices.DeleteFunc(slices.Clone(notes), func(n state.Note) bool { return strings.Contains(n.Action, "\n") })
+}
+
 // WriteNotes prints notes for whoever has to see to them. Text to paste stands at the
 // margin: in a zone file, leading white space would mean the name above.
 func WriteNotes(w io.Writer, notes []state.Note) {

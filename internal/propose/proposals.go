@@ -120,7 +120,7 @@ func (b *Basis) whyManual(domain string) string {
 	}
 	for _, z := range b.Facts.Zones {
 		if z.Problem != "" && z.Contains(domain+".") {
-			return "zone " + dnsname.TrimDot(z.Origin) + ": " + z.Problem
+			return z.Trouble()
 		}
 	}
 	return "no zone of this machine's BIND holds " + domain

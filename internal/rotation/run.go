@@ -345,7 +345,7 @@ func (r *run) skipUnusableZones() {
 	})
 	for _, domain := range r.due.Domains() {
 		if i := slices.IndexFunc(unusable, func(z state.Zone) bool { return z.Contains(domain + ".") }); i >= 0 {
-			r.skip(hint.New(unusable[i].Hint, "zone %s: %s", unusable[i].Origin, unusable[i].Problem), domain)
+			r.skip(hint.New(unusable[i].Hint, "%s", unusable[i].Trouble()), domain)
 		}
 	}
 }

@@ -104,7 +104,7 @@ func TestTheOthersGoOn(t *testing.T) {
 			"its zone cannot be worked with", func(s *server) { s.unusable["b.example."] = "it is frozen" },
 			"k4 k2 k6", 1,
 			[]string{"b.example"},
-			"b.example: k2 goes on signing: zone b.example.: it is frozen",
+			"b.example: k2 goes on signing: zone b.example: it is frozen",
 		},
 		{
 			"others could read its private key", func(s *server) {

@@ -26,9 +26,12 @@ type Facts struct {
 	// DNSAddress and SMTPAddress are where the name server and the mail server
 	// of this machine can be asked, host:port; "" while nothing listens.
 	DNSAddress, SMTPAddress string
-	Zones                   []Zone      // of the local BIND
-	Updated                 []Zone      // that dynamic updates publish in, here or elsewhere
-	Published               []Published // by dynamic updates of earlier runs
+	Zones                   []Zone // of the local BIND
+	// NewZoneProblem says why BIND would not serve a zone that is declared in
+	// named.conf.local, "" if it would.
+	NewZoneProblem string
+	Updated        []Zone      // that dynamic updates publish in, here or elsewhere
+	Published      []Published // by dynamic updates of earlier runs
 	// Covered are zones of others that records are printed for, as far as their
 	// wildcards and the names of these records go.
 	Covered []Zone

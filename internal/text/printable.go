@@ -8,23 +8,31 @@ import (
 	"unicode/utf8"
 )
 
-// Printable writes control characters and bytes that are no UTF-8 as \xNN, so
-// that a terminal does not obey what others wrote into a file or into DNS. A
-// tab stays.
+// Printable writes control characters and bytes that are no UTF-8 as \xNN, or as
+// \uNNNN where JSON would not escape them, so that a terminal does not obey what
+// others wrote into a file or into DNS. A tab stays.
 func Printable(s string) string {
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, isControl) {
+		return s
+	}
 	var b strings.Builder
 	for i, r := range s {
 		switch _, size := utf8.DecodeRuneInString(s[i:]); {
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&b, "\\x%02x", s[i])
-		case r >= ' ' && r != 0x7f && (r < 0x80 || r > 0x9f) || r == '\t':
+		case !isControl(r):
 			b.WriteRune(r)
+		case r > ' ':
+			fmt.Fprintf(&b, "\\u%04x", r)
 		default:
 			fmt.Fprintf(&b, "\\x%02x", r)
 		}
 	}
 	return b.String()
 }
+
+// isControl reports whether a terminal may obey the character.
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r >= 0x7f && r <= 0x9f }
 
 // PrintableLines is Printable for a text of several lines: they stay lines.
 func PrintableLines(s string) string {

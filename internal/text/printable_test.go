@@ -9,7 +9,7 @@ import (
 func TestPrintable(t *testing.T) {
 	for given, want := range map[string]string{
 		"zone\tBüro":            "zone\tBüro",
-		"\x1b[2J\a\n\x7f\u009b": `\x1b[2J\x07\x0a\x7f\x9b`,
+		"\x1b[2J\a\n\x7f\u009b": `\x1b[2J\x07\x0a\u007f\u009b`,
 		"; B\xfcro":             `; B\xfcro`,
 		"\ufffd":                "\ufffd",
 	} {

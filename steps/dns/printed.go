@@ -70,13 +70,13 @@ func printedFor(server state.DNSServer, domain string, rrs []state.Record) (text
 }
 
 // whyManual returns notes on why the BIND of this machine, which knows the zone, does not
-// get the records.
+// get the records. Nobody asked for the zones of one that cannot be read.
 func whyManual(in step.Input, d spec.Domain) []state.Note {
 	zone, ok := records.ClosestZone(in.Facts.Zones, d.Name+".")
-	if !ok || zone.Problem == "" {
+	if !ok || zone.Problem == "" || zone.Origin == "." {
 		return nil
 	}
-	return []state.Note{{Topic: "dns", Text: fmt.Sprintf("zone %s: %s", strings.TrimSuffix(zone.Origin, "."), zone.Problem)}}
+	return []state.Note{{Topic: "dns", Text: zone.Trouble()}}
 }
 
 // leftoverFragments returns notes about fragments from when BIND published the records. Taking

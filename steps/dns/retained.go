@@ -180,11 +180,14 @@ func addLeaving(in step.Input, parts map[string]*zoneChange) error {
 	for _, d := range in.Removed {
 		if z, ok := records.ClosestZone(in.Facts.Zones, d.Name+"."); ok && z.Problem != "" && in.Spec.DNSOf(d) == spec.DNSBind {
 			return step.Refuse(fmt.Sprintf("mend that, or set dns = %q in %s; then run it again", spec.DNSManual, spec.DomainFile(d.Name)),
-				"zone %s: %s", z.Origin, z.Problem)
+				"%s", z.Trouble())
 		}
 		for _, r := range append(records.Of(in, d), records.PossibleReportConsents(in, d)...) {
 			names = append(names, r.Name)
 		}
+	}
+	if err := unreadable(in); err != nil {
+		return err
 	}
 	for _, name := range names {
 		zone, ok := records.ClosestZone(in.Facts.Zones, name)
@@ -194,4 +197,17 @@ func addLeaving(in step.Input, parts map[string]*zoneChange) error {
 		}
 	}
 	return nil
+}
+
+// unreadable returns the error of domains whose keys are to leave zones here, where
+// nobody can tell which zones there are.
+func unreadable(in step.Input) error {
+	failed := state.DomainErrors{}
+	for _, d := range in.Spec.Domains {
+		zone, ok := records.ClosestZone(in.Facts.Zones, d.Name+".")
+		if ok && zone.Origin == "." && len(in.Keys.Withdraw[d.Name]) > 0 && in.Spec.DNSOf(d) == spec.DNSBind {
+			failed[d.Name] = unusable(zone)
+		}
+	}
+	return failed.Err()
 }

@@ -26,13 +26,64 @@ func TestARemovedDomainWhoseZoneIsUnfit(t *testing.T) {
 	if !ok {
 		t.Fatalf("error %v", err)
 	}
-	if refused.What != "zone shop.example.: it takes dynamic updates" ||
+	if refused.What != "zone shop.example: it takes dynamic updates" ||
 		refused.Hint != `mend that, or set dns = "manual" in /etc/mailsetup/domains.d/shop.example.toml; then run it again` || len(refused.Then) > 0 {
 		t.Errorf("%s\nhint: %s\nthen: %q", refused.What, refused.Hint, refused.Then)
 	}
 	in.Removed[0].DNS = spec.DNSManual
 	if _, err := steps.Build(steps.All(), in); err != nil {
 		t.Errorf("after that: %v", err)
+	}
+}
+
+// A BIND whose configuration cannot be read may serve any name: what is wrong with it
+// is said, and not that no zone holds a domain.
+func TestABINDThatCannotBeRead(t *testing.T) {
+	unreadable := []state.Zone{{Origin: ".", Problem: "named-checkconf: /etc/bind/named.conf.local:3: unknown option 'zne'", Hint: "correct that; or --dns manual"}}
+	const what = "the configuration of BIND: named-checkconf: /etc/bind/named.conf.local:3: unknown option 'zne'"
+	for name, in := range map[string]step.Input{
+		"published":    steptest.Served(t),
+		"a new zone":   steptest.Served(t),
+		"removed":      without(steptest.Served(t), false),
+		"keys that go": steptest.Served(t),
+	} {
+		in.Facts.Zones = unreadable
+		list := steps.All()
+		switch name {
+		case "a new zone":
+			in.Spec.Domains = slices.Clone(in.Spec.Domains)
+			for i := range in.Spec.Domains {
+				in.Spec.Domains[i].NewZone = true
+			}
+		case "keys that go":
+			in.Scope, in.KeysOnly = step.Only("lab.example"), true
+			in.Keys.Withdraw, list = map[string][]string{"lab.example": {"old"}}, steps.Withdrawal()
+		}
+		_, err := steps.Build(list, in)
+		refused, ok := errors.AsType[*step.Refusal](err)
+		if !ok || refused.What != what || name != "removed" && refused.Hint != "correct that; or --dns manual" {
+			t.Errorf("%s: %v, want %s", name, err, what)
+		}
+	}
+	in := steptest.Served(t)
+	in.Facts.Zones = unreadable
+	in.Spec.Host.DNS = spec.DNSManual
+	if _, err := steps.Build(steps.All(), in); err != nil {
+		t.Errorf("records that are printed: %v", err)
+	}
+}
+
+// A new zone is declared in named.conf.local, which named has to read.
+func TestANewZoneThatNobodyWouldServe(t *testing.T) {
+	in := steptest.Served(t)
+	in.Facts.Zones, in.Facts.NewZoneProblem = nil, "named reads /srv/own.conf, which does not include /etc/bind/named.conf.local"
+	for i := range in.Spec.Domains {
+		in.Spec.Domains[i].NewZone = true
+	}
+	_, err := steps.Build(steps.All(), in)
+	refused, ok := errors.AsType[*step.Refusal](err)
+	if !ok || refused.What != "BIND would not serve a new zone for lab.example: named reads /srv/own.conf, which does not include /etc/bind/named.conf.local" {
+		t.Errorf("%v", err)
 	}
 }
 

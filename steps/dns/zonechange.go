@@ -145,6 +145,10 @@ func changeFor(in step.Input, d spec.Domain, r state.Record, parts map[string]*z
 			return nil, step.Refuse("--dns-new-zone makes the zone here; --dns manual prints the records, those of all domains of this server",
 				"no zone here holds %s", dnsname.TrimDot(name))
 		}
+		if why := in.Facts.NewZoneProblem; why != "" {
+			return nil, step.Refuse(`put include "/etc/bind/named.conf.local"; into that file; or --dns manual prints the records`,
+				"BIND would not serve a new zone for %s: %s", d.Name, why)
+		}
 		zone = state.Zone{Origin: origin, Kind: "primary", File: FragmentDir.Join("db." + d.Name)}
 	}
 	if zone.Problem != "" && !dnsname.Within(name, d.Name+".") {
@@ -174,7 +178,7 @@ func changeFor(in step.Input, d spec.Domain, r state.Record, parts map[string]*z
 // unusable refuses a zone that cannot be worked with.
 func unusable(zone state.Zone) error {
 	hints := strings.Split(cmp.Or(zone.Hint, "--dns manual prints the records instead"), "\n")
-	return &step.Refusal{What: fmt.Sprintf("zone %s: %s", zone.Origin, zone.Problem), Hint: hints[0], Then: hints[1:]}
+	return &step.Refusal{What: zone.Trouble(), Hint: hints[0], Then: hints[1:]}
 }
 
 // keyDelegated refuses to sign with a key that the domain's zone cannot hold.

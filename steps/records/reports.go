@@ -97,7 +97,7 @@ func MissingConsentNotes(in step.Input, d spec.Domain) []state.Note {
 		}
 		text := fmt.Sprintf("reports to %s need its consent in DNS (RFC 9990)", to)
 		if here && zone.Problem != "" && ConsentsHere(in, d) {
-			text += fmt.Sprintf("; zone %s: %s", dnsname.TrimDot(zone.Origin), zone.Problem)
+			text += "; " + zone.Trouble()
 		}
 		notes = append(notes, state.Note{Topic: "dmarc", Text: text, Action: fmt.Sprintf("%s TXT \"v=DMARC1\"", r.Name)})
 	}

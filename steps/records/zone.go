@@ -53,7 +53,7 @@ func TXTRecords(f state.Facts, name string, serve func(string) bool) []string {
 func ClosestZone(zones []state.Zone, name string) (state.Zone, bool) {
 	best := &state.Zone{}
 	for i := range zones {
-		if z := &zones[i]; len(z.Origin) > len(best.Origin) && z.Origin != "." && dnsname.Within(name, z.Origin) {
+		if z := &zones[i]; len(z.Origin) > len(best.Origin) && dnsname.Within(name, z.Origin) {
 			best = z
 		}
 	}

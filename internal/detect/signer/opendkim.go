@@ -4,7 +4,6 @@ package signer
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -37,7 +36,7 @@ func Find(ctx context.Context, s source.Source, _ source.Options, f *state.Facts
 		Active: status.Active == "active", Masked: status.Load == "masked", NeedsDaemonReload: status.NeedsDaemonReload,
 		Disabled: status.AtBoot == "disabled",
 	}
-	if o.Unit, o.DropIns, err = unitFiles(s, Unit); err != nil {
+	if o.Unit, o.DropIns, err = source.UnitFiles(s, Unit); err != nil {
 		return err
 	}
 	for _, p := range append([]state.Path{o.Unit, tmpfiles}, o.DropIns...) {
@@ -60,55 +59,11 @@ func Find(ctx context.Context, s source.Source, _ source.Options, f *state.Facts
 	return nil
 }
 
-// unitRoots are where an administrator's unit files live, the strongest first:
-// a file hides one of the same name in a later place, systemd.unit(5).
-var unitRoots = []state.Path{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system"}
-
-// unitFiles finds the unit file that hides the package's, and the drop-ins in
-// the order in which systemd reads them.
-func unitFiles(s source.Source, unit string) (whole state.Path, dropIns []state.Path, err error) {
-	byName := map[string]state.Path{}
-	for _, root := range unitRoots {
-		o, err := s.Read(root.Join(unit))
-		if err != nil {
-			return "", nil, err
-		}
-		if whole == "" && o.Kind != state.Absent && !isMask(o) {
-			whole = root.Join(unit)
-		}
-		names, err := s.List(root.Join(unit + ".d"))
-		if err != nil {
-			return "", nil, err
-		}
-		for _, name := range names {
-			if _, hidden := byName[name]; !hidden && strings.HasSuffix(name, ".conf") {
-				byName[name] = root.Join(unit+".d", name)
-			}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		o, err := s.Read(byName[name])
-		if err != nil {
-			return "", nil, err
-		}
-		if !isMask(o) {
-			dropIns = append(dropIns, byName[name])
-		}
-	}
-	return whole, dropIns, nil
-}
-
-// isMask tells whether a file is there to hide another one only.
-func isMask(o state.Object) bool { return o.Kind == state.Symlink && string(o.Content) == "/dev/null" }
-
 // arguments are those of the process that runs, else those that the unit's
 // files would give it.
 func arguments(s source.Source, status system.UnitStatus, o *state.OpenDKIM, files map[state.Path][]byte) []string {
-	if o.Active && status.PID != 0 {
-		line, err := s.Read(state.Path(fmt.Sprintf("/proc/%d/cmdline", status.PID)))
-		if err == nil && len(line.Content) > 0 {
-			return strings.Split(string(line.Content), "\x00")
-		}
+	if args := source.ProcessArguments(s, status); len(args) > 0 {
+		return args
 	}
 	texts := [][]byte{files[o.Unit]}
 	for _, p := range o.DropIns {

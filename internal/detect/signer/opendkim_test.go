@@ -31,7 +31,7 @@ func TestUnitFiles(t *testing.T) {
 			for _, p := range c.files {
 				m.PutFile(p, "[Service]\n")
 			}
-			whole, got, err := unitFiles(m, Unit)
+			whole, got, err := source.UnitFiles(m, Unit)
 			if whole != c.whole || !slices.Equal(got, c.want) || err != nil {
 				t.Errorf("unit %q, drop-ins %q, %v; want %q, %q", whole, got, err, c.whole, c.want)
 			}
@@ -46,7 +46,7 @@ func TestHiddenUnitFiles(t *testing.T) {
 	m.Put("/etc/systemd/system/opendkim.service", null)
 	m.Put("/etc/systemd/system/opendkim.service.d/a.conf", null)
 	m.PutFile("/run/systemd/system/opendkim.service.d/a.conf", "[Service]\nExecStart=/x\n")
-	if whole, got, err := unitFiles(m, Unit); whole != "" || len(got) > 0 || err != nil {
+	if whole, got, err := source.UnitFiles(m, Unit); whole != "" || len(got) > 0 || err != nil {
 		t.Errorf("unit %q, drop-ins %q, %v; want none", whole, got, err)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"mailsetup/internal/detect/source"
-	"mailsetup/internal/namedconf"
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -27,19 +26,22 @@ func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts
 	if !f.Installed["bind9"] || f.DNS != state.BIND && f.DNS != state.NoDNSServer {
 		return nil
 	}
-	conf, problem := readConfig(ctx, s)
+	status, err := s.Status(ctx, NamedUnit)
+	if err != nil {
+		return fmt.Errorf("look at unit %s: %w", NamedUnit, err)
+	}
+	conf, started, problem, hint := readConfig(ctx, s, status)
 	if problem != "" {
-		f.Zones = []state.Zone{{Origin: ".", Problem: problem, Hint: printed}}
+		f.Zones = []state.Zone{{Origin: ".", Problem: problem, Hint: hint}}
 		return nil
 	}
+	f.NewZoneProblem = started.newZoneProblem(s)
 	found := conf.zones()
 	found = markConflicts(append(found, addedZones(ctx, s, conf, found, o.Origins)...))
-	if err := markStopped(ctx, s, found); err != nil {
-		return err
-	}
+	markStopped(status, found)
 	matters := withAncestors(o.Origins)
 	// A program reads each of them, on a processor of its own.
-	err := parallel.Do(len(found), runtime.GOMAXPROCS(0), func(i int) error {
+	err = parallel.Do(len(found), runtime.GOMAXPROCS(0), func(i int) error {
 		z := &found[i]
 		z.NotLoaded = z.Problem == "" && !isAtOrAbove(z.Origin, matters)
 		if z.Problem != "" || z.NotLoaded {
@@ -59,14 +61,10 @@ func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts
 
 // markStopped marks the zones of a BIND that does not run: what is put into them could
 // not be seen to be served.
-func markStopped(ctx context.Context, s source.Source, list []listed) error {
-	status, err := s.Status(ctx, NamedUnit)
-	if err != nil {
-		return fmt.Errorf("look at unit %s: %w", NamedUnit, err)
-	}
+func markStopped(status system.UnitStatus, list []listed) {
 	switch {
 	case status.Load == "not-found", status.Active != "inactive" && status.Active != "failed":
-		return nil
+		return
 	}
 	for i := range list {
 		if list[i].Problem == "" {
@@ -74,63 +72,6 @@ func markStopped(ctx context.Context, s source.Source, list []listed) error {
 			list[i].Hint = "journalctl -u named, then systemctl start named; " + orManual
 		}
 	}
-	return nil
-}
-
-// readConfig asks BIND's own tool for the configuration, includes and all.
-func readConfig(ctx context.Context, s source.Source) (conf namedConfig, problem string) {
-	argv := []string{"named-checkconf", "-px"}
-	text, err := source.Text(s, "/etc/default/named")
-	if err != nil {
-		return conf, err.Error()
-	}
-	file, root := startOptions(string(text))
-	if root != "" {
-		return conf, fmt.Sprintf("named runs in a directory of its own (-t %s in /etc/default/named), where paths are not those of this machine", root)
-	}
-	if file != "" {
-		argv = append(argv, file)
-	}
-	res, err := s.Run(ctx, system.Command{Argv: argv})
-	if err != nil {
-		return conf, fmt.Sprintf("named-checkconf could not be run: %v", err)
-	}
-	if res.Code != 0 {
-		return conf, "named-checkconf: " + checkerOutput(res)
-	}
-	conf.statements, err = namedconf.Parse(withoutWarnings(string(res.Stdout)))
-	if err != nil {
-		return conf, err.Error()
-	}
-	return conf, ""
-}
-
-// startOptions are the configuration file and the root that Debian's
-// /etc/default/named gives to named(8), "" for the usual ones.
-func startOptions(text string) (file, root string) {
-	for line := range strings.Lines(text) {
-		value, ok := strings.CutPrefix(strings.TrimSpace(line), "OPTIONS=")
-		if !ok {
-			continue
-		}
-		file, root = "", ""
-		words := strings.Fields(strings.Trim(value, `"'`))
-		for i, w := range words {
-			argument := ""
-			if len(w) > 2 {
-				argument = w[2:]
-			} else if i+1 < len(words) {
-				argument = words[i+1]
-			}
-			switch {
-			case strings.HasPrefix(w, "-c"):
-				file = argument
-			case strings.HasPrefix(w, "-t"):
-				root = argument
-			}
-		}
-	}
-	return file, root
 }
 
 // withoutWarnings drops the lines FILE:LINE: TEXT, which named-checkconf mixes

@@ -62,24 +62,81 @@ func TestZonesThatCannotBeListed(t *testing.T) {
 		if err := Find(t.Context(), m, source.Options{}, &f); err != nil {
 			t.Fatal(err)
 		}
-		if len(f.Zones) != 1 || f.Zones[0].Origin != "." || !strings.Contains(f.Zones[0].Problem, part) {
+		if len(f.Zones) != 1 || f.Zones[0].Origin != "." || !strings.Contains(f.Zones[0].Problem, part) || !strings.Contains(f.Zones[0].Hint, "--dns manual") {
 			t.Errorf("zones %+v, want a problem with %q", f.Zones, part)
 		}
 	}
 }
 
 func TestStartOptions(t *testing.T) {
-	for text, want := range map[string][2]string{
-		"": {"", ""},
-		"# OPTIONS=\"-t /x\"\nOPTIONS=\"-u bind\"\n":                {"", ""},
-		"OPTIONS=\"-u bind -c /etc/named.conf\"\n":                  {"/etc/named.conf", ""},
-		"RESOLVCONF=no\n OPTIONS='-4 -u bind -t/var/lib/named'\n":   {"", "/var/lib/named"},
-		"OPTIONS=\"-t /old\"\nOPTIONS=\"-u bind -c /a -n 2 -t /new": {"/a", "/new"},
-		"OPTIONS=-t": {"", ""},
+	const usual, dropIn = "OPTIONS=\"-u bind\"\n", "[Service]\nExecStart=\nExecStart=/usr/sbin/named -f "
+	type options struct{ File, Root, By string }
+	for name, c := range map[string]struct {
+		defaults, dropIn, process string
+		want                      options
+	}{
+		"nothing":                   {"", "", "", options{}},
+		"as shipped":                {"# OPTIONS=\"-t /x\"\n" + usual, "", "", options{}},
+		"a file":                    {"OPTIONS=\"-u bind -c /etc/named.conf\"\n", "", "", options{File: "/etc/named.conf"}},
+		"a root in one word":        {"RESOLVCONF=no\n OPTIONS='-4 -u bind -t/var/lib/named'\n", "", "", options{Root: "/var/lib/named"}},
+		"the last line counts":      {"OPTIONS=\"-t /old\"\nOPTIONS=\"-u bind -c /a -n 2 -t /new", "", "", options{File: "/a", Root: "/new"}},
+		"without its argument":      {"OPTIONS=-t", "", "", options{}},
+		"letters that share a word": {"OPTIONS=-4fc/a\n", "", "", options{File: "/a"}},
+		"arguments of others":       {"OPTIONS='-u -t -L /c -c /a'\n", "", "", options{File: "/a"}},
+		"a drop-in":                 {usual, dropIn + "-c /srv/named.conf $OPTIONS\n", "", options{"/srv/named.conf", "", "named.service"}},
+		"a drop-in without them":    {"OPTIONS='-c /old'\n", dropIn + "-t /srv/jail\n", "", options{"", "/srv/jail", "named.service"}},
+		"a drop-in about something": {"OPTIONS='-c /a'\n", "[Service]\nNice=1\n", "", options{File: "/a"}},
+		"the process has the last word": {
+			"OPTIONS='-c /a'\n", dropIn + "-c /b\n", "/usr/sbin/named\x00-f\x00-u\x00bind\x00-c\x00/c\x00",
+			options{"/c", "", "named.service"},
+		},
+		"a process without any": {"OPTIONS='-c /a'\n", "", "/usr/sbin/named\x00-f\x00-u\x00bind\x00", options{"", "", "named.service"}},
 	} {
-		if file, root := startOptions(text); file != want[0] || root != want[1] {
-			t.Errorf("%q: file %q, root %q, want %q", text, file, root, want)
+		m := detecttest.New()
+		m.PutFile("/etc/default/named", c.defaults)
+		if c.dropIn != "" {
+			m.PutFile("/etc/systemd/system/named.service.d/lab.conf", c.dropIn)
 		}
+		status := system.UnitStatus{Load: "loaded", Active: "inactive"}
+		if c.process != "" {
+			status = system.UnitStatus{Load: "loaded", Active: "active", PID: 7}
+			m.PutFile("/proc/7/cmdline", c.process)
+		}
+		got, err := startOptions(m, status)
+		if c.want.By == "" {
+			c.want.By = "/etc/default/named"
+		}
+		if is := (options{got.file, got.root, got.by}); is != c.want || err != nil {
+			t.Errorf("%s: %+v, %v, want %+v", name, is, err, c.want)
+		}
+	}
+}
+
+// A zone that is declared in a file which named does not read is never served.
+func TestNewZonesThatNobodyWouldServe(t *testing.T) {
+	for name, c := range map[string]struct {
+		start, main, own, want string
+	}{
+		"as shipped":        {"", "include \"/etc/bind/named.conf.options\";\ninclude \"/etc/bind/named.conf.local\";\n", "", ""},
+		"no include":        {"", "// include \"/etc/bind/named.conf.local\";\noptions { };\n", "", "named reads /etc/bind/named.conf, which does not include /etc/bind/named.conf.local"},
+		"another file":      {"-c /srv/own.conf", "include \"/etc/bind/named.conf.local\";\n", "options { };\n", "named reads /srv/own.conf, which does not include /etc/bind/named.conf.local"},
+		"by another file":   {"-c /srv/own.conf", "include \"/etc/bind/named.conf.local\";\n", "include \"/etc/bind/named.conf\";\n", ""},
+		"in a view":         {"", "view \"a\" { include \"/etc/bind/named.conf.local\"; };\n", "", ""},
+		"by a pattern":      {"", "include \"/etc/bind/named.conf.l*\";\n", "", ""},
+		"in a circle":       {"", "include \"/srv/own.conf\";\n", "include \"/etc/bind/named.conf\";\n", "named reads /etc/bind/named.conf, which does not include /etc/bind/named.conf.local"},
+		"that file alone":   {"-c /etc/bind/named.conf.local", "", "", ""},
+		"not to be parsed":  {"", "include \"a\n", "", ""},
+		"of a relative one": {"", "include \"named.conf.local\";\n", "", ""},
+	} {
+		m := detecttest.New()
+		m.PutFile("/etc/bind/named.conf", c.main)
+		m.PutFile("/srv/own.conf", c.own)
+		if got := parseOptions(strings.Fields(c.start)).newZoneProblem(m); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+	if got := (options{}).newZoneProblem(detecttest.New()); got != "" {
+		t.Errorf("of a file that is not there: %q", got)
 	}
 }
 

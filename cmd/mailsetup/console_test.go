@@ -1,0 +1,53 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"mailsetup/internal/machine"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/provision"
+	"mailsetup/internal/state"
+	"mailsetup/internal/text"
+)
+
+// Nothing that others wrote into main.cf, a zone or a reply is obeyed by a terminal,
+// whichever of our functions prints it.
+func TestNothingOfOthersMovesTheCursor(t *testing.T) {
+	const evil = "[\x1b]0;owned\a\u009b2J\r\x7f]"
+	const shown = `[\x1b]0;owned\x07\u009b2J\x0d\u007f]`
+	note := state.Note{Topic: "relayhost", Text: "mail leaves through " + evil, Action: "postconf -e " + evil}
+	for name, prints := range map[string]func(s *session){
+		"notes":     func(s *session) { s.notes([]state.Note{note}) },
+		"a plan":    func(s *session) { s.showPlan(plan.Plan{Notes: []state.Note{note}}) },
+		"a dry run": func(s *session) { _ = s.showDry(plan.Plan{Notes: []state.Note{note}}) },
+		"a result": func(s *session) {
+			_ = s.printRun(provision.Result{Proven: "leaves by " + evil, Problem: errors.New("gone: " + evil)})
+		},
+		"a line":      func(s *session) { s.c.say("doing %s", evil) },
+		"a mistake":   func(s *session) { s.c.finish(errors.New(evil)) },
+		"what runs":   func(s *session) { ui{s}.Logf("%s", evil) },
+		"the working": func(s *session) { s.machineOptions().Logf("%s", evil) },
+	} {
+		var out bytes.Buffer
+		gate := text.NewGate(&out) // as run(c) has it
+		s := &session{c: console{out: gate, err: gate}, o: options{dryRun: true}, Machine: &machine.Machine{}}
+		prints(s)
+		if got := out.String(); !strings.Contains(got, shown) || strings.ContainsAny(got, "\x1b\a\r\x7f\u009b") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+// A command gets a console behind the gate, and its JSON stays JSON.
+func TestCommandsPrintThroughTheGate(t *testing.T) {
+	var out bytes.Buffer
+	if code := run(t.Context(), []string{"mailsetup", "history", "--root", t.TempDir() + "\u009b2J"}, console{out: &out, err: &out}); code == exitDone {
+		t.Error("no error")
+	}
+	if strings.Contains(out.String(), "\u009b") || !strings.Contains(out.String(), `\u009b2J`) {
+		t.Errorf("%q", out.String())
+	}
+}
