@@ -73,47 +73,38 @@ func checkHow(o options, list string) error {
 
 // runAdd is the command as a table of contents.
 func runAdd(ctx context.Context, c console, names []string, a spec.Answers, o options, strict bool) error {
-	o.zones = func(spec.Host) []string { return slices.Clone(names) }
-	s, err := openSession(ctx, c, o)
+	u := ui{c, o}
+	p, err := openProvisioner(ctx, u, func(spec.Host) []string { return slices.Clone(names) })
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	old, err := s.setUp()
+	defer p.Close()
+	old, err := p.SetUp()
 	if err != nil {
 		return err
 	}
-	names, there := propose.NewDomains(*old, names)
+	names, there := propose.NewDomains(old, names)
 	switch {
 	case strict && len(there) > 0:
 		return usage("leave --strict out to add the others", "there already: %s", text.List(there, 10))
 	case len(there) > 0:
-		s.c.say("%s", text.Wrap("there already, and left as it is: "+text.List(there, 10), 78))
+		c.say("%s", text.Wrap("there already, and left as it is: "+text.List(there, 10), 78))
 	}
 	if len(names) == 0 {
-		return s.nothingLeft("all of these domains are there already")
+		return printNothingToDo(u, "all of these domains are there already")
 	}
-	r, err := s.proposer(old).AddDomains(ctx, names, a)
+	r, err := proposer(u, p).AddDomains(ctx, names, a)
 	if err != nil {
 		return err
 	}
-	return s.propose(ctx, r, old)
+	return carryOutProposal(ctx, u, p, r, "")
 }
 
-// setUp is the spec of a server that init was run on.
-func (s *session) setUp() (*spec.Spec, error) {
-	old, err := s.storedSpec()
-	if err == nil && old == nil {
-		return nil, usage("mailsetup init", "this %s is not set up yet", s.Kind())
+// printNothingToDo is the end of a run that was asked for what is so already.
+func printNothingToDo(u ui, why string) error {
+	if u.o.json {
+		return u.printJSON(result{})
 	}
-	return old, err
-}
-
-// nothingLeft is the end of a run that was asked for what is so already.
-func (s *session) nothingLeft(why string) error {
-	if s.o.json {
-		return s.printResult(result{})
-	}
-	fmt.Fprintf(s.c.out, "Nothing to do: %s.\n", why)
+	fmt.Fprintf(u.c.out, "Nothing to do: %s.\n", why)
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/state"
@@ -19,22 +18,21 @@ func TestNothingOfOthersMovesTheCursor(t *testing.T) {
 	const evil = "[\x1b]0;owned\a\u009b2J\r\x7f]"
 	const shown = `[\x1b]0;owned\x07\u009b2J\x0d\u007f]`
 	note := state.Note{Topic: "relayhost", Text: "mail leaves through " + evil, Action: "postconf -e " + evil}
-	for name, prints := range map[string]func(s *session){
-		"notes":     func(s *session) { s.notes([]state.Note{note}) },
-		"a plan":    func(s *session) { s.showPlan(plan.Plan{Notes: []state.Note{note}}) },
-		"a dry run": func(s *session) { _ = s.showDry(plan.Plan{Notes: []state.Note{note}}) },
-		"a result": func(s *session) {
-			_ = s.printRun(provision.Result{Proven: "leaves by " + evil, Problem: errors.New("gone: " + evil)})
+	for name, prints := range map[string]func(u ui){
+		"notes":     func(u ui) { printNotes(u, []state.Note{note}) },
+		"a plan":    func(u ui) { u.showPlan(plan.Plan{Notes: []state.Note{note}}) },
+		"a dry run": func(u ui) { _ = showDry(u, plan.Plan{Notes: []state.Note{note}}) },
+		"a result": func(u ui) {
+			_ = printRun(u, provision.Result{Proven: "leaves by " + evil, Problem: errors.New("gone: " + evil)})
 		},
-		"a line":      func(s *session) { s.c.say("doing %s", evil) },
-		"a mistake":   func(s *session) { s.c.finish(errors.New(evil)) },
-		"what runs":   func(s *session) { ui{s}.Logf("%s", evil) },
-		"the working": func(s *session) { s.machineOptions().Logf("%s", evil) },
+		"a line":      func(u ui) { u.c.say("doing %s", evil) },
+		"a mistake":   func(u ui) { u.c.finish(errors.New(evil)) },
+		"what runs":   func(u ui) { u.Logf("%s", evil) },
+		"the working": func(u ui) { u.machine().Logf("%s", evil) },
 	} {
 		var out bytes.Buffer
 		gate := text.NewGate(&out) // as run(c) has it
-		s := &session{c: console{out: gate, err: gate}, o: options{dryRun: true}, Machine: &machine.Machine{}}
-		prints(s)
+		prints(ui{console{out: gate, err: gate}, options{dryRun: true}})
 		if got := out.String(); !strings.Contains(got, shown) || strings.ContainsAny(got, "\x1b\a\r\x7f\u009b") {
 			t.Errorf("%s: %q", name, got)
 		}

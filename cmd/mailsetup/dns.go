@@ -2,17 +2,16 @@ package main
 
 import (
 	"context"
-	"os"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"mailsetup/internal/facts"
+	"mailsetup/internal/dnsexport"
 	"mailsetup/internal/hint"
-	"mailsetup/internal/inventory"
-	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
 )
@@ -91,64 +90,70 @@ func dnsOptions(ctx *cli.Context) (dnsRun, error) {
 }
 
 func runDNS(ctx context.Context, c console, o dnsRun) error {
-	s, err := openSession(ctx, c, o.options)
+	u := ui{c, o.options}
+	r, err := dnsexport.Open(ctx, u.machine(), o.domains)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	sp, err := s.storedSpec()
-	if err != nil {
-		return err
+	defer r.Close()
+	if err := r.KeysUnknown(); err != nil {
+		c.say("%s", message(err))
+		c.hints(hint.Of(err))
 	}
-	if sp == nil {
-		return usage("mailsetup init", "no domain is set up on this %s", s.Kind())
-	}
-	domains, err := inventory.Choose(*sp, o.domains)
-	if err != nil {
-		return err
-	}
-	in, err := s.collector().RecordsInput(ctx, facts.Request{Spec: *sp, Ledger: s.keys}, domains, s.c.say)
-	if err != nil {
-		return err
-	}
-	s.keysUnknown(domains)
 	if o.wait {
-		return s.waitForDNS(ctx, in, domains, o.timeout)
+		return waitForRecords(ctx, u, r, o.timeout)
 	}
-	return s.printDNS(ctx, in, domains, o.form)
+	return printRecords(ctx, u, r, o.form)
 }
 
-// keysUnknown says why there are domains without a DKIM record.
-func (s *session) keysUnknown(domains []spec.Domain) {
-	without := namesIn(slices.DeleteFunc(slices.Clone(domains), func(d spec.Domain) bool { return len(s.keys[d.Name]) > 0 || d.SignedBy != "" }))
-	switch {
-	case len(without) == 0:
-	case s.Image == nil && os.Geteuid() != 0:
-		s.c.say("the keys are known to root only: DKIM records are left out")
-		s.c.hints([]string{hint.AsRoot})
-	default:
-		s.c.say("no key yet, so no DKIM record: %s", text.List(without, domainsShown))
-		s.c.hints([]string{"mailsetup init makes it; in a directory, with --root-keys"})
+// formNames are the forms in which records are printed.
+func formNames() []string { return slices.Insert(dnsexport.Formats(), 2, "json") }
+
+// printRecords prints the records, and on the other stream what is to be known.
+func printRecords(ctx context.Context, u ui, r *dnsexport.Records, form string) error {
+	list := r.List(ctx, form)
+	if form == "json" {
+		return u.printJSON(list)
 	}
+	for _, d := range list {
+		sayNotes(u, d.Notes)
+	}
+	return r.Write(u.c.out, list, form)
 }
 
-// domainsShown is how many names a line has room for.
-const domainsShown = 5
-
-func namesIn(domains []spec.Domain) []string {
-	var names []string
-	for _, d := range domains {
-		names = append(names, d.Name)
-	}
-	return names
-}
-
-// about prints what is to be known of the records.
-func (s *session) about(notes []state.Note) {
+// sayNotes says what is to be known of the records.
+func sayNotes(u ui, notes []state.Note) {
 	for _, n := range notes {
-		s.c.say("%s", strings.ReplaceAll(text.Wrap(n.Topic+": "+n.Text, 76), "\n", "\n  "))
+		u.c.say("%s", strings.ReplaceAll(text.Wrap(n.Topic+": "+n.Text, 76), "\n", "\n  "))
 		if n.Action != "" && !strings.Contains(n.Action, "\n") {
-			s.c.say("  %s", n.Action)
+			u.c.say("  %s", n.Action)
 		}
 	}
+}
+
+// errProblemsFound is not an error of this program's: the exit code says that
+// what was asked about is not as it should be.
+var errProblemsFound = errors.New("problems found")
+
+// waitForRecords waits until every name server has what it should, or until the
+// timeout is over, and prints what is wrong then.
+func waitForRecords(ctx context.Context, u ui, r *dnsexport.Records, timeout time.Duration) error {
+	results, complete, err := r.Wait(ctx, timeout, func(lines string) { u.c.say("%s", lines) }, u.c.rewrite)
+	u.c.rewrite("")
+	if err != nil {
+		return err
+	}
+	reports := make([]any, 0, len(results))
+	for _, one := range results {
+		if reports = append(reports, one.Report()); !u.o.json {
+			fmt.Fprint(u.c.out, one.Text())
+		}
+	}
+	if u.o.json {
+		err = u.printJSON(reports)
+	}
+	if err == nil && !complete {
+		return errProblemsFound
+	}
+	return err
 }

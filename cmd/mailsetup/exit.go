@@ -6,8 +6,8 @@ import (
 	"io/fs"
 	"os"
 
-	"mailsetup/internal/apply"
 	"mailsetup/internal/hint"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/text"
 	"mailsetup/internal/wizard"
@@ -70,9 +70,8 @@ func (c console) hints(hints []string) {
 
 // exitCode returns the exit code for an error, and the hints to print.
 func exitCode(err error) (code int, hints []string) {
-	var notUndone *apply.NotUndone
 	switch hints = hint.Of(err); {
-	case errors.As(err, &notUndone):
+	case machine.LeftChanged(err):
 		return exitNotUndone, nil // it names the commands itself
 	case errors.Is(err, wizard.ErrAborted), errors.Is(err, context.Canceled):
 		return exitInterrupted, nil

@@ -18,8 +18,6 @@ type options struct {
 	consents                    map[state.QuestionKind]bool // given or refused by flags
 	rootKeys                    bool
 	command                     string
-	// zones are the names whose zones will probably matter; nil if nobody knows.
-	zones func(spec.Host) []string
 }
 
 // wishFlags are the questions of the wizard, one flag each.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"mailsetup/internal/dnscheck"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/rollback"
 	"mailsetup/internal/text"
@@ -27,14 +27,9 @@ func historyCommand(c console) *cli.Command {
 			if err := noArguments(ctx); err != nil {
 				return err
 			}
-			s, err := openSession(ctx.Context, c, options{
+			return runHistory(ctx.Context, ui{c, options{
 				dryRun: true, json: ctx.Bool("json"), root: ctx.String("root"), command: "history",
-			})
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			return s.history()
+			}})
 		},
 	}, flagGroup{"Flags", []cli.Flag{
 		&cli.BoolFlag{Name: "json", Usage: "print data"},
@@ -42,19 +37,24 @@ func historyCommand(c console) *cli.Command {
 	}})
 }
 
-func (s *session) history() error {
-	entries, err := s.Journal.History()
+func runHistory(ctx context.Context, u ui) error {
+	m, err := machine.Open(ctx, u.machine())
 	if err != nil {
 		return err
 	}
-	if s.o.json {
-		return s.printJSON(entries)
+	defer m.Close()
+	entries, err := m.Journal.History()
+	if err != nil {
+		return err
+	}
+	if u.o.json {
+		return u.printJSON(entries)
 	}
 	if len(entries) == 0 {
-		fmt.Fprintf(s.c.out, "No run has changed this %s yet.\n", s.Kind())
+		fmt.Fprintf(u.c.out, "No run has changed this %s yet.\n", m.Kind())
 	}
 	for _, e := range entries {
-		fmt.Fprintf(s.c.out, "%s  %s  %-13s  %s, %s\n",
+		fmt.Fprintf(u.c.out, "%s  %s  %-13s  %s, %s\n",
 			e.ID, e.Started.Format("2006-01-02 15:04"), e.Command, e.Status, text.Count(len(e.Paths), "path"))
 	}
 	return nil
@@ -75,13 +75,7 @@ func rollbackCommand(c console) *cli.Command {
 			if ctx.NArg() > 1 {
 				return usage("mailsetup history lists the runs", "rollback takes one run at a time")
 			}
-			o := howOptions(ctx)
-			s, err := openSession(ctx.Context, c, o)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			return s.rollback(ctx.Context, ctx.Args().First())
+			return runRollback(ctx.Context, ui{c, howOptions(ctx)}, ctx.Args().First())
 		},
 	}, flagGroup{"Flags", []cli.Flag{
 		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
@@ -92,35 +86,34 @@ func rollbackCommand(c console) *cli.Command {
 	}})
 }
 
-// rollback is a plan like any other: shown, confirmed, journaled, undone if it
-// fails.
-func (s *session) rollback(ctx context.Context, id string) error {
-	var look rollback.Checker
-	if s.Image == nil {
-		look = func(ctx context.Context, w dnscheck.Expected) dnscheck.Result {
-			return dnscheck.Check(ctx, s.Resolver, w, dnscheck.Result{})
-		}
-	}
-	r, err := rollback.Make(ctx, s.Machine, id, look)
+// runRollback carries out a plan like any other: shown, confirmed, journaled, undone
+// if it fails.
+func runRollback(ctx context.Context, u ui, id string) error {
+	m, err := machine.Open(ctx, u.machine())
 	if err != nil {
 		return err
 	}
-	if s.o.dryRun {
-		return s.showDry(r.Plan)
-	}
-	if err := s.provisioner().Confirm(ctx, &provision.Draft{Plan: r.Plan}); err != nil {
-		return err
-	}
-	defer s.c.hold()()
-	report, err := r.Apply(ctx, s.Machine)
+	defer m.Close()
+	r, err := rollback.Make(ctx, m, id, rollback.NameServers(m))
 	if err != nil {
 		return err
 	}
-	if s.o.json {
-		return s.printResult(result{Changed: true, ID: report.ID, Paths: r.Plan.Paths(), Notes: r.Plan.Notes})
+	if u.o.dryRun {
+		return showDry(u, r.Plan)
 	}
-	fmt.Fprintf(s.c.out, "\nTaken back: %s (%s).\n", r.ID, r.Command)
-	s.notes(r.Plan.Notes)
+	if err := (&provision.Provisioner{UI: u}).Confirm(ctx, &provision.Draft{Plan: r.Plan}); err != nil {
+		return err
+	}
+	defer u.c.hold()()
+	report, err := r.Apply(ctx, m)
+	if err != nil {
+		return err
+	}
+	if u.o.json {
+		return u.printJSON(result{Changed: true, ID: report.ID, Paths: r.Plan.Paths(), Notes: r.Plan.Notes})
+	}
+	fmt.Fprintf(u.c.out, "\nTaken back: %s (%s).\n", r.ID, r.Command)
+	printNotes(u, r.Plan.Notes)
 	return nil
 }
 
@@ -136,12 +129,7 @@ func recoverCommand(c console) *cli.Command {
 			if err := noArguments(ctx); err != nil {
 				return err
 			}
-			s, err := openSession(ctx.Context, c, options{root: ctx.String("root"), command: "recover"})
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			return s.recover(ctx.Context)
+			return runRecover(ctx.Context, ui{c, options{root: ctx.String("root"), command: "recover"}})
 		},
 	}, flagGroup{"Flags", []cli.Flag{
 		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "taken, for scripts: nothing is asked"},
@@ -149,14 +137,19 @@ func recoverCommand(c console) *cli.Command {
 	}})
 }
 
-func (s *session) recover(ctx context.Context) error {
-	open, err := s.Journal.Open()
+func runRecover(ctx context.Context, u ui) error {
+	m, err := machine.Open(ctx, u.machine())
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	open, err := m.Journal.Open()
 	if err != nil {
 		return err
 	}
 	if open == nil {
-		fmt.Fprintln(s.c.out, "No interrupted run.")
+		fmt.Fprintln(u.c.out, "No interrupted run.")
 		return nil
 	}
-	return s.Recover(ctx)
+	return m.Recover(ctx)
 }

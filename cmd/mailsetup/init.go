@@ -38,26 +38,21 @@ func runSetup(ctx context.Context, c console, a spec.Answers, o options, adoptOn
 	if err := checkFlags(a, o); err != nil {
 		return err
 	}
-	o.zones = func(h spec.Host) []string {
+	u := ui{c, o}
+	p, err := openProvisioner(ctx, u, func(h spec.Host) []string {
 		domain, err := spec.DomainName(a.Domain)
 		if err != nil {
 			domain = a.Domain // which is an error that is told later
 		}
 		return []string{h.Domain, h.Hostname, domain}
-	}
-	s, err := openSession(ctx, c, o)
+	})
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	s.asksSelector = a.Selector
-	old, err := s.storedSpec()
-	if err != nil {
-		return err
-	}
-	p := s.proposer(old)
-	p.AdoptOnly = adoptOnly
-	r, err := p.Init(ctx, a)
+	defer p.Close()
+	proposer := proposer(u, p)
+	proposer.AdoptOnly = adoptOnly
+	r, err := proposer.Init(ctx, a)
 	if errors.Is(err, propose.ErrOurs) {
 		fmt.Fprintf(c.out, "Nothing to do: %v.\n", err)
 		return nil
@@ -65,5 +60,5 @@ func runSetup(ctx context.Context, c console, a spec.Answers, o options, adoptOn
 	if err != nil {
 		return err
 	}
-	return s.propose(ctx, r, old)
+	return carryOutProposal(ctx, u, p, r, a.Selector)
 }

@@ -1,17 +1,12 @@
 package main
 
 import (
-	"cmp"
+	"context"
 	"fmt"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/inventory"
-	"mailsetup/internal/keyring"
-	"mailsetup/internal/machine"
-	"mailsetup/internal/rotation"
-	"mailsetup/internal/text"
 )
 
 func listCommand(c console) *cli.Command {
@@ -34,14 +29,9 @@ func listCommand(c console) *cli.Command {
 			if err := noArguments(ctx); err != nil {
 				return err
 			}
-			s, err := openSession(ctx.Context, c, options{
+			return runList(ctx.Context, ui{c, options{
 				dryRun: true, json: ctx.Bool("json"), root: ctx.String("root"), command: "list",
-			})
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			return s.list()
+			}})
 		},
 	}, flagGroup{"Flags", []cli.Flag{
 		&cli.BoolFlag{Name: "json", Usage: "print data"},
@@ -49,63 +39,14 @@ func listCommand(c console) *cli.Command {
 	}})
 }
 
-func (s *session) list() error {
-	sp, err := s.setUp()
+func runList(ctx context.Context, u ui) error {
+	domains, now, err := inventory.Read(ctx, u.machine())
 	if err != nil {
 		return err
 	}
-	checks, err := s.store().LastChecks()
-	if err != nil {
-		return err
+	if u.o.json {
+		return u.printJSON(domains)
 	}
-	_, unprivileged := s.Sys.(machine.Unprivileged)
-	all := inventory.Sources{
-		Spec: *sp, Ledger: s.keys, Checks: checks, KeysUnknown: unprivileged, Now: s.Now,
-		StageWithoutFile: func(domain string, k keyring.Key) keyring.Stage {
-			return rotation.StageWithoutFile(s.Sys, domain, k)
-		},
-	}.Domains()
-	if s.o.json {
-		return s.printJSON(all)
-	}
-	fmt.Fprint(s.c.out, inventoryTable(all, s.Now))
+	fmt.Fprint(u.c.out, inventory.Table(domains, now))
 	return nil
-}
-
-// inventoryTable has one row for each key of each domain, in columns.
-func inventoryTable(all []inventory.Domain, now time.Time) string {
-	age := func(t *time.Time) string {
-		if t == nil {
-			return "-"
-		}
-		return text.Age(*t, now)
-	}
-	rows := [][]string{{"DOMAIN", "SELECTOR", "AGE", "STATE", "DNS", "CHECKED"}}
-	for _, d := range all {
-		checked := "-"
-		if c := d.Checked; c != nil {
-			checked = map[bool]string{true: "ok ", false: "bad "}[c.OK] + age(&c.At)
-		}
-		keys := d.Keys
-		if len(keys) == 0 {
-			keys = []inventory.Key{{Selector: "-", State: "no key"}}
-		}
-		for _, k := range keys {
-			rows = append(rows, []string{d.Domain, k.Selector, age(k.Made), keyState(k), cmp.Or(string(d.DNS), "-"), checked})
-		}
-	}
-	return text.Columns(rows, 80)
-}
-
-// keyState returns what the table says of a key.
-func keyState(k inventory.Key) string {
-	switch {
-	case k.Gone != "":
-		return rotation.NotInDNS
-	case k.Until != nil:
-		return "drains " + k.Until.Format(time.DateOnly)
-	case k.State == keyring.Active && k.Seen == nil:
-		return "unseen"
-	}
-	return cmp.Or(string(k.State), "?")
 }

@@ -6,16 +6,18 @@ import (
 	"fmt"
 	"time"
 
-	"mailsetup/internal/apply"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
 	"mailsetup/internal/wizard"
-	"mailsetup/steps/step"
 )
 
-// ui is the person in front of a run, or the flags that stand for one.
-type ui struct{ *session }
+// ui is where a command talks, with the flags that say how: the person in front of a
+// run, or the flags that stand for one.
+type ui struct {
+	c console
+	o options
+}
 
 // ShowPlan implements provision.UI.
 func (u ui) ShowPlan(p plan.Plan) {
@@ -78,8 +80,8 @@ func (u ui) askConsent(ctx context.Context, q state.Question, which, words strin
 }
 
 // AskKeep implements provision.UI.
-func (u ui) AskKeep(ctx context.Context, refusal *step.Refusal) (bool, error) {
-	return u.askConsent(ctx, refusal.Question(), "", plan.KeepPrompt(refusal.Keep.Kind))
+func (u ui) AskKeep(ctx context.Context, refused state.Question) (bool, error) {
+	return u.askConsent(ctx, refused, "", plan.KeepPrompt(refused.Kind))
 }
 
 // ShowQuestions implements provision.UI.
@@ -100,9 +102,9 @@ func (u ui) StartBar(what string, total int) (step, end func()) {
 }
 
 // Applied implements provision.UI.
-func (u ui) Applied(r apply.Report) {
+func (u ui) Applied(what string) {
 	if !u.o.json {
-		fmt.Fprintf(u.c.out, "\n%s\n", text.Wrap(r.String(), 78))
+		fmt.Fprintf(u.c.out, "\n%s\n", text.Wrap(what, 78))
 	}
 }
 

@@ -27,7 +27,7 @@ var (
 // atTerminal is a terminal on which a person types lines.
 func atTerminal(lines string) (ui, *bytes.Buffer) {
 	said := &bytes.Buffer{}
-	return ui{&session{c: console{in: strings.NewReader(lines), out: said, err: said, interactive: true}, o: options{accessible: true}}}, said
+	return ui{console{in: strings.NewReader(lines), out: said, err: said, interactive: true}, options{accessible: true}}, said
 }
 
 // Each question is shown with its place and its change, and a no is in front.
@@ -82,7 +82,7 @@ func TestARefusalOnATerminal(t *testing.T) {
 	refusal := &step.Refusal{What: "two SPF records", Hint: "remove one", Keep: &askSPF}
 	for lines, want := range map[string]bool{"y\n": true, "n\n": false} {
 		u, said := atTerminal(lines)
-		if yes, err := u.AskKeep(t.Context(), refusal); err != nil || yes != want {
+		if yes, err := u.AskKeep(t.Context(), refusal.Question()); err != nil || yes != want {
 			t.Errorf("%q: %v, %v", lines, yes, err)
 		}
 		if text := "      two SPF records\n      hint: remove one\n      With a yes: it stays.\n      /etc/bind/db.lab:7\n" +
@@ -92,7 +92,7 @@ func TestARefusalOnATerminal(t *testing.T) {
 	}
 	wildcard := state.Question{Kind: state.AskWildcard, Text: "lost"}
 	u, said := atTerminal("y\n")
-	if _, err := u.AskKeep(t.Context(), &step.Refusal{What: "lost", Keep: &wildcard}); err != nil || !strings.Contains(said.String(), "Go on without?") {
+	if _, err := u.AskKeep(t.Context(), (&step.Refusal{What: "lost", Keep: &wildcard}).Question()); err != nil || !strings.Contains(said.String(), "Go on without?") {
 		t.Errorf("%v, said\n%s", err, said)
 	}
 }
@@ -112,20 +112,20 @@ func TestQuestionsWithoutATerminal(t *testing.T) {
 func TestWhoConfirmsAPlan(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
-		set   func(*session)
+		set   func(*ui)
 		lines string
 		yes   bool
 		err   string
 	}{
-		{"yes", func(*session) {}, "y\n", true, ""},
-		{"no", func(*session) {}, "n\n", false, ""},
-		{"--yes", func(s *session) { s.o.yes = true }, "", true, ""},
-		{"--root", func(s *session) { s.o.root = "/image" }, "", true, ""},
-		{"--json", func(s *session) { s.o.json = true }, "y\n", false, "--json prints data and asks nothing"},
-		{"no terminal", func(s *session) { s.c.interactive = false }, "y\n", false, "nobody can be asked here: stdin or stdout is not a terminal"},
+		{"yes", func(*ui) {}, "y\n", true, ""},
+		{"no", func(*ui) {}, "n\n", false, ""},
+		{"--yes", func(u *ui) { u.o.yes = true }, "", true, ""},
+		{"--root", func(u *ui) { u.o.root = "/image" }, "", true, ""},
+		{"--json", func(u *ui) { u.o.json = true }, "y\n", false, "--json prints data and asks nothing"},
+		{"no terminal", func(u *ui) { u.c.interactive = false }, "y\n", false, "nobody can be asked here: stdin or stdout is not a terminal"},
 	} {
 		u, said := atTerminal(tt.lines)
-		tt.set(u.session)
+		tt.set(&u)
 		yes, err := u.ConfirmPlan(t.Context(), plan.Plan{}, "Do this?")
 		if yes != tt.yes || (err == nil) != (tt.err == "") || err != nil && err.Error() != tt.err {
 			t.Errorf("%s: %v, %v", tt.name, yes, err)

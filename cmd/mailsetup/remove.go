@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"github.com/urfave/cli/v2"
-
-	"mailsetup/internal/provision"
 )
 
 func removeCommand(c console) *cli.Command {
@@ -49,35 +47,24 @@ func runFlags() []cli.Flag {
 }
 
 func runRemove(ctx context.Context, c console, names []string, o options, purge bool) error {
-	s, err := openSession(ctx, c, o)
+	u := ui{c, o}
+	p, err := openProvisioner(ctx, u, nil)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	old, err := s.setUp()
-	if err != nil {
-		return err
-	}
-	r, before, err := provision.Removal{Domains: names, Purge: purge, Machine: s.Kind()}.Request(*old, s.keys)
+	defer p.Close()
+	r, before, err := p.Remove(ctx, names, purge)
 	if err != nil {
 		return err
 	}
 	for _, name := range before {
-		s.c.say("%s was removed already; its key is in DNS for mail under way", name)
+		c.say("%s was removed already; its key is in DNS for mail under way", name)
 	}
 	if len(r.Scope.Selection()) == 0 {
-		return s.nothingLeft("all of these domains were removed already")
+		return printNothingToDo(u, "all of these domains were removed already")
 	}
-	r.Hashes = s.hashes
-	if err := s.sources().Fill(ctx, &r); err != nil {
+	if err := carryOut(ctx, u, p, r); err != nil {
 		return err
 	}
-	if err := s.provision(ctx, r); err != nil || s.o.dryRun {
-		return err
-	}
-	if err := s.remember(); err != nil || s.o.root != "" {
-		return err
-	}
-	_, err = s.elapsed() // from now on
-	return err
+	return p.NoteElapsed()
 }

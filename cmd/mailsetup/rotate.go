@@ -5,14 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/domainlist"
-	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
+	"mailsetup/internal/provision"
 	"mailsetup/internal/rotation"
-	"mailsetup/internal/system"
 	"mailsetup/internal/text"
 )
 
@@ -73,22 +73,22 @@ func runRotate(ctx context.Context, c console, o options, r rotation.Options) er
 	err := rotate(ctx, c, o, r)
 	job := len(r.Domains) == 0 && !r.Force && !r.DryRun && o.root == "" // what a timer or cron calls
 	if err != nil && job && !c.interactive {
-		mailFailure(ctx, c, o, err)
+		mailFailure(ctx, c, err)
 	}
 	return err
 }
 
 func rotate(ctx context.Context, c console, o options, asked rotation.Options) error {
-	s, r, err := openRotator(ctx, c, o)
+	r, done, err := openRotator(ctx, c, o)
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer done()
 	report, err := r.Run(ctx, asked)
 	if report == nil {
 		return err
 	}
-	printed := s.printReport(report, asked.DryRun)
+	printed := printReport(ui{c, o}, report, asked.DryRun)
 	switch {
 	case err != nil:
 		return err
@@ -98,74 +98,104 @@ func rotate(ctx context.Context, c console, o options, asked rotation.Options) e
 	return printed
 }
 
+// openRotator opens the machine for a run about keys.
+func openRotator(ctx context.Context, c console, o options) (r *rotation.Rotator, done func(), err error) {
+	u := ui{c, o}
+	return rotation.Open(ctx, u.machine(), u.provisioning(), rotationUI{u}, u)
+}
+
+// rotationUI tells people what a rotation does.
+type rotationUI struct{ ui }
+
+// ShowTransitions implements rotation.UI.
+func (u rotationUI) ShowTransitions(lines []string) {
+	if u.o.json {
+		return
+	}
+	for _, l := range lines[:min(len(lines), mostNotes)] {
+		fmt.Fprintln(u.c.out, text.Wrap(text.Printable(l), 78))
+	}
+	if more := len(lines) - mostNotes; more > 0 {
+		fmt.Fprintf(u.c.out, "and %s more\n", text.Count(more, "step"))
+	}
+}
+
+// ShowResult says what is wrong, and leaves the rest to the report where that is
+// data.
+func (u rotationUI) ShowResult(r provision.Result) {
+	if u.o.json {
+		return
+	}
+	_ = printRun(u.ui, r) // a rotation has proven its keys itself
+}
+
+// StartBar implements rotation.UI.
+func (u rotationUI) StartBar(what string, total int) (step, end func()) {
+	b := newProgressBar(u.c, what, total)
+	if !b.c.live || u.o.accessible {
+		b.total = 0 // a timer that finds nothing to do says nothing
+	}
+	return func() { b.step(time.Now()) }, b.end
+}
+
 // printReport prints what a rotation did that was not printed as it happened.
-func (s *session) printReport(r *rotation.Report, dryRun bool) error {
+func printReport(u ui, r *rotation.Report, dryRun bool) error {
 	switch {
 	case dryRun:
-		return s.printDryRotation(r)
-	case s.o.json:
-		return s.printJSON(r)
+		return printDryRotation(u, r)
+	case u.o.json:
+		return u.printJSON(r)
 	}
 	if r.Keys != nil {
-		s.printKeys(r.Keys, len(r.Failed) > 0)
+		printKeys(u, r.Keys, r.Now, len(r.Failed) > 0)
 	}
 	for _, k := range r.Waiting {
-		s.printWaiting(k)
+		printWaiting(u, k)
 	}
-	s.notes(r.Reminders)
+	printNotes(u, r.Reminders)
 	return nil
 }
 
 // printDryRotation prints the plan of a dry run or, where nothing is due, when
 // something will be.
-func (s *session) printDryRotation(r *rotation.Report) error {
+func printDryRotation(u ui, r *rotation.Report) error {
 	p := plan.Plan{}
 	if r.Plan != nil {
 		p = *r.Plan
 	}
 	switch {
-	case s.o.json:
-		b, err := p.JSON()
-		if err == nil {
-			b, err = beside(b, "steps", r.Steps)
-		}
-		if err == nil {
-			b, err = beside(b, "keys", r.Keys)
-		}
-		if err != nil {
+	case u.o.json:
+		if err := printPlan(u, p, plan.Beside{Name: "steps", Value: r.Steps}, plan.Beside{Name: "keys", Value: r.Keys}); err != nil {
 			return err
 		}
-		fmt.Fprintln(s.c.out, string(b))
 	case r.Plan == nil:
-		s.printKeys(r.Keys, len(r.Failed) > 0)
+		printKeys(u, r.Keys, r.Now, len(r.Failed) > 0)
 	case r.Quiet: // all was said
 	default:
-		return s.showDry(p)
+		return showDry(u, p)
 	}
-	if s.o.exitCode && !p.Empty() {
+	if u.o.exitCode && !p.Empty() {
 		return errChangesFound
 	}
 	return nil
 }
 
-func (s *session) printWaiting(k rotation.WaitingKey) {
+func printWaiting(u ui, k rotation.WaitingKey) {
 	if k.ByHand() {
-		fmt.Fprintf(s.c.out, "%s: publish this record; a later run notices and goes on by itself\n\n%s TXT %s\n\n", k.Domain, k.Name, k.Value)
+		fmt.Fprintf(u.c.out, "%s: publish this record; a later run notices and goes on by itself\n\n%s TXT %s\n\n", k.Domain, k.Name, k.Value)
 	}
 	if why := k.String(); why != "" {
-		s.c.say("%s", text.Wrap(text.Printable(why), 78))
+		u.c.say("%s", text.Wrap(text.Printable(why), 78))
 	}
-	s.c.hints([]string{"mailsetup dns --wait " + k.Domain + " shows what each name server has"})
+	u.c.hints([]string{"mailsetup dns --wait " + k.Domain + " shows what each name server has"})
 }
 
 // mailFailure mails why a run failed that nobody sits in front of.
-func mailFailure(ctx context.Context, c console, o options, failed error) {
+func mailFailure(ctx context.Context, c console, failed error) {
 	if code, _ := exitCode(failed); errors.Is(failed, errProblemsFound) || code == exitInterrupted || os.Geteuid() != 0 {
 		return
 	}
-	s := &session{c: c, o: o}
-	s.Machine = machine.New(system.NewHost(system.Options{}), nil, s.machineOptions())
-	if err := rotation.MailFailure(ctx, s.Sys, s.store(), s.Now, failed); err != nil {
+	if err := rotation.ReportFailure(ctx, failed); err != nil {
 		c.say("%s", message(err))
 	}
 }

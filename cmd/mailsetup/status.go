@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"mailsetup/internal/recordwatch"
 	"mailsetup/internal/rotation"
 	"mailsetup/internal/text"
 )
@@ -43,28 +43,23 @@ func statusCommand(c console) *cli.Command {
 }
 
 func runStatus(ctx context.Context, c console, o options, domains []string) error {
-	s, r, err := openRotator(ctx, c, o)
+	r, done, err := openRotator(ctx, c, o)
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer done()
 	st, err := r.Status(domains)
 	if err != nil {
 		return err
 	}
+	u := ui{c, o}
 	if o.json {
-		return s.printJSON(st.Keys)
+		return u.printJSON(st.Keys)
 	}
-	s.printKeys(st.Keys, false)
+	printKeys(u, st.Keys, st.Now, false)
 	for _, d := range st.Domains {
-		found := func(p recordwatch.Problem) string {
-			return fmt.Sprintf("%s, since %s", p.Found, p.Since.Format("2006-01-02 15:04 MST"))
-		}
-		for _, p := range recordwatch.Group(d.Problems, found) {
-			c.say("%s", text.Wrap(text.Printable(p.Domain+": "+p.About+": "+found(p)), 78))
-		}
-		for _, h := range d.Hints {
-			c.say("%s", text.Wrap(h, 78))
+		for _, line := range d.Lines() {
+			c.say("%s", text.Wrap(line, 78))
 		}
 	}
 	for _, n := range st.Notes {
@@ -76,15 +71,9 @@ func runStatus(ctx context.Context, c console, o options, domains []string) erro
 
 // printKeys prints a line for each key. Of domains that were skipped the reason
 // was said.
-func (s *session) printKeys(keys []rotation.KeyStatus, skipped bool) {
-	rows := [][]string{{"DOMAIN", "KEY", "STATE", "SINCE", "NEXT STEP", "WAITS FOR"}}
-	for _, k := range keys {
-		rows = append(rows, []string{k.Domain, k.Selector, k.State(), text.Ago(k.Since, s.Now), text.Soon(k.Next, s.Now), k.WaitsFor})
+func printKeys(u ui, keys []rotation.KeyStatus, now time.Time, skipped bool) {
+	if len(keys) == 0 && !skipped {
+		fmt.Fprintln(u.c.out, "No keys.")
 	}
-	switch {
-	case len(rows) > 1:
-		fmt.Fprint(s.c.out, text.Columns(rows, 80))
-	case !skipped:
-		fmt.Fprintln(s.c.out, "No keys.")
-	}
+	fmt.Fprint(u.c.out, rotation.Table(keys, now))
 }

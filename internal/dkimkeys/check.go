@@ -1,6 +1,7 @@
 package dkimkeys
 
 import (
+	"bytes"
 	"cmp"
 	"runtime"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/keygen"
+	"mailsetup/steps/signer"
 )
 
 // CheckAll checks the private keys that sign for the domains, and returns the
@@ -87,4 +89,18 @@ func Resumable(files system.Reader, domain string, keys []keyring.Key, seen map[
 	return keyring.Resumable(keys, func(k keyring.Key) bool {
 		return Check(files, domain, k) == nil && CheckMatchesRecord(files, k) == nil
 	})
+}
+
+// unused is the stage of an active key that no row of OpenDKIM's tables names.
+const unused keyring.Stage = "unused"
+
+// StageWithoutFile returns the stage of a key whose domain has no file: "unused"
+// for an active one that OpenDKIM's tables do not name any more.
+func StageWithoutFile(files system.Reader, domain string, k keyring.Key) keyring.Stage {
+	o, err := files.Read(signer.KeyTable)
+	row := k.Selector + "._domainkey." + domain + " "
+	if k.Stage == keyring.Active && err == nil && !bytes.HasPrefix(o.Content, []byte(row)) && !bytes.Contains(o.Content, []byte("\n"+row)) {
+		return unused
+	}
+	return k.Stage
 }

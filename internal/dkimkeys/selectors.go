@@ -9,8 +9,10 @@ import (
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/store"
 	"mailsetup/internal/system"
 	"mailsetup/steps/signer"
 )
@@ -33,6 +35,16 @@ type Selectors struct {
 	// Seen returns when all name servers were first found to have the record of each
 	// key of a domain, by selector; nil if nobody knows.
 	Seen func(domain string) map[string]time.Time
+}
+
+// For returns selectors for a machine. DNS is not asked about a directory.
+func For(m *machine.Machine, dns DNS, ledger keyring.Ledger, zones []state.Zone) Selectors {
+	s := Selectors{Ledger: ledger, Files: m.Sys, Zones: zones, Now: m.Now, Random: machine.Random}
+	s.Seen = func(domain string) map[string]time.Time { return store.New(m.Sys).LastCheck(domain).Seen }
+	if m.Root == "" {
+		s.DNS = dns
+	}
+	return s
 }
 
 // Resumable returns the key with which a domain that was removed and comes back

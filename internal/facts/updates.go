@@ -6,7 +6,6 @@ import (
 
 	"mailsetup/internal/detect/zones"
 	"mailsetup/internal/hint"
-	"mailsetup/internal/machine"
 	"mailsetup/internal/nsupdate"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -36,13 +35,12 @@ func (c *Collector) GatherUpdates(ctx context.Context, in *step.Input, list []st
 		return err
 	}
 	leaving := in.Leaving()
-	_, unprivileged := c.m.Sys.(machine.Unprivileged)
 	switch {
 	case len(requests)+len(leaving) == 0:
 		return nil
-	case unprivileged && len(requests) > 0:
+	case c.m.Unprivileged() && len(requests) > 0:
 		return hint.New(hint.AsRoot, "only root may read the keys that zones are asked with (dns rfc2136)")
-	case unprivileged:
+	case c.m.Unprivileged():
 		return nil
 	case c.m.Image != nil && len(requests) > 0:
 		return hint.NewUsage("--dns manual prints the records; or run init on the machine that is made from the tree",
@@ -72,8 +70,7 @@ func (c *Collector) RecordsInput(ctx context.Context, r Request, domains []spec.
 	}
 	in := step.Input{Spec: whole, Facts: g.Facts, Ledger: r.Ledger, Scope: scope, Now: c.m.Now}
 	c.GatherWildcards(ctx, &in)
-	_, unprivileged := c.m.Sys.(machine.Unprivileged)
-	if c.m.Image == nil && !unprivileged {
+	if c.m.Image == nil && !c.m.Unprivileged() {
 		// What a primary has of the administrator's own helps to judge, and can be
 		// done without.
 		if err := c.GatherUpdates(ctx, &in, nil); err != nil {

@@ -82,7 +82,7 @@ func (m *Machine) Recover(ctx context.Context) error {
 	if m.options.Hold != nil {
 		defer m.options.Hold()()
 	}
-	report, err := apply.Recover(ctx, m.Sys, m.Journal, apply.Options{Now: m.options.Clock, Progress: m.options.Progress})
+	report, err := apply.Recover(ctx, m.Sys, m.Journal, apply.Options{Now: m.options.Clock, Progress: m.progress.Print})
 	if err := errors.Join(err, m.SaveOwners()); err != nil {
 		return err
 	}
@@ -92,5 +92,12 @@ func (m *Machine) Recover(ctx context.Context) error {
 
 // ApplyOptions are those of the next run of this command.
 func (m *Machine) ApplyOptions() apply.Options {
-	return apply.Options{Command: m.options.Command, Now: m.options.Clock, ID: m.NextRun(), Progress: m.options.Progress}
+	return apply.Options{Command: m.options.Command, Now: m.options.Clock, ID: m.NextRun(), Progress: m.progress.Print}
+}
+
+// LeftChanged reports whether an error says that a run failed and that the machine
+// could not be put back completely.
+func LeftChanged(err error) bool {
+	var notUndone *apply.NotUndone
+	return errors.As(err, &notUndone)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"mailsetup/internal/apply"
@@ -34,11 +35,10 @@ type Options struct {
 	Unattended, Interactive bool
 	// KeepInterrupted leaves an interrupted run to the caller.
 	KeepInterrupted bool
-	Clock           func() time.Time
+	Clock           func() time.Time // nil: time.Now
 
-	Logf     func(format string, a ...any)
-	Hold     func() (release func()) // see signals.Watch.Hold; nil for none
-	Progress func(apply.Event)
+	Logf func(format string, a ...any) // nil for none
+	Hold func() (release func())       // see signals.Watch.Hold; nil for none
 }
 
 // Machine is what a command works on.
@@ -50,10 +50,11 @@ type Machine struct {
 	Journal  *apply.Journal
 	Now      time.Time // when the run, or its present round, began
 
-	options Options
-	release func() error
-	first   string // ID of the first run of the command
-	runs    int    // how many there were
+	options  Options
+	progress apply.ProgressPrinter
+	release  func() error
+	first    string // ID of the first run of the command
+	runs     int    // how many there were
 }
 
 // Open opens the machine. One that is opened for a change is locked, and an
@@ -99,7 +100,16 @@ func rootHint(dir string, err error) string {
 
 // New returns a machine on a system that is open, without lock and recovery.
 func New(sys system.System, resolver *dnsclient.Client, o Options) *Machine {
-	m := &Machine{Sys: sys, Root: o.Root, Resolver: resolver, Journal: apply.NewJournal(sys, apply.JournalDir), options: o}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Logf == nil {
+		o.Logf = func(string, ...any) {}
+	}
+	m := &Machine{
+		Sys: sys, Root: o.Root, Resolver: resolver, Journal: apply.NewJournal(sys, apply.JournalDir), options: o,
+		progress: apply.ProgressPrinter{Logf: o.Logf},
+	}
 	m.SetNow()
 	return m
 }
@@ -116,6 +126,21 @@ func (m *Machine) Close() error {
 	return err
 }
 
+// DryRun reports whether nothing may be changed.
+func (m *Machine) DryRun() bool { return m.options.DryRun }
+
+// ReadOnly reports whether observations are not to be written down.
+func (m *Machine) ReadOnly() bool { return m.options.DryRun || os.Geteuid() != 0 }
+
+// Logf says a line to whoever runs the command.
+func (m *Machine) Logf(format string, a ...any) { m.options.Logf(format, a...) }
+
+// Unprivileged reports whether what only root may read is taken for missing.
+func (m *Machine) Unprivileged() bool {
+	_, unprivileged := m.Sys.(Unprivileged)
+	return unprivileged
+}
+
 // SetNow sets Now to the present: UTC and whole seconds, as times are written down.
 func (m *Machine) SetNow() { m.Now = m.options.Clock().UTC().Truncate(time.Second) }
 
@@ -125,6 +150,11 @@ func (m *Machine) Kind() string {
 		return "tree"
 	}
 	return "server"
+}
+
+// OwnersFile is where SaveOwners writes, as the caller of the command sees it.
+func (m *Machine) OwnersFile() string {
+	return strings.TrimRight(m.Root, "/") + "/" + strings.TrimLeft(string(system.ManifestPath), "/")
 }
 
 // SaveOwners writes down the owners of files in a directory, where they cannot be set.

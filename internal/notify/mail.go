@@ -1,4 +1,5 @@
-// Package notify mails the administrator.
+// Package notify mails the administrator, and says in the journal what must not be
+// missed.
 package notify
 
 import (

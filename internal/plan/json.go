@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 
 	"mailsetup/internal/state"
 )
@@ -77,9 +79,15 @@ type jsonDrift struct {
 	Diff string     `json:"diff,omitempty"`
 }
 
-// JSON returns the plan as data. Contents appear in diffs only, and those of
-// private keys nowhere, not even as a hash.
-func (p Plan) JSON() ([]byte, error) {
+// Beside is data that is printed with a plan, under a name of its own.
+type Beside struct {
+	Name  string
+	Value any
+}
+
+// JSON returns the plan as data, with other data after it. Contents appear in diffs
+// only, and those of private keys nowhere, not even as a hash.
+func (p Plan) JSON(more ...Beside) ([]byte, error) {
 	out := jsonPlan{Stages: []jsonStage{}, Drift: []jsonDrift{}, Questions: []jsonQuestion{}, Notes: p.Notes}
 	if out.Notes == nil {
 		out.Notes = []state.Note{}
@@ -95,6 +103,13 @@ func (p Plan) JSON() ([]byte, error) {
 		out.Questions = append(out.Questions, jsonQuestion{q, yes})
 	}
 	b, err := json.MarshalIndent(out, "", "  ")
+	for _, m := range more {
+		var value []byte
+		if err == nil {
+			value, err = json.MarshalIndent(m.Value, "  ", "  ")
+		}
+		b = fmt.Appendf(nil, "%s,\n  %q: %s\n}", bytes.TrimSuffix(b, []byte("\n}")), m.Name, value)
+	}
 	if err != nil {
 		return nil, err
 	}

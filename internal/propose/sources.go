@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/store"
 	"mailsetup/steps/step"
 )
 
@@ -19,11 +20,20 @@ type Sources struct {
 	Machine   *machine.Machine
 	Collector *facts.Collector
 	// Hashes gets the hashes of what is still as its package brought it.
-	Hashes       plan.FileHashes
-	NewSelectors func(ledger keyring.Ledger, zones []state.Zone) dkimkeys.Selectors
+	Hashes plan.FileHashes
 
 	ledger keyring.Ledger // of the last look
 	facts  state.Facts    // that it found
+}
+
+// New returns a proposer for a machine, with what earlier runs left there.
+func New(m *machine.Machine, c *facts.Collector, e store.Earlier) *Proposer {
+	return &Proposer{
+		Server: Server{
+			Spec: e.Spec, Ledger: e.Ledger, Hashes: e.Hashes, Files: m.Sys, Root: m.Root, Unprivileged: m.Unprivileged(),
+		},
+		Gatherer: &Sources{Machine: m, Collector: c, Hashes: e.Hashes}, Now: m.Now,
+	}
 }
 
 // Gather implements Gatherer.
@@ -58,5 +68,5 @@ func (s *Sources) Recipients(ctx context.Context, in step.Input) map[string]stat
 
 // Selectors implements Gatherer.
 func (s *Sources) Selectors(ledger keyring.Ledger, zones []state.Zone) dkimkeys.Selectors {
-	return s.NewSelectors(ledger, zones)
+	return dkimkeys.For(s.Machine, s.Collector.Client(), ledger, zones)
 }

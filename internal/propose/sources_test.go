@@ -4,14 +4,12 @@ import (
 	"testing"
 	"time"
 
-	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/facts"
 	"mailsetup/internal/keyring"
 	systems "mailsetup/internal/machine"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/propose"
 	"mailsetup/internal/spec"
-	"mailsetup/internal/state"
 	"mailsetup/steps/step"
 )
 
@@ -24,7 +22,6 @@ func TestSourcesOfADirectory(t *testing.T) {
 	t.Cleanup(func() { _ = m.Close() })
 	var sources propose.Gatherer = &propose.Sources{
 		Machine: m, Collector: facts.New(m), Hashes: plan.FileHashes{},
-		NewSelectors: func(l keyring.Ledger, _ []state.Zone) dkimkeys.Selectors { return dkimkeys.Selectors{Ledger: l} },
 	}
 	sp := &spec.Spec{Host: spec.Host{Domain: "lab.example"}, Domains: []spec.Domain{{Name: "lab.example"}}}
 	f, scope, err := sources.Gather(t.Context(), sp, keyring.Ledger{}, step.Only("lab.example"))

@@ -136,7 +136,7 @@ func (p *Provisioner) recordAnswer(d *Draft, q state.Question, yes bool) error {
 		return nil
 	}
 	var err error
-	d.Input.SpecFiles, err = specFiles(p.Machine.Sys, d.Request, d.Input.Spec)
+	d.Input.SpecFiles, err = specFiles(p, d.Request, d.Input.Spec)
 	return err
 }
 
@@ -176,7 +176,7 @@ func (p *Provisioner) keepRefused(ctx context.Context, d *Draft, refusal *step.R
 	q := *refusal.Keep
 	change, given := p.Options.Consents[q.Kind]
 	if !given && p.Options.Interactive && !p.Options.DryRun {
-		yes, err := p.UI.AskKeep(ctx, refusal)
+		yes, err := p.UI.AskKeep(ctx, refusal.Question())
 		if err != nil {
 			return err
 		}

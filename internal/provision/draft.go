@@ -41,7 +41,7 @@ type Draft struct {
 // newDraft gathers what the steps look at. Keys that have to be made are
 // placeholders until the plan is confirmed.
 func (p *Provisioner) newDraft(ctx context.Context, r Request) (*Draft, error) {
-	files, err := specFiles(p.Machine.Sys, r, r.Want)
+	files, err := specFiles(p, r, r.Want)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (p *Provisioner) newDraft(ctx context.Context, r Request) (*Draft, error) {
 		Spec: r.Want, Facts: r.Facts, Ledger: r.Keys.Ledger, SpecFiles: files, Now: p.Machine.Now,
 		Consents: map[string]bool{}, Scope: r.Scope, Removed: r.Removed,
 		Keys: step.KeyChanges{
-			OnDisk: r.Keys.OnDisk, Private: map[state.Path][]byte{}, Withdraw: r.Keys.Withdraw,
+			OnDisk: p.Earlier.LedgerOnDisk, Private: map[state.Path][]byte{}, Withdraw: r.Keys.Withdraw,
 			Permissions: r.Keys.Permissions, Copies: r.Keys.Copies,
 		},
 	}}
@@ -69,8 +69,8 @@ func (p *Provisioner) newDraft(ctx context.Context, r Request) (*Draft, error) {
 }
 
 // specFiles returns the files that say what a spec says, as they should be.
-func specFiles(files store.Files, r Request, sp spec.Spec) (map[state.Path][]byte, error) {
-	return store.New(files).SpecFiles(sp.Host, slices.Collect(r.Scope.Domains(sp)), r.OnDisk)
+func specFiles(p *Provisioner, r Request, sp spec.Spec) (map[state.Path][]byte, error) {
+	return store.New(p.Machine.Sys).SpecFiles(sp.Host, slices.Collect(r.Scope.Domains(sp)), p.Earlier.SpecOnDisk)
 }
 
 // checkPrivateKeys refuses to go on without a key that signs: mail of its domain
@@ -274,9 +274,10 @@ func (p *Provisioner) install(ctx context.Context, d *Draft) error {
 	}
 	again := d.Request
 	again.Want = d.Input.Spec
-	if d.Input.Facts, err = p.Facts.Gather(ctx, again); err != nil {
+	if err := p.Facts.Gather(ctx, &again); err != nil {
 		return err
 	}
+	d.Input.Facts = again.Facts
 	if err := p.readFacts(ctx, d); err != nil {
 		return err
 	}

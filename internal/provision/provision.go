@@ -28,8 +28,7 @@ import (
 // record back is the same with empty Keys.
 type Request struct {
 	Want    spec.Spec
-	Have    *spec.Spec   // the spec of earlier runs, nil for the first one
-	OnDisk  store.OnDisk // the domains of Have whose files need not be written again
+	Have    *spec.Spec // the spec of earlier runs, nil for the first one
 	Scope   step.Scope
 	Removed []spec.Domain // that the run takes out of the spec, as they were
 
@@ -55,7 +54,6 @@ type Request struct {
 // Ledger, a domain without a key that signs gets one.
 type KeyPlan struct {
 	Ledger keyring.Ledger // as it is now
-	OnDisk keyring.Ledger // the part of it whose files need not be written again
 
 	// After is the ledger as the run leaves it, but for keys that it makes or
 	// withdraws, and During what is written down until that is proven; nil: Ledger.
@@ -121,7 +119,7 @@ type UI interface {
 	// declined.
 	AskConsents(ctx context.Context, questions []state.Question, introduction string) ([]bool, error)
 	// AskKeep asks whether a run goes on and leaves alone what a step refused.
-	AskKeep(ctx context.Context, refusal *step.Refusal) (bool, error)
+	AskKeep(ctx context.Context, refused state.Question) (bool, error)
 	// ShowQuestions prints questions that nobody is there to answer.
 	ShowQuestions(questions []state.Question)
 
@@ -130,7 +128,7 @@ type UI interface {
 	// StartBar begins to count work of many steps.
 	StartBar(what string, total int) (step, end func())
 	// Applied tells what was done, before it is proven.
-	Applied(r apply.Report)
+	Applied(what string)
 	// Hold keeps the process from being stopped while it changes something.
 	Hold() (release func())
 }
@@ -138,8 +136,9 @@ type UI interface {
 // Facts finds out what a run has to know. Where an input is for KeysOnly, or the
 // machine is a directory, most of it is of no use and not asked for.
 type Facts interface {
-	// Gather looks at the machine again, and at DNS for the names of the request.
-	Gather(ctx context.Context, r Request) (state.Facts, error)
+	// Gather looks at the machine again, and at DNS for the names of a request, which
+	// gets what was found.
+	Gather(ctx context.Context, r *Request) error
 	// Zones adds to the facts of an input what only its records show: the zones that
 	// take dynamic updates, and what wildcards of zones elsewhere answer.
 	Zones(ctx context.Context, r Request, in *step.Input) error
@@ -157,6 +156,7 @@ type Facts interface {
 // Provisioner carries requests out on one machine.
 type Provisioner struct {
 	Machine   *machine.Machine
+	Earlier   store.Earlier // what earlier runs left
 	Options   Options
 	UI        UI
 	Facts     Facts
@@ -183,10 +183,16 @@ type Result struct {
 	Notes   []state.Note // what is left for the administrator
 	Proven  string       // what was proven of the mail that leaves, "" for nothing
 	Problem error        // why it was not, although everything is done
+
+	Machine    string // what messages call the machine, see machine.Kind
+	OwnersFile string // of a directory: where the owners of its files are listed
 }
 
 // Changed reports whether the run changed the machine.
 func (r Result) Changed() bool { return r.Report.ID != "" }
+
+// TakeBackID is the ID with which a rollback takes back what the command did.
+func (r Result) TakeBackID() string { return apply.FirstID(r.Report.ID) }
 
 // isDirectory reports whether the machine is a directory: nothing runs there.
 func (p *Provisioner) isDirectory() bool { return p.Machine.Root != "" }
@@ -237,16 +243,18 @@ func (p *Provisioner) confirm(ctx context.Context, d *Draft, question string) er
 // and proves that mail leaves signed. An empty plan is proven only. After an error
 // the machine is as it was, but for packages; errors after that are fatal.
 func (p *Provisioner) Run(ctx context.Context, d *Draft) (Result, error) {
-	if d.Plan.Empty() {
-		return p.verify(ctx, d)
-	}
-	err := p.install(ctx, d)
 	var res Result
-	if err == nil {
+	var err error
+	if d.Plan.Empty() {
+		res, err = p.verify(ctx, d)
+	} else if err = p.install(ctx, d); err == nil {
 		res, err = p.apply(ctx, d)
 	}
 	if err != nil && len(d.installed) > 0 {
 		p.UI.Logf("installed and left in place: %s", strings.Join(d.installed, ", "))
+	}
+	if res.Machine = p.Machine.Kind(); p.isDirectory() {
+		res.OwnersFile = p.Machine.OwnersFile()
 	}
 	return res, err
 }
@@ -273,7 +281,7 @@ func (p *Provisioner) apply(ctx context.Context, d *Draft) (Result, error) {
 	if d.Quiet {
 		return res, nil
 	}
-	p.UI.Applied(report)
+	p.UI.Applied(report.String())
 	if !p.isDirectory() {
 		res.Proven, res.Problem = p.prove(ctx, d)
 	}

@@ -27,7 +27,7 @@ func TestAWholeRunBelowRoot(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, &w.said)
 	}
-	if !res.Changed() || res.Proven != "" || res.Problem != nil || !slices.Equal(w.applied, []string{res.Report.ID}) {
+	if !res.Changed() || res.Proven != "" || res.Problem != nil || !slices.Equal(w.applied, []string{res.Report.String()}) {
 		t.Errorf("%+v, applied %q", res.Report, w.applied)
 	}
 	if !slices.Equal(w.asked, []string{"Do this?"}) || len(w.shown) != 1 {

@@ -24,8 +24,9 @@ type Sources struct {
 	asked   bool
 }
 
-// Fill gathers the facts of a request, and what is still as its package brought it.
-func (s *Sources) Fill(ctx context.Context, r *Request) error {
+// Gather implements Facts. A request also gets the hashes of what is still as its
+// package brought it, and a scope without domains of which nothing has changed.
+func (s *Sources) Gather(ctx context.Context, r *Request) error {
 	g, err := s.Collector.Gather(ctx, facts.Request{Spec: r.Want, Ledger: r.Keys.Ledger, Scope: r.Scope, Removed: r.Removed, Steps: r.Steps})
 	if err != nil {
 		return err
@@ -36,12 +37,6 @@ func (s *Sources) Fill(ctx context.Context, r *Request) error {
 	maps.Copy(r.Hashes, g.Pristine)
 	r.Facts, r.Scope = g.Facts, g.Scope
 	return nil
-}
-
-// Gather implements Facts.
-func (s *Sources) Gather(ctx context.Context, r Request) (state.Facts, error) {
-	err := s.Fill(ctx, &r)
-	return r.Facts, err
 }
 
 // Zones implements Facts.
@@ -64,8 +59,7 @@ func (s *Sources) Milters(ctx context.Context, r Request, in step.Input) ([]stat
 		return nil, false
 	}
 	if !s.asked {
-		_, unprivileged := s.Machine.Sys.(machine.Unprivileged)
-		survey := signers.Survey{Source: s.Machine.Sys, Lookup: signers.KeyRecords(s.Machine.Resolver), Unprivileged: unprivileged, Logf: s.Logf}
+		survey := signers.Survey{Source: s.Machine.Sys, Lookup: signers.KeyRecords(s.Machine.Resolver), Unprivileged: s.Machine.Unprivileged(), Logf: s.Logf}
 		if s.Machine.Image == nil {
 			survey.Ask = probe.Signatures
 		}

@@ -22,7 +22,7 @@ func TestSourcesThatAreNotAsked(t *testing.T) {
 	s := &provision.Sources{Machine: m, Collector: facts.New(m), Logf: t.Errorf}
 	sp := spec.Spec{Host: spec.Host{Domain: "lab.example"}, Domains: []spec.Domain{{Name: "lab.example"}}}
 	r := provision.Request{Want: sp}
-	if err := s.Fill(t.Context(), &r); err != nil || r.Hashes == nil {
+	if err := s.Gather(t.Context(), &r); err != nil || r.Hashes == nil {
 		t.Errorf("record %v, %v", r.Hashes, err)
 	}
 	if list, err := s.Recipients(t.Context(), r, step.Input{Spec: sp}); list != nil || err != nil {

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"mailsetup/internal/apply"
 	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
@@ -108,9 +107,10 @@ func (w *world) content(p state.Path) string {
 }
 
 // Gather implements provision.Facts.
-func (w *world) Gather(context.Context, provision.Request) (state.Facts, error) {
+func (w *world) Gather(_ context.Context, r *provision.Request) error {
 	w.gathered++
-	return w.facts, nil
+	r.Facts = w.facts
+	return nil
 }
 
 // Zones implements provision.Facts.
@@ -170,9 +170,9 @@ func (p *person) AskConsents(_ context.Context, questions []state.Question, intr
 }
 
 // AskKeep implements provision.UI.
-func (p *person) AskKeep(_ context.Context, r *step.Refusal) (bool, error) {
-	p.asked = append(p.asked, "keep "+r.Keep.ID)
-	return p.answers["keep "+r.Keep.ID], p.leaves
+func (p *person) AskKeep(_ context.Context, q state.Question) (bool, error) {
+	p.asked = append(p.asked, "keep "+q.ID)
+	return p.answers["keep "+q.ID], p.leaves
 }
 
 // ShowQuestions implements provision.UI.
@@ -192,7 +192,7 @@ func (p *person) StartBar(what string, total int) (step, end func()) {
 }
 
 // Applied implements provision.UI.
-func (p *person) Applied(r apply.Report) { p.applied = append(p.applied, r.ID) }
+func (p *person) Applied(what string) { p.applied = append(p.applied, what) }
 
 // Hold implements provision.UI.
 func (p *person) Hold() (release func()) {

@@ -38,6 +38,9 @@ func Problems(domain string, problems map[string]keyring.Problem, now time.Time)
 	return list
 }
 
+// NotInDNS is what lists say of a key whose record no name server has any more.
+const NotInDNS = "not in DNS"
+
 // KeyGone returns what name servers said when none of them had the record of a
 // key, "" if that was not so in the last look.
 func KeyGone(last keyring.LastCheck, domain, selector string) string {

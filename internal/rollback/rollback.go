@@ -22,6 +22,16 @@ import (
 // nothing signs below --root.
 type Checker func(context.Context, dnscheck.Expected) dnscheck.Result
 
+// NameServers returns the Checker for a machine: nil for a directory.
+func NameServers(m *machine.Machine) Checker {
+	if m.Image != nil {
+		return nil
+	}
+	return func(ctx context.Context, want dnscheck.Expected) dnscheck.Result {
+		return dnscheck.Check(ctx, m.Resolver, want, dnscheck.Result{})
+	}
+}
+
 // Rollback is the plan that takes back the runs of one command.
 type Rollback struct {
 	ID      string // of the command's first run

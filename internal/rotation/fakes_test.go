@@ -27,7 +27,7 @@ import (
 func (s *server) rotator() *rotation.Rotator {
 	return &rotation.Rotator{
 		System: s.mem, Mailbox: s.mailbox, Spec: s.sp, Clock: func() time.Time { return s.now },
-		Store: memory{s}, DNS: func() rotation.DNS { return world{s} }, Provisioner: provisioner{s}, UI: &s.ui,
+		Store: memory{s}, DNS: func() rotation.DNS { return world{s} }, Provisioner: provisioner{s}, UI: &s.ui, Alert: s.ui.alert,
 	}
 }
 
@@ -113,7 +113,7 @@ func (p provisioner) Gather(context.Context, provision.Request) (state.Facts, er
 func (p provisioner) Plan(_ context.Context, r provision.Request) (*provision.Draft, error) {
 	in := step.Input{
 		Spec: r.Want, Facts: r.Facts, Ledger: r.Keys.Ledger, Now: p.now, Consents: map[string]bool{}, Scope: r.Scope,
-		Keys: step.KeyChanges{OnDisk: r.Keys.OnDisk, Private: map[state.Path][]byte{}, Withdraw: r.Keys.Withdraw},
+		Keys: step.KeyChanges{Private: map[state.Path][]byte{}, Withdraw: r.Keys.Withdraw},
 	}
 	if r.Keys.After != nil {
 		in.Ledger, in.Keys.During = r.Keys.After, r.Keys.During
@@ -204,7 +204,7 @@ type ui struct {
 }
 
 func (u *ui) Logf(format string, a ...any)       { u.said = append(u.said, fmt.Sprintf(format, a...)) }
-func (u *ui) Alert(lines []string)               { u.alerts = append(u.alerts, lines...) }
+func (u *ui) alert(lines []string)               { u.alerts = append(u.alerts, lines...) }
 func (u *ui) ShowTransitions(lines []string)     { u.transitions = append(u.transitions, lines...) }
 func (u *ui) ShowPlan(p plan.Plan)               { u.shown = append(u.shown, p) }
 func (u *ui) ShowResult(r provision.Result)      { u.results = append(u.results, r) }

@@ -34,6 +34,7 @@ type Report struct {
 	// Keys are those of the domains that the run went on with, after a dry run, or
 	// where a step was asked for and none was due.
 	Keys []KeyStatus `json:"-"`
+	Now  time.Time   `json:"-"` // as of which the keys are
 	// Reminders are those of the Notes that were not printed with a result.
 	Reminders []state.Note `json:"-"`
 	// Attention: somebody has something to do, or records were gone.
@@ -177,13 +178,10 @@ type KeyStatus struct {
 	Gone string `json:"gone,omitempty"`
 }
 
-// NotInDNS is the state of a key whose record no name server has any more.
-const NotInDNS = "not in DNS"
-
 // State returns where the key is in its life, or that DNS does not have its record.
 func (k KeyStatus) State() string {
 	if k.Gone != "" {
-		return NotInDNS
+		return recordwatch.NotInDNS
 	}
 	return string(k.Stage)
 }

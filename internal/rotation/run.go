@@ -49,6 +49,8 @@ type Rotator struct {
 	DNS         func() DNS // with an empty cache
 	Provisioner Provisioner
 	UI          UI
+	// Alert says lines that must stand out in the journal of the system.
+	Alert func(lines []string)
 }
 
 // Store reads and writes what runs remember.
@@ -105,8 +107,6 @@ type Provisioner interface {
 type UI interface {
 	// Logf says a line.
 	Logf(format string, a ...any)
-	// Alert says lines that must stand out in the journal of the system.
-	Alert(lines []string)
 	// ShowTransitions prints what a round is about to do, a line each.
 	ShowTransitions(lines []string)
 	// ShowPlan prints a plan that needs no confirmation any more.
@@ -359,7 +359,7 @@ func exists(files system.Reader, p state.Path) bool {
 // somebody asked for a step: who asks wants to know.
 func (r *run) finish(ctx context.Context, acted bool) error {
 	r.report.Failed = append(r.report.Failed, sortedKeys(r.failed)...)
-	if r.DryRun || !acted && r.asksForStep() {
+	if r.report.Now = r.now; r.DryRun || !acted && r.asksForStep() {
 		r.report.Keys = r.statuses()
 	}
 	if r.DryRun {

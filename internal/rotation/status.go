@@ -1,15 +1,16 @@
 package rotation
 
 import (
-	"bytes"
+	"fmt"
 	"time"
 
+	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/recordwatch"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
+	"mailsetup/internal/text"
 	"mailsetup/steps"
-	"mailsetup/steps/signer"
 )
 
 // Status is what is known of keys without asking DNS.
@@ -17,12 +18,25 @@ type Status struct {
 	Keys    []KeyStatus
 	Domains []DomainStatus // of which the last look found problems
 	Notes   []state.Note   // lifetimes of keys that are odd
+	Now     time.Time      // as of which this is
 }
 
 // DomainStatus is what the last look at the records of a domain found.
 type DomainStatus struct {
 	Problems []recordwatch.Problem
 	Hints    []string
+}
+
+// Lines returns the problems as people read them, each once, and the hints.
+func (d DomainStatus) Lines() []string {
+	found := func(p recordwatch.Problem) string {
+		return fmt.Sprintf("%s, since %s", p.Found, p.Since.Format("2006-01-02 15:04 MST"))
+	}
+	var lines []string
+	for _, p := range recordwatch.Group(d.Problems, found) {
+		lines = append(lines, text.Printable(p.Domain+": "+p.About+": "+found(p)))
+	}
+	return append(lines, d.Hints...)
 }
 
 // Status returns the keys of domains, or of all of them, what each waits for, and
@@ -35,7 +49,7 @@ func (r *Rotator) Status(domains []string) (Status, error) {
 	if err := t.loadElapsed(); err != nil {
 		return Status{}, err
 	}
-	s := Status{Keys: t.statuses(), Notes: steps.LifetimeWarnings(r.Spec, t.includes)}
+	s := Status{Now: t.now, Keys: t.statuses(), Notes: steps.LifetimeWarnings(r.Spec, t.includes)}
 	for _, d := range r.Spec.Domains {
 		if !t.includes(d.Name) {
 			continue
@@ -74,7 +88,7 @@ func (s keyState) status(files system.Reader, domain string, k keyring.Key) KeyS
 	_, known := findDomain(s.spec, domain)
 	switch {
 	case k.Stage == keyring.Active && !known:
-		st.Stage, st.WaitsFor = StageWithoutFile(files, domain, k), "its file"
+		st.Stage, st.WaitsFor = dkimkeys.StageWithoutFile(files, domain, k), "its file"
 	case k.Stage == keyring.Active && coming:
 		st.WaitsFor = "successor"
 	case k.Stage == keyring.Active && sit.Policy.Every == 0:
@@ -94,16 +108,14 @@ func (s keyState) status(files system.Reader, domain string, k keyring.Key) KeyS
 	return st
 }
 
-// unused is the stage of an active key that no row of OpenDKIM's tables names.
-const unused keyring.Stage = "unused"
-
-// StageWithoutFile returns the stage of a key whose domain has no file: "unused"
-// for an active one that OpenDKIM's tables do not name any more.
-func StageWithoutFile(files system.Reader, domain string, k keyring.Key) keyring.Stage {
-	o, err := files.Read(signer.KeyTable)
-	row := k.Selector + "._domainkey." + domain + " "
-	if k.Stage == keyring.Active && err == nil && !bytes.HasPrefix(o.Content, []byte(row)) && !bytes.Contains(o.Content, []byte("\n"+row)) {
-		return unused
+// Table has a row for each key, in columns; "" if there are none.
+func Table(keys []KeyStatus, now time.Time) string {
+	rows := [][]string{{"DOMAIN", "KEY", "STATE", "SINCE", "NEXT STEP", "WAITS FOR"}}
+	for _, k := range keys {
+		rows = append(rows, []string{k.Domain, k.Selector, k.State(), text.Ago(k.Since, now), text.Soon(k.Next, now), k.WaitsFor})
 	}
-	return k.Stage
+	if len(keys) == 0 {
+		return ""
+	}
+	return text.Columns(rows, 80)
 }

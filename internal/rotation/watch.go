@@ -111,7 +111,7 @@ func (r *watcher) reportRecords(ctx context.Context, results map[string]recordwa
 		}
 	}
 	if len(lines) > 0 {
-		r.UI.Alert(lines)
+		r.Alert(lines)
 		m := recordsMail(gone, restored, texts)
 		m.send(ctx, r.run)
 		m.sendToRoot(ctx, r.run)

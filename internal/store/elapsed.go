@@ -7,6 +7,7 @@ import (
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/state"
+	"mailsetup/internal/system"
 )
 
 // minReadingGap is how much later than the one on disk a reading is that is not
@@ -43,6 +44,25 @@ func (s Store) UpdateElapsed(was, now keyring.Elapsed) error {
 		return nil
 	}
 	return s.SaveElapsed(now)
+}
+
+// AdvanceElapsed returns how long keys have certainly been in their stages, up to
+// now. Where a change of it matters it is written down, if save says so.
+func AdvanceElapsed(files Files, keys keyring.Ledger, save bool, logf func(format string, a ...any)) (keyring.Elapsed, error) {
+	s := New(files)
+	written, err := s.LoadElapsed()
+	if err != nil {
+		logf("%v", err)
+	}
+	reading, err := system.ReadClock()
+	if err != nil {
+		return keyring.Elapsed{}, err
+	}
+	now := written.Advance(keys, reading)
+	if !save {
+		return now, nil
+	}
+	return now, s.UpdateElapsed(written, now)
 }
 
 // LastFailureMail returns when a failure was mailed last, false if never.

@@ -1,4 +1,4 @@
-package main
+package inventory_test
 
 import (
 	"testing"
@@ -40,7 +40,7 @@ new.example               -            -     no key             rfc2136  -
 old.example               202611       47h   drains 2026-11-26  -        bad 0m
 unknown.example           202611       -     ?                  bind     -
 `
-	if got := inventoryTable(all, now); got != want {
+	if got := inventory.Table(all, now); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

@@ -1,8 +1,8 @@
-package main
+package provision_test
 
 import (
-	"bytes"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +10,6 @@ import (
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/provision"
-	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/internal/system/systemtest"
@@ -38,34 +37,30 @@ func (c closed) List(p state.Path) ([]string, error) {
 }
 
 func TestADryRunNeedsNoRoot(t *testing.T) {
-	mem, out := systemtest.NewMem(), &bytes.Buffer{}
+	mem := systemtest.NewMem()
 	mem.PutFile("/etc/os-release", "ID=debian\nVERSION_ID=\"13\"\n")
 	for _, dir := range []state.Path{"/etc/dkimkeys", "/var/lib/mailsetup"} {
 		mem.Put(dir, state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Owner{User: "opendkim", Group: "opendkim"}})
 	}
-	s := &session{c: console{out: out, err: &bytes.Buffer{}}, o: options{dryRun: true, install: true}}
-	s.Machine = machine.New(machine.Unprivileged{System: closed{mem}}, dnsclient.New("127.0.0.1:1"), s.machineOptions())
-	s.Now = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-	if err := s.remember(); err != nil {
+	m := machine.New(machine.Unprivileged{System: closed{mem}}, dnsclient.New("127.0.0.1:1"), machine.Options{
+		DryRun: true, Command: "init", Clock: func() time.Time { return november },
+	})
+	p := provision.New(m, provision.Options{DryRun: true, Install: true, MakeKeys: true}, &person{})
+	if err := p.Reload(); err != nil {
 		t.Fatal(err)
 	}
-	want, findings := spec.Answers{
-		Domain: "lab.example", Hostname: "mail.lab.example", Addresses: []string{"192.0.2.10"},
-	}.Spec(nil, s.Now)
-	if err := findings.Err(); err != nil {
-		t.Fatal(err)
-	}
-	if s.selectors(s.keys, nil).InUse(t.Context(), "lab.example", "202611") {
+	if p.Selectors(p.Earlier.Ledger, nil).InUse(t.Context(), "lab.example", "202611") {
 		t.Error("a selector that cannot be looked at counts as taken")
 	}
-	r := provision.Request{Want: want, Keys: provision.KeyPlan{Ledger: s.keys}, Hashes: s.hashes}
-	if err := s.sources().Fill(t.Context(), &r); err != nil {
+	r := provision.Request{Want: lab(t), Keys: provision.KeyPlan{Ledger: p.Earlier.Ledger}, Hashes: p.Earlier.Hashes}
+	if err := p.Facts.Gather(t.Context(), &r); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.provision(t.Context(), r); err != nil {
+	d, err := p.Plan(t.Context(), r)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(out.String(), "/etc/dkimkeys/lab.example/202611.private") {
-		t.Errorf("the plan has no key:\n%s", out)
+	if paths := d.Plan.Paths(); !slices.Contains(paths, "/etc/dkimkeys/lab.example/202611.private") {
+		t.Errorf("the plan has no key: %q", paths)
 	}
 }

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"mailsetup/internal/machine"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/propose"
+	"mailsetup/internal/provision"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/text"
+	"mailsetup/internal/wizard"
+)
+
+// rootOnly is what commands tell that only root may see.
+var rootOnly = map[string]string{
+	"history": "what was changed", "rollback": "what was changed",
+	"rotate-dkim": "which keys there are", "status": "which keys there are",
+}
+
+// machine says how to open the machine that a command works on.
+func (u ui) machine() machine.Options {
+	return machine.Options{
+		Root: u.o.root, Private: rootOnly[u.o.command], DryRun: u.o.dryRun, Command: u.o.command,
+		Previews:   u.o.command == "init" || u.o.command == "add-domain",
+		Unattended: u.o.command == "rotate-dkim", Interactive: u.c.interactive, KeepInterrupted: u.o.command == "recover",
+		Logf: u.c.say, Hold: u.c.hold,
+	}
+}
+
+// provisioning says how runs work.
+func (u ui) provisioning() provision.Options {
+	return provision.Options{
+		DryRun: u.o.dryRun, Install: u.o.install, OverwriteDrift: u.o.overwriteDrift, MakeKeys: u.o.root == "" || u.o.rootKeys,
+		Consents: u.o.consents, Interactive: u.asks(),
+	}
+}
+
+// openProvisioner opens the machine for a change; zones are the names whose zones
+// will probably matter, nil if nobody knows.
+func openProvisioner(ctx context.Context, u ui, zones func(spec.Host) []string) (*provision.Opened, error) {
+	return provision.Open(ctx, u.machine(), u.provisioning(), u, zones)
+}
+
+// proposer works out what nobody answered, and asks the person who is there.
+func proposer(u ui, on *provision.Opened) *propose.Proposer {
+	p := propose.New(on.Machine, on.Collector, on.Earlier)
+	p.ReplaceForeign = u.o.overwriteDrift
+	p.NeedsYes = !u.o.yes && !u.o.dryRun && !u.c.interactive && u.o.root == ""
+	if u.asks() {
+		p.Ask = func(ctx context.Context, o wizard.Options) (spec.Answers, error) {
+			return wizard.Ask(ctx, u.terminal(o))
+		}
+	}
+	return p
+}
+
+// carryOutProposal carries out what was worked out. Selector is the one that the
+// command line names.
+func carryOutProposal(ctx context.Context, u ui, p *provision.Opened, r propose.Result, selector string) error {
+	req := provision.Request{
+		Want: r.Want, Have: p.Earlier.Spec, Scope: r.Scope, Facts: r.Facts, Hashes: r.Hashes, Advice: true,
+		Keys: provision.KeyPlan{Ledger: r.Ledger, Selector: selector},
+	}
+	if r.Adopted == nil {
+		return carryOut(ctx, u, p, req)
+	}
+	req.Notes, req.Keys.Permissions, req.Keys.Copies = r.Adopted.Notes, r.Adopted.Permissions, r.Adopted.Copies
+	return carryOut(ctx, u, p, req, plan.Beside{Name: "adopted", Value: r.Adopted.Data()})
+}
+
+// carryOut is the tail of every command that changes what the machine is for: plan,
+// show, confirm, carry out, print what is left.
+func carryOut(ctx context.Context, u ui, p *provision.Opened, r provision.Request, more ...plan.Beside) error {
+	d, err := p.Plan(ctx, r)
+	if err != nil {
+		return err
+	}
+	if u.o.dryRun {
+		return showDry(u, d.Plan, more...)
+	}
+	if !d.Plan.Empty() {
+		if err := p.Confirm(ctx, d); err != nil {
+			return err
+		}
+	}
+	res, err := p.Run(ctx, d)
+	if err != nil {
+		return err
+	}
+	return printRun(u, res, more...)
+}
+
+// asks reports whether a person answers questions in this run.
+func (u ui) asks() bool { return u.c.interactive && !u.o.yes && !u.o.json }
+
+// terminal says how to talk to the person who is asked.
+func (u ui) terminal(o wizard.Options) wizard.Options {
+	o.In, o.Out, o.Width, o.Color = u.c.in, text.Raw(u.c.out), u.c.width, u.c.color
+	o.Accessible = u.o.accessible || os.Getenv("TERM") == "dumb"
+	return o
+}

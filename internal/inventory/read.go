@@ -1,0 +1,38 @@
+package inventory
+
+import (
+	"context"
+	"time"
+
+	"mailsetup/internal/dkimkeys"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/machine"
+	"mailsetup/internal/store"
+)
+
+// Read lists the domains of a machine, as of now.
+func Read(ctx context.Context, on machine.Options) (domains []Domain, now time.Time, err error) {
+	m, err := machine.Open(ctx, on)
+	if err != nil {
+		return nil, now, err
+	}
+	defer m.Close()
+	e, err := store.Load(m.Sys, m.DryRun(), m.Logf)
+	if err != nil {
+		return nil, now, err
+	}
+	sp, err := e.SetUp(m.Kind())
+	if err != nil {
+		return nil, now, err
+	}
+	checks, err := store.New(m.Sys).LastChecks()
+	if err != nil {
+		return nil, now, err
+	}
+	return Sources{
+		Spec: sp, Ledger: e.Ledger, Checks: checks, KeysUnknown: m.Unprivileged(), Now: m.Now,
+		StageWithoutFile: func(domain string, k keyring.Key) keyring.Stage {
+			return dkimkeys.StageWithoutFile(m.Sys, domain, k)
+		},
+	}.Domains(), m.Now, nil
+}
