@@ -42,12 +42,12 @@ func hostFields(h Host) []tomltext.Field {
 		field("", "lag", tomltext.Quote(Span(cmp.Or(h.Lag, DefaultLag))), "How long, at least, all servers show a new key's record before it signs."),
 		field("", "revoke", tomltext.Quote(Span(cmp.Or(h.Revoke, Never))), "How long a drained key is shown as revoked (an empty p=) before it goes."),
 		field("", "notify", tomltext.Quote(h.Notify), "Who is mailed records to publish and why a rotation failed; \"\" for nobody."),
-		field("", "repair", tomltext.Quote(h.Repair), "Whether records gone from a zone here are put back, once a week at most: \"no\", \"yes\"."),
+		field("", "repair", tomltext.Quote(h.Repair), "Are records gone from a zone here put back, weekly at most: \"no\", \"yes\"."),
 		field("", "trusted", tomltext.List(h.Trusted), "Further hosts and networks whose mail is signed, beside those of Postfix."),
 		field("", "opendkim", tomltext.List(h.OpenDKIM), "Lines of opendkim.conf that replace ours; a name alone leaves ours out."),
 		field("", "nonsigning_milters", tomltext.List(h.NonsigningMilters), "Milters on other machines that do not sign, as Postfix's lists name them."),
 	}, root, []tomltext.Field{
-		field("rfc2136", "server", tomltext.Quote(h.Update.Server), "For dns = \"rfc2136\": where updates go (\"\": the zone's primary), and the TSIG key."),
+		field("rfc2136", "server", tomltext.Quote(h.Update.Server), "For dns = \"rfc2136\": where updates go (\"\": the primary), and the TSIG key."),
 		field("rfc2136", "key_file", tomltext.Quote(h.Update.KeyFile), ""),
 	}, tables)
 }
@@ -76,7 +76,7 @@ func domainFields(d Domain) []tomltext.Field {
 		field("", "ttl", strconv.FormatUint(uint64(d.TTL), 10), "How long resolvers keep the records, in seconds."),
 		field("", "new_zone", strconv.FormatBool(d.NewZone), "Whether the zone itself is made and served here, and its name servers."),
 		field("", "ns", tomltext.List(d.NS), ""),
-		field("", "keep", tomltext.List(d.Keep), "Records of the zone that stay as they are: \"spf\", \"helo\" (the host's), \"dmarc\"."),
+		field("", "keep", tomltext.List(d.Keep), "Records that stay as they are: \"spf\", \"helo\" (the host's), \"dmarc\"."),
 		field("", "wildcard_records", tomltext.Quote(d.WildcardRecords), "What a wildcard said of names that exist now: \"copy\", \"drop\", \"\" (not asked)."),
 		field("", "signed_by", tomltext.Quote(d.SignedBy), "Who signs: \"\" (mailsetup's OpenDKIM), \"other\" (a milter that was here before)."),
 		field("", "dns", tomltext.Quote(string(d.DNS)), "How records get published, if not as the host's."),
@@ -86,7 +86,7 @@ func domainFields(d Domain) []tomltext.Field {
 		field("", "rotate_every", tomltext.Quote(Span(d.Every)), ""),
 		field("", "lag", tomltext.Quote(Span(d.Lag)), ""),
 		field("", "revoke", tomltext.Quote(Span(d.Revoke)), ""),
-		field("", "repair", tomltext.Quote(d.Repair), "Whether its records are put back if they go, if not as host.toml says: \"no\", \"yes\"."),
+		field("", "repair", tomltext.Quote(d.Repair), "Are its records put back, if not as host.toml says: \"no\", \"yes\"."),
 		field("", "partial", strconv.FormatBool(d.Partial), "Whether these are the only ones: not everybody in the domain itself."),
 		field("", "identities", tomltext.List(d.Identities), "What i= says for some of them: \"example.net @example.net\"."),
 		field("spf", "all", tomltext.Quote(d.SPF.All), "Mail from others: \"softfail\" (suspicious), \"fail\" (forged) or \"neutral\"."),

@@ -74,7 +74,7 @@ ttl = 3600
 # Whether the zone itself is made and served here, and its name servers.
 new_zone = false
 ns = []
-# Records of the zone that stay as they are: "spf", "helo" (the host's), "dmarc".
+# Records that stay as they are: "spf", "helo" (the host's), "dmarc".
 keep = ["spf", "dmarc"]
 # What a wildcard said of names that exist now: "copy", "drop", "" (not asked).
 wildcard_records = "copy"
@@ -89,7 +89,7 @@ drain = "30d"
 rotate_every = "never"
 lag = "2h"
 revoke = "never"
-# Whether its records are put back if they go, if not as host.toml says: "no", "yes".
+# Are its records put back, if not as host.toml says: "no", "yes".
 repair = "no"
 
 [spf]
@@ -153,7 +153,7 @@ revoke = "1d"
 notify = "ops@shop.example"
 
 [rfc2136]
-# For dns = "rfc2136": where updates go ("": the zone's primary), and the TSIG key.
+# For dns = "rfc2136": where updates go ("": the primary), and the TSIG key.
 server = "192.0.2.53"
 key_file = "/etc/mailsetup/tsig.key"
 `
