@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/recipients"
@@ -74,7 +75,7 @@ func reverseDNSNotes(in step.Input) []state.Note {
 	host := in.Spec.Host.Hostname
 	for _, a := range in.Spec.Host.Addresses {
 		live := in.Facts.Live[a.String()]
-		if len(live.PTR) == 1 && strings.EqualFold(strings.TrimSuffix(live.PTR[0], "."), host) {
+		if len(live.PTR) == 1 && strings.EqualFold(dnsname.TrimDot(live.PTR[0]), host) {
 			continue
 		}
 		notes = append(notes, state.Note{

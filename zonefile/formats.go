@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
 )
 
@@ -32,13 +33,13 @@ const maxDnsmasq = 1000
 // cuts it after 255 octets. TTLs are left to its local-ttl.
 func Dnsmasq(title string, records []state.Record) []byte {
 	return formatted(title, "", records, func(r state.Record) string {
-		name, line := strings.TrimSuffix(oneLine(r.Name), "."), ""
+		name, line := dnsname.TrimDot(oneLine(r.Name)), ""
 		switch r.Type {
 		case "A", "AAAA":
 			line = fmt.Sprintf("host-record=%s,%s", name, r.Value)
 		case "MX":
 			preference, target, _ := strings.Cut(r.Value, " ")
-			line = fmt.Sprintf("mx-host=%s,%s,%s", name, strings.TrimSuffix(target, "."), preference)
+			line = fmt.Sprintf("mx-host=%s,%s,%s", name, dnsname.TrimDot(target), preference)
 		case "TXT":
 			line = fmt.Sprintf("txt-record=%s,\"%s\"", name, strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(r.Value))
 		}
@@ -75,7 +76,7 @@ func Unbound(title, origin string, records []state.Record) []byte {
 // database of PowerDNS, and that make the server forget what it found missing.
 // Names are relative to the zone, whatever they look like.
 func PowerDNS(title, origin string, records []state.Record) []byte {
-	zone := strings.TrimSuffix(origin, ".")
+	zone := dnsname.TrimDot(origin)
 	text := formatted(title, "", records, func(r state.Record) string {
 		name := relative(r.Name, origin)
 		if name == r.Name {

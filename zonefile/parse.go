@@ -49,7 +49,7 @@ func record(rr dns.RR) state.Record {
 	h := rr.Header()
 	value := strings.TrimPrefix(rr.String(), h.String())
 	if txt, ok := rr.(*dns.TXT); ok {
-		value = unescape(strings.Join(txt.Txt, ""))
+		value = Unescape(strings.Join(txt.Txt, ""))
 	}
 	return state.Record{
 		Name:  dns.CanonicalName(h.Name),

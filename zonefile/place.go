@@ -170,7 +170,7 @@ func (h indexedPlace) isRecord(r state.Record) bool {
 	if strings.EqualFold(r.Type, "TXT") {
 		text := ""
 		for _, t := range h.data {
-			text += unescape(t.text)
+			text += Unescape(t.text)
 		}
 		return text == r.Value
 	}

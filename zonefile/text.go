@@ -3,7 +3,6 @@
 package zonefile
 
 import (
-	"fmt"
 	"strings"
 
 	"mailsetup/internal/state"
@@ -55,60 +54,5 @@ func quotedTXT(value string) string {
 	return strings.Join(parts, " ")
 }
 
-// quote writes one character string, RFC 1035 section 5.1. A semicolon needs
-// no escape in quotes.
-func quote(s string) string {
-	var b strings.Builder
-	b.Grow(len(s) + 2)
-	b.WriteByte('"')
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b.WriteByte('\\')
-			b.WriteByte(c)
-		case c < ' ' || c > '~':
-			fmt.Fprintf(&b, "\\%03d", c)
-		default:
-			b.WriteByte(c)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
-}
-
-// unescape undoes \X and \DDD, RFC 1035 section 5.1.
-func unescape(s string) string {
-	if !strings.Contains(s, `\`) {
-		return s
-	}
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' || i+1 == len(s) {
-			b = append(b, s[i])
-			continue
-		}
-		i++
-		if n, ok := octet(s[i:]); ok {
-			b = append(b, n)
-			i += 2
-			continue
-		}
-		b = append(b, s[i])
-	}
-	return string(b)
-}
-
-// octet reads three decimal digits.
-func octet(s string) (byte, bool) {
-	if len(s) < 3 {
-		return 0, false
-	}
-	n := 0
-	for i := range 3 {
-		if s[i] < '0' || s[i] > '9' {
-			return 0, false
-		}
-		n = n*10 + int(s[i]-'0')
-	}
-	return byte(n), n <= 255
-}
+// quote writes one character string in quotes, in which a semicolon needs no escape.
+func quote(s string) string { return `"` + Escape(s) + `"` }

@@ -49,7 +49,7 @@ func TestFinish(t *testing.T) {
 			"mailsetup: DNS: two records: \\x1b[31mred\\x0ahint: rm\nhint: not\\x07\\x0athis\n",
 		},
 		{
-			"a run that was interrupted", &apply.Failed{Cause: fmt.Errorf("DNS: %w", context.Canceled)}, 130,
+			"a run that was interrupted", &apply.FailedError{Cause: fmt.Errorf("DNS: %w", context.Canceled)}, 130,
 			"mailsetup: DNS: interrupted\neverything was put back as it was\n",
 		},
 		{"lines of others", errors.New("named:\n | \x1b]0;x\x07\u009b"), 1, "mailsetup: named:\n | \\x1b]0;x\\x07\\u009b\n"},
@@ -86,7 +86,7 @@ func TestFinish(t *testing.T) {
 // led to it, Ctrl-C included.
 func TestNotUndoneWins(t *testing.T) {
 	for _, cause := range []error{context.Canceled, fail("hint", "failed"), nil} {
-		err := fmt.Errorf("init: %w", &apply.NotUndone{
+		err := fmt.Errorf("init: %w", &apply.NotUndoneError{
 			Cause: cause, Undo: []error{errors.New("rename: no space")}, Commands: []string{"mailsetup recover"},
 		})
 		if code, _ := exitCode(err); code != 4 {

@@ -53,7 +53,7 @@ func runSetup(ctx context.Context, c console, a spec.Answers, o options, adoptOn
 	proposer := proposer(u, p)
 	proposer.AdoptOnly = adoptOnly
 	r, err := proposer.Init(ctx, a)
-	if errors.Is(err, propose.ErrOurs) {
+	if errors.Is(err, propose.ErrAlreadyManaged) {
 		fmt.Fprintf(c.out, "Nothing to do: %v.\n", err)
 		return nil
 	}

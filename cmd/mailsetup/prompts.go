@@ -72,7 +72,7 @@ func (u ui) AskConsents(ctx context.Context, questions []state.Question, introdu
 // words.
 func (u ui) askConsent(ctx context.Context, q state.Question, which, words string) (bool, error) {
 	fmt.Fprintln(u.c.out)
-	if err := plan.Ask(text.Raw(u.c.out), q, which, plan.TextOptions{Color: u.c.color}); err != nil {
+	if err := plan.WriteQuestion(text.Raw(u.c.out), q, which, plan.TextOptions{Color: u.c.color}); err != nil {
 		return false, err
 	}
 	fmt.Fprintln(u.c.out)
@@ -87,7 +87,7 @@ func (u ui) AskKeep(ctx context.Context, refused state.Question) (bool, error) {
 // ShowQuestions implements provision.UI.
 func (u ui) ShowQuestions(questions []state.Question) {
 	for _, q := range questions {
-		_ = plan.Ask(u.c.err, q, "", plan.TextOptions{})
+		_ = plan.WriteQuestion(u.c.err, q, "", plan.TextOptions{})
 	}
 }
 

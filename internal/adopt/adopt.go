@@ -226,7 +226,7 @@ func (t *Setup) Data() []SigningDomain {
 	for _, s := range t.Signers {
 		d := SigningDomain{Domain: s.Domain, Selector: s.Selector, KeyFile: s.KeyFile, Bits: t.Keys[s.Domain].Bits}
 		for _, r := range s.Rows {
-			d.Rows = append(d.Rows, Row{r.Written, r.Identity, r.Place.String()})
+			d.Rows = append(d.Rows, Row{r.Text, r.Identity, r.Place.String()})
 		}
 		all = append(all, d)
 	}

@@ -14,7 +14,7 @@ import (
 func TestDataBesideAPlan(t *testing.T) {
 	found := &adopt.Setup{Keys: map[string]keyring.Key{}}
 	found.Signers = []opendkim.Signer{{Domain: "lab.example", Selector: "S1", KeyFile: "/k", Rows: []opendkim.Row{
-		{Written: "*@lab.example", Identity: "@lab.example", Place: opendkim.Place{File: "/s", Line: 3}},
+		{Text: "*@lab.example", Identity: "@lab.example", Place: opendkim.Place{File: "/s", Line: 3}},
 	}}}
 	b, err := plan.Plan{}.JSON(plan.Beside{Name: "adopted", Value: found.Data()})
 	if err != nil {

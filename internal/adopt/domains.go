@@ -81,8 +81,8 @@ func (t *Setup) AddDomains(want spec.Spec, old *spec.Spec, answers []spec.Answer
 		return want, err
 	}
 	want.Host.Domain = t.primaryDomain(want.Host, old)
-	want.Host.Trusted = merge(want.Host.Trusted, t.Trusted)
-	want.Host.OpenDKIM = merge(want.Host.OpenDKIM, t.OpenDKIM)
+	want.Host.Trusted = appendMissing(want.Host.Trusted, t.Trusted)
+	want.Host.OpenDKIM = appendMissing(want.Host.OpenDKIM, t.OpenDKIM)
 	found := make(map[string]spec.Domain, len(t.Domains))
 	for _, d := range t.Domains {
 		found[d.Name] = d
@@ -93,7 +93,7 @@ func (t *Setup) AddDomains(want spec.Spec, old *spec.Spec, answers []spec.Answer
 		if !ok {
 			continue
 		}
-		w.Also, w.Identities = merge(w.Also, d.Also), merge(w.Identities, d.Identities)
+		w.Also, w.Identities = appendMissing(w.Also, d.Also), appendMissing(w.Identities, d.Identities)
 		w.Subdomains, w.Partial = w.Subdomains || d.Subdomains, d.Partial
 		if d.KeyBits != 0 {
 			w.KeyBits = d.KeyBits
@@ -102,8 +102,8 @@ func (t *Setup) AddDomains(want spec.Spec, old *spec.Spec, answers []spec.Answer
 	return want, want.Validate().Err()
 }
 
-// merge returns a list with the items of another that it does not have.
-func merge(list, more []string) []string {
+// appendMissing returns a list with the items of another that it does not have.
+func appendMissing(list, more []string) []string {
 	out := slices.Clone(list)
 	for _, item := range more {
 		if !slices.Contains(out, item) {

@@ -84,7 +84,7 @@ func translateDomain(s opendkim.Signer, now time.Time) (spec.Domain, error) {
 	for _, r := range s.Rows {
 		sender, err := spec.Sender(r.Pattern)
 		if err != nil {
-			errs = append(errs, at(r.Place, "%s: %v", r.Written, err))
+			errs = append(errs, at(r.Place, "%s: %v", r.Text, err))
 			continue
 		}
 		switch sender {

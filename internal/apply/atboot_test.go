@@ -61,7 +61,7 @@ func TestAFailedRunTakesBackWhatHappensAtBoot(t *testing.T) {
 	m.Inactive("gone.service")
 	m.Reject("gone.service", func(map[state.Path]string) error { return errors.New("no") })
 	_, err := runOn(context.Background(), m, planFor(t, m, want), "a")
-	if failed := (*apply.Failed)(nil); !errors.As(err, &failed) {
+	if failed := (*apply.FailedError)(nil); !errors.As(err, &failed) {
 		t.Fatalf("error %v", err)
 	}
 	isUnit(t, m, "disabled", "inactive")

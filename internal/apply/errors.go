@@ -8,12 +8,12 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Stale says that the machine is not as it was when the plan was made. Nothing
+// StalePlanError says that the machine is not as it was when the plan was made. Nothing
 // was touched.
-type Stale struct{ Paths []state.Path }
+type StalePlanError struct{ Paths []state.Path }
 
 // Error implements error.
-func (s *Stale) Error() string {
+func (s *StalePlanError) Error() string {
 	names := make([]string, len(s.Paths))
 	for i, p := range s.Paths {
 		names[i] = string(p)
@@ -21,17 +21,17 @@ func (s *Stale) Error() string {
 	return "changed since the plan was made: " + strings.Join(names, ", ") + "\nhint: run the command again"
 }
 
-// Failed says that a run failed or was interrupted, and that the machine was
+// FailedError says that a run failed or was interrupted, and that the machine was
 // re-read and is as it was, but for what the report says was kept. An
 // interrupted run answers errors.Is(err, context.Canceled).
-type Failed struct {
+type FailedError struct {
 	Cause error
 	Log   []string // the last lines of the unit that failed, if one did
 	Kept  []string // checkpoint stages that stay
 }
 
 // Error implements error.
-func (f *Failed) Error() string {
+func (f *FailedError) Error() string {
 	but := ""
 	if len(f.Kept) > 0 {
 		but = " but for " + strings.Join(f.Kept, ", ")
@@ -40,11 +40,11 @@ func (f *Failed) Error() string {
 }
 
 // Unwrap gives the cause.
-func (f *Failed) Unwrap() error { return f.Cause }
+func (f *FailedError) Unwrap() error { return f.Cause }
 
-// NotUndone says that a run failed and could not be taken back completely. The
+// NotUndoneError says that a run failed and could not be taken back completely. The
 // journal stays open.
-type NotUndone struct {
+type NotUndoneError struct {
 	Cause    error // nil when an interrupted run was being recovered
 	Log      []string
 	Undo     []error  // what stood in the way
@@ -52,7 +52,7 @@ type NotUndone struct {
 }
 
 // Error implements error.
-func (n *NotUndone) Error() string {
+func (n *NotUndoneError) Error() string {
 	var b strings.Builder
 	if n.Cause != nil {
 		b.WriteString(n.Cause.Error() + logText(n.Log) + "\n")
@@ -71,7 +71,7 @@ func (n *NotUndone) Error() string {
 }
 
 // Unwrap gives the cause and what stood in the way of the undo.
-func (n *NotUndone) Unwrap() []error {
+func (n *NotUndoneError) Unwrap() []error {
 	if n.Cause == nil {
 		return n.Undo
 	}

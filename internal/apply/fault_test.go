@@ -36,7 +36,7 @@ func TestEveryFault(t *testing.T) {
 				compare(t, m, want, f)
 				continue
 			}
-			var notUndone *apply.NotUndone
+			var notUndone *apply.NotUndoneError
 			switch {
 			case errors.As(err, &notUndone):
 				t.Errorf("%s at %d: %v", fault, k, err)
@@ -94,7 +94,7 @@ func TestEveryFaultOfAnUndo(t *testing.T) {
 			f := &systemtest.Faulty{System: m, At: k, Fault: fault}
 			var err error
 			crashed := systemtest.Survive(func() { _, err = runOn(context.Background(), f, p, "a") })
-			var not *apply.NotUndone
+			var not *apply.NotUndoneError
 			if errors.As(err, &not) {
 				notUndone++
 				if len(not.Commands) == 0 {

@@ -126,7 +126,7 @@ func TestMailWaitsWhileAnUndoRestartsTheSigner(t *testing.T) {
 		return nil
 	}
 	_, err := runOn(context.Background(), w, planFor(t, m, want), "a")
-	var failed *apply.Failed
+	var failed *apply.FailedError
 	if !errors.As(err, &failed) {
 		t.Fatalf("error %v, want *Failed", err)
 	}

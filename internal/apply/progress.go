@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
 )
 
@@ -26,7 +27,7 @@ func (p *ProgressPrinter) Print(e Event) {
 	case ProbeWaits:
 		p.waits(e.Stage, e.Probe)
 	case UpdateBegins:
-		p.Logf("%s: update %s on %s", e.Stage, strings.TrimSuffix(e.Update.Origin, "."), e.Update.Server)
+		p.Logf("%s: update %s on %s", e.Stage, dnsname.TrimDot(e.Update.Origin), e.Update.Server)
 	case UndoBegins:
 		p.Logf("putting everything back")
 	}
@@ -72,7 +73,7 @@ func question(p state.Probe) string {
 	case state.ProbePostfix:
 		return "does Postfix run"
 	case state.ProbeServed:
-		return "does the name server serve " + strings.TrimSuffix(p.Origin, ".")
+		return "does the name server serve " + dnsname.TrimDot(p.Origin)
 	case state.ProbeRecipients:
 		if p.Deliver != "" {
 			return "would Postfix deliver mail for " + p.Deliver + ", by its own word"

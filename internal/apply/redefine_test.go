@@ -78,7 +78,7 @@ func TestSystemdReadsAUnitThatIsPutBack(t *testing.T) {
 		return nil
 	}
 	_, err := runOn(context.Background(), m, planFor(t, m, want), "a")
-	var failed *apply.Failed
+	var failed *apply.FailedError
 	if !errors.As(err, &failed) {
 		t.Fatalf("error %v, want *Failed", err)
 	}
@@ -107,7 +107,7 @@ func TestWhatDidNotAnswerIsNotAsked(t *testing.T) {
 	m, want := moving()
 	m.OnProbe = func(state.Probe) error { return errors.New("nobody answers") }
 	_, err := runOn(context.Background(), m, planFor(t, m, want), "a")
-	var failed *apply.Failed
+	var failed *apply.FailedError
 	if !errors.As(err, &failed) {
 		t.Fatalf("error %v, want *Failed", err)
 	}
@@ -120,7 +120,7 @@ func TestTheOperatorIsToldToReloadUnits(t *testing.T) {
 	m, want := moving()
 	f := &systemtest.Faulty{System: m, On: "daemon-reload", Fault: systemtest.ErrorBefore}
 	_, err := runOn(context.Background(), f, planFor(t, m, want), "a")
-	var not *apply.NotUndone
+	var not *apply.NotUndoneError
 	if !errors.As(err, &not) {
 		t.Fatalf("error %v, want *NotUndone", err)
 	}
@@ -209,7 +209,7 @@ func TestWhatTookMailIsKnownFromTheStart(t *testing.T) {
 		return nil
 	}
 	_, err := runOn(context.Background(), m, planFor(t, m, want), "a")
-	var failed *apply.Failed
+	var failed *apply.FailedError
 	if !errors.As(err, &failed) {
 		t.Fatalf("error %v, want *Failed", err)
 	}

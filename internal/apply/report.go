@@ -23,8 +23,8 @@ type Report struct {
 	Zones    int // updated on their primaries
 	Units    []UnitDone
 
-	Kept []string     // checkpoint stages that were not taken back
-	Left []state.Path // directories we made that hold other people's files now
+	Kept      []string     // checkpoint stages that were not taken back
+	LeftAlone []state.Path // directories we made that hold other people's files now
 }
 
 // UnitDone is a unit action that succeeded.
@@ -80,7 +80,7 @@ func (r Report) String() string {
 	for _, k := range r.Kept {
 		summary += "not taken back: " + k + "\n"
 	}
-	for _, p := range r.Left {
+	for _, p := range r.LeftAlone {
 		summary += fmt.Sprintf("left in place: %s, which holds files that are not ours\n", p)
 	}
 	return summary

@@ -53,7 +53,7 @@ const logLines = 20
 
 // Run applies the plan. If it returns an error that is neither ErrInterrupted
 // nor *Stale, it is *Failed (the machine is as it was, which was checked) or
-// *NotUndone; other errors come before anything was touched. Cancelling ctx
+// *NotUndoneError; other errors come before anything was touched. Cancelling ctx
 // interrupts the run, which is then taken back.
 func Run(ctx context.Context, s system.System, p plan.Plan, j *Journal, o Options) (Report, error) {
 	if p.Empty() {
@@ -166,7 +166,7 @@ func (r *run) checkFresh(p plan.Plan) error {
 		}
 	}
 	if len(stale) > 0 {
-		return &Stale{Paths: stale}
+		return &StalePlanError{Paths: stale}
 	}
 	return nil
 }
@@ -216,11 +216,11 @@ func (r *run) undo(ctx context.Context, cause error) (Report, error) {
 	r.o.Progress(Event{Kind: UndoBegins})
 	u := newUndo(r.s, r.j, r.entry, r.o)
 	u.run(ctx)
-	r.report.Undone, r.report.Kept, r.report.Left = true, u.kept, u.leftAlone
+	r.report.Undone, r.report.Kept, r.report.LeftAlone = true, u.kept, u.leftAlone
 	if len(u.errs) > 0 {
-		return r.report, &NotUndone{Cause: cause, Log: log, Undo: u.errs, Commands: u.advice()}
+		return r.report, &NotUndoneError{Cause: cause, Log: log, Undo: u.errs, Commands: u.advice()}
 	}
-	return r.report, &Failed{Cause: cause, Log: log, Kept: u.kept}
+	return r.report, &FailedError{Cause: cause, Log: log, Kept: u.kept}
 }
 
 // Recover takes back a run that was interrupted, if there is one. It may be
@@ -232,13 +232,13 @@ func Recover(ctx context.Context, s system.System, j *Journal, o Options) (Repor
 	}
 	if err := ctx.Err(); err != nil {
 		left := fmt.Errorf("run %s (%s) is as it was left", e.ID, e.Command)
-		return Report{}, &NotUndone{Cause: err, Undo: []error{left}, Commands: []string{"mailsetup recover"}}
+		return Report{}, &NotUndoneError{Cause: err, Undo: []error{left}, Commands: []string{"mailsetup recover"}}
 	}
 	r := newRun(s, j, o)
 	r.o.Progress(Event{Kind: UndoBegins})
 	u := newUndo(s, j, e, r.o)
 	u.run(context.WithoutCancel(ctx))
-	report := Report{ID: e.ID, Undone: true, Kept: u.kept, Left: u.leftAlone}
+	report := Report{ID: e.ID, Undone: true, Kept: u.kept, LeftAlone: u.leftAlone}
 	for _, st := range e.stages {
 		for _, c := range st.Changes {
 			if st.committing && !st.isKept() {
@@ -247,7 +247,7 @@ func Recover(ctx context.Context, s system.System, j *Journal, o Options) (Repor
 		}
 	}
 	if len(u.errs) > 0 {
-		return report, &NotUndone{Undo: u.errs, Commands: u.advice()}
+		return report, &NotUndoneError{Undo: u.errs, Commands: u.advice()}
 	}
 	return report, nil
 }

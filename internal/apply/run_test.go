@@ -71,7 +71,7 @@ func TestTraceOfAnUndo(t *testing.T) {
 		return nil
 	})
 	_, err := runOn(context.Background(), m, planFor(t, m, want), "a")
-	var failed *apply.Failed
+	var failed *apply.FailedError
 	if !errors.As(err, &failed) || !slices.Equal(failed.Log, []string{"line 1: bad word"}) {
 		t.Fatalf("error %v, want *Failed with the unit's words", err)
 	}
@@ -122,7 +122,7 @@ func TestValidatorsSeeTheStageAsItWillBe(t *testing.T) {
 		return errors.New("refused")
 	}
 	_, err := runOn(context.Background(), m, planFor(t, m, want), "a")
-	var failed *apply.Failed
+	var failed *apply.FailedError
 	if !errors.As(err, &failed) {
 		t.Fatalf("error %v, want *Failed", err)
 	}
@@ -138,7 +138,7 @@ func TestAStalePlanTouchesNothing(t *testing.T) {
 	p := planFor(t, m, want)
 	m.PutFile("/etc/d.conf", "somebody was here\n")
 	_, err := runOn(context.Background(), m, p, "a")
-	var stale *apply.Stale
+	var stale *apply.StalePlanError
 	if !errors.As(err, &stale) || !slices.Equal(stale.Paths, []state.Path{"/etc/d.conf"}) {
 		t.Errorf("error %v, want stale /etc/d.conf", err)
 	}
@@ -168,7 +168,7 @@ func TestSomebodysWorkIsNotOverwritten(t *testing.T) {
 		return errors.New("no answer")
 	}
 	_, err := runOn(context.Background(), m, planFor(t, m, want), "a")
-	var not *apply.NotUndone
+	var not *apply.NotUndoneError
 	if !errors.As(err, &not) {
 		t.Fatalf("error %v, want *NotUndone", err)
 	}
@@ -199,7 +199,7 @@ func TestAUnitThatWillNotComeBack(t *testing.T) {
 	m, want := small()
 	m.Reject("d.service", func(map[state.Path]string) error { return errors.New("out of memory") })
 	_, err := runOn(context.Background(), m, planFor(t, m, want), "a")
-	var not *apply.NotUndone
+	var not *apply.NotUndoneError
 	if !errors.As(err, &not) || !slices.Contains(not.Commands, "systemctl reload d.service") {
 		t.Fatalf("error %v", err)
 	}
@@ -238,9 +238,9 @@ func TestDirectoriesWithOtherPeoplesFilesStay(t *testing.T) {
 		return errors.New("no answer")
 	}
 	report, err := runOn(context.Background(), m, planFor(t, m, want), "a")
-	var failed *apply.Failed
-	if !errors.As(err, &failed) || !slices.Equal(report.Left, []state.Path{"/etc/mine"}) {
-		t.Fatalf("error %v, left %q", err, report.Left)
+	var failed *apply.FailedError
+	if !errors.As(err, &failed) || !slices.Equal(report.LeftAlone, []state.Path{"/etc/mine"}) {
+		t.Fatalf("error %v, left %q", err, report.LeftAlone)
 	}
 	files := m.Files()
 	if files["/etc/mine/diary"].Kind == state.Absent || files["/etc/sockets"].Kind != state.Absent {
@@ -305,7 +305,7 @@ func TestWhatTookMailTakesItAgain(t *testing.T) {
 		return nil
 	}
 	_, err := runOn(context.Background(), m, p, "a")
-	var failed *apply.Failed
+	var failed *apply.FailedError
 	if !errors.As(err, &failed) {
 		t.Fatalf("got %v, want a failure that was put back", err)
 	}

@@ -70,7 +70,7 @@ func (r *run) checkUnchanged(sc plan.StageChanges) error {
 		}
 	}
 	if len(stale) > 0 {
-		return &Stale{Paths: stale}
+		return &StalePlanError{Paths: stale}
 	}
 	return nil
 }

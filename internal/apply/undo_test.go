@@ -51,7 +51,7 @@ func TestAStageLooksAgain(t *testing.T) {
 	}})
 	m.OnProbe = func(state.Probe) error { m.OnProbe = nil; m.PutFile("/etc/second", "by hand\n"); return nil }
 	_, err := runOn(context.Background(), m, planFor(t, m, want), "a")
-	var stale *apply.Stale
+	var stale *apply.StalePlanError
 	if !errors.As(err, &stale) {
 		t.Errorf("error %v, want *Stale inside", err)
 	}
@@ -67,7 +67,7 @@ func TestUndoneIsSaidOnlyAfterLooking(t *testing.T) {
 	m := killedSmall(t)
 	m.OnProbe = func(state.Probe) error { m.PutFile("/etc/d.conf", "by hand\n"); return nil }
 	err := recoverOn(m)
-	var not *apply.NotUndone
+	var not *apply.NotUndoneError
 	if !errors.As(err, &not) || !strings.Contains(err.Error(), "/etc/d.conf is not as it was") {
 		t.Errorf("error %v, want *NotUndone", err)
 	}

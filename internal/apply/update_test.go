@@ -56,7 +56,7 @@ func TestADeadPrimaryLeavesNothingHalfPublished(t *testing.T) {
 	was := served(m)
 	dead(m, "example.com.")
 	_, err := runOn(context.Background(), m, p, "a")
-	var failed *apply.Failed
+	var failed *apply.FailedError
 	if !errors.As(err, &failed) || !strings.Contains(err.Error(), "connection refused") {
 		t.Fatalf("error %v, want one that says that all is as it was", err)
 	}
@@ -82,7 +82,7 @@ func TestAPrimaryThatDiesIsTakenBackLater(t *testing.T) {
 		return nil
 	}
 	_, err := runOn(context.Background(), m, p, "a")
-	var not *apply.NotUndone
+	var not *apply.NotUndoneError
 	if !errors.As(err, &not) || !slices.Equal(not.Commands, []string{"mailsetup recover"}) {
 		t.Fatalf("error %v, want one that says that not all could be put back", err)
 	}
@@ -136,7 +136,7 @@ func TestARollbackLeavesOthersRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = runOn(context.Background(), m, p, "b")
-	if err == nil || !strings.Contains(err.Error(), "changed by somebody else") || errors.As(err, new(*apply.NotUndone)) {
+	if err == nil || !strings.Contains(err.Error(), "changed by somebody else") || errors.As(err, new(*apply.NotUndoneError)) {
 		t.Errorf("error %v", err)
 	}
 	if got := m.Served("example.net."); !slices.Equal(got, []state.Record{theirs}) {

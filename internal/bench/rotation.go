@@ -36,7 +36,7 @@ func (h *host) rotation() {
 	reloads := h.reloads()
 	switched := h.tick("switch, prove")
 	h.v.atMost("reloads of OpenDKIM to switch 10,000 keys", float64(h.reloads()-reloads), 1, "")
-	h.v.atLeast("domains that their new key signs for", float64(h.turned()), float64(h.n), "")
+	h.v.atLeast("domains that their new key signs for", float64(h.rotated()), float64(h.n), "")
 	idle := make([]cost, repeats)
 	for i := range idle {
 		idle[i] = h.cost("mailsetup", "rotate-dkim", "--yes")
@@ -114,8 +114,8 @@ func (h *host) publish() {
 	h.Sh(h.t, "for i in $(seq 300); do dig +short @127.0.0.1 "+domain(h.n-1)+" NS | grep -q mail && exit 0; sleep 0.2; done; exit 1")
 }
 
-// turned is how many domains have their second key active.
-func (h *host) turned() int {
+// rotated is how many domains have their second key active.
+func (h *host) rotated() int {
 	n := 0
 	h.ledgers(func(_ string, keys []keyring.Key) {
 		if len(keys) == 2 && keys[0].Stage == keyring.Draining && keys[1].Stage == keyring.Active {

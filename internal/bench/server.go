@@ -105,7 +105,7 @@ func (s *server) again(ctx context.Context) (plan.Plan, error) {
 
 // add sets up one domain more, the way add-domain does, and returns what that
 // asked of the machine.
-func (s *server) add(ctx context.Context, n int) (*asked, error) {
+func (s *server) add(ctx context.Context, n int) (*countingReader, error) {
 	_, before, rec, err := s.remembered()
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (s *server) add(ctx context.Context, n int) (*asked, error) {
 	for i := range n {
 		delete(in.SpecFiles, spec.DomainFile(domain(i)))
 	}
-	machine := &asked{Mem: s.mem}
+	machine := &countingReader{Mem: s.mem}
 	s.mem.ClearTrace()
 	p, err := makePlan(ctx, in, machine, rec)
 	if err != nil {
@@ -182,32 +182,32 @@ func (s *server) input(want spec.Spec, keys keyring.Ledger) step.Input {
 	return in
 }
 
-// asked is the machine, and how often it was asked for something.
-type asked struct {
+// countingReader is the machine, and how often it was asked for something.
+type countingReader struct {
 	*systemtest.Mem
 	reads, signatures int
 }
 
 // Read implements system.Reader.
-func (a *asked) Read(p state.Path) (state.Object, error) {
+func (a *countingReader) Read(p state.Path) (state.Object, error) {
 	a.reads++
 	return a.Mem.Read(p)
 }
 
 // Stat implements system.Reader.
-func (a *asked) Stat(p state.Path) (state.Object, error) {
+func (a *countingReader) Stat(p state.Path) (state.Object, error) {
 	a.reads++
 	return a.Mem.Stat(p)
 }
 
 // List implements system.Reader.
-func (a *asked) List(p state.Path) ([]string, error) {
+func (a *countingReader) List(p state.Path) ([]string, error) {
 	a.reads++
 	return a.Mem.List(p)
 }
 
 // Probe implements system.Prober.
-func (a *asked) Probe(ctx context.Context, p state.Probe) error {
+func (a *countingReader) Probe(ctx context.Context, p state.Probe) error {
 	a.signatures += len(p.Signers)
 	return a.Mem.Probe(ctx, p)
 }

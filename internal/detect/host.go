@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/detect/source"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -60,7 +61,7 @@ func fqdn(ctx context.Context, s source.Source) string {
 // fullName returns the name in canonical form, "" if it is not one that the
 // world could know.
 func fullName(s string) string {
-	s = strings.ToLower(strings.TrimSuffix(strings.TrimSpace(s), "."))
+	s = strings.ToLower(dnsname.TrimDot(strings.TrimSpace(s)))
 	if !strings.Contains(s, ".") || strings.ContainsAny(s, " \t\n()") {
 		return ""
 	}

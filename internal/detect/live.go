@@ -12,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/state"
 )
@@ -83,7 +84,7 @@ func ask(ctx context.Context, r dnsclient.Resolver, name string, types ...string
 func trimDots(names []string) []string {
 	var out []string
 	for _, n := range names {
-		out = append(out, strings.TrimSuffix(n, "."))
+		out = append(out, dnsname.TrimDot(n))
 	}
 	return out
 }
@@ -99,7 +100,7 @@ func exchangers(values []string) []string {
 		p, host, _ := strings.Cut(v, " ")
 		n, _ := strconv.Atoi(p)
 		if host != "." {
-			host = strings.TrimSuffix(host, ".")
+			host = dnsname.TrimDot(host)
 		}
 		list = append(list, mx{n, host})
 	}

@@ -36,8 +36,8 @@ func NewPair(d spec.Domain, selector string, now time.Time) Pair {
 	}, PEM: []byte(keyring.Placeholder)}
 }
 
-// Made returns the pair with the key in the place of the placeholders.
-func (p Pair) Made(k *keygen.Key) Pair {
+// WithKey returns the pair with the key in the place of the placeholders.
+func (p Pair) WithKey(k *keygen.Key) Pair {
 	p.Key.Public, p.Key.Fingerprint, p.PEM = k.Public(), k.Fingerprint(), k.PEM()
 	return p
 }
@@ -62,7 +62,7 @@ func Generate(ctx context.Context, pairs []Pair, made func()) error {
 		bits[i] = pairs[at].Key.Bits
 	}
 	return keygen.GenerateAll(ctx, bits, func(i int, k *keygen.Key) {
-		pairs[pending[i]] = pairs[pending[i]].Made(k)
+		pairs[pending[i]] = pairs[pending[i]].WithKey(k)
 		made()
 	})
 }
@@ -113,7 +113,7 @@ func CopyKey(files system.Reader, d spec.Domain, selector string, from state.Pat
 	if err != nil {
 		return Pair{}, err
 	}
-	p := NewPair(d, selector, now).Made(key)
+	p := NewPair(d, selector, now).WithKey(key)
 	p.Key.Bits = key.Bits()
 	return p, nil
 }

@@ -33,7 +33,7 @@ func TestGenerateMakesWhatIsPending(t *testing.T) {
 	}
 	pairs := []dkimkeys.Pair{
 		dkimkeys.NewPair(spec.Domain{Name: "a.example", KeyBits: 1024}, "s1", now),
-		dkimkeys.NewPair(spec.Domain{Name: "b.example", KeyBits: 1024}, "s1", now).Made(key),
+		dkimkeys.NewPair(spec.Domain{Name: "b.example", KeyBits: 1024}, "s1", now).WithKey(key),
 		dkimkeys.NewPair(spec.Domain{Name: "c.example", KeyBits: 2048}, "s1", now),
 	}
 	if n := dkimkeys.Pending(pairs); len(n) != 2 || n[0] != 0 || n[1] != 2 {

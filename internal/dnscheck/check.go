@@ -114,7 +114,7 @@ func Check(ctx context.Context, c *dnsclient.Client, w Expected, before Result) 
 			continue
 		}
 		for _, n := range a.Servers {
-			i := v.server(n, a.Zone)
+			i := v.serverIndex(n, a.Zone)
 			questions[i] = append(questions[i], e)
 		}
 	}
@@ -127,8 +127,8 @@ func Check(ctx context.Context, c *dnsclient.Client, w Expected, before Result) 
 	return v
 }
 
-// server returns the index of a name server in the result, which it adds if necessary.
-func (v *Result) server(n dnsclient.NameServer, zone string) int {
+// serverIndex returns the index of a name server in the result, which it adds if necessary.
+func (v *Result) serverIndex(n dnsclient.NameServer, zone string) int {
 	i := slices.IndexFunc(v.Servers, func(s ServerResult) bool { return s.NameServer == n && s.Zone == zone })
 	if i < 0 {
 		i = len(v.Servers)

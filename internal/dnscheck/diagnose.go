@@ -164,7 +164,7 @@ func (e ExpectedRecord) aliased(target string, found int) dnsclient.Finding {
 func (e ExpectedRecord) missing(s Answer) dnsclient.Finding {
 	if e.Wildcard != "" {
 		return finding(
-			Missing, fmt.Sprintf("lost: %s has it, and answers no longer for a name that exists (RFC 4592)", dnsname.TrimDot(e.Wildcard)), e.copied(),
+			Missing, fmt.Sprintf("lost: %s has it, and answers no longer for a name that exists (RFC 4592)", dnsname.TrimDot(e.Wildcard)), e.copyRemedy(),
 		)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Elsewhere)) {
@@ -181,7 +181,7 @@ func (e ExpectedRecord) missing(s Answer) dnsclient.Finding {
 			return finding(Misplaced, "nothing there, but "+dnsname.TrimDot(name)+" has it", "rename that record to "+e.relative()+" (in full: "+dnsname.TrimDot(e.Record.Name)+")")
 		}
 	}
-	return finding(Missing, "missing", e.publish())
+	return finding(Missing, "missing", e.publishRemedy())
 }
 
 // resembles reports whether a record at another name was meant to be ours,
@@ -214,7 +214,7 @@ func (e ExpectedRecord) several(records []state.Record, good bool) dnsclient.Fin
 	}
 	return finding(
 		Duplicate, fmt.Sprintf("%d %s where one is allowed, and none is right: %s", len(records), what, others(e, records)),
-		"take them out and "+e.publish(),
+		"take them out and "+e.publishRemedy(),
 	)
 }
 
@@ -241,21 +241,21 @@ func (e ExpectedRecord) different(records []state.Record) dnsclient.Finding {
 		w, _ := policy.ParseSPF(want)
 		g, err := policy.ParseSPF(has)
 		if err != nil {
-			return finding(Damaged, "receivers do not read the SPF record there: "+err.Error(), e.replace())
+			return finding(Damaged, "receivers do not read the SPF record there: "+err.Error(), e.replaceRemedy())
 		}
 		lacks = g.Missing(w)
 	case policy.IsDMARC(want):
 		w, _ := policy.ParseDMARC(want)
 		g, err := policy.ParseDMARC(has)
 		if err != nil {
-			return finding(Damaged, "receivers do not read the DMARC record there: "+err.Error(), e.replace())
+			return finding(Damaged, "receivers do not read the DMARC record there: "+err.Error(), e.replaceRemedy())
 		}
 		lacks = g.Missing(w)
 	}
 	if len(lacks) > 0 {
-		return finding(Different, fmt.Sprintf("another value, which lacks %s: %s", strings.Join(lacks, ", "), dnsclient.Quote(has, "")), e.replace())
+		return finding(Different, fmt.Sprintf("another value, which lacks %s: %s", strings.Join(lacks, ", "), dnsclient.Quote(has, "")), e.replaceRemedy())
 	}
-	return finding(Different, "another value: "+dnsclient.DescribeValues(records, []state.Record{e.Record}), e.replace())
+	return finding(Different, "another value: "+dnsclient.DescribeValues(records, []state.Record{e.Record}), e.replaceRemedy())
 }
 
 // misplacedNames returns names at which people put a record by mistake.
@@ -273,7 +273,7 @@ func misplacedNames(e ExpectedRecord) []string {
 		for _, selector := range append(slices.Sorted(maps.Keys(e.Keys)), "default", "mail", "dkim") {
 			list = append(list, selector+"."+rest)
 		}
-	case strings.HasPrefix(name, "_dmarc."):
+	case dnsname.IsPolicy(name):
 		list = append(list, "dmarc."+rest, rest)
 	}
 	list = slices.DeleteFunc(list, func(n string) bool { return n == name || !dns.IsSubDomain(e.Zone, n) })

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
@@ -97,5 +98,5 @@ func negativeTTL(ctx context.Context, c *dnsclient.Client, zone string) (time.Du
 			return time.Duration(n) * time.Second, nil
 		}
 	}
-	return 0, fmt.Errorf("how long %s lets others remember that a record is missing is not known: %v", strings.TrimSuffix(zone, "."), err)
+	return 0, fmt.Errorf("how long %s lets others remember that a record is missing is not known: %v", dnsname.TrimDot(zone), err)
 }

@@ -69,7 +69,7 @@ func (p Problem) Where(servers int) string {
 
 // NameAndType names the record in messages: "_dmarc.example.org TXT".
 func (e ExpectedRecord) NameAndType() string {
-	return strings.TrimSuffix(e.Record.Name, ".") + " " + e.Record.Type
+	return dnsname.TrimDot(e.Record.Name) + " " + e.Record.Type
 }
 
 // Summary says in one line what was found.

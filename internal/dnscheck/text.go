@@ -51,7 +51,7 @@ const maxDetailed = 20
 func (p *ProgressPrinter) Update(now Progress) {
 	if now.Next > 0 {
 		next := int(now.Next.Round(time.Second) / time.Second)
-		p.Status(fmt.Sprintf("%s; next look in %d s, %v left", progressOf(now.Results), next, now.Left.Round(time.Second)))
+		p.Status(fmt.Sprintf("%s; next look in %d s, %v left", progressOf(now.Results), next, now.Remaining.Round(time.Second)))
 		return
 	}
 	p.Status("")

@@ -54,7 +54,7 @@ func TestProgressPrinter(t *testing.T) {
 	var out strings.Builder
 	results, p := []dnscheck.Result{bad()}, printer(&out)
 	p.Update(dnscheck.Progress{Results: results})
-	p.Update(dnscheck.Progress{Results: results, Next: 2 * time.Second, Left: time.Minute})
+	p.Update(dnscheck.Progress{Results: results, Next: 2 * time.Second, Remaining: time.Minute})
 	p.Update(dnscheck.Progress{Results: results})
 	results[0].Servers[2] = at("ns3.lab.example", "192.0.2.55:53", right, found("lab.example.", right))
 	results[0].NoServer = []dnscheck.RecordResult{found("mail.lab.example.", dnsclient.Finding{Fault: dnscheck.Missing, Text: "nobody is in charge"})}

@@ -98,13 +98,13 @@ func classify(e ExpectedRecord, got string) (f dnsclient.Finding, known bool) {
 	head, _, _ := strings.Cut(w, ";")
 	switch {
 	case g == w && len(strings.Fields(got)) < len(strings.Fields(want)):
-		return finding(Unquoted, "the spaces of the value are gone", e.inZone()), true
+		return finding(Unquoted, "the spaces of the value are gone", e.quotesRemedy()), true
 	case g == head && g != w:
-		return finding(Unquoted, "the value ends at its first semicolon, where a comment begins in a zone file", e.inZone()), true
+		return finding(Unquoted, "the value ends at its first semicolon, where a comment begins in a zone file", e.quotesRemedy()), true
 	case len(g) >= minRecognisable && len(g) < len(w) && strings.HasPrefix(w, g) && !wholePolicy(got, w[len(g):]):
-		return finding(Truncated, fmt.Sprintf("the value is cut after %d of %d octets", len(got), len(want)), e.whole()), true
+		return finding(Truncated, fmt.Sprintf("the value is cut after %d of %d octets", len(got), len(want)), e.wholeValueRemedy()), true
 	case len(g) >= minRecognisable && len(g) < len(w) && strings.HasSuffix(w, g):
-		return finding(Truncated, fmt.Sprintf("only the last %d of %d octets of the value are there", len(got), len(want)), e.whole()), true
+		return finding(Truncated, fmt.Sprintf("only the last %d of %d octets of the value are there", len(got), len(want)), e.wholeValueRemedy()), true
 	case isKey(want):
 		return classifyKey(e, got)
 	}
@@ -136,14 +136,14 @@ func quotingProblem(e ExpectedRecord, got string) (dnsclient.Finding, bool) {
 	trimmed := strings.TrimSpace(got)
 	switch {
 	case strings.HasPrefix(trimmed, "(") || strings.HasSuffix(trimmed, ")"):
-		return finding(Parentheses, "the parentheses of a zone file stand in the value", e.asPrinted()), true
+		return finding(Parentheses, "the parentheses of a zone file stand in the value", e.bareValueRemedy()), true
 	case strings.ContainsAny(got, quotes) && !strings.Contains(want, `"`):
-		return finding(Quotes, "quotation marks stand in the value", e.asPrinted()), true
+		return finding(Quotes, "quotation marks stand in the value", e.bareValueRemedy()), true
 	case strings.Contains(got, `\`) && !strings.Contains(want, `\`):
-		return finding(Backslashes, "backslashes stand in the value", e.asPrinted()), true
+		return finding(Backslashes, "backslashes stand in the value", e.bareValueRemedy()), true
 	}
 	if at := strings.IndexFunc(keyData(got), unicode.IsSpace); key != "" && at >= 0 {
-		return finding(Space, fmt.Sprintf("white space stands in the key, after %d of its %d characters", at, len(key)), e.asPrinted()), true
+		return finding(Space, fmt.Sprintf("white space stands in the key, after %d of its %d characters", at, len(key)), e.bareValueRemedy()), true
 	}
 	return dnsclient.Finding{}, false
 }
@@ -154,21 +154,21 @@ func classifyKey(e ExpectedRecord, got string) (dnsclient.Finding, bool) {
 	has := removeSpace(keyData(stripSyntax(got)))
 	switch {
 	case has == "" && strings.Contains(removeSpace(got), "p="):
-		return finding(Revoked, "the key is revoked there: p= is empty", e.replace()), true
+		return finding(Revoked, "the key is revoked there: p= is empty", e.replaceRemedy()), true
 	case has == "":
 		return dnsclient.Finding{}, false
 	case len(has) < len(want.Public) && strings.HasPrefix(want.Public, has):
-		return finding(Truncated, fmt.Sprintf("the key is cut after %d of %d characters", len(has), len(want.Public)), e.whole()), true
+		return finding(Truncated, fmt.Sprintf("the key is cut after %d of %d characters", len(has), len(want.Public)), e.wholeValueRemedy()), true
 	case has != want.Public && strings.EqualFold(has, want.Public):
-		return finding(Case, "capitals became small letters or the reverse, which makes another key", e.asPrinted()), true
+		return finding(Case, "capitals became small letters or the reverse, which makes another key", e.bareValueRemedy()), true
 	case has != want.Public:
-		return finding(OtherKey, e.keyOwner(has), e.replace()), true
+		return finding(OtherKey, e.keyOwner(has), e.replaceRemedy()), true
 	}
 	rec, err := keygen.ParseRecord(got)
 	if err != nil {
-		return finding(Damaged, "receivers do not read the record: "+strings.TrimPrefix(err.Error(), "key record: "), e.replace()), true
+		return finding(Damaged, "receivers do not read the record: "+strings.TrimPrefix(err.Error(), "key record: "), e.replaceRemedy()), true
 	}
-	return finding(Damaged, whyUnusable(rec, want), e.replace()), true
+	return finding(Damaged, whyUnusable(rec, want), e.replaceRemedy()), true
 }
 
 // keyOwner says which key stands in the place of ours.

@@ -20,9 +20,9 @@ const maxDomains = 16
 
 // Progress is how far a Watch has come.
 type Progress struct {
-	Results []Result      // of the last check, one for each domain
-	Next    time.Duration // until the next check; 0 right after one
-	Left    time.Duration // until Watch gives up
+	Results   []Result      // of the last check, one for each domain
+	Next      time.Duration // until the next check; 0 right after one
+	Remaining time.Duration // until Watch gives up
 }
 
 // Watch checks domains until the name servers of all serve what they should, or the
@@ -37,13 +37,13 @@ func Watch(ctx context.Context, c *dnsclient.Client, want []Expected, timeout ti
 			return nil, ctx.Err()
 		}
 		left := time.Until(deadline)
-		onUpdate(Progress{Results: results, Left: left})
+		onUpdate(Progress{Results: results, Remaining: left})
 		if Complete(results) == len(results) || left <= 0 {
 			return results, nil
 		}
 		next := time.Now().Add(min(pause, left))
 		for rest := time.Until(next); rest > 0; rest = time.Until(next) {
-			onUpdate(Progress{Results: results, Next: rest, Left: time.Until(deadline)})
+			onUpdate(Progress{Results: results, Next: rest, Remaining: time.Until(deadline)})
 			select {
 			case <-ctx.Done():
 				return nil, ctx.Err()

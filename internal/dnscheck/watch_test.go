@@ -20,7 +20,7 @@ func TestWatchOfWhatIsRight(t *testing.T) {
 	results, err := dnscheck.Watch(t.Context(), labZone(t, served, served), []dnscheck.Expected{policies()}, time.Hour, func(p dnscheck.Progress) {
 		updates = append(updates, p)
 	})
-	if err != nil || dnscheck.Complete(results) != 1 || len(updates) != 1 || updates[0].Next != 0 || updates[0].Left <= 0 {
+	if err != nil || dnscheck.Complete(results) != 1 || len(updates) != 1 || updates[0].Next != 0 || updates[0].Remaining <= 0 {
 		t.Errorf("%v, %v; updates %+v", results, err, updates)
 	}
 }

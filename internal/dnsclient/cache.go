@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
 )
 
@@ -25,7 +26,7 @@ type answer struct {
 
 // questionOf returns the key of a question in the cache.
 func questionOf(name, rtype string) string {
-	return strings.ToLower(strings.TrimSuffix(name, ".")) + " " + strings.ToUpper(rtype)
+	return strings.ToLower(dnsname.TrimDot(name)) + " " + strings.ToUpper(rtype)
 }
 
 // cache keeps what was found out, but no errors. A nil memo keeps nothing.

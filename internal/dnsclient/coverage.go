@@ -77,13 +77,13 @@ type coverageFinder struct {
 	origin string
 	ours   []state.Record
 
-	exists map[string]bool
-	wild   map[string][]state.Record // by the name below which they answer
-	found  Coverage
+	exists    map[string]bool
+	wildcards map[string][]state.Record // by the name below which they answer
+	found     Coverage
 }
 
 func (f *coverageFinder) cover(names []string) (Coverage, error) {
-	f.exists, f.wild, f.found = map[string]bool{f.origin: true}, map[string][]state.Record{}, Coverage{Origin: f.origin}
+	f.exists, f.wildcards, f.found = map[string]bool{f.origin: true}, map[string][]state.Record{}, Coverage{Origin: f.origin}
 	if err := f.wildcard(f.origin); err != nil {
 		return Coverage{}, err
 	}
@@ -122,7 +122,7 @@ func (f *coverageFinder) wildcard(name string) error {
 	if err != nil || !there {
 		return err
 	}
-	f.wild[name] = list
+	f.wildcards[name] = list
 	f.found.Records = append(f.found.Records, list...)
 	for _, r := range list {
 		if r.Type == "CNAME" && dns.IsSubDomain(f.origin, r.Value) {
@@ -138,7 +138,7 @@ func (f *coverageFinder) wildcard(name string) error {
 
 // existsByItself reports whether a name below one that exists does so by itself.
 func (f *coverageFinder) existsByItself(name string) (bool, error) {
-	covering := f.wild[dnsname.Parent(name)]
+	covering := f.wildcards[dnsname.Parent(name)]
 	if len(covering) == 0 { // whether it is ours alone makes no difference then
 		_, there, err := f.recordsAt(name, dns.TypeA)
 		return there, err
@@ -229,7 +229,7 @@ func (f *coverageFinder) recordsAt(name string, kind uint16) (list []state.Recor
 	case m.Rcode == dns.RcodeNameError, !m.Authoritative && Referral(m) != "":
 		return nil, false, nil
 	case m.Rcode != dns.RcodeSuccess:
-		return nil, false, errors.New("answers " + dns.RcodeToString[m.Rcode] + " about " + strings.TrimSuffix(name, "."))
+		return nil, false, errors.New("answers " + dns.RcodeToString[m.Rcode] + " about " + dnsname.TrimDot(name))
 	}
 	for _, rr := range m.Answer {
 		owner, t := dns.CanonicalName(rr.Header().Name), rr.Header().Rrtype

@@ -158,7 +158,7 @@ func (c *Client) Primary(ctx context.Context, name string) (string, error) {
 			if mname == "" || mname == "." {
 				return "", errors.New("its SOA record names none; --rfc2136-server does")
 			}
-			return net.JoinHostPort(strings.TrimSuffix(mname, "."), c.Port), nil
+			return net.JoinHostPort(dnsname.TrimDot(mname), c.Port), nil
 		}
 	}
 	return "", errors.New("no zone holds it; --rfc2136-server names the server that has it")

@@ -30,7 +30,7 @@ func FromRR(rr dns.RR) state.Record {
 func value(rr dns.RR) string {
 	switch v := rr.(type) {
 	case *dns.TXT:
-		return Unescape(strings.Join(v.Txt, ""))
+		return zonefile.Unescape(strings.Join(v.Txt, ""))
 	case *dns.MX:
 		return strconv.Itoa(int(v.Preference)) + " " + dns.CanonicalName(v.Mx)
 	case *dns.NS:
@@ -56,7 +56,7 @@ func ToRR(r state.Record) (dns.RR, error) {
 	if t == dns.TypeTXT {
 		rr := &dns.TXT{Hdr: head}
 		for _, s := range zonefile.SplitTXT(r.Value) {
-			rr.Txt = append(rr.Txt, escaped(s))
+			rr.Txt = append(rr.Txt, zonefile.Escape(s))
 		}
 		return rr, nil
 	}
@@ -65,23 +65,6 @@ func ToRR(r state.Record) (dns.RR, error) {
 		return nil, fmt.Errorf("%s %s: %w", r.Name, r.Type, err)
 	}
 	return rr, nil
-}
-
-// escaped returns a string as the library and zone files want it.
-func escaped(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b.WriteByte('\\')
-			b.WriteByte(c)
-		case c < ' ' || c > '~':
-			fmt.Fprintf(&b, `\%03d`, c)
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
 }
 
 func FromRRs(rrs []dns.RR) []state.Record {
@@ -100,31 +83,6 @@ func Distinct(rrs []dns.RR) []dns.RR {
 		}
 	}
 	return list
-}
-
-// Unescape undoes the escapes of a character string in zone file syntax
-// (RFC 1035 section 5.1): \X is X, \DDD the octet with that decimal number.
-func Unescape(s string) string {
-	if !strings.Contains(s, `\`) {
-		return s
-	}
-	out := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' || i+1 == len(s) {
-			out = append(out, s[i])
-			continue
-		}
-		if i+3 < len(s) {
-			if n, err := strconv.ParseUint(s[i+1:i+4], 10, 8); err == nil {
-				out = append(out, byte(n))
-				i += 3
-				continue
-			}
-		}
-		i++
-		out = append(out, s[i])
-	}
-	return string(out)
 }
 
 // Same reports whether two records say the same, TTL aside. Both are brought

@@ -173,19 +173,8 @@ func TestLookupHonoursItsContext(t *testing.T) {
 	}
 }
 
-func TestUnescape(t *testing.T) {
-	for in, want := range map[string]string{
-		`plain`: "plain", `a\"b`: `a"b`, `\\`: `\`, `\065\010`: "A\n", `\255`: "\xff",
-		`\999`: "999", `\06`: "06", `end\`: `end\`, `\;`: ";",
-	} {
-		if got := dnsclient.Unescape(in); got != want {
-			t.Errorf("Unescape(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
-// FuzzUnescape holds what the library makes of any octets against Unescape.
-func FuzzUnescape(f *testing.F) {
+// FuzzFromRR takes any octets through the wire format of the library and back.
+func FuzzFromRR(f *testing.F) {
 	for _, s := range []string{"v=DKIM1; p=abc", `a"b\c`, "\x00\xff\n", "\\065"} {
 		f.Add(s)
 	}

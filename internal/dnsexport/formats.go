@@ -5,8 +5,8 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/step"
@@ -69,7 +69,7 @@ func (d Domain) blocks(in step.Input, wish spec.Domain, format string) []block {
 		b := block{}
 		switch format {
 		case "plain":
-			b.text = []byte("# zone " + strings.TrimSuffix(zone, ".") + "\n" + zonefile.Plain(add, zone))
+			b.text = []byte("# zone " + dnsname.TrimDot(zone) + "\n" + zonefile.Plain(add, zone))
 		case "nsupdate":
 			b.server = updateServer(in, wish, zone)
 			b.text = zonefile.Nsupdate(d.Domain, zone, b.server, add, replaced)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"mailsetup/internal/namedconf"
 	"mailsetup/internal/state"
 )
 
@@ -80,7 +81,7 @@ func aliasLine(line string) (name string, value int, ok bool) {
 	}
 	after := 0
 	if line[0] == '"' {
-		after = quoted(line)
+		after = namedconf.QuotedLength(line)
 	}
 	i := strings.IndexByte(line[after:], ':')
 	if i < 0 {
@@ -146,17 +147,4 @@ func AliasEntries(text []byte) map[string]string {
 		}
 	}
 	return entries
-}
-
-// quoted returns the length of the quoted string that s starts with.
-func quoted(s string) int {
-	for i := 1; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return len(s)
 }

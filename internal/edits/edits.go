@@ -12,9 +12,9 @@ import (
 	"mailsetup/zonefile"
 )
 
-// Pure evaluates an edit if it can. Handled is false for edits that need a
+// Evaluate evaluates an edit if it can. Handled is false for edits that need a
 // tool of the machine, such as those of Postfix's main.cf.
-func Pure(e state.Edit, current []byte) (out []byte, handled bool, err error) {
+func Evaluate(e state.Edit, current []byte) (out []byte, handled bool, err error) {
 	switch e := e.(type) {
 	case state.NamedEdit:
 		if e.Drop {

@@ -57,7 +57,7 @@ func TestNamed(t *testing.T) {
 func TestNamedEditsThatDrop(t *testing.T) {
 	e := namedEdit()
 	e.Drop = true
-	out, handled, err := Pure(e, []byte("options { };\n\n"+block))
+	out, handled, err := Evaluate(e, []byte("options { };\n\n"+block))
 	if string(out) != "options { };\n" || !handled || err != nil {
 		t.Errorf("%q, %v, %v", out, handled, err)
 	}
@@ -156,17 +156,17 @@ func TestAliasRefuses(t *testing.T) {
 }
 
 func TestPure(t *testing.T) {
-	if out, handled, err := Pure(namedEdit(), nil); !handled || err != nil || string(out) != block {
+	if out, handled, err := Evaluate(namedEdit(), nil); !handled || err != nil || string(out) != block {
 		t.Errorf("named: %q, %v, %v", out, handled, err)
 	}
 	alias := state.AliasEdit{Set: []state.Setting{{Name: "a b", Value: "c"}}}
-	if out, handled, err := Pure(alias, []byte("x: y\n")); !handled || err != nil || string(out) != "x: y\n\"a b\": c\n" {
+	if out, handled, err := Evaluate(alias, []byte("x: y\n")); !handled || err != nil || string(out) != "x: y\n\"a b\": c\n" {
 		t.Errorf("aliases: %q, %v, %v", out, handled, err)
 	}
-	if _, handled, _ := Pure(state.ZoneEdit{Origin: "shop.example."}, nil); !handled {
+	if _, handled, _ := Evaluate(state.ZoneEdit{Origin: "shop.example."}, nil); !handled {
 		t.Error("zone: not handled")
 	}
-	if _, handled, err := Pure(state.PostfixEdit{}, nil); handled || err != nil {
+	if _, handled, err := Evaluate(state.PostfixEdit{}, nil); handled || err != nil {
 		t.Errorf("main.cf: %v, %v", handled, err)
 	}
 }
@@ -181,11 +181,11 @@ func FuzzEdits(f *testing.F) {
 	f.Add("Zone shop.eXAmple")
 	f.Fuzz(func(t *testing.T, current string) {
 		for _, e := range []state.Edit{namedEdit(), alias} {
-			once, _, err := Pure(e, []byte(current))
+			once, _, err := Evaluate(e, []byte(current))
 			if err != nil {
 				continue
 			}
-			twice, _, err := Pure(e, once)
+			twice, _, err := Evaluate(e, once)
 			if err != nil || string(twice) != string(once) {
 				t.Fatalf("%T: once %q, twice %q, %v", e, once, twice, err)
 			}

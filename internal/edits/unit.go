@@ -19,9 +19,9 @@ type Assignment struct {
 func Assignments(text []byte) []Assignment {
 	var all []Assignment
 	for _, l := range unitLines(string(text)) {
-		if l.of > 0 && l.of == l.number {
+		if l.assignmentLine > 0 && l.assignmentLine == l.number {
 			all = append(all, Assignment{Section: l.section, Name: l.name, Value: l.value, Line: l.number})
-		} else if l.of > 0 {
+		} else if l.assignmentLine > 0 {
 			last := &all[len(all)-1]
 			last.Value = strings.TrimSpace(last.Value + " " + l.value)
 		}
@@ -56,7 +56,7 @@ func Unit(e state.UnitEdit, current []byte) []byte {
 	}
 	var b strings.Builder
 	for _, l := range unitLines(string(current)) {
-		if !gone[l.of] {
+		if !gone[l.assignmentLine] {
 			b.WriteString(l.text)
 		}
 	}
@@ -67,7 +67,7 @@ func Unit(e state.UnitEdit, current []byte) []byte {
 type unitLine struct {
 	text, section, name, value string
 	number                     int
-	of                         int // the line where its assignment begins; 0 for none
+	assignmentLine             int // the line where its assignment begins; 0 for none
 }
 
 // unitLines tells what each line is. A line that ends in a backslash goes on
@@ -84,17 +84,17 @@ func unitLines(text string) []unitLine {
 			lines = append(lines, l)
 			continue // and leaves a line that goes on going on
 		case of > 0:
-			l.of, l.value = of, trimmed
+			l.assignmentLine, l.value = of, trimmed
 		case strings.HasPrefix(trimmed, "["):
 			section, _, _ = strings.Cut(trimmed[1:], "]")
 		default:
 			if name, value, ok := strings.Cut(trimmed, "="); ok && section != "" {
-				l.of, l.section, l.name, l.value = l.number, section, strings.TrimSpace(name), value
+				l.assignmentLine, l.section, l.name, l.value = l.number, section, strings.TrimSpace(name), value
 			}
 		}
 		of = 0
-		if l.of > 0 && continues(content) {
-			of = l.of
+		if l.assignmentLine > 0 && continues(content) {
+			of = l.assignmentLine
 			l.value = strings.TrimSuffix(l.value, "\\")
 		}
 		l.value = strings.TrimSpace(l.value)

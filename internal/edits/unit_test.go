@@ -52,7 +52,7 @@ func TestUnit(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := state.UnitEdit{Drop: []string{"ExecStart", "PIDFile"}}
-			out, handled, err := Pure(e, []byte(c.before))
+			out, handled, err := Evaluate(e, []byte(c.before))
 			if err != nil || !handled {
 				t.Fatalf("handled %v, %v", handled, err)
 			}

@@ -8,6 +8,7 @@ import (
 
 	"mailsetup/internal/detect"
 	"mailsetup/internal/detect/zones"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/spfcheck"
 	"mailsetup/internal/state"
 	"mailsetup/steps/dns"
@@ -27,7 +28,7 @@ func (c *Collector) lookUpDNS(ctx context.Context, r Request, f *state.Facts) {
 		}
 		q.Names = append(q.Names, name)
 		if name != r.Spec.Host.Hostname || r.Spec.Has(name) {
-			policies = append(policies, "_dmarc."+name)
+			policies = append(policies, dnsname.Policy(name))
 		}
 	}
 	for d := range r.Scope.Domains(r.Spec) {

@@ -39,12 +39,12 @@ func Recipients(ctx context.Context, s source.Source, in step.Input) map[string]
 // so is no error: the run tells of it at its end.
 func CheckRecipients(ctx context.Context, s source.Source, in step.Input, old *spec.Spec) (map[string]state.Recipient, error) {
 	in.Facts.Recipients = Recipients(ctx, s, in)
-	err := recipients.Unread(in)
+	err := recipients.CheckReaders(in)
 	if err == nil || old == nil {
 		return in.Facts.Recipients, err
 	}
 	was := in
 	was.Spec = *old
 	was.Facts.Recipients = Recipients(ctx, s, was)
-	return in.Facts.Recipients, recipients.UnreadSince(was, in)
+	return in.Facts.Recipients, recipients.CheckReadersSince(was, in)
 }

@@ -16,12 +16,12 @@ import (
 // Domain is what is known of one domain. Removed ones are listed while they have
 // keys.
 type Domain struct {
-	Domain  string       `json:"domain"`
-	Primary bool         `json:"primary,omitempty"`
-	Removed bool         `json:"removed,omitempty"`
-	DNS     spec.DNSMode `json:"dns,omitempty"`
-	Keys    []Key        `json:"keys"`
-	Checked *Checked     `json:"checked,omitempty"`
+	Domain    string       `json:"domain"`
+	Primary   bool         `json:"primary,omitempty"`
+	Removed   bool         `json:"removed,omitempty"`
+	DNS       spec.DNSMode `json:"dns,omitempty"`
+	Keys      []Key        `json:"keys"`
+	LastCheck *LastCheck   `json:"checked,omitempty"`
 }
 
 // Key is a key that exists.
@@ -35,8 +35,8 @@ type Key struct {
 	Gone     string        `json:"gone,omitempty"`  // what name servers said when none had the record
 }
 
-// Checked is what the last check of a domain's records found.
-type Checked struct {
+// LastCheck is what the last check of a domain's records found.
+type LastCheck struct {
 	At    time.Time `json:"at"`
 	OK    bool      `json:"ok"`
 	Found string    `json:"found,omitempty"`
@@ -66,7 +66,7 @@ func (s Sources) Domains() []Domain {
 		known[d.Name] = true
 		one := Domain{
 			Domain: d.Name, Primary: d.Name == s.Spec.Host.Domain, DNS: s.Spec.DNSOf(d),
-			Keys: s.keys(d.Name, s.Spec.DrainOf(d)), Checked: s.lastCheck(d.Name),
+			Keys: s.keys(d.Name, s.Spec.DrainOf(d)), LastCheck: s.lastCheck(d.Name),
 		}
 		if s.KeysUnknown {
 			one.Keys = []Key{{Selector: d.Selector}}
@@ -82,7 +82,7 @@ func (s Sources) Domains() []Domain {
 		for i, k := range existing {
 			keys[i].State = s.StageWithoutFile(name, k)
 		}
-		all = append(all, Domain{Domain: name, Removed: true, Keys: keys, Checked: s.lastCheck(name)})
+		all = append(all, Domain{Domain: name, Removed: true, Keys: keys, LastCheck: s.lastCheck(name)})
 	}
 	slices.SortFunc(all, func(a, b Domain) int { return strings.Compare(a.Domain, b.Domain) })
 	return all
@@ -115,10 +115,10 @@ func optional(t time.Time) *time.Time {
 }
 
 // lastCheck returns what the last check of a domain found, nil if there was none.
-func (s Sources) lastCheck(domain string) *Checked {
+func (s Sources) lastCheck(domain string) *LastCheck {
 	c := s.Checks[domain]
 	if c.At.IsZero() {
 		return nil
 	}
-	return &Checked{c.At, c.OK, c.Found, recordwatch.Problems(domain, c.Watch.Problems, s.Now)}
+	return &LastCheck{c.At, c.OK, c.Found, recordwatch.Problems(domain, c.Watch.Problems, s.Now)}
 }

@@ -20,7 +20,7 @@ func Table(domains []Domain, now time.Time) string {
 	rows := [][]string{{"DOMAIN", "SELECTOR", "AGE", "STATE", "DNS", "CHECKED"}}
 	for _, d := range domains {
 		checked := "-"
-		if c := d.Checked; c != nil {
+		if c := d.LastCheck; c != nil {
 			checked = map[bool]string{true: "ok ", false: "bad "}[c.OK] + age(&c.At)
 		}
 		keys := d.Keys

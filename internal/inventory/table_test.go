@@ -22,12 +22,12 @@ func TestListTable(t *testing.T) {
 			Keys: []inventory.Key{{Selector: "202611-abcd", State: keyring.Active, Made: ago(90 * time.Minute)}},
 		},
 		{
-			Domain: "lab.example", DNS: spec.DNSBind, Checked: &inventory.Checked{At: *ago(3 * time.Hour), OK: true},
+			Domain: "lab.example", DNS: spec.DNSBind, LastCheck: &inventory.LastCheck{At: *ago(3 * time.Hour), OK: true},
 			Keys: []inventory.Key{{Selector: "202611", State: keyring.Active, Made: ago(400 * 24 * time.Hour), Seen: ago(0)}},
 		},
 		{Domain: "new.example", DNS: spec.DNSUpdate},
 		{
-			Domain: "old.example", Removed: true, Checked: &inventory.Checked{At: *ago(-time.Hour)},
+			Domain: "old.example", Removed: true, LastCheck: &inventory.LastCheck{At: *ago(-time.Hour)},
 			Keys: []inventory.Key{{Selector: "202611", State: keyring.Draining, Made: ago(47 * time.Hour), Until: &until}},
 		},
 		{Domain: "unknown.example", DNS: spec.DNSBind, Keys: []inventory.Key{{Selector: "202611"}}},

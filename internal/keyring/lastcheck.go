@@ -75,6 +75,12 @@ func (p Problem) Reportable(now time.Time) bool {
 	return p.Gone || now.Sub(p.Since) >= ReportAfter
 }
 
+// Recently reports whether a time is less than d ago. A time in the future is of a
+// clock that went wrong, and was not recently.
+func Recently(at, now time.Time, d time.Duration) bool {
+	return !at.IsZero() && !at.After(now) && now.Sub(at) < d
+}
+
 type lastCheckDocument struct {
 	At    time.Time            `json:"at"`
 	OK    bool                 `json:"ok"`

@@ -48,3 +48,21 @@ func TestCheckedAfter(t *testing.T) {
 	})
 	equal(t, "first", now.After(LastCheck{}), now)
 }
+
+func TestRecently(t *testing.T) {
+	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	for name, tt := range map[string]struct {
+		at   time.Time
+		want bool
+	}{
+		"never":                   {time.Time{}, false},
+		"now":                     {now, true},
+		"a moment within the day": {now.Add(-24*time.Hour + time.Second), true},
+		"a day ago":               {now.Add(-24 * time.Hour), false},
+		"in the future":           {now.Add(time.Second), false},
+	} {
+		if got := Recently(tt.at, now, 24*time.Hour); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

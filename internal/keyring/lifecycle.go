@@ -122,7 +122,7 @@ func (s Situation) advanceSuccessor(k, active Key) (Transition, bool) {
 	switch {
 	case k.Stage == Published && !sight.Published:
 		return Transition{LostPublished, k.Selector, cmp.Or(sight.Problem, "its record was not seen")}, true
-	case k.Stage == Published && s.Left(k) == 0:
+	case k.Stage == Published && s.Remaining(k) == 0:
 		return Transition{Activate, k.Selector, "its record has been seen everywhere for long enough"}, true
 	case k.Stage != Published && sight.Published:
 		return Transition{ConfirmPublished, k.Selector, "every server has its record"}, true
@@ -135,11 +135,11 @@ func (s Situation) retire(k Key) (Transition, bool) {
 	switch {
 	case k.Stage == Draining && k.Compromised:
 		return Transition{Revoke, k.Selector, "somebody else may have its private half"}, true
-	case k.Stage == Draining && s.Left(k) == 0 && s.Policy.Revoke > 0:
+	case k.Stage == Draining && s.Remaining(k) == 0 && s.Policy.Revoke > 0:
 		return Transition{Revoke, k.Selector, "mail that it signed has arrived or come back"}, true
-	case k.Stage == Draining && s.Left(k) == 0:
+	case k.Stage == Draining && s.Remaining(k) == 0:
 		return Transition{Withdraw, k.Selector, "mail that it signed has arrived or come back"}, true
-	case k.Stage == Revoked && s.Left(k) == 0:
+	case k.Stage == Revoked && s.Remaining(k) == 0:
 		return Transition{Withdraw, k.Selector, "it has been revoked for long enough"}, true
 	}
 	return Transition{}, false
@@ -164,8 +164,8 @@ func (s Situation) Wait(k Key) time.Duration {
 	return 0
 }
 
-// Left is how much of its wait a key still has before it.
-func (s Situation) Left(k Key) time.Duration {
+// Remaining is how much of its wait a key still has before it.
+func (s Situation) Remaining(k Key) time.Duration {
 	return max(0, s.Wait(k)-s.Elapsed[k.Selector])
 }
 

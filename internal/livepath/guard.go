@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/livepath/route"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -141,7 +142,7 @@ func (p *probe) choose(ctx context.Context, signers []state.Signer) string {
 			return err.Error()
 		}
 		_, host, _ := strings.Cut(strings.ToLower(becomes), "@")
-		domain := strings.ToLower(strings.TrimSuffix(s.Domain, "."))
+		domain := strings.ToLower(dnsname.TrimDot(s.Domain))
 		if becomes == "" || host == domain || strings.HasSuffix(host, "."+domain) {
 			p.signers = append(p.signers, s)
 			continue

@@ -98,7 +98,7 @@ func Probe(ctx context.Context, m Machine, r Request) (Result, error) {
 	if reason := p.whyNotSent(ctx, r.Signers); reason != "" {
 		return Result{Unsent: reason}, ctx.Err()
 	}
-	sink, err := listen(nonce, p.wraps())
+	sink, err := listen(nonce, p.usesTLSWrapper())
 	if err != nil {
 		return Result{Unsent: err.Error()}, nil
 	}
@@ -139,8 +139,8 @@ type probe struct {
 	transports []string
 }
 
-// wraps reports whether a transport begins with TLS (smtp_tls_wrappermode).
-func (p *probe) wraps() bool {
+// usesTLSWrapper reports whether a transport begins with TLS (smtp_tls_wrappermode).
+func (p *probe) usesTLSWrapper() bool {
 	return slices.Contains(route.Everywhere(p.postfix, "smtp_tls_wrappermode"), "yes")
 }
 
@@ -166,7 +166,7 @@ func (p *probe) send(ctx context.Context, sink *sink) Result {
 	reasons := p.reasons(ctx, sink, len(sent)*len(p.transports))
 	for _, m := range sent {
 		for _, t := range p.transports {
-			d := Delivery{Way: m.way, Transport: t, EightBit: m.eight, Signer: p.from(m.way)}
+			d := Delivery{Way: m.way, Transport: t, EightBit: m.eightBit, Signer: p.from(m.way)}
 			if data, ok := sink.received(m.tag, t); ok {
 				d.inspect(m, data)
 			} else {

@@ -17,15 +17,15 @@ import (
 
 // message is one of those that a probe sends.
 type message struct {
-	way   Way
-	eight bool // its body has octets above 127
-	tag   string
-	text  []byte // with CRLF
+	way      Way
+	eightBit bool // its body has octets above 127
+	tag      string
+	text     []byte // with CRLF
 }
 
 // compose writes a message that says what it is, should it ever be seen.
 func (p *probe) compose(way Way, eight bool, n int) message {
-	m := message{way: way, eight: eight, tag: fmt.Sprintf("%s-%d", p.nonce, n)}
+	m := message{way: way, eightBit: eight, tag: fmt.Sprintf("%s-%d", p.nonce, n)}
 	from := p.from(way).From
 	_, host, _ := strings.Cut(from, "@")
 	encoding, body := "7bit", "This message goes from mailsetup to mailsetup, on this machine."
@@ -74,7 +74,7 @@ func (p *probe) submit(ctx context.Context, m message) (refused string) {
 
 func (p *probe) bySendmail(ctx context.Context, m message) string {
 	argv := []string{"sendmail", "-i", "-N", "never", "-f", p.sender}
-	if m.eight {
+	if m.eightBit {
 		argv = append(argv, "-B", "8BITMIME")
 	}
 	argv = append(argv, "--")
@@ -119,7 +119,7 @@ func (p *probe) smtpDialogue(ctx context.Context, m message) error {
 		return err
 	}
 	o := &smtp.MailOptions{}
-	if ok, _ := c.Extension("8BITMIME"); ok && m.eight {
+	if ok, _ := c.Extension("8BITMIME"); ok && m.eightBit {
 		o.Body = smtp.Body8BitMIME
 	}
 	if err := c.Mail(p.sender, o); err != nil {

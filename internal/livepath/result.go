@@ -11,6 +11,7 @@ import (
 
 	"github.com/emersion/go-msgauth/dkim"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
 )
 
@@ -25,12 +26,12 @@ func (d *Delivery) inspect(m message, data []byte) {
 // verify counts the signatures with d= of the domain and says why none of them
 // verifies with the key that is published, "" if one does.
 func verify(data []byte, want state.Signer) (n int, broken string) {
-	domain := strings.ToLower(strings.TrimSuffix(want.Domain, "."))
-	name := strings.ToLower(want.Selector) + "._domainkey." + domain
+	domain := strings.ToLower(dnsname.TrimDot(want.Domain))
+	name := dnsname.Key(strings.ToLower(want.Selector), domain)
 	other := errors.New("not the key of this server")
 	results, err := dkim.VerifyWithOptions(bytes.NewReader(data), &dkim.VerifyOptions{
 		LookupTXT: func(at string) ([]string, error) {
-			if strings.ToLower(strings.TrimSuffix(at, ".")) != name {
+			if strings.ToLower(dnsname.TrimDot(at)) != name {
 				return nil, other
 			}
 			return []string{want.Public}, nil

@@ -142,9 +142,9 @@ func (s *sink) NewSession(*smtp.Conn) (smtp.Session, error) {
 
 // delivery is one session with the sink.
 type delivery struct {
-	sink  *sink
-	to    []string
-	taken []arrival // its client has no answer yet
+	sink       *sink
+	to         []string
+	unanswered []arrival // its client has no answer yet
 }
 
 func refused(text string) error {
@@ -179,7 +179,7 @@ func (d *delivery) Data(r io.Reader) error {
 		return refused("not a message of this probe")
 	}
 	for _, t := range d.to {
-		d.taken = append(d.taken, arrival{t, data})
+		d.unanswered = append(d.unanswered, arrival{t, data})
 	}
 	return nil
 }
@@ -188,9 +188,9 @@ func (d *delivery) Data(r io.Reader) error {
 // its way: only then has a message arrived, since without that Postfix keeps it.
 func (d *delivery) Reset() {
 	d.sink.mu.Lock()
-	d.sink.all = append(d.sink.all, d.taken...)
+	d.sink.all = append(d.sink.all, d.unanswered...)
 	d.sink.mu.Unlock()
-	d.to, d.taken = nil, nil
+	d.to, d.unanswered = nil, nil
 	select {
 	case d.sink.arrived <- struct{}{}:
 	default:

@@ -98,6 +98,6 @@ func (m *Machine) ApplyOptions() apply.Options {
 // LeftChanged reports whether an error says that a run failed and that the machine
 // could not be put back completely.
 func LeftChanged(err error) bool {
-	var notUndone *apply.NotUndone
+	var notUndone *apply.NotUndoneError
 	return errors.As(err, &notUndone)
 }

@@ -66,9 +66,9 @@ func (o Ours) Without(value string) (rest string, changed bool, err error) {
 // list is a value, what it says and where. Changes are made from the back, so
 // that the places of what is in front stay right.
 type list struct {
-	was, text string
-	entries   []Milter
-	tokens    []token
+	original, text string
+	entries        []Milter
+	tokens         []token
 }
 
 func (o Ours) read(value string) (*list, error) {
@@ -80,11 +80,11 @@ func (o Ours) read(value string) (*list, error) {
 		return nil, err
 	}
 	tokens, err := split(value)
-	return &list{was: value, text: value, entries: entries, tokens: tokens}, err
+	return &list{original: value, text: value, entries: entries, tokens: tokens}, err
 }
 
 func (l *list) changed(text string) (string, bool, error) {
-	if text == l.was {
+	if text == l.original {
 		return text, false, nil
 	}
 	return strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(text), true, nil

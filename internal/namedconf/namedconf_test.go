@@ -133,3 +133,13 @@ func TestWords(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestQuotedLength(t *testing.T) {
+	for text, want := range map[string]int{
+		`""`: 2, `"a b" c`: 5, `"a\"b": x`: 6, `"a\\" b`: 5, `"never closed`: 13, `"\`: 2,
+	} {
+		if got := namedconf.QuotedLength(text); got != want {
+			t.Errorf("%s: %d, want %d", text, got, want)
+		}
+	}
+}

@@ -13,7 +13,7 @@ func Uncomment(text string) string {
 		case n > 0:
 			b.WriteByte(' ')
 		case rest[0] == '"':
-			n = quotedLength(rest)
+			n = QuotedLength(rest)
 			b.WriteString(rest[:n])
 		default:
 			n = 1
@@ -24,8 +24,10 @@ func Uncomment(text string) string {
 	return b.String()
 }
 
-// quotedLength returns the length of the quoted string that s starts with.
-func quotedLength(s string) int {
+// QuotedLength returns the length of the string in double quotes that s begins with,
+// or that of s where it is not closed. A backslash takes the next character as it is,
+// in named.conf(5) as in aliases(5).
+func QuotedLength(s string) int {
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
 		case '\\':

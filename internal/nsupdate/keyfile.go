@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"strings"
 
 	"github.com/miekg/dns"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/namedconf"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -26,7 +26,7 @@ type Key struct {
 }
 
 // String implements fmt.Stringer.
-func (k Key) String() string { return strings.TrimSuffix(k.Name, ".") }
+func (k Key) String() string { return dnsname.TrimDot(k.Name) }
 
 // GoString implements fmt.GoStringer.
 func (k Key) GoString() string { return k.String() }

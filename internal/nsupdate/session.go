@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/miekg/dns"
 
@@ -55,7 +54,7 @@ func (s *Session) conn(ctx context.Context, server string, key Key) (*conn, erro
 func (s *Session) Zone(ctx context.Context, server string, key Key, name string) (origin, primary string, err error) {
 	if server == "" {
 		if server, err = s.Resolver.Primary(ctx, name); err != nil {
-			return "", "", fmt.Errorf("find the primary of %s: %w", strings.TrimSuffix(name, "."), err)
+			return "", "", fmt.Errorf("find the primary of %s: %w", dnsname.TrimDot(name), err)
 		}
 	}
 	server = dnsclient.WithPort(server)

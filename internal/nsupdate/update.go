@@ -6,12 +6,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/miekg/dns"
 
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -190,14 +190,14 @@ func about(rr dns.RR, q dns.Question) bool {
 // explainNoData explains why a server does not say which records a name has.
 func (c *conn) explainNoData(r *dns.Msg, name string) error {
 	e := &ServerError{
-		Server: c.server, Text: fmt.Sprintf("has no zone with %s", strings.TrimSuffix(name, ".")),
+		Server: c.server, Text: fmt.Sprintf("has no zone with %s", dnsname.TrimDot(name)),
 		Hint: "--rfc2136-server names the primary",
 	}
 	if r.Rcode == dns.RcodeRefused {
-		e.Text = fmt.Sprintf("does not answer the key %s about %s (REFUSED)", c.key, strings.TrimSuffix(name, "."))
+		e.Text = fmt.Sprintf("does not answer the key %s about %s (REFUSED)", c.key, dnsname.TrimDot(name))
 		e.Hint = "its zone must be there, and its allow-query must let this machine ask"
 	} else if r.Rcode != dns.RcodeSuccess {
-		e.Text = fmt.Sprintf("answers %s about %s", dns.RcodeToString[r.Rcode], strings.TrimSuffix(name, "."))
+		e.Text = fmt.Sprintf("answers %s about %s", dns.RcodeToString[r.Rcode], dnsname.TrimDot(name))
 	}
 	return e
 }

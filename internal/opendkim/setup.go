@@ -118,7 +118,7 @@ func (c Conf) singleKey(read Read) ([]Row, error) {
 	seen := map[string]bool{}
 	add := func(e entry, pattern, identity string) {
 		rows = append(rows, Row{
-			Pattern: pattern, Written: e.key, Domain: strings.ToLower(e.key), Selector: selector.Value, Identity: identity,
+			Pattern: pattern, Text: e.key, Domain: strings.ToLower(e.key), Selector: selector.Value, Identity: identity,
 			KeyFile: c.absolute(file.Value), KeyAt: file.Place, Place: e.at,
 		})
 	}

@@ -11,8 +11,8 @@ type Row struct {
 	// file: has it: example.org, .example.org for all below it, user@example.org,
 	// * for every address.
 	Pattern string
-	// Written is the pattern as it stands there.
-	Written  string
+	// Text is the pattern as it stands there.
+	Text     string
 	Domain   string // d= of the signature
 	Selector string // s=
 	Identity string // i=, "" for none; a % stands for the domain in From:
@@ -120,7 +120,7 @@ func resolve(e entry, m match, names map[string]*key) (Row, error) {
 		return Row{}, errorAt(k.at, "write domain:selector:path", "the key %s is not written as domain:selector:path", k.name)
 	}
 	row := Row{
-		Pattern: m.String(), Written: e.key, Domain: parts[0], Selector: parts[1], Identity: identity,
+		Pattern: m.String(), Text: e.key, Domain: parts[0], Selector: parts[1], Identity: identity,
 		KeyFile: parts[2], KeyAt: k.at, Place: e.at, match: m,
 	}
 	if row.Domain == "%" {
@@ -157,7 +157,7 @@ func (c Conf) resolveOrder(all []Row, ordered bool) ([]Row, []Ignored, error) {
 			errs = append(errs, err)
 		}
 		if hidden {
-			left = append(left, Ignored{r.Place, r.Written + " never counts: " + hides.Place.String() + " matches first"})
+			left = append(left, Ignored{r.Place, r.Text + " never counts: " + hides.Place.String() + " matches first"})
 			continue
 		}
 		rows.add(r)

@@ -99,7 +99,7 @@ func (p Plan) JSON(more ...Beside) ([]byte, error) {
 		out.Drift = append(out.Drift, jsonDrift(d))
 	}
 	for _, q := range p.Questions {
-		yes, _ := Consent(q.Kind)
+		yes, _ := ConsentFlags(q.Kind)
 		out.Questions = append(out.Questions, jsonQuestion{q, yes})
 	}
 	b, err := json.MarshalIndent(out, "", "  ")

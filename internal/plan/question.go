@@ -9,9 +9,9 @@ import (
 	"mailsetup/internal/text"
 )
 
-// Consent is the flag that answers all questions of a kind with yes, and the
+// ConsentFlags is the flag that answers all questions of a kind with yes, and the
 // one that answers them with no, "" if there is none.
-func Consent(k state.QuestionKind) (yes, no string) {
+func ConsentFlags(k state.QuestionKind) (yes, no string) {
 	switch k {
 	case state.AskRecord:
 		return "--existing-records change", "--existing-records keep"
@@ -60,10 +60,10 @@ func subject(q state.Question) string {
 	return string(q.Kind)
 }
 
-// Ask prints one question: what is and why it does not do, the line it is
+// WriteQuestion prints one question: what is and why it does not do, the line it is
 // about as it is and as it would be, and what a no means. The heading is
 // followed by which of how many it is, "" for none.
-func Ask(w io.Writer, q state.Question, which string, o TextOptions) error {
+func WriteQuestion(w io.Writer, q state.Question, which string, o TextOptions) error {
 	t := &printer{color: o.Color}
 	if which != "" {
 		which = " (" + which + ")"
@@ -105,7 +105,7 @@ func (t *printer) questions(qs []state.Question) {
 	t.line("")
 	t.line(t.paint(bold, "Needs your consent"))
 	for _, q := range qs {
-		yes, _ := Consent(q.Kind)
+		yes, _ := ConsentFlags(q.Kind)
 		t.ask(q, fmt.Sprintf("%s (%s)", subject(q), yes))
 	}
 }

@@ -43,7 +43,7 @@ func questions() []state.Question {
 func TestAsk(t *testing.T) {
 	var text bytes.Buffer
 	for _, q := range questions() {
-		if err := plan.Ask(&text, q, "", plan.TextOptions{}); err != nil {
+		if err := plan.WriteQuestion(&text, q, "", plan.TextOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -59,7 +59,7 @@ func TestAsk(t *testing.T) {
 func TestAskShowsAllOfALongRecord(t *testing.T) {
 	long := strings.Repeat("ip4:192.0.2.10 ", 40) + strings.Repeat("x", 300) + " ü" + strings.Repeat("ö", 100)
 	var b bytes.Buffer
-	if err := plan.Ask(&b, state.Question{Kind: state.AskRecord, Text: "long", Before: long}, "1 of 2", plan.TextOptions{}); err != nil {
+	if err := plan.WriteQuestion(&b, state.Question{Kind: state.AskRecord, Text: "long", Before: long}, "1 of 2", plan.TextOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(b.String(), "  ? a record of your zone (1 of 2)\n") {
@@ -84,7 +84,7 @@ func TestAskShowsAllOfALongRecord(t *testing.T) {
 // Every kind has a flag, or nobody could say yes without a terminal.
 func TestConsent(t *testing.T) {
 	for _, q := range questions() {
-		if yes, _ := plan.Consent(q.Kind); !strings.HasPrefix(yes, "--") {
+		if yes, _ := plan.ConsentFlags(q.Kind); !strings.HasPrefix(yes, "--") {
 			t.Errorf("%s: %q", q.Kind, yes)
 		}
 	}

@@ -253,7 +253,7 @@ func (s SPF) Includes() []string {
 	return list
 }
 
-func domain(s string) string { return strings.ToLower(strings.TrimSuffix(s, ".")) }
+func domain(s string) string { return strings.ToLower(dnsname.TrimDot(s)) }
 
 // Uses reports whether a mechanism stands in the record and counts.
 func (s SPF) Uses(name string) bool {

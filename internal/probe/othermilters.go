@@ -12,6 +12,7 @@ import (
 	"github.com/emersion/go-milter"
 	"github.com/emersion/go-msgauth/dkim"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
 )
 
@@ -120,7 +121,7 @@ func unsigned(ctx context.Context, p state.Probe) error {
 				return err
 			}
 			for _, sig := range found {
-				return fmt.Errorf("mail from %s: still signed by %s._domainkey.%s", signer.From, sig.Selector, sig.Domain)
+				return fmt.Errorf("mail from %s: still signed by %s", signer.From, dnsname.Key(sig.Selector, sig.Domain))
 			}
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/emersion/go-milter"
 	"github.com/emersion/go-msgauth/dkim"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
 )
 
@@ -232,7 +233,7 @@ func verify(m message, want state.Signer) error {
 	}
 	bad := cmp.Or(err, errors.New("no readable signature of the domain"))
 	for _, r := range results {
-		if !strings.EqualFold(r.Domain, strings.TrimSuffix(want.Domain, ".")) {
+		if !strings.EqualFold(r.Domain, dnsname.TrimDot(want.Domain)) {
 			continue
 		}
 		if r.Err == nil && err == nil {
@@ -254,7 +255,7 @@ type keyNames struct {
 }
 
 func (k *keyNames) add(name string) string {
-	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	name = strings.ToLower(dnsname.TrimDot(name))
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.names = append(k.names, name)
@@ -270,5 +271,5 @@ func (k *keyNames) list() []string {
 // keyName returns the name at which the public key is looked up (RFC 6376 section
 // 3.6.2.1).
 func keyName(s state.Signer) string {
-	return strings.ToLower(s.Selector + "._domainkey." + strings.TrimSuffix(s.Domain, "."))
+	return strings.ToLower(dnsname.Key(s.Selector, dnsname.TrimDot(s.Domain)))
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/zonefile"
@@ -50,7 +51,7 @@ func (b *Prober) servedInView(ctx context.Context, p state.Probe) error {
 
 // zoneStatus returns the serials that BIND reports.
 func (b *Prober) zoneStatus(ctx context.Context, p state.Probe) (map[string]uint32, error) {
-	res, err := b.run.Run(ctx, system.Command{Argv: []string{"rndc", "zonestatus", strings.TrimSuffix(p.Origin, "."), "IN", p.View}})
+	res, err := b.run.Run(ctx, system.Command{Argv: []string{"rndc", "zonestatus", dnsname.TrimDot(p.Origin), "IN", p.View}})
 	if err != nil {
 		return nil, fmt.Errorf("run rndc zonestatus: %w", err)
 	}

@@ -28,7 +28,7 @@ func (b *Basis) Fill(a spec.Answers) spec.Answers {
 		given := len(a.SPFInclude)
 		a, _ = FromRecords(a, b.Facts, domain)
 		if given == 0 && len(a.SPFInclude) > 0 { // who sends for every domain sends for one that has others, too
-			a.SPFInclude = merge(a.SPFInclude, b.defaults().SPF.Include)
+			a.SPFInclude = appendMissing(a.SPFInclude, b.defaults().SPF.Include)
 		}
 	}
 	return a

@@ -31,7 +31,7 @@ func (b *Basis) Proposals(a spec.Answers) wizard.Proposals {
 		Domain:   wizard.Proposal{Value: domain, Why: "the host name without its first label"},
 		Hostname: wizard.Proposal{Value: b.Facts.FQDN, Why: "this machine's own name"},
 		BIND:     b.Facts.DNS == state.BIND,
-		Found:    b.found(),
+		Found:    b.findings(),
 	}
 	if addrs := b.publicAddresses(host); len(addrs) > 0 {
 		p.Addresses = wizard.Proposal{Value: strings.Join(addrs, " "), Why: "what DNS says of " + host}
@@ -69,7 +69,7 @@ func (b *Basis) addDefaults(p *wizard.Proposals, a spec.Answers) {
 	}
 	offer(&p.SPFAll, d.SPF.All)
 	offer(&p.DMARC, d.DMARC.Policy)
-	p.SPFInclude.Value = strings.Join(merge(strings.Fields(p.SPFInclude.Value), d.SPF.Include), " ")
+	p.SPFInclude.Value = strings.Join(appendMissing(strings.Fields(p.SPFInclude.Value), d.SPF.Include), " ")
 }
 
 // spfRedirect returns the domain whose SPF record decides for a new one: the host's
@@ -177,8 +177,8 @@ func (b *Basis) resolvesTo(name, address string) bool {
 	return err == nil && slices.Contains(b.Facts.Live[name].Addresses, a)
 }
 
-// found returns what was found on the machine, for the person at the wizard.
-func (b *Basis) found() []string {
+// findings returns what was found on the machine, for the person at the wizard.
+func (b *Basis) findings() []string {
 	f := &b.Facts
 	var lines []string
 	if f.Release.Pretty != "" {
@@ -245,8 +245,8 @@ func parent(host string) string {
 	return rest
 }
 
-// merge returns a list with the items of another that it does not have.
-func merge(list, more []string) []string {
+// appendMissing returns a list with the items of another that it does not have.
+func appendMissing(list, more []string) []string {
 	out := slices.Clone(list)
 	for _, item := range more {
 		if !slices.Contains(out, item) {

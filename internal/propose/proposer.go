@@ -156,8 +156,8 @@ func (d *draft) adopt(ctx context.Context, a spec.Answers) (spec.Answers, error)
 	return a, d.gatherAdopted(ctx, *lookupSpec(a, d.Spec))
 }
 
-// ErrOurs says that the OpenDKIM that is there is mailsetup's already.
-var ErrOurs = errors.New(string(signer.ConfFile) + " is mailsetup's already")
+// ErrAlreadyManaged says that the OpenDKIM that is there is mailsetup's already.
+var ErrAlreadyManaged = errors.New(string(signer.ConfFile) + " is mailsetup's already")
 
 // checkAdopted returns the error of a run that is to take over an OpenDKIM for a
 // domain, "" for any, and does not find that.
@@ -168,7 +168,7 @@ func (d *draft) checkAdopted(ctx context.Context, domain string, first *spec.Spe
 	case d.Adopted != nil:
 		return nil
 	case d.Spec != nil && d.Facts.OpenDKIM != nil && !adopt.IsForeign(d.Facts, d.Server.Hashes):
-		return ErrOurs
+		return ErrAlreadyManaged
 	}
 	return adopt.NothingFound(ctx, d.Files, postfix.OtherMilters(step.Input{Spec: *first, Facts: d.Facts}))
 }
@@ -231,7 +231,7 @@ func (d *draft) ask(ctx context.Context, fixed spec.Answers) (spec.Answers, erro
 			}
 			return d.proposals(ctx, a), nil
 		},
-		Unread: d.whyUnread,
+		WhyUnread: d.whyUnread,
 	})
 }
 

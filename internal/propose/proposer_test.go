@@ -157,16 +157,16 @@ func TestInitAsks(t *testing.T) {
 		}
 		a.RootAlias = "nobody@lab.example"
 		var bad *spec.BadValue
-		if err := o.Unread(ctx, a); !errors.As(err, &bad) || bad.Value != "nobody@lab.example" || !strings.HasPrefix(bad.Why, "would not do: ") {
+		if err := o.WhyUnread(ctx, a); !errors.As(err, &bad) || bad.Value != "nobody@lab.example" || !strings.HasPrefix(bad.Why, "would not do: ") {
 			t.Errorf("an address that nobody has: %v", err)
 		}
 		a.RootAlias = "root@mail.lab.example"
-		if err := o.Unread(ctx, a); err == nil {
+		if err := o.WhyUnread(ctx, a); err == nil {
 			t.Error("a loop is taken")
 		}
 		s.recipients = nil
 		a.RootAlias = "ops@far.example"
-		if err := o.Unread(ctx, a); err != nil {
+		if err := o.WhyUnread(ctx, a); err != nil {
 			t.Errorf("an address that somebody has: %v", err)
 		}
 		return a, nil
@@ -531,7 +531,7 @@ func TestAdoptOnly(t *testing.T) {
 	}
 	s, old := hosting(t)
 	s.facts.OpenDKIM = &state.OpenDKIM{}
-	if err := adopt(s, old, ""); !errors.Is(err, propose.ErrOurs) {
+	if err := adopt(s, old, ""); !errors.Is(err, propose.ErrAlreadyManaged) {
 		t.Errorf("%v", err)
 	}
 }

@@ -41,7 +41,7 @@ func (d *draft) whyUnread(ctx context.Context, a spec.Answers) error {
 	}
 	in := step.Input{Spec: want, Facts: d.Facts, Scope: step.Scope{}.Skip(domains)}
 	in.Facts.Recipients = d.Recipients(ctx, in)
-	refusal, ok := errors.AsType[*step.Refusal](recipients.Unread(in))
+	refusal, ok := errors.AsType[*step.Refusal](recipients.CheckReaders(in))
 	if !ok {
 		return nil
 	}

@@ -66,7 +66,7 @@ func (p *Provisioner) answerFromFlags(d *Draft, questions []state.Question) (ope
 		case !given:
 			open = append(open, q)
 		case !yes && q.Declined == "":
-			flag, _ := plan.Consent(q.Kind)
+			flag, _ := plan.ConsentFlags(q.Kind)
 			return nil, hint.NewUsage(flag+" allows it", "%s", withLocation(q))
 		default:
 			if err := p.recordAnswer(d, q, yes); err != nil {
@@ -183,7 +183,7 @@ func (p *Provisioner) keepRefused(ctx context.Context, d *Draft, refusal *step.R
 		change, given = !yes, true
 	}
 	if !given || change {
-		_, no := plan.Consent(q.Kind)
+		_, no := plan.ConsentFlags(q.Kind)
 		return &hint.Error{Err: refused, Lines: append(hint.Of(refused), no+meaningOfNo(q.Kind)), Usage: true}
 	}
 	return p.recordAnswer(d, q, false)
@@ -240,7 +240,7 @@ func (e *MissingConsentError) Hints() []string {
 			spec.DomainsDir(), strings.Join(gone, " ")))
 	}
 	for _, q := range e.Questions {
-		yes, no := plan.Consent(q.Kind)
+		yes, no := plan.ConsentFlags(q.Kind)
 		line := yes + " allows it"
 		if no != "" && q.Declined != "" {
 			_, word, _ := strings.Cut(no, " ")

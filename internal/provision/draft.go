@@ -8,6 +8,7 @@ import (
 
 	"mailsetup/internal/apt"
 	"mailsetup/internal/dkimkeys"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/parallel"
@@ -207,7 +208,7 @@ func (p *Provisioner) checkNewZones(ctx context.Context, d *Draft) error {
 			continue
 		}
 		ours := slices.ContainsFunc(servers, func(name string) bool {
-			name = strings.ToLower(strings.TrimSuffix(name, "."))
+			name = strings.ToLower(dnsname.TrimDot(name))
 			return name == d.Want.Host.Hostname || slices.Contains(domain.NS, name)
 		})
 		if len(servers) > 0 && !ours {

@@ -9,7 +9,7 @@ import (
 )
 
 // delivered is what becomes of an address that nothing rewrites any more.
-func (w *walk) delivered(address string) state.Recipient {
+func (w *trace) delivered(address string) state.Recipient {
 	user, domain := split(address)
 	class, err := w.class(domain)
 	if err != nil {
@@ -19,7 +19,7 @@ func (w *walk) delivered(address string) state.Recipient {
 	if err != nil {
 		return unknown(address, err)
 	}
-	r := w.ends(class, transport, by, address)
+	r := w.transportEnd(class, transport, by, address)
 	if r.Class == "" {
 		r.Class = class
 	}
@@ -30,16 +30,16 @@ func (w *walk) delivered(address string) state.Recipient {
 	return r
 }
 
-// comesHere reports whether others bring mail for an address here, although
+// isReceivedHere reports whether others bring mail for an address here, although
 // Postfix would relay it: smtpd(8) refuses that, whatever a virtual alias says.
-func (w *walk) comesHere(address string) bool {
+func (w *trace) isReceivedHere(address string) bool {
 	_, domain := split(address)
 	class, err := w.class(domain)
 	return err == nil && class == state.ClassDefault && w.Route != nil && w.Route(domain) == state.RouteHere
 }
 
 // class is that of a domain, in the order of trivial-rewrite(8).
-func (w *walk) class(domain string) (state.AddressClass, error) {
+func (w *trace) class(domain string) (state.AddressClass, error) {
 	if here, err := w.local(domain); here || err != nil {
 		return state.ClassLocal, err
 	}
@@ -60,7 +60,7 @@ func (w *walk) class(domain string) (state.AddressClass, error) {
 
 // local reports whether a domain is one of mydestination, or an address of the
 // loopback.
-func (w *walk) local(domain string) (bool, error) {
+func (w *trace) local(domain string) (bool, error) {
 	if strings.HasPrefix(domain, "[127.") || domain == "[::1]" || domain == "[ipv6:::1]" {
 		return true, nil
 	}
@@ -69,12 +69,12 @@ func (w *walk) local(domain string) (bool, error) {
 
 // listed reports whether a list has a domain: names, !names, tables and files, of
 // which the first that fits counts.
-func (w *walk) listed(name, domain string) (bool, error) {
+func (w *trace) listed(name, domain string) (bool, error) {
 	parents := slices.Contains(list(w.Value["parent_domain_matches_subdomains"]), name)
 	return w.matches(name, tables(w.Value[name]), domain, parents)
 }
 
-func (w *walk) matches(name string, patterns []string, domain string, parents bool) (bool, error) {
+func (w *trace) matches(name string, patterns []string, domain string, parents bool) (bool, error) {
 	for _, pattern := range patterns {
 		pattern, not := strings.CutPrefix(pattern, "!")
 		fits, err := false, error(nil)
@@ -101,7 +101,7 @@ func (w *walk) matches(name string, patterns []string, domain string, parents bo
 	return false, nil
 }
 
-func (w *walk) inTable(table, domain string, parents bool) (bool, error) {
+func (w *trace) inTable(table, domain string, parents bool) (bool, error) {
 	for key, ok := domain, true; ok; {
 		if _, found, err := w.Tables.Lookup(w.ctx, table, key); found || err != nil {
 			return found, err
@@ -113,7 +113,7 @@ func (w *walk) inTable(table, domain string, parents bool) (bool, error) {
 }
 
 // transport is what delivers, "name:nexthop", and the parameter that says so.
-func (w *walk) transport(class state.AddressClass, user, domain string) (transport, by string, err error) {
+func (w *trace) transport(class state.AddressClass, user, domain string) (transport, by string, err error) {
 	of := map[state.AddressClass]string{
 		state.ClassLocal: "local_transport", state.ClassVirtualMailbox: "virtual_transport", state.ClassRelay: "relay_transport",
 		state.ClassVirtualAlias: "", state.ClassDefault: "default_transport",
@@ -131,7 +131,7 @@ func (w *walk) transport(class state.AddressClass, user, domain string) (transpo
 		routes, rest = append(routes, "."+parent), parent
 	}
 	for _, key := range append(routes, "*") {
-		value, found, err := w.first("transport_maps", key)
+		value, found, err := w.lookupFirst("transport_maps", key)
 		if err != nil {
 			return "", "", err
 		}
@@ -149,8 +149,8 @@ func (w *walk) transport(class state.AddressClass, user, domain string) (transpo
 	return transport, by, nil
 }
 
-// ends is what a transport makes of an address.
-func (w *walk) ends(class state.AddressClass, transport, by, address string) state.Recipient {
+// transportEnd is what a transport makes of an address.
+func (w *trace) transportEnd(class state.AddressClass, transport, by, address string) state.Recipient {
 	name, hop, _ := strings.Cut(transport, ":")
 	user, domain := split(address)
 	switch {
@@ -177,11 +177,11 @@ func (w *walk) ends(class state.AddressClass, transport, by, address string) sta
 	case by == "transport_maps":
 		return elsewhere("transport_maps gives it to %s", hop)
 	}
-	return w.outside(domain)
+	return w.deliveredOutside(domain)
 }
 
-// outside is mail that goes where DNS or relayhost leads.
-func (w *walk) outside(domain string) state.Recipient {
+// deliveredOutside is mail that goes where DNS or relayhost leads.
+func (w *trace) deliveredOutside(domain string) state.Recipient {
 	route := state.RouteElsewhere
 	if w.Route != nil {
 		route = w.Route(domain)

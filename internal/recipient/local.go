@@ -14,12 +14,12 @@ const Users = "unix:passwd.byname"
 
 // localUser is what local(8) does with a name. An alias that names itself means
 // the user of that name, whom "of" is then.
-func (w *walk) localUser(user, domain, of string) state.Recipient {
+func (w *trace) localUser(user, domain, of string) state.Recipient {
 	user = strings.ToLower(strings.TrimPrefix(user, `\`))
 	base, extension := w.extended(user)
 	if user != of && base != of {
 		for _, name := range slices.Compact([]string{user, base}) {
-			value, found, err := w.first("alias_maps", name)
+			value, found, err := w.lookupFirst("alias_maps", name)
 			if err != nil {
 				return unknown(user+"@"+domain, err)
 			}
@@ -40,21 +40,21 @@ func (w *walk) localUser(user, domain, of string) state.Recipient {
 	if is {
 		return mailbox("the mailbox of %s", base)
 	}
-	_, found, err := w.first("fallback_transport_maps", base)
+	_, found, err := w.lookupFirst("fallback_transport_maps", base)
 	switch {
 	case err != nil:
 		return unknown(user+"@"+domain, err)
 	case found || w.Value["fallback_transport"] != "":
 		return state.Recipient{End: state.EndUnknown, Why: "fallback_transport decides"}
 	case w.Value["luser_relay"] != "":
-		return w.luser(w.Value["luser_relay"], base, extension, domain)
+		return w.luserRelay(w.Value["luser_relay"], base, extension, domain)
 	}
 	return nobody("there is no user or alias %s here", base)
 }
 
-// luser is where mail for unknown users goes: luser_relay, postconf(5). What
+// luserRelay is where mail for unknown users goes: luser_relay, postconf(5). What
 // postconf(1) expands has lost the names that stand for the recipient.
-func (w *walk) luser(to, user, extension, domain string) state.Recipient {
+func (w *trace) luserRelay(to, user, extension, domain string) state.Recipient {
 	if strings.HasPrefix(to, "|") || strings.HasPrefix(to, "/") {
 		return mailbox("luser_relay: %s", to)
 	}
@@ -65,7 +65,7 @@ func (w *walk) luser(to, user, extension, domain string) state.Recipient {
 }
 
 // alias is where the mail of an alias goes, aliases(5).
-func (w *walk) alias(name, value, domain string) state.Recipient {
+func (w *trace) alias(name, value, domain string) state.Recipient {
 	return bestOf(targets(value), func(to string) state.Recipient {
 		switch path, include := strings.CutPrefix(to, ":include:"); {
 		case include:
@@ -78,21 +78,21 @@ func (w *walk) alias(name, value, domain string) state.Recipient {
 			return mailbox("the file %s", to)
 		case strings.HasPrefix(to, `\`) && !strings.Contains(to, "@"):
 			return w.localUser(to, domain, strings.ToLower(to[1:]))
-		case w.itself(name, to):
+		case w.namesItself(name, to):
 			return w.localUser(name, domain, name)
 		}
 		return w.submitted(to)
 	})
 }
 
-// itself reports whether an alias names itself, which local(8) takes for the user.
-func (w *walk) itself(name, to string) bool {
+// namesItself reports whether an alias names itself, which local(8) takes for the user.
+func (w *trace) namesItself(name, to string) bool {
 	user, domain := split(w.qualified(to))
 	here, err := w.local(domain)
 	return err == nil && here && strings.EqualFold(user, name)
 }
 
-func (w *walk) include(name, path, domain string) state.Recipient {
+func (w *trace) include(name, path, domain string) state.Recipient {
 	lines, err := w.Tables.Names(w.ctx, path)
 	if err != nil {
 		return unknown(name+"@"+domain, err)
@@ -103,11 +103,11 @@ func (w *walk) include(name, path, domain string) state.Recipient {
 // listedFor is the end of mail that a program delivers which is not asked: its
 // recipients are those of a table that smtpd(8) looks into. An empty list takes
 // all of them, and then the program decides.
-func (w *walk) listedFor(transport, by, maps, address string) state.Recipient {
+func (w *trace) listedFor(transport, by, maps, address string) state.Recipient {
 	if w.Value[maps] == "" {
 		return state.Recipient{End: state.EndUnknown, Why: fmt.Sprintf("%s is %s, which decides: %s is empty", by, transport, maps)}
 	}
-	found, err := w.has(maps, address)
+	found, err := w.hasRecipient(maps, address)
 	switch {
 	case err != nil:
 		return unknown(address, err)
@@ -118,21 +118,21 @@ func (w *walk) listedFor(transport, by, maps, address string) state.Recipient {
 }
 
 // accepted notes whether smtpd(8) takes the address from others.
-func (w *walk) accepted(r state.Recipient, maps, address string) state.Recipient {
+func (w *trace) accepted(r state.Recipient, maps, address string) state.Recipient {
 	if w.Value[maps] == "" || w.Value["smtpd_reject_unlisted_recipient"] == "no" || r.Lost() || len(w.chain) > 1 {
 		return r
 	}
-	found, err := w.has(maps, address)
+	found, err := w.hasRecipient(maps, address)
 	r.Refused = err == nil && !found
 	return r
 }
 
-// has reports whether a list of recipients has an address.
-func (w *walk) has(maps, address string) (bool, error) {
+// hasRecipient reports whether a list of recipients has an address.
+func (w *trace) hasRecipient(maps, address string) (bool, error) {
 	user, domain := split(address)
 	base, _ := w.extended(user)
 	for _, key := range keys(user, base, domain, maps == "local_recipient_maps") {
-		if _, found, err := w.first(maps, key); found || err != nil {
+		if _, found, err := w.lookupFirst(maps, key); found || err != nil {
 			return found, err
 		}
 	}

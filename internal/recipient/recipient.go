@@ -47,7 +47,7 @@ type Postfix struct {
 
 // Resolve follows one address. Without a domain it is one of myorigin.
 func (p Postfix) Resolve(ctx context.Context, address string) state.Recipient {
-	w := &walk{Postfix: p, ctx: ctx}
+	w := &trace{Postfix: p, ctx: ctx}
 	return w.submitted(address)
 }
 
@@ -55,15 +55,15 @@ func (p Postfix) Resolve(ctx context.Context, address string) state.Recipient {
 // by what it runs into first.
 const maxRewrites = 50
 
-// walk is one address on its way.
-type walk struct {
+// trace is one address on its way.
+type trace struct {
 	Postfix
 	ctx   context.Context
 	chain []string // addresses that led here
 }
 
 // submitted is what cleanup(8) does with an address.
-func (w *walk) submitted(address string) state.Recipient {
+func (w *trace) submitted(address string) state.Recipient {
 	address = w.qualified(address)
 	key := strings.ToLower(address)
 	if slices.Contains(w.chain, key) || len(w.chain) > maxRewrites {
@@ -89,7 +89,7 @@ func (w *walk) submitted(address string) state.Recipient {
 	}
 	r := bestOf(to, w.delivered)
 	if len(to) != 1 || !strings.EqualFold(to[0], w.chain[len(w.chain)-1]) { // smtpd(8) looks no further
-		r.Refused = w.comesHere(address)
+		r.Refused = w.isReceivedHere(address)
 	}
 	if len(to) != 1 {
 		r.Agent = ""
@@ -98,7 +98,7 @@ func (w *walk) submitted(address string) state.Recipient {
 }
 
 // virtual are the addresses that virtual_alias_maps makes of one.
-func (w *walk) virtual(address string, seen []string) ([]string, error) {
+func (w *trace) virtual(address string, seen []string) ([]string, error) {
 	key := strings.ToLower(address)
 	if slices.Contains(seen, key) || len(seen) > maxRewrites {
 		return []string{address}, nil
@@ -119,15 +119,15 @@ func (w *walk) virtual(address string, seen []string) ([]string, error) {
 }
 
 // rewritten looks an address up in the way of virtual(5) and canonical(5).
-func (w *walk) rewritten(maps, address string) (to []string, found bool, err error) {
+func (w *trace) rewritten(maps, address string) (to []string, found bool, err error) {
 	user, domain := split(address)
 	base, extension := w.extended(user)
-	bare, err := w.bareNames(domain)
+	bare, err := w.looksUpBareNames(domain)
 	if err != nil {
 		return nil, false, err
 	}
 	for _, key := range keys(user, base, domain, bare) {
-		value, found, err := w.first(maps, key)
+		value, found, err := w.lookupFirst(maps, key)
 		if err != nil {
 			return nil, false, err
 		}
@@ -162,16 +162,16 @@ func keys(user, base, domain string, bare bool) []string {
 	return append(all, "@"+domain)
 }
 
-// bareNames reports whether addresses of the domain are looked up without it, too.
-func (w *walk) bareNames(domain string) (bool, error) {
+// looksUpBareNames reports whether addresses of the domain are looked up without it, too.
+func (w *trace) looksUpBareNames(domain string) (bool, error) {
 	if strings.EqualFold(domain, w.Value["myorigin"]) {
 		return true, nil
 	}
 	return w.local(domain)
 }
 
-// first is what the first of several tables says that has the key.
-func (w *walk) first(maps, key string) (string, bool, error) {
+// lookupFirst is what the first of several tables says that has the key.
+func (w *trace) lookupFirst(maps, key string) (string, bool, error) {
 	for _, table := range tables(w.Value[maps]) {
 		value, found, err := w.Tables.Lookup(w.ctx, table, strings.ToLower(key))
 		if err != nil {
@@ -185,7 +185,7 @@ func (w *walk) first(maps, key string) (string, bool, error) {
 }
 
 // qualified is an address with a domain.
-func (w *walk) qualified(address string) string {
+func (w *trace) qualified(address string) string {
 	address = strings.Trim(strings.TrimSpace(address), "<>")
 	if !strings.Contains(address, "@") {
 		return address + "@" + w.Value["myorigin"]
@@ -194,7 +194,7 @@ func (w *walk) qualified(address string) string {
 }
 
 // extended cuts a local part at the first of recipient_delimiter.
-func (w *walk) extended(user string) (base, extension string) {
+func (w *trace) extended(user string) (base, extension string) {
 	at := strings.IndexAny(user, w.Value["recipient_delimiter"])
 	if at <= 0 || w.Value["recipient_delimiter"] == "" {
 		return user, ""

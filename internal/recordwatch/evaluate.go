@@ -9,6 +9,7 @@ import (
 
 	"mailsetup/internal/dnscheck"
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/state"
 )
@@ -31,7 +32,7 @@ type Domain struct {
 // ID names a record: owner and type, and the value of an address, of which a
 // name may have several.
 func ID(r state.Record) string {
-	id := strings.TrimSuffix(r.Name, ".") + " " + r.Type
+	id := dnsname.TrimDot(r.Name) + " " + r.Type
 	if r.Type == "A" || r.Type == "AAAA" {
 		id += " " + r.Value
 	}
@@ -100,10 +101,8 @@ var absenceFaults = []dnsclient.Fault{dnscheck.Missing, dnscheck.Misplaced, dnsc
 // maybeAdminRecord reports whether what stands in the place of a record may be right all
 // the same: a policy of the administrator's own.
 func (d Domain) maybeAdminRecord(r state.Record, s answers) bool {
-	return s.wrong > 0 && !isKey(r) && !slices.Contains(absenceFaults, s.first.Fault)
+	return s.wrong > 0 && !dnsname.IsKey(r.Name) && !slices.Contains(absenceFaults, s.first.Fault)
 }
-
-func isKey(r state.Record) bool { return strings.Contains(r.Name, "._domainkey.") }
 
 // evaluate says what is not as it should be in a view, after earlier looks. What is
 // unclear stays as it was.
@@ -124,7 +123,7 @@ func (d Domain) evaluate(v dnscheck.Result, now time.Time) keyring.Watch {
 			if known {
 				w.Problems[id] = was
 			}
-		case s.wrong > 0 && (stood[id] && !isKey(r) || slices.Contains(d.Signing, id)):
+		case s.wrong > 0 && (stood[id] && !dnsname.IsKey(r.Name) || slices.Contains(d.Signing, id)):
 			w.Problems[id] = keepSince(was, keyring.Problem{
 				Since: now, Fault: string(s.first.Fault), Gone: s.isGone(), Remedy: s.first.Remedy,
 				Text: s.first.Text + " at " + servers(s),
@@ -172,12 +171,6 @@ func keepSince(was, is keyring.Problem) keyring.Problem {
 // what stays the same.
 const week = 7 * 24 * time.Hour
 
-// recently reports whether a time is less than d ago: one in the future is of a
-// clock that went wrong.
-func recently(at, now time.Time, d time.Duration) bool {
-	return !at.IsZero() && !at.After(now) && now.Sub(at) < d
-}
-
 // needsNotice reports whether a person has to be told of a problem: once, when it
 // becomes another one or comes again (once a day at most, since it may come and
 // go), and after a week.
@@ -186,9 +179,9 @@ func needsNotice(p keyring.Problem, told keyring.Notification, now time.Time) bo
 	case !p.Reportable(now):
 		return false
 	case p.Fault != told.Fault:
-		return !recently(told.At, now, 24*time.Hour)
+		return !keyring.Recently(told.At, now, 24*time.Hour)
 	}
-	return !recently(told.At, now, week)
+	return !keyring.Recently(told.At, now, week)
 }
 
 // notify reports whether a person has to be told of something, and takes note that
@@ -199,7 +192,7 @@ func notify(w *keyring.Watch, now time.Time) bool {
 		if _, still := w.Problems[id]; !still {
 			t.Fault = ""
 		}
-		if t.Fault != "" || recently(t.At, now, 24*time.Hour) {
+		if t.Fault != "" || keyring.Recently(t.At, now, 24*time.Hour) {
 			all[id] = t
 		}
 	}
@@ -231,7 +224,7 @@ func GoneIDs(w keyring.Watch) []string {
 // restorable reports whether no record that is gone was put back within a week.
 func restorable(w keyring.Watch, now time.Time) bool {
 	ids := GoneIDs(w)
-	return len(ids) > 0 && !slices.ContainsFunc(ids, func(id string) bool { return recently(w.Restored[id], now, week) })
+	return len(ids) > 0 && !slices.ContainsFunc(ids, func(id string) bool { return keyring.Recently(w.Restored[id], now, week) })
 }
 
 // markRestored takes note that the records which are gone are put back now.

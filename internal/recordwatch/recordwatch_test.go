@@ -357,7 +357,7 @@ func TestRestoresOnceAWeek(t *testing.T) {
 	restored, told := 0, 0
 	m.restore = func(domains []string) map[string]error {
 		restored++
-		if c := m.kept[lab]; !recently(c.Watch.Restored[key(lab)], m.now, time.Minute) {
+		if c := m.kept[lab]; !keyring.Recently(c.Watch.Restored[key(lab)], m.now, time.Minute) {
 			t.Error("nothing was written down before")
 		}
 		m.w.set(key(lab), "v=DKIM1; p=AAAA")

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
@@ -44,7 +45,7 @@ const NotInDNS = "not in DNS"
 // KeyGone returns what name servers said when none of them had the record of a
 // key, "" if that was not so in the last look.
 func KeyGone(last keyring.LastCheck, domain, selector string) string {
-	p := last.Watch.Problems[ID(state.Record{Name: selector + "._domainkey." + domain + ".", Type: "TXT"})]
+	p := last.Watch.Problems[ID(state.Record{Name: dnsname.Key(selector, domain) + ".", Type: "TXT"})]
 	if !p.Gone {
 		return ""
 	}

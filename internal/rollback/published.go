@@ -33,8 +33,8 @@ func checkStillPublished(ctx context.Context, p plan.Plan, look Checker) error {
 			continue
 		}
 		if text := look.missingAt(ctx, domain, k); text != "" {
-			return hint.New(fmt.Sprintf("publish it again: %s._domainkey.%s TXT %s\nor leave that key: mailsetup rotate-dkim --now %s makes another one",
-				k.Selector, domain, keygen.Record(k.Public), domain),
+			return hint.New(fmt.Sprintf("publish it again: %s TXT %s\nor leave that key: mailsetup rotate-dkim --now %s makes another one",
+				dnsname.Key(k.Selector, domain), keygen.Record(k.Public), domain),
 				"%s would sign for %s again, and no message would verify: %s", k.Selector, domain, text)
 		}
 	}

@@ -109,7 +109,7 @@ func (i *isolator) skipUntried(domains []string) {
 // isFatal reports whether an error ends the whole run: the machine is not as it
 // was, or a person wants no more.
 func isFatal(err error) bool {
-	var notUndone *apply.NotUndone
+	var notUndone *apply.NotUndoneError
 	var fatal *provision.FatalError
 	return errors.As(err, &fatal) || errors.As(err, &notUndone) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, wizard.ErrAborted)

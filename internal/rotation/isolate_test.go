@@ -192,9 +192,9 @@ func TestTheDomainsThatAnErrorNamesAreSkipped(t *testing.T) {
 
 func TestNothingIsTriedAfterAFatalError(t *testing.T) {
 	for _, end := range []error{
-		context.Canceled, &apply.Failed{Cause: context.Canceled},
+		context.Canceled, &apply.FailedError{Cause: context.Canceled},
 		&provision.FatalError{Err: errors.New("written")},
-		&apply.NotUndone{Cause: errors.New("x"), Undo: []error{errors.New("y")}},
+		&apply.NotUndoneError{Cause: errors.New("x"), Undo: []error{errors.New("y")}},
 	} {
 		m := newMany(4)
 		m.apply = func([]string) error { return fmt.Errorf("OpenDKIM: %w", end) }

@@ -67,7 +67,7 @@ func (s keyState) forecast(domain, selector string) keyring.Situation {
 // notifiedToday reports whether a run of the last day told of a key.
 func (s keyState) notifiedToday(domain string, k keyring.Key) bool {
 	at, ok := s.elapsed.LastNotified(domain, k)
-	return ok && within(at, s.now, remindEvery)
+	return ok && keyring.Recently(at, s.now, remindEvery)
 }
 
 // markNotified takes note that this run tells of a key.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mailsetup/internal/hint"
+	"mailsetup/internal/keyring"
 	"mailsetup/internal/notify"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
@@ -150,7 +151,7 @@ func MailFailure(ctx context.Context, programs system.Runner, files FailureStore
 	if err != nil || host.Notify == "" || host.Hostname == "" { // what is wrong with it is what failed
 		return nil
 	}
-	if at, ok := files.LastFailureMail(); ok && within(at, now, remindEvery) {
+	if at, ok := files.LastFailureMail(); ok && keyring.Recently(at, now, remindEvery) {
 		return nil
 	}
 	if err := files.SaveFailureMail(now); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
@@ -74,15 +75,8 @@ func (r *run) remindToRevoke(ctx context.Context) []state.Note {
 				continue
 			}
 			r.markNotified(domain, k)
-			notes = append(notes, records.RevocationNote(k.Selector+"._domainkey."+domain))
+			notes = append(notes, records.RevocationNote(dnsname.Key(k.Selector, domain)))
 		}
 	}
 	return notes
-}
-
-// within reports whether a time is less than d ago: one in the future is of a
-// clock that went wrong.
-func within(at, now time.Time, d time.Duration) bool {
-	since := now.Sub(at)
-	return since >= 0 && since < d
 }

@@ -3,10 +3,10 @@ package rotation
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"mailsetup/internal/apply"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/provision"
@@ -160,7 +160,7 @@ func (s keyState) waitingKey(d spec.Domain, k keyring.Key, why string) WaitingKe
 	w := WaitingKey{Domain: d.Name, Selector: k.Selector, Why: why, active: activeSelector(s.ledger, d.Name)}
 	if s.manual(d) {
 		record := k.Record(d.Name, d.TTL)
-		w.Name, w.Value, w.ttl = strings.TrimSuffix(record.Name, "."), record.Value, record.TTL
+		w.Name, w.Value, w.ttl = dnsname.TrimDot(record.Name), record.Value, record.TTL
 	}
 	return w
 }

@@ -258,7 +258,7 @@ func (s *server) carryOut(announced plan.Plan, in step.Input, list []step.Step, 
 	s.t.Helper()
 	for i := range fresh {
 		if fresh[i].Key.Pending() {
-			fresh[i] = fresh[i].Made(s.key())
+			fresh[i] = fresh[i].WithKey(s.key())
 		}
 	}
 	dkimkeys.AddPairs(&in, fresh)

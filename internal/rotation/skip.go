@@ -13,8 +13,8 @@ type skipped struct {
 	lines  []string // what was said of them, with hints
 }
 
-// tell says what is wrong with a domain, and remembers it for the mail.
-func (s *skipped) tell(line string, err error) {
+// printReason says what is wrong with a domain, and remembers it for the mail.
+func (s *skipped) printReason(line string, err error) {
 	for _, l := range append([]string{line}, hint.Print(hint.Of(err))...) {
 		s.logf("%s", l)
 		s.lines = append(s.lines, l)
@@ -53,7 +53,7 @@ func (r *run) skip(err error, domains ...string) {
 	if k := activeSelector(r.ledger, domains[0]); k != "" && len(domains) == 1 {
 		who += ": " + k + " goes on signing"
 	}
-	r.tell(who+": "+failedDomains{domains: domains, err: err}.message(), err)
+	r.printReason(who+": "+failedDomains{domains: domains, err: err}.message(), err)
 }
 
 // reportMissingKeyFiles tells of domains whose mail is not accepted, since the
@@ -67,7 +67,7 @@ func (r *run) reportMissingKeyFiles(domains []string) {
 		}
 		if err := dkimkeys.Check(r.System, d, k); err != nil {
 			r.failed[d] = true
-			r.tell(d+": "+message(err), err)
+			r.printReason(d+": "+message(err), err)
 		}
 	}
 }

@@ -82,7 +82,7 @@ func (r *run) statuses() []KeyStatus {
 func (s keyState) status(files system.Reader, domain string, k keyring.Key) KeyStatus {
 	sit := s.forecast(domain, k.Selector)
 	st := KeyStatus{Domain: domain, Selector: k.Selector, Bits: k.Bits, Stage: k.Stage, Since: k.Since[k.Stage]}
-	left := sit.Left(k)
+	left := sit.Remaining(k)
 	_, coming := keyring.Successor(sit.Keys)
 	in := func(d time.Duration) time.Time { return sit.Now.Add(d) }
 	_, known := findDomain(s.spec, domain)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mailsetup/internal/detect/source"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/opendkim"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -130,9 +131,9 @@ func (s settings) provenKeyFile(ctx context.Context, r system.Reader, ask Asker,
 	if err != nil {
 		return ""
 	}
-	name := sig.Selector + "._domainkey." + sig.Domain
+	name := dnsname.Key(sig.Selector, sig.Domain)
 	again, err := ask(ctx, address, sig.From, sig.Client, func(asked string) ([]string, error) {
-		if !strings.EqualFold(strings.TrimSuffix(asked, "."), name) {
+		if !strings.EqualFold(dnsname.TrimDot(asked), name) {
 			return nil, nil
 		}
 		return []string{keygen.Record(key.Public())}, nil

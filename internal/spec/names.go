@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"mailsetup/internal/dnsname"
+
 	"golang.org/x/net/idna"
 )
 
@@ -14,10 +16,6 @@ const (
 	maxLabel = 63
 	maxName  = 253
 )
-
-// keyLabel stands between selector and domain in the owner name of a key
-// record (RFC 6376 section 3.6.2.1).
-const keyLabel = "._domainkey."
 
 // DomainName accepts a mail domain and returns it in A-labels, lower case, without
 // the final dot. Upper case, surrounding white space, one final dot and
@@ -40,7 +38,7 @@ func Selector(s string) (string, error) {
 	switch {
 	case name == "":
 		bad.Why = "is empty"
-	case len(name) > maxName-len(keyLabel)-len("a.bc"):
+	case len(name) > maxName-len(dnsname.KeyLabel)-len("a.bc"):
 		bad.Why = fmt.Sprintf("has %d octets, which leaves no room for a domain", len(name))
 	case strings.Contains(name, "_domainkey"):
 		bad.Why = "holds more than the selector"
@@ -194,7 +192,7 @@ func labelsFault(name string) string {
 // fits DNS also keeps the KeyTable's line, which repeats selector and domain
 // three times each, below the 1,023 octets that OpenDKIM reads.
 func keyNameFault(selector, domain string) string {
-	if n := len(selector) + len(keyLabel) + len(domain); n > maxName {
+	if n := len(selector) + len(dnsname.KeyLabel) + len(domain); n > maxName {
 		return fmt.Sprintf("makes a key record's name of %d octets, DNS allows %d", n, maxName)
 	}
 	return ""

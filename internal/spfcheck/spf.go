@@ -16,6 +16,7 @@ import (
 	spf "blitiri.com.ar/go/spf"
 
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/policy"
 	"mailsetup/internal/state"
@@ -173,7 +174,7 @@ func (e *evaluation) count(name string, path []string) int {
 	}
 	n := s.Lookups()
 	for _, t := range s.Terms() {
-		to := strings.ToLower(strings.TrimSuffix(t.Value, "."))
+		to := strings.ToLower(dnsname.TrimDot(t.Value))
 		if (t.Name == "include" || t.Name == "redirect") && !strings.Contains(to, "%") && n <= 10*policy.MaxLookups {
 			n += e.count(to, append(path, name))
 		}

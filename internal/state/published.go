@@ -3,12 +3,13 @@ package state
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
+
+	"mailsetup/internal/dnsname"
 )
 
 // PublishedFile is the one of a zone.
 func PublishedFile(origin string) Path {
-	return PublishedDir.Join(strings.TrimSuffix(origin, ".") + ".json")
+	return PublishedDir.Join(dnsname.TrimDot(origin) + ".json")
 }
 
 // Published is what mailsetup remembers of a zone that it updates: which of its

@@ -21,7 +21,7 @@ const Patience = 2 * time.Second
 // written is remembered, see Err.
 type Output struct {
 	to       io.Writer
-	lost     func([]byte)
+	onLost   func([]byte)
 	patience time.Duration
 
 	mu      sync.Mutex
@@ -34,7 +34,7 @@ type Output struct {
 // New returns an Output that writes to w. What w does not take is given to lost,
 // which may be nil.
 func New(w io.Writer, lost func([]byte)) *Output {
-	return &Output{to: w, lost: lost, patience: Patience}
+	return &Output{to: w, onLost: lost, patience: Patience}
 }
 
 // Write implements io.Writer. It returns when p is delivered, so that two
@@ -89,8 +89,8 @@ func (o *Output) deliver() {
 				o.err = err
 			}
 			o.mu.Unlock()
-			if o.lost != nil {
-				o.lost(p[n:])
+			if o.onLost != nil {
+				o.onLost(p[n:])
 			}
 		}
 	}

@@ -85,7 +85,7 @@ func (s Store) readDomainFiles(dir state.Path, extension string, cache state.Pat
 		if err != nil {
 			return domainFiles{}, err
 		}
-		fill(files.list, o.Content)
+		applyCache(files.list, o.Content)
 	}
 	var fresh atomic.Int64
 	err = parallel.Do(len(domains), runtime.GOMAXPROCS(0), func(i int) (err error) {
@@ -139,9 +139,9 @@ func (files domainFiles) marshal(text func(i int) []byte) []byte {
 	return b.Bytes()
 }
 
-// fill takes files from the text of a cache, up to anything that is not understood.
+// applyCache takes files from the text of a cache, up to anything that is not understood.
 // Both are sorted by name.
-func fill(files []domainFile, text []byte) {
+func applyCache(files []domainFile, text []byte) {
 	for len(text) > 0 {
 		line, rest, _ := bytes.Cut(text, []byte("\n"))
 		f, length, ok := parseCacheLine(string(line))

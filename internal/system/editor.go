@@ -40,7 +40,7 @@ func (ed editor) apply(ctx context.Context, e state.Edit, current state.Object) 
 	case state.MasterEdit:
 		return ed.master(ctx, e, current)
 	}
-	out, handled, err := edits.Pure(e, current.Content)
+	out, handled, err := edits.Evaluate(e, current.Content)
 	if err == nil && !handled {
 		err = fmt.Errorf("%T is not known here", e)
 	}

@@ -32,8 +32,8 @@ var ErrImage = errors.New("not done below a root directory")
 // the configuration of this machine); Check and Act do nothing and succeed.
 type Image struct {
 	files
-	book *ownerManifest
-	root *os.Root
+	manifest *ownerManifest
+	root     *os.Root
 }
 
 var _ System = (*Image)(nil)
@@ -47,7 +47,7 @@ func NewRoot(dir string) (*Image, error) {
 	}
 	in := rootTree{root}
 	b := &ownerManifest{accounts: &accounts{tree: in}, entries: map[state.Path]entry{}}
-	m := &Image{files: files{tree: in, owners: b, parents: true}, book: b, root: root}
+	m := &Image{files: files{tree: in, owners: b, parents: true}, manifest: b, root: root}
 	if err := m.load(); err != nil {
 		root.Close()
 		return nil, err
@@ -79,7 +79,7 @@ func (m *Image) load() error {
 		if _, err := parseMode(e.Mode); err != nil {
 			return failure("read", ManifestPath, fmt.Errorf("%s: mode %q", e.Path, e.Mode))
 		}
-		m.book.entries[e.Path] = e
+		m.manifest.entries[e.Path] = e
 	}
 	return nil
 }
@@ -87,9 +87,9 @@ func (m *Image) load() error {
 // Manifest returns, as JSON and sorted by path, who should own what was made
 // below the root in this run and in earlier ones, and with which mode.
 func (m *Image) Manifest() []byte {
-	m.book.mu.Lock()
-	defer m.book.mu.Unlock()
-	list := slices.SortedFunc(maps.Values(m.book.entries), func(a, b entry) int { return cmp.Compare(a.Path, b.Path) })
+	m.manifest.mu.Lock()
+	defer m.manifest.mu.Unlock()
+	list := slices.SortedFunc(maps.Values(m.manifest.entries), func(a, b entry) int { return cmp.Compare(a.Path, b.Path) })
 	if list == nil {
 		list = []entry{}
 	}
@@ -107,7 +107,7 @@ func (m *Image) SaveManifest() error {
 	if err != nil {
 		return err
 	}
-	if string(now.Content) == string(text) || now.Kind == state.Absent && len(m.book.entries) == 0 {
+	if string(now.Content) == string(text) || now.Kind == state.Absent && len(m.manifest.entries) == 0 {
 		return nil
 	}
 	if err := m.makeParents(ManifestPath); err != nil {

@@ -10,14 +10,14 @@ type mainLines struct {
 	lines map[string][]int
 	// values are the last ones, which count, unexpanded, white space squeezed.
 	values map[string]string
-	// sharp is the last line in which a word of a value begins with a number
+	// hashWord is the last line in which a word of a value begins with a number
 	// sign, by parameter.
-	sharp map[string]int
-	cr    int // the first line that ends with a carriage return, 0 for none
-	null  int // the first line with a null byte
-	// junk is the first line in which Postfix would find no "name =". postconf
+	hashWord       map[string]int
+	carriageReturn int // the first line that ends with a carriage return, 0 for none
+	nullByte       int // the first line with a null byte
+	// noSetting is the first line in which Postfix would find no "name =". postconf
 	// would tell too, but it may look up names in the DNS first.
-	junk int
+	noSetting int
 }
 
 // mainLine is one physical line of main.cf and the parameter it belongs to,
@@ -60,27 +60,27 @@ func readMain(content []byte) []mainLine {
 }
 
 func scanMain(content []byte) mainLines {
-	at := mainLines{lines: map[string][]int{}, values: map[string]string{}, sharp: map[string]int{}}
+	at := mainLines{lines: map[string][]int{}, values: map[string]string{}, hashWord: map[string]int{}}
 	values := map[string][]string{} // line by line
 	for i, line := range readMain(content) {
 		if line.start {
 			at.lines[line.name] = append(at.lines[line.name], i+1)
 			values[line.name] = nil
-			if at.junk == 0 && (!strings.Contains(line.text, "=") || len(words(line.name)) != 1) {
-				at.junk = i + 1
+			if at.noSetting == 0 && (!strings.Contains(line.text, "=") || len(words(line.name)) != 1) {
+				at.noSetting = i + 1
 			}
 		}
 		if line.name != "" {
 			values[line.name] = append(values[line.name], line.value())
 			if strings.Contains(" "+squeeze(line.value()), " #") {
-				at.sharp[line.name] = i + 1
+				at.hashWord[line.name] = i + 1
 			}
 		}
-		if at.cr == 0 && strings.HasSuffix(line.text, "\r") {
-			at.cr = i + 1
+		if at.carriageReturn == 0 && strings.HasSuffix(line.text, "\r") {
+			at.carriageReturn = i + 1
 		}
-		if at.null == 0 && strings.Contains(line.text, "\x00") {
-			at.null = i + 1
+		if at.nullByte == 0 && strings.Contains(line.text, "\x00") {
+			at.nullByte = i + 1
 		}
 	}
 	for name, lines := range values {

@@ -144,18 +144,18 @@ func missingSettings(p state.Path, content []byte, want []state.Setting) ([]stat
 // its author read differently.
 func (at mainLines) whyUnusable(p state.Path, set []state.Setting) error {
 	switch {
-	case at.junk > 0:
+	case at.noSetting > 0:
 		return &UnusableError{
-			p, at.junk, "this is neither a comment nor a setting (name = value)",
-			fmt.Sprintf("correct the line, then look at the file with postconf -n: sudoedit +%d %s", at.junk, p),
+			p, at.noSetting, "this is neither a comment nor a setting (name = value)",
+			fmt.Sprintf("correct the line, then look at the file with postconf -n: sudoedit +%d %s", at.noSetting, p),
 		}
-	case at.null > 0:
-		return &UnusableError{p, at.null, "a null byte, at which Postfix stops reading the line", `take it out: sed -i 's/\x00//g' ` + string(p)}
-	case at.cr > 0:
-		return &UnusableError{p, at.cr, "the line ends with a carriage return (CRLF)", `convert the file: sed -i 's/\r$//' ` + string(p)}
+	case at.nullByte > 0:
+		return &UnusableError{p, at.nullByte, "a null byte, at which Postfix stops reading the line", `take it out: sed -i 's/\x00//g' ` + string(p)}
+	case at.carriageReturn > 0:
+		return &UnusableError{p, at.carriageReturn, "the line ends with a carriage return (CRLF)", `convert the file: sed -i 's/\r$//' ` + string(p)}
 	}
 	for _, s := range set {
-		if line := at.sharp[s.Name]; line > 0 {
+		if line := at.hashWord[s.Name]; line > 0 {
 			return &UnusableError{
 				p, line, fmt.Sprintf("%s: \"#\" in the middle of a line begins no comment, but is part of the value", s.Name),
 				"put the remark on a line of its own",

@@ -18,8 +18,8 @@ type flow struct {
 	entered  map[topic]string // what stands in each field, kept when going back
 	proposed map[topic]string // what was proposed there, which tells an edit from no edit
 
-	unread func(spec.Answers) error // why nobody reads mail at RootAlias; nil takes all
-	judged struct {                 // the last that was asked about
+	whyUnread func(spec.Answers) error // why nobody reads mail at RootAlias; nil takes all
+	judged    struct {                 // the last that was asked about
 		answers string
 		err     error
 	}
@@ -160,13 +160,13 @@ func (f *flow) submit(value string) error {
 
 // somebodyReads judges an address for root's mail with the answers so far.
 func (f *flow) somebodyReads(address string) error {
-	if f.unread == nil {
+	if f.whyUnread == nil {
 		return nil
 	}
 	a := f.result()
 	a.RootAlias = address
 	if key := fmt.Sprintf("%+v", a); f.judged.answers != key {
-		f.judged.answers, f.judged.err = key, f.unread(a)
+		f.judged.answers, f.judged.err = key, f.whyUnread(a)
 	}
 	return f.judged.err
 }
@@ -218,13 +218,13 @@ func (f *flow) result() spec.Answers {
 			q.topic.put(&a, q.offer(f).Value)
 		}
 	}
-	settleDNS(f, &a)
+	completeDNS(f, &a)
 	return a
 }
 
-// settleDNS answers what was not worth a question: without BIND there is only
+// completeDNS answers what was not worth a question: without BIND there is only
 // one way, and a new zone is always made in BIND.
-func settleDNS(f *flow, a *spec.Answers) {
+func completeDNS(f *flow, a *spec.Answers) {
 	switch {
 	case a.DNS != "":
 	case f.newZone():

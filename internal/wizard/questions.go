@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/spec"
 )
 
@@ -49,7 +50,7 @@ func domainQuestion() question {
 // parent is the domain a host name is in; a name of two labels is a domain
 // already.
 func parent(host string) string {
-	host = strings.TrimSuffix(strings.TrimSpace(host), ".")
+	host = dnsname.TrimDot(strings.TrimSpace(host))
 	if strings.Count(host, ".") < 2 {
 		return host
 	}

@@ -42,7 +42,7 @@ func gateQuestion(settings []question) question {
 		about: func(f *flow) string {
 			value := func(k topic) string { return settingValue(f, settings, k) }
 			return strings.Join([]string{
-				"DKIM: a key of " + value(aboutKeyBits) + " bits" + named(value(aboutSelector)),
+				"DKIM: a key of " + value(aboutKeyBits) + " bits" + describeSelector(value(aboutSelector)),
 				spfSetting(f, value),
 				"DMARC: " + dmarcMeaning(value(aboutDMARC)) + because(f, aboutDMARC, f.found.DMARC),
 				"When the signer is down: " + milterMeaning(value(aboutMilter)),
@@ -107,7 +107,7 @@ func because(f *flow, k topic, found Proposal) string {
 	return ", " + found.Why
 }
 
-func named(selector string) string {
+func describeSelector(selector string) string {
 	if selector == "" {
 		return ""
 	}

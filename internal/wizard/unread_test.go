@@ -16,7 +16,7 @@ func TestAnAddressThatNobodyHasIsAskedForAgain(t *testing.T) {
 	a, err := Ask(t.Context(), Options{
 		In: strings.NewReader("wile@lab.example\nann@lab.example\n\n"), Out: out, Accessible: true,
 		Fixed: spec.Answers{Domain: "lab.example", Hostname: "mail.lab.example", Addresses: []string{"192.0.2.10"}, Receive: "yes", DNS: "manual"},
-		Unread: func(_ context.Context, a spec.Answers) error {
+		WhyUnread: func(_ context.Context, a spec.Answers) error {
 			asked = append(asked, a.RootAlias+" of "+a.Domain)
 			if strings.HasPrefix(a.RootAlias, "wile") {
 				return &spec.BadValue{Field: "address", Value: a.RootAlias, Why: "would not do: there is no user or alias wile here", Hint: "make that user first: adduser wile"}

@@ -100,11 +100,11 @@ type Options struct {
 	// error: an error ends the questions. nil proposes nothing.
 	Propose func(context.Context, spec.Answers) (Proposals, error)
 
-	// Unread says why nobody would read root's mail at the address in RootAlias,
+	// WhyUnread says why nobody would read root's mail at the address in RootAlias,
 	// given the other answers so far; nil if somebody would, or if that is not
 	// known. It may ask tables of Postfix, so an address is judged once. nil
 	// takes every address.
-	Unread func(context.Context, spec.Answers) error
+	WhyUnread func(context.Context, spec.Answers) error
 }
 
 // Ask asks what is not fixed and returns all answers, the fixed ones included.
@@ -112,8 +112,8 @@ type Options struct {
 // the administrator saw. The error is ErrAborted, or that of Propose.
 func Ask(ctx context.Context, o Options) (spec.Answers, error) {
 	f := newFlow(o.Fixed, o.Propose)
-	if o.Unread != nil {
-		f.unread = func(a spec.Answers) error { return o.Unread(ctx, a) }
+	if o.WhyUnread != nil {
+		f.whyUnread = func(a spec.Answers) error { return o.WhyUnread(ctx, a) }
 	}
 	ask := askOnScreen
 	if o.Accessible {

@@ -95,7 +95,7 @@ func leftoverFragments(in step.Input) []state.Note {
 		notes = append(notes, state.Note{
 			Topic: "dns",
 			Text: fmt.Sprintf("the zone %s of this machine's BIND still takes in %s, which is no longer kept up to date",
-				strings.TrimSuffix(z.Origin, "."), p.fragment()),
+				dnsname.TrimDot(z.Origin), p.fragment()),
 			Action: fmt.Sprintf("once the records are elsewhere: take its $INCLUDE line out of %s, raise the serial, rndc reload", z.File),
 		})
 	}

@@ -58,7 +58,7 @@ func mergedRecords(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
 		case v.Missing && v.Refused != nil:
 			notes = append(notes, v.AsNote(r))
 		case v.Refused != nil:
-			p.Value, p.Replaces = v.Instead, records.ValuesOf(there)
+			p.Value, p.Replaces = v.Replacement, records.ValuesOf(there)
 			notes = append(notes, p.replacementNote(v.Refused.What))
 		case v.Change != "":
 			p.Value, p.Replaces = v.Change, records.ValuesOf(there)

@@ -109,7 +109,7 @@ func RestoreIncludes(in step.Input) (state.Stage, []state.Note, error) {
 // be worked with, or has others in their place now.
 func (p *zoneChange) checkRestorable() error {
 	if p.zone.Problem != "" {
-		return unusable(p.zone)
+		return refuseUnusable(p.zone)
 	}
 	for _, r := range p.want {
 		if x, ok := records.AliasAt(p.zone, r.Name); ok {

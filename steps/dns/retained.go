@@ -27,7 +27,7 @@ func retained(in step.Input, zone state.Zone) []state.Record {
 // publishes, or a key whose mail may be under way.
 func publishedHere(in step.Input, r state.Record) bool {
 	name := dnsname.TrimDot(r.Name)
-	if about, _, found := strings.Cut(name, "._report._dmarc."); found {
+	if about, _, isConsent := dnsname.SplitReportConsent(name); isConsent {
 		name = about
 	}
 	if name == in.Spec.Host.Hostname && !in.Has(name) {
@@ -117,7 +117,7 @@ func withoutCopies(zone state.Zone) []state.Record {
 
 func isRetained(in step.Input, r state.Record) bool {
 	name := dnsname.TrimDot(r.Name)
-	selector, domain, isKey := strings.Cut(name, "._domainkey.")
+	selector, domain, isKey := dnsname.SplitKey(name)
 	if !isKey {
 		return in.KeysOnly || !in.Scope.Complete() && !isRemade(in, name, r.Type)
 	}
@@ -134,10 +134,10 @@ func isRetained(in step.Input, r state.Record) bool {
 // isRemade reports whether a record is about a domain of this run, or about the
 // host and the run as well: it is then made anew or not at all.
 func isRemade(in step.Input, name, typ string) bool {
-	if about, _, found := strings.Cut(name, "._report._dmarc."); found {
+	if about, _, isConsent := dnsname.SplitReportConsent(name); isConsent {
 		return in.Scope.Includes(about)
 	}
-	if domain, found := strings.CutPrefix(name, "_dmarc."); found {
+	if domain, isPolicy := dnsname.SplitPolicy(name); isPolicy {
 		return in.Scope.Includes(domain)
 	}
 	if (typ == "MX" || typ == "TXT") && in.Scope.Includes(name) {
@@ -169,12 +169,12 @@ func addLeaving(in step.Input, parts map[string]*zoneChange) error {
 	for _, name := range in.Leaving() {
 		names = append(names, name+".")
 		for _, k := range in.Ledger[name] {
-			names = append(names, k.Selector+"._domainkey."+name+".")
+			names = append(names, dnsname.Key(k.Selector, name)+".")
 		}
 	}
 	for domain, selectors := range in.Keys.Withdraw {
 		for _, selector := range selectors {
-			names = append(names, selector+"._domainkey."+domain+".")
+			names = append(names, dnsname.Key(selector, domain)+".")
 		}
 	}
 	for _, d := range in.Removed {
@@ -206,7 +206,7 @@ func unreadable(in step.Input) error {
 	for _, d := range in.Spec.Domains {
 		zone, ok := records.ClosestZone(in.Facts.Zones, d.Name+".")
 		if ok && zone.Origin == "." && len(in.Keys.Withdraw[d.Name]) > 0 && in.Spec.DNSOf(d) == spec.DNSBind {
-			failed[d.Name] = unusable(zone)
+			failed[d.Name] = refuseUnusable(zone)
 		}
 	}
 	return failed.Err()

@@ -84,13 +84,13 @@ func hasWildcard(z state.Zone) bool {
 // subjectDomain returns the domain that a record of ours is about, by the record's name.
 func subjectDomain(in step.Input, name string) string {
 	name = dnsname.TrimDot(strings.ToLower(name))
-	if about, _, found := strings.Cut(name, "._report._dmarc."); found {
+	if about, _, isConsent := dnsname.SplitReportConsent(name); isConsent {
 		return about
 	}
-	if domain, found := strings.CutPrefix(name, "_dmarc."); found {
+	if domain, isPolicy := dnsname.SplitPolicy(name); isPolicy {
 		return domain
 	}
-	if _, domain, found := strings.Cut(name, "._domainkey."); found {
+	if _, domain, isKey := dnsname.SplitKey(name); isKey {
 		return domain
 	}
 	if name == in.Spec.Host.Hostname && !in.Has(name) {
@@ -175,7 +175,7 @@ var mailAndWebTypes = []string{"A", "AAAA", "MX", "HTTPS", "SVCB", "SRV"}
 func (l *wildcardLoss) keepUseful(had zoneAnswers, ours map[string][]state.Record) bool {
 	here := ours[l.Name]
 	if isServiceName(l.Base()) {
-		if len(ours[l.Base()]) > 0 && !strings.HasPrefix(l.Base(), "_dmarc.") {
+		if len(ours[l.Base()]) > 0 && !dnsname.IsPolicy(l.Base()) {
 			return false // nothing stands below a key, or below a consent to reports
 		}
 		l.Records = slices.DeleteFunc(l.Records, func(r state.Record) bool { return len(here) > 0 || !isServiceRecord(had, l.Owner, r) })
@@ -223,7 +223,7 @@ func isServiceRecord(had zoneAnswers, owner string, r state.Record) bool {
 
 // isKeyOrPolicy reports whether a text is what is looked for at a name with underscores.
 func isKeyOrPolicy(name, text string) bool {
-	if _, _, keys := strings.Cut(name, "._domainkey."); keys {
+	if dnsname.IsKey(name) {
 		return isKeyText(text)
 	}
 	return strings.Contains("."+name, "._dmarc.") && policy.IsDMARC(text)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/step"
@@ -87,7 +88,7 @@ func withdrawnByHand(in step.Input) []state.Note {
 	var notes []state.Note
 	for _, domain := range slices.Sorted(maps.Keys(in.Keys.Withdraw)) {
 		for _, selector := range in.Keys.Withdraw[domain] {
-			name := selector + "._domainkey." + domain + "."
+			name := dnsname.Key(selector, domain) + "."
 			if !ours[strings.ToLower(name)] {
 				notes = append(notes, state.Note{
 					Topic: "dns", Text: "take this record out of the DNS of " + domain + ": nothing needs it any more", Action: name + " TXT",

@@ -78,8 +78,8 @@ func zoneFiles(in step.Input) (state.Stage, []state.Note, error) {
 			continue
 		}
 		addZone(&stage, in, p)
-		served = append(served, p.served(in, p.want, p.gone))
-		back = append(back, p.served(in, p.gone, p.want))
+		served = append(served, p.served(in, p.want, p.notServed))
+		back = append(back, p.served(in, p.notServed, p.want))
 	}
 	if len(parts) > 0 {
 		stage.Units = []state.Unit{{

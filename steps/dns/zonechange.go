@@ -19,11 +19,11 @@ import (
 // zoneChange is what one zone gets: the records it lacks, and those of its own that
 // have to say something else.
 type zoneChange struct {
-	zone   state.Zone
-	create *state.NewZone // the zone is made on request
-	ours   []state.Record // what our fragment holds
-	want   []state.Record // what must be served in the end
-	gone   []state.Record // what must not be served any more
+	zone      state.Zone
+	create    *state.NewZone // the zone is made on request
+	ours      []state.Record // what our fragment holds
+	want      []state.Record // what must be served in the end
+	notServed []state.Record // what must not be served any more
 	// copies of what wildcards of the zone say, which our fragment holds as well.
 	copies []state.Record
 
@@ -124,7 +124,7 @@ func (p *zoneChange) retain(in step.Input, others publishedElsewhere) ([]state.N
 	}
 	for _, r := range ourRecords(p.zone) {
 		if s := canonical(r); !there[s] && !stays[s] {
-			p.gone = append(p.gone, r)
+			p.notServed = append(p.notServed, r)
 		}
 	}
 	return notes, nil
@@ -155,7 +155,7 @@ func changeFor(in step.Input, d spec.Domain, r state.Record, parts map[string]*z
 		return nil, nil
 	}
 	if zone.Problem != "" {
-		return nil, unusable(zone)
+		return nil, refuseUnusable(zone)
 	}
 	if zone.NotLoaded { // it only looks empty
 		return nil, step.Refuse("mailsetup init reads every zone that matters here",
@@ -175,8 +175,8 @@ func changeFor(in step.Input, d spec.Domain, r state.Record, parts map[string]*z
 	return p, nil
 }
 
-// unusable refuses a zone that cannot be worked with.
-func unusable(zone state.Zone) error {
+// refuseUnusable refuses a zone that cannot be worked with.
+func refuseUnusable(zone state.Zone) error {
 	hints := strings.Split(cmp.Or(zone.Hint, "--dns manual prints the records instead"), "\n")
 	return &step.Refusal{What: zone.Trouble(), Hint: hints[0], Then: hints[1:]}
 }
@@ -246,7 +246,7 @@ func (p *zoneChange) change(d spec.Domain, v records.Comparison, old state.Recor
 func (p *zoneChange) changes(q state.Question, old, new state.Record) {
 	p.questions = append(p.questions, q)
 	p.replace = append(p.replace, state.Replacement{Old: old, New: new})
-	p.want, p.gone = append(p.want, new), append(p.gone, old)
+	p.want, p.notServed = append(p.want, new), append(p.notServed, old)
 }
 
 // aliasConflict refuses a CNAME at a name that needs records of its own, which

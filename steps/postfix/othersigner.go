@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/milters"
 	"mailsetup/internal/spec"
@@ -353,7 +354,7 @@ func leftToOthers(in step.Input) []state.Note {
 					notes = append(notes, state.Note{
 						Topic: "dkim", Text: fmt.Sprintf("%s signs mail of %s with selector %s, and that does not verify: %s",
 							m.Program.Title(), d.Name, s.Selector, s.Problem),
-						Action: fmt.Sprintf("publish the record of its key at %s._domainkey.%s", s.Selector, d.Name),
+						Action: "publish the record of its key at " + dnsname.Key(s.Selector, d.Name),
 					})
 				}
 			}

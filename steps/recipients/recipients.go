@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/edits"
 	"mailsetup/internal/policy"
 	"mailsetup/internal/spec"
@@ -51,32 +52,32 @@ func Addressees(in step.Input) []Addressee {
 	return list
 }
 
-// reports: others send what goes there, so smtpd(8) has to take it.
-func (a Addressee) reports() bool { return a.Domain != "" }
+// isForReports: others send what goes there, so smtpd(8) has to take it.
+func (a Addressee) isForReports() bool { return a.Domain != "" }
 
-// lost reports whether mail for the address reaches nobody.
-func (a Addressee) lost(r state.Recipient) bool { return r.Lost() || a.reports() && r.Refused }
+// isLost reports whether mail for the address reaches nobody.
+func (a Addressee) isLost(r state.Recipient) bool { return r.Lost() || a.isForReports() && r.Refused }
 
-// Unread refuses addresses that nobody has. Reports that DNS has sent there
+// CheckReaders refuses addresses that nobody has. Reports that DNS has sent there
 // already are no reason to stop: Advice tells of them.
-func Unread(in step.Input) error {
+func CheckReaders(in step.Input) error {
 	for _, a := range Addressees(in) {
-		if r := in.Facts.Recipients[a.Address]; a.lost(r) && !a.published(in) {
+		if r := in.Facts.Recipients[a.Address]; a.isLost(r) && !a.published(in) {
 			return &step.Refusal{What: a.what(in) + ": " + a.why(r), Hint: a.hint(in, r)}
 		}
 	}
 	return nil
 }
 
-// UnreadSince is Unread for a run after others. That an alias of root's which stands
+// CheckReadersSince is Unread for a run after others. That an alias of root's which stands
 // in /etc/aliases leads nowhere, as it did before, is no reason to refuse what else
 // the run is about: Advice tells of it.
-func UnreadSince(was, in step.Input) error {
+func CheckReadersSince(was, in step.Input) error {
 	if was.Spec.Host.RootAlias == in.Spec.Host.RootAlias && was.Facts.Recipients["root"].Lost() && AliasesText(in) == nil {
 		in.Facts.Recipients = maps.Clone(in.Facts.Recipients)
 		delete(in.Facts.Recipients, "root")
 	}
-	return Unread(in)
+	return CheckReaders(in)
 }
 
 // Notes returns the notes about addresses of which it is not certain that somebody
@@ -85,11 +86,11 @@ func Notes(in step.Input) []state.Note {
 	notes := aliasUnused(in)
 	for _, a := range Addressees(in) {
 		switch r := in.Facts.Recipients[a.Address]; {
-		case a.lost(r):
+		case a.isLost(r):
 			notes = append(notes, state.Note{Topic: a.topic(), Text: a.what(in) + ": " + a.why(r), Action: a.hint(in, r)})
 		case r.End == state.EndUnknown:
 			notes = append(notes, state.Note{
-				Topic: a.topic(), Text: fmt.Sprintf("could not find out whether somebody has %s: %s", a.named(in), r.Why),
+				Topic: a.topic(), Text: fmt.Sprintf("could not find out whether somebody has %s: %s", a.asGiven(in), r.Why),
 				Action: "send a message to " + a.Address + ", and see whether it arrives",
 			})
 		}
@@ -123,14 +124,14 @@ func aliasUnused(in step.Input) []state.Note {
 }
 
 func (a Addressee) topic() string {
-	if a.reports() {
+	if a.isForReports() {
 		return "dmarc"
 	}
 	return "aliases"
 }
 
-// named returns the address as the administrator gave it.
-func (a Addressee) named(in step.Input) string {
+// asGiven returns the address as the administrator gave it.
+func (a Addressee) asGiven(in step.Input) string {
 	if a.Address == "root" {
 		return in.Spec.Host.RootAlias
 	}
@@ -139,10 +140,10 @@ func (a Addressee) named(in step.Input) string {
 
 func (a Addressee) what(in step.Input) string {
 	switch {
-	case a.reports():
+	case a.isForReports():
 		return fmt.Sprintf("%s %s: the reports about %s would reach nobody", a.Flag, a.Address, a.Domain)
 	case a.Address == "root":
-		return fmt.Sprintf("--root-alias %s: root's mail would be lost", a.named(in))
+		return fmt.Sprintf("--root-alias %s: root's mail would be lost", a.asGiven(in))
 	}
 	return fmt.Sprintf("%s %s: what is mailed there would be lost", a.Flag, a.Address)
 }
@@ -157,10 +158,10 @@ func (a Addressee) why(r state.Recipient) string {
 // published reports whether the domain's DMARC record sends reports there
 // already.
 func (a Addressee) published(in step.Input) bool {
-	if !a.reports() {
+	if !a.isForReports() {
 		return false
 	}
-	name := "_dmarc." + a.Domain
+	name := dnsname.Policy(a.Domain)
 	texts := slices.Clone(in.Facts.Live[name].TXT)
 	if zone, ok := records.ClosestZone(in.Facts.Zones, name+"."); ok {
 		texts = append(texts, ofType(slices.Concat(zone.Records, zone.OurRecords), name, "TXT")...)
@@ -178,7 +179,7 @@ var login = regexp.MustCompile(`^[a-z][-a-z0-9_]{0,31}$`)
 func (a Addressee) hint(in step.Input, r state.Recipient) string {
 	user, domain, _ := strings.Cut(r.Address, "@")
 	other := fmt.Sprintf("name an address that somebody reads: %s ADDRESS", a.Flag)
-	if a.reports() && a.Domain != in.Spec.Host.Domain && in.Scope.WholeHost() { // others are named by the command
+	if a.isForReports() && a.Domain != in.Spec.Host.Domain && in.Scope.WholeHost() { // others are named by the command
 		other = fmt.Sprintf("name an address that somebody reads: mailsetup init --domain %s %s ADDRESS", a.Domain, a.Flag)
 	}
 	value := func(name string) string {
@@ -217,7 +218,7 @@ func WithoutUnread(in step.Input) spec.Spec {
 		if in.Scope.Selects(d.Name) {
 			d.DMARC.RUA = slices.DeleteFunc(slices.Clone(d.DMARC.RUA), func(uri string) bool {
 				a := Addressee{strings.TrimPrefix(uri, "mailto:"), "--rua", d.Name}
-				return a.lost(in.Facts.Recipients[a.Address]) && !a.published(in)
+				return a.isLost(in.Facts.Recipients[a.Address]) && !a.published(in)
 			})
 		}
 	}
@@ -253,7 +254,7 @@ func SuggestReader(in step.Input) string {
 		}
 		for _, uri := range d.DMARC.RUA {
 			a := Addressee{strings.TrimPrefix(uri, "mailto:"), "--rua", d.Name}
-			if r := in.Facts.Recipients[a.Address]; !a.lost(r) {
+			if r := in.Facts.Recipients[a.Address]; !a.isLost(r) {
 				return a.Address
 			}
 		}

@@ -122,7 +122,7 @@ func TestAnAddressThatNobodyHasIsRefused(t *testing.T) {
 		in.Spec.Host.RootAlias, in.Facts.Recipients = "wile@lab.example", map[string]state.Recipient{}
 		c.change(&in)
 		what, hint := "", ""
-		if refusal, ok := errors.AsType[*step.Refusal](recipients.Unread(in)); ok {
+		if refusal, ok := errors.AsType[*step.Refusal](recipients.CheckReaders(in)); ok {
 			what, hint = refusal.What, refusal.Hint
 		}
 		if what != c.what || hint != c.hint {
@@ -251,7 +251,7 @@ func TestAnAliasThatLedNowhereBefore(t *testing.T) {
 		was.Facts.Recipients = map[string]state.Recipient{"root": c.was}
 		in.Spec.Host.RootAlias = c.alias
 		in.Facts.Recipients = map[string]state.Recipient{"root": lost}
-		if err := recipients.UnreadSince(was, in); (err != nil) != c.refused {
+		if err := recipients.CheckReadersSince(was, in); (err != nil) != c.refused {
 			t.Errorf("%s: %v", name, err)
 		}
 		if len(recipients.Notes(in)) == 0 {

@@ -16,7 +16,7 @@ type family struct {
 	name, other     string
 	protocol, alone string // in inet_protocols: of this family, of the other one
 	bind            string
-	is              func(netip.Addr) bool
+	matches         func(netip.Addr) bool
 }
 
 func families() []family {
@@ -26,10 +26,10 @@ func families() []family {
 	}
 }
 
-func (f family) of(list []netip.Addr) []netip.Addr { return only(list, f.is) }
+func (f family) of(list []netip.Addr) []netip.Addr { return filterAddresses(list, f.matches) }
 
-// only returns the addresses for which is holds.
-func only(list []netip.Addr, is func(netip.Addr) bool) []netip.Addr {
+// filterAddresses returns the addresses for which is holds.
+func filterAddresses(list []netip.Addr, is func(netip.Addr) bool) []netip.Addr {
 	return slices.DeleteFunc(slices.Clone(list), func(a netip.Addr) bool { return !is(a) })
 }
 
@@ -61,7 +61,7 @@ func AddressNotes(in step.Input) []state.Note {
 func notHere(in step.Input, f family) []state.Note {
 	ours, here := f.of(in.Spec.Host.Addresses), f.of(in.Facts.Addresses)
 	isHere := func(a netip.Addr) bool { return slices.Contains(here, a) }
-	away := only(ours, func(a netip.Addr) bool { return !isHere(a) })
+	away := filterAddresses(ours, func(a netip.Addr) bool { return !isHere(a) })
 	switch none := len(away) == len(ours); {
 	case len(away) == 0:
 		return nil
@@ -73,9 +73,9 @@ func notHere(in step.Input, f family) []state.Note {
 	note := state.Note{
 		Topic: "address",
 		Text: fmt.Sprintf("%s not on this machine, which has %s: who looks up %s cannot connect to it",
-			are(away), listAddresses(in.Facts.Addresses), in.Spec.Host.Hostname),
+			isOrAre(away), listAddresses(in.Facts.Addresses), in.Spec.Host.Hostname),
 	}
-	if rest := only(in.Spec.Host.Addresses, func(a netip.Addr) bool { return !slices.Contains(away, a) }); len(rest) > 0 {
+	if rest := filterAddresses(in.Spec.Host.Addresses, func(a netip.Addr) bool { return !slices.Contains(away, a) }); len(rest) > 0 {
 		note.Action = initCommand(rest)
 	}
 	return []state.Note{note}
@@ -98,7 +98,7 @@ func behindNAT(in step.Input, ours, here []netip.Addr) []state.Note {
 	}
 	return []state.Note{{
 		Topic: "nat", Informational: true,
-		Text: fmt.Sprintf("%s not on this machine, which has %s: %s", are(ours), listAddresses(here), text),
+		Text: fmt.Sprintf("%s not on this machine, which has %s: %s", isOrAre(ours), listAddresses(here), text),
 	}}
 }
 
@@ -122,12 +122,12 @@ func wrongInDNS(in step.Input) []state.Note {
 	if _, here := ClosestZone(in.Facts.Zones, host+"."); here && in.Spec.Host.DNS == spec.DNSBind {
 		return nil
 	}
-	wrong := only(in.Facts.Live[host].Addresses, func(a netip.Addr) bool { return !slices.Contains(ours, a) })
+	wrong := filterAddresses(in.Facts.Live[host].Addresses, func(a netip.Addr) bool { return !slices.Contains(ours, a) })
 	if len(wrong) == 0 {
 		return nil
 	}
 	why := "not among the addresses of this server (" + listAddresses(ours) + ")"
-	switch unreachable := only(wrong, func(a netip.Addr) bool { return !isReachable(a) }); {
+	switch unreachable := filterAddresses(wrong, func(a netip.Addr) bool { return !isReachable(a) }); {
 	case len(unreachable) == 0:
 	case unreachable[0].IsLoopback():
 		wrong, why = unreachable, "for this machine itself: such a line belongs into /etc/hosts, others cannot connect to it"
@@ -153,7 +153,7 @@ func listAddresses(all []netip.Addr) string {
 	return step.EnumerateUpTo(texts, 4)
 }
 
-func are(all []netip.Addr) string {
+func isOrAre(all []netip.Addr) string {
 	if len(all) == 1 {
 		return all[0].String() + " is"
 	}
@@ -188,7 +188,7 @@ func ExplainMissing(flag, host string, f state.Facts) string {
 	} else if host != "" {
 		known = "DNS has no address for " + host
 	}
-	switch candidates := only(f.Addresses, isReachable); {
+	switch candidates := filterAddresses(f.Addresses, isReachable); {
 	case len(candidates) > 0:
 		flags := strings.TrimPrefix(initCommand(candidates), "mailsetup init ")
 		return joinSentence(known, "; ", fmt.Sprintf("if others see this machine as %s: %s", listAddresses(candidates), flags))

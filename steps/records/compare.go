@@ -21,12 +21,12 @@ type Comparison struct {
 	Change string
 	// text and declined are those of the question for it, left what to say
 	// where the answer was no.
-	Text, declined, left string
+	Text, declined, keptText string
 	// refused says why the run cannot go on with what is there. Instead is what
 	// should stand there.
-	Refused *step.Refusal
-	Instead string
-	Notes   []state.Note
+	Refused     *step.Refusal
+	Replacement string
+	Notes       []state.Note
 }
 
 // Compare compares one of our records with those that stand in its place.
@@ -120,7 +120,7 @@ func compareKey(ours state.Record, there []state.Record) Comparison {
 	if err == nil && mine.Revoked() { // the administrator's own, of a key that was taken over
 		return Comparison{Notes: []state.Note{RevocationNote(dnsname.TrimDot(ours.Name))}}
 	}
-	return Comparison{Instead: ours.Value, Refused: &step.Refusal{
+	return Comparison{Replacement: ours.Value, Refused: &step.Refusal{
 		What: fmt.Sprintf("%s holds another key than that of this server, so no signature would verify: %s",
 			dnsname.TrimDot(ours.Name), values(there)),
 		Hint: "take it out; a selector is never used twice",
@@ -148,7 +148,7 @@ func (v Comparison) applyKeep(d spec.Domain, r state.Record) Comparison {
 	if !slices.Contains(d.Keep, string(KindOf(d, r))) || v.Change == "" && v.Refused == nil {
 		return v
 	}
-	text := v.left
+	text := v.keptText
 	if v.Refused != nil {
 		text = v.Refused.What + "; it stays, as you decided"
 	}
@@ -173,7 +173,7 @@ func (v Comparison) AsNote(r state.Record) state.Note {
 
 // several refuses more than one record where readers expect one.
 func several(what, effect string, ours state.Record, there []state.Record, instead string) Comparison {
-	return Comparison{Instead: instead, Refused: &step.Refusal{
+	return Comparison{Replacement: instead, Refused: &step.Refusal{
 		What: fmt.Sprintf("%s has %d %s records where one is allowed, and %s: %s", dnsname.TrimDot(ours.Name), len(there), what, effect, values(there)),
 		Hint: "leave one that says it all, such as: " + instead,
 	}}
@@ -182,7 +182,7 @@ func several(what, effect string, ours state.Record, there []state.Record, inste
 // unreadable refuses a record with a mistake in it, which only its author can
 // correct.
 func unreadable(what, effect string, ours, theirs state.Record, err error) Comparison {
-	return Comparison{Instead: ours.Value, Refused: &step.Refusal{
+	return Comparison{Replacement: ours.Value, Refused: &step.Refusal{
 		What: fmt.Sprintf("the %s record of %s has a mistake, and receivers %s: %v", what, mailName(ours.Name), effect, err),
 		Hint: "correct it first: " + theirs.Value,
 	}}

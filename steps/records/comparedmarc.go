@@ -28,7 +28,7 @@ func compareDMARC(d spec.Domain, ours state.Record, there []state.Record) Compar
 	}
 	want := d.DMARC
 	if is := set.Policy(); is != want.Policy {
-		change("p", want.Policy, fmt.Sprintf("says p=%s, %s p=%s you asked for", is, compared(is, want.Policy), want.Policy))
+		change("p", want.Policy, fmt.Sprintf("says p=%s, %s p=%s you asked for", is, relation(is, want.Policy), want.Policy))
 	}
 	if is := set.SubdomainPolicy(); want.SubdomainPolicy != "" && is != want.SubdomainPolicy {
 		change("sp", want.SubdomainPolicy, fmt.Sprintf("has p=%s for subdomains, and you asked for sp=%s", is, want.SubdomainPolicy))
@@ -51,15 +51,15 @@ func compareDMARC(d spec.Domain, ours state.Record, there []state.Record) Compar
 	}
 	name, why := mailName(ours.Name), strings.Join(reasons, "; it also ")
 	return Comparison{
-		Change: set.String(), Instead: set.String(),
+		Change: set.String(), Replacement: set.String(),
 		Text:     fmt.Sprintf("the DMARC record of %s %s", name, why),
 		declined: "receivers go on by " + rec.String(),
-		left:     fmt.Sprintf("the DMARC record of %s stays, as you decided: it %s", name, why),
+		keptText: fmt.Sprintf("the DMARC record of %s stays, as you decided: it %s", name, why),
 	}.applyKeep(d, ours)
 }
 
-// compared says how one policy relates to another.
-func compared(is, want string) string {
+// relation says how one policy relates to another.
+func relation(is, want string) string {
 	order := []string{"none", "quarantine", "reject"}
 	switch a, b := slices.Index(order, is), slices.Index(order, want); {
 	case a < 0:
@@ -93,7 +93,7 @@ func reportsTo(have, want []string) (list, lacks []string) {
 // reportsGoSomewhere: the record that is there names readers of reports of
 // whom the spec does not know.
 func HasReportAddress(in step.Input, d spec.Domain) bool {
-	for _, text := range TXTRecords(in.Facts, "_dmarc."+d.Name, policy.IsDMARC) {
+	for _, text := range TXTRecords(in.Facts, dnsname.Policy(d.Name), policy.IsDMARC) {
 		if rec, err := policy.ParseDMARC(text); err == nil && len(rec.URIs("rua")) > 0 {
 			return true
 		}

@@ -45,7 +45,7 @@ func compareRedirect(d spec.Domain, ours state.Record, rec policy.SPF) Compariso
 		Change:   ours.Value,
 		Text:     fmt.Sprintf("the SPF record of %s has a say of its own, and you asked for that of %s", d.Name, d.SPF.Redirect),
 		declined: fmt.Sprintf("the SPF record of %s keeps its own say", d.Name),
-		left:     fmt.Sprintf("the SPF record of %s has a say of its own, as you decided", d.Name),
+		keptText: fmt.Sprintf("the SPF record of %s has a say of its own, as you decided", d.Name),
 	}
 }
 
@@ -153,8 +153,8 @@ func (j *spfComparison) comparison() Comparison {
 	}
 	merged := j.rec.Merge(j.change)
 	why := fmt.Sprintf("the SPF record of %s %s", j.name, strings.Join(j.reasons, "; it also "))
-	v := Comparison{Change: merged, Instead: merged, declined: strings.Join(j.losses, "; ")}
-	v.left = fmt.Sprintf("the SPF record of %s stays, as you decided: it %s", j.name, strings.Join(j.reasons, "; it also "))
+	v := Comparison{Change: merged, Replacement: merged, declined: strings.Join(j.losses, "; ")}
+	v.keptText = fmt.Sprintf("the SPF record of %s stays, as you decided: it %s", j.name, strings.Join(j.reasons, "; it also "))
 	after, unknown := j.cost()
 	switch bad := j.whyBroken(); {
 	case bad != "":

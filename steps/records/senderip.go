@@ -89,7 +89,7 @@ func bindAddress(p *state.Postfix, client *state.Service, f family) (senderAddre
 	}
 	var listens []netip.Addr
 	for _, word := range postconf.Words(postconf.Effective(p, nil, "inet_interfaces")) {
-		if a, err := netip.ParseAddr(strings.Trim(word, "[]")); err == nil && f.is(a) {
+		if a, err := netip.ParseAddr(strings.Trim(word, "[]")); err == nil && f.matches(a) {
 			listens = append(listens, a)
 		}
 	}
@@ -120,7 +120,7 @@ func sourceAddresses(in step.Input, f family) []senderAddress {
 // notes returns notes about mail that leaves from an address which SPF would not know.
 func (e senderAddress) notes(in step.Input, f family) []state.Note {
 	ours := f.of(in.Spec.Host.Addresses)
-	onInterface := only(ours, func(a netip.Addr) bool { return slices.Contains(in.Facts.Addresses, a) })
+	onInterface := filterAddresses(ours, func(a netip.Addr) bool { return slices.Contains(in.Facts.Addresses, a) })
 	switch {
 	case slices.Contains(ours, e.addr):
 		return nil
@@ -143,7 +143,7 @@ func (e senderAddress) notes(in step.Input, f family) []state.Note {
 		note.Action = fmt.Sprintf("postconf -e %s=%s && postfix reload; or %s", f.bind, onInterface[0], do)
 	default:
 		advice = "If that is the one others see, name it, with a PTR for it"
-		note.Action = initCommand(append(only(in.Spec.Host.Addresses, func(a netip.Addr) bool { return !f.is(a) }), e.addr))
+		note.Action = initCommand(append(filterAddresses(in.Spec.Host.Addresses, func(a netip.Addr) bool { return !f.matches(a) }), e.addr))
 	}
 	note.Text = e.describe(in.Spec.Host.Addresses, f, note.Topic == f.protocol) + ". " + advice
 	return []state.Note{note}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
 )
 
@@ -42,7 +43,7 @@ func sendmailConf(text string, o *state.OtherMTA) {
 		if _, after, ok := strings.Cut(host, ":"); ok { // a mailer in front
 			host = after
 		}
-		o.Relay = strings.TrimSuffix(host, ".")
+		o.Relay = dnsname.TrimDot(host)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/detect/source"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/livepath/route"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -87,7 +88,7 @@ func genericRows(ctx context.Context, s source.Source, o source.Options, table s
 	if !slices.Contains([]string{"hash", "btree", "lmdb", "cdb", "dbm", "sdbm", "texthash"}, kind) {
 		var keys bytes.Buffer
 		for _, name := range o.Origins[:min(len(o.Origins), maxOrigins)] {
-			name = strings.TrimSuffix(name, ".")
+			name = dnsname.TrimDot(name)
 			for _, user := range []string{"", "root", "postmaster", "info"} {
 				keys.WriteString(user + "@" + name + "\n")
 			}

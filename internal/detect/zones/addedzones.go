@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/detect/source"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/namedconf"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -15,8 +16,8 @@ import (
 // addedZones finds zones at or above the names that named took on while it runs:
 // with rndc addzone, or from a catalog (RFC 9432). named.conf does not have
 // them, so named itself is asked; where it does not run there are none.
-func addedZones(ctx context.Context, s source.Source, conf namedConfig, known []listed, names []string) []listed {
-	var found []listed
+func addedZones(ctx context.Context, s source.Source, conf namedConfig, known []zoneConfig, names []string) []zoneConfig {
+	var found []zoneConfig
 	for _, sc := range conf.scopes() {
 		catalog, _ := sc.option("catalog-zones")
 		allow, catalogs := yes(sc.value("allow-new-zones")), len(catalog.Words) > 0
@@ -26,7 +27,7 @@ func addedZones(ctx context.Context, s source.Source, conf namedConfig, known []
 		asked := withAncestors(names)
 		for _, z := range known {
 			if z.View == sc.view {
-				delete(asked, strings.TrimSuffix(z.Origin, "."))
+				delete(asked, dnsname.TrimDot(z.Origin))
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(asked)) {
@@ -42,7 +43,7 @@ func addedZones(ctx context.Context, s source.Source, conf namedConfig, known []
 func withAncestors(names []string) map[string]bool {
 	all := make(map[string]bool, len(names))
 	for _, name := range names {
-		name = strings.ToLower(strings.TrimSuffix(name, "."))
+		name = strings.ToLower(dnsname.TrimDot(name))
 		for more := name != ""; more && !all[name]; _, name, more = strings.Cut(name, ".") {
 			all[name] = true
 		}
@@ -51,7 +52,7 @@ func withAncestors(names []string) map[string]bool {
 }
 
 // zoneStatus asks named about one zone, rndc(8).
-func (s scope) zoneStatus(ctx context.Context, r system.Runner, name string, addable, catalogs bool) (listed, bool) {
+func (s scope) zoneStatus(ctx context.Context, r system.Runner, name string, addable, catalogs bool) (zoneConfig, bool) {
 	ask := func(command string) (system.Result, bool) {
 		argv := []string{"rndc", command, name}
 		if s.view != "" {
@@ -70,12 +71,12 @@ func (s scope) zoneStatus(ctx context.Context, r system.Runner, name string, add
 	if catalogs {
 		res, ok := ask("zonestatus")
 		if ok && (res.Code == 0 || strings.Contains(string(res.Stderr), "zone not loaded")) {
-			return listed{Zone: state.Zone{
+			return zoneConfig{Zone: state.Zone{
 				Origin: name + ".", Kind: "secondary", View: s.view,
 				Problem: "BIND has it from a catalog zone and is a secondary server for it: its records are made on the primary",
 				Hint:    "run mailsetup there, or here with --dns manual, which prints the records",
 			}}, true
 		}
 	}
-	return listed{}, false
+	return zoneConfig{}, false
 }

@@ -12,6 +12,7 @@ import (
 
 	"mailsetup/internal/detect/source"
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/zonefile"
@@ -19,7 +20,7 @@ import (
 
 // load fills in content and records of a static primary zone, or why it
 // cannot be worked with.
-func load(ctx context.Context, s source.Source, o source.Options, directory string, z *listed) error {
+func load(ctx context.Context, s source.Source, o source.Options, directory string, z *zoneConfig) error {
 	file, object, err := readThroughLinks(s, z.File)
 	if err != nil {
 		return err
@@ -78,7 +79,7 @@ func readThroughLinks(r system.Reader, p state.Path) (state.Path, state.Object, 
 // journalProblem tells of a journal that is left of a time when the zone took
 // updates. named applies it, and refuses the zone at the next start once the
 // file's serial is past it.
-func journalProblem(r system.Reader, z listed) (problem, hint string, err error) {
+func journalProblem(r system.Reader, z zoneConfig) (problem, hint string, err error) {
 	if z.journal == "" {
 		return "", "", nil
 	}
@@ -87,7 +88,7 @@ func journalProblem(r system.Reader, z listed) (problem, hint string, err error)
 		return "", "", err
 	}
 	return fmt.Sprintf("%s is left of dynamic updates: named will refuse the zone once its file is edited", z.journal),
-		fmt.Sprintf("rndc sync -clean %s writes what is in it into the file, in named's own form, and removes it; %s", strings.TrimSuffix(z.Origin, "."), orManual),
+		fmt.Sprintf("rndc sync -clean %s writes what is in it into the file, in named's own form, and removes it; %s", dnsname.TrimDot(z.Origin), orManual),
 		nil
 }
 
@@ -125,7 +126,7 @@ func records(ctx context.Context, s source.Source, fragments state.Path, directo
 
 // findLostInclude finds our fragment of a zone that does not take it in.
 func findLostInclude(r system.Reader, fragments state.Path, z *state.Zone) error {
-	file := fragments.Join(strings.TrimSuffix(z.Origin, ".") + ".zone")
+	file := fragments.Join(dnsname.TrimDot(z.Origin) + ".zone")
 	if bytes.Contains(z.Content, []byte(file)) {
 		return nil
 	}

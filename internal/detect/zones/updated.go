@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/nsupdate"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -34,19 +35,19 @@ type UpdateRequest struct {
 // takes updates is asked there, unless a server is named. What cannot be asked
 // is a state.DomainErrors of the domains that need it.
 func Updated(ctx context.Context, ask Primaries, r system.Reader, wishes []UpdateRequest, leaving []string, here state.Facts) ([]state.Zone, error) {
-	u := &updated{ask: ask, files: r, here: here, zones: map[string]*updatedZone{}, keys: map[state.Path]nsupdate.Key{}}
+	u := &updateSurvey{ask: ask, files: r, here: here, zones: map[string]*updatedZone{}, keys: map[state.Path]nsupdate.Key{}}
 	failed := state.DomainErrors{}
 	for _, w := range wishes {
 		if err := u.find(ctx, w); err != nil {
 			failed[w.Domain] = fmt.Errorf("%s: %w", w.Domain, err)
 		}
 	}
-	u.remember(leaving)
+	u.addPublished(leaving)
 	var list []state.Zone
 	for _, z := range u.order {
 		if err := u.read(ctx, z); err != nil {
 			for _, domain := range z.domains {
-				failed[domain] = fmt.Errorf("zone %s: %w", strings.TrimSuffix(z.Origin, "."), err)
+				failed[domain] = fmt.Errorf("zone %s: %w", dnsname.TrimDot(z.Origin), err)
 			}
 			continue
 		}
@@ -55,7 +56,7 @@ func Updated(ctx context.Context, ask Primaries, r system.Reader, wishes []Updat
 	return list, failed.Err()
 }
 
-type updated struct {
+type updateSurvey struct {
 	ask   Primaries
 	files system.Reader
 	here  state.Facts
@@ -85,7 +86,7 @@ func (z *updatedZone) addDomain(domain string) {
 	}
 }
 
-func (u *updated) key(p state.Path) (nsupdate.Key, error) {
+func (u *updateSurvey) key(p state.Path) (nsupdate.Key, error) {
 	if k, ok := u.keys[p]; ok {
 		return k, nil
 	}
@@ -98,7 +99,7 @@ func (u *updated) key(p state.Path) (nsupdate.Key, error) {
 
 // find sorts the names of a wish into their zones. One that the domain's zone
 // gives away is asked for there, which brings what gives it away.
-func (u *updated) find(ctx context.Context, w UpdateRequest) error {
+func (u *updateSurvey) find(ctx context.Context, w UpdateRequest) error {
 	key, err := u.key(w.KeyFile)
 	if err != nil {
 		return err
@@ -129,7 +130,7 @@ func (u *updated) find(ctx context.Context, w UpdateRequest) error {
 	return nil
 }
 
-func (u *updated) zone(ctx context.Context, w UpdateRequest, key nsupdate.Key, name string) (*updatedZone, error) {
+func (u *updateSurvey) zone(ctx context.Context, w UpdateRequest, key nsupdate.Key, name string) (*updatedZone, error) {
 	server := w.Server
 	if server == "" {
 		server = u.local(name)
@@ -141,7 +142,7 @@ func (u *updated) zone(ctx context.Context, w UpdateRequest, key nsupdate.Key, n
 	return u.add(origin, primary, w.KeyFile), nil
 }
 
-func (u *updated) add(origin, primary string, key state.Path) *updatedZone {
+func (u *updateSurvey) add(origin, primary string, key state.Path) *updatedZone {
 	z := u.zones[origin]
 	if z == nil {
 		z = &updatedZone{Zone: state.Zone{
@@ -155,7 +156,7 @@ func (u *updated) add(origin, primary string, key state.Path) *updatedZone {
 
 // local is where the BIND of this machine is asked, "" if it has no zone for
 // the name that takes updates.
-func (u *updated) local(name string) string {
+func (u *updateSurvey) local(name string) string {
 	for _, z := range u.here.Zones {
 		if z.Dynamic && z.Kind == "primary" && (name == z.Origin || strings.HasSuffix(name, "."+z.Origin)) {
 			return "127.0.0.1:53"
@@ -164,8 +165,8 @@ func (u *updated) local(name string) string {
 	return ""
 }
 
-// remember adds what earlier runs published.
-func (u *updated) remember(leaving []string) {
+// addPublished adds what earlier runs published.
+func (u *updateSurvey) addPublished(leaving []string) {
 	for _, p := range u.here.Published {
 		z := u.zones[p.Origin]
 		for _, domain := range leaving {
@@ -216,7 +217,7 @@ func publishedFor(p state.Published, domain string) bool {
 }
 
 // read asks the primary, and keeps apart what we put there.
-func (u *updated) read(ctx context.Context, z *updatedZone) error {
+func (u *updateSurvey) read(ctx context.Context, z *updatedZone) error {
 	key, err := u.key(z.Update.KeyFile)
 	if err != nil {
 		return err

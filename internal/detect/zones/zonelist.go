@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/namedconf"
 	"mailsetup/internal/state"
 )
@@ -13,8 +14,8 @@ import (
 // namedConfig is named.conf(5) with everything it includes.
 type namedConfig struct{ statements []namedconf.Statement }
 
-// listed is a zone with what decides whether its file may be edited.
-type listed struct {
+// zoneConfig is a zone with what decides whether its file may be edited.
+type zoneConfig struct {
 	state.Zone
 	// journal is the path of one that must not be there, "" where BIND keeps
 	// one rightly: it would not load an edited file beside it.
@@ -41,8 +42,8 @@ type scope struct {
 }
 
 // zones returns the zones of class IN, without those every server has.
-func (c namedConfig) zones() []listed {
-	var found []listed
+func (c namedConfig) zones() []zoneConfig {
+	var found []zoneConfig
 	for _, sc := range c.scopes() {
 		for _, s := range sc.blocks[0] {
 			if class := s.Word(2); s.Word(0) != "zone" || class != "" && !strings.EqualFold(class, "IN") {
@@ -96,15 +97,15 @@ func (s scope) value(name string) string {
 }
 
 // describe reads one zone statement.
-func (s scope) describe(zone namedconf.Statement) listed {
+func (s scope) describe(zone namedconf.Statement) zoneConfig {
 	sc := s.in(zone.Block())
 	z := state.Zone{
-		Origin: strings.ToLower(strings.TrimSuffix(zone.Word(1), ".")) + ".", View: s.view,
+		Origin: strings.ToLower(dnsname.TrimDot(zone.Word(1))) + ".", View: s.view,
 	}
 	if from, ok := namedconf.First(zone.Block(), "in-view"); ok {
 		z.Kind = "in-view"
 		z.Problem, z.Hint = "it is shared from view "+from.Word(1), printed
-		return listed{Zone: z}
+		return zoneConfig{Zone: z}
 	}
 	kind, _ := namedconf.First(zone.Block(), "type")
 	z.Kind = currentType(kind.Word(1))
@@ -117,7 +118,7 @@ func (s scope) describe(zone namedconf.Statement) listed {
 	if z.Problem == "" {
 		z.Problem, z.Hint = sc.whyNotEditable(z, updates)
 	}
-	return listed{z, sc.journal(z)}
+	return zoneConfig{z, sc.journal(z)}
 }
 
 // updates names the option that lets others change the zone, "" for none.

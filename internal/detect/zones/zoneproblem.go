@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/namedconf"
 	"mailsetup/internal/nsupdate"
 	"mailsetup/internal/state"
@@ -28,7 +29,7 @@ func (s scope) whyNotEditable(z state.Zone, updates string) (problem, hint strin
 	case format != "" && format != "text":
 		return fmt.Sprintf("its file %s is in %s format (masterfile-format)", z.File, format),
 			fmt.Sprintf("write it as text: named-compilezone -f %s -F text -o %s.txt %s %s, and take the option out; %s",
-				format, z.File, strings.TrimSuffix(z.Origin, "."), z.File, orManual)
+				format, z.File, dnsname.TrimDot(z.Origin), z.File, orManual)
 	}
 	return "", ""
 }

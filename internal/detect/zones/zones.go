@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/detect/source"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -61,7 +62,7 @@ func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts
 
 // markStopped marks the zones of a BIND that does not run: what is put into them could
 // not be seen to be served.
-func markStopped(status system.UnitStatus, list []listed) {
+func markStopped(status system.UnitStatus, list []zoneConfig) {
 	switch {
 	case status.Load == "not-found", status.Active != "inactive" && status.Active != "failed":
 		return
@@ -91,15 +92,15 @@ func withoutWarnings(out string) string {
 
 // markConflicts marks zones that stand in each other's way and puts those first that
 // can be worked with.
-func markConflicts(list []listed) []listed {
+func markConflicts(list []zoneConfig) []zoneConfig {
 	markSplitViews(list)
 	markSharedFiles(list)
 	usableFirst(list)
 	return list
 }
 
-func usableFirst(list []listed) {
-	slices.SortStableFunc(list, func(a, b listed) int {
+func usableFirst(list []zoneConfig) {
+	slices.SortStableFunc(list, func(a, b zoneConfig) int {
 		switch {
 		case a.Problem == "" && b.Problem != "":
 			return -1
@@ -113,7 +114,7 @@ func usableFirst(list []listed) {
 // markSplitViews marks primary zones that several views have from different files:
 // which one the world sees is not ours to guess. A view that only forwards, or
 // takes the zone from another one, is in nobody's way.
-func markSplitViews(list []listed) {
+func markSplitViews(list []zoneConfig) {
 	files := map[string][]string{}
 	for _, z := range list {
 		file := fmt.Sprintf("%s (view %s)", z.File, z.View)
@@ -140,7 +141,7 @@ func count(n int) string {
 
 // markSharedFiles marks zones whose file is that of another zone, too: BIND would try
 // what is added for one of them in the other.
-func markSharedFiles(list []listed) {
+func markSharedFiles(list []zoneConfig) {
 	readers := map[state.Path][]string{}
 	for _, z := range list {
 		if z.Kind == "primary" && z.File != "" && !slices.Contains(readers[z.File], z.Origin) {
@@ -153,8 +154,8 @@ func markSharedFiles(list []listed) {
 			if other == z.Origin || z.Problem != "" || z.Kind != "primary" {
 				continue
 			}
-			name := strings.TrimSuffix(z.Origin, ".")
-			z.Problem = fmt.Sprintf("its file %s is also that of %s", z.File, strings.TrimSuffix(other, "."))
+			name := dnsname.TrimDot(z.Origin)
+			z.Problem = fmt.Sprintf("its file %s is also that of %s", z.File, dnsname.TrimDot(other))
 			z.Hint = fmt.Sprintf("give it a file of its own: cp %s %s.%s, name that in named.conf, rndc reconfig; %s", z.File, z.File, name, orManual)
 		}
 	}
@@ -164,7 +165,7 @@ func markSharedFiles(list []listed) {
 // lead upward, or for nothing but the keys or policies of what is.
 func isAtOrAbove(origin string, upward map[string]bool) bool {
 	origin = parentDomain(origin)
-	return upward[strings.TrimSuffix(origin, ".")] || origin == "." && len(upward) > 0
+	return upward[dnsname.TrimDot(origin)] || origin == "." && len(upward) > 0
 }
 
 // parentDomain is the domain below which _domainkey or _dmarc are a zone of their own;

@@ -280,7 +280,7 @@ func (m *Mem) Evaluate(_ context.Context, e state.Edit, current state.Object) ([
 	if _, ok := e.(state.MasterEdit); ok && current.Kind != state.Regular {
 		return nil, about(e, errors.New("it does not exist; is postfix installed?"))
 	}
-	out, handled, err := edits.Pure(e, current.Content)
+	out, handled, err := edits.Evaluate(e, current.Content)
 	if !handled {
 		err = fmt.Errorf("%T is not known here", e)
 	}
