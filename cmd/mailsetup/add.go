@@ -28,7 +28,7 @@ func addCommand(c console) *cli.Command {
 			"selector, key_bits, ttl, [spf], [dmarc]). Other domains are not looked at.",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
-			a, o := answers(ctx), howOptions(ctx)
+			a, o := answers(ctx), modeOptions(ctx)
 			if err := checkFurther(a, o, ctx.String("from-file")); err != nil {
 				return err
 			}
@@ -39,11 +39,11 @@ func addCommand(c console) *cli.Command {
 			return runAdd(ctx.Context, c, names, a, o, ctx.Bool("strict"))
 		},
 	}, flagGroup{"Which domains", []cli.Flag{
-		fromFile(),
+		fromFileFlag(),
 		&cli.BoolFlag{Name: "strict", Usage: "a domain that is there already is an error"},
 	}}, flagGroup{"What you want, for each of them", domainFlags()},
 		flagGroup{"What may change that is yours", consentFlags()},
-		flagGroup{"How to go about it", howFlags()})
+		flagGroup{"How to go about it", modeFlags()})
 }
 
 // checkFurther finds what is wrong with the flags before anything is read.

@@ -21,13 +21,13 @@ func adoptCommand(c console) *cli.Command {
 			if err := noArguments(ctx); err != nil {
 				return err
 			}
-			return runSetup(ctx.Context, c, answers(ctx), howOptions(ctx), true)
+			return runSetup(ctx.Context, c, answers(ctx), modeOptions(ctx), true)
 		},
 	}, flagGroup{"What you want", adoptFlags()}, flagGroup{"What may change that is yours", consentFlags()},
-		flagGroup{"How to go about it", except(howFlags(), "root", "root-keys", "overwrite-drift")})
+		flagGroup{"How to go about it", except(modeFlags(), "root", "root-keys", "overwrite-drift")})
 }
 
 // adoptFlags are those of init that the set-up does not answer itself.
 func adoptFlags() []cli.Flag {
-	return only(wishFlags(), "domain", "hostname", "ip", "dns", "rfc2136-server", "rfc2136-key", "root-alias", "milter-default-action")
+	return only(answerFlags(), "domain", "hostname", "ip", "dns", "rfc2136-server", "rfc2136-key", "root-alias", "milter-default-action")
 }

@@ -17,13 +17,13 @@ func consentFlags() []cli.Flag {
 		&cli.StringFlag{Name: "sign-bounces", Usage: "`ANSWER`, yes or no: let other milters see bounces, so that they get signed"},
 		&cli.StringFlag{Name: "other-signer", Usage: "`ANSWER`, replace or keep: a milter or filter that signs your mail already"},
 		&cli.BoolFlag{Name: "replace-mta", Usage: "let Postfix replace another mail server"},
-		removeMissing(),
+		removeMissingFlag(),
 		&cli.BoolFlag{Name: "any-release", Usage: "go on where the system is neither Debian 12 nor 13"},
 	}
 }
 
-// removeMissing is the one that every command needs which makes the tables anew.
-func removeMissing() cli.Flag {
+// removeMissingFlag is the one that every command needs which makes the tables anew.
+func removeMissingFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "remove-missing", Usage: "stop signing for domains whose file in " + string(spec.DomainsDir()) + " is gone"}
 }
 

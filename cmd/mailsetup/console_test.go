@@ -31,16 +31,16 @@ func TestNothingOfOthersMovesTheCursor(t *testing.T) {
 		"the working": func(u ui) { u.machine().Logf("%s", evil) },
 	} {
 		var out bytes.Buffer
-		gate := text.NewGate(&out) // as run(c) has it
-		prints(ui{console{out: gate, err: gate}, options{dryRun: true}})
+		safe := text.NewSafeWriter(&out) // as run(c) has it
+		prints(ui{console{out: safe, err: safe}, options{dryRun: true}})
 		if got := out.String(); !strings.Contains(got, shown) || strings.ContainsAny(got, "\x1b\a\r\x7f\u009b") {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
 }
 
-// A command gets a console behind the gate, and its JSON stays JSON.
-func TestCommandsPrintThroughTheGate(t *testing.T) {
+// A command gets a console with SafeWriters, and its JSON stays JSON.
+func TestCommandsPrintThroughASafeWriter(t *testing.T) {
 	var out bytes.Buffer
 	if code := run(t.Context(), []string{"mailsetup", "history", "--root", t.TempDir() + "\u009b2J"}, console{out: &out, err: &out}); code == exitDone {
 		t.Error("no error")

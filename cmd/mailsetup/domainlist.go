@@ -60,7 +60,7 @@ func (c console) listFile(file string) ([]byte, error) {
 	return text, nil
 }
 
-// fromFile returns the flag for lists of domains.
-func fromFile() cli.Flag {
+// fromFileFlag returns the flag for lists of domains.
+func fromFileFlag() cli.Flag {
 	return &cli.StringFlag{Name: "from-file", Usage: "`FILE` with one domain a line, # for comments; - for stdin"}
 }

@@ -20,8 +20,8 @@ type options struct {
 	command                     string
 }
 
-// wishFlags are the questions of the wizard, one flag each.
-func wishFlags() []cli.Flag {
+// answerFlags are the questions of the wizard, one flag each.
+func answerFlags() []cli.Flag {
 	text := func(name, usage string) cli.Flag { return &cli.StringFlag{Name: name, Usage: usage} }
 	list := func(name, usage string) cli.Flag { return &cli.StringSliceFlag{Name: name, Usage: usage} }
 	return []cli.Flag{
@@ -53,8 +53,8 @@ func wishFlags() []cli.Flag {
 	}
 }
 
-// howFlags say how to work.
-func howFlags() []cli.Flag {
+// modeFlags say how to work.
+func modeFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "install", Usage: "install missing packages (the default)", Value: true},
 		&cli.BoolFlag{Name: "no-install", Usage: "a missing package is an error", Action: notBoth},
@@ -98,7 +98,7 @@ func answers(ctx *cli.Context) spec.Answers {
 	return a
 }
 
-func howOptions(ctx *cli.Context) options {
+func modeOptions(ctx *cli.Context) options {
 	return options{
 		yes: ctx.Bool("yes"), dryRun: ctx.Bool("dry-run"), exitCode: ctx.Bool("exit-code"), json: ctx.Bool("json"),
 		install:        ctx.Bool("install") && !ctx.Bool("no-install"),
@@ -111,7 +111,7 @@ func howOptions(ctx *cli.Context) options {
 // domainFlags are the questions of init that are about a domain.
 func domainFlags() []cli.Flag {
 	host := []string{"domain", "hostname", "ip", "root-alias", "notify", "milter-default-action"}
-	return slices.DeleteFunc(wishFlags(), func(f cli.Flag) bool { return slices.Contains(host, f.Names()[0]) })
+	return slices.DeleteFunc(answerFlags(), func(f cli.Flag) bool { return slices.Contains(host, f.Names()[0]) })
 }
 
 func only(flags []cli.Flag, names ...string) []cli.Flag {

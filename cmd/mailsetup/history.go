@@ -12,7 +12,7 @@ import (
 	"mailsetup/internal/text"
 )
 
-func belowRoot() cli.Flag {
+func rootFlag() cli.Flag {
 	return &cli.StringFlag{Name: "root", Usage: "the runs that wrote the tree below `DIR`"}
 }
 
@@ -33,7 +33,7 @@ func historyCommand(c console) *cli.Command {
 		},
 	}, flagGroup{"Flags", []cli.Flag{
 		&cli.BoolFlag{Name: "json", Usage: "print data"},
-		belowRoot(),
+		rootFlag(),
 	}})
 }
 
@@ -75,14 +75,14 @@ func rollbackCommand(c console) *cli.Command {
 			if ctx.NArg() > 1 {
 				return usage("mailsetup history lists the runs", "rollback takes one run at a time")
 			}
-			return runRollback(ctx.Context, ui{c, howOptions(ctx)}, ctx.Args().First())
+			return runRollback(ctx.Context, ui{c, modeOptions(ctx)}, ctx.Args().First())
 		},
 	}, flagGroup{"Flags", []cli.Flag{
 		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
 		&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "show the plan and stop"},
 		&cli.BoolFlag{Name: "json", Usage: "print data"},
 		&cli.BoolFlag{Name: "accessible", Usage: "plain questions, for screen readers"},
-		belowRoot(),
+		rootFlag(),
 	}})
 }
 
@@ -133,7 +133,7 @@ func recoverCommand(c console) *cli.Command {
 		},
 	}, flagGroup{"Flags", []cli.Flag{
 		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "taken, for scripts: nothing is asked"},
-		belowRoot(),
+		rootFlag(),
 	}})
 }
 

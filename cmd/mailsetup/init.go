@@ -27,9 +27,9 @@ func initCommand(c console) *cli.Command {
 			if err := noArguments(ctx); err != nil {
 				return err
 			}
-			return runSetup(ctx.Context, c, answers(ctx), howOptions(ctx), false)
+			return runSetup(ctx.Context, c, answers(ctx), modeOptions(ctx), false)
 		},
-	}, flagGroup{"What you want", wishFlags()}, flagGroup{"What may change that is yours", consentFlags()}, flagGroup{"How to go about it", howFlags()})
+	}, flagGroup{"What you want", answerFlags()}, flagGroup{"What may change that is yours", consentFlags()}, flagGroup{"How to go about it", modeFlags()})
 }
 
 // runSetup works out what is to be done and does it. With adoptOnly there has to be

@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string, c console) (code int) {
 		}
 	}()
 	c.args = args
-	c.out, c.err = text.NewGate(c.out), text.NewGate(c.err)
+	c.out, c.err = text.NewSafeWriter(c.out), text.NewSafeWriter(c.err)
 	a := app(c)
 	return c.finish(a.RunContext(ctx, flagsFirst(a, args)))
 }

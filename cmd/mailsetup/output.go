@@ -16,13 +16,13 @@ import (
 // showPlan prints the whole plan, with every difference. What is left for the
 // human comes at the end of the run, and here as well if it may help to decide.
 func (u ui) showPlan(p plan.Plan) {
-	decides := u.o.dryRun || u.asks() && u.o.root == ""
-	p.Notes = plan.Typed(plan.LimitPerTopic(slices.DeleteFunc(plan.OneLineNotes(p.Notes), func(n state.Note) bool { return !n.Informational && !decides }), mostNotes), u.c.typed())
+	decides := u.o.dryRun || u.asksPerson() && u.o.root == ""
+	p.Notes = plan.Typed(plan.LimitPerTopic(slices.DeleteFunc(plan.OneLineNotes(p.Notes), func(n state.Note) bool { return !n.Informational && !decides }), maxNotesPerTopic), u.c.typed())
 	_ = p.Text(text.Raw(u.c.out), plan.TextOptions{Color: u.c.color, Diff: true})
 }
 
 // showDry is the end of --dry-run.
-func showDry(u ui, p plan.Plan, more ...plan.Beside) error {
+func showDry(u ui, p plan.Plan, more ...plan.JSONField) error {
 	switch {
 	case u.o.json:
 		if err := printPlan(u, p, more...); err != nil {
@@ -40,7 +40,7 @@ func showDry(u ui, p plan.Plan, more ...plan.Beside) error {
 	return nil
 }
 
-func printPlan(u ui, p plan.Plan, more ...plan.Beside) error {
+func printPlan(u ui, p plan.Plan, more ...plan.JSONField) error {
 	b, err := p.JSON(more...)
 	if err == nil {
 		fmt.Fprintln(u.c.out, string(b))
@@ -68,7 +68,7 @@ func (u ui) printJSON(v any) error {
 // printRun prints what a run did that was not printed as it happened: what was
 // proven, what is left for the human, what to type next. Its error says that
 // something is wrong although all is done.
-func printRun(u ui, r provision.Result, more ...plan.Beside) error {
+func printRun(u ui, r provision.Result, more ...plan.JSONField) error {
 	var found error
 	if r.Problem != nil {
 		u.c.say("all of this stays, but %s", message(r.Problem))
@@ -102,13 +102,13 @@ func printRun(u ui, r provision.Result, more ...plan.Beside) error {
 	return found
 }
 
-// mostNotes is how many notes on one topic are printed.
-const mostNotes = 20
+// maxNotesPerTopic is how many notes on one topic are printed.
+const maxNotesPerTopic = 20
 
 // printNotes prints what is left for the human. Records to paste stand at the
 // margin: in a zone file, leading white space would mean the name above.
 func printNotes(u ui, notes []state.Note) {
-	notes = plan.LimitPerTopic(slices.DeleteFunc(slices.Clone(notes), func(n state.Note) bool { return n.Informational }), mostNotes)
+	notes = plan.LimitPerTopic(slices.DeleteFunc(slices.Clone(notes), func(n state.Note) bool { return n.Informational }), maxNotesPerTopic)
 	if len(notes) == 0 {
 		return
 	}

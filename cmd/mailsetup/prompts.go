@@ -34,10 +34,10 @@ func (u ui) ConfirmPlan(ctx context.Context, p plan.Plan, question string) (bool
 		return true, nil
 	case u.o.json:
 		return false, usage("add --yes", "--json prints data and asks nothing")
-	case !u.asks():
+	case !u.asksPerson():
 		return false, usage("add --yes", "nobody can be asked here: stdin or stdout is not a terminal")
 	}
-	p.Notes = plan.LimitPerTopic(plan.OneLineNotes(p.Notes), mostNotes) // those that showPlan prints
+	p.Notes = plan.LimitPerTopic(plan.OneLineNotes(p.Notes), maxNotesPerTopic) // those that showPlan prints
 	var summary bytes.Buffer
 	_ = p.Summary(&summary)
 	fmt.Fprintf(u.c.out, "\n%s\n", summary.String())

@@ -23,7 +23,7 @@ func removeCommand(c console) *cli.Command {
 			"that run of rotate-dkim first. Records of yours stay in your zones.",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
-			o, list := howOptions(ctx), ctx.String("from-file")
+			o, list := modeOptions(ctx), ctx.String("from-file")
 			if err := checkHow(o, list); err != nil {
 				return err
 			}
@@ -34,16 +34,16 @@ func removeCommand(c console) *cli.Command {
 			return runRemove(ctx.Context, c, names, o, ctx.Bool("purge"))
 		},
 	}, flagGroup{"Which domains, and how soon", []cli.Flag{
-		fromFile(),
+		fromFileFlag(),
 		&cli.BoolFlag{Name: "purge", Usage: "take the key away at once: mail under way no longer verifies"},
-		removeMissing(),
+		removeMissingFlag(),
 	}}, flagGroup{"How to go about it", runFlags()})
 }
 
 // runFlags are those of commands that install nothing and make no keys.
 func runFlags() []cli.Flag {
 	others := []string{"install", "no-install", "root-keys"}
-	return slices.DeleteFunc(howFlags(), func(f cli.Flag) bool { return slices.Contains(others, f.Names()[0]) })
+	return slices.DeleteFunc(modeFlags(), func(f cli.Flag) bool { return slices.Contains(others, f.Names()[0]) })
 }
 
 func runRemove(ctx context.Context, c console, names []string, o options, purge bool) error {

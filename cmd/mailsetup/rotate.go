@@ -37,7 +37,7 @@ func rotateCommand(c console) *cli.Command {
 		ArgsUsage:    "[DOMAIN...]",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
-			o := howOptions(ctx)
+			o := modeOptions(ctx)
 			r := rotation.Options{Domains: ctx.Args().Slice(), Force: ctx.Bool("now"), Compromised: ctx.Bool("compromised"), DryRun: o.dryRun}
 			if err := checkRotation(&r, o); err != nil {
 				return err
@@ -112,10 +112,10 @@ func (u rotationUI) ShowTransitions(lines []string) {
 	if u.o.json {
 		return
 	}
-	for _, l := range lines[:min(len(lines), mostNotes)] {
+	for _, l := range lines[:min(len(lines), maxNotesPerTopic)] {
 		fmt.Fprintln(u.c.out, text.Wrap(text.Printable(l), 78))
 	}
-	if more := len(lines) - mostNotes; more > 0 {
+	if more := len(lines) - maxNotesPerTopic; more > 0 {
 		fmt.Fprintf(u.c.out, "and %s more\n", text.Count(more, "step"))
 	}
 }
@@ -165,7 +165,7 @@ func printDryRotation(u ui, r *rotation.Report) error {
 	}
 	switch {
 	case u.o.json:
-		if err := printPlan(u, p, plan.Beside{Name: "steps", Value: r.Steps}, plan.Beside{Name: "keys", Value: r.Keys}); err != nil {
+		if err := printPlan(u, p, plan.JSONField{Name: "steps", Value: r.Steps}, plan.JSONField{Name: "keys", Value: r.Keys}); err != nil {
 			return err
 		}
 	case r.Plan == nil:

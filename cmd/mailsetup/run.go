@@ -33,7 +33,7 @@ func (u ui) machine() machine.Options {
 func (u ui) provisioning() provision.Options {
 	return provision.Options{
 		DryRun: u.o.dryRun, Install: u.o.install, OverwriteDrift: u.o.overwriteDrift, MakeKeys: u.o.root == "" || u.o.rootKeys,
-		Consents: u.o.consents, Interactive: u.asks(),
+		Consents: u.o.consents, Interactive: u.asksPerson(),
 	}
 }
 
@@ -48,7 +48,7 @@ func proposer(u ui, on *provision.Opened) *propose.Proposer {
 	p := propose.New(on.Machine, on.Collector, on.Earlier)
 	p.ReplaceForeign = u.o.overwriteDrift
 	p.NeedsYes = !u.o.yes && !u.o.dryRun && !u.c.interactive && u.o.root == ""
-	if u.asks() {
+	if u.asksPerson() {
 		p.Ask = func(ctx context.Context, o wizard.Options) (spec.Answers, error) {
 			return wizard.Ask(ctx, u.terminal(o))
 		}
@@ -67,12 +67,12 @@ func carryOutProposal(ctx context.Context, u ui, p *provision.Opened, r propose.
 		return carryOut(ctx, u, p, req)
 	}
 	req.Notes, req.Keys.Permissions, req.Keys.Copies = r.Adopted.Notes, r.Adopted.Permissions, r.Adopted.Copies
-	return carryOut(ctx, u, p, req, plan.Beside{Name: "adopted", Value: r.Adopted.Data()})
+	return carryOut(ctx, u, p, req, plan.JSONField{Name: "adopted", Value: r.Adopted.Data()})
 }
 
 // carryOut is the tail of every command that changes what the machine is for: plan,
 // show, confirm, carry out, print what is left.
-func carryOut(ctx context.Context, u ui, p *provision.Opened, r provision.Request, more ...plan.Beside) error {
+func carryOut(ctx context.Context, u ui, p *provision.Opened, r provision.Request, more ...plan.JSONField) error {
 	d, err := p.Plan(ctx, r)
 	if err != nil {
 		return err
@@ -92,8 +92,8 @@ func carryOut(ctx context.Context, u ui, p *provision.Opened, r provision.Reques
 	return printRun(u, res, more...)
 }
 
-// asks reports whether a person answers questions in this run.
-func (u ui) asks() bool { return u.c.interactive && !u.o.yes && !u.o.json }
+// asksPerson reports whether a person answers questions in this run.
+func (u ui) asksPerson() bool { return u.c.interactive && !u.o.yes && !u.o.json }
 
 // terminal says how to talk to the person who is asked.
 func (u ui) terminal(o wizard.Options) wizard.Options {

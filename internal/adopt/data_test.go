@@ -16,7 +16,7 @@ func TestDataBesideAPlan(t *testing.T) {
 	found.Signers = []opendkim.Signer{{Domain: "lab.example", Selector: "S1", KeyFile: "/k", Rows: []opendkim.Row{
 		{Text: "*@lab.example", Identity: "@lab.example", Place: opendkim.Place{File: "/s", Line: 3}},
 	}}}
-	b, err := plan.Plan{}.JSON(plan.Beside{Name: "adopted", Value: found.Data()})
+	b, err := plan.Plan{}.JSON(plan.JSONField{Name: "adopted", Value: found.Data()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ type Authority struct {
 // Authority finds the servers of a zone: those that the parent zone names,
 // which the world asks first, and those that the zone names itself.
 func (c *Client) Authority(ctx context.Context, zone string) (Authority, error) {
-	return c.zones.get(ctx, zone, func() (Authority, error) { return c.findServers(ctx, zone) })
+	return c.zones.getOrFind(ctx, zone, func() (Authority, error) { return c.findServers(ctx, zone) })
 }
 
 func (c *Client) findServers(ctx context.Context, zone string) (Authority, error) {

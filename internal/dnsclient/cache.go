@@ -42,9 +42,9 @@ type entry[V any] struct {
 	err   error
 }
 
-// get returns the value of a key, and calls find unless there is one. A caller that waits
+// getOrFind returns the value of a key, and calls find unless there is one. A caller that waits
 // for the find of another stops when ctx ends.
-func (m *cache[V]) get(ctx context.Context, key string, find func() (V, error)) (V, error) {
+func (m *cache[V]) getOrFind(ctx context.Context, key string, find func() (V, error)) (V, error) {
 	if m == nil {
 		return find()
 	}

@@ -93,7 +93,7 @@ func (c *Client) Lookup(ctx context.Context, name, rtype string) ([]state.Record
 	if !ok {
 		return nil, Unknown, fmt.Errorf("look up %s: unknown record type %q", name, rtype)
 	}
-	a, err := c.answers.get(ctx, questionOf(name, rtype), func() (answer, error) { return c.lookup(ctx, name, t) })
+	a, err := c.answers.getOrFind(ctx, questionOf(name, rtype), func() (answer, error) { return c.lookup(ctx, name, t) })
 	if err != nil {
 		return nil, Unknown, fmt.Errorf("look up %s %s: %w", name, strings.ToUpper(rtype), err)
 	}

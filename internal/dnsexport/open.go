@@ -64,8 +64,8 @@ func (r *Records) Close() {
 	_ = r.machine.Close()
 }
 
-// maxNamed is how many domains a line has room for.
-const maxNamed = 5
+// maxListed is how many domains a line has room for.
+const maxListed = 5
 
 // KeysUnknown returns why there are domains without a DKIM record, nil if there are
 // none.
@@ -86,7 +86,7 @@ func keysUnknown(domains []spec.Domain, keys keyring.Ledger, unprivileged bool) 
 	case unprivileged:
 		return hint.New(hint.AsRoot, "the keys are known to root only: DKIM records are left out")
 	}
-	return hint.New("mailsetup init makes it; in a directory, with --root-keys", "no key yet, so no DKIM record: %s", text.List(without, maxNamed))
+	return hint.New("mailsetup init makes it; in a directory, with --root-keys", "no key yet, so no DKIM record: %s", text.List(without, maxListed))
 }
 
 // List returns the records of each domain, with their zones where a form needs them.
@@ -123,13 +123,13 @@ func (r *Records) Wait(ctx context.Context, timeout time.Duration, print, status
 	if err != nil {
 		return nil, false, err
 	}
-	r.remember(results)
+	r.saveChecks(results)
 	return results, dnscheck.Complete(results) == len(results), nil
 }
 
-// remember writes down what was seen. It is an observation: a failure to write it
+// saveChecks writes down what was seen. It is an observation: a failure to write it
 // down takes nothing from the answer.
-func (r *Records) remember(results []dnscheck.Result) {
+func (r *Records) saveChecks(results []dnscheck.Result) {
 	s := store.New(r.machine.Sys)
 	if os.Geteuid() != 0 || !s.Exists() {
 		return

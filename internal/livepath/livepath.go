@@ -48,8 +48,8 @@ const (
 
 // Result is what became of the messages.
 type Result struct {
-	// Unsent says why no message was sent, "" if some were.
-	Unsent string
+	// NotSentReason says why no message was sent, "" if some were.
+	NotSentReason string
 	// Deliveries are those that were to be made: one for each message and transport.
 	Deliveries []Delivery
 	// Refused says why a way took no message, by way.
@@ -87,7 +87,7 @@ const (
 // found out is in the result.
 func Probe(ctx context.Context, m Machine, r Request) (Result, error) {
 	if err := Clean(ctx, m); err != nil {
-		return Result{Unsent: err.Error()}, nil
+		return Result{NotSentReason: err.Error()}, nil
 	}
 	nonce := newNonce()
 	transports := route.Transports(r.Postfix)
@@ -96,15 +96,15 @@ func Probe(ctx context.Context, m Machine, r Request) (Result, error) {
 		sender: "mailsetup-" + nonce + "@" + route.Domain,
 	}
 	if reason := p.whyNotSent(ctx, r.Signers); reason != "" {
-		return Result{Unsent: reason}, ctx.Err()
+		return Result{NotSentReason: reason}, ctx.Err()
 	}
 	sink, err := listen(nonce, p.usesTLSWrapper())
 	if err != nil {
-		return Result{Unsent: err.Error()}, nil
+		return Result{NotSentReason: err.Error()}, nil
 	}
 	if err := saveNonce(m, nonce); err != nil {
 		sink.close()
-		return Result{Unsent: fmt.Sprintf("what to take out of the queue afterwards could not be written down: %v", err)}, nil
+		return Result{NotSentReason: fmt.Sprintf("what to take out of the queue afterwards could not be written down: %v", err)}, nil
 	}
 	res := p.send(ctx, sink)
 	sink.close()

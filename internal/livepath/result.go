@@ -95,9 +95,9 @@ func (r Result) Proven() []Delivery {
 	return slices.DeleteFunc(slices.Clone(r.Deliveries), func(d Delivery) bool { return d.Broken != "" || d.Missing != "" })
 }
 
-// Sentence says what was proven, and of what was not, why. It does not speak of
+// Summary says what was proven, and of what was not, why. It does not speak of
 // broken signatures.
-func (r Result) Sentence() string {
+func (r Result) Summary() string {
 	proven := r.Proven()
 	if len(proven) == 0 {
 		return "What Postfix does with it after that is not known: " + r.reason() + "."
@@ -131,7 +131,7 @@ func (r Result) Sentence() string {
 
 // reason is why nothing arrived.
 func (r Result) reason() string {
-	reasons := []string{r.Unsent, r.Refused[Sendmail], r.Refused[Port25]}
+	reasons := []string{r.NotSentReason, r.Refused[Sendmail], r.Refused[Port25]}
 	for _, d := range r.Deliveries {
 		reasons = append(reasons, d.Missing)
 	}

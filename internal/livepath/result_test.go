@@ -99,11 +99,11 @@ func TestSentence(t *testing.T) {
 				"Each has 2 signatures of lab.example, where one is enough: something else signs as well. " +
 				"Not tried by port 25: 554 Relay access denied. Not known of relay: deferred transport.",
 		},
-		{"none sent", Result{Unsent: "it would go elsewhere"}, "What Postfix does with it after that is not known: it would go elsewhere."},
+		{"none sent", Result{NotSentReason: "it would go elsewhere"}, "What Postfix does with it after that is not known: it would go elsewhere."},
 		{"none arrived", Result{Deliveries: []Delivery{{Way: Sendmail, Transport: "smtp", Missing: "connect: refused"}}}, "What Postfix does with it after that is not known: connect: refused."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.r.Sentence(); got != tt.want {
+			if got := tt.r.Summary(); got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
 		})

@@ -53,7 +53,7 @@ type Machine struct {
 	options  Options
 	progress apply.ProgressPrinter
 	release  func() error
-	first    string // ID of the first run of the command
+	firstRun string // ID of the first run of the command
 	runs     int    // how many there were
 }
 
@@ -183,9 +183,9 @@ func nameServers(r system.Reader) []string {
 // unique, and so that all runs of a command can be told.
 func (m *Machine) NextRun() string {
 	if m.runs++; m.runs == 1 {
-		m.first = apply.NewID(m.Now, Random(4))
+		m.firstRun = apply.NewID(m.Now, Random(4))
 	}
-	return apply.NextID(m.first, m.runs)
+	return apply.NextID(m.firstRun, m.runs)
 }
 
 const letters = "abcdefghijkmnpqrstuvwxyz23456789"

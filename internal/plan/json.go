@@ -79,15 +79,15 @@ type jsonDrift struct {
 	Diff string     `json:"diff,omitempty"`
 }
 
-// Beside is data that is printed with a plan, under a name of its own.
-type Beside struct {
+// JSONField is data that is printed with a plan, under a name of its own.
+type JSONField struct {
 	Name  string
 	Value any
 }
 
 // JSON returns the plan as data, with other data after it. Contents appear in diffs
 // only, and those of private keys nowhere, not even as a hash.
-func (p Plan) JSON(more ...Beside) ([]byte, error) {
+func (p Plan) JSON(more ...JSONField) ([]byte, error) {
 	out := jsonPlan{Stages: []jsonStage{}, Drift: []jsonDrift{}, Questions: []jsonQuestion{}, Notes: p.Notes}
 	if out.Notes == nil {
 		out.Notes = []state.Note{}

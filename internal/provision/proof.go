@@ -143,9 +143,9 @@ func (p *Provisioner) sendMessages(ctx context.Context, d *Draft) (proven string
 		return "", false, brokenSignature(broken[0], d.Plan.Notes)
 	}
 	if len(res.Proven()) == 0 {
-		return signerAsked + " " + res.Sentence(), false, nil
+		return signerAsked + " " + res.Summary(), false, nil
 	}
-	return res.Sentence(), true, nil
+	return res.Summary(), true, nil
 }
 
 // smtpAddress returns where Postfix takes mail by SMTP, also if it did not run yet

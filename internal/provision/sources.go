@@ -20,8 +20,8 @@ type Sources struct {
 	Collector *facts.Collector
 	Logf      func(format string, a ...any)
 
-	milters []state.Milter // other milters with what they sign, once they were asked
-	asked   bool
+	milters      []state.Milter // other milters with what they sign, once they were asked
+	miltersAsked bool
 }
 
 // Gather implements Facts. A request also gets the hashes of what is still as its
@@ -58,14 +58,14 @@ func (s *Sources) Milters(ctx context.Context, r Request, in step.Input) ([]stat
 	if r.Steps != nil || !r.Scope.WholeHost() && len(about) == 0 {
 		return nil, false
 	}
-	if !s.asked {
+	if !s.miltersAsked {
 		survey := signers.Survey{Source: s.Machine.Sys, Lookup: signers.KeyRecords(s.Machine.Resolver), Unprivileged: s.Machine.Unprivileged(), Logf: s.Logf}
 		if s.Machine.Image == nil {
 			survey.Ask = probe.Signatures
 		}
-		s.milters, s.asked = survey.Milters(ctx, in)
+		s.milters, s.miltersAsked = survey.Milters(ctx, in)
 	}
-	return s.milters, s.asked
+	return s.milters, s.miltersAsked
 }
 
 // Delegation implements Facts.

@@ -19,8 +19,8 @@ type keyState struct {
 	started     map[string]bool                           // domains that got a successor in this run
 }
 
-// manual reports whether somebody publishes the records of a domain by hand.
-func (s keyState) manual(d spec.Domain) bool { return s.spec.DNSOf(d) == spec.DNSManual }
+// publishedByHand reports whether somebody publishes the records of a domain by hand.
+func (s keyState) publishedByHand(d spec.Domain) bool { return s.spec.DNSOf(d) == spec.DNSManual }
 
 // elapsedOf returns how long the keys of a domain have been in their stages.
 func (s keyState) elapsedOf(domain string) map[string]time.Duration {

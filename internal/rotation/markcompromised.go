@@ -56,6 +56,6 @@ func (r *run) awaitsCompromised() bool {
 	return r.Compromised && slices.ContainsFunc(r.domains, func(domain string) bool {
 		_, coming := keyring.Successor(r.ledger[domain])
 		d, known := findDomain(r.Spec, domain)
-		return coming && known && r.includes(domain) && !r.manual(d)
+		return coming && known && r.includes(domain) && !r.publishedByHand(d)
 	})
 }

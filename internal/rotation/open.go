@@ -51,18 +51,18 @@ func Open(ctx context.Context, on machine.Options, o provision.Options, ui UI, p
 type openedStore struct {
 	store.Store
 	p       *provision.Opened
-	again   bool            // what was read when the machine was opened is out of date
+	stale   bool            // what was read when the machine was opened is out of date
 	elapsed keyring.Elapsed // of a directory, where no time passes
 }
 
 // LoadLedger implements Store.
 func (s *openedStore) LoadLedger() (keyring.Ledger, plan.FileHashes, error) {
-	if s.again {
+	if s.stale {
 		if err := s.p.Reload(); err != nil {
 			return nil, nil, err
 		}
 	}
-	s.again = true
+	s.stale = true
 	return s.p.Earlier.Ledger, s.p.Earlier.Hashes, nil
 }
 

@@ -44,7 +44,7 @@ func (r *run) waitingKeys() []WaitingKey {
 		switch {
 		case !known || !ok || k.Stage == keyring.Published || seen.Published || !r.includes(domain) || r.Tree:
 			continue
-		case r.started[domain] && !r.manual(d) && !r.Compromised:
+		case r.started[domain] && !r.publishedByHand(d) && !r.Compromised:
 			continue
 		}
 		switch told := r.notifiedToday(domain, k); {
@@ -69,7 +69,7 @@ func (r *run) remindToRevoke(ctx context.Context) []state.Note {
 			continue
 		}
 		for _, k := range r.ledger[domain] {
-			byHand := k.Adopted || r.manual(d)
+			byHand := k.Adopted || r.publishedByHand(d)
 			late := k.Stage == keyring.Revoked && k.Compromised && r.now.Sub(k.Since[keyring.Revoked]) >= remindEvery
 			if !byHand || !late || r.notifiedToday(domain, k) || !isPublished(ctx, dns, d, k) {
 				continue

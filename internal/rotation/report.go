@@ -158,7 +158,7 @@ func (w WaitingKey) String() string {
 // by hand.
 func (s keyState) waitingKey(d spec.Domain, k keyring.Key, why string) WaitingKey {
 	w := WaitingKey{Domain: d.Name, Selector: k.Selector, Why: why, active: activeSelector(s.ledger, d.Name)}
-	if s.manual(d) {
+	if s.publishedByHand(d) {
 		record := k.Record(d.Name, d.TTL)
 		w.Name, w.Value, w.ttl = dnsname.TrimDot(record.Name), record.Value, record.TTL
 	}

@@ -71,7 +71,7 @@ func (r *watcher) watchedDomains(names []string) []recordwatch.Domain {
 		keys := r.ledger[d.Name]
 		all, signing := dns.WatchedRecords(r.Spec, d, keys)
 		list[i] = recordwatch.Domain{
-			Expected: dnscheck.ForDomain(d.Name, all, keys, !r.manual(d)),
+			Expected: dnscheck.ForDomain(d.Name, all, keys, !r.publishedByHand(d)),
 			Last:     r.Store.LastCheck(d.Name),
 		}
 		for _, rr := range signing {

@@ -114,16 +114,16 @@ func (d *systemd) act(ctx context.Context, unit string, action state.UnitAction,
 		if st.Active != "active" && st.Active != "reloading" {
 			return fmt.Errorf("it is not running (%s)", st.Active)
 		}
-		return job(ctx, conn, unit, "", conn.ReloadUnitContext)
+		return runJob(ctx, conn, unit, "", conn.ReloadUnitContext)
 	case state.Enable, state.Disable:
 		return d.atBoot(ctx, unit, action)
 	case state.Start:
 		_ = conn.ResetFailedUnitContext(ctx, unit)
-		return job(ctx, conn, unit, "", conn.StartUnitContext)
+		return runJob(ctx, conn, unit, "", conn.StartUnitContext)
 	case state.Restart:
 		// Only a unit that gave up has something to forget.
 		_ = conn.ResetFailedUnitContext(ctx, unit)
-		return job(ctx, conn, unit, wake, conn.RestartUnitContext)
+		return runJob(ctx, conn, unit, wake, conn.RestartUnitContext)
 	}
 	return fmt.Errorf("unknown action %q", action)
 }
@@ -142,7 +142,7 @@ func (d *systemd) Stop(ctx context.Context, unit string) error {
 	unit = fullName(unit)
 	conn, _, err := d.loadedStatus(ctx, unit)
 	if err == nil {
-		err = job(ctx, conn, unit, "", conn.StopUnitContext)
+		err = runJob(ctx, conn, unit, "", conn.StopUnitContext)
 	}
 	if err != nil {
 		return fmt.Errorf("stop %s: %w", unit, err)
@@ -183,9 +183,9 @@ func (d *systemd) loadedStatus(ctx context.Context, unit string) (*dbus.Conn, Un
 	return conn, st, nil
 }
 
-// job queues a job and waits for its result. The channel has room for the
+// runJob queues a job and waits for its result. The channel has room for the
 // result, or go-systemd would stand still once nobody waits any more.
-func job(ctx context.Context, conn *dbus.Conn, unit string, wake state.Path,
+func runJob(ctx context.Context, conn *dbus.Conn, unit string, wake state.Path,
 	queue func(context.Context, string, string, chan<- string) (int, error),
 ) error {
 	if _, ok := ctx.Deadline(); !ok {

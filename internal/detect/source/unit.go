@@ -23,7 +23,7 @@ func UnitFiles(r system.Reader, unit string) (whole state.Path, dropIns []state.
 		if err != nil {
 			return "", nil, err
 		}
-		if whole == "" && o.Kind != state.Absent && !isMask(o) {
+		if whole == "" && o.Kind != state.Absent && !hidesAnother(o) {
 			whole = root.Join(unit)
 		}
 		names, err := r.List(root.Join(unit + ".d"))
@@ -41,15 +41,17 @@ func UnitFiles(r system.Reader, unit string) (whole state.Path, dropIns []state.
 		if err != nil {
 			return "", nil, err
 		}
-		if !isMask(o) {
+		if !hidesAnother(o) {
 			dropIns = append(dropIns, byName[name])
 		}
 	}
 	return whole, dropIns, nil
 }
 
-// isMask tells whether a file is there to hide another one only.
-func isMask(o state.Object) bool { return o.Kind == state.Symlink && string(o.Content) == "/dev/null" }
+// hidesAnother tells whether a file is there to hide another one only.
+func hidesAnother(o state.Object) bool {
+	return o.Kind == state.Symlink && string(o.Content) == "/dev/null"
+}
 
 // ProcessArguments returns those of the main process of a unit that runs, nil
 // where there is none or it cannot be looked at.
