@@ -31,6 +31,7 @@ install -d -o 65534 /var/mail/shop; echo 'carl: root' >>/etc/aliases; newaliases
 		asBefore(t, b, was)
 		undoneByTheAgent(t, b, was)
 
+		b.Sh(t, "postconf -e 'alias_database = hash:/etc/aliases, hash:/etc/postfix/gone'; postfix reload") // newaliases would fail
 		product(t, b, 0, initArgs()...)
 		rootToMailbox(t, b, "/var/mail/ann")
 		nothingChanges(t, b, initArgs()...)
@@ -43,7 +44,26 @@ install -d -o 65534 /var/mail/shop; echo 'carl: root' >>/etc/aliases; newaliases
 		if m := sink.Wait(t, before+1, time.Minute)[before]; m.To[0] != "bob@remote.example" {
 			t.Errorf("root's mail went to %q", m.To)
 		}
+		withoutAliases(t, b)
 	})
+}
+
+// withoutAliases: a Postfix that does not read /etc/aliases, as one of virtual mailboxes
+// only, is set up all the same; the alias is not written, and the command that is
+// printed makes it work.
+func withoutAliases(t *testing.T, b *lab.Box) {
+	t.Helper()
+	b.Sh(t, "postconf -e alias_maps= alias_database=; postfix reload")
+	was := b.Read(t, "/etc/aliases")
+	out, _ := product(t, b, 0, "init", "--yes", "--root-alias", "ann@lab.example")
+	says(t, strings.Join(strings.Fields(out), " "), "alias_maps is empty: Postfix does not read /etc/aliases, and no alias there sends root's mail to ann@lab.example")
+	if now := b.Read(t, "/etc/aliases"); now != was {
+		t.Errorf("written to:\n%s", now)
+	}
+	_, do, _ := strings.Cut(out, "postalias ")
+	do, _, _ = strings.Cut(do, "\n")
+	b.Sh(t, "postalias "+strings.TrimSpace(do)+"; printf 'Subject: by the alias\\n\\nhello\\n' | /usr/sbin/sendmail -i root")
+	becomes(t, b, "grep -qs 'by the alias' /var/mail/ann")
 }
 
 // refusesLostMail tries addresses that Postfix refuses, bounces or gets back.

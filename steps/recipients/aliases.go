@@ -13,20 +13,17 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Aliases sends root's and postmaster's mail to a person, if one was named. A
-// Postfix that takes another mail server's place reads that one's aliases.
+// Aliases sends root's and postmaster's mail to a person, if one was named and
+// Postfix reads /etc/aliases. A Postfix that takes another mail server's place reads
+// that one's aliases.
 func Aliases(in step.Input) (state.Stage, []state.Note, error) {
-	value := "hash:" + string(postfix.AliasFile)
-	if in.Facts.Postfix != nil {
-		value = in.Facts.Postfix.Value["alias_database"]
-	}
-	kind, ours := databaseKind(value)
+	types, read := aliasTypes(postfix.Settings(in)["alias_maps"])
+	carried := in.Facts.OtherMTA != nil
 	stage := state.Stage{}
-	if to := in.Spec.Host.RootAlias; to != "" {
-		if !ours {
-			return stage, nil, step.Refuse("leave --root-alias out and set the alias by hand",
-				"%s: alias_database = %s is not understood yet", postconf.MainCF, value)
-		}
+	switch to := in.Spec.Host.RootAlias; {
+	case to != "" && !read:
+		return stage, nil, nil // Notes tells of it
+	case to != "":
 		set := []state.Setting{{Name: "root", Value: to}}
 		if !hasAlias(in.Facts.Files[postfix.AliasFile], "postmaster") {
 			set = append(set, state.Setting{Name: "postmaster", Value: "root"})
@@ -35,14 +32,35 @@ func Aliases(in step.Input) (state.Stage, []state.Note, error) {
 			state.AliasEdit{Path: postfix.AliasFile, Set: set, Reason: "root's mail and reports reach a person"},
 		}
 		stage.Probes = rootProbes(in)
+	case !carried:
+		return stage, nil, nil
 	}
-	suffix, isFile := map[string]string{"hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb"}[kind]
-	if carried := in.Facts.OtherMTA != nil; isFile && ours && (carried || len(stage.Edits) > 0) {
-		stage.Derived = []state.Derived{{
-			Path: postfix.AliasFile + state.Path(suffix), From: postfix.AliasFile, Argv: []string{"newaliases"}, Always: carried,
-		}}
+	for _, t := range types {
+		if suffix, isFile := suffixes[t]; isFile {
+			stage.Derived = append(stage.Derived, state.Derived{
+				Path: postfix.AliasFile + suffix, From: postfix.AliasFile,
+				// Not newaliases(1), which makes all of alias_database: one that is
+				// missing would fail the run, and one that was edited would go live.
+				Argv: []string{"postalias", t + ":" + string(postfix.AliasFile)}, Always: carried,
+			})
+		}
 	}
 	return stage, nil, nil
+}
+
+// suffixes are those of the files that postalias(1) makes, by the type of the table.
+var suffixes = map[string]state.Path{"hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb"}
+
+// aliasTypes returns the types of the tables with which a list of them reads
+// /etc/aliases, and whether it reads that file at all.
+func aliasTypes(maps string) (types []string, read bool) {
+	for _, word := range postconf.Words(maps) {
+		t, path, _ := strings.Cut(strings.TrimPrefix(word, "proxy:"), ":")
+		if path == string(postfix.AliasFile) {
+			types, read = append(types, t), true
+		}
+	}
+	return types, read
 }
 
 // rootProbes ask whether Postfix takes and delivers root's mail. Only an agent
@@ -68,17 +86,6 @@ func rootProbes(in step.Input) []state.Probe {
 		return nil
 	}
 	return []state.Probe{p}
-}
-
-// databaseKind returns the type of the database of /etc/aliases in a list of them:
-// alias_database, postconf(5).
-func databaseKind(value string) (kind string, ok bool) {
-	for _, word := range postconf.Words(value) {
-		if kind, path, _ := strings.Cut(word, ":"); path == string(postfix.AliasFile) {
-			return kind, true
-		}
-	}
-	return "", false
 }
 
 func hasAlias(text []byte, name string) bool {

@@ -84,8 +84,10 @@ func CheckReadersSince(was, in step.Input) error {
 // has them.
 func Notes(in step.Input) []state.Note {
 	notes := aliasUnused(in)
+	unused := len(notes) > 0
 	for _, a := range Addressees(in) {
 		switch r := in.Facts.Recipients[a.Address]; {
+		case unused && a.Address == "root": // whoever has the alias's address
 		case a.isLost(r):
 			notes = append(notes, state.Note{Topic: a.topic(), Text: a.what(in) + ": " + a.why(r), Action: a.hint(in, r)})
 		case r.End == state.EndUnknown:
@@ -98,29 +100,53 @@ func Notes(in step.Input) []state.Note {
 	return notes
 }
 
-// aliasUnused returns notes about settings with which Postfix does not look for root's alias
-// where it is written.
+// aliasUnused returns notes about settings with which Postfix does not look for root's
+// alias: mail for root leaves before local(8) gets it, or local(8) does not read the file.
 func aliasUnused(in step.Input) []state.Note {
-	root, asked := in.Facts.Recipients["root"]
-	if !asked || root.Lost() {
+	if in.Spec.Host.RootAlias == "" || !in.Scope.WholeHost() {
 		return nil
 	}
-	set := postfix.Settings(in)
-	switch {
-	case root.End == state.EndElsewhere && root.Agent != "local" && strings.HasPrefix(root.Address, "root@"):
+	root := in.Facts.Recipients["root"]
+	if root.Lost() {
+		return nil
+	}
+	if root.End == state.EndElsewhere && root.Agent != "local" && strings.HasPrefix(root.Address, "root@") {
 		return []state.Note{{
 			Topic: "aliases",
 			Text: fmt.Sprintf("mail for root is mail for %s (myorigin), which another host gets: the alias for %s is not looked at",
 				root.Address, in.Spec.Host.RootAlias),
 			Action: "set myorigin to a name that is in mydestination, if root's mail is to be read there",
 		}}
-	case root.Agent == "local" && !strings.Contains(set["alias_maps"], string(postfix.AliasFile)):
-		return []state.Note{{
-			Topic: "aliases", Text: fmt.Sprintf("alias_maps = %s does not have %s: the alias of root for %s is not looked at", set["alias_maps"], postfix.AliasFile, in.Spec.Host.RootAlias),
-			Action: fmt.Sprintf("postconf -e 'alias_maps = %s' && postfix reload", strings.TrimLeft(set["alias_maps"]+", hash:"+string(postfix.AliasFile), ", ")),
-		}}
+	}
+	set := postfix.Settings(in)
+	if _, read := aliasTypes(set["alias_maps"]); !read {
+		return []state.Note{unreadAliases(in, root, set)}
 	}
 	return nil
+}
+
+// unreadAliases says that an alias in /etc/aliases would do nothing, and what would.
+func unreadAliases(in step.Input, root state.Recipient, set map[string]string) state.Note {
+	is := "alias_maps is empty"
+	if set["alias_maps"] != "" {
+		is = "alias_maps = " + set["alias_maps"]
+	}
+	n := state.Note{Topic: "aliases", Text: fmt.Sprintf("%s: Postfix does not read %s, and no alias there sends root's mail to %s",
+		is, postfix.AliasFile, in.Spec.Host.RootAlias)}
+	if root.Class == state.ClassVirtualMailbox || root.Class == state.ClassVirtualAlias {
+		n.Action = fmt.Sprintf("give root@%s an alias for it in a table of virtual_alias_maps", set["myorigin"])
+		return n
+	}
+	commands := []string{
+		"postalias hash:" + string(postfix.AliasFile), // local(8) defers all mail while it is missing
+		fmt.Sprintf("postconf -e 'alias_maps = %s'", strings.TrimLeft(set["alias_maps"]+", hash:"+string(postfix.AliasFile), ", ")),
+		"postfix reload", "mailsetup init --yes",
+	}
+	if in.Facts.Files[postfix.AliasFile] == nil {
+		commands = append([]string{"touch " + string(postfix.AliasFile)}, commands...)
+	}
+	n.Action = strings.Join(commands, " && ")
+	return n
 }
 
 func (a Addressee) topic() string {

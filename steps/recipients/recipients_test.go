@@ -213,15 +213,25 @@ func TestAnAliasThatIsNotLookedAt(t *testing.T) {
 		t.Error(got)
 	}
 	in.Facts.Postfix.Value["alias_maps"] = ""
-	if got, want := said(), "alias_maps =  does not have /etc/aliases: the alias of root for ann@lab.example is not looked at -> "+
-		"postconf -e 'alias_maps = hash:/etc/aliases' && postfix reload"; got != want {
-		t.Errorf("%s, want %s", got, want)
+	const unread = "alias_maps is empty: Postfix does not read /etc/aliases, and no alias there sends root's mail to ann@lab.example -> "
+	const commands = "postalias hash:/etc/aliases && postconf -e 'alias_maps = hash:/etc/aliases' && postfix reload && mailsetup init --yes"
+	if got := said(); got != unread+"touch /etc/aliases && "+commands {
+		t.Error(got)
+	}
+	in.Facts.Files = map[state.Path][]byte{"/etc/aliases": []byte("postmaster: root\n")}
+	if got := said(); got != unread+commands {
+		t.Error(got)
+	}
+	in.Facts.Recipients["root"] = state.Recipient{End: state.EndMailbox, Agent: "virtual", Class: state.ClassVirtualMailbox, Address: "info@lab.example"}
+	if got := said(); got != unread+"give root@lab.example an alias for it in a table of virtual_alias_maps" {
+		t.Error(got)
 	}
 	in.Facts.Recipients["root"] = state.Recipient{End: state.EndElsewhere, Agent: "smtp", Address: "root@far.example"}
 	if got, want := said(), "mail for root is mail for root@far.example (myorigin), which another host gets: the alias for ann@lab.example is not looked at -> "+
 		"set myorigin to a name that is in mydestination, if root's mail is to be read there"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
+	in.Facts.Postfix.Value["alias_maps"] = "hash:/etc/aliases"
 	in.Facts.Recipients["root"] = state.Recipient{End: state.EndUnknown, Why: "fallback_transport decides"}
 	if got, want := said(), "could not find out whether somebody has ann@lab.example: fallback_transport decides -> "+
 		"send a message to root, and see whether it arrives"; got != want {

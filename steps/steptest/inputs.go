@@ -118,7 +118,7 @@ func Installed() step.Input {
 		Unit: "postfix.service", QueueDirectory: "/var/spool/postfix", Raw: map[string]string{},
 		Value: map[string]string{
 			"myhostname": "mail.lab.example", "myorigin": "lab.example",
-			"mydestination": "mail.lab.example, lab.example, localhost", "alias_database": "hash:/etc/aliases",
+			"mydestination": "mail.lab.example, lab.example, localhost", "alias_maps": "hash:/etc/aliases",
 			"milter_default_action": "shutdown",
 		},
 	}
