@@ -10,6 +10,7 @@ import (
 	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/huh"
+	"github.com/charmbracelet/lipgloss"
 )
 
 // page is one form on the terminal with our header and footer around it.
@@ -21,6 +22,7 @@ type page struct {
 	theme         *huh.Theme
 	width, height int // of the terminal
 	form          *huh.Form
+	marked        bool // the text in the field is what will be replaced, and looks like that
 	moving        bool // an accepted answer is on its way through the form
 	closed        bool
 }
@@ -84,9 +86,18 @@ func (p *page) fit() {
 func (p *page) key(k tea.KeyMsg) tea.Cmd {
 	p.complaint = ""
 	cmd := p.update(k)
-	submits := k.Type == tea.KeyEnter || k.Type == tea.KeyTab
-	p.moving = submits && len(p.form.Errors()) == 0
+	p.moving = submits(k) && len(p.form.Errors()) == 0
 	return cmd
+}
+
+// submits reports whether a key takes an answer.
+func submits(k tea.KeyMsg) bool { return k.Type == tea.KeyEnter || k.Type == tea.KeyTab }
+
+// mark shows the text of the field as marked, or no longer. Fields look at the theme
+// each time they are drawn.
+func (p *page) mark(on bool) {
+	p.marked = on
+	p.theme.Focused.TextInput.Text = lipgloss.NewStyle().Reverse(on)
 }
 
 // update gives a message to the form.

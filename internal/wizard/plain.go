@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"mailsetup/internal/text"
-
-	"github.com/charmbracelet/huh"
 )
 
 // backWord is what goes back in a plain prompt; no answer looks like it.
@@ -18,16 +17,14 @@ const backWord = "<"
 // errBack says that the administrator wants the previous question.
 var errBack = errors.New("back")
 
-// askPlainly asks one question after the other, in lines.
-//
-// huh's own loop over a form is not used: it takes the end of the input for
-// consent, asks hidden groups, shows no descriptions and drops errors. A field
-// alone, fed line by line, does what we want.
+// askPlainly asks one question after the other, in lines. Forms of huh are not used:
+// they take the end of the input for consent, the numbers of choices only and not
+// their words, and show no descriptions.
 func askPlainly(ctx context.Context, o Options, f *flow) error {
-	p := &prompter{ctx: ctx, in: newLines(o.In), out: o.Out, width: columns(o.Width)}
+	p := newPrompter(o)
 	for greeted := false; ; {
 		if l := f.lookup(); l != nil {
-			p.say("Looking at this machine and at DNS ...")
+			p.say(lookingAround)
 			found, err := l.run(ctx)
 			if err != nil {
 				return err
@@ -43,62 +40,89 @@ func askPlainly(ctx context.Context, o Options, f *flow) error {
 				" goes back to the previous question, Ctrl-C stops. Nothing is changed before you agree to the plan.")
 			greeted = true
 		}
-		if err := p.step(f); err != nil {
+		if err := p.step(ctx, f); err != nil {
 			return err
 		}
 	}
 }
 
 // confirmPlainly asks for a yes.
-func confirmPlainly(ctx context.Context, o Options, title, description string) (bool, error) {
-	p := &prompter{ctx: ctx, in: newLines(o.In), out: o.Out, width: columns(o.Width)}
-	if description != "" {
-		p.say(description)
+func confirmPlainly(ctx context.Context, o Options, title, details string) (answer, error) {
+	p := newPrompter(o)
+	prompt := title + " [y/N] "
+	if details != "" {
+		prompt = title + " [y/N, or a to see all of it] "
 	}
-	var yes bool
-	err := p.run(huh.NewConfirm().Title(title).Value(&yes))
-	switch {
-	case errors.Is(err, errBack), errors.Is(err, io.EOF):
-		return false, nil
-	case err != nil:
-		return false, err
+	for {
+		line, err := p.line(ctx, prompt)
+		switch {
+		case errors.Is(err, errBack), errors.Is(err, io.EOF):
+			return no, nil
+		case err != nil:
+			return no, err
+		}
+		switch line = strings.ToLower(line); {
+		case line == "y" || line == "yes":
+			return yes, nil
+		case line == "" || line == "n" || line == "no":
+			return no, nil
+		case details != "" && (line == "a" || line == "all"):
+			return showAll, nil
+		}
+		p.say("Please type yes or no.")
 	}
-	return yes, nil
 }
 
 // prompter asks single questions in lines of text.
 type prompter struct {
-	ctx   context.Context // of one Ask or Confirm; fields of huh take no context
-	in    *lines
+	in    lines
 	out   io.Writer
 	width int
 }
 
-// step asks the current question and moves the flow.
-func (p *prompter) step(f *flow) error {
-	q := f.question()
-	p.introduce(f, q)
-	value := f.value()
-	err := p.run(p.field(f, q, &value))
-	switch {
-	case errors.Is(err, errBack):
-		if !f.back() {
-			p.say("This is the first question.")
-		}
-		return nil
-	case errors.Is(err, io.EOF):
-		return ErrAborted
-	case err != nil:
-		return err
-	}
-	// huh fills in the proposal after its check, so check again.
-	if err := f.submit(cleared(q, value)); err != nil {
-		p.say(explain(err))
-	}
-	return nil
+func newPrompter(o Options) *prompter {
+	return &prompter{in: lines{o.In}, out: o.Out, width: columns(o.Width)}
 }
 
-// introduce says what the question is about; huh's prompts show titles only.
+// line prints a prompt and returns the line that is typed, without white space
+// around it; or errBack, io.EOF, or the error of the context or the reader.
+func (p *prompter) line(ctx context.Context, prompt string) (string, error) {
+	_, _ = fmt.Fprint(p.out, prompt)
+	line, err := p.in.next(ctx)
+	if line = strings.TrimSpace(line); err == nil && line == backWord {
+		err = errBack
+	}
+	if err != nil && !errors.Is(err, errBack) {
+		_, _ = fmt.Fprintln(p.out) // nobody pressed Enter
+	}
+	return line, err
+}
+
+// step asks the current question and moves the flow.
+func (p *prompter) step(ctx context.Context, f *flow) error {
+	q := f.question()
+	p.introduce(f, q)
+	for {
+		line, err := p.line(ctx, p.prompt(f, q))
+		switch {
+		case errors.Is(err, errBack):
+			if !f.back() {
+				p.say("This is the first question.")
+			}
+			return nil
+		case errors.Is(err, io.EOF):
+			return ErrAborted
+		case err != nil:
+			return err
+		}
+		if err = f.submit(q.typed(f, line)); err == nil {
+			return nil
+		}
+		p.say(explain(err))
+	}
+}
+
+// introduce says what the question is about.
 func (p *prompter) introduce(f *flow, q question) {
 	for _, line := range f.findings() {
 		p.say("Found: " + line)
@@ -109,56 +133,49 @@ func (p *prompter) introduce(f *flow, q question) {
 	if offer := q.offer(f); offer.Why != "" && offer.Value != "" {
 		p.say("Proposed: " + offerName(f, q, offer.Value) + ", " + offer.Why + ".")
 	}
-}
-
-// field is the field of huh for a question, with the proposal in its title.
-func (p *prompter) field(f *flow, q question, value *string) huh.Field {
 	if q.options != nil {
-		opts, chosen := options(q.options(f)), 1
-		for i, o := range opts {
-			if o.Value == *value {
-				chosen = i + 1
-			}
+		for i, o := range options(q.options(f)) {
+			p.say(fmt.Sprintf("%d. %s", i+1, o.Key))
 		}
-		title := fmt.Sprintf("Enter alone takes %d.", chosen)
-		return huh.NewSelect[string]().Title(title).Options(opts...).Value(value)
 	}
-	title := q.prompt
-	if *value != "" {
-		title += " [" + *value + "]"
+}
+
+// prompt names what is to be typed, with the proposal in brackets.
+func (p *prompter) prompt(f *flow, q question) string {
+	prompt, value := q.prompt, offerName(f, q, f.value())
+	if q.options != nil {
+		prompt = fmt.Sprintf("Number from 1 to %d, or the word", len(q.options(f)))
+	}
+	if value != "" {
+		prompt += " [" + value + "]"
 		if q.optional {
-			title += " (" + none + " for none)"
+			prompt += " (" + none + " for none)"
 		}
 	}
-	proposal := *value
-	check := func(s string) error {
-		if strings.TrimSpace(s) == "" && proposal != "" {
-			return nil // means the proposal, which is checked afterwards
-		}
-		_, err := q.validate(f, cleared(q, s))
-		return explained(err, p.width)
-	}
-	return huh.NewInput().Title(title + ":").Value(value).Validate(check)
+	return prompt + ": "
 }
 
-// cleared is how a plain prompt empties an optional field: an empty line takes
-// the proposal.
-func cleared(q question, s string) string {
-	if q.optional && strings.EqualFold(strings.TrimSpace(s), none) {
+// typed is the answer that a line at a plain prompt stands for. An empty one takes the
+// proposal, so a word empties a field; a choice is named by its number or its word.
+func (q question) typed(f *flow, line string) string {
+	switch {
+	case line == "":
+		return f.value()
+	case q.optional && strings.EqualFold(line, none):
 		return ""
+	case q.options == nil:
+		return line
 	}
-	return s
-}
-
-// run runs one field and says how its input ended: nil, errBack, io.EOF, or
-// the error of the context or the reader.
-func (p *prompter) run(field huh.Field) error {
-	_, choice := field.(*huh.Select[string])
-	feed := &lineReader{ctx: p.ctx, lines: p.in, enter: choice}
-	if err := field.WithTheme(bareTheme()).RunAccessible(p.out, feed); err != nil {
-		return err
+	list := q.options(f)
+	for _, o := range list { // before the numbers: 1024 is a word
+		if strings.EqualFold(line, o.name) {
+			return o.value
+		}
 	}
-	return feed.err
+	if n, err := strconv.Atoi(line); err == nil && n >= 1 && n <= len(list) {
+		return list[n-1].value
+	}
+	return line
 }
 
 func (p *prompter) say(s string) { _, _ = fmt.Fprintln(p.out, text.Wrap(s, p.width)) }

@@ -78,7 +78,7 @@ func TestAskPlainly(t *testing.T) {
 		{"every proposal", make([]string, 7), accepted()},
 		{
 			"answers of one's own",
-			[]string{"Example.NET.", "mx.example.net", "203.0.113.9;2001:DB8::9, 203.0.113.9", "2", "1", "ops@example.net", "1"},
+			[]string{"Example.NET.", "mx.example.net", "203.0.113.9;2001:DB8::9, 203.0.113.9", " NO ", "1", "ops@example.net", "1"},
 			with(func(a *spec.Answers) {
 				a.Domain, a.Hostname, a.Receive, a.DNS = "example.net", "mx.example.net", "no", "manual"
 				a.Addresses, a.RootAlias = []string{"203.0.113.9", "2001:db8::9"}, "ops@example.net"
@@ -94,7 +94,7 @@ func TestAskPlainly(t *testing.T) {
 		},
 		{
 			"every setting",
-			[]string{"", "", "", "", "", "", "2", "Mail1", "4", "2", "_spf.example.net", "3", "2"},
+			[]string{"", "", "", "", "", "", "change", "Mail1", "4096", "2", "_spf.example.net", "3", "2"},
 			with(func(a *spec.Answers) {
 				a.Selector, a.KeyBits, a.SPFAll = "mail1", "4096", "fail"
 				a.SPFInclude, a.DMARC, a.MilterDefaultAction = []string{"_spf.example.net"}, "reject", "accept"
@@ -274,17 +274,17 @@ func TestLongLine(t *testing.T) {
 
 func TestConfirmPlainly(t *testing.T) {
 	for typed, want := range map[string]bool{
-		"y\n": true, "YES\n": true, "maybe\ny\n": true,
+		"y\n": true, " YES \n": true, "maybe\ny\n": true,
 		"": false, "\n": false, "n\n": false, "no\n": false, "<\n": false,
 		"y": false, // cut off: never entered
 	} {
 		var out bytes.Buffer
 		o := wizard.Options{In: strings.NewReader(typed), Out: &out, Accessible: true}
-		got, err := wizard.Confirm(t.Context(), o, "Apply these changes?", "3 files change.")
+		got, err := wizard.Confirm(t.Context(), o, "Apply these changes?", "")
 		if got != want || err != nil {
 			t.Errorf("%q: %v, %v, want %v", typed, got, err, want)
 		}
-		if !strings.HasPrefix(out.String(), "3 files change.\nApply these changes? [y/N]") {
+		if !strings.HasPrefix(out.String(), "Apply these changes? [y/N]") {
 			t.Errorf("%q: said %q", typed, out.String())
 		}
 	}
@@ -341,9 +341,9 @@ func TestPlainIsPlain(t *testing.T) {
 	}
 }
 
-// huh keeps an answer that it refused and, at the end of its input, takes it.
+// A refused choice is no answer, and there is a way back from it and out.
 func TestAfterARefusedChoiceThereIsAWayBackAndOut(t *testing.T) {
-	typed := lines("example.org", "", "", "no", "<", "", "2", "", "", "")
+	typed := lines("example.org", "", "", "perhaps", "<", "", "no", "", "", "")
 	got, said, err := ask(t, &machine{}, spec.Answers{}, typed)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said)
@@ -351,9 +351,21 @@ func TestAfterARefusedChoiceThereIsAWayBackAndOut(t *testing.T) {
 	if diff := cmp.Diff(with(func(a *spec.Answers) { a.Receive = "no" }), got); diff != "" {
 		t.Errorf("%s\n%s", diff, said)
 	}
-	for _, refused := range []string{"no", "7", "-1"} {
+	for _, refused := range []string{"perhaps", "7", "-1"} {
 		if _, _, err := ask(t, &machine{}, spec.Answers{}, lines("example.org", "", "", refused)); !errors.Is(err, wizard.ErrAborted) {
 			t.Errorf("the input ends after %q: %v, want %v", refused, err, wizard.ErrAborted)
+		}
+	}
+}
+
+// All that would be done is printed on request, and the question comes again.
+func TestDetailsPlainly(t *testing.T) {
+	for _, all := range []string{"a", "ALL"} {
+		var out bytes.Buffer
+		o := wizard.Options{In: strings.NewReader(lines(all, "yes")), Out: &out, Accessible: true}
+		const want = "Do this? [y/N, or a to see all of it] \nevery file\n\nDo this? [y/N, or a to see all of it] "
+		if got, err := wizard.Confirm(t.Context(), o, "Do this?", "every file\n"); !got || err != nil || out.String() != want {
+			t.Errorf("%s: %v, %v, said %q", all, got, err, out.String())
 		}
 	}
 }

@@ -129,7 +129,7 @@ func (q question) validate(f *flow, value string) (string, error) {
 	if q.options != nil {
 		known := slices.ContainsFunc(q.options(f), func(o option) bool { return o.value == value })
 		if !known {
-			return "", &spec.BadValue{Field: string(q.topic), Value: value, Why: "is none of the choices"}
+			return "", &spec.BadValue{Field: string(q.topic), Value: value, Why: "is none of the choices", Hint: "type the number of a choice, or its word"}
 		}
 		return value, nil
 	}

@@ -71,6 +71,7 @@ func (s *screen) next() tea.Cmd {
 func (s *screen) open() tea.Cmd {
 	q := s.flow.question()
 	s.value = s.flow.value()
+	s.page.mark(q.options == nil && s.value != "")
 	s.page.header = "mailsetup, " + s.flow.progress()
 	s.page.notes = foundLines(s.flow.findings())
 	about := s.about(q)
@@ -141,8 +142,11 @@ func (s *screen) resize(size tea.WindowSizeMsg) tea.Cmd {
 	if before.short() == s.page.short() && before.columns() == s.page.columns() {
 		return nil
 	}
+	marked := before.marked
 	s.flow.keep(s.value)
-	return s.open()
+	cmd := s.open()
+	s.page.mark(marked)
+	return cmd
 }
 
 // key handles a key. Those typed while the form is between two fields would
@@ -163,7 +167,21 @@ func (s *screen) key(k tea.KeyMsg) tea.Cmd {
 		s.page.complaint = ""
 		return s.open()
 	}
-	return s.page.key(k)
+	return tea.Batch(s.overwrite(k), s.page.key(k))
+}
+
+// overwrite empties a field that nobody has touched when something is typed into it.
+// Whoever moves the cursor, deletes, or adds to a list edits what stands there.
+func (s *screen) overwrite(k tea.KeyMsg) tea.Cmd {
+	if !s.page.marked || submits(k) {
+		return nil
+	}
+	s.page.mark(false)
+	adds := s.flow.question().list && len(items(string(k.Runes[:min(1, len(k.Runes))]))) == 0
+	if k.Type != tea.KeyRunes || k.Alt || adds {
+		return nil
+	}
+	return s.page.update(tea.KeyMsg{Type: tea.KeyCtrlU})
 }
 
 // setProposals takes what a look-up found.
@@ -204,7 +222,7 @@ func (s *screen) View() string {
 	case s.page.closed:
 		return ""
 	case s.looking:
-		return "Looking at this machine and at DNS ...\n"
+		return lookingAround + "\n"
 	default:
 		return s.page.view(s.footer())
 	}
@@ -212,8 +230,11 @@ func (s *screen) View() string {
 
 func (s *screen) footer() string {
 	keys := []string{"enter next"}
-	if s.flow.question().options != nil {
+	switch {
+	case s.flow.question().options != nil:
 		keys = append(keys, "up/down choose")
+	case s.page.marked:
+		keys = []string{"enter keep", "type to replace"}
 	}
 	if s.flow.before() >= 0 {
 		keys = append(keys, "shift+tab back")
@@ -222,37 +243,40 @@ func (s *screen) footer() string {
 }
 
 // confirmOnScreen asks for a yes with two buttons; the one in front is No.
-func confirmOnScreen(ctx context.Context, o Options, title, description string) (bool, error) {
-	c := &confirmation{page: newPage(o), title: title, about: description}
+func confirmOnScreen(ctx context.Context, o Options, title, details string) (answer, error) {
+	c := &confirmation{page: newPage(o), title: title, details: details != ""}
 	err := c.page.run(ctx, o, c, func() error {
 		if !c.answered {
 			return ErrAborted
 		}
 		return nil
 	})
-	if err != nil {
-		return false, err
+	switch {
+	case err != nil:
+		return no, err
+	case c.all:
+		return showAll, nil
+	case c.yes:
+		_, err = fmt.Fprintln(o.Out, title, "yes")
+		return yes, err
 	}
-	_, err = fmt.Fprintf(o.Out, "%s %s\n", title, map[bool]string{true: "yes", false: "no"}[c.yes])
-	return err == nil && c.yes, err
+	_, err = fmt.Fprintln(o.Out, title, "no")
+	return no, err
 }
 
 // confirmation is the program that asks for a yes.
 type confirmation struct {
-	page         *page
-	title, about string
-	yes          bool
-	answered     bool
+	page     *page
+	title    string
+	details  bool // there is more to see
+	yes, all bool
+	answered bool
 }
 
 // Init implements tea.Model.
 func (c *confirmation) Init() tea.Cmd {
-	field := huh.NewConfirm().Title(text.Wrap(c.title, c.page.columns())).Value(&c.yes).
-		WithButtonAlignment(lipgloss.Left)
-	if c.about != "" {
-		field.Description(text.Wrap(c.about, c.page.columns()))
-	}
-	return c.page.show(field)
+	return c.page.show(huh.NewConfirm().Title(text.Wrap(c.title, c.page.columns())).Value(&c.yes).
+		WithButtonAlignment(lipgloss.Left))
 }
 
 // Update implements tea.Model.
@@ -262,6 +286,9 @@ func (c *confirmation) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case ok && k.Type == tea.KeyCtrlC:
 		return c, c.page.close()
 	case ok && c.page.moving: // decided
+	case ok && c.details && strings.EqualFold(k.String(), "a"):
+		c.all, c.answered = true, true
+		return c, c.page.close()
 	case ok:
 		cmd = c.page.key(k)
 		// The first of y and n decides, also when the other follows at once.
@@ -278,7 +305,11 @@ func (c *confirmation) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 // View implements tea.Model.
 func (c *confirmation) View() string {
-	return c.page.view("y yes | n no | left/right choose | enter take it | ctrl+c stop")
+	footer := "y yes | n no | left/right choose | enter take it | ctrl+c stop"
+	if c.details {
+		footer = "y yes | n no | a see all of it | left/right, enter choose | ctrl+c stop"
+	}
+	return c.page.view(footer)
 }
 
 // aborted says whether a program ended by a signal or with its context. A panic

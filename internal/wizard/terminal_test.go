@@ -113,6 +113,7 @@ func TestScreen(t *testing.T) {
 	t.Run("keys typed without waiting", func(t *testing.T) { typeAhead(t, bin) })
 	t.Run("Ctrl-C", func(t *testing.T) { interrupt(t, bin) })
 	t.Run("a small terminal", func(t *testing.T) { shrink(t, bin) })
+	t.Run("what is proposed, and typed", func(t *testing.T) { overwrite(t, bin) })
 	t.Run("confirm", func(t *testing.T) { confirmations(t, bin) })
 	t.Run("plain prompts", func(t *testing.T) { plainPrompts(t, bin) })
 }
@@ -121,11 +122,11 @@ func walkThrough(t *testing.T, bin string) {
 	term := openTerminal(t)
 	term.types(bin, "Enter")
 	term.sees("question 1 of 7", "Postfix 3.10 is installed", "> example.org", "ctrl+c stop")
-	term.types("C-u", "local host", "Enter")
+	term.types("local host", "Enter") // in the place of what is proposed
 	term.sees(`"local host"`, "hint:", "question 1 of 7")
 	term.types("C-u", "example.net", "Enter")
-	term.sees("question 2 of 7", "> mail.example.org")
-	term.types("C-u", "mail.example.net", "Enter")
+	term.sees("question 2 of 7", "> mail.example.org", "type to replace")
+	term.types("BSpace", "BSpace", "BSpace", "net", "Enter") // what is proposed, edited
 	term.sees("question 3 of 7", "mail.example.net has no address in DNS yet")
 	term.types("Enter")
 	term.sees("is no IP address")
@@ -168,14 +169,39 @@ func walkThrough(t *testing.T, bin string) {
 	}
 }
 
+// overwrite types into fields with a proposal: it goes, unless somebody edits it or
+// adds to a list.
+func overwrite(t *testing.T, bin string) {
+	term := openTerminal(t)
+	term.types(bin, "Enter")
+	term.sees("question 1 of 7", "> example.org", "enter keep | type to replace")
+	term.types("b")
+	if screen := term.sees("> b", "enter next"); strings.Contains(screen, "example.orgb") || strings.Contains(screen, "type to replace") {
+		t.Errorf("appended:\n%s", screen)
+	}
+	term.types("C-u", "example.org", "Enter")
+	term.sees("question 2 of 7")
+	term.types("Home", "a", "Enter") // amail.example.org
+	term.sees("question 3 of 7", "> 192.0.2.25 2001:db8::25")
+	term.types(",", "192.0.2.26")
+	term.sees("> 192.0.2.25 2001:db8::25,192.0.2.26")
+	term.types("BTab")
+	term.sees("> amail.example.org", "type to replace")
+	term.types("mx.example.org", "Enter")
+	term.sees("> 192.0.2.25 2001:db8::25,192.0.2.26", "type to replace")
+	term.types("192.0.2.27")
+	term.sees("> 192.0.2.27")
+	term.types("C-c")
+}
+
 // typeAhead sends all keys at once, so that most arrive while the form is
 // between two fields or DNS is asked. None may land in the wrong field.
 func typeAhead(t *testing.T, bin string) {
 	term := openTerminal(t)
 	term.types(bin, "Enter")
 	term.sees("question 1 of 7")
-	term.types("C-u", "example.org", "Enter", "C-u", "mx.example.org", "Enter",
-		"C-u", "192.0.2.9", "Enter", "Up", "Enter", "Down", "Enter", "ops@example.org", "Enter", "Enter")
+	term.types("example.org", "Enter", "mx.example.org", "Enter",
+		"192.0.2.9", "Enter", "Up", "Enter", "Down", "Enter", "ops@example.org", "Enter", "Enter")
 	want := spec.Answers{
 		Domain: "example.org", Hostname: "mx.example.org", Addresses: []string{"192.0.2.9"},
 		Receive: "yes", DNS: "manual", RootAlias: "ops@example.org",
@@ -231,7 +257,7 @@ func shrink(t *testing.T, bin string) {
 	term := openTerminal(t)
 	term.types(bin, "Enter")
 	term.sees("question 1 of 7", "The part after the @")
-	term.types("C-u", "example.net")
+	term.types("example.net")
 	term.sees("> example.net")
 	term.tmux("resize-window", "-x", "60", "-y", "10")
 	for deadline := time.Now().Add(5 * time.Second); strings.Contains(term.screen(), "The part after"); {
@@ -250,13 +276,23 @@ func confirmations(t *testing.T, bin string) {
 		{"y", "confirmed: true, error: <nil>"},
 		{"Left Enter", "confirmed: true, error: <nil>"},
 		{"n y Enter", "confirmed: false, error: <nil>"},
+		{"a y", "confirmed: true, error: <nil>"}, // after a look at all of it
 		{"C-c", "confirmed: false, error: questions: interrupted"},
 	} {
 		t.Run(tt.keys, func(t *testing.T) {
+			if _, err := exec.LookPath("less"); err != nil && strings.HasPrefix(tt.keys, "a") {
+				t.Skip("less is not installed")
+			}
 			term := openTerminal(t)
-			term.types(bin+" -confirm", "Enter")
-			term.sees("Apply these changes?", "3 files change", "n no")
-			term.types(strings.Fields(tt.keys)...)
+			term.types("PAGER=less "+bin+" -confirm", "Enter")
+			term.sees("Apply these changes?", "n no", "a see all of it")
+			for _, key := range strings.Fields(tt.keys) {
+				if term.types(key); key == "a" {
+					term.sees("a file changes", "q back to the question")
+					term.types("q")
+					term.sees("Apply these changes?", "n no")
+				}
+			}
 			term.sees(tt.want)
 		})
 	}

@@ -122,22 +122,46 @@ func Ask(ctx context.Context, o Options) (spec.Answers, error) {
 	if err := ask(ctx, o, f); err != nil {
 		return spec.Answers{}, interrupted(ctx, err)
 	}
+	if f.at > 0 && len(f.typed) > 0 { // the answers are looked into, which takes a moment
+		_, _ = fmt.Fprintln(o.Out, "Working out what has to change ...")
+	}
 	return f.result(), nil
 }
 
-// Confirm asks a yes-or-no question whose default is No. The end of the input
-// is a No as well; Ctrl-C and a cancelled context are ErrAborted.
-func Confirm(ctx context.Context, o Options, title, description string) (bool, error) {
+// Confirm asks a yes-or-no question whose default is No. Where there are details, a
+// third answer shows them, in a pager if there is one, and the question comes again.
+// The end of the input is a No as well; Ctrl-C and a cancelled context are ErrAborted.
+func Confirm(ctx context.Context, o Options, title, details string) (bool, error) {
 	confirm := confirmOnScreen
 	if o.Accessible {
 		confirm = confirmPlainly
 	}
-	yes, err := confirm(ctx, o, title, description)
-	if err != nil {
-		return false, interrupted(ctx, err)
+	for {
+		said, err := confirm(ctx, o, title, details)
+		if err == nil && said == showAll {
+			err = showDetails(ctx, o, details)
+			if err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return false, interrupted(ctx, err)
+		}
+		return said == yes, nil
 	}
-	return yes, nil
 }
+
+// answer is what a person says to a question that wants a yes.
+type answer int
+
+const (
+	no answer = iota
+	yes
+	showAll
+)
+
+// lookingAround is said while nobody is asked.
+const lookingAround = "Looking at this machine and at DNS ..."
 
 // interrupted reports a cancelled context as ErrAborted, whatever the layer
 // below made of it.

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"mailsetup/internal/spec"
@@ -24,7 +25,7 @@ func main() {
 	flag.Parse()
 	o := wizard.Options{In: os.Stdin, Out: os.Stdout, Accessible: *accessible, Color: *color, Propose: proposer(*slow)}
 	if *confirm {
-		yes, err := wizard.Confirm(context.Background(), o, "Apply these changes?", "3 files change, 1 unit restarts.")
+		yes, err := wizard.Confirm(context.Background(), o, "Apply these changes?", strings.Repeat("a file changes\n", 100))
 		fmt.Printf("confirmed: %v, error: %v\n", yes, err)
 		return
 	}

@@ -1,0 +1,54 @@
+package wizard
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// showDetails shows a long text and returns when it was read: in the pager that PAGER
+// names, or Debian's default one. Where there is none, and at plain prompts, it is
+// printed.
+func showDetails(ctx context.Context, o Options, text string) error {
+	if !o.Accessible && runPager(ctx, text) == nil {
+		return ctx.Err()
+	}
+	_, err := fmt.Fprintf(o.Out, "\n%s\n", text)
+	return cmp.Or(ctx.Err(), err)
+}
+
+// lessOptions are for less(1), where the environment has none: colours, and a prompt
+// that says how to come back.
+const lessOptions = "-R -Pspace next page, q back to the question$"
+
+// runPager runs the pager on the terminal, whose settings it puts back.
+func runPager(ctx context.Context, text string) error {
+	argv := strings.Fields(cmp.Or(os.Getenv("PAGER"), "pager"))
+	fd, err := syscall.Open("/dev/tty", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
+	if err != nil || len(argv) == 0 {
+		return cmp.Or(err, exec.ErrNotFound)
+	}
+	tty := os.NewFile(uintptr(fd), "/dev/tty")
+	defer tty.Close()
+	before, err := term.GetState(fd)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = term.Restore(fd, before) }()
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(text), tty, tty
+	cmd.Env = append(os.Environ(), "LESSSECURE=1") // no shell of root's
+	if os.Getenv("LESS") == "" {
+		cmd.Env = append(cmd.Env, "LESS="+lessOptions)
+	}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = time.Second
+	return cmd.Run()
+}
