@@ -28,10 +28,14 @@ func (d *draft) withReaders(ctx context.Context, a spec.Answers) Result {
 	return d.Result
 }
 
-// whyUnread says why nobody would read root's mail at the address that somebody types
-// in; nil if somebody would.
+// whyUnread says why nobody would read mail at the address that somebody types in for
+// root's or for notices; nil if somebody would.
 func (d *draft) whyUnread(ctx context.Context, a spec.Answers) error {
 	want, _ := a.Spec(nil, d.Now) // what is wrong elsewhere is told elsewhere
+	address := want.Host.RootAlias
+	if want.Host.Notify != "" {
+		address, want.Host.RootAlias = want.Host.Notify, "" // which was judged before
+	}
 	if loop := want.RootLoop(); loop != nil {
 		return loop
 	}
@@ -46,5 +50,6 @@ func (d *draft) whyUnread(ctx context.Context, a spec.Answers) error {
 		return nil
 	}
 	_, why, _ := strings.Cut(refusal.What, ": ")
-	return &spec.BadValue{Field: "address", Value: want.Host.RootAlias, Why: "would not do: " + why, Hint: strings.TrimSuffix(refusal.Hint, ": --root-alias ADDRESS")}
+	hint := strings.NewReplacer(": --root-alias ADDRESS", "", ": --notify ADDRESS", "").Replace(refusal.Hint)
+	return &spec.BadValue{Field: "address", Value: address, Why: "would not do: " + why, Hint: hint}
 }

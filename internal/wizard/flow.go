@@ -18,7 +18,7 @@ type flow struct {
 	entered  map[topic]string // what stands in each field, kept when going back
 	proposed map[topic]string // what was proposed there, which tells an edit from no edit
 
-	whyUnread func(spec.Answers) error // why nobody reads mail at RootAlias; nil takes all
+	whyUnread func(spec.Answers) error // why nobody reads mail at RootAlias or Notify; nil takes all
 	judged    struct {                 // the last that was asked about
 		answers string
 		err     error
@@ -158,13 +158,14 @@ func (f *flow) submit(value string) error {
 	return nil
 }
 
-// somebodyReads judges an address for root's mail with the answers so far.
-func (f *flow) somebodyReads(address string) error {
+// somebodyReads judges an address that put writes into the answers so far.
+func (f *flow) somebodyReads(put func(*spec.Answers)) error {
 	if f.whyUnread == nil {
 		return nil
 	}
 	a := f.result()
-	a.RootAlias = address
+	a.Notify = f.fixed.Notify // which is asked about later, or what put writes
+	put(&a)
 	if key := fmt.Sprintf("%+v", a); f.judged.answers != key {
 		f.judged.answers, f.judged.err = key, f.whyUnread(a)
 	}

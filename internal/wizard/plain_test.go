@@ -78,10 +78,11 @@ func TestAskPlainly(t *testing.T) {
 		{"every proposal", make([]string, 7), accepted()},
 		{
 			"answers of one's own",
-			[]string{"Example.NET.", "mx.example.net", "203.0.113.9;2001:DB8::9, 203.0.113.9", " NO ", "1", "ops@example.net", "1"},
+			[]string{"Example.NET.", "mx.example.net", "203.0.113.9;2001:DB8::9, 203.0.113.9", " NO ", "1", "ops@example.net", "", "1"},
 			with(func(a *spec.Answers) {
 				a.Domain, a.Hostname, a.Receive, a.DNS = "example.net", "mx.example.net", "no", "manual"
 				a.Addresses, a.RootAlias = []string{"203.0.113.9", "2001:db8::9"}, "ops@example.net"
+				a.Notify = "ops@example.net" // as proposed, since a person publishes the records
 			}),
 		},
 		{
@@ -175,7 +176,7 @@ func TestBackAndAnotherDomain(t *testing.T) {
 	got, said, err := ask(t, m, spec.Answers{}, lines(
 		"", "", "", "", "", "ops@example.org", // at the settings
 		"<", "<", "<", "<", "<", "<", "<", // one more than there are
-		"example.net", "", "", "", "", "", "",
+		"example.net", "", "", "", "", "", "none", "",
 	))
 	if err != nil {
 		t.Fatal(err, said)
@@ -183,7 +184,7 @@ func TestBackAndAnotherDomain(t *testing.T) {
 	want := with(func(a *spec.Answers) {
 		a.Domain, a.RootAlias = "example.net", "ops@example.org" // typed: stays
 		a.Addresses = []string{"198.51.100.7"}                   // proposed: follows the domain
-		a.Receive, a.DNS = "no", "manual"
+		a.Receive, a.DNS, a.Notify = "no", "manual", "none"
 	})
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("answers (-want +got):\n%s\n%s", diff, said)
@@ -205,17 +206,17 @@ func TestFixedIsNotAsked(t *testing.T) {
 		DNS: "manual", KeyBits: "3072", TTL: "600", DMARCSP: "reject",
 	}
 	m := &machine{}
-	got, said, err := ask(t, m, fixed, lines("", "1", "1"))
+	got, said, err := ask(t, m, fixed, lines("", "1", "ops@example.net", "1"))
 	if err != nil {
 		t.Fatal(err, said)
 	}
 	want := fixed
-	want.Hostname, want.Receive = "mail.example.org", "yes"
+	want.Hostname, want.Receive, want.Notify = "mail.example.org", "yes", "ops@example.net"
 	want.Selector, want.SPFAll, want.DMARC, want.MilterDefaultAction = "202611", "softfail", "none", "tempfail"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("answers (-want +got):\n%s", diff)
 	}
-	if !strings.Contains(said, "Question 3 of 3") || !strings.Contains(said, "a key of 3072 bits") {
+	if !strings.Contains(said, "Question 4 of 4") || !strings.Contains(said, "a key of 3072 bits") {
 		t.Errorf("said:\n%s", said)
 	}
 }

@@ -18,6 +18,7 @@ const (
 	aboutDNS        topic = "dns"
 	aboutNS         topic = "ns"
 	aboutRootAlias  topic = "root alias"
+	aboutNotify     topic = "notify"
 	aboutSettings   topic = "settings" // whether to go through those below
 	aboutSelector   topic = "selector"
 	aboutKeyBits    topic = "key bits"
@@ -48,6 +49,8 @@ func (t topic) field(a *spec.Answers) (*string, *[]string) {
 		return nil, &a.NS
 	case aboutRootAlias:
 		return &a.RootAlias, nil
+	case aboutNotify:
+		return &a.Notify, nil
 	default:
 		return t.settingField(a)
 	}

@@ -23,6 +23,7 @@ func questions() []question {
 		dnsQuestion(),
 		nsQuestion(),
 		rootAliasQuestion(),
+		notifyQuestion(),
 	}, settingsQuestions()...)
 }
 
@@ -102,7 +103,8 @@ func receiveQuestion() question {
 	return question{
 		topic: aboutReceive,
 		title: func(f *flow) string { return "Does this server receive the mail for " + f.get(aboutDomain) + "?" },
-		about: fixed("Answer no if its mailboxes are elsewhere: with yes, mail that this server sends to the domain stays here."),
+		about: fixed("Yes if its mailboxes are on this server: what it sends to the domain then stays " +
+			"here. No if they are at a provider or on another server."),
 		options: func(*flow) []option {
 			return []option{
 				{"yes", "yes", "an MX record points here, and mail for the domain is accepted"},
@@ -169,8 +171,43 @@ func rootAliasQuestion() question {
 		prompt:   "Address",
 		optional: true,
 		check:    spec.MailAddress,
-		judge:    (*flow).somebodyReads,
-		offer:    func(f *flow) Proposal { return f.found.RootAlias },
+		judge: func(f *flow, address string) error {
+			return f.somebodyReads(func(a *spec.Answers) { a.RootAlias = address })
+		},
+		offer: func(f *flow) Proposal { return f.found.RootAlias },
+	}
+}
+
+// notifyQuestion is for those who publish records themselves: a new key waits for them.
+func notifyQuestion() question {
+	return question{
+		topic: aboutNotify,
+		title: fixed("Who is mailed when you have a record to publish?"),
+		about: fixed("The key gets a successor twice a year. Its record is yours to publish; until it " +
+			"is there the old key goes on signing. Without an address nobody is told."),
+		prompt:   "Address",
+		optional: true,
+		check:    spec.MailAddress,
+		judge: func(f *flow, address string) error {
+			return f.somebodyReads(func(a *spec.Answers) { a.Notify = address })
+		},
+		offer: func(f *flow) Proposal {
+			if reader := f.get(aboutRootAlias); reader != none {
+				return Proposal{reader, "who reads root's mail"}
+			}
+			return Proposal{}
+		},
+		applies: func(f *flow) bool {
+			mode := f.fixed.DNS
+			switch {
+			case mode != "":
+			case dnsQuestion().applies(f):
+				mode = f.entered[aboutDNS] // "" before that question
+			case !f.newZone():
+				mode = string(spec.DNSManual) // the only way
+			}
+			return mode == string(spec.DNSManual)
+		},
 	}
 }
 

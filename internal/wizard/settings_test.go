@@ -51,7 +51,7 @@ func TestSPFOfAnotherDomain(t *testing.T) {
 		var said strings.Builder
 		fixed := spec.Answers{
 			Domain: "shop.example", Hostname: "mail.lab.example", Addresses: []string{"192.0.2.10"}, RootAlias: "ann",
-			DNS: "manual", Receive: "no",
+			DNS: "manual", Receive: "no", Notify: "none",
 		}
 		got, err := wizard.Ask(t.Context(), wizard.Options{
 			In: strings.NewReader(script), Out: &said, Accessible: true, Fixed: fixed,

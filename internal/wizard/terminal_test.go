@@ -133,7 +133,7 @@ func walkThrough(t *testing.T, bin string) {
 	term.types("192.0.2.1, 2001:DB8::1", "Enter")
 	term.sees("question 4 of 7", "> no ")
 	term.types("Up", "Enter")
-	term.sees("question 5 of 7", "does not serve the zone", "> manual")
+	term.sees("question 5 of 8", "does not serve the zone", "> manual")
 
 	// Back to the first question, across the look-up, and forward again.
 	for _, kept := range []string{"> yes", "> 192.0.2.1 2001:db8::1", "> mail.example.net", "> example.net"} {
@@ -201,10 +201,10 @@ func typeAhead(t *testing.T, bin string) {
 	term.types(bin, "Enter")
 	term.sees("question 1 of 7")
 	term.types("example.org", "Enter", "mx.example.org", "Enter",
-		"192.0.2.9", "Enter", "Up", "Enter", "Down", "Enter", "ops@example.org", "Enter", "Enter")
+		"192.0.2.9", "Enter", "Up", "Enter", "Down", "Enter", "ops@example.org", "Enter", "Enter", "Enter")
 	want := spec.Answers{
 		Domain: "example.org", Hostname: "mx.example.org", Addresses: []string{"192.0.2.9"},
-		Receive: "yes", DNS: "manual", RootAlias: "ops@example.org",
+		Receive: "yes", DNS: "manual", RootAlias: "ops@example.org", Notify: "ops@example.org",
 		Selector: "202611", KeyBits: "2048", SPFAll: "softfail", DMARC: "none",
 		MilterDefaultAction: "tempfail",
 	}

@@ -8,26 +8,27 @@ import (
 	"mailsetup/internal/spec"
 )
 
-// An address for root's mail that nobody has is asked for again, with what was
-// answered before, and is judged once.
+// An address for root's mail, or for notices, that nobody has is asked for again, with
+// what was answered before, and is judged once.
 func TestAnAddressThatNobodyHasIsAskedForAgain(t *testing.T) {
 	var asked []string
 	out := &strings.Builder{}
 	a, err := Ask(t.Context(), Options{
-		In: strings.NewReader("wile@lab.example\nann@lab.example\n\n"), Out: out, Accessible: true,
+		In: strings.NewReader("wile@lab.example\nann@lab.example\nwile@lab.example\n\n\n"), Out: out, Accessible: true,
 		Fixed: spec.Answers{Domain: "lab.example", Hostname: "mail.lab.example", Addresses: []string{"192.0.2.10"}, Receive: "yes", DNS: "manual"},
 		WhyUnread: func(_ context.Context, a spec.Answers) error {
-			asked = append(asked, a.RootAlias+" of "+a.Domain)
-			if strings.HasPrefix(a.RootAlias, "wile") {
-				return &spec.BadValue{Field: "address", Value: a.RootAlias, Why: "would not do: there is no user or alias wile here", Hint: "make that user first: adduser wile"}
+			asked = append(asked, a.RootAlias+" "+a.Notify+" of "+a.Domain)
+			if strings.HasPrefix(a.RootAlias, "wile") || strings.HasPrefix(a.Notify, "wile") {
+				return &spec.BadValue{Field: "address", Value: "wile@lab.example", Why: "would not do: there is no user or alias wile here", Hint: "make that user first: adduser wile"}
 			}
 			return nil
 		},
 	})
-	if err != nil || a.RootAlias != "ann@lab.example" {
+	if err != nil || a.RootAlias != "ann@lab.example" || a.Notify != "ann@lab.example" {
 		t.Fatalf("%q, %v\n%s", a.RootAlias, err, out)
 	}
-	if got := strings.Join(asked, "; "); got != "wile@lab.example of lab.example; ann@lab.example of lab.example" {
+	if got := strings.Join(asked, "; "); got != "wile@lab.example  of lab.example; ann@lab.example  of lab.example; "+
+		"ann@lab.example wile@lab.example of lab.example; ann@lab.example ann@lab.example of lab.example" {
 		t.Errorf("judged: %s", got)
 	}
 	said := strings.Join(strings.Fields(out.String()), " ")

@@ -100,8 +100,8 @@ type Options struct {
 	// error: an error ends the questions. nil proposes nothing.
 	Propose func(context.Context, spec.Answers) (Proposals, error)
 
-	// WhyUnread says why nobody would read root's mail at the address in RootAlias,
-	// given the other answers so far; nil if somebody would, or if that is not
+	// WhyUnread says why nobody would read mail at the address in Notify or, where that is
+	// empty, root's at the one in RootAlias; nil if somebody would, or if that is not
 	// known. It may ask tables of Postfix, so an address is judged once. nil
 	// takes every address.
 	WhyUnread func(context.Context, spec.Answers) error
@@ -122,7 +122,7 @@ func Ask(ctx context.Context, o Options) (spec.Answers, error) {
 	if err := ask(ctx, o, f); err != nil {
 		return spec.Answers{}, interrupted(ctx, err)
 	}
-	if f.at > 0 && len(f.typed) > 0 { // the answers are looked into, which takes a moment
+	if f.at > 0 && len(f.entered) > 0 { // the answers are looked into, which takes a moment
 		_, _ = fmt.Fprintln(o.Out, "Working out what has to change ...")
 	}
 	return f.result(), nil
