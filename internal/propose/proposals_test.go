@@ -217,3 +217,62 @@ func TestWhyRecordsArePrinted(t *testing.T) {
 		}
 	}
 }
+
+// A person is proposed the addresses that mail leaves from, with the reason. Nobody
+// else is: behind NAT, or in a migration, an interface's address may be the wrong one.
+func TestAddressesThatMailLeavesFrom(t *testing.T) {
+	addrs := func(list ...string) (all []netip.Addr) {
+		for _, a := range list {
+			all = append(all, netip.MustParseAddr(a))
+		}
+		return all
+	}
+	relayed := &state.Postfix{Raw: map[string]string{}, Value: map[string]string{"relayhost": "[smart.example]"}}
+	bound := &state.Postfix{Raw: map[string]string{}, Value: map[string]string{"smtp_bind_address": "192.0.2.11"}}
+	for _, tt := range []struct {
+		name                string
+		here, sources, live []netip.Addr
+		postfix             *state.Postfix
+		value, why, alone   string
+	}{
+		{
+			"an ordinary server that is not in DNS yet", addrs("192.0.2.10", "2001:db8::10"), addrs("192.0.2.10", "2001:db8::10"), nil, nil,
+			"192.0.2.10 2001:db8::10", "mail leaves from there; mail.lab.example has no address in DNS yet", "",
+		},
+		{
+			"DNS says the same", addrs("192.0.2.10"), addrs("192.0.2.10"), addrs("192.0.2.10"), nil,
+			"192.0.2.10", "what DNS says of mail.lab.example", "192.0.2.10",
+		},
+		{
+			"DNS has the old server", addrs("192.0.2.10"), addrs("192.0.2.10"), addrs("198.51.100.5"), nil,
+			"192.0.2.10", "mail leaves from there; DNS says that mail.lab.example is 198.51.100.5", "198.51.100.5",
+		},
+		{
+			"another address of the machine is in DNS", addrs("192.0.2.10", "192.0.2.11"), addrs("192.0.2.10"), addrs("192.0.2.11"), nil,
+			"192.0.2.10 192.0.2.11", "mail leaves from there", "192.0.2.11",
+		},
+		{
+			"behind NAT, with IPv6 of its own", addrs("10.0.0.5", "2001:db8::10"), addrs("10.0.0.5", "2001:db8::10"), addrs("203.0.113.7"), nil,
+			"203.0.113.7 2001:db8::10", "mail leaves from there", "203.0.113.7",
+		},
+		{"behind NAT, not in DNS", addrs("10.0.0.5"), addrs("10.0.0.5"), nil, nil, "", "", ""},
+		{"by a relay", addrs("192.0.2.10"), addrs("192.0.2.10"), addrs("192.0.2.10"), relayed, "192.0.2.10", "what DNS says of mail.lab.example", "192.0.2.10"},
+		{"as Postfix is told", addrs("192.0.2.10", "192.0.2.11"), addrs("192.0.2.10"), nil, bound, "192.0.2.11", "mail leaves from there; mail.lab.example has no address in DNS yet", ""},
+		{"a temporary address", addrs("2001:db8::10"), addrs("2001:db8::7777"), nil, nil, "", "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := machine(state.Facts{
+				FQDN: "mail.lab.example", Addresses: tt.here, Sources: tt.sources, Postfix: tt.postfix,
+				Live: map[string]state.LiveDNS{"mail.lab.example": {Asked: true, Addresses: tt.live}},
+			})
+			b := propose.Basis{Facts: s.facts}
+			if got := strings.Join(b.Fill(spec.Answers{Domain: "lab.example"}).Addresses, " "); got != tt.alone {
+				t.Errorf("without a person: %q, want %q", got, tt.alone)
+			}
+			got := s.proposals(t, spec.Answers{}, nil).Addresses
+			if got.Value != tt.value || tt.value != "" && got.Why != tt.why {
+				t.Errorf("proposes %q because %q; want %q because %q", got.Value, got.Why, tt.value, tt.why)
+			}
+		})
+	}
+}

@@ -239,6 +239,7 @@ func (d *draft) ask(ctx context.Context, fixed spec.Answers) (spec.Answers, erro
 func (d *draft) proposals(ctx context.Context, a spec.Answers) wizard.Proposals {
 	b := d.basis()
 	list := b.Proposals(a)
+	list.Addresses = b.sendingAddresses(cmp.Or(normalized(a.Hostname, spec.Hostname), d.Facts.FQDN))
 	if domain, invalid := spec.DomainName(a.Domain); invalid == nil {
 		selector := d.Selectors(d.Result.Ledger, d.Facts.Zones).Choose(ctx, domain, b.defaults().Selector)
 		list.Selector = wizard.Proposal{Value: selector, Why: "nobody uses it yet"}

@@ -164,8 +164,12 @@ func TestInitAsks(t *testing.T) {
 		if err := o.WhyUnread(ctx, a); err == nil {
 			t.Error("a loop is taken")
 		}
-		s.recipients = nil
-		a.RootAlias = "ops@far.example"
+		s.recipients = map[string]state.Recipient{"gone@lab.example": {End: state.EndNobody, Class: state.ClassLocal, Address: "gone@lab.example", Why: "no such user"}}
+		a.RootAlias, a.Notify = "ops@far.example", "gone@lab.example"
+		if err := o.WhyUnread(ctx, a); !errors.As(err, &bad) || bad.Value != "gone@lab.example" || bad.Why != "would not do: what is mailed there would be lost: no such user" || strings.Contains(bad.Hint, "--") {
+			t.Errorf("an address for notices that nobody has: %v", err)
+		}
+		s.recipients, a.Notify = nil, ""
 		if err := o.WhyUnread(ctx, a); err != nil {
 			t.Errorf("an address that somebody has: %v", err)
 		}

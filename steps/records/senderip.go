@@ -45,6 +45,21 @@ func senderAddresses(in step.Input, f family) []senderAddress {
 	return slices.CompactFunc(all, func(a, b senderAddress) bool { return a.addr == b.addr })
 }
 
+// Senders returns the addresses from which mail leaves, as others see them: those that
+// are on the machine and can be reached. Where a relay or a router stands in between
+// there are none.
+func Senders(f state.Facts) []netip.Addr {
+	var all []netip.Addr
+	for _, family := range families() {
+		for _, e := range senderAddresses(step.Input{Facts: f}, family) {
+			if isReachable(e.addr) && slices.Contains(f.Addresses, e.addr) {
+				all = append(all, e.addr)
+			}
+		}
+	}
+	return all
+}
+
 // smtpClients returns the services that deliver by SMTP: nil for one of which
 // nothing is known.
 func smtpClients(p *state.Postfix) []*state.Service {
