@@ -1,8 +1,6 @@
 package dnsexport_test
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -10,6 +8,8 @@ import (
 	"mailsetup/internal/hint"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system/systemtest"
 )
 
 // A domain that is left to another signer gets no key of ours by any run.
@@ -22,10 +22,11 @@ func TestNoKeyIsMissedWhereAnotherSigns(t *testing.T) {
 	other.SignedBy = spec.ByOther
 	ours := sp.Domains[0]
 	ours.Name = "b.example"
-	root := t.TempDir()
-	put(t, root, string(spec.HostFile), spec.MarshalHost(sp.Host))
-	put(t, root, string(spec.DomainFile("a.example")), spec.MarshalDomain(other))
-	put(t, root, string(spec.DomainFile("b.example")), spec.MarshalDomain(ours))
+	root := systemtest.Directory(t, map[state.Path][]byte{
+		spec.HostFile:                spec.MarshalHost(sp.Host),
+		spec.DomainFile("a.example"): spec.MarshalDomain(other),
+		spec.DomainFile("b.example"): spec.MarshalDomain(ours),
+	})
 	for name, want := range map[string]string{"a.example": "", "b.example": "no key yet, so no DKIM record: b.example"} {
 		r, err := dnsexport.Open(t.Context(), machine.Options{Root: root, DryRun: true, Command: "dns"}, []string{name})
 		if err != nil {
@@ -42,16 +43,5 @@ func TestNoKeyIsMissedWhereAnotherSigns(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 		r.Close()
-	}
-}
-
-func put(t *testing.T, root, file string, text []byte) {
-	t.Helper()
-	file = filepath.Join(root, file)
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, text, 0o644); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -51,7 +51,7 @@ type Machine struct {
 	Now      time.Time // when the run, or its present round, began
 
 	options  Options
-	progress apply.ProgressPrinter
+	progress ProgressPrinter
 	release  func() error
 	firstRun string // ID of the first run of the command
 	runs     int    // how many there were
@@ -108,7 +108,7 @@ func New(sys system.System, resolver *dnsclient.Client, o Options) *Machine {
 	}
 	m := &Machine{
 		Sys: sys, Root: o.Root, Resolver: resolver, Journal: apply.NewJournal(sys, apply.JournalDir), options: o,
-		progress: apply.ProgressPrinter{Logf: o.Logf},
+		progress: ProgressPrinter{Logf: o.Logf},
 	}
 	m.SetNow()
 	return m

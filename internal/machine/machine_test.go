@@ -244,3 +244,43 @@ func TestUnprivilegedTakesWhatItMayNotReadForAbsent(t *testing.T) {
 		}
 	}
 }
+
+// What is below a directory is named as whoever runs the command would.
+func TestOwnersFile(t *testing.T) {
+	for _, root := range []string{"/srv/image", "/srv/image/"} {
+		o, _ := options(root)
+		if got := machine.New(systemtest.NewMem(), nil, o).OwnersFile(); got != "/srv/image/var/lib/mailsetup/owners.json" {
+			t.Errorf("%s: %s", root, got)
+		}
+	}
+}
+
+func TestLeftChanged(t *testing.T) {
+	failed := errors.New("rename: no space")
+	for _, tt := range []struct {
+		err  error
+		want bool
+	}{
+		{nil, false},
+		{failed, false},
+		{&apply.FailedError{Cause: failed}, false},
+		{fmt.Errorf("init: %w", &apply.NotUndoneError{Cause: &apply.FailedError{Cause: failed}, Undo: []error{failed}}), true},
+	} {
+		if got := machine.LeftChanged(tt.err); got != tt.want {
+			t.Errorf("%v: %v", tt.err, got)
+		}
+	}
+}
+
+// A dry run writes nothing down, and says nothing where nobody listens.
+func TestADryRunIsReadOnly(t *testing.T) {
+	m := machine.New(systemtest.NewMem(), nil, machine.Options{DryRun: true})
+	m.Logf("to %s", "nobody")
+	if !m.DryRun() || !m.ReadOnly() || m.Unprivileged() || m.Now.IsZero() {
+		t.Errorf("%v, %v, %v, now %v", m.DryRun(), m.ReadOnly(), m.Unprivileged(), m.Now)
+	}
+	m = machine.New(machine.Unprivileged{System: systemtest.NewMem()}, nil, machine.Options{})
+	if m.DryRun() || !m.Unprivileged() {
+		t.Errorf("%v, %v", m.DryRun(), m.Unprivileged())
+	}
+}

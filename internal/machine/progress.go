@@ -1,9 +1,10 @@
-package apply
+package machine
 
 import (
 	"fmt"
 	"strings"
 
+	"mailsetup/internal/apply"
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
 )
@@ -16,19 +17,19 @@ type ProgressPrinter struct {
 }
 
 // Print prints a line for an event, if there is something new to say.
-func (p *ProgressPrinter) Print(e Event) {
+func (p *ProgressPrinter) Print(e apply.Event) {
 	switch e.Kind {
-	case UnitBegins:
+	case apply.UnitBegins:
 		if e.Stage == "" { // while everything is put back
 			e.Stage = "back"
 		}
 		p.Logf("%s: %s %s", e.Stage, e.Action, e.Unit)
 		p.zonesAsked = 0
-	case ProbeWaits:
+	case apply.ProbeWaits:
 		p.waits(e.Stage, e.Probe)
-	case UpdateBegins:
+	case apply.UpdateBegins:
 		p.Logf("%s: update %s on %s", e.Stage, dnsname.TrimDot(e.Update.Origin), e.Update.Server)
-	case UndoBegins:
+	case apply.UndoBegins:
 		p.Logf("putting everything back")
 	}
 }

@@ -1,4 +1,4 @@
-package apply_test
+package machine_test
 
 import (
 	"bytes"
@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"mailsetup/internal/apply"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/state"
 )
 
 func TestProgressOfManyZones(t *testing.T) {
 	var said bytes.Buffer
-	p := apply.ProgressPrinter{Logf: func(format string, a ...any) { fmt.Fprintf(&said, format+"\n", a...) }}
+	p := machine.ProgressPrinter{Logf: func(format string, a ...any) { fmt.Fprintf(&said, format+"\n", a...) }}
 	for range 2 {
 		p.Print(apply.Event{Kind: apply.UnitBegins, Stage: "DNS", Unit: "named.service", Action: state.Reload})
 		for i := range 1000 {
@@ -49,7 +50,7 @@ func TestProgress(t *testing.T) {
 		{probing(state.Probe{Kind: state.ProbeRecipients, Deliver: "root"}), "Postfix: would Postfix deliver mail for root, by its own word"},
 	} {
 		var said bytes.Buffer
-		p := apply.ProgressPrinter{Logf: func(format string, a ...any) { fmt.Fprintf(&said, format, a...) }}
+		p := machine.ProgressPrinter{Logf: func(format string, a ...any) { fmt.Fprintf(&said, format, a...) }}
 		if p.Print(tt.event); said.String() != tt.want {
 			t.Errorf("said %q, want %q", said.String(), tt.want)
 		}

@@ -1,0 +1,80 @@
+package store_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"mailsetup/internal/hint"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/store"
+	"mailsetup/internal/system/systemtest"
+)
+
+func TestWhatEarlierRunsLeft(t *testing.T) {
+	mem, want := machineWithOwnFiles(), labSpec(t)
+	putSpec(mem, want)
+	put := func(domain string) {
+		mem.Put(keyring.File(domain), state.Object{
+			Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: keyring.MarshalDomain(active()["lab.example"]),
+		})
+	}
+	put("lab.example")
+	e, err := store.Load(mem, false, t.Errorf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sp, err := e.SetUp("server")
+	if err != nil || sp.Host.Hostname != "mail.lab.example" || e.SpecOnDisk["lab.example"] == nil {
+		t.Errorf("spec %+v, on disk %v, %v", sp, e.SpecOnDisk, err)
+	}
+	if len(e.Ledger) != 1 || len(e.LedgerOnDisk) != 1 || e.Hashes == nil {
+		t.Errorf("ledger %v, on disk %v, hashes %v", e.Ledger, e.LedgerOnDisk, e.Hashes)
+	}
+	put("later.example")
+	if err := e.Reload(mem); err != nil || len(e.Ledger) != 2 || len(e.LedgerOnDisk) != 2 || e.Spec == nil {
+		t.Errorf("read again: %v, %v, %v", e.Ledger, e.LedgerOnDisk, err)
+	}
+}
+
+// A command that needs a server which is set up says what sets it up.
+func TestAServerThatIsNotSetUp(t *testing.T) {
+	e, err := store.Load(systemtest.NewMem(), true, t.Errorf)
+	if err != nil || e.Spec != nil || len(e.Ledger) > 0 {
+		t.Fatalf("%+v, %v", e, err)
+	}
+	_, err = e.SetUp("tree")
+	if err == nil || err.Error() != "this tree is not set up yet" || !hint.IsUsage(err) || !slices.Equal(hint.Of(err), []string{"mailsetup init"}) {
+		t.Errorf("%v, hints %q", err, hint.Of(err))
+	}
+}
+
+func TestASpecThatCannotBeReadEndsTheCommand(t *testing.T) {
+	mem := machineWithOwnFiles()
+	mem.PutFile(spec.HostFile, "domain = ")
+	if _, err := store.Load(mem, true, t.Errorf); !hint.IsUsage(err) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Time counts from the first look at a key; a dry look writes nothing down.
+func TestAdvanceElapsed(t *testing.T) {
+	mem := machineWithOwnFiles()
+	for _, save := range []bool{false, true} {
+		now, err := store.AdvanceElapsed(mem, active(), save, t.Errorf)
+		if err != nil || len(now.Keys) != 1 {
+			t.Errorf("save %v: %+v, %v", save, now, err)
+		}
+		if o, _ := mem.Read(state.ElapsedFile); (o.Kind != state.Absent) != save {
+			t.Errorf("save %v: the file is %+v", save, o)
+		}
+	}
+	mem.PutFile(state.ElapsedFile, "{")
+	said := ""
+	now, err := store.AdvanceElapsed(mem, active(), false, func(format string, a ...any) { said += fmt.Sprintf(format, a...) })
+	if err != nil || len(now.Keys) != 1 || said == "" {
+		t.Errorf("%+v, %v, said %q", now, err, said)
+	}
+}
