@@ -135,7 +135,7 @@ func TestSetDomainRefuses(t *testing.T) {
 			least + "dmarc = { policy = 'none' }\n",
 			file + ": is laid out in a way that cannot be changed line by line; hint: write each key on a line of its own",
 		},
-		"not TOML":       {"domain = \n", file + ":1: expected value but found '\\n' instead"},
+		"not TOML":       {"domain = \n", file + `:1: domain: takes a text in quotes, and not nothing; hint: write: domain = "text"`},
 		"another domain": {"domain = 'b.example'\nselector = 's'\n", file + `:1: domain "b.example" is not the name of the file; hint: rename the file to /etc/mailsetup/domains.d/b.example.toml`},
 	} {
 		got, err := SetDomain([]byte(test.old), d)

@@ -141,7 +141,7 @@ func Parse(host []byte, domains map[string][]byte) (Spec, error) {
 func parseHost(text []byte) (Host, Findings) {
 	raw := hostText{DNS: string(DNSManual), MilterDefaultAction: DefaultAction, Drain: Span(DefaultDrain)}
 	d := newDocument(HostFile, text)
-	if !d.decode(&raw, hostFields(Host{})) {
+	if !d.decode(&raw, hostFields(Host{Version: Version, Defaults: Defaults{KeyBits: DefaultKeyBits, TTL: defaultDomain().TTL}})) {
 		return Host{}, d.findings
 	}
 	if raw.Version != Version {
@@ -200,7 +200,7 @@ func parseDomain(name string, text []byte) (Domain, Findings) {
 	raw := newDomainText()
 	if pairs, ok := tomltext.Plain(string(text)); !ok || !tomltext.Fill(pairs, raw.valueOf) {
 		raw = newDomainText()
-		if !d.decode(raw, domainFields(Domain{})) {
+		if !d.decode(raw, domainFields(defaultDomain())) {
 			return Domain{}, d.findings
 		}
 	}
@@ -288,7 +288,7 @@ func (d *document) at(path string) string {
 func (d *document) decode(raw any, known []tomltext.Field) bool {
 	meta, err := toml.Decode(string(d.text), raw)
 	if err != nil {
-		d.addSyntax(err)
+		d.addSyntax(err, known)
 		return false
 	}
 	names := make(map[string]bool, 2*len(known))
@@ -303,17 +303,15 @@ func (d *document) decode(raw any, known []tomltext.Field) bool {
 	return len(d.findings) == 0
 }
 
-// addSyntax moves the line, which the decoder only tells in its text, to the
-// front.
-func (d *document) addSyntax(err error) {
-	text := strings.TrimPrefix(err.Error(), "toml: ")
+// addSyntax adds what the decoder has against the file.
+func (d *document) addSyntax(err error, known []tomltext.Field) {
+	f := tomltext.Explain(d.text, err, known)
 	field := string(d.path)
-	var line int
-	if n, _ := fmt.Sscanf(text, "line %d", &line); n == 1 {
-		field = fmt.Sprintf("%s:%d", d.path, line)
-		if _, rest, ok := strings.Cut(text, ": "); ok {
-			text = rest
-		}
+	if f.Line > 0 {
+		field = fmt.Sprintf("%s:%d", field, f.Line)
 	}
-	d.findings = append(d.findings, Finding{Field: field, Text: text})
+	if f.Path != "" {
+		field += ": " + f.Path
+	}
+	d.findings = append(d.findings, Finding{Field: field, Text: f.Text, Hint: f.Hint})
 }

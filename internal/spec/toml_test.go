@@ -218,8 +218,8 @@ func TestParseRefuses(t *testing.T) {
 			good, "\"spf.all\" = 'fail'\n" + domain,
 			[]string{dir + `:1: "spf.all": is no key of this file; hint: remove the line or correct the name`},
 		},
-		"syntax":     {good, "domain = 'a\n", []string{dir + ":1: strings cannot contain newlines"}},
-		"wrong type": {good, "domain = 'shop.example'\nttl = 'x'\n", []string{dir + ":2: incompatible types: TOML value has type string; destination has type integer"}},
+		"syntax":     {good, "domain = 'a\n", []string{dir + `:1: domain: strings cannot contain newlines; hint: write: domain = "a"`}},
+		"wrong type": {good, "domain = 'shop.example'\nttl = 'x'\n", []string{dir + `:2: ttl: takes a whole number, and not 'x'; hint: write: ttl = 3600`}},
 		"bad values": {
 			good, "selector = 'a b'\ndomain = 'shop.example'\nttl = 5\n",
 			[]string{
