@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"os"
 
 	"mailsetup/internal/hint"
 	"mailsetup/internal/machine"
@@ -70,15 +68,13 @@ func (c console) hints(hints []string) {
 
 // exitCode returns the exit code for an error, and the hints to print.
 func exitCode(err error) (code int, hints []string) {
-	switch hints = hint.Of(err); {
+	switch hints = machine.Hints(err); {
 	case machine.LeftChanged(err):
 		return exitNotUndone, nil // it names the commands itself
 	case errors.Is(err, wizard.ErrAborted), errors.Is(err, context.Canceled):
 		return exitInterrupted, nil
 	case hint.IsUsage(err):
 		return exitUsage, hints
-	case len(hints) == 0 && errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
-		return exitFailed, []string{hint.AsRoot}
 	default:
 		return exitFailed, hints
 	}

@@ -46,6 +46,7 @@ func TestScript(t *testing.T) {
 			"set":      setLine,
 			"typing":   typing,
 			"unfinish": unfinish,
+			"damage":   damage,
 		},
 	})
 }
@@ -239,14 +240,26 @@ func typing(ts *testscript.TestScript, _ bool, args []string) {
 	wantCode(ts, err, want)
 }
 
-// unfinish makes the last run below a root look killed before its last word.
-func unfinish(ts *testscript.TestScript, _ bool, args []string) {
-	runs, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "var/lib/mailsetup/journal/*/run.jsonl"))
+// damage spoils the second line of what the journal below a root has of its last run.
+func damage(ts *testscript.TestScript, _ bool, args []string) {
+	last := lastRun(ts, args[0])
+	lines := strings.SplitAfter(ts.ReadFile(last), "\n")
+	lines[1] = "x\n"
+	ts.Check(os.WriteFile(last, []byte(strings.Join(lines, "")), 0o600))
+}
+
+func lastRun(ts *testscript.TestScript, root string) string {
+	runs, err := filepath.Glob(filepath.Join(ts.MkAbs(root), "var/lib/mailsetup/journal/*/run.jsonl"))
 	ts.Check(err)
 	if len(runs) == 0 {
-		ts.Fatalf("no run below %s", args[0])
+		ts.Fatalf("no run below %s", root)
 	}
-	last := slices.MaxFunc(runs, func(a, b string) int { return modified(ts, a).Compare(modified(ts, b)) })
+	return slices.MaxFunc(runs, func(a, b string) int { return modified(ts, a).Compare(modified(ts, b)) })
+}
+
+// unfinish makes the last run below a root look killed before its last word.
+func unfinish(ts *testscript.TestScript, _ bool, args []string) {
+	last := lastRun(ts, args[0])
 	lines := strings.SplitAfter(strings.TrimSuffix(ts.ReadFile(last), "\n"), "\n")
 	ts.Check(os.WriteFile(last, []byte(strings.Join(lines[:len(lines)-1], "")), 0o600))
 }

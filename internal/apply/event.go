@@ -3,12 +3,14 @@ package apply
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
 	"time"
 
+	"mailsetup/internal/hint"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
 )
@@ -141,11 +143,11 @@ func parseRun(dir state.Path, content []byte) (*Entry, error) {
 			continue
 		}
 		if torn && ev.Event != evUndo && statusAfter(ev.Event) == Open {
-			return nil, fmt.Errorf("journal %s: line %d is damaged", dir.Join(runFile), n)
+			return nil, damaged(dir, n, errors.New("is damaged"))
 		}
 		torn = false
 		if err := e.addEvent(ev); err != nil {
-			return nil, fmt.Errorf("journal %s: line %d: %w", dir.Join(runFile), n+1, err)
+			return nil, damaged(dir, n+1, err)
 		}
 	}
 	if e.ID == "" {
@@ -153,6 +155,13 @@ func parseRun(dir state.Path, content []byte) (*Entry, error) {
 	}
 	e.Paths = e.paths()
 	return e, nil
+}
+
+// damaged returns the error of a run of which the journal makes no sense. Others can
+// be taken back without it.
+func damaged(dir state.Path, line int, err error) error {
+	return hint.New(fmt.Sprintf("put %s back from a backup; without one, that run cannot be taken back: its numbered files are what it replaced, and mv %s /root/ lets other runs go on", dir, dir),
+		"journal %s: line %d: %w", dir.Join(runFile), line, err)
 }
 
 // addEvent adds what an event says.

@@ -97,7 +97,7 @@ func TestADamagedJournalIsAnError(t *testing.T) {
 	lines[1] = "{\"event\":\"int\n"
 	o.Content = []byte(strings.Join(lines, ""))
 	m.Put(smallRun+"/run.jsonl", o)
-	if _, err := apply.NewJournal(m, apply.JournalDir).History(); err == nil || !strings.Contains(err.Error(), "line 2 is damaged") {
+	if _, err := apply.NewJournal(m, apply.JournalDir).History(); err == nil || !strings.Contains(err.Error(), "line 2: is damaged") {
 		t.Errorf("error %v, want line 2 damaged", err)
 	}
 }

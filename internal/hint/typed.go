@@ -15,6 +15,7 @@ type Typed struct {
 	Line string   // the command line, quoted for a shell
 	Root bool     // root typed it
 	Tree []string // the flag that names a directory to work on, quoted; nil for none
+	Dir  string   // that directory, quoted
 }
 
 // TypedAs returns how a command line was typed, whose first word is the program.
@@ -26,8 +27,10 @@ func TypedAs(args []string, root bool) Typed {
 	for i, a := range args {
 		switch {
 		case a == "--root" && i+1 < len(args):
+			t.Dir = Quote(strings.TrimRight(args[i+1], "/"))
 			t.Tree = []string{a, Quote(args[i+1])}
 		case strings.HasPrefix(a, "--root="):
+			t.Dir = Quote(strings.TrimRight(a[len("--root="):], "/"))
 			t.Tree = []string{Quote(a)}
 		}
 	}
@@ -74,8 +77,21 @@ func (t Typed) line(l string) string {
 			b.WriteString("sudo mailsetup " + name)
 		}
 	}
-	return b.String() + l[from:]
+	l = b.String() + l[from:]
+	if t.Tree != nil {
+		l = ofTree.Replace(path.ReplaceAllString(l, "${1}"+strings.ReplaceAll(t.Dir, "$", "$$")+"${2}"))
+		l = strings.ReplaceAll(l, "postconf -", "postconf -c "+t.Dir+"/etc/postfix -")
+	}
+	return l
 }
+
+// path is a file of the machine in a hint, which in a directory is below it: what moves
+// or changes it must not do so with that of the running system. A table such as
+// hash:/etc/aliases is named as the machine itself will see it.
+var path = regexp.MustCompile(`(^|[ "'(])(/(?:etc|var)/)`)
+
+// ofTree leaves out what acts on the daemons of the running system.
+var ofTree = strings.NewReplacer(" && postfix reload", "", " && systemctl daemon-reload", "", ", then restart Postfix", "")
 
 // takesTree reports whether a command can be about a directory, and is not yet.
 func takesTree(name, rest string) bool {

@@ -10,7 +10,7 @@ import (
 // A command in a hint works when it is typed as it stands.
 func TestTypedLines(t *testing.T) {
 	typed := hint.Typed{Line: "mailsetup rotate-dkim --compromised shop.example"}
-	root, tree := hint.Typed{Root: true}, hint.Typed{Root: true, Tree: []string{"--root", "image"}}
+	root, tree := hint.Typed{Root: true}, hint.TypedAs([]string{"mailsetup", "init", "--root", "image/"}, true)
 	for _, tt := range []struct {
 		name     string
 		typed    hint.Typed
@@ -26,11 +26,14 @@ func TestTypedLines(t *testing.T) {
 		{"a plan needs no root", typed, "mailsetup init --dry-run shows the difference", "mailsetup init --dry-run shows the difference"},
 		{"help needs no root", typed, "mailsetup init --help lists the flags", "mailsetup init --help lists the flags"},
 		{"a guess", typed, "did you mean: mailsetup init", "did you mean: mailsetup init"},
-		{"a directory", tree, "mailsetup recover", "mailsetup recover --root image"},
-		{"two in a directory", tree, "mailsetup init, then mailsetup dns lab.example", "mailsetup init --root image, then mailsetup dns --root image lab.example"},
+		{"a directory", tree, "mailsetup recover", "mailsetup recover --root image/"},
+		{"two in a directory", tree, "mailsetup init, then mailsetup dns lab.example", "mailsetup init --root image/, then mailsetup dns --root image/ lab.example"},
 		{"a directory is named already", tree, "mailsetup init --root DIR writes the files", "mailsetup init --root DIR writes the files"},
 		{"not of a directory", tree, "mailsetup rotate-dkim --compromised lab.example makes another key", "mailsetup rotate-dkim --compromised lab.example makes another key"},
 		{"the world is not in a directory", tree, "mailsetup dns --wait", "mailsetup dns --wait"},
+		{"files of a directory", tree, "mv /etc/x /etc/x.old; chown opendkim: /var/lib/y", "mv image/etc/x image/etc/x.old; chown opendkim: image/var/lib/y"},
+		{"a table of Postfix", tree, "postconf -e 'alias_maps = hash:/etc/aliases' && postfix reload", "postconf -c image/etc/postfix -e 'alias_maps = hash:/etc/aliases'"},
+		{"files of the machine", root, "mv /etc/x /etc/x.old", "mv /etc/x /etc/x.old"},
 		{"no command of ours", typed, "systemctl start opendkim", "systemctl start opendkim"},
 		{"the name alone", typed, "mailsetup never rewrites what it cannot read", "mailsetup never rewrites what it cannot read"},
 	} {

@@ -101,3 +101,6 @@ func LeftChanged(err error) bool {
 	var notUndone *apply.NotUndoneError
 	return errors.As(err, &notUndone)
 }
+
+// Hints returns what to type about an error of a command.
+func Hints(err error) []string { return system.Hints(err) }

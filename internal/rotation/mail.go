@@ -161,7 +161,7 @@ func MailFailure(ctx context.Context, programs system.Runner, files FailureStore
 	if some := (*SkippedError)(nil); errors.As(failed, &some) {
 		lines = some.Lines
 	}
-	lines = append(append(lines[:len(lines):len(lines)], "mailsetup: "+message(failed)), hint.Print(hint.Of(failed))...)
+	lines = append(append(lines[:len(lines):len(lines)], "mailsetup: "+message(failed)), hint.Print(system.Hints(failed))...)
 	m := mailText{"mailsetup rotate-dkim failed", strings.Join(lines, "\n") + "\n" + failureNote}
 	if err := notify.Send(ctx, programs, m.message(host, now)); err != nil {
 		return fmt.Errorf("no mail to %s: %w", host.Notify, err)

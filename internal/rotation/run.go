@@ -43,7 +43,10 @@ type Rotator struct {
 	Tree    bool   // a directory, in which nothing signs: keys are only withdrawn
 	Mailbox string // of root, see notify.ToRoot
 	Spec    spec.Spec
-	Clock   func() time.Time // called when a round begins
+	// Unreadable is why the files of other domains cannot be used. Their keys go on as
+	// they are, and no run renders tables without them.
+	Unreadable map[string]error
+	Clock      func() time.Time // called when a round begins
 
 	Store       Store
 	DNS         func() DNS // with an empty cache
@@ -324,17 +327,22 @@ func checkSuccessor(files system.Reader, domain string, keys []keyring.Key, move
 	return dkimkeys.CheckMatchesRecord(files, next)
 }
 
-// skipWithoutFile skips the domains whose file is gone, and reports whether there
-// are any: their keys sign until somebody says that they shall not.
+// skipWithoutFile skips the domains whose file is gone or cannot be used, and reports
+// whether there are any: their keys sign until somebody says that they shall not.
 func (r *run) skipWithoutFile() bool {
 	names := step.WithoutFile(r.ledger, r.Spec)
+	for _, name := range sortedKeys(r.Unreadable) {
+		if !r.failed[name] {
+			r.skip(r.Unreadable[name], name)
+		}
+	}
 	for _, name := range names {
 		if !r.failed[name] {
 			r.skip(hint.New(fmt.Sprintf("mailsetup add-domain %s brings it back, with the same key\nmailsetup remove-domain %s ends it", name, name),
 				"%s is gone: no key is switched until that is settled", spec.DomainFile(name)), name)
 		}
 	}
-	return len(names) > 0
+	return len(names)+len(r.Unreadable) > 0
 }
 
 // skipUnusableZones skips the domains whose zone cannot be worked with at the

@@ -242,6 +242,37 @@ func TestNoKeyIsActivatedWhileAFileIsGone(t *testing.T) {
 	}
 }
 
+// A file in which something is wrong stops its own domain, and moves that make tables
+// anew; the records of others are looked at, and go when they are due.
+func TestTheOthersGoOnWithoutAFileThatIsWrong(t *testing.T) {
+	s := readyToSign(t)
+	all := s.sp.Domains
+	s.run(rotation.Options{Domains: three})
+	s.now = s.now.Add(s.drain + 24*time.Hour)
+	s.ui = ui{}
+	s.sp.Domains = all[:2]
+	r := s.rotator()
+	r.Unreadable = map[string]error{"c.example": hint.New("write: ttl = 5", "/etc/mailsetup/domains.d/c.example.toml:5: ttl: takes a whole number")}
+	report, err := r.Run(t.Context(), rotation.Options{})
+	if report == nil || err == nil || err.Error() != "1 domain could not go on: c.example" || s.signs(three...) != "k4 k5 k6" {
+		t.Fatalf("%v, signing %s", err, s.signs(three...))
+	}
+	if want := "c.example: k6 goes on signing: /etc/mailsetup/domains.d/c.example.toml:5: ttl: takes a whole number hint: write: ttl = 5"; !strings.Contains(s.ui.text(), want) {
+		t.Errorf("said\n%s\nwant %q", s.ui.said, want)
+	}
+	if n := strings.Count(s.ui.text(), "c.example"); n != 2 { // the line, and its file
+		t.Errorf("said %d times\n%s", n, s.ui.said)
+	}
+	for _, step := range report.Steps {
+		if step.Domain == "c.example" {
+			t.Errorf("step %+v", step)
+		}
+	}
+	if len(report.Steps) == 0 {
+		t.Error("nothing was done for the others")
+	}
+}
+
 // A person agrees once: what follows from that in later rounds is shown only.
 func TestConsentIsAskedForOnce(t *testing.T) {
 	s := threeServed(t)

@@ -3,6 +3,7 @@ package rotation
 import (
 	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/hint"
+	"mailsetup/internal/system"
 	"mailsetup/internal/text"
 )
 
@@ -15,7 +16,7 @@ type skipped struct {
 
 // printReason says what is wrong with a domain, and remembers it for the mail.
 func (s *skipped) printReason(line string, err error) {
-	for _, l := range append([]string{line}, hint.Print(hint.Of(err))...) {
+	for _, l := range append([]string{line}, hint.Print(system.Hints(err))...) {
 		s.logf("%s", l)
 		s.lines = append(s.lines, l)
 	}

@@ -112,14 +112,52 @@ type dmarcText struct {
 // normalised, keys that are left out have their defaults, and the error holds
 // all findings with file and line. The result is valid.
 func Parse(host []byte, domains map[string][]byte) (Spec, error) {
-	var out Spec
-	var all Findings
-	h, found := parseHost(host)
-	out.Host = h
-	all = append(all, found...)
+	out, all, findings := parseAll(host, domains)
+	all = append(all, slices.Concat(findings...)...)
+	if len(all) == 0 {
+		all = out.Validate()
+	}
+	return out, all.Err()
+}
+
+// ParseReadable is Parse for those domains with whose own files nothing is wrong. Bad
+// has what is wrong with the others; the host's first domain has to be readable.
+func ParseReadable(host []byte, domains map[string][]byte) (out Spec, bad map[string]Findings, err error) {
+	out, all, findings := parseAll(host, domains)
+	bad = map[string]Findings{}
+	for i, name := range slices.Sorted(maps.Keys(domains)) {
+		if len(findings[i]) > 0 {
+			bad[name] = findings[i]
+		}
+	}
+	drop := func(d Domain) bool { return bad[d.Name] != nil || d.Name == "" }
+	for {
+		if f := bad[out.Host.Domain]; len(all) > 0 || f != nil {
+			return out, bad, append(all, f...).Err()
+		}
+		out.Domains = slices.DeleteFunc(out.Domains, drop)
+		left := len(bad)
+		for _, f := range out.Validate() {
+			name, _, _ := strings.Cut(f.Field, ": ")
+			if !out.Has(name) {
+				all = append(all, f)
+				continue
+			}
+			bad[name] = append(bad[name], f)
+		}
+		if len(all) == 0 && len(bad) == left {
+			return out, bad, nil
+		}
+	}
+}
+
+// parseAll reads the files without looking at what they say together. Domains and the
+// findings about their files are in the order of their names.
+func parseAll(host []byte, domains map[string][]byte) (out Spec, all Findings, findings []Findings) {
+	out.Host, all = parseHost(host)
 	names := slices.Sorted(maps.Keys(domains))
 	out.Domains = make([]Domain, len(names))
-	findings := make([]Findings, len(names))
+	findings = make([]Findings, len(names))
 	var wg sync.WaitGroup
 	workers := runtime.GOMAXPROCS(0)
 	for first := range workers {
@@ -130,12 +168,8 @@ func Parse(host []byte, domains map[string][]byte) (Spec, error) {
 		})
 	}
 	wg.Wait()
-	all = append(all, slices.Concat(findings...)...)
 	out.Domains = sorted(out.Domains)
-	if len(all) == 0 {
-		all = out.Validate()
-	}
-	return out, all.Err()
+	return out, all, findings
 }
 
 func parseHost(text []byte) (Host, Findings) {

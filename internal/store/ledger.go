@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 
+	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/plan"
@@ -21,7 +22,7 @@ func (s Store) LoadLedger() (all, onDisk keyring.Ledger, err error) {
 	keys := make([][]keyring.Key, len(list))
 	err = parallel.Do(len(list), runtime.GOMAXPROCS(0), func(i int) (err error) {
 		if keys[i], err = keyring.ParseDomain(list[i].Content); err != nil {
-			return fmt.Errorf("%s: %w", keyring.File(list[i].domain), err)
+			return damaged(keyring.File(list[i].domain), "mailsetup init makes another key for "+list[i].domain, err)
 		}
 		return nil
 	})
@@ -38,6 +39,12 @@ func (s Store) LoadLedger() (all, onDisk keyring.Ledger, err error) {
 	return all, onDisk, err
 }
 
+// damaged returns the error of a file of ours that makes no sense, with what works
+// without it.
+func damaged(p state.Path, without string, err error) error {
+	return hint.New(fmt.Sprintf("put the file back from a backup; without one, type: mv %s %s.damaged; then %s", p, p, without), "%s: cannot be used: %w", p, err)
+}
+
 // LoadWritten reads the hashes of the files that mailsetup wrote.
 func (s Store) LoadWritten() (plan.FileHashes, error) {
 	o, err := s.files.Read(state.WrittenFile)
@@ -46,7 +53,7 @@ func (s Store) LoadWritten() (plan.FileHashes, error) {
 	}
 	r, err := plan.ParseFileHashes(o.Content)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", state.WrittenFile, err)
+		return nil, damaged(state.WrittenFile, "mailsetup init --overwrite-drift writes all files anew", err)
 	}
 	return r, nil
 }

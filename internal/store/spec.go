@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -61,6 +62,36 @@ func (s Store) LoadSpec() (*spec.Spec, OnDisk, error) {
 		return spec.MarshalBrief(sp.Domains[i])
 	})
 	return &sp, onDisk, nil
+}
+
+// LoadReadable reads what the administrator wants of the domains with whose own files
+// nothing is wrong, and says what is wrong with those of others.
+func (s Store) LoadReadable() (*spec.Spec, OnDisk, map[string]error, error) {
+	sp, onDisk, err := s.LoadSpec()
+	if findings := spec.Findings(nil); !errors.As(err, &findings) {
+		return sp, onDisk, nil, err
+	}
+	host, err := s.files.Read(spec.HostFile)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	files, err := s.readDomainFiles(spec.DomainsDir(), ".toml", state.SpecCache)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	texts := make(map[string][]byte, len(files.list))
+	for _, f := range files.list {
+		texts[f.domain] = f.Content
+	}
+	some, bad, err := spec.ParseReadable(host.Content, texts)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	unreadable := make(map[string]error, len(bad))
+	for domain, f := range bad {
+		unreadable[domain] = hint.NewUsage(f[0].Hint, "%s", spec.Finding{Field: f[0].Field, Text: f[0].Text})
+	}
+	return &some, OnDisk{}, unreadable, nil
 }
 
 // SpecFiles returns the TOML files of the host and of some domains as they

@@ -192,6 +192,38 @@ func TestAFileThatCannotBeReadIsNotRewritten(t *testing.T) {
 	}
 }
 
+// A run over all domains goes on without those with whose files something is wrong.
+func TestReadableDomains(t *testing.T) {
+	mem := machineWithOwnFiles()
+	sp := labSpec(t)
+	d := sp.Domains[0]
+	d.Name = "shop.example"
+	sp.Domains = append(sp.Domains, d)
+	putSpec(mem, sp)
+	s := store.New(mem)
+	if got, onDisk, bad, err := s.LoadReadable(); err != nil || len(got.Domains) != 2 || len(onDisk) != 2 || len(bad) != 0 {
+		t.Fatalf("%+v, %v, %v, %v", got, onDisk, bad, err)
+	}
+	mem.PutFile("/etc/mailsetup/domains.d/bad.example.toml", "domain = \"bad.example\"\nttl = \"5\"\n")
+	mem.PutFile("/etc/mailsetup/domains.d/worse.example.toml", "domain = \"worse.example\"\nselector = \"a\"\nnew_zone = true\n")
+	got, onDisk, bad, err := s.LoadReadable()
+	if err != nil || len(got.Domains) != 2 || !got.Has("shop.example") || len(onDisk) != 0 || len(bad) != 2 {
+		t.Fatalf("%+v, %v, %v, %v", got, onDisk, bad, err)
+	}
+	want := "/etc/mailsetup/domains.d/bad.example.toml:2: ttl: takes a whole number, and not \"5\""
+	if e := bad["bad.example"]; e == nil || e.Error() != want || !slices.Equal(hint.Of(e), []string{"write: ttl = 5"}) {
+		t.Errorf("%v, %q", e, hint.Of(e))
+	}
+	if e := bad["worse.example"]; e == nil || !strings.HasPrefix(e.Error(), "worse.example: ") || len(hint.Of(e)) != 1 {
+		t.Errorf("%v, %q", e, hint.Of(e))
+	}
+	// Without the host's own domain nothing can be told of its mail.
+	mem.PutFile("/etc/mailsetup/domains.d/lab.example.toml", "domain = 5\n")
+	if _, _, _, err := s.LoadReadable(); err == nil || !strings.Contains(err.Error(), "lab.example.toml:1: domain") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // Of a file that says what is wanted and has the right mode nothing is written;
 // another one keeps what the administrator wrote.
 func TestSpecFilesChangeSingleLines(t *testing.T) {
@@ -267,7 +299,7 @@ func TestTheLedgerIsReadFromAFileForEachDomain(t *testing.T) {
 		t.Errorf("with the right mode: %+v", onDisk)
 	}
 	mem.PutFile(keyring.File("bad.example"), "{")
-	if _, _, err := store.New(mem).LoadLedger(); err == nil || !strings.HasPrefix(err.Error(), "/var/lib/mailsetup/keyring/bad.example.json: ") {
+	if _, _, err := store.New(mem).LoadLedger(); err == nil || !strings.HasPrefix(err.Error(), "/var/lib/mailsetup/keyring/bad.example.json: cannot be used: ") {
 		t.Errorf("error %v", err)
 	}
 	if all, onDisk, err := store.New(systemtest.NewMem()).LoadLedger(); err != nil || all == nil || onDisk == nil || len(all) != 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -33,7 +34,7 @@ func (e *LockedError) Error() string {
 // two files of one name.
 func Lock(ctx context.Context, path string, wait time.Duration) (release func() error, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), privateDir); err != nil {
-		return nil, fmt.Errorf("lock %s: %w", path, cause(err))
+		return nil, &fs.PathError{Op: "lock", Path: path, Err: cause(err)}
 	}
 	f := flock.New(path, flock.SetPermissions(privateFile))
 	got, err := f.TryLock()
@@ -49,11 +50,11 @@ func Lock(ctx context.Context, path string, wait time.Duration) (release func() 
 	case err == nil || errors.Is(err, context.DeadlineExceeded):
 		return nil, holder(path)
 	default:
-		return nil, fmt.Errorf("lock %s: %w", path, cause(err))
+		return nil, &fs.PathError{Op: "lock", Path: path, Err: cause(err)}
 	}
 	note := fmt.Sprintf("%d %s\n", os.Getpid(), strings.Join(os.Args, " "))
 	if err := os.WriteFile(path, []byte(note), privateFile); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, cause(err)), f.Close())
+		return nil, errors.Join(&fs.PathError{Op: "lock", Path: path, Err: cause(err)}, f.Close())
 	}
 	return f.Close, nil
 }
