@@ -61,7 +61,7 @@ type stage struct {
 	settled    bool // it is complete
 }
 
-// isKept tells whether a later failure leaves the stage as it is.
+// isKept reports whether a later failure leaves the stage as it is.
 func (s *stage) isKept() bool { return s.Checkpoint && s.settled }
 
 type change struct {
@@ -72,7 +72,7 @@ type change struct {
 	Before object     `json:"before"`
 	After  object     `json:"after"`
 
-	pos int // in the chain of the path's states
+	pos int // in the history of its path
 }
 
 type derived struct {
@@ -81,22 +81,22 @@ type derived struct {
 	Before object     `json:"before"`
 }
 
-// unit is a unit as it was found before the stage.
+// unit is a unit of a stage, with its state before the stage.
 type unit struct {
 	Name       string           `json:"name"`
 	Action     state.UnitAction `json:"action"`
 	WakeSocket state.Path       `json:"wake_socket,omitempty"`
 	Running    bool             `json:"running"`
-	// TookMail: it took mail before the stage, so it has to after an undo.
+	// TookMail: the unit took mail before the stage, so it has to after an undo.
 	TookMail bool          `json:"took_mail,omitempty"`
 	Probes   []state.Probe `json:"probes,omitempty"`
-	// UndoProbes are the probes of the way back that the unit can pass.
+	// UndoProbes are the undo probes that passed before the stage.
 	UndoProbes        []state.Probe `json:"undo_probes,omitempty"`
 	NeedsDaemonReload bool          `json:"daemon_reload,omitempty"`
 	Why               string        `json:"why,omitempty"`
 }
 
-// milterSocket is the socket of a milter once its stage has settled.
+// milterSocket returns the socket of a milter after its stage.
 func (un unit) milterSocket() state.Path {
 	for _, p := range un.Probes {
 		if at, err := state.ParsePath(p.Address); err == nil && p.Kind == state.ProbeMilter {
@@ -127,9 +127,9 @@ func summarise(o state.Object) object {
 	return s
 }
 
-// parseRun reads run.jsonl, nil for a run that never began. A line cut short
-// by a crash is passed over: what it announced had not been begun. It can only
-// be the last one, or stand before the undo that followed the crash.
+// parseRun parses run.jsonl; nil for a run that never began. A line cut short by a
+// crash is ignored: what it announced had not begun. It can only be the last line, or
+// the last before the undo that followed the crash.
 func parseRun(dir state.Path, content []byte) (*Entry, error) {
 	e := &Entry{Status: Open, dir: dir}
 	torn := false
@@ -164,7 +164,7 @@ func damaged(dir state.Path, line int, err error) error {
 		"journal %s: line %d: %w", dir.Join(runFile), line, err)
 }
 
-// addEvent adds what an event says.
+// addEvent adds an event to the entry.
 func (e *Entry) addEvent(ev event) error {
 	switch ev.Event {
 	case evBegin:

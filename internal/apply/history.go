@@ -12,12 +12,14 @@ import (
 	"mailsetup/zonefile"
 )
 
-// pathHistory is the history of one path within a run: what was found there, and
-// what each change left. An interrupted undo may have stopped anywhere in it.
+// pathHistory is the history of one path within a run: its state before the run, and
+// after each change. An interrupted undo may have stopped at any of them.
 type pathHistory struct {
 	states []object
 	serial bool
-	base   int // states before this one are not gone back to: a kept stage came after
+	// base is the oldest state that an undo returns to: earlier ones belong to a stage
+	// that is kept.
+	base int
 
 	dir state.Path // of the run, for saved contents
 	r   system.Reader
@@ -25,8 +27,8 @@ type pathHistory struct {
 
 type histories map[state.Path]*pathHistory
 
-// newHistories gives every change its position. A failure goes back to the last
-// kept stage only.
+// newHistories returns the history of every path, for an undo, which goes back to the
+// last kept stage only.
 func newHistories(e *Entry, r system.Reader) histories {
 	all := allHistories(e, r)
 	for _, st := range e.stages {
@@ -39,6 +41,8 @@ func newHistories(e *Entry, r system.Reader) histories {
 	return all
 }
 
+// allHistories returns the history of every path, for a rollback. It numbers the
+// changes of each.
 func allHistories(e *Entry, r system.Reader) histories {
 	all := histories{}
 	for _, st := range e.stages {
@@ -58,14 +62,14 @@ func allHistories(e *Entry, r system.Reader) histories {
 	return all
 }
 
-// isKept tells whether the change at pos stays, since a kept stage changed
-// the path again, or is that stage's own.
+// isKept reports whether an undo leaves the change at pos: it belongs to a kept stage,
+// or such a stage changed the path again.
 func (c *pathHistory) isKept(pos int) bool { return pos < c.base }
 
-// current tells which state stands at the path. Owner and mode decide only between
-// equal contents: nothing of value is lost when they are put back. Of states
-// that are all alike it is the latest, so that an undo takes every step between
-// them: a guard that came and went has to stand again before what it covers.
+// current returns the index of the state that the path has now. Content decides; owner
+// and mode only between states of equal content. Among equal states it is the latest,
+// so that an undo takes every step between them: if mail was deferred and is delivered
+// again, it has to be deferred once more before the signer goes back.
 func (c *pathHistory) current(cur state.Object) (int, error) {
 	found := -1
 	for i := len(c.states) - 1; i >= c.base; i-- {
@@ -95,7 +99,7 @@ func (c *pathHistory) matches(i int, cur state.Object) bool {
 	return err == nil && sameZone(b, cur.Content)
 }
 
-// contentAt returns the state at pos as it is to be put back over cur.
+// contentAt returns the state at pos as an undo writes it over cur.
 func (c *pathHistory) contentAt(pos int, cur state.Object) (state.Object, error) {
 	saved := c.states[pos]
 	to := saved.withoutContent()
@@ -110,8 +114,8 @@ func (c *pathHistory) contentAt(pos int, cur state.Object) (state.Object, error)
 	return to, err
 }
 
-// zoneWithout is a zone without what the change at pos did to it, and with what
-// others changed since.
+// zoneWithout returns the current text of a zone without the change at pos, and with
+// the changes that others made since.
 func (c *pathHistory) zoneWithout(pos int, cur state.Object) ([]byte, error) {
 	before, after := c.states[pos], c.states[pos+1]
 	if !c.serial || before.Kind != state.Regular || cur.Kind != state.Regular || !after.sameMeta(cur) {
@@ -128,12 +132,12 @@ func (c *pathHistory) zoneWithout(pos int, cur state.Object) ([]byte, error) {
 	return zonefile.Revert(was, is, cur.Content)
 }
 
-// sameContent tells whether the content is that of cur.
+// sameContent reports whether cur has the same kind and content.
 func (o object) sameContent(cur state.Object) bool {
 	return o.Kind == cur.Kind && (o.Kind != state.Regular || o.Hash == plan.Hash(cur.Content))
 }
 
-// sameMeta tells whether owner and mode are those of cur.
+// sameMeta reports whether cur has the same owner and mode.
 func (o object) sameMeta(cur state.Object) bool { return o.Mode == cur.Mode && o.Owner == cur.Owner }
 
 // withoutContent returns the object without its content.
@@ -141,7 +145,7 @@ func (o object) withoutContent() state.Object {
 	return state.Object{Kind: o.Kind, Mode: o.Mode, Owner: o.Owner, Secret: o.Secret}
 }
 
-// readBlob returns a saved content and makes sure that it is the one.
+// readBlob returns a saved content after checking its hash.
 func readBlob(r system.Reader, dir state.Path, o object) ([]byte, error) {
 	if o.Blob == "" {
 		return nil, errors.New("its content was not saved")
@@ -157,7 +161,8 @@ func readBlob(r system.Reader, dir state.Path, o object) ([]byte, error) {
 	return saved.Content, nil
 }
 
-// verify re-reads everything that the run may have touched.
+// verify reads every path of the run again and compares it with its state before the
+// run.
 func (u *undo) verify() {
 	for _, p := range u.entry.paths() {
 		ch := u.history[p]
@@ -193,8 +198,8 @@ func (u *undo) verifyDerived() {
 	}
 }
 
-// restoreCommand is what puts a path back by hand. A zone file has none: its old text
-// needs a new serial, which recover gives it.
+// restoreCommand returns the command that restores a path by hand. There is none for a
+// zone file: its old text needs a new serial, which recover sets.
 func (u *undo) restoreCommand(p state.Path, o object, zone bool) []string {
 	mode := fmt.Sprintf("%04o", octal(o.Mode))
 	switch {
@@ -209,7 +214,7 @@ func (u *undo) restoreCommand(p state.Path, o object, zone bool) []string {
 		o.Owner.User, o.Owner.Group, mode, shellQuote(u.entry.dir.Join(o.Blob)), shellQuote(p))}
 }
 
-// shellQuote makes a path safe for a shell.
+// shellQuote quotes a path for a shell.
 func shellQuote(p state.Path) string {
 	if strings.IndexFunc(string(p), func(r rune) bool {
 		return !strings.ContainsRune("/._-+@~:", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')

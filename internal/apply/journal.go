@@ -71,8 +71,8 @@ const runFile = "run.jsonl"
 
 func (j *Journal) runDir(id string) state.Path { return j.dir.Join(id) }
 
-// liesBelow tells whether the journal lies below p: a directory that the run needs
-// for itself and cannot take back.
+// liesBelow reports whether the journal is below p: a directory that the run itself
+// needs, and does not remove.
 func (j *Journal) liesBelow(p state.Path) bool {
 	return p == j.dir || strings.HasPrefix(string(j.dir), string(p)+"/")
 }
@@ -91,8 +91,8 @@ func (j *Journal) Open() (*Entry, error) {
 	return nil, nil
 }
 
-// loadOpen reads a run that did not end, nil for one that did. Of the latter no
-// more than the last event is understood: there may be many, and long ones.
+// loadOpen loads a run that did not end, nil for one that did. Of the latter it parses
+// no more than the last event, since there may be many long runs.
 func (j *Journal) loadOpen(id string) (*Entry, error) {
 	dir := j.runDir(id)
 	o, err := j.files.Read(dir.Join(runFile))
@@ -138,9 +138,9 @@ func (j *Journal) load(id string) (*Entry, error) {
 	return parseRun(dir, o.Content)
 }
 
-// Prune forgets the oldest runs until keep are left, or a few more: those of one
-// command are taken back together, and kept together. A run that did not end is
-// never forgotten.
+// Prune removes the oldest runs until keep are left. Runs of one command are kept
+// together, since they are rolled back together. A run that did not end is never
+// removed.
 func (j *Journal) Prune(keep int) error {
 	ids, err := j.files.List(j.dir)
 	if err != nil || len(ids) <= keep {
@@ -163,8 +163,8 @@ func (j *Journal) Prune(keep int) error {
 	return nil
 }
 
-// remove removes a run. The event list goes first: contents without it are
-// nothing, but it must not promise contents that are gone.
+// remove removes a run. The event list goes first: contents without it are harmless,
+// but it must not refer to contents that are gone.
 func (j *Journal) remove(id string) error {
 	dir := j.runDir(id)
 	names, err := j.files.List(dir)
@@ -189,10 +189,11 @@ const (
 	reserveSize = 256 << 10
 )
 
-// freeReserve gives the room back. Without it undo may lack it, and no more.
+// freeReserve frees the reserved disk space for an undo. An error only means that the
+// undo may lack it.
 func (j *Journal) freeReserve(dir state.Path) { _ = j.files.Remove(dir.Join(reserveFile)) }
 
-// begin makes the run's place, with some room to spare.
+// begin makes the run's directory and reserves disk space.
 func (j *Journal) begin(e *Entry) error {
 	if err := j.makeDirs(j.dir); err != nil {
 		return err
@@ -265,8 +266,8 @@ func (j *Journal) close(id string, ev event, want Status) error {
 	return err
 }
 
-// hasEnded tells from the last line alone that a run has ended, so that looking
-// for an open one need not read all the others.
+// hasEnded reports from the last line alone whether a run has ended, so that finding an
+// open one need not parse all the others.
 func hasEnded(content []byte) bool {
 	content = bytes.TrimSuffix(content, []byte("\n"))
 	last := content[bytes.LastIndexByte(content, '\n')+1:]

@@ -12,12 +12,11 @@ import (
 	"mailsetup/internal/system"
 )
 
-// Inverse returns the plan that takes back a finished run: what it changed
-// goes back to what was there before, in reverse order. It is refused if
-// anything of it was changed since, but for zones: their administrators go on
-// working in them, and lines of theirs stay. Applied by Run it has an entry of its own,
-// and can be taken back in turn. Packages stay, and so do units that the run
-// started.
+// Inverse returns the plan that takes back a finished run: every path gets its state
+// before the run, in reverse order. It fails if one of them was changed since. Zones
+// are an exception: their administrators go on editing them, and those lines stay. The
+// plan is applied by Run as a run of its own, which can be taken back in turn. Packages
+// stay installed, and units that the run started stay up.
 func Inverse(ctx context.Context, e Entry, r system.Reader) (plan.Plan, error) {
 	switch e.Status {
 	case Done:
@@ -48,22 +47,23 @@ func Inverse(ctx context.Context, e Entry, r system.Reader) (plan.Plan, error) {
 	return v.plan, v.directories()
 }
 
-// inverse builds the plan; now is the machine as the plan so far leaves it.
+// inverse builds the plan of a rollback; now are the objects as the plan so far leaves
+// them.
 type inverse struct {
 	r       system.Reader
-	j       *Journal // for what it holds
+	j       *Journal // whose own directories stay
 	entry   Entry
 	history histories
 	now     map[state.Path]state.Object
 	plan    plan.Plan
 
-	mailUnits   []state.Unit // those that take mail, with the probes for it alone
+	mailUnits   []state.Unit // units that take mail, with the probes for that alone
 	actedOn     []state.Unit // so far, each name once
-	reloadAgain []state.Unit // of those: to be acted on again after stage feed
+	reloadAgain []state.Unit // of those: to be reloaded after the stage reloadAfter
 	reloadAfter int
 }
 
-// readCurrent reads everything and refuses what is not as the run left it.
+// readCurrent reads every path and refuses those that are not as the run left them.
 func (v *inverse) readCurrent() error {
 	var edited []string
 	for _, p := range v.entry.Paths {
@@ -74,7 +74,7 @@ func (v *inverse) readCurrent() error {
 		v.now[p] = cur
 		ch := v.history[p]
 		if ch == nil || p == plan.HashesFile || v.j.liesBelow(p) {
-			continue // what a program made may have been made again since
+			continue // a program may have made a derived file again since
 		}
 		last := len(ch.states) - 1
 		if (ch.matches(last, cur) || keptSelectors(p, ch.states[last], cur)) && ch.states[last].sameMeta(cur) {
@@ -90,9 +90,9 @@ func (v *inverse) readCurrent() error {
 	return nil
 }
 
-// keptSelectors tells whether a ledger differs from a state by no more than keys
-// that the rollback of a later run left in it, as gone: without this, no run before
-// that one could be taken back any more.
+// keptSelectors reports whether a ledger differs from a state only by gone keys that
+// the rollback of a later run left in it. Otherwise no run before that one could be
+// rolled back.
 func keptSelectors(p state.Path, st object, cur state.Object) bool {
 	return p.Dir() == keyring.Dir() && st.Kind == state.Regular && cur.Kind == state.Regular &&
 		slices.ContainsFunc(keyring.BeforeWithdrawn(cur.Content), func(b []byte) bool { return plan.Hash(b) == st.Hash })
@@ -139,7 +139,7 @@ func (v *inverse) stage(st *stage) error {
 	return nil
 }
 
-// bootUnits are the units whose start at boot goes back.
+// bootUnits returns the units that are enabled or disabled again.
 func (v *inverse) bootUnits(st *stage) []state.Unit {
 	var all []state.Unit
 	for _, u := range slices.Backward(st.Units) {
@@ -150,15 +150,17 @@ func (v *inverse) bootUnits(st *stage) []state.Unit {
 	return all
 }
 
-// recordUnits keeps account of units that were acted on before a stage without units
-// went back, whose files they may read: the same rule as for an undo.
+// recordUnits keeps track of the units that the plan acts on. A stage without units may
+// change files that they read, so units that were acted on before it are reloaded after
+// it: the same rule as for an undo.
 func (v *inverse) recordUnits(units []state.Unit, feeds bool) {
 	if feeds {
 		v.reloadAgain, v.reloadAfter = slices.Clone(v.actedOn), len(v.plan.Stages)-1
 		for i := range v.reloadAgain {
 			u := &v.reloadAgain[i]
 			u.Action, u.NeedsDaemonReload = state.Reload, false
-			// What answered before the rollback has gone back already.
+			// An earlier stage of the plan restored the unit: an undo of this one waits
+			// for what it answers since.
 			u.UndoProbes = slices.DeleteFunc(slices.Clone(u.Probes), isUnitProbe)
 		}
 	}
@@ -169,13 +171,13 @@ func (v *inverse) recordUnits(units []state.Unit, feeds bool) {
 	}
 }
 
-// isUnitProbe tells whether a probe is about the unit as such: on any way back it
-// has to run.
+// isUnitProbe reports whether a probe is about the unit itself, so that it has to pass
+// in every undo.
 func isUnitProbe(p state.Probe) bool {
 	return p.Kind == state.ProbeActive || p.Kind == state.ProbePostfix
 }
 
-// restored is what a path has to become again.
+// restored returns the object that a path gets back.
 func (v *inverse) restored(c change) (state.Object, error) {
 	if c.Path == plan.HashesFile {
 		return v.hashesBefore(c)
@@ -195,7 +197,8 @@ func (v *inverse) restored(c change) (state.Object, error) {
 	return to, err
 }
 
-// hashesBefore forgets what the run remembered and keeps what later ones did.
+// hashesBefore returns the file of hashes with the hashes before the run for its paths,
+// and with those of later runs for all others.
 func (v *inverse) hashesBefore(c change) (state.Object, error) {
 	to := v.now[c.Path]
 	rec, err := plan.ParseFileHashes(to.Content)
@@ -240,9 +243,9 @@ func (v *inverse) add(sc *plan.StageChanges, p state.Path, to state.Object, seri
 	sc.Changes = append(sc.Changes, plan.Change{Op: op, Path: p, Before: cur, After: to, Why: why, Serial: serial})
 }
 
-// units are acted on as the run did. Of its probes only those stay that were
-// as true before it, and those of the way back, which it changes places with; a
-// signature or a record that it brought is gone.
+// units adds the units of a stage, with the action of the run. Of their probes it keeps
+// those that passed before the run as well; undo probes become probes and the other way
+// round. A signature or a record that the run brought is gone.
 func (v *inverse) units(sc *plan.StageChanges, st *stage) {
 	for _, un := range slices.Backward(st.Units) {
 		if un.Action.AtBoot() {
@@ -272,16 +275,16 @@ func (v *inverse) units(sc *plan.StageChanges, st *stage) {
 	}
 }
 
-// probeMail remembers a unit that has to take mail when all is back.
+// probeMail adds a unit that has to take mail at the end.
 func (v *inverse) probeMail(u state.Unit, p state.Probe) {
 	u.Action, u.Probes, u.UndoProbes, u.Why = state.Reload, []state.Probe{p}, nil, "it has to take mail again"
 	named := func(o state.Unit) bool { return o.Name == u.Name }
 	v.mailUnits = append(slices.DeleteFunc(v.mailUnits, named), u)
 }
 
-// addMailProbes asks for mail once the milters are back as well: until then it has
-// to wait, where they have moved. A unit that is not acted on so late is told
-// once more.
+// addMailProbes probes for mail in the last stage that acts on a milter or on Postfix:
+// before that, mail may have to be deferred, where milters move. A unit that is not in
+// that stage is reloaded once more.
 func (v *inverse) addMailProbes() {
 	at := -1
 	for i, sc := range v.plan.Stages {
@@ -306,8 +309,8 @@ func (v *inverse) handlesMail(u state.Unit) bool {
 		slices.ContainsFunc(v.mailUnits, func(m state.Unit) bool { return m.Name == u.Name })
 }
 
-// directories removes what the run made and nothing lives in any more, after
-// all units have let go of it.
+// directories removes the directories that the run made and that are empty, after all
+// units have stopped using them.
 func (v *inverse) directories() error {
 	sc := plan.StageChanges{Name: "Directories"}
 	for _, st := range slices.Backward(v.entry.stages) {
@@ -334,7 +337,7 @@ func (v *inverse) directories() error {
 	return nil
 }
 
-// remaining lists what will still be in a directory; dead sockets do not count.
+// remaining lists what a directory will still have; dead sockets do not count.
 func (v *inverse) remaining(dir state.Path) ([]string, error) {
 	names, err := v.r.List(dir)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"mailsetup/internal/system"
 )
 
-// Options are what a run needs from outside.
+// Options are the parameters of a run.
 type Options struct {
 	Command  string           // as typed, for the history
 	Now      func() time.Time // nil for time.Now
@@ -90,7 +90,7 @@ func Run(ctx context.Context, s system.System, p plan.Plan, j *Journal, o Option
 	return r.undo(ctx, cause)
 }
 
-// begin opens the journal. Until it has, nothing is touched.
+// begin opens the journal. Nothing is changed before.
 func (r *run) begin() error {
 	if err := r.j.begin(r.entry); err != nil {
 		return err
@@ -98,7 +98,7 @@ func (r *run) begin() error {
 	return r.j.append(r.entry.ID, event{Event: evBegin, Time: r.o.Now(), ID: r.entry.ID, Command: r.entry.Command})
 }
 
-// applicable refuses what has to be settled before Run.
+// applicable refuses plans that need something done before Run.
 func applicable(p plan.Plan) error {
 	for _, st := range p.Stages {
 		if len(st.Packages) > 0 {
@@ -146,7 +146,7 @@ func newRun(s system.System, j *Journal, o Options) *run {
 	return &run{s: s, j: j, o: o, entry: e, report: Report{ID: o.ID}}
 }
 
-// checkFresh compares what the plan was made from with the machine.
+// checkFresh compares the objects that the plan was made from with the machine.
 func (r *run) checkFresh(p plan.Plan) error {
 	expect := map[state.Path]state.Object{}
 	var stale []state.Path
@@ -171,7 +171,8 @@ func (r *run) checkFresh(p plan.Plan) error {
 	return nil
 }
 
-// isOwnDirectory accepts a directory that the journal made for itself meanwhile.
+// isOwnDirectory accepts a directory that the journal made for itself since the plan
+// was made.
 func (r *run) isOwnDirectory(c plan.Change, cur state.Object) bool {
 	return c.Op == plan.Mkdir && r.j.liesBelow(c.Path) && cur.Kind == state.Directory
 }
@@ -197,8 +198,7 @@ func (r *run) forward(ctx context.Context, p plan.Plan) error {
 	return nil
 }
 
-// interrupted makes sure that a failure during cancellation can be told from
-// one on its own account.
+// interrupted marks an error during cancellation as an interruption.
 func interrupted(ctx context.Context, err error) error {
 	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
 		return errors.Join(cause, err)
@@ -206,7 +206,7 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// undo takes the run back and says how that went.
+// undo takes the run back and returns what came of it.
 func (r *run) undo(ctx context.Context, cause error) (Report, error) {
 	ctx = context.WithoutCancel(ctx)
 	var log []string

@@ -11,7 +11,7 @@ import (
 	"mailsetup/internal/system"
 )
 
-// stage takes one stage from validation to settled.
+// stage takes one stage from validation until it has settled.
 func (r *run) stage(ctx context.Context, sc plan.StageChanges) error {
 	if err := r.checkUnchanged(sc); err != nil {
 		return err
@@ -56,8 +56,8 @@ func (r *run) stage(ctx context.Context, sc plan.StageChanges) error {
 	return nil
 }
 
-// checkUnchanged looks again right before the stage: units took their time since the
-// run began, and a private key that appeared meanwhile is never overwritten.
+// checkUnchanged compares the stage's paths again right before it: earlier units took
+// their time, and a private key that appeared meanwhile is never overwritten.
 func (r *run) checkUnchanged(sc plan.StageChanges) error {
 	var stale []state.Path
 	for _, c := range sc.Changes {
@@ -75,8 +75,8 @@ func (r *run) checkUnchanged(sc plan.StageChanges) error {
 	return nil
 }
 
-// validate lets the daemons' own checkers see the stage's files as they will
-// be, together with those that are right already.
+// validate runs the daemons' own checkers over the stage's new files, together with the
+// unchanged ones that they need.
 func (r *run) validate(ctx context.Context, sc plan.StageChanges) error {
 	if len(sc.Validators) == 0 {
 		return nil
@@ -106,10 +106,10 @@ func (r *run) validate(ctx context.Context, sc plan.StageChanges) error {
 	return r.s.Check(ctx, sc.Validators, files)
 }
 
-// contents are what has to be saved before the stage, by blob name.
+// contents are saved before the stage, by blob name.
 type contents map[string][]byte
 
-// recordIntent writes down what the stage will do, and what it will find.
+// recordIntent writes down what the stage will do, and the state before it.
 func (r *run) recordIntent(ctx context.Context, sc plan.StageChanges) (*stage, contents, error) {
 	st := &stage{Number: len(r.entry.stages) + 1, Name: sc.Name, Checkpoint: sc.Checkpoint, Updates: sc.Updates}
 	saved := contents{}
@@ -144,7 +144,7 @@ func (r *run) recordIntent(ctx context.Context, sc plan.StageChanges) (*stage, c
 	return st, saved, nil
 }
 
-// save notes an object, and its content where that is to be kept.
+// save records an object, and its content if keep is set.
 func (r *run) save(saved contents, o state.Object, keep bool) object {
 	rec := summarise(o)
 	if keep && o.Kind == state.Regular {
@@ -155,7 +155,7 @@ func (r *run) save(saved contents, o state.Object, keep bool) object {
 	return rec
 }
 
-// existingParent returns the nearest directory that is there before the commit.
+// existingParent returns the nearest directory above that exists before the commit.
 func existingParent(dir state.Path, made map[state.Path]bool) state.Path {
 	for made[dir] {
 		dir = dir.Dir()
@@ -163,15 +163,15 @@ func existingParent(dir state.Path, made map[state.Path]bool) state.Path {
 	return dir
 }
 
-// scratchName names content on its way to its place. It can be told from the
-// run alone, hides from listings, and ends in a tilde, which readers of conf.d
+// scratchName returns the name under which new content is written beside its target. It
+// depends on the run alone, is hidden, and ends in a tilde, which readers of conf.d
 // directories skip.
 func scratchName(dir state.Path, id string, stage, n int, tail string) state.Path {
 	return dir.Join(fmt.Sprintf(".mailsetup-%s-%d-%d%s~", id, stage, n, tail))
 }
 
-// prepare saves what will be replaced and puts the new contents beside their
-// targets. After its sync, undo is promised.
+// prepare saves the contents that will be replaced and writes the new ones beside their
+// targets. After its sync, undo is guaranteed.
 func (r *run) prepare(ctx context.Context, sc plan.StageChanges, st *stage, saved contents) error {
 	var written []state.Path
 	put := func(p state.Path, o state.Object) error {
@@ -218,7 +218,7 @@ func blobNames(st *stage) []string {
 	return names
 }
 
-// commit makes the changes, each by one step.
+// commit makes the changes, each in one atomic step.
 func (r *run) commit(ctx context.Context, st *stage) error {
 	var touched []state.Path
 	for _, c := range st.Changes {
@@ -262,8 +262,8 @@ func (r *run) change(c change) error {
 	return fmt.Errorf("%s %s: not an operation", c.Op, c.Path)
 }
 
-// removeSockets takes dead sockets out of a directory that is to go and returns what
-// else is in it.
+// removeSockets removes dead sockets from a directory that is about to be removed, and
+// returns what else is in it.
 func removeSockets(s system.System, dir state.Path) ([]string, error) {
 	names, err := s.List(dir)
 	if err != nil {

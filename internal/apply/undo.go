@@ -10,9 +10,8 @@ import (
 	"mailsetup/internal/system"
 )
 
-// undo takes a run back from what the journal says of it and what the machine
-// looks like now. It does only what is still to be done, so that it can be
-// interrupted anywhere and run again.
+// undo takes a run back, from its journal and the present state of the machine. It does
+// only what is still to be done, so it can be interrupted anywhere and run again.
 type undo struct {
 	s       system.System
 	j       *Journal
@@ -27,18 +26,18 @@ type undo struct {
 
 	faults      []unitFault // units that do not answer after the last act
 	actedOn     []unit      // so far, each name once
-	reloadAgain []unit      // of those: acted on before a stage that may feed them was taken back
+	reloadAgain []unit      // of those: to be reloaded, since files that they may read were restored after them
 }
 
 func newUndo(s system.System, j *Journal, e *Entry, o Options) *undo {
 	return &undo{s: s, j: j, o: o, entry: e, history: newHistories(e, s)}
 }
 
-// run takes back stage by stage, looks at the result, and closes the journal
-// if the machine is as it was.
+// run takes the stages back, verifies the result, and closes the journal if the machine
+// is as it was.
 func (u *undo) run(ctx context.Context) {
 	u.j.freeReserve(u.entry.dir)
-	// Not a promise, only a mark after a line that a crash cut short.
+	// The event says nothing; it ends a line that a crash cut short.
 	_ = u.j.append(u.entry.ID, event{Event: evUndo, Time: u.o.Now()})
 	for _, st := range slices.Backward(u.entry.stages) {
 		u.removeScratch(st)
@@ -71,7 +70,7 @@ func (u *undo) addError(err error, commands ...string) {
 	}
 }
 
-// advice is what the operator has to type.
+// advice returns the commands for the administrator to type.
 func (u *undo) advice() []string {
 	var list []string
 	for _, c := range append(u.commands, "mailsetup recover") {
@@ -82,7 +81,7 @@ func (u *undo) advice() []string {
 	return list
 }
 
-// removeScratch removes contents that were on their way when the run ended.
+// removeScratch removes new contents that were not yet in place when the run ended.
 func (u *undo) removeScratch(st *stage) {
 	for i, c := range st.Changes {
 		if c.Staged != "" {
@@ -107,7 +106,7 @@ func (u *undo) discard(p state.Path) {
 	u.addError(err, "rm "+shellQuote(p))
 }
 
-// step is one thing to do at one path, with its content prepared beside it.
+// step is one operation on one path, with its content prepared beside it.
 type step struct {
 	path    state.Path
 	to      state.Object
@@ -115,11 +114,11 @@ type step struct {
 	do      func() error
 	saved   object
 	zone    bool
-	dir     bool // a directory comes back, before what is put into it
+	dir     bool // restores a directory, before files in it
 }
 
-// files puts a stage's files back: first all contents beside their places,
-// then one sync, then the steps in reverse order.
+// files restores a stage's files: all contents are written beside their targets, then
+// synced once, then put in place in reverse order.
 func (u *undo) files(st *stage) {
 	var steps []step
 	for i, d := range slices.Backward(st.Derived) {
@@ -138,7 +137,7 @@ func (u *undo) files(st *stage) {
 	u.carryOut(u.prepare(steps))
 }
 
-// plan decides on one path and adds the step it needs, if any.
+// plan decides on one path and adds the step that it needs, if any.
 func (u *undo) plan(steps []step, p state.Path, decide func(state.Object) (step, error), saved object, zone bool) []step {
 	cur, err := u.s.Read(p)
 	var s step
@@ -156,8 +155,7 @@ func (u *undo) plan(steps []step, p state.Path, decide func(state.Object) (step,
 	return append(steps, s)
 }
 
-// prepare writes the contents that the steps need and syncs them, directories
-// for them first.
+// prepare writes and syncs the contents that the steps need, directories first.
 func (u *undo) prepare(steps []step) []step {
 	var ready []step
 	var written []state.Path
@@ -195,9 +193,8 @@ func (u *undo) carryOut(steps []step) {
 	}
 }
 
-// revert decides how one change is taken back. What stands there must be
-// something that the run put there or found there; anything else is somebody's
-// work and stays.
+// revert decides how one change is taken back. The path must have a state that the run
+// found or left; anything else is somebody's work and stays.
 func (u *undo) revert(c change, cur state.Object, scratch state.Path) (step, error) {
 	at, err := u.history[c.Path].current(cur)
 	if err != nil {
@@ -205,7 +202,7 @@ func (u *undo) revert(c change, cur state.Object, scratch state.Path) (step, err
 	}
 	switch {
 	case at < c.pos, c.Before.Kind == state.Absent && cur.Kind == state.Absent:
-		return step{}, nil // already further back
+		return step{}, nil // it has an earlier state already
 	case c.Op == plan.Mkdir:
 		return step{}, nil // when everything else is done
 	case at == c.pos && c.Before.sameMeta(cur), c.Before.Kind == state.Absent && at == c.pos:
@@ -226,8 +223,8 @@ func (u *undo) revert(c change, cur state.Object, scratch state.Path) (step, err
 	return u.replace(c.Path, to, scratch), nil
 }
 
-// restoreDerived puts a derived file back as it was. Its program may have been cut
-// short, so what stands there says nothing.
+// restoreDerived restores a derived file. Its program may have been cut short, so its
+// present content does not matter.
 func (u *undo) restoreDerived(d derived, cur state.Object, scratch state.Path) (step, error) {
 	switch {
 	case d.Before.sameContent(cur) && d.Before.sameMeta(cur):
@@ -249,9 +246,9 @@ func (u *undo) replace(p state.Path, to state.Object, scratch state.Path) step {
 	return step{to: to, scratch: scratch, do: func() error { return u.s.Rename(scratch, p) }}
 }
 
-// restoreMail makes sure that what took mail before takes it again: Postfix holds
-// back for a minute a service that died of the configuration now gone, and a
-// reload does not change its mind.
+// restoreMail makes units take mail again that took it before: for a minute, Postfix
+// does not start a service again that died of the bad configuration, and a reload does
+// not change that.
 func (u *undo) restoreMail(ctx context.Context) {
 	for _, un := range u.actedOn {
 		if !un.TookMail || probeMail(ctx, u.s, un) == nil {
@@ -265,7 +262,8 @@ func (u *undo) restoreMail(ctx context.Context) {
 	}
 }
 
-// directories removes what the run made, once the daemons have let go of it.
+// directories removes the directories that the run made, once the daemons have stopped
+// using them.
 func (u *undo) directories() {
 	var touched []state.Path
 	for _, st := range slices.Backward(u.entry.stages) {

@@ -9,11 +9,10 @@ import (
 	"mailsetup/internal/state"
 )
 
-// units acts again on the units of a stage, so that they run with the files
-// that were put back: at once, while the files of earlier stages still stand
-// (a daemon that opens its keys at each message never misses one). Files of a
-// stage without units may be read by any later unit, which is then told once
-// more at the end.
+// units acts again on the units of a stage, so that they run with the restored files:
+// at once, before files of earlier stages are restored (a daemon that opens its keys
+// for each message never misses one). Files of a stage without units may be read by any
+// unit after it; those are reloaded at the end.
 func (u *undo) units(ctx context.Context, st *stage) {
 	ours := func(c change) bool { return u.j.liesBelow(c.Path) }
 	if len(st.Units) == 0 && (len(st.Derived) > 0 || !slices.ContainsFunc(st.Changes, ours)) {
@@ -36,7 +35,7 @@ func (u *undo) units(ctx context.Context, st *stage) {
 	}
 }
 
-// opposite takes back what an action does to the next boot.
+// opposite returns the action that takes back enable or disable.
 func opposite(a state.UnitAction) state.UnitAction {
 	if a == state.Enable {
 		return state.Disable
@@ -44,9 +43,9 @@ func opposite(a state.UnitAction) state.UnitAction {
 	return state.Enable
 }
 
-// asReloads is what tells units once more of files that went back after them. They
-// have started with their own files already, and a second start would leave a
-// hole when nothing holds mail back any more.
+// asReloads returns the units for a reload at the end of an undo, since files that they
+// read were restored after them. They run with their own files already; a restart would
+// leave a gap in which mail is no longer deferred.
 func asReloads(list []unit) []unit {
 	list = slices.Clone(list)
 	for i := range list {
@@ -69,10 +68,9 @@ func (u *undo) act(ctx context.Context, stage string, list []unit) {
 	}
 }
 
-// recordResult takes note of how an act on a unit ended. Of several, the last one tells
-// whether it answers as it did: an undo that is done again comes by what a stage
-// left behind, which may be further back already, and then what answered after that
-// stage does not.
+// recordResult records the result of an action on a unit. Of several actions, the last
+// one decides whether the unit answers: an undo that is run again passes states in
+// between, in which a unit may not answer that did before.
 func (u *undo) recordResult(un unit, err error) {
 	if err == nil || errors.As(err, new(probeFailure)) {
 		u.faults = slices.DeleteFunc(u.faults, func(f unitFault) bool { return f.unit.Name == un.Name })
@@ -86,7 +84,7 @@ func (u *undo) recordResult(un unit, err error) {
 	}
 }
 
-// probeFailure is the error of a unit that was acted on, and does not answer.
+// probeFailure is the error of a unit that was acted on and whose probes fail.
 type probeFailure struct{ error }
 
 func (e probeFailure) Unwrap() error { return e.error }
@@ -97,7 +95,7 @@ type unitFault struct {
 	err  error
 }
 
-// manualCommand is what takes the unit back by hand.
+// manualCommand returns the command that restores the unit by hand.
 func (un unit) manualCommand() string {
 	if !un.Running {
 		return "systemctl stop " + un.Name
@@ -131,9 +129,9 @@ func (u *undo) restoreUnit(ctx context.Context, stage string, un unit, now bool)
 	return err
 }
 
-// settle waits until the unit is as it was, and until nothing of what came
-// after is under way any more. A mail session that never ends is let go: that
-// the machine is put back counts for more than its mail.
+// settle waits until the probes of the unit pass, and old sessions have ended. A mail
+// session that never ends is not waited for any longer: restoring the machine counts
+// for more than its mail.
 func (u *undo) settle(ctx context.Context, stage string, un unit) error {
 	probes := slices.DeleteFunc(slices.Clone(un.Probes), func(p state.Probe) bool { return p.Kind != state.ProbeActive })
 	for _, p := range append(probes, un.UndoProbes...) {

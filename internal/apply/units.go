@@ -10,8 +10,8 @@ import (
 	"mailsetup/internal/system"
 )
 
-// probeBefore finds out which units take mail before anything is touched: a stage may
-// find it waiting for what an earlier one has moved.
+// probeBefore finds out which units take mail before anything is changed: later in the
+// run, mail may be deferred because of an earlier stage.
 func (r *run) probeBefore(ctx context.Context, p plan.Plan) {
 	r.tookMail = map[string]bool{}
 	for _, sc := range p.Stages {
@@ -26,8 +26,8 @@ func (r *run) probeBefore(ctx context.Context, p plan.Plan) {
 	}
 }
 
-// unitBefore notes a unit as it is. A unit that does not run cannot be reloaded: it
-// is started.
+// unitBefore returns a unit with its present state. One that does not run cannot be
+// reloaded, so its action becomes a start.
 func (r *run) unitBefore(ctx context.Context, u state.Unit) (unit, error) {
 	running, err := running(ctx, r.s, u.Name)
 	if err != nil {
@@ -54,8 +54,9 @@ func (r *run) unitBefore(ctx context.Context, u state.Unit) (unit, error) {
 	return rec, nil
 }
 
-// shortProbe is a probe of what should answer at once, and a name server sooner
-// than a mail server that starts a process for it.
+// shortProbe returns a probe with a short timeout, for what should answer at once. A
+// mail server gets more time than a name server, since it starts a process for each
+// session.
 func shortProbe(p state.Probe) state.Probe {
 	p.Within = 5 * time.Second
 	if p.Kind == state.ProbeServed {
@@ -64,12 +65,12 @@ func shortProbe(p state.Probe) state.Probe {
 	return p
 }
 
-// takesMail tells whether the unit takes mail, so that one can ask it.
+// takesMail reports whether the unit has a probe for taking mail.
 func takesMail(un unit) bool {
 	return slices.ContainsFunc(un.Probes, func(p state.Probe) bool { return p.Kind == state.ProbeSMTP })
 }
 
-// probeMail asks a unit that takes mail whether it does so now.
+// probeMail asks a unit whether it takes mail now.
 func probeMail(ctx context.Context, s system.Prober, un unit) error {
 	for _, p := range un.Probes {
 		if p.Kind != state.ProbeSMTP {
@@ -94,7 +95,7 @@ func running(ctx context.Context, s system.Units, name string) (bool, error) {
 	return false, nil
 }
 
-// act tells the units and waits until each has settled.
+// act acts on the units and waits until each has settled.
 func (r *run) act(ctx context.Context, sc plan.StageChanges, st *stage) error {
 	for i, u := range sc.Units {
 		action := st.Units[i].Action
@@ -125,7 +126,7 @@ func (r *run) act(ctx context.Context, sc plan.StageChanges, st *stage) error {
 	return nil
 }
 
-// daemonReload makes systemd read unit files again that have just changed.
+// daemonReload makes systemd read changed unit files.
 func daemonReload(ctx context.Context, s system.Units, redefined bool) error {
 	if !redefined {
 		return nil

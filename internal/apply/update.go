@@ -8,9 +8,9 @@ import (
 	"mailsetup/internal/system"
 )
 
-// update sends the stage's updates, one zone after the other. What a primary
-// certainly did not do need not be taken back, so that a run which meets a dead
-// one can still end as if it had not begun.
+// update sends the stage's updates, one zone after the other. An update that a primary
+// certainly did not carry out need not be taken back, so a run that meets a dead
+// primary can still be undone completely.
 func (r *run) update(ctx context.Context, st *stage) error {
 	for _, u := range st.Updates {
 		r.o.Progress(Event{Kind: UpdateBegins, Stage: st.Name, Update: u})
@@ -26,7 +26,7 @@ func (r *run) update(ctx context.Context, st *stage) error {
 	return nil
 }
 
-// updates takes back what was, or may have been, changed in zones.
+// updates takes back the updates that were, or may have been, carried out.
 func (u *undo) updates(ctx context.Context, st *stage) {
 	for _, up := range slices.Backward(st.Updates[:st.sent]) {
 		back := up.Inverse()

@@ -7,8 +7,8 @@ import (
 	"mailsetup/zonefile"
 )
 
-// sameZone compares zone files but for the serial: a zone that was undone has
-// its old text under a higher one.
+// sameZone compares zone files except for the serial: an undone zone has its old text
+// with a higher one.
 func sameZone(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true
@@ -21,8 +21,8 @@ func sameZone(a, b []byte) bool {
 	return err == nil && bytes.Equal(x, y)
 }
 
-// restoreZone returns the old text of a zone under a serial that secondaries
-// of the current one accept.
+// restoreZone returns the old text of a zone with a serial that secondaries of the
+// current one accept.
 func restoreZone(before, current []byte) ([]byte, error) {
 	return zonefile.Restore(before, current)
 }

@@ -11,66 +11,66 @@ import (
 	"mailsetup/internal/state"
 )
 
-// LastCheckFile is where the last look at a domain's records is kept.
+// LastCheckFile returns the path of a domain's LastCheck.
 func LastCheckFile(domain string) state.Path { return state.ChecksDir.Join(domain + ".json") }
 
-// LastCheck is the last look at a domain's records on all of its name servers.
-// It is an observation, not part of the ledger: nothing is lost with it.
+// LastCheck is the result of the last check of a domain's records on all of its name
+// servers. It is an observation, not part of the ledger: nothing is lost with it.
 type LastCheck struct {
 	At time.Time
 	OK bool // every server had all of them
 	// Found is one line about what was seen.
 	Found string
-	// Seen is when every server was first found to have the record of a key,
-	// by selector.
+	// Seen is when every server first had the record of a key, by selector.
 	Seen map[string]time.Time
-	// Watch is what the looks of rotate-dkim remember of each other.
+	// Watch is the state of the record watch of rotate-dkim.
 	Watch Watch
 }
 
-// Watch is the memory of the looks that rotate-dkim takes at published records.
-// A record is named by owner without final dot and type, and an address also by
-// its value: "_dmarc.example.org TXT".
+// Watch is what the record watch of rotate-dkim keeps from one check to the next. A
+// record is named by owner without final dot and type, and an address also by its
+// value: "_dmarc.example.org TXT".
 type Watch struct {
-	// SeenComplete are records that all name servers once had as they should be.
+	// SeenComplete are the records that all name servers had at some time.
 	SeenComplete []string `json:"stood,omitempty"`
-	// AdminRecords are records of the administrator's that were judged right in the place
-	// of ours, as they were then; "" for one that may be as it is.
+	// AdminRecords are the values of the administrator's records that were found to be
+	// right instead of ours; "" for one that is not compared.
 	AdminRecords map[string]string `json:"own,omitempty"`
-	// Problems are what was not right in the last look, by what they are about: a
-	// record or a name server.
+	// Problems are the faults that the last check found, by record or name server.
 	Problems map[string]Problem `json:"problems,omitempty"`
-	// Notified is when a person was last told of a problem, by what it is about.
+	// Notified is when a person was last notified of a problem, by record or name
+	// server.
 	Notified map[string]Notification `json:"told,omitempty"`
-	// Restored is when mailsetup last tried to put a record back.
+	// Restored is when mailsetup last tried to restore a record.
 	Restored map[string]time.Time `json:"restored,omitempty"`
 }
 
-// Problem is something that a look found not to be as it should be.
+// Problem is a fault that a check found.
 type Problem struct {
 	Since  time.Time `json:"since"` // the first look in succession that found it
 	Fault  string    `json:"fault"` // in a word
 	Text   string    `json:"text"`  // what a name server said
 	Remedy string    `json:"remedy,omitempty"`
-	// Gone: every name server in charge answered, and none has the record as it
-	// should be. Everything else may pass: it counts once it has lasted a day.
+	// Gone: every authoritative server answered, and none has the right record. Any
+	// other problem may pass by itself, so it is reported only once it has lasted for
+	// ReportAfter.
 	Gone bool `json:"gone,omitempty"`
 }
 
-// Notification is when a person was last told of a problem, and of which fault; "" once
-// that is over.
+// Notification is when a person was last notified of a problem, and its fault; "" once
+// the problem is over.
 type Notification struct {
 	At    time.Time `json:"at"`
 	Fault string    `json:"fault,omitempty"`
 }
 
-// ReportAfter is for how long something has to be so before it counts that may pass
-// by itself: a name server that does not answer, or that has an old copy of the
-// zone. The ticks of a day are not exactly an hour apart.
+// ReportAfter is how long a problem has to last before it is reported if it may pass by
+// itself: a name server that does not answer, or that has an old copy of the zone. It
+// is less than a day, since hourly ticks are not exactly an hour apart.
 const ReportAfter = 23 * time.Hour
 
-// Reportable reports whether the problem is one for people. A time in the future is
-// of a clock that went wrong.
+// Reportable reports whether people have to be told about the problem. A time in the
+// future comes from a clock that was wrong.
 func (p Problem) Reportable(now time.Time) bool {
 	return p.Gone || now.Sub(p.Since) >= ReportAfter
 }
@@ -89,8 +89,8 @@ type lastCheckDocument struct {
 	Watch *Watch               `json:"watch,omitempty"`
 }
 
-// ParseLastCheck reads the file of one domain. What it does not know it leaves
-// out: a later version may have seen more.
+// ParseLastCheck parses the file of one domain. It ignores unknown fields, which a
+// later version may have added.
 func ParseLastCheck(text []byte) (LastCheck, error) {
 	var doc lastCheckDocument
 	if err := json.Unmarshal(text, &doc); err != nil {
@@ -103,7 +103,7 @@ func ParseLastCheck(text []byte) (LastCheck, error) {
 	return c, nil
 }
 
-// MarshalLastCheck writes the file of one domain.
+// MarshalLastCheck returns the text of the file of one domain.
 func MarshalLastCheck(c LastCheck) []byte {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
@@ -129,8 +129,8 @@ func fileTimes(seen map[string]time.Time) map[string]time.Time {
 	return out
 }
 
-// After returns a look that follows an earlier one: what was seen once stays
-// seen since then, and what was wrong is over if all is well.
+// After returns the check with what an earlier one knew: the first time at which a key
+// was seen, and the watch, without its problems if this check found none.
 func (c LastCheck) After(earlier LastCheck) LastCheck {
 	c.Watch = earlier.Watch
 	if c.OK {

@@ -9,7 +9,7 @@ import (
 	"mailsetup/internal/state"
 )
 
-// ProgressPrinter tells what is happening while it takes time.
+// ProgressPrinter prints the progress of a run.
 type ProgressPrinter struct {
 	Logf func(format string, a ...any)
 
@@ -34,7 +34,8 @@ func (p *ProgressPrinter) Print(e apply.Event) {
 	}
 }
 
-// waits tells of a probe; of those that ask about one zone each, the first.
+// waits prints that a probe is waited for; of probes that ask about one zone each, only
+// the first.
 func (p *ProgressPrinter) waits(stage string, probe state.Probe) {
 	const most = 3
 	if probe.Kind == state.ProbeServed {
@@ -48,10 +49,11 @@ func (p *ProgressPrinter) waits(stage string, probe state.Probe) {
 	}
 }
 
-// maxSigners is up to how many signers a check is over before anybody wonders.
+// maxSigners is the number of signers up to which a probe is so fast that it is not
+// announced.
 const maxSigners = 20
 
-// question says what a probe wants to know.
+// question returns the question that a probe asks.
 func question(p state.Probe) string {
 	switch p.Kind {
 	case state.ProbeActive:

@@ -9,22 +9,23 @@ import (
 	"mailsetup/internal/dnscheck"
 )
 
-// Checker asks every name server in charge of records.
+// Checker asks every authoritative name server for records.
 type Checker func(ctx context.Context, want dnscheck.Expected) dnscheck.Result
 
-// Limits bound the looks of one tick.
+// Limits bound the checks of one tick.
 type Limits struct {
 	AtOnce    int           // domains
 	PerDomain time.Duration // for one domain
 	Total     time.Duration // for all of them
 }
 
-// TickLimits are those of a tick that an administrator's command may wait for.
+// TickLimits are the limits of a scheduled tick: a command of the administrator may be
+// waiting for the lock.
 var TickLimits = Limits{AtOnce: 16, PerDomain: 15 * time.Second, Total: 2 * time.Minute}
 
-// checkAll looks at domains in their order, and returns what was seen of those for
-// which there was time. A domain that took all of its own time was seen: its
-// name servers do not answer.
+// checkAll checks domains in order and returns the results of those for which there was
+// time. A domain that used up its own time has a result: its name servers do not
+// answer.
 func checkAll(ctx context.Context, check Checker, wanted []dnscheck.Expected, limits Limits) []dnscheck.Result {
 	ctx, cancel := context.WithTimeout(ctx, limits.Total)
 	defer cancel()

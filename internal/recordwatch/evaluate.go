@@ -17,20 +17,20 @@ import (
 // Domain is what is expected of the name servers of one domain.
 type Domain struct {
 	dnscheck.Expected
-	// Signing are the IDs of the records of keys that sign, or that signed mail
-	// which is still under way: without them mail fails. The other records are
-	// watched once they were seen to be there.
+	// Signing has the IDs of the key records that receivers need: of keys that sign, or
+	// that signed mail which is still in a queue. A missing one is a problem at once;
+	// any other record becomes one only after all servers were seen to have it.
 	Signing []string
-	// LostFiles are files of ours from which the records come and that are gone, though
-	// the name server may not have noticed yet.
+	// LostFiles are fragments of ours that were deleted. The name server goes on
+	// serving their records until it reads the zone again.
 	LostFiles []state.Path
 	Last      keyring.LastCheck
 
-	compared bool // what stands in place of our policies was looked at in this tick
+	compared bool // in this tick: the administrator's records with Tick.ExpectedRecords
 }
 
-// ID names a record: owner and type, and the value of an address, of which a
-// name may have several.
+// ID names a record by owner and type, and an address also by its value, since a name
+// may have several.
 func ID(r state.Record) string {
 	id := dnsname.TrimDot(r.Name) + " " + r.Type
 	if r.Type == "A" || r.Type == "AAAA" {
@@ -39,8 +39,8 @@ func ID(r state.Record) string {
 	return id
 }
 
-// expected is what to look for: our records, but for those in whose place something
-// of the administrator's was judged right.
+// expected returns the records to look for: ours, but for those that the administrator
+// replaced by a record of their own which an earlier tick found to be right.
 func (d Domain) expected() dnscheck.Expected {
 	w := d.Expected
 	w.Records = nil
@@ -55,19 +55,19 @@ func (d Domain) expected() dnscheck.Expected {
 	return w
 }
 
-// answers is what the servers in charge of a record have.
+// answers is what the authoritative servers of a record say about it.
 type answers struct {
 	right, wrong, silent int
-	first                dnscheck.RecordResult // that is not right
-	wrongAt              []string              // the servers that have it wrong
+	first                dnscheck.RecordResult // the first one that is wrong
+	wrongAt              []string              // servers
 }
 
-// answersFor gathers what all servers of a view say about a record.
+// answersFor gathers the answers of all servers in a check about a record.
 func answersFor(v dnscheck.Result, r state.Record) answers {
 	var s answers
 	for _, server := range v.Servers {
 		if server.ServerProblem.Fault != dnsclient.OK {
-			// One that said nothing might have had it, or not.
+			// It may have the record or not.
 			if server.ServerProblem.Fault != dnsclient.NotAsked && strings.HasSuffix("."+r.Name, "."+server.Zone) {
 				s.silent++
 			}
@@ -89,23 +89,26 @@ func answersFor(v dnscheck.Result, r state.Record) answers {
 	return s
 }
 
-// isGone reports whether all servers in charge answered with authority, and none of
-// them has the record. What an alias leads to a resolver said, who remembers.
+// isGone reports whether all authoritative servers answered, and none of them has the
+// record. Records behind an alias do not count: a resolver was asked for them, and may
+// have answered from its cache.
 func (s answers) isGone() bool {
 	return s.wrong > 0 && s.right == 0 && s.silent == 0 && s.first.Fault != dnscheck.Alias
 }
 
-// absenceFaults are the faults of a record in whose place nothing stands.
+// absenceFaults are the faults of a record that is missing, and that no other record
+// replaces.
 var absenceFaults = []dnsclient.Fault{dnscheck.Missing, dnscheck.Misplaced, dnscheck.DomainAppended, dnscheck.OldCopy}
 
-// maybeAdminRecord reports whether what stands in the place of a record may be right all
-// the same: a policy of the administrator's own.
+// maybeAdminRecord reports whether the servers have another record instead of ours that
+// may be right: an SPF or DMARC record of the administrator's.
 func (d Domain) maybeAdminRecord(r state.Record, s answers) bool {
 	return s.wrong > 0 && !dnsname.IsKey(r.Name) && !slices.Contains(absenceFaults, s.first.Fault)
 }
 
-// evaluate says what is not as it should be in a view, after earlier looks. What is
-// unclear stays as it was.
+// evaluate compares a check with the expected records and returns the problems, with
+// the time since which each has lasted. A record that may be the administrator's own
+// stays as the last tick judged it.
 func (d Domain) evaluate(v dnscheck.Result, now time.Time) keyring.Watch {
 	before := d.Last.Watch
 	w := keyring.Watch{AdminRecords: before.AdminRecords, Notified: before.Notified, Restored: before.Restored, Problems: map[string]keyring.Problem{}}
@@ -152,6 +155,7 @@ func (d Domain) evaluate(v dnscheck.Result, now time.Time) keyring.Watch {
 	return w
 }
 
+// servers names the servers that have a record wrong.
 func servers(s answers) string {
 	if n := len(s.wrongAt); n > 2 && s.right+s.silent == 0 {
 		return fmt.Sprintf("all %d name servers", n)
@@ -159,7 +163,7 @@ func servers(s answers) string {
 	return strings.Join(s.wrongAt, ", ")
 }
 
-// keepSince is a problem that an earlier look may have found as well.
+// keepSince returns a problem with the time at which an earlier tick first found it.
 func keepSince(was, is keyring.Problem) keyring.Problem {
 	if !was.Since.IsZero() && !was.Since.After(is.Since) {
 		is.Since = was.Since
@@ -167,13 +171,12 @@ func keepSince(was, is keyring.Problem) keyring.Problem {
 	return is
 }
 
-// week is how often at most a record is put back, and a person is told again of
-// what stays the same.
+// week is the shortest time after which a record is restored again, and after which a
+// person is notified again of an unchanged problem.
 const week = 7 * 24 * time.Hour
 
-// needsNotice reports whether a person has to be told of a problem: once, when it
-// becomes another one or comes again (once a day at most, since it may come and
-// go), and after a week.
+// needsNotice reports whether a person has to be notified of a problem: when its fault
+// is new, once a day at most, since faults may come and go; and again after a week.
 func needsNotice(p keyring.Problem, told keyring.Notification, now time.Time) bool {
 	switch {
 	case !p.Reportable(now):
@@ -184,8 +187,8 @@ func needsNotice(p keyring.Problem, told keyring.Notification, now time.Time) bo
 	return !keyring.Recently(told.At, now, week)
 }
 
-// notify reports whether a person has to be told of something, and takes note that
-// all of it is told.
+// notify reports whether a person has to be notified of any problem of a domain. If so,
+// it records all of them as notified.
 func notify(w *keyring.Watch, now time.Time) bool {
 	all := map[string]keyring.Notification{}
 	for id, t := range w.Notified {
@@ -209,8 +212,8 @@ func notify(w *keyring.Watch, now time.Time) bool {
 	return due
 }
 
-// GoneIDs are the IDs of the records that no name server has any more, and of files
-// of ours that are gone.
+// GoneIDs returns the IDs of the records that no name server has any more, and of
+// deleted fragments, sorted.
 func GoneIDs(w keyring.Watch) []string {
 	var ids []string
 	for _, id := range slices.Sorted(maps.Keys(w.Problems)) {
@@ -221,13 +224,15 @@ func GoneIDs(w keyring.Watch) []string {
 	return ids
 }
 
-// restorable reports whether no record that is gone was put back within a week.
+// restorable reports whether records are gone and none of them was restored within a
+// week.
 func restorable(w keyring.Watch, now time.Time) bool {
 	ids := GoneIDs(w)
 	return len(ids) > 0 && !slices.ContainsFunc(ids, func(id string) bool { return keyring.Recently(w.Restored[id], now, week) })
 }
 
-// markRestored takes note that the records which are gone are put back now.
+// markRestored records the present as the time at which the records that are gone are
+// restored.
 func markRestored(w keyring.Watch, now time.Time) keyring.Watch {
 	restored := map[string]time.Time{}
 	maps.Copy(restored, w.Restored)

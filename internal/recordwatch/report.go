@@ -14,8 +14,7 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Problem is a record, or a name server, that is not as it should be, as --json
-// prints it.
+// Problem is a record, or a name server, with a fault, as --json prints it.
 type Problem struct {
 	Domain string    `json:"domain"`
 	About  string    `json:"about"` // name and type of a record, or a name server
@@ -28,7 +27,8 @@ type Problem struct {
 	Restored bool `json:"restored,omitempty"`
 }
 
-// Problems returns the problems of a domain that are for people, in order.
+// Problems returns the problems of a domain that have to be reported, sorted by what
+// they are about.
 func Problems(domain string, problems map[string]keyring.Problem, now time.Time) []Problem {
 	var list []Problem
 	for _, about := range slices.Sorted(maps.Keys(problems)) {
@@ -42,8 +42,8 @@ func Problems(domain string, problems map[string]keyring.Problem, now time.Time)
 // NotInDNS is what lists say of a key whose record no name server has any more.
 const NotInDNS = "not in DNS"
 
-// KeyGone returns what name servers said when none of them had the record of a
-// key, "" if that was not so in the last look.
+// KeyGone returns what the name servers answered if the last check found the record of
+// a key on none of them, else "".
 func KeyGone(last keyring.LastCheck, domain, selector string) string {
 	p := last.Watch.Problems[ID(state.Record{Name: dnsname.Key(selector, domain) + ".", Type: "TXT"})]
 	if !p.Gone {
@@ -52,8 +52,7 @@ func KeyGone(last keyring.LastCheck, domain, selector string) string {
 	return p.Text
 }
 
-// Lines returns what to say of a domain: what is not as it should be, what was
-// put back, and what to do.
+// Lines returns the messages about a domain: problems, restored records, and hints.
 func Lines(sp spec.Spec, d spec.Domain, r Result, now time.Time) []string {
 	var lines, wasGone []string
 	for _, p := range Problems(d.Name, r.Restored, now) {
@@ -83,7 +82,7 @@ func Lines(sp spec.Spec, d spec.Domain, r Result, now time.Time) []string {
 	return append(lines, Hints(sp, d, r, left)...)
 }
 
-// Group puts those problems together of which the same text is said.
+// Group joins problems with the same text.
 func Group(list []Problem, text func(Problem) string) []Problem {
 	var groups []Problem
 	for _, p := range list {
@@ -97,7 +96,7 @@ func Group(list []Problem, text func(Problem) string) []Problem {
 	return groups
 }
 
-// Hints returns what to do about problems of a domain, a line each.
+// Hints returns the hints about problems of a domain, a line each.
 func Hints(sp spec.Spec, d spec.Domain, r Result, problems []Problem) []string {
 	var hints []string
 	add := func(format string, a ...any) {
@@ -112,7 +111,7 @@ func Hints(sp spec.Spec, d spec.Domain, r Result, problems []Problem) []string {
 		case sp.DNSOf(d) == spec.DNSManual:
 			add("mailsetup dns %s prints what to publish", d.Name)
 		default:
-			// What is gone since before the attempt was not put back by it.
+			// Restoring did not help a record that was gone before the attempt.
 			if sp.DNSOf(d) == spec.DNSBind && sp.Repairs(d) && !at.IsZero() && p.Since.After(at) {
 				add("it was put back on %s: find out what rewrites the zone file, and keep its $INCLUDE line there", at.Format(time.DateOnly))
 			}

@@ -1,6 +1,6 @@
 // Package recordwatch notices that published records are gone or changed. Every
-// tick of rotate-dkim looks at some domains, so that each has its turn within a
-// day; what the looks found decides what is put back and what people are told.
+// tick of rotate-dkim checks some domains, so that each is checked once a day; the
+// results decide which records are restored and who is notified.
 package recordwatch
 
 import (
@@ -15,29 +15,30 @@ import (
 	"mailsetup/internal/state"
 )
 
-// MinPerTick domains are looked at in every tick, and as many in any case.
+// MinPerTick is the number of domains that every tick checks. Where there are no more,
+// it checks all.
 const MinPerTick = 20
 
 const (
-	// cycle is the time in which every domain has its turn. It is less than a day
+	// cycle is the time in which every domain is checked once. It is less than a day,
 	// since ticks may come late (RandomizedDelaySec of the timer).
 	cycle = 22 * time.Hour
-	// defaultInterval and longest bound the time since the last tick that counts: a machine
-	// that was off does not make up for it in one tick.
+	// defaultInterval is the time since the last tick where that is not known, and
+	// maxInterval its upper limit: a machine that was off does not catch up in one
+	// tick.
 	defaultInterval, maxInterval = time.Hour, 90 * time.Minute
 )
 
-// Schedule is when the records of each domain were last looked at.
+// Schedule says when the records of each domain were last checked.
 type Schedule struct {
-	Last      time.Time            // the last tick that looked
+	Last      time.Time            // the last tick that checked any
 	CheckedAt map[string]time.Time // by domain
-	Faulty    map[string]bool      // domains of which something was not right then
+	Faulty    map[string]bool      // domains with a problem at their last check
 }
 
-// Due are the domains whose turn it is: all of few, and of many those that were
-// not looked at for longest, in the order of a hash of the name where that is
-// the same. Domains of which something was not right come first, as many as are
-// looked at in any case.
+// Due returns the domains to check in this tick. Domains with a problem come first, up
+// to MinPerTick. Then come those whose last check is the oldest; a hash of the name
+// decides between equal times.
 func (s Schedule) Due(domains []string, now time.Time) []string {
 	type turn struct {
 		domain string
@@ -63,8 +64,8 @@ func (s Schedule) Due(domains []string, now time.Time) []string {
 	return append(due, others[:min(len(others), quota)]...)
 }
 
-// quota is how many of n domains have their turn: a part of them as large as the
-// time since the last tick is of a cycle.
+// quota returns how many of n domains a tick checks: the share of them that the time
+// since the last tick is of a cycle.
 func (s Schedule) quota(n int, now time.Time) int {
 	elapsed := now.Sub(s.Last)
 	if s.Last.IsZero() || elapsed < 0 {
@@ -74,8 +75,8 @@ func (s Schedule) quota(n int, now time.Time) int {
 	return max(MinPerTick, int(part*float64(n)+1))
 }
 
-// lastCheck is when a domain was last looked at. A time in the future is of a clock
-// that went wrong, and none.
+// lastCheck returns when a domain was last checked. A time in the future comes from a
+// clock that was wrong, and counts as never.
 func (s Schedule) lastCheck(domain string, now time.Time) time.Time {
 	if at := s.CheckedAt[domain]; !at.After(now) {
 		return at
@@ -83,8 +84,8 @@ func (s Schedule) lastCheck(domain string, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// Next is the schedule once some domains were looked at. Those that are no
-// longer there are forgotten.
+// Next returns the schedule after a tick that checked some of the domains. Domains that
+// no longer exist are dropped from it.
 func (s Schedule) Next(domains []string, looked, wrong []string, now time.Time) Schedule {
 	out := Schedule{Last: now, CheckedAt: make(map[string]time.Time, len(domains)), Faulty: map[string]bool{}}
 	for _, d := range domains {
@@ -117,7 +118,7 @@ type scheduleText struct {
 	Wrong  []string         `json:"wrong,omitempty"`
 }
 
-// ParseSchedule reads the file; no bytes are an empty schedule.
+// ParseSchedule parses the file; an empty file is an empty schedule.
 func ParseSchedule(text []byte) (Schedule, error) {
 	if len(text) == 0 {
 		return Schedule{}, nil
@@ -136,7 +137,7 @@ func ParseSchedule(text []byte) (Schedule, error) {
 	return s, nil
 }
 
-// Marshal writes the file.
+// Marshal returns the text of the file.
 func (s Schedule) Marshal() []byte {
 	doc := scheduleText{Last: s.Last.Unix(), Looked: make(map[string]int64, len(s.CheckedAt))}
 	for d, at := range s.CheckedAt {

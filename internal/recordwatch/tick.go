@@ -11,38 +11,39 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Tick looks at domains once.
+// Tick checks the records of some domains once.
 type Tick struct {
 	Check  Checker
 	Limits Limits
 	Now    time.Time
-	// ExpectedRecords are the records that name servers should have in the end, beside
-	// those of the administrator's that are there, by domain. It is asked about
-	// few domains, since it looks at zones and resolves policies.
+	// ExpectedRecords returns, by domain, the records that name servers should have
+	// beside those of the administrator's. It is called for few domains, since it loads
+	// zones and evaluates SPF.
 	ExpectedRecords func(ctx context.Context, domains []string) (map[string][]state.Record, error)
-	// Restore puts records of domains back, and says of each why it could not.
-	// Domains that it says nothing of it did not try.
+	// Restore puts lost records of domains back into their zones and returns the error
+	// of each attempt, nil for success. Domains that are not in the result were not
+	// tried.
 	Restore func(ctx context.Context, domains []string) map[string]error
-	// LostFiles are the files of a domain as Domain.LostFiles has them; nil for none.
+	// LostFiles returns Domain.LostFiles of a domain; nil for none.
 	LostFiles func(domain string) []state.Path
-	// Save keeps what was seen. It is called before anything is put back, so that
-	// a run that dies is not repeated every hour.
+	// Save stores the results. It is called before Restore, so that a run that crashes
+	// does not restore again every hour.
 	Save func(map[string]Result) error
 }
 
-// Result is what one tick found of a domain.
+// Result is the outcome of one tick for a domain.
 type Result struct {
 	Check dnscheck.Result
 	Watch keyring.Watch
-	// Notify: a person is to be told of the problems.
+	// Notify: a person has to be notified of the problems.
 	Notify bool
-	// Restored are the problems as they were before records were put back, nil
-	// if nothing was; Failed is why that could not be done.
+	// Restored are the problems before the records were restored, nil if none were;
+	// Failed is the error of the attempt.
 	Restored map[string]keyring.Problem
 	Failed   error
 }
 
-// Reportable are the problems that are for people, by what they are about.
+// Reportable returns the problems that have to be reported, by what they are about.
 func (r Result) Reportable(now time.Time) map[string]keyring.Problem {
 	out := map[string]keyring.Problem{}
 	for id, p := range r.Watch.Problems {
@@ -53,8 +54,8 @@ func (r Result) Reportable(now time.Time) map[string]keyring.Problem {
 	return out
 }
 
-// Run looks at the domains, puts back what may be put back, and says what is to be
-// told. The results are of domains for which there was time.
+// Run checks the domains, restores lost records where that is allowed, and decides who
+// is notified. Domains for which there was no time have no result.
 func (t Tick) Run(ctx context.Context, domains []Domain) (map[string]Result, error) {
 	known := map[string]Domain{}
 	for _, d := range domains {
@@ -79,6 +80,7 @@ func (t Tick) Run(ctx context.Context, domains []Domain) (map[string]Result, err
 	return results, errors.Join(unjudged, t.Save(results))
 }
 
+// check asks the name servers about domains and evaluates the answers.
 func (t Tick) check(ctx context.Context, domains []Domain) map[string]Result {
 	wanted, known := []dnscheck.Expected{}, map[string]Domain{}
 	for _, d := range domains {
@@ -94,9 +96,10 @@ func (t Tick) check(ctx context.Context, domains []Domain) map[string]Result {
 	return results
 }
 
-// compareAdminRecords looks again at domains that have policies which may be right though
-// they are not ours: with the records that are right there. The first of them,
-// since that takes time; for the others it does no harm to wait.
+// compareAdminRecords checks again, now with ExpectedRecords, the domains that have an
+// SPF or DMARC record instead of ours that may be right. It takes no more than
+// MinPerTick, since that needs zones and SPF evaluation; the others keep their problems
+// until a later tick.
 func (t Tick) compareAdminRecords(ctx context.Context, known map[string]Domain, results map[string]Result) error {
 	var names []string
 	for name, r := range results {
@@ -127,7 +130,8 @@ func (t Tick) compareAdminRecords(ctx context.Context, known map[string]Domain, 
 	return nil
 }
 
-// expecting expects what was judged right beside the records that are there.
+// expecting returns the domain with the expected values of records that the
+// administrator replaced.
 func (d Domain) expecting(list []state.Record) Domain {
 	own := map[string]string{}
 	for _, r := range d.Records {
@@ -144,6 +148,8 @@ func (d Domain) expecting(list []state.Record) Domain {
 	return d
 }
 
+// restore restores the records of domains, checks them again, and sets Restored or
+// Failed in their results.
 func (t Tick) restore(ctx context.Context, known map[string]Domain, results map[string]Result, lost []string) {
 	before := map[string]Result{}
 	for _, name := range lost {
@@ -166,7 +172,7 @@ func (t Tick) restore(ctx context.Context, known map[string]Domain, results map[
 		r := results[name]
 		if !done || err != nil {
 			r.Failed = err
-			if !done { // and another time it may be
+			if !done { // a later tick may try
 				r.Watch.Restored = known[name].Last.Watch.Restored
 			}
 			results[name] = r
@@ -184,8 +190,7 @@ func (t Tick) restore(ctx context.Context, known map[string]Domain, results map[
 	}
 }
 
-// LastChecks returns what results say of domains that have the keys, and what the next
-// looks have to know, both by domain.
+// LastChecks returns the checks and the watches to store, both by domain.
 func LastChecks(results map[string]Result, keys keyring.Ledger, now time.Time) (map[string]keyring.LastCheck, map[string]keyring.Watch) {
 	checked, watches := make(map[string]keyring.LastCheck, len(results)), make(map[string]keyring.Watch, len(results))
 	for name, r := range results {

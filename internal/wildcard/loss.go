@@ -13,32 +13,33 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Zone is what a zone has before the new records.
+// Zone is a zone before records are added to it.
 type Zone struct {
 	Origin string // absolute
-	// Records of the zone. All that exist are expected, or else those of its
-	// wildcards, with Names for the rest.
+	// Records are all records of the zone. Records of wildcards and their targets are
+	// enough if Names has every other name that exists.
 	Records []state.Record
-	// Names are further ones that exist. What is above them exists with them.
+	// Names are further names that exist. Their ancestors exist with them.
 	Names []string
 }
 
-// Loss is a name with the records that a wildcard answered for it until now.
+// Loss is a name that no wildcard answers for any more once it exists, with the records
+// that one answered with until then.
 type Loss struct {
-	// Name is the one that comes into being, "*." in front for whatever does not
-	// exist below it.
+	// Name is the new name, or "*." and the new name for all names below it that do not
+	// exist.
 	Name  string
 	Owner string // of the wildcard, absolute: *.example.org.
-	// Records are those of the wildcard, with Name as their owner: as copies they
-	// restore what is lost. Those that are among the new ones are not.
+	// Records are those of the wildcard, with Name as their owner: copies that restore
+	// the old answers. Records that are among the added ones are left out.
 	Records []state.Record
 }
 
-// Base is the name that comes into being.
+// Base returns the new name.
 func (l Loss) Base() string { return strings.TrimPrefix(l.Name, "*.") }
 
-// Losses returns what is lost when records are added, sorted by the name that
-// comes into being. All records belong into the zone: none is below a delegation.
+// Losses returns the losses caused by adding records, sorted by the new name. The
+// records must belong to the zone: none is below a delegation.
 func (z Zone) Losses(add []state.Record) []Loss {
 	wild := map[string][]state.Record{} // by owner
 	for _, r := range z.Records {
@@ -73,7 +74,7 @@ func (z Zone) Losses(add []state.Record) []Loss {
 	return losses
 }
 
-// existing are all names that exist.
+// existing returns the set of all names that exist in the zone.
 func (z Zone) existing() map[string]bool {
 	exists := map[string]bool{}
 	for _, r := range z.Records {
@@ -85,7 +86,7 @@ func (z Zone) existing() map[string]bool {
 	return exists
 }
 
-// source is the wildcard of the closest encloser (section 3.3.1) at or above a name.
+// source returns the wildcard of the closest encloser (section 3.3.1) of a name.
 func (z Zone) source(exists map[string]bool, name string) string {
 	for !exists[name] && inside(name, z.Origin) {
 		name = dnsname.Parent(name)
@@ -93,8 +94,8 @@ func (z Zone) source(exists map[string]bool, name string) string {
 	return Owner(name)
 }
 
-// Sources returns a function that tells at which name the records stand that
-// are answered for a name: its own, or that of a wildcard.
+// Sources returns a function that returns the owner of the records that answer for a
+// name: the name itself, or a wildcard.
 func (z Zone) Sources() func(name string) string {
 	exists := z.existing()
 	return func(name string) string {
@@ -105,7 +106,8 @@ func (z Zone) Sources() func(name string) string {
 	}
 }
 
-// copiesFor are records of a wildcard at another name, without those that are there.
+// copiesFor returns the records of a wildcard with another owner name, without those
+// that are there.
 func copiesFor(list []state.Record, name string, there []state.Record) []state.Record {
 	var all []state.Record
 	for _, r := range list {
@@ -117,10 +119,10 @@ func copiesFor(list []state.Record, name string, there []state.Record) []state.R
 	return all
 }
 
-// Owner is the owner of a name's wildcard.
+// Owner returns the owner of the wildcard directly below a name.
 func Owner(name string) string { return "*." + strings.TrimPrefix(name, ".") }
 
-// Ancestors are a name and those above it that exist because of it, without the
+// Ancestors returns a name and the names above it that exist because of it, without the
 // origin of the zone.
 func Ancestors(name, origin string) []string {
 	var names []string
@@ -130,6 +132,7 @@ func Ancestors(name, origin string) []string {
 	return names
 }
 
+// markExisting adds a name and the names above it to the set.
 func markExisting(exists map[string]bool, name, origin string) {
 	for name = strings.ToLower(name); !exists[name]; name = dnsname.Parent(name) {
 		exists[name] = true
@@ -142,5 +145,5 @@ func markExisting(exists map[string]bool, name, origin string) {
 // inside reports whether an absolute name in lower case is below the origin.
 func inside(name, origin string) bool { return name != origin && dnsname.Within(name, origin) }
 
-// isDNSSEC reports whether records of a type are made by whoever signs the zone.
+// isDNSSEC reports whether records of a type are generated when the zone is signed.
 func isDNSSEC(kind string) bool { return kind == "RRSIG" || kind == "NSEC" || kind == "NSEC3" }

@@ -14,9 +14,9 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Fingerprint returns a digest of all that is wanted of a domain: as long as it stays, and
-// the files of its zones (see ZoneFiles) as well, a run that is not about the
-// domain has nothing to do for it. It is "" while a key is between two stages.
+// Fingerprint returns a digest of everything that is wanted of a domain. As long as it
+// and the contents of ZoneFiles stay the same, a run has nothing to do for the domain.
+// It is "" while a key is between two stages.
 func Fingerprint(s spec.Spec, d spec.Domain, keys []keyring.Key) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%+v\n%s %+v\n", d, s.DNSOf(d), s.UpdateOf(d))
@@ -39,9 +39,8 @@ func Fingerprint(s spec.Spec, d spec.Domain, keys []keyring.Key) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// ZoneFiles returns the files on this machine that hold the records of a domain:
-// those of its zones, and our fragments in them; of zones that are updated, what
-// we remember of them.
+// ZoneFiles returns the files on this machine with the records of a domain: its zones,
+// our fragments, and our list of the records in zones that take dynamic updates.
 func ZoneFiles(in step.Input, d spec.Domain) []state.Path {
 	switch in.Spec.DNSOf(d) {
 	case spec.DNSBind:

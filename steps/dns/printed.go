@@ -15,9 +15,9 @@ import (
 	"mailsetup/zonefile"
 )
 
-// printedRecords hands the records to the administrator: in the form that the name
-// server of this machine takes, or as zone text, and as the lines that a
-// provider's web form wants.
+// printedRecords returns notes with the records that the administrator has to publish:
+// in the syntax of the name server on this machine, or of a zone file, and as the lines
+// that a provider's web form takes.
 func printedRecords(in step.Input) []state.Note {
 	var notes []state.Note
 	printed := false
@@ -51,8 +51,8 @@ func printedRecords(in step.Input) []state.Note {
 	return notes
 }
 
-// printedFor returns the records of a domain for one name server, and what to do
-// with them.
+// printedFor returns the records of a domain in the syntax of a name server, and what
+// to do with them.
 func printedFor(server state.DNSServer, domain string, rrs []state.Record) (text string, form []byte) {
 	const hosted = ", or with the web form of whoever hosts the domain"
 	publish := fmt.Sprintf("%s answers DNS here and is left alone: publish these records of %s ", server.Title(), domain)
@@ -69,8 +69,8 @@ func printedFor(server state.DNSServer, domain string, rrs []state.Record) (text
 	return "publish these records of " + domain + " (as a zone file, then for a web form)", zonefile.Text(domain, rrs)
 }
 
-// whyManual returns notes on why the BIND of this machine, which knows the zone, does not
-// get the records. Nobody asked for the zones of one that cannot be read.
+// whyManual returns a note on why the BIND of this machine does not publish the records
+// of a zone that it has.
 func whyManual(in step.Input, d spec.Domain) []state.Note {
 	zone, ok := records.ClosestZone(in.Facts.Zones, d.Name+".")
 	if !ok || zone.Problem == "" || zone.Origin == "." {
@@ -79,9 +79,9 @@ func whyManual(in step.Input, d spec.Domain) []state.Note {
 	return []state.Note{{Topic: "dns", Text: zone.Trouble()}}
 }
 
-// leftoverFragments returns notes about fragments from when BIND published the records. Taking
-// them out could take a key out of DNS whose mail is still under way, so that
-// moment is the administrator's to choose.
+// leftoverFragments returns notes about fragments from when BIND published the records.
+// Nothing removes them here: mail that a key of theirs signed may still be in a queue,
+// so the administrator chooses the moment.
 func leftoverFragments(in step.Input) []state.Note {
 	if !in.Scope.Complete() {
 		return nil // others may be kept up to date
@@ -102,8 +102,8 @@ func leftoverFragments(in step.Input) []state.Note {
 	return notes
 }
 
-// leftoverRecords returns notes about records of domains that BIND no longer publishes, while it
-// does those of others.
+// leftoverRecords returns notes about records in our fragments of domains that are
+// published in another way now.
 func leftoverRecords(in step.Input, others publishedElsewhere) []state.Note {
 	var notes []state.Note
 	for _, z := range in.Facts.Zones {

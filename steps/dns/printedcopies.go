@@ -12,8 +12,8 @@ import (
 	"mailsetup/steps/step"
 )
 
-// WildcardQueries returns the records of each domain that somebody else publishes, as far as
-// DNS can be asked about their zones.
+// WildcardQueries returns, for each domain whose records are printed, the records for
+// whose names wildcards of its zones are looked up.
 func WildcardQueries(in step.Input) [][]state.Record {
 	var all [][]state.Record
 	for d := range in.Scope.Domains(in.Spec) {
@@ -26,8 +26,8 @@ func WildcardQueries(in step.Input) [][]state.Record {
 	return all
 }
 
-// domainLosses returns what names of a domain lose of wildcards by the records that are
-// printed for it, or that a zone which we publish in has of it, by zone.
+// domainLosses returns the losses that a list of records of a domain causes, in the
+// zones that the records are printed for or that we publish in.
 func domainLosses(in step.Input, d spec.Domain, list []state.Record) []wildcardLoss {
 	zones := in.Facts.Covered
 	if in.Spec.DNSOf(d) != spec.DNSManual {
@@ -56,8 +56,8 @@ func domainLosses(in step.Input, d spec.Domain, list []state.Record) []wildcardL
 	return all
 }
 
-// printedCopies returns the copies that are printed with the records of a domain, and
-// what is to be known where nobody has decided about them.
+// printedCopies returns the copies of wildcard records that are printed with the
+// records of a domain, and notes where nobody has decided about them.
 func printedCopies(in step.Input, d spec.Domain, list []state.Record) ([]state.Record, []state.Note) {
 	losses := domainLosses(in, d, list)
 	if len(losses) == 0 || d.WildcardRecords == spec.Drop {
@@ -93,7 +93,7 @@ func aliasSentence(losses []wildcardLoss) string {
 	return ""
 }
 
-// aliasTexts say what is to be done about a CNAME that cannot be copied.
+// aliasTexts returns advice for each CNAME that cannot be copied.
 func aliasTexts(losses []wildcardLoss) string {
 	var texts []string
 	for _, l := range losses {
@@ -112,9 +112,8 @@ func copiesOf(losses []wildcardLoss) []state.Record {
 	return list
 }
 
-// Copies returns the records that should stand at names of a domain because a
-// wildcard, the value, no longer answers for them, but where the administrator
-// goes on without.
+// Copies returns the copies of wildcard records that a domain should have, with the
+// owner of the wildcard. There are none if the administrator declined them.
 func Copies(in step.Input, d spec.Domain) map[state.Record]string {
 	list, _ := mergedRecords(in, d)
 	all := map[state.Record]string{}
@@ -129,8 +128,8 @@ func Copies(in step.Input, d spec.Domain) map[state.Record]string {
 	return all
 }
 
-// ExpectedRecords returns what the name servers of a domain should have: its records, and
-// the copies, as Copies has them.
+// ExpectedRecords returns all records that the name servers of a domain should have,
+// and which of them are Copies.
 func ExpectedRecords(in step.Input, d spec.Domain) (rrs []state.Record, copies map[state.Record]string) {
 	rrs, copies = ServedRecords(in, d), Copies(in, d)
 	var lost []state.Record

@@ -13,11 +13,10 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Publication is a record that the administrator of the domain's DNS has to
-// see to.
+// Publication is a record to be published by the administrator of the domain's DNS.
 type Publication struct {
 	state.Record
-	// Replaces are the texts of the records whose place it takes; a second one
+	// Replaces are the texts of the existing records that it replaces: a second one
 	// beside them would be a permanent error.
 	Replaces []string
 }
@@ -30,9 +29,9 @@ func recordsOf(list []Publication) []state.Record {
 	return rrs
 }
 
-// RecordsToPrint returns the records of one domain for a DNS that somebody else runs,
-// merged with those it has, and copies of wildcards, and what is to be known of
-// these.
+// RecordsToPrint returns the records of a domain whose DNS somebody else runs: ours,
+// merged with the SPF and DMARC records that exist, and copies of wildcard records;
+// with notes.
 func RecordsToPrint(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
 	list, notes := mergedRecords(in, d)
 	copies, told := printedCopies(in, d, recordsOf(list))
@@ -42,7 +41,8 @@ func RecordsToPrint(in step.Input, d spec.Domain) ([]Publication, []state.Note) 
 	return list, slices.Concat(notes, largePrintedAnswers(in, list), told)
 }
 
-// mergedRecords returns the records of one domain, those that DNS has changed as need be.
+// mergedRecords returns the records of a domain, merged with the SPF and DMARC records
+// that exist.
 func mergedRecords(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
 	var list []Publication
 	var notes []state.Note
@@ -71,7 +71,7 @@ func mergedRecords(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
 	return list, notes
 }
 
-// largePrintedAnswers is largeAnswers for records that others publish beside what DNS has.
+// largePrintedAnswers is largeAnswers for printed records, beside those that DNS has.
 func largePrintedAnswers(in step.Input, list []Publication) []state.Note {
 	p := zoneChange{ours: recordsOf(list), want: recordsOf(list)}
 	known := map[string]bool{}
@@ -92,9 +92,8 @@ func largePrintedAnswers(in step.Input, list []Publication) []state.Note {
 	return p.largeAnswers()
 }
 
-// ServedRecords returns the records that every name server of the domain should have in
-// the end: those that are published, and in place of some what a zone that we
-// publish in has of the administrator's own.
+// ServedRecords returns the records that every name server of the domain should have:
+// ours, without those that the administrator may replace in a zone that we publish in.
 func ServedRecords(in step.Input, d spec.Domain) []state.Record {
 	list, _ := RecordsToPrint(in, d)
 	var rrs []state.Record
@@ -106,9 +105,9 @@ func ServedRecords(in step.Input, d spec.Domain) []state.Record {
 	return append(rrs, records.ReportConsents(in, d)...)
 }
 
-// adminMayDiffer reports whether something else than ours may stand there: several
-// policies that were left on request; a policy that an alias in the zone gives
-// to others; addresses and exchangers of the zone's own, which stay.
+// adminMayDiffer reports whether the zone may have another record instead of ours:
+// several policies that were kept on request, a policy behind an alias, or other
+// addresses and mail exchangers.
 func adminMayDiffer(in step.Input, d spec.Domain, r state.Record) bool {
 	kind := records.KindOf(d, r)
 	if slices.Contains(d.Keep, string(kind)) && len(existingPolicies(in, r)) > 1 {
@@ -130,7 +129,7 @@ func adminMayDiffer(in step.Input, d spec.Domain, r state.Record) bool {
 	return alias && kind == records.AboutDMARC
 }
 
-// replacementNote says why a record takes the place of others.
+// replacementNote explains why a record replaces others.
 func (p Publication) replacementNote(why string) state.Note {
 	which := "your record: "
 	if len(p.Replaces) > 1 {
@@ -142,8 +141,7 @@ func (p Publication) replacementNote(why string) state.Note {
 	}
 }
 
-// existingPolicies returns the records in the place of one of ours, an SPF or a DMARC
-// record, as DNS has them.
+// existingPolicies returns the SPF or DMARC records that DNS has at the name of ours.
 func existingPolicies(in step.Input, r state.Record) []state.Record {
 	serve := policy.IsSPF
 	if policy.IsDMARC(r.Value) {

@@ -15,8 +15,9 @@ import (
 
 var bindReaders = state.Owner{User: "root", Group: "bind"}
 
-// WatchedRecords returns the records of a domain that name servers are looked at for, and
-// those among them without which mail that this server signs or signed fails.
+// WatchedRecords returns the records of a domain that the record watch checks, and
+// those among them without which mail fails: of keys that sign, or whose mail may be in
+// a queue.
 func WatchedRecords(s spec.Spec, d spec.Domain, keys []keyring.Key) (all, signing []state.Record) {
 	all = records.Of(step.Input{Spec: s, Ledger: keyring.Ledger{d.Name: keys}}, d)
 	for _, k := range keys {
@@ -32,8 +33,8 @@ func WatchedRecords(s spec.Spec, d spec.Domain, keys []keyring.Key) (all, signin
 	return all, signing
 }
 
-// DomainsOfZone returns the domains whose zone here is also that of a domain, itself
-// included, sorted.
+// DomainsOfZone returns the domains whose zone on this machine is the same as that of a
+// domain, itself included, sorted.
 func DomainsOfZone(in step.Input, domain string) []string {
 	zone, _ := records.ClosestZone(in.Facts.Zones, domain+".")
 	var names []string
@@ -45,8 +46,8 @@ func DomainsOfZone(in step.Input, domain string) []string {
 	return names
 }
 
-// FragmentsOf returns the fragments that may hold records of a domain: of the zones at
-// and above it.
+// FragmentsOf returns the fragments that may have records of a domain: those of the
+// zones at and above it.
 func FragmentsOf(domain string) []state.Path {
 	var list []state.Path
 	for name, above := domain, true; above; _, name, above = strings.Cut(name, ".") {
@@ -55,22 +56,22 @@ func FragmentsOf(domain string) []state.Path {
 	return list
 }
 
-// ZoneWithoutInclude returns the zone of a domain whose file no longer takes in the fragment
-// of ours that is there.
+// ZoneWithoutInclude returns the zone of a domain if its file no longer includes our
+// fragment, which exists.
 func ZoneWithoutInclude(f state.Facts, domain string) (state.Zone, bool) {
 	zone, ok := records.ClosestZone(f.Zones, domain+".")
 	return zone, ok && zone.IncludeLost
 }
 
-// RebuildFragments makes the fragments of the zones of all domains again, whatever
-// else the run is about.
+// RebuildFragments writes the fragments of the zones of all domains anew, even in a run
+// about keys only.
 func RebuildFragments(in step.Input) (state.Stage, []state.Note, error) {
 	in.KeysOnly = false
 	return zoneFiles(in)
 }
 
-// RestoreIncludes puts the $INCLUDE line back into the zones that lost it and hold
-// domains of the run.
+// RestoreIncludes puts the $INCLUDE line of our fragment back into zones of the run's
+// domains that lost it.
 func RestoreIncludes(in step.Input) (state.Stage, []state.Note, error) {
 	parts := map[string]*zoneChange{}
 	failed := state.DomainErrors{}
@@ -105,8 +106,8 @@ func RestoreIncludes(in step.Input) (state.Stage, []state.Note, error) {
 	return stage, nil, nil
 }
 
-// checkRestorable refuses a zone in which our records would not be what they were: it cannot
-// be worked with, or has others in their place now.
+// checkRestorable refuses a zone that cannot be edited, or that has records which
+// conflict with those of our fragment.
 func (p *zoneChange) checkRestorable() error {
 	if p.zone.Problem != "" {
 		return refuseUnusable(p.zone)

@@ -14,17 +14,17 @@ import (
 	"mailsetup/steps/step"
 )
 
-// retained returns the records of our fragment that are outside the run's scope and
-// stay unchanged, and the keys of removed domains whose mail may still be under way.
+// retained returns the records of our fragment that stay unchanged: those outside the
+// run's scope, and keys of removed domains whose mail may still be in a queue.
 func retained(in step.Input, zone state.Zone) []state.Record {
 	return slices.DeleteFunc(withoutCopies(zone), func(r state.Record) bool {
 		return !isRetained(in, r) || zone.IncludeLost && !publishedHere(in, r)
 	})
 }
 
-// publishedHere reports whether a record of a fragment that its zone no longer
-// takes in is still wanted there: it is of a domain that this machine's BIND
-// publishes, or a key whose mail may be under way.
+// publishedHere reports whether a record of a fragment that its zone no longer includes
+// is still needed: its domain is published by the BIND of this machine, or it is a key
+// whose mail may still be in a queue.
 func publishedHere(in step.Input, r state.Record) bool {
 	name := dnsname.TrimDot(r.Name)
 	if about, _, isConsent := dnsname.SplitReportConsent(name); isConsent {
@@ -44,8 +44,8 @@ func publishedHere(in step.Input, r state.Record) bool {
 	return false
 }
 
-// notCompared returns the records of ours that this run keeps without comparing them:
-// the retained ones, and those of domains that are published in another way now.
+// notCompared returns our records that this run keeps without comparing them: the
+// retained ones, and those of domains that are published in another way now.
 func notCompared(in step.Input, z state.Zone, others publishedElsewhere) []state.Record {
 	keep := retained(in, z)
 	if z.IncludeLost {
@@ -87,7 +87,7 @@ func notPublishedBy(in step.Input, mode spec.DNSMode) publishedElsewhere {
 	return all
 }
 
-// domainOf finds the domain in whose record's place another one stands.
+// domainOf returns the domain that has a record at the place of another record.
 func (o publishedElsewhere) domainOf(r state.Record) (domain string, found bool) {
 	list := o[strings.ToLower(r.Name)]
 	i := slices.IndexFunc(list, func(x domainRecord) bool { return records.Conflict(x.record, r) })
@@ -115,6 +115,8 @@ func withoutCopies(zone state.Zone) []state.Record {
 	return slices.DeleteFunc(all, func(r state.Record) bool { return copies[canonical(r)] })
 }
 
+// isRetained reports whether a record of our fragment stays, since the run does not
+// decide about it.
 func isRetained(in step.Input, r state.Record) bool {
 	name := dnsname.TrimDot(r.Name)
 	selector, domain, isKey := dnsname.SplitKey(name)
@@ -131,8 +133,8 @@ func isRetained(in step.Input, r state.Record) bool {
 	return !in.Scope.Includes(domain)
 }
 
-// isRemade reports whether a record is about a domain of this run, or about the
-// host and the run as well: it is then made anew or not at all.
+// isRemade reports whether a record is about a domain of this run, or about the host of
+// such a run: then the run generates it again, or drops it.
 func isRemade(in step.Input, name, typ string) bool {
 	if about, _, isConsent := dnsname.SplitReportConsent(name); isConsent {
 		return in.Scope.Includes(about)
@@ -146,7 +148,7 @@ func isRemade(in step.Input, name, typ string) bool {
 	return name == in.Spec.Host.Hostname && in.Scope.Includes(in.Spec.Host.Domain)
 }
 
-// canonical returns the record in a form that compares: lower case, without TTL.
+// canonical returns a record for comparisons: lower case, without TTL.
 func canonical(r state.Record) state.Record {
 	r.Name, r.TTL = strings.ToLower(r.Name), 0
 	if r.Type != "TXT" {
@@ -163,7 +165,7 @@ func contentSet(list []state.Record) map[state.Record]bool {
 	return all
 }
 
-// addLeaving adds the zones from which records of domains that leave have to go.
+// addLeaving adds the zones from which records of leaving domains have to be removed.
 func addLeaving(in step.Input, parts map[string]*zoneChange) error {
 	var names []string
 	for _, name := range in.Leaving() {

@@ -15,21 +15,22 @@ import (
 	"mailsetup/steps/step"
 )
 
-// wildcardLoss is what names of a domain lose of a wildcard because of our records, as
-// far as it matters to anybody.
+// wildcardLoss is what a name of a domain no longer gets from a wildcard because of our
+// records, as far as anybody queries for it.
 type wildcardLoss struct {
 	wildcard.Loss
 	domain  spec.Domain
 	newName bool // the name does not exist before this run
-	// alias is the target of a wildcard CNAME, which cannot stand beside our
-	// record at the name. The records are what the zone has at the target.
+	// alias is the target of a wildcard CNAME, which cannot be copied beside our record
+	// at the name. The records of the loss are then those that the zone has at the
+	// target.
 	alias string
-	// abroad: the zone does not have the target, so nothing can be copied.
+	// elsewhere: the target is in another zone, so there are no records to copy.
 	elsewhere bool
 }
 
-// copyWildcards finds the copies for the names that exist because of our
-// records, and asks about those of names that come into being.
+// copyWildcards adds copies of wildcard records at the names that exist because of our
+// records. For names that are new in this run it asks for consent.
 func (p *zoneChange) copyWildcards(in step.Input, ours []state.Record) ([]state.Note, error) {
 	names := domainsByName(in, p.zone, ours)
 	p.copies = retainedCopies(in, p.zone, names)
@@ -59,8 +60,8 @@ func (p *zoneChange) copyWildcards(in step.Input, ours []state.Record) ([]state.
 	return notes, failed.Err()
 }
 
-// domainsByName returns the domains for whose sake names of a zone exist, by name: those
-// of the owners of our records, and the ones above.
+// domainsByName returns, by name, the domains whose records make a name of the zone
+// exist: as owner, or as a name above one.
 func domainsByName(in step.Input, z state.Zone, ours []state.Record) map[string][]string {
 	names := map[string][]string{}
 	if len(z.Copies) == 0 && !hasWildcard(z) {
@@ -77,11 +78,12 @@ func domainsByName(in step.Input, z state.Zone, ours []state.Record) map[string]
 	return names
 }
 
+// hasWildcard reports whether the zone has a wildcard.
 func hasWildcard(z state.Zone) bool {
 	return slices.ContainsFunc(z.Records, func(r state.Record) bool { return strings.HasPrefix(r.Name, "*.") })
 }
 
-// subjectDomain returns the domain that a record of ours is about, by the record's name.
+// subjectDomain returns the domain that one of our records is about, by its owner name.
 func subjectDomain(in step.Input, name string) string {
 	name = dnsname.TrimDot(strings.ToLower(name))
 	if about, _, isConsent := dnsname.SplitReportConsent(name); isConsent {
@@ -99,8 +101,8 @@ func subjectDomain(in step.Input, name string) string {
 	return name
 }
 
-// decidedDomain returns a domain as it is, or was until this run, if the run decides about
-// more than its keys.
+// decidedDomain returns a domain, as it is or as it was before this run removed it, if
+// the run is about more than its keys.
 func decidedDomain(in step.Input, domain string) (spec.Domain, bool) {
 	if in.KeysOnly || !in.Scope.Includes(domain) {
 		return spec.Domain{}, false
@@ -113,8 +115,8 @@ func decidedDomain(in step.Input, domain string) (spec.Domain, bool) {
 	return spec.Domain{}, false
 }
 
-// retainedCopies returns the copies that stay as they are: their names still exist
-// because of our records, and the run is not about these.
+// retainedCopies returns the copies in a zone that stay unchanged: their names still
+// exist because of our records, and no domain of this run decides about them.
 func retainedCopies(in step.Input, z state.Zone, names map[string][]string) []state.Record {
 	var list []state.Record
 	for _, c := range z.Copies {
@@ -127,7 +129,8 @@ func retainedCopies(in step.Input, z state.Zone, names map[string][]string) []st
 	return list
 }
 
-// wildcardLosses returns what domains in the scope lose of the wildcards of a zone.
+// wildcardLosses returns the losses of the domains in the scope from wildcards of a
+// zone.
 func wildcardLosses(in step.Input, z state.Zone, ours []state.Record, names map[string][]string) []wildcardLoss {
 	if !hasWildcard(z) {
 		return nil
@@ -154,8 +157,8 @@ func wildcardLosses(in step.Input, z state.Zone, ours []state.Record, names map[
 	return list
 }
 
-// decidingDomain returns the domain whose answer counts for a name that several share: a
-// copy that one of them wants is there for all.
+// decidingDomain returns the domain whose answer counts for a name that several domains
+// share: one that wants the copy, if there is one.
 func decidingDomain(in step.Input, domains []string) (best spec.Domain, found bool) {
 	rank := map[string]int{spec.Copy: 2, "": 1}
 	for _, name := range domains {
@@ -167,11 +170,11 @@ func decidingDomain(in step.Input, domains []string) (best spec.Domain, found bo
 	return best, found
 }
 
-// mailAndWebTypes are the types by which a name gets mail or visitors, aliases aside.
+// mailAndWebTypes are the types by which clients find a mail or web server.
 var mailAndWebTypes = []string{"A", "AAAA", "MX", "HTTPS", "SVCB", "SRV"}
 
-// keepUseful reports whether somebody asks for what is lost, and leaves the records
-// that a copy would have. Had is what the zone answers until now.
+// keepUseful removes records from the loss that nobody queries for, and reports whether
+// any are left. Had are the answers of the zone before this run, ours the new records.
 func (l *wildcardLoss) keepUseful(had zoneAnswers, ours map[string][]state.Record) bool {
 	here := ours[l.Name]
 	if isServiceName(l.Base()) {
@@ -191,29 +194,29 @@ func (l *wildcardLoss) keepUseful(had zoneAnswers, ours map[string][]state.Recor
 	return l.elsewhere || slices.ContainsFunc(l.Records, func(r state.Record) bool {
 		// Policies and keys of names below it went by the same wildcard.
 		if r.Type == "CNAME" { // which may lead to nothing
-			list, abroad := had.followAlias(r.Value, r.Name)
-			return abroad || len(list) > 0
+			list, elsewhere := had.followAlias(r.Value, r.Name)
+			return elsewhere || len(list) > 0
 		}
 		return slices.Contains(mailAndWebTypes, r.Type) || r.Type == "TXT" && l.Name != l.Base() && (policy.IsDMARC(r.Value) || isKeyText(r.Value))
 	})
 }
 
-// isServiceName reports whether a name has a label that begins with an underscore:
-// nobody sends mail there or opens it in a browser (RFC 8552).
+// isServiceName reports whether a label of the name begins with an underscore (RFC
+// 8552): such a name is neither a mail domain nor a host.
 func isServiceName(name string) bool {
 	return strings.HasPrefix(name, "_") || strings.Contains(name, "._")
 }
 
-// isServiceRecord reports whether a record of a wildcard is what is looked for at names
-// with underscores: a key, a policy, a consent to reports. Of an alias to another
-// zone that is taken for granted if it leads to or from such names.
+// isServiceRecord reports whether a record of a wildcard is one that verifiers query
+// for at a name with underscores: a key, a policy or a consent to reports. An alias to
+// another zone counts if its owner or target is such a name.
 func isServiceRecord(had zoneAnswers, owner string, r state.Record) bool {
 	switch r.Type {
 	case "TXT":
 		return isKeyOrPolicy(r.Name, r.Value)
 	case "CNAME":
-		list, abroad := had.followAlias(r.Value, r.Name)
-		if abroad {
+		list, elsewhere := had.followAlias(r.Value, r.Name)
+		if elsewhere {
 			return isServiceName(strings.TrimPrefix(owner, "*.")) || isServiceName(r.Value)
 		}
 		return slices.ContainsFunc(list, func(x state.Record) bool { return x.Type == "TXT" && isKeyOrPolicy(r.Name, x.Value) })
@@ -221,7 +224,8 @@ func isServiceRecord(had zoneAnswers, owner string, r state.Record) bool {
 	return false
 }
 
-// isKeyOrPolicy reports whether a text is what is looked for at a name with underscores.
+// isKeyOrPolicy reports whether a text is a key or a policy, as the name with
+// underscores requires.
 func isKeyOrPolicy(name, text string) bool {
 	if dnsname.IsKey(name) {
 		return isKeyText(text)
@@ -234,7 +238,7 @@ func isKeyText(text string) bool {
 	return err == nil
 }
 
-// zoneAnswers is what a zone answers, with our records of earlier runs.
+// zoneAnswers is how a zone answers before this run, with our records of earlier runs.
 type zoneAnswers struct {
 	zone    state.Zone
 	records map[string][]state.Record // by name
@@ -254,9 +258,9 @@ func byName(list []state.Record) map[string][]state.Record {
 	return all
 }
 
-// followAlias returns what a zone has at the end of an alias, under the name given; abroad
-// says that another zone has it.
-func (a zoneAnswers) followAlias(target, name string) (list []state.Record, abroad bool) {
+// followAlias returns the records at the end of an alias, with the given name as their
+// owner; elsewhere reports that another zone has them.
+func (a zoneAnswers) followAlias(target, name string) (list []state.Record, elsewhere bool) {
 	for range 8 { // loops end
 		target = strings.ToLower(target)
 		if !a.zone.Contains(target) {
@@ -279,7 +283,7 @@ func (a zoneAnswers) followAlias(target, name string) (list []state.Record, abro
 	return list, false
 }
 
-// byDomain sorts losses into those of each domain.
+// byDomain groups losses by domain.
 func byDomain(list []wildcardLoss) [][]wildcardLoss {
 	slices.SortStableFunc(list, func(a, b wildcardLoss) int { return strings.Compare(a.domain.Name, b.domain.Name) })
 	var all [][]wildcardLoss
@@ -293,7 +297,8 @@ func byDomain(list []wildcardLoss) [][]wildcardLoss {
 	return all
 }
 
-// refuseCopy refuses the copy of an alias that nothing can take the place of.
+// refuseCopy refuses losses of an alias whose target is in another zone: the CNAME
+// cannot be copied, and neither can records at its target.
 func refuseCopy(z state.Zone, list []wildcardLoss) error {
 	i := slices.IndexFunc(list, func(l wildcardLoss) bool { return l.elsewhere })
 	if i < 0 {
@@ -309,7 +314,7 @@ func refuseCopy(z state.Zone, list []wildcardLoss) error {
 	}
 }
 
-// lossQuestion asks for the consent to publish copies.
+// lossQuestion returns the question whether copies are published.
 func lossQuestion(list []wildcardLoss) state.Question {
 	var after, aliases []string
 	for _, l := range list {
@@ -327,10 +332,10 @@ func lossQuestion(list []wildcardLoss) state.Question {
 	}
 }
 
-// maxShownNames is how many of the names that lose something are named.
+// maxShownNames is the number of names that a message lists.
 const maxShownNames = 6
 
-// describeLosses says which names lose what, and why.
+// describeLosses says which names lose which records, and why.
 func describeLosses(list []wildcardLoss) string {
 	var parts []string
 	for _, l := range list {
@@ -357,7 +362,7 @@ func describeLosses(list []wildcardLoss) string {
 		strings.Join(owners, " and "), verb, strings.Join(parts, ", "))
 }
 
-// types returns the record types that are lost.
+// types returns the types of the lost records.
 func (l wildcardLoss) types() []string {
 	if l.elsewhere {
 		return []string{"CNAME"}

@@ -12,10 +12,9 @@ import (
 
 const mailClasses = "internal_mail_filter_classes"
 
-// bounces lets the bounces that Postfix writes pass through its milters, which
-// signs them: internal_mail_filter_classes, postconf(5). Where others would see
-// them, too, that is asked for: a spam filter may find a bounce, which quotes
-// spam, to be spam.
+// bounces lets bounces that Postfix writes pass its milters, so that they are signed:
+// internal_mail_filter_classes, postconf(5). Where other milters would see them too it
+// asks first: a spam filter may reject a bounce, which quotes spam.
 func (l *milterLists) bounces(in step.Input) ([]state.Question, []state.Note) {
 	was := l.main[mailClasses]
 	if postconf.Has(was, "bounce") {
@@ -43,8 +42,8 @@ func (l *milterLists) bounces(in step.Input) ([]state.Question, []state.Note) {
 	return []state.Question{q}, nil
 }
 
-// bounceReaders returns what else would see bounces: milters that look at content,
-// and Postfix's own header and body checks.
+// bounceReaders returns what else would see bounces: milters that scan content, and
+// Postfix's own header and body checks.
 func (l *milterLists) bounceReaders(p *state.Postfix) []string {
 	if p == nil {
 		return nil

@@ -11,9 +11,9 @@ import (
 	"mailsetup/steps/step"
 )
 
-// DeferMail makes mail wait while OpenDKIM restarts on a server that is already
-// signing and would otherwise let it out unsigned in those seconds: wherever
-// Postfix asks it, be it at the endpoint that it is about to leave.
+// DeferMail makes Postfix defer mail while OpenDKIM restarts, on a server that signs
+// already and would let mail out unsigned in those seconds: in every list that has our
+// milter, at its old endpoint or the new one.
 func DeferMail(in step.Input) (state.Stage, []state.Note, error) {
 	if in.Facts.Postfix == nil || in.SignsNothing() {
 		return state.Stage{}, nil, nil
@@ -31,9 +31,9 @@ func DeferMail(in step.Input) (state.Stage, []state.Note, error) {
 	return stage, nil, nil
 }
 
-// sessionsEnded waits for the sessions that began before the lists changed: they would
-// let their mail out unsigned. An idle one ends after smtpd_timeout, which is
-// five minutes.
+// sessionsEnded returns the probe that waits for SMTP sessions that began before the
+// lists changed: they would let mail out unsigned. An idle session ends after
+// smtpd_timeout, five minutes.
 func (l *milterLists) sessionsEnded() state.Probe {
 	changed := postconf.MainCF
 	if len(l.set) == 0 {

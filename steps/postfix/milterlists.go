@@ -13,8 +13,8 @@ import (
 	"mailsetup/steps/step"
 )
 
-// milterLists are Postfix's lists of milters on their way to what they should be:
-// those of main.cf, and those that services have to themselves.
+// milterLists are Postfix's lists of milters while they are being changed: those of
+// main.cf, and those that services of master.cf override.
 type milterLists struct {
 	ours     milters.Ours
 	main     map[string]string // parameters of main.cf as written, with what set says
@@ -22,7 +22,7 @@ type milterLists struct {
 	services []state.ServiceSetting
 }
 
-// listPlace is where a list stands: a parameter of a service, or of main.cf.
+// listPlace is where a list is set: a parameter of a service, or of main.cf.
 type listPlace struct {
 	service *state.Service // nil for main.cf
 	name    string
@@ -135,7 +135,7 @@ func (l *milterLists) text(at listPlace) string {
 	return value
 }
 
-// merge puts our milter where it stands in the list of main.cf, or into it.
+// merge puts our milter into a list of main.cf, or updates its entry there.
 func (l *milterLists) merge(name string) error {
 	at, found, err := l.findOurs(nil, name)
 	if err != nil {
@@ -152,7 +152,7 @@ func (l *milterLists) merge(name string) error {
 	return nil
 }
 
-// put notes what a list should be.
+// put sets the new value of a list.
 func (l *milterLists) put(at listPlace, value string) {
 	if at.service != nil {
 		l.services = slices.DeleteFunc(l.services, func(s state.ServiceSetting) bool {
@@ -172,8 +172,8 @@ func (l *milterLists) put(at listPlace, value string) {
 	l.set[i].Value = value
 }
 
-// withoutOurs writes a list out without our milter. Lists that it takes in stay as
-// they are unless ours is in them.
+// withoutOurs returns the text of a list without our milter. Lists that it refers to
+// are expanded only if they have our milter.
 func (l *milterLists) withoutOurs(s *state.Service, name string) (string, error) {
 	value, _ := l.value(s, name)
 	list, err := milters.Parse(value)
@@ -202,7 +202,7 @@ func (l *milterLists) withoutOurs(s *state.Service, name string) (string, error)
 	return strings.Join(texts, ", "), nil
 }
 
-// otherMilters returns the milters of a list that neither sign nor look at signatures.
+// otherMilters returns the milters of a list that neither sign nor verify.
 func (l *milterLists) otherMilters(s *state.Service, name string) []string {
 	places, err := l.expand(s, name)
 	if err != nil {

@@ -38,14 +38,15 @@ func OtherMilters(in step.Input) []state.Milter {
 	return o.list
 }
 
-// milterCollector are milters on the way to being each once in a list.
+// milterCollector gathers the milters of all lists, each once.
 type milterCollector struct {
 	in   step.Input
 	l    *milterLists
 	list []state.Milter
 }
 
-// addList adds those of a list. What cannot be read, Postfix's own step refuses.
+// addList adds the milters of a list. The step of Postfix refuses a list that cannot be
+// parsed.
 func (o *milterCollector) addList(s *state.Service, name string, clients []state.Client) {
 	places, err := o.l.expand(s, name)
 	if err != nil {
@@ -87,9 +88,9 @@ func (o *milterCollector) add(endpoint, where string, clients []state.Client) {
 	}
 }
 
-// addresses returns where an endpoint can be asked from outside the chroot: sockets,
-// and ports of this machine. Whether a service is chrooted decides which of two
-// paths it means, and the one that is there is likely that.
+// addresses returns where an endpoint can be reached from outside the chroot: sockets,
+// and ports of this machine. A path means another file in a chrooted service; the
+// existing one of the two comes first.
 func (o *milterCollector) addresses(endpoint string) []string {
 	transport, address, _ := strings.Cut(endpoint, ":")
 	switch strings.ToLower(transport) {

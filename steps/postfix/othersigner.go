@@ -15,13 +15,13 @@ import (
 	"mailsetup/steps/step"
 )
 
-// rspamdOverride counts for more than every other file about rspamd's module
-// dkim_signing, and no package brings it.
+// rspamdOverride takes precedence over every other file about rspamd's module
+// dkim_signing, and no package ships it.
 const rspamdOverride state.Path = "/etc/rspamd/override.d/dkim_signing.conf"
 
-// ReplaceSigner switches the signing of others off, once ours signs: each message
-// is to have one signature of its domain. It is a stage behind Postfix's own, so
-// that for a moment mail has two, and at no time none.
+// ReplaceSigner switches off other signers, once ours signs: each message should have
+// one signature of its domain. Its stage comes after Postfix's own, so mail is signed
+// twice for a moment and never unsigned.
 func ReplaceSigner(in step.Input) (state.Stage, []state.Note, error) {
 	var stage state.Stage
 	var notes []state.Note
@@ -51,15 +51,15 @@ func ReplaceSigner(in step.Input) (state.Stage, []state.Note, error) {
 	return stage, append(notes, leftToOthers(in)...), nil
 }
 
-// BeginsToSign reports whether OpenDKIM has to sign for a domain of a spec, and was
-// not set up by earlier runs: all other domains are left to another signer. Such a
-// run is about the host, whatever domains it names.
+// BeginsToSign reports whether a run has to set up OpenDKIM: the spec has a domain for
+// it to sign, and all domains were left to another signer before. Such a run is about
+// the host, whatever domains it names.
 func BeginsToSign(old, want spec.Spec, keys keyring.Ledger) bool {
 	return step.Input{Spec: old, Ledger: keys}.SignsNothing() && want.Signs()
 }
 
-// alreadySignedBy returns the domains that mailsetup is to sign for and that a milter signs
-// already.
+// alreadySignedBy returns the domains of this run that another milter signs already and
+// that mailsetup is to sign.
 func alreadySignedBy(in step.Input, m state.Milter) []string {
 	if m.Program.Kind == state.OtherOpenDKIM && m.Program.Unit == signer.Unit {
 		return nil // it is ours, or is taken over, under another name of its socket
@@ -73,19 +73,22 @@ func alreadySignedBy(in step.Input, m state.Milter) []string {
 	return names
 }
 
-// signsOnly reports whether a milter is known to do nothing but DKIM.
+// signsOnly reports whether the milter at an endpoint does nothing but DKIM signing.
 func signsOnly(in step.Input, endpoint string) bool {
 	return slices.ContainsFunc(in.Milters, func(m state.Milter) bool { return m.Endpoint == endpoint && m.Program.SignsOnly() })
 }
 
+// signsFor reports whether a milter signs mail of a domain.
 func signsFor(m state.Milter, domain string) bool {
 	return slices.ContainsFunc(m.Signatures, func(s state.Signature) bool { return s.Domain == domain })
 }
 
-// isRemote reports whether nobody here can ask a milter.
+// isRemote reports whether a milter is on another machine, so that it could not be
+// asked.
 func isRemote(m state.Milter) bool { return len(m.Addresses) == 0 && m.Program.Kind != state.Amavis }
 
-// signerQuestion returns what is asked about a milter that signs, or may.
+// signerQuestion returns the question whether to switch off a milter that signs, or may
+// sign, mail of our domains.
 func signerQuestion(in step.Input, m state.Milter, domains []string) (state.Question, bool) {
 	q := state.Question{Kind: state.AskSigner, Subject: m.Endpoint, Domains: domains}
 	where := fmt.Sprintf("%s (%s)", m.Endpoint, strings.Join(m.Lists, ", "))
@@ -125,7 +128,8 @@ func signerQuestion(in step.Input, m state.Milter, domains []string) (state.Ques
 
 const recordsOnly = "mailsetup makes no key for it, and sees to its other records"
 
-// capitalize begins a sentence. Names of programs stay as they are written.
+// capitalize turns the title of a program into the beginning of a sentence. Names of
+// programs keep their spelling.
 func capitalize(title string) string {
 	if rest, ok := strings.CutPrefix(title, "a "); ok {
 		return "A " + rest
@@ -133,7 +137,7 @@ func capitalize(title string) string {
 	return title
 }
 
-// selectorsOf returns the selectors with which a milter signs.
+// selectorsOf names the selectors with which a milter signs mail of the domains.
 func selectorsOf(m state.Milter, domains []string) string {
 	var names []string
 	for _, s := range m.Signatures {
@@ -147,7 +151,7 @@ func selectorsOf(m state.Milter, domains []string) string {
 	return "selectors " + step.EnumerateUpTo(names, 3)
 }
 
-// describeKeys says with which keys mailsetup goes on.
+// describeKeys says which of a milter's keys mailsetup goes on to use.
 func describeKeys(in step.Input, m state.Milter, domains []string) string {
 	taken := 0
 	for _, d := range domains {
@@ -164,7 +168,7 @@ func describeKeys(in step.Input, m state.Milter, domains []string) string {
 	return fmt.Sprintf("Of %d of %d domains mailsetup takes a copy of the key, the others get a new one.", taken, len(domains))
 }
 
-// keySource returns the milter whose key of a domain is taken over: the first, where
+// keySource returns the milter whose key mailsetup copies for a domain: the first, if
 // several sign for it.
 func keySource(in step.Input, domain string) (endpoint string, ok bool) {
 	for _, m := range in.Milters {
@@ -175,8 +179,8 @@ func keySource(in step.Input, domain string) (endpoint string, ok bool) {
 	return "", false
 }
 
-// SignatureWithKey returns the signature of a domain whose key can be taken over: it is known
-// which file made it.
+// SignatureWithKey returns the signature of a domain whose private key file is known,
+// so that mailsetup can copy it.
 func SignatureWithKey(m state.Milter, domain string) (state.Signature, bool) {
 	i := slices.IndexFunc(m.Signatures, func(s state.Signature) bool { return s.Domain == domain && s.Key != "" })
 	if i < 0 {
@@ -185,8 +189,8 @@ func SignatureWithKey(m state.Milter, domain string) (state.Signature, bool) {
 	return m.Signatures[i], true
 }
 
-// refuseUnswitchable refuses a signer that mailsetup cannot switch off by itself, with
-// the lines that do. A no leaves signing to it.
+// refuseUnswitchable refuses to go on beside a signer that mailsetup cannot switch off
+// by itself, with commands that do so. A no leaves signing to it.
 func refuseUnswitchable(m state.Milter, domains []string, q state.Question) error {
 	if isRemote(m) {
 		return nil
@@ -215,7 +219,8 @@ func refuseUnswitchable(m state.Milter, domains []string, q state.Question) erro
 	return r
 }
 
-// rspamdOff switches signing off in a file of ours: the administrator's files stay as they are.
+// rspamdOff returns the file that switches rspamd's signing off. The administrator's
+// own files stay unchanged.
 func rspamdOff() state.File {
 	return state.File{
 		Path: rspamdOverride, Mode: 0o644, Owner: state.Root, Why: "rspamd no longer signs: OpenDKIM does",
@@ -223,8 +228,8 @@ func rspamdOff() state.File {
 	}
 }
 
-// rspamdUnit reads that file. A reload starts new processes beside the old ones;
-// rspamd looks names up first, which takes a minute where DNS is slow.
+// rspamdUnit makes rspamd read that file. A reload starts new processes beside the old
+// ones; rspamd first resolves names, which takes a minute where DNS is slow.
 func rspamdUnit(m state.Milter, domains []string) state.Unit {
 	unsigned := state.Probe{Kind: state.ProbeUnsigned, Address: m.AskedAt, Within: 90 * time.Second}
 	for _, s := range m.Signatures {
@@ -239,8 +244,8 @@ func rspamdUnit(m state.Milter, domains []string) state.Unit {
 	}
 }
 
-// removeMilters takes programs that do nothing but DKIM out of Postfix's lists,
-// wherever ours stands beside them.
+// removeMilters removes signing-only milters from those of Postfix's lists that also
+// have ours.
 func removeMilters(in step.Input, stage *state.Stage, notes *[]state.Note, leaving []state.Milter) error {
 	if len(leaving) == 0 {
 		return nil
@@ -279,8 +284,8 @@ func removeMilters(in step.Input, stage *state.Stage, notes *[]state.Note, leavi
 	return nil
 }
 
-// listsAsking returns the places of lists in which an endpoint stands and in which ours
-// is asked as well. A service that is left alone keeps its signer.
+// listsAsking returns the lists that have both an endpoint and our milter. A service
+// whose milters are left alone keeps its signer.
 func (l *milterLists) listsAsking(in step.Input, gone milters.Ours) []listPlace {
 	var all []listPlace
 	add := func(s *state.Service, name string) {
@@ -310,8 +315,8 @@ func (l *milterLists) listsAsking(in step.Input, gone milters.Ours) []listPlace 
 	return all
 }
 
-// OtherDomains returns the domains of this server's mail that mailsetup was not asked to
-// sign for: what signs them must not be switched off.
+// OtherDomains returns the domains of this server's mail that are not in the spec:
+// their signer must not be switched off.
 func OtherDomains(in step.Input) []string {
 	if in.Facts.Postfix == nil {
 		return nil
@@ -327,7 +332,7 @@ func OtherDomains(in step.Input) []string {
 	return names
 }
 
-// notAsked returns notes about a milter that should have answered.
+// notAsked returns a note about a milter that did not answer.
 func notAsked(in step.Input, m state.Milter) []state.Note {
 	if m.Problem == "" || !in.Spec.Signs() {
 		return nil
@@ -338,8 +343,8 @@ func notAsked(in step.Input, m state.Milter) []state.Note {
 	}}
 }
 
-// leftToOthers returns notes about domains that were left to another signer: whether it
-// signs, and whether that verifies.
+// leftToOthers returns notes about domains that are left to another signer which does
+// not sign, or whose signature does not verify.
 func leftToOthers(in step.Input) []state.Note {
 	var notes []state.Note
 	for d := range in.Scope.Domains(in.Spec) {

@@ -73,8 +73,8 @@ func (l *milterLists) names(in step.Input) {
 	}
 }
 
-// probeRoute leads the probe of the whole way to a sink on this machine: by an
-// entry of transport_maps, before those that are there. It needs IPv4.
+// probeRoute routes the messages of the delivery proof to a sink on this machine, by an
+// entry in front of transport_maps. It needs IPv4.
 func (l *milterLists) probeRoute(in step.Input) {
 	transports := []string{"smtp", "relay"} // of the package's master.cf
 	if p := in.Facts.Postfix; p != nil {
@@ -159,8 +159,8 @@ func deliversLocally(s spec.Spec) bool {
 	return slices.ContainsFunc(s.Domains, func(d spec.Domain) bool { return d.Name == s.Host.Hostname && !d.Receive })
 }
 
-// checkSupported refuses what would make mail unsigned, or signed twice, behind
-// our back.
+// checkSupported refuses settings that would make mail unsigned, or signed twice,
+// without anybody noticing.
 func checkSupported(p *state.Postfix) error {
 	if p == nil {
 		return nil

@@ -10,19 +10,17 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Reinjection keeps the signer away from mail that comes back from a content
-// filter (amavis and the like, FILTER_README).
+// Reinjection keeps the signer away from mail that comes back from a content filter
+// (amavis and the like, FILTER_README). Such mail passes Postfix twice: it comes in by
+// a service that knows the client, goes to the filter, and comes back by a service on
+// the loopback. We sign on the first pass. On the second every client is 127.0.0.1,
+// which is trusted, so the signer would sign what outsiders send in our name. The price
+// is that a filter which changes bodies (disclaimers) breaks the signature; filters
+// that prepend headers, as all do, do not.
 //
-// Mail passes Postfix twice there: it comes in by a service that knows the
-// client, goes to the filter, and comes back by a service of the loopback. We
-// sign on the first pass. On the second every client is 127.0.0.1, which is
-// trusted: the signer would sign what somebody outside sends in our name. The
-// price is that a filter which changes bodies (disclaimers) breaks the
-// signature; filters that add headers on top, as all do, do not.
-//
-// It is a stage before Postfix's own, because master(8) hears of master.cf at
-// its reload only, while new processes read main.cf at once: for a moment, mail
-// on its way back would be signed.
+// The stage comes before Postfix's own: master(8) reads master.cf at a reload only,
+// while new processes read main.cf at once, and mail from the filter would be signed in
+// between.
 func Reinjection(in step.Input) (state.Stage, []state.Note, error) {
 	p := in.Facts.Postfix
 	if p == nil || in.SignsNothing() || checkSupported(p) != nil {
@@ -78,7 +76,8 @@ func filtered(p *state.Postfix, back []string) []state.Note {
 	}}
 }
 
-// removeFrom takes our milter out of a re-injection; nil if it does not run there.
+// removeFrom removes our milter from a service for re-injected mail; nil if it is not
+// there.
 func (l *milterLists) removeFrom(p *state.Postfix, s *state.Service) (*change, error) {
 	const list = "smtpd_milters"
 	if postconf.Has(postconf.Effective(p, s, overrides), "no_milters") {

@@ -11,8 +11,8 @@ import (
 	"mailsetup/steps/step"
 )
 
-// rewrites returns notes about what Postfix changes after the milters: such mail carries a
-// signature that no longer holds. It is silent where that cannot matter.
+// rewrites returns notes about what Postfix changes after the milters, so that
+// signatures no longer verify. There are none where that cannot matter.
 func rewrites(in step.Input) []state.Note {
 	p := in.Facts.Postfix
 	if p == nil {
@@ -70,8 +70,8 @@ func placeOf(r state.Rewrite) string {
 	return fmt.Sprintf("%s:%d: %s = %s", postconf.MainCF, r.Line, r.Parameter, r.Table)
 }
 
-// firstMatchingRow returns the first row of a table of addresses that changes one of ours,
-// generic(5): user@domain, @domain, or a user at the names of this machine.
+// firstMatchingRow returns the first row of an address table that changes one of our
+// addresses, generic(5): user@domain, @domain, or a user at the names of this machine.
 func firstMatchingRow(in step.Input, r state.Rewrite) string {
 	names := map[string]bool{}
 	for _, d := range in.Spec.Domains {
@@ -94,13 +94,13 @@ func firstMatchingRow(in step.Input, r state.Rewrite) string {
 	return ""
 }
 
-// signedFields are those that OpenDKIM signs where SignHeaders does not say
-// notPublishedBy (2.11, libopendkim's dkim_should_signhdrs).
+// signedFields are the header fields that OpenDKIM signs unless SignHeaders says
+// otherwise (2.11, libopendkim's dkim_should_signhdrs).
 var signedFields = strings.Fields(`from reply-to subject date to cc resent-date resent-from resent-to resent-cc in-reply-to references
 	list-id list-help list-unsubscribe list-subscribe list-post list-owner list-archive`)
 
-// firstChangingRule returns the first rule of a table of patterns, header_checks(5), that
-// changes what is signed: its line and what it says.
+// firstChangingRule returns the first rule of a pattern table, header_checks(5), that
+// changes a signed field: its line and its action.
 func firstChangingRule(r state.Rewrite) (line int, rule string) {
 	for _, l := range rules(string(r.Text)) {
 		pattern, action := splitRule(l.text)
@@ -147,8 +147,8 @@ func rules(text string) []numberedRule {
 	return all
 }
 
-// splitRule cuts /pattern/flags action, regexp_table(5). A negated pattern is
-// one of which nothing is known, so is what has no pattern.
+// splitRule splits /pattern/flags action, regexp_table(5). What a negated pattern, or a
+// line without a pattern, matches is not known.
 func splitRule(rule string) (pattern, action string) {
 	negated := strings.HasPrefix(rule, "!")
 	rule = strings.TrimLeft(rule, "! ")
@@ -172,8 +172,8 @@ func splitRule(rule string) (pattern, action string) {
 	return "", ""
 }
 
-// mayMatchSigned reports whether a pattern may meet a signed field, from how it
-// begins: ^Name:, ^Na, ^(Name|Other):.
+// mayMatchSigned reports whether a pattern may match a signed header field, judging by
+// its beginning: ^Name:, ^Na, ^(Name|Other):.
 func mayMatchSigned(pattern string) bool {
 	text, anchored := strings.CutPrefix(pattern, "^")
 	if !anchored {

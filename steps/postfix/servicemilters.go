@@ -19,8 +19,8 @@ func lineOf(s state.Service, o state.Option) string {
 	return fmt.Sprintf("%s:%d: service %s", postconf.MasterCF, line, s.Name)
 }
 
-// serviceLists merges our milter into what services have to themselves, each on a
-// consent of its own: main.cf's lists do not count for them.
+// serviceLists merges our milter into the lists of services that override those of
+// main.cf, each with a consent of its own.
 func (l *milterLists) serviceLists(in step.Input) ([]state.Question, []state.Note, error) {
 	p := in.Facts.Postfix
 	if p == nil {
@@ -52,14 +52,14 @@ func (l *milterLists) serviceLists(in step.Input) ([]state.Question, []state.Not
 	return questions, notes, nil
 }
 
-// change is what a question is about.
+// change is a question with the settings that a yes makes.
 type change struct {
 	q   state.Question
 	set []state.Setting
 }
 
-// serviceList looks at one service that takes mail; nil if our milter sees what
-// comes in by it already.
+// serviceList returns the change of one service that takes mail; nil if our milter sees
+// its mail already.
 func (l *milterLists) serviceList(in step.Input, s *state.Service) (*change, error) {
 	list, off := "smtpd_milters", switchedOff(in.Facts.Postfix, s)
 	switch {
@@ -92,7 +92,7 @@ func (l *milterLists) serviceList(in step.Input, s *state.Service) (*change, err
 	return nil, err
 }
 
-// addToList adds our milter to a list in which others stand, or none.
+// addToList adds our milter to a list of a service.
 func (l *milterLists) addToList(s *state.Service, list string) (*change, error) {
 	was, at := l.value(s, list)
 	value, _, err := l.ours.Merge(was)
@@ -109,8 +109,8 @@ func (l *milterLists) addToList(s *state.Service, list string) (*change, error) 
 	return l.withLines(s, q, state.Setting{Name: list, Value: value}), nil
 }
 
-// moveEndpoint follows the daemon to its new socket. There is no way without it: Postfix
-// would refuse the mail when nobody listens at the old one.
+// moveEndpoint changes a list to our milter's new socket. Nobody can decline that:
+// Postfix would reject mail once nobody listens at the old one.
 func (l *milterLists) moveEndpoint(at listPlace) (*change, error) {
 	value, _, err := l.ours.Merge(l.text(at))
 	if err != nil {
@@ -122,8 +122,8 @@ func (l *milterLists) moveEndpoint(at listPlace) (*change, error) {
 	return l.withLines(at.service, q, state.Setting{Name: at.name, Value: value}), nil
 }
 
-// overrideNoMilters lets our milter, and no other, see what comes in by a service that
-// has no_milters.
+// overrideNoMilters lets our milter, and no other, see the mail of a service that has
+// no_milters.
 func (l *milterLists) overrideNoMilters(p *state.Postfix, s *state.Service) (*change, error) {
 	value, _, err := l.ours.Merge("")
 	if err != nil {
@@ -135,9 +135,8 @@ func (l *milterLists) overrideNoMilters(p *state.Postfix, s *state.Service) (*ch
 	return l.withLines(s, q, withoutNoMilters(p, s), state.Setting{Name: "smtpd_milters", Value: value}), nil
 }
 
-// removeNoMilters takes no_milters from a service whose milters are those of
-// cleanup(8), which serves others, too: there it is not possible to switch on
-// the signer alone.
+// removeNoMilters removes no_milters from a service whose milters are those of a
+// cleanup(8) that serves others too: our milter cannot be added for it alone.
 func (l *milterLists) removeNoMilters(in step.Input, s *state.Service) (*change, error) {
 	if others := l.otherMilters(nil, "non_smtpd_milters"); len(others) > 0 {
 		o, _ := s.Option(overrides)
@@ -191,7 +190,7 @@ func takesLocalMail(p *state.Postfix, s *state.Service) bool {
 	return false
 }
 
-// describeMail says what a service lets in.
+// describeMail says which mail a service takes.
 func describeMail(s *state.Service) string {
 	switch s.Command {
 	case "cleanup", "pickup":
@@ -207,7 +206,7 @@ func question(s *state.Service, text string) state.Question {
 	}
 }
 
-// withLines completes a question with the lines as they are and would be.
+// withLines completes a question with the lines before and after the change.
 func (l *milterLists) withLines(s *state.Service, q state.Question, set ...state.Setting) *change {
 	var before, after []string
 	for i, wish := range set {

@@ -12,7 +12,7 @@ import (
 	"mailsetup/steps/step"
 )
 
-// signedNotes returns a note on whose mail will be signed.
+// signedNotes returns a note about whose mail will be signed.
 func signedNotes(in step.Input) []state.Note {
 	var names []string
 	for _, d := range in.Spec.Domains {
@@ -84,8 +84,8 @@ func authenticates(p *state.Postfix) bool {
 	})
 }
 
-// unsignedNotes returns notes about mail that this set-up does not sign, or that does not pass
-// for the domain's although it is signed.
+// unsignedNotes returns notes about mail that this set-up does not sign, or whose
+// signature does not align with its domain.
 func unsignedNotes(in step.Input) []state.Note {
 	if in.Facts.Postfix == nil {
 		return nil
@@ -143,8 +143,8 @@ func withoutLogin(p *state.Postfix) []state.Note {
 	return nil
 }
 
-// relayNotes returns a note that receivers see the relay's addresses, which SPF does not
-// know.
+// relayNotes returns a note that receivers see the addresses of a relay, which SPF has
+// to permit.
 func relayNotes(in step.Input) []state.Note {
 	relay := in.Facts.Postfix.Value["relayhost"]
 	missing := slices.IndexFunc(in.Spec.Domains, func(d spec.Domain) bool {
