@@ -25,7 +25,7 @@ import (
 	"mailsetup/steps/signer"
 )
 
-// Setup is an OpenDKIM that is taken over. A nil Setup has no domains.
+// Setup is an OpenDKIM that is being taken over. A nil Setup has no domains.
 type Setup struct {
 	Translation
 	Keys map[string]keyring.Key // by domain
@@ -38,15 +38,14 @@ type Setup struct {
 	Hashes plan.FileHashes
 }
 
-// Options say how a set-up is looked for.
+// Options are the parameters of Detect.
 type Options struct {
 	Hashes       plan.FileHashes // hashes of what earlier runs of mailsetup wrote
 	Unprivileged bool            // what only root may read cannot be read
 	Now          time.Time
 }
 
-// IsForeign reports whether the configuration that OpenDKIM reads is neither ours
-// nor as its package brought it.
+// IsForeign reports whether OpenDKIM's configuration is neither ours nor the package's.
 func IsForeign(f state.Facts, record plan.FileHashes) bool {
 	if f.OpenDKIM == nil {
 		return false
@@ -56,7 +55,8 @@ func IsForeign(f state.Facts, record plan.FileHashes) bool {
 	return configuration(f.OpenDKIM.Args) != string(signer.ConfFile) || !ours && len(f.Files[signer.ConfFile]) > 0
 }
 
-// configuration returns the file that a process was told to read, opendkim(8).
+// configuration returns the configuration file that a process was started with,
+// opendkim(8).
 func configuration(args []string) string {
 	for i, a := range args {
 		value, ok := strings.CutPrefix(a, "-x")
@@ -70,8 +70,8 @@ func configuration(args []string) string {
 	return string(signer.ConfFile)
 }
 
-// Detect reads an OpenDKIM that was set up by hand, nil if there is none. Lines that
-// the spec has no words for are findings, all of them in one error.
+// Detect reads an OpenDKIM that was set up by hand, nil if there is none. Settings that
+// the spec cannot express are findings, all in one error.
 func Detect(files system.Reader, f state.Facts, o Options) (*Setup, error) {
 	if !IsForeign(f, o.Hashes) {
 		return nil, nil
@@ -111,7 +111,7 @@ func Detect(files system.Reader, f state.Facts, o Options) (*Setup, error) {
 	return t, nil
 }
 
-// hashes returns those of the files that are there and can be read.
+// hashes returns the hashes of those files that can be read.
 func hashes(files system.Reader, paths []state.Path) plan.FileHashes {
 	record := plan.FileHashes{}
 	for _, p := range paths {
@@ -122,7 +122,7 @@ func hashes(files system.Reader, paths []state.Path) plan.FileHashes {
 	return record
 }
 
-// summary tells what was found, a note for each domain.
+// summary returns a note about each domain.
 func (t *Setup) summary(location func(keyring.Key) string) []state.Note {
 	var notes []state.Note
 	for _, d := range t.Domains {
@@ -136,7 +136,7 @@ func (t *Setup) summary(location func(keyring.Key) string) []state.Note {
 	return notes
 }
 
-// senders says in words whose mail the key of a domain signs.
+// senders describes whose mail the key of a domain signs.
 func senders(d spec.Domain) string {
 	all := d.Senders()
 	for i, sender := range all {
@@ -154,7 +154,7 @@ func senders(d spec.Domain) string {
 	return strings.Join(all, "")
 }
 
-// AddKeys returns the ledger with the keys of the set-up, which sign from now on.
+// AddKeys returns the ledger with the keys of the set-up as active ones.
 func (t *Setup) AddKeys(ledger keyring.Ledger, now time.Time) keyring.Ledger {
 	out, keys := maps.Clone(ledger), map[string]keyring.Key{}
 	for domain, k := range t.Keys {
@@ -192,7 +192,7 @@ func (t *Setup) Domain(name string) *spec.Domain {
 	return &t.Domains[i]
 }
 
-// MakesCopy reports whether a file is a copy of a key that is not there yet.
+// MakesCopy reports whether a run creates the file, as a copy of a key.
 func (t *Setup) MakesCopy(file string) bool {
 	if t == nil {
 		return false
@@ -201,7 +201,7 @@ func (t *Setup) MakesCopy(file string) bool {
 	return made
 }
 
-// SigningDomain is a domain of the set-up, as data.
+// SigningDomain is a domain of the set-up, as --json prints it.
 type SigningDomain struct {
 	Domain   string `json:"domain"`
 	Selector string `json:"selector"`
@@ -217,7 +217,7 @@ type Row struct {
 	At       string `json:"at"`
 }
 
-// Data returns the set-up as data.
+// Data returns the set-up as --json prints it.
 func (t *Setup) Data() []SigningDomain {
 	if t == nil {
 		return nil
@@ -233,8 +233,8 @@ func (t *Setup) Data() []SigningDomain {
 	return all
 }
 
-// NothingFound returns the error of a run that had nothing to take over. It says
-// which other signer stands among the milters of Postfix, if one does.
+// NothingFound returns the error of a run that found nothing to take over. It names
+// another signer among Postfix's milters, if there is one.
 func NothingFound(ctx context.Context, s signers.Source, list []state.Milter) error {
 	for _, m := range signers.Configured(ctx, s, list) {
 		p := m.Program
@@ -248,8 +248,8 @@ func NothingFound(ctx context.Context, s signers.Source, list []state.Milter) er
 	return hint.NewUsage("mailsetup init sets it up", "there is no OpenDKIM here that was set up by hand and signs mail")
 }
 
-// findings returns what cannot be taken over, a line each; an error of another kind
-// as it is.
+// findings returns the findings in an error, a line each; an error of another kind
+// unchanged.
 func findings(err error) error {
 	var list spec.Findings
 	for _, e := range splitErrors(err) {
@@ -262,7 +262,7 @@ func findings(err error) error {
 	return list.Err()
 }
 
-// splitErrors returns the errors that errors.Join put together.
+// splitErrors returns the errors that errors.Join joined.
 func splitErrors(err error) []error {
 	if err == nil {
 		return nil

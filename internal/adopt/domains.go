@@ -11,8 +11,8 @@ import (
 	"mailsetup/internal/spec"
 )
 
-// Answer fills in what follows from the set-up for the domain of an answer: the
-// domain itself, where none was named, its selector and the length of its key.
+// Answer completes an answer from the set-up: the domain, if none was named, its
+// selector and its key length.
 func (t *Setup) Answer(a spec.Answers, host string) (spec.Answers, error) {
 	if a.Domain == "" {
 		a.Domain = t.nearest(host)
@@ -36,8 +36,8 @@ func (t *Setup) Answer(a spec.Answers, host string) (spec.Answers, error) {
 	return a, nil
 }
 
-// checkUnsigned refuses a new domain whose mail the key of another one signs, which
-// would end with this run.
+// checkUnsigned refuses a new domain whose mail is signed with the key of another
+// domain of the set-up, which this run would end.
 func (t *Setup) checkUnsigned(name string) error {
 	for _, d := range t.Domains {
 		if slices.Contains(d.Also, name) {
@@ -47,7 +47,7 @@ func (t *Setup) checkUnsigned(name string) error {
 	return nil
 }
 
-// nearest returns the domain of the host's name, or else the first.
+// nearest returns the domain of the host name, or else the first one.
 func (t *Setup) nearest(host string) string {
 	for name := host; strings.Contains(name, "."); {
 		if t.Domain(name) != nil {
@@ -58,9 +58,8 @@ func (t *Setup) nearest(host string) string {
 	return t.Domains[0].Name
 }
 
-// primaryDomain returns the domain that signs the host's own mail. One that is only
-// added beside those that are taken over does not, where the host's name is in one
-// of these: receivers would not take it for the same.
+// primaryDomain returns the domain that signs the host's own mail. If the host name is
+// in a domain of the set-up, it is not a new domain: receivers require alignment.
 func (t *Setup) primaryDomain(h spec.Host, old *spec.Spec) string {
 	in := func(domain string) bool { return dnsname.Within(h.Hostname, domain) }
 	if p := t.nearest(h.Hostname); old == nil && in(p) && !in(h.Domain) {

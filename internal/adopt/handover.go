@@ -15,7 +15,7 @@ import (
 // signerUser is the user that OpenDKIM runs as once it is taken over.
 const signerUser = "opendkim"
 
-// Process is how an OpenDKIM that was set up by hand gets at its keys.
+// Process is how a running OpenDKIM reads its keys.
 type Process struct {
 	User      string // that it runs as
 	StartUser string // that it began as
@@ -25,8 +25,8 @@ type Process struct {
 	SafeKeys   bool // RequireSafeKeys of opendkim.conf(5): it refuses keys that others could read
 }
 
-// RunningProcess returns what OpenDKIM runs as, or would: its process tells, else
-// -u, which counts for more than UserID (opendkim(8)), else its unit.
+// RunningProcess returns the user that OpenDKIM runs as: that of its process, else -u,
+// which takes precedence over UserID (opendkim(8)), else that of its unit.
 func RunningProcess(f state.Facts, c opendkim.Conf) Process {
 	_, table := c.Get("KeyTable")
 	p := Process{StartUser: state.Root.User, KeysLoaded: !table, SafeKeys: !c.No("RequireSafeKeys")}
@@ -59,7 +59,7 @@ func RunningProcess(f state.Facts, c opendkim.Conf) Process {
 	return p
 }
 
-// userOf returns the user of user:group.
+// userOf returns the user in user:group.
 func userOf(word string) string {
 	for i, r := range word {
 		if r == ':' || r == '.' {
@@ -69,27 +69,30 @@ func userOf(word string) string {
 	return word
 }
 
-// cannotUse reports whether OpenDKIM cannot use a key.
+// cannotUse reports whether OpenDKIM cannot read a key, or refuses it.
 func cannotUse(k signer.KeyFile, safeKeys bool) bool {
 	return k.Unreadable != "" || safeKeys && k.Unsafe != ""
 }
 
-// Handover is what becomes of the file of a key that is taken over.
+// Handover says what happens to the file of a key that is taken over.
 type Handover int
 
 const (
-	// KeepFile as it is: whom OpenDKIM runs as now and whom it will can use it.
+	// KeepFile: the file stays as it is, since both the present and the future user can
+	// use it.
 	KeepFile Handover = iota
-	// GiveFile to opendkim, which signs with it already, with a mode that suits.
+	// GiveFile: the file gets the owner and mode that OpenDKIM needs; it is opendkim's
+	// user who signs with it already.
 	GiveFile
-	// CopyFile to a directory of mailsetup. The file stays, so that the OpenDKIM that
-	// runs can use it until the other one does, and again after a rollback.
+	// CopyFile: mailsetup makes a copy in a directory of its own. The file stays, for
+	// the OpenDKIM that still runs and for a rollback.
 	CopyFile
 )
 
-// HandOver decides about a key that a process uses now and the user opendkim will:
-// now and then are the file as either of them finds it. A key that the process cannot use is refused: nobody signs with it, and who
-// writes a table must not be given a file of root's by naming it there.
+// HandOver decides what happens to a key file: now is the file as the running process
+// sees it, and then as opendkim's user does. A key that the process cannot read is
+// refused: nobody signs with it, and a user who may write a table must not get a file
+// of root's by naming it there.
 func HandOver(p Process, now, then signer.KeyFile) (Handover, error) {
 	unusable := func(remedy, why string) error {
 		return hint.New(remedy, "OpenDKIM runs as %s and cannot use it: %s", p.User, why)
@@ -114,9 +117,8 @@ func HandOver(p Process, now, then signer.KeyFile) (Handover, error) {
 	return CopyFile, nil
 }
 
-// copyPath returns where a copy of a key goes that opendkim could not use where it
-// is: a directory of its own, since those of the domains may be somebody else's
-// still.
+// copyPath returns the path for a copy of a key: below a directory of mailsetup's,
+// since the directories of the domains may belong to somebody else.
 func copyPath(domain, selector string) state.Path {
 	return signerstep.KeyDir.Join("adopted", dnsname.Key(selector, domain)+".private")
 }

@@ -24,7 +24,7 @@ type keyFile struct {
 	text     []byte     // of a copy that is not there yet
 }
 
-// keyReader reads the private keys of a set-up. Many domains may share one.
+// keyReader reads the private keys of a set-up. Several domains may share one.
 type keyReader struct {
 	files        system.Reader
 	process      Process
@@ -33,7 +33,7 @@ type keyReader struct {
 	read         map[state.Path]keyFile
 }
 
-// add puts the key of a signing domain into the set-up, as it is found.
+// add adds the key of a signing domain to the set-up.
 func (r *keyReader) add(t *Setup, s opendkim.Signer, d *spec.Domain) error {
 	wrong := func(remedy, format string, a ...any) error {
 		return &opendkim.Error{Place: s.KeyAt, What: fmt.Sprintf("the key of "+s.Domain+": "+format, a...), Hint: remedy}
@@ -77,7 +77,7 @@ func (r *keyReader) add(t *Setup, s opendkim.Signer, d *spec.Domain) error {
 	return nil
 }
 
-// examine reads a key and decides what becomes of its file.
+// examine reads a key and decides what happens to its file.
 func (r *keyReader) examine(p, copyTo state.Path) (keyFile, error) {
 	now, err := signer.Key(r.files, p, r.process.User)
 	if err != nil {
@@ -99,8 +99,8 @@ func (r *keyReader) examine(p, copyTo state.Path) (keyFile, error) {
 	return k, err
 }
 
-// closeToOthers returns the command that keeps others from a key which opendkim
-// goes on reading.
+// closeToOthers returns the command that closes a key file to other users, if opendkim
+// goes on using it.
 func (k keyFile) closeToOthers() string {
 	if k.Directory != "" {
 		return "chmod go-w " + string(k.Directory)
@@ -108,7 +108,7 @@ func (k keyFile) closeToOthers() string {
 	return fmt.Sprintf("if nothing else reads it: chown opendkim: %s && chmod 600 %s", k.Path, k.Path)
 }
 
-// permissions returns the owners and modes of the keys that are given to opendkim.
+// permissions returns the new owners and modes of key files.
 func (r *keyReader) permissions() []state.Meta {
 	var metas []state.Meta
 	for _, k := range r.read {
@@ -123,7 +123,7 @@ func (r *keyReader) permissions() []state.Meta {
 	return slices.CompactFunc(metas, func(a, b state.Meta) bool { return a.Path == b.Path })
 }
 
-// location says where the key of a domain was found.
+// location names the file of a key for messages.
 func (r *keyReader) location(k keyring.Key) string {
 	for p, read := range r.read {
 		if read.copyTo != "" && string(read.copyTo) == k.File {

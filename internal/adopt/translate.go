@@ -16,8 +16,8 @@ import (
 	"mailsetup/steps/signer"
 )
 
-// Translation is a set-up of OpenDKIM that somebody made by hand, in the words of
-// the spec: with it, the tables of mailsetup make the same signatures.
+// Translation is a set-up made by hand in terms of the spec. The tables that mailsetup
+// generates from it produce the same signatures.
 type Translation struct {
 	// Domains have their names, selectors and senders. The rest follows from the zone
 	// and the records that are there.
@@ -28,8 +28,8 @@ type Translation struct {
 	Notes    []state.Note
 }
 
-// Translate finds the words for a set-up, or returns an *opendkim.Error for each
-// line for which there are none.
+// Translate translates a set-up, or returns an *opendkim.Error for each line that the
+// spec cannot express.
 func Translate(s opendkim.Setup, f state.Facts, now time.Time) (Translation, error) {
 	if err := checkArguments(f.OpenDKIM); err != nil {
 		return Translation{}, err
@@ -50,7 +50,7 @@ func Translate(s opendkim.Setup, f state.Facts, now time.Time) (Translation, err
 	return t, errors.Join(append(errs, err)...)
 }
 
-// checkArguments refuses an OpenDKIM whose command line says who is signed for.
+// checkArguments refuses an OpenDKIM whose command line decides what is signed.
 func checkArguments(o *state.OpenDKIM) error {
 	if o == nil || len(o.Args) == 0 {
 		return nil
@@ -111,12 +111,11 @@ func at(p opendkim.Place, format string, a ...any) error {
 	return &opendkim.Error{Place: p, What: fmt.Sprintf(format, a...), Hint: "take it out of the set-up, or correct it, and run this again"}
 }
 
-// signingSettings are settings of mailsetup that change signatures, or what OpenDKIM
-// verifies with, where a set-up by hand does not mention them.
+// signingSettings are settings of mailsetup's opendkim.conf that change signatures or
+// verification if the file made by hand does not have them.
 var signingSettings = []string{"Canonicalization", "OversignHeaders", "TrustAnchorFile"}
 
-// keptLines returns the settings of a configuration that differ from those of
-// mailsetup.
+// keptLines returns the settings that differ from those of mailsetup.
 func keptLines(c opendkim.Conf, f state.Facts) ([]string, error) {
 	written, err := signer.DefaultConf(f)
 	if err != nil {
@@ -151,8 +150,8 @@ func keptLines(c opendkim.Conf, f state.Facts) ([]string, error) {
 	return lines, errors.Join(errs...)
 }
 
-// sameSetting compares values of a setting; the daemon has several words for yes and
-// for no.
+// sameSetting compares values of a setting; OpenDKIM accepts several words for yes and
+// no.
 func sameSetting(a, b string) bool {
 	truth := func(s string) string {
 		switch strings.ToLower(s) {
@@ -176,12 +175,12 @@ func replacedFile(value string) state.Path {
 	return ""
 }
 
-// replaced returns the files of a set-up by hand that mailsetup writes anew.
+// replaced returns the files of a set-up that mailsetup overwrites.
 func replaced() []state.Path {
 	return []state.Path{signer.ConfFile, signer.KeyTable, signer.SigningTable, signer.TrustedHosts}
 }
 
-// keptHosts returns the trusted hosts that mailsetup would not trust by itself.
+// keptHosts returns the trusted hosts that mailsetup would not trust otherwise.
 func keptHosts(hosts []opendkim.Host, f state.Facts) ([]string, error) {
 	known := signer.TrustedNetworks(f)
 	var kept []string
@@ -216,8 +215,8 @@ func covered(host string, nets []netip.Prefix) bool {
 	})
 }
 
-// ignoredNotes tells of the rows and settings that are not taken over, since they mean
-// nothing or do harm.
+// ignoredNotes returns notes about rows and settings that are not taken over, since
+// they have no effect or do harm.
 func ignoredNotes(s opendkim.Setup) []state.Note {
 	var notes []state.Note
 	for i, l := range s.Ignored {

@@ -14,7 +14,7 @@ import (
 	"mailsetup/internal/system"
 )
 
-// Preview is what apt would do, package names sorted.
+// Preview is what apt would do: package names, sorted.
 type Preview struct {
 	Install []string // dependencies included
 	Upgrade []string // packages that are there in an older version
@@ -80,8 +80,8 @@ func parsePreview(out string) Preview {
 	return p
 }
 
-// update fetches the package lists. apt-get calls it a success when only some
-// of the servers answered, so that is looked for in what it says.
+// update fetches the package lists. apt-get exits with 0 even if some servers failed,
+// so update looks for warnings in the output.
 func update(ctx context.Context, r system.Runner, out io.Writer) error {
 	argv := []string{"apt-get", "-q", "-o", "DPkg::Lock::Timeout=" + lockSeconds, "update"}
 	res, err := run(ctx, r, out, argv...)

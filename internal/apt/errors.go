@@ -58,15 +58,15 @@ func noDebian(argv []string, err error) error {
 	}
 }
 
-// failurePattern is how a reason shows in what a tool says.
+// failurePattern is a text by which a reason is recognised in the output of a tool.
 type failurePattern struct {
 	text   *regexp.Regexp
 	reason error
 	hint   string
 }
 
-// failurePatterns are looked for in order; the first one found counts. The texts are
-// those of apt 2.6 and 3.0, dpkg 1.21 and 1.22 in the C locale.
+// failurePatterns are tried in order; the first match counts. The texts are those of
+// apt 2.6 and 3.0, dpkg 1.21 and 1.22 in the C locale.
 func failurePatterns() []failurePattern {
 	re := regexp.MustCompile
 	return []failurePattern{
@@ -80,7 +80,7 @@ func failurePatterns() []failurePattern {
 	}
 }
 
-// explain finds the reason in what the tool said.
+// explain returns the error for the output of a tool.
 func explain(argv []string, res system.Result) error {
 	said := string(res.Stderr) + "\n" + string(res.Stdout)
 	e := &Error{Tool: toolName(argv), Reason: ErrFailed, Output: lastErrors(said, res.Code)}
@@ -96,7 +96,7 @@ func explain(argv []string, res system.Result) error {
 	return e
 }
 
-// toolName shortens a command to the program and its verb.
+// toolName returns the program and the verb of a command.
 func toolName(argv []string) string {
 	name := path.Base(argv[0])
 	for _, arg := range argv[1:] {
@@ -108,7 +108,7 @@ func toolName(argv []string) string {
 	return name
 }
 
-// stripPrefix takes off the prefix of apt's and dpkg's messages.
+// stripPrefix removes the prefix of messages from apt and dpkg.
 func stripPrefix(line string) string {
 	line = strings.TrimSpace(line)
 	for _, prefix := range []string{"E: ", "W: ", "Err: ", "dpkg: error: ", "dpkg-query: error: ", "debconf: "} {
@@ -117,7 +117,7 @@ func stripPrefix(line string) string {
 	return line
 }
 
-// lastErrors collects the last error lines, where nothing better is known.
+// lastErrors returns the last error lines of an output with no known reason.
 func lastErrors(said string, code int) string {
 	lines := regexp.MustCompile(`(?m)^(E: |dpkg: error|dpkg-query: error|debconf: ).*`).FindAllString(said, -1)
 	if len(lines) > 4 {

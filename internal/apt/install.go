@@ -38,8 +38,8 @@ func Install(ctx context.Context, r system.Runner, pkgs []string, preseed Presee
 	return err
 }
 
-// download fetches again after apt-get update when the package lists turn out
-// to be older than the server.
+// download downloads packages; if the lists turn out to be outdated, it updates them
+// and tries again.
 func download(ctx context.Context, r system.Runner, pkgs []string, out io.Writer) error {
 	_, err := run(ctx, r, out, installArgs("--download-only", pkgs)...)
 	if !errors.Is(err, ErrUnknownPackage) && !errors.Is(err, ErrNetwork) {

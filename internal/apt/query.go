@@ -8,8 +8,7 @@ import (
 	"mailsetup/internal/system"
 )
 
-// Installed tells for each name whether the package is installed and
-// configured. Every name is in the answer.
+// Installed reports, for each name, whether the package is installed and configured.
 func Installed(ctx context.Context, r system.Runner, names ...string) (map[string]bool, error) {
 	installed := make(map[string]bool, len(names))
 	if err := checkNames(names); err != nil || len(names) == 0 {
@@ -36,9 +35,9 @@ func Installed(ctx context.Context, r system.Runner, names ...string) (map[strin
 	return installed, nil
 }
 
-// Pristine tells for each file whether it is a configuration file of a package
-// that still reads as the package shipped it. dpkg remembers the MD5 of what
-// it installed, which serves to tell versions apart, not to protect.
+// Pristine reports, for each file, whether it is a configuration file of a package and
+// unchanged. dpkg keeps the MD5 of what it installed, which is enough to tell versions
+// apart, not to protect.
 func Pristine(ctx context.Context, r system.Runner, conffiles ...state.Path) (map[state.Path]bool, error) {
 	pristine := make(map[state.Path]bool, len(conffiles))
 	if len(conffiles) == 0 {

@@ -12,8 +12,8 @@ import (
 	"mailsetup/internal/system"
 )
 
-// daemons looks at the units that mail needs: whether they run, and will after a
-// reboot. Files say nothing about that.
+// daemons finds out whether the units that mail needs run, and start at boot. Files do
+// not tell.
 func daemons(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) error {
 	all, ending := map[string]state.Daemon{}, map[string]bool{}
 	for _, d := range []struct{ program, unit string }{

@@ -14,7 +14,7 @@ import (
 	"mailsetup/internal/state"
 )
 
-// The packages whose presence decides something.
+// knownPackages returns the packages whose presence matters.
 func knownPackages() []string {
 	return []string{
 		"postfix", "opendkim", "opendkim-tools", "bind9", "bind9-utils", "dnsmasq", "unbound", "nsd",
@@ -24,9 +24,8 @@ func knownPackages() []string {
 	}
 }
 
-// Machine collects the facts. An error tells that something that must be known
-// could not be looked at; what can be missing on a healthy machine is missing
-// in the facts instead.
+// Machine collects the facts. An error means that something essential could not be
+// read; what may be missing on a healthy machine is missing in the facts instead.
 func Machine(ctx context.Context, s source.Source, o source.Options) (state.Facts, error) {
 	if o.Fragments == "" {
 		o.Fragments = "/etc/bind/mailsetup"
@@ -42,7 +41,7 @@ func Machine(ctx context.Context, s source.Source, o source.Options) (state.Fact
 	return f, nil
 }
 
-// detector finds out about one side of the machine.
+// detector collects some of the facts.
 type detector func(context.Context, source.Source, source.Options, *state.Facts) error
 
 func inOrder(parts ...detector) detector {
@@ -56,7 +55,7 @@ func inOrder(parts ...detector) detector {
 	}
 }
 
-// sideBySide returns the error of the first that failed.
+// sideBySide runs detectors concurrently and returns the first error.
 func sideBySide(parts ...detector) detector {
 	return func(ctx context.Context, s source.Source, o source.Options, f *state.Facts) error {
 		errs := make([]error, len(parts))

@@ -28,8 +28,7 @@ func release(text string) state.Release {
 	return r
 }
 
-// hostname is what the machine calls itself: the kernel's word, else that of
-// hostname(5).
+// hostname returns the name that the kernel has, else that of hostname(5).
 func hostname(ctx context.Context, s source.Source) string {
 	if name := source.OptionalOutput(ctx, s, "hostname"); name != "" {
 		return strings.ToLower(name)
@@ -43,8 +42,8 @@ func hostname(ctx context.Context, s source.Source) string {
 	return ""
 }
 
-// fqdn is the machine's idea of its full name: what the resolver says, then
-// what the files say, "" if none of them knows a name with a dot.
+// fqdn returns the machine's full name according to the resolver, else to files, "" if
+// none has a dot.
 func fqdn(ctx context.Context, s source.Source) string {
 	if name := fullName(source.OptionalOutput(ctx, s, "hostname", "--fqdn")); name != "" {
 		return name
@@ -58,8 +57,7 @@ func fqdn(ctx context.Context, s source.Source) string {
 	return hostsName(string(hosts), short)
 }
 
-// fullName returns the name in canonical form, "" if it is not one that the
-// world could know.
+// fullName returns the name in canonical form, "" if it cannot be a public name.
 func fullName(s string) string {
 	s = strings.ToLower(dnsname.TrimDot(strings.TrimSpace(s)))
 	if !strings.Contains(s, ".") || strings.ContainsAny(s, " \t\n()") {
@@ -74,9 +72,8 @@ func fullName(s string) string {
 	return s
 }
 
-// privateDomains are those below which the world knows no names: reserved for
-// networks of one's own (RFC 6761, 6762, 8375, ICANN's .internal), or used like
-// that by so many that nobody gets them.
+// privateDomains are domains without public names: reserved ones (RFC 6761, 6762, 8375,
+// ICANN's .internal), and some that so many use privately that nobody is given them.
 func privateDomains() []string {
 	return []string{
 		"localdomain", "localhost", "local", "invalid", "home.arpa", "internal",
@@ -84,7 +81,7 @@ func privateDomains() []string {
 	}
 }
 
-// hostsName finds the full name that hosts(5) gives to a short one.
+// hostsName returns the full name that hosts(5) has for a short one.
 func hostsName(text, short string) string {
 	if short == "" {
 		return ""
@@ -104,7 +101,7 @@ func hostsName(text, short string) string {
 	return ""
 }
 
-// addresses returns those of the interfaces, sorted.
+// addresses returns the addresses of the interfaces, sorted.
 func addresses(ctx context.Context, r system.Runner) []netip.Addr {
 	found, ok := ipAddr([]byte(source.OptionalOutput(ctx, r, "ip", "-j", "addr")))
 	if !ok { // a machine without iproute2
@@ -118,8 +115,8 @@ func addresses(ctx context.Context, r system.Runner) []netip.Addr {
 	return slices.Compact(found)
 }
 
-// ipAddr reads the output of ip -j addr. Temporary IPv6 addresses (RFC 8981)
-// are left out: they belong to somebody else next week.
+// ipAddr parses the output of ip -j addr. Temporary IPv6 addresses (RFC 8981) are left
+// out: they change within days.
 func ipAddr(text []byte) (found []netip.Addr, ok bool) {
 	var links []struct {
 		Info []struct {
@@ -141,9 +138,9 @@ func ipAddr(text []byte) (found []netip.Addr, ok bool) {
 	return found, true
 }
 
-// sourceAddresses asks the routing table for the addresses from which packets to the
-// world leave, one for each family at most. Nothing is sent: the addresses
-// asked for are a root server's, which no network has for itself.
+// sourceAddresses asks the routing table for the source address of packets to the
+// Internet, one for each family at most. It sends nothing; the destinations are
+// addresses of a root server, which no private network uses.
 func sourceAddresses(ctx context.Context, r system.Runner) []netip.Addr {
 	var found []netip.Addr
 	for _, far := range []string{"198.41.0.4", "2001:503:ba3e::2:30"} {
@@ -160,8 +157,8 @@ func sourceAddresses(ctx context.Context, r system.Runner) []netip.Addr {
 	return found
 }
 
-// isRoutable leaves out addresses that mean something on this machine or link
-// only; private networks stay, they are how neighbours see us.
+// isRoutable reports whether an address has a meaning beyond this machine and link.
+// Private networks count: neighbours see us by them.
 func isRoutable(a netip.Addr) bool {
 	return !a.IsLoopback() && !a.IsLinkLocalUnicast() && !a.IsMulticast() && !a.IsUnspecified()
 }

@@ -9,9 +9,8 @@ import (
 	"mailsetup/internal/system"
 )
 
-// Image collects what can be known of a directory that will be the root of
-// some machine. Nothing runs there; its main.cf is read by this machine's
-// postconf(1), in the directory that host names.
+// Image collects the facts of a directory that will be the root of some machine.
+// Nothing runs there; this machine's postconf(1), which host runs, reads its main.cf.
 func Image(ctx context.Context, r system.Reader, host system.Runner, dir string, files []state.Path) (state.Facts, error) {
 	f := state.Facts{Files: map[state.Path][]byte{}, Installed: map[string]bool{}, Live: map[string]state.LiveDNS{}}
 	for _, p := range files {

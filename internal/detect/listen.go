@@ -10,8 +10,8 @@ import (
 	"mailsetup/internal/state"
 )
 
-// listeners finds where this machine's own name server and mail server can be
-// asked: not every one listens on loopback.
+// listeners finds the addresses of this machine's name server and mail server: not
+// every one listens on the loopback.
 func listeners(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) error {
 	out := source.OptionalOutput(ctx, s, "ss", "-H", "-t", "-l", "-n", "-p")
 	f.DNSAddress = listening(out, "53", "named")
@@ -19,10 +19,10 @@ func listeners(ctx context.Context, s source.Source, _ source.Options, f *state.
 	return nil
 }
 
-// listening picks the address for a port from the output of ss(8): loopback if
-// it is among them or all addresses are, else the first. "" if nothing listens.
-// Where the program has some of them, only those count: a resolver may have
-// loopback for itself. Whose a socket is only root is told.
+// listening returns the address for a port from the output of ss(8): the loopback, if
+// the program listens there or on all addresses, else the first; "" if nothing listens.
+// If the named program has some of the sockets, only those count: a resolver may have
+// the loopback. Only root sees whose a socket is.
 func listening(out, port, program string) string {
 	var all, own []netip.Addr
 	for line := range strings.Lines(out) {
@@ -40,8 +40,8 @@ func listening(out, port, program string) string {
 	return choose(all, port)
 }
 
-// socket is the address of a line of ss(8), if it is for the port. All of both
-// stacks, *, is told as all of IPv4.
+// socket returns the address in a line of ss(8), if it has the port. All addresses of
+// both families, *, become all of IPv4.
 func socket(line, port string) (netip.Addr, bool) {
 	f := strings.Fields(line)
 	if len(f) < 4 {

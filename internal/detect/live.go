@@ -17,10 +17,9 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Live asks what the world sees at each name, keyed by the name as given. MX
-// holds host names in order of preference, without the final dot ("." for the
-// null MX of RFC 7505). A name that is an address is asked for its PTR instead,
-// host names without the final dot. Asked is set only when every question was
+// Live looks up names in public DNS, keyed by the name as given. MX has host names in
+// order of preference, without the final dot ("." for the null MX of RFC 7505). For a
+// name that is an address it looks up the PTR. Asked is set only if every question was
 // answered.
 func Live(ctx context.Context, r dnsclient.Resolver, names []string) map[string]state.LiveDNS {
 	out := map[string]state.LiveDNS{}
@@ -35,9 +34,8 @@ func Live(ctx context.Context, r dnsclient.Resolver, names []string) map[string]
 	return out
 }
 
-// namesAtOnce is how many names are asked about at the same time: each takes
-// four sockets, and a resolver should not mistake a thousand domains for an
-// attack.
+// namesAtOnce is the number of names looked up at a time: each takes four sockets, and
+// a resolver should not take a thousand domains for an attack.
 const namesAtOnce = 64
 
 func liveName(ctx context.Context, r dnsclient.Resolver, name string) state.LiveDNS {
@@ -60,8 +58,8 @@ func liveName(ctx context.Context, r dnsclient.Resolver, name string) state.Live
 	return live
 }
 
-// ask puts all questions about a name at once, since each may take seconds
-// where nobody answers. Asked is false if one of them got no answer.
+// ask asks all questions about a name at once, since each may time out. Asked is false
+// if one got no answer.
 func ask(ctx context.Context, r dnsclient.Resolver, name string, types ...string) (values [][]string, asked bool) {
 	values = make([][]string, len(types))
 	status := make([]dnsclient.Status, len(types))
@@ -89,7 +87,7 @@ func trimDots(names []string) []string {
 	return out
 }
 
-// exchangers sorts MX values by preference and returns their hosts.
+// exchangers returns the hosts of MX records, sorted by preference.
 func exchangers(values []string) []string {
 	type mx struct {
 		preference int

@@ -13,7 +13,7 @@ import (
 	"mailsetup/internal/system"
 )
 
-// installed fills in which of the packages that decide something are there.
+// installed collects which of the known packages are installed.
 func installed(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) (err error) {
 	if f.Installed, err = apt.Installed(ctx, s, knownPackages()...); err != nil {
 		if errors.Is(err, apt.ErrNoDebian) && f.Release.Pretty != "" {
@@ -23,14 +23,14 @@ func installed(ctx context.Context, s source.Source, _ source.Options, f *state.
 	return err
 }
 
-// pristine fills in which configuration files still read as they were shipped.
+// pristine collects which configuration files are as their packages shipped them.
 func pristine(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) (err error) {
 	f.Pristine, err = apt.Pristine(ctx, s, "/etc/opendkim.conf", "/etc/bind/named.conf.local", "/etc/bind/named.conf.options")
 	return err
 }
 
-// mailSystem fills in which package is the mail transport agent, and what would
-// have to make room for Postfix.
+// mailSystem collects which package is the mail transport agent, and what Postfix would
+// replace.
 func mailSystem(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) error {
 	out, err := source.Output(ctx, s, "dpkg-query", "-W", "-f", `${db:Status-Status}|${Package}|${Provides}\n`)
 	if err != nil {
@@ -44,9 +44,9 @@ func mailSystem(ctx context.Context, s source.Source, _ source.Options, f *state
 	return err
 }
 
-// offeredUnit is what systemd will really drive once the package is installed
-// that apt offers. Until 3.9.1-6 (Debian 12, Ubuntu 24.04) postfix.service was
-// a oneshot beside postfix@-.service; "" while apt has no package lists.
+// offeredUnit returns the unit that systemd will drive once the package that apt offers
+// is installed; "" while apt has no package lists. Until 3.9.1-6 (Debian 12, Ubuntu
+// 24.04) postfix.service was a oneshot beside postfix@-.service.
 func offeredUnit(ctx context.Context, r system.Runner) string {
 	version := ""
 	for line := range strings.Lines(source.OptionalOutput(ctx, r, "apt-cache", "--no-all-versions", "show", "postfix")) {
@@ -67,9 +67,9 @@ func offeredUnit(ctx context.Context, r system.Runner) string {
 	return postfix.MainUnit
 }
 
-// provider reads lines of status|package|provides and returns the package that
-// provides a virtual one. A package of which only the configuration is left
-// does not count; one that waits for triggers does.
+// provider parses lines of status|package|provides and returns the package that
+// provides a virtual one. A package with only its configuration left does not count;
+// one that waits for triggers does.
 func provider(out, virtual string) string {
 	for line := range strings.Lines(out) {
 		fields := strings.SplitN(strings.TrimSpace(line), "|", 3)

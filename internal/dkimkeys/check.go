@@ -17,10 +17,10 @@ import (
 	"mailsetup/steps/signer"
 )
 
-// CheckAll checks the private keys that sign for the domains, and returns the
-// error of each domain that fails, a *state.DomainErrors. Mail of such a domain is told
-// to come back later, and a new key could not take its place at once: a rotation is
-// the way to one that can. Keys for which except returns true are not checked.
+// CheckAll checks the private keys that sign for the domains, and returns the error of
+// each domain that fails, a *state.DomainErrors. Mail of such a domain is deferred, and
+// a new key could not sign at once: a rotation is the way to one that can. Keys for
+// which except returns true are not checked.
 func CheckAll(files system.Reader, domains []spec.Domain, ledger keyring.Ledger, except func(domain string, k keyring.Key) bool) error {
 	lost := make([]error, len(domains))
 	err := parallel.Do(len(domains), runtime.GOMAXPROCS(0), func(i int) error {
@@ -59,7 +59,7 @@ func Check(files system.Reader, domain string, k keyring.Key) error {
 	return nil
 }
 
-// CheckMatchesRecord compares a private key with the public one of its record.
+// CheckMatchesRecord checks that a private key belongs to the public key of its record.
 func CheckMatchesRecord(files system.Reader, k keyring.Key) error {
 	o, err := files.Read(state.Path(k.File))
 	if err != nil {
@@ -76,9 +76,9 @@ func CheckMatchesRecord(files system.Reader, k keyring.Key) error {
 	return nil
 }
 
-// Resumable returns the key with which a domain that was removed and comes back
-// signs again. Seen is when all name servers were first found to have the record of
-// a key, by selector, for keys of which the ledger does not say so.
+// Resumable returns the key with which a domain that was removed and comes back signs
+// again. Seen is when all name servers first had the record of a key, by selector, for
+// keys whose ledger entry does not say so.
 func Resumable(files system.Reader, domain string, keys []keyring.Key, seen map[string]time.Time) (keyring.Key, bool) {
 	keys = slices.Clone(keys)
 	for i, k := range keys {

@@ -36,7 +36,7 @@ func NewPair(d spec.Domain, selector string, now time.Time) Pair {
 	}, PEM: []byte(keyring.Placeholder)}
 }
 
-// WithKey returns the pair with the key in the place of the placeholders.
+// WithKey returns the pair with the key instead of the placeholders.
 func (p Pair) WithKey(k *keygen.Key) Pair {
 	p.Key.Public, p.Key.Fingerprint, p.PEM = k.Public(), k.Fingerprint(), k.PEM()
 	return p
@@ -67,7 +67,7 @@ func Generate(ctx context.Context, pairs []Pair, made func()) error {
 	})
 }
 
-// AddPairs puts pairs, made or not, into what the steps look at.
+// AddPairs adds pairs, made or not, to the input of the steps.
 func AddPairs(in *step.Input, pairs []Pair) {
 	keys := make(map[string]keyring.Key, len(pairs))
 	for _, p := range pairs {
@@ -80,7 +80,7 @@ func AddPairs(in *step.Input, pairs []Pair) {
 	}
 }
 
-// RemovePair takes the pair of a domain, made or not, out of what the steps look at,
+// RemovePair removes the pair of a domain, made or not, from the input of the steps,
 // and returns the other pairs.
 func RemovePair(in *step.Input, pairs []Pair, domain string) []Pair {
 	for _, p := range pairs {
@@ -92,8 +92,8 @@ func RemovePair(in *step.Input, pairs []Pair, domain string) []Pair {
 	return slices.DeleteFunc(pairs, func(p Pair) bool { return p.Domain == domain })
 }
 
-// StopSigning leaves the mail of a domain to another signer: a key that the run was
-// to make is not made, and one that signs drains. It returns the other pairs.
+// StopSigning leaves the mail of a domain to another signer: a planned key is not made,
+// and one that signs drains. It returns the other pairs.
 func StopSigning(in *step.Input, pairs []Pair, domain string) []Pair {
 	pairs = RemovePair(in, pairs, domain)
 	if keys := in.Ledger[domain]; len(keys) > 0 {
@@ -118,8 +118,8 @@ func CopyKey(files system.Reader, d spec.Domain, selector string, from state.Pat
 	return p, nil
 }
 
-// Resume lets a key sign again that drains since its domain was removed. Until
-// the run has proven that it signs, the ledger goes on to say that it drains.
+// Resume makes a key active again that drains since its domain was removed. Until the
+// run has proven its signature, the ledger says that it drains.
 func Resume(in *step.Input, domain string, k keyring.Key) {
 	if in.Keys.During == nil {
 		in.Ledger, in.Keys.During = maps.Clone(in.Ledger), maps.Clone(in.Ledger)

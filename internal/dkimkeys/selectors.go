@@ -17,14 +17,14 @@ import (
 	"mailsetup/steps/signer"
 )
 
-// DNS is what the choice of a selector asks.
+// DNS is what the choice of a selector queries.
 type DNS interface {
 	// TXTExists reports whether a server in charge of the name has TXT records there.
 	TXTExists(ctx context.Context, name string) (bool, error)
 	Lookup(ctx context.Context, name, rtype string) ([]state.Record, dnsclient.Status, error)
 }
 
-// Selectors chooses names for new keys that nobody uses yet.
+// Selectors chooses unused selectors.
 type Selectors struct {
 	Ledger keyring.Ledger
 	Files  system.Reader
@@ -61,9 +61,9 @@ func (s Selectors) Resumable(domain string) (keyring.Key, bool) {
 	return Resumable(s.Files, domain, keys, seen)
 }
 
-// InUse reports whether a selector of a domain is in the ledger, on the disk, in a
-// zone of this machine or in DNS, where a second server of the domain may have
-// published one this month. What cannot be read counts as in use.
+// InUse reports whether a selector of a domain is in the ledger, on disk, in a zone of
+// this machine or in DNS, where a second server of the domain may have published one
+// this month. What cannot be read counts as in use.
 func (s Selectors) InUse(ctx context.Context, domain, selector string) bool {
 	if s.Ledger.SelectorUsed(domain, selector) {
 		return true
@@ -80,9 +80,8 @@ func (s Selectors) InUse(ctx context.Context, domain, selector string) bool {
 	return s.DNS != nil && s.published(ctx, name)
 }
 
-// Choose returns a selector for a new key of a domain: the preferred one, if there
-// is one and it is free, or else the month, with a random tail where that is in
-// use.
+// Choose returns a selector for a new key: the preferred one, if it is unused, else the
+// month, with a random suffix if that is in use.
 func (s Selectors) Choose(ctx context.Context, domain, preferred string) string {
 	if preferred != "" && !s.InUse(ctx, domain, preferred) {
 		return preferred
@@ -90,10 +89,10 @@ func (s Selectors) Choose(ctx context.Context, domain, preferred string) string 
 	return keyring.ChooseSelector(s.Now, func(selector string) bool { return s.InUse(ctx, domain, selector) }, s.Random)
 }
 
-// ForFirstKey returns the selector of the first key of a domain: that of the spec.
-// A spec that came without its ledger (another machine's, from configuration
-// management or an image) may name a selector that is that machine's, and then
-// another one is chosen. Old is the spec of earlier runs, nil for none.
+// ForFirstKey returns the selector of a domain's first key: that of the spec. A spec
+// without its ledger (from configuration management, or an image of another machine)
+// may name a selector of that machine; then another one is chosen. Old is the spec of
+// earlier runs, nil for none.
 func (s Selectors) ForFirstKey(ctx context.Context, d spec.Domain, old *spec.Spec) string {
 	if !old.Has(d.Name) {
 		return d.Selector
@@ -101,8 +100,8 @@ func (s Selectors) ForFirstKey(ctx context.Context, d spec.Domain, old *spec.Spe
 	return s.Choose(ctx, d.Name, d.Selector)
 }
 
-// published reports whether DNS has TXT records at the name: as the servers in
-// charge say or, where none of them can be asked, the resolver.
+// published reports whether DNS has TXT records at the name, according to the
+// authoritative servers or, if none of them answers, the resolver.
 func (s Selectors) published(ctx context.Context, name string) bool {
 	asked, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

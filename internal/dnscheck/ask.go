@@ -10,8 +10,8 @@ import (
 	"mailsetup/internal/state"
 )
 
-// ask queries a name server for a record. Where nothing like it is at its name, it asks
-// for the names at which such records end up by mistake.
+// ask queries a name server for a record. If there is nothing like it at its name, it
+// queries the names at which such records end up by mistake.
 func ask(ctx context.Context, c *dnsclient.Client, n dnsclient.NameServer, e ExpectedRecord) (Answer, dnsclient.Finding) {
 	t, ok := dns.StringToType[e.Record.Type]
 	if !ok {

@@ -14,7 +14,7 @@ import (
 	"mailsetup/zonefile"
 )
 
-// Expected is what the name servers in charge of a domain's names should serve.
+// Expected is what the authoritative servers of a domain's names should serve.
 type Expected struct {
 	Domain  string // without final dot
 	Records []state.Record
@@ -27,8 +27,8 @@ type Expected struct {
 	Copies map[state.Record]string
 }
 
-// ForDomain returns what name servers should serve of a domain that has the keys.
-// Ours says whether mailsetup publishes the records itself.
+// ForDomain returns what name servers should serve for a domain with the keys. Ours
+// says whether mailsetup publishes the records itself.
 func ForDomain(domain string, records []state.Record, keys []keyring.Key, ours bool) Expected {
 	e := Expected{Domain: domain, Records: records, Keys: make(map[string]string, len(keys)), PublishedByUs: ours}
 	for _, k := range keys {
@@ -37,7 +37,7 @@ func ForDomain(domain string, records []state.Record, keys []keyring.Key, ours b
 	return e
 }
 
-// ForKey returns what name servers should serve of one key of a domain.
+// ForKey returns what name servers should serve for one key of a domain.
 func ForKey(domain string, ttl uint32, k keyring.Key) Expected {
 	return ForDomain(domain, []state.Record{k.Record(domain, ttl)}, []keyring.Key{k}, false)
 }
@@ -52,7 +52,7 @@ type Result struct {
 	found map[string]dnsclient.Authority // by name of a record
 }
 
-// ServerResult is what one name server says of the records in one of its zones.
+// ServerResult is what one name server serves of one of its zones.
 type ServerResult struct {
 	dnsclient.NameServer
 	Zone          string
@@ -71,8 +71,8 @@ type RecordResult struct {
 	answer Answer
 }
 
-// OK reports whether every server that can be asked from here serves every
-// record, and each zone has one that can.
+// OK reports whether every server that can be queried from here serves every record,
+// and each zone has such a server.
 func (v Result) OK() bool {
 	asked := map[string]bool{}
 	for _, s := range v.Servers {
@@ -89,7 +89,8 @@ func (v Result) OK() bool {
 	return len(v.NoServer) == 0 && len(v.Servers) > 0
 }
 
-// OK reports whether the server serves all it should, or cannot be asked.
+// OK reports whether the server serves all that it should, or cannot be queried from
+// here.
 func (s ServerResult) OK() bool {
 	wrong := func(r RecordResult) bool { return !r.OK() }
 	return s.NotAsked() || s.ServerProblem.OK() && !slices.ContainsFunc(s.Records, wrong)
@@ -98,8 +99,8 @@ func (s ServerResult) OK() bool {
 // NotAsked reports whether this machine has no way to the server's address.
 func (s ServerResult) NotAsked() bool { return s.ServerProblem.Fault == dnsclient.NotAsked }
 
-// Check asks every name server in charge for the records. It does not ask again for what
-// was right in the result of an earlier check.
+// Check queries every authoritative server for the records. It does not repeat queries
+// whose answers in an earlier result were right.
 func Check(ctx context.Context, c *dnsclient.Client, w Expected, before Result) Result {
 	v := Result{Domain: w.Domain, found: map[string]dnsclient.Authority{}}
 	lost := authorities(ctx, c, w, before, v.found)
@@ -127,7 +128,7 @@ func Check(ctx context.Context, c *dnsclient.Client, w Expected, before Result) 
 	return v
 }
 
-// serverIndex returns the index of a name server in the result, which it adds if necessary.
+// serverIndex returns the index of a name server in the result, adding it if necessary.
 func (v *Result) serverIndex(n dnsclient.NameServer, zone string) int {
 	i := slices.IndexFunc(v.Servers, func(s ServerResult) bool { return s.NameServer == n && s.Zone == zone })
 	if i < 0 {
@@ -137,7 +138,7 @@ func (v *Result) serverIndex(n dnsclient.NameServer, zone string) int {
 	return i
 }
 
-// authorities finds who is in charge of each name, or why nobody is.
+// authorities finds the authoritative servers of each name, or the error.
 func authorities(ctx context.Context, c *dnsclient.Client, w Expected, before Result, found map[string]dnsclient.Authority) (lost map[string]error) {
 	zones := map[string]string{}
 	var unknown []string
@@ -174,7 +175,7 @@ func authorities(ctx context.Context, c *dnsclient.Client, w Expected, before Re
 	return lost
 }
 
-// checkServer asks one server for its records, one after the other.
+// checkServer queries one server for its records, one after the other.
 func checkServer(ctx context.Context, c *dnsclient.Client, s *ServerResult, want []ExpectedRecord, before Result) {
 	if s.serial, s.ServerProblem = c.SerialAt(ctx, s.NameServer, s.Zone); s.ServerProblem.Fault != dnsclient.OK {
 		return
@@ -193,7 +194,7 @@ func checkServer(ctx context.Context, c *dnsclient.Client, s *ServerResult, want
 	}
 }
 
-// knownGood returns a record that the server had as it should be.
+// knownGood returns the answer about a record if it was right in the result.
 func (v Result) knownGood(s ServerResult, e ExpectedRecord) (RecordResult, bool) {
 	for _, old := range v.Servers {
 		if old.NameServer != s.NameServer || old.Zone != s.Zone {
@@ -208,7 +209,7 @@ func (v Result) knownGood(s ServerResult, e ExpectedRecord) (RecordResult, bool)
 	return RecordResult{}, false
 }
 
-// diagnose diagnoses every record, in comparison with the other servers.
+// diagnose diagnoses every record, comparing the servers with each other.
 func (v *Result) diagnose() {
 	right := map[state.Record]ServerResult{}
 	for _, s := range v.Servers {

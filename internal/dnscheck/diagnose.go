@@ -23,7 +23,7 @@ type ExpectedRecord struct {
 	// Keys are the domain's public keys by selector, to tell which one stands
 	// in the place of another.
 	Keys map[string]string
-	// PublishedByUs: see Wanted.
+	// PublishedByUs: mailsetup publishes the record itself.
 	PublishedByUs bool
 	// Wildcard is the one that would answer if the name did not exist, "" for a
 	// record that is no copy.
@@ -39,8 +39,8 @@ type Answer struct {
 	Elsewhere map[string][]state.Record
 	// Serial is that of the zone there; 0 if not known.
 	Serial uint32
-	// CorrectServer names a server that has the record as it should be, "" for none,
-	// and RightSerial is the serial of the zone there.
+	// CorrectServer names a server that has the right record, "" for none, and
+	// CorrectSerial is the serial of the zone there.
 	CorrectServer string
 	CorrectSerial uint32
 }
@@ -70,7 +70,7 @@ func finding(f dnsclient.Fault, text, remedy string) dnsclient.Finding {
 	return dnsclient.Finding{Fault: f, Text: text, Remedy: remedy}
 }
 
-// Diagnose says what is wrong with a record as a name server has it.
+// Diagnose returns what is wrong with a record on a name server.
 func Diagnose(e ExpectedRecord, s Answer) dnsclient.Finding {
 	f := diagnose(e, s)
 	if f.Fault == dnsclient.OK || s.CorrectServer == "" {
@@ -122,7 +122,8 @@ func diagnose(e ExpectedRecord, s Answer) dnsclient.Finding {
 	return e.different(records)
 }
 
-// satisfiedBy reports whether a record at the right name does the work of ours.
+// satisfiedBy reports whether a record at the right name does what the expected one
+// does.
 func (e ExpectedRecord) satisfiedBy(r state.Record) bool {
 	switch e.Record.Type {
 	case "TXT":
@@ -136,8 +137,8 @@ func (e ExpectedRecord) satisfiedBy(r state.Record) bool {
 
 func mxTarget(mx string) string { return dns.Fqdn(mx[strings.LastIndexByte(mx, ' ')+1:]) }
 
-// candidates returns the texts that are in the place of ours: all at a name that is made
-// for one record, elsewhere those with the same version tag.
+// candidates returns the texts to compare with the expected one: all at a name that has
+// one record only, else those with the same version tag.
 func candidates(e ExpectedRecord, records []state.Record) []state.Record {
 	want := e.Record
 	if dnsname.IsKey(want.Name) || dnsname.IsPolicy(want.Name) {
@@ -184,8 +185,7 @@ func (e ExpectedRecord) missing(s Answer) dnsclient.Finding {
 	return finding(Missing, "missing", e.publishRemedy())
 }
 
-// resembles reports whether a record at another name was meant to be ours,
-// perhaps with damage of its own.
+// resembles reports whether a record at another name is probably ours, perhaps damaged.
 func (e ExpectedRecord) resembles(r state.Record) bool {
 	if e.satisfiedBy(r) {
 		return true
@@ -194,7 +194,7 @@ func (e ExpectedRecord) resembles(r state.Record) bool {
 	return known && !slices.Contains([]dnsclient.Fault{OtherKey, Revoked, Damaged}, f.Fault)
 }
 
-// several explains more than one record where receivers expect one.
+// several explains several records where receivers expect one.
 func (e ExpectedRecord) several(records []state.Record, good bool) dnsclient.Finding {
 	if a, b := records[0].Value, records[1].Value; len(records) == 2 && (satisfies(e.Record.Value, a+b) || satisfies(e.Record.Value, b+a)) {
 		return finding(
@@ -232,7 +232,7 @@ func others(e ExpectedRecord, records []state.Record) string {
 	return strings.Join(list, ", ")
 }
 
-// different says what another value lacks.
+// different explains how another value differs.
 func (e ExpectedRecord) different(records []state.Record) dnsclient.Finding {
 	want, lacks := e.Record.Value, []string(nil)
 	has := records[0].Value
@@ -281,10 +281,10 @@ func misplacedNames(e ExpectedRecord) []string {
 	return slices.Compact(list)
 }
 
-// withDomainAppended returns a name to which a web form added the domain once more.
+// withDomainAppended returns a name to which a web form appended the domain.
 func withDomainAppended(name, domain string) string { return name + dns.CanonicalName(domain) }
 
-// relative returns the name as web forms want it, without its zone.
+// relative returns the name relative to its zone, as web forms want it.
 func (e ExpectedRecord) relative() string {
 	if e.Record.Name == e.Zone {
 		return "@"

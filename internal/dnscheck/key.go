@@ -16,9 +16,9 @@ import (
 	"mailsetup/keygen"
 )
 
-// ObserveKey queries DNS for the record of a key: every server in charge, and then
-// the resolver. The resolver comes last, so that it does not remember for long that
-// the record was not there.
+// ObserveKey queries every authoritative server, and then the resolver, for the record
+// of a key. The resolver comes last, so that it does not cache for long that there is
+// none.
 func ObserveKey(ctx context.Context, c *dnsclient.Client, domain string, ttl uint32, k keyring.Key) keyring.Observation {
 	want := ForKey(domain, ttl, k)
 	r := Check(ctx, c, want, Result{})
@@ -35,9 +35,8 @@ func ObserveKey(ctx context.Context, c *dnsclient.Client, domain string, ttl uin
 	return keyring.Observation{Published: true, MaxCacheTTL: max(negative, time.Duration(ttl)*time.Second)}
 }
 
-// serverProblem says which name server does not serve the one record that a check was
-// about, "" if all do. Of a server with several addresses some may be out of reach
-// from here, but not all.
+// serverProblem names a server that does not serve the one record of a check, "" if all
+// do. Some addresses of a server may be unreachable from here, but not all.
 func serverProblem(r Result) string {
 	if len(r.NoServer) > 0 {
 		return r.NoServer[0].Text
@@ -67,8 +66,8 @@ func serverProblem(r Result) string {
 	return ""
 }
 
-// resolverProblem says what the resolver has instead of exactly one record with the
-// key.
+// resolverProblem describes what the resolver answers if that is not exactly one record
+// with the key.
 func resolverProblem(ctx context.Context, c *dnsclient.Client, name, public string) string {
 	records, _, err := c.Lookup(ctx, name, "TXT")
 	if err != nil {
@@ -85,8 +84,8 @@ func resolverProblem(ctx context.Context, c *dnsclient.Client, name, public stri
 	return ""
 }
 
-// negativeTTL returns how long resolvers may remember that a name of the zone does
-// not exist (RFC 2308 section 5).
+// negativeTTL returns how long resolvers may cache that a name of the zone does not
+// exist (RFC 2308 section 5).
 func negativeTTL(ctx context.Context, c *dnsclient.Client, zone string) (time.Duration, error) {
 	records, _, err := c.Lookup(ctx, zone, "SOA")
 	for _, r := range records {

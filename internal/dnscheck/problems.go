@@ -12,7 +12,7 @@ import (
 	"mailsetup/internal/text"
 )
 
-// Problem is one thing that is wrong, on one or more name servers.
+// Problem is one fault, on one or more name servers.
 type Problem struct {
 	Record  string // name and type; "" for a problem of the servers as a whole
 	Text    string
@@ -20,7 +20,7 @@ type Problem struct {
 	Servers []string
 }
 
-// Problems returns what is wrong. What is the same on several servers is one problem.
+// Problems returns the faults. The same fault on several servers is one problem.
 func (r Result) Problems() []Problem {
 	var list []Problem
 	add := func(record, server string, f dnsclient.Finding) {
@@ -72,7 +72,7 @@ func (e ExpectedRecord) NameAndType() string {
 	return dnsname.TrimDot(e.Record.Name) + " " + e.Record.Type
 }
 
-// Summary says in one line what was found.
+// Summary returns the result in one line.
 func (r Result) Summary() string {
 	list := r.Problems()
 	if len(list) == 0 {
@@ -104,7 +104,7 @@ func (r Result) summaryOK() string {
 	return fmt.Sprintf("all %s at %s", text.Count(len(records), "record"), text.Count(servers, "name server"))
 }
 
-// Summary says in one line what one server has.
+// Summary returns the result for one server in one line.
 func (s ServerResult) Summary() string {
 	n := len(s.Records)
 	switch {
@@ -124,7 +124,8 @@ func (s ServerResult) Summary() string {
 	return fmt.Sprintf("%s has %d of %s: %s", s, n-len(bad), text.Count(n, "record"), strings.Join(bad, ", "))
 }
 
-// ServedEverywhere reports whether all servers in charge of a name serve its record.
+// ServedEverywhere reports whether all authoritative servers of a name serve its
+// record.
 func (r Result) ServedEverywhere(name string) bool {
 	served := false
 	for _, s := range r.Servers {
@@ -144,8 +145,8 @@ func (r Result) ServedEverywhere(name string) bool {
 	return served
 }
 
-// LastCheck returns the result as it is remembered, with the keys of the domain whose
-// records all servers have.
+// LastCheck returns the result for the file of last checks, with the time at which all
+// servers had the record of each key.
 func (r Result) LastCheck(keys []keyring.Key, now time.Time) keyring.LastCheck {
 	c := keyring.LastCheck{At: now, OK: r.OK(), Found: r.Summary(), Seen: map[string]time.Time{}}
 	for _, k := range keys {

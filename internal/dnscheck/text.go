@@ -8,7 +8,7 @@ import (
 	"mailsetup/internal/text"
 )
 
-// Text returns what a person reads about the domain.
+// Text returns the result for a person.
 func (r Result) Text() string {
 	var b strings.Builder
 	problems := r.Problems()
@@ -35,7 +35,7 @@ func (r Result) Text() string {
 	return b.String()
 }
 
-// ProgressPrinter tells people how far a Watch has come: once what did not change.
+// ProgressPrinter prints the progress of a Watch, each answer once.
 type ProgressPrinter struct {
 	Print  func(lines string)
 	Status func(line string) // replaces the line at the bottom of a terminal

@@ -12,8 +12,8 @@ import (
 	"mailsetup/keygen"
 )
 
-// satisfies reports whether a text in DNS does the work of the one that is wanted.
-// Keys must be the same whatever stands around them, policies may say more.
+// satisfies reports whether a text does what the wanted one does. Keys must be equal,
+// whatever tags surround them; policies may have further terms.
 func satisfies(want, got string) bool {
 	if want == got {
 		return true
@@ -33,15 +33,15 @@ func satisfies(want, got string) bool {
 	return false
 }
 
-// satisfiesKey wants the same key in one piece: RFC 6376 lets white space stand in
-// p=, and not every verifier has heard of it.
+// satisfiesKey compares keys without repairing them: RFC 6376 permits white space in
+// p=, but not every verifier does.
 func satisfiesKey(want, got string) bool {
 	w, bad := keygen.ParseRecord(want)
 	g, err := keygen.ParseRecord(got)
 	return bad == nil && err == nil && g.Public == w.Public && keyData(got) == g.Public && whyUnusable(g, w) == ""
 }
 
-// whyUnusable says why verifiers would not use a key for our signatures (RFC 6376
+// whyUnusable returns why verifiers would not use a key for our signatures (RFC 6376
 // section 3.6.1), "" if they do.
 func whyUnusable(has, want keygen.KeyRecord) string {
 	switch {
@@ -60,7 +60,7 @@ func isKey(text string) bool {
 	return strings.EqualFold(removeSpace(v), "v=DKIM1")
 }
 
-// keyData returns the value of p= as written, without white space around it.
+// keyData returns the value of p= as written, trimmed.
 func keyData(text string) string {
 	for tag := range strings.SplitSeq(text, ";") {
 		if name, value, ok := strings.Cut(tag, "="); ok && strings.TrimSpace(name) == "p" {
@@ -72,8 +72,8 @@ func keyData(text string) string {
 
 const quotes = `"“”„`
 
-// stripSyntax takes off what belongs to the spelling in a zone file: quotation marks,
-// backslashes, and the parentheses around it all.
+// stripSyntax removes zone file syntax: quotation marks, backslashes, and parentheses
+// around the whole.
 func stripSyntax(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if strings.ContainsRune(quotes+`\`, r) {
@@ -87,8 +87,8 @@ func stripSyntax(text string) string {
 
 func removeSpace(text string) string { return strings.Join(strings.Fields(text), "") }
 
-// classify says what happened to a value on its way into DNS; known is false if
-// it is simply another one.
+// classify says how a value was damaged on its way into DNS; known is false if it is
+// just another value.
 func classify(e ExpectedRecord, got string) (f dnsclient.Finding, known bool) {
 	want := e.Record.Value
 	if f, known := quotingProblem(e, got); known {
@@ -111,19 +111,20 @@ func classify(e ExpectedRecord, got string) (f dnsclient.Finding, known bool) {
 	return dnsclient.Finding{}, false
 }
 
-// wholePolicy reports whether a text that lacks only the rest of ours is a DMARC
-// record of its own: somebody who wants no reports writes just that. Where it ends
-// inside a tag, or is no record, something cut it.
+// wholePolicy reports whether a text that is only the beginning of ours is a complete
+// DMARC record: somebody who wants no reports writes just that. If it ends inside a
+// tag, or is not a record, it was cut.
 func wholePolicy(got, rest string) bool {
 	_, err := policy.ParseDMARC(got)
 	return err == nil && (strings.HasPrefix(rest, ";") || strings.HasSuffix(strings.TrimSpace(got), ";"))
 }
 
-// minRecognisable is how many octets of a value are no coincidence.
+// minRecognisable is the number of equal octets of a value from which they are no
+// coincidence.
 const minRecognisable = 6
 
-// quotingProblem finds a value that is right but for what a zone file or a web form
-// has around it.
+// quotingProblem recognises the right value with zone file or web form syntax around
+// it.
 func quotingProblem(e ExpectedRecord, got string) (dnsclient.Finding, bool) {
 	want := e.Record.Value
 	key := ""
@@ -148,7 +149,7 @@ func quotingProblem(e ExpectedRecord, got string) (dnsclient.Finding, bool) {
 	return dnsclient.Finding{}, false
 }
 
-// classifyKey tells what stands where the key should.
+// classifyKey says what is wrong with the key in a record.
 func classifyKey(e ExpectedRecord, got string) (dnsclient.Finding, bool) {
 	want, _ := keygen.ParseRecord(e.Record.Value)
 	has := removeSpace(keyData(stripSyntax(got)))
@@ -171,7 +172,7 @@ func classifyKey(e ExpectedRecord, got string) (dnsclient.Finding, bool) {
 	return finding(Damaged, whyUnusable(rec, want), e.replaceRemedy()), true
 }
 
-// keyOwner says which key stands in the place of ours.
+// keyOwner says which of the domain's keys is in the place of the expected one.
 func (e ExpectedRecord) keyOwner(public string) string {
 	for _, selector := range slices.Sorted(maps.Keys(e.Keys)) {
 		if e.Keys[selector] == public {

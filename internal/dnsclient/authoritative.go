@@ -21,7 +21,7 @@ type NameServer struct {
 	Address string // with port; "" if its name has none
 }
 
-// String names the server as people know it.
+// String returns the server's name and address for messages.
 func (n NameServer) String() string {
 	host, _, err := net.SplitHostPort(n.Address)
 	if err != nil {
@@ -30,14 +30,14 @@ func (n NameServer) String() string {
 	return n.Name + " (" + host + ")"
 }
 
-// Authority is a zone and every address of every name server in charge of it.
+// Authority is a zone with every address of its authoritative servers.
 type Authority struct {
 	Zone    string // absolute
 	Servers []NameServer
 }
 
-// Authority finds the servers of a zone: those that the parent zone names,
-// which the world asks first, and those that the zone names itself.
+// Authority finds the servers of a zone: those in the delegation of the parent zone,
+// which the world queries first, and those that the zone itself names.
 func (c *Client) Authority(ctx context.Context, zone string) (Authority, error) {
 	return c.zones.getOrFind(ctx, zone, func() (Authority, error) { return c.findServers(ctx, zone) })
 }
@@ -67,9 +67,9 @@ func (c *Client) findServers(ctx context.Context, zone string) (Authority, error
 	return a, ctx.Err()
 }
 
-// ZoneOf returns the origin of the zone that holds a name. The question for an
-// alias is never answered from behind one; that there is none is said together
-// with the SOA (RFC 2308 section 3), which some caches leave out.
+// ZoneOf returns the origin of the zone that holds a name. It queries for a type that
+// is never answered from behind an alias; the negative answer has the SOA (RFC 2308
+// section 3), which some caches omit.
 func (c *Client) ZoneOf(ctx context.Context, name string) (string, error) {
 	for at := dns.CanonicalName(name); at != "."; at = dnsname.Parent(at) {
 		m, err := c.recurse(ctx, at, dns.TypeCNAME)
@@ -93,7 +93,7 @@ func (c *Client) ZoneOf(ctx context.Context, name string) (string, error) {
 	return "", fmt.Errorf("find the zone of %s: nobody is in charge of it", dnsname.TrimDot(name))
 }
 
-// holdsSOA reports whether an answer names the zone at or above a name.
+// holdsSOA reports whether an answer has the SOA of a zone at or above a name.
 func holdsSOA(m *dns.Msg, name string) bool {
 	return slices.ContainsFunc(m.Ns, func(rr dns.RR) bool {
 		return rr.Header().Rrtype == dns.TypeSOA && dns.IsSubDomain(rr.Header().Name, name)
@@ -116,11 +116,12 @@ func (c *Client) addressesOf(ctx context.Context, name string) []NameServer {
 	return list
 }
 
-// attempts bounds the questions to one server: a lost datagram is no silence.
+// attempts is the number of queries to one server: a lost datagram does not mean that
+// it is down.
 const attempts = 2
 
-// Ask puts a question to a name server itself and accepts only its own word.
-// The finding says what is wrong with the server as a whole.
+// Ask queries a name server itself and accepts only authoritative answers. The finding
+// is a fault of the server as a whole.
 func (c *Client) Ask(ctx context.Context, n NameServer, zone, name string, t uint16) (*dns.Msg, Finding) {
 	if n.Address == "" {
 		return nil, Finding{NoAddress, "its name has no address", "give " + n.Name + " an address, or take its NS record out of " + dnsname.TrimDot(zone)}
@@ -152,7 +153,8 @@ func wireError(err error, timeout time.Duration) string {
 	return err.Error()
 }
 
-// checkAuthority refuses answers of a server that is not in charge of the zone.
+// checkAuthority returns a fault for answers of a server that is not authoritative for
+// the zone.
 func checkAuthority(m *dns.Msg, zone string) Finding {
 	switch {
 	case m.Rcode == dns.RcodeRefused:
@@ -167,7 +169,7 @@ func checkAuthority(m *dns.Msg, zone string) Finding {
 	return Finding{}
 }
 
-// SerialAt asks one server of a zone for its serial.
+// SerialAt queries one server of a zone for its serial.
 func (c *Client) SerialAt(ctx context.Context, n NameServer, zone string) (uint32, Finding) {
 	m, wrong := c.Ask(ctx, n, zone, zone, dns.TypeSOA)
 	if wrong.Fault != OK {

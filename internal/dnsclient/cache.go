@@ -9,9 +9,9 @@ import (
 	"mailsetup/internal/state"
 )
 
-// WithCache returns a client that puts each question to its resolver once, and finds the
-// servers of each zone once: for a check of many domains, whose names and name servers
-// have much in common. Errors are not cached.
+// WithCache returns a client that puts each question to its resolver once, and finds
+// the servers of each zone once: for checks of many domains with common names and name
+// servers. Errors are not cached.
 func (c *Client) WithCache() *Client {
 	r := *c
 	r.answers, r.zones = &cache[answer]{}, &cache[Authority]{}
@@ -29,7 +29,7 @@ func questionOf(name, rtype string) string {
 	return strings.ToLower(dnsname.TrimDot(name)) + " " + strings.ToUpper(rtype)
 }
 
-// cache keeps what was found out, but no errors. A nil memo keeps nothing.
+// cache keeps results, but no errors. A nil cache keeps nothing.
 type cache[V any] struct {
 	mu      sync.Mutex
 	entries map[string]*entry[V]
@@ -42,8 +42,8 @@ type entry[V any] struct {
 	err   error
 }
 
-// getOrFind returns the value of a key, and calls find unless there is one. A caller that waits
-// for the find of another stops when ctx ends.
+// getOrFind returns the value of a key, calling find for it once. A caller that waits
+// for the find of another one stops when ctx ends.
 func (m *cache[V]) getOrFind(ctx context.Context, key string, find func() (V, error)) (V, error) {
 	if m == nil {
 		return find()

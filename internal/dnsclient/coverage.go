@@ -16,7 +16,7 @@ import (
 	"mailsetup/internal/wildcard"
 )
 
-// Coverage is what a name server says of the wildcards that answer for some names.
+// Coverage is which wildcards of a zone answer for some names.
 type Coverage struct {
 	Origin string // of the zone
 	// Records are those of the wildcards, and what stands at the end of their
@@ -27,21 +27,20 @@ type Coverage struct {
 	Names []string
 }
 
-// coverageTypes are asked for: what people look for at names without underscores,
-// and texts. Not every server tells all types at once (RFC 8482).
+// coverageTypes are queried: those that clients use at names without underscores, and
+// TXT. Not every server answers ANY (RFC 8482).
 var coverageTypes = []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeMX, dns.TypeTXT, dns.TypeHTTPS, dns.TypeSVCB, dns.TypeSRV}
 
-// FindCoverage finds out which of some names exist in a zone whatever we publish,
-// and which wildcards answer for the others. Query puts a question to one name
-// server, without recursion: a resolver would remember that a name does not exist
-// yet.
+// FindCoverage finds out which of some names exist in a zone independently of our
+// records, and which wildcards answer for the others. Query puts a question to one name
+// server, without recursion: a resolver would cache that a name does not exist.
 func FindCoverage(origin string, names []string, ours []state.Record, query func(name string, kind uint16) (*dns.Msg, error)) (Coverage, error) {
 	f := &coverageFinder{origin: origin, ours: ours, query: query}
 	return f.cover(names)
 }
 
-// Coverage asks a server in charge of the zone that holds all of these names. Ours
-// are the records that are published there, now or later: they make no name
+// Coverage queries an authoritative server of the zone that holds all of these names.
+// Ours are records that are published there, now or later: they do not make a name
 // exist by itself.
 func (c *Client) Coverage(ctx context.Context, names []string, ours []state.Record) (Coverage, error) {
 	zone, err := c.ZoneOf(ctx, names[0])
@@ -71,7 +70,7 @@ func (c *Client) Coverage(ctx context.Context, names []string, ours []state.Reco
 // UnusedName returns a name that nobody has, below the given one.
 func UnusedName(above string) string { return fmt.Sprintf("mailsetup-%08x.%s", rand.Uint32(), above) }
 
-// coverageFinder finds out which names exist in a zone, and its wildcards.
+// coverageFinder finds the names that exist in a zone, and its wildcards.
 type coverageFinder struct {
 	query  func(name string, kind uint16) (*dns.Msg, error)
 	origin string
@@ -114,8 +113,8 @@ func (f *coverageFinder) cover(names []string) (Coverage, error) {
 	return f.found, nil
 }
 
-// wildcard asks for the records of the wildcard below a name that exists, and
-// for what its alias leads to.
+// wildcard queries for the records of the wildcard below an existing name, and for the
+// target of its alias.
 func (f *coverageFinder) wildcard(name string) error {
 	owner := wildcard.Owner(name)
 	list, there, err := f.allRecords(owner)
@@ -136,7 +135,7 @@ func (f *coverageFinder) wildcard(name string) error {
 	return nil
 }
 
-// existsByItself reports whether a name below one that exists does so by itself.
+// existsByItself reports whether a name exists independently of our records.
 func (f *coverageFinder) existsByItself(name string) (bool, error) {
 	covering := f.wildcards[dnsname.Parent(name)]
 	if len(covering) == 0 { // whether it is ours alone makes no difference then
@@ -168,7 +167,7 @@ func (f *coverageFinder) existsByItself(name string) (bool, error) {
 	return !there || !answeredAll(list, covering[:1], some), err
 }
 
-// answeredAll reports whether a name has all that a wildcard answers for it.
+// answeredAll reports whether a name has all records of the wildcard that covers it.
 func answeredAll(list, covering []state.Record, name string) bool {
 	return !slices.ContainsFunc(covering, func(w state.Record) bool {
 		w.Name = name
@@ -176,7 +175,7 @@ func answeredAll(list, covering []state.Record, name string) bool {
 	})
 }
 
-// published reports whether a record of ours stands at or below a name.
+// published reports whether one of our records is at or below a name.
 func (f *coverageFinder) published(name string, covering []state.Record) (bool, error) {
 	for _, o := range f.ours {
 		if !dns.IsSubDomain(name, o.Name) {
@@ -195,8 +194,8 @@ func (f *coverageFinder) published(name string, covering []state.Record) (bool, 
 	return false, nil
 }
 
-// inPlaceOf reports whether a record stands where one of ours would: the same, or
-// another text for the same purpose.
+// inPlaceOf reports whether a record is one of ours, or another text for the same
+// purpose.
 func inPlaceOf(ours, r state.Record) bool {
 	if state.Same(ours, r) {
 		return true
@@ -204,8 +203,8 @@ func inPlaceOf(ours, r state.Record) bool {
 	return state.SameSet(ours, r) && r.Type == "TXT" && dnsname.Conflict(r.Name, r.Value, ours.Value)
 }
 
-// allRecords returns the records at a name, an alias alone; there is false for a name that
-// neither exists nor is covered.
+// allRecords returns the records at a name, an alias alone; there is false for a name
+// that neither exists nor is covered.
 func (f *coverageFinder) allRecords(name string) (list []state.Record, there bool, err error) {
 	for _, kind := range coverageTypes {
 		some, exists, err := f.recordsAt(name, kind)
@@ -220,7 +219,8 @@ func (f *coverageFinder) allRecords(name string) (list []state.Record, there boo
 	return list, true, nil
 }
 
-// recordsAt returns the records of a type at a name. A delegated name has none here.
+// recordsAt returns the records of a type at a name. A delegated name has none in this
+// zone.
 func (f *coverageFinder) recordsAt(name string, kind uint16) (list []state.Record, there bool, err error) {
 	m, err := f.query(name, kind)
 	switch {

@@ -13,11 +13,11 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Delegation returns the name servers that the parent of a zone delegates it
-// to, sorted, as absolute names. Known is false when that could not be found
-// out, and err says why; known without any server means that nobody is in
-// charge of the name. It asks the parent's own servers, since the resolver of
-// this machine may serve a copy of the zone that the world does not see.
+// Delegation returns the name servers that the parent zone delegates a zone to, sorted,
+// as absolute names. Known is false if that could not be found out, and err says why;
+// known without servers means that the name is not delegated. It queries the parent's
+// own servers, since this machine's resolver may serve a copy of the zone that the
+// world does not see.
 func (c *Client) Delegation(ctx context.Context, zone string) (ns []string, known bool, err error) {
 	zone = dns.CanonicalName(zone)
 	if zone == "." {
@@ -63,7 +63,7 @@ func (c *Client) parentZone(ctx context.Context, zone string) (string, error) {
 	}
 }
 
-// serversOf returns addresses with port of a zone's name servers.
+// serversOf returns the addresses with port of a zone's name servers.
 func (c *Client) serversOf(ctx context.Context, zone string) ([]string, error) {
 	names, status, err := c.Lookup(ctx, zone, "NS")
 	if status == Unknown {
@@ -92,8 +92,8 @@ func (c *Client) serversOf(ctx context.Context, zone string) ([]string, error) {
 	return out, nil
 }
 
-// askParent asks servers of parent about zone. Next is a zone between the two
-// to go on with.
+// askParent queries the servers of parent about zone. Next is a zone between the two to
+// continue with.
 func (c *Client) askParent(ctx context.Context, servers []string, parent, zone string) (ns []string, next string, err error) {
 	var errs []error
 	for _, server := range servers {
@@ -109,8 +109,8 @@ func (c *Client) askParent(ctx context.Context, servers []string, parent, zone s
 	return nil, "", errors.Join(errs...)
 }
 
-// delegated reads a parent server's answer about the zone's NS records
-// (RFC 1034 section 4.3.2).
+// delegated parses a parent server's answer about the zone's NS records (RFC 1034
+// section 4.3.2).
 func delegated(m *dns.Msg, parent, zone string) (ns []string, next string, err error) {
 	switch {
 	case m.Rcode == dns.RcodeNameError && m.Authoritative:

@@ -9,10 +9,9 @@ import (
 	"github.com/miekg/dns"
 )
 
-// TXTExists reports whether a server in charge of a name has TXT records there. The
-// resolver is not asked for the name: it would remember for the negative TTL of
-// the zone (RFC 2308) that there are none yet. That no server can be asked is an
-// error.
+// TXTExists reports whether an authoritative server of a name has TXT records there. It
+// does not ask the resolver, which would cache for the negative TTL of the zone (RFC
+// 2308) that there are none yet. It is an error if no server answers.
 func (c *Client) TXTExists(ctx context.Context, name string) (bool, error) {
 	zone, err := c.ZoneOf(ctx, ZoneQueryName(name))
 	if err != nil {
@@ -36,9 +35,9 @@ func (c *Client) TXTExists(ctx context.Context, name string) (bool, error) {
 	return false, nil
 }
 
-// ZoneQueryName returns the name to ask a resolver for the zone of a record. The zone
-// that holds a key holds all keys of its domain, and a resolver that is asked for a key
-// before it is published remembers that it does not exist.
+// ZoneQueryName returns the name to query a resolver for the zone of a record. The zone
+// of one key is that of all keys of its domain, and a resolver that is asked for a key
+// before it is published caches that it does not exist.
 func ZoneQueryName(name string) string {
 	if _, domain, isKey := dnsname.SplitKey(dns.CanonicalName(name)); isKey {
 		return "_domainkey." + domain

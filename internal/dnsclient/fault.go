@@ -1,6 +1,6 @@
 package dnsclient
 
-// Fault is what is wrong with a name server, or with a record as it has it.
+// Fault is a fault of a name server, or of a record on it.
 type Fault string
 
 // The faults of a name server as a whole. The zero value is none.
@@ -14,7 +14,7 @@ const (
 	NotAsked  Fault = "not asked" // from here it cannot be; no fault of the server
 )
 
-// Finding is what was found about a record at a name server, and what to do.
+// Finding is a fault with its description and remedy.
 type Finding struct {
 	Fault  Fault
 	Text   string

@@ -85,8 +85,7 @@ func Distinct(rrs []dns.RR) []dns.RR {
 	return list
 }
 
-// Same reports whether two records say the same, TTL aside. Both are brought
-// into canonical form first, since the wish may be spelt in another way.
+// Same reports whether two records are equal except for the TTL, in canonical form.
 func Same(a, b state.Record) bool {
 	return strings.EqualFold(a.Type, b.Type) &&
 		dns.CanonicalName(a.Name) == dns.CanonicalName(b.Name) &&

@@ -14,7 +14,7 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Status tells the kinds of "no records" apart.
+// Status tells the kinds of empty answers apart.
 type Status int
 
 // The outcomes of a question. The zero value is "nobody answered", which must
@@ -40,9 +40,9 @@ func (s Status) String() string {
 	}
 }
 
-// Resolver answers questions about names as the world sees them. The records
-// hold the chain of aliases (type CNAME) in front of those asked for. The
-// error is set exactly when the status is Unknown.
+// Resolver looks names up in public DNS. The records have the chain of aliases (type
+// CNAME) in front of those asked for. The error is set exactly when the status is
+// Unknown.
 type Resolver interface {
 	Lookup(ctx context.Context, name, rtype string) ([]state.Record, Status, error)
 }
@@ -115,7 +115,7 @@ func (c *Client) lookup(ctx context.Context, name string, t uint16) (answer, err
 	return a, nil
 }
 
-// recurse asks the servers in turn until one gives an answer worth having.
+// recurse queries the servers in turn until one gives a usable answer.
 func (c *Client) recurse(ctx context.Context, name string, t uint16) (*dns.Msg, error) {
 	if len(c.servers) == 0 {
 		return nil, errors.New("no name server is known")
@@ -140,8 +140,8 @@ func (c *Client) recurse(ctx context.Context, name string, t uint16) (*dns.Msg, 
 	return nil, errors.Join(errs...)
 }
 
-// usable refuses answers that say nothing about the name: failures of the
-// server, and referrals of a server that does not recurse.
+// usable refuses answers that say nothing about the name: failures, and referrals of a
+// server that does not recurse.
 func usable(m *dns.Msg) error {
 	if m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
 		return fmt.Errorf("answers %s", dns.RcodeToString[m.Rcode])
@@ -166,8 +166,8 @@ func Referral(m *dns.Msg) string {
 	return zone
 }
 
-// AnswerChain returns the aliases from name on and the records of type t at their
-// end, each alias once.
+// AnswerChain returns the aliases from name on, each once, and the records of type t at
+// their end.
 func AnswerChain(m *dns.Msg, name string, t uint16) []state.Record {
 	var aliases []state.Record
 	at := dns.CanonicalName(name)
@@ -203,8 +203,8 @@ func Query(name string, t uint16, recurse bool) *dns.Msg {
 	return m
 }
 
-// exchange asks one server, over TCP when the UDP answer is truncated and
-// without EDNS when the server does not know it (RFC 6891 section 7).
+// exchange queries one server, over TCP if the UDP answer is truncated and without EDNS
+// if the server does not support it (RFC 6891 section 7).
 func exchange(ctx context.Context, server string, m *dns.Msg, timeout time.Duration) (*dns.Msg, error) {
 	r, err := send(ctx, "udp", server, m, timeout)
 	if err == nil && (r.Rcode == dns.RcodeFormatError || r.Rcode == dns.RcodeNotImplemented) {

@@ -21,16 +21,14 @@ const (
 	servedPoll    = 100 * time.Millisecond
 )
 
-// WaitServed waits until the name server at p.Address (127.0.0.1:53 if empty)
-// answers with authority and serves p.Records, none of p.Gone, and a serial of
-// p.Origin not behind p.Serial (RFC 1982, 0 for any), at most p.Within (15 s if
-// zero). Loading is asynchronous, and BIND reports a reload as done even when
-// the zone was refused, so only the records themselves count.
-//
-// An RRset must be equal to what is wanted, TTLs aside. TXT is shared between
-// purposes: at a key's or a DMARC policy's name exactly the wanted text may
-// stand, elsewhere other texts may stand beside, but a second v=spf1 may not
-// (RFC 7208 section 4.5). The error names the first thing that is not so.
+// WaitServed waits until the name server at p.Address (127.0.0.1:53 if empty) answers
+// with authority and serves p.Records, none of p.Gone, and a serial of p.Origin not
+// behind p.Serial (RFC 1982, 0 for any), at most p.Within (15 s if zero). BIND loads
+// asynchronously and reports a reload as done even if it refused the zone, so only the
+// records count. An RRset must be equal to the wanted one, TTLs aside. TXT records of
+// several purposes share a name: at the name of a key or DMARC policy exactly the
+// wanted text may be, elsewhere others too, but no second v=spf1 (RFC 7208 section
+// 4.5). The error names the first difference.
 func WaitServed(ctx context.Context, p state.Probe) error {
 	if p.Address == "" {
 		p.Address = servedAddress
@@ -61,8 +59,8 @@ func WaitServed(ctx context.Context, p state.Probe) error {
 	}
 }
 
-// expired reports whether the time is up; a dial may notice that a little before
-// its context does.
+// expired reports whether the deadline has passed; a dial may notice that a little
+// before its context does.
 func expired(ctx context.Context) bool {
 	end, ok := ctx.Deadline()
 	return ctx.Err() != nil || ok && !time.Now().Before(end)
@@ -143,8 +141,8 @@ func rrsetServed(ctx context.Context, server string, want []state.Record) error 
 	return fmt.Errorf("%s %s: served %s; should be %s", name, rtype, DescribeValues(compare, want), DescribeValues(want, compare))
 }
 
-// relevant returns the served TXT records that are wanted, or exclude one that is.
-// Others may stand beside.
+// relevant returns the served TXT records that are wanted or conflict with a wanted
+// one.
 func relevant(name string, served, want []state.Record) []state.Record {
 	return slices.DeleteFunc(slices.Clone(served), func(s state.Record) bool {
 		return !slices.ContainsFunc(want, func(w state.Record) bool {
@@ -161,8 +159,8 @@ func within(a, b []state.Record) bool {
 	})
 }
 
-// recordGone insists that a record is not at its name. An alias there, of a
-// wildcard that answers again, is something else.
+// recordGone returns an error if a record is at its name. An alias there, of a wildcard
+// that answers again, does not count.
 func recordGone(ctx context.Context, server string, gone state.Record) error {
 	t, ok := dns.StringToType[strings.ToUpper(gone.Type)]
 	if !ok {
@@ -179,8 +177,8 @@ func recordGone(ctx context.Context, server string, gone state.Record) error {
 	return nil
 }
 
-// askServed asks the server itself for the records at a name. An alias there is
-// an error: nothing else can be served beside it.
+// askServed queries the server itself for the records at a name. An alias is an error:
+// nothing else can be beside it.
 func askServed(ctx context.Context, server, name, rtype string) ([]state.Record, error) {
 	t, ok := dns.StringToType[strings.ToUpper(rtype)]
 	if !ok {
@@ -197,8 +195,7 @@ func askServed(ctx context.Context, server, name, rtype string) ([]state.Record,
 	return records, nil
 }
 
-// authoritative asks without recursion and accepts only the word of a server
-// that is responsible for the name.
+// authoritative queries without recursion and accepts only authoritative answers.
 func authoritative(ctx context.Context, server, name string, t uint16) (*dns.Msg, error) {
 	m, err := exchange(ctx, WithPort(server), Query(name, t, false), 2*time.Second)
 	if err != nil {
@@ -213,8 +210,8 @@ func authoritative(ctx context.Context, server, name string, t uint16) (*dns.Msg
 	return m, nil
 }
 
-// DescribeValues lists values for a message; long ones start where the other side
-// begins to differ.
+// DescribeValues lists values for a message; long ones begin where they differ from the
+// other list.
 func DescribeValues(list, other []state.Record) string {
 	if len(list) == 0 {
 		return "nothing"

@@ -11,10 +11,10 @@ import (
 // aliasHeader starts an aliases file that was not there.
 const aliasHeader = "# Mail aliases, aliases(5). After a change by hand run: newaliases\n"
 
-// Alias returns the text of aliases(5) with the entries set. An entry that
-// says the same already keeps its bytes; another one keeps its key and the
-// space after it, and loses its continuation lines; a missing one is appended.
-// Of several entries with one key the first is meant, as in postalias(1).
+// Alias returns the text of aliases(5) with the entries set. An equal entry keeps its
+// bytes; another one keeps its key and the space after it, and loses its continuation
+// lines; a missing one is appended. Of several entries with one key the first is
+// changed, as in postalias(1).
 func Alias(e state.AliasEdit, current []byte) ([]byte, error) {
 	text := string(current)
 	if len(strings.TrimSpace(text)) == 0 {
@@ -29,8 +29,8 @@ func Alias(e state.AliasEdit, current []byte) ([]byte, error) {
 	return []byte(text), nil
 }
 
-// checkAlias refuses what would be read as something else: a value that ends
-// its line, or a name that is a comment.
+// checkAlias refuses a value that would end its line, and a name that would be a
+// comment.
 func checkAlias(s state.Setting) error {
 	if err := checkPlain("alias", s.Name); err != nil {
 		return err
@@ -99,9 +99,8 @@ func aliasLine(line string) (name string, value int, ok bool) {
 	return name, value, true
 }
 
-// continuation takes the lines that continue an entry out of those after it,
-// and returns the others and what was taken. Comments and empty lines do not
-// end an entry in Postfix, and stay.
+// continuation separates the lines that continue an entry from those after it. Comments
+// and empty lines do not end an entry in Postfix, and stay.
 func continuation(lines []string) (rest []string, folded string) {
 	var b strings.Builder
 	for i, line := range lines {
@@ -117,7 +116,7 @@ func continuation(lines []string) (rest []string, folded string) {
 	return rest, b.String()
 }
 
-// unfold makes values comparable.
+// unfold returns a value on one line, for comparisons.
 func unfold(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // aliasKey quotes a name that is more than one word of plain characters.
@@ -131,7 +130,7 @@ func aliasKey(name string) string {
 	return name
 }
 
-// AliasEntries are the entries of a text of aliases(5) by their names, in lower
+// AliasEntries returns the entries of a text of aliases(5) by their names, in lower
 // case as postalias(1) keeps them. Of several with one name the first counts.
 func AliasEntries(text []byte) map[string]string {
 	entries := map[string]string{}

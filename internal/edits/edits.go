@@ -12,8 +12,8 @@ import (
 	"mailsetup/zonefile"
 )
 
-// Evaluate evaluates an edit if it can. Handled is false for edits that need a
-// tool of the machine, such as those of Postfix's main.cf.
+// Evaluate evaluates an edit if it can. Handled is false for edits that need a tool of
+// the machine, such as those of Postfix's main.cf.
 func Evaluate(e state.Edit, current []byte) (out []byte, handled bool, err error) {
 	switch e := e.(type) {
 	case state.NamedEdit:
@@ -38,7 +38,7 @@ func Evaluate(e state.Edit, current []byte) (out []byte, handled bool, err error
 	return out, true, err
 }
 
-// checkPlain refuses text that could end a quoted string or a line early.
+// checkPlain refuses text that could end a quoted string or a line.
 func checkPlain(what, s string) error {
 	if s == "" {
 		return fmt.Errorf("%s is empty", what)

@@ -9,12 +9,12 @@ import (
 	"mailsetup/internal/state"
 )
 
-// The comment lines around a zone statement of ours.
+// zoneMarks returns the comment lines around our statement of a zone.
 func zoneMarks(origin string) (begin, end string) {
 	return "// mailsetup: zone " + origin, "// mailsetup: end of zone " + origin
 }
 
-// ZoneStatement is what is written for a zone, between its two comment lines.
+// ZoneStatement returns the statement of a zone, between its two comment lines.
 func ZoneStatement(e state.NamedEdit) string {
 	begin, end := zoneMarks(e.Origin)
 	return fmt.Sprintf("%s\nzone \"%s\" {\n\ttype primary;\n\tfile \"%s\";\n};\n%s\n", begin, e.Origin, e.File, end)
@@ -106,14 +106,15 @@ func findBlock(e state.NamedEdit, text string) (start, end int, err error) {
 	return -1, -1, nil
 }
 
-// declaresZone reports whether there is a zone statement for the name outside
+// declaresZone reports whether a text has a zone statement for the name, outside
 // comments.
 func declaresZone(text, origin string) bool {
 	statement := regexp.MustCompile(`(?i)(^|[\s;{}])zone\s+"?` + regexp.QuoteMeta(origin) + `\.?"?([\s{]|$)`)
 	return statement.MatchString(namedconf.Uncomment(text))
 }
 
-// isPrimaryWithFile reports whether our block makes the zone a primary one with the file.
+// isPrimaryWithFile reports whether our block makes the zone a primary one with the
+// file.
 func isPrimaryWithFile(block string, e state.NamedEdit) bool {
 	code := namedconf.Uncomment(block)
 	kind := regexp.MustCompile(`(?i)[\s;{]type\s+(primary|master)\s*;`)

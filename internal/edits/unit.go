@@ -14,8 +14,8 @@ type Assignment struct {
 	Line          int    // where it begins, from 1
 }
 
-// Assignments reads a unit file. What stands before the first section counts
-// for nothing, as it does for systemd.
+// Assignments parses a unit file. Lines before the first section have no effect, as in
+// systemd.
 func Assignments(text []byte) []Assignment {
 	var all []Assignment
 	for _, l := range unitLines(string(text)) {
@@ -29,9 +29,8 @@ func Assignments(text []byte) []Assignment {
 	return all
 }
 
-// Service returns what the files of a unit, each adding to those before it, say
-// about a setting of [Service]: the last word counts, and an empty one takes
-// back all before it.
+// Service returns the value of a setting of [Service] in the files of a unit, in order:
+// the last assignment counts, and an empty one resets it.
 func Service(name string, files ...[]byte) string {
 	value := ""
 	for _, text := range files {
@@ -44,9 +43,8 @@ func Service(name string, files ...[]byte) string {
 	return value
 }
 
-// Unit returns the drop-in of a unit without the assignments that the edit
-// drops from the section [Service]. Comments stay, even between lines of an
-// assignment that goes.
+// Unit returns the drop-in of a unit without the assignments of the section [Service]
+// that the edit drops. Comments stay, even between lines of a dropped assignment.
 func Unit(e state.UnitEdit, current []byte) []byte {
 	gone := map[int]bool{}
 	for _, a := range Assignments(current) {
@@ -63,15 +61,15 @@ func Unit(e state.UnitEdit, current []byte) []byte {
 	return []byte(b.String())
 }
 
-// unitLine is a line as it is written, and the assignment that it is part of.
+// unitLine is a physical line, and the assignment that it is part of.
 type unitLine struct {
 	text, section, name, value string
 	number                     int
 	assignmentLine             int // the line where its assignment begins; 0 for none
 }
 
-// unitLines tells what each line is. A line that ends in a backslash goes on
-// in the next one that is no comment.
+// unitLines parses lines. A line that ends in a backslash is continued by the next line
+// that is not a comment.
 func unitLines(text string) []unitLine {
 	var lines []unitLine
 	section, of := "", 0
@@ -103,7 +101,7 @@ func unitLines(text string) []unitLine {
 	return lines
 }
 
-// continues reports whether the last backslash of a line is not itself escaped.
+// continues reports whether a line ends in a backslash that is not itself escaped.
 func continues(line string) bool {
 	n := len(line) - len(strings.TrimRight(line, "\\"))
 	return n%2 == 1

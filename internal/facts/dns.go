@@ -16,8 +16,8 @@ import (
 	"mailsetup/steps/step"
 )
 
-// lookUpDNS asks what the world sees at the names of a spec, and what the SPF
-// records that are there mean for this server.
+// lookUpDNS looks up the names of a spec, and evaluates existing SPF records for this
+// server.
 func (c *Collector) lookUpDNS(ctx context.Context, r Request, f *state.Facts) {
 	names := r.namesToResolve(f.FQDN)
 	q := spfcheck.Query{Zones: f.Zones, Addresses: r.Spec.Host.Addresses, Planned: records.Planned(r.Spec)}
@@ -45,8 +45,8 @@ func (c *Collector) lookUpDNS(ctx context.Context, r Request, f *state.Facts) {
 	wg.Wait()
 }
 
-// GatherWildcards finds out what the wildcards of zones answer whose records are
-// printed, into the facts of the steps' input.
+// GatherWildcards adds to the input of the steps which wildcards answer in zones whose
+// records are printed.
 func (c *Collector) GatherWildcards(ctx context.Context, in *step.Input) {
 	if c.m.Image == nil {
 		in.Facts.Covered = zones.Covered(ctx, c.Client(), dns.WildcardQueries(*in))

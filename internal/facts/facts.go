@@ -23,7 +23,7 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Request says what a run has to know the facts for.
+// Request says what facts are needed for.
 type Request struct {
 	Spec    spec.Spec
 	Ledger  keyring.Ledger
@@ -43,7 +43,7 @@ type Gathered struct {
 	Pristine plan.FileHashes
 }
 
-// Collector gathers the facts of one run. It is not for several goroutines.
+// Collector gathers the facts of one run. It is not safe for concurrent use.
 type Collector struct {
 	m            *machine.Machine
 	prefetched   *prefetch          // nil for none
@@ -56,13 +56,13 @@ type Collector struct {
 // New returns a collector for a machine.
 func New(m *machine.Machine) *Collector { return &Collector{m: m} }
 
-// Close ends what was begun ahead.
+// Close stops the background work.
 func (c *Collector) Close() { c.prefetched.stop() }
 
-// files are those whose content steps look at.
+// files are those whose contents steps need.
 var files = []state.Path{signer.ConfFile, "/etc/aliases", "/etc/mailname", "/etc/bind/named.conf.local"}
 
-// Gather looks at the machine, and asks DNS about the names of a spec.
+// Gather collects the facts of the machine, and looks up the names of a spec.
 func (c *Collector) Gather(ctx context.Context, r Request) (Gathered, error) {
 	if c.m.Image != nil {
 		dir, err := filepath.Abs(c.m.Root) // programs run elsewhere
@@ -92,8 +92,8 @@ func (c *Collector) Gather(ctx context.Context, r Request) (Gathered, error) {
 	return Gathered{f, r.Scope, c.pristine(f)}, nil
 }
 
-// Refresh asks DNS about what a spec has beyond the one that facts were gathered
-// for: third parties in SPF records, and zones that reports to others need.
+// Refresh looks up the names that a spec has beyond the one that the facts were
+// gathered for: third parties in SPF records, and zones for consents to reports.
 func (c *Collector) Refresh(ctx context.Context, r Request, f state.Facts) (Gathered, error) {
 	switch {
 	case c.m.Image != nil:
@@ -105,11 +105,11 @@ func (c *Collector) Refresh(ctx context.Context, r Request, f state.Facts) (Gath
 	return Gathered{Facts: f, Scope: r.Scope}, nil
 }
 
-// Client asks DNS, with the answers of the last look at hand.
+// Client returns a DNS client with the answers of the last Gather in its cache.
 func (c *Collector) Client() *dnsclient.Client { return cmp.Or(c.client, c.m.Resolver) }
 
-// skipUnchanged takes the domains out of a scope of which nothing has changed. A
-// run about some domains looks at them.
+// skipUnchanged removes unchanged domains from a scope. A run about some domains does
+// not skip any of them.
 func (c *Collector) skipUnchanged(r Request) (step.Scope, error) {
 	scope := r.Scope.Skip(nil)
 	if !scope.WholeHost() {
@@ -126,8 +126,8 @@ func (c *Collector) skipUnchanged(r Request) (step.Scope, error) {
 	return scope.Skip(unchanged), err
 }
 
-// pristine returns the hash of the package's own opendkim.conf. Nothing else that is
-// still as shipped becomes ours.
+// pristine returns the hash of opendkim.conf if it is as the package shipped it. No
+// other file of a package becomes ours.
 func (c *Collector) pristine(f state.Facts) plan.FileHashes {
 	o, err := c.m.Sys.Read(signer.ConfFile)
 	if err != nil || !f.Pristine[signer.ConfFile] {
@@ -143,8 +143,8 @@ func (c *Collector) detect(ctx context.Context, zoneNames []string) (state.Facts
 // Source is a system as detect looks at it.
 func Source(sys system.System) source.Source { return withoutSystemd{sys} }
 
-// withoutSystemd lets a machine be looked at on which systemd does not run, in a
-// container or a chroot: no unit is found there.
+// withoutSystemd is a machine without systemd, a container or a chroot: it has no
+// units.
 type withoutSystemd struct{ system.System }
 
 // Status implements system.Units.

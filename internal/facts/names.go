@@ -42,14 +42,13 @@ func (r Request) keyZoneNames() []string {
 	return slices.DeleteFunc(r.Scope.Selection(), func(name string) bool { return elsewhere[name] })
 }
 
-// publishes reports whether a step is about records; nil are all steps.
+// publishes reports whether a step is about records; nil means all steps.
 func publishes(list []step.Step) bool {
 	return list == nil || slices.ContainsFunc(list, func(st step.Step) bool { return st.DNS })
 }
 
-// namesToResolve returns the names that DNS is asked about: those of the domains,
-// and of the host and its addresses. Without an answer yet they are those of this
-// machine.
+// namesToResolve returns the names to look up: of the domains, of the host and of its
+// addresses. Without an answer about the host, they are those of this machine.
 func (r Request) namesToResolve(fqdn string) []string {
 	var names []string
 	known := map[string]bool{"": true}
@@ -78,8 +77,8 @@ func (r Request) namesToResolve(fqdn string) []string {
 	return names
 }
 
-// mailDomain returns the domain that a host of this name probably sends mail for:
-// its parent, unless that is a top-level domain.
+// mailDomain returns the probable mail domain of a host name: its parent, unless that
+// is a top-level domain.
 func mailDomain(host string) string {
 	_, rest, _ := strings.Cut(host, ".")
 	if !strings.Contains(rest, ".") {

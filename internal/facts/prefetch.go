@@ -9,8 +9,8 @@ import (
 	"mailsetup/internal/store"
 )
 
-// minForPrefetch is the number of domains with which there is something to read
-// while programs are waited for.
+// minForPrefetch is the number of domains from which reading their files takes long
+// enough to gather facts meanwhile.
 const minForPrefetch = 20
 
 // prefetch gathers facts in the background for the zones that will probably be
@@ -23,8 +23,8 @@ type prefetch struct {
 	err       error
 }
 
-// Prefetch begins to look at the machine where that is worth it. The names whose
-// zones will probably matter are those that guess returns for the host.
+// Prefetch starts to gather facts in the background if that is worth it. guess returns
+// the names whose zones will probably be needed.
 func (c *Collector) Prefetch(ctx context.Context, guess func(spec.Host) []string) error {
 	s := store.New(c.m.Sys)
 	if c.m.Image != nil {
@@ -48,8 +48,8 @@ func (c *Collector) Prefetch(ctx context.Context, guess func(spec.Host) []string
 	return nil
 }
 
-// machineFacts returns the facts about the machine: those that were gathered ahead
-// if that was about the right zones.
+// machineFacts returns the facts about the machine: the prefetched ones if they are
+// about the right zones.
 func (c *Collector) machineFacts(ctx context.Context, zoneNames []string) (state.Facts, error) {
 	p := c.prefetched
 	c.prefetched = nil
@@ -62,7 +62,7 @@ func (c *Collector) machineFacts(ctx context.Context, zoneNames []string) (state
 	return c.detect(ctx, zoneNames)
 }
 
-// stop gives up, and waits until nothing runs any more.
+// stop cancels the work and waits for its end.
 func (p *prefetch) stop() {
 	if p != nil {
 		p.cancel()

@@ -16,7 +16,7 @@ import (
 const mainCf state.Path = "/etc/postfix/main.cf"
 
 // Recipients returns what Postfix will do with mail for the addresses of a spec, by
-// address. Of the settings that an earlier installation left nothing can be said.
+// address. It knows nothing of settings that an earlier installation of Postfix left.
 func Recipients(ctx context.Context, s source.Source, in step.Input) map[string]state.Recipient {
 	list := recipients.Addressees(in)
 	if len(list) == 0 {
@@ -34,9 +34,9 @@ func Recipients(ctx context.Context, s source.Source, in step.Input) map[string]
 	}, addresses)
 }
 
-// CheckRecipients returns the recipients of a spec, and an error if nobody has one of
-// its addresses. What was so before the run, by the spec of earlier runs, and stays
-// so is no error: the run tells of it at its end.
+// CheckRecipients returns the recipients of a spec, and an error if one of its
+// addresses does not exist. It is no error if that was so before the run (old is the
+// spec of earlier runs) and stays so: a note reports it.
 func CheckRecipients(ctx context.Context, s source.Source, in step.Input, old *spec.Spec) (map[string]state.Recipient, error) {
 	in.Facts.Recipients = Recipients(ctx, s, in)
 	err := recipients.CheckReaders(in)

@@ -13,10 +13,9 @@ import (
 	"mailsetup/steps/step"
 )
 
-// GatherUpdates looks at the zones that dynamic updates go to, and at wildcards of
-// those whose records are printed, for steps of a run (nil: all), into the facts of
-// their input. The keys of updates are used for asking already, so that one that
-// does not fit is known before anything is changed.
+// GatherUpdates adds to the input of the steps (nil: all) the zones that take dynamic
+// updates, and wildcards of those whose records are printed. It already uses the keys
+// of updates for its queries, so a wrong key is found before anything is changed.
 func (c *Collector) GatherUpdates(ctx context.Context, in *step.Input, list []step.Step) error {
 	if !publishes(list) {
 		return nil
@@ -52,9 +51,9 @@ func (c *Collector) GatherUpdates(ctx context.Context, in *step.Input, list []st
 	return err
 }
 
-// RecordsInput returns what steps have to know of the records of domains, which a
-// dry look needs: what cannot be found out without root, or of a zone that takes
-// updates, is told by logf and done without. The facts are those for the request.
+// RecordsInput returns the input of the steps for the records of domains, without
+// changing anything. It logs what cannot be found out without root, or about a zone
+// that takes updates, and goes on without it. The facts are those for the request.
 func (c *Collector) RecordsInput(ctx context.Context, r Request, domains []spec.Domain, logf func(format string, a ...any)) (step.Input, error) {
 	names := make([]string, len(domains))
 	for i, d := range domains {

@@ -31,8 +31,8 @@ func (c postconf) parse() ([]state.Service, error) {
 	return list, err
 }
 
-// agree insists that Postfix reads the services as we do (postconf -M), since we
-// are going to change them, and fills in what their options amount to (-Px).
+// agree checks that Postfix parses the services as we do (postconf -M), since we are
+// going to change them, and adds the effective values of their options (-Px).
 func agree(list []state.Service, seen, expanded string) error {
 	if err := sameServices(list, seen); err != nil {
 		return err
@@ -40,7 +40,7 @@ func agree(list []state.Service, seen, expanded string) error {
 	return expand(list, expanded)
 }
 
-// disagree names a service that Postfix reads otherwise.
+// disagree returns the error about a service that Postfix parses differently.
 func disagree(line int, service string) error {
 	return &system.UnusableError{
 		Path: masterCf, Line: line, Text: fmt.Sprintf("postconf -M and mailsetup do not read the service %s alike", service),
@@ -48,8 +48,8 @@ func disagree(line int, service string) error {
 	}
 }
 
-// sameServices compares with what postconf -M prints: the entries as Postfix
-// has read them, each on one line.
+// sameServices compares the services with the output of postconf -M, which has each on
+// one line.
 func sameServices(list []state.Service, printed string) error {
 	seen, err := mastercf.Parse(printed)
 	if err != nil {
@@ -66,7 +66,7 @@ func sameServices(list []state.Service, printed string) error {
 	return nil
 }
 
-// sameService compares all but the lines and the amount of white space.
+// sameService compares services without line numbers and amounts of white space.
 func sameService(a, b state.Service) bool {
 	return a.Name == b.Name && a.Command == b.Command &&
 		slices.EqualFunc(a.Args, b.Args, func(x, y string) bool { return squeeze(x) == squeeze(y) }) &&
@@ -75,14 +75,13 @@ func sameService(a, b state.Service) bool {
 		})
 }
 
-// squeeze makes one space of any white space, as postconf(1) prints values.
+// squeeze turns any white space into one space, as postconf(1) prints values.
 func squeeze(value string) string {
 	return strings.Join(strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(whitespace, r) }), " ")
 }
 
-// expand fills in the values that count from the lines
-// "service/type/name = value" of postconf -Px. A service may have slashes in
-// its name, a parameter never.
+// expand adds effective values from lines "service/type/name = value" of postconf -Px.
+// The name of a service may have slashes, a parameter never.
 func expand(list []state.Service, printed string) error {
 	values := assignments(printed)
 	for i, s := range list {
@@ -107,7 +106,7 @@ func expand(list []state.Service, printed string) error {
 	return nil
 }
 
-// isOptionOf tells whether postconf's key is an option of the service.
+// isOptionOf reports whether a key of postconf's is an option of the service.
 func isOptionOf(s state.Service, key string) bool {
 	name, ours := strings.CutPrefix(key, s.Name+"/")
 	if !ours {

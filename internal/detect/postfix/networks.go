@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Networks reads the value of Postfix's mynetworks, evaluated (postconf -x).
-// Odd are the elements that are no plain network: tables, files, exclusions,
-// and what Postfix itself would refuse. IPv4 networks written as mapped IPv6
-// ([::ffff:127.0.0.0]/104, postconf(5)) come out as IPv4, each network once.
+// Networks parses mynetworks as postconf -x prints it. Odd are the elements that are
+// not plain networks: tables, files, exclusions, and what Postfix itself refuses. IPv4
+// networks written as mapped IPv6 ([::ffff:127.0.0.0]/104, postconf(5)) become IPv4,
+// each network once.
 func Networks(value string) (prefixes []netip.Prefix, odd []string) {
 	for _, word := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' }) {
 		p, ok := network(word)

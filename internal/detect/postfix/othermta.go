@@ -10,9 +10,8 @@ import (
 	"mailsetup/internal/state"
 )
 
-// mailServer is what is known of a package that provides
-// mail-transport-agent: how to ask for its queue, where that lives, and where
-// the configuration says how mail goes on.
+// mailServer describes a package that provides mail-transport-agent: how to list its
+// queue, where that is, and how to read its configuration.
 type mailServer struct {
 	queue []string         // command that prints the queue
 	count func(string) int // of messages in it, -1 if that cannot be told
@@ -56,8 +55,8 @@ func mailServers() map[string]mailServer {
 	}
 }
 
-// otherMTA looks at the mail server that Postfix would replace. Of a program
-// it does not know it says no more than the name.
+// FindOtherMTA collects the facts about the mail server that Postfix would replace. Of
+// an unknown program it returns the name only.
 func FindOtherMTA(ctx context.Context, s source.Source, pkg string) (*state.OtherMTA, error) {
 	if pkg == "" || pkg == "postfix" {
 		return nil, nil
@@ -89,8 +88,7 @@ func (k mailServer) inspect(ctx context.Context, s source.Source, o *state.Other
 	return ownAliases(s, o)
 }
 
-// ownAliases finds aliases that are not in /etc/aliases. Debian's sendmail has
-// a link to it.
+// ownAliases finds aliases outside /etc/aliases. Debian's sendmail has a link to it.
 func ownAliases(s source.Source, o *state.OtherMTA) error {
 	at := o.Aliases
 	switch {
@@ -112,7 +110,7 @@ func ownAliases(s source.Source, o *state.OtherMTA) error {
 	return nil
 }
 
-// parseNumber reads a plain one.
+// parseNumber parses an output that is a number.
 func parseNumber(out string) int {
 	n, err := strconv.Atoi(strings.TrimSpace(out))
 	if err != nil {
@@ -121,8 +119,8 @@ func parseNumber(out string) int {
 	return n
 }
 
-// addTotals adds up those of sendmail's queues: the one of its daemon, and the one
-// of what was handed in on this machine.
+// addTotals adds up the totals of sendmail's two queues: of its daemon, and of local
+// submission.
 func addTotals(out string) int {
 	found := regexp.MustCompile(`Total requests: (\d+)`).FindAllStringSubmatch(out, -1)
 	if len(found) == 0 {
@@ -135,8 +133,8 @@ func addTotals(out string) int {
 	return sum
 }
 
-// countEnvelopes counts the messages of OpenSMTPD, which prints a line for each
-// recipient: the first half of its number is the message's.
+// countEnvelopes counts messages of OpenSMTPD, which prints a line for each recipient:
+// the first half of its ID is the message's.
 func countEnvelopes(out string) int {
 	seen := map[string]bool{}
 	for line := range strings.Lines(out) {
@@ -149,8 +147,8 @@ func countEnvelopes(out string) int {
 	return len(seen)
 }
 
-// countUnindented counts the lines at the left edge: nullmailer prints one for each
-// message, and its recipients further in.
+// countUnindented counts unindented lines: nullmailer prints one for each message, with
+// the recipients indented.
 func countUnindented(out string) int {
 	n := 0
 	for line := range strings.Lines(out) {
@@ -161,7 +159,7 @@ func countUnindented(out string) int {
 	return n
 }
 
-// countParagraphs counts the queue of dma, which prints a paragraph for each message.
+// countParagraphs counts paragraphs: dma prints one for each message.
 func countParagraphs(out string) int {
 	n := len(regexp.MustCompile(`(?m)^ID\s*:`).FindAllString(out, -1))
 	if n == 0 && !strings.Contains(out, "queue is empty") {
@@ -170,7 +168,7 @@ func countParagraphs(out string) int {
 	return n
 }
 
-// readTotal reads the last line of courier's list.
+// readTotal reads the total in the last line of courier's list.
 func readTotal(out string) int {
 	m := regexp.MustCompile(`(?m)^\s*(\d+) messages?\.`).FindStringSubmatch(out)
 	if m == nil {

@@ -66,8 +66,8 @@ func smtpdConf(text string, o *state.OtherMTA) {
 	}
 }
 
-// nullmailerConf reads the first of its remotes. What stands behind the host
-// may be a password.
+// nullmailerConf reads the first of the remotes. Words after the host may be a
+// password.
 func nullmailerConf(text string, o *state.OtherMTA) {
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line)
@@ -85,8 +85,8 @@ func nullmailerConf(text string, o *state.OtherMTA) {
 	}
 }
 
-// hostFromKeys reads files that name a host, and perhaps a port, in lines of a key and
-// a value.
+// hostFromKeys returns a reader of files with a host, and perhaps a port, in lines of
+// key and value.
 func hostFromKeys(host, port string) func(string, *state.OtherMTA) {
 	return func(text string, o *state.OtherMTA) {
 		values := map[string]string{}
@@ -113,7 +113,7 @@ func courierConf(text string, o *state.OtherMTA) {
 	}
 }
 
-// hostPort takes the place apart that a URL or host:port names.
+// hostPort splits a URL or host:port.
 func hostPort(s string) (host, port string) {
 	if _, after, ok := strings.Cut(s, "://"); ok {
 		s = after
@@ -125,8 +125,8 @@ func hostPort(s string) (host, port string) {
 	return host, port
 }
 
-// relay writes a host as relayhost takes it. The brackets say that it is asked
-// itself, not the MX of its name, postconf(5).
+// relay writes a host as relayhost takes it. Brackets mean that the host itself is
+// used, not the MX of its name, postconf(5).
 func relay(host, port string) string {
 	host = strings.Trim(host, "[]")
 	switch {

@@ -16,16 +16,16 @@ import (
 
 const mainCf state.Path = "/etc/postfix/main.cf"
 
-// postconf asks postconf(1) about the configuration in /etc/postfix, in a
-// directory below which a whole tree stands if it is not this machine's own.
+// postconf asks postconf(1) about the configuration in /etc/postfix, or below a
+// directory that has another machine's tree.
 type postconf struct {
 	read  system.Reader
 	run   system.Runner
 	below string
 }
 
-// ask returns what postconf prints. What it cannot read is the
-// administrator's to correct.
+// ask returns the output of postconf. Files that it cannot parse are for the
+// administrator to correct.
 func (c postconf) ask(ctx context.Context, args ...string) (string, error) {
 	argv := []string{"postconf"}
 	own := func(printed []byte) string { return string(printed) }
@@ -49,8 +49,8 @@ func (c postconf) ask(ctx context.Context, args ...string) (string, error) {
 	return "", fmt.Errorf("%s: exit %d: %s", strings.Join(argv, " "), res.Code, source.LastLine(res))
 }
 
-// askAll puts several questions at a time, and returns the answers in their order
-// or the error of the first that has none.
+// askAll asks several questions at once, and returns the answers in order, or the first
+// error.
 func (c postconf) askAll(ctx context.Context, questions ...[]string) ([]string, error) {
 	said, errs := make([]string, len(questions)), make([]error, len(questions))
 	var wg sync.WaitGroup
@@ -66,8 +66,8 @@ var (
 	badNesting = regexp.MustCompile(`(?m)^postconf: warning: unreasonable macro call nesting: "(.*)"$`)
 )
 
-// unreadable recognises what postconf(1) says of files that it cannot read; nil
-// for anything else.
+// unreadable returns the error that postconf(1) prints about files that it cannot
+// parse; nil for anything else.
 func unreadable(stderr string) error {
 	if m := badLine.FindStringSubmatch(stderr); m != nil {
 		line, err := strconv.Atoi(m[2])

@@ -20,10 +20,10 @@ const (
 	InstanceUnit = "postfix@-.service"
 )
 
-// whitespace is what Postfix takes for white space, which is that of ASCII.
+// whitespace is white space as Postfix has it: that of ASCII.
 const whitespace = " \t\n\v\f\r"
 
-// parameters are those whose effective value steps look at.
+// parameters returns the parameters whose effective values steps need.
 func parameters() []string {
 	return append(recipient.Parameters(),
 		"myhostname", "mydomain", "myorigin", "mydestination", "mynetworks", "mynetworks_style",
@@ -46,7 +46,7 @@ func parameters() []string {
 	)
 }
 
-// Find fills in the facts about an installed Postfix.
+// Find collects the facts about an installed Postfix.
 func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts) error {
 	if !f.Installed["postfix"] {
 		return nil
@@ -76,8 +76,8 @@ func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts
 	return nil
 }
 
-// isConfigured refuses a Postfix whose package was told to make no configuration,
-// and one whose files are no files.
+// isConfigured refuses a Postfix that was installed without a configuration, and one
+// whose files are not regular files.
 func isConfigured(s source.Source) error {
 	for _, p := range []state.Path{mainCf, masterCf} {
 		o, err := s.Read(p)
@@ -113,13 +113,14 @@ func isConfigured(s source.Source) error {
 	return nil
 }
 
-// InDirectory returns what main.cf and master.cf say in a directory that will be the root of some machine. host runs
-// this machine's postconf(1) there; dir is its absolute path.
+// InDirectory returns the settings of main.cf and master.cf in a directory that will be
+// the root of some machine. host runs this machine's postconf(1) there; dir is its
+// absolute path.
 func InDirectory(ctx context.Context, r system.Reader, host system.Runner, dir string) (*state.Postfix, error) {
 	return parameterValues(ctx, postconf{read: r, run: host, below: dir})
 }
 
-// parameterValues are what main.cf and master.cf say.
+// parameterValues returns the settings of main.cf and master.cf.
 func parameterValues(ctx context.Context, conf postconf) (*state.Postfix, error) {
 	list, err := conf.parse()
 	if err != nil {
@@ -149,7 +150,7 @@ func parameterValues(ctx context.Context, conf postconf) (*state.Postfix, error)
 	return p, err
 }
 
-// postfixUnit tells what systemd really drives: on Debian 12 postfix.service
+// postfixUnit returns the unit that systemd really drives: on Debian 12 postfix.service
 // is a oneshot that stays active while Postfix is dead.
 func postfixUnit(ctx context.Context, s source.Source) (string, error) {
 	status, err := s.Status(ctx, MainUnit)
@@ -162,12 +163,12 @@ func postfixUnit(ctx context.Context, s source.Source) (string, error) {
 	return MainUnit, nil
 }
 
-// checkReloadable refuses a Postfix that runs with what it once read, while what is
-// written now would keep it from reloading, before us or after us: nobody could
-// put that back. "postfix status" would tell, but runs a dozen programs, has the
-// reason on Debian 12 in the journal alone, and counts other instances, which may
-// be down on purpose. Any program of Postfix reads main.cf as all of them do, so
-// one that has nothing else to do is asked; then the master whose queue it is.
+// checkReloadable refuses a Postfix that runs, but whose files on disk would keep it
+// from reloading, before or after our changes: nobody could restore that. "postfix
+// status" would tell, but it runs a dozen programs, logs the reason to the journal only
+// on Debian 12, and counts other instances, which may be down on purpose. All programs
+// of Postfix read main.cf alike, so this runs one that does nothing else, and then the
+// master that owns the queue.
 func checkReloadable(ctx context.Context, s source.Source, p *state.Postfix) error {
 	status, err := s.Status(ctx, p.Unit)
 	if err != nil {
@@ -199,20 +200,20 @@ func checkReloadable(ctx context.Context, s source.Source, p *state.Postfix) err
 	return ctx.Err()
 }
 
-// HasMaster reports whether a master(8) has the lock of the queue. It begins a
-// session, which the leader of a process group may not.
+// HasMaster reports whether a master(8) holds the lock of the queue. Its test starts a
+// session, which the leader of a process group may not do.
 func HasMaster(ctx context.Context, s source.Source, p *state.Postfix) bool {
 	master := p.Value["daemon_directory"] + "/master"
 	runs, err := s.Run(ctx, system.Command{Argv: []string{"sh", "-c", `"$0" -t; exit $?`, master}})
 	return err != nil || runs.Code != 0 // else it could have the lock
 }
 
-// words are the elements of a list in main.cf, postconf(5).
+// words returns the elements of a list in main.cf, postconf(5).
 func words(value string) []string {
 	return strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(","+whitespace, r) })
 }
 
-// assignments reads the lines "name = value" that postconf(1) prints.
+// assignments parses lines "name = value" of postconf(1).
 func assignments(out string) map[string]string {
 	values := map[string]string{}
 	for line := range strings.Lines(out) {
@@ -224,8 +225,8 @@ func assignments(out string) map[string]string {
 	return values
 }
 
-// resolveOrigin replaces a myorigin that names a file by the file's first
-// line, as Debian's Postfix does.
+// resolveOrigin replaces a myorigin that names a file by the file's first line, as
+// Debian's Postfix does.
 func resolveOrigin(s source.Source, values map[string]string) error {
 	p, err := state.ParsePath(values["myorigin"])
 	if err != nil {

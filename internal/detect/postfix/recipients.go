@@ -10,14 +10,14 @@ import (
 	"mailsetup/internal/system"
 )
 
-// Mail is what decides about recipients beside the tables of the machine.
+// Mail is what decides about recipients, beside the tables of the machine.
 type Mail struct {
 	Settings map[string]string // of main.cf, expanded, as they are or will be
 	Aliases  []byte            // what /etc/aliases will say; nil to ask its table
 	Route    func(domain string) state.MailRoute
 }
 
-// Recipients are what Postfix does with mail for addresses.
+// Recipients returns what Postfix does with mail for addresses.
 func Recipients(ctx context.Context, s source.Source, m Mail, addresses []string) map[string]state.Recipient {
 	var tables recipient.Tables = Tables(s, s)
 	if m.Aliases != nil {
@@ -33,7 +33,7 @@ func Recipients(ctx context.Context, s source.Source, m Mail, addresses []string
 	return out
 }
 
-// Tables are those of this machine's Postfix.
+// Tables returns the tables of this machine's Postfix.
 func Tables(r system.Reader, run system.Runner) *postmap.Tables {
 	return &postmap.Tables{Run: run, Read: func(p state.Path) ([]byte, error) { return source.Text(r, p) }}
 }

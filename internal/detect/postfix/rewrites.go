@@ -18,8 +18,8 @@ var afterSigning = []string{
 	"smtp_generic_maps", "smtp_header_checks", "smtp_mime_header_checks", "smtp_nested_header_checks", "smtp_body_checks",
 }
 
-// rewrites looks into the tables of those parameters, in main.cf and of SMTP
-// clients in master.cf.
+// rewrites reads the tables of those parameters, in main.cf and in SMTP clients of
+// master.cf.
 func rewrites(ctx context.Context, s source.Source, o source.Options, p *state.Postfix) []state.Rewrite {
 	var all []state.Rewrite
 	for _, name := range afterSigning {
@@ -41,8 +41,8 @@ func rewrites(ctx context.Context, s source.Source, o source.Options, p *state.P
 	return all
 }
 
-// readTable finds out what a table does: of one with patterns the text tells, of
-// one with addresses Postfix.
+// readTable finds out what a table does: from its text if it has patterns, by asking
+// Postfix if it has addresses.
 func readTable(ctx context.Context, s source.Source, o source.Options, r state.Rewrite, table string) state.Rewrite {
 	r.Table = table
 	if r.Parameter == "smtp_generic_maps" {
@@ -76,12 +76,12 @@ func readTable(ctx context.Context, s source.Source, o source.Options, r state.R
 	return r
 }
 
-// maxOrigins bounds the names that a table without a list of its keys is asked
-// about: it may be a database on the network.
+// maxOrigins bounds the names for which a table is queried that cannot list its keys:
+// it may be a database on the network.
 const maxOrigins = 20
 
-// genericRows are the rows of a table of addresses: all, of types that can list
-// them (postmap -s), else what it says of usual senders at our names.
+// genericRows returns the rows of an address table: all of them if its type can list
+// them (postmap -s), else those for usual senders at our names.
 func genericRows(ctx context.Context, s source.Source, o source.Options, table string) (rows []state.Setting, unread string) {
 	argv, in := []string{"postmap", "-s", table}, []byte(nil)
 	kind, _, _ := strings.Cut(table, ":")

@@ -12,24 +12,24 @@ import (
 	"mailsetup/keygen"
 )
 
-// signerUser is whom Debian's OpenDKIM runs as.
+// signerUser is the user that Debian's OpenDKIM runs as.
 const signerUser = "opendkim"
 
-// KeyFile is a private key that was there before us: its public half, and
-// whether an OpenDKIM that runs as a certain user can use it.
+// KeyFile is an existing private key: its public half, and whether an OpenDKIM that
+// runs as a certain user can use it.
 type KeyFile struct {
 	Path        state.Path // behind symbolic links
 	Bits        int
 	Public      string // p= of the record
 	Fingerprint string
 	// Unreadable says why OpenDKIM cannot read it, and Unsafe why it would refuse to
-	// (RequireSafeKeys of opendkim.conf(5)); "" if nothing keeps it.
+	// use it.
 	Unreadable, Unsafe string
-	// Directory is a directory that either is about, "" if it is the file itself.
+	// Directory is the directory that causes either, "" if it is the file itself.
 	Directory state.Path
 }
 
-// KeyText is the text of a private key, for a copy of it.
+// KeyText returns the text of a private key, for a copy.
 func KeyText(r system.Reader, p state.Path) ([]byte, error) {
 	_, nodes, err := resolve(r, p)
 	if err != nil {
@@ -38,7 +38,8 @@ func KeyText(r system.Reader, p state.Path) ([]byte, error) {
 	return nodes[len(nodes)-1].Content, nil
 }
 
-// Key looks at a private key, as a user would use it. Its text stays here.
+// Key examines a private key as a user would use it. The text of the key is not
+// returned.
 func Key(r system.Reader, p state.Path, user string) (KeyFile, error) {
 	real, nodes, err := resolve(r, p)
 	if err != nil {
@@ -79,13 +80,13 @@ func missing(k state.Kind) string {
 	return "a " + string(k) + ", not a file"
 }
 
-// pathPart is a part of a path.
+// pathPart is a directory or file on a path.
 type pathPart struct {
 	path state.Path
 	state.Object
 }
 
-// resolve follows symbolic links and returns all parts of the real path.
+// resolve follows symbolic links and returns the real path, with all its parts.
 func resolve(r system.Reader, p state.Path) (state.Path, []pathPart, error) {
 	for range 10 {
 		nodes, link, err := walkPath(r, p)
@@ -97,8 +98,8 @@ func resolve(r system.Reader, p state.Path) (state.Path, []pathPart, error) {
 	return p, nil, fmt.Errorf("read %s: too many symbolic links", p)
 }
 
-// walkPath reads the parts of a path down to the first link, and says where the
-// path leads with the link followed.
+// walkPath reads the parts of a path down to the first link, and returns the path with
+// that link followed.
 func walkPath(r system.Reader, p state.Path) (nodes []pathPart, link state.Path, err error) {
 	parts := strings.Split(strings.Trim(string(p), "/"), "/")
 	at := state.Path("/")
@@ -123,7 +124,7 @@ func walkPath(r system.Reader, p state.Path) (nodes []pathPart, link state.Path,
 	return nodes, "", nil
 }
 
-// groups are the users in each group.
+// groups are the users of each group.
 type groups map[string][]string
 
 // memberships reads group(5), and the groups of passwd(5).
@@ -153,7 +154,7 @@ func memberships(r system.Reader) (groups, error) {
 	return all, nil
 }
 
-// whyUnreadable says why a user cannot read a file, or what is in a directory.
+// whyUnreadable says why a user cannot read a file or enter a directory, "" if it can.
 func (g groups) whyUnreadable(n pathPart, user string) string {
 	need, what := n.Mode.Perm()&0o444, "read"
 	if n.Kind == state.Directory {
@@ -174,8 +175,8 @@ func (g groups) whyUnreadable(n pathPart, user string) string {
 	return fmt.Sprintf("the user %s cannot %s %s (%s, mode %04o)", user, what, n.path, n.Owner, n.Mode.Perm())
 }
 
-// whyUnsafe says why RequireSafeKeys refuses a part of the path to an OpenDKIM that
-// runs as user, dkimf_checkfsnode of OpenDKIM.
+// whyUnsafe says why OpenDKIM, running as user, refuses a part of the path because of
+// RequireSafeKeys (dkimf_checkfsnode), "" if it does not.
 func (g groups) whyUnsafe(n pathPart, user string) string {
 	ours := func(u string) bool { return u == state.Root.User || u == user }
 	perm := n.Mode.Perm()

@@ -23,7 +23,7 @@ const (
 	tmpfiles = "/etc/tmpfiles.d/opendkim.conf"
 )
 
-// Find fills in the facts about an installed OpenDKIM.
+// Find collects the facts about an installed OpenDKIM.
 func Find(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) error {
 	if !f.Installed["opendkim"] {
 		return nil
@@ -59,8 +59,8 @@ func Find(ctx context.Context, s source.Source, _ source.Options, f *state.Facts
 	return nil
 }
 
-// arguments are those of the process that runs, else those that the unit's
-// files would give it.
+// arguments returns the arguments of the running process, else those of the unit's
+// files.
 func arguments(s source.Source, status system.UnitStatus, o *state.OpenDKIM, files map[state.Path][]byte) []string {
 	if args := source.ProcessArguments(s, status); len(args) > 0 {
 		return args
@@ -72,8 +72,8 @@ func arguments(s source.Source, status system.UnitStatus, o *state.OpenDKIM, fil
 	return strings.Fields(edits.Service("ExecStart", texts...))
 }
 
-// endpoint is where an OpenDKIM that is started with the arguments listens: -p
-// counts for more than Socket, opendkim(8).
+// endpoint returns where an OpenDKIM with these arguments listens: -p takes precedence
+// over Socket, opendkim(8).
 func endpoint(s source.Source, args []string) string {
 	if at := argument(args, "-p"); at != "" {
 		return at
@@ -95,7 +95,7 @@ func endpoint(s source.Source, args []string) string {
 	return socket
 }
 
-// argument is the value of an option in either way of writing one: -p x, -px.
+// argument returns the value of an option, written as -p x or -px.
 func argument(args []string, option string) string {
 	value := ""
 	for i, a := range args {
@@ -110,8 +110,8 @@ func argument(args []string, option string) string {
 	return value
 }
 
-// socketGone reports whether the socket file where OpenDKIM should listen is missing.
-// What may not be looked at counts as there.
+// socketGone reports whether the socket file of OpenDKIM is missing. One that cannot be
+// examined counts as present.
 func socketGone(s source.Source, endpoint string) bool {
 	kind, name, found := strings.Cut(endpoint, ":")
 	if !found {

@@ -12,9 +12,9 @@ import (
 
 const keyDir = "/etc/dkimkeys"
 
-// runsAs is the user of a unit's process, "" if it has none. The files of
-// /proc/PID do not tell: they are root's once a process has changed its user
-// (proc(5), PR_SET_DUMPABLE).
+// runsAs returns the user of a unit's process, "" if it has none. The owner of files in
+// /proc/PID does not tell: it is root once a process has changed its user (proc(5),
+// PR_SET_DUMPABLE).
 func runsAs(r system.Reader, status system.UnitStatus) string {
 	if status.Active != "active" || status.PID == 0 {
 		return ""
@@ -31,7 +31,7 @@ func runsAs(r system.Reader, status system.UnitStatus) string {
 	return ""
 }
 
-// userName finds a uid in passwd(5); one that nobody has stands for itself.
+// userName looks up a uid in passwd(5); an unknown uid is returned as a number.
 func userName(r system.Reader, uid string) string {
 	text, err := source.Text(r, "/etc/passwd")
 	if err != nil {
@@ -53,8 +53,8 @@ func directory(r system.Reader, p state.Path) *state.Dir {
 	return &state.Dir{Path: p, Mode: o.Mode, Owner: o.Owner}
 }
 
-// exposed are the private keys below a directory that everybody may read who
-// comes that far.
+// exposed returns the private keys below a directory that everybody could read, if the
+// directories above were open.
 func exposed(r system.Reader, dir state.Path, depth int) []state.Path {
 	names, err := r.List(dir)
 	if err != nil || depth > 3 {

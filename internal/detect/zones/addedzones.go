@@ -13,9 +13,9 @@ import (
 	"mailsetup/internal/system"
 )
 
-// addedZones finds zones at or above the names that named took on while it runs:
-// with rndc addzone, or from a catalog (RFC 9432). named.conf does not have
-// them, so named itself is asked; where it does not run there are none.
+// addedZones finds zones at or above the names that named added at run time: by rndc
+// addzone, or from a catalog (RFC 9432). They are not in named.conf, so named itself is
+// asked; where it does not run there are none.
 func addedZones(ctx context.Context, s source.Source, conf namedConfig, known []zoneConfig, names []string) []zoneConfig {
 	var found []zoneConfig
 	for _, sc := range conf.scopes() {
@@ -39,7 +39,7 @@ func addedZones(ctx context.Context, s source.Source, conf namedConfig, known []
 	return found
 }
 
-// withAncestors are the names and those above them, without the final dot.
+// withAncestors returns the names and those above them, without the final dot.
 func withAncestors(names []string) map[string]bool {
 	all := make(map[string]bool, len(names))
 	for _, name := range names {

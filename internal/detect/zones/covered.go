@@ -11,7 +11,7 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Coverer asks servers in charge about wildcards; see dnsclient.Client.
+// Coverer asks authoritative servers about wildcards; see dnsclient.Client.
 type Coverer interface {
 	Coverage(ctx context.Context, names []string, ours []state.Record) (dnsclient.Coverage, error)
 }
@@ -22,9 +22,8 @@ const (
 )
 
 // Covered returns the zones of others in which the records of domains will be
-// published, each list of records being those of one domain, its own name first.
-// Only what wildcards answer for their names is looked at. A zone that cannot be
-// asked is left out.
+// published, with the wildcards that answer for their names. Each list has the records
+// of one domain, its own name first. A zone that cannot be asked is left out.
 func Covered(ctx context.Context, ask Coverer, domains [][]state.Record) []state.Zone {
 	found := make([][]state.Zone, len(domains))
 	_ = parallel.Do(len(domains), coverAtOnce, func(i int) error {
@@ -48,8 +47,8 @@ func Covered(ctx context.Context, ask Coverer, domains [][]state.Record) []state
 	return zones
 }
 
-// coveredBy looks at the zones of one domain's records: that of its name, and
-// others that hold the name of the host.
+// coveredBy looks up the zones of one domain's records: its own, and others that have
+// the name of the host.
 func coveredBy(ctx context.Context, ask Coverer, records []state.Record) []state.Zone {
 	var zones []state.Zone
 	var names []string

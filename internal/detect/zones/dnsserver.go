@@ -11,9 +11,9 @@ import (
 // NamedUnit is the unit of BIND.
 const NamedUnit = "named.service"
 
-// Server names what answers DNS here: of several that run, one that is
-// there for zones rather than for looking up names. A BIND that is down counts,
-// since it is what the records are for.
+// Server finds out which software answers DNS here: if several run, an authoritative
+// one rather than a resolver. A BIND that is down counts, since records are to be
+// published in it.
 func Server(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) error {
 	servers := []struct {
 		kind          state.DNSServer

@@ -18,8 +18,8 @@ import (
 	"mailsetup/zonefile"
 )
 
-// load fills in content and records of a static primary zone, or why it
-// cannot be worked with.
+// load reads the content and records of a static primary zone, or sets the problem that
+// prevents it.
 func load(ctx context.Context, s source.Source, o source.Options, directory string, z *zoneConfig) error {
 	file, object, err := readThroughLinks(s, z.File)
 	if err != nil {
@@ -59,8 +59,8 @@ func load(ctx context.Context, s source.Source, o source.Options, directory stri
 	return nil
 }
 
-// readThroughLinks reads what stands at the end of symbolic links: named follows them,
-// and the file they lead to is the one to edit.
+// readThroughLinks reads the target of symbolic links: named follows them, so the
+// target is the file to edit.
 func readThroughLinks(r system.Reader, p state.Path) (state.Path, state.Object, error) {
 	for range 10 {
 		o, err := r.Read(p)
@@ -76,9 +76,9 @@ func readThroughLinks(r system.Reader, p state.Path) (state.Path, state.Object, 
 	return p, state.Object{Kind: state.Symlink}, nil
 }
 
-// journalProblem tells of a journal that is left of a time when the zone took
-// updates. named applies it, and refuses the zone at the next start once the
-// file's serial is past it.
+// journalProblem reports a journal left from a time when the zone took updates. named
+// applies it, and refuses the zone at the next start once the file's serial is past
+// that of the journal.
 func journalProblem(r system.Reader, z zoneConfig) (problem, hint string, err error) {
 	if z.journal == "" {
 		return "", "", nil
@@ -92,10 +92,11 @@ func journalProblem(r system.Reader, z zoneConfig) (problem, hint string, err er
 		nil
 }
 
-// records returns what the zone holds without our fragments, what is in those,
-// and which of that are copies of wildcards. They are cut out of the text; when the zone does not load without them
-// (its name server's address may be ours) the whole is loaded and ours are
-// taken away.
+// records returns the records of the zone without our fragments, those of our
+// fragments, and which of those are copies of wildcard records. The fragments are
+// removed from the text before it is loaded; if the zone does not load without them
+// (its name server's address may be ours), the whole zone is loaded and our records are
+// removed after that.
 func records(ctx context.Context, s source.Source, fragments state.Path, directory string, z state.Zone) (list, ours, copies []state.Record, problem string, err error) {
 	text, files := withoutIncludes(string(z.Content), fragments)
 	for _, p := range files {
@@ -124,7 +125,7 @@ func records(ctx context.Context, s source.Source, fragments state.Path, directo
 	return list, ours, copies, "", nil
 }
 
-// findLostInclude finds our fragment of a zone that does not take it in.
+// findLostInclude finds our fragment of a zone whose file does not include it.
 func findLostInclude(r system.Reader, fragments state.Path, z *state.Zone) error {
 	file := fragments.Join(dnsname.TrimDot(z.Origin) + ".zone")
 	if bytes.Contains(z.Content, []byte(file)) {
@@ -140,8 +141,8 @@ func findLostInclude(r system.Reader, fragments state.Path, z *state.Zone) error
 	return nil
 }
 
-// withoutIncludes blanks the $INCLUDE lines of files below a directory, so
-// that line numbers stay, and returns those files.
+// withoutIncludes blanks $INCLUDE lines of files below a directory, so that line
+// numbers stay, and returns those files.
 func withoutIncludes(text string, below state.Path) (rest string, files []state.Path) {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
@@ -158,9 +159,8 @@ func withoutIncludes(text string, below state.Path) (rest string, files []state.
 	return b.String(), files
 }
 
-// dumpZone has BIND's own tool load the text and print every record in canonical
-// form; its checks are turned down as far as they go, since the zone is only
-// read here.
+// dumpZone lets named-checkzone load the text and print every record in canonical form,
+// with its checks turned off as far as possible, since the zone is only read here.
 func dumpZone(ctx context.Context, r system.Runner, directory string, z state.Zone, text string) ([]state.Record, string, error) {
 	const stdin = "/dev/stdin"
 	res, err := r.Run(ctx, system.Command{
@@ -183,7 +183,7 @@ func dumpZone(ctx context.Context, r system.Runner, directory string, z state.Zo
 	return list, "", nil
 }
 
-// parseRecords reads zone file text.
+// parseRecords parses zone file text.
 func parseRecords(text, origin string) ([]state.Record, error) {
 	var list []state.Record
 	parser := dns.NewZoneParser(strings.NewReader(text), origin, "")
@@ -194,7 +194,7 @@ func parseRecords(text, origin string) ([]state.Record, error) {
 	return list, parser.Err()
 }
 
-// checkerOutput joins what a checker of BIND said, without its closing line.
+// checkerOutput joins the output lines of a checker of BIND, without the closing line.
 func checkerOutput(res system.Result) string {
 	var said []string
 	for line := range strings.Lines(string(res.Stderr) + string(res.Stdout)) {

@@ -13,14 +13,16 @@ import (
 	"mailsetup/internal/system"
 )
 
-// Primaries are asked with keys; nsupdate.Session asks them.
+// Primaries are name servers that are queried with TSIG; nsupdate.Session implements
+// it.
 type Primaries interface {
 	Zone(ctx context.Context, server string, key nsupdate.Key, name string) (origin, primary string, err error)
 	Records(ctx context.Context, server string, key nsupdate.Key, list []nsupdate.Question) ([]state.Record, error)
 	Coverage(ctx context.Context, server string, key nsupdate.Key, origin string, names []string, ours []state.Record) (dnsclient.Coverage, error)
 }
 
-// UpdateRequest is a domain whose records go to a primary by dynamic updates (RFC 2136).
+// UpdateRequest is a domain whose records go to a primary by dynamic updates (RFC
+// 2136).
 type UpdateRequest struct {
 	Domain  string
 	Server  string         // "" for the one that the zone names
@@ -28,12 +30,11 @@ type UpdateRequest struct {
 	Records []state.Record // whose names and types matter
 }
 
-// Updated returns the zones that take the wishes' records, as their primaries
-// have them: only the names and types in question are looked at, and nothing is
-// changed. Of domains that are leaving come the zones in which something of
-// theirs was published before (Facts.Published). A zone of the local BIND that
-// takes updates is asked there, unless a server is named. What cannot be asked
-// is a state.DomainErrors of the domains that need it.
+// Updated returns the zones that take the records of requests, with the records at the
+// names and types in question as their primaries have them; nothing is changed. For
+// leaving domains it returns the zones in which records of theirs were published
+// (Facts.Published). A zone of the local BIND is asked there, unless a server is named.
+// Errors are a state.DomainErrors.
 func Updated(ctx context.Context, ask Primaries, r system.Reader, wishes []UpdateRequest, leaving []string, here state.Facts) ([]state.Zone, error) {
 	u := &updateSurvey{ask: ask, files: r, here: here, zones: map[string]*updatedZone{}, keys: map[state.Path]nsupdate.Key{}}
 	failed := state.DomainErrors{}
@@ -79,7 +80,7 @@ func (z *updatedZone) addQuestion(r state.Record) {
 	}
 }
 
-// addDomain takes note of a domain; its records come one after the other.
+// addDomain notes that a domain needs the zone; its records come one after the other.
 func (z *updatedZone) addDomain(domain string) {
 	if n := len(z.domains); n == 0 || z.domains[n-1] != domain {
 		z.domains = append(z.domains, domain)
@@ -97,8 +98,8 @@ func (u *updateSurvey) key(p state.Path) (nsupdate.Key, error) {
 	return k, err
 }
 
-// find sorts the names of a wish into their zones. One that the domain's zone
-// gives away is asked for there, which brings what gives it away.
+// find sorts the names of a request into their zones. A name that the zone delegates is
+// queried there all the same, which returns the delegation.
 func (u *updateSurvey) find(ctx context.Context, w UpdateRequest) error {
 	key, err := u.key(w.KeyFile)
 	if err != nil {
@@ -154,8 +155,8 @@ func (u *updateSurvey) add(origin, primary string, key state.Path) *updatedZone 
 	return z
 }
 
-// local is where the BIND of this machine is asked, "" if it has no zone for
-// the name that takes updates.
+// local returns the address of this machine's BIND, if it has a zone for the name that
+// takes updates, else "".
 func (u *updateSurvey) local(name string) string {
 	for _, z := range u.here.Zones {
 		if z.Dynamic && z.Kind == "primary" && (name == z.Origin || strings.HasSuffix(name, "."+z.Origin)) {
@@ -165,7 +166,7 @@ func (u *updateSurvey) local(name string) string {
 	return ""
 }
 
-// addPublished adds what earlier runs published.
+// addPublished adds the zones and records of earlier runs.
 func (u *updateSurvey) addPublished(leaving []string) {
 	for _, p := range u.here.Published {
 		z := u.zones[p.Origin]
@@ -185,7 +186,7 @@ func (u *updateSurvey) addPublished(leaving []string) {
 	}
 }
 
-// Published is what earlier runs remember of zones that they updated.
+// Published returns the records that earlier runs published by updates.
 func Published(r system.Reader) ([]state.Published, error) {
 	names, err := r.List(state.PublishedDir)
 	if err != nil {
@@ -209,14 +210,14 @@ func Published(r system.Reader) ([]state.Published, error) {
 	return list, nil
 }
 
-// publishedFor reports whether something of the domain was published.
+// publishedFor reports whether records of the domain were published.
 func publishedFor(p state.Published, domain string) bool {
 	return slices.ContainsFunc(p.Records, func(r state.Record) bool {
 		return r.Name == domain+"." || strings.HasSuffix(r.Name, "."+domain+".")
 	})
 }
 
-// read asks the primary, and keeps apart what we put there.
+// read queries the primary, and separates our records from the others.
 func (u *updateSurvey) read(ctx context.Context, z *updatedZone) error {
 	key, err := u.key(z.Update.KeyFile)
 	if err != nil {
@@ -259,7 +260,7 @@ func (u *updateSurvey) read(ctx context.Context, z *updatedZone) error {
 	return nil
 }
 
-// covered reports whether a record at a name is what a wildcard answers.
+// covered reports whether a wildcard answers with a record for its name.
 func covered(c dnsclient.Coverage, r state.Record) bool {
 	if r.Name == c.Origin || slices.Contains(c.Names, strings.ToLower(r.Name)) {
 		return false

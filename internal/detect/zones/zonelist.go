@@ -14,7 +14,7 @@ import (
 // namedConfig is named.conf(5) with everything it includes.
 type namedConfig struct{ statements []namedconf.Statement }
 
-// zoneConfig is a zone with what decides whether its file may be edited.
+// zoneConfig is a zone of named.conf, with what decides whether its file may be edited.
 type zoneConfig struct {
 	state.Zone
 	// journal is the path of one that must not be there, "" where BIND keeps
@@ -27,21 +27,21 @@ func (c namedConfig) options() []namedconf.Statement {
 	return o.Block()
 }
 
-// directory is where relative file names start from.
+// directory returns the directory that relative file names start from.
 func (c namedConfig) directory() string {
 	d, _ := namedconf.First(c.options(), "directory")
 	return path.Join("/", d.Word(1))
 }
 
-// scope is the blocks that a zone takes its options from: its own, its view's,
-// those for all.
+// scope are the blocks that a zone takes its options from: its own, its view's, and the
+// global ones.
 type scope struct {
 	config namedConfig
 	view   string
 	blocks [][]namedconf.Statement
 }
 
-// zones returns the zones of class IN, without those every server has.
+// zones returns the zones of class IN, without the built-in ones.
 func (c namedConfig) zones() []zoneConfig {
 	var found []zoneConfig
 	for _, sc := range c.scopes() {
@@ -57,8 +57,8 @@ func (c namedConfig) zones() []zoneConfig {
 	return found
 }
 
-// scopes are where zones can be: in the whole file, or in each view, where
-// there are views.
+// scopes returns where zones can be declared: in the whole file or, if there are views,
+// in each view.
 func (c namedConfig) scopes() []scope {
 	var views []scope
 	for _, s := range c.statements {
@@ -81,7 +81,8 @@ func (s scope) in(zone []namedconf.Statement) scope {
 	return scope{s.config, s.view, append(blocks, s.config.options())}
 }
 
-// option returns what is set for the zone, and whether the zone itself sets it.
+// option returns the statement that sets an option for the zone, and whether it is in
+// the zone's own block.
 func (s scope) option(name string) (found namedconf.Statement, own bool) {
 	for i, block := range s.blocks {
 		if o, ok := namedconf.First(block, name); ok {
@@ -96,7 +97,7 @@ func (s scope) value(name string) string {
 	return strings.ToLower(o.Word(1))
 }
 
-// describe reads one zone statement.
+// describe parses one zone statement.
 func (s scope) describe(zone namedconf.Statement) zoneConfig {
 	sc := s.in(zone.Block())
 	z := state.Zone{
@@ -121,7 +122,7 @@ func (s scope) describe(zone namedconf.Statement) zoneConfig {
 	return zoneConfig{z, sc.journal(z)}
 }
 
-// updates names the option that lets others change the zone, "" for none.
+// updates returns the option by which others can change the zone, "" for none.
 func (s scope) updates() string {
 	if _, ok := namedconf.First(s.blocks[0], "update-policy"); ok {
 		return "update-policy"
@@ -136,8 +137,8 @@ func (s scope) updates() string {
 	return "allow-update, inherited"
 }
 
-// admits reports whether an address match list lets anybody in. Of lists of
-// lists, a circle at worst, it looks ten deep.
+// admits reports whether an address match list lets anybody in. It follows nested
+// lists, which may be circular, ten levels deep.
 func (s scope) admits(list []namedconf.Statement, depth int) bool {
 	return slices.ContainsFunc(list, func(e namedconf.Statement) bool {
 		word := e.Word(0)
@@ -153,8 +154,8 @@ func (s scope) admits(list []namedconf.Statement, depth int) bool {
 	})
 }
 
-// journal is where a journal of the zone would be that named does not keep any
-// more: those of inline-signed zones and of ixfr-from-differences are in order.
+// journal returns the path at which a left-over journal would be; "" for zones that
+// keep one on purpose: inline-signed ones, and those with ixfr-from-differences.
 func (s scope) journal(z state.Zone) state.Path {
 	differences := s.value("ixfr-from-differences")
 	if z.Problem != "" || z.Signed || yes(differences) || differences == "primary" || differences == "master" {
@@ -183,7 +184,7 @@ func absolutePath(directory, file string) (state.Path, string) {
 	return p, ""
 }
 
-// currentType translates the words for zone types that BIND 9.16 replaced.
+// currentType returns the present word for a zone type that BIND 9.16 renamed.
 func currentType(kind string) string {
 	switch kind = strings.ToLower(kind); kind {
 	case "master":
@@ -197,8 +198,7 @@ func currentType(kind string) string {
 
 func yes(word string) bool { return slices.Contains([]string{"yes", "true", "1"}, word) }
 
-// builtIn reports whether a zone is one of those that Debian or RFC 6303 give
-// to every server.
+// builtIn reports whether every server has the zone, because of Debian or RFC 6303.
 func builtIn(z state.Zone) bool {
 	if z.Kind == "hint" || z.Kind == "mirror" && z.Origin == "." {
 		return true

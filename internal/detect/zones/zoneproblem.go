@@ -12,8 +12,8 @@ import (
 	"mailsetup/internal/state"
 )
 
-// whyNotEditable says why the zone's file cannot be edited and what can be done, ""
-// if nothing in the configuration stands in the way.
+// whyNotEditable returns why the zone's file cannot be edited and a hint, "" if the
+// configuration allows it.
 func (s scope) whyNotEditable(z state.Zone, updates string) (problem, hint string) {
 	database, set := namedconf.First(s.blocks[0], "database")
 	_, dlz := namedconf.First(s.blocks[0], "dlz")
@@ -34,7 +34,8 @@ func (s scope) whyNotEditable(z state.Zone, updates string) (problem, hint strin
 	return "", ""
 }
 
-// whyUpdated says what makes updates possible where files must not be edited.
+// whyUpdated says which option makes the zone take updates, and what to do instead of
+// editing.
 func (s scope) whyUpdated(option string) string {
 	const update = "--dns rfc2136 --rfc2136-server 127.0.0.1 --rfc2136-key "
 	policy, _ := namedconf.First(s.blocks[0], "update-policy")
@@ -55,7 +56,8 @@ const (
 		"\nput include \"/etc/bind/mailsetup.key\"; into named.conf.local, and "
 )
 
-// primaryElsewhere is about zones that are made on another server.
+// primaryElsewhere returns the problem and hint of a zone whose primary is another
+// server.
 func (s scope) primaryElsewhere(kind string) (problem, hint string) {
 	primaries := s.servers("primaries", "masters")
 	switch kind {
@@ -74,7 +76,7 @@ func (s scope) primaryElsewhere(kind string) (problem, hint string) {
 	return problem, "run mailsetup there, or here with --dns manual, which prints the records"
 }
 
-// servers are those that one of the options names.
+// servers returns the servers that one of the options names.
 func (s scope) servers(names ...string) string {
 	var list []string
 	for _, name := range names {

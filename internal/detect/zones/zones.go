@@ -20,9 +20,9 @@ const (
 	orManual = "or --dns manual"
 )
 
-// Find lists the zones of the local BIND, of several with one name those first
-// that can be worked with. When named.conf cannot be read the list is one zone
-// "." whose Problem says why: it is above every name.
+// Find lists the zones of the local BIND; of several with one name, the usable ones
+// come first. If named.conf cannot be read, the list is one zone "." with a Problem: it
+// is above every name.
 func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts) error {
 	if !f.Installed["bind9"] || f.DNS != state.BIND && f.DNS != state.NoDNSServer {
 		return nil
@@ -60,8 +60,8 @@ func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts
 	return nil
 }
 
-// markStopped marks the zones of a BIND that does not run: what is put into them could
-// not be seen to be served.
+// markStopped marks the zones of a BIND that does not run: nobody could see that it
+// serves new records.
 func markStopped(status system.UnitStatus, list []zoneConfig) {
 	switch {
 	case status.Load == "not-found", status.Active != "inactive" && status.Active != "failed":
@@ -75,8 +75,8 @@ func markStopped(status system.UnitStatus, list []zoneConfig) {
 	}
 }
 
-// withoutWarnings drops the lines FILE:LINE: TEXT, which named-checkconf mixes
-// with the configuration on its standard output.
+// withoutWarnings removes lines FILE:LINE: TEXT, which named-checkconf mixes with the
+// configuration on its standard output.
 func withoutWarnings(out string) string {
 	var b strings.Builder
 	for line := range strings.Lines(out) {
@@ -90,8 +90,8 @@ func withoutWarnings(out string) string {
 	return b.String()
 }
 
-// markConflicts marks zones that stand in each other's way and puts those first that
-// can be worked with.
+// markConflicts marks zones that conflict with each other, and puts the usable ones
+// first.
 func markConflicts(list []zoneConfig) []zoneConfig {
 	markSplitViews(list)
 	markSharedFiles(list)
@@ -111,9 +111,9 @@ func usableFirst(list []zoneConfig) {
 	})
 }
 
-// markSplitViews marks primary zones that several views have from different files:
-// which one the world sees is not ours to guess. A view that only forwards, or
-// takes the zone from another one, is in nobody's way.
+// markSplitViews marks primary zones that several views have with different files:
+// which one the world sees is not for us to guess. A view that forwards or transfers
+// the zone does not count.
 func markSplitViews(list []zoneConfig) {
 	files := map[string][]string{}
 	for _, z := range list {
@@ -139,7 +139,7 @@ func count(n int) string {
 	return fmt.Sprint(n)
 }
 
-// markSharedFiles marks zones whose file is that of another zone, too: BIND would try
+// markSharedFiles marks zones whose file is also that of another zone: BIND would read
 // what is added for one of them in the other.
 func markSharedFiles(list []zoneConfig) {
 	readers := map[state.Path][]string{}
@@ -161,15 +161,15 @@ func markSharedFiles(list []zoneConfig) {
 	}
 }
 
-// isAtOrAbove reports whether the zone is equal to or above one of the names that
-// lead upward, or for nothing but the keys or policies of what is.
+// isAtOrAbove reports whether the zone is at or above one of the names, or holds only
+// the keys or policies of such a zone.
 func isAtOrAbove(origin string, upward map[string]bool) bool {
 	origin = parentDomain(origin)
 	return upward[dnsname.TrimDot(origin)] || origin == "." && len(upward) > 0
 }
 
-// parentDomain is the domain below which _domainkey or _dmarc are a zone of their own;
-// any other zone is its own home.
+// parentDomain returns the domain of a zone that is _domainkey or _dmarc below it; for
+// any other zone, its origin.
 func parentDomain(origin string) string {
 	for _, label := range []string{"._domainkey.", "._dmarc."} {
 		if _, domain, found := strings.Cut("."+origin, label); found {
