@@ -66,6 +66,10 @@ func allHistories(e *Entry, r system.Reader) histories {
 // or such a stage changed the path again.
 func (c *pathHistory) isKept(pos int) bool { return pos < c.base }
 
+// wasThere reports whether the path exists in the state that is gone back to: a run
+// that takes back others may remove a directory and make it again.
+func (c *pathHistory) wasThere() bool { return c.states[c.base].Kind != state.Absent }
+
 // current returns the index of the state that the path has now. Content decides; owner
 // and mode only between states of equal content. Among equal states it is the latest,
 // so that an undo takes every step between them: if mail was deferred and is delivered

@@ -315,7 +315,7 @@ func (v *inverse) directories() error {
 	sc := plan.StageChanges{Name: "Directories"}
 	for _, st := range slices.Backward(v.entry.stages) {
 		for _, c := range slices.Backward(st.Changes) {
-			if c.Op != plan.Mkdir || v.j.liesBelow(c.Path) {
+			if c.Op != plan.Mkdir || v.j.liesBelow(c.Path) || v.history[c.Path].wasThere() {
 				continue
 			}
 			left, err := v.remaining(c.Path)

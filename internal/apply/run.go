@@ -52,7 +52,7 @@ const (
 const logLines = 20
 
 // Run applies the plan. If it returns an error that is neither ErrInterrupted
-// nor *Stale, it is *Failed (the machine is as it was, which was checked) or
+// nor *StalePlanError, it is *Failed (the machine is as it was, which was checked) or
 // *NotUndoneError; other errors come before anything was touched. Cancelling ctx
 // interrupts the run, which is then taken back.
 func Run(ctx context.Context, s system.System, p plan.Plan, j *Journal, o Options) (Report, error) {

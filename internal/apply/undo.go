@@ -268,7 +268,7 @@ func (u *undo) directories() {
 	var touched []state.Path
 	for _, st := range slices.Backward(u.entry.stages) {
 		for _, c := range slices.Backward(st.Changes) {
-			if c.Op != plan.Mkdir || u.j.liesBelow(c.Path) || !st.committing || u.history[c.Path].isKept(c.pos) {
+			if c.Op != plan.Mkdir || u.j.liesBelow(c.Path) || !st.committing || u.history[c.Path].isKept(c.pos) || u.history[c.Path].wasThere() {
 				continue
 			}
 			gone, err := u.rmdir(c.Path)
