@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 
 	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/facts"
@@ -32,6 +33,9 @@ func Open(ctx context.Context, on machine.Options, o Options, ui UI, guess func(
 	}
 	if err == nil {
 		p.Earlier, err = store.Load(m.Sys, m.DryRun(), m.Logf)
+		if findings := (spec.Findings)(nil); o.SkipUnreadable && errors.As(err, &findings) {
+			err = p.Earlier.LoadReadable(m.Sys)
+		}
 	}
 	if err != nil {
 		p.Close()

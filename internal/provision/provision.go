@@ -105,6 +105,7 @@ type Options struct {
 	MakeKeys       bool                        // false below --root without --root-keys
 	Consents       map[state.QuestionKind]bool // given or refused by flags
 	Interactive    bool                        // a person can be asked
+	SkipUnreadable bool                        // go on without domains whose files are wrong, see store.Earlier
 }
 
 // UI is the person in front of a run, or the flags that stand for one.

@@ -24,6 +24,7 @@ import (
 // Open opens a machine for a run about keys: ui tells what a run does, person is in
 // front of the plans that it carries out. The caller calls done in the end.
 func Open(ctx context.Context, on machine.Options, o provision.Options, ui UI, person provision.UI) (r *Rotator, done func(), err error) {
+	o.SkipUnreadable = true
 	p, err := provision.Open(ctx, on, o, person, nil)
 	if err != nil {
 		return nil, nil, err
@@ -35,7 +36,7 @@ func Open(ctx context.Context, on machine.Options, o provision.Options, ui UI, p
 	}
 	m := p.Machine
 	return &Rotator{
-		System: m.Sys, Tree: m.Root != "", Mailbox: mailbox.Root, Spec: sp,
+		System: m.Sys, Tree: m.Root != "", Mailbox: mailbox.Root, Spec: sp, Unreadable: p.Earlier.Unreadable,
 		Clock: func() time.Time {
 			m.SetNow()
 			return m.Now

@@ -2,9 +2,11 @@ package rotation
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"mailsetup/internal/dkimkeys"
+	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/recordwatch"
 	"mailsetup/internal/state"
@@ -50,6 +52,11 @@ func (r *Rotator) Status(domains []string) (Status, error) {
 		return Status{}, err
 	}
 	s := Status{Now: t.now, Keys: t.statuses(), Notes: steps.LifetimeWarnings(r.Spec, t.includes)}
+	for _, name := range sortedKeys(r.Unreadable) {
+		if t.includes(name) {
+			s.Notes = append(s.Notes, state.Note{Text: r.Unreadable[name].Error(), Action: strings.Join(hint.Of(r.Unreadable[name]), "; ")})
+		}
+	}
 	for _, d := range r.Spec.Domains {
 		if !t.includes(d.Name) {
 			continue

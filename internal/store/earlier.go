@@ -12,6 +12,9 @@ type Earlier struct {
 	Spec   *spec.Spec // nil where nothing is set up
 	Ledger keyring.Ledger
 	Hashes plan.FileHashes // hashes of the files that mailsetup wrote
+	// Unreadable is what is wrong with the files of domains that Spec does not have, after
+	// LoadReadable.
+	Unreadable map[string]error
 
 	// SpecOnDisk and LedgerOnDisk are the parts whose files need not be written again
 	// where they stay the same.
@@ -32,6 +35,12 @@ func Load(files Files, dryRun bool, logf func(format string, a ...any)) (Earlier
 		e.Spec, e.SpecOnDisk, err = s.LoadSpec()
 	}
 	return e, err
+}
+
+// LoadReadable reads the spec again, without the domains whose files are wrong.
+func (e *Earlier) LoadReadable(files Files) (err error) {
+	e.Spec, e.SpecOnDisk, e.Unreadable, err = New(files).LoadReadable()
+	return err
 }
 
 // Reload reads the keys and the hashes again, which a run may have changed since.
