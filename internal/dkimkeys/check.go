@@ -5,8 +5,10 @@ import (
 	"cmp"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
+	detect "mailsetup/internal/detect/signer"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/parallel"
@@ -39,8 +41,8 @@ func CheckAll(files system.Reader, domains []spec.Domain, ledger keyring.Ledger,
 	return cmp.Or(err, failed.Err())
 }
 
-// Check reports why OpenDKIM cannot sign with a key: its file is gone, or others
-// could read it.
+// Check reports why OpenDKIM cannot sign with a key: its file is gone, belongs to
+// somebody else, or others could read it.
 func Check(files system.Reader, domain string, k keyring.Key) error {
 	effect := "its mail is not accepted"
 	if k.Stage == keyring.Published { // another one signs
@@ -48,30 +50,67 @@ func Check(files system.Reader, domain string, k keyring.Key) error {
 	}
 	o, err := files.Stat(state.Path(k.File))
 	if err != nil || o.Kind == state.Absent {
-		return cmp.Or(err, hint.New("put the file back from a backup; without one, mailsetup rotate-dkim --compromised "+domain+" makes another key and revokes this one",
-			"%s, the private key of %s, is gone: %s", k.File, domain, effect))
+		return cmp.Or(err, hint.New(restore(domain), "%s, the private key of %s, is gone: %s", k.File, domain, effect))
+	}
+	if o.Owner.User != signerUser && !k.Adopted {
+		return hint.New(own(k.File), "%s, the private key of %s, belongs to %s: OpenDKIM cannot use it, and %s", k.File, domain, o.Owner.User, effect)
 	}
 	if o.Mode.Perm()&0o077 != 0 && !k.Adopted { // RequireSafeKeys, opendkim.conf(5)
-		return hint.New("chown opendkim: "+k.File+" && chmod 600 "+k.File, // the mode alone would lock OpenDKIM out of a file of root's
-			"%s, the private key of %s, has mode %04o: OpenDKIM refuses keys that others could read, and %s",
+		return hint.New(own(k.File), "%s, the private key of %s, has mode %04o: OpenDKIM refuses keys that others could read, and %s",
 			k.File, domain, o.Mode.Perm(), effect)
 	}
 	return nil
 }
 
-// CheckMatchesRecord checks that a private key belongs to the public key of its record.
-func CheckMatchesRecord(files system.Reader, k keyring.Key) error {
+// signerUser is whom OpenDKIM runs as once mailsetup has set it up.
+const signerUser = "opendkim"
+
+// own gives a file to OpenDKIM alone.
+func own(file string) string { return "chown " + signerUser + ": " + file + " && chmod 600 " + file }
+
+// restore says how a domain gets a key that signs.
+func restore(domain string) string {
+	return "put the file back from a backup; without one, mailsetup rotate-dkim --compromised " + domain + " makes another key and revokes this one"
+}
+
+// Diagnose reports why OpenDKIM does not sign with a key, nil where its file is as it
+// should be. It reads the file and looks at each directory on the way: Check is for all
+// keys of a server.
+func Diagnose(files system.Reader, domain string, k keyring.Key) error {
+	if err := cmp.Or(Check(files, domain, k), CheckMatchesRecord(files, domain, k)); err != nil {
+		return err
+	}
+	f, err := detect.Key(files, state.Path(k.File), signerUser)
+	if err != nil {
+		return err
+	}
+	dir, why := string(f.Directory), cmp.Or(f.Unreadable, f.Unsafe)
+	switch {
+	case f.Unreadable == "" && (f.Unsafe == "" || k.Adopted):
+		return nil
+	case dir == "":
+		return hint.New(own(k.File), "%s", why)
+	case strings.HasPrefix(dir+"/", string(signer.KeyDir)+"/"):
+		return hint.New("chown "+signerUser+": "+dir+" && chmod 700 "+dir, "%s", why)
+	case f.Unreadable != "":
+		return hint.New("chmod o+x "+dir, "%s", why)
+	}
+	return hint.New("chown root: "+dir+" && chmod go-w "+dir, "%s", why)
+}
+
+// CheckMatchesRecord checks that a private key of a domain belongs to the public key of
+// its record.
+func CheckMatchesRecord(files system.Reader, domain string, k keyring.Key) error {
 	o, err := files.Read(state.Path(k.File))
 	if err != nil {
 		return err
 	}
-	const restore = "put the file back from a backup"
 	key, err := keygen.Parse(o.Content)
 	switch {
 	case err != nil:
-		return hint.New(restore, "%s is no private key: %w", k.File, err)
+		return hint.New(restore(domain), "%s is no private key: %w", k.File, err)
 	case key.Public() != k.Public:
-		return hint.New(restore, "%s is not the private key of the record %s in DNS", k.File, k.Selector)
+		return hint.New(restore(domain), "%s is not the private key of the record %s in DNS", k.File, k.Selector)
 	}
 	return nil
 }
@@ -87,7 +126,7 @@ func Resumable(files system.Reader, domain string, keys []keyring.Key, seen map[
 		}
 	}
 	return keyring.Resumable(keys, func(k keyring.Key) bool {
-		return Check(files, domain, k) == nil && CheckMatchesRecord(files, k) == nil
+		return Check(files, domain, k) == nil && CheckMatchesRecord(files, domain, k) == nil
 	})
 }
 

@@ -3,6 +3,7 @@ package dkimkeys_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ func server(n int) (*systemtest.Mem, []spec.Domain, keyring.Ledger) {
 	for i := range n {
 		d := spec.Domain{Name: fmt.Sprintf("shop%02d.example", i)}
 		file := signer.KeyFile(d.Name, "202611")
-		files.Put(file, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: []byte("PEM")})
+		files.Put(file, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Owner{User: "opendkim", Group: "opendkim"}, Content: []byte("PEM")})
 		domains = append(domains, d)
 		ledger[d.Name] = []keyring.Key{{Selector: "202611", Stage: keyring.Active, File: string(file)}}
 	}
@@ -79,7 +80,7 @@ func TestCheck(t *testing.T) {
 	if err := dkimkeys.Check(files, "shop00.example", k); err != nil {
 		t.Fatal(err)
 	}
-	if err := files.SetMeta(state.Path(k.File), state.Object{Kind: state.Regular, Mode: 0o644}); err != nil {
+	if err := files.SetMeta(state.Path(k.File), state.Object{Kind: state.Regular, Mode: 0o644, Owner: state.Owner{User: "opendkim", Group: "opendkim"}}); err != nil {
 		t.Fatal(err)
 	}
 	err := dkimkeys.Check(files, "shop00.example", k)
@@ -98,6 +99,92 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// What keeps OpenDKIM from a key is named, with the command that mends it.
+func TestDiagnose(t *testing.T) {
+	key, err := keygen.Generate(1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const file, own = "/etc/dkimkeys/lab.example/s1.private", "chown opendkim: /etc/dkimkeys/lab.example/s1.private && chmod 600 /etc/dkimkeys/lab.example/s1.private"
+	const backup = "put the file back from a backup; without one, mailsetup rotate-dkim --compromised lab.example makes another key and revokes this one"
+	opendkim := state.Owner{User: "opendkim", Group: "opendkim"}
+	dir := func(o state.Owner, mode fs.FileMode) state.Object {
+		return state.Object{Kind: state.Directory, Mode: mode, Owner: o}
+	}
+	for _, tt := range []struct {
+		name       string
+		file       state.Object
+		keys, etc  state.Object
+		says, hint string
+	}{
+		{"all as it should be", state.Object{}, state.Object{}, state.Object{}, "", ""},
+		{
+			"root's",
+			state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: key.PEM()},
+			state.Object{},
+			state.Object{},
+			file + ", the private key of lab.example, belongs to root: OpenDKIM cannot use it, and its mail is not accepted", own,
+		},
+		{
+			"no key",
+			state.Object{Kind: state.Regular, Mode: 0o600, Owner: opendkim, Content: []byte("junk")},
+			state.Object{},
+			state.Object{},
+			file + " is no private key", backup,
+		},
+		{
+			"a directory of root's",
+			state.Object{},
+			dir(state.Root, 0o700),
+			state.Object{},
+			"the user opendkim cannot enter /etc/dkimkeys (root:root, mode 0700)", "chown opendkim: /etc/dkimkeys && chmod 700 /etc/dkimkeys",
+		},
+		{
+			"a directory that everybody writes to",
+			state.Object{},
+			dir(opendkim, 0o777),
+			state.Object{},
+			"/etc/dkimkeys (mode 0777) is open to everybody", "chown opendkim: /etc/dkimkeys && chmod 700 /etc/dkimkeys",
+		},
+		{
+			"/etc for root alone",
+			state.Object{},
+			state.Object{},
+			dir(state.Root, 0o700),
+			"the user opendkim cannot enter /etc (root:root, mode 0700)", "chmod o+x /etc",
+		},
+		{
+			"/etc for everybody",
+			state.Object{},
+			state.Object{},
+			dir(state.Root, 0o777),
+			"/etc (mode 0777) is open to everybody", "chown root: /etc && chmod go-w /etc",
+		},
+	} {
+		files := systemtest.NewMem()
+		put := func(p state.Path, o, usual state.Object) {
+			if o.Kind == state.Absent {
+				o = usual
+			}
+			files.Put(p, o)
+		}
+		put("/etc", tt.etc, dir(state.Root, 0o755))
+		put("/etc/dkimkeys", tt.keys, dir(opendkim, 0o700))
+		put("/etc/dkimkeys/lab.example", state.Object{}, dir(opendkim, 0o700))
+		put(file, tt.file, state.Object{Kind: state.Regular, Mode: 0o600, Owner: opendkim, Content: key.PEM()})
+		err := dkimkeys.Diagnose(files, "lab.example", keyring.Key{Selector: "s1", Stage: keyring.Active, File: file, Public: key.Public()})
+		if tt.says == "" {
+			if err != nil {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+			continue
+		}
+		if err == nil || !strings.HasPrefix(err.Error(), tt.says) || !slices.Equal(hint.Of(err), []string{tt.hint}) {
+			t.Errorf("%s: %v, %q", tt.name, err, hint.Of(err))
+		}
+	}
+}
+
 func TestCheckMatchesRecord(t *testing.T) {
 	mine, err := keygen.Generate(1024)
 	if err != nil {
@@ -112,12 +199,12 @@ func TestCheckMatchesRecord(t *testing.T) {
 		{"/text", mine.Public(), "/text is no private key"},
 		{"/gone", mine.Public(), "/gone is no private key"},
 	} {
-		err := dkimkeys.CheckMatchesRecord(files, keyring.Key{Selector: "s1", File: tt.file, Public: tt.public})
+		err := dkimkeys.CheckMatchesRecord(files, "lab.example", keyring.Key{Selector: "s1", File: tt.file, Public: tt.public})
 		if tt.says == "" && err != nil || tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)) {
 			t.Errorf("%s: %v, want %q", tt.file, err, tt.says)
 		}
 	}
-	err = dkimkeys.CheckMatchesRecord(unreadable{files}, keyring.Key{File: "/k"})
+	err = dkimkeys.CheckMatchesRecord(unreadable{files}, "lab.example", keyring.Key{File: "/k"})
 	if err == nil || !strings.Contains(err.Error(), "input/output error") {
 		t.Errorf("a file that cannot be read: %v", err)
 	}
@@ -133,7 +220,7 @@ func TestResumable(t *testing.T) {
 	files := systemtest.NewMem()
 	drains := func(selector string) keyring.Key {
 		file := signer.KeyFile("lab.example", selector)
-		files.Put(file, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: key.PEM()})
+		files.Put(file, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Owner{User: "opendkim", Group: "opendkim"}, Content: key.PEM()})
 		return keyring.Key{
 			Selector: selector, Stage: keyring.Draining, Public: key.Public(), File: string(file),
 			Since: map[keyring.Stage]time.Time{keyring.Active: now},

@@ -173,7 +173,7 @@ func TestADomainThatComesBack(t *testing.T) {
 			Since: map[keyring.Stage]time.Time{keyring.Active: november.AddDate(0, -1, 0), keyring.Draining: november.AddDate(0, 0, -1)},
 		}}}
 		if tt.file != "" {
-			w.Put("/etc/dkimkeys/lab.example/old.private", state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: []byte(tt.file)})
+			w.Put("/etc/dkimkeys/lab.example/old.private", state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Owner{User: "opendkim", Group: "opendkim"}, Content: []byte(tt.file)})
 		}
 		d, err := w.plan(w.request(lab(t), files("x", "/etc/x")))
 		if err != nil {

@@ -33,7 +33,7 @@ func Open(ctx context.Context, on machine.Options, o Options, ui UI, guess func(
 	}
 	if err == nil {
 		p.Earlier, err = store.Load(m.Sys, m.DryRun(), m.Logf)
-		if findings := (spec.Findings)(nil); o.SkipUnreadable && errors.As(err, &findings) {
+		if findings := spec.Findings(nil); o.SkipUnreadable && errors.As(err, &findings) {
 			err = p.Earlier.LoadReadable(m.Sys)
 		}
 	}

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/hint"
+	"mailsetup/internal/keyring"
 	"mailsetup/internal/livepath"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
@@ -94,15 +96,15 @@ func asksSigner(p plan.Plan) bool {
 }
 
 // probeDaemons asks whether the daemons do what the files say.
-func probeDaemons(ctx context.Context, prober system.Prober, in step.Input) error {
-	if err := askSigner(ctx, prober, in); err != nil {
+func probeDaemons(ctx context.Context, sys system.System, in step.Input) error {
+	if err := askSigner(ctx, sys, in); err != nil {
 		return err
 	}
 	f := in.Facts
 	if f.SMTPAddress == "" {
 		return nil // a null client; whether Postfix runs was seen with the facts
 	}
-	err := prober.Probe(ctx, state.Probe{Kind: state.ProbeSMTP, Address: f.SMTPAddress, Within: 10 * time.Second})
+	err := sys.Probe(ctx, state.Probe{Kind: state.ProbeSMTP, Address: f.SMTPAddress, Within: 10 * time.Second})
 	if err != nil && ctx.Err() == nil {
 		return hint.New("systemctl restart "+f.Postfix.Unit+"; if it does not help: journalctl -u "+f.Postfix.Unit+" -n 20",
 			"Postfix takes no mail, although the files are as they should be: %w", err)
@@ -111,14 +113,29 @@ func probeDaemons(ctx context.Context, prober system.Prober, in step.Input) erro
 }
 
 // askSigner asks the running signer for a signature of the host's own mail.
-func askSigner(ctx context.Context, prober system.Prober, in step.Input) error {
+func askSigner(ctx context.Context, sys system.System, in step.Input) error {
 	probe, ok := signer.Proof(in)
 	if !ok {
 		return nil
 	}
-	if err := prober.Probe(ctx, probe); err != nil {
-		return cmp.Or(ctx.Err(), hint.New("systemctl start opendkim if it is down; journalctl -u opendkim -n 20 says why it does not sign",
+	if err := sys.Probe(ctx, probe); err != nil {
+		return cmp.Or(ctx.Err(), unusableKeys(sys, probe.Signers, in.Ledger), hint.New("systemctl start opendkim if it is down; journalctl -u opendkim -n 20 says why it does not sign",
 			"mail does not leave signed, although the files are as they should be: %w", err))
+	}
+	return nil
+}
+
+// unusableKeys reports what is wrong with the files of the keys that should sign.
+func unusableKeys(files system.Reader, signers []state.Signer, ledger keyring.Ledger) error {
+	for _, s := range signers {
+		for _, k := range ledger[s.Domain] {
+			if k.Selector != s.Selector || k.File == "" {
+				continue
+			}
+			if err := dkimkeys.Diagnose(files, s.Domain, k); err != nil {
+				return fmt.Errorf("mail does not leave signed: %w", err)
+			}
+		}
 	}
 	return nil
 }

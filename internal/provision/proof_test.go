@@ -12,6 +12,7 @@ import (
 	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/keygen"
 	"mailsetup/steps/step"
 )
 
@@ -20,8 +21,16 @@ func signed(t *testing.T, probe func(state.Probe) error) *world {
 	t.Helper()
 	w := newWorld(t, "")
 	w.OnProbe = probe
-	w.ledger = keyring.Ledger{"lab.example": {{Selector: "202611", Bits: 2048, Public: "MIIB", File: string(keyFile), Stage: keyring.Active}}}
-	w.Put(keyFile, state.Object{Kind: state.Regular, Mode: 0o600, Content: []byte("PEM")})
+	key, err := keygen.Generate(1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.ledger = keyring.Ledger{"lab.example": {{Selector: "202611", Bits: 2048, Public: key.Public(), File: string(keyFile), Stage: keyring.Active}}}
+	opendkim := state.Owner{User: "opendkim", Group: "opendkim"}
+	for _, dir := range []state.Path{"/etc/dkimkeys", "/etc/dkimkeys/lab.example"} {
+		w.Put(dir, state.Object{Kind: state.Directory, Mode: 0o700, Owner: opendkim})
+	}
+	w.Put(keyFile, state.Object{Kind: state.Regular, Mode: 0o600, Owner: opendkim, Content: key.PEM()})
 	return w
 }
 
@@ -46,6 +55,37 @@ func TestNothingToDoIsNotSaidOfAStoppedSigner(t *testing.T) {
 	_, err := w.run(w.request(lab(t), nothing))
 	if err == nil || !strings.Contains(err.Error(), "mail does not leave signed, although the files are as they should be") || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A key that OpenDKIM cannot use is the reason that is told, with what mends it.
+func TestASignerWithoutItsKey(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		break_     func(w *world)
+		says, hint string
+	}{
+		{
+			"junk", func(w *world) {
+				w.Put(keyFile, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Owner{User: "opendkim", Group: "opendkim"}, Content: []byte("junk")})
+			},
+			"mail does not leave signed: /etc/dkimkeys/lab.example/202611.private is no private key",
+			"put the file back from a backup; without one, mailsetup rotate-dkim --compromised lab.example makes another key and revokes this one",
+		},
+		{
+			"a directory of root's", func(w *world) {
+				w.Put("/etc/dkimkeys", state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root})
+			},
+			"mail does not leave signed: the user opendkim cannot enter /etc/dkimkeys (root:root, mode 0700)",
+			"chown opendkim: /etc/dkimkeys && chmod 700 /etc/dkimkeys",
+		},
+	} {
+		w := signed(t, stopped)
+		tt.break_(w)
+		_, err := w.run(w.request(lab(t), nothing))
+		if err == nil || !strings.HasPrefix(err.Error(), tt.says) || !slices.Equal(hint.Of(err), []string{tt.hint}) {
+			t.Errorf("%s: %v, %q", tt.name, err, hint.Of(err))
+		}
 	}
 }
 

@@ -324,7 +324,7 @@ func checkSuccessor(files system.Reader, domain string, keys []keyring.Key, move
 	if err := dkimkeys.Check(files, domain, next); err != nil {
 		return err
 	}
-	return dkimkeys.CheckMatchesRecord(files, next)
+	return dkimkeys.CheckMatchesRecord(files, domain, next)
 }
 
 // skipWithoutFile skips the domains whose file is gone or cannot be used, and reports

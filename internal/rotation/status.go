@@ -52,6 +52,15 @@ func (r *Rotator) Status(domains []string) (Status, error) {
 		return Status{}, err
 	}
 	s := Status{Now: t.now, Keys: t.statuses(), Notes: steps.LifetimeWarnings(r.Spec, t.includes)}
+	for _, name := range sortedKeys(t.ledger) {
+		k, signs := t.ledger.Signing(name)
+		if !signs || k.File == "" || !t.includes(name) {
+			continue
+		}
+		if err := dkimkeys.Check(r.System, name, k); err != nil {
+			s.Notes = append(s.Notes, state.Note{Text: name + ": " + message(err), Action: strings.Join(hint.Of(err), "; ")})
+		}
+	}
 	for _, name := range sortedKeys(r.Unreadable) {
 		if t.includes(name) {
 			s.Notes = append(s.Notes, state.Note{Text: r.Unreadable[name].Error(), Action: strings.Join(hint.Of(r.Unreadable[name]), "; ")})
