@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// BootTime is a point on a clock that nobody can set, the time since a boot
-// (CLOCK_BOOTTIME, clock_gettime(2)). Its zero value is no reading.
+// BootTime is a reading of the clock since boot (CLOCK_BOOTTIME, clock_gettime(2)),
+// which nobody can set. The zero value is no reading.
 type BootTime struct {
 	Boot string // which boot, /proc/sys/kernel/random/boot_id
 	At   time.Duration
 }
 
-// Sub returns the time that certainly passed between two readings: at least that much.
-// Of two boots nobody knows what lies between them.
+// Sub returns the time that certainly passed between two readings. Between readings of
+// two boots that is unknown, so nothing counts.
 func (r BootTime) Sub(later BootTime) time.Duration {
 	if r.Boot == "" || r.Boot != later.Boot {
 		return 0
@@ -24,9 +24,9 @@ func (r BootTime) Sub(later BootTime) time.Duration {
 	return max(0, later.At-r.At)
 }
 
-// Elapsed is how long keys have certainly been in the stage that they are in.
-// Time in which nobody looked from one boot to the next does not count, and
-// neither does what a wall clock says: it may be set.
+// Elapsed is how long keys have certainly been in their stages. Time during which
+// nobody looked from one boot to the next does not count, and the wall clock does not
+// either: it may be set.
 type Elapsed struct {
 	Read BootTime
 	Keys map[string]StageTime // by domain and selector
@@ -35,16 +35,15 @@ type Elapsed struct {
 	Notified map[string]time.Time
 }
 
-// StageTime is a stage that a key is in, when it came there, and for how long it
-// has certainly been there.
+// StageTime is the stage of a key, when it began, and how long it has certainly lasted.
 type StageTime struct {
 	Stage   Stage
 	Since   time.Time // as the ledger says, to know the stage again
 	Elapsed time.Duration
 }
 
-// Advance goes on to a reading that was taken after the ledger was read. A key
-// that was not in its stage before begins there with nothing.
+// Advance adds the time up to a reading that was taken after the ledger was read. A key
+// that is new in its stage begins with nothing.
 func (p Elapsed) Advance(l Ledger, now BootTime) Elapsed {
 	elapsed := p.Read.Sub(now)
 	out := Elapsed{Read: now, Keys: map[string]StageTime{}}
@@ -67,7 +66,7 @@ func (p Elapsed) Advance(l Ledger, now BootTime) Elapsed {
 	return out
 }
 
-// MarkNotified notes when the administrator was told of a key.
+// MarkNotified records when the administrator was notified about a key.
 func (p Elapsed) MarkNotified(domain string, k Key, at time.Time) Elapsed {
 	p.Notified = maps.Clone(p.Notified)
 	if p.Notified == nil {
@@ -77,7 +76,7 @@ func (p Elapsed) MarkNotified(domain string, k Key, at time.Time) Elapsed {
 	return p
 }
 
-// LastNotified returns when the administrator was last told of a key.
+// LastNotified returns when the administrator was last notified about a key.
 func (p Elapsed) LastNotified(domain string, k Key) (at time.Time, ok bool) {
 	at, ok = p.Notified[keyID(domain, k)]
 	return at, ok
@@ -97,13 +96,13 @@ func (p Elapsed) InStage(domain string, keys []Key) map[string]time.Duration {
 
 func keyID(domain string, k Key) string { return domain + " " + k.Selector }
 
-// isTimed reports whether something depends on how long the key is in its stage.
+// isTimed reports whether the next step of the key depends on the time in its stage.
 func isTimed(k Key) bool {
 	return k.Stage == Published || k.Stage == Active || k.Stage == Draining || k.Stage == Revoked
 }
 
-// SameStages reports whether two counts are of the same keys in the same stages, at
-// readings so close that the later one need not be written down.
+// SameStages reports whether two values have the same keys in the same stages, with
+// readings so close that the later one need not be written.
 func (p Elapsed) SameStages(later Elapsed, close time.Duration) bool {
 	return p.Read.Boot == later.Read.Boot && later.Read.At-p.Read.At < close && p.Read.At <= later.Read.At &&
 		maps.EqualFunc(p.Keys, later.Keys, func(a, b StageTime) bool { return a.Stage == b.Stage && a.Since.Equal(b.Since) })
@@ -122,8 +121,8 @@ type elapsedStage struct {
 	Elapsed float64   `json:"passed"` // seconds
 }
 
-// ParseElapsed reads the file. What does not make sense is an error, and then
-// nothing has passed.
+// ParseElapsed parses the file. Values that make no sense are an error, and then no
+// time has passed.
 func ParseElapsed(text []byte) (Elapsed, error) {
 	var doc elapsedDocument
 	if err := json.Unmarshal(text, &doc); err != nil {
@@ -139,7 +138,7 @@ func ParseElapsed(text []byte) (Elapsed, error) {
 	return out, nil
 }
 
-// maxElapsed is a century, less than a time.Duration holds.
+// maxElapsed is a century, less than the maximum of time.Duration.
 const maxElapsed = 100 * 366 * 24 * 3600
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }

@@ -33,9 +33,9 @@ type record struct {
 	Since       map[Stage]time.Time `json:"since,omitempty"`
 }
 
-// ParseDomain reads the keys of one domain. Unknown fields, other versions and
-// keys that contradict each other are errors: a ledger that is not understood
-// must not decide which key to destroy.
+// ParseDomain parses the keys of one domain. Unknown fields, other versions and
+// contradictory keys are errors: a ledger that is not understood must not decide which
+// key to destroy.
 func ParseDomain(text []byte) ([]Key, error) {
 	doc, ok := plain(string(text))
 	if !ok {
@@ -107,7 +107,7 @@ func MarshalDomain(keys []Key) []byte {
 	return out.Bytes()
 }
 
-// utc normalises the times of the stages.
+// utc returns the times of stages in the form of the file.
 func utc(since map[Stage]time.Time) map[Stage]time.Time {
 	if len(since) == 0 {
 		return nil
@@ -119,8 +119,8 @@ func utc(since map[Stage]time.Time) map[Stage]time.Time {
 	return out
 }
 
-// fileTime is a time as the file keeps it: UTC, whole seconds, and within the
-// years that JSON can write, which a clock gone mad might leave.
+// fileTime returns a time in the form of the file: UTC, whole seconds, and within the
+// years that JSON can represent, which a wrong clock might exceed.
 func fileTime(t time.Time) time.Time {
 	t = t.UTC().Truncate(time.Second)
 	last := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)

@@ -18,8 +18,8 @@ const (
 	Gone       Stage = "gone"
 )
 
-// Placeholder stands for a public key that will only be made after the
-// administrator confirmed the plan.
+// Placeholder stands for a public key that is made only after the administrator has
+// confirmed the plan.
 const Placeholder = "(public key, made after you confirm)"
 
 // Key is one DKIM key. The private half is in the file, never here.
@@ -41,7 +41,7 @@ type Key struct {
 	Since map[Stage]time.Time
 }
 
-// Pending reports whether the key is still to be made.
+// Pending reports whether the key is not made yet.
 func (k Key) Pending() bool { return k.Public == Placeholder }
 
 // Ledger holds the keys of every domain, oldest first.

@@ -11,10 +11,10 @@ import (
 	"mailsetup/internal/state"
 )
 
-// File is where the keys of a domain are recorded.
+// File returns the path of the ledger file of a domain.
 func File(domain string) state.Path { return state.LedgerDir.Join(domain + ".json") }
 
-// Dir holds the files of all domains.
+// Dir returns the directory of the ledger files.
 func Dir() state.Path { return state.LedgerDir }
 
 // Stages returns the life of a key in order.
@@ -22,9 +22,8 @@ func Stages() []Stage {
 	return []Stage{Staged, Publishing, Published, Active, Draining, Revoked, Gone}
 }
 
-// Signing returns the key that signs the domain's mail: the active one, or
-// else the newest on its way there, which is a first key that may sign before
-// its record was seen.
+// Signing returns the key that signs the domain's mail: the active one, or else the
+// newest that will become active: a first key may sign before its record was seen.
 func (l Ledger) Signing(domain string) (Key, bool) {
 	keys := l[domain]
 	for _, k := range keys {
@@ -40,20 +39,19 @@ func (l Ledger) Signing(domain string) (Key, bool) {
 	return Key{}, false
 }
 
-// SelectorUsed reports whether the domain ever had a key under the selector, at
-// whatever stage it is now: selectors are never used again. DNS does not tell
-// upper from lower case, so neither does this.
+// SelectorUsed reports whether the domain ever had a key with the selector, in any case
+// of letters, as in DNS: selectors are never used again.
 func (l Ledger) SelectorUsed(domain, selector string) bool {
 	return slices.ContainsFunc(l[domain], func(k Key) bool { return strings.EqualFold(k.Selector, selector) })
 }
 
-// Put returns a copy of the ledger in which the domain has the key: instead
-// of the one with the same selector, or else as its newest.
+// Put returns a copy of the ledger with the key, which replaces the one with the same
+// selector or is appended.
 func (l Ledger) Put(domain string, key Key) Ledger {
 	return l.PutAll(map[string]Key{domain: key})
 }
 
-// PutAll does the same for one key of each of several domains.
+// PutAll is Put for one key of each of several domains.
 func (l Ledger) PutAll(fresh map[string]Key) Ledger {
 	out := make(Ledger, len(l)+len(fresh))
 	maps.Copy(out, l)
@@ -71,8 +69,8 @@ func (l Ledger) PutAll(fresh map[string]Key) Ledger {
 	return out
 }
 
-// At returns the key at a stage reached now. The time of a stage that it was
-// in before is kept: only the first success counts.
+// At returns the key in a stage that it enters now. If it was in the stage before, it
+// keeps that time: only the first success counts.
 func (k Key) At(stage Stage, now time.Time) Key {
 	k.Stage = stage
 	k.Since = maps.Clone(k.Since)
@@ -85,8 +83,8 @@ func (k Key) At(stage Stage, now time.Time) Key {
 	return k
 }
 
-// Withdrawn returns the keys as they are after a rollback took their files and
-// records away: gone, and still listed, so that their selectors stay used.
+// Withdrawn returns the keys after a rollback removed their files and records: gone,
+// and still listed, so that their selectors stay used.
 func Withdrawn(keys []Key, now time.Time) []Key {
 	out := make([]Key, 0, len(keys))
 	for _, k := range keys {
@@ -98,9 +96,9 @@ func Withdrawn(keys []Key, now time.Time) []Key {
 	return out
 }
 
-// BeforeWithdrawn returns what the text of a ledger file may have been before
-// rollbacks added keys that are gone (Withdrawn) at its end, the latest text first;
-// nil where its last key is not gone, or where it is no ledger.
+// BeforeWithdrawn returns the possible texts of a ledger file before rollbacks appended
+// gone keys (Withdrawn), the latest first; nil if its last key is not gone, or it is
+// not a ledger.
 func BeforeWithdrawn(text []byte) [][]byte {
 	keys, err := ParseDomain(text)
 	if err != nil {
@@ -131,9 +129,8 @@ func (l Ledger) Replaced(domain string, keys []Key) Ledger {
 	return out
 }
 
-// Drain returns the keys as they are once the domain stops signing. What
-// signed, or was about to, stays published for mail under way: its copies may
-// wait in queues anywhere.
+// Drain returns the keys after the domain stops signing. A key that signed, or was
+// about to, stays published: its mail may be in queues anywhere.
 func Drain(keys []Key, now time.Time) []Key {
 	out := slices.Clone(keys)
 	for i, k := range out {
@@ -145,19 +142,19 @@ func Drain(keys []Key, now time.Time) []Key {
 	return out
 }
 
-// Existing returns the keys that still exist: all but those that are gone.
+// Existing returns all keys that are not gone.
 func Existing(keys []Key) []Key {
 	return slices.DeleteFunc(slices.Clone(keys), func(k Key) bool { return k.Stage == Gone })
 }
 
-// Drained reports whether a key has been draining for long enough that no mail
-// it signed can still be under way.
+// Drained reports whether a key has been draining for so long that none of its mail can
+// still be in a queue.
 func (k Key) Drained(now time.Time, drain time.Duration) bool {
 	since, ok := k.Since[Draining]
 	return k.Stage == Draining && ok && now.Sub(since) >= drain
 }
 
-// EqualOnDisk reports whether two lists of keys make the same file.
+// EqualOnDisk reports whether two lists of keys have the same ledger file.
 func EqualOnDisk(a, b []Key) bool {
 	return slices.EqualFunc(a, b, func(x, y Key) bool {
 		since := maps.EqualFunc(x.Since, y.Since, func(s, t time.Time) bool { return fileTime(s).Equal(fileTime(t)) })
@@ -167,7 +164,7 @@ func EqualOnDisk(a, b []Key) bool {
 	})
 }
 
-// Validate finds keys that contradict each other or themselves.
+// Validate returns an error if keys contradict themselves or each other.
 func Validate(keys []Key) error {
 	active := ""
 	seen := make(map[string]bool, len(keys))
@@ -191,17 +188,17 @@ func Validate(keys []Key) error {
 	return nil
 }
 
-// suffixLength is how many random characters tell selectors of one month apart: 36^4
-// are 1.7 million.
+// suffixLength is the number of random characters that distinguish selectors of one
+// month: 36^4 are 1.7 million.
 const suffixLength = 4
 
-// attempts bounds the search for a free selector, so that a function that
-// calls everything taken cannot hang the program.
+// attempts bounds the search for an unused selector, so that a function which calls
+// everything taken cannot hang the program.
 const attempts = 100
 
 // ChooseSelector returns a selector that is not taken: the month (202611), or the month
-// with a random tail. Random returns n characters of a-z and 0-9. If all
-// attempts were taken the last one is returned, and creating its file fails.
+// with a random suffix. Random returns n characters of a-z and 0-9. If all attempts are
+// taken it returns the last one, and creating its file fails.
 func ChooseSelector(now time.Time, taken func(selector string) bool, random func(n int) string) string {
 	month := now.Format("200601")
 	selector := month

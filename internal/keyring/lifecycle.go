@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Policy is how the keys of a domain live. Its zero value never rotates and
-// waits as long as the defaults say.
+// Policy says how long the keys of a domain stay in their stages. The zero value never
+// rotates and otherwise uses the defaults.
 type Policy struct {
 	Every  time.Duration // the age at which a key gets a successor; 0 for never
 	Drain  time.Duration // how long what stopped signing stays published
@@ -23,8 +23,8 @@ const (
 	defaultLag   = time.Hour
 )
 
-// Observation is what DNS was seen to say of one key. Its zero value is that nobody
-// looked, which is never taken for "published".
+// Observation is what DNS has of one key. The zero value means that nobody looked,
+// which is never taken for "published".
 type Observation struct {
 	// Published: every server in charge and the resolver have exactly one TXT
 	// record at the selector, with our public key.
@@ -36,7 +36,7 @@ type Observation struct {
 	MaxCacheTTL time.Duration
 }
 
-// Situation is all that the next step of a domain's keys depends on.
+// Situation is everything that decides the next step of a domain's keys.
 type Situation struct {
 	Keys   []Key
 	Policy Policy
@@ -68,9 +68,9 @@ type Transition struct {
 	Why      string
 }
 
-// Next returns the steps that are safe now, none for a domain in which nothing
-// is due. A domain without an active key is left to those who give it its
-// first one; what drains there goes its way.
+// Next returns the steps that are safe now, none if nothing is due. A domain without an
+// active key gets no successor here: its first key is made by other commands; its
+// draining keys go on to their end.
 func Next(s Situation) []Transition {
 	var moves []Transition
 	for _, k := range s.Keys {
@@ -95,7 +95,7 @@ func Next(s Situation) []Transition {
 	return moves
 }
 
-// Successor is the key that is to sign after the active one, if it is made.
+// Successor returns the key that will sign after the active one, if there is one.
 func Successor(keys []Key) (Key, bool) {
 	if _, ok := find(keys, Active); !ok {
 		return Key{}, false
@@ -116,7 +116,7 @@ func find(keys []Key, stage Stage) (Key, bool) {
 	return keys[i], true
 }
 
-// advanceSuccessor returns the step of a successor on its way to sign.
+// advanceSuccessor returns the next step of a successor.
 func (s Situation) advanceSuccessor(k, active Key) (Transition, bool) {
 	sight := s.Observations[k.Selector]
 	switch {
@@ -145,8 +145,8 @@ func (s Situation) retire(k Key) (Transition, bool) {
 	return Transition{}, false
 }
 
-// Wait is how long a key has to stay in its stage, 0 for stages that do not
-// end by waiting alone.
+// Wait returns how long a key has to stay in its stage, 0 for stages that do not end by
+// waiting alone.
 func (s Situation) Wait(k Key) time.Duration {
 	drain := cmp.Or(s.Policy.Drain, defaultDrain)
 	switch {
@@ -164,18 +164,18 @@ func (s Situation) Wait(k Key) time.Duration {
 	return 0
 }
 
-// Remaining is how much of its wait a key still has before it.
+// Remaining returns how much of its Wait a key still has before it.
 func (s Situation) Remaining(k Key) time.Duration {
 	return max(0, s.Wait(k)-s.Elapsed[k.Selector])
 }
 
-// urgent reports whether the active key has to go as fast as is safe.
+// urgent reports whether the active key has to be replaced as fast as is safe.
 func (s Situation) urgent() bool {
 	active, ok := find(s.Keys, Active)
 	return ok && active.Compromised
 }
 
-// rotationReason says why the active key should get a successor, "" if it need not.
+// rotationReason returns why the active key gets a successor, "" if it does not.
 func (s Situation) rotationReason(k Key) string {
 	switch {
 	case k.Compromised:
@@ -190,9 +190,9 @@ func (s Situation) rotationReason(k Key) string {
 	return ""
 }
 
-// Age is how long the key has been active: by the wall clock, unless that went
-// back since, or what has certainly passed if that is more. A clock that is
-// wrong makes a rotation come early or late, nothing worse.
+// Age returns how long the key has been active: by the wall clock, unless it was set
+// back since, or the time that has certainly passed if that is more. A wrong clock
+// makes a rotation come early or late, nothing worse.
 func (s Situation) Age(k Key) time.Duration {
 	age := s.Elapsed[k.Selector]
 	if since, ok := k.Since[Active]; ok {
@@ -201,8 +201,8 @@ func (s Situation) Age(k Key) time.Duration {
 	return age
 }
 
-// Apply returns the keys as they are once a move has succeeded. A made key is
-// not among them: it comes with its own stage.
+// Apply returns the keys after a transition. A generated key is not among them: it
+// comes with its own stage.
 func Apply(keys []Key, m Transition, now time.Time) []Key {
 	out := slices.Clone(keys)
 	for i, k := range out {
@@ -228,8 +228,8 @@ func Apply(keys []Key, m Transition, now time.Time) []Key {
 	return out
 }
 
-// restage returns a key at a stage that it may have been in before and that counts
-// from now.
+// restage returns a key in a stage that it may have been in before, and which begins
+// now.
 func (k Key) restage(stage Stage, now time.Time) Key {
 	out := k.At(stage, now)
 	out.Since[stage] = now

@@ -63,8 +63,8 @@ func (c *cursor) record() (r record) {
 	return r
 }
 
-// cursor stands before what is still to be read. Once something was not as
-// expected it is bad, and what it returns means nothing.
+// cursor is a position in the text. After a syntax error it is bad, and its results
+// mean nothing.
 type cursor struct {
 	rest string
 	bad  bool

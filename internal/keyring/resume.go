@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// Resumable is the key that signs again for a domain that comes back after its
-// end: the newest of those that drain and are not compromised, for a key that
-// verified yesterday is better than one that nobody has seen. One that signed
-// before, so that caches do not have it that there is none, goes before one that
-// did not, and then one whose record was seen before one whose was not. Usable
-// tells whether the private key is there and the right one.
+// Resumable returns the key that signs again for a domain that comes back: the newest
+// draining one that is not compromised. A key that verified yesterday is better than a
+// new one. A key that has signed comes before one that has not, since no resolver
+// caches that it is missing; then one whose record was seen comes first. Usable reports
+// whether the private key is there and the right one.
 func Resumable(keys []Key, usable func(Key) bool) (Key, bool) {
 	best, found := Key{}, false
 	rank := func(k Key) int {
@@ -32,8 +31,8 @@ func Resumable(keys []Key, usable func(Key) bool) (Key, bool) {
 	return best, found
 }
 
-// Resumed returns the keys with that one active again. It is as old as it was,
-// and a later drain is a new one.
+// Resumed returns the keys with that one active again. It keeps its age, and a later
+// drain begins anew.
 func Resumed(keys []Key, selector string, now time.Time) []Key {
 	out := slices.Clone(keys)
 	for i, k := range out {

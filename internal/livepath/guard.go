@@ -15,8 +15,8 @@ import (
 	"mailsetup/internal/system"
 )
 
-// whyNotSent says why no message may be sent: it could leave the machine or reach
-// a person. It chooses the sender.
+// whyNotSent returns why no message may be sent: it could leave the machine or reach a
+// person. It chooses the sender.
 func (p *probe) whyNotSent(ctx context.Context, signers []state.Signer) string {
 	if len(signers) == 0 {
 		return "no key signs yet"
@@ -30,7 +30,7 @@ func (p *probe) whyNotSent(ctx context.Context, signers []state.Signer) string {
 	return p.resolves(ctx)
 }
 
-// tables looks at what is written; the running Postfix is asked after that.
+// tables checks the settings on disk; the running Postfix is asked after that.
 func (p *probe) tables(ctx context.Context, signers []state.Signer) string {
 	for _, look := range []func(context.Context) string{
 		p.copies, p.filters, p.rewritten, func(ctx context.Context) string { return p.choose(ctx, signers) }, p.inspected,
@@ -42,7 +42,8 @@ func (p *probe) tables(ctx context.Context, signers []state.Signer) string {
 	return ""
 }
 
-// copies go to people, and what a fallback takes goes to another host.
+// copies refuses settings by which people get copies, or another host gets the message
+// as a fallback.
 func (p *probe) copies(context.Context) string {
 	for _, name := range []string{"always_bcc", "smtp_fallback_relay"} {
 		if all := route.Everywhere(p.postfix, name); len(all) > 0 {
@@ -52,7 +53,7 @@ func (p *probe) copies(context.Context) string {
 	return ""
 }
 
-// filters: one that is not on this machine would get the message.
+// filters refuses content filters on other machines, which would get the message.
 func (p *probe) filters(context.Context) string {
 	for _, v := range route.Everywhere(p.postfix, "content_filter") {
 		if !p.local(v) {
@@ -85,8 +86,8 @@ func (p *probe) local(value string) bool {
 	return host == "localhost" || err == nil && a.IsLoopback()
 }
 
-// resolves asks the running Postfix where it would deliver: what is written may
-// not be what counts.
+// resolves asks the running Postfix where it would deliver: it may have read other
+// settings than those on disk.
 func (p *probe) resolves(ctx context.Context) string {
 	for _, t := range p.transports {
 		to, err := resolve(ctx, p.postfix.QueueDirectory, p.sender, route.Recipient(t))
@@ -101,7 +102,7 @@ func (p *probe) resolves(ctx context.Context) string {
 	return ""
 }
 
-// rewritten looks for tables that change where the message goes, or copy it.
+// rewritten refuses tables that redirect or copy the message.
 func (p *probe) rewritten(ctx context.Context) string {
 	becomes, err := p.canonical(ctx, p.sender)
 	if err != nil {
@@ -132,8 +133,8 @@ func (p *probe) rewritten(ctx context.Context) string {
 	return ""
 }
 
-// choose keeps the senders that are signed as their own domain also after what
-// Postfix rewrites before signing.
+// choose keeps the senders whose mail is signed by their own domain even after Postfix
+// has rewritten addresses.
 func (p *probe) choose(ctx context.Context, signers []state.Signer) string {
 	reason := ""
 	for _, s := range signers {
@@ -155,7 +156,7 @@ func (p *probe) choose(ctx context.Context, signers []state.Signer) string {
 	return reason
 }
 
-// canonical is what Postfix makes of a sender in the header, "" if it stays.
+// canonical returns what Postfix makes of a sender in the header, "" if it stays.
 func (p *probe) canonical(ctx context.Context, from string) (string, error) {
 	user, host, _ := strings.Cut(from, "@")
 	for _, name := range []string{"sender_canonical_maps", "canonical_maps"} {
@@ -172,19 +173,19 @@ func (p *probe) canonical(ctx context.Context, from string) (string, error) {
 	return "", nil
 }
 
-// divertingActions are the actions of header_checks(5) and access(5) after which the
-// message does not go its way, or not alone.
+// divertingActions are actions of header_checks(5) and access(5) that redirect or copy
+// a message.
 var divertingActions = []string{"REDIRECT", "BCC", "HOLD", "DISCARD", "REJECT"}
 
-// diverts reports whether the result of a table is one of them, or sends the
-// message to a filter on another machine.
+// diverts reports whether the result of a table is one of them, or a filter on another
+// machine.
 func (p *probe) diverts(result string) bool {
 	action, rest, _ := strings.Cut(result, " ")
 	action = strings.ToUpper(action)
 	return slices.Contains(divertingActions, action) || action == "FILTER" && !p.local(rest)
 }
 
-// inspected looks for checks of the content that divert the message.
+// inspected refuses content checks that divert the message.
 func (p *probe) inspected(ctx context.Context) string {
 	received := "Received: by localhost (Postfix, from userid 0)\r\n\tid 4XYZ0123; " + "Sun, 1 Nov 2026 12:00:00 +0000 (UTC)\r\n"
 	message := append([]byte(received), p.compose(Port25, true, 0).text...)
@@ -209,8 +210,8 @@ func (p *probe) inspected(ctx context.Context) string {
 	return ""
 }
 
-// access looks for tables of smtpd that divert the message: they do not concern
-// what sendmail(1) hands over.
+// access refuses tables of smtpd that divert the message: sendmail(1) is not affected
+// by them.
 func (p *probe) access(ctx context.Context) string {
 	keys := []string{"127.0.0.1", "127.0.0", "127.0", "127", "localhost", p.sender, route.Domain, "[127.0.0.1]"}
 	for _, t := range p.transports {
@@ -239,10 +240,10 @@ func (p *probe) access(ctx context.Context) string {
 	return ""
 }
 
-// row is what a table says of a key.
+// row is a row of a table.
 type row struct{ key, value string }
 
-// query asks the tables of a list about keys, postmap(1).
+// query looks keys up in the tables of a list, postmap(1).
 func (p *probe) query(ctx context.Context, list string, keys ...string) ([]row, error) {
 	return p.ask(ctx, list, "-q", []byte(strings.Join(keys, "\n")+"\n"))
 }

@@ -19,14 +19,14 @@ import (
 	"mailsetup/internal/system"
 )
 
-// Machine is what a probe needs of one.
+// Machine is the part of a machine that a probe needs.
 type Machine interface {
 	system.Reader
 	system.Writer
 	system.Runner
 }
 
-// Request says what is to be proven.
+// Request says what to prove.
 type Request struct {
 	Postfix *state.Postfix
 	// SMTP is where Postfix takes mail, host:port; "" for nowhere.
@@ -46,7 +46,7 @@ const (
 	Port25   Way = "port 25"
 )
 
-// Result is what became of the messages.
+// Result is the outcome of a probe.
 type Result struct {
 	// NotSentReason says why no message was sent, "" if some were.
 	NotSentReason string
@@ -56,7 +56,7 @@ type Result struct {
 	Refused map[Way]string
 }
 
-// Delivery is a message and the transport that it took.
+// Delivery is a message delivered by one transport.
 type Delivery struct {
 	Way       Way
 	Transport string
@@ -83,8 +83,8 @@ const (
 	maxTransports = 10
 )
 
-// Probe sends the messages. An error says that the probe itself failed; what it
-// found out is in the result.
+// Probe sends the messages. An error means that the probe itself failed; its findings
+// are in the result.
 func Probe(ctx context.Context, m Machine, r Request) (Result, error) {
 	if err := Clean(ctx, m); err != nil {
 		return Result{NotSentReason: err.Error()}, nil
@@ -144,7 +144,7 @@ func (p *probe) usesTLSWrapper() bool {
 	return slices.Contains(route.Everywhere(p.postfix, "smtp_tls_wrappermode"), "yes")
 }
 
-// send hands the messages over and waits until each has arrived or will not.
+// send submits the messages and waits until each has arrived or certainly will not.
 func (p *probe) send(ctx context.Context, sink *sink) Result {
 	res := Result{Refused: map[Way]string{}}
 	var sent []message
@@ -178,7 +178,7 @@ func (p *probe) send(ctx context.Context, sink *sink) Result {
 	return res
 }
 
-// from is the sender of a way.
+// from returns the sender of a way.
 func (p *probe) from(way Way) state.Signer {
 	if way == Sendmail {
 		return p.signers[0]
@@ -186,8 +186,8 @@ func (p *probe) from(way Way) state.Signer {
 	return p.signers[len(p.signers)-1]
 }
 
-// wait ends when all have arrived, the time is over, or Postfix says of all that
-// are missing that it waits for something else.
+// wait returns when all messages have arrived, the time is over, or Postfix says of all
+// missing ones why it delays them.
 func (p *probe) wait(ctx context.Context, sink *sink, n int) {
 	ctx, cancel := context.WithTimeout(ctx, arriveWithin)
 	defer cancel()
@@ -208,7 +208,7 @@ func (p *probe) wait(ctx context.Context, sink *sink, n int) {
 	}
 }
 
-// reasons are what the queue says of deliveries that were not made.
+// reasons returns the reasons that the queue has for missing deliveries.
 func (p *probe) reasons(ctx context.Context, sink *sink, n int) reasons {
 	if sink.count() == n {
 		return nil
@@ -227,7 +227,7 @@ func (p *probe) reasons(ctx context.Context, sink *sink, n int) reasons {
 	return all
 }
 
-// reasons why mail has not arrived, by transport.
+// reasons are why mail has not arrived, by transport.
 type reasons map[string]string
 
 func (r reasons) of(transport string) string {

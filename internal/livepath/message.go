@@ -15,7 +15,7 @@ import (
 	"mailsetup/internal/system"
 )
 
-// message is one of those that a probe sends.
+// message is a test message.
 type message struct {
 	way      Way
 	eightBit bool // its body has octets above 127
@@ -23,7 +23,7 @@ type message struct {
 	text     []byte // with CRLF
 }
 
-// compose writes a message that says what it is, should it ever be seen.
+// compose writes a message that says what it is, in case anybody sees it.
 func (p *probe) compose(way Way, eight bool, n int) message {
 	m := message{way: way, eightBit: eight, tag: fmt.Sprintf("%s-%d", p.nonce, n)}
 	from := p.from(way).From
@@ -51,7 +51,7 @@ func (p *probe) compose(way Way, eight bool, n int) message {
 	return m
 }
 
-// whyClosed says why a way is not tried.
+// whyClosed returns why a way is not tried.
 func (p *probe) whyClosed(ctx context.Context, way Way) string {
 	switch {
 	case way == Sendmail:
@@ -62,7 +62,8 @@ func (p *probe) whyClosed(ctx context.Context, way Way) string {
 	return p.access(ctx)
 }
 
-// submit gives a message to Postfix. It says why Postfix did not take it.
+// submit hands a message to Postfix and returns why Postfix refused it, "" if it did
+// not.
 func (p *probe) submit(ctx context.Context, m message) (refused string) {
 	ctx, cancel := context.WithTimeout(ctx, sendWithin)
 	defer cancel()

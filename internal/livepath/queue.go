@@ -15,8 +15,8 @@ import (
 	"mailsetup/internal/system"
 )
 
-// nonceFile holds the nonce of a probe while it runs. One that was killed leaves it,
-// so that the next run can take its messages out of the queue.
+// nonceFile keeps the nonce of a probe while it runs, so that the run after a killed
+// one can delete its messages from the queue.
 const nonceFile = state.ProbeFile
 
 var nonces = regexp.MustCompile(`^[0-9a-f]{16}$`)
@@ -31,8 +31,8 @@ func saveNonce(m Machine, nonce string) error {
 
 func removeNonce(m Machine) error { return m.Remove(nonceFile) }
 
-// Clean takes the messages of a probe that was killed out of the queue. It looks
-// at one file where there was none.
+// Clean deletes the messages of a killed probe from the queue. Where there was none, it
+// looks at one file.
 func Clean(ctx context.Context, m Machine) error {
 	o, err := m.Read(nonceFile)
 	if err != nil || o.Kind == state.Absent {
@@ -50,8 +50,8 @@ func Clean(ctx context.Context, m Machine) error {
 	return removeNonce(m)
 }
 
-// remove deletes by queue ID what belongs to a probe. A message is on its way
-// between two queue files for an instant, so it looks until there is none.
+// remove deletes the messages of a probe by queue ID. A message is between two queue
+// files for an instant, so it repeats until there is none.
 func remove(ctx context.Context, m Machine, nonce string) error {
 	for range 20 {
 		found, err := queued(ctx, m, nonce)
@@ -91,12 +91,12 @@ type entry struct {
 
 var queueIDs = regexp.MustCompile(`^[0-9A-Za-z]{6,}$`)
 
-// isActive tells whether Postfix is at work on the message.
+// isActive reports whether Postfix is working on the message.
 func (e entry) isActive() bool {
 	return e.Queue != "deferred" && e.Queue != "hold" && e.Queue != "corrupt"
 }
 
-// delayReason says what the message waits for.
+// delayReason returns why the message is delayed.
 func (e entry) delayReason(reason string) string {
 	switch {
 	case reason != "":
@@ -107,9 +107,9 @@ func (e entry) delayReason(reason string) string {
 	return fmt.Sprintf("it was still in Postfix's queue (%s) after %v", e.Queue, arriveWithin)
 }
 
-// queued are the messages of a probe that are in Postfix's queue: all recipients
-// are at the sink, and the nonce is in the sender or, where a canonical map
-// changes that, in the header.
+// queued returns the messages of a probe in Postfix's queue: all recipients are at the
+// sink, and the nonce is in the sender or, if a canonical map changes that, in the
+// header.
 func queued(ctx context.Context, m Machine, nonce string) ([]entry, error) {
 	res, err := m.Run(ctx, system.Command{Argv: []string{"postqueue", "-j"}})
 	if err == nil && res.Code != 0 {
@@ -145,7 +145,7 @@ func (e entry) atSink() bool {
 	return len(e.Recipients) > 0 && queueIDs.MatchString(e.ID)
 }
 
-// lastLine is what a program said last.
+// lastLine returns the last line of an output.
 func lastLine(out []byte) string {
 	out = bytes.TrimSpace(out)
 	return string(out[bytes.LastIndexByte(out, '\n')+1:])

@@ -17,10 +17,10 @@ import (
 // destination is where Postfix delivers an address.
 type destination struct{ transport, nexthop string }
 
-// resolve asks the running trivial-rewrite(8), as the queue manager does: it
-// alone knows what it has read. The protocol is internal to Postfix: pairs of
-// names and values that end in null bytes, and an empty name ends a message; since
-// 3.6 the server names the protocol first. What is not understood is an error.
+// resolve asks the running trivial-rewrite(8), as the queue manager does: only it knows
+// which settings it has read. The protocol is internal to Postfix: pairs of names and
+// values that end in null bytes; an empty name ends a message; since 3.6 the server
+// sends the protocol's name first. Anything else is an error.
 func resolve(ctx context.Context, queue state.Path, sender, address string) (destination, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

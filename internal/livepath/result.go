@@ -15,7 +15,7 @@ import (
 	"mailsetup/internal/state"
 )
 
-// inspect looks at a message as it arrived.
+// inspect compares a message with what was sent, and verifies its signatures.
 func (d *Delivery) inspect(m message, data []byte) {
 	d.Signatures, d.Broken = verify(data, d.Signer)
 	if d.Broken != "" {
@@ -23,8 +23,8 @@ func (d *Delivery) inspect(m message, data []byte) {
 	}
 }
 
-// verify counts the signatures with d= of the domain and says why none of them
-// verifies with the key that is published, "" if one does.
+// verify counts the signatures with d= of the domain and returns why none of them
+// verifies with the published key, "" if one does.
 func verify(data []byte, want state.Signer) (n int, broken string) {
 	domain := strings.ToLower(dnsname.TrimDot(want.Domain))
 	name := dnsname.Key(strings.ToLower(want.Selector), domain)
@@ -58,8 +58,8 @@ func verify(data []byte, want state.Signer) (n int, broken string) {
 	return n, fmt.Sprintf("its signature does not verify with the key %s: %s", name, strings.TrimPrefix(bad.Error(), "dkim: "))
 }
 
-// changed names the fields and the body that were not left as they were written,
-// with the values that became of them.
+// changed names the header fields, and the body, that were changed on the way, with
+// their new values.
 func changed(was, is []byte) []string {
 	before, err := mail.ReadMessage(bytes.NewReader(was))
 	if err != nil {
@@ -85,18 +85,18 @@ func changed(was, is []byte) []string {
 	return all
 }
 
-// Broken are the deliveries whose signature did not hold.
+// Broken returns the deliveries whose signature does not verify.
 func (r Result) Broken() []Delivery {
 	return slices.DeleteFunc(slices.Clone(r.Deliveries), func(d Delivery) bool { return d.Broken == "" })
 }
 
-// Proven are those that arrived with a signature that holds.
+// Proven returns the deliveries with a signature that verifies.
 func (r Result) Proven() []Delivery {
 	return slices.DeleteFunc(slices.Clone(r.Deliveries), func(d Delivery) bool { return d.Broken != "" || d.Missing != "" })
 }
 
-// Summary says what was proven, and of what was not, why. It does not speak of
-// broken signatures.
+// Summary says what was proven, and why the rest was not. Broken signatures are not
+// part of it.
 func (r Result) Summary() string {
 	proven := r.Proven()
 	if len(proven) == 0 {
@@ -129,7 +129,7 @@ func (r Result) Summary() string {
 	return text
 }
 
-// reason is why nothing arrived.
+// reason returns why nothing arrived.
 func (r Result) reason() string {
 	reasons := []string{r.NotSentReason, r.Refused[Sendmail], r.Refused[Port25]}
 	for _, d := range r.Deliveries {

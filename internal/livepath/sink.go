@@ -23,9 +23,9 @@ import (
 	"mailsetup/internal/livepath/route"
 )
 
-// sink is a mail server that takes the messages of one probe and nothing else. It
-// offers 8BITMIME and STARTTLS, and no AUTH: a password that Postfix has for
-// somebody else is never sent here.
+// sink is a mail server that accepts the messages of one probe and nothing else. It
+// offers 8BITMIME and STARTTLS, and no AUTH: Postfix never sends it a password meant
+// for another server.
 type sink struct {
 	server  *smtp.Server
 	nonce   string
@@ -41,7 +41,7 @@ type arrival struct {
 	data      []byte
 }
 
-// maxMessage is how many octets of a message the sink takes.
+// maxMessage is the largest message that the sink accepts, in octets.
 const maxMessage = 1 << 20
 
 // listen starts the sink. With wrapped, clients may begin with TLS.
@@ -73,8 +73,8 @@ func serve(l net.Listener, nonce string, wrapped bool) (*sink, error) {
 	return s, nil
 }
 
-// close ends the sessions that are still open. A client that has said QUIT, or is
-// about to, gets its answer: without it Postfix would keep the message.
+// close closes open sessions after a moment: without an answer to its QUIT, Postfix
+// would keep the message.
 func (s *sink) close() {
 	for end := time.Now().Add(closeTimeout); time.Now().Before(end) && s.sessions() > 0; {
 		time.Sleep(time.Millisecond)
@@ -88,7 +88,7 @@ func (s *sink) sessions() int {
 	return s.open
 }
 
-// opened counts a session that begins or ends.
+// opened counts the open sessions.
 func (s *sink) opened(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,7 +114,7 @@ func certificate() (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
-// count is the number of messages that have arrived, each transport's own.
+// count returns the number of deliveries so far.
 func (s *sink) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,8 +184,8 @@ func (d *delivery) Data(r io.Reader) error {
 	return nil
 }
 
-// Reset implements smtp.Session. After Data it is called once the answer is on
-// its way: only then has a message arrived, since without that Postfix keeps it.
+// Reset implements smtp.Session. It is called after Data once the answer is on its way;
+// only then has a message arrived, since Postfix keeps one that was not answered.
 func (d *delivery) Reset() {
 	d.sink.mu.Lock()
 	d.sink.all = append(d.sink.all, d.unanswered...)
@@ -209,7 +209,8 @@ type tlsDetector struct {
 	config *tls.Config
 }
 
-// firstOctetTimeout is how long a client that begins with TLS may take for its first octet.
+// firstOctetTimeout is how long a client that begins with TLS may take for its first
+// octet.
 const firstOctetTimeout = 200 * time.Millisecond
 
 // Accept implements net.Listener.
@@ -230,7 +231,7 @@ func (s *tlsDetector) Accept() (net.Conn, error) {
 	return begun, nil
 }
 
-// prefixedConn gives back what was read of it.
+// prefixedConn is a connection whose first octet was read already.
 type prefixedConn struct {
 	net.Conn
 	first []byte

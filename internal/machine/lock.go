@@ -44,7 +44,7 @@ func (m *Machine) lockAndRecover(ctx context.Context) error {
 	return m.Recover(ctx)
 }
 
-// lock makes this the only run that changes the running system.
+// lock takes the lock that only one run can hold on the running system.
 func (m *Machine) lock(ctx context.Context) error {
 	if os.Geteuid() != 0 {
 		lines := hint.AsRoot

@@ -20,7 +20,7 @@ import (
 	"mailsetup/internal/system"
 )
 
-// Options say what to open, and what for.
+// Options say which machine to open, and for what.
 type Options struct {
 	Root   string // a directory; "" for the running system
 	DryRun bool   // nothing is changed: no lock, no recovery, and root is not needed
@@ -57,8 +57,8 @@ type Machine struct {
 	runs     int    // how many there were
 }
 
-// Open opens the machine. One that is opened for a change is locked, and an
-// interrupted run has been undone. The caller closes it.
+// Open opens the machine. If it is opened for a change, it is locked, and an
+// interrupted run is undone. The caller closes it.
 func Open(ctx context.Context, o Options) (*Machine, error) {
 	var m *Machine
 	if o.Private != "" && o.Root == "" && os.Geteuid() != 0 {
@@ -98,7 +98,7 @@ func rootHint(dir string, err error) string {
 	return "name a directory"
 }
 
-// New returns a machine on a system that is open, without lock and recovery.
+// New returns a Machine on an open system, without lock and recovery.
 func New(sys system.System, resolver *dnsclient.Client, o Options) *Machine {
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -114,7 +114,7 @@ func New(sys system.System, resolver *dnsclient.Client, o Options) *Machine {
 	return m
 }
 
-// Close gives the lock back.
+// Close releases the lock.
 func (m *Machine) Close() error {
 	var err error
 	if m.Image != nil {
@@ -144,7 +144,8 @@ func (m *Machine) Unprivileged() bool {
 // SetNow sets Now to the present: UTC and whole seconds, as times are written down.
 func (m *Machine) SetNow() { m.Now = m.options.Clock().UTC().Truncate(time.Second) }
 
-// Kind is what messages call the machine: "server" or, for a directory, "tree".
+// Kind returns the word for the machine in messages: "server" or, for a directory,
+// "tree".
 func (m *Machine) Kind() string {
 	if m.Image != nil {
 		return "tree"
@@ -157,7 +158,8 @@ func (m *Machine) OwnersFile() string {
 	return strings.TrimRight(m.Root, "/") + "/" + strings.TrimLeft(string(system.ManifestPath), "/")
 }
 
-// SaveOwners writes down the owners of files in a directory, where they cannot be set.
+// SaveOwners saves the owners that files in a directory should have, if they cannot be
+// set.
 func (m *Machine) SaveOwners() error {
 	if m.Image == nil {
 		return nil
@@ -190,7 +192,7 @@ func (m *Machine) NextRun() string {
 
 const letters = "abcdefghijkmnpqrstuvwxyz23456789"
 
-// Random returns n letters and digits that are not mistaken for each other.
+// Random returns n letters and digits that cannot be mistaken for each other.
 func Random(n int) string {
 	b := make([]byte, n)
 	_, _ = rand.Read(b) // never fails: crypto/rand ends the program instead

@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Root is the mailbox of root: local(8) delivers there where root has no alias,
-// mail(1) reads it, and pam_mail(8) tells of it at the next login.
+// Root is the mailbox of root: local(8) delivers there if root has no alias, mail(1)
+// reads it, and pam_mail(8) announces it at the next login.
 const Root = "/var/mail/root"
 
 const (
@@ -26,10 +26,10 @@ const (
 	lockRetry   = 50 * time.Millisecond
 )
 
-// Append adds a message, with its header, to a mailbox in the format of mbox(5),
-// which is made if it is not there. It locks as Debian's mail programs do
-// (Debian Policy section 11.6): by fcntl(2) and a file beside it. The envelope
-// sender is mailsetup's own name: nobody answers.
+// Append appends a message, with its header, to a mailbox in mbox(5) format, and makes
+// the mailbox if necessary. It locks as Debian's mail programs do (Debian Policy
+// section 11.6): with fcntl(2) and a lock file. The envelope sender is mailsetup's own
+// name: nobody replies to it.
 func Append(ctx context.Context, path string, message []byte, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
@@ -43,7 +43,7 @@ func Append(ctx context.Context, path string, message []byte, now time.Time) err
 	return nil
 }
 
-// entry is a message as mbox(5) has it, with line ends of this system.
+// entry returns a message in mbox(5) format, with this system's line ends.
 func entry(message []byte, now time.Time) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "From mailsetup %s\n", now.UTC().Format(time.ANSIC))
@@ -60,7 +60,7 @@ func entry(message []byte, now time.Time) []byte {
 	return b.Bytes()
 }
 
-// dotlock makes the file that says that the mailbox is in use.
+// dotlock makes the lock file of the mailbox.
 func dotlock(ctx context.Context, path string) (unlock func() error, err error) {
 	for {
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -89,7 +89,7 @@ func wait(ctx context.Context) error {
 	}
 }
 
-// appendTo writes all of the text, or leaves the mailbox as long as it was.
+// appendTo writes all of the text, or leaves the mailbox as it was.
 func appendTo(ctx context.Context, path string, text []byte) (err error) {
 	// The directory belongs to a group, whose members could put a link there.
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
@@ -122,7 +122,7 @@ func appendTo(ctx context.Context, path string, text []byte) (err error) {
 	return f.Sync()
 }
 
-// lock takes the lock of fcntl(2), which ends with the file.
+// lock takes the fcntl(2) lock, which is released with the file.
 func lock(ctx context.Context, f *os.File) error {
 	for {
 		err := unix.FcntlFlock(f.Fd(), unix.F_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
@@ -135,7 +135,7 @@ func lock(ctx context.Context, f *os.File) error {
 	}
 }
 
-// giveToMailGroup makes a new mailbox one of the group mail, as local(8) does.
+// giveToMailGroup sets group mail on a new mailbox, as local(8) does.
 func giveToMailGroup(f *os.File) error {
 	g, err := user.LookupGroup("mail")
 	if err != nil {

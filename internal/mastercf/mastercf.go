@@ -11,8 +11,7 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Error tells what Postfix would not take, or would take otherwise than it
-// looks, and in which line.
+// Error is a line that Postfix would refuse, or parse differently than it looks.
 type Error struct {
 	Line int
 	Text string
@@ -20,8 +19,8 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Text) }
 
-// Parse returns the services in the order of the file. Values are as Postfix
-// reads them: lines joined, braces around a whole assignment taken off.
+// Parse returns the services in the order of the file, with values as Postfix reads
+// them: lines joined, braces around a whole assignment removed.
 func Parse(text string) ([]state.Service, error) {
 	entries, err := parse(text)
 	if err != nil {
@@ -34,7 +33,7 @@ func Parse(text string) ([]state.Service, error) {
 	return services, nil
 }
 
-// entry is a service and where its parts stand.
+// entry is a service with the positions of its parts.
 type entry struct {
 	logical
 	service state.Service
@@ -68,7 +67,7 @@ func parse(text string) ([]entry, error) {
 	return entries, nil
 }
 
-// read takes the entry apart as master(8) and postconf(1) do.
+// read parses the entry as master(8) and postconf(1) do.
 func (e *entry) read(text string) error {
 	line := func(i int) int { return 1 + strings.Count(text[:e.at[i]], "\n") }
 	if i := bytes.IndexByte(e.joined, 0); i >= 0 {
@@ -90,7 +89,7 @@ func (e *entry) read(text string) error {
 	return e.arguments(words[commandField+1:], line)
 }
 
-// arguments reads the options, which end where the first other word stands.
+// arguments parses the options, which end at the first other word.
 func (e *entry) arguments(words []span, line func(int) int) error {
 	for len(words) > 0 {
 		w := words[0]
@@ -161,8 +160,8 @@ func (e *entry) assignment(o option, line func(int) int) bool {
 	return true
 }
 
-// refersTo tells whether a value takes in a parameter: $name, ${name} or
-// $(name). Of a service's own smtpd_milters it cannot mean the one of main.cf.
+// refersTo reports whether a value refers to a parameter: $name, ${name} or $(name). In
+// a service's own smtpd_milters that cannot mean the one of main.cf.
 func refersTo(value, name string) bool {
 	for {
 		_, after, found := strings.Cut(value, "$")

@@ -2,8 +2,8 @@ package mastercf
 
 import "strings"
 
-// logical is a logical line of the file: what Postfix reads after comments,
-// empty lines and newlines are gone, and where each byte of it stands.
+// logical is a logical line: the text after removal of comments, empty lines and
+// newlines, with the position of each byte in the file.
 type logical struct {
 	joined []byte
 	at     []int // offset in the file of each byte of joined
@@ -11,19 +11,19 @@ type logical struct {
 
 func (l logical) text(s span) string { return string(l.joined[s.from:s.to]) }
 
-// end is the offset in the file behind the byte before i.
+// end returns the offset in the file after the byte before i.
 func (l logical) end(i int) int { return l.at[i-1] + 1 }
 
 // span is a range of bytes of a logical line.
 type span struct{ from, to int }
 
-// space tells what Postfix takes for white space: that of ASCII only.
+// space reports whether Postfix takes the byte for white space: that of ASCII only.
 func space(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
 
-// separator tells what parts words, which is less.
+// separator reports whether the byte separates words, which fewer do.
 func separator(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
-// trimLeft takes white space off the beginning.
+// trimLeft trims white space at the beginning.
 func trimLeft(line string) string {
 	for line != "" && space(line[0]) {
 		line = line[1:]
@@ -35,10 +35,9 @@ func empty(line string) bool { return trimLeft(line) == "" }
 
 func comment(line string) bool { return strings.HasPrefix(trimLeft(line), "#") }
 
-// logicals follows master(5): a line that starts with white space continues
-// the logical line before it; comments and empty lines may stand in between.
-// One that starts with white space and continues nothing is skipped, as
-// Postfix does with a warning.
+// logicals returns the logical lines, as in master(5): a line that starts with white
+// space continues the one before; comments and empty lines may be in between. A first
+// line that starts with white space is skipped, as Postfix does with a warning.
 func logicals(text string) []logical {
 	var all []logical
 	offset := 0
@@ -94,7 +93,7 @@ func (l logical) words() []span {
 	return words
 }
 
-// trim takes white space off both ends.
+// trim trims white space at both ends.
 func (l logical) trim(s span) span {
 	for s.from < s.to && space(l.joined[s.from]) {
 		s.from++
@@ -105,8 +104,8 @@ func (l logical) trim(s span) span {
 	return s
 }
 
-// inside is what stands between the braces of a word that is nothing but
-// { text }; false if it is not.
+// inside returns the text between the braces of a word that is { text }; false if it is
+// not.
 func (l logical) inside(w span) (span, bool) {
 	if l.joined[w.from] != '{' {
 		return w, false

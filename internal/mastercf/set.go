@@ -9,11 +9,10 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Set sets options of services that exist. An option that stands there gets
-// its new value in place, the last one if there are several, since that
-// counts; a new one gets a line of its own behind the others, in the
-// indentation and line ends of its entry. Nothing else changes. A value that
-// differs in white space only is left as it is.
+// Set sets options of existing services. An existing option gets its new value in
+// place, the last one if there are several, since that counts; a new one gets a line of
+// its own after the others, with the indentation and line ends of its entry. Nothing
+// else changes. A value that differs in white space only is left as it is.
 func Set(text string, set []state.ServiceSetting) (string, error) {
 	out := text
 	for _, s := range set {
@@ -36,8 +35,8 @@ func Set(text string, set []state.ServiceSetting) (string, error) {
 	return out, nil
 }
 
-// isOnly tells whether the setting counts in the new text, and the services
-// are what they were. Behind a brace that is not closed neither need be so.
+// isOnly reports whether the setting is effective in the new text, and everything else
+// is unchanged. After an unclosed brace neither need be so.
 func isOnly(s state.ServiceSetting, before []entry, after string) bool {
 	entries, err := parse(after)
 	return err == nil && slices.EqualFunc(before, entries, func(was, is entry) bool {
@@ -87,8 +86,8 @@ func balanced(value string) bool {
 	return depth == 0
 }
 
-// find returns the one entry of a service. Of two with one name Postfix takes
-// the last, which is hardly what their author wants.
+// find returns the one entry of a service. Postfix takes the last of two with one name,
+// which is hardly what their author wants.
 func find(entries []entry, service string) (entry, error) {
 	same := func(e entry) bool { return e.service.Name == service }
 	at := slices.IndexFunc(entries, same)
@@ -117,8 +116,8 @@ func (e entry) set(text string, s state.Setting) string {
 	return e.insert(text, s)
 }
 
-// replace puts the value in place of the old one. Where it needs braces that
-// are not there, the assignment is written anew.
+// replace replaces the value. If it needs braces that are not there, the assignment is
+// written anew.
 func (e entry) replace(text string, o option, s state.Setting) string {
 	switch {
 	case !o.braced && !word(s.Value) && o.attached:
@@ -131,14 +130,14 @@ func (e entry) replace(text string, o option, s state.Setting) string {
 	return e.splice(text, o.value, s.Value)
 }
 
-// word tells whether Postfix reads the value as one word as it stands.
+// word reports whether Postfix reads the value as one word.
 func word(value string) bool {
 	l := logical{joined: []byte(value)}
 	words := l.words()
 	return len(words) == 0 || words[0] == span{0, len(value)}
 }
 
-// assignment is name=value in the form that master(5) describes for it.
+// assignment returns name=value in the form of master(5).
 func assignment(s state.Setting) string {
 	if strings.Contains(s.Value, " ") {
 		return "{ " + s.Name + " = " + s.Value + " }"
@@ -146,8 +145,8 @@ func assignment(s state.Setting) string {
 	return s.Name + "=" + s.Value
 }
 
-// splice puts new text in place of a span. Where that goes over several lines,
-// comments in between stay, and lines of which nothing is left go.
+// splice replaces a span. If that has several lines, comments in between stay, and
+// lines that become empty are removed.
 func (e entry) splice(text string, s span, with string) string {
 	at := e.end(s.from)
 	if s.from == s.to {
@@ -167,8 +166,8 @@ func (e entry) splice(text string, s span, with string) string {
 	return text
 }
 
-// pieces are the parts of a span in the file, one for each line, without the
-// white space around them.
+// pieces returns the parts of a span in the file, one for each line, without
+// surrounding white space.
 func (e entry) pieces(s span) []span {
 	var pieces []span
 	for from := s.from; from < s.to; {
@@ -184,7 +183,7 @@ func (e entry) pieces(s span) []span {
 	return pieces
 }
 
-// lineAt are the offsets of the line around i, its newline included.
+// lineAt returns the offsets of the line around i, including its newline.
 func lineAt(text string, i int) (start, end int) {
 	start = strings.LastIndexByte(text[:i], '\n') + 1
 	if n := strings.IndexByte(text[i:], '\n'); n >= 0 {
@@ -193,8 +192,8 @@ func lineAt(text string, i int) (start, end int) {
 	return start, len(text)
 }
 
-// insert adds an option behind the command and its options, before other
-// arguments: they end the options.
+// insert adds an option after the command and its options, before other arguments,
+// which end the options.
 func (e entry) insert(text string, s state.Setting) string {
 	at := e.end(e.tail)
 	_, end := lineAt(text, at)
@@ -210,7 +209,7 @@ func (e entry) insert(text string, s state.Setting) string {
 	}
 }
 
-// newline is how a line ends.
+// newline returns the line end of a line.
 func newline(line string) string {
 	if strings.HasSuffix(line, "\r\n") {
 		return "\r\n"
@@ -218,8 +217,8 @@ func newline(line string) string {
 	return "\n"
 }
 
-// indent is how the entry's own lines are indented: the last with an option,
-// else the first.
+// indent returns the indentation of the entry's lines: of the last one with an option,
+// else of the first.
 func (e entry) indent(text string) string {
 	indent := ""
 	for i := 1; i < len(e.at) && (i < e.tail || indent == ""); i++ {
@@ -237,7 +236,7 @@ func (e entry) indent(text string) string {
 	return indent
 }
 
-// squeeze makes one space of any white space.
+// squeeze turns any white space into one space.
 func squeeze(value string) string {
 	return strings.Join(strings.FieldsFunc(value, func(r rune) bool { return r < 0x80 && space(byte(r)) }), " ")
 }

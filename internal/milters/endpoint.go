@@ -9,12 +9,12 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Ours is our milter and how to know it again.
+// Ours is our milter, and how to recognise it in a list.
 type Ours struct {
 	// Milter is what is written: the endpoint and the options that we insist on.
 	Milter
-	// Former are the endpoints, in Postfix's words, where the same daemon
-	// listens until now: an entry with one of them is ours, about to move.
+	// Former are the endpoints, in Postfix's words, where the same daemon listens until
+	// now: an entry with one of them is ours and has to be moved.
 	Former []string
 	// Queue is queue_directory: where chrooted services see their root.
 	Queue state.Path
@@ -23,10 +23,10 @@ type Ours struct {
 	Value func(parameter string) string
 }
 
-// Is reports whether the entry leads to our daemon. Two spellings of one socket
-// are the same endpoint: unix: and local:, relative to the queue directory and
-// absolute, as seen from outside or inside Postfix's chroot; localhost and the
-// loopback addresses. An entry that is nothing but a parameter ($x) is none.
+// Is reports whether the entry is our daemon. Two spellings of one socket are the same
+// endpoint: unix: and local:, relative to the queue directory and absolute, as seen
+// from outside or inside Postfix's chroot; localhost and the loopback addresses. An
+// entry that is only a parameter ($x) is not.
 func (o Ours) Is(m Milter) bool {
 	if _, ok := reference(m.Endpoint); ok && !strings.HasPrefix(m.Raw, "{") {
 		return false
@@ -36,7 +36,7 @@ func (o Ours) Is(m Milter) bool {
 		slices.ContainsFunc(o.Former, func(f string) bool { return is == o.canonical(f) })
 }
 
-// In finds our entry in a list.
+// In returns our entry in a list.
 func (o Ours) In(value string) (Milter, bool) {
 	list, err := Parse(value)
 	if err != nil {
@@ -49,8 +49,8 @@ func (o Ours) In(value string) (Milter, bool) {
 	return list[i], true
 }
 
-// HasFormer reports whether an entry of the list names a place where our daemon
-// will no longer listen.
+// HasFormer reports whether the list has an entry for an endpoint that our daemon is
+// about to leave.
 func (o Ours) HasFormer(value string) bool {
 	list, err := Parse(value)
 	return err == nil && slices.ContainsFunc(list, func(m Milter) bool {
@@ -63,7 +63,7 @@ var (
 	wholeReference = regexp.MustCompile(`^\$(?:(\w+)|\{(\w+)\}|\((\w+)\))$`)
 )
 
-// reference is the name in $name, ${name} or $(name).
+// reference returns the name in $name, ${name} or $(name).
 func reference(text string) (string, bool) {
 	m := wholeReference.FindStringSubmatch(text)
 	if m == nil {
@@ -72,8 +72,8 @@ func reference(text string) (string, bool) {
 	return m[1] + m[2] + m[3], true
 }
 
-// References are the parameters whose lists a list takes in as they are:
-// a milter in one of them counts for this list, too.
+// References returns the parameters that are elements of a list: a milter in one of
+// them is in the list, too.
 func References(value string) []string {
 	list, err := Parse(value)
 	if err != nil {
@@ -88,9 +88,9 @@ func References(value string) []string {
 	return names
 }
 
-// canonical writes a socket of the file system as unix: and a path relative to
-// the queue directory. A chrooted service sees that directory as /, so an
-// absolute path counts as relative too.
+// canonical writes a socket file as unix: and a path relative to the queue directory. A
+// chrooted service sees that directory as /, so an absolute path counts as relative
+// too.
 func (o Ours) canonical(endpoint string) string {
 	transport, address, found := strings.Cut(o.Expand(endpoint), ":")
 	if !found {
@@ -114,7 +114,7 @@ func (o Ours) canonical(endpoint string) string {
 	return "unix:" + strings.Join(parts, "/")
 }
 
-// canonicalHost writes this machine's loopback always the same way.
+// canonicalHost writes this machine's loopback in one way.
 func canonicalHost(address string) string {
 	at := strings.LastIndexByte(address, ':')
 	host, port := address[:max(at, 0)], address[at+1:]
@@ -125,7 +125,7 @@ func canonicalHost(address string) string {
 	return host + ":" + port
 }
 
-// Expand puts in what the parameters in an endpoint stand for.
+// Expand expands parameters in an endpoint.
 func (o Ours) Expand(text string) string {
 	return Expand(text, func(name string) string {
 		if name == "queue_directory" {
@@ -138,9 +138,8 @@ func (o Ours) Expand(text string) string {
 	})
 }
 
-// Expand puts in what parameters stand for, a few levels deep: deeper than
-// anybody goes, and not for ever where two name each other. Conditionals such
-// as ${name?text} stay as they are.
+// Expand expands parameters, a few levels deep: two may refer to each other.
+// Conditionals such as ${name?text} stay as they are.
 func Expand(text string, value func(parameter string) string) string {
 	for range 5 {
 		if !strings.Contains(text, "$") {
@@ -154,9 +153,9 @@ func Expand(text string, value func(parameter string) string) string {
 	return text
 }
 
-// Listening turns the Socket of opendkim.conf(5) into the endpoints by which
-// Postfix may name it. Of an OpenDKIM that listens on all addresses, own are
-// this machine's names and addresses.
+// Listening returns the endpoints by which Postfix may name the Socket of
+// opendkim.conf(5). Own are this machine's names and addresses, for an OpenDKIM that
+// listens on all of them.
 func Listening(socket string, own ...string) []string {
 	transport, address, found := strings.Cut(strings.TrimSpace(socket), ":")
 	if !found {

@@ -40,8 +40,7 @@ func (m Milter) String() string {
 	return b.String()
 }
 
-// optionText writes a setting, in braces of its own if the value has white
-// space or commas.
+// optionText writes a setting, in braces if the value has white space or commas.
 func optionText(o state.Setting) string {
 	switch {
 	case isReference(o.Name) && o.Value == "":
@@ -67,8 +66,8 @@ func Print(list []Milter) string {
 // Postfix.
 const separators = ", \t\r\n"
 
-// Parse reads a list. Errors name the octet, counted from 1, at which the text
-// stops making sense.
+// Parse parses a list. Errors name the octet, counted from 1, where the syntax error
+// is.
 func Parse(value string) ([]Milter, error) {
 	tokens, err := split(value)
 	if err != nil {
@@ -93,7 +92,7 @@ type token struct {
 
 func (t token) end() int { return t.at + len(t.text) }
 
-// split cuts at separators that are not inside braces.
+// split splits at separators outside braces.
 func split(value string) ([]token, error) {
 	var out []token
 	var open []int

@@ -8,14 +8,12 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Merge puts our milter into a list. Where it stands already, perhaps with the
-// endpoint that it is about to leave, the entry keeps its place and the
-// options that ours does not name; later entries for the same daemon go, since
-// they would sign twice. A new entry goes to the end, after spam filters and
-// others that change the message, but before OpenDMARC, which wants OpenDKIM's
-// verdict. All other text stays byte for byte, except that a changed list is on
-// one line, because postconf -e takes no other. An unchanged list is returned
-// as it was.
+// Merge puts our milter into a list. An existing entry, perhaps with the endpoint that
+// it is about to leave, keeps its place and the options that ours does not name;
+// further entries for the same daemon are removed, since they would sign twice. A new
+// entry goes to the end, after spam filters and others that change the message, but
+// before OpenDMARC, which needs OpenDKIM's result. All other text stays byte for byte,
+// except that a changed list is on one line, because postconf -e accepts no other.
 func (o Ours) Merge(value string) (merged string, changed bool, err error) {
 	l, err := o.read(value)
 	if err != nil {
@@ -35,7 +33,7 @@ func (o Ours) Merge(value string) (merged string, changed bool, err error) {
 }
 
 // SetOptions sets our options on our entries and leaves their endpoints: while the
-// daemon is on its way to another one, it is still asked at the old one.
+// daemon moves to another endpoint, Postfix still asks it at the old one.
 func (o Ours) SetOptions(value string) (held string, changed bool, err error) {
 	l, err := o.read(value)
 	if err != nil {
@@ -49,7 +47,7 @@ func (o Ours) SetOptions(value string) (held string, changed bool, err error) {
 	return l.changed(l.text)
 }
 
-// Without takes our entries out of a list.
+// Without removes our entries from a list.
 func (o Ours) Without(value string) (rest string, changed bool, err error) {
 	l, err := o.read(value)
 	if err != nil {
@@ -63,8 +61,8 @@ func (o Ours) Without(value string) (rest string, changed bool, err error) {
 	return l.changed(l.text)
 }
 
-// list is a value, what it says and where. Changes are made from the back, so
-// that the places of what is in front stay right.
+// list is a parsed list with the positions of its entries. Changes are made from the
+// end, so that positions before them stay valid.
 type list struct {
 	original, text string
 	entries        []Milter
@@ -90,7 +88,7 @@ func (l *list) changed(text string) (string, bool, error) {
 	return strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(text), true, nil
 }
 
-// wellFormed refuses an entry that Postfix would read otherwise.
+// wellFormed refuses an entry that Postfix would parse differently.
 func wellFormed(m Milter) error {
 	m.Raw = ""
 	list, err := Parse(m.String())
@@ -116,8 +114,7 @@ func (l *list) insert(text string, at int) string {
 	return l.text[:start] + text + ", " + l.text[start:]
 }
 
-// drop takes the entry out, with the separator before it, or behind it if it
-// is the first.
+// drop removes the entry, with the separator before it, or after it if it is the first.
 func (l *list) drop(i int) string {
 	if i > 0 {
 		return l.text[:l.tokens[i-1].end()] + l.text[l.tokens[i].end():]
@@ -126,14 +123,13 @@ func (l *list) drop(i int) string {
 	return l.text[:l.tokens[0].at] + rest
 }
 
-// IsOpenDMARC recognises OpenDMARC by its name or by the port its
-// documentation uses.
+// IsOpenDMARC recognises OpenDMARC by its name or its documented port.
 func IsOpenDMARC(m Milter) bool {
 	return strings.Contains(strings.ToLower(m.Endpoint), "opendmarc") || strings.HasSuffix(m.Endpoint, ":8893")
 }
 
-// asksOpenDMARC reports whether the entry leads to OpenDMARC, perhaps among
-// others by way of a parameter ($mua_milters).
+// asksOpenDMARC reports whether the entry is OpenDMARC, or a parameter ($mua_milters)
+// with it.
 func (o Ours) asksOpenDMARC(m Milter) bool {
 	if IsOpenDMARC(m) {
 		return true
@@ -142,7 +138,7 @@ func (o Ours) asksOpenDMARC(m Milter) bool {
 	return err == nil && slices.ContainsFunc(meant, IsOpenDMARC)
 }
 
-// replace gives the entry an endpoint and options, unless it has them.
+// replace sets the endpoint and options of the entry, unless it has them.
 func (l *list) replace(at int, endpoint string, set []state.Setting) string {
 	options := withOptions(l.entries[at].Options, set)
 	if l.entries[at].Endpoint == endpoint && slices.Equal(options, l.entries[at].Options) {
@@ -152,7 +148,7 @@ func (l *list) replace(at int, endpoint string, set []state.Setting) string {
 	return l.text[:l.tokens[at].at] + text + l.text[l.tokens[at].end():]
 }
 
-// withOptions sets our options among those that stand there.
+// withOptions returns the options of an entry with ours set.
 func withOptions(theirs, ours []state.Setting) []state.Setting {
 	out := slices.Clone(theirs)
 	for _, o := range ours {

@@ -22,8 +22,7 @@ const fudge = 300
 // answerTimeout bounds the wait for one answer of a primary.
 const answerTimeout = 10 * time.Second
 
-// ServerError says why a primary did not do what it was asked for, or why it
-// could not be asked.
+// ServerError says why a primary did not carry out a request, or could not be reached.
 type ServerError struct {
 	Server string
 	Text   string
@@ -57,8 +56,8 @@ type conn struct {
 	broken error // why nothing more can be asked
 }
 
-// dial connects to a primary. It looks a name up in DNS: the system's resolver would
-// believe /etc/hosts, where Debian has 127.0.1.1 for the machine's own name.
+// dial connects to a primary. It looks its name up in DNS: the system's resolver would
+// use /etc/hosts, where Debian has 127.0.1.1 for the machine's own name.
 func dial(ctx context.Context, r dnsclient.Resolver, server string, key Key) (*conn, error) {
 	c := &conn{server: server, key: key, client: dns.Client{
 		Net: "tcp", Timeout: answerTimeout, TsigSecret: map[string]string{key.Name: key.secret},

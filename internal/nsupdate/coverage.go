@@ -22,8 +22,8 @@ func (s *Session) Coverage(ctx context.Context, server string, key Key, origin s
 	})
 }
 
-// ownRecords returns the records that exist at their names. The others are a wildcard's,
-// which the server returns under whatever name it was asked for.
+// ownRecords returns the records that exist at their names. The others are those of a
+// wildcard, which the server returns under the queried name.
 func (c *conn) ownRecords(ctx context.Context, origin string, have []dns.RR) ([]dns.RR, error) {
 	covered, there := map[string]bool{}, map[string]bool{}
 	var list []dns.RR

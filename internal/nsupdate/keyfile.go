@@ -31,8 +31,8 @@ func (k Key) String() string { return dnsname.TrimDot(k.Name) }
 // GoString implements fmt.GoStringer.
 func (k Key) GoString() string { return k.String() }
 
-// chmodCommand returns the command that makes a key readable by root alone. A file outside
-// of root's home may be used by a name server, which a chmod would lock out.
+// chmodCommand returns the command that makes a key readable by root alone. A file
+// outside root's home may be used by a name server, which a chmod would lock out.
 func chmodCommand(p state.Path) string {
 	if p.Dir() == "/root" {
 		return fmt.Sprintf("chown root %s && chmod 600 %s", p, p)

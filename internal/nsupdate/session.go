@@ -12,9 +12,9 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Session asks primaries, with a key, where zones are and what is in them. It keeps one
-// connection to each until Close. A primary that cannot be reached or does not answer is
-// not tried again, since each attempt may take as long as the timeout.
+// Session queries primaries with a key for zones and their records. It keeps one
+// connection to each until Close. A primary that cannot be reached or does not answer
+// is not tried again, since each attempt may take as long as the timeout.
 type Session struct {
 	Resolver    *dnsclient.Client // for zones whose server is not named
 	conns       map[string]*conn

@@ -187,7 +187,7 @@ func about(rr dns.RR, q dns.Question) bool {
 	return name == q.Name && (kind == q.Qtype || kind == dns.TypeCNAME)
 }
 
-// explainNoData explains why a server does not say which records a name has.
+// explainNoData explains why a server does not answer with the records of a name.
 func (c *conn) explainNoData(r *dns.Msg, name string) error {
 	e := &ServerError{
 		Server: c.server, Text: fmt.Sprintf("has no zone with %s", dnsname.TrimDot(name)),

@@ -65,6 +65,7 @@ func ParseConf(path string, read Read) (Conf, error) {
 	return c, c.load(path, Place{File: path}, read, 0)
 }
 
+// load parses a file and the files that it includes.
 func (c *Conf) load(path string, from Place, read Read, depth int) error {
 	if depth > maxIncludes {
 		return errorAt(from, "take one Include out", "files include each other too deep")
@@ -135,7 +136,7 @@ func (c Conf) No(name string) bool {
 	return ok && strings.ContainsAny(s.Value[:1], "fFnN0")
 }
 
-// Effective are the settings that count, each once, in the order of the file.
+// Effective returns the effective settings, each once, in the order of the file.
 func (c Conf) Effective() []Setting {
 	var out []Setting
 	for i, s := range c.Settings {

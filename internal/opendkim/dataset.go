@@ -17,7 +17,7 @@ const (
 	pattern             // keys with *, refile:
 )
 
-// entry is a key of a data set, and what stands behind it.
+// entry is a key of a data set, and its value.
 type entry struct {
 	key, value string
 	at         Place
@@ -30,12 +30,12 @@ type dataset struct {
 	entries []entry
 }
 
-// maxLine is what the daemon reads of a line, BUFRSZ: it takes what follows for
-// the next one.
+// maxLine is the longest line that the daemon reads, BUFRSZ: it takes the rest for the
+// next line.
 const maxLine = 1023
 
-// open reads the data set that a setting names. What is a program or a
-// database has no lines that could be taken over.
+// open reads the data set of a setting. A program or a database has no lines that could
+// be taken over.
 func (c Conf) open(s Setting, read Read) (dataset, error) {
 	k, rest, err := kindOf(s)
 	if err != nil {
@@ -57,8 +57,8 @@ func (c Conf) open(s Setting, read Read) (dataset, error) {
 	return d, err
 }
 
-// absolute is a path as the daemon sees it: it works in BaseDirectory, or else
-// where systemd starts it.
+// absolute returns a path as the daemon sees it: relative to BaseDirectory, or to the
+// directory in which systemd starts it.
 func (c Conf) absolute(name string) string {
 	if strings.HasPrefix(name, "/") {
 		return path.Clean(name)
@@ -67,7 +67,7 @@ func (c Conf) absolute(name string) string {
 	return path.Join("/", base.Value, name)
 }
 
-// kindOf tells the type of a data set by its name, as dkimf_db_open does.
+// kindOf returns the type of a data set by its name, as dkimf_db_open does.
 func kindOf(s Setting) (kind, string, error) {
 	name := s.Value
 	colon, comma := strings.IndexByte(name, ':'), strings.IndexByte(name, ',')
@@ -98,7 +98,7 @@ func unsupported(s Setting, what string) error {
 		"%s is %s, which is not understood; text files and lists are", s.Name, what)
 }
 
-// inlineEntries reads a data set that is written out: key, or key=value.
+// inlineEntries parses a data set in the setting itself: key, or key=value.
 func inlineEntries(text string, at Place) []entry {
 	var all []entry
 	for item := range strings.SplitSeq(text, ",") {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// internal are the hosts whose mail is signed. Without the setting it is
+// internal returns the hosts whose mail is signed. Without the setting that is
 // 127.0.0.1 alone.
 func (c Conf) internal(read Read) ([]Host, error) {
 	s, ok := c.Get("InternalHosts")
@@ -34,8 +34,8 @@ func (c Conf) internal(read Read) ([]Host, error) {
 	return all, errors.Join(errs...)
 }
 
-// wildHosts writes an entry of a refile: as entries of a table of exact keys;
-// nil if there is no way to.
+// wildHosts returns the entries of a table of exact keys that are equivalent to an
+// entry of a refile:; nil if there are none.
 func wildHosts(key string) []string {
 	body, not := strings.CutPrefix(key, "!")
 	sign := ""

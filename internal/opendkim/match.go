@@ -2,8 +2,7 @@ package opendkim
 
 import "strings"
 
-// match is what a row is about: the local part and the domain of the address
-// in From:.
+// match is the addresses in From: that a row is about.
 type match struct {
 	user string // "" for any
 	host string // example.org, .example.org for all below it, * for any
@@ -17,11 +16,11 @@ func (m match) String() string {
 	return m.user + "@" + m.host
 }
 
-// isSingleHost reports whether the domain is a single one.
+// isSingleHost reports whether it is about one domain only.
 func (m match) isSingleHost() bool { return m.host != "*" && !strings.HasPrefix(m.host, ".") }
 
-// exact is a key of a data set that is looked up as it is, opendkim.conf(5)
-// SigningTable; false for one that nothing is ever looked up by.
+// exact parses a key of a data set with exact keys, opendkim.conf(5) SigningTable;
+// false for a key that is never looked up.
 func exact(key string) (match, bool) {
 	key = strings.ToLower(key)
 	user, host, address := strings.Cut(key, "@")
@@ -37,8 +36,8 @@ func exact(key string) (match, bool) {
 	return match{user, host}, true
 }
 
-// wildcard is a key of a refile:, which is compared with the whole address;
-// matches is false for one that no address is like. What is left has no
+// wildcard parses a key of a refile:, which is matched against the whole address.
+// matches is false if it matches no address, and understood is false if it has no
 // equivalent in a table of exact keys.
 func wildcard(key string) (m match, matches, understood bool) {
 	key = strings.ToLower(key)
@@ -76,12 +75,12 @@ func wildcard(key string) (m match, matches, understood bool) {
 	return match{user, host}, true, true
 }
 
-// within reports whether every address that m is about is one that o is about.
+// within reports whether o is about every address that m is about.
 func (m match) within(o match) bool {
 	return (o.user == "" || o.user == m.user) && hostWithin(m.host, o.host)
 }
 
-// overlaps reports whether there is an address that both are about.
+// overlaps reports whether both are about some address.
 func (m match) overlaps(o match) bool {
 	users := m.user == "" || o.user == "" || m.user == o.user
 	return users && (hostWithin(m.host, o.host) || hostWithin(o.host, m.host))

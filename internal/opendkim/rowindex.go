@@ -2,8 +2,8 @@ package opendkim
 
 import "slices"
 
-// rowIndex are the rows that count, in order. Tables of thousands of domains
-// have rows that meet few others, so they are found by host.
+// rowIndex has the effective rows in order, and finds them by host: in tables of
+// thousands of domains, few rows overlap.
 type rowIndex struct {
 	rows []Row
 	// at has the rows of a host, below those of all hosts within it: indexes.
@@ -22,7 +22,7 @@ func (c *rowIndex) add(r Row) {
 	}
 }
 
-// related are the indexes of the rows whose hosts have to do with one, in order.
+// related returns the indexes of the rows whose hosts overlap with one, in order.
 func (c *rowIndex) related(host string) []int {
 	found := slices.Concat(c.at[host], c.below[host])
 	for _, h := range enclosingHosts(host) {
@@ -32,7 +32,7 @@ func (c *rowIndex) related(host string) []int {
 	return found
 }
 
-// enclosingHosts are the hosts of a match that another one is within, itself apart.
+// enclosingHosts returns the host patterns that another one is within, without itself.
 func enclosingHosts(host string) []string {
 	if host == "*" {
 		return nil

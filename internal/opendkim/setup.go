@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Setup is what a configuration means for the mail.
+// Setup is the signing configuration of an OpenDKIM.
 type Setup struct {
 	Conf Conf
 	// Rows say which mail is signed, in the order in which they are written.
@@ -25,8 +25,8 @@ type Host struct {
 	Place
 }
 
-// Parse reads a configuration and the tables that it names. A setup that signs
-// nothing has no rows.
+// Parse parses a configuration with its tables. A set-up that signs nothing has no
+// rows.
 func Parse(path string, read Read) (Setup, error) {
 	s := Setup{}
 	noted := func(name string) ([]byte, error) {
@@ -63,8 +63,7 @@ func (c Conf) signs() bool {
 	return tables || signing || domain
 }
 
-// checkSupported refuses settings that decide who is signed, or how, in ways that
-// have no equivalent.
+// checkSupported refuses settings about who is signed, or how, that have no equivalent.
 func (c Conf) checkSupported() error {
 	var errs []error
 	for _, no := range []struct{ name, why string }{
@@ -84,8 +83,8 @@ func (c Conf) checkSupported() error {
 	return errors.Join(errs...)
 }
 
-// rows are those of the tables, or those that Domain, KeyFile and Selector
-// stand for, which count where there is no KeyTable.
+// rows returns the rows of the tables or, without a KeyTable, those that Domain,
+// KeyFile and Selector stand for.
 func (c Conf) rows(read Read) ([]Row, []Ignored, error) {
 	keys, haveKeys := c.Get("KeyTable")
 	signing, haveSigning := c.Get("SigningTable")
@@ -101,7 +100,7 @@ func (c Conf) rows(read Read) ([]Row, []Ignored, error) {
 	return rows, nil, err
 }
 
-// singleKey reads the form for one key: Domain, KeyFile, Selector.
+// singleKey returns the rows of the form for one key: Domain, KeyFile, Selector.
 func (c Conf) singleKey(read Read) ([]Row, error) {
 	domain, _ := c.Get("Domain")
 	file, haveFile := c.Get("KeyFile")
@@ -146,7 +145,7 @@ type Signer struct {
 	Rows                      []Row
 }
 
-// Signers are the domains in d=, in the order in which they first occur. One
+// Signers returns the domains in d=, in the order in which they first occur. A domain
 // with two keys at once has no equivalent.
 func (s Setup) Signers() ([]Signer, error) {
 	var all []Signer

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// Row says which mail is signed how.
+// Row says with which key the mail of an address is signed.
 type Row struct {
 	// Pattern is what the address in From: is like, as a SigningTable of the type
 	// file: has it: example.org, .example.org for all below it, user@example.org,
 	// * for every address.
 	Pattern string
-	// Text is the pattern as it stands there.
+	// Text is the pattern as written.
 	Text     string
 	Domain   string // d= of the signature
 	Selector string // s=
@@ -24,7 +24,7 @@ type Row struct {
 	match match // what Pattern says
 }
 
-// Ignored is what stands in the tables without meaning anything for the mail.
+// Ignored is a row without effect.
 type Ignored struct {
 	Place
 	Why string
@@ -37,7 +37,7 @@ type key struct {
 	used        bool
 }
 
-// tables reads KeyTable and SigningTable.
+// tables parses KeyTable and SigningTable.
 func (c Conf) tables(keyTable, signingTable Setting, read Read) ([]Row, []Ignored, error) {
 	keySet, err1 := c.open(keyTable, read)
 	signSet, err2 := c.open(signingTable, read)
@@ -84,7 +84,7 @@ func (c Conf) tables(keyTable, signingTable Setting, read Read) ([]Row, []Ignore
 	return all, append(left, more...), err
 }
 
-// match reads the key of a row of SigningTable.
+// match parses the key of a row of SigningTable.
 func (d dataset) match(e entry) (match, bool, error) {
 	if d.kind != pattern {
 		m, matches := exact(e.key)
@@ -98,8 +98,8 @@ func (d dataset) match(e entry) (match, bool, error) {
 	return m, matches, nil
 }
 
-// resolve finds the key of a row. A key name, a domain and a path may have the
-// domain of the address in them, as %.
+// resolve finds the key of a row. In a key name, a domain and a path, % stands for the
+// domain of the address.
 func resolve(e entry, m match, names map[string]*key) (Row, error) {
 	name, identity, _ := strings.Cut(e.value, ":")
 	switch {
@@ -141,8 +141,9 @@ func resolve(e entry, m match, names map[string]*key) (Row, error) {
 	return row, nil
 }
 
-// resolveOrder finds out what the order of rows means. In a refile: the first that
-// matches counts, in our tables the one that says most.
+// resolveOrder drops the rows that others hide. In a refile: the first match counts, in
+// our tables the most specific one; rows for which that makes a difference are an
+// error.
 func (c Conf) resolveOrder(all []Row, ordered bool) ([]Row, []Ignored, error) {
 	var rows rowIndex
 	var left []Ignored
@@ -166,8 +167,8 @@ func (c Conf) resolveOrder(all []Row, ordered bool) ([]Row, []Ignored, error) {
 	return rows.rows, left, errors.Join(errs...)
 }
 
-// hiddenBy looks at the rows before one: does another hide it, and would the two
-// mean something else in a table that is not read in order.
+// hiddenBy returns a row before this one that hides it, or an error if the two would
+// mean something else in an unordered table.
 func (r Row) hiddenBy(rows *rowIndex, ordered, several bool) (hides Row, hidden bool, err error) {
 	m := r.match
 	for _, i := range rows.related(m.host) {

@@ -9,13 +9,12 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Unannounced returns what the actual plan does that the announced one did not say,
-// for a machine whose packages were installed in between. A file that a
-// package brought may be replaced where creating it was announced, and a file
-// whose content a package decides is announced by its settings, and may get those
-// or some of them. A file that was not spoken of is covered if there was a
-// consent of its own to what changes there. Our own record follows from the
-// rest and is not compared.
+// Unannounced returns what the actual plan does that the announced one did not say, for
+// a machine whose packages were installed in between. Replacing a file that a package
+// brought is announced by its creation. A file whose content depends on a package is
+// announced by its settings, and may get some or all of them. A file that was not
+// mentioned is covered if there was a consent of its own to the change. The file of
+// hashes follows from the rest and is not compared.
 func Unannounced(announced, actual Plan, consented ...state.Path) []string {
 	said := index(announced)
 	var extra []string
@@ -50,7 +49,7 @@ func Unannounced(announced, actual Plan, consented ...state.Path) []string {
 	return extra
 }
 
-// coveredBy tells whether announcing a was enough to do c.
+// coveredBy reports whether announcing a covers c.
 func (c Change) coveredBy(a Change) bool {
 	if a.Op == Later || a.Op == Create && len(a.Settings) > 0 {
 		return (c.Op == Modify || c.Op == Create || c.Op == Meta) && within(c.Settings, a.Settings)
@@ -63,13 +62,13 @@ func (c Change) coveredBy(a Change) bool {
 	return a.Before.Kind == state.Absent || a.Op == c.Op && sameResult(a.Before, c.Before, nil)
 }
 
-// within tells whether every setting was announced.
+// within reports whether every setting was announced.
 func within(settings, announced []string) bool {
 	return len(settings) > 0 && !slices.ContainsFunc(settings, func(s string) bool { return !slices.Contains(announced, s) })
 }
 
-// sameResult compares an object that was announced with one that is to be. Of a
-// private key only place, owner and mode count: a new one is made each time.
+// sameResult compares an announced object with the actual one. Of a private key only
+// path, owner and mode count: a new one is made each time.
 func sameResult(a, b state.Object, announce func([]byte) []byte) bool {
 	if a.Kind != b.Kind || a.Mode != b.Mode || a.Owner != b.Owner {
 		return false
@@ -83,7 +82,7 @@ func sameResult(a, b state.Object, announce func([]byte) []byte) bool {
 	return announce != nil && bytes.Equal(a.Content, announce(b.Content))
 }
 
-// announcement is a plan by what it names.
+// announcement is a plan, indexed by name.
 type announcement struct {
 	changes             map[state.Path][]Change
 	packages, uninstall map[string]bool
@@ -132,10 +131,10 @@ func appendUnless(said bool, list []string, what string) []string {
 	return append(list, what)
 }
 
-// Differences returns the differences between the plan that was announced and the one
-// to be applied. The function announce (nil for none) turns a content of the
-// second plan into what was announced of it: it puts a placeholder in the place
-// of what could not be known. Our own record is compared by place only.
+// Differences returns the differences between the announced plan and the one to be
+// applied. The function announce (nil for none) converts a content of the second plan
+// into its announced form: it replaces by placeholders what could not be known. The
+// file of hashes is compared by path only.
 func Differences(announced, actual Plan, announce func([]byte) []byte) []string {
 	var diffs []string
 	if len(announced.Stages) != len(actual.Stages) {

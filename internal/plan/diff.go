@@ -9,8 +9,8 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Diff returns the unified diff from one object to the other, "" if there is
-// none to show: the content is the same, or it must not be seen.
+// Diff returns the unified diff between two objects, "" if there is none to show: the
+// content is the same, or secret.
 func Diff(p state.Path, before, after state.Object) string {
 	if secret(before) || secret(after) || bytes.Equal(before.Content, after.Content) {
 		return ""
@@ -28,6 +28,6 @@ func label(p state.Path, o state.Object) string {
 	return string(p)
 }
 
-// binary leaves texts in older encodings to be shown, such as a zone's comments
-// in Latin-1.
+// binary reports whether content is not text; older encodings count as text, such as a
+// zone's comments in Latin-1.
 func binary(b []byte) bool { return bytes.IndexByte(b, 0) >= 0 }

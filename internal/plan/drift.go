@@ -6,8 +6,8 @@ import (
 	"mailsetup/internal/state"
 )
 
-// drifted notes a file that is neither as we left it nor as we want it. What
-// this very plan put there is not drift.
+// drifted adds the drift of a file that is neither as we left it nor as we want it. A
+// change by this plan is not drift.
 func (m *maker) drifted(p state.Path, cur, want state.Object) {
 	if _, ours := m.overlay.Planned[p]; ours || cur.Kind != state.Regular {
 		return

@@ -6,7 +6,7 @@ import (
 	"mailsetup/internal/state"
 )
 
-// edit plans a change inside somebody else's file.
+// edit plans an edit of somebody else's file.
 func (m *maker) edit(sc *StageChanges, e state.Edit) error {
 	p := e.Target()
 	cur, err := m.overlay.Read(p)
@@ -42,7 +42,7 @@ func (m *maker) edit(sc *StageChanges, e state.Edit) error {
 	})
 }
 
-// canCreate tells whether the edit makes a file where there is none.
+// canCreate reports whether the edit creates a missing file.
 func (m *maker) canCreate(e state.Edit) bool {
 	switch e := e.(type) {
 	case state.PostfixEdit, state.MasterEdit, state.UnitEdit:
@@ -55,9 +55,8 @@ func (m *maker) canCreate(e state.Edit) bool {
 	return !m.pending || m.parent(e.Target()) == nil
 }
 
-// needsTool tells whether evaluating takes a program that a package of the
-// plan may have to bring, although the file is there (left by a removed
-// package).
+// needsTool reports whether evaluating needs a program of a package that the plan
+// installs, although the file exists (left by a removed package).
 func needsTool(e state.Edit) bool {
 	switch e.(type) {
 	case state.PostfixEdit, state.MasterEdit:
@@ -82,7 +81,7 @@ func (m *maker) planLater(sc *StageChanges, e state.Edit) {
 	})
 }
 
-// add plans a change, joined with one of the same path in the same stage.
+// add adds a change, joined with an earlier one of the same path in the same stage.
 func (m *maker) add(sc *StageChanges, c Change) error {
 	c.Op = OpOf(c.Before, c.After)
 	if c.Op == none && c.Before.Kind != state.Directory {

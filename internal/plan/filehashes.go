@@ -45,7 +45,7 @@ func ParseFileHashes(b []byte) (FileHashes, error) {
 	return r, nil
 }
 
-// Marshal returns the record as JSON, sorted by path.
+// Marshal returns the hashes as JSON, sorted by path.
 func (r FileHashes) Marshal() []byte {
 	f := hashesDocument{Version: 1, Files: r}
 	if r == nil {
@@ -58,7 +58,7 @@ func (r FileHashes) Marshal() []byte {
 	return append(b, '\n')
 }
 
-// Hash is the form in which the record remembers content.
+// Hash returns the SHA-256 of a content in hex.
 func Hash(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:])

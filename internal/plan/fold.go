@@ -23,7 +23,7 @@ const (
 	foldLinesTo   = 10
 )
 
-// folded are the lines of a unified diff, long rows of one kind cut short.
+// folded shortens long rows of one kind in the lines of a unified diff.
 func folded(lines []string) []string {
 	var out []string
 	for i := 0; i < len(lines); {
@@ -42,7 +42,7 @@ func folded(lines []string) []string {
 	return out
 }
 
-// kindOfLine is + or - for what a diff adds or takes out, else a space.
+// kindOfLine returns + or - for added or removed lines of a diff, else a space.
 func kindOfLine(l string) byte {
 	if l == "" || l[0] != '+' && l[0] != '-' || strings.HasPrefix(l, "+++ ") || strings.HasPrefix(l, "--- ") {
 		return ' '
@@ -50,7 +50,7 @@ func kindOfLine(l string) byte {
 	return l[0]
 }
 
-// runs splits changes into rows of those that are alike.
+// runs groups consecutive changes that are similar.
 func runs(cs []Change) [][]Change {
 	var rows [][]Change
 	for i, c := range cs {
@@ -63,9 +63,9 @@ func runs(cs []Change) [][]Change {
 	return rows
 }
 
-// similar reports whether two changes do the same for the same reason to files
-// that are named after different things, in one directory or in directories side
-// by side.
+// similar reports whether two changes do the same for the same reason to files that
+// differ only in the name of a domain or key, in one directory or in sibling
+// directories.
 func similar(a, b Change) bool {
 	if a.Op != b.Op || a.After.Kind != b.After.Kind || a.Before.Kind != b.Before.Kind ||
 		a.After.Mode != b.After.Mode || a.After.Owner != b.After.Owner {
@@ -85,8 +85,8 @@ func similar(a, b Change) bool {
 	return form == other && strings.ReplaceAll(a.Why, nameA, "…") == strings.ReplaceAll(b.Why, nameB, "…")
 }
 
-// nameAndForm is what the object of a change is named after, and what remains of its
-// own name: *.toml, db.*, * of a directory.
+// nameAndForm returns what a changed file is named after, and the rest of its name as a
+// pattern: *.toml, db.*, * for a directory.
 func nameAndForm(c Change) (name, form string) {
 	name, ext := path.Base(string(c.Path)), ""
 	prefix := ""

@@ -10,9 +10,8 @@ import (
 	"mailsetup/internal/system"
 )
 
-// Make compares the desired state with the machine and returns what has to be
-// done. It reports everything that stands in the way at once. It cannot write:
-// it is given a reader only.
+// Make compares the desired state with the machine and returns what has to be done, or
+// all errors at once. It cannot write: it gets a reader only.
 func Make(ctx context.Context, want state.State, r system.Reader, rec FileHashes) (Plan, error) {
 	m := newMaker(ctx, r, rec)
 	p := Plan{Notes: byTopic(want.Notes)}
@@ -36,7 +35,7 @@ func Make(ctx context.Context, want state.State, r system.Reader, rec FileHashes
 	return p, errors.Join(m.errs...)
 }
 
-// maker carries what earlier stages of the plan will have done.
+// maker keeps what earlier stages of the plan will have done.
 type maker struct {
 	ctx      context.Context
 	overlay  Overlay
@@ -60,8 +59,8 @@ func newMaker(ctx context.Context, r system.Reader, rec FileHashes) *maker {
 	return m
 }
 
-// ownDirStage makes our own directory, before anything that may live in it. The
-// directories above it are missing in an image only.
+// ownDirStage makes our own directory, before anything in it. The directories above it
+// are missing in an image only.
 func (m *maker) ownDirStage() StageChanges {
 	o, err := m.overlay.Read(OwnDir)
 	if err != nil || o.Kind != state.Absent {
@@ -87,7 +86,7 @@ func (m *maker) hashesStage() StageChanges {
 	}}})
 }
 
-// stage turns one stage into what of it is not true yet.
+// stage returns the changes that a stage needs.
 func (m *maker) stage(st state.Stage) StageChanges {
 	sc := StageChanges{Name: st.Name, Packages: st.Packages, Checkpoint: st.Checkpoint}
 	m.pending = m.pending || len(st.Packages) > 0
@@ -127,8 +126,8 @@ func (m *maker) stage(st state.Stage) StageChanges {
 	return sc
 }
 
-// dropDuplicateUnits takes out what is due where another stage acts on the unit anyway:
-// what does not run is started then.
+// dropDuplicateUnits drops units that are Always acted on if another stage acts on them
+// anyway.
 func dropDuplicateUnits(stages []StageChanges) []StageChanges {
 	for i := range stages {
 		stages[i].Units = slices.DeleteFunc(stages[i].Units, func(u state.Unit) bool {
@@ -140,7 +139,7 @@ func dropDuplicateUnits(stages []StageChanges) []StageChanges {
 	return slices.DeleteFunc(stages, StageChanges.Empty)
 }
 
-// note keeps an error, once: two edits of one file may meet the same line.
+// note adds an error, once: two edits of one file may fail at the same line.
 func (m *maker) note(err error) {
 	if err != nil && !slices.ContainsFunc(m.errs, func(e error) bool { return e.Error() == err.Error() }) {
 		m.errs = append(m.errs, err)
@@ -180,8 +179,8 @@ func (m *maker) file(sc *StageChanges, f state.File) error {
 	return m.add(sc, Change{Path: f.Path, Before: cur, After: want, Why: f.Why})
 }
 
-// meta gives a file another owner or mode. Whatever it holds is treated as a
-// secret: who is to be kept from reading it has a reason.
+// meta plans another owner or mode of a file. Its content counts as secret: there is a
+// reason to keep others from reading it.
 func (m *maker) meta(sc *StageChanges, f state.Meta) error {
 	cur, err := m.overlay.Read(f.Path)
 	if err != nil {
@@ -196,8 +195,8 @@ func (m *maker) meta(sc *StageChanges, f state.Meta) error {
 	return m.add(sc, Change{Path: f.Path, Before: cur, After: want, Why: f.Why})
 }
 
-// remove takes a file away; a free one whatever it says, and then a directory,
-// too, in which nothing is left.
+// remove plans the removal of a file; with free, whatever its content, and also of a
+// directory that is empty then.
 func (m *maker) remove(sc *StageChanges, p state.Path, free bool) error {
 	delete(m.next, p)
 	cur, err := m.overlay.Read(p)
@@ -219,7 +218,7 @@ func (m *maker) remove(sc *StageChanges, p state.Path, free bool) error {
 	return m.add(sc, Change{Path: p, Before: cur, Why: "no longer wanted"})
 }
 
-// holds reports whether something is left in a directory.
+// holds reports whether a directory will not be empty.
 func (m *maker) holds(dir state.Path) (bool, error) {
 	names, err := m.overlay.List(dir)
 	return err != nil || len(names) > 0, err

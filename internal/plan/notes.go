@@ -11,8 +11,8 @@ import (
 	"mailsetup/internal/text"
 )
 
-// byTopic puts notes on one topic side by side, topics in the order in which
-// they come up first, and drops what was said already.
+// byTopic groups notes by topic, in the order in which the topics first occur, and
+// drops duplicates.
 func byTopic(notes []state.Note) []state.Note {
 	first := map[string]int{}
 	said := make(map[state.Note]bool, len(notes))
@@ -30,8 +30,8 @@ func byTopic(notes []state.Note) []state.Note {
 	return out
 }
 
-// LimitPerTopic leaves the first most notes of each topic, and says how many more there
-// are: with ten thousand domains nobody reads on.
+// LimitPerTopic keeps the first most notes of each topic, and says how many more there
+// are.
 func LimitPerTopic(notes []state.Note, most int) []state.Note {
 	count := map[string]int{}
 	for _, n := range notes {
@@ -69,8 +69,8 @@ func OneLineNotes(notes []state.Note) []state.Note {
 	return slices.DeleteFunc(slices.Clone(notes), func(n state.Note) bool { return strings.Contains(n.Action, "\n") })
 }
 
-// WriteNotes prints notes for whoever has to see to them. Text to paste stands at the
-// margin: in a zone file, leading white space would mean the name above.
+// WriteNotes prints notes. Text to paste is not indented: in a zone file, leading white
+// space would mean the owner name of the line above.
 func WriteNotes(w io.Writer, notes []state.Note) {
 	for _, n := range notes {
 		lines := text.Wrap(n.Topic+": "+n.Text, 74)

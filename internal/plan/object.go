@@ -12,7 +12,7 @@ import (
 // none is the operation of a change that turned out to change nothing.
 const none Op = ""
 
-// OpOf names what leads from one object to the other, "" if they are the same.
+// OpOf returns the operation between two objects, "" if they are equal.
 func OpOf(before, after state.Object) Op {
 	switch {
 	case before.Kind == state.Absent && after.Kind == state.Absent:
@@ -31,13 +31,13 @@ func OpOf(before, after state.Object) Op {
 	return none
 }
 
-// effective drops changes that later ones of the same stage took back.
+// effective drops changes that later ones of the same stage reverse.
 func effective(cs []Change) []Change {
 	return slices.DeleteFunc(cs, func(c Change) bool { return c.Op == none })
 }
 
-// parent returns an error if the directory that is to hold p is not there. A
-// symbolic link is followed: other people's directories may be one.
+// parent returns an error if the directory of p does not exist. It follows a symbolic
+// link, since other people's directories may be one.
 func (m *maker) parent(p state.Path) error {
 	dir := p.Dir()
 	for range 8 {
@@ -79,8 +79,8 @@ func misplaced(p state.Path, o state.Object, want state.Kind) error {
 	return &system.UnusableError{Path: p, Text: fmt.Sprintf("is a %s, expected a %s", what, want), Hint: hint}
 }
 
-// secret tells whether content must not be shown: what is marked so, and
-// anything that looks like a private key, whoever wrote it.
+// secret reports whether content must not be shown: if it is marked, or looks like a
+// private key, whoever wrote it.
 func secret(o state.Object) bool {
 	return o.Secret || o.Kind == state.Regular && bytes.Contains(o.Content, []byte("PRIVATE KEY-----"))
 }

@@ -8,8 +8,8 @@ import (
 	"mailsetup/internal/system"
 )
 
-// Overlay reads the machine as a plan leaves it: what is planned for a path, and
-// Absent for one that goes, hides what stands there.
+// Overlay reads the machine as a plan leaves it: the planned object of a path, Absent
+// for a removed one, else the present object.
 type Overlay struct {
 	system.Reader
 	Planned map[state.Path]state.Object

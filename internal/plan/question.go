@@ -9,8 +9,8 @@ import (
 	"mailsetup/internal/text"
 )
 
-// ConsentFlags is the flag that answers all questions of a kind with yes, and the
-// one that answers them with no, "" if there is none.
+// ConsentFlags returns the flags that answer all questions of a kind with yes and no,
+// "" if there is none.
 func ConsentFlags(k state.QuestionKind) (yes, no string) {
 	switch k {
 	case state.AskRecord:
@@ -35,7 +35,7 @@ func ConsentFlags(k state.QuestionKind) (yes, no string) {
 	return "", ""
 }
 
-// subject is what a question is about, as a heading.
+// subject returns the heading of a question.
 func subject(q state.Question) string {
 	switch q.Kind {
 	case state.AskRecord:
@@ -60,9 +60,8 @@ func subject(q state.Question) string {
 	return string(q.Kind)
 }
 
-// WriteQuestion prints one question: what is and why it does not do, the line it is
-// about as it is and as it would be, and what a no means. The heading is
-// followed by which of how many it is, "" for none.
+// WriteQuestion prints one question: its text, the line before and after, and what a no
+// means. Which is appended to the heading: which of how many it is, "" for none.
 func WriteQuestion(w io.Writer, q state.Question, which string, o TextOptions) error {
 	t := &printer{color: o.Color}
 	if which != "" {
@@ -73,7 +72,7 @@ func WriteQuestion(w io.Writer, q state.Question, which string, o TextOptions) e
 	return err
 }
 
-// Prompt returns the words to which a person says yes or no.
+// Prompt returns the prompt for a yes or no.
 func Prompt(k state.QuestionKind) string { return prompts[k] }
 
 var prompts = map[state.QuestionKind]string{
@@ -88,8 +87,8 @@ var prompts = map[state.QuestionKind]string{
 	state.AskSigner:   "Sign here, and no longer there?",
 }
 
-// KeepPrompt returns the words that ask whether the run goes on with what stands in
-// the way.
+// KeepPrompt returns the prompt that asks whether the run goes on beside what was
+// refused.
 func KeepPrompt(k state.QuestionKind) string {
 	if k == state.AskWildcard {
 		return "Go on without?"
@@ -97,7 +96,7 @@ func KeepPrompt(k state.QuestionKind) string {
 	return "Leave it as it is, and go on?"
 }
 
-// questions are those that are open, each with the flag that answers it.
+// questions prints open questions, each with the flag that answers it.
 func (t *printer) questions(qs []state.Question) {
 	if len(qs) == 0 {
 		return
@@ -124,7 +123,7 @@ func (t *printer) ask(q state.Question, head string) {
 	}
 }
 
-// where is the place in the notation of compilers.
+// where returns the place of a question as FILE:LINE.
 func where(q state.Question) string {
 	if q.Line == 0 {
 		return string(q.Path)
@@ -132,8 +131,7 @@ func where(q state.Question) string {
 	return fmt.Sprintf("%s:%d", q.Path, q.Line)
 }
 
-// side prints one side of a change. A line that is too long goes on below,
-// further in.
+// side prints one side of a change. A long line is continued below, indented.
 func (t *printer) side(sign string, s style, what string) {
 	const indent, further = 8, 4
 	if what == "" {

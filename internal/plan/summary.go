@@ -11,8 +11,8 @@ import (
 	"mailsetup/internal/text"
 )
 
-// summaryLines bounds a summary to what a screen of 24 lines shows above a
-// question.
+// summaryLines is the height of a summary that leaves room for a question on a screen
+// of 24 lines.
 const summaryLines = 16
 
 // Summary prints the plan in at most 16 lines: numbers, and as many paths as
@@ -39,7 +39,7 @@ func (p Plan) Summary(w io.Writer) error {
 	return err
 }
 
-// counts says how much of each kind the plan does.
+// counts returns how many changes of each kind there are.
 func (p Plan) counts() []string {
 	n := map[Op]int{}
 	packages, derived, zones := 0, 0, 0
@@ -100,8 +100,7 @@ func (p Plan) unitLine(t *printer) {
 	}
 }
 
-// paths lists what changes, in no more than the lines given: first what is
-// there already.
+// paths lists changed paths in at most the given number of lines, existing ones first.
 func (p Plan) paths(lines int) string {
 	var rows, added []string
 	made := map[state.Path]bool{}
@@ -138,7 +137,7 @@ func (p Plan) paths(lines int) string {
 	return strings.Join(rows, "\n") + "\n"
 }
 
-// firstLines keeps the first lines of a text.
+// firstLines returns the first lines of a text.
 func firstLines(text string, lines int) string {
 	all := bytes.SplitAfter([]byte(text), []byte("\n"))
 	return string(bytes.Join(all[:min(lines, len(all))], nil))

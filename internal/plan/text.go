@@ -17,12 +17,11 @@ type TextOptions struct {
 	Diff  bool // unified diffs of contents
 }
 
-// width is the number of columns that the text keeps to, contents of files
-// apart.
+// width is the number of columns of the output, contents of files apart.
 const width = 80
 
-// Text prints the plan for a person, stage by stage. Private keys are named,
-// never shown.
+// Text prints the plan for a person, stage by stage. Private keys are named, never
+// shown.
 func (p Plan) Text(w io.Writer, o TextOptions) error {
 	t := &printer{color: o.Color, diff: o.Diff}
 	if p.Empty() {
@@ -116,7 +115,7 @@ func (t *printer) stage(st StageChanges) {
 	}
 }
 
-// acted says what is done to a unit.
+// acted says what happens to a unit.
 func acted(u state.Unit) string {
 	what := string(u.Action) + " " + u.Name
 	if u.NeedsDaemonReload { // its files are read again before, systemctl(1)
@@ -143,7 +142,7 @@ func (t *printer) entry(symbol string, s style, what, why string) {
 	t.wrap(6, why)
 }
 
-// changes prints those that are alike, or the first of many.
+// changes prints similar changes, or the first of many.
 func (t *printer) changes(row []Change) {
 	shown := row
 	if len(row) >= foldFrom {
@@ -158,7 +157,7 @@ func (t *printer) changes(row []Change) {
 	}
 }
 
-// sign is how a change begins.
+// sign returns the symbol of a change.
 func sign(c Change) (string, style) {
 	switch c.Op {
 	case Create, Mkdir:
@@ -194,7 +193,7 @@ func (t *printer) change(c Change) {
 	}
 }
 
-// metaText tells owner and mode where they are new or change.
+// metaText returns owner and mode where they are new or change.
 func metaText(c Change) string {
 	was, is := c.Before, c.After
 	switch {

@@ -38,7 +38,7 @@ type Change struct {
 	Serial bool
 }
 
-// StageChanges is what of a stage is not true yet.
+// StageChanges are the changes that a stage needs.
 type StageChanges struct {
 	Name       string
 	Packages   []state.Package // to be installed
@@ -76,14 +76,14 @@ type Plan struct {
 	Questions []state.Question
 }
 
-// Drift is a managed file that is not as we left it.
+// Drift is a managed file that is not as mailsetup left it.
 type Drift struct {
 	Path state.Path
 	Why  string // "edited since mailsetup wrote it", "not written by mailsetup"
 	Diff string // unified, "" for a secret
 }
 
-// Paths returns what a plan touches, in order and once each.
+// Paths returns the paths that a plan changes, in order and once each.
 func (p Plan) Paths() []state.Path {
 	var all []state.Path
 	for _, st := range p.Stages {

@@ -8,7 +8,7 @@ import (
 	"mailsetup/internal/state"
 )
 
-// update prints what is changed in a zone on its primary, record by record.
+// update prints the changes of a zone on its primary, record by record.
 func (t *printer) update(u state.Update) {
 	t.entry(">", cyan, fmt.Sprintf("update %s on %s", u.Origin, u.Server), u.Why)
 	for _, r := range u.Remove {
@@ -28,7 +28,7 @@ func (t *printer) record(symbol string, s style, r state.Record) {
 	}
 }
 
-// recordText is a record on one line, a text in quotes.
+// recordText returns a record on one line, with a text in quotes.
 func recordText(r state.Record) string {
 	value := r.Value
 	if r.Type == "TXT" {
@@ -37,8 +37,8 @@ func recordText(r state.Record) string {
 	return fmt.Sprintf("%s %d %s %s", r.Name, r.TTL, r.Type, value)
 }
 
-// updateLines is an update as a set of lines that can be compared, each as
-// announce (nil for as it is) turns it into what was announced.
+// updateLines returns an update as lines that can be compared, converted by announce
+// (nil for none) into their announced form.
 func updateLines(u state.Update, announce func([]byte) []byte) []string {
 	var lines []string
 	add := func(what string, list []state.Record) {

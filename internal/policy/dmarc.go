@@ -17,7 +17,7 @@ type tag struct {
 	start, end  int // of the value, without white space around it
 }
 
-// IsDMARC reports whether a TXT record is meant as a DMARC policy.
+// IsDMARC reports whether a TXT record is a DMARC policy, perhaps a faulty one.
 func IsDMARC(text string) bool {
 	name, value, ok := strings.Cut(first(text), "=")
 	return ok && strings.EqualFold(strings.TrimSpace(name), "v") && strings.EqualFold(strings.TrimSpace(value), "DMARC1")
@@ -28,8 +28,8 @@ func first(text string) string {
 	return tag
 }
 
-// ParseDMARC reads a record, which begins with its version. Values are not
-// judged: receivers take a policy they do not know for none.
+// ParseDMARC parses a record, which begins with its version. It does not judge values:
+// receivers treat an unknown policy as none.
 func ParseDMARC(text string) (DMARC, error) {
 	d := DMARC{text: text}
 	at := 0
@@ -73,13 +73,13 @@ func (d DMARC) index(name string) int {
 	return slices.IndexFunc(d.tags, func(t tag) bool { return t.name == name })
 }
 
-// Policy is what p= says, none without one (RFC 9989).
+// Policy returns p=, or none (RFC 9989).
 func (d DMARC) Policy() string { return d.getOr("p", "none") }
 
-// SubdomainPolicy is what sp= says, or else p=.
+// SubdomainPolicy returns sp=, or else p=.
 func (d DMARC) SubdomainPolicy() string { return d.getOr("sp", d.Policy()) }
 
-// Alignment is what adkim= or aspf= says: relaxed or strict.
+// Alignment returns adkim= or aspf= as a word: relaxed or strict.
 func (d DMARC) Alignment(tag string) string {
 	if d.getOr(tag, "r") == "s" {
 		return "strict"
@@ -94,7 +94,7 @@ func (d DMARC) getOr(name, otherwise string) string {
 	return otherwise
 }
 
-// URIs are the addresses of rua= or ruf=.
+// URIs returns the addresses of rua= or ruf=.
 func (d DMARC) URIs(tag string) []string {
 	var list []string
 	v, _ := d.Get(tag)
@@ -106,9 +106,8 @@ func (d DMARC) URIs(tag string) []string {
 	return list
 }
 
-// Set returns the record with one tag's value changed where it stands. A new
-// tag goes to the end, but p and sp to the front, where readers of RFC 7489
-// expect p.
+// Set returns the record with one tag's value replaced in place. A new tag goes to the
+// end, but p and sp to the front, where implementations of RFC 7489 expect p.
 func (d DMARC) Set(name, value string) DMARC {
 	text := ""
 	switch i := d.index(name); {

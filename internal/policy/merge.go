@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// SPFChange is what a record has to say in addition.
+// SPFChange is what has to be added to a record.
 type SPFChange struct {
 	Pass    []netip.Addr // addresses that pass
 	Include []string     // domains whose senders pass
 	All     string       // what becomes of everybody else: fail, softfail, neutral; "" to leave it
 }
 
-// Merge returns the text with the changes made. Addresses come first: there
-// they cost no look-up, and no name before them can end the evaluation. Other
-// new terms stand before the first one that could end it otherwise, which is
-// all in nearly every record; what is there keeps its order and its spelling.
+// Merge returns the text with the changes made. Addresses come first: there they cost
+// no look-up, and no name before them can end the evaluation. Other new terms go before
+// the first one that could end it otherwise, which is all in nearly every record.
+// Existing terms keep their order and spelling.
 func (s SPF) Merge(c SPFChange) string {
 	var terms, first []string
 	for _, i := range c.Include {
@@ -33,8 +33,8 @@ func (s SPF) Merge(c SPFChange) string {
 	return text[:version] + " " + strings.Join(first, " ") + text[version:]
 }
 
-// insert puts terms into the text, which differs from the record's at its all
-// at most.
+// insert inserts terms into the text, which differs from the record's at most in its
+// all.
 func (s SPF) insert(terms []string, text string) string {
 	if len(terms) == 0 {
 		return text
@@ -49,8 +49,8 @@ func (s SPF) insert(terms []string, text string) string {
 	return text[:end] + " " + added + text[end:]
 }
 
-// withAll changes the qualifier of all, or adds an all where nothing decides
-// on everybody else.
+// withAll changes the qualifier of all, or adds an all if there is neither all nor
+// redirect=.
 func (s SPF) withAll(result string) string {
 	if result == "" || result == s.All() || s.All() == "" {
 		return s.text
@@ -62,7 +62,7 @@ func (s SPF) withAll(result string) string {
 	return strings.TrimRight(s.text, " ") + " " + all
 }
 
-// AddressTerm is the mechanism that lets one address pass.
+// AddressTerm returns the mechanism that passes one address.
 func AddressTerm(a netip.Addr) string {
 	if a = a.Unmap(); a.Is4() {
 		return "ip4:" + a.String()
@@ -70,8 +70,8 @@ func AddressTerm(a netip.Addr) string {
 	return "ip6:" + a.String()
 }
 
-// Union adds to a record what another one lets pass and it does not: what two
-// records of one name may have meant together.
+// Union adds the terms of another record that pass more than this one: what two records
+// at one name may have meant together.
 func (s SPF) Union(other SPF) string {
 	var terms []string
 	for _, t := range other.Terms() {

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Missing are the terms of another record that this one does not have and whose
-// senders it does not let pass otherwise: nothing if it says as much or more.
-// A different verdict on everybody else (all, redirect=) counts.
+// Missing returns the terms of another record that this one does not have and whose
+// senders it does not pass otherwise: nothing if it passes as much or more. A different
+// result for all other senders (all, redirect=) counts.
 func (s SPF) Missing(other SPF) []string {
 	var list []string
 	for _, t := range other.Terms() {
@@ -28,8 +28,8 @@ func (s SPF) Missing(other SPF) []string {
 	return list
 }
 
-// passes reports whether the record lets the senders of a term pass, as far as
-// that can be told without DNS.
+// passes reports whether the record passes the senders of a term, as far as that can be
+// told without DNS.
 func (s SPF) passes(t Term) bool {
 	if slices.ContainsFunc(s.Terms(), func(o Term) bool { return strings.EqualFold(o.String(), t.String()) }) {
 		return true
@@ -42,8 +42,8 @@ func (s SPF) passes(t Term) bool {
 	return pass
 }
 
-// Missing are the tags of another record that this one does not have, or has
-// with another value. Addresses beside those of the other do no harm.
+// Missing returns the tags of another record that this one lacks, or has with another
+// value. Additional report addresses do not count.
 func (d DMARC) Missing(other DMARC) []string {
 	var list []string
 	for _, t := range other.tags {

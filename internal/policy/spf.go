@@ -15,7 +15,7 @@ import (
 	"mailsetup/internal/dnsname"
 )
 
-// MaxLookups is how many terms of an SPF evaluation may ask DNS, RFC 7208
+// MaxLookups is the limit of terms with DNS queries in an SPF evaluation, RFC 7208
 // section 4.6.4.
 const MaxLookups = 10
 
@@ -54,7 +54,7 @@ func (t Term) String() string {
 	return q + t.Name + ":" + t.Value
 }
 
-// countsAsLookup reports whether the term counts against MaxLookups.
+// countsAsLookup reports whether the term counts towards MaxLookups.
 func (t Term) countsAsLookup() bool {
 	return slices.Contains([]string{"include", "a", "mx", "ptr", "exists", "redirect"}, t.Name)
 }
@@ -62,8 +62,8 @@ func (t Term) countsAsLookup() bool {
 // IsSPF reports whether a TXT record is one for SPF, RFC 7208 section 4.5.
 func IsSPF(text string) bool { return dnsname.IsSPF(text) }
 
-// ParseSPF reads a record. A term that RFC 7208 does not know makes every
-// receiver take the whole for a permanent error, so it is an error here.
+// ParseSPF parses a record. A term that RFC 7208 does not know makes receivers return
+// permerror, so it is an error.
 func ParseSPF(text string) (SPF, error) {
 	if !IsSPF(text) {
 		return SPF{}, fmt.Errorf("%q does not begin with v=spf1", text)
@@ -122,7 +122,7 @@ func parseTerm(word string) (Term, error) {
 	return t, t.fault(word)
 }
 
-// fault says what is wrong with a mechanism's value.
+// fault returns what is wrong with a mechanism's value.
 func (t Term) fault(word string) error {
 	switch t.Name {
 	case "all":
@@ -165,7 +165,7 @@ var (
 	domainEnd   = regexp.MustCompile(`(?:\.(?:[0-9a-zA-Z]*[a-zA-Z][0-9a-zA-Z]*|[0-9a-zA-Z]+-[0-9a-zA-Z-]*[0-9a-zA-Z])\.?|` + macroExpand + `)$`)
 )
 
-// domainSpec says what is wrong with the domain that a term names.
+// domainSpec returns an error if a term has no valid domain.
 func domainSpec(word, name string) error {
 	switch {
 	case name == "" || strings.Contains(name, "/"):
@@ -199,8 +199,8 @@ func network(s string) (netip.Prefix, error) {
 // String returns the record as it was written.
 func (s SPF) String() string { return s.text }
 
-// Terms are those that count, in order: what follows all is never looked at,
-// and redirect= is not either where there is an all (RFC 7208 section 6.1).
+// Terms returns the terms that are evaluated, in order: those after all are not, nor is
+// redirect= beside an all (RFC 7208 section 6.1).
 func (s SPF) Terms() []Term {
 	end := slices.IndexFunc(s.terms, func(t Term) bool { return t.Name == "all" })
 	var list []Term
@@ -212,7 +212,7 @@ func (s SPF) Terms() []Term {
 	return list
 }
 
-// find returns the first term of a name that counts.
+// find returns the first evaluated term of a name.
 func (s SPF) find(name string) (Term, bool) {
 	for _, t := range s.Terms() {
 		if t.Name == name {
@@ -222,9 +222,9 @@ func (s SPF) find(name string) (Term, bool) {
 	return Term{}, false
 }
 
-// All is what the record says of everybody else: fail, softfail, neutral or
-// pass in the words of RFC 7208 section 2.6, neutral without an all (section
-// 4.7); "" where another record decides (redirect=).
+// All returns the result for all other senders: fail, softfail, neutral or pass in the
+// words of RFC 7208 section 2.6, neutral without an all (section 4.7); "" if another
+// record decides (redirect=).
 func (s SPF) All() string {
 	if t, ok := s.find("all"); ok {
 		return map[byte]string{'-': "fail", '~': "softfail", '?': "neutral", '+': "pass"}[t.Qualifier]
@@ -235,14 +235,13 @@ func (s SPF) All() string {
 	return "neutral"
 }
 
-// Redirect is the domain whose record decides on everybody else, "" for none.
+// Redirect returns the domain of redirect=, "" for none.
 func (s SPF) Redirect() string {
 	t, _ := s.find("redirect")
 	return t.Value
 }
 
-// Includes are the domains whose senders pass, lower case, those of macros
-// left out.
+// Includes returns the included domains, in lower case, without those of macros.
 func (s SPF) Includes() []string {
 	var list []string
 	for _, t := range s.Terms() {
@@ -255,13 +254,13 @@ func (s SPF) Includes() []string {
 
 func domain(s string) string { return strings.ToLower(dnsname.TrimDot(s)) }
 
-// Uses reports whether a mechanism stands in the record and counts.
+// Uses reports whether a mechanism is in the record and evaluated.
 func (s SPF) Uses(name string) bool {
 	_, ok := s.find(name)
 	return ok
 }
 
-// Lookups is how many of the record's own terms ask DNS.
+// Lookups returns the number of the record's own terms with DNS queries.
 func (s SPF) Lookups() int {
 	n := 0
 	for _, t := range s.Terms() {
@@ -272,8 +271,8 @@ func (s SPF) Lookups() int {
 	return n
 }
 
-// Names reports whether an ip4 or ip6 of the record lets an address pass,
-// whatever stands in front of it.
+// Names reports whether an ip4 or ip6 of the record passes an address, whatever
+// precedes it.
 func (s SPF) Names(a netip.Addr) bool {
 	return slices.ContainsFunc(s.Terms(), func(t Term) bool {
 		n, err := network(t.Value)
@@ -281,8 +280,8 @@ func (s SPF) Names(a netip.Addr) bool {
 	})
 }
 
-// Literal evaluates the record as far as no DNS is needed. Sure is false if a
-// term that asks DNS comes before the verdict.
+// Literal evaluates the record without DNS. Sure is false if a term that needs DNS
+// comes before the result.
 func (s SPF) Literal(a netip.Addr) (pass, sure bool) {
 	sure = true
 	for _, t := range s.Terms() {

@@ -10,7 +10,7 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Host takes the port, and the brackets, off an address in Postfix's words.
+// Host removes the port, and brackets, from an address in Postfix's notation.
 func Host(address string) string {
 	if end := strings.IndexByte(address, ']'); end > 0 && address[0] == '[' {
 		return address[1:end]
@@ -21,14 +21,13 @@ func Host(address string) string {
 	return address
 }
 
-// IsLoopback reports whether a host is this machine by a loopback address.
+// IsLoopback reports whether a host is a loopback address or name.
 func IsLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || err == nil && ip.IsLoopback()
 }
 
-// OnlyLoopback reports whether a list of networks holds nothing but the
-// loopback.
+// OnlyLoopback reports whether a list of networks has only the loopback.
 func OnlyLoopback(networks string) bool {
 	all := Words(networks)
 	for _, w := range all {
@@ -67,7 +66,7 @@ func Effective(p *state.Postfix, s *state.Service, name string) string {
 	return strings.TrimSpace(milters.Expand(lookup(name), lookup))
 }
 
-// Has reports whether a list of words in main.cf or master.cf holds one.
+// Has reports whether a list in main.cf or master.cf has a word.
 func Has(value, word string) bool { return slices.Contains(Words(value), word) }
 
 // The files that postconf(1) and master(5) are about.

@@ -15,11 +15,11 @@ import (
 	"mailsetup/internal/system"
 )
 
-// tableTimeout is how long a table may take: postmap(1) waits for a server that is
-// down for many seconds, and for a proxymap(8) that does not run without end.
+// tableTimeout bounds a look-up: postmap(1) waits many seconds for a server that is
+// down, and for a proxymap(8) that does not run without end.
 const tableTimeout = 5 * time.Second
 
-// Tables implement recipient.Tables. An answer is remembered.
+// Tables implements recipient.Tables, with a cache.
 type Tables struct {
 	Run  system.Runner
 	Read func(state.Path) ([]byte, error) // the content of a file, nil for none
@@ -37,8 +37,8 @@ type answer struct {
 
 var _ recipient.Tables = (*Tables)(nil)
 
-// Lookup implements recipient.Tables. The name "proxy:" in front of a table is left
-// out: who asks is allowed to read it.
+// Lookup implements recipient.Tables. It drops "proxy:" in front of a table: the
+// program may read the table itself.
 func (t *Tables) Lookup(ctx context.Context, table, key string) (string, bool, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -78,8 +78,8 @@ func (t *Tables) query(ctx context.Context, table, key string) answer {
 	return answer{}
 }
 
-// user asks for a user as the unix:passwd.byname table does, whose keys are in
-// lower case; getent(1) takes a number for that of a user.
+// user looks up a user as the table unix:passwd.byname does, whose keys are in lower
+// case; getent(1) takes a number for a uid.
 func (t *Tables) user(ctx context.Context, name string) answer {
 	name = strings.ToLower(name)
 	if name == "" || strings.Contains(name, "@") || strings.HasPrefix(name, "-") {

@@ -11,20 +11,20 @@ import (
 	"github.com/emersion/go-milter"
 )
 
-// actions are all that a milter of protocol version 2 may want to do; OpenDKIM
-// refuses to negotiate when one that its configuration needs is not offered,
-// and the library to talk to version 2 when a later one is.
+// actions are all that a milter of protocol version 2 may request; OpenDKIM refuses to
+// negotiate if one that it needs is not offered, and the library to use version 2 if a
+// later one is.
 const actions = milter.OptAddHeader | milter.OptChangeBody | milter.OptAddRcpt |
 	milter.OptRemoveRcpt | milter.OptChangeHeader | milter.OptQuarantine
 
-// session is a conversation with a milter that ends with its context.
+// session is a connection to a milter that ends with its context.
 type session struct {
 	*milter.ClientSession
 	dial *dialer
 }
 
-// dialer gives the library its connection and keeps hold of it: the library
-// leaves it open when the negotiation fails, and knows no context.
+// dialer gives the library its connection and keeps it to close it: the library leaves
+// it open if the negotiation fails, and knows no context.
 type dialer struct {
 	ctx  context.Context
 	conn net.Conn
@@ -72,13 +72,13 @@ func open(ctx context.Context, address string) (*session, error) {
 	return &session{ClientSession: s, dial: d}, nil
 }
 
-// close says goodbye and ends the connection whatever the milter thinks of it.
+// close says goodbye and closes the connection whatever the milter answers.
 func (s *session) close() {
 	_ = s.Close()
 	s.dial.close()
 }
 
-// stripPrefix takes the library's own prefixes off an error.
+// stripPrefix removes the library's prefixes from an error.
 func stripPrefix(err error) error {
 	for {
 		inner := errors.Unwrap(err)
@@ -89,7 +89,7 @@ func stripPrefix(err error) error {
 	}
 }
 
-// negotiates reports whether a milter listens and speaks the protocol.
+// negotiates returns an error unless a milter listens and speaks the protocol.
 func negotiates(ctx context.Context, address string) error {
 	s, err := open(ctx, address)
 	if err != nil {
@@ -99,9 +99,8 @@ func negotiates(ctx context.Context, address string) error {
 	return nil
 }
 
-// endpoint reads the address of a milter: an absolute path, or OpenDKIM's
-// (local:PATH, unix:PATH, inet:PORT@HOST) or Postfix's (inet:HOST:PORT) way of
-// writing one.
+// endpoint parses the address of a milter: an absolute path, or OpenDKIM's (local:PATH,
+// unix:PATH, inet:PORT@HOST) or Postfix's (inet:HOST:PORT) notation.
 func endpoint(written string) (network, target string, err error) {
 	address := written
 	kind, rest, _ := strings.Cut(address, ":")

@@ -16,18 +16,15 @@ import (
 	"mailsetup/internal/state"
 )
 
-// messageTimeout bounds one message through a milter that is not ours: a spam filter
-// without DNS waits for each of its look-ups.
+// messageTimeout bounds one message through another milter: a spam filter without DNS
+// waits for each of its look-ups.
 const messageTimeout = 15 * time.Second
 
-// Signatures sends a message of the sender through a milter, to its end, and
-// returns the DKIM signatures that the milter adds. Postfix's part is played as
-// it describes the client. Nothing is delivered: the changes that a milter asks
-// for are for the MTA to carry out. An error says that the milter did not answer
-// within 15 seconds, or did not take the message.
-//
-// Lookup is asked for the records of the keys (RFC 6376 section 3.6.2) with
-// which the signatures are verified.
+// Signatures sends a message of the sender through a milter and returns the DKIM
+// signatures that the milter adds. It plays Postfix for a kind of client. Nothing is
+// delivered: the MTA would carry out the changes that a milter requests. An error means
+// that the milter did not answer within 15 seconds, or did not accept the message.
+// Lookup queries the records of the keys (RFC 6376 section 3.6.2) for verification.
 func Signatures(ctx context.Context, address, from string, client state.Client, lookup func(name string) ([]string, error)) ([]state.Signature, error) {
 	ctx, cancel := context.WithTimeout(ctx, messageTimeout)
 	defer cancel()
@@ -41,7 +38,7 @@ func Signatures(ctx context.Context, address, from string, client state.Client, 
 	return signaturesOf(m, from, lookup), nil
 }
 
-// sendAs sends a message through a milter as Postfix would.
+// sendAs sends a message through a milter as Postfix would for a client.
 func sendAs(ctx context.Context, address, from string, client state.Client, m *message) error {
 	s, err := open(ctx, address)
 	if err != nil {
@@ -66,8 +63,8 @@ func sendAs(ctx context.Context, address, from string, client state.Client, m *m
 	return nil
 }
 
-// signaturesOf returns the DKIM signatures of a message, with the reason why one does not
-// verify.
+// signaturesOf returns the DKIM signatures of a message, each with the reason why it
+// does not verify.
 func signaturesOf(m message, from string, lookup func(name string) ([]string, error)) []state.Signature {
 	var list []state.Signature
 	for i, f := range m.fields {
@@ -81,7 +78,7 @@ func signaturesOf(m message, from string, lookup func(name string) ([]string, er
 	return list
 }
 
-// problem says why one signature of a message does not verify, "" if it does.
+// problem returns why one signature of a message does not verify, "" if it does.
 func problem(m message, at int, lookup func(name string) ([]string, error)) string {
 	one := message{body: m.body}
 	for i, f := range m.fields {
@@ -99,8 +96,8 @@ func problem(m message, at int, lookup func(name string) ([]string, error)) stri
 	return ""
 }
 
-// tag returns the value of a tag of a DKIM-Signature field, in lower case and
-// without white space (RFC 6376 section 3.2).
+// tag returns the value of a tag of a DKIM-Signature field, in lower case and without
+// white space (RFC 6376 section 3.2).
 func tag(value, name string) string {
 	for part := range strings.SplitSeq(value, ";") {
 		key, text, _ := strings.Cut(part, "=")
@@ -111,8 +108,8 @@ func tag(value, name string) string {
 	return ""
 }
 
-// unsigned insists that a milter signs none of the messages with d= of its
-// domain, whoever they come from.
+// unsigned returns an error if a milter signs one of the messages with d= of its
+// domain, from any kind of client.
 func unsigned(ctx context.Context, p state.Probe) error {
 	for _, signer := range p.Signers {
 		for _, kind := range []state.ClientKind{state.BySendmail, state.ByLogin} {
@@ -128,7 +125,7 @@ func unsigned(ctx context.Context, p state.Probe) error {
 	return nil
 }
 
-// signedByOther insists that a milter signs each of the messages again.
+// signedByOther returns an error unless a milter signs each of the messages again.
 func signedByOther(ctx context.Context, p state.Probe) error {
 	for _, signer := range p.Signers {
 		local, err := signaturesFor(ctx, p.Address, signer, state.BySendmail)

@@ -35,9 +35,8 @@ func NewProber(u system.Units, r system.Runner) *Prober {
 	return &Prober{units: u, run: r, activeFor: time.Second}
 }
 
-// Probe implements system.Prober. It keeps asking until the answer is right or
-// p.Within (10 seconds if zero; 15 for a name server) is over; the error is
-// the last answer.
+// Probe implements system.Prober. It asks until the answer is right or p.Within (10
+// seconds if zero; 15 for a name server) is over; the error is the last answer.
 func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
 	if p.Kind == state.ProbeServed && p.View != "" {
 		return b.servedInView(ctx, p)
@@ -72,14 +71,14 @@ func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
 	}
 }
 
-// permanent marks a verdict that waiting does not change.
+// permanent is an error that waiting does not change.
 type permanent struct{ error }
 
 // Unwrap gives errors.Is the verdict.
 func (f permanent) Unwrap() error { return f.error }
 
-// retry calls try until it succeeds, gives a final verdict or the time is
-// over. The last verdict that was not merely cut short is returned.
+// retry calls try until it succeeds, returns a permanent error or the time is over. It
+// returns the last error that was not merely a timeout.
 func retry(ctx context.Context, within time.Duration, try func(context.Context) error) error {
 	outer := ctx
 	ctx, cancel := context.WithTimeout(ctx, within)
@@ -104,15 +103,15 @@ func retry(ctx context.Context, within time.Duration, try func(context.Context) 
 	}
 }
 
-// expired reports whether the time is up; a dial may notice that a little before
-// its context does.
+// expired reports whether the deadline has passed; a dial may notice that a little
+// before its context does.
 func expired(ctx context.Context) bool {
 	end, ok := ctx.Deadline()
 	return ctx.Err() != nil || ok && !time.Now().Before(end)
 }
 
-// active reports whether the unit runs and keeps running: a daemon whose
-// socket cannot be bound is reported as started and dies a moment later.
+// active returns an error unless the unit runs and keeps running: a daemon that cannot
+// bind its socket is reported as started and dies a moment later.
 func (b *Prober) active(ctx context.Context, unit string) error {
 	before, err := b.units.Status(ctx, unit)
 	if err != nil {
@@ -139,7 +138,8 @@ func (b *Prober) active(ctx context.Context, unit string) error {
 	return nil
 }
 
-// checkActive tells states that pass (starting, reloading) from those that stay.
+// checkActive returns a temporary error in states that pass (starting, reloading), else
+// a permanent one.
 func checkActive(unit string, s system.UnitStatus) error {
 	err := fmt.Errorf("unit %s: %s (%s), should be active", unit, s.Active, s.Sub)
 	switch {
@@ -154,8 +154,8 @@ func checkActive(unit string, s system.UnitStatus) error {
 	}
 }
 
-// postfix asks Postfix itself, of its instances the first one: on Debian 12
-// postfix.service is active while Postfix is dead.
+// postfix asks Postfix itself about its first instance: on Debian 12 postfix.service is
+// active while Postfix is dead.
 func (b *Prober) postfix(ctx context.Context) error {
 	argv := []string{"postmulti", "-i", "-", "-p", "status"}
 	res, err := b.run.Run(ctx, system.Command{Argv: argv})
@@ -168,7 +168,7 @@ func (b *Prober) postfix(ctx context.Context) error {
 	return nil
 }
 
-// lastLine returns the last line said, on whichever stream.
+// lastLine returns the last line of the outputs.
 func lastLine(streams ...[]byte) string {
 	for _, s := range streams {
 		if text := strings.TrimSpace(string(s)); text != "" {

@@ -15,9 +15,9 @@ import (
 	"mailsetup/internal/system"
 )
 
-// recipients asks whether Postfix takes and delivers mail for addresses, without
-// a message: by RCPT, where it listens, and for p.Deliver by a delivery agent
-// that tells what it would do.
+// recipients asks, without a message, whether Postfix accepts and delivers mail for
+// addresses: by RCPT, where it listens, and for p.Deliver by a delivery agent that logs
+// what it would do.
 func (b *Prober) recipients(ctx context.Context, p state.Probe) error {
 	if p.Address != "" {
 		if err := retry(ctx, p.Within, func(ctx context.Context) error { return acceptsRecipients(ctx, p.Address, p.Recipients) }); err != nil {
@@ -30,8 +30,8 @@ func (b *Prober) recipients(ctx context.Context, p state.Probe) error {
 	return b.deliverable(ctx, p.Deliver, p.Within)
 }
 
-// acceptsRecipients insists that no recipient is refused as one that does not exist (the
-// codes 5.1.x of RFC 3463). Other refusals are about who asks, and when.
+// acceptsRecipients returns an error if a recipient is rejected as unknown (the codes
+// 5.1.x of RFC 3463). Other rejections depend on the client and the moment.
 func acceptsRecipients(ctx context.Context, address string, recipients []string) error {
 	fail := func(step string, err error) error { return fmt.Errorf("smtp %s: %s: %w", address, step, err) }
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
@@ -64,14 +64,13 @@ func acceptsRecipients(ctx context.Context, address string, recipients []string)
 	return nil
 }
 
-// delivered is the line by which a delivery agent of Postfix tells what it would
-// do with a message for a name without a domain.
+// delivered matches the log line of a delivery agent about a name without a domain.
 var delivered = regexp.MustCompile(`orig_to=<([^>]*)>,.* dsn=(\d)\.\S+ status=((?:un)?deliverable) \((.*)\)$`)
 
-// deliverable has Postfix say what it would do with mail for a user of this machine:
-// sendmail -bv, whose report goes to nobody, since the sender is empty; the
-// delivery agents write it into the log as well. Where that is not in systemd's
-// journal nothing is proven, and nothing is wrong.
+// deliverable asks Postfix what it would do with mail for a user of this machine: with
+// sendmail -bv, whose report goes to nobody, since the sender is empty; the delivery
+// agents log it as well. Without a systemd journal nothing is proven, and that is no
+// error.
 func (b *Prober) deliverable(ctx context.Context, user string, within time.Duration) error {
 	at, err := b.run.Run(ctx, system.Command{Argv: []string{"journalctl", "-q", "-n", "1", "--show-cursor", "-o", "cat"}})
 	_, cursor, found := strings.Cut(string(at.Stdout), "-- cursor: ")
@@ -100,8 +99,8 @@ func (b *Prober) deliverable(ctx context.Context, user string, within time.Durat
 	return ctx.Err()
 }
 
-// verdict returns why mail for a user would be lost, "" if somebody gets it, as far as
-// the lines of the log tell.
+// verdict returns why mail for a user would be lost, "" if it is delivered, as far as
+// the log lines tell.
 func verdict(lines []string, user string) (why string, told bool) {
 	for _, line := range lines {
 		m := delivered.FindStringSubmatch(strings.TrimSpace(line))

@@ -14,15 +14,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// milterClients are the Postfix processes that ask milters, master(8).
+// milterClients are the Postfix processes that use milters, master(8).
 var milterClients = []string{"smtpd", "qmqpd", "cleanup"}
 
-// clockTicks per second in /proc, whatever the kernel's own clock: USER_HZ.
+// clockTicks is the unit of times in /proc: USER_HZ, whatever the kernel's own clock.
 const clockTicks = 100
 
-// oldSessions reports mail sessions that began under an earlier main.cf: a
-// reload lets them go on with what they have read, and with the action for a
-// dead milter that stood there.
+// oldSessions returns an error for mail sessions that began under an earlier main.cf:
+// after a reload they go on with the settings that they have read, including the action
+// for a dead milter.
 func oldSessions(proc, mainCf string) error {
 	var stat unix.Stat_t
 	if err := unix.Stat(mainCf, &stat); err != nil {
@@ -44,7 +44,8 @@ func oldSessions(proc, mainCf string) error {
 	return err
 }
 
-// olderProcesses returns the processes that take mail and began before a time since boot.
+// olderProcesses returns the processes that take mail and are older than a time since
+// boot.
 func olderProcesses(proc string, young time.Duration) ([]string, error) {
 	names, err := filepath.Glob(filepath.Join(proc, "[0-9]*"))
 	if err != nil {
@@ -74,8 +75,8 @@ func olderProcesses(proc string, young time.Duration) ([]string, error) {
 	return found, nil
 }
 
-// parseStat reads the name of a process and when it began, in time since boot,
-// from proc_pid_stat(5).
+// parseStat parses the name of a process and its start, in time since boot, from
+// proc_pid_stat(5).
 func parseStat(text string) (comm string, began time.Duration, err error) {
 	open, end := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
 	if open < 0 || end < open {

@@ -11,9 +11,9 @@ import (
 	"mailsetup/internal/state"
 )
 
-// takesSender talks to an SMTP server up to MAIL FROM, which is as far as a milter
-// that does not answer or a broken restriction lets nobody come. The sender is
-// that of the first signer, or the null sender.
+// takesSender talks to an SMTP server up to MAIL FROM, which fails for everybody if a
+// milter does not answer or a restriction is broken. The sender is that of the first
+// signer, or the null sender.
 func takesSender(ctx context.Context, p state.Probe) error {
 	fail := func(step string, err error) error {
 		// The library quotes the server's text; people search for it as it is.
@@ -51,8 +51,8 @@ func takesSender(ctx context.Context, p state.Probe) error {
 	return nil
 }
 
-// literal returns the address literal (RFC 5321 section 4.1.3) of our end, a
-// name that restrictions on host names in EHLO accept.
+// literal returns the address literal (RFC 5321 section 4.1.3) of our end, which
+// restrictions on host names in EHLO accept.
 func literal(a net.Addr) string {
 	tcp, ok := a.(*net.TCPAddr)
 	switch {

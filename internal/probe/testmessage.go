@@ -29,9 +29,9 @@ type message struct {
 	body   []byte
 }
 
-// signs proves each signer. A reload of OpenDKIM is applied when the next
-// connection comes in, and a refused message may end one, so every new attempt is
-// a new connection; signers that pass share it.
+// signs returns an error unless each signer's mail is signed. OpenDKIM applies a reload
+// when the next connection comes in, and a rejected message may close one, so every new
+// attempt uses a new connection; signers that pass share it.
 func signs(ctx context.Context, p state.Probe) error {
 	if len(p.Signers) == 0 {
 		return permanent{errors.New("probe signs: no signer is named")}
@@ -43,12 +43,12 @@ func signs(ctx context.Context, p state.Probe) error {
 	})
 }
 
-// signersPerConnection is how many signers are worth a connection of their own:
-// OpenDKIM signs what comes over one connection one after the other.
+// signersPerConnection is the number of signers from which a further connection pays
+// off: OpenDKIM signs the messages of one connection one after the other.
 const signersPerConnection = 50
 
-// signAll returns the signers that are still to be proven: over each connection
-// from the first on that was not.
+// signAll returns the signers that are not proven yet: of each connection, those from
+// the first failure on.
 func signAll(ctx context.Context, address string, signers []state.Signer) ([]state.Signer, error) {
 	connections := min(runtime.GOMAXPROCS(0), 1+len(signers)/signersPerConnection)
 	share := (len(signers) + connections - 1) / connections
@@ -65,7 +65,7 @@ func signAll(ctx context.Context, address string, signers []state.Signer) ([]sta
 	return slices.Concat(left...), cmp.Or(errs...)
 }
 
-// signEach returns how many signers were proven before the first that was not.
+// signEach returns the number of signers proven before the first failure.
 func signEach(ctx context.Context, address string, signers []state.Signer) (int, error) {
 	s, err := open(ctx, address)
 	if err != nil {
@@ -87,7 +87,7 @@ func signEach(ctx context.Context, address string, signers []state.Signer) (int,
 	return len(signers), nil
 }
 
-// testMessage returns a small message that says what it is, should anybody see it.
+// testMessage returns a small message that says what it is, in case anybody sees it.
 func testMessage(from string, n int) message {
 	_, host, _ := strings.Cut(from, "@")
 	now := time.Now()
@@ -103,7 +103,7 @@ func testMessage(from string, n int) message {
 	}
 }
 
-// connect plays the connection of a local client, as Postfix describes one.
+// connect plays a local client, as Postfix describes one.
 func (s *session) connect() error {
 	_ = s.Macros(milter.CodeConn, "j", "localhost", "{daemon_name}", "localhost", "{client_addr}", "127.0.0.1")
 	if err := proceed(s.Conn("localhost", milter.FamilyInet, 25, "127.0.0.1")); err != nil {
@@ -115,8 +115,8 @@ func (s *session) connect() error {
 	return nil
 }
 
-// send passes the message through the milter and makes the changes that it asks for.
-// Macros are further names and values to send with MAIL FROM.
+// send sends the message through the milter and makes the changes that it requests.
+// Macros are further names and values for MAIL FROM.
 func (s *session) send(from string, m *message, macros ...string) error {
 	_ = s.Macros(milter.CodeMail, append([]string{"i", "mailsetup", "{mail_addr}", from}, macros...)...)
 	if err := proceed(s.Mail(from, nil)); err != nil {
@@ -146,8 +146,8 @@ func (s *session) send(from string, m *message, macros ...string) error {
 	return nil
 }
 
-// proceed turns a refusal into an error. Accept before the end means that the
-// milter does not want to see the rest: such a message leaves unsigned.
+// proceed returns an error for a rejection. Accept before the end means that the milter
+// skips the rest: such a message is unsigned.
 func proceed(a *milter.Action, err error) error {
 	if err != nil {
 		return stripPrefix(err)
@@ -184,8 +184,7 @@ func (m *message) apply(c milter.ModifyAction) {
 	}
 }
 
-// change replaces the n-th field of its name, or removes it when the new value
-// is empty.
+// change replaces the n-th field of its name, or removes it if the new value is empty.
 func (m *message) change(f field, n int) {
 	for i, old := range m.fields {
 		if !strings.EqualFold(old.name, f.name) {
@@ -216,8 +215,8 @@ func (m *message) bytes() []byte {
 	return b.Bytes()
 }
 
-// verify finds the signature that the signer promises. Others may stand beside
-// it (a second key during a change, another milter), and do not count.
+// verify verifies the signature of the signer. Other signatures (a second key during a
+// change, another milter) do not count.
 func verify(m message, want state.Signer) error {
 	seen := &keyNames{}
 	results, err := dkim.VerifyWithOptions(bytes.NewReader(m.bytes()), &dkim.VerifyOptions{
@@ -247,8 +246,7 @@ func verify(m message, want state.Signer) error {
 	return fmt.Errorf("signature does not verify with the key %s: %w", keyName(want), bad)
 }
 
-// keyNames collects the keys that signatures name; signatures are verified
-// side by side.
+// keyNames collects the key names of signatures, which are verified concurrently.
 type keyNames struct {
 	mu    sync.Mutex
 	names []string
@@ -268,8 +266,7 @@ func (k *keyNames) list() []string {
 	return slices.Compact(slices.Sorted(slices.Values(k.names)))
 }
 
-// keyName returns the name at which the public key is looked up (RFC 6376 section
-// 3.6.2.1).
+// keyName returns the name of a key record (RFC 6376 section 3.6.2.1).
 func keyName(s state.Signer) string {
 	return strings.ToLower(dnsname.Key(s.Selector, dnsname.TrimDot(s.Domain)))
 }

@@ -15,11 +15,11 @@ import (
 	"mailsetup/zonefile"
 )
 
-// servedInView is for a zone of a view, which this machine may not be answered
-// from: a server for the world has one for its own network, too. Where it is,
-// the records themselves are asked for. Where it is not, BIND says which serial
-// it has loaded (rndc(8) zonestatus); it keeps the old one when it refuses a
-// file, and the file's was raised.
+// servedInView is for a zone of a view that this machine may not be answered from: a
+// server for the world has another view for its own network. If it is answered from
+// that view, the records are queried. If not, BIND says which serial it has loaded
+// (rndc(8) zonestatus): it keeps the old one if it refuses a file, and the new file has
+// a higher one.
 func (b *Prober) servedInView(ctx context.Context, p state.Probe) error {
 	if p.Within <= 0 {
 		p.Within = defaultWithin

@@ -26,7 +26,7 @@ const (
 	Parameter = "transport_maps"
 )
 
-// Transports are the services of master.cf(5) by which mail may leave over IPv4:
+// Transports returns the services of master.cf(5) by which mail may leave over IPv4:
 // SMTP clients, but for those that lead to a content filter.
 func Transports(p *state.Postfix) []string {
 	var all []string
@@ -39,8 +39,8 @@ func Transports(p *state.Postfix) []string {
 	return all
 }
 
-// Everywhere are the values of a parameter that count somewhere: in main.cf, or
-// for a service of master.cf. Empty ones are left out.
+// Everywhere returns the values of a parameter in main.cf and in services of master.cf,
+// without empty ones.
 func Everywhere(p *state.Postfix, name string) []string {
 	all := []string{p.Value[name]}
 	for _, s := range p.Services {
@@ -69,12 +69,12 @@ func overIPv4(p *state.Postfix, s state.Service) bool {
 	return len(list) == 0 || slices.Contains(list, "all") || slices.Contains(list, "ipv4")
 }
 
-// Recipient is the address whose mail takes a transport to the sink.
+// Recipient returns the address whose mail takes a transport to the sink.
 func Recipient(transport string) string { return transport + "@" + Domain }
 
-// Table is the entry for the transports: a table that needs no file, no postmap
-// and no default_database_type, and that a chroot does not hide. All other
-// addresses at the sink take the first transport, so that none of them leaves.
+// Table returns the entry for the transports: a table without a file, without postmap
+// and default_database_type, and visible in a chroot. All other addresses at the sink
+// take the first transport, so that none of their mail leaves.
 func Table(transports []string) string {
 	if len(transports) == 0 {
 		return ""
@@ -86,9 +86,9 @@ func Table(transports []string) string {
 	return "inline:{" + strings.Join(rows, ", ") + "}"
 }
 
-// Merge puts the entry for the transports first in a value of transport_maps, in
-// the place of an earlier one of ours. Everything else stays byte for byte. No
-// transports take the entry out.
+// Merge puts the entry for the transports first in a value of transport_maps, replacing
+// an earlier one of ours. Everything else stays byte for byte. Without transports it
+// removes the entry.
 func Merge(value string, transports []string) string {
 	rest := Without(value)
 	switch table := Table(transports); {
@@ -101,7 +101,7 @@ func Merge(value string, transports []string) string {
 	}
 }
 
-// Without is a value of transport_maps without our entry.
+// Without returns a value of transport_maps without our entry.
 func Without(value string) string {
 	for _, m := range cut(value) {
 		text := value[m.from:m.to]
@@ -115,8 +115,8 @@ func Without(value string) string {
 	return value
 }
 
-// Maps are the tables of a list, postconf(5): separated by commas and white
-// space, with what stands in braces kept together.
+// Maps returns the tables of a list, postconf(5): separated by commas and white space,
+// with braces kept together.
 func Maps(value string) []string {
 	var all []string
 	for _, m := range cut(value) {
