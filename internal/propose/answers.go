@@ -9,8 +9,8 @@ import (
 	"mailsetup/steps/records"
 )
 
-// Fill fills in what nobody answered and the spec of earlier runs does not say from
-// the machine and from DNS.
+// Fill completes answers from the machine and from DNS, where neither a person nor the
+// spec of earlier runs gives one.
 func (b *Basis) Fill(a spec.Answers) spec.Answers {
 	if b.Spec.Has(a.Domain) {
 		return a
@@ -34,8 +34,8 @@ func (b *Basis) Fill(a spec.Answers) spec.Answers {
 	return a
 }
 
-// fromSpec adds to the flags what the spec says of the host: a second domain on the
-// same server has no questions about the server.
+// fromSpec adds what the spec says of the host to the flags: a second domain on the
+// same server needs no questions about the server.
 func fromSpec(a spec.Answers, old *spec.Spec) spec.Answers {
 	if old == nil {
 		return a
@@ -53,8 +53,8 @@ func fromSpec(a spec.Answers, old *spec.Spec) spec.Answers {
 	return a
 }
 
-// missing returns the error for flags that nobody gave and that the machine and DNS
-// do not answer, and says why they do not.
+// missing returns the error for required flags that nobody gave, and says why the
+// machine and DNS do not answer them.
 func (b *Basis) missing(flags []string, host string) error {
 	hints := []string{"run mailsetup init in a terminal to be asked instead"}
 	for _, flag := range flags {
@@ -66,7 +66,7 @@ func (b *Basis) missing(flags []string, host string) error {
 }
 
 // adoptedAnswers returns the answers about each domain of the set-up that is taken
-// over. It receives here only if its MX says so: nobody missed one until now.
+// over. This server receives for a domain only if its MX says so.
 func (b *Basis) adoptedAnswers(want spec.Spec) []spec.Answers {
 	var addresses []string
 	for _, a := range want.Host.Addresses {
@@ -87,8 +87,8 @@ func (b *Basis) adoptedAnswers(want spec.Spec) []spec.Answers {
 	return list
 }
 
-// publicationMode returns how the records of a new domain get published: as those
-// of the host, unless its BIND does not have the domain at all.
+// publicationMode returns how the records of a new domain get published: as those of
+// the host, unless its BIND does not have the domain.
 func (b *Basis) publicationMode(a spec.Answers, domain string) string {
 	if a.DNS != "" || b.Spec.Host.DNS != spec.DNSBind || a.NewZone == "yes" || b.Root != "" || b.Facts.Serves(domain) || b.zoneUnusable(domain) {
 		return a.DNS

@@ -11,13 +11,13 @@ import (
 	"mailsetup/steps/records"
 )
 
-// Source says which record an answer comes from, in words that go behind a
-// proposal; "" where there is no record.
+// Source says from which record an answer comes, in words that follow a proposal; "" if
+// there is no record.
 type Source struct{ SPF, DMARC string }
 
-// FromRecords fills in the answers that nobody gave about a new domain with what its
-// SPF and DMARC records say already, in its zone here or else in DNS: defaults are
-// for what is new. What the spec has no words for stays in the record.
+// FromRecords completes the answers about a new domain from its existing SPF and DMARC
+// records, in its zone here or in DNS: defaults are for what is new. What the spec
+// cannot express stays in the record.
 func FromRecords(a spec.Answers, f state.Facts, domain string) (spec.Answers, Source) {
 	var why Source
 	if list := records.TXTRecords(f, domain, policy.IsSPF); len(list) == 1 {
@@ -35,8 +35,8 @@ func FromRecords(a spec.Answers, f state.Facts, domain string) (spec.Answers, So
 	return a, why
 }
 
-// fromSPF fills in answers from an SPF record. It leaves out an include of the domain
-// itself, a loop that the record's author has to take out.
+// fromSPF completes answers from an SPF record. It ignores an include of the domain
+// itself, a loop that the record's author has to remove.
 func fromSPF(a *spec.Answers, s policy.SPF, domain string) {
 	all := s.All()
 	if all == "pass" {
@@ -81,7 +81,7 @@ func fromDMARC(a *spec.Answers, r policy.DMARC) {
 
 func fillEmpty(answer *string, value string) { *answer = cmp.Or(*answer, value) }
 
-// reportAddresses returns the URIs that the spec has words for.
+// reportAddresses returns the URIs that the spec can express.
 func reportAddresses(uris []string) []string {
 	var list []string
 	for _, u := range uris {

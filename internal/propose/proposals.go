@@ -16,7 +16,7 @@ import (
 	"mailsetup/steps/records"
 )
 
-// Basis is what answers are worked out from.
+// Basis is what answers are derived from.
 type Basis struct {
 	Facts   state.Facts
 	Spec    *spec.Spec   // of earlier runs, nil for none
@@ -24,7 +24,7 @@ type Basis struct {
 	Root    string       // the directory that stands for the machine, "" for none
 }
 
-// Proposals returns what the wizard proposes beside the answers so far.
+// Proposals returns what the wizard proposes, given the answers so far.
 func (b *Basis) Proposals(a spec.Answers) wizard.Proposals {
 	host := cmp.Or(normalized(a.Hostname, spec.Hostname), b.Facts.FQDN)
 	domain := cmp.Or(normalized(a.Domain, spec.DomainName), parent(host))
@@ -56,7 +56,7 @@ func (b *Basis) Proposals(a spec.Answers) wizard.Proposals {
 
 const fromHost = "the default in host.toml"
 
-// addDefaults puts what host.toml says of new domains where nothing was found.
+// addDefaults proposes the defaults of host.toml where nothing was found.
 func (b *Basis) addDefaults(p *wizard.Proposals, a spec.Answers) {
 	p.SPFRedirect = b.spfRedirect(a, *p)
 	offer := func(at *wizard.Proposal, value string) {
@@ -73,9 +73,9 @@ func (b *Basis) addDefaults(p *wizard.Proposals, a spec.Answers) {
 	p.SPFInclude.Value = strings.Join(appendMissing(strings.Fields(p.SPFInclude.Value), d.SPF.Include), " ")
 }
 
-// spfRedirect returns the domain whose SPF record decides for a new one: the host's
-// first if the flag says so; that of host.toml where nobody, and no record that is
-// there, says anything about a record of its own.
+// spfRedirect proposes the domain whose SPF record decides for a new one: the domain of
+// the flag; else that of host.toml, if neither a person nor an existing record says
+// anything about a record of its own.
 func (b *Basis) spfRedirect(a spec.Answers, p wizard.Proposals) wizard.Proposal {
 	redirect := b.defaults().SPF.Redirect
 	switch {
@@ -88,7 +88,7 @@ func (b *Basis) spfRedirect(a spec.Answers, p wizard.Proposals) wizard.Proposal 
 	return wizard.Proposal{}
 }
 
-// defaults returns those of the host for new domains.
+// defaults returns the host's defaults for new domains.
 func (b *Basis) defaults() spec.Defaults {
 	if b.Spec == nil {
 		return spec.Defaults{}
@@ -96,8 +96,8 @@ func (b *Basis) defaults() spec.Defaults {
 	return b.Spec.Host.Defaults
 }
 
-// publicAddresses returns the addresses of the host name in DNS that could be seen
-// from outside. Where nobody is asked, an interface's address is not guessed into DNS.
+// publicAddresses returns the public addresses of the host name in DNS. An interface's
+// address is never guessed into DNS: behind NAT it is a private one.
 func (b *Basis) publicAddresses(host string) []string {
 	var addrs []string
 	for _, a := range b.Facts.Live[host].Addresses {
@@ -149,7 +149,7 @@ func isPublic(a netip.Addr) bool {
 	return err == nil
 }
 
-// whyManual says why the records are printed.
+// whyManual returns why the records are printed.
 func (b *Basis) whyManual(domain string) string {
 	if b.Facts.DNS != state.BIND && b.Facts.DNS != state.NoDNSServer {
 		return b.Facts.DNS.Title() + " answers DNS here, not BIND"
@@ -162,18 +162,17 @@ func (b *Basis) whyManual(domain string) string {
 	return "no zone of this machine's BIND holds " + domain
 }
 
-// zoneUnusable reports whether this machine's BIND is primary for the domain, or may
-// be, but its zone cannot be worked with. Nobody chose another way for the records
-// then: the plan is refused, and says what is wrong with the zone.
+// zoneUnusable reports whether this machine's BIND is, or may be, primary for the
+// domain with a zone that cannot be edited. Nothing else is proposed then: the plan is
+// refused, with what is wrong with the zone.
 func (b *Basis) zoneUnusable(domain string) bool {
 	return slices.ContainsFunc(b.Facts.Zones, func(z state.Zone) bool {
 		return z.Problem != "" && z.Contains(domain+".") && (z.Kind == "primary" || z.Kind == "")
 	})
 }
 
-// receive proposes whether the server receives the domain's mail: it does if the
-// domain's MX names it, and not if the MX names another one. Addresses are those of
-// the host, of which the first counts.
+// receive proposes whether the server receives the domain's mail, by the domain's MX.
+// Addresses are those of the host; the first one counts.
 func (b *Basis) receive(domain, host string, addresses []string) wizard.Proposal {
 	mx := b.exchangers(domain)
 	switch {
@@ -191,8 +190,7 @@ func (b *Basis) receive(domain, host string, addresses []string) wizard.Proposal
 	return wizard.Proposal{Value: "no", Why: "the domain's MX is " + dnsname.TrimDot(mx[0])}
 }
 
-// exchangers returns the names in the domain's MX records, in DNS and in its zone
-// here.
+// exchangers returns the hosts of the domain's MX records, in DNS and in its zone here.
 func (b *Basis) exchangers(domain string) []string {
 	mx := slices.Clone(b.Facts.Live[domain].MX)
 	for _, z := range b.Facts.Zones {
@@ -205,7 +203,7 @@ func (b *Basis) exchangers(domain string) []string {
 	return mx
 }
 
-// hasMX reports whether a domain has a mail exchanger, as far as that is known.
+// hasMX reports whether a domain has an MX record, as far as is known.
 func (b *Basis) hasMX(domain string) bool { return len(b.exchangers(domain)) > 0 }
 
 func (b *Basis) resolvesTo(name, address string) bool {
@@ -254,7 +252,7 @@ func inPlaceOf(o *state.OtherMTA) string {
 	return fmt.Sprintf(" in the place of %s, if you agree; messages in its queue: %d", o.Package, o.Queue)
 }
 
-// firstOf returns the first of many, and how many more there are.
+// firstOf lists the first names of many, and how many more there are.
 func firstOf(names []string, n int) []string {
 	if len(names) <= n {
 		return names
@@ -262,8 +260,8 @@ func firstOf(names []string, n int) []string {
 	return append(slices.Clone(names[:n]), fmt.Sprintf("%d more", len(names)-n))
 }
 
-// normalized is a name as facts are keyed by it. A wrong one is reported later, with
-// everything else.
+// normalized returns a name in the form of keys of facts. An invalid one is reported
+// later, with everything else.
 func normalized(name string, parse func(string) (string, error)) string {
 	if n, err := parse(name); err == nil {
 		return n

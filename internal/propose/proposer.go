@@ -28,7 +28,7 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Server is what earlier runs left, and how it may be looked at.
+// Server is what earlier runs left on the machine, and how it may be read.
 type Server struct {
 	Spec         *spec.Spec // nil for none
 	Ledger       keyring.Ledger
@@ -38,7 +38,7 @@ type Server struct {
 	Unprivileged bool   // what only root may read cannot be read
 }
 
-// Gatherer gathers what a run has to know of the machine and of DNS.
+// Gatherer gathers the facts of the machine and of DNS.
 type Gatherer interface {
 	// Gather looks at the machine, and asks DNS about the names of a spec, for the
 	// domains in scope. The scope that it returns leaves out domains of which nothing
@@ -52,9 +52,8 @@ type Gatherer interface {
 	Selectors(ledger keyring.Ledger, zones []state.Zone) dkimkeys.Selectors
 }
 
-// Proposer turns the answers that a person gave by flags into a spec. Where a person
-// can be asked, the wizard asks for what is open; where nobody can, what was found
-// on the machine and in DNS fills it in.
+// Proposer turns the answers given by flags into a spec. The wizard asks a person for
+// the others; if nobody can be asked, facts of the machine and of DNS answer them.
 type Proposer struct {
 	Server
 	Gatherer
@@ -68,7 +67,7 @@ type Proposer struct {
 	ReplaceForeign, AdoptOnly bool
 }
 
-// Result is the spec that a run should carry out, and what it was made from.
+// Result is the spec to carry out, and what it was made from.
 type Result struct {
 	Want    spec.Spec
 	Facts   state.Facts
@@ -78,7 +77,7 @@ type Result struct {
 	Adopted *adopt.Setup    // nil for none
 }
 
-// draft is a Result that is being worked out.
+// draft is a Result in the making.
 type draft struct {
 	*Proposer
 	Result
@@ -97,8 +96,7 @@ func (d *draft) gather(ctx context.Context, want *spec.Spec) (err error) {
 	return err
 }
 
-// Init works out the spec of a server from the answers about it and one of its
-// domains.
+// Init makes the spec of a server from the answers about it and one of its domains.
 func (p *Proposer) Init(ctx context.Context, a spec.Answers) (Result, error) {
 	d := p.draft(step.Scope{}.Recheck(normalized(a.Domain, spec.DomainName)))
 	first := lookupSpec(a, p.Spec)
@@ -135,8 +133,8 @@ func (p *Proposer) Init(ctx context.Context, a spec.Answers) (Result, error) {
 	return d.withReaders(ctx, a), nil
 }
 
-// adopt looks for an OpenDKIM to take over, and at what DNS says of its domains. The
-// answers get what follows from it.
+// adopt looks for an OpenDKIM to take over, and looks up its domains. It completes the
+// answers from that.
 func (d *draft) adopt(ctx context.Context, a spec.Answers) (spec.Answers, error) {
 	if d.Root != "" || d.ReplaceForeign {
 		return a, nil
@@ -156,11 +154,11 @@ func (d *draft) adopt(ctx context.Context, a spec.Answers) (spec.Answers, error)
 	return a, d.gatherAdopted(ctx, *lookupSpec(a, d.Spec))
 }
 
-// ErrAlreadyManaged says that the OpenDKIM that is there is mailsetup's already.
+// ErrAlreadyManaged says that the OpenDKIM on the machine is mailsetup's already.
 var ErrAlreadyManaged = errors.New(string(signer.ConfFile) + " is mailsetup's already")
 
-// checkAdopted returns the error of a run that is to take over an OpenDKIM for a
-// domain, "" for any, and does not find that.
+// checkAdopted returns an error if there is no OpenDKIM to take over for a domain (""
+// for any), as the run requires.
 func (d *draft) checkAdopted(ctx context.Context, domain string, first *spec.Spec) error {
 	switch {
 	case d.Adopted != nil && domain != "" && d.Adopted.Domain(normalized(domain, spec.DomainName)) == nil:
@@ -173,8 +171,8 @@ func (d *draft) checkAdopted(ctx context.Context, domain string, first *spec.Spe
 	return adopt.NothingFound(ctx, d.Files, postfix.OtherMilters(step.Input{Spec: *first, Facts: d.Facts}))
 }
 
-// gatherAdopted looks at the records of all domains that are taken over, beside
-// those of a spec.
+// gatherAdopted looks up the records of all domains that are taken over, beside those
+// of a spec.
 func (d *draft) gatherAdopted(ctx context.Context, want spec.Spec) error {
 	want.Domains = slices.Clone(want.Domains)
 	there := map[string]bool{}
@@ -189,7 +187,7 @@ func (d *draft) gatherAdopted(ctx context.Context, want spec.Spec) error {
 	return d.gather(ctx, &want)
 }
 
-// addAdopted adds to a spec what is taken over.
+// addAdopted adds the set-up that is taken over to a spec.
 func (d *draft) addAdopted(ctx context.Context, want spec.Spec) (spec.Spec, error) {
 	if d.Ask != nil { // and the answers decided what was looked at last
 		if err := d.gatherAdopted(ctx, want); err != nil {
@@ -199,7 +197,7 @@ func (d *draft) addAdopted(ctx context.Context, want spec.Spec) (spec.Spec, erro
 	return d.Adopted.AddDomains(want, d.Spec, d.basis().adoptedAnswers(want), d.Now)
 }
 
-// complete turns the flags into answers that make a spec.
+// complete turns the flags into answers that are enough for a spec.
 func (d *draft) complete(ctx context.Context, a spec.Answers) (spec.Answers, error) {
 	if d.Ask != nil && !d.Spec.Has(a.Domain) {
 		asked, err := d.ask(ctx, fromSpec(a, d.Spec))
@@ -220,8 +218,8 @@ func (d *draft) complete(ctx context.Context, a spec.Answers) (spec.Answers, err
 	return d.selector(ctx, a)
 }
 
-// ask asks a person for what is not fixed. Each answer about the host or the domain
-// may change what has to be looked at: the facts of the last look are kept.
+// ask asks a person for what is not fixed. An answer about the host or the domain may
+// need further look-ups; facts of earlier ones are kept.
 func (d *draft) ask(ctx context.Context, fixed spec.Answers) (spec.Answers, error) {
 	return d.Ask(ctx, wizard.Options{
 		Fixed: fixed,
@@ -235,7 +233,7 @@ func (d *draft) ask(ctx context.Context, fixed spec.Answers) (spec.Answers, erro
 	})
 }
 
-// proposals returns what the wizard proposes, defaults of the host included.
+// proposals returns what the wizard proposes, including defaults of the host.
 func (d *draft) proposals(ctx context.Context, a spec.Answers) wizard.Proposals {
 	b := d.basis()
 	list := b.Proposals(a)
@@ -248,8 +246,7 @@ func (d *draft) proposals(ctx context.Context, a spec.Answers) wizard.Proposals 
 	return list
 }
 
-// selector chooses a selector for a new domain, or checks the one that was asked
-// for.
+// selector chooses a selector for a new domain, or checks the requested one.
 func (d *draft) selector(ctx context.Context, a spec.Answers) (spec.Answers, error) {
 	if d.Spec.Has(a.Domain) {
 		return a, nil
@@ -278,8 +275,7 @@ func (d *draft) selector(ctx context.Context, a spec.Answers) (spec.Answers, err
 	return a, nil
 }
 
-// NewDomains sorts names into those that a spec does not have yet and those that
-// are there already.
+// NewDomains splits names into those that a spec does not have and those that it has.
 func NewDomains(sp spec.Spec, names []string) (fresh, there []string) {
 	known := make(map[string]bool, len(sp.Domains))
 	for _, d := range sp.Domains {
@@ -295,8 +291,8 @@ func NewDomains(sp spec.Spec, names []string) (fresh, there []string) {
 	return fresh, there
 }
 
-// AddDomains works out the spec of a server with further domains, from answers that
-// are about each of them.
+// AddDomains makes the spec of a server with further domains, from answers that apply
+// to each of them.
 func (p *Proposer) AddDomains(ctx context.Context, names []string, a spec.Answers) (Result, error) {
 	d := p.draft(step.Only(names...))
 	if err := d.gather(ctx, namesOnly(*p.Spec, names)); err != nil {
@@ -330,11 +326,11 @@ func (p *Proposer) AddDomains(ctx context.Context, names []string, a spec.Answer
 	return d.withReaders(ctx, a), nil
 }
 
-// dnsConcurrency is how many names are asked about at a time: each waits for DNS.
+// dnsConcurrency is the number of names looked up at a time.
 const dnsConcurrency = 32
 
-// lookupSpec returns what can be said of the spec before the questions: the names
-// that are worth looking up.
+// lookupSpec returns a spec with the names that are known before the questions, to look
+// them up.
 func lookupSpec(a spec.Answers, old *spec.Spec) *spec.Spec {
 	w := spec.Spec{}
 	if old != nil {
@@ -349,8 +345,7 @@ func lookupSpec(a spec.Answers, old *spec.Spec) *spec.Spec {
 	return &w
 }
 
-// namesOnly returns a spec with further domains about which nothing is known but
-// their names.
+// namesOnly returns a spec with further domains that have nothing but their names.
 func namesOnly(old spec.Spec, names []string) *spec.Spec {
 	w := spec.Spec{Host: old.Host, Domains: make([]spec.Domain, 0, len(old.Domains)+len(names))}
 	w.Domains = append(w.Domains, old.Domains...)

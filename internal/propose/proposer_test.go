@@ -312,7 +312,7 @@ func TestSelector(t *testing.T) {
 	// A domain that comes back signs with the key that it had.
 	s := machine(zone())
 	file := signer.KeyFile("lab.example", "mine")
-	s.Put(file, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: key.PEM()})
+	s.Put(file, state.Object{Kind: state.Regular, Mode: 0o600, Owner: signer.KeyOwner, Content: key.PEM()})
 	p := s.proposer(nil)
 	p.Ledger = keyring.Ledger{"lab.example": {{Selector: "mine", Stage: keyring.Draining, Public: key.Public(), File: string(file)}}}
 	for _, asked := range []string{"", "MINE"} {

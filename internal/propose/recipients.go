@@ -10,8 +10,8 @@ import (
 	"mailsetup/steps/step"
 )
 
-// withReaders returns the result without report addresses that nobody chose and
-// nobody has: those that new domains get by default.
+// withReaders returns the result without report addresses that new domains get by
+// default if nobody has them.
 func (d *draft) withReaders(ctx context.Context, a spec.Answers) Result {
 	if len(a.RUA) > 0 {
 		return d.Result
@@ -28,8 +28,8 @@ func (d *draft) withReaders(ctx context.Context, a spec.Answers) Result {
 	return d.Result
 }
 
-// whyUnread says why nobody would read mail at the address that somebody types in for
-// root's or for notices; nil if somebody would.
+// whyUnread returns an error if nobody would read root's mail at an address that a
+// person typed.
 func (d *draft) whyUnread(ctx context.Context, a spec.Answers) error {
 	want, _ := a.Spec(nil, d.Now) // what is wrong elsewhere is told elsewhere
 	address := want.Host.RootAlias

@@ -15,7 +15,7 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Sources finds out about a machine what a Proposer has to know.
+// Sources gathers what a Proposer has to know about a machine.
 type Sources struct {
 	Machine   *machine.Machine
 	Collector *facts.Collector
@@ -58,7 +58,7 @@ func (s *Sources) Refresh(ctx context.Context, want *spec.Spec, scope step.Scope
 	return g.Facts, nil
 }
 
-// Recipients implements Gatherer. Of a directory nothing can be said.
+// Recipients implements Gatherer. It knows nothing about a directory.
 func (s *Sources) Recipients(ctx context.Context, in step.Input) map[string]state.Recipient {
 	if s.Machine.Image != nil {
 		return nil

@@ -12,18 +12,17 @@ import (
 	"mailsetup/zonefile"
 )
 
-// Differences are those between the plan that was confirmed, in which
-// placeholders stand for the keys, and the one that is to be applied. The
-// placeholders are put back into the second one, and then every octet counts:
-// only private keys are not compared, which the plan never shows.
+// Differences compares the confirmed plan, which has placeholders for keys, with the
+// one to be applied. It puts the placeholders back into the latter and compares every
+// octet; only private keys, which no plan shows, are not compared.
 func Differences(confirmed, actual plan.Plan, made []dkimkeys.Pair) []string {
 	known := strings.NewReplacer(append(placeholders(made), stamps(confirmed, actual)...)...)
 	return plan.Differences(confirmed, actual, func(content []byte) []byte { return []byte(known.Replace(string(content))) })
 }
 
-// placeholders are pairs: what a made key brings into a file, and what stands
-// there before it is made. A record of several strings comes first, which the
-// public key as a whole would not be found in.
+// placeholders returns pairs of text that a made key brings into a file, and text that
+// was there before. A record of several strings comes first, since the public key as a
+// whole does not occur in it.
 func placeholders(made []dkimkeys.Pair) []string {
 	var pairs []string
 	for _, n := range made {
@@ -38,8 +37,7 @@ func placeholders(made []dkimkeys.Pair) []string {
 	return pairs
 }
 
-// recordData is the record of a key as our fragment of a zone has it, without
-// its name.
+// recordData returns the data of a key record as our fragment has it.
 func recordData(n dkimkeys.Pair, public string) string {
 	k := n.Key
 	k.Public = public
@@ -48,8 +46,8 @@ func recordData(n dkimkeys.Pair, public string) string {
 	return data
 }
 
-// stamps are pairs of the stamps of fragments that both plans write in the same
-// place: the stamp of one with keys, and that of the one with placeholders.
+// stamps returns pairs of the stamps of fragments that both plans write in the same
+// place: that with keys, and that with placeholders.
 func stamps(confirmed, actual plan.Plan) []string {
 	var pairs []string
 	for i := range min(len(confirmed.Stages), len(actual.Stages)) {
@@ -67,6 +65,5 @@ func stamps(confirmed, actual plan.Plan) []string {
 	return pairs
 }
 
-// includeMark is what stands before the stamp in the line of a zone that includes our
-// fragment.
+// includeMark precedes the stamp in the $INCLUDE line of our fragment.
 const includeMark = "; mailsetup "

@@ -15,9 +15,9 @@ import (
 	"mailsetup/steps/step"
 )
 
-// planWithConsents plans until each change of what is the administrator's has a
-// yes or no of its own, by a flag or by the person there. A dry run leaves open
-// what only a person could answer.
+// planWithConsents plans until each change of something of the administrator's has its
+// own yes or no, by a flag or a person. A dry run leaves open what only a person could
+// answer.
 func (p *Provisioner) planWithConsents(ctx context.Context, d *Draft) error {
 	for {
 		var err error
@@ -40,8 +40,8 @@ func (p *Provisioner) planWithConsents(ctx context.Context, d *Draft) error {
 	}
 }
 
-// answerQuestions takes answers to the questions of a plan. With them the plan is
-// made again: it may do something else now, and ask something else.
+// answerQuestions gets answers to the questions of a plan. The plan has to be made
+// again with them: it may change and ask something else.
 func (p *Provisioner) answerQuestions(ctx context.Context, d *Draft, questions []state.Question) (again bool, err error) {
 	open, err := p.answerFromFlags(d, questions)
 	switch {
@@ -58,7 +58,7 @@ func (p *Provisioner) answerQuestions(ctx context.Context, d *Draft, questions [
 	return true, p.askPerson(ctx, d, open)
 }
 
-// answerFromFlags answers what a flag answers and returns the rest.
+// answerFromFlags answers questions by flags and returns the others.
 func (p *Provisioner) answerFromFlags(d *Draft, questions []state.Question) (open []state.Question, err error) {
 	for _, q := range questions {
 		yes, given := p.Options.Consents[q.Kind]
@@ -77,7 +77,7 @@ func (p *Provisioner) answerFromFlags(d *Draft, questions []state.Question) (ope
 	return open, nil
 }
 
-// withLocation returns a question on one line, with its place in front.
+// withLocation returns a question on one line, beginning with its place.
 func withLocation(q state.Question) string {
 	switch {
 	case q.Path == "":
@@ -88,7 +88,7 @@ func withLocation(q state.Question) string {
 	return fmt.Sprintf("%s:%d: %s", q.Path, q.Line, q.Text)
 }
 
-// askPerson takes a yes or no to each question. Anything but a yes is a no.
+// askPerson asks each question. Anything but a yes is a no.
 func (p *Provisioner) askPerson(ctx context.Context, d *Draft, questions []state.Question) error {
 	introduction := ""
 	if len(d.answered) == 0 {
@@ -116,8 +116,7 @@ func (p *Provisioner) askPerson(ctx context.Context, d *Draft, questions []state
 	return nil
 }
 
-// recordAnswer takes a yes for this run, and remembers a no for the following
-// ones.
+// recordAnswer applies a yes to this run, and stores a no for later ones.
 func (p *Provisioner) recordAnswer(d *Draft, q state.Question, yes bool) error {
 	if d.answered[q.ID] {
 		return fmt.Errorf("plan: asks again for what was answered: %s", q.ID)
@@ -140,7 +139,7 @@ func (p *Provisioner) recordAnswer(d *Draft, q state.Question, yes bool) error {
 	return err
 }
 
-// storeAnswer writes an answer into the spec, if it has a place there.
+// storeAnswer writes an answer into the spec, if there is a place for it.
 func storeAnswer(sp *spec.Spec, q state.Question, yes bool) bool {
 	i := slices.IndexFunc(sp.Domains, func(d spec.Domain) bool { return d.Name == q.Domain })
 	switch {
@@ -170,8 +169,8 @@ func appendNew(list []string, item string) []string {
 	return append(slices.Clone(list), item)
 }
 
-// keepRefused goes on without what stands in the way, if a flag or the person
-// there says that it may stay as it is.
+// keepRefused goes on without what a step refused, if a flag or a person says that it
+// may stay as it is.
 func (p *Provisioner) keepRefused(ctx context.Context, d *Draft, refusal *step.Refusal, refused error) error {
 	q := *refusal.Keep
 	change, given := p.Options.Consents[q.Kind]
@@ -189,7 +188,7 @@ func (p *Provisioner) keepRefused(ctx context.Context, d *Draft, refusal *step.R
 	return p.recordAnswer(d, q, false)
 }
 
-// meaningOfNo says behind the word for a no what it leads to.
+// meaningOfNo says what a no leads to.
 func meaningOfNo(k state.QuestionKind) string {
 	if k == state.AskWildcard {
 		return " goes on without"
@@ -197,10 +196,10 @@ func meaningOfNo(k state.QuestionKind) string {
 	return " leaves it as it is"
 }
 
-// notConfirmed ends a run before it changed what it asked about.
+// notConfirmed returns the error of a run that ends at a question.
 func (d *Draft) notConfirmed() error { return hint.New("", "not confirmed: %s", d.sayUntouched()) }
 
-// sayUntouched says what a run did that stops at a question.
+// sayUntouched says what a run that ends at a question has changed.
 func (d *Draft) sayUntouched() string {
 	if len(d.installed) > 0 {
 		return "nothing else was changed"
@@ -208,8 +207,7 @@ func (d *Draft) sayUntouched() string {
 	return "nothing was changed"
 }
 
-// MissingConsentError is the error of a run that nobody gave a consent that it
-// needs.
+// MissingConsentError is the error of a run that needs a consent which nobody gave.
 type MissingConsentError struct {
 	Questions []state.Question
 	untouched string
@@ -227,7 +225,7 @@ func (e *MissingConsentError) Error() string {
 // IsUsage says that nothing was touched.
 func (e *MissingConsentError) IsUsage() bool { return true }
 
-// Hints returns the flags that answer, once each.
+// Hints returns the flags that answer the questions, once each.
 func (e *MissingConsentError) Hints() []string {
 	var hints, gone []string
 	for _, q := range e.Questions {

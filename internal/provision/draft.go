@@ -39,8 +39,8 @@ type Draft struct {
 	installed []string        // packages
 }
 
-// newDraft gathers what the steps look at. Keys that have to be made are
-// placeholders until the plan is confirmed.
+// newDraft gathers the input of the steps. Keys to be made are placeholders until the
+// plan is confirmed.
 func (p *Provisioner) newDraft(ctx context.Context, r Request) (*Draft, error) {
 	files, err := specFiles(p, r, r.Want)
 	if err != nil {
@@ -69,14 +69,14 @@ func (p *Provisioner) newDraft(ctx context.Context, r Request) (*Draft, error) {
 	return d, p.readFacts(ctx, d)
 }
 
-// specFiles returns the files that say what a spec says, as they should be.
+// specFiles returns the texts of the TOML files of a spec.
 func specFiles(p *Provisioner, r Request, sp spec.Spec) (map[state.Path][]byte, error) {
 	return store.New(p.Machine.Sys).SpecFiles(sp.Host, slices.Collect(r.Scope.Domains(sp)), p.Earlier.SpecOnDisk)
 }
 
-// checkPrivateKeys refuses to go on without a key that signs: mail of its domain
-// is told to come back later, and a new key could not take its place at once. A
-// rotation is the way to one that can.
+// checkPrivateKeys refuses to go on if the key of a domain that signs is missing: its
+// mail is deferred, and a new key could not sign at once. A rotation is the way to one
+// that can.
 func checkPrivateKeys(files system.Reader, r Request) error {
 	domains := r.Want.Domains
 	if !r.Scope.WholeHost() {
@@ -88,8 +88,8 @@ func checkPrivateKeys(files system.Reader, r Request) error {
 	})
 }
 
-// addSuccessors adds the keys that domains get beside the one that signs: those
-// that were made already, for a run that was undone, or new ones.
+// addSuccessors adds successors for domains with a key that signs: those that were made
+// already, for a run that was undone, or new ones.
 func (p *Provisioner) addSuccessors(ctx context.Context, d *Draft) {
 	wanted := make(map[string]bool, len(d.Keys.Successors)) // ten thousand, after rotate-dkim --now
 	for _, name := range d.Keys.Successors {
@@ -118,8 +118,8 @@ func (p *Provisioner) addSuccessors(ctx context.Context, d *Draft) {
 // whether a selector is in use.
 const selectorConcurrency = 32
 
-// addFirstKeys adds a key for each domain that has none that signs. A domain that
-// comes back signs with the key that it had.
+// addFirstKeys adds a key for each domain without one that signs. A domain that comes
+// back signs with its former key.
 func (p *Provisioner) addFirstKeys(ctx context.Context, d *Draft) {
 	selectors := p.Selectors(d.Keys.Ledger, d.Facts.Zones)
 	for domain := range d.Scope.Domains(d.Want) {
@@ -170,8 +170,8 @@ func (p *Provisioner) makePlan(ctx context.Context, d *Draft) (plan.Plan, error)
 	return made, simulatePackages(ctx, p.Machine.Sys, &made, !p.Options.DryRun)
 }
 
-// simulatePackages asks apt what installing the packages of a plan would bring and
-// remove. Update lets apt read its lists anew.
+// simulatePackages asks apt what installing the packages of a plan would install and
+// remove. Update lets apt refresh its lists.
 func simulatePackages(ctx context.Context, runner system.Runner, made *plan.Plan, update bool) error {
 	for i := range made.Stages {
 		st := &made.Stages[i]
@@ -192,8 +192,8 @@ func simulatePackages(ctx context.Context, runner system.Runner, made *plan.Plan
 	return nil
 }
 
-// checkNewZones keeps a new zone from hiding a domain that others serve: this
-// machine's resolver would no longer find the domain's website.
+// checkNewZones refuses a new zone for a domain that other name servers serve: it would
+// hide the domain's website from this machine's resolver.
 func (p *Provisioner) checkNewZones(ctx context.Context, d *Draft) error {
 	if p.isDirectory() {
 		return nil
@@ -219,8 +219,8 @@ func (p *Provisioner) checkNewZones(ctx context.Context, d *Draft) error {
 	return nil
 }
 
-// checkStopped returns the error of a unit that somebody has stopped or masked. One
-// that is masked keeps any run from its end.
+// checkStopped returns the error of a unit that somebody stopped or masked. A masked
+// one makes any run fail.
 func (p *Provisioner) checkStopped(d *Draft, maskedOnly bool) error {
 	if p.isDirectory() || d.Proof != ProveDelivery {
 		return nil
@@ -250,9 +250,9 @@ func packages(p plan.Plan) []string {
 	return names
 }
 
-// install installs the packages of the plan, looks at the machine again and plans
-// the second half. It goes on without a question only if that half adds nothing to
-// what was announced.
+// install installs the packages of the plan, gathers the facts again and plans the
+// second half. It goes on without a question only if that half adds nothing to what was
+// announced.
 func (p *Provisioner) install(ctx context.Context, d *Draft) error {
 	names := packages(d.Plan)
 	if len(names) == 0 {
@@ -295,8 +295,8 @@ func (p *Provisioner) install(ctx context.Context, d *Draft) error {
 
 const mainCf state.Path = "/etc/postfix/main.cf"
 
-// confirmExtra asks again when the packages brought something that the plan did
-// not say.
+// confirmExtra asks again if the plan after the installation has more than was
+// announced.
 func (p *Provisioner) confirmExtra(ctx context.Context, d *Draft, extra []string) error {
 	p.UI.Logf("now that the packages are here, the plan needs more than it said:")
 	for _, e := range extra {

@@ -7,7 +7,8 @@ import (
 	"mailsetup/internal/hint"
 )
 
-// checkAllowed refuses plans that flags forbid: to install packages, or to write over a file that somebody edited.
+// checkAllowed refuses plans that need a flag: to install packages, or to overwrite an
+// edited file.
 func (p *Provisioner) checkAllowed(ctx context.Context, d *Draft) error {
 	if err := refuseInstall(d, p.Options); err != nil {
 		return err
@@ -29,8 +30,8 @@ func refuseInstall(d *Draft, o Options) error {
 	return nil
 }
 
-// refuseDrift refuses to write over files that are not as mailsetup left them, without --overwrite-drift. A dry run
-// shows them.
+// refuseDrift refuses, without --overwrite-drift, to overwrite files that are not as
+// mailsetup left them. A dry run shows them.
 func refuseDrift(d *Draft, o Options, ui UI) error {
 	if len(d.Plan.Drift) == 0 || o.OverwriteDrift || o.DryRun {
 		return nil

@@ -23,8 +23,8 @@ import (
 
 const signerAsked = "The signer was asked, and signs mail of this server."
 
-// verify proves what a plan without changes leaves. Files say nothing about a
-// daemon that was stopped since, or of what becomes of mail.
+// verify proves an empty plan: files do not tell whether a daemon was stopped, or what
+// happens to mail.
 func (p *Provisioner) verify(ctx context.Context, d *Draft) (Result, error) {
 	res := Result{Plan: d.Plan, Notes: d.Plan.Notes}
 	if !p.isDirectory() {
@@ -40,8 +40,8 @@ func (p *Provisioner) verify(ctx context.Context, d *Draft) (Result, error) {
 	return res, nil
 }
 
-// prove says what was proven of the mail that leaves after a plan was applied, and
-// what was not. A run that did not act on the signer has not asked it yet.
+// prove returns what was proven about outgoing mail after a plan was applied, and what
+// failed. A run that did not act on the signer has not asked it yet.
 func (p *Provisioner) prove(ctx context.Context, d *Draft) (proven string, problem error) {
 	if !d.Input.Spec.Signs() {
 		return "Mail of this server is left to the signer that was here before.", nil
@@ -78,15 +78,14 @@ func (p *Provisioner) prove(ctx context.Context, d *Draft) (proven string, probl
 	return proven, nil
 }
 
-// actsOn reports whether a plan reloads or starts a unit: one that was down is up
-// then.
+// actsOn reports whether a plan reloads or starts a unit, which is up then.
 func actsOn(p plan.Plan, unit string) bool {
 	return slices.ContainsFunc(p.Stages, func(st plan.StageChanges) bool {
 		return slices.ContainsFunc(st.Units, func(u state.Unit) bool { return u.Name == unit && !u.Action.AtBoot() })
 	})
 }
 
-// asksSigner reports whether a stage of the plan is proven by a signature.
+// asksSigner reports whether a probe of the plan needs a signature.
 func asksSigner(p plan.Plan) bool {
 	return slices.ContainsFunc(p.Stages, func(st plan.StageChanges) bool {
 		return slices.ContainsFunc(st.Units, func(u state.Unit) bool {
@@ -95,7 +94,7 @@ func asksSigner(p plan.Plan) bool {
 	})
 }
 
-// probeDaemons asks whether the daemons do what the files say.
+// probeDaemons probes whether the daemons run with their files.
 func probeDaemons(ctx context.Context, sys system.System, in step.Input) error {
 	if err := askSigner(ctx, sys, in); err != nil {
 		return err
@@ -112,7 +111,7 @@ func probeDaemons(ctx context.Context, sys system.System, in step.Input) error {
 	return ctx.Err()
 }
 
-// askSigner asks the running signer for a signature of the host's own mail.
+// askSigner probes the signer for a signature of the host's own mail.
 func askSigner(ctx context.Context, sys system.System, in step.Input) error {
 	probe, ok := signer.Proof(in)
 	if !ok {
@@ -140,8 +139,8 @@ func unusableKeys(files system.Reader, signers []state.Signer, ledger keyring.Le
 	return nil
 }
 
-// sendMessages sends messages of one domain all the way through Postfix, and says
-// what was proven. The notes of the plan may tell why a signature does not hold.
+// sendMessages sends messages of one domain through Postfix to the sink, and returns
+// what was proven. The notes of the plan may tell why a signature does not verify.
 func (p *Provisioner) sendMessages(ctx context.Context, d *Draft) (proven string, whole bool, err error) {
 	senders := signer.Senders(d.Input)
 	postfix := d.Input.Facts.Postfix
@@ -165,8 +164,8 @@ func (p *Provisioner) sendMessages(ctx context.Context, d *Draft) (proven string
 	return res.Summary(), true, nil
 }
 
-// smtpAddress returns where Postfix takes mail by SMTP, also if it did not run yet
-// when the machine was looked at.
+// smtpAddress returns where Postfix takes SMTP, even if it did not run yet when the
+// facts were gathered.
 func smtpAddress(f state.Facts) string {
 	smtpd := func(v state.Service) bool { return v.Name == "smtp/inet" || v.Name == "25/inet" }
 	if f.SMTPAddress == "" && slices.ContainsFunc(f.Postfix.Services, smtpd) {
@@ -175,8 +174,8 @@ func smtpAddress(f state.Facts) string {
 	return f.SMTPAddress
 }
 
-// brokenSignature returns the error of a message whose signature does not hold
-// where it arrives, although the signer made one that does.
+// brokenSignature returns the error of a message whose signature does not verify on
+// arrival, although the signer made one that does.
 func brokenSignature(d livepath.Delivery, notes []state.Note) error {
 	text := fmt.Sprintf("mail does not leave signed: a message from %s, by %s and Postfix's %s, arrived, but %s", d.Signer.From, d.Way, d.Transport, d.Broken)
 	if d.EightBit {

@@ -50,8 +50,8 @@ type Request struct {
 	Proof   Proof
 }
 
-// KeyPlan is what becomes of DKIM keys in a run. With the zero values of all but
-// Ledger, a domain without a key that signs gets one.
+// KeyPlan says what a run does with DKIM keys. With only Ledger set, a domain without a
+// key that signs gets one.
 type KeyPlan struct {
 	Ledger keyring.Ledger // as it is now
 
@@ -76,7 +76,7 @@ type KeyPlan struct {
 	Copies      map[state.Path][]byte
 }
 
-// OnDrift says what a run does about a file of mailsetup's that somebody edited.
+// OnDrift says what a run does about a file of mailsetup's that was edited.
 type OnDrift int
 
 // What to do about drift.
@@ -85,7 +85,7 @@ const (
 	RefuseDrift                // refuse: runs about other domains may go on
 )
 
-// Proof is what a run proves once all is done.
+// Proof is what a run proves at its end.
 type Proof int
 
 // What to prove.
@@ -97,7 +97,7 @@ const (
 	ProveSigner
 )
 
-// Options are the flags that say how a run works.
+// Options are the flags of a run.
 type Options struct {
 	DryRun         bool
 	Install        bool // missing packages, and not an error
@@ -134,8 +134,8 @@ type UI interface {
 	Hold() (release func())
 }
 
-// Facts finds out what a run has to know. Where an input is for KeysOnly, or the
-// machine is a directory, most of it is of no use and not asked for.
+// Facts gathers facts for a run. For an input with KeysOnly, and for a directory, most
+// of it is not needed and skipped.
 type Facts interface {
 	// Gather looks at the machine again, and at DNS for the names of a request, which
 	// gets what was found.
@@ -154,7 +154,7 @@ type Facts interface {
 	Delegation(ctx context.Context, domain string) ([]string, bool)
 }
 
-// Provisioner carries requests out on one machine.
+// Provisioner carries out requests on one machine.
 type Provisioner struct {
 	Machine   *machine.Machine
 	Earlier   store.Earlier // what earlier runs left
@@ -167,8 +167,8 @@ type Provisioner struct {
 	pairs map[string]dkimkeys.Pair
 }
 
-// FatalError is an error after which no other run may be tried: the machine is
-// not as it was found.
+// FatalError is an error after which no other run may be tried: the machine is not as
+// it was.
 type FatalError struct{ Err error }
 
 // Error implements error.
@@ -198,9 +198,9 @@ func (r Result) TakeBackID() string { return apply.FirstID(r.Report.ID) }
 // isDirectory reports whether the machine is a directory: nothing runs there.
 func (p *Provisioner) isDirectory() bool { return p.Machine.Root != "" }
 
-// Plan works out what a request needs, with an answer of its own to every change
-// of what is the administrator's. It touches nothing. A state.DomainErrors in the
-// error names the domains that are in the way of others.
+// Plan makes the plan of a request, with an answer to every change of something of the
+// administrator's. It changes nothing. A state.DomainErrors in the error names domains
+// without which the plan may succeed.
 func (p *Provisioner) Plan(ctx context.Context, r Request) (*Draft, error) {
 	d, err := p.newDraft(ctx, r)
 	if err != nil {
@@ -223,7 +223,7 @@ func (p *Provisioner) Plan(ctx context.Context, r Request) (*Draft, error) {
 	return d, nil
 }
 
-// Confirm shows the plan and asks for the word, unless the request is quiet.
+// Confirm shows the plan and asks for confirmation, unless the request is quiet.
 func (p *Provisioner) Confirm(ctx context.Context, d *Draft) error {
 	if d.Quiet {
 		return nil
@@ -240,9 +240,9 @@ func (p *Provisioner) confirm(ctx context.Context, d *Draft, question string) er
 	return err
 }
 
-// Run installs the packages of a confirmed draft, makes its keys, applies its plan
-// and proves that mail leaves signed. An empty plan is proven only. After an error
-// the machine is as it was, but for packages; errors after that are fatal.
+// Run installs the packages of a confirmed draft, makes its keys, applies its plan and
+// proves that mail leaves signed. An empty plan is only proven. After an error the
+// machine is as it was, but for packages; otherwise the error is fatal.
 func (p *Provisioner) Run(ctx context.Context, d *Draft) (Result, error) {
 	var res Result
 	var err error
@@ -289,8 +289,8 @@ func (p *Provisioner) apply(ctx context.Context, d *Draft) (Result, error) {
 	return res, nil
 }
 
-// makeKeys makes every key that the confirmed plan announced, once, and plans
-// again. Until it returns nothing is written anywhere.
+// makeKeys makes every key that the confirmed plan announced, once, and plans again. It
+// writes nothing.
 func (p *Provisioner) makeKeys(ctx context.Context, d *Draft) error {
 	if len(d.pairs) == 0 {
 		return nil
@@ -322,8 +322,8 @@ func (p *Provisioner) makeKeys(ctx context.Context, d *Draft) error {
 	return nil
 }
 
-// saveFingerprints remembers the domains as a run leaves them. Without that the next
-// one takes longer, and no more. A run of some of the steps knows too little.
+// saveFingerprints saves the fingerprints of the domains after a run. If that fails,
+// the next run only takes longer. A run with some of the steps knows too little.
 func (p *Provisioner) saveFingerprints(d *Draft) {
 	if p.isDirectory() || d.Steps != nil {
 		return
@@ -333,7 +333,7 @@ func (p *Provisioner) saveFingerprints(d *Draft) {
 	}
 }
 
-// keep remembers keys for another attempt.
+// keep keeps pairs for another attempt.
 func (p *Provisioner) keep(pairs []dkimkeys.Pair) {
 	if p.pairs == nil {
 		p.pairs = map[string]dkimkeys.Pair{}
@@ -343,13 +343,13 @@ func (p *Provisioner) keep(pairs []dkimkeys.Pair) {
 	}
 }
 
-// exists reports whether there is anything at a path.
+// exists reports whether a path exists.
 func exists(files system.Reader, path state.Path) bool {
 	o, err := files.Read(path)
 	return err == nil && o.Kind != state.Absent
 }
 
-// readFacts adds to an input what depends on its spec and its keys.
+// readFacts adds the facts to an input that depend on its spec and its keys.
 func (p *Provisioner) readFacts(ctx context.Context, d *Draft) (err error) {
 	if err := p.Facts.Zones(ctx, d.Request, &d.Input); err != nil {
 		return err

@@ -10,16 +10,16 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Removal says which domains are removed.
+// Removal names the domains to remove.
 type Removal struct {
 	Domains []string
 	Purge   bool   // withdraw their keys at once, and not when mail under way no longer needs them
 	Machine string // what messages call the machine: "server" or "tree"
 }
 
-// Request returns what a run should make true that removes the domains from the
-// spec, without facts. Before are domains that an earlier run removed and whose keys
-// drain: there is nothing to do about them. The scope is empty if that is so of all.
+// Request returns the request that removes the domains from the spec, without facts.
+// Before are domains that an earlier run removed and whose keys drain: nothing is to be
+// done for them. The scope is empty if all are.
 func (x Removal) Request(have spec.Spec, ledger keyring.Ledger) (r Request, before []string, err error) {
 	if err := x.check(have, ledger); err != nil {
 		return Request{}, nil, err
@@ -54,7 +54,7 @@ func (x Removal) Request(have spec.Spec, ledger keyring.Ledger) (r Request, befo
 	return r, before, r.Want.Validate().Err()
 }
 
-// check refuses domains that are not here, and those that others depend on.
+// check refuses unknown domains, and those that others depend on.
 func (x Removal) check(have spec.Spec, ledger keyring.Ledger) error {
 	unknown := slices.DeleteFunc(slices.Clone(x.Domains), func(name string) bool {
 		return have.Has(name) || len(keyring.Existing(ledger[name])) > 0

@@ -14,7 +14,7 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Sources finds out about a machine what a Provisioner has to know.
+// Sources gathers what a Provisioner has to know about a machine.
 type Sources struct {
 	Machine   *machine.Machine
 	Collector *facts.Collector
@@ -44,7 +44,7 @@ func (s *Sources) Zones(ctx context.Context, r Request, in *step.Input) error {
 	return s.Collector.GatherUpdates(ctx, in, r.Steps)
 }
 
-// Recipients implements Facts. Of a tree nothing can be said.
+// Recipients implements Facts. It knows nothing about a directory.
 func (s *Sources) Recipients(ctx context.Context, r Request, in step.Input) (map[string]state.Recipient, error) {
 	if r.Steps != nil || s.Machine.Image != nil {
 		return nil, nil
@@ -52,7 +52,7 @@ func (s *Sources) Recipients(ctx context.Context, r Request, in step.Input) (map
 	return facts.CheckRecipients(ctx, facts.Source(s.Machine.Sys), in, r.Have)
 }
 
-// Milters implements Facts. A run about keys alone asks nobody.
+// Milters implements Facts. A run about keys alone asks no milter.
 func (s *Sources) Milters(ctx context.Context, r Request, in step.Input) ([]state.Milter, bool) {
 	about := slices.Collect(r.Scope.Domains(in.Spec))
 	if r.Steps != nil || !r.Scope.WholeHost() && len(about) == 0 {

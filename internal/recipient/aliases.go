@@ -8,7 +8,7 @@ import (
 	"mailsetup/internal/edits"
 )
 
-// Aliases puts a text of aliases(5) in the place of the table that newaliases(1)
+// Aliases answers from a text of aliases(5) instead of the table that newaliases(1)
 // makes of it.
 type Aliases struct {
 	Tables

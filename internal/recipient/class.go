@@ -8,7 +8,7 @@ import (
 	"mailsetup/internal/state"
 )
 
-// delivered is what becomes of an address that nothing rewrites any more.
+// delivered returns the end of an address that nothing rewrites any more.
 func (w *trace) delivered(address string) state.Recipient {
 	user, domain := split(address)
 	class, err := w.class(domain)
@@ -30,15 +30,15 @@ func (w *trace) delivered(address string) state.Recipient {
 	return r
 }
 
-// isReceivedHere reports whether others bring mail for an address here, although
-// Postfix would relay it: smtpd(8) refuses that, whatever a virtual alias says.
+// isReceivedHere reports whether other servers send mail for an address here although
+// Postfix would relay it: smtpd(8) rejects that, whatever a virtual alias says.
 func (w *trace) isReceivedHere(address string) bool {
 	_, domain := split(address)
 	class, err := w.class(domain)
 	return err == nil && class == state.ClassDefault && w.Route != nil && w.Route(domain) == state.RouteHere
 }
 
-// class is that of a domain, in the order of trivial-rewrite(8).
+// class returns the address class of a domain, in the order of trivial-rewrite(8).
 func (w *trace) class(domain string) (state.AddressClass, error) {
 	if here, err := w.local(domain); here || err != nil {
 		return state.ClassLocal, err
@@ -58,8 +58,7 @@ func (w *trace) class(domain string) (state.AddressClass, error) {
 	return state.ClassDefault, nil
 }
 
-// local reports whether a domain is one of mydestination, or an address of the
-// loopback.
+// local reports whether a domain is in mydestination, or an address of the loopback.
 func (w *trace) local(domain string) (bool, error) {
 	if strings.HasPrefix(domain, "[127.") || domain == "[::1]" || domain == "[ipv6:::1]" {
 		return true, nil
@@ -67,8 +66,8 @@ func (w *trace) local(domain string) (bool, error) {
 	return w.listed("mydestination", domain)
 }
 
-// listed reports whether a list has a domain: names, !names, tables and files, of
-// which the first that fits counts.
+// listed reports whether a domain is in a list: names, !names, tables and files; the
+// first match counts.
 func (w *trace) listed(name, domain string) (bool, error) {
 	parents := slices.Contains(list(w.Value["parent_domain_matches_subdomains"]), name)
 	return w.matches(name, tables(w.Value[name]), domain, parents)
@@ -112,7 +111,7 @@ func (w *trace) inTable(table, domain string, parents bool) (bool, error) {
 	return false, nil
 }
 
-// transport is what delivers, "name:nexthop", and the parameter that says so.
+// transport returns what delivers, "name:nexthop", and the parameter that sets it.
 func (w *trace) transport(class state.AddressClass, user, domain string) (transport, by string, err error) {
 	of := map[state.AddressClass]string{
 		state.ClassLocal: "local_transport", state.ClassVirtualMailbox: "virtual_transport", state.ClassRelay: "relay_transport",
@@ -149,7 +148,7 @@ func (w *trace) transport(class state.AddressClass, user, domain string) (transp
 	return transport, by, nil
 }
 
-// transportEnd is what a transport makes of an address.
+// transportEnd returns what a transport does with an address.
 func (w *trace) transportEnd(class state.AddressClass, transport, by, address string) state.Recipient {
 	name, hop, _ := strings.Cut(transport, ":")
 	user, domain := split(address)
@@ -180,7 +179,7 @@ func (w *trace) transportEnd(class state.AddressClass, transport, by, address st
 	return w.deliveredOutside(domain)
 }
 
-// deliveredOutside is mail that goes where DNS or relayhost leads.
+// deliveredOutside returns the end of mail that goes where DNS or relayhost leads.
 func (w *trace) deliveredOutside(domain string) state.Recipient {
 	route := state.RouteElsewhere
 	if w.Route != nil {

@@ -2,8 +2,8 @@ package recipient
 
 import "strings"
 
-// tables are the elements of a list of tables or names, in which what stands in
-// braces is one word (inline:{a=b, c=d}).
+// tables splits a list of tables or names, with braces kept together (inline:{a=b,
+// c=d}).
 func tables(value string) []string {
 	var all []string
 	depth, word := 0, strings.Builder{}
@@ -29,13 +29,13 @@ func tables(value string) []string {
 	return all
 }
 
-// list are the elements of a list without braces.
+// list splits a list without braces.
 func list(value string) []string {
 	return strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
 }
 
-// targets are the elements of the right side of an alias: separated by commas
-// outside of quotes, which go.
+// targets splits the right side of an alias at commas outside quotes, and removes the
+// quotes.
 func targets(value string) []string {
 	var all []string
 	word, quoted := strings.Builder{}, false

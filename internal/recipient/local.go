@@ -12,8 +12,8 @@ import (
 // Users is the table of the users of this machine.
 const Users = "unix:passwd.byname"
 
-// localUser is what local(8) does with a name. An alias that names itself means
-// the user of that name, whom "of" is then.
+// localUser returns what local(8) does with a name. An alias that names itself means
+// the user of that name, which is "of" then.
 func (w *trace) localUser(user, domain, of string) state.Recipient {
 	user = strings.ToLower(strings.TrimPrefix(user, `\`))
 	base, extension := w.extended(user)
@@ -52,8 +52,8 @@ func (w *trace) localUser(user, domain, of string) state.Recipient {
 	return nobody("there is no user or alias %s here", base)
 }
 
-// luserRelay is where mail for unknown users goes: luser_relay, postconf(5). What
-// postconf(1) expands has lost the names that stand for the recipient.
+// luserRelay returns where mail for unknown users goes: luser_relay, postconf(5).
+// postconf(1) expands it without the parts that stand for the recipient.
 func (w *trace) luserRelay(to, user, extension, domain string) state.Recipient {
 	if strings.HasPrefix(to, "|") || strings.HasPrefix(to, "/") {
 		return mailbox("luser_relay: %s", to)
@@ -64,7 +64,7 @@ func (w *trace) luserRelay(to, user, extension, domain string) state.Recipient {
 	return w.submitted(cmp.Or(to, user+"@"+domain))
 }
 
-// alias is where the mail of an alias goes, aliases(5).
+// alias returns where the mail of an alias goes, aliases(5).
 func (w *trace) alias(name, value, domain string) state.Recipient {
 	return bestOf(targets(value), func(to string) state.Recipient {
 		switch path, include := strings.CutPrefix(to, ":include:"); {
@@ -100,9 +100,9 @@ func (w *trace) include(name, path, domain string) state.Recipient {
 	return w.alias(name, strings.Join(lines, ", "), domain)
 }
 
-// listedFor is the end of mail that a program delivers which is not asked: its
-// recipients are those of a table that smtpd(8) looks into. An empty list takes
-// all of them, and then the program decides.
+// listedFor returns the end of mail for a delivery program that cannot be asked: the
+// recipients are those of a table that smtpd(8) consults. An empty list accepts all of
+// them, and the program decides.
 func (w *trace) listedFor(transport, by, maps, address string) state.Recipient {
 	if w.Value[maps] == "" {
 		return state.Recipient{End: state.EndUnknown, Why: fmt.Sprintf("%s is %s, which decides: %s is empty", by, transport, maps)}
@@ -117,7 +117,7 @@ func (w *trace) listedFor(transport, by, maps, address string) state.Recipient {
 	return nobody("%s has no %s", maps, address)
 }
 
-// accepted notes whether smtpd(8) takes the address from others.
+// accepted sets whether smtpd(8) accepts the address from others.
 func (w *trace) accepted(r state.Recipient, maps, address string) state.Recipient {
 	if w.Value[maps] == "" || w.Value["smtpd_reject_unlisted_recipient"] == "no" || r.Lost() || len(w.chain) > 1 {
 		return r

@@ -14,7 +14,7 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Parameters are those of postconf(5) that decide.
+// Parameters returns the parameters of postconf(5) that matter.
 func Parameters() []string {
 	return []string{
 		"myhostname", "myorigin", "mydestination", "recipient_delimiter",
@@ -27,7 +27,7 @@ func Parameters() []string {
 	}
 }
 
-// Tables answer as Postfix's tables do.
+// Tables are Postfix's lookup tables.
 type Tables interface {
 	// Lookup returns what stands in a table, named as in main.cf (hash:/etc/aliases),
 	// under a key. An error says why it could not be asked.
@@ -36,7 +36,7 @@ type Tables interface {
 	Names(ctx context.Context, path string) ([]string, error)
 }
 
-// Postfix is what decides.
+// Postfix is the configuration that decides about recipients.
 type Postfix struct {
 	Value  map[string]string // of Parameters, $names expanded
 	Tables Tables
@@ -45,24 +45,23 @@ type Postfix struct {
 	Route func(domain string) state.MailRoute
 }
 
-// Resolve follows one address. Without a domain it is one of myorigin.
+// Resolve follows one address. An address without a domain is one of myorigin.
 func (p Postfix) Resolve(ctx context.Context, address string) state.Recipient {
 	w := &trace{Postfix: p, ctx: ctx}
 	return w.submitted(address)
 }
 
-// maxRewrites is how many rewritings are followed: Postfix gives up earlier or later,
-// by what it runs into first.
+// maxRewrites bounds the rewritings that are followed: Postfix has limits of its own.
 const maxRewrites = 50
 
-// trace is one address on its way.
+// trace follows one address.
 type trace struct {
 	Postfix
 	ctx   context.Context
 	chain []string // addresses that led here
 }
 
-// submitted is what cleanup(8) does with an address.
+// submitted returns what cleanup(8) does with an address.
 func (w *trace) submitted(address string) state.Recipient {
 	address = w.qualified(address)
 	key := strings.ToLower(address)
@@ -97,7 +96,7 @@ func (w *trace) submitted(address string) state.Recipient {
 	return r
 }
 
-// virtual are the addresses that virtual_alias_maps makes of one.
+// virtual returns the addresses that virtual_alias_maps makes of one.
 func (w *trace) virtual(address string, seen []string) ([]string, error) {
 	key := strings.ToLower(address)
 	if slices.Contains(seen, key) || len(seen) > maxRewrites {
@@ -118,7 +117,7 @@ func (w *trace) virtual(address string, seen []string) ([]string, error) {
 	return all, nil
 }
 
-// rewritten looks an address up in the way of virtual(5) and canonical(5).
+// rewritten looks an address up as virtual(5) and canonical(5) describe.
 func (w *trace) rewritten(maps, address string) (to []string, found bool, err error) {
 	user, domain := split(address)
 	base, extension := w.extended(user)
@@ -147,7 +146,7 @@ func (w *trace) rewritten(maps, address string) (to []string, found bool, err er
 	return nil, false, nil
 }
 
-// keys are those that an address is looked up by, in their order.
+// keys returns the look-up keys of an address, in order.
 func keys(user, base, domain string, bare bool) []string {
 	all := []string{user + "@" + domain}
 	if base != user {
@@ -162,7 +161,8 @@ func keys(user, base, domain string, bare bool) []string {
 	return append(all, "@"+domain)
 }
 
-// looksUpBareNames reports whether addresses of the domain are looked up without it, too.
+// looksUpBareNames reports whether addresses of the domain are also looked up without
+// it.
 func (w *trace) looksUpBareNames(domain string) (bool, error) {
 	if strings.EqualFold(domain, w.Value["myorigin"]) {
 		return true, nil
@@ -170,7 +170,7 @@ func (w *trace) looksUpBareNames(domain string) (bool, error) {
 	return w.local(domain)
 }
 
-// lookupFirst is what the first of several tables says that has the key.
+// lookupFirst returns the result of the first of several tables that has the key.
 func (w *trace) lookupFirst(maps, key string) (string, bool, error) {
 	for _, table := range tables(w.Value[maps]) {
 		value, found, err := w.Tables.Lookup(w.ctx, table, strings.ToLower(key))
@@ -184,7 +184,7 @@ func (w *trace) lookupFirst(maps, key string) (string, bool, error) {
 	return "", false, nil
 }
 
-// qualified is an address with a domain.
+// qualified returns an address with a domain.
 func (w *trace) qualified(address string) string {
 	address = strings.Trim(strings.TrimSpace(address), "<>")
 	if !strings.Contains(address, "@") {
@@ -193,7 +193,7 @@ func (w *trace) qualified(address string) string {
 	return address
 }
 
-// extended cuts a local part at the first of recipient_delimiter.
+// extended splits a local part at the first recipient_delimiter.
 func (w *trace) extended(user string) (base, extension string) {
 	at := strings.IndexAny(user, w.Value["recipient_delimiter"])
 	if at <= 0 || w.Value["recipient_delimiter"] == "" {
@@ -214,7 +214,8 @@ func split(address string) (user, domain string) {
 	return address[:at], strings.ToLower(address[at+1:])
 }
 
-// bestOf is the end of mail that goes to several: it is lost where all of them lose it.
+// bestOf returns the end of mail for several addresses: it is lost only if all of them
+// lose it.
 func bestOf(addresses []string, end func(string) state.Recipient) state.Recipient {
 	order := []state.RecipientEnd{state.EndMailbox, state.EndElsewhere, state.EndUnknown, state.EndLoop, state.EndNobody}
 	var got state.Recipient

@@ -10,9 +10,9 @@ import (
 	"mailsetup/internal/state"
 )
 
-// keepLedger keeps the keys in the ledger that a rollback would remove from it,
-// marked as gone: resolvers may have cached the record of a selector, so it is
-// never used for another key.
+// keepLedger keeps the keys in the ledger that a rollback would remove, as gone:
+// resolvers may have cached the record of a selector, so it is never used for another
+// key.
 func keepLedger(p plan.Plan, now time.Time) plan.Plan {
 	dir := keyring.Dir()
 	before := map[state.Path][]keyring.Key{} // the ledgers before the rollback
@@ -43,8 +43,8 @@ func keepLedger(p plan.Plan, now time.Time) plan.Plan {
 	return p
 }
 
-// keepKeys adds the keys to a change that it would remove from the ledger, and
-// reports whether there are any.
+// keepKeys adds the keys to a change of the ledger that it would remove, and reports
+// whether there are any.
 func keepKeys(c *plan.Change, before []keyring.Key, now time.Time) bool {
 	var after []keyring.Key
 	if c.After.Kind == state.Regular {
@@ -68,7 +68,7 @@ func keepKeys(c *plan.Change, before []keyring.Key, now time.Time) bool {
 	return true
 }
 
-// without returns the plan without changes of the paths.
+// without returns the plan without the changes of some paths.
 func without(p plan.Plan, paths ...state.Path) plan.Plan {
 	for i := range p.Stages {
 		p.Stages[i].Changes = slices.DeleteFunc(p.Stages[i].Changes, func(c plan.Change) bool {

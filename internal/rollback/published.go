@@ -19,9 +19,9 @@ import (
 	"mailsetup/steps/dns"
 )
 
-// checkStillPublished refuses a plan after which a key signs again whose record is
-// no longer in DNS: whoever publishes the records may have removed it since. A
-// name server that cannot be asked keeps no rollback from going on.
+// checkStillPublished refuses a plan after which a key signs again whose record is no
+// longer in DNS: its publisher may have removed it since. A name server that does not
+// answer is no reason to refuse.
 func checkStillPublished(ctx context.Context, p plan.Plan, look Checker) error {
 	if look == nil {
 		return nil
@@ -41,8 +41,7 @@ func checkStillPublished(ctx context.Context, p plan.Plan, look Checker) error {
 	return nil
 }
 
-// reactivatedKeys returns the keys that sign after a plan and did not before, by
-// domain.
+// reactivatedKeys returns, by domain, the keys that sign only after a plan.
 func reactivatedKeys(p plan.Plan) map[string]keyring.Key {
 	before, after := keyring.Ledger{}, keyring.Ledger{}
 	for _, st := range p.Stages {
@@ -68,7 +67,7 @@ func reactivatedKeys(p plan.Plan) map[string]keyring.Key {
 	return again
 }
 
-// publishes reports whether the plan itself puts the record of a key into DNS.
+// publishes reports whether the plan itself publishes the record of a key.
 func publishes(p plan.Plan, domain string, k keyring.Key) bool {
 	name := dnsname.Key(k.Selector, domain) + "."
 	for _, st := range p.Stages {
@@ -86,8 +85,7 @@ func publishes(p plan.Plan, domain string, k keyring.Key) bool {
 	return false
 }
 
-// missingAt says which name server answers that it does not have the record of a
-// key, "" for none.
+// missingAt names the server that answers without the record of a key, "" for none.
 func (look Checker) missingAt(ctx context.Context, domain string, k keyring.Key) string {
 	v := look(ctx, dnscheck.ForKey(domain, spec.DefaultTTL, k))
 	for _, server := range v.Servers {

@@ -18,8 +18,8 @@ import (
 	"mailsetup/internal/system"
 )
 
-// Checker asks every name server of a domain for records. Nil: nobody is asked, since
-// nothing signs below --root.
+// Checker queries every name server of a domain for records. A nil one queries none,
+// since nothing signs below --root.
 type Checker func(context.Context, dnscheck.Expected) dnscheck.Result
 
 // NameServers returns the Checker for a machine: nil for a directory.
@@ -39,10 +39,9 @@ type Rollback struct {
 	Plan    plan.Plan
 }
 
-// Make plans the rollback of the runs of the command whose first run has the ID,
-// or of the last command that is still in effect if it is "". The ID of a later
-// run takes back that run alone. The ledger goes on to list keys that the runs
-// added, as gone since now.
+// Make plans the rollback of the runs of the command whose first run has the ID, or of
+// the last command still in effect if it is "". The ID of a later run rolls back that
+// run alone. The ledger keeps the keys that the runs added, as gone.
 func Make(ctx context.Context, m *machine.Machine, id string, look Checker) (Rollback, error) {
 	entries, err := m.Journal.History()
 	if err != nil {
@@ -72,13 +71,13 @@ func Make(ctx context.Context, m *machine.Machine, id string, look Checker) (Rol
 	return Rollback{ID: id, Command: runs[0].Command, Plan: p}, nil
 }
 
-// Apply carries the plan out, in a run of its own that can be taken back, too.
+// Apply applies the plan in a run of its own, which can be rolled back, too.
 func (r Rollback) Apply(ctx context.Context, m *machine.Machine) (apply.Report, error) {
 	report, err := apply.Run(ctx, m.Sys, r.Plan, m.Journal, m.ApplyOptions())
 	return report, errors.Join(err, m.SaveOwners())
 }
 
-// find returns the runs of a command that are in effect, the oldest first.
+// find returns the runs of a command that are in effect, oldest first.
 func find(entries []apply.Entry, id string) ([]apply.Entry, error) {
 	done := slices.DeleteFunc(slices.Clone(entries), func(e apply.Entry) bool { return e.Status != apply.Done })
 	if id == "" {
@@ -97,9 +96,8 @@ func find(entries []apply.Entry, id string) ([]apply.Entry, error) {
 	return nil, hint.NewUsage("mailsetup history lists the runs", "no run %q", id)
 }
 
-// laterRuns returns the hint for runs that cannot be taken back because something
-// changed since: the rollbacks of later commands that changed the same paths, the
-// last command first.
+// laterRuns returns the hint for runs whose paths were changed since: the rollbacks of
+// later commands that changed the same paths, the last command first.
 func laterRuns(entries, runs []apply.Entry) string {
 	last := runs[len(runs)-1]
 	var lines []string
@@ -118,16 +116,16 @@ func laterRuns(entries, runs []apply.Entry) string {
 	return "what changed the same since goes first:\n" + strings.Join(lines, "\n")
 }
 
-// sharePath reports whether a run changed a path that one of the others changed.
-// Every run changes the record of hashes, so that does not count.
+// sharePath reports whether a run changed a path that one of the others changed. Every
+// run changes the file of hashes, so that does not count.
 func sharePath(e apply.Entry, runs []apply.Entry) bool {
 	return slices.ContainsFunc(e.Paths, func(p state.Path) bool {
 		return p != plan.HashesFile && slices.ContainsFunc(runs, func(r apply.Entry) bool { return slices.Contains(r.Paths, p) })
 	})
 }
 
-// packagesStay reports whether the plan goes back to the time before the first
-// run, and that run installed Postfix.
+// packagesStay reports whether the plan rolls back the first run, and that run
+// installed Postfix.
 func packagesStay(files system.Reader, p plan.Plan) bool {
 	first := slices.ContainsFunc(p.Stages, func(st plan.StageChanges) bool {
 		return slices.ContainsFunc(st.Changes, func(c plan.Change) bool { return c.Path == spec.HostFile && c.Op == plan.Remove })

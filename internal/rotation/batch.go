@@ -16,9 +16,9 @@ import (
 // maxListed is how many domains a line names.
 const maxListed = 20
 
-// applyIsolating takes the steps of a round, in one run for all domains if that
-// can be: those that cannot even be planned are skipped before anything is
-// changed, and only if the run itself fails are parts of it tried.
+// applyIsolating takes the steps of a round, in one run for all domains if possible. It
+// skips domains that cannot be planned before anything is changed, and bisects only if
+// the run itself fails.
 func (r *run) applyIsolating(ctx context.Context) (did bool, err error) {
 	b := &batch{run: r, ledger: maps.Clone(r.ledger)}
 	domains, err := r.isolate(r.due.Domains(), func(domains []string) error { return b.prepare(ctx, domains) })
@@ -50,8 +50,8 @@ func (r *run) applyIsolating(ctx context.Context) (did bool, err error) {
 	return len(domains) > 0, err
 }
 
-// confirm asks for the word, once in a run: the rounds to come follow from what
-// was agreed to.
+// confirm asks for confirmation, once in a run: later rounds follow from what was
+// confirmed.
 func (r *run) confirm(ctx context.Context, d *provision.Draft) error {
 	switch {
 	case d.Quiet:
@@ -67,8 +67,8 @@ func (r *run) confirm(ctx context.Context, d *provision.Draft) error {
 	return err
 }
 
-// isolate runs an operation for all domains, and returns those for which it
-// succeeded. The others are skipped.
+// isolate runs an operation for all domains, and returns those for which it succeeded.
+// The others are skipped.
 func (r *run) isolate(domains []string, operation func(domains []string) error) ([]string, error) {
 	i := newIsolator(len(domains), operation)
 	if err := i.try(domains); err != nil {
@@ -81,7 +81,7 @@ func (r *run) isolate(domains []string, operation func(domains []string) error) 
 	return i.done, nil
 }
 
-// batch is an attempt to take the steps of some of the domains that are due.
+// batch takes the steps of some of the domains that are due.
 type batch struct {
 	*run
 	ledger keyring.Ledger // as it was when the round began
@@ -90,7 +90,7 @@ type batch struct {
 	stale  bool // something was done since the machine was looked at
 }
 
-// prepare plans the steps of some domains, unless that is done.
+// prepare plans the steps of some domains, unless they are planned.
 func (b *batch) prepare(ctx context.Context, domains []string) (err error) {
 	if b.ready != nil && slices.Equal(b.ready, domains) {
 		return nil
@@ -107,8 +107,8 @@ func (b *batch) prepare(ctx context.Context, domains []string) (err error) {
 	return err
 }
 
-// refresh looks at the machine again after an attempt. Domains that are still to
-// come have their keys as the round found them.
+// refresh gathers the facts again after an attempt. Domains that were not tried yet
+// keep their keys as of the start of the round.
 func (b *batch) refresh(ctx context.Context, domains []string) (err error) {
 	if err := b.reload(); err != nil {
 		return &provision.FatalError{Err: err}
@@ -136,8 +136,7 @@ func (b *batch) apply(ctx context.Context, domains []string) error {
 	return b.carryOut(ctx, d)
 }
 
-// request returns what a run about some of the domains that are due should make
-// true.
+// request returns the request for some of the domains that are due.
 func (r *run) request(domains []string) provision.Request {
 	due := r.due.Only(domains)
 	req := provision.Request{
@@ -151,8 +150,8 @@ func (r *run) request(domains []string) provision.Request {
 	return req
 }
 
-// carryOut runs a draft and takes note of what it did. Without changes there is nothing to run: Provisioner.Run would
-// prove the whole host instead.
+// carryOut runs a draft and adds its result to the report. An empty plan is not run:
+// Provisioner.Run would prove the whole host instead.
 func (r *run) carryOut(ctx context.Context, d *provision.Draft) error {
 	if d.Plan.Empty() {
 		return nil

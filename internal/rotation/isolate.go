@@ -27,8 +27,8 @@ type isolator struct {
 	last   error
 }
 
-// failedDomains are domains for which an operation failed: one that fails by
-// itself, or several that were not tried any more.
+// failedDomains are domains for which an operation failed: one that failed by itself,
+// or several that were not tried.
 type failedDomains struct {
 	domains []string
 	err     error
@@ -40,12 +40,12 @@ func newIsolator(n int, operation func(domains []string) error) *isolator {
 	return &isolator{operation: operation, failures: failureBudget(n)}
 }
 
-// failureBudget returns the failures that it takes to find two domains among n.
+// failureBudget returns the number of failures needed to find two domains among n.
 func failureBudget(n int) int { return 2*bits.Len(uint(n)) + 4 }
 
-// try runs the operation for all of the domains if it can, or for those that an
-// error does not name, or else for each half of them. The error is one that no
-// choice of domains would help against.
+// try runs the operation for all of the domains. If it fails, it tries again without
+// the domains that the error names or, if it names none, for each half of them. It
+// returns only fatal errors.
 func (i *isolator) try(domains []string) error {
 	if len(domains) == 0 {
 		return nil
@@ -77,7 +77,7 @@ func (i *isolator) try(domains []string) error {
 	return i.try(domains[half:])
 }
 
-// skipFailing goes on without the domains that an error names.
+// skipFailing continues without the domains that an error names.
 func (i *isolator) skipFailing(named state.DomainErrors, domains []string) error {
 	var others []string
 	for _, d := range domains {
@@ -97,7 +97,7 @@ func (i *isolator) fail(domain string, err error) {
 	i.failed = append(i.failed, failedDomains{domains: []string{domain}, err: err})
 }
 
-// skipUntried gives up on domains after too many failures, with the last of them.
+// skipUntried skips domains after too many failures, with the last error.
 func (i *isolator) skipUntried(domains []string) {
 	if n := len(i.failed); n > 0 && i.failed[n-1].untried {
 		i.failed[n-1].domains = append(i.failed[n-1].domains, domains...)
@@ -106,8 +106,8 @@ func (i *isolator) skipUntried(domains []string) {
 	i.failed = append(i.failed, failedDomains{slices.Clone(domains), i.last, true})
 }
 
-// isFatal reports whether an error ends the whole run: the machine is not as it
-// was, or a person wants no more.
+// isFatal reports whether an error ends the whole run: the machine is not as it was, or
+// the run was interrupted or declined.
 func isFatal(err error) bool {
 	var notUndone *apply.NotUndoneError
 	var fatal *provision.FatalError
@@ -115,9 +115,9 @@ func isFatal(err error) bool {
 		errors.Is(err, context.Canceled) || errors.Is(err, wizard.ErrAborted)
 }
 
-// groupByMessage gathers the domains that failed for the same reason: a name
-// server, say, that answers for none of them. What a daemon printed below the
-// first line may be cut off, and does not count.
+// groupByMessage groups the domains that failed for the same reason, such as a name
+// server that does not answer for any of them. Output of a daemon below the first line
+// may be cut off, and does not count.
 func groupByMessage(list []failedDomains) []failedDomains {
 	var groups []failedDomains
 	index := map[string]int{}
@@ -133,7 +133,7 @@ func groupByMessage(list []failedDomains) []failedDomains {
 	return groups
 }
 
-// message returns why the domains failed, without the domain in front.
+// message returns the error, without the domain in front.
 func (f failedDomains) message() string {
 	return strings.TrimPrefix(message(f.err), f.domains[0]+": ")
 }

@@ -8,7 +8,7 @@ import (
 	"mailsetup/internal/spec"
 )
 
-// keyState is what a run knows of the keys.
+// keyState is the state of the keys in a run.
 type keyState struct {
 	spec        spec.Spec
 	tree, force bool
@@ -36,7 +36,7 @@ func (s keyState) elapsedOf(domain string) map[string]time.Duration {
 	return out
 }
 
-// situation returns all that decides the next step of a domain's keys.
+// situation returns everything that decides the next step of a domain's keys.
 func (s keyState) situation(domain string) keyring.Situation {
 	sit := keyring.Situation{
 		Keys: s.ledger[domain], Policy: keyring.Policy{Drain: s.spec.Host.Drain}, Now: s.now,
@@ -54,8 +54,8 @@ func (s keyState) situation(domain string) keyring.Situation {
 	return sit
 }
 
-// forecast returns the situation of a domain where nobody asked DNS: caches keep
-// at least the domain's own TTL.
+// forecast returns the situation of a domain without DNS queries, assuming that caches
+// keep records for the domain's own TTL.
 func (s keyState) forecast(domain, selector string) keyring.Situation {
 	sit := s.situation(domain)
 	if _, seen := sit.Observations[selector]; !seen {
@@ -64,13 +64,14 @@ func (s keyState) forecast(domain, selector string) keyring.Situation {
 	return sit
 }
 
-// notifiedToday reports whether a run of the last day told of a key.
+// notifiedToday reports whether the administrator was notified about a key within a
+// day.
 func (s keyState) notifiedToday(domain string, k keyring.Key) bool {
 	at, ok := s.elapsed.LastNotified(domain, k)
 	return ok && keyring.Recently(at, s.now, remindEvery)
 }
 
-// markNotified takes note that this run tells of a key.
+// markNotified records that this run notifies the administrator about a key.
 func (s *keyState) markNotified(domain string, k keyring.Key) {
 	s.elapsed = s.elapsed.MarkNotified(domain, k, s.now)
 }

@@ -18,14 +18,15 @@ import (
 	"mailsetup/zonefile"
 )
 
-// mailText is what a mail says.
+// mailText is the subject and body of a mail.
 type mailText struct{ subject, body string }
 
 func (m mailText) message(h spec.Host, now time.Time) notify.Message {
 	return notify.Message{Hostname: h.Hostname, To: h.Notify, Subject: m.subject, Body: m.body, Date: now}
 }
 
-// send sends a mail where the host wants any. A run does not fail for it.
+// send sends a mail if the host has notify set. A failure to send does not fail the
+// run.
 func (m mailText) send(ctx context.Context, r *run) {
 	h := r.Spec.Host
 	if h.Notify == "" || r.Tree || r.DryRun {
@@ -36,7 +37,7 @@ func (m mailText) send(ctx context.Context, r *run) {
 	}
 }
 
-// sendToRoot puts a mail into root's mailbox on this machine.
+// sendToRoot appends a mail to root's mailbox on this machine.
 func (m mailText) sendToRoot(ctx context.Context, r *run) {
 	if err := notify.ToRoot(ctx, r.Mailbox, m.message(r.Spec.Host, r.now)); err != nil {
 		r.UI.Logf("no mail to root: %s", message(err))
@@ -48,8 +49,8 @@ const (
 	maxNotesPerTopic = 20
 )
 
-// waitingMail returns the mail about keys that wait: what to publish, or what is
-// wrong, and what else the run left to the administrator.
+// waitingMail returns the mail about waiting keys: what to publish, or what is wrong,
+// and other notes for the administrator.
 func waitingMail(keys []WaitingKey, notes []state.Note) mailText {
 	manual := 0
 	for _, k := range keys {
@@ -72,7 +73,7 @@ func waitingMail(keys []WaitingKey, notes []state.Note) mailText {
 	return mailText{"left for you by mailsetup rotate-dkim", rest}
 }
 
-// counted returns a subject, with the number of what it is about if that is not one.
+// counted returns a subject with a number, unless that is one.
 func counted(n int, one, many string) string {
 	if n == 1 {
 		return one
@@ -80,7 +81,7 @@ func counted(n int, one, many string) string {
 	return fmt.Sprintf("%s (%d)", many, n)
 }
 
-// recordsAsText returns the records that somebody has to publish, in two forms.
+// recordsAsText returns the records to be published, in two forms.
 func recordsAsText(keys []WaitingKey) string {
 	var lines, zones strings.Builder
 	for _, k := range keys[:min(len(keys), maxKeysInMail)] {
@@ -92,7 +93,7 @@ func recordsAsText(keys []WaitingKey) string {
 	return "Name, type and value:\n\n" + lines.String() + "The same as text of a zone file:\n\n" + zones.String()
 }
 
-// reasons returns what keeps each key waiting.
+// reasons returns why each key waits.
 func reasons(keys []WaitingKey) string {
 	var b strings.Builder
 	for _, k := range keys[:min(len(keys), maxKeysInMail)] {
@@ -117,8 +118,8 @@ before does; no mail waits for this.
 
 `
 
-// recordsMail returns the mail about records that are gone or changed, or were
-// put back: a text for each domain.
+// recordsMail returns the mail about lost, changed and restored records, with a text
+// for each domain.
 func recordsMail(gone, restored int, domains []string) mailText {
 	subject := counted(gone, "DNS records are gone or changed", "DNS records are gone or changed")
 	if gone == 0 {
@@ -136,16 +137,16 @@ signed with it fails DKIM at every receiver.
 
 `
 
-// FailureStore is what MailFailure reads and writes; store.Store is one.
+// FailureStore is the part of store.Store that MailFailure uses.
 type FailureStore interface {
 	Host() (spec.Host, error)
 	LastFailureMail() (at time.Time, ok bool)
 	SaveFailureMail(time.Time) error
 }
 
-// MailFailure mails the administrator why a run failed that nobody watches, at
-// most once a day. The run may have failed before it knew anything, so this reads
-// host.toml itself, and no other file has to be readable.
+// MailFailure mails the administrator why an unattended run failed, at most once a day.
+// The run may have failed before it read anything, so this reads host.toml itself and
+// needs no other file.
 func MailFailure(ctx context.Context, programs system.Runner, files FailureStore, now time.Time, failed error) error {
 	host, err := files.Host()
 	if err != nil || host.Notify == "" || host.Hostname == "" { // what is wrong with it is what failed

@@ -8,9 +8,9 @@ import (
 	"mailsetup/internal/text"
 )
 
-// markCompromised marks every existing key of the named domains as compromised:
-// private keys of a domain share a directory, so one leak is assumed to be a leak
-// of all. An emergency that goes on has marked them already.
+// markCompromised marks every existing key of the named domains as compromised: private
+// keys of a domain share a directory, so one leak is assumed to be a leak of all. A
+// later run of the same emergency finds them marked.
 func (r *run) markCompromised() {
 	if !r.Compromised {
 		return
@@ -50,8 +50,8 @@ func (r *run) addSharedKeys() {
 	}
 }
 
-// awaitsCompromised reports whether a compromised key still signs while its
-// successor, published by us, is under way.
+// awaitsCompromised reports whether a compromised key still signs while its successor,
+// published by us, is not seen everywhere yet.
 func (r *run) awaitsCompromised() bool {
 	return r.Compromised && slices.ContainsFunc(r.domains, func(domain string) bool {
 		_, coming := keyring.Successor(r.ledger[domain])

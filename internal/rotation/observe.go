@@ -11,7 +11,7 @@ import (
 	"mailsetup/internal/spec"
 )
 
-// dnsConcurrency is how many domains are looked up at a time.
+// dnsConcurrency is the number of domains looked up at a time.
 const dnsConcurrency = 16
 
 // observe queries DNS for the record of every successor key.

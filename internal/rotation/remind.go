@@ -11,11 +11,12 @@ import (
 	"mailsetup/steps/records"
 )
 
-// remindEvery is how often a run tells of the same key that waits.
+// remindEvery is the shortest time after which the administrator is notified again
+// about a waiting key.
 const remindEvery = 24 * time.Hour
 
-// reportWaiting tells of the keys that wait for somebody, each at most once a
-// day, and mails what is left for the administrator.
+// reportWaiting reports the keys that wait for somebody, each at most once a day, and
+// mails what the administrator has to do.
 func (r *run) reportWaiting(ctx context.Context) error {
 	r.report.Waiting = append(r.report.Waiting, r.waitingKeys()...)
 	reminders := r.remindToRevoke(ctx)
@@ -33,8 +34,8 @@ func (r *run) reportWaiting(ctx context.Context) error {
 	return r.Store.SaveElapsed(r.elapsed)
 }
 
-// waitingKeys returns the keys that wait for somebody who was not told today.
-// What this run published itself has time until the next, but in an emergency.
+// waitingKeys returns the keys that wait for somebody who was not notified today. A
+// record that this run published itself is not reported yet, except in an emergency.
 func (r *run) waitingKeys() []WaitingKey {
 	var list []WaitingKey
 	for _, domain := range sortedKeys(r.ledger) {
@@ -58,8 +59,8 @@ func (r *run) waitingKeys() []WaitingKey {
 	return list
 }
 
-// remindToRevoke returns what to do about records that somebody was asked to
-// revoke by hand, a day ago or longer, and that still hold a compromised key.
+// remindToRevoke returns notes about records that somebody was asked to revoke by hand
+// a day ago or longer, and that still have a compromised key.
 func (r *run) remindToRevoke(ctx context.Context) []state.Note {
 	var notes []state.Note
 	dns := r.DNS()

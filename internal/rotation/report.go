@@ -15,7 +15,7 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Report is what a run did and found. Its fields as data stay.
+// Report is what a run did and found. Its JSON fields are stable.
 type Report struct {
 	Changed bool         `json:"changed"`
 	Runs    []string     `json:"runs"`    // for rollback: the ID of the first takes all back
@@ -41,7 +41,7 @@ type Report struct {
 	Attention bool `json:"-"`
 }
 
-// Step is a step that a key took.
+// Step is a step of a key.
 type Step struct {
 	Domain   string         `json:"domain"`
 	Selector string         `json:"selector,omitempty"` // "" for a key that is made
@@ -56,8 +56,8 @@ func newReport() *Report {
 	}
 }
 
-// add takes note of what a round did. One that only recorded what DNS has leaves
-// nothing to do.
+// add adds the result of a round. One that only recorded what DNS has leaves nothing to
+// do.
 func (r *Report) add(res provision.Result, quiet bool) {
 	r.Changed, r.Runs = true, []string{apply.FirstID(res.Report.ID)}
 	if !quiet {
@@ -65,7 +65,7 @@ func (r *Report) add(res provision.Result, quiet bool) {
 	}
 }
 
-// recordSteps takes note of the steps that were taken for domains.
+// recordSteps adds the steps taken for domains to the report.
 func (r *run) recordSteps(domains []string) {
 	for _, domain := range domains {
 		for _, m := range r.due[domain] {
@@ -74,7 +74,7 @@ func (r *run) recordSteps(domains []string) {
 	}
 }
 
-// describe returns the steps that are due for domains as people read them.
+// describe returns the due steps of domains for people.
 func (s keyState) describe(due Transitions, domains []string) []string {
 	var lines []string
 	for _, domain := range domains {
@@ -108,8 +108,7 @@ func (s keyState) describeStep(domain string, m keyring.Transition) string {
 	return fmt.Sprintf("%s: %s %s: %s", domain, m.Selector, what, m.Why)
 }
 
-// describeSuccessor says what becomes of a key that is made now, and of the one
-// before it.
+// describeSuccessor says what happens to a new key, and to the one before it.
 func (s keyState) describeSuccessor(domain string) string {
 	sit := s.forecast(domain, "")
 	active, _ := s.ledger.Signing(domain)
@@ -124,7 +123,7 @@ func (s keyState) describeSuccessor(domain string) string {
 		spec.Span(sit.Wait(keyring.Key{Stage: keyring.Published})), active.Selector, end, spec.Span(sit.Wait(active)))
 }
 
-// WaitingKey is a key that does not sign yet, and why.
+// WaitingKey is a key that does not sign yet, with the reason.
 type WaitingKey struct {
 	Domain   string `json:"domain"`
 	Selector string `json:"selector"`
@@ -141,12 +140,12 @@ type WaitingKey struct {
 // ByHand reports whether somebody has to publish the record.
 func (w WaitingKey) ByHand() bool { return w.Name != "" }
 
-// Record returns the record that somebody has to publish.
+// Record returns the record to be published.
 func (w WaitingKey) Record() state.Record {
 	return state.Record{Name: w.Name + ".", Type: "TXT", TTL: w.ttl, Value: w.Value}
 }
 
-// String says what the key waits for, "" if nobody looked yet.
+// String returns what the key waits for, "" if nobody looked yet.
 func (w WaitingKey) String() string {
 	if w.Why == "" {
 		return ""
@@ -154,8 +153,8 @@ func (w WaitingKey) String() string {
 	return fmt.Sprintf("%s: %s does not sign yet, %s goes on: %s", w.Domain, w.Selector, w.active, w.Why)
 }
 
-// waitingKey returns a key that waits, with its record if that is to be published
-// by hand.
+// waitingKey returns a waiting key, with its record if that has to be published by
+// hand.
 func (s keyState) waitingKey(d spec.Domain, k keyring.Key, why string) WaitingKey {
 	w := WaitingKey{Domain: d.Name, Selector: k.Selector, Why: why, active: activeSelector(s.ledger, d.Name)}
 	if s.publishedByHand(d) {
@@ -174,11 +173,11 @@ type KeyStatus struct {
 	Since    time.Time     `json:"since,omitzero"`
 	WaitsFor string        `json:"waits_for"`     // for what, as --help has it
 	Next     time.Time     `json:"next,omitzero"` // when the next step is due at the earliest
-	// Gone is what name servers said when none of them had the record.
+	// Gone is what the name servers answered when none of them had the record.
 	Gone string `json:"gone,omitempty"`
 }
 
-// State returns where the key is in its life, or that DNS does not have its record.
+// State returns the stage of the key, or NotInDNS.
 func (k KeyStatus) State() string {
 	if k.Gone != "" {
 		return recordwatch.NotInDNS

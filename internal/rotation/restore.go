@@ -14,11 +14,12 @@ import (
 	"mailsetup/steps/step"
 )
 
-// maxRebuilt is how many domains have their fragment made again in one run.
+// maxRebuilt is the number of domains whose fragments one run makes again.
 const maxRebuilt = 20
 
-// restore puts records of domains back. It says nothing of domains for which that
-// is not what is missing, or not wanted.
+// restore restores lost records of domains, and returns the error of each attempt.
+// Domains whose records are not lost here, or that are not to be repaired, are not in
+// the result.
 func (r *watcher) restore(ctx context.Context, domains []string) map[string]error {
 	errs := map[string]error{}
 	domains = slices.DeleteFunc(slices.Clone(domains), func(name string) bool {
@@ -32,7 +33,7 @@ func (r *watcher) restore(ctx context.Context, domains []string) map[string]erro
 	return errs
 }
 
-// restoreIncludes makes zones include our fragments again that they lost.
+// restoreIncludes puts $INCLUDE lines of our fragments back into zones that lost them.
 func (r *watcher) restoreIncludes(ctx context.Context, domains []string, errs map[string]error) {
 	if err := r.gather(ctx, steps.IncludeRestoration(), domains); err != nil {
 		r.UI.Logf("%s", message(err))
@@ -64,7 +65,7 @@ func (r *watcher) restoreIncludes(ctx context.Context, domains []string, errs ma
 	}
 }
 
-// rebuildFragments makes fragments again that are gone, if that makes what they were.
+// rebuildFragments makes lost fragments again, if the result is what they were.
 func (r *watcher) rebuildFragments(ctx context.Context, domains []string, errs map[string]error) {
 	tried := 0
 	for _, name := range domains {
@@ -102,8 +103,8 @@ func (r *watcher) gather(ctx context.Context, list []step.Step, domains []string
 	return err
 }
 
-// restoreRecords plans and applies what brings the records of domains back: fragments as
-// they were, or not at all.
+// restoreRecords plans and applies the steps that restore the records of domains: with
+// the fragments as they were, or not at all.
 func (r *watcher) restoreRecords(ctx context.Context, list []step.Step, domains []string) error {
 	d, err := r.Provisioner.Plan(ctx, r.restoreRequest(list, domains))
 	if err != nil || d.Plan.Empty() {
@@ -126,8 +127,7 @@ func (r *watcher) restoreRecords(ctx context.Context, list []step.Step, domains 
 	return err
 }
 
-// lostFragments returns the fragments with records of a domain that mailsetup
-// wrote and that are gone.
+// lostFragments returns the deleted fragments that had records of a domain.
 func (r *watcher) lostFragments(domain string) []state.Path {
 	d, _ := findDomain(r.Spec, domain)
 	if r.Spec.DNSOf(d) != spec.DNSBind {

@@ -25,7 +25,7 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Options is what a run is asked for.
+// Options are the flags of a rotation.
 type Options struct {
 	Domains     []string // none: all
 	Force       bool     // begin a rotation that is not due
@@ -33,7 +33,7 @@ type Options struct {
 	DryRun      bool     // plan the first round, and change nothing
 }
 
-// asksForStep reports whether somebody asks for a step, and wants to know what it
+// asksForStep reports whether a person requests a step, and so wants to know what it
 // waits for.
 func (o Options) asksForStep() bool { return o.Force || o.Compromised }
 
@@ -56,7 +56,7 @@ type Rotator struct {
 	Alert func(lines []string)
 }
 
-// Store reads and writes what runs remember.
+// Store reads and writes files of mailsetup.
 type Store interface {
 	// LoadLedger returns the keys of all domains, and hashes of what earlier runs
 	// wrote.
@@ -72,7 +72,7 @@ type Store interface {
 	SaveSchedule(recordwatch.Schedule) error
 }
 
-// DNS asks name servers.
+// DNS queries name servers.
 type DNS interface {
 	// ObserveKey asks every server in charge, and then the resolver, for the record
 	// of a key.
@@ -81,7 +81,7 @@ type DNS interface {
 	Check(ctx context.Context, want dnscheck.Expected) dnscheck.Result
 }
 
-// NewDNS returns the name servers that a client finds.
+// NewDNS returns a DNS that uses a client.
 func NewDNS(c *dnsclient.Client) DNS { return nameServers{c} }
 
 type nameServers struct{ *dnsclient.Client }
@@ -94,7 +94,7 @@ func (n nameServers) Check(ctx context.Context, want dnscheck.Expected) dnscheck
 	return dnscheck.Check(ctx, n.Client, want, dnscheck.Result{})
 }
 
-// Provisioner carries out what a run decides.
+// Provisioner carries out requests.
 type Provisioner interface {
 	// Gather returns the facts that a request needs.
 	Gather(ctx context.Context, r provision.Request) (state.Facts, error)
@@ -106,7 +106,7 @@ type Provisioner interface {
 	ExpectedRecords(ctx context.Context, domains []string) (map[string][]state.Record, error)
 }
 
-// UI tells people what a run does.
+// UI shows people what a run does.
 type UI interface {
 	// Logf says a line.
 	Logf(format string, a ...any)
@@ -135,14 +135,14 @@ type run struct {
 	report    *Report
 }
 
-// round is what one round of a run knows.
+// round is the state of one round of a run.
 type round struct {
 	due   Transitions
 	facts state.Facts
 }
 
-// Run takes the steps that are safe now. The report is nil if the run ended
-// before its end; with a *SkippedError it ran to its end without some domains.
+// Run takes the steps that are safe now. The report is nil if the run did not reach its
+// end; with a *SkippedError it reached it without some domains.
 func (r *Rotator) Run(ctx context.Context, o Options) (*Report, error) {
 	t, err := r.open(o)
 	if err != nil {
@@ -180,8 +180,7 @@ func (r *run) reload() (err error) {
 	return err
 }
 
-// checkDomains refuses domains that have no keys, or none that could get a
-// successor.
+// checkDomains refuses domains without keys, or whose keys cannot get a successor.
 func (r *run) checkDomains() error {
 	for _, name := range r.domains {
 		keys := keyring.Existing(r.ledger[name])
@@ -205,7 +204,7 @@ func (r *run) includes(domain string) bool {
 	return !r.failed[domain] && (len(r.domains) == 0 || slices.Contains(r.domains, domain))
 }
 
-// scheduled reports whether the run is one of a timer: nobody asks for anything.
+// scheduled reports whether the run is a timer's: nobody asked for anything.
 func (r *run) scheduled() bool { return len(r.Domains) == 0 && !r.Force && !r.DryRun && !r.Tree }
 
 // maxRounds bounds the steps of one run: a key takes few, and the rest is
@@ -219,8 +218,8 @@ const (
 	compromisePause = 3 * time.Second
 )
 
-// allRounds takes one round of steps after the other until nothing is due, and
-// reports whether there was any.
+// allRounds takes rounds of steps until nothing is due, and reports whether there was
+// any.
 func (r *run) allRounds(ctx context.Context) (acted bool, err error) {
 	began := time.Now()
 	for n := 0; n < maxRounds; {
@@ -280,8 +279,8 @@ func (r *run) runRound(ctx context.Context) (bool, error) {
 	return r.applyIsolating(ctx)
 }
 
-// loadElapsed takes notice of the time that passed. In a tree there is only the
-// wall clock to ask.
+// loadElapsed adds the time that passed to that in the stages. In a directory only the
+// wall clock is known.
 func (r *run) loadElapsed() (err error) {
 	if !r.Tree {
 		r.elapsed, err = r.Store.LoadElapsed(r.ledger)
@@ -289,7 +288,7 @@ func (r *run) loadElapsed() (err error) {
 	return err
 }
 
-// planTransitions gathers the steps of all domains.
+// planTransitions gathers the due steps of all domains.
 func (r *run) planTransitions() {
 	missing := r.skipWithoutFile()
 	for _, domain := range sortedKeys(r.ledger) {
@@ -314,8 +313,8 @@ func (r *run) planTransitions() {
 	}
 }
 
-// checkSuccessor keeps a key from signing that OpenDKIM would refuse, or that is
-// not the one in DNS: mail would not be accepted, or not verify.
+// checkSuccessor refuses to activate a key that OpenDKIM would refuse, or that is not
+// the one in DNS: mail would be deferred, or not verify.
 func checkSuccessor(files system.Reader, domain string, keys []keyring.Key, moves []keyring.Transition) error {
 	if !slices.ContainsFunc(moves, func(m keyring.Transition) bool { return m.Action == keyring.Activate }) {
 		return nil
@@ -327,8 +326,8 @@ func checkSuccessor(files system.Reader, domain string, keys []keyring.Key, move
 	return dkimkeys.CheckMatchesRecord(files, domain, next)
 }
 
-// skipWithoutFile skips the domains whose file is gone or cannot be used, and reports
-// whether there are any: their keys sign until somebody says that they shall not.
+// skipWithoutFile skips domains whose file is gone, and reports whether there are any:
+// their keys sign until somebody agrees to remove them.
 func (r *run) skipWithoutFile() bool {
 	names := step.WithoutFile(r.ledger, r.Spec)
 	for _, name := range sortedKeys(r.Unreadable) {
@@ -345,8 +344,8 @@ func (r *run) skipWithoutFile() bool {
 	return len(names)+len(r.Unreadable) > 0
 }
 
-// skipUnusableZones skips the domains whose zone cannot be worked with at the
-// moment, but holds records of ours.
+// skipUnusableZones skips domains with records in a zone that cannot be edited at the
+// moment.
 func (r *run) skipUnusableZones() {
 	unusable := slices.DeleteFunc(slices.Clone(r.facts.Zones), func(z state.Zone) bool {
 		return z.Problem == "" || !exists(r.System, dns.Fragment(z))
@@ -363,8 +362,8 @@ func exists(files system.Reader, p state.Path) bool {
 	return err == nil && o.Kind != state.Absent
 }
 
-// finish reports what is still waiting. It is silent if nothing was due, unless
-// somebody asked for a step: who asks wants to know.
+// finish reports what still waits. It prints nothing if nothing was due, unless a
+// person asked for a step.
 func (r *run) finish(ctx context.Context, acted bool) error {
 	r.report.Failed = append(r.report.Failed, sortedKeys(r.failed)...)
 	if r.report.Now = r.now; r.DryRun || !acted && r.asksForStep() {

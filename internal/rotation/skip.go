@@ -7,14 +7,14 @@ import (
 	"mailsetup/internal/text"
 )
 
-// skipped are the domains that a run goes on without.
+// skipped are the domains that a run continues without.
 type skipped struct {
 	logf   func(format string, a ...any)
 	failed map[string]bool
 	lines  []string // what was said of them, with hints
 }
 
-// printReason says what is wrong with a domain, and remembers it for the mail.
+// printReason prints the error of a domain, and keeps it for the mail.
 func (s *skipped) printReason(line string, err error) {
 	for _, l := range append([]string{line}, hint.Print(system.Hints(err))...) {
 		s.logf("%s", l)
@@ -22,7 +22,7 @@ func (s *skipped) printReason(line string, err error) {
 	}
 }
 
-// err returns the error of a run that went on without some domains.
+// err returns the error of a run that continued without some domains.
 func (s *skipped) err() error {
 	if len(s.failed) == 0 {
 		return nil
@@ -31,7 +31,7 @@ func (s *skipped) err() error {
 		"%s could not go on: %s", text.Count(len(s.failed), "domain"), text.List(sortedKeys(s.failed), 10))}
 }
 
-// SkippedError is the error of a run that went on without some domains.
+// SkippedError is the error of a run that continued without some domains.
 type SkippedError struct {
 	Lines []string // what was said of each, with hints
 	Err   error
@@ -40,11 +40,11 @@ type SkippedError struct {
 // Error implements error.
 func (e *SkippedError) Error() string { return e.Err.Error() }
 
-// Unwrap returns the error without what was said before.
+// Unwrap returns the error without the printed lines.
 func (e *SkippedError) Unwrap() error { return e.Err }
 
-// skip goes on without domains, and says why: in one line, and with what a daemon
-// had to say about it.
+// skip continues without domains, and prints why: in one line, with the output of a
+// daemon below it.
 func (r *run) skip(err error, domains ...string) {
 	for _, d := range domains {
 		r.failed[d] = true
@@ -57,9 +57,9 @@ func (r *run) skip(err error, domains ...string) {
 	r.printReason(who+": "+failedDomains{domains: domains, err: err}.message(), err)
 }
 
-// reportMissingKeyFiles tells of domains whose mail is not accepted, since the
-// file of the key that signs is gone, or is one that OpenDKIM refuses. Nothing
-// has to be due for that, and a successor that is on its way may mend it.
+// reportMissingKeyFiles reports domains whose mail is deferred, since the file of the
+// key that signs is gone, or OpenDKIM refuses it. It does so even if nothing is due,
+// and a successor may mend it.
 func (r *run) reportMissingKeyFiles(domains []string) {
 	for _, d := range domains {
 		k, ok := r.ledger.Signing(d)

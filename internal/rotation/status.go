@@ -15,7 +15,7 @@ import (
 	"mailsetup/steps"
 )
 
-// Status is what is known of keys without asking DNS.
+// Status is the state of keys without DNS queries.
 type Status struct {
 	Keys    []KeyStatus
 	Domains []DomainStatus // of which the last look found problems
@@ -23,7 +23,7 @@ type Status struct {
 	Now     time.Time      // as of which this is
 }
 
-// DomainStatus is what the last look at the records of a domain found.
+// DomainStatus is what the last check found about the records of a domain.
 type DomainStatus struct {
 	Problems []recordwatch.Problem
 	Hints    []string
@@ -41,8 +41,8 @@ func (d DomainStatus) Lines() []string {
 	return append(lines, d.Hints...)
 }
 
-// Status returns the keys of domains, or of all of them, what each waits for, and
-// what the last looks at their records found.
+// Status returns the keys of domains, or of all, with what each waits for and what the
+// last checks found.
 func (r *Rotator) Status(domains []string) (Status, error) {
 	t, err := r.open(Options{Domains: domains, DryRun: true})
 	if err != nil {
@@ -94,7 +94,7 @@ func (r *run) statuses() []KeyStatus {
 	return list
 }
 
-// status returns where a key is in its life, as far as ledger and clock tell.
+// status returns the stage of a key according to ledger and clock.
 func (s keyState) status(files system.Reader, domain string, k keyring.Key) KeyStatus {
 	sit := s.forecast(domain, k.Selector)
 	st := KeyStatus{Domain: domain, Selector: k.Selector, Bits: k.Bits, Stage: k.Stage, Since: k.Since[k.Stage]}

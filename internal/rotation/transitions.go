@@ -48,8 +48,8 @@ func (t Transitions) Withdrawn() map[string][]string {
 	return list
 }
 
-// Keys returns the ledger as the run leaves it, but for keys that it makes or
-// withdraws, and what is written down until that is proven.
+// Keys returns the ledger after the run, except for keys that it makes or withdraws,
+// and during the run until they are proven.
 func (t Transitions) Keys(before keyring.Ledger, now time.Time) (after, during keyring.Ledger) {
 	after, during = maps.Clone(before), maps.Clone(before)
 	for domain, moves := range t {
@@ -67,8 +67,8 @@ func (t Transitions) Keys(before keyring.Ledger, now time.Time) (after, during k
 	return after, during
 }
 
-// Steps returns the steps that the run takes. Where the administrator publishes
-// the records, nothing is published here.
+// Steps returns the steps of the run. They publish nothing if the administrator
+// publishes the records.
 func (t Transitions) Steps(sp spec.Spec) []step.Step {
 	var all []keyring.Transition
 	for domain, moves := range t {
@@ -82,8 +82,8 @@ func (t Transitions) Steps(sp spec.Spec) []step.Step {
 	return steps.Rotation(all)
 }
 
-// RecordsOnly reports whether the run only takes notice of what DNS has: there is
-// no plan to show, and nothing to agree to.
+// RecordsOnly reports whether the run only records what DNS has: there is no plan to
+// show or confirm.
 func (t Transitions) RecordsOnly() bool {
 	for _, moves := range t {
 		if slices.ContainsFunc(moves, func(m keyring.Transition) bool {
@@ -95,7 +95,7 @@ func (t Transitions) RecordsOnly() bool {
 	return len(t) > 0
 }
 
-// KeyPlan returns what becomes of the keys, for the provisioner.
+// KeyPlan returns the key plan of the request.
 func (t Transitions) KeyPlan(sp spec.Spec, ledger keyring.Ledger, now time.Time) provision.KeyPlan {
 	p := provision.KeyPlan{Ledger: ledger, Withdraw: t.Withdrawn(), Replaced: map[string]bool{}}
 	if len(t) > 0 {
@@ -119,7 +119,7 @@ func domainNamed(sp spec.Spec, name string) spec.Domain {
 	return spec.Domain{Name: name}
 }
 
-// PolicyOf returns how the keys of a domain live.
+// PolicyOf returns the key policy of a domain.
 func PolicyOf(sp spec.Spec, d spec.Domain) keyring.Policy {
 	r := sp.RotationOf(d)
 	return keyring.Policy{

@@ -16,16 +16,15 @@ import (
 	"mailsetup/steps/dns"
 )
 
-// watcher looks at published records, and puts back what is gone from zones of
-// this machine.
+// watcher checks published records, and restores lost ones in zones of this machine.
 type watcher struct {
 	*run
 	halted error // why nothing more was put back
 }
 
-// watch looks whether name servers still have the records of domains whose
-// turn it is, puts back what may be put back, and tells people. It returns the
-// domains; the error says that something could not be found out.
+// watch checks the records of domains that are due, restores lost ones where that is
+// allowed, and reports problems. It returns the domains; the error says that something
+// could not be found out.
 func (r *watcher) watch(ctx context.Context) (looked []string, err error) {
 	if !r.scheduled() || len(r.Spec.Domains) == 0 {
 		return nil, nil
@@ -63,7 +62,7 @@ func (r *watcher) watch(ctx context.Context) (looked []string, err error) {
 	return looked, err
 }
 
-// watchedDomains returns what is expected of the name servers of domains.
+// watchedDomains returns the expected records of domains.
 func (r *watcher) watchedDomains(names []string) []recordwatch.Domain {
 	list := make([]recordwatch.Domain, len(names))
 	_ = parallel.Do(len(names), runtime.GOMAXPROCS(0), func(i int) error {
@@ -82,8 +81,8 @@ func (r *watcher) watchedDomains(names []string) []recordwatch.Domain {
 	return list
 }
 
-// reportRecords tells of what was found, of each domain as often as is due, and
-// reports whether anything is not as it should be, or was put back.
+// reportRecords reports the problems of each domain as often as is due, and reports
+// whether there is any problem or restored record.
 func (r *watcher) reportRecords(ctx context.Context, results map[string]recordwatch.Result) (found bool) {
 	var lines, texts []string
 	restored, gone := 0, 0
