@@ -61,7 +61,7 @@ func Unbound(title, origin string, records []state.Record) []byte {
 	fmt.Fprintf(&b, "    local-zone: \"%s\" typetransparent\n", origin)
 	seen := map[string]bool{}
 	for _, r := range records {
-		if relative(r.Name, origin) == r.Name && !seen[r.Name] {
+		if Relative(r.Name, origin) == r.Name && !seen[r.Name] {
 			fmt.Fprintf(&b, "    local-zone: \"%s\" typetransparent\n", oneLine(r.Name))
 			seen[r.Name] = true
 		}
@@ -78,7 +78,7 @@ func Unbound(title, origin string, records []state.Record) []byte {
 func PowerDNS(title, origin string, records []state.Record) []byte {
 	zone := dnsname.TrimDot(origin)
 	text := formatted(title, "", records, func(r state.Record) string {
-		name := relative(r.Name, origin)
+		name := Relative(r.Name, origin)
 		if name == r.Name {
 			return fmt.Sprintf("# not in %s: %s %s %s", zone, oneLine(r.Name), r.Type, unquotedData(r))
 		}

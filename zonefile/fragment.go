@@ -179,7 +179,7 @@ func Lines(records []state.Record, origin string) string {
 	names, types := len("name"), len("type")
 	for _, rrs := range grouped(records) {
 		for _, r := range rrs {
-			name := relative(r.Name, origin)
+			name := Relative(r.Name, origin)
 			names, types = max(names, len(name)), max(types, len(r.Type))
 			rows = append(rows, [2]string{name, fmt.Sprintf("%-4s  %s", r.Type, oneLine(r.Value))})
 		}
@@ -192,8 +192,8 @@ func Lines(records []state.Record, origin string) string {
 	return b.String()
 }
 
-// relative returns a name as seen from the zone; one outside stays absolute.
-func relative(name, origin string) string {
+// Relative returns a name as seen from the zone; one outside stays absolute.
+func Relative(name, origin string) string {
 	if !strings.HasSuffix(origin, ".") {
 		origin += "."
 	}

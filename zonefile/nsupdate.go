@@ -20,7 +20,7 @@ func Nsupdate(title, origin, server string, records, replaced []state.Record) []
 	fmt.Fprintf(&b, "zone %s\n", oneLine(origin))
 	for _, rrs := range grouped(replaced) {
 		for _, r := range rrs {
-			if relative(r.Name, origin) != r.Name {
+			if Relative(r.Name, origin) != r.Name {
 				fmt.Fprintf(&b, "update delete %s IN %s %s\n", oneLine(r.Name), r.Type, lineData(r))
 			}
 		}
@@ -28,7 +28,7 @@ func Nsupdate(title, origin, server string, records, replaced []state.Record) []
 	for g, rrs := range grouped(records) {
 		commented := false
 		for _, r := range rrs {
-			if relative(r.Name, origin) == r.Name {
+			if Relative(r.Name, origin) == r.Name {
 				continue
 			}
 			if !commented {

@@ -60,13 +60,13 @@ func proposer(u ui, on *provision.Opened) *propose.Proposer {
 // command line names.
 func carryOutProposal(ctx context.Context, u ui, p *provision.Opened, r propose.Result, selector string) error {
 	req := provision.Request{
-		Want: r.Want, Have: p.Earlier.Spec, Scope: r.Scope, Facts: r.Facts, Hashes: r.Hashes, Advice: true,
+		Want: r.Want, Have: p.Earlier.Spec, Scope: r.Scope, Facts: r.Facts, Hashes: r.Hashes, Notes: r.Notes, Advice: true,
 		Keys: provision.KeyPlan{Ledger: r.Ledger, Selector: selector},
 	}
 	if r.Adopted == nil {
 		return carryOut(ctx, u, p, req)
 	}
-	req.Notes, req.Keys.Permissions, req.Keys.Copies = r.Adopted.Notes, r.Adopted.Permissions, r.Adopted.Copies
+	req.Keys.Permissions, req.Keys.Copies = r.Adopted.Permissions, r.Adopted.Copies
 	return carryOut(ctx, u, p, req, plan.JSONField{Name: "adopted", Value: r.Adopted.Data()})
 }
 

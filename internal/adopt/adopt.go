@@ -25,7 +25,8 @@ import (
 	"mailsetup/steps/signer"
 )
 
-// Setup is an OpenDKIM that is being taken over. A nil Setup has no domains.
+// Setup is an OpenDKIM that is being taken over. A nil Setup has no domains, and neither
+// has one that signs nothing: of that the settings are taken over.
 type Setup struct {
 	Translation
 	Keys map[string]keyring.Key // by domain
@@ -76,22 +77,17 @@ func Detect(files system.Reader, f state.Facts, o Options) (*Setup, error) {
 	if !IsForeign(f, o.Hashes) {
 		return nil, nil
 	}
-	found, err := opendkim.Parse(configuration(f.OpenDKIM.Args), func(name string) ([]byte, error) {
-		p, err := state.ParsePath(name)
-		if err != nil {
-			return nil, err
-		}
-		return source.Text(files, p)
-	})
+	found, err := opendkim.Parse(configuration(f.OpenDKIM.Args), reading(files))
 	if err != nil {
 		return nil, findings(err)
-	}
-	if len(found.Rows) == 0 {
-		return nil, nil // it verifies only
 	}
 	t := &Setup{Keys: map[string]keyring.Key{}, Copies: map[state.Path][]byte{}}
 	if t.Translation, err = Translate(found, f, o.Now); err != nil {
 		return nil, findings(err)
+	}
+	if t.SignsNothing() {
+		t.Hashes, t.Notes = hashes(files, replaced()), append(t.idleNotes(found), t.Notes...)
+		return t, nil
 	}
 	keys := keyReader{files, RunningProcess(f, found.Conf), o.Unprivileged, o.Now, map[state.Path]keyFile{}}
 	var errs []error
@@ -109,6 +105,17 @@ func Detect(files system.Reader, f state.Facts, o Options) (*Setup, error) {
 		})
 	}
 	return t, nil
+}
+
+// reading returns the files as OpenDKIM names them.
+func reading(files system.Reader) opendkim.Read {
+	return func(name string) ([]byte, error) {
+		p, err := state.ParsePath(name)
+		if err != nil {
+			return nil, err
+		}
+		return source.Text(files, p)
+	}
 }
 
 // hashes returns the hashes of those files that can be read.
@@ -222,7 +229,7 @@ func (t *Setup) Data() []SigningDomain {
 	if t == nil {
 		return nil
 	}
-	var all []SigningDomain
+	all := []SigningDomain{}
 	for _, s := range t.Signers {
 		d := SigningDomain{Domain: s.Domain, Selector: s.Selector, KeyFile: s.KeyFile, Bits: t.Keys[s.Domain].Bits}
 		for _, r := range s.Rows {

@@ -195,12 +195,8 @@ func TestNothingIsDetected(t *testing.T) {
 	if found, err := adopt.Detect(files, f, adopt.Options{Hashes: ours, Now: now}); found != nil || err != nil {
 		t.Errorf("of ours: %v, %v", found, err)
 	}
-	files.PutFile("/etc/opendkim.conf", "Mode v\n")
-	if found, err := adopt.Detect(files, f, adopt.Options{Now: now}); found != nil || err != nil {
-		t.Errorf("verifies only: %v, %v", found, err)
-	}
 	var none *adopt.Setup
-	if none.Names() != nil || none.Domain("lab.example") != nil || none.Data() != nil || none.MakesCopy("/k") {
+	if none.Names() != nil || none.Domain("lab.example") != nil || none.Data() != nil || none.MakesCopy("/k") || none.SignsNothing() {
 		t.Error("a set-up that is none has something")
 	}
 }
@@ -457,5 +453,33 @@ func TestAddDomains(t *testing.T) {
 	}
 	if _, err := found.AddDomains(want, nil, []spec.Answers{{Domain: "news", Receive: "no"}}, now); err == nil {
 		t.Error("a domain that makes no sense is added")
+	}
+}
+
+// What a run does beside keeping signatures is said, and nothing where all of that is
+// so already.
+func TestAdditions(t *testing.T) {
+	found := someSetup("lab.example")
+	want := wish(t, "lab.example", "mail.lab.example")
+	want.Host.DNS, want.Domains[0].DNS = spec.DNSBind, ""
+	txt := func(name, value string) state.Record {
+		return state.Record{Name: name, Type: "TXT", Value: value}
+	}
+	zone := state.Zone{Origin: "lab.example.", Kind: "primary", Records: []state.Record{
+		{Name: "mail.lab.example.", Type: "A", Value: "192.0.2.10"}, txt("lab.example.", "v=spf1 mx -all"),
+	}}
+	f := state.Facts{Postfix: &state.Postfix{Value: map[string]string{"myhostname": "mail.lab.example"}}, Zones: []state.Zone{zone}}
+	keys := keyring.Ledger{"lab.example": {{Selector: "s1", Stage: keyring.Active}}}
+	const all = "new: mail of @mail.lab.example, as root, cron and bounces have it, gets signed, too, with the key of lab.example\n" +
+		"new: bounces that this server writes get signed (internal_mail_filter_classes = bounce)\n" +
+		"new: DNS gets the records that it does not have: SPF of mail.lab.example, DMARC of lab.example"
+	if d := cmp.Diff(all, texts(found.Additions(want, f, keys))); d != "" {
+		t.Error(d)
+	}
+	f.Zones[0].Records = append(zone.Records, txt("mail.lab.example.", "v=spf1 a -all"), txt("_dmarc.lab.example.", "v=DMARC1; p=none"))
+	f.Postfix.Value["internal_mail_filter_classes"] = "bounce"
+	found.Domains[0].Subdomains = true
+	if got := found.Additions(want, f, keys); len(got) != 0 {
+		t.Errorf("says %q", texts(got))
 	}
 }

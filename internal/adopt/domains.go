@@ -14,6 +14,9 @@ import (
 // Answer completes an answer from the set-up: the domain, if none was named, its
 // selector and its key length.
 func (t *Setup) Answer(a spec.Answers, host string) (spec.Answers, error) {
+	if t.SignsNothing() {
+		return a, nil
+	}
 	if a.Domain == "" {
 		a.Domain = t.nearest(host)
 	}
@@ -61,6 +64,9 @@ func (t *Setup) nearest(host string) string {
 // primaryDomain returns the domain that signs the host's own mail. If the host name is
 // in a domain of the set-up, it is not a new domain: receivers require alignment.
 func (t *Setup) primaryDomain(h spec.Host, old *spec.Spec) string {
+	if t.SignsNothing() {
+		return h.Domain
+	}
 	in := func(domain string) bool { return dnsname.Within(h.Hostname, domain) }
 	if p := t.nearest(h.Hostname); old == nil && in(p) && !in(h.Domain) {
 		return p

@@ -44,7 +44,7 @@ func Translate(s opendkim.Setup, f state.Facts, now time.Time) (Translation, err
 		d, err := translateDomain(signer, now)
 		t.Domains, errs = append(t.Domains, d), append(errs, err)
 	}
-	t.OpenDKIM, err = keptLines(s.Conf, f)
+	t.OpenDKIM, err = keptLines(s, f)
 	errs = append(errs, err)
 	t.Trusted, err = keptHosts(s.Internal, f)
 	return t, errors.Join(append(errs, err)...)
@@ -115,8 +115,10 @@ func at(p opendkim.Place, format string, a ...any) error {
 // verification if the file made by hand does not have them.
 var signingSettings = []string{"Canonicalization", "OversignHeaders", "TrustAnchorFile"}
 
-// keptLines returns the settings that differ from those of mailsetup.
-func keptLines(c opendkim.Conf, f state.Facts) ([]string, error) {
+// keptLines returns the settings that differ from those of mailsetup. What an idle
+// set-up does not mention of signatures is for mailsetup to say.
+func keptLines(setup opendkim.Setup, f state.Facts) ([]string, error) {
+	c := setup.Conf
 	written, err := signer.DefaultConf(f)
 	if err != nil {
 		return nil, err
@@ -129,7 +131,8 @@ func keptLines(c opendkim.Conf, f state.Facts) ([]string, error) {
 	var errs []error
 	for _, s := range c.Effective() {
 		is, there := ours.Get(s.Name)
-		if spec.IsReserved(s.Name) || there && sameSetting(is.Value, s.Value) {
+		verifies := setup.Idle != "" && strings.EqualFold(s.Name, "Mode") && !strings.Contains(s.Value, "s")
+		if verifies || spec.IsReserved(s.Name) || there && sameSetting(is.Value, s.Value) {
 			continue
 		}
 		if p := replacedFile(s.Value); p != "" {
@@ -143,7 +146,7 @@ func keptLines(c opendkim.Conf, f state.Facts) ([]string, error) {
 		lines = append(lines, line)
 	}
 	for _, name := range signingSettings {
-		if _, there := c.Get(name); !there {
+		if _, there := c.Get(name); !there && (setup.Idle == "" || name == "TrustAnchorFile") {
 			lines = append(lines, name)
 		}
 	}

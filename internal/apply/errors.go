@@ -96,8 +96,7 @@ func (u *unitError) Unwrap() error { return u.err }
 
 // failedUnit names the unit to blame, "" if none is.
 func failedUnit(err error) string {
-	var u *unitError
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*unitError](err); ok {
 		return u.unit
 	}
 	return ""

@@ -87,6 +87,8 @@ type unit struct {
 	Action     state.UnitAction `json:"action"`
 	WakeSocket state.Path       `json:"wake_socket,omitempty"`
 	Running    bool             `json:"running"`
+	// Starting: it was not up, and may never have come to that; see state.Unit.
+	Starting bool `json:"starting,omitempty"`
 	// TookMail: the unit took mail before the stage, so it has to after an undo.
 	TookMail bool          `json:"took_mail,omitempty"`
 	Probes   []state.Probe `json:"probes,omitempty"`

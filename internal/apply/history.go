@@ -113,7 +113,7 @@ func (c *pathHistory) contentAt(pos int, cur state.Object) (state.Object, error)
 	}
 	to.Content = b
 	if c.serial && cur.Kind == state.Regular {
-		to.Content, err = restoreZone(b, cur.Content)
+		to.Content, err = zonefile.Restore(b, cur.Content)
 	}
 	return to, err
 }

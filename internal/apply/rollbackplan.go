@@ -258,12 +258,14 @@ func (v *inverse) units(sc *plan.StageChanges, st *stage) {
 			continue
 		}
 		u := state.Unit{
-			Name: un.Name, Action: un.Action, WakeSocket: un.milterSocket(), NeedsDaemonReload: un.NeedsDaemonReload, Why: "its files go back",
+			Name: un.Name, Action: un.Action, WakeSocket: un.milterSocket(), NeedsDaemonReload: un.NeedsDaemonReload, Starting: un.Starting, Why: "its files go back",
 		}
 		for _, p := range un.Probes {
 			switch p.Kind {
 			case state.ProbeActive, state.ProbePostfix:
-				u.Probes = append(u.Probes, p)
+				if !un.Starting {
+					u.Probes = append(u.Probes, p)
+				}
 			case state.ProbeMilter, state.ProbeSessions, state.ProbeServed:
 				u.UndoProbes = append(u.UndoProbes, p)
 			case state.ProbeSMTP:

@@ -60,7 +60,7 @@ func (u *undo) act(ctx context.Context, stage string, list []unit) {
 		if err := daemonReload(ctx, u.s, un.NeedsDaemonReload); err != nil {
 			u.addError(err, "systemctl daemon-reload", un.manualCommand())
 		}
-		now, err := running(ctx, u.s, un.Name)
+		now, _, err := running(ctx, u.s, un.Name)
 		if err == nil {
 			err = u.restoreUnit(ctx, stage, un, now)
 		}
@@ -115,15 +115,15 @@ func (u *undo) restoreUnit(ctx context.Context, stage string, un unit, now bool)
 		action = state.Restart
 	}
 	u.o.Progress(Event{Kind: UnitBegins, Unit: un.Name, Action: action})
-	if err := u.s.Act(ctx, un.Name, action, un.milterSocket()); err != nil {
+	if err := actOn(ctx, u.s, un.Name, action, un.milterSocket(), un.Starting); err != nil {
 		return err
 	}
 	if err := u.settle(ctx, stage, un); err != nil {
 		return probeFailure{err}
 	}
 	u.o.Progress(Event{Kind: UnitEnds, Unit: un.Name, Action: action})
-	on, err := running(ctx, u.s, un.Name)
-	if err == nil && !on {
+	on, _, err := running(ctx, u.s, un.Name)
+	if err == nil && !on && !un.Starting {
 		err = fmt.Errorf("%s %s: it did not stay running", action, un.Name)
 	}
 	return err

@@ -20,7 +20,7 @@ func (r *run) probeBefore(ctx context.Context, p plan.Plan) {
 			if _, known := r.tookMail[u.Name]; known || !takesMail(un) {
 				continue
 			}
-			on, err := running(ctx, r.s, u.Name)
+			on, _, err := running(ctx, r.s, u.Name)
 			r.tookMail[u.Name] = err == nil && on && probeMail(ctx, r.s, un) == nil
 		}
 	}
@@ -29,17 +29,17 @@ func (r *run) probeBefore(ctx context.Context, p plan.Plan) {
 // unitBefore returns a unit with its present state. One that does not run cannot be
 // reloaded, so its action becomes a start.
 func (r *run) unitBefore(ctx context.Context, u state.Unit) (unit, error) {
-	running, err := running(ctx, r.s, u.Name)
+	on, starting, err := running(ctx, r.s, u.Name)
 	if err != nil {
 		return unit{}, err
 	}
 	if u.Action.AtBoot() {
-		return unit{Name: u.Name, Action: u.Action, Running: running, Why: u.Why}, nil
+		return unit{Name: u.Name, Action: u.Action, Running: on, Why: u.Why}, nil
 	}
 	rec := unit{
-		Name: u.Name, Action: u.Action, WakeSocket: u.WakeSocket, Running: running, Probes: u.Probes, NeedsDaemonReload: u.NeedsDaemonReload, Why: u.Why,
+		Name: u.Name, Action: u.Action, WakeSocket: u.WakeSocket, Running: on, Starting: starting, Probes: u.Probes, NeedsDaemonReload: u.NeedsDaemonReload, Why: u.Why,
 	}
-	if !running {
+	if !on {
 		if u.Action != state.Start {
 			rec.Action = state.Restart
 		}
@@ -71,28 +71,32 @@ func takesMail(un unit) bool {
 }
 
 // probeMail asks a unit whether it takes mail now.
-func probeMail(ctx context.Context, s system.Prober, un unit) error {
+func probeMail(ctx context.Context, s system.Prober, un unit) (err error) {
 	for _, p := range un.Probes {
-		if p.Kind != state.ProbeSMTP {
-			continue
-		}
-		if err := s.Probe(ctx, shortProbe(p)); err != nil {
-			return err
+		if p.Kind == state.ProbeSMTP && err == nil {
+			err = s.Probe(ctx, shortProbe(p))
 		}
 	}
-	return nil
+	return err
 }
 
-func running(ctx context.Context, s system.Units, name string) (bool, error) {
+// running reports whether a unit runs, and whether it is only starting: a forking one
+// that writes no PID file never comes further, and works until systemd starts it again.
+func running(ctx context.Context, s system.Units, name string) (on, starting bool, err error) {
 	st, err := s.Status(ctx, name)
-	if err != nil {
-		return false, err
+	starting = st.Active == "activating"
+	return err == nil && (starting || st.Active == "active" || st.Active == "reloading"), starting, err
+}
+
+// actOn acts on a unit. One that may never be up is not waited for: its answers tell.
+func actOn(ctx context.Context, s system.Units, name string, action state.UnitAction, wake state.Path, starting bool) error {
+	if !starting {
+		return s.Act(ctx, name, action, wake)
 	}
-	switch st.Active {
-	case "active", "reloading", "activating":
-		return true, nil
-	}
-	return false, nil
+	within, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	_ = s.Act(within, name, action, wake)
+	return ctx.Err()
 }
 
 // act acts on the units and waits until each has settled.
@@ -104,7 +108,7 @@ func (r *run) act(ctx context.Context, sc plan.StageChanges, st *stage) error {
 		if err := daemonReload(ctx, r.s, u.NeedsDaemonReload); err != nil {
 			return err
 		}
-		if err := r.s.Act(ctx, u.Name, action, u.WakeSocket); err != nil {
+		if err := actOn(ctx, r.s, u.Name, action, u.WakeSocket, u.Starting); err != nil {
 			return &unitError{u.Name, err}
 		}
 		for _, p := range u.Probes {

@@ -21,12 +21,6 @@ func sameZone(a, b []byte) bool {
 	return err == nil && bytes.Equal(x, y)
 }
 
-// restoreZone returns the old text of a zone with a serial that secondaries of the
-// current one accept.
-func restoreZone(before, current []byte) ([]byte, error) {
-	return zonefile.Restore(before, current)
-}
-
 // octal returns a mode's bits as chmod(1) writes them.
 func octal(m fs.FileMode) uint32 {
 	n := uint32(m.Perm())

@@ -62,7 +62,7 @@ func TestManualDNS(t *testing.T) {
 		if strings.Contains(out, "PTR record of 192.0.2.10") {
 			t.Error("asks for a PTR record that is there")
 		}
-		zone, form := printed(t, out)
+		zone, form := printed(t, b, out)
 		for _, want := range []string{
 			`(?m)^_dmarc +TXT +v=DMARC1; p=none; rua=mailto:ann@mail\.lab\.example$`,
 			`(?m)^@ +TXT +v=spf1 ip4:192\.0\.2\.10 ip4:198\.51\.100\.99 mx ~all$`,
@@ -81,6 +81,14 @@ func TestManualDNS(t *testing.T) {
 			t.Errorf("SPF %+v, want pass", spf)
 		}
 		nothingChanges(t, b, initArgs("--dns", "manual", "--ip", "198.51.100.99")...)
+		out, _ = product(t, b, 0, initArgs("--dns", "manual", "--ip", "198.51.100.99")...)
+		saysNot(t, out, "publish these records", "mailsetup dns --wait")
+		b.Sh(t, `sed -i -e 's/\(IN MX *10\) mail/\1 other/' -e s/2026010102/2026010103/ /etc/bind/db.lab.example; rndc reload lab.example`)
+		becomes(t, b, "dig +short @127.0.0.1 MX lab.example | grep -q other")
+		out, _ = product(t, b, 0, initArgs("--dns", "manual", "--ip", "198.51.100.99")...)
+		says(t, strings.Join(strings.Fields(out), " "), "replace these records of lab.example", "name type value @ MX 10 mail.lab.example. in the place of name type value @ MX 10 other.lab.example.",
+			"right already at lab.example: mail A, mail A, @ TXT, mail TXT,")
+		saysNot(t, out, "publish these records")
 		b.Run(t, "systemctl", "-q", "disable", "opendkim")
 		out, _ = product(t, b, 0, initArgs("--dns", "manual", "--ip", "198.51.100.99")...)
 		says(t, out, "> enable opendkim.service", "it is disabled: after a reboot no mail gets through")
@@ -90,16 +98,16 @@ func TestManualDNS(t *testing.T) {
 	})
 }
 
-// printed takes the zone text and the lines for a web form out of the output.
-func printed(t *testing.T, out string) (zone, form string) {
+// printed takes the lines for a web form out of the output, and the zone text from the
+// command that it names.
+func printed(t *testing.T, b *lab.Box, out string) (zone, form string) {
 	t.Helper()
-	_, zone, ok := strings.Cut(out, "; Mail records of lab.example\n")
-	zone, form, more := strings.Cut(zone, "\nname ")
+	_, form, more := strings.Cut(out, "\nname ")
 	form, _, end := strings.Cut(form, "\n\n")
-	if !ok || !more || !end {
-		t.Fatalf("no zone text followed by lines for a web form:\n%s", out)
+	if !more || !end || !strings.Contains(out, "mailsetup dns lab.example") {
+		t.Fatalf("no lines for a web form:\n%s", out)
 	}
-	return zone, form
+	return b.Run(t, "mailsetup", "dns", "lab.example"), form
 }
 
 // TestNewZone: a zone is made where nobody serves the domain, and goes again;

@@ -203,11 +203,14 @@ UMask 007
 PidFile /run/opendkim/opendkim.pid
 Socket inet:8891@localhost
 Mode v
+AuthservID mx.lab.example
+Nameservers 127.0.0.1
+On-BadSignature reject
 `
 
-// TestDrift: what somebody wrote by hand is shown and kept, until they say
-// otherwise; and then a rollback gives it back. Postfix asks the signer where it
-// moves to, and where it was.
+// TestDrift: an OpenDKIM that only verifies signs from then on, with the settings
+// that it had, and a rollback gives it back. Postfix asks it where it moves to, and
+// where it was. What somebody changes in our files is shown and kept.
 func TestDrift(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
@@ -217,10 +220,19 @@ func TestDrift(t *testing.T) {
 		if !strings.Contains(was.running, "127.0.0.1:8891") {
 			t.Fatalf("OpenDKIM does not listen where the test wants it:\n%s", was.running)
 		}
-		drifts(t, b, "/etc/opendkim.conf", "-# ours since 2019")
+		const what = "/etc/opendkim.conf was set up by hand and signs nothing"
+		_, stderr := product(t, b, 2, "adopt", "--yes", "--ip", "192.0.2.10")
+		says(t, stderr, what+": there is no key to take over", "hint: mailsetup init lets it sign, and keeps its settings")
+		out, _ := product(t, b, 0, initArgs("--dry-run")...)
+		says(t, strings.Join(strings.Fields(out), " "), what+" (Mode v). Its settings are kept in /etc/mailsetup/host.toml (AuthservID, Nameservers, On-BadSignature)")
+		out, _ = product(t, b, 0, initArgs("--dry-run", "--overwrite-drift")...)
+		says(t, strings.Join(strings.Fields(out), " "), "these settings of /etc/opendkim.conf go, since --overwrite-drift begins anew: AuthservID mx.lab.example; Nameservers 127.0.0.1; On-BadSignature reject")
+		asBefore(t, b, was)
 
-		product(t, b, 0, initArgs("--overwrite-drift")...)
+		product(t, b, 0, initArgs()...)
+		b.Sh(t, "grep -q '^AuthservID *mx.lab.example$' /etc/opendkim.conf && grep -q '^On-BadSignature *reject$' /etc/opendkim.conf && grep -q '^Mode *sv$' /etc/opendkim.conf")
 		leavesSigned(t, b, sink)
+		nothingChanges(t, b, "init", "--yes")
 
 		table := b.Read(t, "/etc/opendkim/SigningTable")
 		b.Write(t, "/etc/opendkim/SigningTable", table+"other.example elsewhere\n", 0o644)

@@ -86,7 +86,7 @@ func TestOtherNameServers(t *testing.T) {
 				t.Errorf("%s: was %s, is %s", service, unit, now)
 			}
 
-			form, lines := forms(t, out)
+			form, lines := forms(t, b, out)
 			b.Write(t, "/root/records", form, 0o600)
 			b.Sh(t, s.paste)
 			gives(t, b, s.name, lines)
@@ -122,9 +122,9 @@ func answersOnce(t *testing.T, b *lab.Box) {
 	becomes(t, b, "dig +time=1 +tries=1 @127.0.0.1 SOA lab.example >/dev/null")
 }
 
-// forms takes the records out of the output: in the form of the name server,
-// and the lines for a web form.
-func forms(t *testing.T, out string) (form string, lines []string) {
+// forms takes the records out of the output, in the form of the name server, and the
+// lines for a web form from the command that it names.
+func forms(t *testing.T, b *lab.Box, out string) (form string, lines []string) {
 	t.Helper()
 	start := strings.Index(out, "\nserver:\n")
 	for _, first := range []string{"\n# Mail records of lab.example\n", "\n; Mail records of lab.example\n"} {
@@ -135,12 +135,12 @@ func forms(t *testing.T, out string) (form string, lines []string) {
 	if start < 0 {
 		t.Fatalf("no records in\n%s", out)
 	}
-	form, rest, ok := strings.Cut(out[start+1:], "\nname ")
-	rest, _, end := strings.Cut(rest, "\n\n")
-	if lines = strings.Split(rest, "\n")[1:]; !ok || !end || len(lines) != 6 {
-		t.Fatalf("want records and six lines for a web form:\n%s", out)
+	form, _, end := strings.Cut(out[start+1:], "\n\n  * ")
+	lines = strings.Split(strings.TrimSpace(b.Run(t, "mailsetup", "dns", "lab.example", "--format", "plain")), "\n")[1:]
+	if !end || len(lines) != 6 {
+		t.Fatalf("want records and six lines for a web form:\n%s\n%q", out, lines)
 	}
-	return form, lines
+	return form + "\n", lines
 }
 
 // gives insists that every record is served, its strings joined.

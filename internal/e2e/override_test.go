@@ -116,7 +116,7 @@ systemctl restart opendkim`)
 	was := running(t, b)
 	under(t, b, sink, calm, "move", func() {
 		out, _ := product(t, b, 0, initArgs("--dns", "manual", "--overwrite-drift", "--replace-override", "--milter-default-action", "accept")...)
-		zone, _ := printed(t, out)
+		zone, _ := printed(t, b, out)
 		publish(t, b, zone)
 	})
 	if at := running(t, b); strings.Contains(at, ":8891") {

@@ -2,13 +2,18 @@ package facts
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"mailsetup/internal/detect"
 	"mailsetup/internal/detect/zones"
+	"mailsetup/internal/dnscheck"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsname"
+	"mailsetup/internal/parallel"
 	"mailsetup/internal/spfcheck"
 	"mailsetup/internal/state"
 	"mailsetup/steps/dns"
@@ -45,10 +50,49 @@ func (c *Collector) lookUpDNS(ctx context.Context, r Request, f *state.Facts) {
 	wg.Wait()
 }
 
-// GatherWildcards adds to the input of the steps which wildcards answer in zones whose
+// gatherWildcards adds to the input of the steps which wildcards answer in zones whose
 // records are printed.
-func (c *Collector) GatherWildcards(ctx context.Context, in *step.Input) {
+func (c *Collector) gatherWildcards(ctx context.Context, in *step.Input) {
 	if c.m.Image == nil {
 		in.Facts.Covered = zones.Covered(ctx, c.Client(), dns.WildcardQueries(*in))
 	}
+}
+
+// gatherPrinted finds out which of the records that are printed name servers have.
+func (c *Collector) gatherPrinted(ctx context.Context, in *step.Input) {
+	if c.m.Image != nil {
+		return
+	}
+	var want []dnscheck.Expected
+	for d := range in.Scope.Domains(in.Spec) {
+		if rrs := dns.RecordsByHand(*in, d); len(rrs) > 0 && in.Facts.Live[d.Name].Asked {
+			want = append(want, dnscheck.ForDomain(d.Name, rrs, in.Ledger[d.Name], false))
+		}
+	}
+	in.Facts.ByHand = servedOf(ctx, c.Client(), want)
+}
+
+// Bounds of a look at the records that are printed: domains at a time, and for all of
+// them. Of those that there was no time for nothing is known.
+const (
+	servedAtOnce = 32
+	servedWithin = 15 * time.Second
+)
+
+// servedOf returns what name servers have of records.
+func servedOf(ctx context.Context, client *dnsclient.Client, want []dnscheck.Expected) map[state.Record]state.Served {
+	ctx, cancel := context.WithTimeout(ctx, servedWithin)
+	defer cancel()
+	found := make([]map[state.Record]state.Served, len(want))
+	_ = parallel.Do(len(want), servedAtOnce, func(i int) error {
+		if r := dnscheck.Check(ctx, client, want[i], dnscheck.Result{}); ctx.Err() == nil {
+			found[i] = r.Served()
+		}
+		return nil
+	})
+	all := map[state.Record]state.Served{}
+	for _, one := range found {
+		maps.Copy(all, one)
+	}
+	return all
 }

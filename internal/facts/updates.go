@@ -14,15 +14,21 @@ import (
 )
 
 // GatherUpdates adds to the input of the steps (nil: all) the zones that take dynamic
-// updates, and wildcards of those whose records are printed. It already uses the keys
-// of updates for its queries, so a wrong key is found before anything is changed.
+// updates, and of records that are printed what name servers have, and wildcards. It
+// already uses the keys of updates for its queries, so a wrong key is found before
+// anything is changed.
 func (c *Collector) GatherUpdates(ctx context.Context, in *step.Input, list []step.Step) error {
 	if !publishes(list) {
 		return nil
 	}
 	if list == nil {
-		c.GatherWildcards(ctx, in)
+		c.gatherWildcards(ctx, in)
+		c.gatherPrinted(ctx, in)
 	}
+	return c.gatherUpdated(ctx, in)
+}
+
+func (c *Collector) gatherUpdated(ctx context.Context, in *step.Input) error {
 	var requests []zones.UpdateRequest
 	for _, p := range dns.UpdateRequests(*in) {
 		requests = append(requests, zones.UpdateRequest{
@@ -68,11 +74,11 @@ func (c *Collector) RecordsInput(ctx context.Context, r Request, domains []spec.
 		return step.Input{}, err
 	}
 	in := step.Input{Spec: whole, Facts: g.Facts, Ledger: r.Ledger, Scope: scope, Now: c.m.Now}
-	c.GatherWildcards(ctx, &in)
+	c.gatherWildcards(ctx, &in)
 	if c.m.Image == nil && !c.m.Unprivileged() {
 		// What a primary has of the administrator's own helps to judge, and can be
 		// done without.
-		if err := c.GatherUpdates(ctx, &in, nil); err != nil {
+		if err := c.gatherUpdated(ctx, &in); err != nil {
 			logf("%v", err)
 		}
 	}

@@ -46,6 +46,9 @@ type Situation struct {
 	Observations map[string]Observation // by selector
 	// Rotate starts a rotation that is not due.
 	Rotate bool
+	// Removed: nobody wants the domain any more. Its keys are withdrawn in their time;
+	// none gets a successor, or an empty p=.
+	Removed bool
 }
 
 // Action is what a transition does.
@@ -79,7 +82,7 @@ func Next(s Situation) []Transition {
 		}
 	}
 	active, ok := find(s.Keys, Active)
-	if !ok {
+	if !ok || s.Removed {
 		return moves
 	}
 	successor, ok := Successor(s.Keys)
@@ -133,9 +136,9 @@ func (s Situation) advanceSuccessor(k, active Key) (Transition, bool) {
 // retire returns the step of a key that no longer signs.
 func (s Situation) retire(k Key) (Transition, bool) {
 	switch {
-	case k.Stage == Draining && k.Compromised:
+	case k.Stage == Draining && k.Compromised && !s.Removed:
 		return Transition{Revoke, k.Selector, "somebody else may have its private half"}, true
-	case k.Stage == Draining && s.Remaining(k) == 0 && s.Policy.Revoke > 0:
+	case k.Stage == Draining && s.Remaining(k) == 0 && s.Policy.Revoke > 0 && !s.Removed:
 		return Transition{Revoke, k.Selector, "mail that it signed has arrived or come back"}, true
 	case k.Stage == Draining && s.Remaining(k) == 0:
 		return Transition{Withdraw, k.Selector, "mail that it signed has arrived or come back"}, true

@@ -27,6 +27,7 @@ func TestNext(t *testing.T) {
 	lost.Compromised = true
 	stolen := aged("a", Draining, now)
 	stolen.Compromised = true
+	revoked := stolen.At(Revoked, day(1))
 	revoking := monthly()
 	revoking.Revoke = 7 * oneDay
 	never := monthly()
@@ -103,6 +104,18 @@ func TestNext(t *testing.T) {
 			Situation{Keys: []Key{aged("a", Draining, day(1))}, Policy: monthly(), Elapsed: hours("a", 14*24)},
 			[]Transition{{Withdraw, "a", "mail that it signed has arrived or come back"}},
 		},
+		"stolen, of a removed domain": {Situation{Keys: []Key{stolen}, Policy: monthly(), Removed: true}, nil},
+		"drained, of a removed domain whose keys would be revoked": {
+			Situation{Keys: []Key{aged("a", Draining, day(1))}, Policy: revoking, Removed: true, Elapsed: hours("a", 14*24)},
+			[]Transition{{Withdraw, "a", "mail that it signed has arrived or come back"}},
+		},
+		"revoked, of a removed domain": {
+			Situation{Keys: []Key{aged("a", Revoked, day(1))}, Policy: revoking, Removed: true, Elapsed: hours("a", 7*24-1)}, nil,
+		},
+		"stolen and revoked, of a removed domain": {
+			Situation{Keys: []Key{revoked}, Policy: monthly(), Removed: true, Elapsed: hours("a", 14*24-1)}, nil,
+		},
+		"active, of a removed domain": {Situation{Keys: []Key{old}, Policy: monthly(), Removed: true}, nil},
 		"drained, to be revoked": {
 			Situation{Keys: []Key{aged("a", Draining, day(1)), active}, Policy: revoking, Elapsed: hours("a", 14*24)},
 			[]Transition{{Revoke, "a", "mail that it signed has arrived or come back"}},

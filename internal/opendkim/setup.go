@@ -13,6 +13,7 @@ type Setup struct {
 	// Rows say which mail is signed, in the order in which they are written.
 	Rows    []Row
 	Ignored []Ignored
+	Idle    string // why it signs nothing, "" if it has rows
 	// Internal is whose mail is signed, as data sets of the type file: have it.
 	Internal []Host
 	// Files are all that were read, the configuration first.
@@ -26,7 +27,7 @@ type Host struct {
 }
 
 // Parse parses a configuration with its tables. A set-up that signs nothing has no
-// rows.
+// rows, and an Idle that says why.
 func Parse(path string, read Read) (Setup, error) {
 	s := Setup{}
 	noted := func(name string) ([]byte, error) {
@@ -40,27 +41,31 @@ func Parse(path string, read Read) (Setup, error) {
 	if s.Conf, err = ParseConf(path, noted); err != nil {
 		return s, err
 	}
-	if !s.Conf.signs() {
-		return s, nil
-	}
 	if err := s.Conf.checkSupported(); err != nil {
 		return s, err
 	}
 	var errs [2]error
-	s.Rows, s.Ignored, errs[0] = s.Conf.rows(noted)
+	if s.Idle = s.Conf.idle(); s.Idle == "" {
+		s.Rows, s.Ignored, errs[0] = s.Conf.rows(noted)
+	}
+	if s.Idle == "" && len(s.Rows) == 0 {
+		s.Idle = "no row of its tables counts"
+	}
 	s.Internal, errs[1] = s.Conf.internal(noted)
 	return s, errors.Join(errs[:]...)
 }
 
-// signs reports whether the configuration has anything to sign with.
-func (c Conf) signs() bool {
+// idle says why the configuration has nothing to sign with, "" if it has.
+func (c Conf) idle() string {
 	if mode, ok := c.Get("Mode"); ok && !strings.Contains(mode.Value, "s") {
-		return false
+		return "Mode " + mode.Value
 	}
-	_, tables := c.Get("KeyTable")
-	_, signing := c.Get("SigningTable")
-	_, domain := c.Get("Domain")
-	return tables || signing || domain
+	for _, name := range []string{"KeyTable", "SigningTable", "Domain"} {
+		if _, ok := c.Get(name); ok {
+			return ""
+		}
+	}
+	return "it names neither a domain nor tables"
 }
 
 // checkSupported refuses settings about who is signed, or how, that have no equivalent.

@@ -6,6 +6,17 @@ import (
 	"mailsetup/internal/state"
 )
 
+// notOurs is the reason of a drift where nothing was written before.
+const notOurs = "not written by mailsetup"
+
+// String says of which file it is, and what is so.
+func (d Drift) String() string {
+	if d.Why == notOurs {
+		return string(d.Path) + " was not written by mailsetup"
+	}
+	return string(d.Path) + " is not as mailsetup left it"
+}
+
 // drifted adds the drift of a file that is neither as we left it nor as we want it. A
 // change by this plan is not drift.
 func (m *maker) drifted(p state.Path, cur, want state.Object) {
@@ -18,7 +29,7 @@ func (m *maker) drifted(p state.Path, cur, want state.Object) {
 	remembered, known := m.hashes[p]
 	switch {
 	case !known:
-		m.drift = append(m.drift, Drift{Path: p, Why: "not written by mailsetup", Diff: Diff(p, cur, want)})
+		m.drift = append(m.drift, Drift{Path: p, Why: notOurs, Diff: Diff(p, cur, want)})
 	case remembered != Hash(cur.Content):
 		m.drift = append(m.drift, Drift{Path: p, Why: "edited since mailsetup wrote it", Diff: Diff(p, cur, want)})
 	}

@@ -29,7 +29,7 @@ func (p Plan) Summary(w io.Writer) error {
 		p.unitLine(t)
 	}
 	if len(p.Drift) > 0 {
-		t.line(fmt.Sprintf("%s not as mailsetup left them; see the plan.", text.CountOf(len(p.Drift), "file is", "files are")))
+		t.line(fmt.Sprintf("%s a text that is not mailsetup's; see the plan.", text.CountOf(len(p.Drift), "file has", "files have")))
 	}
 	if len(p.Notes) > 0 {
 		t.line(fmt.Sprintf("%s for you at the end of the plan.", text.CountOf(len(p.Notes), "note", "notes")))

@@ -244,7 +244,7 @@ func (t *printer) drifts(ds []Drift) {
 		return
 	}
 	t.line("")
-	t.line(t.paint(bold, "Not as mailsetup left it"))
+	t.line(t.paint(bold, "Overwritten only with --overwrite-drift"))
 	for _, d := range ds {
 		t.entry("!", red, string(d.Path), d.Why)
 	}

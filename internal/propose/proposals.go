@@ -229,6 +229,8 @@ func (b *Basis) findings() []string {
 	switch {
 	case f.OpenDKIM == nil:
 		lines = append(lines, "OpenDKIM will be installed")
+	case b.Adopted.SignsNothing():
+		lines = append(lines, "OpenDKIM was set up by hand and signs nothing: its settings stay, and it signs from then on")
 	case b.Adopted != nil:
 		lines = append(lines, "OpenDKIM signs for "+strings.Join(firstOf(b.Adopted.Names(), 3), ", ")+": taken over as it is, keys and all")
 	}

@@ -75,6 +75,7 @@ type Result struct {
 	Ledger  keyring.Ledger  // with the keys that are taken over
 	Hashes  plan.FileHashes // with the hashes of files that are taken over
 	Adopted *adopt.Setup    // nil for none
+	Notes   []state.Note    // what is to be known of the OpenDKIM that was there
 }
 
 // draft is a Result in the making.
@@ -119,7 +120,10 @@ func (p *Proposer) Init(ctx context.Context, a spec.Answers) (Result, error) {
 	if err := findings.Err(); err != nil {
 		return Result{}, err
 	}
-	if d.Adopted != nil {
+	if d.Adopted.SignsNothing() && !want.Signs() {
+		d.Adopted = nil // it stays as it is
+	}
+	if d.Adopted != nil { // its settings, and the domains that it signs for
 		if want, err = d.addAdopted(ctx, want); err != nil {
 			return Result{}, err
 		}
@@ -130,7 +134,20 @@ func (p *Proposer) Init(ctx context.Context, a spec.Answers) (Result, error) {
 		}
 	}
 	d.Want = want
+	d.noteAdopted()
 	return d.withReaders(ctx, a), nil
+}
+
+// noteAdopted says what becomes of an OpenDKIM that was set up by hand.
+func (d *draft) noteAdopted() {
+	switch {
+	case d.ReplaceForeign && d.Root == "":
+		d.Notes = adopt.Dropped(d.Files, d.Facts, adopt.Options{Hashes: d.Server.Hashes})
+	case d.Adopted.SignsNothing():
+		d.Notes = d.Adopted.Notes
+	case d.Adopted != nil:
+		d.Notes = append(slices.Clone(d.Adopted.Notes), d.Adopted.Additions(d.Want, d.Facts, d.Result.Ledger)...)
+	}
 }
 
 // adopt looks for an OpenDKIM to take over, and looks up its domains. It completes the
@@ -145,8 +162,13 @@ func (d *draft) adopt(ctx context.Context, a spec.Answers) (spec.Answers, error)
 		return a, err
 	}
 	d.Result.Ledger = d.Adopted.AddKeys(d.Server.Ledger, d.Now)
-	d.Result.Hashes = maps.Clone(d.Server.Hashes)
+	if d.Result.Hashes = maps.Clone(d.Server.Hashes); d.Result.Hashes == nil {
+		d.Result.Hashes = plan.FileHashes{}
+	}
 	maps.Copy(d.Result.Hashes, d.Adopted.Hashes)
+	if d.Adopted.SignsNothing() {
+		return a, nil
+	}
 	host := cmp.Or(normalized(a.Hostname, spec.Hostname), d.Facts.FQDN)
 	if a, err = d.Adopted.Answer(a, host); err != nil {
 		return a, err
@@ -161,6 +183,8 @@ var ErrAlreadyManaged = errors.New(string(signer.ConfFile) + " is mailsetup's al
 // for any), as the run requires.
 func (d *draft) checkAdopted(ctx context.Context, domain string, first *spec.Spec) error {
 	switch {
+	case d.Adopted.SignsNothing():
+		return hint.NewUsage("mailsetup init lets it sign, and keeps its settings", "%s was set up by hand and signs nothing: there is no key to take over", signer.ConfFile)
 	case d.Adopted != nil && domain != "" && d.Adopted.Domain(normalized(domain, spec.DomainName)) == nil:
 		return hint.NewUsage("mailsetup init --domain "+domain+" adds it, and takes over what is here", "OpenDKIM does not sign for %s here", domain)
 	case d.Adopted != nil:
@@ -189,7 +213,7 @@ func (d *draft) gatherAdopted(ctx context.Context, want spec.Spec) error {
 
 // addAdopted adds the set-up that is taken over to a spec.
 func (d *draft) addAdopted(ctx context.Context, want spec.Spec) (spec.Spec, error) {
-	if d.Ask != nil { // and the answers decided what was looked at last
+	if d.Ask != nil && !d.Adopted.SignsNothing() { // and the answers decided what was looked at last
 		if err := d.gatherAdopted(ctx, want); err != nil {
 			return want, err
 		}

@@ -478,10 +478,69 @@ func TestInitTakesOver(t *testing.T) {
 		t.Errorf("looked with the ledgers %v", s.ledgers)
 	}
 
+	if want := []string{
+		"taken over", "taken over", "new: mail of @mail.lab.example, as root, cron and bounces have it, gets signed, too, with the key of lab.example",
+		"new: DNS gets the records that it does not have: SPF of lab.example, SPF of mail.lab.example",
+	}; !beginWith(r.Notes, want) {
+		t.Errorf("notes %+v", r.Notes)
+	}
+
 	p := s.proposer(nil)
 	p.ReplaceForeign = true
-	if r, err := p.Init(t.Context(), s.given()); err != nil || r.Adopted != nil || r.Want.Domains[0].Selector != "202611" {
+	r, err = p.Init(t.Context(), s.given())
+	if err != nil || r.Adopted != nil || r.Want.Domains[0].Selector != "202611" || len(r.Notes) != 0 {
 		t.Errorf("replaced: %+v, %v", r.Want.Domains, err)
+	}
+}
+
+// beginWith reports whether there is a note for each text, with its topic in front,
+// that begins with it.
+func beginWith(notes []state.Note, want []string) bool {
+	return slices.EqualFunc(notes, want, func(n state.Note, text string) bool { return strings.HasPrefix(n.Topic+": "+n.Text, text) })
+}
+
+// Of an OpenDKIM that signs nothing the settings come along; it is no drift, and there
+// is nothing to adopt.
+func TestInitLetsAnIdleOpenDKIMSign(t *testing.T) {
+	s := machine(served())
+	s.byHand(t)
+	const conf = "Mode v\nAuthservID mx.lab.example\nNameservers 127.0.0.1\nTrustAnchorFile /usr/share/dns/root.key\n"
+	s.PutFile("/etc/opendkim.conf", conf)
+	r, err := s.proposer(nil).Init(t.Context(), s.given())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Want.Host.OpenDKIM; !slices.Equal(got, []string{"AuthservID mx.lab.example", "Nameservers 127.0.0.1"}) || len(r.Want.Domains) != 1 {
+		t.Errorf("%+v", r.Want)
+	}
+	if r.Hashes["/etc/opendkim.conf"] != plan.Hash([]byte(conf)) || !beginWith(r.Notes, []string{"taken over: /etc/opendkim.conf was set up by hand and signs nothing (Mode v). "}) {
+		t.Errorf("%q, %+v", r.Hashes, r.Notes)
+	}
+
+	p := s.proposer(nil)
+	p.ReplaceForeign = true
+	r, err = p.Init(t.Context(), s.given())
+	if err != nil || r.Want.Host.OpenDKIM != nil || !beginWith(r.Notes, []string{"opendkim: these settings of /etc/opendkim.conf go"}) {
+		t.Errorf("replaced: %+v, %+v, %v", r.Want.Host, r.Notes, err)
+	}
+
+	p = s.proposer(nil)
+	p.AdoptOnly = true
+	if _, err := p.Init(t.Context(), s.given()); err == nil || !hint.IsUsage(err) ||
+		err.Error() != "/etc/opendkim.conf was set up by hand and signs nothing: there is no key to take over" ||
+		hint.Of(err)[0] != "mailsetup init lets it sign, and keeps its settings" {
+		t.Errorf("adopted: %v", err)
+	}
+
+	first, err := s.proposer(nil).Init(t.Context(), s.given())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := first.Want
+	old.Host.OpenDKIM, old.Domains[0].SignedBy = nil, spec.ByOther
+	r, err = s.proposer(&old).Init(t.Context(), spec.Answers{})
+	if err != nil || r.Want.Host.OpenDKIM != nil || len(r.Notes) != 0 {
+		t.Errorf("left to another signer: %+v, %+v, %v", r.Want.Host, r.Notes, err)
 	}
 }
 

@@ -43,5 +43,5 @@ func refuseDrift(d *Draft, o Options, ui UI) error {
 		}
 		lines = "look at the difference above; --overwrite-drift writes our version (rollback brings yours back)"
 	}
-	return hint.New(lines, "%s is not as mailsetup left it", d.Plan.Drift[0].Path)
+	return hint.New(lines, "%s", d.Plan.Drift[0])
 }

@@ -65,6 +65,11 @@ func Make(ctx context.Context, m *machine.Machine, id string, look Checker) (Rol
 	if err := checkStillPublished(ctx, p, look); err != nil {
 		return Rollback{}, err
 	}
+	byHand, err := byHandNotes(m.Sys, p)
+	if err != nil {
+		return Rollback{}, err
+	}
+	p.Notes = append(p.Notes, byHand...)
 	if id == "" {
 		id = apply.FirstID(runs[0].ID)
 	}

@@ -1,7 +1,6 @@
 package rotation
 
 import (
-	"slices"
 	"time"
 
 	"mailsetup/internal/keyring"
@@ -39,18 +38,11 @@ func (s keyState) elapsedOf(domain string) map[string]time.Duration {
 // situation returns everything that decides the next step of a domain's keys.
 func (s keyState) situation(domain string) keyring.Situation {
 	sit := keyring.Situation{
-		Keys: s.ledger[domain], Policy: keyring.Policy{Drain: s.spec.Host.Drain}, Now: s.now,
+		Keys: s.ledger[domain], Policy: PolicyOf(s.spec, domainNamed(s.spec, domain)), Now: s.now,
 		Elapsed: s.elapsedOf(domain), Observations: s.observed[domain], Rotate: s.force && !s.started[domain],
 	}
-	d, known := findDomain(s.spec, domain)
-	if !known { // removed: its keys drain, and that is all
-		sit.Keys = slices.Clone(sit.Keys)
-		for i := range sit.Keys {
-			sit.Keys[i].Compromised = false
-		}
-		return sit
-	}
-	sit.Policy = PolicyOf(s.spec, d)
+	_, known := findDomain(s.spec, domain)
+	sit.Removed = !known
 	return sit
 }
 

@@ -80,6 +80,44 @@ func TestAnEmergencyInOneRun(t *testing.T) {
 	}
 }
 
+// A key that was revoked stays in DNS for as long as status says, also after another
+// rotation, and after its domain is gone.
+func TestARevokedKeyStaysAsLongAsStatusSays(t *testing.T) {
+	for name, change := range map[string]func(s *server){
+		"nothing else": func(*server) {},
+		"a rotation":   func(s *server) { s.run(rotation.Options{Domains: three[:1], Force: true}) },
+		"removed": func(s *server) {
+			slices.Reverse(s.sp.Domains)
+			s.remove()
+			slices.Reverse(s.sp.Domains)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := threeServed(t)
+			s.run(rotation.Options{Domains: three[:1], Compromised: true})
+			change(s)
+			st, err := s.rotator().Status(three[:1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			i := slices.IndexFunc(st.Keys, func(k rotation.KeyStatus) bool { return k.Selector == "k1" })
+			if i < 0 || st.Keys[i].Stage != keyring.Revoked || !st.Keys[i].Next.Equal(s.now.Add(14*day)) {
+				t.Fatalf("status %+v, want k1 revoked for 14 days", st.Keys)
+			}
+			for _, tt := range []struct {
+				after time.Duration
+				stage keyring.Stage
+			}{{time.Minute, keyring.Revoked}, {14*day - 2*time.Minute, keyring.Revoked}, {time.Minute, keyring.Gone}} {
+				s.now = s.now.Add(tt.after)
+				s.run(rotation.Options{})
+				if k := s.ledger()["a.example"][0]; k.Stage != tt.stage {
+					t.Errorf("%s later %s is %s, want %s", tt.after, k.Selector, k.Stage, tt.stage)
+				}
+			}
+		})
+	}
+}
+
 // What a run published itself has time until the next one; in an emergency that
 // is over only when another key signs. Once a day is enough, unless one asks.
 func TestWaiting(t *testing.T) {

@@ -32,6 +32,9 @@ type Facts struct {
 	NewZoneProblem string
 	Updated        []Zone      // that dynamic updates publish in, here or elsewhere
 	Published      []Published // by dynamic updates of earlier runs
+	// ByHand is what name servers have of the records that the administrator
+	// publishes; of some nothing could be found out.
+	ByHand map[Record]Served
 	// Covered are zones of others that records are printed for, as far as their
 	// wildcards and the names of these records go.
 	Covered []Zone
@@ -262,6 +265,12 @@ func (z Zone) Delegation(name string) (Record, bool) {
 		return Record{}, false
 	}
 	return z.Records[i], true
+}
+
+// Served is what name servers have in the place of a record.
+type Served struct {
+	Everywhere bool     // all that answered have the record, or what does its work
+	Instead    []Record // others that stand in its place
 }
 
 // LiveDNS is what resolvers answer for one name.

@@ -229,6 +229,9 @@ type Unit struct {
 	// NeedsDaemonReload: files of the unit itself change with the stage, so systemd
 	// reads them again (daemon-reload) before the action, and in an undo.
 	NeedsDaemonReload bool
+	// Starting: it was still starting when a run found it, and may never be up: in an
+	// undo its job need not succeed, and what it answered then decides.
+	Starting bool
 	// Always: acted on also if nothing of the stage changed, unless another stage of
 	// the plan does that.
 	Always bool

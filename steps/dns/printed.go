@@ -15,9 +15,9 @@ import (
 	"mailsetup/zonefile"
 )
 
-// printedRecords returns notes with the records that the administrator has to publish:
-// in the syntax of the name server on this machine, or of a zone file, and as the lines
-// that a provider's web form takes.
+// printedRecords returns notes with the records that the administrator has to publish and
+// that name servers do not have yet: in the syntax of the name server on this machine, or
+// as the lines that a provider's web form takes.
 func printedRecords(in step.Input) []state.Note {
 	var notes []state.Note
 	printed := false
@@ -27,20 +27,16 @@ func printedRecords(in step.Input) []state.Note {
 		}
 		notes = append(notes, whyManual(in, d)...)
 		list, told := RecordsToPrint(in, d)
-		rrs := recordsOf(list)
 		notes = append(notes, told...)
 		if hasPendingKey(in.Ledger[d.Name]) {
 			notes = append(notes, state.Note{
-				Topic: "dns", Text: fmt.Sprintf("the %d records of %s are printed once the key is made", len(rrs), d.Name),
+				Topic: "dns", Text: fmt.Sprintf("the %d records of %s are printed once the key is made", len(list), d.Name),
 			})
 			continue
 		}
-		printed = true
-		text, form := printedFor(in.Facts.DNS, d.Name, rrs)
-		notes = append(notes, state.Note{
-			Topic: "dns", Text: text,
-			Action: string(form) + "\n" + strings.TrimRight(zonefile.Lines(rrs, d.Name+"."), "\n"),
-		})
+		todo := compareServed(in, list)
+		notes = append(notes, todo.notes(in.Facts.DNS, d.Name)...)
+		printed = printed || todo.open()
 	}
 	if printed {
 		notes = append(notes, state.Note{
@@ -51,22 +47,91 @@ func printedRecords(in step.Input) []state.Note {
 	return notes
 }
 
-// printedFor returns the records of a domain in the syntax of a name server, and what
-// to do with them.
-func printedFor(server state.DNSServer, domain string, rrs []state.Record) (text string, form []byte) {
-	const hosted = ", or with the web form of whoever hosts the domain"
+// byHand are the records of a domain by what is left to do about them.
+type byHand struct {
+	missing, other, right []state.Record
+	instead               []state.Record // those that DNS has in the place of the others
+}
+
+// compareServed compares records with what name servers have of them, or else
+// resolvers.
+func compareServed(in step.Input, list []Publication) byHand {
+	var b byHand
+	for _, p := range list {
+		is, known := in.Facts.ByHand[p.Record]
+		for _, text := range p.Replaces {
+			old := p.Record
+			if old.Value = text; !slices.ContainsFunc(is.Instead, func(x state.Record) bool { return x.Value == text }) {
+				is.Instead = append(slices.Clone(is.Instead), old)
+			}
+		}
+		switch {
+		case is.Everywhere, !known && p.Right:
+			b.right = append(b.right, p.Record)
+		case len(is.Instead) > 0:
+			b.other, b.instead = append(b.other, p.Record), append(b.instead, is.Instead...)
+		default:
+			b.missing = append(b.missing, p.Record)
+		}
+	}
+	return b
+}
+
+// open reports whether there is anything to do.
+func (b byHand) open() bool { return len(b.missing)+len(b.other) > 0 }
+
+// notes say what is new, what takes the place of others, and what is right already.
+func (b byHand) notes(server state.DNSServer, domain string) []state.Note {
+	if !b.open() {
+		return []state.Note{{Topic: "dns", Informational: true, Text: fmt.Sprintf("DNS has the %d records of %s as they should be", len(b.right), domain)}}
+	}
+	var notes []state.Note
+	if len(b.missing) > 0 {
+		notes = append(notes, printedFor(server, domain, b.missing))
+	}
+	if len(b.other) > 0 {
+		note := printedFor(server, domain, b.other)
+		note.Text = strings.Replace(note.Text, ": publish these records of ", ": replace these records of ", 1)
+		note.Text = strings.Replace(note.Text, "publish these records of ", "replace these records of ", 1) + "; what DNS has now stands below them"
+		note.Action += "\nin the place of\n\n" + webForm(b.instead, domain)
+		notes = append(notes, note)
+	}
+	if len(b.right) > 0 {
+		var names []string
+		for _, r := range b.right {
+			names = append(names, zonefile.Relative(r.Name, domain+".")+" "+r.Type)
+		}
+		notes = append(notes, state.Note{Topic: "dns", Text: fmt.Sprintf("right already at %s: %s", domain, strings.Join(names, ", "))})
+	}
+	return notes
+}
+
+func webForm(rrs []state.Record, domain string) string {
+	return strings.TrimRight(zonefile.Lines(rrs, domain+"."), "\n")
+}
+
+// printedFor returns the records of a domain for one name server, and what to do
+// with them.
+func printedFor(server state.DNSServer, domain string, rrs []state.Record) state.Note {
+	hosted := "; for the web form of whoever hosts the domain: mailsetup dns " + domain + " --format plain"
 	publish := fmt.Sprintf("%s answers DNS here and is left alone: publish these records of %s ", server.Title(), domain)
+	note := func(text string, form []byte) state.Note {
+		return state.Note{Topic: "dns", Text: publish + text + hosted, Action: strings.TrimRight(string(form), "\n") + "\n"}
+	}
 	switch server {
 	case state.Dnsmasq:
-		return publish + "in a file of /etc/dnsmasq.d (then dnsmasq --test && systemctl restart dnsmasq)" + hosted, zonefile.Dnsmasq(domain, rrs)
+		return note("in a file of /etc/dnsmasq.d (then dnsmasq --test && systemctl restart dnsmasq)", zonefile.Dnsmasq(domain, rrs))
 	case state.Unbound:
-		return publish + "in a file of /etc/unbound/unbound.conf.d (then unbound-checkconf && systemctl reload unbound)" + hosted, zonefile.Unbound(domain, domain+".", rrs)
+		return note("in a file of /etc/unbound/unbound.conf.d (then unbound-checkconf && systemctl reload unbound)", zonefile.Unbound(domain, domain+".", rrs))
 	case state.PowerDNS:
-		return publish + "with these commands, each once" + hosted, zonefile.PowerDNS(domain, domain+".", rrs)
+		return note("with these commands, each once", zonefile.PowerDNS(domain, domain+".", rrs))
 	case state.NSD:
-		return fmt.Sprintf("%sin its zone file (raise the serial, then nsd-control reload %s)%s", publish, domain, hosted), zonefile.Text(domain, rrs)
+		return note(fmt.Sprintf("in its zone file (raise the serial, then nsd-control reload %s)", domain), zonefile.Text(domain, rrs))
 	}
-	return "publish these records of " + domain + " (as a zone file, then for a web form)", zonefile.Text(domain, rrs)
+	return state.Note{
+		Topic: "dns", Text: fmt.Sprintf("publish these records of %s (TTL %d; as web forms take them; for a zone file: mailsetup dns %s)", domain, rrs[0].TTL, domain),
+		Action: webForm(rrs, domain) + "\n",
+	}
 }
 
 // whyManual returns a note on why the BIND of this machine does not publish the records

@@ -26,11 +26,13 @@ func dnsNotes(t *testing.T, in step.Input) []state.Note {
 	return list
 }
 
+// Each record is printed once, and where to find the other form is said.
 func TestRecordsInTheFormOfTheNameServer(t *testing.T) {
+	const web = "publish these records of lab.example (TTL 3600; as web forms take them; for a zone file: mailsetup dns lab.example)"
 	for server, want := range map[state.DNSServer][2]string{
-		state.NoDNSServer: {"(as a zone file, then for a web form)", "; Mail records of lab.example\n\n; Addresses"},
-		state.BIND:        {"(as a zone file, then for a web form)", "; Mail records of lab.example\n\n; Addresses"},
-		state.NSD:         {"NSD answers DNS here and is left alone: publish these records of lab.example in its zone file (raise the serial, then nsd-control reload lab.example)", "; Mail records of lab.example\n\n; Addresses"},
+		state.NoDNSServer: {web, "name               type  value\nmail               A     192.0.2.10\n"},
+		state.BIND:        {web, "name               type  value\nmail               A     192.0.2.10\n"},
+		state.NSD:         {"NSD answers DNS here and is left alone: publish these records of lab.example in its zone file (raise the serial, then nsd-control reload lab.example); for the web form", "; Mail records of lab.example\n\n; Addresses"},
 		state.Dnsmasq:     {"dnsmasq answers DNS here and is left alone", "\nmx-host=lab.example,mail.lab.example,10\n"},
 		state.Unbound:     {"Unbound answers DNS here and is left alone", "server:\n    local-zone: \"lab.example.\" typetransparent\n"},
 		state.PowerDNS:    {"PowerDNS answers DNS here and is left alone", "\npdnsutil add-record lab.example _dmarc TXT 3600 '\"v=DMARC1; "},
@@ -41,9 +43,57 @@ func TestRecordsInTheFormOfTheNameServer(t *testing.T) {
 		if len(notes) != 2 || notes[1].Action != "mailsetup dns --wait" {
 			t.Fatalf("%s: notes %+v", server, notes)
 		}
-		if n := notes[0]; !strings.Contains(n.Text, want[0]) || !strings.Contains(n.Action, want[1]) || !strings.Contains(n.Action, "\nname ") {
+		if n := notes[0]; !strings.Contains(n.Text, want[0]) || !strings.Contains(n.Action, want[1]) || strings.Count(n.Action, "192.0.2.10 mx ~all") != 1 {
 			t.Errorf("%s: %s\n%s", server, n.Text, n.Action)
 		}
+	}
+}
+
+// What name servers have is not printed again: what is new, what takes the place of
+// something else, with that, and what is right already; nothing is left once all are.
+func TestWhatIsLeftToPublish(t *testing.T) {
+	in := steptest.Manual()
+	in.Facts.DNS, in.Facts.Zones = state.NoDNSServer, nil
+	all := dns.RecordsByHand(in, in.Spec.Domains[0])
+	if len(all) != 6 {
+		t.Fatalf("records %v", all)
+	}
+	at := func(r state.Record, value string) state.Record {
+		r.Value = value
+		return r
+	}
+	in.Facts.ByHand = map[state.Record]state.Served{
+		all[0]: {Everywhere: true}, all[1]: {Everywhere: true},
+		all[2]: {Instead: []state.Record{at(all[2], "v=spf1 -all")}},
+		all[3]: {},
+		all[4]: {Everywhere: true},
+	}
+	var got []string
+	for _, n := range dnsNotes(t, in) {
+		got = append(got, n.Text+"\n"+n.Action)
+	}
+	want := []string{
+		"publish these records of lab.example (TTL 3600; as web forms take them; for a zone file: mailsetup dns lab.example)\n" +
+			"name    type  value\nmail    TXT   v=spf1 ip4:192.0.2.10 ~all\n_dmarc  TXT   v=DMARC1; p=none; rua=mailto:ops@lab.example\n",
+		"replace these records of lab.example (TTL 3600; as web forms take them; for a zone file: mailsetup dns lab.example); what DNS has now stands below them\n" +
+			"name  type  value\n@     TXT   v=spf1 ip4:192.0.2.10 mx ~all\n\nin the place of\n\nname  type  value\n@     TXT   v=spf1 -all",
+		"right already at lab.example: mail A, @ MX, 202611._domainkey TXT\n",
+		"once the records are in DNS, see whether every name server has them, and what is wrong where one does not\nmailsetup dns --wait",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%q\nwant\n%q", got, want)
+	}
+	for _, r := range all {
+		in.Facts.ByHand[r] = state.Served{Everywhere: true}
+	}
+	notes := dnsNotes(t, in)
+	if len(notes) != 1 || !notes[0].Informational || notes[0].Text != "DNS has the 6 records of lab.example as they should be" {
+		t.Errorf("once all are there: %+v", notes)
+	}
+	in.Facts.ByHand = nil
+	in.Facts.Live = map[string]state.LiveDNS{"_dmarc.lab.example": {Asked: true, TXT: []string{all[5].Value}}}
+	if notes = dnsNotes(t, in); len(notes) != 3 || notes[1].Text != "right already at lab.example: _dmarc TXT" {
+		t.Errorf("a policy that resolvers find, of servers that could not be asked: %+v", notes)
 	}
 }
 

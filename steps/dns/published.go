@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/dnsname"
+	"mailsetup/internal/keyring"
 	"mailsetup/internal/policy"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -19,6 +20,8 @@ type Publication struct {
 	// Replaces are the texts of the existing records that it replaces: a second one
 	// beside them would be a permanent error.
 	Replaces []string
+	// Right: resolvers find a record that does its work.
+	Right bool
 }
 
 func recordsOf(list []Publication) []state.Record {
@@ -64,7 +67,7 @@ func mergedRecords(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
 			p.Value, p.Replaces = v.Change, records.ValuesOf(there)
 			notes = append(notes, p.replacementNote(v.Text))
 		case !v.Missing:
-			p.Value = there[0].Value
+			p.Value, p.Right = there[0].Value, true
 		}
 		list, notes = append(list, p), append(notes, v.Notes...)
 	}
@@ -90,6 +93,21 @@ func largePrintedAnswers(in step.Input, list []Publication) []state.Note {
 		}
 	}
 	return p.largeAnswers()
+}
+
+// RecordsByHand returns the records of a domain that the administrator publishes, but for
+// keys that are still to be made.
+func RecordsByHand(in step.Input, d spec.Domain) []state.Record {
+	if in.Spec.DNSOf(d) != spec.DNSManual {
+		return nil
+	}
+	list, _ := RecordsToPrint(in, d)
+	rrs := recordsOf(list)
+	return slices.DeleteFunc(rrs, func(r state.Record) bool {
+		return slices.ContainsFunc(in.Ledger[d.Name], func(k keyring.Key) bool {
+			return k.Pending() && dnsname.Same(r.Name, dnsname.Key(k.Selector, d.Name)+".")
+		})
+	})
 }
 
 // ServedRecords returns the records that every name server of the domain should have:

@@ -3,7 +3,6 @@ package dns
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
@@ -32,17 +31,13 @@ func removalNotes(in step.Input) []state.Note {
 // recordsToRemove lists the records of a domain that go at once, but for those that
 // zones here have of it.
 func recordsToRemove(in step.Input, d spec.Domain) state.Note {
-	var lines []string
 	rrs := records.ForDomain(in.Spec.Host, d, nil)
 	if !records.ConsentsHere(in, d) {
 		rrs = append(rrs, records.PossibleReportConsents(in, d)...)
 	}
-	for _, r := range rrs {
-		lines = append(lines, fmt.Sprintf("%s %s %s", r.Name, r.Type, r.Value))
-	}
 	return state.Note{
 		Topic: "dns", Text: "take these records out of the DNS of " + d.Name + ", if nobody else needs them",
-		Action: strings.Join(append(lines, ""), "\n"),
+		Action: webForm(rrs, d.Name) + "\n",
 	}
 }
 

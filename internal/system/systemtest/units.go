@@ -23,6 +23,7 @@ type unit struct {
 	defined map[state.Path]string             // as systemd last read it
 	reject  func(map[state.Path]string) error // fails Act
 	unhappy func(map[state.Path]string) error // fails probes, Act reports success
+	neverUp func(map[state.Path]string) error // fails Act, but the unit works
 	log     []string
 	starts  int
 }
@@ -71,6 +72,18 @@ func (m *Mem) RejectProbe(name string, f func(files map[state.Path]string) error
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.units[name].unhappy = f
+}
+
+// NeverUp makes a unit that does its work, but goes on starting when the function does
+// not like its files: Act fails, and so does a probe whether it is active.
+func (m *Mem) NeverUp(name string, f func(files map[state.Path]string) error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u := m.units[name]
+	u.neverUp = f
+	if f(u.loaded) != nil {
+		u.status.Active, u.status.Sub = "activating", "start"
+	}
 }
 
 // Loaded returns what the unit read when it was last acted on, nil if it does
@@ -154,6 +167,10 @@ func (m *Mem) Act(ctx context.Context, name string, action state.UnitAction, _ s
 		return nil
 	}
 	u.loaded = files
+	if err := call(u.neverUp, files); err != nil {
+		u.status.Active, u.status.Sub = "activating", "start"
+		return fmt.Errorf("%s %s: %w", action, name, err)
+	}
 	return nil
 }
 

@@ -1,0 +1,106 @@
+package rollback
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+	"mailsetup/steps/records"
+	"mailsetup/steps/step"
+	"mailsetup/zonefile"
+)
+
+// byHandNotes returns what a plan that takes runs back leaves to do for whoever
+// publishes records by hand: those that nothing needs any more, and those that are
+// needed again.
+func byHandNotes(files system.Reader, p plan.Plan) ([]state.Note, error) {
+	planned := map[state.Path]state.Object{}
+	for _, st := range p.Stages {
+		for _, c := range st.Changes {
+			planned[c.Path] = c.After
+		}
+	}
+	now, err := inputOf(files)
+	if err != nil {
+		return nil, err
+	}
+	then, err := inputOf(plan.Overlay{Reader: files, Planned: planned})
+	if err != nil {
+		return nil, err
+	}
+	var notes []state.Note
+	add := func(domain, text string, list []state.Record) {
+		if len(list) > 0 {
+			notes = append(notes, state.Note{
+				Topic: "dns", Text: fmt.Sprintf(text, domain), Action: strings.TrimRight(zonefile.Lines(list, domain+"."), "\n") + "\n",
+			})
+		}
+	}
+	for _, d := range now.Spec.Domains {
+		if now.Spec.DNSOf(d) == spec.DNSManual {
+			add(d.Name, "take these records out of the DNS of %s, but for those that stood there before, or that something else needs",
+				difference(recordsOf(now, d.Name), recordsOf(then, d.Name)))
+		}
+	}
+	for _, d := range then.Spec.Domains {
+		if then.Spec.DNSOf(d) == spec.DNSManual {
+			add(d.Name, "publish these records of %s again", difference(recordsOf(then, d.Name), recordsOf(now, d.Name)))
+		}
+	}
+	return notes, nil
+}
+
+// inputOf returns the spec and the ledger that files have; none where nothing is set
+// up.
+func inputOf(files system.Reader) (step.Input, error) {
+	in := step.Input{Ledger: keyring.Ledger{}}
+	host, err := files.Read(spec.HostFile)
+	if err != nil || host.Kind == state.Absent {
+		return in, err
+	}
+	names, err := files.List(spec.DomainsDir())
+	if err != nil {
+		return in, err
+	}
+	texts := map[string][]byte{}
+	for _, name := range names {
+		domain, ok := strings.CutSuffix(name, ".toml")
+		if !ok {
+			continue
+		}
+		o, err := files.Read(spec.DomainFile(domain))
+		if err != nil {
+			return in, err
+		}
+		texts[domain] = o.Content
+		if o, err = files.Read(keyring.File(domain)); err != nil {
+			return in, err
+		}
+		if o.Kind == state.Regular {
+			in.Ledger[domain], _ = keyring.ParseDomain(o.Content) // what is wrong with it is told elsewhere
+		}
+	}
+	in.Spec, _ = spec.Parse(host.Content, texts) // as far as it can be read
+	return in, nil
+}
+
+// recordsOf returns the records of a domain, none where the spec does not have it.
+func recordsOf(in step.Input, domain string) []state.Record {
+	i := slices.IndexFunc(in.Spec.Domains, func(d spec.Domain) bool { return d.Name == domain })
+	if i < 0 {
+		return nil
+	}
+	return records.Of(in, in.Spec.Domains[i])
+}
+
+// difference returns the records of a list that another one does not have.
+func difference(list, other []state.Record) []state.Record {
+	return slices.DeleteFunc(slices.Clone(list), func(r state.Record) bool {
+		return slices.ContainsFunc(other, func(o state.Record) bool { return o.Name == r.Name && o.Type == r.Type && o.Value == r.Value })
+	})
+}
