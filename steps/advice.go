@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mailsetup/internal/dnsname"
+	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/recipients"
@@ -26,6 +27,7 @@ func Advice(in step.Input) []state.Note {
 	notes = append(notes, LifetimeWarnings(in.Spec, in.Scope.Includes)...)
 	for d := range in.Scope.Domains(in.Spec) {
 		notes = append(notes, reportNotes(in, d)...)
+		notes = append(notes, otherSelector(in, d)...)
 		if d.KeyBits < 2048 {
 			notes = append(notes, state.Note{
 				Topic: "key", Text: fmt.Sprintf("%s signs with %d bits: some receivers treat that as weak (RFC 8301)", d.Name, d.KeyBits),
@@ -34,6 +36,21 @@ func Advice(in step.Input) []state.Note {
 		}
 	}
 	return notes
+}
+
+// otherSelector tells whoever edited the selector of a domain that no key follows it: it
+// is that of the first key, and never changes.
+func otherSelector(in step.Input, d spec.Domain) []state.Note {
+	keys := in.Ledger[d.Name]
+	k, signs := in.Ledger.Signing(d.Name)
+	if !signs || slices.ContainsFunc(keys, func(k keyring.Key) bool { return strings.EqualFold(k.Selector, d.Selector) }) {
+		return nil
+	}
+	return []state.Note{{
+		Topic: "selector", Text: fmt.Sprintf("%s signs with %s. The selector %q in %s is of no key that it ever had, and is not followed: that of a key never changes",
+			d.Name, k.Selector, d.Selector, spec.DomainFile(d.Name)),
+		Action: fmt.Sprintf("write back: selector = %q; mailsetup rotate-dkim --now %s brings another key, with a selector of its own", keys[0].Selector, d.Name),
+	}}
 }
 
 // LifetimeWarnings warns of keys that get older than half a year before they are replaced,

@@ -266,6 +266,9 @@ func findings(err error) error {
 		}
 		list = append(list, spec.Finding{Field: found.Place.String(), Text: found.What, Hint: found.Hint})
 	}
+	if len(list) > 0 {
+		list[len(list)-1].Hint += "\n" + hint.Again("--overwrite-drift") + " sets OpenDKIM up anew instead, with other keys"
+	}
 	return list.Err()
 }
 

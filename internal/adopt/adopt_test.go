@@ -166,7 +166,7 @@ func TestDetectRefuses(t *testing.T) {
 	_, err = adopt.Detect(files, f, adopt.Options{Now: now})
 	list, ok := errors.AsType[spec.Findings](err)
 	if !ok || len(list) != 2 || list[0].Field != "/etc/opendkim/KeyTable:1" || list[0].Hint != "put the file back, or take the row out" ||
-		list[1].Field != "/etc/opendkim/KeyTable:2" || list[1].Hint != "correct the path" {
+		list[1].Field != "/etc/opendkim/KeyTable:2" || list[1].Hint != "correct the path\nagain, with --overwrite-drift sets OpenDKIM up anew instead, with other keys" {
 		t.Errorf("%+v", list)
 	}
 	_, err = adopt.Detect(files, f, adopt.Options{Now: now, Unprivileged: true})

@@ -12,6 +12,7 @@ import (
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/policy"
 	"mailsetup/internal/state"
+	"mailsetup/internal/text"
 	"mailsetup/zonefile"
 )
 
@@ -229,7 +230,7 @@ func others(e ExpectedRecord, records []state.Record) string {
 		list = append(list, "the same once more")
 	}
 	slices.Sort(list) // name servers turn the order around
-	return strings.Join(list, ", ")
+	return text.List(list, 3)
 }
 
 // different explains how another value differs.

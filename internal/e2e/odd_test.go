@@ -125,7 +125,7 @@ func unfitPostfixes() []unfitPostfix {
 		{name: "twice", more: "smtpd_milters = inet:a:1\n\nsmtpd_milters=inet:b:1\n", line: "smtpd_milters=inet:b:1", says: []string{"smtpd_milters is set a second time, after line "}},
 		{name: "CRLF", more: "a_b = 1\r\n", line: "a_b = 1", says: []string{"the line ends with a carriage return (CRLF)", `sed -i 's/\r$//' /etc/postfix/main.cf`}},
 		{name: "CRLF everywhere", script: `sed -i 's/$/\r/' main.cf`, says: []string{"/etc/postfix/main.cf:1: the line ends with a carriage return"}},
-		{name: "no setting", more: "# x\njunk here\n", line: "junk here", says: []string{"junk here", "sudoedit +"}},
+		{name: "no setting", more: "# x\njunk here\n", line: "junk here", says: []string{"junk here", "then look at the file with postconf -n"}},
 		{name: "a remark that is none", more: "smtpd_milters =\n\tinet:127.0.0.1:11332 # rspamd\n", line: "\tinet:127", says: []string{"is part of the value"}},
 		{name: "an open brace", more: "smtpd_milters = { inet:a:1, default_action=accept\n", says: []string{"/etc/postfix/main.cf: smtpd_milters: ", `"{" at 1 is not closed`}},
 		{name: "itself", more: "smtpd_milters = $smtpd_milters, inet:a:1\n", says: []string{"/etc/postfix/main.cf", "smtpd_milters, which refers to itself", "grep -n"}},

@@ -9,6 +9,13 @@ import (
 // line that was typed.
 const AsRoot = "run it as root (sudo)"
 
+// again begins a hint that what was typed works with a further flag.
+const again = "again, with "
+
+// Again returns the beginning of a hint: what was typed, with a further flag. What only
+// init can do is said of init, also to who typed adopt.
+func Again(flag string) string { return again + flag }
+
 // Typed is what somebody typed, and how: hints that name commands of this program
 // have to be typed the same way.
 type Typed struct {
@@ -45,9 +52,14 @@ var command = regexp.MustCompile(`\b(?:sudo )?mailsetup (init|add-domain|remove-
 func (t Typed) Lines(lines []string) []string {
 	var out []string
 	for _, l := range lines {
+		flag, isAgain := strings.CutPrefix(l, again)
 		switch {
 		case l == AsRoot && t.Line != "":
 			l = "sudo " + t.Line
+		case isAgain && strings.HasPrefix(t.Line, "mailsetup init"):
+			l = t.Line + " " + flag
+		case isAgain && t.Line != "":
+			l = t.line("mailsetup init " + flag)
 		case !strings.HasPrefix(l, "did you mean"):
 			l = t.line(l)
 		}

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"errors"
 	"slices"
 
 	"mailsetup/internal/hint"
@@ -21,8 +22,9 @@ func Choose(sp spec.Spec, names []string) ([]spec.Domain, error) {
 	seen := map[string]bool{}
 	for _, given := range names {
 		name, err := spec.DomainName(given)
-		if err != nil {
-			return nil, hint.NewUsage("as in example.org", "%w", err)
+		if bad := (*spec.BadValue)(nil); errors.As(err, &bad) {
+			f := bad.Finding("DOMAIN")
+			return nil, hint.NewUsage(f.Hint, "%s", spec.Finding{Field: f.Field, Text: f.Text})
 		}
 		i := slices.IndexFunc(sp.Domains, func(d spec.Domain) bool { return d.Name == name })
 		if i < 0 {

@@ -27,7 +27,7 @@ func TestChoose(t *testing.T) {
 	}
 	for given, want := range map[string]string{
 		"shop.example": "it has lab.example, xn--bcher-kva.example",
-		"no domain":    "as in example.org",
+		"no domain":    "a name such as example.org",
 	} {
 		_, err := inventory.Choose(sp, []string{given})
 		if !hint.IsUsage(err) || !slices.Contains(hint.Of(err), want) {

@@ -50,7 +50,7 @@ func (c Conf) open(s Setting, read Read) (dataset, error) {
 		return dataset{}, err
 	}
 	if text == nil {
-		return dataset{}, errorAt(s.Place, "correct the name", "%s: no such file", name)
+		return dataset{}, errorAt(s.Place, "make the file, or take the line out", "%s: no such file", name)
 	}
 	d := dataset{kind: k, path: name}
 	d.entries, err = rows(name, text)

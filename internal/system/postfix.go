@@ -147,7 +147,7 @@ func (at mainLines) whyUnusable(p state.Path, set []state.Setting) error {
 	case at.noSetting > 0:
 		return &UnusableError{
 			p, at.noSetting, "this is neither a comment nor a setting (name = value)",
-			fmt.Sprintf("correct the line, then look at the file with postconf -n: sudoedit +%d %s", at.noSetting, p),
+			fmt.Sprintf("correct line %d of %s, then look at the file with postconf -n", at.noSetting, p),
 		}
 	case at.nullByte > 0:
 		return &UnusableError{p, at.nullByte, "a null byte, at which Postfix stops reading the line", `take it out: sed -i 's/\x00//g' ` + string(p)}

@@ -127,7 +127,7 @@ func TestMainFileUnusable(t *testing.T) {
 		},
 		"no equals sign": {
 			"b = 1\njunk\n", "/etc/postfix/main.cf:2: this is neither a comment nor a setting (name = value)",
-			"correct the line, then look at the file with postconf -n: sudoedit +2 /etc/postfix/main.cf",
+			"correct line 2 of /etc/postfix/main.cf, then look at the file with postconf -n",
 		},
 		"no name":   {"= 3\n", "/etc/postfix/main.cf:1: this is neither a comment nor a setting (name = value)", "correct"},
 		"two names": {"b c = 3\n", "/etc/postfix/main.cf:1: this is neither a comment nor a setting (name = value)", "correct"},

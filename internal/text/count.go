@@ -16,6 +16,24 @@ func CountOf(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
+// Values writes out texts that others wrote, as many and as much as a message has room
+// for: somebody may have put thousands of them into DNS.
+func Values(texts []string) string {
+	const most, octets = 3, 450 // what an SPF record is advised to stay below, RFC 7208 section 3.4
+	list := make([]string, 0, most)
+	for _, t := range texts[:min(len(texts), most)] {
+		if len(t) > octets {
+			t = fmt.Sprintf("%s... (%d octets)", strings.ToValidUTF8(t[:octets], ""), len(t))
+		}
+		list = append(list, t)
+	}
+	all := strings.Join(list, " and ")
+	if more := len(texts) - most; more > 0 {
+		all = fmt.Sprintf("%s, and %d more", strings.Join(list, ", "), more)
+	}
+	return all
+}
+
 // List writes out the first names of many, and how many more there are.
 func List(names []string, most int) string {
 	if len(names) <= most {

@@ -1,6 +1,7 @@
 package text_test
 
 import (
+	"strings"
 	"testing"
 
 	"mailsetup/internal/text"
@@ -16,6 +17,29 @@ func TestCount(t *testing.T) {
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// Thousands of records at a name fill no screen.
+func TestValues(t *testing.T) {
+	many := make([]string, 2000)
+	for i := range many {
+		many[i] = "v=spf1 -all"
+	}
+	for _, tt := range []struct {
+		in   []string
+		want string
+	}{
+		{nil, ""},
+		{[]string{"a"}, "a"},
+		{[]string{"a", "b", "c"}, "a and b and c"},
+		{[]string{"a", "b", "c", "d"}, "a, b, c, and 1 more"},
+		{many, "v=spf1 -all, v=spf1 -all, v=spf1 -all, and 1997 more"},
+		{[]string{strings.Repeat("x", 60000)}, strings.Repeat("x", 450) + "... (60000 octets)"},
+	} {
+		if got := text.Values(tt.in); got != tt.want {
+			t.Errorf("%d texts: %.100q, want %.100q", len(tt.in), got, tt.want)
 		}
 	}
 }

@@ -3,13 +3,13 @@ package dns
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/policy"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/text"
 	"mailsetup/steps/records"
 	"mailsetup/steps/step"
 )
@@ -155,7 +155,7 @@ func (p Publication) replacementNote(why string) state.Note {
 	}
 	return state.Note{
 		Topic: records.Purpose(p.Value),
-		Text:  fmt.Sprintf("%s. What is printed for %s replaces %s%s", why, dnsname.TrimDot(p.Name), which, strings.Join(p.Replaces, " and ")),
+		Text:  fmt.Sprintf("%s. What is printed for %s replaces %s%s", why, dnsname.TrimDot(p.Name), which, text.Values(p.Replaces)),
 	}
 }
 

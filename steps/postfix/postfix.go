@@ -172,7 +172,8 @@ func checkSupported(p *state.Postfix) error {
 		return step.Refuse(byHand, "%s: queue_directory = %s is not understood yet", postconf.MainCF, q)
 	}
 	if value := postconf.Effective(p, nil, overrides); postconf.Has(value, "no_milters") {
-		return step.Refuse("take no_milters out: postconf -e receive_override_options=...",
+		rest := slices.DeleteFunc(postconf.Words(value), func(w string) bool { return w == "no_milters" })
+		return step.Refuse(fmt.Sprintf("postconf -e '%s = %s' && postfix reload", overrides, strings.Join(rest, ", ")),
 			"%s: receive_override_options = %s keeps mail away from the signer", postconf.MainCF, value)
 	}
 	for _, hides := range []struct{ name, why string }{
@@ -232,16 +233,16 @@ func nameNotes(in step.Input) []state.Note {
 // connect to.
 func unreachable(in step.Input) []state.Note {
 	p := in.Facts.Postfix
-	receives := slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return d.Receive })
+	receives := slices.IndexFunc(in.Spec.Domains, func(d spec.Domain) bool { return d.Receive })
 	listens := strings.ToLower(p.Value["inet_interfaces"])
 	outside := func(name string) bool { return name != "loopback-only" && name != "localhost" }
-	if !receives || listens == "" || slices.ContainsFunc(postconf.Words(listens), outside) {
+	if receives < 0 || listens == "" || slices.ContainsFunc(postconf.Words(listens), outside) {
 		return nil
 	}
 	return []state.Note{{
 		Topic:  "inet_interfaces",
 		Text:   fmt.Sprintf("the MX record points here, but Postfix listens on %s: no other server can deliver", listens),
-		Action: "postconf -e inet_interfaces=all, then restart Postfix; or mailsetup init --receive no",
+		Action: "postconf -e inet_interfaces=all, then restart Postfix; or mailsetup init --domain " + in.Spec.Domains[receives].Name + " --receive no",
 	}}
 }
 

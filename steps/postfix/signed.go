@@ -103,7 +103,7 @@ func unknownDomains(in step.Input) []state.Note {
 	slices.Sort(unknown)
 	return []state.Note{{
 		Topic: "unsigned", Text: fmt.Sprintf("Postfix delivers for %s, too; mail of those addresses leaves unsigned", step.EnumerateUpTo(unknown, 5)),
-		Action: "mailsetup init --domain " + unknown[0],
+		Action: "mailsetup add-domain " + strings.Join(unknown[:min(len(unknown), 5)], " "),
 	}}
 }
 

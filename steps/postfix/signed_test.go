@@ -86,7 +86,7 @@ func TestMailThatLeavesUnsigned(t *testing.T) {
 		"virtual_mailbox_domains = hash:/etc/postfix/vdomains, club.example, $mydomain",
 		"virtual_alias_domains = shop.example",
 	})
-	want := []string{"Postfix delivers for club.example and shop.example, too; mail of those addresses leaves unsigned", "mailsetup init --domain club.example"}
+	want := []string{"Postfix delivers for club.example and shop.example, too; mail of those addresses leaves unsigned", "mailsetup add-domain club.example shop.example"}
 	if d := cmp.Diff(want, told(steptest.Build(t, in), "unsigned")); d != "" {
 		t.Error(d)
 	}

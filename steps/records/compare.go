@@ -8,6 +8,7 @@ import (
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/text"
 	"mailsetup/keygen"
 	"mailsetup/steps/step"
 )
@@ -127,7 +128,7 @@ func compareKey(ours state.Record, there []state.Record) Comparison {
 	}}
 }
 
-func values(list []state.Record) string { return strings.Join(ValuesOf(list), " and ") }
+func values(list []state.Record) string { return text.Values(ValuesOf(list)) }
 
 // Question asks for the consent to change a record; file and lines are the caller's.
 func (v Comparison) Question(d spec.Domain, r state.Record) state.Question {

@@ -9,6 +9,7 @@ import (
 	"mailsetup/internal/policy"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/text"
 	"mailsetup/steps/step"
 )
 
@@ -119,7 +120,7 @@ func DelegatedPolicy(in step.Input, d spec.Domain, alias state.Record) state.Not
 	texts := slices.DeleteFunc(slices.Clone(live.TXT), func(t string) bool { return !policy.IsDMARC(t) })
 	switch {
 	case len(texts) > 0:
-		n.Text += "; it says " + strings.Join(texts, " and ")
+		n.Text += "; it says " + text.Values(texts)
 		if rec, err := policy.ParseDMARC(texts[0]); err == nil && rec.Policy() != d.DMARC.Policy {
 			n.Text += fmt.Sprintf(", not p=%s", d.DMARC.Policy)
 		}

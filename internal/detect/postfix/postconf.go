@@ -77,7 +77,7 @@ func unreadable(stderr string) error {
 		p := mainCf.Dir().Join(m[1] + ".cf")
 		return &system.UnusableError{
 			Path: p, Line: line, Text: m[3],
-			Hint: fmt.Sprintf("correct the line, then look at the file with postconf -n: sudoedit +%d %s", line, p),
+			Hint: fmt.Sprintf("correct line %d of %s, then look at the file with postconf -n", line, p),
 		}
 	}
 	if m := badNesting.FindStringSubmatch(stderr); m != nil {

@@ -18,12 +18,12 @@ func TestPostconfCannotRead(t *testing.T) {
 		{
 			"postconf: fatal: /etc/postfix/main.cf, line 76: missing '=' after attribute name: \"junk\"\n",
 			`/etc/postfix/main.cf:76: missing '=' after attribute name: "junk"`,
-			"correct the line, then look at the file with postconf -n: sudoedit +76 /etc/postfix/main.cf",
+			"correct line 76 of /etc/postfix/main.cf, then look at the file with postconf -n",
 		},
 		{
 			"postconf: warning: x\npostconf: fatal: file /tmp/tree/etc/postfix/master.cf: line 1: bad field count\n",
 			"/etc/postfix/master.cf:1: bad field count",
-			"correct the line, then look at the file with postconf -n: sudoedit +1 /etc/postfix/master.cf",
+			"correct line 1 of /etc/postfix/master.cf, then look at the file with postconf -n",
 		},
 		{
 			"postconf: warning: unreasonable macro call nesting: \"smtpd_milters\"\npostconf: fatal: macro processing error\n",

@@ -79,6 +79,10 @@ func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts
 // isConfigured refuses a Postfix that was installed without a configuration, and one
 // whose files are not regular files.
 func isConfigured(s source.Source) error {
+	remedies := map[state.Path]string{
+		mainCf:   "let the package make one (Internet Site): dpkg-reconfigure postfix",
+		masterCf: "cp -p /usr/share/postfix/master.cf.dist " + string(masterCf), // the other way would change main.cf
+	}
 	for _, p := range []state.Path{mainCf, masterCf} {
 		o, err := s.Read(p)
 		if err != nil {
@@ -90,7 +94,7 @@ func isConfigured(s source.Source) error {
 		case state.Absent:
 			return &system.UnusableError{
 				Path: p, Text: "there is no such file, although postfix is installed",
-				Hint: "let the package make one (Internet Site): dpkg-reconfigure postfix",
+				Hint: remedies[p],
 			}
 		case state.Symlink:
 			text, err := source.Text(s, p)
