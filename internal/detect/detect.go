@@ -5,6 +5,7 @@ package detect
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync"
 
 	"mailsetup/internal/detect/postfix"
@@ -33,6 +34,15 @@ func Machine(ctx context.Context, s source.Source, o source.Options) (state.Fact
 	f := state.Facts{}
 	// Each fills in facts of its own, and mostly waits for programs. Those that
 	// ask what is installed, and what the files say, come after it.
+	host := sideBySide(names, network)
+	if o.OwnName {
+		if err := names(ctx, s, o, &f); err != nil {
+			return state.Facts{}, err
+		}
+		if host = network; f.FQDN != "" {
+			o.Origins = append(slices.Clip(o.Origins), f.FQDN)
+		}
+	}
 	look := inOrder(distribution, files, sideBySide(host, inOrder(installed,
 		sideBySide(inOrder(postfix.Find, daemons), signer.Find, inOrder(zones.Server, zones.Find), mailSystem, pristine, listeners))))
 	if err := look(ctx, s, o, &f); err != nil {
@@ -74,8 +84,12 @@ func distribution(_ context.Context, s source.Source, _ source.Options, f *state
 	return err
 }
 
-func host(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) error {
+func names(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) error {
 	f.Hostname, f.FQDN = hostname(ctx, s), fqdn(ctx, s)
+	return nil
+}
+
+func network(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) error {
 	f.Addresses, f.Sources = addresses(ctx, s), sourceAddresses(ctx, s)
 	return nil
 }

@@ -76,8 +76,8 @@ func (c *Collector) Gather(ctx context.Context, r Request) (Gathered, error) {
 	if r.Scope, err = c.skipUnchanged(r); err != nil {
 		return Gathered{}, err
 	}
-	c.zoneNames, c.client = r.zoneNames(), c.m.Resolver.WithCache()
-	f, err := c.machineFacts(ctx, c.zoneNames)
+	c.client = c.m.Resolver.WithCache()
+	f, err := c.machineFacts(ctx, r)
 	if err != nil {
 		return Gathered{}, err
 	}
@@ -92,17 +92,23 @@ func (c *Collector) Gather(ctx context.Context, r Request) (Gathered, error) {
 	return Gathered{f, r.Scope, c.pristine(f)}, nil
 }
 
-// Refresh looks up the names that a spec has beyond the one that the facts were
-// gathered for: third parties in SPF records, and zones for consents to reports.
+// Refresh returns what Gather would, for a spec that follows from the facts and with
+// nothing done in between: it looks up the names that the spec has beyond the last one
+// (third parties in SPF records, zones for consents to reports), and gathers again only
+// where zones matter that did not before.
 func (c *Collector) Refresh(ctx context.Context, r Request, f state.Facts) (Gathered, error) {
-	switch {
-	case c.m.Image != nil:
+	if c.m.Image != nil {
 		return Gathered{Facts: f, Scope: r.Scope}, nil
-	case !slices.Equal(r.zoneNames(), c.zoneNames):
+	}
+	if slices.ContainsFunc(r.zoneNames(), func(n string) bool { return !slices.Contains(c.zoneNames, n) }) {
 		return c.Gather(ctx, r)
 	}
+	var err error
+	if r.Scope, err = c.skipUnchanged(r); err != nil {
+		return Gathered{}, err
+	}
 	c.lookUpDNS(ctx, r, &f)
-	return Gathered{Facts: f, Scope: r.Scope}, nil
+	return Gathered{f, r.Scope, c.pristine(f)}, nil
 }
 
 // Client returns a DNS client with the answers of the last Gather in its cache.
@@ -136,8 +142,9 @@ func (c *Collector) pristine(f state.Facts) plan.FileHashes {
 	return plan.FileHashes{signer.ConfFile: plan.Hash(o.Content)}
 }
 
-func (c *Collector) detect(ctx context.Context, zoneNames []string) (state.Facts, error) {
-	return detect.Machine(ctx, withoutSystemd{c.m.Sys}, source.Options{Files: files, Origins: zoneNames})
+func (c *Collector) detect(ctx context.Context, o source.Options) (state.Facts, error) {
+	o.Files = files
+	return detect.Machine(ctx, withoutSystemd{c.m.Sys}, o)
 }
 
 // Source is a system as detect looks at it.

@@ -37,13 +37,14 @@ type server struct {
 	mu      sync.Mutex
 	looked  int             // how often dpkg was asked for packages that are mail servers
 	asked   map[string]bool // names that DNS was asked about
+	ran     map[string]int  // how often each command line was run
 	mta     string          // the package of the mail server, "" for none
 	shipped []string        // files that are as their package shipped them
 }
 
 func newServer(t *testing.T) *server {
 	t.Helper()
-	s := &server{Mem: systemtest.NewMem(), asked: map[string]bool{}}
+	s := &server{Mem: systemtest.NewMem(), asked: map[string]bool{}, ran: map[string]int{}}
 	s.PutFile("/etc/os-release", "ID=debian\nVERSION_ID=\"13\"\n")
 	s.Put("/var/lib/mailsetup", state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root})
 	s.OnRun = s.run
@@ -59,6 +60,10 @@ func (s *server) run(c system.Command) (system.Result, error) {
 	defer s.mu.Unlock()
 	var out strings.Builder
 	line := strings.Join(c.Argv, " ")
+	s.ran[line]++
+	if line == "hostname --fqdn" {
+		return system.Result{Stdout: []byte("mail.lab.example\n")}, nil
+	}
 	if strings.Contains(line, "${Provides}") {
 		if s.looked++; s.mta != "" {
 			fmt.Fprintf(&out, "installed|%s|mail-transport-agent\n", s.mta)
@@ -227,7 +232,8 @@ func TestUnchangedDomainsAreLeftOut(t *testing.T) {
 	want := hosting(t, 30)
 	keys := s.setUp(t, want)
 	want.Domains[4].SPF.All = "fail"
-	g := gather(t, facts.New(s.Machine), facts.Request{Spec: want, Ledger: keys, Scope: step.Scope{}.Recheck("shop09.example")})
+	c := facts.New(s.Machine)
+	g := gather(t, c, facts.Request{Spec: want, Ledger: keys, Scope: step.Scope{}.Recheck("shop09.example")})
 	var left []string
 	for d := range g.Scope.Domains(want) {
 		left = append(left, d.Name)
@@ -240,6 +246,11 @@ func TestUnchangedDomainsAreLeftOut(t *testing.T) {
 	}
 	if !g.Scope.WholeHost() {
 		t.Error("the run is no longer about the host")
+	}
+	want.Domains[6].SPF.All = "fail"
+	g, err := c.Refresh(t.Context(), facts.Request{Spec: want, Ledger: keys, Scope: g.Scope}, g.Facts)
+	if err != nil || !g.Scope.Includes("shop05.example") || g.Scope.Includes("shop06.example") {
+		t.Errorf("of a spec that follows from the facts, the scope is %v, %v", g.Scope, err)
 	}
 	only := gather(t, facts.New(s.Machine), facts.Request{Spec: want, Ledger: keys, Scope: step.Only("shop05.example")})
 	if !only.Scope.Includes("shop05.example") {
@@ -358,6 +369,33 @@ func TestRefreshAsksOnlyForWhatIsNew(t *testing.T) {
 	}
 	if looked, _ := s.counts(); looked != 1 {
 		t.Errorf("the zone of a receiver of reports is another one: looked %d times", looked)
+	}
+}
+
+// Until a run changes something, no program is asked the same twice: not even where
+// the name of the host, and with it the zones that matter, follow from the first look.
+func TestNoProgramIsAskedTwice(t *testing.T) {
+	s := newServer(t)
+	c := facts.New(s.Machine)
+	g := gather(t, c, facts.Request{Spec: spec.Spec{Host: spec.Host{Domain: "lab.example"}}})
+	want := hosting(t, 0)
+	if want.Host.Hostname != g.Facts.FQDN {
+		t.Fatalf("the machine calls itself %q", g.Facts.FQDN)
+	}
+	if _, err := c.Refresh(t.Context(), facts.Request{Spec: want}, g.Facts); err != nil {
+		t.Fatal(err)
+	}
+	for line, n := range s.ran {
+		if n != 1 {
+			t.Errorf("%d times: %s", n, line)
+		}
+	}
+	if len(s.ran) < 5 || s.ran["hostname --fqdn"] != 1 {
+		t.Errorf("ran %v", s.ran)
+	}
+	want.Host.Hostname = "mail.other.example"
+	if _, err := c.Refresh(t.Context(), facts.Request{Spec: want}, g.Facts); err != nil || s.ran["hostname --fqdn"] != 2 {
+		t.Errorf("another host name has another zone, %v; ran %v", err, s.ran)
 	}
 }
 

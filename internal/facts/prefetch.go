@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"mailsetup/internal/detect/source"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/store"
@@ -43,23 +44,29 @@ func (c *Collector) Prefetch(ctx context.Context, guess func(spec.Host) []string
 	c.prefetched = p
 	go func() {
 		defer close(p.done)
-		p.facts, p.err = c.detect(ctx, p.zoneNames)
+		p.facts, p.err = c.detect(ctx, source.Options{Origins: p.zoneNames})
 	}()
 	return nil
 }
 
 // machineFacts returns the facts about the machine: the prefetched ones if they are
-// about the right zones.
-func (c *Collector) machineFacts(ctx context.Context, zoneNames []string) (state.Facts, error) {
+// about the right zones. Without a hostname in the spec, the zone of the machine's own
+// name is among them: it will probably be the hostname.
+func (c *Collector) machineFacts(ctx context.Context, r Request) (state.Facts, error) {
 	p := c.prefetched
-	c.prefetched = nil
-	if p != nil && slices.Equal(p.zoneNames, zoneNames) {
+	c.prefetched, c.zoneNames = nil, r.zoneNames()
+	if p != nil && slices.Equal(p.zoneNames, c.zoneNames) {
 		<-p.done
 		p.cancel()
 		return p.facts, p.err
 	}
 	p.stop()
-	return c.detect(ctx, zoneNames)
+	own := r.Steps == nil && r.Scope.WholeHost() && r.Spec.Host.Hostname == ""
+	f, err := c.detect(ctx, source.Options{Origins: c.zoneNames, OwnName: own})
+	if own {
+		c.zoneNames = sortedUnique(append(c.zoneNames, f.FQDN))
+	}
+	return f, err
 }
 
 // stop cancels the work and waits for its end.

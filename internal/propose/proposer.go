@@ -44,8 +44,9 @@ type Gatherer interface {
 	// domains in scope. The scope that it returns leaves out domains of which nothing
 	// has changed.
 	Gather(ctx context.Context, want *spec.Spec, ledger keyring.Ledger, scope step.Scope) (state.Facts, step.Scope, error)
-	// Refresh asks DNS about what a spec has beyond the one that Gather was given.
-	Refresh(ctx context.Context, want *spec.Spec, scope step.Scope) (state.Facts, error)
+	// Refresh is Gather of a spec that follows from what was gathered, at once: it
+	// looks again only where there is something new.
+	Refresh(ctx context.Context, want *spec.Spec, ledger keyring.Ledger, scope step.Scope) (state.Facts, step.Scope, error)
 	// Recipients finds out what Postfix will do with mail for the addresses of a spec.
 	Recipients(ctx context.Context, in step.Input) map[string]state.Recipient
 	// Selectors chooses names for keys, with the DNS answers of the last Gather.
@@ -82,10 +83,11 @@ type Result struct {
 type draft struct {
 	*Proposer
 	Result
+	asked bool // a person, since the first look
 }
 
 func (p *Proposer) draft(scope step.Scope) *draft {
-	return &draft{p, Result{Scope: scope, Ledger: p.Ledger, Hashes: p.Hashes}}
+	return &draft{Proposer: p, Result: Result{Scope: scope, Ledger: p.Ledger, Hashes: p.Hashes}}
 }
 
 func (d *draft) basis() *Basis {
@@ -94,6 +96,16 @@ func (d *draft) basis() *Basis {
 
 func (d *draft) gather(ctx context.Context, want *spec.Spec) (err error) {
 	d.Facts, d.Scope, err = d.Gather(ctx, want, d.Result.Ledger, d.Scope)
+	return err
+}
+
+// refresh gathers only what is new, unless a person was asked: while they think, a
+// machine changes.
+func (d *draft) refresh(ctx context.Context, want *spec.Spec) (err error) {
+	if d.asked {
+		return d.gather(ctx, want)
+	}
+	d.Facts, d.Scope, err = d.Refresh(ctx, want, d.Result.Ledger, d.Scope)
 	return err
 }
 
@@ -129,7 +141,7 @@ func (p *Proposer) Init(ctx context.Context, a spec.Answers) (Result, error) {
 		}
 	}
 	if !reflect.DeepEqual(*first, want) {
-		if err := d.gather(ctx, &want); err != nil {
+		if err := d.refresh(ctx, &want); err != nil {
 			return Result{}, err
 		}
 	}
@@ -208,12 +220,12 @@ func (d *draft) gatherAdopted(ctx context.Context, want spec.Spec) error {
 			want.Domains = append(want.Domains, spec.Domain{Name: name})
 		}
 	}
-	return d.gather(ctx, &want)
+	return d.refresh(ctx, &want)
 }
 
 // addAdopted adds the set-up that is taken over to a spec.
 func (d *draft) addAdopted(ctx context.Context, want spec.Spec) (spec.Spec, error) {
-	if d.Ask != nil && !d.Adopted.SignsNothing() { // and the answers decided what was looked at last
+	if d.asked && !d.Adopted.SignsNothing() { // and the answers decided what was looked at last
 		if err := d.gatherAdopted(ctx, want); err != nil {
 			return want, err
 		}
@@ -245,6 +257,7 @@ func (d *draft) complete(ctx context.Context, a spec.Answers) (spec.Answers, err
 // ask asks a person for what is not fixed. An answer about the host or the domain may
 // need further look-ups; facts of earlier ones are kept.
 func (d *draft) ask(ctx context.Context, fixed spec.Answers) (spec.Answers, error) {
+	d.asked = true
 	return d.Ask(ctx, wizard.Options{
 		Fixed: fixed,
 		Propose: func(ctx context.Context, a spec.Answers) (wizard.Proposals, error) {
@@ -339,11 +352,8 @@ func (p *Proposer) AddDomains(ctx context.Context, names []string, a spec.Answer
 	}
 	if postfix.BeginsToSign(*p.Spec, want, p.Ledger) { // then Postfix does not ask our signer yet
 		d.Scope = step.Scope{}
-		err = d.gather(ctx, &want)
-	} else {
-		d.Facts, err = d.Refresh(ctx, &want, d.Scope)
 	}
-	if err != nil {
+	if err := d.refresh(ctx, &want); err != nil {
 		return Result{}, err
 	}
 	d.Want = want

@@ -30,23 +30,28 @@ type server struct {
 	recipients map[string]state.Recipient
 	gathered   []string // the domains of each spec
 	ledgers    []keyring.Ledger
-	refreshed  int
+	refreshed  []string
 	scope      step.Scope
 }
 
 func (s *server) Gather(_ context.Context, want *spec.Spec, ledger keyring.Ledger, scope step.Scope) (state.Facts, step.Scope, error) {
-	names := []string{want.Host.Domain}
-	for _, d := range want.Domains {
-		names = append(names, d.Name)
-	}
-	s.gathered, s.ledgers = append(s.gathered, strings.Join(names, " ")), append(s.ledgers, ledger)
+	s.gathered, s.ledgers = append(s.gathered, namesIn(want)), append(s.ledgers, ledger)
 	s.scope = scope
 	return s.facts, scope, nil
 }
 
-func (s *server) Refresh(context.Context, *spec.Spec, step.Scope) (state.Facts, error) {
-	s.refreshed++
-	return s.facts, nil
+func (s *server) Refresh(_ context.Context, want *spec.Spec, ledger keyring.Ledger, scope step.Scope) (state.Facts, step.Scope, error) {
+	s.refreshed, s.ledgers = append(s.refreshed, namesIn(want)), append(s.ledgers, ledger)
+	s.scope = scope
+	return s.facts, scope, nil
+}
+
+func namesIn(want *spec.Spec) string {
+	names := []string{want.Host.Domain}
+	for _, d := range want.Domains {
+		names = append(names, d.Name)
+	}
+	return strings.Join(names, " ")
 }
 
 func (s *server) Recipients(context.Context, step.Input) map[string]state.Recipient {
@@ -89,7 +94,7 @@ func TestInit(t *testing.T) {
 	if r.Facts.FQDN != "mail.lab.example" || !r.Scope.WholeHost() || r.Adopted != nil {
 		t.Errorf("%+v", r)
 	}
-	if got := strings.Join(s.gathered, ", "); got != "lab.example, lab.example lab.example" {
+	if got := strings.Join(s.gathered, ", ") + ", then " + strings.Join(s.refreshed, ", "); got != "lab.example, then lab.example lab.example" {
 		t.Errorf("looked at %s", got)
 	}
 }
@@ -184,6 +189,9 @@ func TestInitAsks(t *testing.T) {
 	}
 	if got := s.gathered[2]; got != "lab.example" {
 		t.Errorf("looked at %q", s.gathered)
+	}
+	if got := s.gathered[3]; got != "lab.example lab.example" || s.refreshed != nil {
+		t.Errorf("after the answers looked at %q, and only at DNS for %q", got, s.refreshed)
 	}
 	p.Ask = func(context.Context, wizard.Options) (spec.Answers, error) { return spec.Answers{}, wizard.ErrAborted }
 	if _, err := p.Init(t.Context(), spec.Answers{}); !errors.Is(err, wizard.ErrAborted) {
@@ -332,7 +340,7 @@ func hosting(t *testing.T) (*server, *spec.Spec) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.gathered = nil
+	s.gathered, s.refreshed = nil, nil
 	s.facts.Zones = append(s.facts.Zones,
 		state.Zone{Origin: "here.example.", Kind: "primary"}, state.Zone{Origin: "broken.example.", Kind: "primary", Problem: "it is signed by hand"},
 		state.Zone{Origin: "second.example.", Kind: "secondary", Problem: "BIND is a secondary server for it here"})
@@ -370,8 +378,8 @@ func TestAddDomains(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, modes[name], want)
 		}
 	}
-	if r.Scope.WholeHost() || r.Scope.Includes("lab.example") || !r.Scope.Includes("far.example") || s.refreshed != 1 {
-		t.Errorf("scope %v, refreshed %d", r.Scope.Selection(), s.refreshed)
+	if r.Scope.WholeHost() || r.Scope.Includes("lab.example") || !r.Scope.Includes("far.example") || len(s.refreshed) != 1 {
+		t.Errorf("scope %v, refreshed %q", r.Scope.Selection(), s.refreshed)
 	}
 	if got := s.gathered[0]; got != "lab.example lab.example broken.example far.example here.example second.example" {
 		t.Errorf("looked at %s", got)
@@ -388,8 +396,8 @@ func TestAddDomainsToAServerThatDoesNotSign(t *testing.T) {
 	s, old := hosting(t)
 	old.Domains[0].SignedBy = spec.ByOther
 	r, err := s.proposer(old).AddDomains(t.Context(), []string{"here.example"}, spec.Answers{})
-	if err != nil || !r.Scope.WholeHost() || len(s.gathered) != 2 {
-		t.Errorf("scope %v, looked at %q, %v", r.Scope, s.gathered, err)
+	if err != nil || !r.Scope.WholeHost() || !s.scope.WholeHost() || len(s.refreshed) != 1 {
+		t.Errorf("scope %v, looked at %q, %v", r.Scope, s.refreshed, err)
 	}
 }
 

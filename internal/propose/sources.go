@@ -22,8 +22,7 @@ type Sources struct {
 	// Hashes gets the hashes of what is still as its package brought it.
 	Hashes plan.FileHashes
 
-	ledger keyring.Ledger // of the last look
-	facts  state.Facts    // that it found
+	facts state.Facts // of the last look
 }
 
 // New returns a proposer for a machine, with what earlier runs left there.
@@ -39,23 +38,22 @@ func New(m *machine.Machine, c *facts.Collector, e store.Earlier) *Proposer {
 // Gather implements Gatherer.
 func (s *Sources) Gather(ctx context.Context, want *spec.Spec, ledger keyring.Ledger, scope step.Scope) (state.Facts, step.Scope, error) {
 	g, err := s.Collector.Gather(ctx, facts.Request{Spec: *want, Ledger: ledger, Scope: scope})
+	return s.keep(g, scope, err)
+}
+
+// Refresh implements Gatherer.
+func (s *Sources) Refresh(ctx context.Context, want *spec.Spec, ledger keyring.Ledger, scope step.Scope) (state.Facts, step.Scope, error) {
+	g, err := s.Collector.Refresh(ctx, facts.Request{Spec: *want, Ledger: ledger, Scope: scope}, s.facts)
+	return s.keep(g, scope, err)
+}
+
+func (s *Sources) keep(g facts.Gathered, scope step.Scope, err error) (state.Facts, step.Scope, error) {
 	if err != nil {
 		return state.Facts{}, scope, err
 	}
 	maps.Copy(s.Hashes, g.Pristine)
-	s.ledger, s.facts = ledger, g.Facts
-	return g.Facts, g.Scope, nil
-}
-
-// Refresh implements Gatherer.
-func (s *Sources) Refresh(ctx context.Context, want *spec.Spec, scope step.Scope) (state.Facts, error) {
-	g, err := s.Collector.Refresh(ctx, facts.Request{Spec: *want, Ledger: s.ledger, Scope: scope}, s.facts)
-	if err != nil {
-		return state.Facts{}, err
-	}
-	maps.Copy(s.Hashes, g.Pristine)
 	s.facts = g.Facts
-	return g.Facts, nil
+	return g.Facts, g.Scope, nil
 }
 
 // Recipients implements Gatherer. It knows nothing about a directory.

@@ -28,7 +28,7 @@ func TestSourcesOfADirectory(t *testing.T) {
 	if err != nil || !scope.Includes("lab.example") || scope.WholeHost() || len(f.Live) > 0 {
 		t.Errorf("%+v, about %q, %v", f.Live, scope.Selection(), err)
 	}
-	if again, err := sources.Refresh(t.Context(), sp, scope); err != nil || again.FQDN != f.FQDN || len(again.Live) > 0 {
+	if again, _, err := sources.Refresh(t.Context(), sp, keyring.Ledger{}, scope); err != nil || again.FQDN != f.FQDN || len(again.Live) > 0 {
 		t.Errorf("refreshed: %+v, %v", again.Live, err)
 	}
 	if got := sources.Recipients(t.Context(), step.Input{Spec: *sp}); got != nil {

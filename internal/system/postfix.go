@@ -2,6 +2,7 @@ package system
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -176,18 +178,21 @@ func (ed editor) ask(ctx context.Context, argv ...string) (Result, error) {
 	return res, err
 }
 
-// rewrite sets one parameter at a time: postconf appends new ones in the order
-// of a hash table when it gets several.
+// rewrite sets parameters with one call of postconf: most of what that costs is its
+// start.
 func (ed editor) rewrite(ctx context.Context, dir string, p state.Path, before []byte, set []state.Setting) ([]byte, error) {
+	argv := []string{"postconf", "-c", dir, "-e"}
 	for _, s := range set {
-		if _, err := ed.ask(ctx, "postconf", "-c", dir, "-e", s.Name+" = "+s.Value); err != nil {
-			return nil, err
-		}
+		argv = append(argv, s.Name+" = "+s.Value)
+	}
+	if _, err := ed.ask(ctx, argv...); err != nil {
+		return nil, err
 	}
 	after, err := os.ReadFile(filepath.Join(dir, "main.cf"))
 	if err != nil {
 		return nil, err
 	}
+	after = inOrder(before, after, set)
 	if err := onlyChanged(before, after, set); err != nil {
 		return nil, err
 	}
@@ -195,6 +200,27 @@ func (ed editor) rewrite(ctx context.Context, dir string, p state.Path, before [
 		return nil, errors.Join(fmt.Errorf("postconf did not set %q", left), err)
 	}
 	return after, nil
+}
+
+// inOrder returns main.cf with the new parameters in the order of the settings:
+// postconf appends them in that of a hash table.
+func inOrder(before, after []byte, set []state.Setting) []byte {
+	known, order := scanMain(before).lines, []string{}
+	for _, s := range set {
+		if len(known[s.Name]) == 0 {
+			order = append(order, s.Name)
+		}
+	}
+	lines := readMain(after)
+	added := lines[max(0, len(lines)-len(order)):]
+	slices.SortStableFunc(added, func(a, b mainLine) int {
+		return cmp.Compare(slices.Index(order, a.name), slices.Index(order, b.name))
+	})
+	var text strings.Builder
+	for _, line := range lines {
+		text.WriteString(line.text + "\n")
+	}
+	return []byte(text.String())
 }
 
 // onlyChanged makes sure that every line that is none of the settings' came

@@ -11,17 +11,24 @@ import (
 	"mailsetup/internal/state"
 )
 
-// postconf stands in for Postfix's where that is not installed: it replaces
-// the line that sets the parameter, or appends one.
+// postconf stands in for Postfix's where that is not installed: it replaces the
+// lines that set parameters, and appends those of others, the last one first: any
+// order is that of a hash table.
 const postconf = `#!/bin/sh
 dir=$2
-name=${4%% = *}
-if grep -q "^$name *=" "$dir/main.cf"; then
-	awk -v n="$name" -v l="$4" '$0 ~ "^" n " *=" {print l; skip=1; next} skip && /^[ \t]+[^# \t]/ {next} !/^[ \t]*(#|$)/ {skip=0} {print}' "$dir/main.cf" >"$dir/t"
-	cat "$dir/t" >"$dir/main.cf"
-else
-	printf '%s\n' "$4" >>"$dir/main.cf"
-fi
+shift 3
+new=
+for set; do
+	name=${set%% = *}
+	if grep -q "^$name *=" "$dir/main.cf"; then
+		awk -v n="$name" -v l="$set" '$0 ~ "^" n " *=" {print l; skip=1; next} skip && /^[ \t]+[^# \t]/ {next} !/^[ \t]*(#|$)/ {skip=0} {print}' "$dir/main.cf" >"$dir/t"
+		cat "$dir/t" >"$dir/main.cf"
+	else
+		new="$set
+$new"
+	fi
+done
+printf '%s' "$new" >>"$dir/main.cf"
 `
 
 // postconfHost is a machine with the real postconf, or else with the given
@@ -90,6 +97,27 @@ func TestPostfixEdit(t *testing.T) {
 		if err != nil || string(again) != c.want {
 			t.Errorf("%s, again: %q, %v", name, again, err)
 		}
+	}
+}
+
+// counting counts the programs that it runs.
+type counting struct {
+	Runner
+	n int
+}
+
+func (c *counting) Run(ctx context.Context, cmd Command) (Result, error) {
+	c.n++
+	return c.Runner.Run(ctx, cmd)
+}
+
+func TestPostfixEditRunsOneProgram(t *testing.T) {
+	h := postconfHost(t, postconf)
+	run := &counting{Runner: h.runner}
+	got, err := editor{files: &h.files, run: run, scratch: h.scratch}.evaluate(t.Context(),
+		set("d", "4", "a", "1", "c", "3", "b", "2"), regular("c = 0\nx = y\n", 0o644))
+	if want := "c = 3\nx = y\nd = 4\na = 1\nb = 2\n"; err != nil || string(got) != want || run.n != 1 {
+		t.Errorf("%q, %v, by %d programs", got, err, run.n)
 	}
 }
 

@@ -27,6 +27,8 @@ type Options struct {
 	// Zone files are read for zones equal to or above one of them only, and for
 	// those of their keys and policies. The others are Unread.
 	Origins []string
+	// OwnName: the name of the machine is one of them.
+	OwnName bool
 	// Fragments is the directory of our own zone fragments, whose records are
 	// left out of Facts.Zones; /etc/bind/mailsetup if empty.
 	Fragments state.Path
