@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"mailsetup/internal/facts"
@@ -15,10 +16,14 @@ import (
 )
 
 // mailHost is a machine with a Postfix whose only table has the users of this
-// server: ann.
-type mailHost struct{ *systemtest.Mem }
+// server: ann. It notes what it was asked.
+type mailHost struct {
+	*systemtest.Mem
+	asked *[]string
+}
 
-func (mailHost) Run(_ context.Context, c system.Command) (system.Result, error) {
+func (h mailHost) Run(_ context.Context, c system.Command) (system.Result, error) {
+	*h.asked = append(*h.asked, strings.Join(c.Argv, " "))
 	switch {
 	case slices.Equal(c.Argv, []string{"getent", "passwd", "ann"}):
 		return system.Result{Stdout: []byte("ann:x:1000:1000::/home/ann:/bin/sh\n")}, nil
@@ -32,7 +37,7 @@ func (mailHost) Run(_ context.Context, c system.Command) (system.Result, error) 
 	return system.Result{Code: 1}, nil
 }
 
-func host() mailHost { return mailHost{systemtest.NewMem()} }
+func host() mailHost { return mailHost{systemtest.NewMem(), new([]string)} }
 
 // rootReadBy is a server whose root alias is an address of its own.
 func rootReadBy(address string) step.Input {
@@ -65,6 +70,20 @@ func TestRecipients(t *testing.T) {
 	}
 	if got := facts.Recipients(t.Context(), host(), in); len(got) != 1 {
 		t.Errorf("of a Postfix that is to be installed: %v", got)
+	}
+}
+
+// Each question to a table is a program: the entry that leads probes, which has no
+// other mail, is not asked.
+func TestRecipientsAskNoTableOfOurs(t *testing.T) {
+	in, h := rootReadBy("ann@lab.example"), host()
+	in.Facts.Postfix.Value["transport_maps"] = "inline:{[127.83.77.1]=smtp:[127.83.77.1]:24}, hash:/transport"
+	if got := facts.Recipients(t.Context(), h, in)["root"]; got.End != state.EndMailbox {
+		t.Errorf("%+v", got)
+	}
+	ours := func(line string) bool { return strings.Contains(line, "inline:") }
+	if slices.ContainsFunc(*h.asked, ours) || !slices.Contains(*h.asked, "postmap -q ann@lab.example hash:/transport") {
+		t.Errorf("asked %q", *h.asked)
 	}
 }
 

@@ -149,24 +149,22 @@ type listener struct {
 func listeners(ctx context.Context, r system.Runner) []listener {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	res, err := r.Run(ctx, system.Command{Argv: []string{"ss", "-H", "-l", "-n", "-p", "-x", "-t"}})
+	if err != nil || res.Code != 0 {
+		return nil
+	}
 	var list []listener
-	for _, family := range []string{"-x", "-t"} {
-		res, err := r.Run(ctx, system.Command{Argv: []string{"ss", "-H", "-l", "-n", "-p", family}})
-		if err != nil || res.Code != 0 {
-			continue
-		}
-		for line := range strings.Lines(string(res.Stdout)) {
-			if l, ok := listening(line); ok {
-				list = append(list, l)
-			}
+	for line := range strings.Lines(string(res.Stdout)) {
+		if l, ok := listening(line); ok {
+			list = append(list, l)
 		}
 	}
 	return list
 }
 
-// listening reads a line of ss(8):
+// listening reads a line of ss(8) about sockets of both kinds:
 //
-//	LISTEN 0 4096 127.0.0.1:8892 0.0.0.0:* users:(("opendkim",pid=98,fd=4))
+//	tcp LISTEN 0 4096 127.0.0.1:8892 0.0.0.0:* users:(("opendkim",pid=98,fd=4))
 //	u_str LISTEN 0 4096 /run/x.sock 31170 * 0 users:(("opendkim",pid=98,fd=4))
 func listening(line string) (listener, bool) {
 	_, users, ok := strings.Cut(line, `users:(("`)
@@ -176,11 +174,7 @@ func listening(line string) (listener, bool) {
 		return listener{}, false
 	}
 	pid, _, _ := strings.Cut(rest, ",")
-	address := f[3]
-	if f[0] == "u_str" {
-		address = f[4]
-	}
-	return listener{address, name, pid}, true
+	return listener{f[4], name, pid}, true
 }
 
 // programAt finds the program that listens at an address. A port is looked for on

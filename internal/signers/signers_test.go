@@ -17,10 +17,10 @@ import (
 func TestWhoListens(t *testing.T) {
 	var list []listener
 	for _, line := range []string{
-		`LISTEN 0      4096  127.0.0.1:11332      0.0.0.0:*    users:(("rspamd",pid=1090,fd=8),("rspamd",pid=604,fd=8))`,
-		`LISTEN 0      100   0.0.0.0:8891         0.0.0.0:*    users:(("opendkim",pid=98,fd=4))`,
+		`tcp   LISTEN 0      4096  127.0.0.1:11332      0.0.0.0:*    users:(("rspamd",pid=1090,fd=8),("rspamd",pid=604,fd=8))`,
+		`tcp   LISTEN 0      100   0.0.0.0:8891         0.0.0.0:*    users:(("opendkim",pid=98,fd=4))`,
 		`u_str LISTEN 0      50    /run/sign/sock 31170            * 0    users:(("opendkim",pid=77,fd=3))`,
-		`LISTEN 0      100   0.0.0.0:25         0.0.0.0:*`,
+		`tcp   LISTEN 0      100   0.0.0.0:25         0.0.0.0:*`,
 	} {
 		if l, ok := listening(line); ok {
 			list = append(list, l)
@@ -136,7 +136,7 @@ func TestAsk(t *testing.T) {
 	files := systemtest.NewMem()
 	files.OnRun = func(c system.Command) (system.Result, error) {
 		if slices.Contains(c.Argv, "-t") {
-			return system.Result{Stdout: []byte(`LISTEN 0 9 127.0.0.1:8893 0.0.0.0:* users:(("opendmarc",pid=1,fd=4))` + "\n")}, nil
+			return system.Result{Stdout: []byte(`tcp LISTEN 0 9 127.0.0.1:8893 0.0.0.0:* users:(("opendmarc",pid=1,fd=4))` + "\n")}, nil
 		}
 		return system.Result{}, nil
 	}

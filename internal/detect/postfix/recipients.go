@@ -2,8 +2,12 @@ package postfix
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 
 	"mailsetup/internal/detect/source"
+	"mailsetup/internal/livepath/route"
 	"mailsetup/internal/postmap"
 	"mailsetup/internal/recipient"
 	"mailsetup/internal/state"
@@ -23,7 +27,11 @@ func Recipients(ctx context.Context, s source.Source, m Mail, addresses []string
 	if m.Aliases != nil {
 		tables = recipient.Aliases{Tables: tables, Path: "/etc/aliases", Text: m.Aliases}
 	}
-	p := recipient.Postfix{Value: m.Settings, Tables: tables, Route: m.Route}
+	value := maps.Clone(m.Settings)
+	if value[route.Parameter] != "" { // our own entry, which is not asked about the mail of others
+		value[route.Parameter] = strings.Join(slices.DeleteFunc(route.Maps(value[route.Parameter]), route.Own), ", ")
+	}
+	p := recipient.Postfix{Value: value, Tables: tables, Route: m.Route}
 	out := map[string]state.Recipient{}
 	for _, a := range addresses {
 		if _, known := out[a]; !known {

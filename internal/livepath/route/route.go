@@ -101,6 +101,19 @@ func Merge(value string, transports []string) string {
 	}
 }
 
+// Own reports whether a table is one that Table returns: its only keys are addresses of
+// probes.
+func Own(table string) bool {
+	rows, inline := strings.CutPrefix(table, "inline:{")
+	rows, closed := strings.CutSuffix(rows, "}")
+	for row := range strings.FieldsFuncSeq(rows, func(r rune) bool { return strings.ContainsRune(separators, r) }) {
+		if key, _, _ := strings.Cut(row, "="); key != Domain && !strings.HasSuffix(key, "@"+Domain) {
+			return false
+		}
+	}
+	return inline && closed
+}
+
 // Without returns a value of transport_maps without our entry.
 func Without(value string) string {
 	for _, m := range cut(value) {
