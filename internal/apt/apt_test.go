@@ -220,36 +220,54 @@ func TestInstallCancelled(t *testing.T) {
 	}
 }
 
-func TestInstalled(t *testing.T) {
-	out := answerTo{"dpkg-query", system.Result{Code: 1, Stdout: []byte("libc6 installed\nexim4 config-files\npostfix half-configured\nman-db triggers-pending\n")}}
-	got, err := Installed(context.Background(), scripted(t, out), "libc6", "exim4", "postfix", "man-db", "nosuch")
-	want := map[string]bool{"libc6": true, "exim4": false, "postfix": false, "man-db": true, "nosuch": false}
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("%v, %v", got, err)
-	}
-	_, err = Installed(context.Background(), scripted(t, failsWith("dpkg-query", 2, "dpkg-query: error: failed to open package info file\n")), "libc6")
-	if err == nil || err.Error() != "dpkg-query: failed: exit status 2; failed to open package info file" {
-		t.Errorf("error %v", err)
-	}
-}
+// The lines are those of Debian 12 and 13.
+const packages = `installed|libc6|libc6-amd64 (= 2.41)
 
-func TestPristine(t *testing.T) {
-	list := ` /etc/default/opendkim d04976c1685bce5450f217303b7edd16
- /etc/opendkim.conf 5ad260d06704f44102594fa2b71d2681
+ /etc/ld.so.conf.d/x86_64-linux-gnu.conf d4e7a7b88a71b5ffd9e2644e71a0cfab
+config-files|exim4-daemon-light|mail-transport-agent
 
- /etc/old file 11a06baf8245fd8d690b99024d228c1f obsolete
+half-configured|postfix|default-mta, mail-transport-agent
+
+triggers-pending|man-db|man-browser
+
+installed|dma|mail-transport-agent (= 1), other
+installed|nullmailer|mail-transport-agent
+
+installed|opendkim|
+
+ /etc/default/opendkim d04976c1685bce5450f217303b7edd16
+ /etc/opendkim.conf 0cc175b9c0f1b6a831c399e269772661
+ /etc/old file 0cc175b9c0f1b6a831c399e269772661 obsolete
  /etc/new newconffile
 `
-	sums := "5ad260d06704f44102594fa2b71d2681  /etc/opendkim.conf\nffff60d06704f44102594fa2b71d2681  /etc/default/opendkim\n11a06baf8245fd8d690b99024d228c1f  /etc/old file\n5ad260d06704f44102594fa2b71d2681  /etc/postfix/main.cf\n"
-	md5 := answerTo{"md5sum --", system.Result{Code: 1, Stdout: []byte(sums)}}
-	got, err := Pristine(context.Background(), scripted(t, says("dpkg-query", list), md5),
-		"/etc/opendkim.conf", "/etc/default/opendkim", "/etc/old file", "/etc/postfix/main.cf", "/etc/missing")
-	want := map[state.Path]bool{
-		"/etc/opendkim.conf": true, "/etc/default/opendkim": false, "/etc/old file": true,
-		"/etc/postfix/main.cf": false, "/etc/missing": false,
+
+func TestQuery(t *testing.T) {
+	d, err := Query(t.Context(), scripted(t, says("dpkg-query", packages)))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("%v, %v", got, err)
+	want := map[string]bool{"libc6": true, "exim4-daemon-light": false, "postfix": false, "man-db": true, "nosuch": false}
+	if got := d.Installed("libc6", "exim4-daemon-light", "postfix", "man-db", "nosuch"); !reflect.DeepEqual(got, want) {
+		t.Errorf("installed %v", got)
+	}
+	for virtual, want := range map[string]string{"mail-transport-agent": "dma", "man-browser": "man-db", "libc6-amd64": "libc6", "httpd": ""} {
+		if got := d.Provider(virtual); got != want {
+			t.Errorf("%s is provided by %q", virtual, got)
+		}
+	}
+	for file, want := range map[state.Path]bool{
+		"/etc/opendkim.conf": true, "/etc/old file": true, "/etc/default/opendkim": false, "/etc/new": false, "/etc/postfix/main.cf": false,
+	} {
+		if got := d.Shipped(file, []byte("a")); got != want {
+			t.Errorf("%s as shipped: %v", file, got)
+		}
+	}
+	if d.Shipped("/etc/missing", nil) {
+		t.Error("a file that nobody shipped is missing, and as shipped")
+	}
+	_, err = Query(t.Context(), scripted(t, failsWith("dpkg-query", 2, "dpkg-query: error: failed to open package info file\n")))
+	if err == nil || err.Error() != "dpkg-query: failed: exit status 2; failed to open package info file" {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -43,8 +43,8 @@ func Machine(ctx context.Context, s source.Source, o source.Options) (state.Fact
 			o.Origins = append(slices.Clip(o.Origins), f.FQDN)
 		}
 	}
-	look := inOrder(distribution, files, sideBySide(host, inOrder(installed,
-		sideBySide(inOrder(postfix.Find, daemons), signer.Find, inOrder(zones.Server, zones.Find), mailSystem, pristine, listeners))))
+	look := inOrder(distribution, files, sideBySide(host, inOrder(packages,
+		sideBySide(inOrder(postfix.Find, daemons), signer.Find, inOrder(zones.Server, zones.Find), mailSystem, listeners))))
 	if err := look(ctx, s, o, &f); err != nil {
 		return state.Facts{}, err
 	}

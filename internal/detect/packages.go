@@ -13,30 +13,27 @@ import (
 	"mailsetup/internal/system"
 )
 
-// installed collects which of the known packages are installed.
-func installed(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) (err error) {
-	if f.Installed, err = apt.Installed(ctx, s, knownPackages()...); err != nil {
+// packages collects which of the known packages are installed, which package is the
+// mail transport agent, and which configuration files are as their packages shipped them.
+func packages(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) error {
+	db, err := apt.Query(ctx, s)
+	if err != nil {
 		if errors.Is(err, apt.ErrNoDebian) && f.Release.Pretty != "" {
 			return fmt.Errorf("%s: %w", f.Release.Pretty, err)
 		}
-	}
-	return err
-}
-
-// pristine collects which configuration files are as their packages shipped them.
-func pristine(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) (err error) {
-	f.Pristine, err = apt.Pristine(ctx, s, "/etc/opendkim.conf", "/etc/bind/named.conf.local", "/etc/bind/named.conf.options")
-	return err
-}
-
-// mailSystem collects which package is the mail transport agent, and what Postfix would
-// replace.
-func mailSystem(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) error {
-	out, err := source.Output(ctx, s, "dpkg-query", "-W", "-f", `${db:Status-Status}|${Package}|${Provides}\n`)
-	if err != nil {
 		return err
 	}
-	f.MTA = provider(out, "mail-transport-agent")
+	f.Installed, f.MTA = db.Installed(knownPackages()...), db.Provider("mail-transport-agent")
+	f.Pristine = map[state.Path]bool{}
+	for _, p := range []state.Path{"/etc/opendkim.conf", "/etc/bind/named.conf.local", "/etc/bind/named.conf.options"} {
+		text, err := source.Text(s, p)
+		f.Pristine[p] = err == nil && db.Shipped(p, text)
+	}
+	return nil
+}
+
+// mailSystem collects what Postfix would replace.
+func mailSystem(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) (err error) {
 	if !f.Installed["postfix"] {
 		f.PostfixUnit = offeredUnit(ctx, s)
 		f.OtherMTA, err = postfix.FindOtherMTA(ctx, s, f.MTA)
@@ -65,22 +62,4 @@ func offeredUnit(ctx context.Context, r system.Runner) string {
 		return postfix.InstanceUnit
 	}
 	return postfix.MainUnit
-}
-
-// provider parses lines of status|package|provides and returns the package that
-// provides a virtual one. A package with only its configuration left does not count;
-// one that waits for triggers does.
-func provider(out, virtual string) string {
-	for line := range strings.Lines(out) {
-		fields := strings.SplitN(strings.TrimSpace(line), "|", 3)
-		if len(fields) != 3 || fields[0] != "installed" && !strings.HasPrefix(fields[0], "triggers-") {
-			continue
-		}
-		for provided := range strings.SplitSeq(fields[2], ",") {
-			if name, _, _ := strings.Cut(strings.TrimSpace(provided), " "); name == virtual {
-				return fields[1]
-			}
-		}
-	}
-	return ""
 }

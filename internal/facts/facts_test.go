@@ -1,6 +1,7 @@
 package facts_test
 
 import (
+	"crypto/md5"
 	"fmt"
 	"net"
 	"os"
@@ -64,17 +65,13 @@ func (s *server) run(c system.Command) (system.Result, error) {
 	if line == "hostname --fqdn" {
 		return system.Result{Stdout: []byte("mail.lab.example\n")}, nil
 	}
-	if strings.Contains(line, "${Provides}") {
+	if c.Argv[0] == "dpkg-query" {
 		if s.looked++; s.mta != "" {
 			fmt.Fprintf(&out, "installed|%s|mail-transport-agent\n", s.mta)
 		}
-	}
-	for _, f := range s.shipped {
-		switch {
-		case c.Argv[0] == "md5sum":
-			out.WriteString("5ad260d06704f44102594fa2b71d2681  " + f + "\n")
-		case strings.Contains(line, "Conffiles"):
-			out.WriteString(" " + f + " 5ad260d06704f44102594fa2b71d2681\n")
+		for _, f := range s.shipped {
+			o, _ := s.Read(state.Path(f))
+			fmt.Fprintf(&out, " %s %x\n", f, md5.Sum(o.Content))
 		}
 	}
 	return system.Result{Stdout: []byte(out.String())}, nil
@@ -390,7 +387,7 @@ func TestNoProgramIsAskedTwice(t *testing.T) {
 			t.Errorf("%d times: %s", n, line)
 		}
 	}
-	if len(s.ran) < 5 || s.ran["hostname --fqdn"] != 1 {
+	if len(s.ran) < 4 || s.ran["hostname --fqdn"] != 1 {
 		t.Errorf("ran %v", s.ran)
 	}
 	want.Host.Hostname = "mail.other.example"

@@ -45,10 +45,10 @@ func TestMerge(t *testing.T) {
 func TestOwn(t *testing.T) {
 	for table, want := range map[string]bool{
 		smtpOnly: true, both: true, Table([]string{"smtp", "relay", "slow"}): true,
-		"inline:{[127.83.77.1]=smtp:[127.83.77.1]:24, a.example=smtp:[192.0.2.1]}":  false, // edited
-		"inline:{[127.83.77.1]=smtp:[127.83.77.1]:24,a.example=smtp:[192.0.2.1]}":   false,
+		"inline:{[127.83.77.1]=smtp:[127.83.77.1]:24, a.example=smtp:[192.0.2.1]}":   false, // edited
+		"inline:{[127.83.77.1]=smtp:[127.83.77.1]:24,a.example=smtp:[192.0.2.1]}":    false,
 		"inline:{{[127.83.77.1]=smtp:[127.83.77.1]:24}, {a.example=smtp:192.0.2.1}}": false,
-		"inline:{a.example=smtp:[127.83.77.1]:24}": false, "hash:/etc/postfix/transport": false, "": false,
+		"inline:{a.example=smtp:[127.83.77.1]:24}":                                   false, "hash:/etc/postfix/transport": false, "": false,
 	} {
 		if got := Own(table); got != want {
 			t.Errorf("%s: %v", table, got)
