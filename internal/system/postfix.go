@@ -95,11 +95,12 @@ func (ed editor) scratchConf(p state.Path, main, master []byte, f func(dir strin
 	return nil
 }
 
-// backdate makes a scratch file older than Postfix wants its files: one that may be
-// written at this moment is read again and again for up to two seconds.
+// backdate makes a main.cf older than Postfix wants it: one that may be written at
+// this moment each process reads again and again for up to two seconds
+// (dict_load_file_xt), a reload and who takes mail among them.
 func backdate(file string) error {
-	long := time.Now().Add(-time.Minute)
-	return os.Chtimes(file, long, long)
+	before := time.Now().Add(-3 * time.Second)
+	return os.Chtimes(file, before, before)
 }
 
 // checkSetting accepts what may stand left of "=" (also SERVICE_time_limit) and

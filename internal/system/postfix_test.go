@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"mailsetup/internal/state"
 )
@@ -196,6 +197,27 @@ func TestPostfixEditDistrustsPostconf(t *testing.T) {
 	_, err := h.Evaluate(context.Background(), set("a", "9"), regular("", 0o644))
 	if err == nil || !strings.Contains(err.Error(), "postconf (of the package postfix) is needed") {
 		t.Errorf("without postconf: %v", err)
+	}
+}
+
+// Postfix takes a file that is younger than two seconds for one that is being written.
+func TestMainFileIsOldEnoughForPostfix(t *testing.T) {
+	dir := state.Path(t.TempDir())
+	h := NewHost(Options{})
+	for _, name := range []string{"main.cf", "other.cf"} {
+		if err := h.Create(dir.Join("staged~"), regular("a = 1\n", 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Rename(dir.Join("staged~"), dir.Join(name)); err != nil {
+			t.Fatal(err)
+		}
+		fi, err := os.Stat(string(dir.Join(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if age := time.Since(fi.ModTime()); (age > 2*time.Second) != (name == "main.cf") || age > time.Minute {
+			t.Errorf("%s is %v old", name, age)
+		}
 	}
 }
 
