@@ -16,8 +16,8 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Advice returns what only the administrator can do, or should know: reverse DNS,
-// reports, names that do not align.
+// Advice returns notes about what only the administrator can do, or should know:
+// reverse DNS, reports, names that do not align.
 func Advice(in step.Input) []state.Note {
 	var notes []state.Note
 	if in.Scope.WholeHost() {

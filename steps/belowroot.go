@@ -89,7 +89,7 @@ func targets(want state.State) []state.Path {
 	return all
 }
 
-// parents lists the directories that hold p, the outermost first.
+// parents lists the directories above p, the outermost first.
 func parents(p state.Path) []state.Path {
 	var dirs []state.Path
 	for dir := p.Dir(); dir != "/"; dir = dir.Dir() {

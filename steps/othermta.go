@@ -12,7 +12,7 @@ import (
 	"mailsetup/steps/step"
 )
 
-// replaceQuestion asks before Postfix takes the place of another mail server.
+// replaceQuestion asks before Postfix replaces another mail server.
 func replaceQuestion(f state.Facts) []state.Question {
 	o := f.OtherMTA
 	if o == nil || f.Installed["postfix"] {
@@ -40,8 +40,8 @@ func countMessages(n int, verb, verbs string) string {
 	return fmt.Sprintf("%d messages %s", n, verbs)
 }
 
-// replacedMTA returns notes on what another mail server did, or keeps, and Postfix does not
-// take over by itself.
+// replacedMTA returns notes on what another mail server did, or keeps, and Postfix does
+// not take over.
 func replacedMTA(in step.Input) []state.Note {
 	o := in.Facts.OtherMTA
 	if o == nil {
@@ -66,7 +66,7 @@ func replacedMTA(in step.Input) []state.Note {
 	return append(notes, otherMailname(in)...)
 }
 
-// leftInQueue returns notes about mail that nobody delivers once its server is gone.
+// leftInQueue returns notes about mail in the queue of a removed mail server.
 func leftInQueue(f state.Facts) []state.Note {
 	o := f.OtherMTA
 	if o.Queue == 0 {
@@ -96,8 +96,8 @@ func leftInQueue(f state.Facts) []state.Note {
 	}}
 }
 
-// otherAliases returns notes about aliases that Postfix would not read. Those in
-// /etc/aliases are common to all.
+// otherAliases returns notes about aliases that Postfix would not read. Both read
+// /etc/aliases.
 func otherAliases(o *state.OtherMTA) []state.Note {
 	switch {
 	case o.Aliases == "":
@@ -116,8 +116,8 @@ func otherAliases(o *state.OtherMTA) []state.Note {
 	}}
 }
 
-// eximWords returns notes about words in aliases that have a meaning in exim ("Special items
-// in redirection lists" of its specification) and are user names in Postfix.
+// eximWords returns notes about words in aliases that are special in exim ("Special
+// items in redirection lists" of its specification) and user names in Postfix.
 func eximWords(f state.Facts) []state.Note {
 	if !strings.HasPrefix(f.OtherMTA.Package, "exim") {
 		return nil

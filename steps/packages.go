@@ -6,8 +6,8 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Packages provides the daemons. It is a checkpoint: what apt did is not taken
-// back by a later failure.
+// Packages provides the daemons. It is a checkpoint: a later failure does not remove
+// packages.
 func Packages(in step.Input) (state.Stage, []state.Note, error) {
 	stage := state.Stage{Checkpoint: true}
 	for _, p := range missingPackages(in) {

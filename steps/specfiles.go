@@ -30,8 +30,8 @@ func SpecFiles(in step.Input) (state.Stage, []state.Note, error) {
 	return stage, nil, nil
 }
 
-// removals ask about domains whose mail would leave unsigned from now on: that a
-// file is gone may be a slip of the hand.
+// removals returns questions about domains whose mail would be unsigned from now on:
+// their file may have been removed by mistake.
 func removals(in step.Input) []state.Question {
 	var list []state.Question
 	for _, name := range in.WithoutFile() {

@@ -96,8 +96,9 @@ func (b *Basis) defaults() spec.Defaults {
 	return b.Spec.Host.Defaults
 }
 
-// publicAddresses returns the public addresses of the host name in DNS. An interface's
-// address is never guessed into DNS: behind NAT it is a private one.
+// publicAddresses returns the addresses of the host name in DNS that can be reached
+// from outside. If nobody can be asked, an interface's address is not guessed into DNS:
+// behind NAT it is a private one.
 func (b *Basis) publicAddresses(host string) []string {
 	var addrs []string
 	for _, a := range b.Facts.Live[host].Addresses {

@@ -28,8 +28,8 @@ func (d *draft) withReaders(ctx context.Context, a spec.Answers) Result {
 	return d.Result
 }
 
-// whyUnread returns an error if nobody would read root's mail at an address that a
-// person typed.
+// whyUnread returns an error if nobody would read mail at an address that a person
+// typed for root's mail or for notices.
 func (d *draft) whyUnread(ctx context.Context, a spec.Answers) error {
 	want, _ := a.Spec(nil, d.Now) // what is wrong elsewhere is told elsewhere
 	address := want.Host.RootAlias

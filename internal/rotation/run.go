@@ -326,8 +326,8 @@ func checkSuccessor(files system.Reader, domain string, keys []keyring.Key, move
 	return dkimkeys.CheckMatchesRecord(files, domain, next)
 }
 
-// skipWithoutFile skips domains whose file is gone, and reports whether there are any:
-// their keys sign until somebody agrees to remove them.
+// skipWithoutFile skips domains whose file is gone or cannot be used, and reports
+// whether there are any: their keys sign until somebody agrees to remove them.
 func (r *run) skipWithoutFile() bool {
 	names := step.WithoutFile(r.ledger, r.Spec)
 	for _, name := range sortedKeys(r.Unreadable) {

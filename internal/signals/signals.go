@@ -12,10 +12,10 @@ import (
 	"syscall"
 )
 
-// terminationSignals are the signals that ask the program to end. Without a handler, Go ends
-// the program at once for each of them: for QUIT, ABRT and the faults when they
-// were sent by kill(1) with a stack dump and exit status 2. Faults of the program
-// itself do not come this way.
+// terminationSignals are the signals that ask the program to end. Without a handler, Go
+// ends the program at once for each of them: for QUIT, ABRT and the faults, if kill(1)
+// sent them, with a stack dump and exit status 2. Real faults of the program do not
+// come this way.
 func terminationSignals() []os.Signal {
 	return []os.Signal{
 		syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT,
@@ -25,9 +25,9 @@ func terminationSignals() []os.Signal {
 	}
 }
 
-// ignoredByParent are those of them that whoever started the program wants to have no
-// effect: nohup(1), or a shell without job control for what runs in the
-// background, which ignores INT and QUIT. Go tells of INT and HUP only.
+// ignoredByParent are those of them that the parent process had set to be ignored:
+// nohup(1), or a shell without job control for background processes, which ignores INT
+// and QUIT. Go reports that for INT and HUP only.
 func ignoredByParent() map[os.Signal]bool {
 	background := signal.Ignored(syscall.SIGINT)
 	return map[os.Signal]bool{
@@ -40,7 +40,7 @@ type Interrupted struct{ Signal os.Signal }
 
 func (i Interrupted) Error() string { return fmt.Sprintf("interrupted by a signal (%v)", i.Signal) }
 
-// Watch is what listens to signals.
+// Watch handles signals.
 type Watch struct {
 	say     func(string)
 	arrived chan os.Signal
@@ -53,11 +53,11 @@ type Watch struct {
 	warned    bool // that an undo cannot be hurried
 }
 
-// Listen returns a context that the first signal that asks the program to end
-// cancels, with an Interrupted as its cause. From then on a write to a pipe
-// without a reader fails instead of ending the program (SIGPIPE). The other
-// signals that end programs have no effect in Go (USR1, ALRM) or make a write
-// fail (XFSZ). What a person who sent one should know goes to say.
+// Listen returns a context that is cancelled, with Interrupted as its cause, by the
+// first signal that asks the program to end. From then on a write to a pipe without a
+// reader fails instead of ending the program (SIGPIPE). The other signals that end
+// programs have no effect in Go (USR1, ALRM) or make a write fail (XFSZ). say prints
+// messages for the person who sent a signal.
 func Listen(parent context.Context, say func(string)) (context.Context, *Watch) {
 	ctx, cancel := context.WithCancelCause(parent)
 	w := &Watch{say: say, arrived: make(chan os.Signal, 16), ignored: ignoredByParent()}
@@ -89,10 +89,10 @@ func (w *Watch) handle(s os.Signal, cancel context.CancelCauseFunc) {
 	}
 }
 
-// Hold is called before a change begins, and what it returns when the change is
-// finished or taken back. Meanwhile mail may be waiting for it, so that neither
-// Ctrl-Z (SIGTSTP) nor a write to the terminal by a job in the background
-// (SIGTTOU, stty tostop) stops the program: such a write is carried out.
+// Hold is called before a change begins, and release when it is finished or taken back.
+// Meanwhile mail may be waiting for it, so neither Ctrl-Z (SIGTSTP) nor a write to the
+// terminal by a background job (SIGTTOU, stty tostop) stops the program: such a write
+// is carried out.
 func (w *Watch) Hold() (release func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -114,7 +114,7 @@ func (w *Watch) Hold() (release func()) {
 	})
 }
 
-// Began tells whether a change was ever begun.
+// Began reports whether a change ever began.
 func (w *Watch) Began() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

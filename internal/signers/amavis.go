@@ -14,10 +14,10 @@ import (
 
 const amavisDir state.Path = "/etc/amavis/conf.d"
 
-// AmavisSigner is what amavis is configured to sign with of the domains, as a
-// milter of which only that is known: a message that it was sent would be
-// delivered. Nil for nothing. Its own tool lists the keys (amavisd showkeys, of
-// amavisd(8)); whether it signs with them its files tell.
+// AmavisSigner returns amavis as a milter that signs for the domains, according to its
+// configuration: it cannot be asked, since it would deliver a test message. Nil if it
+// does not sign. Its own tool lists the keys (amavisd showkeys, of amavisd(8)); its
+// files say whether it signs.
 func AmavisSigner(ctx context.Context, s Source, domains []string) *state.Milter {
 	if !amavisSigns(s) {
 		return nil
@@ -49,8 +49,8 @@ func AmavisSigner(ctx context.Context, s Source, domains []string) *state.Milter
 
 var amavisSwitch = regexp.MustCompile(`(?m)^\s*\$enable_dkim_signing\s*=\s*([^;]*);`)
 
-// amavisSigns reports whether the last of its files that speaks of signing
-// switches it on. Without a word amavis does not sign.
+// amavisSigns reports whether the last of its files that sets signing enables it. By
+// default amavis does not sign.
 func amavisSigns(r system.Reader) bool {
 	names, err := r.List(amavisDir)
 	if err != nil {
@@ -71,7 +71,7 @@ func amavisSigns(r system.Reader) bool {
 	return on
 }
 
-// amavisKeys reads lines of showkeys, as amavis 2.13 prints them:
+// amavisKeys parses lines of showkeys, as amavis 2.13 prints them:
 //
 //	; key#1 2048 bits, s=am, d=lab.example, /var/lib/amavis/dkim/lab.pem
 func amavisKeys(text string) settings {

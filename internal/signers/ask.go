@@ -14,31 +14,32 @@ import (
 	"mailsetup/internal/system"
 )
 
-// Source is what finding out may do: read, and run programs that only look.
+// Source is a machine to look at: it reads files, and runs programs that change
+// nothing.
 type Source interface {
 	system.Reader
 	system.Runner
 }
 
-// Asker puts one message through a milter: probe.Signatures.
+// Asker sends one message through a milter: probe.Signatures.
 type Asker func(ctx context.Context, address, from string, client state.Client, lookup func(name string) ([]string, error)) ([]state.Signature, error)
 
 // Lookup returns the TXT records of a name.
 type Lookup func(ctx context.Context, name string) ([]string, error)
 
 const (
-	// milterTimeout bounds how long one milter is asked in all.
+	// milterTimeout bounds all questions to one milter.
 	milterTimeout = 45 * time.Second
-	// MaxDomains is about how many domains a milter is asked, at most: a spam
-	// filter takes its time for each, and one that signs seldom signs for a few
-	// of many domains only.
+	// MaxDomains is the number of domains that a milter is asked about: a spam filter
+	// takes its time for each, and one that signs rarely signs for a few of many
+	// domains only.
 	MaxDomains = 20
 )
 
-// Ask asks each milter on this machine whether it signs mail of the domains, and
-// finds out what program it is. Further domains are those whose mail leaves here
-// although they are not to be signed for: what signs them is left to do so. Of
-// both, up to MaxDomains are asked about.
+// Ask asks each milter on this machine whether it signs mail of the domains, and finds
+// out which program it is. Further are domains whose mail leaves here although they are
+// not in the spec: their signer is left alone. It asks about MaxDomains of both
+// together.
 func Ask(ctx context.Context, s Source, ask Asker, list []state.Milter, domains, further []string, lookup Lookup) []state.Milter {
 	domains, further = domains[:min(len(domains), MaxDomains)], further[:min(len(further), MaxDomains)]
 	sockets := listeners(ctx, s)
@@ -73,8 +74,8 @@ func Ask(ctx context.Context, s Source, ask Asker, list []state.Milter, domains,
 	return list
 }
 
-// Configured tells of each milter what program it is, and in Program.Others for
-// which domains it is configured to sign. Nobody is asked for a signature.
+// Configured finds out which program each milter is, and in Program.Others for which
+// domains it is configured to sign. No milter is asked.
 func Configured(ctx context.Context, s Source, list []state.Milter) []state.Milter {
 	sockets := listeners(ctx, s)
 	for i := range list {
@@ -88,7 +89,7 @@ func Configured(ctx context.Context, s Source, list []state.Milter) []state.Milt
 	return list
 }
 
-// reachable is the first address that is there.
+// reachable returns the first address that exists.
 func reachable(r system.Reader, addresses []string) string {
 	for _, a := range addresses {
 		p, err := state.ParsePath(a)
@@ -102,7 +103,7 @@ func reachable(r system.Reader, addresses []string) string {
 	return addresses[0]
 }
 
-// askOne sends a message of each domain as each client, until one was signed.
+// askOne sends a message of each domain as each kind of client, until one is signed.
 func askOne(ctx context.Context, ask Asker, m *state.Milter, address string, domains []string, lookup Lookup) error {
 	ctx, cancel := context.WithTimeout(ctx, milterTimeout)
 	defer cancel()
@@ -129,7 +130,8 @@ func askOne(ctx context.Context, ask Asker, m *state.Milter, address string, dom
 	return nil
 }
 
-// appendSignature adds a signature of a domain and selector that is not in the list.
+// appendSignature appends a signature, unless the list has one of its domain and
+// selector.
 func appendSignature(list []state.Signature, sig state.Signature) []state.Signature {
 	same := func(s state.Signature) bool { return s.Domain == sig.Domain && s.Selector == sig.Selector }
 	if slices.ContainsFunc(list, same) {
@@ -138,14 +140,14 @@ func appendSignature(list []state.Signature, sig state.Signature) []state.Signat
 	return append(list, sig)
 }
 
-// listener is a program that listens.
+// listener is a listening program.
 type listener struct {
 	address string // path of a socket, or host:port
 	name    string // of the process
 	pid     string
 }
 
-// listeners are the programs that listen on this machine, as ss(8) tells root.
+// listeners returns the programs that listen on this machine, as ss(8) shows root.
 func listeners(ctx context.Context, r system.Runner) []listener {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -177,8 +179,8 @@ func listening(line string) (listener, bool) {
 	return listener{f[4], name, pid}, true
 }
 
-// programAt finds the program that listens at an address. A port is looked for on
-// any address: it is asked on the loopback, and may listen on all.
+// programAt returns the program that listens at an address. A port may be of any
+// address: the program may listen on all.
 func programAt(list []listener, address string) (listener, bool) {
 	port := ""
 	if !strings.HasPrefix(address, "/") {

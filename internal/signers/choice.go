@@ -22,10 +22,9 @@ type Choice struct {
 	Now      time.Time
 }
 
-// Apply carries out an answer to a question: domains that are left to another
-// signer get no key here, and of those that are taken from it the key comes along,
-// where it is known. Pairs are the keys that the run makes. Changed reports whether
-// the spec is another one.
+// Apply carries out an answer: domains left to another signer get no key here; for
+// those taken over from it, its key is copied if it is known. Pairs are the keys that
+// the run makes. Changed reports whether the spec changed.
 func (c Choice) Apply(in *step.Input, pairs []dkimkeys.Pair, q state.Question, replace bool) (rest []dkimkeys.Pair, changed bool) {
 	i := slices.IndexFunc(in.Milters, func(m state.Milter) bool { return m.Endpoint == q.Subject })
 	if i < 0 {
@@ -59,9 +58,9 @@ func (c Choice) Apply(in *step.Input, pairs []dkimkeys.Pair, q state.Question, r
 	return pairs, true
 }
 
-// mayCopy reports whether a copy of another signer's key may stand in the place of
-// the one that the run makes for a domain: not under a selector that was used
-// before, nor where another one was asked for.
+// mayCopy reports whether a copy of another signer's key may replace the key that the
+// run makes for a domain: not if its selector was used before, nor if another selector
+// was asked for.
 func (c Choice) mayCopy(pairs []dkimkeys.Pair, domain, selector string) bool {
 	makes := slices.ContainsFunc(pairs, func(p dkimkeys.Pair) bool { return p.Domain == domain })
 	return makes && !c.Ledger.SelectorUsed(domain, selector) && (c.Selector == "" || strings.EqualFold(c.Selector, selector))

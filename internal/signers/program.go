@@ -17,12 +17,12 @@ import (
 	"mailsetup/keygen"
 )
 
-// RspamdOverride is where rspamd reads what counts for more than all else about
-// its module dkim_signing.
+// RspamdOverride is the file that takes precedence in the configuration of rspamd's
+// module dkim_signing.
 const RspamdOverride state.Path = "/etc/rspamd/override.d/dkim_signing.conf"
 
-// program tells what listens at an address: by the name of its process, by its
-// arguments, and by its control group, which is named after its unit.
+// program recognises the program that listens at an address by the name of its process,
+// its arguments and its control group, which is named after its unit.
 func program(r system.Reader, list []listener, address string) state.Program {
 	l, ok := programAt(list, address)
 	if !ok {
@@ -84,17 +84,17 @@ func unitOf(r system.Reader, pid string) string {
 	return ""
 }
 
-// keyFile is what a configuration says of a domain.
+// keyFile is a key of a domain in a program's configuration.
 type keyFile struct{ domain, selector, file string }
 
-// settings are what a program is configured to sign with.
+// settings are the keys in a program's configuration.
 type settings struct {
 	keys []keyFile
 	// pattern is the path of keys of any domain, with $domain and $selector.
 	pattern string
 }
 
-// others are the domains among the settings that are not among those asked about.
+// others returns the domains among the settings that were not asked about.
 func (s settings) others(asked []string) []string {
 	var names []string
 	for _, k := range s.keys {
@@ -106,7 +106,7 @@ func (s settings) others(asked []string) []string {
 	return slices.Compact(names)
 }
 
-// candidate is the file that should have made a signature.
+// candidate returns the key file that should have made a signature.
 func (s settings) candidate(sig state.Signature) string {
 	for _, k := range s.keys {
 		if k.domain == sig.Domain && k.selector == sig.Selector {
@@ -116,8 +116,8 @@ func (s settings) candidate(sig state.Signature) string {
 	return strings.NewReplacer("$domain", sig.Domain, "$selector", sig.Selector).Replace(s.pattern)
 }
 
-// provenKeyFile is the file whose key made a signature of the milter: another message
-// is signed, and must verify with the public half of that key. "" for none.
+// provenKeyFile returns the file of the key that made a signature, "" if that cannot be
+// proven: another message is signed, and must verify with the public half of that key.
 func (s settings) provenKeyFile(ctx context.Context, r system.Reader, ask Asker, sig state.Signature, address string) state.Path {
 	p, err := state.ParsePath(s.candidate(sig))
 	if err != nil {
@@ -147,8 +147,8 @@ func (s settings) provenKeyFile(ctx context.Context, r system.Reader, ask Asker,
 	return p
 }
 
-// configured reads what a program is configured with, as far as that is
-// understood, and what stands in the way of switching its signing off.
+// configured reads a program's configuration as far as it is understood, and finds what
+// prevents switching its signing off.
 func configured(ctx context.Context, s Source, p *state.Program) settings {
 	switch p.Kind {
 	case state.RspamdProgram:
@@ -182,9 +182,8 @@ func configured(ctx context.Context, s Source, p *state.Program) settings {
 	return settings{}
 }
 
-// rspamd asks the program's own tool for the module's settings, with all files
-// and defaults put together: rspamadm configdump, which may try to resolve
-// names first.
+// rspamd asks rspamd's tool for the effective settings of the module: rspamadm
+// configdump, which may resolve names first.
 func rspamd(ctx context.Context, r system.Runner) settings {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
@@ -195,7 +194,7 @@ func rspamd(ctx context.Context, r system.Runner) settings {
 	return rspamdSettings(res.Stdout)
 }
 
-// rspamdSettings reads the section dkim_signing of rspamd 3.x as JSON.
+// rspamdSettings parses the section dkim_signing of rspamd 3.x as JSON.
 func rspamdSettings(text []byte) settings {
 	type one struct {
 		Selector string `json:"selector"`
@@ -224,8 +223,8 @@ func rspamdSettings(text []byte) settings {
 	return out
 }
 
-// dkimpy reads dkimpy-milter.conf(5): name, white space, value. Tables of keys
-// are not read.
+// dkimpy parses dkimpy-milter.conf(5): name, white space, value. It does not read
+// tables of keys.
 func dkimpy(text string) settings {
 	value := map[string]string{}
 	for line := range strings.Lines(text) {

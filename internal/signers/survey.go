@@ -13,7 +13,7 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Survey finds out who signs mail beside our OpenDKIM.
+// Survey finds out which programs sign mail beside our OpenDKIM.
 type Survey struct {
 	Source Source
 	Ask    Asker // nil: nobody is asked, as below a directory
@@ -23,12 +23,11 @@ type Survey struct {
 	Logf         func(format string, a ...any)
 }
 
-// slowAfter is the time after which a person is told who is asked: longer than anybody
-// takes for an instant.
+// slowAfter is the time after which a message says which milter is being asked.
 const slowAfter = 2 * time.Second
 
-// Milters asks the milters and content filters of Postfix what they sign of the
-// domains that a run is about. Asked is false if nobody was.
+// Milters asks the milters and content filters of Postfix what they sign for the
+// domains of a run. Asked is false if none was asked.
 func (s Survey) Milters(ctx context.Context, in step.Input) (milters []state.Milter, asked bool) {
 	if s.Ask == nil {
 		return nil, false
@@ -59,8 +58,8 @@ func (s Survey) Milters(ctx context.Context, in step.Input) (milters []state.Mil
 	return milters, true
 }
 
-// domainsOf returns the domains that a run is about, that of the host first: it is
-// asked about even if nothing of it has changed.
+// domainsOf returns the domains of a run, that of the host first, even if it is
+// unchanged.
 func domainsOf(in step.Input) []string {
 	var domains []string
 	if in.Scope.WholeHost() {
@@ -82,8 +81,7 @@ func endpoints(list []state.Milter) string {
 	return strings.Join(names, ", ")
 }
 
-// KeyRecords returns a Lookup that asks a resolver for the records by which
-// signatures are verified.
+// KeyRecords returns a Lookup that queries a resolver for key records.
 func KeyRecords(resolver *dnsclient.Client) Lookup {
 	return func(ctx context.Context, name string) ([]string, error) {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)

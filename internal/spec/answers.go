@@ -43,9 +43,9 @@ type Answers struct {
 	OtherSigner     string // --other-signer: replace or keep
 }
 
-// Missing lists the flags without which no spec can be made: neither answered
-// nor in the old spec, nil for none. DNS mode and receiving have answers that
-// are detected, so they are never missing.
+// Missing lists the flags without which no spec can be made: neither answered nor in
+// the old spec, nil for none. DNS mode and receiving have detected answers, so they are
+// never missing.
 func (a Answers) Missing(old *Spec) []string {
 	var host Host
 	if old != nil {
@@ -67,8 +67,8 @@ func (a Answers) Missing(old *Spec) []string {
 	return missing
 }
 
-// domain finds a domain of the spec by its name as given, the primary one for
-// "". A nil spec has none.
+// domain finds a domain of the spec by its name as given; "" is the primary one. A nil
+// spec has none.
 func (s *Spec) domain(given string) *Domain {
 	if s == nil {
 		return nil

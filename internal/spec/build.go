@@ -21,7 +21,7 @@ const (
 // noneAnswer is the answer that empties a list or an optional value.
 const noneAnswer = "none"
 
-// DefaultSelector names the month, as in 202611.
+// DefaultSelector returns the month, as in 202611.
 func DefaultSelector(now time.Time) string { return now.Format("200601") }
 
 // Spec builds the intent. An answer wins over the old spec, which wins over
@@ -51,8 +51,8 @@ func (a Answers) Spec(old *Spec, now time.Time) (Spec, Findings) {
 
 func byName(d Domain, name string) int { return strings.Compare(d.Name, name) }
 
-// applyToDomain takes over the answers about one domain, and what follows for it from
-// those about the host.
+// applyToDomain applies the answers about one domain, and the consequences of those
+// about the host.
 func (a Answers) applyToDomain(f *findingList, s *Spec, d *Domain, exists bool) {
 	a.domain(f, d, exists)
 	redirect := false
@@ -71,10 +71,9 @@ func (a Answers) applyToDomain(f *findingList, s *Spec, d *Domain, exists bool) 
 	}
 }
 
-// WithDomains is the spec with more domains, one for each of the answers. Those
-// about the host do not count here, but for the way in which records get
-// published: it is that of the new domain. A domain that is there already
-// stays as it is.
+// WithDomains returns the spec with a new domain for each of the answers. Answers about
+// the host are ignored, but for the DNS mode, which is that of the new domain. An
+// existing domain stays as it is.
 func (s Spec) WithDomains(list []Answers, now time.Time) (Spec, Findings) {
 	var f findingList
 	out := s.clone(len(list))
@@ -106,14 +105,14 @@ func (s Spec) WithDomains(list []Answers, now time.Time) (Spec, Findings) {
 	return out, f.findings
 }
 
-// Without is the spec without some of its domains, given by their names.
+// Without returns the spec without some of its domains.
 func (s Spec) Without(names ...string) Spec {
 	out := s.clone(0)
 	out.Domains = slices.DeleteFunc(out.Domains, func(d Domain) bool { return slices.Contains(names, d.Name) })
 	return out
 }
 
-// consents takes back what the spec remembers of an earlier no.
+// consents removes stored refusals that an answer takes back.
 func (a Answers) consents(f *findingList, s *Spec) {
 	var change, merge, replace bool
 	setField(f, "--existing-records", a.ExistingRecords, &change, ExistingRecords)
@@ -135,7 +134,7 @@ func (a Answers) consents(f *findingList, s *Spec) {
 	}
 }
 
-// host takes over the answers that concern the host.
+// host applies the answers about the host.
 func (a Answers) host(f *findingList, h *Host) {
 	h.Version = Version
 	setField(f, "--hostname", a.Hostname, &h.Hostname, Hostname)
@@ -158,7 +157,7 @@ func (a Answers) host(f *findingList, h *Host) {
 	setField(f, "--rfc2136-key", a.UpdateKey, &h.Update.KeyFile, UpdateKey)
 }
 
-// domain is one about which nothing is known yet.
+// domain returns a new domain with the defaults.
 func (def Defaults) domain(name string, now time.Time) Domain {
 	d := defaultDomain()
 	d.Name, d.Selector = name, cmp.Or(def.Selector, DefaultSelector(now))
@@ -181,7 +180,7 @@ func defaultDomain() Domain {
 	}
 }
 
-// domain takes over the answers that concern the domain.
+// domain applies the answers about the domain.
 func (a Answers) domain(f *findingList, d *Domain, exists bool) {
 	if exists {
 		a.refuseRotation(f, *d)
@@ -205,8 +204,8 @@ func (a Answers) domain(f *findingList, d *Domain, exists bool) {
 	setList(f, "--ruf", a.RUF, &d.DMARC.RUF, Report)
 }
 
-// refuseRotation finds answers that would change the key of a domain that
-// signs already.
+// refuseRotation refuses answers that would change the key of a domain that signs
+// already.
 func (a Answers) refuseRotation(f *findingList, d Domain) {
 	selector, bits := d.Selector, d.KeyBits
 	setField(f, "--selector", a.Selector, &selector, Selector)
@@ -221,10 +220,10 @@ func (a Answers) refuseRotation(f *findingList, d Domain) {
 	}
 }
 
-// defaultReports sends aggregate reports to the root alias where receivers
-// would honour it: an address elsewhere needs a record of consent there (RFC
-// 9990), which most hosts do not have. A domain that receives here has a
-// postmaster, who is the root alias.
+// defaultReports sends aggregate reports to the root alias if receivers would honour
+// that: an address elsewhere needs a record of consent there (RFC 9990), which most
+// hosts do not have. A domain that receives here has a postmaster, which is the root
+// alias.
 func defaultReports(h Host, d Domain) []string {
 	_, at, found := strings.Cut(h.RootAlias, "@")
 	switch {
@@ -238,7 +237,7 @@ func defaultReports(h Host, d Domain) []string {
 	return nil
 }
 
-// findingList collects what is wrong with the answers.
+// findingList collects findings about the answers.
 type findingList struct {
 	findings Findings
 	// place says where a field was given, nil where its name says that.
@@ -261,8 +260,7 @@ func (f *findingList) bad(field string, err error) {
 	f.add(field, err.Error(), "")
 }
 
-// finish adds what is missing, and judges the whole once each answer alone
-// is right.
+// finish adds what is missing, and validates the whole if each answer alone is right.
 func (f *findingList) finish(a Answers, out Spec, old *Spec) {
 	for _, flag := range a.Missing(old) {
 		f.add(flag, "is needed", "")
@@ -285,7 +283,7 @@ func setField[T any](f *findingList, flag, answer string, field *T, parse func(s
 	*field = value
 }
 
-// setOrEmpty is take for a field that an answer may empty.
+// setOrEmpty is setField for a field that an answer may empty.
 func setOrEmpty(f *findingList, flag, answer string, field *string, parse func(string) (string, error)) {
 	if answer == noneAnswer {
 		*field = ""
@@ -294,7 +292,7 @@ func setOrEmpty(f *findingList, flag, answer string, field *string, parse func(s
 	setField(f, flag, answer, field, parse)
 }
 
-// setList sets a list from the answers, if there are any, without repetitions.
+// setList sets a list from the answers, if there are any, without duplicates.
 func setList[T comparable](f *findingList, flag string, answers []string, field *[]T, parse func(string) (T, error)) {
 	if len(answers) == 0 {
 		return

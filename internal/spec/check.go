@@ -1,7 +1,6 @@
 package spec
 
-// Check finds what is wrong with the answers that were given, before anything
-// else is known: nothing is missing yet.
+// Check finds what is wrong with the given answers alone: nothing is missing yet.
 func (a Answers) Check() Findings {
 	var (
 		f    findingList
@@ -14,6 +13,6 @@ func (a Answers) Check() Findings {
 	return f.findings
 }
 
-// Has reports whether the spec knows the domain, given as a person types it;
-// "" is the primary one.
+// Has reports whether the spec has a domain, given as a person types it; "" is the
+// primary one.
 func (s *Spec) Has(domain string) bool { return s.domain(domain) != nil }

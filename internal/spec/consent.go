@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// ExistingRecords accepts whether records of the administrator's may be
-// changed.
+// ExistingRecords parses whether records of the administrator's may be changed.
 func ExistingRecords(s string) (bool, error) {
 	word, err := choice("existing-records", s, "change edits the line in your zone file, keep leaves it alone", nil, "change", "keep")
 	return word == "change", err
@@ -19,8 +18,8 @@ func ServiceMilters(s string) (bool, error) {
 	return word == "merge", err
 }
 
-// WildcardRecords accepts what becomes of records that a wildcard answered for
-// names which exist from now on: Copy or Drop.
+// WildcardRecords parses what happens to wildcard records at names that exist from now
+// on: Copy or Drop.
 func WildcardRecords(s string) (string, error) {
 	return choice("wildcard-records", s, "copy publishes them at the new names, too, drop goes on without them", nil, Copy, Drop)
 }
@@ -42,8 +41,8 @@ func Repair(s string) (string, error) {
 	return choice("repair", s, "no only tells of records that are gone, yes puts them back into a zone of this machine, once a week at most", nil, "yes", "no")
 }
 
-// OtherSigner accepts whether ours signs in the place of another milter that
-// signs a domain's mail already.
+// OtherSigner parses whether ours replaces another milter that signs a domain's mail
+// already.
 func OtherSigner(s string) (bool, error) {
 	word, err := choice("other-signer", s, "replace switches its signing off and signs here, keep leaves signing to it", nil, "replace", "keep")
 	return word == "replace", err
@@ -85,7 +84,7 @@ func Service(s string) (string, error) {
 	return "", bad
 }
 
-// Kept accepts a kind of record that stays as it is in the zone.
+// Kept parses a kind of record that stays as it is in the zone.
 func Kept(s string) (string, error) {
 	return choice("keep", s, "the SPF record of the domain, that of the host name, or the DMARC record", nil, "spf", "helo", "dmarc")
 }

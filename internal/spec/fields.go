@@ -9,9 +9,8 @@ import (
 	"mailsetup/internal/tomltext"
 )
 
-// omittable reports whether a key need not be in a new file: those of a set-up that
-// was taken over or stands beside ours, and of a zone with wildcards, where
-// nothing is to be said.
+// omittable reports whether a key is left out of a new file if it has no value: keys
+// for a set-up that was taken over or is beside ours, and for a zone with wildcards.
 func omittable(f tomltext.Field) bool {
 	switch f.Key {
 	case "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records":
@@ -20,7 +19,7 @@ func omittable(f tomltext.Field) bool {
 	return false
 }
 
-// hostFields are the keys of host.toml, in the order of the file.
+// hostFields returns the keys of host.toml, in the order of the file.
 func hostFields(h Host) []tomltext.Field {
 	root, tables := h.Defaults.fields()
 	addresses := make([]string, 0, len(h.Addresses))
@@ -52,8 +51,8 @@ func hostFields(h Host) []tomltext.Field {
 	}, tables)
 }
 
-// fields are the keys that a domain's own file has, too: those outside of a
-// table, and the others.
+// fields returns the keys that a domain's own file has, too: those outside of a table,
+// and the others.
 func (d Defaults) fields() (root, tables []tomltext.Field) {
 	for _, f := range domainFields(Domain{Selector: d.Selector, KeyBits: d.KeyBits, TTL: d.TTL, SPF: d.SPF, DMARC: d.DMARC}) {
 		switch {
@@ -66,7 +65,7 @@ func (d Defaults) fields() (root, tables []tomltext.Field) {
 	return root, tables
 }
 
-// domainFields are the keys of a domain's file, in the order of the file.
+// domainFields returns the keys of a domain's file, in the order of the file.
 func domainFields(d Domain) []tomltext.Field {
 	return []tomltext.Field{
 		field("", "domain", tomltext.Quote(d.Name), "The part after the @; this file is named after it."),
@@ -117,9 +116,8 @@ func MarshalDomain(d Domain) []byte {
 	return marshal("Mail of "+d.Name+", for mailsetup. Edit it, then run: mailsetup init", domainFields(d))
 }
 
-// MarshalBrief says the same without comments, and leaves out what is not said at all:
-// a list without elements, an empty text, a no. Parse reads it as it reads the
-// file itself.
+// MarshalBrief writes a domain's file without comments and without empty values: an
+// empty list, an empty text, a no. Parse reads it like the file itself.
 func MarshalBrief(d Domain) []byte {
 	var b strings.Builder
 	table := ""
@@ -137,7 +135,7 @@ func MarshalBrief(d Domain) []byte {
 	return []byte(b.String())
 }
 
-// marshal leaves out what need not be said in a new file.
+// marshal writes a file without the omittable keys.
 func marshal(title string, fields []tomltext.Field) []byte {
 	return tomltext.Marshal(title, slices.DeleteFunc(fields, omittable))
 }

@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// Finding is one thing that is wrong with what was asked for, and what to
-// type instead.
+// Finding is one fault of the answers or files, and what to type instead.
 type Finding struct {
 	Field string // the flag (--domain), or file, line and key
 	Text  string // what is wrong, the value quoted
@@ -16,8 +15,7 @@ type Finding struct {
 // String renders the finding on one line, whatever the value contained.
 func (f Finding) String() string { return oneLine(f.Field, f.Text, f.Hint) }
 
-// Findings are all that was found, not only the first. As an error they have
-// one line each.
+// Findings are all faults that were found. As an error they have one line each.
 type Findings []Finding
 
 // Error implements error.
@@ -50,13 +48,12 @@ func (b *BadValue) Error() string { return oneLine(b.Field, b.text(), b.Hint) }
 
 func (b *BadValue) text() string { return fmt.Sprintf("%q %s", clip(b.Value), b.Why) }
 
-// Finding returns the same complaint under another name for the field.
+// Finding returns the fault under another name for the field.
 func (b *BadValue) Finding(field string) Finding {
 	return Finding{Field: field, Text: b.text(), Hint: b.Hint}
 }
 
-// clip keeps a hostile value from filling the screen; the longest value that
-// is right, a mailto: URI, has 261 octets.
+// clip shortens a hostile value; the longest valid one, a mailto: URI, has 261 octets.
 func clip(s string) string {
 	const most = 300
 	if len(s) <= most {

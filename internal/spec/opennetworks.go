@@ -29,9 +29,9 @@ const (
 )
 
 // OpenNetworks returns the entries of InternalHosts (opendkim.conf(5)) by which
-// anybody's mail would be signed, nil for none: networks that together are a
-// good part of the Internet, and the names below a top-level domain. What an
-// entry with ! takes out again does not count.
+// anybody's mail would be signed, nil for none: networks that together are a large part
+// of the Internet, and names below a top-level domain. What an entry with ! excludes
+// again does not count.
 func OpenNetworks(entries []string) []string {
 	var bad []string
 	nets := map[netip.Prefix]string{} // the entry
@@ -67,13 +67,13 @@ func OpenNetworks(entries []string) []string {
 	return bad
 }
 
-// within reports whether a network lies in one of others.
+// within reports whether a network is within one of others.
 func within(p netip.Prefix, others []netip.Prefix) bool {
 	return slices.ContainsFunc(others, func(o netip.Prefix) bool { return o.Bits() <= p.Bits() && o.Contains(p.Addr()) })
 }
 
-// network reads an address or a network, IPv4 in IPv6 as IPv4, a mask of four
-// octets as the length it stands for.
+// network parses an address or a network: IPv4 in IPv6 as IPv4, a mask of four octets
+// as its length.
 func network(s string) (netip.Prefix, bool) {
 	addr, mask, found := strings.Cut(s, "/")
 	if m, err := netip.ParseAddr(mask); found && err == nil && m.Is4() {

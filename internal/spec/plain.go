@@ -2,7 +2,7 @@ package spec
 
 import "mailsetup/internal/tomltext"
 
-// valueOf is where the value of a key goes, nil if there is no such key.
+// valueOf returns the place for the value of a key, nil if there is no such key.
 func (raw *domainText) valueOf(path string) any {
 	switch path {
 	case "spf", "dmarc", "rfc2136":

@@ -70,7 +70,7 @@ func Trusted(s string) (string, error) {
 	return text, nil
 }
 
-// plainFault judges a word of a table of OpenDKIM, "" for no fault.
+// plainFault returns what is wrong with a word of a table of OpenDKIM, "" for nothing.
 func plainFault(word string) string {
 	switch {
 	case word == "":
@@ -81,8 +81,9 @@ func plainFault(word string) string {
 	return ""
 }
 
-// reservedParameters are the parameters of opendkim.conf(5) that decide where the daemon is
-// and whom it signs for, and those with which it does not run well.
+// reservedParameters are parameters of opendkim.conf(5) that cannot be set by hand:
+// they decide where the daemon listens and for whom it signs, or do not work well with
+// it.
 var reservedParameters = []string{
 	"socket", "umask", "userid", "pidfile", "background", "changerootdirectory", "include",
 	"keytable", "signingtable", "domain", "keyfile", "selector", "subdomains", "multiplesignatures",

@@ -18,19 +18,19 @@ const (
 	DefaultLag   = time.Hour
 )
 
-// HalfYear is the age up to which a key counts as renewed often enough.
+// HalfYear is the age up to which a key counts as rotated often enough.
 const HalfYear = 184 * day
 
 // QueueLife is how long Postfix tries to deliver a message, as others do
 // (maximal_queue_lifetime, postconf(5)).
 const QueueLife = 5 * day
 
-// Never is the span of what does not happen.
+// Never is the duration for what does not happen.
 const Never time.Duration = -1
 
 const day = 24 * time.Hour
 
-// maxDrain keeps a slip of the pen from meaning for ever.
+// maxDrain limits a mistyped duration.
 const maxDrain = 366 * day
 
 // Drain accepts how long a key that stopped signing stays published.
@@ -101,8 +101,8 @@ func span(s string) (time.Duration, error) {
 	return time.Duration(n) * unit, nil
 }
 
-// Span writes a span of time as the TOML files have it, in whole seconds and
-// the largest unit that fits; "" is not said.
+// Span writes a duration as the TOML files have it, in whole seconds and the largest
+// unit that fits; "" if it is not set.
 func Span(d time.Duration) string {
 	switch {
 	case d == 0:

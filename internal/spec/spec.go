@@ -60,9 +60,8 @@ type Host struct {
 	Defaults          Defaults // selector, key_bits, ttl, [spf], [dmarc]
 }
 
-// Defaults are what a further domain begins with where neither a flag nor a
-// record that it has already says otherwise. Zero is not said. A domain that has
-// a file has it from there.
+// Defaults are the values of a new domain that neither a flag nor an existing record
+// sets. Zero values are not set. A domain with a file has them from there.
 type Defaults struct {
 	Selector string // selector, where the domain does not use it yet
 	KeyBits  int    // key_bits
@@ -71,8 +70,8 @@ type Defaults struct {
 	DMARC    DMARC  // [dmarc]
 }
 
-// Rotation is when a key gets a successor, and how carefully. Zero is not
-// said: then the host's word counts, and for the host the default.
+// Rotation says when a key gets a successor, and how cautiously. A zero value is not
+// set: then the host's value counts, and for the host the default.
 type Rotation struct {
 	Every time.Duration // rotate_every: the age at which a key gets a successor; Never
 	// Lag is how long, at least, every server has shown the record of a new key
@@ -162,7 +161,7 @@ type DMARC struct {
 	RUF             []string // ruf: mailto: URIs
 }
 
-// Senders are the patterns of all addresses whose mail the domain's key signs.
+// Senders returns the patterns of all addresses whose mail the domain's key signs.
 func (d Domain) Senders() []string { return append(d.ownSenders(), d.Also...) }
 
 // ownSenders are those of the domain itself.
@@ -185,16 +184,16 @@ func (s Spec) Signs() bool {
 	return slices.ContainsFunc(s.Domains, func(d Domain) bool { return d.SignedBy == "" })
 }
 
-// DNSOf is how the records of a domain get published.
+// DNSOf returns how the records of a domain get published.
 func (s Spec) DNSOf(d Domain) DNSMode { return cmp.Or(d.DNS, s.Host.DNS) }
 
-// DrainOf is how long a key of the domain that stopped signing stays
-// published.
+// DrainOf returns how long a key of the domain stays published after it stopped
+// signing.
 func (s Spec) DrainOf(d Domain) time.Duration {
 	return cmp.Or(d.Drain, s.Host.Drain, DefaultDrain)
 }
 
-// RotationOf is how the keys of a domain get successors.
+// RotationOf returns the rotation settings of a domain.
 func (s Spec) RotationOf(d Domain) Rotation {
 	return Rotation{
 		Every:  cmp.Or(d.Every, s.Host.Every, DefaultEvery),
@@ -203,10 +202,10 @@ func (s Spec) RotationOf(d Domain) Rotation {
 	}
 }
 
-// Repairs reports whether records of a domain that are gone are put back.
+// Repairs reports whether lost records of a domain are restored.
 func (s Spec) Repairs(d Domain) bool { return cmp.Or(d.Repair, s.Host.Repair) != "no" }
 
-// UpdateOf is where the dynamic updates of a domain go.
+// UpdateOf returns where the dynamic updates of a domain go.
 func (s Spec) UpdateOf(d Domain) Update {
 	return Update{
 		Server:  cmp.Or(d.Update.Server, s.Host.Update.Server),

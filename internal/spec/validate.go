@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// maxLookups is how many mechanisms that ask DNS a receiver follows before SPF
-// becomes a permanent error (RFC 7208 section 4.6.4).
+// maxLookups is the number of mechanisms with DNS queries up to which receivers
+// evaluate SPF (RFC 7208 section 4.6.4).
 const maxLookups = 10
 
-// Validate returns everything that is wrong with the spec, nil for nothing.
+// Validate returns all faults of the spec, nil for none.
 func (s Spec) Validate() Findings {
 	var f findingList
 	s.Host.validate(&f)
@@ -38,8 +38,7 @@ func (s Spec) Validate() Findings {
 	return f.findings
 }
 
-// validateSenders finds senders that more than one domain signs for: a table
-// has one row for each.
+// validateSenders finds senders of more than one domain: a table has one row for each.
 func (s Spec) validateSenders(f *findingList) {
 	of := make(map[string]string, len(s.Domains)) // the domain that signs for a sender
 	for _, d := range s.Domains {
@@ -58,7 +57,7 @@ func (s Spec) validateSenders(f *findingList) {
 	}
 }
 
-// validateDNS finds a domain whose records nobody could publish.
+// validateDNS finds a domain whose records cannot be published.
 func (s Spec) validateDNS(f *findingList, d Domain) {
 	if d.DNS != "" {
 		checkNormal(f, d.Name+": dns", d.DNS, func(m DNSMode) (DNSMode, error) { return DNS(string(m)) })
@@ -68,8 +67,8 @@ func (s Spec) validateDNS(f *findingList, d Domain) {
 	}
 }
 
-// RootLoop is what is wrong with a root alias by which the mail of root comes back
-// to root: Postfix sees the loop and bounces all of it. It is nil for any other.
+// RootLoop returns the fault of a root alias by which root's mail comes back to root,
+// nil for any other: Postfix detects the loop and bounces all of it.
 func (s Spec) RootLoop() *BadValue {
 	if !s.circular() {
 		return nil
@@ -80,7 +79,8 @@ func (s Spec) RootLoop() *BadValue {
 	}
 }
 
-// circular reports whether the root alias is an address of root or postmaster here.
+// circular reports whether the root alias is an address of root or postmaster on this
+// host.
 func (s Spec) circular() bool {
 	local, host, _ := strings.Cut(strings.ToLower(s.Host.RootAlias), "@")
 	if local != "root" && local != "postmaster" {
@@ -259,8 +259,7 @@ func (p DMARC) validate(f *findingList, at func(string) string) {
 	}
 }
 
-// checkNormal finds a value that its field does not accept or would write
-// otherwise.
+// checkNormal finds a value that its field does not accept, or writes differently.
 func checkNormal[T ~string](f *findingList, field string, value T, parse func(T) (T, error)) {
 	got, err := parse(value)
 	switch {

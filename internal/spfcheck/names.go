@@ -11,9 +11,9 @@ import (
 	"mailsetup/internal/state"
 )
 
-// resolvedNames answers the questions of SPF evaluations: names in the zones of
-// this machine from their files, which may say more than is served yet, and
-// all others from DNS. Each question is put once.
+// resolvedNames answers the queries of SPF evaluations: names in zones of this machine
+// from their files, which may be newer than what is served, and all others from DNS. It
+// asks each question once.
 type resolvedNames struct {
 	resolver dnsclient.Resolver
 	zones    map[string]localZone      // by origin
@@ -43,7 +43,7 @@ type answer struct {
 	status dnsclient.Status
 }
 
-// ask returns the data of the records, at the end of aliases.
+// ask returns the data of records, at the end of aliases.
 func (n *resolvedNames) ask(ctx context.Context, name, rtype string) ([]string, dnsclient.Status) {
 	name = dns.CanonicalName(name)
 	n.mu.Lock()
@@ -80,8 +80,8 @@ func (n *resolvedNames) find(ctx context.Context, name, rtype string, aliases in
 	return found, dnsclient.Found
 }
 
-// zone is the one of this machine that answers for the name, if its records
-// are known.
+// zone returns the zone of this machine that answers for the name, if its records are
+// known.
 func (n *resolvedNames) zone(name string) (localZone, bool) {
 	for i, end := 0, false; !end; i, end = dns.NextLabel(name, i) {
 		if z, ok := n.zones[name[i:]]; ok {
@@ -103,7 +103,7 @@ func (z localZone) records(name string) []state.Record {
 	return at
 }
 
-// existsAbove reports whether a name exists because there are names below it.
+// existsAbove reports whether a name exists because of names below it.
 func (z localZone) existsAbove(name string) bool {
 	for _, r := range z.Records {
 		if dns.IsSubDomain(name, dns.CanonicalName(r.Name)) {
@@ -113,8 +113,8 @@ func (z localZone) existsAbove(name string) bool {
 	return false
 }
 
-// wildcard returns what stands for a name that does not exist, RFC 4592
-// section 3.3: the * below its closest ancestor that exists.
+// wildcard returns the records for a name that does not exist, RFC 4592 section 3.3: of
+// the wildcard below its closest encloser.
 func (z localZone) wildcard(name string) []state.Record {
 	for i, end := dns.NextLabel(name, 0); !end; i, end = dns.NextLabel(name, i) {
 		if z.existsAbove(name[i:]) {
@@ -124,7 +124,7 @@ func (z localZone) wildcard(name string) []state.Record {
 	return nil
 }
 
-// values are the data of the records of one type.
+// values returns the data of records of one type.
 func values(list []state.Record, rtype string) []string {
 	var out []string
 	for _, r := range list {

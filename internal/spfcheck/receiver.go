@@ -16,11 +16,10 @@ import (
 	"mailsetup/internal/policy"
 )
 
-// receiver is the DNS of one evaluation as strict receivers see it (pyspf, which
-// is Debian's policyd-spf, and Mail::SPF). go/spf itself would ask for addresses
-// of both families, would not count the hosts of an mx that have none, and would
-// end at the term that matches, before a syntax error behind it. It implements
-// spf.DNSResolver.
+// receiver is the DNS of one evaluation as strict receivers use it (pyspf, which is
+// Debian's policyd-spf, and Mail::SPF). go/spf itself would query addresses of both
+// families, would not count the hosts of an mx without any, and would stop at the term
+// that matches, before a syntax error after it. It implements spf.DNSResolver.
 type receiver struct {
 	names    *resolvedNames
 	families []string // A, AAAA: the types that are asked for
@@ -31,8 +30,7 @@ type receiver struct {
 	fault  error            // why the evaluation is a permanent error
 }
 
-// found is what go/spf takes for the status of an answer. A look-up that brought
-// nothing counts.
+// found returns go/spf's error for the status of an answer, and counts void look-ups.
 func (r *receiver) found(name string, status dnsclient.Status) error {
 	if status == dnsclient.NoData || status == dnsclient.NXDomain {
 		if r.voids++; r.voids > r.void && r.fault == nil {
@@ -52,8 +50,8 @@ func absent(name string, status dnsclient.Status) error {
 	return &net.DNSError{Err: status.String(), Name: name, IsNotFound: status != dnsclient.Unknown, IsTemporary: status == dnsclient.Unknown}
 }
 
-// LookupTXT implements spf.DNSResolver. A record that is read counts as a whole:
-// a syntax error anywhere in it is a permanent error (RFC 7208 section 4.6).
+// LookupTXT implements spf.DNSResolver. It checks the whole record: a syntax error
+// anywhere is a permerror (RFC 7208 section 4.6).
 func (r *receiver) LookupTXT(ctx context.Context, name string) ([]string, error) {
 	values, status := r.names.ask(ctx, name, "TXT")
 	for _, text := range values {
@@ -96,7 +94,7 @@ func withoutMapped(texts []string) []string {
 
 var macro = regexp.MustCompile(`%(?:[%_-]|\{[^}]*\})`)
 
-// anyExpansion matches what a domain-spec may become.
+// anyExpansion matches all possible expansions of a domain-spec.
 func anyExpansion(spec string) *regexp.Regexp {
 	parts := macro.Split(strings.TrimSuffix(spec, "."), -1)
 	for i, p := range parts {

@@ -32,11 +32,11 @@ const (
 // atOnce is how many names are evaluated at the same time.
 const atOnce = 64
 
-// maxVoid is how many look-ups of an evaluation may bring nothing, RFC 7208
-// section 4.6.4. Nearly all receivers keep to it.
+// maxVoid is the number of void look-ups that an evaluation may have, RFC 7208 section
+// 4.6.4. Nearly all receivers keep to it.
 const maxVoid = 2
 
-// Query says whose records are evaluated, and for whom.
+// Query says which records to evaluate, and for which addresses.
 type Query struct {
 	Zones     []state.Zone
 	Names     []string     // the domains and the host name
@@ -47,11 +47,10 @@ type Query struct {
 	Planned []state.Record
 }
 
-// Evaluate evaluates the SPF records that are there (RFC 7208): that in the zone of
-// this machine if it serves the name, else that in DNS. A name without one is
-// missing in the answer, and so is one about which DNS could not be asked. An
-// include that is wished for is always there: without a record it has a
-// Problem, since it would make every record that names it a permanent error.
+// Evaluate evaluates existing SPF records (RFC 7208): of the zone of this machine if it
+// serves the name, else of DNS. A name without a record is not in the result, and
+// neither is one for which DNS could not be queried. A wanted include always is:
+// without a record it has a Problem, since every record with it would be a permerror.
 func Evaluate(ctx context.Context, r dnsclient.Resolver, q Query) map[string]state.SPF {
 	all := slices.Concat(q.Names, q.Includes)
 	ctx, cancel := context.WithTimeout(ctx, spfWithin+time.Duration(len(all))*spfForEach)
@@ -73,7 +72,7 @@ func Evaluate(ctx context.Context, r dnsclient.Resolver, q Query) map[string]sta
 	return out
 }
 
-// evaluation is of one name.
+// evaluation is the evaluation of one name.
 type evaluation struct {
 	ctx   context.Context
 	names *resolvedNames
@@ -119,8 +118,8 @@ func (e *evaluation) evaluate(addrs []netip.Addr) (fact state.SPF, found bool) {
 	return e.fact, true
 }
 
-// passesUnlimited reports whether a term of the record's own names the address and
-// lets it pass where nobody counts names without addresses.
+// passesUnlimited reports whether one of the record's own terms names the address, and
+// passes it if void look-ups are not limited.
 func (e *evaluation) passesUnlimited(a netip.Addr, family string) bool {
 	rec, err := policy.ParseSPF(e.fact.Record)
 	if err != nil || !rec.Names(a) {
@@ -130,8 +129,8 @@ func (e *evaluation) passesUnlimited(a netip.Addr, family string) bool {
 	return result == spf.Pass
 }
 
-// check is the verdict of a receiver that asks for addresses of these families
-// and gives up when more than void look-ups brought nothing.
+// check returns the result of a receiver that queries addresses of these families and
+// gives up after more void look-ups than the given number.
 func (e *evaluation) check(a netip.Addr, void int, families ...string) (spf.Result, error) {
 	r := &receiver{names: e.names, families: families, void: void}
 	result, err := spf.CheckHostWithSender(net.IP(a.AsSlice()), e.name, "postmaster@"+e.name,
@@ -142,15 +141,15 @@ func (e *evaluation) check(a netip.Addr, void int, families ...string) (spf.Resu
 	return result, err
 }
 
-// spfRecords are the SPF records of a name.
+// spfRecords returns the SPF records of a name.
 func (e *evaluation) spfRecords(name string) ([]string, dnsclient.Status) {
 	values, status := e.names.ask(e.ctx, name, "TXT")
 	return slices.DeleteFunc(slices.Clone(values), func(t string) bool { return !policy.IsSPF(t) }), status
 }
 
-// count is how many terms of a name's record ask DNS, those of the records
-// that it names included, for an address that matches none of them. What is
-// wrong on the way is noted.
+// count returns the number of terms with DNS queries in a name's record, including
+// those of records that it names, for an address that matches none of them. It notes
+// faults on the way.
 func (e *evaluation) count(name string, path []string) int {
 	texts, status := e.spfRecords(name)
 	switch {
@@ -190,7 +189,7 @@ func (e *evaluation) recordLabel(name string) string {
 	return name + ": "
 }
 
-// problem notes the first thing that is wrong.
+// problem sets the first fault.
 func (e *evaluation) problem(text string) {
 	if e.fact.Problem == "" {
 		e.fact.Problem = text
@@ -203,8 +202,7 @@ func (e *evaluation) addUnresolved(name string) {
 	}
 }
 
-// explainError puts go/spf's permanent errors into the words of an
-// administrator.
+// explainError puts go/spf's permanent errors into an administrator's words.
 func explainError(err error) string {
 	switch {
 	case errors.Is(err, spf.ErrVoidLookupLimitReached):

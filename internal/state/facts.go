@@ -35,34 +35,34 @@ type Facts struct {
 	// ByHand is what name servers have of the records that the administrator
 	// publishes; of some nothing could be found out.
 	ByHand map[Record]Served
-	// Covered are zones of others that records are printed for, as far as their
-	// wildcards and the names of these records go.
+	// Covered are zones of others for which records are printed, with the wildcards and
+	// names that matter for these records.
 	Covered []Zone
 	Live    map[string]LiveDNS // what the world sees, by domain and host name
-	// SPF is what the SPF records that are there mean for this server, by
-	// name: of the domains and the host. Names without a record are missing.
+	// SPF are the evaluated SPF records of the domains and the host, by name. Names
+	// without a record are missing.
 	SPF    map[string]SPF
 	Rspamd bool // a milter of rspamd is configured in Postfix
-	// Recipients are what Postfix does with mail for addresses that the wish
-	// names, once the run is done. Of one that is missing nothing is known.
+	// Recipients are what Postfix does with mail for addresses of the spec after the
+	// run. An address that is missing is not known.
 	Recipients map[string]Recipient
-	// Sources are the addresses from which the machine reaches the world, one
-	// for each family at most; nil if that is not known.
+	// Sources are the source addresses of packets to the Internet, one for each family
+	// at most; nil if that is not known.
 	Sources []netip.Addr
 	// Daemons are the units of the mail and name server that are installed, by name.
 	Daemons map[string]Daemon
-	// PostfixUnit is what systemd will really drive once the package that apt
-	// offers is installed; "" if that is not known.
+	// PostfixUnit is the unit that systemd will drive once the package that apt offers
+	// is installed; "" if that is not known.
 	PostfixUnit string
 }
 
-// Daemon is a unit as systemd has it, which may not be as its files say.
+// Daemon is the state of a unit in systemd, which may differ from its files.
 type Daemon struct {
 	Running bool
 	// Disabled: not started at boot. Masked: not started at all.
 	Disabled, Masked bool
-	// Stopped: it ran since the boot and ended in good order, which somebody told
-	// it to. One that failed, or was never started, is neither Running nor Stopped.
+	// Stopped: it ran since the boot and was stopped. A unit that failed, or was never
+	// started, is neither Running nor Stopped.
 	Stopped bool
 }
 
@@ -210,7 +210,7 @@ func (d DNSServer) Title() string {
 	return "BIND"
 }
 
-// Zone is a zone the local BIND is configured with.
+// Zone is a zone in the configuration of the local BIND.
 type Zone struct {
 	Origin  string // absolute, lower case, with the final dot
 	Kind    string // primary, secondary, forward, …, in named.conf's words
@@ -236,7 +236,7 @@ type Zone struct {
 	// Copies are those of our records that stand at names which a wildcard of the
 	// zone no longer answers for (RFC 4592).
 	Copies []Record
-	// Names are further ones that exist, of a zone of which Records are a part.
+	// Names are further names that exist, for a zone with a part of its Records.
 	Names []string
 	// Update says how to change a zone that is updated; nil for one whose file is
 	// edited.
@@ -285,20 +285,20 @@ type LiveDNS struct {
 // SPF is an existing SPF record, evaluated (RFC 7208).
 type SPF struct {
 	Record string // as published, joined
-	// Denied are those of this server's addresses that it does not let pass, as
-	// a receiver sees it that asks for addresses of the sender's family alone.
+	// Denied are those of this server's addresses that the record does not pass, for
+	// receivers that query addresses of the sender's family only.
 	Denied []netip.Addr
-	// Unreached are those that have a term of their own in the record, which such a
-	// receiver never reaches: it gives up at the third name in front of it that
-	// has no address of that family (section 4.6.4).
+	// Unreached are those with a term of their own in the record that such a receiver
+	// never reaches: it gives up at the third name in front of it without an address of
+	// that family (section 4.6.4).
 	Unreached []netip.Addr
-	// Lookups are the terms that cost a DNS query, nested ones included, of
-	// which section 4.6.4 allows ten.
+	// Lookups is the number of terms with a DNS query, nested ones included; section
+	// 4.6.4 allows ten.
 	Lookups int
-	// Problem says why it is no record to work with: two of them, a syntax
-	// error, more than ten look-ups, an include that does not exist.
+	// Problem says why the record is unusable: there are two, a syntax error, more than
+	// ten look-ups, an include that does not exist.
 	Problem string
-	// Unresolved names what could not be looked up and may matter, "" if all could:
-	// an address that is not in Denied need not pass then.
+	// Unresolved names what could not be looked up and may matter, "" if all could. If
+	// it is set, addresses that are not in Denied need not pass.
 	Unresolved string
 }

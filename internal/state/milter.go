@@ -15,7 +15,7 @@ type Milter struct {
 	// likelier one first: absolute paths of sockets, or host:port on the
 	// loopback. None for a milter on another machine.
 	Addresses []string
-	// AskedAt is the one of them at which it was asked.
+	// AskedAt is the address at which it was asked.
 	AskedAt string
 	// Asked: a message of each client went through it, to its end.
 	Asked bool
@@ -27,7 +27,7 @@ type Milter struct {
 	Program Program
 }
 
-// Client is whom a milter is told that a message comes from.
+// Client is how a message is announced to a milter.
 type Client struct {
 	Kind ClientKind
 	// Daemon is {daemon_name}: milter_macro_daemon_name of the service.
@@ -66,8 +66,8 @@ type Program struct {
 	// Others are domains that it is configured to sign for, beside those that
 	// it was asked about.
 	Others []string
-	// ConflictingFile is a file of the administrator's in the place of the one that would
-	// switch signing off, "" for none.
+	// ConflictingFile is a file of the administrator's at the path of the one that
+	// would switch signing off, "" for none.
 	ConflictingFile Path
 }
 

@@ -12,8 +12,7 @@ func PublishedFile(origin string) Path {
 	return PublishedDir.Join(dnsname.TrimDot(origin) + ".json")
 }
 
-// Published is what mailsetup remembers of a zone that it updates: which of its
-// records it put there, and how they can be taken out again.
+// Published has our records in a zone that takes updates, and where to remove them.
 type Published struct {
 	Origin  string   `json:"origin"`
 	Server  string   `json:"server"`

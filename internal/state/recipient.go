@@ -1,7 +1,7 @@
 package state
 
-// Recipient is what Postfix on this machine does with mail for an address, as far
-// as its settings and tables say.
+// Recipient is what Postfix on this machine does with mail for an address, according to
+// its settings and tables.
 type Recipient struct {
 	End RecipientEnd
 	// Class of Address, which is the one that decided: of a chain of aliases the
@@ -45,7 +45,7 @@ const (
 	ClassDefault        AddressClass = "default"         // all others
 )
 
-// MailRoute is where DNS leads the mail of a domain.
+// MailRoute is where mail for a domain goes according to DNS.
 type MailRoute string
 
 // The routes.

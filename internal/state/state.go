@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Kind tells what stands at a path.
+// Kind is the kind of object at a path.
 type Kind string
 
 // The kinds of objects. The zero value means nothing stands there.
@@ -33,7 +33,7 @@ var Root = Owner{User: "root", Group: "root"}
 // String returns user:group as chown(1) takes it.
 func (o Owner) String() string { return o.User + ":" + o.Group }
 
-// Object is what stands, or should stand, at a path.
+// Object is an existing or wanted object at a path.
 type Object struct {
 	Kind    Kind
 	Mode    fs.FileMode // permission bits and ModeSetgid only
@@ -64,8 +64,7 @@ type Dir struct {
 	Why   string
 }
 
-// Meta is the owner and the mode of a file of somebody else's. Its content is
-// not looked at, and stays.
+// Meta is the owner and the mode of somebody else's file, whose content stays.
 type Meta struct {
 	Path  Path
 	Mode  fs.FileMode
@@ -77,13 +76,13 @@ type Meta struct {
 // gives the same bytes as evaluating it once.
 type Edit interface {
 	Target() Path
-	// Settings are the lines that tell a person what the edit will make true,
-	// one each, shown when the file itself does not exist yet.
+	// Settings returns what the edit sets, a line each, shown if the file itself does
+	// not exist yet.
 	Settings() []string
 	Why() string
 }
 
-// Package is a Debian package that has to be installed.
+// Package is a Debian package to be installed.
 type Package struct {
 	Name string
 	Why  string
@@ -100,8 +99,8 @@ type Validator struct {
 	Argv  func(scratch func(Path) string) []string
 }
 
-// Stage is a set of things that become true together: validated, saved,
-// committed, acted on, settled.
+// Stage is a set of things that become true together: validated, saved, committed,
+// acted on, settled.
 type Stage struct {
 	Name     string
 	Packages []Package
@@ -141,16 +140,16 @@ type Question struct {
 	// ID names it the same in every run: "record _dmarc.example.org DMARC".
 	ID   string       `json:"id"`
 	Kind QuestionKind `json:"kind"`
-	// Subject is what a no is remembered by: the service, or the kind of
-	// record (spf, helo, dmarc); and Domain the domain of a record.
+	// Subject is what a no is stored for: the service, or the kind of record (spf,
+	// helo, dmarc); and Domain the domain of a record.
 	Subject string `json:"subject,omitempty"`
 	Domain  string `json:"domain,omitempty"`
 	// Domains are those whose mail another signer signs.
 	Domains []string `json:"domains,omitempty"`
-	// Text says what is, why it does not do, and what a yes changes.
+	// Text says what is there, why that is not right, and what a yes changes.
 	Text string `json:"text"`
-	// Path and Line are where; Before and After the line as it is and as it
-	// would be, "" for a line that is not there.
+	// Path and Line are the place; Before and After the line before and after the
+	// change, "" for no line.
 	Path   Path   `json:"path,omitempty"`
 	Line   int    `json:"line,omitempty"`
 	Before string `json:"before,omitempty"`
@@ -184,14 +183,14 @@ type Note struct {
 	Informational bool `json:"informational,omitempty"`
 }
 
-// Derived is a file that a program makes from another one (aliases.db from
-// aliases): made again when its source changes or when it is missing.
+// Derived is a file that a program makes from another one (aliases.db from aliases):
+// made again if its source changes or it is missing.
 type Derived struct {
 	Path Path
 	From Path
 	Argv []string
-	// Always: made again in any case, since another program may have made what is
-	// there.
+	// Always: made again in any case, since another program may have made the existing
+	// one.
 	Always bool
 }
 

@@ -44,8 +44,8 @@ func (u Update) Inverse() Update {
 	return u
 }
 
-// Pending returns what is left to do of an update where the zone has the given records
-// at its names. The error says that somebody else changed them since.
+// Pending returns what is left to do of an update, given the present records at its
+// names. The error says that somebody else changed them.
 func (u Update) Pending(have []Record) (add, remove []Record, err error) {
 	if !u.Undo {
 		if !sameSet(have, u.Expected) {
@@ -77,7 +77,7 @@ func changedByOthers(r Record) error {
 	return fmt.Errorf("%s %s was changed by somebody else meanwhile, and is left as it is", r.Name, r.Type)
 }
 
-// same compares records. The TTL counts only where it is all that changes.
+// same compares records. The TTL counts only if the update changes nothing else.
 func (u Update) same(a, b Record) bool {
 	if !Same(a, b) {
 		return false
@@ -86,7 +86,7 @@ func (u Update) same(a, b Record) bool {
 	return a.TTL == b.TTL || !slices.ContainsFunc(u.Add, is) || !slices.ContainsFunc(u.Remove, is)
 }
 
-// rrsets are the parts of the update about one name and type each.
+// rrsets splits the update by name and type.
 func (u Update) rrsets() []Update {
 	var sets []Update
 	part := func(r Record) *Update {
@@ -111,7 +111,7 @@ func (u Update) rrsets() []Update {
 // SameSet reports whether two records belong to one RRset.
 func SameSet(a, b Record) bool { return a.Type == b.Type && strings.EqualFold(a.Name, b.Name) }
 
-// Same reports whether two records say the same, TTL aside.
+// Same reports whether two records are equal, TTL aside.
 func Same(a, b Record) bool {
 	if !SameSet(a, b) {
 		return false
@@ -119,8 +119,7 @@ func Same(a, b Record) bool {
 	return a.Value == b.Value || a.Type != "TXT" && strings.EqualFold(a.Value, b.Value)
 }
 
-// Conflict reports whether two different records are texts of which one name
-// can have one only.
+// Conflict reports whether two different TXT records exclude each other at one name.
 func Conflict(a, b Record) bool {
 	return SameSet(a, b) && a.Type == "TXT" && dnsname.Conflict(a.Name, a.Value, b.Value)
 }
@@ -131,7 +130,7 @@ func within(a, b []Record) bool {
 	return every(a, func(r Record) bool { return slices.ContainsFunc(b, func(x Record) bool { return Same(x, r) }) })
 }
 
-// firstDifference names a record that only one side has.
+// firstDifference describes a record that only one of the lists has.
 func firstDifference(now, found []Record) string {
 	for _, r := range now {
 		if !within([]Record{r}, found) {

@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// Patience is how long a write waits for its reader. After that it goes on
-// without it, and what was written is delivered when the reader comes back.
+// Patience is how long a write waits for its reader. After that the program continues,
+// and the text is delivered when the reader reads again.
 const Patience = 2 * time.Second
 
-// Output is an io.Writer that never fails and never hangs. What cannot be
-// written is remembered, see Err.
+// Output is an io.Writer that never fails and never blocks for long. It keeps the first
+// error for Flush.
 type Output struct {
 	to       io.Writer
 	onLost   func([]byte)
@@ -37,9 +37,9 @@ func New(w io.Writer, lost func([]byte)) *Output {
 	return &Output{to: w, onLost: lost, patience: Patience}
 }
 
-// Write implements io.Writer. It returns when p is delivered, so that two
-// Outputs on one terminal keep their order, or when the reader was waited for in
-// vain. It takes all of p and returns no error.
+// Write implements io.Writer. It returns when p is delivered, so that two Outputs on
+// one terminal keep their order, or when the reader did not read in time. It accepts
+// all of p and returns no error.
 func (o *Output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	o.queue = append(o.queue, p...)
@@ -57,7 +57,7 @@ func (o *Output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// closedWithin waits for a channel to be closed, and tells whether that happened in
+// closedWithin waits for a channel to be closed, and reports whether that happened in
 // time.
 func closedWithin(closed <-chan struct{}, patience time.Duration) bool {
 	t := time.NewTimer(patience)
@@ -127,9 +127,9 @@ func (o *Output) Flush(done <-chan struct{}) error {
 	return o.err
 }
 
-// ReaderGone tells whether an error of a write means that the reader went away, as head
-// does when it has seen enough, or a terminal that was closed. Other errors mean
-// that somebody who still wants to read misses something.
+// ReaderGone reports whether a write failed because the reader went away, as head does
+// when it has read enough, or because the terminal was closed. After other errors
+// somebody who still reads misses something.
 func ReaderGone(err error) bool { return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EIO) }
 
 // Read, Close and Fd make an Output of a terminal usable where a terminal is

@@ -9,7 +9,7 @@ import (
 	"unicode"
 )
 
-// maxLines is how many lines of one run go to the system's log: who closed
+// maxLines is the number of lines of one run that go to the system's log: who closed
 // standard error did not ask for ten thousand.
 const maxLines = 500
 
@@ -29,7 +29,7 @@ func Syslog(name string) func([]byte) {
 	return lines.add
 }
 
-// lines cuts a stream into lines that are fit for a log.
+// lines splits a stream into lines for a log.
 type lines struct {
 	mu      sync.Mutex
 	to      func(string)
@@ -39,7 +39,7 @@ type lines struct {
 
 func newLines(to func(string)) *lines { return &lines{to: to} }
 
-// sequence is what moves the cursor or changes colours, ECMA-48.
+// sequence matches control sequences of terminals, ECMA-48.
 var sequence = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
 
 func (l *lines) add(p []byte) {

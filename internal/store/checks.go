@@ -6,8 +6,8 @@ import (
 	"mailsetup/internal/state"
 )
 
-// LastCheck returns what was last seen of a domain's records in DNS. What cannot
-// be read was never looked at.
+// LastCheck returns the last check of a domain's records; an unreadable file counts as
+// no check.
 func (s Store) LastCheck(domain string) keyring.LastCheck {
 	o, err := s.files.Read(keyring.LastCheckFile(domain))
 	if err != nil || o.Kind == state.Absent {
@@ -32,9 +32,8 @@ func (s Store) LastChecks() (map[string]keyring.LastCheck, error) {
 	return checks, nil
 }
 
-// SaveChecks writes down a look at the records of domains; what was seen before
-// stays seen. Watches are what looks remember of each other, of domains that are
-// among them.
+// SaveChecks saves checks of domains' records, keeping what was seen before. Watches
+// are the states of the record watch, of domains that are among them.
 func (s Store) SaveChecks(checks map[string]keyring.LastCheck, watches map[string]keyring.Watch) error {
 	if err := makeDir(s.files, state.ChecksDir); err != nil {
 		return err
@@ -55,9 +54,8 @@ func (s Store) SaveChecks(checks map[string]keyring.LastCheck, watches map[strin
 	return s.writeAtomic(files...)
 }
 
-// LoadSchedule reads when the records of each domain were last looked at. Where
-// the file cannot be understood the error is in the second value: then all of
-// them have their turn again.
+// LoadSchedule reads the schedule of the record watch. If the file cannot be parsed,
+// the error is in the second value, and all domains are due again.
 func (s Store) LoadSchedule() (schedule recordwatch.Schedule, unreadable, err error) {
 	o, err := s.files.Read(state.WatchFile)
 	if err != nil {

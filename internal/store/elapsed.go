@@ -10,13 +10,12 @@ import (
 	"mailsetup/internal/system"
 )
 
-// minReadingGap is how much later than the one on disk a reading is that is not
-// written down: the file changes once an hour at most where no key moves.
+// minReadingGap is the smallest difference of a reading from the one on disk that is
+// saved: the file changes once an hour at most if no key changes its stage.
 const minReadingGap = time.Hour
 
-// LoadElapsed reads how long keys have been in their stages. Where the file is
-// missing, every wait begins anew, which is safe; where it cannot be understood,
-// too, and the error says so.
+// LoadElapsed reads how long keys have been in their stages. If the file is missing,
+// every wait starts anew, which is safe; also if it cannot be parsed, with an error.
 func (s Store) LoadElapsed() (keyring.Elapsed, error) {
 	o, err := s.files.Read(state.ElapsedFile)
 	if err != nil || o.Kind == state.Absent {
@@ -29,8 +28,8 @@ func (s Store) LoadElapsed() (keyring.Elapsed, error) {
 	return p, nil
 }
 
-// SaveElapsed writes down how long keys have been in their stages. It is an
-// observation, and needs no journal.
+// SaveElapsed saves how long keys have been in their stages. It is an observation, and
+// needs no journal.
 func (s Store) SaveElapsed(p keyring.Elapsed) error {
 	if !s.Exists() {
 		return nil
@@ -65,7 +64,7 @@ func AdvanceElapsed(files Files, keys keyring.Ledger, save bool, logf func(forma
 	return now, s.UpdateElapsed(written, now)
 }
 
-// LastFailureMail returns when a failure was mailed last, false if never.
+// LastFailureMail returns when a failure was last mailed, false if never.
 func (s Store) LastFailureMail() (time.Time, bool) {
 	o, err := s.files.Read(state.FailureMailFile)
 	if err != nil {

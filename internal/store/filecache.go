@@ -23,32 +23,29 @@ import (
 // 0.50 instead of 0.37.
 
 const (
-	// minCachedFiles is the number of changed files that are read again rather than
-	// cached anew.
+	// minCachedFiles is the number of changed files up to which the cache is not
+	// written anew.
 	minCachedFiles = 200
-	// timestampGranularity is how old a change has to be before a file is cached:
-	// the clock of a file system does not tell two within a tick apart.
+	// timestampGranularity is the age of a change from which a file is cached: the
+	// clock of a file system does not distinguish changes within a tick.
 	timestampGranularity = 2 * time.Second
 )
 
-// stamper tells whether files may have changed.
+// stamper returns stamps by which changed files are recognised.
 type stamper interface {
 	Stamp(p state.Path) (system.Stamp, bool)
 }
 
-// WithCache returns a store that takes files of domains that did not change from
-// the cache. Many files that changed are cached anew, which saves the next run time
-// and is no more; if that fails, failed is told. It is nil where nothing may be
-// written.
-//
-// Later in a run most files are those that the run wrote: they are better read
-// without the cache.
+// WithCache returns a store that reads unchanged domain files from the cache. If many
+// files changed, it writes the cache anew and calls failed if that fails; failed is nil
+// if nothing may be written. Later in a run the store without cache is better, since
+// most files are then those that the run wrote.
 func (s Store) WithCache(failed func(error)) Store {
 	s.cached, s.cacheFailed = true, failed
 	return s
 }
 
-// domainFiles are the files of a directory that are named after domains, sorted.
+// domainFiles are the files in a directory that are named after domains, sorted.
 type domainFiles struct {
 	list      []domainFile
 	cache     state.Path
@@ -56,8 +53,8 @@ type domainFiles struct {
 	hasStamps bool // there are stamps to go by
 }
 
-// domainFile is a file that is named after a domain. Its content may be a short form
-// of what the file says.
+// domainFile is a file named after a domain. Its content may be the short form in the
+// cache.
 type domainFile struct {
 	domain string
 	state.Object
@@ -68,8 +65,8 @@ type domainFile struct {
 // hasMode reports whether the file has the mode and the owner that we give it.
 func (f domainFile) hasMode(mode fs.FileMode) bool { return f.Mode == mode && f.Owner == state.Root }
 
-// readDomainFiles reads the files of a directory, several at once: with many
-// domains this is most of what a run does.
+// readDomainFiles reads the files of a directory concurrently: with many domains this
+// takes most of a run.
 func (s Store) readDomainFiles(dir state.Path, extension string, cache state.Path) (domainFiles, error) {
 	domains, err := domainsIn(s.files, dir, extension)
 	if err != nil {
@@ -109,8 +106,8 @@ func (s Store) readDomainFiles(dir state.Path, extension string, cache state.Pat
 	return files, err
 }
 
-// saveCache writes the cache anew if many files had to be read, with a text of each
-// that says what the file says.
+// saveCache writes the cache anew if many files were read, with an equivalent text of
+// each.
 func (s Store) saveCache(files domainFiles, text func(i int) []byte) {
 	if !files.hasStamps || files.changed <= minCachedFiles || s.cacheFailed == nil || !s.Exists() {
 		return
@@ -124,7 +121,7 @@ func (s Store) saveCache(files domainFiles, text func(i int) []byte) {
 	}
 }
 
-// marshal writes one line for each file, and its text after that.
+// marshal writes a line for each file, and its text after that.
 func (files domainFiles) marshal(text func(i int) []byte) []byte {
 	var b bytes.Buffer
 	for i, f := range files.list {
@@ -139,8 +136,8 @@ func (files domainFiles) marshal(text func(i int) []byte) []byte {
 	return b.Bytes()
 }
 
-// applyCache takes files from the text of a cache, up to anything that is not understood.
-// Both are sorted by name.
+// applyCache takes contents from the cache, up to anything that it cannot parse. Both
+// are sorted by name.
 func applyCache(files []domainFile, text []byte) {
 	for len(text) > 0 {
 		line, rest, _ := bytes.Cut(text, []byte("\n"))
@@ -171,7 +168,7 @@ func parseCacheLine(line string) (f domainFile, length int, ok bool) {
 	return f, length, w.err == nil && w.rest == "" && length >= 0
 }
 
-// lineFields are taken from a line one after the other.
+// lineFields takes fields from a line one after the other.
 type lineFields struct {
 	rest string
 	err  error

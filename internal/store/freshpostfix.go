@@ -9,9 +9,9 @@ import (
 
 const mainCf state.Path = "/etc/postfix/main.cf"
 
-// MarkFreshPostfix remembers main.cf as it is right after we installed Postfix: as
-// long as it still is, its settings are nobody's wish, also for a run that follows
-// one which failed.
+// MarkFreshPostfix saves the hash of main.cf right after Postfix was installed: as long
+// as it is unchanged, its settings are nobody's choice, also for a run after one that
+// failed.
 func (s Store) MarkFreshPostfix() error {
 	main, err := s.files.Read(mainCf)
 	if err != nil || main.Kind != state.Regular {

@@ -10,16 +10,15 @@ import (
 	"mailsetup/internal/state"
 )
 
-// OnDisk are domains as their files said when the run began, of those files
-// that have the owner and mode that we give them: what says the same in the end
-// need not be looked at again.
+// OnDisk are the domains in the files when the run began, with files of the right owner
+// and mode: such a file is not written if its domain stays the same.
 type OnDisk map[string]*spec.Domain
 
 // Domains returns the names of the domains that have a file, sorted.
 func (s Store) Domains() ([]string, error) { return domainsIn(s.files, spec.DomainsDir(), ".toml") }
 
-// Host returns what host.toml says, as far as it can be read: the zero value
-// where there is none. What is wrong with it, LoadSpec says.
+// Host returns host.toml as far as it can be parsed, the zero value without one.
+// LoadSpec returns its faults.
 func (s Store) Host() (spec.Host, error) {
 	o, err := s.files.Read(spec.HostFile)
 	if err != nil {
@@ -29,7 +28,7 @@ func (s Store) Host() (spec.Host, error) {
 	return sp.Host, nil
 }
 
-// LoadSpec reads what the administrator wants, nil where nothing is set up.
+// LoadSpec reads the spec, nil if nothing is set up.
 func (s Store) LoadSpec() (*spec.Spec, OnDisk, error) {
 	host, err := s.files.Read(spec.HostFile)
 	if err != nil || host.Kind == state.Absent {
@@ -94,9 +93,9 @@ func (s Store) LoadReadable() (*spec.Spec, OnDisk, map[string]error, error) {
 	return &some, OnDisk{}, unreadable, nil
 }
 
-// SpecFiles returns the TOML files of the host and of some domains as they
-// should be: new ones in full, existing ones with just the changed lines
-// changed. The file of a domain that says what is wanted already is left out.
+// SpecFiles returns the TOML files of the host and of some domains as they should be:
+// new ones in full, existing ones with only the changed lines changed. Files that need
+// no change are left out.
 func (s Store) SpecFiles(h spec.Host, domains []spec.Domain, onDisk OnDisk) (map[state.Path][]byte, error) {
 	files := map[state.Path][]byte{}
 	text, err := specFile(s.files, spec.HostFile, spec.MarshalHost(h), func(b []byte) ([]byte, error) { return spec.SetHost(b, h) })

@@ -23,7 +23,7 @@ type Files interface {
 	system.Writer
 }
 
-// Store knows where the files are; it holds nothing of what they say.
+// Store knows the paths of mailsetup's files; it keeps none of their contents.
 type Store struct {
 	files       Files
 	cached      bool
@@ -33,15 +33,14 @@ type Store struct {
 // New returns the store of a machine.
 func New(files Files) Store { return Store{files: files} }
 
-// exists reports whether there is anything at a path. What cannot be looked at
-// counts as missing.
+// exists reports whether a path exists. One that cannot be examined counts as missing.
 func exists(files Files, p state.Path) bool {
 	o, err := files.Stat(p)
 	return err == nil && o.Kind != state.Absent
 }
 
-// Exists reports whether there is a directory for mailsetup's own files: some
-// run has changed this machine.
+// Exists reports whether the directory of mailsetup's own files exists: some run has
+// changed this machine.
 func (s Store) Exists() bool { return exists(s.files, state.OwnDir) }
 
 // makeDir makes a directory that only root can read, if it is missing.
@@ -56,15 +55,15 @@ func makeDir(files Files, p state.Path) error {
 	return err
 }
 
-// ownFile is a file of ours that no run has to take back.
+// ownFile is a file of ours outside of plans.
 type ownFile struct {
 	path    state.Path
 	content []byte
 }
 
-// writeAtomic puts files in place, each at once. Several processes may do so at a
-// time. If one of the files cannot be written, none is and no draft stays; a
-// failure after that is of a rename.
+// writeAtomic writes files, each atomically. Several processes may do so at a time. If
+// one cannot be written, none is and no temporary file stays; only renames can fail
+// after that.
 func (s Store) writeAtomic(files ...ownFile) (err error) {
 	var drafts []state.Path
 	defer func() {

@@ -16,16 +16,16 @@ import (
 	"mailsetup/steps/step"
 )
 
-// alwaysRecheck is the number of domains that are looked at again in any case:
-// DNS may have changed.
+// alwaysRecheck is the number of domains up to which none is skipped: DNS may have
+// changed.
 const alwaysRecheck = 20
 
-// Fingerprints remember what domains were when a run had found or made everything
-// right, by name. Without them all are looked at again.
+// Fingerprints are digests of domains after a run found or made everything right, by
+// name. Without them no domain is skipped.
 type Fingerprints map[string]fingerprint
 
-// fingerprint is a digest of what was wanted of a domain, with the hashes of the
-// files with its records.
+// fingerprint is a digest of what was wanted of a domain, with the hashes of the files
+// with its records.
 type fingerprint struct {
 	wanted string
 	files  map[state.Path]string
@@ -40,8 +40,7 @@ func (s Store) LoadFingerprints() (Fingerprints, error) {
 	return parseFingerprints(o.Content), nil
 }
 
-// parseFingerprints reads one domain a line. A line that is not understood is
-// left out.
+// parseFingerprints parses one domain a line, and ignores other lines.
 func parseFingerprints(text []byte) Fingerprints {
 	all := Fingerprints{}
 	for line := range strings.Lines(string(text)) {
@@ -71,10 +70,9 @@ func (p fingerprint) line(domain string) string {
 	return b.String() + "\n"
 }
 
-// Unchanged returns the domains of a spec of which nothing has changed since a
-// run left them as they should be. With ten thousand domains this takes a
-// moment, and looking at all of them minutes. The host's own domain is never
-// among them, and none is where there are few.
+// Unchanged returns the domains of a spec that are unchanged since a run left them
+// right. With ten thousand domains this takes a moment, and examining all of them
+// minutes. The host's own domain is never among them, and none is if there are few.
 func (s Store) Unchanged(sp spec.Spec, keys keyring.Ledger, known Fingerprints) (map[string]bool, error) {
 	if len(sp.Domains) <= alwaysRecheck {
 		return nil, nil

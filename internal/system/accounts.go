@@ -17,8 +17,8 @@ import (
 // id is an owner in numbers.
 type id struct{ uid, gid int }
 
-// accounts reads passwd(5) and group(5) itself: the answer must be the same
-// with and without cgo, and users appear while packages are being installed.
+// accounts reads passwd(5) and group(5) itself: the answer must not depend on cgo, and
+// users appear while packages are being installed.
 type accounts struct {
 	tree tree
 
@@ -28,18 +28,18 @@ type accounts struct {
 	looked time.Time // when both were last found to be up to date
 }
 
-// cacheTime is how long the names of numbers that are known count as up to date:
-// ten thousand files are read in less than that.
+// cacheTime is how long known names of numbers count as up to date: ten thousand files
+// are read in less than that.
 const cacheTime = 100 * time.Millisecond
 
-// table is one parsed file and what it looked like when it was parsed.
+// table is one parsed file, with its stamp.
 type table struct {
 	stamp  string
 	number map[string]int
 	name   map[int]string
 }
 
-// owner names a uid and a gid; a number nobody has stands for itself.
+// owner returns the names of a uid and a gid; an unknown number stays a number.
 func (a *accounts) owner(uid, gid uint32) (state.Owner, error) {
 	if o, ok := a.recentOwner(int(uid), int(gid)); ok {
 		return o, nil
@@ -51,7 +51,7 @@ func (a *accounts) owner(uid, gid uint32) (state.Owner, error) {
 	return state.Owner{User: users.nameOf(int(uid)), Group: groups.nameOf(int(gid))}, nil
 }
 
-// recentOwner names an owner from what was looked up just now.
+// recentOwner returns the names if the tables were read within cacheTime.
 func (a *accounts) recentOwner(uid, gid int) (state.Owner, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -63,8 +63,8 @@ func (a *accounts) recentOwner(uid, gid int) (state.Owner, bool) {
 	return state.Owner{User: user, Group: group}, isUser && isGroup
 }
 
-// resolve finds the numbers of an owner. A text of digits that is no name is
-// taken as the number, which is what owner returns for unknown ones.
+// resolve returns the numbers of an owner. Digits that are not a name are taken as the
+// number, as owner returns unknown ones.
 func (a *accounts) resolve(o state.Owner) (id, error) {
 	users, groups, err := a.load()
 	if err != nil {
@@ -99,7 +99,7 @@ func (a *accounts) load() (users, groups table, err error) {
 	return a.users, a.groups, err
 }
 
-// refresh parses the file again when it looks different.
+// refresh parses the file again if its stamp changed.
 func (a *accounts) refresh(p state.Path, t *table) error {
 	fi, err := a.tree.lstat(p)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -164,7 +164,7 @@ func (t table) numberOf(name string) (int, bool) {
 	return int(n), err == nil
 }
 
-// hostOwners are the owners of the machine itself.
+// hostOwners sets and returns owners on the machine itself.
 type hostOwners struct{ accounts *accounts }
 
 func (r hostOwners) of(_ state.Path, fi fs.FileInfo) (state.Owner, fs.FileMode, error) {

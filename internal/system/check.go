@@ -15,16 +15,16 @@ import (
 	"mailsetup/internal/state"
 )
 
-// checker runs the daemons' own checkers over staged files.
+// checker runs the daemons' own checkers over new files.
 type checker struct {
 	files   *files
 	run     Runner
 	scratch string
 }
 
-// check lays the staged files out in a scratch tree that only its owner can
-// enter, under their full names, and runs each validator there. Secrets are
-// not copied. The tree is gone afterwards, whatever happens.
+// check writes the new files to a scratch tree that only its owner can enter, under
+// their full names, and runs each validator there. Secrets are not copied. The tree is
+// always removed.
 func (c checker) check(ctx context.Context, vs []state.Validator, staged map[state.Path]state.Object) (err error) {
 	if len(vs) == 0 {
 		return nil
@@ -53,7 +53,7 @@ func (c checker) check(ctx context.Context, vs []state.Validator, staged map[sta
 	return nil
 }
 
-// collect gathers what the tree will hold: the staged files, and what the
+// collect returns the contents of the tree: the new files, and those that the
 // validators need beside them.
 func (c checker) collect(vs []state.Validator, staged map[state.Path]state.Object) (map[state.Path][]byte, error) {
 	contents := map[state.Path][]byte{}
@@ -114,7 +114,7 @@ func (e *RejectedError) Error() string {
 	return text
 }
 
-// mapper knows which paths have a copy in the scratch tree.
+// mapper maps paths to their copies in the scratch tree.
 type mapper struct {
 	base    string
 	have    map[string]bool
@@ -135,7 +135,7 @@ func newMapper(base string, paths []state.Path) mapper {
 
 func (m mapper) scratch(p state.Path) string { return m.base + string(p) }
 
-// pathChar tells the characters of ordinary paths. Anything else ends one:
+// pathChar reports whether a character occurs in ordinary paths. Any other ends a path:
 // "file:/etc/opendkim/KeyTable", "{ unix:/run/x, … }".
 func pathChar(r rune) bool {
 	switch {
@@ -145,9 +145,8 @@ func pathChar(r rune) bool {
 	return strings.ContainsRune("/._-+@%~", r)
 }
 
-// text replaces each whole path that has a copy by the path of the copy. It
-// walks over the text once: with ten thousand files, a pass for each path
-// would take minutes.
+// text replaces each whole path with a copy by the path of the copy, in one pass: with
+// ten thousand files, a pass for each path would take minutes.
 func (m mapper) text(content []byte) []byte {
 	text := string(content)
 	for _, p := range m.unusual {
@@ -175,5 +174,5 @@ func (m mapper) text(content []byte) []byte {
 	return []byte(b.String())
 }
 
-// restorePaths turns the paths of copies into the real ones.
+// restorePaths replaces the paths of copies by the real ones.
 func (m mapper) restorePaths(text string) string { return strings.ReplaceAll(text, m.base, "") }

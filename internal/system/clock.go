@@ -14,9 +14,8 @@ import (
 // bootID names this boot, random(4).
 const bootID = "/proc/sys/kernel/random/boot_id"
 
-// ReadClock is the time since this boot, with the boot's name. Nobody can set
-// that clock, and it goes on while the machine sleeps (CLOCK_BOOTTIME,
-// clock_gettime(2)).
+// ReadClock returns the time since this boot, with the boot's ID. Nobody can set that
+// clock, and it goes on while the machine sleeps (CLOCK_BOOTTIME, clock_gettime(2)).
 func ReadClock() (keyring.BootTime, error) {
 	id, err := os.ReadFile(bootID)
 	if err != nil {

@@ -16,8 +16,7 @@ type editor struct {
 	scratch string
 }
 
-// evaluate names the target in its errors; a file that is not fit for the edit
-// has its name and line already.
+// evaluate adds the path to errors, unless the edit names file and line already.
 func (ed editor) evaluate(ctx context.Context, e state.Edit, current state.Object) ([]byte, error) {
 	out, err := ed.apply(ctx, e, current)
 	var unusable *UnusableError

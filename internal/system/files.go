@@ -20,7 +20,7 @@ const MaxFile = 64 << 20
 // modeBits are the bits of a mode that are reported and set.
 const modeBits = fs.ModePerm | fs.ModeSetgid | fs.ModeSetuid | fs.ModeSticky
 
-// owners translates between names and what the files carry.
+// owners translates between names and numbers of owners.
 type owners interface {
 	// of names the owner of what stands at p, and corrects the mode where the
 	// tree cannot hold it.
@@ -33,7 +33,7 @@ type owners interface {
 	removed(p state.Path)
 }
 
-// files are the file operations of Reader and Writer over one tree.
+// files implements Reader and Writer for one tree.
 type files struct {
 	tree   tree
 	owners owners
@@ -90,8 +90,8 @@ var errIrregular = errors.New("not a regular file")
 
 var errTooLarge = fmt.Errorf("larger than %d MiB", MaxFile>>20)
 
-// content reads a regular file. O_NONBLOCK: a pipe that took the file's place
-// since it was looked at must not hold us up.
+// content reads a regular file. O_NONBLOCK: a pipe that replaced the file since it was
+// examined must not block.
 func (s *files) content(p state.Path, flag int) ([]byte, error) {
 	f, err := s.tree.openFile(p, os.O_RDONLY|syscall.O_NONBLOCK|flag)
 	if err != nil {
@@ -170,8 +170,8 @@ func (s *files) Create(p state.Path, o state.Object) error {
 	return failure("create", p, err)
 }
 
-// fill writes the content while the file is still root's alone, then hands it
-// over.
+// fill writes the content while the file belongs to root alone, then sets owner and
+// mode.
 func (s *files) fill(f *os.File, p state.Path, o state.Object, who id) error {
 	_, err := f.Write(o.Content)
 	if err == nil {
@@ -204,7 +204,7 @@ func (s *files) Mkdir(p state.Path, o state.Object) error {
 	return failure("mkdir", p, err)
 }
 
-// makeParents makes the directories that lead to p, root's and mode 0755.
+// makeParents makes the directories above p, root's with mode 0755.
 func (s *files) makeParents(p state.Path) error {
 	dir := p.Dir()
 	if !s.parents || dir == p {
@@ -216,8 +216,8 @@ func (s *files) makeParents(p state.Path) error {
 	return s.Mkdir(dir, state.Object{Kind: state.Directory, Mode: 0o755, Owner: state.Root})
 }
 
-// SetMeta implements Writer. It works on the opened object, so that nobody
-// who can write to the directory can make it change another one.
+// SetMeta implements Writer. It works on the opened object, so that nobody who can
+// write to the directory can redirect it to another one.
 func (s *files) SetMeta(p state.Path, o state.Object) error {
 	who, err := s.owners.resolve(o.Owner)
 	if err == nil {
@@ -260,8 +260,8 @@ func (s *files) Remove(p state.Path) error {
 	return nil
 }
 
-// Append implements Writer. A line that an earlier crash cut short is ended
-// first, and one that does not fit on the disk is taken back.
+// Append implements Writer. It first ends a line that an earlier crash cut short, and
+// removes one that does not fit on the disk.
 func (s *files) Append(p state.Path, line []byte) error {
 	line = bytes.TrimSuffix(line, []byte("\n"))
 	if bytes.IndexByte(line, '\n') >= 0 {

@@ -55,10 +55,10 @@ func NewRoot(dir string) (*Image, error) {
 	return m, nil
 }
 
-// Close lets go of the directory.
+// Close closes the directory.
 func (m *Image) Close() error { return m.root.Close() }
 
-// entry is what the manifest says of one object.
+// entry is one object of the manifest.
 type entry struct {
 	Path  state.Path `json:"path"`
 	User  string     `json:"user"`
@@ -84,8 +84,8 @@ func (m *Image) load() error {
 	return nil
 }
 
-// Manifest returns, as JSON and sorted by path, who should own what was made
-// below the root in this run and in earlier ones, and with which mode.
+// Manifest returns, as JSON and sorted by path, the owners and modes of what was made
+// below the root in this run and in earlier ones.
 func (m *Image) Manifest() []byte {
 	m.manifest.mu.Lock()
 	defer m.manifest.mu.Unlock()
@@ -100,7 +100,7 @@ func (m *Image) Manifest() []byte {
 	return append(text, '\n')
 }
 
-// SaveManifest writes the manifest below the root, if it says something new.
+// SaveManifest writes the manifest below the root, if it changed.
 func (m *Image) SaveManifest() error {
 	text := m.Manifest()
 	now, err := m.Read(ManifestPath)
@@ -182,7 +182,7 @@ type ownerManifest struct {
 	entries map[state.Path]entry
 }
 
-// of prefers what was recorded. Else a file of whoever runs this counts as
+// of returns the recorded owner. Without one, a file of the current user counts as
 // root's, which it becomes when the image is packed.
 func (b *ownerManifest) of(p state.Path, fi fs.FileInfo) (state.Owner, fs.FileMode, error) {
 	mode := fi.Mode() & modeBits
@@ -204,7 +204,7 @@ func (b *ownerManifest) of(p state.Path, fi fs.FileInfo) (state.Owner, fs.FileMo
 	return o, mode, err
 }
 
-// resolve accepts every name: the image's packages may bring the user later.
+// resolve accepts every name: packages of the image may create the user later.
 func (b *ownerManifest) resolve(o state.Owner) (id, error) {
 	if o.User == "" || o.Group == "" {
 		return id{}, fmt.Errorf("owner %q: a user and a group are needed", o)
@@ -239,7 +239,7 @@ func (b *ownerManifest) moved(from, to state.Path) {
 	maps.Copy(b.entries, moved)
 }
 
-// isBelow reports whether p lies in the directory dir.
+// isBelow reports whether p is in the directory dir.
 func isBelow(p, dir state.Path) bool {
 	return len(p) > len(dir) && p[:len(dir)] == dir && p[len(dir)] == '/'
 }
@@ -273,7 +273,7 @@ func parseMode(s string) (fs.FileMode, error) {
 	return modeOf(uint32(n)), nil
 }
 
-// modeOf has the mode that chmod(2) takes in the bits of Go.
+// modeOf converts a mode of chmod(2) to Go's.
 func modeOf(n uint32) fs.FileMode {
 	m := fs.FileMode(n & 0o777)
 	if n&0o4000 != 0 {

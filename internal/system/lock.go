@@ -14,7 +14,7 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// LockedError says who holds a lock. PID is 0 if they did not say.
+// LockedError says who holds a lock. PID is 0 if that is not known.
 type LockedError struct {
 	Path    string
 	PID     int
@@ -59,7 +59,7 @@ func Lock(ctx context.Context, path string, wait time.Duration) (release func() 
 	return f.Close, nil
 }
 
-// holder reads who wrote their name into the lock file.
+// holder reads the holder's name from the lock file.
 func holder(path string) error {
 	e := &LockedError{Path: path}
 	note, err := os.ReadFile(path)

@@ -2,10 +2,10 @@ package system
 
 import "strings"
 
-// whitespace is what Postfix takes for white space, which is that of ASCII.
+// whitespace is white space as Postfix has it: that of ASCII.
 const whitespace = " \t\n\v\f\r"
 
-// mainLines is where main.cf sets what, by line number from 1.
+// mainLines has the line numbers, from 1, of settings in main.cf.
 type mainLines struct {
 	lines map[string][]int
 	// values are the last ones, which count, unexpanded, white space squeezed.
@@ -20,15 +20,15 @@ type mainLines struct {
 	noSetting int
 }
 
-// mainLine is one physical line of main.cf and the parameter it belongs to,
-// "" for comments, empty lines and what is no setting.
+// mainLine is one physical line of main.cf and its parameter, "" for comments, empty
+// lines and anything else.
 type mainLine struct {
 	text  string
 	name  string
 	start bool
 }
 
-// value is what the line contributes to the parameter.
+// value returns the part of the value on the line.
 func (l mainLine) value() string {
 	if !l.start {
 		return l.text
@@ -89,8 +89,8 @@ func scanMain(content []byte) mainLines {
 	return at
 }
 
-// ParameterLines are the lines of a main.cf in which parameters are set, from
-// 1; of several with one name the last, which counts.
+// ParameterLines returns the lines of a main.cf on which parameters are set, from 1; of
+// several with one name the last, which counts.
 func ParameterLines(content []byte) map[string]int {
 	last := map[string]int{}
 	for name, lines := range scanMain(content).lines {
@@ -99,7 +99,7 @@ func ParameterLines(content []byte) map[string]int {
 	return last
 }
 
-// otherLines returns the lines that belong to none of the parameters.
+// otherLines returns the lines that do not belong to the parameters.
 func otherLines(content []byte, ours map[string]bool) []string {
 	var lines []string
 	for _, line := range readMain(content) {
@@ -114,5 +114,5 @@ func words(value string) []string {
 	return strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(whitespace, r) })
 }
 
-// squeeze makes one space of any white space, as postconf(1) prints values.
+// squeeze turns any white space into one space, as postconf(1) prints values.
 func squeeze(value string) string { return strings.Join(words(value), " ") }

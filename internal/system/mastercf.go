@@ -13,10 +13,9 @@ import (
 	"mailsetup/internal/state"
 )
 
-// master sets options of services. postconf -P would do it, but it takes no
-// value with a space and aligns the whole entry anew; so it only judges what
-// our own splice has made: in its eyes, too, nothing but the settings may
-// differ.
+// master sets options of services. postconf -P could do it, but it accepts no value
+// with a space and realigns the whole entry; so it only checks what our own splice
+// made: Postfix must see no difference but the settings.
 func (ed editor) master(ctx context.Context, e state.MasterEdit, current state.Object) ([]byte, error) {
 	if current.Kind == state.Absent {
 		return nil, errNoPostfix
@@ -51,7 +50,7 @@ type parsedServices struct {
 	options map[string]string // postconf -P: what counts, by service/type/name
 }
 
-// services asks postconf(1) what it reads in a master.cf.
+// services asks postconf(1) how it parses a master.cf.
 func (ed editor) services(ctx context.Context, p state.Path, main, master []byte) (parsedServices, error) {
 	seen := parsedServices{options: map[string]string{}}
 	err := ed.scratchConf(p, main, master, func(dir string) error {
@@ -79,7 +78,7 @@ func (ed editor) services(ctx context.Context, p state.Path, main, master []byte
 	return seen, err
 }
 
-// set does to what was seen what the edit should have done.
+// set makes the changes that the edit should have made.
 func (s parsedServices) set(settings []state.ServiceSetting) {
 	for _, set := range settings {
 		value := squeeze(set.Value)
@@ -103,7 +102,7 @@ func (s parsedServices) set(settings []state.ServiceSetting) {
 	}
 }
 
-// differ names what Postfix would read otherwise than it should.
+// differ returns an error about the first difference in how Postfix parses the file.
 func (s parsedServices) differ(is parsedServices) error {
 	for i := range max(len(s.entries), len(is.entries)) {
 		if i >= len(s.entries) || i >= len(is.entries) || !reflect.DeepEqual(s.entries[i], is.entries[i]) {

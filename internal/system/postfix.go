@@ -17,7 +17,7 @@ import (
 	"mailsetup/internal/state"
 )
 
-// mappedError tells of a scratch copy in the name of the original.
+// mappedError names the original instead of its scratch copy.
 type mappedError struct {
 	err      error
 	from, to string
@@ -26,9 +26,9 @@ type mappedError struct {
 func (e *mappedError) Error() string { return strings.ReplaceAll(e.err.Error(), e.from, e.to) }
 func (e *mappedError) Unwrap() error { return e.err }
 
-// postfix sets parameters of a copy of main.cf with postconf(1). Only those
-// that differ are given to it, since it rewrites a file even for nothing; what
-// it makes of the file is compared with what was there.
+// postfix sets parameters in a copy of main.cf with postconf(1). It passes only those
+// that differ, since postconf rewrites a file even for nothing, and compares the result
+// with the old text.
 func (ed editor) postfix(ctx context.Context, e state.PostfixEdit, current state.Object) ([]byte, error) {
 	if current.Kind == state.Absent {
 		return nil, errNoPostfix
@@ -56,7 +56,7 @@ func (ed editor) postfix(ctx context.Context, e state.PostfixEdit, current state
 
 var errNoPostfix = errors.New("it does not exist; is postfix installed?")
 
-// withNewline gives the last line a newline.
+// withNewline adds a missing newline to the last line.
 func withNewline(content []byte) []byte {
 	if n := len(content); n > 0 && content[n-1] != '\n' {
 		return append(content[:n:n], '\n')
@@ -74,9 +74,8 @@ func (ed editor) readSibling(p state.Path, name string) ([]byte, error) {
 	return content, nil
 }
 
-// scratchConf runs f with a directory of its own in which postconf -c finds
-// main.cf and master.cf. In its errors the directory is called by the name of
-// the real one.
+// scratchConf runs f with a scratch directory in which postconf -c finds main.cf and
+// master.cf. Errors name the real directory instead.
 func (ed editor) scratchConf(p state.Path, main, master []byte, f func(dir string) error) error {
 	dir, err := os.MkdirTemp(ed.scratch, "mailsetup-postfix-")
 	if err != nil {
@@ -95,16 +94,16 @@ func (ed editor) scratchConf(p state.Path, main, master []byte, f func(dir strin
 	return nil
 }
 
-// backdate makes a main.cf older than Postfix wants it: one that may be written at
-// this moment each process reads again and again for up to two seconds
-// (dict_load_file_xt), a reload and who takes mail among them.
+// backdate makes a main.cf old enough for Postfix: each process reads a file that may
+// still be being written again and again for up to two seconds (dict_load_file_xt),
+// after a reload as well.
 func backdate(file string) error {
 	before := time.Now().Add(-3 * time.Second)
 	return os.Chtimes(file, before, before)
 }
 
-// checkSetting accepts what may stand left of "=" (also SERVICE_time_limit) and
-// one line right of it.
+// checkSetting accepts a name that may be left of "=" (also SERVICE_time_limit) and a
+// value of one line.
 func checkSetting(s state.Setting) error {
 	if !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:-]*$`).MatchString(s.Name) {
 		return fmt.Errorf("%q is no parameter name", s.Name)
@@ -118,9 +117,9 @@ func checkSetting(s state.Setting) error {
 	return nil
 }
 
-// missingSettings returns the settings that main.cf does not have yet. A value that
-// only Postfix's default provides counts as missing: defaults differ between
-// releases. White space is compared as Postfix reads it: any amount is one.
+// missingSettings returns the settings that main.cf does not have yet. A value from
+// Postfix's defaults counts as missing: defaults differ between releases. White space
+// is compared as Postfix reads it.
 func missingSettings(p state.Path, content []byte, want []state.Setting) ([]state.Setting, error) {
 	at := scanMain(content)
 	var set []state.Setting
@@ -143,8 +142,8 @@ func missingSettings(p state.Path, content []byte, want []state.Setting) ([]stat
 	return set, at.whyUnusable(p, set)
 }
 
-// whyUnusable is what makes a file one that postconf -e would spoil, or that it and
-// its author read differently.
+// whyUnusable returns why postconf -e would damage a file, or reads it differently than
+// its author.
 func (at mainLines) whyUnusable(p state.Path, set []state.Setting) error {
 	switch {
 	case at.noSetting > 0:
@@ -179,8 +178,8 @@ func (ed editor) ask(ctx context.Context, argv ...string) (Result, error) {
 	return res, err
 }
 
-// rewrite sets parameters with one call of postconf: most of what that costs is its
-// start.
+// rewrite sets parameters with one call of postconf: most of its cost is the start of
+// the program.
 func (ed editor) rewrite(ctx context.Context, dir string, p state.Path, before []byte, set []state.Setting) ([]byte, error) {
 	argv := []string{"postconf", "-c", dir, "-e"}
 	for _, s := range set {
@@ -224,8 +223,8 @@ func inOrder(before, after []byte, set []state.Setting) []byte {
 	return []byte(text.String())
 }
 
-// onlyChanged makes sure that every line that is none of the settings' came
-// through as it was, in order.
+// onlyChanged checks that every line that does not belong to the settings is unchanged,
+// in order.
 func onlyChanged(before, after []byte, set []state.Setting) error {
 	ours := map[string]bool{}
 	for _, s := range set {

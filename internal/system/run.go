@@ -15,23 +15,22 @@ import (
 	"time"
 )
 
-// programs is where programs are looked for. The caller's PATH is not asked:
-// sudo and cron each have their own idea of it.
+// programs returns the directories of programs. The caller's PATH is not used: sudo and
+// cron have different ones.
 func programs() []string {
 	return []string{"/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"}
 }
 
-// killDelay is what a program gets between SIGTERM and SIGKILL when it is cut
-// short, and what its children get to close their output after it ended.
+// killDelay is the time between SIGTERM and SIGKILL for a cancelled program, and the
+// time that its children get to close their output after it ended.
 const killDelay = 5 * time.Second
 
 // runner is the Runner of the real machine.
 type runner struct{ path []string }
 
-// Run implements Runner. The program is the leader of a session of its own, so
-// that Ctrl-C and the end of a terminal reach mailsetup, which decides, and not
-// dpkg; and with no terminal to ask at, it cannot be stopped for reading from it
-// in the background.
+// Run implements Runner. The program leads a session of its own, so that Ctrl-C and a
+// hang-up reach mailsetup, which decides, and not dpkg; without a terminal it cannot be
+// stopped for reading from it in the background.
 func (r runner) Run(ctx context.Context, c Command) (Result, error) {
 	if len(c.Argv) == 0 {
 		return Result{}, errors.New("run: no program named")
@@ -67,8 +66,8 @@ func (r runner) Run(ctx context.Context, c Command) (Result, error) {
 	return res, verdict(ctx, c.Argv[0], cmd.ProcessState, err)
 }
 
-// verdict tells an exit status, which is no error, from a program that did not
-// run to its end.
+// verdict separates an exit status, which is no error, from a program that did not run
+// to its end.
 func verdict(ctx context.Context, name string, ps *os.ProcessState, err error) error {
 	if cerr := ctx.Err(); cerr != nil && err != nil {
 		return fmt.Errorf("run %s: cut short: %w", name, cerr)
@@ -85,7 +84,7 @@ func verdict(ctx context.Context, name string, ps *os.ProcessState, err error) e
 	return fmt.Errorf("run %s: %w", name, cause(err))
 }
 
-// lookPath finds a program; exec.LookPath would ask the caller's PATH.
+// lookPath finds a program; exec.LookPath would use the caller's PATH.
 func (r runner) lookPath(name string) (string, error) {
 	if strings.Contains(name, "/") {
 		return name, nil
@@ -99,8 +98,8 @@ func (r runner) lookPath(name string) (string, error) {
 	return "", exec.ErrNotFound
 }
 
-// tee copies two streams to one writer, which may be nil or fail: the program
-// must not die of a closed terminal.
+// tee copies two streams to one writer, which may be nil or fail: the program must not
+// die of a closed terminal.
 type tee struct {
 	mu sync.Mutex
 	to io.Writer

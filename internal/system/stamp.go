@@ -6,15 +6,15 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Stamp is what changes with a file, its owner and its mode, inode(7). Nobody can
-// set back when the file changed last.
+// Stamp changes with a file, its owner and its mode, inode(7). Nobody can set the
+// change time back.
 type Stamp struct {
 	Inode             uint64
 	Size              int64 // octets
 	Modified, Changed int64 // nanoseconds since 1970
 }
 
-// Stamp looks at a regular file. It is false for anything else.
+// Stamp returns the stamp of a regular file, false for anything else.
 func (h *Host) Stamp(p state.Path) (Stamp, bool) {
 	var st unix.Stat_t
 	for {

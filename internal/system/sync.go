@@ -16,8 +16,7 @@ import (
 // errors since Linux 5.8.
 const manyFiles = 64
 
-// Sync implements Writer. What no longer stands there is synced through the
-// directory that held it.
+// Sync implements Writer. It syncs a removed object through its directory.
 func (s *files) Sync(paths ...state.Path) error {
 	targets := syncTargets(paths)
 	if len(targets) > manyFiles {
@@ -31,7 +30,7 @@ func (s *files) Sync(paths ...state.Path) error {
 	return nil
 }
 
-// syncTargets lists the files first, then each of their directories once.
+// syncTargets returns the files first, then each of their directories once.
 func syncTargets(paths []state.Path) []state.Path {
 	seen := make(map[state.Path]bool, 2*len(paths))
 	var targets []state.Path
@@ -59,7 +58,7 @@ func (s *files) syncOne(p state.Path) error {
 	return cause(f.Sync())
 }
 
-// openToSync returns nil for what has no data of its own to flush.
+// openToSync returns nil for what has no data to flush.
 func (s *files) openToSync(p state.Path) (*os.File, error) {
 	fi, err := s.tree.lstat(p)
 	if nothingThere(err) {

@@ -10,9 +10,9 @@ import (
 	"mailsetup/internal/state"
 )
 
-// tree is where paths lead: the machine itself, or a directory that stands for
-// the root of another one. Symbolic links are followed on the way to the last
-// element, never at it when a flag of O_NOFOLLOW says so.
+// tree is where paths are resolved: on the machine itself, or in a directory that is
+// the root of another one. Symbolic links are followed except for the last element, if
+// a flag of O_NOFOLLOW says so.
 type tree interface {
 	openFile(p state.Path, flag int) (*os.File, error)
 	lstat(p state.Path) (fs.FileInfo, error)
@@ -28,8 +28,8 @@ const (
 	privateDir  = 0o700
 )
 
-// hostTree is the machine itself. It is not an os.Root of "/": that refuses
-// absolute symbolic links, and /var/run is one.
+// hostTree is the machine itself. It is not an os.Root of "/": that refuses absolute
+// symbolic links, and /var/run is one.
 type hostTree struct{}
 
 func (hostTree) openFile(p state.Path, flag int) (*os.File, error) {
@@ -45,7 +45,7 @@ func (hostTree) rename(from, to state.Path) error        { return os.Rename(stri
 // rootTree is a directory; no symbolic link leads out of it.
 type rootTree struct{ root *os.Root }
 
-// inside turns an absolute path into the relative one that os.Root wants.
+// inside returns the relative path that os.Root wants.
 func inside(p state.Path) string {
 	if rel := strings.TrimPrefix(string(p), "/"); rel != "" {
 		return rel
@@ -65,8 +65,8 @@ func (b rootTree) rename(from, to state.Path) error {
 	return b.root.Rename(inside(from), inside(to))
 }
 
-// failure names the operation and the path as the rest of the program knows
-// it, whatever the library call said; errors.Is still finds the cause.
+// failure returns an error with the operation and the path as given, whatever the
+// library call reported; errors.Is still finds the cause.
 func failure(op string, p state.Path, err error) error {
 	if err == nil {
 		return nil
@@ -74,7 +74,7 @@ func failure(op string, p state.Path, err error) error {
 	return &fs.PathError{Op: op, Path: string(p), Err: cause(err)}
 }
 
-// cause strips the library's own path and operation.
+// cause removes the library's path and operation from an error.
 func cause(err error) error {
 	var pe *fs.PathError
 	var le *os.LinkError
@@ -90,7 +90,7 @@ func cause(err error) error {
 	return err
 }
 
-// nothingThere reports whether err says that no object stands at a path.
+// nothingThere reports whether err says that a path does not exist.
 func nothingThere(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }

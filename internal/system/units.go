@@ -164,7 +164,7 @@ func (d *systemd) DaemonReload(ctx context.Context) error {
 	return nil
 }
 
-// loadedStatus refuses units that systemd would refuse, in words of our own.
+// loadedStatus refuses units that systemd would refuse, with messages of our own.
 func (d *systemd) loadedStatus(ctx context.Context, unit string) (*dbus.Conn, UnitStatus, error) {
 	conn, err := d.connect(ctx)
 	if err != nil {
@@ -183,8 +183,8 @@ func (d *systemd) loadedStatus(ctx context.Context, unit string) (*dbus.Conn, Un
 	return conn, st, nil
 }
 
-// runJob queues a job and waits for its result. The channel has room for the
-// result, or go-systemd would stand still once nobody waits any more.
+// runJob queues a job and waits for its result. The channel is buffered: go-systemd
+// would block once nobody waits any more.
 func runJob(ctx context.Context, conn *dbus.Conn, unit string, wake state.Path,
 	queue func(context.Context, string, string, chan<- string) (int, error),
 ) error {
@@ -240,8 +240,7 @@ func jobError(result string) error {
 	return fmt.Errorf("job result %q", result)
 }
 
-// readable turns the D-Bus errors that happen into errors that errors.Is
-// knows.
+// readable turns expected D-Bus errors into errors that errors.Is knows.
 func readable(err error) error {
 	text := err.Error()
 	switch {
@@ -272,8 +271,8 @@ func (d *systemd) Log(ctx context.Context, unit string, since time.Time, lines i
 	return printable(string(res.Stdout)), nil
 }
 
-// printable splits text into lines without what could move the cursor of a
-// terminal: what a remote client said ends up in the journal.
+// printable splits text into lines without control characters: the journal has what
+// remote clients sent.
 func printable(text string) []string {
 	var out []string
 	for line := range strings.Lines(text) {

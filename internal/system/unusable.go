@@ -7,9 +7,8 @@ import (
 	"mailsetup/internal/state"
 )
 
-// UnusableError says that a file of the administrator's cannot be worked with
-// as it stands, and what to do about it. Nothing has failed; it is for them to
-// decide.
+// UnusableError says that a file of the administrator's cannot be edited as it is, and
+// what to do about it. Nothing has failed; it is for them to decide.
 type UnusableError struct {
 	Path state.Path
 	Line int // 0 for the file as a whole

@@ -7,8 +7,8 @@ import (
 	"mailsetup/internal/spec"
 )
 
-// flow is the order of the questions and where we are in it. It does not know
-// how they are asked.
+// flow is the order of the questions, and the current one. It does not know how they
+// are asked.
 type flow struct {
 	fixed     spec.Answers
 	propose   func(context.Context, spec.Answers) (Proposals, error)
@@ -29,7 +29,7 @@ type flow struct {
 	shownWith   map[string]int // the question each line of Found was first shown with
 }
 
-// names are the answers that decide what a look-up finds.
+// names are the answers on which a look-up depends.
 type names struct{ domain, hostname string }
 
 func newFlow(fixed spec.Answers, propose func(context.Context, spec.Answers) (Proposals, error)) *flow {
@@ -47,16 +47,16 @@ func newFlow(fixed spec.Answers, propose func(context.Context, spec.Answers) (Pr
 	}
 }
 
-// lookup is one call of Propose. It may run beside the flow, which does not
-// move until the result is taken by arrive.
+// lookup is one call of Propose. It may run concurrently with the flow, which does not
+// move until setProposals takes the result.
 type lookup struct {
 	want names
 	run  func(context.Context) (Proposals, error)
 }
 
-// lookup returns the look-up to make before the current question can be shown,
-// nil if there is none: one at the start, and one whenever the questions about
-// names are behind us and the names are not those of the last look-up.
+// lookup returns the look-up to make before the current question, nil if there is none:
+// one at the start, and one whenever the questions about names are answered and the
+// names are not those of the last look-up.
 func (f *flow) lookup() *lookup {
 	want := names{f.get(aboutDomain), f.get(aboutHostname)}
 	if f.lookedUpFor != nil && (f.at < nameQuestions || *f.lookedUpFor == want) {
@@ -67,8 +67,8 @@ func (f *flow) lookup() *lookup {
 	return &lookup{want, func(ctx context.Context) (Proposals, error) { return f.propose(ctx, given) }}
 }
 
-// setProposals takes what a look-up found and moves to the first question that
-// applies now.
+// setProposals takes the result of a look-up and moves to the first question that
+// applies.
 func (f *flow) setProposals(l *lookup, found Proposals) {
 	found.clean()
 	f.found, f.lookedUpFor = found, &l.want
@@ -93,8 +93,7 @@ func (f *flow) forward() {
 	}
 }
 
-// back moves to the previous question that applies, and says whether there is
-// one.
+// back moves to the previous question that applies, and reports whether there is one.
 func (f *flow) back() bool {
 	i := f.before()
 	if i < 0 {
@@ -104,7 +103,7 @@ func (f *flow) back() bool {
 	return true
 }
 
-// before is the index of the previous question that applies, -1 for none.
+// before returns the index of the previous question that applies, -1 for none.
 func (f *flow) before() int {
 	for i := f.at - 1; i >= 0; i-- {
 		if f.applies(f.questions[i]) {
@@ -114,8 +113,8 @@ func (f *flow) before() int {
 	return -1
 }
 
-// applies says whether a question is asked, given the answers so far. A fixed
-// answer is not asked for.
+// applies reports whether a question is asked, given the answers so far. A fixed answer
+// is not asked for.
 func (f *flow) applies(q question) bool {
 	if q.topic.of(f.fixed) != "" {
 		return false
@@ -123,8 +122,8 @@ func (f *flow) applies(q question) bool {
 	return q.applies == nil || q.applies(f)
 }
 
-// fill puts the proposal into a field that is empty or still holds an earlier
-// proposal. What somebody typed stays.
+// fill puts the proposal into a field that is empty or has an earlier proposal. Typed
+// text stays.
 func (f *flow) fill(q question) {
 	offer := q.offer(f).Value
 	typed, visited := f.entered[q.topic]
@@ -134,16 +133,16 @@ func (f *flow) fill(q question) {
 	f.proposed[q.topic] = offer
 }
 
-// done says whether all questions are answered and all look-ups made.
+// done reports whether all questions are answered and all look-ups made.
 func (f *flow) done() bool { return f.at >= len(f.questions) && f.lookup() == nil }
 
-// question is the current one.
+// question returns the current question.
 func (f *flow) question() question { return f.questions[f.at] }
 
-// value is what stands in the field of the current question.
+// value returns the text of the current field.
 func (f *flow) value() string { return f.entered[f.question().topic] }
 
-// keep remembers a field as it stands, right or wrong, for coming back to it.
+// keep keeps the text of a field, right or wrong, for going back to it.
 func (f *flow) keep(value string) { f.entered[f.question().topic] = value }
 
 // submit checks the answer to the current question and moves on.
@@ -158,7 +157,8 @@ func (f *flow) submit(value string) error {
 	return nil
 }
 
-// somebodyReads judges an address that put writes into the answers so far.
+// somebodyReads returns an error unless somebody reads mail at an address, which put
+// writes into the answers so far.
 func (f *flow) somebodyReads(put func(*spec.Answers)) error {
 	if f.whyUnread == nil {
 		return nil
@@ -172,7 +172,7 @@ func (f *flow) somebodyReads(put func(*spec.Answers)) error {
 	return f.judged.err
 }
 
-// get is the answer to a question: the fixed one, or what stands in the field.
+// get returns the answer to a question: the fixed one, or the text of its field.
 func (f *flow) get(k topic) string {
 	if v := k.of(f.fixed); v != "" {
 		return v
@@ -180,7 +180,7 @@ func (f *flow) get(k topic) string {
 	return f.entered[k]
 }
 
-// findings are the findings to show with the current question.
+// findings returns the findings to show with the current question.
 func (f *flow) findings() []string {
 	var lines []string
 	for _, line := range f.found.Found {
@@ -191,8 +191,8 @@ func (f *flow) findings() []string {
 	return lines
 }
 
-// progress is "question 3 of 7". The total may grow when an answer opens more
-// questions.
+// progress returns "question 3 of 7". The total may grow when an answer makes more
+// questions apply.
 func (f *flow) progress() string {
 	total, number := 0, 0
 	for i, q := range f.questions {
@@ -206,8 +206,7 @@ func (f *flow) progress() string {
 	return fmt.Sprintf("question %d of %d", number, total)
 }
 
-// result are the answers: what was fixed, what was asked, and the settings
-// that were accepted as shown.
+// result returns the answers: fixed ones, given ones, and settings accepted as shown.
 func (f *flow) result() spec.Answers {
 	a := f.fixed
 	for _, q := range f.questions {
@@ -223,8 +222,8 @@ func (f *flow) result() spec.Answers {
 	return a
 }
 
-// completeDNS answers what was not worth a question: without BIND there is only
-// one way, and a new zone is always made in BIND.
+// completeDNS sets answers that need no question: without BIND there is only one DNS
+// mode, and a new zone is always made in BIND.
 func completeDNS(f *flow, a *spec.Answers) {
 	switch {
 	case a.DNS != "":
@@ -235,7 +234,7 @@ func completeDNS(f *flow, a *spec.Answers) {
 	}
 }
 
-// newZone says whether a zone is to be made here.
+// newZone reports whether a zone is to be made here.
 func (f *flow) newZone() bool {
 	yes, err := spec.YesNo(f.fixed.NewZone)
 	return err == nil && yes || f.fixed.DNS == "" && f.entered[aboutDNS] == dnsNew && f.applies(dnsQuestion())

@@ -12,14 +12,13 @@ const maxLine = 4096
 
 var errLongLine = errors.New("read answer: the line is too long")
 
-// lines reads whole lines and not a byte more: what follows belongs to the
-// next prompt, or to whoever reads after us.
+// lines reads whole lines and not a byte more: the rest belongs to the next prompt, or
+// to another reader.
 type lines struct{ in io.Reader }
 
-// next is the next line without its end. A line cut off by the end of the
-// input was never entered: it counts as io.EOF. When the context ends first,
-// the read is left behind, since a read from a terminal cannot be called back;
-// that is the end of the program anyhow.
+// next returns the next line without its end. A line cut off by the end of the input
+// was never entered: it counts as io.EOF. If the context ends first, the read is
+// abandoned, since a read from a terminal cannot be cancelled; the program ends anyhow.
 func (l lines) next(ctx context.Context) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err

@@ -13,7 +13,7 @@ import (
 	"github.com/charmbracelet/lipgloss"
 )
 
-// page is one form on the terminal with our header and footer around it.
+// page is one form on the terminal, with a header and a footer.
 type page struct {
 	header    string
 	notes     []string
@@ -31,7 +31,7 @@ func newPage(o Options) *page {
 	return &page{theme: screenTheme(o.Color), width: columns(o.Width), height: 24}
 }
 
-// run runs a program on the terminal; verdict says how it ended.
+// run runs a program on the terminal; verdict returns how it ended.
 func (p *page) run(ctx context.Context, o Options, m tea.Model, verdict func() error) error {
 	_, err := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out)).Run()
 	switch {
@@ -56,7 +56,7 @@ func (p *page) show(field huh.Field) tea.Cmd {
 	return p.form.Init()
 }
 
-// keys are those of huh, less what has no use with one field and few options.
+// keys returns huh's keys, without those of no use with one field and few options.
 func keys() *huh.KeyMap {
 	k := huh.NewDefaultKeyMap()
 	k.Input.Submit = key.NewBinding(key.WithKeys("enter", "tab"))
@@ -66,13 +66,13 @@ func keys() *huh.KeyMap {
 	return k
 }
 
-// columns is the width of text on this terminal.
+// columns returns the width of text on this terminal.
 func (p *page) columns() int { return columns(p.width) - 1 }
 
-// short says whether there is no room for more than the question.
+// short reports whether there is no room for more than the question.
 func (p *page) short() bool { return p.height < 20 }
 
-// fit tells the form how much room there is.
+// fit sets the size of the form.
 func (p *page) fit() {
 	if p.form == nil {
 		return
@@ -82,7 +82,7 @@ func (p *page) fit() {
 	p.form.Update(tea.WindowSizeMsg{Width: p.columns(), Height: max(p.height-around, 5)})
 }
 
-// key gives a key to the form.
+// key passes a key to the form.
 func (p *page) key(k tea.KeyMsg) tea.Cmd {
 	p.complaint = ""
 	cmd := p.update(k)
@@ -100,7 +100,7 @@ func (p *page) mark(on bool) {
 	p.theme.Focused.TextInput.Text = lipgloss.NewStyle().Reverse(on)
 }
 
-// update gives a message to the form.
+// update passes a message to the form.
 func (p *page) update(msg tea.Msg) tea.Cmd {
 	if size, ok := msg.(tea.WindowSizeMsg); ok {
 		p.width, p.height = size.Width, size.Height
@@ -117,8 +117,8 @@ func (p *page) update(msg tea.Msg) tea.Cmd {
 	return cmd
 }
 
-// takeAnswer says whether the form was answered, once: a form that is done still
-// gets messages, and its answer must not count for the next question.
+// takeAnswer reports, once, whether the form was answered: a completed form still gets
+// messages, and its answer must not count for the next question.
 func (p *page) takeAnswer() bool {
 	if p.form == nil || p.form.State != huh.StateCompleted {
 		return false
@@ -127,14 +127,14 @@ func (p *page) takeAnswer() bool {
 	return true
 }
 
-// close ends the program and leaves nothing on screen.
+// close ends the program and clears the screen.
 func (p *page) close() tea.Cmd {
 	p.closed = true
 	return tea.Quit
 }
 
-// view renders the page, empty once it is closed. Findings that have no room
-// are left out: a terminal drops the first lines of what is too long.
+// view renders the page, empty once it is closed. It leaves out findings without room:
+// a terminal drops the first lines of too long a text.
 func (p *page) view(footer string) string {
 	if p.closed || p.form == nil {
 		return ""

@@ -98,7 +98,7 @@ func (p *prompter) line(ctx context.Context, prompt string) (string, error) {
 	return line, err
 }
 
-// step asks the current question and moves the flow.
+// step asks the current question and advances the flow.
 func (p *prompter) step(ctx context.Context, f *flow) error {
 	q := f.question()
 	p.introduce(f, q)
@@ -122,7 +122,7 @@ func (p *prompter) step(ctx context.Context, f *flow) error {
 	}
 }
 
-// introduce says what the question is about.
+// introduce prints what the question is about; huh's prompts show titles only.
 func (p *prompter) introduce(f *flow, q question) {
 	for _, line := range f.findings() {
 		p.say("Found: " + line)

@@ -28,11 +28,11 @@ const (
 	aboutMilter     topic = "milter"
 )
 
-// none is the answer that leaves something empty on purpose, see spec.Answers.
+// none is the answer that leaves something empty, see spec.Answers.
 const none = "none"
 
-// field is the place of an answer: a text or a list, both nil for a question
-// that only steers.
+// field returns the place of an answer: a text or a list, both nil for a question that
+// only steers.
 func (t topic) field(a *spec.Answers) (*string, *[]string) {
 	switch t {
 	case aboutDomain:
@@ -75,7 +75,7 @@ func (t topic) settingField(a *spec.Answers) (*string, *[]string) {
 	}
 }
 
-// of reads an answer as the text of a field.
+// of returns an answer as the text of a field.
 func (t topic) of(a spec.Answers) string {
 	text, list := t.field(&a)
 	switch {
@@ -88,7 +88,7 @@ func (t topic) of(a spec.Answers) string {
 	}
 }
 
-// put writes the checked text of a field into the answers.
+// put sets an answer to the checked text of a field.
 func (t topic) put(a *spec.Answers, value string) {
 	if value == "" {
 		value = none
@@ -104,7 +104,7 @@ func (t topic) put(a *spec.Answers, value string) {
 	}
 }
 
-// question is one thing to ask: a field for text, or a choice.
+// question is a question: a field for text, or a choice.
 type question struct {
 	topic   topic
 	setting bool // has a usual answer, and is asked on request only
@@ -123,11 +123,10 @@ type question struct {
 	applies func(*flow) bool     // nil: always
 }
 
-// option is one answer of a choice and what it means, in a line of at most
-// 74 columns together.
+// option is one answer of a choice with its meaning, together at most 74 columns wide.
 type option struct{ value, name, meaning string }
 
-// validate returns the answer in its normal form, or what is wrong with it.
+// validate returns the answer in its normal form, or an error.
 func (q question) validate(f *flow, value string) (string, error) {
 	if q.options != nil {
 		known := slices.ContainsFunc(q.options(f), func(o option) bool { return o.value == value })
@@ -167,7 +166,7 @@ func (q question) checkAll(parts []string) (string, error) {
 	return strings.Join(good, " "), nil
 }
 
-// items splits a list as people type lists.
+// items splits a list as people type it.
 func items(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool {
 		return strings.ContainsRune(" \t,;", r)

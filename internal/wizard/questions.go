@@ -12,8 +12,7 @@ import (
 // what there is to find in DNS.
 const nameQuestions = 2
 
-// questions are all there are, in order. The first nameQuestions are about
-// names.
+// questions returns all questions in order. The first nameQuestions are about names.
 func questions() []question {
 	return append([]question{
 		domainQuestion(),
@@ -48,8 +47,7 @@ func domainQuestion() question {
 	}
 }
 
-// parent is the domain a host name is in; a name of two labels is a domain
-// already.
+// parent returns the domain of a host name; a name of two labels is a domain already.
 func parent(host string) string {
 	host = dnsname.TrimDot(strings.TrimSpace(host))
 	if strings.Count(host, ".") < 2 {
@@ -211,10 +209,10 @@ func notifyQuestion() question {
 	}
 }
 
-// fixed is a text that depends on nothing.
+// fixed returns a text that depends on nothing.
 func fixed(text string) func(*flow) string { return func(*flow) string { return text } }
 
-// withDefault is a proposal, or a default where there is none.
+// withDefault returns a proposal, or a default without one.
 func withDefault(p Proposal, value, why string) Proposal {
 	if p.Value != "" {
 		return p

@@ -27,7 +27,7 @@ func askOnScreen(ctx context.Context, o Options, f *flow) error {
 	})
 }
 
-// screen is the program that asks all questions.
+// screen is the bubbletea program that asks all questions.
 type screen struct {
 	ctx       context.Context // that of Ask; the methods of a tea.Model take none
 	page      *page
@@ -38,10 +38,10 @@ type screen struct {
 	err       error
 }
 
-// maxAhead bounds what is kept of keys that nobody waits for.
+// maxAhead limits the keys kept while nobody waits for them.
 const maxAhead = 1024
 
-// lookedUp carries the result of a look-up into Update.
+// lookedUp is the message with the result of a look-up.
 type lookedUp struct {
 	lookup *lookup
 	found  Proposals
@@ -51,8 +51,7 @@ type lookedUp struct {
 // Init implements tea.Model.
 func (s *screen) Init() tea.Cmd { return s.next() }
 
-// next shows the current question, or makes the look-up that comes before it,
-// or ends the program.
+// next shows the current question, or makes the look-up before it, or ends the program.
 func (s *screen) next() tea.Cmd {
 	if l := s.flow.lookup(); l != nil {
 		s.looking = true
@@ -67,7 +66,7 @@ func (s *screen) next() tea.Cmd {
 	return s.open()
 }
 
-// open puts the current question on screen.
+// open shows the current question.
 func (s *screen) open() tea.Cmd {
 	q := s.flow.question()
 	s.value = s.flow.value()
@@ -88,8 +87,8 @@ func (s *screen) open() tea.Cmd {
 		Value(&s.value).Validate(check))
 }
 
-// about is what is told below the title. A terminal with few lines gets none
-// of it, rather than a question without its field.
+// about returns the text below the title: none on a terminal with few lines, rather
+// than a question without its field.
 func (s *screen) about(q question) string {
 	if s.page.short() {
 		s.page.notes = nil
@@ -102,7 +101,7 @@ func (s *screen) about(q question) string {
 	return text.Wrap(about, s.page.columns()) + "\n"
 }
 
-// foundLines are the findings under a heading.
+// foundLines returns the findings under a heading.
 func foundLines(news []string) []string {
 	if len(news) == 0 {
 		return nil
@@ -132,7 +131,7 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return s, cmd
 }
 
-// resize lays the page out again, for the text on it depends on the room.
+// resize lays out the page again: the text on it depends on its size.
 func (s *screen) resize(size tea.WindowSizeMsg) tea.Cmd {
 	before := *s.page
 	s.page.update(size)
@@ -149,8 +148,8 @@ func (s *screen) resize(size tea.WindowSizeMsg) tea.Cmd {
 	return cmd
 }
 
-// key handles a key. Those typed while the form is between two fields would
-// land in the wrong one: huh moves by messages to itself.
+// key handles a key. Keys typed while the form is between two fields would go to the
+// wrong one: huh moves by messages to itself.
 func (s *screen) key(k tea.KeyMsg) tea.Cmd {
 	switch {
 	case k.Type == tea.KeyCtrlC:
@@ -184,7 +183,7 @@ func (s *screen) overwrite(k tea.KeyMsg) tea.Cmd {
 	return s.page.update(tea.KeyMsg{Type: tea.KeyCtrlU})
 }
 
-// setProposals takes what a look-up found.
+// setProposals takes the result of a look-up.
 func (s *screen) setProposals(done lookedUp) tea.Cmd {
 	s.looking = false
 	if done.err != nil {
@@ -195,7 +194,7 @@ func (s *screen) setProposals(done lookedUp) tea.Cmd {
 	return tea.Batch(s.next(), s.replay())
 }
 
-// submit takes the answer of the form on screen.
+// submit takes the answer of the form.
 func (s *screen) submit() tea.Cmd {
 	if err := s.flow.submit(s.value); err != nil {
 		s.flow.keep(s.value)
@@ -205,7 +204,7 @@ func (s *screen) submit() tea.Cmd {
 	return tea.Batch(s.next(), s.replay())
 }
 
-// replay feeds what was typed ahead to the question that is open now.
+// replay passes keys that were typed ahead to the current question.
 func (s *screen) replay() tea.Cmd {
 	var cmds []tea.Cmd
 	for len(s.typeahead) > 0 && !s.looking && !s.page.moving && !s.page.closed {
@@ -312,8 +311,8 @@ func (c *confirmation) View() string {
 	return c.page.view(footer)
 }
 
-// aborted says whether a program ended by a signal or with its context. A panic
-// is none of these, although bubbletea says it was killed then, too.
+// aborted reports whether a program ended by a signal or with its context, and not by a
+// panic, which bubbletea reports in the same way.
 func aborted(err error) bool {
 	if errors.Is(err, tea.ErrProgramPanic) {
 		return false

@@ -13,8 +13,8 @@ const (
 	settingsOwn   = "own"
 )
 
-// settingsQuestions start with whether to go through them at all: each has an
-// answer that is right for most servers.
+// settingsQuestions begin with whether to ask them at all: each has an answer that is
+// right for most servers.
 func settingsQuestions() []question {
 	settings := []question{
 		selectorQuestion(),
@@ -34,7 +34,7 @@ func settingsQuestions() []question {
 	return append([]question{gateQuestion(settings)}, settings...)
 }
 
-// gateQuestion shows the settings as they would be and offers to change them.
+// gateQuestion shows the settings and offers to change them.
 func gateQuestion(settings []question) question {
 	return question{
 		topic: aboutSettings,
@@ -69,7 +69,7 @@ func gateQuestion(settings []question) question {
 // ownSPF reports whether the domain gets an SPF record of its own.
 func ownSPF(f *flow) bool { return f.found.SPFRedirect.Value == "" }
 
-// unlessRedirected is what is proposed for an SPF record of the domain's own.
+// unlessRedirected returns a proposal if the domain gets an SPF record of its own.
 func unlessRedirected(f *flow, p Proposal) Proposal {
 	if !ownSPF(f) {
 		return Proposal{}
@@ -77,7 +77,7 @@ func unlessRedirected(f *flow, p Proposal) Proposal {
 	return p
 }
 
-// spfSetting says what the SPF record will be.
+// spfSetting describes the SPF record to be.
 func spfSetting(f *flow, value func(topic) string) string {
 	if to := f.found.SPFRedirect; !ownSPF(f) {
 		return fmt.Sprintf("SPF: the record of %s decides (%s)", to.Value, to.Why)
@@ -86,7 +86,7 @@ func spfSetting(f *flow, value func(topic) string) string {
 		because(f, aboutSPFAll, f.found.SPFAll)
 }
 
-// settingValue is what a setting will be if it is not asked about.
+// settingValue returns the value of a setting that is not asked about.
 func settingValue(f *flow, settings []question, k topic) string {
 	if v := k.of(f.fixed); v != "" {
 		return v
@@ -99,7 +99,7 @@ func settingValue(f *flow, settings []question, k topic) string {
 	return ""
 }
 
-// because says where a setting comes from that is not the usual one.
+// because says where a setting comes from if it is not the default.
 func because(f *flow, k topic, found Proposal) string {
 	if k.of(f.fixed) != "" || found.Value == "" || found.Why == "" {
 		return ""
@@ -248,5 +248,5 @@ func milterQuestion() question {
 	}
 }
 
-// label is an option on one line, the names of all options padded alike.
+// label returns an option on one line, with the names of all options padded alike.
 func (o option) label(width int) string { return fmt.Sprintf("%-*s  %s", width, o.name, o.meaning) }

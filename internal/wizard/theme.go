@@ -50,7 +50,7 @@ func options(from []option) []huh.Option[string] {
 	return to
 }
 
-// offerName is how a proposed value is called on screen.
+// offerName returns how a proposed value is called on screen.
 func offerName(f *flow, q question, value string) string {
 	if q.options == nil {
 		return value
@@ -63,8 +63,7 @@ func offerName(f *flow, q question, value string) string {
 	return value
 }
 
-// explain says what is wrong with an answer, and on the next line what to
-// type.
+// explain returns what is wrong with an answer, and on the next line what to type.
 func explain(err error) string {
 	var bad *spec.BadValue
 	if !errors.As(err, &bad) {

@@ -22,14 +22,14 @@ import (
 // context was cancelled before the last question. No answer is usable then.
 var ErrAborted = errors.New("questions: interrupted before the last one")
 
-// Proposal is what was found on the machine or in DNS for one question.
+// Proposal is a value found on the machine or in DNS for one question.
 type Proposal struct {
 	Value string // in the notation of spec.Answers; of a list, separated by spaces
 	Why   string // one line, such as "the A record of mail.example.org"
 }
 
-// Proposals are what was found for all questions. A question without one is
-// asked with an empty field, a choice with the usual default.
+// Proposals are the values for all questions. A question without one has an empty
+// field, a choice its default.
 type Proposals struct {
 	Domain    Proposal
 	Hostname  Proposal
@@ -54,8 +54,7 @@ type Proposals struct {
 	Found []string
 }
 
-// clean makes everything printable: some of it comes from other people's DNS,
-// which must not steer the terminal.
+// clean makes everything printable: other people's DNS must not control the terminal.
 func (p *Proposals) clean() {
 	for _, q := range []*Proposal{
 		&p.Domain, &p.Hostname, &p.Addresses, &p.Receive, &p.RootAlias, &p.NS,
@@ -172,8 +171,8 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// columns is the width to lay out for. Lines longer than 80 columns are hard
-// to read, and less than 40 is no terminal.
+// columns returns the width of the layout. Lines longer than 80 columns are hard to
+// read, and a width below 40 is not a terminal's.
 func columns(width int) int {
 	if width == 0 {
 		return 80

@@ -21,9 +21,9 @@ type daemon struct {
 	probes []state.Probe
 }
 
-// daemons returns the units of this host that mail needs, in the order in which they need each other.
-// BIND is one where zones of ours are edited; where another name server answers,
-// that is refused (another).
+// daemons returns the units of this host that mail needs, in the order in which they
+// need each other. BIND is one if zones of ours are edited; if another name server
+// answers, that is refused elsewhere.
 func daemons(in step.Input) []daemon {
 	var all []daemon
 	if records.OtherNameServer(in) == nil && slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return in.Spec.DNSOf(d) == spec.DNSBind }) {
@@ -53,8 +53,8 @@ func (d daemon) starts() string {
 	return d.unit
 }
 
-// Start starts what is down and enables what would not start at boot. What
-// somebody has stopped or masked is left to them, see Halted.
+// Start starts units that are down and enables units that do not start at boot, except
+// those that somebody stopped or masked, see Halted.
 func Start(in step.Input) (state.Stage, []state.Note, error) {
 	var stage state.Stage
 	for _, d := range daemons(in) {
@@ -76,15 +76,14 @@ func Start(in step.Input) (state.Stage, []state.Note, error) {
 	return stage, nil, nil
 }
 
-// Halt is a unit that somebody has stopped or masked, and the command that takes
-// that back.
+// Halt is a unit that somebody stopped or masked, with the command that reverts that.
 type Halt struct {
 	Unit, Text, Action string
 	Masked             bool
 }
 
-// Halted returns the units of the host that somebody stopped or masked. A run does
-// not start them: whoever did that had a reason.
+// Halted returns the units of the host that somebody stopped or masked. A run does not
+// start them: there was a reason.
 func Halted(in step.Input) []Halt {
 	var all []Halt
 	for _, d := range daemons(in) {

@@ -135,7 +135,8 @@ func printedFor(server state.DNSServer, domain string, rrs []state.Record) state
 }
 
 // whyManual returns a note on why the BIND of this machine does not publish the records
-// of a zone that it has.
+// of a zone that it has. There is none if the configuration cannot be read: nobody
+// asked for its zones.
 func whyManual(in step.Input, d spec.Domain) []state.Note {
 	zone, ok := records.ClosestZone(in.Facts.Zones, d.Name+".")
 	if !ok || zone.Problem == "" || zone.Origin == "." {

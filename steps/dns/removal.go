@@ -11,7 +11,7 @@ import (
 	"mailsetup/steps/step"
 )
 
-// removalNotes says what becomes of what a removed domain had in DNS.
+// removalNotes says what happens to a removed domain's records.
 func removalNotes(in step.Input) []state.Note {
 	var notes []state.Note
 	for _, d := range in.Removed {
@@ -28,8 +28,8 @@ func removalNotes(in step.Input) []state.Note {
 	return notes
 }
 
-// recordsToRemove lists the records of a domain that go at once, but for those that
-// zones here have of it.
+// recordsToRemove lists the records of a domain that can be removed at once, without
+// those in zones here.
 func recordsToRemove(in step.Input, d spec.Domain) state.Note {
 	rrs := records.ForDomain(in.Spec.Host, d, nil)
 	if !records.ConsentsHere(in, d) {
@@ -41,8 +41,8 @@ func recordsToRemove(in step.Input, d spec.Domain) state.Note {
 	}
 }
 
-// keyNotes says until when the keys of a removed domain stay, or what it costs
-// that they do not.
+// keyNotes says how long the keys of a removed domain stay, or what follows if they do
+// not.
 func keyNotes(in step.Input, d spec.Domain) []state.Note {
 	until := in.Now.Add(in.Spec.Host.Drain)
 	for _, k := range in.Ledger[d.Name] {

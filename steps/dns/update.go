@@ -14,15 +14,14 @@ import (
 	"mailsetup/zonefile"
 )
 
-// UpdateRequest is what a domain wants to have published by dynamic updates
-// (RFC 2136).
+// UpdateRequest are the records that a domain publishes by dynamic updates (RFC 2136).
 type UpdateRequest struct {
 	Domain  string
 	Update  spec.Update
 	Records []state.Record
 }
 
-// UpdateRequests returns the updates that the domains in the scope want.
+// UpdateRequests returns the update requests of the domains in the scope.
 func UpdateRequests(in step.Input) []UpdateRequest {
 	var list []UpdateRequest
 	for d := range in.Scope.Domains(in.Spec) {
@@ -33,7 +32,7 @@ func UpdateRequests(in step.Input) []UpdateRequest {
 	return list
 }
 
-// publishUpdates adds what is to be changed in zones that take dynamic updates.
+// publishUpdates adds the changes of zones that take dynamic updates to the stage.
 func publishUpdates(in step.Input, stage *state.Stage) ([]state.Note, error) {
 	parts, notes, err := updateChanges(in)
 	others := notPublishedBy(in, spec.DNSUpdate)
@@ -92,9 +91,9 @@ func addUpdate(in step.Input, d spec.Domain, r state.Record, parts map[string]*z
 	return parts[zone.Origin].add(in, d, r)
 }
 
-// update sends what the zone lacks of ours, and takes out what it has of ours
-// and is no longer wanted, together with what a consent replaces. What is ours
-// now is remembered, since the zone does not tell.
+// update adds what the zone lacks of our records, and removes those that are no longer
+// wanted, together with what a consent replaces. It saves which records are ours now,
+// since the zone does not tell.
 func (p *zoneChange) update(in step.Input, others publishedElsewhere, stage *state.Stage) ([]state.Note, error) {
 	z := p.zone
 	ours := append(slices.Clone(p.ours), notCompared(in, z, others)...)
@@ -121,7 +120,7 @@ func (p *zoneChange) update(in step.Input, others publishedElsewhere, stage *sta
 	return notes, nil
 }
 
-// saveOurRecords keeps in a file which records of the zone are ours.
+// saveOurRecords saves which records of the zone are ours.
 func (p *zoneChange) saveOurRecords(stage *state.Stage, ours []state.Record) {
 	z, file := p.zone, state.PublishedFile(p.zone.Origin)
 	if len(ours) == 0 {
@@ -137,9 +136,9 @@ func (p *zoneChange) saveOurRecords(stage *state.Stage, ours []state.Record) {
 	})
 }
 
-// leftoverUpdates returns notes about records from when a domain was published by updates.
-// Taking them out could take a key out of DNS whose mail is still under way, so
-// that moment is the administrator's to choose.
+// leftoverUpdates returns notes about records from when a domain was published by
+// updates. Nothing removes them here: mail that a key of theirs signed may still be in
+// a queue, so the administrator chooses the moment.
 func leftoverUpdates(in step.Input) []state.Note {
 	var notes []state.Note
 	for _, p := range in.Facts.Published {
@@ -173,7 +172,7 @@ func sorted(list []state.Record) []state.Record {
 	return slices.Compact(list)
 }
 
-// asLine returns the line that the record would have in a zone file.
+// asLine returns a record as a line of a zone file.
 func asLine(r state.Record) string {
 	return fmt.Sprintf("%s %d IN %s %s", r.Name, r.TTL, r.Type, strings.Join(strings.Fields(zonefile.Rdata(r)), " "))
 }

@@ -11,11 +11,10 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Withdraw takes the records of keys out of DNS that signed nothing for long
-// enough. Rows went before, the private keys go after: a record without a key
-// does no harm, a signature without its record is lost.
-//
-// It is for a run that publishes records as well.
+// Withdraw removes the records of keys that have signed nothing for long enough. Their
+// rows were removed before, and the private keys are removed after them: a record
+// without a key does no harm, a signature without its record does not verify. It is for
+// runs that publish records.
 func Withdraw(in step.Input) (state.Stage, []state.Note, error) {
 	if len(in.Keys.Withdraw) == 0 {
 		return state.Stage{}, nil, nil
@@ -25,15 +24,15 @@ func Withdraw(in step.Input) (state.Stage, []state.Note, error) {
 	return withdrawRecords(in, after)
 }
 
-// WithdrawAlone is Withdraw for a run that publishes nothing: what else is asked
-// for meanwhile is for a run that shows it.
+// WithdrawAlone is Withdraw for a run that publishes nothing: other changes are left to
+// a run that shows them.
 func WithdrawAlone(in step.Input) (state.Stage, []state.Note, error) {
 	after := in.Withdrawn()
 	after.Scope = step.Only()
 	return withdrawRecords(in, after)
 }
 
-// withdrawRecords takes those records out that the input after it no longer has.
+// withdrawRecords removes the records that the input afterwards no longer has.
 func withdrawRecords(in, after step.Input) (state.Stage, []state.Note, error) {
 	if len(in.Keys.Withdraw) == 0 {
 		return state.Stage{}, nil, nil
@@ -48,7 +47,7 @@ func withdrawRecords(in, after step.Input) (state.Stage, []state.Note, error) {
 	return stage, withdrawnByHand(in), nil
 }
 
-// updatedBy returns the zones as the stage that publishes leaves them in the same run.
+// updatedBy returns the zones after the publishing stage of the same run.
 func updatedBy(in step.Input, zones []state.Zone) []state.Zone {
 	var stage state.Stage
 	parts, _, err := updateChanges(in)
@@ -76,8 +75,8 @@ func updatedBy(in step.Input, zones []state.Zone) []state.Zone {
 	return zones
 }
 
-// withdrawnByHand lists the records of keys that are in no zone which mailsetup
-// writes: whoever put them there has to take them out.
+// withdrawnByHand lists the records of withdrawn keys outside of zones that mailsetup
+// writes: their publisher has to remove them.
 func withdrawnByHand(in step.Input) []state.Note {
 	ours := map[string]bool{}
 	for _, z := range slices.Concat(in.Facts.Zones, in.Facts.Updated) {

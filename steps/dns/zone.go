@@ -26,10 +26,10 @@ const FragmentDir state.Path = "/etc/bind/mailsetup"
 
 const namedConf state.Path = "/etc/bind/named.conf.local"
 
-// FragmentStamp returns the stamp of a fragment of ours in the zone that includes it.
-// That of one whose key is not made yet shows that it will be another, and still
-// tells it from other such fragments: a run may write two of them one after the
-// other, each of which changes the zone.
+// FragmentStamp returns the stamp of a fragment in the $INCLUDE line. For a fragment
+// with a placeholder key it is marked as provisional, and still differs between such
+// fragments: a run may write two of them one after the other, and each changes the
+// zone.
 func FragmentStamp(text []byte) string {
 	stamp := zonefile.Stamp(text)
 	if bytes.Contains(text, []byte(keyring.Placeholder)) {
@@ -52,8 +52,8 @@ func Publish(in step.Input) (state.Stage, []state.Note, error) {
 	return stage, slices.Concat(printedRecords(in), notes, more, removalNotes(in)), nil
 }
 
-// zoneFiles writes the zones of the BIND of this machine: each gets a fragment of
-// ours, one $INCLUDE line in the administrator's file, a higher serial.
+// zoneFiles changes the zones of this machine's BIND: each gets a fragment of ours, one
+// $INCLUDE line in the administrator's file, and a higher serial.
 func zoneFiles(in step.Input) (state.Stage, []state.Note, error) {
 	if !usesMode(in, spec.DNSBind) && !consentsToReports(in) && len(in.Leaving()) == 0 && len(in.Keys.Withdraw) == 0 {
 		return state.Stage{}, leftoverFragments(in), nil
@@ -91,8 +91,8 @@ func zoneFiles(in step.Input) (state.Stage, []state.Note, error) {
 	return stage, append(notes, leftoverRecords(in, others)...), nil
 }
 
-// usesMode reports whether the records of a domain of this run get published in
-// that way.
+// usesMode reports whether the records of some domain of this run get published in that
+// mode.
 func usesMode(in step.Input, mode spec.DNSMode) bool {
 	for d := range in.Scope.Domains(in.Spec) {
 		if in.Spec.DNSOf(d) == mode {
@@ -102,8 +102,8 @@ func usesMode(in step.Input, mode spec.DNSMode) bool {
 	return false
 }
 
-// consentsToReports reports whether zones here consent to reports about a domain of this
-// run.
+// consentsToReports reports whether zones here consent to reports about a domain of
+// this run.
 func consentsToReports(in step.Input) bool {
 	for d := range in.Scope.Domains(in.Spec) {
 		if len(records.ReportConsents(in, d)) > 0 {
@@ -113,7 +113,8 @@ func consentsToReports(in step.Input) bool {
 	return false
 }
 
-// served asks whether the name server has records of the zone, and others not.
+// served returns the probe whether the name server serves some records of the zone, and
+// others no longer.
 func (p *zoneChange) served(in step.Input, want, gone []state.Record) state.Probe {
 	probe := state.Probe{
 		Kind: state.ProbeServed, Address: cmp.Or(in.Facts.DNSAddress, "127.0.0.1:53"), Origin: p.zone.Origin,
@@ -125,8 +126,8 @@ func (p *zoneChange) served(in step.Input, want, gone []state.Record) state.Prob
 	return probe
 }
 
-// wildcardAnswers reports whether a wildcard of the zone says the same as a record,
-// so that it is served under its name once the name is gone.
+// wildcardAnswers reports whether a wildcard of the zone has the same data as a record,
+// so that it is served under its name even without it.
 func (p *zoneChange) wildcardAnswers(r state.Record) bool {
 	return slices.ContainsFunc(p.zone.Records, func(w state.Record) bool {
 		below, is := strings.CutPrefix(w.Name, "*.")
@@ -135,8 +136,8 @@ func (p *zoneChange) wildcardAnswers(r state.Record) bool {
 	})
 }
 
-// newZone starts a zone. Of the names inside it only the host's own gets an
-// address, and named refuses a name server without one.
+// newZone returns the start of a new zone. Of the names inside it only the host's own
+// gets an address, and named refuses a name server without one.
 func newZone(h spec.Host, d spec.Domain) (*state.NewZone, error) {
 	z := &state.NewZone{Hostmaster: "hostmaster." + d.Name + ".", TTL: d.TTL}
 	for _, ns := range d.NS {
@@ -152,8 +153,8 @@ func newZone(h spec.Host, d spec.Domain) (*state.NewZone, error) {
 	return z, nil
 }
 
-// addZone puts one zone's fragment, the edits that include it and those of the
-// zone's own records into the stage.
+// addZone adds one zone's fragment, the edit that includes it and those of the zone's
+// own records to the stage.
 func addZone(stage *state.Stage, in step.Input, p *zoneChange) {
 	origin, file := dnsname.TrimDot(p.zone.Origin), p.zone.File
 	dir := cmp.Or(p.zone.Dir, "/var/cache/bind") // Debian's
@@ -200,8 +201,8 @@ func checkConf() state.Validator {
 	}
 }
 
-// isAbandoned reports whether the zone was made on request for a domain that
-// leaves, and holds nothing but what it was made with.
+// isAbandoned reports whether the zone was made on request for a leaving domain, and
+// has nothing but what it was made with.
 func (p *zoneChange) isAbandoned(in step.Input) bool {
 	origin := dnsname.TrimDot(p.zone.Origin)
 	statement := edits.ZoneStatement(state.NamedEdit{Origin: origin, File: p.zone.File})
@@ -214,7 +215,7 @@ func (p *zoneChange) isAbandoned(in step.Input) bool {
 	})
 }
 
-// remove takes the zone out of BIND, with its files.
+// remove removes the zone from BIND, with its files.
 func (p *zoneChange) remove(stage *state.Stage) {
 	origin := dnsname.TrimDot(p.zone.Origin)
 	stage.Edits = append(stage.Edits, state.NamedEdit{
@@ -225,7 +226,7 @@ func (p *zoneChange) remove(stage *state.Stage) {
 	stage.Validators = append(stage.Validators, checkConf())
 }
 
-// reason says what happens to the zone's own file.
+// reason says what changes in the zone's own file.
 func (p *zoneChange) reason() string {
 	switch {
 	case len(p.ours) == 0 && p.included() && len(p.replace) == 0:

@@ -16,8 +16,8 @@ import (
 	"mailsetup/zonefile"
 )
 
-// zoneChange is what one zone gets: the records it lacks, and those of its own that
-// have to say something else.
+// zoneChange is the change of one zone: the records that it lacks, and new texts for
+// some of its own.
 type zoneChange struct {
 	zone      state.Zone
 	create    *state.NewZone // the zone is made on request
@@ -31,22 +31,22 @@ type zoneChange struct {
 	questions []state.Question
 }
 
-// included reports whether the zone takes in a fragment of ours already: it is
-// then emptied rather than left to repeat what the zone has.
+// included reports whether the zone includes a fragment of ours already: it is then
+// emptied rather than left with records that the zone has itself.
 func (p *zoneChange) included() bool {
 	return bytes.Contains(p.zone.Content, []byte(p.fragment()))
 }
 
 func (p *zoneChange) fragment() state.Path { return Fragment(p.zone) }
 
-// Fragment returns the path of our file that the zone includes.
+// Fragment returns the path of our fragment of a zone.
 func Fragment(z state.Zone) state.Path { return FragmentDir.Join(dnsname.TrimDot(z.Origin) + ".zone") }
 
-// needed reports whether there is something to do in the zone.
+// needed reports whether the zone has to be changed.
 func (p *zoneChange) needed() bool { return len(p.ours)+len(p.replace) > 0 || p.included() }
 
-// zoneChanges sorts every record that is needed into the zone that holds its
-// name and compares it with what the zone has already.
+// zoneChanges assigns every needed record to the zone of its name and compares it with
+// the records there.
 func zoneChanges(in step.Input, others publishedElsewhere) (map[string]*zoneChange, []state.Note, error) {
 	parts := map[string]*zoneChange{}
 	var notes []state.Note
@@ -75,8 +75,8 @@ func zoneChanges(in step.Input, others publishedElsewhere) (map[string]*zoneChan
 	return parts, notes, nil
 }
 
-// addDomain does so with the records of one domain, of which zones here hold at
-// least the consents to reports about it.
+// addDomain does so for one domain, of which zones here have at least the consents to
+// reports about it.
 func addDomain(in step.Input, d spec.Domain, parts map[string]*zoneChange, seen map[state.Record]bool) ([]state.Note, error) {
 	var notes []state.Note
 	list := records.ReportConsents(in, d)
@@ -105,8 +105,8 @@ func addDomain(in step.Input, d spec.Domain, parts map[string]*zoneChange, seen 
 	return notes, nil
 }
 
-// retain keeps what our fragment holds and the run does not compare, and what
-// wildcards said of the names that exist with it. What is left of it goes.
+// retain keeps the records of our fragment that the run does not compare, and the
+// copies of wildcards at their names. All others are dropped.
 func (p *zoneChange) retain(in step.Input, others publishedElsewhere) ([]state.Note, error) {
 	there, stays := contentSet(p.ours), contentSet(p.zone.Records)
 	for _, r := range notCompared(in, p.zone, others) {
@@ -130,9 +130,9 @@ func (p *zoneChange) retain(in step.Input, others publishedElsewhere) ([]state.N
 	return notes, nil
 }
 
-// changeFor finds the zone for a record. A domain without a zone here is an
-// error; a host name without one lives in somebody else's DNS, as does what the
-// domain's zone gives away.
+// changeFor returns the change of the zone of a record. A domain without a zone here is
+// an error; a host name without one is in somebody else's DNS, as are names that the
+// zone delegates.
 func changeFor(in step.Input, d spec.Domain, r state.Record, parts map[string]*zoneChange) (*zoneChange, error) {
 	name := r.Name
 	zone, ok := records.ClosestZone(in.Facts.Zones, name)
@@ -175,14 +175,14 @@ func changeFor(in step.Input, d spec.Domain, r state.Record, parts map[string]*z
 	return p, nil
 }
 
-// refuseUnusable refuses a zone that cannot be worked with.
+// refuseUnusable returns the refusal of a zone that cannot be edited.
 func refuseUnusable(zone state.Zone) error {
 	hints := strings.Split(cmp.Or(zone.Hint, "--dns manual prints the records instead"), "\n")
 	return &step.Refusal{What: zone.Trouble(), Hint: hints[0], Then: hints[1:]}
 }
 
-// keyDelegated refuses to sign with a key that the domain's zone cannot hold.
-// What else is missing there is told, and nobody's mail fails for want of it.
+// keyDelegated refuses to sign with a key whose name the domain's zone delegates. Other
+// delegated records are reported in notes: no mail fails without them.
 func keyDelegated(d spec.Domain, r state.Record, zone state.Zone) error {
 	x, given := zone.Delegation(r.Name)
 	if !given || records.KindOf(d, r) != records.AboutKey {
@@ -192,8 +192,8 @@ func keyDelegated(d spec.Domain, r state.Record, zone state.Zone) error {
 		"the key of this server belongs to %s, and zone %s gives %s away: %s %s", dnsname.TrimDot(r.Name), zone.Origin, dnsname.TrimDot(x.Name), x.Type, x.Value)
 }
 
-// add puts one record into the part if the zone lacks it, or into a change of
-// what the zone has: a second SPF or DMARC record would be a permanent error.
+// add adds a record to the change if the zone lacks it, or a new text for the zone's
+// own: a second SPF or DMARC record would be a permanent error.
 func (p *zoneChange) add(in step.Input, d spec.Domain, r state.Record) ([]state.Note, error) {
 	if x, ok := records.AliasAt(p.zone, r.Name); ok {
 		if records.KindOf(d, r) == records.AboutDMARC {
@@ -219,8 +219,8 @@ func (p *zoneChange) add(in step.Input, d spec.Domain, r state.Record) ([]state.
 	return v.Notes, nil
 }
 
-// change asks for consent to the new text of a record of the zone. One that
-// stands in no line of the file is for the administrator to change.
+// change asks for consent to the new text of a record of the zone. A record that is in
+// no line of the file is for the administrator to change.
 func (p *zoneChange) change(d spec.Domain, v records.Comparison, old state.Record) error {
 	new := old
 	new.Value = v.Change
@@ -249,8 +249,8 @@ func (p *zoneChange) changes(q state.Question, old, new state.Record) {
 	p.want, p.notServed = append(p.want, new), append(p.notServed, old)
 }
 
-// aliasConflict refuses a CNAME at a name that needs records of its own, which
-// cannot stand beside it (RFC 1034 section 3.6.2).
+// aliasConflict refuses a CNAME at a name that needs other records (RFC 1034 section
+// 3.6.2).
 func aliasConflict(d spec.Domain, r, alias state.Record, where string) error {
 	name, target := dnsname.TrimDot(r.Name), dnsname.TrimDot(alias.Value)
 	if records.KindOf(d, r) == records.AboutKey {
@@ -262,7 +262,7 @@ func aliasConflict(d spec.Domain, r, alias state.Record, where string) error {
 		name, target, r.Type)
 }
 
-// conflicting returns the records of the zone that exclude r.
+// conflicting returns the records of the zone that conflict with r.
 func (p *zoneChange) conflicting(r state.Record) []state.Record {
 	var there []state.Record
 	for _, x := range p.zone.Records {
@@ -273,7 +273,7 @@ func (p *zoneChange) conflicting(r state.Record) []state.Record {
 	return there
 }
 
-// ttl returns the TTL of the RRset that r joins (RFC 2181 section 5.2), else its own.
+// ttl returns the TTL of the RRset of r (RFC 2181 section 5.2), else its own.
 func (p *zoneChange) ttl(r state.Record) uint32 {
 	for _, x := range p.zone.Records {
 		if dnsname.Same(x.Name, r.Name) && x.Type == r.Type {
@@ -283,11 +283,11 @@ func (p *zoneChange) ttl(r state.Record) uint32 {
 	return r.TTL
 }
 
-// maxAnswer is what a DNS answer over UDP holds on every path (DNS flag day
-// 2020).
+// maxAnswer is the size of a UDP answer that arrives on every path (DNS flag day 2020).
 const maxAnswer = 1232
 
-// largeAnswers returns notes about texts that do not fit into one answer over UDP together.
+// largeAnswers returns notes about names whose TXT records do not fit into one UDP
+// answer.
 func (p *zoneChange) largeAnswers() []state.Note {
 	var notes []state.Note
 	told := map[string]bool{}
@@ -304,8 +304,8 @@ func (p *zoneChange) largeAnswers() []state.Note {
 	return notes
 }
 
-// answer returns the size of the answer to a question for the TXT records of a name
-// as they will be, RFC 1035 section 4.1 with EDNS.
+// answer returns the size of the answer for the TXT records of a name after the change,
+// RFC 1035 section 4.1 with EDNS.
 func (p *zoneChange) answer(name string) int {
 	n := 12 + len(name) + 1 + 4 + 11
 	size := func(text string) int { return 12 + len(text) + max(1, (len(text)+254)/255) }

@@ -14,8 +14,8 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Create provides the private keys this run makes, and writes down that they
-// exist before any record or table names them.
+// Create provides the private keys that this run makes, and writes their ledger before
+// any record or table names them.
 func Create(in step.Input) (state.Stage, []state.Note, error) {
 	keys, err := signer.KeyDirectory(in)
 	if err != nil {
@@ -62,8 +62,8 @@ func Create(in step.Input) (state.Stage, []state.Note, error) {
 	return stage, nil, nil
 }
 
-// Record records, last of all, that the keys sign, or no longer do: only now is
-// it true. Private keys that nothing needs any more go.
+// Record writes the ledger at the end of the run, once the keys sign or no longer do.
+// It removes private keys that nothing needs any more.
 func Record(in step.Input) (state.Stage, []state.Note, error) {
 	var stage state.Stage
 	after := in.Withdrawn()
@@ -92,15 +92,14 @@ func After(in step.Input, d spec.Domain) []keyring.Key {
 	return keys
 }
 
-// isWritten reports whether the file of a domain's keys is known to say this.
+// isWritten reports whether the ledger file of a domain is known to have these keys.
 func isWritten(in step.Input, domain string, keys []keyring.Key) bool {
 	there, ok := in.Keys.OnDisk[domain]
 	return ok && keyring.EqualOnDisk(there, keys)
 }
 
-// activate moves a key that was waiting for its first day to active. Its
-// primary was seen to serve the record by the time this is written; where the
-// records are printed nobody has seen it yet.
+// activate makes a domain's first key active. Its primary was seen to serve the record
+// by the time this is written; if records are printed, nobody has seen it yet.
 func activate(k keyring.Key, in step.Input, d spec.Domain) keyring.Key {
 	served := in.Spec.DNSOf(d) != spec.DNSManual
 	switch k.Stage {
@@ -125,8 +124,8 @@ func activate(k keyring.Key, in step.Input, d spec.Domain) keyring.Key {
 	return k
 }
 
-// ledgerFile returns the file with the keys of a domain. It may be overwritten
-// whoever changed it: what it says was read and goes on from there.
+// ledgerFile returns the ledger file of a domain. It may be overwritten whoever changed
+// it, since the run has read it.
 func ledgerFile(domain string, keys []keyring.Key) state.File {
 	return state.File{
 		Path: keyring.File(domain), Mode: 0o600, Owner: state.Root, Content: keyring.MarshalDomain(keys),

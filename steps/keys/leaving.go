@@ -10,8 +10,8 @@ import (
 	"mailsetup/steps/step"
 )
 
-// endDomains writes the end of the domains that leave into a stage: their keys drain
-// from now on, or are gone.
+// endDomains adds the end of the leaving domains to a stage: their keys drain from now
+// on, or are gone.
 func endDomains(in step.Input, stage *state.Stage) {
 	after := in.Withdrawn()
 	for _, name := range in.Leaving() {
@@ -29,8 +29,8 @@ func endDomains(in step.Input, stage *state.Stage) {
 	stage.Discard = append(stage.Discard, unneededKeys(after, in.Keys.Withdraw)...)
 }
 
-// unneededKeys returns the private keys that nothing needs any more, and the directories
-// that are empty then. Keys that an administrator put there are left alone.
+// unneededKeys returns the private keys that nothing needs any more, and the
+// directories that are empty then. It leaves keys that an administrator put there.
 func unneededKeys(in step.Input, retire map[string][]string) []state.Path {
 	needed := map[string]bool{}
 	for _, keys := range in.Ledger {
