@@ -21,7 +21,7 @@ type KeyRow struct {
 	Path     string // of the private key, absolute
 }
 
-// String is the row as it stands in the table.
+// String returns the row as a line of the table.
 func (r KeyRow) String() string { return r.Name + " " + r.Domain + ":" + r.Selector + ":" + r.Path }
 
 // SigningRow is a row of a SigningTable of type file:.
@@ -33,7 +33,7 @@ type SigningRow struct {
 	Signer string
 }
 
-// String is the row as it stands in the table.
+// String returns the row as a line of the table.
 func (r SigningRow) String() string { return r.Pattern + " " + r.Key + r.signer() }
 
 // Tables are both tables of OpenDKIM, as rendered from their rows.
@@ -60,7 +60,8 @@ func NewTables(keys []KeyRow, signing []SigningRow) (*Tables, error) {
 	return &Tables{keyTable, signingTable, keys, signing}, nil
 }
 
-// RenderedFrom reports whether the tables are those of the rows; nil is of none.
+// RenderedFrom reports whether the tables were rendered from the rows; nil is from
+// none.
 func (t *Tables) RenderedFrom(keys []KeyRow, signing []SigningRow) bool {
 	return t != nil && slices.Equal(keys, t.keys) && slices.Equal(signing, t.signing)
 }
@@ -105,8 +106,7 @@ func (r KeyRow) check() error {
 	return nil
 }
 
-// SigningTable renders the table of who is signed with which key, sorted by
-// pattern.
+// SigningTable renders the table of senders and their keys, sorted by pattern.
 func SigningTable(rows []SigningRow) ([]byte, error) {
 	rows = slices.Clone(rows)
 	slices.SortFunc(rows, func(a, b SigningRow) int { return compareFold(a.Pattern, b.Pattern) })
@@ -158,8 +158,8 @@ func (r SigningRow) signer() string {
 	return ":" + r.Signer
 }
 
-// lines are the rows of a table. There may be ten thousand, for which a
-// template's loop takes long.
+// lines joins the rows of a table. There may be ten thousand, for which a template's
+// loop takes long.
 func lines[Row fmt.Stringer](rows []Row) string {
 	var b strings.Builder
 	for _, r := range rows {
@@ -169,7 +169,7 @@ func lines[Row fmt.Stringer](rows []Row) string {
 	return b.String()
 }
 
-// compareFold compares without regard to case, as OpenDKIM does.
+// compareFold compares in any case of letters, as OpenDKIM does.
 func compareFold(a, b string) int {
 	return cmp.Or(strings.Compare(strings.ToLower(a), strings.ToLower(b)), strings.Compare(a, b))
 }
@@ -188,10 +188,9 @@ func checkWord(s, without string) error {
 	return nil
 }
 
-// CheckTables finds what is wrong with a pair of tables as they stand in
-// files: rows that are not well formed or too long, names and patterns given
-// twice, and keys that the KeyTable does not have. opendkim -n sees next to
-// none of it.
+// CheckTables finds what is wrong with a pair of table files: malformed or too long
+// rows, duplicate names and patterns, and keys missing from the KeyTable. opendkim -n
+// detects next to none of it.
 func CheckTables(keyTable, signingTable []byte) []error {
 	names := newSeen(keyTable)
 	errs := checkRows("KeyTable", keyTable, func(line int, fields []string) error {

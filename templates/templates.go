@@ -74,8 +74,7 @@ func OpenDKIMConf(o OpenDKIM) ([]byte, error) {
 	return replaceSettings(text, o.Overrides)
 }
 
-// replaceSettings puts lines in the place of those with the same name, and the others
-// at the end.
+// replaceSettings replaces lines by others with the same name, and appends the rest.
 func replaceSettings(conf []byte, lines []string) ([]byte, error) {
 	more := "\n# From the set-up that was here before; see opendkim in host.toml.\n"
 	added := false

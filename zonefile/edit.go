@@ -83,7 +83,7 @@ func applied(e state.ZoneEdit, current []byte) ([]byte, error) {
 	return replace(current, append(splices, bumpSerial(at, serial, e.Now))), nil
 }
 
-// include makes the line the only one of those that include our file.
+// include makes the line the only one that includes our file.
 func include(line string, zone []byte, there []entry) []splice {
 	switch {
 	case len(there) == 0:
@@ -123,11 +123,12 @@ func zoneError(e state.ZoneEdit, err error) error {
 	return fmt.Errorf("edit zone %s in %s: %w", e.Origin, e.Path, err)
 }
 
+// bumpSerial returns the splice that raises the serial.
 func bumpSerial(at token, serial uint32, now time.Time) splice {
 	return splice{at.start, at.end, strconv.FormatUint(uint64(NextSerial(serial, now)), 10)}
 }
 
-// missingNewline is what a text lacks at its end.
+// missingNewline returns the line end that a text lacks.
 func missingNewline(text []byte) string {
 	if len(text) == 0 || text[len(text)-1] == '\n' {
 		return ""
@@ -135,7 +136,7 @@ func missingNewline(text []byte) string {
 	return lineEnd(text)
 }
 
-// lineEnd is the line end that a text uses, by its first line.
+// lineEnd returns the line end of a text, according to its first line.
 func lineEnd(text []byte) string {
 	if n := bytes.IndexByte(text, '\n'); n > 0 && text[n-1] == '\r' {
 		return "\r\n"
@@ -159,8 +160,8 @@ func includeLine(e state.ZoneEdit) (string, error) {
 
 func absolute(name string) bool { return strings.HasSuffix(name, ".") && isPlain(name, "") }
 
-// isPlain accepts printable ASCII without what has a meaning in a master file.
-// BIND keeps backslashes of a quoted path, so there is no way to escape one.
+// isPlain reports whether a text is printable ASCII without special characters of
+// master files. BIND keeps backslashes of a quoted path, so they cannot be escaped.
 func isPlain(s, also string) bool {
 	for i := range len(s) {
 		if c := s[i]; (c <= ' ' || c > '~' || strings.IndexByte("\"\\;()$@", c) >= 0) && strings.IndexByte(also, c) < 0 {

@@ -9,8 +9,8 @@ import (
 	"mailsetup/internal/state"
 )
 
-// formatted writes records under the comments of their groups, for files whose
-// comments begin with #. Quotes stay out of comments: dnsmasq counts them.
+// formatted writes records under the comments of their groups, for files whose comments
+// begin with #. Comments have no quotes: dnsmasq counts them.
 func formatted(title, indent string, records []state.Record, one func(state.Record) string) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s# Mail records of %s\n", indent, oneLine(title))
@@ -87,8 +87,8 @@ func PowerDNS(title, origin string, records []state.Record) []byte {
 	return append(text, fmt.Sprintf("pdnsutil increase-serial %s\npdns_control purge '%s$'\n", zone, zone)...)
 }
 
-// unquotedData is a record's data on one line and without the quote ', which
-// could end what it stands in.
+// unquotedData returns a record's data on one line and without the quote ', which could
+// end the surrounding string.
 func unquotedData(r state.Record) string {
 	if r.Type == "TXT" {
 		return strings.ReplaceAll(lineData(r), "'", `\039`)

@@ -91,7 +91,7 @@ func Fragment(title string, records []state.Record, copies ...state.Record) []by
 // copiesMark stands before the copies. It is read again: see Copies.
 const copiesMark = "\n; Copies of wildcard records of this zone, which no longer count for these names\n"
 
-// Copies is the part of a fragment with the copies, nil if it has none.
+// Copies returns the part of a fragment with the copies, nil if it has none.
 func Copies(fragment []byte) []byte {
 	_, copies, _ := bytes.Cut(fragment, []byte(copiesMark))
 	return copies
@@ -165,7 +165,7 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// Stamp is a short hash of a fragment, kept beside the line that includes it.
+// Stamp returns a short hash of a fragment, kept in the line that includes it.
 func Stamp(fragment []byte) string {
 	sum := sha256.Sum256(fragment)
 	return fmt.Sprintf("%x", sum[:4])

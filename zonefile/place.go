@@ -12,7 +12,7 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Place is where a record stands in a zone file.
+// Place is the position of a record in a zone file.
 type Place struct {
 	Line int    // where the record begins, from 1
 	Text string // its line as it is; several, if parentheses hold it together
@@ -32,8 +32,8 @@ func (p Place) With(r state.Record) string {
 	return string(replace([]byte(p.Text), splices))
 }
 
-// splices put the new data where the first old word is and take the others
-// out. Between them, comments and what holds them on their lines stay.
+// splices replace the first word of the data by the new data and remove the other
+// words. Comments between them, and parentheses, stay.
 func (p Place) splices(r state.Record) []splice {
 	data := oneLine(r.Value)
 	if r.Type == "TXT" {
@@ -50,9 +50,9 @@ func (p Place) splices(r state.Record) []splice {
 	return list
 }
 
-// Find tells where a record stands. Its name is absolute, a TXT value joined
-// and unescaped; the TTL does not matter. A record that stands in no line of
-// the file, or in two, is an error that says so by line.
+// Find returns the place of a record. Its name is absolute, a TXT value joined and
+// unescaped; the TTL does not matter. A record in no line of the file, or in two, is an
+// error that names the lines.
 func Find(zone []byte, origin string, r state.Record) (Place, error) {
 	b, err := indexRecords(zone, origin, []state.Record{r})
 	if err != nil {
@@ -61,8 +61,8 @@ func Find(zone []byte, origin string, r state.Record) (Place, error) {
 	return b.place(r)
 }
 
-// recordIndex holds the records of a zone file under some names, and where others may
-// come from.
+// recordIndex has the places of records with some names, and the directives that other
+// records may come from.
 type recordIndex struct {
 	places map[string][]indexedPlace
 	others []otherSource
@@ -82,10 +82,9 @@ type otherSource struct {
 
 func key(name, typ string) string { return canonicalName(name) + " " + strings.ToUpper(typ) }
 
-// indexRecords notes the records that have the name and type of one of those
-// asked for. Owner names are found as RFC 1035 section 5.1 has them: relative
-// to the last $ORIGIN, and a line that begins with white space has that of the
-// record before. An $INCLUDE changes neither.
+// indexRecords indexes the records with the name and type of one of those asked for.
+// Owner names are as in RFC 1035 section 5.1: relative to the last $ORIGIN; a line that
+// begins with white space has that of the record before. An $INCLUDE changes neither.
 func indexRecords(zone []byte, origin string, asked []state.Record) (recordIndex, error) {
 	b := recordIndex{places: map[string][]indexedPlace{}}
 	for _, r := range asked {
@@ -121,7 +120,7 @@ func indexRecords(zone []byte, origin string, asked []state.Record) (recordIndex
 	return b, nil
 }
 
-// isOwnInclude tells the line that includes our own fragment by its comment.
+// isOwnInclude recognises the line that includes our fragment by its comment.
 func isOwnInclude(zone []byte, e entry) bool {
 	return bytes.Contains(zone[e.tokens[1].end:e.stop], []byte("; mailsetup "))
 }
@@ -138,7 +137,8 @@ func fullName(name, origin string) string {
 	return canonicalName(name + "." + origin)
 }
 
-// canonicalName is absolute, in lower case, and has escapes only where needed.
+// canonicalName returns a name absolute, in lower case, and with the necessary escapes
+// only.
 func canonicalName(name string) string {
 	name = dns.CanonicalName(name)
 	if !strings.Contains(name, `\`) {
@@ -155,7 +155,7 @@ func canonicalName(name string) string {
 	return name
 }
 
-// placesOf are the places where the record stands.
+// placesOf returns all places of the record.
 func (b recordIndex) placesOf(r state.Record) []Place {
 	var list []Place
 	for _, h := range b.places[key(r.Name, r.Type)] {
@@ -181,8 +181,8 @@ func (h indexedPlace) isRecord(r state.Record) bool {
 	return strings.EqualFold(canonicalData(r.Type, strings.Join(words, " "), h.origin), canonicalData(r.Type, r.Value, "."))
 }
 
-// canonicalData is how RFC 1035 data of a record is printed with absolute
-// names; what is not understood stays as it is.
+// canonicalData returns the data of a record in canonical form with absolute names;
+// unknown data unchanged.
 func canonicalData(typ, data, origin string) string {
 	rr, err := dns.NewZoneParser(strings.NewReader(". 0 IN "+typ+" "+data), origin, "").Next()
 	if rr == nil || !err {
@@ -191,7 +191,7 @@ func canonicalData(typ, data, origin string) string {
 	return record(rr).Value
 }
 
-// place is the only place of the record.
+// place returns the only place of the record.
 func (b recordIndex) place(r state.Record) (Place, error) {
 	list := b.placesOf(r)
 	switch len(list) {
@@ -203,7 +203,8 @@ func (b recordIndex) place(r state.Record) (Place, error) {
 	return Place{}, fmt.Errorf("lines %d and %d: both are %s: take one of them out", list[0].Line, list[1].Line, describe(r))
 }
 
-// missing says where a record may come from that no line of the file has.
+// missing returns the error for a record in no line of the file, with the directives
+// that it may come from.
 func (b recordIndex) missing(r state.Record) error {
 	switch len(b.others) {
 	case 0:
@@ -226,8 +227,7 @@ func describe(r state.Record) string {
 	return fmt.Sprintf("the %s record %q of %s", r.Type, r.Value, r.Name)
 }
 
-// replacements returns the splices of all replacements, none for those that are made
-// already.
+// replacements returns the splices of all replacements that are not made yet.
 func replacements(zone []byte, origin string, list []state.Replacement) ([]splice, error) {
 	if len(list) == 0 {
 		return nil, nil

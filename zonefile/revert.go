@@ -9,9 +9,9 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 )
 
-// Revert takes out of a zone what made after of before and keeps what others
-// changed since, under a serial that secondaries of the current one accept. It
-// is an error if they changed the same lines, or moved them.
+// Revert removes the changes between before and after from the current text and keeps
+// what others changed since, with a serial that secondaries of the current text accept.
+// It is an error if they changed or moved the same lines.
 func Revert(before, after, current []byte) ([]byte, error) {
 	now, err := Serial(current)
 	if err != nil {

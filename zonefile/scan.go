@@ -123,7 +123,7 @@ func (s *scanner) eol() int {
 	return 0
 }
 
-// step reads what stands at the position, which is not a line end.
+// step reads the text at the position, which is not a line end.
 func (s *scanner) step() error {
 	switch s.text[s.pos] {
 	case ' ', '\t', '\r':

@@ -99,7 +99,7 @@ func Restore(before, current []byte) ([]byte, error) {
 	return WithSerial(before, NextSerial(now, time.Time{}))
 }
 
-// layout is where the lines are that an edit touches.
+// layout has the positions of the lines that an edit changes.
 type layout struct {
 	soas         []soaAt
 	includes     []entry // of the path asked for, without tokens
@@ -112,7 +112,7 @@ type soaAt struct {
 	data []token
 }
 
-// findSOA reads a zone once and notes its SOA and the includes of one path.
+// findSOA parses a zone once and returns its SOA and the includes of one path.
 func findSOA(zone []byte, include string) (layout, error) {
 	var l layout
 	for e, err := range entries(zone) {
@@ -136,7 +136,7 @@ func findSOA(zone []byte, include string) (layout, error) {
 	return l, nil
 }
 
-// soa returns the serial and where it stands.
+// soa returns the serial and its position.
 func (l layout) soa() (token, uint32, error) {
 	switch {
 	case len(l.soas) == 0 && l.file != "":

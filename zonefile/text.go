@@ -45,7 +45,7 @@ func multilineTXT(parts []string) string {
 	return b.String()
 }
 
-// quotedTXT is a TXT value as one line has it.
+// quotedTXT returns a TXT value on one line.
 func quotedTXT(value string) string {
 	parts := SplitTXT(value)
 	for i, p := range parts {

@@ -13,9 +13,9 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Aliases sends root's and postmaster's mail to a person, if one was named and
-// Postfix reads /etc/aliases. A Postfix that takes another mail server's place reads
-// that one's aliases.
+// Aliases sends root's and postmaster's mail to a person, if one was named and Postfix
+// reads /etc/aliases. A Postfix that replaces another mail server reads that one's
+// aliases.
 func Aliases(in step.Input) (state.Stage, []state.Note, error) {
 	types, read := aliasTypes(postfix.Settings(in)["alias_maps"])
 	carried := in.Facts.OtherMTA != nil
@@ -63,8 +63,8 @@ func aliasTypes(maps string) (types []string, read bool) {
 	return types, read
 }
 
-// rootProbes ask whether Postfix takes and delivers root's mail. Only an agent
-// that delivers here is asked: others would connect to the host that is next.
+// rootProbes probe whether Postfix accepts and delivers root's mail. Only a local
+// delivery agent is asked: others would connect to the next host.
 func rootProbes(in step.Input) []state.Probe {
 	root, known := in.Facts.Recipients["root"]
 	if !known {

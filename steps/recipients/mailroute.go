@@ -13,9 +13,9 @@ import (
 	"mailsetup/steps/step"
 )
 
-// MailRoutes tell where DNS will lead mail for a domain, as Postfix goes by it
-// (RFC 5321 section 5.1): what the zones of this machine hold, else what resolvers
-// answer, and what this run publishes where there is nothing yet.
+// MailRoutes returns a function that says where DNS routes mail for a domain (RFC 5321
+// section 5.1): by the zones of this machine, else by resolvers, and by what this run
+// publishes if there is nothing yet.
 func MailRoutes(in step.Input) func(domain string) state.MailRoute {
 	planned := map[string][]state.Record{} // by name, in lower case
 	for _, r := range records.Planned(in.Spec) {
@@ -50,7 +50,7 @@ func mailRoute(in step.Input, domain string, planned map[string][]state.Record) 
 	return state.RouteUnknown
 }
 
-// exchangersOf returns the MX records that a domain has, the preferred one first.
+// exchangersOf returns the MX records of a domain, by preference.
 func exchangersOf(in step.Input, domain string) []string {
 	zone, here := records.ClosestZone(in.Facts.Zones, domain+".")
 	if here && zone.Problem == "" && !zone.NotLoaded {
@@ -73,12 +73,12 @@ func byPreference(a, b string) int {
 	return strings.Compare(number(a), number(b))
 }
 
-// mxHost returns the host of an MX record's data.
+// mxHost returns the host in an MX record's data.
 func mxHost(value string) string {
 	return strings.ToLower(value[strings.LastIndexByte(value, ' ')+1:])
 }
 
-// addressesOf returns the addresses of a name; known says that there are no others.
+// addressesOf returns the addresses of a name; known reports that there are no others.
 func addressesOf(in step.Input, name string, planned []state.Record) (addrs []netip.Addr, known bool) {
 	zone, here := records.ClosestZone(in.Facts.Zones, name+".")
 	here = here && zone.Problem == "" && !zone.NotLoaded

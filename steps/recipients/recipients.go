@@ -21,14 +21,14 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Addressee is an address of the spec at which somebody is to read mail.
+// Addressee is an address of the spec that needs a reader.
 type Addressee struct {
 	Address string // as Postfix gets it: root for the root alias
 	Flag    string // that names it
 	Domain  string // whose reports go there; "" for the host's
 }
 
-// Addressees returns the addresses that the run is about.
+// Addressees returns the addresses of the run.
 func Addressees(in step.Input) []Addressee {
 	var list []Addressee
 	if in.Scope.WholeHost() && in.Spec.Host.RootAlias != "" {
@@ -52,14 +52,15 @@ func Addressees(in step.Input) []Addressee {
 	return list
 }
 
-// isForReports: others send what goes there, so smtpd(8) has to take it.
+// isForReports reports whether others send mail to the address, so that smtpd(8) has to
+// accept it.
 func (a Addressee) isForReports() bool { return a.Domain != "" }
 
 // isLost reports whether mail for the address reaches nobody.
 func (a Addressee) isLost(r state.Recipient) bool { return r.Lost() || a.isForReports() && r.Refused }
 
-// CheckReaders refuses addresses that nobody has. Reports that DNS has sent there
-// already are no reason to stop: Advice tells of them.
+// CheckReaders refuses addresses that do not exist. An address to which DNS already
+// sends reports is no reason to stop: a note names it.
 func CheckReaders(in step.Input) error {
 	for _, a := range Addressees(in) {
 		if r := in.Facts.Recipients[a.Address]; a.isLost(r) && !a.published(in) {
@@ -69,9 +70,9 @@ func CheckReaders(in step.Input) error {
 	return nil
 }
 
-// CheckReadersSince is Unread for a run after others. That an alias of root's which stands
-// in /etc/aliases leads nowhere, as it did before, is no reason to refuse what else
-// the run is about: Advice tells of it.
+// CheckReadersSince is CheckReaders for a run after others. An alias of root's in
+// /etc/aliases that led nowhere before, too, is no reason to refuse the rest of the
+// run: a note names it.
 func CheckReadersSince(was, in step.Input) error {
 	if was.Spec.Host.RootAlias == in.Spec.Host.RootAlias && was.Facts.Recipients["root"].Lost() && AliasesText(in) == nil {
 		in.Facts.Recipients = maps.Clone(in.Facts.Recipients)
@@ -80,8 +81,7 @@ func CheckReadersSince(was, in step.Input) error {
 	return CheckReaders(in)
 }
 
-// Notes returns the notes about addresses of which it is not certain that somebody
-// has them.
+// Notes returns notes about addresses that may not exist.
 func Notes(in step.Input) []state.Note {
 	notes := aliasUnused(in)
 	unused := len(notes) > 0
@@ -100,8 +100,9 @@ func Notes(in step.Input) []state.Note {
 	return notes
 }
 
-// aliasUnused returns notes about settings with which Postfix does not look for root's
-// alias: mail for root leaves before local(8) gets it, or local(8) does not read the file.
+// aliasUnused returns notes about settings with which Postfix does not look up root's
+// alias: mail for root leaves before local(8) gets it, or local(8) does not read the
+// file.
 func aliasUnused(in step.Input) []state.Note {
 	if in.Spec.Host.RootAlias == "" || !in.Scope.WholeHost() {
 		return nil
@@ -201,7 +202,7 @@ func (a Addressee) published(in step.Input) bool {
 // login is what adduser(8) takes for a user by default.
 var login = regexp.MustCompile(`^[a-z][-a-z0-9_]{0,31}$`)
 
-// hint says how the address gets a reader, or which other one would do.
+// hint says how the address gets a reader, or names another one.
 func (a Addressee) hint(in step.Input, r state.Recipient) string {
 	user, domain, _ := strings.Cut(r.Address, "@")
 	other := fmt.Sprintf("name an address that somebody reads: %s ADDRESS", a.Flag)
@@ -234,7 +235,7 @@ func (a Addressee) hint(in step.Input, r state.Recipient) string {
 	return first + "; or " + other
 }
 
-// WithoutUnread returns the spec without the report addresses that nobody has. It is asked of
+// WithoutUnread returns the spec without report addresses that do not exist. It is for
 // domains whose addresses were proposed and not chosen.
 func WithoutUnread(in step.Input) spec.Spec {
 	out := in.Spec
@@ -251,7 +252,7 @@ func WithoutUnread(in step.Input) spec.Spec {
 	return out
 }
 
-// AliasesText returns /etc/aliases as the run leaves it, nil if it does not touch it.
+// AliasesText returns /etc/aliases after the run, nil if it does not change it.
 func AliasesText(in step.Input) []byte {
 	stage, _, err := Aliases(in)
 	if err != nil {
@@ -271,8 +272,8 @@ func AliasesText(in step.Input) []byte {
 	return append([]byte{}, text...)
 }
 
-// SuggestReader returns the address to propose for reports about a domain: one of the host's
-// own that somebody has, else a word for one.
+// SuggestReader returns an address for reports about a domain: an existing one of the
+// host's own, else a placeholder.
 func SuggestReader(in step.Input) string {
 	for _, d := range in.Spec.Domains {
 		if d.Name != in.Spec.Host.Domain {

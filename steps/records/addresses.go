@@ -11,7 +11,7 @@ import (
 	"mailsetup/steps/step"
 )
 
-// family is one of the two kinds of addresses that mail travels by.
+// family is an address family.
 type family struct {
 	name, other     string
 	protocol, alone string // in inet_protocols: of this family, of the other one
@@ -28,7 +28,7 @@ func families() []family {
 
 func (f family) of(list []netip.Addr) []netip.Addr { return filterAddresses(list, f.matches) }
 
-// filterAddresses returns the addresses for which is holds.
+// filterAddresses returns the addresses for which is returns true.
 func filterAddresses(list []netip.Addr, is func(netip.Addr) bool) []netip.Addr {
 	return slices.DeleteFunc(slices.Clone(list), func(a netip.Addr) bool { return !is(a) })
 }
@@ -39,9 +39,8 @@ func isReachable(a netip.Addr) bool {
 	return err == nil
 }
 
-// AddressNotes returns notes on addresses that the administrator named and that are not
-// those of the machine, of its outgoing mail, or of its name in DNS. A plain server
-// has none.
+// AddressNotes returns notes on named addresses that are not those of the machine, of
+// its outgoing mail, or of its name in DNS. A plain server has none.
 func AddressNotes(in step.Input) []state.Note {
 	notes := wrongInDNS(in)
 	if len(in.Facts.Addresses) == 0 { // nobody could look
@@ -56,8 +55,8 @@ func AddressNotes(in step.Input) []state.Note {
 	return append(notes, withoutIPv4(in)...)
 }
 
-// notHere returns notes about addresses that are on no interface: those of a router in
-// front of the machine, or wrong ones.
+// notHere returns notes about addresses that no interface has: of a router in front of
+// the machine, or wrong ones.
 func notHere(in step.Input, f family) []state.Note {
 	ours, here := f.of(in.Spec.Host.Addresses), f.of(in.Facts.Addresses)
 	isHere := func(a netip.Addr) bool { return slices.Contains(here, a) }
@@ -102,8 +101,8 @@ func behindNAT(in step.Input, ours, here []netip.Addr) []state.Note {
 	}}
 }
 
-// withoutIPv4 returns notes about a server that most of the world's mail servers can reach,
-// but not all.
+// withoutIPv4 returns a note about a server without IPv4, which some mail servers
+// cannot reach.
 func withoutIPv4(in step.Input) []state.Note {
 	four := families()[0]
 	if len(four.of(in.Spec.Host.Addresses)) > 0 || len(four.of(in.Facts.Addresses)) > 0 || byRelay(in.Facts.Postfix) {
@@ -115,8 +114,8 @@ func withoutIPv4(in step.Input) []state.Note {
 	}}
 }
 
-// wrongInDNS returns notes about addresses that the host's name has in DNS and that are
-// none of this server's. A zone that is here is compared record by record.
+// wrongInDNS returns notes about addresses of the host name in DNS that are not this
+// server's. A zone on this machine is compared record by record.
 func wrongInDNS(in step.Input) []state.Note {
 	host, ours := in.Spec.Host.Hostname, in.Spec.Host.Addresses
 	if _, here := ClosestZone(in.Facts.Zones, host+"."); here && in.Spec.Host.DNS == spec.DNSBind {
@@ -170,9 +169,9 @@ func initCommand(all []netip.Addr) string {
 	return b.String()
 }
 
-// ExplainMissing says, for a flag that nobody gave and a person is not there to ask
-// for, what the machine and DNS say of it, and why that is not enough: nothing
-// of it is guessed into DNS. "" if there is nothing to say.
+// ExplainMissing returns what the machine and DNS say for a required flag that nobody
+// gave, and why that is not enough: nothing is guessed into DNS. "" if there is nothing
+// to say.
 func ExplainMissing(flag, host string, f state.Facts) string {
 	switch {
 	case flag == "--hostname" && f.Hostname == "":
@@ -199,7 +198,7 @@ func ExplainMissing(flag, host string, f state.Facts) string {
 	return joinSentence(known, ": ", "--ip takes the one that others see")
 }
 
-// joinSentence puts two parts of a sentence together, of which the first may be "".
+// joinSentence joins two parts of a sentence; the first may be "".
 func joinSentence(first, between, second string) string {
 	if first == "" {
 		return second

@@ -13,8 +13,8 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Comparison is what becomes of the records that stand where one of ours would.
-// The zero value leaves them alone: they are right.
+// Comparison is the result of comparing one of our records with existing ones. The zero
+// value leaves them alone: they are right.
 type Comparison struct {
 	// missing: there is none, ours is added.
 	Missing bool
@@ -30,7 +30,7 @@ type Comparison struct {
 	Notes       []state.Note
 }
 
-// Compare compares one of our records with those that stand in its place.
+// Compare compares one of our records with the existing ones in its place.
 func Compare(in step.Input, d spec.Domain, ours state.Record, there []state.Record) Comparison {
 	if len(there) == 0 {
 		return compareMissing(in, d, ours)
@@ -51,8 +51,7 @@ func Compare(in step.Input, d spec.Domain, ours state.Record, there []state.Reco
 	return Comparison{Notes: []state.Note{DifferenceNote(ours, there)}}
 }
 
-// Kind is what a record is for, in the words that spec.Domain.Keep remembers
-// a no by.
+// Kind is what a record is for, in the words of spec.Domain.Keep.
 type Kind string
 
 const (
@@ -64,7 +63,7 @@ const (
 	AboutAddress Kind = ""
 )
 
-// KindOf returns what a record of the domain is for.
+// KindOf returns the kind of a record of the domain.
 func KindOf(d spec.Domain, r state.Record) Kind {
 	switch {
 	case r.Type != "TXT":
@@ -81,8 +80,8 @@ func KindOf(d spec.Domain, r state.Record) Kind {
 	return aboutHELO
 }
 
-// Conflict reports whether two records at one name serve one purpose: an SPF
-// record and a site verification may stand side by side.
+// Conflict reports whether two records at one name have the same purpose: an SPF record
+// and a site verification do not.
 func Conflict(a, b state.Record) bool {
 	switch {
 	case a.Type != b.Type:
@@ -94,7 +93,7 @@ func Conflict(a, b state.Record) bool {
 	return a.Value == b.Value || v != "" && v == Purpose(b.Value) || dnsname.Conflict(a.Name, a.Value, b.Value)
 }
 
-// Purpose returns what a TXT record is for, in a word.
+// Purpose returns what a TXT record is for, in one word.
 func Purpose(text string) string { return dnsname.Version(text) }
 
 // SameTarget compares addresses, and mail exchangers whatever their preference.
@@ -130,7 +129,7 @@ func compareKey(ours state.Record, there []state.Record) Comparison {
 
 func values(list []state.Record) string { return text.Values(ValuesOf(list)) }
 
-// Question asks for the consent to change a record; file and lines are the caller's.
+// Question returns the question whether a record is changed, without file and line.
 func (v Comparison) Question(d spec.Domain, r state.Record) state.Question {
 	about := KindOf(d, r)
 	word := string(about)
@@ -143,8 +142,8 @@ func (v Comparison) Question(d spec.Domain, r state.Record) state.Question {
 	}
 }
 
-// applyKeep turns a change or a refusal into a note if the administrator said
-// before that the record stays.
+// applyKeep turns a change or a refusal into a note if the administrator decided before
+// that the record stays.
 func (v Comparison) applyKeep(d spec.Domain, r state.Record) Comparison {
 	if !slices.Contains(d.Keep, string(KindOf(d, r))) || v.Change == "" && v.Refused == nil {
 		return v
@@ -167,7 +166,7 @@ func (v Comparison) Refusal(d spec.Domain, r state.Record) error {
 	return &refused
 }
 
-// AsNote returns the refusal as a note, where nothing stands in the way of the run.
+// AsNote returns the refusal as a note, if the run goes on without it.
 func (v Comparison) AsNote(r state.Record) state.Note {
 	return state.Note{Topic: Purpose(r.Value), Text: v.Refused.What, Action: v.Refused.Hint}
 }
@@ -180,8 +179,7 @@ func several(what, effect string, ours state.Record, there []state.Record, inste
 	}}
 }
 
-// unreadable refuses a record with a mistake in it, which only its author can
-// correct.
+// unreadable refuses a record with a syntax error, which only its author can correct.
 func unreadable(what, effect string, ours, theirs state.Record, err error) Comparison {
 	return Comparison{Replacement: ours.Value, Refused: &step.Refusal{
 		What: fmt.Sprintf("the %s record of %s has a mistake, and receivers %s: %v", what, mailName(ours.Name), effect, err),
@@ -189,11 +187,11 @@ func unreadable(what, effect string, ours, theirs state.Record, err error) Compa
 	}}
 }
 
-// mailName returns the name whose mail a record is about.
+// mailName returns the domain that a record is about.
 func mailName(name string) string { return dnsname.TrimDot(strings.TrimPrefix(name, "_dmarc.")) }
 
-// changeCommand returns the command that changes the record: with the domain, unless it
-// is the one that flags mean by default.
+// changeCommand returns the command that changes the record; it names the domain,
+// unless flags apply to it by default.
 func changeCommand(in step.Input, d spec.Domain, flags string) string {
 	which := ""
 	if d.Name != in.Spec.Host.Domain {
@@ -202,7 +200,8 @@ func changeCommand(in step.Input, d spec.Domain, flags string) string {
 	return "mailsetup init " + which + flags + " --existing-records change"
 }
 
-// DifferenceNote tells of a record of the administrator's that differs and stays.
+// DifferenceNote returns a note about a record of the administrator's that differs and
+// stays.
 func DifferenceNote(r state.Record, there []state.Record) state.Note {
 	return state.Note{
 		Topic:  "dns",

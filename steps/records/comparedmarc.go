@@ -13,8 +13,8 @@ import (
 	"mailsetup/steps/step"
 )
 
-// compareDMARC compares a DMARC record tag by tag with what the spec says. Tags
-// of which the spec says nothing are the administrator's.
+// compareDMARC compares a DMARC record tag by tag with the spec. Tags that the spec
+// does not have are the administrator's.
 func compareDMARC(d spec.Domain, ours state.Record, there []state.Record) Comparison {
 	if len(there) > 1 {
 		return several("DMARC", "receivers apply none of them (RFC 9989)", ours, there, there[0].Value).applyKeep(d, ours)
@@ -59,7 +59,7 @@ func compareDMARC(d spec.Domain, ours state.Record, there []state.Record) Compar
 	}.applyKeep(d, ours)
 }
 
-// relation says how one policy relates to another.
+// relation says how one policy relates to another: stricter or weaker.
 func relation(is, want string) string {
 	order := []string{"none", "quarantine", "reject"}
 	switch a, b := slices.Index(order, is), slices.Index(order, want); {
@@ -71,9 +71,8 @@ func relation(is, want string) string {
 	return "looser than the"
 }
 
-// reportsTo returns where reports should go: to the addresses that were asked for,
-// and to those of theirs that the spec has no words for. Lacks are the ones
-// that are not there yet.
+// reportsTo returns where reports should go: to the wanted addresses, and to existing
+// ones that the spec cannot express. Lacks are the wanted ones that are missing.
 func reportsTo(have, want []string) (list, lacks []string) {
 	for _, uri := range want {
 		i := slices.IndexFunc(have, func(h string) bool { return SameURI(h, uri) })
@@ -91,8 +90,8 @@ func reportsTo(have, want []string) (list, lacks []string) {
 	return list, lacks
 }
 
-// reportsGoSomewhere: the record that is there names readers of reports of
-// whom the spec does not know.
+// HasReportAddress reports whether the existing record sends reports to addresses that
+// the spec does not have.
 func HasReportAddress(in step.Input, d spec.Domain) bool {
 	for _, text := range TXTRecords(in.Facts, dnsname.Policy(d.Name), policy.IsDMARC) {
 		if rec, err := policy.ParseDMARC(text); err == nil && len(rec.URIs("rua")) > 0 {
@@ -102,17 +101,17 @@ func HasReportAddress(in step.Input, d spec.Domain) bool {
 	return false
 }
 
-// WithoutSizeLimit drops the size limit of RFC 7489, as in mailto:a@example.org!10m.
+// WithoutSizeLimit removes the size limit of RFC 7489, as in mailto:a@example.org!10m.
 func WithoutSizeLimit(uri string) string {
 	uri, _, _ = strings.Cut(uri, "!")
 	return uri
 }
 
-// SameURI compares addresses of reports, whatever their size limit.
+// SameURI compares report addresses, whatever their size limit.
 func SameURI(a, b string) bool { return strings.EqualFold(WithoutSizeLimit(a), WithoutSizeLimit(b)) }
 
-// DelegatedPolicy returns notes about a policy that another name has in trust: a service makes
-// it, and what it makes stays.
+// DelegatedPolicy returns a note about a policy that is an alias: a service publishes
+// it, and it stays.
 func DelegatedPolicy(in step.Input, d spec.Domain, alias state.Record) state.Note {
 	n := state.Note{Topic: "dmarc", Informational: true}
 	n.Text = fmt.Sprintf("%s is an alias of %s: the DMARC policy of %s is made there, and stays", dnsname.TrimDot(alias.Name), dnsname.TrimDot(alias.Value), d.Name)

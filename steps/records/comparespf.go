@@ -12,10 +12,9 @@ import (
 	"mailsetup/steps/step"
 )
 
-// compareSPF compares an SPF record by what it means: it is right if it lets
-// every address of this server pass, has the includes that were asked for, and
-// says of everybody else what was asked for. The record of the host name is
-// for HELO, of which only the first is asked.
+// compareSPF compares an SPF record by its meaning: it is right if it passes every
+// address of this server, has the wanted includes, and the wanted result for all other
+// senders. The record of the host name is for HELO, and only has to pass the addresses.
 func compareSPF(in step.Input, d spec.Domain, ours state.Record, there []state.Record) Comparison {
 	if len(there) > 1 {
 		return several("SPF", "receivers take that for a permanent error (RFC 7208 section 4.5)", ours, there, mergeAll(in, d, ours, there)).applyKeep(d, ours)
@@ -35,8 +34,8 @@ func compareSPF(in step.Input, d spec.Domain, ours state.Record, there []state.R
 	return v.applyKeep(d, ours)
 }
 
-// compareRedirect compares the record of a domain for which another domain's record
-// decides: then it has nothing but the redirect.
+// compareRedirect compares the record of a domain that another domain's record decides
+// for: it has nothing but the redirect.
 func compareRedirect(d spec.Domain, ours state.Record, rec policy.SPF) Comparison {
 	if strings.EqualFold(rec.Redirect(), d.SPF.Redirect) && len(rec.Terms()) == 1 {
 		return Comparison{}
@@ -49,7 +48,7 @@ func compareRedirect(d spec.Domain, ours state.Record, rec policy.SPF) Compariso
 	}
 }
 
-// mergeAll returns one record that says what two said.
+// mergeAll returns one record with the meaning of two.
 func mergeAll(in step.Input, d spec.Domain, ours state.Record, there []state.Record) string {
 	one, err := policy.ParseSPF(there[0].Value)
 	for _, x := range there[1:] {
@@ -68,8 +67,8 @@ func mergeAll(in step.Input, d spec.Domain, ours state.Record, there []state.Rec
 	return one.Merge(j.change)
 }
 
-// spfFact returns what the record means for this server. Where nobody evaluated it,
-// only what needs no DNS is known.
+// spfFact returns the evaluation of the record for this server. If there is none, only
+// what needs no DNS is known.
 func spfFact(in step.Input, name string, rec policy.SPF) state.SPF {
 	if f, ok := in.Facts.SPF[name]; ok && f.Record == rec.String() {
 		return f
@@ -87,7 +86,7 @@ func spfFact(in step.Input, name string, rec policy.SPF) state.SPF {
 	return f
 }
 
-// spfComparison is about one SPF record.
+// spfComparison compares one SPF record.
 type spfComparison struct {
 	in   step.Input
 	d    spec.Domain
@@ -100,8 +99,8 @@ type spfComparison struct {
 	reasons, losses []string
 }
 
-// find gathers what the record does not say and should. Only that of the
-// domain itself is asked for includes and for its all.
+// find finds what the record lacks. Only that of the domain itself needs includes and
+// an all.
 func (j *spfComparison) find() {
 	for _, a := range j.in.Spec.Host.Addresses {
 		if slices.Contains(j.fact.Denied, a) {
@@ -137,16 +136,16 @@ func (j *spfComparison) findAll() {
 	j.addReason(fmt.Sprintf("says %s%s, and you asked for %s", allTerm(is), who, allTerm(want)), "everybody else gets "+allTerm(is)+" as "+j.name)
 }
 
-// OpenAll is what the spec says where a record lets everybody pass: it has no
-// word for that, and this is the closest.
+// OpenAll is the spec's value for a record that passes everybody: the spec cannot
+// express that, and this is the closest.
 const OpenAll = "neutral"
 
 func (j *spfComparison) addReason(reason, loss string) {
 	j.reasons, j.losses = append(j.reasons, reason), append(j.losses, loss)
 }
 
-// comparison asks for the change, unless it would leave a record that receivers
-// give up on.
+// comparison returns the change, unless receivers would return permerror for the
+// result.
 func (j *spfComparison) comparison() Comparison {
 	if len(j.reasons) == 0 {
 		return Comparison{}
@@ -187,8 +186,8 @@ func (j *spfComparison) whyBroken() string {
 	return ""
 }
 
-// cost returns the number of look-ups of the merged record. Unknown: some of it
-// could not be counted.
+// cost returns the number of look-ups of the merged record. Unknown: some could not be
+// counted.
 func (j *spfComparison) cost() (n int, unknown bool) {
 	n, unknown = j.fact.Lookups, j.fact.Unresolved != ""
 	for _, i := range j.change.Include {
@@ -209,8 +208,7 @@ func (j *spfComparison) costs(after int, unknown bool) string {
 	return fmt.Sprintf("it takes%s %d of the 10 DNS look-ups that receivers make, and %d then", least, j.fact.Lookups, after)
 }
 
-// notes returns what the administrator should know of a record that is otherwise
-// left alone.
+// notes returns what the administrator should know about a record that otherwise stays.
 func (j *spfComparison) notes() []state.Note {
 	var notes []state.Note
 	say := func(do, format string, a ...any) {
@@ -250,8 +248,8 @@ func (j *spfComparison) passesLiterally() bool {
 	})
 }
 
-// compareMissing adds a record of ours where there is none, unless receivers would
-// give up on it. What DNS could not tell does not count.
+// compareMissing adds our record if there is none, unless receivers would return
+// permerror for it. DNS errors do not count.
 func compareMissing(in step.Input, d spec.Domain, ours state.Record) Comparison {
 	v := Comparison{Missing: true}
 	if KindOf(d, ours) != aboutSPF {

@@ -48,8 +48,8 @@ func ForDomain(h spec.Host, d spec.Domain, keys []keyring.Key) []state.Record {
 	return rrs
 }
 
-// Planned returns the addresses and mail exchangers among the records of all
-// domains: what an existing SPF record may name before they are served.
+// Planned returns the addresses and mail exchangers among the records of all domains:
+// existing SPF records may name them before they are served.
 func Planned(s spec.Spec) []state.Record {
 	var rrs []state.Record
 	for _, d := range s.Domains {
@@ -60,10 +60,10 @@ func Planned(s spec.Spec) []state.Record {
 	return slices.DeleteFunc(rrs, func(r state.Record) bool { return r.Type == "TXT" })
 }
 
-// Of returns the records of one domain of the spec. A host that is named like
-// another domain has the SPF record of that one: two are a permanent error.
-// Only the primary domain brings records of the host. A run about keys that get
-// successors has to do with these alone.
+// Of returns the records of one domain of the spec. A host with the name of another
+// domain uses the SPF record of that one: two are a permanent error. Only the primary
+// domain has the records of the host. For a run about keys alone it returns key records
+// only.
 func Of(in step.Input, d spec.Domain) []state.Record {
 	host := in.Spec.Host.Hostname
 	rrs := ForDomain(in.Spec.Host, d, in.Ledger[d.Name])

@@ -22,14 +22,14 @@ func reportConsent(d spec.Domain, to string) state.Record {
 	return state.Record{Name: dnsname.ReportConsent(d.Name, to) + ".", Type: "TXT", TTL: d.TTL, Value: "v=DMARC1"}
 }
 
-// ConsentsHere reports whether zones of this machine consent to reports about a
-// domain. One that is published elsewhere needs that as well, but a host whose
-// records are printed asked for its zones to be left alone.
+// ConsentsHere reports whether zones of this machine consent to reports about a domain.
+// A domain that is published elsewhere needs that as well, but a host whose records are
+// printed asked for its zones to be left alone.
 func ConsentsHere(in step.Input, d spec.Domain) bool {
 	return in.Spec.DNSOf(d) == spec.DNSBind || in.Spec.Host.DNS == spec.DNSBind && OtherNameServer(in) == nil
 }
 
-// ReportConsents returns the consents that zones of this machine publish.
+// ReportConsents returns the records of consent that zones of this machine publish.
 func ReportConsents(in step.Input, d spec.Domain) []state.Record {
 	if !ConsentsHere(in, d) {
 		return nil
@@ -54,7 +54,7 @@ func PossibleReportConsents(in step.Input, d spec.Domain) []state.Record {
 	return rrs
 }
 
-// consentsToAll reports whether the records consent to reports about everybody.
+// consentsToAll reports whether the records consent to reports about every domain.
 func consentsToAll(there []state.Record, to string) bool {
 	return slices.ContainsFunc(there, func(r state.Record) bool {
 		return r.Type == "TXT" && dnsname.Same(r.Name, dnsname.ReportConsent("*", to)+".") && policy.IsDMARC(r.Value)
@@ -62,7 +62,7 @@ func consentsToAll(there []state.Record, to string) bool {
 }
 
 // ReportDomains returns the domains of a domain's report addresses whose consent
-// receivers look for: those neither above nor below it.
+// receivers look up: those neither above nor below it.
 func ReportDomains(d spec.Domain) []string {
 	var names []string
 	for _, uri := range slices.Concat(d.DMARC.RUA, d.DMARC.RUF) {

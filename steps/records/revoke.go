@@ -12,8 +12,8 @@ import (
 	"mailsetup/steps/step"
 )
 
-// RevocationNotes lists the records of keys that are revoked in this run where
-// whoever runs the DNS has to see to it.
+// RevocationNotes lists the records of keys revoked in this run that somebody else has
+// to publish.
 func RevocationNotes(in step.Input) []state.Note {
 	var notes []state.Note
 	for d := range in.Scope.Domains(in.Spec) {
@@ -28,8 +28,8 @@ func RevocationNotes(in step.Input) []state.Note {
 	return notes
 }
 
-// RevocationNote asks for an empty p= in the place of a key, whose name has no
-// final dot.
+// RevocationNote returns the request to publish an empty p= instead of a key, whose
+// name has no final dot.
 func RevocationNote(name string) state.Note {
 	return state.Note{
 		Topic: "dkim", Text: "put this in the place of the record that is there, or whoever has the private key goes on passing for you",

@@ -11,17 +11,16 @@ import (
 	"mailsetup/steps/step"
 )
 
-// senderAddress is an address from which Postfix delivers: what SPF is asked about.
+// senderAddress is an address from which Postfix delivers: SPF is evaluated for it.
 type senderAddress struct {
 	addr netip.Addr
-	// setting is the setting that makes it so; "" for the routing table.
+	// setting is the setting that causes it; "" for the routing table.
 	setting string
-	// certain: not only one of those that the machine has.
+	// certain: not only one of the addresses that the machine has.
 	certain bool
 }
 
-// byRelay reports whether all mail goes to another server, whose addresses
-// others see then.
+// byRelay reports whether all mail goes to a relay, whose addresses others see.
 func byRelay(p *state.Postfix) bool { return p != nil && postconf.Effective(p, nil, "relayhost") != "" }
 
 // senderAddresses returns the addresses of a family from which mail leaves.
@@ -60,8 +59,8 @@ func Senders(f state.Facts) []netip.Addr {
 	return all
 }
 
-// smtpClients returns the services that deliver by SMTP: nil for one of which
-// nothing is known.
+// smtpClients returns the services that deliver by SMTP; nil stands for one that is not
+// known.
 func smtpClients(p *state.Postfix) []*state.Service {
 	var all []*state.Service
 	if p != nil {
@@ -114,8 +113,8 @@ func bindAddress(p *state.Postfix, client *state.Service, f family) (senderAddre
 	return senderAddress{}, false
 }
 
-// sourceAddresses returns the addresses that the kernel chooses or, where the routing table
-// tells nothing, might choose.
+// sourceAddresses returns the addresses that the kernel chooses or, if the routing
+// table does not say, may choose.
 func sourceAddresses(in step.Input, f family) []senderAddress {
 	var all []senderAddress
 	for _, a := range f.of(in.Facts.Sources) {
@@ -132,7 +131,7 @@ func sourceAddresses(in step.Input, f family) []senderAddress {
 	return all
 }
 
-// notes returns notes about mail that leaves from an address which SPF would not know.
+// notes returns notes about mail from an address that SPF would not permit.
 func (e senderAddress) notes(in step.Input, f family) []state.Note {
 	ours := f.of(in.Spec.Host.Addresses)
 	onInterface := filterAddresses(ours, func(a netip.Addr) bool { return slices.Contains(in.Facts.Addresses, a) })
@@ -164,8 +163,7 @@ func (e senderAddress) notes(in step.Input, f family) []state.Note {
 	return []state.Note{note}
 }
 
-// suggestion returns what the administrator would add to the addresses named, and the
-// command for it.
+// suggestion returns what to add to the named addresses, and the command for it.
 func (e senderAddress) suggestion(all []netip.Addr) (name, do string) {
 	if !isReachable(e.addr) {
 		return "the router's", initCommand(all) + " --ip THE-ROUTER'S"

@@ -17,7 +17,7 @@ func OtherNameServer(in step.Input) error {
 	return step.Refuse("--dns manual prints the records in its form", "%s answers DNS here, not BIND", in.Facts.DNS.Title())
 }
 
-// AliasAt returns the CNAME of a zone at a name.
+// AliasAt returns the CNAME at a name of a zone.
 func AliasAt(z state.Zone, name string) (state.Record, bool) {
 	for _, x := range z.Records {
 		if x.Type == "CNAME" && dnsname.Same(x.Name, name) {
@@ -27,8 +27,8 @@ func AliasAt(z state.Zone, name string) (state.Record, bool) {
 	return state.Record{}, false
 }
 
-// TXTRecords returns the TXT records of a name that serve one purpose: those of its zone
-// here, else those that DNS has, behind an alias as well.
+// TXTRecords returns the TXT records of a name with one purpose: those of its zone
+// here, else those in DNS, behind an alias as well.
 func TXTRecords(f state.Facts, name string, serve func(string) bool) []string {
 	var list []string
 	zone, here := ClosestZone(f.Zones, name+".")
@@ -49,7 +49,7 @@ func TXTRecords(f state.Facts, name string, serve func(string) bool) []string {
 }
 
 // ClosestZone returns the zone with the longest origin at or above the name, if that
-// zone holds the name rather than delegating it to others.
+// zone contains the name and does not delegate it.
 func ClosestZone(zones []state.Zone, name string) (state.Zone, bool) {
 	best := &state.Zone{}
 	for i := range zones {

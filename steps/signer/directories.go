@@ -8,15 +8,14 @@ import (
 	"mailsetup/steps/step"
 )
 
-// canEnter reports whether opendkim gets at what is in a directory.
+// canEnter reports whether opendkim can enter a directory.
 func canEnter(d state.Dir) bool {
 	return d.Mode&0o001 != 0 || d.Owner.Group == userOpenDKIM && d.Mode&0o010 != 0 || d.Owner.User == userOpenDKIM && d.Mode&0o100 != 0
 }
 
-// openToBoth opens a directory to two users at the same time, for the time in
-// which one of them takes over from the other: each has keys or tables in it, with
-// modes that keep the other out. What only the directory kept shut stands against
-// that.
+// openToBoth opens a directory to two users while one of them takes over from the
+// other: each has keys or tables in it, with modes that keep the other out. It refuses
+// if files in it are protected by the directory alone.
 func openToBoth(in step.Input, d state.Dir, why string) (state.Dir, error) {
 	o := in.Facts.OpenDKIM
 	for _, p := range o.Exposed {
@@ -28,14 +27,14 @@ func openToBoth(in step.Input, d state.Dir, why string) (state.Dir, error) {
 	return state.Dir{Path: d.Path, Mode: 0o711, Owner: state.Root, Why: why}, nil
 }
 
-// runsAsOther reports whether OpenDKIM runs as somebody who is neither root nor
-// opendkim, and will be locked out of what is opendkim's alone.
+// runsAsOther reports whether OpenDKIM runs as a user other than root and opendkim, who
+// will be locked out of opendkim's directories.
 func runsAsOther(o *state.OpenDKIM) bool {
 	return o != nil && !slices.Contains([]string{"", state.Root.User, userOpenDKIM}, o.User)
 }
 
-// KeyDirectory returns the directory of private keys. While OpenDKIM still runs as somebody
-// else, its keys may be in it as well.
+// KeyDirectory returns the directory of private keys. While OpenDKIM still runs as
+// somebody else, its keys may be in it as well.
 func KeyDirectory(in step.Input) (state.Dir, error) {
 	dir := state.Dir{Path: KeyDir, Mode: 0o700, Owner: KeyOwner}
 	o := in.Facts.OpenDKIM
@@ -49,9 +48,9 @@ func KeyDirectory(in step.Input) (state.Dir, error) {
 	return dir, nil
 }
 
-// tablesDir returns the directory of the tables. It is root's: who may write to it can
-// have other tables read. One that is there stays as open as it is, as long as
-// OpenDKIM can reach what is in it: there may be keys, too.
+// tablesDir returns the directory of the tables. It is root's: a user who can write to
+// it could make OpenDKIM read other tables. An existing one keeps its mode as long as
+// OpenDKIM can enter it: there may be keys, too.
 func tablesDir(in step.Input) (state.Dir, error) {
 	dir := state.Dir{Path: KeyTable.Dir(), Mode: 0o755, Owner: state.Root}
 	o := in.Facts.OpenDKIM

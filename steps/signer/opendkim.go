@@ -17,10 +17,10 @@ import (
 	"mailsetup/templates"
 )
 
-// DefaultConf returns the opendkim.conf of a machine whose spec says nothing of it.
+// DefaultConf returns the opendkim.conf for a spec without settings of its own.
 func DefaultConf(f state.Facts) ([]byte, error) { return RenderConf(step.Input{Facts: f}) }
 
-// TrustedNetworks returns the networks that are signed for whatever the spec says.
+// TrustedNetworks returns the networks whose mail is signed in any case.
 func TrustedNetworks(f state.Facts) []netip.Prefix { return trustedPrefixes(step.Input{Facts: f}) }
 
 var spoolOwner = state.Owner{User: "opendkim", Group: "postfix"}
@@ -88,15 +88,15 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 	return stage, slices.Concat(cannotAlign(in), unlisted(in)), nil
 }
 
-// keepsTrustedHosts reports whether a run switches keys or takes domains out, so that no
-// more is signed afterwards than before if TrustedHosts stays as it is.
+// keepsTrustedHosts reports whether a run only switches keys or removes domains, so
+// that it signs no more than before if TrustedHosts stays as it is.
 func keepsTrustedHosts(in step.Input) bool {
 	return in.KeysOnly || !in.Scope.WholeHost() &&
 		!slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return in.Scope.Selects(d.Name) })
 }
 
-// signerUnit reloads OpenDKIM, or restarts it where it reads only then what
-// changes. On the way back it has to answer where it does now.
+// signerUnit reloads OpenDKIM, or restarts it if it reads the change at its start only.
+// An undo waits until it answers at its present socket.
 func signerUnit(in step.Input, t tables, conf []byte, redefined bool) state.Unit {
 	u := state.Unit{
 		Name: Unit, Action: UnitAction(in, conf), WakeSocket: currentSocket(in),
@@ -115,8 +115,8 @@ func signerUnit(in step.Input, t tables, conf []byte, redefined bool) state.Unit
 	return u
 }
 
-// milterProbe asks the milter at an address that its configuration names. One that
-// listens on all addresses is asked on the loopback.
+// milterProbe returns the probe of the milter at an address of its configuration: on
+// the loopback, if it listens on all addresses.
 func milterProbe(endpoint string) []state.Probe {
 	if endpoint == "" {
 		return nil
@@ -140,7 +140,8 @@ func RenderConf(in step.Input) ([]byte, error) {
 	})
 }
 
-// files returns those that the signer reads, TrustedHosts only if it is to be made.
+// files returns the files that the signer reads, with TrustedHosts if it is to be
+// written.
 func (t tables) files(in step.Input, trust bool) ([]state.File, error) {
 	conf, err := RenderConf(in)
 	if err != nil {
@@ -173,8 +174,8 @@ func (t tables) files(in step.Input, trust bool) ([]state.File, error) {
 	return slices.Insert(list, 3, file(TrustedHosts, hosts, "whose mail is signed: this machine, the networks Postfix relays for and trusted of "+string(spec.HostFile))), nil
 }
 
-// HostNames returns the names this machine's own mail carries: myhostname and
-// myorigin. A Postfix that this run installs gets the host name of the spec.
+// HostNames returns the domains of this machine's own mail: myhostname and myorigin. A
+// Postfix that this run installs gets the host name of the spec.
 func HostNames(in step.Input) []string {
 	names := []string{in.Spec.Host.Hostname}
 	if p := in.Facts.Postfix; p != nil && !p.Fresh {
@@ -197,8 +198,8 @@ func Mailname(in step.Input) string {
 	return in.Spec.Host.Hostname
 }
 
-// cannotAlign returns notes about host names that rows signs with the key of a domain
-// which they do not belong to, and of the domain that would do.
+// cannotAlign returns notes about host names that are signed by a domain which they do
+// not align with, and the domain that would align.
 func cannotAlign(in step.Input) []state.Note {
 	var notes []state.Note
 	for _, n := range HostNames(in) {
@@ -220,7 +221,7 @@ func cannotAlign(in step.Input) []state.Note {
 	return notes
 }
 
-// trustedPrefixes returns the senders whose mail is signed.
+// trustedPrefixes returns the networks whose mail is signed.
 func trustedPrefixes(in step.Input) []netip.Prefix {
 	nets := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	for _, a := range slices.Concat(in.Facts.Addresses, in.Spec.Host.Addresses) {
@@ -232,8 +233,7 @@ func trustedPrefixes(in step.Input) []netip.Prefix {
 	return nets
 }
 
-// unlisted returns notes about senders that Postfix relays for, or does not, in a way
-// that TrustedHosts cannot say.
+// unlisted returns notes about clients in mynetworks that TrustedHosts cannot express.
 func unlisted(in step.Input) []state.Note {
 	p := in.Facts.Postfix
 	if p == nil || len(p.OtherNetworks) == 0 {
@@ -247,14 +247,14 @@ func unlisted(in step.Input) []state.Note {
 	}}
 }
 
-// startSettings are read when the daemon starts and at no other time,
-// opendkim(8) SIGUSR1. Of Socket the facts tell.
+// startSettings are read only when the daemon starts, opendkim(8) SIGUSR1. Socket is
+// compared with the facts.
 var startSettings = []string{
 	"Socket", "UMask", "UserID", "PidFile", "Background", "AutoRestart", "AutoRestartCount", "AutoRestartRate",
 	"QueryCache", "MilterDebug", "POPDBFile", "Quarantine", "StrictTestMode", "TestPublicKeys",
 }
 
-// UnitAction returns a reload, which leaves no hole, wherever that is enough.
+// UnitAction returns a reload, which leaves no gap, wherever that is enough.
 func UnitAction(in step.Input, conf []byte) state.UnitAction {
 	o := in.Facts.OpenDKIM
 	if o == nil || !o.Active || o.SocketGone || o.Endpoint != "" && !ourSocket(o.Endpoint) || len(conflictingSettings(in, *o)) > 0 {
@@ -283,8 +283,8 @@ func parseSettings(conf []byte) map[string]string {
 	return m
 }
 
-// ourSocket reports whether an address is that of our socket, in any of the
-// ways in which OpenDKIM takes one.
+// ourSocket reports whether an address is our socket, in any notation that OpenDKIM
+// accepts.
 func ourSocket(address string) bool {
 	return slices.Contains([]string{string(Socket), "local:" + string(Socket), "unix:" + string(Socket)}, address)
 }
@@ -306,7 +306,7 @@ func currentSocket(in step.Input) state.Path {
 	return p
 }
 
-// probes ask the daemon itself: its unit says "done" to a reload that it
+// probes probe the daemon itself: its unit reports success for a reload that it
 // ignored, and is active for a moment before it dies of a bad socket.
 func (t tables) probes(in step.Input) []state.Probe {
 	signs := state.Probe{Kind: state.ProbeSigns, Address: string(Socket), Within: 20 * time.Second}
@@ -331,9 +331,8 @@ func (t tables) probes(in step.Input) []state.Probe {
 	}
 }
 
-// Proof asks for one signature only, that of the host's own mail: enough to
-// tell that the signer runs with what it was given. It is false while no key
-// signs.
+// Proof returns the probe for one signature, of the host's own mail: enough to tell
+// that the signer runs with its files. It is false while no key signs.
 func Proof(in step.Input) (state.Probe, bool) {
 	for _, p := range tablesOf(in).probes(in) {
 		if n := len(p.Signers); p.Kind == state.ProbeSigns && n > 0 {

@@ -10,9 +10,9 @@ import (
 	"mailsetup/steps/step"
 )
 
-// checkOpenNetworks refuses networks that would let anybody have mail signed that says it
-// is ours: a signature that says nothing is worse than none. Those of Postfix and
-// of the spec count together, since one table has both.
+// checkOpenNetworks refuses networks by which anybody could have mail signed in our
+// name: such a signature is worse than none. Those of Postfix and of the spec count
+// together, since one table has both.
 func checkOpenNetworks(in step.Input) error {
 	var nets []string
 	if p := in.Facts.Postfix; p != nil {
@@ -35,8 +35,8 @@ func checkOpenNetworks(in step.Input) error {
 	return step.Refuse(strings.Join(hints, "; "), "mail from anywhere that says it is yours would be signed: %s is trusted", step.Enumerate(where))
 }
 
-// trustNote returns notes about them where the run goes on and leaves TrustedHosts as it is: a
-// key that others may have must not sign on because mynetworks is too wide.
+// trustNote returns a note about them if the run leaves TrustedHosts as it is: a
+// compromised key must not go on signing because mynetworks is too wide.
 func trustNote(err error) state.Note {
 	n := state.Note{Topic: "trusted", Text: err.Error() + "; " + string(TrustedHosts) + " stays as it is"}
 	if r := (*step.Refusal)(nil); errors.As(err, &r) {

@@ -21,7 +21,7 @@ const (
 	adminDropIns  state.Path = "/etc/systemd/system/opendkim.service.d/"
 )
 
-// unitEdits takes out of the unit's drop-ins what goes against our
+// unitEdits removes settings from the unit's drop-ins that conflict with our
 // configuration, each with a consent of its own. Debian's legacy
 // opendkim.service.generate writes such files.
 func unitEdits(in step.Input) ([]state.Edit, []state.Question, error) {
@@ -83,8 +83,8 @@ func conflictingSettings(in step.Input, o state.OpenDKIM) []string {
 	return drop
 }
 
-// startsAsPackaged reports whether a command starts OpenDKIM with nothing that our
-// configuration does not say as well, opendkim(8).
+// startsAsPackaged reports whether a command line says nothing that our configuration
+// does not say as well, opendkim(8).
 func startsAsPackaged(start string) bool {
 	words := strings.Fields(strings.TrimLeft(start, "-:+!"))
 	if len(words) == 0 || words[0] != program {
@@ -110,16 +110,16 @@ func startsAsPackaged(start string) bool {
 	return true
 }
 
-// assigned returns the assignments of a unit file to the settings named. One that
-// only clears a list counts where nothing else would be left of it.
+// assigned returns the assignments of a unit file to some settings. One that only
+// clears a list counts if nothing else would be left of it.
 func assigned(text []byte, names []string) []edits.Assignment {
 	return slices.DeleteFunc(edits.Assignments(text), func(a edits.Assignment) bool {
 		return a.Section != "Service" || !slices.Contains(names, a.Name)
 	})
 }
 
-// wholeUnit refuses a unit file of the administrator's that goes against our
-// configuration: taking lines out of it would leave a unit that starts nothing.
+// wholeUnit refuses a complete unit file of the administrator's that conflicts with our
+// configuration: without those lines it would start nothing.
 func wholeUnit(in step.Input, o state.OpenDKIM) error {
 	if o.Unit == "" {
 		return nil
@@ -134,7 +134,7 @@ func wholeUnit(in step.Input, o state.OpenDKIM) error {
 	return nil
 }
 
-// overrideEffect says what a setting does to ours.
+// overrideEffect says how a setting conflicts with ours.
 func overrideEffect(name string) string {
 	switch name {
 	case "ExecStart":
@@ -147,8 +147,8 @@ func overrideEffect(name string) string {
 	return fmt.Sprintf("keeps OpenDKIM from running as %s, the owner of the keys", userOpenDKIM)
 }
 
-// overrideQuestion asks for the consent to change a drop-in. It shows the line that
-// tells most.
+// overrideQuestion asks for the consent to change a drop-in, showing the most important
+// line.
 func overrideQuestion(p state.Path, said []edits.Assignment, drop []string) state.Question {
 	show := said[0]
 	for _, a := range said {
@@ -164,9 +164,9 @@ func overrideQuestion(p state.Path, said []edits.Assignment, drop []string) stat
 	}
 }
 
-// runDirs returns the directory of the PID file, where a file of the administrator's
-// hides the package's tmpfiles.d(5), which would make it: the generator writes
-// one that makes another directory.
+// runDirs returns the directory of the PID file if a file of the administrator's masks
+// the package's tmpfiles.d(5), which would make it: the generator writes one that makes
+// another directory.
 func runDirs(in step.Input) []state.Dir {
 	theirs, there := in.Facts.Files[theirTmpfiles]
 	line := fmt.Sprintf("d %s 0750 %s %s", runDir, userOpenDKIM, userOpenDKIM)

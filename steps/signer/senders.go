@@ -6,9 +6,8 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Senders returns those whose mail a message is to be sent of, to prove that it
-// leaves signed: the host itself and its domain, or one domain of those that the
-// run is about. There are none while no key signs.
+// Senders returns the senders of the messages that prove signing: of the host and its
+// domain, or of one domain of the run. There are none while no key signs.
 func Senders(in step.Input) []state.Signer {
 	var all []state.Signer
 	taken := explicitSenders(in.Spec)

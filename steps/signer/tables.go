@@ -13,8 +13,7 @@ import (
 	"mailsetup/templates"
 )
 
-// tables are the rows of both, from which the files are rendered and the probes
-// taken.
+// tables are the rows of both tables, for the files and the probes.
 type tables struct {
 	keys    []templates.KeyRow
 	signing []templates.SigningRow
@@ -30,9 +29,9 @@ func RenderTables(in step.Input) (*templates.Tables, error) {
 	return templates.NewTables(t.keys, t.signing)
 }
 
-// tablesOf makes the rows. The host's own names sign with the primary domain's
-// key: cron writes as root@mail.example.org, bounces come from
-// MAILER-DAEMON@$myorigin, and OpenDKIM says nothing when no row matches.
+// tablesOf makes the rows. The host's own names are signed with the primary domain's
+// key: cron writes as root@mail.example.org, bounces come from MAILER-DAEMON@$myorigin,
+// and OpenDKIM logs nothing if no row matches.
 func tablesOf(in step.Input) tables {
 	t := tables{make([]templates.KeyRow, 0, len(in.Spec.Domains)), make([]templates.SigningRow, 0, len(in.Spec.Domains))}
 	for _, d := range in.Spec.Domains {
@@ -59,8 +58,8 @@ func tablesOf(in step.Input) tables {
 	return t
 }
 
-// alreadySigned reports whether rows sign mail of a host in a way that a row for
-// it with another key would change.
+// alreadySigned reports whether rows sign mail of a host in a way that a row for it
+// with another key would change.
 func alreadySigned(signing []templates.SigningRow, host, key string) bool {
 	return slices.ContainsFunc(signing, func(r templates.SigningRow) bool {
 		of := r.Pattern[strings.LastIndexByte(r.Pattern, '@')+1:]
@@ -69,7 +68,7 @@ func alreadySigned(signing []templates.SigningRow, host, key string) bool {
 	})
 }
 
-// identity returns what i= says about a sender, "" for nothing.
+// identity returns the i= of a sender, "" for none.
 func identity(d spec.Domain, pattern string) string {
 	for _, text := range d.Identities {
 		if sender, says, _ := strings.Cut(text, " "); sender == pattern {
@@ -79,7 +78,7 @@ func identity(d spec.Domain, pattern string) string {
 	return ""
 }
 
-// explicitSenders returns the senders that have a row to themselves.
+// explicitSenders returns the senders with a row of their own.
 func explicitSenders(s spec.Spec) map[string]bool {
 	all := map[string]bool{}
 	for _, d := range s.Domains {
@@ -90,8 +89,7 @@ func explicitSenders(s spec.Spec) map[string]bool {
 	return all
 }
 
-// testSender returns an address whose mail the domain's key signs, and is none of those
-// taken.
+// testSender returns an address that the domain's key signs and that is not taken.
 func testSender(d spec.Domain, taken map[string]bool) string {
 	local, host, address := strings.Cut(d.Senders()[0], "@")
 	if !address {
@@ -109,8 +107,8 @@ func testSender(d spec.Domain, taken map[string]bool) string {
 	return local + "@" + host
 }
 
-// hostSigner returns the signature of the host's own mail: by the primary domain, or
-// by the one whose row it meets. It is false where that is asked for already.
+// hostSigner returns the signer of the host's own mail: the primary domain, or the
+// domain of the matching row. It is false if that is among the signers already.
 func (t tables) hostSigner(in step.Input) (state.Signer, bool) {
 	host := in.Spec.Host.Hostname
 	if _, own := in.Ledger.Signing(host); own {
@@ -125,8 +123,8 @@ func (t tables) hostSigner(in step.Input) (state.Signer, bool) {
 	return signature("root@"+host, t.keys[i].Domain, k), true
 }
 
-// matchingRow returns the one that counts for an address, opendkim.conf(5)
-// SigningTable: what says most about it.
+// matchingRow returns the effective row for an address, opendkim.conf(5) SigningTable:
+// the most specific one.
 func matchingRow(signing []templates.SigningRow, user, host string) (templates.SigningRow, bool) {
 	patterns := []string{user + "@" + host, host}
 	for i := range host {

@@ -9,8 +9,8 @@ import (
 	"mailsetup/internal/spec"
 )
 
-// WithoutFile returns the domains whose keys sign although no file wishes for
-// them any more, sorted: somebody renamed it, or took it away.
+// WithoutFile returns the domains with a key that signs and no file any more, sorted:
+// it was renamed or removed.
 func WithoutFile(keys keyring.Ledger, sp spec.Spec) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(keys)) {
@@ -23,13 +23,13 @@ func WithoutFile(keys keyring.Ledger, sp spec.Spec) []string {
 	return names
 }
 
-// WithoutFile returns those that the run is not about.
+// WithoutFile returns those of them that the run does not select.
 func (in Input) WithoutFile() []string {
 	return slices.DeleteFunc(WithoutFile(in.Ledger, in.Spec), in.Scope.Selects)
 }
 
-// Leaving returns the domains that the run is about and that are no longer
-// wanted, with those whose files are gone once that was agreed to.
+// Leaving returns the domains of the run that are no longer in the spec, including
+// those whose files are gone, once that was confirmed.
 func (in Input) Leaving() []string {
 	names := slices.DeleteFunc(in.WithoutFile(), func(name string) bool { return !in.Consents["domain "+name] })
 	for _, name := range in.Scope.Selection() {
@@ -41,7 +41,7 @@ func (in Input) Leaving() []string {
 	return names
 }
 
-// Withdrawn returns the input as it is once the keys that go in this run are gone.
+// Withdrawn returns the input after the withdrawal of keys in this run.
 func (in Input) Withdrawn() Input {
 	if len(in.Keys.Withdraw) == 0 {
 		return in

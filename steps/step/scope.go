@@ -41,15 +41,14 @@ func (s Scope) With(domains ...string) Scope {
 	return s
 }
 
-// Skip returns the scope without domains of which nothing has changed since an
-// earlier run left them as they should be. A run about the whole host stays one.
+// Skip returns the scope without unchanged domains. A run about the whole host stays
+// one.
 func (s Scope) Skip(unchanged map[string]bool) Scope {
 	s.skip = unchanged
 	return s
 }
 
-// Recheck returns a scope from which Skip does not take the domain: the command
-// line names it.
+// Recheck returns a scope in which Skip keeps the domain: the command line names it.
 func (s Scope) Recheck(domain string) Scope {
 	s.recheck = domain
 	return s

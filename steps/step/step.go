@@ -77,19 +77,19 @@ type KeyChanges struct {
 	Permissions []state.Meta
 }
 
-// Unanswered returns the questions that nobody said yes to yet.
+// Unanswered returns the questions without a yes.
 func (in Input) Unanswered(all ...state.Question) []state.Question {
 	return slices.DeleteFunc(all, func(q state.Question) bool { return in.Consents[q.ID] })
 }
 
-// Has reports whether the spec has a domain of that very name.
+// Has reports whether the spec has a domain of that name.
 func (in Input) Has(domain string) bool {
 	_, ok := slices.BinarySearchFunc(in.Spec.Domains, domain, func(d spec.Domain, name string) int { return cmp.Compare(d.Name, name) })
 	return ok
 }
 
-// SignsNothing reports whether OpenDKIM has nothing to sign and never had: all
-// domains are left to another signer, so it is neither installed nor asked.
+// SignsNothing reports whether OpenDKIM signs nothing and never did: all domains are
+// left to another signer, so OpenDKIM is neither installed nor asked.
 func (in Input) SignsNothing() bool {
 	for _, keys := range in.Ledger {
 		if len(keyring.Existing(keys)) > 0 {
@@ -99,8 +99,8 @@ func (in Input) SignsNothing() bool {
 	return !in.Spec.Signs()
 }
 
-// Refusal is a machine or a wish that a step will not work on. Hint says what
-// to type instead.
+// Refusal is a machine or a request that a step will not work on. Hint says what to
+// type instead.
 type Refusal struct {
 	What string
 	Hint string
