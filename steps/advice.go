@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/postfix"
 	"mailsetup/steps/recipients"
 	"mailsetup/steps/records"
 	"mailsetup/steps/step"
@@ -23,6 +24,7 @@ func Advice(in step.Input) []state.Note {
 	if in.Scope.WholeHost() {
 		notes = append(records.AddressNotes(in), reverseDNSNotes(in)...)
 	}
+	notes = append(notes, postfix.ReceptionNotes(in)...)
 	notes = append(notes, recipients.Notes(in)...)
 	notes = append(notes, LifetimeWarnings(in.Spec, in.Scope.Includes)...)
 	for d := range in.Scope.Domains(in.Spec) {

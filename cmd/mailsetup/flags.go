@@ -36,7 +36,7 @@ func answerFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "dns-new-zone", Usage: "make the zone in BIND if it is not served here; needs --ns"},
 		list("ns", "`NAME` of a name server of the new zone; repeat for more"),
 		text("ttl", "`SECONDS` that others may keep the records (default: 3600)"),
-		text("receive", "`ANSWER`, yes or no: does this server receive the domain's mail (default: from the live MX)"),
+		text("receive", "`ANSWER`, yes or no: does this server receive the domain's mail (default: from the live MX; without one, for a further domain, whether Postfix takes it)"),
 		text("root-alias", "`ADDRESS` that reads root's and postmaster's mail and the reports; one that nobody has is refused"),
 		&cli.BoolFlag{Name: "subdomains", Usage: "sign mail of everything below the domain, too"},
 		text("spf-all", "`RESULT` for mail from other senders: softfail, fail or neutral (default: softfail)"),

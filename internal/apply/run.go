@@ -211,7 +211,8 @@ func (r *run) undo(ctx context.Context, cause error) (Report, error) {
 	ctx = context.WithoutCancel(ctx)
 	var log []string
 	if name := failedUnit(cause); name != "" {
-		log, _ = r.s.Log(ctx, name, r.stageStart, logLines) // only explains
+		all, _ := r.s.Log(ctx, name, r.stageStart, 25*logLines) // only explains
+		log = system.Excerpt(all, logLines)
 	}
 	r.o.Progress(Event{Kind: UndoBegins})
 	u := newUndo(r.s, r.j, r.entry, r.o)

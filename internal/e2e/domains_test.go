@@ -138,8 +138,8 @@ func removal(t *testing.T, release string) (*lab.Box, *lab.Sink) {
 	b, sink := signing(t, release)
 	b.Named(t, "shop.example", "www IN A 192.0.2.80")
 	b.Named(t, "new.example")
-	product(t, b, 0, "add-domain", "--yes", "shop.example")
-	product(t, b, 0, "add-domain", "--yes", "--dns", "bind", "--dns-new-zone", "--ns", "mail.lab.example", "blog.example")
+	product(t, b, 0, "add-domain", "--yes", "--receive", "yes", "shop.example")
+	product(t, b, 0, "add-domain", "--yes", "--receive", "yes", "--dns", "bind", "--dns-new-zone", "--ns", "mail.lab.example", "blog.example")
 	return b, sink
 }
 

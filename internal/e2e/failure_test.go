@@ -37,6 +37,7 @@ func TestRefusals(t *testing.T) {
 			{"OpenDKIM refuses", openDKIMRefuses},
 			{"Postfix refuses", postfixRefuses},
 			{"Postfix goes deaf", postfixGoesDeaf},
+			{"Postfix is dead already", postfixIsDead},
 			{"BIND refuses", bindRefuses},
 			{"OpenDKIM never starts", openDKIMNeverStarts},
 		} {
@@ -113,6 +114,37 @@ func postfixGoesDeaf(t *testing.T, b *lab.Box, sink *lab.Sink, _ string) {
 	notServed(t, b)
 	leavesUnsigned(t, b, sink) // once Postfix gives smtpd another chance, a minute later
 	b.Sh(t, "mv /usr/lib/postfix/sbin/smtpd.real /usr/lib/postfix/sbin/smtpd; postfix reload")
+}
+
+// postfixIsDead: nobody answers on port 25 before anything is changed, or Postfix would
+// not check its files. That is said at once, and once it is mended, that a restart is due.
+func postfixIsDead(t *testing.T, b *lab.Box, sink *lab.Sink, _ string) {
+	t.Helper()
+	main := b.Read(t, "/etc/postfix/main.cf")
+	for _, c := range []struct{ set, says string }{
+		{"smtpd_sasl_auth_enable=yes smtpd_sasl_type=dovecot smtpd_sasl_path=private/auth", "Postfix does not answer on port 25 already now: fatal: no SASL authentication mechanisms"},
+		{"smtpd_relay_restrictions= smtpd_recipient_restrictions=", "Postfix does not answer on port 25 already now: fatal: in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, specify at least one working instance of: "},
+		{"html_directory=null", "Postfix is not in order already now: check postfix check: exit status 1: fatal: unable to create missing queue directories"},
+	} {
+		b.Sh(t, "postconf -e "+c.set+"; systemctl restart postfix")
+		listens(t, b, "25")
+		was := look(t, b)
+		for _, more := range [][]string{{"--dry-run"}, nil} {
+			_, said := product(t, b, 2, initArgs(more...)...)
+			says(t, strings.Join(strings.Fields(said), " "), c.says, "hint: ")
+			asBefore(t, b, was)
+			notServed(t, b)
+		}
+		b.Write(t, "/etc/postfix/main.cf", main, 0o644)
+		b.Run(t, "postfix", "reload")
+		if strings.Contains(c.says, "port 25") { // it is mended, and not tried again yet
+			_, said := product(t, b, 2, initArgs("--dry-run")...)
+			says(t, strings.Join(strings.Fields(said), " "), c.says, "hint: mend that, if it is not mended yet, then: systemctl restart postfix")
+		}
+		b.Sh(t, "systemctl restart postfix")
+		product(t, b, 0, initArgs("--dry-run")...)
+	}
+	leavesUnsigned(t, b, sink)
 }
 
 // deaf puts a program in the place of smtpd that ends at once when Postfix

@@ -340,7 +340,7 @@ named-checkconf && rndc reconfig`)
 }
 
 var addElsewhere = []string{
-	"add-domain", "zwei.example", "--yes", "--dns", "rfc2136", "--rfc2136-server", secondary, "--rfc2136-key", updateKey,
+	"add-domain", "zwei.example", "--yes", "--receive", "yes", "--dns", "rfc2136", "--rfc2136-server", secondary, "--rfc2136-key", updateKey,
 }
 
 // TestUpdateOfOneDomain: beside a domain in this machine's BIND there may be one

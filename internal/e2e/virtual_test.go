@@ -15,6 +15,7 @@ func TestVirtualDomain(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
 		b.Named(t, "shop.example")
+		domainsInTables(t, b)
 		b.Write(t, "/etc/postfix/vmailbox", "info@shop.example shop/info/\n", 0o644)
 		b.Sh(t, `install -d -o 5000 -g 5000 /var/mail/vhosts
 postmap /etc/postfix/vmailbox
@@ -53,6 +54,60 @@ postfix reload`)
 		}
 		leavesSigned(t, b, sink)
 	})
+}
+
+// domainsInTables has a domain of virtual mailboxes in every kind of table that Postfix
+// finds it in, or does not, or cannot be asked: what a dry run says is what a client
+// from outside is told.
+func domainsInTables(t *testing.T, b *lab.Box) {
+	t.Helper()
+	main := b.Read(t, "/etc/postfix/main.cf")
+	b.Sh(t, `cd /etc/postfix; printf 'shop.example x\nclub.example x\n' >vd; postmap hash:vd
+printf '# names\nshop.example, club.example\n' >vd.names; printf '/^(shop|club)\\.example$/ x\n' >vd.re; printf 'hosts = 127.0.0.1\n' >vd.cf
+postconf -e 'mydestination = $myhostname, lab.example, localhost' virtual_mailbox_maps=static:shop/ virtual_mailbox_base=/var/mail/vhosts virtual_uid_maps=static:5000 virtual_gid_maps=static:5000`)
+	const refused = `Postfix does not take mail for shop.example yet: others are told "Relay access denied"`
+	for _, c := range []struct {
+		list, value string
+		taken       bool
+		says, hides []string
+	}{
+		{"virtual_mailbox_domains", "hash:/etc/postfix/vd", true, []string{"Postfix delivers for club.example"}, []string{refused}},
+		{"virtual_mailbox_domains", "proxy:hash:/etc/postfix/vd", true, []string{"Postfix delivers for club.example"}, []string{refused}},
+		{"virtual_mailbox_domains", "texthash:/etc/postfix/vd", true, []string{"Postfix delivers for club.example"}, []string{refused}},
+		{"virtual_mailbox_domains", "inline:{ {shop.example = x}, club.example=x }", true, []string{"Postfix delivers for club.example"}, []string{refused}},
+		{"virtual_mailbox_domains", "/etc/postfix/vd.names", true, []string{"Postfix delivers for club.example"}, []string{refused}},
+		{"virtual_mailbox_domains", "regexp:/etc/postfix/vd.re", true, []string{"which domains are in regexp:/etc/postfix/vd.re (virtual_mailbox_domains) could not be found out"}, []string{refused, "club.example"}},
+		{"virtual_alias_maps", "inline:{ {shop.example = x}, {club.example = x}, {@shop.example = ann@lab.example} }", true, []string{"Postfix delivers for club.example"}, []string{refused}},
+		{"relay_domains", "hash:/etc/postfix/vd", true, nil, []string{refused, "club.example"}},
+		{"mydestination", "localhost, lab.example, hash:/etc/postfix/vd", true, []string{"Postfix delivers for club.example"}, []string{refused}},
+		{"virtual_mailbox_domains", "hash:/etc/postfix/vd, !shop.example", true, nil, []string{refused}},
+		{"virtual_mailbox_domains", "!shop.example, hash:/etc/postfix/vd", false, []string{refused, "add it to virtual_mailbox_domains (!shop.example, hash:/etc/postfix/vd)"}, []string{"mydestination or"}},
+		{"virtual_alias_maps", "inline:{ {@shop.example = ann@lab.example} }", false, []string{refused, "add it to virtual_"}, []string{"add it to mydestination"}},
+		{"relayhost", "", false, []string{refused}, nil},
+		{"virtual_mailbox_domains", "mysql:/etc/postfix/vd.cf", false, []string{"could not find out whether Postfix takes mail for shop.example: virtual_mailbox_domains: ask table mysql:/etc/postfix/vd.cf: "}, []string{refused}},
+		{"virtual_mailbox_domains", "hash:/etc/postfix/gone", false, []string{"could not find out whether Postfix takes mail for shop.example: virtual_mailbox_domains: ask table hash:/etc/postfix/gone: open database /etc/postfix/gone"}, []string{refused}},
+		{"virtual_mailbox_domains", "tcp:127.0.0.1:9", false, []string{"could not find out whether Postfix takes mail for shop.example: virtual_mailbox_domains: ask table tcp:127.0.0.1:9: "}, []string{refused}},
+	} {
+		was := b.Read(t, "/etc/postfix/main.cf")
+		b.Run(t, "postconf", "-e", c.list+"="+c.value)
+		b.Run(t, "postfix", "reload")
+		listens(t, b, "25")
+		said, _ := b.Send(t, lab.Letter{From: "ann@remote.example", To: "info@shop.example", Client: "198.51.100.7", Subject: "from outside"})
+		if taken := !strings.HasPrefix(said, "4"); taken != c.taken { // 550: a domain of its own, and no such user
+			t.Errorf("%s = %s: Postfix says %s", c.list, c.value, said)
+		}
+		out, _ := product(t, b, 0, "init", "--dry-run", "--domain", "shop.example", "--hostname", "mail.lab.example", "--ip", "192.0.2.10", "--receive", "yes")
+		out = strings.Join(strings.Fields(out), " ")
+		says(t, out, c.says...)
+		saysNot(t, out, c.hides...)
+		if t.Failed() {
+			t.Fatalf("with %s = %s", c.list, c.value)
+		}
+		b.Write(t, "/etc/postfix/main.cf", was, 0o644)
+	}
+	b.Write(t, "/etc/postfix/main.cf", main, 0o644)
+	b.Sh(t, "rm /etc/postfix/vd*; postqueue -f; postsuper -d ALL; postfix reload")
+	listens(t, b, "25")
 }
 
 // toMailbox sends from one domain to a mailbox of the other, where it arrives

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"mailsetup/internal/detect"
+	"mailsetup/internal/detect/postfix"
 	"mailsetup/internal/detect/source"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/keyring"
@@ -88,6 +89,9 @@ func (c *Collector) Gather(ctx context.Context, r Request) (Gathered, error) {
 	c.otherMTA = f.OtherMTA
 	if f.Postfix != nil {
 		f.Postfix.Fresh = store.New(c.m.Sys).PostfixIsFresh()
+		if r.Steps == nil {
+			f.MailDomains = postfix.Domains(ctx, Source(c.m.Sys), f.Postfix, r.mailDomains())
+		}
 	}
 	return Gathered{f, r.Scope, c.pristine(f)}, nil
 }

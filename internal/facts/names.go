@@ -77,6 +77,15 @@ func (r Request) namesToResolve(fqdn string) []string {
 	return names
 }
 
+// mailDomains returns the domains that others may send mail to.
+func (r Request) mailDomains() []string {
+	names := []string{r.Spec.Host.Domain}
+	for d := range r.Scope.Domains(r.Spec) {
+		names = append(names, d.Name)
+	}
+	return sortedUnique(names)
+}
+
 // mailDomain returns the probable mail domain of a host name: its parent, unless that
 // is a top-level domain.
 func mailDomain(host string) string {

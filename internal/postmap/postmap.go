@@ -5,6 +5,7 @@ package postmap
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -78,6 +79,56 @@ func (t *Tables) query(ctx context.Context, table, key string) answer {
 	return answer{}
 }
 
+// Prefetch asks a table about many keys with one program. What it did not answer is
+// asked key by key.
+func (t *Tables) Prefetch(ctx context.Context, table string, keys []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	table = strings.TrimPrefix(table, "proxy:")
+	res, err := t.runWith(ctx, []byte(strings.Join(keys, "\n")+"\n"), "postmap", "-q", "-", table)
+	if err != nil || res.Code != 0 && lastLine(res.Stderr) != "" {
+		return
+	}
+	if t.answers == nil {
+		t.answers, t.failed = map[[2]string]answer{}, map[string]error{}
+	}
+	for _, key := range keys {
+		t.answers[[2]string{table, key}] = answer{}
+	}
+	for line := range strings.Lines(string(res.Stdout)) {
+		if key, value, ok := strings.Cut(strings.TrimRight(line, "\n"), "\t"); ok {
+			t.answers[[2]string{table, key}] = answer{value: value, found: true}
+		}
+	}
+}
+
+// Keys returns the keys of a table, as far as its type can list them.
+func (t *Tables) Keys(ctx context.Context, table string) ([]string, error) {
+	table = strings.TrimPrefix(table, "proxy:")
+	kind, rest, _ := strings.Cut(table, ":")
+	switch kind {
+	case "hash", "btree", "lmdb", "cdb", "dbm", "sdbm", "texthash":
+	case "inline":
+		return recipient.InlineKeys(rest), nil
+	default:
+		return nil, fmt.Errorf("list table %s: a table of type %s cannot be listed", table, kind)
+	}
+	res, err := t.run(ctx, "postmap", "-s", table)
+	if err == nil && res.Code != 0 && lastLine(res.Stderr) != "" {
+		err = errors.New(lastLine(res.Stderr))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list table %s: %w", table, err)
+	}
+	var keys []string
+	for line := range strings.Lines(string(res.Stdout)) {
+		if key, _, ok := strings.Cut(line, "\t"); ok {
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
+}
+
 // user looks up a user as the table unix:passwd.byname does, whose keys are in lower
 // case; getent(1) takes a number for a uid.
 func (t *Tables) user(ctx context.Context, name string) answer {
@@ -99,9 +150,13 @@ func (t *Tables) user(ctx context.Context, name string) answer {
 }
 
 func (t *Tables) run(ctx context.Context, argv ...string) (system.Result, error) {
+	return t.runWith(ctx, nil, argv...)
+}
+
+func (t *Tables) runWith(ctx context.Context, stdin []byte, argv ...string) (system.Result, error) {
 	limited, cancel := context.WithTimeout(ctx, tableTimeout)
 	defer cancel()
-	res, err := t.Run.Run(limited, system.Command{Argv: argv})
+	res, err := t.Run.Run(limited, system.Command{Argv: argv, Stdin: stdin})
 	if limited.Err() != nil && ctx.Err() == nil {
 		return res, fmt.Errorf("no answer within %v", tableTimeout)
 	}
@@ -130,8 +185,16 @@ func (t *Tables) Names(_ context.Context, path string) ([]string, error) {
 	return lines, nil
 }
 
+// lastLine returns why a program ended; of a table that could not be asked the
+// warning before says it.
 func lastLine(said []byte) string {
-	text := strings.TrimSpace(string(said))
-	line := text[strings.LastIndexByte(text, '\n')+1:]
-	return strings.TrimPrefix(line, "postmap: fatal: ")
+	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
+	last := lines[len(lines)-1]
+	if strings.Contains(last, "query error") && len(lines) > 1 {
+		last = lines[len(lines)-2]
+	}
+	for _, head := range []string{"postmap: ", "fatal: ", "warning: "} {
+		last = strings.TrimPrefix(last, head)
+	}
+	return last
 }

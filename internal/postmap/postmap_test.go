@@ -69,6 +69,47 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// One program answers for many keys, and lists all of them where the type can.
+func TestManyKeys(t *testing.T) {
+	p := &programs{say: map[string]system.Result{
+		"postmap -q - hash:/vd":         {Stdout: []byte("a.example\tx\nb.example\ty\n")},
+		"postmap -q - mysql:/v":         {Code: 1, Stderr: []byte("postmap: warning: connect to mysql server db: refused\npostmap: fatal: table mysql:/v: query error: Success\n")},
+		"postmap -q a.example mysql:/v": {Code: 1, Stderr: []byte("postmap: warning: connect to mysql server db: refused\npostmap: fatal: table mysql:/v: query error: Success\n")},
+		"postmap -s lmdb:/vd":           {Stdout: []byte("a.example\tx\nann@b.example\ty z\n")},
+		"postmap -s hash:/gone":         {Code: 1, Stderr: []byte("postmap: fatal: open database /gone.db: No such file or directory\n")},
+	}}
+	tables := &Tables{Run: p}
+	tables.Prefetch(t.Context(), "proxy:hash:/vd", []string{"a.example", "b.example", "c.example"})
+	tables.Prefetch(t.Context(), "mysql:/v", []string{"a.example", "b.example"})
+	for key, want := range map[string]bool{"a.example": true, "b.example": true, "c.example": false} {
+		if _, found, err := tables.Lookup(t.Context(), "hash:/vd", key); found != want || err != nil {
+			t.Errorf("%s: %v, %v", key, found, err)
+		}
+	}
+	if n := len(p.asked); n != 2 {
+		t.Errorf("%d programs were run: %q", n, p.asked)
+	}
+	if _, _, err := tables.Lookup(t.Context(), "mysql:/v", "a.example"); err == nil || err.Error() != "ask table mysql:/v: connect to mysql server db: refused" {
+		t.Errorf("a server that is down: %v", err)
+	}
+	for table, want := range map[string]string{
+		"proxy:lmdb:/vd":            "a.example ann@b.example",
+		"inline:{ {a.example = x}}": "a.example",
+		"hash:/gone":                "list table hash:/gone: open database /gone.db: No such file or directory",
+		"pcre:/x":                   "list table pcre:/x: a table of type pcre cannot be listed",
+		"mysql:/v":                  "list table mysql:/v: a table of type mysql cannot be listed",
+	} {
+		keys, err := tables.Keys(t.Context(), table)
+		got := strings.Join(keys, " ")
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", table, got, want)
+		}
+	}
+}
+
 // A server of tables that does not answer ends no run.
 func TestATableThatDoesNotAnswer(t *testing.T) {
 	began := time.Now()

@@ -58,6 +58,8 @@ func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
 		return retry(ctx, p.Within, func(ctx context.Context) error { return unsigned(ctx, p) })
 	case state.ProbeOther:
 		return retry(ctx, p.Within, func(ctx context.Context) error { return signedByOther(ctx, p) })
+	case state.ProbeGreeting:
+		return retry(ctx, p.Within, func(ctx context.Context) error { return replies(ctx, p.Address) })
 	case state.ProbeSMTP:
 		return retry(ctx, p.Within, func(ctx context.Context) error { return takesSender(ctx, p) })
 	case state.ProbePostfix:

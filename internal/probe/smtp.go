@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/smtp"
 	"net/textproto"
+	"syscall"
 
 	"mailsetup/internal/state"
 )
@@ -49,6 +51,26 @@ func takesSender(ctx context.Context, p state.Probe) error {
 		return fail("QUIT", err)
 	}
 	return nil
+}
+
+// replies connects to an SMTP server and waits for its reply. One that refuses the
+// client answers as well; a program that dies before it says anything does not.
+func replies(ctx context.Context, address string) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("smtp %s: connect: %w", address, err)
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	c := textproto.NewConn(conn)
+	switch _, _, err := c.ReadResponse(0); {
+	case errors.As(err, new(*textproto.Error)), err == nil:
+		return c.PrintfLine("QUIT")
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return fmt.Errorf("smtp %s: the connection is closed without a greeting", address)
+	default:
+		return fmt.Errorf("smtp %s: no greeting", address)
+	}
 }
 
 // literal returns the address literal (RFC 5321 section 4.1.3) of our end, which

@@ -101,6 +101,13 @@ func TestSMTPRefuses(t *testing.T) {
 
 func TestSMTPGreetsWithAnError(t *testing.T) {
 	t.Parallel()
+	p := state.Probe{Kind: state.ProbeSMTP, Address: answers(t, "421 4.3.2 All server ports are busy\r\n"), Within: time.Second}
+	wantError(t, probe(t, NewProber(nil, nil), p), "greeting: 421 4.3.2 All server ports are busy")
+}
+
+// answers is a server that says a text to each client and closes the connection.
+func answers(t *testing.T, text string) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -112,12 +119,28 @@ func TestSMTPGreetsWithAnError(t *testing.T) {
 			if err != nil {
 				return
 			}
-			_, _ = c.Write([]byte("421 4.3.2 All server ports are busy\r\n"))
+			_, _ = c.Write([]byte(text))
 			_ = c.Close()
 		}
 	}()
-	p := state.Probe{Kind: state.ProbeSMTP, Address: l.Addr().String(), Within: time.Second}
-	wantError(t, probe(t, NewProber(nil, nil), p), "greeting: 421 4.3.2 All server ports are busy")
+	return l.Addr().String()
+}
+
+// A server that refuses the client is alive, one that dies before it says anything
+// is not.
+func TestGreeting(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ address, want string }{
+		{smtpServer(t, &backend{}), ""},
+		{answers(t, "421 4.3.2 All server ports are busy\r\n"), ""},
+		{answers(t, "554-mail.lab.example\r\n554 5.7.1 go away\r\n"), ""},
+		{answers(t, ""), ": the connection is closed without a greeting"},
+		{silentServer(t, "tcp", "127.0.0.1:0"), ": no greeting"},
+		{"127.0.0.1:1", "smtp 127.0.0.1:1: connect"},
+	} {
+		p := state.Probe{Kind: state.ProbeGreeting, Address: c.address, Within: time.Second}
+		wantError(t, probe(t, NewProber(nil, nil), p), c.want)
+	}
 }
 
 func TestLiteral(t *testing.T) {

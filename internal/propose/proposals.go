@@ -172,11 +172,15 @@ func (b *Basis) zoneUnusable(domain string) bool {
 	})
 }
 
-// receive proposes whether the server receives the domain's mail, by the domain's MX.
-// Addresses are those of the host; the first one counts.
+// receive proposes whether the server receives the domain's mail: it does if the
+// domain's MX names it, and not if the MX names another one. Without an MX a further
+// domain is received if Postfix takes its mail. Addresses are those of
+// the host, of which the first counts.
 func (b *Basis) receive(domain, host string, addresses []string) wizard.Proposal {
 	mx := b.exchangers(domain)
 	switch {
+	case len(mx) == 0 && b.refusesMail(domain) != "":
+		return wizard.Proposal{Value: "no", Why: b.refusesMail(domain)}
 	case len(mx) == 0 && (b.Facts.Live[domain].Asked || b.Facts.Serves(domain)):
 		return wizard.Proposal{Value: "yes", Why: "the domain has no MX yet"}
 	case len(mx) == 0:
@@ -189,6 +193,20 @@ func (b *Basis) receive(domain, host string, addresses []string) wizard.Proposal
 		}
 	}
 	return wizard.Proposal{Value: "no", Why: "the domain's MX is " + dnsname.TrimDot(mx[0])}
+}
+
+// refusesMail says why mail for a further domain of a server would come here in vain, ""
+// if it would not. For the first one the server is being set up.
+func (b *Basis) refusesMail(domain string) string {
+	d, known := b.Facts.MailDomains[domain]
+	switch {
+	case b.Spec == nil || !known:
+	case d.Unknown != "":
+		return "whether Postfix takes mail for it could not be found out"
+	case d.Class == state.ClassDefault:
+		return "it has no MX, and Postfix does not take mail for it"
+	}
+	return ""
 }
 
 // exchangers returns the hosts of the domain's MX records, in DNS and in its zone here.

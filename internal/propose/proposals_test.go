@@ -68,6 +68,35 @@ func TestReceives(t *testing.T) {
 	}
 }
 
+// A further domain without an MX gets one if Postfix takes its mail.
+func TestReceivesWhatPostfixTakes(t *testing.T) {
+	for name, tt := range map[string]struct {
+		old         *spec.Spec
+		is          *state.MailDomain
+		mx          []string
+		value, says string
+	}{
+		"the first domain":   {nil, &state.MailDomain{Class: state.ClassDefault}, nil, "yes", "no MX yet"},
+		"it is refused":      {&spec.Spec{}, &state.MailDomain{Class: state.ClassDefault}, nil, "no", "it has no MX, and Postfix does not take mail for it"},
+		"it is virtual":      {&spec.Spec{}, &state.MailDomain{Class: state.ClassVirtualMailbox}, nil, "yes", "no MX yet"},
+		"it is relayed":      {&spec.Spec{}, &state.MailDomain{Class: state.ClassRelay}, nil, "yes", "no MX yet"},
+		"a table is down":    {&spec.Spec{}, &state.MailDomain{Unknown: "ask table mysql:/x: down"}, nil, "no", "could not be found out"},
+		"nobody asked":       {&spec.Spec{}, nil, nil, "yes", "no MX yet"},
+		"its MX is here":     {&spec.Spec{}, &state.MailDomain{Class: state.ClassDefault}, []string{"mail.lab.example"}, "yes", "is this server"},
+		"its MX is another":  {&spec.Spec{}, &state.MailDomain{Class: state.ClassLocal}, []string{"mx.other.example"}, "no", "mx.other.example"},
+		"a table, and an MX": {&spec.Spec{}, &state.MailDomain{Unknown: "down"}, []string{"mail.lab.example"}, "yes", "is this server"},
+	} {
+		b := propose.Basis{Spec: tt.old, Facts: state.Facts{FQDN: "mail.lab.example", Live: map[string]state.LiveDNS{"shop.example": {Asked: true, MX: tt.mx}}}}
+		if tt.is != nil {
+			b.Facts.MailDomains = map[string]state.MailDomain{"shop.example": *tt.is}
+		}
+		got := b.Proposals(spec.Answers{Domain: "shop.example", Hostname: "mail.lab.example"}).Receive
+		if got.Value != tt.value || !strings.Contains(got.Why, tt.says) {
+			t.Errorf("%s: %+v, want %s: %s", name, got, tt.value, tt.says)
+		}
+	}
+}
+
 func TestFill(t *testing.T) {
 	facts := state.Facts{
 		FQDN: "mail.lab.example", DNS: state.BIND,

@@ -212,15 +212,16 @@ func (p *Provisioner) Plan(ctx context.Context, r Request) (*Draft, error) {
 	if err := p.checkStopped(d, true); err != nil {
 		return nil, err
 	}
+	if err := checkGreeting(ctx, p.Machine, d); err != nil {
+		return nil, err
+	}
 	if err := p.planWithConsents(ctx, d); err != nil {
 		return nil, err
 	}
 	if d.Plan.Empty() {
-		if err := p.checkStopped(d, false); err != nil {
-			return nil, err
-		}
+		return d, p.checkStopped(d, false)
 	}
-	return d, nil
+	return d, checkFiles(ctx, p.Machine, d)
 }
 
 // Confirm shows the plan and asks for confirmation, unless the request is quiet.

@@ -68,3 +68,21 @@ func targets(value string) []string {
 	end()
 	return all
 }
+
+// Elements returns the elements of a list of names, tables and files as main.cf has
+// it.
+func Elements(value string) []string { return tables(value) }
+
+// InlineKeys returns the keys of an inline table, from what stands behind its type:
+// {key=value, {key = value with spaces}}.
+func InlineKeys(text string) []string {
+	text = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(text), "{"), "}")
+	var keys []string
+	for _, pair := range tables(text) {
+		key, _, ok := strings.Cut(strings.TrimPrefix(pair, "{"), "=")
+		if ok {
+			keys = append(keys, strings.TrimSpace(key))
+		}
+	}
+	return keys
+}

@@ -3,6 +3,7 @@ package recipient
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"mailsetup/internal/state"
@@ -33,6 +34,68 @@ func (f fake) Names(_ context.Context, path string) ([]string, error) {
 		names = append(names, n)
 	}
 	return names, nil
+}
+
+// TestClass has the class that trivial-rewrite(8) of postfix 3.7 and 3.10 finds, and
+// which of the virtual maps has addresses of a domain of none.
+func TestClass(t *testing.T) {
+	const def, local, alias, mailbox, relay = state.ClassDefault, state.ClassLocal, state.ClassVirtualAlias, state.ClassVirtualMailbox, state.ClassRelay
+	for name, c := range map[string]struct {
+		set    map[string]string
+		tables fake
+		domain string
+		want   state.AddressClass
+		err    string
+		in     string
+	}{
+		"a name":                  {map[string]string{"mydestination": "localhost, Lab.example"}, nil, "lab.EXAMPLE", local, "", ""},
+		"no name":                 {map[string]string{"mydestination": "localhost", "virtual_mailbox_domains": "slab.example"}, nil, "lab.example", def, "", ""},
+		"a table":                 {map[string]string{"virtual_mailbox_domains": "hash:/vd"}, fake{"hash:/vd": {"lab.example": "x"}}, "lab.example", mailbox, "", ""},
+		"a table behind a proxy":  {map[string]string{"virtual_alias_domains": "proxy:hash:/vd"}, fake{"proxy:hash:/vd": {"lab.example": "x"}}, "lab.example", alias, "", ""},
+		"inline":                  {map[string]string{"relay_domains": "inline:{ {lab.example = x}, {b.example = y} }"}, fake{"inline:{ {lab.example = x}, {b.example = y} }": {"lab.example": "x"}}, "lab.example", relay, "", ""},
+		"a list in a file":        {map[string]string{"virtual_mailbox_domains": "/vd"}, fake{"/vd": {"a.example, lab.example hash:/x": ""}}, "lab.example", mailbox, "", ""},
+		"a table in a file":       {map[string]string{"virtual_mailbox_domains": "/vd"}, fake{"/vd": {"hash:/x": ""}, "hash:/x": {"lab.example": ""}}, "lab.example", mailbox, "", ""},
+		"not this one":            {map[string]string{"virtual_mailbox_domains": "!lab.example hash:/vd"}, fake{"hash:/vd": {"lab.example": "x"}}, "lab.example", def, "", ""},
+		"a pattern":               {map[string]string{"virtual_mailbox_domains": "pcre:/vd"}, fake{"pcre:/vd": {"lab.example": "x", ".example": "no"}}, "lab.example", mailbox, "", ""},
+		"below a name":            {map[string]string{"mydestination": "lab.example", "virtual_mailbox_domains": ".lab.example"}, nil, "dept.lab.example", def, "", ""},
+		"below a key":             {map[string]string{"virtual_mailbox_domains": "hash:/vd"}, fake{"hash:/vd": {"lab.example": "x", ".lab.example": "x"}}, "dept.lab.example", def, "", ""},
+		"below a relayed name":    {map[string]string{"relay_domains": "lab.example", "parent_domain_matches_subdomains": "relay_domains"}, nil, "a.dept.lab.example", relay, "", ""},
+		"below a relayed key":     {map[string]string{"relay_domains": "hash:/r", "parent_domain_matches_subdomains": "relay_domains"}, fake{"hash:/r": {"lab.example": "x"}}, "a.dept.lab.example", relay, "", ""},
+		"below none":              {map[string]string{"relay_domains": "lab.example, hash:/r"}, fake{"hash:/r": {"lab.example": "x"}}, "dept.lab.example", def, "", ""},
+		"below one with a dot":    {map[string]string{"relay_domains": "hash:/r"}, fake{"hash:/r": {".lab.example": "x"}}, "dept.lab.example", relay, "", ""},
+		"the first list counts":   {map[string]string{"mydestination": "lab.example", "virtual_mailbox_domains": "lab.example"}, nil, "lab.example", local, "", ""},
+		"a table that is down":    {map[string]string{"virtual_mailbox_domains": "mysql:/v.cf"}, fake{"mysql:/v.cf": {"!": "no server"}}, "lab.example", mailbox, "virtual_mailbox_domains: ask table mysql:/v.cf: no server", ""},
+		"found before it":         {map[string]string{"virtual_mailbox_domains": "lab.example mysql:/v.cf"}, fake{"mysql:/v.cf": {"!": "no server"}}, "lab.example", mailbox, "", ""},
+		"a file that is not read": {map[string]string{"mydestination": "/gone"}, nil, "lab.example", local, "mydestination: no such file", ""},
+		"aliases and no list":     {map[string]string{"virtual_alias_maps": "hash:/va"}, fake{"hash:/va": {"@lab.example": "ann"}}, "lab.example", def, "", "virtual_alias_maps"},
+		"mailboxes and no list":   {map[string]string{"virtual_alias_maps": "hash:/va", "virtual_mailbox_maps": "hash:/vm"}, fake{"hash:/va": {"postmaster@lab.example": "ann"}, "hash:/vm": {"info@lab.example": "x/"}}, "lab.example", def, "", "virtual_mailbox_maps"},
+	} {
+		p := Postfix{Value: c.set, Tables: c.tables}
+		got, err := p.Class(t.Context(), c.domain)
+		said := ""
+		if err != nil {
+			said = err.Error()
+		}
+		if got != c.want || said != c.err {
+			t.Errorf("%s: %s, %q; want %s, %q", name, got, said, c.want, c.err)
+		}
+		if in := p.HasAddresses(t.Context(), "lab.example"); in != c.in {
+			t.Errorf("%s: its addresses are in %q, want %q", name, in, c.in)
+		}
+	}
+}
+
+func TestInlineKeys(t *testing.T) {
+	for text, want := range map[string]string{
+		"{a.example=1, b.example=2}":               "a.example b.example",
+		"{ {a.example = x y}, {b.example = ann} }": "a.example b.example",
+		"{}":                    "",
+		"{ { @a.example = x }}": "@a.example",
+	} {
+		if got := strings.Join(InlineKeys(text), " "); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
 }
 
 // TestResolve has the words of main.cf, the tables, and what postfix 3.7 and

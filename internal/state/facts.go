@@ -43,6 +43,9 @@ type Facts struct {
 	// without a record are missing.
 	SPF    map[string]SPF
 	Rspamd bool // a milter of rspamd is configured in Postfix
+	// MailDomains is what Postfix does with mail for the domains of the run, by name.
+	// Of one that is missing nothing is known.
+	MailDomains map[string]MailDomain
 	// Recipients are what Postfix does with mail for addresses of the spec after the
 	// run. An address that is missing is not known.
 	Recipients map[string]Recipient
@@ -103,6 +106,9 @@ type Postfix struct {
 	Instances []string
 	// QueueDirectory is where chrooted services see their root.
 	QueueDirectory Path
+	// Listed are the domains with mailboxes or aliases here that stand in tables and
+	// files, and Unlisted those tables and files whose domains cannot be listed.
+	Listed, Unlisted []string
 	// Rewrites are the tables by which SMTP clients change messages while they
 	// deliver them, after the milters (smtp_generic_maps, smtp_header_checks, …).
 	Rewrites []Rewrite

@@ -45,6 +45,15 @@ const (
 	ClassDefault        AddressClass = "default"         // all others
 )
 
+// MailDomain is what Postfix does with mail for a domain that comes from others.
+type MailDomain struct {
+	Class AddressClass // ClassDefault: it refuses it
+	// AddressesIn is the map with virtual addresses of a domain that Postfix refuses
+	// mail for, "" for none.
+	AddressesIn string
+	Unknown     string // why the class could not be found out, "" if it could
+}
+
 // MailRoute is where mail for a domain goes according to DNS.
 type MailRoute string
 

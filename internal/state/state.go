@@ -97,6 +97,9 @@ type Validator struct {
 	// stage's own (master.cf beside main.cf).
 	Needs []Path
 	Argv  func(scratch func(Path) string) []string
+	// LogTag is the syslog(3) identifier under which the checker says what is wrong
+	// where it has no terminal, "" if it prints that.
+	LogTag string
 }
 
 // Stage is a set of things that become true together: validated, saved, committed,
@@ -281,10 +284,11 @@ const (
 	ProbeUnsigned ProbeKind = "unsigned"
 	// ProbeOther: messages of the signers come out of another milter with a
 	// signature of their domain and selector, whatever its key is.
-	ProbeOther   ProbeKind = "other"
-	ProbeSMTP    ProbeKind = "smtp"    // 220, EHLO, MAIL FROM accepted, RSET
-	ProbeServed  ProbeKind = "served"  // the name server answers with the records
-	ProbePostfix ProbeKind = "postfix" // postmulti -i - -p status
+	ProbeOther    ProbeKind = "other"
+	ProbeGreeting ProbeKind = "greeting" // a reply of SMTP to a connection, whatever it says
+	ProbeSMTP     ProbeKind = "smtp"     // 220, EHLO, MAIL FROM accepted, RSET
+	ProbeServed   ProbeKind = "served"   // the name server answers with the records
+	ProbePostfix  ProbeKind = "postfix"  // postmulti -i - -p status
 	// ProbeSessions: no process that takes mail began before main.cf was put
 	// in place. A reload lets sessions go on with what they have read.
 	ProbeSessions ProbeKind = "sessions"

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"mailsetup/internal/state"
 )
@@ -88,6 +89,7 @@ func writeScratch(file string, content []byte) error {
 }
 
 func (c checker) validate(ctx context.Context, v state.Validator, m mapper) error {
+	began := time.Now()
 	res, err := c.run.Run(ctx, Command{Argv: v.Argv(func(p state.Path) string { return m.scratch(p) })})
 	if err != nil {
 		return fmt.Errorf("check %s: %w", v.Name, err)
@@ -96,7 +98,22 @@ func (c checker) validate(ctx context.Context, v state.Validator, m mapper) erro
 		return nil
 	}
 	said := bytes.TrimSpace(bytes.Join([][]byte{bytes.TrimSpace(res.Stdout), bytes.TrimSpace(res.Stderr)}, []byte("\n")))
+	if len(said) == 0 && v.LogTag != "" {
+		said = c.logged(ctx, v.LogTag, began)
+	}
 	return &RejectedError{Validator: v.Name, Code: res.Code, Output: m.restorePaths(string(said))}
+}
+
+// logged returns the last lines that a program wrote to the journal since then.
+func (c checker) logged(ctx context.Context, tag string, since time.Time) []byte {
+	_, _ = c.run.Run(ctx, Command{Argv: []string{"journalctl", "--sync"}})
+	res, err := c.run.Run(ctx, Command{Argv: []string{
+		"journalctl", "-t", tag, "-q", "--no-pager", "-o", "cat", "--since", fmt.Sprintf("@%d.%06d", since.Unix(), since.Nanosecond()/1000), "-n", "5",
+	}})
+	if err != nil || res.Code != 0 {
+		return nil
+	}
+	return bytes.TrimSpace(res.Stdout)
 }
 
 // RejectedError says that a daemon's own checker did not accept staged files.

@@ -51,6 +51,31 @@ func look(script string, needs ...state.Path) state.Validator {
 	}}
 }
 
+// scripted is a Runner that answers by the first word.
+type scripted map[string]Result
+
+func (s scripted) Run(_ context.Context, c Command) (Result, error) {
+	if c.Argv[0] == "journalctl" && len(c.Argv) > 2 && strings.Join(c.Argv[1:3], " ") != "-t postfix/postfix-script" {
+		return Result{Code: 1}, nil
+	}
+	return s[c.Argv[0]], nil
+}
+
+// A checker that tells the system log alone what is wrong is quoted from there.
+func TestACheckerThatLogs(t *testing.T) {
+	said := Result{Stdout: []byte("fatal: unable to create missing queue directories\n")}
+	for tag, want := range map[string]string{
+		"postfix/postfix-script": "check checker: exit status 1:\nfatal: unable to create missing queue directories",
+		"":                       "check checker: exit status 1",
+	} {
+		c := checker{files: &files{}, run: scripted{"checker": {Code: 1}, "journalctl": said}, scratch: t.TempDir()}
+		v := state.Validator{Name: "checker", LogTag: tag, Argv: func(func(state.Path) string) []string { return []string{"checker"} }}
+		if err := c.check(t.Context(), []state.Validator{v}, nil); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", tag, err, want)
+		}
+	}
+}
+
 func TestCheck(t *testing.T) {
 	scratch := t.TempDir()
 	h := NewHost(Options{Scratch: scratch})

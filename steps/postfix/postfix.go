@@ -111,7 +111,7 @@ func postfixStage(in step.Input, edits ...state.Edit) state.Stage {
 			Probes: postfixProbes(in.Facts),
 		}},
 		Validators: []state.Validator{{
-			Name: "postfix check", Needs: []state.Path{postconf.MainCF, postconf.MasterCF},
+			Name: "postfix check", LogTag: "postfix/postfix-script", Needs: []state.Path{postconf.MainCF, postconf.MasterCF},
 			Argv: func(scratch func(state.Path) string) []string {
 				return []string{"postfix", "-c", string(state.Path(scratch(postconf.MainCF)).Dir()), "check"}
 			},
@@ -208,50 +208,5 @@ func nameNotes(in step.Input) []state.Note {
 			Action: fmt.Sprintf("myhostname = %s in main.cf, once mydestination and myorigin no longer follow from it: mail to @%s would bounce", in.Spec.Host.Hostname, h),
 		})
 	}
-	notes = append(notes, unreachable(in)...)
-	local := destinations(p)
-	for _, d := range in.Spec.Domains {
-		is := slices.Contains(local, d.Name)
-		switch {
-		case d.Receive && !is:
-			notes = append(notes, state.Note{
-				Topic: "mydestination", Text: fmt.Sprintf("Postfix does not take mail for %s yet", d.Name),
-				Action: "add it to mydestination or virtual_mailbox_domains",
-			})
-		case !d.Receive && is:
-			notes = append(notes, state.Note{
-				Topic: "mydestination", Text: fmt.Sprintf("Postfix keeps mail for %s here, although it is received elsewhere: "+
-					"mail from this machine to colleagues never leaves", d.Name),
-				Action: fmt.Sprintf("take %s out of mydestination", d.Name),
-			})
-		}
-	}
 	return notes
-}
-
-// unreachable returns notes about an MX that points to a Postfix which nobody outside can
-// connect to.
-func unreachable(in step.Input) []state.Note {
-	p := in.Facts.Postfix
-	receives := slices.IndexFunc(in.Spec.Domains, func(d spec.Domain) bool { return d.Receive })
-	listens := strings.ToLower(p.Value["inet_interfaces"])
-	outside := func(name string) bool { return name != "loopback-only" && name != "localhost" }
-	if receives < 0 || listens == "" || slices.ContainsFunc(postconf.Words(listens), outside) {
-		return nil
-	}
-	return []state.Note{{
-		Topic:  "inet_interfaces",
-		Text:   fmt.Sprintf("the MX record points here, but Postfix listens on %s: no other server can deliver", listens),
-		Action: "postconf -e inet_interfaces=all, then restart Postfix; or mailsetup init --domain " + in.Spec.Domains[receives].Name + " --receive no",
-	}}
-}
-
-// destinations returns the domains that Postfix delivers itself, as far as they
-// are written out.
-func destinations(p *state.Postfix) []string {
-	var all []string
-	for _, name := range []string{"mydestination", "virtual_mailbox_domains", "virtual_alias_domains", "relay_domains"} {
-		all = append(all, postconf.Words(strings.ToLower(p.Value[name]))...)
-	}
-	return all
 }

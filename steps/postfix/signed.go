@@ -90,7 +90,7 @@ func unsignedNotes(in step.Input) []state.Note {
 	if in.Facts.Postfix == nil {
 		return nil
 	}
-	return slices.Concat(unknownDomains(in), withoutLogin(in.Facts.Postfix), relayNotes(in), otherInstances(in.Facts.Postfix))
+	return slices.Concat(unknownDomains(in), tablesUnlisted(in), withoutLogin(in.Facts.Postfix), relayNotes(in), otherInstances(in.Facts.Postfix))
 }
 
 // unknownDomains returns a note about domains that Postfix delivers for and whose mail
@@ -108,13 +108,13 @@ func unknownDomains(in step.Input) []state.Note {
 }
 
 // localDomains returns the domains whose mailboxes are here, as far as main.cf writes
-// them out.
+// them out or its tables can be listed.
 func localDomains(p *state.Postfix) []string {
 	var all []string
 	for _, name := range []string{"mydestination", "virtual_mailbox_domains", "virtual_alias_domains"} {
 		all = append(all, postconf.Words(strings.ToLower(p.Value[name]))...)
 	}
-	return all
+	return append(all, p.Listed...)
 }
 
 // withoutLogin returns notes about macros by which OpenDKIM would know that a client

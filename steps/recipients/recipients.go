@@ -227,7 +227,7 @@ func (a Addressee) hint(in step.Input, r state.Recipient) string {
 	case r.Class == state.ClassVirtualAlias:
 		first = fmt.Sprintf("give %s an alias in %s", r.Address, value("virtual_alias_maps"))
 	case r.Class == state.ClassDefault && MailRoutes(in)(domain) == state.RouteHere:
-		first = fmt.Sprintf("let Postfix take mail for %s first (mydestination or virtual_mailbox_domains)", domain)
+		first = fmt.Sprintf("let Postfix take mail for %s first (%s)", domain, postfix.ListFor(in.Facts, domain))
 	}
 	if first == "" {
 		return other

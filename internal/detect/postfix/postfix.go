@@ -71,6 +71,7 @@ func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts
 		return err
 	}
 	p.Rewrites = rewrites(ctx, s, o, p)
+	listDomains(ctx, s, p)
 	f.Postfix = p
 	f.Rspamd = usesRspamd(p)
 	return nil

@@ -1,0 +1,56 @@
+package provision
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"mailsetup/internal/hint"
+	"mailsetup/internal/machine"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+)
+
+// greetingTimeout is how long Postfix may take to greet a client.
+const greetingTimeout = 10 * time.Second
+
+// checkGreeting returns the error of a Postfix that does not answer on port 25 before
+// anything is changed: the run would end with that, and be taken back.
+func checkGreeting(ctx context.Context, m *machine.Machine, d *Draft) error {
+	f := d.Input.Facts
+	if m.Root != "" || d.Proof != ProveDelivery || !d.Scope.WholeHost() || f.Postfix == nil || f.SMTPAddress == "" || !f.Daemons[f.Postfix.Unit].Running {
+		return nil
+	}
+	began := time.Now()
+	err := m.Sys.Probe(ctx, state.Probe{Kind: state.ProbeGreeting, Address: f.SMTPAddress, Within: greetingTimeout})
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	// What died a minute ago is not started again until then.
+	since := m.Now.Add(-2*time.Minute - time.Since(began))
+	lines, _ := m.Sys.Log(ctx, f.Postfix.Unit, since, 200)
+	return hint.NewUsage("mend that, if it is not mended yet, then: systemctl restart postfix (after such a failure Postfix starts no smtpd for a minute, and a reload does not change that)",
+		"Postfix does not answer on port 25 already now: %s", cmp.Or(system.Fatal(lines), err.Error()))
+}
+
+// checkFiles returns the error of files of Postfix that postfix(1) does not take as they
+// are now, where the plan would have it check them.
+func checkFiles(ctx context.Context, m *machine.Machine, d *Draft) error {
+	if _, unprivileged := m.Sys.(machine.Unprivileged); unprivileged || m.Root != "" || d.Input.Facts.Postfix == nil {
+		return nil
+	}
+	for _, st := range d.Plan.Stages {
+		i := slices.IndexFunc(st.Validators, func(v state.Validator) bool { return v.Name == "postfix check" })
+		if i < 0 {
+			continue
+		}
+		err := m.Sys.Check(ctx, st.Validators[i:i+1], nil)
+		if rejected, is := errors.AsType[*system.RejectedError](err); is {
+			return hint.NewUsage("correct that first, until postfix check says nothing of it", "Postfix is not in order already now: %w", rejected)
+		}
+		return err
+	}
+	return nil
+}

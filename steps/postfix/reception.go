@@ -1,0 +1,174 @@
+package postfix
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/dnsname"
+	"mailsetup/internal/postconf"
+	"mailsetup/internal/recipient"
+	"mailsetup/internal/state"
+	"mailsetup/steps/records"
+	"mailsetup/steps/step"
+)
+
+// ReceptionNotes returns notes about domains whose mail comes here by DNS, or does not,
+// while Postfix does otherwise: one for all with the same trouble.
+func ReceptionNotes(in step.Input) []state.Note {
+	p := in.Facts.Postfix
+	if p == nil {
+		return nil
+	}
+	notes := unreachable(in)
+	refused, unknown, kept := map[string][]string{}, map[string][]string{}, map[string][]string{}
+	var nowhere []string
+	for d := range in.Scope.Domains(in.Spec) {
+		is, known := mailDomain(in, d.Name)
+		switch {
+		case !known:
+		case d.Receive && is.Unknown != "":
+			unknown[is.Unknown] = append(unknown[is.Unknown], d.Name)
+		case d.Receive && is.Class == state.ClassDefault:
+			where := ListFor(in.Facts, d.Name)
+			refused[where] = append(refused[where], d.Name)
+		case !d.Receive && is.Class != state.ClassDefault && is.Class != state.ClassRelay && is.Unknown == "":
+			list := recipient.ListOf(is.Class)
+			kept[list] = append(kept[list], d.Name)
+		case !d.Receive && is.Unknown == "" && is.Class == state.ClassDefault && withoutMX(in, d.Name):
+			nowhere = append(nowhere, d.Name)
+		}
+	}
+	for _, where := range slices.Sorted(maps.Keys(refused)) {
+		names := refused[where]
+		notes = append(notes, state.Note{
+			Topic: "mydestination", Text: fmt.Sprintf("Postfix does not take mail for %s yet: others are told \"Relay access denied\"", step.EnumerateUpTo(names, 5)),
+			Action: fmt.Sprintf("add %s to %s", itOrThem(names), where),
+		})
+	}
+	for _, why := range slices.Sorted(maps.Keys(unknown)) {
+		notes = append(notes, state.Note{
+			Topic: "mydestination", Text: fmt.Sprintf("could not find out whether Postfix takes mail for %s: %s", step.EnumerateUpTo(unknown[why], 5), why),
+			Action: fmt.Sprintf("send a message to %s from elsewhere, and see what Postfix says to it", unknown[why][0]),
+		})
+	}
+	for _, list := range slices.Sorted(maps.Keys(kept)) {
+		names := kept[list]
+		notes = append(notes, state.Note{
+			Topic: "mydestination", Text: fmt.Sprintf("Postfix keeps mail for %s here, although it is received elsewhere: "+
+				"mail from this machine to colleagues never leaves", step.EnumerateUpTo(names, 5)),
+			Action: fmt.Sprintf("take %s out of %s", itOrThem(names), withValue(p, list)),
+		})
+	}
+	if len(nowhere) > 0 {
+		notes = append(notes, state.Note{
+			Topic: "mx", Informational: true,
+			Text:   fmt.Sprintf("no MX record for %s: Postfix does not take that mail", step.EnumerateUpTo(nowhere, 5)),
+			Action: fmt.Sprintf("once it does: mailsetup init --domain %s --receive yes", nowhere[0]),
+		})
+	}
+	return notes
+}
+
+// withoutMX reports whether a domain certainly has no mail exchanger.
+func withoutMX(in step.Input, name string) bool {
+	live := in.Facts.Live[name]
+	zone, here := records.ClosestZone(in.Facts.Zones, name+".")
+	return live.Asked && len(live.MX) == 0 && !(here && slices.ContainsFunc(zone.Records, func(r state.Record) bool {
+		return r.Type == "MX" && dnsname.Same(r.Name, name)
+	}))
+}
+
+// mailDomain returns what Postfix does with mail for a domain. Of a directory only what
+// is written out is known.
+func mailDomain(in step.Input, name string) (state.MailDomain, bool) {
+	if d, known := in.Facts.MailDomains[name]; known {
+		return d, true
+	}
+	if in.Facts.MailDomains != nil {
+		return state.MailDomain{}, false
+	}
+	tables := false
+	for _, list := range recipient.DomainLists() {
+		for _, element := range recipient.Elements(in.Facts.Postfix.Value[list]) {
+			if strings.EqualFold(element, name) {
+				return state.MailDomain{Class: recipient.ClassOf(list)}, true
+			}
+			tables = tables || strings.ContainsAny(element, ":/!")
+		}
+	}
+	return state.MailDomain{Class: state.ClassDefault}, !tables
+}
+
+// ListFor returns where a domain belongs that Postfix does not take mail for. One with
+// virtual mailboxes or aliases never belongs into mydestination, where its addresses
+// would be those of users of this machine.
+func ListFor(f state.Facts, domain string) string {
+	const mailboxes, aliases = "virtual_mailbox_domains", "virtual_alias_domains"
+	p, d := f.Postfix, f.MailDomains[domain]
+	switch {
+	case p == nil:
+	case d.AddressesIn == "virtual_mailbox_maps":
+		return withValue(p, mailboxes)
+	case d.AddressesIn != "":
+		return withValue(p, aliases)
+	case p.Value[mailboxes] != "":
+		return withValue(p, mailboxes)
+	case p.Raw[aliases] != "":
+		return withValue(p, aliases)
+	}
+	return "mydestination or " + mailboxes
+}
+
+// withValue names a parameter with what it is, where that is a table or a file.
+func withValue(p *state.Postfix, name string) string {
+	if value := p.Value[name]; strings.ContainsAny(value, ":/") {
+		return fmt.Sprintf("%s (%s)", name, value)
+	}
+	return name
+}
+
+func itOrThem(names []string) string {
+	if len(names) == 1 {
+		return "it"
+	}
+	return "them"
+}
+
+// unreachable returns notes about an MX that points to a Postfix which nobody outside can
+// connect to.
+func unreachable(in step.Input) []state.Note {
+	first := ""
+	for d := range in.Scope.Domains(in.Spec) {
+		if d.Receive && first == "" {
+			first = d.Name
+		}
+	}
+	listens := strings.ToLower(in.Facts.Postfix.Value["inet_interfaces"])
+	outside := func(name string) bool { return name != "loopback-only" && name != "localhost" }
+	if first == "" || listens == "" || slices.ContainsFunc(postconf.Words(listens), outside) {
+		return nil
+	}
+	which := ""
+	if first != in.Spec.Host.Domain {
+		which = "--domain " + first + " "
+	}
+	return []state.Note{{
+		Topic:  "inet_interfaces",
+		Text:   fmt.Sprintf("the MX record points here, but Postfix listens on %s: no other server can deliver", listens),
+		Action: "postconf -e inet_interfaces=all, then restart Postfix; or mailsetup init " + which + "--receive no",
+	}}
+}
+
+// tablesUnlisted returns a note about tables whose domains are not known.
+func tablesUnlisted(in step.Input) []state.Note {
+	if tables := in.Facts.Postfix.Unlisted; len(tables) > 0 && in.Spec.Signs() {
+		return []state.Note{{
+			Topic: "unsigned", Text: fmt.Sprintf("which domains are in %s could not be found out: mail of those that mailsetup does not have leaves unsigned",
+				step.EnumerateUpTo(tables, 3)),
+			Action: "mailsetup list shows those that it has, and mailsetup add-domain DOMAIN adds others",
+		}}
+	}
+	return nil
+}
