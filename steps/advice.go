@@ -22,7 +22,11 @@ import (
 func Advice(in step.Input) []state.Note {
 	var notes []state.Note
 	if in.Scope.WholeHost() {
-		notes = append(records.AddressNotes(in), reverseDNSNotes(in)...)
+		notes = records.AddressNotes(in)
+		for i := range notes {
+			notes[i].Doubt = true
+		}
+		notes = append(append(notes, reverseDNSNotes(in)...), noticeNotes(in)...)
 	}
 	notes = append(notes, postfix.ReceptionNotes(in)...)
 	notes = append(notes, recipients.Notes(in)...)
@@ -103,6 +107,21 @@ func reverseDNSNotes(in step.Input) []state.Note {
 		})
 	}
 	return notes
+}
+
+// noticeNotes returns a note for those who publish records themselves and did not say
+// whom to tell of a new one.
+func noticeNotes(in step.Input) []state.Note {
+	byHand := func(d spec.Domain) bool {
+		return in.Spec.DNSOf(d) == spec.DNSManual && d.SignedBy == "" && in.Spec.RotationOf(d).Every != spec.Never
+	}
+	if in.Spec.Host.Notify != "" || !slices.ContainsFunc(in.Spec.Domains, byHand) {
+		return nil
+	}
+	return []state.Note{{
+		Topic: "notify", Text: "nobody is mailed when a key gets a successor, whose record is yours to publish",
+		Action: "mailsetup init --notify " + recipients.SuggestReader(in),
+	}}
 }
 
 func reportNotes(in step.Input, d spec.Domain) []state.Note {

@@ -173,21 +173,43 @@ func Stamp(fragment []byte) string {
 
 // Lines returns one line of name, type and value for each record, as the web
 // forms of DNS providers take them: names relative to the zone, @ for the zone
-// itself, a TXT value whole and without quotes.
+// itself, a TXT value whole and without quotes, the preference of an MX record by
+// itself.
 func Lines(records []state.Record, origin string) string {
-	var rows [][2]string
-	names, types := len("name"), len("type")
-	for _, rrs := range grouped(records) {
-		for _, r := range rrs {
-			name := Relative(r.Name, origin)
-			names, types = max(names, len(name)), max(types, len(r.Type))
-			rows = append(rows, [2]string{name, fmt.Sprintf("%-4s  %s", r.Type, oneLine(r.Value))})
+	rows := [][4]string{{"name", "type", "", "value"}}
+	for _, r := range inGroups(records) {
+		row := [4]string{Relative(r.Name, origin), r.Type, "", oneLine(r.Value)}
+		if preference, host, ok := strings.Cut(row[3], " "); ok && r.Type == "MX" {
+			row[2], row[3], rows[0][2] = preference, host, "priority"
+		}
+		rows = append(rows, row)
+	}
+	return columns(rows)
+}
+
+// inGroups returns records in the order in which they are shown.
+func inGroups(records []state.Record) []state.Record {
+	groups := grouped(records)
+	return slices.Concat(groups[:]...)
+}
+
+// columns lays rows out in columns as wide as what is in them; one in which there is
+// nothing is left out.
+func columns(rows [][4]string) string {
+	var widths [4]int
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], len(cell))
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-*s  %-*s  %s\n", names, "name", types, "type", "value")
 	for _, row := range rows {
-		fmt.Fprintf(&b, "%-*s  %s\n", names, row[0], row[1])
+		for i, cell := range row[:3] {
+			if widths[i] > 0 {
+				fmt.Fprintf(&b, "%-*s  ", widths[i], cell)
+			}
+		}
+		b.WriteString(row[3] + "\n")
 	}
 	return b.String()
 }

@@ -101,17 +101,24 @@ func TestRdata(t *testing.T) {
 
 func TestLines(t *testing.T) {
 	got := zonefile.Lines(append(mailRecords(), state.Record{Name: "mail.abc.example.", Type: "A", Value: "192.0.2.11"}), origin)
-	want := `name               type  value
-mail.abc.example.  A     192.0.2.11
-mail               A     192.0.2.10
-mail               AAAA  2001:db8::10
-@                  MX    10 mail.any.example.
-@                  TXT   v=spf1 mx ip4:192.0.2.10 ip6:2001:db8::10 ~all
-mail               TXT   v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 ~all
-202611._domainkey  TXT   ` + dkimValue() + `
-_dmarc             TXT   v=DMARC1; p=none; rua=mailto:postmaster@any.example
+	want := `name               type  priority  value
+mail.abc.example.  A               192.0.2.11
+mail               A               192.0.2.10
+mail               AAAA            2001:db8::10
+@                  MX    10        mail.any.example.
+@                  TXT             v=spf1 mx ip4:192.0.2.10 ip6:2001:db8::10 ~all
+mail               TXT             v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 ~all
+202611._domainkey  TXT             ` + dkimValue() + `
+_dmarc             TXT             v=DMARC1; p=none; rua=mailto:postmaster@any.example
 `
 	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestLinesWithoutMX(t *testing.T) {
+	got := zonefile.Lines([]state.Record{{Name: "k._domainkey.any.example.", Type: "TXT", Value: "v=DKIM1"}}, origin)
+	if want := "name          type  value\nk._domainkey  TXT   v=DKIM1\n"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

@@ -3,7 +3,6 @@ package zonefile
 import (
 	"bytes"
 	"fmt"
-	"strings"
 
 	"mailsetup/internal/state"
 )
@@ -50,9 +49,13 @@ func lineData(r state.Record) string {
 	return oneLine(r.Value)
 }
 
-// Plain returns one line of name, type and value for each record, as Lines has
-// them, without a heading: for programs, and to be pasted piece by piece.
+// Plain returns one line of name, type and value for each record, without a heading:
+// names as Lines has them, values as in a zone file but for quotes. It is for programs,
+// and to be pasted piece by piece.
 func Plain(records []state.Record, origin string) string {
-	_, rows, _ := strings.Cut(Lines(records, origin), "\n")
-	return rows
+	var rows [][4]string
+	for _, r := range inGroups(records) {
+		rows = append(rows, [4]string{Relative(r.Name, origin), fmt.Sprintf("%-4s", r.Type), "", oneLine(r.Value)})
+	}
+	return columns(rows)
 }

@@ -20,7 +20,7 @@ func TestNothingOfOthersMovesTheCursor(t *testing.T) {
 	note := state.Note{Topic: "relayhost", Text: "mail leaves through " + evil, Action: "postconf -e " + evil}
 	for name, prints := range map[string]func(u ui){
 		"notes":     func(u ui) { printNotes(u, []state.Note{note}) },
-		"a plan":    func(u ui) { u.showPlan(plan.Plan{Notes: []state.Note{note}}) },
+		"a plan":    func(u ui) { u.printSummary(plan.Plan{Notes: []state.Note{note}}) },
 		"a dry run": func(u ui) { _ = showDry(u, plan.Plan{Notes: []state.Note{note}}) },
 		"a result": func(u ui) {
 			_ = printRun(u, provision.Result{Proven: "leaves by " + evil, Problem: errors.New("gone: " + evil)})

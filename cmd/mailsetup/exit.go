@@ -72,7 +72,7 @@ func exitCode(err error) (code int, hints []string) {
 	case machine.LeftChanged(err):
 		return exitNotUndone, nil // it names the commands itself
 	case errors.Is(err, wizard.ErrAborted), errors.Is(err, context.Canceled):
-		return exitInterrupted, nil
+		return exitInterrupted, hint.Of(err)
 	case hint.IsUsage(err):
 		return exitUsage, hints
 	default:

@@ -14,6 +14,7 @@ type options struct {
 	yes, dryRun, exitCode, json bool
 	install                     bool
 	overwriteDrift, accessible  bool
+	verbose                     bool
 	root                        string
 	consents                    map[state.QuestionKind]bool // given or refused by flags
 	rootKeys                    bool
@@ -53,6 +54,11 @@ func answerFlags() []cli.Flag {
 	}
 }
 
+// verboseFlag is for those who want to read a plan before it is carried out.
+func verboseFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "verbose", Usage: "show the whole plan, with every difference, as --dry-run does"}
+}
+
 // modeFlags say how to work.
 func modeFlags() []cli.Flag {
 	return []cli.Flag{
@@ -64,6 +70,7 @@ func modeFlags() []cli.Flag {
 		&cli.StringFlag{Name: "root", Usage: "write the tree below `DIR` and do not touch the machine"},
 		&cli.BoolFlag{Name: "root-keys", Usage: "with --root: make keys too (clones of an image must not share them)"},
 		&cli.BoolFlag{Name: "json", Usage: "print data"},
+		verboseFlag(),
 		&cli.BoolFlag{Name: "accessible", Usage: "plain questions, one a line, for screen readers"},
 		&cli.BoolFlag{Name: "overwrite-drift", Usage: "overwrite files that were edited by hand"},
 	}
@@ -102,7 +109,7 @@ func modeOptions(ctx *cli.Context) options {
 	return options{
 		yes: ctx.Bool("yes"), dryRun: ctx.Bool("dry-run"), exitCode: ctx.Bool("exit-code"), json: ctx.Bool("json"),
 		install:        ctx.Bool("install") && !ctx.Bool("no-install"),
-		overwriteDrift: ctx.Bool("overwrite-drift"), accessible: ctx.Bool("accessible"),
+		overwriteDrift: ctx.Bool("overwrite-drift"), accessible: ctx.Bool("accessible"), verbose: ctx.Bool("verbose"),
 		root: ctx.String("root"), rootKeys: ctx.Bool("root-keys"),
 		consents: consentsGiven(ctx), command: ctx.Command.Name,
 	}

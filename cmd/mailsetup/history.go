@@ -81,6 +81,7 @@ func rollbackCommand(c console) *cli.Command {
 		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
 		&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "show the plan and stop"},
 		&cli.BoolFlag{Name: "json", Usage: "print data"},
+		verboseFlag(),
 		&cli.BoolFlag{Name: "accessible", Usage: "plain questions, for screen readers"},
 		rootFlag(),
 	}})

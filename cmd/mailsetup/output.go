@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 
 	"mailsetup/internal/hint"
@@ -13,26 +14,44 @@ import (
 	"mailsetup/internal/text"
 )
 
-// showPlan prints the whole plan, with every difference. What is left for the
-// human comes at the end of the run, and here as well if it may help to decide.
-func (u ui) showPlan(p plan.Plan) {
-	decides := u.o.dryRun || u.asksPerson() && u.o.root == ""
-	p.Notes = plan.Typed(plan.LimitPerTopic(slices.DeleteFunc(plan.OneLineNotes(p.Notes), func(n state.Note) bool { return !n.Informational && !decides }), maxNotesPerTopic), u.c.typed())
-	_ = p.Text(text.Raw(u.c.out), plan.TextOptions{Color: u.c.color, Diff: true})
+// printPlan prints the whole plan, with every difference.
+func (u ui) printPlan(w io.Writer, p plan.Plan) {
+	p.Notes = u.notesOf(p)
+	_ = p.Text(text.Raw(w), plan.TextOptions{Color: u.c.color, Diff: true})
+}
+
+// printSummary prints a plan that is not asked about, in twenty lines if that is enough.
+func (u ui) printSummary(p plan.Plan) {
+	if u.o.verbose {
+		u.printPlan(u.c.out, p)
+		return
+	}
+	p.Notes = u.notesOf(p)
+	_ = p.Summary(text.Raw(u.c.out), plan.TextOptions{Color: u.c.color, WholeNotes: true})
+}
+
+// decides reports whether a plan that is shown is not carried out yet.
+func (u ui) decides() bool { return u.o.dryRun || u.asksPerson() && u.o.root == "" }
+
+// notesOf returns the notes that a plan is shown with. What is left for the human comes
+// at the end of the run, and before it as well if it may help to decide.
+func (u ui) notesOf(p plan.Plan) []state.Note {
+	notes := slices.DeleteFunc(plan.OneLineNotes(p.Notes), func(n state.Note) bool { return !n.Informational && !u.decides() })
+	return plan.Typed(plan.LimitPerTopic(notes, maxNotesPerTopic), u.c.typed())
 }
 
 // showDry is the end of --dry-run.
 func showDry(u ui, p plan.Plan, more ...plan.JSONField) error {
 	switch {
 	case u.o.json:
-		if err := printPlan(u, p, more...); err != nil {
+		if err := printJSONPlan(u, p, more...); err != nil {
 			return err
 		}
 	case p.Empty():
 		fmt.Fprintln(u.c.out, "Nothing to do.")
 		printNotes(u, p.Notes)
 	default:
-		u.showPlan(p)
+		u.printPlan(u.c.out, p)
 	}
 	if u.o.exitCode && !p.Empty() {
 		return errChangesFound
@@ -40,7 +59,7 @@ func showDry(u ui, p plan.Plan, more ...plan.JSONField) error {
 	return nil
 }
 
-func printPlan(u ui, p plan.Plan, more ...plan.JSONField) error {
+func printJSONPlan(u ui, p plan.Plan, more ...plan.JSONField) error {
 	b, err := p.JSON(more...)
 	if err == nil {
 		fmt.Fprintln(u.c.out, string(b))

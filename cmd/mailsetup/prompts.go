@@ -19,10 +19,12 @@ type ui struct {
 	o options
 }
 
-// ShowPlan implements provision.UI.
+// ShowPlan implements provision.UI. Who is asked sees the plan then.
 func (u ui) ShowPlan(p plan.Plan) {
-	if !u.o.json {
-		u.showPlan(p)
+	switch {
+	case u.o.json:
+	case u.o.verbose || !u.decides():
+		u.printSummary(p)
 	}
 }
 
@@ -37,15 +39,18 @@ func (u ui) ConfirmPlan(ctx context.Context, p plan.Plan, question string) (bool
 	case !u.asksPerson():
 		return false, usage("add --yes", "nobody can be asked here: stdin or stdout is not a terminal")
 	}
-	p.Notes = plan.LimitPerTopic(plan.OneLineNotes(p.Notes), maxNotesPerTopic) // those that showPlan prints
-	var summary bytes.Buffer
-	_ = p.Summary(&summary)
-	fmt.Fprintf(u.c.out, "\n%s\n", summary.String())
-	return u.ask(ctx, question)
+	var all bytes.Buffer
+	u.printPlan(&all, p)
+	p.Notes = u.notesOf(p)
+	fmt.Fprintln(u.c.out)
+	_ = p.Summary(text.Raw(u.c.out), plan.TextOptions{Color: u.c.color})
+	fmt.Fprintln(u.c.out)
+	return u.ask(ctx, question, all.String())
 }
 
-func (u ui) ask(ctx context.Context, question string) (bool, error) {
-	return wizard.Confirm(ctx, u.terminal(wizard.Options{}), question, "")
+// ask takes a yes. Details are what there is to see beside what is on the screen.
+func (u ui) ask(ctx context.Context, question, details string) (bool, error) {
+	return wizard.Confirm(ctx, u.terminal(wizard.Options{}), question, details)
 }
 
 // AskConsents implements provision.UI; No is in front.
@@ -76,7 +81,7 @@ func (u ui) askConsent(ctx context.Context, q state.Question, which, words strin
 		return false, err
 	}
 	fmt.Fprintln(u.c.out)
-	return u.ask(ctx, words)
+	return u.ask(ctx, words, "")
 }
 
 // AskKeep implements provision.UI.

@@ -38,14 +38,15 @@ func rotateCommand(c console) *cli.Command {
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
 			o := modeOptions(ctx)
-			r := rotation.Options{Domains: ctx.Args().Slice(), Force: ctx.Bool("now"), Compromised: ctx.Bool("compromised"), DryRun: o.dryRun}
+			r := rotation.Options{Domains: ctx.Args().Slice(), Force: ctx.Bool("now"), All: ctx.Bool("all"), Compromised: ctx.Bool("compromised"), DryRun: o.dryRun}
 			if err := checkRotation(&r, o); err != nil {
 				return err
 			}
 			return runRotate(ctx.Context, c, o, r)
 		},
 	}, flagGroup{"What to do", []cli.Flag{
-		&cli.BoolFlag{Name: "now", Usage: "begin a rotation although none is due; of all domains if none is named"},
+		&cli.BoolFlag{Name: "now", Usage: "begin a rotation of the named domains although none is due"},
+		&cli.BoolFlag{Name: "all", Usage: "with --now: of all domains, where there are several"},
 		&cli.BoolFlag{Name: "compromised", Usage: "others may have the private keys of `DOMAIN`: another signs as soon as its record is on every server, and the old one is revoked at once; mail under way then fails"},
 	}}, flagGroup{"How to go about it", runFlags()})
 }
@@ -120,6 +121,13 @@ func (u rotationUI) ShowTransitions(lines []string) {
 	}
 }
 
+// ShowPlan implements rotation.UI: of what needs no confirmation any more.
+func (u rotationUI) ShowPlan(p plan.Plan) {
+	if !u.o.json {
+		u.printSummary(p)
+	}
+}
+
 // ShowResult says what is wrong, and leaves the rest to the report where that is
 // data.
 func (u rotationUI) ShowResult(r provision.Result) {
@@ -165,7 +173,7 @@ func printDryRotation(u ui, r *rotation.Report) error {
 	}
 	switch {
 	case u.o.json:
-		if err := printPlan(u, p, plan.JSONField{Name: "steps", Value: r.Steps}, plan.JSONField{Name: "keys", Value: r.Keys}); err != nil {
+		if err := printJSONPlan(u, p, plan.JSONField{Name: "steps", Value: r.Steps}, plan.JSONField{Name: "keys", Value: r.Keys}); err != nil {
 			return err
 		}
 	case r.Plan == nil:
@@ -182,7 +190,7 @@ func printDryRotation(u ui, r *rotation.Report) error {
 
 func printWaiting(u ui, k rotation.WaitingKey) {
 	if k.ByHand() {
-		fmt.Fprintf(u.c.out, "%s: publish this record; a later run notices and goes on by itself\n\n%s TXT %s\n\n", k.Domain, k.Name, k.Value)
+		fmt.Fprintf(u.c.out, "%s: publish this record; a later run notices and goes on by itself\n\n%s\n", k.Domain, k.Lines())
 	}
 	if why := k.String(); why != "" {
 		u.c.say("%s", text.Wrap(text.Printable(why), 78))

@@ -63,6 +63,9 @@ func carryOutProposal(ctx context.Context, u ui, p *provision.Opened, r propose.
 		Want: r.Want, Have: p.Earlier.Spec, Scope: r.Scope, Facts: r.Facts, Hashes: r.Hashes, Notes: r.Notes, Advice: true,
 		Keys: provision.KeyPlan{Ledger: r.Ledger, Selector: selector},
 	}
+	if r.Asked != nil && u.o.command == "init" {
+		req.Command = append([]string{"mailsetup", "init"}, propose.Flags(*r.Asked)...)
+	}
 	if r.Adopted == nil {
 		return carryOut(ctx, u, p, req)
 	}

@@ -29,7 +29,7 @@ func (h *host) rotation() {
 	h.Run(h.t, "mailsetup", "init", "--domain", lab1, "--yes", "--overwrite-drift") // without the tutorials' tables
 	before := h.keys(shortBits, 10*samples) / (10 * samples)
 	h.compress()
-	made := h.tick("make keys", "--now")
+	made := h.tick("make keys", "--now", "--all")
 	h.publish()
 	seen := h.tick("see their records")
 	time.Sleep(shortTTL)

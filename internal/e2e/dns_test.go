@@ -66,7 +66,7 @@ func TestManualDNS(t *testing.T) {
 		for _, want := range []string{
 			`(?m)^_dmarc +TXT +v=DMARC1; p=none; rua=mailto:ann@mail\.lab\.example$`,
 			`(?m)^@ +TXT +v=spf1 ip4:192\.0\.2\.10 ip4:198\.51\.100\.99 mx ~all$`,
-			`(?m)^@ +MX +10 mail\.lab\.example\.$`,
+			`(?m)^@ +MX +10 +mail\.lab\.example\.$`,
 			`(?m)^\d{6}\._domainkey +TXT +v=DKIM1; .*p=[A-Za-z0-9+/]{300,}=*$`,
 		} {
 			if !regexp.MustCompile(want).MatchString(form) {

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,10 @@ func server(t *testing.T, release string, image lab.Image) *lab.Box {
 // product runs mailsetup in the box and insists on an exit code.
 func product(t *testing.T, b *lab.Box, code int, args ...string) (stdout, stderr string) {
 	t.Helper()
+	plans := []string{"init", "add-domain", "adopt", "remove-domain", "rotate-dkim", "rollback"}
+	if slices.Contains(plans, args[0]) && slices.Contains(args, "--yes") && !slices.Contains(args, "--json") {
+		args = append(slices.Clone(args), "--verbose") // tests read the whole plan
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	stdout, stderr, got := b.Exec(ctx, nil, append([]string{"mailsetup"}, args...)...)

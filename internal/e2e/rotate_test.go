@@ -224,7 +224,7 @@ func TestStaleServer(t *testing.T) {
 		p.knows(t, stale+`zone "signed.example" { type primary; file "old.signed.example"; };
 `)
 
-		product(t, p.Box, 0, "rotate-dkim", "--now", "--yes")
+		product(t, p.Box, 0, "rotate-dkim", "--now", "--all", "--yes")
 		out, said := product(t, p.Box, 3, "rotate-dkim", "--yes")
 		for d, selector := range old {
 			says(t, strings.Join(strings.Fields(said), " "), d+": ", "ns2.lab.example ("+secondary+")", selector+" goes on")

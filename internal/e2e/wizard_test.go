@@ -133,6 +133,15 @@ func leaveTerminal(t *testing.T, term *terminal) {
 		term.types(t, c.keys)
 		term.sees(t, c.want...)
 	}
+	// What was answered is not lost: the command that is printed asks the last question only.
+	_, again, _ := strings.Cut(term.sees(t, "hint: mailsetup init --domain lab.example --hostname mail.lab.example --ip 192.0.2.10 "), "hint: ")
+	again, _, _ = strings.Cut(again, "\n")
+	term.begins(t, again)
+	if screen := term.sees(t, confirmQuestion, "ctrl+c"); strings.Contains(screen, "question ") {
+		t.Errorf("asks again:\n%s", screen)
+	}
+	term.types(t, "n")
+	term.sees(t, "exit=1\n")
 	term.begins(t, "mailsetup init")
 	term.sees(t, "question 1 of 7")
 	term.types(t, "C-c")
@@ -168,10 +177,10 @@ func plainTerminal(t *testing.T, term *terminal) {
 // walkThrough answers every question, goes back once, and confirms.
 func walkThrough(t *testing.T, term *terminal) {
 	t.Helper()
-	term.begins(t, "mailsetup init")
+	term.begins(t, "PAGER=cat mailsetup init")
 	term.sees(t, "question 1 of 7", "> lab.example")
-	term.types(t, "C-u", "wrong domain", "Enter")
-	term.sees(t, "hint:", "question 1 of 7")
+	term.types(t, "wrong domain", "Enter") // takes the place of what is proposed
+	term.sees(t, `"wrong domain"`, "hint:", "question 1 of 7")
 	term.types(t, "C-u", "LAB.example.", "Enter")
 	term.sees(t, "question 2 of 7", "> mail.lab.example")
 	term.types(t, "Enter")
@@ -203,11 +212,19 @@ func walkThrough(t *testing.T, term *terminal) {
 		}
 		term.types(t, "Enter")
 	}
-	summary := term.sees(t, confirmQuestion, "ctrl+c")
-	says(t, term.scrolled(t), "smtpd_milters", "/etc/opendkim/KeyTable", "v=DMARC1; p=quarantine")
+	summary := term.sees(t, "Domain    lab.example\n", "Server    mail.lab.example, 192.0.2.10\n", "Records   in the zone that this machine's BIND serves\n",
+		"DKIM 2048 bits, SPF -all, DMARC quarantine", "Mail to   root: ann@mail.lab.example\n", "change /etc/postfix/main.cf", confirmQuestion, "a see all of it")
 	if lines := strings.Count(strings.TrimSpace(summary), "\n") + 1; lines > 24 {
 		t.Errorf("the summary takes %d lines:\n%s", lines, summary)
 	}
+	term.types(t, "a")
+	for end := time.Now().Add(time.Minute); !strings.Contains(term.scrolled(t), "v=DMARC1; p=quarantine"); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not all of the plan:\n%s", term.scrolled(t))
+		}
+	}
+	says(t, term.scrolled(t), "+smtpd_milters = ", "+ /etc/opendkim/KeyTable\n")
+	term.sees(t, confirmQuestion, "ctrl+c")
 	term.types(t, "y")
 	term.sees(t, "exit=0\n")
 	says(t, term.scrolled(t), "Mail of this server leaves signed", "mailsetup rollback")

@@ -224,7 +224,7 @@ func TestNoKeyIsEverShown(t *testing.T) {
 	}
 	var out strings.Builder
 	_ = p.Text(&out, plan.TextOptions{Diff: true})
-	_ = p.Summary(&out)
+	_ = p.Summary(&out, plan.TextOptions{})
 	data, err := p.JSON()
 	if err != nil {
 		t.Fatal(err)

@@ -43,14 +43,13 @@ func TestPlansAboutManyDomainsAreFolded(t *testing.T) {
 			t.Errorf("%q %d times, want %d", what, got, n)
 		}
 	}
-	_ = p.Summary(&summary)
-	for _, want := range []string{
-		"1000 directories to make, 2000 files to create, 1000 files to change.", "  ~ /etc/bind/db.d0.example and 999 more like it\n",
-		"  + /etc/dkimkeys/d0.example/202610.private and 999 more like it\n",
-	} {
-		if !strings.Contains(summary.String(), want) {
-			t.Errorf("no %q in\n%s", want, summary.String())
-		}
+	_ = p.Summary(&summary, TextOptions{})
+	const want = `  Settings  make 1000 files
+  Keys      make 1000 private keys
+  DNS       change /etc/bind/db.d0.example, /etc/bind/db.d1.example and 998 more
+`
+	if summary.String() != want {
+		t.Errorf("got\n%s", summary.String())
 	}
 	b, err := p.JSON()
 	if n := strings.Count(string(b), `"op": `); n != 4000 || err != nil {
@@ -63,13 +62,6 @@ func TestFewChangesAreNotFolded(t *testing.T) {
 	_ = many(5).Text(&text, TextOptions{})
 	if strings.Contains(text.String(), "more like this") || !strings.Contains(text.String(), "/etc/bind/db.d4.example\n") {
 		t.Errorf("%s", text.String())
-	}
-	text.Reset()
-	_ = many(4).Summary(&text)
-	for i := range 4 {
-		if want := fmt.Sprintf("  ~ /etc/bind/db.d%d.example\n", i); !strings.Contains(text.String(), want) {
-			t.Errorf("no %q in\n%s", want, text.String())
-		}
 	}
 }
 

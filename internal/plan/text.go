@@ -15,6 +15,8 @@ import (
 type TextOptions struct {
 	Color bool // ANSI colours
 	Diff  bool // unified diffs of contents
+	// WholeNotes are those of a summary where nobody is asked for more.
+	WholeNotes bool
 }
 
 // width is the number of columns of the output, contents of files apart.
@@ -24,6 +26,7 @@ const width = 80
 // shown.
 func (p Plan) Text(w io.Writer, o TextOptions) error {
 	t := &printer{color: o.Color, diff: o.Diff}
+	t.answers(p.Answers)
 	if p.Empty() {
 		t.line("Nothing to do: everything is as it should be.")
 	}

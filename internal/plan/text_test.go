@@ -51,6 +51,7 @@ func everything() plan.Plan {
 		}},
 		Drift:     []plan.Drift{{Path: "/etc/opendkim.conf", Why: "edited since mailsetup wrote it"}},
 		Questions: questions(),
+		Answers:   []plan.Answer{{Name: "Domain", Text: "example.org"}, {Name: "Server", Text: "mail.example.org, 192.0.2.10"}},
 		Notes:     []state.Note{{Topic: "signed", Text: "mail of @example.org, when it comes from this machine, from 192.0.2.0/24 (mynetworks) and from users who log in", Informational: true}, {Topic: "ptr", Text: "ask the hosting company for this reverse record", Action: "10.2.0.192.in-addr.arpa. PTR mail.example.org."}},
 	}
 }
@@ -76,7 +77,7 @@ func TestGolden(t *testing.T) {
 	p := everything()
 	var text, color, summary bytes.Buffer
 	for _, err := range []error{
-		p.Text(&text, plan.TextOptions{Diff: true}), p.Text(&color, plan.TextOptions{Color: true}), p.Summary(&summary),
+		p.Text(&text, plan.TextOptions{Diff: true}), p.Text(&color, plan.TextOptions{Color: true}), p.Summary(&summary, plan.TextOptions{}),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -114,6 +115,7 @@ func TestAnEmptyPlanSaysSo(t *testing.T) {
 	}
 }
 
+// Whatever the plan is like, it is told in twenty lines, below the answers.
 func TestASummaryFitsOnAScreen(t *testing.T) {
 	p := everything()
 	for i := range 10_000 {
@@ -123,12 +125,47 @@ func TestASummaryFitsOnAScreen(t *testing.T) {
 	}
 	for i := range 100 {
 		p.Stages[0].Uninstall = append(p.Stages[0].Uninstall, fmt.Sprintf("package-with-a-long-name-%d", i))
+		p.Notes = append(p.Notes, state.Note{Topic: "dns", Text: strings.Repeat("word ", i)})
+	}
+	for range 30 {
+		p.Stages = append(p.Stages, p.Stages[1])
 	}
 	var b bytes.Buffer
-	if err := p.Summary(&b); err != nil {
+	if err := p.Summary(&b, plan.TextOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(b.String(), "\n"); n > 20 {
-		t.Errorf("%d lines", n)
+	_, below, _ := strings.Cut(b.String(), "\n\n")
+	if n := strings.Count(below, "\n"); n > 20 {
+		t.Errorf("%d lines\n%s", n, below)
+	}
+	for l := range strings.SplitSeq(b.String(), "\n") {
+		if utf8.RuneCountInString(l) > 80 {
+			t.Errorf("wider than 80 columns: %s", l)
+		}
+	}
+}
+
+// A note that doubts an answer comes before what follows from it, others have a line.
+func TestNotesOfASummary(t *testing.T) {
+	p := plan.Plan{
+		Answers: []plan.Answer{{Name: "Server", Text: "mail.lab.example, 203.0.113.9"}},
+		Stages:  []plan.StageChanges{{Name: "Postfix", Units: []state.Unit{{Name: "postfix.service", Action: state.Reload}}}},
+		Notes: []state.Note{
+			{Topic: "signed", Text: "mail of @lab.example, when it comes from this machine,\nand from users who log in to submission", Informational: true},
+			{Topic: "address", Text: "mail leaves from 192.0.2.10, which is not among the addresses of this server (203.0.113.9): SPF fails for it", Action: "mailsetup init --ip 192.0.2.10", Doubt: true},
+		},
+	}
+	const want = `  Server  mail.lab.example, 203.0.113.9
+
+  * address: mail leaves from 192.0.2.10, which is not among the addresses of
+    this server (203.0.113.9): SPF fails for it
+        mailsetup init --ip 192.0.2.10
+
+  Postfix  reload postfix.service
+  * signed: mail of @lab.example, when it comes from this machine, and from ...
+`
+	var b bytes.Buffer
+	if err := p.Summary(&b, plan.TextOptions{}); err != nil || b.String() != want {
+		t.Errorf("%v\n%s", err, b.String())
 	}
 }

@@ -74,7 +74,13 @@ type Plan struct {
 	// Questions are consents that are still to be given. The plan holds what a
 	// yes to each would do.
 	Questions []state.Question
+	// Answers are what the plan goes by, in a few lines for a person; nil where
+	// nobody asked for anything.
+	Answers []Answer
 }
+
+// Answer is something that was asked for: its name, and what was said.
+type Answer struct{ Name, Text string }
 
 // Drift is a managed file that is not as mailsetup left it.
 type Drift struct {

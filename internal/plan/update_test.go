@@ -3,7 +3,6 @@ package plan_test
 import (
 	"bytes"
 	"slices"
-	"strings"
 	"testing"
 
 	"mailsetup/internal/plan"
@@ -36,7 +35,7 @@ func TestUpdatesAreShown(t *testing.T) {
 	if text.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", text.String(), want)
 	}
-	if err := updatePlan("AAAA").Summary(&summary); err != nil || !strings.HasPrefix(summary.String(), "1 zone to update.\n") {
+	if err := updatePlan("AAAA").Summary(&summary, plan.TextOptions{}); err != nil || summary.String() != "  DNS  update example.org. on 192.0.2.53:53\n" {
 		t.Errorf("%q, %v", summary.String(), err)
 	}
 	data, err := updatePlan("AAAA").JSON()

@@ -77,6 +77,8 @@ type Result struct {
 	Hashes  plan.FileHashes // with the hashes of files that are taken over
 	Adopted *adopt.Setup    // nil for none
 	Notes   []state.Note    // what is to be known of the OpenDKIM that was there
+	// Asked are all answers, given ones included, where a person was asked for some.
+	Asked *spec.Answers
 }
 
 // draft is a Result in the making.
@@ -240,7 +242,7 @@ func (d *draft) complete(ctx context.Context, a spec.Answers) (spec.Answers, err
 		if err != nil {
 			return a, err
 		}
-		a = asked
+		a, d.Asked = asked, &asked
 	}
 	b := d.basis()
 	a = b.Fill(a)

@@ -122,6 +122,7 @@ func (p *Provisioner) recordAnswer(d *Draft, q state.Question, yes bool) error {
 		return fmt.Errorf("plan: asks again for what was answered: %s", q.ID)
 	}
 	d.answered[q.ID] = true
+	d.consents = append(d.consents, consent{q.Kind, yes})
 	if yes {
 		d.Input.Consents[q.ID] = true
 		d.consented = append(d.consented, q.Path)
@@ -196,8 +197,11 @@ func meaningOfNo(k state.QuestionKind) string {
 	return " leaves it as it is"
 }
 
-// notConfirmed returns the error of a run that ends at a question.
-func (d *Draft) notConfirmed() error { return hint.New("", "not confirmed: %s", d.sayUntouched()) }
+// notConfirmed ends a run before it changed what it asked about. The answers that led
+// there are not lost.
+func (d *Draft) notConfirmed() error {
+	return hint.New(d.again(), "not confirmed: %s", d.sayUntouched())
+}
 
 // sayUntouched says what a run that ends at a question has changed.
 func (d *Draft) sayUntouched() string {

@@ -35,6 +35,7 @@ type Draft struct {
 	pairs     []dkimkeys.Pair // keys that the run makes once it is confirmed
 	notes     []state.Note    // beside those of the steps
 	answered  map[string]bool // questions, by ID
+	consents  []consent       // that were given or refused
 	consented []state.Path    // files of the administrator's that a yes is about
 	installed []string        // packages
 }
@@ -167,6 +168,7 @@ func (p *Provisioner) makePlan(ctx context.Context, d *Draft) (plan.Plan, error)
 	if err != nil {
 		return plan.Plan{}, err
 	}
+	made.Answers = d.answers()
 	return made, simulatePackages(ctx, p.Machine.Sys, &made, !p.Options.DryRun)
 }
 

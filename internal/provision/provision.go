@@ -39,6 +39,10 @@ type Request struct {
 	Keys  KeyPlan
 	Notes []state.Note // added to those of the steps
 
+	// Command is what to type to be asked the last question again, where a person
+	// answered others: the flags for that are not on the command line.
+	Command []string
+
 	// KeysOnly: nothing but keys and their records may change. No domain gets its
 	// first key, and neither other milters nor Postfix are asked what they do.
 	KeysOnly bool
@@ -110,10 +114,10 @@ type Options struct {
 
 // UI is the person in front of a run, or the flags that stand for one.
 type UI interface {
-	// ShowPlan prints a plan with every difference.
+	// ShowPlan prints a plan, as far as nobody is asked about it.
 	ShowPlan(p plan.Plan)
-	// ConfirmPlan asks for the word that carries a plan out. The error says why
-	// nobody can be asked.
+	// ConfirmPlan shows the plan and asks for the word that carries it out. The error
+	// says why nobody can be asked.
 	ConfirmPlan(ctx context.Context, p plan.Plan, question string) (bool, error)
 	// AskConsents asks each question by itself, in order, below a sentence that
 	// introduces them ("" for none). It stops after a no to one that cannot be
@@ -234,11 +238,14 @@ func (p *Provisioner) Confirm(ctx context.Context, d *Draft) error {
 }
 
 func (p *Provisioner) confirm(ctx context.Context, d *Draft, question string) error {
-	yes, err := p.UI.ConfirmPlan(ctx, d.Plan, question)
-	if err == nil && !yes {
-		err = d.notConfirmed()
+	switch yes, err := p.UI.ConfirmPlan(ctx, d.Plan, question); {
+	case err == nil && !yes:
+		return d.notConfirmed()
+	case err != nil && d.Command != nil && len(hint.Of(err)) == 0: // interrupted
+		return &hint.Error{Err: err, Lines: []string{d.again()}}
+	default:
+		return err
 	}
-	return err
 }
 
 // Run installs the packages of a confirmed draft, makes its keys, applies its plan and

@@ -86,11 +86,11 @@ func recordsAsText(keys []WaitingKey) string {
 	var lines, zones strings.Builder
 	for _, k := range keys[:min(len(keys), maxKeysInMail)] {
 		if k.ByHand() {
-			fmt.Fprintf(&lines, "%s TXT %s\n\n", k.Name, k.Value)
+			fmt.Fprintf(&lines, "%s:\n%s\n", k.Domain, k.Lines())
 			fmt.Fprintf(&zones, "%s\n", zonefile.Text(k.Domain, []state.Record{k.Record()}))
 		}
 	}
-	return "Name, type and value:\n\n" + lines.String() + "The same as text of a zone file:\n\n" + zones.String()
+	return "For a web form, names without the domain:\n\n" + lines.String() + "The same as text of a zone file:\n\n" + zones.String()
 }
 
 // reasons returns why each key waits.

@@ -13,6 +13,7 @@ import (
 	"mailsetup/internal/recordwatch"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/zonefile"
 )
 
 // Report is what a run did and found. Its JSON fields are stable.
@@ -143,6 +144,11 @@ func (w WaitingKey) ByHand() bool { return w.Name != "" }
 // Record returns the record to be published.
 func (w WaitingKey) Record() state.Record {
 	return state.Record{Name: w.Name + ".", Type: "TXT", TTL: w.ttl, Value: w.Value}
+}
+
+// Lines returns the record for a web form: its name is relative to the domain.
+func (w WaitingKey) Lines() string {
+	return zonefile.Lines([]state.Record{w.Record()}, w.Domain+".")
 }
 
 // String returns what the key waits for, "" if nobody looked yet.

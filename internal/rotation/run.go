@@ -29,6 +29,7 @@ import (
 type Options struct {
 	Domains     []string // none: all
 	Force       bool     // begin a rotation that is not due
+	All         bool     // of all domains, where Domains names none and there are several
 	Compromised bool     // others may have the private keys of Domains
 	DryRun      bool     // plan the first round, and change nothing
 }
@@ -182,6 +183,10 @@ func (r *run) reload() (err error) {
 
 // checkDomains refuses domains without keys, or whose keys cannot get a successor.
 func (r *run) checkDomains() error {
+	if n := len(r.Spec.Domains); r.Force && !r.All && !r.DryRun && n > 1 && len(r.domains) == 0 {
+		return hint.NewUsage("mailsetup rotate-dkim --now "+r.Spec.Host.Domain+"\nmailsetup rotate-dkim --now --all",
+			"--now names no domain, and there are %d: each would get a new key", n)
+	}
 	for _, name := range r.domains {
 		keys := keyring.Existing(r.ledger[name])
 		_, signs := keyring.Ledger{name: keys}.Signing(name)

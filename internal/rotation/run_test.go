@@ -434,3 +434,21 @@ func TestATree(t *testing.T) {
 		t.Error("root got mail")
 	}
 }
+
+// Who forgets the domain does not begin a rotation of all of them.
+func TestARotationOfAllHasToBeSaid(t *testing.T) {
+	s := threeServed(t)
+	_, err := s.rotator().Run(t.Context(), rotation.Options{Force: true})
+	if err == nil || err.Error() != "--now names no domain, and there are 3: each would get a new key" || !hint.IsUsage(err) ||
+		!slices.Equal(hint.Of(err), []string{"mailsetup rotate-dkim --now " + s.sp.Host.Domain, "mailsetup rotate-dkim --now --all"}) {
+		t.Errorf("%v, %q", err, hint.Of(err))
+	}
+	s.run(rotation.Options{Force: true, DryRun: true})
+	if got := s.signs(three...); got != "k1 k2 k3" {
+		t.Errorf("signing %s", got)
+	}
+	s.run(rotation.Options{Force: true, All: true})
+	if got := len(s.ledger()["c.example"]); got != 2 {
+		t.Errorf("%d keys of a domain, want a new one beside the old", got)
+	}
+}

@@ -221,9 +221,11 @@ Publish what follows, beside the records that are there. mailsetup looks every
 hour: once every name server has had a record for long enough, its key signs.
 Until then the one before does; no mail waits for this.
 
-Name, type and value:
+For a web form, names without the domain:
 
-k2._domainkey.lab.example TXT ` + record + `
+lab.example:
+name           type  value
+k2._domainkey  TXT   ` + record + `
 
 The same as text of a zone file:
 

@@ -184,6 +184,8 @@ type Note struct {
 	Action string `json:"action,omitempty"` // the command to type or the record to paste
 	// Informational: the note explains the plan and asks for nothing to be done.
 	Informational bool `json:"informational,omitempty"`
+	// Doubt: the note doubts an answer, so it is told before what follows from it.
+	Doubt bool `json:"-"`
 }
 
 // Derived is a file that a program makes from another one (aliases.db from aliases):

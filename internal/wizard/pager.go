@@ -28,9 +28,19 @@ func showDetails(ctx context.Context, o Options, text string) error {
 // that says how to come back.
 const lessOptions = "-R -Pspace next page, q back to the question$"
 
+// installedPager is Debian's default one, less(1), or more(1), which is always there.
+func installedPager() string {
+	for _, name := range []string{"pager", "less"} {
+		if _, err := exec.LookPath(name); err == nil {
+			return name
+		}
+	}
+	return "more"
+}
+
 // runPager runs the pager on the terminal, whose settings it puts back.
 func runPager(ctx context.Context, text string) error {
-	argv := strings.Fields(cmp.Or(os.Getenv("PAGER"), "pager"))
+	argv := strings.Fields(cmp.Or(os.Getenv("PAGER"), installedPager()))
 	fd, err := syscall.Open("/dev/tty", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
 	if err != nil || len(argv) == 0 {
 		return cmp.Or(err, exec.ErrNotFound)

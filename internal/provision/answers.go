@@ -1,0 +1,158 @@
+package provision
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/hint"
+	"mailsetup/internal/plan"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/text"
+)
+
+// answers returns what a run that changes the spec goes by, in six lines for whoever
+// is to agree; nil for any other run.
+func (d *Draft) answers() []plan.Answer {
+	want := d.Input.Spec
+	if d.KeysOnly || len(d.Removed) > 0 || d.Have != nil && reflect.DeepEqual(*d.Have, want) {
+		return nil
+	}
+	domains := d.newDomains(want)
+	if len(domains) == 0 {
+		return nil
+	}
+	var addresses []string
+	for _, a := range want.Host.Addresses {
+		addresses = append(addresses, a.String())
+	}
+	var names []string
+	for _, x := range domains {
+		names = append(names, x.Name)
+	}
+	heading := "Domain"
+	if len(names) > 1 {
+		heading = "Domains"
+	}
+	return []plan.Answer{
+		{Name: heading, Text: text.List(names, 5)},
+		{Name: "Server", Text: want.Host.Hostname + ", " + strings.Join(addresses, ", ")},
+		{Name: "Incoming", Text: common(domains, incoming)},
+		{Name: "Records", Text: common(domains, func(x spec.Domain) string { return publication(want, x) })},
+		{Name: "Policies", Text: common(domains, policies)},
+		{Name: "Mail to", Text: readers(want.Host)},
+	}
+}
+
+// newDomains returns the domains whose answers are new, or all where the host's are.
+func (d *Draft) newDomains(want spec.Spec) []spec.Domain {
+	if d.Have == nil {
+		return want.Domains
+	}
+	before := map[string]spec.Domain{}
+	for _, x := range d.Have.Domains {
+		before[x.Name] = x
+	}
+	changed := slices.DeleteFunc(slices.Clone(want.Domains), func(x spec.Domain) bool { return reflect.DeepEqual(before[x.Name], x) })
+	if len(changed) == 0 {
+		return want.Domains
+	}
+	return changed
+}
+
+// common says of domains what is so of each, or that they differ.
+func common(domains []spec.Domain, say func(spec.Domain) string) string {
+	first := say(domains[0])
+	for _, x := range domains[1:] {
+		if say(x) != first {
+			return "differs from domain to domain"
+		}
+	}
+	return first
+}
+
+func incoming(x spec.Domain) string {
+	if x.Receive {
+		return "received here, by an MX record"
+	}
+	return "not received here"
+}
+
+func publication(want spec.Spec, x spec.Domain) string {
+	switch mode := want.DNSOf(x); {
+	case x.NewZone:
+		return "in a new zone of this machine's BIND"
+	case mode == spec.DNSBind:
+		return "in the zone that this machine's BIND serves"
+	case mode == spec.DNSUpdate && want.UpdateOf(x).Server != "":
+		return "sent to " + want.UpdateOf(x).Server + " as dynamic updates"
+	case mode == spec.DNSUpdate:
+		return "sent to the zone's primary as dynamic updates"
+	}
+	return "printed in the end, for you to publish"
+}
+
+func policies(x spec.Domain) string {
+	dkim := "DKIM"
+	if x.KeyBits > 0 {
+		dkim = fmt.Sprintf("DKIM %d bits", x.KeyBits)
+	}
+	if x.SignedBy != "" {
+		dkim = "DKIM by another signer"
+	}
+	spf := "SPF ~all"
+	switch {
+	case x.SPF.Redirect != "":
+		spf = "SPF as " + x.SPF.Redirect
+	case x.SPF.All == "fail":
+		spf = "SPF -all"
+	case x.SPF.All == "neutral":
+		spf = "SPF ?all"
+	}
+	if len(x.SPF.Include) > 0 && x.SPF.Redirect == "" {
+		spf += " with " + text.List(x.SPF.Include, 2)
+	}
+	return dkim + ", " + spf + ", DMARC " + x.DMARC.Policy
+}
+
+// readers says who gets mail of the server's own.
+func readers(h spec.Host) string {
+	root := "root: as it is"
+	if h.RootAlias != "" {
+		root = "root: " + h.RootAlias
+	}
+	if h.Notify != "" {
+		return root + "; of records to publish: " + h.Notify
+	}
+	return root
+}
+
+// consent is an answer to a question of one kind.
+type consent struct {
+	kind state.QuestionKind
+	yes  bool
+}
+
+// again returns the command that asks for the same, with the answers that were given to
+// questions; "" where the command line that was typed says it all.
+func (d *Draft) again() string {
+	if d.Command == nil {
+		return ""
+	}
+	command := slices.Clone(d.Command)
+	for _, c := range d.consents {
+		flag, no := plan.ConsentFlags(c.kind)
+		if !c.yes {
+			flag = no
+		}
+		words := strings.Fields(flag)
+		switch {
+		case slices.Contains(d.consents, consent{c.kind, !c.yes}): // no flag says both
+		case len(words) > 0 && !slices.Contains(command, words[0]):
+			command = append(command, words...)
+		}
+	}
+	return hint.Quote(command...)
+}
