@@ -244,8 +244,15 @@ type findingList struct {
 	place func(field string) string
 }
 
+// maxInFile is how many findings about one file are told: the place of each is looked
+// for in the text.
+const maxInFile = 20
+
 func (f *findingList) add(field, text, hint string) {
 	if f.place != nil {
+		if len(f.findings) == maxInFile {
+			return
+		}
 		field = f.place(field)
 	}
 	f.findings = append(f.findings, Finding{Field: field, Text: text, Hint: hint})

@@ -312,17 +312,21 @@ func newDocument(path state.Path, text []byte) *document {
 // at names a key with file and line.
 func (d *document) at(path string) string {
 	if line := tomltext.LineOf(d.text, path); line > 0 {
-		return fmt.Sprintf("%s:%d: %s", d.path, line, path)
+		return fmt.Sprintf("%s:%d: %s", d.path, line, tomltext.Clip(path))
 	}
-	return fmt.Sprintf("%s: %s", d.path, path)
+	return fmt.Sprintf("%s: %s", d.path, tomltext.Clip(path))
 }
 
 // decode reads the text into raw and finds keys that do not exist. Names are
 // compared exactly: the decoder alone would take Hostname for hostname.
 func (d *document) decode(raw any, known []tomltext.Field) bool {
+	if f := tomltext.CheckLimits(d.text); f != nil {
+		d.addFault(*f)
+		return false
+	}
 	meta, err := toml.Decode(string(d.text), raw)
 	if err != nil {
-		d.addSyntax(err, known)
+		d.addFault(tomltext.Explain(d.text, err, known))
 		return false
 	}
 	names := make(map[string]bool, 2*len(known))
@@ -337,9 +341,8 @@ func (d *document) decode(raw any, known []tomltext.Field) bool {
 	return len(d.findings) == 0
 }
 
-// addSyntax adds what the decoder has against the file.
-func (d *document) addSyntax(err error, known []tomltext.Field) {
-	f := tomltext.Explain(d.text, err, known)
+// addFault adds what is wrong with the file as a whole.
+func (d *document) addFault(f tomltext.Fault) {
 	field := string(d.path)
 	if f.Line > 0 {
 		field = fmt.Sprintf("%s:%d", field, f.Line)

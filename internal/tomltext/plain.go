@@ -15,13 +15,16 @@ type Pair struct {
 // Table is the value of a table's header.
 type Table struct{}
 
+// maxPairs is more than any settings file has keys.
+const maxPairs = 200
+
 // Plain reads a text that says everything in the plainest way TOML has, as
 // files written here do: one key a line, strings without escapes, lists of
 // such strings on one line. Of any other text it says false, right or wrong,
 // and the decoder decides. It takes a tenth of the decoder's time, which
 // counts with ten thousand files.
 func Plain(text string) (pairs []Pair, ok bool) {
-	if !printable(text) {
+	if len(text) > MaxSize || !printable(text) {
 		return nil, false
 	}
 	in := ""
@@ -39,7 +42,7 @@ func Plain(text string) (pairs []Pair, ok bool) {
 		} else {
 			p.Path = in + p.Path
 		}
-		if !ok || slices.ContainsFunc(pairs, func(x Pair) bool { return x.Path == p.Path }) {
+		if !ok || len(pairs) == maxPairs || slices.ContainsFunc(pairs, func(x Pair) bool { return x.Path == p.Path }) {
 			return nil, false
 		}
 		pairs = append(pairs, p)
