@@ -1,13 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/domainlist"
+	"mailsetup/internal/stdio"
 )
 
 // maxListSize bounds a list of domains, which may come from anywhere.
@@ -21,7 +22,7 @@ func (c console) givenDomains(ctx *cli.Context) ([]string, error) {
 		l.Add(arg, "DOMAIN")
 	}
 	if file := ctx.String("from-file"); ctx.IsSet("from-file") {
-		text, err := c.listFile(file)
+		text, err := c.listFile(ctx.Context, file)
 		if err != nil {
 			return nil, err
 		}
@@ -40,17 +41,17 @@ func (c console) givenDomains(ctx *cli.Context) ([]string, error) {
 }
 
 // listFile reads a list of domains from a file, or from stdin for "-".
-func (c console) listFile(file string) ([]byte, error) {
+func (c console) listFile(ctx context.Context, file string) ([]byte, error) {
 	in := c.in
 	if file != "-" {
-		f, err := os.Open(file)
+		f, err := stdio.Open(ctx, file)
 		if err != nil {
 			return nil, usage("", "--from-file: %w", err)
 		}
 		defer f.Close()
 		in = f
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxListSize+1))
+	text, err := stdio.ReadAll(ctx, io.LimitReader(in, maxListSize+1))
 	if err == nil && len(text) > maxListSize {
 		err = errors.New("too long for a list of domains")
 	}

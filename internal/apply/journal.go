@@ -95,11 +95,11 @@ func (j *Journal) Open() (*Entry, error) {
 // no more than the last event, since there may be many long runs.
 func (j *Journal) loadOpen(id string) (*Entry, error) {
 	dir := j.runDir(id)
-	o, err := j.files.Read(dir.Join(runFile))
-	if err != nil || len(o.Content) == 0 || hasEnded(o.Content) {
+	text, err := j.readEvents(dir)
+	if err != nil || len(text) == 0 || hasEnded(text) {
 		return nil, err
 	}
-	e, err := parseRun(dir, o.Content)
+	e, err := parseRun(dir, text)
 	if err != nil || e == nil || e.Status != Open {
 		return nil, err
 	}
@@ -131,11 +131,20 @@ func (j *Journal) History() ([]Entry, error) {
 // load reads one run, nil for a directory in which no run began.
 func (j *Journal) load(id string) (*Entry, error) {
 	dir := j.runDir(id)
-	o, err := j.files.Read(dir.Join(runFile))
+	text, err := j.readEvents(dir)
 	if err != nil {
 		return nil, err
 	}
-	return parseRun(dir, o.Content)
+	return parseRun(dir, text)
+}
+
+// readEvents reads the event list of a run, nothing where none began.
+func (j *Journal) readEvents(dir state.Path) ([]byte, error) {
+	text, err := system.ReadFile(j.files, dir.Join(runFile))
+	if noFile := (*system.UnusableError)(nil); errors.As(err, &noFile) {
+		return nil, damaged(dir, 0, errors.New(noFile.Text))
+	}
+	return text, err
 }
 
 // Prune removes the oldest runs until keep are left. Runs of one command are kept

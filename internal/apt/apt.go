@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"mailsetup/internal/system"
 )
@@ -23,6 +24,9 @@ type Preview struct {
 
 // lockSeconds is how long apt waits for another package manager.
 const lockSeconds = "20"
+
+// within is how long a download or an installation may take.
+const within = time.Hour
 
 // Simulate asks apt-get(8) what installing pkgs, without recommended packages,
 // would do. With refresh the package lists are fetched if one is not in them;
@@ -104,7 +108,7 @@ func checkNames(pkgs []string) error {
 
 // run starts a package tool without questions and explains its failure.
 func run(ctx context.Context, r system.Runner, out io.Writer, argv ...string) (system.Result, error) {
-	res, err := r.Run(ctx, system.Command{Argv: argv, Output: out, Env: []string{
+	res, err := r.Run(ctx, system.Command{Argv: argv, Output: out, Within: within, Env: []string{
 		"DEBIAN_FRONTEND=noninteractive",
 		"APT_LISTCHANGES_FRONTEND=none",
 		"NEEDRESTART_MODE=l", // list, never restart other people's services

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -66,6 +67,9 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 	}
 	if o.Root != "" {
 		image, err := system.NewRoot(o.Root)
+		if err != nil && len(hint.Of(err)) > 0 {
+			return nil, fmt.Errorf("--root %s: %w", o.Root, err)
+		}
 		if err != nil {
 			return nil, hint.New(rootHint(o.Root, err), "--root: %w", err)
 		}

@@ -1,6 +1,7 @@
 package nsupdate
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -83,7 +84,7 @@ func readableByRootOnly(p state.Path, o state.Object) error {
 	case o.Kind == state.Absent:
 		return unfit("tsig-keygen NAME makes a key, --rfc2136-key names its file", "the key file does not exist")
 	case o.Kind != state.Regular:
-		return unfit("", "the key file is a %s", o.Kind)
+		return unfit("name the file that tsig-keygen NAME was written to", "is a %s, not a file with a key", cmp.Or(map[state.Kind]string{state.Special: "device, pipe or socket"}[o.Kind], string(o.Kind)))
 	case o.Owner.User != "root" && !named:
 		return unfit(chmodCommand(p), "the key belongs to %s, who could sign with it", o.Owner.User)
 	case o.Mode&0o077 != 0:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"mailsetup/internal/state"
+	"mailsetup/internal/system"
 )
 
 // edit plans an edit of somebody else's file.
@@ -14,7 +15,7 @@ func (m *maker) edit(sc *StageChanges, e state.Edit) error {
 		return err
 	}
 	if cur.Kind != state.Absent && cur.Kind != state.Regular {
-		return misplaced(p, cur, state.Regular)
+		return system.Misplaced(p, cur, state.Regular)
 	}
 	if cur.Kind == state.Absent && !m.canCreate(e) {
 		if !m.pending {

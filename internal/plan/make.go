@@ -152,7 +152,7 @@ func (m *maker) dir(sc *StageChanges, d state.Dir) error {
 		return err
 	}
 	if cur.Kind != state.Absent && cur.Kind != state.Directory {
-		return misplaced(d.Path, cur, state.Directory)
+		return system.Misplaced(d.Path, cur, state.Directory)
 	}
 	want := state.Object{Kind: state.Directory, Mode: d.Mode, Owner: d.Owner}
 	return m.add(sc, Change{Path: d.Path, Before: cur, After: want, Why: d.Why})
@@ -164,7 +164,7 @@ func (m *maker) file(sc *StageChanges, f state.File) error {
 		return err
 	}
 	if cur.Kind != state.Absent && cur.Kind != state.Regular {
-		return misplaced(f.Path, cur, state.Regular)
+		return system.Misplaced(f.Path, cur, state.Regular)
 	}
 	if f.Secret && cur.Kind != state.Absent {
 		return fmt.Errorf("create %s: a private key stands there already and is never overwritten", f.Path)
@@ -187,7 +187,7 @@ func (m *maker) meta(sc *StageChanges, f state.Meta) error {
 		return err
 	}
 	if cur.Kind != state.Regular {
-		return misplaced(f.Path, cur, state.Regular)
+		return system.Misplaced(f.Path, cur, state.Regular)
 	}
 	cur.Secret = true
 	want := cur
@@ -210,7 +210,7 @@ func (m *maker) remove(sc *StageChanges, p state.Path, free bool) error {
 		return m.add(sc, Change{Path: p, Before: cur, Why: "empty then"})
 	}
 	if cur.Kind != state.Regular {
-		return misplaced(p, cur, state.Regular)
+		return system.Misplaced(p, cur, state.Regular)
 	}
 	if !free && !secret(cur) {
 		m.drifted(p, cur, state.Object{})

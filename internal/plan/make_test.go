@@ -230,7 +230,7 @@ func TestMakeRefuses(t *testing.T) {
 		{"a link at a directory", "/etc/x", link, state.Stage{Dirs: []state.Dir{{Path: "/etc/x"}}}, "/etc/x: is a symbolic link"},
 		{"a link at an edit", "/etc/x", link, state.Stage{Edits: []state.Edit{state.PostfixEdit{Path: "/etc/x"}}}, "/etc/x: is a symbolic link"},
 		{"a link to remove", "/etc/x", link, state.Stage{Remove: []state.Path{"/etc/x"}}, "/etc/x: is a symbolic link"},
-		{"a socket", "/etc/x", state.Object{Kind: state.Special}, state.Stage{Files: []state.File{ours("/etc/x", "")}}, "/etc/x: is a special, expected a file"},
+		{"a socket", "/etc/x", state.Object{Kind: state.Special}, state.Stage{Files: []state.File{ours("/etc/x", "")}}, "/etc/x: is a device, pipe or socket, expected a file"},
 		{"a key over a key", "/etc/key", state.Object{Kind: state.Regular, Content: []byte("k")}, state.Stage{Files: []state.File{key}}, "create /etc/key: a private key stands there"},
 		{"no directory", "/etc/y", link, state.Stage{Files: []state.File{ours("/etc/no/x", "")}}, "create /etc/no/x: directory /etc/no does not exist"},
 		{"an edit of nothing", "/etc/y", link, state.Stage{Edits: []state.Edit{state.PostfixEdit{Path: "/etc/x"}}}, "edit /etc/x: no such file"},

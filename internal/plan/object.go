@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"mailsetup/internal/state"
-	"mailsetup/internal/system"
 )
 
 // none is the operation of a change that turned out to change nothing.
@@ -62,21 +61,6 @@ func (m *maker) parent(p state.Path) error {
 		}
 	}
 	return fmt.Errorf("create %s: too many symbolic links", p)
-}
-
-// misplaced is the error for something unexpected at a managed path.
-func misplaced(p state.Path, o state.Object, want state.Kind) error {
-	hint := fmt.Sprintf("move it away: mv %s %s.old", p, p)
-	what := string(o.Kind)
-	if o.Kind == state.Symlink {
-		what = fmt.Sprintf("symbolic link to %s", o.Content)
-		// With owner and mode (-p): a key that becomes root's locks OpenDKIM out.
-		hint = fmt.Sprintf("replace the link by what it points to: cp -p --remove-destination \"$(readlink -f %s)\" %s", p, p)
-		if want == state.Directory {
-			hint = "put a directory of the same owner and mode in the link's place, with what is in it"
-		}
-	}
-	return &system.UnusableError{Path: p, Text: fmt.Sprintf("is a %s, expected a %s", what, want), Hint: hint}
 }
 
 // secret reports whether content must not be shown: if it is marked, or looks like a

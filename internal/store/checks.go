@@ -4,16 +4,17 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/recordwatch"
 	"mailsetup/internal/state"
+	"mailsetup/internal/system"
 )
 
 // LastCheck returns the last check of a domain's records; an unreadable file counts as
 // no check.
 func (s Store) LastCheck(domain string) keyring.LastCheck {
-	o, err := s.files.Read(keyring.LastCheckFile(domain))
-	if err != nil || o.Kind == state.Absent {
+	text, err := system.ReadFile(s.files, keyring.LastCheckFile(domain))
+	if err != nil {
 		return keyring.LastCheck{}
 	}
-	c, _ := keyring.ParseLastCheck(o.Content)
+	c, _ := keyring.ParseLastCheck(text)
 	return c
 }
 
@@ -57,11 +58,11 @@ func (s Store) SaveChecks(checks map[string]keyring.LastCheck, watches map[strin
 // LoadSchedule reads the schedule of the record watch. If the file cannot be parsed,
 // the error is in the second value, and all domains are due again.
 func (s Store) LoadSchedule() (schedule recordwatch.Schedule, unreadable, err error) {
-	o, err := s.files.Read(state.WatchFile)
+	text, err := system.ReadFile(s.files, state.WatchFile)
 	if err != nil {
 		return recordwatch.Schedule{}, nil, err
 	}
-	schedule, unreadable = recordwatch.ParseSchedule(o.Content)
+	schedule, unreadable = recordwatch.ParseSchedule(text)
 	return schedule, unreadable, nil
 }
 

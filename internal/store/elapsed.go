@@ -22,6 +22,9 @@ func (s Store) LoadElapsed() (keyring.Elapsed, error) {
 		return keyring.Elapsed{}, nil
 	}
 	p, err := keyring.ParseElapsed(o.Content)
+	if o.Kind != state.Regular {
+		err = fmt.Errorf("is a %s, not a file", o.Kind)
+	}
 	if err != nil {
 		return keyring.Elapsed{}, fmt.Errorf("%s: %w; keys wait for their whole time again", state.ElapsedFile, err)
 	}

@@ -62,6 +62,14 @@ type domainFile struct {
 	cached bool         // the content comes from the cache
 }
 
+// misplaced is the error for something that is no file, at the path of one.
+func (f domainFile) misplaced(p state.Path) error {
+	if f.Kind == state.Regular || f.Kind == state.Absent {
+		return nil
+	}
+	return system.Misplaced(p, f.Object, state.Regular)
+}
+
 // hasMode reports whether the file has the mode and the owner that we give it.
 func (f domainFile) hasMode(mode fs.FileMode) bool { return f.Mode == mode && f.Owner == state.Root }
 
@@ -78,11 +86,11 @@ func (s Store) readDomainFiles(dir state.Path, extension string, cache state.Pat
 	}
 	stamps, able := s.files.(stamper)
 	if files.hasStamps = able && s.cached && len(domains) > minCachedFiles; files.hasStamps {
-		o, err := s.files.Read(cache)
+		text, err := system.ReadFile(s.files, cache)
 		if err != nil {
 			return domainFiles{}, err
 		}
-		applyCache(files.list, o.Content)
+		applyCache(files.list, text)
 	}
 	var fresh atomic.Int64
 	err = parallel.Do(len(domains), runtime.GOMAXPROCS(0), func(i int) (err error) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 
@@ -9,6 +10,7 @@ import (
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
+	"mailsetup/internal/system"
 )
 
 // LoadLedger reads the keys of all domains. Of those in onDisk the file has the
@@ -21,7 +23,10 @@ func (s Store) LoadLedger() (all, onDisk keyring.Ledger, err error) {
 	list := files.list
 	keys := make([][]keyring.Key, len(list))
 	err = parallel.Do(len(list), runtime.GOMAXPROCS(0), func(i int) (err error) {
-		if keys[i], err = keyring.ParseDomain(list[i].Content); err != nil {
+		if err = list[i].misplaced(keyring.File(list[i].domain)); err == nil {
+			keys[i], err = keyring.ParseDomain(list[i].Content)
+		}
+		if err != nil {
 			return damaged(keyring.File(list[i].domain), "mailsetup init makes another key for "+list[i].domain, err)
 		}
 		return nil
@@ -42,6 +47,9 @@ func (s Store) LoadLedger() (all, onDisk keyring.Ledger, err error) {
 // damaged returns the error of a file of ours that makes no sense, with what works
 // without it.
 func damaged(p state.Path, without string, err error) error {
+	if noFile := (*system.UnusableError)(nil); errors.As(err, &noFile) {
+		err = errors.New(noFile.Text)
+	}
 	return hint.New(fmt.Sprintf("put the file back from a backup; without one, type: mv %s %s.damaged; then %s", p, p, without), "%s: cannot be used: %w", p, err)
 }
 
@@ -52,6 +60,9 @@ func (s Store) LoadWritten() (plan.FileHashes, error) {
 		return nil, err
 	}
 	r, err := plan.ParseFileHashes(o.Content)
+	if o.Kind != state.Regular && o.Kind != state.Absent {
+		err = system.Misplaced(state.WrittenFile, o, state.Regular)
+	}
 	if err != nil {
 		return nil, damaged(state.WrittenFile, "mailsetup init --overwrite-drift writes all files anew", err)
 	}

@@ -3,11 +3,14 @@ package store
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 
 	"mailsetup/internal/hint"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/system"
 )
 
 // OnDisk are the domains in the files when the run began, with files of the right owner
@@ -20,29 +23,28 @@ func (s Store) Domains() ([]string, error) { return domainsIn(s.files, spec.Doma
 // Host returns host.toml as far as it can be parsed, the zero value without one.
 // LoadSpec returns its faults.
 func (s Store) Host() (spec.Host, error) {
-	o, err := s.files.Read(spec.HostFile)
+	text, err := system.ReadFile(s.files, spec.HostFile)
 	if err != nil {
 		return spec.Host{}, err
 	}
-	sp, _ := spec.Parse(o.Content, nil)
+	sp, _ := spec.Parse(text, nil)
 	return sp.Host, nil
 }
 
 // LoadSpec reads the spec, nil if nothing is set up.
 func (s Store) LoadSpec() (*spec.Spec, OnDisk, error) {
-	host, err := s.files.Read(spec.HostFile)
-	if err != nil || host.Kind == state.Absent {
+	if o, err := s.files.Stat(spec.HostFile); err != nil || o.Kind == state.Absent {
 		return nil, nil, err
 	}
-	files, err := s.readDomainFiles(spec.DomainsDir(), ".toml", state.SpecCache)
+	host, files, err := s.readSpec()
 	if err != nil {
 		return nil, nil, err
 	}
-	texts := make(map[string][]byte, len(files.list))
-	for _, f := range files.list {
-		texts[f.domain] = f.Content
+	texts, misplaced := files.texts()
+	if domains := slices.Sorted(maps.Keys(misplaced)); len(domains) > 0 {
+		return nil, nil, misplaced[domains[0]]
 	}
-	sp, err := spec.Parse(host.Content, texts)
+	sp, err := spec.Parse(host, texts)
 	if err != nil {
 		return nil, nil, &hint.Error{
 			Err: err, Lines: []string{"correct the file; mailsetup never rewrites what it cannot read"}, Usage: true,
@@ -67,30 +69,44 @@ func (s Store) LoadSpec() (*spec.Spec, OnDisk, error) {
 // nothing is wrong, and says what is wrong with those of others.
 func (s Store) LoadReadable() (*spec.Spec, OnDisk, map[string]error, error) {
 	sp, onDisk, err := s.LoadSpec()
-	if findings := spec.Findings(nil); !errors.As(err, &findings) {
+	findings, noFile := spec.Findings(nil), (*system.UnusableError)(nil)
+	if !errors.As(err, &findings) && !errors.As(err, &noFile) {
 		return sp, onDisk, nil, err
 	}
-	host, err := s.files.Read(spec.HostFile)
+	host, files, err := s.readSpec()
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	files, err := s.readDomainFiles(spec.DomainsDir(), ".toml", state.SpecCache)
+	texts, unreadable := files.texts()
+	some, bad, err := spec.ParseReadable(host, texts)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	texts := make(map[string][]byte, len(files.list))
-	for _, f := range files.list {
-		texts[f.domain] = f.Content
-	}
-	some, bad, err := spec.ParseReadable(host.Content, texts)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	unreadable := make(map[string]error, len(bad))
 	for domain, f := range bad {
 		unreadable[domain] = hint.NewUsage(f[0].Hint, "%s", spec.Finding{Field: f[0].Field, Text: f[0].Text})
 	}
 	return &some, OnDisk{}, unreadable, nil
+}
+
+// readSpec reads what LoadSpec parses.
+func (s Store) readSpec() (host []byte, files domainFiles, err error) {
+	if host, err = system.ReadFile(s.files, spec.HostFile); err == nil {
+		files, err = s.readDomainFiles(spec.DomainsDir(), ".toml", state.SpecCache)
+	}
+	return host, files, err
+}
+
+// texts returns what the files of the spec say, and what is wrong with what is no file.
+func (files domainFiles) texts() (texts map[string][]byte, misplaced map[string]error) {
+	texts, misplaced = make(map[string][]byte, len(files.list)), map[string]error{}
+	for _, f := range files.list {
+		if err := f.misplaced(spec.DomainFile(f.domain)); err != nil {
+			misplaced[f.domain] = err
+		} else {
+			texts[f.domain] = f.Content
+		}
+	}
+	return texts, misplaced
 }
 
 // SpecFiles returns the TOML files of the host and of some domains as they should be:
@@ -116,11 +132,11 @@ func (s Store) SpecFiles(h spec.Host, domains []spec.Domain, onDisk OnDisk) (map
 }
 
 func specFile(from Files, p state.Path, fresh []byte, edit func([]byte) ([]byte, error)) ([]byte, error) {
-	o, err := from.Read(p)
-	if err != nil || o.Kind == state.Absent {
+	text, err := system.ReadFile(from, p)
+	if err != nil || !exists(from, p) {
 		return fresh, err
 	}
-	text, err := edit(o.Content)
+	text, err = edit(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p, err)
 	}

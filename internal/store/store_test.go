@@ -217,6 +217,15 @@ func TestReadableDomains(t *testing.T) {
 	if e := bad["worse.example"]; e == nil || !strings.HasPrefix(e.Error(), "worse.example: ") || len(hint.Of(e)) != 1 {
 		t.Errorf("%v, %q", e, hint.Of(e))
 	}
+	// The name of a link is no content, and a pipe has none.
+	mem.Put("/etc/mailsetup/domains.d/bad.example.toml", state.Object{Kind: state.Symlink, Content: []byte("/root/bad.toml")})
+	mem.Put("/etc/mailsetup/domains.d/worse.example.toml", state.Object{Kind: state.Special})
+	got, _, bad, err = s.LoadReadable()
+	if err != nil || len(got.Domains) != 2 || len(bad) != 2 ||
+		bad["bad.example"].Error() != "/etc/mailsetup/domains.d/bad.example.toml: is a symbolic link to /root/bad.toml, expected a file" ||
+		bad["worse.example"].Error() != "/etc/mailsetup/domains.d/worse.example.toml: is a device, pipe or socket, expected a file" {
+		t.Errorf("%+v, %v, %v", got, bad, err)
+	}
 	// Without the host's own domain nothing can be told of its mail.
 	mem.PutFile("/etc/mailsetup/domains.d/lab.example.toml", "domain = 5\n")
 	if _, _, _, err := s.LoadReadable(); err == nil || !strings.Contains(err.Error(), "lab.example.toml:1: domain") {

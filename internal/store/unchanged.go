@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/system"
 	"mailsetup/steps/dns"
 	"mailsetup/steps/keys"
 	"mailsetup/steps/step"
@@ -33,11 +34,8 @@ type fingerprint struct {
 
 // LoadFingerprints reads what the last run left.
 func (s Store) LoadFingerprints() (Fingerprints, error) {
-	o, err := s.files.Read(state.UnchangedFile)
-	if err != nil {
-		return nil, err
-	}
-	return parseFingerprints(o.Content), nil
+	text, err := system.ReadFile(s.files, state.UnchangedFile)
+	return parseFingerprints(text), err
 }
 
 // parseFingerprints parses one domain a line, and ignores other lines.
@@ -110,11 +108,11 @@ func haveHashes(from Files, files map[state.Path]string) (bool, error) {
 // SaveFingerprints remembers the domains in the scope of a run as it leaves them,
 // and the others of the spec as they were.
 func (s Store) SaveFingerprints(in step.Input) error {
-	old, err := s.files.Read(state.UnchangedFile)
+	old, err := system.ReadFile(s.files, state.UnchangedFile)
 	if err != nil {
 		return err
 	}
-	all := parseFingerprints(old.Content)
+	all := parseFingerprints(old)
 	for d := range in.Scope.Domains(in.Spec) {
 		p := fingerprint{dns.Fingerprint(in.Spec, d, keys.After(in, d)), map[state.Path]string{}}
 		for _, path := range dns.ZoneFiles(in, d) {
@@ -132,7 +130,7 @@ func (s Store) SaveFingerprints(in step.Input) error {
 			b.WriteString(p.line(d.Name))
 		}
 	}
-	if b.String() == string(old.Content) {
+	if b.String() == string(old) {
 		return nil
 	}
 	return s.writeAtomic(ownFile{state.UnchangedFile, []byte(b.String())})

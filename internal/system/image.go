@@ -67,12 +67,12 @@ type entry struct {
 }
 
 func (m *Image) load() error {
-	o, err := m.Read(ManifestPath)
-	if err != nil || o.Kind == state.Absent {
+	text, err := ReadFile(m, ManifestPath)
+	if err != nil || text == nil {
 		return err
 	}
 	var list []entry
-	if err := json.Unmarshal(o.Content, &list); err != nil {
+	if err := json.Unmarshal(text, &list); err != nil {
 		return failure("read", ManifestPath, err)
 	}
 	for _, e := range list {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"mailsetup/internal/hint"
 )
 
 // LockedError says who holds a lock. PID is 0 if that is not known.
@@ -35,6 +37,10 @@ func (e *LockedError) Error() string {
 func Lock(ctx context.Context, path string, wait time.Duration) (release func() error, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), privateDir); err != nil {
 		return nil, &fs.PathError{Op: "lock", Path: path, Err: cause(err)}
+	}
+	// To open a pipe would wait for somebody who writes.
+	if fi, err := os.Lstat(path); err == nil && !fi.Mode().IsRegular() {
+		return nil, hint.New(fmt.Sprintf("move it away: mv %s %s.old", path, path), "lock %s: is a %s, not a file", path, kindOf(fi.Mode()))
 	}
 	f := flock.New(path, flock.SetPermissions(privateFile))
 	got, err := f.TryLock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -42,5 +43,21 @@ func TestLockCancelled(t *testing.T) {
 	cancel()
 	if _, err := Lock(ctx, path, time.Hour); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Something else in the place of the lock file holds nobody up.
+func TestLockIsNoFile(t *testing.T) {
+	dir := t.TempDir()
+	must(t, syscall.Mkfifo(dir+"/pipe", 0o600))
+	must(t, os.Symlink("/dev/null", dir+"/link"))
+	for name, want := range map[string]string{"pipe": "special", "link": "symlink"} {
+		_, err := Lock(context.Background(), dir+"/"+name, time.Minute)
+		if err == nil || err.Error() != "lock "+dir+"/"+name+": is a "+want+", not a file" {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := strings.Join(Hints(err), "\n"); got != "move it away: mv "+dir+"/"+name+" "+dir+"/"+name+".old" {
+			t.Errorf("%s: hint %q", name, got)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package system
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"mailsetup/internal/hint"
 )
 
 // programs returns the directories of programs. The caller's PATH is not used: sudo and
@@ -39,7 +42,10 @@ func (r runner) Run(ctx context.Context, c Command) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("run %s: %w", c.Argv[0], err)
 	}
-	cmd := exec.CommandContext(ctx, file, c.Argv[1:]...)
+	within := cmp.Or(c.Within, DefaultWithin)
+	limited, cancel := context.WithTimeoutCause(ctx, within, &SlowError{c.Argv, within})
+	defer cancel()
+	cmd := exec.CommandContext(limited, file, c.Argv[1:]...)
 	cmd.Args[0] = c.Argv[0]
 	cmd.Dir = "/"
 	cmd.Env = append([]string{"PATH=" + strings.Join(r.path, ":"), "LANG=C.UTF-8", "HOME=/root"}, c.Env...)
@@ -55,7 +61,7 @@ func (r runner) Run(ctx context.Context, c Command) (Result, error) {
 	cmd.Stdout = io.MultiWriter(&stdout, live)
 	cmd.Stderr = io.MultiWriter(&stderr, live)
 	err = cmd.Run()
-	if ctx.Err() != nil && cmd.Process != nil {
+	if limited.Err() != nil && cmd.Process != nil {
 		// Whoever ignored SIGTERM.
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
@@ -63,13 +69,29 @@ func (r runner) Run(ctx context.Context, c Command) (Result, error) {
 	if cmd.ProcessState != nil {
 		res.Code = cmd.ProcessState.ExitCode()
 	}
-	return res, verdict(ctx, c.Argv[0], cmd.ProcessState, err)
+	return res, verdict(limited, c.Argv[0], cmd.ProcessState, err)
+}
+
+// SlowError says that a program did not end in its time, and was ended.
+type SlowError struct {
+	Argv   []string
+	Within time.Duration
+}
+
+func (e *SlowError) Error() string { return fmt.Sprintf("it did not end within %v", e.Within) }
+
+// Hints returns the command to look at.
+func (e *SlowError) Hints() []string {
+	return []string{"see what it waits for: timeout 60 " + hint.Quote(e.Argv...)}
 }
 
 // verdict separates an exit status, which is no error, from a program that did not run
 // to its end.
 func verdict(ctx context.Context, name string, ps *os.ProcessState, err error) error {
 	if cerr := ctx.Err(); cerr != nil && err != nil {
+		if slow := (*SlowError)(nil); errors.As(context.Cause(ctx), &slow) {
+			cerr = slow
+		}
 		return fmt.Errorf("run %s: cut short: %w", name, cerr)
 	}
 	var exit *exec.ExitError

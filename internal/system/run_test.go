@@ -80,3 +80,20 @@ func TestRunWithoutTerminal(t *testing.T) {
 		t.Errorf("session, group and process, then an error: %q, %v", res.Stdout, err)
 	}
 }
+
+// A program that waits without end is ended, and the error says what to look at.
+func TestRunIsBounded(t *testing.T) {
+	c := sh("sleep 60")
+	c.Within = 100 * time.Millisecond
+	_, err := testRunner().Run(context.Background(), c)
+	slow := (*SlowError)(nil)
+	if !errors.As(err, &slow) || err.Error() != "run sh: cut short: it did not end within 100ms" {
+		t.Errorf("error %v", err)
+	}
+	if got := Hints(err); len(got) != 1 || got[0] != "see what it waits for: timeout 60 sh -c 'sleep 60'" {
+		t.Errorf("hints %q", got)
+	}
+	if DefaultWithin > 2*time.Minute {
+		t.Errorf("a program may run %v where nobody says how long", DefaultWithin)
+	}
+}

@@ -85,7 +85,13 @@ type Command struct {
 	Env    []string
 	Stdin  []byte
 	Output io.Writer // a copy of stdout and stderr while it runs, may be nil
+	// Within is how long it may run, DefaultWithin if it is zero.
+	Within time.Duration
 }
+
+// DefaultWithin is how long a program may run that is given no time of its own. What the
+// administrator included may be a pipe that nobody writes to.
+const DefaultWithin = 2 * time.Minute
 
 // Result is what a program left behind.
 type Result struct {
@@ -94,7 +100,8 @@ type Result struct {
 }
 
 // Runner runs programs. The error tells that the program could not be run or
-// was cut short; an exit status is in the result and no error.
+// was cut short, a *SlowError after Command.Within; an exit status is in the result
+// and no error.
 type Runner interface {
 	Run(ctx context.Context, c Command) (Result, error)
 }

@@ -65,3 +65,18 @@ func ProcessArguments(r system.Reader, status system.UnitStatus) []string {
 	}
 	return strings.Split(string(line.Content), "\x00")
 }
+
+// Suspended reports whether the main process of a unit that runs was stopped by a signal
+// (SIGSTOP): its sockets are there, and nobody answers. /proc/PID/stat, proc(5).
+func Suspended(r system.Reader, status system.UnitStatus) bool {
+	if status.Active != "active" || status.PID == 0 {
+		return false
+	}
+	stat, err := r.Read(state.Path(fmt.Sprintf("/proc/%d/stat", status.PID)))
+	if err != nil {
+		return false
+	}
+	text := string(stat.Content)
+	process := strings.Fields(text[strings.LastIndexByte(text, ')')+1:]) // behind the name, which may have blanks
+	return len(process) > 0 && process[0] == "T"
+}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"mailsetup/internal/detect/source"
 	"mailsetup/internal/dnsname"
@@ -13,11 +14,17 @@ import (
 	"mailsetup/internal/system"
 )
 
+// addedWithin bounds all questions to rndc, which waits a minute for a named that does
+// not answer. With ten domains they take a tenth of a second.
+const addedWithin = 20 * time.Second
+
 // addedZones finds zones at or above the names that named added at run time: by rndc
 // addzone, or from a catalog (RFC 9432). They are not in named.conf, so named itself is
 // asked; where it does not run there are none.
 func addedZones(ctx context.Context, s source.Source, conf namedConfig, known []zoneConfig, names []string) []zoneConfig {
 	var found []zoneConfig
+	ctx, cancel := context.WithTimeout(ctx, addedWithin)
+	defer cancel()
 	for _, sc := range conf.scopes() {
 		catalog, _ := sc.option("catalog-zones")
 		allow, catalogs := yes(sc.value("allow-new-zones")), len(catalog.Words) > 0
@@ -31,6 +38,9 @@ func addedZones(ctx context.Context, s source.Source, conf namedConfig, known []
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(asked)) {
+			if ctx.Err() != nil {
+				return found
+			}
 			if z, ok := sc.zoneStatus(ctx, s, name, allow, catalogs); ok {
 				found = append(found, z)
 			}

@@ -3,6 +3,7 @@ package zones
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -168,8 +169,11 @@ func dumpZone(ctx context.Context, r system.Runner, directory string, z state.Zo
 			"named-checkzone", "-D", "-i", "none", "-k", "ignore", "-m", "ignore", "-n", "ignore",
 			"-w", directory, z.Origin, stdin,
 		},
-		Stdin: []byte(text),
+		Stdin: []byte(text), Within: checkerWithin,
 	})
+	if slow := (*system.SlowError)(nil); errors.As(err, &slow) {
+		return nil, fmt.Sprintf("named-checkzone did not end within %v: what the zone includes may be a pipe or a device", checkerWithin), nil
+	}
 	if err != nil {
 		return nil, "", fmt.Errorf("run named-checkzone %s: %w", z.Origin, err)
 	}

@@ -194,14 +194,14 @@ func Published(r system.Reader) ([]state.Published, error) {
 	}
 	var list []state.Published
 	for _, name := range names {
-		o, err := r.Read(state.PublishedDir.Join(name))
+		if !strings.HasSuffix(name, ".json") {
+			continue
+		}
+		text, err := system.ReadFile(r, state.PublishedDir.Join(name))
 		if err != nil {
 			return nil, err
 		}
-		if o.Kind != state.Regular || !strings.HasSuffix(name, ".json") {
-			continue
-		}
-		p, err := state.ParsePublished(o.Content)
+		p, err := state.ParsePublished(text)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", state.PublishedDir.Join(name), err)
 		}

@@ -39,7 +39,7 @@ func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts
 	f.NewZoneProblem = started.newZoneProblem(s)
 	found := conf.zones()
 	found = markConflicts(append(found, addedZones(ctx, s, conf, found, o.Origins)...))
-	markStopped(status, found)
+	markStopped(s, status, found)
 	matters := withAncestors(o.Origins)
 	// A program reads each of them, on a processor of its own.
 	err = parallel.Do(len(found), runtime.GOMAXPROCS(0), func(i int) error {
@@ -60,17 +60,21 @@ func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts
 	return nil
 }
 
-// markStopped marks the zones of a BIND that does not run: nobody could see that it
-// serves new records.
-func markStopped(status system.UnitStatus, list []zoneConfig) {
+// markStopped marks the zones of a BIND that does not run or cannot answer: nobody could
+// see that it serves new records.
+func markStopped(r system.Reader, status system.UnitStatus, list []zoneConfig) {
+	problem, hint := "", ""
 	switch {
-	case status.Load == "not-found", status.Active != "inactive" && status.Active != "failed":
-		return
+	case source.Suspended(r, status):
+		problem = fmt.Sprintf("BIND does not answer: somebody stopped its process %d (SIGSTOP)", status.PID)
+		hint = "systemctl kill -s CONT named; " + orManual
+	case status.Load != "not-found" && (status.Active == "inactive" || status.Active == "failed"):
+		problem = fmt.Sprintf("BIND does not run: %s is %s", NamedUnit, status.Active)
+		hint = "journalctl -u named, then systemctl start named; " + orManual
 	}
 	for i := range list {
-		if list[i].Problem == "" {
-			list[i].Problem = fmt.Sprintf("BIND does not run: %s is %s", NamedUnit, status.Active)
-			list[i].Hint = "journalctl -u named, then systemctl start named; " + orManual
+		if problem != "" && list[i].Problem == "" {
+			list[i].Problem, list[i].Hint = problem, hint
 		}
 	}
 }
