@@ -60,14 +60,14 @@ func (m *Machine) lock(ctx context.Context) error {
 		}
 		return hint.New(line, "systemd is not running here")
 	}
-	release, err := system.Lock(ctx, lockFile, lockWait)
-	if busy := (*system.LockedError)(nil); errors.As(err, &busy) && m.options.Unattended {
+	release, err := takeLock(ctx, lockFile, lockWait)
+	if busy := (*lockedError)(nil); errors.As(err, &busy) && m.options.Unattended {
 		if m.options.Interactive {
 			m.options.Logf("%v; waiting for it to end", busy)
 		}
-		release, err = system.Lock(ctx, lockFile, unattendedLockWait)
+		release, err = takeLock(ctx, lockFile, unattendedLockWait)
 	}
-	switch busy := (*system.LockedError)(nil); {
+	switch busy := (*lockedError)(nil); {
 	case errors.As(err, &busy):
 		return hint.New("wait for it to end", "%w", err)
 	case err != nil:

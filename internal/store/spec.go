@@ -36,7 +36,7 @@ func (s Store) LoadSpec() (*spec.Spec, OnDisk, error) {
 	if o, err := s.files.Stat(spec.HostFile); err != nil || o.Kind == state.Absent {
 		return nil, nil, err
 	}
-	host, files, err := s.readSpec()
+	host, files, err := readSpec(s)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,7 +73,7 @@ func (s Store) LoadReadable() (*spec.Spec, OnDisk, map[string]error, error) {
 	if !errors.As(err, &findings) && !errors.As(err, &noFile) {
 		return sp, onDisk, nil, err
 	}
-	host, files, err := s.readSpec()
+	host, files, err := readSpec(s)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -89,7 +89,7 @@ func (s Store) LoadReadable() (*spec.Spec, OnDisk, map[string]error, error) {
 }
 
 // readSpec reads what LoadSpec parses.
-func (s Store) readSpec() (host []byte, files domainFiles, err error) {
+func readSpec(s Store) (host []byte, files domainFiles, err error) {
 	if host, err = system.ReadFile(s.files, spec.HostFile); err == nil {
 		files, err = s.readDomainFiles(spec.DomainsDir(), ".toml", state.SpecCache)
 	}

@@ -1,4 +1,4 @@
-package system
+package machine
 
 import (
 	"context"
@@ -16,33 +16,33 @@ import (
 	"mailsetup/internal/hint"
 )
 
-// LockedError says who holds a lock. PID is 0 if that is not known.
-type LockedError struct {
+// lockedError says who holds a lock. PID is 0 if that is not known.
+type lockedError struct {
 	Path    string
 	PID     int
 	Command string
 }
 
-func (e *LockedError) Error() string {
+func (e *lockedError) Error() string {
 	if e.PID == 0 {
 		return fmt.Sprintf("lock %s: held by another process", e.Path)
 	}
 	return fmt.Sprintf("lock %s: held by process %d (%s)", e.Path, e.PID, e.Command)
 }
 
-// Lock takes the lock file, made if missing, and waits for it no longer than
-// wait; then the error is a *LockedError. The kernel frees the lock of a
+// takeLock takes the lock file, made if missing, and waits for it no longer than
+// wait; then the error is a *lockedError. The kernel frees the lock of a
 // process that dies. The file stays: removing it would let two processes hold
 // two files of one name.
-func Lock(ctx context.Context, path string, wait time.Duration) (release func() error, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), privateDir); err != nil {
-		return nil, &fs.PathError{Op: "lock", Path: path, Err: cause(err)}
+func takeLock(ctx context.Context, path string, wait time.Duration) (release func() error, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, &fs.PathError{Op: "lock", Path: path, Err: rootCause(err)}
 	}
 	// To open a pipe would wait for somebody who writes.
 	if fi, err := os.Lstat(path); err == nil && !fi.Mode().IsRegular() {
-		return nil, hint.New(fmt.Sprintf("move it away: mv %s %s.old", path, path), "lock %s: is a %s, not a file", path, kindOf(fi.Mode()))
+		return nil, hint.New(fmt.Sprintf("move it away: mv %s %s.old", path, path), "lock %s: is a %s, not a file", path, kind(fi.Mode()))
 	}
-	f := flock.New(path, flock.SetPermissions(privateFile))
+	f := flock.New(path, flock.SetPermissions(0o600))
 	got, err := f.TryLock()
 	if !got && err == nil && wait > 0 {
 		waiting, cancel := context.WithTimeout(ctx, wait)
@@ -56,18 +56,18 @@ func Lock(ctx context.Context, path string, wait time.Duration) (release func() 
 	case err == nil || errors.Is(err, context.DeadlineExceeded):
 		return nil, holder(path)
 	default:
-		return nil, &fs.PathError{Op: "lock", Path: path, Err: cause(err)}
+		return nil, &fs.PathError{Op: "lock", Path: path, Err: rootCause(err)}
 	}
 	note := fmt.Sprintf("%d %s\n", os.Getpid(), strings.Join(os.Args, " "))
-	if err := os.WriteFile(path, []byte(note), privateFile); err != nil {
-		return nil, errors.Join(&fs.PathError{Op: "lock", Path: path, Err: cause(err)}, f.Close())
+	if err := os.WriteFile(path, []byte(note), 0o600); err != nil {
+		return nil, errors.Join(&fs.PathError{Op: "lock", Path: path, Err: rootCause(err)}, f.Close())
 	}
 	return f.Close, nil
 }
 
 // holder reads the holder's name from the lock file.
 func holder(path string) error {
-	e := &LockedError{Path: path}
+	e := &lockedError{Path: path}
 	note, err := os.ReadFile(path)
 	if err != nil {
 		return e
@@ -77,4 +77,23 @@ func holder(path string) error {
 		e.PID, e.Command = n, command
 	}
 	return e
+}
+
+// kind names what a mode is of.
+func kind(m fs.FileMode) string {
+	switch m.Type() {
+	case fs.ModeDir:
+		return "directory"
+	case fs.ModeSymlink:
+		return "symbolic link"
+	}
+	return "device, pipe or socket"
+}
+
+// rootCause strips the path and the operation that a library call says.
+func rootCause(err error) error {
+	if at := (*fs.PathError)(nil); errors.As(err, &at) {
+		return at.Err
+	}
+	return err
 }
