@@ -302,7 +302,7 @@ func TestNothingFoundBesideAnotherSigner(t *testing.T) {
 	files.PutFile("/s", "*@lab.example a\n")
 	files.OnRun = func(c system.Command) (system.Result, error) {
 		if slices.Contains(c.Argv, "-t") {
-			return system.Result{Stdout: []byte(`LISTEN 0 9 127.0.0.1:8892 0.0.0.0:* users:(("opendkim",pid=77,fd=4))` + "\n")}, nil
+			return system.Result{Stdout: []byte(`tcp LISTEN 0 9 127.0.0.1:8892 0.0.0.0:* users:(("opendkim",pid=77,fd=4))` + "\n")}, nil
 		}
 		return system.Result{}, nil
 	}

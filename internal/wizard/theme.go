@@ -10,10 +10,6 @@ import (
 	"mailsetup/internal/text"
 )
 
-// bareTheme has no styles at all, for plain prompts: nothing that a screen
-// reader would have to spell.
-func bareTheme() *huh.Theme { return &huh.Theme{} }
-
 // screenTheme draws with ASCII only, since the locale of a fresh server is
 // often C, and with the sixteen colours that every terminal lets its user
 // choose. Colour never carries meaning alone.
