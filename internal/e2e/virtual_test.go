@@ -64,7 +64,7 @@ func domainsInTables(t *testing.T, b *lab.Box) {
 	main := b.Read(t, "/etc/postfix/main.cf")
 	b.Sh(t, `cd /etc/postfix; printf 'shop.example x\nclub.example x\n' >vd; postmap hash:vd
 printf '# names\nshop.example, club.example\n' >vd.names; printf '/^(shop|club)\\.example$/ x\n' >vd.re; printf 'hosts = 127.0.0.1\n' >vd.cf
-postconf -e 'mydestination = $myhostname, lab.example, localhost' virtual_mailbox_maps=static:shop/ virtual_mailbox_base=/var/mail/vhosts virtual_uid_maps=static:5000 virtual_gid_maps=static:5000`)
+postconf -e 'mydestination = $myhostname, lab.example, localhost' 'virtual_mailbox_maps=inline:{ {info@shop.example=shop/} }' virtual_mailbox_base=/var/mail/vhosts virtual_uid_maps=static:5000 virtual_gid_maps=static:5000`)
 	const refused = `Postfix does not take mail for shop.example yet: others are told "Relay access denied"`
 	for _, c := range []struct {
 		list, value string
