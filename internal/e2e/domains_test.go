@@ -138,7 +138,11 @@ func removal(t *testing.T, release string) (*lab.Box, *lab.Sink) {
 	b, sink := signing(t, release)
 	b.Named(t, "shop.example", "www IN A 192.0.2.80")
 	b.Named(t, "new.example")
-	product(t, b, 0, "add-domain", "--yes", "--receive", "yes", "shop.example")
+	out, _ := product(t, b, 0, "add-domain", "--yes", "--receive", "yes", "shop.example")
+	says(t, strings.Join(strings.Fields(out), " "), `Postfix does not take mail for shop.example yet: others are told "Relay access denied"`)
+	if said, taken := b.Send(t, lab.Letter{From: "ann@remote.example", To: "ann@shop.example", Client: "198.51.100.7", Subject: "from outside"}); taken || !strings.Contains(said, "Relay access denied") {
+		t.Errorf("mail to shop.example from outside: %s", said)
+	}
 	product(t, b, 0, "add-domain", "--yes", "--receive", "yes", "--dns", "bind", "--dns-new-zone", "--ns", "mail.lab.example", "blog.example")
 	return b, sink
 }

@@ -61,15 +61,14 @@ func offerName(f *flow, q question, value string) string {
 
 // explain returns what is wrong with an answer, and on the next line what to type.
 func explain(err error) string {
-	var bad *spec.BadValue
-	if !errors.As(err, &bad) {
-		return err.Error()
+	said := err.Error()
+	if bad := new(spec.BadValue); errors.As(err, &bad) {
+		found := bad.Finding(bad.Field)
+		if said = found.Text; found.Hint != "" {
+			said += "\nhint: " + found.Hint
+		}
 	}
-	found := bad.Finding(bad.Field)
-	if found.Hint == "" {
-		return found.Text
-	}
-	return found.Text + "\nhint: " + found.Hint
+	return text.PrintableLines(said) // a table of Postfix may have said why
 }
 
 // explained is explain as an error of lines up to width, nil for nil.

@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -36,5 +37,17 @@ func TestAnAddressThatNobodyHasIsAskedForAgain(t *testing.T) {
 		if !strings.Contains(said, want) {
 			t.Errorf("nothing about %q in\n%s", want, out)
 		}
+	}
+}
+
+// What a table of Postfix says is shown, and not obeyed.
+func TestWhyAnAnswerWouldNotDo(t *testing.T) {
+	bad := &spec.BadValue{Field: "address", Value: "x", Why: "would not do: \x1b]0;owned\a\u009b", Hint: "another\x1b[2J"}
+	const want = `"x" would not do: \x1b]0;owned\x07\u009b`
+	if got := explain(bad); !strings.Contains(got, want) || !strings.HasSuffix(got, "\nhint: another\\x1b[2J") {
+		t.Errorf("%q", got)
+	}
+	if got := explain(errors.New("\x1b[2J")); got != `\x1b[2J` {
+		t.Errorf("%q", got)
 	}
 }
