@@ -129,7 +129,10 @@ func postfixIsDead(t *testing.T, b *lab.Box, sink *lab.Sink, _ string) {
 		b.Sh(t, "postconf -e "+c.set+"; systemctl restart postfix")
 		listens(t, b, "25")
 		was := look(t, b)
-		for _, more := range [][]string{{"--dry-run"}, nil} {
+		for i, more := range [][]string{{"--dry-run"}, nil} {
+			if i > 0 && strings.Contains(c.set, "restrictions") { // Postfix dies as before
+				continue
+			}
 			_, said := product(t, b, 2, initArgs(more...)...)
 			says(t, strings.Join(strings.Fields(said), " "), c.says, "hint: ")
 			asBefore(t, b, was)
@@ -137,7 +140,7 @@ func postfixIsDead(t *testing.T, b *lab.Box, sink *lab.Sink, _ string) {
 		}
 		b.Write(t, "/etc/postfix/main.cf", main, 0o644)
 		b.Run(t, "postfix", "reload")
-		if strings.Contains(c.says, "port 25") { // it is mended, and not tried again yet
+		if strings.Contains(c.set, "sasl") { // it is mended, and not tried again yet
 			_, said := product(t, b, 2, initArgs("--dry-run")...)
 			says(t, strings.Join(strings.Fields(said), " "), c.says, "hint: mend that, if it is not mended yet, then: systemctl restart postfix")
 		}

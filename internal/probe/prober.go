@@ -59,7 +59,7 @@ func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
 	case state.ProbeOther:
 		return retry(ctx, p.Within, func(ctx context.Context) error { return signedByOther(ctx, p) })
 	case state.ProbeGreeting:
-		return retry(ctx, p.Within, func(ctx context.Context) error { return replies(ctx, p.Address) })
+		return greets(ctx, p)
 	case state.ProbeSMTP:
 		return retry(ctx, p.Within, func(ctx context.Context) error { return takesSender(ctx, p) })
 	case state.ProbePostfix:

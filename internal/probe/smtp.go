@@ -9,6 +9,7 @@ import (
 	"net/smtp"
 	"net/textproto"
 	"syscall"
+	"time"
 
 	"mailsetup/internal/state"
 )
@@ -53,6 +54,30 @@ func takesSender(ctx context.Context, p state.Probe) error {
 	return nil
 }
 
+// errClosed says that a server ended the connection before it said anything.
+var errClosed = errors.New("the connection is closed without a greeting")
+
+// greets asks until the server says anything. Where a program died it is asked once
+// more, and not for long: Postfix starts another one a minute later.
+func greets(ctx context.Context, p state.Probe) error {
+	var died error
+	return retry(ctx, p.Within, func(ctx context.Context) error {
+		if died == nil {
+			err := replies(ctx, p.Address)
+			if errors.Is(err, errClosed) {
+				died = err
+			}
+			return err
+		}
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		if err := replies(ctx, p.Address); err != nil {
+			return permanent{died}
+		}
+		return nil
+	})
+}
+
 // replies connects to an SMTP server and waits for its reply. One that refuses the
 // client answers as well; a program that dies before it says anything does not.
 func replies(ctx context.Context, address string) error {
@@ -67,7 +92,7 @@ func replies(ctx context.Context, address string) error {
 	case errors.As(err, new(*textproto.Error)), err == nil:
 		return c.PrintfLine("QUIT")
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
-		return fmt.Errorf("smtp %s: the connection is closed without a greeting", address)
+		return fmt.Errorf("smtp %s: %w", address, errClosed)
 	default:
 		return fmt.Errorf("smtp %s: no greeting", address)
 	}
