@@ -53,7 +53,6 @@ func TestRefusals(t *testing.T) {
 		{"milters by client", func(in *step.Input) {
 			in.Facts.Postfix.Value["smtpd_milter_maps"] = "cidr:/etc/postfix/milters"
 		}, "smtpd_milter_maps"},
-		{"a queue elsewhere", func(in *step.Input) { in.Facts.Postfix.QueueDirectory = "/srv/spool" }, "queue_directory = /srv/spool"},
 		{"a name server of the new zone that has no address", func(in *step.Input) {
 			in.Facts.Zones, in.Spec.Domains[0].NewZone = nil, true
 			in.Spec.Domains[0].NS = []string{"mail.lab.example", "ns2.lab.example"}

@@ -41,6 +41,7 @@ type OpenDKIM struct {
 	TrustedHosts string
 	Nameservers  string // addresses with commas between, "" to ask from the root down
 	TrustAnchor  string // path of the DNSSEC root key, "" for no DNSSEC
+	Resubmitted  string // path of the script of Resubmitted, "" to run none
 	// Overrides are lines in place of ours, or beside them; a name alone leaves
 	// ours out.
 	Overrides []string
@@ -59,7 +60,7 @@ func OpenDKIMConf(o OpenDKIM) ([]byte, error) {
 			return nil, fmt.Errorf("render opendkim.conf: %s is empty", v.name)
 		}
 	}
-	for _, v := range []string{o.Socket, o.KeyTable, o.SigningTable, o.TrustedHosts, o.Nameservers, o.TrustAnchor} {
+	for _, v := range []string{o.Socket, o.KeyTable, o.SigningTable, o.TrustedHosts, o.Nameservers, o.TrustAnchor, o.Resubmitted} {
 		if err := checkWord(v, "#"); err != nil {
 			return nil, fmt.Errorf("render opendkim.conf: %w", err)
 		}
@@ -146,6 +147,18 @@ func host(p netip.Prefix) (string, error) {
 		return p.Addr().String(), nil
 	}
 	return p.Masked().String(), nil
+}
+
+// Resubmitted returns the script, opendkim-lua(3), that lets mail pass as it is which a
+// content filter hands back by sendmail(1): whoever sent it, it comes from this
+// machine then. Postfix gives mail that comes by SMTP a Received field, and tells
+// milters the transport of its recipients; of mail by sendmail(1) it does neither.
+func Resubmitted() []byte {
+	text, err := render("resubmitted.lua.tmpl", nil)
+	if err != nil { // it has no values
+		panic(err)
+	}
+	return text
 }
 
 // Tmpfiles renders the tmpfiles.d(5) line that makes the socket's directory,

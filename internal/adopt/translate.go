@@ -185,7 +185,10 @@ func replaced() []state.Path {
 
 // keptHosts returns the trusted hosts that mailsetup would not trust otherwise.
 func keptHosts(hosts []opendkim.Host, f state.Facts) ([]string, error) {
-	known := signer.TrustedNetworks(f)
+	known, out := signer.TrustedNetworks(f), []netip.Prefix{}
+	if f.Postfix != nil {
+		out = f.Postfix.ExcludedNetworks
+	}
 	var kept []string
 	var errs []error
 	places := map[string]opendkim.Place{}
@@ -194,7 +197,7 @@ func keptHosts(hosts []opendkim.Host, f state.Facts) ([]string, error) {
 		if err != nil {
 			errs = append(errs, at(h.Place, "%v", err))
 		}
-		if err == nil && name != "localhost" && !covered(name, known) && !slices.Contains(kept, name) {
+		if err == nil && name != "localhost" && (!covered(name, known) || covered(name, out)) && !slices.Contains(kept, name) {
 			kept, places[name] = append(kept, name), h.Place
 		}
 	}

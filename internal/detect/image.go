@@ -32,6 +32,9 @@ func Image(ctx context.Context, r system.Reader, host system.Runner, dir string,
 	if f.Postfix, err = postfix.InDirectory(ctx, r, host, dir); err != nil {
 		return f, err
 	}
-	f.Postfix.Unit, f.Postfix.QueueDirectory = postfix.MainUnit, "/var/spool/postfix"
-	return f, nil
+	f.Postfix.Unit = postfix.MainUnit
+	if q := f.Postfix.Value["queue_directory"]; q != "" {
+		f.Postfix.QueueDirectory, err = state.ParsePath(q)
+	}
+	return f, err
 }

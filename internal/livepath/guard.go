@@ -11,6 +11,7 @@ import (
 
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/livepath/route"
+	"mailsetup/internal/postmap"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -257,7 +258,7 @@ func (p *probe) ask(ctx context.Context, list, flag string, in []byte) ([]row, e
 	if err != nil {
 		return nil, err
 	}
-	if said := lastLine(res.Stderr); res.Code != 0 && said != "" || res.Code > 1 {
+	if said := postmap.Failure(res.Stderr); res.Code != 0 && said != "" || res.Code > 1 {
 		return nil, fmt.Errorf("postmap: %s", said)
 	}
 	var rows []row

@@ -12,6 +12,8 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"mailsetup/internal/livepath/route"
+	"mailsetup/internal/postconf"
+	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
 
@@ -59,7 +61,26 @@ func (p *probe) whyClosed(ctx context.Context, way Way) string {
 	case p.smtp == "":
 		return "Postfix does not listen there"
 	}
+	if f := proxyFilter(p.postfix); f != "" {
+		return "what comes in there goes to " + f + " before the signer sees it (smtpd_proxy_filter)"
+	}
 	return p.access(ctx)
+}
+
+// proxyFilter returns the filter to which the smtpd of port 25 hands messages before
+// any milter sees them, "" for none.
+func proxyFilter(p *state.Postfix) string {
+	for i := range p.Services {
+		s := &p.Services[i]
+		at := s.Name[:max(0, strings.LastIndexByte(s.Name, '/'))]
+		if port := at[strings.LastIndexByte(at, ':')+1:]; port != "25" && port != "smtp" && s.Name != "smtpd/pass" {
+			continue
+		}
+		if f := postconf.ProxyFilter(p, s); f != "" {
+			return f
+		}
+	}
+	return ""
 }
 
 // submit hands a message to Postfix and returns why Postfix refused it, "" if it did

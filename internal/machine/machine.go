@@ -71,7 +71,7 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 			return nil, fmt.Errorf("--root %s: %w", o.Root, err)
 		}
 		if err != nil {
-			return nil, hint.New(rootHint(o.Root, err), "--root: %w", err)
+			return nil, hint.New(rootHint(o, err), "--root: %w", err)
 		}
 		m = New(image, dnsclient.New(nameServers(image)...), o)
 		m.Image = image
@@ -92,10 +92,12 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 }
 
 // rootHint returns what to do about a directory that cannot be opened.
-func rootHint(dir string, err error) string {
+func rootHint(o Options, err error) string {
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && o.Command == "init":
+		return "mkdir -p " + hint.Quote(o.Root)
 	case errors.Is(err, fs.ErrNotExist):
-		return "mkdir -p " + hint.Quote(dir)
+		return "name the directory that mailsetup init --root wrote"
 	case errors.Is(err, fs.ErrPermission):
 		return hint.AsRoot
 	}

@@ -140,13 +140,25 @@ func TestTheCommandThatRecoversFindsTheInterruptedRun(t *testing.T) {
 }
 
 func TestADirectoryThatIsMissingHasAHint(t *testing.T) {
-	o, _ := options(filepath.Join(t.TempDir(), "none"))
-	_, err := machine.Open(t.Context(), o)
-	if err == nil || !strings.HasPrefix(err.Error(), "--root: ") {
-		t.Fatalf("error %v", err)
+	dir := filepath.Join(t.TempDir(), "none")
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	if hints := hint.Of(err); len(hints) != 1 || hints[0] != "mkdir -p "+o.Root {
-		t.Errorf("hints %q", hints)
+	for _, tt := range []struct{ root, command, want string }{
+		{dir, "init", "mkdir -p " + dir},
+		{dir, "list", "name the directory that mailsetup init --root wrote"},
+		{file, "init", "name a directory"},
+	} {
+		o, _ := options(tt.root)
+		o.Command = tt.command
+		_, err := machine.Open(t.Context(), o)
+		if err == nil || !strings.HasPrefix(err.Error(), "--root: ") {
+			t.Fatalf("error %v", err)
+		}
+		if hints := hint.Of(err); len(hints) != 1 || hints[0] != tt.want {
+			t.Errorf("hints %q, want %q", hints, tt.want)
+		}
 	}
 }
 

@@ -66,6 +66,60 @@ func Effective(p *state.Postfix, s *state.Service, name string) string {
 	return strings.TrimSpace(milters.Expand(lookup(name), lookup))
 }
 
+// ContentFilters returns the content filters of main.cf and of services that take
+// mail, each with the service that sets it, nil for main.cf.
+func ContentFilters(p *state.Postfix) []ContentFilter {
+	const name = "content_filter"
+	var all []ContentFilter
+	if value := Effective(p, nil, name); value != "" {
+		all = append(all, ContentFilter{nil, value})
+	}
+	for i := range p.Services {
+		s := &p.Services[i]
+		if _, own := s.Option(name); !own || !slices.Contains([]string{"smtpd", "pickup", "qmqpd"}, s.Command) {
+			continue
+		}
+		if value := Effective(p, s, name); value != "" {
+			all = append(all, ContentFilter{s, value})
+		}
+	}
+	return all
+}
+
+// ContentFilter is a content_filter(5): transport:nexthop.
+type ContentFilter struct {
+	Service *state.Service
+	Value   string
+}
+
+// Transport returns the service that takes mail to the filter; false if there is none.
+func (f ContentFilter) Transport(p *state.Postfix) (state.Service, bool) {
+	name, _, _ := strings.Cut(f.Value, ":")
+	i := slices.IndexFunc(p.Services, func(s state.Service) bool { return s.Name == name+"/unix" })
+	if i < 0 {
+		return state.Service{}, false
+	}
+	return p.Services[i], true
+}
+
+// PipesBack reports whether a content filter is a program, pipe(8), which may hand
+// mail back by sendmail(1).
+func PipesBack(p *state.Postfix) bool {
+	return p != nil && slices.ContainsFunc(ContentFilters(p), func(f ContentFilter) bool {
+		s, found := f.Transport(p)
+		return found && s.Command == "pipe"
+	})
+}
+
+// ProxyFilter returns the filter to which an smtpd hands messages while they come in,
+// before any milter sees them (SMTPD_PROXY_README); "" for none.
+func ProxyFilter(p *state.Postfix, s *state.Service) string {
+	if s.Command != "smtpd" {
+		return ""
+	}
+	return Effective(p, s, "smtpd_proxy_filter")
+}
+
 // Has reports whether a list in main.cf or master.cf has a word.
 func Has(value, word string) bool { return slices.Contains(Words(value), word) }
 

@@ -68,7 +68,7 @@ func (t *Tables) Lookup(ctx context.Context, table, key string) (string, bool, e
 
 func (t *Tables) query(ctx context.Context, table, key string) answer {
 	res, err := t.run(ctx, "postmap", "-q", key, table)
-	switch said := lastLine(res.Stderr); {
+	switch said := Failure(res.Stderr); {
 	case err != nil:
 		return answer{err: fmt.Errorf("ask table %s: %w", table, err)}
 	case res.Code == 0:
@@ -86,7 +86,7 @@ func (t *Tables) Prefetch(ctx context.Context, table string, keys []string) {
 	defer t.mu.Unlock()
 	table = strings.TrimPrefix(table, "proxy:")
 	res, err := t.runWith(ctx, []byte(strings.Join(keys, "\n")+"\n"), "postmap", "-q", "-", table)
-	if err != nil || res.Code != 0 && lastLine(res.Stderr) != "" {
+	if err != nil || res.Code != 0 && Failure(res.Stderr) != "" {
 		return
 	}
 	if t.answers == nil {
@@ -114,8 +114,8 @@ func (t *Tables) Keys(ctx context.Context, table string) ([]string, error) {
 		return nil, fmt.Errorf("list table %s: a table of type %s cannot be listed", table, kind)
 	}
 	res, err := t.run(ctx, "postmap", "-s", table)
-	if err == nil && res.Code != 0 && lastLine(res.Stderr) != "" {
-		err = errors.New(lastLine(res.Stderr))
+	if err == nil && res.Code != 0 && Failure(res.Stderr) != "" {
+		err = errors.New(Failure(res.Stderr))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list table %s: %w", table, err)
@@ -183,6 +183,19 @@ func (t *Tables) Names(_ context.Context, path string) ([]string, error) {
 		}
 	}
 	return lines, nil
+}
+
+// Failure returns why postmap(1) could not ask a table, "" where it only said nothing
+// of a key: the exit status is 1 for both. What Postfix's programs warn of in main.cf
+// (a parameter that is set twice) is no failure.
+func Failure(stderr []byte) string {
+	var lines [][]byte
+	for line := range bytes.Lines(stderr) {
+		if !bytes.Contains(line, []byte(": warning: /etc/postfix/main.cf, line ")) {
+			lines = append(lines, line)
+		}
+	}
+	return lastLine(bytes.Join(lines, nil))
 }
 
 // lastLine returns why a program ended; of a table that could not be asked the

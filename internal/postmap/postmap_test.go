@@ -33,6 +33,7 @@ func TestTables(t *testing.T) {
 	p := &programs{say: map[string]system.Result{
 		"postmap -q root hash:/etc/aliases":       out(0, "ann@lab.example\n", ""),
 		"postmap -q nobody hash:/etc/aliases":     out(1, "", ""),
+		"postmap -q twice hash:/etc/aliases":      out(1, "", "postmap: warning: /etc/postfix/main.cf, line 78: overriding earlier entry: alias_maps=hash:/etc/aliases\n"),
 		"postmap -q root mysql:/etc/postfix/a.cf": out(1, "", "postmap: warning: unsupported dictionary type: mysql. Is the postfix-mysql package installed?\npostmap: fatal: unsupported dictionary type: mysql\n"),
 		"getent passwd ann":                       out(0, "ann:x:1000:1000::/home/ann:/bin/sh\n", ""),
 		"getent passwd 1000":                      out(0, "ann:x:1000:1000::/home/ann:/bin/sh\n", ""),
@@ -48,6 +49,7 @@ func TestTables(t *testing.T) {
 		{"hash:/etc/aliases", "root", "ann@lab.example", true, ""},
 		{"proxy:hash:/etc/aliases", "root", "ann@lab.example", true, ""}, // and asked once
 		{"hash:/etc/aliases", "nobody", "", false, ""},
+		{"hash:/etc/aliases", "twice", "", false, ""},
 		{"mysql:/etc/postfix/a.cf", "root", "", false, "ask table mysql:/etc/postfix/a.cf: unsupported dictionary type: mysql"},
 		{"mysql:/etc/postfix/a.cf", "ann", "", false, "ask table mysql:/etc/postfix/a.cf: unsupported dictionary type: mysql"}, // not asked again
 		{"unix:passwd.byname", "Ann", "ann:x:1000:1000::/home/ann:/bin/sh", true, ""},
@@ -64,7 +66,7 @@ func TestTables(t *testing.T) {
 			t.Errorf("%s in %s: %q %v %s", c.key, c.table, value, found, said)
 		}
 	}
-	if n := len(p.asked); n != 7 {
+	if n := len(p.asked); n != 8 {
 		t.Errorf("%d programs were run: %q", n, p.asked)
 	}
 }

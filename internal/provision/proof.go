@@ -13,6 +13,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/livepath"
 	"mailsetup/internal/plan"
+	"mailsetup/internal/postconf"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -72,6 +73,9 @@ func (p *Provisioner) prove(ctx context.Context, d *Draft) (proven string, probl
 		others := slices.ContainsFunc(d.Input.Spec.Domains, func(d spec.Domain) bool { return d.SignedBy != "" })
 		if h := d.Input.Spec.Host; len(h.LeaveServices) > 0 || h.SignBounces == "no" || others {
 			apart = ", apart from what you left out"
+		}
+		if p := d.Input.Facts.Postfix; p != nil && slices.ContainsFunc(p.Services, func(s state.Service) bool { return postconf.ProxyFilter(p, &s) != "" }) {
+			apart += ", apart from what takes the way through smtpd_proxy_filter"
 		}
 		proven = "Mail of this server leaves signed" + apart + ". " + proven
 	}

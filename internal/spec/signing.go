@@ -87,7 +87,7 @@ func plainFault(word string) string {
 var reservedParameters = []string{
 	"socket", "umask", "userid", "pidfile", "background", "changerootdirectory", "include",
 	"keytable", "signingtable", "domain", "keyfile", "selector", "subdomains", "multiplesignatures",
-	"internalhosts", "externalignorelist", "signaturealgorithm", "resolverconfiguration",
+	"internalhosts", "externalignorelist", "signaturealgorithm", "resolverconfiguration", "setuppolicyscript",
 }
 
 // IsReserved reports whether a parameter of opendkim.conf(5) cannot be set by hand.

@@ -96,8 +96,11 @@ type Postfix struct {
 	Value map[string]string
 	// Networks is what mynetworks evaluates to, IPv4-mapped ranges as IPv4.
 	Networks []netip.Prefix
+	// ExcludedNetworks are parts of Networks that do not belong to them
+	// (!192.0.2.7): of all entries with an address, the longest prefix counts.
+	ExcludedNetworks []netip.Prefix
 	// OtherNetworks are the elements of mynetworks that are no plain network:
-	// tables, files, exclusions.
+	// tables and files.
 	OtherNetworks []string
 	// Services are those of master.cf(5), in its order.
 	Services []Service

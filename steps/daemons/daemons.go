@@ -32,7 +32,7 @@ func daemons(in step.Input) []daemon {
 		}})
 	}
 	all = append(all, daemon{unit: signer.Unit, down: "no mail gets through", probes: []state.Probe{
-		{Kind: state.ProbeMilter, Address: string(signer.Socket)}, {Kind: state.ProbeActive, Unit: signer.Unit},
+		{Kind: state.ProbeMilter, Address: string(signer.Socket(in.Facts))}, {Kind: state.ProbeActive, Unit: signer.Unit},
 	}})
 	if p := in.Facts.Postfix; p != nil {
 		all = append(all, daemon{unit: p.Unit, atBoot: "postfix.service", down: "no mail gets through", probes: []state.Probe{

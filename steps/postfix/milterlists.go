@@ -1,7 +1,6 @@
 package postfix
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -33,13 +32,12 @@ func newLists(in step.Input, defaultAction string) *milterLists {
 		Milter: milters.Milter{
 			Endpoint: endpoint, Options: []state.Setting{{Name: "default_action", Value: defaultAction}},
 		},
-		Queue: signer.SocketDir.Dir(),
+		Queue: signer.QueueDirectory(in.Facts),
 	}}
 	if p := in.Facts.Postfix; p != nil {
 		for name, value := range p.Raw {
 			l.main[name] = value
 		}
-		l.ours.Queue = cmp.Or(p.QueueDirectory, l.ours.Queue)
 	}
 	l.ours.Value = func(name string) string { return l.main[name] }
 	if o := in.Facts.OpenDKIM; o != nil {

@@ -11,7 +11,6 @@ import (
 	"mailsetup/internal/postconf"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
 )
 
@@ -168,27 +167,19 @@ func checkSupported(p *state.Postfix) error {
 	if c := p.Value["config_directory"]; c != "" && c != string(postconf.MainCF.Dir()) {
 		return step.Refuse(byHand, "Postfix reads its configuration from %s, which is not understood yet", c)
 	}
-	if q := p.QueueDirectory; q != "" && q != signer.SocketDir.Dir() {
-		return step.Refuse(byHand, "%s: queue_directory = %s is not understood yet", postconf.MainCF, q)
-	}
 	if value := postconf.Effective(p, nil, overrides); postconf.Has(value, "no_milters") {
 		rest := slices.DeleteFunc(postconf.Words(value), func(w string) bool { return w == "no_milters" })
 		return step.Refuse(fmt.Sprintf("postconf -e '%s = %s' && postfix reload", overrides, strings.Join(rest, ", ")),
 			"%s: receive_override_options = %s keeps mail away from the signer", postconf.MainCF, value)
 	}
-	for _, hides := range []struct{ name, why string }{
-		{"smtpd_milter_maps", "may keep mail away from the signer"},
-		{"smtpd_proxy_filter", "takes the message before any milter sees it (MILTER_README, Limitations): it cannot be signed"},
-	} {
-		name, why := hides.name, hides.why
-		if value := postconf.Effective(p, nil, name); value != "" {
-			return step.Refuse(byHand, "%s: %s = %s %s", postconf.MainCF, name, value, why)
-		}
-		for i := range p.Services {
-			s := &p.Services[i]
-			if o, own := s.Option(name); own && s.Command == "smtpd" && postconf.Effective(p, s, name) != "" {
-				return step.Refuse(byHand, "%s sets %s=%s, which %s", lineOf(*s, o), name, o.Value, why)
-			}
+	const name, why = "smtpd_milter_maps", "may keep mail away from the signer"
+	if value := postconf.Effective(p, nil, name); value != "" {
+		return step.Refuse(byHand, "%s: %s = %s %s", postconf.MainCF, name, value, why)
+	}
+	for i := range p.Services {
+		s := &p.Services[i]
+		if o, own := s.Option(name); own && s.Command == "smtpd" && postconf.Effective(p, s, name) != "" {
+			return step.Refuse(byHand, "%s sets %s=%s, which %s", lineOf(*s, o), name, o.Value, why)
 		}
 	}
 	return checkFilters(p)

@@ -286,9 +286,13 @@ func TestServicesRefused(t *testing.T) {
 			steptest.Service("submission/inet smtpd", "smtpd_milters={ unix:a")),
 		"/etc/postfix/master.cf:11: service submission/inet sets smtpd_milter_maps=cidr:/x, which may keep mail away from the signer": steptest.Tuned(nil,
 			steptest.Service("submission/inet smtpd", "smtpd_milter_maps=cidr:/x")),
-		"/etc/postfix/master.cf:11: service smtp2/inet sets smtpd_proxy_filter=127.0.0.1:10024, which takes the message before any milter sees it": steptest.Tuned(nil,
-			steptest.Service("smtp2/inet smtpd", "smtpd_proxy_filter=127.0.0.1:10024")),
-		"/etc/postfix/main.cf: smtpd_proxy_filter = 127.0.0.1:10024 takes the message before": steptest.Tuned([]string{"smtpd_proxy_filter = 127.0.0.1:10024"}),
+		"/etc/postfix/master.cf:11: service smtp2/inet sets smtpd_proxy_filter=127.0.0.1:10024, which takes the message before any milter sees it (MILTER_README, Limitations): mail of users who log in cannot be signed": steptest.Tuned(
+			nil, steptest.Service("smtp2/inet smtpd", "smtpd_proxy_filter=127.0.0.1:10024", "smtpd_sasl_auth_enable=yes"),
+			steptest.Service("127.0.0.1:10025/inet smtpd", "smtpd_proxy_filter=", "smtpd_sasl_auth_enable=yes")),
+		"/etc/postfix/main.cf: smtpd_proxy_filter = 127.0.0.1:10024 (smtp/inet): no service in /etc/postfix/master.cf could be recognised that takes mail back": steptest.Tuned(
+			[]string{"smtpd_proxy_filter = 127.0.0.1:10024"}),
+		"/etc/postfix/main.cf: smtpd_proxy_filter = 192.0.2.7:10024 (smtp/inet): the filter is not on this machine": steptest.Tuned(
+			[]string{"smtpd_proxy_filter = 192.0.2.7:10024"}),
 		"/etc/postfix/main.cf: receive_override_options = no_milters keeps mail away from the signer": steptest.Tuned(
 			[]string{"receive_override_options = no_milters"}),
 		"Postfix reads its configuration from /srv/postfix": steptest.Tuned([]string{"config_directory = /srv/postfix"}),

@@ -62,18 +62,25 @@ func Reinjection(in step.Input) (state.Stage, []state.Note, error) {
 
 // filtered returns notes on what a content filter means for signatures.
 func filtered(p *state.Postfix, back []string) []state.Note {
-	if len(back) == 0 {
-		return nil
+	what, ways := "a content filter", slices.Clone(back)
+	all := filters(p)
+	if len(all) > 0 {
+		what = all[0].Value
 	}
-	what := "a content filter"
-	if all := filters(p); len(all) > 0 {
-		what = all[0].value
+	notes := proxied(p)
+	var more string
+	if postconf.PipesBack(p) {
+		ways = append(ways, "sendmail(1)")
+		more = ". Mail by sendmail(1) with a Received field has been signed before or is not ours, so it is left as it is"
 	}
-	return []state.Note{{
+	if len(ways) == 0 || len(all) == 0 && len(notes) > 0 {
+		return notes
+	}
+	return append(notes, state.Note{
 		Topic: "content filter", Informational: true,
-		Text: fmt.Sprintf("mail is signed once, before it goes to %s, and not when it comes back by %s. "+
-			"A filter that changes bodies (disclaimers) breaks the signature", what, strings.Join(back, " and ")),
-	}}
+		Text: fmt.Sprintf("mail is signed once, before it goes to %s, and not when it comes back by %s%s. "+
+			"A filter that changes bodies (disclaimers) breaks the signature", what, strings.Join(ways, " or "), more),
+	})
 }
 
 // removeFrom removes our milter from a service for re-injected mail; nil if it is not
@@ -98,73 +105,89 @@ func (l *milterLists) removeFrom(p *state.Postfix, s *state.Service) (*change, e
 	return l.withLines(s, q, state.Setting{Name: list, Value: value}), nil
 }
 
-// filter is a content_filter(5) and where it is set.
-type filter struct {
-	service *state.Service // nil for main.cf
-	value   string         // transport:nexthop
-}
+// filter is a content filter, and where it is set.
+type filter struct{ postconf.ContentFilter }
 
 func filters(p *state.Postfix) []filter {
-	const name = "content_filter"
 	var all []filter
-	if value := postconf.Effective(p, nil, name); value != "" {
-		all = append(all, filter{nil, value})
-	}
-	for i := range p.Services {
-		s := &p.Services[i]
-		if _, own := s.Option(name); !own || !slices.Contains([]string{"smtpd", "pickup", "qmqpd"}, s.Command) {
-			continue
-		}
-		if value := postconf.Effective(p, s, name); value != "" {
-			all = append(all, filter{s, value})
-		}
+	for _, f := range postconf.ContentFilters(p) {
+		all = append(all, filter{f})
 	}
 	return all
 }
 
 // String says where the filter is set.
 func (f filter) String() string {
-	if f.service == nil {
-		return fmt.Sprintf("%s: content_filter = %s", postconf.MainCF, f.value)
+	if f.Service == nil {
+		return fmt.Sprintf("%s: content_filter = %s", postconf.MainCF, f.Value)
 	}
-	o, _ := f.service.Option("content_filter")
-	return fmt.Sprintf("%s sets content_filter=%s", lineOf(*f.service, o), f.value)
+	o, _ := f.Service.Option("content_filter")
+	return fmt.Sprintf("%s sets content_filter=%s", lineOf(*f.Service, o), f.Value)
 }
 
 // checkFilters refuses filters whose mail comes back on a way that cannot
 // be told from mail of this machine.
 func checkFilters(p *state.Postfix) error {
-	all := filters(p)
-	for _, f := range all {
+	var bySMTP []fmt.Stringer
+	for _, f := range filters(p) {
 		if err := f.checkSupported(p); err != nil {
 			return err
 		}
+		if s, _ := f.Transport(p); s.Command != "pipe" {
+			bySMTP = append(bySMTP, f)
+		}
+	}
+	for _, f := range proxies(p) {
+		if err := f.checkSupported(p); err != nil {
+			return err
+		}
+		bySMTP = append(bySMTP, f)
 	}
 	back := func(s state.Service) bool { return isReinjection(p, s) }
-	if len(all) > 0 && !slices.ContainsFunc(p.Services, back) {
-		return step.Refuse("bind the service that takes mail back from the filter to the loopback (127.0.0.1:10025 inet ... smtpd -o content_filter=)",
+	if len(bySMTP) > 0 && !slices.ContainsFunc(p.Services, back) {
+		return step.Refuse("bind the service that takes mail back from the filter to the loopback (127.0.0.1:10025 inet ... smtpd -o content_filter= -o smtpd_proxy_filter=)",
 			"%s: no service in %s could be recognised that takes mail back from the filter; mail would be signed twice, and mail forged outside, too",
-			all[0], postconf.MasterCF)
+			bySMTP[0], postconf.MasterCF)
 	}
 	return nil
 }
 
 func (f filter) checkSupported(p *state.Postfix) error {
-	transport, nexthop, _ := strings.Cut(f.value, ":")
-	i := slices.IndexFunc(p.Services, func(s state.Service) bool { return s.Name == transport+"/unix" })
-	if i < 0 {
+	transport, nexthop, _ := strings.Cut(f.Value, ":")
+	s, found := f.Transport(p)
+	if !found {
 		return step.Refuse(byHand, "%s: %s has no service %s", f, postconf.MasterCF, transport)
 	}
-	s := p.Services[i]
 	switch {
 	case s.Command == "pipe":
-		return step.Refuse("let a milter of that program take the filter's place (spamass-milter, rspamd), or "+byHand,
-			"%s: %s:%d is a program that hands mail back through sendmail(1), as if it had been written here; "+
-				"mail would be signed twice, and mail forged outside, too", f, postconf.MasterCF, s.Line)
+		return toldFromSMTP(p)
 	case s.Command != "smtp" && s.Command != "lmtp":
 		return step.Refuse(byHand, "%s: %s:%d is a %s, which is no filter that is understood", f, postconf.MasterCF, s.Line, s.Command)
-	case !strings.HasPrefix(nexthop, "unix:") && !postconf.IsLoopback(postconf.Host(strings.TrimPrefix(nexthop, "inet:"))):
+	case !hereBy(nexthop):
 		return step.Refuse(byHand, "%s: the filter is not on this machine, and nobody can tell from here what it sends back", f)
+	}
+	return nil
+}
+
+// hereBy reports whether a nexthop is a socket or a port of this machine.
+func hereBy(nexthop string) bool {
+	return strings.HasPrefix(nexthop, "unix:") || postconf.IsLoopback(postconf.Host(strings.TrimPrefix(nexthop, "inet:")))
+}
+
+// toldFromSMTP refuses a Postfix that does not tell milters what the script of
+// templates.Resubmitted asks for.
+func toldFromSMTP(p *state.Postfix) error {
+	const name, macro = "milter_rcpt_macros", "{rcpt_mailer}"
+	if value, set := p.Raw[name]; set && !postconf.Has(postconf.Effective(p, nil, name), macro) {
+		return step.Refuse(fmt.Sprintf("postconf -e '%s = %s' && postfix reload", name, strings.TrimSpace(value+" "+macro)),
+			"%s: %s lacks %s, by which the signer tells mail that comes by SMTP from what a content filter hands back by sendmail(1)", postconf.MainCF, name, macro)
+	}
+	for i := range p.Services {
+		s := &p.Services[i]
+		if o, own := s.Option(name); own && s.Command == "smtpd" && !postconf.Has(postconf.Effective(p, s, name), macro) {
+			return step.Refuse(fmt.Sprintf("postconf -P '%s/%s=%s' && postfix reload", s.Name, name, strings.Join(append(postconf.Words(o.Value), macro), ",")),
+				"%s sets %s without %s, by which the signer tells mail that comes by SMTP from what a content filter hands back by sendmail(1)", lineOf(*s, o), name, macro)
+		}
 	}
 	return nil
 }
@@ -173,11 +196,13 @@ func (f filter) checkSupported(p *state.Postfix) error {
 // smtpd that only this machine can reach and that sends nothing to a filter.
 func isReinjection(p *state.Postfix, s state.Service) bool {
 	address, inet := strings.CutSuffix(s.Name, "/inet")
-	if s.Command != "smtpd" || !inet || postconf.Effective(p, &s, "content_filter") != "" {
+	if s.Command != "smtpd" || !inet || postconf.Effective(p, &s, "content_filter") != "" || postconf.ProxyFilter(p, &s) != "" {
 		return false
 	}
 	// It would say nothing about filters if no mail went to one.
 	_, says := s.Option("content_filter")
+	_, saysProxy := s.Option("smtpd_proxy_filter")
+	says = says || saysProxy
 	_, forwarded := s.Option("smtpd_authorized_xforward_hosts")
 	client := slices.Contains([]string{"25", "smtp", "465", "smtps", "submissions", "587", "submission"},
 		address[strings.LastIndexByte(address, ':')+1:])
@@ -185,5 +210,5 @@ func isReinjection(p *state.Postfix, s state.Service) bool {
 		_, own := s.Option("mynetworks")
 		return says && !client && own && postconf.OnlyLoopback(postconf.Effective(p, &s, "mynetworks"))
 	}
-	return says || forwarded || !client && len(filters(p)) > 0
+	return says || forwarded || !client && len(filters(p))+len(proxies(p)) > 0
 }

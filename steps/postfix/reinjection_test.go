@@ -1,6 +1,7 @@
 package postfix_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,6 +110,34 @@ func TestReinjections(t *testing.T) {
 			nil,
 			[]string{"2525/inet: -o smtpd_milters=" + signer1},
 		},
+		"a proxy filter for port 25": {
+			nil,
+			[]state.Service{
+				steptest.Service("smtpd/pass smtpd", "smtpd_proxy_filter=127.0.0.1:10024", "smtpd_milters=inet:127.0.0.1:11332"),
+				steptest.Service("submission/inet smtpd", "smtpd_proxy_filter=", "smtpd_sasl_auth_enable=yes", "smtpd_milters="),
+				steptest.Service("127.0.0.1:10025/inet smtpd", "smtpd_authorized_xforward_hosts=127.0.0.0/8"),
+			},
+			[]string{"127.0.0.1:10025/inet: -o smtpd_milters="},
+			[]string{"submission/inet: -o smtpd_milters=" + signer1},
+		},
+		"a proxy filter of main.cf": {
+			[]string{"smtpd_proxy_filter = 127.0.0.1:10024", "smtpd_sasl_auth_enable = yes"},
+			[]state.Service{
+				steptest.Service("submission/inet smtpd", "smtpd_proxy_filter="),
+				steptest.Service("127.0.0.1:10025/inet smtpd", "smtpd_proxy_filter="),
+			},
+			[]string{"127.0.0.1:10025/inet: -o smtpd_milters="},
+			nil,
+		},
+		"a program that hands back by SMTP": {
+			[]string{"content_filter = zeyple"},
+			[]state.Service{
+				steptest.Service("zeyple/unix pipe"),
+				steptest.Service("localhost:10026/inet smtpd", "content_filter=", "receive_override_options=no_unknown_recipient_checks"),
+			},
+			[]string{"localhost:10026/inet: -o smtpd_milters="},
+			nil,
+		},
 		"a submission that bypasses the filter": {
 			amavisEverywhere,
 			[]state.Service{
@@ -141,6 +170,50 @@ func TestReinjections(t *testing.T) {
 	}
 }
 
+// TestFilteredMailIsExplained: what a filter means for signatures, and the script by
+// which OpenDKIM lets pass what one hands back by sendmail(1).
+func TestFilteredMailIsExplained(t *testing.T) {
+	const script = "SetupPolicyScript       /etc/opendkim/resubmitted.lua\n"
+	pipe := []state.Service{steptest.Service("smtp2/inet smtpd", "content_filter=spamassassin"), steptest.Service("spamassassin/unix pipe")}
+	proxy := []state.Service{
+		steptest.Service("smtp2/inet smtpd", "smtpd_proxy_filter=127.0.0.1:10024"),
+		steptest.Service("127.0.0.1:10025/inet smtpd", "smtpd_authorized_xforward_hosts=127.0.0.0/8"),
+	}
+	for name, tt := range map[string]struct {
+		services []state.Service
+		content  []string
+		proxy    []string
+		script   bool
+	}{
+		"by SMTP": {[]state.Service{amavis(), back("smtpd_milters=")}, []string{
+			"mail is signed once, before it goes to a content filter, and not when it comes back by 127.0.0.1:10025/inet. A filter that changes bodies (disclaimers) breaks the signature",
+		}, nil, false},
+		"by sendmail": {pipe, []string{
+			"mail is signed once, before it goes to spamassassin, and not when it comes back by sendmail(1). " +
+				"Mail by sendmail(1) with a Received field has been signed before or is not ours, so it is left as it is. A filter that changes bodies (disclaimers) breaks the signature",
+		}, nil, true},
+		"before the queue": {proxy, nil, []string{
+			"mail that comes in by smtp2/inet goes to 127.0.0.1:10024 before any milter sees it: what this machine and its networks send that way leaves unsigned",
+			"let programs and users send by sendmail(1) or by a service without it, such as submission (port 587)",
+		}, false},
+	} {
+		want := steptest.Build(t, steptest.Tuned(nil, tt.services...))
+		if d := cmp.Diff(tt.content, told(want, "content filter")); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+		if d := cmp.Diff(tt.proxy, told(want, "smtpd_proxy_filter")); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+		st := steptest.Stage(t, want, "OpenDKIM")
+		if got := strings.Contains(steptest.Content(t, st, "/etc/opendkim.conf"), script); got != tt.script {
+			t.Errorf("%s: with the script: %v", name, got)
+		}
+		if got := slices.ContainsFunc(st.Files, func(f state.File) bool { return f.Path == "/etc/opendkim/resubmitted.lua" }); got != tt.script {
+			t.Errorf("%s: the script is made: %v", name, got)
+		}
+	}
+}
+
 // TestFiltersRefused: where mail comes back on ways that cannot be told from
 // mail of this machine, it is said which line is in the way.
 func TestFiltersRefused(t *testing.T) {
@@ -151,8 +224,10 @@ func TestFiltersRefused(t *testing.T) {
 			[]string{"content_filter = smtp-amavis:[127.0.0.1]:10024"}, back()),
 		"/etc/postfix/main.cf: content_filter = smtp-amavis:[10.0.0.5]:10024: the filter is not on this machine": steptest.Tuned(
 			[]string{"content_filter = smtp-amavis:[10.0.0.5]:10024"}, amavis(), back()),
-		"/etc/postfix/master.cf:11: service smtp2/inet sets content_filter=spamassassin: /etc/postfix/master.cf:10 is a program that hands mail back through sendmail(1)": steptest.Tuned(
-			nil, steptest.Service("smtp2/inet smtpd", "content_filter=spamassassin"), steptest.Service("spamassassin/unix pipe")),
+		"/etc/postfix/main.cf: milter_rcpt_macros lacks {rcpt_mailer}, by which the signer tells mail that comes by SMTP from what a content filter hands back": steptest.Tuned(
+			[]string{"milter_rcpt_macros = i {rcpt_addr}"}, steptest.Service("smtp2/inet smtpd", "content_filter=spamassassin"), steptest.Service("spamassassin/unix pipe")),
+		"/etc/postfix/master.cf:12: service smtp2/inet sets milter_rcpt_macros without {rcpt_mailer}, by which": steptest.Tuned(
+			nil, steptest.Service("smtp2/inet smtpd", "content_filter=spamassassin", "milter_rcpt_macros=i"), steptest.Service("spamassassin/unix pipe")),
 		"/etc/postfix/main.cf: content_filter = hold:: /etc/postfix/master.cf:10 is a discard": steptest.Tuned(
 			[]string{"content_filter = hold:"}, steptest.Service("hold/unix discard")),
 	} {

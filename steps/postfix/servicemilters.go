@@ -30,8 +30,8 @@ func (l *milterLists) serviceLists(in step.Input) ([]state.Question, []state.Not
 	var notes []state.Note
 	for i := range p.Services {
 		s := &p.Services[i]
-		if isReinjection(p, *s) {
-			continue // see Reinjection
+		if isReinjection(p, *s) || postconf.ProxyFilter(p, s) != "" {
+			continue // see Reinjection, and proxyFilter
 		}
 		ask, err := l.serviceList(in, s)
 		switch {

@@ -26,7 +26,7 @@ func signedNotes(in step.Input) []state.Note {
 	from := []string{"from this machine"}
 	p := in.Facts.Postfix
 	if nets := clients(p); len(nets) > 0 && reachable(p) {
-		from = append(from, "from "+step.EnumerateUpTo(nets, 4)+" (mynetworks)")
+		from = append(from, "from "+step.EnumerateUpTo(nets, 4)+excluded(p)+" (mynetworks)")
 	}
 	if hosts := in.Spec.Host.Trusted; len(hosts) > 0 {
 		from = append(from, "from "+step.EnumerateUpTo(hosts, 4)+" (trusted of "+string(spec.HostFile)+")")
@@ -52,6 +52,18 @@ func clients(p *state.Postfix) []string {
 		}
 	}
 	return nets
+}
+
+// excluded names what mynetworks takes out of itself.
+func excluded(p *state.Postfix) string {
+	if len(p.ExcludedNetworks) == 0 {
+		return ""
+	}
+	var nets []string
+	for _, n := range p.ExcludedNetworks {
+		nets = append(nets, n.String())
+	}
+	return " without " + step.EnumerateUpTo(nets, 4)
 }
 
 // reachable reports whether other machines can hand mail to Postfix; a null

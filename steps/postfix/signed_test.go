@@ -43,6 +43,12 @@ func TestThePlanSaysWhoseMailIsSigned(t *testing.T) {
 			networks(&in, "127.0.0.0/8", "::1/128", "10.1.0.0/16", "2001:db8:1::/48")
 			return in
 		}, "mail of @lab.example, when it comes from this machine, from 10.1.0.0/16 and 2001:db8:1::/48 (mynetworks) and from users who log in"},
+		"clients without some": {func() step.Input {
+			in := steptest.Tuned(nil)
+			networks(&in, "10.1.0.0/16")
+			in.Facts.Postfix.ExcludedNetworks = steptest.Networks("10.1.0.5/32", "10.1.2.0/24")
+			return in
+		}, "mail of @lab.example, when it comes from this machine and from 10.1.0.0/16 without 10.1.0.5/32 and 10.1.2.0/24 (mynetworks)"},
 		"a null client": {func() step.Input {
 			in := steptest.Tuned([]string{"inet_interfaces = loopback-only"})
 			networks(&in, "10.1.0.0/16")

@@ -3,6 +3,7 @@ package signer_test
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 
@@ -132,5 +133,28 @@ func TestProbesOfWhatWasTakenOver(t *testing.T) {
 		"mailsetup@lab.example lab.example Mail", "postmaster@lab.example news.example n", "root@mail.lab.example lab.example Mail",
 	}, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// The socket stands where chrooted services of Postfix see it, wherever the queue is.
+func TestTheSocketFollowsTheQueue(t *testing.T) {
+	in := steptest.Installed()
+	in.Facts.Postfix.QueueDirectory = "/srv/mail/queue"
+	in.Facts.OpenDKIM.Endpoint = "local:/var/spool/postfix/opendkim/opendkim.sock"
+	st := steptest.Stage(t, steptest.Build(t, in), "OpenDKIM")
+	if !slices.ContainsFunc(st.Dirs, func(d state.Dir) bool { return d.Path == "/srv/mail/queue/opendkim" }) {
+		t.Errorf("directories %+v", st.Dirs)
+	}
+	for path, want := range map[state.Path]string{
+		signer.ConfFile:                  "Socket                  local:/srv/mail/queue/opendkim/opendkim.sock\n",
+		"/etc/tmpfiles.d/mailsetup.conf": "d /srv/mail/queue/opendkim 2750 opendkim postfix - -\n",
+	} {
+		if got := steptest.Content(t, st, path); !strings.Contains(got, want) {
+			t.Errorf("%s:\n%s", path, got)
+		}
+	}
+	u := st.Units[0]
+	if u.Action != state.Restart || u.Probes[0].Address != "/srv/mail/queue/opendkim/opendkim.sock" {
+		t.Errorf("%s, asked at %s", u.Action, u.Probes[0].Address)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mailsetup/internal/dnsname"
+	"mailsetup/internal/postconf"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/step"
@@ -33,14 +34,26 @@ const (
 	KeyTable     state.Path = "/etc/opendkim/KeyTable"
 	SigningTable state.Path = "/etc/opendkim/SigningTable"
 	TrustedHosts state.Path = "/etc/opendkim/TrustedHosts"
-	SocketDir    state.Path = "/var/spool/postfix/opendkim"
-	Socket       state.Path = SocketDir + "/opendkim.sock"
+	Resubmitted  state.Path = "/etc/opendkim/resubmitted.lua"
 	tmpfiles     state.Path = "/etc/tmpfiles.d/mailsetup.conf"
 	trustAnchor             = "/usr/share/dns/root.key"
 	Unit                    = "opendkim.service"
 
 	socketDirMode = fs.ModeSetgid | 0o750
 )
+
+// QueueDirectory returns the directory that chrooted services of Postfix see as /.
+func QueueDirectory(f state.Facts) state.Path {
+	if f.Postfix == nil || f.Postfix.QueueDirectory == "" {
+		return "/var/spool/postfix"
+	}
+	return f.Postfix.QueueDirectory
+}
+
+func socketDir(f state.Facts) state.Path { return QueueDirectory(f) + "/opendkim" }
+
+// Socket returns where the milter listens.
+func Socket(f state.Facts) state.Path { return socketDir(f) + "/opendkim.sock" }
 
 // Configure provides the milter: its configuration, its tables, its socket.
 func Configure(in step.Input) (state.Stage, []state.Note, error) {
@@ -67,7 +80,7 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 	stage := state.Stage{
 		Dirs: append(runDirs(in),
 			tables,
-			state.Dir{Path: SocketDir, Mode: socketDirMode, Owner: spoolOwner, Why: "inside Postfix's chroot, for the socket"}),
+			state.Dir{Path: socketDir(in.Facts), Mode: socketDirMode, Owner: spoolOwner, Why: "inside Postfix's chroot, for the socket"}),
 		Files: files,
 		Edits: changes,
 		Units: []state.Unit{signerUnit(in, t, files[0].Content, len(changes) > 0)},
@@ -133,10 +146,14 @@ func RenderConf(in step.Input) ([]byte, error) {
 	if in.Facts.Rspamd {
 		mode = "s" // rspamd verifies already
 	}
+	script := ""
+	if postconf.PipesBack(in.Facts.Postfix) {
+		script = string(Resubmitted)
+	}
 	return templates.OpenDKIMConf(templates.OpenDKIM{
-		Mode: mode, Socket: string(Socket), TrustAnchor: trustAnchor,
+		Mode: mode, Socket: string(Socket(in.Facts)), TrustAnchor: trustAnchor,
 		KeyTable: string(KeyTable), SigningTable: string(SigningTable), TrustedHosts: string(TrustedHosts),
-		Overrides: in.Spec.Host.OpenDKIM,
+		Resubmitted: script, Overrides: in.Spec.Host.OpenDKIM,
 	})
 }
 
@@ -151,9 +168,9 @@ func (t tables) files(in step.Input, trust bool) ([]state.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	tmp := templates.Tmpfiles(string(SocketDir))
+	tmp := templates.Tmpfiles(string(socketDir(in.Facts)))
 	for _, d := range runDirs(in) {
-		tmp = templates.Tmpfiles(string(SocketDir), string(d.Path))
+		tmp = templates.Tmpfiles(string(socketDir(in.Facts)), string(d.Path))
 	}
 	file := func(p state.Path, content []byte, why string) state.File {
 		return state.File{Path: p, Mode: 0o644, Owner: state.Root, Content: content, Why: why}
@@ -164,10 +181,13 @@ func (t tables) files(in step.Input, trust bool) ([]state.File, error) {
 		file(SigningTable, made.SigningTable, "which addresses are signed with which key"),
 		file(tmpfiles, tmp, "the socket's directory, after a reboot as well"),
 	}
+	if postconf.PipesBack(in.Facts.Postfix) {
+		list = append(list, file(Resubmitted, templates.Resubmitted(), "mail that a content filter hands back by sendmail(1) is not signed once more"))
+	}
 	if !trust {
 		return list, nil
 	}
-	hosts, err := templates.TrustedHosts(trustedPrefixes(in), in.Spec.Host.Trusted...)
+	hosts, err := templates.TrustedHosts(trustedPrefixes(in), slices.Concat(in.Spec.Host.Trusted, excluded(in))...)
 	if err != nil {
 		return nil, err
 	}
@@ -233,6 +253,26 @@ func trustedPrefixes(in step.Input) []netip.Prefix {
 	return nets
 }
 
+// excluded returns the entries of TrustedHosts for what mynetworks takes out, without
+// those that stand against an entry of ours: OpenDKIM would follow them.
+func excluded(in step.Input) []string {
+	p := in.Facts.Postfix
+	if p == nil {
+		return nil
+	}
+	var all []string
+	for _, n := range p.ExcludedNetworks {
+		text := n.String()
+		if n.IsSingleIP() {
+			text = n.Addr().String()
+		}
+		if !slices.Contains(trustedPrefixes(in), n) && !slices.Contains(in.Spec.Host.Trusted, text) {
+			all = append(all, "!"+text)
+		}
+	}
+	return all
+}
+
 // unlisted returns notes about clients in mynetworks that TrustedHosts cannot express.
 func unlisted(in step.Input) []state.Note {
 	p := in.Facts.Postfix
@@ -257,7 +297,7 @@ var startSettings = []string{
 // UnitAction returns a reload, which leaves no gap, wherever that is enough.
 func UnitAction(in step.Input, conf []byte) state.UnitAction {
 	o := in.Facts.OpenDKIM
-	if o == nil || !o.Active || o.SocketGone || o.Endpoint != "" && !ourSocket(o.Endpoint) || len(conflictingSettings(in, *o)) > 0 {
+	if o == nil || !o.Active || o.SocketGone || o.Endpoint != "" && !ourSocket(in, o.Endpoint) || len(conflictingSettings(in, *o)) > 0 {
 		return state.Restart
 	}
 	old := parseSettings(in.Facts.Files[ConfFile])
@@ -285,8 +325,9 @@ func parseSettings(conf []byte) map[string]string {
 
 // ourSocket reports whether an address is our socket, in any notation that OpenDKIM
 // accepts.
-func ourSocket(address string) bool {
-	return slices.Contains([]string{string(Socket), "local:" + string(Socket), "unix:" + string(Socket)}, address)
+func ourSocket(in step.Input, address string) bool {
+	ours := string(Socket(in.Facts))
+	return slices.Contains([]string{ours, "local:" + ours, "unix:" + ours}, address)
 }
 
 // currentSocket returns where the running OpenDKIM listens, if on a socket file.
@@ -309,7 +350,7 @@ func currentSocket(in step.Input) state.Path {
 // probes probe the daemon itself: its unit reports success for a reload that it
 // ignored, and is active for a moment before it dies of a bad socket.
 func (t tables) probes(in step.Input) []state.Probe {
-	signs := state.Probe{Kind: state.ProbeSigns, Address: string(Socket), Within: 20 * time.Second}
+	signs := state.Probe{Kind: state.ProbeSigns, Address: string(Socket(in.Facts)), Within: 20 * time.Second}
 	taken := explicitSenders(in.Spec)
 	for d := range in.Scope.Domains(in.Spec) {
 		if k, ok := in.Ledger.Signing(d.Name); ok {
@@ -320,12 +361,12 @@ func (t tables) probes(in step.Input) []state.Probe {
 		signs.Signers = append(signs.Signers, s) // which has to do with the keys of its domain only
 	}
 	if len(signs.Signers) == 0 { // all is left to another signer
-		return []state.Probe{{Kind: state.ProbeMilter, Address: string(Socket), Within: 20 * time.Second}, {Kind: state.ProbeActive, Unit: Unit}}
+		return []state.Probe{{Kind: state.ProbeMilter, Address: string(Socket(in.Facts)), Within: 20 * time.Second}, {Kind: state.ProbeActive, Unit: Unit}}
 	}
 	// OpenDKIM signs some 250 messages a second; this allows for a tenth.
 	signs.Within += time.Duration(len(signs.Signers)) * 40 * time.Millisecond
 	return []state.Probe{
-		{Kind: state.ProbeMilter, Address: string(Socket), Within: 20 * time.Second},
+		{Kind: state.ProbeMilter, Address: string(Socket(in.Facts)), Within: 20 * time.Second},
 		{Kind: state.ProbeActive, Unit: Unit},
 		signs,
 	}

@@ -68,7 +68,7 @@ func conflictingSettings(in step.Input, o state.OpenDKIM) []string {
 	}
 	says := func(name string) string { return edits.Service(name, texts...) }
 	var drop []string
-	if start := says("ExecStart"); start != "" && !startsAsPackaged(start) {
+	if start := says("ExecStart"); start != "" && !startsAsPackaged(in, start) {
 		drop = append(drop, "ExecStart")
 	}
 	if t := says("Type"); t != "" && t != "forking" {
@@ -85,7 +85,7 @@ func conflictingSettings(in step.Input, o state.OpenDKIM) []string {
 
 // startsAsPackaged reports whether a command line says nothing that our configuration
 // does not say as well, opendkim(8).
-func startsAsPackaged(start string) bool {
+func startsAsPackaged(in step.Input, start string) bool {
 	words := strings.Fields(strings.TrimLeft(start, "-:+!"))
 	if len(words) == 0 || words[0] != program {
 		return false
@@ -103,7 +103,7 @@ func startsAsPackaged(start string) bool {
 		if i+1 == len(words) {
 			return false
 		}
-		if value := words[i+1]; !slices.Contains(same[words[i]], value) && (words[i] != "-p" || !ourSocket(value)) {
+		if value := words[i+1]; !slices.Contains(same[words[i]], value) && (words[i] != "-p" || !ourSocket(in, value)) {
 			return false
 		}
 	}

@@ -113,3 +113,16 @@ func TestTrustedHostsHoldWhatPostfixRelaysFor(t *testing.T) {
 		}
 	}
 }
+
+// What mynetworks takes out is not signed, unless an entry of ours names it.
+func TestTrustedHostsTakeOutWhatPostfixDoes(t *testing.T) {
+	in := steptest.Installed()
+	in.Facts.Postfix.Networks = steptest.Networks("127.0.0.0/8", "10.0.0.0/8", "2001:db8::/32")
+	in.Facts.Postfix.ExcludedNetworks = steptest.Networks("10.0.0.7/32", "10.9.0.0/16", "2001:db8::7/128", "192.0.2.10/32", "10.0.0.8/32", "127.0.0.0/8")
+	in.Spec.Host.Trusted = []string{"10.0.0.8", "!10.0.0.7"}
+	got := steptest.TableRows(steptest.Content(t, steptest.Stage(t, steptest.Build(t, in), "OpenDKIM"), signer.TrustedHosts))
+	want := []string{"127.0.0.1", "::1", "10.0.0.0/8", "127.0.0.0/8", "192.0.2.10", "2001:db8::/32", "10.0.0.8", "!10.0.0.7", "!10.9.0.0/16", "!2001:db8::7"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -148,7 +148,8 @@ func parameterValues(ctx context.Context, conf postconf) (*state.Postfix, error)
 	}
 	p.Version = p.Value["mail_version"]
 	p.Instances = words(p.Value["multi_instance_directories"])
-	p.Networks, p.OtherNetworks = Networks(p.Value["mynetworks"])
+	l := Networks(p.Value["mynetworks"])
+	p.Networks, p.ExcludedNetworks, p.OtherNetworks = l.Trusted, l.Excluded, l.Other
 	if list != nil {
 		err = agree(list, answers[2], answers[3])
 	}

@@ -9,6 +9,7 @@ import (
 	"mailsetup/internal/detect/source"
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/livepath/route"
+	"mailsetup/internal/postmap"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -99,8 +100,8 @@ func genericRows(ctx context.Context, s source.Source, o source.Options, table s
 	switch {
 	case err != nil:
 		return nil, err.Error()
-	case res.Code != 0 && len(bytes.TrimSpace(res.Stderr)) > 0:
-		return nil, source.LastLine(res)
+	case res.Code != 0 && postmap.Failure(res.Stderr) != "":
+		return nil, postmap.Failure(res.Stderr)
 	}
 	for line := range strings.Lines(string(res.Stdout)) {
 		if key, value, ok := strings.Cut(strings.TrimRight(line, "\n"), "\t"); ok && key != "@" && !strings.HasPrefix(key, "YP_") {
