@@ -129,13 +129,9 @@ func reportNotes(in step.Input, d spec.Domain) []state.Note {
 		return nil
 	}
 	if len(d.DMARC.RUA) == 0 {
-		which := ""
-		if d.Name != in.Spec.Host.Domain { // which flags mean without being told
-			which = "--domain " + d.Name + " "
-		}
 		return []state.Note{{
 			Topic: "dmarc", Text: "nobody reads the DMARC reports of " + d.Name,
-			Action: "mailsetup init " + which + "--rua " + recipients.SuggestReader(in),
+			Action: in.Init(d) + "--rua " + recipients.SuggestReader(in),
 		}}
 	}
 	return records.MissingConsentNotes(in, d)

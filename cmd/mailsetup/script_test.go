@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,6 +47,8 @@ func TestScript(t *testing.T) {
 			"set":      setLine,
 			"typing":   typing,
 			"unfinish": unfinish,
+			"typed":    typed,
+			"first":    first,
 			"damage":   damage,
 		},
 	})
@@ -238,6 +241,30 @@ func typing(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("screen"), []byte(shown), 0o600))
 	ts.Logf("[screen]\n%s", shown)
 	wantCode(ts, err, want)
+}
+
+// typed types a command that the last output shows, as a shell takes it, with what its
+// reader adds: typed PATTERN [MORE]. The group of the pattern is the command.
+func typed(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: typed PATTERN [MORE]")
+	}
+	m := regexp.MustCompile("(?m)" + args[0]).FindStringSubmatch(ts.ReadFile("stdout") + ts.ReadFile("stderr"))
+	if m == nil {
+		ts.Fatalf("no output like %s", args[0])
+	}
+	ts.Check(ts.Exec("sh", "-ec", strings.Join(append(m[1:2], args[1:]...), " ")))
+}
+
+// first puts the ID of the last run but one below a root into FIRST.
+func first(ts *testscript.TestScript, _ bool, args []string) {
+	runs, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "var/lib/mailsetup/journal/*/run.jsonl"))
+	ts.Check(err)
+	slices.SortFunc(runs, func(a, b string) int { return modified(ts, a).Compare(modified(ts, b)) })
+	if len(runs) < 2 {
+		ts.Fatalf("%d runs below %s", len(runs), args[0])
+	}
+	ts.Setenv("FIRST", filepath.Base(filepath.Dir(runs[len(runs)-2])))
 }
 
 // damage spoils the second line of what the journal below a root has of its last run.

@@ -105,7 +105,7 @@ func TestMachineErrors(t *testing.T) {
 		{"a directory for a file", func(m *detecttest.Machine) {
 			m.Delete("/etc/aliases")
 			m.Put("/etc/aliases", state.Object{Kind: state.Directory, Mode: 0o755})
-		}, "read /etc/aliases: a directory, not a file"},
+		}, "/etc/aliases: is a directory, expected a file"},
 		{"links in a circle", func(m *detecttest.Machine) {
 			m.Put("/etc/aliases", state.Object{Kind: state.Symlink, Content: []byte("aliases")})
 		}, "too many symbolic links"},

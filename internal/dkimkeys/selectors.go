@@ -54,6 +54,9 @@ func (s Selectors) Resumable(domain string) (keyring.Key, bool) {
 	if len(keys) == 0 {
 		return keyring.Key{}, false
 	}
+	if k, signs := s.Ledger.Signing(domain); signs { // its file is gone, and its rows are not
+		return k, true
+	}
 	var seen map[string]time.Time
 	if s.Seen != nil {
 		seen = s.Seen(domain)

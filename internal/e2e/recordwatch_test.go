@@ -185,7 +185,7 @@ func fragmentEdited(t *testing.T, b *lab.Box, panel *rewrites, key string) {
 	b.Sh(t, "rm /var/lib/mailsetup/dns-checks/lab.example.json; cp -p "+fragment+" /root/; sed -i '/^_dmarc/d' "+fragment)
 	out, said := product(t, b, 3, "rotate-dkim", "--yes")
 	says(t, strings.ReplaceAll(out+said, "\n", " "), "lab.example: "+key+" TXT: missing at ", "lab.example: not put back: "+fragment+" is not as mailsetup left it",
-		"hint: mailsetup init --dry-run shows the difference; init --overwrite-drift writes our version")
+		"hint: mailsetup init --dry-run shows the difference; mailsetup init --overwrite-drift writes our version")
 	saysNot(t, b.Read(t, panel.file), "$INCLUDE")
 	b.Sh(t, "cp -p /root/lab.example.zone "+fragment+"; rm /var/lib/mailsetup/dns-checks/lab.example.json")
 	product(t, b, 3, "rotate-dkim", "--yes")

@@ -47,18 +47,18 @@ func (m *Machine) lockAndRecover(ctx context.Context) error {
 // lock takes the lock that only one run can hold on the running system.
 func (m *Machine) lock(ctx context.Context) error {
 	if os.Geteuid() != 0 {
-		lines := hint.AsRoot
+		remedy := hint.AsRoot
 		if m.options.Previews {
-			lines += "\n--dry-run shows the plan without root"
+			remedy += "\n--dry-run shows the plan without root"
 		}
-		return hint.New(lines, "changing this machine needs root")
+		return hint.New(remedy, "changing this machine needs root")
 	}
 	if _, err := os.Stat("/run/systemd/system"); err != nil {
-		line := "run it on a system that systemd has booted"
+		remedy := "run it on a system that systemd has booted"
 		if m.options.Previews {
-			line = "--dry-run and --root DIR work without it"
+			remedy = "--dry-run and --root DIR work without it"
 		}
-		return hint.New(line, "systemd is not running here")
+		return hint.New(remedy, "systemd is not running here")
 	}
 	release, err := takeLock(ctx, lockFile, lockWait)
 	if busy := (*lockedError)(nil); errors.As(err, &busy) && m.options.Unattended {

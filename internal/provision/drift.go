@@ -36,12 +36,12 @@ func refuseDrift(d *Draft, o Options, ui UI) error {
 	if len(d.Plan.Drift) == 0 || o.OverwriteDrift || o.DryRun {
 		return nil
 	}
-	lines := "mailsetup init --dry-run shows the difference; init --overwrite-drift writes our version"
+	remedy := "mailsetup init --dry-run shows the difference; mailsetup init --overwrite-drift writes our version"
 	if d.OnDrift == ShowDrift {
 		for _, f := range d.Plan.Drift {
 			ui.Logf("%s: %s\n%s", f.Path, f.Why, strings.TrimRight(f.Diff, "\n"))
 		}
-		lines = "look at the difference above; --overwrite-drift writes our version (rollback brings yours back)"
+		remedy = "look at the difference above; --overwrite-drift writes our version (rollback brings yours back)"
 	}
-	return hint.New(lines, "%s", d.Plan.Drift[0])
+	return hint.New(remedy, "%s", d.Plan.Drift[0])
 }

@@ -122,7 +122,7 @@ func askSigner(ctx context.Context, sys system.System, in step.Input) error {
 		return nil
 	}
 	if err := sys.Probe(ctx, probe); err != nil {
-		return cmp.Or(ctx.Err(), unusableKeys(sys, probe.Signers, in.Ledger), hint.New("systemctl start opendkim if it is down; journalctl -u opendkim -n 20 says why it does not sign",
+		return cmp.Or(ctx.Err(), unusableKeys(sys, probe.Signers, in.Ledger), hint.New("systemctl restart opendkim; if it does not help: journalctl -u opendkim -n 20",
 			"mail does not leave signed, although the files are as they should be: %w", err))
 	}
 	return nil
@@ -188,7 +188,7 @@ func brokenSignature(d livepath.Delivery, notes []state.Note) error {
 	if len(d.Changed) > 0 {
 		text += ". On its way were changed: " + strings.Join(d.Changed, ", ")
 	}
-	lines := "postconf -n | grep -E 'smtp_(generic_maps|.*checks|discard_ehlo)' and postconf -P show what Postfix changes after signing; other milters and a content filter may do so, too"
+	remedy := "postconf -n | grep -E 'smtp_(generic_maps|.*checks|discard_ehlo)' and postconf -P show what Postfix changes after signing; other milters and a content filter may do so, too"
 	var named []string
 	for _, n := range notes {
 		if strings.HasPrefix(n.Topic, "smtp_") {
@@ -196,7 +196,7 @@ func brokenSignature(d livepath.Delivery, notes []state.Note) error {
 		}
 	}
 	if len(named) > 0 {
-		lines = strings.Join(named, "\n")
+		remedy = strings.Join(named, "\n")
 	}
-	return hint.New(lines, "%s", text)
+	return hint.New(remedy, "%s", text)
 }

@@ -151,7 +151,7 @@ func TestTheSignerIsAskedWhereNoStageDid(t *testing.T) {
 		if err != nil || res.Proven != tt.proven || (res.Problem != nil) != tt.down || !res.Changed() {
 			t.Errorf("%s: %v, proven %q, problem %v", tt.name, err, res.Proven, res.Problem)
 		}
-		if tt.down && !strings.HasPrefix(hint.Of(res.Problem)[0], "systemctl start opendkim if it is down") {
+		if tt.down && !strings.HasPrefix(hint.Of(res.Problem)[0], "systemctl restart opendkim; ") {
 			t.Errorf("%s: hints %q", tt.name, hint.Of(res.Problem))
 		}
 	}

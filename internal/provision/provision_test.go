@@ -174,7 +174,7 @@ func TestDrift(t *testing.T) {
 		},
 		{
 			"in a rotation", func(_ *world, r *provision.Request) { r.OnDrift = provision.RefuseDrift }, "/etc/ours is not as mailsetup left it",
-			"mailsetup init --dry-run shows the difference; init --overwrite-drift writes our version", false,
+			"mailsetup init --dry-run shows the difference; mailsetup init --overwrite-drift writes our version", false,
 		},
 		{"overwritten by a flag", func(w *world, _ *provision.Request) { w.options.OverwriteDrift = true }, "", "", false},
 		{"a dry run shows it in its plan", func(w *world, _ *provision.Request) { w.options.DryRun = true }, "", "", false},

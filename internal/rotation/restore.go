@@ -147,7 +147,7 @@ func (r *watcher) fragmentEdited(z state.Zone) error {
 		return err
 	}
 	if r.hashes[file] != plan.Hash(o.Content) {
-		return hint.New("mailsetup init --dry-run shows the difference; init --overwrite-drift writes our version", "%s is not as mailsetup left it", file)
+		return hint.New("mailsetup init --dry-run shows the difference; mailsetup init --overwrite-drift writes our version", "%s is not as mailsetup left it", file)
 	}
 	return nil
 }

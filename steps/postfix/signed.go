@@ -168,7 +168,7 @@ func relayNotes(in step.Input) []state.Note {
 	return []state.Note{{
 		Topic: "relayhost", Text: fmt.Sprintf("mail leaves through %s; the SPF record of %s does not name the addresses it sends from",
 			relay, in.Spec.Domains[missing].Name),
-		Action: "mailsetup init --spf-include DOMAIN, with the one that the relay's operator names",
+		Action: in.Init(in.Spec.Domains[missing]) + "--spf-include DOMAIN, with the one that the relay's operator names",
 	}}
 }
 

@@ -193,11 +193,7 @@ func mailName(name string) string { return dnsname.TrimDot(strings.TrimPrefix(na
 // changeCommand returns the command that changes the record; it names the domain,
 // unless flags apply to it by default.
 func changeCommand(in step.Input, d spec.Domain, flags string) string {
-	which := ""
-	if d.Name != in.Spec.Host.Domain {
-		which = "--domain " + d.Name + " "
-	}
-	return "mailsetup init " + which + flags + " --existing-records change"
+	return in.Init(d) + flags + " --existing-records change"
 }
 
 // DifferenceNote returns a note about a record of the administrator's that differs and

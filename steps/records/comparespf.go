@@ -267,7 +267,7 @@ func compareMissing(in step.Input, d spec.Domain, ours state.Record) Comparison 
 		if f.Problem != "" {
 			v.Notes = append(v.Notes, state.Note{
 				Topic: "spf", Text: fmt.Sprintf("receivers will take the SPF record of %s for a permanent error: %s", d.Name, f.Problem),
-				Action: "mailsetup init --spf-include with the right names, or with none",
+				Action: in.Init(d) + "--spf-include with the right names, or none",
 			})
 		}
 	}

@@ -99,6 +99,15 @@ func (in Input) SignsNothing() bool {
 	return !in.Spec.Signs()
 }
 
+// Init returns the command that changes what a domain has, followed by a blank for flags:
+// those of init mean the host's first domain without being told.
+func (in Input) Init(d spec.Domain) string {
+	if d.Name == in.Spec.Host.Domain {
+		return "mailsetup init "
+	}
+	return "mailsetup init --domain " + d.Name + " "
+}
+
 // Refusal is a machine or a request that a step will not work on. Hint says what to
 // type instead.
 type Refusal struct {

@@ -28,7 +28,7 @@ func TestText(t *testing.T) {
 		{"/etc/dangling", "", ""},
 		{"/etc/nowhere", "", ""},
 		{"/etc/circle", "", "read /etc/circle: too many symbolic links"},
-		{"/etc/dir", "", "read /etc/dir: a directory, not a file"},
+		{"/etc/dir", "", "/etc/dir: is a directory, expected a file"},
 	} {
 		got, err := source.Text(m, tt.path)
 		if said := errText(err); string(got) != tt.want || said != tt.err {
