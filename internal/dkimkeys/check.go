@@ -130,8 +130,8 @@ func Resumable(files system.Reader, domain string, keys []keyring.Key, seen map[
 	})
 }
 
-// unused is the stage of an active key that no row of OpenDKIM's tables names.
-const unused keyring.Stage = "unused"
+// Unused is the stage of an active key that no row of OpenDKIM's tables names.
+const Unused keyring.Stage = "unused"
 
 // StageWithoutFile returns the stage of a key whose domain has no file: "unused"
 // for an active one that OpenDKIM's tables do not name any more.
@@ -139,7 +139,7 @@ func StageWithoutFile(files system.Reader, domain string, k keyring.Key) keyring
 	o, err := files.Read(signer.KeyTable)
 	row := k.Selector + "._domainkey." + domain + " "
 	if k.Stage == keyring.Active && err == nil && !bytes.HasPrefix(o.Content, []byte(row)) && !bytes.Contains(o.Content, []byte("\n"+row)) {
-		return unused
+		return Unused
 	}
 	return k.Stage
 }

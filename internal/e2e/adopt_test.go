@@ -110,6 +110,9 @@ postconf -e 'smtpd_milters = inet:localhost:12301' 'non_smtpd_milters = inet:loc
 			listed: []string{
 				"b.example signs mail of @b.example with selector 2020, the 2048 bits in /etc/opendkim/keys/b.example/2020.private",
 				"shop.example signs mail of @shop.example with selector mail",
+				"new: mail of @mail.lab.example, as root, cron and bounces have it, gets signed, too, with the key of lab.example",
+				"new: bounces that this server writes get signed (internal_mail_filter_classes = bounce)",
+				"new: DNS gets the records that it does not have: ", "SPF of mail.lab.example",
 			},
 		},
 		{

@@ -243,7 +243,35 @@ func TestDrift(t *testing.T) {
 		product(t, b, 0, "rollback", "--yes")
 		unchanged(t, withoutLedger(was), withoutLedger(look(t, b)))
 		leavesUnsigned(t, b, sink)
+		neverUp(t, b, sink)
 	})
+}
+
+// neverUp takes an OpenDKIM over that signs and that systemd never sees come up, since
+// it writes no PID file, and gives it back as it was.
+func neverUp(t *testing.T, b *lab.Box, sink *lab.Sink) {
+	t.Helper()
+	const conf = "Syslog yes\nUserID opendkim\nUMask 007\nSocket inet:8891@localhost\nNameservers 127.0.0.1\n" +
+		"Domain lab.example\nSelector old\nKeyFile /etc/dkimkeys/old.private\nInternalHosts 127.0.0.1,192.0.2.10\n"
+	b.Write(t, "/etc/opendkim.conf", conf, 0o644)
+	b.Sh(t, "cd /etc/dkimkeys; opendkim-genkey -d lab.example -s old; chown opendkim: old.private; systemctl restart --no-block opendkim")
+	publish(t, b, b.Read(t, "/etc/dkimkeys/old.txt")+"@ IN MX 10 mail\n")
+	signs := func(when string) {
+		t.Helper()
+		becomes(t, b, "ss -tln | grep -q 127.0.0.1:8891 && systemctl show -p ActiveState opendkim | grep -q activating")
+		if by := leavesSignedBy(t, b, sink, "lab.example"); by != "old" {
+			t.Errorf("%s: signed with %s", when, by)
+		}
+	}
+	signs("as it was")
+	product(t, b, 0, adoptArgs()...)
+	b.Run(t, "systemctl", "is-active", "opendkim")
+	leavesSignedBy(t, b, sink, "lab.example")
+	product(t, b, 0, "rollback", "--yes")
+	if got := b.Read(t, "/etc/opendkim.conf"); got != conf {
+		t.Errorf("after the rollback opendkim.conf is\n%s", got)
+	}
+	signs("after the rollback")
 }
 
 // drifts insists that init refuses to overwrite a file and shows the

@@ -20,6 +20,7 @@ type Domain struct {
 	Primary   bool         `json:"primary,omitempty"`
 	Removed   bool         `json:"removed,omitempty"`
 	DNS       spec.DNSMode `json:"dns,omitempty"`
+	SignedBy  string       `json:"signed_by,omitempty"` // "other": not by mailsetup
 	Keys      []Key        `json:"keys"`
 	LastCheck *LastCheck   `json:"checked,omitempty"`
 }
@@ -31,7 +32,7 @@ type Key struct {
 	State    keyring.Stage `json:"state,omitempty"` // "" if only root may know
 	Made     *time.Time    `json:"made,omitempty"`
 	Seen     *time.Time    `json:"seen,omitempty"`  // in DNS, first
-	Until    *time.Time    `json:"until,omitempty"` // the record is needed
+	Until    *time.Time    `json:"until,omitempty"` // the record stays, of a key that no longer signs
 	Gone     string        `json:"gone,omitempty"`  // what name servers said when none had the record
 }
 
@@ -54,7 +55,10 @@ type Sources struct {
 	StageWithoutFile func(domain string, k keyring.Key) keyring.Stage
 	// KeysUnknown: only root may read the ledger. The spec tells the selectors.
 	KeysUnknown bool
-	Now         time.Time
+	// InStage returns how long keys of a domain have certainly been in their stages, by
+	// selector; nil: as long as the wall clock says.
+	InStage func(domain string, keys []keyring.Key) map[string]time.Duration
+	Now     time.Time
 }
 
 // Domains returns the domains of the spec, and those removed that still have keys,
@@ -65,8 +69,8 @@ func (s Sources) Domains() []Domain {
 	for _, d := range s.Spec.Domains {
 		known[d.Name] = true
 		one := Domain{
-			Domain: d.Name, Primary: d.Name == s.Spec.Host.Domain, DNS: s.Spec.DNSOf(d),
-			Keys: s.keys(d.Name, s.Spec.DrainOf(d)), LastCheck: s.lastCheck(d.Name),
+			Domain: d.Name, Primary: d.Name == s.Spec.Host.Domain, DNS: s.Spec.DNSOf(d), SignedBy: d.SignedBy,
+			Keys: s.keys(d), LastCheck: s.lastCheck(d.Name),
 		}
 		if s.KeysUnknown {
 			one.Keys = []Key{{Selector: d.Selector}}
@@ -78,7 +82,7 @@ func (s Sources) Domains() []Domain {
 		if known[name] || len(existing) == 0 {
 			continue
 		}
-		keys := s.keys(name, s.Spec.Host.Drain)
+		keys := s.keys(spec.Domain{Name: name})
 		for i, k := range existing {
 			keys[i].State = s.StageWithoutFile(name, k)
 		}
@@ -90,20 +94,31 @@ func (s Sources) Domains() []Domain {
 
 // keys returns the keys of a domain that exist. The record of one was seen when it
 // was made active, or by a later check.
-func (s Sources) keys(domain string, drain time.Duration) []Key {
-	list, last := []Key{}, s.Checks[domain]
-	for _, k := range keyring.Existing(s.Ledger[domain]) {
+func (s Sources) keys(d spec.Domain) []Key {
+	list, last := []Key{}, s.Checks[d.Name]
+	for _, k := range keyring.Existing(s.Ledger[d.Name]) {
 		one := Key{
 			Selector: k.Selector, Bits: k.Bits, State: k.Stage, Made: optional(k.Since[keyring.Staged]),
 			Seen: cmp.Or(optional(k.Seen), optional(last.Seen[k.Selector])),
-			Gone: recordwatch.KeyGone(last, domain, k.Selector),
-		}
-		if since, ok := k.Since[keyring.Draining]; ok && k.Stage == keyring.Draining {
-			one.Until = optional(since.Add(drain))
+			Gone: recordwatch.KeyGone(last, d.Name, k.Selector), Until: s.until(d, k),
 		}
 		list = append(list, one)
 	}
 	return list
+}
+
+// until returns when the record of a key is withdrawn at the earliest, or changes to a
+// revoked one; nil for one that signs or will.
+func (s Sources) until(d spec.Domain, k keyring.Key) *time.Time {
+	if k.Stage != keyring.Draining && k.Stage != keyring.Revoked {
+		return nil
+	}
+	sit := keyring.Situation{Policy: keyring.Policy{Drain: s.Spec.DrainOf(d), Revoke: max(0, s.Spec.RotationOf(d).Revoke)}}
+	if s.InStage == nil {
+		return optional(k.Since[k.Stage].Add(sit.Wait(k)))
+	}
+	sit.Elapsed = s.InStage(d.Name, s.Ledger[d.Name])
+	return optional(s.Now.Add(sit.Remaining(k)).Truncate(time.Second))
 }
 
 // optional returns a time, nil for the zero time.

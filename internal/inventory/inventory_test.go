@@ -2,6 +2,7 @@ package inventory_test
 
 import (
 	"encoding/json"
+	"maps"
 	"testing"
 	"time"
 
@@ -125,6 +126,41 @@ func TestDomainsWithoutRoot(t *testing.T) {
 		want := map[string]inventory.Key{"lab.example": {Selector: "now"}, "new.example": {Selector: "later"}}[d.Domain]
 		if len(d.Keys) != 1 || d.Keys[0] != want {
 			t.Errorf("%s: %+v, want %+v", d.Domain, d.Keys, want)
+		}
+	}
+}
+
+// The record of a key that no longer signs stays for as long as its stage lasts: by the
+// time that certainly passed, where that is known.
+func TestUntil(t *testing.T) {
+	stolen := key("stolen", keyring.Revoked, noon.AddDate(0, 0, -4))
+	stolen.Compromised = true
+	revoked := key("revoked", keyring.Revoked, noon.AddDate(0, 0, -4))
+	for _, tt := range []struct {
+		name   string
+		passed map[string]time.Duration
+		want   map[string]time.Time
+	}{
+		{"by the wall clock", nil, map[string]time.Time{"revoked": noon.AddDate(0, 0, 3), "stolen": noon.AddDate(0, 0, 10)}},
+		{"a machine that was off", map[string]time.Duration{"revoked": 24 * time.Hour, "stolen": 0}, map[string]time.Time{"revoked": noon.AddDate(0, 0, 6), "stolen": noon.AddDate(0, 0, 14)}},
+	} {
+		s := server()
+		s.Spec.Host.Revoke = 7 * 24 * time.Hour
+		s.Ledger = keyring.Ledger{"lab.example": {revoked, key("now", keyring.Active, made)}, "alone.example": {stolen}}
+		s.StageWithoutFile = func(_ string, k keyring.Key) keyring.Stage { return k.Stage }
+		if tt.passed != nil {
+			s.InStage = func(string, []keyring.Key) map[string]time.Duration { return tt.passed }
+		}
+		got := map[string]time.Time{}
+		for _, d := range s.Domains() {
+			for _, k := range d.Keys {
+				if k.Until != nil {
+					got[k.Selector] = *k.Until
+				}
+			}
+		}
+		if !maps.Equal(got, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}
 }

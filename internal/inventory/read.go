@@ -29,10 +29,18 @@ func Read(ctx context.Context, on machine.Options) (domains []Domain, now time.T
 	if err != nil {
 		return nil, now, err
 	}
-	return Sources{
+	sources := Sources{
 		Spec: sp, Ledger: e.Ledger, Checks: checks, KeysUnknown: m.Unprivileged(), Now: m.Now,
 		StageWithoutFile: func(domain string, k keyring.Key) keyring.Stage {
 			return dkimkeys.StageWithoutFile(m.Sys, domain, k)
 		},
-	}.Domains(), m.Now, nil
+	}
+	if m.Image == nil && !m.Unprivileged() {
+		elapsed, err := store.AdvanceElapsed(m.Sys, e.Ledger, false, m.Logf)
+		if err != nil {
+			return nil, now, err
+		}
+		sources.InStage = elapsed.InStage
+	}
+	return sources.Domains(), m.Now, nil
 }

@@ -33,10 +33,10 @@ func TestReadADirectory(t *testing.T) {
 	if err != nil || !now.Equal(noon) {
 		t.Fatalf("at %v, %v", now, err)
 	}
-	const want = `DOMAIN        SELECTOR  AGE  STATE   DNS     CHECKED
-lab.example   now       31d  unseen  manual  -
-left.example  s1        31d  unseen  -       -
-past.example  s2        31d  unused  -       -
+	const want = `DOMAIN        SELECTOR  AGE  STATE   UNTIL  DNS     CHECKED
+lab.example   now       31d  active  -      manual  unseen
+left.example  s1        31d  active  -      -       unseen
+past.example  s2        31d  unused  -      -       unseen
 `
 	if got := inventory.Table(domains, now); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -2,47 +2,82 @@ package inventory
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
+	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/recordwatch"
 	"mailsetup/internal/text"
 )
 
-// Table has one row for each key of each domain, in columns.
+// Table has a row for each key of each domain, in columns. Domains with a problem come
+// first.
 func Table(domains []Domain, now time.Time) string {
-	age := func(t *time.Time) string {
-		if t == nil {
-			return "-"
-		}
-		return text.Age(*t, now)
-	}
-	rows := [][]string{{"DOMAIN", "SELECTOR", "AGE", "STATE", "DNS", "CHECKED"}}
+	var wrong, right [][]string
 	for _, d := range domains {
-		checked := "-"
-		if c := d.LastCheck; c != nil {
-			checked = map[bool]string{true: "ok ", false: "bad "}[c.OK] + age(&c.At)
-		}
 		keys := d.Keys
 		if len(keys) == 0 {
-			keys = []Key{{Selector: "-", State: "no key"}}
+			keys = []Key{{Selector: "-", State: map[bool]keyring.Stage{true: noKey, false: otherSigner}[d.SignedBy == ""]}}
 		}
+		var rows [][]string
 		for _, k := range keys {
-			rows = append(rows, []string{d.Domain, k.Selector, age(k.Made), k.state(), cmp.Or(string(d.DNS), "-"), checked})
+			until := "-"
+			if k.Until != nil {
+				until = k.Until.Format(time.DateOnly)
+			}
+			rows = append(rows, []string{d.Domain, k.Selector, age(k.Made, now), k.state(), until, cmp.Or(string(d.DNS), "-"), d.checked(k, now)})
+		}
+		if d.problem(keys) {
+			wrong = append(wrong, rows...)
+		} else {
+			right = append(right, rows...)
 		}
 	}
-	return text.Columns(rows, 80)
+	header := [][]string{{"DOMAIN", "SELECTOR", "AGE", "STATE", "UNTIL", "DNS", "CHECKED"}}
+	return text.Columns(slices.Concat(header, wrong, right), 80)
 }
 
-// state returns what the table says of a key.
+// States of domains without a key.
+const (
+	noKey       keyring.Stage = "no key"
+	otherSigner keyring.Stage = "not ours" // somebody else signs
+)
+
+func age(t *time.Time, now time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return text.Age(*t, now)
+}
+
+// state returns what the table says of a key, in the words of `mailsetup status`.
 func (k Key) state() string {
-	switch {
-	case k.Gone != "":
+	if k.Gone != "" {
 		return recordwatch.NotInDNS
-	case k.Until != nil:
-		return "drains " + k.Until.Format(time.DateOnly)
-	case k.State == keyring.Active && k.Seen == nil:
-		return "unseen"
 	}
 	return cmp.Or(string(k.State), "?")
+}
+
+// checked says what the last check found that is about a key, and how long ago. One that
+// was before there was the key says nothing of it.
+func (d Domain) checked(k Key, now time.Time) string {
+	c := d.LastCheck
+	switch {
+	case c != nil && (k.Made == nil || !k.Made.After(c.At)):
+		return map[bool]string{true: "ok ", false: "bad "}[c.OK] + age(&c.At, now)
+	case k.Seen != nil:
+		return "seen " + age(k.Seen, now)
+	case k.Made != nil:
+		return "unseen"
+	}
+	return "-"
+}
+
+// problem reports whether somebody should look at a domain: its records are not as
+// they should be, or mail of it does not leave signed.
+func (d Domain) problem(keys []Key) bool {
+	return d.LastCheck != nil && !d.LastCheck.OK || slices.ContainsFunc(keys, func(k Key) bool {
+		return k.Gone != "" || k.State == noKey || k.State == dkimkeys.Unused || k.State == keyring.Active && k.Seen == nil
+	})
 }

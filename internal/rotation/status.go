@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -124,14 +125,21 @@ func (s keyState) status(files system.Reader, domain string, k keyring.Key) KeyS
 	return st
 }
 
-// Table has a row for each key, in columns; "" if there are none.
+// Table has a row for each key, in columns; "" if there are none. Keys of which DNS has
+// no record, or that no longer sign since the file of their domain is gone, come first.
 func Table(keys []KeyStatus, now time.Time) string {
-	rows := [][]string{{"DOMAIN", "KEY", "STATE", "SINCE", "NEXT STEP", "WAITS FOR"}}
-	for _, k := range keys {
-		rows = append(rows, []string{k.Domain, k.Selector, k.State(), text.Ago(k.Since, now), text.Soon(k.Next, now), k.WaitsFor})
-	}
 	if len(keys) == 0 {
 		return ""
 	}
-	return text.Columns(rows, 80)
+	var wrong, right [][]string
+	for _, k := range keys {
+		row := []string{k.Domain, k.Selector, k.State(), text.Ago(k.Since, now), text.Soon(k.Next, now), k.WaitsFor}
+		if k.Gone != "" || k.Stage == dkimkeys.Unused {
+			wrong = append(wrong, row)
+		} else {
+			right = append(right, row)
+		}
+	}
+	header := [][]string{{"DOMAIN", "SELECTOR", "STATE", "SINCE", "NEXT STEP", "WAITS FOR"}}
+	return text.Columns(slices.Concat(header, wrong, right), 80)
 }
