@@ -19,17 +19,23 @@ func rootFlag() cli.Flag {
 func historyCommand(c console) *cli.Command {
 	return withHelp(&cli.Command{
 		Name:  "history",
-		Usage: "list the runs that changed this machine",
+		Usage: "list the runs that changed this machine, or show one",
 		UsageText: "sudo mailsetup history\n" +
-			"   one line a run: its ID, when, what, how it ended",
+			"   one line a run, the newest first: its ID, when, what, how it ended\n\n" +
+			"sudo mailsetup history 20261122T101500-abcd\n" +
+			"   what that run changed, what was said, and how to take it back",
+		Description: "STATE is done, undone for a run that failed and was taken back at once, rolled\n" +
+			"back for one that a later run took back, or open for one that was killed and\n" +
+			"that mailsetup recover takes back.",
+		ArgsUsage:    "[RUN]",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
-			if err := noArguments(ctx); err != nil {
-				return err
+			if ctx.NArg() > 1 {
+				return usage("mailsetup history lists the runs", "history shows one run at a time")
 			}
 			return runHistory(ctx.Context, ui{c, options{
 				dryRun: true, json: ctx.Bool("json"), root: ctx.String("root"), command: "history",
-			}})
+			}}, ctx.Args().First())
 		},
 	}, flagGroup{"Flags", []cli.Flag{
 		&cli.BoolFlag{Name: "json", Usage: "print data"},
@@ -37,12 +43,15 @@ func historyCommand(c console) *cli.Command {
 	}})
 }
 
-func runHistory(ctx context.Context, u ui) error {
+func runHistory(ctx context.Context, u ui, id string) error {
 	m, err := machine.Open(ctx, u.machine())
 	if err != nil {
 		return err
 	}
 	defer m.Close()
+	if id != "" {
+		return describeRuns(ctx, u, m, id)
+	}
 	entries, err := m.Journal.History()
 	if err != nil {
 		return err
@@ -52,10 +61,27 @@ func runHistory(ctx context.Context, u ui) error {
 	}
 	if len(entries) == 0 {
 		fmt.Fprintf(u.c.out, "No run has changed this %s yet.\n", m.Kind())
+		return nil
 	}
-	for _, e := range entries {
-		fmt.Fprintf(u.c.out, "%s  %s  %-13s  %s, %s\n",
-			e.ID, e.Started.Format("2006-01-02 15:04"), e.Command, e.Status, text.Count(len(e.Paths), "path"))
+	fmt.Fprint(u.c.out, rollback.Table(entries))
+	return nil
+}
+
+// describeRuns prints the runs of one command.
+func describeRuns(ctx context.Context, u ui, m *machine.Machine, id string) error {
+	runs, err := rollback.Describe(ctx, m, id)
+	if err != nil {
+		return err
+	}
+	if u.o.json {
+		return u.printJSON(runs)
+	}
+	for _, r := range runs {
+		fmt.Fprintln(u.c.out, r.Text())
+	}
+	fmt.Fprintln(u.c.out, "To take it back")
+	for _, line := range u.c.typed().Lines(runs[len(runs)-1].Hints) {
+		fmt.Fprintln(u.c.out, text.Indent(text.Wrap(text.Printable(line), 76), 2))
 	}
 	return nil
 }

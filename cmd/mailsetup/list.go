@@ -17,13 +17,14 @@ func listCommand(c console) *cli.Command {
 			"   one line a key: how old it is, and whether it signs\n\n" +
 			"sudo mailsetup list --json\n" +
 			"   the same as data, with all times",
-		Description: "STATE is active for a key that signs, unseen for one that signs although nobody\n" +
-			"has seen its record in DNS yet, and drains with a date for one that no longer\n" +
-			"signs: its record is needed until then; publishing and published for one that\n" +
-			"will sign next, revoked for one whose record says that it counts no more; not in\n" +
-			"DNS if no name server has the record of a key any more; unused if no table of\n" +
-			"OpenDKIM names it, since the file of its domain is gone. CHECKED is what\n" +
-			"mailsetup dns --wait or rotate-dkim last found, and how long ago.",
+		Description: "STATE is that of mailsetup status: active for a key that signs, publishing and\n" +
+			"published for one that will sign next, draining for one that no longer signs\n" +
+			"and revoked for one whose record says that it counts no more, both UNTIL a date\n" +
+			"at the earliest; not in DNS if no name server has its record any more; unused if\n" +
+			"no table of OpenDKIM names it, since the file of its domain is gone; no key, or\n" +
+			"not ours where another signer signs. CHECKED is what mailsetup dns --wait or\n" +
+			"rotate-dkim last found, and how long ago; seen, if nobody has looked since the\n" +
+			"record was first seen, or unseen. Domains with a problem come first.",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
 			if err := noArguments(ctx); err != nil {

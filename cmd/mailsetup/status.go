@@ -56,12 +56,12 @@ func runStatus(ctx context.Context, c console, o options, domains []string) erro
 	if o.json {
 		return u.printJSON(st.Keys)
 	}
-	printKeys(u, st.Keys, st.Now, false)
-	for _, d := range st.Domains {
+	for _, d := range st.Domains { // what is wrong comes first
 		for _, line := range d.Lines() {
 			c.say("%s", text.Wrap(line, 78))
 		}
 	}
+	printKeys(u, st.Keys, st.Now, false)
 	for _, n := range st.Notes {
 		c.say("%s", text.Wrap(n.Text, 78))
 		c.hints([]string{n.Action})

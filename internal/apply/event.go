@@ -42,8 +42,11 @@ type event struct {
 	Time    time.Time `json:"time,omitzero"`
 	ID      string    `json:"id,omitempty"`
 	Command string    `json:"command,omitempty"`
-	Intent  *stage    `json:"intent,omitempty"`
-	Stage   int       `json:"stage,omitempty"`
+	// TakesBack and Notes are of the beginning.
+	TakesBack []string     `json:"takes_back,omitempty"`
+	Notes     []state.Note `json:"notes,omitempty"`
+	Intent    *stage       `json:"intent,omitempty"`
+	Stage     int          `json:"stage,omitempty"`
 }
 
 // stage is what the journal knows of one stage: enough to take it back.
@@ -173,7 +176,7 @@ func damaged(dir state.Path, line int, err error) error {
 func (e *Entry) addEvent(ev event) error {
 	switch ev.Event {
 	case evBegin:
-		e.ID, e.Command, e.Started = ev.ID, ev.Command, ev.Time
+		e.ID, e.Command, e.Started, e.TakesBack, e.Notes = ev.ID, ev.Command, ev.Time, ev.TakesBack, ev.Notes
 	case evIntent:
 		if ev.Intent == nil || ev.Intent.Number != len(e.stages)+1 {
 			return fmt.Errorf("stage out of order")

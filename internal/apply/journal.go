@@ -61,6 +61,9 @@ type Entry struct {
 	Command string       `json:"command"`
 	Status  Status       `json:"status"`
 	Paths   []state.Path `json:"paths"` // sorted; what the run changed or was about to
+	// TakesBack are the runs that it takes back, of a rollback.
+	TakesBack []string     `json:"takes_back,omitempty"`
+	Notes     []state.Note `json:"notes,omitempty"` // what was said of the plan
 
 	dir    state.Path
 	stages []*stage

@@ -18,10 +18,12 @@ import (
 
 // Options are the parameters of a run.
 type Options struct {
-	Command  string           // as typed, for the history
-	Now      func() time.Time // nil for time.Now
-	ID       string           // of the run, see NewID; "" to make one of the time alone
-	Progress func(Event)      // told what goes on, may be nil
+	Command string           // as typed, for the history
+	Now     func() time.Time // nil for time.Now
+	ID      string           // of the run, see NewID; "" to make one of the time alone
+	// TakesBack are the runs that a rollback takes back, for the history.
+	TakesBack []string
+	Progress  func(Event) // told what goes on, may be nil
 }
 
 // Event is something a person who waits wants to know.
@@ -75,7 +77,7 @@ func Run(ctx context.Context, s system.System, p plan.Plan, j *Journal, o Option
 	if err := ctx.Err(); err != nil {
 		return Report{}, err
 	}
-	if err := r.begin(); err != nil {
+	if err := r.begin(p.Notes); err != nil {
 		// What failed may have begun the run all the same.
 		if e, rerr := j.load(r.entry.ID); rerr == nil && e == nil {
 			_ = j.remove(r.entry.ID) // an empty place is none
@@ -90,12 +92,18 @@ func Run(ctx context.Context, s system.System, p plan.Plan, j *Journal, o Option
 	return r.undo(ctx, cause)
 }
 
+// notesKept is how many notes of a topic the journal keeps.
+const notesKept = 20
+
 // begin opens the journal. Nothing is changed before.
-func (r *run) begin() error {
+func (r *run) begin(notes []state.Note) error {
 	if err := r.j.begin(r.entry); err != nil {
 		return err
 	}
-	return r.j.append(r.entry.ID, event{Event: evBegin, Time: r.o.Now(), ID: r.entry.ID, Command: r.entry.Command})
+	return r.j.append(r.entry.ID, event{
+		Event: evBegin, Time: r.o.Now(), ID: r.entry.ID, Command: r.entry.Command,
+		TakesBack: r.o.TakesBack, Notes: plan.LimitPerTopic(notes, notesKept),
+	})
 }
 
 // applicable refuses plans that need something done before Run.

@@ -56,7 +56,7 @@ func TestWaitForDNS(t *testing.T) {
 		if c := checked(t, p.Box); c.OK || len(c.Seen) != 0 || !strings.Contains(c.Found, "ns2.lab.example (192.0.2.53): an old copy of the zone") || time.Since(c.At) > 5*time.Minute {
 			t.Errorf("remembered %+v", c)
 		}
-		l := lists(t, p.Box, "lab.example", "active bind bad \\dm")
+		l := lists(t, p.Box, "lab.example", "active - bind bad \\dm")
 		if !l.Primary || l.DNS != "bind" || l.Keys[0].State != "active" || time.Since(l.Keys[0].Seen) > 5*time.Minute || l.Checked == nil || l.Checked.OK ||
 			!strings.Contains(l.Checked.Found, "ns2.lab.example (192.0.2.53): an old copy of the zone") || time.Since(l.Checked.At) > 5*time.Minute {
 			t.Errorf("listed: %+v, checked %+v", l, l.Checked)
@@ -120,7 +120,7 @@ func (p pair) catchesUp(t *testing.T) {
 	}
 	says(t, e.out, "lab.example: all 6 records at 2 name servers\n")
 	says(t, strings.Join(strings.Fields(e.said), " "), "ns2.lab.example (192.0.2.53) has what it should")
-	l := lists(t, p.Box, "lab.example", "active bind ok \\dm")
+	l := lists(t, p.Box, "lab.example", "active - bind ok \\dm")
 	if l.Keys[0].State != "active" || time.Since(l.Keys[0].Seen) > 5*time.Minute || l.Checked == nil || !l.Checked.OK ||
 		l.Checked.Found != "all 6 records at 2 name servers" || time.Since(l.Checked.At) > 5*time.Minute {
 		t.Errorf("listed: %+v, checked %+v", l, l.Checked)
@@ -145,7 +145,7 @@ func TestPastedWrong(t *testing.T) {
 		product(t, b, 0, initArgs("--dns", "manual", "--receive", "no")...)
 		right := recordsAsData(t, b)
 		product(t, b, 3, "dns", "--wait", "--timeout", "0")
-		if l := lists(t, b, "lab.example", "unseen manual bad \\dm"); l.Keys[0].State != "active" || !l.Keys[0].Seen.IsZero() {
+		if l := lists(t, b, "lab.example", "active - manual bad \\dm"); l.Keys[0].State != "active" || !l.Keys[0].Seen.IsZero() {
 			t.Errorf("listed before its record was published: %+v", l)
 		}
 		var selector, key string
@@ -176,7 +176,7 @@ func TestPastedWrong(t *testing.T) {
 				}
 			})
 		}
-		if l := lists(t, b, "lab.example", "active manual bad \\dm"); l.Keys[0].Seen.IsZero() {
+		if l := lists(t, b, "lab.example", "active - manual bad \\dm"); l.Keys[0].Seen.IsZero() {
 			t.Errorf("listed after its record was seen once: %+v", l)
 		}
 	})

@@ -258,7 +258,7 @@ func neverUp(t *testing.T, b *lab.Box, sink *lab.Sink) {
 	publish(t, b, b.Read(t, "/etc/dkimkeys/old.txt")+"@ IN MX 10 mail\n")
 	signs := func(when string) {
 		t.Helper()
-		becomes(t, b, "ss -tln | grep -q 127.0.0.1:8891 && systemctl show -p ActiveState opendkim | grep -q activating")
+		becomes(t, b, "ss -tln | grep -q 127.0.0.1:8891 && systemctl show -p ActiveState opendkim | grep -qx ActiveState=activating")
 		if by := leavesSignedBy(t, b, sink, "lab.example"); by != "old" {
 			t.Errorf("%s: signed with %s", when, by)
 		}

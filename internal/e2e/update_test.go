@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,8 +135,8 @@ func TestUpdate(t *testing.T) {
 		}
 		r.secretStays(t)
 
-		runs := strings.Split(strings.TrimSpace(r.Run(t, "mailsetup", "history")), "\n")
-		for _, run := range slices.Backward(runs) {
+		runs := historyOf(t, r.Box)
+		for _, run := range runs {
 			id, _, _ := strings.Cut(run, " ")
 			product(t, r.Box, 0, "rollback", "--yes", id)
 		}

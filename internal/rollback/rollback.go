@@ -37,6 +37,8 @@ type Rollback struct {
 	ID      string // of the command's first run
 	Command string
 	Plan    plan.Plan
+
+	runs []string // that it takes back
 }
 
 // Make plans the rollback of the runs of the command whose first run has the ID, or of
@@ -73,12 +75,18 @@ func Make(ctx context.Context, m *machine.Machine, id string, look Checker) (Rol
 	if id == "" {
 		id = apply.FirstID(runs[0].ID)
 	}
-	return Rollback{ID: id, Command: runs[0].Command, Plan: p}, nil
+	r := Rollback{ID: id, Command: runs[0].Command, Plan: p}
+	for _, e := range runs {
+		r.runs = append(r.runs, e.ID)
+	}
+	return r, nil
 }
 
 // Apply applies the plan in a run of its own, which can be rolled back, too.
 func (r Rollback) Apply(ctx context.Context, m *machine.Machine) (apply.Report, error) {
-	report, err := apply.Run(ctx, m.Sys, r.Plan, m.Journal, m.ApplyOptions())
+	o := m.ApplyOptions()
+	o.TakesBack = r.runs
+	report, err := apply.Run(ctx, m.Sys, r.Plan, m.Journal, o)
 	return report, errors.Join(err, m.SaveOwners())
 }
 
@@ -92,9 +100,19 @@ func find(entries []apply.Entry, id string) ([]apply.Entry, error) {
 		id = apply.FirstID(done[len(done)-1].ID)
 	}
 	named := func(e apply.Entry) bool { return e.ID == id || apply.FirstID(e.ID) == id }
-	switch runs := slices.DeleteFunc(done, func(e apply.Entry) bool { return !named(e) }); {
+	by := ""
+	runs := slices.DeleteFunc(done, func(e apply.Entry) bool {
+		word, r := stateOf(entries, e)
+		if named(e) && r != "" {
+			by = r
+		}
+		return !named(e) || word == rolledBack
+	})
+	switch {
 	case len(runs) > 0:
 		return runs, nil
+	case by != "":
+		return nil, hint.NewUsage("mailsetup rollback "+by+" does it again", "run %s was rolled back already, by %s", id, by)
 	case slices.ContainsFunc(entries, named):
 		return nil, hint.NewUsage("mailsetup history lists the runs", "run %s was not completed: there is nothing to take back", id)
 	}
@@ -111,6 +129,9 @@ func laterRuns(entries, runs []apply.Entry) string {
 			break
 		}
 		line := "mailsetup rollback " + apply.FirstID(e.ID)
+		if withoutEffect(entries, e, last) {
+			continue
+		}
 		if e.Status == apply.Done && !slices.Contains(lines, line) && sharePath(e, runs) {
 			lines = append(lines, line)
 		}
@@ -119,6 +140,17 @@ func laterRuns(entries, runs []apply.Entry) string {
 		return "put those files back by hand"
 	}
 	return "what changed the same since goes first:\n" + strings.Join(lines, "\n")
+}
+
+// withoutEffect reports whether a run was rolled back, or does no more than roll back what
+// came after an earlier one.
+func withoutEffect(entries []apply.Entry, e, earlier apply.Entry) bool {
+	after := func(id string) bool {
+		at := func(id string) int { return slices.IndexFunc(entries, func(o apply.Entry) bool { return o.ID == id }) }
+		return at(id) > at(earlier.ID)
+	}
+	word, _ := stateOf(entries, e)
+	return word == rolledBack || len(e.TakesBack) > 0 && !slices.ContainsFunc(e.TakesBack, func(id string) bool { return !after(id) })
 }
 
 // sharePath reports whether a run changed a path that one of the others changed. Every

@@ -19,11 +19,11 @@ func TestTable(t *testing.T) {
 		{Domain: "lab.example", Selector: "202611", Stage: keyring.Active, Since: now, WaitsFor: "successor", Gone: "missing"},
 		{Domain: "lab.example", Selector: "202612-abcd", Stage: keyring.Publishing, Since: now.Add(-90 * time.Minute), WaitsFor: "name servers"},
 	}, now)
-	if want := `DOMAIN              KEY          STATE       SINCE    NEXT STEP   WAITS FOR
+	if want := `DOMAIN              SELECTOR     STATE       SINCE    NEXT STEP   WAITS FOR
+lab.example         202611       not in DNS  0m ago   -           successor
 ` + long + `
                     202611       active      0m ago   2027-05-08  age
 lab.example         202610       draining    0m ago   in 24h      mail under way
-lab.example         202611       not in DNS  0m ago   -           successor
 lab.example         202612-abcd  publishing  90m ago  -           name servers
 `; out != want {
 		t.Errorf("it is\n%s\nwant\n%s", out, want)
