@@ -86,7 +86,7 @@ func TestManualDNS(t *testing.T) {
 		b.Sh(t, `sed -i -e 's/\(IN MX *10\) mail/\1 other/' -e s/2026010102/2026010103/ /etc/bind/db.lab.example; rndc reload lab.example`)
 		becomes(t, b, "dig +short @127.0.0.1 MX lab.example | grep -q other")
 		out, _ = product(t, b, 0, initArgs("--dns", "manual", "--ip", "198.51.100.99")...)
-		says(t, strings.Join(strings.Fields(out), " "), "replace these records of lab.example", "name type value @ MX 10 mail.lab.example. in the place of name type value @ MX 10 other.lab.example.",
+		says(t, strings.Join(strings.Fields(out), " "), "replace these records of lab.example", "name type priority value @ MX 10 mail.lab.example. in the place of name type priority value @ MX 10 other.lab.example.",
 			"right already at lab.example: mail A, mail A, @ TXT, mail TXT,")
 		saysNot(t, out, "publish these records")
 		b.Run(t, "systemctl", "-q", "disable", "opendkim")

@@ -48,7 +48,7 @@ func TestRecordsOfOthersAfterARollback(t *testing.T) {
 	if got := dnsNotes(h.back("b").Plan.Notes); got != want {
 		t.Errorf("of a policy:\n%s\nwant\n%s", got, want)
 	}
-	want = out + "mail A 192.0.2.10 @ MX 10 mail.lab.example. @ TXT v=spf1 ip4:192.0.2.10 mx ~all mail TXT v=spf1 ip4:192.0.2.10 ~all " +
+	want = strings.Replace(out, "type value", "type priority value", 1) + "mail A 192.0.2.10 @ MX 10 mail.lab.example. @ TXT v=spf1 ip4:192.0.2.10 mx ~all mail TXT v=spf1 ip4:192.0.2.10 ~all " +
 		"s1._domainkey TXT v=DKIM1; h=sha256; k=rsa; p=PUBLICs1 _dmarc TXT v=DMARC1; p=none"
 	if got := dnsNotes(h.back("a").Plan.Notes); got != want {
 		t.Errorf("of all:\n%s\nwant\n%s", got, want)

@@ -30,8 +30,8 @@ func dnsNotes(t *testing.T, in step.Input) []state.Note {
 func TestRecordsInTheFormOfTheNameServer(t *testing.T) {
 	const web = "publish these records of lab.example (TTL 3600; as web forms take them; for a zone file: mailsetup dns lab.example)"
 	for server, want := range map[state.DNSServer][2]string{
-		state.NoDNSServer: {web, "name               type  value\nmail               A     192.0.2.10\n"},
-		state.BIND:        {web, "name               type  value\nmail               A     192.0.2.10\n"},
+		state.NoDNSServer: {web, "name               type  priority  value\nmail               A               192.0.2.10\n"},
+		state.BIND:        {web, "name               type  priority  value\nmail               A               192.0.2.10\n"},
 		state.NSD:         {"NSD answers DNS here and is left alone: publish these records of lab.example in its zone file (raise the serial, then nsd-control reload lab.example); for the web form", "; Mail records of lab.example\n\n; Addresses"},
 		state.Dnsmasq:     {"dnsmasq answers DNS here and is left alone", "\nmx-host=lab.example,mail.lab.example,10\n"},
 		state.Unbound:     {"Unbound answers DNS here and is left alone", "server:\n    local-zone: \"lab.example.\" typetransparent\n"},
