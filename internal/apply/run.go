@@ -92,9 +92,6 @@ func Run(ctx context.Context, s system.System, p plan.Plan, j *Journal, o Option
 	return r.undo(ctx, cause)
 }
 
-// notesKept is how many notes of a topic the journal keeps.
-const notesKept = 20
-
 // begin opens the journal. Nothing is changed before.
 func (r *run) begin(notes []state.Note) error {
 	if err := r.j.begin(r.entry); err != nil {
@@ -102,7 +99,7 @@ func (r *run) begin(notes []state.Note) error {
 	}
 	return r.j.append(r.entry.ID, event{
 		Event: evBegin, Time: r.o.Now(), ID: r.entry.ID, Command: r.entry.Command,
-		TakesBack: r.o.TakesBack, Notes: plan.LimitPerTopic(notes, notesKept),
+		TakesBack: r.o.TakesBack, Notes: plan.LimitPerTopic(notes, 20),
 	})
 }
 
