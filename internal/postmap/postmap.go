@@ -20,6 +20,9 @@ import (
 // down, and for a proxymap(8) that does not run without end.
 const tableTimeout = 5 * time.Second
 
+// keyTimeout is what each of many keys adds to that.
+const keyTimeout = 2 * time.Millisecond
+
 // Tables implements recipient.Tables, with a cache.
 type Tables struct {
 	Run  system.Runner
@@ -154,11 +157,12 @@ func (t *Tables) run(ctx context.Context, argv ...string) (system.Result, error)
 }
 
 func (t *Tables) runWith(ctx context.Context, stdin []byte, argv ...string) (system.Result, error) {
-	limited, cancel := context.WithTimeout(ctx, tableTimeout)
+	within := tableTimeout + time.Duration(bytes.Count(stdin, []byte("\n")))*keyTimeout
+	limited, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	res, err := t.Run.Run(limited, system.Command{Argv: argv, Stdin: stdin})
 	if limited.Err() != nil && ctx.Err() == nil {
-		return res, fmt.Errorf("no answer within %v", tableTimeout)
+		return res, fmt.Errorf("no answer within %v", within)
 	}
 	return res, err
 }

@@ -1,9 +1,7 @@
 package recipient
 
 import (
-	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"mailsetup/internal/state"
@@ -52,138 +50,12 @@ func (w *trace) class(domain string) (state.AddressClass, error) {
 	return state.ClassDefault, nil
 }
 
-// DomainLists returns the parameters that give a domain its class, in the order in
-// which they count.
-func DomainLists() []string {
-	return []string{"mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains"}
-}
-
-var classOf = map[string]state.AddressClass{
-	"mydestination": state.ClassLocal, "virtual_alias_domains": state.ClassVirtualAlias,
-	"virtual_mailbox_domains": state.ClassVirtualMailbox, "relay_domains": state.ClassRelay,
-}
-
-// ClassOf returns the class that a list of DomainLists gives to its domains.
-func ClassOf(list string) state.AddressClass { return classOf[list] }
-
-// ListOf returns the parameter that gives a domain its class, "" for the default one.
-func ListOf(class state.AddressClass) string {
-	for name, c := range classOf {
-		if c == class {
-			return name
-		}
-	}
-	return ""
-}
-
-// Class returns the class of a domain; an error says which list could not be asked.
-func (p Postfix) Class(ctx context.Context, domain string) (state.AddressClass, error) {
-	return (&trace{Postfix: p, ctx: ctx}).class(strings.ToLower(domain))
-}
-
-// HasAddresses returns which of the maps of virtual addresses has some of a domain, as
-// far as a few usual ones tell: "" for none.
-func (p Postfix) HasAddresses(ctx context.Context, domain string) string {
-	w := &trace{Postfix: p, ctx: ctx}
-	for _, maps := range []string{"virtual_mailbox_maps", "virtual_alias_maps"} {
-		for _, key := range UsualAddresses(domain) {
-			if _, found, err := w.lookupFirst(maps, key); found && err == nil {
-				return maps
-			}
-		}
-	}
-	return ""
-}
-
-// UsualAddresses returns addresses that a domain with mailboxes probably has; the first
-// stands for all of them.
-func UsualAddresses(domain string) []string {
-	return []string{"@" + domain, "postmaster@" + domain, "info@" + domain}
-}
-
 // local reports whether a domain is in mydestination, or an address of the loopback.
 func (w *trace) local(domain string) (bool, error) {
 	if strings.HasPrefix(domain, "[127.") || domain == "[::1]" || domain == "[ipv6:::1]" {
 		return true, nil
 	}
 	return w.listed("mydestination", domain)
-}
-
-// listed reports whether a domain is in a list: names, !names, tables and files; the
-// first match counts. Subdomains belong to a name of relay_domains
-// alone, as parent_domain_matches_subdomains says.
-func (w *trace) listed(name, domain string) (bool, error) {
-	below := noSubdomains
-	if name == "relay_domains" {
-		below = dottedSubdomains
-		if slices.Contains(list(w.Value["parent_domain_matches_subdomains"]), name) {
-			below = allSubdomains
-		}
-	}
-	return w.matches(name, tables(w.Value[name]), domain, below)
-}
-
-// subdomains says which of them a name in a list stands for, postconf(5).
-type subdomains int
-
-const (
-	noSubdomains     subdomains = iota
-	dottedSubdomains            // .example.org those of example.org
-	allSubdomains               // example.org
-)
-
-func (w *trace) matches(name string, patterns []string, domain string, below subdomains) (bool, error) {
-	for _, pattern := range patterns {
-		pattern, not := strings.CutPrefix(pattern, "!")
-		fits, err := false, error(nil)
-		switch {
-		case strings.HasPrefix(pattern, "/"):
-			var lines []string
-			if lines, err = w.Tables.Names(w.ctx, pattern); err == nil {
-				fits, err = w.matches(name, tables(strings.Join(lines, "\n")), domain, below)
-			}
-		case strings.Contains(pattern, ":"):
-			fits, err = w.inTable(pattern, domain, below)
-		default:
-			pattern = strings.ToLower(pattern)
-			fits = domain == pattern || strings.HasPrefix(pattern, ".") && below == dottedSubdomains && strings.HasSuffix(domain, pattern) ||
-				below == allSubdomains && strings.HasSuffix(domain, "."+pattern)
-		}
-		if err != nil {
-			return false, fmt.Errorf("%s: %w", name, err)
-		}
-		if fits {
-			return !not, nil
-		}
-	}
-	return false, nil
-}
-
-func (w *trace) inTable(table, domain string, below subdomains) (bool, error) {
-	for _, key := range domainKeys(table, domain, below) {
-		if _, found, err := w.Tables.Lookup(w.ctx, table, key); found || err != nil {
-			return found, err
-		}
-	}
-	return false, nil
-}
-
-// domainKeys are those under which a table is asked for a domain. One of patterns is
-// asked for the whole name only.
-func domainKeys(table, domain string, below subdomains) []string {
-	kind, _, _ := strings.Cut(strings.TrimPrefix(table, "proxy:"), ":")
-	all := []string{domain}
-	if below == noSubdomains || slices.Contains([]string{"regexp", "pcre", "cidr", "tcp", "static"}, kind) {
-		return all
-	}
-	dot := map[subdomains]string{dottedSubdomains: "."}[below]
-	for {
-		_, parent, more := strings.Cut(domain, ".")
-		if !more {
-			return all
-		}
-		all, domain = append(all, dot+parent), parent
-	}
 }
 
 // transport is what delivers, "name:nexthop", and the parameter that says so.

@@ -58,7 +58,8 @@ const maxRewrites = 50
 type trace struct {
 	Postfix
 	ctx   context.Context
-	chain []string // addresses that led here
+	chain []string             // addresses that led here
+	lists map[string][]element // that were read, by parameter
 }
 
 // submitted returns what cleanup(8) does with an address.

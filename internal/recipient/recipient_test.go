@@ -54,6 +54,9 @@ func TestClass(t *testing.T) {
 		"a table behind a proxy":  {map[string]string{"virtual_alias_domains": "proxy:hash:/vd"}, fake{"proxy:hash:/vd": {"lab.example": "x"}}, "lab.example", alias, "", ""},
 		"inline":                  {map[string]string{"relay_domains": "inline:{ {lab.example = x}, {b.example = y} }"}, fake{"inline:{ {lab.example = x}, {b.example = y} }": {"lab.example": "x"}}, "lab.example", relay, "", ""},
 		"a list in a file":        {map[string]string{"virtual_mailbox_domains": "/vd"}, fake{"/vd": {"a.example, lab.example hash:/x": ""}}, "lab.example", mailbox, "", ""},
+		"a file inverted":         {map[string]string{"virtual_mailbox_domains": "!/vd, lab.example, shop.example"}, fake{"/vd": {"lab.example": ""}}, "lab.example", def, "", ""},
+		"the rest of the list":    {map[string]string{"virtual_mailbox_domains": "!/vd, lab.example, shop.example"}, fake{"/vd": {"lab.example": ""}}, "shop.example", mailbox, "", ""},
+		"below a dotted name":     {map[string]string{"relay_domains": ".lab.example"}, nil, "a.dept.lab.example", relay, "", ""},
 		"a table in a file":       {map[string]string{"virtual_mailbox_domains": "/vd"}, fake{"/vd": {"hash:/x": ""}, "hash:/x": {"lab.example": ""}}, "lab.example", mailbox, "", ""},
 		"not this one":            {map[string]string{"virtual_mailbox_domains": "!lab.example hash:/vd"}, fake{"hash:/vd": {"lab.example": "x"}}, "lab.example", def, "", ""},
 		"a pattern":               {map[string]string{"virtual_mailbox_domains": "pcre:/vd"}, fake{"pcre:/vd": {"lab.example": "x", ".example": "no"}}, "lab.example", mailbox, "", ""},
@@ -71,7 +74,7 @@ func TestClass(t *testing.T) {
 		"mailboxes and no list":   {map[string]string{"virtual_alias_maps": "hash:/va", "virtual_mailbox_maps": "hash:/vm"}, fake{"hash:/va": {"postmaster@lab.example": "ann"}, "hash:/vm": {"info@lab.example": "x/"}}, "lab.example", def, "", "virtual_mailbox_maps"},
 	} {
 		p := Postfix{Value: c.set, Tables: c.tables}
-		got, err := p.Class(t.Context(), c.domain)
+		got, err := p.Classes(t.Context())(c.domain)
 		said := ""
 		if err != nil {
 			said = err.Error()

@@ -322,10 +322,14 @@ func OtherDomains(in step.Input) []string {
 		return nil
 	}
 	var names []string
+	known := map[string]bool{}
+	for _, name := range signer.HostNames(in) {
+		known[name] = true
+	}
 	for _, name := range localDomains(in.Facts.Postfix) {
 		_, err := spec.DomainName(name)
-		if err == nil && strings.Contains(name, ".") && !strings.HasPrefix(name, "localhost.") && !in.Spec.Has(name) &&
-			!slices.Contains(signer.HostNames(in), name) && !slices.Contains(names, name) {
+		if err == nil && strings.Contains(name, ".") && !strings.HasPrefix(name, "localhost.") && !in.Spec.Has(name) && !known[name] {
+			known[name] = true
 			names = append(names, name)
 		}
 	}

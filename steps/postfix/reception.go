@@ -24,8 +24,12 @@ func ReceptionNotes(in step.Input) []state.Note {
 	notes := unreachable(in)
 	refused, unknown, kept := map[string][]string{}, map[string][]string{}, map[string][]string{}
 	var nowhere []string
+	var settings map[string]string
+	if in.Facts.MailDomains == nil || p.Fresh {
+		settings = Settings(in)
+	}
 	for d := range in.Scope.Domains(in.Spec) {
-		is, known := mailDomain(in, d.Name)
+		is, known := mailDomain(in, settings, d.Name)
 		switch {
 		case !known:
 		case d.Receive && is.Unknown != "":
@@ -81,17 +85,14 @@ func withoutMX(in step.Input, name string) bool {
 }
 
 // mailDomain returns what Postfix does with mail for a domain. Of a directory only what
-// is written out is known.
-func mailDomain(in step.Input, name string) (state.MailDomain, bool) {
-	if d, known := in.Facts.MailDomains[name]; known {
-		return d, true
-	}
-	if in.Facts.MailDomains != nil {
-		return state.MailDomain{}, false
+// is written out is known, and of a Postfix of this run what it is told.
+func mailDomain(in step.Input, settings map[string]string, name string) (state.MailDomain, bool) {
+	if d, known := in.Facts.MailDomains[name]; settings == nil {
+		return d, known
 	}
 	tables := false
 	for _, list := range recipient.DomainLists() {
-		for _, element := range recipient.Elements(in.Facts.Postfix.Value[list]) {
+		for _, element := range recipient.Elements(settings[list]) {
 			if strings.EqualFold(element, name) {
 				return state.MailDomain{Class: recipient.ClassOf(list)}, true
 			}

@@ -90,7 +90,14 @@ func TestReceptionNotes(t *testing.T) {
 			t.Errorf("%s: about domains that the run is not about: %v", name, more)
 		}
 	}
-	in := steptest.Installed()
+	// A Postfix that this run installed is told what is local.
+	in := steptest.Tuned([]string{"mydestination = lab.example, localhost"})
+	in.Spec.Host.Hostname, in.Facts.Postfix.Fresh = "lab.example", true
+	in.Spec.Domains = names(false, "lab.example")
+	in.Facts.MailDomains = domains{"lab.example": {Class: state.ClassLocal}}
+	if got := postfix.ReceptionNotes(in); len(got) > 0 {
+		t.Errorf("of a Postfix of this run: %v", got)
+	}
 	in.Facts.Postfix = nil
 	if got := postfix.ReceptionNotes(in); len(got) > 0 {
 		t.Errorf("without Postfix: %v", got)

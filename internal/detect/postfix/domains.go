@@ -24,9 +24,10 @@ func Domains(ctx context.Context, s source.Source, p *state.Postfix, names []str
 	}
 	postfix := recipient.Postfix{Value: p.Value, Tables: tables}
 	decides := acceptsOthers(p)
+	classOf := postfix.Classes(ctx)
 	all := make(map[string]state.MailDomain, len(names))
 	for _, name := range names {
-		class, err := postfix.Class(ctx, name)
+		class, err := classOf(name)
 		d := state.MailDomain{Class: class}
 		switch {
 		case err != nil:
@@ -101,7 +102,7 @@ func isTable(element string) bool {
 // listDomains fills in the domains whose mailboxes and aliases are here and that stand
 // in tables and files, and names those tables that cannot be listed.
 func listDomains(ctx context.Context, s source.Source, p *state.Postfix) {
-	tables := Tables(s, s)
+	tables, known := Tables(s, s), map[string]bool{}
 	for _, parameter := range []string{"mydestination", "virtual_mailbox_domains", "virtual_alias_domains"} {
 		for _, element := range recipient.Elements(p.Value[parameter]) {
 			names, err := []string(nil), error(nil)
@@ -117,7 +118,8 @@ func listDomains(ctx context.Context, s source.Source, p *state.Postfix) {
 				continue
 			}
 			for _, name := range names {
-				if name = strings.ToLower(name); !strings.ContainsAny(name, "@:/!") && !slices.Contains(p.Listed, name) {
+				if name = strings.ToLower(name); !strings.ContainsAny(name, "@:/!") && !known[name] {
+					known[name] = true
 					p.Listed = append(p.Listed, name)
 				}
 			}
