@@ -135,9 +135,10 @@ func (s Situation) advanceSuccessor(k, active Key) (Transition, bool) {
 
 // retire returns the step of a key that no longer signs.
 func (s Situation) retire(k Key) (Transition, bool) {
+	if m, ok := s.retireCompromised(k); ok {
+		return m, true
+	}
 	switch {
-	case k.Stage == Draining && k.Compromised && !s.Removed:
-		return Transition{Revoke, k.Selector, "somebody else may have its private half"}, true
 	case k.Stage == Draining && s.Remaining(k) == 0 && s.Policy.Revoke > 0 && !s.Removed:
 		return Transition{Revoke, k.Selector, "mail that it signed has arrived or come back"}, true
 	case k.Stage == Draining && s.Remaining(k) == 0:
@@ -153,14 +154,14 @@ func (s Situation) retire(k Key) (Transition, bool) {
 func (s Situation) Wait(k Key) time.Duration {
 	drain := cmp.Or(s.Policy.Drain, defaultDrain)
 	switch {
-	case k.Stage == Published && s.urgent():
+	case k.Stage == Published && s.signsCompromised():
 		return 0 // nobody can have asked for its selector before
 	case k.Stage == Published:
 		return max(cmp.Or(s.Policy.Lag, defaultLag), s.Observations[k.Selector].MaxCacheTTL)
 	case k.Stage == Draining:
 		return drain
 	case k.Stage == Revoked && k.Compromised:
-		return max(s.Policy.Revoke, drain)
+		return s.compromisedWait(drain)
 	case k.Stage == Revoked:
 		return s.Policy.Revoke
 	}
@@ -172,17 +173,11 @@ func (s Situation) Remaining(k Key) time.Duration {
 	return max(0, s.Wait(k)-s.Elapsed[k.Selector])
 }
 
-// urgent reports whether the active key has to be replaced as fast as is safe.
-func (s Situation) urgent() bool {
-	active, ok := find(s.Keys, Active)
-	return ok && active.Compromised
-}
-
 // rotationReason returns why the active key gets a successor, "" if it does not.
 func (s Situation) rotationReason(k Key) string {
 	switch {
 	case k.Compromised:
-		return fmt.Sprintf("%s may be known to others", k.Selector)
+		return compromisedReason(k)
 	case s.Rotate:
 		return "you asked for it"
 	case k.Bits > 0 && k.Bits < s.Policy.Bits:

@@ -3,13 +3,19 @@ package machine
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"mailsetup/internal/apply"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/livepath"
-	"mailsetup/internal/system"
 	"mailsetup/internal/text"
 )
 
@@ -90,17 +96,84 @@ func (m *Machine) Recover(ctx context.Context) error {
 	return nil
 }
 
-// ApplyOptions are those of the next run of this command.
-func (m *Machine) ApplyOptions() apply.Options {
-	return apply.Options{Command: m.options.Command, Now: m.options.Clock, ID: m.NextRun(), Progress: m.progress.Print}
+// lockedError says who holds a lock. PID is 0 if that is not known.
+type lockedError struct {
+	Path    string
+	PID     int
+	Command string
 }
 
-// LeftChanged reports whether an error says that a run failed and that the machine
-// could not be put back completely.
-func LeftChanged(err error) bool {
-	var notUndone *apply.NotUndoneError
-	return errors.As(err, &notUndone)
+func (e *lockedError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("lock %s: held by another process", e.Path)
+	}
+	return fmt.Sprintf("lock %s: held by process %d (%s)", e.Path, e.PID, e.Command)
 }
 
-// Hints returns what to type about an error of a command.
-func Hints(err error) []string { return system.Hints(err) }
+// takeLock takes the lock file, made if missing, and waits for it no longer than
+// wait; then the error is a *lockedError. The kernel frees the lock of a
+// process that dies. The file stays: removing it would let two processes hold
+// two files of one name.
+func takeLock(ctx context.Context, path string, wait time.Duration) (release func() error, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, &fs.PathError{Op: "lock", Path: path, Err: rootCause(err)}
+	}
+	// To open a pipe would wait for somebody who writes.
+	if fi, err := os.Lstat(path); err == nil && !fi.Mode().IsRegular() {
+		return nil, hint.New(fmt.Sprintf("move it away: mv %s %s.old", path, path), "lock %s: is a %s, not a file", path, kind(fi.Mode()))
+	}
+	f := flock.New(path, flock.SetPermissions(0o600))
+	got, err := f.TryLock()
+	if !got && err == nil && wait > 0 {
+		waiting, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
+		got, err = f.TryLockContext(waiting, 50*time.Millisecond)
+	}
+	switch {
+	case got:
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("lock %s: %w", path, ctx.Err())
+	case err == nil || errors.Is(err, context.DeadlineExceeded):
+		return nil, holder(path)
+	default:
+		return nil, &fs.PathError{Op: "lock", Path: path, Err: rootCause(err)}
+	}
+	note := fmt.Sprintf("%d %s\n", os.Getpid(), strings.Join(os.Args, " "))
+	if err := os.WriteFile(path, []byte(note), 0o600); err != nil {
+		return nil, errors.Join(&fs.PathError{Op: "lock", Path: path, Err: rootCause(err)}, f.Close())
+	}
+	return f.Close, nil
+}
+
+// holder reads the holder's name from the lock file.
+func holder(path string) error {
+	e := &lockedError{Path: path}
+	note, err := os.ReadFile(path)
+	if err != nil {
+		return e
+	}
+	pid, command, _ := strings.Cut(strings.TrimSpace(string(note)), " ")
+	if n, err := strconv.Atoi(pid); err == nil {
+		e.PID, e.Command = n, command
+	}
+	return e
+}
+
+// kind names what a mode is of.
+func kind(m fs.FileMode) string {
+	switch m.Type() {
+	case fs.ModeDir:
+		return "directory"
+	case fs.ModeSymlink:
+		return "symbolic link"
+	}
+	return "device, pipe or socket"
+}
+
+// rootCause strips the path and the operation that a library call says.
+func rootCause(err error) error {
+	if at := (*fs.PathError)(nil); errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}

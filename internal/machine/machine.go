@@ -207,3 +207,18 @@ func Random(n int) string {
 	}
 	return string(b)
 }
+
+// ApplyOptions are those of the next run of this command.
+func (m *Machine) ApplyOptions() apply.Options {
+	return apply.Options{Command: m.options.Command, Now: m.options.Clock, ID: m.NextRun(), Progress: m.progress.Print}
+}
+
+// LeftChanged reports whether an error says that a run failed and that the machine
+// could not be put back completely.
+func LeftChanged(err error) bool {
+	var notUndone *apply.NotUndoneError
+	return errors.As(err, &notUndone)
+}
+
+// Hints returns what to type about an error of a command.
+func Hints(err error) []string { return system.Hints(err) }

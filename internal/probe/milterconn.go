@@ -122,3 +122,68 @@ func endpoint(written string) (network, target string, err error) {
 	}
 	return "tcp", address, nil
 }
+
+// connect plays a local client, as Postfix describes one.
+func (s *session) connect() error {
+	_ = s.Macros(milter.CodeConn, "j", "localhost", "{daemon_name}", "localhost", "{client_addr}", "127.0.0.1")
+	if err := proceed(s.Conn("localhost", milter.FamilyInet, 25, "127.0.0.1")); err != nil {
+		return fmt.Errorf("connection: %w", err)
+	}
+	if err := proceed(s.Helo("localhost")); err != nil {
+		return fmt.Errorf("HELO: %w", err)
+	}
+	return nil
+}
+
+// send sends the message through the milter and makes the changes that it requests.
+// Macros are further names and values for MAIL FROM.
+func (s *session) send(from string, m *message, macros ...string) error {
+	_ = s.Macros(milter.CodeMail, append([]string{"i", "mailsetup", "{mail_addr}", from}, macros...)...)
+	if err := proceed(s.Mail(from, nil)); err != nil {
+		return fmt.Errorf("MAIL FROM: %w", err)
+	}
+	if err := proceed(s.Rcpt(strings.Trim(m.fields[1].value, "<>"), nil)); err != nil {
+		return fmt.Errorf("RCPT TO: %w", err)
+	}
+	for _, f := range m.fields {
+		if err := proceed(s.HeaderField(f.name, f.value)); err != nil {
+			return fmt.Errorf("header %s: %w", f.name, err)
+		}
+	}
+	if err := proceed(s.HeaderEnd()); err != nil {
+		return fmt.Errorf("end of header: %w", err)
+	}
+	if err := proceed(s.BodyChunk(m.body)); err != nil {
+		return fmt.Errorf("body: %w", err)
+	}
+	changes, verdict, err := s.End()
+	if err := proceed(verdict, err); err != nil {
+		return fmt.Errorf("end of message: %w", err)
+	}
+	for _, c := range changes {
+		m.apply(c)
+	}
+	return nil
+}
+
+// proceed returns an error for a rejection. Accept before the end means that the milter
+// skips the rest: such a message is unsigned.
+func proceed(a *milter.Action, err error) error {
+	if err != nil {
+		return stripPrefix(err)
+	}
+	switch a.Code {
+	case milter.ActContinue, milter.ActSkip, milter.ActAccept:
+		return nil
+	case milter.ActReplyCode:
+		return fmt.Errorf("refused: %d %s", a.SMTPCode, strings.TrimSpace(a.SMTPText))
+	case milter.ActTempFail:
+		return errors.New("refused for now (tempfail)")
+	case milter.ActReject:
+		return errors.New("refused")
+	case milter.ActDiscard:
+		return errors.New("discarded")
+	default:
+		return fmt.Errorf("answered %q", byte(a.Code))
+	}
+}

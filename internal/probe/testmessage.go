@@ -3,10 +3,8 @@ package probe
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -29,64 +27,6 @@ type message struct {
 	body   []byte
 }
 
-// signs returns an error unless each signer's mail is signed. OpenDKIM applies a reload
-// when the next connection comes in, and a rejected message may close one, so every new
-// attempt uses a new connection; signers that pass share it.
-func signs(ctx context.Context, p state.Probe) error {
-	if len(p.Signers) == 0 {
-		return permanent{errors.New("probe signs: no signer is named")}
-	}
-	left := p.Signers
-	return retry(ctx, p.Within, func(ctx context.Context) (err error) {
-		left, err = signAll(ctx, p.Address, left)
-		return err
-	})
-}
-
-// signersPerConnection is the number of signers from which a further connection pays
-// off: OpenDKIM signs the messages of one connection one after the other.
-const signersPerConnection = 50
-
-// signAll returns the signers that are not proven yet: of each connection, those from
-// the first failure on.
-func signAll(ctx context.Context, address string, signers []state.Signer) ([]state.Signer, error) {
-	connections := min(runtime.GOMAXPROCS(0), 1+len(signers)/signersPerConnection)
-	share := (len(signers) + connections - 1) / connections
-	left, errs := make([][]state.Signer, connections), make([]error, connections)
-	var wg sync.WaitGroup
-	for i := range connections {
-		mine := signers[min(i*share, len(signers)):min((i+1)*share, len(signers))]
-		wg.Go(func() {
-			n, err := signEach(ctx, address, mine)
-			left[i], errs[i] = mine[n:], err
-		})
-	}
-	wg.Wait()
-	return slices.Concat(left...), cmp.Or(errs...)
-}
-
-// signEach returns the number of signers proven before the first failure.
-func signEach(ctx context.Context, address string, signers []state.Signer) (int, error) {
-	s, err := open(ctx, address)
-	if err != nil {
-		return 0, err
-	}
-	defer s.close()
-	if err := s.connect(); err != nil {
-		return 0, err
-	}
-	for i, signer := range signers {
-		m := testMessage(signer.From, i)
-		if err := s.send(signer.From, &m); err != nil {
-			return i, fmt.Errorf("mail from %s: %w", signer.From, err)
-		}
-		if err := verify(m, signer); err != nil {
-			return i, fmt.Errorf("mail from %s: %w", signer.From, err)
-		}
-	}
-	return len(signers), nil
-}
-
 // testMessage returns a small message that says what it is, in case anybody sees it.
 func testMessage(from string, n int) message {
 	_, host, _ := strings.Cut(from, "@")
@@ -100,71 +40,6 @@ func testMessage(from string, n int) message {
 			{"Message-ID", fmt.Sprintf("<mailsetup.%d.%d@%s>", now.UnixNano(), n, host)},
 		},
 		body: []byte("This message goes nowhere.\r\n"),
-	}
-}
-
-// connect plays a local client, as Postfix describes one.
-func (s *session) connect() error {
-	_ = s.Macros(milter.CodeConn, "j", "localhost", "{daemon_name}", "localhost", "{client_addr}", "127.0.0.1")
-	if err := proceed(s.Conn("localhost", milter.FamilyInet, 25, "127.0.0.1")); err != nil {
-		return fmt.Errorf("connection: %w", err)
-	}
-	if err := proceed(s.Helo("localhost")); err != nil {
-		return fmt.Errorf("HELO: %w", err)
-	}
-	return nil
-}
-
-// send sends the message through the milter and makes the changes that it requests.
-// Macros are further names and values for MAIL FROM.
-func (s *session) send(from string, m *message, macros ...string) error {
-	_ = s.Macros(milter.CodeMail, append([]string{"i", "mailsetup", "{mail_addr}", from}, macros...)...)
-	if err := proceed(s.Mail(from, nil)); err != nil {
-		return fmt.Errorf("MAIL FROM: %w", err)
-	}
-	if err := proceed(s.Rcpt(strings.Trim(m.fields[1].value, "<>"), nil)); err != nil {
-		return fmt.Errorf("RCPT TO: %w", err)
-	}
-	for _, f := range m.fields {
-		if err := proceed(s.HeaderField(f.name, f.value)); err != nil {
-			return fmt.Errorf("header %s: %w", f.name, err)
-		}
-	}
-	if err := proceed(s.HeaderEnd()); err != nil {
-		return fmt.Errorf("end of header: %w", err)
-	}
-	if err := proceed(s.BodyChunk(m.body)); err != nil {
-		return fmt.Errorf("body: %w", err)
-	}
-	changes, verdict, err := s.End()
-	if err := proceed(verdict, err); err != nil {
-		return fmt.Errorf("end of message: %w", err)
-	}
-	for _, c := range changes {
-		m.apply(c)
-	}
-	return nil
-}
-
-// proceed returns an error for a rejection. Accept before the end means that the milter
-// skips the rest: such a message is unsigned.
-func proceed(a *milter.Action, err error) error {
-	if err != nil {
-		return stripPrefix(err)
-	}
-	switch a.Code {
-	case milter.ActContinue, milter.ActSkip, milter.ActAccept:
-		return nil
-	case milter.ActReplyCode:
-		return fmt.Errorf("refused: %d %s", a.SMTPCode, strings.TrimSpace(a.SMTPText))
-	case milter.ActTempFail:
-		return errors.New("refused for now (tempfail)")
-	case milter.ActReject:
-		return errors.New("refused")
-	case milter.ActDiscard:
-		return errors.New("discarded")
-	default:
-		return fmt.Errorf("answered %q", byte(a.Code))
 	}
 }
 
