@@ -70,7 +70,7 @@ func hintRows() []hintRow {
 		{name: "a file edited by hand", breaks: "echo '# mine' >>/etc/opendkim.conf", hint: `^hint: (mailsetup init .*--overwrite-drift)\b`},
 		{
 			name: "a read-only directory", breaks: "mount --bind /etc/mailsetup /etc/mailsetup; mount -o remount,ro,bind /etc/mailsetup",
-			args: []string{"init", "--yes", "--notify", "ops@lab.example"}, hint: `^hint: (findmnt -T /etc/mailsetup\S*) shows what is mounted read-only; journalctl`,
+			args: []string{"init", "--yes", "--milter-default-action", "accept"}, hint: `^hint: (findmnt -T /etc/mailsetup\S*) shows what is mounted read-only; journalctl`,
 			again: []string{"history"}, undo: "umount /etc/mailsetup",
 		},
 		{

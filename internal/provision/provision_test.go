@@ -170,7 +170,7 @@ func TestDrift(t *testing.T) {
 	}{
 		{
 			"in a run about the host", func(*world, *provision.Request) {}, "/etc/ours is not as mailsetup left it",
-			"look at the difference above; --overwrite-drift writes our version (rollback brings yours back)", true,
+			"again, with --overwrite-drift writes our version, as the difference above shows; mailsetup rollback brings yours back", true,
 		},
 		{
 			"in a rotation", func(_ *world, r *provision.Request) { r.OnDrift = provision.RefuseDrift }, "/etc/ours is not as mailsetup left it",

@@ -41,7 +41,7 @@ func refuseDrift(d *Draft, o Options, ui UI) error {
 		for _, f := range d.Plan.Drift {
 			ui.Logf("%s: %s\n%s", f.Path, f.Why, strings.TrimRight(f.Diff, "\n"))
 		}
-		remedy = "look at the difference above; --overwrite-drift writes our version (rollback brings yours back)"
+		remedy = hint.Again("--overwrite-drift") + " writes our version, as the difference above shows; mailsetup rollback brings yours back"
 	}
 	return hint.New(remedy, "%s", d.Plan.Drift[0])
 }
