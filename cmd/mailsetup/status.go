@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/rotation"
+	"mailsetup/internal/state"
 	"mailsetup/internal/text"
 )
 
@@ -56,16 +57,20 @@ func runStatus(ctx context.Context, c console, o options, domains []string) erro
 	if o.json {
 		return u.printJSON(st.Keys)
 	}
-	for _, d := range st.Domains { // what is wrong comes first
+	notes := func(list []state.Note) {
+		for _, n := range list {
+			c.say("%s", text.Wrap(n.Text, 78))
+			c.hints([]string{n.Action})
+		}
+	}
+	notes(st.Problems) // what is wrong comes first
+	for _, d := range st.Domains {
 		for _, line := range d.Lines() {
 			c.say("%s", text.Wrap(line, 78))
 		}
 	}
 	printKeys(u, st.Keys, st.Now, false)
-	for _, n := range st.Notes {
-		c.say("%s", text.Wrap(n.Text, 78))
-		c.hints([]string{n.Action})
-	}
+	notes(st.Notes)
 	return nil
 }
 

@@ -20,8 +20,10 @@ import (
 type Status struct {
 	Keys    []KeyStatus
 	Domains []DomainStatus // of which the last look found problems
-	Notes   []state.Note   // lifetimes of keys that are odd
-	Now     time.Time      // as of which this is
+	// Problems are keys that OpenDKIM cannot sign with, and settings that cannot be read.
+	Problems []state.Note
+	Notes    []state.Note // lifetimes of keys that are odd
+	Now      time.Time    // as of which this is
 }
 
 // DomainStatus is what the last check found about the records of a domain.
@@ -59,12 +61,12 @@ func (r *Rotator) Status(domains []string) (Status, error) {
 			continue
 		}
 		if err := dkimkeys.Check(r.System, name, k); err != nil {
-			s.Notes = append(s.Notes, state.Note{Text: name + ": " + message(err), Action: strings.Join(hint.Of(err), "; ")})
+			s.Problems = append(s.Problems, state.Note{Text: name + ": " + message(err), Action: strings.Join(hint.Of(err), "; ")})
 		}
 	}
 	for _, name := range sortedKeys(r.Unreadable) {
 		if t.includes(name) {
-			s.Notes = append(s.Notes, state.Note{Text: r.Unreadable[name].Error(), Action: strings.Join(hint.Of(r.Unreadable[name]), "; ")})
+			s.Problems = append(s.Problems, state.Note{Text: r.Unreadable[name].Error(), Action: strings.Join(hint.Of(r.Unreadable[name]), "; ")})
 		}
 	}
 	for _, d := range r.Spec.Domains {

@@ -187,3 +187,18 @@ func TestStatus(t *testing.T) {
 	s.mem.PutFile(signer.KeyTable, "")
 	want("k4", "unused", "its file", time.Time{})
 }
+
+// What keeps mail from being signed is no note among others.
+func TestStatusNamesProblems(t *testing.T) {
+	s := readyToSign(t)
+	s.mem.Delete(signer.KeyFile("b.example", "k2"))
+	st, err := s.rotator().Status(nil)
+	if err != nil || len(st.Problems) != 1 || !strings.HasPrefix(st.Problems[0].Text, "b.example: /etc/dkimkeys/b.example/k2.private, the private key of b.example, is gone") {
+		t.Errorf("problems %+v, %v", st.Problems, err)
+	}
+	for _, n := range st.Notes {
+		if strings.Contains(n.Text, "k2.private") {
+			t.Errorf("it is a note as well: %+v", n)
+		}
+	}
+}
