@@ -23,7 +23,7 @@ func ReceptionNotes(in step.Input) []state.Note {
 	}
 	notes := unreachable(in)
 	refused, unknown, kept := map[string][]string{}, map[string][]string{}, map[string][]string{}
-	var nowhere []string
+	var nowhere, unannounced []string
 	var settings map[string]string
 	if in.Facts.MailDomains == nil || p.Fresh {
 		settings = Settings(in)
@@ -38,6 +38,10 @@ func ReceptionNotes(in step.Input) []state.Note {
 			where := ListFor(in.Facts, d.Name)
 			refused[where] = append(refused[where], d.Name)
 		case !d.Receive && is.Class != state.ClassDefault && is.Class != state.ClassRelay && is.Unknown == "":
+			if withoutMX(in, d.Name) {
+				unannounced = append(unannounced, d.Name)
+				continue
+			}
 			list := recipient.ListOf(is.Class)
 			kept[list] = append(kept[list], d.Name)
 		case !d.Receive && is.Unknown == "" && is.Class == state.ClassDefault && withoutMX(in, d.Name):
@@ -63,6 +67,13 @@ func ReceptionNotes(in step.Input) []state.Note {
 			Topic: "mydestination", Text: fmt.Sprintf("Postfix keeps mail for %s here, although it is received elsewhere: "+
 				"mail from this machine to colleagues never leaves", step.EnumerateUpTo(names, 5)),
 			Action: fmt.Sprintf("take %s out of %s", itOrThem(names), withValue(p, list)),
+		})
+	}
+	if len(unannounced) > 0 {
+		notes = append(notes, state.Note{
+			Topic:  "mx",
+			Text:   fmt.Sprintf("no MX record for %s, although Postfix takes that mail", step.EnumerateUpTo(unannounced, 5)),
+			Action: fmt.Sprintf("mailsetup init --domain %s --receive yes", unannounced[0]),
 		})
 	}
 	if len(nowhere) > 0 {

@@ -68,6 +68,12 @@ func TestReceptionNotes(t *testing.T) {
 			map[string]state.LiveDNS{"a.example": {Asked: true}, "b.example": {Asked: true, MX: []string{"mx.far.example"}}},
 			[]string{"no MX record for a.example: Postfix does not take that mail", "once it does: mailsetup init --domain a.example --receive yes"},
 		},
+		"without an MX": {
+			names(false, "a.example"), nil,
+			domains{"a.example": mailbox},
+			map[string]state.LiveDNS{"a.example": {Asked: true}},
+			[]string{"no MX record for a.example, although Postfix takes that mail", "mailsetup init --domain a.example --receive yes"},
+		},
 		"on the loopback": {names(true, "a.example"), []string{"inet_interfaces = loopback-only"}, domains{"a.example": mailbox}, nil, []string{
 			"the MX record points here, but Postfix listens on loopback-only: no other server can deliver", "postconf -e inet_interfaces=all, then restart Postfix; or mailsetup init --domain a.example --receive no",
 		}},
