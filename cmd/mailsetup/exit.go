@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"mailsetup/internal/hint"
 	"mailsetup/internal/machine"
@@ -41,13 +42,13 @@ func (c console) finish(err error) int {
 	var findings spec.Findings
 	if errors.As(err, &findings) {
 		for _, f := range findings {
-			c.say("mailsetup: %s", text.Printable(spec.Finding{Field: f.Field, Text: f.Text}.String()))
+			c.tell("mailsetup: " + text.Printable(spec.Finding{Field: f.Field, Text: f.Text}.String()))
 			c.hints(hint.Lines(f.Hint))
 		}
 		return exitUsage
 	}
 	code, hints := exitCode(err)
-	c.say("mailsetup: %s", message(err))
+	c.tell("mailsetup: " + message(err))
 	c.hints(hints)
 	return code
 }
@@ -60,8 +61,22 @@ func message(err error) string {
 	return hint.Message(err)
 }
 
+// tell says what is wrong. On a terminal it breaks between words.
+func (c console) tell(what string) {
+	for line := range strings.SplitSeq(what, "\n") {
+		if c.live && !strings.HasPrefix(line, " ") { // which is a command, or what a daemon wrote
+			line = strings.Join(text.WrapAction(line, c.width), "\n")
+		}
+		c.say("%s", line)
+	}
+}
+
 func (c console) hints(hints []string) {
 	for _, line := range hint.Print(c.typed().Lines(hints)) {
+		const indent = len("hint: ")
+		if c.live {
+			line = line[:indent] + strings.Join(text.WrapAction(line[indent:], c.width-indent), "\n"+strings.Repeat(" ", indent))
+		}
 		c.say("%s", line)
 	}
 }

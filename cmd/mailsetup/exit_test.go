@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"testing"
 
 	"mailsetup/internal/apply"
@@ -79,6 +80,23 @@ func TestFinish(t *testing.T) {
 				t.Errorf("exit %d, want %d; said %q, want %q", code, tt.code, said.String(), tt.says)
 			}
 		})
+	}
+}
+
+// On a terminal words stay whole, and so do commands to paste.
+func TestFinishOnATerminal(t *testing.T) {
+	var said bytes.Buffer
+	err := fail("look what Postfix says, and correct it\nmailsetup init --domain lab.example --ip 192.0.2.10", "Postfix runs, but not with what is written in main.cf:\n | line 7")
+	console{err: &said, live: true, width: 40, args: []string{"mailsetup"}}.finish(err)
+	const want = `mailsetup: Postfix runs, but not with
+what is written in main.cf:
+ | line 7
+hint: look what Postfix says, and
+      correct it
+hint: mailsetup init --domain lab.example --ip 192.0.2.10
+`
+	if got := strings.ReplaceAll(said.String(), "sudo ", ""); got != want {
+		t.Errorf("said\n%s", got)
 	}
 }
 

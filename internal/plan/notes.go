@@ -79,7 +79,7 @@ func WriteNotes(w io.Writer, notes []state.Note) {
 		case strings.Contains(n.Action, "\n"):
 			fmt.Fprintf(w, "\n%s\n\n", strings.TrimRight(n.Action, "\n"))
 		case n.Action != "":
-			fmt.Fprintf(w, "      %s\n", strings.Join(actionRows(n.Action, 74), "\n      "))
+			fmt.Fprintf(w, "      %s\n", strings.Join(text.WrapAction(n.Action, 74), "\n      "))
 		}
 	}
 }
@@ -99,32 +99,7 @@ func (t *printer) note(n state.Note) {
 	t.hang("*", cyan, n.Topic+": "+n.Text)
 	for l := range strings.SplitSeq(strings.TrimSuffix(n.Action, "\n"), "\n") {
 		if l != "" {
-			t.line("        " + strings.Join(actionRows(text.Printable(l), width-8), "\n        "))
+			t.line("        " + strings.Join(text.WrapAction(text.Printable(l), width-8), "\n        "))
 		}
 	}
-}
-
-// actionRows breaks an action that is too long: prose at spaces, commands behind &&
-// only, so that they can be pasted as they stand.
-func actionRows(action string, width int) []string {
-	first, _, _ := strings.Cut(action, " ")
-	switch first {
-	case "sudo", "mailsetup", "touch", "postalias", "postconf", "postmap", "systemctl":
-		rows := strings.SplitAfter(action, " && ")
-		for i := 1; i < len(rows); i++ {
-			if len(rows[i-1])+len(rows[i]) <= width {
-				rows[i-1] += rows[i]
-				rows = slices.Delete(rows, i, i+1)
-				i--
-			}
-		}
-		for i := range rows {
-			rows[i] = strings.TrimSuffix(rows[i], " ")
-		}
-		return rows
-	}
-	if strings.TrimLeft(first, "abcdefghijklmnopqrstuvwxyz,:") != "" { // a record
-		return []string{action}
-	}
-	return strings.Split(text.Wrap(action, width), "\n")
 }

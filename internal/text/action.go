@@ -1,0 +1,32 @@
+package text
+
+import (
+	"slices"
+	"strings"
+)
+
+// WrapAction breaks what a person is told to do, if that has more than width columns:
+// prose as Wrap does, commands behind && only, so that they can be pasted as they stand,
+// and records not at all.
+func WrapAction(action string, width int) []string {
+	first, _, _ := strings.Cut(action, " ")
+	switch first {
+	case "sudo", "mailsetup", "touch", "postalias", "postconf", "postmap", "systemctl":
+		rows := strings.SplitAfter(action, " && ")
+		for i := 1; i < len(rows); i++ {
+			if len(rows[i-1])+len(rows[i]) <= width {
+				rows[i-1] += rows[i]
+				rows = slices.Delete(rows, i, i+1)
+				i--
+			}
+		}
+		for i := range rows {
+			rows[i] = strings.TrimSuffix(rows[i], " ")
+		}
+		return rows
+	}
+	if strings.TrimLeft(first, "abcdefghijklmnopqrstuvwxyz,:") != "" { // a record
+		return []string{action}
+	}
+	return strings.Split(Wrap(action, width), "\n")
+}
