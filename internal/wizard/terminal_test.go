@@ -288,7 +288,7 @@ func confirmations(t *testing.T, bin string) {
 			term.sees("Apply these changes?", "n no", "a see all of it")
 			for _, key := range strings.Fields(tt.keys) {
 				if term.types(key); key == "a" {
-					term.sees("a file changes", "q back to the question")
+					term.sees("a file changes", "\nspace next page, q back to the question")
 					term.types("q")
 					term.sees("Apply these changes?", "n no")
 				}
