@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,17 @@ func (term *terminal) sees(t *testing.T, texts ...string) string {
 func (term *terminal) scrolled(t *testing.T) string {
 	t.Helper()
 	return term.tmux(t, "capture-pane", "-p", "-J", "-S", "-")
+}
+
+// scrolls waits until the terminal has shown all of the texts.
+func (term *terminal) scrolls(t *testing.T, texts ...string) {
+	t.Helper()
+	missing := func(text string) bool { return !strings.Contains(term.scrolled(t), text) }
+	for end := time.Now().Add(time.Minute); slices.ContainsFunc(texts, missing); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never saw all of %q:\n%s", texts, term.scrolled(t))
+		}
+	}
 }
 
 const confirmQuestion = "Do this?"
@@ -218,12 +230,7 @@ func walkThrough(t *testing.T, term *terminal) {
 		t.Errorf("the summary takes %d lines:\n%s", lines, summary)
 	}
 	term.types(t, "a")
-	for end := time.Now().Add(time.Minute); !strings.Contains(term.scrolled(t), "v=DMARC1; p=quarantine"); time.Sleep(100 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not all of the plan:\n%s", term.scrolled(t))
-		}
-	}
-	says(t, term.scrolled(t), "+smtpd_milters = ", "+ /etc/opendkim/KeyTable\n")
+	term.scrolls(t, "+smtpd_milters = ", "+ /etc/opendkim/KeyTable\n", "v=DMARC1; p=quarantine")
 	term.sees(t, confirmQuestion, "ctrl+c")
 	term.types(t, "y")
 	term.sees(t, "exit=0\n")
