@@ -123,7 +123,12 @@ func (p *probe) bySMTP(ctx context.Context, m message) string {
 	return ""
 }
 
-func (p *probe) smtpDialogue(ctx context.Context, m message) error {
+func (p *probe) smtpDialogue(ctx context.Context, m message) (err error) {
+	defer func() {
+		if errors.Is(err, net.ErrClosed) { // by us, when the time was over
+			err = fmt.Errorf("no answer from %s", p.smtp)
+		}
+	}()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.smtp)
 	if err != nil {
 		return err

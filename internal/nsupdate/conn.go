@@ -125,8 +125,8 @@ func (c *conn) ask(ctx context.Context, m *dns.Msg) (*dns.Msg, error) {
 	// A dns.Conn signs its second message as the continuation of the first.
 	r, _, err := c.client.ExchangeWithConnContext(ctx, m, &dns.Conn{Conn: c.tcp.Conn})
 	if r == nil {
-		if err == nil {
-			err = errors.New("no answer")
+		if err == nil || errors.Is(err, net.ErrClosed) { // by us, when the time was over
+			err = errors.New("no reply in time")
 		}
 		c.broken = &ServerError{
 			Server: c.server, Text: "did not answer: " + err.Error(), err: err,

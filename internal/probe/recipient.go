@@ -33,7 +33,7 @@ func (b *Prober) recipients(ctx context.Context, p state.Probe) error {
 // acceptsRecipients returns an error if a recipient is rejected as unknown (the codes
 // 5.1.x of RFC 3463). Other rejections depend on the client and the moment.
 func acceptsRecipients(ctx context.Context, address string, recipients []string) error {
-	fail := func(step string, err error) error { return fmt.Errorf("smtp %s: %s: %w", address, step, err) }
+	fail := func(step string, err error) error { return fmt.Errorf("smtp %s: %s: %w", address, step, answered(err)) }
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return fail("connect", err)

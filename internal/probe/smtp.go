@@ -23,7 +23,7 @@ func takesSender(ctx context.Context, p state.Probe) error {
 		if said := new(textproto.Error); errors.As(err, &said) {
 			err = fmt.Errorf("%d %s", said.Code, said.Msg)
 		}
-		return fmt.Errorf("smtp %s: %s: %w", p.Address, step, err)
+		return fmt.Errorf("smtp %s: %s: %w", p.Address, step, answered(err))
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.Address)
 	if err != nil {
@@ -52,6 +52,15 @@ func takesSender(ctx context.Context, p state.Probe) error {
 		return fail("QUIT", err)
 	}
 	return nil
+}
+
+// answered returns the error of a dialogue that was ended when its time was over as one
+// of a server that does not answer.
+func answered(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return errors.New("no answer")
+	}
+	return err
 }
 
 // errClosed says that a server ended the connection before it said anything.

@@ -96,7 +96,7 @@ func TestSMTPRefuses(t *testing.T) {
 	p.Address = "127.0.0.1:1"
 	wantError(t, probe(t, NewProber(nil, nil), p), "smtp 127.0.0.1:1: connect")
 	p.Address = silentServer(t, "tcp", "127.0.0.1:0")
-	wantError(t, probe(t, NewProber(nil, nil), p), "greeting")
+	wantError(t, probe(t, NewProber(nil, nil), p), "greeting: no answer")
 }
 
 func TestSMTPGreetsWithAnError(t *testing.T) {
