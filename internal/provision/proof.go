@@ -162,10 +162,26 @@ func (p *Provisioner) sendMessages(ctx context.Context, d *Draft) (proven string
 	if broken := res.Broken(); len(broken) > 0 {
 		return "", false, brokenSignature(broken[0], d.Plan.Notes)
 	}
+	if err := signedAgain(res.Proven(), postfix); err != nil {
+		return "", false, err
+	}
 	if len(res.Proven()) == 0 {
 		return signerAsked + " " + res.Summary(), false, nil
 	}
 	return res.Summary(), true, nil
+}
+
+// signedAgain returns the error of a content filter that hands mail back in a way that
+// the signer takes for new mail: it would sign what others forge, too.
+func signedAgain(proven []livepath.Delivery, postfix *state.Postfix) error {
+	i := slices.IndexFunc(proven, func(d livepath.Delivery) bool { return d.Signatures > 1 })
+	if i < 0 || !postconf.PipesBack(postfix) {
+		return nil
+	}
+	d := proven[i]
+	return hint.New("let the program keep the Received fields of a message when it hands it to sendmail(1), or hand it back to a service of its own in "+string(postconf.MasterCF)+": 127.0.0.1:10026 inet n - y - - smtpd -o content_filter=",
+		"mail is signed again after the content filter: a message from %s, by %s, arrived with %d signatures of %s. So it would be if somebody outside had sent it in your name",
+		d.Signer.From, d.Way, d.Signatures, d.Signer.Domain)
 }
 
 // smtpAddress returns where Postfix takes SMTP, even if it did not run yet when the
