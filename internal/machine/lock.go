@@ -16,6 +16,7 @@ import (
 	"mailsetup/internal/apply"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/livepath"
+	"mailsetup/internal/scratch"
 	"mailsetup/internal/text"
 )
 
@@ -37,6 +38,9 @@ func (m *Machine) lockAndRecover(ctx context.Context) error {
 	if m.Image == nil {
 		if err := m.lock(ctx); err != nil {
 			return err
+		}
+		if err := scratch.RemoveLeftOver(scratch.Dir); err != nil {
+			m.options.Logf("directories of a run that was killed may still be there: %v", err)
 		}
 		if err := livepath.Clean(ctx, m.Sys); err != nil {
 			m.options.Logf("messages of a probe that was killed may still be in Postfix's queue: %v", err)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"mailsetup/internal/scratch"
 	"mailsetup/internal/state"
 )
 
@@ -30,17 +31,17 @@ func (c checker) check(ctx context.Context, vs []state.Validator, staged map[sta
 	if len(vs) == 0 {
 		return nil
 	}
-	base, err := os.MkdirTemp(c.scratch, "mailsetup-check-")
+	dir, err := scratch.New(c.scratch)
 	if err != nil {
 		return fmt.Errorf("check: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(base)) }()
+	defer func() { err = errors.Join(err, dir.Remove()) }()
 
 	contents, err := c.collect(vs, staged)
 	if err != nil {
 		return fmt.Errorf("check: %w", err)
 	}
-	mapper := newMapper(base, slices.Collect(maps.Keys(contents)))
+	mapper := newMapper(dir.Path, slices.Collect(maps.Keys(contents)))
 	for p, content := range contents {
 		if err := writeScratch(mapper.scratch(p), mapper.text(content)); err != nil {
 			return fmt.Errorf("check: %w", err)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"mailsetup/internal/scratch"
 	"mailsetup/internal/state"
 )
 
@@ -77,11 +78,12 @@ func (ed editor) readSibling(p state.Path, name string) ([]byte, error) {
 // scratchConf runs f with a scratch directory in which postconf -c finds main.cf and
 // master.cf. Errors name the real directory instead.
 func (ed editor) scratchConf(p state.Path, main, master []byte, f func(dir string) error) error {
-	dir, err := os.MkdirTemp(ed.scratch, "mailsetup-postfix-")
+	d, err := scratch.New(ed.scratch)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = d.Remove() }()
+	dir := d.Path
 	for name, content := range map[string][]byte{"main.cf": main, "master.cf": master} {
 		file := filepath.Join(dir, name)
 		if err := errors.Join(os.WriteFile(file, content, privateFile), backdate(file)); err != nil {
