@@ -158,7 +158,7 @@ func (s *files) Create(p state.Path, o state.Object) error {
 	if err != nil {
 		return failure("create", p, err)
 	}
-	f, err := s.tree.openFile(p, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW)
+	f, err := s.tree.openToChange(p, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return failure("create", p, err)
 	}
@@ -234,7 +234,7 @@ func (s *files) setMeta(p state.Path, o state.Object, who id) error {
 	if k := kindOf(fi.Mode()); k != state.Regular && k != state.Directory {
 		return fmt.Errorf("refused for a %s", k)
 	}
-	f, err := s.tree.openFile(p, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK)
+	f, err := s.tree.openToChange(p, os.O_RDONLY|syscall.O_NONBLOCK)
 	if err != nil {
 		return err
 	}
@@ -272,7 +272,7 @@ func (s *files) Append(p state.Path, line []byte) error {
 	}
 	_, err := s.tree.lstat(p)
 	fresh := errors.Is(err, fs.ErrNotExist)
-	f, err := s.tree.openFile(p, os.O_RDWR|os.O_CREATE|os.O_APPEND|syscall.O_NOFOLLOW|syscall.O_NONBLOCK)
+	f, err := s.tree.openToChange(p, os.O_RDWR|os.O_CREATE|os.O_APPEND|syscall.O_NONBLOCK)
 	if err != nil {
 		return failure("append to", p, err)
 	}

@@ -117,7 +117,7 @@ func (m *Image) SaveManifest() error {
 	if err := m.tree.remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return failure("remove", next, err)
 	}
-	f, err := m.tree.openFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW)
+	f, err := m.tree.openToChange(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return failure("create", next, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 
+	"mailsetup/internal/safepath"
 	"mailsetup/internal/state"
 )
 
@@ -15,6 +16,9 @@ import (
 // a flag of O_NOFOLLOW says so.
 type tree interface {
 	openFile(p state.Path, flag int) (*os.File, error)
+	// openToChange opens what will be written or given away: no link of anybody else's
+	// than root leads there.
+	openToChange(p state.Path, flag int) (*os.File, error)
 	lstat(p state.Path) (fs.FileInfo, error)
 	readlink(p state.Path) (string, error)
 	mkdir(p state.Path) error
@@ -36,11 +40,22 @@ func (hostTree) openFile(p state.Path, flag int) (*os.File, error) {
 	return os.OpenFile(string(p), flag, privateFile)
 }
 
+func (hostTree) openToChange(p state.Path, flag int) (*os.File, error) {
+	return safepath.OpenFile(string(p), flag, privateFile)
+}
+
 func (hostTree) lstat(p state.Path) (fs.FileInfo, error) { return os.Lstat(string(p)) }
 func (hostTree) readlink(p state.Path) (string, error)   { return os.Readlink(string(p)) }
-func (hostTree) mkdir(p state.Path) error                { return os.Mkdir(string(p), privateDir) }
-func (hostTree) remove(p state.Path) error               { return os.Remove(string(p)) }
-func (hostTree) rename(from, to state.Path) error        { return os.Rename(string(from), string(to)) }
+func (hostTree) mkdir(p state.Path) error                { return safepath.Mkdir(string(p), privateDir) }
+func (hostTree) remove(p state.Path) error               { return safepath.Remove(string(p)) }
+
+// rename keeps the ACL of a file that is replaced.
+func (hostTree) rename(from, to state.Path) error {
+	if err := safepath.CopyACL(string(to), string(from)); err != nil {
+		return err
+	}
+	return safepath.Rename(string(from), string(to))
+}
 
 // rootTree is a directory; no symbolic link leads out of it.
 type rootTree struct{ root *os.Root }
@@ -55,6 +70,10 @@ func inside(p state.Path) string {
 
 func (b rootTree) openFile(p state.Path, flag int) (*os.File, error) {
 	return b.root.OpenFile(inside(p), flag, privateFile)
+}
+
+func (b rootTree) openToChange(p state.Path, flag int) (*os.File, error) {
+	return b.openFile(p, flag|syscall.O_NOFOLLOW)
 }
 
 func (b rootTree) lstat(p state.Path) (fs.FileInfo, error) { return b.root.Lstat(inside(p)) }
