@@ -159,6 +159,9 @@ func (r *run) checkFresh(p plan.Plan) error {
 		for _, c := range st.Changes {
 			cur, seen := expect[c.Path]
 			if !seen {
+				if err := system.CheckChangeable(r.s, c.Path); err != nil {
+					return err
+				}
 				var err error
 				if cur, err = r.s.Read(c.Path); err != nil {
 					return err

@@ -32,6 +32,12 @@ func Make(ctx context.Context, want state.State, r system.Reader, rec FileHashes
 		p.Questions = want.Questions
 	}
 	p.Drift = m.drift
+	for _, at := range p.Paths() {
+		if err := system.CheckChangeable(r, at); err != nil {
+			m.errs = append(m.errs, err)
+			break
+		}
+	}
 	return p, errors.Join(m.errs...)
 }
 
