@@ -165,11 +165,8 @@ func parseRun(dir state.Path, content []byte) (*Entry, error) {
 // damaged returns the error of a run of which the journal makes no sense. Others can
 // be taken back without it.
 func damaged(dir state.Path, line int, err error) error {
-	if line > 0 {
-		err = fmt.Errorf("line %d: %w", line, err)
-	}
 	return hint.New(fmt.Sprintf("put %s back from a backup; without one, that run cannot be taken back: its numbered files are what it replaced, and mv %s /root/ lets other runs go on", dir, dir),
-		"journal %s: %w", dir.Join(runFile), err)
+		"journal %s: line %d: %w", dir.Join(runFile), line, err)
 }
 
 // addEvent adds an event to the entry.

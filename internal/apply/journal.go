@@ -98,7 +98,7 @@ func (j *Journal) Open() (*Entry, error) {
 // no more than the last event, since there may be many long runs.
 func (j *Journal) loadOpen(id string) (*Entry, error) {
 	dir := j.runDir(id)
-	text, err := j.readEvents(dir)
+	text, err := system.ReadFile(j.files, dir.Join(runFile))
 	if err != nil || len(text) == 0 || hasEnded(text) {
 		return nil, err
 	}
@@ -134,20 +134,11 @@ func (j *Journal) History() ([]Entry, error) {
 // load reads one run, nil for a directory in which no run began.
 func (j *Journal) load(id string) (*Entry, error) {
 	dir := j.runDir(id)
-	text, err := j.readEvents(dir)
-	if err != nil {
-		return nil, err
-	}
-	return parseRun(dir, text)
-}
-
-// readEvents reads the event list of a run, nothing where none began.
-func (j *Journal) readEvents(dir state.Path) ([]byte, error) {
 	text, err := system.ReadFile(j.files, dir.Join(runFile))
-	if noFile := (*system.UnusableError)(nil); errors.As(err, &noFile) {
-		return nil, damaged(dir, 0, errors.New(noFile.Text))
+	if err == nil {
+		return parseRun(dir, text)
 	}
-	return text, err
+	return nil, err
 }
 
 // Prune removes the oldest runs until keep are left. Runs of one command are kept

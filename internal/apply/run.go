@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mailsetup/internal/plan"
+	"mailsetup/internal/safepath"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -159,11 +160,11 @@ func (r *run) checkFresh(p plan.Plan) error {
 		for _, c := range st.Changes {
 			cur, seen := expect[c.Path]
 			if !seen {
-				if err := system.CheckChangeable(r.s, c.Path); err != nil {
-					return err
+				err := safepath.CheckChangeable(r.s, string(c.Path))
+				if err == nil {
+					cur, err = r.s.Read(c.Path)
 				}
-				var err error
-				if cur, err = r.s.Read(c.Path); err != nil {
+				if err != nil {
 					return err
 				}
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"mailsetup/internal/safepath"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -33,7 +34,7 @@ func Make(ctx context.Context, want state.State, r system.Reader, rec FileHashes
 	}
 	p.Drift = m.drift
 	for _, at := range p.Paths() {
-		if err := system.CheckChangeable(r, at); err != nil {
+		if err := safepath.CheckChangeable(r, string(at)); err != nil {
 			m.errs = append(m.errs, err)
 			break
 		}

@@ -7,7 +7,6 @@ import (
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/state"
-	"mailsetup/internal/system"
 )
 
 // minReadingGap is the smallest difference of a reading from the one on disk that is
@@ -56,7 +55,7 @@ func AdvanceElapsed(files Files, keys keyring.Ledger, save bool, logf func(forma
 	if err != nil {
 		logf("%v", err)
 	}
-	reading, err := system.ReadClock()
+	reading, err := readClock()
 	if err != nil {
 		return keyring.Elapsed{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 
+	"mailsetup/internal/safepath"
 	"mailsetup/internal/state"
 )
 
@@ -66,6 +67,9 @@ func (h *Host) Rename(from, to state.Path) error {
 	}
 	return h.files.Rename(from, to)
 }
+
+// Attributes implements safepath.Attributer.
+func (h *Host) Attributes(name string) uint64 { return safepath.Attributes(name) }
 
 // Evaluate implements Reader. Changes of main.cf run postconf(1) on a copy.
 func (h *Host) Evaluate(ctx context.Context, e state.Edit, current state.Object) ([]byte, error) {

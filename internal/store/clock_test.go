@@ -1,4 +1,4 @@
-package system
+package store
 
 import (
 	"os"
@@ -9,12 +9,12 @@ import (
 )
 
 func TestReadClock(t *testing.T) {
-	a, err := ReadClock()
+	a, err := readClock()
 	if err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(20 * time.Millisecond)
-	b, err := ReadClock()
+	b, err := readClock()
 	if err != nil {
 		t.Fatal(err)
 	}

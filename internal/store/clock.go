@@ -1,4 +1,4 @@
-package system
+package store
 
 import (
 	"fmt"
@@ -16,10 +16,10 @@ const bootID = "/proc/sys/kernel/random/boot_id"
 
 // ReadClock returns the time since this boot, with the boot's ID. Nobody can set that
 // clock, and it goes on while the machine sleeps (CLOCK_BOOTTIME, clock_gettime(2)).
-func ReadClock() (keyring.BootTime, error) {
+func readClock() (keyring.BootTime, error) {
 	id, err := os.ReadFile(bootID)
 	if err != nil {
-		return keyring.BootTime{}, fmt.Errorf("read %s: %w", bootID, cause(err))
+		return keyring.BootTime{}, fmt.Errorf("read %s: %w", bootID, err)
 	}
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {

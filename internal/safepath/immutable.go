@@ -1,0 +1,43 @@
+package safepath
+
+import (
+	"path"
+
+	"golang.org/x/sys/unix"
+
+	"mailsetup/internal/hint"
+)
+
+// Attributer tells the attributes of files, where there is a machine behind them.
+type Attributer interface {
+	// Attributes returns those of statx(2), none of what is not there.
+	Attributes(name string) uint64
+}
+
+// CheckChangeable refuses a path that not even root can replace, as chattr(1) makes them:
+// it or its directory is immutable or append-only. Files that are no Attributer have no
+// attributes.
+func CheckChangeable(files any, name string) error {
+	a, ok := files.(Attributer)
+	if !ok {
+		return nil
+	}
+	for _, at := range []string{name, path.Dir(name)} {
+		switch flags := a.Attributes(at); {
+		case flags&unix.STATX_ATTR_IMMUTABLE != 0:
+			return hint.NewUsage("chattr -i "+at, "%s: is immutable, and would have to be changed", at)
+		case flags&unix.STATX_ATTR_APPEND != 0:
+			return hint.NewUsage("chattr -a "+at, "%s: is append-only, and would have to be changed", at)
+		}
+	}
+	return nil
+}
+
+// Attributes returns the attributes of what stands at a path, none if they cannot be told.
+func Attributes(name string) uint64 {
+	var st unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, name, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_TYPE, &st); err != nil {
+		return 0
+	}
+	return st.Attributes
+}
