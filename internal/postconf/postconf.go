@@ -3,6 +3,7 @@ package postconf
 
 import (
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 
@@ -102,12 +103,19 @@ func (f ContentFilter) Transport(p *state.Postfix) (state.Service, bool) {
 	return p.Services[i], true
 }
 
-// PipesBack reports whether a content filter is a program, pipe(8), which may hand
-// mail back by sendmail(1).
+// PipesBack reports whether a content filter may hand mail back by sendmail(1): it is a
+// program, pipe(8). A table can choose a filter as well (FILTER, access(5)); so a program
+// that is told to run sendmail counts, too.
 func PipesBack(p *state.Postfix) bool {
-	return p != nil && slices.ContainsFunc(ContentFilters(p), func(f ContentFilter) bool {
+	if p == nil {
+		return false
+	}
+	runs := func(arg string) bool { return path.Base(strings.TrimPrefix(arg, "argv=")) == "sendmail" }
+	return slices.ContainsFunc(ContentFilters(p), func(f ContentFilter) bool {
 		s, found := f.Transport(p)
 		return found && s.Command == "pipe"
+	}) || slices.ContainsFunc(p.Services, func(s state.Service) bool {
+		return s.Command == "pipe" && slices.ContainsFunc(s.Args, runs)
 	})
 }
 

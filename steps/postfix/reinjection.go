@@ -143,6 +143,11 @@ func checkFilters(p *state.Postfix) error {
 		}
 		bySMTP = append(bySMTP, f)
 	}
+	if postconf.PipesBack(p) {
+		if err := toldFromSMTP(p); err != nil {
+			return err
+		}
+	}
 	back := func(s state.Service) bool { return isReinjection(p, s) }
 	if len(bySMTP) > 0 && !slices.ContainsFunc(p.Services, back) {
 		return step.Refuse("bind the service that takes mail back from the filter to the loopback (127.0.0.1:10025 inet ... smtpd -o content_filter= -o smtpd_proxy_filter=)",
@@ -160,7 +165,7 @@ func (f filter) checkSupported(p *state.Postfix) error {
 	}
 	switch {
 	case s.Command == "pipe":
-		return toldFromSMTP(p)
+		return nil // see toldFromSMTP
 	case s.Command != "smtp" && s.Command != "lmtp":
 		return step.Refuse(byHand, "%s: %s:%d is a %s, which is no filter that is understood", f, postconf.MasterCF, s.Line, s.Command)
 	case !hereBy(nexthop):

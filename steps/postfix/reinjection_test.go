@@ -179,6 +179,8 @@ func TestFilteredMailIsExplained(t *testing.T) {
 		steptest.Service("smtp2/inet smtpd", "smtpd_proxy_filter=127.0.0.1:10024"),
 		steptest.Service("127.0.0.1:10025/inet smtpd", "smtpd_authorized_xforward_hosts=127.0.0.0/8"),
 	}
+	byTable := steptest.Service("spamassassin/unix pipe")
+	byTable.Args = []string{"user=debian-spamd", "argv=/usr/bin/spamc", "-f", "-e", "/usr/sbin/sendmail", "-oi", "-f", "${sender}", "${recipient}"}
 	for name, tt := range map[string]struct {
 		services []state.Service
 		content  []string
@@ -192,6 +194,11 @@ func TestFilteredMailIsExplained(t *testing.T) {
 			"mail is signed once, before it goes to spamassassin, and not when it comes back by sendmail(1). " +
 				"Mail by sendmail(1) with a Received field has been signed before or is not ours, so it is left as it is. A filter that changes bodies (disclaimers) breaks the signature",
 		}, nil, true},
+		"by sendmail, chosen by a table": {[]state.Service{byTable}, []string{
+			"mail is signed once, before it goes to a content filter, and not when it comes back by sendmail(1). " +
+				"Mail by sendmail(1) with a Received field has been signed before or is not ours, so it is left as it is. A filter that changes bodies (disclaimers) breaks the signature",
+		}, nil, true},
+		"a program that takes mail": {[]state.Service{steptest.Service("maildrop/unix pipe")}, nil, nil, false},
 		"before the queue": {proxy, nil, []string{
 			"mail that comes in by smtp2/inet goes to 127.0.0.1:10024 before any milter sees it: what this machine and its networks send that way leaves unsigned",
 			"let programs and users send by sendmail(1) or by a service without it, such as submission (port 587)",
