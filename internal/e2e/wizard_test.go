@@ -225,7 +225,7 @@ func walkThrough(t *testing.T, term *terminal) {
 		term.types(t, "Enter")
 	}
 	summary := term.sees(t, "Domain    lab.example\n", "Server    mail.lab.example, 192.0.2.10\n", "Records   in the zone that this machine's BIND serves\n",
-		"DKIM 2048 bits, SPF -all, DMARC quarantine", "Mail to   root: ann@mail.lab.example\n", "change /etc/postfix/main.cf", confirmQuestion, "a see all of it")
+		"DKIM 2048 bits, SPF -all, DMARC quarantine", "Root      its mail goes to ann@mail.lab.example\n", "change /etc/postfix/main.cf", confirmQuestion, "a see all of it")
 	if lines := strings.Count(strings.TrimSpace(summary), "\n") + 1; lines > 24 {
 		t.Errorf("the summary takes %d lines:\n%s", lines, summary)
 	}

@@ -42,7 +42,7 @@ func (d *Draft) answers() []plan.Answer {
 		{Name: "Incoming", Text: common(domains, incoming)},
 		{Name: "Records", Text: common(domains, func(x spec.Domain) string { return publication(want, x) })},
 		{Name: "Policies", Text: common(domains, policies)},
-		{Name: "Mail to", Text: readers(want.Host)},
+		{Name: "Root", Text: readers(want.Host)},
 	}
 }
 
@@ -117,14 +117,14 @@ func policies(x spec.Domain) string {
 	return dkim + ", " + spf + ", DMARC " + x.DMARC.Policy
 }
 
-// readers says who gets mail of the server's own.
+// readers says who gets the mail of root, and notices.
 func readers(h spec.Host) string {
-	root := "root: as it is"
+	root := "its mail stays as it is"
 	if h.RootAlias != "" {
-		root = "root: " + h.RootAlias
+		root = "its mail goes to " + h.RootAlias
 	}
 	if h.Notify != "" {
-		return root + "; of records to publish: " + h.Notify
+		return root + "; records to publish go to " + h.Notify
 	}
 	return root
 }

@@ -36,28 +36,28 @@ Server: mail.lab.example, 192.0.2.10
 Incoming: not received here
 Records: in the zone that this machine's BIND serves
 Policies: DKIM 1024 bits, SPF ~all, DMARC none
-Mail to: root: ann@far.example
+Root: its mail goes to ann@far.example
 `},
 		{"two that differ", two, nil, `Domains: lab.example, shop.example
 Server: mail.lab.example, 192.0.2.10
 Incoming: differs from domain to domain
 Records: printed in the end, for you to publish
 Policies: differs from domain to domain
-Mail to: root: as it is; of records to publish: ops@far.example
+Root: its mail stays as it is; records to publish go to ops@far.example
 `},
 		{"a further one", two, &spec.Spec{Host: two.Host, Domains: two.Domains[:1]}, `Domain: shop.example
 Server: mail.lab.example, 192.0.2.10
 Incoming: received here, by an MX record
 Records: printed in the end, for you to publish
 Policies: DKIM 1024 bits, SPF as lab.example, DMARC none
-Mail to: root: as it is; of records to publish: ops@far.example
+Root: its mail stays as it is; records to publish go to ops@far.example
 `},
 		{"updates, and another signer", update, nil, `Domain: lab.example
 Server: mail.lab.example, 192.0.2.10
 Incoming: not received here
 Records: sent to the zone's primary as dynamic updates
 Policies: DKIM by another signer, SPF -all with a.example, b.example and 1 more, DMARC none
-Mail to: root: as it is
+Root: its mail stays as it is
 `},
 		{"nothing new", one, &one, ""},
 	} {
