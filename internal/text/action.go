@@ -5,13 +5,17 @@ import (
 	"strings"
 )
 
+// programs are those that commands to paste begin with.
+var programs = strings.Fields("adduser apt apt-get chmod chown cp df dig dpkg dpkg-reconfigure exim4 getent grep install ip journalctl kill ls " +
+	"mailsetup mkdir mount mv named-checkconf named-checkzone nsupdate opendkim-testkey postalias postconf postfix postmap rm rndc " +
+	"sed sendmail sudo sudoedit systemctl touch umount umask")
+
 // WrapAction breaks what a person is told to do, if that has more than width columns:
 // prose as Wrap does, commands behind && only, so that they can be pasted as they stand,
 // and records not at all.
 func WrapAction(action string, width int) []string {
 	first, _, _ := strings.Cut(action, " ")
-	switch first {
-	case "sudo", "mailsetup", "touch", "postalias", "postconf", "postmap", "systemctl":
+	if slices.Contains(programs, first) {
 		rows := strings.SplitAfter(action, " && ")
 		for i := 1; i < len(rows); i++ {
 			if len(rows[i-1])+len(rows[i]) <= width {
@@ -25,7 +29,7 @@ func WrapAction(action string, width int) []string {
 		}
 		return rows
 	}
-	if strings.TrimLeft(first, "abcdefghijklmnopqrstuvwxyz,:") != "" { // a record
+	if strings.TrimLeft(first, "abcdefghijklmnopqrstuvwxyz,:'-") != "" { // a record
 		return []string{action}
 	}
 	return strings.Split(Wrap(action, width), "\n")

@@ -11,6 +11,8 @@ import (
 // pasted, and a record stays a line.
 func TestWrapAction(t *testing.T) {
 	for action, want := range map[string][]string{
+		"--dns manual prints the records":                         {"--dns manual prints the", "records"},
+		"chmod 0600 /etc/dkimkeys/lab.example/s.private":          {"chmod 0600 /etc/dkimkeys/lab.example/s.private"},
 		"once the records are elsewhere: take them out":           {"once the records are", "elsewhere: take them out"},
 		"mailsetup init --ip 192.0.2.10 --ip 2001:db8::10":        {"mailsetup init --ip 192.0.2.10 --ip 2001:db8::10"},
 		"touch /etc/a && postalias hash:/etc/a && postfix reload": {"touch /etc/a &&", "postalias hash:/etc/a &&", "postfix reload"},
