@@ -52,7 +52,9 @@ func (c console) rewrite(line string) {
 	}
 }
 
-func (c console) say(format string, a ...any) { fmt.Fprintf(c.err, format+"\n", a...) }
+func (c console) say(format string, a ...any) {
+	fmt.Fprintln(c.err, c.typed().Text(fmt.Sprintf(format, a...)))
+}
 
 // hold keeps the program from being stopped while it changes something, see
 // signals.Watch.Hold.

@@ -68,6 +68,22 @@ func (t Typed) Lines(lines []string) []string {
 	return out
 }
 
+// Text returns a text with the hints in it, which are lines of their own, as they have to
+// be typed.
+func (t Typed) Text(text string) string {
+	const begin = "hint: "
+	if !strings.Contains(text, begin) {
+		return text
+	}
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		if rest, isHint := strings.CutPrefix(l, begin); isHint {
+			lines[i] = begin + t.Lines([]string{rest})[0]
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
 func (t Typed) line(l string) string {
 	var b strings.Builder
 	from := 0
@@ -83,7 +99,8 @@ func (t Typed) line(l string) string {
 			b.WriteString("mailsetup " + name)
 		case t.Tree != nil && takesTree(name, rest):
 			b.WriteString("mailsetup " + name + " " + strings.Join(t.Tree, " "))
-		case t.Root || strings.Contains(rest, "--root") || strings.Contains(rest, "--dry-run") && name != "rotate-dkim":
+		case t.Root || !strings.HasPrefix(l[at[0]:], "sudo ") &&
+			(strings.Contains(rest, "--root") || strings.Contains(rest, "--dry-run") && name != "rotate-dkim"):
 			b.WriteString("mailsetup " + name)
 		default:
 			b.WriteString("sudo mailsetup " + name)

@@ -62,6 +62,20 @@ func TestTypedAs(t *testing.T) {
 	}
 }
 
+// Hints within a text are typed as well, and typing twice changes nothing more.
+func TestTypedText(t *testing.T) {
+	tree := hint.TypedAs([]string{"mailsetup", "rotate-dkim", "--root", "image"}, true)
+	const text, want = "b.example: gone\nhint: mailsetup add-domain b.example; mv /etc/x /etc/y", "b.example: gone\nhint: mailsetup add-domain --root image b.example; mv image/etc/x image/etc/y"
+	nobody := hint.TypedAs([]string{"mailsetup", "rollback", "--dry-run"}, false)
+	if got := nobody.Text(nobody.Text("hint: " + hint.AsRoot)); got != "hint: sudo mailsetup rollback --dry-run" {
+		t.Errorf("%q", got)
+	}
+	got := tree.Text(text)
+	if got != want || tree.Text(got) != want || tree.Text("mailsetup init") != "mailsetup init" {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestQuote(t *testing.T) {
 	if got, want := hint.Quote("mailsetup", "init", "--ip", "192.0.2.10", "--root", "a dir", "it's", ""), `mailsetup init --ip 192.0.2.10 --root 'a dir' 'it'\''s' ''`; got != want {
 		t.Errorf("%s, want %s", got, want)
