@@ -9,9 +9,12 @@ import (
 // notOurs is the reason of a drift where nothing was written before.
 const notOurs = "not written by mailsetup"
 
+// Foreign reports whether mailsetup never wrote the file.
+func (d Drift) Foreign() bool { return d.Why == notOurs }
+
 // String says of which file it is, and what is so.
 func (d Drift) String() string {
-	if d.Why == notOurs {
+	if d.Foreign() {
 		return string(d.Path) + " was not written by mailsetup"
 	}
 	return string(d.Path) + " is not as mailsetup left it"

@@ -200,6 +200,22 @@ func TestDrift(t *testing.T) {
 	}
 }
 
+// An opendkim.conf that was there before mailsetup is for init to take over, but below
+// --root, where nothing runs.
+func TestForeignConfiguration(t *testing.T) {
+	for root, want := range map[string]bool{"": true, "/image": false} {
+		w := newWorld(t, root)
+		w.PutFile("/etc/opendkim.conf", "Mode v\n")
+		_, err := w.plan(w.request(lab(t), files("ours\n", "/etc/opendkim.conf")))
+		if err == nil || err.Error() != "/etc/opendkim.conf was not written by mailsetup" {
+			t.Errorf("%q: %v", root, err)
+		}
+		if got := slices.Contains(hint.Of(err), "mailsetup init takes it over, with its settings"); got != want {
+			t.Errorf("%q: hints %q", root, hint.Of(err))
+		}
+	}
+}
+
 // A new zone must not hide a domain that others serve.
 func TestANewZone(t *testing.T) {
 	refused := "lab.example is served by ns1.other.example; a zone made here would hide it from this machine"

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/hint"
+	"mailsetup/steps/signer"
 )
 
 // checkAllowed refuses plans that need a flag: to install packages, or to overwrite an
@@ -13,7 +14,7 @@ func (p *Provisioner) checkAllowed(ctx context.Context, d *Draft) error {
 	if err := refuseInstall(d, p.Options); err != nil {
 		return err
 	}
-	if err := refuseDrift(d, p.Options, p.UI); err != nil {
+	if err := refuseDrift(d, p.Options, p.UI, p.isDirectory()); err != nil {
 		return err
 	}
 	return ctx.Err()
@@ -32,7 +33,7 @@ func refuseInstall(d *Draft, o Options) error {
 
 // refuseDrift refuses, without --overwrite-drift, to overwrite files that are not as
 // mailsetup left them. A dry run shows them.
-func refuseDrift(d *Draft, o Options, ui UI) error {
+func refuseDrift(d *Draft, o Options, ui UI, directory bool) error {
 	if len(d.Plan.Drift) == 0 || o.OverwriteDrift || o.DryRun {
 		return nil
 	}
@@ -43,5 +44,9 @@ func refuseDrift(d *Draft, o Options, ui UI) error {
 		}
 		remedy = hint.Again("--overwrite-drift") + " writes our version, as the difference above shows; mailsetup rollback brings yours back"
 	}
-	return hint.New(remedy, "%s", d.Plan.Drift[0])
+	first := d.Plan.Drift[0]
+	if first.Path == signer.ConfFile && first.Foreign() && !directory {
+		remedy = "mailsetup init takes it over, with its settings\n" + remedy
+	}
+	return hint.New(remedy, "%s", first)
 }
