@@ -75,8 +75,9 @@ func (s *Spec) domain(given string) *Domain {
 	}
 	name := s.Host.Domain
 	if given != "" {
-		if n, err := DomainName(given); err == nil {
-			name = n
+		var err error
+		if name, err = DomainName(given); err != nil {
+			return nil
 		}
 	}
 	for i := range s.Domains {

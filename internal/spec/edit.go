@@ -31,7 +31,7 @@ func SetDomain(old []byte, d Domain) ([]byte, error) {
 		return MarshalDomain(d), nil
 	}
 	read := func(text []byte) ([]tomltext.Field, error) {
-		got, findings := parseDomain(d.Name, text)
+		got, findings := parseDomain(d.Name, text, nil)
 		return domainFields(got), findings.Err()
 	}
 	return set(DomainFile(d.Name), old, domainFields(d), read)

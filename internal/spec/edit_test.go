@@ -170,7 +170,7 @@ func FuzzSetDomain(f *testing.F) {
 		if err != nil {
 			return
 		}
-		parsed, findings := parseDomain(want.Name, got)
+		parsed, findings := parseDomain(want.Name, got, nil)
 		if findings != nil || !cmp.Equal(parsed, want, cmpopts.EquateEmpty()) {
 			t.Fatalf("%q became %q, which says %+v, %v", old, got, parsed, findings)
 		}

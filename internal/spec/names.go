@@ -58,15 +58,22 @@ func SPFInclude(s string) (string, error) {
 	const hint = "the sender's documentation names it, as in _spf.example.net"
 	name := strings.ToLower(strings.TrimSpace(s))
 	name = strings.TrimPrefix(name, "include:")
-	plain := strings.ReplaceAll(name, "_", "x")
-	if _, err := hostLike("spf-include", plain, ""); err != nil {
-		why := err.(*BadValue).Why
-		return "", &BadValue{Field: "spf-include", Value: s, Why: why, Hint: hint}
+	labels := strings.Split(strings.TrimSuffix(name, "."), ".")
+	for i, label := range labels { // idna knows no underscore
+		ascii, err := label, error(nil)
+		if !strings.Contains(label, "_") {
+			ascii, err = aLabels(label)
+		}
+		if err != nil || !isASCII(ascii) {
+			return "", &BadValue{Field: "spf-include", Value: s, Why: "is no valid international name", Hint: hint}
+		}
+		labels[i] = ascii
 	}
-	if strings.Contains(name, "_") {
-		return strings.TrimSuffix(name, "."), nil
+	name = strings.Join(labels, ".")
+	if _, err := hostLike("spf-include", strings.ReplaceAll(name, "_", "x"), ""); err != nil {
+		return "", &BadValue{Field: "spf-include", Value: s, Why: err.(*BadValue).Why, Hint: hint}
 	}
-	return hostLike("spf-include", name, "_spf.example.net")
+	return name, nil
 }
 
 // hostLike normalises and judges a name of letters, digits and hyphens.

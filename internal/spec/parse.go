@@ -113,6 +113,7 @@ type dmarcText struct {
 // all findings with file and line. The result is valid.
 func Parse(host []byte, domains map[string][]byte) (Spec, error) {
 	out, all, findings := parseAll(host, domains)
+	out.Domains = sorted(out.Domains)
 	all = append(all, slices.Concat(findings...)...)
 	if len(all) == 0 {
 		all = out.Validate()
@@ -125,17 +126,20 @@ func Parse(host []byte, domains map[string][]byte) (Spec, error) {
 func ParseReadable(host []byte, domains map[string][]byte) (out Spec, bad map[string]Findings, err error) {
 	out, all, findings := parseAll(host, domains)
 	bad = map[string]Findings{}
+	readable := make([]Domain, 0, len(domains)) // a faulty file may name another domain
 	for i, name := range slices.Sorted(maps.Keys(domains)) {
 		if len(findings[i]) > 0 {
 			bad[name] = findings[i]
+		} else {
+			readable = append(readable, out.Domains[i])
 		}
 	}
-	drop := func(d Domain) bool { return bad[d.Name] != nil || d.Name == "" }
+	out.Domains = sorted(readable)
 	for {
 		if f := bad[out.Host.Domain]; len(all) > 0 || f != nil {
 			return out, bad, append(all, f...).Err()
 		}
-		out.Domains = slices.DeleteFunc(out.Domains, drop)
+		out.Domains = slices.DeleteFunc(out.Domains, func(d Domain) bool { return bad[d.Name] != nil })
 		left := len(bad)
 		for _, f := range out.Validate() {
 			name, _, _ := strings.Cut(f.Field, ": ")
@@ -152,7 +156,7 @@ func ParseReadable(host []byte, domains map[string][]byte) (out Spec, bad map[st
 }
 
 // parseAll reads the files without looking at what they say together. Domains and the
-// findings about their files are in the order of their names.
+// findings about their files are in the order of the files' names.
 func parseAll(host []byte, domains map[string][]byte) (out Spec, all Findings, findings []Findings) {
 	out.Host, all = parseHost(host)
 	names := slices.Sorted(maps.Keys(domains))
@@ -163,12 +167,11 @@ func parseAll(host []byte, domains map[string][]byte) (out Spec, all Findings, f
 	for first := range workers {
 		wg.Go(func() {
 			for i := first; i < len(names); i += workers {
-				out.Domains[i], findings[i] = parseDomain(strings.TrimSuffix(names[i], extension), domains[names[i]])
+				out.Domains[i], findings[i] = parseDomain(strings.TrimSuffix(names[i], extension), domains[names[i]], domains)
 			}
 		})
 	}
 	wg.Wait()
-	out.Domains = sorted(out.Domains)
 	return out, all, findings
 }
 
@@ -228,8 +231,8 @@ func (raw updateText) update(d *document) (u Update) {
 	return u
 }
 
-// parseDomain reads the file that is named after the domain.
-func parseDomain(name string, text []byte) (Domain, Findings) {
+// parseDomain reads the file that is named after the domain, one of several.
+func parseDomain(name string, text []byte, files map[string][]byte) (Domain, Findings) {
 	d := newDocument(DomainFile(name), text)
 	raw := newDomainText()
 	if pairs, ok := tomltext.Plain(string(text)); !ok || !tomltext.Fill(pairs, raw.valueOf) {
@@ -243,6 +246,8 @@ func parseDomain(name string, text []byte) (Domain, Findings) {
 	case len(d.findings) > 0 || out.Name == name:
 	case out.Name == "": // emptied, perhaps
 		d.add("domain", "is missing", fmt.Sprintf("put the file back from a backup, or write into it: domain = %q", name))
+	case files[out.Name] != nil: // a copy, perhaps
+		d.add("domain", fmt.Sprintf("%q has a file already, %s", out.Name, DomainFile(out.Name)), fmt.Sprintf("write: domain = %q", name))
 	default:
 		d.add("domain", fmt.Sprintf("%q is not the name of the file", out.Name), fmt.Sprintf("rename the file to %s", DomainFile(out.Name)))
 	}

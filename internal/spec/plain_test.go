@@ -109,7 +109,7 @@ func FuzzPlain(f *testing.F) {
 func BenchmarkParseDomain(b *testing.B) {
 	text := MarshalDomain(full())
 	for b.Loop() {
-		if _, found := parseDomain("shop.example", text); len(found) > 0 {
+		if _, found := parseDomain("shop.example", text, nil); len(found) > 0 {
 			b.Fatal(found)
 		}
 	}
@@ -119,7 +119,7 @@ func BenchmarkParseDomain(b *testing.B) {
 func TestBrief(t *testing.T) {
 	least := Domain{Name: "shop.example", Selector: "s1", KeyBits: 1024, TTL: 60, SPF: SPF{All: "fail"}, DMARC: DMARC{Policy: "none"}}
 	for _, want := range []Domain{full(), fullDomain(), Defaults{}.domain("shop.example", november()), least} {
-		got, found := parseDomain(want.Name, MarshalBrief(want))
+		got, found := parseDomain(want.Name, MarshalBrief(want), nil)
 		if len(found) > 0 {
 			t.Errorf("%s: %v", MarshalBrief(want), found)
 		}

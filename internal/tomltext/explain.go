@@ -27,6 +27,10 @@ func Explain(text []byte, err error, known []Field) Fault {
 		f.Line, f.Text = at.Position.Line, strings.TrimSuffix(at.Message, ".")
 	} else if n, _ := fmt.Sscanf(f.Text, "line %d", &f.Line); n == 1 { // a value of another type
 		_, f.Text, _ = strings.Cut(f.Text, ": ")
+	} else if last := ""; strings.HasPrefix(f.Text, "(last key ") { // a dotted key, of which the decoder says no line
+		_, _ = fmt.Sscanf(f.Text, "(last key %q)", &last)
+		_, f.Text, _ = strings.Cut(f.Text, ": ")
+		f.Line = lineBelow(text, last)
 	}
 	key, value, field := lineAt(text, f.Line, known)
 	if field != nil {
@@ -37,7 +41,13 @@ func Explain(text []byte, err error, known []Field) Fault {
 	case strings.Contains(f.Text, "already been defined"):
 		f.Text, f.Hint = "is there twice", "take one of the two out"
 	case field == nil && wrongType:
-		f.Text, f.Hint = "is no single value", "write its keys below a line ["+key+"]"
+		f.Text, f.Hint = "is no single value", "write its keys below a line ["+strings.Trim(key, "[] ")+"]"
+	case field != nil && wrongType && (strings.HasPrefix(key, "[") || key != field.Key && key != field.Path()):
+		name := field.Key
+		if strings.HasPrefix(strings.Trim(key, "[] "), field.Path()) {
+			name = field.Path()
+		}
+		f.Text, f.Hint = "is no table", "write: "+field.suggest(name, "")
 	case field != nil:
 		if wrongType || strings.HasPrefix(f.Text, "expected value") {
 			f.Text = "takes " + field.kind() + ", and not " + cmp.Or(Clip(value), "nothing")
@@ -62,7 +72,7 @@ func Clip(s string) string {
 // name, if there is one.
 func lineAt(text []byte, line int, known []Field) (key, value string, f *Field) {
 	table, n := "", 0
-	for l := range strings.Lines(string(text)) {
+	for l := range strings.Lines(strings.TrimPrefix(string(text), byteOrderMark)) {
 		l = strings.TrimSpace(l)
 		if n++; n == line {
 			key, value, _ = strings.Cut(l, "=")
@@ -73,10 +83,24 @@ func lineAt(text []byte, line int, known []Field) (key, value string, f *Field) 
 		}
 	}
 	key, value = strings.TrimSpace(key), strings.TrimSpace(trimComment(value))
-	if i := slices.IndexFunc(known, func(k Field) bool { return k.Path() == table+key }); i >= 0 {
+	path := table + key
+	if strings.HasPrefix(key, "[") {
+		path = strings.Trim(key, "[] ")
+	}
+	if i := slices.IndexFunc(known, func(k Field) bool { return path == k.Path() || strings.HasPrefix(path, k.Path()+".") }); i >= 0 {
 		f = &known[i]
 	}
 	return key, value, f
+}
+
+// lineBelow returns the line of the first key below another, 0 for none.
+func lineBelow(text []byte, path string) int {
+	for _, e := range scan(text) {
+		if strings.HasPrefix(e.path, path+".") {
+			return e.line
+		}
+	}
+	return 0
 }
 
 func (f Field) isList() bool { return strings.HasPrefix(f.Value, "[") }
@@ -113,8 +137,8 @@ func (f Field) suggest(key, value string) string {
 	case f.isText():
 		return key + ` = "text"`
 	}
-	if _, err := strconv.ParseUint(bare, 10, 31); err == nil {
-		return key + " = " + bare
+	if n, err := strconv.ParseUint(bare, 10, 31); err == nil { // without the zeros before it, which TOML refuses
+		return key + " = " + strconv.FormatUint(n, 10)
 	}
 	return key + " = " + f.Value
 }

@@ -30,13 +30,16 @@ func LineOf(text []byte, path string) int {
 	return 0
 }
 
+// byteOrderMark is what some editors begin a file with; the decoder skips it.
+const byteOrderMark = "\ufeff"
+
 // scan finds the keys of a text that the TOML decoder has accepted already. It
 // knows just enough of the grammar to tell where a value ends.
 func scan(text []byte) []entry {
 	var out []entry
 	s := string(text)
 	table := ""
-	for pos, line := 0, 1; pos < len(s); {
+	for pos, line := len(s)-len(strings.TrimPrefix(s, byteOrderMark)), 1; pos < len(s); {
 		e, ok := scanLine(s, pos, table)
 		e.line = line
 		if ok {
