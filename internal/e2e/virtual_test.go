@@ -24,7 +24,7 @@ postconf -e virtual_mailbox_domains=shop.example virtual_mailbox_base=/var/mail/
 postfix reload`)
 		out, _ := product(t, b, 0, initArgs()...)
 		says(t, strings.Join(strings.Fields(out), " "), "Postfix delivers for shop.example, too; mail of those addresses leaves unsigned",
-			"mailsetup init --domain shop.example")
+			"mailsetup add-domain shop.example")
 		shop := lab.Letter{From: "info@shop.example", Subject: "by the shop"}
 		if msg := by(t, b, sink, shop); len(lab.VerifyDKIM(t, b, msg)) != 0 {
 			t.Errorf("signed: the note is wrong\n%s", msg)

@@ -14,7 +14,7 @@ import (
 var verbs = regexp.MustCompile(`%(\[\d+\])?[-+#0-9.]*[a-zA-Z]`)
 
 // commands are words with which something begins that is typed.
-var commands = regexp.MustCompile(`\b(mailsetup (init|add-domain|remove-domain|adopt|rotate-dkim|rollback|recover)|postconf -[eXP#]|systemctl|chown|chmod|cp -p|mv|postalias|rndc|dpkg(-reconfigure)? |apt-get|sed -i|mkdir|newaliases|postfix reload|tsig-keygen|nsupdate -k)\b`)
+var commands = regexp.MustCompile(`\b(mailsetup (init|add-domain|remove-domain|adopt|rotate-dkim|rollback|recover)|postconf -[eXP#]|systemctl|chown|chmod|cp -p|mv|postalias|rndc|dpkg(-reconfigure)? |apt-get|sed -i|mkdir|newaliases|postfix reload|tsig-keygen|nsupdate -k|install -m|chattr)\b`)
 
 // row is a line of the catalogue.
 type row struct{ pkg, text, proof string }

@@ -23,14 +23,14 @@ type site struct {
 // named are the names of fields, parameters and variables that hold hints. Whatever the
 // source puts into one of them is a hint, as is what a function returns whose name says
 // that it returns one.
-var named = []string{"hint", "hints", "remedy", "remedies", "action", "then", "byHand", "orManual", "printed", "sameKey", "own", "elsewhere"}
+var named = []string{"hint", "hints", "remedy", "remedies", "action", "then", "byHand", "orManual", "printed", "sameKey", "own", "elsewhere", "newKey"}
 
 func isNamed(name string) bool {
 	return slices.ContainsFunc(named, func(n string) bool { return strings.EqualFold(n, name) })
 }
 
 // returning are functions that return hints and are not named so.
-var returning = []string{"restore", "own", "closeToOthers", "laterRuns"}
+var returning = []string{"restore", "own", "closeToOthers", "laterRuns", "whyUpdated", "chmodCommand"}
 
 // source is the program without its tests, laboratory and generators, by directory.
 func source(t *testing.T) (*token.FileSet, map[string][]*ast.File) {
@@ -154,6 +154,16 @@ func hintsOf(n ast.Node, pkg string, makers map[string][]int, add func(at ast.No
 			}
 		}
 	case *ast.FuncDecl:
+		if n.Body != nil {
+			for i, of := range resultsNamed(n.Type) {
+				ast.Inspect(n.Body, func(b ast.Node) bool {
+					if r, ok := b.(*ast.ReturnStmt); ok && len(r.Results) == of && of > 1 {
+						add(r, r.Results[i])
+					}
+					return true
+				})
+			}
+		}
 		if name := strings.ToLower(n.Name.Name); n.Body != nil && (strings.Contains(name, "hint") || strings.Contains(name, "remed") || slices.Contains(returning, n.Name.Name)) {
 			ast.Inspect(n.Body, func(b ast.Node) bool {
 				if r, ok := b.(*ast.ReturnStmt); ok {
@@ -169,6 +179,25 @@ func hintsOf(n ast.Node, pkg string, makers map[string][]int, add func(at ast.No
 			add(n, n)
 		}
 	}
+}
+
+// resultsNamed returns the numbers of results that are named as hints are, each with how
+// many results there are.
+func resultsNamed(f *ast.FuncType) map[int]int {
+	all := map[int]int{}
+	if f.Results == nil {
+		return all
+	}
+	i := 0
+	for _, field := range f.Results.List {
+		for _, name := range field.Names {
+			if isNamed(name.Name) {
+				all[i] = f.Results.NumFields()
+			}
+			i++
+		}
+	}
+	return all
 }
 
 // called returns the function of a call as makers has it.
