@@ -126,7 +126,7 @@ func (j *Journal) History() ([]Entry, error) {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Entry) int {
-		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(FirstID(a.ID), FirstID(b.ID)), cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(FirstID(a.ID), FirstID(b.ID)), cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
 	})
 	return all, nil
 }

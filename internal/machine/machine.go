@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -191,9 +192,25 @@ func nameServers(r system.Reader) []string {
 // unique, and so that all runs of a command can be told.
 func (m *Machine) NextRun() string {
 	if m.runs++; m.runs == 1 {
-		m.firstRun = apply.NewID(m.Now, Random(4))
+		m.firstRun = apply.NewID(m.runTime(), Random(4))
 	}
 	return apply.NextID(m.firstRun, m.runs)
+}
+
+// runTime returns the time to name a run after: the present, or a second after the last
+// run if the clock was set back since. Names have to sort in the order of runs.
+func (m *Machine) runTime() time.Time {
+	ids, _ := m.Sys.List(apply.JournalDir) // what is wrong with it, the run will tell
+	for _, id := range slices.Backward(ids) {
+		at, _, _ := strings.Cut(id, "-")
+		if last, err := time.Parse("20060102T150405", at); err == nil { // see apply.NewID
+			if !m.Now.After(last) {
+				return last.Add(time.Second)
+			}
+			break
+		}
+	}
+	return m.Now
 }
 
 const letters = "abcdefghijkmnpqrstuvwxyz23456789"
