@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
+	"strings"
 	"syscall"
 
 	"mailsetup/internal/hint"
@@ -23,6 +25,8 @@ func Hints(err error) []string {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return []string{"make room, and run the command again; what is full shows df -h " + at + " or df -i " + at}
+	case errors.Is(err, syscall.EROFS) && inTimer(at):
+		return []string{"the service mailsetup-rotate may not write there: systemctl edit mailsetup-rotate, and below [Service]: ReadWritePaths=-" + at}
 	case errors.Is(err, syscall.EROFS):
 		return []string{"findmnt -T " + at + " shows what is mounted read-only; journalctl -k -n 50 shows whether the kernel did that because of a fault of the disk"}
 	case errors.Is(err, syscall.EIO):
@@ -33,4 +37,12 @@ func Hints(err error) []string {
 		return []string{hint.AsRoot}
 	}
 	return nil
+}
+
+// inTimer reports whether the program runs as a service that sees a directory read-only
+// (schedule/mailsetup-rotate.service: ProtectSystem, ProtectHome).
+func inTimer(dir string) bool {
+	top, _, _ := strings.Cut(strings.TrimPrefix(dir, "/"), "/")
+	service := os.Getenv("INVOCATION_ID") != "" && os.Getenv("TERM") == "" // systemd.exec(5)
+	return service && slices.Contains([]string{"usr", "boot", "efi", "home", "root"}, top)
 }

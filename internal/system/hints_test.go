@@ -45,3 +45,22 @@ func TestHints(t *testing.T) {
 		}
 	}
 }
+
+// The service of the timer sees /usr and homes read-only.
+func TestHintsOfTheTimer(t *testing.T) {
+	readOnly := func(file string) error { return &fs.PathError{Op: "create", Path: file, Err: syscall.EROFS} }
+	t.Setenv("INVOCATION_ID", "0123456789abcdef0123456789abcdef")
+	t.Setenv("TERM", "")
+	for file, want := range map[string]string{
+		"/home/zones/db.lab": "the service mailsetup-rotate may not write there: systemctl edit mailsetup-rotate, and below [Service]: ReadWritePaths=-/home/zones",
+		"/etc/bind/db.lab":   "findmnt -T /etc/bind shows what is mounted read-only; journalctl -k -n 50 shows whether the kernel did that because of a fault of the disk",
+	} {
+		if got := system.Hints(readOnly(file)); !slices.Equal(got, []string{want}) {
+			t.Errorf("%s: %q", file, got)
+		}
+	}
+	t.Setenv("TERM", "xterm")
+	if got := system.Hints(readOnly("/home/zones/db.lab")); len(got) != 1 || got[0][:7] != "findmnt" {
+		t.Errorf("in a terminal: %q", got)
+	}
+}

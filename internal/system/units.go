@@ -14,6 +14,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/dbus"
 
+	"mailsetup/internal/process"
 	"mailsetup/internal/state"
 )
 
@@ -113,6 +114,9 @@ func (d *systemd) act(ctx context.Context, unit string, action state.UnitAction,
 	case state.Reload:
 		if st.Active != "active" && st.Active != "reloading" {
 			return fmt.Errorf("it is not running (%s)", st.Active)
+		}
+		if err := process.CheckAnswers(unit, st.PID); err != nil {
+			return err
 		}
 		return runJob(ctx, conn, unit, "", conn.ReloadUnitContext)
 	case state.Enable, state.Disable:

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/process"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -73,10 +74,5 @@ func Suspended(r system.Reader, status system.UnitStatus) bool {
 		return false
 	}
 	stat, err := r.Read(state.Path(fmt.Sprintf("/proc/%d/stat", status.PID)))
-	if err != nil {
-		return false
-	}
-	text := string(stat.Content)
-	process := strings.Fields(text[strings.LastIndexByte(text, ')')+1:]) // behind the name, which may have blanks
-	return len(process) > 0 && process[0] == "T"
+	return err == nil && process.IsSuspended(stat.Content)
 }
