@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -197,7 +196,7 @@ func (t *printer) noteLines(notes []state.Note, room int) {
 		shown--
 	}
 	for _, n := range notes[:shown] {
-		line := []rune(text.Printable(strings.ReplaceAll(n.Topic+": "+n.Text, "\n", " ")))
+		line := []rune(text.Printable(strings.Join(strings.Fields(n.Topic+": "+n.Text), " ")))
 		if len(line) > width-4 {
 			cut := string(line[:width-4-4])
 			line = []rune(cut[:max(strings.LastIndexByte(cut, ' '), 0)] + " ...")
@@ -209,8 +208,11 @@ func (t *printer) noteLines(notes []state.Note, room int) {
 	}
 }
 
-// firstLines keeps the first lines of a text.
-func firstLines(text string, lines int) string {
-	all := bytes.SplitAfter([]byte(text), []byte("\n"))
-	return string(bytes.Join(all[:min(lines, len(all))], nil))
+// firstLines keeps the first lines of a text. Where it has more, the last of them says so.
+func firstLines(what string, lines int) string {
+	all := strings.SplitAfter(what, "\n")
+	if n := len(all) - 1; n > lines {
+		return strings.Join(all[:lines-1], "") + "  and " + text.CountOf(n-lines+1, "more line", "more lines") + "\n"
+	}
+	return what
 }

@@ -187,7 +187,11 @@ func (t *printer) change(c Change) {
 	case c.Op == Later:
 		t.wrap(6, "once its package is installed:")
 		for _, l := range c.Settings {
-			for i, row := range rows(8, l) {
+			lines := rows(8, l)
+			if len(lines) > 1 {
+				lines = rows(8+2, l) // all but the first are indented further
+			}
+			for i, row := range lines {
 				t.line(strings.Repeat(" ", 8+2*min(i, 1)) + row)
 			}
 		}

@@ -10,7 +10,8 @@ import (
 
 // Printable writes control characters and bytes that are no UTF-8 as \xNN, or as
 // \uNNNN where JSON would not escape them, so that a terminal does not obey what
-// others wrote into a file or into DNS. A tab stays.
+// others wrote into a file or into DNS. So are characters that reorder or hide what is
+// beside them (UAX #9): nobody agrees to what only looks right. A tab stays.
 func Printable(s string) string {
 	if utf8.ValidString(s) && !strings.ContainsFunc(s, isControl) {
 		return s
@@ -31,8 +32,12 @@ func Printable(s string) string {
 	return b.String()
 }
 
-// isControl reports whether a terminal may obey the character.
-func isControl(r rune) bool { return r < ' ' && r != '\t' || r >= 0x7f && r <= 0x9f }
+// isControl reports whether a terminal may obey the character, or show others elsewhere
+// for it.
+func isControl(r rune) bool {
+	return r < ' ' && r != '\t' || r >= 0x7f && r <= 0x9f || r == 0x61c || r == 0x200b || r == 0x200e || r == 0x200f ||
+		r >= 0x2028 && r <= 0x202e || r >= 0x2060 && r <= 0x206f || r == 0xfeff
+}
 
 // PrintableLines is Printable for a text of several lines: they stay lines.
 func PrintableLines(s string) string {
