@@ -59,6 +59,13 @@ func hintRows() []hintRow {
 			hint: `^hint: keep what you need of it in a drop-in .*, then (mv \S+ \S+ && systemctl daemon-reload)$`, may: []string{unit + ".old"}, undo: "rm " + unit + ".old",
 		},
 		{
+			name:   "a drop-in where it cannot be edited",
+			breaks: `d=/usr/lib/systemd/system/opendkim.service.d; mkdir -p $d; printf '[Service]\nUser=dkimsign\n' >$d/user.conf; systemctl daemon-reload`,
+			hint:   `^hint: move it to where it can be edited, with the same effect: (mkdir -p \S+ && mv \S+ \S+ && systemctl daemon-reload)$`,
+			again:  []string{"init", "--yes", "--replace-override"},
+			undo:   "rmdir /usr/lib/systemd/system/opendkim.service.d; rm -rf /etc/systemd/system/opendkim.service.d; systemctl daemon-reload",
+		},
+		{
 			name: "a configuration behind a link", breaks: "mv /etc/opendkim.conf /etc/o.conf; ln -s o.conf /etc/opendkim.conf",
 			hint: `^hint: replace the link by what it points to: (cp -p .*)$`, may: []string{"/etc/o.conf"}, undo: "rm /etc/o.conf",
 		},
