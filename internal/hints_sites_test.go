@@ -1,4 +1,4 @@
-package hint_test
+package internal_test
 
 import (
 	"go/ast"
@@ -36,7 +36,7 @@ var returning = []string{"restore", "own", "closeToOthers", "laterRuns", "whyUpd
 func source(t *testing.T) (*token.FileSet, map[string][]*ast.File) {
 	t.Helper()
 	files, all := token.NewFileSet(), map[string][]*ast.File{}
-	err := filepath.WalkDir("../..", func(p string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir("..", func(p string, d fs.DirEntry, err error) error {
 		switch name := d.Name(); {
 		case err != nil:
 			return err
@@ -47,7 +47,7 @@ func source(t *testing.T) (*token.FileSet, map[string][]*ast.File) {
 		}
 		f, err := parser.ParseFile(files, p, nil, parser.SkipObjectResolution)
 		if err == nil {
-			dir := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(p)), "../../")
+			dir := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(p)), "../")
 			all[dir] = append(all[dir], f)
 		}
 		return err

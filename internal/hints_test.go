@@ -1,4 +1,4 @@
-package hint_test
+package internal_test
 
 import (
 	"cmp"
@@ -21,7 +21,7 @@ type row struct{ pkg, text, proof string }
 
 func catalogue(t *testing.T) []row {
 	t.Helper()
-	text, err := os.ReadFile("testdata/catalogue.txt")
+	text, err := os.ReadFile("testdata/hints.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func catalogue(t *testing.T) []row {
 
 // Each hint of the source is in the catalogue, with what became of it when somebody
 // typed it, and the catalogue has no other.
-func TestCatalogue(t *testing.T) {
+func TestHintCatalogue(t *testing.T) {
 	rows := catalogue(t)
 	listed := map[row]bool{}
 	for _, r := range rows {
@@ -72,8 +72,8 @@ func TestCatalogue(t *testing.T) {
 }
 
 // A proof that the catalogue names is there, and a hint with a command has one.
-func TestCatalogueProofs(t *testing.T) {
-	tests := sourceText(t, "../../internal/e2e/*_test.go")
+func TestHintProofs(t *testing.T) {
+	tests := sourceText(t, "../internal/e2e/*_test.go")
 	for _, r := range catalogue(t) {
 		kind, what, _ := strings.Cut(r.proof, " ")
 		switch kind {
@@ -87,7 +87,7 @@ func TestCatalogueProofs(t *testing.T) {
 				t.Errorf("%q: no reason", r.text)
 			}
 		case "script":
-			if _, err := os.Stat(filepath.Join("../../cmd/mailsetup/testdata/script", what+".txtar")); err != nil {
+			if _, err := os.Stat(filepath.Join("../cmd/mailsetup/testdata/script", what+".txtar")); err != nil {
 				t.Errorf("%q: %v", r.text, err)
 			}
 		case "e2e":
@@ -97,7 +97,7 @@ func TestCatalogueProofs(t *testing.T) {
 			}
 		case "unit":
 			dir, name, _ := strings.Cut(what, " ")
-			if !strings.Contains(sourceText(t, "../../"+dir+"/*_test.go"), "func "+name+"(t *testing.T) {") {
+			if !strings.Contains(sourceText(t, "../"+dir+"/*_test.go"), "func "+name+"(t *testing.T) {") {
 				t.Errorf("%q: no test %s", r.text, what)
 			}
 		default:
