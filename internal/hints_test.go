@@ -56,12 +56,12 @@ func TestHintCatalogue(t *testing.T) {
 		r := row{pkg: s.pkg, text: s.text}
 		found[r] = true
 		if !listed[r] {
-			t.Errorf("%s: a hint that the catalogue does not have; see what becomes of it when it is typed, and add the line\n%s\t%q\tscript …, e2e …, or see there", s.at, s.pkg, s.text)
+			t.Errorf("%s: a hint that internal/testdata/hints.txt does not have: see what becomes of it when it is typed, and add this line where it sorts, with one of the proofs that its head explains:\n%s\t%q\ttext", s.at, s.pkg, s.text)
 		}
 	}
 	for _, r := range rows {
 		if !found[row{pkg: r.pkg, text: r.text}] {
-			t.Errorf("no hint any more: %s\t%q", r.pkg, r.text)
+			t.Errorf("no hint any more, take it out of internal/testdata/hints.txt: %s\t%q", r.pkg, r.text)
 		}
 	}
 	if len(rows) < 300 || !slices.IsSortedFunc(rows, func(a, b row) int {
