@@ -150,6 +150,15 @@ func TestReasons(t *testing.T) {
 		"Waiting for cache lock: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 29604 (python3)...\nE: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), is another process using it?\n": {
 			ErrLocked, "apt-get install: another package manager is running: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 29604 (python3)",
 		},
+		"E: Could not get lock /var/cache/apt/archives/lock. It is held by process 23467 (python3)\nE: Unable to lock directory /var/cache/apt/archives/\n": {
+			ErrLocked, "apt-get install: another package manager is running: Could not get lock /var/cache/apt/archives/lock. It is held by process 23467 (python3)",
+		},
+		"Waiting for cache lock: Could not get lock /var/lib/dpkg/lock. It is held by process 22828 (python3)...\nE: Unable to lock the administration directory (/var/lib/dpkg/), is another process using it?\n": {
+			ErrLocked, "apt-get install: another package manager is running: Could not get lock /var/lib/dpkg/lock. It is held by process 22828 (python3)",
+		},
+		"debconf: DbDriver \"config\": /var/cache/debconf/config.dat is locked by another process: Resource temporarily unavailable\n": {
+			ErrLocked, "apt-get install: another package manager is running: DbDriver \"config\": /var/cache/debconf/config.dat is locked by another process: Resource temporarily unavailable",
+		},
 		"E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem. \n": {
 			ErrInterrupted, "apt-get install: an earlier installation was interrupted: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem.",
 		},

@@ -264,6 +264,8 @@ func TestReadKey(t *testing.T) {
 		m.Put(path, state.Object{Kind: state.Regular, Mode: mode, Owner: state.Owner{User: user, Group: "bind"}, Content: []byte(text)})
 		return m
 	}
+	device := systemtest.NewMem()
+	device.Put(keyPath, state.Object{Kind: state.Special, Mode: 0o600, Owner: state.Root})
 	link := put("/root/k", "root", 0o600, good)
 	link.Put(keyPath, state.Object{Kind: state.Symlink, Content: []byte("/root/k")})
 	for name, tc := range map[string]struct {
@@ -287,6 +289,7 @@ func TestReadKey(t *testing.T) {
 		"no algorithm":       {put(keyPath, "root", 0o600, "key a { secret "+testSecret+"; };"), keyPath, "the key has no algorithm"},
 		"two keys":           {put(keyPath, "root", 0o600, good+good), keyPath, "more than one key statement"},
 		"unfinished":         {put(keyPath, "root", 0o600, "key a { algorithm hmac-sha256 secret "+testSecret+"; };"), keyPath, "lacks a semicolon"},
+		"a device":           {device, keyPath, "/etc/mailsetup/update.key: is a device, pipe or socket, not a file with a key"},
 		"a whole named.conf": {put(keyPath, "root", 0o600, "options { directory x; };"+good), keyPath, "is not a key statement"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -105,6 +105,34 @@ func TestOwners(t *testing.T) {
 	}
 }
 
+// A file that takes another one's place has the ACL that its place had.
+func TestRenameKeepsACL(t *testing.T) {
+	const name = "system.posix_acl_access"
+	// Version 2; the owner rw-, user 1 rw-, the group r--, the mask rw-, others r--.
+	list := "\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x02\x00\x06\x00\x01\x00\x00\x00\x04\x00\x04\x00\xff\xff\xff\xff\x10\x00\x06\x00\xff\xff\xff\xff\x20\x00\x04\x00\xff\xff\xff\xff"
+	needRoot(t)
+	h, dir := NewHost(Options{}), state.Path(t.TempDir())
+	must(t, h.Create(dir.Join("f"), regular("old", 0o644)))
+	if err := syscall.Setxattr(string(dir.Join("f")), name, []byte(list), 0); err != nil {
+		t.Skipf("no ACLs here: %v", err)
+	}
+	was, err := h.Read(dir.Join("f"))
+	must(t, err)
+	next := was
+	next.Content = []byte("new")
+	must(t, h.Create(dir.Join("f~"), next))
+	must(t, h.Rename(dir.Join("f~"), dir.Join("f")))
+	is, err := h.Read(dir.Join("f"))
+	if err != nil || string(is.Content) != "new" || is.Mode != was.Mode || was.Mode != 0o664 {
+		t.Errorf("%+v, %v", is, err)
+	}
+	got := make([]byte, 100)
+	n, err := syscall.Getxattr(string(dir.Join("f")), name, got)
+	if err != nil || string(got[:max(n, 0)]) != list {
+		t.Errorf("ACL %x, %v", got[:max(n, 0)], err)
+	}
+}
+
 // A private key is private in every moment at which someone looks.
 func TestNeverReadable(t *testing.T) {
 	old := syscall.Umask(0)
