@@ -15,7 +15,7 @@ const further = "# added in one run\r\nbücher.example\r\nshop.example\r\n\r\nbl
 
 // TestDomains: three further domains in one run, of which one is international,
 // and which sign their subdomains, too; two with records of their own, which do
-// not; one as host.toml says; and eight in a terminal.
+// not; one as host.toml says; and, on one release, eight in a terminal and hundreds.
 func TestDomains(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		b, sink := signing(t, release)
@@ -52,8 +52,10 @@ func TestDomains(t *testing.T) {
 		ownRecords(t, b, sink)
 		asTheHostSays(t, b)
 		nothingChanges(t, b, initArgs()...)
-		manyInATerminal(t, b)
-		filesAreRemembered(t, b)
+		if release == "trixie" { // no program of Debian has a say, and hundreds of keys take their time
+			manyInATerminal(t, b)
+			filesAreRemembered(t, b)
+		}
 	})
 }
 
