@@ -86,6 +86,7 @@ type Box struct {
 	zones   []zone
 	cables  []*cable
 	python  *python
+	listed  bool // apt's lists have only what is installed and carried
 }
 
 // Boot starts a box for a test and removes it afterwards. A failed test with
