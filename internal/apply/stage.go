@@ -81,27 +81,9 @@ func (r *run) validate(ctx context.Context, sc plan.StageChanges) error {
 	if len(sc.Validators) == 0 {
 		return nil
 	}
-	files := map[state.Path]state.Object{}
-	for _, c := range sc.Changes {
-		if c.After.Kind == state.Regular {
-			files[c.Path] = c.After
-		}
-	}
-	beside := sc.Unchanged
-	for _, d := range sc.Derived {
-		beside = append(beside[:len(beside):len(beside)], d.From)
-	}
-	for _, p := range beside {
-		if _, ok := files[p]; ok {
-			continue
-		}
-		o, err := r.s.Read(p)
-		if err != nil {
-			return err
-		}
-		if o.Kind == state.Regular {
-			files[p] = o
-		}
+	files, err := sc.Files(r.s)
+	if err != nil {
+		return err
 	}
 	return r.s.Check(ctx, sc.Validators, files)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"mailsetup/internal/state"
+	"mailsetup/internal/system"
 )
 
 // Op is what a change does to its path.
@@ -54,6 +55,34 @@ type StageChanges struct {
 	// want them beside the ones that change.
 	Unchanged  []state.Path
 	Checkpoint bool
+}
+
+// Files returns the regular files of the stage as they will be, those that are right
+// already among them: what its validators look at.
+func (s StageChanges) Files(r system.Reader) (map[state.Path]state.Object, error) {
+	files := map[state.Path]state.Object{}
+	for _, c := range s.Changes {
+		if c.After.Kind == state.Regular {
+			files[c.Path] = c.After
+		}
+	}
+	beside := slices.Clone(s.Unchanged)
+	for _, d := range s.Derived {
+		beside = append(beside, d.From)
+	}
+	for _, p := range beside {
+		if _, ok := files[p]; ok {
+			continue
+		}
+		o, err := r.Read(p)
+		if err != nil {
+			return nil, err
+		}
+		if o.Kind == state.Regular {
+			files[p] = o
+		}
+	}
+	return files, nil
 }
 
 // Empty reports whether the stage has nothing left to do.

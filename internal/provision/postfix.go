@@ -36,17 +36,26 @@ func checkGreeting(ctx context.Context, m *machine.Machine, d *Draft) error {
 }
 
 // checkFiles returns the error of files of Postfix that postfix(1) does not take as they
-// are now, where the plan would have it check them.
+// are now, where it would not take them as the plan has them either. Its answer about
+// those is remembered until their stage.
 func checkFiles(ctx context.Context, m *machine.Machine, d *Draft) error {
 	if _, unprivileged := m.Sys.(machine.Unprivileged); unprivileged || m.Root != "" || d.Input.Facts.Postfix == nil {
 		return nil
 	}
 	for _, st := range d.Plan.Stages {
-		i := slices.IndexFunc(st.Validators, func(v state.Validator) bool { return v.Name == "postfix check" })
+		i := slices.IndexFunc(st.Validators, func(v state.Validator) bool { return v.Early })
 		if i < 0 {
 			continue
 		}
-		err := m.Sys.Check(ctx, st.Validators[i:i+1], nil)
+		files, err := st.Files(m.Sys)
+		if err != nil {
+			return err
+		}
+		err = m.Sys.Check(ctx, st.Validators[i:i+1], files)
+		if _, is := errors.AsType[*system.RejectedError](err); !is {
+			return err
+		}
+		err = m.Sys.Check(ctx, st.Validators[i:i+1], nil)
 		if rejected, is := errors.AsType[*system.RejectedError](err); is {
 			return hint.NewUsage("correct that first, until postfix check says nothing of it", "Postfix is not in order already now: %w", rejected)
 		}

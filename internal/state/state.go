@@ -100,6 +100,9 @@ type Validator struct {
 	// LogTag is the syslog(3) identifier under which the checker says what is wrong
 	// where it has no terminal, "" if it prints that.
 	LogTag string
+	// Early validators are asked before anything is touched. Earlier stages do not
+	// change the answer, and a pass is not asked for again.
+	Early bool
 }
 
 // Stage is a set of things that become true together: validated, saved, committed,

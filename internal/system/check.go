@@ -3,6 +3,7 @@ package system
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,6 +23,7 @@ type checker struct {
 	files   *files
 	run     Runner
 	scratch string
+	passed  map[string]bool // early validators that passed, by command and contents
 }
 
 // check writes the new files to a scratch tree that only its owner can enter, under
@@ -41,6 +43,14 @@ func (c checker) check(ctx context.Context, vs []state.Validator, staged map[sta
 	if err != nil {
 		return fmt.Errorf("check: %w", err)
 	}
+	sum := hashOf(contents)
+	key := func(v state.Validator) string {
+		return fmt.Sprintf("%q %x", v.Argv(func(p state.Path) string { return string(p) }), sum)
+	}
+	vs = slices.DeleteFunc(slices.Clone(vs), func(v state.Validator) bool { return c.passed[key(v)] })
+	if len(vs) == 0 {
+		return nil
+	}
 	mapper := newMapper(dir.Path, slices.Collect(maps.Keys(contents)))
 	for p, content := range contents {
 		if err := writeScratch(mapper.scratch(p), mapper.text(content)); err != nil {
@@ -51,8 +61,20 @@ func (c checker) check(ctx context.Context, vs []state.Validator, staged map[sta
 		if err := c.validate(ctx, v, mapper); err != nil {
 			return err
 		}
+		if v.Early {
+			c.passed[key(v)] = true
+		}
 	}
 	return nil
+}
+
+// hashOf returns a hash of files with their names.
+func hashOf(contents map[state.Path][]byte) []byte {
+	h := sha256.New()
+	for _, p := range slices.Sorted(maps.Keys(contents)) {
+		fmt.Fprintf(h, "%s %d\n%s", p, len(contents[p]), contents[p])
+	}
+	return h.Sum(nil)
 }
 
 // collect returns the contents of the tree: the new files, and those that the

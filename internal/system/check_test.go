@@ -68,7 +68,7 @@ func TestACheckerThatLogs(t *testing.T) {
 		"postfix/postfix-script": "check checker: exit status 1:\nfatal: unable to create missing queue directories",
 		"":                       "check checker: exit status 1",
 	} {
-		c := checker{files: &files{}, run: scripted{"checker": {Code: 1}, "journalctl": said}, scratch: t.TempDir()}
+		c := checker{files: &files{}, run: scripted{"checker": {Code: 1}, "journalctl": said}, scratch: t.TempDir(), passed: map[string]bool{}}
 		v := state.Validator{Name: "checker", LogTag: tag, Argv: func(func(state.Path) string) []string { return []string{"checker"} }}
 		if err := c.check(t.Context(), []state.Validator{v}, nil); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, want %s", tag, err, want)
@@ -103,6 +103,38 @@ func TestCheck(t *testing.T) {
 		t.Errorf("left behind: %v, %v", left, rerr)
 	}
 	must(t, h.Check(context.Background(), []state.Validator{look(`grep -q "table $1/*etc/x/table" "$1/etc/x/conf"`)}, staged))
+}
+
+// What passed before anything was touched is not asked for again with the same
+// contents; a rejection is.
+func TestCheckRemembersEarlyPasses(t *testing.T) {
+	h := NewHost(Options{Scratch: t.TempDir()})
+	runs := state.Path(t.TempDir()).Join("runs")
+	check := func(early bool, exit string, content string) error {
+		return h.Check(t.Context(), []state.Validator{{Name: "x", Early: early, Argv: func(p func(state.Path) string) []string {
+			return []string{"sh", "-c", "echo >>" + string(runs) + "; grep -q good $0 && exit " + exit, p("/etc/x/conf")}
+		}}}, map[state.Path]state.Object{"/etc/x/conf": regular(content, 0o644)})
+	}
+	for i, c := range []struct {
+		early         bool
+		exit, content string
+		fails         bool
+		runs          int
+	}{
+		{true, "0", "good", false, 1},
+		{true, "0", "good", false, 1},
+		{true, "0", "good too", false, 2},
+		{true, "0", "bad", true, 3},
+		{true, "0", "bad", true, 4},
+		{false, "00", "good", false, 5}, // another command
+		{false, "00", "good", false, 6},
+	} {
+		err := check(c.early, c.exit, c.content)
+		text, _ := os.ReadFile(string(runs))
+		if (err != nil) != c.fails || len(text) != c.runs {
+			t.Errorf("%d: %v, run %d times", i, err, len(text))
+		}
+	}
 }
 
 func TestCheckLeavesNothingAfterPanic(t *testing.T) {

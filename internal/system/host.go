@@ -23,6 +23,7 @@ type Host struct {
 	Updater Updater
 
 	scratch string
+	passed  map[string]bool // checks that need not be repeated, see checker
 }
 
 // Options change what a Host stands on. The zero value is right outside tests.
@@ -53,6 +54,7 @@ func NewHost(opts Options) *Host {
 		accounts: names,
 		Prober:   opts.Prober,
 		scratch:  opts.Scratch,
+		passed:   map[string]bool{},
 	}
 }
 
@@ -79,7 +81,7 @@ func (h *Host) Evaluate(ctx context.Context, e state.Edit, current state.Object)
 
 // Check implements Checker.
 func (h *Host) Check(ctx context.Context, vs []state.Validator, staged map[state.Path]state.Object) error {
-	c := checker{files: &h.files, run: h.runner, scratch: h.scratch}
+	c := checker{files: &h.files, run: h.runner, scratch: h.scratch, passed: h.passed}
 	return c.check(ctx, vs, staged)
 }
 

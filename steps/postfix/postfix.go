@@ -110,7 +110,7 @@ func postfixStage(in step.Input, edits ...state.Edit) state.Stage {
 			Probes: postfixProbes(in.Facts),
 		}},
 		Validators: []state.Validator{{
-			Name: "postfix check", LogTag: "postfix/postfix-script", Needs: []state.Path{postconf.MainCF, postconf.MasterCF},
+			Name: "postfix check", Early: true, LogTag: "postfix/postfix-script", Needs: []state.Path{postconf.MainCF, postconf.MasterCF},
 			Argv: func(scratch func(state.Path) string) []string {
 				return []string{"postfix", "-c", string(state.Path(scratch(postconf.MainCF)).Dir()), "check"}
 			},
