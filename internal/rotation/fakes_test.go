@@ -47,6 +47,8 @@ func (s memory) SaveElapsed(p keyring.Elapsed) error { s.passed = p; return nil 
 
 func (s memory) LastCheck(domain string) keyring.LastCheck { return s.checks[domain] }
 
+func (s memory) LastChecks() (map[string]keyring.LastCheck, error) { return s.checks, nil }
+
 func (s memory) SaveChecks(results map[string]recordwatch.Result) error {
 	for domain, r := range results {
 		s.checks[domain] = keyring.LastCheck{At: s.now, Watch: r.Watch}

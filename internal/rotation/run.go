@@ -68,6 +68,8 @@ type Store interface {
 	SaveElapsed(keyring.Elapsed) error
 	// LastCheck returns what was last seen of a domain's records.
 	LastCheck(domain string) keyring.LastCheck
+	// LastChecks returns that of all domains.
+	LastChecks() (map[string]keyring.LastCheck, error)
 	SaveChecks(map[string]recordwatch.Result) error
 	LoadSchedule() (schedule recordwatch.Schedule, unreadable, err error)
 	SaveSchedule(recordwatch.Schedule) error

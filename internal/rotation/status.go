@@ -69,11 +69,12 @@ func (r *Rotator) Status(domains []string) (Status, error) {
 			s.Problems = append(s.Problems, state.Note{Text: r.Unreadable[name].Error(), Action: strings.Join(hint.Of(r.Unreadable[name]), "; ")})
 		}
 	}
+	lastCheck := t.lastChecks()
 	for _, d := range r.Spec.Domains {
 		if !t.includes(d.Name) {
 			continue
 		}
-		w := r.Store.LastCheck(d.Name).Watch
+		w := lastCheck(d.Name).Watch
 		if problems := recordwatch.Problems(d.Name, w.Problems, t.now); len(problems) > 0 {
 			s.Domains = append(s.Domains, DomainStatus{problems, recordwatch.Hints(r.Spec, d, recordwatch.Result{Watch: w}, problems)})
 		}
@@ -83,18 +84,31 @@ func (r *Rotator) Status(domains []string) (Status, error) {
 
 // statuses returns the keys that exist, of the domains that the run is about.
 func (r *run) statuses() []KeyStatus {
-	list := []KeyStatus{}
+	list, lastCheck := []KeyStatus{}, r.lastChecks()
 	for _, domain := range sortedKeys(r.ledger) {
 		if !r.includes(domain) {
 			continue
 		}
 		for _, k := range keyring.Existing(r.ledger[domain]) {
 			st := r.status(r.System, domain, k)
-			st.Gone = recordwatch.KeyGone(r.Store.LastCheck(domain), domain, k.Selector)
+			st.Gone = recordwatch.KeyGone(lastCheck(domain), domain, k.Selector)
 			list = append(list, st)
 		}
 	}
 	return list
+}
+
+// lastChecks returns the last check of a domain: of all domains few were ever checked,
+// so that one look at what there is beats ten thousand.
+func (r *run) lastChecks() func(domain string) keyring.LastCheck {
+	if len(r.domains) > 0 {
+		return r.Store.LastCheck
+	}
+	all, err := r.Store.LastChecks()
+	if err != nil {
+		return r.Store.LastCheck
+	}
+	return func(domain string) keyring.LastCheck { return all[domain] }
 }
 
 // status returns the stage of a key according to ledger and clock.
