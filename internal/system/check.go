@@ -3,7 +3,6 @@ package system
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -43,14 +42,9 @@ func (c checker) check(ctx context.Context, vs []state.Validator, staged map[sta
 	if err != nil {
 		return fmt.Errorf("check: %w", err)
 	}
-	sum := hashOf(contents)
-	key := func(v state.Validator) string {
-		return fmt.Sprintf("%q %x", v.Argv(func(p state.Path) string { return string(p) }), sum)
-	}
-	vs = slices.DeleteFunc(slices.Clone(vs), func(v state.Validator) bool { return c.passed[key(v)] })
-	if len(vs) == 0 {
-		return nil
-	}
+	path := func(p state.Path) string { return string(p) }
+	key := func(v state.Validator) string { return fmt.Sprintf("%q %x", v.Argv(path), contents) }
+	vs = slices.DeleteFunc(slices.Clone(vs), func(v state.Validator) bool { return v.Early && c.passed[key(v)] })
 	mapper := newMapper(dir.Path, slices.Collect(maps.Keys(contents)))
 	for p, content := range contents {
 		if err := writeScratch(mapper.scratch(p), mapper.text(content)); err != nil {
@@ -66,15 +60,6 @@ func (c checker) check(ctx context.Context, vs []state.Validator, staged map[sta
 		}
 	}
 	return nil
-}
-
-// hashOf returns a hash of files with their names.
-func hashOf(contents map[state.Path][]byte) []byte {
-	h := sha256.New()
-	for _, p := range slices.Sorted(maps.Keys(contents)) {
-		fmt.Fprintf(h, "%s %d\n%s", p, len(contents[p]), contents[p])
-	}
-	return h.Sum(nil)
 }
 
 // collect returns the contents of the tree: the new files, and those that the

@@ -207,17 +207,11 @@ func (ed editor) rewrite(ctx context.Context, dir string, p state.Path, before [
 // inOrder returns main.cf with the new parameters in the order of the settings:
 // postconf appends them in that of a hash table.
 func inOrder(before, after []byte, set []state.Setting) []byte {
-	known, order := scanMain(before).lines, []string{}
-	for _, s := range set {
-		if len(known[s.Name]) == 0 {
-			order = append(order, s.Name)
-		}
+	known, lines := scanMain(before).lines, readMain(after)
+	place := func(l mainLine) int {
+		return slices.IndexFunc(set, func(s state.Setting) bool { return s.Name == l.name && known[s.Name] == nil })
 	}
-	lines := readMain(after)
-	added := lines[max(0, len(lines)-len(order)):]
-	slices.SortStableFunc(added, func(a, b mainLine) int {
-		return cmp.Compare(slices.Index(order, a.name), slices.Index(order, b.name))
-	})
+	slices.SortStableFunc(lines, func(a, b mainLine) int { return cmp.Compare(place(a), place(b)) })
 	var text strings.Builder
 	for _, line := range lines {
 		text.WriteString(line.text + "\n")
