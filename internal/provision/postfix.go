@@ -23,14 +23,17 @@ func checkGreeting(ctx context.Context, m *machine.Machine, d *Draft) error {
 	if m.Root != "" || d.Proof != ProveDelivery || !d.Scope.WholeHost() || f.Postfix == nil || f.SMTPAddress == "" || !f.Daemons[f.Postfix.Unit].Running {
 		return nil
 	}
-	began := time.Now()
+	began := m.Now
 	err := m.Sys.Probe(ctx, state.Probe{Kind: state.ProbeGreeting, Address: f.SMTPAddress, Within: greetingTimeout})
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	// What died a minute ago is not started again until then.
-	since := m.Now.Add(-2*time.Minute - time.Since(began))
-	lines, _ := m.Sys.Log(ctx, f.Postfix.Unit, since, 200)
+	// A smtpd that died just now says why. One that died before is not started again for
+	// a minute.
+	lines, _ := m.Sys.Log(ctx, f.Postfix.Unit, began, 200)
+	if system.Fatal(lines) == "" {
+		lines, _ = m.Sys.Log(ctx, f.Postfix.Unit, began.Add(-2*time.Minute), 200)
+	}
 	return hint.NewUsage("mend that, if it is not mended yet, then: systemctl restart postfix (after such a failure Postfix starts no smtpd for a minute, and a reload does not change that)",
 		"Postfix does not answer on port 25 already now: %s", cmp.Or(system.Fatal(lines), err.Error()))
 }

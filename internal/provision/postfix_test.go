@@ -19,12 +19,16 @@ import (
 // logged is a machine whose Postfix wrote lines to the journal.
 type logged struct {
 	system.System
-	lines []string
+	lines  []string
+	recent []string // since the run began
 }
 
 func (l logged) Log(_ context.Context, unit string, since time.Time, _ int) ([]string, error) {
-	if unit != "postfix.service" || since.After(november.Add(-2*time.Minute)) {
+	switch {
+	case unit != "postfix.service":
 		return nil, nil
+	case since.After(november.Add(-2 * time.Minute)):
+		return l.recent, nil
 	}
 	return l.lines, nil
 }
@@ -35,7 +39,7 @@ func running(t *testing.T, probe func(state.Probe) error, lines ...string) *worl
 	w := signed(t, probe)
 	w.facts.Postfix, w.facts.SMTPAddress = &state.Postfix{Unit: "postfix.service"}, "127.0.0.1:25"
 	w.facts.Daemons = map[string]state.Daemon{"postfix.service": {Running: true}}
-	w.machine.Sys = logged{w.Mem, lines}
+	w.machine.Sys = logged{System: w.Mem, lines: lines}
 	return w
 }
 
@@ -56,8 +60,11 @@ func TestAPostfixThatDoesNotAnswer(t *testing.T) {
 		change func(w *world, r *provision.Request)
 		want   string
 	}{
-		"the reason is known":   {fatal, nil, head + "fatal: no SASL authentication mechanisms"},
-		"it is not":             {fatal[:1], nil, head + "smtp 127.0.0.1:25: no greeting"},
+		"the reason is known": {fatal, nil, head + "fatal: no SASL authentication mechanisms"},
+		"it is not":           {fatal[:1], nil, head + "smtp 127.0.0.1:25: no greeting"},
+		"it died just now": {fatal, func(w *world, _ *provision.Request) {
+			w.machine.Sys = logged{w.Mem, fatal, []string{"fatal: in parameter smtpd_relay_restrictions"}}
+		}, head + "fatal: in parameter smtpd_relay_restrictions"},
 		"in a dry run":          {fatal, func(w *world, _ *provision.Request) { w.options.DryRun = true }, head + "fatal: no SASL authentication mechanisms"},
 		"it takes none by SMTP": {fatal, func(w *world, r *provision.Request) { r.Facts.SMTPAddress = "" }, ""},
 		"it does not run":       {fatal, func(w *world, r *provision.Request) { r.Facts.Daemons = nil }, ""},
