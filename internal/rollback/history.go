@@ -96,7 +96,7 @@ func howToTakeBack(ctx context.Context, m *machine.Machine, entries []apply.Entr
 	if _, err := apply.InverseAll(ctx, found, m.Sys); err != nil {
 		return append([]string{"it cannot be taken back now: " + err.Error()}, strings.Split(laterRuns(entries, found), "\n")...), ctx.Err()
 	}
-	return []string{fmt.Sprintf("mailsetup rollback %s takes it back", id)}, nil
+	return []string{"mailsetup rollback " + id}, nil
 }
 
 // Text tells of a run: what it changed and what was said.

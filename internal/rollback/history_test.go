@@ -44,7 +44,7 @@ func TestHistory(t *testing.T) {
 	if got := h.table(); !strings.HasPrefix(got, "RUN ") || !strings.Contains(got, "\n20261122T110000-bbbb  2026-11-22 10:00  of 20261122T110000-bbbb  done   2 paths\n20261122T100000-aaaa ") {
 		t.Errorf("%s\nwant a header like\n%s", got, header)
 	}
-	if _, hints := h.told("20261122T110000-bbbb"); hints != "mailsetup rollback 20261122T110000-bbbb takes it back" {
+	if _, hints := h.told("20261122T110000-bbbb"); hints != "mailsetup rollback 20261122T110000-bbbb" {
 		t.Errorf("of the last: %s", hints)
 	}
 	if _, hints := h.told("20261122T100000-aaaa"); !strings.HasPrefix(hints, "it cannot be taken back now: roll back run 20261122T100000-aaaa: changed since: /etc/a; what changed the same since goes first:; mailsetup rollback 20261122T110000-bbbb") {
@@ -62,7 +62,7 @@ func TestHistory(t *testing.T) {
 	if _, err := h.make("20261122T110000-bbbb"); err == nil || !hint.IsUsage(err) || !strings.Contains(err.Error(), "was rolled back already, by ") {
 		t.Errorf("rolled back twice: %v", err)
 	}
-	if _, hints := h.told("20261122T100000-aaaa"); hints != "mailsetup rollback 20261122T100000-aaaa takes it back" {
+	if _, hints := h.told("20261122T100000-aaaa"); hints != "mailsetup rollback 20261122T100000-aaaa" {
 		t.Errorf("the first, once the last is rolled back: %s", hints)
 	}
 
