@@ -40,7 +40,9 @@ func (u ui) ConfirmPlan(ctx context.Context, p plan.Plan, question string) (bool
 		return false, usage("add --yes", "nobody can be asked here: stdin or stdout is not a terminal")
 	}
 	var all bytes.Buffer
-	u.printPlan(&all, p)
+	plainly := u
+	plainly.c.color = false // not every pager takes colours
+	plainly.printPlan(&all, p)
 	p.Notes = u.notesOf(p)
 	fmt.Fprintln(u.c.out)
 	_ = p.Summary(text.Raw(u.c.out), plan.TextOptions{Color: u.c.color})

@@ -135,3 +135,43 @@ func TestWhoConfirmsAPlan(t *testing.T) {
 		}
 	}
 }
+
+// Before the yes stand the answers and what each stage does; all of the plan is there
+// for who asks for it, in the flags or at the question.
+func TestAPlanOnTheScreen(t *testing.T) {
+	p := plan.Plan{
+		Answers: []plan.Answer{{Name: "Domain", Text: "lab.example"}},
+		Stages: []plan.StageChanges{{Name: "OpenDKIM", Changes: []plan.Change{
+			{Op: plan.Create, Path: "/etc/opendkim/KeyTable", After: state.Object{Kind: state.Regular, Mode: 0o644, Owner: state.Root, Content: []byte("a row\n")}},
+		}}},
+	}
+	const brief, whole = "  Domain  lab.example\n\n  OpenDKIM  make /etc/opendkim/KeyTable\n", "      +a row\n"
+	for _, tt := range []struct {
+		name   string
+		set    func(*ui)
+		before string // the first question
+		after  string
+	}{
+		{"asked", func(*ui) {}, brief, whole},
+		{"--verbose", func(u *ui) { u.o.verbose = true }, whole, whole},
+	} {
+		u, said := atTerminal("all\nyes\n")
+		tt.set(&u)
+		u.ShowPlan(p)
+		if yes, err := u.ConfirmPlan(t.Context(), p, "Do this?"); !yes || err != nil {
+			t.Errorf("%s: %v, %v", tt.name, yes, err)
+		}
+		before, after, _ := strings.Cut(said.String(), "Do this?")
+		if !strings.Contains(before, tt.before) || !strings.Contains(before, brief) || !strings.Contains(after, tt.after) {
+			t.Errorf("%s: said\n%s", tt.name, said)
+		}
+		if tt.name == "asked" && strings.Contains(before, whole) {
+			t.Errorf("said before it was asked for:\n%s", before)
+		}
+	}
+	u, said := atTerminal("")
+	u.o.yes = true
+	if u.ShowPlan(p); said.String() != brief {
+		t.Errorf("--yes: said\n%s", said)
+	}
+}

@@ -24,9 +24,9 @@ func showDetails(ctx context.Context, o Options, text string) error {
 	return cmp.Or(ctx.Err(), err)
 }
 
-// lessOptions are for less(1), where the environment has none: colours, and a (short, "s") prompt
+// lessOptions are for less(1), where the environment has none: a (short, "s") prompt
 // that says how to come back.
-const lessOptions = "-R -Psspace next page, q back to the question$"
+const lessOptions = "-Psspace next page, q back to the question$"
 
 // installedPager is Debian's default one, less(1), or more(1), which is always there.
 func installedPager() string {
