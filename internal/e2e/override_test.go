@@ -30,7 +30,7 @@ func TestOverride(t *testing.T) {
 		same(t, units, b.Snapshot(t, "/etc/systemd/system", "/etc/tmpfiles.d"))
 
 		out, _ := product(t, b, 0, initArgs("--replace-override")...)
-		says(t, out, "restart opendkim.service", "-ExecStart=/usr/sbin/opendkim -P /var/spool/postfix/run/opendkim/opendkim.pid -p inet:8891@localhost")
+		says(t, strings.Join(strings.Fields(out), " "), "restart opendkim.service", "-ExecStart=/usr/sbin/opendkim -P /var/spool/postfix/run/opendkim/opendkim.pid -p inet:8891@localhost")
 		if got, want := b.Read(t, override), "# more files, please\n[Unit]\nAfter=named.service\n[Service]\nLimitNOFILE=9999\n"; got != want {
 			t.Errorf("the drop-in is\n%s\nwant\n%s", got, want)
 		}

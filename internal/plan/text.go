@@ -242,7 +242,9 @@ func (t *printer) unified(diff string) {
 		case strings.HasPrefix(l, "@@"):
 			s = cyan
 		}
-		t.buf.WriteString("      " + t.paint(s, text.Printable(l)) + "\n")
+		for i, row := range text.Cut(text.Printable(l), width-6, width-10) { // what is too long goes on further in
+			t.buf.WriteString(strings.Repeat(" ", 6+4*min(i, 1)) + t.paint(s, row) + "\n")
+		}
 	}
 }
 
