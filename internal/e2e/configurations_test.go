@@ -79,8 +79,14 @@ func (c configuration) try(t *testing.T, b *lab.Box, sink *lab.Sink) {
 	saysNot(t, oneLine(out+said), "internal error")
 	if c.code != 0 {
 		says(t, said, "hint: ")
+	}
+	switch c.code {
+	case 2: // refused
 		asBefore(t, b, was)
-	} else {
+	case 3: // set up, but mail does not leave as it should
+		product(t, b, 0, "rollback", "--yes")
+		unchanged(t, withoutLedger(was), withoutLedger(look(t, b)))
+	default:
 		if c.since != nil {
 			c.since(t, b)
 		}
@@ -169,6 +175,10 @@ func (c configuration) send(t *testing.T, b *lab.Box, way string) {
 var stands = map[string]string{
 	// spamc -e COMMAND adds what SpamAssassin found, and hands on.
 	"spamc": "#!/bin/sh\nwhile [ \"$1\" != -e ]; do shift; done; shift\n{ echo 'X-Spam-Status: No, score=0.1'; cat; } | exec \"$@\"\n",
+	// scrub is a filter that leaves out how a message came here.
+	"scrub": `#!/bin/sh
+awk 'body { print; next } /^$/ { body = 1 } /^Received:/ { skip = 1; next } /^[ \t]/ && skip { next } { skip = 0; print }' | exec /usr/sbin/sendmail -oi -f "$@"
+`,
 	// zeyple encrypts where it has a key, and hands back by SMTP.
 	"zeyple.py": `#!/usr/bin/python3
 import email, email.utils, smtplib, sys
@@ -307,6 +317,12 @@ submission inet n - y - - smtpd
 			leaves, "mail is signed once, before it goes to spamassassin, and not when it comes back by sendmail(1)",
 		},
 		signed: []string{"sendmail", "port 25", "LAN", "list", "submission", "bounce"}, unsigned: []string{"stranger", "resent"},
+	},
+	{
+		name: "a filter that hides where mail is from", releases: []string{"bookworm"},
+		script: `postconf -P smtp/inet/content_filter=scrub`,
+		master: "scrub unix - n n - - pipe\n  user=nobody argv=/usr/local/bin/scrub ${sender} ${recipient}\n", code: 3,
+		says: []string{"by port 25, arrived with 2 signatures of lab.example. So it would be if somebody outside had sent it in your name"},
 	},
 	{
 		name: "Zeyple by a pipe and SMTP", releases: []string{"trixie"},
