@@ -229,6 +229,9 @@ func (e *MissingConsentError) Error() string {
 // IsUsage says that nothing was touched.
 func (e *MissingConsentError) IsUsage() bool { return true }
 
+// maxNames is how many domains a hint names.
+const maxNames = 20
+
 // Hints returns the flags that answer the questions, once each.
 func (e *MissingConsentError) Hints() []string {
 	var hints, gone []string
@@ -238,8 +241,11 @@ func (e *MissingConsentError) Hints() []string {
 		}
 	}
 	if len(gone) > 0 {
-		hints = append(hints, fmt.Sprintf("put the files back in %s, from a backup or with mailsetup add-domain %s: the same keys go on signing",
-			spec.DomainsDir(), strings.Join(gone, " ")))
+		names := strings.Join(gone, " ")
+		if len(gone) > maxNames {
+			names = fmt.Sprintf("--from-file FILE (the names of %d domains, a line each)", len(gone))
+		}
+		hints = append(hints, fmt.Sprintf("put the files back in %s, from a backup or with mailsetup add-domain %s: the same keys go on signing", spec.DomainsDir(), names))
 	}
 	for _, q := range e.Questions {
 		yes, no := plan.ConsentFlags(q.Kind)

@@ -3,6 +3,7 @@ package provision_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -245,6 +246,12 @@ func TestPlansThatStopAtAQuestion(t *testing.T) {
 			true, "",
 		},
 		{
+			"a directory of thousands that is gone", alone, removals(3000),
+			"3000 changes need a consent of their own: nothing was changed",
+			"put the files back in /etc/mailsetup/domains.d, from a backup or with mailsetup add-domain --from-file FILE (the names of 3000 domains, a line each): the same keys go on signing|--remove-missing allows it",
+			true, "",
+		},
+		{
 			"a flag says no to what cannot stay", func(o *provision.Options) { o.Consents = kinds{state.AskOverride: false} },
 			[]state.Question{askOverride},
 			"/etc/o.conf: has a socket of its own", "--replace-override allows it", true, "",
@@ -468,4 +475,13 @@ func TestConsentsOfAWholeRun(t *testing.T) {
 			}
 		})
 	}
+}
+
+// removals are questions about n domains whose files are gone.
+func removals(n int) (list []state.Question) {
+	for i := range n {
+		name := fmt.Sprintf("d%04d.example", i)
+		list = append(list, state.Question{ID: "removal " + name, Kind: state.AskRemoval, Domain: name})
+	}
+	return list
 }
