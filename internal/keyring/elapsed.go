@@ -128,6 +128,9 @@ func ParseElapsed(text []byte) (Elapsed, error) {
 	if err := json.Unmarshal(text, &doc); err != nil {
 		return Elapsed{}, fmt.Errorf("parse passed time: %w", err)
 	}
+	if doc.At < 0 || doc.At > maxElapsed {
+		return Elapsed{}, fmt.Errorf("parse passed time: %v seconds since boot make no sense", doc.At)
+	}
 	out := Elapsed{Read: BootTime{Boot: doc.Boot, At: seconds(doc.At)}, Keys: make(map[string]StageTime, len(doc.Keys)), Notified: fileTimes(doc.Notified)}
 	for name, in := range doc.Keys {
 		if in.Elapsed < 0 || in.Elapsed > maxElapsed {

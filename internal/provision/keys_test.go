@@ -212,8 +212,13 @@ func TestASuccessorServesTheNextAttempt(t *testing.T) {
 		}
 		return nil
 	}
-	proven := step.Step{Name: "Proven", Build: func(step.Input) (state.Stage, []state.Note, error) {
-		return state.Stage{Files: change.Files, Probes: []state.Probe{{Kind: state.ProbeMilter}}}, nil, nil
+	w.Zone("lab.example.")
+	proven := step.Step{Name: "Proven", Build: func(in step.Input) (state.Stage, []state.Note, error) {
+		keys := in.Ledger["lab.example"]
+		return state.Stage{
+			Files: change.Files, Probes: []state.Probe{{Kind: state.ProbeMilter}},
+			Updates: []state.Update{{Origin: "lab.example.", Server: "192.0.2.53:53", Add: []state.Record{keys[len(keys)-1].Record("lab.example", 600)}}},
+		}, nil, nil
 	}}
 	var public []string
 	for range 2 {
@@ -234,6 +239,9 @@ func TestASuccessorServesTheNextAttempt(t *testing.T) {
 	}
 	if got := w.content("/etc/record.202611"); got != "202611 "+public[0]+"\n" {
 		t.Errorf("record %q", got)
+	}
+	if got := w.Served("lab.example."); len(got) != 1 || !strings.HasSuffix(got[0].Value, "p="+public[0]) {
+		t.Errorf("the primary has %v", got)
 	}
 	if strings.Count(w.said.String(), "making a key") != 1 {
 		t.Errorf("said\n%s", &w.said)

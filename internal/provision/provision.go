@@ -320,11 +320,15 @@ func (p *Provisioner) makeKeys(ctx context.Context, d *Draft) error {
 	}
 	dkimkeys.AddPairs(&d.Input, d.pairs)
 	p.keep(d.pairs)
+	made := make([]dkimkeys.Pair, 0, len(pending)) // not those of an attempt before, which the confirmed plan has
+	for _, i := range pending {
+		made = append(made, d.pairs[i])
+	}
 	confirmed := d.Plan
 	if d.Plan, err = p.makePlan(ctx, d); err != nil {
 		return err
 	}
-	if diff := Differences(confirmed, d.Plan, d.pairs); len(diff) > 0 {
+	if diff := Differences(confirmed, d.Plan, made); len(diff) > 0 {
 		return hint.New("run the command again", "the machine changed while the plan was on the screen: %s", diff[0])
 	}
 	return nil
