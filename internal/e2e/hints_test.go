@@ -38,7 +38,6 @@ func hintRows() []hintRow {
 		{name: "a key that others can read", breaks: "chmod 644 " + key, hint: `^hint: (chown opendkim: \S+ && chmod 600 \S+)$`},
 		{name: "a directory of keys that is root's", breaks: "chown root: /etc/dkimkeys/lab.example", hint: `^hint: (chown opendkim: /etc/dkimkeys/lab.example && chmod 700 /etc/dkimkeys/lab.example)$`},
 		{name: "OpenDKIM stopped", breaks: "systemctl stop opendkim", hint: `^hint: (systemctl \S+ opendkim.*?)(;|$)`},
-		{name: "OpenDKIM disabled", breaks: "systemctl -q disable --now opendkim", hint: `^hint: (systemctl enable --now opendkim.service)$`},
 		{name: "OpenDKIM masked", breaks: "systemctl -q mask --now opendkim", hint: `^hint: (systemctl unmask opendkim.service.*)$`},
 		{name: "OpenDKIM hangs", breaks: "kill -STOP $(pidof opendkim)", hint: `^hint: (systemctl restart opendkim);`},
 		{name: "Postfix stopped", breaks: "systemctl stop postfix", hint: `^hint: (systemctl \S+ postfix.*?)(;|$)`},
@@ -63,7 +62,7 @@ func hintRows() []hintRow {
 			breaks: `d=/usr/lib/systemd/system/opendkim.service.d; mkdir -p $d; printf '[Service]\nUser=dkimsign\n' >$d/user.conf; systemctl daemon-reload`,
 			hint:   `^hint: move it to where it can be edited, with the same effect: (mkdir -p \S+ && mv \S+ \S+ && systemctl daemon-reload)$`,
 			again:  []string{"init", "--yes", "--replace-override"},
-			undo:   "rmdir /usr/lib/systemd/system/opendkim.service.d; rm -rf /etc/systemd/system/opendkim.service.d; systemctl daemon-reload",
+			undo:   "rm -rf /usr/lib/systemd/system/opendkim.service.d /etc/systemd/system/opendkim.service.d; systemctl daemon-reload",
 		},
 		{
 			name: "a configuration behind a link", breaks: "mv /etc/opendkim.conf /etc/o.conf; ln -s o.conf /etc/opendkim.conf",

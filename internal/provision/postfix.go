@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"mailsetup/internal/hint"
@@ -34,8 +35,14 @@ func checkGreeting(ctx context.Context, m *machine.Machine, d *Draft) error {
 	if system.Fatal(lines) == "" {
 		lines, _ = m.Sys.Log(ctx, f.Postfix.Unit, began.Add(-2*time.Minute), 200)
 	}
+	fatal := system.Fatal(lines)
+	if fatal == "" { // smtpd greets nobody before its milters have answered
+		if silent := askSigner(ctx, m.Sys, d.Input); silent != nil {
+			return hint.NewUsage(strings.Join(hint.Of(silent), "\n"), "Postfix does not answer on port 25 already now: %w", cmp.Or(ctx.Err(), silent))
+		}
+	}
 	return hint.NewUsage("mend that, if it is not mended yet, then: systemctl restart postfix (after such a failure Postfix starts no smtpd for a minute, and a reload does not change that)",
-		"Postfix does not answer on port 25 already now: %s", cmp.Or(system.Fatal(lines), err.Error()))
+		"Postfix does not answer on port 25 already now: %s", cmp.Or(fatal, err.Error()))
 }
 
 // checkFiles returns the error of files of Postfix that postfix(1) does not take as they

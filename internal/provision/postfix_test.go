@@ -91,6 +91,22 @@ func TestAPostfixThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
+// An OpenDKIM that hangs keeps smtpd from greeting: the hint is about it, and not about
+// Postfix.
+func TestASignerThatHangs(t *testing.T) {
+	w := running(t, func(p state.Probe) error {
+		if p.Kind == state.ProbeGreeting || p.Kind == state.ProbeSigns {
+			return errors.New("i/o timeout")
+		}
+		return nil
+	}, "connect from localhost")
+	_, err := w.plan(w.request(lab(t), acting()))
+	if err == nil || !hint.IsUsage(err) || !strings.HasPrefix(err.Error(), "Postfix does not answer on port 25 already now: mail does not leave signed") ||
+		!slices.Equal(hint.Of(err), []string{"systemctl restart opendkim; if it does not help: journalctl -u opendkim -n 20"}) {
+		t.Errorf("%v, %q", err, hint.Of(err))
+	}
+}
+
 // Files that postfix(1) does not take as they are now are named before anything is
 // changed.
 func TestAPostfixThatIsNotInOrder(t *testing.T) {

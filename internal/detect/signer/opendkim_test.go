@@ -23,6 +23,7 @@ func TestUnitFiles(t *testing.T) {
 		{"one hides another", []state.Path{drop + "a.conf", run + "a.conf"}, "", []state.Path{drop + "a.conf"}},
 		{"not a drop-in", []state.Path{drop + "old.conf~", drop + "README"}, "", nil},
 		{"a unit of one's own", []state.Path{"/etc/systemd/system/opendkim.service", "/usr/local/lib/systemd/system/opendkim.service"}, "/etc/systemd/system/opendkim.service", nil},
+		{"of a package", []state.Path{"/usr/lib/systemd/system/opendkim.service", "/usr/lib/systemd/system/opendkim.service.d/a.conf"}, "", []state.Path{"/usr/lib/systemd/system/opendkim.service.d/a.conf"}},
 		{"of a template", []state.Path{"/etc/systemd/system/opendkim@.service.d/a.conf", "/etc/systemd/system/opendkim@.service"}, "", nil},
 		{"wants", []state.Path{"/etc/systemd/system/multi-user.target.wants/opendkim.service"}, "", nil},
 	} {

@@ -15,16 +15,20 @@ import (
 // a file hides one of the same name in a later place, systemd.unit(5).
 var unitRoots = []state.Path{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system"}
 
+// packageUnits is where packages put theirs. Of the unit itself it is the package's, and
+// drop-ins there count as others do.
+const packageUnits state.Path = "/usr/lib/systemd/system"
+
 // UnitFiles finds the unit file that hides the package's, "" for none, and the
 // drop-ins in the order in which systemd reads them.
 func UnitFiles(r system.Reader, unit string) (whole state.Path, dropIns []state.Path, err error) {
 	byName := map[string]state.Path{}
-	for _, root := range unitRoots {
+	for _, root := range append(unitRoots[:len(unitRoots):len(unitRoots)], packageUnits) {
 		o, err := r.Read(root.Join(unit))
 		if err != nil {
 			return "", nil, err
 		}
-		if whole == "" && o.Kind != state.Absent && !hidesAnother(o) {
+		if root != packageUnits && whole == "" && o.Kind != state.Absent && !hidesAnother(o) {
 			whole = root.Join(unit)
 		}
 		names, err := r.List(root.Join(unit + ".d"))
