@@ -67,6 +67,9 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 		return nil, hint.New(hint.AsRoot, "only root may see %s", o.Private)
 	}
 	if o.Root != "" {
+		if fi, err := os.Stat(o.Root); err == nil && !fi.IsDir() { // to open a pipe would wait for a writer
+			return nil, hint.NewUsage("name a directory", "--root: open root %s: not a directory", o.Root)
+		}
 		image, err := system.NewRoot(o.Root)
 		if err != nil && len(hint.Of(err)) > 0 {
 			return nil, fmt.Errorf("--root %s: %w", o.Root, err)
@@ -181,8 +184,10 @@ func nameServers(r system.Reader) []string {
 		return nil
 	}
 	if o.Kind == state.Symlink { // as systemd-resolved and resolvconf leave it
-		if text, err := os.ReadFile("/etc/resolv.conf"); err == nil {
-			return dnsclient.Servers(text)
+		if fi, err := os.Stat("/etc/resolv.conf"); err == nil && fi.Mode().IsRegular() {
+			if text, err := os.ReadFile("/etc/resolv.conf"); err == nil {
+				return dnsclient.Servers(text)
+			}
 		}
 	}
 	return dnsclient.Servers(o.Content)

@@ -54,7 +54,7 @@ func Text(r system.Reader, p state.Path) ([]byte, error) {
 			}
 			at = state.Path(path.Clean(target))
 		default:
-			return nil, &system.UnusableError{Path: at, Text: fmt.Sprintf("is a %s, expected a file", o.Kind), Hint: fmt.Sprintf("move it away: mv %s %s.old", at, at)}
+			return nil, system.Misplaced(at, o, state.Regular)
 		}
 	}
 	return nil, fmt.Errorf("read %s: too many symbolic links", p)
