@@ -119,7 +119,6 @@ func TestHints(t *testing.T) {
 			}
 		}
 		flows(t, b, sink)
-		halfDone(t, b, sink)
 	})
 }
 
@@ -192,22 +191,20 @@ func (r hintRow) ask(t *testing.T, b *lab.Box) string {
 	return out + said
 }
 
-// halfDone: the tables that a tutorial names are not there, and OpenDKIM is down.
-func halfDone(t *testing.T, b *lab.Box, sink *lab.Sink) {
-	t.Helper()
-	for range 20 {
-		if _, _, code := b.Exec(t.Context(), nil, "mailsetup", "rollback", "--yes"); code != 0 || !b.Exists("/etc/mailsetup/host.toml") {
-			break
+// TestHalfOfATutorial: the tables that somebody named are not there, and OpenDKIM is
+// down. The hint names the way to a set-up that works.
+func TestHalfOfATutorial(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b, sink := existing(t, release)
+		b.Sh(t, `printf 'Mode sv\nSocket inet:8891@localhost\nKeyTable /etc/opendkim/KeyTable\nSigningTable refile:/etc/opendkim/SigningTable\n' >/etc/opendkim.conf
+systemctl stop opendkim`)
+		_, said := product(t, b, 2, initArgs()...)
+		says(t, said, "/etc/opendkim.conf:3: /etc/opendkim/KeyTable: no such file", "hint: make the file, or take the line out")
+		m := regexp.MustCompile(`(?m)^hint: (mailsetup init .* --overwrite-drift) sets`).FindStringSubmatch(said)
+		if m == nil {
+			t.Fatalf("no way out:\n%s", said)
 		}
-	}
-	b.Sh(t, `printf 'Mode sv\nSocket inet:8891@localhost\nKeyTable /etc/opendkim/KeyTable\nSigningTable refile:/etc/opendkim/SigningTable\n' >/etc/opendkim.conf
-systemctl restart opendkim || :`)
-	_, said := product(t, b, 2, initArgs()...)
-	says(t, said, "/etc/opendkim.conf:3: /etc/opendkim/KeyTable: no such file", "hint: make the file, or take the line out")
-	m := regexp.MustCompile(`(?m)^hint: (mailsetup init .* --overwrite-drift) sets`).FindStringSubmatch(said)
-	if m == nil {
-		t.Fatalf("no way out:\n%s", said)
-	}
-	b.Sh(t, m[1])
-	flows(t, b, sink)
+		b.Sh(t, m[1])
+		flows(t, b, sink)
+	})
 }
