@@ -60,7 +60,7 @@ func SignedBy(s string) (string, error) {
 func NonsigningMilter(s string) (string, error) {
 	text := strings.TrimSpace(s)
 	transport, address, _ := strings.Cut(text, ":")
-	if !slices.Contains([]string{"inet", "unix", "local"}, transport) || address == "" || strings.ContainsAny(text, " \t,{}") {
+	if !slices.Contains([]string{"inet", "unix", "local"}, transport) || address == "" || plainFault(text) != "" || strings.ContainsAny(text, ",{}") {
 		return "", &BadValue{Field: "nonsigning_milters", Value: s, Why: "is no milter", Hint: "as in inet:192.0.2.7:8891; postconf smtpd_milters shows them"}
 	}
 	return text, nil
@@ -76,7 +76,7 @@ func Service(s string) (string, error) {
 		bad.Why = "is not the name of a service and its type"
 	case !slices.Contains([]string{"inet", "unix", "fifo", "pass", "unix-dgram"}, text[at+1:]): // master(5)
 		bad.Why = "has a type that master.cf does not know"
-	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '#' }):
 		bad.Why = "has a character that no service has"
 	default:
 		return text, nil

@@ -40,6 +40,8 @@ func Explain(text []byte, err error, known []Field) Fault {
 	switch {
 	case strings.Contains(f.Text, "already been defined"):
 		f.Text, f.Hint = "is there twice", "take one of the two out"
+	case field == nil && wrongType && !slices.ContainsFunc(known, func(k Field) bool { return k.Table == strings.Trim(key, "[] ") }):
+		f.Path, f.Text, f.Hint = Clip(key), "is no key of this file", "remove the line or correct the name" // the decoder takes TTL for ttl
 	case field == nil && wrongType:
 		f.Text, f.Hint = "is no single value", "write its keys below a line ["+strings.Trim(key, "[] ")+"]"
 	case field != nil && wrongType && (strings.HasPrefix(key, "[") || key != field.Key && key != field.Path()):

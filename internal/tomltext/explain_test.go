@@ -37,6 +37,7 @@ func TestExplain(t *testing.T) {
 		"[spf]\nall.mail = true\n": {2, "spf.all", "is no table", `write: all = "text"`},
 		"[[spf]]\nall = 'fail'\n":  {1, "", "is no single value", "write its keys below a line [spf]"},
 		"\ufeffttl = soon\n":       {1, "ttl", "takes a whole number, and not soon", "write: ttl = 3600"},
+		"TTL = \"x\"\n":            {1, "TTL", "is no key of this file", "remove the line or correct the name"},
 		"spf = 3\n":                {1, "", "is no single value", "write its keys below a line [spf]"},
 		"ttl\n":                    {1, "ttl", "expected '.' or '=', but got '\\n' instead", "write: ttl = 3600"},
 		"= 3\n":                    {1, "", "unexpected '=': key name appears blank", `a line is NAME = "text", NAME = 5, NAME = true or NAME = ["text", "text"]`},
