@@ -22,7 +22,6 @@ type hintRow struct {
 	args   []string // what is asked for, and fails; nil for init
 	nobody bool     // by somebody who is not root
 	hint   string   // a pattern of the line; its group is what is typed
-	typed  string   // what answers what the command asks, for a shell: a pipe before it
 	again  []string // what works then; nil for what was asked for
 	may    []string // paths that may be different after that, and those below them
 	undo   string   // takes back what may be different

@@ -230,7 +230,7 @@ func walkThrough(t *testing.T, term *terminal) {
 		t.Errorf("the summary takes %d lines:\n%s", lines, summary)
 	}
 	term.types(t, "a")
-	term.scrolls(t, "+smtpd_milters = ", "+ /etc/opendkim/KeyTable\n", "v=DMARC1; p=quarantine")
+	term.scrolls(t, "smtpd_milters = ", "+ /etc/opendkim/KeyTable\n", "v=DMARC1; p=quarantine")
 	term.sees(t, confirmQuestion, "ctrl+c")
 	term.types(t, "y")
 	term.sees(t, "exit=0\n")

@@ -22,7 +22,7 @@ import (
 // foreign draws a text as files, DNS and daemons may have it.
 func foreign(rnd *rand.Rand) string {
 	words := []string{
-		"mail", "of", "lab.example", "größer", "\x1b[2J", "\x1b]0;title\x07", "\u202e", "\x00", "\t", "\r", "\u2028", "‮x", "\xff\xfe", "{ unix:opendkim/opendkim.sock, default_action=tempfail }",
+		"mail", "of", "lab.example", "größer", "\x1b[2J", "\x1b]0;title\x07", "\u202e", "\x00", "\t", "\r", "\u2028", "\u202ex", "\xff\xfe", "{ unix:opendkim/opendkim.sock, default_action=tempfail }",
 		"v=DKIM1; h=sha256; k=rsa; p=", strings.Repeat("long", 5), "a:\nb",
 	}
 	var out []string
