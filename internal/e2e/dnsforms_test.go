@@ -28,7 +28,7 @@ func TestDNSForms(t *testing.T) {
 		b.Install(t)
 		sink := b.Sink(t)
 		product(t, b, 0, initArgs("--dns", "manual", "--receive", "yes", "--spf-all", "fail")...)
-		product(t, b, 0, "init", "--yes", "--domain", "shop.example")
+		product(t, b, 0, "init", "--yes", "--domain", "shop.example", "--receive", "yes")
 
 		script, said := product(t, b, 0, "dns", "--format", "nsupdate")
 		says(t, script, "\nserver 127.0.0.1\nzone lab.example.\nupdate delete lab.example. IN TXT \""+oldPolicy+"\"\n")
