@@ -22,9 +22,11 @@ type configuration struct {
 	releases []string
 	// script comes before main and master, which follow in main.cf and master.cf.
 	script, main, master string
-	args                 []string // of init, beside domain and address
-	code                 int
-	says                 []string // of init
+	// logins: users can log in. A smtpd that offers it without a way to do so dies.
+	logins bool
+	args   []string // of init, beside domain and address
+	code   int
+	says   []string // of init
 	// signed are ways in by which a message leaves with one signature that holds, and
 	// unsigned those by which it leaves without one.
 	signed, unsigned []string
@@ -62,6 +64,9 @@ func TestConfigurations(t *testing.T) {
 func (c configuration) try(t *testing.T, b *lab.Box, sink *lab.Sink) {
 	t.Helper()
 	b.Sh(t, "rm -r /etc/postfix; cp -a /root/postfix /etc/postfix; cd /etc/postfix; :\n"+c.script)
+	if c.logins {
+		b.SASLUser(t, "ann", "secret")
+	}
 	b.Write(t, "/etc/postfix/main.cf", b.Read(t, "/etc/postfix/main.cf")+c.main, 0o644)
 	b.Write(t, "/etc/postfix/master.cf", b.Read(t, "/etc/postfix/master.cf")+c.master, 0o644)
 	b.Sh(t, "systemctl restart postfix")
@@ -344,7 +349,8 @@ localhost:10026 inet n - n - 10 smtpd
 	},
 	{
 		name: "a proxy filter for all users", releases: []string{"trixie"},
-		main: "smtpd_proxy_filter = 127.0.0.1:10024\nsmtpd_sasl_auth_enable = yes\n", master: `submission inet n - y - - smtpd
+		logins: true,
+		main:   "smtpd_proxy_filter = 127.0.0.1:10024\nsmtpd_sasl_auth_enable = yes\n", master: `submission inet n - y - - smtpd
 127.0.0.1:10025 inet n - y - - smtpd
   -o smtpd_proxy_filter=
   -o mynetworks=127.0.0.0/8

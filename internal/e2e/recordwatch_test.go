@@ -63,7 +63,7 @@ func TestRecordWatch(t *testing.T) {
 		makes(t, b, "install")
 		b.Run(t, "systemctl", "stop", "mailsetup-rotate.timer")
 		product(t, b, 0, initArgs("--root-alias", "bob@remote.example", "--ttl", "60")...)
-		product(t, b, 0, "add-domain", "--yes", "--ttl", "60", "--dns", "manual", "shop.example")
+		product(t, b, 0, "add-domain", "--yes", "--ttl", "60", "--dns", "manual", "--receive", "yes", "shop.example")
 		publishes(t, b, "2026010102")
 		if log := tick(t, b, "success", "0"); log != "" {
 			t.Errorf("all is well:\n%s", log)

@@ -158,8 +158,8 @@ func TestSchedule(t *testing.T) {
 		if len(at) != 1 {
 			t.Fatalf("keys: %v\n%s", at, log)
 		}
-		record := at[0] + "._domainkey.shop.example"
-		says(t, log, record+" TXT v=DKIM1; h=sha256; k=rsa; p=MII")
+		record := at[0] + "._domainkey  TXT   v=DKIM1; h=sha256; k=rsa; p=MII"
+		says(t, log, "shop.example: publish this record; ", "\n"+record)
 		quick(t, b, "180d")
 		b.Sh(t, `sed -i 's/^drain = .*/drain = "14d"/' /etc/mailsetup/host.toml`) // until it is asked for
 		if out, said := product(t, b, 0, "rotate-dkim", "--yes"); out+said != "" {
@@ -253,7 +253,7 @@ func letter(t *testing.T, b *lab.Box, sink *lab.Sink, n int) string {
 // paste puts into the zone what a letter says to put there.
 func paste(t *testing.T, b *lab.Box, text, record string) {
 	t.Helper()
-	says(t, text, "\nSubject: mail.lab.example: publish a DKIM record\n", "\n"+record+" TXT v=DKIM1; ")
+	says(t, text, "\nSubject: mail.lab.example: publish a DKIM record\n", "\nshop.example:\n", "\n"+record)
 	_, zone, found := strings.Cut(text, "The same as text of a zone file:\n\n")
 	zone, _, ends := strings.Cut(zone, " )\n")
 	if !found || !ends {

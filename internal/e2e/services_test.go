@@ -185,7 +185,7 @@ func login(t *testing.T, b *lab.Box, sink *lab.Sink, out string) {
 	}
 	says(t, out, "milter_mail_macros lacks {auth_type}")
 	const command = "postconf -e 'milter_mail_macros = i {mail_addr} {client_addr} {client_name} {auth_authen} {auth_type}' && postfix reload"
-	says(t, out, command)
+	says(t, oneLine(out), command)
 	b.Sh(t, command)
 }
 

@@ -115,12 +115,12 @@ func TestDomainsInTrouble(t *testing.T) {
 		r.signs(t, next, "lab.example", "zwei.example")
 		r.signs(t, old, "drei.example")
 
-		// It is one that OpenDKIM cannot open: only a message shows that.
+		// It is one that OpenDKIM cannot open, which shows before anything is switched.
 		r.Run(t, "chmod", "600", file)
 		r.Run(t, "chown", "root:root", file)
 		tables := r.Read(t, "/etc/opendkim/KeyTable") + r.Read(t, "/etc/opendkim/SigningTable")
 		_, said = product(t, r.Box, 1, "rotate-dkim", "--yes")
-		says(t, said, "drei.example: "+old["drei.example"]+" goes on signing: OpenDKIM: mail from postmaster@drei.example: ", "everything was put back as it was")
+		says(t, said, "drei.example: "+old["drei.example"]+" goes on signing: "+file+", the private key of drei.example, belongs to root: OpenDKIM cannot use it", "hint: chown opendkim: "+file+" && chmod 600 "+file+"\n")
 		if is := r.Read(t, "/etc/opendkim/KeyTable") + r.Read(t, "/etc/opendkim/SigningTable"); is != tables {
 			t.Errorf("the tables are\n%s\nwere\n%s", is, tables)
 		}
