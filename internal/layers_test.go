@@ -31,6 +31,7 @@ var pure = strings.Fields(`
 	internal/edits
 	internal/hint
 	internal/keyring
+	internal/livepath/route
 	internal/mastercf
 	internal/milters
 	internal/namedconf
@@ -42,6 +43,7 @@ var pure = strings.Fields(`
 	internal/spec
 	internal/state
 	internal/text
+	internal/tomltext
 	internal/wildcard
 `)
 
@@ -184,7 +186,7 @@ func uses(file *ast.File) []string {
 	return list
 }
 
-// Budgets keep rooms from growing until nobody finds anything in them.
+// Budgets keep packages from growing until nobody finds anything in them.
 const (
 	cmdLines     = 2300 // of cmd/mailsetup
 	packageLines = 2600

@@ -1,4 +1,4 @@
-// Package process tells a process that answers from one that a signal stopped.
+// Package process tells whether a process answers or was stopped by a signal.
 package process
 
 import (
@@ -10,7 +10,7 @@ import (
 )
 
 // IsSuspended reports whether the text of /proc/PID/stat, proc(5), is that of a process
-// that a signal stopped (SIGSTOP): its sockets are there, and nobody answers.
+// that a signal stopped (SIGSTOP): it keeps its sockets and does not answer.
 func IsSuspended(stat []byte) bool {
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:]) // behind the name, which may have blanks
 	return len(fields) > 0 && string(fields[0]) == "T"

@@ -8,7 +8,7 @@ import (
 	"mailsetup/internal/hint"
 )
 
-// Attributer tells the attributes of files, where there is a machine behind them.
+// Attributer returns the attributes of files. Fakes and images need not have it.
 type Attributer interface {
 	// Attributes returns those of statx(2), none of what is not there.
 	Attributes(name string) uint64

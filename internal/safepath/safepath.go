@@ -1,8 +1,8 @@
 // Package safepath changes files by paths on which only root can put a symbolic link.
 //
-// Zones lie in directories of named's user, and keys in those of OpenDKIM's. Who took such
-// a daemon over could put a link there between a look and a change, and have root write,
-// remove or give away a file somewhere else.
+// Zones lie in directories of named's user, and keys in those of OpenDKIM's. Whoever takes
+// over such a daemon could put a link there between a check and a change, so that root
+// writes, removes or gives away a file elsewhere.
 package safepath
 
 import (
@@ -46,12 +46,12 @@ func OpenFile(name string, flag int, perm fs.FileMode) (f *os.File, err error) {
 	return f, err
 }
 
-// Mkdir is os.Mkdir.
+// Mkdir is os.Mkdir by a path on which only root can put a link.
 func Mkdir(name string, perm fs.FileMode) error {
 	return in(name, func(dir int, base string) error { return unix.Mkdirat(dir, base, uint32(perm.Perm())) })
 }
 
-// Remove is os.Remove.
+// Remove is os.Remove by a path on which only root can put a link.
 func Remove(name string) error {
 	return in(name, func(dir int, base string) error {
 		err := unix.Unlinkat(dir, base, 0)
@@ -61,11 +61,11 @@ func Remove(name string) error {
 		if derr := unix.Unlinkat(dir, base, unix.AT_REMOVEDIR); derr != unix.ENOTDIR {
 			return derr
 		}
-		return err // of what is no directory
+		return err // not a directory: the error of unlinkat itself
 	})
 }
 
-// Rename is os.Rename.
+// Rename is os.Rename by paths on which only root can put a link.
 func Rename(from, to string) error {
 	return in(from, func(fromDir int, fromBase string) error {
 		return in(to, func(toDir int, toBase string) error { return unix.Renameat(fromDir, fromBase, toDir, toBase) })
@@ -106,7 +106,7 @@ func walk(dir string) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	seen := "/" // what led to at
+	seen := "/" // the path walked so far, which at is open on
 	links := 0
 	for rest := dir; rest != ""; {
 		var part string

@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// Dir is where they are. TMPDIR is not asked: postconf(1) cannot read a directory with a
-// blank in its name, and what a user sets may not exist for root.
+// Dir is where scratch directories are made. TMPDIR is ignored: postconf(1) cannot read a
+// directory with a blank in its name, and what a user sets may not exist for root.
 const Dir = "/tmp"
 
 const prefix = "mailsetup-scratch-"
@@ -37,7 +37,7 @@ func New(dir string) (*Directory, error) {
 		if err == nil {
 			return &Directory{path, lock}, nil
 		}
-		// RemoveLeftOver of another process was faster.
+		// Another process removed it in RemoveLeftOver before it was locked.
 		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, errors.Join(err, os.Remove(path))
 		}
