@@ -139,3 +139,15 @@ func checkFlags(a spec.Answers, o options) error {
 	}
 	return a.Check().Err()
 }
+
+// modeFlags returns the flags that decide how a run goes about it and what its plan is.
+func (o options) modeFlags() []string {
+	var flags []string
+	if o.overwriteDrift {
+		flags = append(flags, "--overwrite-drift")
+	}
+	if !o.install {
+		flags = append(flags, "--no-install")
+	}
+	return flags
+}

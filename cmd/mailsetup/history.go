@@ -125,6 +125,9 @@ func runRollback(ctx context.Context, u ui, id string) error {
 	if err != nil {
 		return err
 	}
+	if !u.o.json {
+		u.Logf("This takes back %s (%s).", r.ID, r.Command)
+	}
 	if u.o.dryRun {
 		return showDry(u, r.Plan)
 	}

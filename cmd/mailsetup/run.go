@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"slices"
 
 	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
@@ -64,7 +65,7 @@ func carryOutProposal(ctx context.Context, u ui, p *provision.Opened, r propose.
 		Keys: provision.KeyPlan{Ledger: r.Ledger, Selector: selector},
 	}
 	if r.Asked != nil && u.o.command == "init" {
-		req.Command = append([]string{"mailsetup", "init"}, propose.Flags(*r.Asked)...)
+		req.Command = slices.Concat([]string{"mailsetup", "init"}, propose.Flags(*r.Asked), u.o.modeFlags())
 	}
 	if r.Adopted == nil {
 		return carryOut(ctx, u, p, req)

@@ -285,6 +285,7 @@ func (c *confirmation) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case ok && k.Type == tea.KeyCtrlC:
 		return c, c.page.close()
 	case ok && c.page.moving: // decided
+	case ok && c.stays(k):
 	case ok && c.details && strings.EqualFold(k.String(), "a"):
 		c.all, c.answered = true, true
 		return c, c.page.close()
@@ -300,6 +301,18 @@ func (c *confirmation) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return c, c.page.close()
 	}
 	return c, cmd
+}
+
+// stays reports whether a key leads to the button that is chosen already: in huh, each
+// of them leads to the other button, so that a second step to the right would be a yes.
+func (c *confirmation) stays(k tea.KeyMsg) bool {
+	switch k.String() {
+	case "left", "h":
+		return c.yes
+	case "right", "l":
+		return !c.yes
+	}
+	return false
 }
 
 // View implements tea.Model.

@@ -275,6 +275,9 @@ func confirmations(t *testing.T, bin string) {
 		{"n", "confirmed: false, error: <nil>"},
 		{"y", "confirmed: true, error: <nil>"},
 		{"Left Enter", "confirmed: true, error: <nil>"},
+		{"Left Left Enter", "confirmed: true, error: <nil>"},
+		{"Right Enter", "confirmed: false, error: <nil>"}, // No is chosen, and to the right of it is nothing
+		{"Left Right Right Enter", "confirmed: false, error: <nil>"},
 		{"n y Enter", "confirmed: false, error: <nil>"},
 		{"a y", "confirmed: true, error: <nil>"}, // after a look at all of it
 		{"C-c", "confirmed: false, error: questions: interrupted"},

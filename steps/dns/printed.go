@@ -83,7 +83,7 @@ func (b byHand) open() bool { return len(b.missing)+len(b.other) > 0 }
 // notes say what is new, what takes the place of others, and what is right already.
 func (b byHand) notes(server state.DNSServer, domain string) []state.Note {
 	if !b.open() {
-		return []state.Note{{Topic: "dns", Informational: true, Text: fmt.Sprintf("DNS has the %d records of %s as they should be", len(b.right), domain)}}
+		return []state.Note{{Topic: "dns", Informational: true, Text: fmt.Sprintf("the name servers that answered have the %d records of %s as they should be", len(b.right), domain)}}
 	}
 	var notes []state.Note
 	if len(b.missing) > 0 {

@@ -87,7 +87,7 @@ func TestWhatIsLeftToPublish(t *testing.T) {
 		in.Facts.ByHand[r] = state.Served{Everywhere: true}
 	}
 	notes := dnsNotes(t, in)
-	if len(notes) != 1 || !notes[0].Informational || notes[0].Text != "DNS has the 6 records of lab.example as they should be" {
+	if len(notes) != 1 || !notes[0].Informational || notes[0].Text != "the name servers that answered have the 6 records of lab.example as they should be" {
 		t.Errorf("once all are there: %+v", notes)
 	}
 	in.Facts.ByHand = nil

@@ -152,7 +152,7 @@ func itOrThem(names []string) string {
 // connect to.
 func unreachable(in step.Input) []state.Note {
 	first := ""
-	for d := range in.Scope.Domains(in.Spec) {
+	for _, d := range in.Spec.Domains {
 		if d.Receive && first == "" {
 			first = d.Name
 		}
