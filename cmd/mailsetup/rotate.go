@@ -64,6 +64,10 @@ func checkRotation(r *rotation.Options, o options) error {
 	switch {
 	case r.Compromised && len(r.Domains) == 0:
 		return usage("name the domains whose keys others may have", "--compromised needs a domain")
+	case r.All && len(r.Domains) > 0:
+		return usage("leave one of them out", "--all and domains do not go together")
+	case r.All && !r.Force:
+		return usage("add --now", "--all goes with --now")
 	case (r.Force || r.Compromised) && o.root != "":
 		return usage("run it on the machine itself", "--root is about a directory, where nothing signs")
 	}

@@ -53,10 +53,6 @@ func runStatus(ctx context.Context, c console, o options, domains []string) erro
 	if err != nil {
 		return err
 	}
-	u := ui{c, o}
-	if o.json {
-		return u.printJSON(st.Keys)
-	}
 	notes := func(list []state.Note) {
 		for _, n := range list {
 			c.say("%s", text.Wrap(n.Text, 78))
@@ -64,6 +60,10 @@ func runStatus(ctx context.Context, c console, o options, domains []string) erro
 		}
 	}
 	notes(st.Problems) // what is wrong comes first
+	u := ui{c, o}
+	if o.json {
+		return u.printJSON(st.Keys)
+	}
 	for _, d := range st.Domains {
 		for _, line := range d.Lines() {
 			c.say("%s", text.Wrap(line, 78))

@@ -70,7 +70,7 @@ func (s Sources) Domains() []Domain {
 		known[d.Name] = true
 		one := Domain{
 			Domain: d.Name, Primary: d.Name == s.Spec.Host.Domain, DNS: s.Spec.DNSOf(d), SignedBy: d.SignedBy,
-			Keys: s.keys(d), LastCheck: s.lastCheck(d.Name),
+			Keys: s.keys(d, false), LastCheck: s.lastCheck(d.Name),
 		}
 		if s.KeysUnknown {
 			one.Keys = []Key{{Selector: d.Selector}}
@@ -82,7 +82,7 @@ func (s Sources) Domains() []Domain {
 		if known[name] || len(existing) == 0 {
 			continue
 		}
-		keys := s.keys(spec.Domain{Name: name})
+		keys := s.keys(spec.Domain{Name: name}, true)
 		for i, k := range existing {
 			keys[i].State = s.StageWithoutFile(name, k)
 		}
@@ -94,13 +94,13 @@ func (s Sources) Domains() []Domain {
 
 // keys returns the keys of a domain that exist. The record of one was seen when it
 // was made active, or by a later check.
-func (s Sources) keys(d spec.Domain) []Key {
+func (s Sources) keys(d spec.Domain, removed bool) []Key {
 	list, last := []Key{}, s.Checks[d.Name]
 	for _, k := range keyring.Existing(s.Ledger[d.Name]) {
 		one := Key{
 			Selector: k.Selector, Bits: k.Bits, State: k.Stage, Made: optional(k.Since[keyring.Staged]),
 			Seen: cmp.Or(optional(k.Seen), optional(last.Seen[k.Selector])),
-			Gone: recordwatch.KeyGone(last, d.Name, k.Selector), Until: s.until(d, k),
+			Gone: recordwatch.KeyGone(last, d.Name, k.Selector), Until: s.until(d, k, removed),
 		}
 		list = append(list, one)
 	}
@@ -108,12 +108,13 @@ func (s Sources) keys(d spec.Domain) []Key {
 }
 
 // until returns when the record of a key is withdrawn at the earliest, or changes to a
-// revoked one; nil for one that signs or will.
-func (s Sources) until(d spec.Domain, k keyring.Key) *time.Time {
-	if k.Stage != keyring.Draining && k.Stage != keyring.Revoked {
+// revoked one; nil for one that signs or will, and for a compromised one, which the next
+// run revokes.
+func (s Sources) until(d spec.Domain, k keyring.Key, removed bool) *time.Time {
+	if k.Stage != keyring.Draining && k.Stage != keyring.Revoked || k.Stage == keyring.Draining && k.Compromised && !removed {
 		return nil
 	}
-	sit := keyring.Situation{Policy: keyring.Policy{Drain: s.Spec.DrainOf(d), Revoke: max(0, s.Spec.RotationOf(d).Revoke)}}
+	sit := keyring.Situation{Removed: removed, Policy: keyring.Policy{Drain: s.Spec.DrainOf(d), Revoke: max(0, s.Spec.RotationOf(d).Revoke)}}
 	if s.InStage == nil {
 		return optional(k.Since[k.Stage].Add(sit.Wait(k)))
 	}

@@ -165,6 +165,25 @@ func TestUntil(t *testing.T) {
 	}
 }
 
+// The next run revokes a compromised key that drains: no time is promised, but for a
+// removed domain, whose keys are not revoked.
+func TestUntilOfACompromisedKey(t *testing.T) {
+	s := server()
+	stolen := key("stolen", keyring.Draining, noon.AddDate(0, 0, -4))
+	stolen.Compromised = true
+	s.Ledger = keyring.Ledger{"lab.example": {stolen}, "gone.example": {stolen}}
+	s.StageWithoutFile = func(_ string, k keyring.Key) keyring.Stage { return k.Stage }
+	until := map[string]*time.Time{}
+	for _, d := range s.Domains() {
+		for _, k := range d.Keys {
+			until[d.Domain] = k.Until
+		}
+	}
+	if until["lab.example"] != nil || until["gone.example"] == nil || !until["gone.example"].Equal(noon.AddDate(0, 0, 10)) {
+		t.Errorf("%v", until)
+	}
+}
+
 // What the ledger says of when a record was seen comes before what checks found.
 func TestSeenFirst(t *testing.T) {
 	s := server()

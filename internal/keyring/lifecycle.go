@@ -158,6 +158,8 @@ func (s Situation) Wait(k Key) time.Duration {
 		return 0 // nobody can have asked for its selector before
 	case k.Stage == Published:
 		return max(cmp.Or(s.Policy.Lag, defaultLag), s.Observations[k.Selector].MaxCacheTTL)
+	case k.Stage == Draining && k.Compromised && !s.Removed:
+		return 0 // revoked at once, see retireCompromised
 	case k.Stage == Draining:
 		return drain
 	case k.Stage == Revoked && k.Compromised:

@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"errors"
 
 	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/facts"
@@ -32,10 +31,11 @@ func Open(ctx context.Context, on machine.Options, o Options, ui UI, guess func(
 		err = p.Collector.Prefetch(ctx, guess)
 	}
 	if err == nil {
-		p.Earlier, err = store.Load(m.Sys, m.DryRun(), m.Logf)
-		if findings := spec.Findings(nil); o.SkipUnreadable && errors.As(err, &findings) {
-			err = p.Earlier.LoadReadable(m.Sys)
+		load := store.Load
+		if o.SkipUnreadable {
+			load = store.LoadReadable
 		}
+		p.Earlier, err = load(m.Sys, m.DryRun(), m.Logf)
 	}
 	if err != nil {
 		p.Close()

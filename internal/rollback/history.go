@@ -74,9 +74,21 @@ func Describe(ctx context.Context, m *machine.Machine, id string) ([]Run, error)
 	if len(runs) == 0 {
 		return nil, hint.NewUsage("mailsetup history lists the runs", "no run %q", id)
 	}
-	last := &runs[len(runs)-1] // all of them go back together
-	last.Hints, err = howToTakeBack(ctx, m, entries, id, *last)
+	runs[len(runs)-1].Hints, err = howToTakeBack(ctx, m, entries, id, decisive(runs)) // all of them go back together
 	return runs, err
+}
+
+// decisive returns the run of a command that decides how it is taken back: one that did
+// not end, or else the last that is in effect, or else the last that can be done again.
+func decisive(runs []Run) Run {
+	for _, word := range []string{string(apply.Open), string(apply.Done), rolledBack} {
+		for _, r := range slices.Backward(runs) {
+			if r.State == word {
+				return r
+			}
+		}
+	}
+	return runs[len(runs)-1]
 }
 
 // howToTakeBack returns the command that takes a run back, or what stands in the way.

@@ -125,3 +125,31 @@ What was said
 		t.Errorf("of one that did not end: %s\n%s", hints, text)
 	}
 }
+
+// A command of several rounds can be taken back as long as one of them is in effect,
+// whatever became of the last.
+func TestHintsOfSeveralRounds(t *testing.T) {
+	h := newHost(t)
+	h.run("a", change{"/etc/a", file("1")})
+	h.run("a.2", change{"/etc/a", file("2")})
+	last := h.back("a.2")
+	if _, hints := h.told("a"); hints != "mailsetup rollback a" || last.Plan.Empty() {
+		t.Errorf("the last round was rolled back: %s", hints)
+	}
+	dir := plan.OwnDir + "/journal"
+	h.PutFile(dir.Join("a.3", "run.jsonl"), `{"event":"begin","id":"a.3","time":"2026-12-01T00:00:00Z"}`+"\n"+`{"event":"undone"}`+"\n")
+	if _, hints := h.told("a"); hints != "mailsetup rollback a" {
+		t.Errorf("the last round was undone: %s", hints)
+	}
+	if _, hints := h.told("a.3"); hints != "nothing is left of it: it was taken back at once" {
+		t.Errorf("the undone round alone: %s", hints)
+	}
+	h.back("a")
+	if _, hints := h.told("a"); !strings.HasSuffix(hints, " does it again") {
+		t.Errorf("all was rolled back: %s", hints)
+	}
+	h.PutFile(dir.Join("a.4", "run.jsonl"), `{"event":"begin","id":"a.4","time":"2026-12-02T00:00:00Z"}`+"\n")
+	if _, hints := h.told("a"); hints != "mailsetup recover puts the machine back" {
+		t.Errorf("the last round is open: %s", hints)
+	}
+}

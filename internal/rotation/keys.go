@@ -21,6 +21,17 @@ type keyState struct {
 // publishedByHand reports whether somebody publishes the records of a domain by hand.
 func (s keyState) publishedByHand(d spec.Domain) bool { return s.spec.DNSOf(d) == spec.DNSManual }
 
+// signedDomains returns the domains whose mail is signed with a key of ours, by name.
+func (s keyState) signedDomains() []string {
+	var names []string
+	for _, d := range s.spec.Domains {
+		if k, signs := s.ledger.Signing(d.Name); signs && k.Stage == keyring.Active && d.SignedBy == "" {
+			names = append(names, d.Name)
+		}
+	}
+	return names
+}
+
 // elapsedOf returns how long the keys of a domain have been in their stages.
 func (s keyState) elapsedOf(domain string) map[string]time.Duration {
 	if !s.tree {

@@ -185,9 +185,9 @@ func (r *run) reload() (err error) {
 
 // checkDomains refuses domains without keys, or whose keys cannot get a successor.
 func (r *run) checkDomains() error {
-	if n := len(r.Spec.Domains); r.Force && !r.All && !r.DryRun && n > 1 && len(r.domains) == 0 {
-		return hint.NewUsage("mailsetup rotate-dkim --now "+r.Spec.Host.Domain+"\nmailsetup rotate-dkim --now --all",
-			"--now names no domain, and there are %d: each would get a new key", n)
+	if signed := r.signedDomains(); r.Force && !r.All && !r.DryRun && len(signed) > 1 && len(r.domains) == 0 {
+		return hint.NewUsage("mailsetup rotate-dkim --now "+signed[0]+"\nmailsetup rotate-dkim --now --all",
+			"--now names no domain, and there are %d: each would get a new key", len(signed))
 	}
 	for _, name := range r.domains {
 		keys := keyring.Existing(r.ledger[name])

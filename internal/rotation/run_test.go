@@ -440,9 +440,17 @@ func TestARotationOfAllHasToBeSaid(t *testing.T) {
 	s := threeServed(t)
 	_, err := s.rotator().Run(t.Context(), rotation.Options{Force: true})
 	if err == nil || err.Error() != "--now names no domain, and there are 3: each would get a new key" || !hint.IsUsage(err) ||
-		!slices.Equal(hint.Of(err), []string{"mailsetup rotate-dkim --now " + s.sp.Host.Domain, "mailsetup rotate-dkim --now --all"}) {
+		!slices.Equal(hint.Of(err), []string{"mailsetup rotate-dkim --now a.example", "mailsetup rotate-dkim --now --all"}) {
 		t.Errorf("%v, %q", err, hint.Of(err))
 	}
+	// Only what signs gets a key, and can be named.
+	s.sp.Domains[0].SignedBy = "other"
+	_, err = s.rotator().Run(t.Context(), rotation.Options{Force: true})
+	if err == nil || err.Error() != "--now names no domain, and there are 2: each would get a new key" ||
+		!slices.Equal(hint.Of(err), []string{"mailsetup rotate-dkim --now b.example", "mailsetup rotate-dkim --now --all"}) {
+		t.Errorf("%v, %q", err, hint.Of(err))
+	}
+	s.sp.Domains[0].SignedBy = ""
 	s.run(rotation.Options{Force: true, DryRun: true})
 	if got := s.signs(three...); got != "k1 k2 k3" {
 		t.Errorf("signing %s", got)

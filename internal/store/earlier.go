@@ -24,11 +24,7 @@ type Earlier struct {
 
 // Load reads what earlier runs left, with the cache, which a dry run does not write.
 func Load(files Files, dryRun bool, logf func(format string, a ...any)) (Earlier, error) {
-	failed := func(err error) { logf("the next run will read all files again: %v", err) }
-	if dryRun {
-		failed = nil
-	}
-	s := New(files).WithCache(failed)
+	s := withCache(files, dryRun, logf)
 	var e Earlier
 	err := e.readKeys(s)
 	if err == nil {
@@ -37,10 +33,23 @@ func Load(files Files, dryRun bool, logf func(format string, a ...any)) (Earlier
 	return e, err
 }
 
-// LoadReadable reads the spec again, without the domains whose files are wrong.
-func (e *Earlier) LoadReadable(files Files) (err error) {
-	e.Spec, e.SpecOnDisk, e.Unreadable, err = New(files).LoadReadable()
-	return err
+// LoadReadable is Load without the domains whose files are wrong.
+func LoadReadable(files Files, dryRun bool, logf func(format string, a ...any)) (Earlier, error) {
+	s := withCache(files, dryRun, logf)
+	var e Earlier
+	err := e.readKeys(s)
+	if err == nil {
+		e.Spec, e.SpecOnDisk, e.Unreadable, err = s.LoadReadable()
+	}
+	return e, err
+}
+
+func withCache(files Files, dryRun bool, logf func(format string, a ...any)) Store {
+	failed := func(err error) { logf("the next run will read all files again: %v", err) }
+	if dryRun {
+		failed = nil
+	}
+	return New(files).WithCache(failed)
 }
 
 // Reload reads the keys and the hashes again, which a run may have changed since.

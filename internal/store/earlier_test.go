@@ -59,6 +59,41 @@ func TestASpecThatCannotBeReadEndsTheCommand(t *testing.T) {
 	}
 }
 
+// A domain file that is none stops no run over all domains; host.toml, the file of the
+// host's own domain and the ledger do.
+func TestReadableEarlier(t *testing.T) {
+	mem := machineWithOwnFiles()
+	sp := labSpec(t)
+	d := sp.Domains[0]
+	d.Name = "shop.example"
+	sp.Domains = append(sp.Domains, d)
+	putSpec(mem, sp)
+	mem.Put(spec.DomainFile("shop.example"), state.Object{Kind: state.Directory})
+	if _, err := store.Load(mem, true, t.Errorf); !hint.IsUsage(err) {
+		t.Errorf("error %v", err)
+	}
+	e, err := store.LoadReadable(mem, true, t.Errorf)
+	if err != nil || len(e.Spec.Domains) != 1 || len(e.Unreadable) != 1 || e.Hashes == nil ||
+		e.Unreadable["shop.example"].Error() != "/etc/mailsetup/domains.d/shop.example.toml: is a directory, expected a file" {
+		t.Errorf("%+v, %v", e, err)
+	}
+	for p, want := range map[state.Path]string{
+		spec.DomainFile("lab.example"):  "/etc/mailsetup/domains.d/lab.example.toml: is a symbolic link to /root/x, expected a file",
+		spec.HostFile:                   "/etc/mailsetup/host.toml: is a symbolic link to /root/x, expected a file",
+		keyring.File("damaged.example"): "/var/lib/mailsetup/keyring/damaged.example.json: cannot be used: is a symbolic link to /root/x, expected a file",
+	} {
+		before, err := mem.Read(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mem.Put(p, state.Object{Kind: state.Symlink, Content: []byte("/root/x")})
+		if _, err := store.LoadReadable(mem, true, t.Errorf); err == nil || err.Error() != want {
+			t.Errorf("%s: %v", p, err)
+		}
+		mem.Put(p, before)
+	}
+}
+
 // Time counts from the first look at a key; a dry look writes nothing down.
 func TestAdvanceElapsed(t *testing.T) {
 	mem := machineWithOwnFiles()

@@ -79,6 +79,9 @@ func (s Store) LoadReadable() (*spec.Spec, OnDisk, map[string]error, error) {
 	}
 	texts, unreadable := files.texts()
 	some, bad, err := spec.ParseReadable(host, texts)
+	if first := unreadable[some.Host.Domain]; first != nil {
+		err = first
+	}
 	if err != nil {
 		return nil, nil, nil, err
 	}
