@@ -151,3 +151,12 @@ func (o options) modeFlags() []string {
 	}
 	return flags
 }
+
+// refuseEmptyRoot refuses --root "", which a script with a variable that is not set
+// says: it would work on the machine itself.
+func refuseEmptyRoot(ctx *cli.Context) error {
+	if ctx.IsSet("root") && ctx.String("root") == "" {
+		return usage("name the directory, or leave --root out to work on this machine", "--root is empty")
+	}
+	return nil
+}

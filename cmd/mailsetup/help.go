@@ -37,6 +37,7 @@ func withHelp(cmd *cli.Command, groups ...flagGroup) *cli.Command {
 		}
 	}
 	cmd.CustomHelpTemplate = b.String()
+	cmd.Before = refuseEmptyRoot
 	return cmd
 }
 

@@ -152,7 +152,7 @@ func itOrThem(names []string) string {
 // connect to.
 func unreachable(in step.Input) []state.Note {
 	first := ""
-	for _, d := range in.Spec.Domains {
+	for d := range in.Scope.Domains(in.Spec) {
 		if d.Receive && first == "" {
 			first = d.Name
 		}

@@ -15,9 +15,11 @@ import (
 // signedNotes returns a note about whose mail will be signed.
 func signedNotes(in step.Input) []state.Note {
 	var names []string
+	everybody := false
 	for _, d := range in.Spec.Domains {
 		if d.SignedBy == "" {
 			names = append(names, "@"+d.Name)
+			everybody = everybody || slices.ContainsFunc(d.Also, anyDomain)
 		}
 	}
 	if len(names) == 0 {
@@ -34,11 +36,19 @@ func signedNotes(in step.Input) []state.Note {
 	if authenticates(p) {
 		from = append(from, "from users who log in")
 	}
+	whose := step.EnumerateUpTo(names, 3)
+	if everybody {
+		whose = "every sender, of any domain (also = \"*\")"
+	}
 	return []state.Note{{
 		Topic: "signed", Informational: true,
-		Text: fmt.Sprintf("mail of %s, when it comes %s", step.EnumerateUpTo(names, 3), step.Enumerate(from)),
+		Text: fmt.Sprintf("mail of %s, when it comes %s", whose, step.Enumerate(from)),
 	}}
 }
+
+// anyDomain reports whether a sender in a domain's also list stands for addresses of any
+// domain: *, or user@*.
+func anyDomain(sender string) bool { return sender == "*" || strings.HasSuffix(sender, "@*") }
 
 // clients returns the networks that Postfix relays for, this machine apart.
 func clients(p *state.Postfix) []string {

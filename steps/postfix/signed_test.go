@@ -43,6 +43,11 @@ func TestThePlanSaysWhoseMailIsSigned(t *testing.T) {
 			networks(&in, "127.0.0.0/8", "::1/128", "10.1.0.0/16", "2001:db8:1::/48")
 			return in
 		}, "mail of @lab.example, when it comes from this machine, from 10.1.0.0/16 and 2001:db8:1::/48 (mynetworks) and from users who log in"},
+		"any domain": {func() step.Input {
+			in := steptest.Bare()
+			in.Spec.Domains[0].Also = []string{"*"}
+			return in
+		}, `mail of every sender, of any domain (also = "*"), when it comes from this machine`},
 		"clients without some": {func() step.Input {
 			in := steptest.Tuned(nil)
 			networks(&in, "10.1.0.0/16")
