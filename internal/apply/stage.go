@@ -271,7 +271,7 @@ func removeSockets(s system.System, dir state.Path) ([]string, error) {
 // derive runs the programs that make files from the committed ones.
 func (r *run) derive(ctx context.Context, sc plan.StageChanges) error {
 	for _, d := range sc.Derived {
-		res, err := r.s.Run(ctx, system.Command{Argv: d.Argv})
+		res, err := r.s.Run(ctx, system.Command{Argv: d.Argv, Within: system.LongWithin})
 		if err != nil {
 			return fmt.Errorf("make %s: %w", d.Path, err)
 		}

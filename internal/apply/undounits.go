@@ -129,11 +129,11 @@ func (u *undo) restoreUnit(ctx context.Context, stage string, un unit, now bool)
 	return err
 }
 
-// settle waits until the probes of the unit pass, and old sessions have ended. A mail
-// session that never ends is not waited for any longer: restoring the machine counts
+// settle waits until the probes of the unit pass, and old sessions have ended. A unit
+// that was only starting need not become active. A mail session that never ends is not waited for any longer: restoring the machine counts
 // for more than its mail.
 func (u *undo) settle(ctx context.Context, stage string, un unit) error {
-	probes := slices.DeleteFunc(slices.Clone(un.Probes), func(p state.Probe) bool { return p.Kind != state.ProbeActive })
+	probes := slices.DeleteFunc(slices.Clone(un.Probes), func(p state.Probe) bool { return p.Kind != state.ProbeActive || un.Starting })
 	for _, p := range append(probes, un.UndoProbes...) {
 		if p.Kind == state.ProbeSessions {
 			u.o.Progress(Event{Kind: ProbeWaits, Stage: stage, Unit: un.Name, Probe: p})

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -89,14 +90,21 @@ func running(ctx context.Context, s system.Units, name string) (on, starting boo
 }
 
 // actOn acts on a unit. One that may never be up is not waited for: its answers tell.
+// It is restarted, since systemd reloads only what is up.
 func actOn(ctx context.Context, s system.Units, name string, action state.UnitAction, wake state.Path, starting bool) error {
 	if !starting {
 		return s.Act(ctx, name, action, wake)
 	}
+	if action == state.Reload {
+		action = state.Restart
+	}
 	within, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	_ = s.Act(within, name, action, wake)
-	return ctx.Err()
+	err := s.Act(within, name, action, wake)
+	if ctx.Err() == nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, system.ErrJobTimeout)) {
+		return nil
+	}
+	return err
 }
 
 // act acts on the units and waits until each has settled.

@@ -62,7 +62,7 @@ func remove(ctx context.Context, m Machine, nonce string) error {
 		for _, e := range found {
 			ids.WriteString(e.ID + "\n")
 		}
-		res, err := m.Run(ctx, system.Command{Argv: []string{"postsuper", "-d", "-"}, Stdin: ids.Bytes()})
+		res, err := m.Run(ctx, system.Command{Argv: []string{"postsuper", "-d", "-"}, Stdin: ids.Bytes(), Within: system.LongWithin})
 		if err == nil && res.Code != 0 {
 			err = fmt.Errorf("postsuper: exit status %d: %s", res.Code, lastLine(res.Stderr))
 		}
@@ -111,7 +111,7 @@ func (e entry) delayReason(reason string) string {
 // sink, and the nonce is in the sender or, if a canonical map changes that, in the
 // header.
 func queued(ctx context.Context, m Machine, nonce string) ([]entry, error) {
-	res, err := m.Run(ctx, system.Command{Argv: []string{"postqueue", "-j"}})
+	res, err := m.Run(ctx, system.Command{Argv: []string{"postqueue", "-j"}, Within: system.LongWithin})
 	if err == nil && res.Code != 0 {
 		err = fmt.Errorf("postqueue: exit status %d: %s", res.Code, lastLine(res.Stderr))
 	}

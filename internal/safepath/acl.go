@@ -1,6 +1,7 @@
 package safepath
 
 import (
+	"encoding/binary"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -10,7 +11,8 @@ import (
 const aclName = "system.posix_acl_access"
 
 // CopyACL gives a file the access control list of another one, if that has one. The mode
-// of the file stays, so that it is the list's mask: the list gives nobody more than that.
+// of the file stays, so that it is the list's mask: the list gives nobody more than that,
+// not even for an instant.
 func CopyACL(from, to string) error {
 	list := make([]byte, 4096)
 	n, err := unix.Lgetxattr(from, aclName, list)
@@ -30,8 +32,26 @@ func CopyACL(from, to string) error {
 	if err != nil || !fi.Mode().IsRegular() {
 		return err
 	}
+	narrow(list[:n], uint16(fi.Mode().Perm()))
 	if err := unix.Fsetxattr(int(f.Fd()), aclName, list[:n], 0); err != nil {
 		return &os.PathError{Op: "set the ACL of", Path: to, Err: err}
 	}
-	return f.Chmod(fi.Mode())
+	return f.Chmod(fi.Mode()) // the owning group's bits, where the list has no mask
+}
+
+// narrow gives the entries of a list that are the mode of its file, acl(5), the bits of
+// another mode. A list is a version of four bytes and entries of eight: tag, bits, id.
+func narrow(list []byte, mode uint16) {
+	const owner, mask, other = 0x01, 0x10, 0x20
+	for at := 4; at+8 <= len(list); at += 8 {
+		bits := list[at+2 : at+4]
+		switch binary.LittleEndian.Uint16(list[at:]) {
+		case owner:
+			binary.LittleEndian.PutUint16(bits, mode>>6&7)
+		case mask:
+			binary.LittleEndian.PutUint16(bits, mode>>3&7)
+		case other:
+			binary.LittleEndian.PutUint16(bits, mode&7)
+		}
+	}
 }

@@ -56,6 +56,30 @@ func TestCopyACL(t *testing.T) {
 			t.Errorf("%s: mode %v, %v", name, fi.Mode(), err)
 		}
 	}
+	private := dir + "/private"
+	must(t, os.WriteFile(private, nil, 0o600))
+	stop, seen := make(chan bool), make(chan fs.FileMode, 1)
+	go func() {
+		all := fs.FileMode(0)
+		for {
+			select {
+			case <-stop:
+				seen <- all
+				return
+			default:
+				if fi, err := os.Stat(private); err == nil {
+					all |= fi.Mode()
+				}
+			}
+		}
+	}()
+	for range 3_000 {
+		must(t, safepath.CopyACL(dir+"/main.cf", private))
+	}
+	close(stop)
+	if got := <-seen; got != 0o600 {
+		t.Errorf("for an instant the mode is %v", got)
+	}
 	must(t, os.WriteFile(dir+"/plain", nil, 0o600))
 	must(t, safepath.CopyACL(dir+"/plain", dir+"/missing"))
 	must(t, safepath.CopyACL(dir+"/missing", dir+"/missing"))

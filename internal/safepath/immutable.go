@@ -1,6 +1,7 @@
 package safepath
 
 import (
+	"errors"
 	"path"
 
 	"golang.org/x/sys/unix"
@@ -15,12 +16,19 @@ type Attributer interface {
 }
 
 // CheckChangeable refuses a path that not even root can replace, as chattr(1) makes them:
-// it or its directory is immutable or append-only. Files that are no Attributer have no
-// attributes.
+// it or its directory is immutable or append-only; or one below a link that is not
+// root's. Files that are no Attributer have neither.
 func CheckChangeable(files any, name string) error {
 	a, ok := files.(Attributer)
 	if !ok {
 		return nil
+	}
+	dir, err := openDir(path.Dir(name))
+	if err == nil {
+		unix.Close(dir)
+	}
+	if link := (*LinkError)(nil); errors.As(err, &link) {
+		return hint.NewUsage(link.Hints()[0], "%w", link)
 	}
 	for _, at := range []string{name, path.Dir(name)} {
 		switch flags := a.Attributes(at); {

@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"mailsetup/internal/hint"
 )
 
 // maxLinks is how many symbolic links a path may have, as path_resolution(7).
@@ -31,7 +33,8 @@ func (e *LinkError) Error() string {
 
 // Hints returns what to do if the link is right.
 func (e *LinkError) Hints() []string {
-	return []string{"ls -l " + e.Path + " shows where it leads; if that is right: chown -h root " + e.Path}
+	at := hint.Quote(e.Path)
+	return []string{"ls -l " + at + " shows where it leads; if that is right: chown -h root " + at}
 }
 
 // OpenFile is os.OpenFile for a path without a link at its end.

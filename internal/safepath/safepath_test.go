@@ -72,6 +72,11 @@ func TestLinksOfRoot(t *testing.T) {
 	}
 }
 
+// machine has files without attributes.
+type machine struct{}
+
+func (machine) Attributes(string) uint64 { return 0 }
+
 // A link of somebody else's leads nowhere, however often a directory stands in its place.
 func TestLinksOfOthers(t *testing.T) {
 	if os.Geteuid() != 0 {
@@ -88,6 +93,17 @@ func TestLinksOfOthers(t *testing.T) {
 	if foreign := (*safepath.LinkError)(nil); !errors.As(err, &foreign) || err.Error() != "the symbolic link "+dir+"/link belongs to user 1, who could lead it elsewhere" {
 		t.Fatalf("mkdir below a link: %v", err)
 	}
+	must(t, os.Rename(dir+"/link", dir+"/the link"))
+	err = safepath.CheckChangeable(machine{}, dir+"/the link/x")
+	if foreign := (*safepath.LinkError)(nil); !errors.As(err, &foreign) {
+		t.Errorf("a plan below a link: %v", err)
+	} else if got, want := foreign.Hints()[0], "ls -l '"+dir+"/the link' shows where it leads; if that is right: chown -h root '"+dir+"/the link'"; got != want {
+		t.Errorf("hint %q, want %q", got, want)
+	}
+	if err := safepath.CheckChangeable(machine{}, dir+"/zones/missing/x"); err != nil {
+		t.Errorf("a plan below a directory to make: %v", err)
+	}
+	must(t, os.Rename(dir+"/the link", dir+"/link"))
 	swap := exec.Command("/proc/self/exe")
 	swap.Dir, swap.Env = dir, append(os.Environ(), "SWAP_LINK=1")
 	swap.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 1, Gid: 1}}

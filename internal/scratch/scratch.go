@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -37,9 +38,10 @@ func New(dir string) (*Directory, error) {
 		if err == nil {
 			return &Directory{path, lock}, nil
 		}
+		removed := os.Remove(path)
 		// Another process removed it in RemoveLeftOver before it was locked.
 		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, errors.Join(err, os.Remove(path))
+			return nil, errors.Join(err, removed)
 		}
 	}
 	return nil, fmt.Errorf("make a directory in %s: somebody removes each", dir)
@@ -77,7 +79,12 @@ func take(path string, how int) (*os.File, error) {
 // this, and of nobody else.
 func ours(fi fs.FileInfo) bool {
 	st, ok := fi.Sys().(*syscall.Stat_t)
-	return ok && fi.Mode() == fs.ModeDir|0o700 && int(st.Uid) == os.Geteuid()
+	return ok && fi.IsDir() && fi.Mode().Perm() == 0o700 && int(st.Uid) == os.Geteuid()
+}
+
+// Names reports whether arguments of a program name something below such a directory.
+func Names(args []string) bool {
+	return slices.ContainsFunc(args, func(a string) bool { return strings.Contains(a, "/"+prefix) })
 }
 
 // RemoveLeftOver removes the directories below dir that no process uses any more.

@@ -92,6 +92,21 @@ func TestRemoveLeftOver(t *testing.T) {
 	}
 }
 
+// A directory whose group new ones inherit is as good as another.
+func TestNewBelowSetgid(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, os.ModeSetgid|0o755); err != nil {
+		t.Fatal(err)
+	}
+	d, err := scratch.New(dir)
+	if err != nil || d.Remove() != nil {
+		t.Errorf("%v, %v", d, err)
+	}
+	if got := names(t, dir); len(got) != 0 {
+		t.Errorf("left %q", got)
+	}
+}
+
 // Whatever TMPDIR says.
 func TestNewWithoutTMPDIR(t *testing.T) {
 	for _, bad := range []string{"/tmp/with a blank", "/does/not/exist", "relative", "/dev/null"} {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"mailsetup/internal/hint"
+	"mailsetup/internal/scratch"
 )
 
 // programs returns the directories of programs. The caller's PATH is not used: sudo and
@@ -80,13 +81,15 @@ type SlowError struct {
 
 func (e *SlowError) Error() string { return fmt.Sprintf("it did not end within %v", e.Within) }
 
-// Hints returns the command to look at.
+// Hints returns the command to look at, if it may be typed again.
 func (e *SlowError) Hints() []string {
+	if !hint.OnlyReads(e.Argv) || scratch.Names(e.Argv) {
+		return nil
+	}
 	return []string{"see what it waits for: timeout 60 " + hint.Quote(e.Argv...)}
 }
 
-// verdict separates an exit status, which is no error, from a program that did not run
-// to its end.
+// verdict tells an exit status, which is no error, from a program that was cut short.
 func verdict(ctx context.Context, name string, ps *os.ProcessState, err error) error {
 	if cerr := ctx.Err(); cerr != nil && err != nil {
 		if slow := (*SlowError)(nil); errors.As(context.Cause(ctx), &slow) {

@@ -89,9 +89,9 @@ type Command struct {
 	Within time.Duration
 }
 
-// DefaultWithin is how long a program may run that is given no time of its own. What the
-// administrator included may be a pipe that nobody writes to.
-const DefaultWithin = 2 * time.Minute
+// DefaultWithin is how long a program may run that is given no time of its own: it may
+// wait for a pipe that nobody writes to. LongWithin is for work on a table or the queue.
+const DefaultWithin, LongWithin = 2 * time.Minute, 10 * time.Minute
 
 // Result is what a program left behind.
 type Result struct {

@@ -229,13 +229,16 @@ func wakeUnit(ctx context.Context, conn *dbus.Conn, unit string, wake state.Path
 	}
 }
 
+// ErrJobTimeout says that a unit did not come up in TimeoutStartSec, systemd.service(5).
+var ErrJobTimeout = errors.New("it took longer than systemd allows (job result \"timeout\")")
+
 // jobError explains a result of org.freedesktop.systemd1(5), JobRemoved.
 func jobError(result string) error {
 	switch result {
 	case "done":
 		return nil
 	case "timeout":
-		return errors.New("it took longer than systemd allows (job result \"timeout\")")
+		return ErrJobTimeout
 	case "dependency":
 		return errors.New("something it depends on failed (job result \"dependency\")")
 	case "canceled":

@@ -41,9 +41,12 @@ func installedPager() string {
 // runPager runs the pager on the terminal, whose settings it puts back.
 func runPager(ctx context.Context, text string) error {
 	argv := strings.Fields(cmp.Or(os.Getenv("PAGER"), installedPager()))
+	if len(argv) == 0 {
+		return exec.ErrNotFound
+	}
 	fd, err := syscall.Open("/dev/tty", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
-	if err != nil || len(argv) == 0 {
-		return cmp.Or(err, exec.ErrNotFound)
+	if err != nil {
+		return err
 	}
 	tty := os.NewFile(uintptr(fd), "/dev/tty")
 	defer tty.Close()
