@@ -33,9 +33,9 @@ func CheckChangeable(files any, name string) error {
 	for _, at := range []string{name, path.Dir(name)} {
 		switch flags := a.Attributes(at); {
 		case flags&unix.STATX_ATTR_IMMUTABLE != 0:
-			return hint.NewUsage("chattr -i "+at, "%s: is immutable, and would have to be changed", at)
+			return hint.NewUsage("chattr -i "+hint.Quote(at), "%s: is immutable, and would have to be changed", at)
 		case flags&unix.STATX_ATTR_APPEND != 0:
-			return hint.NewUsage("chattr -a "+at, "%s: is append-only, and would have to be changed", at)
+			return hint.NewUsage("chattr -a "+hint.Quote(at), "%s: is append-only, and would have to be changed", at)
 		}
 	}
 	return nil

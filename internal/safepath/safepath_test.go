@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"mailsetup/internal/hint"
 	"mailsetup/internal/safepath"
 )
 
@@ -76,6 +77,19 @@ func TestLinksOfRoot(t *testing.T) {
 type machine struct{}
 
 func (machine) Attributes(string) uint64 { return 0 }
+
+// immutable has files that chattr(1) made so.
+type immutable struct{}
+
+func (immutable) Attributes(string) uint64 { return unix.STATX_ATTR_IMMUTABLE }
+
+// A hint is typed as it stands, whatever the name of the file.
+func TestHintForAnImmutableFile(t *testing.T) {
+	err := safepath.CheckChangeable(immutable{}, "/srv/the zone's/db")
+	if got := hint.Of(err); len(got) != 1 || got[0] != `chattr -i '/srv/the zone'\''s/db'` {
+		t.Errorf("%v, hints %q", err, got)
+	}
+}
 
 // A link of somebody else's leads nowhere, however often a directory stands in its place.
 func TestLinksOfOthers(t *testing.T) {
