@@ -20,7 +20,8 @@ func listCommand(c console) *cli.Command {
 		Description: "STATE is that of mailsetup status: active for a key that signs, publishing and\n" +
 			"published for one that will sign next, draining for one that no longer signs\n" +
 			"and revoked for one whose record says that it counts no more, both UNTIL a date\n" +
-			"at the earliest; not in DNS if no name server has its record any more; unused if\n" +
+			"at the earliest; not in DNS if no name server has its record any more; unusable\n" +
+			"if OpenDKIM cannot sign with its file, as mailsetup status tells; unused if\n" +
 			"no table of OpenDKIM names it, since the file of its domain is gone; no key, or\n" +
 			"not ours where another signer signs. CHECKED is what mailsetup dns --wait or\n" +
 			"rotate-dkim last found, and how long ago; seen, if nobody has looked since the\n" +

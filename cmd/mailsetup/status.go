@@ -21,6 +21,7 @@ func statusCommand(c console) *cli.Command {
 			"sudo mailsetup status example.org --json\n" +
 			"   the same about one domain, as data",
 		Description: "STATE is one of publishing, published, active (it signs), draining, revoked;\n" +
+			"unusable (it should sign, and OpenDKIM cannot with its file);\n" +
 			"unused (no longer in OpenDKIM's tables: the file of its domain is gone); or\n" +
 			"not in DNS for a key whose record no name server had in the last look of\n" +
 			"rotate-dkim.\n" +

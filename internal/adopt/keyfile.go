@@ -47,7 +47,7 @@ func (r *keyReader) add(t *Setup, s opendkim.Signer, d *spec.Domain) error {
 		k, err = r.examine(p, copyPath(s.Domain, s.Selector))
 	}
 	if err != nil && r.unprivileged {
-		return hint.New(hint.AsRoot, "%s: only root can look at the key of %s, which is to be taken over", p, s.Domain)
+		return hint.New(hint.AsRoot, "%s: only root can look at the key of %s", p, s.Domain)
 	}
 	if refused, ok := errors.AsType[*hint.Error](err); ok {
 		return wrong(refused.Lines[0], "%s", refused)

@@ -133,6 +133,20 @@ func TestDiagnose(t *testing.T) {
 			file + " is no private key", backup,
 		},
 		{
+			"a link to a file of root's",
+			state.Object{Kind: state.Symlink, Mode: 0o777, Owner: state.Root, Content: []byte("/etc/shadow")},
+			state.Object{},
+			state.Object{},
+			file + ", the private key of lab.example, is a symlink, not the key itself: its mail is not accepted", "remove it; then " + backup,
+		},
+		{
+			"a directory in its place",
+			dir(opendkim, 0o700),
+			state.Object{},
+			state.Object{},
+			file + ", the private key of lab.example, is a directory, not the key itself: its mail is not accepted", "remove it; then " + backup,
+		},
+		{
 			"a directory of root's",
 			state.Object{},
 			dir(state.Root, 0o700),
@@ -203,6 +217,10 @@ func TestCheckMatchesRecord(t *testing.T) {
 		if tt.says == "" && err != nil || tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)) {
 			t.Errorf("%s: %v, want %q", tt.file, err, tt.says)
 		}
+	}
+	files.Put("/link", state.Object{Kind: state.Symlink, Mode: 0o777, Owner: state.Root, Content: []byte("/k")})
+	if err := dkimkeys.CheckContent(files, "lab.example", keyring.Key{File: "/link", Public: mine.Public(), Adopted: true}); err != nil {
+		t.Errorf("a link to a key that was adopted: %v", err)
 	}
 	err = dkimkeys.CheckMatchesRecord(unreadable{files}, "lab.example", keyring.Key{File: "/k"})
 	if err == nil || !strings.Contains(err.Error(), "input/output error") {

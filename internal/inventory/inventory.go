@@ -31,9 +31,10 @@ type Key struct {
 	Bits     int           `json:"bits,omitempty"`
 	State    keyring.Stage `json:"state,omitempty"` // "" if only root may know
 	Made     *time.Time    `json:"made,omitempty"`
-	Seen     *time.Time    `json:"seen,omitempty"`  // in DNS, first
-	Until    *time.Time    `json:"until,omitempty"` // the record stays, of a key that no longer signs
-	Gone     string        `json:"gone,omitempty"`  // what name servers said when none had the record
+	Seen     *time.Time    `json:"seen,omitempty"`     // in DNS, first
+	Until    *time.Time    `json:"until,omitempty"`    // the record stays, of a key that no longer signs
+	Gone     string        `json:"gone,omitempty"`     // what name servers said when none had the record
+	Unusable string        `json:"unusable,omitempty"` // why OpenDKIM cannot sign with it
 }
 
 // LastCheck is what the last check of a domain's records found.
@@ -53,6 +54,8 @@ type Sources struct {
 	// StageWithoutFile returns the stage of a key whose domain has no file, which
 	// depends on OpenDKIM's tables.
 	StageWithoutFile func(domain string, k keyring.Key) keyring.Stage
+	// Unusable is why OpenDKIM cannot sign with the keys that should, by domain.
+	Unusable map[string]error
 	// KeysUnknown: only root may read the ledger. The spec tells the selectors.
 	KeysUnknown bool
 	// InStage returns how long keys of a domain have certainly been in their stages, by
@@ -101,6 +104,9 @@ func (s Sources) keys(d spec.Domain, removed bool) []Key {
 			Selector: k.Selector, Bits: k.Bits, State: k.Stage, Made: optional(k.Since[keyring.Staged]),
 			Seen: cmp.Or(optional(k.Seen), optional(last.Seen[k.Selector])),
 			Gone: recordwatch.KeyGone(last, d.Name, k.Selector), Until: s.until(d, k, removed),
+		}
+		if err := s.Unusable[d.Name]; err != nil && k.Stage == keyring.Active {
+			one.Unusable = err.Error()
 		}
 		list = append(list, one)
 	}

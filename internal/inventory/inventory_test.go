@@ -2,7 +2,9 @@ package inventory_test
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,6 +116,19 @@ func TestDomains(t *testing.T) {
 ]`
 	if got := data(t, server()); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// A key that should sign and cannot is told of, in the word of `mailsetup status`.
+func TestUnusableKey(t *testing.T) {
+	s := server()
+	s.Unusable = map[string]error{"lab.example": errors.New("/k is no private key")}
+	list := s.Domains()
+	if k := list[1].Keys[1]; k.Unusable != "/k is no private key" || k.State != keyring.Active || list[1].Keys[0].Unusable != "" {
+		t.Errorf("%+v", list[1].Keys)
+	}
+	if got := inventory.Table(list, noon); !strings.Contains(got, "lab.example    now       31d  unusable ") {
+		t.Errorf("got\n%s", got)
 	}
 }
 

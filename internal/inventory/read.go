@@ -40,6 +40,7 @@ func Read(ctx context.Context, on machine.Options) (domains []Domain, now time.T
 		if err != nil {
 			return nil, now, err
 		}
+		sources.Unusable = dkimkeys.Unusable(m.Sys, e.Ledger, func(string) bool { return true })
 		sources.InStage = elapsed.InStage
 	}
 	return sources.Domains(), m.Now, nil

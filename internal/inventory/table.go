@@ -53,6 +53,9 @@ func age(t *time.Time, now time.Time) string {
 
 // state returns what the table says of a key, in the words of `mailsetup status`.
 func (k Key) state() string {
+	if k.Unusable != "" {
+		return dkimkeys.UnusableFile
+	}
 	if k.Gone != "" {
 		return recordwatch.NotInDNS
 	}
@@ -78,6 +81,6 @@ func (d Domain) checked(k Key, now time.Time) string {
 // they should be, or mail of it does not leave signed.
 func (d Domain) problem(keys []Key) bool {
 	return d.LastCheck != nil && !d.LastCheck.OK || slices.ContainsFunc(keys, func(k Key) bool {
-		return k.Gone != "" || k.State == noKey || k.State == dkimkeys.Unused || k.State == keyring.Active && k.Seen == nil
+		return k.Gone != "" || k.Unusable != "" || k.State == noKey || k.State == dkimkeys.Unused || k.State == keyring.Active && k.Seen == nil
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mailsetup/internal/apply"
+	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
@@ -181,10 +182,15 @@ type KeyStatus struct {
 	Next     time.Time     `json:"next,omitzero"` // when the next step is due at the earliest
 	// Gone is what the name servers answered when none of them had the record.
 	Gone string `json:"gone,omitempty"`
+	// Unusable is why OpenDKIM cannot sign with the key.
+	Unusable string `json:"unusable,omitempty"`
 }
 
-// State returns the stage of the key, or NotInDNS.
+// State returns the stage of the key, NotInDNS or UnusableFile.
 func (k KeyStatus) State() string {
+	if k.Unusable != "" {
+		return dkimkeys.UnusableFile
+	}
 	if k.Gone != "" {
 		return recordwatch.NotInDNS
 	}

@@ -217,6 +217,61 @@ func TestAKeyFileThatIsGone(t *testing.T) {
 	}
 }
 
+// A file that is there and has no key, or another one, is told of as one that is gone.
+func TestAKeyFileWithOtherContent(t *testing.T) {
+	const file = "/etc/dkimkeys/b.example/k2.private"
+	for _, tt := range []struct {
+		name, says, hint string
+		break_           func(s *server, o *state.Object)
+	}{
+		{
+			"junk", "b.example: " + file + " is no private key: parse private key: no PEM block",
+			"put the file back from a backup; without one, mailsetup rotate-dkim --compromised b.example makes another key and revokes this one",
+			func(_ *server, o *state.Object) { o.Content = []byte("junk\n") },
+		},
+		{
+			"nothing", "b.example: " + file + " is no private key: parse private key: no PEM block",
+			"put the file back from a backup; without one, mailsetup rotate-dkim --compromised b.example makes another key and revokes this one",
+			func(_ *server, o *state.Object) { o.Content = nil },
+		},
+		{
+			"the key of another domain", "b.example: " + file + " is not the private key of the record k2 in DNS",
+			"put the file back from a backup; without one, mailsetup rotate-dkim --compromised b.example makes another key and revokes this one",
+			func(s *server, o *state.Object) { o.Content = s.key().PEM() },
+		},
+		{
+			"a link", "b.example: " + file + ", the private key of b.example, is a symlink, not the key itself: its mail is not accepted",
+			"remove it; then put the file back from a backup; without one, mailsetup rotate-dkim --compromised b.example makes another key and revokes this one",
+			func(_ *server, o *state.Object) {
+				*o = state.Object{Kind: state.Symlink, Mode: 0o777, Owner: state.Root, Content: []byte("/etc/shadow")}
+			},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := threeServed(t)
+			o, _ := s.mem.Read(file)
+			tt.break_(s, &o)
+			s.mem.Put(file, o)
+			report, err := s.rotator().Run(t.Context(), rotation.Options{})
+			if err == nil || err.Error() != "1 domain could not go on: b.example" || !slices.Equal(report.Failed, []string{"b.example"}) {
+				t.Errorf("%v, %+v", err, report)
+			}
+			if len(s.ui.said) != 2 || s.ui.said[0] != tt.says || s.ui.said[1] != "hint: "+tt.hint {
+				t.Errorf("says %q", s.ui.said)
+			}
+			st, err := s.rotator().Status(nil)
+			if err != nil || len(st.Problems) != 1 || st.Problems[0].Text != tt.says || st.Problems[0].Action != tt.hint {
+				t.Errorf("problems %+v, %v", st.Problems, err)
+			}
+			for _, k := range st.Keys {
+				if want := map[bool]string{true: "unusable", false: "active"}[k.Domain == "b.example"]; k.State() != want {
+					t.Errorf("%s: %s, want %s", k.Domain, k.State(), want)
+				}
+			}
+		})
+	}
+}
+
 // While the file of a domain is gone whose key signs, tables are not made anew:
 // its rows would go. Other moves go on, and its keys stay as they are.
 func TestNoKeyIsActivatedWhileAFileIsGone(t *testing.T) {

@@ -58,7 +58,7 @@ func (r *run) skip(err error, domains ...string) {
 }
 
 // reportMissingKeyFiles reports domains whose mail is deferred, since the file of the
-// key that signs is gone, or OpenDKIM refuses it. It does so even if nothing is due,
+// key that signs is gone, has another content, or OpenDKIM refuses it. It does so even if nothing is due,
 // and a successor may mend it.
 func (r *run) reportMissingKeyFiles(domains []string) {
 	for _, d := range domains {
@@ -66,7 +66,7 @@ func (r *run) reportMissingKeyFiles(domains []string) {
 		if !ok || k.File == "" || r.failed[d] {
 			continue
 		}
-		if err := dkimkeys.Check(r.System, d, k); err != nil {
+		if err := dkimkeys.CheckContent(r.System, d, k); err != nil {
 			r.failed[d] = true
 			r.printReason(d+": "+message(err), err)
 		}

@@ -55,14 +55,15 @@ func (r *Rotator) Status(domains []string) (Status, error) {
 		return Status{}, err
 	}
 	s := Status{Now: t.now, Keys: t.statuses(), Notes: steps.LifetimeWarnings(r.Spec, t.includes)}
-	for _, name := range sortedKeys(t.ledger) {
-		k, signs := t.ledger.Signing(name)
-		if !signs || k.File == "" || !t.includes(name) {
-			continue
+	unusable := dkimkeys.Unusable(r.System, t.ledger, t.includes)
+	for i, k := range s.Keys {
+		if err := unusable[k.Domain]; err != nil && k.Selector == activeSelector(t.ledger, k.Domain) {
+			s.Keys[i].Unusable = message(err)
 		}
-		if err := dkimkeys.Check(r.System, name, k); err != nil {
-			s.Problems = append(s.Problems, state.Note{Text: name + ": " + message(err), Action: strings.Join(hint.Of(err), "; ")})
-		}
+	}
+	for _, name := range sortedKeys(unusable) {
+		err := unusable[name]
+		s.Problems = append(s.Problems, state.Note{Text: name + ": " + message(err), Action: strings.Join(hint.Of(err), "; ")})
 	}
 	for _, name := range sortedKeys(r.Unreadable) {
 		if t.includes(name) {
@@ -150,7 +151,7 @@ func Table(keys []KeyStatus, now time.Time) string {
 	var wrong, right [][]string
 	for _, k := range keys {
 		row := []string{k.Domain, k.Selector, k.State(), text.Ago(k.Since, now), text.Soon(k.Next, now), k.WaitsFor}
-		if k.Gone != "" || k.Stage == dkimkeys.Unused {
+		if k.Gone != "" || k.Unusable != "" || k.Stage == dkimkeys.Unused {
 			wrong = append(wrong, row)
 		} else {
 			right = append(right, row)

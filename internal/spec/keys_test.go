@@ -46,7 +46,10 @@ func TestEachKeyOfADomainRefuses(t *testing.T) {
 		{`dmarc.ruf = ["a@shop.example!10m"]`, "a@shop.example!10m", ""},
 		{`rfc2136.server = "ns1.shop.example:x"`, `"ns1.shop.example:x"`, ""},
 		{`rfc2136.key_file = "tsig.key"`, `"tsig.key"`, ""},
-		{`policy = "none"`, ": is no key of this file", "remove the line or correct the name"},
+		{`policies = "none"`, ": is no key of this file", "remove the line or correct the name"},
+		{`policy = "none"`, ": is no key of this file", "move the line below [dmarc]"},
+		{`rfc2136.include = ["_spf.example.net"]`, ": is no key of this file", "move the line below [spf]"},
+		{`dmarc.keep = ["spf"]`, ": is no key of this file", "move the line above the first [table]"},
 	} {
 		key, _, _ := strings.Cut(tt.line, " ")
 		refuses(t, "", tt.line+"\n", "/etc/mailsetup/domains.d/shop.example.toml:3: "+key, tt.says, tt.hint)
@@ -68,6 +71,7 @@ func TestEachKeyOfTheHostRefuses(t *testing.T) {
 		{`rotate_every = "x"`, `"x"`, "180d"},
 		{`selector = "a b"`, `"a b"`, ""},
 		{`spf.all = "pass"`, `"pass"`, "softfail"},
+		{`rfc2136.trusted = ["192.0.2.0/24"]`, ": is no key of this file", "move the line above the first [table]"},
 		{`signs = true`, ": is no key of this file", "remove the line or correct the name"},
 	} {
 		key, _, _ := strings.Cut(tt.line, " ")

@@ -340,7 +340,7 @@ func (d *document) decode(raw any, known []tomltext.Field) bool {
 	}
 	for _, key := range meta.Keys() {
 		if path := key.String(); !names[path] {
-			d.add(path, "is no key of this file", "remove the line or correct the name")
+			d.add(path, "is no key of this file", tomltext.UnknownKeyHint(key[len(key)-1], known))
 		}
 	}
 	return len(d.findings) == 0

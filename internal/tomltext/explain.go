@@ -19,6 +19,22 @@ type Fault struct {
 	Hint string // the line to write, if it can be told
 }
 
+// UnknownKeyHint returns the hint for a key that is not known in its table: where it
+// belongs, if its name is known elsewhere in the file.
+func UnknownKeyHint(name string, known []Field) string {
+	hint := "remove the line or correct the name"
+	for _, f := range known {
+		if f.Key != name {
+			continue
+		}
+		if f.Table == "" {
+			return "move the line above the first [table]"
+		}
+		hint = "move the line below [" + f.Table + "]"
+	}
+	return hint
+}
+
 // Explain says what an error of the decoder means in a text that may have some keys.
 // Their values are examples of what belongs there.
 func Explain(text []byte, err error, known []Field) Fault {
@@ -41,7 +57,7 @@ func Explain(text []byte, err error, known []Field) Fault {
 	case strings.Contains(f.Text, "already been defined"):
 		f.Text, f.Hint = "is there twice", "take one of the two out"
 	case field == nil && wrongType && !slices.ContainsFunc(known, func(k Field) bool { return k.Table == strings.Trim(key, "[] ") }):
-		f.Path, f.Text, f.Hint = Clip(key), "is no key of this file", "remove the line or correct the name" // the decoder takes TTL for ttl
+		f.Path, f.Text, f.Hint = Clip(key), "is no key of this file", UnknownKeyHint(key, known) // the decoder takes TTL for ttl
 	case field == nil && wrongType:
 		f.Text, f.Hint = "is no single value", "write its keys below a line ["+strings.Trim(key, "[] ")+"]"
 	case field != nil && wrongType && (strings.HasPrefix(key, "[") || key != field.Key && key != field.Path()):
