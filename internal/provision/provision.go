@@ -225,6 +225,9 @@ func (p *Provisioner) Plan(ctx context.Context, r Request) (*Draft, error) {
 	if d.Plan.Empty() {
 		return d, p.checkStopped(d, false)
 	}
+	if err := refuseSuspended(ctx, p.Machine, d); err != nil {
+		return nil, err
+	}
 	return d, checkFiles(ctx, p.Machine, d)
 }
 

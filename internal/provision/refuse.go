@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"mailsetup/internal/hint"
+	"mailsetup/internal/machine"
+	"mailsetup/internal/process"
+	"mailsetup/internal/state"
 	"mailsetup/steps/signer"
 )
 
@@ -18,6 +21,29 @@ func (p *Provisioner) checkAllowed(ctx context.Context, d *Draft) error {
 		return err
 	}
 	return ctx.Err()
+}
+
+// refuseSuspended refuses a plan that reloads a unit whose process somebody stopped by a
+// signal: neither the reload nor its undo would ever be carried out.
+func refuseSuspended(ctx context.Context, m *machine.Machine, d *Draft) error {
+	if m.Root != "" {
+		return nil
+	}
+	for _, st := range d.Plan.Stages {
+		for _, u := range st.Units {
+			if u.Action != state.Reload {
+				continue
+			}
+			status, err := m.Sys.Status(ctx, u.Name)
+			if err != nil {
+				continue // its stage says why
+			}
+			if err := process.CheckAnswers(u.Name, status.PID); err != nil {
+				return hint.NewUsage(strings.Join(hint.Of(err), "\n"), "%s: %w", u.Name, err)
+			}
+		}
+	}
+	return nil
 }
 
 // refuseInstall refuses to install packages with --no-install.
