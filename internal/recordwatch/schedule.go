@@ -1,6 +1,6 @@
-// Package recordwatch notices that published records are gone or changed. Every
-// tick of rotate-dkim checks some domains, so that each is checked once a day; the
-// results decide which records are restored and who is notified.
+// Package recordwatch decides what is done about published records that are gone or
+// changed: restored, or told to somebody. Every tick of rotate-dkim checks some domains,
+// so that each is checked once a day.
 package recordwatch
 
 import (

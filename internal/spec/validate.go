@@ -121,6 +121,9 @@ func (h Host) validate(f *findingList) {
 	for _, line := range h.OpenDKIM {
 		checkNormal(f, "host: opendkim", line, OpenDKIMLine)
 	}
+	for _, milter := range h.NonsigningMilters {
+		checkNormal(f, "host: nonsigning_milters", milter, NonsigningMilter)
+	}
 	h.Update.validate(f, func(key string) string { return "host: " + key })
 	h.Rotation.validate(f, h.Drain, func(key string) string { return "host: " + key })
 	h.Defaults.validate(f, func(key string) string { return "host: " + key })

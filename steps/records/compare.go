@@ -16,14 +16,14 @@ import (
 // Comparison is the result of comparing one of our records with existing ones. The zero
 // value leaves them alone: they are right.
 type Comparison struct {
-	// missing: there is none, ours is added.
+	// Missing: there is none, ours is added.
 	Missing bool
-	// changed is the text that the only record there has to get, "" for none.
+	// Change is the text that the only record there has to get, "" for none.
 	Change string
-	// text and declined are those of the question for it, left what to say
+	// Text and declined are those of the question for it; keptText is what is said
 	// where the answer was no.
 	Text, declined, keptText string
-	// refused says why the run cannot go on with what is there. Instead is what
+	// Refused is why the run cannot go on with what is there. Replacement is what
 	// should stand there.
 	Refused     *step.Refusal
 	Replacement string

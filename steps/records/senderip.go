@@ -171,7 +171,7 @@ func (e senderAddress) suggestion(all []netip.Addr) (name, do string) {
 	return "that one", initCommand(append(slices.Clone(all), e.addr))
 }
 
-// describe say where mail leaves from, and what that means. Also: by a family that
+// describe says where mail leaves from, and what that means. Also: by a family that
 // the server has no address of.
 func (e senderAddress) describe(all []netip.Addr, f family, also bool) string {
 	text := "mail "
