@@ -90,7 +90,10 @@ func TestReadableEarlier(t *testing.T) {
 		if _, err := store.LoadReadable(mem, true, t.Errorf); err == nil || err.Error() != want {
 			t.Errorf("%s: %v", p, err)
 		}
-		mem.Put(p, before)
+		mem.Delete(p)
+		if before.Kind != state.Absent {
+			mem.Put(p, before)
+		}
 	}
 }
 
