@@ -29,7 +29,7 @@ TOOL    := go tool -modfile=tools/go.mod
 LAB     := go run ./internal/e2e/cmd/lab
 
 # What tests need beyond Go; installed on a Debian-like machine when missing.
-DEBIAN := mmdebstrap systemd-container debian-archive-keyring iproute2 util-linux tmux bind9-utils gcc libc6-dev
+DEBIAN := mmdebstrap systemd-container debian-archive-keyring iproute2 util-linux tmux less bind9-utils gcc libc6-dev
 
 .PHONY: help
 help: ## list the targets
