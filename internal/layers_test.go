@@ -26,6 +26,8 @@ var pure = strings.Fields(`
 	templates
 	keygen
 	zonefile
+	internal/check/finding
+	internal/check/subject
 	internal/dnsname
 	internal/domainlist
 	internal/edits

@@ -20,6 +20,7 @@ func app(c console) *cli.App {
 		dnsCommand(c),
 		rotateCommand(c),
 		statusCommand(c),
+		checkCommand(c),
 		historyCommand(c),
 		rollbackCommand(c),
 		recoverCommand(c),

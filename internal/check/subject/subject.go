@@ -1,0 +1,56 @@
+// Package subject is what mailsetup check looks at: a server and its mail domains,
+// as facts, without any verdict.
+package subject
+
+import (
+	"net/netip"
+	"time"
+
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+)
+
+// Server is the machine that is checked.
+type Server struct {
+	// Name is what it says in EHLO (smtp_helo_name, or else myhostname), without final
+	// dot; "" if nothing here sends mail.
+	Name   string
+	Facts  state.Facts
+	Egress []Egress
+	// Smarthost is the relayhost of all mail, "" for none: then the addresses that
+	// receivers see are not those of this machine.
+	Smarthost string
+	// SetUp: mailsetup init has run here. Else Spec and Ledger are empty.
+	SetUp  bool
+	Spec   spec.Spec
+	Ledger keyring.Ledger
+	// Unprivileged: what only root may read is not known.
+	Unprivileged bool
+	Now          time.Time
+}
+
+// Egress is an address from which mail leaves, as receivers see it.
+type Egress struct {
+	Address netip.Addr
+	// Origin is how that is known: "host.toml", "smtp_bind_address",
+	// "smtp_bind_address of relay/unix", "route".
+	Origin string
+}
+
+// Domain is a mail domain that is checked.
+type Domain struct {
+	Name string // A-labels, lower case, without final dot
+	// Wanted is its file in /etc/mailsetup/domains.d; nil for one that mailsetup does
+	// not know.
+	Wanted *spec.Domain
+	Keys   []keyring.Key
+	// Sends and Receives are what the domain is for, as declared, or else as found.
+	Sends, Receives bool
+	// Declared: the administrator said so. A domain that neither sends nor receives is
+	// parked only if that was said.
+	Declared bool
+}
+
+// Parked reports whether the domain is declared to have no mail at all.
+func (d Domain) Parked() bool { return d.Declared && !d.Sends && !d.Receives }
