@@ -62,7 +62,7 @@ func source(t *testing.T) (*token.FileSet, map[string][]*ast.File) {
 // numbers of these parameters.
 func makers(source map[string][]*ast.File) map[string][]int {
 	all := map[string][]int{
-		"hint.New": {0}, "hint.NewUsage": {0}, "hint.Again": {0}, "main.fail": {0}, "main.usage": {0},
+		"hint.New": {0}, "hint.NewUsage": {0}, "hint.Again": {0}, "main.fail": {0}, "main.usage": {0}, "main.Hints": {0},
 	}
 	for _, files := range source {
 		for _, f := range files {

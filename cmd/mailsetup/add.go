@@ -7,12 +7,13 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mailsetup/internal/console"
 	"mailsetup/internal/propose"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/text"
 )
 
-func addCommand(c console) *cli.Command {
+func addCommand(c console.Console) *cli.Command {
 	return withHelp(&cli.Command{
 		Name:      "add-domain",
 		Usage:     "sign mail of further domains on a server that is set up",
@@ -32,7 +33,7 @@ func addCommand(c console) *cli.Command {
 			if err := checkFurther(a, o, ctx.String("from-file")); err != nil {
 				return err
 			}
-			names, err := c.givenDomains(ctx)
+			names, err := givenDomains(c, ctx)
 			if err != nil {
 				return err
 			}
@@ -72,7 +73,7 @@ func checkHow(o options, list string) error {
 }
 
 // runAdd is the command as a table of contents.
-func runAdd(ctx context.Context, c console, names []string, a spec.Answers, o options, strict bool) error {
+func runAdd(ctx context.Context, c console.Console, names []string, a spec.Answers, o options, strict bool) error {
 	u := ui{c, o}
 	p, err := openProvisioner(ctx, u, func(spec.Host) []string { return slices.Clone(names) })
 	if err != nil {
@@ -88,7 +89,7 @@ func runAdd(ctx context.Context, c console, names []string, a spec.Answers, o op
 	case strict && len(there) > 0:
 		return usage("leave --strict out to add the others", "there already: %s", text.List(there, 10))
 	case len(there) > 0:
-		c.say("%s", text.Wrap("there already, and left as it is: "+text.List(there, 10), 78))
+		c.Say("%s", text.Wrap("there already, and left as it is: "+text.List(there, 10), 78))
 	}
 	if len(names) == 0 {
 		return printNothingToDo(u, "all of these domains are there already")
@@ -105,6 +106,6 @@ func printNothingToDo(u ui, why string) error {
 	if u.o.json {
 		return u.printJSON(result{})
 	}
-	fmt.Fprintf(u.c.out, "Nothing to do: %s.\n", why)
+	fmt.Fprintf(u.c.Out, "Nothing to do: %s.\n", why)
 	return nil
 }

@@ -2,9 +2,11 @@ package main
 
 import (
 	"github.com/urfave/cli/v2"
+
+	"mailsetup/internal/console"
 )
 
-func adoptCommand(c console) *cli.Command {
+func adoptCommand(c console.Console) *cli.Command {
 	return withHelp(&cli.Command{
 		Name:  "adopt",
 		Usage: "take over an OpenDKIM that was set up by hand, and change no signature",

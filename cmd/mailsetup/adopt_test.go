@@ -5,15 +5,16 @@ import (
 	"errors"
 	"testing"
 
+	"mailsetup/internal/console"
 	"mailsetup/internal/spec"
 )
 
 // Every line that cannot be taken over is printed, with exit code 2.
 func TestLinesThatCannotBeTakenOver(t *testing.T) {
 	var said bytes.Buffer
-	c := console{err: &said}
+	c := console.Console{Err: &said}
 	finding := func(field string) spec.Finding { return spec.Finding{Field: field, Text: "is odd", Hint: "correct it"} }
-	if code := c.finish(errors.Join(spec.Findings{finding("/s:1"), finding("/s:7")})); code != exitUsage {
+	if code := finish(c, errors.Join(spec.Findings{finding("/s:1"), finding("/s:7")})); code != exitUsage {
 		t.Errorf("exit %d", code)
 	}
 	want := "mailsetup: /s:1: is odd\nhint: correct it\nmailsetup: /s:7: is odd\nhint: correct it\n"

@@ -7,10 +7,11 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mailsetup/internal/console"
 	"mailsetup/internal/text"
 )
 
-func app(c console) *cli.App {
+func app(c console.Console) *cli.App {
 	commands := []*cli.Command{
 		initCommand(c),
 		addCommand(c),
@@ -31,9 +32,9 @@ func app(c console) *cli.App {
 		Name:                  "mailsetup",
 		Version:               version,
 		CustomAppHelpTemplate: shown,
-		Reader:                c.in,
-		Writer:                c.out,
-		ErrWriter:             c.err,
+		Reader:                c.In,
+		Writer:                c.Out,
+		ErrWriter:             c.Err,
 		HideHelpCommand:       true,
 		Flags:                 []cli.Flag{cli.HelpFlag}, // not added where there is a command of that name
 		Commands:              commands,

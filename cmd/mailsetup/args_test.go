@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"mailsetup/internal/console"
 )
 
 func TestFlagsFirst(t *testing.T) {
@@ -30,7 +32,7 @@ func TestFlagsFirst(t *testing.T) {
 		{"flags before the command", "mailsetup --help rollback ID -n", "mailsetup --help rollback -n ID"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := flagsFirst(app(console{}), strings.Fields(tt.given))
+			got := flagsFirst(app(console.Console{}), strings.Fields(tt.given))
 			if d := cmp.Diff(strings.Fields(tt.want), got); d != "" {
 				t.Error(d)
 			}

@@ -6,9 +6,10 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/check"
+	"mailsetup/internal/console"
 )
 
-func checkCommand(c console) *cli.Command {
+func checkCommand(c console.Console) *cli.Command {
 	return withHelp(&cli.Command{
 		Name:  "check",
 		Usage: "find out whether mail will arrive, and what to type if not",
@@ -42,9 +43,9 @@ func runCheck(ctx context.Context, u ui, o check.Options) error {
 		return err
 	}
 	if u.o.json {
-		err = r.WriteJSON(u.c.out)
+		err = r.WriteJSON(u.c.Out)
 	} else {
-		err = r.WriteText(u.c.out, u.c.width)
+		err = r.WriteText(u.c.Out, u.c.Width)
 	}
 	if err == nil && r.Summary.Problems > 0 {
 		return errProblemsFound

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"mailsetup/internal/console"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/state"
@@ -25,14 +26,14 @@ func TestNothingOfOthersMovesTheCursor(t *testing.T) {
 		"a result": func(u ui) {
 			_ = printRun(u, provision.Result{Proven: "leaves by " + evil, Problem: errors.New("gone: " + evil)})
 		},
-		"a line":      func(u ui) { u.c.say("doing %s", evil) },
-		"a mistake":   func(u ui) { u.c.finish(errors.New(evil)) },
+		"a line":      func(u ui) { u.c.Say("doing %s", evil) },
+		"a mistake":   func(u ui) { finish(u.c, errors.New(evil)) },
 		"what runs":   func(u ui) { u.Logf("%s", evil) },
 		"the working": func(u ui) { u.machine().Logf("%s", evil) },
 	} {
 		var out bytes.Buffer
 		safe := text.NewSafeWriter(&out) // as run(c) has it
-		prints(ui{console{out: safe, err: safe}, options{dryRun: true}})
+		prints(ui{console.Console{Out: safe, Err: safe}, options{dryRun: true}})
 		if got := out.String(); !strings.Contains(got, shown) || strings.ContainsAny(got, "\x1b\a\r\x7f\u009b") {
 			t.Errorf("%s: %q", name, got)
 		}
@@ -42,7 +43,7 @@ func TestNothingOfOthersMovesTheCursor(t *testing.T) {
 // A command gets a console with SafeWriters, and its JSON stays JSON.
 func TestCommandsPrintThroughASafeWriter(t *testing.T) {
 	var out bytes.Buffer
-	if code := run(t.Context(), []string{"mailsetup", "history", "--root", t.TempDir() + "\u009b2J"}, console{out: &out, err: &out}); code == exitDone {
+	if code := run(t.Context(), []string{"mailsetup", "history", "--root", t.TempDir() + "\u009b2J"}, console.Console{Out: &out, Err: &out}); code == exitDone {
 		t.Error("no error")
 	}
 	if strings.Contains(out.String(), "\u009b") || !strings.Contains(out.String(), `\u009b2J`) {

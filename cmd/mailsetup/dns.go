@@ -10,13 +10,14 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mailsetup/internal/console"
 	"mailsetup/internal/dnsexport"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
 )
 
-func dnsCommand(c console) *cli.Command {
+func dnsCommand(c console.Console) *cli.Command {
 	return withHelp(&cli.Command{
 		Name:  "dns",
 		Usage: "print the DNS records, or see whether all name servers have them",
@@ -89,7 +90,7 @@ func dnsOptions(ctx *cli.Context) (dnsRun, error) {
 	return o, nil
 }
 
-func runDNS(ctx context.Context, c console, o dnsRun) error {
+func runDNS(ctx context.Context, c console.Console, o dnsRun) error {
 	u := ui{c, o.options}
 	r, err := dnsexport.Open(ctx, u.machine(), o.domains)
 	if err != nil {
@@ -97,8 +98,8 @@ func runDNS(ctx context.Context, c console, o dnsRun) error {
 	}
 	defer r.Close()
 	if err := r.KeysUnknown(); err != nil {
-		c.say("%s", message(err))
-		c.hints(hint.Of(err))
+		c.Say("%s", message(err))
+		c.Hints(hint.Of(err))
 	}
 	if o.wait {
 		return waitForRecords(ctx, u, r, o.timeout)
@@ -118,15 +119,15 @@ func printRecords(ctx context.Context, u ui, r *dnsexport.Records, form string) 
 	for _, d := range list {
 		sayNotes(u, d.Notes)
 	}
-	return r.Write(u.c.out, list, form)
+	return r.Write(u.c.Out, list, form)
 }
 
 // sayNotes says what is to be known of the records.
 func sayNotes(u ui, notes []state.Note) {
 	for _, n := range notes {
-		u.c.say("%s", strings.ReplaceAll(text.Wrap(n.Topic+": "+n.Text, 76), "\n", "\n  "))
+		u.c.Say("%s", strings.ReplaceAll(text.Wrap(n.Topic+": "+n.Text, 76), "\n", "\n  "))
 		if n.Action != "" && !strings.Contains(n.Action, "\n") {
-			u.c.say("  %s", n.Action)
+			u.c.Say("  %s", n.Action)
 		}
 	}
 }
@@ -138,15 +139,15 @@ var errProblemsFound = errors.New("problems found")
 // waitForRecords waits until every name server has what it should, or until the
 // timeout is over, and prints what is wrong then.
 func waitForRecords(ctx context.Context, u ui, r *dnsexport.Records, timeout time.Duration) error {
-	results, complete, err := r.Wait(ctx, timeout, func(lines string) { u.c.say("%s", lines) }, u.c.rewrite)
-	u.c.rewrite("")
+	results, complete, err := r.Wait(ctx, timeout, func(lines string) { u.c.Say("%s", lines) }, u.c.Rewrite)
+	u.c.Rewrite("")
 	if err != nil {
 		return err
 	}
 	reports := make([]any, 0, len(results))
 	for _, one := range results {
 		if reports = append(reports, one.Report()); !u.o.json {
-			fmt.Fprint(u.c.out, one.Text())
+			fmt.Fprint(u.c.Out, one.Text())
 		}
 	}
 	if u.o.json {

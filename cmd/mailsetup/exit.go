@@ -3,8 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"strings"
+	"runtime/debug"
 
+	"mailsetup/internal/console"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/spec"
@@ -32,7 +33,7 @@ func usage(lines, format string, a ...any) error { return hint.NewUsage(lines, f
 var errChangesFound = errors.New("changes found")
 
 // finish prints an error, one line and its hints, and returns the exit code.
-func (c console) finish(err error) int {
+func finish(c console.Console, err error) int {
 	if err == nil {
 		return exitDone
 	}
@@ -42,14 +43,14 @@ func (c console) finish(err error) int {
 	var findings spec.Findings
 	if errors.As(err, &findings) {
 		for _, f := range findings {
-			c.tell("mailsetup: " + text.Printable(spec.Finding{Field: f.Field, Text: f.Text}.String()))
-			c.hints(hint.Lines(f.Hint))
+			c.Tell("mailsetup: " + text.Printable(spec.Finding{Field: f.Field, Text: f.Text}.String()))
+			c.Hints(hint.Lines(f.Hint))
 		}
 		return exitUsage
 	}
 	code, hints := exitCode(err)
-	c.tell("mailsetup: " + message(err))
-	c.hints(hints)
+	c.Tell("mailsetup: " + message(err))
+	c.Hints(hints)
 	return code
 }
 
@@ -59,26 +60,6 @@ func message(err error) string {
 		return "interrupted"
 	}
 	return hint.Message(err)
-}
-
-// tell says what is wrong. On a terminal it breaks between words.
-func (c console) tell(what string) {
-	for line := range strings.SplitSeq(what, "\n") {
-		if c.live && !strings.HasPrefix(line, " ") { // which is a command, or what a daemon wrote
-			line = strings.Join(text.WrapAction(line, c.width), "\n")
-		}
-		c.say("%s", line)
-	}
-}
-
-func (c console) hints(hints []string) {
-	for _, line := range hint.Print(c.typed().Lines(hints)) {
-		const indent = len("hint: ")
-		if c.live {
-			line = line[:indent] + strings.Join(text.WrapAction(line[indent:], c.width-indent), "\n"+strings.Repeat(" ", indent))
-		}
-		c.say("%s", line)
-	}
 }
 
 // exitCode returns the exit code for an error, and the hints to print.
@@ -93,4 +74,14 @@ func exitCode(err error) (code int, hints []string) {
 	default:
 		return exitFailed, hints
 	}
+}
+
+// crashed says where the program was when a fault of its own ended a command.
+func crashed(c console.Console, fault any) int {
+	c.Say("mailsetup: internal error: %v\n%s", fault, debug.Stack())
+	if c.Watch != nil && c.Watch.Began() {
+		c.Hints([]string{"mailsetup recover puts back what was begun"})
+		return exitNotUndone
+	}
+	return exitFailed
 }

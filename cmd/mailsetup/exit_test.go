@@ -12,6 +12,7 @@ import (
 
 	"mailsetup/internal/apply"
 	"mailsetup/internal/apt"
+	"mailsetup/internal/console"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/system"
 	"mailsetup/internal/wizard"
@@ -75,7 +76,7 @@ func TestFinish(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var said bytes.Buffer
-			code := console{err: &said}.finish(tt.err)
+			code := finish(console.Console{Err: &said}, tt.err)
 			if code != tt.code || said.String() != tt.says {
 				t.Errorf("exit %d, want %d; said %q, want %q", code, tt.code, said.String(), tt.says)
 			}
@@ -87,7 +88,7 @@ func TestFinish(t *testing.T) {
 func TestFinishOnATerminal(t *testing.T) {
 	var said bytes.Buffer
 	err := fail("look what Postfix says, and correct it\nmailsetup init --domain lab.example --ip 192.0.2.10", "Postfix runs, but not with what is written in main.cf:\n | line 7")
-	console{err: &said, live: true, width: 40, args: []string{"mailsetup"}}.finish(err)
+	finish(console.Console{Err: &said, Live: true, Width: 40, Args: []string{"mailsetup"}}, err)
 	const want = `mailsetup: Postfix runs, but not with
 what is written in main.cf:
  | line 7

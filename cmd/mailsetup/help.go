@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"mailsetup/internal/text"
-
 	"github.com/urfave/cli/v2"
+
+	"mailsetup/internal/text"
 )
 
 const (

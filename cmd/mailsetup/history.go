@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mailsetup/internal/console"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/rollback"
@@ -16,7 +17,7 @@ func rootFlag() cli.Flag {
 	return &cli.StringFlag{Name: "root", Usage: "the runs that wrote the tree below `DIR`"}
 }
 
-func historyCommand(c console) *cli.Command {
+func historyCommand(c console.Console) *cli.Command {
 	return withHelp(&cli.Command{
 		Name:  "history",
 		Usage: "list the runs that changed this machine, or show one",
@@ -60,10 +61,10 @@ func runHistory(ctx context.Context, u ui, id string) error {
 		return u.printJSON(entries)
 	}
 	if len(entries) == 0 {
-		fmt.Fprintf(u.c.out, "No run has changed this %s yet.\n", m.Kind())
+		fmt.Fprintf(u.c.Out, "No run has changed this %s yet.\n", m.Kind())
 		return nil
 	}
-	fmt.Fprint(u.c.out, rollback.Table(entries))
+	fmt.Fprint(u.c.Out, rollback.Table(entries))
 	return nil
 }
 
@@ -77,16 +78,16 @@ func describeRuns(ctx context.Context, u ui, m *machine.Machine, id string) erro
 		return u.printJSON(runs)
 	}
 	for _, r := range runs {
-		fmt.Fprintln(u.c.out, r.Text())
+		fmt.Fprintln(u.c.Out, r.Text())
 	}
-	fmt.Fprintln(u.c.out, "To take it back")
-	for _, line := range u.c.typed().Lines(runs[len(runs)-1].Hints) {
-		fmt.Fprintln(u.c.out, text.Indent(text.Wrap(text.Printable(line), 76), 2))
+	fmt.Fprintln(u.c.Out, "To take it back")
+	for _, line := range u.c.Typed().Lines(runs[len(runs)-1].Hints) {
+		fmt.Fprintln(u.c.Out, text.Indent(text.Wrap(text.Printable(line), 76), 2))
 	}
 	return nil
 }
 
-func rollbackCommand(c console) *cli.Command {
+func rollbackCommand(c console.Console) *cli.Command {
 	return withHelp(&cli.Command{
 		Name:  "rollback",
 		Usage: "put back what the last command changed, or an earlier one",
@@ -134,7 +135,7 @@ func runRollback(ctx context.Context, u ui, id string) error {
 	if err := (&provision.Provisioner{UI: u}).Confirm(ctx, &provision.Draft{Plan: r.Plan}); err != nil {
 		return err
 	}
-	defer u.c.hold()()
+	defer u.c.Hold()()
 	report, err := r.Apply(ctx, m)
 	if err != nil {
 		return err
@@ -142,12 +143,12 @@ func runRollback(ctx context.Context, u ui, id string) error {
 	if u.o.json {
 		return u.printJSON(result{Changed: true, ID: report.ID, Paths: r.Plan.Paths(), Notes: r.Plan.Notes})
 	}
-	fmt.Fprintf(u.c.out, "\nTaken back: %s (%s).\n", r.ID, r.Command)
+	fmt.Fprintf(u.c.Out, "\nTaken back: %s (%s).\n", r.ID, r.Command)
 	printNotes(u, r.Plan.Notes)
 	return nil
 }
 
-func recoverCommand(c console) *cli.Command {
+func recoverCommand(c console.Console) *cli.Command {
 	return withHelp(&cli.Command{
 		Name:  "recover",
 		Usage: "put the machine back after a run that was killed",
@@ -178,7 +179,7 @@ func runRecover(ctx context.Context, u ui) error {
 		return err
 	}
 	if open == nil {
-		fmt.Fprintln(u.c.out, "No interrupted run.")
+		fmt.Fprintln(u.c.Out, "No interrupted run.")
 		return nil
 	}
 	return m.Recover(ctx)

@@ -7,11 +7,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mailsetup/internal/console"
 	"mailsetup/internal/propose"
 	"mailsetup/internal/spec"
 )
 
-func initCommand(c console) *cli.Command {
+func initCommand(c console.Console) *cli.Command {
 	return withHelp(&cli.Command{
 		Name:  "init",
 		Usage: "set up signed, verified mail for a domain on this server",
@@ -34,7 +35,7 @@ func initCommand(c console) *cli.Command {
 
 // runSetup works out what is to be done and does it. With adoptOnly there has to be
 // an OpenDKIM to take over.
-func runSetup(ctx context.Context, c console, a spec.Answers, o options, adoptOnly bool) error {
+func runSetup(ctx context.Context, c console.Console, a spec.Answers, o options, adoptOnly bool) error {
 	if err := checkFlags(a, o); err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func runSetup(ctx context.Context, c console, a spec.Answers, o options, adoptOn
 	proposer.AdoptOnly = adoptOnly
 	r, err := proposer.Init(ctx, a)
 	if errors.Is(err, propose.ErrAlreadyManaged) {
-		fmt.Fprintf(c.out, "Nothing to do: %v.\n", err)
+		fmt.Fprintf(c.Out, "Nothing to do: %v.\n", err)
 		return nil
 	}
 	if err != nil {

@@ -6,10 +6,11 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mailsetup/internal/console"
 	"mailsetup/internal/inventory"
 )
 
-func listCommand(c console) *cli.Command {
+func listCommand(c console.Console) *cli.Command {
 	return withHelp(&cli.Command{
 		Name:  "list",
 		Usage: "list the domains, their keys, and what DNS was last seen to have",
@@ -49,6 +50,6 @@ func runList(ctx context.Context, u ui) error {
 	if u.o.json {
 		return u.printJSON(domains)
 	}
-	fmt.Fprint(u.c.out, inventory.Table(domains, now))
+	fmt.Fprint(u.c.Out, inventory.Table(domains, now))
 	return nil
 }

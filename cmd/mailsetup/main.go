@@ -8,7 +8,7 @@ import (
 	"os"
 	"runtime/debug"
 
-	"mailsetup/internal/signals"
+	"mailsetup/internal/console"
 	"mailsetup/internal/text"
 	"mailsetup/internal/wizard/quiet"
 )
@@ -23,21 +23,23 @@ const memoryLimit = 132 << 20
 func main() {
 	quiet.Done()
 	debug.SetMemoryLimit(memoryLimit)
-	c := terminal()
-	ctx, watch := signals.Listen(context.Background(), func(text string) { c.say("%s", text) })
-	c.watch = watch
-	os.Exit(c.deliver(ctx, run(ctx, os.Args, c)))
+	ctx, c := console.Open(context.Background())
+	code := run(ctx, os.Args, c)
+	if c.Deliver(ctx, code == exitDone || code == exitFound) {
+		code = exitUnwritten
+	}
+	os.Exit(code)
 }
 
 // run carries out a command line and returns the exit code.
-func run(ctx context.Context, args []string, c console) (code int) {
+func run(ctx context.Context, args []string, c console.Console) (code int) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			code = c.crashed(fault)
+			code = crashed(c, fault)
 		}
 	}()
-	c.args = args
-	c.out, c.err = text.NewSafeWriter(c.out), text.NewSafeWriter(c.err)
+	c.Args = args
+	c.Out, c.Err = text.NewSafeWriter(c.Out), text.NewSafeWriter(c.Err)
 	a := app(c)
-	return c.finish(a.RunContext(ctx, flagsFirst(a, args)))
+	return finish(c, a.RunContext(ctx, flagsFirst(a, args)))
 }

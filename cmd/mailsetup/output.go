@@ -17,17 +17,17 @@ import (
 // printPlan prints the whole plan, with every difference.
 func (u ui) printPlan(w io.Writer, p plan.Plan) {
 	p.Notes = u.notesOf(p)
-	_ = p.Text(text.Raw(w), plan.TextOptions{Color: u.c.color, Diff: true})
+	_ = p.Text(text.Raw(w), plan.TextOptions{Color: u.c.Color, Diff: true})
 }
 
 // printSummary prints a plan that is not asked about, in twenty lines if that is enough.
 func (u ui) printSummary(p plan.Plan) {
 	if u.o.verbose {
-		u.printPlan(u.c.out, p)
+		u.printPlan(u.c.Out, p)
 		return
 	}
 	p.Notes = u.notesOf(p)
-	_ = p.Summary(text.Raw(u.c.out), plan.TextOptions{Color: u.c.color, WholeNotes: true})
+	_ = p.Summary(text.Raw(u.c.Out), plan.TextOptions{Color: u.c.Color, WholeNotes: true})
 }
 
 // decides reports whether a plan that is shown is not carried out yet.
@@ -37,7 +37,7 @@ func (u ui) decides() bool { return u.o.dryRun || u.asksPerson() && u.o.root == 
 // at the end of the run, and before it as well if it may help to decide.
 func (u ui) notesOf(p plan.Plan) []state.Note {
 	notes := slices.DeleteFunc(plan.OneLineNotes(p.Notes), func(n state.Note) bool { return !n.Informational && !u.decides() })
-	return plan.Typed(plan.LimitPerTopic(notes, maxNotesPerTopic), u.c.typed())
+	return plan.Typed(plan.LimitPerTopic(notes, maxNotesPerTopic), u.c.Typed())
 }
 
 // showDry is the end of --dry-run.
@@ -48,10 +48,10 @@ func showDry(u ui, p plan.Plan, more ...plan.JSONField) error {
 			return err
 		}
 	case p.Empty():
-		fmt.Fprintln(u.c.out, "Nothing to do.")
+		fmt.Fprintln(u.c.Out, "Nothing to do.")
 		printNotes(u, p.Notes)
 	default:
-		u.printPlan(u.c.out, p)
+		u.printPlan(u.c.Out, p)
 	}
 	if u.o.exitCode && !p.Empty() {
 		return errChangesFound
@@ -62,7 +62,7 @@ func showDry(u ui, p plan.Plan, more ...plan.JSONField) error {
 func printJSONPlan(u ui, p plan.Plan, more ...plan.JSONField) error {
 	b, err := p.JSON(more...)
 	if err == nil {
-		fmt.Fprintln(u.c.out, string(b))
+		fmt.Fprintln(u.c.Out, string(b))
 	}
 	return err
 }
@@ -78,7 +78,7 @@ type result struct {
 }
 
 func (u ui) printJSON(v any) error {
-	enc := json.NewEncoder(u.c.out)
+	enc := json.NewEncoder(u.c.Out)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
@@ -90,8 +90,8 @@ func (u ui) printJSON(v any) error {
 func printRun(u ui, r provision.Result, more ...plan.JSONField) error {
 	var found error
 	if r.Problem != nil {
-		u.c.say("all of this stays, but %s", message(r.Problem))
-		u.c.hints(hint.Of(r.Problem))
+		u.c.Say("all of this stays, but %s", message(r.Problem))
+		u.c.Hints(hint.Of(r.Problem))
 		found = errProblemsFound
 	}
 	if u.o.json {
@@ -105,18 +105,18 @@ func printRun(u ui, r provision.Result, more ...plan.JSONField) error {
 		return cmp.Or(u.printJSON(data), found)
 	}
 	if !r.Changed() {
-		fmt.Fprintf(u.c.out, "Nothing to do: this %s is as you asked for.\n", r.Machine)
+		fmt.Fprintf(u.c.Out, "Nothing to do: this %s is as you asked for.\n", r.Machine)
 	}
 	if r.Proven != "" {
-		fmt.Fprintln(u.c.out, text.Wrap(r.Proven, 78))
+		fmt.Fprintln(u.c.Out, text.Wrap(r.Proven, 78))
 	}
 	printNotes(u, r.Notes)
 	switch {
 	case !r.Changed():
 	case r.OwnersFile == "":
-		fmt.Fprintf(u.c.out, "\nTo take it back: mailsetup rollback %s\n", r.TakeBackID())
+		fmt.Fprintf(u.c.Out, "\nTo take it back: mailsetup rollback %s\n", r.TakeBackID())
 	default:
-		fmt.Fprintf(u.c.out, "\nOwners are listed in %s.\nOn the machine itself, later: mailsetup init --yes\n", r.OwnersFile)
+		fmt.Fprintf(u.c.Out, "\nOwners are listed in %s.\nOn the machine itself, later: mailsetup init --yes\n", r.OwnersFile)
 	}
 	return found
 }
@@ -131,6 +131,6 @@ func printNotes(u ui, notes []state.Note) {
 	if len(notes) == 0 {
 		return
 	}
-	fmt.Fprintln(u.c.out, "\nLeft for you:")
-	plan.WriteNotes(u.c.out, plan.Typed(notes, u.c.typed()))
+	fmt.Fprintln(u.c.Out, "\nLeft for you:")
+	plan.WriteNotes(u.c.Out, plan.Typed(notes, u.c.Typed()))
 }

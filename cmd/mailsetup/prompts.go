@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"time"
 
+	"mailsetup/internal/console"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
@@ -15,7 +15,7 @@ import (
 // ui is where a command talks, with the flags that say how: the person in front of a
 // run, or the flags that stand for one.
 type ui struct {
-	c console
+	c console.Console
 	o options
 }
 
@@ -41,12 +41,12 @@ func (u ui) ConfirmPlan(ctx context.Context, p plan.Plan, question string) (bool
 	}
 	var all bytes.Buffer
 	plainly := u
-	plainly.c.color = false // not every pager takes colours
+	plainly.c.Color = false // not every pager takes colours
 	plainly.printPlan(&all, p)
 	p.Notes = u.notesOf(p)
-	fmt.Fprintln(u.c.out)
-	_ = p.Summary(text.Raw(u.c.out), plan.TextOptions{Color: u.c.color})
-	fmt.Fprintln(u.c.out)
+	fmt.Fprintln(u.c.Out)
+	_ = p.Summary(text.Raw(u.c.Out), plan.TextOptions{Color: u.c.Color})
+	fmt.Fprintln(u.c.Out)
 	return u.ask(ctx, question, all.String())
 }
 
@@ -58,7 +58,7 @@ func (u ui) ask(ctx context.Context, question, details string) (bool, error) {
 // AskConsents implements provision.UI; No is in front.
 func (u ui) AskConsents(ctx context.Context, questions []state.Question, introduction string) ([]bool, error) {
 	if introduction != "" {
-		fmt.Fprintf(u.c.out, "\n%s\n", text.Wrap(introduction, 78))
+		fmt.Fprintf(u.c.Out, "\n%s\n", text.Wrap(introduction, 78))
 	}
 	var answers []bool
 	for i, q := range questions {
@@ -71,18 +71,18 @@ func (u ui) AskConsents(ctx context.Context, questions []state.Question, introdu
 			return answers, nil
 		}
 	}
-	fmt.Fprintln(u.c.out)
+	fmt.Fprintln(u.c.Out)
 	return answers, nil
 }
 
 // askConsent shows a question, with what it is of how many, and takes a yes to the
 // words.
 func (u ui) askConsent(ctx context.Context, q state.Question, which, words string) (bool, error) {
-	fmt.Fprintln(u.c.out)
-	if err := plan.WriteQuestion(text.Raw(u.c.out), q, which, plan.TextOptions{Color: u.c.color}); err != nil {
+	fmt.Fprintln(u.c.Out)
+	if err := plan.WriteQuestion(text.Raw(u.c.Out), q, which, plan.TextOptions{Color: u.c.Color}); err != nil {
 		return false, err
 	}
-	fmt.Fprintln(u.c.out)
+	fmt.Fprintln(u.c.Out)
 	return u.ask(ctx, words, "")
 }
 
@@ -94,26 +94,25 @@ func (u ui) AskKeep(ctx context.Context, refused state.Question) (bool, error) {
 // ShowQuestions implements provision.UI.
 func (u ui) ShowQuestions(questions []state.Question) {
 	for _, q := range questions {
-		_ = plan.WriteQuestion(u.c.err, q, "", plan.TextOptions{})
+		_ = plan.WriteQuestion(u.c.Err, q, "", plan.TextOptions{})
 	}
 }
 
 // Logf implements provision.UI.
-func (u ui) Logf(format string, a ...any) { u.c.say(format, a...) }
+func (u ui) Logf(format string, a ...any) { u.c.Say(format, a...) }
 
 // StartBar implements provision.UI.
 func (u ui) StartBar(what string, total int) (step, end func()) {
-	b := newProgressBar(u.c, what, total)
-	b.c.live = b.c.live && !u.o.accessible
-	return func() { b.step(time.Now()) }, b.end
+	u.c.Live = u.c.Live && !u.o.accessible
+	return u.c.StartBar(what, total)
 }
 
 // Applied implements provision.UI.
 func (u ui) Applied(what string) {
 	if !u.o.json {
-		fmt.Fprintf(u.c.out, "\n%s\n", text.Wrap(what, 78))
+		fmt.Fprintf(u.c.Out, "\n%s\n", text.Wrap(what, 78))
 	}
 }
 
 // Hold implements provision.UI.
-func (u ui) Hold() (release func()) { return u.c.hold() }
+func (u ui) Hold() (release func()) { return u.c.Hold() }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"mailsetup/internal/console"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
 	"mailsetup/internal/wizard"
@@ -27,7 +28,7 @@ var (
 // atTerminal is a terminal on which a person types lines.
 func atTerminal(lines string) (ui, *bytes.Buffer) {
 	said := &bytes.Buffer{}
-	return ui{console{in: strings.NewReader(lines), out: said, err: said, interactive: true}, options{accessible: true}}, said
+	return ui{console.Console{In: strings.NewReader(lines), Out: said, Err: said, Interactive: true}, options{accessible: true}}, said
 }
 
 // Each question is shown with its place and its change, and a no is in front.
@@ -122,7 +123,7 @@ func TestWhoConfirmsAPlan(t *testing.T) {
 		{"--yes", func(u *ui) { u.o.yes = true }, "", true, ""},
 		{"--root", func(u *ui) { u.o.root = "/image" }, "", true, ""},
 		{"--json", func(u *ui) { u.o.json = true }, "y\n", false, "--json prints data and asks nothing"},
-		{"no terminal", func(u *ui) { u.c.interactive = false }, "y\n", false, "nobody can be asked here: stdin or stdout is not a terminal"},
+		{"no terminal", func(u *ui) { u.c.Interactive = false }, "y\n", false, "nobody can be asked here: stdin or stdout is not a terminal"},
 	} {
 		u, said := atTerminal(tt.lines)
 		tt.set(&u)

@@ -5,9 +5,11 @@ import (
 	"slices"
 
 	"github.com/urfave/cli/v2"
+
+	"mailsetup/internal/console"
 )
 
-func removeCommand(c console) *cli.Command {
+func removeCommand(c console.Console) *cli.Command {
 	return withHelp(&cli.Command{
 		Name:      "remove-domain",
 		Usage:     "no longer sign mail of a domain",
@@ -27,7 +29,7 @@ func removeCommand(c console) *cli.Command {
 			if err := checkHow(o, list); err != nil {
 				return err
 			}
-			names, err := c.givenDomains(ctx)
+			names, err := givenDomains(c, ctx)
 			if err != nil {
 				return err
 			}
@@ -46,7 +48,7 @@ func runFlags() []cli.Flag {
 	return slices.DeleteFunc(modeFlags(), func(f cli.Flag) bool { return slices.Contains(others, f.Names()[0]) })
 }
 
-func runRemove(ctx context.Context, c console, names []string, o options, purge bool) error {
+func runRemove(ctx context.Context, c console.Console, names []string, o options, purge bool) error {
 	u := ui{c, o}
 	p, err := openProvisioner(ctx, u, nil)
 	if err != nil {
@@ -58,7 +60,7 @@ func runRemove(ctx context.Context, c console, names []string, o options, purge 
 		return err
 	}
 	for _, name := range before {
-		c.say("%s was removed already; its key is in DNS for mail under way", name)
+		c.Say("%s was removed already; its key is in DNS for mail under way", name)
 	}
 	if len(r.Scope.Selection()) == 0 {
 		return printNothingToDo(u, "all of these domains were removed already")

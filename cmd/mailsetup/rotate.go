@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"mailsetup/internal/console"
 	"mailsetup/internal/domainlist"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/provision"
@@ -16,7 +16,7 @@ import (
 	"mailsetup/internal/text"
 )
 
-func rotateCommand(c console) *cli.Command {
+func rotateCommand(c console.Console) *cli.Command {
 	return withHelp(&cli.Command{
 		Name:  "rotate-dkim",
 		Usage: "replace keys that are old, as far as that is safe now",
@@ -74,16 +74,16 @@ func checkRotation(r *rotation.Options, o options) error {
 	return checkHow(o, "")
 }
 
-func runRotate(ctx context.Context, c console, o options, r rotation.Options) error {
+func runRotate(ctx context.Context, c console.Console, o options, r rotation.Options) error {
 	err := rotate(ctx, c, o, r)
 	job := len(r.Domains) == 0 && !r.Force && !r.DryRun && o.root == "" // what a timer or cron calls
-	if err != nil && job && !c.interactive {
+	if err != nil && job && !c.Interactive {
 		mailFailure(ctx, c, err)
 	}
 	return err
 }
 
-func rotate(ctx context.Context, c console, o options, asked rotation.Options) error {
+func rotate(ctx context.Context, c console.Console, o options, asked rotation.Options) error {
 	r, done, err := openRotator(ctx, c, o)
 	if err != nil {
 		return err
@@ -104,7 +104,7 @@ func rotate(ctx context.Context, c console, o options, asked rotation.Options) e
 }
 
 // openRotator opens the machine for a run about keys.
-func openRotator(ctx context.Context, c console, o options) (r *rotation.Rotator, done func(), err error) {
+func openRotator(ctx context.Context, c console.Console, o options) (r *rotation.Rotator, done func(), err error) {
 	u := ui{c, o}
 	return rotation.Open(ctx, u.machine(), u.provisioning(), rotationUI{u}, u)
 }
@@ -118,10 +118,10 @@ func (u rotationUI) ShowTransitions(lines []string) {
 		return
 	}
 	for _, l := range lines[:min(len(lines), maxNotesPerTopic)] {
-		fmt.Fprintln(u.c.out, text.Wrap(text.Printable(l), 78))
+		fmt.Fprintln(u.c.Out, text.Wrap(text.Printable(l), 78))
 	}
 	if more := len(lines) - maxNotesPerTopic; more > 0 {
-		fmt.Fprintf(u.c.out, "and %s more\n", text.Count(more, "step"))
+		fmt.Fprintf(u.c.Out, "and %s more\n", text.Count(more, "step"))
 	}
 }
 
@@ -143,11 +143,10 @@ func (u rotationUI) ShowResult(r provision.Result) {
 
 // StartBar implements rotation.UI.
 func (u rotationUI) StartBar(what string, total int) (step, end func()) {
-	b := newProgressBar(u.c, what, total)
-	if !b.c.live || u.o.accessible {
-		b.total = 0 // a timer that finds nothing to do says nothing
+	if !u.c.Live || u.o.accessible {
+		total = 0 // a timer that finds nothing to do says nothing
 	}
-	return func() { b.step(time.Now()) }, b.end
+	return u.c.StartBar(what, total)
 }
 
 // printReport prints what a rotation did that was not printed as it happened.
@@ -194,20 +193,20 @@ func printDryRotation(u ui, r *rotation.Report) error {
 
 func printWaiting(u ui, k rotation.WaitingKey) {
 	if k.ByHand() {
-		fmt.Fprintf(u.c.out, "%s: publish this record; a later run notices and goes on by itself\n\n%s\n", k.Domain, k.Lines())
+		fmt.Fprintf(u.c.Out, "%s: publish this record; a later run notices and goes on by itself\n\n%s\n", k.Domain, k.Lines())
 	}
 	if why := k.String(); why != "" {
-		u.c.say("%s", text.Wrap(text.Printable(why), 78))
+		u.c.Say("%s", text.Wrap(text.Printable(why), 78))
 	}
-	u.c.hints([]string{"mailsetup dns --wait " + k.Domain + " shows what each name server has"})
+	u.c.Hints([]string{"mailsetup dns --wait " + k.Domain + " shows what each name server has"})
 }
 
 // mailFailure mails why a run failed that nobody sits in front of.
-func mailFailure(ctx context.Context, c console, failed error) {
+func mailFailure(ctx context.Context, c console.Console, failed error) {
 	if code, _ := exitCode(failed); errors.Is(failed, errProblemsFound) || code == exitInterrupted || os.Geteuid() != 0 {
 		return
 	}
 	if err := rotation.ReportFailure(ctx, failed); err != nil {
-		c.say("%s", message(err))
+		c.Say("%s", message(err))
 	}
 }

@@ -25,8 +25,8 @@ func (u ui) machine() machine.Options {
 	return machine.Options{
 		Root: u.o.root, Private: rootOnly[u.o.command], DryRun: u.o.dryRun, Command: u.o.command,
 		Previews:   u.o.command == "init" || u.o.command == "add-domain",
-		Unattended: u.o.command == "rotate-dkim", Interactive: u.c.interactive, KeepInterrupted: u.o.command == "recover",
-		Logf: u.c.say, Hold: u.c.hold,
+		Unattended: u.o.command == "rotate-dkim", Interactive: u.c.Interactive, KeepInterrupted: u.o.command == "recover",
+		Logf: u.c.Say, Hold: u.c.Hold,
 	}
 }
 
@@ -48,7 +48,7 @@ func openProvisioner(ctx context.Context, u ui, zones func(spec.Host) []string) 
 func proposer(u ui, on *provision.Opened) *propose.Proposer {
 	p := propose.New(on.Machine, on.Collector, on.Earlier)
 	p.ReplaceForeign = u.o.overwriteDrift
-	p.NeedsYes = !u.o.yes && !u.o.dryRun && !u.c.interactive && u.o.root == ""
+	p.NeedsYes = !u.o.yes && !u.o.dryRun && !u.c.Interactive && u.o.root == ""
 	if u.asksPerson() {
 		p.Ask = func(ctx context.Context, o wizard.Options) (spec.Answers, error) {
 			return wizard.Ask(ctx, u.terminal(o))
@@ -97,11 +97,11 @@ func carryOut(ctx context.Context, u ui, p *provision.Opened, r provision.Reques
 }
 
 // asksPerson reports whether a person answers questions in this run.
-func (u ui) asksPerson() bool { return u.c.interactive && !u.o.yes && !u.o.json }
+func (u ui) asksPerson() bool { return u.c.Interactive && !u.o.yes && !u.o.json }
 
 // terminal says how to talk to the person who is asked.
 func (u ui) terminal(o wizard.Options) wizard.Options {
-	o.In, o.Out, o.Width, o.Color = u.c.in, text.Raw(u.c.out), u.c.width, u.c.color
+	o.In, o.Out, o.Width, o.Color = u.c.In, text.Raw(u.c.Out), u.c.Width, u.c.Color
 	o.Accessible = u.o.accessible || os.Getenv("TERM") == "dumb"
 	return o
 }

@@ -7,12 +7,13 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mailsetup/internal/console"
 	"mailsetup/internal/rotation"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
 )
 
-func statusCommand(c console) *cli.Command {
+func statusCommand(c console.Console) *cli.Command {
 	return withHelp(&cli.Command{
 		Name:  "status",
 		Usage: "show each key, what it waits for, and when its next step is due",
@@ -44,7 +45,7 @@ func statusCommand(c console) *cli.Command {
 	}, flagGroup{"Flags", []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print data"}}})
 }
 
-func runStatus(ctx context.Context, c console, o options, domains []string) error {
+func runStatus(ctx context.Context, c console.Console, o options, domains []string) error {
 	r, done, err := openRotator(ctx, c, o)
 	if err != nil {
 		return err
@@ -56,8 +57,8 @@ func runStatus(ctx context.Context, c console, o options, domains []string) erro
 	}
 	notes := func(list []state.Note) {
 		for _, n := range list {
-			c.say("%s", text.Wrap(n.Text, 78))
-			c.hints([]string{n.Action})
+			c.Say("%s", text.Wrap(n.Text, 78))
+			c.Hints([]string{n.Action})
 		}
 	}
 	notes(st.Problems) // what is wrong comes first
@@ -67,7 +68,7 @@ func runStatus(ctx context.Context, c console, o options, domains []string) erro
 	}
 	for _, d := range st.Domains {
 		for _, line := range d.Lines() {
-			c.say("%s", text.Wrap(line, 78))
+			c.Say("%s", text.Wrap(line, 78))
 		}
 	}
 	printKeys(u, st.Keys, st.Now, false)
@@ -79,7 +80,7 @@ func runStatus(ctx context.Context, c console, o options, domains []string) erro
 // was said.
 func printKeys(u ui, keys []rotation.KeyStatus, now time.Time, skipped bool) {
 	if len(keys) == 0 && !skipped {
-		fmt.Fprintln(u.c.out, "No keys.")
+		fmt.Fprintln(u.c.Out, "No keys.")
 	}
-	fmt.Fprint(u.c.out, rotation.Table(keys, now))
+	fmt.Fprint(u.c.Out, rotation.Table(keys, now))
 }

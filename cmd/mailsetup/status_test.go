@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"mailsetup/internal/console"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -28,7 +29,7 @@ func TestStatusAsDataSaysWhatIsWrong(t *testing.T) {
 		keyring.File("lab.example"):          keyring.MarshalDomain([]keyring.Key{key}),
 	})
 	var out, said bytes.Buffer
-	c := console{out: &out, err: &said}
+	c := console.Console{Out: &out, Err: &said}
 	if err := runStatus(t.Context(), c, options{root: root, dryRun: true, json: true, command: "status"}, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"strings"
@@ -27,7 +27,7 @@ func TestProgressBar(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var out strings.Builder
-			b := &progressBar{c: console{err: &out, live: test.live}, what: "keys made", total: test.total, began: at(0), shown: at(0)}
+			b := &progressBar{c: Console{Err: &out, Live: test.live}, what: "keys made", total: test.total, began: at(0), shown: at(0)}
 			for _, s := range test.steps {
 				b.step(at(s))
 			}

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 // progressBar shows how far a long piece of work is: on a terminal in one line that
 // grows, elsewhere in a line every few seconds. Work of a single step needs none.
 type progressBar struct {
-	c            console
+	c            Console
 	what         string
 	total, done  int
 	began, shown time.Time
@@ -21,33 +21,35 @@ const (
 	lineEvery   = 5 * time.Second
 )
 
-func newProgressBar(c console, what string, total int) *progressBar {
+// StartBar begins to show how far a piece of work is. Step counts one step of the total.
+func (c Console) StartBar(what string, total int) (step, end func()) {
 	now := time.Now()
-	return &progressBar{c: c, what: what, total: total, began: now, shown: now}
+	b := &progressBar{c: c, what: what, total: total, began: now, shown: now}
+	return func() { b.step(time.Now()) }, b.end
 }
 
 // step counts one step, and shows it if it is time to.
 func (b *progressBar) step(now time.Time) {
 	b.done++
 	wait := lineEvery
-	if b.c.live {
+	if b.c.Live {
 		wait = redrawEvery
 	}
 	if b.total < 2 || now.Sub(b.shown) < wait {
 		return
 	}
 	b.shown = now
-	if b.c.live {
-		b.c.rewrite(b.text(now))
+	if b.c.Live {
+		b.c.Rewrite(b.text(now))
 	} else {
-		b.c.say("%s", b.text(now))
+		b.c.Say("%s", b.text(now))
 	}
 }
 
 // end clears the line for what is written next.
 func (b *progressBar) end() {
-	if b.c.live && b.shown != b.began {
-		b.c.rewrite("")
+	if b.c.Live && b.shown != b.began {
+		b.c.Rewrite("")
 	}
 }
 
@@ -57,7 +59,7 @@ func (b *progressBar) text(now time.Time) string {
 	if left := now.Sub(b.began) / time.Duration(b.done) * time.Duration(b.total-b.done); left >= time.Second {
 		text += fmt.Sprintf(", about %v left", left.Round(time.Second))
 	}
-	if !b.c.live {
+	if !b.c.Live {
 		return text
 	}
 	const width = 30
