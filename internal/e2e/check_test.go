@@ -1,0 +1,224 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mailsetup/internal/check/finding"
+	"mailsetup/internal/e2e/lab"
+)
+
+// checkFault is one thing that is wrong on a server which is right otherwise.
+type checkFault struct {
+	id   string // of the finding that it has to yield, and of no other problem
+	name string // what is wrong, for docs/checks.md: "the PTR is missing"
+	// severity of the finding; a problem if it is "".
+	severity finding.Severity
+	// inject breaks it: a script that runs with the functions of checkLab. All below
+	// checkDirs and checkFiles is put back afterwards, and daemons whose files had
+	// changed are told; mend comes before that and is for the rest: a unit that was
+	// stopped, mail in the queue.
+	inject, mend string
+	// args are further ones of mailsetup check. Faults that no mail meets leave the
+	// live path out, for the time: "--skip", "live".
+	args []string
+	// release has it, "" for both. Faults that only DNS sees are shared: no program
+	// differs.
+	release string
+}
+
+// checkDirs are put back after each fault, with modes, owners and times.
+const checkDirs = "/etc/bind /etc/ns2 /etc/postfix /etc/opendkim /etc/dkimkeys /etc/mailsetup /etc/systemd/system /var/lib/mailsetup"
+
+// checkFiles are single files that are put back, too.
+const checkFiles = "/etc/opendkim.conf /etc/default/opendkim /etc/aliases /etc/aliases.db /etc/hosts /etc/resolv.conf"
+
+// checkLab is a small Internet around a server: the root, example. and the reverse
+// zone are delegated by a name server elsewhere (192.0.2.53), which is also the
+// second one of lab.example. Its files are in /etc/ns2.
+const checkLab = `
+zones() { # tells both name servers that files have changed
+	find /etc/bind /etc/ns2 -type f -exec touch {} + # BIND reads what is newer than its copy
+	rndc reload >/dev/null 2>&1 || systemctl restart named
+	sleep 0.2
+	rndc -s 192.0.2.53 reload >/dev/null 2>&1 || systemctl restart ns2
+	rndc -s 192.0.2.53 retransfer lab.example >/dev/null 2>&1 || :
+	sleep 0.3
+}
+zone=/etc/bind/db.lab.example                # ours includes $fragment
+fragment=$(ls /etc/bind/mailsetup/*lab.example* | head -n 1)
+reverse=/etc/bind/db.2.0.192.in-addr.arpa
+add() { printf '%s\n' "$@" >>$zone; }        # lines of the zone
+record() { # sed on the records that mailsetup publishes, each made one line before
+	perl -0pi -e 's/\(\s*\n\s*/( /g; s/"\s*\n\s*"/" "/g' $fragment
+	sed -i "$1" $fragment
+}
+`
+
+const checkWorld = `
+mkdir -p /etc/ns2 /var/cache/ns2; chown bind: /var/cache/ns2
+cp /etc/bind/rndc.key /etc/ns2/rndc.key; chown root:bind /etc/ns2/rndc.key
+cat >/etc/ns2/named.conf <<'END'
+include "/etc/ns2/rndc.key";
+controls { inet 192.0.2.53 port 953 allow { any; } keys { rndc-key; }; };
+options {
+	directory "/var/cache/ns2"; pid-file none; session-keyfile none; listen-on { 192.0.2.53; }; listen-on-v6 { none; };
+	recursion no; dnssec-validation no; allow-transfer { any; }; minimal-responses no;
+};
+zone "." { type primary; file "/etc/ns2/db.root"; };
+zone "example" { type primary; file "/etc/ns2/db.example"; };
+zone "in-addr.arpa" { type primary; file "/etc/ns2/db.in-addr.arpa"; };
+zone "lab.example" { type secondary; primaries { 192.0.2.10; }; file "db.lab.example"; masterfile-format text; };
+END
+head='$TTL 300
+@ IN SOA ns.root-servers.example. hostmaster.root-servers.example. 1 3600 900 604800 60
+@ IN NS ns.root-servers.example.'
+printf '%s\n' "$head" 'example. NS ns.root-servers.example.' 'in-addr.arpa. NS ns.root-servers.example.' 'ns.root-servers.example. A 192.0.2.53' >/etc/ns2/db.root
+printf '%s\n' "$head" 'ns.root-servers A 192.0.2.53' 'lab NS mail.lab' 'lab NS ns2.lab' 'mail.lab A 192.0.2.10' 'ns2.lab A 192.0.2.53' \
+	'remote NS ns.remote' 'ns.remote A 192.0.2.10' >/etc/ns2/db.example
+printf '%s\n' "$head" '2.0.192 NS mail.lab.example.' >/etc/ns2/db.in-addr.arpa
+cat >/etc/systemd/system/ns2.service <<'END'
+[Service]
+NetworkNamespacePath=/run/netns/world
+ExecStart=/usr/sbin/named -f -u bind -c /etc/ns2/named.conf
+END
+if [ -d /etc/apparmor.d ]; then rm -f /etc/apparmor.d/usr.sbin.named; fi
+ip -n world addr add 192.0.2.53/32 dev eth0
+printf '%s\n' '. 3600000 NS ns.root-servers.example.' 'ns.root-servers.example. 3600000 A 192.0.2.53' >/etc/bind/db.labroot
+sed -i 's,/usr/share/dns/root.hints,/etc/bind/db.labroot,' $(grep -rl share/dns/root.hints /etc/bind)
+sed -i 's/recursion yes;/recursion yes; allow-transfer { any; };/' /etc/bind/named.conf.options
+sed -i 's/^ns IN A .*/ns IN A 192.0.2.10/' /etc/bind/db.remote.example
+sed -i 's/^@ IN NS mail$/&\n@ IN NS ns2\nns2 IN A 192.0.2.53/' /etc/bind/db.lab.example
+postconf -e 'mydestination = $myhostname, lab.example, localhost.lab.example, localhost'
+systemctl daemon-reload; systemctl restart named; systemctl start ns2; systemctl reload postfix
+`
+
+const checkSave = `
+mkdir -p /root/healthy
+for d in ` + checkDirs + `; do mkdir -p $d /root/healthy$d; cp -a $d/. /root/healthy$d/; (cd $d; (find . -printf '%p %m %u %g %l\n'; find . -type f -exec md5sum {} +) | sort | md5sum) >/root/healthy$d.sum; done
+for f in ` + checkFiles + `; do mkdir -p /root/healthy${f%/*}; [ ! -e $f ] || cp -a $f /root/healthy$f; done
+`
+
+// checkRestore puts back what differs, and has the daemons read it.
+const checkRestore = `
+changed=
+for d in ` + checkDirs + `; do
+	if [ "$(cd $d; (find . -printf '%p %m %u %g %l\n'; find . -type f -exec md5sum {} +) | sort | md5sum)" != "$(cat /root/healthy$d.sum)" ]; then
+		changed="$changed $d"
+		find $d -mindepth 1 -delete; cp -a /root/healthy$d/. $d/
+	fi
+done
+for f in ` + checkFiles + `; do
+	if [ -e /root/healthy$f ]; then cmp -s $f /root/healthy$f || { changed="$changed $f"; cp -a /root/healthy$f $f; }; else rm -f $f; fi
+done
+case "$changed" in *systemd*) systemctl daemon-reload;; esac
+case "$changed" in *opendkim*|*dkimkeys*|*systemd*) systemctl restart opendkim;; esac
+case "$changed" in *postfix*|*systemd*) systemctl restart postfix;; esac
+case "$changed" in */etc/bind*|*/etc/ns2*) zones;; esac
+`
+
+// checkedServer boots a server on which nothing is wrong, in the small Internet.
+func checkedServer(t *testing.T, release string) (*lab.Box, *lab.Sink) {
+	t.Helper()
+	b, sink := signing(t, release)
+	b.Sh(t, checkWorld)
+	becomes(t, b, "dig +short +time=1 @192.0.2.53 lab.example SOA | grep -q mail.lab.example")
+	product(t, b, 0, "init", "--yes", "--receive", "yes")
+	b.Sh(t, checkLab+"zones\n"+checkSave)
+	return b, sink
+}
+
+// checkReport is what mailsetup check --json prints.
+type checkReport struct {
+	Schema   int
+	Summary  struct{ Problems, Warnings, Unknown int }
+	Findings []finding.Finding
+}
+
+// check runs mailsetup check and returns the findings, those that are consequences
+// of others left out.
+func check(t *testing.T, b *lab.Box, args ...string) (found []finding.Finding, took time.Duration) {
+	t.Helper()
+	begun := time.Now()
+	out, errs, code := b.Exec(t.Context(), nil, append([]string{"mailsetup", "check", "--json"}, args...)...)
+	took = time.Since(begun)
+	var r checkReport
+	if err := json.Unmarshal([]byte(out), &r); err != nil || r.Schema != 1 {
+		t.Fatalf("mailsetup check --json %v: exit %d, %v\n%.2000s\n%s", args, code, err, out, errs)
+	}
+	if want := 3 * min(r.Summary.Problems, 1); code != want {
+		t.Errorf("mailsetup check %v: exit %d with %d problems", args, code, r.Summary.Problems)
+	}
+	for _, f := range r.Findings {
+		if f.CausedBy == "" {
+			found = append(found, f)
+		}
+	}
+	return found, took
+}
+
+// wrong are the findings of some severities, as lines.
+func wrong(list []finding.Finding, severities ...finding.Severity) string {
+	var s strings.Builder
+	for _, f := range list {
+		if slices.Contains(severities, f.Severity) {
+			s.WriteString("  " + strings.Join([]string{string(f.Severity), f.ID, f.Domain, f.Subject}, " ") + ": " + f.Seen + "\n")
+		}
+	}
+	return s.String()
+}
+
+// checkFaults are all faults, by the group that is about them.
+func checkFaults() []checkFault {
+	return slices.Concat(hostsFaults, zoneFaults, spfFaults, dkimFaults, dmarcFaults, liveFaults, transportFaults, reputationFaults, operationFaults)
+}
+
+// TestCheck: on a server as init makes it nothing is wrong and nothing unknown; each
+// single fault yields its own finding and no other problem.
+func TestCheck(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b, _ := checkedServer(t, release)
+		healthy := func() {
+			t.Helper()
+			found, took := check(t, b)
+			t.Logf("%d findings in %v", len(found), took.Round(10*time.Millisecond))
+			if is := wrong(found, finding.Problem, finding.Warning, finding.Unknown); is != "" {
+				t.Errorf("on a healthy server:\n%s", is)
+			}
+		}
+		healthy()
+		for i, f := range checkFaults() {
+			if f.release != "" && f.release != release {
+				continue
+			}
+			t.Run(f.id, func(t *testing.T) { f.try(t, b) })
+			if i%25 == 24 {
+				healthy()
+			}
+		}
+		healthy()
+	})
+}
+
+func (f checkFault) try(t *testing.T, b *lab.Box) {
+	b.Sh(t, checkLab+f.inject)
+	found, took := check(t, b, f.args...)
+	severity := f.severity
+	if severity == "" {
+		severity = finding.Problem
+	}
+	t.Logf("%s: %v\n%s", f.name, took.Round(10*time.Millisecond), wrong(found, finding.Problem, finding.Warning, finding.Unknown))
+	if !slices.ContainsFunc(found, func(g finding.Finding) bool { return g.ID == f.id && g.Severity == severity }) {
+		t.Errorf("%s: no %s %s", f.name, severity, f.id)
+	}
+	others := slices.DeleteFunc(slices.Clone(found), func(g finding.Finding) bool { return g.ID == f.id })
+	if is := wrong(others, finding.Problem); is != "" {
+		t.Errorf("%s: other problems:\n%s", f.name, is)
+	}
+	b.Sh(t, checkLab+f.mend+"\n"+checkRestore)
+}
