@@ -246,6 +246,7 @@ func TestAdopt(t *testing.T) {
 				compare(t, before, h.signatures(t, b, sink))
 				everyKindOnce(t, b, sink)
 				movedTo(t, b)
+				noProblem(t, b)
 				nothingChanges(t, b, adoptArgs()...)
 				nothingChanges(t, b, "init", "--yes")
 

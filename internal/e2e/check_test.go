@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -202,7 +204,54 @@ func TestCheck(t *testing.T) {
 			}
 		}
 		healthy()
+		wishes(t, b)
+		healthy()
 	})
+}
+
+// wishes: whatever is wished for, what add-domain makes is right in the eyes of check.
+func wishes(t *testing.T, b *lab.Box) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, uint64(time.Now().Unix()/86400))) // others each day
+	pick := func(flag string, values ...string) []string {
+		if v := values[r.IntN(len(values))]; v != "" {
+			return []string{flag, v}
+		}
+		return nil
+	}
+	var origins []string
+	for i := range 8 {
+		origins = append(origins, fmt.Sprintf("wish%d.example", i))
+	}
+	b.NamedAll(t, origins...)
+	b.Sh(t, "postconf -e 'mydestination = $myhostname, lab.example, localhost, "+strings.Join(origins, ", ")+"'; systemctl reload postfix")
+	for _, o := range origins {
+		b.Sh(t, checkLab+"printf '%s\n' '"+o+". NS mail."+o+".' 'mail."+o+". A 192.0.2.10' >>/etc/ns2/db.example")
+	}
+	b.Sh(t, checkLab+"zones")
+	for _, o := range origins {
+		args := slices.Concat([]string{"add-domain", "--yes", o}, pick("--selector", "", "s1", "mail-2026", "a.b"),
+			pick("--key-bits", "", "1024", "3072", "4096"), pick("--ttl", "60", "3600", "86400"), pick("--receive", "yes", "no"),
+			pick("--spf-all", "", "softfail", "fail", "neutral"), pick("--dmarc", "", "none", "quarantine", "reject"),
+			pick("--dmarc-sp", "", "none", "quarantine", "reject"), pick("--adkim", "", "relaxed", "strict"), pick("--aspf", "", "relaxed", "strict"),
+			pick("--rua", "", "mailto:ann@mail.lab.example", "mailto:dmarc@"+o), pick("--ruf", "", "mailto:ann@mail.lab.example"))
+		product(t, b, 0, args...)
+		if found, _ := check(t, b, "--skip", "live", o); wrong(found, finding.Problem, finding.Warning, finding.Unknown) != "" {
+			t.Errorf("mailsetup %s\n%s", strings.Join(args, " "), wrong(found, finding.Problem, finding.Warning, finding.Unknown))
+		}
+	}
+}
+
+// noProblem: on a server where mail works, check has nothing to complain about. Known
+// are IDs of what is really wrong there.
+func noProblem(t *testing.T, b *lab.Box, known ...string) {
+	t.Helper()
+	found, took := check(t, b)
+	t.Logf("check: %v\n%s", took.Round(10*time.Millisecond), wrong(found, finding.Warning, finding.Unknown))
+	others := slices.DeleteFunc(found, func(f finding.Finding) bool { return slices.Contains(known, f.ID) })
+	if is := wrong(others, finding.Problem); is != "" {
+		t.Errorf("on a server where mail works:\n%s", is)
+	}
 }
 
 func (f checkFault) try(t *testing.T, b *lab.Box) {

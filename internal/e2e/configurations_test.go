@@ -34,6 +34,8 @@ type configuration struct {
 	// mailsetup change something.
 	since func(t *testing.T, b *lab.Box)
 	again bool
+	// known are IDs of problems that mailsetup check is right to find.
+	known []string
 	// undo puts back what script did outside of /etc/postfix.
 	undo string
 }
@@ -97,6 +99,8 @@ func (c configuration) try(t *testing.T, b *lab.Box, sink *lab.Sink) {
 		}
 		c.letters(t, b, sink)
 		took("mail, and what happens before it")
+		noProblem(t, b, c.known...)
+		took("mailsetup check")
 		nothingChanges(t, b, args...)
 		took("the second run")
 		if c.again {

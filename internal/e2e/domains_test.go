@@ -48,6 +48,7 @@ func TestDomains(t *testing.T) {
 		if len(keys) != 4 {
 			t.Errorf("%d keys for 4 domains", len(keys))
 		}
+		noProblem(t, b)
 		nothingChanges(t, b, "add-domain", "--yes", "--from-file", "/root/domains")
 		ownRecords(t, b, sink)
 		asTheHostSays(t, b)

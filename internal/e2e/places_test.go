@@ -55,6 +55,7 @@ func placed(t *testing.T, b *lab.Box, seen, words string) {
 		t.Errorf("SPF from %s: %+v", seen, spf)
 	}
 	leavesSigned(t, b, sink)
+	noProblem(t, b)
 	b.PowerCut(t)
 	listens(t, b, "25")
 	leavesSigned(t, b, sink)

@@ -81,6 +81,7 @@ func TestOtherSigners(t *testing.T) {
 		}
 		onceBy(t, b, sink, "mail", "sub")
 		nothingChanges(t, b, initArgs()...)
+		noProblem(t, b)
 		b.Named(t, "second.example")
 		kept := look(t, b)
 		furtherDomain(t, b, sink)
