@@ -4,23 +4,20 @@ package check
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
+	"time"
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/report"
 	"mailsetup/internal/check/subject"
-	"mailsetup/internal/detect"
-	"mailsetup/internal/detect/source"
 	"mailsetup/internal/dnsclient"
-	"mailsetup/internal/facts"
-	"mailsetup/internal/inventory"
+	"mailsetup/internal/hint"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/parallel"
-	"mailsetup/internal/spec"
-	"mailsetup/internal/store"
 )
 
 // Options say what to check, and how.
@@ -30,21 +27,31 @@ type Options struct {
 	Offline    bool     // DNS is not asked
 	Online     bool     // hosts of others are asked
 	Resolver   string   // address of the resolver, "" for that of the system
-	// Progress is called before each group; nil for nobody.
+	// Progress is called as the run goes on, by several goroutines; nil for nobody.
 	Progress func(what string)
 }
 
-// maxDomains is how many domains are checked at a time: look-ups overlap.
-const maxDomains = 64
+const (
+	// maxDomains is how many domains are checked at a time: look-ups overlap.
+	maxDomains = 64
+	// groupTime bounds a group of checks of the server, or of one domain.
+	groupTime = time.Minute
+	// domainsTime and domainTime bound the checks of all domains: a resolver that is dead
+	// must not cost each of thousands its time-outs.
+	domainsTime, domainTime = 2 * time.Minute, 20 * time.Millisecond
+)
 
 // Run checks a machine.
 func Run(ctx context.Context, on machine.Options, o Options) (report.Report, error) {
+	if err := o.validate(); err != nil {
+		return report.Report{}, err
+	}
 	m, err := machine.Open(ctx, on)
 	if err != nil {
 		return report.Report{}, err
 	}
 	defer m.Close()
-	s, domains, err := look(ctx, m, o)
+	seen, err := look(ctx, m, o)
 	if err != nil {
 		return report.Report{}, err
 	}
@@ -55,26 +62,45 @@ func Run(ctx context.Context, on machine.Options, o Options) (report.Report, err
 		}
 		w.dns = w.dns.WithCache()
 	}
-	var all finding.Result
-	for _, g := range groups() {
-		if !o.wants(g.name) || g.needs&finding.Resolver != 0 && o.Offline {
+	all := finding.Result{Findings: seen.findings}
+	for _, g := range o.groups() {
+		if g.server == nil {
 			continue
 		}
-		if o.Progress != nil {
-			o.Progress(g.name)
-		}
-		if g.server != nil {
-			all.Add(g.server(ctx, w, s, domains))
-		}
-		if g.domain != nil {
-			all.Add(eachDomain(domains, func(d subject.Domain) finding.Result { return g.domain(ctx, w, s, d) }))
-		}
+		o.progress(g.name)
+		limited, cancel := context.WithTimeout(ctx, groupTime)
+		all.Add(g.server(limited, w, seen.server, seen.domains))
+		cancel()
 		if ctx.Err() != nil {
 			return report.New(all), ctx.Err()
 		}
 	}
+	all.Add(o.eachDomain(ctx, w, seen))
 	all.Findings = slices.DeleteFunc(all.Findings, func(f finding.Finding) bool { return !o.wants(f.ID) })
-	return report.New(all), nil
+	return report.New(all), ctx.Err()
+}
+
+// validate finds what cannot be asked for.
+func (o Options) validate() error {
+	_, addr := netip.ParseAddr(o.Resolver)
+	_, port := netip.ParseAddrPort(o.Resolver)
+	if o.Resolver != "" && addr != nil && port != nil {
+		return hint.NewUsage("as in 192.0.2.53 or [2001:db8::53]:5353", "--resolver %q is no address", o.Resolver)
+	}
+	return nil
+}
+
+// groups returns the groups that are asked for, and can be answered.
+func (o Options) groups() []group {
+	return slices.DeleteFunc(groups(), func(g group) bool {
+		return !o.wants(g.name) || g.needs&finding.Resolver != 0 && o.Offline
+	})
+}
+
+func (o Options) progress(what string) {
+	if o.Progress != nil {
+		o.Progress(what)
+	}
 }
 
 // wants reports whether a group, or an ID, is asked for.
@@ -87,15 +113,26 @@ func (o Options) wants(id string) bool {
 	return (len(o.Only) == 0 || within(o.Only)) && !slices.Contains(o.Skip, id)
 }
 
-// eachDomain checks several domains at a time and keeps their order.
-func eachDomain(domains []subject.Domain, check func(subject.Domain) finding.Result) finding.Result {
-	parts := make([]finding.Result, len(domains))
-	var mu sync.Mutex
-	_ = parallel.Do(len(domains), maxDomains, func(i int) error {
-		r := check(domains[i])
-		mu.Lock()
-		defer mu.Unlock()
-		parts[i] = r
+// eachDomain checks several domains at a time and keeps their order: of each domain all
+// groups, since they ask for the same names.
+func (o Options) eachDomain(ctx context.Context, w world, seen seen) finding.Result {
+	list := slices.DeleteFunc(o.groups(), func(g group) bool { return g.domain == nil })
+	if len(list) == 0 {
+		return finding.Result{}
+	}
+	limited, cancel := context.WithTimeout(ctx, domainsTime+domainTime*time.Duration(len(seen.domains)))
+	defer cancel()
+	parts := make([]finding.Result, len(seen.domains))
+	var done atomic.Int64
+	_ = parallel.Do(len(parts), maxDomains, func(i int) error {
+		d := seen.domains[i]
+		s := seen.serverOf(d)
+		for _, g := range list {
+			parts[i].Add(inTime(limited, g, d, func(ctx context.Context) finding.Result { return g.domain(ctx, w, s, d) }))
+		}
+		if n := done.Add(1); n == 1 || n%100 == 0 || int(n) == len(parts) {
+			o.progress(fmt.Sprintf("domains %d/%d", n, len(parts)))
+		}
 		return nil
 	})
 	var all finding.Result
@@ -105,64 +142,19 @@ func eachDomain(domains []subject.Domain, check func(subject.Domain) finding.Res
 	return all
 }
 
-// look collects what is known of the server and the domains.
-func look(ctx context.Context, m *machine.Machine, o Options) (subject.Server, []subject.Domain, error) {
-	e, err := store.LoadReadable(m.Sys, m.DryRun(), m.Logf)
-	if err != nil {
-		return subject.Server{}, nil, err
+// inTime runs a group on a domain. One that there is no time left for is unknown.
+func inTime(ctx context.Context, g group, d subject.Domain, run func(context.Context) finding.Result) finding.Result {
+	if ctx.Err() == nil {
+		limited, cancel := context.WithTimeout(ctx, groupTime)
+		defer cancel()
+		return run(limited)
 	}
-	f, err := detect.Machine(ctx, facts.Source(m.Sys), source.Options{})
-	if err != nil {
-		return subject.Server{}, nil, err
+	first := slices.IndexFunc(finding.Catalogue(), func(k finding.Kind) bool { return strings.HasPrefix(k.ID, g.name+".") })
+	if first < 0 {
+		return finding.Result{}
 	}
-	s := subject.Server{Facts: f, Unprivileged: m.Unprivileged(), Now: m.Now, Ledger: e.Ledger}
-	if p := f.Postfix; p != nil {
-		s.Name, s.Smarthost = p.Value["smtp_helo_name"], p.Value["relayhost"]
-		if s.Name == "" {
-			s.Name = p.Value["myhostname"]
-		}
-	}
-	if e.Spec == nil {
-		s.Egress = egress(f.Sources, "route")
-		domains, err := unknownDomains(s, o.Domains)
-		return s, domains, err
-	}
-	s.SetUp, s.Spec = true, *e.Spec
-	s.Egress = egress(s.Spec.Host.Addresses, "host.toml")
-	list, err := inventory.Choose(s.Spec, o.Domains)
-	if err != nil {
-		return s, nil, err
-	}
-	domains := make([]subject.Domain, 0, len(list))
-	for _, d := range list {
-		domains = append(domains, subject.Domain{
-			Name: d.Name, Wanted: &d, Keys: s.Ledger[d.Name], Sends: true, Receives: d.Receive, Declared: true,
-		})
-	}
-	return s, domains, nil
-}
-
-func egress(list []netip.Addr, origin string) []subject.Egress {
-	out := make([]subject.Egress, 0, len(list))
-	for _, a := range list {
-		out = append(out, subject.Egress{Address: a, Origin: origin})
-	}
-	return out
-}
-
-// unknownDomains are domains of a server that mailsetup has not set up: those that are
-// named, or else the one of its name.
-func unknownDomains(s subject.Server, names []string) ([]subject.Domain, error) {
-	if len(names) == 0 && s.Facts.Postfix != nil {
-		names = []string{s.Facts.Postfix.Value["mydomain"]}
-	}
-	var list []subject.Domain
-	for _, n := range names {
-		name, err := spec.DomainName(n)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, subject.Domain{Name: name, Sends: true, Receives: s.Facts.Serves(name)})
-	}
-	return list, nil
+	return finding.Result{Findings: []finding.Finding{{
+		ID: finding.Catalogue()[first].ID, Severity: finding.Unknown, Domain: d.Name, Seen: "there was no time left to look",
+		Remedy: "mailsetup check --only " + g.name + " " + d.Name,
+	}}}
 }

@@ -5,6 +5,7 @@ package detect
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -13,6 +14,7 @@ import (
 	"mailsetup/internal/detect/source"
 	"mailsetup/internal/detect/zones"
 	"mailsetup/internal/state"
+	"mailsetup/internal/system"
 )
 
 // knownPackages returns the packages whose presence matters.
@@ -44,7 +46,7 @@ func Machine(ctx context.Context, s source.Source, o source.Options) (state.Fact
 		}
 	}
 	look := inOrder(distribution, files, sideBySide(host, inOrder(packages,
-		sideBySide(inOrder(postfix.Find, daemons), signer.Find, inOrder(zones.Server, zones.Find), mailSystem, listeners))))
+		sideBySide(inOrder(tolerant(postfix.Find), daemons), tolerant(signer.Find), inOrder(zones.Server, zones.Find), mailSystem, listeners))))
 	if err := look(ctx, s, o, &f); err != nil {
 		return state.Facts{}, err
 	}
@@ -53,6 +55,19 @@ func Machine(ctx context.Context, s source.Source, o source.Options) (state.Fact
 
 // detector collects some of the facts.
 type detector func(context.Context, source.Source, source.Options, *state.Facts) error
+
+// tolerant is a detector that tells of an unusable file instead of returning an error, if
+// somebody wants to be told.
+func tolerant(look detector) detector {
+	return func(ctx context.Context, s source.Source, o source.Options, f *state.Facts) error {
+		err := look(ctx, s, o, f)
+		if unusable := (*system.UnusableError)(nil); o.Unusable != nil && errors.As(err, &unusable) {
+			o.Unusable(err)
+			return nil
+		}
+		return err
+	}
+}
 
 func inOrder(parts ...detector) detector {
 	return func(ctx context.Context, s source.Source, o source.Options, f *state.Facts) error {

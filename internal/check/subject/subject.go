@@ -18,7 +18,11 @@ type Server struct {
 	Name   string
 	Facts  state.Facts
 	Egress []Egress
-	// Smarthost is the relayhost of all mail, "" for none: then the addresses that
+	// Hidden are source addresses that nobody outside sees: the public ones of an address
+	// translation (NAT) are in Egress only where somebody declared them.
+	Hidden []Egress
+	// Smarthost is the nexthop of all mail to the Internet as Postfix has it
+	// ([smtp.example.net]:587, see ParseHop), "" for none: then the addresses that
 	// receivers see are not those of this machine.
 	Smarthost string
 	// SetUp: mailsetup init has run here. Else Spec and Ledger are empty.
@@ -34,7 +38,7 @@ type Server struct {
 type Egress struct {
 	Address netip.Addr
 	// Origin is how that is known: "host.toml", "smtp_bind_address",
-	// "smtp_bind_address of relay/unix", "route".
+	// "smtp_bind_address of relay/unix", "inet_interfaces", "route".
 	Origin string
 }
 

@@ -29,7 +29,7 @@ func parameters() []string {
 		"myhostname", "mydomain", "myorigin", "mydestination", "mynetworks", "mynetworks_style",
 		"mail_version", "compatibility_level", "queue_directory", "config_directory", "daemon_directory",
 		"alternate_config_directories", "multi_instance_directories", "multi_instance_enable", "multi_instance_name",
-		"inet_interfaces", "inet_protocols", "smtp_bind_address", "smtp_bind_address6",
+		"inet_interfaces", "inet_protocols", "smtp_bind_address", "smtp_bind_address6", "smtp_helo_name", "smtp_tls_security_level",
 		"smtpd_milters", "non_smtpd_milters", "smtpd_milter_maps", "internal_mail_filter_classes",
 		"milter_default_action", "milter_protocol", "milter_mail_macros", "milter_rcpt_macros",
 		"milter_data_macros", "milter_macro_daemon_name",
@@ -42,7 +42,7 @@ func parameters() []string {
 		"smtpd_recipient_restrictions", "smtpd_data_restrictions", "smtpd_end_of_data_restrictions",
 		"always_add_missing_headers", "local_header_rewrite_clients",
 		"alias_maps", "alias_database", "virtual_alias_domains", "virtual_mailbox_domains",
-		"relay_domains", "relayhost", "sender_dependent_relayhost_maps", "default_transport", "transport_maps",
+		"relay_domains", "relayhost", "sender_dependent_relayhost_maps", "sender_dependent_default_transport_maps", "default_transport", "transport_maps",
 	)
 }
 
@@ -67,14 +67,15 @@ func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts
 	if p.QueueDirectory, err = state.ParsePath(p.Value["queue_directory"]); err != nil {
 		return fmt.Errorf("postconf queue_directory: %w", err)
 	}
-	if err := checkReloadable(ctx, s, p); err != nil {
-		return err
+	reloadable := checkReloadable(ctx, s, p)
+	if reloadable != nil && o.Unusable == nil {
+		return reloadable
 	}
 	p.Rewrites = rewrites(ctx, s, o, p)
 	listDomains(ctx, s, p)
 	f.Postfix = p
 	f.Rspamd = usesRspamd(p)
-	return nil
+	return reloadable
 }
 
 // isConfigured refuses a Postfix that was installed without a configuration, and one

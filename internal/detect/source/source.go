@@ -29,6 +29,9 @@ type Options struct {
 	Origins []string
 	// OwnName: the name of the machine is one of them.
 	OwnName bool
+	// Unusable is told of a file that cannot be used, or by which its daemon does not run,
+	// and the look goes on without it; nil: that is an error.
+	Unusable func(err error)
 	// Fragments is the directory of our own zone fragments, whose records are
 	// left out of Facts.Zones; /etc/bind/mailsetup if empty.
 	Fragments state.Path

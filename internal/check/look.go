@@ -1,0 +1,207 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/subject"
+	"mailsetup/internal/detect"
+	"mailsetup/internal/detect/postfix"
+	"mailsetup/internal/detect/source"
+	"mailsetup/internal/facts"
+	"mailsetup/internal/hint"
+	"mailsetup/internal/machine"
+	"mailsetup/internal/postmap"
+	"mailsetup/internal/recipient"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/store"
+	"mailsetup/internal/system"
+)
+
+// seen is what a look at the machine found.
+type seen struct {
+	server   subject.Server
+	domains  []subject.Domain
+	relayed  map[string]string // the smarthost of single domains: sender_dependent_relayhost_maps
+	findings []finding.Finding // what could not be read
+}
+
+// serverOf returns the server as it is for mail of a domain.
+func (l seen) serverOf(d subject.Domain) subject.Server {
+	s := l.server
+	if hop := l.relayed[d.Name]; hop != "" {
+		s.Smarthost = hop
+	}
+	return s
+}
+
+// look collects what is known of the server and the domains.
+func look(ctx context.Context, m *machine.Machine, o Options) (seen, error) {
+	e, err := store.LoadReadable(m.Sys, m.DryRun(), m.Logf)
+	if err != nil {
+		return seen{}, err
+	}
+	l := seen{server: subject.Server{Unprivileged: m.Unprivileged(), Now: m.Now, Ledger: e.Ledger}}
+	s := &l.server
+	from := facts.Source(m.Sys)
+	var mu sync.Mutex
+	s.Facts, err = detect.Machine(ctx, from, source.Options{Unusable: func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		l.findings = append(l.findings, unusable(err, s.Unprivileged))
+	}})
+	if err != nil {
+		return l, err
+	}
+	if e.Spec != nil {
+		s.SetUp, s.Spec = true, *e.Spec
+	}
+	s.Egress, s.Hidden = subject.FindEgress(s.Facts, s.Spec.Host.Addresses)
+	var tables *postmap.Tables
+	if p := s.Facts.Postfix; p != nil {
+		if s.Name = p.Value["smtp_helo_name"]; s.Name == "" || strings.Contains(s.Name, "$") {
+			s.Name = p.Value["myhostname"]
+		}
+		tables = postfix.Tables(from, from)
+		s.Smarthost = subject.Smarthost(p, everything(ctx, tables, p.Value["transport_maps"], m.Logf))
+	}
+	for domain, err := range e.Unreadable {
+		m.Logf("the file of %s cannot be used: %v", domain, err)
+	}
+	if l.domains, err = choose(*s, o.Domains, m.Logf); err != nil {
+		return l, err
+	}
+	if tables != nil {
+		l.receives(ctx, from)
+		l.relayed = relayed(ctx, tables, s.Facts.Postfix, l.domains)
+	}
+	return l, nil
+}
+
+// unusable is the finding about a file that keeps facts from being known, or a daemon
+// that does not run with what it says.
+func unusable(err error, unprivileged bool) finding.Finding {
+	f := finding.Finding{ID: "live.stale", Severity: finding.Problem, Seen: err.Error(), Expected: "files that the daemons can use"}
+	if u, ok := errors.AsType[*system.UnusableError](err); ok {
+		f.Subject, f.Seen, f.Remedy = string(u.Path), u.Text, u.Hint
+		if u.Line > 0 {
+			f.Subject = fmt.Sprintf("%s:%d", u.Path, u.Line)
+		}
+	}
+	if unprivileged {
+		f.Severity = finding.Unknown
+	}
+	return f
+}
+
+// everything returns what transport_maps says of all destinations, "" for nothing: the
+// row "*", which trivial-rewrite(8) asks of tables with exact keys alone.
+func everything(ctx context.Context, tables *postmap.Tables, maps string, logf func(string, ...any)) string {
+	for _, table := range recipient.Elements(maps) {
+		kind, _, _ := strings.Cut(strings.TrimPrefix(table, "proxy:"), ":")
+		if slices.Contains([]string{"regexp", "pcre", "cidr", "tcp", "socketmap", "static"}, kind) {
+			continue
+		}
+		value, found, err := tables.Lookup(ctx, table, "*")
+		if err != nil {
+			logf("where mail goes is known without %s alone: %v", table, err)
+		}
+		if found {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// relayed returns the smarthosts of domains whose mail goes another way than that of the
+// others: sender_dependent_relayhost_maps.
+func relayed(ctx context.Context, tables *postmap.Tables, p *state.Postfix, domains []subject.Domain) map[string]string {
+	maps := recipient.Elements(p.Value["sender_dependent_relayhost_maps"])
+	keys := make([]string, 0, len(domains))
+	for _, d := range domains {
+		keys = append(keys, "@"+d.Name)
+	}
+	all := map[string]string{}
+	for _, table := range maps {
+		tables.Prefetch(ctx, table, keys)
+		for _, d := range domains {
+			hop, found, err := tables.Lookup(ctx, table, "@"+d.Name)
+			if err != nil {
+				break
+			}
+			if h, ok := subject.ParseHop(hop); found && ok && !h.Local() && all[d.Name] == "" {
+				all[d.Name] = hop
+			}
+		}
+	}
+	return all
+}
+
+// choose returns the domains that are named, each once, else all of the server. One that
+// is not of this server is looked at as the world sees it.
+func choose(s subject.Server, names []string, logf func(string, ...any)) ([]subject.Domain, error) {
+	wanted := make(map[string]*spec.Domain, len(s.Spec.Domains))
+	for i, d := range s.Spec.Domains {
+		wanted[d.Name] = &s.Spec.Domains[i]
+	}
+	known := subject.MailDomains(s.Facts.Postfix)
+	if s.SetUp {
+		known = slices.Sorted(maps.Keys(wanted))
+	}
+	list := known
+	if len(names) > 0 {
+		list = nil
+		for _, given := range names {
+			name, err := spec.DomainName(given)
+			if bad, ok := errors.AsType[*spec.BadValue](err); ok {
+				f := bad.Finding("DOMAIN")
+				return nil, hint.NewUsage(f.Hint, "%s", spec.Finding{Field: f.Field, Text: f.Text})
+			}
+			if !slices.Contains(list, name) {
+				list = append(list, name)
+			}
+			if s.SetUp && wanted[name] == nil {
+				logf("%s is no domain of this server for mailsetup: it is checked as the world sees it", name)
+			}
+		}
+	}
+	if len(list) == 0 {
+		logf("no mail domain is known here: mailsetup check DOMAIN looks at one")
+	}
+	all := make([]subject.Domain, 0, len(list))
+	for _, name := range list {
+		d := subject.Domain{Name: name, Wanted: wanted[name], Keys: s.Ledger[name], Sends: true}
+		if d.Wanted != nil {
+			d.Receives, d.Declared = d.Wanted.Receive, true
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
+// receives finds out for which domains that mailsetup has not set up Postfix takes mail.
+func (l seen) receives(ctx context.Context, from source.Source) {
+	var names []string
+	for _, d := range l.domains {
+		if d.Wanted == nil {
+			names = append(names, d.Name)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	of := postfix.Domains(ctx, from, l.server.Facts.Postfix, names)
+	for i := range l.domains {
+		d := &l.domains[i]
+		if class := of[d.Name].Class; d.Wanted == nil {
+			d.Receives = class != "" && class != state.ClassDefault
+		}
+	}
+}
