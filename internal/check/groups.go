@@ -4,9 +4,11 @@ import (
 	"context"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/operation"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/machine"
+	"mailsetup/internal/store"
 )
 
 // world is what the checks may ask beside the files of the machine.
@@ -28,5 +30,21 @@ type group struct {
 
 // groups returns all groups, a line for each since everybody adds to it.
 func groups() []group {
-	return []group{}
+	return []group{
+		{name: "queue", server: func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
+			if w.machine.Image != nil {
+				return finding.Result{}
+			}
+			return operation.Queue(ctx, w.machine.Sys, s, domains)
+		}},
+		{name: "ops", needs: finding.Resolver, server: func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
+			return operation.Changed(ctx, w.dns, s, domains, store.New(w.machine.Sys).LastCheck)
+		}},
+		{name: "client", needs: finding.Resolver, domain: func(ctx context.Context, w world, s subject.Server, d subject.Domain) finding.Result {
+			return operation.Services(ctx, w.dns, s, d)
+		}},
+		{name: "autoconfig", needs: finding.Resolver, domain: func(ctx context.Context, w world, s subject.Server, d subject.Domain) finding.Result {
+			return operation.Autoconfig(ctx, w.dns, s, d)
+		}},
+	}
 }

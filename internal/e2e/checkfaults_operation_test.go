@@ -2,5 +2,71 @@
 
 package e2e
 
+import "mailsetup/internal/check/finding"
+
+// deferring starts a server elsewhere that defers all mail with a reply, and waits until
+// a message for it is in the queue.
+const deferring = `
+deferring() {
+	systemd-run -q --collect --unit=deferring -p NetworkNamespacePath=/run/netns/world python3 -c '
+import socket, sys
+server = socket.create_server(("192.0.2.53", 25))
+while True:
+    stream = server.accept()[0].makefile("rwb", 0)
+    stream.write(b"220 far.example\r\n")
+    for line in stream:
+        verb = line[:4].upper()
+        stream.write({b"RCPT": sys.argv[1].encode(), b"QUIT": b"221 bye"}.get(verb, b"250 ok") + b"\r\n")
+        if verb == b"QUIT": break
+' "$1"
+	for i in $(seq 50); do ip netns exec world bash -c '</dev/tcp/192.0.2.53/25' 2>/dev/null && break; sleep 0.1; done
+	echo text | sendmail -f ann@lab.example 'bob@[192.0.2.53]'
+	for i in $(seq 100); do postqueue -j | grep -q delay_reason && break; sleep 0.1; done
+}
+`
+
+const noLongerDeferring = "postsuper -d ALL >/dev/null 2>&1; systemctl stop deferring; systemctl reset-failed deferring 2>/dev/null || :"
+
 // operationFaults are those that package operation finds.
-var operationFaults = []checkFault{}
+var operationFaults = []checkFault{
+	{
+		id: "queue.why", name: "a receiver defers mail for want of a PTR (4.7.25)",
+		inject: deferring + `deferring '450 4.7.25 Client host rejected: cannot find your reverse hostname'`,
+		mend:   noLongerDeferring, args: []string{"--skip", "live"},
+	},
+	{
+		id: "queue.why", name: "Gmail defers mail that is not authenticated (4.7.26)",
+		inject: deferring + `deferring '421 4.7.26 This mail has been rate limited because it is unauthenticated. - gsmtp'`,
+		mend:   noLongerDeferring, args: []string{"--skip", "live"},
+	},
+	{
+		id: "queue.why", name: "Microsoft asks for authentication (5.7.515), and soft_bounce keeps the mail", release: "trixie",
+		inject: deferring + `postconf -e soft_bounce=yes; postfix reload; deferring '550 5.7.515 Access denied, sending domain lab.example does not meet the required authentication level'`,
+		mend:   noLongerDeferring, args: []string{"--skip", "live"},
+	},
+	{
+		id: "queue.size", name: "Postfix does not take in what programs give to sendmail", severity: finding.Warning,
+		inject: `postconf -MX pickup/unix; postfix reload; sleep 1; echo text | sendmail -f ann@lab.example bob@lab.example; touch -d '1 hour ago' /var/spool/postfix/maildrop/*`,
+		mend:   "postsuper -d ALL >/dev/null 2>&1 || :", args: []string{"--skip", "live"},
+	},
+	{
+		id: "queue.size", name: "much mail waits for long", severity: finding.Warning,
+		inject: `systemctl stop postfix
+			for i in $(seq 120); do echo text | sendmail -f ann@lab.example bob@lab.example; done
+			postconf -e defer_transports=local,smtp; systemctl start postfix
+			for i in $(seq 300); do [ $(find /var/spool/postfix/deferred -type f | wc -l) -ge 120 ] && break; sleep 0.1; done
+			systemctl stop postfix # the time of arrival is inside the file, at the same length
+			python3 -c 'import glob, re
+for name in glob.glob("/var/spool/postfix/deferred/*/*"):
+    with open(name, "r+b") as f:
+        text = f.read(); at = re.search(rb"T.(\d{10}) ", text).start(1)
+        f.seek(at); f.write(b"%d" % (int(text[at:at + 10]) - 5 * 3600))
+'; systemctl start postfix`,
+		mend: "postsuper -d ALL >/dev/null 2>&1 || :", args: []string{"--skip", "live"}, release: "trixie",
+	},
+	{
+		id: "ops.changed", name: "somebody took the DMARC record out of the zone, which stood there before",
+		inject: `mailsetup rotate-dkim --yes >/dev/null 2>&1 || mailsetup rotate-dkim; record '/_dmarc/d'; zones`,
+		args:   []string{"--only", "ops"},
+	},
+}

@@ -59,17 +59,14 @@ func (r runner) Run(ctx context.Context, c Command) (Result, error) {
 
 	var stdout, stderr bytes.Buffer
 	live := &tee{to: c.Output}
-	cmd.Stdout = io.MultiWriter(&stdout, live)
+	cmd.Stdout = cmp.Or(c.Stdout, io.MultiWriter(&stdout, live))
 	cmd.Stderr = io.MultiWriter(&stderr, live)
 	err = cmd.Run()
 	if limited.Err() != nil && cmd.Process != nil {
 		// Whoever ignored SIGTERM.
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
-	res := Result{Stdout: stdout.Bytes(), Stderr: stderr.Bytes()}
-	if cmd.ProcessState != nil {
-		res.Code = cmd.ProcessState.ExitCode()
-	}
+	res := Result{Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), Code: cmd.ProcessState.ExitCode()}
 	return res, verdict(limited, c.Argv[0], cmd.ProcessState, err)
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -112,5 +113,23 @@ func TestRunIsBounded(t *testing.T) {
 	}
 	if DefaultWithin > 2*time.Minute {
 		t.Errorf("a program may run %v where nobody says how long", DefaultWithin)
+	}
+}
+
+// Whoever reads while a program runs keeps none of it; who stops ends the program.
+func TestRunStreams(t *testing.T) {
+	var out, seen bytes.Buffer
+	c := sh("echo out; echo err >&2")
+	c.Stdout, c.Output = &out, &seen
+	res, err := testRunner().Run(context.Background(), c)
+	if err != nil || out.String() != "out\n" || len(res.Stdout) > 0 || seen.String() != "err\n" {
+		t.Errorf("%q, %q, %q, %v", out.String(), res.Stdout, seen.String(), err)
+	}
+	closed, w := io.Pipe()
+	_ = closed.Close()
+	c = sh("yes")
+	c.Stdout = w
+	if res, err = testRunner().Run(context.Background(), c); err == nil && res.Code == 0 {
+		t.Error("a program whose output nobody takes went on to its end")
 	}
 }

@@ -85,6 +85,7 @@ type Command struct {
 	Env    []string
 	Stdin  []byte
 	Output io.Writer // a copy of stdout and stderr while it runs, may be nil
+	Stdout io.Writer // takes stdout, in place of Result and Output, if it is not nil
 	// Within is how long it may run, DefaultWithin if it is zero.
 	Within time.Duration
 }
