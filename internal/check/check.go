@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -22,11 +21,11 @@ import (
 
 // Options say what to check, and how.
 type Options struct {
-	Domains    []string // all of the server without a name
-	Only, Skip []string // IDs and groups
-	Offline    bool     // DNS is not asked
-	Online     bool     // hosts of others are asked
-	Resolver   string   // address of the resolver, "" for that of the system
+	finding.Selection
+	Domains  []string // all of the server without a name
+	Offline  bool     // DNS is not asked
+	Online   bool     // hosts of others are asked
+	Resolver string   // address of the resolver, "" for that of the system
 	// Progress is called as the run goes on, by several goroutines; nil for nobody.
 	Progress func(what string)
 }
@@ -34,6 +33,8 @@ type Options struct {
 const (
 	// maxDomains is how many domains are checked at a time: look-ups overlap.
 	maxDomains = 64
+	// maxListed is up to how many domains a report lists what is right, one by one.
+	maxListed = 100
 	// groupTime bounds a group of checks of the server, or of one domain.
 	groupTime = time.Minute
 	// domainsTime and domainTime bound the checks of all domains: a resolver that is dead
@@ -72,16 +73,40 @@ func Run(ctx context.Context, on machine.Options, o Options) (report.Report, err
 		all.Add(g.server(limited, w, seen.server, seen.domains))
 		cancel()
 		if ctx.Err() != nil {
-			return report.New(all), ctx.Err()
+			return report.Report{}, ctx.Err()
 		}
 	}
+	if len(seen.domains) > maxListed {
+		all.Condense()
+	}
 	all.Add(o.eachDomain(ctx, w, seen))
-	all.Findings = slices.DeleteFunc(all.Findings, func(f finding.Finding) bool { return !o.wants(f.ID) })
-	return report.New(all), ctx.Err()
+	all.Findings = slices.DeleteFunc(all.Findings, func(f finding.Finding) bool { return !o.Wants(f.ID) })
+	return report.New(all, o.asked(seen)), ctx.Err()
+}
+
+// asked is what the report has to know of a run.
+func (o Options) asked(l seen) report.Asked {
+	a := report.Asked{
+		Server: l.server.Name, Time: l.server.Now, EveryDomain: len(o.Domains) == 0, Selection: o.Selection,
+		Offline: o.Offline, Online: o.Online, Unprivileged: l.server.Unprivileged, NotManaged: !l.server.SetUp,
+		Needs: map[string]finding.Need{},
+	}
+	for _, d := range l.domains {
+		a.Domains = append(a.Domains, d.Name)
+	}
+	for _, g := range groups() {
+		for _, k := range g.kinds() {
+			a.Needs[k.ID] |= g.needs
+		}
+	}
+	return a
 }
 
 // validate finds what cannot be asked for.
 func (o Options) validate() error {
+	if err := o.Check(); err != nil {
+		return err
+	}
 	_, addr := netip.ParseAddr(o.Resolver)
 	_, port := netip.ParseAddrPort(o.Resolver)
 	if o.Resolver != "" && addr != nil && port != nil {
@@ -93,7 +118,7 @@ func (o Options) validate() error {
 // groups returns the groups that are asked for, and can be answered.
 func (o Options) groups() []group {
 	return slices.DeleteFunc(groups(), func(g group) bool {
-		return !o.wants(g.name) || g.needs&finding.Resolver != 0 && o.Offline
+		return !o.WantsAny(g.kinds()) || g.needs&finding.Resolver != 0 && o.Offline
 	})
 }
 
@@ -101,16 +126,6 @@ func (o Options) progress(what string) {
 	if o.Progress != nil {
 		o.Progress(what)
 	}
-}
-
-// wants reports whether a group, or an ID, is asked for.
-func (o Options) wants(id string) bool {
-	within := func(list []string) bool {
-		return slices.ContainsFunc(list, func(p string) bool {
-			return id == p || strings.HasPrefix(id, p+".") || !strings.Contains(id, ".") && strings.HasPrefix(p, id+".")
-		})
-	}
-	return (len(o.Only) == 0 || within(o.Only)) && !slices.Contains(o.Skip, id)
 }
 
 // eachDomain checks several domains at a time and keeps their order: of each domain all
@@ -129,6 +144,9 @@ func (o Options) eachDomain(ctx context.Context, w world, seen seen) finding.Res
 		s := seen.serverOf(d)
 		for _, g := range list {
 			parts[i].Add(inTime(limited, g, d, func(ctx context.Context) finding.Result { return g.domain(ctx, w, s, d) }))
+		}
+		if len(parts) > maxListed {
+			parts[i].Condense()
 		}
 		if n := done.Add(1); n == 1 || n%100 == 0 || int(n) == len(parts) {
 			o.progress(fmt.Sprintf("domains %d/%d", n, len(parts)))
@@ -149,12 +167,9 @@ func inTime(ctx context.Context, g group, d subject.Domain, run func(context.Con
 		defer cancel()
 		return run(limited)
 	}
-	first := slices.IndexFunc(finding.Catalogue(), func(k finding.Kind) bool { return strings.HasPrefix(k.ID, g.name+".") })
-	if first < 0 {
-		return finding.Result{}
-	}
+	first := g.kinds()[0]
 	return finding.Result{Findings: []finding.Finding{{
-		ID: finding.Catalogue()[first].ID, Severity: finding.Unknown, Domain: d.Name, Seen: "there was no time left to look",
-		Remedy: "mailsetup check --only " + g.name + " " + d.Name,
+		ID: first.ID, Severity: finding.Unknown, Domain: d.Name, Seen: "there was no time left to look",
+		Remedy: "mailsetup check --only " + first.Group() + " " + d.Name,
 	}}}
 }

@@ -1,7 +1,10 @@
 package check
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strings"
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/operation"
@@ -23,9 +26,16 @@ type world struct {
 // another.
 type group struct {
 	name   string // "spf", as in mailsetup check --only spf
+	ids    string // what its IDs begin with, as in --only; "" for its name
 	needs  finding.Need
 	server func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result
 	domain func(ctx context.Context, w world, s subject.Server, d subject.Domain) finding.Result
+}
+
+// kinds are those of the catalogue that the group is about.
+func (g group) kinds() []finding.Kind {
+	prefixes := strings.Fields(cmp.Or(g.ids, g.name))
+	return slices.DeleteFunc(finding.Catalogue(), func(k finding.Kind) bool { return !slices.Contains(prefixes, k.Group()) })
 }
 
 // groups returns all groups, a line for each since everybody adds to it.

@@ -45,7 +45,7 @@ func TypedAs(args []string, root bool) Typed {
 }
 
 // command is a command of this program in a hint.
-var command = regexp.MustCompile(`\b(?:sudo )?mailsetup (init|add-domain|remove-domain|adopt|list|dns|rotate-dkim|status|history|rollback|recover)\b`)
+var command = regexp.MustCompile(`\b(?:sudo )?mailsetup (init|add-domain|remove-domain|adopt|list|dns|rotate-dkim|status|history|rollback|recover|check)\b`)
 
 // Lines returns hints as they have to be typed: by sudo, or with the directory that
 // the command works on. What is asked of the running system alone stays as it is.
@@ -95,7 +95,7 @@ func (t Typed) line(l string) string {
 		b.WriteString(l[from:at[0]])
 		from = at[1]
 		switch {
-		case strings.Contains(rest, "--help"):
+		case strings.Contains(rest, "--help"), name == "check" && strings.Contains(rest, "--explain"):
 			b.WriteString("mailsetup " + name)
 		case t.Tree != nil && takesTree(name, rest):
 			b.WriteString("mailsetup " + name + " " + strings.Join(t.Tree, " "))
@@ -125,7 +125,7 @@ var ofTree = strings.NewReplacer(" && postfix reload", "", " && systemctl daemon
 // takesTree reports whether a command can be about a directory, and is not yet.
 func takesTree(name, rest string) bool {
 	switch {
-	case strings.Contains(rest, "--root"), name == "adopt", name == "status":
+	case strings.Contains(rest, "--root"), name == "adopt", name == "status", name == "check":
 		return false
 	case name == "dns":
 		return !strings.Contains(rest, "--wait")

@@ -10,12 +10,17 @@ var programs = strings.Fields("adduser apt apt-get chmod chown cp df dig dpkg dp
 	"mailsetup mkdir mount mv named-checkconf named-checkzone nsupdate opendkim-testkey postalias postconf postfix postmap rm rndc " +
 	"sed sendmail sudo sudoedit systemctl touch umount umask")
 
+// IsCommand reports whether what a person is told to do is a command to paste.
+func IsCommand(action string) bool {
+	first, _, _ := strings.Cut(action, " ")
+	return slices.Contains(programs, first)
+}
+
 // WrapAction breaks what a person is told to do, if that has more than width columns:
 // prose as Wrap does, commands behind && only, so that they can be pasted as they stand,
 // and records not at all.
 func WrapAction(action string, width int) []string {
-	first, _, _ := strings.Cut(action, " ")
-	if slices.Contains(programs, first) {
+	if IsCommand(action) {
 		rows := strings.SplitAfter(action, " && ")
 		for i := 1; i < len(rows); i++ {
 			if len(rows[i-1])+len(rows[i]) <= width {
@@ -29,7 +34,7 @@ func WrapAction(action string, width int) []string {
 		}
 		return rows
 	}
-	if strings.TrimLeft(first, "abcdefghijklmnopqrstuvwxyz,:'-") != "" { // a record
+	if first, _, _ := strings.Cut(action, " "); strings.TrimLeft(first, "abcdefghijklmnopqrstuvwxyz,:'-") != "" { // a record
 		return []string{action}
 	}
 	return strings.Split(Wrap(action, width), "\n")

@@ -73,6 +73,26 @@ type Result struct {
 	Messages []Message `json:"messages,omitempty"`
 	SPF      []SPFTree `json:"spf,omitempty"`
 	Keys     []KeyLife `json:"keys,omitempty"`
+	// Unlisted counts by ID what is right and was taken off Findings.
+	Unlisted map[string]int `json:"-"`
+}
+
+// Condense takes what is right off the list and counts it: of thousands of domains
+// nobody reads that.
+func (r *Result) Condense() {
+	r.Findings = slices.DeleteFunc(r.Findings, func(f Finding) bool {
+		if f.Severity == OK {
+			r.count(f.ID, 1)
+		}
+		return f.Severity == OK
+	})
+}
+
+func (r *Result) count(id string, n int) {
+	if r.Unlisted == nil {
+		r.Unlisted = map[string]int{}
+	}
+	r.Unlisted[id] += n
 }
 
 // Add appends another result.
@@ -81,6 +101,9 @@ func (r *Result) Add(other Result) {
 	r.Messages = append(r.Messages, other.Messages...)
 	r.SPF = append(r.SPF, other.SPF...)
 	r.Keys = append(r.Keys, other.Keys...)
+	for id, n := range other.Unlisted {
+		r.count(id, n)
+	}
 }
 
 // Message is the way of one test message through this server, station by station.

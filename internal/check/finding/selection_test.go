@@ -1,0 +1,73 @@
+package finding_test
+
+import (
+	"strings"
+	"testing"
+
+	"mailsetup/internal/check/finding"
+	"mailsetup/internal/hint"
+)
+
+func TestSelection(t *testing.T) {
+	for _, tt := range []struct {
+		only, skip string
+		wants, not string
+	}{
+		{"", "", "spf.pass live.signed.smtp caa", ""},
+		{"spf", "", "spf.pass spf.voids-v6", "dkim.record addr.ptr"},
+		{"spf.voids", "", "spf.voids", "spf.voids-v6 spf.pass"},
+		{"live.signed caa", "", "live.signed.smtp live.signed.bounce caa", "live.units"},
+		{"", "live spf.pass", "spf.helo", "live.units live.signed.smtp spf.pass"},
+		{"spf", "spf.pass", "spf.helo", "spf.pass"},
+	} {
+		s := finding.Selection{Only: strings.Fields(tt.only), Skip: strings.Fields(tt.skip)}
+		if err := s.Check(); err != nil {
+			t.Errorf("%v: %v", s, err)
+		}
+		for _, id := range strings.Fields(tt.wants) {
+			if !s.Wants(id) {
+				t.Errorf("%v does not want %s", s, id)
+			}
+		}
+		for _, id := range strings.Fields(tt.not) {
+			if s.Wants(id) {
+				t.Errorf("%v wants %s", s, id)
+			}
+		}
+	}
+}
+
+// Who mistypes a name is told which one there is.
+func TestSelectionOfNothing(t *testing.T) {
+	for _, tt := range []struct {
+		only, skip string
+		err, hint  string
+	}{
+		{"spf.lookup", "", `--only: no check is called "spf.lookup"`, "did you mean: --only spf.lookups"},
+		{"", "SPF", `--skip: no check is called "SPF"`, "did you mean: --skip spf"},
+		{"ptr", "", `--only: no check is called "ptr"`, "did you mean: --only addr.ptr"},
+		{"dkm", "", `--only: no check is called "dkm"`, "did you mean: --only dkim"},
+		{"quux", "", `--only: no check is called "quux"`, "mailsetup check --explain all lists the checks"},
+		{"spf.", "", `--only: no check is called "spf."`, "did you mean: --only spf"},
+		{"spf.pass", "spf", "--skip leaves nothing of --only", "leave one of them out"},
+	} {
+		err := finding.Selection{Only: strings.Fields(tt.only), Skip: strings.Fields(tt.skip)}.Check()
+		if err == nil || err.Error() != tt.err || !hint.IsUsage(err) || hint.Of(err)[0] != tt.hint {
+			t.Errorf("%s: %v, %q", tt.only, err, hint.Of(err))
+		}
+	}
+}
+
+// Each kind has a place in the catalogue, once, and a title.
+func TestCatalogue(t *testing.T) {
+	seen := map[string]bool{}
+	for _, k := range finding.Catalogue() {
+		if seen[k.ID] || k.Title == "" || k.ID != strings.ToLower(k.ID) {
+			t.Errorf("%+v", k)
+		}
+		seen[k.ID] = true
+	}
+	if len(seen) < 100 {
+		t.Errorf("%d kinds", len(seen))
+	}
+}

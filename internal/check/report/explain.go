@@ -1,0 +1,68 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/check/finding"
+	"mailsetup/internal/text"
+)
+
+// Explain prints what checks are about: those of a list in full, or the whole
+// catalogue in a line each.
+func Explain(w io.Writer, kinds []finding.Kind, o TextOptions) error {
+	p := &printer{TextOptions: o, width: min(max(o.Width, 40), textWidth)}
+	if len(kinds) == len(finding.Catalogue()) {
+		for i, k := range kinds {
+			if i > 0 && k.Group() != kinds[i-1].Group() {
+				p.line("")
+			}
+			p.hang(k.ID, 24, k.Title)
+		}
+		p.line("")
+		p.line("mailsetup check --explain ID says more of one, or of a group as in --explain spf.")
+	} else {
+		for i, k := range kinds {
+			if i > 0 {
+				p.line("")
+			}
+			p.explain(k)
+		}
+	}
+	_, err := io.WriteString(text.Raw(w), p.out.String())
+	return err
+}
+
+func (p *printer) explain(k finding.Kind) {
+	p.line(p.paint(bold, k.ID+": "+k.Title))
+	for _, row := range []struct{ label, what string }{
+		{"Why", k.Why}, {"Judged", finding.Judged(k.ID)}, {"Source", k.Source}, {"Needs", Needs(k)},
+	} {
+		p.labelled(row.label, row.what)
+	}
+}
+
+// Needs says what a check cannot do without, "" for nothing.
+func Needs(k finding.Kind) string {
+	var list []string
+	for _, n := range []struct {
+		need finding.Need
+		what string
+	}{
+		{finding.Resolver, "DNS"},
+		{finding.Outside, "hosts of others (--online)"},
+		{finding.Root, "root"},
+		{finding.Setup, "a server that mailsetup init has set up"},
+	} {
+		if k.Needs&n.need != 0 {
+			list = append(list, n.what)
+		}
+	}
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	last := len(list) - 1
+	return fmt.Sprintf("%s and %s", strings.Join(slices.Clone(list[:last]), ", "), list[last])
+}

@@ -1,0 +1,49 @@
+package report
+
+import "mailsetup/internal/check/finding"
+
+// fold leaves CausedBy where the finding that it names is there: then this one is a
+// consequence, told with its cause and not counted. Elsewhere it counts, and names no
+// cause.
+func fold(list []finding.Finding) {
+	type about struct{ id, domain string }
+	at := map[about][]int{}
+	for i, f := range list {
+		if f.Severity != finding.OK {
+			at[about{f.ID, f.Domain}] = append(at[about{f.ID, f.Domain}], i)
+		}
+	}
+	const (
+		open = iota
+		looking
+		done
+	)
+	state := make([]int, len(list))
+	var settle func(i int)
+	settle = func(i int) {
+		if state[i] != open {
+			return
+		}
+		state[i] = looking
+		f, caused := &list[i], false
+		if f.CausedBy != "" {
+			causes := at[about{f.CausedBy, f.Domain}]
+			if f.Domain != "" {
+				causes = append(causes[:len(causes):len(causes)], at[about{f.CausedBy, ""}]...)
+			}
+			for _, c := range causes {
+				settle(c)
+				// What is worse than its cause, or whose cause the administrator ignores, would
+				// be told to nobody. Of two that name each other one counts.
+				caused = caused || state[c] == done && list[c].Ignored == "" && rank(list[c].Severity) >= rank(f.Severity)
+			}
+		}
+		if !caused {
+			f.CausedBy = ""
+		}
+		state[i] = done
+	}
+	for i := range list {
+		settle(i)
+	}
+}

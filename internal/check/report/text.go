@@ -1,0 +1,377 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/check/finding"
+	"mailsetup/internal/hint"
+	"mailsetup/internal/text"
+)
+
+// TextOptions say how a report is printed for people.
+type TextOptions struct {
+	Width int
+	Color bool
+	Typed hint.Typed // how commands of this program are typed
+}
+
+// How much of many things is named.
+const (
+	maxNamed       = 5 // domains, subjects
+	maxRemedies    = 3 // of a group
+	maxGroups      = 8 // of one kind
+	maxConsequence = 3
+	textWidth      = 100 // lines are not longer on any terminal
+	labelWidth     = 10
+)
+
+// WriteText prints the report for a terminal: what has to be mended first.
+func (r Report) WriteText(w io.Writer, o TextOptions) error {
+	p := &printer{TextOptions: o, width: min(max(o.Width, 40), textWidth)}
+	p.header(r)
+	groups := r.Groups()
+	for _, s := range []struct {
+		severity finding.Severity
+		title    string
+	}{{finding.Problem, "Problems"}, {finding.Warning, "Warnings"}, {finding.Unknown, "Could not be found out"}, {finding.Note, "Notes"}} {
+		p.section(s.severity, s.title, slices.DeleteFunc(slices.Clone(groups), func(g Group) bool { return g.Severity != s.severity }))
+	}
+	p.ignored(r)
+	p.good(r)
+	p.summary(r)
+	_, err := io.WriteString(text.Raw(w), p.out.String())
+	return err
+}
+
+// printer lays a report out. What it is given is made printable first.
+type printer struct {
+	TextOptions
+	width int
+	out   strings.Builder
+}
+
+// style is a colour of a terminal (ECMA-48, SGR).
+type style string
+
+const (
+	plain  style = ""
+	bold   style = "1"
+	red    style = "1;31"
+	yellow style = "1;33"
+	cyan   style = "1;36"
+	green  style = "1;32"
+)
+
+var styles = map[finding.Severity]style{
+	finding.Problem: red, finding.Warning: yellow, finding.Unknown: cyan, finding.Note: bold, finding.OK: green,
+}
+
+func (p *printer) paint(s style, t string) string {
+	t = text.Printable(t)
+	if !p.Color || s == plain {
+		return t
+	}
+	return "\x1b[" + string(s) + "m" + t + "\x1b[0m"
+}
+
+func (p *printer) line(s string) { p.out.WriteString(strings.TrimRight(s, " ") + "\n") }
+
+// hang prints a text beside its head, or below one that is too long.
+func (p *printer) hang(head string, at int, what string) {
+	lines := strings.Split(text.Wrap(text.Printable(what), p.width-at), "\n")
+	if head = text.Printable(head); head != "" && len(head) >= at {
+		p.line(head)
+		head = ""
+	}
+	for i, l := range lines {
+		if i > 0 {
+			head = ""
+		}
+		p.line(head + strings.Repeat(" ", at-len(head)) + l)
+	}
+}
+
+func (p *printer) header(r Report) {
+	what := fmt.Sprintf("%s, %s, %s", r.Server, text.Count(len(r.Domains), "domain"), r.Time.Format("2006-01-02 15:04 MST"))
+	if len(r.Domains) == 1 {
+		what = fmt.Sprintf("%s, %s, %s", r.Server, r.Domains[0], r.Time.Format("2006-01-02 15:04 MST"))
+	}
+	p.line(text.Printable(strings.TrimPrefix(what, ", ")))
+	if s := r.Summary; s.Problems+s.Warnings+s.Unknown == 0 && s.OK+s.Notes > 0 {
+		p.line(p.paint(green, "Nothing is wrong with what was looked at."))
+	}
+}
+
+// section prints what is of one severity.
+func (p *printer) section(s finding.Severity, title string, groups []Group) {
+	if len(groups) == 0 {
+		return
+	}
+	p.line("")
+	p.line(p.paint(styles[s], title))
+	of, left := map[string]int{}, map[string]int{} // groups of each kind
+	for _, g := range groups {
+		if of[g.Kind.ID]++; of[g.Kind.ID] > maxGroups {
+			left[g.Kind.ID] += len(g.Findings)
+			continue
+		}
+		if s == finding.Note {
+			p.note(g)
+		} else {
+			p.group(g)
+		}
+	}
+	for _, k := range finding.Catalogue() {
+		if n := left[k.ID]; n > 0 {
+			p.line("")
+			p.hang("", 2, fmt.Sprintf("%d more of %s", n, k.ID))
+			p.remedy(2, "mailsetup check --only "+k.ID+" --json")
+		}
+	}
+}
+
+// group prints what is wrong, and what to do about it.
+func (p *printer) group(g Group) {
+	p.line("")
+	id := "[" + g.Kind.ID + "]"
+	title := "  " + strings.ToUpper(g.Kind.Title[:1]) + g.Kind.Title[1:]
+	if gap := p.width - len(title) - len(id); gap > 0 {
+		title += strings.Repeat(" ", gap)
+	} else {
+		title += " "
+	}
+	p.line(p.paint(bold, title) + id)
+	first := g.Findings[0]
+	if domains := g.Domains(); len(domains) > 0 {
+		p.labelled("Domain", text.List(domains, maxNamed))
+	}
+	for _, s := range seen(g) {
+		p.labelled("Seen", s)
+	}
+	p.labelled("Expected", first.Expected)
+	why := first.Why
+	if first.Source != "" {
+		why = strings.TrimSpace(why + " See " + first.Source + ".")
+	}
+	p.labelled("Why", why)
+	for i, c := range consequences(g) {
+		p.labelled(map[bool]string{true: "So also"}[i == 0], c)
+	}
+	list := g.Remedies()
+	if len(list) == 0 {
+		return
+	}
+	p.line("    Remedy")
+	for _, l := range list[:min(len(list), maxRemedies)] {
+		p.remedy(6, l)
+	}
+	if more := len(list) - maxRemedies; more > 0 {
+		p.hang("", 6, fmt.Sprintf("and %d more like these:", more))
+		p.remedy(6, "mailsetup check --only "+g.Kind.ID+" --json")
+	}
+}
+
+func (p *printer) labelled(label, what string) {
+	if what != "" {
+		p.hang("    "+label, 4+labelWidth, what)
+	}
+}
+
+// seen is what was seen, a line for each thing that differs, and how many more do.
+func seen(g Group) []string {
+	var list []string
+	for _, f := range g.Findings {
+		s := f.Seen
+		if f.Subject != "" && f.Subject != f.Domain {
+			s = strings.TrimSuffix(f.Subject+": "+f.Seen, ": ")
+		}
+		if f.Domain != "" && len(g.Domains()) > 1 && !strings.Contains(s, f.Domain) && differ(g) {
+			s = f.Domain + ": " + s
+		}
+		if s != "" && !slices.Contains(list, s) {
+			if len(list) == maxNamed {
+				return append(list, "and others")
+			}
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// differ reports whether not all of a group look the same.
+func differ(g Group) bool {
+	return slices.ContainsFunc(g.Findings, func(f finding.Finding) bool {
+		return f.Seen != g.Findings[0].Seen || f.Subject != g.Findings[0].Subject
+	})
+}
+
+// consequences are those of a group, one for each kind.
+func consequences(g Group) []string {
+	var list []string
+	seen := map[string]int{}
+	for _, f := range g.Consequences {
+		if seen[f.ID]++; seen[f.ID] == 1 {
+			list = append(list, strings.TrimSuffix(f.ID+": "+f.Seen, ": "))
+		}
+	}
+	if more := len(list) - maxConsequence; more > 0 {
+		list = append(list[:maxConsequence], fmt.Sprintf("and %d more", more))
+	}
+	return list
+}
+
+// note prints what is worth knowing in a line or two.
+func (p *printer) note(g Group) {
+	const at = 20
+	what := strings.Join(seen(g), "; ")
+	if domains := g.Domains(); len(domains) > 0 {
+		if where := text.List(domains, maxNamed); !strings.HasPrefix(what, where) {
+			what = strings.TrimSuffix(where+": "+what, ": ")
+		}
+	}
+	p.hang("  "+g.Kind.ID, at, what)
+	for _, l := range g.Remedies()[:min(len(g.Remedies()), 1)] {
+		p.remedy(at, l)
+	}
+}
+
+// remedy prints what to do, so that it can be pasted: commands whole, and records at
+// the margin, since in a zone file white space there means the name above.
+func (p *printer) remedy(indent int, what string) {
+	for l := range strings.SplitSeq(strings.TrimRight(what, "\n"), "\n") {
+		l = text.Printable(p.Typed.Lines([]string{l})[0])
+		switch {
+		case isRecord(l):
+			p.line(l)
+		case text.IsCommand(l):
+			p.line(text.Indent(strings.Join(text.WrapAction(l, p.width-indent), "\n"), indent))
+		default:
+			p.line(text.Indent(text.Wrap(l, p.width-indent), indent))
+		}
+	}
+}
+
+// isRecord reports whether a line is a record as in a zone file: name, perhaps TTL and
+// class, type, data.
+func isRecord(line string) bool {
+	f := strings.Fields(line)
+	i := 1
+	for i < len(f) && (f[i] == "IN" || strings.Trim(f[i], "0123456789") == "") {
+		i++
+	}
+	return i+1 < len(f) && slices.Contains(recordTypes, f[i])
+}
+
+var recordTypes = strings.Fields("A AAAA CAA CNAME DS MX NS PTR SOA SRV TLSA TXT")
+
+// ignored names what the administrator does not want to be told of.
+func (p *printer) ignored(r Report) {
+	list := slices.DeleteFunc(slices.Clone(r.Findings), func(f finding.Finding) bool { return f.Ignored == "" })
+	if len(list) == 0 {
+		return
+	}
+	p.line("")
+	p.line(p.paint(bold, "Ignored, as you said"))
+	for _, f := range list[:min(len(list), 2*maxNamed)] {
+		about := strings.Join(slices.DeleteFunc([]string{string(f.Severity), f.Domain, f.Subject}, func(s string) bool { return s == "" }), " ")
+		p.hang("  "+f.ID, 20, about+": "+f.Ignored)
+	}
+	if more := len(list) - 2*maxNamed; more > 0 {
+		p.line(fmt.Sprintf("  and %d more", more))
+	}
+}
+
+// good names what is right, in a line for each group.
+func (p *printer) good(r Report) {
+	wrong := map[string]bool{}
+	for _, f := range r.Findings {
+		wrong[f.ID] = wrong[f.ID] || f.Severity != finding.OK && f.Severity != finding.Note
+	}
+	var order []string
+	names := map[string][]string{}
+	for _, k := range finding.Catalogue() {
+		if r.Passed[k.ID] == 0 || wrong[k.ID] {
+			continue
+		}
+		g := k.Group()
+		if names[g] == nil {
+			order = append(order, g)
+		}
+		names[g] = append(names[g], strings.TrimPrefix(k.ID, g+"."))
+	}
+	if len(order) == 0 {
+		return
+	}
+	p.line("")
+	p.line(p.paint(green, "Good"))
+	for _, g := range order {
+		const at = 14
+		shown := len(names[g])
+		for shown > 1 && len(text.List(names[g], shown)) > p.width-at {
+			shown--
+		}
+		p.line("  " + g + strings.Repeat(" ", at-2-len(g)) + text.List(names[g], shown))
+	}
+}
+
+// summary prints the numbers.
+func (p *printer) summary(r Report) {
+	s := r.Summary
+	count := func(style style, n int, what string) string {
+		if n == 0 {
+			style = plain
+		}
+		return p.paint(style, what)
+	}
+	p.line("")
+	parts := []string{
+		count(red, s.Problems, text.Count(s.Problems, "problem")), count(yellow, s.Warnings, text.Count(s.Warnings, "warning")),
+		count(cyan, s.Unknown, fmt.Sprintf("%d unknown", s.Unknown)), text.Count(s.Notes, "note"), count(green, s.OK, fmt.Sprintf("%d ok", s.OK)),
+	}
+	if s.Ignored > 0 {
+		parts = append(parts, fmt.Sprintf("%d ignored", s.Ignored))
+	}
+	p.line(strings.Join(parts, ", "))
+	if left := leftOut(r.Skipped); left != "" {
+		p.hang("", 0, left)
+	}
+	if r.Score != nil {
+		p.score(*r.Score)
+	}
+}
+
+// leftOut says how many checks were left out, and why.
+func leftOut(list []Skipped) string {
+	n := map[string]int{}
+	for _, s := range list {
+		n[s.Reason]++
+	}
+	var why []string
+	for _, reason := range []string{notOnly, skipAsked, isOffline, needsNet, needsRoot, needsSetup, notHere} {
+		if n[reason] > 0 {
+			why = append(why, fmt.Sprintf("%s: %d", reason, n[reason]))
+		}
+	}
+	if len(why) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s left out (%s)", text.Count(len(list), "check"), strings.Join(why, ", "))
+}
+
+// score prints the points, and what takes the others.
+func (p *printer) score(s Score) {
+	if s.Of == 0 {
+		return
+	}
+	line := fmt.Sprintf("Score %s of %s", s.Points, s.Of)
+	if len(s.Unrated) > 0 {
+		line += "; not rated: " + strings.Join(s.Unrated, ", ")
+	}
+	p.hang("", 0, line)
+	for _, l := range s.Lost {
+		p.hang("  -"+l.Points.String(), 8, l.Area+": mend "+text.List(l.Mend, maxNamed))
+	}
+}

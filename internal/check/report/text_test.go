@@ -1,0 +1,111 @@
+package report_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/report"
+	"mailsetup/internal/hint"
+)
+
+func sample() report.Report {
+	r := finding.Result{}
+	add := func(f finding.Finding) { r.Findings = append(r.Findings, f) }
+	add(finding.Finding{
+		ID: "addr.ptr", Severity: finding.Problem, Subject: "192.0.2.10", Seen: "no PTR", Expected: "mail.lab.example",
+		Why: "Gmail and others refuse mail from an address without a PTR (answer 5.7.25).", Source: "RFC 1912 section 2.1",
+		Remedy: "ask whoever gave you the address, in the panel of your provider, for this record:\n10.2.0.192.in-addr.arpa. PTR mail.lab.example.",
+	})
+	add(finding.Finding{ID: "addr.fcrdns", Severity: finding.Problem, Subject: "192.0.2.10", Seen: "no name to ask for", CausedBy: "addr.ptr"})
+	for i := range 17 {
+		d := fmt.Sprintf("d%02d.example", i)
+		add(finding.Finding{
+			ID: "spf.pass", Severity: finding.Problem, Domain: d, Subject: "192.0.2.10", Seen: "softfail by ~all", Expected: "pass", Fixable: true,
+			Why: "Receivers that reject on SPF refuse the mail, and DMARC has DKIM alone to go by.", Source: "RFC 7208 section 8.5",
+			Remedy: "mailsetup init --yes",
+		})
+	}
+	add(finding.Finding{
+		ID: "dkim.record", Severity: finding.Problem, Domain: "lab.example", Subject: "202611._domainkey.lab.example", Seen: "ns2.lab.example (192.0.2.53) has no such name",
+		Expected: "the key record on each name server", Remedy: "202611._domainkey.lab.example. 3600 IN TXT \"v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAvxX4bD1xPZVwhAsyK6zTzmlw5eNlYbFhvyRPLPIzYlYQZ0Vt0u5M\"",
+	})
+	add(finding.Finding{ID: "spf.all", Severity: finding.Warning, Domain: "lab.example", Subject: "lab.example", Seen: "?all", Expected: "~all or -all", Why: "Neutral protects from nothing.", Remedy: "lab.example. 3600 IN TXT \"v=spf1 mx ~all\""})
+	add(finding.Finding{ID: "bl.health", Severity: finding.Unknown, Subject: "bl.example.net", Seen: "the list answers neither of its test entries"})
+	add(finding.Finding{ID: "mx.v6", Severity: finding.Note, Domain: "lab.example", Seen: "mail.lab.example has no AAAA"})
+	add(finding.Finding{ID: "mx.v6", Severity: finding.Note, Domain: "shop.example", Seen: "mail.lab.example has no AAAA"})
+	add(finding.Finding{ID: "sts.record", Severity: finding.Note, Domain: "lab.example", Seen: "none", Remedy: "mailsetup check --explain sts.record"})
+	add(finding.Finding{ID: "net.clock", Severity: finding.Warning, Subject: "clock", Seen: "70 s \x1b[31mslow", Ignored: "a laboratory"})
+	for _, id := range []string{"host.fqdn", "host.forward", "addr.helo", "dns.same", "dns.delegation", "dns.cname", "mx.exists", "spf.one", "spf.syntax", "spf.prefix", "spf.lookups", "spf.voids", "spf.size", "spf.helo", "spf.include-dead", "live.units", "live.signed.smtp", "live.signed.sendmail", "dmarc.exists"} {
+		add(finding.Finding{ID: id, Severity: finding.OK})
+	}
+	a := asked()
+	a.Online = false
+	a.Needs = map[string]finding.Need{"bl.ip": finding.Outside, "bl.domain": finding.Outside, "net.out25": finding.Outside}
+	return report.New(r, a)
+}
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// golden compares what was printed with a file in testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := errors.Join(os.MkdirAll("testdata", 0o755), os.WriteFile(file, []byte(got), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+// On a terminal of 80 columns the worst comes first, each with what to type; nothing but
+// records is wider, and nothing that others wrote moves the cursor.
+func TestText(t *testing.T) {
+	var b strings.Builder
+	typed := hint.TypedAs([]string{"mailsetup", "check"}, false)
+	if err := sample().WriteText(&b, report.TextOptions{Width: 80, Typed: typed}); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "report.txt", b.String())
+	for l := range strings.Lines(b.String()) {
+		if len(l) > 81 && !strings.Contains(l, " TXT ") || strings.ContainsAny(l, "\x1b\r") {
+			t.Errorf("%q", l)
+		}
+	}
+	var coloured strings.Builder
+	_ = sample().WriteText(&coloured, report.TextOptions{Width: 80, Typed: typed, Color: true})
+	if plain := regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(coloured.String(), ""); plain != b.String() || plain == coloured.String() {
+		t.Errorf("in colour:\n%s", coloured.String())
+	}
+}
+
+// A server on which all is right fits a screen.
+func TestTextOfAHealthyServer(t *testing.T) {
+	var r finding.Result
+	for _, k := range finding.Catalogue() {
+		r.Findings = append(r.Findings, finding.Finding{ID: k.ID, Severity: finding.OK})
+	}
+	var b strings.Builder
+	if err := report.New(r, asked()).WriteText(&b, report.TextOptions{Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "healthy.txt", b.String())
+	if n := strings.Count(b.String(), "\n"); n > 40 {
+		t.Errorf("%d lines", n)
+	}
+}
