@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/hosts"
 	"mailsetup/internal/check/operation"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsclient"
@@ -41,6 +42,15 @@ func (g group) kinds() []finding.Kind {
 // groups returns all groups, a line for each since everybody adds to it.
 func groups() []group {
 	return []group{
+		{name: "host", server: func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
+			return hosts.Name(ctx, w.dns, w.machine.Sys, s, domains)
+		}},
+		{name: "addr", server: func(ctx context.Context, w world, s subject.Server, _ []subject.Domain) finding.Result {
+			return hosts.Addresses(ctx, w.dns, s)
+		}},
+		{name: "net", server: func(ctx context.Context, w world, s subject.Server, _ []subject.Domain) finding.Result {
+			return hosts.Network(ctx, w.dns, w.machine.Resolver, w.machine.Sys, s)
+		}},
 		{name: "queue", server: func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
 			if w.machine.Image != nil {
 				return finding.Result{}

@@ -105,6 +105,11 @@ func (c *Client) lookup(ctx context.Context, name string, t uint16) (answer, err
 	if err != nil {
 		return answer{}, err
 	}
+	return answerOf(msg, name, t), nil
+}
+
+// answerOf returns what a message says about a name.
+func answerOf(msg *dns.Msg, name string, t uint16) answer {
 	a := answer{AnswerChain(msg, name, t), NoData}
 	switch {
 	case msg.Rcode == dns.RcodeNameError:
@@ -112,7 +117,7 @@ func (c *Client) lookup(ctx context.Context, name string, t uint16) (answer, err
 	case len(a.records) > 0 && a.records[len(a.records)-1].Type == dns.TypeToString[t]:
 		a.status = Found
 	}
-	return a, nil
+	return a
 }
 
 // recurse queries the servers in turn until one gives a usable answer.
@@ -144,7 +149,7 @@ func (c *Client) recurse(ctx context.Context, name string, t uint16) (*dns.Msg, 
 // server that does not recurse.
 func usable(m *dns.Msg) error {
 	if m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
-		return fmt.Errorf("answers %s", dns.RcodeToString[m.Rcode])
+		return RcodeError(m.Rcode)
 	}
 	if m.Rcode == dns.RcodeSuccess && len(m.Answer) == 0 && !m.Authoritative && Referral(m) != "" {
 		return errors.New("does not recurse for us")
@@ -224,7 +229,7 @@ func send(ctx context.Context, network, server string, m *dns.Msg, timeout time.
 	c := dns.Client{Net: network, Timeout: timeout, UDPSize: 4096}
 	conn, err := c.DialContext(ctx, server)
 	if err != nil {
-		return nil, err
+		return nil, withoutPorts(err)
 	}
 	defer conn.Close()
 	// The library looks at the context's deadline only; closing ends its wait
@@ -235,12 +240,21 @@ func send(ctx context.Context, network, server string, m *dns.Msg, timeout time.
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("no answer over %s within %v: %w", network, timeout, ctx.Err())
 		}
-		return nil, err
+		return nil, withoutPorts(err)
 	}
 	if len(r.Question) != 1 || !sameQuestion(r.Question[0], m.Question[0]) {
 		return nil, errors.New("answers another question")
 	}
 	return r, nil
+}
+
+// withoutPorts returns what went wrong without the addresses of both ends: the own port is
+// another one each time, and two looks at the same fault would seem to differ.
+func withoutPorts(err error) error {
+	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Err != nil {
+		return op.Err
+	}
+	return err
 }
 
 func sameQuestion(a, b dns.Question) bool {

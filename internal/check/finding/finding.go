@@ -4,6 +4,7 @@ package finding
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -151,4 +152,19 @@ type KeyLife struct {
 // Catalogue returns all kinds, in the order in which they are reported.
 func Catalogue() []Kind {
 	return slices.Concat(hostKinds, zoneKinds, spfKinds, dkimKinds, dmarcKinds, liveKinds, transportKinds, reputationKinds, messageKinds, operationKinds)
+}
+
+// maxExcerpt is how much of a text of others is repeated, in characters.
+const maxExcerpt = 200
+
+// Excerpt returns the beginning of a text that somebody else wrote.
+func Excerpt(s string) string {
+	s = strings.ReplaceAll(s, "\n", "; ")
+	n := 0
+	for i := range s {
+		if n++; n > maxExcerpt {
+			return s[:i] + "…"
+		}
+	}
+	return s
 }

@@ -4,6 +4,7 @@ package subject
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"mailsetup/internal/keyring"
@@ -58,3 +59,30 @@ type Domain struct {
 
 // Parked reports whether the domain is declared to have no mail at all.
 func (d Domain) Parked() bool { return d.Declared && !d.Sends && !d.Receives }
+
+// Public reports whether receivers on the Internet can see an address: private networks
+// (RFC 1918, RFC 4193), those behind carriers (RFC 6598), loopback and links are not.
+func Public(a netip.Addr) bool {
+	a = a.Unmap()
+	return a.IsGlobalUnicast() && !a.IsPrivate() && !netip.MustParsePrefix("100.64.0.0/10").Contains(a)
+}
+
+// PublicEgress returns the addresses of the server that receivers see, each once; none
+// if all mail leaves through a smarthost.
+func (s Server) PublicEgress() []Egress {
+	var list []Egress
+	for _, e := range s.Egress {
+		seen := slices.ContainsFunc(list, func(o Egress) bool { return o.Address == e.Address })
+		if s.Smarthost == "" && !seen && Public(e.Address) {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// Has reports whether an address is one of the server: of an interface, or one from
+// which mail leaves.
+func (s Server) Has(a netip.Addr) bool {
+	return slices.Contains(s.Facts.Addresses, a) || slices.ContainsFunc(s.Egress, func(e Egress) bool { return e.Address == a }) ||
+		slices.Contains(s.Spec.Host.Addresses, a)
+}

@@ -30,6 +30,7 @@ func parameters() []string {
 		"mail_version", "compatibility_level", "queue_directory", "config_directory", "daemon_directory",
 		"alternate_config_directories", "multi_instance_directories", "multi_instance_enable", "multi_instance_name",
 		"inet_interfaces", "inet_protocols", "smtp_bind_address", "smtp_bind_address6", "smtp_helo_name", "smtp_tls_security_level",
+		"postscreen_dnsbl_sites",
 		"smtpd_milters", "non_smtpd_milters", "smtpd_milter_maps", "internal_mail_filter_classes",
 		"milter_default_action", "milter_protocol", "milter_mail_macros", "milter_rcpt_macros",
 		"milter_data_macros", "milter_macro_daemon_name",
