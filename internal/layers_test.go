@@ -27,6 +27,7 @@ var pure = strings.Fields(`
 	keygen
 	zonefile
 	internal/check/finding
+	internal/check/ignore
 	internal/check/subject
 	internal/dnsname
 	internal/domainlist

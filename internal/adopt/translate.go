@@ -201,7 +201,7 @@ func keptHosts(hosts []opendkim.Host, f state.Facts) ([]string, error) {
 			kept, places[name] = append(kept, name), h.Place
 		}
 	}
-	for _, bad := range spec.OpenNetworks(kept) {
+	for _, bad := range opendkim.OpenNetworks(kept) {
 		errs = append(errs, &opendkim.Error{
 			Place: places[bad], What: fmt.Sprintf("%s lets mail from anywhere be signed that says it is yours", bad),
 			Hint: "name the networks of your own senders there instead",

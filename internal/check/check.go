@@ -81,6 +81,7 @@ func Run(ctx context.Context, on machine.Options, o Options) (report.Report, err
 	}
 	all.Add(o.eachDomain(ctx, w, seen))
 	all.Findings = slices.DeleteFunc(all.Findings, func(f finding.Finding) bool { return !o.Wants(f.ID) })
+	seen.ignore(all.Findings)
 	return report.New(all, o.asked(seen)), ctx.Err()
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/ignore"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/detect"
 	"mailsetup/internal/detect/postfix"
@@ -40,6 +41,19 @@ func (l seen) serverOf(d subject.Domain) subject.Server {
 		s.Smarthost = hop
 	}
 	return s
+}
+
+// ignore marks the findings that host.toml or the domain's file ignores.
+func (l seen) ignore(list []finding.Finding) {
+	of := map[string][]ignore.Rule{}
+	for _, d := range l.domains {
+		if d.Wanted != nil && len(d.Wanted.Ignore) > 0 {
+			of[d.Name] = d.Wanted.Ignore
+		}
+	}
+	for i := range list {
+		ignore.Apply(append(slices.Clip(l.server.Spec.Host.Ignore), of[list[i].Domain]...), &list[i], l.server.Now)
+	}
 }
 
 // look collects what is known of the server and the domains.
@@ -179,7 +193,7 @@ func choose(s subject.Server, names []string, logf func(string, ...any)) ([]subj
 	for _, name := range list {
 		d := subject.Domain{Name: name, Wanted: wanted[name], Keys: s.Ledger[name], Sends: true}
 		if d.Wanted != nil {
-			d.Receives, d.Declared = d.Wanted.Receive, true
+			d.Sends, d.Receives, d.Declared = d.Wanted.Sends(), d.Wanted.Receive, true
 		}
 		all = append(all, d)
 	}

@@ -123,6 +123,10 @@ func TestLook(t *testing.T) {
 			"the file of shop.example cannot be used: /etc/mailsetup/domains.d/shop.example.toml:2: selektor: is no key of this file\n",
 		},
 		{
+			"of a domain that has no mail", debian("", hostFile, labFile, shopFile+"role = \"parked\"\n"), "shop.example",
+			`mail.lab.example, set up true, from [{192.0.2.25 host.toml} {192.0.2.10 route}], hidden [], by ""` + "\nshop.example declared wanted parked", "",
+		},
+		{
 			"without Postfix", bare, "lab.example",
 			`, set up false, from [], hidden [], by ""` + "\nlab.example sends", "",
 		},

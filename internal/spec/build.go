@@ -325,13 +325,13 @@ func setList[T comparable](f *findingList, flag string, answers []string, field 
 func (s Spec) clone(more int) Spec {
 	s.Host.Addresses, s.Host.LeaveServices = slices.Clone(s.Host.Addresses), slices.Clone(s.Host.LeaveServices)
 	s.Host.Trusted, s.Host.OpenDKIM = slices.Clone(s.Host.Trusted), slices.Clone(s.Host.OpenDKIM)
-	s.Host.NonsigningMilters = slices.Clone(s.Host.NonsigningMilters)
+	s.Host.NonsigningMilters, s.Host.Ignore = slices.Clone(s.Host.NonsigningMilters), slices.Clone(s.Host.Ignore)
 	s.Host.Defaults.SPF.Include, s.Host.Defaults.DMARC = slices.Clone(s.Host.Defaults.SPF.Include), s.Host.Defaults.DMARC.clone()
 	s.Domains = sorted(append(make([]Domain, 0, len(s.Domains)+more), s.Domains...))
 	for i := range s.Domains {
 		d := &s.Domains[i]
 		d.NS, d.Keep, d.Also, d.SPF.Include = slices.Clone(d.NS), slices.Clone(d.Keep), slices.Clone(d.Also), slices.Clone(d.SPF.Include)
-		d.Identities = slices.Clone(d.Identities)
+		d.Identities, d.Ignore = slices.Clone(d.Identities), slices.Clone(d.Ignore)
 		d.DMARC = d.DMARC.clone()
 	}
 	return s

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"mailsetup/internal/check/ignore"
 	"mailsetup/internal/tomltext"
 )
 
@@ -13,7 +14,7 @@ import (
 // for a set-up that was taken over or is beside ours, and for a zone with wildcards.
 func omittable(f tomltext.Field) bool {
 	switch f.Key {
-	case "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records":
+	case "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records", "role", "ignore":
 		return f.Value == "[]" || f.Value == "false" || f.Value == `""`
 	}
 	return false
@@ -45,6 +46,7 @@ func hostFields(h Host) []tomltext.Field {
 		field("", "trusted", tomltext.List(h.Trusted), "Further hosts and networks whose mail is signed, beside those of Postfix."),
 		field("", "opendkim", tomltext.List(h.OpenDKIM), "Lines of opendkim.conf that replace ours; a name alone leaves ours out."),
 		field("", "nonsigning_milters", tomltext.List(h.NonsigningMilters), "Milters on other machines that do not sign, as Postfix's lists name them."),
+		field("", "ignore", ignore.Format(h.Ignore), "Findings of mailsetup check that are known, each with its reason."),
 	}, root, []tomltext.Field{
 		field("rfc2136", "server", tomltext.Quote(h.Update.Server), "For dns = \"rfc2136\": where updates go (\"\": the primary), and the TSIG key."),
 		field("rfc2136", "key_file", tomltext.Quote(h.Update.KeyFile), ""),
@@ -72,6 +74,7 @@ func domainFields(d Domain) []tomltext.Field {
 		field("", "selector", tomltext.Quote(d.Selector), "The selector of the first DKIM key. A new key gets a new one; keep this."),
 		field("", "key_bits", strconv.Itoa(d.KeyBits), "The size of the RSA key: 1024 (if DNS takes no more), 2048, 3072 or 4096."),
 		field("", "receive", strconv.FormatBool(d.Receive), "Whether this server receives the domain's mail (publishes an MX)."),
+		field("", "role", tomltext.Quote(d.Role), "What it is for: \"send-only\", \"receive-only\", \"parked\"; \"\" for sending and receive."),
 		field("", "ttl", strconv.FormatUint(uint64(d.TTL), 10), "How long resolvers keep the records, in seconds."),
 		field("", "new_zone", strconv.FormatBool(d.NewZone), "Whether the zone itself is made and served here, and its name servers."),
 		field("", "ns", tomltext.List(d.NS), ""),
@@ -88,6 +91,7 @@ func domainFields(d Domain) []tomltext.Field {
 		field("", "repair", tomltext.Quote(d.Repair), "Are its records put back, if not as host.toml says: \"no\", \"yes\"."),
 		field("", "partial", strconv.FormatBool(d.Partial), "Whether these are the only ones: not everybody in the domain itself."),
 		field("", "identities", tomltext.List(d.Identities), "What i= says for some of them: \"example.net @example.net\"."),
+		field("", "ignore", ignore.Format(d.Ignore), "Findings of mailsetup check that are known, each with its reason."),
 		field("spf", "all", tomltext.Quote(d.SPF.All), "Mail from others: \"softfail\" (suspicious), \"fail\" (forged) or \"neutral\"."),
 		field("spf", "include", tomltext.List(d.SPF.Include), "Others who send for the domain, by the domain of their SPF record."),
 		field("spf", "redirect", tomltext.Quote(d.SPF.Redirect), "The domain whose SPF record decides instead of one of its own."),

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"mailsetup/internal/check/ignore"
 	"mailsetup/internal/state"
 	"mailsetup/internal/tomltext"
 )
@@ -46,6 +48,7 @@ type hostText struct {
 	Trusted             []string `toml:"trusted"`
 	OpenDKIM            []string `toml:"opendkim"`
 	NonsigningMilters   []string `toml:"nonsigning_milters"`
+	Ignore              any      `toml:"ignore"`
 	Selector            string   `toml:"selector"`
 	KeyBits             *int64   `toml:"key_bits"`
 	TTL                 *int64   `toml:"ttl"`
@@ -72,6 +75,7 @@ type domainText struct {
 	Selector string   `toml:"selector"`
 	KeyBits  int64    `toml:"key_bits"`
 	Receive  bool     `toml:"receive"`
+	Role     string   `toml:"role"`
 	TTL      int64    `toml:"ttl"`
 	NewZone  bool     `toml:"new_zone"`
 	NS       []string `toml:"ns"`
@@ -84,6 +88,7 @@ type domainText struct {
 	Also       []string   `toml:"also"`
 	Partial    bool       `toml:"partial"`
 	Identities []string   `toml:"identities"`
+	Ignore     any        `toml:"ignore"`
 	Update     updateText `toml:"rfc2136"`
 
 	Drain  string `toml:"drain"`
@@ -200,6 +205,7 @@ func parseHost(text []byte) (Host, Findings) {
 	setList(&d.findingList, "trusted", raw.Trusted, &h.Trusted, Trusted)
 	setList(&d.findingList, "opendkim", raw.OpenDKIM, &h.OpenDKIM, OpenDKIMLine)
 	setList(&d.findingList, "nonsigning_milters", raw.NonsigningMilters, &h.NonsigningMilters, NonsigningMilter)
+	h.Ignore = d.ignore(raw.Ignore)
 	h.Update = raw.Update.update(d)
 	h.Defaults = raw.defaults(d)
 	return h, d.findings
@@ -269,6 +275,7 @@ func (raw *domainText) domain(d *document) Domain {
 	setField(&d.findingList, "selector", raw.Selector, &out.Selector, Selector)
 	setField(&d.findingList, "key_bits", strconv.FormatInt(raw.KeyBits, 10), &out.KeyBits, KeyBits)
 	setField(&d.findingList, "ttl", strconv.FormatInt(raw.TTL, 10), &out.TTL, TTL)
+	setField(&d.findingList, "role", raw.Role, &out.Role, Role)
 	setList(&d.findingList, "ns", raw.NS, &out.NS, Hostname)
 	setList(&d.findingList, "keep", raw.Keep, &out.Keep, Kept)
 	setField(&d.findingList, "wildcard_records", raw.Wildcard, &out.WildcardRecords, WildcardRecords)
@@ -279,6 +286,7 @@ func (raw *domainText) domain(d *document) Domain {
 	out.Rotation = raw.rotation(d)
 	setField(&d.findingList, "repair", raw.Repair, &out.Repair, Repair)
 	setList(&d.findingList, "identities", raw.Identities, &out.Identities, Identity)
+	out.Ignore = d.ignore(raw.Ignore)
 	out.SPF = raw.SPF.spf(d)
 	out.DMARC = raw.DMARC.dmarc(d)
 	return out
@@ -339,11 +347,20 @@ func (d *document) decode(raw any, known []tomltext.Field) bool {
 		names[f.Path()], names[f.Table] = true, true
 	}
 	for _, key := range meta.Keys() {
-		if path := key.String(); !names[path] {
+		if path := key.String(); !names[path] && key[0] != "ignore" {
 			d.add(path, "is no key of this file", tomltext.UnknownKeyHint(key[len(key)-1], known))
 		}
 	}
 	return len(d.findings) == 0
+}
+
+// ignore reads the rules of the key ignore.
+func (d *document) ignore(raw any) []ignore.Rule {
+	rules, err := ignore.Parse(raw)
+	if fault, ok := errors.AsType[*ignore.Fault](err); ok {
+		d.add("ignore", fault.Text, fault.Hint)
+	}
+	return rules
 }
 
 // addFault adds what is wrong with the file as a whole.

@@ -15,6 +15,8 @@ func (raw *domainText) valueOf(path string) any {
 		return &raw.KeyBits
 	case "receive":
 		return &raw.Receive
+	case "role":
+		return &raw.Role
 	case "ttl":
 		return &raw.TTL
 	case "new_zone":

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"mailsetup/internal/check/ignore"
 )
 
 // Version is the format of the TOML files this program writes.
@@ -57,7 +59,9 @@ type Host struct {
 	// other machines), and of which the administrator said that they do not:
 	// inet:192.0.2.7:8891, as Postfix's lists have them.
 	NonsigningMilters []string // nonsigning_milters
-	Defaults          Defaults // selector, key_bits, ttl, [spf], [dmarc]
+	// Ignore are findings of mailsetup check that are known, of the server and all domains.
+	Ignore   []ignore.Rule // ignore
+	Defaults Defaults      // selector, key_bits, ttl, [spf], [dmarc]
 }
 
 // Defaults are the values of a new domain that neither a flag nor an existing record
@@ -100,15 +104,18 @@ type Update struct {
 
 // Domain is domains.d/<name>.toml.
 type Domain struct {
-	Name     string   // domain: A-labels, lower case, no final dot
-	Selector string   // selector (RFC 6376 section 3.1) of the first key
-	KeyBits  int      // key_bits: 1024, 2048, 3072, 4096
-	Receive  bool     // receive: publish an MX to this host
-	TTL      uint32   // ttl of the records, seconds
-	NewZone  bool     // new_zone: the zone is made and served here on request
-	NS       []string // ns: name servers of a new zone
-	SPF      SPF      // [spf]
-	DMARC    DMARC    // [dmarc]
+	Name     string // domain: A-labels, lower case, no final dot
+	Selector string // selector (RFC 6376 section 3.1) of the first key
+	KeyBits  int    // key_bits: 1024, 2048, 3072, 4096
+	Receive  bool   // receive: publish an MX to this host
+	// Role is what the domain is for: SendOnly, ReceiveOnly, Parked, "" for sending, and
+	// receiving as Receive says.
+	Role    string   // role
+	TTL     uint32   // ttl of the records, seconds
+	NewZone bool     // new_zone: the zone is made and served here on request
+	NS      []string // ns: name servers of a new zone
+	SPF     SPF      // [spf]
+	DMARC   DMARC    // [dmarc]
 	// Keep are records of the zone that stay as they are although they say
 	// something else than this file: spf, helo, dmarc.
 	Keep []string // keep
@@ -140,6 +147,8 @@ type Domain struct {
 	// Identities are what i= of the signature says (RFC 6376 section 3.5) about
 	// some of the senders: "example.org @example.org".
 	Identities []string // identities
+	// Ignore are findings of mailsetup check that are known, of this domain.
+	Ignore []ignore.Rule // ignore
 }
 
 // SPF is RFC 7208 policy.
@@ -175,6 +184,16 @@ func (d Domain) ownSenders() []string {
 	}
 	return patterns
 }
+
+// The roles of a domain that does not do both.
+const (
+	SendOnly    = "send-only"    // nobody takes mail for it
+	ReceiveOnly = "receive-only" // nobody sends as it: SPF says so
+	Parked      = "parked"       // neither: SPF and DMARC say so
+)
+
+// Sends reports whether anybody sends mail as the domain.
+func (d Domain) Sends() bool { return d.Role != ReceiveOnly && d.Role != Parked }
 
 // ByOther is Domain.SignedBy where somebody else signs.
 const ByOther = "other"

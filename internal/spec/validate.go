@@ -1,11 +1,14 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"mailsetup/internal/check/ignore"
 )
 
 // maxLookups is the number of mechanisms with DNS queries up to which receivers
@@ -30,6 +33,9 @@ func (s Spec) Validate() Findings {
 		}
 		seen[d.Name] = true
 		s.validateDNS(&f, d)
+		if (d.Name == s.Host.Domain || d.Name == s.Host.Hostname) && !d.Sends() {
+			f.add(d.Name+": role", fmt.Sprintf("%q cannot be that of a domain as which the host itself sends mail", d.Role), "leave role out of "+string(DomainFile(d.Name)))
+		}
 		if d.NewZone && s.DNSOf(d) != DNSBind {
 			f.add(d.Name+": new_zone", "needs dns bind", "keep dns bind, or set new_zone = false in "+string(DomainFile(d.Name)))
 		}
@@ -124,6 +130,7 @@ func (h Host) validate(f *findingList) {
 	for _, milter := range h.NonsigningMilters {
 		checkNormal(f, "host: nonsigning_milters", milter, NonsigningMilter)
 	}
+	validateIgnored(f, "host: ignore", h.Ignore)
 	h.Update.validate(f, func(key string) string { return "host: " + key })
 	h.Rotation.validate(f, h.Drain, func(key string) string { return "host: " + key })
 	h.Defaults.validate(f, func(key string) string { return "host: " + key })
@@ -179,6 +186,8 @@ func (d Domain) validate(f *findingList) {
 	for _, sender := range d.Also {
 		checkNormal(f, at("also"), sender, Sender)
 	}
+	validateIgnored(f, at("ignore"), d.Ignore)
+	d.validateRole(f, at)
 	d.Rotation.validate(f, d.Drain, at)
 	if d.Repair != "" {
 		checkNormal(f, at("repair"), d.Repair, Repair)
@@ -192,6 +201,31 @@ func (d Domain) validate(f *findingList) {
 	d.Update.validate(f, at)
 	d.validateSPF(f, at)
 	d.DMARC.validate(f, at)
+}
+
+// validateRole finds what a domain of its role cannot have.
+func (d Domain) validateRole(f *findingList, at func(string) string) {
+	if d.Role != "" {
+		checkNormal(f, at("role"), d.Role, Role)
+	}
+	receives := d.Role == ReceiveOnly
+	switch {
+	case d.Role == "":
+	case receives && !d.Receive:
+		f.add(at("role"), fmt.Sprintf("%q receives nothing with receive = false", d.Role), "write receive = true, or role = \"parked\"")
+	case !receives && d.Receive:
+		f.add(at("role"), fmt.Sprintf("%q does not receive, and receive = true", d.Role), "write receive = false, or leave role out")
+	case !d.Sends() && (d.SPF.Redirect != "" || len(d.SPF.Include) > 0):
+		f.add(at("role"), fmt.Sprintf("%q sends nothing, and [spf] has senders", d.Role), "empty include and redirect, or leave role out")
+	}
+}
+
+func validateIgnored(f *findingList, field string, rules []ignore.Rule) {
+	for _, r := range rules {
+		if fault, bad := errors.AsType[*ignore.Fault](r.Validate()); bad {
+			f.add(field, fault.Text, fault.Hint)
+		}
+	}
 }
 
 // validate finds spans that the files could not say.

@@ -97,6 +97,11 @@ func DMARCPolicy(s string) (string, error) {
 	return choice("dmarc", s, "start with none and read the reports", nil, "none", "quarantine", "reject")
 }
 
+// Role accepts what a domain is for.
+func Role(s string) (string, error) {
+	return choice("role", s, "leave it out for a domain that sends, and receives as receive says", nil, SendOnly, ReceiveOnly, Parked)
+}
+
 // Alignment accepts adkim= or aspf= of a DMARC record, as a word or a letter.
 func Alignment(s string) (string, error) {
 	also := map[string]string{"r": "relaxed", "s": "strict"}

@@ -28,6 +28,7 @@ func compareDMARC(d spec.Domain, ours state.Record, there []state.Record) Compar
 		set, reasons = set.Set(tag, value), append(reasons, reason)
 	}
 	want := d.DMARC
+	want.Policy = dmarcPolicy(d)
 	if is := set.Policy(); is != want.Policy {
 		change("p", want.Policy, fmt.Sprintf("says p=%s, %s p=%s you asked for", is, relation(is, want.Policy), want.Policy))
 	}

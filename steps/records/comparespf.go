@@ -23,6 +23,9 @@ func compareSPF(in step.Input, d spec.Domain, ours state.Record, there []state.R
 	if err != nil {
 		return unreadable("SPF", "take it for a permanent error", ours, there[0], err).applyKeep(d, ours)
 	}
+	if KindOf(d, ours) == aboutSPF && !d.Sends() {
+		return compareNobodySends(d, ours, rec).applyKeep(d, ours)
+	}
 	if KindOf(d, ours) == aboutSPF && d.SPF.Redirect != "" {
 		return compareRedirect(d, ours, rec).applyKeep(d, ours)
 	}
@@ -48,8 +51,24 @@ func compareRedirect(d spec.Domain, ours state.Record, rec policy.SPF) Compariso
 	}
 }
 
+// compareNobodySends compares the record of a domain that sends no mail: nobody passes.
+func compareNobodySends(d spec.Domain, ours state.Record, rec policy.SPF) Comparison {
+	if len(rec.Terms()) == 1 && rec.All() == "fail" {
+		return Comparison{}
+	}
+	return Comparison{
+		Change:   ours.Value,
+		Text:     fmt.Sprintf("the SPF record of %s has senders, and you said that nobody sends as it (role = %q)", d.Name, d.Role),
+		declined: fmt.Sprintf("the SPF record of %s keeps its senders", d.Name),
+		keptText: fmt.Sprintf("the SPF record of %s has senders, as you decided", d.Name),
+	}
+}
+
 // mergeAll returns one record with the meaning of two.
 func mergeAll(in step.Input, d spec.Domain, ours state.Record, there []state.Record) string {
+	if !d.Sends() {
+		return ours.Value
+	}
 	one, err := policy.ParseSPF(there[0].Value)
 	for _, x := range there[1:] {
 		two, err2 := policy.ParseSPF(x.Value)

@@ -89,6 +89,9 @@ func addressType(a netip.Addr) string {
 // receivers give up at the third name without an address of the sender's family
 // (section 4.6.4), and the hosts of an mx are such names.
 func SPF(h spec.Host, d spec.Domain) string {
+	if !d.Sends() {
+		return nobodySends
+	}
 	if d.SPF.Redirect != "" {
 		return "v=spf1 redirect=" + d.SPF.Redirect
 	}
@@ -101,6 +104,9 @@ func SPF(h spec.Host, d spec.Domain) string {
 	}
 	return strings.Join(append(terms, qualifier(d.SPF.All)+"all"), " ")
 }
+
+// nobodySends is the SPF record of a domain that sends no mail.
+const nobodySends = "v=spf1 -all"
 
 // heloSPF returns the policy for the HELO identity (RFC 7208 section 2.3), which is all
 // that can be checked when a bounce leaves with an empty envelope sender.
@@ -132,10 +138,18 @@ func qualifier(all string) string {
 	}
 }
 
+// dmarcPolicy returns p=: mail of a domain that sends none is refused.
+func dmarcPolicy(d spec.Domain) string {
+	if d.Role == spec.Parked {
+		return "reject"
+	}
+	return d.DMARC.Policy
+}
+
 // DMARC returns the policy record of RFC 9989. The policy comes right after the
 // version, where readers of the older RFC 7489 expect it.
 func DMARC(d spec.Domain) string {
-	tags := []string{"v=DMARC1", "p=" + d.DMARC.Policy}
+	tags := []string{"v=DMARC1", "p=" + dmarcPolicy(d)}
 	if d.DMARC.SubdomainPolicy != "" {
 		tags = append(tags, "sp="+d.DMARC.SubdomainPolicy)
 	}

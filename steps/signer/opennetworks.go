@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/opendkim"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/step"
@@ -20,7 +21,7 @@ func checkOpenNetworks(in step.Input) error {
 			nets = append(nets, n.String())
 		}
 	}
-	bad := spec.OpenNetworks(slices.Concat(nets, in.Spec.Host.Trusted))
+	bad := opendkim.OpenNetworks(slices.Concat(nets, in.Spec.Host.Trusted))
 	if len(bad) == 0 {
 		return nil
 	}

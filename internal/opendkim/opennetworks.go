@@ -1,4 +1,4 @@
-package spec
+package opendkim
 
 import (
 	"maps"
