@@ -123,7 +123,6 @@ var harmless = map[string]string{
 	"internal/livepath/message.go net.Dialer":               "Postfix on this machine, which found its own address in the same way",
 	"internal/livepath/resolve.go net.Dialer":               "a socket file of Postfix",
 	"internal/system/units.go net.DialTimeout":              "a socket file",
-	"internal/spfcheck/spf.go spf.CheckHostWithSender":      "WithResolver",
 	"internal/probe/testmessage.go dkim.VerifyWithOptions":  "LookupTXT",
 	"internal/probe/othermilters.go dkim.VerifyWithOptions": "LookupTXT",
 	"internal/livepath/result.go dkim.VerifyWithOptions":    "LookupTXT",

@@ -9,6 +9,7 @@ import (
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/hosts"
 	"mailsetup/internal/check/operation"
+	"mailsetup/internal/check/spf"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/machine"
@@ -66,5 +67,14 @@ func groups() []group {
 		{name: "autoconfig", needs: finding.Resolver, domain: func(ctx context.Context, w world, s subject.Server, d subject.Domain) finding.Result {
 			return operation.Autoconfig(ctx, w.dns, s, d)
 		}},
+		{
+			name: "spf", needs: finding.Resolver,
+			server: func(ctx context.Context, w world, s subject.Server, _ []subject.Domain) finding.Result {
+				return spf.CheckHELO(ctx, w.dns, s)
+			},
+			domain: func(ctx context.Context, w world, s subject.Server, d subject.Domain) finding.Result {
+				return spf.Check(ctx, w.dns, s, d)
+			},
+		},
 	}
 }

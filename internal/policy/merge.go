@@ -56,7 +56,7 @@ func (s SPF) withAll(result string) string {
 		return s.text
 	}
 	all := map[string]string{"fail": "-all", "softfail": "~all", "neutral": "?all"}[result]
-	if t, ok := s.find("all"); ok {
+	if t, ok := s.Find("all"); ok {
 		return s.text[:t.start] + all + s.text[t.end:]
 	}
 	return strings.TrimRight(s.text, " ") + " " + all
@@ -81,4 +81,40 @@ func (s SPF) Union(other SPF) string {
 		}
 	}
 	return s.insert(terms, s.text)
+}
+
+// Without returns the text without one of its terms.
+func (s SPF) Without(t Term) string {
+	return strings.TrimRight(s.text[:t.start], " ") + s.text[t.end:]
+}
+
+// First returns the text with the ip4 and ip6 of some addresses moved behind v=spf1: ""
+// if they are in front of all names already, or a term before them would refuse what
+// they pass.
+func (s SPF) First(addrs []netip.Addr) string {
+	var moved []Term
+	names := false
+	for _, t := range s.Terms() {
+		n, ok := t.Network()
+		ours := ok && t.Qualifier == '+' && slices.ContainsFunc(addrs, n.Contains)
+		switch {
+		case ours && names:
+			moved = append(moved, t)
+		case t.Lookup() && t.Name != "redirect":
+			names = true
+		case t.Qualifier != 0 && t.Qualifier != '+' && t.Name != "all":
+			return ""
+		}
+	}
+	if len(moved) == 0 {
+		return ""
+	}
+	var words []string
+	text := s.text
+	for _, t := range slices.Backward(moved) {
+		words = slices.Insert(words, 0, text[t.start:t.end])
+		text = strings.TrimRight(text[:t.start], " ") + text[t.end:]
+	}
+	version := len("v=spf1")
+	return text[:version] + " " + strings.Join(words, " ") + text[version:]
 }

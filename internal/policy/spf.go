@@ -54,10 +54,64 @@ func (t Term) String() string {
 	return q + t.Name + ":" + t.Value
 }
 
-// countsAsLookup reports whether the term counts towards MaxLookups.
-func (t Term) countsAsLookup() bool {
+// Lookup reports whether the term counts towards MaxLookups.
+func (t Term) Lookup() bool {
 	return slices.Contains([]string{"include", "a", "mx", "ptr", "exists", "redirect"}, t.Name)
 }
+
+// Column returns where the term begins in its record, in octets from 1.
+func (t Term) Column() int { return t.start + 1 }
+
+// Domain returns the domain-spec of a term, "" for the domain of the record itself.
+func (t Term) Domain() string {
+	if t.Name == "a" || t.Name == "mx" {
+		name, _, _ := strings.Cut(t.Value, "/")
+		return name
+	}
+	return t.Value
+}
+
+// Network returns the network of an ip4 or ip6.
+func (t Term) Network() (n netip.Prefix, ok bool) {
+	if t.Name != "ip4" && t.Name != "ip6" {
+		return netip.Prefix{}, false
+	}
+	n, err := network(t.Value)
+	return n, err == nil
+}
+
+// Around returns the network around an address that an a or mx passes together with it.
+func (t Term) Around(a netip.Addr) netip.Prefix {
+	m := dualPrefix.FindStringSubmatch(t.Value)
+	bits, text := a.BitLen(), ""
+	if len(m) > 0 {
+		if text = m[4]; a.Is4() {
+			text = m[2]
+		}
+	}
+	if n, err := strconv.Atoi(text); err == nil {
+		bits = n
+	}
+	return netip.PrefixFrom(a, bits).Masked()
+}
+
+// Open reports whether an a or mx passes every address of a family.
+func (t Term) Open() bool {
+	m := dualPrefix.FindStringSubmatch(t.Value)
+	return len(m) > 0 && (m[2] == "0" || m[4] == "0")
+}
+
+// SPFError is a mistake in the syntax of a record.
+type SPFError struct {
+	start, end int
+	text       string
+}
+
+// Error implements error.
+func (e *SPFError) Error() string { return e.text }
+
+// Column returns where the term with the mistake begins in the record, in octets from 1.
+func (e *SPFError) Column() int { return e.start + 1 }
 
 // IsSPF reports whether a TXT record is one for SPF, RFC 7208 section 4.5.
 func IsSPF(text string) bool { return dnsname.IsSPF(text) }
@@ -74,15 +128,18 @@ func ParseSPF(text string) (SPF, error) {
 			at++
 			continue
 		}
-		end := at + strings.IndexByte(text[at:]+" ", ' ')
+		end := len(text)
+		if n := strings.IndexByte(text[at:], ' '); n >= 0 {
+			end = at + n
+		}
 		t, err := parseTerm(text[at:end])
+		if err == nil && t.Qualifier == 0 && (t.Name == "redirect" || t.Name == "exp") && s.has(t.Name) {
+			err = fmt.Errorf("%s= stands there twice", t.Name)
+		}
 		if err != nil {
-			return SPF{}, err
+			return SPF{}, &SPFError{at, end, err.Error()}
 		}
 		t.start, t.end = at, end
-		if t.Qualifier == 0 && (t.Name == "redirect" || t.Name == "exp") && s.has(t.Name) {
-			return SPF{}, fmt.Errorf("%s= stands there twice", t.Name)
-		}
 		s.terms, at = append(s.terms, t), end
 	}
 	return s, nil
@@ -158,7 +215,7 @@ func (t Term) fault(word string) error {
 // The grammar of RFC 7208 section 7.1. A domain-spec ends in a macro or in a
 // top label, which is not of digits alone and not the only one: receivers take
 // a:mail and a:192.0.2.1 for permanent errors.
-const macroExpand = `%(?:%|_|-|\{[slodiphcrtvSLODIPHCRTV][0-9]*[rR]?[-.+,/_=]*\})`
+const macroExpand = `%(?:%|_|-|\{[slodiphcrtvSLODIPHCRTV](?:0*[1-9][0-9]*)?[rR]?[-.+,/_=]*\})`
 
 var (
 	macroString = regexp.MustCompile(`^(?:[!-$&-~]|` + macroExpand + `)*$`)
@@ -202,18 +259,30 @@ func (s SPF) String() string { return s.text }
 // Terms returns the terms that are evaluated, in order: those after all are not, nor is
 // redirect= beside an all (RFC 7208 section 6.1).
 func (s SPF) Terms() []Term {
-	end := slices.IndexFunc(s.terms, func(t Term) bool { return t.Name == "all" })
-	var list []Term
-	for i, t := range s.terms {
-		if t.Qualifier == 0 && (t.Name != "redirect" || end < 0) || t.Qualifier != 0 && (i <= end || end < 0) {
-			list = append(list, t)
-		}
-	}
-	return list
+	evaluated, _ := s.split()
+	return evaluated
 }
 
-// find returns the first evaluated term of a name.
-func (s SPF) find(name string) (Term, bool) {
+// Ignored returns the terms that are not evaluated since there is an all.
+func (s SPF) Ignored() []Term {
+	_, ignored := s.split()
+	return ignored
+}
+
+func (s SPF) split() (evaluated, ignored []Term) {
+	end := slices.IndexFunc(s.terms, func(t Term) bool { return t.Name == "all" })
+	for i, t := range s.terms {
+		if t.Qualifier == 0 && (t.Name != "redirect" || end < 0) || t.Qualifier != 0 && (i <= end || end < 0) {
+			evaluated = append(evaluated, t)
+		} else {
+			ignored = append(ignored, t)
+		}
+	}
+	return evaluated, ignored
+}
+
+// Find returns the first evaluated term of a name.
+func (s SPF) Find(name string) (Term, bool) {
 	for _, t := range s.Terms() {
 		if t.Name == name {
 			return t, true
@@ -226,10 +295,10 @@ func (s SPF) find(name string) (Term, bool) {
 // words of RFC 7208 section 2.6, neutral without an all (section 4.7); "" if another
 // record decides (redirect=).
 func (s SPF) All() string {
-	if t, ok := s.find("all"); ok {
+	if t, ok := s.Find("all"); ok {
 		return map[byte]string{'-': "fail", '~': "softfail", '?': "neutral", '+': "pass"}[t.Qualifier]
 	}
-	if _, ok := s.find("redirect"); ok {
+	if _, ok := s.Find("redirect"); ok {
 		return ""
 	}
 	return "neutral"
@@ -237,7 +306,7 @@ func (s SPF) All() string {
 
 // Redirect returns the domain of redirect=, "" for none.
 func (s SPF) Redirect() string {
-	t, _ := s.find("redirect")
+	t, _ := s.Find("redirect")
 	return t.Value
 }
 
@@ -256,7 +325,7 @@ func domain(s string) string { return strings.ToLower(dnsname.TrimDot(s)) }
 
 // Uses reports whether a mechanism is in the record and evaluated.
 func (s SPF) Uses(name string) bool {
-	_, ok := s.find(name)
+	_, ok := s.Find(name)
 	return ok
 }
 
@@ -264,7 +333,7 @@ func (s SPF) Uses(name string) bool {
 func (s SPF) Lookups() int {
 	n := 0
 	for _, t := range s.Terms() {
-		if t.countsAsLookup() {
+		if t.Lookup() {
 			n++
 		}
 	}
@@ -292,7 +361,7 @@ func (s SPF) Literal(a netip.Addr) (pass, sure bool) {
 			return true, true
 		case match:
 			return false, sure
-		case t.countsAsLookup():
+		case t.Lookup():
 			sure = false
 		}
 	}

@@ -11,10 +11,10 @@ import (
 	"mailsetup/internal/state"
 )
 
-// resolvedNames answers the queries of SPF evaluations: names in zones of this machine
+// Names answers the queries of SPF evaluations: names in zones of this machine
 // from their files, which may be newer than what is served, and all others from DNS. It
 // asks each question once.
-type resolvedNames struct {
+type Names struct {
 	resolver dnsclient.Resolver
 	zones    map[string]localZone      // by origin
 	planned  map[string][]state.Record // by name
@@ -23,8 +23,11 @@ type resolvedNames struct {
 	known map[string]*answer
 }
 
-func newResolvedNames(r dnsclient.Resolver, zones []state.Zone, planned []state.Record) *resolvedNames {
-	n := &resolvedNames{resolver: r, zones: map[string]localZone{}, planned: map[string][]state.Record{}, known: map[string]*answer{}}
+// NewNames returns what asks DNS alone.
+func NewNames(r dnsclient.Resolver) *Names { return newNames(r, nil, nil) }
+
+func newNames(r dnsclient.Resolver, zones []state.Zone, planned []state.Record) *Names {
+	n := &Names{resolver: r, zones: map[string]localZone{}, planned: map[string][]state.Record{}, known: map[string]*answer{}}
 	for _, z := range zones {
 		if _, ok := n.zones[z.Origin]; !ok {
 			n.zones[z.Origin] = localZone(z)
@@ -44,8 +47,11 @@ type answer struct {
 }
 
 // ask returns the data of records, at the end of aliases.
-func (n *resolvedNames) ask(ctx context.Context, name, rtype string) ([]string, dnsclient.Status) {
+func (n *Names) ask(ctx context.Context, name, rtype string) ([]string, dnsclient.Status) {
 	name = dns.CanonicalName(name)
+	if _, ok := dns.IsDomainName(name); !ok { // a label is too long or empty
+		return nil, dnsclient.NXDomain
+	}
 	n.mu.Lock()
 	a := n.known[name+" "+rtype]
 	if a == nil {
@@ -57,7 +63,7 @@ func (n *resolvedNames) ask(ctx context.Context, name, rtype string) ([]string, 
 	return a.values, a.status
 }
 
-func (n *resolvedNames) find(ctx context.Context, name, rtype string, aliases int) ([]string, dnsclient.Status) {
+func (n *Names) find(ctx context.Context, name, rtype string, aliases int) ([]string, dnsclient.Status) {
 	zone, here := n.zone(name)
 	if !here {
 		records, status, _ := n.resolver.Lookup(ctx, name, rtype)
@@ -82,7 +88,7 @@ func (n *resolvedNames) find(ctx context.Context, name, rtype string, aliases in
 
 // zone returns the zone of this machine that answers for the name, if its records are
 // known.
-func (n *resolvedNames) zone(name string) (localZone, bool) {
+func (n *Names) zone(name string) (localZone, bool) {
 	for i, end := 0, false; !end; i, end = dns.NextLabel(name, i) {
 		if z, ok := n.zones[name[i:]]; ok {
 			return z, z.Problem == "" && len(z.Records) > 0 && state.Zone(z).Contains(name)

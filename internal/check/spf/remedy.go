@@ -1,0 +1,88 @@
+package spf
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/policy"
+	"mailsetup/internal/spec"
+	"mailsetup/zonefile"
+)
+
+// ours reports whether mailsetup publishes the records of the domain, and the
+// administrator did not say that this one stays.
+func (l *look) ours() bool {
+	return l.s.SetUp && l.d.Wanted != nil && l.s.Spec.DNSOf(*l.d.Wanted) != spec.DNSManual && !slices.Contains(l.d.Wanted.Keep, "spf")
+}
+
+// fresh returns a record for a domain that has none.
+func (l *look) fresh() string {
+	terms := []string{"v=spf1"}
+	for _, a := range l.addresses() {
+		terms = append(terms, policy.AddressTerm(a))
+	}
+	if l.d.Receives && l.d.Sends {
+		terms = append(terms, "mx")
+	}
+	all := "~all"
+	if !l.d.Sends {
+		all = "-all"
+	}
+	return strings.Join(append(terms, all), " ")
+}
+
+// named returns a record with our addresses in front of everything else.
+func (l *look) named(record string) string {
+	rec, err := policy.ParseSPF(record)
+	if err != nil {
+		return record
+	}
+	if better := rec.First(l.addresses()); better != "" {
+		if rec, err = policy.ParseSPF(better); err != nil {
+			return record
+		}
+	}
+	var missing []netip.Addr
+	for _, a := range l.addresses() {
+		if pass, sure := rec.Literal(a); !pass || !sure {
+			missing = append(missing, a)
+		}
+	}
+	return rec.Merge(policy.SPFChange{Pass: missing})
+}
+
+// withAll returns what to do about a record that says nothing about others.
+func (l *look) withAll() string {
+	if to := l.record.SPF.Redirect(); to != "" {
+		return "ask whoever runs " + to + ", or publish a record of your own:\n" + line(l.d.Name, l.fresh())
+	}
+	return l.publish(l.record.SPF.Merge(policy.SPFChange{All: "softfail"}))
+}
+
+// publish says which record to publish; "" for none.
+func (l *look) publish(record string) string {
+	if record == "" {
+		return ""
+	}
+	if l.record == nil {
+		return "publish:\n" + line(l.d.Name, record)
+	}
+	return "publish, in place of the record that is there:\n" + line(l.d.Name, record)
+}
+
+// maxLine is the longest record that is proposed, in octets: nobody should have one.
+const maxLine = 2000
+
+// line returns a record as a zone file has it.
+func line(name, value string) string {
+	if len(value) > maxLine {
+		return fmt.Sprintf("a shorter record than that of %d octets", len(value))
+	}
+	var parts []string
+	for _, s := range zonefile.SplitTXT(value) {
+		parts = append(parts, `"`+zonefile.Escape(s)+`"`)
+	}
+	return name + ". IN TXT " + strings.Join(parts, " ")
+}
