@@ -55,6 +55,19 @@ func (r KeyRecord) RSA() (*rsa.PublicKey, error) {
 	return public, nil
 }
 
+// SamePublic reports whether two records have the same key, in either encoding.
+func (r KeyRecord) SamePublic(o KeyRecord) bool {
+	if r.Public == o.Public {
+		return true
+	}
+	a, err := r.RSA()
+	if err != nil {
+		return false
+	}
+	b, err := o.RSA()
+	return err == nil && a.Equal(b)
+}
+
 // ParseRecord reads the joined text of a key record. Unknown tags, missing
 // optional ones and white space where the RFC allows it are no errors; a
 // repeated tag, a v that is not first or not DKIM1, a missing or damaged p is.

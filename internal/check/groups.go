@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/check/dkim"
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/hosts"
 	"mailsetup/internal/check/operation"
@@ -52,6 +53,15 @@ func groups() []group {
 		{name: "net", server: func(ctx context.Context, w world, s subject.Server, _ []subject.Domain) finding.Result {
 			return hosts.Network(ctx, w.dns, w.machine.Resolver, w.machine.Sys, s)
 		}},
+		{
+			name: "dkim",
+			server: func(_ context.Context, _ world, s subject.Server, domains []subject.Domain) finding.Result {
+				return dkim.CheckServer(domains)
+			},
+			domain: func(ctx context.Context, w world, s subject.Server, d subject.Domain) finding.Result {
+				return dkim.Check(ctx, dkim.Sources{DNS: w.dns, Files: w.machine.Sys, LastCheck: store.New(w.machine.Sys).LastCheck}, s, d)
+			},
+		},
 		{name: "queue", server: func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
 			if w.machine.Image != nil {
 				return finding.Result{}

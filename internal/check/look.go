@@ -92,6 +92,7 @@ func look(ctx context.Context, m *machine.Machine, o Options) (seen, error) {
 	if l.domains, err = choose(*s, o.Domains, m.Logf); err != nil {
 		return l, err
 	}
+	l.keys(ctx, m, from)
 	if tables != nil {
 		l.receives(ctx, from)
 		l.relayed = relayed(ctx, tables, s.Facts.Postfix, l.domains)

@@ -124,7 +124,7 @@ func Check(ctx context.Context, c *dnsclient.Client, w Expected, before Result) 
 		wg.Go(func() { checkServer(ctx, c, &v.Servers[i], questions[i], before) })
 	}
 	wg.Wait()
-	v.diagnose()
+	v.diagnose(ctx, c)
 	return v
 }
 
@@ -177,9 +177,6 @@ func authorities(ctx context.Context, c *dnsclient.Client, w Expected, before Re
 
 // checkServer queries one server for its records, one after the other.
 func checkServer(ctx context.Context, c *dnsclient.Client, s *ServerResult, want []ExpectedRecord, before Result) {
-	if s.serial, s.ServerProblem = c.SerialAt(ctx, s.NameServer, s.Zone); s.ServerProblem.Fault != dnsclient.OK {
-		return
-	}
 	for _, e := range want {
 		r, known := before.knownGood(*s, e)
 		if !known {
@@ -209,8 +206,12 @@ func (v Result) knownGood(s ServerResult, e ExpectedRecord) (RecordResult, bool)
 	return RecordResult{}, false
 }
 
-// diagnose diagnoses every record, comparing the servers with each other.
-func (v *Result) diagnose() {
+// diagnose diagnoses every record, comparing the servers with each other. It queries
+// them for the serials of their zones only if they differ.
+func (v *Result) diagnose(ctx context.Context, c *dnsclient.Client) {
+	if v.differ() {
+		v.askSerials(ctx, c)
+	}
 	right := map[state.Record]ServerResult{}
 	for _, s := range v.Servers {
 		for _, r := range s.Records {
@@ -230,4 +231,33 @@ func (v *Result) diagnose() {
 			r.Finding = Diagnose(r.ExpectedRecord, r.answer)
 		}
 	}
+}
+
+// differ reports whether one server has a record right that another one has not.
+func (v *Result) differ() bool {
+	right, wrong := map[state.Record]bool{}, map[state.Record]bool{}
+	for _, s := range v.Servers {
+		for _, r := range s.Records {
+			if diagnose(r.ExpectedRecord, r.answer).Fault == dnsclient.OK {
+				right[r.Record] = true
+			} else {
+				wrong[r.Record] = true
+			}
+			if right[r.Record] && wrong[r.Record] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// askSerials queries every server that answered for the serial of its zone.
+func (v *Result) askSerials(ctx context.Context, c *dnsclient.Client) {
+	var wg sync.WaitGroup
+	for i := range v.Servers {
+		if s := &v.Servers[i]; s.ServerProblem.OK() {
+			wg.Go(func() { s.serial, _ = c.SerialAt(ctx, s.NameServer, s.Zone) })
+		}
+	}
+	wg.Wait()
 }

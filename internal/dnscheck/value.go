@@ -38,7 +38,7 @@ func satisfies(want, got string) bool {
 func satisfiesKey(want, got string) bool {
 	w, bad := keygen.ParseRecord(want)
 	g, err := keygen.ParseRecord(got)
-	return bad == nil && err == nil && g.Public == w.Public && keyData(got) == g.Public && whyUnusable(g, w) == ""
+	return bad == nil && err == nil && g.SamePublic(w) && keyData(got) == g.Public && whyUnusable(g, w) == ""
 }
 
 // whyUnusable returns why verifiers would not use a key for our signatures (RFC 6376
@@ -162,7 +162,7 @@ func classifyKey(e ExpectedRecord, got string) (dnsclient.Finding, bool) {
 		return finding(Truncated, fmt.Sprintf("the key is cut after %d of %d characters", len(has), len(want.Public)), e.wholeValueRemedy()), true
 	case has != want.Public && strings.EqualFold(has, want.Public):
 		return finding(Case, "capitals became small letters or the reverse, which makes another key", e.bareValueRemedy()), true
-	case has != want.Public:
+	case has != want.Public && !(keygen.KeyRecord{KeyType: "rsa", Public: has}).SamePublic(want):
 		return finding(OtherKey, e.keyOwner(has), e.replaceRemedy()), true
 	}
 	rec, err := keygen.ParseRecord(got)

@@ -71,7 +71,12 @@ func (c *Client) findServers(ctx context.Context, zone string) (Authority, error
 // is never answered from behind an alias; the negative answer has the SOA (RFC 2308
 // section 3), which some caches omit.
 func (c *Client) ZoneOf(ctx context.Context, name string) (string, error) {
-	for at := dns.CanonicalName(name); at != "."; at = dnsname.Parent(at) {
+	name = dns.CanonicalName(name)
+	return c.origins.getOrFind(ctx, name, func() (string, error) { return c.findZone(ctx, name) })
+}
+
+func (c *Client) findZone(ctx context.Context, name string) (string, error) {
+	for at := name; at != "."; at = dnsname.Parent(at) {
 		m, err := c.recurse(ctx, at, dns.TypeCNAME)
 		if err == nil && len(m.Answer) == 0 && !holdsSOA(m, at) {
 			m, err = c.recurse(ctx, at, dns.TypeSOA)

@@ -10,11 +10,11 @@ import (
 )
 
 // WithCache returns a client that puts each question to its resolver once, and finds
-// the servers of each zone once: for checks of many domains with common names and name
+// the zone of each name and the servers of each zone once: for checks of many domains with common names and name
 // servers. Errors are not cached.
 func (c *Client) WithCache() *Client {
 	r := *c
-	r.answers, r.zones = &cache[answer]{}, &cache[Authority]{}
+	r.answers, r.zones, r.origins = &cache[answer]{}, &cache[Authority]{}, &cache[string]{}
 	return &r
 }
 

@@ -58,6 +58,7 @@ type Client struct {
 
 	answers *cache[answer]
 	zones   *cache[Authority]
+	origins *cache[string]
 }
 
 // New returns a client of the given servers, addresses with or without a port.

@@ -55,6 +55,35 @@ func Parse(path string, read Read) (Setup, error) {
 	return s, errors.Join(errs[:]...)
 }
 
+// Rows returns the rows of a configuration, whatever else it says: with which key the
+// mail of an address is signed.
+func Rows(path string, read Read) ([]Row, error) {
+	c, err := ParseConf(path, read)
+	if err != nil || c.idle() != "" {
+		return nil, err
+	}
+	rows, _, err := c.rows(read)
+	return rows, err
+}
+
+// About returns a function that returns the rows which match mail of some address in a
+// domain.
+func About(rows []Row) func(domain string) []Row {
+	at := map[string][]Row{}
+	for _, r := range rows {
+		m, _ := exact(r.Pattern)
+		at[m.host] = append(at[m.host], r)
+	}
+	return func(domain string) []Row {
+		domain = strings.ToLower(domain)
+		found := slices.Clone(at[domain])
+		for _, h := range enclosingHosts(domain) {
+			found = append(found, at[h]...)
+		}
+		return found
+	}
+}
+
 // idle says why the configuration has nothing to sign with, "" if it has.
 func (c Conf) idle() string {
 	if mode, ok := c.Get("Mode"); ok && !strings.Contains(mode.Value, "s") {

@@ -22,16 +22,7 @@ func AmavisSigner(ctx context.Context, s Source, domains []string) *state.Milter
 	if !amavisSigns(s) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	var keys settings
-	for _, name := range []string{"amavisd", "amavisd-new"} { // the latter in older packages
-		res, err := s.Run(ctx, system.Command{Argv: []string{name, "showkeys"}})
-		if err == nil && res.Code == 0 {
-			keys = amavisKeys(string(res.Stdout))
-			break
-		}
-	}
+	keys := amavis(ctx, s)
 	m := &state.Milter{
 		Endpoint: "amavis", Lists: []string{"content_filter"},
 		Program: state.Program{Kind: state.Amavis, Conf: amavisDir, Unit: "amavis.service", Others: keys.others(domains)},
@@ -45,6 +36,19 @@ func AmavisSigner(ctx context.Context, s Source, domains []string) *state.Milter
 		return nil
 	}
 	return m
+}
+
+// amavis asks amavis's own tool for its keys.
+func amavis(ctx context.Context, s Source) settings {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for _, name := range []string{"amavisd", "amavisd-new"} { // the latter in older packages
+		res, err := s.Run(ctx, system.Command{Argv: []string{name, "showkeys"}})
+		if err == nil && res.Code == 0 {
+			return amavisKeys(string(res.Stdout))
+		}
+	}
+	return settings{}
 }
 
 var amavisSwitch = regexp.MustCompile(`(?m)^\s*\$enable_dkim_signing\s*=\s*([^;]*);`)

@@ -39,16 +39,7 @@ func program(r system.Reader, list []listener, address string) state.Program {
 	case strings.HasPrefix(name, "rspamd"):
 		p.Kind = state.RspamdProgram
 	case name == "opendkim":
-		p.Kind, p.Conf = state.OtherOpenDKIM, "/etc/opendkim.conf"
-		for i, a := range args {
-			value, is := strings.CutPrefix(a, "-x")
-			if is && value == "" && i+1 < len(args) {
-				value = args[i+1]
-			}
-			if conf, err := state.ParsePath(value); is && err == nil {
-				p.Conf = conf
-			}
-		}
+		p.Kind, p.Conf = state.OtherOpenDKIM, state.Path(confOf(args))
 	case name == "opendmarc":
 		p.Kind = state.OpenDMARC
 	case name == "dkimpy-milter":
@@ -91,7 +82,8 @@ type keyFile struct{ domain, selector, file string }
 type settings struct {
 	keys []keyFile
 	// pattern is the path of keys of any domain, with $domain and $selector.
-	pattern string
+	pattern  string
+	selector string // of that path
 }
 
 // others returns the domains among the settings that were not asked about.
@@ -157,13 +149,7 @@ func configured(ctx context.Context, s Source, p *state.Program) settings {
 		}
 		return rspamd(ctx, s)
 	case state.OtherOpenDKIM:
-		setup, err := opendkim.Parse(string(p.Conf), func(name string) ([]byte, error) {
-			at, err := state.ParsePath(name)
-			if err != nil {
-				return nil, err
-			}
-			return source.Text(s, at)
-		})
+		setup, err := opendkim.Parse(string(p.Conf), reading(s))
 		if err != nil {
 			return settings{}
 		}
@@ -210,7 +196,7 @@ func rspamdSettings(text []byte) settings {
 	if err := json.Unmarshal(text, &section); err != nil {
 		return settings{}
 	}
-	out := settings{pattern: section.Path}
+	out := settings{pattern: section.Path, selector: strings.ToLower(section.Selector)}
 	for _, domain := range slices.Sorted(maps.Keys(section.Domain)) {
 		d := section.Domain[domain]
 		for _, k := range append(d.Selectors, d.one) {

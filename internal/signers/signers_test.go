@@ -75,7 +75,7 @@ func TestRspamdSettings(t *testing.T) {
     },
     "sign_networks": ["127.2.4.7"]
 }`))
-	want := settings{pattern: "/var/lib/rspamd/dkim/$domain.$selector.key", keys: []keyFile{
+	want := settings{pattern: "/var/lib/rspamd/dkim/$domain.$selector.key", selector: "mail", keys: []keyFile{
 		{"lab.example", "mail", "/var/lib/rspamd/dkim/lab.example.mail.key"}, {"shop.example", "y", "/x/shop.example.key"},
 	}}
 	if !reflect.DeepEqual(got, want) {

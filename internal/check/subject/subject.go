@@ -30,6 +30,10 @@ type Server struct {
 	SetUp  bool
 	Spec   spec.Spec
 	Ledger keyring.Ledger
+	// Elapsed is how long keys have certainly been in their stages.
+	Elapsed keyring.Elapsed
+	// Ticks: a timer or cron runs rotate-dkim.
+	Ticks bool
 	// Unprivileged: what only root may read is not known.
 	Unprivileged bool
 	Now          time.Time
@@ -50,6 +54,9 @@ type Domain struct {
 	// not know.
 	Wanted *spec.Domain
 	Keys   []keyring.Key
+	// Selectors are those with which a signer signs its mail that mailsetup has not set
+	// up, as its configuration says.
+	Selectors []Selector
 	// Sends and Receives are what the domain is for, as declared, or else as found.
 	Sends, Receives bool
 	// Declared: the administrator said so. A domain that neither sends nor receives is
@@ -85,4 +92,12 @@ func (s Server) PublicEgress() []Egress {
 func (s Server) Has(a netip.Addr) bool {
 	return slices.Contains(s.Facts.Addresses, a) || slices.ContainsFunc(s.Egress, func(e Egress) bool { return e.Address == a }) ||
 		slices.Contains(s.Spec.Host.Addresses, a)
+}
+
+// Selector is a DKIM key in the configuration of a signer.
+type Selector struct {
+	Name    string // s=
+	Domain  string // d=
+	KeyFile string // "" if it is not known
+	Program string // "OpenDKIM", "rspamd", "amavis"
 }

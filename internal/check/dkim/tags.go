@@ -1,0 +1,170 @@
+package dkim
+
+import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/check/finding"
+	"mailsetup/internal/dnsname"
+	"mailsetup/internal/keyring"
+	"mailsetup/keygen"
+)
+
+// judgeText judges the text of a record whose key is right.
+func (c *checker) judgeText(k key, got string) {
+	r, err := keygen.ParseRecord(got)
+	if err != nil || k.Stage == keyring.Revoked {
+		return // the fault was told
+	}
+	subject := dnsname.TrimDot(k.name)
+	if k.program != "" {
+		c.report(finding.Finding{ID: "dkim.match", Severity: finding.OK, Subject: subject})
+	}
+	if r.KeyType == "ed25519" {
+		c.judgeEd25519(k)
+	} else if public, err := r.RSA(); err == nil {
+		c.judgeBits(k, public.N.BitLen())
+	}
+	out := finding.Finding{ID: "dkim.tags", Severity: finding.OK, Subject: subject, Why: receivers([]string{got})}
+	var seen []string
+	say := func(s finding.Severity, text, remedy string) {
+		seen = append(seen, text)
+		if worse(s, out.Severity) {
+			out.Severity, out.Remedy = s, remedy
+		}
+	}
+	if slices.Contains(r.Flags, "y") && k.signs {
+		say(finding.Warning, "t=y says that the domain tests DKIM: receivers may treat its mail as unsigned", "take t=y out of the record")
+	}
+	if slices.Contains(r.Flags, "s") && c.identitiesBelow() {
+		say(finding.Problem, "t=s forbids signatures in the name of a subdomain (i=), which this server makes", "take t=s out of the record")
+	}
+	if hasTag(got, "g") {
+		say(finding.Note, "g= is of the time before RFC 6376, which ignores it", "take g= out of the record")
+	}
+	if r.Revoked() && k.signs {
+		say(finding.Problem, "p= is empty: the key is revoked", "publish the key that signs")
+	}
+	if out.Why != "" && out.Severity == finding.OK {
+		say(finding.Note, "receivers differ about this record, which RFC 6376 permits", "")
+	}
+	out.Seen = strings.Join(seen, "; ")
+	c.report(out)
+}
+
+// identitiesBelow reports whether signatures of the domain have an i= below d=.
+func (c *checker) identitiesBelow() bool {
+	return c.domain.Wanted != nil && slices.ContainsFunc(c.domain.Wanted.Identities, func(i string) bool {
+		_, identity, _ := strings.Cut(i, "@")
+		return strings.HasSuffix(strings.ToLower(identity), "."+c.domain.Name)
+	})
+}
+
+// judgeBits judges the size of an RSA key.
+func (c *checker) judgeBits(k key, bits int) {
+	out := finding.Finding{ID: "dkim.bits", Severity: finding.OK, Subject: dnsname.TrimDot(k.name), Seen: fmt.Sprintf("%d bits", bits)}
+	rotate := "mailsetup rotate-dkim --now " + c.domain.Name
+	switch {
+	case k.program != "":
+		rotate = "make a key of 2048 bits under another selector, publish it, and sign with it then"
+	case c.domain.Wanted != nil && c.domain.Wanted.KeyBits < 2048:
+		rotate = "set key_bits = 2048 in /etc/mailsetup/domains.d/" + c.domain.Name + ".toml; then " + rotate
+	}
+	switch {
+	case bits == 0 || k.Stage == keyring.Revoked:
+		return
+	case bits < 1024 && k.signs:
+		out.Severity, out.Expected, out.Remedy = finding.Problem, "2048 bits", rotate
+		out.Why = "RFC 8301 forbids keys under 1024 bits: Google, dkimpy and go-msgauth refuse them, OpenDKIM and Mail::DKIM still take 768."
+	case bits < 2048 && (!k.signs || c.domain.Wanted != nil && c.domain.Wanted.KeyBits == bits):
+		out.Severity, out.Expected, out.Remedy = finding.Note, "2048 bits", rotate
+		if !k.signs {
+			out.Remedy = ""
+		}
+	case bits < 2048:
+		out.Severity, out.Expected, out.Remedy = finding.Warning, "2048 bits", rotate
+	case bits > 2048:
+		out.Severity, out.Expected = finding.Note, "2048 bits"
+		out.Seen += ": the answer does not fit 512 octets, and some panels cut it"
+	}
+	c.report(out)
+}
+
+// judgeEd25519 judges a key that many receivers do not verify with.
+func (c *checker) judgeEd25519(k key) {
+	out := finding.Finding{ID: "dkim.ed25519", Severity: finding.Note, Subject: dnsname.TrimDot(k.name), Seen: "Ed25519, beside an RSA key"}
+	if !slices.ContainsFunc(c.keys, func(o key) bool { return o.signs && o.Public != "" && !isEd25519(o.Public) }) {
+		out.Severity, out.Seen = finding.Problem, "Ed25519 alone: large receivers do not verify it"
+		out.Expected = "an RSA key of 2048 bits, alone or beside it"
+		out.Remedy = "make an RSA key under another selector, publish it, and sign with it: mailsetup adopt, or mailsetup init on a new server"
+	}
+	c.report(out)
+}
+
+// isEd25519 reports whether a p= is of an Ed25519 key: its 32 octets (RFC 8463 section 4).
+func isEd25519(public string) bool {
+	raw, err := base64.StdEncoding.DecodeString(public)
+	return err == nil && len(raw) == ed25519.PublicKeySize
+}
+
+// ed25519Public returns the p= of an Ed25519 private key in PEM.
+func ed25519Public(text []byte) (string, bool) {
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return "", false
+	}
+	private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return "", false
+	}
+	k, ok := private.(ed25519.PrivateKey)
+	if !ok {
+		return "", false
+	}
+	return base64.StdEncoding.EncodeToString(k.Public().(ed25519.PublicKey)), true
+}
+
+// hasTag reports whether a record has a tag.
+func hasTag(record, tag string) bool { return tagValue(record, tag) != nil }
+
+// tagValue returns the value of a tag as written, nil if it is not there.
+func tagValue(record, tag string) *string {
+	for part := range strings.SplitSeq(record, ";") {
+		if name, value, ok := strings.Cut(part, "="); ok && strings.EqualFold(strings.TrimSpace(name), tag) {
+			return &value
+		}
+	}
+	return nil
+}
+
+// receivers says who reads a record otherwise than RFC 6376 has it, "" for nobody. All
+// of it was tried with OpenDKIM 2.11 (opendkim-testkey), dkimpy 1.1, Mail::DKIM 1.2 and
+// go-msgauth 0.7.
+func receivers(texts []string) string {
+	if len(texts) > 1 {
+		return "RFC 6376 section 3.6.2.2 leaves open what two records mean: OpenDKIM and go-msgauth refuse them, dkimpy takes the one that comes first, Mail::DKIM tries both."
+	}
+	if len(texts) == 0 {
+		return ""
+	}
+	record := texts[0]
+	kind, hashes, public := tagValue(record, "k"), tagValue(record, "h"), tagValue(record, "p")
+	switch {
+	case kind != nil && strings.TrimSpace(*kind) != "rsa" && strings.EqualFold(strings.TrimSpace(*kind), "rsa"):
+		return "Values are case-sensitive (RFC 6376 section 3.2): OpenDKIM takes k=RSA, dkimpy, Mail::DKIM and go-msgauth refuse it."
+	case hashes != nil && strings.Contains(strings.ToLower(*hashes), "rsa-sha256"):
+		return "h= has names of hashes, not of algorithms: dkimpy takes rsa-sha256 there, OpenDKIM, Mail::DKIM and go-msgauth refuse it."
+	case hashes != nil && !strings.Contains(*hashes, "sha256") && strings.Contains(strings.ToLower(*hashes), "sha256"):
+		return "Values are case-sensitive (RFC 6376 section 3.2): OpenDKIM and dkimpy take h=SHA256, Mail::DKIM and go-msgauth refuse it."
+	case public != nil && strings.ContainsAny(strings.Trim(*public, " \t"), "\t"):
+		return "RFC 6376 section 3.6.1 permits a TAB inside p=: OpenDKIM, dkimpy and Mail::DKIM read it, go-msgauth does not."
+	case hasTag(record, "g"):
+		return "Mail::DKIM refuses a key with g=, all others ignore it."
+	}
+	return ""
+}

@@ -1,0 +1,44 @@
+package check
+
+import (
+	"context"
+
+	"mailsetup/internal/check/subject"
+	"mailsetup/internal/detect/source"
+	"mailsetup/internal/machine"
+	"mailsetup/internal/signers"
+	"mailsetup/internal/state"
+	"mailsetup/internal/store"
+)
+
+const (
+	rotateTimer = "mailsetup-rotate.timer"
+	rotateCron  = state.Path("/etc/cron.d/mailsetup")
+)
+
+// keys finds out how long keys have been in their stages, whether something looks after
+// them, and with which keys others sign.
+func (l *seen) keys(ctx context.Context, m *machine.Machine, from source.Source) {
+	s := &l.server
+	if s.SetUp {
+		s.Elapsed, _ = store.AdvanceElapsed(m.Sys, s.Ledger, false, m.Logf) // without it, nothing is overdue
+		status, err := from.Status(ctx, rotateTimer)
+		cron, cronErr := from.Stat(rotateCron)
+		s.Ticks = err == nil && status.Active == "active" || cronErr == nil && cron.Kind != state.Absent
+	}
+	var others []string
+	for _, d := range l.domains {
+		if d.Wanted == nil || d.Wanted.SignedBy != "" {
+			others = append(others, d.Name)
+		}
+	}
+	if len(others) == 0 {
+		return
+	}
+	found := signers.ConfiguredKeys(ctx, from, s.Facts, others)
+	for i := range l.domains {
+		for _, k := range found[l.domains[i].Name] {
+			l.domains[i].Selectors = append(l.domains[i].Selectors, subject.Selector{Name: k.Selector, Domain: k.Domain, KeyFile: k.File, Program: k.Program})
+		}
+	}
+}
