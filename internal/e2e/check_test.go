@@ -234,7 +234,7 @@ func wishes(t *testing.T, b *lab.Box) {
 			pick("--key-bits", "", "1024", "3072", "4096"), pick("--ttl", "60", "3600", "86400"), pick("--receive", "yes", "no"),
 			pick("--spf-all", "", "softfail", "fail", "neutral"), pick("--dmarc", "", "none", "quarantine", "reject"),
 			pick("--dmarc-sp", "", "none", "quarantine", "reject"), pick("--adkim", "", "relaxed", "strict"), pick("--aspf", "", "relaxed", "strict"),
-			pick("--rua", "", "mailto:ann@mail.lab.example", "mailto:dmarc@"+o), pick("--ruf", "", "mailto:ann@mail.lab.example"))
+			pick("--rua", "", "mailto:ann@mail.lab.example", "mailto:postmaster@"+o), pick("--ruf", "", "mailto:ann@mail.lab.example"))
 		product(t, b, 0, args...)
 		if found, _ := check(t, b, "--skip", "live", o); wrong(found, finding.Problem, finding.Warning, finding.Unknown) != "" {
 			t.Errorf("mailsetup %s\n%s", strings.Join(args, " "), wrong(found, finding.Problem, finding.Warning, finding.Unknown))
