@@ -12,6 +12,7 @@ import (
 	"mailsetup/internal/check/operation"
 	"mailsetup/internal/check/spf"
 	"mailsetup/internal/check/subject"
+	"mailsetup/internal/check/transport"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/store"
@@ -86,5 +87,11 @@ func groups() []group {
 				return spf.Check(ctx, w.dns, s, d)
 			},
 		},
+		{name: "transport", ids: "tls sts tlsrpt dane caa", server: func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
+			if w.machine.Image != nil {
+				s.Facts.Addresses, s.Spec.Host.Addresses = nil, nil // no daemon runs there
+			}
+			return transport.Check(ctx, w.dns, s, domains, transport.Options{Online: w.online, Files: w.machine.Sys})
+		}},
 	}
 }

@@ -203,6 +203,7 @@ func Query(name string, t uint16, recurse bool) *dns.Msg {
 	m := new(dns.Msg)
 	m.SetQuestion(dns.CanonicalName(name), t)
 	m.RecursionDesired = recurse
+	m.AuthenticatedData = recurse // asks whether the answer was validated, RFC 6840 section 5.7
 	// 1232 octets pass every path unfragmented (DNS flag day 2020); more comes
 	// back truncated and is asked again over TCP.
 	m.SetEdns0(1232, false)

@@ -39,6 +39,7 @@ func parameters() []string {
 		"smtp_header_checks", "smtp_mime_header_checks", "smtp_nested_header_checks", "smtp_body_checks", "smtp_generic_maps",
 		"canonical_maps", "sender_canonical_maps", "recipient_canonical_maps", "virtual_alias_maps",
 		"always_bcc", "sender_bcc_maps", "recipient_bcc_maps", "smtp_fallback_relay", "smtp_tls_wrappermode",
+		"smtp_use_tls", "smtp_enforce_tls",
 		"smtpd_client_restrictions", "smtpd_helo_restrictions", "smtpd_sender_restrictions", "smtpd_relay_restrictions",
 		"smtpd_recipient_restrictions", "smtpd_data_restrictions", "smtpd_end_of_data_restrictions",
 		"always_add_missing_headers", "local_header_rewrite_clients",
