@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -16,46 +18,93 @@ func checkCommand(c console.Console) *cli.Command {
 		Name:  "check",
 		Usage: "find out whether mail will arrive, and what to type if not",
 		UsageText: "sudo mailsetup check\n" +
-			"   looks at this server, its DNS and its mail, and says what is wrong",
+			"   looks at this server, its DNS and its mail: what is wrong comes first, with\n" +
+			"   what mends it (exit 3); nothing is changed\n\n" +
+			"mailsetup check --only spf,dkim.match example.org\n" +
+			"   two things about one domain, which may be on another server\n\n" +
+			"sudo mailsetup check --changed\n" +
+			"   prints what is new, worse or mended since the last time, or nothing",
+		Description: "A finding is a problem (mail is lost, unsigned or refused), a warning, a note,\n" +
+			"ok, or unknown: it could not be found out, which is neither passed nor failed.\n" +
+			"Nobody's mailbox sees the test messages of the live path, and nothing leaves\n" +
+			"the machine. Without root less can be seen. Groups are what IDs begin with\n" +
+			"(spf, dkim, live); mailsetup check --explain all lists the IDs.",
 		ArgsUsage:    "[DOMAIN...]",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
-			o := options{dryRun: true, json: ctx.Bool("json"), command: "check"}
-			asked := check.Options{
-				Domains: ctx.Args().Slice(), Offline: ctx.Bool("offline"), Online: ctx.Bool("online"), Resolver: ctx.String("resolver"),
+			u := ui{c, options{dryRun: true, json: ctx.Bool("json"), command: "check"}}
+			if ctx.IsSet("explain") {
+				return explain(ctx, u)
 			}
-			asked.Only, asked.Skip = listed(ctx, "only"), listed(ctx, "skip")
-			return runCheck(ctx.Context, ui{c, o}, asked)
+			o, err := checkOptions(ctx)
+			if err == nil {
+				err = runCheck(ctx.Context, u, o)
+			}
+			if _, is := errors.AsType[report.NagiosState](err); o.Form != "nagios" || err == nil || is {
+				return err
+			}
+			finish(c, err)
+			return report.FailNagios(c.Out, err)
 		},
-	}, flagGroup{"Flags", []cli.Flag{
-		&cli.StringSliceFlag{Name: "only", Usage: "check these `ID`s or groups only, as in spf,dkim.match"},
-		&cli.StringSliceFlag{Name: "skip", Usage: "leave these `ID`s or groups out"},
+	}, flagGroup{"What to look at", []cli.Flag{
+		&cli.StringSliceFlag{Name: "only", Usage: "these `IDS` or groups, with commas: spf,dkim.match"},
+		&cli.StringSliceFlag{Name: "skip", Usage: "all but these `IDS` or groups: live leaves out the test messages"},
 		&cli.BoolFlag{Name: "offline", Usage: "ask no DNS"},
-		&cli.BoolFlag{Name: "online", Usage: "ask hosts of others, too"},
-		&cli.StringFlag{Name: "resolver", Usage: "the `ADDRESS` of the resolver to ask"},
+		&cli.BoolFlag{Name: "online", Usage: "ask hosts of others as well: port 25, MTA-STS, block lists, registries"},
+		&cli.StringFlag{Name: "resolver", Usage: "the `ADDRESS` of the resolver to ask (default: that of /etc/resolv.conf)"},
+	}}, flagGroup{"What to say", []cli.Flag{
+		&cli.BoolFlag{Name: "changed", Usage: "what differs from the last time, once"},
+		&cli.BoolFlag{Name: "strict", Usage: "exit 3 also for what is unknown"},
+		&cli.StringFlag{Name: "format", Usage: "the `FORM`: " + strings.Join(check.Forms(), ", ") + " (default: text)"},
 		&cli.BoolFlag{Name: "json", Usage: "print data"},
+		&cli.StringFlag{Name: "explain", Usage: "say what `ID`, a group or all is about, and look at nothing"},
 	}})
 }
 
-// listed returns the values of a flag that takes several, with commas or repeated.
-func listed(ctx *cli.Context, name string) []string {
-	return strings.FieldsFunc(strings.Join(ctx.StringSlice(name), ","), func(r rune) bool { return r == ',' || r == ' ' })
+// checkOptions reads the flags. Its result is of use also with an error.
+func checkOptions(ctx *cli.Context) (check.Options, error) {
+	o := check.Options{
+		Domains: ctx.Args().Slice(), Offline: ctx.Bool("offline"), Online: ctx.Bool("online"), Resolver: ctx.String("resolver"),
+		Form: ctx.String("format"), Changed: ctx.Bool("changed"), Strict: ctx.Bool("strict"),
+	}
+	if ctx.Bool("json") {
+		if o.Form = cmp.Or(o.Form, "json"); o.Form != "json" {
+			return o, usage("leave one of them out", "--json and --format %s do not go together", o.Form)
+		}
+	}
+	for flag, list := range map[string]*[]string{"only": &o.Only, "skip": &o.Skip} {
+		*list = strings.FieldsFunc(strings.Join(ctx.StringSlice(flag), ","), func(r rune) bool { return r == ',' || r == ' ' })
+		if ctx.IsSet(flag) && len(*list) == 0 {
+			return o, usage("mailsetup check --explain all lists the checks", "--%s names no check", flag)
+		}
+	}
+	return o, o.Validate()
 }
 
 func runCheck(ctx context.Context, u ui, o check.Options) error {
-	o.Progress = func(what string) { u.c.Rewrite("checking " + what) }
-	r, err := check.Run(ctx, u.machine(), o)
+	on := u.machine()
+	if o.Changed {
+		on.Private = "what was found before"
+	}
+	o.Progress = func(what string) { u.c.Rewrite("checking: " + what) }
+	r, err := check.Run(ctx, on, o)
 	u.c.Rewrite("")
-	if err != nil {
-		return err
+	if err == nil {
+		err = o.Write(u.c.Out, r, u.reportText())
 	}
-	if u.o.json {
-		err = r.WriteJSON(u.c.Out)
-	} else {
-		err = r.WriteText(u.c.Out, report.TextOptions{Width: u.c.Width, Color: u.c.Color, Typed: u.c.Typed()})
-	}
-	if err == nil && r.Summary.Problems > 0 {
-		return errProblemsFound
+	if err == nil && o.Failed(r) {
+		err = errProblemsFound
 	}
 	return err
+}
+
+func explain(ctx *cli.Context, u ui) error {
+	if ctx.NArg() > 0 || ctx.NumFlags() > 1 {
+		return usage("leave the rest out", "--explain looks at nothing, and goes alone")
+	}
+	return report.Explain(u.c.Out, ctx.String("explain"), u.reportText())
+}
+
+func (u ui) reportText() report.TextOptions {
+	return report.TextOptions{Width: u.c.Width, Color: u.c.Color, Typed: u.c.Typed()}
 }

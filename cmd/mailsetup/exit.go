@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime/debug"
 
+	"mailsetup/internal/check/report"
 	"mailsetup/internal/console"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/machine"
@@ -39,6 +40,9 @@ func finish(c console.Console, err error) int {
 	}
 	if errors.Is(err, errChangesFound) || errors.Is(err, errProblemsFound) {
 		return exitFound
+	}
+	if state, is := errors.AsType[report.NagiosState](err); is {
+		return int(state)
 	}
 	var findings spec.Findings
 	if errors.As(err, &findings) {

@@ -5,7 +5,6 @@ package check
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -14,21 +13,9 @@ import (
 	"mailsetup/internal/check/report"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsclient"
-	"mailsetup/internal/hint"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/parallel"
 )
-
-// Options say what to check, and how.
-type Options struct {
-	finding.Selection
-	Domains  []string // all of the server without a name
-	Offline  bool     // DNS is not asked
-	Online   bool     // hosts of others are asked
-	Resolver string   // address of the resolver, "" for that of the system
-	// Progress is called as the run goes on, by several goroutines; nil for nobody.
-	Progress func(what string)
-}
 
 const (
 	// maxDomains is how many domains are checked at a time: look-ups overlap.
@@ -44,7 +31,7 @@ const (
 
 // Run checks a machine.
 func Run(ctx context.Context, on machine.Options, o Options) (report.Report, error) {
-	if err := o.validate(); err != nil {
+	if err := o.Validate(); err != nil {
 		return report.Report{}, err
 	}
 	m, err := machine.Open(ctx, on)
@@ -52,6 +39,11 @@ func Run(ctx context.Context, on machine.Options, o Options) (report.Report, err
 		return report.Report{}, err
 	}
 	defer m.Close()
+	return On(ctx, m, o)
+}
+
+// On checks an open machine.
+func On(ctx context.Context, m *machine.Machine, o Options) (report.Report, error) {
 	seen, err := look(ctx, m, o)
 	if err != nil {
 		return report.Report{}, err
@@ -82,7 +74,11 @@ func Run(ctx context.Context, on machine.Options, o Options) (report.Report, err
 	all.Add(o.eachDomain(ctx, w, seen))
 	all.Findings = slices.DeleteFunc(all.Findings, func(f finding.Finding) bool { return !o.Wants(f.ID) })
 	seen.ignore(all.Findings)
-	return report.New(all, o.asked(seen)), ctx.Err()
+	r := report.New(all, o.asked(seen))
+	if err := ctx.Err(); err != nil {
+		return r, err
+	}
+	return r, o.remember(m, &r)
 }
 
 // asked is what the report has to know of a run.
@@ -101,19 +97,6 @@ func (o Options) asked(l seen) report.Asked {
 		}
 	}
 	return a
-}
-
-// validate finds what cannot be asked for.
-func (o Options) validate() error {
-	if err := o.Check(); err != nil {
-		return err
-	}
-	_, addr := netip.ParseAddr(o.Resolver)
-	_, port := netip.ParseAddrPort(o.Resolver)
-	if o.Resolver != "" && addr != nil && port != nil {
-		return hint.NewUsage("as in 192.0.2.53 or [2001:db8::53]:5353", "--resolver %q is no address", o.Resolver)
-	}
-	return nil
 }
 
 // groups returns the groups that are asked for, and can be answered.

@@ -18,6 +18,7 @@ const (
 	ElapsedFile      = OwnDir + "/key-times.json"       // how long keys have been in their stages
 	UnchangedFile    = OwnDir + "/unchanged"            // fingerprints of domains that were as they should be
 	WatchFile        = OwnDir + "/watched.json"         // which domains' records were looked at when
+	CheckFile        = OwnDir + "/check.json"           // what the last check found
 	FailureMailFile  = OwnDir + "/last-failure-mail"    // when a failure was mailed last
 	FreshPostfixFile = OwnDir + "/postfix-as-installed" // the hash of main.cf after its package was installed
 	ProbeFile        = OwnDir + "/probing"              // the nonce of test messages that may be queued

@@ -70,3 +70,14 @@ func (s Store) LoadSchedule() (schedule recordwatch.Schedule, unreadable, err er
 func (s Store) SaveSchedule(schedule recordwatch.Schedule) error {
 	return s.writeAtomic(ownFile{state.WatchFile, schedule.Marshal()})
 }
+
+// LoadCheckResult reads what the last run of mailsetup check found, nil for none.
+func LoadCheckResult(files Files) ([]byte, error) { return system.ReadFile(files, state.CheckFile) }
+
+// SaveCheckResult writes down what a run of mailsetup check found.
+func SaveCheckResult(files Files, text []byte) error {
+	if err := makeDir(files, state.OwnDir); err != nil {
+		return err
+	}
+	return New(files).writeAtomic(ownFile{state.CheckFile, text})
+}

@@ -10,28 +10,31 @@ import (
 	"mailsetup/internal/text"
 )
 
-// Explain prints what checks are about: those of a list in full, or the whole
-// catalogue in a line each.
-func Explain(w io.Writer, kinds []finding.Kind, o TextOptions) error {
-	p := &printer{TextOptions: o, width: min(max(o.Width, 40), textWidth)}
-	if len(kinds) == len(finding.Catalogue()) {
-		for i, k := range kinds {
-			if i > 0 && k.Group() != kinds[i-1].Group() {
-				p.line("")
-			}
-			p.hang(k.ID, 24, k.Title)
-		}
-		p.line("")
-		p.line("mailsetup check --explain ID says more of one, or of a group as in --explain spf.")
-	} else {
-		for i, k := range kinds {
-			if i > 0 {
-				p.line("")
-			}
-			p.explain(k)
-		}
+// Explain prints what an ID, a group or all is about: the whole catalogue in a line
+// each.
+func Explain(w io.Writer, name string, o TextOptions) error {
+	kinds, err := finding.Select("--explain", name)
+	if err != nil {
+		return err
 	}
-	_, err := io.WriteString(text.Raw(w), p.out.String())
+	p := &printer{TextOptions: o, width: min(max(o.Width, 40), textWidth)}
+	for i, k := range kinds {
+		switch {
+		case name != "all":
+			p.explain(k)
+			if i < len(kinds)-1 {
+				p.line("")
+			}
+			continue
+		case i > 0 && k.Group() != kinds[i-1].Group():
+			p.line("")
+		}
+		p.hang(k.ID, 24, k.Title)
+	}
+	if name == "all" {
+		p.line("\nmailsetup check --explain ID says more of one, or of a group: --explain spf")
+	}
+	_, err = io.WriteString(text.Raw(w), p.out.String())
 	return err
 }
 

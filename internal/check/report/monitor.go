@@ -14,41 +14,55 @@ import (
 // Formats are the forms for programs that watch servers.
 func Formats() []string { return []string{"nagios", "prometheus"} }
 
-// Codes that Nagios and Icinga know.
+// NagiosState is the state of a service in Nagios and Icinga, which a plugin returns as
+// its exit code. As an error it says that all was printed.
+type NagiosState int
+
+// The states.
 const (
-	NagiosOK = iota
+	NagiosOK NagiosState = iota
 	NagiosWarning
 	NagiosCritical
 	NagiosUnknown
 )
 
-// Nagios returns the exit code of a plugin: what could not be found out is neither
-// passed nor failed.
-func (r Report) Nagios() int {
+// String returns the word that stands in the line of a plugin.
+func (s NagiosState) String() string { return []string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}[s] }
+
+// Error implements error.
+func (s NagiosState) Error() string { return "the state is " + s.String() }
+
+// Nagios returns the state of the server: what could not be found out is neither passed
+// nor failed.
+func (r Report) Nagios() NagiosState {
 	switch s := r.Summary; {
 	case s.Problems > 0:
 		return NagiosCritical
 	case s.Warnings > 0:
 		return NagiosWarning
-	case s.Unknown > 0:
+	case s.Unknown > 0, s.Notes+s.OK == 0:
 		return NagiosUnknown
 	}
 	return NagiosOK
 }
 
 // WriteNagios prints what a plugin of Nagios prints: a line with the state and numbers,
-// then a line for each thing that is not right.
+// then a line for each thing that is not right. Its error is a NagiosState if that is
+// not OK.
 func (r Report) WriteNagios(w io.Writer) error {
 	s := r.Summary
 	var b strings.Builder
-	fmt.Fprintf(&b, "MAILSETUP %s - %s, %s, %d unknown", []string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}[r.Nagios()],
+	fmt.Fprintf(&b, "MAILSETUP %s - %s, %s, %d unknown", r.Nagios().String(),
 		text.Count(s.Problems, "problem"), text.Count(s.Warnings, "warning"), s.Unknown)
 	groups := slices.DeleteFunc(r.Groups(), func(g Group) bool { return g.Severity == finding.Note })
+	if s.Problems+s.Warnings+s.Unknown+s.Notes+s.OK == 0 {
+		b.WriteString(": nothing was looked at")
+	}
 	if len(groups) > 0 {
 		b.WriteString(": " + nagiosText(groups[0].Kind.Title))
 	}
 	fmt.Fprintf(&b, " | problems=%d;;0;0 warnings=%d;0;;0 unknown=%d;;;0 notes=%d;;;0 ok=%d;;;0 ignored=%d;;;0", s.Problems, s.Warnings, s.Unknown, s.Notes, s.OK, s.Ignored)
-	if r.Score != nil {
+	if r.Score != nil && r.Score.Of > 0 {
 		fmt.Fprintf(&b, " score=%s;;;0;%s", r.Score.Points, r.Score.Of)
 	}
 	b.WriteString("\n")
@@ -59,17 +73,21 @@ func (r Report) WriteNagios(w io.Writer) error {
 		}
 		b.WriteString(nagiosText(line+": "+strings.Join(seen(g), "; ")) + "\n")
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	if _, err := io.WriteString(w, b.String()); err != nil || r.Nagios() == NagiosOK {
+		return err
+	}
+	return r.Nagios()
 }
 
 // maxLines is how many groups Nagios is told of: it reads 8 kB.
 const maxLines = 20
 
-// FailNagios prints that a check could not run.
+// FailNagios prints that a check could not run, and returns that state.
 func FailNagios(w io.Writer, err error) error {
-	_, failed := fmt.Fprintf(w, "MAILSETUP UNKNOWN - %s\n", nagiosText(strings.ReplaceAll(err.Error(), "\n", " ")))
-	return failed
+	if _, failed := fmt.Fprintf(w, "MAILSETUP UNKNOWN - %s\n", nagiosText(strings.ReplaceAll(err.Error(), "\n", " "))); failed != nil {
+		return failed
+	}
+	return NagiosUnknown
 }
 
 // nagiosText is one line without what begins numbers.

@@ -29,6 +29,10 @@ type Report struct {
 	// many domains.
 	Passed  map[string]int `json:"passed"`
 	Skipped []Skipped      `json:"skipped"`
+	// Changes are what differs from what was told before, and Since when that was; nil
+	// unless they were asked for.
+	Changes []Change  `json:"changes,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
 
 	asked Asked
 }

@@ -26,19 +26,21 @@ const (
 	maxConsequence = 3
 	textWidth      = 100 // lines are not longer on any terminal
 	labelWidth     = 10
+	timeFormat     = "2006-01-02 15:04 MST"
 )
 
 // WriteText prints the report for a terminal: what has to be mended first.
 func (r Report) WriteText(w io.Writer, o TextOptions) error {
 	p := &printer{TextOptions: o, width: min(max(o.Width, 40), textWidth)}
 	p.header(r)
-	groups := r.Groups()
-	for _, s := range []struct {
-		severity finding.Severity
-		title    string
-	}{{finding.Problem, "Problems"}, {finding.Warning, "Warnings"}, {finding.Unknown, "Could not be found out"}, {finding.Note, "Notes"}} {
-		p.section(s.severity, s.title, slices.DeleteFunc(slices.Clone(groups), func(g Group) bool { return g.Severity != s.severity }))
+	switch s := r.Summary; {
+	case s.Problems+s.Warnings+s.Unknown > 0:
+	case s.OK+s.Notes > 0:
+		p.line(p.paint(green, "Nothing is wrong with what was looked at."))
+	default:
+		p.line("Nothing was looked at.")
 	}
+	p.groups(r.Groups())
 	p.ignored(r)
 	p.good(r)
 	p.summary(r)
@@ -95,13 +97,68 @@ func (p *printer) hang(head string, at int, what string) {
 }
 
 func (p *printer) header(r Report) {
-	what := fmt.Sprintf("%s, %s, %s", r.Server, text.Count(len(r.Domains), "domain"), r.Time.Format("2006-01-02 15:04 MST"))
+	domains := text.Count(len(r.Domains), "domain")
 	if len(r.Domains) == 1 {
-		what = fmt.Sprintf("%s, %s, %s", r.Server, r.Domains[0], r.Time.Format("2006-01-02 15:04 MST"))
+		domains = r.Domains[0]
 	}
+	what := strings.Join([]string{r.Server, domains, r.Time.Format(timeFormat)}, ", ")
 	p.line(text.Printable(strings.TrimPrefix(what, ", ")))
-	if s := r.Summary; s.Problems+s.Warnings+s.Unknown == 0 && s.OK+s.Notes > 0 {
-		p.line(p.paint(green, "Nothing is wrong with what was looked at."))
+}
+
+// WriteChanges prints what differs from what was told before: nothing, for nothing.
+func (r Report) WriteChanges(w io.Writer, o TextOptions) error {
+	if len(r.Changes) == 0 {
+		return nil
+	}
+	p := &printer{TextOptions: o, width: min(max(o.Width, 40), textWidth)}
+	p.header(r)
+	if r.Since.IsZero() {
+		p.line("All that is not right, since nothing was told before.")
+	} else {
+		p.line("What changed since " + r.Since.Format(timeFormat) + ".")
+	}
+	part := Report{}
+	gone := false
+	for _, c := range r.Changes {
+		if gone = gone || c.Gone; c.Gone {
+			continue
+		}
+		if c.Before != "" && c.Before != finding.OK {
+			c.Seen = strings.TrimPrefix(fmt.Sprintf("%s (was: %s)", c.Seen, c.Before), " ")
+		}
+		part.Findings = append(part.Findings, c.Finding)
+	}
+	for _, f := range r.Findings {
+		if f.CausedBy != "" {
+			part.Findings = append(part.Findings, f)
+		}
+	}
+	p.groups(part.Groups())
+	if gone {
+		p.line("")
+		p.line(p.paint(green, "No longer"))
+	}
+	for _, c := range r.Changes {
+		if c.Gone {
+			p.hang("  "+c.ID, 20, strings.Join(filled(string(c.Before), c.Domain, c.Subject), " "))
+		}
+	}
+	_, err := io.WriteString(text.Raw(w), p.out.String())
+	return err
+}
+
+// filled are the texts that are not empty.
+func filled(texts ...string) []string {
+	return slices.DeleteFunc(texts, func(s string) bool { return s == "" })
+}
+
+// groups prints groups by severity.
+func (p *printer) groups(all []Group) {
+	for _, s := range []struct {
+		severity finding.Severity
+		title    string
+	}{{finding.Problem, "Problems"}, {finding.Warning, "Warnings"}, {finding.Unknown, "Could not be found out"}, {finding.Note, "Notes"}} {
+		p.section(s.severity, s.title, slices.DeleteFunc(slices.Clone(all), func(g Group) bool { return g.Severity != s.severity }))
 	}
 }
 
@@ -137,7 +194,7 @@ func (p *printer) section(s finding.Severity, title string, groups []Group) {
 func (p *printer) group(g Group) {
 	p.line("")
 	id := "[" + g.Kind.ID + "]"
-	title := "  " + strings.ToUpper(g.Kind.Title[:1]) + g.Kind.Title[1:]
+	title := "  " + capital(g.Kind.Title)
 	if gap := p.width - len(title) - len(id); gap > 0 {
 		title += strings.Repeat(" ", gap)
 	} else {
@@ -152,7 +209,7 @@ func (p *printer) group(g Group) {
 		p.labelled("Seen", s)
 	}
 	p.labelled("Expected", first.Expected)
-	why := first.Why
+	why := sentence(first.Why)
 	if first.Source != "" {
 		why = strings.TrimSpace(why + " See " + first.Source + ".")
 	}
@@ -172,6 +229,22 @@ func (p *printer) group(g Group) {
 		p.hang("", 6, fmt.Sprintf("and %d more like these:", more))
 		p.remedy(6, "mailsetup check --only "+g.Kind.ID+" --json")
 	}
+}
+
+// capital begins a text with a capital.
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// sentence is a text as a sentence.
+func sentence(s string) string {
+	if s = capital(strings.TrimSpace(s)); s != "" && !strings.HasSuffix(s, ".") {
+		s += "."
+	}
+	return s
 }
 
 func (p *printer) labelled(label, what string) {
@@ -276,7 +349,7 @@ func (p *printer) ignored(r Report) {
 	p.line("")
 	p.line(p.paint(bold, "Ignored, as you said"))
 	for _, f := range list[:min(len(list), 2*maxNamed)] {
-		about := strings.Join(slices.DeleteFunc([]string{string(f.Severity), f.Domain, f.Subject}, func(s string) bool { return s == "" }), " ")
+		about := strings.Join(filled(string(f.Severity), f.Domain, f.Subject), " ")
 		p.hang("  "+f.ID, 20, about+": "+f.Ignored)
 	}
 	if more := len(list) - 2*maxNamed; more > 0 {

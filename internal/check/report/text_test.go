@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	diffs "github.com/google/go-cmp/cmp"
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/report"
@@ -19,7 +20,10 @@ import (
 
 func sample() report.Report {
 	r := finding.Result{}
-	add := func(f finding.Finding) { r.Findings = append(r.Findings, f) }
+	add := func(f finding.Finding) {
+		f.Why, f.Source = cmp.Or(f.Why, "it matters"), cmp.Or(f.Source, "RFC 5321 section 2.4")
+		r.Findings = append(r.Findings, f)
+	}
 	add(finding.Finding{
 		ID: "addr.ptr", Severity: finding.Problem, Subject: "192.0.2.10", Seen: "no PTR", Expected: "mail.lab.example",
 		Why: "Gmail and others refuse mail from an address without a PTR (answer 5.7.25).", Source: "RFC 1912 section 2.1",
@@ -68,10 +72,13 @@ func golden(t *testing.T, name, got string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
+	if diff := diffs.Diff(string(want), got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", name, diff)
 	}
 }
+
+// leftOut changes with the catalogue.
+var leftOut = regexp.MustCompile(`\n[0-9]+ checks left out \(needs --online: [0-9]+, does not apply: [0-9]+\)\n`)
 
 // On a terminal of 80 columns the worst comes first, each with what to type; nothing but
 // records is wider, and nothing that others wrote moves the cursor.
@@ -81,7 +88,7 @@ func TestText(t *testing.T) {
 	if err := sample().WriteText(&b, report.TextOptions{Width: 80, Typed: typed}); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "report.txt", b.String())
+	golden(t, "report.txt", leftOut.ReplaceAllString(b.String(), "\nN checks left out (…)\n"))
 	for l := range strings.Lines(b.String()) {
 		if len(l) > 81 && !strings.Contains(l, " TXT ") || strings.ContainsAny(l, "\x1b\r") {
 			t.Errorf("%q", l)

@@ -1,0 +1,83 @@
+package check
+
+import (
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/report"
+	"mailsetup/internal/hint"
+)
+
+// Options say what to check, how, and in which form the outcome is wanted.
+type Options struct {
+	finding.Selection
+	Domains  []string // all of the server without a name
+	Offline  bool     // DNS is not asked
+	Online   bool     // hosts of others are asked
+	Resolver string   // address of the resolver, "" for that of the system
+	Form     string   // one of Forms
+	Changed  bool     // what differs from what was told before is told
+	Strict   bool     // what is unknown counts as a problem
+	// Progress is called as the run goes on, by several goroutines; nil for nobody.
+	Progress func(what string)
+}
+
+// Text is the form for people.
+const Text = "text"
+
+// Forms are the forms of the outcome.
+func Forms() []string { return append([]string{Text, "json"}, report.Formats()...) }
+
+// Validate finds what cannot be asked for.
+func (o Options) Validate() error {
+	if err := o.Check(); err != nil {
+		return err
+	}
+	_, addr := netip.ParseAddr(o.Resolver)
+	_, port := netip.ParseAddrPort(o.Resolver)
+	monitors := slices.Contains(report.Formats(), o.Form)
+	switch {
+	case o.Resolver != "" && addr != nil && port != nil:
+		return hint.NewUsage("as in 192.0.2.53 or [2001:db8::53]:5353", "--resolver %q is no address", o.Resolver)
+	case o.Form != "" && !slices.Contains(Forms(), o.Form):
+		return hint.NewUsage("one of "+strings.Join(Forms(), ", "), "--format %q is not known", o.Form)
+	case o.Offline && o.Online:
+		return hint.NewUsage("leave one of them out", "--offline and --online do not go together")
+	case o.Offline && o.Resolver != "":
+		return hint.NewUsage("leave one of them out", "--offline and --resolver do not go together")
+	case o.Changed && monitors:
+		return hint.NewUsage("leave one of them out", "--changed and --format %s do not go together", o.Form)
+	case o.Strict && o.Form == "nagios":
+		return hint.NewUsage("leave --strict out", "--format nagios has an exit code of its own for what is unknown")
+	}
+	return nil
+}
+
+// Failed reports whether a report calls for an exit code that says so.
+func (o Options) Failed(r report.Report) bool {
+	s := r.Summary
+	if o.Changed {
+		s = report.Count(r.Changes)
+	}
+	return s.Problems > 0 || o.Strict && s.Unknown > 0
+}
+
+// Write prints a report in the form that is wanted.
+func (o Options) Write(w io.Writer, r report.Report, t report.TextOptions) error {
+	switch {
+	case o.Changed && len(r.Changes) == 0:
+		return nil
+	case o.Form == "json":
+		return r.WriteJSON(w)
+	case o.Form == "nagios":
+		return r.WriteNagios(w)
+	case o.Form == "prometheus":
+		return r.WritePrometheus(w)
+	case o.Changed:
+		return r.WriteChanges(w, t)
+	}
+	return r.WriteText(w, t)
+}
