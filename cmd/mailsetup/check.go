@@ -57,6 +57,7 @@ func checkCommand(c console.Console) *cli.Command {
 		&cli.BoolFlag{Name: "strict", Usage: "exit 3 also for what is unknown"},
 		&cli.StringFlag{Name: "format", Usage: "the `FORM`: " + strings.Join(check.Forms(), ", ") + " (default: text)"},
 		&cli.BoolFlag{Name: "json", Usage: "print data"},
+		&cli.StringFlag{Name: "html", Usage: "write a page for a browser to `FILE`, too, to be handed on"},
 		&cli.StringFlag{Name: "explain", Usage: "say what `ID`, a group or all is about, and look at nothing"},
 	}})
 }
@@ -66,6 +67,9 @@ func checkOptions(ctx *cli.Context) (check.Options, error) {
 	o := check.Options{
 		Domains: ctx.Args().Slice(), Offline: ctx.Bool("offline"), Online: ctx.Bool("online"), Resolver: ctx.String("resolver"),
 		Form: ctx.String("format"), Changed: ctx.Bool("changed"), Strict: ctx.Bool("strict"),
+	}
+	if ctx.IsSet("html") {
+		o.HTML = &check.Page{File: ctx.String("html"), Version: version}
 	}
 	if ctx.Bool("json") {
 		if o.Form = cmp.Or(o.Form, "json"); o.Form != "json" {

@@ -21,6 +21,7 @@ type Options struct {
 	Form     string   // one of Forms
 	Changed  bool     // what differs from what was told before is told
 	Strict   bool     // what is unknown counts as a problem
+	HTML     *Page    // written beside it, nil for none
 	// Progress is called as the run goes on, by several goroutines; nil for nobody.
 	Progress func(what string)
 }
@@ -53,7 +54,7 @@ func (o Options) Validate() error {
 	case o.Strict && o.Form == "nagios":
 		return hint.NewUsage("leave --strict out", "--format nagios has an exit code of its own for what is unknown")
 	}
-	return nil
+	return o.HTML.check()
 }
 
 // Failed reports whether a report calls for an exit code that says so.
@@ -65,8 +66,11 @@ func (o Options) Failed(r report.Report) bool {
 	return s.Problems > 0 || o.Strict && s.Unknown > 0
 }
 
-// Write prints a report in the form that is wanted.
+// Write prints a report in the form that is wanted, and writes the page.
 func (o Options) Write(w io.Writer, r report.Report, t report.TextOptions) error {
+	if err := o.HTML.save(r, t.Typed); err != nil {
+		return err
+	}
 	switch {
 	case o.Changed && len(r.Changes) == 0:
 		return nil

@@ -135,7 +135,7 @@ func (q *queue) size() []finding.Finding {
 	if q.unread > 0 {
 		list = append(list, finding.Finding{
 			ID: "queue.size", Severity: finding.Warning, Subject: q.name("maildrop"),
-			Seen:   fmt.Sprintf("%s that programs here gave to sendmail(1) more than %v ago and Postfix did not take in", text.Count(q.unread, "message"), takenAfter),
+			Seen:   fmt.Sprintf("%s that programs here gave to sendmail(1) more than %d minutes ago and Postfix did not take in", text.Count(q.unread, "message"), int(takenAfter.Minutes())),
 			Remedy: "journalctl -p warning -n 50 -t postfix/pickup -t postfix/cleanup -t postfix/master says why", CausedBy: "live.units",
 		})
 	}

@@ -317,7 +317,7 @@ func (p *printer) remedy(indent int, what string) {
 	for l := range strings.SplitSeq(strings.TrimRight(what, "\n"), "\n") {
 		l = text.Printable(p.Typed.Lines([]string{l})[0])
 		switch {
-		case isRecord(l):
+		case IsRecord(l):
 			p.line(l)
 		case text.IsCommand(l):
 			p.line(text.Indent(strings.Join(text.WrapAction(l, p.width-indent), "\n"), indent))
@@ -327,9 +327,9 @@ func (p *printer) remedy(indent int, what string) {
 	}
 }
 
-// isRecord reports whether a line is a record as in a zone file: name, perhaps TTL and
+// IsRecord reports whether a line is a record as in a zone file: name, perhaps TTL and
 // class, type, data.
-func isRecord(line string) bool {
+func IsRecord(line string) bool {
 	f := strings.Fields(line)
 	i := 1
 	for i < len(f) && (f[i] == "IN" || strings.Trim(f[i], "0123456789") == "") {
@@ -408,7 +408,7 @@ func (p *printer) summary(r Report) {
 		parts = append(parts, fmt.Sprintf("%d ignored", s.Ignored))
 	}
 	p.line(strings.Join(parts, ", "))
-	if left := leftOut(r.Skipped); left != "" {
+	if left := LeftOut(r.Skipped); left != "" {
 		p.hang("", 0, left)
 	}
 	if r.Score != nil {
@@ -416,8 +416,8 @@ func (p *printer) summary(r Report) {
 	}
 }
 
-// leftOut says how many checks were left out, and why.
-func leftOut(list []Skipped) string {
+// LeftOut says how many checks were left out, and why.
+func LeftOut(list []Skipped) string {
 	n := map[string]int{}
 	for _, s := range list {
 		n[s.Reason]++
