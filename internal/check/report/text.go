@@ -209,7 +209,7 @@ func (p *printer) group(g Group) {
 		p.labelled("Seen", s)
 	}
 	p.labelled("Expected", first.Expected)
-	why := sentence(first.Why)
+	why := Sentence(first.Why)
 	if first.Source != "" {
 		why = strings.TrimSpace(why + " See " + first.Source + ".")
 	}
@@ -239,8 +239,8 @@ func capital(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// sentence is a text as a sentence.
-func sentence(s string) string {
+// Sentence is a text as a sentence.
+func Sentence(s string) string {
 	if s = capital(strings.TrimSpace(s)); s != "" && !strings.HasSuffix(s, ".") {
 		s += "."
 	}
