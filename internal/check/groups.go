@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 
 	"mailsetup/internal/check/dkim"
 	"mailsetup/internal/check/finding"
@@ -13,6 +14,7 @@ import (
 	"mailsetup/internal/check/spf"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/check/transport"
+	"mailsetup/internal/check/zone"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/store"
@@ -45,15 +47,13 @@ func (g group) kinds() []finding.Kind {
 // groups returns all groups, a line for each since everybody adds to it.
 func groups() []group {
 	return []group{
-		{name: "host", server: func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
-			return hosts.Name(ctx, w.dns, w.machine.Sys, s, domains)
+		{name: "hosts", ids: "host addr net", server: func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
+			r := hosts.Name(ctx, w.dns, w.machine.Sys, s, domains)
+			r.Add(hosts.Addresses(ctx, w.dns, s))
+			r.Add(hosts.Network(ctx, w.dns, w.machine.Resolver, w.machine.Sys, s))
+			return r
 		}},
-		{name: "addr", server: func(ctx context.Context, w world, s subject.Server, _ []subject.Domain) finding.Result {
-			return hosts.Addresses(ctx, w.dns, s)
-		}},
-		{name: "net", server: func(ctx context.Context, w world, s subject.Server, _ []subject.Domain) finding.Result {
-			return hosts.Network(ctx, w.dns, w.machine.Resolver, w.machine.Sys, s)
-		}},
+		zoneGroup(),
 		{
 			name: "dkim",
 			server: func(_ context.Context, _ world, s subject.Server, domains []subject.Domain) finding.Result {
@@ -93,5 +93,18 @@ func groups() []group {
 			}
 			return transport.Check(ctx, w.dns, s, domains, transport.Options{Online: w.online, Files: w.machine.Sys})
 		}},
+	}
+}
+
+// zoneGroup has one Checker for all domains, which have zones and name servers in common.
+func zoneGroup() group {
+	var first sync.Once
+	var k *zone.Checker
+	return group{
+		name: "zone", ids: "dns mx zone", needs: finding.Resolver,
+		domain: func(ctx context.Context, w world, s subject.Server, d subject.Domain) finding.Result {
+			first.Do(func() { k = zone.New(w.dns) })
+			return k.Check(ctx, s, d)
+		},
 	}
 }

@@ -34,6 +34,11 @@ func (n NameServer) String() string {
 type Authority struct {
 	Zone    string // absolute
 	Servers []NameServer
+	// Named are the absolute names in the zone itself, as the resolver sees it, and
+	// Delegated those of the parent zone. If these are not known, DelegationError says
+	// why; known and none means that the zone is not delegated.
+	Named, Delegated []string
+	DelegationError  error
 }
 
 // Authority finds the servers of a zone: those in the delegation of the parent zone,
@@ -43,21 +48,22 @@ func (c *Client) Authority(ctx context.Context, zone string) (Authority, error) 
 }
 
 func (c *Client) findServers(ctx context.Context, zone string) (Authority, error) {
-	var named, delegated []string
+	a := Authority{Zone: zone}
 	var wg sync.WaitGroup
-	wg.Go(func() { delegated, _, _ = c.Delegation(ctx, zone) })
+	wg.Go(func() { a.Delegated, _, a.DelegationError = c.Delegation(ctx, zone) })
 	wg.Go(func() {
 		records, _, _ := c.Lookup(ctx, zone, "NS")
 		for _, r := range records {
 			if r.Type == "NS" {
-				named = append(named, r.Value)
+				a.Named = append(a.Named, r.Value)
 			}
 		}
 	})
 	wg.Wait()
-	names := slices.Concat(named, delegated)
+	slices.Sort(a.Named)
+	a.Named = slices.Compact(a.Named)
+	names := slices.Concat(a.Named, a.Delegated)
 	slices.Sort(names)
-	a := Authority{Zone: zone}
 	for _, n := range slices.Compact(names) {
 		a.Servers = append(a.Servers, c.addressesOf(ctx, n)...)
 	}
@@ -89,14 +95,17 @@ func (c *Client) findZone(ctx context.Context, name string) (string, error) {
 			switch {
 			case rr.Header().Rrtype != dns.TypeSOA || !dns.IsSubDomain(owner, at):
 			case dns.CountLabel(owner) < 2:
-				return "", fmt.Errorf("find the zone of %s: nobody is in charge of it, says %s", dnsname.TrimDot(name), owner)
+				return "", fmt.Errorf("find the zone of %s: %w, says %s", dnsname.TrimDot(name), ErrNoZone, owner)
 			default:
 				return owner, nil
 			}
 		}
 	}
-	return "", fmt.Errorf("find the zone of %s: nobody is in charge of it", dnsname.TrimDot(name))
+	return "", fmt.Errorf("find the zone of %s: %w", dnsname.TrimDot(name), ErrNoZone)
 }
+
+// ErrNoZone says that no zone below those of registries holds a name.
+var ErrNoZone = errors.New("nobody is in charge of it")
 
 // holdsSOA reports whether an answer has the SOA of a zone at or above a name.
 func holdsSOA(m *dns.Msg, name string) bool {

@@ -28,7 +28,12 @@ func (c *Client) Exchange(ctx context.Context, server string, m *dns.Msg) (*dns.
 	return r, err
 }
 
-// ExchangeTCP is Exchange over TCP alone.
+// ExchangeUDP is Exchange over UDP alone, once: a truncated answer stays so.
+func (c *Client) ExchangeUDP(ctx context.Context, server string, m *dns.Msg) (*dns.Msg, error) {
+	return send(ctx, "udp", server, m, c.Timeout)
+}
+
+// ExchangeTCP is Exchange over TCP alone, once.
 func (c *Client) ExchangeTCP(ctx context.Context, server string, m *dns.Msg) (*dns.Msg, error) {
 	return send(ctx, "tcp", server, m, c.Timeout)
 }
@@ -72,7 +77,9 @@ func (c *Client) LookupAuthoritative(ctx context.Context, name, rtype string) ([
 	return nil, Unknown, fmt.Errorf("look up %s %s: its aliases lead on and on", dnsname.TrimDot(name), rtype)
 }
 
-// askZone queries the servers of the zone that holds a name until one answers.
+// askZone queries the servers of the zone that holds a name until one answers: those
+// that it is delegated to, where that is known, and not those of a copy that this machine
+// has for itself.
 func (c *Client) askZone(ctx context.Context, name string, t uint16) ([]state.Record, Status, error) {
 	zone, err := c.ZoneOf(ctx, name)
 	if err != nil {
@@ -82,8 +89,14 @@ func (c *Client) askZone(ctx context.Context, name string, t uint16) ([]state.Re
 	if err != nil {
 		return nil, Unknown, err
 	}
+	if a.DelegationError == nil && len(a.Delegated) == 0 {
+		return nil, NXDomain, nil
+	}
 	err = errors.New("no name server of " + dnsname.TrimDot(zone) + " can be asked")
 	for _, n := range a.Servers {
+		if a.DelegationError == nil && !slices.Contains(a.Delegated, dns.CanonicalName(n.Name)) {
+			continue
+		}
 		m, wrong := c.Ask(ctx, n, zone, name, t)
 		if wrong.Fault == OK {
 			got := answerOf(m, name, t)

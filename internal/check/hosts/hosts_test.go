@@ -50,44 +50,6 @@ func with(gone string, more ...string) []string {
 	return append(slices.DeleteFunc(healthy(), func(r string) bool { return gone != "" && strings.HasPrefix(r, gone) }), more...)
 }
 
-// zones answers for the zones whose SOA is among the records.
-func zones(t *testing.T, records []string) func(r *dns.Msg) *dns.Msg {
-	t.Helper()
-	rrs := dnstest.RRs(t, records...)
-	return func(r *dns.Msg) *dns.Msg {
-		q := r.Question[0]
-		m := dnstest.Reply(t, r, dns.RcodeRefused)
-		var soa dns.RR
-		for _, rr := range rrs {
-			if rr.Header().Rrtype == dns.TypeSOA && dns.IsSubDomain(rr.Header().Name, q.Name) {
-				soa = rr
-			}
-		}
-		if soa == nil {
-			m.Authoritative = false
-			return m
-		}
-		m.Rcode = dns.RcodeNameError
-		for _, rr := range rrs {
-			h := rr.Header()
-			switch {
-			case !strings.EqualFold(h.Name, q.Name):
-				if dns.IsSubDomain(q.Name, h.Name) {
-					m.Rcode = dns.RcodeSuccess
-				}
-			case h.Rrtype == q.Qtype || h.Rrtype == dns.TypeCNAME:
-				m.Rcode, m.Answer = dns.RcodeSuccess, append(m.Answer, rr)
-			default:
-				m.Rcode = dns.RcodeSuccess
-			}
-		}
-		if len(m.Answer) == 0 {
-			m.Ns = []dns.RR{soa}
-		}
-		return m
-	}
-}
-
 // world is a resolver, and the one name server of all zones.
 func world(t *testing.T, resolver, authority func(r *dns.Msg) *dns.Msg) *dnsclient.Client {
 	t.Helper()
@@ -123,7 +85,7 @@ func is(t *testing.T, r finding.Result, want string) {
 }
 
 func TestHealthyServer(t *testing.T) {
-	c := world(t, zones(t, healthy()), zones(t, healthy()))
+	c := world(t, dnstest.Zones(t, healthy()), dnstest.Zones(t, healthy()))
 	files := detecttest.New()
 	files.PutFile("/etc/hosts", "127.0.0.1 localhost\n127.0.1.1 mail.lab.example mail\n")
 	is(t, hosts.Name(t.Context(), c, files, server(), nil), "note host.loopback mail.lab.example")
@@ -163,7 +125,7 @@ func TestPTR(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			resolve := zones(t, c.records)
+			resolve := dnstest.Zones(t, c.records)
 			client := world(t, func(r *dns.Msg) *dns.Msg { // a resolver follows aliases
 				m := resolve(r)
 				if len(m.Answer) == 1 && m.Answer[0].Header().Rrtype == dns.TypeCNAME && r.Question[0].Qtype == dns.TypePTR {
@@ -171,7 +133,7 @@ func TestPTR(t *testing.T) {
 					m.Answer = append(m.Answer, resolve(next).Answer...)
 				}
 				return m
-			}, zones(t, c.records))
+			}, dnstest.Zones(t, c.records))
 			is(t, hosts.Addresses(t.Context(), client, server()), c.want)
 		})
 	}
@@ -179,7 +141,7 @@ func TestPTR(t *testing.T) {
 
 // A resolver that makes up a PTR, as dnsmasq does from /etc/hosts, is not believed.
 func TestPTRThatTheWorldDoesNotSee(t *testing.T) {
-	c := world(t, zones(t, healthy()), zones(t, with("10.2.0.192")))
+	c := world(t, dnstest.Zones(t, healthy()), dnstest.Zones(t, with("10.2.0.192")))
 	is(t, hosts.Addresses(t.Context(), c, server()), "problem addr.ptr 192.0.2.10\nwarning addr.ptr-source 192.0.2.10")
 }
 
@@ -274,8 +236,8 @@ func TestHELOName(t *testing.T) {
 				if r.Question[0].Name == "alias.lab.example." && r.Question[0].Qtype == dns.TypeA {
 					return dnstest.Reply(t, r, dns.RcodeSuccess, "alias.lab.example. 60 IN CNAME mail.lab.example.", "mail.lab.example. 60 IN A 192.0.2.10")
 				}
-				return zones(t, records)(r)
-			}, zones(t, records))
+				return dnstest.Zones(t, records)(r)
+			}, dnstest.Zones(t, records))
 			r := hosts.Name(t.Context(), client, detecttest.New(), s, []subject.Domain{{Name: "lab.example"}})
 			r.Findings = r.Findings[:len(r.Findings)-1] // host.loopback
 			if got := told(r, true); got != c.want {

@@ -3,6 +3,7 @@ package dnstest
 
 import (
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -108,6 +109,51 @@ func ZoneFunc(t testing.TB, records func() []string) func(r *dns.Msg) *dns.Msg {
 			default:
 				m.Rcode = dns.RcodeSuccess
 			}
+		}
+		return m
+	}
+}
+
+// Zones returns the answers of a server in charge of the zones whose SOA is among the
+// records, and that follows aliases as far as it has records. It refuses other names.
+func Zones(t testing.TB, records []string) func(r *dns.Msg) *dns.Msg {
+	t.Helper()
+	rrs := RRs(t, records...)
+	return func(r *dns.Msg) *dns.Msg {
+		q := r.Question[0]
+		m := Reply(t, r, dns.RcodeRefused)
+		m.Authoritative = false
+		for _, rr := range rrs {
+			soa := rr.Header()
+			if soa.Rrtype != dns.TypeSOA || !dns.IsSubDomain(soa.Name, q.Name) || m.Authoritative && dns.CountLabel(m.Ns[0].Header().Name) > dns.CountLabel(soa.Name) {
+				continue
+			}
+			m.Authoritative, m.Rcode, m.Ns = true, dns.RcodeNameError, []dns.RR{rr}
+		}
+		if !m.Authoritative {
+			return m
+		}
+		for at := q.Name; at != "" && len(m.Answer) < len(rrs); {
+			next := ""
+			for _, rr := range rrs {
+				h := rr.Header()
+				switch {
+				case !strings.EqualFold(h.Name, at):
+					if dns.IsSubDomain(at, h.Name) {
+						m.Rcode = dns.RcodeSuccess
+					}
+				case h.Rrtype == q.Qtype:
+					m.Rcode, m.Answer = dns.RcodeSuccess, append(m.Answer, rr)
+				case h.Rrtype == dns.TypeCNAME:
+					m.Rcode, m.Answer, next = dns.RcodeSuccess, append(m.Answer, rr), rr.(*dns.CNAME).Target
+				default:
+					m.Rcode = dns.RcodeSuccess
+				}
+			}
+			at = next
+		}
+		if len(m.Answer) > 0 {
+			m.Ns = nil
 		}
 		return m
 	}

@@ -1,0 +1,288 @@
+// Package zone checks the zones of mail domains, their name servers and their MX.
+package zone
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/subject"
+	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/dnsname"
+
+	"github.com/miekg/dns"
+)
+
+// Checker checks the zones of many domains, of which some are the same and most have
+// the same name servers: what is known of a zone or a server is asked once.
+type Checker struct {
+	dns *dnsclient.Client // with a cache
+
+	mu    sync.Mutex
+	zones map[string]*once[authority]
+	tcp   map[string]*once[error]
+
+	again sync.Once     // see settled
+	later chan struct{} // closed when transfers have had their time
+}
+
+// New returns a Checker that asks by a client with a cache.
+func New(c *dnsclient.Client) *Checker {
+	return &Checker{dns: c, zones: map[string]*once[authority]{}, tcp: map[string]*once[error]{}, later: make(chan struct{})}
+}
+
+// once is a value that is found by the first who wants it.
+type once[V any] struct {
+	sync.Once
+	value V
+}
+
+// get returns the value of a key in a map that the mutex guards.
+func get[V any](mu *sync.Mutex, m map[string]*once[V], key string, find func() V) V {
+	mu.Lock()
+	if m[key] == nil {
+		m[key] = &once[V]{}
+	}
+	o := m[key]
+	mu.Unlock()
+	o.Do(func() { o.value = find() })
+	return o.value
+}
+
+// authority is a zone with what its name servers say of it.
+type authority struct {
+	zone string // absolute
+	dnsclient.Authority
+	servers []server
+	err     error // why no server is known
+}
+
+// server is one address of a name server, and whether it is in charge.
+type server struct {
+	dnsclient.NameServer
+	wrong dnsclient.Finding
+	soa   *dns.SOA
+}
+
+// maxServers is how many addresses of name servers of one zone are asked.
+const maxServers = 26
+
+// authorityOf asks all servers of a zone for its SOA.
+func (k *Checker) authorityOf(ctx context.Context, zone string) authority {
+	return get(&k.mu, k.zones, zone, func() authority {
+		a := authority{zone: zone}
+		a.Authority, a.err = k.dns.Authority(ctx, zone)
+		list := a.Servers
+		if len(list) > maxServers {
+			list = list[:maxServers]
+		}
+		a.servers = make([]server, len(list))
+		var wg sync.WaitGroup
+		for i, n := range list {
+			wg.Go(func() { a.servers[i] = k.ask(ctx, n, zone) })
+		}
+		wg.Wait()
+		return a
+	})
+}
+
+func (k *Checker) ask(ctx context.Context, n dnsclient.NameServer, zone string) server {
+	m, wrong := k.dns.Ask(ctx, n, zone, zone, dns.TypeSOA)
+	s := server{NameServer: n, wrong: wrong}
+	if !wrong.OK() {
+		return s
+	}
+	for _, rr := range m.Answer {
+		if soa, ok := rr.(*dns.SOA); ok && strings.EqualFold(soa.Hdr.Name, zone) {
+			s.soa = soa
+		}
+	}
+	if s.soa == nil {
+		s.wrong = dnsclient.Finding{Fault: dnsclient.Lame, Text: "it has no SOA of " + dnsname.TrimDot(zone), Remedy: "configure the zone " + dnsname.TrimDot(zone) + " there, or take its NS record out"}
+	}
+	return s
+}
+
+// inCharge returns the servers that answer for the zone.
+func (a authority) inCharge() []server {
+	return slices.DeleteFunc(slices.Clone(a.servers), func(s server) bool { return s.soa == nil })
+}
+
+// find returns the zone of a domain. Where the resolver fails, that may be due to the
+// servers of the domain itself, which are asked then.
+func (k *Checker) find(ctx context.Context, domain string) (authority, error) {
+	name := dns.Fqdn(domain)
+	zone, err := k.dns.ZoneOf(ctx, name)
+	if err == nil {
+		return k.authorityOf(ctx, zone), nil
+	}
+	if dnsclient.ServerFailed(err) {
+		if a := k.authorityOf(ctx, name); a.DelegationError == nil && len(a.Delegated) > 0 {
+			return a, nil
+		}
+	}
+	return authority{}, err
+}
+
+// Check checks the zone of a domain and its MX.
+func (k *Checker) Check(ctx context.Context, s subject.Server, d subject.Domain) finding.Result {
+	var r finding.Result
+	a, err := k.find(ctx, d.Name)
+	r.Findings = k.delegation(ctx, d, a, err)
+	add := func(list ...finding.Finding) { r.Findings = append(r.Findings, list...) }
+	if err == nil && len(a.inCharge()) > 0 { // else that is the cause of whatever could be said
+		add(k.same(ctx, s, d, a)...)
+		add(k.aliases(ctx, d)...)
+		add(k.wildcards(ctx, d, a)...)
+		add(k.emptyNonTerminal(ctx, d, a)...)
+		add(k.size(ctx, d, a)...)
+		add(k.dnssec(ctx, s, d, a))
+		add(k.soa(ctx, s, d, a))
+	}
+	r.Add(k.mx(ctx, s, d))
+	return r
+}
+
+// unanswered makes a finding unknown since the resolver had no answer. If that is due to
+// the zone, or to the resolver itself, they have findings of their own.
+func unanswered(f finding.Finding, err error) finding.Finding {
+	f.Severity, f.Seen, f.CausedBy = finding.Unknown, finding.Excerpt(err.Error()), "net.resolver"
+	if dnsclient.ServerFailed(err) {
+		f.CausedBy = "dns.delegation"
+	}
+	return f
+}
+
+// delegation checks that the parent zone leads to name servers, and that they are in
+// charge.
+func (k *Checker) delegation(ctx context.Context, d subject.Domain, a authority, err error) []finding.Finding {
+	f := finding.Finding{ID: "dns.delegation", Severity: finding.OK, Domain: d.Name, Subject: dnsname.TrimDot(a.zone)}
+	switch {
+	case errors.Is(err, dnsclient.ErrNoZone):
+		f.Subject, f.Severity, f.Seen, f.Expected = d.Name, finding.Problem, "no zone has it: the name does not exist for the world", "a registered domain with name servers"
+		f.Remedy = "register " + d.Name + ", or have its parent zone delegate it"
+		return []finding.Finding{f}
+	case err != nil:
+		f.Subject = d.Name
+		f = unanswered(f, err)
+		if f.CausedBy == f.ID {
+			f.CausedBy = ""
+		}
+		return []finding.Finding{f}
+	case a.DelegationError == nil && len(a.Delegated) == 0:
+		f.Severity, f.Seen, f.Expected = finding.Problem, "the parent zone does not delegate it: only this resolver knows the zone", "NS records in the parent zone"
+		f.Remedy = "enter its name servers at the registrar, or in the parent zone: " + strings.Join(trimmed(a.Named), ", ")
+		return []finding.Finding{f}
+	}
+	list := k.lame(ctx, d, a)
+	if different := !slices.Equal(a.Delegated, a.Named); len(list) == 0 && a.DelegationError == nil && len(a.Named) > 0 && different {
+		f.Severity, f.Expected = finding.Warning, "the same name servers in both"
+		f.Seen = finding.Excerpt("the parent zone has " + strings.Join(trimmed(a.Delegated), ", ") + "; the zone itself has " + strings.Join(trimmed(a.Named), ", "))
+		f.Remedy = "make the NS records of " + f.Subject + " the same as those at the registrar (or in its parent zone)"
+		return []finding.Finding{f}
+	}
+	if len(list) == 0 {
+		f.Seen = finding.Excerpt("in charge: " + strings.Join(names(a.inCharge()), ", "))
+		if a.DelegationError != nil {
+			f.Seen += " (its parent zone could not be asked)"
+		}
+		list = []finding.Finding{f}
+	}
+	return list
+}
+
+func trimmed(list []string) []string {
+	out := make([]string, 0, len(list))
+	for _, n := range list {
+		out = append(out, dnsname.TrimDot(n))
+	}
+	return out
+}
+
+func names(list []server) []string {
+	var out []string
+	for _, s := range list {
+		if !slices.Contains(out, s.Name) {
+			out = append(out, s.Name)
+		}
+	}
+	return out
+}
+
+// lame returns a finding for each server that is not in charge.
+func (k *Checker) lame(ctx context.Context, d subject.Domain, a authority) []finding.Finding {
+	var list []finding.Finding
+	none := len(a.inCharge()) == 0
+	for _, s := range a.servers {
+		f := finding.Finding{
+			ID: "dns.delegation", Severity: finding.Problem, Domain: d.Name, Subject: s.String(),
+			Seen: s.wrong.Text, Expected: "an answer with authority", Remedy: s.wrong.Remedy,
+		}
+		switch s.wrong.Fault {
+		case dnsclient.OK, dnsclient.NotAsked:
+			continue
+		case dnsclient.NoAddress:
+			if !none {
+				f.Severity = finding.Warning
+			}
+			if err := k.addressUnknown(ctx, s.Name); err != nil {
+				f = unanswered(f, err)
+			}
+		case dnsclient.NoAnswer:
+			// From here it may be the way that is broken. If no other server answers and
+			// the resolver finds none either, it is more than that.
+			f.Severity = finding.Unknown
+			if _, _, err := k.dns.Lookup(ctx, a.zone, "SOA"); none && dnsclient.ServerFailed(err) {
+				f.Severity = finding.Problem
+			}
+			if ctx.Err() != nil {
+				f.Severity = finding.Unknown
+			}
+		}
+		list = append(list, f)
+	}
+	if len(list) == 0 && none { // no way to any of them
+		list = append(list, finding.Finding{
+			ID: "dns.delegation", Severity: finding.Unknown, Domain: d.Name, Subject: dnsname.TrimDot(a.zone),
+			Seen: "no name server can be asked from here",
+		})
+	}
+	return list
+}
+
+// addressUnknown returns why it is not known whether a name has addresses, nil if it has
+// none.
+func (k *Checker) addressUnknown(ctx context.Context, name string) error {
+	for _, t := range []string{"A", "AAAA"} {
+		if _, _, err := k.dns.Lookup(ctx, dns.Fqdn(name), t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addresses returns the addresses of a name as the resolver has them, and the end of its
+// aliases. The error says that a look-up failed and no address is known.
+func (k *Checker) addresses(ctx context.Context, name string) (list []netip.Addr, alias string, err error) {
+	for _, t := range []string{"A", "AAAA"} {
+		records, _, wrong := k.dns.Lookup(ctx, dns.Fqdn(name), t)
+		for _, rr := range records {
+			if rr.Type == "CNAME" {
+				alias = dnsname.TrimDot(rr.Value)
+			} else if a, bad := netip.ParseAddr(rr.Value); bad == nil && len(list) < maxRecords {
+				list = append(list, a)
+			}
+		}
+		if wrong != nil {
+			err = wrong
+		}
+	}
+	return list, alias, err
+}
+
+// maxRecords is how many records of one name are looked at.
+const maxRecords = 50
