@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/hosts"
 	"mailsetup/internal/check/operation"
+	"mailsetup/internal/check/reputation"
 	"mailsetup/internal/check/spf"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/check/transport"
@@ -87,6 +88,9 @@ func groups() []group {
 				return spf.Check(ctx, w.dns, s, d)
 			},
 		},
+		{name: "reputation", ids: "bl rep", needs: finding.Resolver, server: func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
+			return reputation.Check(ctx, w.dns, s, domains, reputation.Options{Online: w.online, Zones: s.Spec.Host.BlockLists})
+		}},
 		{name: "transport", ids: "tls sts tlsrpt dane caa", server: func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
 			if w.machine.Image != nil {
 				s.Facts.Addresses, s.Spec.Host.Addresses = nil, nil // no daemon runs there

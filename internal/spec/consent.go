@@ -66,6 +66,15 @@ func NonsigningMilter(s string) (string, error) {
 	return text, nil
 }
 
+// BlockList accepts the zone of a block list.
+func BlockList(s string) (string, error) {
+	zone, err := DomainName(s)
+	if err != nil {
+		return "", &BadValue{Field: "block_lists", Value: s, Why: "is no zone", Hint: "as in bl.spamcop.net, or with a key KEY.zen.dq.spamhaus.net"}
+	}
+	return zone, nil
+}
+
 // Service accepts the name that postconf(1) gives a service of master.cf.
 func Service(s string) (string, error) {
 	text := strings.TrimSpace(s)

@@ -14,7 +14,7 @@ import (
 // for a set-up that was taken over or is beside ours, and for a zone with wildcards.
 func omittable(f tomltext.Field) bool {
 	switch f.Key {
-	case "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records", "role", "ignore":
+	case "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records", "role", "ignore", "block_lists":
 		return f.Value == "[]" || f.Value == "false" || f.Value == `""`
 	}
 	return false
@@ -46,6 +46,7 @@ func hostFields(h Host) []tomltext.Field {
 		field("", "trusted", tomltext.List(h.Trusted), "Further hosts and networks whose mail is signed, beside those of Postfix."),
 		field("", "opendkim", tomltext.List(h.OpenDKIM), "Lines of opendkim.conf that replace ours; a name alone leaves ours out."),
 		field("", "nonsigning_milters", tomltext.List(h.NonsigningMilters), "Milters on other machines that do not sign, as Postfix's lists name them."),
+		field("", "block_lists", tomltext.List(h.BlockLists), "Block lists that mailsetup check always asks, as in KEY.zen.dq.spamhaus.net."),
 		field("", "ignore", ignore.Format(h.Ignore), "Findings of mailsetup check that are known, each with its reason."),
 	}, root, []tomltext.Field{
 		field("rfc2136", "server", tomltext.Quote(h.Update.Server), "For dns = \"rfc2136\": where updates go (\"\": the primary), and the TSIG key."),

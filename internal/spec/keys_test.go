@@ -67,6 +67,7 @@ func TestEachKeyOfTheHostRefuses(t *testing.T) {
 		{`leave_services = ["submission/tcp"]`, `"submission/tcp" has a type that master.cf does not know`, "submission/inet"},
 		{`notify = "ops"`, `"ops"`, ""},
 		{`repair = "x"`, `"x" is not yes or no`, "no only tells"},
+		{`block_lists = ["zen"]`, `"zen" is no zone`, "KEY.zen.dq.spamhaus.net"},
 		{`nonsigning_milters = ["192.0.2.7:8891"]`, `"192.0.2.7:8891" is no milter`, "inet:192.0.2.7:8891"},
 		{`rotate_every = "x"`, `"x"`, "180d"},
 		{`selector = "a b"`, `"a b"`, ""},

@@ -18,7 +18,7 @@ func parsers() map[string]func(string) (string, error) {
 		"domain": spec.DomainName, "hostname": spec.Hostname, "selector": spec.Selector, "include": spec.SPFInclude, "all": spec.SPFAll,
 		"dmarc": spec.DMARCPolicy, "alignment": spec.Alignment, "action": spec.MilterAction, "address": spec.MailAddress, "report": spec.Report,
 		"server": spec.UpdateServer, "key": spec.UpdateKey, "sender": spec.Sender, "identity": spec.Identity, "trusted": spec.Trusted,
-		"opendkim": spec.OpenDKIMLine, "service": spec.Service, "milter": spec.NonsigningMilter, "kept": spec.Kept, "repair": spec.Repair,
+		"opendkim": spec.OpenDKIMLine, "service": spec.Service, "milter": spec.NonsigningMilter, "block list": spec.BlockList, "kept": spec.Kept, "repair": spec.Repair,
 		"bounces": spec.SignBounces, "wildcard": spec.WildcardRecords, "signed by": spec.SignedBy,
 		"dns": func(s string) (string, error) { m, err := spec.DNS(s); return string(m), err },
 		"ip":  func(s string) (string, error) { a, err := spec.Address(s); return a.String(), err },

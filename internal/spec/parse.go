@@ -48,6 +48,7 @@ type hostText struct {
 	Trusted             []string `toml:"trusted"`
 	OpenDKIM            []string `toml:"opendkim"`
 	NonsigningMilters   []string `toml:"nonsigning_milters"`
+	BlockLists          []string `toml:"block_lists"`
 	Ignore              any      `toml:"ignore"`
 	Selector            string   `toml:"selector"`
 	KeyBits             *int64   `toml:"key_bits"`
@@ -205,6 +206,7 @@ func parseHost(text []byte) (Host, Findings) {
 	setList(&d.findingList, "trusted", raw.Trusted, &h.Trusted, Trusted)
 	setList(&d.findingList, "opendkim", raw.OpenDKIM, &h.OpenDKIM, OpenDKIMLine)
 	setList(&d.findingList, "nonsigning_milters", raw.NonsigningMilters, &h.NonsigningMilters, NonsigningMilter)
+	setList(&d.findingList, "block_lists", raw.BlockLists, &h.BlockLists, BlockList)
 	h.Ignore = d.ignore(raw.Ignore)
 	h.Update = raw.Update.update(d)
 	h.Defaults = raw.defaults(d)

@@ -60,6 +60,7 @@ var wrongHost = map[string]func(h *spec.Host){
 	"trusted":               func(h *spec.Host) { h.Trusted = []string{"two words"} },
 	"opendkim":              func(h *spec.Host) { h.OpenDKIM = []string{"Socket inet:1"} },
 	"nonsigning_milters":    func(h *spec.Host) { h.NonsigningMilters = []string{"somewhere"} },
+	"block_lists":           func(h *spec.Host) { h.BlockLists = []string{"https://zen.spamhaus.org/"} },
 	"selector":              func(h *spec.Host) { h.Defaults.Selector = "no spaces" },
 	"key_bits":              func(h *spec.Host) { h.Defaults.KeyBits = 7 },
 	"spf.all":               func(h *spec.Host) { h.Defaults.SPF.All = "maybe" },
@@ -136,6 +137,7 @@ func TestLookupsOfSPF(t *testing.T) {
 func TestListsOfTheHostAreSafe(t *testing.T) {
 	host := string(spec.MarshalHost(chooser{rand.New(rand.NewPCG(3, 1))}.host()))
 	for key, values := range map[string][]string{
+		"block_lists":        {"zen", "192.0.2.1", "a b.example", ""},
 		"nonsigning_milters": {"somewhere", "inet:192.0.2.7:8891\\nsmtpd_milters", ""},
 		"leave_services":     {"submission", "submission/inet # mine", "a b/inet"},
 		"trusted":            {"", "192.0.2.0/24 0.0.0.0/0", "relay.example # ours"},

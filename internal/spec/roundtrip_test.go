@@ -89,6 +89,7 @@ func (c chooser) host() spec.Host {
 		Trusted:           c.some("192.0.2.0/24", "2001:db8::/48", ".relay.example"),
 		OpenDKIM:          c.some("Canonicalization simple/simple", "On-BadSignature", "AuthservID mail.lab.example"),
 		NonsigningMilters: c.some("inet:192.0.2.7:8891"),
+		BlockLists:        c.some("zen.spamhaus.org", "key.dbl.dq.spamhaus.net"),
 	}
 	if c.IntN(2) == 0 {
 		h.Defaults = spec.Defaults{Selector: "s2", KeyBits: 2048, TTL: 600}

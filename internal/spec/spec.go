@@ -59,6 +59,8 @@ type Host struct {
 	// other machines), and of which the administrator said that they do not:
 	// inet:192.0.2.7:8891, as Postfix's lists have them.
 	NonsigningMilters []string // nonsigning_milters
+	// BlockLists are zones of block lists that mailsetup check asks (RFC 5782).
+	BlockLists []string // block_lists
 	// Ignore are findings of mailsetup check that are known, of the server and all domains.
 	Ignore   []ignore.Rule // ignore
 	Defaults Defaults      // selector, key_bits, ttl, [spf], [dmarc]

@@ -130,6 +130,9 @@ func (h Host) validate(f *findingList) {
 	for _, milter := range h.NonsigningMilters {
 		checkNormal(f, "host: nonsigning_milters", milter, NonsigningMilter)
 	}
+	for _, zone := range h.BlockLists {
+		checkNormal(f, "host: block_lists", zone, BlockList)
+	}
 	validateIgnored(f, "host: ignore", h.Ignore)
 	h.Update.validate(f, func(key string) string { return "host: " + key })
 	h.Rotation.validate(f, h.Drain, func(key string) string { return "host: " + key })

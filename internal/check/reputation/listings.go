@@ -1,0 +1,149 @@
+package reputation
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/subject"
+	"mailsetup/internal/parallel"
+)
+
+// question is one name that a list is asked for.
+type question struct {
+	list    list
+	entry   string // the name in the list
+	of      string // the address or domain
+	domain  string // "" for an address
+	finding []finding.Finding
+	err     error
+}
+
+// ofAddresses asks about the addresses from which mail leaves: those of this machine do
+// not matter behind a smarthost.
+func (c *checker) ofAddresses(ctx context.Context, s subject.Server) []finding.Finding {
+	if s.Smarthost != "" {
+		return nil
+	}
+	var all []finding.Finding
+	for _, e := range s.Egress {
+		if e.Address.IsPrivate() || e.Address.IsLoopback() || e.Address.IsLinkLocalUnicast() {
+			continue // no receiver sees it
+		}
+		var list []*question
+		for i, l := range c.lists {
+			if w := c.works[i]; w.ipv4 && e.Address.Is4() || w.ipv6 && e.Address.Is6() {
+				list = append(list, &question{list: l, entry: reversed(e.Address), of: e.Address.String()})
+			}
+		}
+		all = append(all, c.answers(ctx, "bl.ip", list)...)
+	}
+	return all
+}
+
+// ofDomains asks about the domains that send. Lists of domains have those under which
+// names are sold, so that of each one those above are asked for, too.
+func (c *checker) ofDomains(ctx context.Context, domains []subject.Domain, own bool) []finding.Finding {
+	if !slices.ContainsFunc(c.works, func(w abilities) bool { return w.names }) {
+		return nil
+	}
+	domains = slices.DeleteFunc(slices.Clone(domains), func(d subject.Domain) bool { return !d.Sends })
+	var all []finding.Finding
+	if rest := len(domains) - maxDomains; rest > 0 && !own {
+		domains = domains[:maxDomains]
+		all = append(all, finding.Finding{
+			ID: "bl.domain", Severity: finding.Note, Subject: fmt.Sprintf("%d domains", rest),
+			Seen:   fmt.Sprintf("public lists are asked about %d domains at a time", maxDomains),
+			Remedy: "mailsetup check --online --only bl DOMAIN...",
+		})
+	}
+	parts := make([][]finding.Finding, len(domains))
+	_ = parallel.Do(len(domains), atATime, func(i int) error {
+		var list []*question
+		for at := domains[i].Name; strings.Contains(at, "."); _, at, _ = strings.Cut(at, ".") {
+			for j, l := range c.lists {
+				if c.works[j].names {
+					list = append(list, &question{list: l, entry: at, of: at, domain: domains[i].Name})
+				}
+			}
+		}
+		parts[i] = c.answers(ctx, "bl.domain", list)
+		return nil
+	})
+	return slices.Concat(append([][]finding.Finding{all}, parts...)...)
+}
+
+// answers puts questions about one address or domain. Without a listing one finding
+// says so of all lists that answered.
+func (c *checker) answers(ctx context.Context, id string, list []*question) []finding.Finding {
+	if len(list) == 0 {
+		return nil
+	}
+	var wg sync.WaitGroup
+	for _, q := range list {
+		wg.Go(func() { c.answer(ctx, id, q) })
+	}
+	wg.Wait()
+	var all []finding.Finding
+	clear := map[string]bool{}
+	for _, q := range list {
+		if all = append(all, q.finding...); len(q.finding) == 0 {
+			clear[q.list.title] = true
+		}
+	}
+	if !slices.ContainsFunc(all, func(f finding.Finding) bool { return f.ID == id }) && len(clear) > 0 {
+		all = append(all, finding.Finding{
+			ID: id, Severity: finding.OK, Domain: list[0].domain, Subject: list[0].of, Seen: fmt.Sprintf("on none of %d lists", len(clear)),
+		})
+	}
+	return all
+}
+
+// answer puts one question, and judges the answer.
+func (c *checker) answer(ctx context.Context, id string, q *question) {
+	f := finding.Finding{
+		ID: "bl.code", Severity: finding.Unknown, Domain: q.domain, Subject: q.of + " in " + q.list.shown(), Expected: "no entry",
+	}
+	addresses, err := c.ask(ctx, q.list, q.entry)
+	v := q.list.read(addresses)
+	switch {
+	case err != nil:
+		f.ID, f.Seen = id, clip(err.Error())
+	case v.refused != "":
+		f.Seen = q.list.title + " does not say: " + v.refused
+	case len(v.codes) == 0 && len(v.odd) > 0:
+		f.Seen = fmt.Sprintf("%s answers %s, of which the meaning is not known", q.list.title, v.odd[0])
+	case len(v.codes) == 0:
+		return
+	default:
+		q.listed(c.reason(ctx, q.list, q.entry), id, v.codes, f)
+		return
+	}
+	q.finding = append(q.finding, f)
+}
+
+// listed judges a listing by the reason that matters most.
+func (q *question) listed(reason, id string, codes []code, f finding.Finding) {
+	rank := func(c code) int { return slices.Index(finding.Severities(), c.severity) }
+	worst := slices.MinFunc(codes, func(a, b code) int { return rank(a) - rank(b) })
+	var means []string
+	for _, c := range codes {
+		if !slices.Contains(means, c.means) {
+			means = append(means, c.means)
+		}
+	}
+	f.ID, f.Severity, f.Seen = id, worst.severity, q.list.title+" lists it: "+strings.Join(means, "; ")
+	if f.Severity == finding.Note {
+		f.ID = "bl.class"
+	}
+	if reason != "" {
+		f.Seen += " (" + reason + ")"
+	}
+	if f.Remedy = "end what the list complains of, then ask whoever runs " + q.list.shown() + " to take it out"; q.list.page != "" {
+		f.Remedy = "end what the list complains of, then have it taken out: " + q.list.page
+	}
+	q.finding = append(q.finding, f)
+}
