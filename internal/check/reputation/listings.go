@@ -19,7 +19,6 @@ type question struct {
 	of      string // the address or domain
 	domain  string // "" for an address
 	finding []finding.Finding
-	err     error
 }
 
 // ofAddresses asks about the addresses from which mail leaves: those of this machine do
