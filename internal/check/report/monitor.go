@@ -146,6 +146,6 @@ func (r Report) WritePrometheus(w io.Writer) error {
 }
 
 // label escapes the value of a label.
-func label(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(text.Printable(s))
-}
+func label(s string) string { return labels.Replace(text.Printable(s)) }
+
+var labels = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)

@@ -256,12 +256,13 @@ func (p *printer) labelled(label, what string) {
 // seen is what was seen, a line for each thing that differs, and how many more do.
 func seen(g Group) []string {
 	var list []string
+	where := len(g.Domains()) > 1 && differ(g)
 	for _, f := range g.Findings {
 		s := f.Seen
 		if f.Subject != "" && f.Subject != f.Domain {
 			s = strings.TrimSuffix(f.Subject+": "+f.Seen, ": ")
 		}
-		if f.Domain != "" && len(g.Domains()) > 1 && !strings.Contains(s, f.Domain) && differ(g) {
+		if where && f.Domain != "" && !strings.Contains(s, f.Domain) {
 			s = f.Domain + ": " + s
 		}
 		if s != "" && !slices.Contains(list, s) {

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	diffs "github.com/google/go-cmp/cmp"
 
@@ -114,5 +116,35 @@ func TestTextOfAHealthyServer(t *testing.T) {
 	golden(t, "healthy.txt", b.String())
 	if n := strings.Count(b.String(), "\n"); n > 40 {
 		t.Errorf("%d lines", n)
+	}
+}
+
+// Ten thousand domains with the same faults are no longer to read than a few, and do not
+// take long to write.
+func TestTextOfManyDomains(t *testing.T) {
+	var r finding.Result
+	a := asked()
+	a.Domains = nil
+	for i := range 10_000 {
+		d := fmt.Sprintf("d%05d.example", i)
+		a.Domains = append(a.Domains, d)
+		for _, id := range []string{"spf.pass", "dkim.record", "dmarc.exists", "mx.exists"} {
+			r.Findings = append(r.Findings, finding.Finding{
+				ID: id, Severity: finding.Problem, Domain: d, Subject: d, Seen: fmt.Sprintf("%d of it", i), Remedy: fmt.Sprintf("%s. TXT %d", d, i),
+			})
+		}
+	}
+	begun := time.Now()
+	var b strings.Builder
+	all := report.New(r, a)
+	all.Compare(report.Last{}, true)
+	if err := errors.Join(all.WriteText(&b, report.TextOptions{Width: 80}), all.WriteNagios(io.Discard), all.WritePrometheus(io.Discard)); !errors.Is(err, report.NagiosCritical) {
+		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), "\n"); n > 300 || !strings.Contains(b.String(), "9992 more of spf.pass") {
+		t.Errorf("%d lines\n%.3000s", n, b.String())
+	}
+	if took := time.Since(begun); took > time.Minute { // a second, where each is looked at once
+		t.Errorf("took %v", took)
 	}
 }
