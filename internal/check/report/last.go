@@ -34,15 +34,6 @@ type identity struct {
 	Subject string `json:"subject,omitempty"`
 }
 
-// Change is a finding that was told differently before.
-type Change struct {
-	finding.Finding
-	// Before is what it was: a severity, "" for new.
-	Before finding.Severity `json:"before,omitempty"`
-	// Gone: it is right now, or does not apply any more.
-	Gone bool `json:"gone,omitempty"`
-}
-
 // lastVersion is that of the form of Last.
 const lastVersion = 1
 
@@ -188,23 +179,6 @@ func (r *Report) scope() scope {
 	}
 	for _, k := range r.Skipped {
 		s.skipped[k.ID] = k.Reason != notHere
-	}
-	return s
-}
-
-// Count counts changes by what is now.
-func Count(changes []Change) Summary {
-	var s Summary
-	for _, c := range changes {
-		switch {
-		case c.Gone:
-		case c.Severity == finding.Problem:
-			s.Problems++
-		case c.Severity == finding.Warning:
-			s.Warnings++
-		case c.Severity == finding.Unknown:
-			s.Unknown++
-		}
 	}
 	return s
 }
