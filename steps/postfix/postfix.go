@@ -41,6 +41,7 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 	}
 	ask, told := l.bounces(in)
 	l.names(in)
+	l.encryption(in)
 	l.probeRoute(in)
 	stage := l.stage(in, "mail goes through the signer")
 	stage.Questions = in.Unanswered(append(questions, ask...)...)
@@ -70,6 +71,38 @@ func (l *milterLists) names(in step.Input) {
 	if deliversLocally(in.Spec) {
 		l.put(listPlace{nil, "mydestination"}, "localhost")
 	}
+}
+
+// encryption lets mail leave by TLS where the next server offers it, if nobody has
+// decided that: Debian 13's main.cf has no line about it, and large receivers refuse
+// mail in clear text (Google, 5.7.29).
+func (l *milterLists) encryption(in step.Input) {
+	p := in.Facts.Postfix
+	if !in.Scope.WholeHost() || p != nil && !leavesInTheClear(p) {
+		return
+	}
+	l.put(listPlace{nil, tlsLevel}, "may")
+}
+
+// tlsLevel is the parameter of postconf(5) about TLS of outgoing mail.
+const tlsLevel = "smtp_tls_security_level"
+
+// leavesInTheClear reports whether a client of SMTP uses no TLS, and nobody said so:
+// neither main.cf nor its service, in these words or in those of Postfix 2.2. Without
+// tlsmgr(8) there could be no TLS.
+func leavesInTheClear(p *state.Postfix) bool {
+	for _, decided := range []string{tlsLevel, "smtp_use_tls", "smtp_enforce_tls", "smtp_tls_per_site", "smtp_tls_policy_maps"} {
+		if _, set := p.Raw[decided]; set {
+			return false
+		}
+	}
+	undecided := func(s state.Service) bool {
+		_, own := s.Option(tlsLevel)
+		_, old := s.Option("smtp_use_tls")
+		return s.Command == "smtp" && !own && !old
+	}
+	return p.Value[tlsLevel] == "" && slices.ContainsFunc(p.Services, undecided) &&
+		slices.ContainsFunc(p.Services, func(s state.Service) bool { return s.Command == "tlsmgr" })
 }
 
 // probeRoute routes the messages of the delivery proof to a sink on this machine, by an
