@@ -62,7 +62,7 @@ func TestHandEditsSurvive(t *testing.T) {
 		delete(after, "smtpd_milters")
 		delete(conf, "smtpd_milters")
 		delete(after, "internal_mail_filter_classes")
-		conf["transport_maps"] = " " + probeRoute
+		conf["transport_maps"], conf["smtp_tls_security_level"] = " "+probeRoute, " may"
 		same(t, conf, after)
 		onlyOurLines(t, text, b.Read(t, "/etc/postfix/main.cf"))
 		if b.Read(t, "/etc/postfix/master.cf") != master {
@@ -91,11 +91,11 @@ func postconf(t *testing.T, b *lab.Box) map[string]string {
 const probeRoute = "inline:{[127.83.77.1]=smtp:[127.83.77.1]:24, relay@[127.83.77.1]=relay:[127.83.77.1]:24}"
 
 // onlyOurLines insists that a main.cf kept all of its lines in their order but for
-// those of smtpd_milters, transport_maps and of the parameters named, and got no others
-// than our parameters.
+// those of smtpd_milters, transport_maps, smtp_tls_security_level and of the parameters
+// named, and got no others than our parameters.
 func onlyOurLines(t *testing.T, before, after string, more ...string) {
 	t.Helper()
-	changed := append(more, "smtpd_milters", "transport_maps")
+	changed := append(more, "smtpd_milters", "transport_maps", "smtp_tls_security_level")
 	rest := strings.Split(after, "\n")
 	ours := false
 	for line := range strings.SplitSeq(before, "\n") {

@@ -41,7 +41,9 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 	}
 	ask, told := l.bounces(in)
 	l.names(in)
-	l.encryption(in)
+	if leavesInTheClear(in) {
+		l.put(listPlace{nil, tlsLevel}, "may")
+	}
 	l.probeRoute(in)
 	stage := l.stage(in, "mail goes through the signer")
 	stage.Questions = in.Unanswered(append(questions, ask...)...)
@@ -73,24 +75,18 @@ func (l *milterLists) names(in step.Input) {
 	}
 }
 
-// encryption lets mail leave by TLS where the next server offers it, if nobody has
-// decided that: Debian 13's main.cf has no line about it, and large receivers refuse
-// mail in clear text (Google, 5.7.29).
-func (l *milterLists) encryption(in step.Input) {
-	p := in.Facts.Postfix
-	if !in.Scope.WholeHost() || p != nil && !leavesInTheClear(p) {
-		return
-	}
-	l.put(listPlace{nil, tlsLevel}, "may")
-}
-
 // tlsLevel is the parameter of postconf(5) about TLS of outgoing mail.
 const tlsLevel = "smtp_tls_security_level"
 
-// leavesInTheClear reports whether a client of SMTP uses no TLS, and nobody said so:
-// neither main.cf nor its service, in these words or in those of Postfix 2.2. Without
-// tlsmgr(8) there could be no TLS.
-func leavesInTheClear(p *state.Postfix) bool {
+// leavesInTheClear reports whether a client of SMTP uses no TLS, and nobody decided so:
+// neither main.cf nor its service, in these words or in those of Postfix 2.2. Debian
+// 13's main.cf has no line about it, and large receivers refuse mail in clear text
+// (Google, 5.7.29). Without tlsmgr(8) there could be no TLS.
+func leavesInTheClear(in step.Input) bool {
+	p := in.Facts.Postfix
+	if !in.Scope.WholeHost() || p == nil {
+		return in.Scope.WholeHost()
+	}
 	for _, decided := range []string{tlsLevel, "smtp_use_tls", "smtp_enforce_tls", "smtp_tls_per_site", "smtp_tls_policy_maps"} {
 		if _, set := p.Raw[decided]; set {
 			return false

@@ -13,8 +13,8 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Aliases sends root's and postmaster's mail to a person, if one was named and Postfix
-// reads /etc/aliases. A Postfix that replaces another mail server reads that one's
+// Aliases sends root's, postmaster's and abuse's mail to a person, if one was named and
+// Postfix reads /etc/aliases. A Postfix that replaces another mail server reads that one's
 // aliases.
 func Aliases(in step.Input) (state.Stage, []state.Note, error) {
 	types, read := aliasTypes(postfix.Settings(in)["alias_maps"])
@@ -27,6 +27,9 @@ func Aliases(in step.Input) (state.Stage, []state.Note, error) {
 		set := []state.Setting{{Name: "root", Value: to}}
 		if !hasAlias(in.Facts.Files[postfix.AliasFile], "postmaster") {
 			set = append(set, state.Setting{Name: "postmaster", Value: "root"})
+		}
+		if abuseIsFree(in) {
+			set = append(set, state.Setting{Name: "abuse", Value: "root"})
 		}
 		stage.Edits = []state.Edit{
 			state.AliasEdit{Path: postfix.AliasFile, Set: set, Reason: "root's mail and reports reach a person"},
@@ -88,6 +91,17 @@ func rootProbes(in step.Input) []state.Probe {
 	return []state.Probe{p}
 }
 
+// abuseIsFree reports whether nobody has the mail for abuse (RFC 2142 section 2): no
+// alias here or, perhaps, in another table, and no user.
+func abuseIsFree(in step.Input) bool {
+	tables := postconf.Words(postfix.Settings(in)["alias_maps"])
+	return len(tables) == 1 && !hasAlias(in.Facts.Files[postfix.AliasFile], "abuse") && !hasAlias(in.Facts.Files[UsersFile], "abuse")
+}
+
+// UsersFile is passwd(5).
+const UsersFile state.Path = "/etc/passwd"
+
+// hasAlias reports whether a name stands in front of the first colon of a line.
 func hasAlias(text []byte, name string) bool {
 	for line := range bytes.Lines(text) {
 		key, _, ok := strings.Cut(string(line), ":")

@@ -74,11 +74,17 @@ func CheckReaders(in step.Input) error {
 // /etc/aliases that led nowhere before, too, is no reason to refuse the rest of the
 // run: a note names it.
 func CheckReadersSince(was, in step.Input) error {
-	if was.Spec.Host.RootAlias == in.Spec.Host.RootAlias && was.Facts.Recipients["root"].Lost() && AliasesText(in) == nil {
+	if was.Spec.Host.RootAlias == in.Spec.Host.RootAlias && was.Facts.Recipients["root"].Lost() && keepsRoot(in) {
 		in.Facts.Recipients = maps.Clone(in.Facts.Recipients)
 		delete(in.Facts.Recipients, "root")
 	}
 	return CheckReaders(in)
+}
+
+// keepsRoot reports whether the run leaves root's alias as it is.
+func keepsRoot(in step.Input) bool {
+	after := AliasesText(in)
+	return after == nil || edits.AliasEntries(after)["root"] == edits.AliasEntries(in.Facts.Files[postfix.AliasFile])["root"]
 }
 
 // Notes returns notes about addresses that may not exist.
