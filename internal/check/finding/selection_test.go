@@ -71,3 +71,15 @@ func TestCatalogue(t *testing.T) {
 		t.Errorf("%d kinds", len(seen))
 	}
 }
+
+// Each kind says how it is judged, and nothing is explained that does not exist.
+func TestJudged(t *testing.T) {
+	for _, k := range finding.Catalogue() {
+		if finding.Judged(k.ID) == "" {
+			t.Errorf("%s: nothing says when it is what", k.ID)
+		}
+	}
+	if n := finding.JudgedIDs(); n != len(finding.Catalogue()) {
+		t.Errorf("%d are judged, of %d", n, len(finding.Catalogue()))
+	}
+}
