@@ -117,20 +117,22 @@ var resolvers = map[string][]string{
 
 // harmless are the uses that were looked at, with the reason.
 var harmless = map[string]string{
-	"internal/probe/milterconn.go net.Dialer":               "a milter of this machine, which found its own address in the same way",
-	"internal/probe/smtp.go net.Dialer":                     "Postfix on this machine, which found its own address in the same way",
-	"internal/probe/recipient.go net.Dialer":                "Postfix on this machine, which found its own address in the same way",
-	"internal/livepath/message.go net.Dialer":               "Postfix on this machine, which found its own address in the same way",
-	"internal/livepath/resolve.go net.Dialer":               "a socket file of Postfix",
-	"internal/system/units.go net.DialTimeout":              "a socket file",
-	"internal/probe/testmessage.go dkim.VerifyWithOptions":  "LookupTXT",
-	"internal/probe/othermilters.go dkim.VerifyWithOptions": "LookupTXT",
-	"internal/livepath/result.go dkim.VerifyWithOptions":    "LookupTXT",
-	"internal/dnsclient/resolver.go dns.Client":             "addresses of resolv.conf and of name servers",
-	"internal/check/transport/session.go net.Dialer":        "addresses, which dnsclient looked up",
-	"internal/check/transport/fetch.go net.Dialer":          "addresses, which dnsclient looked up",
-	"internal/check/transport/fetch.go http.Client":         "DialContext",
-	"internal/nsupdate/conn.go dns.Client":                  "addresses, which endpoints asks our resolver for",
+	"internal/probe/milterconn.go net.Dialer":                 "a milter of this machine, which found its own address in the same way",
+	"internal/probe/smtp.go net.Dialer":                       "Postfix on this machine, which found its own address in the same way",
+	"internal/probe/recipient.go net.Dialer":                  "Postfix on this machine, which found its own address in the same way",
+	"internal/livepath/message.go net.Dialer":                 "Postfix on this machine, which found its own address in the same way",
+	"internal/livepath/resolve.go net.Dialer":                 "a socket file of Postfix",
+	"internal/system/units.go net.DialTimeout":                "a socket file",
+	"internal/probe/testmessage.go dkim.VerifyWithOptions":    "LookupTXT",
+	"internal/probe/othermilters.go dkim.VerifyWithOptions":   "LookupTXT",
+	"internal/livepath/result.go dkim.VerifyWithOptions":      "LookupTXT",
+	"internal/dnsclient/resolver.go dns.Client":               "addresses of resolv.conf and of name servers",
+	"internal/check/transport/session.go net.Dialer":          "addresses, which dnsclient looked up",
+	"internal/check/transport/fetch.go net.Dialer":            "addresses, which dnsclient looked up",
+	"internal/check/transport/fetch.go http.Client":           "DialContext",
+	"internal/nsupdate/conn.go dns.Client":                    "addresses, which endpoints asks our resolver for",
+	"internal/probe/relay.go net.Dialer":                      "Postfix on this machine, which found its own address in the same way",
+	"internal/check/live/signature.go dkim.VerifyWithOptions": "LookupTXT",
 }
 
 // What the product says of DNS comes from dnsclient.

@@ -48,7 +48,7 @@ func On(ctx context.Context, m *machine.Machine, o Options) (report.Report, erro
 	if err != nil {
 		return report.Report{}, err
 	}
-	w := world{machine: m, online: o.Online}
+	w := world{machine: m, online: o.Online, wants: o.Wants, only: o.Only}
 	if !o.Offline {
 		if w.dns = m.Resolver; o.Resolver != "" {
 			w.dns = dnsclient.New(o.Resolver)

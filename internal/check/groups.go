@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/check/dkim"
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/hosts"
+	"mailsetup/internal/check/live"
 	"mailsetup/internal/check/operation"
 	"mailsetup/internal/check/reputation"
 	"mailsetup/internal/check/spf"
@@ -26,6 +27,9 @@ type world struct {
 	machine *machine.Machine
 	dns     *dnsclient.Client // nil with --offline
 	online  bool              // hosts of others may be asked
+	// wants reports whether an ID, or a group, is asked for; only whether by name.
+	wants func(id string) bool
+	only  []string
 }
 
 // group is a package of checks. Server is called once, domain once for each domain,
@@ -35,9 +39,11 @@ type group struct {
 	name   string // "spf", as in mailsetup check --only spf
 	ids    string // what its IDs begin with, as in --only; "" for its name
 	needs  finding.Need
-	server func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result
+	server serverCheck
 	domain func(ctx context.Context, w world, s subject.Server, d subject.Domain) finding.Result
 }
+
+type serverCheck func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result
 
 // kinds are those of the catalogue that the group is about.
 func (g group) kinds() []finding.Kind {
@@ -97,6 +103,25 @@ func groups() []group {
 			}
 			return transport.Check(ctx, w.dns, s, domains, transport.Options{Online: w.online, Files: w.machine.Sys})
 		}},
+		{name: "live", server: running(func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
+			return live.Check(ctx, w.machine.Sys, w.dns, s, domains, live.Options{Wants: w.wants, Lock: w.machine.Exclusively, Logf: w.machine.Logf})
+		})},
+		{name: "relay", server: running(func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
+			return live.Relay(ctx, w.machine.Sys, w.dns, s, domains, live.RelayOptions{AllSpellings: slices.Contains(w.only, "relay")})
+		})},
+		{name: "smtp", server: running(func(ctx context.Context, _ world, s subject.Server, _ []subject.Domain) finding.Result {
+			return live.Banner(ctx, s)
+		})},
+	}
+}
+
+// running leaves a check out below a directory, where no daemon runs.
+func running(check serverCheck) serverCheck {
+	return func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
+		if w.machine.Image != nil {
+			return finding.Result{}
+		}
+		return check(ctx, w, s, domains)
 	}
 }
 

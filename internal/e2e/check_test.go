@@ -52,6 +52,14 @@ zones() { # tells both name servers that files have changed
 	rndc -s 192.0.2.53 retransfer lab.example >/dev/null 2>&1 || :
 	sleep 0.3
 }
+signer() { # restarts OpenDKIM, which ends with the next connection, or after five seconds
+	systemctl restart opendkim &
+	while kill -0 $! 2>/dev/null; do
+		python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect("/var/spool/postfix/opendkim/opendkim.sock")' 2>/dev/null
+		sleep .05
+	done
+	wait $! || :
+}
 zone=/etc/bind/db.lab.example                # ours includes $fragment
 fragment=$(ls /etc/bind/mailsetup/*lab.example* | head -n 1)
 reverse=/etc/bind/db.2.0.192.in-addr.arpa
@@ -119,7 +127,7 @@ for f in ` + checkFiles + `; do
 	if [ -e /root/healthy$f ]; then cmp -s $f /root/healthy$f || { changed="$changed $f"; cp -a /root/healthy$f $f; }; else rm -f $f; fi
 done
 case "$changed" in *systemd*) systemctl daemon-reload;; esac
-case "$changed" in *opendkim*|*dkimkeys*|*systemd*) systemctl restart opendkim;; esac
+case "$changed" in *opendkim*|*dkimkeys*|*systemd*) signer;; esac
 case "$changed" in *postfix*|*systemd*) systemctl restart postfix;; esac
 case "$changed" in */etc/bind*|*/etc/ns2*) zones;; esac
 `

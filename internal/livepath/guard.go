@@ -11,6 +11,7 @@ import (
 
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/livepath/route"
+	"mailsetup/internal/postconf"
 	"mailsetup/internal/postmap"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -113,6 +114,10 @@ func (p *probe) rewritten(ctx context.Context) string {
 	if becomes != "" {
 		from = append(from, becomes)
 	}
+	to = append(to, p.sender) // of a bounce
+	if p.login != nil {
+		from = append(from, p.login.User)
+	}
 	for _, t := range p.transports {
 		to = append(to, route.Recipient(t))
 	}
@@ -189,8 +194,30 @@ func (p *probe) diverts(result string) bool {
 // inspected refuses content checks that divert the message.
 func (p *probe) inspected(ctx context.Context) string {
 	received := "Received: by localhost (Postfix, from userid 0)\r\n\tid 4XYZ0123; " + "Sun, 1 Nov 2026 12:00:00 +0000 (UTC)\r\n"
-	message := append([]byte(received), p.compose(Port25, true, 0).text...)
+	message := append([]byte(received), p.compose(Letter{Way: Port25, EightBit: true, Signer: p.signers[len(p.signers)-1]}, 0).text...)
 	message = bytes.ReplaceAll(message, []byte("\r\n"), []byte("\n"))
+	return p.checked(ctx, message)
+}
+
+// whyNoBounce returns why Postfix is not made to write a bounce: people would get a copy of
+// it, or it would wait.
+func (p *probe) whyNoBounce(ctx context.Context) string {
+	classes := postconf.Effective(p.postfix, nil, "notify_classes")
+	switch {
+	case postconf.Has(classes, "bounce"), postconf.Has(classes, "2bounce"):
+		return "the postmaster would get a copy (notify_classes = " + classes + ")"
+	case slices.Contains(route.Everywhere(p.postfix, "soft_bounce"), "yes"), postconf.Effective(p.postfix, nil, "soft_bounce") == "yes":
+		return "what is refused waits in the queue (soft_bounce = yes)"
+	}
+	const report = "Received: by localhost (Postfix)\n\tid 4XYZ0123; Sun, 1 Nov 2026 12:00:00 +0000 (UTC)\n" +
+		"From: MAILER-DAEMON@localhost (Mail Delivery System)\nSubject: Undelivered Mail Returned to Sender\n" +
+		"Auto-Submitted: auto-replied\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status;\n\tboundary=\"x\"\n\n" +
+		"This is a MIME-encapsulated message.\n\n--x\nContent-Description: Notification\n\nThis is the mail system at host localhost.\n--x--\n"
+	return p.checked(ctx, []byte(report))
+}
+
+// checked returns why content checks would divert a message, "" if they do not.
+func (p *probe) checked(ctx context.Context, message []byte) string {
 	for _, name := range []string{"header_checks", "mime_header_checks", "nested_header_checks", "milter_header_checks", "body_checks"} {
 		flag := "-hq"
 		if name == "body_checks" {

@@ -6,6 +6,7 @@
 package livepath
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -35,7 +36,26 @@ type Request struct {
 	// those whom Postfix makes others of before signing. Mail by sendmail(1) is from
 	// the first, mail by port 25 from the last.
 	Signers []state.Signer
+	// Letters are the messages to send, each from one of Signers; nil for those of a
+	// proof: two by sendmail(1) and two by port 25.
+	Letters []Letter
+	// Login is for letters by submission and smtps; nil to send without one.
+	Login *Login
+	// Within is how long the messages have to arrive, half a minute if it is zero.
+	Within time.Duration
 }
+
+// Letter is a message to send.
+type Letter struct {
+	Way      Way
+	EightBit bool // its body has octets above 127
+	Signer   state.Signer
+	// At is where Postfix takes it, host:port, for Submission and SMTPS.
+	At string
+}
+
+// Login is a user of Postfix, as it knows them by SASL.
+type Login struct{ User, Password string }
 
 // Way is how a message was handed to Postfix.
 type Way string
@@ -44,6 +64,12 @@ type Way string
 const (
 	Sendmail Way = "sendmail"
 	Port25   Way = "port 25"
+	// Submission and SMTPS are those of users, RFC 6409 and RFC 8314. SMTPS begins with
+	// TLS.
+	Submission Way = "submission"
+	SMTPS      Way = "smtps"
+	// Bounce is the report that Postfix writes of a message which the sink refused.
+	Bounce Way = "bounce"
 )
 
 // Result is the outcome of a probe.
@@ -62,8 +88,12 @@ type Delivery struct {
 	Transport string
 	EightBit  bool
 	Signer    state.Signer
-	// Missing says why it did not arrive, "" if it did.
+	// Missing says why it did not arrive, "" if it did. Refused: Postfix did not take it.
+	// Those of a proof are in Result.Refused alone.
 	Missing string
+	Refused bool
+	// Data is the message as it arrived.
+	Data []byte
 	// Signatures are those with d= of the domain.
 	Signatures int
 	// Broken says why none of them holds, "" if one does.
@@ -93,7 +123,7 @@ func Probe(ctx context.Context, m Machine, r Request) (Result, error) {
 	transports := route.Transports(r.Postfix)
 	p := &probe{
 		m: m, postfix: r.Postfix, smtp: r.SMTP, nonce: nonce, transports: transports[:min(len(transports), maxTransports)],
-		sender: "mailsetup-" + nonce + "@" + route.Domain,
+		sender: returnAddress(nonce), login: r.Login, within: cmp.Or(r.Within, arriveWithin), wanted: r.Letters,
 	}
 	if reason := p.whyNotSent(ctx, r.Signers); reason != "" {
 		return Result{NotSentReason: reason}, ctx.Err()
@@ -128,15 +158,40 @@ func newNonce() string {
 	return hex.EncodeToString(b)
 }
 
+// returnAddress is the sender of the envelope: at the sink, which takes no bounce but that
+// of a Bounce.
+func returnAddress(nonce string) string { return "mailsetup-" + nonce + "@" + route.Domain }
+
+// refusedAddress is a recipient that the sink refuses, so that Postfix writes a bounce.
+func refusedAddress(nonce string) string { return "refused-" + nonce + "@" + route.Domain }
+
 // probe is one run of Probe.
 type probe struct {
 	m          Machine
 	postfix    *state.Postfix
 	smtp       string
 	nonce      string
-	sender     string // of the envelope: at the sink, which takes no bounce
+	sender     string // of the envelope
+	login      *Login
+	within     time.Duration
 	signers    []state.Signer
 	transports []string
+	wanted     []Letter // nil for those of a proof
+}
+
+// letters returns the messages to send, but for those of senders whom Postfix makes
+// others of.
+func (p *probe) letters() []Letter {
+	if p.wanted != nil {
+		return slices.DeleteFunc(slices.Clone(p.wanted), func(l Letter) bool { return !slices.Contains(p.signers, l.Signer) })
+	}
+	first, last := p.signers[0], p.signers[len(p.signers)-1]
+	return []Letter{
+		{Way: Sendmail, Signer: first},
+		{Way: Sendmail, Signer: first, EightBit: true},
+		{Way: Port25, Signer: last},
+		{Way: Port25, Signer: last, EightBit: true},
+	}
 }
 
 // usesTLSWrapper reports whether a transport begins with TLS (smtp_tls_wrappermode).
@@ -147,30 +202,45 @@ func (p *probe) usesTLSWrapper() bool {
 // send submits the messages and waits until each has arrived or certainly will not.
 func (p *probe) send(ctx context.Context, sink *sink) Result {
 	res := Result{Refused: map[Way]string{}}
+	closed := map[Way]string{}
 	var sent []message
-	for _, way := range []Way{Sendmail, Port25} {
-		if reason := p.whyClosed(ctx, way); reason != "" {
-			res.Refused[way] = reason
+	n := 0
+	for i, l := range p.letters() {
+		m := p.compose(l, i)
+		reason, asked := closed[l.Way]
+		if !asked {
+			reason = p.whyClosed(ctx, l.Way)
+			closed[l.Way] = reason
+		}
+		if reason == "" {
+			reason = p.submit(ctx, m)
+		}
+		if reason == "" {
+			sent = append(sent, m)
+			n += len(p.deliveries(m))
 			continue
 		}
-		for _, eight := range []bool{false, true} {
-			m := p.compose(way, eight, len(sent))
-			if reason := p.submit(ctx, m); reason != "" {
-				res.Refused[way] = reason
-				break
-			}
-			sent = append(sent, m)
+		res.Refused[l.Way] = cmp.Or(res.Refused[l.Way], reason)
+		if p.wanted == nil || strings.HasPrefix(reason, noAnswer) {
+			closed[l.Way] = reason // one refusal is enough for a proof, and nobody waits twice
+		}
+		if p.wanted != nil {
+			res.Deliveries = append(res.Deliveries, Delivery{Way: l.Way, EightBit: l.EightBit, Signer: l.Signer, Missing: reason, Refused: true})
 		}
 	}
-	p.wait(ctx, sink, len(sent)*len(p.transports))
-	reasons := p.reasons(ctx, sink, len(sent)*len(p.transports))
+	p.wait(ctx, sink, n)
+	reasons := p.reasons(ctx, sink, n)
 	for _, m := range sent {
-		for _, t := range p.transports {
-			d := Delivery{Way: m.way, Transport: t, EightBit: m.eightBit, Signer: p.from(m.way)}
-			if data, ok := sink.received(m.tag, t); ok {
+		for _, to := range p.deliveries(m) {
+			d := Delivery{Way: m.Way, Transport: to, EightBit: m.EightBit, Signer: m.Signer}
+			at := to
+			if m.Way == Bounce {
+				at, _, _ = strings.Cut(p.sender, "@")
+			}
+			if data, ok := sink.received(m.tag, at); ok {
 				d.inspect(m, data)
 			} else {
-				d.Missing = reasons.of(t)
+				d.Missing = reasons.of(at)
 			}
 			res.Deliveries = append(res.Deliveries, d)
 		}
@@ -178,18 +248,19 @@ func (p *probe) send(ctx context.Context, sink *sink) Result {
 	return res
 }
 
-// from returns the sender of a way.
-func (p *probe) from(way Way) state.Signer {
-	if way == Sendmail {
-		return p.signers[0]
+// deliveries returns the transports by which a message arrives, each once. A bounce takes
+// the first, as all addresses at the sink that are not one of a transport.
+func (p *probe) deliveries(m message) []string {
+	if m.Way == Bounce {
+		return p.transports[:1]
 	}
-	return p.signers[len(p.signers)-1]
+	return p.transports
 }
 
 // wait returns when all messages have arrived, the time is over, or Postfix says of all
 // missing ones why it delays them.
 func (p *probe) wait(ctx context.Context, sink *sink, n int) {
-	ctx, cancel := context.WithTimeout(ctx, arriveWithin)
+	ctx, cancel := context.WithTimeout(ctx, p.within)
 	defer cancel()
 	begun, look := time.Now(), 2*time.Second
 	for sink.count() < n && ctx.Err() == nil {

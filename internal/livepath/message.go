@@ -2,13 +2,16 @@ package livepath
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"strings"
 	"time"
 
+	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
 	"mailsetup/internal/livepath/route"
@@ -19,19 +22,18 @@ import (
 
 // message is a test message.
 type message struct {
-	way      Way
-	eightBit bool // its body has octets above 127
-	tag      string
-	text     []byte // with CRLF
+	Letter
+	tag  string
+	text []byte // with CRLF
 }
 
 // compose writes a message that says what it is, in case anybody sees it.
-func (p *probe) compose(way Way, eight bool, n int) message {
-	m := message{way: way, eightBit: eight, tag: fmt.Sprintf("%s-%d", p.nonce, n)}
-	from := p.from(way).From
+func (p *probe) compose(l Letter, n int) message {
+	m := message{Letter: l, tag: fmt.Sprintf("%s-%d", p.nonce, n)}
+	from := l.Signer.From
 	_, host, _ := strings.Cut(from, "@")
 	encoding, body := "7bit", "This message goes from mailsetup to mailsetup, on this machine."
-	if eight {
+	if l.EightBit {
 		encoding, body = "8bit", body+" Gr\u00fc\u00dfe!"
 	}
 	var b bytes.Buffer
@@ -58,6 +60,10 @@ func (p *probe) whyClosed(ctx context.Context, way Way) string {
 	switch {
 	case way == Sendmail:
 		return ""
+	case way == Bounce:
+		return p.whyNoBounce(ctx)
+	case way != Port25:
+		return p.access(ctx)
 	case p.smtp == "":
 		return "Postfix does not listen there"
 	}
@@ -86,22 +92,30 @@ func proxyFilter(p *state.Postfix) string {
 // submit hands a message to Postfix and returns why Postfix refused it, "" if it did
 // not.
 func (p *probe) submit(ctx context.Context, m message) (refused string) {
-	ctx, cancel := context.WithTimeout(ctx, sendWithin)
+	ctx, cancel := context.WithTimeout(ctx, min(sendWithin, p.within))
 	defer cancel()
-	if m.way == Sendmail {
+	if m.Way == Sendmail || m.Way == Bounce {
 		return p.bySendmail(ctx, m)
 	}
 	return p.bySMTP(ctx, m)
 }
 
 func (p *probe) bySendmail(ctx context.Context, m message) string {
-	argv := []string{"sendmail", "-i", "-N", "never", "-f", p.sender}
-	if m.eightBit {
+	notify := "never"
+	if m.Way == Bounce {
+		notify = "failure"
+	}
+	argv := []string{"sendmail", "-i", "-N", notify, "-f", p.sender}
+	if m.EightBit {
 		argv = append(argv, "-B", "8BITMIME")
 	}
 	argv = append(argv, "--")
-	for _, t := range p.transports {
-		argv = append(argv, route.Recipient(t))
+	if m.Way == Bounce {
+		argv = append(argv, refusedAddress(p.nonce))
+	} else {
+		for _, t := range p.transports {
+			argv = append(argv, route.Recipient(t))
+		}
 	}
 	res, err := p.m.Run(ctx, system.Command{Argv: argv, Stdin: bytes.ReplaceAll(m.text, []byte("\r\n"), []byte("\n"))})
 	switch {
@@ -123,43 +137,36 @@ func (p *probe) bySMTP(ctx context.Context, m message) string {
 	return ""
 }
 
+// noAnswer begins the reason of a server that does not answer in time.
+const noAnswer = "no answer"
+
 func (p *probe) smtpDialogue(ctx context.Context, m message) (err error) {
+	address := cmp.Or(m.At, p.smtp)
 	defer func() {
 		if errors.Is(err, net.ErrClosed) { // by us, when the time was over
-			err = fmt.Errorf("no answer from %s", p.smtp)
+			err = errors.New(noAnswer + " from " + address)
 		}
 	}()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.smtp)
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	c := smtp.NewClient(conn)
-	name := "localhost"
-	if tcp, ok := conn.LocalAddr().(*net.TCPAddr); ok && tcp.IP.To4() != nil {
-		name = "[" + tcp.IP.String() + "]"
-	} else if ok {
-		name = "[IPv6:" + tcp.IP.String() + "]"
-	}
-	if err := c.Hello(name); err != nil {
+	c, err := client(conn, m.Way, p.login)
+	if err != nil {
 		return err
 	}
-	o := &smtp.MailOptions{}
-	if ok, _ := c.Extension("8BITMIME"); ok && m.eightBit {
-		o.Body = smtp.Body8BitMIME
+	err = envelope(c, p.sender, m, p.transports)
+	if err != nil && m.Way != Port25 && p.login != nil && strings.Contains(p.login.User, "@") {
+		// reject_sender_login_mismatch: a user may have one sender only. Without DSN it
+		// would get the bounces.
+		if dsn, _ := c.Extension("DSN"); dsn && c.Reset() == nil {
+			err = envelope(c, p.login.User, m, p.transports)
+		}
 	}
-	if err := c.Mail(p.sender, o); err != nil {
+	if err != nil {
 		return err
-	}
-	for _, t := range p.transports {
-		never := &smtp.RcptOptions{}
-		if ok, _ := c.Extension("DSN"); ok {
-			never.Notify = []smtp.DSNNotify{smtp.DSNNotifyNever}
-		}
-		if err := c.Rcpt(route.Recipient(t), never); err != nil {
-			return err
-		}
 	}
 	w, err := c.Data()
 	if err != nil {
@@ -172,5 +179,57 @@ func (p *probe) smtpDialogue(ctx context.Context, m message) (err error) {
 		return err
 	}
 	_ = c.Quit()
+	return nil
+}
+
+// client says EHLO, begins TLS for ways of users, and logs in if there is a login.
+func client(conn net.Conn, way Way, login *Login) (*smtp.Client, error) {
+	name := "localhost"
+	if tcp, ok := conn.LocalAddr().(*net.TCPAddr); ok && tcp.IP.To4() != nil {
+		name = "[" + tcp.IP.String() + "]"
+	} else if ok {
+		name = "[IPv6:" + tcp.IP.String() + "]"
+	}
+	// Our own server on this machine: its certificate is the matter of others.
+	ours := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}
+	var c *smtp.Client
+	switch way {
+	case SMTPS:
+		c = smtp.NewClient(tls.Client(conn, ours))
+	case Submission:
+		var err error
+		if c, err = smtp.NewClientStartTLS(conn, ours); err != nil {
+			return nil, err
+		}
+	default:
+		c = smtp.NewClient(conn)
+	}
+	if err := c.Hello(name); err != nil && way != Submission { // which has said it
+		return nil, err
+	}
+	if login != nil && way != Port25 {
+		return c, c.Auth(sasl.NewPlainClient("", login.User, login.Password))
+	}
+	return c, nil
+}
+
+// envelope says who sends a message, and to whom.
+func envelope(c *smtp.Client, from string, m message, transports []string) error {
+	o := &smtp.MailOptions{}
+	if ok, _ := c.Extension("8BITMIME"); ok && m.EightBit {
+		o.Body = smtp.Body8BitMIME
+	}
+	if err := c.Mail(from, o); err != nil {
+		return err
+	}
+	for _, t := range transports {
+		never := &smtp.RcptOptions{}
+		if ok, _ := c.Extension("DSN"); ok {
+			never.Notify = []smtp.DSNNotify{smtp.DSNNotifyNever}
+		}
+		if err := c.Rcpt(route.Recipient(t), never); err != nil {
+			return err
+		}
+	}
 	return nil
 }

@@ -108,8 +108,8 @@ func (e entry) delayReason(reason string) string {
 }
 
 // queued returns the messages of a probe in Postfix's queue: all recipients are at the
-// sink, and the nonce is in the sender or, if a canonical map changes that, in the
-// header.
+// sink, and the nonce is in the sender, in a recipient (of a bounce) or, if a canonical map
+// changes that, in the header.
 func queued(ctx context.Context, m Machine, nonce string) ([]entry, error) {
 	res, err := m.Run(ctx, system.Command{Argv: []string{"postqueue", "-j"}, Within: system.LongWithin})
 	if err == nil && res.Code != 0 {
@@ -124,7 +124,7 @@ func queued(ctx context.Context, m Machine, nonce string) ([]entry, error) {
 		if !bytes.Contains(line, []byte(route.Domain)) || json.Unmarshal(line, &e) != nil || !e.atSink() {
 			continue
 		}
-		ours := strings.Contains(e.Sender, nonce)
+		ours := strings.Contains(e.Sender, nonce) || strings.Contains(e.Recipients[0].Address, nonce)
 		if !ours {
 			head, err := m.Run(ctx, system.Command{Argv: []string{"postcat", "-qh", e.ID}})
 			ours = err == nil && bytes.Contains(head.Stdout, []byte(nonce))

@@ -17,8 +17,9 @@ import (
 
 // inspect compares a message with what was sent, and verifies its signatures.
 func (d *Delivery) inspect(m message, data []byte) {
+	d.Data = data
 	d.Signatures, d.Broken = verify(data, d.Signer)
-	if d.Broken != "" {
+	if d.Broken != "" && m.Way != Bounce {
 		d.Changed = changed(m.text, data)
 	}
 }

@@ -143,6 +143,7 @@ func (s *sink) NewSession(*smtp.Conn) (smtp.Session, error) {
 // delivery is one session with the sink.
 type delivery struct {
 	sink       *sink
+	bounce     bool // its sender is empty
 	to         []string
 	unanswered []arrival // its client has no answer yet
 }
@@ -151,19 +152,22 @@ func refused(text string) error {
 	return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: text}
 }
 
-// Mail implements smtp.Session. A null sender is that of a bounce.
+// Mail implements smtp.Session.
 func (d *delivery) Mail(from string, _ *smtp.MailOptions) error {
-	if from == "" {
-		return refused("no bounces here")
-	}
+	d.bounce = from == ""
 	return nil
 }
 
 // Rcpt implements smtp.Session.
 func (d *delivery) Rcpt(to string, _ *smtp.RcptOptions) error {
 	transport, ok := strings.CutSuffix(to, "@"+route.Domain)
-	if !ok {
+	switch {
+	case d.bounce && to != returnAddress(d.sink.nonce):
+		return refused("no bounces here")
+	case !ok || to == returnAddress(d.sink.nonce) && !d.bounce:
 		return refused("not an address of mailsetup's probe")
+	case to == refusedAddress(d.sink.nonce):
+		return refused("so that a bounce is written")
 	}
 	d.to = append(d.to, transport)
 	return nil

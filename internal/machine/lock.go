@@ -24,6 +24,7 @@ const (
 	lockFile           = "/run/mailsetup.lock"
 	lockWait           = 5 * time.Second
 	unattendedLockWait = 10 * time.Minute
+	exclusiveWait      = 2 * time.Second
 )
 
 // lockAndRecover prepares a change: it locks the running system, deletes the
@@ -85,6 +86,15 @@ func (m *Machine) lock(ctx context.Context) error {
 	}
 	m.release = release
 	return nil
+}
+
+// Exclusively takes the lock of a change for something that changes no files, and waits a
+// moment for it.
+func (m *Machine) Exclusively(ctx context.Context) (release func() error, err error) {
+	if m.release != nil { // it has it
+		return func() error { return nil }, nil
+	}
+	return takeLock(ctx, lockFile, exclusiveWait)
 }
 
 // Recover undoes an interrupted run.

@@ -45,12 +45,16 @@ func sendAs(ctx context.Context, address, from string, client state.Client, m *m
 		return err
 	}
 	defer s.close()
+	host, at := "localhost", "127.0.0.1"
+	if client.Address != "" {
+		host, at = "["+client.Address+"]", client.Address // Postfix's words where there is no PTR
+	}
 	_ = s.Macros(milter.CodeConn, "j", "localhost", "{daemon_name}", cmp.Or(client.Daemon, "localhost"),
-		"{client_addr}", "127.0.0.1", "{client_name}", "localhost")
-	if err := proceed(s.Conn("localhost", milter.FamilyInet, 25, "127.0.0.1")); err != nil {
+		"{client_addr}", at, "{client_name}", strings.Trim(host, "[]"))
+	if err := proceed(s.Conn(host, milter.FamilyInet, 25, at)); err != nil {
 		return fmt.Errorf("milter %s: connection: %w", address, err)
 	}
-	if err := proceed(s.Helo("localhost")); err != nil {
+	if err := proceed(s.Helo(host)); err != nil {
 		return fmt.Errorf("milter %s: HELO: %w", address, err)
 	}
 	var macros []string

@@ -3,8 +3,11 @@ package process
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
+	"strconv"
+	"time"
 
 	"mailsetup/internal/hint"
 )
@@ -23,4 +26,24 @@ func CheckAnswers(unit string, pid uint32) error {
 		return nil
 	}
 	return hint.New("systemctl kill -s CONT "+unit, "somebody stopped its process %d (SIGSTOP)", pid)
+}
+
+// Age returns how long ago a process began, from the texts of /proc/PID/stat and
+// /proc/uptime, proc(5).
+func Age(stat, uptime []byte) (time.Duration, error) {
+	const starttime, ticks = 22 - 3, 100 // the first field after the name is number 3; USER_HZ
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	up := bytes.Fields(uptime)
+	if len(fields) <= starttime || len(up) == 0 {
+		return 0, errors.New("not the files of proc(5)")
+	}
+	began, err := strconv.ParseInt(string(fields[starttime]), 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	seconds, err := strconv.ParseFloat(string(up[0]), 64)
+	if err != nil {
+		return 0, err
+	}
+	return time.Duration(seconds*float64(time.Second)) - time.Duration(began)*(time.Second/ticks), nil
 }

@@ -32,6 +32,8 @@ type Client struct {
 	Kind ClientKind
 	// Daemon is {daemon_name}: milter_macro_daemon_name of the service.
 	Daemon string
+	// Address is the IPv4 address that it comes from, "" for 127.0.0.1.
+	Address string
 }
 
 // ClientKind is a way in which mail comes in.

@@ -1,16 +1,23 @@
 package report
 
-import "mailsetup/internal/check/finding"
+import (
+	"strings"
+
+	"mailsetup/internal/check/finding"
+)
 
 // fold leaves CausedBy where the finding that it names is there: then this one is a
 // consequence, told with its cause and not counted. Elsewhere it counts, and names no
-// cause.
+// cause. It may name a group (dkim): then any finding of that is the cause.
 func fold(list []finding.Finding) {
 	type about struct{ id, domain string }
 	at := map[about][]int{}
 	for i, f := range list {
 		if f.Severity != finding.OK {
 			at[about{f.ID, f.Domain}] = append(at[about{f.ID, f.Domain}], i)
+			if group, _, more := strings.Cut(f.ID, "."); more {
+				at[about{group, f.Domain}] = append(at[about{group, f.Domain}], i)
+			}
 		}
 	}
 	const (
@@ -32,10 +39,16 @@ func fold(list []finding.Finding) {
 				causes = append(causes[:len(causes):len(causes)], at[about{f.CausedBy, ""}]...)
 			}
 			for _, c := range causes {
+				if caused {
+					break
+				}
 				settle(c)
 				// What is worse than its cause, or whose cause the administrator ignores, would
 				// be told to nobody. Of two that name each other one counts.
-				caused = caused || state[c] == done && list[c].Ignored == "" && rank(list[c].Severity) >= rank(f.Severity)
+				caused = state[c] == done && list[c].Ignored == "" && rank(list[c].Severity) >= rank(f.Severity)
+				if caused {
+					f.CausedBy = list[c].ID
+				}
 			}
 		}
 		if !caused {

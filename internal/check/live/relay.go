@@ -1,0 +1,334 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/textproto"
+	"slices"
+	"strings"
+	"time"
+
+	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/subject"
+	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/opendkim"
+	"mailsetup/internal/postconf"
+	"mailsetup/internal/probe"
+	"mailsetup/internal/state"
+	"mailsetup/steps/signer"
+)
+
+// relays checks what strangers may do.
+type relays struct{ *checker }
+
+// RelayOptions say how far relaying is tried.
+type RelayOptions struct {
+	// AllSpellings tries every spelling of a recipient elsewhere, not only the plain one.
+	AllSpellings bool
+}
+
+// Relay checks that strangers cannot relay, and that addresses which every domain must have
+// are accepted.
+func Relay(ctx context.Context, m Machine, dns *dnsclient.Client, s subject.Server, domains []subject.Domain, o RelayOptions) finding.Result {
+	c := relays{&checker{m: m, dns: dns, s: s}}
+	p := s.Facts.Postfix
+	if p == nil {
+		return c.res
+	}
+	if s.Facts.SMTPAddress != "" {
+		c.relaying(ctx, domains, o)
+		if c.silent == "" {
+			c.required(ctx, domains)
+		}
+	}
+	c.wayBack(ctx, domains)
+	return c.res
+}
+
+// relayWithin bounds the dialogue with a server that may make clients wait.
+const relayWithin = 4 * time.Second
+
+// relaying tries to relay as a stranger.
+func (c relays) relaying(ctx context.Context, domains []subject.Domain, o RelayOptions) {
+	p := c.s.Facts.Postfix
+	f := finding.Finding{ID: "relay.open", Severity: finding.OK, Expected: "mail of strangers to others is refused", Source: "postconf(5), smtpd_relay_restrictions"}
+	var nets []string
+	for _, n := range p.Networks {
+		nets = append(nets, n.String())
+	}
+	if open := opendkim.OpenNetworks(nets); len(open) > 0 {
+		f.Severity, f.Subject, f.Seen = finding.Problem, "mynetworks", "everybody in "+strings.Join(open, ", ")+" may relay"
+		f.Remedy = "postconf -e 'mynetworks = 127.0.0.0/8 [::1]/128' && systemctl reload postfix, with the networks of your own senders added"
+		c.add(f)
+		return
+	}
+	from, to, why := c.strangersWay()
+	if why != "" {
+		f.Subject, f.Seen = "smtpd_relay_restrictions", why
+		c.judgeRestrictions(&f)
+		c.add(f)
+		return
+	}
+	f.Subject = "from " + from.String()
+	c.try(ctx, &f, from, to, domains, o)
+	c.add(f)
+}
+
+// strangersWay returns an address of this machine that is a stranger to Postfix, and where
+// Postfix listens at it; else why there is none.
+func (c relays) strangersWay() (from netip.Addr, to string, why string) {
+	p := c.s.Facts.Postfix
+	if list := strings.ToLower(p.Value["inet_interfaces"]); list == "loopback-only" || list != "all" && postconf.OnlyLoopback(list) {
+		return from, "", "Postfix takes mail from this machine only (inet_interfaces = " + list + ")"
+	}
+	for _, a := range c.s.Facts.Addresses {
+		trusted := slices.ContainsFunc(p.Networks, func(n netip.Prefix) bool { return n.Contains(a.Unmap()) })
+		if !trusted && len(p.OtherNetworks) == 0 {
+			return a, net.JoinHostPort(a.String(), "25"), ""
+		}
+	}
+	return from, "", "each address of this machine is in mynetworks, so nothing could be tried"
+}
+
+// judgeRestrictions judges relaying by the settings.
+func (c relays) judgeRestrictions(f *finding.Finding) {
+	p := c.s.Facts.Postfix
+	if strings.Contains(f.Seen, "from this machine only") {
+		f.Expected = ""
+		return
+	}
+	final := []string{"reject_unauth_destination", "defer_unauth_destination", "reject", "defer"}
+	for _, name := range []string{"smtpd_relay_restrictions", "smtpd_recipient_restrictions"} {
+		for _, w := range postconf.Words(postconf.Effective(p, nil, name)) {
+			switch {
+			case slices.Contains(final, w):
+				f.Seen += "; " + name + " has " + w
+				f.Expected = ""
+				return
+			case w == "permit":
+				f.Severity, f.Seen = finding.Problem, name+" has permit before any "+final[0]
+				f.Remedy = "postconf -e 'smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination' && systemctl reload postfix"
+				return
+			case strings.HasPrefix(w, "check_"):
+				f.Severity, f.Seen = finding.Unknown, f.Seen+"; "+name+" asks a table first"
+				return
+			}
+		}
+	}
+	f.Severity = finding.Unknown
+}
+
+// envelope is a sender and a recipient with which somebody might relay.
+type envelope struct{ from, to string }
+
+// strangersEnvelopes returns what is tried: a recipient elsewhere, from senders elsewhere
+// and here; with all, in spellings by which servers were fooled.
+func strangersEnvelopes(here, host string, all bool) []envelope {
+	const other = "mailsetup-test@example.com" // RFC 2606: nobody has it, and no mail is sent
+	list := []envelope{{"mailsetup-test@example.net", other}, {"mailsetup-test@" + here, other}, {"", other}}
+	if !all {
+		return list
+	}
+	const local, domain = "mailsetup-test", "example.com"
+	for _, to := range []string{
+		local + "%" + domain + "@" + host, local + "%" + domain + "@[127.0.0.1]", domain + "!" + local, domain + "!" + local + "@" + host,
+		`"` + other + `"`, `"` + local + "%" + domain + `"`, `"` + other + `"@` + host, local + "@" + domain + "@" + host,
+		"@" + host + ":" + other, local + "@[192.0.2.1]",
+	} {
+		list = append(list, envelope{"mailsetup-test@example.net", to})
+	}
+	return list
+}
+
+// try offers mail as a stranger, up to the 354 for DATA: then the connection is closed, and
+// nothing was sent.
+func (c relays) try(ctx context.Context, f *finding.Finding, from netip.Addr, to string, domains []subject.Domain, o RelayOptions) {
+	here := c.s.Name
+	if len(domains) > 0 {
+		here = domains[0].Name
+	}
+	ctx, cancel := context.WithTimeout(ctx, relayWithin)
+	defer cancel()
+	list := strangersEnvelopes(here, c.s.Name, o.AllSpellings)
+	refused := 0
+	for _, e := range list {
+		reply, err := probe.Relays(ctx, from, to, e.from, e.to)
+		said := new(textproto.Error)
+		switch {
+		case err == nil:
+			if c.staysHere(e.to) {
+				refused++
+				continue
+			}
+			f.Severity = finding.Problem
+			f.Seen = fmt.Sprintf("MAIL FROM:<%s> RCPT TO:<%s> is taken: %s", e.from, e.to, reply)
+			f.Remedy = "postconf -e 'smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination' && systemctl reload postfix; then look at smtpd_recipient_restrictions and at -o of smtp in master.cf"
+			return
+		case errors.As(err, &said) && said.Code >= 500:
+			refused++
+		case errors.As(err, &said) && strings.Contains(said.Msg, "Relay access denied"):
+			refused++ // defer_unauth_destination
+		default:
+			f.Severity, f.Seen = finding.Unknown, fmt.Sprintf("RCPT TO:<%s>: %s", e.to, reason(err))
+			f.CausedBy, c.silent = c.down(), f.Seen
+			return
+		}
+	}
+	f.Seen, f.Expected = fmt.Sprintf("%d of %d tries refused", refused, len(list)), ""
+}
+
+// reason is what a server said, as people search for it.
+func reason(err error) string {
+	if said := new(textproto.Error); errors.As(err, &said) {
+		return fmt.Sprintf("%d %s", said.Code, said.Msg)
+	}
+	return err.Error()
+}
+
+// down is the ID of the finding that may explain why Postfix takes no mail for now.
+func (c relays) down() string {
+	for name, d := range c.s.Facts.Daemons {
+		if !d.Running && (name == signer.Unit || name == c.s.Facts.Postfix.Unit) {
+			return "live.units"
+		}
+	}
+	return "live"
+}
+
+// staysHere reports whether a recipient that was accepted is one of this machine: a
+// catch-all takes any local part.
+func (c relays) staysHere(to string) bool {
+	i := strings.LastIndexByte(to, '@')
+	if i < 0 || strings.HasPrefix(to, "@") {
+		return false
+	}
+	host := strings.ToLower(strings.Trim(to[i+1:], `"`))
+	p := c.s.Facts.Postfix
+	return host != "example.com" && !strings.Contains(to[:i], "%") && !strings.Contains(to[:i], "!") &&
+		slices.Contains(postconf.Words(strings.ToLower(p.Value["mydestination"])), host)
+}
+
+// maxRequired is how many domains are asked for their addresses.
+const maxRequired = 20
+
+// required checks that postmaster (RFC 5321 section 4.5.1) and abuse (RFC 2142) of the
+// domains that receive here are accepted.
+func (c relays) required(ctx context.Context, domains []subject.Domain) {
+	var list []subject.Domain
+	for _, d := range domains {
+		if d.Receives && c.hasMailboxes(d.Name) && len(list) < maxRequired {
+			list = append(list, d)
+		}
+	}
+	for _, d := range list {
+		for _, local := range []string{"postmaster", "abuse"} {
+			f := finding.Finding{ID: "relay." + local, Severity: finding.OK, Domain: d.Name, Subject: local + "@" + d.Name, Seen: "accepted"}
+			asking, cancel := context.WithTimeout(ctx, relayWithin)
+			err := probe.Accepts(asking, c.s.Facts.SMTPAddress, f.Subject)
+			cancel()
+			said := new(textproto.Error)
+			switch {
+			case errors.As(err, &said) && said.Code >= 500:
+				f.Severity, f.Seen, f.Expected = finding.Warning, fmt.Sprintf("refused: %d %s", said.Code, said.Msg), "people who report trouble reach somebody"
+				f.Remedy = "add " + local + ": root to /etc/aliases, then newaliases"
+				if !strings.HasPrefix(said.Msg, "5.1.") {
+					f.Remedy = "postconf -n | grep _restrictions shows what may refuse it: let " + f.Subject + " pass"
+				} else if !slices.Contains(postconf.Words(strings.ToLower(c.s.Facts.Postfix.Value["mydestination"])), d.Name) {
+					f.Remedy = "add " + f.Subject + " to virtual_alias_maps or to the mailboxes of the domain"
+				}
+			case err != nil:
+				f.Severity, f.Seen, f.CausedBy = finding.Unknown, reason(err), c.down()
+			}
+			c.add(f)
+			if f.Severity == finding.Unknown {
+				return // the next would wait as long
+			}
+		}
+	}
+}
+
+// hasMailboxes reports whether Postfix takes mail of a domain for itself.
+func (c relays) hasMailboxes(domain string) bool {
+	p := c.s.Facts.Postfix
+	for _, name := range []string{"mydestination", "virtual_mailbox_domains", "virtual_alias_domains"} {
+		if slices.Contains(postconf.Words(strings.ToLower(p.Value[name])), domain) {
+			return true
+		}
+	}
+	return slices.Contains(p.Listed, domain)
+}
+
+// maxWayBack is how many domains are looked at for a way back.
+const maxWayBack = 1000
+
+// wayBack checks that domains that send can get answers and bounces.
+func (c relays) wayBack(ctx context.Context, domains []subject.Domain) {
+	if c.dns == nil {
+		return
+	}
+	for i, d := range domains {
+		if !d.Sends || i >= maxWayBack {
+			continue
+		}
+		f := finding.Finding{ID: "relay.return", Severity: finding.OK, Domain: d.Name, Subject: d.Name}
+		f.Seen, f.Severity = c.hasWayBack(ctx, d.Name)
+		if f.Severity == finding.Warning {
+			f.Expected = "an MX, or an address at the name: some receivers refuse senders that cannot be answered"
+			f.Remedy = "publish an MX of " + d.Name + ": " + d.Name + ". MX 10 " + c.s.Name + "."
+			if d.Receives {
+				f.CausedBy = "mx.exists"
+			} else {
+				f.Severity = finding.Note // as declared
+			}
+		}
+		c.add(f)
+	}
+}
+
+func (c relays) hasWayBack(ctx context.Context, name string) (string, finding.Severity) {
+	records, status, err := c.dns.Lookup(ctx, name+".", "MX")
+	switch {
+	case status == dnsclient.Unknown:
+		return err.Error(), finding.Unknown
+	case status == dnsclient.Found && slices.ContainsFunc(records, func(r state.Record) bool { return r.Type == "MX" && strings.HasSuffix(r.Value, " .") }):
+		return "its MX says that it takes no mail (RFC 7505)", finding.Warning
+	case status == dnsclient.Found:
+		return "has an MX", finding.OK
+	}
+	for _, kind := range []string{"A", "AAAA"} {
+		switch _, status, err := c.dns.Lookup(ctx, name+".", kind); status {
+		case dnsclient.Found:
+			return "has an address, and no MX", finding.OK
+		case dnsclient.Unknown:
+			return err.Error(), finding.Unknown
+		}
+	}
+	return "has neither an MX nor an address: nobody can answer it", finding.Warning
+}
+
+// Banner compares what Postfix says first with the name that it gives others.
+func Banner(ctx context.Context, s subject.Server) finding.Result {
+	var res finding.Result
+	if s.Facts.Postfix == nil || s.Facts.SMTPAddress == "" {
+		return res
+	}
+	ctx, cancel := context.WithTimeout(ctx, relayWithin)
+	defer cancel()
+	f := finding.Finding{ID: "smtp.banner", Severity: finding.OK, Subject: s.Facts.SMTPAddress}
+	line, err := probe.Greeting(ctx, s.Facts.SMTPAddress)
+	name, _, _ := strings.Cut(line, " ")
+	switch {
+	case err != nil:
+		f.Severity, f.Seen, f.CausedBy = finding.Unknown, err.Error(), "live.units"
+	case strings.EqualFold(strings.TrimSuffix(name, "."), s.Name):
+		f.Seen = "220 " + name
+	default:
+		f.Severity, f.Seen, f.Expected = finding.Note, "220 "+cut(line), "220 "+s.Name
+		f.Remedy = "postconf -e 'smtpd_banner = $myhostname ESMTP' && systemctl reload postfix"
+	}
+	res.Findings = append(res.Findings, f)
+	return res
+}

@@ -1,0 +1,234 @@
+package live
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+
+	"mailsetup/internal/check/finding"
+	"mailsetup/internal/livepath/route"
+	"mailsetup/internal/mastercf"
+	"mailsetup/internal/postconf"
+	"mailsetup/internal/probe"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+	"mailsetup/steps/postfix"
+	"mailsetup/steps/signer"
+)
+
+// toSigner checks the way from Postfix to the signer, and the signer's to its keys.
+type toSigner struct{ *checker }
+
+func commandOf(argv ...string) system.Command { return system.Command{Argv: argv} }
+
+// tablesIn returns the tables of a parameter, in main.cf and in services.
+func tablesIn(p *state.Postfix, name string) []string {
+	var all []string
+	for _, value := range append([]string{postconf.Effective(p, nil, name)}, route.Everywhere(p, name)...) {
+		for _, t := range route.Maps(value) {
+			if !slices.Contains(all, t) {
+				all = append(all, t)
+			}
+		}
+	}
+	return all
+}
+
+// sockets checks that the services of Postfix reach the signer: as their user, in the
+// chroot where there is one, and that it answers.
+func (c toSigner) sockets(ctx context.Context) {
+	if !c.signs() {
+		return
+	}
+	text := c.text(postconf.MasterCF)
+	chrooted, err := mastercf.Chrooted(string(text))
+	if err != nil {
+		chrooted = map[string]bool{}
+	}
+	type place struct {
+		endpoint string
+		chroot   bool
+	}
+	var seen []place
+	for _, a := range c.asked {
+		at := place{a.Endpoint, chrooted[a.Service.Name]}
+		if !a.Found || slices.Contains(seen, at) {
+			continue
+		}
+		seen = append(seen, at)
+		c.socket(ctx, a, at.chroot)
+	}
+}
+
+// socket checks one way to the signer.
+func (c toSigner) socket(ctx context.Context, a postfix.Asked, chroot bool) {
+	f := finding.Finding{
+		ID: "live.socket", Severity: finding.OK, Subject: a.Endpoint, Expected: "Postfix reaches the signer there", CausedBy: c.cause,
+		Remedy: "systemctl restart opendkim; then journalctl -u opendkim -n 20",
+	}
+	if chroot {
+		f.Subject += ", in the chroot"
+	}
+	address, why := c.reach(a.Endpoint, chroot)
+	switch {
+	case c.s.Unprivileged:
+		f.Severity, f.Seen, f.CausedBy = finding.Unknown, "only root can try it as the user postfix", ""
+		f.Remedy = "sudo mailsetup check --only live.socket"
+	case why != nil:
+		f.Severity, f.Seen = finding.Problem, c.describe(why, address)
+		f.Remedy = c.socketRemedy(why, address)
+		f.Fixable = c.s.SetUp && c.cause == ""
+	default:
+		asked, cancel := context.WithTimeout(ctx, askWithin)
+		defer cancel()
+		if err := c.m.Probe(asked, state.Probe{Kind: state.ProbeMilter, Address: address, Within: askWithin}); err != nil {
+			f.Severity, f.Seen = finding.Problem, "it does not answer: "+err.Error()
+		}
+	}
+	if f.Severity == finding.OK {
+		f.Seen, f.Expected, f.Remedy, f.CausedBy = "the user postfix reaches it, and it answers", "", "", ""
+	}
+	if f.Severity == finding.Problem {
+		c.cause = cmp.Or(c.cause, "live.socket")
+	}
+	c.add(f)
+}
+
+// reach connects as a service of Postfix does. It returns the address as the machine sees
+// it, and why the service cannot connect.
+func (c toSigner) reach(endpoint string, chroot bool) (address string, why error) {
+	kind, at, _ := strings.Cut(endpoint, ":")
+	if kind = strings.ToLower(kind); kind != "unix" && kind != "local" {
+		return at, nil
+	}
+	queue := string(c.s.Facts.Postfix.QueueDirectory)
+	root, inside := "", at
+	if !strings.HasPrefix(at, "/") { // services run in the queue directory
+		inside = path.Join(queue, at)
+	}
+	address = inside
+	if chroot {
+		root, inside = queue, path.Join("/", at)
+		address = path.Join(queue, at)
+	}
+	if c.s.Unprivileged {
+		return address, nil
+	}
+	owner := cmp.Or(postconf.Effective(c.s.Facts.Postfix, nil, "mail_owner"), "postfix")
+	return address, probe.ConnectsAs(owner, root, inside)
+}
+
+// describe says why a socket cannot be reached.
+func (c toSigner) describe(why error, address string) string {
+	switch {
+	case errors.Is(why, syscall.ENOENT):
+		return "there is no socket at " + address
+	case errors.Is(why, syscall.EACCES):
+		return "the user postfix may not use " + address + c.shut(address)
+	case errors.Is(why, syscall.ECONNREFUSED):
+		return "nobody listens at " + address
+	}
+	return fmt.Sprintf("%s: %v", address, why)
+}
+
+// shut names the owners and modes that matter.
+func (c toSigner) shut(address string) string {
+	text := ""
+	for _, p := range []string{path.Dir(address), address} {
+		if o, err := c.m.Stat(state.Path(p)); err == nil && o.Kind != state.Absent {
+			text += fmt.Sprintf("; %s: %s, mode %04o", p, o.Owner, o.Mode.Perm())
+		}
+	}
+	return text
+}
+
+func (c toSigner) socketRemedy(why error, address string) string {
+	if errors.Is(why, syscall.EACCES) && address == string(signer.Socket(c.s.Facts)) {
+		dir := path.Dir(address)
+		return "chown opendkim:postfix " + dir + " && chmod 2750 " + dir + " && systemctl restart opendkim"
+	}
+	return "systemctl restart opendkim; then journalctl -u opendkim -n 20"
+}
+
+// milters checks the lists of milters of each service.
+func (c toSigner) milters() {
+	if !c.signs() {
+		return
+	}
+	for _, a := range c.asked {
+		if a.Left {
+			continue
+		}
+		f := finding.Finding{ID: "live.milters", Severity: finding.OK, Subject: a.Service.Name, Fixable: c.s.SetUp, Source: "postconf(5), " + a.List}
+		switch accepts := a.Action == "accept"; {
+		case a.Off != "":
+			f.Severity, f.Seen = finding.Problem, a.Off+": mail that comes in there leaves unsigned"
+			f.Expected, f.Remedy = "the signer is in "+a.List, c.miltersRemedy(a)
+			if !c.matters(a) {
+				f.Severity = finding.Warning
+			}
+		case a.Twice:
+			f.Severity, f.Seen, f.Expected = finding.Warning, a.List+" has the signer twice: mail is signed twice", "once"
+			f.Remedy, f.Fixable = "take one of them out of "+a.List+", then systemctl reload postfix", false
+		case accepts && c.in.Spec.Host.MilterDefaultAction != "accept":
+			f.Severity, f.Seen = finding.Warning, "default_action = accept: while the signer is down, mail leaves unsigned"
+			f.Expected, f.Remedy = "default_action = tempfail: mail waits", c.miltersRemedy(a)
+		case a.Maps != "":
+			f.Severity, f.Seen, f.Fixable = finding.Note, "smtpd_milter_maps = "+a.Maps+" decides by client which milters see mail", false
+		case a.DMARCFirst:
+			f.Severity, f.Seen, f.Expected = finding.Warning, "OpenDMARC is asked before OpenDKIM, and does not see what it found", "OpenDKIM first"
+			f.Remedy, f.Fixable = "put "+a.Endpoint+" before OpenDMARC in "+a.List+", then systemctl reload postfix", false
+		}
+		if f.Severity == finding.OK {
+			f.Seen, f.Fixable, f.Source = "asks the signer", false, ""
+		}
+		c.add(f)
+	}
+}
+
+// matters reports whether a service takes mail that has to be signed for sure: that of
+// programs here, of port 25, or of users who log in.
+func (c toSigner) matters(a postfix.Asked) bool {
+	return a.Service.Command == "cleanup" || port(a.Service) == "25" || userService(c.s.Facts.Postfix, a.Service)
+}
+
+// miltersRemedy is what mends a list.
+func (c toSigner) miltersRemedy(a postfix.Asked) string {
+	if c.s.SetUp {
+		return "mailsetup init --yes"
+	}
+	name, _, _ := strings.Cut(a.Off, " = ")
+	switch {
+	case a.Off == "":
+		return "postconf -e milter_default_action=tempfail && systemctl reload postfix"
+	case a.Own:
+		return "postconf -PX " + a.Service.Name + "/" + name + " && systemctl reload postfix"
+	}
+	return "name OpenDKIM in " + a.List + " of main.cf, then systemctl reload postfix"
+}
+
+// port returns the port of a service, in figures where it has a name.
+func port(s state.Service) string {
+	at, inet := strings.CutSuffix(s.Name, "/inet")
+	if !inet {
+		return ""
+	}
+	p := at[strings.LastIndexByte(at, ':')+1:]
+	if n, named := map[string]string{"smtp": "25", "submission": "587", "smtps": "465", "submissions": "465"}[p]; named {
+		return n
+	}
+	return p
+}
+
+// userService reports whether users hand in mail at a service.
+func userService(p *state.Postfix, s state.Service) bool {
+	if s.Command != "smtpd" || port(s) == "" || port(s) == "25" {
+		return false
+	}
+	return port(s) == "587" || port(s) == "465" || postconf.Effective(p, &s, "smtpd_sasl_auth_enable") == "yes"
+}

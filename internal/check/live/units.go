@@ -1,0 +1,270 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"mailsetup/internal/check/finding"
+	"mailsetup/internal/process"
+	"mailsetup/internal/state"
+	"mailsetup/steps/signer"
+)
+
+// daemons checks what runs.
+type daemons struct{ *checker }
+
+// unit is a service that mail needs.
+type unit struct {
+	name   string // that runs
+	boot   string // that is enabled
+	effect string // while it is down
+	pid    int
+}
+
+// needed returns the units that mail needs here.
+func (c daemons) needed(ctx context.Context) []unit {
+	p := c.s.Facts.Postfix
+	all := []unit{{name: p.Unit, boot: "postfix.service", effect: "no mail gets through", pid: c.master()}}
+	if c.signs() {
+		u := unit{name: signer.Unit, boot: signer.Unit, effect: "no mail gets through"}
+		if status, err := c.m.Status(ctx, u.name); err == nil {
+			u.pid = int(status.PID)
+		}
+		all = append(all, u)
+	}
+	return slices.DeleteFunc(all, func(u unit) bool {
+		_, known := c.s.Facts.Daemons[u.name]
+		return !known
+	})
+}
+
+// master returns the process of master(8), 0 if it is not known.
+func (c daemons) master() int {
+	text := c.text(c.s.Facts.Postfix.QueueDirectory.Join("pid", "master.pid"))
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return pid
+}
+
+// units checks that the services run, answer, and start at boot.
+func (c daemons) units(ctx context.Context) {
+	for _, u := range c.needed(ctx) {
+		is, boot := c.s.Facts.Daemons[u.name], c.s.Facts.Daemons[u.boot]
+		f := finding.Finding{ID: "live.units", Severity: finding.Problem, Subject: u.boot, Expected: "runs, and starts at boot"}
+		now := "systemctl start " + u.name
+		switch {
+		case is.Masked || boot.Masked:
+			f.Seen = "masked: nothing can start it, and " + u.effect
+			f.Remedy = "systemctl unmask " + u.boot + " && systemctl enable --now " + u.boot
+		case !is.Running && is.Stopped:
+			f.Seen, f.Remedy = "somebody stopped it: "+u.effect, now
+		case !is.Running:
+			f.Seen = "does not run: " + u.effect
+			f.Remedy = now + "; if it ends again: journalctl -u " + u.name + " -n 20"
+			f.Fixable = c.s.SetUp
+		case process.IsSuspended(c.text(state.Path(fmt.Sprintf("/proc/%d/stat", max(u.pid, 1))))) && u.pid > 0:
+			f.Seen = fmt.Sprintf("somebody suspended its process %d (SIGSTOP): it does not answer", u.pid)
+			f.Remedy = "systemctl kill -s CONT " + u.name
+		case boot.Disabled:
+			f.Severity, f.Seen = finding.Warning, "runs, but does not start at boot: after a reboot "+u.effect
+			f.Remedy, f.Fixable = "systemctl enable "+u.boot, c.s.SetUp
+		default:
+			f.Severity, f.Seen, f.Expected = finding.OK, "runs, starts at boot", ""
+		}
+		if f.Severity == finding.Problem {
+			c.cause = "live.units"
+		}
+		c.add(f)
+	}
+}
+
+// greets checks that somebody answers on port 25: a fatal error ends each smtpd at once,
+// and systemd does not see it.
+func (c daemons) greets(ctx context.Context) {
+	if c.smtp == "" || c.cause != "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*askWithin)
+	defer cancel()
+	err := c.m.Probe(ctx, state.Probe{Kind: state.ProbeGreeting, Address: c.smtp, Within: askWithin})
+	if err == nil {
+		return
+	}
+	f := finding.Finding{ID: "live.units", Severity: finding.Unknown, Subject: "port 25", Seen: err.Error(), Expected: "Postfix answers"}
+	f.Remedy = "journalctl -t postfix/smtpd -t postfix/master -n 20 says why"
+	if strings.Contains(f.Seen, "closed without a greeting") {
+		f.Severity, f.Seen = finding.Problem, "the program that takes mail ends before it says anything"
+	}
+	c.smtp = ""
+	c.add(f)
+}
+
+// started returns when a process began, false if that is not known.
+func (c daemons) started(pid int) (time.Time, bool) {
+	if pid <= 0 {
+		return time.Time{}, false
+	}
+	ago, err := process.Age(c.text(state.Path(fmt.Sprintf("/proc/%d/stat", pid))), c.text("/proc/uptime"))
+	return time.Now().Add(-ago), err == nil
+}
+
+// daemon looks at the process of OpenDKIM.
+func (c daemons) daemon(ctx context.Context) {
+	if !c.signs() || c.cause != "" {
+		return
+	}
+	status, err := c.m.Status(ctx, signer.Unit)
+	began, known := c.started(int(status.PID))
+	if err != nil || !known {
+		return
+	}
+	memory := 0
+	for line := range strings.Lines(string(c.text(state.Path(fmt.Sprintf("/proc/%d/status", status.PID))))) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "VmRSS:" {
+			memory, _ = strconv.Atoi(f[1])
+		}
+	}
+	days := int(time.Since(began) / (24 * time.Hour))
+	const many = 1 << 20 // kB; ten thousand keys take a tenth of it
+	f := finding.Finding{ID: "live.daemon", Severity: finding.OK, Subject: signer.Unit, Seen: fmt.Sprintf("runs since %s, with %d MB", began.UTC().Format(time.DateOnly), memory/1024)}
+	switch {
+	case memory > many:
+		f.Severity, f.Remedy = finding.Note, "systemctl restart opendkim"
+	case days > 365:
+		f.Severity, f.Seen = finding.Note, f.Seen+": the libraries that it runs with may have had updates since"
+		f.Remedy = "systemctl restart opendkim"
+	}
+	c.add(f)
+}
+
+// stale checks that daemons have read what stands in their files. For OpenDKIM only its
+// answers tell, see mail.
+func (c daemons) stale(ctx context.Context) {
+	if o := c.s.Facts.OpenDKIM; o != nil && o.NeedsDaemonReload && c.signs() {
+		c.add(finding.Finding{
+			ID: "live.stale", Severity: finding.Warning, Subject: signer.Unit, Seen: "files of the unit changed since systemd read them",
+			Expected: "what runs is what stands there", Remedy: "systemctl daemon-reload && systemctl restart opendkim",
+		})
+	}
+	if c.cause != "" {
+		return
+	}
+	c.stalePostfix(ctx)
+	c.staleTables(ctx)
+	if status, err := c.m.Status(ctx, signer.Unit); err == nil && c.signs() {
+		if began, known := c.started(int(status.PID)); known {
+			c.newer = c.changedSince(ctx, began, "/etc/opendkim.conf", string(signer.KeyTable), string(signer.SigningTable), string(signer.TrustedHosts))
+		}
+	}
+}
+
+// stalePostfix compares the files of Postfix with its queue manager, which is started
+// again by each reload.
+func (c daemons) stalePostfix(ctx context.Context) {
+	pid := c.queueManager()
+	began, known := c.started(pid)
+	if !known {
+		return
+	}
+	f := finding.Finding{ID: "live.stale", Severity: finding.OK, Subject: c.s.Facts.Postfix.Unit, Seen: "has read its files since they changed"}
+	if newer := c.changedSince(ctx, began, "/etc/postfix/main.cf", "/etc/postfix/master.cf"); len(newer) > 0 {
+		f.Severity, f.Seen = finding.Warning, strings.Join(newer, " and ")+" changed since Postfix was started or reloaded: some of its processes work with older settings"
+		f.Expected, f.Remedy = "what runs is what stands there", "postfix check && systemctl reload postfix"
+	}
+	c.add(f)
+}
+
+// queueManager returns the process of the queue manager of this Postfix, 0 if it is not
+// found.
+func (c daemons) queueManager() int {
+	master := c.master()
+	for pid := range strings.FieldsSeq(string(c.text(state.Path(fmt.Sprintf("/proc/%d/task/%d/children", master, master))))) {
+		if strings.TrimSpace(string(c.text(state.Path("/proc/"+pid+"/comm")))) == "qmgr" {
+			n, _ := strconv.Atoi(pid)
+			return n
+		}
+	}
+	return 0
+}
+
+// clockSlack is how far file times and process times may be apart: both come in steps.
+const clockSlack = 100 * time.Millisecond
+
+// changedSince returns the files that were written after a time.
+func (c daemons) changedSince(ctx context.Context, t time.Time, files ...string) []string {
+	var newer []string
+	for file, at := range c.times(ctx, files...) {
+		if at.After(t.Add(clockSlack)) {
+			newer = append(newer, file)
+		}
+	}
+	slices.Sort(newer)
+	return newer
+}
+
+// times returns when files were written; those that are not there are missing.
+func (c daemons) times(ctx context.Context, files ...string) map[string]time.Time {
+	all := map[string]time.Time{}
+	if len(files) == 0 {
+		return all
+	}
+	res, err := c.m.Run(ctx, commandOf(append([]string{"stat", "-L", "-c", "%.9Y %n", "--"}, files...)...))
+	if err != nil {
+		return all
+	}
+	for line := range strings.Lines(string(res.Stdout)) {
+		at, file, ok := strings.Cut(strings.TrimRight(line, "\n"), " ")
+		if n, err := strconv.ParseFloat(at, 64); ok && err == nil {
+			all[file] = time.UnixMicro(int64(n * 1e6))
+		}
+	}
+	return all
+}
+
+// tableParameters are those whose tables decide where mail goes.
+var tableParameters = []string{
+	"alias_maps", "virtual_alias_maps", "virtual_alias_domains", "virtual_mailbox_domains", "virtual_mailbox_maps", "relay_domains",
+	"transport_maps", "canonical_maps", "sender_canonical_maps", "recipient_canonical_maps", "smtp_generic_maps", "smtp_sasl_password_maps",
+	"sender_dependent_relayhost_maps", "smtp_tls_policy_maps",
+}
+
+// staleTables looks for tables whose text was edited and not compiled: Postfix looks into
+// the compiled one.
+func (c daemons) staleTables(ctx context.Context) {
+	compiled := map[string]string{} // by the file with the text
+	var files []string
+	for _, name := range tableParameters {
+		for _, table := range tablesIn(c.s.Facts.Postfix, name) {
+			kind, file, _ := strings.Cut(strings.TrimPrefix(table, "proxy:"), ":")
+			suffix := map[string]string{"hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb", "dbm": ".pag"}[kind]
+			if suffix == "" || !strings.HasPrefix(file, "/") || compiled[file] != "" {
+				continue
+			}
+			compiled[file] = file + suffix
+			files = append(files, file, file+suffix)
+		}
+	}
+	at := c.times(ctx, files...)
+	for _, file := range files {
+		db := compiled[file]
+		text, there := at[file]
+		made, is := at[db]
+		if db == "" || !there || is && !text.After(made.Add(clockSlack)) {
+			continue
+		}
+		f := finding.Finding{
+			ID: "live.stale", Severity: finding.Warning, Subject: file, Seen: "changed after " + db + " was made of it: Postfix does not know the change",
+			Expected: "the compiled table is newer than its text", Remedy: "postmap " + file, Source: "postmap(1)",
+		}
+		if !is {
+			f.Seen, f.Severity = db+" is missing: Postfix cannot look anything up, and mail waits", finding.Problem
+		}
+		if slices.Contains(tablesIn(c.s.Facts.Postfix, "alias_maps"), "hash:"+file) || strings.HasSuffix(file, "/aliases") {
+			f.Remedy, f.Source = "newaliases", "newaliases(1)"
+		}
+		c.add(f)
+	}
+}
