@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"mailsetup/internal/check/dkim"
+	"mailsetup/internal/check/dmarc"
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/hosts"
 	"mailsetup/internal/check/live"
@@ -68,6 +69,15 @@ func groups() []group {
 			},
 			domain: func(ctx context.Context, w world, s subject.Server, d subject.Domain) finding.Result {
 				return dkim.Check(ctx, dkim.Sources{DNS: w.dns, Files: w.machine.Sys, LastCheck: store.New(w.machine.Sys).LastCheck}, s, d)
+			},
+		},
+		{
+			name: "dmarc", needs: finding.Resolver,
+			server: func(ctx context.Context, w world, s subject.Server, _ []subject.Domain) finding.Result {
+				return dmarc.CheckServer(ctx, w.dns, s)
+			},
+			domain: func(ctx context.Context, w world, s subject.Server, d subject.Domain) finding.Result {
+				return dmarc.Check(ctx, w.dns, s, d)
 			},
 		},
 		{name: "queue", server: func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {

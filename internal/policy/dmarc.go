@@ -31,7 +31,18 @@ func first(text string) string {
 // ParseDMARC parses a record, which begins with its version. It does not judge values:
 // receivers treat an unknown policy as none.
 func ParseDMARC(text string) (DMARC, error) {
-	d := DMARC{text: text}
+	d, faults := ReadDMARC(text)
+	if len(faults) > 0 {
+		return DMARC{}, faults[0]
+	}
+	return d, nil
+}
+
+// ReadDMARC reads a record as RFC 9989 section 4.8 has receivers do: what is no tag, and
+// a tag that stands there already, are ignored. The faults say which; a text that does
+// not begin with the version is no record, which the last fault says.
+func ReadDMARC(text string) (d DMARC, faults []error) {
+	d.text = text
 	at := 0
 	for word := range strings.SplitSeq(text, ";") {
 		start := at
@@ -41,20 +52,38 @@ func ParseDMARC(text string) (DMARC, error) {
 		}
 		name, value, ok := strings.Cut(word, "=")
 		if !ok {
-			return DMARC{}, fmt.Errorf("%q is no tag", strings.TrimSpace(word))
+			faults = append(faults, fmt.Errorf("%q is no tag", strings.TrimSpace(word)))
+			continue
 		}
 		t := tag{name: strings.ToLower(strings.TrimSpace(name)), value: strings.TrimSpace(value)}
 		if _, twice := d.Get(t.name); twice {
-			return DMARC{}, fmt.Errorf("the tag %s stands there twice", t.name)
+			faults = append(faults, fmt.Errorf("the tag %s stands there twice", t.name))
+			continue
 		}
 		t.end = start + len(strings.TrimRight(word, " \t"))
 		t.start = t.end - len(t.value)
 		d.tags = append(d.tags, t)
 	}
-	if v, _ := d.Get("v"); v != "DMARC1" || d.tags[0].name != "v" {
-		return DMARC{}, fmt.Errorf("it begins with %q instead of v=DMARC1", strings.TrimSpace(first(text)))
+	if !IsPolicyRecord(text) {
+		faults = append(faults, fmt.Errorf("it begins with %q instead of v=DMARC1", strings.TrimSpace(first(text))))
 	}
-	return d, nil
+	return d, faults
+}
+
+// IsPolicyRecord reports whether receivers take a TXT record for a DMARC policy: it
+// begins with the version (RFC 9989 section 4.7).
+func IsPolicyRecord(text string) bool {
+	name, value, ok := strings.Cut(first(text), "=")
+	return ok && strings.EqualFold(strings.TrimRight(name, " \t"), "v") && strings.Trim(value, " \t") == "DMARC1"
+}
+
+// Tags returns the names of the tags, in their order.
+func (d DMARC) Tags() []string {
+	var list []string
+	for _, t := range d.tags {
+		list = append(list, t.name)
+	}
+	return list
 }
 
 // String returns the record as it was written.

@@ -1,0 +1,160 @@
+package dmarc
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mailsetup/internal/check/finding"
+	"mailsetup/internal/policy"
+)
+
+var policies = []string{"none", "quarantine", "reject"}
+
+// values are those that a tag may have, in lower case.
+var values = map[string][]string{
+	"p": policies, "sp": policies, "np": policies, "t": {"y", "n"}, "psd": {"y", "n", "u"}, "adkim": {"r", "s"}, "aspf": {"r", "s"},
+}
+
+// known are all tags that have ever been defined; those that RFC 9989 took away are in
+// dropped.
+var (
+	known   = []string{"v", "p", "sp", "np", "t", "psd", "adkim", "aspf", "rua", "ruf", "fo"}
+	dropped = []string{"pct", "rf", "ri"}
+)
+
+// judgeSyntax judges the tags of the domain's own record. Receivers ignore what is wrong
+// in it (RFC 9989 section 4.8), so that little is a problem.
+func (c *checker) judgeSyntax(own policy.DMARC) {
+	out := finding.Finding{ID: "dmarc.syntax", Severity: finding.OK, Subject: c.name}
+	var seen []string
+	say := func(s finding.Severity, format string, a ...any) {
+		seen = append(seen, fmt.Sprintf(format, a...))
+		if worse(s, out.Severity) {
+			out.Severity = s
+		}
+	}
+	_, faults := policy.ReadDMARC(own.String())
+	for _, f := range faults[:min(len(faults), 5)] {
+		say(finding.Warning, "%v: RFC 9989 ignores it, older receivers may ignore the whole record", f)
+	}
+	for _, tag := range own.Tags()[:min(len(own.Tags()), maxTexts)] {
+		c.judgeTag(own, tag, say)
+	}
+	p, given := own.Get("p")
+	switch {
+	case !given && hasReports(own):
+		say(finding.Warning, "p= is missing: p=none applies; OpenDMARC 1.4 and go-msgauth take the record for an error")
+	case !given:
+		say(finding.Warning, "p= is missing: DMARC does not apply; OpenDMARC 1.4 and go-msgauth take the record for an error")
+	case slices.Contains(policies, strings.ToLower(p)) && p != strings.ToLower(p):
+		say(finding.Note, "p=%s: receivers read it in any case of letters, go-msgauth does not", p)
+	}
+	if given && len(own.Tags()) > 1 && own.Tags()[1] != "p" {
+		say(finding.Note, "p= is not the second tag, where receivers of RFC 7489 want it")
+	}
+	out.Seen = strings.Join(seen, "; ")
+	if out.Severity != finding.OK {
+		out.Remedy = "change the TXT record at " + c.name
+	}
+	c.report(out)
+}
+
+// judgeTag judges one tag.
+func (c *checker) judgeTag(own policy.DMARC, tag string, say func(s finding.Severity, format string, a ...any)) {
+	value, _ := own.Get(tag)
+	lower := strings.ToLower(value)
+	switch allowed := values[tag]; {
+	case tag == "pct":
+		c.judgePercent(own, value, say)
+	case slices.Contains(dropped, tag):
+		say(finding.Note, "%s= is gone with RFC 9989, nobody acts on it", tag)
+	case !slices.Contains(known, tag):
+		say(finding.Note, "the tag %s= is not known, so it is ignored", cut(tag))
+	case allowed == nil || slices.Contains(allowed, lower):
+	case slices.Contains([]string{"p", "sp", "np"}, tag) && hasReports(own):
+		say(finding.Warning, "%s=%s is no policy: p=none applies to all mail; OpenDMARC 1.4 and go-msgauth take the record for an error", tag, cut(value))
+	case slices.Contains([]string{"p", "sp", "np"}, tag):
+		say(finding.Warning, "%s=%s is no policy: DMARC does not apply at all", tag, cut(value))
+	default:
+		say(finding.Warning, "%s=%s is none of %s: the default applies, go-msgauth takes the record for an error", tag, cut(value), strings.Join(allowed, ", "))
+	}
+}
+
+// judgePercent judges pct=, which old receivers obey.
+func (c *checker) judgePercent(own policy.DMARC, value string, say func(s finding.Severity, format string, a ...any)) {
+	n, err := strconv.Atoi(value)
+	switch {
+	case err != nil || n < 0 || n > 100:
+		say(finding.Warning, "pct=%s: RFC 9989 ignores it, OpenDMARC 1.4 reads 0, and so never acts on the policy", cut(value))
+	case n < 100 && own.Policy() != "none":
+		say(finding.Note, "pct=%d: RFC 9989 applies the policy to all mail, OpenDMARC 1.4 to %d in 100", n, n)
+	default:
+		say(finding.Note, "pct=%d is gone with RFC 9989, and changes nothing", n)
+	}
+}
+
+// cut shortens a value of others.
+func cut(value string) string {
+	if len(value) > 30 {
+		return strings.ToValidUTF8(value[:30], "") + "…"
+	}
+	return value
+}
+
+// worse reports whether one severity is to be mended before another.
+func worse(a, b finding.Severity) bool {
+	order := finding.Severities()
+	return slices.Index(order, a) < slices.Index(order, b)
+}
+
+// effective returns what really applies to mail from the domain and from its
+// subdomains: a value that is no policy makes all of them none.
+func effective(p policy.DMARC) (domain, subdomains string) {
+	for _, tag := range []string{"p", "sp", "np"} {
+		if v, given := p.Get(tag); given && !slices.Contains(policies, strings.ToLower(v)) {
+			return "none", "none"
+		}
+	}
+	return p.Policy(), p.SubdomainPolicy()
+}
+
+// judgePolicy says which policy applies.
+func (c *checker) judgePolicy(applies published) {
+	of, below := effective(applies.DMARC)
+	inherited := applies.domain != c.domain.Name
+	if inherited {
+		of = below
+	}
+	out := finding.Finding{ID: "dmarc.policy", Severity: finding.OK, Subject: c.name, Seen: of}
+	if inherited {
+		out.Seen += ", by the record of " + applies.domain
+	}
+	t, _ := applies.Get("t")
+	switch testing := strings.EqualFold(t, "y"); {
+	case of == "none":
+		out.Severity = finding.Note
+		out.Seen += ": receivers report, and treat mail that fails as any other"
+	case testing:
+		out.Severity = finding.Note
+		out.Seen += fmt.Sprintf(" under test (t=y): %s at receivers of RFC 9989", policies[slices.Index(policies, of)-1])
+		out.Why = "OpenDMARC 1.4 does not know t=, and applies the policy in full."
+	}
+	c.report(out)
+	if inherited || c.domain.Name != applies.domain {
+		return
+	}
+	if p, _ := effective(applies.DMARC); p != "none" && below == "none" {
+		out := finding.Finding{
+			ID: "dmarc.sp-none", Severity: finding.Warning, Subject: c.name, Seen: "p=" + p + ", but sp=none for all subdomains",
+			Expected: applies.Set("sp", p).String(), Remedy: "take sp=none out of the TXT record at " + c.name,
+		}
+		if w := c.domain.Wanted; w != nil && w.DMARC.SubdomainPolicy == "none" {
+			out.Severity, out.Remedy = finding.Note, "" // as the administrator wants it
+		}
+		c.report(out)
+	} else {
+		c.report(finding.Finding{ID: "dmarc.sp-none", Severity: finding.OK, Subject: c.name})
+	}
+}
