@@ -151,8 +151,11 @@ func (c *checker) reportFault(k key, want state.Record, v served, id string) {
 		if out.Remedy == "" {
 			out.Remedy = c.remedy(k, f, want)
 		}
-		if f.Fault == dnscheck.OldCopy {
+		switch f.Fault {
+		case dnscheck.OldCopy:
 			out.CausedBy = "dns.same"
+		case dnscheck.Alias:
+			out.CausedBy = "dns.cname"
 		}
 		out.Fixable = out.Fixable || f.Fault == dnscheck.Missing && c.published()
 	}

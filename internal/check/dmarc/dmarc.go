@@ -123,7 +123,7 @@ func (c *checker) askServers(ctx context.Context) (texts []string, known bool) {
 	case answered == 0:
 		c.report(finding.Finding{ID: "dmarc.exists", Severity: finding.Unknown, Subject: c.name, Seen: strings.Join(append(down, "no name server can be asked"), "; "), CausedBy: "dns.delegation"})
 	case len(missing) == answered && lost.Fault == dnscheck.Alias:
-		c.report(finding.Finding{ID: "dmarc.exists", Severity: finding.Warning, Subject: c.name, Seen: lost.Text, Remedy: lost.Remedy})
+		c.report(finding.Finding{ID: "dmarc.exists", Severity: finding.Warning, Subject: c.name, Seen: lost.Text, Remedy: lost.Remedy, CausedBy: "dns.cname"})
 	case len(missing) == answered && lost.Fault != dnscheck.Missing:
 		c.report(finding.Finding{ID: "dmarc.place", Severity: finding.Warning, Subject: c.name, Seen: lost.Text, Remedy: lost.Remedy})
 	case len(missing) > 0 && len(missing) < answered:
@@ -167,6 +167,14 @@ func txt(records []state.Record) []string {
 // byUs reports whether mailsetup publishes the domain's records.
 func (c *checker) byUs() bool {
 	return c.domain.Wanted != nil && c.server.Spec.DNSOf(*c.domain.Wanted) != spec.DNSManual
+}
+
+// place is where the record is changed.
+func (c *checker) place() string {
+	if c.byUs() {
+		return "[dmarc] of " + string(spec.DomainFile(c.domain.Name)) + ", then mailsetup init"
+	}
+	return "the TXT record at " + c.name
 }
 
 // judgeTexts sorts the texts at the name of the record, and returns the policy if there

@@ -265,7 +265,7 @@ func TestPlaces(t *testing.T) {
 		},
 		{
 			"an alias that leads nowhere", func(l *lab) { l.zone = append(l.zone, at+". 60 IN CNAME nowhere.lab.example.") },
-			"warning dmarc.exists " + at + ": the name is an alias (CNAME) of nowhere.lab.example, which has no such record",
+			"warning dmarc.exists " + at + ": the name is an alias (CNAME) of nowhere.lab.example, which has no such record [dns.cname]",
 		},
 		{
 			"an old copy", func(l *lab) { l.elder, l.zone = l.zone, append(slices.Clone(l.zone), txt(at+".", good)) },
@@ -302,6 +302,18 @@ func TestSubdomainsAsWished(t *testing.T) {
 	l.domain.Wanted.DMARC.SubdomainPolicy = "none"
 	if got := wrong(l.run(t)); got != "note dmarc.sp-none "+at+": p=reject, but sp=none for all subdomains" {
 		t.Errorf("found %s", got)
+	}
+}
+
+// TestReportsToItself: a domain that takes no mail here, as its file says, may be
+// reported to elsewhere.
+func TestReportsToItself(t *testing.T) {
+	for receives, want := range map[bool]string{true: "warning", false: "note"} {
+		l := newLab("v=DMARC1; p=reject; rua=mailto:postmaster@lab.example")
+		l.zone, l.domain.Receives = l.zone[1:], receives
+		if got := wrong(l.run(t)); got != want+" dmarc.rua postmaster@lab.example: lab.example takes no mail: it has neither an MX nor an address" {
+			t.Errorf("receives %v: found %s", receives, got)
+		}
 	}
 }
 

@@ -62,7 +62,7 @@ func (c *checker) checkReports(ctx context.Context, applies published, w walk) {
 		if err != nil {
 			c.report(finding.Finding{
 				ID: "dmarc.rua", Severity: finding.Warning, Subject: cut(uri), Seen: err.Error(),
-				Expected: "rua=mailto:postmaster@" + c.domain.Name, Remedy: "correct rua= in the TXT record at " + c.name,
+				Expected: "rua=mailto:postmaster@" + c.domain.Name, Remedy: "correct rua= in " + c.place(),
 			})
 			continue
 		}
@@ -85,7 +85,10 @@ func (c *checker) checkMailbox(ctx context.Context, address string, i int) {
 		out.Severity, out.Seen, out.CausedBy = finding.Unknown, err.Error(), "net.resolver"
 	case !takes:
 		out.Severity, out.Seen = finding.Warning, why
-		out.Remedy = "name an address that takes mail in rua= of the TXT record at " + c.name
+		if d := c.domain; d.Wanted != nil && !d.Receives && host == d.Name {
+			out.Severity = finding.Note // as the administrator wants it: mail for the domain is not our business
+		}
+		out.Remedy = "name an address that takes mail as rua in " + c.place()
 	case i > 1:
 		out.Severity, out.Seen = finding.Note, "receivers need to send reports to the first two addresses only"
 	}

@@ -56,7 +56,7 @@ func (c *checker) judgeSyntax(own policy.DMARC) {
 	}
 	out.Seen = strings.Join(seen, "; ")
 	if out.Severity != finding.OK {
-		out.Remedy = "change the TXT record at " + c.name
+		out.Remedy = "change " + c.place()
 	}
 	c.report(out)
 }
@@ -148,7 +148,7 @@ func (c *checker) judgePolicy(applies published) {
 	if p, _ := effective(applies.DMARC); p != "none" && below == "none" {
 		out := finding.Finding{
 			ID: "dmarc.sp-none", Severity: finding.Warning, Subject: c.name, Seen: "p=" + p + ", but sp=none for all subdomains",
-			Expected: applies.Set("sp", p).String(), Remedy: "take sp=none out of the TXT record at " + c.name,
+			Expected: applies.Set("sp", p).String(), Remedy: "take sp=none out of " + c.place(),
 		}
 		if w := c.domain.Wanted; w != nil && w.DMARC.SubdomainPolicy == "none" {
 			out.Severity, out.Remedy = finding.Note, "" // as the administrator wants it
