@@ -52,6 +52,7 @@ func checkCommand(c console.Console) *cli.Command {
 		&cli.BoolFlag{Name: "offline", Usage: "ask no DNS"},
 		&cli.BoolFlag{Name: "online", Usage: "ask hosts of others as well: port 25, MTA-STS, block lists, registries"},
 		&cli.StringFlag{Name: "resolver", Usage: "the `ADDRESS` of the resolver to ask (default: that of /etc/resolv.conf)"},
+		&cli.StringSliceFlag{Name: "message", Usage: "a saved message in `FILE` as well: its form, and what spam filters here make of it"},
 	}}, flagGroup{"What to say", []cli.Flag{
 		&cli.BoolFlag{Name: "changed", Usage: "what differs from the last time, once"},
 		&cli.BoolFlag{Name: "strict", Usage: "exit 3 also for what is unknown"},
@@ -66,7 +67,7 @@ func checkCommand(c console.Console) *cli.Command {
 func checkOptions(ctx *cli.Context) (check.Options, error) {
 	o := check.Options{
 		Domains: ctx.Args().Slice(), Offline: ctx.Bool("offline"), Online: ctx.Bool("online"), Resolver: ctx.String("resolver"),
-		Form: ctx.String("format"), Changed: ctx.Bool("changed"), Strict: ctx.Bool("strict"),
+		Messages: ctx.StringSlice("message"), Form: ctx.String("format"), Changed: ctx.Bool("changed"), Strict: ctx.Bool("strict"),
 	}
 	if ctx.IsSet("html") {
 		o.HTML = &check.Page{File: ctx.String("html"), Version: version}

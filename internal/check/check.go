@@ -49,6 +49,9 @@ func On(ctx context.Context, m *machine.Machine, o Options) (report.Report, erro
 		return report.Report{}, err
 	}
 	w := world{machine: m, online: o.Online, wants: o.Wants, only: o.Only}
+	if w.letters, err = o.letters(); err != nil {
+		return report.Report{}, err
+	}
 	if !o.Offline {
 		if w.dns = m.Resolver; o.Resolver != "" {
 			w.dns = dnsclient.New(o.Resolver)

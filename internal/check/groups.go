@@ -29,8 +29,9 @@ type world struct {
 	dns     *dnsclient.Client // nil with --offline
 	online  bool              // hosts of others may be asked
 	// wants reports whether an ID, or a group, is asked for; only whether by name.
-	wants func(id string) bool
-	only  []string
+	wants   func(id string) bool
+	only    []string
+	letters []letter // whose form and score are judged
 }
 
 // group is a package of checks. Server is called once, domain once for each domain,
@@ -122,6 +123,7 @@ func groups() []group {
 		{name: "smtp", server: running(func(ctx context.Context, _ world, s subject.Server, _ []subject.Domain) finding.Result {
 			return live.Banner(ctx, s)
 		})},
+		messageGroup(), // after live, whose message it judges
 	}
 }
 

@@ -18,6 +18,7 @@ type Options struct {
 	Offline  bool     // DNS is not asked
 	Online   bool     // hosts of others are asked
 	Resolver string   // address of the resolver, "" for that of the system
+	Messages []string // files of messages to judge
 	Form     string   // one of Forms
 	Changed  bool     // what differs from what was told before is told
 	Strict   bool     // what is unknown counts as a problem
@@ -53,6 +54,9 @@ func (o Options) Validate() error {
 		return hint.NewUsage("leave one of them out", "--changed and --format %s do not go together", o.Form)
 	case o.Strict && o.Form == "nagios":
 		return hint.NewUsage("leave --strict out", "--format nagios has an exit code of its own for what is unknown")
+	}
+	if _, err := o.letters(); err != nil {
+		return err
 	}
 	return o.HTML.check()
 }

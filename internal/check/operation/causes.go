@@ -20,19 +20,19 @@ type cause struct {
 
 // Causes that several receivers name in their own way.
 var (
-	noPTR = cause{about: "addr.ptr", severity: finding.Problem, means: "the receiver wants a PTR of the sending address that leads back to it"}
-	noSPF = cause{about: "spf.pass", ofSender: true, severity: finding.Problem, means: "SPF did not pass at the receiver"}
+	noPTR = cause{about: "addr.ptr", severity: finding.Problem, means: "The receiver wants a PTR of the sending address that leads back to it."}
+	noSPF = cause{about: "spf.pass", ofSender: true, severity: finding.Problem, means: "SPF did not pass at the receiver."}
 	// noAuth: neither SPF nor DKIM.
-	noAuth    = cause{about: "spf.pass", ofSender: true, severity: finding.Problem, means: "neither SPF nor DKIM passed at the receiver"}
-	noDKIM    = cause{about: "dkim.record", ofSender: true, severity: finding.Problem, means: "DKIM did not pass at the receiver"}
-	noDMARC   = cause{about: "dmarc.exists", ofSender: true, severity: finding.Problem, means: "the receiver found no DMARC policy of the domain in From:"}
-	unaligned = cause{about: "dmarc.align", ofSender: true, severity: finding.Problem, means: "the domain in From: is not that of SPF or DKIM"}
-	noTLS     = cause{about: "tls.out", severity: finding.Problem, means: "the receiver takes mail over TLS only"}
-	listed    = cause{about: "bl.ip", severity: finding.Problem, means: "the receiver refuses the address of this server"}
-	noMX      = cause{about: "mx.exists", ofSender: true, severity: finding.Problem, means: "the receiver finds no way back to the sender's domain"}
-	badHELO   = cause{about: "host.forward", severity: finding.Problem, means: "the receiver finds no address of the name in HELO"}
+	noAuth    = cause{about: "spf.pass", ofSender: true, severity: finding.Problem, means: "Neither SPF nor DKIM passed at the receiver."}
+	noDKIM    = cause{about: "dkim.record", ofSender: true, severity: finding.Problem, means: "DKIM did not pass at the receiver."}
+	noDMARC   = cause{about: "dmarc.exists", ofSender: true, severity: finding.Problem, means: "The receiver found no DMARC policy of the domain in the From field."}
+	unaligned = cause{about: "dmarc.align", ofSender: true, severity: finding.Problem, means: "The domain in the From field is not that of SPF or DKIM."}
+	noTLS     = cause{about: "tls.out", severity: finding.Problem, means: "The receiver takes mail over TLS only."}
+	listed    = cause{about: "bl.ip", severity: finding.Problem, means: "The receiver refuses the address of this server."}
+	noMX      = cause{about: "mx.exists", ofSender: true, severity: finding.Problem, means: "The receiver finds no way back to the sender's domain."}
+	badHELO   = cause{about: "host.forward", severity: finding.Problem, means: "The receiver finds no address of the name in HELO."}
 	tooFast   = cause{
-		severity: finding.Warning, means: "the receiver slows this server down for what it sends, or for complaints about it",
+		severity: finding.Warning, means: "The receiver slows this server down for what it sends, or for complaints about it.",
 		remedy: "find out what sends so much (postqueue -p), stop what nobody asked for, and send the rest more slowly",
 	}
 )
@@ -77,23 +77,23 @@ var local = []struct {
 	cause cause
 }{
 	{"mail transport unavailable", cause{
-		code: "transport", severity: finding.Warning, means: "a service of master.cf(5) that has to deliver the mail cannot run",
+		code: "transport", severity: finding.Warning, means: "A service of master.cf(5) that has to deliver the mail cannot run.",
 		remedy: "journalctl -p warning -n 50 -t postfix/qmgr -t postfix/master names the service",
 	}},
 	{"unknown mail transport error", cause{
-		code: "transport", severity: finding.Warning, means: "a service of master.cf(5) that has to deliver the mail cannot run",
+		code: "transport", severity: finding.Warning, means: "A service of master.cf(5) that has to deliver the mail cannot run.",
 		remedy: "journalctl -p warning -n 50 -t postfix/qmgr -t postfix/master names the service",
 	}},
 	{"alias database unavailable", cause{
-		code: "aliases", severity: finding.Warning, means: "the table of local aliases cannot be read, and no local mail is delivered",
+		code: "aliases", severity: finding.Warning, means: "The table of local aliases cannot be read, and no local mail is delivered.",
 		remedy: "newaliases && postqueue -f",
 	}},
 	{"SASL authentication failed", cause{
-		code: "login", severity: finding.Problem, means: "the server that relays our mail does not accept our login",
+		code: "login", severity: finding.Problem, means: "The server that relays our mail does not accept our login.",
 		remedy: "postconf relayhost smtp_sasl_password_maps names the server and the file with the login",
 	}},
 	{"No space left on device", cause{
-		code: "disk", severity: finding.Problem, means: "a file system is full, and no mail is stored",
+		code: "disk", severity: finding.Problem, means: "A file system is full, and no mail is stored.",
 		remedy: "df -h /var",
 	}},
 }
@@ -119,7 +119,7 @@ func causeOf(reason string) (c cause, ours bool) {
 	if !said {
 		if m := private.FindStringSubmatch(reason); m != nil {
 			return cause{
-				code: m[1], severity: finding.Warning, means: "the service that stores mail in mailboxes does not answer",
+				code: m[1], severity: finding.Warning, means: "The service that stores mail in mailboxes does not answer.",
 				remedy: "start the service that listens there, and: postqueue -f",
 			}, true
 		}
@@ -170,6 +170,6 @@ func cut(s string, words ...string) (before, after string, found bool) {
 func forwarded(c cause) cause {
 	return cause{
 		code: c.code + " of forwarded mail", severity: finding.Note,
-		means: "mail that is forwarded keeps the sender's domain, whose SPF record does not know this server",
+		means: "Mail that is forwarded keeps the sender's domain, whose SPF record does not know this server.",
 	}
 }
