@@ -202,6 +202,7 @@ func TestCheck(t *testing.T) {
 			}
 		}
 		healthy()
+		t.Run("forms", func(t *testing.T) { checkForms(t, b) })
 		for i, f := range checkFaults() {
 			if f.release != "" && f.release != release {
 				continue
