@@ -87,7 +87,7 @@ var judged = map[string]string{
 
 	"live.signed.sendmail":   "a problem if the message comes out unsigned, signed twice or by another domain, changed after signing, or with a signature that does not hold against DNS and the key",
 	"live.signed.smtp":       "as for sendmail, from a host that mail is signed for",
-	"live.signed.submission": "as for sendmail; without a login from master.cf and by the conversation that Postfix would have with its milters",
+	"live.signed.submission": "as for sendmail; without a login, from master.cf and by the conversation that Postfix would have with its milters",
 	"live.signed.bounce":     "as for sendmail, for mail from the empty sender",
 	"live.signed.alias":      "as for sendmail, from the configuration",
 	"live.signed.reinject":   "as for sendmail, from the configuration",

@@ -41,7 +41,7 @@ func Explain(w io.Writer, name string, o TextOptions) error {
 func (p *printer) explain(k finding.Kind) {
 	p.line(p.paint(bold, k.ID+": "+k.Title))
 	for _, row := range []struct{ label, what string }{
-		{"Why", k.Why}, {"Judged", finding.Judged(k.ID)}, {"Source", k.Source}, {"Needs", Needs(k)},
+		{"Why", Sentence(k.Why)}, {"Judged", Sentence(finding.Judged(k.ID))}, {"Source", k.Source}, {"Needs", Needs(k)},
 	} {
 		p.labelled(row.label, row.what)
 	}
