@@ -78,19 +78,24 @@ func (c *Client) LookupAuthoritative(ctx context.Context, name, rtype string) ([
 }
 
 // askZone queries the servers of the zone that holds a name until one answers: those
-// that it is delegated to, where that is known, and not those of a copy that this machine
-// has for itself.
+// that it is delegated to, where that is known. A zone that nobody delegates is a copy
+// that this network has for itself; then its parent decides.
 func (c *Client) askZone(ctx context.Context, name string, t uint16) ([]state.Record, Status, error) {
 	zone, err := c.ZoneOf(ctx, name)
 	if err != nil {
 		return nil, Unknown, err
 	}
 	a, err := c.Authority(ctx, zone)
+	for err == nil && a.DelegationError == nil && len(a.Delegated) == 0 {
+		parent, wrong := c.parentZone(ctx, zone)
+		if wrong != nil || parent == "." {
+			return nil, NXDomain, wrong
+		}
+		zone = parent
+		a, err = c.Authority(ctx, zone)
+	}
 	if err != nil {
 		return nil, Unknown, err
-	}
-	if a.DelegationError == nil && len(a.Delegated) == 0 {
-		return nil, NXDomain, nil
 	}
 	err = errors.New("no name server of " + dnsname.TrimDot(zone) + " can be asked")
 	for _, n := range a.Servers {

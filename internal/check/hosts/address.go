@@ -48,7 +48,7 @@ func egress(s subject.Server) []finding.Finding {
 	var list []finding.Finding
 	for _, e := range s.PublicEgress() {
 		f := finding.Finding{ID: id, Severity: finding.OK, Subject: e.Address.String(), Seen: "known from " + e.Origin}
-		if undeclared(s, e) {
+		if s.Undeclared(e.Address) {
 			f.Severity, f.Seen = finding.Problem, "mail leaves from this address ("+e.Origin+"), which host.toml does not have"
 			if strings.HasPrefix(e.Origin, "smtp_bind_address") { // somebody wanted that
 				f.Severity = finding.Warning
@@ -69,11 +69,6 @@ func egress(s subject.Server) []finding.Finding {
 		list = append(list, f)
 	}
 	return list
-}
-
-// undeclared reports whether mail leaves from an address that host.toml does not have.
-func undeclared(s subject.Server, e subject.Egress) bool {
-	return s.SetUp && !slices.Contains(s.Spec.Host.Addresses, e.Address)
 }
 
 // bindOrDeclare is the remedy for an address that is used and not declared: to bind to a
@@ -180,7 +175,7 @@ func reverse(ctx context.Context, c *dnsclient.Client, s subject.Server, e subje
 		list = append(list, confirmed(p, e.Address, name), likeHELO(p, e.Address, name))
 	}
 	for i, f := range list {
-		if f.Severity != finding.OK && undeclared(s, e) {
+		if f.Severity != finding.OK && s.Undeclared(e.Address) {
 			list[i].CausedBy = "addr.egress"
 		}
 	}

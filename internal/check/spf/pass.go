@@ -48,6 +48,9 @@ func (l *look) pass() (denied int) {
 			denied++
 		case v.Result != spfcheck.Pass:
 			f.Severity, f.CausedBy = finding.Problem, l.cause(v)
+			if f.CausedBy == "" && l.s.Undeclared(a) {
+				f.CausedBy = "addr.egress"
+			}
 			f.Remedy = l.publish(l.record.SPF.Merge(policy.SPFChange{Pass: []netip.Addr{a}}))
 			f.Fixable = l.ours() && slices.Contains(l.s.Spec.Host.Addresses, a)
 			denied++
@@ -164,6 +167,9 @@ func CheckHELO(ctx context.Context, dns dnsclient.Resolver, s subject.Server) fi
 			f.Severity = finding.Warning
 		}
 		if f.Severity != finding.OK && f.Severity != finding.Unknown {
+			if s.Undeclared(e.Address) {
+				f.CausedBy = "addr.egress"
+			}
 			f.Remedy = heloRemedy(ctx, names, s, e.Address)
 			f.Fixable = s.SetUp && s.Spec.Host.Hostname == s.Name && v.Result != spfcheck.PermError && slices.Contains(s.Spec.Host.Addresses, e.Address)
 		}

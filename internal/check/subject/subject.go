@@ -87,6 +87,12 @@ func (s Server) PublicEgress() []Egress {
 	return list
 }
 
+// Undeclared reports whether mail leaves from an address that mailsetup was not told of,
+// and that its records do not have: addr.egress says so.
+func (s Server) Undeclared(a netip.Addr) bool {
+	return s.SetUp && !slices.Contains(s.Spec.Host.Addresses, a)
+}
+
 // Has reports whether an address is one of the server: of an interface, or one from
 // which mail leaves.
 func (s Server) Has(a netip.Addr) bool {
