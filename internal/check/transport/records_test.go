@@ -183,3 +183,25 @@ func TestCAA(t *testing.T) {
 	other := smtpServer(t, config(newAuthority(t, "Lab").issue(t, "mx.lab.example", 60)))
 	expect(t, lines(check(t, zone(t, `lab.example. 60 IN CAA 0 issue ";"`), server(), transport.Options{SMTPPort: other}), "caa"))
 }
+
+// Answers of any size and number are looked at within bounds, and quoted shortly.
+func TestHostileAnswers(t *testing.T) {
+	long := strings.Repeat("x", 250)
+	var more []string
+	for i := range 60 {
+		more = append(more,
+			fmt.Sprintf(`_mta-sts.lab.example. 60 IN TXT "v=STSv1; id=%d%s"`, i, long), fmt.Sprintf(`_smtp._tls.lab.example. 60 IN TXT "v=TLSRPTv1; rua=%d%s"`, i, long),
+			fmt.Sprintf("%s. 60 IN TLSA 3 1 1 %064x", tlsaName, i), fmt.Sprintf(`mx.lab.example. 60 IN CAA 0 issue "ca%d.example"`, i),
+			fmt.Sprintf("lab.example. 60 IN MX 10 mx%d.lab.example.", i), fmt.Sprintf("mx.lab.example. 60 IN A 192.0.2.%d", i%256))
+	}
+	cert := newAuthority(t, "Let's Encrypt").issue(t, "mx.lab.example", 60)
+	r := check(t, signedZone(t, more...), server(), transport.Options{SMTPPort: smtpServer(t, config(cert))})
+	for _, f := range r.Findings {
+		if len(f.Seen) > 700 || len(f.Expected) > 300 || len(f.Remedy) > 500 {
+			t.Errorf("%s has %d, %d and %d octets", f.ID, len(f.Seen), len(f.Expected), len(f.Remedy))
+		}
+	}
+	if n := len(r.Findings); n > 40 {
+		t.Errorf("%d findings", n)
+	}
+}

@@ -67,8 +67,8 @@ func converse(ctx context.Context, helo, name string, a netip.Addr, address stri
 		_ = client.Quit()
 		return s
 	}
-	// Whom the certificate convinces is judged afterwards.
-	err = client.StartTLS(&tls.Config{ServerName: name, InsecureSkipVerify: true, MinVersion: tls.VersionTLS10})
+	// Whom the certificate convinces is judged afterwards. Other senders know old suites.
+	err = client.StartTLS(&tls.Config{ServerName: name, InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, CipherSuites: allSuites()})
 	state, secure := client.TLSConnectionState()
 	if err != nil || !secure || !state.HandshakeComplete {
 		s.failed = inTime(ctx, short(errors.Join(err)))
@@ -80,6 +80,15 @@ func converse(ctx context.Context, helo, name string, a netip.Addr, address stri
 	s.chain, s.version = state.PeerCertificates, state.Version
 	_ = client.Quit()
 	return s
+}
+
+// allSuites are those that the library knows, also the ones that it does not offer.
+func allSuites() []uint16 {
+	var ids []uint16
+	for _, s := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+		ids = append(ids, s.ID)
+	}
+	return ids
 }
 
 // inTime returns an error of a connection that was ended when its time was over.

@@ -33,10 +33,10 @@ type Options struct {
 }
 
 const (
-	// atATime is how many domains are looked up, and hostsAtATime how many mail servers
-	// are asked at a time: Postfix takes fifty connections of one client
+	// atATime is how many domains and hosts are looked up, and sessionsAtATime how many
+	// mail servers are talked to at a time: Postfix takes fifty connections of one client
 	// (smtpd_client_connection_count_limit).
-	atATime, hostsAtATime = 64, 8
+	atATime, sessionsAtATime = 64, 8
 	// maxMX is how many MX of a domain, and addresses of a host, are looked at.
 	maxMX = 16
 )
@@ -49,6 +49,7 @@ type checker struct {
 
 	mu       sync.Mutex
 	sessions map[string]func() session // by address and name
+	slots    chan struct{}             // for sessions
 }
 
 // Check checks the mail server and its domains; without DNS, what the configuration
@@ -60,7 +61,7 @@ func Check(ctx context.Context, client *dnsclient.Client, s subject.Server, doma
 	if o.HTTPSPort == "" {
 		o.HTTPSPort = "443"
 	}
-	c := &checker{dns: client, server: s, o: o, sessions: map[string]func() session{}}
+	c := &checker{dns: client, server: s, o: o, sessions: map[string]func() session{}, slots: make(chan struct{}, sessionsAtATime)}
 	r := finding.Result{Findings: outgoing(s)}
 	if client == nil {
 		return r
@@ -72,7 +73,7 @@ func Check(ctx context.Context, client *dnsclient.Client, s subject.Server, doma
 		return nil
 	})
 	hosts := mxHosts(list)
-	_ = parallel.Do(len(hosts), hostsAtATime, func(i int) error {
+	_ = parallel.Do(len(hosts), atATime, func(i int) error {
 		c.ask(ctx, hosts[i])
 		return nil
 	})
@@ -154,7 +155,7 @@ func (c *checker) mx(ctx context.Context, domain string) ([]string, error) {
 	var hosts []string
 	for _, r := range records {
 		_, host, isMX := strings.Cut(r.Value, " ")
-		if host = dnsname.TrimDot(host); r.Type == "MX" && isMX && host != "" && len(hosts) < maxMX {
+		if host = dnsname.TrimDot(host); r.Type == "MX" && isMX && isPlain(host) && len(hosts) < maxMX {
 			hosts = append(hosts, strings.ToLower(host))
 		}
 	}
@@ -258,7 +259,11 @@ func (c *checker) session(ctx context.Context, name string, a netip.Addr, addres
 	c.mu.Lock()
 	once := c.sessions[key]
 	if once == nil {
-		once = sync.OnceValue(func() session { return converse(ctx, c.server.Name, name, a, address) })
+		once = sync.OnceValue(func() session {
+			c.slots <- struct{}{}
+			defer func() { <-c.slots }()
+			return converse(ctx, c.server.Name, name, a, address)
+		})
 		c.sessions[key] = once
 	}
 	c.mu.Unlock()
