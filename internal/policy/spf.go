@@ -171,7 +171,7 @@ func parseTerm(word string) (Term, error) {
 	t.Name = rest
 	if i := strings.IndexAny(rest, ":/"); i >= 0 {
 		t.Name, t.Value = rest[:i], strings.TrimPrefix(rest[i:], ":")
-		if t.Value == "" {
+		if t.Value == "" || rest[i] == ':' && t.Value[0] == '/' {
 			return Term{}, fmt.Errorf("%q has nothing after the colon", word)
 		}
 	}
@@ -214,12 +214,17 @@ func (t Term) fault(word string) error {
 
 // The grammar of RFC 7208 section 7.1. A domain-spec ends in a macro or in a
 // top label, which is not of digits alone and not the only one: receivers take
-// a:mail and a:192.0.2.1 for permanent errors.
-const macroExpand = `%(?:%|_|-|\{[slodiphcrtvSLODIPHCRTV](?:0*[1-9][0-9]*)?[rR]?[-.+,/_=]*\})`
+// a:mail and a:192.0.2.1 for permanent errors. It has no c, r or t (section 7.2).
+const (
+	transformers = `(?:0*[1-9][0-9]*)?[rR]?[-.+,/_=]*`
+	macroExpand  = `%(?:%|_|-|\{[slodiphcrtvSLODIPHCRTV]` + transformers + `\})`
+	domainExpand = `%(?:%|_|-|\{[slodiphvSLODIPHV]` + transformers + `\})`
+)
 
 var (
-	macroString = regexp.MustCompile(`^(?:[!-$&-~]|` + macroExpand + `)*$`)
-	domainEnd   = regexp.MustCompile(`(?:\.(?:[0-9a-zA-Z]*[a-zA-Z][0-9a-zA-Z]*|[0-9a-zA-Z]+-[0-9a-zA-Z-]*[0-9a-zA-Z])\.?|` + macroExpand + `)$`)
+	macroString  = regexp.MustCompile(`^(?:[!-$&-~]|` + macroExpand + `)*$`)
+	domainString = regexp.MustCompile(`^(?:[!-$&-~]|` + domainExpand + `)*$`)
+	domainEnd    = regexp.MustCompile(`(?:\.(?:[0-9a-zA-Z]*[a-zA-Z][0-9a-zA-Z]*|[0-9a-zA-Z]+-[0-9a-zA-Z-]*[0-9a-zA-Z])\.?|` + domainExpand + `)$`)
 )
 
 // domainSpec returns an error if a term has no valid domain.
@@ -227,7 +232,7 @@ func domainSpec(word, name string) error {
 	switch {
 	case name == "" || strings.Contains(name, "/"):
 		return fmt.Errorf("%q names no domain", word)
-	case !macroString.MatchString(name):
+	case !domainString.MatchString(name):
 		return fmt.Errorf("%q has a macro that is none (RFC 7208 section 7.1)", word)
 	case !domainEnd.MatchString(name):
 		return fmt.Errorf("%q does not name a domain in full", word)

@@ -240,7 +240,7 @@ func (e *evaluation) addresses(name, term string, counts bool) ([]netip.Addr, *s
 		family, other = other, family
 	}
 	values, status := e.names.ask(e.ctx, name, family)
-	if e.as.BothFamilies && status == dnsclient.NoData {
+	if e.as.BothFamilies && (status == dnsclient.NoData || status == dnsclient.NXDomain) {
 		if _, s := e.names.ask(e.ctx, name, other); s == dnsclient.Found {
 			return nil, nil
 		}

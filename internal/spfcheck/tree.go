@@ -57,7 +57,10 @@ type Record struct {
 	// have no records at all, once for each name.
 	Faults []Fault
 	Voids  []string
-	Below  []*Record
+	// Empty are the mx that name no host, by a null MX (RFC 7505): not void, and a
+	// temporary error for Mail::SPF.
+	Empty []string
+	Below []*Record
 }
 
 func tooManyExchangers(t policy.Term, target string, n int) Fault {
@@ -132,6 +135,7 @@ func (w *walk) term(r *Record, t policy.Term, path []string) {
 		below := w.record(target, t.String(), path)
 		r.Lookups += below.Lookups
 		r.Faults, r.Voids, r.Below = append(r.Faults, below.Faults...), append(r.Voids, below.Voids...), append(r.Below, below)
+		r.Empty = append(r.Empty, below.Empty...)
 	case "a":
 		if w.void(target, "A", "AAAA") {
 			r.Voids = append(r.Voids, t.String())
@@ -154,6 +158,8 @@ func (w *walk) exchangers(r *Record, t policy.Term, target string) {
 		w.voids++
 	case len(hosts) > maxExchangers:
 		r.fault(tooManyExchangers(t, target, len(hosts)))
+	case status == dnsclient.Found && len(hosts) == 0:
+		r.Empty = append(r.Empty, t.String())
 	default:
 		for _, h := range hosts {
 			if w.void(h, "A", "AAAA") {

@@ -81,12 +81,15 @@ type Result struct {
 // Condense takes what is right off the list and counts it: of thousands of domains
 // nobody reads that.
 func (r *Result) Condense() {
-	r.Findings = slices.DeleteFunc(r.Findings, func(f Finding) bool {
+	left := []Finding{} // of its own: what is right would stay in memory behind the others
+	for _, f := range r.Findings {
 		if f.Severity == OK {
 			r.count(f.ID, 1)
+		} else {
+			left = append(left, f)
 		}
-		return f.Severity == OK
-	})
+	}
+	r.Findings = left
 }
 
 func (r *Result) count(id string, n int) {

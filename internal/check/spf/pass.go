@@ -15,7 +15,8 @@ import (
 )
 
 // receivers are the kinds that are known to differ, first the one that is judged by:
-// names without addresses of one family only are no fault there.
+// names without addresses of one family only are no fault there. Where the strictest
+// passes, all do.
 var receivers = []struct {
 	name string
 	as   spfcheck.Receiver
@@ -24,6 +25,9 @@ var receivers = []struct {
 	{"python3-spf (policyd-spf), Mail::SPF", spfcheck.Receiver{}},
 	{"libspf2 (Exim)", spfcheck.Receiver{Unlimited: true}},
 }
+
+// strictest is the place of the strictest among them.
+const strictest = 1
 
 // pass evaluates the record for each address that mail leaves from, and returns how
 // many do not pass.
@@ -81,9 +85,15 @@ func (l *look) cause(v spfcheck.Verdict) string {
 // verdicts returns what each kind of receiver says of an address.
 func (l *look) verdicts(a netip.Addr) []spfcheck.Verdict {
 	c := spfcheck.Client{Address: a, HELO: l.s.Name, Sender: l.d.Name}
-	list := make([]spfcheck.Verdict, 0, len(receivers))
-	for _, r := range receivers {
-		list = append(list, l.names.Check(l.ctx, r.as, c))
+	strict := l.names.Check(l.ctx, receivers[strictest].as, c)
+	list := slices.Repeat([]spfcheck.Verdict{strict}, len(receivers))
+	if strict.Result == spfcheck.Pass {
+		return list
+	}
+	for i, r := range receivers {
+		if i != strictest {
+			list[i] = l.names.Check(l.ctx, r.as, c)
+		}
 	}
 	return list
 }

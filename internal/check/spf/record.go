@@ -192,6 +192,9 @@ func (l *look) counts() {
 	case len(voids) > 2:
 		v.Severity, v.Seen = finding.Problem, strings.Join(voids, ", ")
 		v.Remedy = "take out the terms whose names have no records, or give the names an address"
+	case len(l.record.Empty) > 0:
+		v.Severity, v.Remedy = finding.Note, "take out what names no host"
+		v.Seen = "receivers differ: " + strings.Join(l.record.Empty, ", ") + " names no host (null MX), temperror at Mail::SPF, no match at python3-spf and go/spf"
 	case len(voids) > 0:
 		v.Severity, v.Seen = finding.Note, strings.Join(voids, ", ")
 		v.Remedy = "take out what has no records"

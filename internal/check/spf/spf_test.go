@@ -55,7 +55,7 @@ var around = []string{
 	"bad.example TXT v=spf1 ip4:300.1.1.1 -all", "open.example TXT v=spf1 +all",
 	"six.example TXT v=spf1 a:a.example a:b.example a:c.example a:d.example a:e.example include:v.example -all",
 	"five.example TXT v=spf1 a:a.example a:b.example a:c.example a:d.example a:e.example -all",
-	"loop.example TXT v=spf1 include:lab.example -all",
+	"null.example MX 0 .", "loop.example TXT v=spf1 include:lab.example -all",
 	"a.example A 198.51.100.1", "b.example A 198.51.100.2", "c.example A 198.51.100.3", "d.example A 198.51.100.4", "e.example A 198.51.100.5",
 	"d.example AAAA 2001:db8:1::4",
 	"four.example MX 10 a.example.", "four.example MX 10 b.example.", "four.example MX 20 c.example.", "four.example MX 20 e.example.",
@@ -162,6 +162,10 @@ func TestRecords(t *testing.T) {
 			"v=spf1 " + both + " a:1.example mx:2.example exists:3.example -all",
 			"problem spf.voids lab.example: a:1.example, mx:2.example, exists:3.example",
 			"take out the terms whose names have no records, or give the names an address",
+		},
+		{
+			"v=spf1 " + both + " mx:null.example -all", "note spf.voids lab.example: receivers differ: mx:null.example names no host (null MX), " +
+				"temperror at Mail::SPF, no match at python3-spf and go/spf", "take out what names no host",
 		},
 		{"v=spf1 " + both + " a:1.example -all", "note spf.voids lab.example: a:1.example", "take out what has no records"},
 		{
