@@ -6,7 +6,7 @@ import (
 )
 
 // programs are those that commands to paste begin with.
-var programs = strings.Fields("adduser apt apt-get chmod chown cp df dig dpkg dpkg-reconfigure exim4 getent grep install ip journalctl kill ls " +
+var programs = strings.Fields("adduser apt apt-get certbot chmod chown cp df dig dpkg dpkg-reconfigure exim4 getent grep install ip journalctl kill ls " +
 	"mailsetup mkdir mount mv named-checkconf named-checkzone nsupdate opendkim-testkey postalias postconf postfix postmap rm rndc " +
 	"sed sendmail sudo sudoedit systemctl touch umount umask")
 

@@ -54,17 +54,20 @@ func (h mxHost) certificate(chain []*x509.Certificate, roots *x509.CertPool, now
 		f.Why = "The MTA-STS policy of " + h.enforcing[0] + " has senders refuse to deliver where the certificate does not convince them."
 	}
 	if f.Severity != finding.Note {
-		f.Remedy = renewal(h.name, untrusted == nil && misnamed == nil)
+		f.Remedy = withCertificate(h.name)
+		if untrusted == nil && misnamed == nil {
+			f.Remedy = h.renewal()
+		}
 	}
 	return f
 }
 
-// renewal says how to get a certificate that is as it should be.
-func renewal(host string, right bool) string {
-	if right {
-		return "certbot renew && postfix reload   # if certbot made it; else whoever did\nsystemctl list-timers certbot.timer"
+// renewal says how to renew a certificate that is right otherwise.
+func (h mxHost) renewal() string {
+	if h.certbot {
+		return "certbot renew && postfix reload && systemctl list-timers certbot.timer"
 	}
-	return withCertificate(host)
+	return "renew it by the way it was made, then: postfix reload"
 }
 
 // verify returns why an authority that is trusted does not stand behind a chain, nil if

@@ -225,28 +225,36 @@ func (h mxHost) rollover(files system.Reader, s subject.Server) []finding.Findin
 // keepsKey reports whether certbot renews the certificate of Postfix with the same key,
 // by the file that says so. Known is false if another program made it.
 func keepsKey(files system.Reader, p *state.Postfix) (file string, keeps, known bool) {
-	if files == nil || p == nil {
+	name := certbotName(p)
+	if files == nil || name == "" {
 		return "", false, false
 	}
-	const live = "/etc/letsencrypt/live/"
-	for _, parameter := range []string{"smtpd_tls_chain_files", "smtpd_tls_cert_file"} {
-		_, rest, found := strings.Cut(p.Raw[parameter], live)
-		name, _, _ := strings.Cut(rest, "/")
-		if !found || !isPlain(name) || strings.Contains(name, "..") {
-			continue
-		}
-		file = "/etc/letsencrypt/renewal/" + name + ".conf"
-		o, err := files.Read(state.Path(file))
-		if err != nil || o.Kind != state.Regular {
-			return "", false, false
-		}
-		for line := range strings.Lines(string(o.Content)) {
-			key, value, _ := strings.Cut(line, "=")
-			if strings.TrimSpace(key) == "reuse_key" {
-				return file, strings.EqualFold(strings.TrimSpace(value), "true"), true
-			}
-		}
-		return file, false, true
+	file = "/etc/letsencrypt/renewal/" + name + ".conf"
+	o, err := files.Read(state.Path(file))
+	if err != nil || o.Kind != state.Regular {
+		return "", false, false
 	}
-	return "", false, false
+	for line := range strings.Lines(string(o.Content)) {
+		key, value, _ := strings.Cut(line, "=")
+		if strings.TrimSpace(key) == "reuse_key" {
+			return file, strings.EqualFold(strings.TrimSpace(value), "true"), true
+		}
+	}
+	return file, false, true
+}
+
+// certbotName is what certbot calls the certificate of Postfix, "" if another program
+// made it.
+func certbotName(p *state.Postfix) string {
+	if p == nil {
+		return ""
+	}
+	for _, parameter := range []string{"smtpd_tls_chain_files", "smtpd_tls_cert_file"} {
+		_, rest, found := strings.Cut(p.Raw[parameter], "/etc/letsencrypt/live/")
+		name, _, _ := strings.Cut(rest, "/")
+		if found && isPlain(name) && !strings.Contains(name, "..") {
+			return name
+		}
+	}
+	return ""
 }

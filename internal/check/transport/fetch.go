@@ -47,7 +47,7 @@ func (c *checker) fetch(ctx context.Context, domain string) fetched {
 	case len(addresses) == 0:
 		return fetched{
 			asked: true, wrong: errors.New(policyHost(domain) + " has no address: senders find no policy"),
-			remedy: policyHost(domain) + ". CNAME or A, to the web server that has the policy",
+			remedy: "publish the address of a web server that has the policy at " + policyHost(domain),
 		}
 	case !c.o.Online && slices.ContainsFunc(addresses, func(a netip.Addr) bool { return !c.isHere(a) }):
 		return fetched{}

@@ -153,7 +153,7 @@ func (m mailDomain) stsFindings(now time.Time) []finding.Finding {
 		return []finding.Finding{record}
 	case len(m.sts.ours) > 1:
 		record.Severity, record.Seen = finding.Problem, fmt.Sprintf("%d records, so that senders see none: %s", len(m.sts.ours), clip(strings.Join(m.sts.ours, " | ")))
-		record.Remedy = "leave one of them: " + remedy
+		record.Remedy = "leave one of them, as in:\n" + remedy
 		return []finding.Finding{record}
 	case err != nil:
 		record.Severity, record.Seen = finding.Problem, fmt.Sprintf("senders see none in %s: %v", clip(m.sts.ours[0]), err)

@@ -144,7 +144,7 @@ func reports(p *state.Postfix) finding.Finding {
 		f.Seen = "Postfix " + clip(p.Version) + " cannot report to others"
 	case p.Raw["smtp_tlsrpt_enable"] == "yes" && p.Raw["smtp_tlsrpt_socket_name"] == "":
 		f.Severity, f.Seen = finding.Warning, "smtp_tlsrpt_enable = yes, but smtp_tlsrpt_socket_name is empty: Postfix does not report"
-		f.Remedy = "postconf -X smtp_tlsrpt_enable && postfix reload   # or name the socket of a collector in smtp_tlsrpt_socket_name"
+		f.Remedy = "name the socket of a collector in smtp_tlsrpt_socket_name, or:\npostconf -X smtp_tlsrpt_enable && postfix reload"
 	case p.Raw["smtp_tlsrpt_enable"] == "yes":
 		f.Severity, f.Seen = finding.OK, "reports go to "+clip(p.Raw["smtp_tlsrpt_socket_name"])
 	}

@@ -152,7 +152,7 @@ func (h mxHost) startTLS() []finding.Finding {
 		case s.failed != nil:
 			f.Severity, f.Seen = finding.Problem, "offered, and fails: "+clip(s.failed.Error())
 			f.Why = "Many senders that are offered TLS keep trying it, and return the mail when it never comes about."
-			f.Remedy = "journalctl -t postfix/smtpd -n 20   # says why; see postconf smtpd_tls_chain_files smtpd_tls_cert_file smtpd_tls_key_file"
+			f.Remedy = "journalctl -t postfix/smtpd -n 20 && postconf smtpd_tls_chain_files smtpd_tls_cert_file smtpd_tls_key_file"
 		case !s.offered && h.required() != "":
 			f.Severity, f.Seen, f.Remedy = finding.Problem, "not offered, although "+h.required()+" demands it", withCertificate(h.name)
 		case !s.offered:
@@ -170,9 +170,9 @@ func withCertificate(host string) string {
 	if !isPlain(host) {
 		return "get a certificate for this name, and set smtpd_tls_chain_files and smtpd_tls_security_level"
 	}
-	return "certbot certonly --standalone -d " + host + " --deploy-hook 'postfix reload'\n" +
-		"postconf -e smtpd_tls_security_level=may 'smtpd_tls_chain_files=/etc/letsencrypt/live/" + host + "/privkey.pem, /etc/letsencrypt/live/" + host + "/fullchain.pem'\n" +
-		"postfix reload"
+	live := "/etc/letsencrypt/live/" + host
+	return "apt install certbot && certbot certonly --standalone -d " + host + " && " +
+		"postconf -e smtpd_tls_security_level=may 'smtpd_tls_chain_files=" + live + "/privkey.pem, " + live + "/fullchain.pem' && postfix reload"
 }
 
 // versions judges the version of TLS that each address takes.
@@ -185,7 +185,7 @@ func (h mxHost) versions() []finding.Finding {
 		f := finding.Finding{ID: "tls.version", Subject: h.name, Severity: finding.OK, Seen: tls.VersionName(s.version), Expected: "TLS 1.2 or later"}
 		if s.version < tls.VersionTLS12 {
 			f.Severity = finding.Note
-			f.Remedy = "postconf smtpd_tls_protocols smtpd_tls_mandatory_protocols   # 1.2 and 1.3 should not be excluded"
+			f.Remedy = "postconf smtpd_tls_protocols smtpd_tls_mandatory_protocols tls_medium_cipherlist"
 		}
 		list = append(list, f)
 	}

@@ -201,6 +201,7 @@ type mxHost struct {
 	enforcing []string // domains whose MTA-STS policy, in mode enforce, names it
 	sessions  []session
 	dane      dane
+	certbot   bool // it made the certificate of this Postfix
 }
 
 // mxHosts returns the hosts that take mail for the domains whose mail this server
@@ -275,6 +276,7 @@ func (c *checker) judge(ctx context.Context, h mxHost) []finding.Finding {
 	if len(h.sessions) == 0 {
 		return nil
 	}
+	h.certbot = certbotName(c.server.Facts.Postfix) != ""
 	all := h.startTLS()
 	if f, found := worst(h.certificates(c.o.Roots, c.server.Now)); found {
 		all = append(all, f)
