@@ -112,8 +112,10 @@ install: ## install the program, its manual (below PREFIX) and its schedule
 	install -D -m 644 docs/mailsetup.8 $(DESTDIR)$(PREFIX)/share/man/man8/mailsetup.8
 	install -d $(DESTDIR)$(UNITS) $(DESTDIR)/etc/cron.d
 	sed 's,@BIN@,$(PREFIX)/bin,' schedule/mailsetup-rotate.service >$(DESTDIR)$(UNITS)/mailsetup-rotate.service
+	sed 's,@BIN@,$(PREFIX)/bin,' schedule/mailsetup-check.service >$(DESTDIR)$(UNITS)/mailsetup-check.service
+	install -m 644 schedule/mailsetup-check.timer $(DESTDIR)$(UNITS)/mailsetup-check.timer
 	sed 's,@BIN@,$(PREFIX)/bin,' schedule/mailsetup.cron >$(DESTDIR)/etc/cron.d/mailsetup
-	chmod 644 $(DESTDIR)$(UNITS)/mailsetup-rotate.service $(DESTDIR)/etc/cron.d/mailsetup
+	chmod 644 $(DESTDIR)$(UNITS)/mailsetup-rotate.service $(DESTDIR)$(UNITS)/mailsetup-check.service $(DESTDIR)/etc/cron.d/mailsetup
 	@new=$$([ -e $(DESTDIR)$(UNITS)/$(TIMER) ] || echo yes); \
 	(set -x; install -m 644 schedule/$(TIMER) $(DESTDIR)$(UNITS)/$(TIMER)); \
 	$(systemd_runs) || exit 0; systemctl daemon-reload; \
@@ -123,9 +125,10 @@ install: ## install the program, its manual (below PREFIX) and its schedule
 
 .PHONY: uninstall
 uninstall: ## remove what install put there; a configured server stays as it is
-	@if $(systemd_runs); then (set -x; systemctl disable --now $(TIMER) || true); fi
+	@if $(systemd_runs); then (set -x; systemctl disable --now $(TIMER) mailsetup-check.timer || true); fi
 	rm -f $(DESTDIR)$(PREFIX)/bin/mailsetup $(DESTDIR)$(PREFIX)/share/man/man8/mailsetup.8
 	rm -f $(DESTDIR)$(UNITS)/mailsetup-rotate.service $(DESTDIR)$(UNITS)/$(TIMER) $(DESTDIR)/etc/cron.d/mailsetup
+	rm -f $(DESTDIR)$(UNITS)/mailsetup-check.service $(DESTDIR)$(UNITS)/mailsetup-check.timer
 	@if $(systemd_runs); then systemctl daemon-reload; fi
 
 .PHONY: clean

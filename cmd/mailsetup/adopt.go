@@ -4,6 +4,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/console"
+	"mailsetup/internal/propose"
 )
 
 func adoptCommand(c console.Console) *cli.Command {
@@ -23,7 +24,7 @@ func adoptCommand(c console.Console) *cli.Command {
 			if err := noArguments(ctx); err != nil {
 				return err
 			}
-			return runSetup(ctx.Context, c, answers(ctx), modeOptions(ctx), true)
+			return runSetup(ctx.Context, c, answers(ctx), modeOptions(ctx), func(p *propose.Proposer) { p.AdoptOnly = true })
 		},
 	}, flagGroup{"What you want", adoptFlags()}, flagGroup{"What may change that is yours", consentFlags()},
 		flagGroup{"How to go about it", except(modeFlags(), "root", "root-keys", "overwrite-drift")})

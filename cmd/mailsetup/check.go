@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -11,6 +13,10 @@ import (
 	"mailsetup/internal/check"
 	"mailsetup/internal/check/report"
 	"mailsetup/internal/console"
+	"mailsetup/internal/machine"
+	"mailsetup/internal/propose"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/text"
 )
 
 func checkCommand(c console.Console) *cli.Command {
@@ -22,6 +28,8 @@ func checkCommand(c console.Console) *cli.Command {
 			"   what mends it (exit 3); nothing is changed\n\n" +
 			"mailsetup check --only spf,dkim.match example.org\n" +
 			"   two things about one domain, which may be on another server\n\n" +
+			"sudo mailsetup check --fix\n" +
+			"   mends what mailsetup init would mend, after your yes, and looks again\n\n" +
 			"sudo mailsetup check --changed\n" +
 			"   prints what is new, worse or mended since the last time, or nothing",
 		Description: "A finding is a problem (mail is lost, unsigned or refused), a warning, a note,\n" +
@@ -37,7 +45,11 @@ func checkCommand(c console.Console) *cli.Command {
 				return explain(ctx, u)
 			}
 			o, err := checkOptions(ctx)
-			if err == nil {
+			switch mode := modeOptions(ctx); {
+			case err != nil:
+			case o.Fix:
+				err = runFix(ctx.Context, c, answers(ctx), mode, o)
+			default:
 				err = runCheck(ctx.Context, u, o)
 			}
 			if _, is := errors.AsType[report.NagiosState](err); o.Form != "nagios" || err == nil || is {
@@ -55,19 +67,23 @@ func checkCommand(c console.Console) *cli.Command {
 		&cli.StringSliceFlag{Name: "message", Usage: "a saved message in `FILE` as well: its form, and what spam filters here make of it"},
 	}}, flagGroup{"What to say", []cli.Flag{
 		&cli.BoolFlag{Name: "changed", Usage: "what differs from the last time, once"},
+		&cli.BoolFlag{Name: "mail", Usage: "with --changed: and mail it, to notify of host.toml or to root"},
 		&cli.BoolFlag{Name: "strict", Usage: "exit 3 also for what is unknown"},
 		&cli.StringFlag{Name: "format", Usage: "the `FORM`: " + strings.Join(check.Forms(), ", ") + " (default: text)"},
 		&cli.BoolFlag{Name: "json", Usage: "print data"},
 		&cli.StringFlag{Name: "html", Usage: "write a page for a browser to `FILE`, too, to be handed on"},
 		&cli.StringFlag{Name: "explain", Usage: "say what `ID`, a group or all is about, and look at nothing"},
-	}})
+	}}, flagGroup{"What to mend", slices.Concat([]cli.Flag{
+		&cli.BoolFlag{Name: "fix", Usage: "mend what mailsetup init would mend, and look again; the flags below go with it"},
+	}, fixFlags())})
 }
 
 // checkOptions reads the flags. Its result is of use also with an error.
 func checkOptions(ctx *cli.Context) (check.Options, error) {
 	o := check.Options{
 		Domains: ctx.Args().Slice(), Offline: ctx.Bool("offline"), Online: ctx.Bool("online"), Resolver: ctx.String("resolver"),
-		Messages: ctx.StringSlice("message"), Form: ctx.String("format"), Changed: ctx.Bool("changed"), Strict: ctx.Bool("strict"),
+		Messages: ctx.StringSlice("message"), Form: ctx.String("format"), Changed: ctx.Bool("changed"), Mail: ctx.Bool("mail"),
+		Strict: ctx.Bool("strict"), Fix: ctx.Bool("fix"),
 	}
 	if ctx.IsSet("html") {
 		o.HTML = &check.Page{File: ctx.String("html"), Version: version}
@@ -83,7 +99,17 @@ func checkOptions(ctx *cli.Context) (check.Options, error) {
 			return o, usage("mailsetup check --explain all lists the checks", "--%s names no check", flag)
 		}
 	}
+	for _, f := range fixFlags() {
+		if name := f.Names()[0]; ctx.IsSet(name) && !o.Fix {
+			return o, usage("add --fix", "--%s goes with --fix", name)
+		}
+	}
 	return o, o.Validate()
+}
+
+// fixFlags say how to mend.
+func fixFlags() []cli.Flag {
+	return append(only(modeFlags(), "yes", "dry-run", "verbose", "overwrite-drift"), consentFlags()...)
 }
 
 func runCheck(ctx context.Context, u ui, o check.Options) error {
@@ -91,16 +117,55 @@ func runCheck(ctx context.Context, u ui, o check.Options) error {
 	if o.Changed {
 		on.Private = "what was found before"
 	}
-	o.Progress = func(what string) { u.c.Rewrite("checking: " + what) }
-	r, err := check.Run(ctx, on, o)
-	u.c.Rewrite("")
-	if err == nil {
-		err = o.Write(u.c.Out, r, u.reportText())
+	r, err := u.check(ctx, on, o)
+	if err != nil {
+		return err
 	}
+	return u.printCheck(o, r)
+}
+
+func (u ui) check(ctx context.Context, on machine.Options, o check.Options) (report.Report, error) {
+	o.Progress = func(what string) { u.c.Rewrite("checking: " + what) }
+	defer u.c.Rewrite("")
+	return check.Run(ctx, on, o)
+}
+
+// printCheck prints a report; its error says that there are problems.
+func (u ui) printCheck(o check.Options, r report.Report) error {
+	err := o.Write(u.c.Out, r, u.reportText())
 	if err == nil && o.Failed(r) {
 		err = errProblemsFound
 	}
 	return err
+}
+
+// runFix has init mend what the check finds, in its own words and with its own
+// questions, and checks again.
+func runFix(ctx context.Context, c console.Console, a spec.Answers, mode options, o check.Options) error {
+	u := ui{c, options{dryRun: true, json: mode.json, command: "check"}}
+	on := u.machine()
+	if !mode.dryRun {
+		on.Private = "all that can be mended"
+	}
+	r, err := u.check(ctx, on, o)
+	if err != nil {
+		return err
+	}
+	domains, mendable := r.Fixable()
+	if !mendable {
+		return u.printCheck(o, r)
+	}
+	mode.install = true
+	run := c
+	if mode.json && !mode.dryRun {
+		run.Out = io.Discard // the report that follows is all that is printed
+	}
+	c.Say("%s", text.Wrap("What mailsetup can mend of "+text.Count(r.Summary.Fixable, "finding")+" is what mailsetup init does:", 78))
+	err = runSetup(ctx, run, a, mode, func(p *propose.Proposer) { p.Recheck = domains })
+	if err != nil && !errors.Is(err, errProblemsFound) || mode.dryRun {
+		return err
+	}
+	return runCheck(ctx, u, o)
 }
 
 func explain(ctx *cli.Context, u ui) error {

@@ -28,14 +28,14 @@ func initCommand(c console.Console) *cli.Command {
 			if err := noArguments(ctx); err != nil {
 				return err
 			}
-			return runSetup(ctx.Context, c, answers(ctx), modeOptions(ctx), false)
+			return runSetup(ctx.Context, c, answers(ctx), modeOptions(ctx), func(*propose.Proposer) {})
 		},
 	}, flagGroup{"What you want", answerFlags()}, flagGroup{"What may change that is yours", consentFlags()}, flagGroup{"How to go about it", modeFlags()})
 }
 
-// runSetup works out what is to be done and does it. With adoptOnly there has to be
-// an OpenDKIM to take over.
-func runSetup(ctx context.Context, c console.Console, a spec.Answers, o options, adoptOnly bool) error {
+// runSetup works out what is to be done and does it. Prepare says how, where that is not
+// as init does it.
+func runSetup(ctx context.Context, c console.Console, a spec.Answers, o options, prepare func(*propose.Proposer)) error {
 	if err := checkFlags(a, o); err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func runSetup(ctx context.Context, c console.Console, a spec.Answers, o options,
 	}
 	defer p.Close()
 	proposer := proposer(u, p)
-	proposer.AdoptOnly = adoptOnly
+	prepare(proposer)
 	r, err := proposer.Init(ctx, a)
 	if errors.Is(err, propose.ErrAlreadyManaged) {
 		fmt.Fprintf(c.Out, "Nothing to do: %v.\n", err)

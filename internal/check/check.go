@@ -81,7 +81,11 @@ func On(ctx context.Context, m *machine.Machine, o Options) (report.Report, erro
 	if err := ctx.Err(); err != nil {
 		return r, err
 	}
-	return r, o.remember(m, &r)
+	if err := o.remember(m, &r); err != nil || !o.Mail || len(r.Changes) == 0 {
+		return r, err
+	}
+	mailChanges(ctx, m, seen.server, r)
+	return r, nil
 }
 
 // asked is what the report has to know of a run.

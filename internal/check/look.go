@@ -62,6 +62,11 @@ func look(ctx context.Context, m *machine.Machine, o Options) (seen, error) {
 	if err != nil {
 		return seen{}, err
 	}
+	if o.Fix {
+		if _, err := e.SetUp(m.Kind()); err != nil {
+			return seen{}, err
+		}
+	}
 	l := seen{server: subject.Server{Unprivileged: m.Unprivileged(), Now: m.Now, Ledger: e.Ledger}}
 	s := &l.server
 	from := facts.Source(m.Sys)

@@ -21,8 +21,11 @@ type Options struct {
 	Messages []string // files of messages to judge
 	Form     string   // one of Forms
 	Changed  bool     // what differs from what was told before is told
+	Mail     bool     // and mailed, to notify of host.toml or to root
 	Strict   bool     // what is unknown counts as a problem
 	HTML     *Page    // written beside it, nil for none
+	// Fix: what can be mended is going to be, so there has to be something of ours.
+	Fix bool
 	// Progress is called as the run goes on, by several goroutines; nil for nobody.
 	Progress func(what string)
 }
@@ -46,6 +49,12 @@ func (o Options) Validate() error {
 		return hint.NewUsage("as in 192.0.2.53 or [2001:db8::53]:5353", "--resolver %q is no address", o.Resolver)
 	case o.Form != "" && !slices.Contains(Forms(), o.Form):
 		return hint.NewUsage("one of "+strings.Join(Forms(), ", "), "--format %q is not known", o.Form)
+	case o.Mail && !o.Changed:
+		return hint.NewUsage("add --changed", "--mail goes with --changed")
+	case o.Fix && o.Changed:
+		return hint.NewUsage("leave one of them out", "--fix and --changed do not go together")
+	case o.Fix && monitors:
+		return hint.NewUsage("leave one of them out", "--fix and --format %s do not go together", o.Form)
 	case o.Offline && o.Online:
 		return hint.NewUsage("leave one of them out", "--offline and --online do not go together")
 	case o.Offline && o.Resolver != "":

@@ -17,7 +17,7 @@ import (
 
 // scheduleFiles are what make install needs beside the program.
 func scheduleFiles() []string {
-	return []string{"Makefile", "docs/mailsetup.8", "schedule/mailsetup-rotate.service", "schedule/mailsetup-rotate.timer", "schedule/mailsetup.cron"}
+	return []string{"Makefile", "docs/mailsetup.8", "schedule/mailsetup-rotate.service", "schedule/mailsetup-rotate.timer", "schedule/mailsetup.cron", "schedule/mailsetup-check.service", "schedule/mailsetup-check.timer"}
 }
 
 // maker runs make in a copy of those files, with a program that is built already.
@@ -72,6 +72,7 @@ func TestStaging(t *testing.T) {
 		want := map[string]string{
 			prefix + "/bin/mailsetup": "", prefix + "/share/man/man8/mailsetup.8": "",
 			units + "mailsetup-rotate.timer": "OnCalendar=hourly", units + "mailsetup-rotate.service": "ExecStart=" + prefix + "/bin/mailsetup rotate-dkim --yes\n",
+			units + "mailsetup-check.timer": "OnCalendar=daily", units + "mailsetup-check.service": "ExecStart=" + prefix + "/bin/mailsetup check --changed --mail\n",
 			"/etc/cron.d/mailsetup": " " + prefix + "/bin/mailsetup rotate-dkim --yes\n",
 		}
 		for name, text := range want {

@@ -61,6 +61,8 @@ type Proposer struct {
 	Now time.Time
 	// Ask asks a person, nil if nobody is there.
 	Ask func(ctx context.Context, o wizard.Options) (spec.Answers, error)
+	// Recheck are domains to look at although nothing has changed in their files.
+	Recheck []string
 	// NeedsYes: a run can neither ask for the word that it needs nor go without.
 	NeedsYes bool
 	// ReplaceForeign: an OpenDKIM that was set up by hand is not taken over, and
@@ -113,7 +115,7 @@ func (d *draft) refresh(ctx context.Context, want *spec.Spec) (err error) {
 
 // Init makes the spec of a server from the answers about it and one of its domains.
 func (p *Proposer) Init(ctx context.Context, a spec.Answers) (Result, error) {
-	d := p.draft(step.Scope{}.Recheck(normalized(a.Domain, spec.DomainName)))
+	d := p.draft(step.Scope{}.Recheck(append(p.Recheck, normalized(a.Domain, spec.DomainName))...))
 	first := lookupSpec(a, p.Spec)
 	if err := d.gather(ctx, first); err != nil {
 		return Result{}, err

@@ -17,7 +17,7 @@ import (
 type Scope struct {
 	only    map[string]bool // nil for all
 	skip    map[string]bool
-	recheck string
+	recheck map[string]bool
 }
 
 // Only returns the scope of the named domains, without the host: Only() is none.
@@ -48,15 +48,16 @@ func (s Scope) Skip(unchanged map[string]bool) Scope {
 	return s
 }
 
-// Recheck returns a scope in which Skip keeps the domain: the command line names it.
-func (s Scope) Recheck(domain string) Scope {
-	s.recheck = domain
+// Recheck returns a scope in which Skip keeps the domains: the command line names them,
+// or something is wrong with them.
+func (s Scope) Recheck(domains ...string) Scope {
+	s.recheck = Only(domains...).only
 	return s
 }
 
 // Includes reports whether the run is about the domain.
 func (s Scope) Includes(domain string) bool {
-	return (s.only == nil || s.only[domain]) && (!s.skip[domain] || domain == s.recheck)
+	return (s.only == nil || s.only[domain]) && (!s.skip[domain] || s.recheck[domain])
 }
 
 // Selects reports whether the domain is one of those that the scope was made of
@@ -73,11 +74,12 @@ func (s Scope) WholeHost() bool { return s.only == nil }
 
 // Complete reports whether no domain is left out.
 func (s Scope) Complete() bool {
-	skipped := len(s.skip)
-	if s.skip[s.recheck] {
-		skipped--
+	for d, skipped := range s.skip {
+		if skipped && !s.recheck[d] {
+			return false
+		}
 	}
-	return s.only == nil && skipped == 0
+	return s.only == nil
 }
 
 // Domains returns the domains of the spec that the run is about.

@@ -25,6 +25,7 @@ func TestWhichDomainsAScopeIncludes(t *testing.T) {
 		{"nothing changed in two", step.Scope{}.Skip(skipped), []string{"c.example"}, true, false},
 		{"nothing changed in any of one", step.Only("a.example").Skip(skipped), nil, false, false},
 		{"one is named", step.Scope{}.Recheck("b.example").Skip(skipped), []string{"b.example", "c.example"}, true, false},
+		{"both that did not change are named", step.Scope{}.Recheck("b.example", "a.example").Skip(skipped), []string{"a.example", "b.example", "c.example"}, true, true},
 		{"one is named, later", step.Scope{}.Skip(skipped).Recheck("b.example"), []string{"b.example", "c.example"}, true, false},
 		{
 			"nothing changed in the one that is named", step.Scope{}.Recheck("b.example").Skip(map[string]bool{"b.example": true}),
