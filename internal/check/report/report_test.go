@@ -118,6 +118,11 @@ func TestConsequences(t *testing.T) {
 			[]string{"problem addr.ptr <- addr.helo", "problem addr.helo <- addr.ptr"},
 			"problem addr.ptr <- addr.helo\nproblem addr.helo\n", 1, 0, 1,
 		},
+		{
+			"a group",
+			[]string{"problem dkim.paste lab.example", "ok dkim.record lab.example", "problem live.signed.smtp lab.example <- dkim"},
+			"ok dkim.record lab.example\nproblem dkim.paste lab.example\nproblem live.signed.smtp lab.example <- dkim.paste\n", 1, 0, 1,
+		},
 		{"one that names itself", []string{"warning addr.ptr <- addr.ptr"}, "warning addr.ptr\n", 0, 1, 0},
 	} {
 		r := of(t, asked(), tt.findings...)
