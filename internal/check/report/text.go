@@ -31,7 +31,7 @@ const (
 
 // WriteText prints the report for a terminal: what has to be mended first.
 func (r Report) WriteText(w io.Writer, o TextOptions) error {
-	p := &printer{TextOptions: o, width: min(max(o.Width, 40), textWidth)}
+	p := &printer{TextOptions: o, width: min(max(o.Width, 40), textWidth), whole: len(r.asked.Selection.Only) > 0}
 	p.header(r)
 	switch s := r.Summary; {
 	case s.Problems+s.Warnings+s.Unknown > 0:
@@ -52,6 +52,7 @@ func (r Report) WriteText(w io.Writer, o TextOptions) error {
 type printer struct {
 	TextOptions
 	width int
+	whole bool // notes are shown with all that can be done about them
 	out   strings.Builder
 }
 
@@ -255,18 +256,24 @@ func consequences(g Group) []string {
 	return list
 }
 
-// note prints what is worth knowing in a line or two.
+// note prints what is worth knowing in a line or two. Nothing has to be done about it:
+// what could be is shown if it is short, and else to whoever asks for it.
 func (p *printer) note(g Group) {
 	const at = 20
 	what := strings.Join(seen(g), "; ")
-	if domains := g.Domains(); len(domains) > 0 {
-		if where := text.List(domains, maxNamed); !strings.HasPrefix(what, where) {
-			what = strings.TrimSuffix(where+": "+what, ": ")
-		}
+	if domains := g.Domains(); len(domains) > 1 || len(domains) == 1 && !strings.Contains(what, domains[0]) {
+		what = strings.TrimSuffix(text.List(domains, maxNamed)+": "+what, ": ")
 	}
 	p.hang("  "+g.Kind.ID, at, what)
-	for _, l := range g.Remedies()[:min(len(g.Remedies()), 1)] {
-		p.remedy(at, l)
+	list := g.Remedies()
+	switch {
+	case len(list) == 0:
+	case p.whole:
+		p.remedy(at, list[0])
+	case len(list[0]) <= p.width-at && !IsRecord(list[0]) && !strings.Contains(list[0], "\n"):
+		p.remedy(at, list[0])
+	default:
+		p.remedy(at, "mailsetup check --only "+g.Kind.ID+" says how")
 	}
 }
 
