@@ -128,6 +128,8 @@ var harmless = map[string]string{
 	"internal/livepath/result.go dkim.VerifyWithOptions":      "LookupTXT",
 	"internal/dnsclient/resolver.go dns.Client":               "addresses of resolv.conf and of name servers",
 	"internal/check/transport/session.go net.Dialer":          "addresses, which dnsclient looked up",
+	"internal/check/outside/outside.go net.Dialer":            "addresses, which dnsclient looked up",
+	"internal/check/outside/outside.go http.Client":           "DialContext",
 	"internal/check/transport/fetch.go net.Dialer":            "addresses, which dnsclient looked up",
 	"internal/check/transport/fetch.go http.Client":           "DialContext",
 	"internal/nsupdate/conn.go dns.Client":                    "addresses, which endpoints asks our resolver for",

@@ -13,6 +13,7 @@ import (
 	"mailsetup/internal/check/hosts"
 	"mailsetup/internal/check/live"
 	"mailsetup/internal/check/operation"
+	"mailsetup/internal/check/outside"
 	"mailsetup/internal/check/reputation"
 	"mailsetup/internal/check/spf"
 	"mailsetup/internal/check/subject"
@@ -60,6 +61,9 @@ func groups() []group {
 			r := hosts.Name(ctx, w.dns, w.machine.Sys, s, domains)
 			r.Add(hosts.Addresses(ctx, w.dns, s))
 			r.Add(hosts.Network(ctx, w.dns, w.machine.Resolver, w.machine.Sys, s))
+			if w.online && w.dns != nil {
+				r.Add(hosts.Outside(ctx, outside.World{DNS: w.dns}, s, domains))
+			}
 			return r
 		}},
 		zoneGroup(),
@@ -144,7 +148,11 @@ func zoneGroup() group {
 	return group{
 		name: "zone", ids: "dns mx zone", needs: finding.Resolver,
 		domain: func(ctx context.Context, w world, s subject.Server, d subject.Domain) finding.Result {
-			first.Do(func() { k = zone.New(w.dns) })
+			first.Do(func() {
+				if k = zone.New(w.dns); w.online {
+					k = zone.NewOnline(outside.World{DNS: w.dns})
+				}
+			})
 			return k.Check(ctx, s, d)
 		},
 	}

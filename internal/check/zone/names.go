@@ -47,7 +47,7 @@ func (k *Checker) aliases(ctx context.Context, d subject.Domain) []finding.Findi
 		}
 		f := finding.Finding{ID: "dns.cname", Severity: finding.OK, Domain: d.Name, Subject: q.name, Seen: "an alias of " + chain(records)}
 		switch {
-		case q.name == d.Name && k.isDelegated(ctx, d.Name):
+		case q.name == d.Name && isDelegated(ctx, k.dns, d.Name):
 			f.Severity, f.Expected = finding.Problem, "the records themselves: beside the SOA and NS of a zone no CNAME may be"
 			f.Remedy = "replace the CNAME of " + d.Name + " by the A, AAAA and MX records of its target"
 		case q.name == d.Name:
@@ -66,8 +66,8 @@ func (k *Checker) aliases(ctx context.Context, d subject.Domain) []finding.Findi
 }
 
 // isDelegated reports whether a name is the origin of a zone, at which no CNAME may be.
-func (k *Checker) isDelegated(ctx context.Context, name string) bool {
-	servers, _, _ := k.dns.Delegation(ctx, name)
+func isDelegated(ctx context.Context, c *dnsclient.Client, name string) bool {
+	servers, _, _ := c.Delegation(ctx, name)
 	return len(servers) > 0
 }
 
@@ -173,7 +173,7 @@ func (k *Checker) size(ctx context.Context, d subject.Domain, a authority) []fin
 	var list []finding.Finding
 	for _, s := range a.inCharge() {
 		f := finding.Finding{ID: "dns.size", Severity: finding.OK, Domain: d.Name, Subject: s.String(), Seen: "it answers over TCP"}
-		err := get(&k.mu, k.tcp, s.Address, func() error { return k.overTCP(ctx, s, a.zone) })
+		err := get(&k.mu, k.tcp, s.Address, func() error { return overTCP(ctx, k.dns, s, a.zone) })
 		if err == nil {
 			list = append(list, f)
 			continue
@@ -181,7 +181,7 @@ func (k *Checker) size(ctx context.Context, d subject.Domain, a authority) []fin
 		f.Severity, f.Expected = finding.Note, "answers over TCP as well as UDP (RFC 7766)"
 		f.Seen = "it does not answer over TCP: " + finding.Excerpt(err.Error())
 		f.Remedy = "open port 53 for TCP at " + s.Name
-		if k.truncated(ctx, s, d.Name) {
+		if truncated(ctx, k.dns, s, d.Name) {
 			f.Severity = finding.Problem
 			f.Seen += fmt.Sprintf("; the TXT records of %s do not fit into UDP, so nobody gets them from it", d.Name)
 		}
@@ -193,10 +193,10 @@ func (k *Checker) size(ctx context.Context, d subject.Domain, a authority) []fin
 	return list
 }
 
-func (k *Checker) overTCP(ctx context.Context, s server, zone string) error {
+func overTCP(ctx context.Context, c *dnsclient.Client, s server, zone string) error {
 	var err error
 	for range 2 {
-		if _, err = k.dns.ExchangeTCP(ctx, s.Address, dnsclient.Query(zone, dns.TypeSOA, false)); err == nil || ctx.Err() != nil {
+		if _, err = c.ExchangeTCP(ctx, s.Address, dnsclient.Query(zone, dns.TypeSOA, false)); err == nil || ctx.Err() != nil {
 			break
 		}
 	}
@@ -205,7 +205,7 @@ func (k *Checker) overTCP(ctx context.Context, s server, zone string) error {
 
 // truncated reports whether a server cuts the TXT records of a name over UDP. What the
 // client does then, over TCP, fails.
-func (k *Checker) truncated(ctx context.Context, s server, name string) bool {
-	m, err := k.dns.ExchangeUDP(ctx, s.Address, dnsclient.Query(name, dns.TypeTXT, false))
+func truncated(ctx context.Context, c *dnsclient.Client, s server, name string) bool {
+	m, err := c.ExchangeUDP(ctx, s.Address, dnsclient.Query(name, dns.TypeTXT, false))
 	return err == nil && m.Truncated
 }

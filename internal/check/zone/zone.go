@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/outside"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsname"
@@ -28,11 +29,20 @@ type Checker struct {
 
 	again sync.Once     // see settled
 	later chan struct{} // closed when transfers have had their time
+
+	registry *registry // nil: hosts of others are not asked
 }
 
 // New returns a Checker that asks by a client with a cache.
 func New(c *dnsclient.Client) *Checker {
 	return &Checker{dns: c, zones: map[string]*once[authority]{}, tcp: map[string]*once[error]{}, later: make(chan struct{})}
+}
+
+// NewOnline is New for a Checker that asks registries, too.
+func NewOnline(w outside.World) *Checker {
+	k := New(w.DNS)
+	k.registry = &registry{world: w, known: map[string]*once[registration]{}}
+	return k
 }
 
 // once is a value that is found by the first who wants it.
@@ -142,6 +152,7 @@ func (k *Checker) Check(ctx context.Context, s subject.Server, d subject.Domain)
 		add(k.size(ctx, d, a)...)
 		add(k.dnssec(ctx, s, d, a))
 		add(k.soa(ctx, s, d, a))
+		add(k.registered(ctx, s, d, a)...)
 	}
 	r.Add(k.mx(ctx, s, d))
 	return r
@@ -229,7 +240,7 @@ func (k *Checker) lame(ctx context.Context, d subject.Domain, a authority) []fin
 			if !none {
 				f.Severity = finding.Warning
 			}
-			if err := k.addressUnknown(ctx, s.Name); err != nil {
+			if err := addressUnknown(ctx, k.dns, s.Name); err != nil {
 				f = unanswered(f, err)
 			}
 		case dnsclient.NoAnswer:
@@ -256,9 +267,9 @@ func (k *Checker) lame(ctx context.Context, d subject.Domain, a authority) []fin
 
 // addressUnknown returns why it is not known whether a name has addresses, nil if it has
 // none.
-func (k *Checker) addressUnknown(ctx context.Context, name string) error {
+func addressUnknown(ctx context.Context, c *dnsclient.Client, name string) error {
 	for _, t := range []string{"A", "AAAA"} {
-		if _, _, err := k.dns.Lookup(ctx, dns.Fqdn(name), t); err != nil {
+		if _, _, err := c.Lookup(ctx, dns.Fqdn(name), t); err != nil {
 			return err
 		}
 	}
