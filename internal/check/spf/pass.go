@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/policy"
+	"mailsetup/internal/spec"
 	"mailsetup/internal/spfcheck"
 )
 
@@ -56,7 +57,9 @@ func (l *look) pass() (denied int) {
 				f.CausedBy = "addr.egress"
 			}
 			f.Remedy = l.publish(l.record.SPF.Merge(policy.SPFChange{Pass: []netip.Addr{a}}))
-			f.Fixable = l.ours() && slices.Contains(l.s.Spec.Host.Addresses, a)
+			if f.CausedBy == "" && l.ours() && slices.Contains(l.s.Spec.Host.Addresses, a) {
+				f.Remedy, f.Fixable = changeIt, true
+			}
 			denied++
 		}
 		l.add(f)
@@ -181,7 +184,12 @@ func CheckHELO(ctx context.Context, dns dnsclient.Resolver, s subject.Server) fi
 				f.CausedBy = "addr.egress"
 			}
 			f.Remedy = heloRemedy(ctx, names, s, e.Address)
-			f.Fixable = s.SetUp && s.Spec.Host.Hostname == s.Name && v.Result != spfcheck.PermError && slices.Contains(s.Spec.Host.Addresses, e.Address)
+			if s.SetUp && s.Spec.Host.DNS != spec.DNSManual && s.Spec.Host.Hostname == s.Name && v.Result != spfcheck.PermError && slices.Contains(s.Spec.Host.Addresses, e.Address) {
+				f.Remedy, f.Fixable = changeIt, true
+				if v.Result == spfcheck.None {
+					f.Remedy = addIt
+				}
+			}
 		}
 		found.Findings = append(found.Findings, f)
 	}

@@ -11,6 +11,13 @@ import (
 	"mailsetup/zonefile"
 )
 
+// What mends a record that mailsetup publishes: one that is missing, and one that says
+// something else.
+const (
+	addIt    = "mailsetup init --yes"
+	changeIt = "mailsetup init --yes --existing-records change"
+)
+
 // ours reports whether mailsetup publishes the records of the domain, and the
 // administrator did not say that this one stays.
 func (l *look) ours() bool {

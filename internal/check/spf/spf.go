@@ -126,7 +126,9 @@ func (l *look) one(status dnsclient.Status) bool {
 		return false
 	}
 	f.Severity, f.Seen, f.Remedy = finding.Problem, "no record", l.publish(l.fresh())
-	f.Fixable = l.ours()
+	if l.ours() {
+		f.Remedy, f.Fixable = addIt, true
+	}
 	switch {
 	case misbegun != "":
 		f.CausedBy = "spf.prefix"

@@ -354,22 +354,25 @@ func TestFixable(t *testing.T) {
 		s      subject.Server
 		d      subject.Domain
 		record string
-		want   bool
+		want   string
 	}{
-		{"none", ours, wanted, "proof=1", true},
-		{"an address", ours, wanted, "v=spf1 -all", true},
-		{"an address that host.toml does not have", elsewhere, wanted, "v=spf1 -all", false},
-		{"by hand", byHand, wanted, "v=spf1 -all", false},
-		{"not ours", ours, sender, "v=spf1 -all", false},
-		{"kept", ours, kept, "v=spf1 -all", false},
-		{"a mistake", ours, wanted, "v=spf1 foo", false},
+		{"none", ours, wanted, "proof=1", "mailsetup init --yes"},
+		{"an address", ours, wanted, "v=spf1 -all", "mailsetup init --yes --existing-records change"},
+		{"an address behind a mistake of others", ours, wanted, "v=spf1 include:dead.example -all", ""},
+		{"an address that host.toml does not have", elsewhere, wanted, "v=spf1 -all", ""},
+		{"by hand", byHand, wanted, "v=spf1 -all", ""},
+		{"not ours", ours, sender, "v=spf1 -all", ""},
+		{"kept", ours, kept, "v=spf1 -all", ""},
+		{"a mistake", ours, wanted, "v=spf1 foo", ""},
 	} {
-		fixable := false
+		got := ""
 		for _, f := range spf.Check(t.Context(), world("lab.example TXT "+c.record), c.s, c.d).Findings {
-			fixable = fixable || f.Fixable
+			if f.Fixable {
+				got += f.Remedy
+			}
 		}
-		if fixable != c.want {
-			t.Errorf("%s: fixable is %v", c.name, fixable)
+		if got != c.want {
+			t.Errorf("%s: fixed by %q", c.name, got)
 		}
 	}
 }
