@@ -35,8 +35,8 @@ func checkCommand(c console.Console) *cli.Command {
 		Description: "A finding is a problem (mail is lost, unsigned or refused), a warning, a note,\n" +
 			"ok, or unknown: it could not be found out, which is neither passed nor failed.\n" +
 			"Nobody's mailbox sees the test messages of the live path, and nothing leaves\n" +
-			"the machine. Without root less can be seen. Groups are what IDs begin with\n" +
-			"(spf, dkim, live); mailsetup check --explain all lists the IDs.",
+			"the machine without --send-to. Without root less can be seen. Groups are what\n" +
+			"IDs begin with (spf, dkim, live); mailsetup check --explain all lists the IDs.",
 		ArgsUsage:    "[DOMAIN...]",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
@@ -63,6 +63,8 @@ func checkCommand(c console.Console) *cli.Command {
 		&cli.StringSliceFlag{Name: "skip", Usage: "all but these `IDS` or groups: live leaves out the test messages"},
 		&cli.BoolFlag{Name: "offline", Usage: "ask no DNS"},
 		&cli.BoolFlag{Name: "online", Usage: "ask hosts of others as well: port 25, MTA-STS, block lists, registries"},
+		&cli.StringFlag{Name: "login", Usage: "hand a message in as users do: `FILE` has user and password, a line each (root's, 0600)"},
+		&cli.StringFlag{Name: "send-to", Usage: "send one signed message to `ADDRESS` elsewhere: mail leaves this server"},
 		&cli.StringFlag{Name: "resolver", Usage: "the `ADDRESS` of the resolver to ask (default: that of /etc/resolv.conf)"},
 		&cli.StringSliceFlag{Name: "message", Usage: "a saved message in `FILE` as well: its form, and what spam filters here make of it"},
 	}}, flagGroup{"What to say", []cli.Flag{
@@ -82,6 +84,7 @@ func checkCommand(c console.Console) *cli.Command {
 func checkOptions(ctx *cli.Context) (check.Options, error) {
 	o := check.Options{
 		Domains: ctx.Args().Slice(), Offline: ctx.Bool("offline"), Online: ctx.Bool("online"), Resolver: ctx.String("resolver"),
+		Login: ctx.String("login"), SendTo: ctx.String("send-to"),
 		Messages: ctx.StringSlice("message"), Form: ctx.String("format"), Changed: ctx.Bool("changed"), Mail: ctx.Bool("mail"),
 		Strict: ctx.Bool("strict"), Fix: ctx.Bool("fix"),
 	}

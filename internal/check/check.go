@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/live"
 	"mailsetup/internal/check/report"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/hint"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/parallel"
 )
@@ -48,7 +50,10 @@ func On(ctx context.Context, m *machine.Machine, o Options) (report.Report, erro
 	if err != nil {
 		return report.Report{}, err
 	}
-	w := world{machine: m, online: o.Online, wants: o.Wants, only: o.Only}
+	w := world{machine: m, online: o.Online, wants: o.Wants, only: o.Only, relay: live.RelayOptions{AllSpellings: slices.Contains(o.Only, "relay")}}
+	if w.live, err = o.live(m); err != nil {
+		return report.Report{}, err
+	}
 	if w.letters, err = o.letters(); err != nil {
 		return report.Report{}, err
 	}
@@ -86,6 +91,23 @@ func On(ctx context.Context, m *machine.Machine, o Options) (report.Report, erro
 	}
 	mailChanges(ctx, m, seen.server, r)
 	return r, nil
+}
+
+// live returns how messages are sent.
+func (o Options) live(m *machine.Machine) (live.Options, error) {
+	l := live.Options{Wants: o.Wants, Lock: m.Exclusively, Logf: m.Logf, SendTo: o.SendTo}
+	if o.Login == "" && o.SendTo == "" {
+		return l, nil
+	}
+	if m.Unprivileged() || m.Image != nil {
+		return l, hint.NewUsage(hint.AsRoot, "--login and --send-to need root, on the server itself")
+	}
+	if o.Login == "" {
+		return l, nil
+	}
+	login, err := live.ReadLogin(m.Sys, o.Login)
+	l.Login = login
+	return l, err
 }
 
 // asked is what the report has to know of a run.

@@ -33,6 +33,8 @@ type world struct {
 	wants   func(id string) bool
 	only    []string
 	letters []letter // whose form and score are judged
+	live    live.Options
+	relay   live.RelayOptions
 }
 
 // group is a package of checks. Server is called once, domain once for each domain,
@@ -119,10 +121,10 @@ func groups() []group {
 			return transport.Check(ctx, w.dns, s, domains, transport.Options{Online: w.online, Files: w.machine.Sys})
 		}},
 		{name: "live", server: running(func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
-			return live.Check(ctx, w.machine.Sys, w.dns, s, domains, live.Options{Wants: w.wants, Lock: w.machine.Exclusively, Logf: w.machine.Logf})
+			return live.Check(ctx, w.machine.Sys, w.dns, s, domains, w.live)
 		})},
 		{name: "relay", server: running(func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
-			return live.Relay(ctx, w.machine.Sys, w.dns, s, domains, live.RelayOptions{AllSpellings: slices.Contains(w.only, "relay")})
+			return live.Relay(ctx, w.machine.Sys, w.dns, s, domains, w.relay)
 		})},
 		{name: "smtp", server: running(func(ctx context.Context, _ world, s subject.Server, _ []subject.Domain) finding.Result {
 			return live.Banner(ctx, s)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/live"
 	"mailsetup/internal/check/report"
 	"mailsetup/internal/hint"
 )
@@ -18,6 +19,8 @@ type Options struct {
 	Offline  bool     // DNS is not asked
 	Online   bool     // hosts of others are asked
 	Resolver string   // address of the resolver, "" for that of the system
+	Login    string   // file with a user and a password for submission, "" for none
+	SendTo   string   // address elsewhere that gets a message, "" for none
 	Messages []string // files of messages to judge
 	Form     string   // one of Forms
 	Changed  bool     // what differs from what was told before is told
@@ -55,6 +58,10 @@ func (o Options) Validate() error {
 		return hint.NewUsage("leave one of them out", "--fix and --changed do not go together")
 	case o.Fix && monitors:
 		return hint.NewUsage("leave one of them out", "--fix and --format %s do not go together", o.Form)
+	case o.SendTo != "" && live.Address(o.SendTo) != nil:
+		return live.Address(o.SendTo)
+	case o.SendTo != "" && !o.Wants("live.signed.sendmail"):
+		return hint.NewUsage("leave --send-to out, or name live.signed.sendmail with --only", "--send-to belongs to live.signed.sendmail, which is not looked at")
 	case o.Offline && o.Online:
 		return hint.NewUsage("leave one of them out", "--offline and --online do not go together")
 	case o.Offline && o.Resolver != "":

@@ -96,6 +96,9 @@ func (p *probe) resolves(ctx context.Context) string {
 		if err != nil {
 			return "Postfix was asked where it would deliver: " + err.Error()
 		}
+		if to.recipient != route.Recipient(t) {
+			return "Postfix was asked where it would deliver, and answered for " + to.recipient
+		}
 		if to.transport != t || to.nexthop != route.Nexthop {
 			return fmt.Sprintf("Postfix would deliver it by %s to %s: the entry that mailsetup init puts into transport_maps is not there or does not count",
 				to.transport, to.nexthop)

@@ -15,7 +15,14 @@ import (
 )
 
 // destination is where Postfix delivers an address.
-type destination struct{ transport, nexthop string }
+type destination struct{ transport, nexthop, recipient string }
+
+// Transport asks the running Postfix by which service of master.cf(5) it would deliver an
+// address.
+func Transport(ctx context.Context, queue state.Path, address string) (string, error) {
+	to, err := resolve(ctx, queue, "", address)
+	return to.transport, err
+}
 
 // resolve asks the running trivial-rewrite(8), as the queue manager does: only it knows
 // which settings it has read. The protocol is internal to Postfix: pairs of names and
@@ -46,13 +53,13 @@ func resolve(ctx context.Context, queue state.Path, sender, address string) (des
 		return destination{}, err
 	}
 	answer, err := readAttributes(answers)
-	if err != nil || answer["transport"] == "" || answer["recipient"] != address {
+	if err != nil || answer["transport"] == "" {
 		return destination{}, fmt.Errorf("%s/private/rewrite is not understood: %w", queue, orUnknown(err))
 	}
 	if strings.HasSuffix(answer["transport"], "NOT UPDATED") { // its way to say that a table failed
 		return destination{}, errors.New("it could not tell, since a table failed: journalctl -n 20 -t postfix/trivial-rewrite")
 	}
-	return destination{answer["transport"], answer["nexthop"]}, nil
+	return destination{answer["transport"], answer["nexthop"], answer["recipient"]}, nil
 }
 
 func orUnknown(err error) error {

@@ -139,6 +139,8 @@ type judgement struct {
 	all    []said
 	// intact are messages that arrived as they should, for copies to be tampered with.
 	intact []signature
+	// partial is a domain whose signatures leave a part of the body out, "" for none.
+	partial string
 	// asSigned are the keys with which they were signed.
 	asSigned []state.Signer
 }
@@ -273,7 +275,12 @@ func (j *judgement) delivery(ctx context.Context, s sender, way livepath.Way, d 
 		v.remedy, v.fixable = "mailsetup init --yes", true
 		return v
 	}
-	if err := verify(own[i].alone, withRecord(s.want.Public)); err != nil {
+	if own[i].partial {
+		j.partial = own[i].domain
+		v.key, v.cause, v.seen = "partial", "live.tamper", "its signature leaves a part of the body out (l=)"
+		return v
+	}
+	if err := own[i].verify(withRecord(s.want.Public)); err != nil {
 		v.key, v.seen = "altered", "its signature is broken when it arrives by "+d.Transport+": "+strings.TrimPrefix(err.Error(), "dkim: ")
 		if d.EightBit {
 			v.seen += " (8-bit text)"
@@ -412,21 +419,31 @@ func (j *judgement) aliases(senders []sender) {
 // tamper checks that changed copies of the messages do not verify: a check that never
 // fails proves nothing.
 func (j *judgement) tamper() {
+	if j.partial != "" {
+		j.add(finding.Finding{
+			ID: "live.tamper", Severity: finding.Problem, Subject: j.partial, Seen: "the signature leaves a part of the body out (l=): what is appended keeps it valid",
+			Expected: "all of the body is signed", Source: "RFC 6376 section 8.2",
+			Remedy: "take MaximumSignedBytes and BodyLengthDB out of /etc/opendkim.conf; then systemctl restart opendkim",
+		})
+		return
+	}
 	if len(j.intact) == 0 {
 		return
 	}
 	copies := 0
 	for _, s := range j.intact[:min(len(j.intact), 3)] {
-		for _, t := range tampered(s.alone) {
+		for _, t := range tampered(s.message) {
 			copies++
 			want := s.domain
 			i := slices.IndexFunc(j.asSigned, func(w state.Signer) bool { return strings.EqualFold(w.Domain, want) })
-			if i < 0 || verify(t, withRecord(j.asSigned[i].Public)) != nil {
+			copied := s
+			copied.message = t
+			if i < 0 || copied.verify(withRecord(j.asSigned[i].Public)) != nil {
 				continue
 			}
 			j.add(finding.Finding{
 				ID: "live.tamper", Severity: finding.Problem, Subject: s.domain, Seen: "a copy with a letter changed still verifies",
-				Expected: "subject and body are signed", Remedy: "look for SignHeaders, OmitHeaders and BodyLengths in /etc/opendkim.conf and take them out; then systemctl restart opendkim",
+				Expected: "subject and body are signed", Remedy: "take SignHeaders and OmitHeaders out of /etc/opendkim.conf; then systemctl restart opendkim",
 			})
 			return
 		}

@@ -76,6 +76,21 @@ func (c mailer) mail(ctx context.Context, domains []subject.Domain) {
 	c.follow(ctx, senders)
 	c.others(ctx, domains, senders)
 	c.elsewhere(ctx, elsewhere)
+	if c.o.SendTo != "" {
+		c.sendTo(ctx, c.whoSends(domains, senders))
+	}
+}
+
+// whoSends returns the sender of the message to an address elsewhere: a domain, and one
+// whose mail is signed if there is one.
+func (c mailer) whoSends(domains []subject.Domain, senders []sender) sender {
+	for _, s := range slices.Backward(senders) {
+		if s.answer.ok() && !s.host {
+			return s
+		}
+	}
+	name := domains[0].Name
+	return sender{domain: name, want: state.Signer{From: "postmaster@" + name, Domain: name}}
 }
 
 // senders returns who gets messages: the host and a few domains; also the domains that

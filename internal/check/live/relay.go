@@ -14,6 +14,7 @@ import (
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/livepath"
 	"mailsetup/internal/opendkim"
 	"mailsetup/internal/postconf"
 	"mailsetup/internal/probe"
@@ -87,7 +88,8 @@ func (c relays) strangersWay() (from netip.Addr, to string, why string) {
 	for _, a := range c.s.Facts.Addresses {
 		trusted := slices.ContainsFunc(p.Networks, func(n netip.Prefix) bool { return n.Contains(a.Unmap()) })
 		if !trusted && len(p.OtherNetworks) == 0 {
-			return a, net.JoinHostPort(a.String(), "25"), ""
+			_, port, _ := net.SplitHostPort(c.s.Facts.SMTPAddress)
+			return a, net.JoinHostPort(a.String(), port), ""
 		}
 	}
 	return from, "", "each address of this machine is in mynetworks, so nothing could be tried"
@@ -159,7 +161,7 @@ func (c relays) try(ctx context.Context, f *finding.Finding, from netip.Addr, to
 		said := new(textproto.Error)
 		switch {
 		case err == nil:
-			if c.staysHere(e.to) {
+			if c.staysHere(ctx, e.to) {
 				refused++
 				continue
 			}
@@ -199,16 +201,15 @@ func (c relays) down() string {
 }
 
 // staysHere reports whether a recipient that was accepted is one of this machine: a
-// catch-all takes any local part.
-func (c relays) staysHere(to string) bool {
-	i := strings.LastIndexByte(to, '@')
-	if i < 0 || strings.HasPrefix(to, "@") {
+// catch-all takes any local part, however it looks.
+func (c relays) staysHere(ctx context.Context, to string) bool {
+	if strings.HasSuffix(to, "@example.com") && !strings.HasPrefix(to, "@") {
 		return false
 	}
-	host := strings.ToLower(strings.Trim(to[i+1:], `"`))
 	p := c.s.Facts.Postfix
-	return host != "example.com" && !strings.Contains(to[:i], "%") && !strings.Contains(to[:i], "!") &&
-		slices.Contains(postconf.Words(strings.ToLower(p.Value["mydestination"])), host)
+	name, err := livepath.Transport(ctx, p.QueueDirectory, to)
+	i := slices.IndexFunc(p.Services, func(s state.Service) bool { return s.Name == name+"/unix" })
+	return err == nil && i >= 0 && p.Services[i].Command != "smtp"
 }
 
 // maxRequired is how many domains are asked for their addresses.

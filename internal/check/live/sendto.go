@@ -24,7 +24,7 @@ func Address(text string) error {
 	return nil
 }
 
-var plainAddress = regexp.MustCompile(`^[A-Za-z0-9.!#$%&'*+/=?^_{|}~][A-Za-z0-9.!#$%&'*+/=?^_{|}~-]*@[A-Za-z0-9.-]+\.[A-Za-z0-9-]+$`)
+var plainAddress = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9.+_=~-]*@[A-Za-z0-9.-]+\.[A-Za-z0-9-]+$`)
 
 // sendWithin is how long a message may take to be accepted elsewhere.
 const sendWithin = 45 * time.Second

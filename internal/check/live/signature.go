@@ -17,8 +17,9 @@ import (
 // signature is a DKIM-Signature of a message.
 type signature struct {
 	domain, selector string // d= and s=, in lower case
-	// alone is the message with this one and no other.
-	alone []byte
+	partial          bool   // l= leaves a part of the body out
+	at               int    // among those of the message
+	message          []byte
 }
 
 // maxSignatures bounds how many signatures of a message are looked at.
@@ -26,21 +27,15 @@ const maxSignatures = 8
 
 // signatures returns those of a message as it arrived.
 func signatures(message []byte) []signature {
-	head, body := split(message)
+	head, _ := split(message)
 	var all []signature
-	for i, f := range head {
-		if !isSignature(f) || len(all) == maxSignatures {
-			continue
+	for _, f := range head {
+		if isSignature(f) && len(all) < maxSignatures {
+			_, value, _ := strings.Cut(string(f), ":")
+			all = append(all, signature{
+				domain: tag(value, "d"), selector: tag(value, "s"), partial: tag(value, "l") != "", at: len(all), message: message,
+			})
 		}
-		_, value, _ := strings.Cut(string(f), ":")
-		s := signature{domain: tag(value, "d"), selector: tag(value, "s")}
-		for j, other := range head {
-			if j == i || !isSignature(other) {
-				s.alone = append(s.alone, other...)
-			}
-		}
-		s.alone = append(append(s.alone, "\r\n"...), body...)
-		all = append(all, s)
 	}
 	return all
 }
@@ -84,18 +79,26 @@ func tag(value, name string) string {
 	return ""
 }
 
-// verify verifies the one signature of a message with the records that lookup returns.
-func verify(message []byte, lookup func(name string) ([]string, error)) error {
-	results, err := dkim.VerifyWithOptions(bytes.NewReader(message), &dkim.VerifyOptions{LookupTXT: lookup})
-	if err == nil && len(results) == 0 {
-		err = errors.New("no signature")
+// verify verifies a signature with the records that lookup returns. Another one may cover
+// it, so none is taken out.
+func (s signature) verify(lookup func(name string) ([]string, error)) error {
+	name := dnsname.Key(s.selector, s.domain)
+	results, err := dkim.VerifyWithOptions(bytes.NewReader(s.message), &dkim.VerifyOptions{
+		MaxVerifications: maxSignatures,
+		LookupTXT: func(at string) ([]string, error) {
+			if !strings.EqualFold(dnsname.TrimDot(at), name) {
+				return nil, errors.New("not the key asked for")
+			}
+			return lookup(at)
+		},
+	})
+	switch {
+	case err != nil && !errors.Is(err, dkim.ErrTooManySignatures):
+		return err
+	case s.at >= len(results):
+		return errors.New("no signature")
 	}
-	for _, r := range results {
-		if err == nil {
-			err = r.Err
-		}
-	}
-	return err
+	return results[s.at].Err
 }
 
 // withRecord is a lookup that knows one record.
@@ -133,7 +136,7 @@ func (c mailer) verifyInDNS(ctx context.Context, s signature) published {
 		p.bad = fmt.Errorf("DNS has no key record %s", name)
 		return p
 	}
-	if err := verify(s.alone, func(string) ([]string, error) { return texts, nil }); err != nil {
+	if err := s.verify(func(string) ([]string, error) { return texts, nil }); err != nil {
 		p.bad = fmt.Errorf("it does not verify with the record %s in DNS: %s", name, strings.TrimPrefix(err.Error(), "dkim: "))
 	}
 	return p
