@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/e2e/lab"
 )
 
 // TestCheckFix: what check finds and init makes, check --fix mends by the same plan, with
@@ -43,6 +44,7 @@ func TestCheckFix(t *testing.T) {
 			t.Errorf("an ordinary user sees: exit %d\n%s\n%s", code, out, said)
 		}
 
+		mailsChanges(t, b)
 		out, _ = product(t, b, 0, "check", "--fix", "--yes")
 		says(t, out, "To take it back: mailsetup rollback ")
 		leavesSigned(t, b, sink)
@@ -59,4 +61,23 @@ func TestCheckFix(t *testing.T) {
 			t.Error("the zone has no line of ours")
 		}
 	})
+}
+
+// mailsChanges: the timer of the check is off after make install, and what its confined
+// service finds, and mails, is what root finds.
+func mailsChanges(t *testing.T, b *lab.Box) {
+	t.Helper()
+	makes(t, b, "install")
+	if said, _, _ := b.Exec(t.Context(), nil, "systemctl", "is-enabled", "mailsetup-check.timer"); strings.TrimSpace(said) != "disabled" {
+		t.Errorf("the timer of the check is %s", said)
+	}
+	if said := b.Sh(t, "systemd-analyze verify --man=no /usr/local/lib/systemd/system/mailsetup-check.* 2>&1"); said != "" {
+		t.Errorf("systemd-analyze verify:\n%s", said)
+	}
+	b.Sh(t, "rm -f /var/lib/mailsetup/check.json; systemctl start mailsetup-check.service")
+	becomes(t, b, "grep -qs 'Subject: mail.lab.example: .* new problems for your mail' /var/mail/ann && grep -q 'tls.out' /var/mail/ann")
+	out, said, code := b.Exec(t.Context(), nil, "mailsetup", "check", "--changed")
+	if out != "" || code != 0 {
+		t.Errorf("root finds something else than the service: exit %d\n%s\n%s\n%s", code, out, said, b.Run(t, "journalctl", "-q", "--no-pager", "-o", "cat", "-u", "mailsetup-check"))
+	}
 }
