@@ -24,7 +24,7 @@ func TestNothingOfOthersMovesTheCursor(t *testing.T) {
 		"a plan":    func(u ui) { u.printSummary(plan.Plan{Notes: []state.Note{note}}) },
 		"a dry run": func(u ui) { _ = showDry(u, plan.Plan{Notes: []state.Note{note}}) },
 		"a result": func(u ui) {
-			_ = printRun(u, provision.Result{Proven: "leaves by " + evil, Problem: errors.New("gone: " + evil)})
+			_ = printRun(u, provision.Result{Proven: "leaves by " + evil, Problem: errors.New("gone: " + evil)}, nil)
 		},
 		"a line":      func(u ui) { u.c.Say("doing %s", evil) },
 		"a mistake":   func(u ui) { finish(u.c, errors.New(evil)) },

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"mailsetup/internal/check"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/provision"
@@ -75,6 +76,8 @@ type result struct {
 	Notes   []state.Note `json:"notes,omitempty"`
 	Adopted any          `json:"adopted,omitempty"`
 	Proven  string       `json:"proven,omitempty"` // of the mail that leaves
+	// Check is what mailsetup check finds wrong without asking DNS, after a change.
+	Check check.Closing `json:"check,omitempty"`
 }
 
 func (u ui) printJSON(v any) error {
@@ -87,22 +90,22 @@ func (u ui) printJSON(v any) error {
 // printRun prints what a run did that was not printed as it happened: what was
 // proven, what is left for the human, what to type next. Its error says that
 // something is wrong although all is done.
-func printRun(u ui, r provision.Result, more ...plan.JSONField) error {
-	var found error
+func printRun(u ui, r provision.Result, found check.Closing, more ...plan.JSONField) error {
+	var problem error
 	if r.Problem != nil {
 		u.c.Say("all of this stays, but %s", message(r.Problem))
 		u.c.Hints(hint.Of(r.Problem))
-		found = errProblemsFound
+		problem = errProblemsFound
 	}
 	if u.o.json {
-		data := result{Changed: r.Changed(), ID: r.Report.ID, Notes: r.Notes, Proven: r.Proven}
+		data := result{Changed: r.Changed(), ID: r.Report.ID, Notes: r.Notes, Proven: r.Proven, Check: found}
 		if r.Changed() {
 			data.Paths = r.Plan.Paths()
 			for _, b := range more {
 				data.Adopted = b.Value
 			}
 		}
-		return cmp.Or(u.printJSON(data), found)
+		return cmp.Or(u.printJSON(data), problem)
 	}
 	if !r.Changed() {
 		fmt.Fprintf(u.c.Out, "Nothing to do: this %s is as you asked for.\n", r.Machine)
@@ -111,6 +114,7 @@ func printRun(u ui, r provision.Result, more ...plan.JSONField) error {
 		fmt.Fprintln(u.c.Out, text.Wrap(r.Proven, 78))
 	}
 	printNotes(u, r.Notes)
+	u.printFound(found)
 	switch {
 	case !r.Changed():
 	case r.OwnersFile == "":
@@ -118,7 +122,14 @@ func printRun(u ui, r provision.Result, more ...plan.JSONField) error {
 	default:
 		fmt.Fprintf(u.c.Out, "\nOwners are listed in %s.\nOn the machine itself, later: mailsetup init --yes\n", r.OwnersFile)
 	}
-	return found
+	return problem
+}
+
+// printFound prints what a check found at the end of a run.
+func (u ui) printFound(list check.Closing) {
+	if len(list) > 0 {
+		fmt.Fprint(u.c.Out, "\n"+list.Text())
+	}
 }
 
 // maxNotesPerTopic is how many notes on one topic are printed.

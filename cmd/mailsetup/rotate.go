@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mailsetup/internal/check"
 	"mailsetup/internal/console"
 	"mailsetup/internal/domainlist"
 	"mailsetup/internal/plan"
@@ -93,6 +94,9 @@ func rotate(ctx context.Context, c console.Console, o options, asked rotation.Op
 	if report == nil {
 		return err
 	}
+	if err == nil && report.Changed && r.Machine != nil {
+		report.Check = check.After(ctx, r.Machine, report.Domains())
+	}
 	printed := printReport(ui{c, o}, report, asked.DryRun)
 	switch {
 	case err != nil:
@@ -138,7 +142,7 @@ func (u rotationUI) ShowResult(r provision.Result) {
 	if u.o.json {
 		return
 	}
-	_ = printRun(u.ui, r) // a rotation has proven its keys itself
+	_ = printRun(u.ui, r, nil) // a rotation has proven its keys itself
 }
 
 // StartBar implements rotation.UI.
@@ -164,6 +168,7 @@ func printReport(u ui, r *rotation.Report, dryRun bool) error {
 		printWaiting(u, k)
 	}
 	printNotes(u, r.Reminders)
+	u.printFound(r.Check)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 
+	"mailsetup/internal/check"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/propose"
@@ -93,7 +94,11 @@ func carryOut(ctx context.Context, u ui, p *provision.Opened, r provision.Reques
 	if err != nil {
 		return err
 	}
-	return printRun(u, res, more...)
+	var found check.Closing
+	if res.Changed() {
+		found = check.After(ctx, p.Machine, r.Scope.Selection())
+	}
+	return printRun(u, res, found, more...)
 }
 
 // asksPerson reports whether a person answers questions in this run.

@@ -46,16 +46,29 @@ func Run(ctx context.Context, on machine.Options, o Options) (report.Report, err
 
 // On checks an open machine.
 func On(ctx context.Context, m *machine.Machine, o Options) (report.Report, error) {
+	r, s, err := o.find(ctx, m)
+	if err != nil {
+		return r, err
+	}
+	if err := o.remember(m, &r); err != nil || !o.Mail || len(r.Changes) == 0 {
+		return r, err
+	}
+	mailChanges(ctx, m, s, r)
+	return r, nil
+}
+
+// find looks at a machine and runs the groups of checks.
+func (o Options) find(ctx context.Context, m *machine.Machine) (report.Report, subject.Server, error) {
 	seen, err := look(ctx, m, o)
 	if err != nil {
-		return report.Report{}, err
+		return report.Report{}, seen.server, err
 	}
 	w := world{machine: m, online: o.Online, wants: o.Wants, only: o.Only, relay: live.RelayOptions{AllSpellings: slices.Contains(o.Only, "relay")}}
 	if w.live, err = o.live(m); err != nil {
-		return report.Report{}, err
+		return report.Report{}, seen.server, err
 	}
 	if w.letters, err = o.letters(); err != nil {
-		return report.Report{}, err
+		return report.Report{}, seen.server, err
 	}
 	if !o.Offline {
 		if w.dns = m.Resolver; o.Resolver != "" {
@@ -73,7 +86,7 @@ func On(ctx context.Context, m *machine.Machine, o Options) (report.Report, erro
 		all.Add(g.server(limited, w, seen.server, seen.domains))
 		cancel()
 		if ctx.Err() != nil {
-			return report.Report{}, ctx.Err()
+			return report.Report{}, seen.server, ctx.Err()
 		}
 	}
 	if len(seen.domains) > maxListed {
@@ -82,15 +95,7 @@ func On(ctx context.Context, m *machine.Machine, o Options) (report.Report, erro
 	all.Add(o.eachDomain(ctx, w, seen))
 	all.Findings = slices.DeleteFunc(all.Findings, func(f finding.Finding) bool { return !o.Wants(f.ID) })
 	seen.ignore(all.Findings)
-	r := report.New(all, o.asked(seen))
-	if err := ctx.Err(); err != nil {
-		return r, err
-	}
-	if err := o.remember(m, &r); err != nil || !o.Mail || len(r.Changes) == 0 {
-		return r, err
-	}
-	mailChanges(ctx, m, seen.server, r)
-	return r, nil
+	return report.New(all, o.asked(seen)), seen.server, ctx.Err()
 }
 
 // live returns how messages are sent.

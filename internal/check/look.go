@@ -94,7 +94,7 @@ func look(ctx context.Context, m *machine.Machine, o Options) (seen, error) {
 	for domain, err := range e.Unreadable {
 		m.Logf("the file of %s cannot be used: %v", domain, err)
 	}
-	if l.domains, err = choose(*s, o.Domains, m.Logf); err != nil {
+	if l.domains, err = o.choose(*s, m.Logf); err != nil {
 		return l, err
 	}
 	l.keys(ctx, m, from)
@@ -166,7 +166,7 @@ func relayed(ctx context.Context, tables *postmap.Tables, p *state.Postfix, doma
 
 // choose returns the domains that are named, each once, else all of the server. One that
 // is not of this server is looked at as the world sees it.
-func choose(s subject.Server, names []string, logf func(string, ...any)) ([]subject.Domain, error) {
+func (o Options) choose(s subject.Server, logf func(string, ...any)) ([]subject.Domain, error) {
 	wanted := make(map[string]*spec.Domain, len(s.Spec.Domains))
 	for i, d := range s.Spec.Domains {
 		wanted[d.Name] = &s.Spec.Domains[i]
@@ -176,7 +176,10 @@ func choose(s subject.Server, names []string, logf func(string, ...any)) ([]subj
 		known = slices.Sorted(maps.Keys(wanted))
 	}
 	list := known
-	if len(names) > 0 {
+	if o.First > 0 {
+		list = known[:min(len(known), o.First)]
+	}
+	if names := o.Domains; len(names) > 0 {
 		list = nil
 		for _, given := range names {
 			name, err := spec.DomainName(given)

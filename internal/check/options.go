@@ -28,7 +28,8 @@ type Options struct {
 	Strict   bool     // what is unknown counts as a problem
 	HTML     *Page    // written beside it, nil for none
 	// Fix: what can be mended is going to be, so there has to be something of ours.
-	Fix bool
+	Fix   bool
+	First int // how many of all domains are checked where none is named, 0 for all
 	// Progress is called as the run goes on, by several goroutines; nil for nobody.
 	Progress func(what string)
 }

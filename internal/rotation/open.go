@@ -36,7 +36,7 @@ func Open(ctx context.Context, on machine.Options, o provision.Options, ui UI, p
 	}
 	m := p.Machine
 	return &Rotator{
-		System: m.Sys, Tree: m.Root != "", Mailbox: mailbox.Root, Spec: sp, Unreadable: p.Earlier.Unreadable,
+		Machine: m, System: m.Sys, Tree: m.Root != "", Mailbox: mailbox.Root, Spec: sp, Unreadable: p.Earlier.Unreadable,
 		Clock: func() time.Time {
 			m.SetNow()
 			return m.Now

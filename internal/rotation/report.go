@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mailsetup/internal/apply"
+	"mailsetup/internal/check/finding"
 	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/keyring"
@@ -28,6 +29,8 @@ type Report struct {
 	// Records are those that were looked at and are not as they should be, and
 	// name servers that do not answer.
 	Records []recordwatch.Problem `json:"records"`
+	// Check is what mailsetup check finds wrong without asking DNS, after a change.
+	Check []finding.Finding `json:"check,omitempty"`
 
 	// Plan is that of a dry run in which something would be done, and Quiet that it
 	// only records what DNS has.
@@ -49,6 +52,16 @@ type Step struct {
 	Selector string         `json:"selector,omitempty"` // "" for a key that is made
 	Action   keyring.Action `json:"action"`
 	Why      string         `json:"why"`
+}
+
+// Domains are those in which a key took a step.
+func (r *Report) Domains() []string {
+	var names []string
+	for _, s := range r.Steps {
+		names = append(names, s.Domain)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func newReport() *Report {

@@ -15,6 +15,7 @@ import (
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/recordwatch"
@@ -40,6 +41,7 @@ func (o Options) asksForStep() bool { return o.Force || o.Compromised }
 
 // Rotator rotates the keys of one machine.
 type Rotator struct {
+	Machine *machine.Machine // for what is not of this package; nil in tests
 	System  system.System
 	Tree    bool   // a directory, in which nothing signs: keys are only withdrawn
 	Mailbox string // of root, see notify.ToRoot
