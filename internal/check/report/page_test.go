@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,6 +29,7 @@ unsigned or refused. A *warning*: it will become one, or it weakens. A *note*: w
 knowing. *Unknown*: it could not be found out, which is neither passed nor failed.
 The faults are made one by one on booted Debian servers, where nothing else may be found.
 `)
+	b.WriteString(score(t))
 	group, kinds := "", finding.Catalogue()
 	for _, k := range kinds {
 		if k.Group() != group {
@@ -56,6 +58,29 @@ The faults are made one by one on booted Debian servers, where nothing else may 
 			t.Errorf("a fault yields %s: %v", id, err)
 		}
 	}
+}
+
+// score are the weights of the score: what a problem in each area costs.
+func score(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("\n## The score\n\nOut of ten, as web testers give. A problem costs all that its area has, warnings alone a third.\n\n| Area | Points | Checks |\n|---|---|---|\n")
+	var order []string
+	points, groups := map[string]string{}, map[string][]string{}
+	for _, k := range finding.Catalogue() {
+		lost := of(t, asked(), "problem "+k.ID).Score.Lost[0]
+		if points[lost.Area] == "" {
+			order = append(order, lost.Area)
+		}
+		points[lost.Area] = lost.Points.String()
+		if !slices.Contains(groups[lost.Area], k.Group()) {
+			groups[lost.Area] = append(groups[lost.Area], k.Group())
+		}
+	}
+	for _, a := range order {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", a, points[a], strings.Join(groups[a], " "))
+	}
+	return b.String()
 }
 
 // markdown keeps a text from being taken for marks.
