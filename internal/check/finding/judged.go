@@ -19,7 +19,7 @@ var judged = map[string]string{
 	"net.in25":        "it cannot be seen from inside: unknown, with how to find out",
 	"net.resolver":    "a problem if none answers; a warning if block lists or DANE depend on it and it is a public one or does not validate; else a note",
 	"net.search":      "a note if the search list has a domain with a wildcard: mailsetup asks names absolute, other programs may not",
-	"net.clock":       "a problem from five minutes on, which signed updates of zones do not forgive; a note if nothing sets it",
+	"net.clock":       "a problem from five minutes on, which signed updates of zones do not forgive, and a warning from one minute, beside time servers with --online; a note if nothing sets it",
 	"net.rpki":        "a note",
 
 	"dns.delegation":    "a problem if the name does not exist, is not delegated, or a name server is not in charge; a warning if parent and zone name different servers; a hidden primary is right",
@@ -29,8 +29,8 @@ var judged = map[string]string{
 	"dns.nxdomain-tree": "a warning about the name server; never a verdict on what is below",
 	"dns.size":          "a problem if an answer is cut and TCP fails as well; a note if TCP fails and nothing needs it yet",
 	"dns.dnssec":        "a problem if signatures do not hold; a warning if they end soon and nothing renews them; not signed is a note",
-	"dns.expiry":        "a warning some weeks before the registration ends; unknown where the registry does not tell",
-	"dns.age":           "a note for a domain of a few weeks",
+	"dns.expiry":        "a problem if the registry takes it out of DNS; a warning, and before that a note, as its end comes near; unknown where the registry does not tell",
+	"dns.age":           "a warning for the first six weeks",
 	"mx.exists":         "a problem if mail for a domain that receives has no way; a note if it goes to the address of the name itself",
 	"mx.addr":           "a problem if no MX has a public address; a warning if one of several has none",
 	"mx.form":           "a problem for an alias, an address or a null MX beside others; a note for one that is named twice",
@@ -131,7 +131,7 @@ var judged = map[string]string{
 
 	"msg.form":  "a warning, for the message that this server makes or that --message names",
 	"msg.score": "a note: it is shown and explained, and never a fault",
-	"msg.bulk":  "for mail to lists only",
+	"msg.bulk":  "a warning for mail to a list without, or with an unsigned, way to unsubscribe by one click",
 
 	"queue.size":  "a warning if a hundred messages wait and half of them for long; a note if one waits for very long or is on hold",
 	"queue.why":   "as grave as what receivers say, grouped by their reasons, with the check that is about it",
