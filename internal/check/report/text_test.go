@@ -119,13 +119,13 @@ func TestTextOfAHealthyServer(t *testing.T) {
 	}
 }
 
-// Ten thousand domains with the same faults are no longer to read than a few, and do not
+// Thousands of domains with the same faults are no longer to read than a few, and do not
 // take long to write.
 func TestTextOfManyDomains(t *testing.T) {
 	var r finding.Result
 	a := asked()
 	a.Domains = nil
-	for i := range 10_000 {
+	for i := range 4_000 {
 		d := fmt.Sprintf("d%05d.example", i)
 		a.Domains = append(a.Domains, d)
 		for _, id := range []string{"spf.pass", "dkim.record", "dmarc.exists", "mx.exists"} {
@@ -141,7 +141,7 @@ func TestTextOfManyDomains(t *testing.T) {
 	if err := errors.Join(all.WriteText(&b, report.TextOptions{Width: 80}), all.WriteNagios(io.Discard), all.WritePrometheus(io.Discard)); !errors.Is(err, report.NagiosCritical) {
 		t.Fatal(err)
 	}
-	if n := strings.Count(b.String(), "\n"); n > 300 || !strings.Contains(b.String(), "9992 more of spf.pass") {
+	if n := strings.Count(b.String(), "\n"); n > 300 || !strings.Contains(b.String(), "3992 more of spf.pass") {
 		t.Errorf("%d lines\n%.3000s", n, b.String())
 	}
 	if took := time.Since(begun); took > time.Minute { // a second, where each is looked at once
