@@ -58,10 +58,10 @@ func Accepts(ctx context.Context, server, to string) error {
 	if err == nil {
 		err = c.Mail("")
 	}
-	if err == nil {
-		err = c.Rcpt(to)
-	}
 	if err != nil {
+		return fmt.Errorf("before RCPT: %s", closed(err, server)) // it says nothing of the recipient
+	}
+	if err := c.Rcpt(to); err != nil {
 		return closed(err, server)
 	}
 	_, _ = c.Reset(), c.Quit()

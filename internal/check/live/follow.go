@@ -30,6 +30,9 @@ func (c mailer) follow(ctx context.Context, senders []sender) {
 	}
 	j.bounce(ctx, good)
 	j.tell()
+	if f := c.proxied(); f != "" {
+		j.add(finding.Finding{ID: "live.signed.smtp", Severity: finding.Note, Subject: "smtpd_proxy_filter", Seen: "mail by port 25 goes to " + f + " before a milter sees it, and leaves unsigned: mailsetup init leaves that as it is"})
+	}
 	j.reinjected(good)
 	j.aliases(good)
 	j.tamper()
@@ -61,6 +64,10 @@ func (c mailer) send(ctx context.Context, senders []sender) livepath.Result {
 func (c mailer) letters(senders []sender) []livepath.Letter {
 	var all []livepath.Letter
 	last := senders[0]
+	smtp := c.smtp
+	if c.proxied() != "" {
+		smtp = ""
+	}
 	for i, s := range senders {
 		all = append(all, livepath.Letter{Way: livepath.Sendmail, Signer: s.want})
 		if i == 0 {
@@ -69,10 +76,10 @@ func (c mailer) letters(senders []sender) []livepath.Letter {
 		if i == 0 && s.host && len(senders) > 1 {
 			continue // mail of root comes by sendmail(1)
 		}
-		if c.smtp != "" {
+		if smtp != "" {
 			all = append(all, livepath.Letter{Way: livepath.Port25, Signer: s.want})
 		}
-		if last.host && c.smtp != "" {
+		if last.host && smtp != "" {
 			all = append(all, livepath.Letter{Way: livepath.Port25, Signer: s.want, EightBit: true})
 		}
 		if last.host {
@@ -88,6 +95,18 @@ func (c mailer) letters(senders []sender) []livepath.Letter {
 		all = append(all, livepath.Letter{Way: livepath.Bounce, Signer: senders[0].want})
 	}
 	return all
+}
+
+// proxied returns the filter to which port 25 hands mail before the signer sees it, "" for
+// none.
+func (c mailer) proxied() string {
+	p := c.s.Facts.Postfix
+	for i := range p.Services {
+		if f := postconf.ProxyFilter(p, &p.Services[i]); f != "" && port(p.Services[i]) == "25" {
+			return f
+		}
+	}
+	return ""
 }
 
 // bounces reports whether bounces of this server are to be signed.

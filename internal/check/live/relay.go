@@ -66,39 +66,57 @@ func (c relays) relaying(ctx context.Context, domains []subject.Domain, o RelayO
 		c.add(f)
 		return
 	}
-	from, to, why := c.strangersWay()
-	if why != "" {
-		f.Subject, f.Seen = "smtpd_relay_restrictions", why
-		c.judgeRestrictions(&f)
-		c.add(f)
-		return
+	ctx, cancel := context.WithTimeout(ctx, relayWithin)
+	defer cancel()
+	strangers, why := c.strangers()
+	for _, from := range strangers {
+		f.Subject = "from " + from.String()
+		_, port, _ := net.SplitHostPort(c.s.Facts.SMTPAddress)
+		if why = c.try(ctx, &f, from, net.JoinHostPort(from.String(), port), domains, o); why == "" {
+			c.add(f)
+			return
+		}
 	}
-	f.Subject = "from " + from.String()
-	c.try(ctx, &f, from, to, domains, o)
+	f.Subject, f.Seen = "smtpd_relay_restrictions", why
+	c.judgeRestrictions(&f)
 	c.add(f)
 }
 
-// strangersWay returns an address of this machine that is a stranger to Postfix, and where
-// Postfix listens at it; else why there is none.
-func (c relays) strangersWay() (from netip.Addr, to string, why string) {
+// strangers returns addresses of this machine, a few at most, that are strangers to Postfix
+// and at which it may listen; else why there is none.
+func (c relays) strangers() (list []netip.Addr, why string) {
 	p := c.s.Facts.Postfix
-	if list := strings.ToLower(p.Value["inet_interfaces"]); list == "loopback-only" || list != "all" && postconf.OnlyLoopback(list) {
-		return from, "", "Postfix takes mail from this machine only (inet_interfaces = " + list + ")"
+	interfaces, protocols := postconf.Words(strings.ToLower(p.Value["inet_interfaces"])), strings.ToLower(p.Value["inet_protocols"])
+	if slices.Contains(interfaces, "loopback-only") || postconf.OnlyLoopback(p.Value["inet_interfaces"]) {
+		return nil, onlyHere
+	}
+	if slices.ContainsFunc(p.Services, func(s state.Service) bool { return s.Command == "postscreen" }) {
+		return nil, "postscreen makes strangers wait, so nothing was tried"
 	}
 	for _, a := range c.s.Facts.Addresses {
-		trusted := slices.ContainsFunc(p.Networks, func(n netip.Prefix) bool { return n.Contains(a.Unmap()) })
-		if !trusted && len(p.OtherNetworks) == 0 {
-			_, port, _ := net.SplitHostPort(c.s.Facts.SMTPAddress)
-			return a, net.JoinHostPort(a.String(), port), ""
+		a = a.Unmap()
+		family := map[bool]string{true: "ipv4", false: "ipv6"}[a.Is4()]
+		trusted := slices.ContainsFunc(p.Networks, func(n netip.Prefix) bool { return n.Contains(a) })
+		if trusted || len(p.OtherNetworks) > 0 || protocols != "" && protocols != "all" && !postconf.Has(protocols, family) {
+			continue
+		}
+		if len(list) < maxStrangers {
+			list = append(list, a)
 		}
 	}
-	return from, "", "each address of this machine is in mynetworks, so nothing could be tried"
+	return list, "each address of this machine is in mynetworks, so nothing could be tried"
 }
+
+// maxStrangers bounds the addresses from which relaying is tried.
+const maxStrangers = 3
+
+// onlyHere is said of a Postfix that nobody else can reach.
+const onlyHere = "Postfix takes mail from this machine only (inet_interfaces)"
 
 // judgeRestrictions judges relaying by the settings.
 func (c relays) judgeRestrictions(f *finding.Finding) {
 	p := c.s.Facts.Postfix
-	if strings.Contains(f.Seen, "from this machine only") {
+	if f.Seen == onlyHere {
 		f.Expected = ""
 		return
 	}
@@ -120,7 +138,7 @@ func (c relays) judgeRestrictions(f *finding.Finding) {
 			}
 		}
 	}
-	f.Severity = finding.Unknown
+	f.Severity, f.CausedBy = finding.Unknown, c.down()
 }
 
 // envelope is a sender and a recipient with which somebody might relay.
@@ -146,14 +164,12 @@ func strangersEnvelopes(here, host string, all bool) []envelope {
 }
 
 // try offers mail as a stranger, up to the 354 for DATA: then the connection is closed, and
-// nothing was sent.
-func (c relays) try(ctx context.Context, f *finding.Finding, from netip.Addr, to string, domains []subject.Domain, o RelayOptions) {
+// nothing was sent. It returns why nothing could be tried, "" if something was.
+func (c relays) try(ctx context.Context, f *finding.Finding, from netip.Addr, to string, domains []subject.Domain, o RelayOptions) (why string) {
 	here := c.s.Name
 	if len(domains) > 0 {
 		here = domains[0].Name
 	}
-	ctx, cancel := context.WithTimeout(ctx, relayWithin)
-	defer cancel()
 	list := strangersEnvelopes(here, c.s.Name, o.AllSpellings)
 	refused := 0
 	for _, e := range list {
@@ -168,18 +184,21 @@ func (c relays) try(ctx context.Context, f *finding.Finding, from netip.Addr, to
 			f.Severity = finding.Problem
 			f.Seen = fmt.Sprintf("MAIL FROM:<%s> RCPT TO:<%s> is taken: %s", e.from, e.to, reply)
 			f.Remedy = "postconf -e 'smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination' && systemctl reload postfix; then look at smtpd_recipient_restrictions and at -o of smtp in master.cf"
-			return
+			return ""
 		case errors.As(err, &said) && said.Code >= 500:
 			refused++
 		case errors.As(err, &said) && strings.Contains(said.Msg, "Relay access denied"):
 			refused++ // defer_unauth_destination
+		case !errors.As(err, &said) && refused == 0: // nobody listens there, or answers in time
+			return fmt.Sprintf("%s does not answer %s: %v", to, from, err)
 		default:
 			f.Severity, f.Seen = finding.Unknown, fmt.Sprintf("RCPT TO:<%s>: %s", e.to, reason(err))
 			f.CausedBy, c.silent = c.down(), f.Seen
-			return
+			return ""
 		}
 	}
 	f.Seen, f.Expected = fmt.Sprintf("%d of %d tries refused", refused, len(list)), ""
+	return ""
 }
 
 // reason is what a server said, as people search for it.

@@ -39,6 +39,14 @@ func TestRelay(t *testing.T) {
 			w.server.Facts.Addresses = nil
 			w.server.Facts.Postfix.Value["smtpd_relay_restrictions"] = "check_client_access hash:/etc/postfix/relay, reject"
 		}, []string{"unknown relay.open"}},
+		{"postscreen makes strangers wait", func(w *world) {
+			w.relays = true
+			w.server.Facts.Postfix.Services[0].Command = "postscreen"
+			w.server.Facts.Postfix.Value["smtpd_recipient_restrictions"] = "permit_mynetworks, reject_unauth_destination"
+		}, nil},
+		{"nobody listens at the first address", func(w *world) {
+			w.server.Facts.Addresses = []netip.Addr{netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("192.0.2.99"), netip.MustParseAddr("127.0.0.2")}
+		}, nil},
 		{"this machine only", func(w *world) { w.relays, w.server.Facts.Postfix.Value["inet_interfaces"] = true, "loopback-only" }, nil},
 		{"no postmaster", func(w *world) { w.unknown = []string{"postmaster@lab.example"} }, []string{"warning relay.postmaster"}},
 		{"no abuse", func(w *world) { w.unknown = []string{"abuse@lab.example"} }, []string{"warning relay.abuse"}},
@@ -46,7 +54,7 @@ func TestRelay(t *testing.T) {
 		{"no way back", func(w *world) { w.records = w.records[:1] }, []string{"warning relay.return <- mx.exists"}},
 		{"no way back, as declared", func(w *world) { w.records, w.domains[0].Receives = w.records[:1], false }, []string{"note relay.return"}},
 		{"an address without an MX", func(w *world) { w.records[1] = "lab.example. 60 IN A 192.0.2.10" }, nil},
-		{"nobody listens", func(w *world) { w.server.Facts.SMTPAddress = "127.0.0.1:1" }, []string{"unknown relay.open <- live"}},
+		{"nobody listens", func(w *world) { w.server.Facts.SMTPAddress = "127.0.0.1:1" }, []string{"unknown relay.open <- live", "unknown relay.postmaster <- live"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)

@@ -35,6 +35,10 @@ func (j *judgement) submission(ctx context.Context, s sender) {
 			continue
 		}
 		v := j.conversation(ctx, s, u)
+		if i := slices.IndexFunc(j.result.Deliveries, func(d livepath.Delivery) bool { return d.Way == u.way && d.Refused }); i >= 0 && j.o.Login != nil && v.ok() {
+			v = verdict{severity: finding.Unknown, key: "login " + u.asked.Service.Name, station: "Postfix", seen: "Postfix does not take a message of the login: " + j.result.Deliveries[i].Missing}
+			v.remedy = "look at user and password in the file of --login"
+		}
 		j.say("live.signed.submission", s, about, v)
 		if !tried {
 			return // one domain is enough
