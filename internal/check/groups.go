@@ -62,7 +62,9 @@ func groups() []group {
 		{name: "hosts", ids: "host addr net", server: func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
 			r := hosts.Name(ctx, w.dns, w.machine.Sys, s, domains)
 			r.Add(hosts.Addresses(ctx, w.dns, s))
-			r.Add(hosts.Network(ctx, w.dns, w.machine.Resolver, w.machine.Sys, s))
+			if w.machine.Image == nil {
+				r.Add(hosts.Network(ctx, w.dns, w.machine.Resolver, w.machine.Sys, s))
+			}
 			if w.online && w.dns != nil {
 				r.Add(hosts.Outside(ctx, outside.World{DNS: w.dns}, s, domains))
 			}

@@ -47,6 +47,10 @@ func (c *Client) Authority(ctx context.Context, zone string) (Authority, error) 
 	return c.zones.getOrFind(ctx, zone, func() (Authority, error) { return c.findServers(ctx, zone) })
 }
 
+// maxNameServers and maxAddresses are how many name servers of a zone, and addresses of
+// each, are looked at: a hostile zone has thousands. The root has thirteen.
+const maxNameServers, maxAddresses = 20, 8
+
 func (c *Client) findServers(ctx context.Context, zone string) (Authority, error) {
 	a := Authority{Zone: zone}
 	var wg sync.WaitGroup
@@ -64,7 +68,10 @@ func (c *Client) findServers(ctx context.Context, zone string) (Authority, error
 	a.Named = slices.Compact(a.Named)
 	names := slices.Concat(a.Named, a.Delegated)
 	slices.Sort(names)
-	for _, n := range slices.Compact(names) {
+	if names = slices.Compact(names); len(names) > maxNameServers {
+		names = names[:maxNameServers]
+	}
+	for _, n := range names {
 		a.Servers = append(a.Servers, c.addressesOf(ctx, n)...)
 	}
 	if len(a.Servers) == 0 {
@@ -118,7 +125,7 @@ func (c *Client) addressesOf(ctx context.Context, name string) []NameServer {
 	var list []NameServer
 	for _, t := range []string{"A", "AAAA"} {
 		records, _, _ := c.Lookup(ctx, name, t)
-		for _, r := range records {
+		for _, r := range records[:min(len(records), maxAddresses)] {
 			if r.Type == t {
 				list = append(list, NameServer{dnsname.TrimDot(name), net.JoinHostPort(r.Value, c.Port)})
 			}

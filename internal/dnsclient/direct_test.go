@@ -1,8 +1,9 @@
 package dnsclient_test
 
 import (
-	"net"
 	"testing"
+
+	"github.com/miekg/dns"
 
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsclient/dnstest"
@@ -27,10 +28,10 @@ func TestLookupAuthoritativeBesideACopyOfOnesOwn(t *testing.T) {
 		{"a PTR", append(above, ptr+"mail.example."), dnsclient.Found, "mail.example."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			resolver := dnstest.Serve(t, "127.0.0.1", "0", dnstest.Zones(t, append(append(head("example."), local...), above...)))
-			_, port, _ := net.SplitHostPort(resolver)
-			dnstest.Serve(t, "127.0.0.2", port, dnstest.Zones(t, c.world))
-			client := dnsclient.New(resolver)
+			port := dnstest.ServeAll(t, map[string]func(r *dns.Msg) *dns.Msg{
+				"127.0.0.1": dnstest.Zones(t, append(append(head("example."), local...), above...)), "127.0.0.2": dnstest.Zones(t, c.world),
+			})
+			client := dnsclient.New("127.0.0.1:" + port)
 			client.Port = port
 			records, status, err := client.LookupAuthoritative(t.Context(), "10.2.0.192.in-addr.arpa.", "PTR")
 			got := ""

@@ -172,12 +172,15 @@ func Referral(m *dns.Msg) string {
 	return zone
 }
 
-// AnswerChain returns the aliases from name on, each once, and the records of type t at
-// their end.
+// maxAliases is how many aliases in a row are followed.
+const maxAliases = 32
+
+// AnswerChain returns the aliases from name on, and the records of type t at their end.
+// A circle of aliases ends after one round.
 func AnswerChain(m *dns.Msg, name string, t uint16) []state.Record {
 	var aliases []state.Record
 	at := dns.CanonicalName(name)
-	for range len(m.Answer) + 1 {
+	for range min(len(m.Answer)+1, maxAliases) {
 		var here []state.Record
 		next := ""
 		for _, rr := range m.Answer {

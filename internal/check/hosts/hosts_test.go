@@ -1,7 +1,6 @@
 package hosts_test
 
 import (
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -53,10 +52,8 @@ func with(gone string, more ...string) []string {
 // world is a resolver, and the one name server of all zones.
 func world(t *testing.T, resolver, authority func(r *dns.Msg) *dns.Msg) *dnsclient.Client {
 	t.Helper()
-	at := dnstest.Serve(t, "127.0.0.1", "0", resolver)
-	_, port, _ := net.SplitHostPort(at)
-	dnstest.Serve(t, "127.0.0.2", port, authority)
-	c := dnsclient.New(at)
+	port := dnstest.ServeAll(t, map[string]func(r *dns.Msg) *dns.Msg{"127.0.0.1": resolver, "127.0.0.2": authority})
+	c := dnsclient.New("127.0.0.1:" + port)
 	c.Port, c.Timeout = port, 200*time.Millisecond
 	return c.WithCache()
 }

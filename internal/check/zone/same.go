@@ -14,6 +14,7 @@ import (
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsname"
+	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/zonefile"
 
@@ -21,8 +22,9 @@ import (
 )
 
 // copies are the servers that have copies of a zone: those in charge, each address once,
-// and the primary on this machine that the world does not see.
-func copies(s subject.Server, a authority) []server {
+// and the primary on this machine that the world does not see, if mailsetup publishes
+// there.
+func copies(s subject.Server, d subject.Domain, a authority) []server {
 	var list []server
 	here := false
 	for _, c := range a.inCharge() {
@@ -34,7 +36,8 @@ func copies(s subject.Server, a authority) []server {
 	hidden := slices.ContainsFunc(s.Facts.Zones, func(z state.Zone) bool {
 		return z.Origin == a.zone && z.Kind == "primary" && z.View == "" && z.Problem == ""
 	})
-	if hidden && !here && s.Facts.DNSAddress != "" {
+	published := d.Wanted != nil && s.Spec.DNSOf(*d.Wanted) == spec.DNSBind
+	if published && hidden && !here && s.Facts.DNSAddress != "" {
 		list = append(list, server{NameServer: dnsclient.NameServer{Name: primaryHere, Address: s.Facts.DNSAddress}})
 	}
 	return list
@@ -144,7 +147,7 @@ func (k *Checker) settled(ctx context.Context) {
 
 // same compares what the servers of the zone have of a domain's mail.
 func (k *Checker) same(ctx context.Context, s subject.Server, d subject.Domain, a authority) []finding.Finding {
-	list := copies(s, a)
+	list := copies(s, d, a)
 	if len(list) < 2 {
 		return nil
 	}
@@ -219,7 +222,7 @@ func (k *Checker) soa(ctx context.Context, s subject.Server, d subject.Domain, a
 	case soa.Expire < week:
 		f.Severity, f.Expected = finding.Note, "an expire of weeks: if the primary is down for longer, secondaries stop serving the zone"
 	}
-	list := copies(s, a)
+	list := copies(s, d, a)
 	if len(list) < 2 {
 		return f
 	}

@@ -26,6 +26,7 @@ type Checker struct {
 	mu    sync.Mutex
 	zones map[string]*once[authority]
 	tcp   map[string]*once[error]
+	down  map[string]int // questions that an address left without answer, in a row
 
 	again sync.Once     // see settled
 	later chan struct{} // closed when transfers have had their time
@@ -35,7 +36,7 @@ type Checker struct {
 
 // New returns a Checker that asks by a client with a cache.
 func New(c *dnsclient.Client) *Checker {
-	return &Checker{dns: c, zones: map[string]*once[authority]{}, tcp: map[string]*once[error]{}, later: make(chan struct{})}
+	return &Checker{dns: c, zones: map[string]*once[authority]{}, tcp: map[string]*once[error]{}, down: map[string]int{}, later: make(chan struct{})}
 }
 
 // NewOnline is New for a Checker that asks registries, too.
@@ -100,8 +101,27 @@ func (k *Checker) authorityOf(ctx context.Context, zone string) authority {
 	})
 }
 
+// maxDown is how many zones a name server may leave without answer before it is taken to
+// be down for all: thousands of zones on it would wait for each.
+const maxDown = 3
+
 func (k *Checker) ask(ctx context.Context, n dnsclient.NameServer, zone string) server {
+	k.mu.Lock()
+	dead := k.down[n.Address] >= maxDown
+	k.mu.Unlock()
+	if dead {
+		return server{NameServer: n, wrong: dnsclient.Finding{
+			Fault: dnsclient.NoAnswer, Text: "it answers for no zone", Remedy: "see that it runs and that port 53 is open, UDP and TCP",
+		}}
+	}
 	m, wrong := k.dns.Ask(ctx, n, zone, zone, dns.TypeSOA)
+	k.mu.Lock()
+	if wrong.Fault == dnsclient.NoAnswer {
+		k.down[n.Address]++
+	} else {
+		delete(k.down, n.Address)
+	}
+	k.mu.Unlock()
 	s := server{NameServer: n, wrong: wrong}
 	if !wrong.OK() {
 		return s
@@ -186,7 +206,7 @@ func (k *Checker) delegation(ctx context.Context, d subject.Domain, a authority,
 		return []finding.Finding{f}
 	case a.DelegationError == nil && len(a.Delegated) == 0:
 		f.Severity, f.Seen, f.Expected = finding.Problem, "the parent zone does not delegate it: only this resolver knows the zone", "NS records in the parent zone"
-		f.Remedy = "enter its name servers at the registrar, or in the parent zone: " + strings.Join(trimmed(a.Named), ", ")
+		f.Remedy = "enter its name servers at the registrar, or in the parent zone: " + finding.Excerpt(strings.Join(trimmed(a.Named), ", "))
 		return []finding.Finding{f}
 	}
 	list := k.lame(ctx, d, a)
@@ -228,6 +248,15 @@ func names(list []server) []string {
 func (k *Checker) lame(ctx context.Context, d subject.Domain, a authority) []finding.Finding {
 	var list []finding.Finding
 	none := len(a.inCharge()) == 0
+	if silent := !slices.ContainsFunc(a.servers, func(s server) bool { return s.wrong.Fault != dnsclient.NoAnswer }); silent && len(a.servers) > 0 {
+		if _, status, _ := k.dns.Lookup(ctx, a.zone, "SOA"); status == dnsclient.Found {
+			return []finding.Finding{{
+				ID: "dns.delegation", Severity: finding.Unknown, Domain: d.Name, Subject: dnsname.TrimDot(a.zone),
+				Seen:     "none of its name servers answers from here, and the resolver has the zone: questions to the outside seem to be closed off",
+				Expected: "a way to port 53 of others, UDP and TCP", Remedy: "mailsetup check on another machine, or open port 53 to the outside",
+			}}
+		}
+	}
 	for _, s := range a.servers {
 		f := finding.Finding{
 			ID: "dns.delegation", Severity: finding.Problem, Domain: d.Name, Subject: s.String(),

@@ -1,7 +1,6 @@
 package zone_test
 
 import (
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -58,14 +57,9 @@ func serving(t *testing.T, records []string) world {
 
 func (w world) client(t *testing.T) *dnsclient.Client {
 	t.Helper()
-	at := dnstest.Serve(t, "127.0.0.1", "0", w.resolver)
-	_, port, _ := net.SplitHostPort(at)
-	for host, answer := range map[string]answers{"127.0.0.2": w.one, "127.0.0.3": w.two, "127.0.0.4": w.parent} {
-		if answer != nil {
-			dnstest.Serve(t, host, port, answer)
-		}
-	}
-	c := dnsclient.New(at)
+	servers := map[string]answers{"127.0.0.1": w.resolver, "127.0.0.2": w.one, "127.0.0.3": w.two, "127.0.0.4": w.parent}
+	port := dnstest.ServeAll(t, servers)
+	c := dnsclient.New("127.0.0.1:" + port)
 	c.Port, c.Timeout = port, 200*time.Millisecond
 	return c.WithCache()
 }
@@ -230,6 +224,7 @@ func TestDelegation(t *testing.T) {
 				return dnstest.Zones(t, slices.Concat(child(), parent()))(r)
 			}
 		}, "problem dns.delegation ns1.lab.example (127.0.0.2)\nproblem dns.delegation ns2.lab.example (127.0.0.3)\nunknown mx.exists lab.example by dns.delegation"},
+		{"port 53 is closed to the outside", func(w *world) { w.one, w.two = silent, silent }, "unknown dns.delegation lab.example"},
 		{"the parent has another name server", func(w *world) {
 			list := without(parent(), "lab.example. 60 IN NS ns2", "lab.example. 60 IN NS ns3.lab.example.")
 			w.parent = dnstest.Zones(t, list)
@@ -247,6 +242,7 @@ func TestDelegation(t *testing.T) {
 		{"the resolver fails and nobody knows why", func(w *world) { w.resolver = answering(t, dns.RcodeServerFailure) }, "unknown dns.delegation lab.example\nunknown mx.exists lab.example by dns.delegation"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // some wait for answers
 			w := serving(t, child())
 			c.change(&w)
 			is(t, zone.New(w.client(t)).Check(t.Context(), server(), domain()), c.want)

@@ -13,8 +13,52 @@ import (
 // returns where it listens. Port "0" takes a free one.
 func Serve(t testing.TB, host, port string, answer func(r *dns.Msg) *dns.Msg) string {
 	t.Helper()
-	packets, listener := listen(t, host, port)
+	for tries := 1; ; tries++ {
+		at, err := serve(t, host, port, answer)
+		if err == nil {
+			return at
+		}
+		if port != "0" || tries == 10 {
+			t.Fatal(err)
+		}
+	}
+}
+
+// ServeAll starts name servers on several loopback addresses and one port, which it
+// returns.
+func ServeAll(t testing.TB, servers map[string]func(r *dns.Msg) *dns.Msg) (port string) {
+	t.Helper()
+	for tries := 1; ; tries++ {
+		port, err := "0", error(nil)
+		for host, answer := range servers {
+			at := ""
+			if at, err = serve(t, host, port, answer); err != nil {
+				break
+			}
+			_, port, _ = net.SplitHostPort(at)
+		}
+		if err == nil {
+			return port
+		}
+		if tries == 10 {
+			t.Fatal(err)
+		}
+	}
+}
+
+func serve(t testing.TB, host, port string, answer func(r *dns.Msg) *dns.Msg) (string, error) {
+	t.Helper()
+	// A port that is free for UDP may be in use for TCP.
+	packets, err := net.ListenPacket("udp", net.JoinHostPort(host, port))
+	if err != nil {
+		return "", err
+	}
 	addr := packets.LocalAddr().String()
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		_ = packets.Close()
+		return "", err
+	}
 	handler := func(truncate bool) dns.HandlerFunc {
 		return func(w dns.ResponseWriter, r *dns.Msg) {
 			m := answer(r)
@@ -37,27 +81,7 @@ func Serve(t testing.TB, host, port string, answer func(r *dns.Msg) *dns.Msg) st
 		<-started
 		t.Cleanup(func() { _ = s.Shutdown() })
 	}
-	return addr
-}
-
-// listen takes a port for UDP and TCP. One that is free for the first may be
-// in use for the second.
-func listen(t testing.TB, host, port string) (net.PacketConn, net.Listener) {
-	t.Helper()
-	for tries := 1; ; tries++ {
-		packets, err := net.ListenPacket("udp", net.JoinHostPort(host, port))
-		if err != nil {
-			t.Fatal(err)
-		}
-		listener, err := net.Listen("tcp", packets.LocalAddr().String())
-		if err == nil {
-			return packets, listener
-		}
-		_ = packets.Close()
-		if port != "0" || tries == 10 {
-			t.Fatal(err)
-		}
-	}
+	return addr, nil
 }
 
 // Reply builds an answer with authority from records in zone file syntax.
