@@ -67,9 +67,10 @@ func (o Options) find(ctx context.Context, m *machine.Machine) (report.Report, s
 	if w.live, err = o.live(m); err != nil {
 		return report.Report{}, seen.server, err
 	}
-	if w.letters, err = o.letters(); err != nil {
+	if w.letters, err = o.named(); err != nil {
 		return report.Report{}, seen.server, err
 	}
+	w.live.Arrived = w.letters.arrived
 	if !o.Offline {
 		if w.dns = m.Resolver; o.Resolver != "" {
 			w.dns = dnsclient.New(o.Resolver)

@@ -32,7 +32,7 @@ type world struct {
 	// wants reports whether an ID, or a group, is asked for; only whether by name.
 	wants   func(id string) bool
 	only    []string
-	letters []letter // whose form and score are judged
+	letters *letters
 	live    live.Options
 	relay   live.RelayOptions
 }

@@ -8,39 +8,56 @@ import (
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/message"
 	"mailsetup/internal/check/subject"
+	"mailsetup/internal/livepath"
 )
 
-// letter is a message whose form and score are judged.
+// letters are messages whose form and score are judged: those that were named, or else a
+// signed test message of the live path.
+type letters struct {
+	list  []letter
+	named bool
+}
+
 type letter struct {
 	about string
 	text  []byte
-	asked bool // somebody wants to know of this one
 }
 
-// letters reads the messages that were named.
-func (o Options) letters() ([]letter, error) {
-	var list []letter
+// named reads the messages that were named.
+func (o Options) named() (*letters, error) {
+	l := &letters{named: len(o.Messages) > 0}
 	for _, name := range o.Messages {
 		text, err := message.Read(name)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, letter{filepath.Base(name), text, true})
+		l.list = append(l.list, letter{filepath.Base(name), text})
 	}
-	return list, nil
+	return l, nil
 }
 
-// messageGroup judges messages that were named.
+// arrived keeps the first test message by sendmail(1).
+func (l *letters) arrived(d livepath.Delivery) {
+	if len(l.list) == 0 && d.Way == livepath.Sendmail && !d.EightBit {
+		l.list = append(l.list, letter{"test message", d.Data})
+	}
+}
+
+// messageGroup judges messages.
 func messageGroup() group {
 	return group{name: "msg", server: func(ctx context.Context, w world, s subject.Server, _ []subject.Domain) finding.Result {
 		var r finding.Result
-		for _, l := range w.letters {
+		for _, l := range w.letters.list {
 			r.Findings = append(r.Findings, message.Form(l.text, l.about, s.Now)...)
-			if w.wants("msg.bulk") && (message.IsBulk(l.text) || slices.Contains(w.only, "msg.bulk")) {
+			if w.wants("msg.bulk") && (message.IsBulk(l.text) || w.letters.named && slices.Contains(w.only, "msg.bulk")) {
 				r.Findings = append(r.Findings, message.Bulk(l.text, l.about)...)
 			}
 			if w.wants("msg.score") && w.machine.Image == nil {
-				r.Findings = append(r.Findings, message.Score(ctx, w.machine.Sys, l.text, l.about, message.ScoreOptions{Online: w.online, Asked: l.asked})...)
+				o := message.ScoreOptions{Online: w.online, Asked: w.letters.named || slices.Contains(w.only, "msg.score")}
+				if len(s.Egress) > 0 && s.Smarthost == "" {
+					o.Address, o.Name = s.Egress[0].Address.String(), s.Name
+				}
+				r.Findings = append(r.Findings, message.Score(ctx, w.machine.Sys, l.text, l.about, o)...)
 			}
 		}
 		return r

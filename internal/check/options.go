@@ -72,7 +72,7 @@ func (o Options) Validate() error {
 	case o.Strict && o.Form == "nagios":
 		return hint.NewUsage("leave --strict out", "--format nagios has an exit code of its own for what is unknown")
 	}
-	if _, err := o.letters(); err != nil {
+	if _, err := o.named(); err != nil {
 		return err
 	}
 	return o.HTML.check()

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"mailsetup/internal/check/finding"
 	"mailsetup/internal/e2e/lab"
 )
 
@@ -61,6 +62,7 @@ func TestOtherSigners(t *testing.T) {
 		signersThere(t, b)
 		onceBy(t, b, sink, "mail", "sub")
 		was := look(t, b)
+		scored(t, b)
 
 		_, said := product(t, b, 2, "adopt", "--yes")
 		says(t, said, "a second OpenDKIM, not the OpenDKIM of opendkim.service, signs mail here: opendkim-sign.service at "+
@@ -146,6 +148,19 @@ postfix reload`)
 	asBefore(t, b, was)
 	product(t, b, 0, initArgs("--other-signer", "keep")...)
 	onceBy(t, b, sink, "sub", "sub")
+}
+
+// scored has rspamd score a message that was saved.
+func scored(t *testing.T, b *lab.Box) {
+	t.Helper()
+	b.Write(t, "/root/saved.eml", "From: ann@lab.example\nTo: bob@remote.example\nSubject: hello\nDate: Mon, 30 Nov 2026 07:30:00 +0000\n\nhello\n", 0o600)
+	listens(t, b, "11333")
+	found, _ := check(t, b, "--only", "msg.score", "--message", "/root/saved.eml")
+	said := wrong(found, finding.Note, finding.Unknown)
+	says(t, said, "note msg.score  rspamd saved.eml: ", " make it spam; ", "note msg.score  rspamd saved.eml R_DKIM_NA: ")
+	if strings.Contains(said, "HOSTNAME_UNKNOWN") {
+		t.Errorf("rspamd does not know who sends it:\n%s", said)
+	}
 }
 
 // signersThere sets them up, and publishes their keys.

@@ -56,6 +56,11 @@ func (c mailer) send(ctx context.Context, senders []sender) livepath.Result {
 	if err != nil {
 		return livepath.Result{NotSentReason: err.Error()}
 	}
+	for _, d := range res.Deliveries {
+		if c.o.Arrived != nil && d.Missing == "" && d.Signatures == 1 && d.Broken == "" {
+			c.o.Arrived(d)
+		}
+	}
 	return res
 }
 

@@ -39,7 +39,9 @@ type Options struct {
 	Login *livepath.Login
 	// SendTo is an address elsewhere that gets a message, "" for none.
 	SendTo string
-	Logf   func(format string, a ...any)
+	// Arrived gets each message that arrived as it should; nil for nobody.
+	Arrived func(livepath.Delivery)
+	Logf    func(format string, a ...any)
 }
 
 const (

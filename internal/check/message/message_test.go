@@ -150,9 +150,10 @@ text
 	* 50 NOT_A_RULE in the text
 `
 	fromRspamd = `Results for file: stdin (0.081 seconds)
-{"is_skipped":false,"score":7.5,"required_score":15.0,"action":"add header","symbols":{
+{"is_skipped":false,"score":10.0,"required_score":15.0,"action":"add header","symbols":{
  "R_DKIM_NA":{"name":"R_DKIM_NA","score":0.0,"description":"Missing DKIM signature"},
  "MISSING_DATE":{"name":"MISSING_DATE","score":1.0,"description":"Message date is missing"},
+ "HFILTER_HOSTNAME_UNKNOWN":{"name":"HFILTER_HOSTNAME_UNKNOWN","score":2.5,"description":"Unknown client hostname"},
  "RBL_SPAMHAUS_BLOCKED":{"name":"RBL_SPAMHAUS_BLOCKED","score":0.0}}}
 `
 )
@@ -215,6 +216,14 @@ func TestRspamd(t *testing.T) {
 		"note rspamd x.eml R_DKIM_NA: 0.0: Missing DKIM signature",
 	}
 	if !slices.Equal(got, want) || argv != "rspamc --json symbols" {
+		t.Errorf("%s\n%s", argv, strings.Join(got, "\n"))
+	}
+	got, argv = filtered(t, message.ScoreOptions{Address: "192.0.2.10", Name: "mail.shop.example"}, system.Result{Stdout: []byte(fromRspamd)}, nil, "bin/rspamc")
+	want = []string{
+		"ok rspamd x.eml: 10.0 points; 15.0 make it spam; 3 rules match",
+		"note rspamd x.eml HFILTER_HOSTNAME_UNKNOWN: 2.5: Unknown client hostname", "note rspamd x.eml MISSING_DATE: 1.0: Message date is missing",
+	}
+	if !slices.Equal(got, want) || argv != "rspamc --json --ip 192.0.2.10 --hostname mail.shop.example --helo mail.shop.example symbols" {
 		t.Errorf("%s\n%s", argv, strings.Join(got, "\n"))
 	}
 }

@@ -28,6 +28,9 @@ type Machine interface {
 // ScoreOptions say how a message is scored.
 type ScoreOptions struct {
 	Online bool // the filter may ask hosts of others
+	// Address and Name are those of this server as a receiver sees them, in its
+	// connection and HELO; "" if they are not known.
+	Address, Name string
 	// Asked: somebody wants to know, and every rule is told. Else only those that cost
 	// much are.
 	Asked bool
@@ -157,9 +160,13 @@ func askSpamAssassin(ctx context.Context, m Machine, message []byte, o ScoreOpti
 	return s, nil
 }
 
-// askRspamd has the daemon score a message, as it does for all mail.
-func askRspamd(ctx context.Context, m Machine, message []byte, _ ScoreOptions) (score, error) {
-	res, err := m.Run(ctx, system.Command{Argv: []string{"rspamc", "--json", "symbols"}, Stdin: message, Within: filterTime})
+// askRspamd has the daemon score a message as if it came from this server, rspamc(1).
+func askRspamd(ctx context.Context, m Machine, message []byte, o ScoreOptions) (score, error) {
+	argv := []string{"rspamc", "--json"}
+	if o.Address != "" && o.Name != "" {
+		argv = append(argv, "--ip", o.Address, "--hostname", o.Name, "--helo", o.Name)
+	}
+	res, err := m.Run(ctx, system.Command{Argv: append(argv, "symbols"), Stdin: message, Within: filterTime})
 	if err == nil && res.Code != 0 {
 		err = fmt.Errorf("rspamc exits with %d: %s", res.Code, bytes.TrimSpace(append(res.Stderr, res.Stdout...)))
 	}
@@ -181,6 +188,10 @@ func askRspamd(ctx context.Context, m Machine, message []byte, _ ScoreOptions) (
 	}
 	s := score{points: *answer.Score, required: answer.Required}
 	for name, symbol := range answer.Symbols {
+		if name == "HFILTER_HOSTNAME_UNKNOWN" && len(argv) == 2 {
+			s.points -= symbol.Score // nobody named one
+			continue
+		}
 		s.rules = append(s.rules, rule{name, symbol.Score, symbol.Description})
 	}
 	slices.SortFunc(s.rules, func(a, b rule) int { return strings.Compare(a.name, b.name) })

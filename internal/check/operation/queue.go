@@ -33,7 +33,7 @@ const (
 	takenAfter = 10 * time.Minute // pickup(8) looks once a minute
 )
 
-// Queue checks what waits in the queues of Postfix, and why.
+// Queue checks what waits in the queues of Postfix, and why, and what was refused.
 func Queue(ctx context.Context, run system.Runner, s subject.Server, domains []subject.Domain) finding.Result {
 	if s.Facts.Postfix == nil {
 		return finding.Result{}
@@ -42,6 +42,7 @@ func Queue(ctx context.Context, run system.Runner, s subject.Server, domains []s
 	for _, dir := range s.Facts.Postfix.Instances {
 		r.Add(queueOf(ctx, run, s, domains, dir))
 	}
+	r.Findings = append(r.Findings, refused(ctx, run)...)
 	return r
 }
 

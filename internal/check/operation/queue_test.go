@@ -31,15 +31,22 @@ func line(queue string, age time.Duration, sender, to, reason string) string {
 		queue, now.Add(-age).Unix(), sender, to, reason) + "\n"
 }
 
+// journal is what journalctl prints in queued.
+var journal string
+
 // queued checks a server whose postqueue prints a text.
 func queued(t *testing.T, s subject.Server, text string) map[string]finding.Finding {
 	t.Helper()
 	m := systemtest.NewMem()
 	m.OnRun = func(c system.Command) (system.Result, error) {
-		if got := strings.Join(c.Argv, " "); got != "postqueue -j" {
+		switch got := strings.Join(c.Argv, " "); got {
+		case "postqueue -j":
+			_, _ = c.Stdout.Write([]byte(text))
+		case "journalctl -q --no-pager -o cat --since -24h -n 20000 -u postfix* -g status=bounced":
+			_, _ = c.Stdout.Write([]byte(journal))
+		default:
 			t.Errorf("runs %s", got)
 		}
-		_, _ = c.Stdout.Write([]byte(text))
 		return system.Result{}, nil
 	}
 	return byWhat(t, operation.Queue(context.Background(), m, s, shop))
@@ -232,6 +239,9 @@ func TestALongQueue(t *testing.T) {
 	m := systemtest.NewMem()
 	var before, after runtime.MemStats
 	m.OnRun = func(c system.Command) (system.Result, error) {
+		if c.Argv[0] != "postqueue" {
+			return system.Result{}, nil
+		}
 		for range 100_000 {
 			if _, err := c.Stdout.Write(one); err != nil {
 				return system.Result{}, err
@@ -257,7 +267,9 @@ func TestAQueueThatCannotBeRead(t *testing.T) {
 	ask := func(text string, code int, err error) map[string]finding.Finding {
 		m := systemtest.NewMem()
 		m.OnRun = func(c system.Command) (system.Result, error) {
-			_, _ = c.Stdout.Write([]byte(text))
+			if c.Argv[0] == "postqueue" {
+				_, _ = c.Stdout.Write([]byte(text))
+			}
 			return system.Result{Code: code, Stderr: []byte("postqueue: fatal: Queue report unavailable - mail system is down\n")}, err
 		}
 		return byWhat(t, operation.Queue(context.Background(), m, server(), shop))
@@ -281,12 +293,36 @@ func TestAQueueThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// Mail that is refused for good waits nowhere: the journal has why.
+func TestWhyMailWasRefused(t *testing.T) {
+	t.Cleanup(func() { journal = "" })
+	const line = "4fXq: to=<b@far.example>, relay=mx.far.example[192.0.2.9]:25, delay=1.2, delays=0/0/1/0.2, dsn=5.7.515, status=bounced (host mx.far.example[192.0.2.9] said: "
+	journal = line + "550 5.7.515 Access denied (in reply to end of DATA command))\n" + line + "550 5.7.515 Access denied (in reply to end of DATA command))\n" +
+		line + "550 5.7.25 no PTR)\n" + line + "550 5.1.1 User unknown)\n" + "4fXq: from=<a@shop.example>, size=1, nrcpt=1 (queue active)\n"
+	got := queued(t, server(), "")
+	if len(got) != 4 {
+		t.Errorf("%+v", got)
+	}
+	f := got["queue.why 5.7.515, refused"]
+	if f.Severity != finding.Note || f.CausedBy != "" || f.Remedy != "mailsetup check --only spf.pass" ||
+		f.Seen != "2 messages for far.example came back within a day: host mx.far.example[192.0.2.9] said: 550 5.7.515 Access denied (in reply to end of DATA command)" {
+		t.Errorf("%+v", f)
+	}
+	if f = got["queue.why 5.7.25, refused"]; f.CausedBy != "addr.ptr" {
+		t.Errorf("%+v", f)
+	}
+	journal = strings.Repeat("x", 1<<20) // a line that is none
+	if got = queued(t, server(), ""); len(got) != 2 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestInstancesHaveQueuesOfTheirOwn(t *testing.T) {
 	s := server()
 	s.Facts.Postfix.Instances = []string{"/etc/postfix-out"}
 	m := systemtest.NewMem()
 	m.OnRun = func(c system.Command) (system.Result, error) {
-		if len(c.Argv) == 4 {
+		if len(c.Argv) == 4 { // postqueue -c DIR -j
 			_, _ = c.Stdout.Write([]byte(line("deferred", time.Hour, "a@shop.example", "b@far.example", said+"450 4.7.25 no PTR")))
 		}
 		return system.Result{}, nil
