@@ -54,7 +54,7 @@ func world(t *testing.T, resolver, authority func(r *dns.Msg) *dns.Msg) *dnsclie
 	t.Helper()
 	port := dnstest.ServeAll(t, map[string]func(r *dns.Msg) *dns.Msg{"127.0.0.1": resolver, "127.0.0.2": authority})
 	c := dnsclient.New("127.0.0.1:" + port)
-	c.Port, c.Timeout = port, 200*time.Millisecond
+	c.Port, c.Timeout = port, time.Second
 	return c.WithCache()
 }
 

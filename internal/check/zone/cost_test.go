@@ -54,7 +54,7 @@ func manyZones(t *testing.T, asked *atomic.Int64, servers ...string) answers {
 
 // manyDomains returns a Checker of such a world, in which the servers after the first are
 // silent.
-func manyDomains(t *testing.T, asked *atomic.Int64, servers ...string) *zone.Checker {
+func manyDomains(t *testing.T, asked *atomic.Int64, timeout time.Duration, servers ...string) *zone.Checker {
 	t.Helper()
 	answer := manyZones(t, asked, servers...)
 	all := map[string]answers{"127.0.0.1": answer}
@@ -66,7 +66,7 @@ func manyDomains(t *testing.T, asked *atomic.Int64, servers ...string) *zone.Che
 	}
 	port := dnstest.ServeAll(t, all)
 	client := dnsclient.New("127.0.0.1:" + port)
-	client.Port, client.Timeout = port, 400*time.Millisecond
+	client.Port, client.Timeout = port, timeout
 	return zone.New(client.WithCache())
 }
 
@@ -74,7 +74,7 @@ func manyDomains(t *testing.T, asked *atomic.Int64, servers ...string) *zone.Che
 // thousands of others costs a dozen questions.
 func TestQuestionsForManyDomains(t *testing.T) {
 	var asked atomic.Int64
-	k := manyDomains(t, &asked, "127.0.0.2")
+	k := manyDomains(t, &asked, 5*time.Second, "127.0.0.2")
 	check := func(from, to int) int64 {
 		before := asked.Load()
 		var wg sync.WaitGroup
@@ -100,7 +100,7 @@ func TestQuestionsForManyDomains(t *testing.T) {
 // A name server that is down is not waited for by thousands of domains.
 func TestDeadNameServerOfManyDomains(t *testing.T) {
 	var asked atomic.Int64
-	k := manyDomains(t, &asked, "127.0.0.2", "127.0.0.3")
+	k := manyDomains(t, &asked, 400*time.Millisecond, "127.0.0.2", "127.0.0.3")
 	begun := time.Now()
 	for i := range 50 {
 		d := domain()

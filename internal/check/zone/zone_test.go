@@ -60,7 +60,7 @@ func (w world) client(t *testing.T) *dnsclient.Client {
 	servers := map[string]answers{"127.0.0.1": w.resolver, "127.0.0.2": w.one, "127.0.0.3": w.two, "127.0.0.4": w.parent}
 	port := dnstest.ServeAll(t, servers)
 	c := dnsclient.New("127.0.0.1:" + port)
-	c.Port, c.Timeout = port, 200*time.Millisecond
+	c.Port, c.Timeout = port, time.Second
 	return c.WithCache()
 }
 
