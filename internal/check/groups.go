@@ -126,8 +126,10 @@ func groups() []group {
 			return live.Check(ctx, w.machine.Sys, w.dns, s, domains, w.live)
 		})},
 		{name: "relay", server: running(func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
-			return live.Relay(ctx, w.machine.Sys, w.dns, s, domains, w.relay)
-		})},
+			return live.Relay(ctx, w.machine.Sys, s, domains, w.relay)
+		}), domain: func(ctx context.Context, w world, s subject.Server, d subject.Domain) finding.Result {
+			return live.Return(ctx, w.dns, s, d)
+		}},
 		{name: "smtp", server: running(func(ctx context.Context, _ world, s subject.Server, _ []subject.Domain) finding.Result {
 			return live.Banner(ctx, s)
 		})},

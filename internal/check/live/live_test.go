@@ -172,6 +172,48 @@ func TestCauseOfSeveralDomains(t *testing.T) {
 	}
 }
 
+// On a server that mailsetup has not set up its milters are asked, and it is said that
+// no message went.
+func TestForeignServer(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		fault func(*world)
+		want  []string
+	}{
+		{"OpenDKIM signs", func(*world) {}, []string{"unknown live.signed.sendmail"}},
+		{"nobody signs", func(w *world) { w.unsigned = true }, []string{"problem live.signed.sendmail"}},
+		{"no milter", func(w *world) {
+			w.server.Facts.Postfix.Value["smtpd_milters"], w.server.Facts.Postfix.Value["non_smtpd_milters"] = "", ""
+		}, []string{"problem live.signed.sendmail"}},
+		{"a content filter may sign", func(w *world) {
+			w.server.Facts.Postfix.Value["smtpd_milters"], w.server.Facts.Postfix.Value["non_smtpd_milters"] = "", ""
+			w.server.Facts.Postfix.Value["content_filter"] = "smtp-amavis:[127.0.0.1]:10024"
+		}, []string{"unknown live.signed.sendmail"}},
+		{"no record", func(w *world) { w.records = w.records[1:] }, []string{"problem live.signed.sendmail <- dkim"}},
+		{"others could read the key", func(w *world) {
+			o, _ := w.Read("/etc/dkimkeys/lab.example/s1.private")
+			o.Mode = 0o644
+			w.Put("/etc/dkimkeys/lab.example/s1.private", o)
+		}, []string{"problem live.keys", "unknown live.signed.sendmail"}},
+		{"it is down", func(w *world) { w.server.Facts.Daemons["opendkim.service"] = state.Daemon{} }, []string{"problem live.units"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.PutFile("/etc/opendkim.conf", "KeyTable file:/etc/opendkim/KeyTable\n")
+			w.PutFile("/etc/opendkim/KeyTable", "k lab.example:s1:/etc/dkimkeys/lab.example/s1.private\n")
+			w.server.SetUp, w.server.Spec, w.server.Ledger = false, spec.Spec{}, nil
+			w.server.Facts.OpenDKIM.Endpoint = "local:" + string(w.server.Facts.Postfix.QueueDirectory) + "/opendkim/opendkim.sock"
+			w.domains = []subject.Domain{{Name: "lab.example", Sends: true}}
+			tt.fault(w)
+			got := w.check(live.Options{})
+			slices.Sort(got)
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 // Nothing is sent while another run has the lock, and that is said.
 func TestLock(t *testing.T) {
 	w := newWorld(t)

@@ -33,8 +33,8 @@ type RelayOptions struct {
 
 // Relay checks that strangers cannot relay, and that addresses which every domain must have
 // are accepted.
-func Relay(ctx context.Context, m Machine, dns *dnsclient.Client, s subject.Server, domains []subject.Domain, o RelayOptions) finding.Result {
-	c := relays{&checker{m: m, dns: dns, s: s}}
+func Relay(ctx context.Context, m Machine, s subject.Server, domains []subject.Domain, o RelayOptions) finding.Result {
+	c := relays{&checker{m: m, s: s}}
 	p := s.Facts.Postfix
 	if p == nil {
 		return c.res
@@ -45,7 +45,6 @@ func Relay(ctx context.Context, m Machine, dns *dnsclient.Client, s subject.Serv
 			c.required(ctx, domains)
 		}
 	}
-	c.wayBack(ctx, domains)
 	return c.res
 }
 
@@ -281,35 +280,28 @@ func (c relays) hasMailboxes(domain string) bool {
 	return slices.Contains(p.Listed, domain)
 }
 
-// maxWayBack is how many domains are looked at for a way back.
-const maxWayBack = 1000
-
-// wayBack checks that domains that send can get answers and bounces.
-func (c relays) wayBack(ctx context.Context, domains []subject.Domain) {
-	if c.dns == nil {
-		return
+// Return checks that a domain that sends can get answers and bounces.
+func Return(ctx context.Context, dns *dnsclient.Client, s subject.Server, d subject.Domain) finding.Result {
+	if dns == nil || !d.Sends {
+		return finding.Result{}
 	}
-	for i, d := range domains {
-		if !d.Sends || i >= maxWayBack {
-			continue
+	f := finding.Finding{ID: "relay.return", Severity: finding.OK, Domain: d.Name, Subject: d.Name}
+	f.Seen, f.Severity = hasWayBack(ctx, dns, d.Name)
+	if f.Severity == finding.Warning {
+		f.Expected = "an MX, or an address at the name: some receivers refuse senders that cannot be answered"
+		f.Remedy = "publish an MX of " + d.Name + ": " + d.Name + ". MX 10 " + s.Name + "."
+		if d.Receives {
+			f.CausedBy = "mx.exists"
+		} else {
+			f.Severity = finding.Note // as declared
 		}
-		f := finding.Finding{ID: "relay.return", Severity: finding.OK, Domain: d.Name, Subject: d.Name}
-		f.Seen, f.Severity = c.hasWayBack(ctx, d.Name)
-		if f.Severity == finding.Warning {
-			f.Expected = "an MX, or an address at the name: some receivers refuse senders that cannot be answered"
-			f.Remedy = "publish an MX of " + d.Name + ": " + d.Name + ". MX 10 " + c.s.Name + "."
-			if d.Receives {
-				f.CausedBy = "mx.exists"
-			} else {
-				f.Severity = finding.Note // as declared
-			}
-		}
-		c.add(f)
 	}
+	f.Seen = cut(f.Seen)
+	return finding.Result{Findings: []finding.Finding{f}}
 }
 
-func (c relays) hasWayBack(ctx context.Context, name string) (string, finding.Severity) {
-	records, status, err := c.dns.Lookup(ctx, name+".", "MX")
+func hasWayBack(ctx context.Context, dns *dnsclient.Client, name string) (string, finding.Severity) {
+	records, status, err := dns.Lookup(ctx, name+".", "MX")
 	switch {
 	case status == dnsclient.Unknown:
 		return err.Error(), finding.Unknown
@@ -319,7 +311,7 @@ func (c relays) hasWayBack(ctx context.Context, name string) (string, finding.Se
 		return "has an MX", finding.OK
 	}
 	for _, kind := range []string{"A", "AAAA"} {
-		switch _, status, err := c.dns.Lookup(ctx, name+".", kind); status {
+		switch _, status, err := dns.Lookup(ctx, name+".", kind); status {
 		case dnsclient.Found:
 			return "has an address, and no MX", finding.OK
 		case dnsclient.Unknown:

@@ -60,7 +60,9 @@ func TestRelay(t *testing.T) {
 			w := newWorld(t)
 			tt.fault(w)
 			for _, all := range []bool{false, true} {
-				got := lines(live.Relay(t.Context(), w, w.dns, w.server, w.domains, live.RelayOptions{AllSpellings: all}))
+				r := live.Relay(t.Context(), w, w.server, w.domains, live.RelayOptions{AllSpellings: all})
+				r.Add(live.Return(t.Context(), w.dns, w.server, w.domains[0]))
+				got := lines(r)
 				if !slices.Equal(got, tt.want) {
 					t.Errorf("all spellings %v: %q, want %q", all, got, tt.want)
 				}

@@ -194,7 +194,7 @@ func (c toSigner) milters() {
 // matters reports whether a service takes mail that has to be signed for sure: that of
 // programs here, of port 25, or of users who log in.
 func (c toSigner) matters(a postfix.Asked) bool {
-	return a.Service.Command == "cleanup" || port(a.Service) == "25" || userService(c.s.Facts.Postfix, a.Service)
+	return a.Service.Command == "cleanup" || port(a.Service) == "25" || a.Service.Name == "smtpd/pass" || userService(c.s.Facts.Postfix, a.Service)
 }
 
 // miltersRemedy is what mends a list.
