@@ -77,6 +77,9 @@ func (p *printer) summary(r Report) {
 		parts = append(parts, fmt.Sprintf("%d ignored", s.Ignored))
 	}
 	p.line(strings.Join(parts, ", "))
+	if s.Fixable > 0 {
+		p.line(p.Typed.Lines([]string{fmt.Sprintf("%d of these can be mended: mailsetup check --fix", s.Fixable)})[0])
+	}
 	if left := LeftOut(r.Skipped); left != "" {
 		p.hang("", 0, left)
 	}
