@@ -228,6 +228,20 @@ func TestRspamd(t *testing.T) {
 	}
 }
 
+// The real one, where it is installed.
+func TestRealSpamAssassin(t *testing.T) {
+	if _, err := os.Stat("/usr/bin/spamassassin"); err != nil {
+		t.Skip("SpamAssassin is not installed here")
+	}
+	spam := strings.Replace(good, "\n\n", "\n\nXJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X\n", 1)
+	for text, points := range map[string]string{good: "0", spam: "1000.0 points; 5.0 make it spam; "} {
+		list := message.Score(context.Background(), system.NewHost(system.Options{}), []byte(text), "", message.ScoreOptions{Asked: true})
+		if len(list) < 2 || list[0].Severity != finding.Note || !strings.HasPrefix(strings.TrimPrefix(list[0].Seen, "-"), points) {
+			t.Errorf("%+v", list)
+		}
+	}
+}
+
 // A filter that is not there says nothing; one that does not answer is unknown.
 func TestNoScore(t *testing.T) {
 	if got, argv := filtered(t, message.ScoreOptions{}, system.Result{}, nil); len(got) > 0 || argv != "" {

@@ -13,6 +13,7 @@ import (
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/subject"
+	"mailsetup/internal/hint"
 	"mailsetup/internal/system"
 	"mailsetup/internal/text"
 )
@@ -106,7 +107,7 @@ func (q *queue) command(format string, a ...any) string {
 	if q.dir == "" {
 		return name + " " + rest
 	}
-	return name + " -c " + q.dir + " " + rest
+	return name + " -c " + hint.Quote(q.dir) + " " + rest
 }
 
 // size judges how much waits: a number alone says nothing.

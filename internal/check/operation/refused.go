@@ -18,7 +18,7 @@ import (
 
 // Limits of what is read of the journal.
 const (
-	journalTime  = 5 * time.Second
+	journalTime  = 2 * time.Second
 	journalLines = "20000"
 )
 

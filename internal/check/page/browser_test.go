@@ -125,7 +125,7 @@ func pipes() (ours, theirs [2]*os.File, err error) {
 	return ours, theirs, err
 }
 
-// next returns the next message, at most a minute later.
+// next returns the next message, at most two minutes later.
 func (b *browser) next() message {
 	b.t.Helper()
 	select {
@@ -134,7 +134,7 @@ func (b *browser) next() message {
 			b.t.Fatal("the browser ended")
 		}
 		return m
-	case <-time.After(time.Minute):
+	case <-time.After(2 * time.Minute):
 		b.t.Fatal("the browser does not answer")
 	}
 	return message{}

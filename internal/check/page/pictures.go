@@ -192,7 +192,7 @@ func lives(keys []finding.KeyLife, now time.Time) drawing {
 			ends = k.Retired
 		}
 		if signs.IsZero() {
-			stage(k.Made, now, "waits")
+			stage(k.Made, later(now, k.Next), "waits")
 		} else {
 			stage(k.Made, signs, "waits")
 			stage(signs, ends, "signs")
