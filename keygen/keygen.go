@@ -9,11 +9,13 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"runtime"
 	"sync/atomic"
 )
@@ -148,6 +150,43 @@ func Parse(text []byte) (*Key, error) {
 		return nil, fmt.Errorf("parse private key: %d bits: verifiers want at least %d (RFC 8301)", bits, minBits)
 	}
 	return &Key{private}, nil
+}
+
+// PublicHalf returns the public half that a private key file states, as Parse does, "" if
+// it is not understood. It does not check that the private half belongs to it, which
+// takes most of the time of Parse.
+func PublicHalf(text []byte) string {
+	block, _ := pem.Decode(text)
+	if block == nil || len(block.Headers) > 0 {
+		return ""
+	}
+	der := block.Bytes
+	if block.Type == "PRIVATE KEY" {
+		var wrapped struct {
+			Version   int
+			Algorithm asn1.RawValue
+			Key       []byte
+		}
+		if _, err := asn1.Unmarshal(der, &wrapped); err != nil {
+			return ""
+		}
+		der = wrapped.Key
+	} else if block.Type != "RSA PRIVATE KEY" {
+		return ""
+	}
+	var private struct { // what follows is the private half
+		Version int
+		N       *big.Int
+		E       int
+	}
+	if _, err := asn1.Unmarshal(der, &private); err != nil {
+		return ""
+	}
+	spki, err := x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: private.N, E: private.E})
+	if err != nil {
+		return ""
+	}
+	return base64.StdEncoding.EncodeToString(spki)
 }
 
 func decode(block *pem.Block) (*rsa.PrivateKey, error) {

@@ -3,6 +3,7 @@ package keygen_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
@@ -284,6 +285,38 @@ func BenchmarkGenerate2048(b *testing.B) {
 	for b.Loop() {
 		if _, err := keygen.Generate(2048); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestPublicHalf: the same as Parse says, of what ssl and genkey write; nothing of
+// other texts.
+func TestPublicHalf(t *testing.T) {
+	k, err := keygen.Generate(1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := keygen.PublicHalf(k.PEM()); got != k.Public() {
+		t.Errorf("PKCS#8: %s, want %s", got, k.Public())
+	}
+	block, _ := pem.Decode(k.PEM())
+	private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private.(*rsa.PrivateKey))})
+	if got := keygen.PublicHalf(old); got != k.Public() {
+		t.Errorf("PKCS#1: %s, want %s", got, k.Public())
+	}
+	_, ed, _ := ed25519.GenerateKey(nil)
+	der, _ := x509.MarshalPKCS8PrivateKey(ed)
+	for _, text := range []string{
+		"", "x", string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: block.Bytes})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: block.Bytes[:100]})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+	} {
+		if got := keygen.PublicHalf([]byte(text)); got != "" {
+			t.Errorf("%q: %s", text, got)
 		}
 	}
 }
