@@ -147,6 +147,12 @@ func (c *Client) Ask(ctx context.Context, n NameServer, zone, name string, t uin
 	if n.Address == "" {
 		return nil, Finding{NoAddress, "its name has no address", "give " + n.Name + " an address, or take its NS record out of " + dnsname.TrimDot(zone)}
 	}
+	noAnswer := func(why string) Finding {
+		return Finding{NoAnswer, "it does not answer: " + why, "see that it runs and that port 53 is open, UDP and TCP"}
+	}
+	if c.silent.givenUp(n.Address) {
+		return nil, noAnswer(fmt.Sprintf("nothing came within %v, several times", c.Timeout))
+	}
 	var m *dns.Msg
 	err := errors.New("not asked")
 	for range attempts {
@@ -158,8 +164,12 @@ func (c *Client) Ask(ctx context.Context, n NameServer, zone, name string, t uin
 	case errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT):
 		return nil, Finding{NotAsked, "this machine has no way to its address", "ask it from another network"}
 	case err != nil:
-		return nil, Finding{NoAnswer, "it does not answer: " + wireError(err, c.Timeout), "see that it runs and that port 53 is open, UDP and TCP"}
+		if ctx.Err() == nil && !errors.Is(err, syscall.ECONNREFUSED) { // which costs no time
+			c.silent.note(n.Address, false)
+		}
+		return nil, noAnswer(wireError(err, c.Timeout))
 	}
+	c.silent.note(n.Address, true)
 	return m, checkAuthority(m, dnsname.TrimDot(zone))
 }
 

@@ -10,11 +10,12 @@ import (
 )
 
 // WithCache returns a client that puts each question to its resolver once, and finds
-// the zone of each name and the servers of each zone once: for checks of many domains with common names and name
-// servers. Errors are not cached.
+// the zone of each name and the servers of each zone once: for checks of many domains
+// with common names and name servers. Errors are not cached, but a name server that did
+// not answer several times in succession is not waited for again.
 func (c *Client) WithCache() *Client {
 	r := *c
-	r.answers, r.zones, r.origins = &cache[answer]{}, &cache[Authority]{}, &cache[string]{}
+	r.answers, r.zones, r.origins, r.silent = &cache[answer]{}, &cache[Authority]{}, &cache[string]{}, &silent{}
 	return &r
 }
 
@@ -84,4 +85,42 @@ func (m *cache[V]) entry(key string) (v *entry[V], first bool) {
 		m.entries[key] = v
 	}
 	return v, !known
+}
+
+// silent counts how often name servers did not answer in succession, by address. A nil
+// one counts nothing.
+type silent struct {
+	mu   sync.Mutex
+	left map[string]int
+}
+
+// maxSilent is how often in succession a name server may not answer. Thousands of domains
+// may have the same one.
+const maxSilent = 4
+
+// givenUp reports whether a server is not waited for any more.
+func (s *silent) givenUp(address string) bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.left[address] >= maxSilent
+}
+
+// note remembers whether a server has answered.
+func (s *silent) note(address string, answered bool) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case answered:
+		delete(s.left, address)
+	case s.left == nil:
+		s.left = map[string]int{address: 1}
+	default:
+		s.left[address]++
+	}
 }

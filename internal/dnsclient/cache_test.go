@@ -92,3 +92,37 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 		t.Errorf("the one who asked: %v", err)
 	}
 }
+
+// A name server of thousands of domains that does not answer is not waited for each time.
+func TestSilentServerIsGivenUp(t *testing.T) {
+	var asked, answers atomic.Int32
+	c := dnsclient.New().WithCache()
+	c.Timeout = 20 * time.Millisecond
+	n := dnsclient.NameServer{Name: "ns", Address: dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+		asked.Add(1)
+		if answers.Load() == 0 {
+			return nil
+		}
+		return dnstest.Reply(t, r, dns.RcodeSuccess)
+	})}
+	ask := func() dnsclient.Finding {
+		_, f := c.Ask(t.Context(), n, "a.example.", "a.example.", dns.TypeTXT)
+		return f
+	}
+	for range 3 {
+		ask()
+	}
+	answers.Store(1)
+	if f := ask(); !f.OK() { // it was only slow
+		t.Errorf("after an answer: %+v", f)
+	}
+	answers.Store(0)
+	for range 10 {
+		if f := ask(); f.Fault != dnsclient.NoAnswer {
+			t.Errorf("while it is silent: %+v", f)
+		}
+	}
+	if n := asked.Load(); n != 2*3+1+2*4 {
+		t.Errorf("%d questions", n)
+	}
+}

@@ -59,6 +59,7 @@ type Client struct {
 	answers *cache[answer]
 	zones   *cache[Authority]
 	origins *cache[string]
+	silent  *silent
 }
 
 // New returns a client of the given servers, addresses with or without a port.
