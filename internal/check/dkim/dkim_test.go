@@ -216,7 +216,7 @@ func TestRecords(t *testing.T) {
 		},
 		{"g=", func(l *lab) { l.publish("v=DKIM1; g=*; p=" + p) }, "note dkim.tags " + at + ": g= is of the time before RFC 6376, which ignores it"},
 		{"the least of a record", func(l *lab) { l.publish("p=" + p) }, ""},
-		{"further tags, another order", func(l *lab) { l.publish("v=DKIM1;n=note;x=y;p=" + p + ";s=email:*;k=rsa;") }, ""},
+		{"further tags, another order", func(l *lab) { l.publish("v=DKIM1;n=note;x=y;p=" + p + ";s=email;k=rsa;") }, ""},
 		{
 			"ADSP", func(l *lab) {
 				l.ns1 = append(l.ns1, txt("_adsp._domainkey", "dkim=all"))
@@ -252,10 +252,14 @@ func TestReceiversDiffer(t *testing.T) {
 	good, p := record(private()), private().Public()
 	for _, tt := range []struct{ text, second, want string }{
 		{good, record(other()), "Mail::DKIM tries both."},
-		{"v=DKIM1; k=RSA; p=" + p, "", "OpenDKIM takes k=RSA, dkimpy, Mail::DKIM and go-msgauth refuse it."},
-		{"v=DKIM1; h=SHA256; p=" + p, "", "OpenDKIM and dkimpy take h=SHA256, Mail::DKIM and go-msgauth refuse it."},
-		{good[:100] + "\t" + good[100:], "", "OpenDKIM, dkimpy and Mail::DKIM read it, go-msgauth does not."},
-		{"v=DKIM1; g=*; p=" + p, "", "Mail::DKIM refuses a key with g=, all others ignore it."},
+		{"v=DKIM1; k=RSA; p=" + p, "", "opendkim-testkey takes k=RSA, dkimpy, Mail::DKIM and go-msgauth refuse it."},
+		{"v=DKIM1; h=SHA256; p=" + p, "", "opendkim-testkey and dkimpy take h=SHA256, Mail::DKIM and go-msgauth refuse it."},
+		{good[:100] + "\t" + good[100:], "", "opendkim-testkey, dkimpy and Mail::DKIM read it, go-msgauth does not."},
+		{"v=DKIM1; g=; p=" + p, "", "Mail::DKIM refuses a key whose g= does not have the sender (RFC 4871), all others ignore it."},
+		{"v=DKIM1; s=email:tlsrpt; p=" + p, "", "dkimpy refuses the key then."},
+		{"p=" + p + "; v=DKIM1", "", "opendkim-testkey, dkimpy and Mail::DKIM read the record all the same."},
+		{good[:100] + "\n" + good[100:], "", "opendkim-testkey, dkimpy and Mail::DKIM read it all the same."},
+		{`"` + good + `"`, "", "Mail::DKIM reads it in spite of the quotes, opendkim-testkey, dkimpy and go-msgauth do not."},
 		{good, "", ""},
 	} {
 		l := newLab()
@@ -279,7 +283,8 @@ func TestReceiversDiffer(t *testing.T) {
 func TestPublicKeyInAnotherEncoding(t *testing.T) {
 	l := newLab()
 	l.publish("v=DKIM1; p=" + pkcs1(t, private()))
-	if got := wrong(l.run(t)); got != "" {
+	const want = "warning dkim.tags s1._domainkey.lab.example: p= has the right key as RSAPublicKey: opendkim-testkey and Mail::DKIM (SpamAssassin, amavis) do not read that"
+	if got := wrong(l.run(t)); got != want {
 		t.Errorf("found %s", got)
 	}
 }

@@ -30,7 +30,10 @@ func (c *checker) judgeText(k key, got string) {
 	} else if public, err := r.RSA(); err == nil {
 		c.judgeBits(k, public.N.BitLen())
 	}
-	out := finding.Finding{ID: "dkim.tags", Severity: finding.OK, Subject: subject, Why: receivers([]string{got})}
+	out := finding.Finding{ID: "dkim.tags", Severity: finding.OK, Subject: subject}
+	if !strings.ContainsAny(value(got, "p"), " \t\r\n") { // told with dkim.paste
+		out.Why = receivers([]string{got})
+	}
 	var seen []string
 	say := func(s finding.Severity, text, remedy string) {
 		seen = append(seen, text)
@@ -46,6 +49,9 @@ func (c *checker) judgeText(k key, got string) {
 	}
 	if hasTag(got, "g") {
 		say(finding.Note, "g= is of the time before RFC 6376, which ignores it", "take g= out of the record")
+	}
+	if k.Public != "" && r.Public != k.Public && r.KeyType == "rsa" {
+		say(finding.Warning, "p= has the right key as RSAPublicKey: opendkim-testkey and Mail::DKIM (SpamAssassin, amavis) do not read that", "publish the key as everybody does (erratum 3017 of RFC 6376): mailsetup dns "+c.domain.Name)
 	}
 	if r.Revoked() && k.signs {
 		say(finding.Problem, "p= is empty: the key is revoked", "publish the key that signs")
@@ -143,8 +149,8 @@ func tagValue(record, tag string) *string {
 }
 
 // receivers says who reads a record otherwise than RFC 6376 has it, "" for nobody. All
-// of it was tried with OpenDKIM 2.11 (opendkim-testkey), dkimpy 1.1, Mail::DKIM 1.2 and
-// go-msgauth 0.7.
+// of it was tried with opendkim-testkey 2.11, dkimpy 1.1 and Mail::DKIM 1.2 (which
+// SpamAssassin and amavis use), and with go-msgauth 0.7.
 func receivers(texts []string) string {
 	if len(texts) > 1 {
 		return "RFC 6376 section 3.6.2.2 leaves open what two records mean: OpenDKIM and go-msgauth refuse them, dkimpy takes the one that comes first, Mail::DKIM tries both."
@@ -152,19 +158,36 @@ func receivers(texts []string) string {
 	if len(texts) == 0 {
 		return ""
 	}
-	record := texts[0]
-	kind, hashes, public := tagValue(record, "k"), tagValue(record, "h"), tagValue(record, "p")
+	kind, hashes, services := value(texts[0], "k"), value(texts[0], "h"), value(texts[0], "s")
+	public, version := value(texts[0], "p"), value(texts[0], "v")
+	first, _, _ := strings.Cut(texts[0], ";")
 	switch {
-	case kind != nil && strings.TrimSpace(*kind) != "rsa" && strings.EqualFold(strings.TrimSpace(*kind), "rsa"):
-		return "Values are case-sensitive (RFC 6376 section 3.2): OpenDKIM takes k=RSA, dkimpy, Mail::DKIM and go-msgauth refuse it."
-	case hashes != nil && strings.Contains(strings.ToLower(*hashes), "rsa-sha256"):
-		return "h= has names of hashes, not of algorithms: dkimpy takes rsa-sha256 there, OpenDKIM, Mail::DKIM and go-msgauth refuse it."
-	case hashes != nil && !strings.Contains(*hashes, "sha256") && strings.Contains(strings.ToLower(*hashes), "sha256"):
-		return "Values are case-sensitive (RFC 6376 section 3.2): OpenDKIM and dkimpy take h=SHA256, Mail::DKIM and go-msgauth refuse it."
-	case public != nil && strings.ContainsAny(strings.Trim(*public, " \t"), "\t"):
-		return "RFC 6376 section 3.6.1 permits a TAB inside p=: OpenDKIM, dkimpy and Mail::DKIM read it, go-msgauth does not."
-	case hasTag(record, "g"):
-		return "Mail::DKIM refuses a key with g=, all others ignore it."
+	case strings.HasPrefix(texts[0], `"`):
+		return "Mail::DKIM reads it in spite of the quotes, opendkim-testkey, dkimpy and go-msgauth do not."
+	case version == "DKIM1" && value(first, "v") == "":
+		return "RFC 6376 section 3.6.1 wants v= first: opendkim-testkey, dkimpy and Mail::DKIM read the record all the same."
+	case kind != "rsa" && strings.EqualFold(kind, "rsa"):
+		return "Values are case-sensitive (RFC 6376 section 3.2): opendkim-testkey takes k=RSA, dkimpy, Mail::DKIM and go-msgauth refuse it."
+	case strings.Contains(strings.ToLower(hashes), "rsa-sha256"):
+		return "h= has names of hashes, not of algorithms: dkimpy takes rsa-sha256 there, opendkim-testkey, Mail::DKIM and go-msgauth refuse it."
+	case !strings.Contains(hashes, "sha256") && strings.Contains(strings.ToLower(hashes), "sha256"):
+		return "Values are case-sensitive (RFC 6376 section 3.2): opendkim-testkey and dkimpy take h=SHA256, Mail::DKIM and go-msgauth refuse it."
+	case strings.ContainsAny(public, "\r\n"):
+		return "RFC 6376 section 3.6.1 permits blanks inside p=, but no line break: opendkim-testkey, dkimpy and Mail::DKIM read it all the same."
+	case strings.Contains(public, "\t"):
+		return "RFC 6376 section 3.6.1 permits a TAB inside p=: opendkim-testkey, dkimpy and Mail::DKIM read it, go-msgauth does not."
+	case strings.Contains(services, ":"):
+		return "RFC 6376 section 3.6.1 permits a list in s=: dkimpy refuses the key then."
+	case hasTag(texts[0], "g") && value(texts[0], "g") != "*":
+		return "Mail::DKIM refuses a key whose g= does not have the sender (RFC 4871), all others ignore it."
+	}
+	return ""
+}
+
+// value returns the value of a tag without white space around it, "" without the tag.
+func value(record, tag string) string {
+	if v := tagValue(record, tag); v != nil {
+		return strings.Trim(*v, " \t")
 	}
 	return ""
 }

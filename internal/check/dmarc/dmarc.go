@@ -240,6 +240,8 @@ func beginning(t string) string {
 	trimmed := strings.TrimLeft(t, " \t\r\n\"'“”\u00a0\ufeff\u200b")
 	first, _, _ := strings.Cut(trimmed, ";")
 	switch {
+	case policy.IsPolicyRecord(strings.TrimLeft(t, " \t")):
+		return "a blank stands before v=DMARC1, so receivers see no record; OpenDMARC 1.4 takes it nevertheless"
 	case policy.IsPolicyRecord(trimmed):
 		return "something stands before v=DMARC1, so receivers see no record"
 	case policy.IsPolicyRecord(strings.ToUpper(first)):

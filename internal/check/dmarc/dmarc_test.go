@@ -137,11 +137,16 @@ func TestRecords(t *testing.T) {
 	}{
 		{"none", nil, "warning dmarc.exists " + at + ": no policy"},
 		{"two", []string{"v=DMARC1; p=none", "v=DMARC1; p=reject"}, "problem dmarc.one " + at + `: 2 records: "v=DMARC1; p=none", "v=DMARC1; p=reject"`},
-		{"a blank in front", []string{" v=DMARC1; p=none"}, "problem dmarc.space " + at + `: " v=DMARC1; p=none": something stands before v=DMARC1, so receivers see no record`},
+		{"a blank in front", []string{" v=DMARC1; p=none"}, "problem dmarc.space " + at + `: " v=DMARC1; p=none": a blank stands before v=DMARC1, so receivers see no record; OpenDMARC 1.4 takes it nevertheless`},
 		{"in quotes", []string{`"v=DMARC1; p=none"`}, "problem dmarc.space " + at + `: "\"v=DMARC1; p=none\"": something stands before v=DMARC1, so receivers see no record`},
 		{"lower case", []string{"v=dmarc1; p=none"}, "problem dmarc.space " + at + `: "v=dmarc1; p=none": DMARC1 is case-sensitive, so receivers see no record`},
 		{"V=", []string{"V=DMARC1; p=reject; " + rua}, ""},
-		{"blanks around =", []string{"v = DMARC1 ; p = reject ; " + rua}, ""},
+		{"blanks around =", []string{"v=DMARC1 ; p = reject ; " + rua}, ""},
+		{
+			"blanks around the first =",
+			[]string{"v = DMARC1 ; p = reject ; " + rua},
+			"warning dmarc.syntax " + at + ": blanks stand around the = of v=DMARC1, which RFC 9989 permits: OpenDMARC 1.4 sees no record",
+		},
 		{"no semicolon", []string{"v=DMARC1 p=none"}, "problem dmarc.space " + at + `: "v=DMARC1 p=none": no semicolon ends v=DMARC1, so receivers see no record`},
 		{
 			"the version last",

@@ -42,6 +42,9 @@ func (c *checker) judgeSyntax(own policy.DMARC) {
 	for _, tag := range own.Tags()[:min(len(own.Tags()), maxTexts)] {
 		c.judgeTag(own, tag, say)
 	}
+	if !strings.HasPrefix(strings.ToLower(own.String()), "v=dmarc1") {
+		say(finding.Warning, "blanks stand around the = of v=DMARC1, which RFC 9989 permits: OpenDMARC 1.4 sees no record")
+	}
 	p, given := own.Get("p")
 	switch {
 	case !given && hasReports(own):
