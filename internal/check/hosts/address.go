@@ -21,7 +21,7 @@ import (
 // a client, DNS is not asked.
 func Addresses(ctx context.Context, c *dnsclient.Client, s subject.Server) finding.Result {
 	var r finding.Result
-	if s.Name == "" {
+	if !sends(s) {
 		return r
 	}
 	r.Findings = egress(s)
@@ -164,11 +164,7 @@ func (p ptr) known() []string {
 // reverse checks the PTR records of an address.
 func reverse(ctx context.Context, c *dnsclient.Client, s subject.Server, e subject.Egress) []finding.Finding {
 	p := lookUpPTR(ctx, c, e.Address)
-	h := heloNames(s)
-	name := canonical(s.Name)
-	if len(h) > 0 {
-		name = heloOf(e, h).name
-	}
+	name := heloOf(e, heloNames(s)).name
 	there := exists(p, s, e.Address, name)
 	list := []finding.Finding{there, ptrSource(p, e.Address)}
 	if known := p.known(); len(known) > 0 {

@@ -143,6 +143,7 @@ func TestPTRThatTheWorldDoesNotSee(t *testing.T) {
 }
 
 func TestPTRThatNobodyTells(t *testing.T) {
+	t.Parallel()
 	fails := func(r *dns.Msg) *dns.Msg { return dnstest.Reply(t, r, dns.RcodeServerFailure) }
 	is(t, hosts.Addresses(t.Context(), world(t, fails, fails), server()), "unknown addr.ptr 192.0.2.10\nunknown addr.ptr-source 192.0.2.10")
 	silent := func(*dns.Msg) *dns.Msg { return nil }
@@ -179,6 +180,9 @@ func TestEgress(t *testing.T) {
 			"IPv6 that was not declared", also("2001:db8::f00", "route"), "ok addr.egress 192.0.2.10\nproblem addr.egress 2001:db8::f00",
 			"postconf -e 'inet_protocols = ipv4' && systemctl restart postfix    (or declare it: mailsetup init --ip 2001:db8::f00 --ip 192.0.2.10)",
 		},
+		{"nothing leaves", func(s *subject.Server) {
+			s.Facts.Postfix.Value["default_transport"] = "error:mail stays here"
+		}, "", ""},
 		{"nothing sends", func(s *subject.Server) { s.Name = "" }, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -269,6 +273,7 @@ func TestNameInHosts(t *testing.T) {
 }
 
 func TestResolver(t *testing.T) {
+	t.Parallel()
 	root := func(rcode int, validated bool) func(r *dns.Msg) *dns.Msg {
 		return func(r *dns.Msg) *dns.Msg {
 			m := dnstest.Reply(t, r, rcode)

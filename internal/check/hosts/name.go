@@ -29,12 +29,21 @@ type helo struct {
 	parameter string // that sets it
 }
 
+// sends reports whether mail leaves this server at all.
+func sends(s subject.Server) bool {
+	if s.Name == "" || s.Facts.Postfix == nil {
+		return false
+	}
+	transport, _, _ := strings.Cut(s.Facts.Postfix.Value["default_transport"], ":")
+	return !slices.Contains([]string{"error", "retry", "discard"}, transport)
+}
+
 // heloNames returns the names that SMTP clients of Postfix say, that of main.cf first.
 func heloNames(s subject.Server) []helo {
-	p := s.Facts.Postfix
-	if s.Name == "" || p == nil {
+	if !sends(s) {
 		return nil
 	}
+	p := s.Facts.Postfix
 	set := p.Raw["smtp_helo_name"] != ""
 	main := helo{name: canonical(s.Name), parameter: "myhostname"}
 	if set {

@@ -47,7 +47,7 @@ var receivers = []string{"gmail.com", "outlook.com", "yahoo.com", "gmx.net", "ic
 // portOut checks whether port 25 of others can be reached, by each family that mail
 // leaves with.
 func portOut(ctx context.Context, w outside.World, s subject.Server) []finding.Finding {
-	if s.Smarthost != "" || s.Name == "" {
+	if s.Smarthost != "" || !sends(s) {
 		return nil
 	}
 	var list []finding.Finding

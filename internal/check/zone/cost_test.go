@@ -99,6 +99,7 @@ func TestQuestionsForManyDomains(t *testing.T) {
 
 // A name server that is down is not waited for by thousands of domains.
 func TestDeadNameServerOfManyDomains(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Int64
 	k := manyDomains(t, &asked, 400*time.Millisecond, "127.0.0.2", "127.0.0.3")
 	begun := time.Now()

@@ -292,6 +292,7 @@ func TestDifferentCopies(t *testing.T) {
 
 // A hidden primary is compared with what the world sees, and is no fault in itself.
 func TestHiddenPrimary(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		primary []string
@@ -313,6 +314,7 @@ func TestHiddenPrimary(t *testing.T) {
 
 // A change that is just being transferred is no difference.
 func TestTransferUnderWay(t *testing.T) {
+	t.Parallel()
 	w := serving(t, child())
 	begun := time.Now()
 	old := dnstest.Zones(t, without(child(), "_dmarc"))
