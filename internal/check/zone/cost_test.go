@@ -35,7 +35,9 @@ func manyZones(t *testing.T, asked *atomic.Int64, servers ...string) answers {
 				rr(fmt.Sprintf("NS ns%d.host.example.", i))
 			}
 		case q.Qtype == dns.TypeMX && labels == 2:
-			rr("MX 10 ns0.host.example.")
+			rr("MX 10 mail.host.example.")
+		case q.Name == "mail.host.example." && q.Qtype == dns.TypeA:
+			rr("A 192.0.2.10")
 		case strings.HasSuffix(q.Name, ".host.example."):
 			var i int
 			if _, err := fmt.Sscanf(q.Name, "ns%d.", &i); err == nil && q.Qtype == dns.TypeA {

@@ -72,9 +72,9 @@ type question struct {
 func (q question) String() string { return q.name + " " + dns.TypeToString[q.t] }
 
 // read asks a server for what it has of a domain.
-func (k *Checker) read(ctx context.Context, d subject.Domain, a authority, s server) data {
+func (k *Checker) read(ctx context.Context, d subject.Domain, a authority, s server, again bool) data {
 	r := data{of: s, has: map[string][]string{}}
-	if s.soa == nil { // the one here
+	if again || s.soa == nil { // it may have a new copy now, and the one here was not asked
 		if s = k.ask(ctx, s.NameServer, a.zone); s.soa == nil {
 			return r
 		}
@@ -104,11 +104,11 @@ func counts(q question, rr state.Record) bool {
 	return rr.Type != "TXT" || v == "spf" || v == "dmarc"
 }
 
-func (k *Checker) readAll(ctx context.Context, d subject.Domain, a authority, list []server) []data {
+func (k *Checker) readAll(ctx context.Context, d subject.Domain, a authority, list []server, again bool) []data {
 	all := make([]data, len(list))
 	var wg sync.WaitGroup
 	for i, s := range list {
-		wg.Go(func() { all[i] = k.read(ctx, d, a, s) })
+		wg.Go(func() { all[i] = k.read(ctx, d, a, s, again) })
 	}
 	wg.Wait()
 	return slices.DeleteFunc(all, func(r data) bool { return !r.ok })
@@ -126,23 +126,28 @@ func differing(d subject.Domain, all []data) (q string, other data) {
 	return "", data{}
 }
 
-// transferTime is how long a change may take from the primary to its secondaries.
-var transferTime = 3 * time.Second
+// transferTime is how long in a run is waited for changes that are just being transferred:
+// BIND lets five seconds pass before it tells the secondaries (notify-delay).
+var transferTime = 8 * time.Second
 
-// settled waits once for a run until changes that are just being transferred have come
-// through.
-func (k *Checker) settled(ctx context.Context) {
-	k.again.Do(func() {
-		select {
-		case <-ctx.Done():
-		case <-time.After(transferTime):
-		}
-		close(k.later)
-	})
+// wait reports whether there is time left for a transfer, and lets some of it pass.
+func (k *Checker) wait(ctx context.Context) bool {
+	k.again.Do(func() { k.until = time.Now().Add(transferTime) })
+	if ctx.Err() != nil || time.Now().After(k.until) {
+		return false
+	}
 	select {
 	case <-ctx.Done():
-	case <-k.later:
+	case <-time.After(transferTime / 16):
 	}
+	return true
+}
+
+// transferring reports whether copies may be about to become the same: one has a later
+// serial, which the others will fetch.
+func transferring(s subject.Server, all []data) bool {
+	_, fell := serialFell(s, all)
+	return !fell && slices.ContainsFunc(all, func(r data) bool { return r.of.soa.Serial != all[0].of.soa.Serial })
 }
 
 // same compares what the servers of the zone have of a domain's mail.
@@ -152,12 +157,14 @@ func (k *Checker) same(ctx context.Context, s subject.Server, d subject.Domain, 
 		return nil
 	}
 	f := finding.Finding{ID: "dns.same", Severity: finding.OK, Domain: d.Name, Subject: dnsname.TrimDot(a.zone)}
-	all := k.readAll(ctx, d, a, list)
+	all := k.readAll(ctx, d, a, list, false)
 	q, other := differing(d, all)
-	if q != "" {
-		k.settled(ctx)
-		all = k.readAll(ctx, d, a, list)
-		q, other = differing(d, all)
+	for q != "" {
+		again := transferring(s, all) && k.wait(ctx)
+		all = k.readAll(ctx, d, a, list, true)
+		if q, other = differing(d, all); !again {
+			break // the last look is a second one: some servers answer differently each time
+		}
 	}
 	switch {
 	case ctx.Err() != nil || len(all) < 2:
@@ -233,7 +240,7 @@ func (k *Checker) soa(ctx context.Context, s subject.Server, d subject.Domain, a
 	if same {
 		return f
 	}
-	all := k.readAll(ctx, d, a, list)
+	all := k.readAll(ctx, d, a, list, true)
 	if q, _ := differing(d, all); q != "" {
 		if ahead, fell := serialFell(s, all); fell {
 			f.Severity, f.Expected = finding.Problem, fmt.Sprintf("a serial after %d", ahead.of.soa.Serial)

@@ -4,16 +4,19 @@ package zone
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/outside"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsname"
+	"mailsetup/internal/state"
 
 	"github.com/miekg/dns"
 )
@@ -28,15 +31,15 @@ type Checker struct {
 	tcp   map[string]*once[error]
 	down  map[string]int // questions that an address left without answer, in a row
 
-	again sync.Once     // see settled
-	later chan struct{} // closed when transfers have had their time
+	again sync.Once // see wait
+	until time.Time
 
 	registry *registry // nil: hosts of others are not asked
 }
 
 // New returns a Checker that asks by a client with a cache.
 func New(c *dnsclient.Client) *Checker {
-	return &Checker{dns: c, zones: map[string]*once[authority]{}, tcp: map[string]*once[error]{}, down: map[string]int{}, later: make(chan struct{})}
+	return &Checker{dns: c, zones: map[string]*once[authority]{}, tcp: map[string]*once[error]{}, down: map[string]int{}}
 }
 
 // NewOnline is New for a Checker that asks registries, too.
@@ -162,7 +165,7 @@ func (k *Checker) find(ctx context.Context, domain string) (authority, error) {
 func (k *Checker) Check(ctx context.Context, s subject.Server, d subject.Domain) finding.Result {
 	var r finding.Result
 	a, err := k.find(ctx, d.Name)
-	r.Findings = k.delegation(ctx, d, a, err)
+	r.Findings = k.delegation(ctx, s, d, a, err)
 	add := func(list ...finding.Finding) { r.Findings = append(r.Findings, list...) }
 	if err == nil && len(a.inCharge()) > 0 { // else that is the cause of whatever could be said
 		add(k.same(ctx, s, d, a)...)
@@ -190,7 +193,7 @@ func unanswered(f finding.Finding, err error) finding.Finding {
 
 // delegation checks that the parent zone leads to name servers, and that they are in
 // charge.
-func (k *Checker) delegation(ctx context.Context, d subject.Domain, a authority, err error) []finding.Finding {
+func (k *Checker) delegation(ctx context.Context, s subject.Server, d subject.Domain, a authority, err error) []finding.Finding {
 	f := finding.Finding{ID: "dns.delegation", Severity: finding.OK, Domain: d.Name, Subject: dnsname.TrimDot(a.zone)}
 	switch {
 	case errors.Is(err, dnsclient.ErrNoZone):
@@ -209,7 +212,7 @@ func (k *Checker) delegation(ctx context.Context, d subject.Domain, a authority,
 		f.Remedy = "enter its name servers at the registrar, or in the parent zone: " + finding.Excerpt(strings.Join(trimmed(a.Named), ", "))
 		return []finding.Finding{f}
 	}
-	list := k.lame(ctx, d, a)
+	list := k.lame(ctx, s, d, a)
 	if different := !slices.Equal(a.Delegated, a.Named); len(list) == 0 && a.DelegationError == nil && len(a.Named) > 0 && different {
 		f.Severity, f.Expected = finding.Warning, "the same name servers in both"
 		f.Seen = finding.Excerpt("the parent zone has " + strings.Join(trimmed(a.Delegated), ", ") + "; the zone itself has " + strings.Join(trimmed(a.Named), ", "))
@@ -245,7 +248,7 @@ func names(list []server) []string {
 }
 
 // lame returns a finding for each server that is not in charge.
-func (k *Checker) lame(ctx context.Context, d subject.Domain, a authority) []finding.Finding {
+func (k *Checker) lame(ctx context.Context, here subject.Server, d subject.Domain, a authority) []finding.Finding {
 	var list []finding.Finding
 	none := len(a.inCharge()) == 0
 	if silent := !slices.ContainsFunc(a.servers, func(s server) bool { return s.wrong.Fault != dnsclient.NoAnswer }); silent && len(a.servers) > 0 {
@@ -273,6 +276,9 @@ func (k *Checker) lame(ctx context.Context, d subject.Domain, a authority) []fin
 				f = unanswered(f, err)
 			}
 		case dnsclient.NoAnswer:
+			if !none && !uses(here, s) {
+				continue // it is this server that has no such way
+			}
 			// From here it may be the way that is broken. If no other server answers and
 			// the resolver finds none either, it is more than that.
 			f.Severity = finding.Unknown
@@ -294,6 +300,13 @@ func (k *Checker) lame(ctx context.Context, d subject.Domain, a authority) []fin
 	return list
 }
 
+// uses reports whether this server has addresses of the family of a name server's.
+func uses(here subject.Server, s server) bool {
+	host, _, _ := net.SplitHostPort(s.Address)
+	a, err := netip.ParseAddr(host)
+	return err != nil || slices.ContainsFunc(here.Facts.Addresses, func(own netip.Addr) bool { return own.Is4() == a.Is4() })
+}
+
 // addressUnknown returns why it is not known whether a name has addresses, nil if it has
 // none.
 func addressUnknown(ctx context.Context, c *dnsclient.Client, name string) error {
@@ -305,11 +318,22 @@ func addressUnknown(ctx context.Context, c *dnsclient.Client, name string) error
 	return nil
 }
 
-// addresses returns the addresses of a name as the resolver has them, and the end of its
-// aliases. The error says that a look-up failed and no address is known.
+// addresses returns the addresses of a name as the world sees them, and the end of its
+// aliases. If the resolver has only private ones, it may have a view of its own, and
+// authoritative servers decide. The error says that a look-up failed.
 func (k *Checker) addresses(ctx context.Context, name string) (list []netip.Addr, alias string, err error) {
+	list, alias, err = addresses(ctx, name, k.dns.Lookup)
+	if len(list) > 0 && !slices.ContainsFunc(list, subject.Public) {
+		if outside, _, wrong := addresses(ctx, name, k.dns.LookupAuthoritative); wrong == nil && len(outside) > 0 {
+			list = outside
+		}
+	}
+	return list, alias, err
+}
+
+func addresses(ctx context.Context, name string, look func(ctx context.Context, name, rtype string) ([]state.Record, dnsclient.Status, error)) (list []netip.Addr, alias string, err error) {
 	for _, t := range []string{"A", "AAAA"} {
-		records, _, wrong := k.dns.Lookup(ctx, dns.Fqdn(name), t)
+		records, _, wrong := look(ctx, dns.Fqdn(name), t)
 		for _, rr := range records {
 			if rr.Type == "CNAME" {
 				alias = dnsname.TrimDot(rr.Value)
