@@ -58,7 +58,7 @@ var liveFaults = []checkFault{
 	},
 	{
 		id: "live.stale", name: "the tables of OpenDKIM were put right and not read",
-		inject: "cp -p /etc/opendkim/SigningTable /root/st; : >/etc/opendkim/SigningTable; signer; cat /root/st >/etc/opendkim/SigningTable",
+		inject: "cp -p /etc/opendkim/SigningTable /root/st; : >/etc/opendkim/SigningTable; signer; sleep .3; cat /root/st >/etc/opendkim/SigningTable",
 		mend:   "signer",
 	},
 	{

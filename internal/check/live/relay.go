@@ -39,7 +39,7 @@ func Relay(ctx context.Context, m Machine, s subject.Server, domains []subject.D
 	if p == nil {
 		return c.res
 	}
-	if s.Facts.SMTPAddress != "" {
+	if s.Facts.SMTPAddress != "" && c.greets(ctx) {
 		c.relaying(ctx, domains, o)
 		if c.silent == "" {
 			c.required(ctx, domains)
@@ -50,6 +50,21 @@ func Relay(ctx context.Context, m Machine, s subject.Server, domains []subject.D
 
 // relayWithin bounds the dialogue with a server that may make clients wait.
 const relayWithin = 4 * time.Second
+
+// greetWithin is how long Postfix may take to say anything to this machine itself.
+const greetWithin = 2 * time.Second
+
+// greets reports whether Postfix says anything.
+func (c relays) greets(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, greetWithin)
+	defer cancel()
+	_, err := probe.Greeting(ctx, c.s.Facts.SMTPAddress)
+	if err == nil || errors.As(err, new(*textproto.Error)) {
+		return true
+	}
+	c.add(finding.Finding{ID: "relay.open", Severity: finding.Unknown, Subject: c.s.Facts.SMTPAddress, Seen: err.Error(), CausedBy: "live.units"})
+	return false
+}
 
 // relaying tries to relay as a stranger.
 func (c relays) relaying(ctx context.Context, domains []subject.Domain, o RelayOptions) {
@@ -327,7 +342,7 @@ func Banner(ctx context.Context, s subject.Server) finding.Result {
 	if s.Facts.Postfix == nil || s.Facts.SMTPAddress == "" {
 		return res
 	}
-	ctx, cancel := context.WithTimeout(ctx, relayWithin)
+	ctx, cancel := context.WithTimeout(ctx, greetWithin)
 	defer cancel()
 	f := finding.Finding{ID: "smtp.banner", Severity: finding.OK, Subject: s.Facts.SMTPAddress}
 	line, err := probe.Greeting(ctx, s.Facts.SMTPAddress)

@@ -95,11 +95,28 @@ func (c daemons) greets(ctx context.Context) {
 	}
 	f := finding.Finding{ID: "live.units", Severity: finding.Unknown, Subject: "port 25", Seen: err.Error(), Expected: "Postfix answers"}
 	f.Remedy = "journalctl -t postfix/smtpd -t postfix/master -n 20 says why"
-	if strings.Contains(f.Seen, "closed without a greeting") {
+	if fatal := c.fatal(ctx); fatal != "" {
+		f.Severity, f.Seen, f.Remedy = finding.Problem, "smtpd ends before it says anything: "+fatal, "correct that in main.cf or master.cf; postfix check && systemctl reload postfix"
+	} else if strings.Contains(f.Seen, "closed without a greeting") {
 		f.Severity, f.Seen = finding.Problem, "the program that takes mail ends before it says anything"
 	}
 	c.smtp = ""
 	c.add(f)
+}
+
+// fatal returns the last error that ended an smtpd in the last minutes, "" for none.
+func (c daemons) fatal(ctx context.Context) string {
+	res, err := c.m.Run(ctx, commandOf("journalctl", "-q", "-o", "cat", "-n", "20", "--since", "-3min", "-t", "postfix/smtpd"))
+	if err != nil {
+		return ""
+	}
+	last := ""
+	for line := range strings.Lines(string(res.Stdout)) {
+		if _, text, ok := strings.Cut(strings.TrimSpace(line), "fatal: "); ok {
+			last = text
+		}
+	}
+	return last
 }
 
 // started returns when a process began, false if that is not known.
