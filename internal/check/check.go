@@ -5,8 +5,9 @@ package check
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"slices"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"mailsetup/internal/check/finding"
@@ -24,6 +25,9 @@ const (
 	maxDomains = 64
 	// maxListed is up to how many domains a report lists what is right, one by one.
 	maxListed = 100
+	// memory is what a check of thousands of domains may take before it is collected more
+	// often.
+	memory = 88 << 20
 	// groupTime bounds a group of checks of the server, or of one domain.
 	groupTime = time.Minute
 	// domainsTime and domainTime bound the checks of all domains: a resolver that is dead
@@ -75,7 +79,12 @@ func (o Options) find(ctx context.Context, m *machine.Machine) (report.Report, s
 		if w.dns = m.Resolver; o.Resolver != "" {
 			w.dns = dnsclient.New(o.Resolver)
 		}
-		w.dns = w.dns.WithCache()
+		if w.dns = w.dns.WithCache(); len(seen.domains) > maxListed {
+			w.dns = w.dns.WithSmallCache()
+		}
+	}
+	if len(seen.domains) > maxListed {
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(memory))
 	}
 	all := finding.Result{Findings: seen.findings}
 	for _, g := range o.groups() {
@@ -147,8 +156,8 @@ func (o Options) progress(what string) {
 	}
 }
 
-// eachDomain checks several domains at a time and keeps their order: of each domain all
-// groups, since they ask for the same names.
+// eachDomain checks several domains at a time: of each domain all groups, since they ask
+// for the same names.
 func (o Options) eachDomain(ctx context.Context, w world, seen seen) finding.Result {
 	list := slices.DeleteFunc(o.groups(), func(g group) bool { return g.domain == nil })
 	if len(list) == 0 {
@@ -156,26 +165,27 @@ func (o Options) eachDomain(ctx context.Context, w world, seen seen) finding.Res
 	}
 	limited, cancel := context.WithTimeout(ctx, domainsTime+domainTime*time.Duration(len(seen.domains)))
 	defer cancel()
-	parts := make([]finding.Result, len(seen.domains))
-	var done atomic.Int64
-	_ = parallel.Do(len(parts), maxDomains, func(i int) error {
+	var mu sync.Mutex
+	var all finding.Result
+	done, of := 0, len(seen.domains)
+	_ = parallel.Do(of, maxDomains, func(i int) error {
 		d := seen.domains[i]
 		s := seen.serverOf(d)
+		var one finding.Result
 		for _, g := range list {
-			parts[i].Add(inTime(limited, g, d, func(ctx context.Context) finding.Result { return g.domain(ctx, w, s, d) }))
+			one.Add(inTime(limited, g, d, func(ctx context.Context) finding.Result { return g.domain(ctx, w, s, d) }))
 		}
-		if len(parts) > maxListed {
-			parts[i].Condense()
+		if of > maxListed {
+			one.Condense()
 		}
-		if n := done.Add(1); n == 1 || n%100 == 0 || int(n) == len(parts) {
-			o.progress(fmt.Sprintf("domains %d/%d", n, len(parts)))
+		mu.Lock()
+		defer mu.Unlock()
+		all.Add(one) // in any order: the report sorts
+		if done++; done == 1 || done%100 == 0 || done == of {
+			o.progress(fmt.Sprintf("domains %d/%d", done, of))
 		}
 		return nil
 	})
-	var all finding.Result
-	for _, p := range parts {
-		all.Add(p)
-	}
 	return all
 }
 

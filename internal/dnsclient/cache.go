@@ -19,6 +19,17 @@ func (c *Client) WithCache() *Client {
 	return &r
 }
 
+// WithSmallCache is WithCache for thousands of domains, one after the other: what is kept
+// are the answers to the last questions, some thousands.
+func (c *Client) WithSmallCache() *Client {
+	r := *c
+	r.answers, r.zones = &cache[answer]{most: smallCache}, &cache[Authority]{most: smallCache}
+	return &r
+}
+
+// smallCache is how many answers a small cache has at most.
+const smallCache = 4096
+
 // answer is the answer of a resolver.
 type answer struct {
 	records []state.Record
@@ -34,6 +45,7 @@ func questionOf(name, rtype string) string {
 type cache[V any] struct {
 	mu      sync.Mutex
 	entries map[string]*entry[V]
+	most    int // entries at which it begins anew; 0 for never
 }
 
 // entry has its value once done is closed.
@@ -65,7 +77,9 @@ func (m *cache[V]) getOrFind(ctx context.Context, key string, find func() (V, er
 	v.value, v.err = find()
 	if v.err != nil {
 		m.mu.Lock()
-		delete(m.entries, key)
+		if m.entries[key] == v {
+			delete(m.entries, key)
+		}
 		m.mu.Unlock()
 	}
 	close(v.done)
@@ -76,8 +90,8 @@ func (m *cache[V]) getOrFind(ctx context.Context, key string, find func() (V, er
 func (m *cache[V]) entry(key string) (v *entry[V], first bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.entries == nil {
-		m.entries = map[string]*entry[V]{}
+	if m.entries == nil || m.most > 0 && len(m.entries) >= m.most {
+		m.entries = map[string]*entry[V]{} // who waits for an entry has it
 	}
 	v, known := m.entries[key]
 	if !known {

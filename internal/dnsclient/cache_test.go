@@ -3,6 +3,7 @@ package dnsclient_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -37,6 +38,34 @@ func TestEachQuestionIsPutOnce(t *testing.T) {
 	}
 	if _, status, err := c.Lookup(t.Context(), "a.example", "MX"); status != dnsclient.NoData || err != nil || asked.Load() != 3 {
 		t.Errorf("%v, %v; %d questions after one about another type", status, err, asked.Load())
+	}
+}
+
+// A small cache forgets, so that thousands of domains need no more memory than some.
+func TestSmallCache(t *testing.T) {
+	var asked atomic.Int32
+	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+		asked.Add(1)
+		return dnstest.Reply(t, r, dns.RcodeSuccess, r.Question[0].Name+` 60 IN TXT "x"`)
+	})).WithSmallCache()
+	ask := func(name string) {
+		if _, status, err := c.Lookup(t.Context(), name, "TXT"); status != dnsclient.Found || err != nil {
+			t.Fatalf("%s: %v, %v", name, status, err)
+		}
+	}
+	for range 2 {
+		ask("first.example")
+	}
+	const most = 4096
+	for i := range most {
+		ask(fmt.Sprintf("d%d.example", i))
+	}
+	if n := asked.Load(); n != most+1 {
+		t.Errorf("%d questions for %d names", n, most+1)
+	}
+	ask("first.example")
+	if n := asked.Load(); n != most+2 {
+		t.Errorf("%d questions: the first name was kept", n)
 	}
 }
 

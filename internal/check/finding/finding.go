@@ -78,8 +78,8 @@ type Result struct {
 	Unlisted map[string]int `json:"-"`
 }
 
-// Condense takes what is right off the list and counts it: of thousands of domains
-// nobody reads that.
+// Condense takes what is right off the list and counts it, and drops what pictures are
+// made of: of thousands of domains nobody reads that.
 func (r *Result) Condense() {
 	left := []Finding{} // of its own: what is right would stay in memory behind the others
 	for _, f := range r.Findings {
@@ -89,7 +89,7 @@ func (r *Result) Condense() {
 			left = append(left, f)
 		}
 	}
-	r.Findings = left
+	r.Findings, r.SPF, r.Keys = left, nil, nil
 }
 
 func (r *Result) count(id string, n int) {
