@@ -18,6 +18,18 @@ var hostsFaults = []checkFault{
 		inject: `postconf -P relay/unix/smtp_helo_name=mail`, args: noMail,
 	},
 	{
+		id: "host.fqdn", name: "EHLO says a name of the office network",
+		inject: `postconf -e 'smtp_helo_name = mail.office.local'`, args: noMail,
+	},
+	{
+		id: "host.fqdn", name: "EHLO says an address",
+		inject: `postconf -e 'smtp_helo_name = [192.0.2.10]'`, args: noMail,
+	},
+	{
+		id: "addr.helo", name: "EHLO says another name of the server than its PTR", severity: finding.Warning,
+		inject: `postconf -e 'smtp_helo_name = out.lab.example'; add 'out IN A 192.0.2.10'; zones`, args: noMail,
+	},
+	{
 		id: "host.loopback", name: "/etc/hosts has an old address of the server", severity: finding.Warning,
 		inject: `sed -i 's/^127.0.1.1/203.0.113.9/' /etc/hosts`, args: noMail,
 	},

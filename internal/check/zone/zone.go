@@ -29,7 +29,6 @@ type Checker struct {
 	mu    sync.Mutex
 	zones map[string]*once[authority]
 	tcp   map[string]*once[error]
-	down  map[string]int // questions that an address left without answer, in a row
 
 	again sync.Once // see wait
 	until time.Time
@@ -39,7 +38,7 @@ type Checker struct {
 
 // New returns a Checker that asks by a client with a cache.
 func New(c *dnsclient.Client) *Checker {
-	return &Checker{dns: c, zones: map[string]*once[authority]{}, tcp: map[string]*once[error]{}, down: map[string]int{}}
+	return &Checker{dns: c, zones: map[string]*once[authority]{}, tcp: map[string]*once[error]{}}
 }
 
 // NewOnline is New for a Checker that asks registries, too.
@@ -104,27 +103,8 @@ func (k *Checker) authorityOf(ctx context.Context, zone string) authority {
 	})
 }
 
-// maxDown is how many zones a name server may leave without answer before it is taken to
-// be down for all: thousands of zones on it would wait for each.
-const maxDown = 3
-
 func (k *Checker) ask(ctx context.Context, n dnsclient.NameServer, zone string) server {
-	k.mu.Lock()
-	dead := k.down[n.Address] >= maxDown
-	k.mu.Unlock()
-	if dead {
-		return server{NameServer: n, wrong: dnsclient.Finding{
-			Fault: dnsclient.NoAnswer, Text: "it answers for no zone", Remedy: "see that it runs and that port 53 is open, UDP and TCP",
-		}}
-	}
 	m, wrong := k.dns.Ask(ctx, n, zone, zone, dns.TypeSOA)
-	k.mu.Lock()
-	if wrong.Fault == dnsclient.NoAnswer {
-		k.down[n.Address]++
-	} else {
-		delete(k.down, n.Address)
-	}
-	k.mu.Unlock()
 	s := server{NameServer: n, wrong: wrong}
 	if !wrong.OK() {
 		return s
