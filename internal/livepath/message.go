@@ -62,6 +62,8 @@ func (p *probe) whyClosed(ctx context.Context, way Way) string {
 		return ""
 	case way == Bounce:
 		return p.whyNoBounce(ctx)
+	case way != Port25 && NotifiesOfRefusals(p.postfix):
+		return "the postmaster would get a transcript of what is refused (notify_classes)"
 	case way != Port25:
 		return p.access(ctx)
 	case p.smtp == "":
@@ -71,6 +73,13 @@ func (p *probe) whyClosed(ctx context.Context, way Way) string {
 		return "what comes in there goes to " + f + " before the signer sees it (smtpd_proxy_filter)"
 	}
 	return p.access(ctx)
+}
+
+// NotifiesOfRefusals reports whether Postfix sends the postmaster a transcript of sessions in
+// which it refuses something.
+func NotifiesOfRefusals(p *state.Postfix) bool {
+	classes := postconf.Effective(p, nil, "notify_classes")
+	return postconf.Has(classes, "policy") || postconf.Has(classes, "protocol")
 }
 
 // proxyFilter returns the filter to which the smtpd of port 25 hands messages before

@@ -21,6 +21,8 @@ const actions = milter.OptAddHeader | milter.OptChangeBody | milter.OptAddRcpt |
 type session struct {
 	*milter.ClientSession
 	dial *dialer
+	// accepted: the milter wants no mail of this client.
+	accepted bool
 }
 
 // dialer gives the library its connection and keeps it to close it: the library leaves
@@ -126,35 +128,37 @@ func endpoint(written string) (network, target string, err error) {
 // connect plays a local client, as Postfix describes one.
 func (s *session) connect() error {
 	_ = s.Macros(milter.CodeConn, "j", "localhost", "{daemon_name}", "localhost", "{client_addr}", "127.0.0.1")
-	if err := proceed(s.Conn("localhost", milter.FamilyInet, 25, "127.0.0.1")); err != nil {
-		return fmt.Errorf("connection: %w", err)
-	}
-	if err := proceed(s.Helo("localhost")); err != nil {
-		return fmt.Errorf("HELO: %w", err)
-	}
-	return nil
+	return s.hello("localhost", "127.0.0.1")
 }
 
 // send sends the message through the milter and makes the changes that it requests.
-// Macros are further names and values for MAIL FROM.
+// Macros are further names and values for MAIL FROM. A milter that accepts before the end
+// wants no more of the message, and an MTA sends it none: OpenDKIM does not answer to that.
 func (s *session) send(from string, m *message, macros ...string) error {
-	_ = s.Macros(milter.CodeMail, append([]string{"i", "mailsetup", "{mail_addr}", from}, macros...)...)
-	if err := proceed(s.Mail(from, nil)); err != nil {
-		return fmt.Errorf("MAIL FROM: %w", err)
+	if s.accepted {
+		return nil
 	}
-	if err := proceed(s.Rcpt(strings.Trim(m.fields[1].value, "<>"), nil)); err != nil {
-		return fmt.Errorf("RCPT TO: %w", err)
+	_ = s.Macros(milter.CodeMail, append([]string{"i", "mailsetup", "{mail_addr}", from}, macros...)...)
+	type step struct {
+		name string
+		do   func() (*milter.Action, error)
+	}
+	steps := []step{
+		{"MAIL FROM", func() (*milter.Action, error) { return s.Mail(from, nil) }},
+		{"RCPT TO", func() (*milter.Action, error) { return s.Rcpt(strings.Trim(m.fields[1].value, "<>"), nil) }},
 	}
 	for _, f := range m.fields {
-		if err := proceed(s.HeaderField(f.name, f.value)); err != nil {
-			return fmt.Errorf("header %s: %w", f.name, err)
+		steps = append(steps, step{"header " + f.name, func() (*milter.Action, error) { return s.HeaderField(f.name, f.value) }})
+	}
+	steps = append(steps, step{"end of header", s.HeaderEnd}, step{"body", func() (*milter.Action, error) { return s.BodyChunk(m.body) }})
+	for _, step := range steps {
+		a, err := step.do()
+		if err := proceed(a, err); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
 		}
-	}
-	if err := proceed(s.HeaderEnd()); err != nil {
-		return fmt.Errorf("end of header: %w", err)
-	}
-	if err := proceed(s.BodyChunk(m.body)); err != nil {
-		return fmt.Errorf("body: %w", err)
+		if a.Code == milter.ActAccept {
+			return nil
+		}
 	}
 	changes, verdict, err := s.End()
 	if err := proceed(verdict, err); err != nil {
@@ -163,6 +167,23 @@ func (s *session) send(from string, m *message, macros ...string) error {
 	for _, c := range changes {
 		m.apply(c)
 	}
+	return nil
+}
+
+// hello says who connects. A milter may accept all of that client's mail at once.
+func (s *session) hello(host, address string) error {
+	a, err := s.Conn(host, milter.FamilyInet, 25, address)
+	if err := proceed(a, err); err != nil {
+		return fmt.Errorf("connection: %w", err)
+	}
+	if s.accepted = a.Code == milter.ActAccept; s.accepted {
+		return nil
+	}
+	a, err = s.Helo(host)
+	if err := proceed(a, err); err != nil {
+		return fmt.Errorf("HELO: %w", err)
+	}
+	s.accepted = a.Code == milter.ActAccept
 	return nil
 }
 

@@ -51,11 +51,8 @@ func sendAs(ctx context.Context, address, from string, client state.Client, m *m
 	}
 	_ = s.Macros(milter.CodeConn, "j", "localhost", "{daemon_name}", cmp.Or(client.Daemon, "localhost"),
 		"{client_addr}", at, "{client_name}", strings.Trim(host, "[]"))
-	if err := proceed(s.Conn(host, milter.FamilyInet, 25, at)); err != nil {
-		return fmt.Errorf("milter %s: connection: %w", address, err)
-	}
-	if err := proceed(s.Helo(host)); err != nil {
-		return fmt.Errorf("milter %s: HELO: %w", address, err)
+	if err := s.hello(host, at); err != nil {
+		return fmt.Errorf("milter %s: %w", address, err)
 	}
 	var macros []string
 	if client.Kind == state.ByLogin {

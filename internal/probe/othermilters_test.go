@@ -114,3 +114,42 @@ func TestUnsigned(t *testing.T) {
 	p.Address, p.Within = goesOn, 500*time.Millisecond
 	wantError(t, probe(t, NewProber(nil, nil), p), "mail from postmaster@lab.example: still signed by mail._domainkey.lab.example")
 }
+
+// eager accepts mail at MAIL FROM, as OpenDKIM does that only verifies, and does not answer
+// if it is sent more of the message.
+type eager struct {
+	milter.NoOpMilter
+	atConnect bool
+	more      *atomic.Int32
+}
+
+func (e eager) Connect(string, string, uint16, net.IP, *milter.Modifier) (milter.Response, error) {
+	if e.atConnect {
+		return milter.RespAccept, nil
+	}
+	return milter.RespContinue, nil
+}
+
+func (e eager) MailFrom(string, *milter.Modifier) (milter.Response, error) {
+	if e.atConnect {
+		e.more.Add(1)
+	}
+	return milter.RespAccept, nil
+}
+
+func (e eager) RcptTo(string, *milter.Modifier) (milter.Response, error) {
+	e.more.Add(1)
+	return milter.RespContinue, nil
+}
+
+// A milter that accepts before the end is sent no more of the message, which is unsigned.
+func TestMilterThatAcceptsEarly(t *testing.T) {
+	for _, atConnect := range []bool{false, true} {
+		var more atomic.Int32
+		at := milterServer(t, func() milter.Milter { return eager{atConnect: atConnect, more: &more} })
+		found, err := Signatures(t.Context(), at, "ann@lab.example", state.Client{Kind: state.BySendmail}, func(string) ([]string, error) { return nil, nil })
+		if err != nil || len(found) > 0 || more.Load() > 0 {
+			t.Errorf("at connect %v: %v, %v, sent more: %d", atConnect, found, err, more.Load())
+		}
+	}
+}

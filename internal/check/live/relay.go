@@ -107,6 +107,9 @@ func (c relays) strangers() (list []netip.Addr, why string) {
 	if slices.ContainsFunc(p.Services, func(s state.Service) bool { return s.Command == "postscreen" }) {
 		return nil, "postscreen makes strangers wait, so nothing was tried"
 	}
+	if livepath.NotifiesOfRefusals(p) {
+		return nil, "the postmaster would get a transcript of each try (notify_classes), so nothing was tried"
+	}
 	for _, a := range c.s.Facts.Addresses {
 		a = a.Unmap()
 		family := map[bool]string{true: "ipv4", false: "ipv6"}[a.Is4()]
@@ -256,6 +259,10 @@ func (c relays) required(ctx context.Context, domains []subject.Domain) {
 		if d.Receives && c.hasMailboxes(d.Name) && len(list) < maxRequired {
 			list = append(list, d)
 		}
+	}
+	if len(list) > 0 && livepath.NotifiesOfRefusals(c.s.Facts.Postfix) {
+		c.add(finding.Finding{ID: "relay.postmaster", Severity: finding.Unknown, Seen: "the postmaster would get a transcript if it were refused (notify_classes), so it was not asked for"})
+		return
 	}
 	for _, d := range list {
 		for _, local := range []string{"postmaster", "abuse"} {

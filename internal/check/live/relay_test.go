@@ -44,6 +44,11 @@ func TestRelay(t *testing.T) {
 			w.server.Facts.Postfix.Services[0].Command = "postscreen"
 			w.server.Facts.Postfix.Value["smtpd_recipient_restrictions"] = "permit_mynetworks, reject_unauth_destination"
 		}, nil},
+		{"a postmaster who reads of each refusal", func(w *world) {
+			w.relays, w.unknown = true, []string{"abuse@lab.example"}
+			w.server.Facts.Postfix.Raw["notify_classes"] = "resource, policy"
+			w.server.Facts.Postfix.Value["smtpd_relay_restrictions"] = "permit_mynetworks, reject"
+		}, []string{"unknown relay.postmaster"}},
 		{"nobody listens at the first address", func(w *world) {
 			w.server.Facts.Addresses = []netip.Addr{netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("192.0.2.99"), netip.MustParseAddr("127.0.0.2")}
 		}, nil},
