@@ -192,6 +192,7 @@ func checkFaults() []checkFault {
 // shared gives each release half of the faults that only name servers see: no program of
 // the releases differs there.
 func shared(faults []checkFault) []checkFault {
+	faults = slices.Clone(faults)
 	for i := range faults {
 		if faults[i].release == "" {
 			faults[i].release = lab.Releases()[i%2]
