@@ -5,6 +5,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -82,6 +83,7 @@ func (o Options) find(ctx context.Context, m *machine.Machine) (report.Report, s
 		if w.dns = w.dns.WithCache(); len(seen.domains) > maxListed {
 			w.dns = w.dns.WithSmallCache()
 		}
+		w.dns.Behind = behindNAT(seen.server)
 	}
 	if len(seen.domains) > maxListed {
 		defer debug.SetMemoryLimit(debug.SetMemoryLimit(memory))
@@ -106,6 +108,18 @@ func (o Options) find(ctx context.Context, m *machine.Machine) (report.Report, s
 	all.Findings = slices.DeleteFunc(all.Findings, func(f finding.Finding) bool { return !o.Wants(f.ID) })
 	seen.ignore(all.Findings)
 	return report.New(all, o.asked(seen)), seen.server, ctx.Err()
+}
+
+// behindNAT returns where the server's own name server is asked in place of addresses
+// that receivers see and no interface has.
+func behindNAT(s subject.Server) map[netip.Addr]string {
+	f, m := s.Facts, map[netip.Addr]string{}
+	for _, a := range s.Spec.Host.Addresses {
+		if f.DNSAddress != "" && len(f.Addresses) > 0 && !slices.Contains(f.Addresses, a) {
+			m[a] = f.DNSAddress
+		}
+	}
+	return m
 }
 
 // live returns how messages are sent.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"syscall"
@@ -141,6 +142,20 @@ func (c *Client) addressesOf(ctx context.Context, name string) []NameServer {
 // it is down.
 const attempts = 2
 
+// noWay is the finding about a server that cannot be asked from here.
+var noWay = Finding{NotAsked, "this machine has no way to its address", "ask it from another network"}
+
+// behindNAT returns where this machine's own name server is asked in place of an address
+// that only others can reach.
+func (c *Client) behindNAT(address string) (here string, ok bool) {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return "", false
+	}
+	here, ok = c.Behind[ap.Addr()]
+	return here, ok
+}
+
 // Ask queries a name server itself and accepts only authoritative answers. The finding
 // is a fault of the server as a whole.
 func (c *Client) Ask(ctx context.Context, n NameServer, zone, name string, t uint16) (*dns.Msg, Finding) {
@@ -153,6 +168,13 @@ func (c *Client) Ask(ctx context.Context, n NameServer, zone, name string, t uin
 	if c.silent.givenUp(n.Address) {
 		return nil, noAnswer(fmt.Sprintf("nothing came within %v, several times", c.Timeout))
 	}
+	if here, ok := c.behindNAT(n.Address); ok {
+		m, err := exchange(ctx, here, Query(name, t, false), c.Timeout)
+		if err == nil && checkAuthority(m, dnsname.TrimDot(zone)).OK() {
+			return m, Finding{}
+		}
+		return nil, noWay // another machine behind the same address may be meant
+	}
 	var m *dns.Msg
 	err := errors.New("not asked")
 	for range attempts {
@@ -162,7 +184,7 @@ func (c *Client) Ask(ctx context.Context, n NameServer, zone, name string, t uin
 	}
 	switch {
 	case errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT):
-		return nil, Finding{NotAsked, "this machine has no way to its address", "ask it from another network"}
+		return nil, noWay
 	case err != nil:
 		if ctx.Err() == nil && !errors.Is(err, syscall.ECONNREFUSED) { // which costs no time
 			c.silent.note(n.Address, false)

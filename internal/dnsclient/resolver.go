@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -53,6 +54,9 @@ type Client struct {
 	Timeout time.Duration
 	// Port is that of authoritative servers, which are asked directly.
 	Port string
+	// Behind has the addresses of this machine that only others can reach, since it is
+	// behind NAT, and where its own name server is asked in their place (host:port).
+	Behind map[netip.Addr]string
 
 	servers []string
 

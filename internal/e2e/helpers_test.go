@@ -46,7 +46,7 @@ func look(t *testing.T, b *lab.Box) condition {
 	t.Helper()
 	c := condition{
 		tree: b.Snapshot(t, "/etc", "/var/spool/postfix/opendkim", "/var/lib/mailsetup",
-			"!/var/lib/mailsetup/journal", "!/var/lib/mailsetup/dns-checks", "!/var/lib/mailsetup/unchanged", "!/var/lib/mailsetup/key-times.json", "!/var/lib/mailsetup/watched.json",
+			"!/var/lib/mailsetup/journal", "!/var/lib/mailsetup/dns-checks", "!/var/lib/mailsetup/unchanged", "!/var/lib/mailsetup/key-times.json", "!/var/lib/mailsetup/watched.json", "!/var/lib/mailsetup/check.json",
 			"!/etc/systemd/system/*.d"),
 		zones: map[string]string{}, serials: map[string]int{},
 		running: running(t, b),

@@ -55,7 +55,11 @@ func placed(t *testing.T, b *lab.Box, seen, words string) {
 		t.Errorf("SPF from %s: %+v", seen, spf)
 	}
 	leavesSigned(t, b, sink)
-	noProblem(t, b)
+	known := []string{}
+	if b.Addr != seen {
+		known = append(known, "addr.ptr") // the lab has the reverse zone of the other address
+	}
+	noProblem(t, b, known...)
 	b.PowerCut(t)
 	listens(t, b, "25")
 	leavesSigned(t, b, sink)
