@@ -71,7 +71,9 @@ type authority struct {
 	zone string // absolute
 	dnsclient.Authority
 	servers []server
-	err     error // why no server is known
+	// ownView: the resolver of this server has another copy than the servers to which
+	// the parent zone leads.
+	ownView bool
 }
 
 // server is one address of a name server, and whether it is in charge.
@@ -88,7 +90,7 @@ const maxServers = 26
 func (k *Checker) authorityOf(ctx context.Context, zone string) authority {
 	return get(&k.mu, k.zones, zone, func() authority {
 		a := authority{zone: zone}
-		a.Authority, a.err = k.dns.Authority(ctx, zone)
+		a.Authority, _ = k.dns.Authority(ctx, zone)
 		list := a.Servers
 		if len(list) > maxServers {
 			list = list[:maxServers]
@@ -99,7 +101,40 @@ func (k *Checker) authorityOf(ctx context.Context, zone string) authority {
 			wg.Go(func() { a.servers[i] = k.ask(ctx, n, zone) })
 		}
 		wg.Wait()
+		if a.DelegationError == nil && !slices.Equal(a.Named, a.Delegated) {
+			k.askWorld(ctx, &a)
+		}
 		return a
+	})
+}
+
+// askWorld asks a server to which the parent zone leads which name servers the zone has.
+// The resolver may say so of a copy for this network alone, whose servers the world does
+// not ask.
+func (k *Checker) askWorld(ctx context.Context, a *authority) {
+	i := slices.IndexFunc(a.servers, func(s server) bool {
+		return s.soa != nil && slices.Contains(a.Delegated, dns.CanonicalName(s.Name))
+	})
+	if i < 0 {
+		return
+	}
+	m, wrong := k.dns.Ask(ctx, a.servers[i].NameServer, a.zone, a.zone, dns.TypeNS)
+	if !wrong.OK() || len(m.Answer) == 0 {
+		return
+	}
+	var named []string
+	for _, rr := range m.Answer {
+		if ns, ok := rr.(*dns.NS); ok && strings.EqualFold(ns.Hdr.Name, a.zone) && len(named) < maxRecords {
+			named = append(named, dns.CanonicalName(ns.Ns))
+		}
+	}
+	slices.Sort(named)
+	named = slices.Compact(named)
+	a.ownView = !slices.Equal(named, a.Named)
+	a.Named = named
+	a.servers = slices.DeleteFunc(a.servers, func(s server) bool {
+		name := dns.CanonicalName(s.Name)
+		return !slices.Contains(a.Delegated, name) && !slices.Contains(named, name)
 	})
 }
 
@@ -203,6 +238,9 @@ func (k *Checker) delegation(ctx context.Context, s subject.Server, d subject.Do
 		f.Seen = finding.Excerpt("in charge: " + strings.Join(names(a.inCharge()), ", "))
 		if a.DelegationError != nil {
 			f.Seen += " (its parent zone could not be asked)"
+		}
+		if a.ownView {
+			f.Severity, f.Seen = finding.Note, f.Seen+"; the resolver of this server has a copy of its own, with other name servers"
 		}
 		list = []finding.Finding{f}
 	}

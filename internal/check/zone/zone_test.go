@@ -312,6 +312,19 @@ func TestHiddenPrimary(t *testing.T) {
 	}
 }
 
+// A network may have a copy of its own of the zone: what counts is what the world sees.
+func TestCopyForThisNetworkAlone(t *testing.T) {
+	public := without(without(child(), "lab.example. 60 IN NS ns2"), "ns2.")
+	inside := without(without(child(), "lab.example. 60 IN NS ns1"), "lab.example. 60 IN TXT")
+	w := serving(t, public)
+	w.resolver = dnstest.Zones(t, slices.Concat(inside, without(parent(), "lab.example. 60 IN NS ns2")))
+	w.two = dnstest.Zones(t, inside)
+	w.parent = dnstest.Zones(t, without(parent(), "lab.example. 60 IN NS ns2"))
+	s := server()
+	s.Spec.Host.DNS = spec.DNSManual
+	is(t, zone.New(w.client(t)).Check(t.Context(), s, domain()), "note dns.delegation lab.example\nnote dns.dnssec lab.example")
+}
+
 // A change that is just being transferred is no difference.
 func TestTransferUnderWay(t *testing.T) {
 	t.Parallel()
