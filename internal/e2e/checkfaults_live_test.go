@@ -149,6 +149,11 @@ var liveFaults = []checkFault{
 		inject: "postconf -M 'submission/inet=submission inet n - y - - smtpd -o smtpd_sasl_auth_enable=yes -o smtpd_relay_restrictions=permit_sasl_authenticated,reject -o milter_mail_macros=i'; systemctl reload postfix; sleep .3",
 	},
 	{
+		id: "live.signed.reinject", name: "what a content filter hands back is signed again",
+		severity: finding.Warning,
+		inject:   "postconf -M 'loop/unix=loop unix - - y - - smtp' '127.0.0.1:10025/inet=127.0.0.1:10025 inet n - y - - smtpd -o content_filter= -o mynetworks=127.0.0.0/8'; postconf -e content_filter=loop:[127.0.0.1]:10025; systemctl reload postfix; sleep .3",
+	},
+	{
 		id: "live.foreign", name: "mail of everybody is signed",
 		inject: "echo 0.0.0.0/0 >>/etc/opendkim/TrustedHosts; signer",
 	},

@@ -163,6 +163,8 @@ type judgement struct {
 	all    []said
 	// intact are messages that arrived as they should, for copies to be tampered with.
 	intact []signature
+	// again is the verdict on messages that a content filter hands back to be signed again.
+	again verdict
 	// partial is a domain whose signatures leave a part of the body out, "" for none.
 	partial string
 	// asSigned are the keys with which they were signed.
@@ -353,6 +355,9 @@ func (j *judgement) once(v verdict, s sender, own []signature) (verdict, bool) {
 		v.seen += ": the content filter hands mail back as if it were written here, so forged mail gets signed, too"
 		v.remedy = "let the program keep the Received fields, or hand mail back to a service of its own in master.cf: 127.0.0.1:10026 inet n - y - - smtpd -o content_filter="
 	}
+	if len(postconf.ContentFilters(j.s.Facts.Postfix)) > 0 {
+		j.again, v.cause = v, "live.signed.reinject"
+	}
 	return v, false
 }
 
@@ -409,7 +414,9 @@ func (j *judgement) reinjected(senders []sender) {
 	}
 	for _, filter := range filters {
 		v := verdict{severity: finding.OK, seen: "messages come back from it signed once"}
-		if len(j.intact) == 0 {
+		if j.again.key != "" {
+			v = j.again
+		} else if len(j.intact) == 0 {
 			v = verdict{severity: finding.Problem, key: "reinject", seen: "no message that went through it arrived as it should", cause: "live.signed.sendmail"}
 		}
 		j.report("live.signed.reinject", "", filter.Value, v)

@@ -114,6 +114,15 @@ func TestFaults(t *testing.T) {
 			w.alters = func(b []byte) []byte { return bytes.Replace(b, []byte("Subject: "), []byte("Subject: [x] "), 1) }
 		}, []string{"problem live.signed.sendmail", "problem live.signed.sendmail <- live.signed.sendmail", "problem live.signed.smtp <- live.signed.sendmail", "problem live.signed.bounce <- live.signed.sendmail"}},
 		{"signed twice", func(w *world) { w.twice = true }, []string{"warning live.signed.sendmail", "warning live.signed.sendmail <- live.signed.sendmail", "warning live.signed.smtp <- live.signed.sendmail", "warning live.signed.bounce <- live.signed.sendmail"}},
+		{"a content filter", func(w *world) {
+			w.server.Facts.Postfix.Value["content_filter"] = "loop:[127.0.0.1]:10024"
+			w.server.Facts.Postfix.Services = append(w.server.Facts.Postfix.Services, state.Service{Name: "loop/unix", Command: "smtp"})
+		}, nil},
+		{"signed again behind a content filter", func(w *world) {
+			w.twice = true
+			w.server.Facts.Postfix.Value["content_filter"] = "loop:[127.0.0.1]:10024"
+			w.server.Facts.Postfix.Services = append(w.server.Facts.Postfix.Services, state.Service{Name: "loop/unix", Command: "smtp"})
+		}, []string{"warning live.signed.reinject", "warning live.signed.sendmail <- live.signed.reinject", "warning live.signed.smtp <- live.signed.reinject", "warning live.signed.bounce <- live.signed.reinject"}},
 		{"no record", func(w *world) { w.records = w.records[1:] }, []string{"problem live.signed.sendmail <- dkim", "problem live.signed.smtp <- dkim", "problem live.signed.bounce <- dkim"}},
 		{"another key in DNS", func(w *world) { w.records[0] = "s1._domainkey.lab.example. 60 IN TXT \"v=DKIM1; p=\"" }, []string{"problem live.signed.sendmail <- dkim", "problem live.signed.smtp <- dkim", "problem live.signed.bounce <- dkim"}},
 		{"no route for messages", func(w *world) { w.server.Facts.Postfix.Services = w.server.Facts.Postfix.Services[:3] }, []string{"unknown live.signed.sendmail", "unknown live.signed.sendmail <- live.signed.sendmail"}},
