@@ -9,6 +9,7 @@ import (
 	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/state"
+	"mailsetup/internal/system"
 	"mailsetup/keygen"
 )
 
@@ -17,8 +18,8 @@ import (
 const maxParsed = 100
 
 // states reports whether a key file states the public half of the ledger.
-func (c *checker) states(k key) bool {
-	o, err := c.Files.Read(state.Path(k.File))
+func states(files system.Reader, k key) bool {
+	o, err := files.Read(state.Path(k.File))
 	return err == nil && o.Kind == state.Regular && keygen.PublicHalf(o.Content) == k.Public
 }
 
@@ -31,7 +32,7 @@ func (c *checker) checkFile(k key) {
 		c.report(out)
 		return
 	}
-	if len(c.server.Ledger) > maxParsed && c.states(k) {
+	if len(c.server.Ledger) > maxParsed && states(c.Files, k) {
 		c.report(out)
 		return
 	}

@@ -92,7 +92,7 @@ func (c *checker) judgeServed(ctx context.Context, k key, want state.Record, r d
 	case len(v.down) > 0:
 		c.report(finding.Finding{ID: "dkim.record", Severity: finding.Unknown, Subject: subject, Seen: strings.Join(v.down, "; "), CausedBy: "dns.delegation"})
 	case len(v.right) == 0 && len(v.faults) == 0:
-		c.report(finding.Finding{ID: "dkim.record", Severity: finding.Unknown, Subject: subject, Seen: "no name server can be asked from this machine"})
+		c.judgeByResolver(ctx, k, want)
 	default:
 		c.report(finding.Finding{ID: "dkim.record", Severity: finding.OK, Subject: subject, Seen: "at " + text.Count(len(v.right)+len(v.wrongServers()), "name server")})
 	}
@@ -240,6 +240,28 @@ func (c *checker) remedy(k key, f dnsclient.Finding, want state.Record) string {
 		return fmt.Sprintf("publish the public half of %s as TXT at %s", k.File, dnsname.TrimDot(k.name))
 	}
 	return fmt.Sprintf("publish exactly this, and nothing beside it: %s TXT \"%s\"", k.name, want.Value)
+}
+
+// judgeByResolver judges a record whose name servers cannot be asked from here, as those
+// with IPv4 alone by a machine with IPv6 alone: what the resolver has is right, or it is
+// not known.
+func (c *checker) judgeByResolver(ctx context.Context, k key, want state.Record) {
+	out := finding.Finding{ID: "dkim.record", Severity: finding.Unknown, Subject: dnsname.TrimDot(k.name)}
+	records, _, err := c.DNS.Lookup(ctx, k.name, "TXT")
+	e := dnscheck.ExpectedRecord{Domain: c.domain.Name, Zone: dnsname.Absolute(c.domain.Name), Record: want}
+	f := dnscheck.Diagnose(e, dnscheck.Answer{Records: records})
+	switch {
+	case err != nil:
+		out.Seen, out.CausedBy = err.Error(), "net.resolver"
+	case f.OK():
+		out.Severity, out.Seen = finding.OK, "at the resolver: no name server can be asked from this machine"
+		if got := txt(records); len(got) == 1 {
+			c.judgeText(k, got[0])
+		}
+	default:
+		out.Seen = "no name server can be asked from this machine; its resolver: " + f.Text
+	}
+	c.report(out)
 }
 
 // judgeResolver compares what the resolver has with the name servers, which have the

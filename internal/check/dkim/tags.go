@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/keyring"
 	"mailsetup/keygen"
@@ -44,7 +45,7 @@ func (c *checker) judgeText(k key, got string) {
 	if slices.Contains(r.Flags, "y") && k.signs {
 		say(finding.Warning, "t=y says that the domain tests DKIM: receivers may treat its mail as unsigned", "take t=y out of the record")
 	}
-	if slices.Contains(r.Flags, "s") && c.identitiesBelow() {
+	if slices.Contains(r.Flags, "s") && identitiesBelow(c.domain) {
 		say(finding.Problem, "t=s forbids signatures in the name of a subdomain (i=), which this server makes", "take t=s out of the record")
 	}
 	if hasTag(got, "g") {
@@ -64,10 +65,10 @@ func (c *checker) judgeText(k key, got string) {
 }
 
 // identitiesBelow reports whether signatures of the domain have an i= below d=.
-func (c *checker) identitiesBelow() bool {
-	return c.domain.Wanted != nil && slices.ContainsFunc(c.domain.Wanted.Identities, func(i string) bool {
+func identitiesBelow(d subject.Domain) bool {
+	return d.Wanted != nil && slices.ContainsFunc(d.Wanted.Identities, func(i string) bool {
 		_, identity, _ := strings.Cut(i, "@")
-		return strings.HasSuffix(strings.ToLower(identity), "."+c.domain.Name)
+		return strings.HasSuffix(strings.ToLower(identity), "."+d.Name)
 	})
 }
 

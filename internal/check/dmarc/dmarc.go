@@ -120,6 +120,13 @@ func (c *checker) askServers(ctx context.Context) (texts []string, known bool) {
 	switch {
 	case len(r.NoServer) > 0:
 		c.report(finding.Finding{ID: "dmarc.exists", Severity: finding.Unknown, Subject: c.name, Seen: r.NoServer[0].Text, CausedBy: "dns.delegation"})
+	case answered == 0 && len(down) == 0: // with IPv4 alone, and this machine has IPv6 alone
+		records, _, err := c.dns.Lookup(ctx, want.Name, "TXT")
+		if err == nil {
+			texts = txt(records)
+			return texts[:min(len(texts), maxTexts)], true
+		}
+		c.report(finding.Finding{ID: "dmarc.exists", Severity: finding.Unknown, Subject: c.name, Seen: err.Error(), CausedBy: "net.resolver"})
 	case answered == 0:
 		c.report(finding.Finding{ID: "dmarc.exists", Severity: finding.Unknown, Subject: c.name, Seen: strings.Join(append(down, "no name server can be asked"), "; "), CausedBy: "dns.delegation"})
 	case len(missing) == answered && lost.Fault == dnscheck.Alias:

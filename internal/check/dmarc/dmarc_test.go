@@ -140,12 +140,16 @@ func TestRecords(t *testing.T) {
 		{"a blank in front", []string{" v=DMARC1; p=none"}, "problem dmarc.space " + at + `: " v=DMARC1; p=none": a blank stands before v=DMARC1, so receivers see no record; OpenDMARC 1.4 takes it nevertheless`},
 		{"in quotes", []string{`"v=DMARC1; p=none"`}, "problem dmarc.space " + at + `: "\"v=DMARC1; p=none\"": something stands before v=DMARC1, so receivers see no record`},
 		{"lower case", []string{"v=dmarc1; p=none"}, "problem dmarc.space " + at + `: "v=dmarc1; p=none": DMARC1 is case-sensitive, so receivers see no record`},
-		{"V=", []string{"V=DMARC1; p=reject; " + rua}, ""},
+		{
+			"a capital v",
+			[]string{"V=DMARC1; p=reject; " + rua},
+			"warning dmarc.syntax " + at + ": it begins with v=DMARC1, but not to the letter, as RFC 9989 permits: OpenDMARC 1.4 sees no record",
+		},
 		{"blanks around =", []string{"v=DMARC1 ; p = reject ; " + rua}, ""},
 		{
 			"blanks around the first =",
 			[]string{"v = DMARC1 ; p = reject ; " + rua},
-			"warning dmarc.syntax " + at + ": blanks stand around the = of v=DMARC1, which RFC 9989 permits: OpenDMARC 1.4 sees no record",
+			"warning dmarc.syntax " + at + ": it begins with v=DMARC1, but not to the letter, as RFC 9989 permits: OpenDMARC 1.4 sees no record",
 		},
 		{"no semicolon", []string{"v=DMARC1 p=none"}, "problem dmarc.space " + at + `: "v=DMARC1 p=none": no semicolon ends v=DMARC1, so receivers see no record`},
 		{

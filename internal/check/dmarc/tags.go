@@ -42,8 +42,8 @@ func (c *checker) judgeSyntax(own policy.DMARC) {
 	for _, tag := range own.Tags()[:min(len(own.Tags()), maxTexts)] {
 		c.judgeTag(own, tag, say)
 	}
-	if !strings.HasPrefix(strings.ToLower(own.String()), "v=dmarc1") {
-		say(finding.Warning, "blanks stand around the = of v=DMARC1, which RFC 9989 permits: OpenDMARC 1.4 sees no record")
+	if !strings.HasPrefix(own.String(), "v=DMARC1") {
+		say(finding.Warning, "it begins with v=DMARC1, but not to the letter, as RFC 9989 permits: OpenDMARC 1.4 sees no record")
 	}
 	p, given := own.Get("p")
 	switch {
