@@ -20,7 +20,9 @@ import (
 
 	_ "embed"
 
+	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/page"
+	"mailsetup/internal/check/report"
 )
 
 //go:embed testdata/look.js
@@ -265,6 +267,44 @@ func TestInABrowser(t *testing.T) {
 		}
 	}
 	b.t = t
+}
+
+// Long and hostile texts, and a page on which all is right, fit on a phone as well.
+func TestOtherPagesInABrowser(t *testing.T) {
+	b := newBrowser(t)
+	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": true}, nil)
+	var long finding.Result
+	for i, name := range []string{strings.Repeat("x", 63), strings.Repeat("very.long.name.", 16) + "example", strings.Repeat("\u6587", 60), strings.Repeat("W", 200)} {
+		long.Findings = append(long.Findings, finding.Finding{ID: "spf.pass", Severity: finding.Severities()[i], Domain: name, Subject: name, Seen: name, Remedy: "mailsetup " + name})
+		long.Messages = append(long.Messages, finding.Message{Domain: name, Way: name, Stations: []finding.Station{{Name: name, Severity: finding.OK, Text: name}}})
+		deep := finding.SPFNode{Name: name, Lookups: 12345, Problem: name}
+		for range 12 {
+			deep = finding.SPFNode{Name: name, Term: "include:" + name, Lookups: 3, Children: []finding.SPFNode{deep}}
+		}
+		long.SPF = append(long.SPF, finding.SPFTree{Domain: name, SPFNode: deep})
+		long.Keys = append(long.Keys, finding.KeyLife{Domain: name, Selector: name, Stage: "active", Bits: 2048, Made: now.AddDate(-20, 0, 0), Active: now, Next: now.AddDate(9, 0, 0)})
+	}
+	right := finding.Result{Findings: []finding.Finding{{ID: "spf.pass", Severity: finding.OK}}}
+	for name, r := range map[string]report.Report{
+		"hostile": hostile(), "long": report.New(long, report.Asked{Server: strings.Repeat("w", 250), Time: now}),
+		"right": report.New(right, report.Asked{Server: "mail.lab.example", Time: now}), "empty": report.New(finding.Result{}, report.Asked{}),
+	} {
+		file := filepath.Join(t.TempDir(), "check.html")
+		if err := page.Save(file, r, page.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		asked, complaints := b.open(file)
+		var seen struct{ Faults []string }
+		b.eval(look, &seen)
+		if len(asked) != 1 || len(complaints) > 0 || len(seen.Faults) > 0 {
+			t.Errorf("%s: it asks for %q; %q\n%s", name, asked, complaints, strings.Join(seen.Faults, "\n"))
+		}
+		if dir := os.Getenv("MAILSETUP_SCREENSHOTS"); dir != "" {
+			if err := os.WriteFile(filepath.Join(dir, name+".png"), b.screenshot(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 // bad has one of each fault that look.js finds.

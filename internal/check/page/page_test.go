@@ -122,9 +122,8 @@ func TestTheVerdict(t *testing.T) {
 	}
 }
 
-// Whatever others wrote, the page has no markup, link, style or script of theirs, and
-// shows what a browser would obey.
-func TestHostileTexts(t *testing.T) {
+// hostile is a report in which all texts are of somebody who means harm.
+func hostile() report.Report {
 	const evil = "\"'><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>{{.}}\x1b[31m\u202e</style></title>javascript:alert(3)&lt;"
 	f := finding.Finding{
 		ID: evil, Severity: finding.Problem, Domain: evil, Subject: evil, Seen: evil, Expected: evil, Why: evil, Remedy: evil + "\nmailsetup check " + evil, Source: evil,
@@ -134,13 +133,18 @@ func TestHostileTexts(t *testing.T) {
 	ignored.Subject, ignored.Ignored = "other", evil
 	node := finding.SPFNode{Name: evil, Term: evil, Record: evil, Problem: evil}
 	node.Children = []finding.SPFNode{node}
-	r := report.New(finding.Result{
+	return report.New(finding.Result{
 		Findings: []finding.Finding{f, warning, ignored, {ID: "spf.one", Severity: finding.Problem, CausedBy: evil, Seen: evil}},
 		Messages: []finding.Message{{Domain: evil, Way: evil, Stations: []finding.Station{{Name: evil, Severity: evil, Text: evil}, {Name: evil}}}},
 		SPF:      []finding.SPFTree{{Domain: evil, SPFNode: node}},
 		Keys:     []finding.KeyLife{{Domain: evil, Selector: evil, Stage: evil, Made: now.AddDate(0, -1, 0)}},
 	}, report.Asked{Server: evil, Domains: []string{evil}, Time: now})
-	text := html(t, r)
+}
+
+// Whatever others wrote, the page has no markup, link, style or script of theirs, and
+// shows what a browser would obey.
+func TestHostileTexts(t *testing.T) {
+	text := html(t, hostile())
 	benign := html(t, example())
 	for _, tag := range []string{"<script", "<img", "<a ", "<link", "<iframe", "onerror=alert(2)>", " href=", "url(", "@import", "\x1b", "\u202e"} {
 		if strings.Contains(text, tag) || strings.Contains(benign, tag) {

@@ -52,12 +52,12 @@ func way(m finding.Message) drawing {
 		}
 		top := y
 		d.Marks = append(d.Marks, mark{"14", px(y), s.Severity})
-		for _, l := range wrap(limit(s.Name, 80), narrow-44) {
+		for _, l := range wrap(limit(s.Name, 80), narrow-44, bold) {
 			d.Labels = append(d.Labels, label{"36", px(y + 5), "name", l})
 			y += 18
 		}
 		if s.Text != "" {
-			for _, l := range wrap(limit(s.Text, 200), narrow-44) {
+			for _, l := range wrap(limit(s.Text, 200), narrow-44, small) {
 				d.Labels = append(d.Labels, label{"36", px(y + 4), "text", l})
 				y += 16
 			}
@@ -118,16 +118,16 @@ func (p *treePicture) node(n finding.SPFNode, depth, above int) {
 		class = "name problem"
 	}
 	p.Bars = append(p.Bars, bar{px(narrow - 34), px(p.y - 15), "30", "20", "count"})
-	p.Labels = append(p.Labels, label{px(narrow - 19), px(p.y), "number", fmt.Sprint(n.Lookups)})
+	p.Labels = append(p.Labels, label{px(narrow - 19), px(p.y), "number", number(n.Lookups)})
 	from := p.y + 6
 	name := cmp.Or(n.Term, n.Name)
-	for _, l := range wrap(limit(name, 120), narrow-40-x) {
+	for _, l := range wrap(limit(name, 120), narrow-40-x, bold) {
 		p.Labels = append(p.Labels, label{px(x), px(p.y), class, l})
 		p.y += 18
 	}
 	said := fmt.Sprintf("%s%s: %s", strings.Repeat("below that, ", min(depth, 1)), name, text.Count(n.Lookups, "look-up"))
 	if n.Problem != "" {
-		for _, l := range wrap(limit(n.Problem, 160), narrow-44-x) {
+		for _, l := range wrap(limit(n.Problem, 160), narrow-40-x, small) {
 			p.Labels = append(p.Labels, label{px(x), px(p.y - 2), "text problem", l})
 			p.y += 16
 		}
@@ -138,6 +138,14 @@ func (p *treePicture) node(n finding.SPFNode, depth, above int) {
 	for _, c := range n.Children {
 		p.node(c, depth+1, from)
 	}
+}
+
+// number returns a count that has room in its box.
+func number(n int) string {
+	if n > 99 {
+		return "99+"
+	}
+	return fmt.Sprint(n)
 }
 
 // byDomain gathers keys of the same domain, in the order in which they come.
@@ -155,7 +163,8 @@ func byDomain(keys []finding.KeyLife) [][]finding.KeyLife {
 	return list
 }
 
-const maxKeys = 12
+// phone is the least room that a picture as wide as the page has.
+const maxKeys, phone = 12, 290
 
 // lives draws the keys of a domain on a time line, which is as wide as the page.
 func lives(keys []finding.KeyLife, now time.Time) drawing {
@@ -180,8 +189,10 @@ func lives(keys []finding.KeyLife, now time.Time) drawing {
 	var told []string
 	y := 4
 	for _, k := range keys {
-		y += 18
-		d.Labels = append(d.Labels, label{"0", px(y), "name", limit(k.Selector, 28) + " · " + k.Stage})
+		for _, l := range wrap(limit(k.Selector, 64)+" · "+limit(k.Stage, 20), phone, bold) {
+			y += 18
+			d.Labels = append(d.Labels, label{"0", px(y), "name", l})
+		}
 		stage := func(from, to time.Time, class string) {
 			if !from.IsZero() && to.After(from) {
 				d.Bars = append(d.Bars, bar{percent(at(from)), px(y + 8), percent(max(1.5, at(to)-at(from))), "12", class})
@@ -206,7 +217,7 @@ func lives(keys []finding.KeyLife, now time.Time) drawing {
 		told = append(told, fmt.Sprintf("Key %s, %s", k.Selector, strings.Join(append([]string{k.Stage}, words...), ", ")))
 		d.Lines = append(d.Lines, line{percent(at(now)), px(y + 4), percent(at(now)), px(y + 24), "now"})
 		y += 36
-		for _, l := range wrap(strings.Join(words, ", "), 290) {
+		for _, l := range wrap(strings.Join(words, ", "), phone, small) {
 			d.Labels = append(d.Labels, label{"0", px(y), "text", l})
 			y += 16
 		}
