@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/hint"
 	"mailsetup/internal/livepath"
 	"mailsetup/internal/livepath/route"
 	"mailsetup/internal/postconf"
@@ -291,14 +292,13 @@ func (j *judgement) delivery(ctx context.Context, s sender, way livepath.Way, d 
 		if len(all) > 0 {
 			v.seen += ", with one of " + all[0].domain
 		}
-		v.cause, v.remedy = j.off(way), "mailsetup init --yes"
-		v.fixable = v.cause == ""
+		v.cause, v.remedy = j.off(way), "postconf -n | grep milter; postconf -P | grep milter shows what keeps it away from the signer; journalctl -u opendkim -n 20 what the signer says"
 		return v
 	}
 	i := slices.IndexFunc(own, func(g signature) bool { return g.selector == strings.ToLower(s.want.Selector) })
 	if i < 0 {
 		v.key, v.station, v.seen = "selector "+string(way), "OpenDKIM", "it is signed with the key "+own[0].selector
-		v.remedy, v.fixable = "mailsetup init --yes", true
+		v.remedy = j.writesTables()
 		return v
 	}
 	if own[i].partial {
@@ -398,7 +398,9 @@ func (j *judgement) bounce(ctx context.Context, senders []sender) {
 	for _, d := range j.deliveries(livepath.Bounce, s) {
 		v := j.delivery(ctx, s, livepath.Bounce, d)
 		if v.key == "unsigned bounce" && v.cause == "" {
-			v.severity, v.remedy = finding.Warning, "postconf -e internal_mail_filter_classes=bounce && systemctl reload postfix"
+			const classes = "internal_mail_filter_classes"
+			all := append(postconf.Words(postconf.Effective(j.s.Facts.Postfix, nil, classes)), "bounce")
+			v.severity, v.remedy = finding.Warning, "postconf -e "+hint.Quote(classes+" = "+strings.Join(all, ", "))+" && systemctl reload postfix"
 		}
 		j.say("live.signed.bounce", s, "MAILER-DAEMON", v)
 		j.picture("bounce", s, []livepath.Delivery{d}, v)

@@ -50,9 +50,9 @@ const (
 	// maxAsked is how many the signer is asked about.
 	maxAsked = 200
 	// askWithin bounds a question to the milter, and allAsksWithin those about all domains.
-	askWithin, allAsksWithin = 3 * time.Second, 5 * time.Second
+	askWithin, allAsksWithin = 5 * time.Second, 5 * time.Second
 	// arriveWithin bounds the way of all messages.
-	arriveWithin = 10 * time.Second
+	arriveWithin = 20 * time.Second
 )
 
 // Check looks at the way of mail through a server.

@@ -181,9 +181,17 @@ func (c mailer) ask(ctx context.Context, want state.Signer) verdict {
 	if c.badKeys[want.Domain] {
 		v.cause = "live.keys"
 	}
-	v.remedy = cmp.Or(v.remedy, "mailsetup init --yes writes the tables of OpenDKIM again and reloads it")
-	v.fixable = v.severity == finding.Problem && v.cause == ""
+	v.remedy = cmp.Or(v.remedy, c.writesTables())
 	return v
+}
+
+// writesTables is what mends an OpenDKIM whose files say the wrong thing. Files that
+// somebody edited are overwritten on request alone.
+func (c mailer) writesTables() string {
+	if c.tablesRight() {
+		return "systemctl restart opendkim"
+	}
+	return "mailsetup init --overwrite-drift shows what is changed in the files of OpenDKIM, and puts them back after a yes"
 }
 
 // signaturesFor asks the signer about mail of a sender from a client.
@@ -269,8 +277,7 @@ func (c mailer) foreign(ctx context.Context, senders []sender) {
 		case slices.ContainsFunc(found, func(g state.Signature) bool { return strings.EqualFold(g.Domain, s.want.Domain) }):
 			f.Severity, f.Seen = finding.Problem, "mail that "+from+" sends in its name is signed: anybody can have forged mail signed"
 			f.Expected = "only mail of this machine, of mynetworks and of users who log in is signed"
-			f.Remedy = "mailsetup init --yes writes " + string(signer.TrustedHosts) + " again; networks that are yours belong into trusted of /etc/mailsetup/host.toml"
-			f.Fixable = c.s.SetUp
+			f.Remedy = "mailsetup init --overwrite-drift puts " + string(signer.TrustedHosts) + " back after a yes; networks that are yours belong into trusted of /etc/mailsetup/host.toml"
 		}
 		c.add(f)
 	}

@@ -49,10 +49,10 @@ func Relay(ctx context.Context, m Machine, s subject.Server, domains []subject.D
 }
 
 // relayWithin bounds the dialogue with a server that may make clients wait.
-const relayWithin = 4 * time.Second
+const relayWithin = 6 * time.Second
 
 // greetWithin is how long Postfix may take to say anything to this machine itself.
-const greetWithin = 2 * time.Second
+const greetWithin = 4 * time.Second
 
 // greets reports whether Postfix says anything.
 func (c relays) greets(ctx context.Context) bool {

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/hint"
 	"mailsetup/internal/livepath/route"
 	"mailsetup/internal/mastercf"
 	"mailsetup/internal/postconf"
@@ -168,7 +169,8 @@ func (c toSigner) milters() {
 		switch accepts := a.Action == "accept"; {
 		case a.Off != "":
 			f.Severity, f.Seen = finding.Problem, a.Off+": mail that comes in there leaves unsigned"
-			f.Expected, f.Remedy = "the signer is in "+a.List, c.miltersRemedy(a)
+			f.Expected = "the signer is in " + a.List
+			f.Remedy, f.Fixable = c.miltersRemedy(a)
 			if !c.matters(a) {
 				f.Severity = finding.Warning
 			}
@@ -177,7 +179,8 @@ func (c toSigner) milters() {
 			f.Remedy, f.Fixable = "take one of them out of "+a.List+", then systemctl reload postfix", false
 		case accepts && c.in.Spec.Host.MilterDefaultAction != "accept":
 			f.Severity, f.Seen = finding.Warning, "default_action = accept: while the signer is down, mail leaves unsigned"
-			f.Expected, f.Remedy = "default_action = tempfail: mail waits", c.miltersRemedy(a)
+			f.Expected = "default_action = tempfail: mail waits"
+			f.Remedy, f.Fixable = c.miltersRemedy(a)
 		case a.Maps != "":
 			f.Severity, f.Seen, f.Fixable = finding.Note, "smtpd_milter_maps = "+a.Maps+" decides by client which milters see mail", false
 		case a.DMARCFirst:
@@ -197,19 +200,26 @@ func (c toSigner) matters(a postfix.Asked) bool {
 	return a.Service.Command == "cleanup" || port(a.Service) == "25" || a.Service.Name == "smtpd/pass" || userService(c.s.Facts.Postfix, a.Service)
 }
 
-// miltersRemedy is what mends a list.
-func (c toSigner) miltersRemedy(a postfix.Asked) string {
-	if c.s.SetUp {
-		return "mailsetup init --yes"
-	}
-	name, _, _ := strings.Cut(a.Off, " = ")
+// miltersRemedy is what mends a list, and whether a run without questions does.
+func (c toSigner) miltersRemedy(a postfix.Asked) (remedy string, fixable bool) {
+	name, value, _ := strings.Cut(a.Off, " = ")
+	rest := strings.Join(slices.DeleteFunc(postconf.Words(value), func(w string) bool { return w == "no_milters" }), ",")
+	const reload = " && systemctl reload postfix"
 	switch {
+	case a.Off != "" && a.Own && c.s.SetUp:
+		return "mailsetup init --service-milters merge", false
+	case a.Off != "" && a.Own && rest != "" && name == "receive_override_options":
+		return "postconf -P " + hint.Quote(a.Service.Name+"/"+name+"="+rest) + reload, false
+	case a.Off != "" && a.Own:
+		return "postconf -PX " + a.Service.Name + "/" + strings.TrimSuffix(name, " =") + reload, false
+	case name == "receive_override_options":
+		return "postconf -e " + hint.Quote(name+" = "+rest) + reload, false
+	case c.s.SetUp:
+		return "mailsetup init --yes", true
 	case a.Off == "":
-		return "postconf -e milter_default_action=tempfail && systemctl reload postfix"
-	case a.Own:
-		return "postconf -PX " + a.Service.Name + "/" + name + " && systemctl reload postfix"
+		return "postconf -e milter_default_action=tempfail" + reload, false
 	}
-	return "name OpenDKIM in " + a.List + " of main.cf, then systemctl reload postfix"
+	return "name OpenDKIM in " + a.List + " of main.cf, then systemctl reload postfix", false
 }
 
 // port returns the port of a service, in figures where it has a name.

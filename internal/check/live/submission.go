@@ -73,7 +73,7 @@ func (j *judgement) conversation(ctx context.Context, s sender, u users) verdict
 	case slices.ContainsFunc(found, func(g state.Signature) bool { return strings.EqualFold(g.Domain, s.want.Domain) && g.Problem == "" }):
 		return verdict{severity: finding.OK, seen: "the signer signs what it is told of a user who logged in; no message was sent (see --login)"}
 	}
-	v.seen, v.remedy = "the signer does not sign it", "mailsetup init --yes"
+	v.seen, v.remedy = "the signer does not sign it", j.writesTables()
 	if !told {
 		v.seen = fmt.Sprintf("%s lacks %s: the signer is not told that a user logged in, and does not sign", macros, login)
 		v.remedy = fmt.Sprintf("postconf -e '%s = %s %s' && systemctl reload postfix", macros, value, login)
