@@ -29,7 +29,8 @@ const (
 	// memory is what a check of thousands of domains may take before it is collected more
 	// often.
 	memory = 88 << 20
-	// groupTime bounds a group of checks of the server, or of one domain.
+	// groupTime bounds a group of checks of one domain, or of the server, which has more
+	// where there are many domains.
 	groupTime = time.Minute
 	// domainsTime and domainTime bound the checks of all domains: a resolver that is dead
 	// must not cost each of thousands its time-outs.
@@ -94,7 +95,7 @@ func (o Options) find(ctx context.Context, m *machine.Machine) (report.Report, s
 			continue
 		}
 		o.progress(g.name)
-		limited, cancel := context.WithTimeout(ctx, groupTime)
+		limited, cancel := context.WithTimeout(ctx, groupTime+domainTime*time.Duration(len(seen.domains)))
 		all.Add(g.server(limited, w, seen.server, seen.domains))
 		cancel()
 		if ctx.Err() != nil {

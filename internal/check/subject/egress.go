@@ -1,11 +1,12 @@
 package subject
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
 
-	"mailsetup/internal/recipient"
+	"mailsetup/internal/postconf"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 )
@@ -43,12 +44,11 @@ func FindEgress(f state.Facts, declared []netip.Addr) (seen, hidden []Egress) {
 	return seen, hidden
 }
 
-// smtpClient is a service of master.cf by which mail leaves, with the parameters that
-// count there.
+// smtpClient is a service of master.cf by which mail leaves.
 type smtpClient struct {
-	service string // "" for the default transport
-	value   func(parameter string) string
-	own     func(parameter string) bool // set for the service itself
+	postfix *state.Postfix
+	service *state.Service // nil for a program that sends by itself
+	all     bool           // it is the default transport
 }
 
 // smtpClients returns the services by which mail to the Internet leaves: that of the
@@ -58,39 +58,45 @@ func smtpClients(p *state.Postfix) []smtpClient {
 	if p == nil {
 		return nil
 	}
-	name, _, _ := strings.Cut(p.Value["default_transport"], ":")
-	if name == "" {
-		name = "smtp"
-	}
+	usual, _, _ := strings.Cut(cmp.Or(p.Value["default_transport"], "smtp"), ":")
 	reachable := p.Value["transport_maps"] != "" || p.Value["sender_dependent_default_transport_maps"] != ""
 	filter, _, _ := strings.Cut(p.Value["content_filter"], ":")
 	var list []smtpClient
-	for _, s := range p.Services {
-		c := smtpClient{service: s.Name, value: func(parameter string) string {
-			if o, ok := s.Option(parameter); ok {
-				return o.Expanded
-			}
-			return p.Value[parameter]
-		}, own: func(parameter string) bool { _, ok := s.Option(parameter); return ok }}
-		transport, kind, _ := strings.Cut(s.Name, "/")
+	known := false
+	for i := range p.Services {
+		c := smtpClient{p, &p.Services[i], false}
+		transport, kind, _ := strings.Cut(c.service.Name, "/")
 		switch {
-		case s.Command != "smtp" || kind != "unix":
-		case transport == name:
-			c.service = ""
+		case c.service.Command != "smtp" || kind != "unix":
+		case transport == usual:
+			c.all, known = true, true
 			list = append(list, c)
-		case reachable && transport != filter && (c.own("smtp_bind_address") || c.own("smtp_bind_address6")):
+		case reachable && transport != filter && (c.sets("smtp_bind_address") || c.sets("smtp_bind_address6")):
 			list = append(list, c)
 		}
 	}
-	if !slices.ContainsFunc(list, func(c smtpClient) bool { return c.service == "" }) { // a program that sends by itself
-		list = append(list, smtpClient{value: func(parameter string) string { return p.Value[parameter] }, own: func(string) bool { return false }})
+	if !known {
+		list = append(list, smtpClient{p, nil, true})
 	}
 	return list
 }
 
+func (c smtpClient) value(parameter string) string {
+	return postconf.Effective(c.postfix, c.service, parameter)
+}
+
+// sets reports whether the service has a value of its own.
+func (c smtpClient) sets(parameter string) bool {
+	if c.service == nil {
+		return false
+	}
+	_, own := c.service.Option(parameter)
+	return own
+}
+
 // uses reports whether the client connects by an address family: inet_protocols.
 func (c smtpClient) uses(six bool) bool {
-	all := words(c.value("inet_protocols"))
+	all := postconf.Words(c.value("inet_protocols"))
 	return len(all) == 0 || slices.Contains(all, "all") || slices.Contains(all, map[bool]string{false: "ipv4", true: "ipv6"}[six])
 }
 
@@ -103,12 +109,12 @@ func (c smtpClient) egress(six bool, routes []netip.Addr) []Egress {
 	parameter := map[bool]string{false: "smtp_bind_address", true: "smtp_bind_address6"}[six]
 	if a, ok := address(c.value(parameter)); ok && a.Is6() == six && !a.IsUnspecified() {
 		origin := parameter
-		if c.own(parameter) && c.service != "" {
-			origin += " of " + c.service
+		if c.sets(parameter) {
+			origin += " of " + c.service.Name
 		}
 		return []Egress{{a, origin}}
 	}
-	if c.service != "" { // the family that it does not bind leaves like other mail
+	if !c.all { // the family that it does not bind leaves like other mail
 		return nil
 	}
 	if a, ok := onlyInterface(c.value("inet_interfaces"), six); ok {
@@ -126,7 +132,7 @@ func (c smtpClient) egress(six bool, routes []netip.Addr) []Egress {
 // onlyInterface returns the one address of a family in inet_interfaces, from which mail
 // leaves then, unless that is a loopback address.
 func onlyInterface(value string, six bool) (only netip.Addr, ok bool) {
-	for _, word := range words(value) {
+	for _, word := range postconf.Words(value) {
 		a, is := address(word)
 		if !is {
 			return netip.Addr{}, false // all, or a name
@@ -147,9 +153,6 @@ func address(word string) (netip.Addr, bool) {
 	return a.Unmap(), err == nil
 }
 
-// words splits a list of main.cf.
-func words(value string) []string { return recipient.Elements(value) }
-
 // Hop is where a nexthop of Postfix leads: a host, looked up by its MX unless it stands
 // in brackets, and a port, 25 without one.
 type Hop struct {
@@ -161,7 +164,7 @@ type Hop struct {
 // ParseHop parses a nexthop: [host]:port, host:port, [2001:db8::1], several of which
 // the first counts. Ok is false for none.
 func ParseHop(nexthop string) (h Hop, ok bool) {
-	list := words(nexthop)
+	list := postconf.Words(nexthop)
 	if len(list) == 0 {
 		return Hop{}, false
 	}
@@ -175,23 +178,13 @@ func ParseHop(nexthop string) (h Hop, ok bool) {
 	} else { // an IPv6 address without brackets
 		h.Host, text = text, ""
 	}
-	h.Port = orDefault(strings.TrimPrefix(text, ":"), h.Port)
+	h.Port = cmp.Or(strings.TrimPrefix(text, ":"), h.Port)
 	return h, h.Host != ""
-}
-
-func orDefault(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 // Local reports whether the hop is this machine, whose addresses are those that
 // receivers see.
-func (h Hop) Local() bool {
-	a, err := netip.ParseAddr(h.Host)
-	return strings.EqualFold(h.Host, "localhost") || err == nil && a.IsLoopback()
-}
+func (h Hop) Local() bool { return postconf.IsLoopback(h.Host) }
 
 // Smarthost returns the nexthop of all mail to the Internet in the order in which
 // trivial-rewrite(8) decides: everything is what transport_maps says of "*", then

@@ -61,7 +61,7 @@ func TestFindEgress(t *testing.T) {
 		{"bound", "", "192.0.2.10 2001:db8::10", postfixWith("smtp_bind_address = 192.0.2.11"), "192.0.2.11 smtp_bind_address, 2001:db8::10 route", ""},
 		{"bound, in brackets", "", "2001:db8::10", postfixWith("smtp_bind_address6 = [2001:db8::25]"), "2001:db8::25 smtp_bind_address6", ""},
 		{"bound to all", "", "192.0.2.10", postfixWith("smtp_bind_address = 0.0.0.0"), "192.0.2.10 route", ""},
-		{"bound by the transport", "", "192.0.2.10", postfixWith("smtp_bind_address = 192.0.2.9", "smtp/unix smtp smtp_bind_address=192.0.2.11"), "192.0.2.11 smtp_bind_address", ""},
+		{"bound by the transport", "", "192.0.2.10", postfixWith("smtp_bind_address = 192.0.2.9", "smtp/unix smtp smtp_bind_address=192.0.2.11"), "192.0.2.11 smtp_bind_address of smtp/unix", ""},
 		{"bound behind NAT", "192.0.2.10", "10.0.0.5", postfixWith("smtp_bind_address = 10.0.0.6"), "192.0.2.10 host.toml", "10.0.0.6 smtp_bind_address"},
 		{
 			"bound to what nobody declared", "192.0.2.10", "192.0.2.10", postfixWith("smtp_bind_address = 192.0.2.11"),
@@ -78,7 +78,7 @@ func TestFindEgress(t *testing.T) {
 			postfixWith("transport_maps = hash:/t; content_filter = scan:[127.0.0.1]:10024", "scan/unix smtp smtp_bind_address=127.0.0.1"),
 			"192.0.2.10 route", "",
 		},
-		{"another default", "", "192.0.2.10", postfixWith("default_transport = out", "out/unix smtp smtp_bind_address=192.0.2.13"), "192.0.2.13 smtp_bind_address", ""},
+		{"another default", "", "192.0.2.10", postfixWith("default_transport = out", "out/unix smtp smtp_bind_address=192.0.2.13"), "192.0.2.13 smtp_bind_address of out/unix", ""},
 		{"one interface", "", "192.0.2.10", postfixWith("inet_interfaces = 192.0.2.14, [::1]"), "192.0.2.14 inet_interfaces", ""},
 		{"two interfaces", "", "192.0.2.10", postfixWith("inet_interfaces = 127.0.0.1 192.0.2.14"), "192.0.2.10 route", ""},
 		{"loopback alone", "", "192.0.2.10", postfixWith("inet_interfaces = 127.0.0.1"), "192.0.2.10 route", ""},
