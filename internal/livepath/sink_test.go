@@ -71,7 +71,9 @@ func TestSinkTakesTheMessagesOfItsProbe(t *testing.T) {
 
 func TestSinkRefusesAllElse(t *testing.T) {
 	for _, tt := range []struct{ name, from, to, text, want string }{
-		{"a bounce", "", "mailsetup-x@[127.83.77.1]", testNonce, "no bounces"},
+		{"a bounce of another message", "", "mailsetup-x@[127.83.77.1]", testNonce, "no bounces"},
+		{"mail to where bounces go", "a@lab.example", "mailsetup-0123456789abcdef@[127.83.77.1]", testNonce, "not an address"},
+		{"what is to be bounced", "a@lab.example", "refused-0123456789abcdef@[127.83.77.1]", testNonce, "so that a bounce is written"},
 		{"another domain", "a@lab.example", "smtp@lab.example", testNonce, "not an address"},
 		{"another address", "a@lab.example", "smtp@[127.83.77.2]", testNonce, "not an address"},
 		{"another probe", "a@lab.example", "smtp@[127.83.77.1]", "fedcba9876543210", "not a message of this probe"},
@@ -88,5 +90,25 @@ func TestSinkRefusesAllElse(t *testing.T) {
 				t.Errorf("%v, %d messages", err, s.count())
 			}
 		})
+	}
+}
+
+// The bounce of the probe's own message is taken.
+func TestSinkTakesItsBounce(t *testing.T) {
+	s, address := testSink(t)
+	c, err := smtp.Dial(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	to := returnAddress(testNonce)
+	if err := c.SendMail("", []string{to}, strings.NewReader("Subject: Undelivered\r\n\r\n"+testNonce+"-7\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Noop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := s.received(testNonce+"-7", "mailsetup-"+testNonce); !ok {
+		t.Errorf("%d messages", s.count())
 	}
 }
