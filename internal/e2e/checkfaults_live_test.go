@@ -116,10 +116,6 @@ var liveFaults = []checkFault{
 		inject: "sed -i 's/:202[0-9]*:/:other:/' /etc/opendkim/KeyTable; signer",
 	},
 	{
-		id: "live.signed.sendmail", name: "OpenDKIM only verifies",
-		inject: "sed -i 's/^Mode .*/Mode v/' /etc/opendkim.conf; signer",
-	},
-	{
 		id: "live.signed.sendmail", name: "this machine is not among the internal hosts",
 		inject: "echo 203.0.113.1 >/etc/opendkim/TrustedHosts; signer",
 	},
