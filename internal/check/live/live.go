@@ -13,6 +13,7 @@ import (
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/livepath"
+	"mailsetup/internal/postconf"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/steps/postfix"
@@ -187,4 +188,15 @@ func (c *checker) text(p state.Path) []byte {
 		return nil
 	}
 	return o.Content
+}
+
+// hasMailboxes reports whether Postfix takes mail of a domain for itself.
+func (c *checker) hasMailboxes(domain string) bool {
+	p := c.s.Facts.Postfix
+	for _, name := range []string{"mydestination", "virtual_mailbox_domains", "virtual_alias_domains"} {
+		if slices.Contains(postconf.Words(strings.ToLower(p.Value[name])), domain) {
+			return true
+		}
+	}
+	return slices.Contains(p.Listed, domain)
 }

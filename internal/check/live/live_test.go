@@ -114,6 +114,10 @@ func TestFaults(t *testing.T) {
 			w.alters = func(b []byte) []byte { return bytes.Replace(b, []byte("Subject: "), []byte("Subject: [x] "), 1) }
 		}, []string{"problem live.signed.sendmail", "problem live.signed.sendmail <- live.signed.sendmail", "problem live.signed.smtp <- live.signed.sendmail", "problem live.signed.bounce <- live.signed.sendmail"}},
 		{"signed twice", func(w *world) { w.twice = true }, []string{"warning live.signed.sendmail", "warning live.signed.sendmail <- live.signed.sendmail", "warning live.signed.smtp <- live.signed.sendmail", "warning live.signed.bounce <- live.signed.sendmail"}},
+		{"aliases", func(w *world) {
+			w.server.Facts.Postfix.Value["alias_maps"] = "hash:/etc/aliases"
+			w.PutFile("/etc/aliases", "# far: a@remote.example\npostmaster: root\nroot: ann@lab.example\nfar: bob@remote.example\n")
+		}, nil},
 		{"a content filter", func(w *world) {
 			w.server.Facts.Postfix.Value["content_filter"] = "loop:[127.0.0.1]:10024"
 			w.server.Facts.Postfix.Services = append(w.server.Facts.Postfix.Services, state.Service{Name: "loop/unix", Command: "smtp"})

@@ -291,17 +291,6 @@ func (c relays) required(ctx context.Context, domains []subject.Domain) {
 	}
 }
 
-// hasMailboxes reports whether Postfix takes mail of a domain for itself.
-func (c relays) hasMailboxes(domain string) bool {
-	p := c.s.Facts.Postfix
-	for _, name := range []string{"mydestination", "virtual_mailbox_domains", "virtual_alias_domains"} {
-		if slices.Contains(postconf.Words(strings.ToLower(p.Value[name])), domain) {
-			return true
-		}
-	}
-	return slices.Contains(p.Listed, domain)
-}
-
 // Return checks that a domain that sends can get answers and bounces.
 func Return(ctx context.Context, dns *dnsclient.Client, s subject.Server, d subject.Domain) finding.Result {
 	if dns == nil || !d.Sends {
