@@ -59,6 +59,8 @@ func carried() []string {
 		// What stands beside Postfix on real servers.
 		"rspamd", "dkimpy-milter", "amavisd-new", "opendmarc", "postfix-pcre", "postfix-policyd-spf-python",
 		"sasl2-bin libsasl2-modules libsasl2-modules-db",
+		// Other judges of mail and records.
+		"spamassassin libmail-spf-perl",
 		// Other name servers.
 		"dnsmasq", "unbound", "nsd", "knot", pdnsPackages,
 	}

@@ -120,8 +120,8 @@ func SPF(t T, b *Box, ip, helo, sender string) SPFResult {
 	return r
 }
 
-// ProductSPF says of each domain whether the product takes it that mail from the
-// address passes its SPF record.
+// ProductSPF returns what the product says of mail as postmaster of each domain that
+// comes from an address: what receivers say that query one address family.
 func ProductSPF(t T, b *Box, ip string, domains ...string) map[string]string {
 	t.Helper()
 	b.probe(t)
@@ -130,20 +130,33 @@ func ProductSPF(t T, b *Box, ip string, domains ...string) map[string]string {
 	return said
 }
 
-// PythonSPF says the same by Debian's python3-spf, on which policyd-spf stands. It
+// PythonSPF returns the same from Debian's python3-spf, on which policyd-spf stands. It
 // has to be installed.
 func PythonSPF(t T, b *Box, ip string, domains ...string) map[string]string {
 	t.Helper()
 	const script = `import json, spf, sys
-said = {}
-for d in sys.argv[2:]:
-    result = spf.check2(i=sys.argv[1], s="postmaster@" + d, h=d)[0]
-    said[d] = "pass" if result == "pass" else "no pass"
-print(json.dumps(said))`
+print(json.dumps({d: spf.check2(i=sys.argv[1], s="postmaster@" + d, h=d)[0] for d in sys.argv[2:]}))`
+	return spfResults(t, b, append([]string{"python3", "-c", script, ip}, domains...))
+}
+
+// PerlSPF returns the same from Debian's libmail-spf-perl, which SpamAssassin uses. It
+// has to be installed.
+func PerlSPF(t T, b *Box, ip string, domains ...string) map[string]string {
+	t.Helper()
+	const script = `use Mail::SPF; use JSON::PP; my ($ip, %said) = shift;
+my $server = Mail::SPF::Server->new(hostname => "mx.example");
+$said{$_} = $server->process(Mail::SPF::Request->new(
+	scope => "mfrom", identity => "postmaster\@$_", ip_address => $ip, helo_identity => $_))->code for @ARGV;
+print encode_json(\%said);`
+	return spfResults(t, b, append([]string{"perl", "-e", script, ip}, domains...))
+}
+
+func spfResults(t T, b *Box, argv []string) map[string]string {
+	t.Helper()
 	var said map[string]string
-	stdout := b.Run(t, append([]string{"python3", "-c", script, ip}, domains...)...)
+	stdout := b.Run(t, argv...)
 	if err := json.Unmarshal([]byte(stdout), &said); err != nil {
-		t.Fatalf("python3-spf: %v\n%s", err, stdout)
+		t.Fatalf("%s: %v\n%s", argv[0], err, stdout)
 	}
 	return said
 }

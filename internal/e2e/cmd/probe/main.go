@@ -29,7 +29,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("usage: probe sink|filter|send|fault|load|verify|audit|spf [flags]")
+		return fmt.Errorf("usage: probe sink|filter|send|fault|load|verify|audit|spf|delay [flags]")
 	}
 	switch args[0] {
 	case "sink":
@@ -46,6 +46,8 @@ func run(args []string) error {
 		return audit(args[1:])
 	case "verify":
 		return verify(os.Stdin)
+	case "delay":
+		return delay(args[1:])
 	case "spf":
 		return checkSPF(args[1:])
 	}

@@ -95,20 +95,16 @@ func checkSPF(args []string) error {
 	return print(out)
 }
 
-// productSPF prints for each domain whether the address passes.
+// productSPF prints what the product says of each domain.
 func productSPF(ip string, domains []string) error {
 	a, err := netip.ParseAddr(ip)
 	if err != nil {
 		return err
 	}
+	names := spfcheck.NewNames(dnsclient.New("127.0.0.1"))
 	said := map[string]string{}
-	for name, f := range spfcheck.Evaluate(context.Background(), dnsclient.New("127.0.0.1"), spfcheck.Query{Names: domains, Addresses: []netip.Addr{a}}) {
-		switch {
-		case len(f.Denied)+len(f.Unreached) == 0 && f.Unresolved == "":
-			said[name] = "pass"
-		default:
-			said[name] = "no pass"
-		}
+	for _, d := range domains {
+		said[d] = string(names.Check(context.Background(), spfcheck.Receiver{}, spfcheck.Client{Address: a, HELO: d, Sender: d}).Result)
 	}
 	return print(said)
 }
