@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,8 +41,14 @@ func report(ctx context.Context, out io.Writer) error {
 		return nil
 	}
 	v := &verdicts{}
-	if err := scale(ctx, out, v); err != nil {
-		return err
+	parts := []func(context.Context, io.Writer, *verdicts) error{scale, checks}
+	if slices.Contains(os.Args[1:], "check") { // that alone
+		parts = parts[1:]
+	}
+	for _, part := range parts {
+		if err := part(ctx, out, v); err != nil {
+			return err
+		}
 	}
 	return v.print(out)
 }
