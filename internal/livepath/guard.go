@@ -207,6 +207,8 @@ func (p *probe) inspected(ctx context.Context) string {
 func (p *probe) whyNoBounce(ctx context.Context) string {
 	classes := postconf.Effective(p.postfix, nil, "notify_classes")
 	switch {
+	case len(route.Everywhere(p.postfix, "content_filter")) > 0:
+		return "the content filter may hand it on from another sender, who would get the bounce"
 	case postconf.Has(classes, "bounce"), postconf.Has(classes, "2bounce"):
 		return "the postmaster would get a copy (notify_classes = " + classes + ")"
 	case slices.Contains(route.Everywhere(p.postfix, "soft_bounce"), "yes"), postconf.Effective(p.postfix, nil, "soft_bounce") == "yes":

@@ -397,6 +397,9 @@ func (j *judgement) bounce(ctx context.Context, senders []sender) {
 	s := senders[0]
 	for _, d := range j.deliveries(livepath.Bounce, s) {
 		v := j.delivery(ctx, s, livepath.Bounce, d)
+		if d.Refused {
+			v = j.bouncesByConfiguration(d.Missing)
+		}
 		if v.key == "unsigned bounce" && v.cause == "" {
 			const classes = "internal_mail_filter_classes"
 			all := append(postconf.Words(postconf.Effective(j.s.Facts.Postfix, nil, classes)), "bounce")
@@ -405,6 +408,16 @@ func (j *judgement) bounce(ctx context.Context, senders []sender) {
 		j.say("live.signed.bounce", s, "MAILER-DAEMON", v)
 		j.picture("bounce", s, []livepath.Delivery{d}, v)
 	}
+}
+
+// bouncesByConfiguration says what follows for bounces from main.cf, where none was made.
+func (j *judgement) bouncesByConfiguration(why string) verdict {
+	const classes = "internal_mail_filter_classes"
+	local := slices.ContainsFunc(j.asked, func(a postfix.Asked) bool { return a.Service.Command == "cleanup" && a.Found })
+	if postconf.Has(postconf.Effective(j.s.Facts.Postfix, nil, classes), "bounce") && local {
+		return verdict{severity: finding.OK, seen: "bounces pass the signer by configuration; none was made: " + why}
+	}
+	return verdict{severity: finding.Warning, key: "unsigned bounce", station: "OpenDKIM", seen: classes + " lacks bounce, or the signer is not in non_smtpd_milters; no bounce was made: " + why}
 }
 
 // reinjected says what a content filter leaves of the signature: the messages have passed

@@ -119,19 +119,24 @@ func TestFaults(t *testing.T) {
 			w.PutFile("/etc/aliases", "# far: a@remote.example\npostmaster: root\nroot: ann@lab.example\nfar: bob@remote.example\n")
 		}, nil},
 		{"a content filter", func(w *world) {
+			w.server.Facts.Postfix.Raw["internal_mail_filter_classes"] = "bounce"
 			w.server.Facts.Postfix.Value["content_filter"] = "loop:[127.0.0.1]:10024"
 			w.server.Facts.Postfix.Services = append(w.server.Facts.Postfix.Services, state.Service{Name: "loop/unix", Command: "smtp"})
 		}, nil},
 		{"signed again behind a content filter", func(w *world) {
 			w.twice = true
+			w.server.Facts.Postfix.Raw["internal_mail_filter_classes"] = "bounce"
 			w.server.Facts.Postfix.Value["content_filter"] = "loop:[127.0.0.1]:10024"
 			w.server.Facts.Postfix.Services = append(w.server.Facts.Postfix.Services, state.Service{Name: "loop/unix", Command: "smtp"})
-		}, []string{"warning live.signed.reinject", "warning live.signed.sendmail <- live.signed.reinject", "warning live.signed.smtp <- live.signed.reinject", "warning live.signed.bounce <- live.signed.reinject"}},
+		}, []string{"warning live.signed.reinject", "warning live.signed.sendmail <- live.signed.reinject", "warning live.signed.smtp <- live.signed.reinject"}},
 		{"no record", func(w *world) { w.records = w.records[1:] }, []string{"problem live.signed.sendmail <- dkim", "problem live.signed.smtp <- dkim", "problem live.signed.bounce <- dkim"}},
 		{"another key in DNS", func(w *world) { w.records[0] = "s1._domainkey.lab.example. 60 IN TXT \"v=DKIM1; p=\"" }, []string{"problem live.signed.sendmail <- dkim", "problem live.signed.smtp <- dkim", "problem live.signed.bounce <- dkim"}},
 		{"no route for messages", func(w *world) { w.server.Facts.Postfix.Services = w.server.Facts.Postfix.Services[:3] }, []string{"unknown live.signed.sendmail", "unknown live.signed.sendmail <- live.signed.sendmail"}},
 		{"copies for people", func(w *world) { w.server.Facts.Postfix.Value["always_bcc"] = "boss@lab.example" }, []string{"unknown live.signed.sendmail", "unknown live.signed.sendmail <- live.signed.sendmail"}},
-		{"a postmaster who reads all bounces", func(w *world) { w.server.Facts.Postfix.Raw["notify_classes"] = "bounce" }, []string{"unknown live.signed.bounce"}},
+		{"a postmaster who reads all bounces", func(w *world) { w.server.Facts.Postfix.Raw["notify_classes"] = "bounce" }, []string{"warning live.signed.bounce"}},
+		{"the same, with bounces that pass the signer", func(w *world) {
+			w.server.Facts.Postfix.Raw["notify_classes"], w.server.Facts.Postfix.Raw["internal_mail_filter_classes"] = "bounce", "bounce"
+		}, nil},
 		{"bounces are left out", func(w *world) { w.skips, w.server.Spec.Host.SignBounces = []string{"bounce"}, "no" }, nil},
 		{"users who log in are not signed for", func(w *world) {
 			w.server.Facts.Postfix.Services = append(w.server.Facts.Postfix.Services, state.Service{Name: "submission/inet", Command: "smtpd", Options: []state.Option{{Name: "milter_mail_macros", Value: "i", Expanded: "i"}}})
