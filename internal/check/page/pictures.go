@@ -119,7 +119,6 @@ func (p *treePicture) node(n finding.SPFNode, depth, above int) {
 	}
 	p.Bars = append(p.Bars, bar{px(narrow - 34), px(p.y - 15), "30", "20", "count"})
 	p.Labels = append(p.Labels, label{px(narrow - 19), px(p.y), "number", number(n.Lookups)})
-	from := p.y + 6
 	name := cmp.Or(n.Term, n.Name)
 	for _, l := range wrap(limit(name, 120), narrow-40-x, bold) {
 		p.Labels = append(p.Labels, label{px(x), px(p.y), class, l})
@@ -134,6 +133,7 @@ func (p *treePicture) node(n finding.SPFNode, depth, above int) {
 		said += ", " + limit(n.Problem, 160)
 	}
 	p.told = append(p.told, said)
+	from := p.y - 12 // below what is written
 	p.y += 8
 	for _, c := range n.Children {
 		p.node(c, depth+1, from)
