@@ -56,7 +56,7 @@ signer() { # restarts OpenDKIM, which ends with the next connection, or after fi
 	systemctl reset-failed opendkim 2>/dev/null || : # it may be started often
 	systemctl restart opendkim &
 	while kill -0 $! 2>/dev/null; do
-		python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect("/var/spool/postfix/opendkim/opendkim.sock")' 2>/dev/null
+		python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect("/var/spool/postfix/opendkim/opendkim.sock")' 2>/dev/null || :
 		sleep .05
 	done
 	wait $! || :

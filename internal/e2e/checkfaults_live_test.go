@@ -25,6 +25,7 @@ var liveFaults = []checkFault{
 		id: "live.units", name: "OpenDKIM is suspended (SIGSTOP)",
 		inject: "systemctl kill -s STOP opendkim",
 		mend:   "systemctl kill -s CONT opendkim",
+		args:   []string{"--only", "live,relay,smtp"},
 	},
 	{
 		id: "live.units", name: "OpenDKIM does not start at boot",

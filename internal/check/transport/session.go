@@ -151,6 +151,9 @@ func (h mxHost) startTLS() []finding.Finding {
 			f.Severity, f.Seen, f.CausedBy = finding.Unknown, clip(s.err.Error()), "live.units"
 		case s.failed != nil:
 			f.Severity, f.Seen = finding.Problem, "offered, and fails: "+clip(s.failed.Error())
+			if strings.Contains(f.Seen, "454 4.3.0") { // Postfix 3.7 without its milter; TLS itself would be 4.7.0
+				f.CausedBy = "live"
+			}
 			f.Why = "Many senders that are offered TLS keep trying it, and return the mail when it never comes about."
 			f.Remedy = "journalctl -t postfix/smtpd -n 20 && postconf smtpd_tls_chain_files smtpd_tls_cert_file smtpd_tls_key_file"
 		case !s.offered && h.required() != "":
