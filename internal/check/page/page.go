@@ -71,6 +71,7 @@ type view struct {
 	Score     *report.Score
 	Arc       int // part of the circle of the score, of 100
 	Sections  []section
+	Notes     *section // below the pictures
 	Pictures  []chapter
 	Good      []good
 	Ignored   []finding.Finding
@@ -141,7 +142,11 @@ func newView(r report.Report, o Options) view {
 				sec.Groups = append(sec.Groups, newGroup(g, o.Typed))
 			}
 		}
-		if len(sec.Groups) > 0 {
+		switch {
+		case len(sec.Groups) == 0:
+		case s.severity == finding.Note:
+			v.Notes = &sec
+		default:
 			v.Sections = append(v.Sections, sec)
 		}
 	}

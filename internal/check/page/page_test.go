@@ -90,11 +90,11 @@ func TestWhatIsOnThePage(t *testing.T) {
 		`<header class="problem">`, "2 problems, 1 warning, 1 unknown, 1 note, 2 good, 1 ignored", `aria-label="Score `,
 		"What keeps mail from arriving", "PTR of each address <code>addr.ptr</code>", "<dd>192.0.2.10: no PTR</dd>",
 		"<dd>addr.fcrdns: no name to ask for</dd>", "<code>10.2.0.192.in-addr.arpa. PTR mail.lab.example.</code>",
-		"<dd>RFC 1912 section 2.1</dd>", "What may become a problem", "<code>sudo mailsetup init --yes</code>", "What could not be found out", "Worth knowing",
+		"<dd>RFC 1912 section 2.1</dd>", "What may become a problem", "<code>sudo mailsetup init --yes</code>", "What could not be found out",
 		"The way of a message", "<title id=\"way1t\">Mail of programs on the server</title>", "OpenDKIM (good): signed, d=lab.example s=202611",
 		"<p>6 of 10 look-ups</p>", "include:_spf.google.com: 4 look-ups", "<code>v=spf1 ip4:192.0.2.10",
 		"Key 202511, draining, 2048 bits, made 2026-01-03, signed from 2026-01-05, signed until 2026-11-20, next step 2026-12-04",
-		"What is right", "HELO name of this server", "The score", "Ignored, as the administrator said", "a laboratory", "Made by mailsetup 1.0.",
+		"What is right", "HELO name of this server", "Worth knowing", "The score", "Ignored, as the administrator said", "a laboratory", "Made by mailsetup 1.0.",
 	} {
 		i := strings.Index(text[at:], want)
 		if i < 0 {
