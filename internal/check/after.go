@@ -24,7 +24,8 @@ type Closing []finding.Finding
 
 // After is what a run ends with: what is wrong with the server and the domains of the run
 // as far as the machine itself tells. DNS is not asked: resolvers may still remember what
-// was there before the run; nor are messages sent, since the run has proved itself.
+// was there before the run; nor are messages sent, since the run has proved itself, nor
+// the socket of the signer tried, which the service of rotate-dkim may not do.
 func After(ctx context.Context, m *machine.Machine, domains []string) Closing {
 	if m.Image != nil || m.DryRun() || ctx.Err() != nil {
 		return nil
@@ -32,7 +33,7 @@ func After(ctx context.Context, m *machine.Machine, domains []string) Closing {
 	ctx, cancel := context.WithTimeout(ctx, afterTime)
 	defer cancel()
 	o := Options{Offline: true, Domains: domains[:min(len(domains), maxAfter)], First: maxAfter}
-	o.Only = []string{"live.units", "live.socket", "live.milters", "live.keys", "tls.out", "queue", "dkim"}
+	o.Only = []string{"live.units", "live.milters", "live.keys", "tls.out", "queue", "dkim"}
 	r, _, err := o.find(ctx, m)
 	if err != nil {
 		return nil // it is not what the run is about
