@@ -23,7 +23,7 @@ import (
 
 const (
 	// maxDomains is how many domains are checked at a time: look-ups overlap.
-	maxDomains = 64
+	maxDomains = 100
 	// maxListed is up to how many domains a report lists what is right, one by one.
 	maxListed = 100
 	// memory is what a check of thousands of domains may take before it is collected more
@@ -186,9 +186,17 @@ func (o Options) eachDomain(ctx context.Context, w world, seen seen) finding.Res
 	_ = parallel.Do(of, maxDomains, func(i int) error {
 		d := seen.domains[i]
 		s := seen.serverOf(d)
+		each := make([]finding.Result, len(list))
+		var groups sync.WaitGroup // side by side: each waits for answers of its own
+		for k, g := range list {
+			groups.Go(func() {
+				each[k] = inTime(limited, g, d, func(ctx context.Context) finding.Result { return g.domain(ctx, w, s, d) })
+			})
+		}
+		groups.Wait()
 		var one finding.Result
-		for _, g := range list {
-			one.Add(inTime(limited, g, d, func(ctx context.Context) finding.Result { return g.domain(ctx, w, s, d) }))
+		for _, r := range each {
+			one.Add(r)
 		}
 		if of > maxListed {
 			one.Condense()
