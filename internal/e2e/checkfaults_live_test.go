@@ -164,7 +164,8 @@ var liveFaults = []checkFault{
 	},
 	{
 		id: "live.units", name: "smtpd ends at once, for want of restrictions",
-		inject: "postconf -e 'smtpd_relay_restrictions = permit' 'smtpd_recipient_restrictions ='; systemctl reload postfix; sleep .3",
+		release: "trixie", // on Debian 12 its word is not in the journal
+		inject:  "postconf -e 'smtpd_relay_restrictions = permit' 'smtpd_recipient_restrictions ='; systemctl reload postfix; sleep .3",
 	},
 	{
 		id: "relay.open", name: "a table lets strangers relay",

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -106,17 +107,21 @@ func (c daemons) greets(ctx context.Context) {
 
 // fatal returns the last error that ended an smtpd in the last minutes, "" for none.
 func (c daemons) fatal(ctx context.Context) string {
-	res, err := c.m.Run(ctx, commandOf("journalctl", "-q", "-o", "cat", "-n", "20", "--since", "-3min", "-t", "postfix/smtpd"))
+	res, err := c.m.Run(ctx, commandOf("journalctl", "-q", "-o", "cat", "-n", "50", "--since", "-3min", "-t", "postfix/smtpd", "-t", "postfix/master"))
 	if err != nil {
 		return ""
 	}
-	last := ""
+	last, startup := "", ""
 	for line := range strings.Lines(string(res.Stdout)) {
-		if _, text, ok := strings.Cut(strings.TrimSpace(line), "fatal: "); ok {
+		line = strings.TrimSpace(line)
+		if _, text, ok := strings.Cut(line, "fatal: "); ok {
 			last = text
 		}
+		if strings.Contains(line, "smtpd: bad command startup") { // its own word may get lost in a chroot
+			startup = line
+		}
 	}
-	return last
+	return cmp.Or(last, startup)
 }
 
 // started returns when a process began, false if that is not known.
