@@ -164,7 +164,7 @@ var liveFaults = []checkFault{
 	},
 	{
 		id: "live.units", name: "smtpd ends at once, for want of restrictions",
-		release: "trixie", // on Debian 12 its word is not in the journal
+		release: "trixie", // on Debian 12 the check found no reason in the journal
 		inject:  "postconf -e 'smtpd_relay_restrictions = permit' 'smtpd_recipient_restrictions ='; systemctl reload postfix; sleep .3",
 	},
 	{
