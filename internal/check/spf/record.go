@@ -108,7 +108,8 @@ func (l *look) faults(allPass bool) {
 			g.Seen = fmt.Sprintf("%s, column %d: %s", f.Name, f.Column, f.Text)
 		}
 		if allPass {
-			hidden, g.CausedBy = append(hidden, g.Seen), "spf.hidden"
+			hidden = append(hidden, g.Seen)
+			g.Severity, g.CausedBy = finding.Warning, "spf.hidden"
 		}
 		l.addOnce(seen, g)
 	}

@@ -99,7 +99,7 @@ func TestRecords(t *testing.T) {
 		},
 		{
 			"v=spf1 " + both + " include:dead.example -all",
-			"*spf.hidden problem spf.include-dead dead.example: dead.example has no SPF record\n" +
+			"*spf.hidden warning spf.include-dead dead.example: dead.example has no SPF record\n" +
 				"warning spf.hidden lab.example: behind the terms that pass this server: dead.example has no SPF record",
 			"take out include:dead.example (or correct the name):\nlab.example. IN TXT \"v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 -all\"",
 		},
