@@ -226,6 +226,7 @@ func TestCheck(t *testing.T) {
 			}
 		}
 		healthy()
+		t.Run("quiet", func(t *testing.T) { quiet(t, b) })
 		wishes(t, b)
 		healthy()
 	})

@@ -190,4 +190,8 @@ var liveFaults = []checkFault{
 		severity: finding.Note,
 		inject:   "postconf -e 'smtpd_banner = localhost ESMTP'; systemctl reload postfix; sleep .3",
 	},
+	{
+		id: "relay.return", name: "a domain that only sends has no way back", severity: finding.Note, args: []string{"--skip", "live"},
+		inject: "sed -i 's/^receive = true/receive = false/' /etc/mailsetup/domains.d/lab.example.toml; record '/ MX /d'; zones",
+	},
 }

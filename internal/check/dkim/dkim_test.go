@@ -195,7 +195,7 @@ func TestRecords(t *testing.T) {
 			"problem dkim.paste " + at + ": ns1.lab.example (127.0.0.2), ns2.lab.example (127.0.0.3): nothing there, but s1._domainkey.lab.example.lab.example has it: " +
 				"the domain was added to a name that had it already",
 		},
-		{"a blank in the key", func(l *lab) { l.publish(good[:100] + " " + good[100:]) }, "warning dkim.paste " + at + ": ns1"},
+		{"a blank in the key", func(l *lab) { l.publish(good[:100] + " " + good[100:]) }, "note dkim.paste " + at + ": ns1"},
 		{"a line break in the key", func(l *lab) { l.publish(good[:100] + "\n" + good[100:]) }, "problem dkim.paste " + at + ": ns1"},
 		{"revoked", func(l *lab) { l.publish("v=DKIM1; p=") }, "problem dkim.tags " + at + ": ns1"},
 		{"no sha256", func(l *lab) { l.publish("v=DKIM1; h=sha1; p=" + p) }, "problem dkim.tags " + at + ": ns1"},

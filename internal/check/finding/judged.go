@@ -61,7 +61,7 @@ var judged = map[string]string{
 	"dkim.record":  "a problem if the record of the key that signs is missing on a name server in charge; a warning for a key that no longer signs, or for the resolver alone",
 	"dkim.match":   "a problem if the public half differs from the private key on disk; the keys are compared, not texts",
 	"dkim.one":     "a problem for a second TXT record or one beside an alias",
-	"dkim.paste":   "a problem, with what went wrong: cut, quoted, at a doubled name, a space or a backslash in it",
+	"dkim.paste":   "a problem, with what went wrong: cut, quoted, at a doubled name, a line break or a backslash in it; a warning for a tab in the key, a note for a blank",
 	"dkim.bits":    "a problem below 1024 bits; a warning below 2048, or a note if 1024 was asked for; a note above",
 	"dkim.tags":    "a problem if the tags forbid what the signer does, or the key that signs is revoked; notes where receivers differ",
 	"dkim.ed25519": "a problem if it is the only key; a note beside an RSA key",
