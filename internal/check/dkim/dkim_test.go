@@ -257,6 +257,7 @@ func TestReceiversDiffer(t *testing.T) {
 		{good[:100] + "\t" + good[100:], "", "opendkim-testkey, dkimpy and Mail::DKIM read it, go-msgauth does not."},
 		{"v=DKIM1; g=; p=" + p, "", "Mail::DKIM refuses a key whose g= does not have the sender (RFC 4871), all others ignore it."},
 		{"v=DKIM1; s=email:tlsrpt; p=" + p, "", "dkimpy refuses the key then."},
+		{"v=DKIM1; s=*; p=" + p, "", "mox 0.0.17 takes such a record for broken."},
 		{"p=" + p + "; v=DKIM1", "", "opendkim-testkey, dkimpy and Mail::DKIM read the record all the same."},
 		{good[:100] + "\n" + good[100:], "", "opendkim-testkey, dkimpy and Mail::DKIM read it all the same."},
 		{`"` + good + `"`, "", "Mail::DKIM reads it in spite of the quotes, opendkim-testkey, dkimpy and go-msgauth do not."},

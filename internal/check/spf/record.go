@@ -185,6 +185,9 @@ func (l *look) counts() {
 		f.Severity, f.Seen, f.CausedBy = finding.Unknown, fmt.Sprintf("at least %d, for want of an answer", n), "spf.include-dead"
 	case n >= 8:
 		f.Severity, f.Seen = finding.Note, fmt.Sprintf("%d of %d: %s", n, policy.MaxLookups, l.costs())
+		if n == policy.MaxLookups {
+			f.Seen += "; Haraka (haraka-plugin-spf 1.3.0) takes ten for too many"
+		}
 	}
 	l.add(f)
 

@@ -159,6 +159,11 @@ func TestRecords(t *testing.T) {
 			"note spf.lookups lab.example: 8 of 10: include:six.example 7, mx:four.example 1", "",
 		},
 		{
+			"v=spf1 " + both + " include:six.example mx:four.example a:d.example a:d.example/31 -all",
+			"note spf.lookups lab.example: 10 of 10: include:six.example 7, mx:four.example 1, a:d.example 1, a:d.example/31 1; " +
+				"Haraka (haraka-plugin-spf 1.3.0) takes ten for too many", "",
+		},
+		{
 			"v=spf1 " + both + " a:1.example mx:2.example exists:3.example -all",
 			"problem spf.voids lab.example: a:1.example, mx:2.example, exists:3.example",
 			"take out the terms whose names have no records, or give the names an address",
