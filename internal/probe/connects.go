@@ -35,10 +35,21 @@ func ConnectsAs(name, root, socket string) error {
 		}
 		groups = append(groups, uint32(n))
 	}
+	return onOwnThread(func() error { return connectAs(uint32(uid), groups, root, socket) })
+}
+
+// onOwnThread runs a function on a thread that ends with it. The main thread would not
+// end, and it is what others see of the process (proc(5), signal(7)).
+func onOwnThread(do func() error) error {
 	done := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // for good: the thread ends with this function
-		done <- connectAs(uint32(uid), groups, root, socket)
+		runtime.LockOSThread()
+		if unix.Gettid() != unix.Getpid() {
+			done <- do()
+			return // still locked, so that the thread ends
+		}
+		done <- onOwnThread(do) // on another one, as this one is taken
+		runtime.UnlockOSThread()
 	}()
 	return <-done
 }

@@ -34,7 +34,7 @@ func parsePrivate(t *testing.T, text []byte) crypto.Signer {
 // On a server on which all is well nothing but that is said, and each way was tried.
 func TestHealthy(t *testing.T) {
 	w := newWorld(t)
-	r := live.Check(t.Context(), w, w.dns, w.server, w.domains, live.Options{})
+	r := live.Check(t.Context(), w, w.resolver(), w.server, w.domains, live.Options{})
 	if got := lines(r); len(got) > 0 {
 		t.Errorf("%q", got)
 	}
@@ -174,7 +174,7 @@ func TestCauseOfSeveralDomains(t *testing.T) {
 	w.server.Ledger["shop.example"] = append(w.server.Ledger["shop.example"], k)
 	w.domains = append(w.domains, subject.Domain{Name: "shop.example", Wanted: &other, Sends: true})
 	w.unsigned = true
-	r := live.Check(t.Context(), w, w.dns, w.server, w.domains, live.Options{})
+	r := live.Check(t.Context(), w, w.resolver(), w.server, w.domains, live.Options{})
 	var primary, rest []string
 	for _, f := range r.Findings {
 		switch {
@@ -235,7 +235,7 @@ func TestForeignServer(t *testing.T) {
 // Nothing is sent while another run has the lock, and that is said.
 func TestLock(t *testing.T) {
 	w := newWorld(t)
-	got := live.Check(t.Context(), w, w.dns, w.server, w.domains, live.Options{Lock: locked})
+	got := live.Check(t.Context(), w, w.resolver(), w.server, w.domains, live.Options{Lock: locked})
 	if l := lines(got); !slices.Contains(l, "unknown live.signed.sendmail") || len(got.Messages) == 0 {
 		t.Errorf("%q", l)
 	}

@@ -66,7 +66,7 @@ func TestRelay(t *testing.T) {
 			tt.fault(w)
 			for _, all := range []bool{false, true} {
 				r := live.Relay(t.Context(), w, w.server, w.domains, live.RelayOptions{AllSpellings: all})
-				r.Add(live.Return(t.Context(), w.dns, w.server, w.domains[0]))
+				r.Add(live.Return(t.Context(), w.resolver(), w.server, w.domains[0]))
 				got := lines(r)
 				if !slices.Equal(got, tt.want) {
 					t.Errorf("all spellings %v: %q, want %q", all, got, tt.want)
@@ -143,7 +143,7 @@ func TestSendTo(t *testing.T) {
 	} {
 		w := newWorld(t)
 		w.journal = tt.log
-		r := live.Check(t.Context(), w, w.dns, w.server, w.domains, live.Options{SendTo: to})
+		r := live.Check(t.Context(), w, w.resolver(), w.server, w.domains, live.Options{SendTo: to})
 		i := slices.IndexFunc(r.Findings, func(f finding.Finding) bool { return f.Subject == "to "+to })
 		if i < 0 || string(r.Findings[i].Severity) != tt.severity || r.Findings[i].Seen != tt.seen {
 			t.Errorf("%s: %+v", tt.name, r.Findings)

@@ -20,7 +20,6 @@ import (
 	"github.com/emersion/go-milter"
 	"github.com/emersion/go-msgauth/dkim"
 	"github.com/emersion/go-smtp"
-	"github.com/miekg/dns"
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/live"
@@ -122,8 +121,6 @@ func newWorld(t *testing.T) *world {
 	key := keyring.Key{Selector: "s1", Public: pair.Public(), File: file, Stage: keyring.Active}
 	domain := spec.Domain{Name: "lab.example", Receive: true}
 	w.records = []string{"s1._domainkey.lab.example. 60 IN TXT " + quoted(keygen.Record(pair.Public())), "lab.example. 60 IN MX 10 mail.lab.example."}
-	resolver := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg { return dnstest.Zone(t, w.records...)(r) })
-	w.dns = dnsclient.New(resolver)
 	w.server = subject.Server{
 		Name: "mail.lab.example", SetUp: true, Now: time.Now(),
 		Spec:   spec.Spec{Host: spec.Host{Hostname: "mail.lab.example", Domain: "lab.example", MilterDefaultAction: "tempfail"}, Domains: []spec.Domain{domain}},
@@ -135,6 +132,14 @@ func newWorld(t *testing.T) *world {
 	}
 	w.domains = []subject.Domain{{Name: "lab.example", Wanted: &domain, Sends: true, Receives: true}}
 	return w
+}
+
+// resolver serves the records as they are when it is first asked for.
+func (w *world) resolver() *dnsclient.Client {
+	if w.dns == nil {
+		w.dns = dnsclient.New(dnstest.Serve(w.t, "127.0.0.1", "0", dnstest.Zone(w.t, w.records...)))
+	}
+	return w.dns
 }
 
 func quoted(text string) string {
@@ -149,7 +154,7 @@ func quoted(text string) string {
 // check returns what is found, without what is ok, as "severity id <- cause".
 func (w *world) check(o live.Options) []string {
 	w.t.Helper()
-	return lines(live.Check(w.t.Context(), w, w.dns, w.server, w.domains, o))
+	return lines(live.Check(w.t.Context(), w, w.resolver(), w.server, w.domains, o))
 }
 
 func lines(r finding.Result) []string {
@@ -278,8 +283,15 @@ func (w *world) milter(socket string) {
 		w.t.Fatal(err)
 	}
 	s := &milter.Server{NewMilter: func() milter.Milter { return &opendkim{w: w} }, Actions: milter.OptAddHeader | milter.OptChangeHeader, Protocol: milter.OptNoUnknown}
-	go func() { _ = s.Serve(l) }()
-	w.t.Cleanup(func() { _ = s.Close() })
+	served := make(chan struct{})
+	go func() {
+		_ = s.Serve(l)
+		close(served)
+	}()
+	w.t.Cleanup(func() { // Server.Close would read what Serve may not have written yet
+		_ = l.Close()
+		<-served
+	})
 }
 
 type opendkim struct {
@@ -344,8 +356,15 @@ func (w *world) smtpd() string {
 		return &session{w: w, client: c.Conn().RemoteAddr().String()}, nil
 	}))
 	s.Domain, s.EnableDSN = w.banner, true
-	go func() { _ = s.Serve(l) }()
-	w.t.Cleanup(func() { _ = s.Close() })
+	served := make(chan struct{})
+	go func() {
+		_ = s.Serve(l)
+		close(served)
+	}()
+	w.t.Cleanup(func() { // Server.Close would read what Serve may not have written yet
+		_ = l.Close()
+		<-served
+	})
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	return "127.0.0.1:" + port
 }
