@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
 	"os/user"
 	"runtime"
@@ -9,6 +10,10 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+// ErrNotTried is in errors of ConnectsAs that say nothing of the socket: the process may
+// not become somebody else, as in a unit without capabilities.
+var ErrNotTried = errors.New("could not be tried")
 
 // ConnectsAs reports why a process of a user cannot connect to a socket file, nil if it
 // can. A root that is not "" is where the process sees its /, as chroot(2) makes it. A
@@ -58,15 +63,15 @@ func onOwnThread(do func() error) error {
 // change all threads of the process.
 func connectAs(uid uint32, groups []uint32, root, socket string) error {
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return fmt.Errorf("unshare: %w", err)
+		return fmt.Errorf("%w: unshare: %w", ErrNotTried, err)
 	}
 	if root != "" {
 		if err := unix.Chroot(root); err != nil {
-			return fmt.Errorf("chroot %s: %w", root, err)
+			return fmt.Errorf("%w: chroot %s: %w", ErrNotTried, root, err)
 		}
 	}
 	if err := unix.Chdir("/"); err != nil {
-		return fmt.Errorf("chdir: %w", err)
+		return fmt.Errorf("%w: chdir: %w", ErrNotTried, err)
 	}
 	gid := uintptr(groups[0])
 	for _, call := range [][4]uintptr{
@@ -75,7 +80,7 @@ func connectAs(uid uint32, groups []uint32, root, socket string) error {
 		{unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)},
 	} {
 		if _, _, no := unix.RawSyscall(call[0], call[1], call[2], call[3]); no != 0 {
-			return fmt.Errorf("become uid %d: %w", uid, no)
+			return fmt.Errorf("%w: become uid %d: %w", ErrNotTried, uid, no)
 		}
 	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)

@@ -53,6 +53,12 @@ func TestConnectsAs(t *testing.T) {
 	if err := ConnectsAs("nobody-of-that-name", "", at); err == nil {
 		t.Error("a user that is none")
 	}
+	if err := ConnectsAs("nobody", queue+"x", at); !errors.Is(err, ErrNotTried) {
+		t.Errorf("a chroot that is not there: %v", err)
+	}
+	for range 200 { // on whatever thread
+		_ = ConnectsAs("nobody", queue, "/opendkim/s.sock")
+	}
 	if _, err := os.Stat("/proc/self/root" + at); err != nil || os.Geteuid() != 0 {
 		t.Errorf("this process has changed: %v, %d", err, os.Geteuid())
 	}

@@ -80,6 +80,9 @@ func (c toSigner) socket(ctx context.Context, a postfix.Asked, chroot bool) {
 	case c.s.Unprivileged:
 		f.Severity, f.Seen, f.CausedBy = finding.Unknown, "only root can try it as the user postfix", ""
 		f.Remedy = "sudo mailsetup check --only live.socket"
+	case errors.Is(why, probe.ErrNotTried):
+		f.Severity, f.Seen, f.CausedBy = finding.Unknown, why.Error(), ""
+		f.Remedy = "mailsetup check --only live.socket" // in a shell of root
 	case why != nil:
 		f.Severity, f.Seen = finding.Problem, c.describe(why, address)
 		f.Remedy = c.socketRemedy(why, address)
