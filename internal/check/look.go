@@ -99,7 +99,7 @@ func look(ctx context.Context, m *machine.Machine, o Options) (seen, error) {
 	}
 	l.keys(ctx, m, from)
 	if tables != nil {
-		l.receives(ctx, from)
+		l.receives(ctx, from, m.Image != nil)
 		l.relayed = relayed(ctx, tables, s.Facts.Postfix, l.domains)
 	}
 	return l, nil
@@ -209,11 +209,13 @@ func (o Options) choose(s subject.Server, logf func(string, ...any)) ([]subject.
 	return all, nil
 }
 
-// receives finds out for which domains that mailsetup has not set up Postfix takes mail.
-func (l seen) receives(ctx context.Context, from source.Source) {
+// receives finds out for which domains Postfix takes mail: of those that mailsetup has
+// not set up, and of those that are declared to be received here. Of an image only what is
+// written out would be known.
+func (l *seen) receives(ctx context.Context, from source.Source, image bool) {
 	var names []string
 	for _, d := range l.domains {
-		if d.Wanted == nil {
+		if d.Wanted == nil || d.Receives && !image {
 			names = append(names, d.Name)
 		}
 	}
@@ -221,6 +223,7 @@ func (l seen) receives(ctx context.Context, from source.Source) {
 		return
 	}
 	of := postfix.Domains(ctx, from, l.server.Facts.Postfix, names)
+	l.server.Facts.MailDomains = of
 	for i := range l.domains {
 		d := &l.domains[i]
 		if class := of[d.Name].Class; d.Wanted == nil {

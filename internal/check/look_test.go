@@ -49,6 +49,9 @@ func look(t *testing.T, sys system.System, names ...string) (found, said string)
 	fmt.Fprintf(&b, "%s, set up %v, from %v, hidden %v, by %q", s.Name, s.SetUp, s.Egress, s.Hidden, s.Smarthost)
 	for i, d := range domains {
 		fmt.Fprintf(&b, "\n%s%s", d.Name, describe(d))
+		if servers[i+1].Refuses(d) {
+			b.WriteString(" refused")
+		}
 		if by := servers[i+1].Smarthost; by != s.Smarthost {
 			fmt.Fprintf(&b, " by %s", by)
 		}
@@ -110,6 +113,11 @@ func TestLook(t *testing.T) {
 			"set up", debian("relayhost = [smtp.example.net]:587\n", hostFile, labFile, shopFile), "",
 			`mail.lab.example, set up true, from [{192.0.2.25 host.toml} {192.0.2.10 route}], hidden [], by "[smtp.example.net]:587"` +
 				"\nlab.example sends receives declared wanted\nshop.example sends declared wanted", "",
+		},
+		{
+			"set up, and a domain that Postfix refuses", debian("", hostFile, labFile, shopFile+"receive = true\n"), "",
+			`mail.lab.example, set up true, from [{192.0.2.25 host.toml} {192.0.2.10 route}], hidden [], by ""` +
+				"\nlab.example sends receives declared wanted\nshop.example sends receives declared wanted refused", "",
 		},
 		{
 			"set up, and a domain that is not of it", debian("", hostFile, labFile, shopFile), "far.example shop.example",

@@ -50,9 +50,13 @@ func ReceptionNotes(in step.Input) []state.Note {
 	}
 	for _, where := range slices.Sorted(maps.Keys(refused)) {
 		names := refused[where]
+		action := fmt.Sprintf("add %s to %s", itOrThem(names), where)
+		if settings == nil { // else the run may set it
+			action = TakeMail(in.Facts, names)
+		}
 		notes = append(notes, state.Note{
 			Topic: "mydestination", Text: fmt.Sprintf("Postfix does not take mail for %s yet: others are told \"Relay access denied\"", step.EnumerateUpTo(names, 5)),
-			Action: fmt.Sprintf("add %s to %s", itOrThem(names), where),
+			Action: action,
 		})
 	}
 	for _, why := range slices.Sorted(maps.Keys(unknown)) {
@@ -130,8 +134,31 @@ func ListFor(f state.Facts, domain string) string {
 	case p.Raw[aliases] != "":
 		return withValue(p, aliases)
 	}
-	return "mydestination or " + mailboxes
+	return localOrVirtual
 }
+
+// localOrVirtual is where domains belong on a server that has no virtual ones yet.
+const localOrVirtual = "mydestination or virtual_mailbox_domains"
+
+// TakeMail returns what to do so that Postfix takes mail for domains that belong to the
+// same list (see ListFor): a command where that is mydestination, else in words, since
+// their addresses belong into tables then.
+func TakeMail(f state.Facts, names []string) string {
+	where := ListFor(f, names[0])
+	if p := f.Postfix; p != nil && where == localOrVirtual && len(names) <= maxTyped {
+		value, set := p.Raw["mydestination"]
+		if !set {
+			value = p.Value["mydestination"]
+		}
+		if list := strings.Join(append(postconf.Words(value), names...), ", "); !strings.ContainsAny(list, "'!{") {
+			return "postconf -e 'mydestination = " + list + "' && systemctl reload postfix"
+		}
+	}
+	return fmt.Sprintf("add %s to %s", itOrThem(names), where)
+}
+
+// maxTyped is how many domains a command names.
+const maxTyped = 5
 
 // withValue names a parameter with what it is, where that is a table or a file.
 func withValue(p *state.Postfix, name string) string {

@@ -32,7 +32,18 @@ func TestReceptionNotes(t *testing.T) {
 	}{
 		"taken": {names(true, "a.example", "b.example"), nil, domains{"a.example": mailbox, "b.example": {Class: state.ClassRelay}}, nil, nil},
 		"refused": {names(true, "a.example", "b.example", "c.example"), nil, domains{"a.example": refused, "b.example": refused, "c.example": {Class: state.ClassLocal}}, nil, []string{
-			`Postfix does not take mail for a.example and b.example yet: others are told "Relay access denied"`, "add them to mydestination or virtual_mailbox_domains",
+			`Postfix does not take mail for a.example and b.example yet: others are told "Relay access denied"`,
+			"postconf -e 'mydestination = mail.lab.example, lab.example, localhost, a.example, b.example' && systemctl reload postfix",
+		}},
+		"refused, with names of main.cf": {names(true, "a.example"), []string{"mydestination = $myhostname, hash:/etc/postfix/more localhost"}, domains{"a.example": refused}, nil, []string{
+			`Postfix does not take mail for a.example yet: others are told "Relay access denied"`,
+			"postconf -e 'mydestination = $myhostname, hash:/etc/postfix/more, localhost, a.example' && systemctl reload postfix",
+		}},
+		"refused, and nothing is local": {names(true, "a.example"), []string{"mydestination = "}, domains{"a.example": refused}, nil, []string{
+			`Postfix does not take mail for a.example yet: others are told "Relay access denied"`, "postconf -e 'mydestination = a.example' && systemctl reload postfix",
+		}},
+		"refused, and left out by name": {names(true, "a.example"), []string{"mydestination = !a.example, /etc/postfix/names"}, domains{"a.example": refused}, nil, []string{
+			`Postfix does not take mail for a.example yet: others are told "Relay access denied"`, "add it to mydestination or virtual_mailbox_domains",
 		}},
 		"where domains are virtual": {names(true, "a.example"), []string{"virtual_mailbox_domains = hash:/etc/postfix/vd"}, domains{"a.example": refused}, nil, []string{
 			`Postfix does not take mail for a.example yet: others are told "Relay access denied"`, "add it to virtual_mailbox_domains (hash:/etc/postfix/vd)",

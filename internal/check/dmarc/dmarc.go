@@ -47,7 +47,7 @@ func Check(ctx context.Context, dns *dnsclient.Client, s subject.Server, d subje
 		return c.Result // what receivers see then is none
 	}
 	w := walkUp(ctx, dns, d.Name)
-	if w.err != nil && !here {
+	if w.err != nil && !here && (c.domain.Wanted == nil || len(w.found) > 0) { // one above may apply
 		c.report(finding.Finding{ID: "dmarc.exists", Severity: finding.Unknown, Subject: c.name, Seen: w.err.Error(), CausedBy: "net.resolver"})
 		return c.Result
 	}
@@ -302,7 +302,9 @@ func (c *checker) judgeExistence(applies published, found bool, w walk) {
 			out.Why = "Receivers before RFC 9989 (OpenDMARC 1.4) do not walk up: they ask for the domain and for the one below a public suffix alone, and see no policy."
 		}
 	default:
-		c.missing(&out)
+		if c.missing(&out); w.err != nil {
+			out.Seen += " of its own" // what its servers say is certain
+		}
 	}
 	c.report(out)
 }

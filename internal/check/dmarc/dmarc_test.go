@@ -286,6 +286,10 @@ func TestPlaces(t *testing.T) {
 		},
 		{
 			"a resolver that fails above", func(l *lab) { l.broken = "_dmarc.example." },
+			"warning dmarc.exists " + at + ": no policy of its own",
+		},
+		{
+			"a resolver that fails above a domain of nobody", func(l *lab) { l.broken, l.domain.Wanted = "_dmarc.example.", nil },
 			"unknown dmarc.exists " + at + ": look up _dmarc.example. TXT: ",
 		},
 		{

@@ -52,7 +52,7 @@ func (c *checker) checkReports(ctx context.Context, applies published, w walk) {
 	if len(uris) == 0 {
 		c.report(finding.Finding{
 			ID: "dmarc.rua", Severity: finding.Note, Subject: c.name, Seen: "nobody gets reports: there is no rua=",
-			Expected: applies.Set("rua", "mailto:postmaster@"+c.domain.Name).String(),
+			Expected: applies.Set("rua", "mailto:ADDRESS").String(), Remedy: c.addReports(),
 		})
 		return
 	}
@@ -72,6 +72,19 @@ func (c *checker) checkReports(ctx context.Context, applies published, w walk) {
 			seen[host] = true
 			c.checkConsent(ctx, host, w)
 		}
+	}
+}
+
+// addReports returns how to have reports sent. Which address somebody reads is for the
+// administrator to say: one that init found would be in the record.
+func (c *checker) addReports() string {
+	switch d := c.domain; {
+	case d.Wanted == nil:
+		return "add rua=mailto:ADDRESS to " + c.place()
+	case d.Name == c.server.Spec.Host.Domain:
+		return "mailsetup init --rua mailto:ADDRESS"
+	default:
+		return "mailsetup init --domain " + d.Name + " --rua mailto:ADDRESS"
 	}
 }
 

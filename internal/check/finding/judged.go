@@ -34,7 +34,7 @@ var judged = map[string]string{
 	"mx.exists":         "a problem if mail for a domain that receives has no way; a note if it goes to the address of the name itself",
 	"mx.addr":           "a problem if no MX has a public address; a warning if one of several has none",
 	"mx.form":           "a problem for an alias, an address or a null MX beside others; a note for one that is named twice",
-	"mx.ours":           "a note, or a warning where the domain is declared to be received here",
+	"mx.ours":           "a note, a warning where the domain is declared to be received here, a problem where Postfix refuses its mail",
 	"mx.v6":             "a note if none has an IPv6 address",
 	"zone.soa":          "a problem if a serial fell behind that of a secondary; a warning if expire is no longer than refresh and retry; the form of serials is no fault",
 

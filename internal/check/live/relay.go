@@ -256,6 +256,15 @@ const maxRequired = 20
 func (c relays) required(ctx context.Context, domains []subject.Domain) {
 	var list []subject.Domain
 	for _, d := range domains {
+		if c.s.Refuses(d) {
+			for _, local := range []string{"postmaster", "abuse"} {
+				c.add(finding.Finding{
+					ID: "relay." + local, Severity: finding.Warning, Domain: d.Name, Subject: local + "@" + d.Name, CausedBy: "mx.ours",
+					Seen: "refused, as all mail for " + d.Name + " (Relay access denied)", Expected: "people who report trouble reach somebody",
+					Remedy: "mailsetup check --only mx " + d.Name,
+				})
+			}
+		}
 		if d.Receives && c.hasMailboxes(d.Name) && len(list) < maxRequired {
 			list = append(list, d)
 		}
@@ -329,7 +338,7 @@ func hasWayBack(ctx context.Context, dns *dnsclient.Client, name string) (string
 			return err.Error(), finding.Unknown
 		}
 	}
-	return "has neither an MX nor an address: nobody can answer it", finding.Warning
+	return "neither an MX nor an address: nobody can answer it", finding.Warning
 }
 
 // Banner compares what Postfix says first with the name that it gives others.

@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/live"
 	"mailsetup/internal/hint"
+	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system/systemtest"
 )
@@ -56,6 +57,10 @@ func TestRelay(t *testing.T) {
 		{"no postmaster", func(w *world) { w.unknown = []string{"postmaster@lab.example"} }, []string{"warning relay.postmaster"}},
 		{"no abuse", func(w *world) { w.unknown = []string{"abuse@lab.example"} }, []string{"warning relay.abuse"}},
 		{"not for its domains", func(w *world) { w.unknown, w.domains[0].Receives = []string{"abuse@lab.example"}, false }, nil},
+		{"Postfix refuses all mail of the domain", func(w *world) {
+			w.domains[0].Wanted = &spec.Domain{Name: "lab.example", Receive: true}
+			w.server.Facts.Postfix.Value["mydestination"], w.server.Facts.MailDomains = "localhost", map[string]state.MailDomain{"lab.example": {Class: state.ClassDefault}}
+		}, []string{"warning relay.postmaster <- mx.ours", "warning relay.abuse <- mx.ours"}},
 		{"no way back", func(w *world) { w.records = w.records[:1] }, []string{"warning relay.return <- mx.exists"}},
 		{"no way back, as declared", func(w *world) { w.records, w.domains[0].Receives = w.records[:1], false }, []string{"note relay.return"}},
 		{"an address without an MX", func(w *world) { w.records[1] = "lab.example. 60 IN A 192.0.2.10" }, nil},

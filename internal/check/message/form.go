@@ -65,11 +65,11 @@ const program = "mend the program that writes the message"
 
 func (f *form) fields() {
 	if f.broken > 0 {
-		f.wrong("header", program, "RFC 5322 section 2.2", "%s of the header section that are no header field", text.CountOf(f.broken, "line", "lines"))
+		f.wrong("header", program, "RFC 5322 section 2.2", "%s of the header that are no header field", text.CountOf(f.broken, "line", "lines"))
 	}
 	for _, name := range once {
 		if n := len(f.all(name)); n > 1 {
-			f.wrong(name, program, "RFC 5322 section 3.6", "it stands there %d times", n)
+			f.wrong(name, program, "RFC 5322 section 3.6", "there are %d", n)
 		}
 	}
 	for _, h := range f.parsed.fields {
@@ -87,7 +87,7 @@ func (f *form) fields() {
 func (f *form) from() {
 	all := f.all("From")
 	if len(all) != 1 {
-		f.wrong("From", program, "RFC 5322 section 3.6.2", "it stands there %s; Gmail refuses the message", times(len(all)))
+		f.wrong("From", program, "RFC 5322 section 3.6.2", "%s; Gmail refuses the message", times(len(all)))
 		return
 	}
 	list, err := (&mail.AddressParser{WordDecoder: nil}).ParseList(all[0])
@@ -109,15 +109,15 @@ func dotted(address string) bool {
 
 func times(n int) string {
 	if n == 0 {
-		return "not at all"
+		return "it is missing"
 	}
-	return fmt.Sprintf("%d times", n)
+	return fmt.Sprintf("there are %d", n)
 }
 
 func (f *form) date() {
 	all := f.all("Date")
 	if len(all) != 1 {
-		f.wrong("Date", program, "RFC 5322 section 3.6.1", "it stands there %s", times(len(all)))
+		f.wrong("Date", program, "RFC 5322 section 3.6.1", "%s", times(len(all)))
 		return
 	}
 	at, err := mail.ParseDate(all[0])
@@ -134,7 +134,7 @@ var messageID = regexp.MustCompile(`^<[^<>@\s]+@([^<>@\s]+)>$`)
 func (f *form) id() {
 	all := f.all("Message-ID")
 	if len(all) != 1 {
-		f.wrong("Message-ID", program, "RFC 5322 section 3.6.4", "it stands there %s", times(len(all)))
+		f.wrong("Message-ID", program, "RFC 5322 section 3.6.4", "%s", times(len(all)))
 		return
 	}
 	m := messageID.FindStringSubmatch(all[0])

@@ -116,14 +116,6 @@ func forKey(zone string) (list, bool) {
 	return lists[i], true
 }
 
-// shown is the zone without a key, which is a secret.
-func (l list) shown() string {
-	if l.keyed != "" && strings.HasSuffix(l.zone, "."+l.keyed) {
-		return l.keyed
-	}
-	return l.zone
-}
-
 // refusals are what Spamhaus, and lists that follow it, answer instead of a listing.
 var refusals = map[int]string{
 	252: "the name of the list is mistyped",

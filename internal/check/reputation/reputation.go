@@ -64,12 +64,13 @@ func Check(ctx context.Context, client *dnsclient.Client, s subject.Server, doma
 func chosen(o Options) []list {
 	var all []list
 	for _, zone := range o.Zones {
+		zone = strings.ToLower(strings.TrimSuffix(zone, "."))
 		l, known := forKey(zone)
 		if i := slices.IndexFunc(lists, func(l list) bool { return l.zone == zone }); i >= 0 {
 			l, known = lists[i], true
 		}
 		if l.zone = zone; !known {
-			l.title = zone
+			l.title, _ = hideKey(zone)
 		}
 		all = append(all, l)
 	}
@@ -148,11 +149,6 @@ func (c *checker) ask(ctx context.Context, l list, name string) ([]netip.Addr, e
 		}
 	}
 	return all, nil
-}
-
-// withoutKey takes the key out of a text.
-func (l list) withoutKey(text string) string {
-	return strings.ReplaceAll(text, l.zone, l.shown())
 }
 
 // reason is the text that a list has about an entry, "" if it has none.

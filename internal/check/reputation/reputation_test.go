@@ -1,6 +1,9 @@
 package reputation_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -10,6 +13,8 @@ import (
 	"github.com/miekg/dns"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/page"
+	"mailsetup/internal/check/report"
 	"mailsetup/internal/check/reputation"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsclient"
@@ -195,6 +200,61 @@ func TestListWithAKey(t *testing.T) {
 	list = check(t, resolver(t, four+zone+" SERVFAIL"), sends("192.0.2.10"), []string{zone})
 	if len(list) != 1 || strings.Contains(fmt.Sprint(list), "abcdefgh") {
 		t.Errorf("%+v", list)
+	}
+}
+
+// What is shown of a zone has no key, in whatever list and however it is written.
+func TestKeysAreShownNowhere(t *testing.T) {
+	for zone, shown := range map[string]string{
+		"secretkey123.sbl.dq.spamhaus.net":        "sbl.dq.spamhaus.net",
+		"SecretKey123.ZEN.DQ.Spamhaus.NET.":       "zen.dq.spamhaus.net",
+		"_email.secretkey123.hbl.dq.spamhaus.net": "hbl.dq.spamhaus.net",
+		"secretkey123.dq.spamhaus.net":            "dq.spamhaus.net",
+		"secretkey123.combined.mail.abusix.zone":  "combined.mail.abusix.zone",
+		"secretkey123.Dblack.Mail.Abusix.Zone":    "dblack.mail.abusix.zone",
+		"secretkey123.df.uribl.com":               "df.uribl.com",
+		"secretkey123.bl.lab.example":             "KEY.bl.lab.example",
+		"ip.secretkey123.lab.example":             "ip.KEY.lab.example",
+		"secretkeyoflettersonly.bl.lab.example":   "KEY.bl.lab.example",
+		"bl.lab.example":                          "bl.lab.example",
+		"zen.spamhaus.org":                        "zen.spamhaus.org",
+		"backscatter.spameatingmonkey.net":        "backscatter.spameatingmonkey.net",
+	} {
+		asked := strings.ToLower(strings.TrimSuffix(zone, "."))
+		for name, entries := range map[string][]string{
+			"silent":  {four + asked + " SERVFAIL", "test." + asked + " SERVFAIL"},
+			"refuses": {four + asked + " 127.255.255.254", "test." + asked + " 127.255.255.254"},
+			"fails":   {four + asked + " 127.0.0.2", "10.2.0.192." + asked + " SERVFAIL"},
+			"lists": {
+				four + asked + " 127.0.0.2", "10.2.0.192." + asked + " 127.0.0.2",
+				"10.2.0.192." + asked + " TXT see " + strings.ToUpper(zone),
+			},
+			"odd": {four + asked + " 203.0.113.80"},
+		} {
+			r := report.New(finding.Result{Findings: check(t, resolver(t, entries...), sends("192.0.2.10"), []string{zone}, "lab.example")}, report.Asked{Online: true})
+			if f := r.Findings[0]; f.ID == "bl.health" && f.Subject != shown {
+				t.Errorf("%s is shown as %s", zone, f.Subject)
+			}
+			var out bytes.Buffer
+			if err := errors.Join(r.WriteText(&out, report.TextOptions{Width: 80}), r.WriteJSON(&out)); err != nil {
+				t.Fatal(err)
+			}
+			html, err := page.HTML(r, page.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			last, err := json.Marshal(r.Compare(report.Last{}, true))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := out.String() + string(html) + string(last)
+			if at := strings.Index(strings.ToLower(all), "secretkey"); at >= 0 {
+				t.Errorf("%s, which %s: …%s", zone, name, all[max(0, at-60):min(len(all), at+40)])
+			}
+			if !strings.Contains(all, shown) {
+				t.Errorf("%s, which %s, is not named", zone, name)
+			}
+		}
 	}
 }
 

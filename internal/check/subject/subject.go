@@ -64,6 +64,28 @@ type Domain struct {
 	Declared bool
 }
 
+// Refuses reports whether Postfix certainly refuses mail of others for a domain that is
+// declared to be received here.
+func (s Server) Refuses(d Domain) bool {
+	return d.Wanted != nil && d.Wanted.Receive && s.refuses(d.Name)
+}
+
+func (s Server) refuses(name string) bool {
+	is, known := s.Facts.MailDomains[name]
+	return known && is.Unknown == "" && is.Class == state.ClassDefault
+}
+
+// Refused returns the domains for which Refuses holds, up to a number.
+func (s Server) Refused(most int) []string {
+	var names []string
+	for _, d := range s.Spec.Domains {
+		if d.Receive && s.refuses(d.Name) && len(names) < most {
+			names = append(names, d.Name)
+		}
+	}
+	return names
+}
+
 // Parked reports whether the domain is declared to have no mail at all.
 func (d Domain) Parked() bool { return d.Declared && !d.Sends && !d.Receives }
 

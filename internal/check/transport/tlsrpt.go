@@ -60,10 +60,22 @@ func reportAddress(uri string) error {
 	return fmt.Errorf("%q has neither mailto: nor https: in front", clip(uri))
 }
 
+// reportsTo returns where reports about the domain may go: where those about DMARC do.
+// Without that init found nobody who reads them.
+func (m mailDomain) reportsTo() string {
+	switch d := m.Wanted; {
+	case d == nil:
+		return "mailto:postmaster@" + m.Name
+	case len(d.DMARC.RUA) > 0:
+		return d.DMARC.RUA[0]
+	}
+	return "mailto:ADDRESS"
+}
+
 // tlsrptFinding judges the TLS-RPT record of a domain.
 func (m mailDomain) tlsrptFinding() []finding.Finding {
 	f := m.finding("tlsrpt.record", m.tlsrpt.name)
-	f.Expected = "v=TLSRPTv1; rua=mailto:postmaster@" + m.Name
+	f.Expected = "v=TLSRPTv1; rua=" + m.reportsTo()
 	remedy := m.tlsrpt.name + `. TXT "` + f.Expected + `"`
 	switch {
 	case m.tlsrpt.err != nil:

@@ -15,6 +15,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
+	"mailsetup/steps/postfix"
 
 	"github.com/miekg/dns"
 )
@@ -76,7 +77,11 @@ func (k *Checker) mx(ctx context.Context, s subject.Server, d subject.Domain) fi
 	}
 	list := mxOf(records)
 	if len(list) == 0 {
-		return result(k.withoutMX(ctx, s, d, f, status))
+		f = k.withoutMX(ctx, s, d, f, status)
+		if f.Severity == finding.Note && s.Refuses(d) { // its own address leads here
+			return result(f, refused(s, d))
+		}
+		return result(f)
 	}
 	hosts := targets(list)
 	if len(hosts) == 0 {
@@ -155,7 +160,7 @@ func (k *Checker) withoutMX(ctx context.Context, s subject.Server, d subject.Dom
 	case err != nil:
 		f = unanswered(f, err)
 	case !d.Receives:
-		f.Seen = "no MX, and it takes no mail here"
+		f.Seen = "neither an MX nor an address: it is not received here, and nobody can answer it"
 	default:
 		f.Severity, f.Seen, f.Expected = finding.Problem, "no MX and no address ("+status.String()+"): nobody can send mail to it", "an MX, since this server takes mail for the domain"
 		f.Remedy, f.Fixable = publish(wanted(d, s)), publishes(s, d)
@@ -245,6 +250,9 @@ func joined(list []netip.Addr) string {
 // leadsHere judges whether mail for a domain that this server takes mail for comes here.
 func leadsHere(s subject.Server, d subject.Domain, ours bool, hosts []string) finding.Finding {
 	f := finding.Finding{ID: "mx.ours", Severity: finding.OK, Domain: d.Name, Subject: d.Name, Seen: "an MX leads to this server"}
+	if ours && s.Refuses(d) {
+		return refused(s, d)
+	}
 	if ours {
 		return f
 	}
@@ -254,4 +262,23 @@ func leadsHere(s subject.Server, d subject.Domain, ours bool, hosts []string) fi
 		f.Severity, f.Remedy = finding.Warning, publish(wanted(d, s))
 	}
 	return f
+}
+
+// maxRefused is how many domains are told at a time to be put into a list of Postfix.
+const maxRefused = 5
+
+// refused is said where Postfix takes no mail for a domain that DNS leads here. What to
+// do names all such domains: who types one command for each would undo the last.
+func refused(s subject.Server, d subject.Domain) finding.Finding {
+	where, all := postfix.ListFor(s.Facts, d.Name), s.Refused(maxRefused+1)
+	remedy := "add each of them to " + where
+	if len(all) <= maxRefused {
+		remedy = postfix.TakeMail(s.Facts, slices.DeleteFunc(all, func(n string) bool { return postfix.ListFor(s.Facts, n) != where }))
+	}
+	return finding.Finding{
+		ID: "mx.ours", Severity: finding.Problem, Domain: d.Name, Subject: d.Name,
+		Seen:     "Postfix refuses its mail: it is no destination here (Relay access denied)",
+		Expected: "Postfix takes the mail that DNS leads here", Source: "postconf(5), mydestination and virtual_mailbox_domains",
+		Remedy: remedy,
+	}
 }
