@@ -25,5 +25,14 @@ func Nearest(typed string, names []string) string {
 			best, name = is, n
 		}
 	}
-	return name
+	if name != "" || len(typed) < 3 {
+		return name
+	}
+	for i := range len(typed) - 1 { // two letters in the wrong order are far apart in short words
+		swapped := typed[:i] + typed[i+1:i+2] + typed[i:i+1] + typed[i+2:]
+		if slices.Contains(names, swapped) {
+			return swapped
+		}
+	}
+	return ""
 }

@@ -47,6 +47,7 @@ func TestSelectionOfNothing(t *testing.T) {
 		{"", "SPF", `--skip: no check is called "SPF"`, "did you mean: --skip spf"},
 		{"ptr", "", `--only: no check is called "ptr"`, "did you mean: --only addr.ptr"},
 		{"dkm", "", `--only: no check is called "dkm"`, "did you mean: --only dkim"},
+		{"sfp", "", `--only: no check is called "sfp"`, "did you mean: --only spf"},
 		{"quux", "", `--only: no check is called "quux"`, "mailsetup check --explain all lists the checks"},
 		{"spf.", "", `--only: no check is called "spf."`, "did you mean: --only spf"},
 		{"spf.pass", "spf", "--skip leaves nothing of --only", "leave one of them out"},

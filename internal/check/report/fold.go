@@ -43,8 +43,12 @@ func fold(list []finding.Finding) {
 					break
 				}
 				settle(c)
-				// What is worse than its cause, or whose cause the administrator ignores, would
-				// be told to nobody. Of two that name each other one counts.
+				// What is not known because of something that the administrator ignores is
+				// ignored as well. What is worse than its cause, or wrong because of one that is
+				// ignored, would be told to nobody. Of two that name each other one counts.
+				if state[c] == done && list[c].Ignored != "" && f.Ignored == "" && f.Severity == finding.Unknown {
+					f.Ignored = list[c].Ignored
+				}
 				caused = state[c] == done && list[c].Ignored == "" && rank(list[c].Severity) >= rank(f.Severity)
 				if caused {
 					f.CausedBy = list[c].ID

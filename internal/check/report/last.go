@@ -93,20 +93,24 @@ func (r *Report) Compare(last Last, tells bool) Last {
 			unsure[[2]string{finding.Kind{ID: f.ID}.Group(), f.Domain}] = true
 		}
 	}
-	known, looked := map[identity]Known{}, r.scope()
+	known, looked, right := map[identity]Known{}, r.scope(), r.evidence()
 	r.Changes = []Change{}
 	for _, k := range last.Findings {
 		folded, present := consequences[k.identity]
 		_, still := now[k.identity]
-		group := finding.Kind{ID: k.ID}.Group()
-		blind := unsure[[2]string{group, k.Domain}] || unsure[[2]string{group, ""}]
+		blind := false // a name server that is dead keeps all groups from looking
+		for _, group := range []string{finding.Kind{ID: k.ID}.Group(), "dns"} {
+			blind = blind || unsure[[2]string{group, k.Domain}] || unsure[[2]string{group, ""}]
+		}
 		switch {
 		case r.asked.EveryDomain && !looked.domains[k.Domain]: // it has left
-		case !looked.domains[k.Domain], looked.skipped[k.ID], folded, blind && !still && !present:
+		case !looked.domains[k.Domain], looked.skipped[k.ID], folded:
 			next.Findings = append(next.Findings, k)
 		case present: // ignored, which the administrator knows
 		case still:
 			known[k.identity] = k
+		case !right.of(k, blind):
+			next.Findings = append(next.Findings, k)
 		case k.Told != "":
 			r.Changes = append(r.Changes, Change{
 				Finding: finding.Finding{ID: k.ID, Domain: k.Domain, Subject: k.Subject, Severity: finding.OK}, Before: k.Told, Gone: true,

@@ -83,6 +83,19 @@ func TestCompare(t *testing.T) {
 			{findings: "unknown spf.one lab.example"},
 			{findings: "ok spf.one lab.example", want: "gone spf.pass lab.example 192.0.2.10, was problem"},
 		}},
+		{"what a worse fault keeps from being looked at is not mended", []run{
+			{findings: "problem spf.pass lab.example 192.0.2.10", want: "problem spf.pass lab.example 192.0.2.10"},
+			{findings: "problem spf.one lab.example,note spf.helo", want: "problem spf.one lab.example"},
+			{findings: "problem spf.pass lab.example 192.0.2.10,ok spf.one lab.example", want: "gone spf.one lab.example, was problem"},
+			{findings: "ok spf.pass lab.example 192.0.2.10,problem spf.lookups lab.example,unknown spf.voids lab.example", want: "problem spf.lookups lab.example; gone spf.pass lab.example 192.0.2.10, was problem"},
+		}},
+		{"where no name server answers, nothing is mended", []run{
+			{findings: "problem spf.pass lab.example,warning dkim.record lab.example", want: "problem spf.pass lab.example; warning dkim.record lab.example"},
+			{findings: "unknown dns.delegation lab.example,ok dkim.files lab.example"},
+			{findings: "problem dns.delegation lab.example,ok dkim.files lab.example", want: "problem dns.delegation lab.example"},
+			{findings: "ok dns.delegation lab.example", want: "gone dns.delegation lab.example, was problem"},
+			{findings: "ok dns.delegation lab.example,ok spf.pass lab.example,problem dkim.record lab.example other", want: "problem dkim.record lab.example other; gone spf.pass lab.example, was problem"},
+		}},
 		{"a run for some IDs", []run{
 			{findings: "problem spf.pass lab.example,problem addr.ptr", want: "problem addr.ptr; problem spf.pass lab.example"},
 			{findings: "ok dkim.record lab.example", set: only("dkim")},

@@ -104,6 +104,11 @@ func TestConsequences(t *testing.T) {
 			"problem dns.delegation lab.example\nproblem spf.one lab.example\n", 1, 0, 0,
 		},
 		{
+			"one that is unknown because of what is ignored",
+			[]string{"problem dns.delegation lab.example # known", "unknown spf.one lab.example <- dns.delegation"},
+			"problem dns.delegation lab.example\nunknown spf.one lab.example\n", 0, 0, 0,
+		},
+		{
 			"one that is unknown",
 			[]string{"problem dns.delegation lab.example", "unknown spf.one lab.example <- dns.delegation"},
 			"problem dns.delegation lab.example\nunknown spf.one lab.example <- dns.delegation\n", 1, 0, 1,

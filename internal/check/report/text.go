@@ -208,8 +208,20 @@ func Sentence(s string) string {
 
 func (p *printer) labelled(label, what string) {
 	if what != "" {
-		p.hang("    "+label, 4+labelWidth, what)
+		p.hang("    "+label, 4+labelWidth, p.shortened(what, 4+labelWidth))
 	}
+}
+
+// shortened cuts words that no terminal has room for, such as a key: the data has them
+// whole.
+func (p *printer) shortened(what string, at int) string {
+	words := strings.Split(what, " ")
+	for i, w := range words {
+		if letters := []rune(w); len(letters) > textWidth {
+			words[i] = string(letters[:p.width-at-1]) + "…"
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // seen is what was seen, a line for each thing that differs, and how many more do.
@@ -264,7 +276,7 @@ func (p *printer) note(g Group) {
 	if domains := g.Domains(); len(domains) > 1 || len(domains) == 1 && !strings.Contains(what, domains[0]) {
 		what = strings.TrimSuffix(text.List(domains, maxNamed)+": "+what, ": ")
 	}
-	p.hang("  "+g.Kind.ID, at, what)
+	p.hang("  "+g.Kind.ID, at, p.shortened(what, at))
 	list := g.Remedies()
 	switch {
 	case len(list) == 0:

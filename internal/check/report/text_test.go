@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	diffs "github.com/google/go-cmp/cmp"
 
@@ -146,5 +147,26 @@ func TestTextOfManyDomains(t *testing.T) {
 	}
 	if took := time.Since(begun); took > time.Minute { // a second, where each is looked at once
 		t.Errorf("took %v", took)
+	}
+}
+
+// A key does not break the layout; the data has it whole.
+func TestLongWords(t *testing.T) {
+	r := of(t, asked(), "problem dkim.record lab.example", "note spf.ptr lab.example")
+	key := "p=" + strings.Repeat("A", 400)
+	for i := range r.Findings {
+		r.Findings[i].Seen, r.Findings[i].Expected = "v=DKIM1; "+key, "v=DKIM1; "+key
+	}
+	var b, data strings.Builder
+	if err := r.WriteText(&b, report.TextOptions{Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	for l := range strings.Lines(b.String()) {
+		if n := utf8.RuneCountInString(strings.TrimSpace(l)); n > 80 || strings.Contains(l, "AAA") && !strings.Contains(l, "A…") {
+			t.Errorf("%d columns: %s", n, l)
+		}
+	}
+	if err := r.WriteJSON(&data); err != nil || strings.Count(data.String(), key) != 4 {
+		t.Errorf("%d keys, %v", strings.Count(data.String(), key), err)
 	}
 }
