@@ -16,7 +16,6 @@ import (
 	"mailsetup/internal/machine"
 	"mailsetup/internal/propose"
 	"mailsetup/internal/spec"
-	"mailsetup/internal/text"
 )
 
 func checkCommand(c console.Console) *cli.Command {
@@ -29,7 +28,7 @@ func checkCommand(c console.Console) *cli.Command {
 			"mailsetup check --only spf,dkim.match example.org\n" +
 			"   two things about one domain, which may be on another server\n\n" +
 			"sudo mailsetup check --fix\n" +
-			"   mends what mailsetup init would mend, after your yes, and looks again\n\n" +
+			"   carries out what mailsetup init would, after your yes, and looks again\n\n" +
 			"sudo mailsetup check --changed\n" +
 			"   prints what is new, worse or mended since the last time, or nothing",
 		Description: "A finding is a problem (mail is lost, unsigned or refused), a warning, a note,\n" +
@@ -143,7 +142,8 @@ func (u ui) printCheck(o check.Options, r report.Report) error {
 }
 
 // runFix has init mend what the check finds, in its own words and with its own
-// questions, and checks again.
+// questions, and checks again. Who is asked has the report above the question; else it
+// is printed where nothing comes of it.
 func runFix(ctx context.Context, c console.Console, a spec.Answers, mode options, o check.Options) error {
 	u := ui{c, options{dryRun: true, json: mode.json, command: "check"}}
 	on := u.machine()
@@ -154,21 +154,30 @@ func runFix(ctx context.Context, c console.Console, a spec.Answers, mode options
 	if err != nil {
 		return err
 	}
-	domains, mendable := r.Fixable()
-	if !mendable {
-		return u.printCheck(o, r)
+	fix, asks, run := r.Fix(), !mode.dryRun && ui{c, mode}.asksPerson(), c
+	if asks || len(fix.Mends) == 0 {
+		err = u.printCheck(o, r)
 	}
-	mode.install = true
-	run := c
-	if mode.json && !mode.dryRun {
-		run.Out = io.Discard // the report that follows is all that is printed
-	}
-	c.Say("%s", text.Wrap("What mailsetup can mend of "+text.Count(r.Summary.Fixable, "finding")+" is what mailsetup init does:", 78))
-	err = runSetup(ctx, run, a, mode, func(p *propose.Proposer) { p.Recheck = domains })
-	if err != nil && !errors.Is(err, errProblemsFound) || mode.dryRun {
+	c.Say("%s", fix)
+	if len(fix.Mends) == 0 || err != nil && !errors.Is(err, errProblemsFound) {
 		return err
 	}
-	return runCheck(ctx, u, o)
+	if mode.json && !mode.dryRun {
+		run.Out = io.Discard // the report is all that is printed
+	}
+	mode.install = true
+	if err = fix.Check(asks || mode.dryRun); err == nil {
+		err = runSetup(ctx, run, a, mode, func(p *propose.Proposer) { p.Recheck = fix.Domains })
+	}
+	switch {
+	case mode.dryRun:
+		return err
+	case err == nil || errors.Is(err, errProblemsFound):
+		return runCheck(ctx, u, o)
+	case !asks:
+		_ = u.printCheck(o, r) // why nothing was mended matters more
+	}
+	return err
 }
 
 func explain(ctx *cli.Context, u ui) error {

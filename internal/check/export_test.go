@@ -18,3 +18,9 @@ func Look(ctx context.Context, m *machine.Machine, o Options) ([]subject.Server,
 	}
 	return servers, l.domains, l.findings, err
 }
+
+// Edited and Overwriting know the files that somebody edited, and what has to be said then.
+var (
+	Edited      = edited
+	Overwriting = overwriting
+)

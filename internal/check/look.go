@@ -80,7 +80,7 @@ func look(ctx context.Context, m *machine.Machine, o Options) (seen, error) {
 		return l, err
 	}
 	if e.Spec != nil {
-		s.SetUp, s.Spec = true, *e.Spec
+		s.SetUp, s.Spec, s.Edited = true, *e.Spec, edited(m.Sys, e.Hashes)
 	}
 	s.Egress, s.Hidden = subject.FindEgress(s.Facts, s.Spec.Host.Addresses)
 	var tables *postmap.Tables

@@ -6,10 +6,12 @@ import (
 	"testing"
 
 	"mailsetup/internal/check"
+	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/detect/detecttest"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/machine"
+	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -174,6 +176,34 @@ func TestResolverIsAnAddress(t *testing.T) {
 		_, err := check.Run(t.Context(), machine.Options{DryRun: true}, check.Options{Resolver: bad})
 		if !hint.IsUsage(err) || strings.Join(hint.Of(err), "") != "as in 192.0.2.53 or [2001:db8::53]:5353" {
 			t.Errorf("%s: %v, hints %q", bad, err, hint.Of(err))
+		}
+	}
+}
+
+// What init writes on request alone is named where init is the remedy.
+func TestEditedFiles(t *testing.T) {
+	const fragment, gone, ours = "/etc/bind/mailsetup/lab.example.zone", "/etc/opendkim/gone", "/etc/opendkim/table"
+	sys := debian("", fragment+"\nedited\n", ours+"\nas it was\n")
+	got := check.Edited(sys, plan.FileHashes{fragment: plan.Hash([]byte("before\n")), gone: "x", ours: plan.Hash([]byte("as it was\n"))})
+	if fmt.Sprint(got) != "["+fragment+"]" {
+		t.Errorf("edited: %v", got)
+	}
+	s := subject.Server{Edited: got}
+	if !s.ZoneEdited("lab.example") || !s.ZoneEdited("sub.lab.example") || s.ZoneEdited("shop.example") {
+		t.Error("which zone was edited?")
+	}
+	list := []finding.Finding{
+		{ID: "dkim.record", Fixable: true, Remedy: "publish it: mailsetup init --yes"},
+		{ID: "tls.out", Fixable: true, Remedy: "postconf -e smtp_tls_security_level=may"},
+		{ID: "addr.egress", Remedy: "mailsetup init --ip ADDRESS"},
+	}
+	check.Overwriting(s, list)
+	for i, want := range []string{
+		"publish it: mailsetup init --yes --overwrite-drift\nit overwrites what somebody edited: " + fragment,
+		"postconf -e smtp_tls_security_level=may", "mailsetup init --ip ADDRESS",
+	} {
+		if list[i].Remedy != want {
+			t.Errorf("%s: %q", list[i].ID, list[i].Remedy)
 		}
 	}
 }

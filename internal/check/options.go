@@ -57,6 +57,8 @@ func (o Options) Validate() error {
 		return hint.NewUsage("add --changed", "--mail goes with --changed")
 	case o.Fix && o.Changed:
 		return hint.NewUsage("leave one of them out", "--fix and --changed do not go together")
+	case o.Fix && len(o.Only)+len(o.Skip) > 0:
+		return hint.NewUsage("leave --only and --skip out: --fix carries out the whole plan of mailsetup init", "--fix does not mend a part")
 	case o.Fix && monitors:
 		return hint.NewUsage("leave one of them out", "--fix and --format %s do not go together", o.Form)
 	case o.SendTo != "" && live.Address(o.SendTo) != nil:

@@ -158,6 +158,9 @@ func (c *checker) reportFault(k key, want state.Record, v served, id string) {
 			out.CausedBy = "dns.cname"
 		}
 		out.Fixable = out.Fixable || f.Fault == dnscheck.Missing && c.published()
+		if c.edited(f.Fault) {
+			out.Remedy, out.Fixable = "put ours in its place: mailsetup init --yes", true
+		}
 	}
 	out.Seen = strings.Join(seen, "; ")
 	if who := receivers(txt(v.wrong)); who != "" {
@@ -174,6 +177,13 @@ func (c *checker) reportFault(k key, want state.Record, v served, id string) {
 		out.Remedy, out.Fixable = "sudo mailsetup check "+c.domain.Name, false
 	}
 	c.report(out)
+}
+
+// edited reports whether a record is probably wrong because somebody edited it where
+// mailsetup wrote it.
+func (c *checker) edited(f dnsclient.Fault) bool {
+	elsewhere := []dnsclient.Fault{dnscheck.Missing, dnscheck.OldCopy, dnscheck.Alias, dnscheck.Duplicate, dnscheck.Misplaced, dnscheck.DomainAppended}
+	return c.published() && c.server.ZoneEdited(c.domain.Name) && !slices.Contains(elsewhere, f)
 }
 
 // worse reports whether one severity is to be mended before another.

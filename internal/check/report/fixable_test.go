@@ -6,6 +6,7 @@ import (
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/report"
+	"mailsetup/internal/hint"
 )
 
 // What can be mended is what counts: no note, nothing ignored, and no consequence.
@@ -19,10 +20,47 @@ func TestFixable(t *testing.T) {
 		{ID: "dkim.record", Severity: finding.Note, Domain: "note.example", Fixable: true},
 		{ID: "dkim.record", Severity: finding.Problem, Domain: "by.hand.example"},
 	}}, report.Asked{})
-	if domains, some := r.Fixable(); strings.Join(domains, " ") != "a.example b.example" || !some || r.Summary.Fixable != 4 {
-		t.Errorf("%q, %v, %d", domains, some, r.Summary.Fixable)
+	fix := r.Fix()
+	if is := strings.Join(fix.Domains, " "); is != "a.example b.example" || r.Summary.Fixable != 4 {
+		t.Errorf("%q, %d", is, r.Summary.Fixable)
 	}
-	if domains, some := report.New(finding.Result{}, report.Asked{}).Fixable(); len(domains) > 0 || some {
-		t.Errorf("nothing was found, and %q, %v", domains, some)
+	if is := strings.Join(fix.Mends, ", "); is != "mx.exists b.example, dkim.record a.example, dkim.record b.example, tls.out" {
+		t.Errorf("mends %q", is)
+	}
+	if is := strings.Join(fix.Ignored, ", "); is != "dkim.record ignored.example" {
+		t.Errorf("ignored %q", is)
+	}
+	want := `mailsetup init mends:
+  mx.exists b.example
+  dkim.record a.example
+  dkim.record b.example
+  tls.out
+This is the whole plan of mailsetup init: it may mend more than that.
+It mends as well what is ignored: dkim.record ignored.example`
+	if fix.String() != want {
+		t.Error(fix)
+	}
+	if err := fix.Check(true); err != nil {
+		t.Error(err)
+	}
+	if err := fix.Check(false); !hint.IsUsage(err) || err.Error() != "what mailsetup init mends is ignored in part: dkim.record ignored.example" {
+		t.Error(err)
+	}
+}
+
+// A run that mends nothing says so.
+func TestNothingToMend(t *testing.T) {
+	for _, tt := range []struct {
+		found finding.Finding
+		want  string
+	}{
+		{finding.Finding{ID: "tls.out", Severity: finding.OK, Fixable: true}, "Nothing here that --fix can mend."},
+		{finding.Finding{ID: "spf.lookups", Severity: finding.Problem}, "Nothing here that --fix can mend. What to do stands with each finding."},
+		{finding.Finding{ID: "tls.out", Severity: finding.Problem, Fixable: true, Ignored: "wanted"}, "Nothing here that --fix can mend."},
+	} {
+		fix := report.New(finding.Result{Findings: []finding.Finding{tt.found}}, report.Asked{}).Fix()
+		if fix.String() != tt.want || len(fix.Mends) > 0 || len(fix.Domains) > 0 {
+			t.Errorf("%s: %s", tt.found.ID, fix)
+		}
 	}
 }

@@ -125,18 +125,6 @@ func summarize(r Report) Summary {
 	return s
 }
 
-// Fixable reports whether there is a problem or a warning that check --fix mends, and of
-// which domains there are some.
-func (r Report) Fixable() (domains []string, some bool) {
-	for _, f := range r.Findings {
-		if f.Domain != "" && isFixable(f) {
-			domains = append(domains, f.Domain)
-		}
-	}
-	slices.Sort(domains)
-	return slices.Compact(domains), r.Summary.Fixable > 0
-}
-
 // isFixable reports whether check --fix mends a problem or a warning.
 func isFixable(f finding.Finding) bool {
 	return f.Fixable && counts(f) && rank(f.Severity) >= rank(finding.Warning)

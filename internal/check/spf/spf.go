@@ -108,10 +108,14 @@ func (l *look) one(status dnsclient.Status) bool {
 		return true
 	case len(records) > 1:
 		f.Severity, f.Seen = finding.Problem, fmt.Sprintf("%d records: %s", len(records), strings.Join(records, " and "))
-		if merged := l.merged(records); merged != "" {
+		merged := l.merged(records)
+		if merged != "" {
 			f.Remedy = "publish one record in place of all:\n" + line(l.d.Name, merged)
 		} else {
 			f.Remedy = "leave one record that says it all"
+		}
+		if l.ours() && merged != "" {
+			f.Remedy, f.Fixable = changeIt, true
 		}
 		l.add(f)
 		return false

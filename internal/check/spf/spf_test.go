@@ -363,6 +363,8 @@ func TestFixable(t *testing.T) {
 	}{
 		{"none", ours, wanted, "proof=1", "mailsetup init --yes"},
 		{"an address", ours, wanted, "v=spf1 -all", "mailsetup init --yes --existing-records change"},
+		{"two records", ours, wanted, "v=spf1 mx -all\nlab.example TXT v=spf1 a ~all", "mailsetup init --yes --existing-records change"},
+		{"two records, kept", ours, kept, "v=spf1 mx -all\nlab.example TXT v=spf1 a ~all", ""},
 		{"an address behind a mistake of others", ours, wanted, "v=spf1 include:dead.example -all", ""},
 		{"an address that host.toml does not have", elsewhere, wanted, "v=spf1 -all", ""},
 		{"by hand", byHand, wanted, "v=spf1 -all", ""},
@@ -371,7 +373,7 @@ func TestFixable(t *testing.T) {
 		{"a mistake", ours, wanted, "v=spf1 foo", ""},
 	} {
 		got := ""
-		for _, f := range spf.Check(t.Context(), world("lab.example TXT "+c.record), c.s, c.d).Findings {
+		for _, f := range spf.Check(t.Context(), world(strings.Split("lab.example TXT "+c.record, "\n")...), c.s, c.d).Findings {
 			if f.Fixable {
 				got += f.Remedy
 			}

@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/dns"
 )
 
 // Server is the machine that is checked.
@@ -30,6 +31,9 @@ type Server struct {
 	SetUp  bool
 	Spec   spec.Spec
 	Ledger keyring.Ledger
+	// Edited are files that mailsetup wrote and somebody edited since: init overwrites them
+	// with --overwrite-drift alone, and does nothing without.
+	Edited []state.Path
 	// Elapsed is how long keys have certainly been in their stages.
 	Elapsed keyring.Elapsed
 	// Ticks: a timer or cron runs rotate-dkim.
@@ -37,6 +41,12 @@ type Server struct {
 	// Unprivileged: what only root may read is not known.
 	Unprivileged bool
 	Now          time.Time
+}
+
+// ZoneEdited reports whether somebody edited the records of a domain that mailsetup wrote
+// into a file of its zone.
+func (s Server) ZoneEdited(domain string) bool {
+	return slices.ContainsFunc(dns.FragmentsOf(domain), func(p state.Path) bool { return slices.Contains(s.Edited, p) })
 }
 
 // Egress is an address from which mail leaves, as receivers see it.

@@ -130,9 +130,13 @@ func (k *Checker) mx(ctx context.Context, s subject.Server, d subject.Domain) fi
 
 func result(list ...finding.Finding) finding.Result { return finding.Result{Findings: list} }
 
-// publishes reports whether mailsetup publishes the MX of the domain itself.
-func publishes(s subject.Server, d subject.Domain) bool {
-	return d.Wanted != nil && d.Wanted.Receive && s.Spec.DNSOf(*d.Wanted) != spec.DNSManual
+// missing returns what is to be done about an MX that is not there, and whether mailsetup
+// publishes it itself.
+func missing(s subject.Server, d subject.Domain) (remedy string, fixable bool) {
+	if d.Wanted != nil && d.Wanted.Receive && s.Spec.DNSOf(*d.Wanted) != spec.DNSManual {
+		return "mailsetup init --yes", true
+	}
+	return publish(wanted(d, s)), false
 }
 
 func publish(record string) string { return "publish in DNS:\n" + record }
@@ -155,7 +159,7 @@ func (k *Checker) withoutMX(ctx context.Context, s subject.Server, d subject.Dom
 		f.Expected = "an MX record says the same to everybody"
 		if !slices.ContainsFunc(addresses, s.Has) && s.Name != "" {
 			f.Severity, f.Expected = finding.Problem, "an MX, since this server takes mail for the domain and that address is another one"
-			f.Remedy, f.Fixable = publish(wanted(d, s)), publishes(s, d)
+			f.Remedy, f.Fixable = missing(s, d)
 		}
 	case err != nil:
 		f = unanswered(f, err)
@@ -163,7 +167,7 @@ func (k *Checker) withoutMX(ctx context.Context, s subject.Server, d subject.Dom
 		f.Seen = "neither an MX nor an address: it is not received here, and nobody can answer it"
 	default:
 		f.Severity, f.Seen, f.Expected = finding.Problem, "no MX and no address ("+status.String()+"): nobody can send mail to it", "an MX, since this server takes mail for the domain"
-		f.Remedy, f.Fixable = publish(wanted(d, s)), publishes(s, d)
+		f.Remedy, f.Fixable = missing(s, d)
 		if status == dnsclient.NXDomain {
 			f.CausedBy = "dns.delegation"
 		}

@@ -123,10 +123,10 @@ func TestMX(t *testing.T) {
 		want    string
 		remedy  string
 	}{
-		{"none, and no address", without(child(), mx), domain(), "problem mx.exists lab.example", "publish in DNS:\nlab.example. IN MX 10 mail.lab.example."},
+		{"none, and no address", without(child(), mx), domain(), "problem mx.exists lab.example", "mailsetup init --yes"},
 		{"none, and none is wanted", without(child(), mx), sendOnly, "", ""},
 		{"none, but our address", without(child(), mx, "lab.example. 60 IN A 192.0.2.10"), domain(), "note mx.exists lab.example", ""},
-		{"none, and an address of others", without(child(), mx, "lab.example. 60 IN A 192.0.2.80"), domain(), "problem mx.exists lab.example", "publish in DNS:\nlab.example. IN MX 10 mail.lab.example."},
+		{"none, and an address of others", without(child(), mx, "lab.example. 60 IN A 192.0.2.80"), domain(), "problem mx.exists lab.example", "mailsetup init --yes"},
 		{"null MX with mailboxes", without(child(), mx, mx+" 0 ."), domain(), "problem mx.exists lab.example", "publish in DNS:\nlab.example. IN MX 10 mail.lab.example.\nin place of the null MX"},
 		{"null MX without", without(child(), mx, mx+" 0 ."), sendOnly, "", ""},
 		{"null MX beside another", without(child(), "", mx+" 0 ."), domain(), "problem mx.form lab.example", "take the record \"lab.example. IN MX 0 .\" out of the zone"},
