@@ -106,7 +106,7 @@ func (o Options) find(ctx context.Context, m *machine.Machine) (report.Report, s
 		all.Condense()
 	}
 	all.Add(o.eachDomain(ctx, w, seen))
-	all.Findings = slices.DeleteFunc(all.Findings, func(f finding.Finding) bool { return !o.Wants(f.ID) })
+	all.Findings = o.Choose(all.Findings)
 	overwriting(seen.server, all.Findings)
 	seen.ignore(all.Findings)
 	return report.New(all, o.asked(seen)), seen.server, ctx.Err()

@@ -19,6 +19,31 @@ func (s Selection) Wants(id string) bool {
 	return (len(s.Only) == 0 || covers(s.Only, id)) && !covers(s.Skip, id)
 }
 
+// Choose leaves out what is not asked for, apart from what keeps a kind that is asked for
+// from being judged: a problem, or something unknown, of its group, where the kind itself
+// has no finding. Without a record of SPF nothing is known of spf.pass.
+func (s Selection) Choose(list []Finding) []Finding {
+	type about struct{ id, domain string }
+	judged := map[about]bool{}
+	for _, f := range list {
+		judged[about{f.ID, f.Domain}], judged[about{f.ID, ""}] = true, true
+	}
+	keeps := func(f Finding) bool {
+		return slices.ContainsFunc(Catalogue(), func(k Kind) bool {
+			return s.Wants(k.ID) && !judged[about{k.ID, f.Domain}] && concerns(Kind{ID: f.ID}.Group(), k.Group())
+		})
+	}
+	return slices.DeleteFunc(list, func(f Finding) bool {
+		grave := f.Severity == Problem || f.Severity == Unknown
+		return !s.Wants(f.ID) && (len(s.Only) == 0 || !grave || covers(s.Skip, f.ID) || !keeps(f))
+	})
+}
+
+// concerns reports whether what is wrong in one group keeps another from being judged.
+func concerns(group, other string) bool {
+	return group == other || group == "dns" && (other == "mx" || other == "zone")
+}
+
 // WantsAny reports whether any of the kinds is asked for.
 func (s Selection) WantsAny(kinds []Kind) bool {
 	return slices.ContainsFunc(kinds, func(k Kind) bool { return s.Wants(k.ID) })

@@ -84,3 +84,32 @@ func TestJudged(t *testing.T) {
 		t.Errorf("%d are judged, of %d", n, len(finding.Catalogue()))
 	}
 }
+
+// What keeps a kind that is asked for from being judged is told, and nothing else.
+func TestChoose(t *testing.T) {
+	is := func(id string, severity finding.Severity, domain string) finding.Finding {
+		return finding.Finding{ID: id, Severity: severity, Domain: domain}
+	}
+	for _, tt := range []struct {
+		only, skip string
+		list       []finding.Finding
+		want       string
+	}{
+		{"spf.pass", "", []finding.Finding{is("spf.one", finding.Problem, "a.example"), is("spf.type99", finding.Note, "a.example"), is("dkim.record", finding.Problem, "a.example")}, "spf.one"},
+		{"spf.pass", "", []finding.Finding{is("spf.one", finding.Problem, "a.example"), is("spf.pass", finding.OK, "b.example")}, "spf.one spf.pass"},
+		{"spf.pass", "", []finding.Finding{is("spf.pass", finding.OK, "a.example"), is("spf.lookups", finding.Problem, "a.example")}, "spf.pass"},
+		{"spf.pass", "spf.one", []finding.Finding{is("spf.one", finding.Problem, "a.example")}, ""},
+		{"live.signed.smtp", "", []finding.Finding{is("live.units", finding.Problem, "")}, "live.units"},
+		{"live.signed.smtp", "", []finding.Finding{is("live.units", finding.Problem, ""), is("live.signed.smtp", finding.OK, "a.example")}, "live.signed.smtp"},
+		{"mx.addr", "", []finding.Finding{is("dns.delegation", finding.Unknown, "a.example")}, "dns.delegation"},
+		{"", "spf.one", []finding.Finding{is("spf.one", finding.Problem, "a.example"), is("spf.pass", finding.OK, "a.example")}, "spf.pass"},
+	} {
+		var got []string
+		for _, f := range (finding.Selection{Only: strings.Fields(tt.only), Skip: strings.Fields(tt.skip)}).Choose(tt.list) {
+			got = append(got, f.ID)
+		}
+		if strings.Join(got, " ") != tt.want {
+			t.Errorf("--only %q --skip %q of %v: %v, want %s", tt.only, tt.skip, tt.list, got, tt.want)
+		}
+	}
+}
