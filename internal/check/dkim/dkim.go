@@ -119,7 +119,7 @@ func (c *checker) noKey() {
 	default:
 		c.report(finding.Finding{
 			ID: "dkim.record", Severity: finding.Unknown, Seen: "which key signs its mail is not known: no configuration of a signer here names one",
-			Remedy: "mailsetup init makes a key and signs with it",
+			Remedy: "mailsetup init --domain " + c.domain.Name,
 		})
 	}
 }

@@ -309,7 +309,10 @@ func Return(ctx context.Context, dns *dnsclient.Client, s subject.Server, d subj
 	f.Seen, f.Severity = hasWayBack(ctx, dns, d.Name)
 	if f.Severity == finding.Warning {
 		f.Expected = "an MX, or an address at the name: some receivers refuse senders that cannot be answered"
-		f.Remedy = "publish an MX of " + d.Name + ": " + d.Name + ". MX 10 " + s.Name + "."
+		f.Remedy = "have mail of it leave with senders of a domain that takes mail, or publish an MX of " + d.Name + " that names the server which takes its mail"
+		if d.Receives && s.Name != "" {
+			f.Remedy = "publish an MX of " + d.Name + ":\n" + d.Name + ". MX 10 " + s.Name + "."
+		}
 		if d.Receives {
 			f.CausedBy = "mx.exists"
 		} else {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/text"
 )
 
 // Schema is the version of the JSON form, which docs/check.schema.json describes.
@@ -217,6 +218,7 @@ func complete(list []finding.Finding) []finding.Finding {
 	}
 	for i := range list {
 		f, k := &list[i], kinds[list[i].ID]
+		f.Remedy, f.Expected = text.PrintableLines(f.Remedy), text.Printable(f.Expected) // with texts of others in them
 		f.Why, f.Source = cmp.Or(f.Why, k.Why), cmp.Or(f.Source, k.Source)
 		if f.Severity == finding.OK {
 			f.Remedy, f.Fixable, f.Ignored, f.CausedBy = "", false, "", ""

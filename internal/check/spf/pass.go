@@ -52,7 +52,7 @@ func (l *look) pass() (denied int) {
 			f.Severity = finding.Unknown
 			denied++
 		case v.Result != spfcheck.Pass:
-			f.Severity, f.CausedBy = finding.Problem, l.cause(v)
+			f.Severity, f.CausedBy = finding.Problem, cause(l.record, v)
 			if f.CausedBy == "" && l.s.Undeclared(a) {
 				f.CausedBy = "addr.egress"
 			}
@@ -75,11 +75,11 @@ var causes = map[spfcheck.FaultKind]string{
 }
 
 // cause returns the ID of the finding that explains a verdict, "" for none.
-func (l *look) cause(v spfcheck.Verdict) string {
+func cause(r *spfcheck.Record, v spfcheck.Verdict) string {
 	switch {
 	case v.Fault == nil:
 		return ""
-	case v.Fault.Kind == spfcheck.TooManyLookups && l.record.Has(spfcheck.Loop):
+	case v.Fault.Kind == spfcheck.TooManyLookups && r.Has(spfcheck.Loop):
 		return "spf.loop"
 	}
 	return causes[v.Fault.Kind]

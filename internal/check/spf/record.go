@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/spfcheck"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
+	"mailsetup/zonefile"
 )
 
 // syntax looks at the grammar of the domain's own record, and reports whether receivers
@@ -20,7 +21,7 @@ func (l *look) syntax() bool {
 			continue
 		}
 		repaired, ok := policy.RepairSPF(l.record.Text)
-		remedy := "correct the term at column " + fmt.Sprint(f.Column) + " of: " + short(l.record.Text)
+		remedy := "correct the term at column " + fmt.Sprint(f.Column) + " of: " + short(zonefile.Escape(l.record.Text))
 		if ok {
 			remedy = l.publish(repaired)
 		}
@@ -157,7 +158,7 @@ func (l *look) remedyFor(f spfcheck.Fault) string {
 		without := l.record.SPF.Without(t)
 		switch {
 		case t.Name == "redirect":
-			return "ask whoever runs " + f.Name + ", or publish a record of your own:\n" + line(l.d.Name, l.fresh())
+			return instead(f.Name, l.d.Name, l.fresh())
 		case f.Kind == spfcheck.SeveralRecords || f.Kind == spfcheck.BadSyntax:
 			return "ask whoever runs " + f.Name + " to mend it; until then do without:\n" + line(l.d.Name, without)
 		}

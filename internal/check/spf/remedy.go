@@ -24,8 +24,12 @@ func (l *look) ours() bool {
 	return l.s.SetUp && l.d.Wanted != nil && l.s.Spec.DNSOf(*l.d.Wanted) != spec.DNSManual && !slices.Contains(l.d.Wanted.Keep, "spf")
 }
 
-// fresh returns a record for a domain that has none.
+// fresh returns a record for a domain that has none, "" if no address is known that it
+// has to pass.
 func (l *look) fresh() string {
+	if len(l.addresses()) == 0 && (l.d.Sends || !l.d.Declared) {
+		return ""
+	}
 	terms := []string{"v=spf1"}
 	for _, a := range l.addresses() {
 		terms = append(terms, policy.AddressTerm(a))
@@ -38,6 +42,30 @@ func (l *look) fresh() string {
 		all = "-all"
 	}
 	return strings.Join(append(terms, all), " ")
+}
+
+// create says how to get a record, after the words that say where it belongs.
+func (l *look) create(where string) string {
+	record := l.fresh()
+	switch {
+	case record != "":
+		return where + ":\n" + line(l.d.Name, record)
+	case !l.d.Sends:
+		return "publish a record that passes the addresses from which its mail leaves; if it sends none:\n" + line(l.d.Name, "v=spf1 -all")
+	case l.s.Smarthost != "":
+		return "ask whoever runs " + l.s.Smarthost + " which include: the record needs, and publish one with it"
+	case l.s.SetUp || len(l.s.Hidden) > 0:
+		return "name the address that receivers see: mailsetup init --ip ADDRESS"
+	}
+	return "mailsetup init --domain " + l.d.Name
+}
+
+// instead says what to do about a record of others that ours hands over to.
+func instead(other, domain, record string) string {
+	if record != "" {
+		return "ask whoever runs " + other + ", or publish a record of your own:\n" + line(domain, record)
+	}
+	return "ask whoever runs " + other + ", or publish a record of your own"
 }
 
 // named returns a record with our addresses in front of everything else.
@@ -63,7 +91,7 @@ func (l *look) named(record string) string {
 // withAll returns what to do about a record that says nothing about others.
 func (l *look) withAll() string {
 	if to := l.record.SPF.Redirect(); to != "" {
-		return "ask whoever runs " + to + ", or publish a record of your own:\n" + line(l.d.Name, l.fresh())
+		return instead(to, l.d.Name, l.fresh())
 	}
 	return l.publish(l.record.SPF.Merge(policy.SPFChange{All: "softfail"}))
 }
@@ -72,9 +100,6 @@ func (l *look) withAll() string {
 func (l *look) publish(record string) string {
 	if record == "" {
 		return ""
-	}
-	if l.record == nil {
-		return "publish:\n" + line(l.d.Name, record)
 	}
 	return "publish, in place of the record that is there:\n" + line(l.d.Name, record)
 }

@@ -121,15 +121,19 @@ func (l *look) one(status dnsclient.Status) bool {
 		return false
 	}
 	if misbegun != "" {
-		l.add(finding.Finding{
-			ID: "spf.prefix", Severity: finding.Problem, Seen: misbegun, Expected: "v=spf1 and a space",
-			Remedy: "publish, in place of that text:\n" + line(l.d.Name, cmp.Or(repaired, l.fresh())),
-		})
+		remedy := l.create("publish, in place of that text")
+		if repaired != "" {
+			remedy = "publish, in place of that text:\n" + line(l.d.Name, repaired)
+		}
+		l.add(finding.Finding{ID: "spf.prefix", Severity: finding.Problem, Seen: misbegun, Expected: "v=spf1 and a space", Remedy: remedy})
 	}
-	if !l.d.Sends {
+	if !l.d.Sends && l.d.Declared {
 		return false
 	}
-	f.Severity, f.Seen, f.Remedy = finding.Problem, "no record", l.publish(l.fresh())
+	f.Severity, f.Seen, f.Remedy = finding.Problem, "no record", l.create("publish")
+	if !l.d.Sends { // as far as is known here
+		f.Severity = finding.Note
+	}
 	if l.ours() {
 		f.Remedy, f.Fixable = addIt, true
 	}
@@ -147,6 +151,8 @@ func (l *look) one(status dnsclient.Status) bool {
 // merged returns one record with what several say, and this server's addresses; "" if
 // one has a mistake.
 func (l *look) merged(records []string) string {
+	records = slices.Sorted(slices.Values(records)) // an answer has them in any order
+	slices.SortStableFunc(records, func(a, b string) int { return mildness(b) - mildness(a) })
 	one, err := policy.ParseSPF(records[0])
 	for _, text := range records[1:min(len(records), 10)] {
 		other, wrong := policy.ParseSPF(text)
@@ -165,6 +171,16 @@ func (l *look) merged(records []string) string {
 		}
 	}
 	return one.Merge(policy.SPFChange{Pass: missing})
+}
+
+// mildness orders records by what they say about all other senders: of two, the milder
+// one refuses nobody whom the other lets through.
+func mildness(record string) int {
+	s, err := policy.ParseSPF(record)
+	if err != nil {
+		return -1
+	}
+	return slices.Index([]string{"pass", "", "fail", "softfail", "neutral"}, s.All())
 }
 
 // addresses are those that mail of the domain leaves from as receivers see it: none
