@@ -102,7 +102,7 @@ if [ -d /etc/apparmor.d ]; then rm -f /etc/apparmor.d/usr.sbin.named; fi
 ip -n world addr add 192.0.2.53/32 dev eth0
 printf '%s\n' '. 3600000 NS ns.root-servers.example.' 'ns.root-servers.example. 3600000 A 192.0.2.53' >/etc/bind/db.labroot
 sed -i 's,/usr/share/dns/root.hints,/etc/bind/db.labroot,' $(grep -rl share/dns/root.hints /etc/bind)
-sed -i 's/recursion yes;/recursion yes; allow-transfer { any; };/' /etc/bind/named.conf.options
+sed -i 's/recursion yes;/recursion yes; allow-transfer { any; }; notify-delay 0;/' /etc/bind/named.conf.options
 sed -i 's/^ns IN A .*/ns IN A 192.0.2.10/' /etc/bind/db.remote.example
 sed -i 's/^@ IN NS mail$/&\n@ IN NS ns2\nns2 IN A 192.0.2.53/' /etc/bind/db.lab.example
 postconf -e 'mydestination = $myhostname, lab.example, localhost.lab.example, localhost'
