@@ -45,7 +45,7 @@ func TestCheckMessages(t *testing.T) {
 		saw(t, b, []string{"--login", "/root/login"}, "live.signed.submission", finding.Unknown, "535")
 		b.Run(t, "chmod", "644", "/root/login")
 		_, said := product(t, b, 2, "check", "--only", "live", "--login", "/root/login")
-		says(t, said, "--login /root/login: root:root, mode 0644: others could read the password", "hint: chown root: /root/login && chmod 600 /root/login")
+		says(t, said, "--login /root/login: root:root, mode 0644: others could read the password", "hint: a file of its own, made by install -m 600 /dev/null FILE")
 		b.Sh(t, "postconf -P submission/inet/smtpd_milters=; postfix reload")
 		saw(t, b, nil, "live.milters", finding.Problem, "smtpd_milters =: mail that comes in there leaves unsigned")
 		b.Sh(t, "postconf -PX submission/inet/smtpd_milters; postfix reload")

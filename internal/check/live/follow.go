@@ -97,7 +97,7 @@ func (c mailer) letters(senders []sender) []livepath.Letter {
 			all = append(all, livepath.Letter{Way: u.way, Signer: last.want, At: u.at})
 		}
 	}
-	if c.bounces() {
+	if c.bounces() && senders[0].host {
 		all = append(all, livepath.Letter{Way: livepath.Bounce, Signer: senders[0].want})
 	}
 	return all
@@ -108,7 +108,7 @@ func (c mailer) letters(senders []sender) []livepath.Letter {
 func (c mailer) proxied() string {
 	p := c.s.Facts.Postfix
 	for i := range p.Services {
-		if f := postconf.ProxyFilter(p, &p.Services[i]); f != "" && port(p.Services[i]) == "25" {
+		if f := postconf.ProxyFilter(p, &p.Services[i]); f != "" && postconf.Port(p.Services[i]) == "25" {
 			return f
 		}
 	}
@@ -135,7 +135,7 @@ func (c mailer) userServices() []users {
 	p := c.s.Facts.Postfix
 	var all []users
 	for _, a := range c.asked {
-		if a.Left || !userService(p, a.Service) || len(all) == maxUserServices {
+		if a.Left || !postconf.UserService(p, a.Service) || len(all) == maxUserServices {
 			continue
 		}
 		u := users{asked: a, way: livepath.Submission}
@@ -150,7 +150,7 @@ func (c mailer) userServices() []users {
 			host = h
 		}
 		if net.ParseIP(host) != nil {
-			u.at = net.JoinHostPort(host, port(a.Service))
+			u.at = net.JoinHostPort(host, postconf.Port(a.Service))
 		}
 		all = append(all, u)
 	}
@@ -389,9 +389,9 @@ func (j *judgement) alteredBy() string {
 	return "postconf -n | grep -E 'smtp_(generic_maps|.*checks|discard_ehlo)'; postconf -P | grep smtp_ shows what Postfix changes after signing: take that out; other milters and a content filter may do so, too"
 }
 
-// bounce judges the bounce that Postfix wrote.
+// bounce judges the bounce that Postfix wrote, from MAILER-DAEMON at the host's own name.
 func (j *judgement) bounce(ctx context.Context, senders []sender) {
-	if len(senders) == 0 {
+	if len(senders) == 0 || !senders[0].host {
 		return
 	}
 	s := senders[0]
@@ -402,8 +402,10 @@ func (j *judgement) bounce(ctx context.Context, senders []sender) {
 		}
 		if v.key == "unsigned bounce" && v.cause == "" {
 			const classes = "internal_mail_filter_classes"
-			all := append(postconf.Words(postconf.Effective(j.s.Facts.Postfix, nil, classes)), "bounce")
-			v.severity, v.remedy = finding.Warning, "postconf -e "+hint.Quote(classes+" = "+strings.Join(all, ", "))+" && systemctl reload postfix"
+			v.severity = finding.Warning
+			if has := postconf.Words(postconf.Effective(j.s.Facts.Postfix, nil, classes)); !slices.Contains(has, "bounce") {
+				v.remedy = "postconf -e " + hint.Quote(classes+" = "+strings.Join(append(has, "bounce"), ", ")) + " && systemctl reload postfix"
+			}
 		}
 		j.say("live.signed.bounce", s, "MAILER-DAEMON", v)
 		j.picture("bounce", s, []livepath.Delivery{d}, v)

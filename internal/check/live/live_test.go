@@ -165,6 +165,34 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// Bounces are from the host's own name: other domains are not asked for them.
+func TestBouncesAreTheHosts(t *testing.T) {
+	w := newWorld(t)
+	w.skips, w.server.Spec.Host.Domain = []string{"bounce"}, "other.example"
+	for _, f := range live.Check(t.Context(), w, w.dns, w.server, w.domains, live.Options{}).Findings {
+		if f.ID == "live.signed.bounce" {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+// What is in the list already is not added once more.
+func TestBounceRemedy(t *testing.T) {
+	for classes, want := range map[string]string{
+		"":               "postconf -e 'internal_mail_filter_classes = bounce' && systemctl reload postfix",
+		"notify":         "postconf -e 'internal_mail_filter_classes = notify, bounce' && systemctl reload postfix",
+		"bounce, notify": "",
+	} {
+		w := newWorld(t)
+		w.skips, w.server.Facts.Postfix.Raw["internal_mail_filter_classes"] = []string{"bounce"}, classes
+		for _, f := range live.Check(t.Context(), w, w.dns, w.server, w.domains, live.Options{}).Findings {
+			if f.ID == "live.signed.bounce" && (f.Severity != finding.Warning || want != "" && f.Remedy != want || want == "" && strings.Contains(f.Remedy, "postconf -e")) {
+				t.Errorf("%q: %+v", classes, f)
+			}
+		}
+	}
+}
+
 // A cause that several domains share is told once, of the server.
 func TestCauseOfSeveralDomains(t *testing.T) {
 	w := newWorld(t)

@@ -11,7 +11,6 @@ import (
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/parallel"
-	"mailsetup/internal/postconf"
 	"mailsetup/internal/probe"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -332,9 +331,4 @@ func (c mailer) report(id, domain, about string, v verdict) {
 		CausedBy: v.cause, Fixable: v.fixable && v.cause == "",
 	}
 	c.add(f)
-}
-
-// daemonName is {daemon_name} of a service.
-func daemonName(p *state.Postfix, s state.Service) string {
-	return postconf.Effective(p, &s, "milter_macro_daemon_name")
 }

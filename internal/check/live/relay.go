@@ -107,6 +107,9 @@ func (c relays) strangers() (list []netip.Addr, why string) {
 	if slices.ContainsFunc(p.Services, func(s state.Service) bool { return s.Command == "postscreen" }) {
 		return nil, "postscreen makes strangers wait, so nothing was tried"
 	}
+	if slices.ContainsFunc(postconf.PublicServices(p), func(s *state.Service) bool { _, own := s.Option("mynetworks"); return own }) {
+		return nil, "a service has a mynetworks of its own, so nothing was tried"
+	}
 	if livepath.NotifiesOfRefusals(p) {
 		return nil, "the postmaster would get a transcript of each try (notify_classes), so nothing was tried"
 	}
@@ -129,34 +132,6 @@ const maxStrangers = 3
 
 // onlyHere is said of a Postfix that nobody else can reach.
 const onlyHere = "Postfix takes mail from this machine only (inet_interfaces)"
-
-// judgeRestrictions judges relaying by the settings.
-func (c relays) judgeRestrictions(f *finding.Finding) {
-	p := c.s.Facts.Postfix
-	if f.Seen == onlyHere {
-		f.Expected = ""
-		return
-	}
-	final := []string{"reject_unauth_destination", "defer_unauth_destination", "reject", "defer"}
-	for _, name := range []string{"smtpd_relay_restrictions", "smtpd_recipient_restrictions"} {
-		for _, w := range postconf.Words(postconf.Effective(p, nil, name)) {
-			switch {
-			case slices.Contains(final, w):
-				f.Seen += "; " + name + " has " + w
-				f.Expected = ""
-				return
-			case w == "permit":
-				f.Severity, f.Seen = finding.Problem, name+" has permit before any "+final[0]
-				f.Remedy = "postconf -e 'smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination' && systemctl reload postfix"
-				return
-			case strings.HasPrefix(w, "check_"):
-				f.Severity, f.Seen = finding.Unknown, f.Seen+"; "+name+" asks a table first"
-				return
-			}
-		}
-	}
-	f.Severity, f.CausedBy = finding.Unknown, c.down()
-}
 
 // envelope is a sender and a recipient with which somebody might relay.
 type envelope struct{ from, to string }

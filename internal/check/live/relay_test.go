@@ -40,8 +40,38 @@ func TestRelay(t *testing.T) {
 			w.server.Facts.Addresses = nil
 			w.server.Facts.Postfix.Value["smtpd_relay_restrictions"] = "check_client_access hash:/etc/postfix/relay, reject"
 		}, []string{"unknown relay.open"}},
+		{"no address of a stranger, and a service whose table lets all relay", func(w *world) {
+			w.server.Facts.Addresses = nil
+			w.server.Facts.Postfix.Value["smtpd_relay_restrictions"] = "permit_mynetworks, defer_unauth_destination"
+			w.server.Facts.Postfix.Services[0].Options = []state.Option{
+				{Name: "smtpd_relay_restrictions", Value: "check_client_access,static:OK,defer_unauth_destination"},
+			}
+		}, []string{"unknown relay.open"}},
+		{"no address of a stranger, and a service with permit", func(w *world) {
+			w.server.Facts.Addresses = nil
+			w.server.Facts.Postfix.Value["smtpd_relay_restrictions"] = "permit_mynetworks, defer_unauth_destination"
+			w.server.Facts.Postfix.Services[0].Options = []state.Option{{Name: "smtpd_relay_restrictions", Value: "permit"}}
+		}, []string{"problem relay.open"}},
+		{"no address of a stranger, and a service with networks of its own", func(w *world) {
+			w.server.Facts.Addresses = nil
+			w.server.Facts.Postfix.Value["smtpd_relay_restrictions"] = "permit_mynetworks, defer_unauth_destination"
+			w.server.Facts.Postfix.Services[0].Options = []state.Option{{Name: "mynetworks", Value: "0.0.0.0/0"}}
+		}, []string{"unknown relay.open"}},
+		{"no address of a stranger, and a refusal that only warns", func(w *world) {
+			w.server.Facts.Addresses = nil
+			w.server.Facts.Postfix.Value["smtpd_relay_restrictions"] = "permit_mynetworks, warn_if_reject reject_unauth_destination, permit"
+		}, []string{"problem relay.open"}},
+		{"no address of a stranger, and a restriction that is not known", func(w *world) {
+			w.server.Facts.Addresses = nil
+			w.server.Facts.Postfix.Value["smtpd_relay_restrictions"] = "permit_mx_backup, reject"
+		}, []string{"unknown relay.open"}},
+		{"no address of a stranger, and other refusals first", func(w *world) {
+			w.server.Facts.Addresses = nil
+			w.server.Facts.Postfix.Value["smtpd_recipient_restrictions"] = "reject_non_fqdn_recipient, reject_rbl_client zen.example, reject_unauth_destination"
+		}, nil},
 		{"postscreen makes strangers wait", func(w *world) {
 			w.relays = true
+			w.server.Facts.Postfix.Services = append(w.server.Facts.Postfix.Services, state.Service{Name: "smtpd/pass", Command: "smtpd"})
 			w.server.Facts.Postfix.Services[0].Command = "postscreen"
 			w.server.Facts.Postfix.Value["smtpd_recipient_restrictions"] = "permit_mynetworks, reject_unauth_destination"
 		}, nil},
@@ -94,6 +124,7 @@ func TestBanner(t *testing.T) {
 
 // Only a file that nobody but root can read may have a password.
 func TestReadLogin(t *testing.T) {
+	const ownFile = "a file of its own, made by install -m 600 /dev/null FILE, with two lines: the user, as it logs in, and the password"
 	ann := state.Owner{User: "ann", Group: "ann"}
 	for _, tt := range []struct {
 		name, file string
@@ -104,11 +135,11 @@ func TestReadLogin(t *testing.T) {
 	}{
 		{"right", "/root/login", 0o600, state.Root, "ann@lab.example\nsecret word\n", "", ""},
 		{"without a final line break", "/root/login", 0o400, state.Root, "ann\nsecret", "", ""},
-		{"others may read it", "/root/login", 0o640, state.Root, "ann\nsecret\n", "--login /root/login: root:root, mode 0640: others could read the password", "chown root: /root/login && chmod 600 /root/login"},
-		{"somebody else's", "/root/login", 0o600, ann, "ann\nsecret\n", "--login /root/login: ann:ann, mode 0600", "chown root: /root/login && chmod 600 /root/login"},
-		{"no password", "/root/login", 0o600, state.Root, "ann\n", "not a user and a password", "write two lines into it: the user, as it logs in, and the password"},
-		{"three lines", "/root/login", 0o600, state.Root, "ann\nsecret\nmore\n", "not a user and a password", "write two lines into it: the user, as it logs in, and the password"},
-		{"no such file", "/root/other", 0o600, state.Root, "", "--login /root/other: is no regular file", "name a file with two lines: a user of this server, and the password"},
+		{"others may read it", "/root/login", 0o640, state.Root, "ann\nsecret\n", "--login /root/login: root:root, mode 0640: others could read the password", ownFile},
+		{"somebody else's", "/root/login", 0o600, ann, "ann\nsecret\n", "--login /root/login: ann:ann, mode 0600", ownFile},
+		{"no password", "/root/login", 0o600, state.Root, "ann\n", "not a user and a password", ownFile},
+		{"three lines", "/root/login", 0o600, state.Root, "ann\nsecret\nmore\n", "not a user and a password", ownFile},
+		{"no such file", "/root/other", 0o600, state.Root, "", "--login /root/other: is no regular file", ownFile},
 		{"not a whole path", "login", 0o600, state.Root, "", "--login login: ", "name it with its whole path, as in /root/login"},
 	} {
 		m := systemtest.NewMem()

@@ -200,7 +200,7 @@ func (c toSigner) milters() {
 // matters reports whether a service takes mail that has to be signed for sure: that of
 // programs here, of port 25, or of users who log in.
 func (c toSigner) matters(a postfix.Asked) bool {
-	return a.Service.Command == "cleanup" || port(a.Service) == "25" || a.Service.Name == "smtpd/pass" || userService(c.s.Facts.Postfix, a.Service)
+	return a.Service.Command == "cleanup" || postconf.Port(a.Service) == "25" || a.Service.Name == "smtpd/pass" || postconf.UserService(c.s.Facts.Postfix, a.Service)
 }
 
 // miltersRemedy is what mends a list, and whether a run without questions does.
@@ -223,25 +223,4 @@ func (c toSigner) miltersRemedy(a postfix.Asked) (remedy string, fixable bool) {
 		return "postconf -e milter_default_action=tempfail" + reload, false
 	}
 	return "name OpenDKIM in " + a.List + " of main.cf, then systemctl reload postfix", false
-}
-
-// port returns the port of a service, in figures where it has a name.
-func port(s state.Service) string {
-	at, inet := strings.CutSuffix(s.Name, "/inet")
-	if !inet {
-		return ""
-	}
-	p := at[strings.LastIndexByte(at, ':')+1:]
-	if n, named := map[string]string{"smtp": "25", "submission": "587", "smtps": "465", "submissions": "465"}[p]; named {
-		return n
-	}
-	return p
-}
-
-// userService reports whether users hand in mail at a service.
-func userService(p *state.Postfix, s state.Service) bool {
-	if s.Command != "smtpd" || port(s) == "" || port(s) == "25" {
-		return false
-	}
-	return port(s) == "587" || port(s) == "465" || postconf.Effective(p, &s, "smtpd_sasl_auth_enable") == "yes"
 }

@@ -59,7 +59,7 @@ func (j *judgement) conversation(ctx context.Context, s sender, u users) verdict
 		from = "198.51.100.77"
 	}
 	const macros, login = "milter_mail_macros", "{auth_type}"
-	client := state.Client{Kind: state.ByLogin, Daemon: daemonName(p, u.asked.Service), Address: from}
+	client := state.Client{Kind: state.ByLogin, Daemon: postconf.Effective(p, &u.asked.Service, "milter_macro_daemon_name"), Address: from}
 	value := postconf.Effective(p, &u.asked.Service, macros)
 	told := value == "" || postconf.Has(value, login)
 	if !told {
