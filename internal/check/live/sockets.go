@@ -78,15 +78,12 @@ func (c toSigner) socket(ctx context.Context, a postfix.Asked, chroot bool) {
 	address, why := c.reach(a.Endpoint, chroot)
 	switch {
 	case c.s.Unprivileged:
-		f.Severity, f.Seen, f.CausedBy = finding.Unknown, "only root can try it as the user postfix", ""
-		f.Remedy = "sudo mailsetup check --only live.socket"
+		f.Severity, f.Seen, f.CausedBy, f.Remedy = finding.Unknown, "only root can try it as the user postfix", "", "sudo mailsetup check --only live.socket"
 	case errors.Is(why, probe.ErrNotTried):
-		f.Severity, f.Seen, f.CausedBy = finding.Unknown, why.Error(), ""
-		f.Remedy = "mailsetup check --only live.socket" // in a shell of root
+		f.Severity, f.Seen, f.CausedBy, f.Remedy = finding.Unknown, why.Error(), "", "mailsetup check --only live.socket" // in a shell
 	case why != nil:
 		f.Severity, f.Seen = finding.Problem, c.describe(why, address)
-		f.Remedy = c.socketRemedy(why, address)
-		f.Fixable = c.s.SetUp && c.cause == ""
+		f.Remedy, f.Fixable = c.socketRemedy(why, address), c.s.SetUp && c.cause == ""
 	default:
 		asked, cancel := context.WithTimeout(ctx, askWithin)
 		defer cancel()
