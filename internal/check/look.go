@@ -102,6 +102,7 @@ func look(ctx context.Context, m *machine.Machine, o Options) (seen, error) {
 		l.receives(ctx, from, m.Image != nil)
 		l.relayed = relayed(ctx, tables, s.Facts.Postfix, l.domains)
 	}
+	l.foreign(m.Logf)
 	return l, nil
 }
 
@@ -164,14 +165,14 @@ func relayed(ctx context.Context, tables *postmap.Tables, p *state.Postfix, doma
 	return all
 }
 
-// choose returns the domains that are named, each once, else all of the server. One that
-// is not of this server is looked at as the world sees it.
+// choose returns the domains that are named, each once, else all of the server.
 func (o Options) choose(s subject.Server, logf func(string, ...any)) ([]subject.Domain, error) {
 	wanted := make(map[string]*spec.Domain, len(s.Spec.Domains))
 	for i, d := range s.Spec.Domains {
 		wanted[d.Name] = &s.Spec.Domains[i]
 	}
-	known := subject.MailDomains(s.Facts.Postfix)
+	own := subject.MailDomains(s.Facts.Postfix)
+	known := own
 	if s.SetUp {
 		known = slices.Sorted(maps.Keys(wanted))
 	}
@@ -190,9 +191,6 @@ func (o Options) choose(s subject.Server, logf func(string, ...any)) ([]subject.
 			if !slices.Contains(list, name) {
 				list = append(list, name)
 			}
-			if s.SetUp && wanted[name] == nil {
-				logf("%s is no domain of this server for mailsetup: it is checked as the world sees it", name)
-			}
 		}
 	}
 	if len(list) == 0 {
@@ -200,7 +198,7 @@ func (o Options) choose(s subject.Server, logf func(string, ...any)) ([]subject.
 	}
 	all := make([]subject.Domain, 0, len(list))
 	for _, name := range list {
-		d := subject.Domain{Name: name, Wanted: wanted[name], Keys: s.Ledger[name], Sends: true}
+		d := subject.Domain{Name: name, Wanted: wanted[name], Keys: s.Ledger[name], Sends: slices.Contains(own, name)}
 		if d.Wanted != nil {
 			d.Sends, d.Receives, d.Declared = d.Wanted.Sends(), d.Wanted.Receive, true
 		}
@@ -228,6 +226,17 @@ func (l *seen) receives(ctx context.Context, from source.Source, image bool) {
 		d := &l.domains[i]
 		if class := of[d.Name].Class; d.Wanted == nil {
 			d.Receives = class != "" && class != state.ClassDefault
+			d.Sends = d.Sends || d.Receives
+		}
+	}
+}
+
+// foreign says which domains nothing here sends or receives mail for, as far as is known:
+// they are checked as the world sees them, and not by the addresses of this server.
+func (l *seen) foreign(logf func(string, ...any)) {
+	for _, d := range l.domains {
+		if d.Wanted == nil && !d.Sends {
+			logf("%s is no domain of this server: it is checked as the world sees it", d.Name)
 		}
 	}
 }

@@ -109,7 +109,8 @@ func TestLook(t *testing.T) {
 		},
 		{
 			"a domain of nobody", debian(""), "Far.example lab.example far.example.",
-			`mail.lab.example, set up false, from [{192.0.2.10 route}], hidden [], by ""` + "\nfar.example sends\nlab.example sends receives", "",
+			`mail.lab.example, set up false, from [{192.0.2.10 route}], hidden [], by ""` + "\nfar.example\nlab.example sends receives",
+			"far.example is no domain of this server: it is checked as the world sees it\n",
 		},
 		{
 			"set up", debian("relayhost = [smtp.example.net]:587\n", hostFile, labFile, shopFile), "",
@@ -124,8 +125,8 @@ func TestLook(t *testing.T) {
 		{
 			"set up, and a domain that is not of it", debian("", hostFile, labFile, shopFile), "far.example shop.example",
 			`mail.lab.example, set up true, from [{192.0.2.25 host.toml} {192.0.2.10 route}], hidden [], by ""` +
-				"\nfar.example sends\nshop.example sends declared wanted",
-			"far.example is no domain of this server for mailsetup: it is checked as the world sees it\n",
+				"\nfar.example\nshop.example sends declared wanted",
+			"far.example is no domain of this server: it is checked as the world sees it\n",
 		},
 		{
 			"a file that cannot be used", debian("", hostFile, labFile, strings.Replace(shopFile, "selector", "selektor", 1)), "",
@@ -138,7 +139,8 @@ func TestLook(t *testing.T) {
 		},
 		{
 			"without Postfix", bare, "lab.example",
-			`, set up false, from [], hidden [], by ""` + "\nlab.example sends", "",
+			`, set up false, from [], hidden [], by ""` + "\nlab.example",
+			"lab.example is no domain of this server: it is checked as the world sees it\n",
 		},
 		{
 			"without anything", bare, "",

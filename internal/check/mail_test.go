@@ -46,8 +46,9 @@ func TestChangesAreMailed(t *testing.T) {
 				t.Errorf("%s: the subject of\n%s", tt.name, mail)
 			}
 		}
-		if said.String() != tt.said {
-			t.Errorf("%s: said %q", tt.name, said.String())
+		const foreign = "lab.example is no domain of this server: it is checked as the world sees it\n"
+		if said := strings.ReplaceAll(said.String(), foreign, ""); said != tt.said {
+			t.Errorf("%s: said %q", tt.name, said)
 		}
 	}
 	if err := (check.Options{Mail: true}).Validate(); err == nil || err.Error() != "--mail goes with --changed" {

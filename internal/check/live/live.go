@@ -126,10 +126,10 @@ func cut(text string) string {
 
 // withoutPostfix says how far a server of another kind was looked at.
 func (c *checker) withoutPostfix() {
-	by := "no mail server that mailsetup knows is installed here"
-	if c.s.Facts.MTA != "" {
-		by = "mail leaves by " + c.s.Facts.MTA + ", which mailsetup does not look into"
+	if c.s.Facts.MTA == "" {
+		return // no mail leaves from here
 	}
+	by := "mail leaves by " + c.s.Facts.MTA + ", which mailsetup does not look into"
 	c.add(finding.Finding{ID: "live.signed.sendmail", Severity: finding.Unknown, Seen: by, Remedy: "mailsetup check --send-to ADDRESS --only live sends a message to a mailbox where its header can be read"})
 }
 
