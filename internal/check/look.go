@@ -43,6 +43,27 @@ func (l seen) serverOf(d subject.Domain) subject.Server {
 	return s
 }
 
+// misspelt says which rules of host.toml and of the domains' files ignore nothing, since no
+// check has their ID.
+func (l seen) misspelt(logf func(string, ...any)) {
+	var told []string
+	rules := slices.Clone(l.server.Spec.Host.Ignore)
+	for _, d := range l.domains {
+		if d.Wanted != nil {
+			rules = append(rules, d.Wanted.Ignore...)
+		}
+	}
+	for _, r := range rules {
+		if _, err := finding.Select("id =", r.ID); err != nil && !slices.Contains(told, r.ID) && len(told) < maxMisspelt {
+			told = append(told, r.ID)
+			logf("ignore: %v; %s", err, strings.Join(hint.Of(err), "; "))
+		}
+	}
+}
+
+// maxMisspelt is how many of them are told of.
+const maxMisspelt = 5
+
 // ignore marks the findings that host.toml or the domain's file ignores.
 func (l seen) ignore(list []finding.Finding) {
 	of := map[string][]ignore.Rule{}
@@ -103,6 +124,7 @@ func look(ctx context.Context, m *machine.Machine, o Options) (seen, error) {
 		l.relayed = relayed(ctx, tables, s.Facts.Postfix, l.domains)
 	}
 	l.foreign(m.Logf)
+	l.misspelt(m.Logf)
 	return l, nil
 }
 

@@ -129,6 +129,11 @@ func TestLook(t *testing.T) {
 			"far.example is no domain of this server: it is checked as the world sees it\n",
 		},
 		{
+			"ignored, with a mistake", debian("", hostFile+"ignore = [{id = \"dns.delegatoin\", reason = \"x\"}, {id = \"spf\", reason = \"y\"}]\n", labFile), "",
+			`mail.lab.example, set up true, from [{192.0.2.25 host.toml} {192.0.2.10 route}], hidden [], by ""` + "\nlab.example sends receives declared wanted",
+			"ignore: id =: no check is called \"dns.delegatoin\"; did you mean: id = dns.delegation; mailsetup check --explain all lists the checks\n",
+		},
+		{
 			"a file that cannot be used", debian("", hostFile, labFile, strings.Replace(shopFile, "selector", "selektor", 1)), "",
 			`mail.lab.example, set up true, from [{192.0.2.25 host.toml} {192.0.2.10 route}], hidden [], by ""` + "\nlab.example sends receives declared wanted",
 			"the file of shop.example cannot be used: /etc/mailsetup/domains.d/shop.example.toml:2: selektor: is no key of this file\n",
