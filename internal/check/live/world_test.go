@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -46,7 +45,6 @@ type world struct {
 	dns     *dnsclient.Client
 	key     crypto.Signer
 
-	mu sync.Mutex
 	// What the signer does.
 	unsigned, refuses, signsAll bool
 	selector                    string
