@@ -73,7 +73,7 @@ func TestHostileAnswers(t *testing.T) {
 		c := &counting{answer: answer}
 		begun := time.Now()
 		r := spf.Check(t.Context(), c, server, sender)
-		if took := time.Since(begun); took > 10*time.Second {
+		if took := time.Since(begun); took > time.Minute {
 			t.Errorf("%s: %v", name, took)
 		}
 		if c.asked > 300 {
