@@ -143,6 +143,12 @@ func TestLook(t *testing.T) {
 			`mail.lab.example, set up true, from [{192.0.2.25 host.toml} {192.0.2.10 route}], hidden [], by ""` + "\nshop.example declared wanted parked", "",
 		},
 		{
+			"signed here alone", debian("", "/etc/opendkim.conf\nKeyTable /etc/dkim/keys\nSigningTable refile:/etc/dkim/signing\n",
+				"/etc/dkim/keys\ns signed.example:s1:/etc/dkim/s1.pem\n", "/etc/dkim/signing\n*@signed.example s\n*@far.example s\n"), "signed.example far.example",
+			`mail.lab.example, set up false, from [{192.0.2.10 route}], hidden [], by ""` + "\nsigned.example sends\nfar.example",
+			"far.example is no domain of this server: it is checked as the world sees it\n",
+		},
+		{
 			"without Postfix", bare, "lab.example",
 			`, set up false, from [], hidden [], by ""` + "\nlab.example",
 			"lab.example is no domain of this server: it is checked as the world sees it\n",

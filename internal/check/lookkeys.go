@@ -37,8 +37,11 @@ func (l *seen) keys(ctx context.Context, m *machine.Machine, from source.Source)
 	}
 	found := signers.ConfiguredKeys(ctx, from, s.Facts, others)
 	for i := range l.domains {
-		for _, k := range found[l.domains[i].Name] {
-			l.domains[i].Selectors = append(l.domains[i].Selectors, subject.Selector{Name: k.Selector, Domain: k.Domain, KeyFile: k.File, Program: k.Program})
+		d := &l.domains[i]
+		for _, k := range found[d.Name] {
+			d.Selectors = append(d.Selectors, subject.Selector{Name: k.Selector, Domain: k.Domain, KeyFile: k.File, Program: k.Program})
+			// A row for all senders signs as another domain: that says nothing of this one.
+			d.Sends = d.Sends || d.Wanted == nil && k.Domain == d.Name
 		}
 	}
 }
