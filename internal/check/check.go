@@ -13,6 +13,7 @@ import (
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/live"
+	"mailsetup/internal/check/relay"
 	"mailsetup/internal/check/report"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsclient"
@@ -69,7 +70,7 @@ func (o Options) find(ctx context.Context, m *machine.Machine) (report.Report, s
 	if err != nil {
 		return report.Report{}, seen.server, err
 	}
-	w := world{machine: m, online: o.Online, wants: o.Wants, only: o.Only, relay: live.RelayOptions{AllSpellings: slices.Contains(o.Only, "relay")}}
+	w := world{machine: m, online: o.Online, wants: o.Wants, only: o.Only, relay: relay.Options{AllSpellings: slices.Contains(o.Only, "relay")}}
 	if w.live, err = o.live(m); err != nil {
 		return report.Report{}, seen.server, err
 	}

@@ -14,6 +14,7 @@ import (
 	"mailsetup/internal/check/live"
 	"mailsetup/internal/check/operation"
 	"mailsetup/internal/check/outside"
+	"mailsetup/internal/check/relay"
 	"mailsetup/internal/check/reputation"
 	"mailsetup/internal/check/spf"
 	"mailsetup/internal/check/subject"
@@ -34,7 +35,7 @@ type world struct {
 	only    []string
 	letters *letters
 	live    live.Options
-	relay   live.RelayOptions
+	relay   relay.Options
 }
 
 // group is a package of checks. Server is called once, domain once for each domain,
@@ -126,12 +127,12 @@ func groups() []group {
 			return live.Check(ctx, w.machine.Sys, w.dns, s, domains, w.live)
 		})},
 		{name: "relay", server: running(func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
-			return live.Relay(ctx, w.machine.Sys, s, domains, w.relay)
+			return relay.Check(ctx, s, domains, w.relay)
 		}), domain: func(ctx context.Context, w world, s subject.Server, d subject.Domain) finding.Result {
-			return live.Return(ctx, w.dns, s, d)
+			return relay.Return(ctx, w.dns, s, d)
 		}},
 		{name: "smtp", server: running(func(ctx context.Context, _ world, s subject.Server, _ []subject.Domain) finding.Result {
-			return live.Banner(ctx, s)
+			return relay.Banner(ctx, s)
 		})},
 		messageGroup(), // after live, whose message it judges
 	}

@@ -1,6 +1,5 @@
 // Package live checks the way of mail through this server: the daemons and what they
-// read, messages of its own to a sink on this machine, relaying, and the addresses that
-// every domain must have.
+// read, and messages of its own to a sink on this machine.
 package live
 
 import (
@@ -13,7 +12,6 @@ import (
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/livepath"
-	"mailsetup/internal/postconf"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/steps/postfix"
@@ -104,8 +102,6 @@ type checker struct {
 	smtp string
 	// badKeys are the domains whose key cannot sign.
 	badKeys map[string]bool
-	// silent is what kept Postfix from answering a stranger, "" if it answers.
-	silent string
 	// newer are files of OpenDKIM that changed since it started.
 	newer []string
 }
@@ -188,15 +184,4 @@ func (c *checker) text(p state.Path) []byte {
 		return nil
 	}
 	return o.Content
-}
-
-// hasMailboxes reports whether Postfix takes mail of a domain for itself.
-func (c *checker) hasMailboxes(domain string) bool {
-	p := c.s.Facts.Postfix
-	for _, name := range []string{"mydestination", "virtual_mailbox_domains", "virtual_alias_domains"} {
-		if slices.Contains(postconf.Words(strings.ToLower(p.Value[name])), domain) {
-			return true
-		}
-	}
-	return slices.Contains(p.Listed, domain)
 }

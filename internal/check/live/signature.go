@@ -141,33 +141,3 @@ func (c mailer) verifyInDNS(ctx context.Context, s signature) published {
 	}
 	return p
 }
-
-// tampered returns copies of a message in each of which one letter was changed: of the
-// subject, and of the body.
-func tampered(message []byte) [][]byte {
-	head, body := split(message)
-	flip := func(text []byte, from int) bool {
-		for i := from; i < len(text); i++ {
-			if l := text[i] | 0x20; l >= 'a' && l <= 'y' {
-				text[i]++
-				return true
-			}
-		}
-		return false
-	}
-	var all [][]byte
-	for i := range head {
-		if bytes.HasPrefix(bytes.ToLower(head[i]), []byte("subject:")) {
-			copied := slices.Clone(head)
-			copied[i] = slices.Clone(head[i])
-			if flip(copied[i], len("subject:")) {
-				all = append(all, append(append(bytes.Join(copied, nil), "\r\n"...), body...))
-			}
-		}
-	}
-	changed := slices.Clone(body)
-	if flip(changed, 0) {
-		all = append(all, append(append(bytes.Join(head, nil), "\r\n"...), changed...))
-	}
-	return all
-}

@@ -5,9 +5,11 @@ package subject
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/postconf"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/dns"
@@ -94,6 +96,18 @@ func (s Server) Refused(most int) []string {
 		}
 	}
 	return names
+}
+
+// HasMailboxes reports whether Postfix takes mail of a domain for itself, as far as its
+// settings name the domain.
+func (s Server) HasMailboxes(domain string) bool {
+	p := s.Facts.Postfix
+	for _, name := range []string{"mydestination", "virtual_mailbox_domains", "virtual_alias_domains"} {
+		if slices.Contains(postconf.Words(strings.ToLower(p.Value[name])), domain) {
+			return true
+		}
+	}
+	return slices.Contains(p.Listed, domain)
 }
 
 // Parked reports whether the domain is declared to have no mail at all.

@@ -1,4 +1,6 @@
-package live
+// Package relay checks what Postfix does for clients that it does not know: relaying is
+// refused, and addresses that every domain must have are accepted.
+package relay
 
 import (
 	"context"
@@ -13,7 +15,6 @@ import (
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/subject"
-	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/livepath"
 	"mailsetup/internal/opendkim"
 	"mailsetup/internal/postconf"
@@ -22,24 +23,17 @@ import (
 	"mailsetup/steps/signer"
 )
 
-// relays checks what strangers may do.
-type relays struct{ *checker }
-
-// RelayOptions say how far relaying is tried.
-type RelayOptions struct {
+// Options say how far relaying is tried.
+type Options struct {
 	// AllSpellings tries every spelling of a recipient elsewhere, not only the plain one.
 	AllSpellings bool
 }
 
-// Relay checks that strangers cannot relay, and that addresses which every domain must have
+// Check checks that strangers cannot relay, and that addresses which every domain must have
 // are accepted.
-func Relay(ctx context.Context, m Machine, s subject.Server, domains []subject.Domain, o RelayOptions) finding.Result {
-	c := relays{&checker{m: m, s: s}}
-	p := s.Facts.Postfix
-	if p == nil {
-		return c.res
-	}
-	if s.Facts.SMTPAddress != "" && c.greets(ctx) {
+func Check(ctx context.Context, s subject.Server, domains []subject.Domain, o Options) finding.Result {
+	c := &checker{s: s}
+	if s.Facts.Postfix != nil && s.Facts.SMTPAddress != "" && c.greets(ctx) {
 		c.relaying(ctx, domains, o)
 		if c.silent == "" {
 			c.required(ctx, domains)
@@ -48,14 +42,36 @@ func Relay(ctx context.Context, m Machine, s subject.Server, domains []subject.D
 	return c.res
 }
 
-// relayWithin bounds the dialogue with a server that may make clients wait.
-const relayWithin = 6 * time.Second
+// checker is one run of Check.
+type checker struct {
+	s   subject.Server
+	res finding.Result
+	// silent is what kept Postfix from answering a stranger, "" if it answers.
+	silent string
+}
+
+func (c *checker) add(f finding.Finding) {
+	f.Seen = cut(f.Seen)
+	c.res.Findings = append(c.res.Findings, f)
+}
+
+// cut bounds what is said of a text that may come from outside.
+func cut(text string) string {
+	const most = 300
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
+}
+
+// within bounds the dialogue with a server that may make clients wait.
+const within = 6 * time.Second
 
 // greetWithin is how long Postfix may take to say anything to this machine itself.
 const greetWithin = 4 * time.Second
 
 // greets reports whether Postfix says anything.
-func (c relays) greets(ctx context.Context) bool {
+func (c *checker) greets(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, greetWithin)
 	defer cancel()
 	_, err := probe.Greeting(ctx, c.s.Facts.SMTPAddress)
@@ -67,7 +83,7 @@ func (c relays) greets(ctx context.Context) bool {
 }
 
 // relaying tries to relay as a stranger.
-func (c relays) relaying(ctx context.Context, domains []subject.Domain, o RelayOptions) {
+func (c *checker) relaying(ctx context.Context, domains []subject.Domain, o Options) {
 	p := c.s.Facts.Postfix
 	f := finding.Finding{ID: "relay.open", Severity: finding.OK, Expected: "mail of strangers to others is refused", Source: "postconf(5), smtpd_relay_restrictions"}
 	var nets []string
@@ -80,7 +96,7 @@ func (c relays) relaying(ctx context.Context, domains []subject.Domain, o RelayO
 		c.add(f)
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, relayWithin)
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	strangers, why := c.strangers()
 	for _, from := range strangers {
@@ -98,7 +114,7 @@ func (c relays) relaying(ctx context.Context, domains []subject.Domain, o RelayO
 
 // strangers returns addresses of this machine, a few at most, that are strangers to Postfix
 // and at which it may listen; else why there is none.
-func (c relays) strangers() (list []netip.Addr, why string) {
+func (c *checker) strangers() (list []netip.Addr, why string) {
 	p := c.s.Facts.Postfix
 	interfaces, protocols := postconf.Words(strings.ToLower(p.Value["inet_interfaces"])), strings.ToLower(p.Value["inet_protocols"])
 	if slices.Contains(interfaces, "loopback-only") || postconf.OnlyLoopback(p.Value["inet_interfaces"]) {
@@ -157,7 +173,7 @@ func strangersEnvelopes(here, host string, all bool) []envelope {
 
 // try offers mail as a stranger, up to the 354 for DATA: then the connection is closed, and
 // nothing was sent. It returns why nothing could be tried, "" if something was.
-func (c relays) try(ctx context.Context, f *finding.Finding, from netip.Addr, to string, domains []subject.Domain, o RelayOptions) (why string) {
+func (c *checker) try(ctx context.Context, f *finding.Finding, from netip.Addr, to string, domains []subject.Domain, o Options) (why string) {
 	here := c.s.Name
 	if len(domains) > 0 {
 		here = domains[0].Name
@@ -202,7 +218,7 @@ func reason(err error) string {
 }
 
 // down is the ID of the finding that may explain why Postfix takes no mail for now.
-func (c relays) down() string {
+func (c *checker) down() string {
 	for name, d := range c.s.Facts.Daemons {
 		if !d.Running && (name == signer.Unit || name == c.s.Facts.Postfix.Unit) {
 			return "live.units"
@@ -213,7 +229,7 @@ func (c relays) down() string {
 
 // staysHere reports whether a recipient that was accepted is one of this machine: a
 // catch-all takes any local part, however it looks.
-func (c relays) staysHere(ctx context.Context, to string) bool {
+func (c *checker) staysHere(ctx context.Context, to string) bool {
 	if strings.HasSuffix(to, "@example.com") && !strings.HasPrefix(to, "@") {
 		return false
 	}
@@ -221,124 +237,4 @@ func (c relays) staysHere(ctx context.Context, to string) bool {
 	name, err := livepath.Transport(ctx, p.QueueDirectory, to)
 	i := slices.IndexFunc(p.Services, func(s state.Service) bool { return s.Name == name+"/unix" })
 	return err == nil && i >= 0 && p.Services[i].Command != "smtp"
-}
-
-// maxRequired is how many domains are asked for their addresses.
-const maxRequired = 20
-
-// required checks that postmaster (RFC 5321 section 4.5.1) and abuse (RFC 2142) of the
-// domains that receive here are accepted.
-func (c relays) required(ctx context.Context, domains []subject.Domain) {
-	var list []subject.Domain
-	for _, d := range domains {
-		if c.s.Refuses(d) {
-			for _, local := range []string{"postmaster", "abuse"} {
-				c.add(finding.Finding{
-					ID: "relay." + local, Severity: finding.Warning, Domain: d.Name, Subject: local + "@" + d.Name, CausedBy: "mx.ours",
-					Seen: "refused, as all mail for " + d.Name + " (Relay access denied)", Expected: "people who report trouble reach somebody",
-					Remedy: "mailsetup check --only mx " + d.Name,
-				})
-			}
-		}
-		if d.Receives && c.hasMailboxes(d.Name) && len(list) < maxRequired {
-			list = append(list, d)
-		}
-	}
-	if len(list) > 0 && livepath.NotifiesOfRefusals(c.s.Facts.Postfix) {
-		c.add(finding.Finding{ID: "relay.postmaster", Severity: finding.Unknown, Seen: "the postmaster would get a transcript if it were refused (notify_classes), so it was not asked for"})
-		return
-	}
-	for _, d := range list {
-		for _, local := range []string{"postmaster", "abuse"} {
-			f := finding.Finding{ID: "relay." + local, Severity: finding.OK, Domain: d.Name, Subject: local + "@" + d.Name, Seen: "accepted"}
-			asking, cancel := context.WithTimeout(ctx, relayWithin)
-			err := probe.Accepts(asking, c.s.Facts.SMTPAddress, f.Subject)
-			cancel()
-			said := new(textproto.Error)
-			switch {
-			case errors.As(err, &said) && said.Code >= 500:
-				f.Severity, f.Seen, f.Expected = finding.Warning, fmt.Sprintf("refused: %d %s", said.Code, said.Msg), "people who report trouble reach somebody"
-				f.Remedy = "add " + local + ": root to /etc/aliases, then newaliases"
-				if !strings.HasPrefix(said.Msg, "5.1.") {
-					f.Remedy = "postconf -n | grep _restrictions shows what may refuse it: let " + f.Subject + " pass"
-				} else if !slices.Contains(postconf.Words(strings.ToLower(c.s.Facts.Postfix.Value["mydestination"])), d.Name) {
-					f.Remedy = "add " + f.Subject + " to virtual_alias_maps or to the mailboxes of the domain"
-				}
-			case err != nil:
-				f.Severity, f.Seen, f.CausedBy = finding.Unknown, reason(err), c.down()
-			}
-			c.add(f)
-			if f.Severity == finding.Unknown {
-				return // the next would wait as long
-			}
-		}
-	}
-}
-
-// Return checks that a domain that sends can get answers and bounces.
-func Return(ctx context.Context, dns *dnsclient.Client, s subject.Server, d subject.Domain) finding.Result {
-	if dns == nil || !d.Sends {
-		return finding.Result{}
-	}
-	f := finding.Finding{ID: "relay.return", Severity: finding.OK, Domain: d.Name, Subject: d.Name}
-	f.Seen, f.Severity = hasWayBack(ctx, dns, d.Name)
-	if f.Severity == finding.Warning {
-		f.Expected = "an MX, or an address at the name: some receivers refuse senders that cannot be answered"
-		f.Remedy = "have mail of it leave with senders of a domain that takes mail, or publish an MX of " + d.Name + " that names the server which takes its mail"
-		if d.Receives && s.Name != "" {
-			f.Remedy = "publish an MX of " + d.Name + ":\n" + d.Name + ". MX 10 " + s.Name + "."
-		}
-		if d.Receives {
-			f.CausedBy = "mx.exists"
-		} else {
-			f.Severity = finding.Note // as declared
-		}
-	}
-	f.Seen = cut(f.Seen)
-	return finding.Result{Findings: []finding.Finding{f}}
-}
-
-func hasWayBack(ctx context.Context, dns *dnsclient.Client, name string) (string, finding.Severity) {
-	records, status, err := dns.Lookup(ctx, name+".", "MX")
-	switch {
-	case status == dnsclient.Unknown:
-		return err.Error(), finding.Unknown
-	case status == dnsclient.Found && slices.ContainsFunc(records, func(r state.Record) bool { return r.Type == "MX" && strings.HasSuffix(r.Value, " .") }):
-		return "its MX says that it takes no mail (RFC 7505)", finding.Warning
-	case status == dnsclient.Found:
-		return "has an MX", finding.OK
-	}
-	for _, kind := range []string{"A", "AAAA"} {
-		switch _, status, err := dns.Lookup(ctx, name+".", kind); status {
-		case dnsclient.Found:
-			return "has an address, and no MX", finding.OK
-		case dnsclient.Unknown:
-			return err.Error(), finding.Unknown
-		}
-	}
-	return "neither an MX nor an address: nobody can answer it", finding.Warning
-}
-
-// Banner compares what Postfix says first with the name that it gives others.
-func Banner(ctx context.Context, s subject.Server) finding.Result {
-	var res finding.Result
-	if s.Facts.Postfix == nil || s.Facts.SMTPAddress == "" {
-		return res
-	}
-	ctx, cancel := context.WithTimeout(ctx, greetWithin)
-	defer cancel()
-	f := finding.Finding{ID: "smtp.banner", Severity: finding.OK, Subject: s.Facts.SMTPAddress}
-	line, err := probe.Greeting(ctx, s.Facts.SMTPAddress)
-	name, _, _ := strings.Cut(line, " ")
-	switch {
-	case err != nil:
-		f.Severity, f.Seen, f.CausedBy = finding.Unknown, err.Error(), "live.units"
-	case strings.EqualFold(strings.TrimSuffix(name, "."), s.Name):
-		f.Seen = "220 " + name
-	default:
-		f.Severity, f.Seen, f.Expected = finding.Note, "220 "+cut(line), "220 "+s.Name
-		f.Remedy = "postconf -e 'smtpd_banner = $myhostname ESMTP' && systemctl reload postfix"
-	}
-	res.Findings = append(res.Findings, f)
-	return res
 }

@@ -1,4 +1,4 @@
-package live
+package relay
 
 import (
 	"cmp"
@@ -10,7 +10,7 @@ import (
 )
 
 // judgeRestrictions judges relaying by the settings of the services that strangers reach.
-func (c relays) judgeRestrictions(f *finding.Finding) {
+func (c *checker) judgeRestrictions(f *finding.Finding) {
 	if f.Seen == onlyHere {
 		f.Expected = ""
 		return
@@ -29,7 +29,7 @@ func (c relays) judgeRestrictions(f *finding.Finding) {
 }
 
 // judgeService judges a service: a stranger's mail to others has to pass both lists.
-func (c relays) judgeService(f *finding.Finding, s *state.Service) {
+func (c *checker) judgeService(f *finding.Finding, s *state.Service) {
 	permits, unclear := "", ""
 	for _, name := range []string{"smtpd_relay_restrictions", "smtpd_recipient_restrictions"} {
 		where := name + " of " + s.Name
