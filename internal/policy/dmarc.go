@@ -77,6 +77,25 @@ func IsPolicyRecord(text string) bool {
 	return ok && strings.EqualFold(strings.TrimRight(name, " \t"), "v") && strings.Trim(value, " \t") == "DMARC1"
 }
 
+// MildestDMARC returns which of several records at one name to leave, the same whatever
+// order an answer has them in: the one that refuses least, since receivers apply none of
+// them now, and of these one that asks for reports.
+func MildestDMARC(texts []string) string {
+	list := slices.Sorted(slices.Values(texts))
+	harm := func(text string) int {
+		d, faults := ReadDMARC(text)
+		n := 2 * slices.Index([]string{"none", "quarantine", "reject"}, d.Policy())
+		if len(d.URIs("rua")) == 0 {
+			n++
+		}
+		if len(faults) > 0 || n < 0 {
+			n += 100
+		}
+		return n
+	}
+	return slices.MinFunc(list, func(a, b string) int { return harm(a) - harm(b) })
+}
+
 // Tags returns the names of the tags, in their order.
 func (d DMARC) Tags() []string {
 	var list []string

@@ -110,3 +110,20 @@ func (d DMARC) drop(name string) DMARC {
 	}
 	return d
 }
+
+// Which of two records is left does not depend on the order of the answer.
+func TestMildestDMARC(t *testing.T) {
+	for _, c := range []struct{ a, b, want string }{
+		{"v=DMARC1; p=reject", "v=DMARC1; p=none", "v=DMARC1; p=none"},
+		{"v=DMARC1; p=none", "v=DMARC1; p=none; rua=mailto:a@lab.example", "v=DMARC1; p=none; rua=mailto:a@lab.example"},
+		{"v=DMARC1; p=quarantine", "v=DMARC1; p=reject; rua=mailto:a@lab.example", "v=DMARC1; p=quarantine"},
+		{"v=DMARC1; p none", "v=DMARC1; p=reject", "v=DMARC1; p=reject"},
+		{"v=DMARC1; p=nothing", "v=DMARC1; p=reject", "v=DMARC1; p=reject"},
+	} {
+		for _, order := range [][]string{{c.a, c.b}, {c.b, c.a}} {
+			if got := MildestDMARC(order); got != c.want {
+				t.Errorf("%q: %s, want %s", order, got, c.want)
+			}
+		}
+	}
+}

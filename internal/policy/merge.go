@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -70,11 +71,45 @@ func AddressTerm(a netip.Addr) string {
 	return "ip6:" + a.String()
 }
 
-// Union adds the terms of another record that pass more than this one: what two records
-// at one name may have meant together.
-func (s SPF) Union(other SPF) string {
+// maxUnion is how many records at one name are put together.
+const maxUnion = 10
+
+// UnionSPF returns one record with what several at one name may have meant together, the
+// same whatever order an answer has them in. Of what they say about all other senders the
+// mildest stays: it refuses nobody whom another of them lets through. One that passes
+// everybody, or leaves them to another domain, gives way to all others.
+func UnionSPF(texts []string) (SPF, error) {
+	var list []SPF
+	for _, t := range slices.Sorted(slices.Values(texts))[:min(len(texts), maxUnion)] {
+		s, err := ParseSPF(t)
+		if err != nil {
+			return SPF{}, err
+		}
+		list = append(list, s)
+	}
+	if len(list) == 0 {
+		return SPF{}, errors.New("no record")
+	}
+	mildness := func(s SPF) int { return slices.Index([]string{"pass", "", "fail", "softfail", "neutral"}, s.All()) }
+	slices.SortStableFunc(list, func(a, b SPF) int { return mildness(b) - mildness(a) })
+	one := list[0]
+	for _, other := range list[1:] {
+		var err error
+		if one, err = ParseSPF(one.union(other)); err != nil {
+			return SPF{}, err
+		}
+	}
+	return one, nil
+}
+
+// union adds the terms of another record that pass more than this one. Whom a redirect of
+// the other passes, an include does.
+func (s SPF) union(other SPF) string {
 	var terms []string
 	for _, t := range other.Terms() {
+		if t.Name == "redirect" && other.All() == "" && !strings.EqualFold(t.Value, s.Redirect()) {
+			t = Term{Qualifier: '+', Name: "include", Value: t.Value}
+		}
 		here := func(o Term) bool { return strings.EqualFold(o.String(), t.String()) }
 		if t.Qualifier == '+' && t.Name != "all" && !slices.ContainsFunc(s.Terms(), here) {
 			terms = append(terms, t.String())

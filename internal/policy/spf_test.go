@@ -129,15 +129,28 @@ func TestMergeSPF(t *testing.T) {
 	}
 }
 
-func TestUnion(t *testing.T) {
+// Two records become the same one whatever the order of the answer: with the mildest
+// word about all others, and everybody whom one of them passes.
+func TestUnionSPF(t *testing.T) {
 	for _, c := range []struct{ a, b, want string }{
-		{"v=spf1 mx -all", "v=spf1 MX include:_spf.vendor.example ~all", "v=spf1 mx include:_spf.vendor.example -all"},
+		{"v=spf1 mx -all", "v=spf1 MX include:_spf.vendor.example ~all", "v=spf1 MX include:_spf.vendor.example ~all"},
+		{"v=spf1 mx -all", "v=spf1 a ~all", "v=spf1 a mx ~all"},
+		{"v=spf1 mx ~all", "v=spf1 a ?all", "v=spf1 a mx ?all"},
 		{"v=spf1 a", "v=spf1 ip4:192.0.2.0/24 ?mx", "v=spf1 a ip4:192.0.2.0/24"},
+		{"v=spf1 a", "v=spf1 mx -all", "v=spf1 a mx"},
 		{"v=spf1 a -all", "v=spf1 +all", "v=spf1 a -all"},
+		{"v=spf1 mx ~all", "v=spf1 redirect=_spf.vendor.example", "v=spf1 mx include:_spf.vendor.example ~all"},
+		{"v=spf1 redirect=a.example", "v=spf1 redirect=b.example", "v=spf1 include:b.example redirect=a.example"},
+		{"v=spf1 mx ~all", "v=spf1 -all redirect=b.example", "v=spf1 mx ~all"},
 	} {
-		if got := parse(t, c.a).Union(parse(t, c.b)); got != c.want {
-			t.Errorf("%s and %s: %s, want %s", c.a, c.b, got, c.want)
+		for _, order := range [][]string{{c.a, c.b}, {c.b, c.a}} {
+			if got, err := UnionSPF(order); err != nil || got.String() != c.want {
+				t.Errorf("%q: %s, %v, want %s", order, got, err, c.want)
+			}
 		}
+	}
+	if _, err := UnionSPF([]string{"v=spf1 mx -all", "v=spf1 ipv4:192.0.2.10 -all"}); err == nil {
+		t.Error("a record with a mistake is merged")
 	}
 }
 

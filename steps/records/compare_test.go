@@ -197,7 +197,7 @@ func TestRecordsThatAreExplained(t *testing.T) {
 		{name: "no answer", lines: `@ IN TXT "v=spf1 include:slow.example ~all"`, change: fact("v=spf1 include:slow.example ~all", state.SPF{Unresolved: "slow.example"}), note: "for want of an answer about slow.example"},
 		{
 			name: "two records", lines: two, refused: "lab.example has 2 SPF records where one is allowed, and receivers take that for a permanent error (RFC 7208 section 4.5): v=spf1 mx -all and v=spf1 include:_spf.vendor.example ~all",
-			hint: "leave one that says it all, such as: v=spf1 mx include:_spf.vendor.example -all", keep: "spf",
+			hint: "leave one that says it all, such as: v=spf1 include:_spf.vendor.example mx ~all", keep: "spf",
 		},
 		{name: "a mistake", lines: `@ IN TXT "v=spf1 ipv4:192.0.2.10 -all"`, refused: `the SPF record of lab.example has a mistake, and receivers take it for a permanent error: "ipv4:192.0.2.10": SPF has no such mechanism`, hint: "correct it first: v=spf1 ipv4:192.0.2.10 -all", keep: "spf"},
 		{
@@ -213,7 +213,7 @@ func TestRecordsThatAreExplained(t *testing.T) {
 			},
 			refused: "merged it would take 11 DNS look-ups, and receivers stop after 10", hint: "write the networks behind an include", keep: "spf",
 		},
-		{name: "two policies", lines: "_dmarc IN TXT \"v=DMARC1; p=none\"\n_dmarc IN TXT \"v=DMARC1; p=reject\"", refused: "_dmarc.lab.example has 2 DMARC records where one is allowed, and receivers apply none of them", hint: "leave one", keep: "dmarc"},
+		{name: "two policies", lines: "_dmarc IN TXT \"v=DMARC1; p=reject\"\n_dmarc IN TXT \"v=DMARC1; p=none\"", refused: "_dmarc.lab.example has 2 DMARC records where one is allowed, and receivers apply none of them", hint: "leave one that says it all, such as: v=DMARC1; p=none", keep: "dmarc"},
 		{name: "a policy with a mistake", lines: `_dmarc IN TXT "v=DMARC1; p none"`, refused: `the DMARC record of lab.example has a mistake, and receivers ignore it: "p none" is no tag`, hint: "correct it first", keep: "dmarc"},
 		{name: "a policy made elsewhere", lines: `_dmarc IN CNAME lab.example.dmarc.vendor.example.`, change: func(in *step.Input) {
 			in.Facts.Live = map[string]state.LiveDNS{"_dmarc.lab.example": {Asked: true, TXT: []string{"v=DMARC1; p=reject"}}}

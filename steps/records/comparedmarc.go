@@ -17,7 +17,7 @@ import (
 // does not have are the administrator's.
 func compareDMARC(d spec.Domain, ours state.Record, there []state.Record) Comparison {
 	if len(there) > 1 {
-		return several("DMARC", "receivers apply none of them (RFC 9989)", ours, there, there[0].Value).applyKeep(d, ours)
+		return several("DMARC", "receivers apply none of them (RFC 9989)", ours, there, policy.MildestDMARC(ValuesOf(there))).applyKeep(d, ours)
 	}
 	rec, err := policy.ParseDMARC(there[0].Value)
 	if err != nil {

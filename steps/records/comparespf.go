@@ -69,14 +69,7 @@ func mergeAll(in step.Input, d spec.Domain, ours state.Record, there []state.Rec
 	if !d.Sends() {
 		return ours.Value
 	}
-	one, err := policy.ParseSPF(there[0].Value)
-	for _, x := range there[1:] {
-		two, err2 := policy.ParseSPF(x.Value)
-		if err != nil || err2 != nil {
-			return ours.Value
-		}
-		one, err = policy.ParseSPF(one.Union(two))
-	}
+	one, err := policy.UnionSPF(ValuesOf(there))
 	if err != nil {
 		return ours.Value
 	}

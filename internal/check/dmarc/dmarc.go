@@ -201,7 +201,7 @@ func (c *checker) judgeTexts(texts []string) (own policy.DMARC, here bool) {
 	if len(valid) > 1 {
 		c.report(finding.Finding{
 			ID: "dmarc.one", Severity: finding.Problem, Subject: c.name, Seen: fmt.Sprintf("%d records: %s", len(valid), quoted(valid)),
-			Expected: "one record",
+			Expected: "one record, such as " + dnsclient.Quote(policy.MildestDMARC(valid), ""),
 			Why:      "With two records none applies (RFC 9989 section 4.10); OpenDMARC 1.4 and go-msgauth take the one that comes first, by turns.",
 			Remedy:   "take out all but one of the TXT records at " + c.name,
 		})

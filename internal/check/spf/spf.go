@@ -151,16 +151,7 @@ func (l *look) one(status dnsclient.Status) bool {
 // merged returns one record with what several say, and this server's addresses; "" if
 // one has a mistake.
 func (l *look) merged(records []string) string {
-	records = slices.Sorted(slices.Values(records)) // an answer has them in any order
-	slices.SortStableFunc(records, func(a, b string) int { return mildness(b) - mildness(a) })
-	one, err := policy.ParseSPF(records[0])
-	for _, text := range records[1:min(len(records), 10)] {
-		other, wrong := policy.ParseSPF(text)
-		if err != nil || wrong != nil {
-			return ""
-		}
-		one, err = policy.ParseSPF(one.Union(other))
-	}
+	one, err := policy.UnionSPF(records)
 	if err != nil {
 		return ""
 	}
@@ -171,16 +162,6 @@ func (l *look) merged(records []string) string {
 		}
 	}
 	return one.Merge(policy.SPFChange{Pass: missing})
-}
-
-// mildness orders records by what they say about all other senders: of two, the milder
-// one refuses nobody whom the other lets through.
-func mildness(record string) int {
-	s, err := policy.ParseSPF(record)
-	if err != nil {
-		return -1
-	}
-	return slices.Index([]string{"pass", "", "fail", "softfail", "neutral"}, s.All())
 }
 
 // addresses are those that mail of the domain leaves from as receivers see it: none
