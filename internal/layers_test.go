@@ -29,6 +29,7 @@ var pure = strings.Fields(`
 	internal/check/finding
 	internal/check/ignore
 	internal/check/subject
+	internal/dnsbl
 	internal/dnsname
 	internal/domainlist
 	internal/edits

@@ -9,12 +9,14 @@ import (
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/subject"
+	"mailsetup/internal/dnsbl"
+	"mailsetup/internal/dnsbl/prove"
 	"mailsetup/internal/parallel"
 )
 
 // question is one name that a list is asked for.
 type question struct {
-	list    list
+	list    dnsbl.List
 	entry   string // the name in the list
 	of      string // the address or domain
 	domain  string // "" for an address
@@ -34,8 +36,8 @@ func (c *checker) ofAddresses(ctx context.Context, s subject.Server) []finding.F
 		}
 		var list []*question
 		for i, l := range c.lists {
-			if w := c.works[i]; w.ipv4 && e.Address.Is4() || w.ipv6 && e.Address.Is6() {
-				list = append(list, &question{list: l, entry: reversed(e.Address), of: e.Address.String()})
+			if w := c.works[i]; w.IPv4 && e.Address.Is4() || w.IPv6 && e.Address.Is6() {
+				list = append(list, &question{list: l, entry: dnsbl.Reversed(e.Address), of: e.Address.String()})
 			}
 		}
 		all = append(all, c.answers(ctx, "bl.ip", list)...)
@@ -46,7 +48,7 @@ func (c *checker) ofAddresses(ctx context.Context, s subject.Server) []finding.F
 // ofDomains asks about the domains that send. Lists of domains have those under which
 // names are sold, so that of each one those above are asked for, too.
 func (c *checker) ofDomains(ctx context.Context, domains []subject.Domain, own bool) []finding.Finding {
-	if !slices.ContainsFunc(c.works, func(w abilities) bool { return w.names }) {
+	if !slices.ContainsFunc(c.works, func(w prove.Abilities) bool { return w.Names }) {
 		return nil
 	}
 	domains = slices.DeleteFunc(slices.Clone(domains), func(d subject.Domain) bool { return !d.Sends })
@@ -64,7 +66,7 @@ func (c *checker) ofDomains(ctx context.Context, domains []subject.Domain, own b
 		var list []*question
 		for at := domains[i].Name; strings.Contains(at, "."); _, at, _ = strings.Cut(at, ".") {
 			for j, l := range c.lists {
-				if c.works[j].names {
+				if c.works[j].Names {
 					list = append(list, &question{list: l, entry: at, of: at, domain: domains[i].Name})
 				}
 			}
@@ -90,7 +92,7 @@ func (c *checker) answers(ctx context.Context, id string, list []*question) []fi
 	clear := map[string]bool{}
 	for _, q := range list {
 		if all = append(all, q.finding...); len(q.finding) == 0 {
-			clear[q.list.title] = true
+			clear[q.list.Title] = true
 		}
 	}
 	if !slices.ContainsFunc(all, func(f finding.Finding) bool { return f.ID == id }) && len(clear) > 0 {
@@ -104,45 +106,45 @@ func (c *checker) answers(ctx context.Context, id string, list []*question) []fi
 // answer puts one question, and judges the answer.
 func (c *checker) answer(ctx context.Context, id string, q *question) {
 	f := finding.Finding{
-		ID: "bl.code", Severity: finding.Unknown, Domain: q.domain, Subject: q.of + " in " + q.list.shown(), Expected: "no entry",
+		ID: "bl.code", Severity: finding.Unknown, Domain: q.domain, Subject: q.of + " in " + q.list.Shown(), Expected: "no entry",
 	}
-	addresses, err := c.ask(ctx, q.list, q.entry)
-	v := q.list.read(addresses)
+	addresses, err := c.ask.Addresses(ctx, q.list, q.entry)
+	v := q.list.Read(addresses)
 	switch {
 	case err != nil:
-		f.ID, f.Seen = id, clip(err.Error())
-	case v.refused != "":
-		f.Seen = q.list.title + " does not say: " + v.refused
-	case len(v.codes) == 0 && len(v.odd) > 0:
-		f.Seen = fmt.Sprintf("%s answers %s, of which the meaning is not known", q.list.title, v.odd[0])
-	case len(v.codes) == 0:
+		f.ID, f.Seen = id, finding.Excerpt(err.Error())
+	case v.Refused != "":
+		f.Seen = q.list.Title + " does not say: " + v.Refused
+	case len(v.Codes) == 0 && len(v.Odd) > 0:
+		f.Seen = fmt.Sprintf("%s answers %s, of which the meaning is not known", q.list.Title, v.Odd[0])
+	case len(v.Codes) == 0:
 		return
 	default:
-		q.listed(c.reason(ctx, q.list, q.entry), id, v.codes, f)
+		q.listed(c.ask.Reason(ctx, q.list, q.entry), id, v.Codes, f)
 		return
 	}
 	q.finding = append(q.finding, f)
 }
 
 // listed judges a listing by the reason that matters most.
-func (q *question) listed(reason, id string, codes []code, f finding.Finding) {
-	rank := func(c code) int { return slices.Index(finding.Severities(), c.severity) }
-	worst := slices.MinFunc(codes, func(a, b code) int { return rank(a) - rank(b) })
+func (q *question) listed(reason, id string, codes []dnsbl.Code, f finding.Finding) {
+	rank := func(c dnsbl.Code) int { return slices.Index(finding.Severities(), severity(c)) }
+	worst := slices.MinFunc(codes, func(a, b dnsbl.Code) int { return rank(a) - rank(b) })
 	var means []string
 	for _, c := range codes {
-		if !slices.Contains(means, c.means) {
-			means = append(means, c.means)
+		if !slices.Contains(means, c.Means) {
+			means = append(means, c.Means)
 		}
 	}
-	f.ID, f.Severity, f.Seen = id, worst.severity, q.list.title+" lists it: "+strings.Join(means, "; ")
+	f.ID, f.Severity, f.Seen = id, severity(worst), q.list.Title+" lists it: "+strings.Join(means, "; ")
 	if f.Severity == finding.Note {
 		f.ID = "bl.class"
 	}
 	if reason != "" {
 		f.Seen += " (" + reason + ")"
 	}
-	if f.Remedy = "end what the list complains of, then ask whoever runs " + q.list.shown() + " to take it out"; q.list.page != "" {
-		f.Remedy = "end what the list complains of, then have it taken out: " + q.list.page
+	if f.Remedy = "end what the list complains of, then ask whoever runs " + q.list.Shown() + " to take it out"; q.list.Page != "" {
+		f.Remedy = "end what the list complains of, then have it taken out: " + q.list.Page
 	}
 	q.finding = append(q.finding, f)
 }

@@ -1,4 +1,4 @@
-package reputation
+package dnsbl
 
 import (
 	"regexp"
@@ -10,15 +10,18 @@ import (
 // KEY.zen.dq.spamhaus.net, _email.KEY.hbl.dq.spamhaus.net, KEY.combined.mail.abusix.zone.
 var withKeys = []string{".dq.spamhaus.net", ".mail.abusix.zone", ".df.uribl.com"}
 
-// shown is the zone without a key, which is a secret.
-func (l list) shown() string {
-	name, _ := hideKey(l.zone)
+// Shown is a zone without what may be a key, which is a secret.
+func Shown(zone string) string {
+	name, _ := hideKey(strings.ToLower(strings.TrimSuffix(zone, ".")))
 	return name
 }
 
+// Shown is the zone without a key.
+func (l List) Shown() string { return Shown(l.Zone) }
+
 // hideKey returns a zone without what may be a key, and the labels that are not shown.
 func hideKey(zone string) (name string, hidden []string) {
-	if slices.ContainsFunc(lists, func(l list) bool { return l.zone == zone }) {
+	if slices.ContainsFunc(known, func(l List) bool { return l.Zone == zone }) {
 		return zone, nil
 	}
 	for _, end := range withKeys {
@@ -48,13 +51,13 @@ func mayBeKey(label string) bool {
 		len(label) >= 8 && (strings.ContainsAny(label, "0123456789") || !strings.ContainsAny(label, "aeiouy"))
 }
 
-// withoutKey takes the key out of a text, however it is written there.
-func (l list) withoutKey(text string) string {
-	name, hidden := hideKey(l.zone)
+// WithoutKey takes the key out of a text, however it is written there.
+func (l List) WithoutKey(text string) string {
+	name, hidden := hideKey(l.Zone)
 	if len(hidden) == 0 {
 		return text
 	}
-	text = replaceFold(text, l.zone, name)
+	text = replaceFold(text, l.Zone, name)
 	for _, label := range hidden {
 		if len(label) > 5 { // else it may be a word of the text
 			text = replaceFold(text, label, "KEY")

@@ -1,0 +1,106 @@
+package dnsbl
+
+import (
+	"slices"
+	"strings"
+)
+
+// Restrictions are what smtpd(8) refuses by, in the words of a restriction list: one for
+// each list. They belong behind reject_unauth_destination, so that no list is asked about
+// mail that is refused anyway.
+func Restrictions(sites []Site) []string {
+	var words []string
+	for _, s := range sites {
+		kind := "reject_rbl_client "
+		if s.Domains {
+			kind = "reject_rhsbl_sender "
+		}
+		words = append(words, kind+s.String())
+	}
+	return words
+}
+
+// Setting is a parameter of main.cf.
+type Setting struct{ Name, Value string }
+
+// Postscreen are the parameters by which postscreen(8) refuses clients on any of the lists
+// before they reach smtpd(8); none of them for lists of domains alone, which postscreen
+// does not know. Its default action is to ignore what lists say.
+func Postscreen(sites []Site) []Setting {
+	var list []string
+	for _, s := range sites {
+		if !s.Domains {
+			list = append(list, s.String()+"*1")
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	settings := []Setting{
+		{"postscreen_dnsbl_sites", strings.Join(list, ", ")},
+		{"postscreen_dnsbl_threshold", "1"},
+		{"postscreen_dnsbl_action", "enforce"},
+	}
+	var rows []string
+	for _, s := range sites {
+		if name := Shown(s.Zone); name != s.Zone && !s.Domains {
+			rows = append(rows, "{ "+s.Zone+" = "+name+" }")
+		}
+	}
+	if len(rows) > 0 {
+		settings = append(settings, Setting{"postscreen_dnsbl_reply_map", "inline:{ " + strings.Join(rows, ", ") + " }"})
+	}
+	return settings
+}
+
+// ReplyMap is rbl_reply_maps for lists with a key: without it, smtpd(8) tells the key to
+// every client that it refuses. "" if no list has one.
+func ReplyMap(sites []Site) string {
+	var rows []string
+	for _, s := range sites {
+		if name := Shown(s.Zone); name != s.Zone {
+			rows = append(rows, "{ "+s.String()+" = $$rbl_code Service unavailable; $$rbl_class [$$rbl_what] blocked using "+name+" }")
+		}
+	}
+	if len(rows) == 0 {
+		return ""
+	}
+	return "inline:{ " + strings.Join(rows, ", ") + " }"
+}
+
+// InUse is a list in parameters of Postfix.
+type InUse struct {
+	Parameter string // where it stands
+	Zone      string
+	Codes     string // "" for none
+	Domains   bool
+	Permits   bool // mail is let in by it: permit_dnswl_client
+}
+
+// Find returns the lists that a parameter of Postfix asks: a list of restrictions, or
+// postscreen_dnsbl_sites.
+func Find(parameter, value string) []InUse {
+	var all []InUse
+	words := strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" \t\r\n,", r) })
+	add := func(word string, domains, permits bool) {
+		zone, codes, _ := strings.Cut(word, "=")
+		u := InUse{parameter, strings.ToLower(zone), codes, domains, permits}
+		if !slices.Contains(all, u) {
+			all = append(all, u)
+		}
+	}
+	for i, word := range words {
+		if parameter == "postscreen_dnsbl_sites" {
+			site, weight, _ := strings.Cut(word, "*")
+			add(site, false, strings.HasPrefix(weight, "-"))
+			continue
+		}
+		word = strings.ToLower(word)
+		domains := strings.HasPrefix(word, "reject_rhsbl_") || strings.HasPrefix(word, "permit_rhswl_")
+		permits := strings.HasPrefix(word, "permit_dnswl_") || strings.HasPrefix(word, "permit_rhswl_")
+		if (domains || permits || strings.HasPrefix(word, "reject_rbl")) && i+1 < len(words) {
+			add(words[i+1], domains, permits)
+		}
+	}
+	return all
+}
