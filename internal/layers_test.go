@@ -17,6 +17,7 @@ var pure = strings.Fields(`
 	steps
 	steps/daemons
 	steps/dns
+	steps/inbound
 	steps/keys
 	steps/postfix
 	steps/recipients
@@ -34,6 +35,7 @@ var pure = strings.Fields(`
 	internal/domainlist
 	internal/edits
 	internal/hint
+	internal/inbound
 	internal/keyring
 	internal/livepath/route
 	internal/mastercf

@@ -3,6 +3,7 @@ package steps
 import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/inbound"
 	"mailsetup/steps/step"
 )
 
@@ -30,5 +31,5 @@ func missingPackages(in step.Input) []state.Package {
 	if in.Spec.Host.DNS == spec.DNSBind {
 		want = append(want, state.Package{Name: "bind9", Why: "serves the records"})
 	}
-	return want
+	return append(want, inbound.Packages(in)...)
 }

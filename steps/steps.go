@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/steps/daemons"
 	"mailsetup/steps/dns"
+	"mailsetup/steps/inbound"
 	"mailsetup/steps/keys"
 	"mailsetup/steps/postfix"
 	"mailsetup/steps/recipients"
@@ -40,7 +41,11 @@ var (
 	configureSigner  = step.Step{Name: "OpenDKIM", About: "the milter that signs", Build: signer.Configure}
 	startDaemons     = step.Step{Name: "Daemons", About: "the units that mail needs run, and start at boot", Build: daemons.Start, Host: true}
 	skipReinjection  = step.Step{Name: "Reinjection", About: "mail that comes back from a content filter is not signed again", Build: postfix.Reinjection, Host: true}
+	provideSPF       = step.Step{Name: "SPF", About: "the service that checks SPF of incoming mail", Build: inbound.SPFService, Host: true}
+	provideDMARC     = step.Step{Name: "DMARC", About: "the milter that checks DMARC of incoming mail", Build: inbound.DMARC, Host: true}
 	configurePostfix = step.Step{Name: "Postfix", About: "Postfix hands its mail to the milter", Build: postfix.Configure, Host: true}
+	guardDoor        = step.Step{Name: "Door", About: "incoming mail meets SPF and block lists", Build: inbound.Door, Host: true}
+	retireChecks     = step.Step{Name: "Retired", About: "what incoming mail no longer meets", Build: inbound.Retire, Host: true}
 	replaceSigner    = step.Step{Name: "OtherSigner", About: "who signed until now no longer does", Build: postfix.ReplaceSigner}
 	setAliases       = step.Step{Name: "Aliases", About: "who reads root's mail", Build: recipients.Aliases, Host: true}
 	withdrawKeys     = step.Step{Name: "OldKeys", About: "records of keys that no mail under way needs any more", Build: dns.Withdraw, DNS: true}
@@ -55,8 +60,8 @@ var (
 // before Postfix asks it.
 func All() []step.Step {
 	return []step.Step{
-		installPackages, writeSpec, createKeys, publishRecords, deferMail, configureSigner, startDaemons, skipReinjection, configurePostfix,
-		replaceSigner, setAliases, withdrawKeys, recordKeys,
+		installPackages, writeSpec, createKeys, publishRecords, deferMail, configureSigner, startDaemons, skipReinjection,
+		provideSPF, provideDMARC, configurePostfix, guardDoor, retireChecks, replaceSigner, setAliases, withdrawKeys, recordKeys,
 	}
 }
 

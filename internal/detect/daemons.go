@@ -17,7 +17,13 @@ import (
 func daemons(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) error {
 	all, ending := map[string]state.Daemon{}, map[string]bool{}
 	for _, d := range []struct{ program, unit string }{
-		{"postfix", postfix.MainUnit}, {"postfix", postfix.InstanceUnit}, {"opendkim", signer.Unit}, {"bind9", zones.NamedUnit},
+		{"postfix", postfix.MainUnit},
+		{"postfix", postfix.InstanceUnit},
+		{"opendkim", signer.Unit},
+		{"bind9", zones.NamedUnit},
+		{"opendmarc", "opendmarc.service"},
+		{"rspamd", "rspamd.service"},
+		{"unbound", "unbound.service"},
 	} {
 		if !f.Installed[d.program] {
 			continue

@@ -20,6 +20,7 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/store"
 	"mailsetup/internal/system"
+	"mailsetup/steps/inbound"
 	"mailsetup/steps/recipients"
 	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
@@ -62,7 +63,7 @@ func New(m *machine.Machine) *Collector { return &Collector{m: m} }
 func (c *Collector) Close() { c.prefetched.stop() }
 
 // files are those whose contents steps need.
-var files = []state.Path{signer.ConfFile, "/etc/aliases", "/etc/mailname", "/etc/bind/named.conf.local", recipients.UsersFile}
+var files = append([]state.Path{signer.ConfFile, "/etc/aliases", "/etc/mailname", "/etc/bind/named.conf.local", recipients.UsersFile}, inbound.Files()...)
 
 // Gather collects the facts of the machine, and looks up the names of a spec.
 func (c *Collector) Gather(ctx context.Context, r Request) (Gathered, error) {

@@ -1,5 +1,7 @@
 package spec
 
+import "mailsetup/internal/inbound"
+
 // Answers are what flags and the wizard produced, as text. Empty means that
 // nobody answered. In the lists, in RootAlias and in Notify the single word
 // "none" takes an earlier answer back.
@@ -33,6 +35,8 @@ type Answers struct {
 	RUF     []string // --ruf
 
 	MilterDefaultAction string // --milter-default-action
+
+	Inbound inbound.Answers // of mailsetup inbound, and --inbound-spf and so on of init
 
 	// Consents to change what is the administrator's. The first of each two
 	// words takes back a no that the old spec remembers.

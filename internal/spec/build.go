@@ -155,6 +155,7 @@ func (a Answers) host(f *findingList, h *Host) {
 	}
 	setField(f, "--rfc2136-server", a.UpdateServer, &h.Update.Server, UpdateServer)
 	setField(f, "--rfc2136-key", a.UpdateKey, &h.Update.KeyFile, UpdateKey)
+	a.Inbound.Apply(&h.Inbound, f.add)
 }
 
 // domain returns a new domain with the defaults.
@@ -326,7 +327,7 @@ func (s Spec) clone(more int) Spec {
 	s.Host.Addresses, s.Host.LeaveServices = slices.Clone(s.Host.Addresses), slices.Clone(s.Host.LeaveServices)
 	s.Host.Trusted, s.Host.OpenDKIM = slices.Clone(s.Host.Trusted), slices.Clone(s.Host.OpenDKIM)
 	s.Host.NonsigningMilters, s.Host.Ignore = slices.Clone(s.Host.NonsigningMilters), slices.Clone(s.Host.Ignore)
-	s.Host.BlockLists = slices.Clone(s.Host.BlockLists)
+	s.Host.BlockLists, s.Host.Inbound = slices.Clone(s.Host.BlockLists), s.Host.Inbound.Clone()
 	s.Host.Defaults.SPF.Include, s.Host.Defaults.DMARC = slices.Clone(s.Host.Defaults.SPF.Include), s.Host.Defaults.DMARC.clone()
 	s.Domains = sorted(append(make([]Domain, 0, len(s.Domains)+more), s.Domains...))
 	for i := range s.Domains {

@@ -2,11 +2,8 @@ package spec
 
 // Check finds what is wrong with the given answers alone: nothing is missing yet.
 func (a Answers) Check() Findings {
-	var (
-		f    findingList
-		name string
-	)
-	setField(&f, "--domain", a.Domain, &name, DomainName)
+	var f findingList
+	setField(&f, "--domain", a.Domain, new(string), DomainName)
 	a.host(&f, &Host{})
 	a.domain(&f, &Domain{}, false)
 	a.consents(&f, &Spec{})

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/check/ignore"
+	"mailsetup/internal/inbound"
 	"mailsetup/internal/tomltext"
 )
 
@@ -17,7 +18,7 @@ func omittable(f tomltext.Field) bool {
 	case "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records", "role", "ignore", "block_lists":
 		return f.Value == "[]" || f.Value == "false" || f.Value == `""`
 	}
-	return false
+	return inbound.IsDefault(f)
 }
 
 // hostFields returns the keys of host.toml, in the order of the file.
@@ -51,7 +52,7 @@ func hostFields(h Host) []tomltext.Field {
 	}, root, []tomltext.Field{
 		field("rfc2136", "server", tomltext.Quote(h.Update.Server), "For dns = \"rfc2136\": where updates go (\"\": the primary), and the TSIG key."),
 		field("rfc2136", "key_file", tomltext.Quote(h.Update.KeyFile), ""),
-	}, tables)
+	}, tables, h.Inbound.Fields())
 }
 
 // fields returns the keys that a domain's own file has, too: those outside of a table,

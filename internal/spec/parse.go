@@ -13,6 +13,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"mailsetup/internal/check/ignore"
+	"mailsetup/internal/inbound"
 	"mailsetup/internal/state"
 	"mailsetup/internal/tomltext"
 )
@@ -55,9 +56,10 @@ type hostText struct {
 	TTL                 *int64   `toml:"ttl"`
 
 	rotationText
-	Update updateText `toml:"rfc2136"`
-	SPF    spfText    `toml:"spf"`
-	DMARC  dmarcText  `toml:"dmarc"`
+	Update  updateText   `toml:"rfc2136"`
+	SPF     spfText      `toml:"spf"`
+	DMARC   dmarcText    `toml:"dmarc"`
+	Inbound inbound.Text `toml:"inbound"`
 }
 
 type updateText struct {
@@ -209,6 +211,7 @@ func parseHost(text []byte) (Host, Findings) {
 	setList(&d.findingList, "block_lists", raw.BlockLists, &h.BlockLists, BlockList)
 	h.Ignore = d.ignore(raw.Ignore)
 	h.Update = raw.Update.update(d)
+	h.Inbound = raw.Inbound.Policy(d.add)
 	h.Defaults = raw.defaults(d)
 	return h, d.findings
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"mailsetup/internal/inbound"
 	"mailsetup/internal/spec"
 )
 
@@ -90,6 +91,10 @@ func (c chooser) host() spec.Host {
 		OpenDKIM:          c.some("Canonicalization simple/simple", "On-BadSignature", "AuthservID mail.lab.example"),
 		NonsigningMilters: c.some("inet:192.0.2.7:8891"),
 		BlockLists:        c.some("zen.spamhaus.org", "key.dbl.dq.spamhaus.net"),
+	}
+	h.Inbound = inbound.Policy{
+		SPF: inbound.Mode(c.of("", "mark", "reject")), DMARC: inbound.Mode(c.of("", "mark", "quarantine", "reject")),
+		DNSBL: c.some("zen.spamhaus.org=127.0.0.[2..11]", "bl.example"), Allow: c.some("192.0.2.7", "2001:db8::/48", ".relay.example", "@shop.example", "ann@shop.example"),
 	}
 	if c.IntN(2) == 0 {
 		h.Defaults = spec.Defaults{Selector: "s2", KeyBits: 2048, TTL: 600}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mailsetup/internal/check/ignore"
+	"mailsetup/internal/inbound"
 )
 
 // Version is the format of the TOML files this program writes.
@@ -62,8 +63,9 @@ type Host struct {
 	// BlockLists are zones of block lists that mailsetup check asks (RFC 5782).
 	BlockLists []string // block_lists
 	// Ignore are findings of mailsetup check that are known, of the server and all domains.
-	Ignore   []ignore.Rule // ignore
-	Defaults Defaults      // selector, key_bits, ttl, [spf], [dmarc]
+	Ignore   []ignore.Rule  // ignore
+	Inbound  inbound.Policy // [inbound]
+	Defaults Defaults       // selector, key_bits, ttl, [spf], [dmarc]
 }
 
 // Defaults are the values of a new domain that neither a flag nor an existing record

@@ -106,33 +106,26 @@ func (h Host) validate(f *findingList) {
 	checkNormal(f, "host: domain", h.Domain, DomainName)
 	checkNormal(f, "host: dns", h.DNS, func(m DNSMode) (DNSMode, error) { return DNS(string(m)) })
 	checkNormal(f, "host: milter_default_action", h.MilterDefaultAction, MilterAction)
-	if h.SignBounces != "" {
-		checkNormal(f, "host: sign_bounces", h.SignBounces, SignBounces)
+	each := func(key string, parse func(string) (string, error), values ...string) {
+		for _, v := range values {
+			checkNormal(f, "host: "+key, v, parse)
+		}
 	}
-	for _, name := range h.LeaveServices {
-		checkNormal(f, "host: leave_services", name, Service)
+	optional := func(key string, parse func(string) (string, error), value string) {
+		if value != "" {
+			each(key, parse, value)
+		}
 	}
-	if h.RootAlias != "" {
-		checkNormal(f, "host: root_alias", h.RootAlias, MailAddress)
-	}
-	if h.Notify != "" {
-		checkNormal(f, "host: notify", h.Notify, MailAddress)
-	}
-	if h.Repair != "" {
-		checkNormal(f, "host: repair", h.Repair, Repair)
-	}
-	for _, host := range h.Trusted {
-		checkNormal(f, "host: trusted", host, Trusted)
-	}
-	for _, line := range h.OpenDKIM {
-		checkNormal(f, "host: opendkim", line, OpenDKIMLine)
-	}
-	for _, milter := range h.NonsigningMilters {
-		checkNormal(f, "host: nonsigning_milters", milter, NonsigningMilter)
-	}
-	for _, zone := range h.BlockLists {
-		checkNormal(f, "host: block_lists", zone, BlockList)
-	}
+	optional("sign_bounces", SignBounces, h.SignBounces)
+	each("leave_services", Service, h.LeaveServices...)
+	optional("root_alias", MailAddress, h.RootAlias)
+	optional("notify", MailAddress, h.Notify)
+	optional("repair", Repair, h.Repair)
+	each("trusted", Trusted, h.Trusted...)
+	each("opendkim", OpenDKIMLine, h.OpenDKIM...)
+	each("nonsigning_milters", NonsigningMilter, h.NonsigningMilters...)
+	each("block_lists", BlockList, h.BlockLists...)
+	h.Inbound.Validate(func(key, text, hint string) { f.add("host: "+key, text, hint) })
 	validateIgnored(f, "host: ignore", h.Ignore)
 	h.Update.validate(f, func(key string) string { return "host: " + key })
 	h.Rotation.validate(f, h.Drain, func(key string) string { return "host: " + key })

@@ -1,0 +1,127 @@
+package inbound_test
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/BurntSushi/toml"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"mailsetup/internal/inbound"
+)
+
+// read reads the table [inbound] of a TOML text, with what is wrong in it, a line each.
+func read(t *testing.T, text string) (inbound.Policy, string) {
+	t.Helper()
+	var file struct {
+		Inbound inbound.Text `toml:"inbound"`
+	}
+	if _, err := toml.Decode(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	var faults []string
+	p := file.Inbound.Policy(func(key, text, hint string) { faults = append(faults, key+": "+text+"; hint: "+hint) })
+	return p, strings.Join(faults, "\n")
+}
+
+func TestTheTableOfTheFile(t *testing.T) {
+	got, faults := read(t, `[inbound]
+spf = " Reject"
+dmarc = "mark"
+dnsbl = ["ZEN.spamhaus.org.=127.0.0.[2..11]", "bl.example"]
+allow = ["[192.0.2.7]", "2001:DB8::/48", "Mail.Shop.example", ".shop.example", "@bücher.example", "Ann@shop.example", "192.0.2.7"]
+`)
+	want := inbound.Policy{
+		SPF: "reject", DMARC: "mark", DNSBL: []string{"zen.spamhaus.org=127.0.0.[2..11]", "bl.example"},
+		Allow: []string{"192.0.2.7", "2001:db8::/48", "mail.shop.example", ".shop.example", "@xn--bcher-kva.example", "ann@shop.example"},
+	}
+	if d := cmp.Diff(want, got); d != "" || faults != "" {
+		t.Errorf("%s\n%s", faults, d)
+	}
+	passes := []inbound.Entry{
+		{Network: netip.MustParsePrefix("192.0.2.7/32")},
+		{Network: netip.MustParsePrefix("2001:db8::/48")},
+		{Kind: inbound.Host, Name: "mail.shop.example"},
+		{Kind: inbound.Host, Name: ".shop.example"},
+		{Kind: inbound.Domain, Name: "xn--bcher-kva.example"},
+		{Kind: inbound.Sender, Name: "ann@shop.example"},
+	}
+	if d := cmp.Diff(passes, got.Passes(), cmpopts.EquateComparable(netip.Prefix{})); d != "" {
+		t.Error(d)
+	}
+	got.Validate(func(key, text, hint string) { t.Errorf("%s: %s; %s", key, text, hint) })
+	if p, faults := read(t, "x = 1\n"); p.On() || faults != "" || !cmp.Equal(p, inbound.Policy{}) {
+		t.Errorf("no table: %+v, %s", p, faults)
+	}
+	if p, _ := read(t, "[inbound]\nspf = \"off\"\nallow = [\"192.0.2.7\"]\n"); p.On() || p.SPF != inbound.Off {
+		t.Errorf("off: %+v", p)
+	}
+}
+
+func TestTheTableRefuses(t *testing.T) {
+	const entry = "; hint: as in 192.0.2.7, 192.0.2.0/24, 2001:db8::/48, mail.example.org, .example.org (hosts below it), @example.org (its senders) or ann@example.org"
+	const list = "; hint: as in zen.spamhaus.org=127.0.0.[2..11]; the operator of the list names zone and answers"
+	for text, want := range map[string]string{
+		`spf = "quarantine"`:                   `inbound.spf: "quarantine" is not off, mark or reject; hint: mark writes a header and refuses nothing, reject refuses mail from servers that its domain forbids`,
+		`dmarc = "tag"`:                        `inbound.dmarc: "tag" is not off, mark, quarantine or reject; hint: mark writes a header and refuses nothing, quarantine and reject do what the domain asks for, up to that`,
+		`dnsbl = ["zen"]`:                      `inbound.dnsbl: "zen" is no full name` + list,
+		`dnsbl = ["zen.spamhaus.org="]`:        `inbound.dnsbl: "zen.spamhaus.org=" has answers that no block list gives; hint: as in 127.0.0.2 or 127.0.0.[2..11]`,
+		`dnsbl = ["zen.spamhaus.org=127.0/8"]`: `inbound.dnsbl: "zen.spamhaus.org=127.0/8" has answers that no block list gives; hint: as in 127.0.0.2 or 127.0.0.[2..11]`,
+		`dnsbl = ["a.example, b.example"]`:     `inbound.dnsbl: "a.example, b.example" is no name of DNS` + list,
+		`allow = ["192.0.2.7/24"]`:             `inbound.allow: "192.0.2.7/24" has bits behind its length; hint: write 192.0.2.0/24, or the address alone`,
+		`allow = ["0.0.0.0/0"]`:                `inbound.allow: "0.0.0.0/0" lets nearly everybody in` + entry,
+		`allow = ["2000::/3"]`:                 `inbound.allow: "2000::/3" lets nearly everybody in` + entry,
+		`allow = ["fe80::1%eth0"]`:             `inbound.allow: "fe80::1%eth0" has a zone, so it is valid on one link only` + entry,
+		`allow = ["192.0.2.0/33"]`:             `inbound.allow: "192.0.2.0/33" is no network` + entry,
+		`allow = ["192.0.2"]`:                  `inbound.allow: "192.0.2" is no full name` + entry,
+		`allow = ["example"]`:                  `inbound.allow: "example" is no full name` + entry,
+		`allow = ["*.example.org"]`:            `inbound.allow: "*.example.org" is no name of DNS` + entry,
+		`allow = ["a b@example.org"]`:          `inbound.allow: "a b@example.org" has a character before the @ that needs quotes or is no ASCII` + entry,
+		`allow = ["a@b@example.org"]`:          `inbound.allow: "a@b@example.org" is no name of DNS` + entry,
+		`allow = [""]`:                         `inbound.allow: "" is no full name` + entry,
+	} {
+		if _, got := read(t, "[inbound]\n"+text+"\n"); got != want {
+			t.Errorf("%s:\n%s\nwant\n%s", text, got, want)
+		}
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		a      inbound.Answers
+		before inbound.Policy
+		want   inbound.Policy
+		faults string
+	}{
+		{"nothing", inbound.Answers{}, inbound.Policy{SPF: "mark", Allow: []string{"192.0.2.7"}}, inbound.Policy{SPF: "mark", Allow: []string{"192.0.2.7"}}, ""},
+		{"modes", inbound.Answers{SPF: "off", DMARC: "mark"}, inbound.Policy{SPF: "reject"}, inbound.Policy{DMARC: "mark"}, ""},
+		{"lists take the place of lists", inbound.Answers{DNSBL: []string{"b.example"}}, inbound.Policy{DNSBL: []string{"a.example"}}, inbound.Policy{DNSBL: []string{"b.example"}}, ""},
+		{"no lists", inbound.Answers{DNSBL: []string{"none"}}, inbound.Policy{DNSBL: []string{"a.example"}}, inbound.Policy{}, ""},
+		{
+			"allowed and no longer",
+			inbound.Answers{Allow: []string{"ANN@shop.example", "192.0.2.9"}, Disallow: []string{"192.0.2.7", "192.0.2.8"}},
+			inbound.Policy{Allow: []string{"192.0.2.7", "192.0.2.9"}},
+			inbound.Policy{Allow: []string{"192.0.2.9", "ann@shop.example"}},
+			"",
+		},
+		{"faults name the flag", inbound.Answers{Prefix: "inbound-", SPF: "x"}, inbound.Policy{}, inbound.Policy{}, `--inbound-spf "x" is not off, mark or reject`},
+	} {
+		before := tt.before.Clone()
+		p, faults := tt.before, ""
+		tt.a.Apply(&p, func(flag, text, _ string) { faults += flag + " " + text })
+		if d := cmp.Diff(tt.want, p); d != "" || faults != tt.faults {
+			t.Errorf("%s: %s\n%s", tt.name, faults, d)
+		}
+		if !cmp.Equal(before, tt.before) {
+			t.Errorf("%s: the old policy changed: %+v", tt.name, tt.before)
+		}
+	}
+	a := inbound.Answers{Prefix: "inbound-", SPF: "mark", DNSBL: []string{"a.example", "b.example"}}
+	if got := a.Flags(); !slices.Equal(got, []string{"--inbound-spf", "mark", "--inbound-dnsbl", "a.example", "--inbound-dnsbl", "b.example"}) {
+		t.Errorf("as flags: %q", got)
+	}
+}
