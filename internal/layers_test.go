@@ -46,6 +46,7 @@ var pure = strings.Fields(`
 	internal/policy
 	internal/postconf
 	internal/recipient
+	internal/resolvconf
 	internal/spec
 	internal/state
 	internal/text

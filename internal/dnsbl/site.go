@@ -71,6 +71,15 @@ func (s Site) String() string { return s.Zone + "=" + s.Codes }
 // Shown is String without a key.
 func (s Site) Shown() string { return Shown(s.Zone) + "=" + s.Codes }
 
+// TestEntry is the absolute name, without the final dot, of the entry that every list has
+// (RFC 5782 section 5).
+func TestEntry(s Site) string {
+	if listed, _ := Named(s.Zone).Entries(); s.Domains {
+		return listed + "." + s.Zone
+	}
+	return "2.0.0.127." + s.Zone
+}
+
 // badZone says why no list can have a name, "" if one can.
 func badZone(zone string) string {
 	switch {

@@ -86,6 +86,9 @@ func (c *Collector) Gather(ctx context.Context, r Request) (Gathered, error) {
 	}
 	if r.Steps == nil { // keys are replaced whatever else DNS says
 		c.lookUpDNS(ctx, r, &f)
+		if err := c.proveLists(ctx, r, f); err != nil {
+			return Gathered{}, err
+		}
 	}
 	f.OtherMTA = cmp.Or(f.OtherMTA, c.otherMTA) // what this run replaced leaves things behind
 	c.otherMTA = f.OtherMTA
@@ -114,7 +117,7 @@ func (c *Collector) Refresh(ctx context.Context, r Request, f state.Facts) (Gath
 		return Gathered{}, err
 	}
 	c.lookUpDNS(ctx, r, &f)
-	return Gathered{f, r.Scope, c.pristine(f)}, nil
+	return Gathered{f, r.Scope, c.pristine(f)}, c.proveLists(ctx, r, f)
 }
 
 // Client returns a DNS client with the answers of the last Gather in its cache.

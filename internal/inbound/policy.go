@@ -3,11 +3,13 @@
 package inbound
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 
+	"mailsetup/internal/dnsbl"
 	"mailsetup/internal/tomltext"
 )
 
@@ -159,17 +161,22 @@ func mode(s, hint string, modes ...Mode) (Mode, *Fault) {
 
 // List reads a block list: its zone, and the answers that count.
 func List(s string) (string, *Fault) {
-	zone, codes, coded := strings.Cut(strings.TrimSpace(s), "=")
-	zone, why := name(zone)
-	switch {
-	case why != "":
-		return "", &Fault{s, why, "as in zen.spamhaus.org=127.0.0.[2..11]; the operator of the list names zone and answers"}
-	case coded && codes == "" || strings.ContainsFunc(codes, func(r rune) bool { return !strings.ContainsRune("0123456789.[];", r) }):
-		return "", &Fault{s, "has answers that no block list gives", "as in 127.0.0.2 or 127.0.0.[2..11]"}
-	case !coded:
-		return zone, nil
+	site, err := dnsbl.Parse(s)
+	if fault, ok := errors.AsType[*dnsbl.Fault](err); ok {
+		return "", &Fault{fault.Value, fault.Why, fault.Hint}
 	}
-	return zone + "=" + codes, nil
+	return site.String(), nil
+}
+
+// Lists returns the block lists. The policy is valid.
+func (p Policy) Lists() []dnsbl.Site {
+	var all []dnsbl.Site
+	for _, s := range p.DNSBL {
+		if site, err := dnsbl.Parse(s); err == nil {
+			all = append(all, site)
+		}
+	}
+	return all
 }
 
 // Kind says what an entry of Policy.Allow is about.

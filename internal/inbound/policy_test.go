@@ -35,7 +35,7 @@ dnsbl = ["ZEN.spamhaus.org.=127.0.0.[2..11]", "bl.example"]
 allow = ["[192.0.2.7]", "2001:DB8::/48", "Mail.Shop.example", ".shop.example", "@bücher.example", "Ann@shop.example", "192.0.2.7"]
 `)
 	want := inbound.Policy{
-		SPF: "reject", DMARC: "mark", DNSBL: []string{"zen.spamhaus.org=127.0.0.[2..11]", "bl.example"},
+		SPF: "reject", DMARC: "mark", DNSBL: []string{"zen.spamhaus.org=127.0.0.[2..11]", "bl.example=127.0.0.[2..11]"},
 		Allow: []string{"192.0.2.7", "2001:db8::/48", "mail.shop.example", ".shop.example", "@xn--bcher-kva.example", "ann@shop.example"},
 	}
 	if d := cmp.Diff(want, got); d != "" || faults != "" {
@@ -63,14 +63,14 @@ allow = ["[192.0.2.7]", "2001:DB8::/48", "Mail.Shop.example", ".shop.example", "
 
 func TestTheTableRefuses(t *testing.T) {
 	const entry = "; hint: as in 192.0.2.7, 192.0.2.0/24, 2001:db8::/48, mail.example.org, .example.org (hosts below it), @example.org (its senders) or ann@example.org"
-	const list = "; hint: as in zen.spamhaus.org=127.0.0.[2..11]; the operator of the list names zone and answers"
+	const list = "; hint: as in zen.spamhaus.org, or zen.spamhaus.org=127.0.0.[2..11]"
 	for text, want := range map[string]string{
 		`spf = "quarantine"`:                   `inbound.spf: "quarantine" is not off, mark or reject; hint: mark writes a header and refuses nothing, reject refuses mail from servers that its domain forbids`,
 		`dmarc = "tag"`:                        `inbound.dmarc: "tag" is not off, mark, quarantine or reject; hint: mark writes a header and refuses nothing, quarantine and reject do what the domain asks for, up to that`,
-		`dnsbl = ["zen"]`:                      `inbound.dnsbl: "zen" is no full name` + list,
-		`dnsbl = ["zen.spamhaus.org="]`:        `inbound.dnsbl: "zen.spamhaus.org=" has answers that no block list gives; hint: as in 127.0.0.2 or 127.0.0.[2..11]`,
-		`dnsbl = ["zen.spamhaus.org=127.0/8"]`: `inbound.dnsbl: "zen.spamhaus.org=127.0/8" has answers that no block list gives; hint: as in 127.0.0.2 or 127.0.0.[2..11]`,
-		`dnsbl = ["a.example, b.example"]`:     `inbound.dnsbl: "a.example, b.example" is no name of DNS` + list,
+		`dnsbl = ["zen"]`:                      `inbound.dnsbl: "zen" is no zone` + list,
+		`dnsbl = ["zen.spamhaus.org="]`:        `inbound.dnsbl: "zen.spamhaus.org=" has codes that cannot be used: a number is missing; hint: zen.spamhaus.org=127.0.0.[2..11], or zen.spamhaus.org alone, which means the same`,
+		`dnsbl = ["zen.spamhaus.org=127.0/8"]`: `inbound.dnsbl: "zen.spamhaus.org=127.0/8" has codes that cannot be used: "0/8" is no number; a range is written [2..11]; hint: zen.spamhaus.org=127.0.0.[2..11], or zen.spamhaus.org alone, which means the same`,
+		`dnsbl = ["a.example, b.example"]`:     `inbound.dnsbl: "a.example, b.example" has ',', which no zone has` + list,
 		`allow = ["192.0.2.7/24"]`:             `inbound.allow: "192.0.2.7/24" has bits behind its length; hint: write 192.0.2.0/24, or the address alone`,
 		`allow = ["0.0.0.0/0"]`:                `inbound.allow: "0.0.0.0/0" lets nearly everybody in` + entry,
 		`allow = ["2000::/3"]`:                 `inbound.allow: "2000::/3" lets nearly everybody in` + entry,
@@ -99,7 +99,7 @@ func TestAnswers(t *testing.T) {
 	}{
 		{"nothing", inbound.Answers{}, inbound.Policy{SPF: "mark", Allow: []string{"192.0.2.7"}}, inbound.Policy{SPF: "mark", Allow: []string{"192.0.2.7"}}, ""},
 		{"modes", inbound.Answers{SPF: "off", DMARC: "mark"}, inbound.Policy{SPF: "reject"}, inbound.Policy{DMARC: "mark"}, ""},
-		{"lists take the place of lists", inbound.Answers{DNSBL: []string{"b.example"}}, inbound.Policy{DNSBL: []string{"a.example"}}, inbound.Policy{DNSBL: []string{"b.example"}}, ""},
+		{"lists take the place of lists", inbound.Answers{DNSBL: []string{"b.example"}}, inbound.Policy{DNSBL: []string{"a.example"}}, inbound.Policy{DNSBL: []string{"b.example=127.0.0.[2..11]"}}, ""},
 		{"no lists", inbound.Answers{DNSBL: []string{"none"}}, inbound.Policy{DNSBL: []string{"a.example"}}, inbound.Policy{}, ""},
 		{
 			"allowed and no longer",

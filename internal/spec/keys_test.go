@@ -75,7 +75,7 @@ func TestEachKeyOfTheHostRefuses(t *testing.T) {
 		{`rfc2136.trusted = ["192.0.2.0/24"]`, ": is no key of this file", "move the line above the first [table]"},
 		{`inbound.spf = "fail"`, `"fail" is not off, mark or reject`, "refuses nothing"},
 		{`inbound.dmarc = "none"`, `"none" is not off, mark, quarantine or reject`, "refuses nothing"},
-		{`inbound.dnsbl = ["zen.spamhaus.org=127.0.0.*"]`, `"zen.spamhaus.org=127.0.0.*" has answers that no block list gives`, "127.0.0.[2..11]"},
+		{`inbound.dnsbl = ["zen.spamhaus.org=127.0.0.*"]`, `"zen.spamhaus.org=127.0.0.*" has codes that cannot be used`, "127.0.0.[2..11]"},
 		{`inbound.allow = ["192.0.2.7/24"]`, `"192.0.2.7/24" has bits behind its length`, "write 192.0.2.0/24"},
 		{`inbound.policy = "none"`, ": is no key of this file", "move the line below [dmarc]"},
 		{`signs = true`, ": is no key of this file", "remove the line or correct the name"},

@@ -94,7 +94,7 @@ func (c chooser) host() spec.Host {
 	}
 	h.Inbound = inbound.Policy{
 		SPF: inbound.Mode(c.of("", "mark", "reject")), DMARC: inbound.Mode(c.of("", "mark", "quarantine", "reject")),
-		DNSBL: c.some("zen.spamhaus.org=127.0.0.[2..11]", "bl.example"), Allow: c.some("192.0.2.7", "2001:db8::/48", ".relay.example", "@shop.example", "ann@shop.example"),
+		DNSBL: c.some("zen.spamhaus.org=127.0.0.[2..11]", "bl.example=127.0.0.[2..11]"), Allow: c.some("192.0.2.7", "2001:db8::/48", ".relay.example", "@shop.example", "ann@shop.example"),
 	}
 	if c.IntN(2) == 0 {
 		h.Defaults = spec.Defaults{Selector: "s2", KeyBits: 2048, TTL: 600}

@@ -78,7 +78,7 @@ func (c *checker) prove(ctx context.Context, l dnsbl.List) (finding.Finding, pro
 		f.Severity, f.Seen = finding.OK, "it has its test entry, and only that"
 		return f, can
 	}
-	f.Severity, f.Seen = finding.Unknown, l.Title+": "+why
+	f.Severity, f.Seen = finding.Unknown, l.Title+": "+why.Text
 	f.Remedy = "ask through a resolver of your own on this server: mailsetup check --only net.resolver"
 	if keyed := l.WithKey(); keyed != "" {
 		f.Remedy = `a resolver of your own on this server, or a key: block_lists = ["` + keyed + `"] in /etc/mailsetup/host.toml`

@@ -10,6 +10,9 @@ import (
 
 	"mailsetup/internal/dnsbl"
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/resolvconf"
+
+	"github.com/miekg/dns"
 )
 
 // Asker asks lists.
@@ -21,10 +24,26 @@ type Abilities struct{ Names, IPv4, IPv6 bool }
 // maxAnswers bounds what is read of an answer.
 const maxAnswers = 20
 
+// Doubt is why a list cannot be believed.
+type Doubt struct {
+	Text string
+	Kind Kind
+}
+
+// Kind is a kind of doubt.
+type Kind int
+
+// The kinds.
+const (
+	Wrong   Kind = iota // it answers what no list does
+	Silent              // it does not answer, or has nothing
+	Refuses             // it says that it does not answer this resolver
+)
+
 // Prove asks a list for its own entries (RFC 5782 section 5): one that does not have
 // the first is dead or refuses, one that has the second lists everything. Which kinds a
 // list that is not known has is found by that as well. Without any, it says why.
-func (a Asker) Prove(ctx context.Context, l dnsbl.List) (can Abilities, why string) {
+func (a Asker) Prove(ctx context.Context, l dnsbl.List) (can Abilities, why Doubt) {
 	if l.Domains || len(l.Codes) == 0 {
 		listed, clear := l.Entries()
 		can.Names, why = a.believable(ctx, l, listed, clear)
@@ -39,29 +58,65 @@ func (a Asker) Prove(ctx context.Context, l dnsbl.List) (can Abilities, why stri
 }
 
 // believable reports whether a list has one entry and lacks another, and why not.
-func (a Asker) believable(ctx context.Context, l dnsbl.List, listed, clear string) (bool, string) {
+func (a Asker) believable(ctx context.Context, l dnsbl.List, listed, clear string) (bool, Doubt) {
 	yes, err := a.Addresses(ctx, l, listed)
 	if err != nil {
-		return false, "it does not answer: " + clip(err.Error())
+		return false, Doubt{"it does not answer: " + clip(err.Error()), Silent}
 	}
 	switch v := l.Read(yes); {
 	case v.Refused != "":
-		return false, v.Refused
+		return false, Doubt{v.Refused, Refuses}
 	case len(v.Codes) == 0 && len(v.Odd) > 0:
-		return false, fmt.Sprintf("its test entry says %s, which no block list does", v.Odd[0])
+		return false, Doubt{fmt.Sprintf("its test entry says %s, which no block list does", v.Odd[0]), Wrong}
 	case len(v.Codes) == 0:
-		return false, "it lacks its test entry: it is dead, or does not answer this resolver"
+		return false, Doubt{"it lacks its test entry: it is dead, or does not answer this resolver", Silent}
 	}
 	no, err := a.Addresses(ctx, l, clear)
 	switch v := l.Read(no); {
 	case err != nil:
-		return false, "it does not answer: " + clip(err.Error())
+		return false, Doubt{"it does not answer: " + clip(err.Error()), Silent}
 	case v.Refused != "":
-		return false, v.Refused
+		return false, Doubt{v.Refused, Refuses}
 	case len(no) > 0:
-		return false, "it lists everything, even what no list has"
+		return false, Doubt{"it lists everything, even what no list has", Wrong}
 	}
-	return true, ""
+	return true, Doubt{}
+}
+
+// Door says why mail cannot be refused by a list: it cannot be believed, or lists
+// something else than what it would be asked about; empty if it can.
+func (a Asker) Door(ctx context.Context, s dnsbl.Site) Doubt {
+	can, why := a.Prove(ctx, dnsbl.Named(s.Zone))
+	switch {
+	case can == (Abilities{}):
+		return why
+	case s.Domains && !can.Names || !s.Domains && !can.IPv4:
+		return Doubt{Text: "it lists domains, and Postfix would ask it about addresses"}
+	}
+	return Doubt{}
+}
+
+// Resolves finds out what a name server does with a question about a name that it does
+// not serve, by the test entry of a list. At is host:port, "" where nothing listens.
+func Resolves(ctx context.Context, at string, s dnsbl.Site) resolvconf.Resolves {
+	if at == "" {
+		return resolvconf.NotRunning
+	}
+	c := dnsclient.New(at)
+	m, err := c.Exchange(ctx, at, dnsclient.Query(dnsbl.TestEntry(s)+".", dns.TypeA, true))
+	switch {
+	case err != nil:
+		return resolvconf.NotRunning
+	case m.Rcode == dns.RcodeRefused || !m.RecursionAvailable:
+		return resolvconf.Refuses
+	}
+	switch why := (Asker{c}).Door(ctx, s); {
+	case why == (Doubt{}):
+		return resolvconf.ByItself
+	case why.Kind == Refuses: // it refuses whom it is asked by in the end
+		return resolvconf.PassesOn
+	}
+	return resolvconf.NotKnown
 }
 
 // Addresses returns the addresses that a list has for a name.
