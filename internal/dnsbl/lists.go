@@ -49,6 +49,10 @@ const (
 	None                 // it is no listing
 )
 
+// OfUsers is what the PBL means: whole ranges of addresses are on it, unless whoever runs
+// a mail server at one of them asks for it to be taken out.
+const OfUsers = "PBL: its provider says that no mail server has this address"
+
 // octets are the last two of 127.0.a.b.
 func octets(a, b int) int { return a<<8 | b }
 
@@ -61,7 +65,7 @@ var known = []List{
 			{3, 3, "CSS: spam comes from there", Heavy},
 			{4, 7, "XBL: a machine that is broken into", Heavy},
 			{9, 9, "DROP: the network belongs to spammers", Heavy},
-			{10, 11, "PBL: its provider says that no mail server has this address", Medium},
+			{10, 11, OfUsers, Heavy},
 		},
 		Cost: "free for small servers that are no business, by a resolver of their own; others get a key (KEY.zen.dq.spamhaus.net)",
 	},

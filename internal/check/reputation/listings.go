@@ -3,15 +3,21 @@ package reputation
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/miekg/dns"
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsbl"
 	"mailsetup/internal/dnsbl/prove"
+	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/parallel"
+	"mailsetup/internal/state"
 )
 
 // question is one name that a list is asked for.
@@ -21,11 +27,13 @@ type question struct {
 	of      string // the address or domain
 	domain  string // "" for an address
 	finding []finding.Finding
+	// own reports whether the address is evidently one of a server: see named.
+	own func(ctx context.Context) (bool, error)
 }
 
 // ofAddresses asks about the addresses from which mail leaves: those of this machine do
 // not matter behind a smarthost.
-func (c *checker) ofAddresses(ctx context.Context, s subject.Server) []finding.Finding {
+func (c *checker) ofAddresses(ctx context.Context, s subject.Server, domains []subject.Domain) []finding.Finding {
 	if s.Smarthost != "" {
 		return nil
 	}
@@ -37,7 +45,9 @@ func (c *checker) ofAddresses(ctx context.Context, s subject.Server) []finding.F
 		var list []*question
 		for i, l := range c.lists {
 			if w := c.works[i]; w.IPv4 && e.Address.Is4() || w.IPv6 && e.Address.Is6() {
-				list = append(list, &question{list: l, entry: dnsbl.Reversed(e.Address), of: e.Address.String()})
+				list = append(list, &question{list: l, entry: dnsbl.Reversed(e.Address), of: e.Address.String(), own: func(ctx context.Context) (bool, error) {
+					return c.named(ctx, e.Address, s, domains)
+				}})
 			}
 		}
 		all = append(all, c.answers(ctx, "bl.ip", list)...)
@@ -121,9 +131,48 @@ func (c *checker) answer(ctx context.Context, id string, q *question) {
 		return
 	default:
 		q.listed(c.ask.Reason(ctx, q.list, q.entry), id, v.Codes, f)
+		if q.own != nil && !slices.ContainsFunc(v.Codes, func(c dnsbl.Code) bool { return c.Means != dnsbl.OfUsers }) {
+			q.weigh(ctx)
+		}
 		return
 	}
 	q.finding = append(q.finding, f)
+}
+
+// named reports whether the name of an address (PTR) is that of this server, or in one of
+// its domains: a line of a home has a name of its provider.
+func (c *checker) named(ctx context.Context, a netip.Addr, s subject.Server, domains []subject.Domain) (bool, error) {
+	reverse, err := dns.ReverseAddr(a.String())
+	if err != nil {
+		return false, err
+	}
+	records, status, err := c.ask.DNS.Lookup(ctx, reverse, "PTR")
+	if status == dnsclient.Unknown {
+		return false, err
+	}
+	return slices.ContainsFunc(records, func(r state.Record) bool {
+		name := strings.ToLower(dnsname.TrimDot(r.Value))
+		return r.Type == "PTR" && (strings.EqualFold(name, s.Name) ||
+			slices.ContainsFunc(domains, func(d subject.Domain) bool { return name == d.Name || strings.HasSuffix(name, "."+d.Name) }))
+	}), nil
+}
+
+// weigh judges the one listing of an address among those of users: where it is that of a
+// server, all that is missing is a word to the list.
+func (q *question) weigh(ctx context.Context) {
+	f := &q.finding[len(q.finding)-1]
+	own, err := q.own(ctx)
+	switch {
+	case err != nil:
+		f.Severity, f.Seen = finding.Unknown, f.Seen+"; whether it is one of a home could not be found out, for want of its PTR"
+	case own:
+		f.ID, f.Severity = "bl.class", finding.Note
+		f.Why = "The PBL has whole networks, homes above all, and this address has the name of a server: receivers that refuse by ZEN refuse mail from it until you ask for it to be taken out, which is done at once."
+		f.Remedy = "have it taken out: " + q.list.Page
+	default:
+		f.Why = "Receivers that refuse by ZEN, and they are many, take no mail from addresses of homes."
+		f.Remedy = "send through a smarthost: postconf -e 'relayhost = [RELAY]:587'; or, if it is the address of a server, give it a PTR of your own and have it taken out: " + q.list.Page
+	}
 }
 
 // listed judges a listing by the reason that matters most.

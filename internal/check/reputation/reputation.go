@@ -50,7 +50,7 @@ func Check(ctx context.Context, client *dnsclient.Client, s subject.Server, doma
 		health[i], c.works[i] = c.prove(ctx, c.lists[i])
 		return nil
 	})
-	r.Findings = append(health, c.ofAddresses(ctx, s)...)
+	r.Findings = append(health, c.ofAddresses(ctx, s, domains)...)
 	r.Findings = append(r.Findings, c.ofDomains(ctx, domains, len(o.Zones) > 0)...)
 	return r
 }

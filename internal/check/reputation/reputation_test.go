@@ -36,9 +36,11 @@ func resolver(t *testing.T, entries ...string) *dnsclient.Client {
 			switch {
 			case f[1] == "SERVFAIL":
 				return dnstest.Reply(t, r, dns.RcodeServerFailure)
+			case f[1] == "PTR" && q.Qtype == dns.TypePTR:
+				m.Answer = append(m.Answer, dnstest.RRs(t, q.Name+" 60 IN PTR "+f[2])...)
 			case f[1] == "TXT" && q.Qtype == dns.TypeTXT:
 				m.Answer = append(m.Answer, dnstest.RRs(t, q.Name+` 60 IN TXT "`+f[2]+`"`)...)
-			case f[1] != "TXT" && q.Qtype == dns.TypeA:
+			case f[1] != "TXT" && f[1] != "PTR" && q.Qtype == dns.TypeA:
 				m.Answer = append(m.Answer, dnstest.RRs(t, q.Name+" 60 IN A "+f[1])...)
 			}
 			m.Rcode = dns.RcodeSuccess
@@ -54,7 +56,7 @@ const (
 )
 
 func sends(addresses ...string) subject.Server {
-	s := subject.Server{}
+	s := subject.Server{Name: "mail.lab.example"}
 	for _, a := range addresses {
 		s.Egress = append(s.Egress, subject.Egress{Address: netip.MustParseAddr(a), Origin: "host.toml"})
 	}
@@ -102,8 +104,18 @@ func TestAddresses(t *testing.T) {
 		},
 		{
 			"an address of users", "192.0.2.10",
-			[]string{"10.2.0.192.zen.spamhaus.org 127.0.0.11"},
-			"warning bl.ip 192.0.2.10 in zen.spamhaus.org: Spamhaus ZEN lists it: PBL: its provider says that no mail server has this address",
+			[]string{"10.2.0.192.zen.spamhaus.org 127.0.0.11", "10.2.0.192.in-addr.arpa PTR dyn-192-0-2-10.isp.example."},
+			"problem bl.ip 192.0.2.10 in zen.spamhaus.org: Spamhaus ZEN lists it: PBL: its provider says that no mail server has this address",
+		},
+		{
+			"an address of a server among those of users", "192.0.2.10",
+			[]string{"10.2.0.192.zen.spamhaus.org 127.0.0.10", "10.2.0.192.in-addr.arpa PTR Mail.lab.example."},
+			"note bl.class 192.0.2.10 in zen.spamhaus.org: Spamhaus ZEN lists it: PBL: its provider says that no mail server has this address",
+		},
+		{
+			"an address of which nobody tells whose it is", "192.0.2.10",
+			[]string{"10.2.0.192.zen.spamhaus.org 127.0.0.10", "10.2.0.192.in-addr.arpa SERVFAIL"},
+			"unknown bl.ip 192.0.2.10 in zen.spamhaus.org: Spamhaus ZEN lists it: PBL: its provider says that no mail server has this address; whether it is one of a home could not be found out, for want of its PTR",
 		},
 		{
 			"both", "192.0.2.10",

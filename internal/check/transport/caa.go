@@ -3,8 +3,10 @@ package transport
 import (
 	"context"
 	"crypto/x509"
+	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/dnsclient"
@@ -12,8 +14,9 @@ import (
 	"mailsetup/internal/state"
 )
 
-// caNames are the names of authorities in CAA records, by a part of the organization
-// that their certificates give. Of others it is not known what they obey.
+// caNames are names of authorities in CAA records, by a part of the organization that
+// their certificates give. They get others over the years, and of most authorities it is
+// not known here which: what is on no list is no mistake therefore.
 var caNames = []struct {
 	organization string
 	names        []string
@@ -47,29 +50,75 @@ func caNamesOf(c *x509.Certificate) []string {
 	return nil
 }
 
-// caa judges whether CAA records let the authority of the certificate in use renew it
-// (RFC 8659).
+// caa judges whether CAA records let the authorities of the certificates in use renew
+// them (RFC 8659).
 func (c *checker) caa(ctx context.Context, h mxHost) []finding.Finding {
-	i := slices.IndexFunc(h.sessions, func(s session) bool { return s.secure() && len(s.chain) > 0 && caNamesOf(s.chain[0]) != nil })
-	if i < 0 {
+	var list []finding.Finding
+	for _, chain := range h.chains() {
+		if caNamesOf(chain[0]) != nil || verify(chain, c.o.Roots, chain[0].NotBefore.Add(time.Minute)) == nil {
+			list = append(list, c.caaOf(ctx, h, chain[0]))
+		} // else it is of one that obeys nobody
+	}
+	f, found := worst(list)
+	if !found {
 		return nil
 	}
-	names := caNamesOf(h.sessions[i].chain[0])
-	f := finding.Finding{ID: "caa", Subject: h.name, Severity: finding.OK, Expected: `issue "` + names[0] + `"`}
+	return []finding.Finding{f}
+}
+
+// caaOf judges one certificate. That its authority is forbidden is certain only if nobody
+// is allowed, or those alone of whom it is known that they are others.
+func (c *checker) caaOf(ctx context.Context, h mxHost, cert *x509.Certificate) finding.Finding {
+	f := finding.Finding{ID: "caa", Subject: h.name, Severity: finding.OK}
+	names := caNamesOf(cert)
+	if len(names) > 0 {
+		f.Expected = `issue "` + names[0] + `"`
+	}
+	issuer := clip(strings.Join(cert.Issuer.Organization, ", "))
 	owner, records, err := c.lookUpCAA(ctx, h.name)
-	switch allowed, limited := issuers(records); {
+	allowed, limited := issuers(records)
+	switch {
 	case err != nil:
 		f.Severity, f.Seen = finding.Unknown, clip(err.Error())
 	case !limited:
 		f.Seen = "every authority may issue certificates"
-	case slices.ContainsFunc(allowed, func(a string) bool { return slices.Contains(names, a) }):
+	case slices.ContainsFunc(allowed, func(a string) bool { return slices.Contains(names, a) || c.isNameOf(a, cert) }):
 		f.Seen = owner + " allows " + clip(strings.Join(allowed, ", "))
+	case len(allowed) > 0 && (len(names) == 0 || slices.ContainsFunc(allowed, isUnknownCA)):
+		f.Severity, f.Seen = finding.Note, owner+" allows "+clip(strings.Join(allowed, ", "))+"; whether these are names of "+issuer+", which issued the certificate in use, is not known"
+		f.Remedy = "see in the documents of " + issuer + " which name CAA has to allow"
 	default:
-		f.Severity = finding.Warning
-		f.Seen = owner + " does not allow " + names[0] + ", which issued the certificate in use: it cannot be renewed"
-		f.Remedy = owner + `. CAA 0 issue "` + names[0] + `"`
+		f.Severity, f.Seen = finding.Warning, owner+" does not allow "+issuer+", which issued the certificate in use: it cannot be renewed"
+		if f.Remedy = "allow it with a CAA record of " + owner; len(names) > 0 {
+			f.Remedy = owner + `. CAA 0 issue "` + names[0] + `"`
+		}
 	}
-	return []finding.Finding{f}
+	return f
+}
+
+// isUnknownCA reports whether a name in a CAA record is of no authority that is known.
+func isUnknownCA(name string) bool {
+	for _, ca := range caNames {
+		if slices.Contains(ca.names, name) {
+			return false
+		}
+	}
+	return true
+}
+
+// isNameOf reports whether a name in a CAA record is evidently one of who issued a
+// certificate: above the hosts that the certificate names as those of its authority, or
+// above the one that certbot asks for it.
+func (c *checker) isNameOf(name string, cert *x509.Certificate) bool {
+	urls := slices.Concat(cert.IssuingCertificateURL, cert.OCSPServer, cert.CRLDistributionPoints)
+	for _, of := range certbotNames(c.server.Facts.Postfix) {
+		_, settings := renewal(c.o.Files, of)
+		urls = append(urls, settings["server"])
+	}
+	return strings.Contains(name, ".") && slices.ContainsFunc(urls, func(text string) bool {
+		u, err := url.Parse(text)
+		return err == nil && (strings.EqualFold(u.Hostname(), name) || strings.HasSuffix(strings.ToLower(u.Hostname()), "."+name))
+	})
 }
 
 // lookUpCAA returns the records of the closest name at or above the host that has some

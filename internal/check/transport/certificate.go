@@ -18,10 +18,8 @@ const fewDays = 14
 // for that of the TLSA record.
 func (h mxHost) certificates(roots *x509.CertPool, now time.Time) []finding.Finding {
 	var list []finding.Finding
-	for _, s := range h.sessions {
-		if s.secure() && len(s.chain) > 0 {
-			list = append(list, h.certificate(s.chain, roots, now))
-		}
+	for _, chain := range h.chains() {
+		list = append(list, h.certificate(chain, roots, now))
 	}
 	return list
 }

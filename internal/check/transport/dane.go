@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -96,7 +95,14 @@ func (h mxHost) daneFindings(files system.Reader, s subject.Server, now time.Tim
 	}
 	var matches []finding.Finding
 	for _, one := range h.sessions {
-		matches = append(matches, h.match(f, one, now))
+		if !one.secure() || len(one.chain) == 0 {
+			f := f
+			f.Severity, f.Seen, f.CausedBy = finding.Unknown, "there is no TLS to see the key by", "tls.starttls"
+			matches = append(matches, f)
+		}
+	}
+	for _, chain := range h.chains() {
+		matches = append(matches, h.match(f, chain, now))
 	}
 	match, _ := worst(matches)
 	all = append(all, match)
@@ -106,20 +112,20 @@ func (h mxHost) daneFindings(files system.Reader, s subject.Server, now time.Tim
 	return all
 }
 
-// match judges the certificate of one session.
-func (h mxHost) match(f finding.Finding, s session, now time.Time) finding.Finding {
-	if !s.secure() || len(s.chain) == 0 {
-		f.Severity, f.Seen, f.CausedBy = finding.Unknown, "there is no TLS to see the key by", "tls.starttls"
-		return f
-	}
+// match judges one of the certificates that clients see.
+func (h mxHost) match(f finding.Finding, chain []*x509.Certificate, now time.Time) finding.Finding {
 	for _, r := range h.dane.usable() {
-		if err := matches(r, s.chain, h.name, now); err == nil {
+		if err := matches(r, chain, h.name, now); err == nil {
 			f.Severity, f.Seen = finding.OK, clip(rdata(r))
 			return f
 		}
 	}
-	f.Severity, f.Seen = finding.Problem, "no TLSA record is of the key in use: senders that look at DANE do not deliver; there is "+clip(rdata(h.dane.usable()[0]))
-	if r := tlsaOf(s.chain[0]); r != nil {
+	key := "the key in use"
+	if len(h.chains()) > 1 {
+		key = "the " + string(keyOf(chain[0])) + " key, which is in use beside another"
+	}
+	f.Severity, f.Seen = finding.Problem, "no TLSA record is of "+key+": senders that look at DANE do not deliver; there is "+clip(rdata(h.dane.usable()[0]))
+	if r := tlsaOf(chain[0]); r != nil {
 		f.Expected = rdata(r)
 		f.Remedy = h.dane.name + ". TLSA " + f.Expected
 	}
@@ -181,8 +187,8 @@ func (h mxHost) usage() finding.Finding {
 			f.Severity, f.Why = finding.Warning, "Of the usages only 2 and 3 mean something to mail servers; senders leave the others out, or do not verify at all."
 		case r.Usage == 3 && r.Selector == 0 && f.Severity == finding.OK:
 			f.Severity, f.Why = finding.Warning, "A record of the whole certificate (selector 0) is wrong as soon as the certificate is renewed, even with the same key."
-		case r.MatchingType != 1 && f.Severity == finding.OK:
-			f.Severity, f.Why = finding.Note, "Every sender knows matching type 1 (SHA-256)."
+		case r.MatchingType != 1 && f.Severity == finding.OK && !h.dane.with(r.Usage, r.Selector):
+			f.Severity, f.Why = finding.Warning, "Every sender knows matching type 1 (SHA-256); one that does not know the others delivers as if there were no record."
 		}
 	}
 	f.Seen = strings.Join(slices.Compact(seen), ", ")
@@ -197,64 +203,84 @@ func (h mxHost) usage() finding.Finding {
 	return f
 }
 
+// with reports whether there is a record with matching type 1 beside others.
+func (d dane) with(usage, selector uint8) bool {
+	return slices.ContainsFunc(d.records, func(r *dns.TLSA) bool { return r.Usage == usage && r.Selector == selector && r.MatchingType == 1 })
+}
+
 // rollover judges what becomes of the match when the certificate is renewed: certbot
 // makes a new key each time unless told otherwise, and a single record of the present
 // key is wrong then.
 func (h mxHost) rollover(files system.Reader, s subject.Server) []finding.Finding {
 	f := finding.Finding{ID: "dane.rollover", Subject: h.dane.name, Expected: "a renewal that keeps the key, or a record of the next key beside this one"}
-	if slices.ContainsFunc(h.dane.usable(), func(r *dns.TLSA) bool { return r.Usage == 2 }) || len(h.dane.usable()) > 1 {
-		f.Severity, f.Seen = finding.OK, fmt.Sprintf("%d records", len(h.dane.usable()))
+	if slices.ContainsFunc(h.dane.usable(), h.outlasts) {
+		f.Severity, f.Seen = finding.OK, fmt.Sprintf("%d records, of more than the keys in use", len(h.dane.usable()))
 		return []finding.Finding{f}
 	}
-	file, keeps, known := keepsKey(files, s.Facts.Postfix)
-	if !known {
-		return nil
-	}
-	f.Severity, f.Seen = finding.OK, file+" keeps the key"
-	if !keeps {
-		name := strings.TrimSuffix(path.Base(file), ".conf")
-		f.Severity, f.Seen = finding.Warning, "one record, and the renewal by "+file+" makes a new key"
-		f.Remedy = "certbot reconfigure --cert-name " + name + " --reuse-key"
-		if !isPlain(name) {
-			f.Remedy = "reuse_key = True in " + file
+	for _, name := range certbotNames(s.Facts.Postfix) {
+		file, keeps, known := keepsKey(files, name)
+		switch {
+		case !known:
+		case keeps:
+			f.Severity, f.Seen = finding.OK, file+" keeps the key"
+		default:
+			f.Severity, f.Seen = finding.Warning, "no record of another key, and the renewal by "+file+" makes a new one"
+			f.Remedy = "certbot reconfigure --cert-name " + name + " --reuse-key"
+			return []finding.Finding{f}
 		}
+	}
+	if f.Severity == "" {
+		return nil
 	}
 	return []finding.Finding{f}
 }
 
-// keepsKey reports whether certbot renews the certificate of Postfix with the same key,
-// by the file that says so. Known is false if another program made it.
-func keepsKey(files system.Reader, p *state.Postfix) (file string, keeps, known bool) {
-	name := certbotName(p)
-	if files == nil || name == "" {
-		return "", false, false
-	}
-	file = "/etc/letsencrypt/renewal/" + name + ".conf"
-	o, err := files.Read(state.Path(file))
-	if err != nil || o.Kind != state.Regular {
-		return "", false, false
-	}
-	for line := range strings.Lines(string(o.Content)) {
-		key, value, _ := strings.Cut(line, "=")
-		if strings.TrimSpace(key) == "reuse_key" {
-			return file, strings.EqualFold(strings.TrimSpace(value), "true"), true
-		}
-	}
-	return file, false, true
+// outlasts reports whether a record may match after a renewal with a new key: it is of an
+// authority, or of a key that is not in use yet.
+func (h mxHost) outlasts(r *dns.TLSA) bool {
+	return r.Usage == 2 || !slices.ContainsFunc(h.chains(), func(c []*x509.Certificate) bool { return verifyTLSA(r, c[0]) == nil })
 }
 
-// certbotName is what certbot calls the certificate of Postfix, "" if another program
-// made it.
-func certbotName(p *state.Postfix) string {
-	if p == nil {
-		return ""
+// keepsKey reports whether certbot renews a certificate with the same key, by the file
+// that says so. Known is false if there is none.
+func keepsKey(files system.Reader, name string) (file string, keeps, known bool) {
+	file, settings := renewal(files, name)
+	return file, strings.EqualFold(settings["reuse_key"], "true"), settings != nil
+}
+
+// renewal returns how certbot renews a certificate, nil where it does not.
+func renewal(files system.Reader, name string) (file string, settings map[string]string) {
+	file = "/etc/letsencrypt/renewal/" + name + ".conf"
+	if files == nil {
+		return file, nil
 	}
-	for _, parameter := range []string{"smtpd_tls_chain_files", "smtpd_tls_cert_file"} {
-		_, rest, found := strings.Cut(p.Raw[parameter], "/etc/letsencrypt/live/")
-		name, _, _ := strings.Cut(rest, "/")
-		if found && isPlain(name) && !strings.Contains(name, "..") {
-			return name
+	o, err := files.Read(state.Path(file))
+	if err != nil || o.Kind != state.Regular {
+		return file, nil
+	}
+	settings = map[string]string{}
+	for line := range strings.Lines(string(o.Content)) {
+		key, value, _ := strings.Cut(line, "=")
+		settings[strings.TrimSpace(key)] = strings.TrimSpace(value)
+	}
+	return file, settings
+}
+
+// certbotNames are what certbot calls the certificates of Postfix, none if another
+// program made them.
+func certbotNames(p *state.Postfix) []string {
+	if p == nil {
+		return nil
+	}
+	var names []string
+	for _, parameter := range []string{"smtpd_tls_chain_files", "smtpd_tls_cert_file", "smtpd_tls_eccert_file"} {
+		parts := strings.Split(p.Raw[parameter], "/etc/letsencrypt/live/")
+		for _, rest := range parts[1:] {
+			name, _, _ := strings.Cut(rest, "/")
+			if isPlain(name) && !strings.Contains(name, "..") && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
 		}
 	}
-	return ""
+	return names
 }

@@ -1,6 +1,11 @@
 package transport_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
 	"fmt"
 	"strings"
 	"testing"
@@ -90,6 +95,8 @@ func TestTLSA(t *testing.T) {
 		{"the authority", []string{authorityKey}, []string{"ok dane.usage " + tlsaName, "ok dane.match " + tlsaName, "ok dane.rollover " + tlsaName}},
 		{"the key as an authority", []string{"2 1 1 " + digest}, []string{"ok dane.usage " + tlsaName, "problem dane.match " + tlsaName}},
 		{"the whole certificate", []string{wholeRecord(cert)}, []string{"warning dane.usage " + tlsaName, "ok dane.match " + tlsaName}},
+		{"SHA-512 alone", []string{"3 1 2 " + longDigest(cert)}, []string{"warning dane.usage " + tlsaName, "ok dane.match " + tlsaName}},
+		{"SHA-512 beside SHA-256", []string{"3 1 2 " + longDigest(cert), key}, []string{"ok dane.usage " + tlsaName, "ok dane.match " + tlsaName}},
 		{"usage for the web", []string{"1 1 1 " + digest}, []string{"warning dane.usage " + tlsaName}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -179,9 +186,76 @@ func TestCAA(t *testing.T) {
 			t.Errorf("%s: %+v", tt.records, f)
 		}
 	}
-	// What an authority that is not known obeys is not known.
+	// What an authority that nobody trusts obeys is its own business.
 	other := smtpServer(t, config(newAuthority(t, "Lab").issue(t, "mx.lab.example", 60)))
 	expect(t, lines(check(t, zone(t, `lab.example. 60 IN CAA 0 issue ";"`), server(), transport.Options{SMTPPort: other}), "caa"))
+}
+
+// Which names an authority has in CAA records changes: without certainty that all that are
+// there belong to others it is a note.
+func TestCAAOfAuthoritiesThatAreNotKnown(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ organization, url, server, issue, want, seen string }{
+		{"Let's Encrypt", "", "", "letsencrypt.example", "note", "lab.example allows letsencrypt.example; whether these are names of Let's Encrypt, which issued the certificate in use, is not known"},
+		{"New CA", "", "", "digicert.com", "note", "lab.example allows digicert.com; whether these are names of New CA, which issued the certificate in use, is not known"},
+		{"New CA", "", "", ";", "warning", "lab.example does not allow New CA, which issued the certificate in use: it cannot be renewed"},
+		{"New CA", "http://crt.new-ca.example/r1.crt", "", "new-ca.example", "ok", "lab.example allows new-ca.example"},
+		{"New CA", "http://crt.new-ca.example/r1.crt", "", "w-ca.example", "note", ""},
+		{"New CA", "http://crt.new-ca.example/r1.crt", "", "example", "note", ""},
+		{"New CA", "", "https://acme.api.new-ca.example/directory", "new-ca.example", "ok", "lab.example allows new-ca.example"},
+	} {
+		ca := newAuthority(t, tt.organization)
+		s := server()
+		s.Facts.Postfix = postfix("smtpd_tls_chain_files", "/etc/letsencrypt/live/mx/all.pem")
+		o := transport.Options{
+			Roots: ca.roots(), SMTPPort: smtpServer(t, config(ca.issueTo(t, "mx.lab.example", 60, key, tt.url))),
+			Files: files("/etc/letsencrypt/renewal/mx.conf", "[renewalparams]\nserver = "+tt.server+"\n"),
+		}
+		f := find(t, check(t, zone(t, `lab.example. 60 IN CAA 0 issue "`+tt.issue+`"`), s, o), "caa")
+		if string(f.Severity) != tt.want || tt.seen != "" && f.Seen != tt.seen {
+			t.Errorf("%+v: %+v", tt, f)
+		}
+	}
+}
+
+// A server with two keys shows each client one that it can verify: both need a record.
+func TestTLSAOfTwoKeys(t *testing.T) {
+	ca := newAuthority(t, "Lab")
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	curve, number := ca.issue(t, "mx.lab.example", 60), ca.issueTo(t, "mx.lab.example", 60, key)
+	next := "3 1 1 " + strings.Repeat("ab", 32)
+	renewal := files("/etc/letsencrypt/renewal/mx.conf", "[renewalparams]\n")
+	s := server()
+	s.Facts.Postfix = postfix("smtpd_tls_cert_file", "/etc/letsencrypt/live/mx/fullchain.pem", "smtpd_tls_eccert_file", "/etc/letsencrypt/live/mx-ec/fullchain.pem")
+	for _, certs := range [][]tls.Certificate{{curve, number}, {number, curve}} {
+		port := smtpServer(t, &tls.Config{Certificates: certs})
+		for _, tt := range []struct {
+			records []string
+			want    []string
+			seen    string
+		}{
+			{[]string{keyRecord(curve)}, []string{"problem dane.match " + tlsaName}, "no TLSA record is of the RSA key, which is in use beside another: "},
+			{[]string{keyRecord(number)}, []string{"problem dane.match " + tlsaName}, "no TLSA record is of the ECDSA key, which is in use beside another: "},
+			{[]string{keyRecord(number), keyRecord(curve)}, []string{"ok dane.match " + tlsaName, "warning dane.rollover " + tlsaName}, ""},
+			{[]string{keyRecord(number), keyRecord(curve), next}, []string{"ok dane.match " + tlsaName, "ok dane.rollover " + tlsaName}, ""},
+		} {
+			var more []string
+			for _, r := range tt.records {
+				more = append(more, tlsaName+". 60 IN TLSA "+r)
+			}
+			r := check(t, signedZone(t, more...), s, transport.Options{Roots: ca.roots(), SMTPPort: port, Files: renewal})
+			expect(t, lines(r, "dane.match", "dane.rollover"), tt.want...)
+			if f := find(t, r, "dane.match"); !strings.HasPrefix(f.Seen, tt.seen) {
+				t.Errorf("%q: %q", tt.records, f.Seen)
+			}
+		}
+	}
 }
 
 // Answers of any size and number are looked at within bounds, and quoted shortly.

@@ -19,7 +19,8 @@ import (
 // session is an SMTP session up to TLS.
 type session struct {
 	address netip.Addr
-	err     error // it did not come to an answer about STARTTLS
+	to      string // the host and port that was asked
+	err     error  // it did not come to an answer about STARTTLS
 	offered bool
 	failed  error // STARTTLS was offered, and did not come about
 	chain   []*x509.Certificate
@@ -36,9 +37,28 @@ const (
 	maxSession = 1 << 20
 )
 
-// converse says EHLO and STARTTLS to a server.
-func converse(ctx context.Context, helo, name string, a netip.Addr, address string) (s session) {
-	s.address = a
+// keyKind is a kind of key that a client can verify.
+type keyKind string
+
+// The kinds that mail servers have, often one of each: postconf(5)
+// smtpd_tls_chain_files, smtpd_tls_eccert_file. Which is shown depends on the client.
+const (
+	anyKey   keyKind = ""
+	rsaKey   keyKind = "RSA"
+	ecdsaKey keyKind = "ECDSA"
+)
+
+// keyOf returns the kind of a certificate's key.
+func keyOf(c *x509.Certificate) keyKind {
+	if c.PublicKeyAlgorithm == x509.RSA {
+		return rsaKey
+	}
+	return ecdsaKey
+}
+
+// converse says EHLO and STARTTLS to a server, and what kind of key it can verify.
+func converse(ctx context.Context, helo, name string, a netip.Addr, address string, kind keyKind) (s session) {
+	s.address, s.to = a, address
 	if address == "" {
 		s.err = errors.New("nothing here listens for SMTP")
 		return s
@@ -68,7 +88,11 @@ func converse(ctx context.Context, helo, name string, a netip.Addr, address stri
 		return s
 	}
 	// Whom the certificate convinces is judged afterwards. Other senders know old suites.
-	err = client.StartTLS(&tls.Config{ServerName: name, InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, CipherSuites: allSuites()})
+	config := &tls.Config{ServerName: name, InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, CipherSuites: suites(kind)}
+	if kind != anyKey {
+		config.MaxVersion = tls.VersionTLS12 // the suites of TLS 1.3 fit each kind
+	}
+	err = client.StartTLS(config)
 	state, secure := client.TLSConnectionState()
 	if err != nil || !secure || !state.HandshakeComplete {
 		s.failed = inTime(ctx, short(errors.Join(err)))
@@ -82,11 +106,14 @@ func converse(ctx context.Context, helo, name string, a netip.Addr, address stri
 	return s
 }
 
-// allSuites are those that the library knows, also the ones that it does not offer.
-func allSuites() []uint16 {
+// suites are those that the library knows for a kind of key, also the ones that it does
+// not offer.
+func suites(kind keyKind) []uint16 {
 	var ids []uint16
 	for _, s := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
-		ids = append(ids, s.ID)
+		if kind == anyKey || strings.Contains(s.Name, string(ecdsaKey)) == (kind == ecdsaKey) {
+			ids = append(ids, s.ID)
+		}
 	}
 	return ids
 }

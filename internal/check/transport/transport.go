@@ -200,6 +200,7 @@ type mxHost struct {
 	name      string
 	enforcing []string // domains whose MTA-STS policy, in mode enforce, names it
 	sessions  []session
+	others    []session // with clients that verify another kind of key
 	dane      dane
 	certbot   bool // it made the certificate of this Postfix
 }
@@ -238,22 +239,46 @@ func (c *checker) ask(ctx context.Context, h *mxHost) {
 	for _, a := range addresses {
 		switch {
 		case c.isHere(a):
-			h.sessions = append(h.sessions, c.session(ctx, h.name, a, net.JoinHostPort(a.String(), c.o.SMTPPort)))
+			h.sessions = append(h.sessions, c.session(ctx, h.name, a, net.JoinHostPort(a.String(), c.o.SMTPPort), anyKey))
 		case c.isOurs(a): // behind NAT
-			h.sessions = append(h.sessions, c.session(ctx, h.name, a, c.server.Facts.SMTPAddress))
+			h.sessions = append(h.sessions, c.session(ctx, h.name, a, c.server.Facts.SMTPAddress, anyKey))
 		case c.o.Online:
-			h.sessions = append(h.sessions, c.session(ctx, h.name, a, net.JoinHostPort(a.String(), c.o.SMTPPort)))
+			h.sessions = append(h.sessions, c.session(ctx, h.name, a, net.JoinHostPort(a.String(), c.o.SMTPPort), anyKey))
 		}
 	}
-	if len(h.sessions) > 0 {
-		h.dane = c.lookUpTLSA(ctx, h.name)
+	if len(h.sessions) == 0 {
+		return
 	}
+	if h.dane = c.lookUpTLSA(ctx, h.name); !h.dane.demands() || len(h.dane.usable()) == 0 {
+		return
+	}
+	for _, s := range h.sessions { // senders that verify another kind of key see another one
+		switch {
+		case !s.secure() || len(s.chain) == 0:
+		case keyOf(s.chain[0]) == rsaKey:
+			h.others = append(h.others, c.session(ctx, h.name, s.address, s.to, ecdsaKey))
+		default:
+			h.others = append(h.others, c.session(ctx, h.name, s.address, s.to, rsaKey))
+		}
+	}
+}
+
+// chains are the certificates that clients see, each once.
+func (h mxHost) chains() [][]*x509.Certificate {
+	var list [][]*x509.Certificate
+	for _, s := range slices.Concat(h.sessions, h.others) {
+		known := func(c []*x509.Certificate) bool { return c[0].Equal(s.chain[0]) }
+		if s.secure() && len(s.chain) > 0 && !slices.ContainsFunc(list, known) {
+			list = append(list, s.chain)
+		}
+	}
+	return list
 }
 
 // session talks to an address once. With names that have certificates of their own
 // (tls_server_sni_maps) it does so for each name.
-func (c *checker) session(ctx context.Context, name string, a netip.Addr, address string) session {
-	key := a.String()
+func (c *checker) session(ctx context.Context, name string, a netip.Addr, address string, kind keyKind) session {
+	key := string(kind) + a.String()
 	if p := c.server.Facts.Postfix; !c.isOurs(a) || p == nil || p.Raw["tls_server_sni_maps"] != "" {
 		key += " " + name
 	}
@@ -263,7 +288,7 @@ func (c *checker) session(ctx context.Context, name string, a netip.Addr, addres
 		once = sync.OnceValue(func() session {
 			c.slots <- struct{}{}
 			defer func() { <-c.slots }()
-			return converse(ctx, c.server.Name, name, a, address)
+			return converse(ctx, c.server.Name, name, a, address, kind)
 		})
 		c.sessions[key] = once
 	}
@@ -276,7 +301,7 @@ func (c *checker) judge(ctx context.Context, h mxHost) []finding.Finding {
 	if len(h.sessions) == 0 {
 		return nil
 	}
-	h.certbot = certbotName(c.server.Facts.Postfix) != ""
+	h.certbot = len(certbotNames(c.server.Facts.Postfix)) > 0
 	all := h.startTLS()
 	if f, found := worst(h.certificates(c.o.Roots, c.server.Now)); found {
 		all = append(all, f)

@@ -2,10 +2,12 @@ package transport_test
 
 import (
 	"bufio"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -54,9 +56,9 @@ func newAuthority(t *testing.T, organization string) authority {
 	return authority{sign(t, template, template, key, key), key}
 }
 
-func sign(t *testing.T, template, parent *x509.Certificate, key, by *ecdsa.PrivateKey) *x509.Certificate {
+func sign(t *testing.T, template, parent *x509.Certificate, key, by crypto.Signer) *x509.Certificate {
 	t.Helper()
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, by)
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), by)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,9 +83,15 @@ func (a authority) issue(t *testing.T, name string, days int) tls.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return a.issueTo(t, name, days, key)
+}
+
+// issueTo makes a certificate of a key, in which the authority is found at some addresses.
+func (a authority) issueTo(t *testing.T, name string, days int, key crypto.Signer, urls ...string) tls.Certificate {
+	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: now.AddDate(0, -3, 0), NotAfter: now.AddDate(0, 0, days),
+		NotBefore: now.AddDate(0, -3, 0), NotAfter: now.AddDate(0, 0, days), IssuingCertificateURL: urls,
 	}
 	if a.key == nil {
 		leaf := sign(t, template, template, key, key)
@@ -250,4 +258,9 @@ func keyDigest(a authority) string {
 // wholeRecord is the TLSA record 3 0 1 of a certificate.
 func wholeRecord(c tls.Certificate) string {
 	return fmt.Sprintf("3 0 1 %x", sha256.Sum256(c.Leaf.Raw))
+}
+
+// longDigest is the SHA-512 of a certificate's key.
+func longDigest(c tls.Certificate) string {
+	return fmt.Sprintf("%x", sha512.Sum512(c.Leaf.RawSubjectPublicKeyInfo))
 }
