@@ -148,6 +148,9 @@ func hintsOf(n ast.Node, pkg string, makers map[string][]int, add func(at ast.No
 			}
 		}
 	case *ast.CallExpr:
+		if line := line(n); line != nil {
+			add(n, line)
+		}
 		for _, i := range makers[called(n, pkg, makers)] {
 			if i < len(n.Args) {
 				add(n, n.Args[i])
@@ -179,6 +182,20 @@ func hintsOf(n ast.Node, pkg string, makers map[string][]int, add func(at ast.No
 			add(n, n)
 		}
 	}
+}
+
+// line returns what a call puts into a finding.Remedy, if that has something to type.
+func line(call *ast.CallExpr) ast.Expr {
+	if f, is := call.Fun.(*ast.SelectorExpr); is && len(call.Args) > 0 {
+		lit, constant := call.Args[0].(*ast.BasicLit)
+		switch {
+		case f.Sel.Name == "Command" && constant && lit.Kind == token.STRING:
+			return lit
+		case f.Sel.Name == "Text" && len(call.Args) == 1 && commands.MatchString(text(call.Args[0])):
+			return call.Args[0]
+		}
+	}
+	return nil
 }
 
 // resultsNamed returns the numbers of results that are named as hints are, each with how
@@ -262,7 +279,7 @@ func text(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.BasicLit:
 		if s, err := strconv.Unquote(e.Value); err == nil {
-			return s
+			return strings.ReplaceAll(s, "%s", "…")
 		}
 	case *ast.BinaryExpr:
 		return text(e.X) + text(e.Y)

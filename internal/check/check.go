@@ -224,6 +224,6 @@ func inTime(ctx context.Context, g group, d subject.Domain, run func(context.Con
 	first := g.kinds()[0]
 	return finding.Result{Findings: []finding.Finding{{
 		ID: first.ID, Severity: finding.Unknown, Domain: d.Name, Seen: "there was no time left to look",
-		Remedy: "mailsetup check --only " + first.Group() + " " + d.Name,
+		Remedy: finding.Command("mailsetup check --only %s", first.Group(), d.Name),
 	}}}
 }

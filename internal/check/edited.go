@@ -3,7 +3,6 @@ package check
 import (
 	"runtime"
 	"slices"
-	"strings"
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/subject"
@@ -11,7 +10,6 @@ import (
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
-	"mailsetup/internal/text"
 )
 
 // edited returns the files that mailsetup wrote and that have another text now, sorted.
@@ -48,8 +46,8 @@ func overwriting(s subject.Server, list []finding.Finding) {
 		names = append(names, string(p))
 	}
 	for i := range list {
-		if f := &list[i]; f.Fixable && strings.Contains(f.Remedy, "mailsetup init") {
-			f.Remedy += " --overwrite-drift\nit overwrites what somebody edited: " + text.List(names, 3)
+		if f := &list[i]; f.Fixable {
+			f.Remedy = f.Remedy.Overwriting(names)
 		}
 	}
 }

@@ -133,7 +133,7 @@ func look(ctx context.Context, m *machine.Machine, o Options) (seen, error) {
 func unusable(err error, unprivileged bool) finding.Finding {
 	f := finding.Finding{ID: "live.stale", Severity: finding.Problem, Seen: err.Error(), Expected: "files that the daemons can use"}
 	if u, ok := errors.AsType[*system.UnusableError](err); ok {
-		f.Subject, f.Seen, f.Remedy = string(u.Path), u.Text, u.Hint
+		f.Subject, f.Seen, f.Remedy = string(u.Path), u.Text, finding.Advice(u.Hint)
 		if u.Line > 0 {
 			f.Subject = fmt.Sprintf("%s:%d", u.Path, u.Line)
 		}

@@ -206,16 +206,16 @@ func TestEditedFiles(t *testing.T) {
 		t.Error("which zone was edited?")
 	}
 	list := []finding.Finding{
-		{ID: "dkim.record", Fixable: true, Remedy: "publish it: mailsetup init --yes"},
-		{ID: "tls.out", Fixable: true, Remedy: "postconf -e smtp_tls_security_level=may"},
-		{ID: "addr.egress", Remedy: "mailsetup init --ip ADDRESS"},
+		{ID: "dkim.record", Fixable: true, Remedy: finding.Text("publish it:").Command("mailsetup init --yes")},
+		{ID: "tls.out", Fixable: true, Remedy: finding.Command("postconf -e smtp_tls_security_level=may")},
+		{ID: "addr.egress", Remedy: finding.Command("mailsetup init --ip ADDRESS")},
 	}
 	check.Overwriting(s, list)
 	for i, want := range []string{
-		"publish it: mailsetup init --yes --overwrite-drift\nit overwrites what somebody edited: " + fragment,
+		"publish it:\nmailsetup init --yes --overwrite-drift\nit overwrites what somebody edited: " + fragment,
 		"postconf -e smtp_tls_security_level=may", "mailsetup init --ip ADDRESS",
 	} {
-		if list[i].Remedy != want {
+		if list[i].Remedy.String() != want {
 			t.Errorf("%s: %q", list[i].ID, list[i].Remedy)
 		}
 	}

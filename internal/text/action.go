@@ -16,23 +16,28 @@ func IsCommand(action string) bool {
 	return slices.Contains(programs, first)
 }
 
+// WrapCommand breaks a command that has more than width columns behind && only, so that
+// it can be pasted as it stands.
+func WrapCommand(command string, width int) []string {
+	rows := strings.SplitAfter(command, " && ")
+	for i := 1; i < len(rows); i++ {
+		if len(rows[i-1])+len(rows[i]) <= width {
+			rows[i-1] += rows[i]
+			rows = slices.Delete(rows, i, i+1)
+			i--
+		}
+	}
+	for i := range rows {
+		rows[i] = strings.TrimSuffix(rows[i], " ")
+	}
+	return rows
+}
+
 // WrapAction breaks what a person is told to do, if that has more than width columns:
-// prose as Wrap does, commands behind && only, so that they can be pasted as they stand,
-// and records not at all.
+// prose as Wrap does, commands as WrapCommand, and records not at all.
 func WrapAction(action string, width int) []string {
 	if IsCommand(action) {
-		rows := strings.SplitAfter(action, " && ")
-		for i := 1; i < len(rows); i++ {
-			if len(rows[i-1])+len(rows[i]) <= width {
-				rows[i-1] += rows[i]
-				rows = slices.Delete(rows, i, i+1)
-				i--
-			}
-		}
-		for i := range rows {
-			rows[i] = strings.TrimSuffix(rows[i], " ")
-		}
-		return rows
+		return WrapCommand(action, width)
 	}
 	if first, _, _ := strings.Cut(action, " "); strings.TrimLeft(first, "abcdefghijklmnopqrstuvwxyz,:'-") != "" { // a record
 		return []string{action}

@@ -144,17 +144,25 @@ const localOrVirtual = "mydestination or virtual_mailbox_domains"
 // same list (see ListFor): a command where that is mydestination, else in words, since
 // their addresses belong into tables then.
 func TakeMail(f state.Facts, names []string) string {
-	where := ListFor(f, names[0])
-	if p := f.Postfix; p != nil && where == localOrVirtual && len(names) <= maxTyped {
-		value, set := p.Raw["mydestination"]
-		if !set {
-			value = p.Value["mydestination"]
-		}
-		if list := strings.Join(append(postconf.Words(value), names...), ", "); !strings.ContainsAny(list, "'!{") {
-			return "postconf -e 'mydestination = " + list + "' && systemctl reload postfix"
-		}
+	if list, fits := Destinations(f, names); fits {
+		return "postconf -e 'mydestination = " + list + "' && systemctl reload postfix"
 	}
-	return fmt.Sprintf("add %s to %s", itOrThem(names), where)
+	return fmt.Sprintf("add %s to %s", itOrThem(names), ListFor(f, names[0]))
+}
+
+// Destinations returns what mydestination has to be so that Postfix takes mail for
+// domains, and whether that is where they belong and can be typed.
+func Destinations(f state.Facts, names []string) (list string, fits bool) {
+	p := f.Postfix
+	if p == nil || ListFor(f, names[0]) != localOrVirtual || len(names) > maxTyped {
+		return "", false
+	}
+	value, set := p.Raw["mydestination"]
+	if !set {
+		value = p.Value["mydestination"]
+	}
+	list = strings.Join(append(postconf.Words(value), names...), ", ")
+	return list, !strings.ContainsAny(list, "'!{")
 }
 
 // maxTyped is how many domains a command names.

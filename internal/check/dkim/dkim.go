@@ -113,13 +113,13 @@ func (c *checker) noKey() {
 	case d.Wanted != nil && d.Wanted.SignedBy == "" && !c.server.Unprivileged:
 		c.report(finding.Finding{
 			ID: "dkim.record", Severity: finding.Problem, Seen: "the domain has no key, so its mail is not signed",
-			Remedy: "mailsetup init", Fixable: true,
+			Remedy: finding.Command("mailsetup init"), Fixable: true,
 		})
 	case len(d.Selectors) > 0 || c.server.Smarthost != "": // signed with the key of another domain, or elsewhere
 	default:
 		c.report(finding.Finding{
 			ID: "dkim.record", Severity: finding.Unknown, Seen: "which key signs its mail is not known: no configuration of a signer here names one",
-			Remedy: "mailsetup init --domain " + c.domain.Name,
+			Remedy: finding.Command("mailsetup init --domain %s", c.domain.Name),
 		})
 	}
 }
@@ -147,7 +147,7 @@ func (c *checker) checkFiles() {
 	if c.server.Unprivileged {
 		c.report(finding.Finding{
 			ID: "dkim.match", Severity: finding.Unknown, Seen: "only root may read private keys",
-			Remedy: "sudo mailsetup check " + c.domain.Name,
+			Remedy: finding.Command("sudo mailsetup check %s", c.domain.Name),
 		})
 		return
 	}

@@ -239,7 +239,7 @@ func TestRecords(t *testing.T) {
 				t.Errorf("found\n%s\nwant\n%s", got, tt.want)
 			}
 			for _, f := range r.Findings {
-				if (f.Severity == finding.Problem || f.Severity == finding.Warning) && f.Remedy == "" {
+				if (f.Severity == finding.Problem || f.Severity == finding.Warning) && f.Remedy.String() == "" {
 					t.Errorf("no remedy: %+v", f)
 				}
 			}

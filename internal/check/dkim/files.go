@@ -3,7 +3,6 @@ package dkim
 import (
 	"errors"
 	"io/fs"
-	"strings"
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/dkimkeys"
@@ -28,7 +27,7 @@ func (c *checker) checkFile(k key) {
 	out := finding.Finding{ID: "dkim.match", Severity: finding.OK, Subject: k.File}
 	if o, err := c.Files.Stat(state.Path(k.File)); err == nil && o.Kind == state.Absent {
 		out.Severity, out.Seen, out.CausedBy = finding.Problem, "the private key is gone", "live.keys"
-		out.Remedy = "put the file back from a backup; without one: mailsetup rotate-dkim --compromised " + c.domain.Name
+		out.Remedy = finding.Text("put the file back from a backup; without one:").Command("mailsetup rotate-dkim --compromised %s", c.domain.Name)
 		c.report(out)
 		return
 	}
@@ -40,7 +39,7 @@ func (c *checker) checkFile(k key) {
 	case errors.Is(err, fs.ErrPermission):
 		out.Severity, out.Seen = finding.Unknown, err.Error()
 	case err != nil:
-		out.Severity, out.Seen, out.Remedy = finding.Problem, err.Error(), strings.Join(hint.Of(err), "; ")
+		out.Severity, out.Seen, out.Remedy = finding.Problem, err.Error(), finding.Advice(hint.Of(err)...)
 	}
 	if out.Severity == finding.Problem && !k.signs {
 		out.Severity = finding.Warning

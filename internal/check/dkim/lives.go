@@ -54,7 +54,7 @@ func (c *checker) checkAge(s keyring.Situation, rotation spec.Rotation) {
 		Seen: fmt.Sprintf("%s old, of %s", days(age), days(rotation.Every)),
 	}
 	if age > s.Policy.Every+graceAge {
-		out.Severity, out.Remedy = finding.Warning, "mailsetup rotate-dkim "+c.domain.Name
+		out.Severity, out.Remedy = finding.Warning, finding.Command("mailsetup rotate-dkim %s", c.domain.Name)
 		if waiting, pending := keyring.Successor(s.Keys); pending {
 			out.Seen += "; its successor " + waiting.Selector + " waits"
 			out.CausedBy = "dkim.record"
@@ -89,7 +89,8 @@ func (c *checker) checkDue(s keyring.Situation) {
 	case len(late) > 0:
 		c.report(finding.Finding{
 			ID: "dkim.due", Severity: finding.Warning, Seen: strings.Join(late, "; "),
-			Remedy: "mailsetup rotate-dkim " + c.domain.Name + "; and see why no tick did it: systemctl status mailsetup-rotate.timer mailsetup-rotate.service",
+			Remedy: finding.Command("mailsetup rotate-dkim %s", c.domain.Name).
+				Text("and see why no tick did it:").Command("systemctl status mailsetup-rotate.timer mailsetup-rotate.service"),
 		})
 	case timed:
 		c.report(finding.Finding{ID: "dkim.due", Severity: finding.OK, Seen: "no step is overdue"})

@@ -148,7 +148,7 @@ func (c *checker) reportFault(k key, want state.Record, v served, id string) {
 		if s := c.severity(k, f, txt(v.wrong)); worse(s, out.Severity) {
 			out.Severity = s
 		}
-		if out.Remedy == "" {
+		if out.Remedy == nil {
 			out.Remedy = c.remedy(k, f, want)
 		}
 		switch f.Fault {
@@ -159,7 +159,7 @@ func (c *checker) reportFault(k key, want state.Record, v served, id string) {
 		}
 		out.Fixable = out.Fixable || f.Fault == dnscheck.Missing && c.published()
 		if c.edited(f.Fault) {
-			out.Remedy, out.Fixable = "put ours in its place: mailsetup init --yes", true
+			out.Remedy, out.Fixable = finding.Text("put ours in its place:").Command("mailsetup init --yes"), true
 		}
 	}
 	out.Seen = strings.Join(seen, "; ")
@@ -174,7 +174,7 @@ func (c *checker) reportFault(k key, want state.Record, v served, id string) {
 	}
 	if k.Stage == "" { // nobody but root knows which selector signs
 		out.Severity, out.Seen = finding.Unknown, out.Seen+"; which selector signs now only root may know"
-		out.Remedy, out.Fixable = "sudo mailsetup check "+c.domain.Name, false
+		out.Remedy, out.Fixable = finding.Command("sudo mailsetup check %s", c.domain.Name), false
 	}
 	c.report(out)
 }
@@ -241,17 +241,17 @@ func (c *checker) waitsForHand(k key) bool {
 
 // remedy returns what to do about a fault: as dnscheck says, or for a key that
 // mailsetup does not know, the record.
-func (c *checker) remedy(k key, f dnsclient.Finding, want state.Record) string {
+func (c *checker) remedy(k key, f dnsclient.Finding, want state.Record) finding.Remedy {
 	if k.program == "" {
-		return f.Remedy
+		return finding.Advice(f.Remedy)
 	}
 	switch {
 	case f.Fault == dnscheck.OldCopy, f.Fault == dnscheck.Alias, f.Fault == dnscheck.Misplaced, f.Fault == dnscheck.DomainAppended:
-		return f.Remedy
+		return finding.Advice(f.Remedy)
 	case k.Public == "":
-		return fmt.Sprintf("publish the public half of %s as TXT at %s", k.File, dnsname.TrimDot(k.name))
+		return finding.Text(fmt.Sprintf("publish the public half of %s as TXT at %s", k.File, dnsname.TrimDot(k.name)))
 	}
-	return fmt.Sprintf("publish exactly this, and nothing beside it: %s TXT \"%s\"", k.name, want.Value)
+	return finding.Text("publish exactly this, and nothing beside it:").Record(fmt.Sprintf("%s TXT \"%s\"", k.name, want.Value))
 }
 
 // judgeByResolver judges a record whose name servers cannot be asked from here, as those
@@ -299,7 +299,7 @@ func (c *checker) judgeResolver(ctx context.Context, k key, want state.Record) {
 	if status == dnsclient.Found && len(records) > 0 {
 		out.Seen += fmt.Sprintf("; it keeps this answer for another %v", time.Duration(records[0].TTL)*time.Second)
 	}
-	out.Remedy = "wait until its cache forgets it; with BIND or Unbound here: rndc flushname " + dnsname.TrimDot(k.name) +
-		", unbound-control flush " + dnsname.TrimDot(k.name)
+	out.Remedy = finding.Text("wait until its cache forgets it; with BIND here:").Command("rndc flushname %s", dnsname.TrimDot(k.name)).
+		Text("with Unbound:").Command("unbound-control flush %s", dnsname.TrimDot(k.name))
 	c.report(out)
 }

@@ -38,10 +38,10 @@ func (c *checker) checkStray(ctx context.Context) {
 			}
 			f := finding.Finding{
 				ID: "dkim.stray", Severity: finding.Note, Subject: dnsname.TrimDot(name),
-				Seen: "still there, of a key that is gone", Remedy: "take the record out: " + dnsname.TrimDot(name) + " TXT",
+				Seen: "still there, of a key that is gone", Remedy: finding.Text("take the record out: " + dnsname.TrimDot(name) + " TXT"),
 			}
 			if c.published() {
-				f.Remedy, f.Fixable = "mailsetup init", true
+				f.Remedy, f.Fixable = finding.Command("mailsetup init"), true
 			}
 			c.report(f)
 		}
@@ -58,7 +58,7 @@ func (c *checker) checkADSP(ctx context.Context) {
 		if strings.HasPrefix(strings.ToLower(strings.TrimSpace(got)), "dkim=") {
 			c.report(finding.Finding{
 				ID: "dkim.adsp", Severity: finding.Note, Subject: dnsname.TrimDot(name), Seen: got,
-				Remedy: "take the record out: " + dnsname.TrimDot(name) + " TXT",
+				Remedy: finding.Text("take the record out: " + dnsname.TrimDot(name) + " TXT"),
 			})
 			return
 		}

@@ -36,29 +36,29 @@ func (c *checker) judgeText(k key, got string) {
 		out.Why = receivers([]string{got})
 	}
 	var seen []string
-	say := func(s finding.Severity, text, remedy string) {
+	say := func(s finding.Severity, text string, remedy finding.Remedy) {
 		seen = append(seen, text)
 		if worse(s, out.Severity) {
 			out.Severity, out.Remedy = s, remedy
 		}
 	}
 	if slices.Contains(r.Flags, "y") && k.signs {
-		say(finding.Warning, "t=y says that the domain tests DKIM: receivers may treat its mail as unsigned", "take t=y out of the record")
+		say(finding.Warning, "t=y says that the domain tests DKIM: receivers may treat its mail as unsigned", finding.Text("take t=y out of the record"))
 	}
 	if slices.Contains(r.Flags, "s") && identitiesBelow(c.domain) {
-		say(finding.Problem, "t=s forbids signatures in the name of a subdomain (i=), which this server makes", "take t=s out of the record")
+		say(finding.Problem, "t=s forbids signatures in the name of a subdomain (i=), which this server makes", finding.Text("take t=s out of the record"))
 	}
 	if hasTag(got, "g") {
-		say(finding.Note, "g= is of the time before RFC 6376, which ignores it", "take g= out of the record")
+		say(finding.Note, "g= is of the time before RFC 6376, which ignores it", finding.Text("take g= out of the record"))
 	}
 	if k.Public != "" && r.Public != k.Public && r.KeyType == "rsa" {
-		say(finding.Warning, "p= has the right key as RSAPublicKey: opendkim-testkey and Mail::DKIM (SpamAssassin, amavis) do not read that", "publish the key as everybody does (erratum 3017 of RFC 6376): mailsetup dns "+c.domain.Name)
+		say(finding.Warning, "p= has the right key as RSAPublicKey: opendkim-testkey and Mail::DKIM (SpamAssassin, amavis) do not read that", finding.Text("publish the key as everybody does (erratum 3017 of RFC 6376):").Command("mailsetup dns %s", c.domain.Name))
 	}
 	if r.Revoked() && k.signs {
-		say(finding.Problem, "p= is empty: the key is revoked", "publish the key that signs")
+		say(finding.Problem, "p= is empty: the key is revoked", finding.Text("publish the key that signs"))
 	}
 	if out.Why != "" && out.Severity == finding.OK {
-		say(finding.Note, "receivers differ about this record, which RFC 6376 permits", "")
+		say(finding.Note, "receivers differ about this record, which RFC 6376 permits", nil)
 	}
 	out.Seen = strings.Join(seen, "; ")
 	c.report(out)
@@ -75,12 +75,12 @@ func identitiesBelow(d subject.Domain) bool {
 // judgeBits judges the size of an RSA key.
 func (c *checker) judgeBits(k key, bits int) {
 	out := finding.Finding{ID: "dkim.bits", Severity: finding.OK, Subject: dnsname.TrimDot(k.name), Seen: fmt.Sprintf("%d bits", bits)}
-	rotate := "mailsetup rotate-dkim --now " + c.domain.Name
+	rotate := finding.Command("mailsetup rotate-dkim --now %s", c.domain.Name)
 	switch {
 	case k.program != "":
-		rotate = "make a key of 2048 bits under another selector, publish it, and sign with it then"
+		rotate = finding.Text("make a key of 2048 bits under another selector, publish it, and sign with it then")
 	case c.domain.Wanted != nil && c.domain.Wanted.KeyBits < 2048:
-		rotate = "set key_bits = 2048 in /etc/mailsetup/domains.d/" + c.domain.Name + ".toml; then " + rotate
+		rotate = finding.Text("set key_bits = 2048 in /etc/mailsetup/domains.d/" + c.domain.Name + ".toml, then:").Then(rotate)
 	}
 	switch {
 	case bits == 0 || k.Stage == keyring.Revoked:
@@ -91,7 +91,7 @@ func (c *checker) judgeBits(k key, bits int) {
 	case bits < 2048 && (!k.signs || c.domain.Wanted != nil && c.domain.Wanted.KeyBits == bits):
 		out.Severity, out.Expected, out.Remedy = finding.Note, "2048 bits", rotate
 		if !k.signs {
-			out.Remedy = ""
+			out.Remedy = nil
 		}
 	case bits < 2048:
 		out.Severity, out.Expected, out.Remedy = finding.Warning, "2048 bits", rotate
@@ -108,7 +108,7 @@ func (c *checker) judgeEd25519(k key) {
 	if !slices.ContainsFunc(c.keys, func(o key) bool { return o.signs && o.Public != "" && !isEd25519(o.Public) }) {
 		out.Severity, out.Seen = finding.Problem, "Ed25519 alone: large receivers do not verify it"
 		out.Expected = "an RSA key of 2048 bits, alone or beside it"
-		out.Remedy = "make an RSA key under another selector, publish it, and sign with it: mailsetup adopt, or mailsetup init on a new server"
+		out.Remedy = finding.Text("make an RSA key under another selector, publish it, and sign with it: mailsetup adopt, or mailsetup init on a new server")
 	}
 	c.report(out)
 }

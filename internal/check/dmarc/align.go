@@ -43,7 +43,7 @@ func (c *checker) checkAlignment(ctx context.Context, applies published, w walk)
 		}
 		if err == nil && out.Severity != finding.Unknown {
 			out.Severity, out.Seen = finding.Warning, fmt.Sprintf("d=%s is not aligned (%s): only SPF is, which fails where mail is forwarded", signer, applies.Alignment("adkim"))
-			out.Expected, out.Remedy = "d="+d.Name, "sign mail of "+d.Name+" with a key of its own: mailsetup add-domain "+d.Name
+			out.Expected, out.Remedy = "d="+d.Name, finding.Text("sign mail of "+d.Name+" with a key of its own:").Command("mailsetup add-domain %s", d.Name)
 		}
 	}
 	c.report(out)

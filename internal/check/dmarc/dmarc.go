@@ -130,12 +130,12 @@ func (c *checker) askServers(ctx context.Context) (texts []string, known bool) {
 	case answered == 0:
 		c.report(finding.Finding{ID: "dmarc.exists", Severity: finding.Unknown, Subject: c.name, Seen: strings.Join(append(down, "no name server can be asked"), "; "), CausedBy: "dns.delegation"})
 	case len(missing) == answered && lost.Fault == dnscheck.Alias:
-		c.report(finding.Finding{ID: "dmarc.exists", Severity: finding.Warning, Subject: c.name, Seen: lost.Text, Remedy: lost.Remedy, CausedBy: "dns.cname"})
+		c.report(finding.Finding{ID: "dmarc.exists", Severity: finding.Warning, Subject: c.name, Seen: lost.Text, Remedy: finding.Advice(lost.Remedy), CausedBy: "dns.cname"})
 	case len(missing) == answered && lost.Fault != dnscheck.Missing:
-		c.report(finding.Finding{ID: "dmarc.place", Severity: finding.Warning, Subject: c.name, Seen: lost.Text, Remedy: lost.Remedy})
+		c.report(finding.Finding{ID: "dmarc.place", Severity: finding.Warning, Subject: c.name, Seen: lost.Text, Remedy: finding.Advice(lost.Remedy)})
 	case len(missing) > 0 && len(missing) < answered:
 		out := finding.Finding{
-			ID: "dmarc.exists", Severity: finding.Warning, Subject: c.name, Seen: at(missing) + ": " + lost.Text, Remedy: lost.Remedy,
+			ID: "dmarc.exists", Severity: finding.Warning, Subject: c.name, Seen: at(missing) + ": " + lost.Text, Remedy: finding.Advice(lost.Remedy),
 		}
 		if lost.Fault == dnscheck.OldCopy {
 			out.CausedBy = "dns.same"
@@ -203,20 +203,20 @@ func (c *checker) judgeTexts(texts []string) (own policy.DMARC, here bool) {
 			ID: "dmarc.one", Severity: finding.Problem, Subject: c.name, Seen: fmt.Sprintf("%d records: %s", len(valid), quoted(valid)),
 			Expected: "one record, such as " + dnsclient.Quote(policy.MildestDMARC(valid), ""),
 			Why:      "With two records none applies (RFC 9989 section 4.10); OpenDMARC 1.4 and go-msgauth take the one that comes first, by turns.",
-			Remedy:   "take out all but one of the TXT records at " + c.name,
+			Remedy:   finding.Text("take out all but one of the TXT records at " + c.name),
 		})
 		return policy.DMARC{}, false
 	}
 	if len(valid) == 0 && len(nearly) > 0 {
 		c.report(finding.Finding{
 			ID: "dmarc.space", Severity: finding.Problem, Subject: c.name, Seen: quoted(nearly[:1]) + ": " + beginning(nearly[0]),
-			Expected: c.name + ` TXT "` + mended(nearly[0]) + `"`, Remedy: "begin the record with v=DMARC1; and nothing before it",
+			Expected: c.name + ` TXT "` + mended(nearly[0]) + `"`, Remedy: finding.Text("begin the record with v=DMARC1; and nothing before it"),
 		})
 	}
 	if len(foreign) > 0 {
 		f := finding.Finding{
 			ID: "dmarc.foreign", Severity: finding.Note, Subject: c.name, Seen: quoted(foreign),
-			Remedy: "take out what is no DMARC record",
+			Remedy: finding.Text("take out what is no DMARC record"),
 		}
 		if len(valid) > 0 {
 			f.Why = "RFC 9989 leaves it out; OpenDMARC 1.4 looks at one record alone, and sees a policy or none by the order of the answer."
@@ -283,8 +283,8 @@ func (c *checker) checkApex(ctx context.Context) {
 	}
 	if i := slices.IndexFunc(records, func(r state.Record) bool { return r.Type == "TXT" && policy.IsDMARC(r.Value) }); i >= 0 && len(c.problems("dmarc.place")) == 0 {
 		c.report(finding.Finding{
-			ID: "dmarc.place", Severity: finding.Warning, Subject: c.domain.Name, Seen: dnsclient.Quote(records[i].Value, "") + " stands at the domain itself",
-			Remedy: "move it to " + c.name,
+			ID: "dmarc.place", Severity: finding.Warning, Subject: c.domain.Name, Seen: dnsclient.Quote(records[i].Value, "") + " is at the domain itself",
+			Remedy: finding.Text("move it to " + c.name),
 		})
 	}
 }
@@ -318,11 +318,11 @@ func (c *checker) missing(out *finding.Finding) {
 	d := c.domain
 	switch {
 	case c.byUs():
-		out.Remedy, out.Fixable = "mailsetup init --yes", true
+		out.Remedy, out.Fixable = finding.Command("mailsetup init --yes"), true
 	case d.Wanted != nil:
-		out.Remedy = "publish it: mailsetup dns " + d.Name
+		out.Remedy = finding.Text("publish it:").Command("mailsetup dns %s", d.Name)
 	default:
-		out.Remedy = "publish it: " + out.Expected
+		out.Remedy = finding.Text("publish it:").Record(out.Expected)
 	}
 	signing, _ := keyring.Ledger{d.Name: d.Keys}.Signing(d.Name)
 	since := signing.Since[keyring.Publishing]

@@ -228,7 +228,7 @@ func TestRecords(t *testing.T) {
 				t.Errorf("found\n%s\nwant\n%s", got, tt.want)
 			}
 			for _, f := range r.Findings {
-				if (f.Severity == finding.Problem || f.Severity == finding.Warning) && f.Remedy == "" {
+				if (f.Severity == finding.Problem || f.Severity == finding.Warning) && f.Remedy.String() == "" {
 					t.Errorf("no remedy: %+v", f)
 				}
 			}
@@ -262,7 +262,7 @@ func TestPlaces(t *testing.T) {
 	}{
 		{
 			"at the domain, too", func(l *lab) { l.zone = append(l.zone, txt("lab.example.", "v=DMARC1; p=none"), txt(at+".", good)) },
-			`warning dmarc.place lab.example: "v=DMARC1; p=none" stands at the domain itself`,
+			`warning dmarc.place lab.example: "v=DMARC1; p=none" is at the domain itself`,
 		},
 		{
 			"at the domain alone", func(l *lab) { l.zone = append(l.zone, txt("lab.example.", "v=DMARC1; p=none")) },

@@ -41,7 +41,7 @@ func (c *checker) checkParked(ctx context.Context) {
 	switch {
 	case len(lacks) > 0:
 		out.Severity, out.Seen = finding.Warning, strings.Join(lacks, "; ")
-		out.Remedy = "publish: " + strings.Join(publish, ", ")
+		out.Remedy = finding.Text("publish:").Records(publish...)
 	case errSPF != nil, errMX != nil, errPolicy != nil:
 		out.Severity, out.CausedBy = finding.Unknown, "net.resolver"
 		for _, err := range []error{errSPF, errMX, errPolicy} {

@@ -62,7 +62,7 @@ func (c *checker) checkReports(ctx context.Context, applies published, w walk) {
 		if err != nil {
 			c.report(finding.Finding{
 				ID: "dmarc.rua", Severity: finding.Warning, Subject: cut(uri), Seen: err.Error(),
-				Expected: "rua=mailto:postmaster@" + c.domain.Name, Remedy: "correct rua= in " + c.place(),
+				Expected: "rua=mailto:postmaster@" + c.domain.Name, Remedy: finding.Text("correct rua= in " + c.place()),
 			})
 			continue
 		}
@@ -77,14 +77,14 @@ func (c *checker) checkReports(ctx context.Context, applies published, w walk) {
 
 // addReports returns how to have reports sent. Which address somebody reads is for the
 // administrator to say: one that init found would be in the record.
-func (c *checker) addReports() string {
+func (c *checker) addReports() finding.Remedy {
 	switch d := c.domain; {
 	case d.Wanted == nil:
-		return "add rua=mailto:ADDRESS to " + c.place()
+		return finding.Text("add rua=mailto:ADDRESS to " + c.place())
 	case d.Name == c.server.Spec.Host.Domain:
-		return "mailsetup init --rua mailto:ADDRESS"
+		return finding.Command("mailsetup init --rua mailto:ADDRESS")
 	default:
-		return "mailsetup init --domain " + d.Name + " --rua mailto:ADDRESS"
+		return finding.Command("mailsetup init --domain %s --rua mailto:ADDRESS", d.Name)
 	}
 }
 
@@ -101,7 +101,7 @@ func (c *checker) checkMailbox(ctx context.Context, address string, i int) {
 		if d := c.domain; d.Wanted != nil && !d.Receives && host == d.Name {
 			out.Severity = finding.Note // as the administrator wants it: mail for the domain is not our business
 		}
-		out.Remedy = "name an address that takes mail as rua in " + c.place()
+		out.Remedy = finding.Text("name an address that takes mail as rua in " + c.place())
 	case i > 1:
 		out.Severity, out.Seen = finding.Note, "receivers need to send reports to the first two addresses only"
 	}
@@ -154,7 +154,7 @@ func (c *checker) checkConsent(ctx context.Context, host string, w walk) {
 		if consents, err = c.consents(ctx, name); err == nil && !consents {
 			out.Severity, out.Seen = finding.Warning, host+" does not consent to reports about "+c.domain.Name+", so nobody sends them there"
 			out.Expected = name + `. TXT "v=DMARC1"`
-			out.Remedy = "ask who runs " + host + " to publish it, or name an address of your own in rua="
+			out.Remedy = finding.Text("ask who runs " + host + " to publish it, or name an address of your own in rua=")
 		}
 	}
 	if err != nil {

@@ -59,7 +59,7 @@ func (c *checker) judgeSyntax(own policy.DMARC) {
 	}
 	out.Seen = strings.Join(seen, "; ")
 	if out.Severity != finding.OK {
-		out.Remedy = "change " + c.place()
+		out.Remedy = finding.Text("change " + c.place())
 	}
 	c.report(out)
 }
@@ -151,10 +151,10 @@ func (c *checker) judgePolicy(applies published) {
 	if p, _ := effective(applies.DMARC); p != "none" && below == "none" {
 		out := finding.Finding{
 			ID: "dmarc.sp-none", Severity: finding.Warning, Subject: c.name, Seen: "p=" + p + ", but sp=none for all subdomains",
-			Expected: applies.Set("sp", p).String(), Remedy: "take sp=none out of " + c.place(),
+			Expected: applies.Set("sp", p).String(), Remedy: finding.Text("take sp=none out of " + c.place()),
 		}
 		if w := c.domain.Wanted; w != nil && w.DMARC.SubdomainPolicy == "none" {
-			out.Severity, out.Remedy = finding.Note, "" // as the administrator wants it
+			out.Severity, out.Remedy = finding.Note, nil // as the administrator wants it
 		}
 		c.report(out)
 	} else {

@@ -37,7 +37,7 @@ type Finding struct {
 	// Why says in one sentence why it matters; that of the Kind if it is empty.
 	Why string `json:"why,omitempty"`
 	// Remedy is what to type, the record to publish, or whom to ask, ready to paste.
-	Remedy string `json:"remedy,omitempty"`
+	Remedy Remedy `json:"remedy,omitempty"`
 	Source string `json:"source,omitempty"` // an RFC with its section, or a manual; that of the Kind if it is empty
 	// Fixable: mailsetup check --fix mends it.
 	Fixable bool `json:"fixable"`

@@ -61,7 +61,7 @@ func egress(s subject.Server) []finding.Finding {
 	if len(list) == 0 {
 		f := finding.Finding{
 			ID: id, Severity: finding.Unknown, Seen: "no public address is known",
-			Expected: "the addresses that receivers see", Remedy: "mailsetup init --ip ADDRESS",
+			Expected: "the addresses that receivers see", Remedy: finding.Command("mailsetup init --ip ADDRESS"),
 		}
 		if hidden := slices.Concat(s.Egress, s.Hidden); len(hidden) > 0 {
 			f.Seen = "mail leaves from " + joined(egressAddresses(hidden)) + ": receivers see the address of a router (NAT)"
@@ -73,21 +73,23 @@ func egress(s subject.Server) []finding.Finding {
 
 // bindOrDeclare is the remedy for an address that is used and not declared: to bind to a
 // declared one of its family, to do without the family, or to declare it.
-func bindOrDeclare(e subject.Egress, declared []netip.Addr) string {
+func bindOrDeclare(e subject.Egress, declared []netip.Addr) finding.Remedy {
 	i := slices.IndexFunc(declared, func(d netip.Addr) bool { return d.Is4() == e.Address.Is4() })
-	declare := "mailsetup init --ip " + e.Address.String()
+	all := []string{e.Address.String()}
 	for _, d := range declared {
-		declare += " --ip " + d.String()
+		all = append(all, d.String())
 	}
+	declare := finding.Command("mailsetup init --ip %s --ip …", all...)
+	or := finding.Text("or declare it:").Then(declare)
 	switch {
 	case e.Origin != "route":
 		return declare
 	case i >= 0 && e.Address.Is6():
-		return "postconf -e 'smtp_bind_address6 = " + declared[i].String() + "' && systemctl reload postfix    (or declare it: " + declare + ")"
+		return finding.Command("postconf -e %s && systemctl reload postfix", "smtp_bind_address6 = "+declared[i].String()).Then(or)
 	case i >= 0:
-		return "postconf -e 'smtp_bind_address = " + declared[i].String() + "' && systemctl reload postfix    (or declare it: " + declare + ")"
+		return finding.Command("postconf -e %s && systemctl reload postfix", "smtp_bind_address = "+declared[i].String()).Then(or)
 	case e.Address.Is6():
-		return "postconf -e 'inet_protocols = ipv4' && systemctl restart postfix    (or declare it: " + declare + ")"
+		return finding.Command("postconf -e 'inet_protocols = ipv4' && systemctl restart postfix").Then(or)
 	}
 	return declare
 }
@@ -188,9 +190,9 @@ func exists(p ptr, s subject.Server, a netip.Addr, name string) finding.Finding 
 	default:
 		rev, _ := dns.ReverseAddr(a.String())
 		f.Severity, f.Seen, f.Expected = finding.Problem, "it has none", name
-		f.Remedy = "have the owner of the address (its hosting provider: panel, \"reverse DNS\") set the PTR of " + a.String() + " to " + name
+		f.Remedy = finding.Text("have the owner of the address (its hosting provider: panel, \"reverse DNS\") set the PTR of " + a.String() + " to " + name)
 		if local := slices.ContainsFunc(s.Facts.Zones, func(z state.Zone) bool { return z.Kind == "primary" && z.Contains(rev) }); local {
-			f.Remedy = "add to the reverse zone on this server:\n" + rev + " IN PTR " + dnsname.Absolute(name)
+			f.Remedy = finding.Text("add to the reverse zone on this server:").Record(rev + " IN PTR " + dnsname.Absolute(name))
 		}
 	}
 	return f
@@ -207,7 +209,7 @@ func ptrSource(p ptr, a netip.Addr) finding.Finding {
 	case !slices.Equal(p.names, p.fromZone):
 		f.Severity, f.Seen = finding.Warning, "the resolver of this server says "+said(p.names)+", the name servers of "+dnsname.TrimDot(p.zone)+" say "+said(p.fromZone)
 		f.Expected = "the same from both"
-		f.Remedy = "wait until the TTL of an old answer is over; if it stays, look for " + a.String() + " in what the resolver adds by itself (/etc/hosts with dnsmasq, local-data of unbound, a zone of its own)"
+		f.Remedy = finding.Text("wait until the TTL of an old answer is over; if it stays, look for " + a.String() + " in what the resolver adds by itself (/etc/hosts with dnsmasq, local-data of unbound, a zone of its own)")
 	}
 	return f
 }
@@ -234,7 +236,7 @@ func confirmed(p ptr, a netip.Addr, name string) finding.Finding {
 			f.CausedBy = "host.forward"
 		}
 		if !slices.Contains(known, name) {
-			f.Remedy = "have the owner of the address (its hosting provider) set the PTR of " + a.String() + " to " + name
+			f.Remedy = finding.Text("have the owner of the address (its hosting provider) set the PTR of " + a.String() + " to " + name)
 		}
 	}
 	return f
@@ -247,7 +249,7 @@ func likeHELO(p ptr, a netip.Addr, name string) finding.Finding {
 		return f
 	}
 	f.Severity, f.Seen, f.Expected = finding.Warning, "PTR "+said(p.known())+", HELO "+finding.Excerpt(name), "the same name"
-	f.Remedy = "have the owner of the address (its hosting provider) set the PTR of " + a.String() + " to " + name
+	f.Remedy = finding.Text("have the owner of the address (its hosting provider) set the PTR of " + a.String() + " to " + name)
 	if len(p.confirmed) == 0 {
 		f.CausedBy = "addr.fcrdns"
 	}

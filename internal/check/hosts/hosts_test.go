@@ -170,7 +170,7 @@ func TestEgress(t *testing.T) {
 		}, "unknown addr.egress ", "mailsetup init --ip ADDRESS"},
 		{
 			"another address of the network", also("192.0.2.11", "route"), "ok addr.egress 192.0.2.10\nproblem addr.egress 192.0.2.11",
-			"postconf -e 'smtp_bind_address = 192.0.2.10' && systemctl reload postfix    (or declare it: mailsetup init --ip 192.0.2.11 --ip 192.0.2.10)",
+			"postconf -e 'smtp_bind_address = 192.0.2.10' && systemctl reload postfix\nor declare it:\nmailsetup init --ip 192.0.2.11 --ip 192.0.2.10",
 		},
 		{
 			"that of one transport", also("192.0.2.11", "smtp_bind_address of slow/unix"), "ok addr.egress 192.0.2.10\nwarning addr.egress 192.0.2.11",
@@ -178,7 +178,7 @@ func TestEgress(t *testing.T) {
 		},
 		{
 			"IPv6 that was not declared", also("2001:db8::f00", "route"), "ok addr.egress 192.0.2.10\nproblem addr.egress 2001:db8::f00",
-			"postconf -e 'inet_protocols = ipv4' && systemctl restart postfix    (or declare it: mailsetup init --ip 2001:db8::f00 --ip 192.0.2.10)",
+			"postconf -e 'inet_protocols = ipv4' && systemctl restart postfix\nor declare it:\nmailsetup init --ip 2001:db8::f00 --ip 192.0.2.10",
 		},
 		{"nothing leaves", func(s *subject.Server) {
 			s.Facts.Postfix.Value["default_transport"] = "error:mail stays here"
@@ -192,7 +192,7 @@ func TestEgress(t *testing.T) {
 			if got := told(r, true); got != c.want {
 				t.Errorf("is:\n%s\nwant:\n%s", got, c.want)
 			}
-			if n := len(r.Findings); n > 0 && r.Findings[n-1].Remedy != c.remedy {
+			if n := len(r.Findings); n > 0 && r.Findings[n-1].Remedy.String() != c.remedy {
 				t.Errorf("remedy %q, want %q", r.Findings[n-1].Remedy, c.remedy)
 			}
 		})
@@ -221,8 +221,8 @@ func TestHELOName(t *testing.T) {
 		{".local", named("mail.office.local"), "problem host.fqdn mail.office.local", "postconf -e 'smtp_helo_name = mail.lab.example' && systemctl reload postfix"},
 		{"an address", named("192.0.2.10"), "problem host.fqdn 192.0.2.10", "postconf -e 'smtp_helo_name = mail.lab.example' && systemctl reload postfix"},
 		{"an address literal", named("[IPv6:2001:db8::1]"), "problem host.fqdn [ipv6:2001:db8::1]", "postconf -e 'smtp_helo_name = mail.lab.example' && systemctl reload postfix"},
-		{"of one transport", service("smtp_helo_name=localhost"), "ok host.fqdn mail.lab.example\nok host.forward mail.lab.example\nproblem host.fqdn localhost", "postconf -P 'relay/unix/smtp_helo_name=mail.lab.example' && systemctl reload postfix"},
-		{"of one transport, by its host name", service("myhostname=box"), "ok host.fqdn mail.lab.example\nok host.forward mail.lab.example\nproblem host.fqdn box", "postconf -P 'relay/unix/myhostname=mail.lab.example' && systemctl reload postfix"},
+		{"of one transport", service("smtp_helo_name=localhost"), "ok host.fqdn mail.lab.example\nok host.forward mail.lab.example\nproblem host.fqdn localhost", "postconf -P relay/unix/smtp_helo_name=mail.lab.example && systemctl reload postfix"},
+		{"of one transport, by its host name", service("myhostname=box"), "ok host.fqdn mail.lab.example\nok host.forward mail.lab.example\nproblem host.fqdn box", "postconf -P relay/unix/myhostname=mail.lab.example && systemctl reload postfix"},
 		{"without address", named("gone.lab.example"), "note host.fqdn gone.lab.example\nproblem host.forward gone.lab.example", "publish in DNS:\ngone.lab.example. IN A 192.0.2.10"},
 		{"with an address of others", named("www.lab.example"), "note host.fqdn www.lab.example\nwarning host.forward www.lab.example by addr.fcrdns", "publish in DNS:\nwww.lab.example. IN A 192.0.2.10"},
 		{"an alias", named("alias.lab.example"), "note host.fqdn alias.lab.example\nnote host.forward alias.lab.example", ""},
@@ -244,7 +244,7 @@ func TestHELOName(t *testing.T) {
 			if got := told(r, true); got != c.want {
 				t.Errorf("is:\n%s\nwant:\n%s", got, c.want)
 			}
-			if last := r.Findings[len(r.Findings)-1]; last.Remedy != c.remedy {
+			if last := r.Findings[len(r.Findings)-1]; last.Remedy.String() != c.remedy {
 				t.Errorf("remedy %q, want %q", last.Remedy, c.remedy)
 			}
 		})
@@ -266,7 +266,7 @@ func TestNameInHosts(t *testing.T) {
 		if got := told(r, true); got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
-		if strings.HasPrefix(want, "warning") && r.Findings[0].Remedy != "sed -i '2s/^[^[:space:]]*/127.0.1.1/' /etc/hosts" {
+		if strings.HasPrefix(want, "warning") && r.Findings[0].Remedy.String() != "sed -i '2s/^[^[:space:]]*/127.0.1.1/' /etc/hosts" {
 			t.Errorf("remedy %s", r.Findings[0].Remedy)
 		}
 	}

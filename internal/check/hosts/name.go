@@ -115,13 +115,13 @@ func fqdn(h helo, s subject.Server, domains []subject.Domain) finding.Finding {
 	}
 	if wrong := notPublic(h.name); wrong != "" {
 		f.Severity, f.Seen, f.Expected = finding.Problem, f.Seen+": "+wrong, "the full name of this server in DNS, such as "+should
-		set := "postconf -e 'smtp_helo_name = " + should + "'"
-		if h.service != "" {
-			set = "postconf -P '" + h.service + "/" + h.parameter + "=" + should + "'"
-		}
-		f.Remedy = set + " && systemctl reload postfix"
 		if !s.SetUp {
-			f.Remedy += "    (with this server's own name in the place of " + should + ")"
+			f.Remedy = finding.Text("with this server's own name in the place of " + should + ":")
+		}
+		if h.service != "" {
+			f.Remedy = f.Remedy.Command("postconf -P %s && systemctl reload postfix", h.service+"/"+h.parameter+"="+should)
+		} else {
+			f.Remedy = f.Remedy.Command("postconf -e %s && systemctl reload postfix", "smtp_helo_name = "+should)
 		}
 		return f
 	}
@@ -234,11 +234,11 @@ func forward(ctx context.Context, c *dnsclient.Client, name string, s subject.Se
 }
 
 // publish is the remedy that names records.
-func publish(records []string) string {
+func publish(records []string) finding.Remedy {
 	if len(records) == 0 {
-		return "publish its address in DNS: an A or AAAA record"
+		return finding.Text("publish its address in DNS: an A or AAAA record")
 	}
-	return "publish in DNS:\n" + strings.Join(records, "\n")
+	return finding.Text("publish in DNS:").Records(records...)
 }
 
 func addressType(a netip.Addr) string {
@@ -303,7 +303,7 @@ func loopback(files system.Reader, s subject.Server) []finding.Finding {
 			f.Expected = "Debian's installer writes it; only programs that do not ask DNS take this server for " + a.String()
 		case !s.Has(a):
 			f.Severity, f.Expected = finding.Warning, "an address of this server: programs here that connect to its name reach another machine"
-			f.Remedy = fmt.Sprintf("sed -i '%ds/^[^[:space:]]*/127.0.1.1/' /etc/hosts", n)
+			f.Remedy = finding.Command("sed -i %s /etc/hosts", fmt.Sprintf("%ds/^[^[:space:]]*/127.0.1.1/", n))
 			return []finding.Finding{f}
 		}
 	}

@@ -115,7 +115,7 @@ func resolver(ctx context.Context, c *dnsclient.Client, s subject.Server, server
 	m, err := c.Exchange(ctx, server, q)
 	if err != nil || m.Rcode == dns.RcodeRefused {
 		f.Severity, f.Expected = finding.Problem, "a resolver that answers"
-		f.Remedy = "see that it runs and lets this server ask it; /etc/resolv.conf names it"
+		f.Remedy = finding.Text("see that it runs and lets this server ask it; /etc/resolv.conf names it")
 		if f.Seen = "it refuses to look up names for this server"; err != nil {
 			f.Seen = "it does not answer: " + finding.Excerpt(err.Error())
 		}
@@ -150,11 +150,11 @@ func resolver(ctx context.Context, c *dnsclient.Client, s subject.Server, server
 	switch {
 	case f.Severity != finding.Warning:
 	case local && s.Facts.DNS == state.BIND:
-		f.Remedy = "dnssec-validation auto; in the options of /etc/bind/named.conf.options, then: rndc reconfig"
+		f.Remedy = finding.Text("dnssec-validation auto; in the options of /etc/bind/named.conf.options, then:").Command("rndc reconfig")
 	case s.Facts.DNS == state.NoDNSServer:
-		f.Remedy = "apt install unbound, and nameserver 127.0.0.1 in /etc/resolv.conf"
+		f.Remedy = finding.Command("apt install unbound").Text("and nameserver 127.0.0.1 in /etc/resolv.conf")
 	default:
-		f.Remedy = "let " + s.Facts.DNS.Title() + " or another resolver on this server validate, and name it in /etc/resolv.conf"
+		f.Remedy = finding.Text("let " + s.Facts.DNS.Title() + " or another resolver on this server validate, and name it in /etc/resolv.conf")
 	}
 	return f, false
 }
@@ -232,7 +232,7 @@ func clock(files system.Reader, s subject.Server, synchronised func() (yes, know
 	if ahead := latest.Sub(s.Now); !s.Now.IsZero() && ahead > clockSlack {
 		f.Severity, f.Expected = finding.Problem, "the right time"
 		f.Seen = fmt.Sprintf("it says %s, and a key took a step at %s, %v later", s.Now.UTC().Format(time.DateTime), latest.UTC().Format(time.DateTime), ahead.Round(time.Second))
-		f.Remedy = "timedatectl set-ntp true    (then see with: timedatectl timesync-status)"
+		f.Remedy = finding.Command("timedatectl set-ntp true && timedatectl timesync-status")
 		return []finding.Finding{f}
 	}
 	yes, known := synchronised()
@@ -243,7 +243,7 @@ func clock(files system.Reader, s subject.Server, synchronised func() (yes, know
 		return nil
 	default:
 		f.Severity, f.Seen, f.Expected = finding.Note, "the kernel does not say that NTP sets it", "a clock that is right within 60 seconds"
-		f.Remedy = "apt install systemd-timesyncd && timedatectl set-ntp true"
+		f.Remedy = finding.Command("apt install systemd-timesyncd && timedatectl set-ntp true")
 	}
 	return []finding.Finding{f}
 }

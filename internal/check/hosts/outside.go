@@ -34,7 +34,7 @@ func Outside(ctx context.Context, w outside.World, s subject.Server, domains []s
 		for _, e := range s.PublicEgress() {
 			r.Findings = append(r.Findings, finding.Finding{
 				ID: "net.in25", Severity: finding.Unknown, Subject: e.Address.String(), Seen: "from inside nobody can see that",
-				Expected: "a greeting of this server", Remedy: "on a machine elsewhere: nc -w 10 " + e.Address.String() + " 25",
+				Expected: "a greeting of this server", Remedy: finding.Text("on a machine elsewhere:").Command("nc -w 10 %s 25", e.Address.String()),
 			})
 		}
 	}
@@ -88,9 +88,9 @@ func portOutBy(ctx context.Context, w outside.World, name, network string) findi
 		f.Severity, f.Seen = finding.Unknown, "too few large receivers could be asked"
 	case len(reached) == 0:
 		f.Severity, f.Seen = finding.Problem, finding.Excerpt("none of "+strings.Join(failed, ", ")+" answers on port 25: "+last.Error())
-		f.Expected, f.Remedy = "port 25 to the outside is open", "ask the provider of this server to open port 25 to the outside, or send through a relay of its: postconf -e 'relayhost = [RELAY]:587'"
+		f.Expected, f.Remedy = "port 25 to the outside is open", finding.Text("ask the provider of this server to open port 25 to the outside, or send through a relay of its:").Command("postconf -e 'relayhost = [RELAY]:587' && systemctl reload postfix")
 		if name == "IPv6" {
-			f.Remedy = "ask the provider of this server to open port 25 with IPv6, or do without IPv6: postconf -e 'inet_protocols = ipv4' && systemctl restart postfix"
+			f.Remedy = finding.Text("ask the provider of this server to open port 25 with IPv6, or do without IPv6:").Command("postconf -e 'inet_protocols = ipv4' && systemctl restart postfix")
 		}
 	case len(failed) > 0:
 		f.Severity, f.Seen = finding.Unknown, strings.Join(reached, ", ")+" answered, "+strings.Join(failed, ", ")+" not"
@@ -163,7 +163,7 @@ func clockThere(ctx context.Context, w outside.World) []finding.Finding {
 	default:
 		return []finding.Finding{f}
 	}
-	f.Remedy = "timedatectl set-ntp true    (then see with: timedatectl timesync-status)"
+	f.Remedy = finding.Command("timedatectl set-ntp true && timedatectl timesync-status")
 	return []finding.Finding{f}
 }
 

@@ -67,7 +67,7 @@ func TestPortFromOutside(t *testing.T) {
 	w := outsidetest.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg { return dnstest.Reply(t, r, dns.RcodeServerFailure) }))
 	r := hosts.Outside(t.Context(), w, server(), []subject.Domain{{Name: "lab.example", Receives: true}})
 	i := slices.IndexFunc(r.Findings, func(f finding.Finding) bool { return f.ID == "net.in25" })
-	if i < 0 || r.Findings[i].Severity != finding.Unknown || r.Findings[i].Remedy != "on a machine elsewhere: nc -w 10 192.0.2.10 25" {
+	if i < 0 || r.Findings[i].Severity != finding.Unknown || r.Findings[i].Remedy.String() != "on a machine elsewhere:\nnc -w 10 192.0.2.10 25" {
 		t.Errorf("%+v", r.Findings)
 	}
 	if j := slices.IndexFunc(r.Findings, func(f finding.Finding) bool { return f.ID == "net.out25" }); r.Findings[j].Severity != finding.Unknown {

@@ -121,7 +121,7 @@ func (j *judgement) notSent(s sender, reason string) verdict {
 		seen: "the signer signs it (" + keyName(s.want) + "); its way through Postfix was not tried: " + reason,
 	}
 	if strings.Contains(reason, "transport_maps is not there") {
-		v.remedy, v.fixable = "mailsetup init --yes", j.s.SetUp
+		v.remedy, v.fixable = finding.Command("mailsetup init --yes"), j.s.SetUp
 	}
 	return v
 }
@@ -149,7 +149,9 @@ func (j *judgement) delivery(ctx context.Context, s sender, way livepath.Way, d 
 		if len(all) > 0 {
 			v.seen += ", with one of " + all[0].domain
 		}
-		v.cause, v.remedy = j.off(way), "postconf -n | grep milter; postconf -P | grep milter shows what keeps it away from the signer; journalctl -u opendkim -n 20 what the signer says"
+		v.cause = j.off(way)
+		v.remedy = finding.Text("see what keeps it away from the signer:").Command("postconf -n | grep milter; postconf -P | grep milter").
+			Text("and what the signer says:").Command("journalctl -u opendkim -n 20")
 		return v
 	}
 	i := slices.IndexFunc(own, func(g signature) bool { return g.selector == strings.ToLower(s.want.Selector) })
@@ -184,7 +186,7 @@ func (j *judgement) delivery(ctx context.Context, s sender, way livepath.Way, d 
 		return v
 	case p.bad != nil:
 		v.key, v.station, v.seen, v.cause = "dns "+s.want.Domain, "DNS", p.bad.Error(), "dkim"
-		v.remedy = "mailsetup check --only dkim " + s.domain
+		v.remedy = finding.Command("mailsetup check --only dkim %s", s.domain)
 		return v
 	}
 	j.intact = append(j.intact, own[i])
@@ -206,11 +208,11 @@ func (j *judgement) once(v verdict, s sender, own []signature) (verdict, bool) {
 	}
 	v.severity, v.key = finding.Warning, "twice"
 	v.seen = fmt.Sprintf("it arrives with %d signatures of %s (%s)", len(own), s.want.Domain, strings.Join(names, ", "))
-	v.remedy = "mailsetup init says who else signs"
+	v.remedy = finding.Text("to see who else signs:").Command("mailsetup init")
 	if postconf.PipesBack(j.s.Facts.Postfix) {
 		v.severity = finding.Problem
 		v.seen += ": the content filter hands mail back as if it were written here, so forged mail gets signed, too"
-		v.remedy = "let the program keep the Received fields, or hand mail back to a service of its own in master.cf: 127.0.0.1:10026 inet n - y - - smtpd -o content_filter="
+		v.remedy = finding.Text("let the program keep the Received fields, or hand mail back to a service of its own in master.cf: 127.0.0.1:10026 inet n - y - - smtpd -o content_filter=")
 	}
 	if len(postconf.ContentFilters(j.s.Facts.Postfix)) > 0 {
 		j.again, v.cause = v, "live.signed.reinject"
@@ -231,17 +233,19 @@ func (j *judgement) off(way livepath.Way) string {
 }
 
 // alteredBy says what changes mail after it was signed.
-func (j *judgement) alteredBy() string {
-	var said []string
+func (j *judgement) alteredBy() finding.Remedy {
+	var said finding.Remedy
 	for _, n := range postfix.RewriteNotes(j.in) {
-		said = append(said, n.Text+"; "+n.Action)
+		said = said.Text(n.Text + "; " + n.Action)
 	}
 	const discard = "smtp_discard_ehlo_keywords"
 	if value := postconf.Effective(j.s.Facts.Postfix, nil, discard); strings.Contains(strings.ToLower(value), "8bitmime") {
-		said = append(said, "take 8bitmime out of "+discard+" in main.cf, then systemctl reload postfix: Postfix converts 8-bit text after signing")
+		said = said.Text("take 8bitmime out of " + discard + " in main.cf, by which Postfix converts 8-bit text after signing, then:").Command("systemctl reload postfix")
 	}
 	if len(said) > 0 {
-		return strings.Join(said, "\n")
+		return said
 	}
-	return "postconf -n | grep -E 'smtp_(generic_maps|.*checks|discard_ehlo)'; postconf -P | grep smtp_ shows what Postfix changes after signing: take that out; other milters and a content filter may do so, too"
+	return finding.Text("see what Postfix changes after signing, and take that out:").
+		Command("postconf -n | grep -E 'smtp_(generic_maps|.*checks|discard_ehlo)'; postconf -P | grep smtp_").
+		Text("other milters and a content filter may do so, too")
 }

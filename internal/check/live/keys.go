@@ -24,7 +24,7 @@ func (c toSigner) keys(domains []subject.Domain) {
 	if c.s.Unprivileged {
 		if c.signs() {
 			c.add(finding.Finding{
-				ID: "live.keys", Severity: finding.Unknown, Seen: "only root can look at private keys", Remedy: "sudo mailsetup check --only live.keys",
+				ID: "live.keys", Severity: finding.Unknown, Seen: "only root can look at private keys", Remedy: finding.Command("sudo mailsetup check --only live.keys"),
 			})
 		}
 		return
@@ -51,7 +51,7 @@ func (c toSigner) key(domain string, k keyring.Key, err error) {
 	if err != nil {
 		c.badKeys[domain] = true
 		f.Severity, f.Seen, f.Expected = finding.Problem, err.Error(), "a file of mode 0600 that only OpenDKIM reads"
-		f.Remedy = strings.Join(hint.Of(err), "\n")
+		f.Remedy = finding.Advice(hint.Of(err)...)
 		if strings.Contains(f.Seen, "is not the private key of the record") {
 			f.CausedBy, f.Expected = "dkim.match", "the private key of the record"
 		}
@@ -92,7 +92,7 @@ func (c toSigner) foreignKeys() {
 		}
 		if why != "" {
 			f.Severity, f.Seen, f.Expected = finding.Problem, why, "a file of mode 0600 that only OpenDKIM reads"
-			f.Remedy = "chown " + hint.Quote(user+":", file) + " && chmod 600 " + hint.Quote(file)
+			f.Remedy = finding.Command("chown %s %s && chmod 600 %s", user+":", file, file)
 			if k.Unsafe != "" && k.Unreadable == "" {
 				f.Why = "OpenDKIM refuses keys that others could read (RequireSafeKeys)."
 			}

@@ -126,7 +126,7 @@ func (c *checker) withoutPostfix() {
 		return // no mail leaves from here
 	}
 	by := "mail leaves by " + c.s.Facts.MTA + ", which mailsetup does not look into"
-	c.add(finding.Finding{ID: "live.signed.sendmail", Severity: finding.Unknown, Seen: by, Remedy: "mailsetup check --send-to ADDRESS --only live sends a message to a mailbox where its header can be read"})
+	c.add(finding.Finding{ID: "live.signed.sendmail", Severity: finding.Unknown, Seen: by, Remedy: finding.Text("to send a message to a mailbox where its header can be read:").Command("mailsetup check --send-to ADDRESS --only live")})
 }
 
 // signs reports whether the OpenDKIM of this machine is to sign mail: as mailsetup has set

@@ -186,7 +186,7 @@ func TestBounceRemedy(t *testing.T) {
 		w := newWorld(t)
 		w.skips, w.server.Facts.Postfix.Raw["internal_mail_filter_classes"] = []string{"bounce"}, classes
 		for _, f := range live.Check(t.Context(), w, w.dns, w.server, w.domains, live.Options{}).Findings {
-			if f.ID == "live.signed.bounce" && (f.Severity != finding.Warning || want != "" && f.Remedy != want || want == "" && strings.Contains(f.Remedy, "postconf -e")) {
+			if f.ID == "live.signed.bounce" && (f.Severity != finding.Warning || want != "" && f.Remedy.String() != want || want == "" && strings.Contains(f.Remedy.String(), "postconf -e")) {
 				t.Errorf("%q: %+v", classes, f)
 			}
 		}

@@ -34,11 +34,12 @@ type sender struct {
 type verdict struct {
 	severity finding.Severity
 	// key is the same for verdicts with the same cause.
-	key                    string
-	seen, expected, remedy string
-	cause                  string // ID of a finding that explains it, "" for none
-	station                string // where it went wrong
-	fixable                bool
+	key            string
+	seen, expected string
+	remedy         finding.Remedy
+	cause          string // ID of a finding that explains it, "" for none
+	station        string // where it went wrong
+	fixable        bool
 }
 
 // ok reports whether the mail is as it should be.
@@ -53,7 +54,7 @@ func (c mailer) mail(ctx context.Context, domains []subject.Domain) {
 	if c.s.Unprivileged {
 		c.add(finding.Finding{
 			ID: "live.signed.sendmail", Severity: finding.Unknown, Seen: "only root can follow a message through Postfix",
-			Remedy: "sudo mailsetup check --only live",
+			Remedy: finding.Command("sudo mailsetup check --only live"),
 		})
 		return
 	}
@@ -65,7 +66,7 @@ func (c mailer) mail(ctx context.Context, domains []subject.Domain) {
 		return
 	}
 	for _, d := range waiting {
-		c.add(finding.Finding{ID: "live.signed.sendmail", Severity: finding.Note, Domain: d, Seen: "no key of it signs yet", Remedy: "mailsetup list " + d})
+		c.add(finding.Finding{ID: "live.signed.sendmail", Severity: finding.Note, Domain: d, Seen: "no key of it signs yet", Remedy: finding.Command("mailsetup list %s", d)})
 	}
 	for i := range senders {
 		senders[i].answer = c.ask(ctx, senders[i].want)
@@ -163,7 +164,7 @@ func (c mailer) ask(ctx context.Context, want state.Signer) verdict {
 	switch {
 	case err != nil && strings.Contains(err.Error(), "refused"):
 		v.key, v.seen = "refused", "the signer refuses it: "+err.Error()
-		v.remedy = "journalctl -u opendkim -n 20"
+		v.remedy = finding.Command("journalctl -u opendkim -n 20")
 	case err != nil:
 		v.severity, v.key, v.seen = finding.Unknown, "silent", "the signer was asked: "+err.Error()
 	case len(own) == 0 && len(found) > 0:
@@ -180,17 +181,19 @@ func (c mailer) ask(ctx context.Context, want state.Signer) verdict {
 	if c.badKeys[want.Domain] {
 		v.cause = "live.keys"
 	}
-	v.remedy = cmp.Or(v.remedy, c.writesTables())
+	if v.remedy == nil {
+		v.remedy = c.writesTables()
+	}
 	return v
 }
 
 // writesTables is what mends an OpenDKIM whose files say the wrong thing. Files that
 // somebody edited are overwritten on request alone.
-func (c mailer) writesTables() string {
+func (c mailer) writesTables() finding.Remedy {
 	if c.tablesRight() {
-		return "systemctl restart opendkim"
+		return finding.Command("systemctl restart opendkim")
 	}
-	return "mailsetup init --overwrite-drift shows what is changed in the files of OpenDKIM, and puts them back after a yes"
+	return finding.Text("to see what is changed in the files of OpenDKIM, and put them back after a yes:").Command("mailsetup init --overwrite-drift")
 }
 
 // signaturesFor asks the signer about mail of a sender from a client.
@@ -217,7 +220,7 @@ func (c mailer) staleSigner(senders []sender) {
 		return // what is on disk is wrong as well
 	case wrong >= 0:
 		f.Severity, f.Seen = finding.Problem, strings.Join(c.newer, ", ")+" changed, and OpenDKIM has not read that: of "+senders[wrong].want.From+", "+senders[wrong].answer.seen
-		f.Expected, f.Remedy = "what runs is what stands there", "systemctl reload opendkim; if that does not help: systemctl restart opendkim"
+		f.Expected, f.Remedy = "what runs is what its files say", finding.Command("systemctl reload opendkim").Text("if that does not help:").Command("systemctl restart opendkim")
 		for i := range senders {
 			if senders[i].answer.severity == finding.Problem {
 				senders[i].answer.cause = cmp.Or(senders[i].answer.cause, f.ID)
@@ -276,7 +279,8 @@ func (c mailer) foreign(ctx context.Context, senders []sender) {
 		case slices.ContainsFunc(found, func(g state.Signature) bool { return strings.EqualFold(g.Domain, s.want.Domain) }):
 			f.Severity, f.Seen = finding.Problem, "mail that "+from+" sends in its name is signed: anybody can have forged mail signed"
 			f.Expected = "only mail of this machine, of mynetworks and of users who log in is signed"
-			f.Remedy = "mailsetup init --overwrite-drift puts " + string(signer.TrustedHosts) + " back after a yes; networks that are yours belong into trusted of /etc/mailsetup/host.toml"
+			f.Remedy = finding.Text("networks that are yours belong into trusted of /etc/mailsetup/host.toml; to put " + string(signer.TrustedHosts) + " back after a yes:").
+				Command("mailsetup init --overwrite-drift")
 		}
 		c.add(f)
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"mailsetup/internal/check/finding"
-	"mailsetup/internal/hint"
 	"mailsetup/internal/livepath"
 	"mailsetup/internal/postconf"
 	"mailsetup/internal/state"
@@ -29,7 +28,7 @@ func (j *judgement) bounce(ctx context.Context, senders []sender) {
 			const classes = "internal_mail_filter_classes"
 			v.severity = finding.Warning
 			if has := postconf.Words(postconf.Effective(j.s.Facts.Postfix, nil, classes)); !slices.Contains(has, "bounce") {
-				v.remedy = "postconf -e " + hint.Quote(classes+" = "+strings.Join(append(has, "bounce"), ", ")) + " && systemctl reload postfix"
+				v.remedy = finding.Command("postconf -e %s && systemctl reload postfix", classes+" = "+strings.Join(append(has, "bounce"), ", "))
 			}
 		}
 		j.say("live.signed.bounce", s, "MAILER-DAEMON", v)

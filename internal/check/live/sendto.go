@@ -34,7 +34,7 @@ func (c mailer) sendTo(ctx context.Context, s sender) {
 	to := c.o.SendTo
 	c.o.Logf("a message from %s leaves this server for %s", s.want.From, to)
 	f := finding.Finding{ID: "live.signed.sendmail", Severity: finding.Unknown, Domain: s.domain, Subject: "to " + to}
-	f.Remedy = "look at its header in that mailbox: Authentication-Results says what the receiver thinks of SPF, DKIM and DMARC"
+	f.Remedy = finding.Text("look at its header in that mailbox: Authentication-Results says what the receiver thinks of SPF, DKIM and DMARC")
 	begun := time.Now()
 	_, host, _ := strings.Cut(s.want.From, "@")
 	id := "<mailsetup-" + strings.ToLower(rand.Text()) + "@" + host + ">"
@@ -92,10 +92,10 @@ func outcome(f *finding.Finding, log, messageID string) bool {
 		case "sent":
 			f.Severity, f.Seen = finding.OK, relay+" took it: "+reply
 		case "bounced":
-			f.Severity, f.Seen, f.Expected, f.Remedy = finding.Problem, relay+" refused it: "+reply, "it is taken", "the code in the reply says why: mailsetup check says what of it is wrong here"
+			f.Severity, f.Seen, f.Expected, f.Remedy = finding.Problem, relay+" refused it: "+reply, "it is taken", finding.Text("the code in the reply says why; what of it is wrong here, these say:").Command("mailsetup check")
 		default:
 			f.Seen = "it waits: " + relay + ": " + reply
-			f.Remedy = "it stays in the queue and is tried again; postsuper -d " + queueID + " takes it out"
+			f.Remedy = finding.Text("it stays in the queue and is tried again; to take it out:").Command("postsuper -d %s", queueID)
 		}
 		return true
 	}

@@ -11,7 +11,6 @@ import (
 	"syscall"
 
 	"mailsetup/internal/check/finding"
-	"mailsetup/internal/hint"
 	"mailsetup/internal/livepath/route"
 	"mailsetup/internal/mastercf"
 	"mailsetup/internal/postconf"
@@ -70,7 +69,7 @@ func (c toSigner) sockets(ctx context.Context) {
 func (c toSigner) socket(ctx context.Context, a postfix.Asked, chroot bool) {
 	f := finding.Finding{
 		ID: "live.socket", Severity: finding.OK, Subject: a.Endpoint, Expected: "Postfix reaches the signer there", CausedBy: c.cause,
-		Remedy: "systemctl restart opendkim; then journalctl -u opendkim -n 20",
+		Remedy: restartSigner,
 	}
 	if chroot {
 		f.Subject += ", in the chroot"
@@ -78,9 +77,9 @@ func (c toSigner) socket(ctx context.Context, a postfix.Asked, chroot bool) {
 	address, why := c.reach(a.Endpoint, chroot)
 	switch {
 	case c.s.Unprivileged:
-		f.Severity, f.Seen, f.CausedBy, f.Remedy = finding.Unknown, "only root can try it as the user postfix", "", "sudo mailsetup check --only live.socket"
+		f.Severity, f.Seen, f.CausedBy, f.Remedy = finding.Unknown, "only root can try it as the user postfix", "", finding.Command("sudo mailsetup check --only live.socket")
 	case errors.Is(why, probe.ErrNotTried):
-		f.Severity, f.Seen, f.CausedBy, f.Remedy = finding.Unknown, why.Error(), "", "mailsetup check --only live.socket" // in a shell
+		f.Severity, f.Seen, f.CausedBy, f.Remedy = finding.Unknown, why.Error(), "", finding.Command("mailsetup check --only live.socket") // in a shell
 	case why != nil:
 		f.Severity, f.Seen = finding.Problem, c.describe(why, address)
 		f.Remedy, f.Fixable = c.socketRemedy(why, address), c.s.SetUp && c.cause == ""
@@ -92,7 +91,7 @@ func (c toSigner) socket(ctx context.Context, a postfix.Asked, chroot bool) {
 		}
 	}
 	if f.Severity == finding.OK {
-		f.Seen, f.Expected, f.Remedy, f.CausedBy = "the user postfix reaches it, and it answers", "", "", ""
+		f.Seen, f.Expected, f.Remedy, f.CausedBy = "the user postfix reaches it, and it answers", "", nil, ""
 	}
 	if f.Severity == finding.Problem {
 		c.cause = cmp.Or(c.cause, "live.socket")
@@ -148,12 +147,15 @@ func (c toSigner) shut(address string) string {
 	return text
 }
 
-func (c toSigner) socketRemedy(why error, address string) string {
+// restartSigner is what helps against most of what keeps it from answering.
+var restartSigner = finding.Command("systemctl restart opendkim").Text("and see what it says:").Command("journalctl -u opendkim -n 20")
+
+func (c toSigner) socketRemedy(why error, address string) finding.Remedy {
 	if errors.Is(why, syscall.EACCES) && address == string(signer.Socket(c.s.Facts)) {
 		dir := path.Dir(address)
-		return "chown opendkim:postfix " + dir + " && chmod 2750 " + dir + " && systemctl restart opendkim"
+		return finding.Command("chown opendkim:postfix %s && chmod 2750 %s && systemctl restart opendkim", dir, dir)
 	}
-	return "systemctl restart opendkim; then journalctl -u opendkim -n 20"
+	return restartSigner
 }
 
 // milters checks the lists of milters of each service.
@@ -176,7 +178,7 @@ func (c toSigner) milters() {
 			}
 		case a.Twice:
 			f.Severity, f.Seen, f.Expected = finding.Warning, a.List+" has the signer twice: mail is signed twice", "once"
-			f.Remedy, f.Fixable = "take one of them out of "+a.List+", then systemctl reload postfix", false
+			f.Remedy, f.Fixable = finding.Text("take one of them out of "+a.List+", then:").Command("systemctl reload postfix"), false
 		case accepts && c.in.Spec.Host.MilterDefaultAction != "accept":
 			f.Severity, f.Seen = finding.Warning, "default_action = accept: while the signer is down, mail leaves unsigned"
 			f.Expected = "default_action = tempfail: mail waits"
@@ -185,7 +187,7 @@ func (c toSigner) milters() {
 			f.Severity, f.Seen, f.Fixable = finding.Note, "smtpd_milter_maps = "+a.Maps+" decides by client which milters see mail", false
 		case a.DMARCFirst:
 			f.Severity, f.Seen, f.Expected = finding.Warning, "OpenDMARC is asked before OpenDKIM, and does not see what it found", "OpenDKIM first"
-			f.Remedy, f.Fixable = "put "+a.Endpoint+" before OpenDMARC in "+a.List+", then systemctl reload postfix", false
+			f.Remedy, f.Fixable = finding.Text("put "+a.Endpoint+" before OpenDMARC in "+a.List+", then:").Command("systemctl reload postfix"), false
 		}
 		if f.Severity == finding.OK {
 			f.Seen, f.Fixable, f.Source = "asks the signer", false, ""
@@ -201,23 +203,22 @@ func (c toSigner) matters(a postfix.Asked) bool {
 }
 
 // miltersRemedy is what mends a list, and whether a run without questions does.
-func (c toSigner) miltersRemedy(a postfix.Asked) (remedy string, fixable bool) {
+func (c toSigner) miltersRemedy(a postfix.Asked) (remedy finding.Remedy, fixable bool) {
 	name, value, _ := strings.Cut(a.Off, " = ")
 	rest := strings.Join(slices.DeleteFunc(postconf.Words(value), func(w string) bool { return w == "no_milters" }), ",")
-	const reload = " && systemctl reload postfix"
 	switch {
 	case a.Off != "" && a.Own && c.s.SetUp:
-		return "mailsetup init --service-milters merge", false
+		return finding.Command("mailsetup init --service-milters merge"), false
 	case a.Off != "" && a.Own && rest != "" && name == "receive_override_options":
-		return "postconf -P " + hint.Quote(a.Service.Name+"/"+name+"="+rest) + reload, false
+		return finding.Command("postconf -P %s && systemctl reload postfix", a.Service.Name+"/"+name+"="+rest), false
 	case a.Off != "" && a.Own:
-		return "postconf -PX " + a.Service.Name + "/" + strings.TrimSuffix(name, " =") + reload, false
+		return finding.Command("postconf -PX %s && systemctl reload postfix", a.Service.Name+"/"+strings.TrimSuffix(name, " =")), false
 	case name == "receive_override_options":
-		return "postconf -e " + hint.Quote(name+" = "+rest) + reload, false
+		return finding.Command("postconf -e %s && systemctl reload postfix", name+" = "+rest), false
 	case c.s.SetUp:
-		return "mailsetup init --yes", true
+		return finding.Command("mailsetup init --yes"), true
 	case a.Off == "":
-		return "postconf -e milter_default_action=tempfail" + reload, false
+		return finding.Command("postconf -e milter_default_action=tempfail && systemctl reload postfix"), false
 	}
-	return "name OpenDKIM in " + a.List + " of main.cf, then systemctl reload postfix", false
+	return finding.Text("name OpenDKIM in " + a.List + " of main.cf, then:").Command("systemctl reload postfix"), false
 }

@@ -37,7 +37,7 @@ func (j *judgement) submission(ctx context.Context, s sender) {
 		v := j.conversation(ctx, s, u)
 		if i := slices.IndexFunc(j.result.Deliveries, func(d livepath.Delivery) bool { return d.Way == u.way && d.Refused }); i >= 0 && j.o.Login != nil && v.ok() {
 			v = verdict{severity: finding.Unknown, key: "login " + u.asked.Service.Name, station: "Postfix", seen: "Postfix does not take a message of the login: " + j.result.Deliveries[i].Missing}
-			v.remedy = "look at user and password in the file of --login"
+			v.remedy = finding.Text("look at user and password in the file of --login")
 		}
 		j.say("live.signed.submission", s, about, v)
 		if !tried {
@@ -76,9 +76,9 @@ func (j *judgement) conversation(ctx context.Context, s sender, u users) verdict
 	v.seen, v.remedy = "the signer does not sign it", j.writesTables()
 	if !told {
 		v.seen = fmt.Sprintf("%s lacks %s: the signer is not told that a user logged in, and does not sign", macros, login)
-		v.remedy = fmt.Sprintf("postconf -e '%s = %s %s' && systemctl reload postfix", macros, value, login)
+		v.remedy = finding.Command("postconf -e %s && systemctl reload postfix", macros+" = "+value+" "+login)
 		if _, own := u.asked.Service.Option(macros); own {
-			v.remedy = fmt.Sprintf("postconf -PX %s/%s && systemctl reload postfix", u.asked.Service.Name, macros)
+			v.remedy = finding.Command("postconf -PX %s && systemctl reload postfix", u.asked.Service.Name+"/"+macros)
 		}
 	}
 	return v
@@ -123,7 +123,7 @@ func (c mailer) signedElsewhere(domain string, list []state.Milter) finding.Find
 			f.Subject = g.From
 			if g.Problem != "" {
 				f.Severity, f.CausedBy, f.Seen = finding.Problem, "dkim", "signed with "+g.Selector+"._domainkey."+g.Domain+", and does not verify: "+g.Problem
-				f.Remedy = "mailsetup check --only dkim " + domain
+				f.Remedy = finding.Command("mailsetup check --only dkim %s", domain)
 				return f
 			}
 			f.Seen = "a milter signs it with " + g.Selector + "._domainkey." + g.Domain + ", and that verifies; its way through Postfix was not tried, for which mailsetup init makes a route"
@@ -143,7 +143,7 @@ func (c mailer) signedElsewhere(domain string, list []state.Milter) finding.Find
 		f.Seen = "its file says that another program signs, and no milter of Postfix does"
 	default:
 		f.Severity, f.Seen = finding.Problem, "no milter of Postfix signs it: it leaves without a DKIM signature"
-		f.Expected, f.Remedy = "a signature of "+domain, "sudo mailsetup init --domain "+domain
+		f.Expected, f.Remedy = "a signature of "+domain, finding.Command("sudo mailsetup init --domain %s", domain)
 	}
 	return f
 }

@@ -17,7 +17,7 @@ func (j *judgement) tamper() {
 		j.add(finding.Finding{
 			ID: "live.tamper", Severity: finding.Problem, Subject: j.partial, Seen: "the signature leaves a part of the body out (l=): what is appended keeps it valid",
 			Expected: "all of the body is signed", Source: "RFC 6376 section 8.2",
-			Remedy: "take MaximumSignedBytes and BodyLengthDB out of /etc/opendkim.conf; then systemctl restart opendkim",
+			Remedy: finding.Text("take MaximumSignedBytes and BodyLengthDB out of /etc/opendkim.conf, then:").Command("systemctl restart opendkim"),
 		})
 		return
 	}
@@ -37,7 +37,7 @@ func (j *judgement) tamper() {
 			}
 			j.add(finding.Finding{
 				ID: "live.tamper", Severity: finding.Problem, Subject: s.domain, Seen: "a copy with a letter changed still verifies",
-				Expected: "subject and body are signed", Remedy: "take SignHeaders and OmitHeaders out of /etc/opendkim.conf; then systemctl restart opendkim",
+				Expected: "subject and body are signed", Remedy: finding.Text("take SignHeaders and OmitHeaders out of /etc/opendkim.conf, then:").Command("systemctl restart opendkim"),
 			})
 			return
 		}

@@ -55,23 +55,23 @@ func (c daemons) units(ctx context.Context) {
 	for _, u := range c.needed(ctx) {
 		is, boot := c.s.Facts.Daemons[u.name], c.s.Facts.Daemons[u.boot]
 		f := finding.Finding{ID: "live.units", Severity: finding.Problem, Subject: u.boot, Expected: "runs, and starts at boot"}
-		now := "systemctl start " + u.name
+		now := finding.Command("systemctl start %s", u.name)
 		switch {
 		case is.Masked || boot.Masked:
 			f.Seen = "masked: nothing can start it, and " + u.effect
-			f.Remedy = "systemctl unmask " + u.boot + " && systemctl enable --now " + u.boot
+			f.Remedy = finding.Command("systemctl unmask %s && systemctl enable --now %s", u.boot, u.boot)
 		case !is.Running && is.Stopped:
 			f.Seen, f.Remedy = "somebody stopped it: "+u.effect, now
 		case !is.Running:
 			f.Seen = "does not run: " + u.effect
-			f.Remedy = now + "; if it ends again: journalctl -u " + u.name + " -n 20"
+			f.Remedy = now.Text("if it ends again:").Command("journalctl -u %s -n 20", u.name)
 			f.Fixable = c.s.SetUp
 		case process.IsSuspended(c.text(state.Path(fmt.Sprintf("/proc/%d/stat", max(u.pid, 1))))) && u.pid > 0:
 			f.Seen = fmt.Sprintf("somebody suspended its process %d (SIGSTOP): it does not answer", u.pid)
-			f.Remedy = "systemctl kill -s CONT " + u.name
+			f.Remedy = finding.Command("systemctl kill -s CONT %s", u.name)
 		case boot.Disabled:
 			f.Severity, f.Seen = finding.Warning, "runs, but does not start at boot: after a reboot "+u.effect
-			f.Remedy, f.Fixable = "systemctl enable "+u.boot, c.s.SetUp
+			f.Remedy, f.Fixable = finding.Command("systemctl enable %s", u.boot), c.s.SetUp
 		default:
 			f.Severity, f.Seen, f.Expected = finding.OK, "runs, starts at boot", ""
 		}
@@ -95,9 +95,9 @@ func (c daemons) greets(ctx context.Context) {
 		return
 	}
 	f := finding.Finding{ID: "live.units", Severity: finding.Unknown, Subject: "port 25", Seen: err.Error(), Expected: "Postfix answers"}
-	f.Remedy = "journalctl -t postfix/smtpd -t postfix/master -n 20 says why"
+	f.Remedy = finding.Text("see why:").Command("journalctl -t postfix/smtpd -t postfix/master -n 20")
 	if fatal := c.fatal(ctx); fatal != "" {
-		f.Severity, f.Seen, f.Remedy = finding.Problem, "smtpd ends before it says anything: "+fatal, "correct that in main.cf or master.cf; postfix check && systemctl reload postfix"
+		f.Severity, f.Seen, f.Remedy = finding.Problem, "smtpd ends before it says anything: "+fatal, finding.Text("correct that in main.cf or master.cf, then:").Command("postfix check && systemctl reload postfix")
 	} else if strings.Contains(f.Seen, "closed without a greeting") {
 		f.Severity, f.Seen = finding.Problem, "the program that takes mail ends before it says anything"
 	}
@@ -154,10 +154,10 @@ func (c daemons) daemon(ctx context.Context) {
 	f := finding.Finding{ID: "live.daemon", Severity: finding.OK, Subject: signer.Unit, Seen: fmt.Sprintf("runs since %s, with %d MB", began.UTC().Format(time.DateOnly), memory/1024)}
 	switch {
 	case memory > many:
-		f.Severity, f.Remedy = finding.Note, "systemctl restart opendkim"
+		f.Severity, f.Remedy = finding.Note, finding.Command("systemctl restart opendkim")
 	case days > 365:
 		f.Severity, f.Seen = finding.Note, f.Seen+": the libraries that it runs with may have had updates since"
-		f.Remedy = "systemctl restart opendkim"
+		f.Remedy = finding.Command("systemctl restart opendkim")
 	}
 	c.add(f)
 }
@@ -168,7 +168,7 @@ func (c daemons) stale(ctx context.Context) {
 	if o := c.s.Facts.OpenDKIM; o != nil && o.NeedsDaemonReload && c.signs() {
 		c.add(finding.Finding{
 			ID: "live.stale", Severity: finding.Warning, Subject: signer.Unit, Seen: "files of the unit changed since systemd read them",
-			Expected: "what runs is what stands there", Remedy: "systemctl daemon-reload && systemctl restart opendkim",
+			Expected: "what runs is what its files say", Remedy: finding.Command("systemctl daemon-reload && systemctl restart opendkim"),
 		})
 	}
 	if c.cause != "" {
@@ -194,7 +194,7 @@ func (c daemons) stalePostfix(ctx context.Context) {
 	f := finding.Finding{ID: "live.stale", Severity: finding.OK, Subject: c.s.Facts.Postfix.Unit, Seen: "has read its files since they changed"}
 	if newer := c.changedSince(ctx, began, "/etc/postfix/main.cf", "/etc/postfix/master.cf"); len(newer) > 0 {
 		f.Severity, f.Seen = finding.Warning, strings.Join(newer, " and ")+" changed since Postfix was started or reloaded: some of its processes work with older settings"
-		f.Expected, f.Remedy = "what runs is what stands there", "postfix check && systemctl reload postfix"
+		f.Expected, f.Remedy = "what runs is what its files say", finding.Command("postfix check && systemctl reload postfix")
 	}
 	c.add(f)
 }
@@ -279,13 +279,13 @@ func (c daemons) staleTables(ctx context.Context) {
 		}
 		f := finding.Finding{
 			ID: "live.stale", Severity: finding.Warning, Subject: file, Seen: "changed after " + db + " was made of it: Postfix does not know the change",
-			Expected: "the compiled table is newer than its text", Remedy: "postmap " + file, Source: "postmap(1)",
+			Expected: "the compiled table is newer than its text", Remedy: finding.Command("postmap %s", file), Source: "postmap(1)",
 		}
 		if !is {
 			f.Seen, f.Severity = db+" is missing: Postfix cannot look anything up, and mail waits", finding.Problem
 		}
 		if slices.Contains(tablesIn(c.s.Facts.Postfix, "alias_maps"), "hash:"+file) || strings.HasSuffix(file, "/aliases") {
-			f.Remedy, f.Source = "newaliases", "newaliases(1)"
+			f.Remedy, f.Source = finding.Command("newaliases"), "newaliases(1)"
 		}
 		c.add(f)
 	}

@@ -24,7 +24,7 @@ func Bulk(message []byte, about string) []finding.Finding {
 	p := parse(message)
 	f := finding.Finding{ID: "msg.bulk", Severity: finding.OK, Subject: about, Seen: "one-click unsubscribe, signed"}
 	wrong := func(seen, remedy string) []finding.Finding {
-		f.Severity, f.Seen, f.Remedy = finding.Warning, seen, remedy
+		f.Severity, f.Seen, f.Remedy = finding.Warning, seen, finding.Text(remedy)
 		return []finding.Finding{f}
 	}
 	switch {

@@ -44,7 +44,7 @@ type form struct {
 func (f *form) wrong(part, remedy, source, seen string, a ...any) {
 	f.list = append(f.list, finding.Finding{
 		ID: "msg.form", Severity: finding.Warning, Subject: strings.TrimSpace(f.about + " " + part), Seen: shorten(fmt.Sprintf(seen, a...)),
-		Remedy: remedy, Source: source,
+		Remedy: finding.Text(remedy), Source: source,
 	})
 }
 

@@ -223,6 +223,6 @@ func missing(m Machine, filter string) []finding.Finding {
 	return []finding.Finding{{
 		ID: "msg.score", Severity: finding.Note, Subject: "packages of SpamAssassin",
 		Seen:   "no rule about " + strings.Join(abouts, " and ") + " can match: " + strings.Join(packages, ", ") + " not installed",
-		Remedy: "apt-get install --no-install-recommends " + strings.Join(packages, " "),
+		Remedy: finding.Command("apt-get install --no-install-recommends %s", packages...),
 	}}
 }

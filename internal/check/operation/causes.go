@@ -14,8 +14,8 @@ type cause struct {
 	// ofSender: it is about the domain of the sender, else about the server.
 	ofSender bool
 	severity finding.Severity
-	means    string // one sentence
-	remedy   string // "" for that check
+	means    string         // one sentence
+	remedy   finding.Remedy // nil for that check
 }
 
 // Causes that several receivers name in their own way.
@@ -33,7 +33,7 @@ var (
 	badHELO   = cause{about: "host.forward", severity: finding.Problem, means: "The receiver finds no address of the name in HELO."}
 	tooFast   = cause{
 		severity: finding.Warning, means: "The receiver slows this server down for what it sends, or for complaints about it.",
-		remedy: "find out what sends so much (postqueue -p), stop what nobody asked for, and send the rest more slowly",
+		remedy: finding.Text("find out what sends so much, stop what nobody asked for, and send the rest more slowly:").Command("postqueue -p"),
 	}
 )
 
@@ -78,23 +78,23 @@ var local = []struct {
 }{
 	{"mail transport unavailable", cause{
 		code: "transport", severity: finding.Warning, means: "A service of master.cf(5) that has to deliver the mail cannot run.",
-		remedy: "journalctl -p warning -n 50 -t postfix/qmgr -t postfix/master names the service",
+		remedy: finding.Text("the service is named by:").Command("journalctl -p warning -n 50 -t postfix/qmgr -t postfix/master"),
 	}},
 	{"unknown mail transport error", cause{
 		code: "transport", severity: finding.Warning, means: "A service of master.cf(5) that has to deliver the mail cannot run.",
-		remedy: "journalctl -p warning -n 50 -t postfix/qmgr -t postfix/master names the service",
+		remedy: finding.Text("the service is named by:").Command("journalctl -p warning -n 50 -t postfix/qmgr -t postfix/master"),
 	}},
 	{"alias database unavailable", cause{
 		code: "aliases", severity: finding.Warning, means: "The table of local aliases cannot be read, and no local mail is delivered.",
-		remedy: "newaliases && postqueue -f",
+		remedy: finding.Command("newaliases && postqueue -f"),
 	}},
 	{"SASL authentication failed", cause{
 		code: "login", severity: finding.Problem, means: "The server that relays our mail does not accept our login.",
-		remedy: "postconf relayhost smtp_sasl_password_maps names the server and the file with the login",
+		remedy: finding.Text("the server and the file with the login are named by:").Command("postconf relayhost smtp_sasl_password_maps"),
 	}},
 	{"No space left on device", cause{
 		code: "disk", severity: finding.Problem, means: "A file system is full, and no mail is stored.",
-		remedy: "df -h /var",
+		remedy: finding.Command("df -h /var"),
 	}},
 }
 
@@ -120,7 +120,7 @@ func causeOf(reason string) (c cause, ours bool) {
 		if m := private.FindStringSubmatch(reason); m != nil {
 			return cause{
 				code: m[1], severity: finding.Warning, means: "The service that stores mail in mailboxes does not answer.",
-				remedy: "start the service that listens there, and: postqueue -f",
+				remedy: finding.Text("start the service that listens there, then:").Command("postqueue -f"),
 			}, true
 		}
 		return cause{}, false

@@ -147,7 +147,7 @@ func judge(s subject.Server, w recordwatch.Domain, suspect bool, results map[str
 func changed(s subject.Server, w recordwatch.Domain, id string, p keyring.Problem) finding.Finding {
 	f := finding.Finding{
 		ID: "ops.changed", Domain: w.Domain, Subject: id, Severity: finding.Warning, Seen: shorten(p.Text),
-		Expected: "as all name servers had it before", CausedBy: about(id), Remedy: "mailsetup dns " + w.Domain + " prints what to publish",
+		Expected: "as all name servers had it before", CausedBy: about(id), Remedy: finding.Text("what to publish is printed by:").Command("mailsetup dns %s", w.Domain),
 	}
 	if p.Gone || slices.Contains(w.Signing, id) {
 		f.Severity = finding.Problem
@@ -156,7 +156,7 @@ func changed(s subject.Server, w recordwatch.Domain, id string, p keyring.Proble
 		f.Seen = fmt.Sprintf("for %s: %s", text.Age(p.Since, s.Now), f.Seen)
 	}
 	if w.PublishedByUs && p.Gone {
-		f.Remedy, f.Fixable = "mailsetup init --yes", true
+		f.Remedy, f.Fixable = finding.Command("mailsetup init --yes"), true
 	}
 	return f
 }

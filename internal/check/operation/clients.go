@@ -62,7 +62,7 @@ func Services(ctx context.Context, dns *dnsclient.Client, s subject.Server, d su
 	if len(missing) > 0 && len(r.Findings) == 0 && s.Name != "" {
 		r.Findings = append(r.Findings, finding.Finding{
 			ID: "client.srv", Severity: finding.Note, Domain: d.Name,
-			Seen: "no SRV records: people type the name of the server into their mail program", Remedy: strings.Join(missing, "\n"),
+			Seen: "no SRV records: people type the name of the server into their mail program", Remedy: finding.Records(missing...),
 		})
 	}
 	return r

@@ -75,7 +75,7 @@ func TestWhatMailProgramsFind(t *testing.T) {
 	}
 	c := resolver(t)
 	const want = "_submissions._tcp.shop.example. 3600 IN SRV 0 1 465 mail.shop.example.\n_submission._tcp.shop.example. 3600 IN SRV 0 1 587 mail.shop.example."
-	if r := operation.Services(context.Background(), c, s, d); r.Findings[0].Remedy != want {
+	if r := operation.Services(context.Background(), c, s, d); r.Findings[0].Remedy.String() != want {
 		t.Errorf("publish\n%s", r.Findings[0].Remedy)
 	}
 	if r := operation.Services(context.Background(), c, server(), d); len(r.Findings) > 0 {
@@ -115,7 +115,7 @@ func TestRecordsThatAreNoLongerAsPublished(t *testing.T) {
 			if !ok || len(got) != 1 || f.Severity != tt.severity || f.CausedBy != tt.about {
 				t.Fatalf("%+v", got)
 			}
-			if f.Severity == finding.Problem && (!f.Fixable || f.Remedy != "mailsetup init --yes") {
+			if f.Severity == finding.Problem && (!f.Fixable || f.Remedy.String() != "mailsetup init --yes") {
 				t.Errorf("%+v", f)
 			}
 		})

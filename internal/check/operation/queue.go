@@ -13,7 +13,6 @@ import (
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/subject"
-	"mailsetup/internal/hint"
 	"mailsetup/internal/system"
 	"mailsetup/internal/text"
 )
@@ -78,9 +77,9 @@ func queueOf(ctx context.Context, run system.Runner, s subject.Server, domains [
 	}
 	if why := <-said; why != "" {
 		if q.cut = true; q.messages == 0 {
-			f := finding.Finding{ID: "queue.size", Severity: finding.Unknown, Subject: q.name(""), Seen: why, Remedy: "run as root: mailsetup check --only queue"}
+			f := finding.Finding{ID: "queue.size", Severity: finding.Unknown, Subject: q.name(""), Seen: why, Remedy: finding.Text("run as root:").Command("mailsetup check --only queue")}
 			if !s.Unprivileged {
-				f.Remedy = strings.Join(argv, " ") + " says more"
+				f.Remedy = finding.Text("it says more:").Then(q.listing())
 			}
 			return finding.Result{Findings: []finding.Finding{f}}
 		}
@@ -101,13 +100,27 @@ func (q *queue) name(of string) string {
 	return strings.TrimSpace(of + " in the instance " + q.dir)
 }
 
-// command returns a command of Postfix for the instance.
-func (q *queue) command(format string, a ...any) string {
-	name, rest, _ := strings.Cut(fmt.Sprintf(format, a...), " ")
+// The commands of Postfix about a queue, for its instance.
+
+func (q *queue) listing() finding.Remedy {
 	if q.dir == "" {
-		return name + " " + rest
+		return finding.Command("postqueue -p")
 	}
-	return name + " -c " + hint.Quote(q.dir) + " " + rest
+	return finding.Command("postqueue -c %s -p", q.dir)
+}
+
+func (q *queue) flush() finding.Remedy {
+	if q.dir == "" {
+		return finding.Command("postqueue -f")
+	}
+	return finding.Command("postqueue -c %s -f", q.dir)
+}
+
+func (q *queue) release() finding.Remedy {
+	if q.dir == "" {
+		return finding.Command("postsuper -H ALL")
+	}
+	return finding.Command("postsuper -c %s -H ALL", q.dir)
 }
 
 // size judges how much waits: a number alone says nothing.
@@ -119,7 +132,7 @@ func (q *queue) size() []finding.Finding {
 		f.Seen = "no mail waits"
 	case waiting >= many && q.old*2 >= waiting:
 		f.Severity = finding.Warning
-		f.Remedy = q.command("postqueue -p") + " lists them with the reasons"
+		f.Remedy = finding.Text("see which, and why:").Then(q.listing())
 	case waiting >= many || q.now.Sub(q.oldest) >= veryOld:
 		f.Severity = finding.Note
 	}
@@ -131,14 +144,14 @@ func (q *queue) size() []finding.Finding {
 		list = append(list, finding.Finding{
 			ID: "queue.size", Severity: finding.Note, Subject: q.name("hold"),
 			Seen:   text.Count(q.held, "message") + " on hold: nothing is sent of it until somebody releases it",
-			Remedy: q.command("postsuper -H ALL") + " releases all of it",
+			Remedy: finding.Text("to release all of it:").Then(q.release()),
 		})
 	}
 	if q.unread > 0 {
 		list = append(list, finding.Finding{
 			ID: "queue.size", Severity: finding.Warning, Subject: q.name("maildrop"),
 			Seen:   fmt.Sprintf("%s that programs here gave to sendmail(1) more than %d minutes ago and Postfix did not take in", text.Count(q.unread, "message"), int(takenAfter.Minutes())),
-			Remedy: "journalctl -p warning -n 50 -t postfix/pickup -t postfix/cleanup -t postfix/master says why", CausedBy: "live.units",
+			Remedy: finding.Text("see why:").Command("journalctl -p warning -n 50 -t postfix/pickup -t postfix/cleanup -t postfix/master"), CausedBy: "live.units",
 		})
 	}
 	return list
@@ -161,7 +174,7 @@ func (q *queue) why() []finding.Finding {
 	var list []finding.Finding
 	groups := q.sorted()
 	for _, g := range groups[:min(len(groups), maxGroups)] {
-		f := g.cause.finding(g.domain, q.command("postqueue -f"))
+		f := g.cause.finding(g.domain, q.flush())
 		f.Subject = q.name(f.Subject)
 		f.Seen = fmt.Sprintf("%s%s for %s: %s", atLeast(q.cut), countWaits(g.messages), text.List(g.to, 3), shorten(g.reason))
 		list = append(list, f)
@@ -169,7 +182,7 @@ func (q *queue) why() []finding.Finding {
 	if len(groups) > maxGroups {
 		list = append(list, finding.Finding{
 			ID: "queue.why", Severity: finding.Note, Subject: q.name("more"),
-			Seen: text.Count(len(groups)-maxGroups, "further reason") + " of fewer messages; " + q.command("postqueue -p") + " lists all",
+			Seen: text.Count(len(groups)-maxGroups, "further reason") + " of fewer messages; postqueue -p lists all",
 		})
 	}
 	if len(list) > 0 {
@@ -180,7 +193,7 @@ func (q *queue) why() []finding.Finding {
 	case q.timeouts > 0 && q.timeouts == q.deferred && len(q.unreached) >= 3:
 		f.Severity, f.CausedBy = finding.Note, "net.out25"
 		f.Seen = fmt.Sprintf("%s, and no server of %d domains takes a connection", countWaits(q.deferred), len(q.unreached))
-		f.Remedy = "mailsetup check --online --only net.out25 tells whether port 25 is closed for this server"
+		f.Remedy = finding.Text("to see whether port 25 is closed for this server:").Command("mailsetup check --online --only net.out25")
 	case q.deferred > 0:
 		f.Seen = fmt.Sprintf("%s that others deferred: %s", text.Count(q.deferred, "message"), shorten(q.example))
 	}
@@ -199,16 +212,17 @@ func shorten(s string) string {
 
 // finding returns the finding about a cause for which mail of a domain waits; "" for
 // the server.
-func (c cause) finding(domain, flush string) finding.Finding {
+func (c cause) finding(domain string, flush finding.Remedy) finding.Finding {
 	f := finding.Finding{
 		ID: "queue.why", Severity: c.severity, Domain: domain, Subject: cmp.Or(c.code, c.about), CausedBy: c.about,
 		Why: c.means, Remedy: c.remedy,
 	}
-	if f.Remedy == "" && c.about != "" {
-		f.Remedy = "mailsetup check --only " + c.about + " && " + flush
+	if f.Remedy == nil && c.about != "" {
+		about := []string{c.about}
 		if domain != "" {
-			f.Remedy = "mailsetup check --only " + c.about + " " + domain + " && " + flush
+			about = append(about, domain)
 		}
+		f.Remedy = finding.Command("mailsetup check --only %s", about...).Text("once that is right:").Then(flush)
 	}
 	return f
 }

@@ -103,7 +103,7 @@ func TestMailOnHoldAndMailNotTakenIn(t *testing.T) {
 		line("hold", 50*time.Hour, "a@shop.example", "b@far.example", "")+
 			line("maildrop", time.Minute, "a@shop.example", "b@far.example", "")+
 			line("maildrop", time.Hour, "a@shop.example", "b@far.example", ""))
-	if f := got["queue.size hold"]; f.Severity != finding.Note || f.Remedy != "postsuper -H ALL releases all of it" {
+	if f := got["queue.size hold"]; f.Severity != finding.Note || f.Remedy.String() != "to release all of it:\npostsuper -H ALL" {
 		t.Errorf("hold: %+v", f)
 	}
 	if f := got["queue.size maildrop"]; f.Severity != finding.Warning || !strings.HasPrefix(f.Seen, "1 message that programs here gave") || f.CausedBy != "live.units" {
@@ -156,7 +156,7 @@ func TestWhyMailWaits(t *testing.T) {
 			if !ok || f.CausedBy != tt.about || f.Severity != tt.severity {
 				t.Fatalf("%+v", got)
 			}
-			if !strings.HasPrefix(f.Seen, "1 message waits for far.example: ") || f.Remedy == "" || f.Why == "" {
+			if !strings.HasPrefix(f.Seen, "1 message waits for far.example: ") || f.Remedy.String() == "" || f.Why == "" {
 				t.Errorf("%+v", f)
 			}
 		})
@@ -212,7 +212,7 @@ func TestWhoseMailWaits(t *testing.T) {
 	if f := got["queue.why 5.7.23"]; !strings.HasPrefix(f.Seen, "2 messages wait for far.example, other.example: ") {
 		t.Errorf("%+v", f)
 	}
-	if f := got["queue.why shop.example 5.7.23"]; f.Remedy != "mailsetup check --only spf.pass shop.example && postqueue -f" {
+	if f := got["queue.why shop.example 5.7.23"]; f.Remedy.String() != "mailsetup check --only spf.pass shop.example\nonce that is right:\npostqueue -f" {
 		t.Errorf("%+v", f)
 	}
 	s.Spec.Domains = append(s.Spec.Domains, specDomain("club.example"))
@@ -304,7 +304,7 @@ func TestWhyMailWasRefused(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	f := got["queue.why 5.7.515, refused"]
-	if f.Severity != finding.Note || f.CausedBy != "" || f.Remedy != "mailsetup check --only spf.pass" ||
+	if f.Severity != finding.Note || f.CausedBy != "" || f.Remedy.String() != "mailsetup check --only spf.pass" ||
 		f.Seen != "2 messages for far.example came back within a day: host mx.far.example[192.0.2.9] said: 550 5.7.515 Access denied (in reply to end of DATA command)" {
 		t.Errorf("%+v", f)
 	}
@@ -328,7 +328,7 @@ func TestInstancesHaveQueuesOfTheirOwn(t *testing.T) {
 		return system.Result{}, nil
 	}
 	got := byWhat(t, operation.Queue(context.Background(), m, s, shop))
-	if f := got["queue.why 5.7.25 in the instance /etc/postfix-out"]; f.Remedy != "mailsetup check --only addr.ptr && postqueue -c /etc/postfix-out -f" {
+	if f := got["queue.why 5.7.25 in the instance /etc/postfix-out"]; f.Remedy.String() != "mailsetup check --only addr.ptr\nonce that is right:\npostqueue -c /etc/postfix-out -f" {
 		t.Errorf("%+v", got)
 	}
 	if got["queue.size"].Seen != "no mail waits" {

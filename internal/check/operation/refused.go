@@ -75,7 +75,7 @@ func refused(ctx context.Context, run system.Runner) []finding.Finding {
 			Seen: fmt.Sprintf("%s for %s came back within a day: %s", text.Count(g.messages, "message"), text.List(g.to, 3), shorten(g.reason)),
 		}
 		if k.about != "" {
-			f.Remedy = "mailsetup check --only " + k.about
+			f.Remedy = finding.Command("mailsetup check --only %s", k.about)
 		}
 		if !g.cause.ofSender {
 			f.CausedBy = k.about

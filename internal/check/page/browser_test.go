@@ -275,7 +275,7 @@ func TestOtherPagesInABrowser(t *testing.T) {
 	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": true}, nil)
 	var long finding.Result
 	for i, name := range []string{strings.Repeat("x", 63), strings.Repeat("very.long.name.", 16) + "example", strings.Repeat("\u6587", 60), strings.Repeat("W", 200)} {
-		long.Findings = append(long.Findings, finding.Finding{ID: "spf.pass", Severity: finding.Severities()[i], Domain: name, Subject: name, Seen: name, Remedy: "mailsetup " + name})
+		long.Findings = append(long.Findings, finding.Finding{ID: "spf.pass", Severity: finding.Severities()[i], Domain: name, Subject: name, Seen: name, Remedy: finding.Command("mailsetup %s", name)})
 		long.Messages = append(long.Messages, finding.Message{Domain: name, Way: name, Stations: []finding.Station{{Name: name, Severity: finding.OK, Text: name}}})
 		deep := finding.SPFNode{Name: name, Lookups: 12345, Problem: name}
 		for range 12 {

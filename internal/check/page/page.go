@@ -217,20 +217,19 @@ func newGroup(g report.Group, typed hint.Typed) group {
 	return out
 }
 
-// remedies takes what to do apart: commands and records, which are copied as they
-// stand, and prose.
-func remedies(what string, typed hint.Typed) []remedy {
+// remedies are commands and records, which are copied as they stand, and prose.
+func remedies(lines finding.Remedy, typed hint.Typed) []remedy {
 	var list []remedy
-	for l := range strings.SplitSeq(strings.TrimRight(what, "\n"), "\n") {
-		l = typed.Lines([]string{l})[0]
+	for _, l := range lines {
+		what := typed.Lines([]string{l.Text})[0]
 		last := len(list) - 1
-		switch code := report.IsRecord(l) || text.IsCommand(l); {
-		case code && last >= 0 && list[last].Code != "":
-			list[last].Code += "\n" + l
-		case code:
-			list = append(list, remedy{Code: l})
+		switch {
+		case l.Kind == finding.LineText:
+			list = append(list, remedy{Prose: capital(what)})
+		case last >= 0 && list[last].Code != "":
+			list[last].Code += "\n" + what
 		default:
-			list = append(list, remedy{Prose: capital(l)})
+			list = append(list, remedy{Code: what})
 		}
 	}
 	return list

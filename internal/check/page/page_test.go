@@ -27,14 +27,14 @@ func example() report.Report {
 			{
 				ID: "addr.ptr", Severity: finding.Problem, Subject: "192.0.2.10", Seen: "no PTR", Expected: "mail.lab.example",
 				Why:    "Gmail and others refuse mail from an address without a PTR (answer 5.7.25).",
-				Remedy: "ask whoever gave you the address, in the panel of your provider, for this record:\n10.2.0.192.in-addr.arpa. PTR mail.lab.example.", Source: "RFC 1912 section 2.1",
+				Remedy: finding.Text("ask whoever gave you the address, in the panel of your provider, for this record:").Record("10.2.0.192.in-addr.arpa. PTR mail.lab.example."), Source: "RFC 1912 section 2.1",
 			},
 			{ID: "addr.fcrdns", Severity: finding.Problem, Subject: "192.0.2.10", Seen: "no name to ask for", CausedBy: "addr.ptr"},
 			{
 				ID: "dkim.record", Severity: finding.Problem, Domain: "lab.example", Subject: "202611._domainkey.lab.example",
-				Seen: "ns2.lab.example (192.0.2.53) has no such name", Expected: "the key record on each name server", Remedy: record,
+				Seen: "ns2.lab.example (192.0.2.53) has no such name", Expected: "the key record on each name server", Remedy: finding.Record(record),
 			},
-			{ID: "spf.all", Severity: finding.Warning, Domain: "lab.example", Seen: "?all", Expected: "~all or -all", Remedy: "mailsetup init --yes"},
+			{ID: "spf.all", Severity: finding.Warning, Domain: "lab.example", Seen: "?all", Expected: "~all or -all", Remedy: finding.Command("mailsetup init --yes")},
 			{ID: "bl.health", Severity: finding.Unknown, Subject: "bl.example.net", Seen: "the list answers neither of its test entries"},
 			{ID: "mx.v6", Severity: finding.Note, Domain: "lab.example", Seen: "mail.lab.example has no AAAA"},
 			{ID: "net.clock", Severity: finding.Warning, Subject: "clock", Seen: "70 s late", Ignored: "a laboratory"},
@@ -126,7 +126,7 @@ func TestTheVerdict(t *testing.T) {
 func hostile() report.Report {
 	const evil = "\"'><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>{{.}}\x1b[31m\u202e</style></title>javascript:alert(3)&lt;"
 	f := finding.Finding{
-		ID: evil, Severity: finding.Problem, Domain: evil, Subject: evil, Seen: evil, Expected: evil, Why: evil, Remedy: evil + "\nmailsetup check " + evil, Source: evil,
+		ID: evil, Severity: finding.Problem, Domain: evil, Subject: evil, Seen: evil, Expected: evil, Why: evil, Remedy: finding.Text(evil).Command("mailsetup check %s", evil).Record(evil), Source: evil,
 	}
 	warning, ignored := f, f
 	warning.Severity, warning.ID = finding.Warning, "spf.all"
@@ -169,7 +169,7 @@ func TestAPageOfManyDomains(t *testing.T) {
 	for i := range domains {
 		d := fmt.Sprintf("d%d.example", i)
 		domains[i] = d
-		r.Findings = append(r.Findings, finding.Finding{ID: "spf.pass", Severity: finding.Problem, Domain: d, Seen: fmt.Sprint("no ", i), Remedy: fmt.Sprint("do ", i)})
+		r.Findings = append(r.Findings, finding.Finding{ID: "spf.pass", Severity: finding.Problem, Domain: d, Seen: fmt.Sprint("no ", i), Remedy: finding.Text(fmt.Sprint("do ", i))})
 		r.SPF = append(r.SPF, finding.SPFTree{Domain: d, SPFNode: deep})
 		r.Keys = append(r.Keys, finding.KeyLife{Domain: d, Selector: "s", Stage: "active", Made: now, Active: now})
 		r.Messages = append(r.Messages, finding.Message{Domain: d, Way: "smtp", Stations: make([]finding.Station, 100)})

@@ -92,7 +92,7 @@ func (c *checker) relaying(ctx context.Context, domains []subject.Domain, o Opti
 	}
 	if open := opendkim.OpenNetworks(nets); len(open) > 0 {
 		f.Severity, f.Subject, f.Seen = finding.Problem, "mynetworks", "everybody in "+strings.Join(open, ", ")+" may relay"
-		f.Remedy = "postconf -e 'mynetworks = 127.0.0.0/8 [::1]/128' && systemctl reload postfix, with the networks of your own senders added"
+		f.Remedy = finding.Text("with the networks of your own senders added:").Command("postconf -e 'mynetworks = 127.0.0.0/8 [::1]/128' && systemctl reload postfix")
 		c.add(f)
 		return
 	}
@@ -191,7 +191,7 @@ func (c *checker) try(ctx context.Context, f *finding.Finding, from netip.Addr, 
 			}
 			f.Severity = finding.Problem
 			f.Seen = fmt.Sprintf("MAIL FROM:<%s> RCPT TO:<%s> is taken: %s", e.from, e.to, reply)
-			f.Remedy = "postconf -e 'smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination' && systemctl reload postfix; then look at smtpd_recipient_restrictions and at -o of smtp in master.cf"
+			f.Remedy = refuseRelaying.Text("then look at smtpd_recipient_restrictions and at -o of smtp in master.cf")
 			return ""
 		case errors.As(err, &said) && said.Code >= 500:
 			refused++

@@ -30,7 +30,7 @@ func (c *checker) required(ctx context.Context, domains []subject.Domain) {
 				c.add(finding.Finding{
 					ID: "relay." + local, Severity: finding.Warning, Domain: d.Name, Subject: local + "@" + d.Name, CausedBy: "mx.ours",
 					Seen: "refused, as all mail for " + d.Name + " (Relay access denied)", Expected: "people who report trouble reach somebody",
-					Remedy: "mailsetup check --only mx " + d.Name,
+					Remedy: finding.Command("mailsetup check --only mx %s", d.Name),
 				})
 			}
 		}
@@ -52,11 +52,11 @@ func (c *checker) required(ctx context.Context, domains []subject.Domain) {
 			switch {
 			case errors.As(err, &said) && said.Code >= 500:
 				f.Severity, f.Seen, f.Expected = finding.Warning, fmt.Sprintf("refused: %d %s", said.Code, said.Msg), "people who report trouble reach somebody"
-				f.Remedy = "add " + local + ": root to /etc/aliases, then newaliases"
+				f.Remedy = finding.Text("add " + local + ": root to /etc/aliases, then:").Command("newaliases")
 				if !strings.HasPrefix(said.Msg, "5.1.") {
-					f.Remedy = "postconf -n | grep _restrictions shows what may refuse it: let " + f.Subject + " pass"
+					f.Remedy = finding.Text("let " + f.Subject + " pass; what may refuse it:").Command("postconf -n | grep _restrictions")
 				} else if !slices.Contains(postconf.Words(strings.ToLower(c.s.Facts.Postfix.Value["mydestination"])), d.Name) {
-					f.Remedy = "add " + f.Subject + " to virtual_alias_maps or to the mailboxes of the domain"
+					f.Remedy = finding.Text("add " + f.Subject + " to virtual_alias_maps or to the mailboxes of the domain")
 				}
 			case err != nil:
 				f.Severity, f.Seen, f.CausedBy = finding.Unknown, reason(err), c.down()
@@ -78,9 +78,9 @@ func Return(ctx context.Context, dns *dnsclient.Client, s subject.Server, d subj
 	f.Seen, f.Severity = hasWayBack(ctx, dns, d.Name)
 	if f.Severity == finding.Warning {
 		f.Expected = "an MX, or an address at the name: some receivers refuse senders that cannot be answered"
-		f.Remedy = "have mail of it leave with senders of a domain that takes mail, or publish an MX of " + d.Name + " that names the server which takes its mail"
+		f.Remedy = finding.Text("have mail of it leave with senders of a domain that takes mail, or publish an MX of " + d.Name + " that names the server which takes its mail")
 		if d.Receives && s.Name != "" {
-			f.Remedy = "publish an MX of " + d.Name + ":\n" + d.Name + ". MX 10 " + s.Name + "."
+			f.Remedy = finding.Text("publish an MX of " + d.Name + ":").Record(d.Name + ". MX 10 " + s.Name + ".")
 		}
 		if d.Receives {
 			f.CausedBy = "mx.exists"
@@ -131,7 +131,7 @@ func Banner(ctx context.Context, s subject.Server) finding.Result {
 		f.Seen = "220 " + name
 	default:
 		f.Severity, f.Seen, f.Expected = finding.Note, "220 "+cut(line), "220 "+s.Name
-		f.Remedy = "postconf -e 'smtpd_banner = $myhostname ESMTP' && systemctl reload postfix"
+		f.Remedy = finding.Command("postconf -e 'smtpd_banner = $myhostname ESMTP' && systemctl reload postfix")
 	}
 	res.Findings = append(res.Findings, f)
 	return res

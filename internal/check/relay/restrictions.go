@@ -53,11 +53,14 @@ func (c *checker) judgeService(f *finding.Finding, s *state.Service) {
 		f.Severity, f.Seen = finding.Unknown, unclear
 	case permits != "":
 		f.Severity, f.Seen = finding.Problem, permits
-		f.Remedy = "postconf -e 'smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination' && systemctl reload postfix"
+		f.Remedy = refuseRelaying
 		if _, own := s.Option("smtpd_relay_restrictions"); own {
-			f.Remedy = "postconf -PX " + s.Name + "/smtpd_relay_restrictions && systemctl reload postfix; then look at smtpd_recipient_restrictions"
+			f.Remedy = finding.Command("postconf -PX %s && systemctl reload postfix", s.Name+"/smtpd_relay_restrictions").Text("then look at smtpd_recipient_restrictions")
 		}
 	default: // smtpd does not start so
 		f.Severity, f.Seen, f.CausedBy = finding.Unknown, "nothing in the restrictions refuses it", c.down()
 	}
 }
+
+// refuseRelaying has Postfix refuse what strangers send to others.
+var refuseRelaying = finding.Command("postconf -e 'smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination' && systemctl reload postfix")

@@ -29,12 +29,12 @@ func (g Group) Domains() []string {
 }
 
 // Remedies are those of the findings, each once.
-func (g Group) Remedies() []string {
-	var list []string
+func (g Group) Remedies() []finding.Remedy {
+	var list []finding.Remedy
 	seen := map[string]bool{}
 	for _, f := range g.Findings {
-		if f.Remedy != "" && !seen[f.Remedy] {
-			seen[f.Remedy] = true
+		if key := f.Remedy.String(); key != "" && !seen[key] {
+			seen[key] = true
 			list = append(list, f.Remedy)
 		}
 	}
@@ -110,7 +110,7 @@ func (r Report) Groups() []Group {
 // pattern is the remedy of a finding without what is its own: two that differ in their
 // domain, or in what was looked at, are told together.
 func pattern(f finding.Finding) string {
-	p := f.Remedy
+	p := f.Remedy.String()
 	for _, own := range []string{f.Domain, f.Subject} {
 		if len(own) > 3 {
 			p = strings.ReplaceAll(p, own, "\x00")

@@ -196,11 +196,11 @@ func unanswered(a Asked, found []finding.Finding) []finding.Finding {
 		f := finding.Finding{ID: k.ID, Severity: finding.Unknown}
 		switch a.reason(k) {
 		case needsNet:
-			f.Seen, f.Remedy = "it asks hosts of others, and --online was not given", "mailsetup check --online --only "+k.ID
+			f.Seen, f.Remedy = "it asks hosts of others, and --online was not given", finding.Command("mailsetup check --online --only %s", k.ID)
 		case isOffline:
-			f.Seen, f.Remedy = "it asks DNS, and --offline was given", "mailsetup check --only "+k.ID
+			f.Seen, f.Remedy = "it asks DNS, and --offline was given", finding.Command("mailsetup check --only %s", k.ID)
 		case needsRoot:
-			f.Seen, f.Remedy = "only root may see it", "mailsetup check --only "+k.ID
+			f.Seen, f.Remedy = "only root may see it", finding.Command("mailsetup check --only %s", k.ID)
 		default:
 			continue
 		}
@@ -218,10 +218,10 @@ func complete(list []finding.Finding) []finding.Finding {
 	}
 	for i := range list {
 		f, k := &list[i], kinds[list[i].ID]
-		f.Remedy, f.Expected = text.PrintableLines(f.Remedy), text.Printable(f.Expected) // with texts of others in them
+		f.Expected = text.Printable(f.Expected) // with texts of others in it
 		f.Why, f.Source = cmp.Or(f.Why, k.Why), cmp.Or(f.Source, k.Source)
 		if f.Severity == finding.OK {
-			f.Remedy, f.Fixable, f.Ignored, f.CausedBy = "", false, "", ""
+			f.Remedy, f.Fixable, f.Ignored, f.CausedBy = nil, false, "", ""
 		}
 	}
 	slices.SortStableFunc(list, func(a, b finding.Finding) int {

@@ -215,7 +215,7 @@ func TestAskedByName(t *testing.T) {
 	a.Online, a.Needs = false, map[string]finding.Need{"bl.ip": finding.Outside}
 	a.Selection.Only = []string{"bl.ip"}
 	r := of(t, a)
-	if len(r.Findings) != 1 || r.Summary.Unknown != 1 || r.Findings[0].Remedy != "mailsetup check --online --only bl.ip" {
+	if len(r.Findings) != 1 || r.Summary.Unknown != 1 || r.Findings[0].Remedy.String() != "mailsetup check --online --only bl.ip" {
 		t.Errorf("%+v", r.Findings)
 	}
 	a.Selection.Only = []string{"bl"}

@@ -144,7 +144,7 @@ func (p *printer) section(s finding.Severity, title string, groups []Group) {
 		if n := left[k.ID]; n > 0 {
 			p.line("")
 			p.hang("", 2, fmt.Sprintf("%d more of %s", n, k.ID))
-			p.remedy(2, "mailsetup check --only "+k.ID+" --json")
+			p.remedy(2, finding.Command("mailsetup check --only %s --json", k.ID))
 		}
 	}
 }
@@ -186,7 +186,7 @@ func (p *printer) group(g Group) {
 	}
 	if more := len(list) - maxRemedies; more > 0 {
 		p.hang("", 6, fmt.Sprintf("and %d more like these:", more))
-		p.remedy(6, "mailsetup check --only "+g.Kind.ID+" --json")
+		p.remedy(6, finding.Command("mailsetup check --only %s --json", g.Kind.ID))
 	}
 }
 
@@ -282,38 +282,25 @@ func (p *printer) note(g Group) {
 	case len(list) == 0:
 	case p.whole:
 		p.remedy(at, list[0])
-	case len(list[0]) <= p.width-at && !IsRecord(list[0]) && !strings.Contains(list[0], "\n"):
+	case len(list[0]) == 1 && list[0][0].Kind != finding.LineRecord && len(list[0][0].Text) <= p.width-at:
 		p.remedy(at, list[0])
 	default:
-		p.remedy(at, "mailsetup check --only "+g.Kind.ID+" says how")
+		p.remedy(at, finding.Text("how: mailsetup check --only "+g.Kind.ID))
 	}
 }
 
 // remedy prints what to do, so that it can be pasted: commands whole, and records at
 // the margin, since in a zone file white space there means the name above.
-func (p *printer) remedy(indent int, what string) {
-	for l := range strings.SplitSeq(strings.TrimRight(what, "\n"), "\n") {
-		l = text.Printable(p.Typed.Lines([]string{l})[0])
-		switch {
-		case IsRecord(l):
-			p.line(l)
-		case text.IsCommand(l):
-			p.line(text.Indent(strings.Join(text.WrapAction(l, p.width-indent), "\n"), indent))
-		default:
-			p.line(text.Indent(text.Wrap(l, p.width-indent), indent))
+func (p *printer) remedy(indent int, lines finding.Remedy) {
+	for _, l := range lines {
+		what := text.Printable(p.Typed.Lines([]string{l.Text})[0])
+		switch l.Kind {
+		case finding.LineRecord:
+			p.line(what)
+		case finding.LineCommand:
+			p.line(text.Indent(strings.Join(text.WrapCommand(what, p.width-indent), "\n"), indent))
+		case finding.LineText:
+			p.line(text.Indent(text.Wrap(what, p.width-indent), indent))
 		}
 	}
 }
-
-// IsRecord reports whether a line is a record as in a zone file: name, perhaps TTL and
-// class, type, data.
-func IsRecord(line string) bool {
-	f := strings.Fields(line)
-	i := 1
-	for i < len(f) && (f[i] == "IN" || strings.Trim(f[i], "0123456789") == "") {
-		i++
-	}
-	return i+1 < len(f) && slices.Contains(recordTypes, f[i])
-}
-
-var recordTypes = strings.Fields("A AAAA CAA CNAME DS MX NS PTR SOA SRV TLSA TXT")

@@ -30,7 +30,7 @@ func sample() report.Report {
 	add(finding.Finding{
 		ID: "addr.ptr", Severity: finding.Problem, Subject: "192.0.2.10", Seen: "no PTR", Expected: "mail.lab.example",
 		Why: "Gmail and others refuse mail from an address without a PTR (answer 5.7.25).", Source: "RFC 1912 section 2.1",
-		Remedy: "ask whoever gave you the address, in the panel of your provider, for this record:\n10.2.0.192.in-addr.arpa. PTR mail.lab.example.",
+		Remedy: finding.Text("ask whoever gave you the address, in the panel of your provider, for this record:").Record("10.2.0.192.in-addr.arpa. PTR mail.lab.example."),
 	})
 	add(finding.Finding{ID: "addr.fcrdns", Severity: finding.Problem, Subject: "192.0.2.10", Seen: "no name to ask for", CausedBy: "addr.ptr"})
 	for i := range 17 {
@@ -38,18 +38,18 @@ func sample() report.Report {
 		add(finding.Finding{
 			ID: "spf.pass", Severity: finding.Problem, Domain: d, Subject: "192.0.2.10", Seen: "softfail by ~all", Expected: "pass", Fixable: true,
 			Why: "Receivers that reject on SPF refuse the mail, and DMARC has DKIM alone to go by.", Source: "RFC 7208 section 8.5",
-			Remedy: "mailsetup init --yes",
+			Remedy: finding.Command("mailsetup init --yes"),
 		})
 	}
 	add(finding.Finding{
 		ID: "dkim.record", Severity: finding.Problem, Domain: "lab.example", Subject: "202611._domainkey.lab.example", Seen: "ns2.lab.example (192.0.2.53) has no such name",
-		Expected: "the key record on each name server", Remedy: "202611._domainkey.lab.example. 3600 IN TXT \"v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAvxX4bD1xPZVwhAsyK6zTzmlw5eNlYbFhvyRPLPIzYlYQZ0Vt0u5M\"",
+		Expected: "the key record on each name server", Remedy: finding.Record("202611._domainkey.lab.example. 3600 IN TXT \"v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAvxX4bD1xPZVwhAsyK6zTzmlw5eNlYbFhvyRPLPIzYlYQZ0Vt0u5M\""),
 	})
-	add(finding.Finding{ID: "spf.all", Severity: finding.Warning, Domain: "lab.example", Subject: "lab.example", Seen: "?all", Expected: "~all or -all", Why: "Neutral protects from nothing.", Remedy: "lab.example. 3600 IN TXT \"v=spf1 mx ~all\""})
+	add(finding.Finding{ID: "spf.all", Severity: finding.Warning, Domain: "lab.example", Subject: "lab.example", Seen: "?all", Expected: "~all or -all", Why: "Neutral protects from nothing.", Remedy: finding.Record("lab.example. 3600 IN TXT \"v=spf1 mx ~all\"")})
 	add(finding.Finding{ID: "bl.health", Severity: finding.Unknown, Subject: "bl.example.net", Seen: "the list answers neither of its test entries"})
 	add(finding.Finding{ID: "mx.v6", Severity: finding.Note, Domain: "lab.example", Seen: "mail.lab.example has no AAAA"})
 	add(finding.Finding{ID: "mx.v6", Severity: finding.Note, Domain: "shop.example", Seen: "mail.lab.example has no AAAA"})
-	add(finding.Finding{ID: "sts.record", Severity: finding.Note, Domain: "lab.example", Seen: "none", Remedy: "mailsetup check --explain sts.record"})
+	add(finding.Finding{ID: "sts.record", Severity: finding.Note, Domain: "lab.example", Seen: "none", Remedy: finding.Command("mailsetup check --explain sts.record")})
 	add(finding.Finding{ID: "net.clock", Severity: finding.Warning, Subject: "clock", Seen: "70 s \x1b[31mslow", Ignored: "a laboratory"})
 	for _, id := range []string{"host.fqdn", "host.forward", "addr.helo", "dns.same", "dns.delegation", "dns.cname", "mx.exists", "spf.one", "spf.syntax", "spf.prefix", "spf.lookups", "spf.voids", "spf.size", "spf.helo", "spf.include-dead", "live.units", "live.signed.smtp", "live.signed.sendmail", "dmarc.exists"} {
 		add(finding.Finding{ID: id, Severity: finding.OK})
@@ -131,7 +131,7 @@ func TestTextOfManyDomains(t *testing.T) {
 		a.Domains = append(a.Domains, d)
 		for _, id := range []string{"spf.pass", "dkim.record", "dmarc.exists", "mx.exists"} {
 			r.Findings = append(r.Findings, finding.Finding{
-				ID: id, Severity: finding.Problem, Domain: d, Subject: d, Seen: fmt.Sprintf("%d of it", i), Remedy: fmt.Sprintf("%s. TXT %d", d, i),
+				ID: id, Severity: finding.Problem, Domain: d, Subject: d, Seen: fmt.Sprintf("%d of it", i), Remedy: finding.Record(fmt.Sprintf("%s. TXT %d", d, i)),
 			})
 		}
 	}

@@ -68,7 +68,7 @@ func (c *checker) ofDomains(ctx context.Context, domains []subject.Domain, own b
 		all = append(all, finding.Finding{
 			ID: "bl.domain", Severity: finding.Note, Subject: fmt.Sprintf("%d domains", rest),
 			Seen:   fmt.Sprintf("public lists are asked about %d domains at a time", maxDomains),
-			Remedy: "mailsetup check --online --only bl DOMAIN...",
+			Remedy: finding.Command("mailsetup check --online --only bl DOMAIN..."),
 		})
 	}
 	parts := make([][]finding.Finding, len(domains))
@@ -168,10 +168,11 @@ func (q *question) weigh(ctx context.Context) {
 	case own:
 		f.ID, f.Severity = "bl.class", finding.Note
 		f.Why = "The PBL has whole networks, homes above all, and this address has the name of a server: receivers that refuse by ZEN refuse mail from it until you ask for it to be taken out, which is done at once."
-		f.Remedy = "have it taken out: " + q.list.Page
+		f.Remedy = finding.Text("have it taken out: " + q.list.Page)
 	default:
 		f.Why = "Receivers that refuse by ZEN, and they are many, take no mail from addresses of homes."
-		f.Remedy = "send through a smarthost: postconf -e 'relayhost = [RELAY]:587'; or, if it is the address of a server, give it a PTR of your own and have it taken out: " + q.list.Page
+		f.Remedy = finding.Text("send through a smarthost:").Command("postconf -e 'relayhost = [RELAY]:587' && systemctl reload postfix").
+			Text("or, if it is the address of a server, give it a PTR of your own and have it taken out: " + q.list.Page)
 	}
 }
 
@@ -192,8 +193,9 @@ func (q *question) listed(reason, id string, codes []dnsbl.Code, f finding.Findi
 	if reason != "" {
 		f.Seen += " (" + reason + ")"
 	}
-	if f.Remedy = "end what the list complains of, then ask whoever runs " + q.list.Shown() + " to take it out"; q.list.Page != "" {
-		f.Remedy = "end what the list complains of, then have it taken out: " + q.list.Page
+	f.Remedy = finding.Text("end what the list complains of, then ask whoever runs " + q.list.Shown() + " to take it out")
+	if q.list.Page != "" {
+		f.Remedy = finding.Text("end what the list complains of, then have it taken out: " + q.list.Page)
 	}
 	q.finding = append(q.finding, f)
 }

@@ -79,9 +79,9 @@ func (c *checker) prove(ctx context.Context, l dnsbl.List) (finding.Finding, pro
 		return f, can
 	}
 	f.Severity, f.Seen = finding.Unknown, l.Title+": "+why.Text
-	f.Remedy = "ask through a resolver of your own on this server: mailsetup check --only net.resolver"
+	f.Remedy = finding.Text("ask through a resolver of your own on this server; about the one in use:").Command("mailsetup check --only net.resolver")
 	if keyed := l.WithKey(); keyed != "" {
-		f.Remedy = `a resolver of your own on this server, or a key: block_lists = ["` + keyed + `"] in /etc/mailsetup/host.toml`
+		f.Remedy = finding.Text(`a resolver of your own on this server, or a key: block_lists = ["` + keyed + `"] in /etc/mailsetup/host.toml`)
 	}
 	return f, can
 }

@@ -148,7 +148,7 @@ func TestAddresses(t *testing.T) {
 				return
 			}
 			expect(t, list, health, tt.want)
-			if f := list[1]; (f.Severity == finding.Problem || f.Severity == finding.Warning) && !strings.HasSuffix(f.Remedy, "https://check.spamhaus.org/") {
+			if f := list[1]; (f.Severity == finding.Problem || f.Severity == finding.Warning) && !strings.HasSuffix(f.Remedy.String(), "https://check.spamhaus.org/") {
 				t.Errorf("remedy %s", f.Remedy)
 			}
 		})
@@ -172,7 +172,7 @@ func TestListsThatCannotBeBelieved(t *testing.T) {
 	} {
 		list := check(t, resolver(t, append(tt.entries, listed)...), sends("192.0.2.10"), []string{"zen.spamhaus.org"})
 		expect(t, list, "unknown bl.health zen.spamhaus.org: Spamhaus ZEN: "+tt.want)
-		if list[0].Remedy != `a resolver of your own on this server, or a key: block_lists = ["KEY.zen.dq.spamhaus.net"] in /etc/mailsetup/host.toml` {
+		if list[0].Remedy.String() != `a resolver of your own on this server, or a key: block_lists = ["KEY.zen.dq.spamhaus.net"] in /etc/mailsetup/host.toml` {
 			t.Errorf("%s: %s", tt.name, list[0].Remedy)
 		}
 	}

@@ -92,7 +92,7 @@ func TestHostileAnswers(t *testing.T) {
 			if n := len(f.Subject); n > 260 {
 				t.Errorf("%s: %s is about %d octets", name, f.ID, n)
 			}
-			if n := len(f.Remedy); n > 2500 {
+			if n := len(f.Remedy.String()); n > 2500 {
 				t.Errorf("%s: %s advises %d octets", name, f.ID, n)
 			}
 		}

@@ -2,7 +2,6 @@ package spf
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -151,7 +150,7 @@ func (l *look) smarthost() {
 		return
 	}
 	f.Severity, f.Seen = finding.Note, "the record passes no address but those of this server, and mail leaves by "+l.s.Smarthost
-	f.Remedy = "ask whoever runs " + l.s.Smarthost + " which include: the record needs"
+	f.Remedy = finding.Text("ask whoever runs " + l.s.Smarthost + " which include: the record needs")
 	if !slices.ContainsFunc(l.record.SPF.Terms(), func(t policy.Term) bool { return t.Qualifier == '+' && t.Name != "all" }) {
 		f.Severity, f.Seen = finding.Problem, "the record passes nobody, and mail leaves by "+l.s.Smarthost
 	}
@@ -197,11 +196,11 @@ func CheckHELO(ctx context.Context, dns dnsclient.Resolver, s subject.Server) fi
 }
 
 // heloRemedy returns the record of the HELO name that passes an address.
-func heloRemedy(ctx context.Context, names *spfcheck.Names, s subject.Server, a netip.Addr) string {
+func heloRemedy(ctx context.Context, names *spfcheck.Names, s subject.Server, a netip.Addr) finding.Remedy {
 	texts, _ := names.SPFRecords(ctx, s.Name)
 	if len(texts) == 1 {
 		if rec, err := policy.ParseSPF(texts[0]); err == nil {
-			return "publish, in place of the record that is there:\n" + line(s.Name, rec.Merge(policy.SPFChange{Pass: []netip.Addr{a}}))
+			return proposed(inPlace, s.Name, rec.Merge(policy.SPFChange{Pass: []netip.Addr{a}}))
 		}
 	}
 	terms := []string{"v=spf1"}
@@ -210,5 +209,5 @@ func heloRemedy(ctx context.Context, names *spfcheck.Names, s subject.Server, a 
 			terms = append(terms, t)
 		}
 	}
-	return fmt.Sprintf("publish:\n%s", line(s.Name, strings.Join(append(terms, "~all"), " ")))
+	return proposed("publish", s.Name, strings.Join(append(terms, "~all"), " "))
 }

@@ -21,7 +21,7 @@ func (l *look) syntax() bool {
 			continue
 		}
 		repaired, ok := policy.RepairSPF(l.record.Text)
-		remedy := "correct the term at column " + fmt.Sprint(f.Column) + " of: " + short(zonefile.Escape(l.record.Text))
+		remedy := finding.Text("correct the term at column " + fmt.Sprint(f.Column) + " of: " + short(zonefile.Escape(l.record.Text)))
 		if ok {
 			remedy = l.publish(repaired)
 		}
@@ -35,7 +35,7 @@ func (l *look) syntax() bool {
 	var odd []string
 	for _, t := range l.record.SPF.Ignored() {
 		if t.Name != "redirect" { // spf.redirect-lost
-			odd = append(odd, fmt.Sprintf("column %d: %s stands behind all and is never looked at", t.Column(), t))
+			odd = append(odd, fmt.Sprintf("column %d: %s comes after all and is never looked at", t.Column(), t))
 		}
 	}
 	for _, t := range l.record.SPF.Terms() {
@@ -46,7 +46,7 @@ func (l *look) syntax() bool {
 	f := finding.Finding{ID: "spf.syntax", Seen: text.Count(len(l.record.SPF.Terms()), "term")}
 	if len(odd) > 0 {
 		f.Severity, f.Seen, f.Expected = finding.Warning, strings.Join(odd, "; "), "only terms that receivers evaluate"
-		f.Remedy = "take out what is not looked at, or move it before all, and write a colon where a mechanism has an equals sign"
+		f.Remedy = finding.Text("take out what is not looked at, or move it before all, and write a colon where a mechanism has an equals sign")
 	}
 	l.add(f)
 	return true
@@ -149,7 +149,7 @@ func (l *look) firstFault() spfcheck.Fault {
 
 // remedyFor says what to do about a fault of a record that ours leads to: to do
 // without the term, if it is ours, or to tell whose the record is.
-func (l *look) remedyFor(f spfcheck.Fault) string {
+func (l *look) remedyFor(f spfcheck.Fault) finding.Remedy {
 	own := l.record.SPF.Terms()
 	for _, t := range own {
 		if t.String() != f.Term {
@@ -160,16 +160,16 @@ func (l *look) remedyFor(f spfcheck.Fault) string {
 		case t.Name == "redirect":
 			return instead(f.Name, l.d.Name, l.fresh())
 		case f.Kind == spfcheck.SeveralRecords || f.Kind == spfcheck.BadSyntax:
-			return "ask whoever runs " + f.Name + " to mend it; until then do without:\n" + line(l.d.Name, without)
+			return proposed("ask whoever runs "+f.Name+" to mend it; until then do without", l.d.Name, without)
 		}
-		return "take out " + t.String() + " (or correct the name):\n" + line(l.d.Name, without)
+		return proposed("take out "+t.String()+" (or correct the name)", l.d.Name, without)
 	}
 	for _, below := range l.record.Below {
 		if slices.ContainsFunc(below.Faults, func(o spfcheck.Fault) bool { return o == f }) {
-			return "ask whoever runs " + below.Name + " to mend it: " + below.Term + " of yours leads there"
+			return finding.Text("ask whoever runs " + below.Name + " to mend it: " + below.Term + " of yours leads there")
 		}
 	}
-	return "ask whoever runs " + f.Name
+	return finding.Text("ask whoever runs " + f.Name)
 }
 
 // counts looks at what a receiver uses up for a client that matches nothing.
@@ -181,7 +181,7 @@ func (l *look) counts() {
 		f.Severity, f.CausedBy, f.Seen = finding.Problem, "spf.loop", "more than "+fmt.Sprint(policy.MaxLookups)
 	case n > policy.MaxLookups:
 		f.Severity, f.Seen = finding.Problem, fmt.Sprintf("%d: %s", n, l.costs())
-		f.Remedy = "write the networks of the cheapest includes into the record as ip4: and ip6:, or do without senders that are not used any more"
+		f.Remedy = finding.Text("write the networks of the cheapest includes into the record as ip4: and ip6:, or do without senders that are not used any more")
 	case l.record.Has(spfcheck.NoAnswer):
 		f.Severity, f.Seen, f.CausedBy = finding.Unknown, fmt.Sprintf("at least %d, for want of an answer", n), "spf.include-dead"
 	case n >= 8:
@@ -196,13 +196,13 @@ func (l *look) counts() {
 	switch voids := l.record.Voids; {
 	case len(voids) > 2:
 		v.Severity, v.Seen = finding.Problem, strings.Join(voids, ", ")
-		v.Remedy = "take out the terms whose names have no records, or give the names an address"
+		v.Remedy = finding.Text("take out the terms whose names have no records, or give the names an address")
 	case len(l.record.Empty) > 0:
-		v.Severity, v.Remedy = finding.Note, "take out what names no host"
+		v.Severity, v.Remedy = finding.Note, finding.Text("take out what names no host")
 		v.Seen = "receivers differ: " + strings.Join(l.record.Empty, ", ") + " names no host (null MX), temperror at Mail::SPF, no match at python3-spf and go/spf"
 	case len(voids) > 0:
 		v.Severity, v.Seen = finding.Note, strings.Join(voids, ", ")
-		v.Remedy = "take out what has no records"
+		v.Remedy = finding.Text("take out what has no records")
 	}
 	l.add(v)
 }
@@ -237,7 +237,7 @@ func (l *look) all() {
 		f.Severity, f.Remedy = finding.Problem, l.withAll()
 	case everybody(l.record) != "":
 		f.Severity, f.Seen = finding.Problem, everybody(l.record)+" passes every address there is"
-		f.Remedy = "take out " + everybody(l.record)
+		f.Remedy = finding.Text("take out " + everybody(l.record))
 	case end == "":
 		return // the record behind the redirect is missing: spf.include-dead
 	case (end == "?all" || end == "no all") && wanted:
@@ -318,7 +318,7 @@ func (l *look) size() {
 	switch {
 	case n > largeAnswer:
 		f.Severity = finding.Warning
-		f.Remedy = "take out TXT records of " + l.d.Name + " that nobody needs any more (proofs of ownership), or move terms behind an include"
+		f.Remedy = finding.Text("take out TXT records of " + l.d.Name + " that nobody needs any more (proofs of ownership), or move terms behind an include")
 	case n > plainAnswer:
 		f.Severity, f.Expected = finding.Note, fmt.Sprintf("%d octets fit any receiver", plainAnswer)
 	}
@@ -330,14 +330,14 @@ func (l *look) relics(old []state.Record) {
 	f := finding.Finding{ID: "spf.type99"}
 	for _, r := range old {
 		if r.Type == "SPF" {
-			f.Severity, f.Seen, f.Remedy = finding.Note, r.Value, "take the records of type SPF out of "+l.d.Name
+			f.Severity, f.Seen, f.Remedy = finding.Note, r.Value, finding.Text("take the records of type SPF out of "+l.d.Name)
 		}
 	}
 	l.add(f)
 	s := finding.Finding{ID: "spf.senderid"}
 	for _, t := range l.texts {
 		if strings.HasPrefix(strings.ToLower(t), "spf2.0/") {
-			s.Severity, s.Seen, s.Remedy = finding.Note, t, "take it out of "+l.d.Name
+			s.Severity, s.Seen, s.Remedy = finding.Note, t, finding.Text("take it out of "+l.d.Name)
 		}
 	}
 	l.add(s)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/check/finding"
 	"mailsetup/internal/policy"
 	"mailsetup/internal/spec"
 	"mailsetup/zonefile"
@@ -13,9 +14,9 @@ import (
 
 // What mends a record that mailsetup publishes: one that is missing, and one that says
 // something else.
-const (
-	addIt    = "mailsetup init --yes"
-	changeIt = "mailsetup init --yes --existing-records change"
+var (
+	addIt    = finding.Command("mailsetup init --yes")
+	changeIt = finding.Command("mailsetup init --yes --existing-records change")
 )
 
 // ours reports whether mailsetup publishes the records of the domain, and the
@@ -45,27 +46,27 @@ func (l *look) fresh() string {
 }
 
 // create says how to get a record, after the words that say where it belongs.
-func (l *look) create(where string) string {
+func (l *look) create(where string) finding.Remedy {
 	record := l.fresh()
 	switch {
 	case record != "":
-		return where + ":\n" + line(l.d.Name, record)
+		return proposed(where, l.d.Name, record)
 	case !l.d.Sends:
-		return "publish a record that passes the addresses from which its mail leaves; if it sends none:\n" + line(l.d.Name, "v=spf1 -all")
+		return proposed("publish a record that passes the addresses from which its mail leaves; if it sends none", l.d.Name, "v=spf1 -all")
 	case l.s.Smarthost != "":
-		return "ask whoever runs " + l.s.Smarthost + " which include: the record needs, and publish one with it"
+		return finding.Text("ask whoever runs " + l.s.Smarthost + " which include: the record needs, and publish one with it")
 	case l.s.SetUp || len(l.s.Hidden) > 0:
-		return "name the address that receivers see: mailsetup init --ip ADDRESS"
+		return finding.Text("name the address that receivers see:").Command("mailsetup init --ip ADDRESS")
 	}
-	return "mailsetup init --domain " + l.d.Name
+	return finding.Command("mailsetup init --domain %s", l.d.Name)
 }
 
 // instead says what to do about a record of others that ours hands over to.
-func instead(other, domain, record string) string {
+func instead(other, domain, record string) finding.Remedy {
 	if record != "" {
-		return "ask whoever runs " + other + ", or publish a record of your own:\n" + line(domain, record)
+		return proposed("ask whoever runs "+other+", or publish a record of your own", domain, record)
 	}
-	return "ask whoever runs " + other + ", or publish a record of your own"
+	return finding.Text("ask whoever runs " + other + ", or publish a record of your own")
 }
 
 // named returns a record with our addresses in front of everything else.
@@ -89,7 +90,7 @@ func (l *look) named(record string) string {
 }
 
 // withAll returns what to do about a record that says nothing about others.
-func (l *look) withAll() string {
+func (l *look) withAll() finding.Remedy {
 	if to := l.record.SPF.Redirect(); to != "" {
 		return instead(to, l.d.Name, l.fresh())
 	}
@@ -97,24 +98,28 @@ func (l *look) withAll() string {
 }
 
 // publish says which record to publish; "" for none.
-func (l *look) publish(record string) string {
+func (l *look) publish(record string) finding.Remedy {
 	if record == "" {
-		return ""
+		return nil
 	}
-	return "publish, in place of the record that is there:\n" + line(l.d.Name, record)
+	return proposed(inPlace, l.d.Name, record)
 }
 
 // maxLine is the longest record that is proposed, in octets: nobody should have one.
 const maxLine = 2000
 
-// line returns a record as a zone file has it.
-func line(name, value string) string {
+// inPlace says where most records that are proposed belong.
+const inPlace = "publish, in place of the record that is there"
+
+// proposed is the remedy that names a record, as a zone file has it, after the words that
+// say where it belongs.
+func proposed(where, name, value string) finding.Remedy {
 	if len(value) > maxLine {
-		return fmt.Sprintf("a shorter record than that of %d octets", len(value))
+		return finding.Text(fmt.Sprintf("%s: a shorter record than that of %d octets", where, len(value)))
 	}
 	var parts []string
 	for _, s := range zonefile.SplitTXT(value) {
 		parts = append(parts, `"`+zonefile.Escape(s)+`"`)
 	}
-	return name + ". IN TXT " + strings.Join(parts, " ")
+	return finding.Text(where + ":").Record(name + ". IN TXT " + strings.Join(parts, " "))
 }

@@ -102,7 +102,7 @@ func (l *look) one(status dnsclient.Status) bool {
 		l.add(finding.Finding{ID: "spf.one", Seen: "one record"})
 		p := finding.Finding{ID: "spf.prefix", Seen: "v=spf1"}
 		if misbegun != "" {
-			p.Severity, p.Seen, p.Remedy = finding.Note, "beside the record stands another text that receivers pass over: "+misbegun, "take it out"
+			p.Severity, p.Seen, p.Remedy = finding.Note, "beside the record is another text that receivers pass over: "+misbegun, finding.Text("take it out")
 		}
 		l.add(p)
 		return true
@@ -110,9 +110,9 @@ func (l *look) one(status dnsclient.Status) bool {
 		f.Severity, f.Seen = finding.Problem, fmt.Sprintf("%d records: %s", len(records), strings.Join(records, " and "))
 		merged := l.merged(records)
 		if merged != "" {
-			f.Remedy = "publish one record in place of all:\n" + line(l.d.Name, merged)
+			f.Remedy = proposed("publish one record in place of all", l.d.Name, merged)
 		} else {
-			f.Remedy = "leave one record that says it all"
+			f.Remedy = finding.Text("leave one record that says it all")
 		}
 		if l.ours() && merged != "" {
 			f.Remedy, f.Fixable = changeIt, true
@@ -123,7 +123,7 @@ func (l *look) one(status dnsclient.Status) bool {
 	if misbegun != "" {
 		remedy := l.create("publish, in place of that text")
 		if repaired != "" {
-			remedy = "publish, in place of that text:\n" + line(l.d.Name, repaired)
+			remedy = proposed("publish, in place of that text", l.d.Name, repaired)
 		}
 		l.add(finding.Finding{ID: "spf.prefix", Severity: finding.Problem, Seen: misbegun, Expected: "v=spf1 and a space", Remedy: remedy})
 	}
@@ -141,7 +141,7 @@ func (l *look) one(status dnsclient.Status) bool {
 	case misbegun != "":
 		f.CausedBy = "spf.prefix"
 	case status == dnsclient.NXDomain:
-		f.Remedy, f.Fixable = "", false
+		f.Remedy, f.Fixable = nil, false
 		f.Seen, f.CausedBy = l.d.Name+" does not exist in DNS", "dns.delegation"
 	}
 	l.add(f)

@@ -89,7 +89,7 @@ func TestRecords(t *testing.T) {
 		},
 		{
 			"v=spf1 " + both + " -all include:v.example all",
-			"warning spf.syntax lab.example: column 45: include:v.example stands behind all and is never looked at; column 63: all stands behind all and is never looked at",
+			"warning spf.syntax lab.example: column 45: include:v.example comes after all and is never looked at; column 63: all comes after all and is never looked at",
 			"take out what is not looked at, or move it before all, and write a colon where a mechanism has an equals sign",
 		},
 		{
@@ -284,7 +284,7 @@ func TestDomains(t *testing.T) {
 		{
 			"quotes in front, and a record", server, sender,
 			[]string{good, "lab.example MX 10 d.example.", "d.example A 198.51.100.1", `lab.example TXT "v=spf1 -all"`},
-			"note spf.prefix lab.example: beside the record stands another text that receivers pass over: " +
+			"note spf.prefix lab.example: beside the record is another text that receivers pass over: " +
 				`a quotation mark stands before v=spf1: "v=spf1 -all"`, "take it out",
 		},
 		{
@@ -401,7 +401,7 @@ func TestFixable(t *testing.T) {
 		got := ""
 		for _, f := range spf.Check(t.Context(), world(strings.Split("lab.example TXT "+c.record, "\n")...), c.s, c.d).Findings {
 			if f.Fixable {
-				got += f.Remedy
+				got += f.Remedy.String()
 			}
 		}
 		if got != c.want {
@@ -430,8 +430,8 @@ func TestTree(t *testing.T) {
 // remedy is that of the first finding that is no consequence.
 func remedy(r finding.Result) string {
 	for _, f := range r.Findings {
-		if f.Remedy != "" && f.CausedBy == "" && f.Severity != finding.OK {
-			return f.Remedy
+		if f.Remedy.String() != "" && f.CausedBy == "" && f.Severity != finding.OK {
+			return f.Remedy.String()
 		}
 	}
 	return ""

@@ -86,11 +86,12 @@ func (c *checker) caaOf(ctx context.Context, h mxHost, cert *x509.Certificate) f
 		f.Seen = owner + " allows " + clip(strings.Join(allowed, ", "))
 	case len(allowed) > 0 && (len(names) == 0 || slices.ContainsFunc(allowed, isUnknownCA)):
 		f.Severity, f.Seen = finding.Note, owner+" allows "+clip(strings.Join(allowed, ", "))+"; whether these are names of "+issuer+", which issued the certificate in use, is not known"
-		f.Remedy = "see in the documents of " + issuer + " which name CAA has to allow"
+		f.Remedy = finding.Text("see in the documents of " + issuer + " which name CAA has to allow")
 	default:
 		f.Severity, f.Seen = finding.Warning, owner+" does not allow "+issuer+", which issued the certificate in use: it cannot be renewed"
-		if f.Remedy = "allow it with a CAA record of " + owner; len(names) > 0 {
-			f.Remedy = owner + `. CAA 0 issue "` + names[0] + `"`
+		f.Remedy = finding.Text("allow it with a CAA record of " + owner)
+		if len(names) > 0 {
+			f.Remedy = finding.Record(owner + `. CAA 0 issue "` + names[0] + `"`)
 		}
 	}
 	return f

@@ -61,11 +61,11 @@ func (h mxHost) certificate(chain []*x509.Certificate, roots *x509.CertPool, now
 }
 
 // renewal says how to renew a certificate that is right otherwise.
-func (h mxHost) renewal() string {
+func (h mxHost) renewal() finding.Remedy {
 	if h.certbot {
-		return "certbot renew && postfix reload && systemctl list-timers certbot.timer"
+		return finding.Command("certbot renew && postfix reload && systemctl list-timers certbot.timer")
 	}
-	return "renew it by the way it was made, then: postfix reload"
+	return finding.Text("renew it by the way it was made, then:").Command("postfix reload")
 }
 
 // verify returns why an authority that is trusted does not stand behind a chain, nil if

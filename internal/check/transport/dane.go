@@ -127,7 +127,7 @@ func (h mxHost) match(f finding.Finding, chain []*x509.Certificate, now time.Tim
 	f.Severity, f.Seen = finding.Problem, "no TLSA record is of "+key+": senders that look at DANE do not deliver; there is "+clip(rdata(h.dane.usable()[0]))
 	if r := tlsaOf(chain[0]); r != nil {
 		f.Expected = rdata(r)
-		f.Remedy = h.dane.name + ". TLSA " + f.Expected
+		f.Remedy = finding.Record(h.dane.name + ". TLSA " + f.Expected)
 	}
 	return f
 }
@@ -193,10 +193,10 @@ func (h mxHost) usage() finding.Finding {
 	}
 	f.Seen = strings.Join(slices.Compact(seen), ", ")
 	if f.Severity == finding.Warning {
-		f.Remedy = "publish a record 3 1 1 of the key in use at " + h.dane.name + ", and take this one out once the old one is out of caches"
+		f.Remedy = finding.Text("publish a record 3 1 1 of the key in use at " + h.dane.name + ", and take this one out once the old one is out of caches")
 		for _, s := range h.sessions {
 			if s.secure() && len(s.chain) > 0 && tlsaOf(s.chain[0]) != nil {
-				f.Remedy = h.dane.name + ". TLSA " + rdata(tlsaOf(s.chain[0]))
+				f.Remedy = finding.Record(h.dane.name + ". TLSA " + rdata(tlsaOf(s.chain[0])))
 			}
 		}
 	}
@@ -225,7 +225,7 @@ func (h mxHost) rollover(files system.Reader, s subject.Server) []finding.Findin
 			f.Severity, f.Seen = finding.OK, file+" keeps the key"
 		default:
 			f.Severity, f.Seen = finding.Warning, "no record of another key, and the renewal by "+file+" makes a new one"
-			f.Remedy = "certbot reconfigure --cert-name " + name + " --reuse-key"
+			f.Remedy = finding.Command("certbot reconfigure --cert-name %s --reuse-key", name)
 			return []finding.Finding{f}
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"mailsetup/internal/check/finding"
 )
 
 const (
@@ -25,7 +27,7 @@ type fetched struct {
 	asked   bool // false: its server belongs to others, who are not asked
 	unknown error
 	wrong   error // why senders have no policy
-	remedy  string
+	remedy  finding.Remedy
 	policy  Policy
 }
 
@@ -47,7 +49,7 @@ func (c *checker) fetch(ctx context.Context, domain string) fetched {
 	case len(addresses) == 0:
 		return fetched{
 			asked: true, wrong: errors.New(policyHost(domain) + " has no address: senders find no policy"),
-			remedy: "publish the address of a web server that has the policy at " + policyHost(domain),
+			remedy: finding.Text("publish the address of a web server that has the policy at " + policyHost(domain)),
 		}
 	case !c.o.Online && slices.ContainsFunc(addresses, func(a netip.Addr) bool { return !c.isHere(a) }):
 		return fetched{}
@@ -89,7 +91,7 @@ func (c *checker) get(ctx context.Context, domain string, addresses []netip.Addr
 	case err != nil:
 		return fetched{
 			wrong:  fmt.Errorf("senders get no policy: %w", unwrapped(err)),
-			remedy: "a certificate for " + policyHost(domain) + " of an authority that others trust, at that web server",
+			remedy: finding.Text("a certificate for " + policyHost(domain) + " of an authority that others trust, at that web server"),
 		}
 	}
 	defer response.Body.Close()
@@ -101,11 +103,11 @@ func (c *checker) get(ctx context.Context, domain string, addresses []netip.Addr
 	case err != nil:
 		return fetched{unknown: err}
 	case len(text) > maxPolicy:
-		return fetched{wrong: fmt.Errorf("senders refuse a policy of more than %d bytes", maxPolicy), remedy: "shorten it"}
+		return fetched{wrong: fmt.Errorf("senders refuse a policy of more than %d bytes", maxPolicy), remedy: finding.Text("shorten it")}
 	}
 	p, err := ParsePolicy(string(text))
 	if err != nil {
-		return fetched{wrong: fmt.Errorf("senders cannot use the policy: %w", err), remedy: "correct the file behind " + policyURL(domain) + " (RFC 8461 section 3.2)"}
+		return fetched{wrong: fmt.Errorf("senders cannot use the policy: %w", err), remedy: finding.Text("correct the file behind " + policyURL(domain) + " (RFC 8461 section 3.2)")}
 	}
 	return fetched{policy: p}
 }
@@ -117,11 +119,11 @@ func judgeResponse(r *http.Response) fetched {
 	case r.StatusCode >= 500 || r.StatusCode == http.StatusTooManyRequests:
 		return fetched{unknown: fmt.Errorf("the web server answers %d", r.StatusCode)}
 	case r.StatusCode >= 300 && r.StatusCode < 400:
-		return fetched{wrong: fmt.Errorf("the web server answers %d, and senders follow no redirect", r.StatusCode), remedy: "serve the file itself under this name, by HTTPS"}
+		return fetched{wrong: fmt.Errorf("the web server answers %d, and senders follow no redirect", r.StatusCode), remedy: finding.Text("serve the file itself under this name, by HTTPS")}
 	case r.StatusCode != http.StatusOK:
-		return fetched{wrong: fmt.Errorf("the web server answers %d: there is no policy", r.StatusCode), remedy: "put the policy there (RFC 8461 section 3.2)"}
+		return fetched{wrong: fmt.Errorf("the web server answers %d: there is no policy", r.StatusCode), remedy: finding.Text("put the policy there (RFC 8461 section 3.2)")}
 	case kind != "text/plain":
-		return fetched{wrong: fmt.Errorf("the web server calls it %q instead of text/plain, and some senders refuse that", clip(kind)), remedy: "have the web server send Content-Type: text/plain for mta-sts.txt"}
+		return fetched{wrong: fmt.Errorf("the web server calls it %q instead of text/plain, and some senders refuse that", clip(kind)), remedy: finding.Text("have the web server send Content-Type: text/plain for mta-sts.txt")}
 	}
 	return fetched{}
 }

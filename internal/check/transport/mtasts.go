@@ -141,7 +141,7 @@ func policyID(record string) (string, error) {
 func (m mailDomain) stsFindings(now time.Time) []finding.Finding {
 	record := m.finding("sts.record", m.sts.name)
 	record.Expected = "v=STSv1; id=" + now.UTC().Format("20060102150405")
-	remedy := m.sts.name + `. TXT "` + record.Expected + `"`
+	remedy := finding.Record(m.sts.name + `. TXT "` + record.Expected + `"`)
 	switch _, err := policyID(strings.Join(m.sts.ours[:min(1, len(m.sts.ours))], "")); {
 	case m.sts.err != nil:
 		record.Severity, record.Seen = finding.Unknown, clip(m.sts.err.Error())
@@ -153,7 +153,7 @@ func (m mailDomain) stsFindings(now time.Time) []finding.Finding {
 		return []finding.Finding{record}
 	case len(m.sts.ours) > 1:
 		record.Severity, record.Seen = finding.Problem, fmt.Sprintf("%d records, so that senders see none: %s", len(m.sts.ours), clip(strings.Join(m.sts.ours, " | ")))
-		record.Remedy = "leave one of them, as in:\n" + remedy
+		record.Remedy = finding.Text("leave one of them, as in:").Then(remedy)
 		return []finding.Finding{record}
 	case err != nil:
 		record.Severity, record.Seen = finding.Problem, fmt.Sprintf("senders see none in %s: %v", clip(m.sts.ours[0]), err)
@@ -202,7 +202,7 @@ func (m mailDomain) mode() finding.Finding {
 	switch m.policy.policy.Mode {
 	case testing:
 		f.Severity, f.Seen = finding.Note, "mode testing: senders report, and deliver without TLS all the same"
-		f.Remedy = "once reports show no failure: mode: enforce in the policy, and a new id in " + m.sts.name
+		f.Remedy = finding.Text("once reports show no failure: mode: enforce in the policy, and a new id in " + m.sts.name)
 	case none:
 		f.Severity, f.Seen = finding.Note, "mode none: there is no policy any more"
 	}
@@ -213,7 +213,7 @@ func (m mailDomain) age() finding.Finding {
 	f := m.finding("sts.age", policyURL(m.Name))
 	f.Severity, f.Seen, f.Expected = finding.OK, fmt.Sprintf("max_age %d", m.policy.policy.MaxAge), "a week or more: 604800"
 	if m.policy.policy.MaxAge < aWeek {
-		f.Severity, f.Remedy = finding.Note, "max_age: 604800 in the policy, and a new id in "+m.sts.name
+		f.Severity, f.Remedy = finding.Note, finding.Text("max_age: 604800 in the policy, and a new id in "+m.sts.name)
 	}
 	return f
 }
@@ -235,7 +235,7 @@ func (m mailDomain) covered() []finding.Finding {
 			if p.Mode == enforce {
 				f.Severity, f.Seen = finding.Problem, "the policy does not name it: senders do not deliver to it"
 			}
-			f.Remedy = "mx: " + mx + " as a line of the policy at " + policyURL(m.Name) + ", and a new id in " + m.sts.name
+			f.Remedy = finding.Text("mx: " + mx + " as a line of the policy at " + policyURL(m.Name) + ", and a new id in " + m.sts.name)
 		}
 		list = append(list, f)
 	}

@@ -90,7 +90,7 @@ func TestRecordOfMTASTS(t *testing.T) {
 		if string(f.Severity) != tt.want || !strings.Contains(f.Seen, tt.seen) || f.Subject != "_mta-sts.lab.example" || f.Domain != "lab.example" {
 			t.Errorf("%s: %s %q; want %s %q", tt.records, f.Severity, f.Seen, tt.want, tt.seen)
 		}
-		if want := `_mta-sts.lab.example. TXT "v=STSv1; id=20261130120000"`; f.Severity == "problem" && !strings.HasSuffix(f.Remedy, want) {
+		if want := `_mta-sts.lab.example. TXT "v=STSv1; id=20261130120000"`; f.Severity == "problem" && !strings.HasSuffix(f.Remedy.String(), want) {
 			t.Errorf("%s: %s", tt.records, f.Remedy)
 		}
 	}
@@ -166,7 +166,7 @@ func TestPolicyThatIsFetched(t *testing.T) {
 			want := append([]string{ok[0]}, tt.want...)
 			if tt.want == nil {
 				want = append(want, "problem sts.policy lab.example https://mta-sts.lab.example/.well-known/mta-sts.txt")
-				if f := find(t, r, "sts.policy"); !strings.Contains(f.Seen, tt.seen) || f.Remedy == "" {
+				if f := find(t, r, "sts.policy"); !strings.Contains(f.Seen, tt.seen) || f.Remedy.String() == "" {
 					t.Errorf("%q", f.Seen)
 				}
 			}

@@ -112,14 +112,14 @@ func inWords(p *state.Postfix, level string, own bool) string {
 }
 
 // remedy is what sets the level to may.
-func remedy(service string, own bool) string {
+func remedy(service string, own bool) finding.Remedy {
 	switch {
 	case !own:
-		return "postconf -e smtp_tls_security_level=may && postfix reload"
+		return finding.Command("postconf -e smtp_tls_security_level=may && postfix reload")
 	case isPlain(strings.ReplaceAll(service, "/", ".")):
-		return "postconf -P " + service + "/smtp_tls_security_level=may && postfix reload"
+		return finding.Command("postconf -P %s && postfix reload", service+"/smtp_tls_security_level=may")
 	}
-	return "write may instead in master.cf, and: postfix reload"
+	return finding.Text("write may instead in master.cf, then:").Command("postfix reload")
 }
 
 // policies judges whether the MTA-STS policies of others are looked at.
@@ -130,8 +130,9 @@ func policies(p *state.Postfix) finding.Finding {
 		return f
 	}
 	f.Severity, f.Seen = finding.Note, "MTA-STS policies of others are not looked at"
-	if f.Remedy = "apt install postfix-mta-sts-resolver, then add socketmap:inet:127.0.0.1:8461:postfix to smtp_tls_policy_maps"; maps == "" {
-		f.Remedy = "apt install postfix-mta-sts-resolver && postconf -e smtp_tls_policy_maps=socketmap:inet:127.0.0.1:8461:postfix && postfix reload"
+	f.Remedy = finding.Command("apt install postfix-mta-sts-resolver").Text("then add socketmap:inet:127.0.0.1:8461:postfix to smtp_tls_policy_maps")
+	if maps == "" {
+		f.Remedy = finding.Command("apt install postfix-mta-sts-resolver && postconf -e smtp_tls_policy_maps=socketmap:inet:127.0.0.1:8461:postfix && postfix reload")
 	}
 	return f
 }
@@ -144,7 +145,7 @@ func reports(p *state.Postfix) finding.Finding {
 		f.Seen = "Postfix " + clip(p.Version) + " cannot report to others"
 	case p.Raw["smtp_tlsrpt_enable"] == "yes" && p.Raw["smtp_tlsrpt_socket_name"] == "":
 		f.Severity, f.Seen = finding.Warning, "smtp_tlsrpt_enable = yes, but smtp_tlsrpt_socket_name is empty: Postfix does not report"
-		f.Remedy = "name the socket of a collector in smtp_tlsrpt_socket_name, or:\npostconf -X smtp_tlsrpt_enable && postfix reload"
+		f.Remedy = finding.Text("name the socket of a collector in smtp_tlsrpt_socket_name, or:").Command("postconf -X smtp_tlsrpt_enable && postfix reload")
 	case p.Raw["smtp_tlsrpt_enable"] == "yes":
 		f.Severity, f.Seen = finding.OK, "reports go to "+clip(p.Raw["smtp_tlsrpt_socket_name"])
 	}

@@ -95,7 +95,7 @@ func TestTLSOfOutgoingMail(t *testing.T) {
 			r := transport.Check(t.Context(), nil, s, receives("lab.example"), transport.Options{})
 			expect(t, lines(r, "tls"), strings.Split(tt.want, "|")...)
 			for _, f := range r.Findings {
-				if f.ID == "tls.out" && f.Severity != finding.OK && (f.Remedy != tt.remedy || f.Fixable != tt.fixable) {
+				if f.ID == "tls.out" && f.Severity != finding.OK && (f.Remedy.String() != tt.remedy || f.Fixable != tt.fixable) {
 					t.Errorf("%+v", f)
 				}
 			}

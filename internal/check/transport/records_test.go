@@ -59,7 +59,7 @@ func TestRecordOfTLSReports(t *testing.T) {
 			}
 		}
 		f := find(t, check(t, zone(t, more...), server(), transport.Options{SMTPPort: "1"}), "tlsrpt.record")
-		if string(f.Severity) != tt.want || f.Remedy != tt.remedy || f.Domain != "lab.example" || f.Subject != "_smtp._tls.lab.example" {
+		if string(f.Severity) != tt.want || f.Remedy.String() != tt.remedy || f.Domain != "lab.example" || f.Subject != "_smtp._tls.lab.example" {
 			t.Errorf("%s: %+v", tt.records, f)
 		}
 	}
@@ -107,8 +107,8 @@ func TestTLSA(t *testing.T) {
 			o := transport.Options{Roots: ca.roots(), SMTPPort: port}
 			r := check(t, signedZone(t, more...), server(), o)
 			expect(t, lines(r, "dane"), tt.want...)
-			if len(tt.want) > 1 && strings.HasPrefix(tt.want[1], "problem") && find(t, r, "dane.match").Remedy != tlsaName+". TLSA "+key {
-				t.Errorf("remedy %s", find(t, r, "dane.match").Remedy)
+			if len(tt.want) > 1 && strings.HasPrefix(tt.want[1], "problem") && find(t, r, "dane.match").Remedy.String() != tlsaName+". TLSA "+key {
+				t.Errorf("remedy %s", find(t, r, "dane.match").Remedy.String())
 			}
 			if len(tt.records) > 0 {
 				expect(t, lines(check(t, zone(t, more...), server(), o), "dane"), "note dane.match "+tlsaName)
@@ -157,7 +157,7 @@ func TestTLSAOfTheNextKey(t *testing.T) {
 		o := transport.Options{Roots: ca.roots(), SMTPPort: smtpServer(t, config(cert)), Files: files("/etc/letsencrypt/renewal/mx.lab.example.conf", text)}
 		r := check(t, c, s, o)
 		expect(t, lines(r, "dane.rollover"), want)
-		if f := find(t, r, "dane.rollover"); f.Severity == "warning" && f.Remedy != "certbot reconfigure --cert-name mx.lab.example --reuse-key" {
+		if f := find(t, r, "dane.rollover"); f.Severity == "warning" && f.Remedy.String() != "certbot reconfigure --cert-name mx.lab.example --reuse-key" {
 			t.Errorf("%+v", f)
 		}
 	}
@@ -182,7 +182,7 @@ func TestCAA(t *testing.T) {
 			more = strings.Split(tt.records, "|")
 		}
 		f := find(t, check(t, zone(t, more...), server(), transport.Options{SMTPPort: port}), "caa")
-		if string(f.Severity) != tt.want || f.Seen != tt.text && f.Remedy != tt.text || f.Subject != "mx.lab.example" {
+		if string(f.Severity) != tt.want || f.Seen != tt.text && f.Remedy.String() != tt.text || f.Subject != "mx.lab.example" {
 			t.Errorf("%s: %+v", tt.records, f)
 		}
 	}
@@ -271,8 +271,8 @@ func TestHostileAnswers(t *testing.T) {
 	cert := newAuthority(t, "Let's Encrypt").issue(t, "mx.lab.example", 60)
 	r := check(t, signedZone(t, more...), server(), transport.Options{SMTPPort: smtpServer(t, config(cert))})
 	for _, f := range r.Findings {
-		if len(f.Seen) > 700 || len(f.Expected) > 300 || len(f.Remedy) > 500 {
-			t.Errorf("%s has %d, %d and %d octets", f.ID, len(f.Seen), len(f.Expected), len(f.Remedy))
+		if len(f.Seen) > 700 || len(f.Expected) > 300 || len(f.Remedy.String()) > 500 {
+			t.Errorf("%s has %d, %d and %d octets", f.ID, len(f.Seen), len(f.Expected), len(f.Remedy.String()))
 		}
 	}
 	if n := len(r.Findings); n > 40 {

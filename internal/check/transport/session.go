@@ -182,7 +182,7 @@ func (h mxHost) startTLS() []finding.Finding {
 				f.CausedBy = "live"
 			}
 			f.Why = "Many senders that are offered TLS keep trying it, and return the mail when it never comes about."
-			f.Remedy = "journalctl -t postfix/smtpd -n 20 && postconf smtpd_tls_chain_files smtpd_tls_cert_file smtpd_tls_key_file"
+			f.Remedy = finding.Command("journalctl -t postfix/smtpd -n 20 && postconf smtpd_tls_chain_files smtpd_tls_cert_file smtpd_tls_key_file")
 		case !s.offered && h.required() != "":
 			f.Severity, f.Seen, f.Remedy = finding.Problem, "not offered, although "+h.required()+" demands it", withCertificate(h.name)
 		case !s.offered:
@@ -196,13 +196,13 @@ func (h mxHost) startTLS() []finding.Finding {
 }
 
 // withCertificate says how a host gets a certificate, and Postfix uses it.
-func withCertificate(host string) string {
+func withCertificate(host string) finding.Remedy {
 	if !isPlain(host) {
-		return "get a certificate for this name, and set smtpd_tls_chain_files and smtpd_tls_security_level"
+		return finding.Text("get a certificate for this name, and set smtpd_tls_chain_files and smtpd_tls_security_level")
 	}
 	live := "/etc/letsencrypt/live/" + host
-	return "apt install certbot && certbot certonly --standalone -d " + host + " && " +
-		"postconf -e smtpd_tls_security_level=may 'smtpd_tls_chain_files=" + live + "/privkey.pem, " + live + "/fullchain.pem' && postfix reload"
+	return finding.Command("apt install certbot && certbot certonly --standalone -d %s && postconf -e smtpd_tls_security_level=may %s && postfix reload",
+		host, "smtpd_tls_chain_files="+live+"/privkey.pem, "+live+"/fullchain.pem")
 }
 
 // versions judges the version of TLS that each address takes.
@@ -215,7 +215,7 @@ func (h mxHost) versions() []finding.Finding {
 		f := finding.Finding{ID: "tls.version", Subject: h.name, Severity: finding.OK, Seen: tls.VersionName(s.version), Expected: "TLS 1.2 or later"}
 		if s.version < tls.VersionTLS12 {
 			f.Severity = finding.Note
-			f.Remedy = "postconf smtpd_tls_protocols smtpd_tls_mandatory_protocols tls_medium_cipherlist"
+			f.Remedy = finding.Command("postconf smtpd_tls_protocols smtpd_tls_mandatory_protocols tls_medium_cipherlist")
 		}
 		list = append(list, f)
 	}

@@ -76,7 +76,7 @@ func (m mailDomain) reportsTo() string {
 func (m mailDomain) tlsrptFinding() []finding.Finding {
 	f := m.finding("tlsrpt.record", m.tlsrpt.name)
 	f.Expected = "v=TLSRPTv1; rua=" + m.reportsTo()
-	remedy := m.tlsrpt.name + `. TXT "` + f.Expected + `"`
+	remedy := finding.Record(m.tlsrpt.name + `. TXT "` + f.Expected + `"`)
 	switch {
 	case m.tlsrpt.err != nil:
 		f.Severity, f.Seen = finding.Unknown, clip(m.tlsrpt.err.Error())
@@ -85,7 +85,7 @@ func (m mailDomain) tlsrptFinding() []finding.Finding {
 	case len(m.tlsrpt.ours) == 0:
 		f.Severity, f.Seen, f.Remedy = finding.Note, "there is none: nobody reports where mail to here fails over TLS", remedy
 	case len(m.tlsrpt.ours) > 1:
-		f.Severity, f.Seen, f.Remedy = finding.Problem, fmt.Sprintf("%d records, so that senders see none: %s", len(m.tlsrpt.ours), clip(strings.Join(m.tlsrpt.ours, " | "))), "leave one of them"
+		f.Severity, f.Seen, f.Remedy = finding.Problem, fmt.Sprintf("%d records, so that senders see none: %s", len(m.tlsrpt.ours), clip(strings.Join(m.tlsrpt.ours, " | "))), finding.Text("leave one of them")
 	default:
 		f.Severity, f.Seen = finding.OK, clip(m.tlsrpt.ours[0])
 		if _, err := ReportAddresses(m.tlsrpt.ours[0]); err != nil {

@@ -65,7 +65,8 @@ func (k *Checker) dnssec(ctx context.Context, s subject.Server, d subject.Domain
 
 func bogus(f finding.Finding, zone, seen string) finding.Finding {
 	f.Severity, f.Seen, f.Expected = finding.Problem, seen, "signatures that the DS record in the parent zone confirms, or no DS record"
-	f.Remedy = "see where the chain breaks: delv +vtrace " + zone + " SOA; then publish the DS of the key in use at the registrar (dnssec-dsfromkey), or take the DS out until the zone is signed right"
+	f.Remedy = finding.Text("see where the chain breaks:").Command("delv +vtrace %s SOA", zone).
+		Text("then publish the DS of the key in use at the registrar (dnssec-dsfromkey), or take the DS out until the zone is signed right")
 	return f
 }
 
@@ -206,7 +207,7 @@ func expiring(f finding.Finding, now time.Time, sigs []*dns.RRSIG) finding.Findi
 		if left < min(24*time.Hour, tenth) && !now.IsZero() {
 			f.Severity, f.Seen = finding.Warning, "its signatures end at "+day(sig.Expiration)+", and nothing has renewed them"
 			f.Expected = "signatures for days"
-			f.Remedy = "see why the zone is not signed anew; with BIND: rndc sign " + f.Subject
+			f.Remedy = finding.Text("see why the zone is not signed anew; with BIND:").Command("rndc sign %s", f.Subject)
 			return f
 		}
 	}

@@ -88,7 +88,7 @@ func (k *Checker) mx(ctx context.Context, s subject.Server, d subject.Domain) fi
 		f.Seen = "null MX: it takes no mail (RFC 7505)"
 		if d.Receives {
 			f.Severity, f.Expected = finding.Problem, "an MX, since this server takes mail for the domain"
-			f.Remedy = publish(wanted(d, s)) + "\nin place of the null MX"
+			f.Remedy = finding.Text("publish in DNS, in place of the null MX:").Record(wanted(d, s))
 		}
 		return result(f)
 	}
@@ -105,7 +105,7 @@ func (k *Checker) mx(ctx context.Context, s subject.Server, d subject.Domain) fi
 		if alias != "" {
 			r.Findings = append(r.Findings, finding.Finding{
 				ID: "mx.form", Severity: finding.Problem, Domain: d.Name, Subject: host, Seen: "an alias (CNAME) of " + finding.Excerpt(alias),
-				Expected: "a name with addresses of its own (RFC 2181 section 10.3): some senders refuse to deliver to an alias", Remedy: "name the target of the alias in the MX record, or give " + host + " its addresses in place of the CNAME",
+				Expected: "a name with addresses of its own (RFC 2181 section 10.3): some senders refuse to deliver to an alias", Remedy: finding.Text("name the target of the alias in the MX record, or give " + host + " its addresses in place of the CNAME"),
 			})
 		}
 		complete = complete && found.Severity != finding.Unknown
@@ -132,14 +132,16 @@ func result(list ...finding.Finding) finding.Result { return finding.Result{Find
 
 // missing returns what is to be done about an MX that is not there, and whether mailsetup
 // publishes it itself.
-func missing(s subject.Server, d subject.Domain) (remedy string, fixable bool) {
+func missing(s subject.Server, d subject.Domain) (remedy finding.Remedy, fixable bool) {
 	if d.Wanted != nil && d.Wanted.Receive && s.Spec.DNSOf(*d.Wanted) != spec.DNSManual {
-		return "mailsetup init --yes", true
+		return finding.Command("mailsetup init --yes"), true
 	}
 	return publish(wanted(d, s)), false
 }
 
-func publish(record string) string { return "publish in DNS:\n" + record }
+func publish(records ...string) finding.Remedy {
+	return finding.Text("publish in DNS:").Records(records...)
+}
 
 func written(list []mxRecord) string {
 	out := make([]string, 0, len(list))
@@ -179,7 +181,7 @@ func (k *Checker) withoutMX(ctx context.Context, s subject.Server, d subject.Dom
 func form(d subject.Domain, list []mxRecord) []finding.Finding {
 	var out []finding.Finding
 	add := func(severity finding.Severity, about, seen, expected, remedy string) {
-		out = append(out, finding.Finding{ID: "mx.form", Severity: severity, Domain: d.Name, Subject: about, Seen: seen, Expected: expected, Remedy: remedy})
+		out = append(out, finding.Finding{ID: "mx.form", Severity: severity, Domain: d.Name, Subject: about, Seen: seen, Expected: expected, Remedy: finding.Text(remedy)})
 	}
 	seen := map[string]bool{}
 	for _, m := range list {
@@ -213,9 +215,9 @@ func (k *Checker) target(ctx context.Context, s subject.Server, d subject.Domain
 			records = append(records, dnsname.Absolute(host)+" IN "+t+" "+e.Address.String())
 		}
 	}
-	remedy := "give " + host + " an A or AAAA record, or name another host in the MX record"
+	remedy := finding.Text("give " + host + " an A or AAAA record, or name another host in the MX record")
 	if len(records) > 0 {
-		remedy = publish(strings.Join(records, "\n"))
+		remedy = publish(records...)
 	}
 	private := slices.DeleteFunc(slices.Clone(list), subject.Public)
 	switch {
@@ -230,9 +232,9 @@ func (k *Checker) target(ctx context.Context, s subject.Server, d subject.Domain
 		f.Severity, f.Seen, f.Expected, f.Remedy = finding.Problem, "only private addresses: "+joined(list), "a public address", remedy
 	case len(private) == len(list):
 		f.Severity, f.Seen, f.CausedBy = finding.Unknown, "the resolver of this server has only private addresses: "+joined(list), "host.forward"
-		f.Expected, f.Remedy = "what the world sees", "mailsetup check --resolver ADDRESS    (of a resolver outside of this network)"
+		f.Expected, f.Remedy = "what the world sees", finding.Text("with the address of a resolver outside of this network:").Command("mailsetup check --resolver ADDRESS")
 	case len(private) > 0:
-		f.Severity, f.Seen, f.Expected, f.Remedy = finding.Warning, "private addresses among them: "+joined(private), "public addresses only", "take the records with private addresses out of the public zone"
+		f.Severity, f.Seen, f.Expected, f.Remedy = finding.Warning, "private addresses among them: "+joined(private), "public addresses only", finding.Text("take the records with private addresses out of the public zone")
 	default:
 		f.Seen = joined(list)
 	}
@@ -271,13 +273,21 @@ func leadsHere(s subject.Server, d subject.Domain, ours bool, hosts []string) fi
 // maxRefused is how many domains are told at a time to be put into a list of Postfix.
 const maxRefused = 5
 
+// takeMail is what makes Postfix take mail for domains that belong to the same list.
+func takeMail(f state.Facts, names []string) finding.Remedy {
+	if list, fits := postfix.Destinations(f, names); fits {
+		return finding.Command("postconf -e %s && systemctl reload postfix", "mydestination = "+list)
+	}
+	return finding.Text(postfix.TakeMail(f, names))
+}
+
 // refused is said where Postfix takes no mail for a domain that DNS leads here. What to
 // do names all such domains: who types one command for each would undo the last.
 func refused(s subject.Server, d subject.Domain) finding.Finding {
 	where, all := postfix.ListFor(s.Facts, d.Name), s.Refused(maxRefused+1)
-	remedy := "add each of them to " + where
+	remedy := finding.Text("add each of them to " + where)
 	if len(all) <= maxRefused {
-		remedy = postfix.TakeMail(s.Facts, slices.DeleteFunc(all, func(n string) bool { return postfix.ListFor(s.Facts, n) != where }))
+		remedy = takeMail(s.Facts, slices.DeleteFunc(all, func(n string) bool { return postfix.ListFor(s.Facts, n) != where }))
 	}
 	return finding.Finding{
 		ID: "mx.ours", Severity: finding.Problem, Domain: d.Name, Subject: d.Name,

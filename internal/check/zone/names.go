@@ -49,16 +49,16 @@ func (k *Checker) aliases(ctx context.Context, d subject.Domain) []finding.Findi
 		switch {
 		case q.name == d.Name && isDelegated(ctx, k.dns, d.Name):
 			f.Severity, f.Expected = finding.Problem, "the records themselves: beside the SOA and NS of a zone no CNAME may be"
-			f.Remedy = "replace the CNAME of " + d.Name + " by the A, AAAA and MX records of its target"
+			f.Remedy = finding.Text("replace the CNAME of " + d.Name + " by the A, AAAA and MX records of its target")
 		case q.name == d.Name:
 			f.Severity, f.Expected = finding.Warning, "a name of its own: some servers rewrite addresses at an alias to its target, which breaks signatures"
-			f.Remedy = "replace the CNAME of " + d.Name + " by the A, AAAA, MX and TXT records of its target"
+			f.Remedy = finding.Text("replace the CNAME of " + d.Name + " by the A, AAAA, MX and TXT records of its target")
 		case len(records) > 0 && loops(records):
 			f.Severity, f.Seen = finding.Problem, f.Seen+": the aliases lead in a circle"
-			f.Expected, f.Remedy = "records at its end", "take one of these CNAME records out"
+			f.Expected, f.Remedy = "records at its end", finding.Text("take one of these CNAME records out")
 		case status != dnsclient.Found:
 			f.Severity, f.Seen = finding.Problem, f.Seen+", where there is nothing ("+status.String()+")"
-			f.Expected, f.Remedy = "a record there", "publish the record at the end of the alias, or in place of the CNAME of "+q.name
+			f.Expected, f.Remedy = "a record there", finding.Text("publish the record at the end of the alias, or in place of the CNAME of "+q.name)
 		}
 		list = append(list, f)
 	}
@@ -119,7 +119,7 @@ func (k *Checker) wildcards(ctx context.Context, d subject.Domain, a authority) 
 		list = append(list, finding.Finding{
 			ID: "dns.wildcard", Severity: finding.Warning, Domain: d.Name, Subject: "*._domainkey." + d.Name,
 			Seen: "every selector has the key " + finding.Excerpt(records[i].Value), Expected: "no wildcard there: a key that was taken out of DNS still verifies, and a missing one seems to be there",
-			Remedy: "take the record *._domainkey." + d.Name + " out of the zone",
+			Remedy: finding.Text("take the record *._domainkey." + d.Name + " out of the zone"),
 		})
 	}
 	return list
@@ -158,7 +158,7 @@ func (k *Checker) emptyNonTerminal(ctx context.Context, d subject.Domain, a auth
 				ID: "dns.nxdomain-tree", Severity: finding.Warning, Domain: d.Name, Subject: s.String(),
 				Seen:     "it answers NXDOMAIN for " + dnsname.TrimDot(above) + ", although it has names below that",
 				Expected: "NOERROR without records (RFC 8020 section 2)",
-				Remedy:   "update the software of this name server, or publish a TXT record at " + dnsname.TrimDot(above),
+				Remedy:   finding.Text("update the software of this name server, or publish a TXT record at " + dnsname.TrimDot(above)),
 			})
 		}
 	}
@@ -180,7 +180,7 @@ func (k *Checker) size(ctx context.Context, d subject.Domain, a authority) []fin
 		}
 		f.Severity, f.Expected = finding.Note, "answers over TCP as well as UDP (RFC 7766)"
 		f.Seen = "it does not answer over TCP: " + finding.Excerpt(err.Error())
-		f.Remedy = "open port 53 for TCP at " + s.Name
+		f.Remedy = finding.Text("open port 53 for TCP at " + s.Name)
 		if truncated(ctx, k.dns, s, d.Name) {
 			f.Severity = finding.Problem
 			f.Seen += fmt.Sprintf("; the TXT records of %s do not fit into UDP, so nobody gets them from it", d.Name)

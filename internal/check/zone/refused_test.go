@@ -58,7 +58,7 @@ func TestMailThatPostfixRefuses(t *testing.T) {
 				if f.ID != "mx.ours" || f.Severity != finding.Problem {
 					continue
 				}
-				if remedy = f.Remedy; f.Seen != "Postfix refuses its mail: it is no destination here (Relay access denied)" {
+				if remedy = f.Remedy.String(); f.Seen != "Postfix refuses its mail: it is no destination here (Relay access denied)" {
 					t.Error(f.Seen)
 				}
 			}

@@ -148,12 +148,12 @@ func (k *Checker) registered(ctx context.Context, s subject.Server, d subject.Do
 			end.Severity = finding.Note
 		}
 		if end.Severity != finding.OK {
-			end.Expected, end.Remedy = "a registration for months, or one that its registrar renews by itself", "renew "+r.name+" at its registrar"
+			end.Expected, end.Remedy = "a registration for months, or one that its registrar renews by itself", finding.Text("renew "+r.name+" at its registrar")
 		}
 	}
 	if i := slices.IndexFunc(r.status, heldBack); i >= 0 {
 		end.Severity, end.Seen = finding.Problem, "its registry says: "+finding.Excerpt(r.status[i])
-		end.Expected, end.Remedy = "a domain that is in DNS", "ask the registrar of "+r.name
+		end.Expected, end.Remedy = "a domain that is in DNS", finding.Text("ask the registrar of "+r.name)
 	}
 	if end.Seen != "" {
 		list = append(list, end)

@@ -177,9 +177,10 @@ func (k *Checker) same(ctx context.Context, s subject.Server, d subject.Domain, 
 	f.Severity, f.Expected = finding.Problem, "the same records on all name servers"
 	f.Seen = finding.Excerpt(fmt.Sprintf("%s: %s has %s (serial %d), %s has %s (serial %d)",
 		q, all[0].of, values(all[0].has[q]), all[0].of.soa.Serial, other.of, values(other.has[q]), other.of.soa.Serial))
-	f.Remedy = "see why the zone is not transferred: the log of the name server with the lower serial; with BIND on its primary: rndc notify " + dnsname.TrimDot(a.zone)
+	f.Remedy = finding.Text("see why the zone is not transferred: the log of the name server with the lower serial; with BIND on its primary:").
+		Command("rndc notify %s", dnsname.TrimDot(a.zone))
 	if all[0].of.soa.Serial == other.of.soa.Serial {
-		f.Remedy = "raise the serial of the zone at its primary, and reload it: secondaries do not fetch a zone whose serial they have"
+		f.Remedy = finding.Text("raise the serial of the zone at its primary, and reload it: secondaries do not fetch a zone whose serial they have")
 	}
 	if _, fell := serialFell(s, all); fell {
 		f.CausedBy = "zone.soa"
@@ -225,7 +226,7 @@ func (k *Checker) soa(ctx context.Context, s subject.Server, d subject.Domain, a
 	case soa.Expire <= soa.Refresh:
 		f.Severity, f.Expected = finding.Warning, "an expire of weeks, longer than refresh and retry"
 		f.Seen += ": secondaries stop serving the zone before they ask for it again"
-		f.Remedy = "in the SOA of " + zone + ": expire 1209600"
+		f.Remedy = finding.Text("in the SOA of " + zone + ": expire 1209600")
 	case soa.Expire < week:
 		f.Severity, f.Expected = finding.Note, "an expire of weeks: if the primary is down for longer, secondaries stop serving the zone"
 	}
@@ -245,7 +246,8 @@ func (k *Checker) soa(ctx context.Context, s subject.Server, d subject.Domain, a
 		if ahead, fell := serialFell(s, all); fell {
 			f.Severity, f.Expected = finding.Problem, fmt.Sprintf("a serial after %d", ahead.of.soa.Serial)
 			f.Seen = fmt.Sprintf("%s has serial %d, which is ahead of that of its primary here: it does not fetch the zone any more", ahead.of, ahead.of.soa.Serial)
-			f.Remedy = fmt.Sprintf("give the zone a serial after %d (in its file, or with a dynamic zone: rndc freeze %s, edit, rndc thaw %s), then: rndc reload %s", ahead.of.soa.Serial, zone, zone, zone)
+			f.Remedy = finding.Text(fmt.Sprintf("give the zone a serial after %d in its file (with a dynamic zone between rndc freeze and rndc thaw), then:", ahead.of.soa.Serial)).
+				Command("rndc reload %s", zone)
 		}
 	}
 	return f

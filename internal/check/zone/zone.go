@@ -213,7 +213,7 @@ func (k *Checker) delegation(ctx context.Context, s subject.Server, d subject.Do
 	switch {
 	case errors.Is(err, dnsclient.ErrNoZone):
 		f.Subject, f.Severity, f.Seen, f.Expected = d.Name, finding.Problem, "no zone has it: the name does not exist for the world", "a registered domain with name servers"
-		f.Remedy = "register " + d.Name + ", or have its parent zone delegate it"
+		f.Remedy = finding.Text("register " + d.Name + ", or have its parent zone delegate it")
 		return []finding.Finding{f}
 	case err != nil:
 		f.Subject = d.Name
@@ -224,14 +224,14 @@ func (k *Checker) delegation(ctx context.Context, s subject.Server, d subject.Do
 		return []finding.Finding{f}
 	case a.DelegationError == nil && len(a.Delegated) == 0:
 		f.Severity, f.Seen, f.Expected = finding.Problem, "the parent zone does not delegate it: only this resolver knows the zone", "NS records in the parent zone"
-		f.Remedy = "enter its name servers at the registrar, or in the parent zone: " + finding.Excerpt(strings.Join(trimmed(a.Named), ", "))
+		f.Remedy = finding.Text("enter its name servers at the registrar, or in the parent zone: " + finding.Excerpt(strings.Join(trimmed(a.Named), ", ")))
 		return []finding.Finding{f}
 	}
 	list := k.lame(ctx, s, d, a)
 	if different := !slices.Equal(a.Delegated, a.Named); len(list) == 0 && a.DelegationError == nil && len(a.Named) > 0 && different {
 		f.Severity, f.Expected = finding.Warning, "the same name servers in both"
 		f.Seen = finding.Excerpt("the parent zone has " + strings.Join(trimmed(a.Delegated), ", ") + "; the zone itself has " + strings.Join(trimmed(a.Named), ", "))
-		f.Remedy = "make the NS records of " + f.Subject + " the same as those at the registrar (or in its parent zone)"
+		f.Remedy = finding.Text("make the NS records of " + f.Subject + " the same as those at the registrar (or in its parent zone)")
 		return []finding.Finding{f}
 	}
 	if len(list) == 0 {
@@ -274,14 +274,14 @@ func (k *Checker) lame(ctx context.Context, here subject.Server, d subject.Domai
 			return []finding.Finding{{
 				ID: "dns.delegation", Severity: finding.Unknown, Domain: d.Name, Subject: dnsname.TrimDot(a.zone),
 				Seen:     "none of its name servers answers from here, and the resolver has the zone: questions to the outside seem to be closed off",
-				Expected: "a way to port 53 of others, UDP and TCP", Remedy: "mailsetup check on another machine, or open port 53 to the outside",
+				Expected: "a way to port 53 of others, UDP and TCP", Remedy: finding.Text("open port 53 to the outside, or on another machine:").Command("mailsetup check %s", d.Name),
 			}}
 		}
 	}
 	for _, s := range a.servers {
 		f := finding.Finding{
 			ID: "dns.delegation", Severity: finding.Problem, Domain: d.Name, Subject: s.String(),
-			Seen: s.wrong.Text, Expected: "an answer with authority", Remedy: s.wrong.Remedy,
+			Seen: s.wrong.Text, Expected: "an answer with authority", Remedy: finding.Advice(s.wrong.Remedy),
 		}
 		switch s.wrong.Fault {
 		case dnsclient.OK, dnsclient.NotAsked:

@@ -127,7 +127,7 @@ func TestMX(t *testing.T) {
 		{"none, and none is wanted", without(child(), mx), sendOnly, "", ""},
 		{"none, but our address", without(child(), mx, "lab.example. 60 IN A 192.0.2.10"), domain(), "note mx.exists lab.example", ""},
 		{"none, and an address of others", without(child(), mx, "lab.example. 60 IN A 192.0.2.80"), domain(), "problem mx.exists lab.example", "mailsetup init --yes"},
-		{"null MX with mailboxes", without(child(), mx, mx+" 0 ."), domain(), "problem mx.exists lab.example", "publish in DNS:\nlab.example. IN MX 10 mail.lab.example.\nin place of the null MX"},
+		{"null MX with mailboxes", without(child(), mx, mx+" 0 ."), domain(), "problem mx.exists lab.example", "publish in DNS, in place of the null MX:\nlab.example. IN MX 10 mail.lab.example."},
 		{"null MX without", without(child(), mx, mx+" 0 ."), sendOnly, "", ""},
 		{"null MX beside another", without(child(), "", mx+" 0 ."), domain(), "problem mx.form lab.example", "take the record \"lab.example. IN MX 0 .\" out of the zone"},
 		{"an address", without(child(), mx, mx+" 10 192.0.2.10."), domain(), "problem mx.form 192.0.2.10\nwarning mx.ours lab.example\nnote mx.v6 lab.example", "publish in DNS:\nlab.example. IN MX 10 mail.lab.example."},
@@ -149,8 +149,8 @@ func TestMX(t *testing.T) {
 			is(t, r, c.want)
 			remedy := ""
 			for _, f := range r.Findings {
-				if f.Remedy != "" {
-					remedy = f.Remedy
+				if f.Remedy.String() != "" {
+					remedy = f.Remedy.String()
 				}
 			}
 			if remedy != c.remedy {
@@ -264,8 +264,8 @@ func TestDifferentCopies(t *testing.T) {
 		{"a text of somebody else", without(child(), "", `lab.example. 60 IN TXT "site-verification=1"`), "", ""},
 		{"the TTL", without(child(), "lab.example. 60 IN MX", "lab.example. 300 IN MX 10 mail.lab.example."), "", ""},
 		{"the MX", without(child(), "lab.example. 60 IN MX", "lab.example. 60 IN MX 10 old.lab.example."), "problem dns.same lab.example", "raise the serial of the zone at its primary, and reload it: secondaries do not fetch a zone whose serial they have"},
-		{"an old SPF record", without(without(child(), "lab.example. 60 IN TXT"), "lab.example. 60 IN SOA", soa("7"), `lab.example. 60 IN TXT "v=spf1 ip4:192.0.2.99 -all"`), "problem dns.same lab.example", "see why the zone is not transferred: the log of the name server with the lower serial; with BIND on its primary: rndc notify lab.example"},
-		{"the serial of its primary here fell", without(without(child(), "_dmarc"), "lab.example. 60 IN SOA", soa("9")), "problem dns.same lab.example by zone.soa\nproblem zone.soa lab.example", "give the zone a serial after 9 (in its file, or with a dynamic zone: rndc freeze lab.example, edit, rndc thaw lab.example), then: rndc reload lab.example"},
+		{"an old SPF record", without(without(child(), "lab.example. 60 IN TXT"), "lab.example. 60 IN SOA", soa("7"), `lab.example. 60 IN TXT "v=spf1 ip4:192.0.2.99 -all"`), "problem dns.same lab.example", "see why the zone is not transferred: the log of the name server with the lower serial; with BIND on its primary:\nrndc notify lab.example"},
+		{"the serial of its primary here fell", without(without(child(), "_dmarc"), "lab.example. 60 IN SOA", soa("9")), "problem dns.same lab.example by zone.soa\nproblem zone.soa lab.example", "give the zone a serial after 9 in its file (with a dynamic zone between rndc freeze and rndc thaw), then:\nrndc reload lab.example"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel() // each waits for a transfer
@@ -280,7 +280,7 @@ func TestDifferentCopies(t *testing.T) {
 			last := ""
 			for _, f := range r.Findings {
 				if f.ID == "dns.same" || f.ID == "zone.soa" && f.Severity == finding.Problem {
-					last = f.Remedy
+					last = f.Remedy.String()
 				}
 			}
 			if last != c.remedies {
