@@ -17,6 +17,7 @@ func app(c console.Console) *cli.App {
 		addCommand(c),
 		removeCommand(c),
 		adoptCommand(c),
+		inboundCommand(c),
 		listCommand(c),
 		dnsCommand(c),
 		rotateCommand(c),

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/spec"
@@ -31,20 +33,17 @@ func removeMissingFlag() cli.Flag {
 // neither is reported with the other flags.
 func consentsGiven(ctx *cli.Context) map[state.QuestionKind]bool {
 	given := map[state.QuestionKind]bool{}
-	if yes, err := spec.ExistingRecords(ctx.String("existing-records")); err == nil {
-		given[state.AskRecord] = yes
-	}
-	if word, err := spec.WildcardRecords(ctx.String("wildcard-records")); err == nil {
-		given[state.AskWildcard] = word == spec.Copy
-	}
-	if yes, err := spec.ServiceMilters(ctx.String("service-milters")); err == nil {
-		given[state.AskService] = yes
-	}
-	if word, err := spec.SignBounces(ctx.String("sign-bounces")); err == nil {
-		given[state.AskBounces] = word == "yes"
-	}
-	if yes, err := spec.OtherSigner(ctx.String("other-signer")); err == nil {
-		given[state.AskSigner] = yes
+	for name, q := range map[string]struct {
+		kind    state.QuestionKind
+		yes, no string
+	}{
+		"existing-records": {state.AskRecord, "change", "keep"}, "wildcard-records": {state.AskWildcard, spec.Copy, spec.Drop},
+		"service-milters": {state.AskService, "merge", "keep"}, "sign-bounces": {state.AskBounces, "yes", "no"},
+		"other-signer": {state.AskSigner, "replace", "keep"},
+	} {
+		if word := strings.ToLower(strings.TrimSpace(ctx.String(name))); word == q.yes || word == q.no {
+			given[q.kind] = word == q.yes
+		}
 	}
 	for name, kind := range map[string]state.QuestionKind{
 		"replace-override": state.AskOverride, "any-release": state.AskRelease, "replace-mta": state.AskMTA, "remove-missing": state.AskRemoval,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -32,14 +31,20 @@ func dnsCommand(c console.Console) *cli.Command {
 		ArgsUsage:    "[DOMAIN...]",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
-			o, err := dnsOptions(ctx)
+			u := ui{c, options{dryRun: true, root: ctx.String("root"), command: "dns"}}
+			o := dnsexport.Options{Form: ctx.String("format"), Wait: ctx.Bool("wait"), Timeout: ctx.String("timeout"), Root: u.o.root}
+			if ctx.Bool("json") {
+				o.Form = "json"
+			}
+			u.o.json = o.Form == "json"
+			timeout, err := o.Validate()
 			if err != nil {
 				return err
 			}
-			return runDNS(ctx.Context, c, o)
+			return runDNS(ctx.Context, u, ctx.Args().Slice(), o, timeout)
 		},
 	}, flagGroup{"Flags", []cli.Flag{
-		&cli.StringFlag{Name: "format", Usage: "the `FORM` of the records: " + strings.Join(formNames(), ", ") + " (default: zone)"},
+		&cli.StringFlag{Name: "format", Usage: "the `FORM` of the records: " + strings.Join(dnsexport.Forms(), ", ") + " (default: zone)"},
 		&cli.BoolFlag{Name: "wait", Usage: "wait until every name server has the records"},
 		&cli.StringFlag{Name: "timeout", Usage: "with --wait: `HOW` long, as in 90s or 10m; 0 looks once (default: 10m)"},
 		&cli.BoolFlag{Name: "json", Usage: "print data"},
@@ -47,68 +52,21 @@ func dnsCommand(c console.Console) *cli.Command {
 	}})
 }
 
-// dnsRun is what the command was asked for.
-type dnsRun struct {
-	options
-	domains []string // as given
-	form    string
-	wait    bool
-	timeout time.Duration
-}
-
-func dnsOptions(ctx *cli.Context) (dnsRun, error) {
-	o := dnsRun{
-		options: options{dryRun: true, json: ctx.Bool("json"), root: ctx.String("root"), command: "dns"},
-		domains: ctx.Args().Slice(), form: ctx.String("format"), wait: ctx.Bool("wait"), timeout: 10 * time.Minute,
-	}
-	switch {
-	case o.form == "json":
-		o.json = true
-	case o.json:
-		o.form = "json"
-	case o.form == "":
-		o.form = "zone"
-	}
-	if !slices.Contains(formNames(), o.form) {
-		return o, usage("one of "+strings.Join(formNames(), ", "), "--format %q is not known", o.form)
-	}
-	if text := ctx.String("timeout"); text != "" {
-		d, err := time.ParseDuration(text)
-		if err != nil || d < 0 {
-			return o, usage("as in 90s, 10m or 0", "--timeout %q is no span of time", text)
-		}
-		o.timeout = d
-	}
-	switch {
-	case o.wait && o.root != "":
-		return o, usage("run it on the machine itself", "--wait asks the world, and --root is about a directory")
-	case o.wait && ctx.IsSet("format") && o.form != "json":
-		return o, usage("leave one of them out", "--format prints records, and --wait asks for them")
-	case !o.wait && ctx.IsSet("timeout"):
-		return o, usage("add --wait", "--timeout goes with --wait")
-	}
-	return o, nil
-}
-
-func runDNS(ctx context.Context, c console.Console, o dnsRun) error {
-	u := ui{c, o.options}
-	r, err := dnsexport.Open(ctx, u.machine(), o.domains)
+func runDNS(ctx context.Context, u ui, domains []string, o dnsexport.Options, timeout time.Duration) error {
+	r, err := dnsexport.Open(ctx, u.machine(), domains)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	if err := r.KeysUnknown(); err != nil {
-		c.Say("%s", message(err))
-		c.Hints(hint.Of(err))
+		u.c.Say("%s", message(err))
+		u.c.Hints(hint.Of(err))
 	}
-	if o.wait {
-		return waitForRecords(ctx, u, r, o.timeout)
+	if o.Wait {
+		return waitForRecords(ctx, u, r, timeout)
 	}
-	return printRecords(ctx, u, r, o.form)
+	return printRecords(ctx, u, r, o.Form)
 }
-
-// formNames are the forms in which records are printed.
-func formNames() []string { return slices.Insert(dnsexport.Formats(), 2, "json") }
 
 // printRecords prints the records, and on the other stream what is to be known.
 func printRecords(ctx context.Context, u ui, r *dnsexport.Records, form string) error {

@@ -95,6 +95,7 @@ func answers(ctx *cli.Context) spec.Answers {
 		ExistingRecords: ctx.String("existing-records"), ServiceMilters: ctx.String("service-milters"),
 		SignBounces: ctx.String("sign-bounces"), WildcardRecords: ctx.String("wildcard-records"), OtherSigner: ctx.String("other-signer"), UpdateServer: ctx.String("rfc2136-server"), UpdateKey: ctx.String("rfc2136-key"),
 	}
+	inboundAnswers(ctx, &a)
 	for flag, answer := range map[string]*string{
 		"dns-new-zone": &a.NewZone, "subdomains": &a.Subdomains, "spf-redirect": &a.SPFRedirect,
 	} {

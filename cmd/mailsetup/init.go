@@ -30,7 +30,7 @@ func initCommand(c console.Console) *cli.Command {
 			}
 			return runSetup(ctx.Context, c, answers(ctx), modeOptions(ctx), func(*propose.Proposer) {})
 		},
-	}, flagGroup{"What you want", answerFlags()}, flagGroup{"What may change that is yours", consentFlags()}, flagGroup{"How to go about it", modeFlags()})
+	}, flagGroup{"What you want", answerFlags()}, flagGroup{"What incoming mail meets", inboundFlags("inbound-")[:3]}, flagGroup{"What may change that is yours", consentFlags()}, flagGroup{"How to go about it", modeFlags()})
 }
 
 // runSetup works out what is to be done and does it. Prepare says how, where that is not

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 
 	"mailsetup/internal/check"
 	"mailsetup/internal/console"
-	"mailsetup/internal/domainlist"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/rotation"
@@ -40,7 +40,7 @@ func rotateCommand(c console.Console) *cli.Command {
 		Action: func(ctx *cli.Context) error {
 			o := modeOptions(ctx)
 			r := rotation.Options{Domains: ctx.Args().Slice(), Force: ctx.Bool("now"), All: ctx.Bool("all"), Compromised: ctx.Bool("compromised"), DryRun: o.dryRun}
-			if err := checkRotation(&r, o); err != nil {
+			if err := cmp.Or(r.Normalize(o.root), checkHow(o, "")); err != nil {
 				return err
 			}
 			return runRotate(ctx.Context, c, o, r)
@@ -50,29 +50,6 @@ func rotateCommand(c console.Console) *cli.Command {
 		&cli.BoolFlag{Name: "all", Usage: "with --now: of all domains, where there are several"},
 		&cli.BoolFlag{Name: "compromised", Usage: "others may have the private keys of `DOMAIN`: another signs as soon as its record is on every server, and the old one is revoked at once; mail under way then fails"},
 	}}, flagGroup{"How to go about it", runFlags()})
-}
-
-// checkRotation refuses what makes no sense, and normalizes the domains.
-func checkRotation(r *rotation.Options, o options) error {
-	l := domainlist.List{}
-	for _, given := range r.Domains {
-		l.Add(given, "DOMAIN")
-	}
-	if err := l.Findings.Err(); err != nil {
-		return err
-	}
-	r.Domains = l.Names
-	switch {
-	case r.Compromised && len(r.Domains) == 0:
-		return usage("name the domains whose keys others may have", "--compromised needs a domain")
-	case r.All && len(r.Domains) > 0:
-		return usage("leave one of them out", "--all and domains do not go together")
-	case r.All && !r.Force:
-		return usage("add --now", "--all goes with --now")
-	case (r.Force || r.Compromised) && o.root != "":
-		return usage("run it on the machine itself", "--root is about a directory, where nothing signs")
-	}
-	return checkHow(o, "")
 }
 
 func runRotate(ctx context.Context, c console.Console, o options, r rotation.Options) error {

@@ -25,7 +25,7 @@ var rootOnly = map[string]string{
 func (u ui) machine() machine.Options {
 	return machine.Options{
 		Root: u.o.root, Private: rootOnly[u.o.command], DryRun: u.o.dryRun, Command: u.o.command,
-		Previews:   u.o.command == "init" || u.o.command == "add-domain",
+		Previews:   slices.Contains([]string{"init", "add-domain", "inbound"}, u.o.command),
 		Unattended: u.o.command == "rotate-dkim", Interactive: u.c.Interactive, KeepInterrupted: u.o.command == "recover",
 		Logf: u.c.Say, Hold: u.c.Hold,
 	}
@@ -62,11 +62,11 @@ func proposer(u ui, on *provision.Opened) *propose.Proposer {
 // command line names.
 func carryOutProposal(ctx context.Context, u ui, p *provision.Opened, r propose.Result, selector string) error {
 	req := provision.Request{
-		Want: r.Want, Have: p.Earlier.Spec, Scope: r.Scope, Facts: r.Facts, Hashes: r.Hashes, Notes: r.Notes, Advice: true,
+		Want: r.Want, Have: p.Earlier.Spec, Scope: r.Scope, Facts: r.Facts, Hashes: r.Hashes, Notes: r.Notes, Advice: u.o.command != "inbound",
 		Keys: provision.KeyPlan{Ledger: r.Ledger, Selector: selector},
 	}
-	if r.Asked != nil && u.o.command == "init" {
-		req.Command = slices.Concat([]string{"mailsetup", "init"}, propose.Flags(*r.Asked), u.o.modeFlags())
+	if r.Asked != nil && u.o.command != "adopt" {
+		req.Command = slices.Concat([]string{"mailsetup", u.o.command}, propose.Flags(*r.Asked), u.o.modeFlags())
 	}
 	if r.Adopted == nil {
 		return carryOut(ctx, u, p, req)

@@ -37,7 +37,7 @@ func statusCommand(c console.Console) *cli.Command {
 		Action: func(ctx *cli.Context) error {
 			o := options{dryRun: true, json: ctx.Bool("json"), command: "status"}
 			r := rotation.Options{Domains: ctx.Args().Slice()}
-			if err := checkRotation(&r, o); err != nil {
+			if err := r.Normalize(""); err != nil {
 				return err
 			}
 			return runStatus(ctx.Context, c, o, r.Domains)

@@ -8,7 +8,7 @@ import (
 // Answers are what flags and the wizard say about incoming mail, as text. Empty means
 // that nobody answered.
 type Answers struct {
-	Prefix     string // of the names of the flags, where others have the plain ones: "inbound-"
+	Plain      bool // the flags have plain names, --spf and not --inbound-spf
 	SPF, DMARC string
 	DNSBL      []string // in the place of those that are there; "none" for none
 	Allow      []string // added to those that are there
@@ -23,7 +23,12 @@ func (a Answers) Given() bool {
 // none empties a list.
 const none = "none"
 
-func (a Answers) flag(name string) string { return "--" + a.Prefix + name }
+func (a Answers) flag(name string) string {
+	if a.Plain {
+		return "--" + name
+	}
+	return "--inbound-" + name
+}
 
 // Flags returns the answers as flags of the command line.
 func (a Answers) Flags() []string {

@@ -3,6 +3,7 @@
 package inbound
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -32,18 +33,29 @@ func (m Mode) String() string {
 	return string(m)
 }
 
+// MarshalText implements encoding.TextMarshaler.
+func (m Mode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// MarshalJSON implements json.Marshaler. Keys of accounts at block lists are not shown.
+func (p Policy) MarshalJSON() ([]byte, error) {
+	type plain Policy
+	shown := plain(p)
+	shown.DNSBL = p.Shown()
+	return json.Marshal(shown)
+}
+
 // Refuses reports whether mail that fails is refused, or filed away from its reader.
 func (m Mode) Refuses() bool { return m == Quarantine || m == Reject }
 
 // Policy is the table [inbound] of host.toml.
 type Policy struct {
-	SPF   Mode // spf: off, mark, reject
-	DMARC Mode // dmarc: off, mark, quarantine, reject
+	SPF   Mode `json:"spf"`   // spf: off, mark, reject
+	DMARC Mode `json:"dmarc"` // dmarc: off, mark, quarantine, reject
 	// DNSBL are block lists (RFC 5782) whose clients are refused, each with the answers
 	// that count: zen.spamhaus.org=127.0.0.[2..11].
-	DNSBL []string // dnsbl
+	DNSBL []string `json:"dnsbl"` // dnsbl
 	// Allow are clients and senders that pass SPF, DMARC and the block lists. See Entry.
-	Allow []string // allow
+	Allow []string `json:"allow"` // allow
 }
 
 // On reports whether anything is checked at the door.

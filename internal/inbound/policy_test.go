@@ -108,7 +108,7 @@ func TestAnswers(t *testing.T) {
 			inbound.Policy{Allow: []string{"192.0.2.9", "ann@shop.example"}},
 			"",
 		},
-		{"faults name the flag", inbound.Answers{Prefix: "inbound-", SPF: "x"}, inbound.Policy{}, inbound.Policy{}, `--inbound-spf "x" is not off, mark or reject`},
+		{"faults name the flag", inbound.Answers{SPF: "x"}, inbound.Policy{}, inbound.Policy{}, `--inbound-spf "x" is not off, mark or reject`},
 	} {
 		before := tt.before.Clone()
 		p, faults := tt.before, ""
@@ -120,8 +120,12 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("%s: the old policy changed: %+v", tt.name, tt.before)
 		}
 	}
-	a := inbound.Answers{Prefix: "inbound-", SPF: "mark", DNSBL: []string{"a.example", "b.example"}}
+	a := inbound.Answers{SPF: "mark", DNSBL: []string{"a.example", "b.example"}}
 	if got := a.Flags(); !slices.Equal(got, []string{"--inbound-spf", "mark", "--inbound-dnsbl", "a.example", "--inbound-dnsbl", "b.example"}) {
 		t.Errorf("as flags: %q", got)
+	}
+	a = inbound.Answers{Plain: true, DMARC: "off", Allow: []string{"192.0.2.7"}, Disallow: []string{"a.example"}}
+	if got := a.Flags(); !slices.Equal(got, []string{"--dmarc", "off", "--allow", "192.0.2.7", "--disallow", "a.example"}) {
+		t.Errorf("as flags of mailsetup inbound: %q", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"mailsetup/internal/dkimkeys"
+	"mailsetup/internal/inbound"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/store"
@@ -44,4 +45,21 @@ func Read(ctx context.Context, on machine.Options) (domains []Domain, now time.T
 		sources.InStage = elapsed.InStage
 	}
 	return sources.Domains(), m.Now, nil
+}
+
+// Inbound opens a machine and returns what mail that comes in meets there.
+func Inbound(ctx context.Context, on machine.Options) (inbound.Policy, error) {
+	m, err := machine.Open(ctx, on)
+	if err != nil {
+		return inbound.Policy{}, err
+	}
+	defer m.Close()
+	e, err := store.LoadReadable(m.Sys, m.DryRun(), m.Logf)
+	if err != nil {
+		return inbound.Policy{}, err
+	}
+	sp, err := e.SetUp(m.Kind())
+	p := sp.Host.Inbound
+	p.Allow = append([]string{}, p.Allow...) // data has lists
+	return p, err
 }

@@ -52,5 +52,5 @@ func Flags(a spec.Answers) []string {
 	add("--sign-bounces", a.SignBounces)
 	add("--wildcard-records", a.WildcardRecords)
 	add("--other-signer", a.OtherSigner)
-	return flags
+	return append(flags, a.Inbound.Flags()...)
 }

@@ -22,6 +22,7 @@ import (
 	"mailsetup/internal/signers"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/store"
 	"mailsetup/internal/wizard"
 	"mailsetup/steps/postfix"
 	"mailsetup/steps/signer"
@@ -68,6 +69,9 @@ type Proposer struct {
 	// ReplaceForeign: an OpenDKIM that was set up by hand is not taken over, and
 	// AdoptOnly: without one that is taken over nothing is done.
 	ReplaceForeign, AdoptOnly bool
+	// InboundOnly: the questions are those about incoming mail, of a server that is set
+	// up; none is asked where one of them is answered.
+	InboundOnly bool
 }
 
 // Result is the spec to carry out, and what it was made from.
@@ -115,6 +119,10 @@ func (d *draft) refresh(ctx context.Context, want *spec.Spec) (err error) {
 
 // Init makes the spec of a server from the answers about it and one of its domains.
 func (p *Proposer) Init(ctx context.Context, a spec.Answers) (Result, error) {
+	if p.InboundOnly && p.Spec == nil {
+		_, err := store.Earlier{}.SetUp(map[bool]string{true: "server", false: "tree"}[p.Root == ""])
+		return Result{}, err
+	}
 	d := p.draft(step.Scope{}.Recheck(append(p.Recheck, normalized(a.Domain, spec.DomainName))...))
 	first := lookupSpec(a, p.Spec)
 	if err := d.gather(ctx, first); err != nil {
@@ -239,8 +247,10 @@ func (d *draft) addAdopted(ctx context.Context, want spec.Spec) (spec.Spec, erro
 
 // complete turns the flags into answers that are enough for a spec.
 func (d *draft) complete(ctx context.Context, a spec.Answers) (spec.Answers, error) {
-	if d.Ask != nil && !d.Spec.Has(a.Domain) {
-		asked, err := d.ask(ctx, fromSpec(a, d.Spec))
+	switch {
+	case d.Ask == nil, d.InboundOnly && a.Inbound.Given(), !d.InboundOnly && d.Spec.Has(a.Domain):
+	default:
+		asked, err := d.ask(ctx, a)
 		if err != nil {
 			return a, err
 		}
@@ -262,8 +272,13 @@ func (d *draft) complete(ctx context.Context, a spec.Answers) (spec.Answers, err
 // need further look-ups; facts of earlier ones are kept.
 func (d *draft) ask(ctx context.Context, fixed spec.Answers) (spec.Answers, error) {
 	d.asked = true
+	if d.InboundOnly {
+		return d.Ask(ctx, wizard.Options{Inbound: true, Fixed: fixed, Propose: func(context.Context, spec.Answers) (wizard.Proposals, error) {
+			return wizard.Proposals{Incoming: inForce(d.Spec.Host.Inbound)}, nil
+		}})
+	}
 	return d.Ask(ctx, wizard.Options{
-		Fixed: fixed,
+		Fixed: fromSpec(fixed, d.Spec),
 		Propose: func(ctx context.Context, a spec.Answers) (wizard.Proposals, error) {
 			if err := d.gather(ctx, lookupSpec(a, nil)); err != nil {
 				return wizard.Proposals{}, err

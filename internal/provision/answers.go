@@ -20,6 +20,9 @@ func (d *Draft) answers() []plan.Answer {
 	if d.KeysOnly || len(d.Removed) > 0 || d.Have != nil && reflect.DeepEqual(*d.Have, want) {
 		return nil
 	}
+	if d.Have != nil && !reflect.DeepEqual(d.Have.Host.Inbound, want.Host.Inbound) && reflect.DeepEqual(d.Have.Domains, want.Domains) {
+		return []plan.Answer{{Name: "Incoming", Text: want.Host.Inbound.Summary()}}
+	}
 	domains := d.newDomains(want)
 	if len(domains) == 0 {
 		return nil

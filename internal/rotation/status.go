@@ -70,6 +70,9 @@ func (r *Rotator) Status(domains []string) (Status, error) {
 			s.Problems = append(s.Problems, state.Note{Text: r.Unreadable[name].Error(), Action: strings.Join(hint.Of(r.Unreadable[name]), "; ")})
 		}
 	}
+	if p := r.Spec.Host.Inbound; p.On() && len(domains) == 0 {
+		s.Notes = append(s.Notes, state.Note{Topic: "inbound", Text: "incoming mail: " + p.Summary(), Action: "mailsetup inbound"})
+	}
 	lastCheck := t.lastChecks()
 	for _, d := range r.Spec.Domains {
 		if !t.includes(d.Name) {

@@ -14,6 +14,8 @@ type flow struct {
 	propose   func(context.Context, spec.Answers) (Proposals, error)
 	questions []question
 
+	inboundOnly bool // the questions are those about incoming mail
+
 	at       int              // index into questions, -1 before the first look-up, their number at the end
 	entered  map[topic]string // what stands in each field, kept when going back
 	proposed map[topic]string // what was proposed there, which tells an edit from no edit
@@ -218,7 +220,9 @@ func (f *flow) result() spec.Answers {
 			q.topic.put(&a, q.offer(f).Value)
 		}
 	}
-	completeDNS(f, &a)
+	if !f.inboundOnly {
+		completeDNS(f, &a)
+	}
 	return a
 }
 

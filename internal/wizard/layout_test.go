@@ -9,6 +9,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"mailsetup/internal/inbound"
 	"mailsetup/internal/spec"
 )
 
@@ -24,6 +25,8 @@ func crowded(domain string) func(context.Context, spec.Answers) (Proposals, erro
 		p.SPFAll = Proposal{"fail", "as the SPF record of " + domain + " says"}
 		p.SPFInclude = Proposal{"_spf." + domain + " spf.news.example", p.SPFAll.Why}
 		p.DMARC = Proposal{"quarantine", "as its DMARC record says"}
+		p.Receive = Proposal{"yes", "the domain's MX is this server"}
+		p.Incoming = Incoming{Proposal{"mark", "a beginning that refuses nothing"}, Proposal{"quarantine", "as it is now"}, Proposal{"zen.spamhaus.org=127.0.0.[2..11] bl.example=127.0.0.2", "as it is now"}}
 		for i := range 9 {
 			p.Found = append(p.Found, fmt.Sprintf("finding %d about %s %s", i, a.Domain, a.Hostname))
 		}
@@ -108,6 +111,13 @@ func TestOptionsFitOneLine(t *testing.T) {
 	}
 }
 
+func fault(_ inbound.Mode, f *inbound.Fault) error {
+	if f == nil {
+		return nil
+	}
+	return f
+}
+
 // TestChoicesAreValid: what can be chosen is what spec takes.
 func TestChoicesAreValid(t *testing.T) {
 	valid := map[topic]func(string) error{
@@ -124,8 +134,11 @@ func TestChoicesAreValid(t *testing.T) {
 			return err
 		},
 		aboutSettings: func(string) error { return nil },
+		aboutInSPF:    func(s string) error { return fault(inbound.SPF(s)) },
+		aboutInDMARC:  func(s string) error { return fault(inbound.DMARC(s)) },
 	}
-	f := newFlow(spec.Answers{}, nil)
+	f := newFlow(spec.Answers{Receive: "yes"}, nil)
+	f.found.Incoming.SPF.Value, f.found.Incoming.DMARC.Value = "mark", "mark"
 	for _, q := range f.questions {
 		if q.options == nil {
 			continue

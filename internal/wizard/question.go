@@ -26,6 +26,9 @@ const (
 	aboutSPFInclude topic = "spf include"
 	aboutDMARC      topic = "dmarc"
 	aboutMilter     topic = "milter"
+	aboutInSPF      topic = "inbound spf"
+	aboutInDMARC    topic = "inbound dmarc"
+	aboutInDNSBL    topic = "inbound dnsbl"
 )
 
 // none is the answer that leaves something empty, see spec.Answers.
@@ -70,6 +73,12 @@ func (t topic) settingField(a *spec.Answers) (*string, *[]string) {
 		return &a.DMARC, nil
 	case aboutMilter:
 		return &a.MilterDefaultAction, nil
+	case aboutInSPF:
+		return &a.Inbound.SPF, nil
+	case aboutInDMARC:
+		return &a.Inbound.DMARC, nil
+	case aboutInDNSBL:
+		return nil, &a.Inbound.DNSBL
 	default:
 		return nil, nil
 	}
@@ -99,6 +108,8 @@ func (t topic) put(a *spec.Answers, value string) {
 		a.DNS, a.NewZone = string(spec.DNSBind), "yes"
 	case text != nil:
 		*text = value
+	case t == aboutInDNSBL:
+		*list = strings.Fields(value) // their answers have semicolons
 	case list != nil:
 		*list = items(value)
 	}

@@ -16,14 +16,14 @@ const (
 // settingsQuestions begin with whether to ask them at all: each has an answer that is
 // right for most servers.
 func settingsQuestions() []question {
-	settings := []question{
+	settings := append([]question{
 		selectorQuestion(),
 		keyBitsQuestion(),
 		spfAllQuestion(),
 		spfIncludeQuestion(),
 		dmarcQuestion(),
 		milterQuestion(),
-	}
+	}, inboundQuestions()...)
 	for i := range settings {
 		settings[i].setting = true
 		only := settings[i].applies
@@ -41,12 +41,12 @@ func gateQuestion(settings []question) question {
 		title: fixed("Are these settings right?"),
 		about: func(f *flow) string {
 			value := func(k topic) string { return settingValue(f, settings, k) }
-			return strings.Join([]string{
+			return strings.Join(append([]string{
 				"DKIM: a key of " + value(aboutKeyBits) + " bits" + describeSelector(value(aboutSelector)),
 				spfSetting(f, value),
 				"DMARC: " + dmarcMeaning(value(aboutDMARC)) + because(f, aboutDMARC, f.found.DMARC),
 				"When the signer is down: " + milterMeaning(value(aboutMilter)),
-			}, "\n")
+			}, incomingSetting(f, value)...), "\n")
 		},
 		options: func(*flow) []option {
 			return []option{
@@ -57,7 +57,7 @@ func gateQuestion(settings []question) question {
 		offer: func(*flow) Proposal { return Proposal{Value: settingsUsual} },
 		applies: func(f *flow) bool {
 			for _, q := range settings {
-				if q.topic.of(f.fixed) == "" && !q.optional {
+				if q.topic.of(f.fixed) == "" && !q.optional && (asksIncoming(f) || !q.topic.isIncoming()) {
 					return true
 				}
 			}

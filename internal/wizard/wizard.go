@@ -40,6 +40,7 @@ type Proposals struct {
 
 	// Settings with a usual default; a value here replaces it.
 	Selector, KeyBits, SPFAll, SPFInclude, DMARC, MilterDefaultAction Proposal
+	Incoming                                                          Incoming
 	// SPFRedirect is the domain whose SPF record decides for this one, "" for
 	// a record of its own, and only that is asked about.
 	SPFRedirect Proposal
@@ -54,10 +55,18 @@ type Proposals struct {
 	Found []string
 }
 
+// Incoming are the values for the questions about mail that comes in. They are asked if
+// SPF has one: a server that is set up is asked by mailsetup inbound.
+type Incoming struct {
+	SPF, DMARC Proposal
+	DNSBL      Proposal // block lists, separated by spaces
+}
+
 // clean makes everything printable: other people's DNS must not control the terminal.
 func (p *Proposals) clean() {
 	for _, q := range []*Proposal{
 		&p.Domain, &p.Hostname, &p.Addresses, &p.Receive, &p.RootAlias, &p.NS,
+		&p.Incoming.SPF, &p.Incoming.DMARC, &p.Incoming.DNSBL,
 		&p.Selector, &p.KeyBits, &p.SPFAll, &p.SPFInclude, &p.SPFRedirect, &p.DMARC, &p.MilterDefaultAction, &p.DNS,
 	} {
 		q.Value, q.Why = printable(q.Value), printable(q.Why)
@@ -89,6 +98,9 @@ type Options struct {
 	Width      int  // columns of the terminal; 0 means 80, which is also the most used
 	Color      bool // false: no colours, whatever the terminal could do
 
+	// Inbound asks about mail that comes in, and nothing else.
+	Inbound bool
+
 	// Fixed are answers given by flags or by the existing spec. They are not
 	// asked, and come back as they are.
 	Fixed spec.Answers
@@ -111,6 +123,9 @@ type Options struct {
 // the administrator saw. The error is ErrAborted, or that of Propose.
 func Ask(ctx context.Context, o Options) (spec.Answers, error) {
 	f := newFlow(o.Fixed, o.Propose)
+	if o.Inbound {
+		f.questions, f.inboundOnly = inboundQuestions(), true
+	}
 	if o.WhyUnread != nil {
 		f.whyUnread = func(a spec.Answers) error { return o.WhyUnread(ctx, a) }
 	}

@@ -1,0 +1,49 @@
+package inbound_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"mailsetup/internal/inbound"
+)
+
+func TestWhatIsInForce(t *testing.T) {
+	const key = "abcdefghijklmnopqrstuvwxyz"
+	for _, tt := range []struct {
+		p                   inbound.Policy
+		summary, text, data string
+	}{
+		{
+			inbound.Policy{Allow: []string{}},
+			"not checked for SPF, DMARC or block lists",
+			"SPF          off: not checked\nDMARC        off: not checked\nBlock lists  none\nLet past     none\n",
+			`{"spf":"off","dmarc":"off","dnsbl":[],"allow":[]}`,
+		},
+		{
+			inbound.Policy{SPF: "reject", DMARC: "quarantine", DNSBL: []string{key + ".zen.dq.spamhaus.net=127.0.0.[2..11]"}, Allow: []string{"192.0.2.7", "@shop.example"}},
+			"SPF reject, DMARC quarantine, 1 block list, 2 let past",
+			"SPF          reject: mail from servers that its domain forbids is refused\n" +
+				"DMARC        quarantine: a header to file by what its domain wants in the spam folder\n" +
+				"Block lists  zen.dq.spamhaus.net=127.0.0.[2..11]\nLet past     192.0.2.7 @shop.example\n",
+			`{"spf":"reject","dmarc":"quarantine","dnsbl":["zen.dq.spamhaus.net=127.0.0.[2..11]"],"allow":["192.0.2.7","@shop.example"]}`,
+		},
+		{
+			inbound.Policy{SPF: "mark", DMARC: "reject", Allow: []string{}},
+			"SPF mark, DMARC reject",
+			"SPF          mark: a header says what failed, and nothing is refused\n" +
+				"DMARC        reject: what the domain in From wants refused is refused\nBlock lists  none\nLet past     none\n",
+			`{"spf":"mark","dmarc":"reject","dnsbl":[],"allow":[]}`,
+		},
+	} {
+		data, err := json.Marshal(tt.p)
+		if got := tt.p.Summary(); got != tt.summary {
+			t.Errorf("summary %q, want %q", got, tt.summary)
+		}
+		if got := tt.p.Text(); got != tt.text {
+			t.Errorf("text\n%s\nwant\n%s", got, tt.text)
+		}
+		if string(data) != tt.data || err != nil {
+			t.Errorf("data %s, %v, want %s", data, err, tt.data)
+		}
+	}
+}

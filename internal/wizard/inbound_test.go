@@ -1,0 +1,65 @@
+package wizard_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mailsetup/internal/inbound"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/wizard"
+)
+
+func askInbound(t *testing.T, o wizard.Options, script string) (spec.Answers, string) {
+	t.Helper()
+	var said strings.Builder
+	o.In, o.Out, o.Accessible = strings.NewReader(script), &said, true
+	o.Propose = func(context.Context, spec.Answers) (wizard.Proposals, error) {
+		return wizard.Proposals{Incoming: wizard.Incoming{
+			SPF: wizard.Proposal{Value: "mark", Why: "as it is now"}, DMARC: wizard.Proposal{Value: "off", Why: "as it is now"},
+			DNSBL: wizard.Proposal{Value: "bl.example=127.0.0.2", Why: "as it is now"},
+		}}, nil
+	}
+	got, err := wizard.Ask(t.Context(), o)
+	if err != nil {
+		t.Fatal(err, said.String())
+	}
+	return got, strings.Join(strings.Fields(said.String()), " ")
+}
+
+// A server that is set up is asked about incoming mail and nothing else, and no other
+// answer comes back.
+func TestOnlyIncomingMail(t *testing.T) {
+	for _, tt := range []struct {
+		script string
+		want   inbound.Answers
+	}{
+		{"\n\n\n", inbound.Answers{Plain: true, SPF: "mark", DMARC: "off", DNSBL: []string{"bl.example=127.0.0.2"}}},
+		{"reject\n2\nzen\nZEN.spamhaus.org=127.0.0.[2..4;9] bl.example\n", inbound.Answers{Plain: true, SPF: "reject", DMARC: "quarantine", DNSBL: []string{"zen.spamhaus.org=127.0.0.[2..4;9]", "bl.example=127.0.0.[2..11]"}}},
+	} {
+		got, said := askInbound(t, wizard.Options{Inbound: true, Fixed: spec.Answers{Inbound: inbound.Answers{Plain: true}}}, tt.script)
+		if diff := cmp.Diff(spec.Answers{Inbound: tt.want}, got); diff != "" {
+			t.Errorf("answers (-want +got):\n%s\n%s", diff, said)
+		}
+		if strings.Contains(tt.script, "zen\n") && !strings.Contains(said, `"zen" is no zone`) {
+			t.Errorf("nothing about a list without a domain: %s", said)
+		}
+	}
+}
+
+// At init it is one of the settings of a server that receives, shown with the others.
+func TestIncomingMailAtInit(t *testing.T) {
+	fixed := accepted()
+	fixed.DMARC, fixed.Receive = "", "yes"
+	got, said := askInbound(t, wizard.Options{Fixed: fixed}, "1\n")
+	want := inbound.Answers{SPF: "mark", DMARC: "off", DNSBL: []string{"bl.example=127.0.0.2"}}
+	if diff := cmp.Diff(want, got.Inbound); diff != "" || !strings.Contains(said, "Incoming mail: SPF mark, DMARC off, block lists bl.example=127.0.0.2") {
+		t.Errorf("answers (-want +got):\n%s\n%s", diff, said)
+	}
+	fixed.Receive = "no"
+	if got, said = askInbound(t, wizard.Options{Fixed: fixed}, "1\n"); got.Inbound.Given() || strings.Contains(said, "Incoming mail") {
+		t.Errorf("one that receives nothing: %+v\n%s", got.Inbound, said)
+	}
+}
