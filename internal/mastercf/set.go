@@ -240,3 +240,51 @@ func (e entry) indent(text string) string {
 func squeeze(value string) string {
 	return strings.Join(strings.FieldsFunc(value, func(r rune) bool { return r < 0x80 && space(byte(r)) }), " ")
 }
+
+// Splice replaces a part of the value of an option, given as offsets in it as Parse returns
+// it, all on one line. Everything else stays, lines and comments included.
+func Splice(text, service, name string, from, to int, with string) (string, error) {
+	entries, err := parse(text)
+	if err != nil {
+		return "", err
+	}
+	e, err := find(entries, service)
+	if err != nil {
+		return "", err
+	}
+	i := len(e.options) - 1
+	for ; i >= 0 && e.service.Options[i].Name != name; i-- {
+	}
+	if i < 0 || from > to || to > len(e.service.Options[i].Value) {
+		return "", fmt.Errorf("%s: %s has no such part", service, name)
+	}
+	value := e.service.Options[i].Value
+	start, base := e.options[i].value.from+from, e.options[i].value.from
+	begin, end := e.end(start), e.end(start)
+	if to > from {
+		begin, end = e.at[start], e.end(base+to)
+	}
+	out := text[:begin] + with + text[end:]
+	want := value[:from] + with + value[to:]
+	after, err := Parse(out)
+	if err != nil || strings.Contains(text[begin:end], "\n") || !onlyValue(entries, after, service, i, want) {
+		return "", &Error{e.service.Options[i].Line, fmt.Sprintf("%s: %s cannot be changed in this entry", service, name)}
+	}
+	return out, nil
+}
+
+// onlyValue reports whether nothing but the value of one option differs.
+func onlyValue(before []entry, after []state.Service, service string, option int, want string) bool {
+	return slices.EqualFunc(before, after, func(was entry, is state.Service) bool {
+		same := was.service.Name == is.Name && was.service.Command == is.Command && slices.Equal(was.service.Args, is.Args) &&
+			len(was.service.Options) == len(is.Options)
+		for i := 0; same && i < len(is.Options); i++ {
+			value := was.service.Options[i].Value
+			if was.service.Name == service && i == option {
+				value = want
+			}
+			same = was.service.Options[i].Name == is.Options[i].Name && squeeze(value) == squeeze(is.Options[i].Value)
+		}
+		return same
+	})
+}
