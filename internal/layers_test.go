@@ -45,8 +45,10 @@ var pure = strings.Fields(`
 	internal/parallel
 	internal/policy
 	internal/postconf
+	internal/policydspf
 	internal/recipient
 	internal/resolvconf
+	internal/restrictions
 	internal/spec
 	internal/state
 	internal/text

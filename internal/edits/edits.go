@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/mastercf"
+	"mailsetup/internal/restrictions"
 	"mailsetup/internal/state"
 	"mailsetup/zonefile"
 )
@@ -32,10 +33,29 @@ func Evaluate(e state.Edit, current []byte) (out []byte, handled bool, err error
 		var text string
 		text, err = mastercf.Set(string(current), e.Set)
 		out = []byte(text)
+	case state.BlockEdit:
+		out, err = Block(e, current)
+	case state.RestrictionEdit:
+		out, err = restriction(e, string(current))
 	default:
 		return nil, false, nil
 	}
 	return out, true, err
+}
+
+// restriction puts an element into a list of restrictions, or takes it out.
+func restriction(e state.RestrictionEdit, text string) (out []byte, err error) {
+	switch {
+	case e.Service == "" && e.Drop:
+		text, err = restrictions.Remove(text, e.Parameter, e.Element)
+	case e.Service == "":
+		text, err = restrictions.Insert(text, e.Parameter, e.Index, e.Element)
+	case e.Drop:
+		text, err = restrictions.RemoveOption(text, e.Service, e.Parameter, e.Element)
+	default:
+		text, err = restrictions.InsertOption(text, e.Service, e.Parameter, e.Index, e.Element)
+	}
+	return []byte(text), err
 }
 
 // checkPlain refuses text that could end a quoted string or a line.

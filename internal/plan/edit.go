@@ -46,7 +46,7 @@ func (m *maker) edit(sc *StageChanges, e state.Edit) error {
 // canCreate reports whether the edit creates a missing file.
 func (m *maker) canCreate(e state.Edit) bool {
 	switch e := e.(type) {
-	case state.PostfixEdit, state.MasterEdit, state.UnitEdit:
+	case state.PostfixEdit, state.MasterEdit, state.UnitEdit, state.RestrictionEdit, state.BlockEdit:
 		return false // an empty main.cf is no configuration of Postfix
 	case state.ZoneEdit:
 		if e.New == nil {
@@ -60,7 +60,7 @@ func (m *maker) canCreate(e state.Edit) bool {
 // installs, although the file exists (left by a removed package).
 func needsTool(e state.Edit) bool {
 	switch e.(type) {
-	case state.PostfixEdit, state.MasterEdit:
+	case state.PostfixEdit, state.MasterEdit, state.RestrictionEdit:
 		return true
 	}
 	return false

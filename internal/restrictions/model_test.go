@@ -181,7 +181,7 @@ func TestNoCheckOpensARelay(t *testing.T) {
 			}
 		}
 		main += "myhostname = mail\n"
-		config, err := restrictions.Read(server(t, master, relay), main)
+		config, err := restrictions.Read(server(t, master, relay), main, check)
 		if err != nil {
 			t.Fatal(err)
 		}

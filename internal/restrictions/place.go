@@ -14,13 +14,14 @@ import (
 type Config struct {
 	postfix *state.Postfix
 	main    []parameter
-	classes map[string]bool
+	check   string
 }
 
-// Read reads the lists of a Postfix. Main is the text of main.cf.
-func Read(p *state.Postfix, main string) (*Config, error) {
+// Read reads the lists of a Postfix. Main is the text of main.cf. The check is what Places is
+// about: a restriction, or a class that may be defined elsewhere.
+func Read(p *state.Postfix, main, check string) (*Config, error) {
 	all, err := mainParameters(main)
-	return &Config{postfix: p, main: all}, err
+	return &Config{postfix: p, main: all, check: check}, err
 }
 
 // Place is where a check stands, or belongs.
@@ -96,6 +97,7 @@ func (c *Config) list(s *state.Service, name string, above ...string) ([]written
 	for _, r := range elements {
 		w := written{Restriction: r, inner: []Restriction{r}}
 		switch class := slices.ContainsFunc(postconf.Words(classes.text), func(n string) bool { return strings.EqualFold(n, r.Name) }); {
+		case r.Is(c.check):
 		case r.Reference, class:
 			if w.via = c.spelled(s, r.Name); r.Warn && class {
 				return nil, v, v.fail("take warn_if_reject into the class", "warn_if_reject stands before the class %s", r.Name)
@@ -185,7 +187,7 @@ func (p Place) same(q Place) bool {
 	return p.Path == q.Path && p.Service == q.Service && p.Parameter == q.Parameter && p.Index == q.Index
 }
 
-// Places returns where a check belongs, a place for each service on port 25 whose lists are
+// Places returns where the check stands or belongs, a place for each service on port 25 whose lists are
 // its own: behind what refuses to relay, and behind what lets our networks and users who
 // logged in pass, but before anything that ends the list. There nothing that the check
 // answers can let a stranger relay. Of the two lists that may refuse to relay the one for
@@ -205,6 +207,13 @@ func (c *Config) Places() ([]Place, error) {
 }
 
 func (c *Config) place(s *state.Service) (Place, error) {
+	var there []Place
+	for _, name := range []string{RelayList, RecipientList} {
+		err := c.findIn(s, name, func(r Restriction) bool { return r.Is(c.check) }, &there)
+		if err != nil || len(there) > 0 {
+			return append(there, Place{})[0], err
+		}
+	}
 	var refused error
 	for _, name := range []string{RecipientList, RelayList} {
 		spot, err := c.spot(s, name, c.trusted(s))

@@ -165,7 +165,7 @@ func TestPlaces(t *testing.T) {
 				c.master = plainMaster
 			}
 			p := server(t, c.master, c.relay)
-			config, err := restrictions.Read(p, c.main)
+			config, err := restrictions.Read(p, c.main, check)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -201,7 +201,7 @@ func TestPlaces(t *testing.T) {
 
 // rereads finds the check in the new texts.
 func rereads(t *testing.T, main, master, relay string) ([]restrictions.Place, error) {
-	config, err := restrictions.Read(server(t, master, relay), main)
+	config, err := restrictions.Read(server(t, master, relay), main, check)
 	if err != nil {
 		return nil, err
 	}
@@ -272,7 +272,7 @@ func TestPlacesRefused(t *testing.T) {
 			if c.master == "" {
 				c.master = plainMaster
 			}
-			config, err := restrictions.Read(server(t, c.master, ""), c.main)
+			config, err := restrictions.Read(server(t, c.master, ""), c.main, check)
 			if err == nil {
 				var places []restrictions.Place
 				if places, err = config.Places(); err == nil {
@@ -294,7 +294,7 @@ func TestPlacesRefused(t *testing.T) {
 func TestNobodyTrusted(t *testing.T) {
 	p := server(t, plainMaster, "")
 	p.Value["mynetworks"], p.Value["smtpd_sasl_auth_enable"] = "127.0.0.0/8 [::1]/128", "no"
-	config, err := restrictions.Read(p, "smtpd_relay_restrictions = reject_unauth_destination\n")
+	config, err := restrictions.Read(p, "smtpd_relay_restrictions = reject_unauth_destination\n", check)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +309,7 @@ func TestFind(t *testing.T) {
 	const main = "smtpd_client_restrictions = $both\nboth = check_policy_service unix:private/policyd-spf\n" +
 		"smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination, Check_Policy_Service unix:private/policyd-spf\n" +
 		"smtpd_recipient_restrictions = check_policy_service { unix:private/policyd-spf, timeout=10s }\n"
-	config, err := restrictions.Read(server(t, plainMaster+"submission inet n - y - - smtpd -o smtpd_helo_restrictions="+strings.ReplaceAll(check, " ", ",")+"\n", ""), main)
+	config, err := restrictions.Read(server(t, plainMaster+"submission inet n - y - - smtpd -o smtpd_helo_restrictions="+strings.ReplaceAll(check, " ", ",")+"\n", ""), main, check)
 	if err != nil {
 		t.Fatal(err)
 	}
