@@ -79,10 +79,12 @@ func TestWanted(t *testing.T) {
 		"marked, nothing there": {"", policydspf.Want{}, "[{HELO_reject False} {Mail_From_reject False}]", "[]"},
 		"refuses more": {
 			"HELO_reject = No_Check\nMail_From_reject = Softfail\n",
-			policydspf.Want{Reject: true}, "[]", "[]",
+			policydspf.Want{Reject: true},
+			"[]", "[]",
 		},
 		"a decision of the administrator's": {
-			"# x\nMail_From_reject = Softfail\nHELO_reject = Null\nTestOnly = 0\nHeader_Type = AR\n", policydspf.Want{},
+			"# x\nMail_From_reject = Softfail\nHELO_reject = Null\nTestOnly = 0\nHeader_Type = AR\n",
+			policydspf.Want{},
 			"[{HELO_reject False} {Mail_From_reject False} {TestOnly 1} {Header_Type SPF}]",
 			"[{HELO_reject Null 3 False} {Mail_From_reject Softfail 2 False} {TestOnly 0 4 1} {Header_Type AR 5 SPF}]",
 		},
