@@ -20,7 +20,7 @@ func Insert(text, name string, index int, check string) (string, error) {
 		return text, err
 	}
 	if index > len(list) {
-		return "", p.fail("the list has %d elements, not %d", len(list), index)
+		return "", p.wrong("the list has %d elements, not %d", len(list), index)
 	}
 	at, add := p.addition(text, list, index, check)
 	return changed(text, text[:at]+add+text[at:], name, slices.Insert(plainly(list), index, check))
@@ -49,12 +49,12 @@ func readList(text, name string) (*parameter, []Restriction, error) {
 	}
 	list, err := Parse(string(p.value))
 	if err != nil {
-		err = p.fail("%v", err)
+		err = p.wrong("%v", err)
 	}
 	return p, list, err
 }
 
-func (p *parameter) fail(format string, a ...any) error {
+func (p *parameter) wrong(format string, a ...any) error {
 	return &Error{postconf.MainCF, p.line, p.name, fmt.Sprintf(format, a...), "write it in a form that postconf(5) describes, then: postconf " + p.name}
 }
 

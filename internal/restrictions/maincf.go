@@ -60,14 +60,14 @@ func mainParameters(text string) ([]parameter, error) {
 	for line := range strings.Lines(text) {
 		body := strings.TrimSuffix(line, "\n")
 		number++
-		fail := func(why, hint string) error {
+		broken := func(hint, why string) error {
 			return &Error{Path: postconf.MainCF, Line: number, Text: why, Hint: hint}
 		}
 		switch trimmed := strings.TrimLeft(body, whitespace); {
 		case strings.ContainsRune(body, '\r'):
-			return nil, fail("the line ends with a carriage return (CRLF)", `convert the file: sed -i 's/\r$//' `+string(postconf.MainCF))
+			return nil, broken(`convert the file: sed -i 's/\r$//' `+string(postconf.MainCF), "the line ends with a carriage return (CRLF)")
 		case strings.ContainsRune(body, 0):
-			return nil, fail("a null byte, at which Postfix stops reading", `take it out: sed -i 's/\x00//g' `+string(postconf.MainCF))
+			return nil, broken(`take it out: sed -i 's/\x00//g' `+string(postconf.MainCF), "a null byte, at which Postfix stops reading")
 		case trimmed == "", trimmed[0] == '#':
 		case trimmed != body:
 			if len(all) > 0 {
@@ -77,7 +77,7 @@ func mainParameters(text string) ([]parameter, error) {
 			name, value, found := strings.Cut(body, "=")
 			p := parameter{name: strings.TrimRight(name, whitespace), line: number, begin: offset, equals: offset + len(name) + 1}
 			if !found || strings.ContainsAny(p.name, whitespace) || p.name == "" {
-				return nil, fail("this is neither a comment nor a setting (name = value)", fmt.Sprintf("correct line %d of %s, then look at the file with postconf -n", number, postconf.MainCF))
+				return nil, broken(fmt.Sprintf("correct line %d of %s, then look at the file with postconf -n", number, postconf.MainCF), "this is neither a comment nor a setting (name = value)")
 			}
 			p.add(value, p.equals)
 			all = append(all, p)

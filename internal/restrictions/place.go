@@ -58,7 +58,7 @@ func (c *Config) lookup(s *state.Service, name string) (value, error) {
 }
 
 // fail returns an error about a list.
-func (v value) fail(hint, format string, a ...any) error {
+func (v value) refuse(hint, format string, a ...any) error {
 	name := v.at.Parameter
 	if v.at.Service != "" {
 		name = v.at.Service + ": " + name
@@ -83,11 +83,11 @@ func (c *Config) list(s *state.Service, name string, above ...string) ([]written
 		return nil, v, err
 	}
 	if slices.Contains(above, name) {
-		return nil, v, v.fail("write the restrictions out", "refers to itself, which Postfix cannot expand")
+		return nil, v, v.refuse("write the restrictions out", "refers to itself, which Postfix cannot expand")
 	}
 	elements, err := Parse(v.text)
 	if err != nil {
-		return nil, v, v.fail("write it in a form that postconf(5) describes, then: postconf "+name, "%v", err)
+		return nil, v, v.refuse("write it in a form that postconf(5) describes, then: postconf "+name, "%v", err)
 	}
 	classes, err := c.lookup(s, classList)
 	if err != nil {
@@ -100,21 +100,21 @@ func (c *Config) list(s *state.Service, name string, above ...string) ([]written
 		case r.Is(c.check):
 		case r.Reference, class:
 			if w.via = c.spelled(s, r.Name); r.Warn && class {
-				return nil, v, v.fail("take warn_if_reject into the class", "warn_if_reject stands before the class %s", r.Name)
+				return nil, v, v.refuse("take warn_if_reject into the class", "warn_if_reject stands before the class %s", r.Name)
 			}
 			inner, _, err := c.list(s, w.via, append(above, name)...)
 			if err != nil {
 				return nil, v, err
 			}
 			if w.inner = nil; len(inner) == 0 && !c.known(s, w.via) {
-				return nil, v, v.fail(fmt.Sprintf("set it, or take it out: postconf %s", w.via), "%s is not set", w.via)
+				return nil, v, v.refuse(fmt.Sprintf("set it, or take it out: postconf %s", w.via), "%s is not set", w.via)
 			}
 			for _, e := range inner {
 				w.inner = append(w.inner, e.inner...)
 			}
 		case r.Name == "", takesArgument(r.Name), slices.Contains(plain, r.Name):
 		default:
-			return nil, v, v.fail("write it in a form that postconf(5) describes, or name it in "+classList, "%s is no restriction that is known", r.Name)
+			return nil, v, v.refuse("write it in a form that postconf(5) describes, or name it in "+classList, "%s is no restriction that is known", r.Name)
 		}
 		all = append(all, w)
 	}
@@ -224,7 +224,7 @@ func (c *Config) place(s *state.Service) (Place, error) {
 			return spot.at, nil
 		}
 		if spot.found && refused == nil {
-			refused = value{at: spot.at}.fail("add it in front of that, then look at the list: postconf "+name,
+			refused = value{at: spot.at}.refuse("add it in front of that, then look at the list: postconf "+name,
 				"%s does not stand before %s, so a check behind it would judge them, too", strings.Join(spot.missing, ", "), spot.guard)
 		}
 	}
@@ -239,7 +239,7 @@ func (c *Config) place(s *state.Service) (Place, error) {
 	}
 	if err == nil && refused == nil {
 		_, relay, _ := c.list(s, RelayList)
-		refused = relay.fail(fmt.Sprintf("put %s behind %s, %s in it", unauth, mynetworks, authenticated), "no place in it or in %s is behind what refuses to relay", RecipientList)
+		refused = relay.refuse(fmt.Sprintf("put %s behind %s, %s in it", unauth, mynetworks, authenticated), "no place in it or in %s is behind what refuses to relay", RecipientList)
 	}
 	return Place{}, cmp.Or(err, refused)
 }
@@ -333,7 +333,7 @@ func (c *Config) inside(s *state.Service, via string, above value, before spot) 
 		return before, nil // it is in front of it
 	}
 	if n := c.uses(via); n != 1 {
-		return spot{}, above.fail("write what is in it out where it is used, with "+unauth+" in the list itself",
+		return spot{}, above.refuse("write what is in it out where it is used, with "+unauth+" in the list itself",
 			"%s refuses to relay and ends the list, and is used %d times", via, n)
 	}
 	return c.spot(s, via, before.missing)
