@@ -21,6 +21,11 @@ type LoadOptions struct {
 	SessionTime time.Duration
 	// From is the header and envelope sender of all of it.
 	From string
+	// Letters are mail of strangers, each from its Client, by one of Strangers senders
+	// with a session for each message. They are sent in turns, their Subject with a
+	// number behind it, until Count have been taken, or forever for 0.
+	Letters          []Letter
+	Strangers, Count int
 	// Pause is what each sender waits between two messages.
 	Pause time.Duration
 }
@@ -37,6 +42,9 @@ type Load struct {
 	Broken int
 	// Refused are the permanent refusals, in the server's words.
 	Refused []string
+	// Temporary is one answer of the 4xx kind for each that differs, without the session's
+	// own words, at most a few.
+	Temporary []string
 }
 
 // Audit is what arrived, from the sink's side.
@@ -77,10 +85,21 @@ func (b *Box) Load(t T, o LoadOptions) *Sending {
 	return s
 }
 
+// Wait lets the senders of Letters send as many as they were asked for.
+func (s *Sending) Wait(t T) Load {
+	t.Helper()
+	return s.result(t)
+}
+
 // Stop lets each sender finish its message and tells what became of the mail.
 func (s *Sending) Stop(t T) Load {
 	t.Helper()
 	s.stop.Close()
+	return s.result(t)
+}
+
+func (s *Sending) result(t T) Load {
+	t.Helper()
 	if err := s.cmd.Wait(); err != nil {
 		t.Fatalf("load: %v\n%s", err, s.errs.String())
 	}

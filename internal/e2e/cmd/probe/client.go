@@ -73,9 +73,8 @@ func addresses() (own, onLo []netip.Addr, err error) {
 	return own, onLo, nil
 }
 
-// as calls dial where the client is at home. Sockets belong to the network
-// namespace of the thread that made them, which therefore does nothing else
-// afterwards.
+// as calls dial where the client is at home. A socket belongs to the network namespace
+// that its thread was in when it made it.
 func as(client string, dial func() (net.Conn, error)) (net.Conn, error) {
 	addr, err := netip.ParseAddr(client)
 	if err != nil {
@@ -93,6 +92,11 @@ func as(client string, dial func() (net.Conn, error)) (net.Conn, error) {
 		return dial()
 	}
 	runtime.LockOSThread()
+	home, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		return nil, err
+	}
+	defer home.Close()
 	ns, err := os.Open(worldNetwork)
 	if err != nil {
 		return nil, err
@@ -101,5 +105,10 @@ func as(client string, dial func() (net.Conn, error)) (net.Conn, error) {
 	if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
 		return nil, fmt.Errorf("enter %s: %w", worldNetwork, err)
 	}
-	return dial()
+	conn, err := dial()
+	if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
+		return nil, errors.Join(err, back) // the thread stays this goroutine's, and ends with it
+	}
+	runtime.UnlockOSThread()
+	return conn, err
 }

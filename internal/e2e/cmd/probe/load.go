@@ -10,6 +10,7 @@ import (
 	"net/textproto"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,11 +39,20 @@ func load(args []string, stop io.Reader) error {
 	senders(o.SMTP, "smtp", func(kind string) { l.sessions(kind, 0) })
 	senders(o.Sessions, "session", func(kind string) { l.sessions(kind, o.SessionTime) })
 	senders(o.Sendmail, "sendmail", l.sendmails)
-	_, err := io.Copy(io.Discard, stop)
-	close(l.stop)
+	senders(o.Strangers, "stranger", l.strangers)
+	var err error
+	done := make(chan struct{})
+	go func() {
+		_, err = io.Copy(io.Discard, stop)
+		close(l.stop)
+		close(done)
+	}()
 	all.Wait()
-	if err != nil {
-		return err
+	if o.Count == 0 {
+		<-done
+		if err != nil {
+			return err
+		}
 	}
 	return print(l.result)
 }
@@ -51,6 +61,7 @@ type loader struct {
 	o      lab.LoadOptions
 	stop   chan struct{}
 	number atomic.Int64
+	taken  atomic.Int64 // letters of strangers that a sender has begun with
 
 	mu     sync.Mutex
 	result lab.Load
@@ -113,6 +124,37 @@ func (l *loader) sessions(kind string, lasting time.Duration) {
 	}
 }
 
+// strangers send one letter after the other, each from where its client is.
+func (l *loader) strangers(string) {
+	for l.going() {
+		n := int(l.taken.Add(1)) - 1
+		if l.o.Count > 0 && n >= l.o.Count {
+			return
+		}
+		m := l.o.Letters[n%len(l.o.Letters)]
+		number := fmt.Sprintf("%s-%d-%d", m.Subject, os.Getpid(), l.number.Add(1))
+		m.Raw = []byte(strings.Replace(string(m.Raw), "Subject: "+m.Subject, "Subject: "+number, 1))
+		if m.Subject = number; len(m.Raw) == 0 {
+			m.Raw = nil
+		}
+		for l.judge(m, offer(m)) {
+			time.Sleep(200 * time.Millisecond)
+		}
+	}
+}
+
+// offer sends one letter in a session of its own.
+func offer(m lab.Letter) error {
+	c, err := connect(m)
+	if err != nil {
+		return err
+	}
+	err = transact(c, m)
+	_ = c.Quit() // the message has its answer
+	_ = c.Close()
+	return err
+}
+
 // judge books the answer and tells whether to offer the message again.
 func (l *loader) judge(m lab.Letter, err error) (again bool) {
 	reply := (*textproto.Error)(nil)
@@ -125,6 +167,9 @@ func (l *loader) judge(m lab.Letter, err error) (again bool) {
 			r.Refused = append(r.Refused, fmt.Sprintf("%s: %v", m.Subject, reply))
 		case isReply:
 			r.Deferred++
+			if word := fmt.Sprint(reply.Code, " ", reply.Msg); !slices.Contains(r.Temporary, word) && len(r.Temporary) < 5 {
+				r.Temporary = append(r.Temporary, word)
+			}
 		default:
 			r.Broken++
 		}
