@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/check/dmarc"
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/hosts"
+	"mailsetup/internal/check/inbound"
 	"mailsetup/internal/check/live"
 	"mailsetup/internal/check/operation"
 	"mailsetup/internal/check/outside"
@@ -130,6 +131,9 @@ func groups() []group {
 			return relay.Check(ctx, s, domains, w.relay)
 		}), domain: func(ctx context.Context, w world, s subject.Server, d subject.Domain) finding.Result {
 			return relay.Return(ctx, w.dns, s, d)
+		}},
+		{name: "inbound", ids: "in", server: func(ctx context.Context, w world, s subject.Server, _ []subject.Domain) finding.Result {
+			return inbound.Check(ctx, w.machine.Sys, w.dns, s, w.machine.Image == nil)
 		}},
 		{name: "smtp", server: running(func(ctx context.Context, _ world, s subject.Server, _ []subject.Domain) finding.Result {
 			return relay.Banner(ctx, s)

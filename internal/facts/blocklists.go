@@ -66,7 +66,7 @@ func instead(ctx context.Context, r system.Reader, f state.Facts, s dnsbl.Site, 
 		if keyed := dnsbl.Named(s.Zone).WithKey(); keyed != "" {
 			lines = append(lines, "with a key of its operator any resolver may ask: --dnsbl "+keyed)
 		}
-	case prove.Silent:
+	case prove.Silent, prove.Unanswered:
 		lines = []string{"dig +short " + dnsbl.TestEntry(dnsbl.Site{Zone: zone, Domains: s.Domains}) + " has an answer where a list is in service"}
 	case prove.Wrong:
 	}

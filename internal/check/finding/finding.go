@@ -154,7 +154,7 @@ type KeyLife struct {
 
 // Catalogue returns all kinds, in the order in which they are reported.
 func Catalogue() []Kind {
-	return slices.Concat(hostKinds, zoneKinds, spfKinds, dkimKinds, dmarcKinds, liveKinds, transportKinds, reputationKinds, messageKinds, operationKinds)
+	return slices.Concat(hostKinds, zoneKinds, spfKinds, dkimKinds, dmarcKinds, liveKinds, inboundKinds, transportKinds, reputationKinds, messageKinds, operationKinds)
 }
 
 // maxExcerpt is how much of a text of others is repeated, in characters.

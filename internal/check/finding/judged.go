@@ -105,6 +105,18 @@ var judged = map[string]string{
 	"relay.return":           "a warning if a domain that sends has neither MX nor address; a note if it is declared not to receive",
 	"smtp.banner":            "a note if the name is another than in EHLO",
 
+	"in.service":  "a problem if what Postfix asks about each message is not there and mail is put off or refused; a warning if it passes unchecked then",
+	"in.place":    "a warning if SPF is checked before permit_mynetworks or permit_sasl_authenticated lets your own users pass, or where an answer could let strangers relay; a note before reject_unauth_destination elsewhere",
+	"in.policyd":  "a problem for a number that is none, which stops all mail; a warning for values and networks that do nothing",
+	"in.milters":  "a warning if nothing before OpenDMARC verifies DKIM",
+	"in.dmarc":    "a warning if the name of OpenDKIM's results is not the one that OpenDMARC trusts, if headers of the sender count, if the list of public suffixes is missing, or if mail is refused while OpenDKIM cannot say whether DNS failed",
+	"in.stale":    "a warning if a file is newer than the process",
+	"in.codes":    "a problem for a pattern that Postfix does not read; a warning for none, or one that takes a refusal to answer for a listing",
+	"in.lists":    "a problem if a list refuses all mail; a warning if it refuses none: dead, closed, or not for this resolver; unknown if nobody answers",
+	"in.resolver": "a warning if the copy names other resolvers than /etc/resolv.conf",
+	"in.open":     "a note if mail passed without a check within a day, a warning from ten times on; only for checks that let it",
+	"in.srs":      "a note if aliases lead to other hosts and nothing rewrites senders",
+
 	"tls.starttls":  "a problem if it is offered and fails, or is missing where MTA-STS or DANE demand it; else missing is a note",
 	"tls.cert":      "a problem if a policy demands one that others trust and it is not; a warning if it ends soon; a note where nobody demands it",
 	"tls.version":   "a note below TLS 1.2",

@@ -54,7 +54,7 @@ var areas = []area{
 	{"live path", 20, "live relay smtp"},
 	{"TLS", 5, "tls sts tlsrpt dane caa"},
 	{"reputation", 5, "bl rep"},
-	{"message and operation", 5, "msg queue ops client autoconfig"},
+	{"message and operation", 5, "in msg queue ops client autoconfig"},
 }
 
 // rate counts the score of a report.

@@ -35,9 +35,10 @@ type Kind int
 
 // The kinds.
 const (
-	Wrong   Kind = iota // it answers what no list does
-	Silent              // it does not answer, or has nothing
-	Refuses             // it says that it does not answer this resolver
+	Wrong      Kind = iota // it answers what no list does
+	Unanswered             // nobody answers for it
+	Silent                 // it has nothing
+	Refuses                // it says that it does not answer this resolver
 )
 
 // Prove asks a list for its own entries (RFC 5782 section 5): one that does not have
@@ -61,7 +62,7 @@ func (a Asker) Prove(ctx context.Context, l dnsbl.List) (can Abilities, why Doub
 func (a Asker) believable(ctx context.Context, l dnsbl.List, listed, clear string) (bool, Doubt) {
 	yes, err := a.Addresses(ctx, l, listed)
 	if err != nil {
-		return false, Doubt{"it does not answer: " + clip(err.Error()), Silent}
+		return false, Doubt{"it does not answer: " + clip(err.Error()), Unanswered}
 	}
 	switch v := l.Read(yes); {
 	case v.Refused != "":
@@ -74,7 +75,7 @@ func (a Asker) believable(ctx context.Context, l dnsbl.List, listed, clear strin
 	no, err := a.Addresses(ctx, l, clear)
 	switch v := l.Read(no); {
 	case err != nil:
-		return false, Doubt{"it does not answer: " + clip(err.Error()), Silent}
+		return false, Doubt{"it does not answer: " + clip(err.Error()), Unanswered}
 	case v.Refused != "":
 		return false, Doubt{v.Refused, Refuses}
 	case len(no) > 0:
