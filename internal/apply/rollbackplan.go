@@ -248,7 +248,7 @@ func (v *inverse) add(sc *plan.StageChanges, p state.Path, to state.Object, seri
 // round. A signature or a record that the run brought is gone.
 func (v *inverse) units(sc *plan.StageChanges, st *stage) {
 	for _, un := range slices.Backward(st.Units) {
-		if un.Action.AtBoot() {
+		if un.Action.AtBoot() || !un.Running && un.Action == state.Stop {
 			continue
 		}
 		if !un.Running {
@@ -258,7 +258,7 @@ func (v *inverse) units(sc *plan.StageChanges, st *stage) {
 			continue
 		}
 		u := state.Unit{
-			Name: un.Name, Action: un.Action, WakeSocket: un.milterSocket(), NeedsDaemonReload: un.NeedsDaemonReload, Starting: un.Starting, Why: "its files go back",
+			Name: un.Name, Action: un.back(), WakeSocket: un.milterSocket(), NeedsDaemonReload: un.NeedsDaemonReload, Starting: un.Starting, Why: "its files go back",
 		}
 		for _, p := range un.Probes {
 			switch p.Kind {

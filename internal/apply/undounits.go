@@ -100,7 +100,15 @@ func (un unit) manualCommand() string {
 	if !un.Running {
 		return "systemctl stop " + un.Name
 	}
-	return "systemctl " + string(un.Action) + " " + un.Name
+	return "systemctl " + string(un.back()) + " " + un.Name
+}
+
+// back returns the action that has a unit run with the files of before.
+func (un unit) back() state.UnitAction {
+	if un.Action == state.Stop {
+		return state.Start
+	}
+	return un.Action
 }
 
 func (u *undo) restoreUnit(ctx context.Context, stage string, un unit, now bool) error {
@@ -110,7 +118,7 @@ func (u *undo) restoreUnit(ctx context.Context, stage string, un unit, now bool)
 		}
 		return nil
 	}
-	action := un.Action
+	action := un.back()
 	if !now {
 		action = state.Restart
 	}

@@ -28,7 +28,7 @@ func (r *run) probeBefore(ctx context.Context, p plan.Plan) {
 }
 
 // unitBefore returns a unit with its present state. One that does not run cannot be
-// reloaded, so its action becomes a start.
+// reloaded, so its action becomes a start, unless it is to be stopped.
 func (r *run) unitBefore(ctx context.Context, u state.Unit) (unit, error) {
 	on, starting, err := running(ctx, r.s, u.Name)
 	if err != nil {
@@ -41,7 +41,7 @@ func (r *run) unitBefore(ctx context.Context, u state.Unit) (unit, error) {
 		Name: u.Name, Action: u.Action, WakeSocket: u.WakeSocket, Running: on, Starting: starting, Probes: u.Probes, NeedsDaemonReload: u.NeedsDaemonReload, Why: u.Why,
 	}
 	if !on {
-		if u.Action != state.Start {
+		if u.Action != state.Start && u.Action != state.Stop {
 			rec.Action = state.Restart
 		}
 		return rec, nil

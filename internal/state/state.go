@@ -210,6 +210,7 @@ const (
 	Reload  UnitAction = "reload"
 	Restart UnitAction = "restart"
 	Start   UnitAction = "start" // a unit that is down, whether or not it gave up
+	Stop    UnitAction = "stop"  // a unit that nobody asks any more; undo starts it again
 	// Enable has a unit started at boot, Disable is its way back. Neither starts or
 	// stops it now.
 	Enable  UnitAction = "enable"

@@ -124,6 +124,8 @@ func (d *systemd) act(ctx context.Context, unit string, action state.UnitAction,
 	case state.Start:
 		_ = conn.ResetFailedUnitContext(ctx, unit)
 		return runJob(ctx, conn, unit, "", conn.StartUnitContext)
+	case state.Stop:
+		return runJob(ctx, conn, unit, "", conn.StopUnitContext)
 	case state.Restart:
 		// Only a unit that gave up has something to forget.
 		_ = conn.ResetFailedUnitContext(ctx, unit)

@@ -143,6 +143,10 @@ func (m *Mem) Act(ctx context.Context, name string, action state.UnitAction, _ s
 		u.status.AtBoot = string(action) + "d"
 		return nil
 	}
+	if action == state.Stop {
+		u.status.Active, u.status.Sub, u.loaded = "inactive", "dead", nil
+		return nil
+	}
 	if action == state.Reload && u.status.Active != "active" {
 		return fmt.Errorf("reload %s: unit is %s", name, u.status.Active)
 	}
