@@ -2,6 +2,7 @@ package main
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,10 +25,11 @@ func TestAnswersAsFlags(t *testing.T) {
 			f.Set(reflect.ValueOf([]string{"one", "and another " + v.Type().Field(i).Name}))
 		}
 	}
+	all.Inbound.SPF, all.Inbound.DMARC, all.Inbound.DNSBL = "mark", "off", []string{"a.example", "b.example"}
 	for _, word := range []string{"yes", "no"} {
 		all.NewZone, all.Subdomains, all.SPFRedirect = word, word, word
 		var got spec.Answers
-		app := &cli.App{Flags: append(answerFlags(), consentFlags()...), Action: func(ctx *cli.Context) error {
+		app := &cli.App{Flags: slices.Concat(answerFlags(), inboundFlags("inbound-"), consentFlags()), Action: func(ctx *cli.Context) error {
 			got = answers(ctx)
 			return nil
 		}}

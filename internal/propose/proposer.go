@@ -381,29 +381,3 @@ func (p *Proposer) AddDomains(ctx context.Context, names []string, a spec.Answer
 
 // dnsConcurrency is the number of names looked up at a time.
 const dnsConcurrency = 32
-
-// lookupSpec returns a spec with the names that are known before the questions, to look
-// them up.
-func lookupSpec(a spec.Answers, old *spec.Spec) *spec.Spec {
-	w := spec.Spec{}
-	if old != nil {
-		w = *old
-	}
-	if n, err := spec.DomainName(a.Domain); err == nil {
-		w.Host.Domain = n
-	}
-	if n, err := spec.Hostname(a.Hostname); err == nil {
-		w.Host.Hostname = n
-	}
-	return &w
-}
-
-// namesOnly returns a spec with further domains that have nothing but their names.
-func namesOnly(old spec.Spec, names []string) *spec.Spec {
-	w := spec.Spec{Host: old.Host, Domains: make([]spec.Domain, 0, len(old.Domains)+len(names))}
-	w.Domains = append(w.Domains, old.Domains...)
-	for _, n := range names {
-		w.Domains = append(w.Domains, spec.Domain{Name: n})
-	}
-	return &w
-}

@@ -8,8 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/hint"
+	"mailsetup/internal/inbound"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/propose"
@@ -604,5 +608,45 @@ func TestAdoptOnly(t *testing.T) {
 	s.facts.OpenDKIM = &state.OpenDKIM{}
 	if err := adopt(s, old, ""); !errors.Is(err, propose.ErrAlreadyManaged) {
 		t.Errorf("%v", err)
+	}
+}
+
+// Of a server that is set up, only what incoming mail meets is asked and changed.
+func TestInboundOnly(t *testing.T) {
+	old := &spec.Spec{
+		Host: spec.Host{
+			Version: 1, Hostname: "mail.lab.example", Domain: "lab.example", DNS: spec.DNSBind, MilterDefaultAction: "accept",
+			Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.10")},
+			Drain:     spec.DefaultDrain, Inbound: inbound.Policy{SPF: "reject", Allow: []string{"192.0.2.7"}},
+		},
+		Domains: []spec.Domain{{Name: "lab.example", Selector: "s1", KeyBits: 2048, TTL: 3600, Receive: true, SPF: spec.SPF{All: "fail"}, DMARC: spec.DMARC{Policy: "none"}}},
+	}
+	s := machine(state.Facts{})
+	p := s.proposer(old)
+	p.InboundOnly = true
+	asked := 0
+	p.Ask = func(ctx context.Context, o wizard.Options) (spec.Answers, error) {
+		asked++
+		offered, err := o.Propose(ctx, o.Fixed)
+		if !o.Inbound || err != nil || offered.Incoming.SPF.Value != "reject" || offered.Incoming.DMARC.Value != "off" || offered.Incoming.DNSBL.Value != "" {
+			t.Errorf("asked with %+v, offered %+v, %v", o, offered.Incoming, err)
+		}
+		a := o.Fixed
+		a.Inbound.SPF, a.Inbound.DMARC = "mark", "mark"
+		return a, nil
+	}
+	r, err := p.Init(t.Context(), spec.Answers{})
+	want := old.Without()
+	want.Host.Inbound = inbound.Policy{SPF: "mark", DMARC: "mark", Allow: []string{"192.0.2.7"}}
+	if d := cmp.Diff(want, r.Want, cmpopts.EquateComparable(netip.Addr{}), cmpopts.EquateEmpty()); d != "" || err != nil || r.Asked == nil {
+		t.Errorf("%v\n%s", err, d)
+	}
+	r, err = p.Init(t.Context(), spec.Answers{Inbound: inbound.Answers{Plain: true, SPF: "off"}})
+	if err != nil || asked != 1 || r.Want.Host.Inbound.SPF != inbound.Off || r.Asked != nil {
+		t.Errorf("with an answer: asked %d times, %+v, %v", asked, r.Want.Host.Inbound, err)
+	}
+	p.Spec = nil
+	if _, err := p.Init(t.Context(), spec.Answers{}); !hint.IsUsage(err) || err.Error() != "this server is not set up yet" || !slices.Equal(hint.Of(err), []string{"mailsetup init"}) {
+		t.Errorf("a server that is not set up: %v", err)
 	}
 }

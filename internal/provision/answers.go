@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/hint"
+	"mailsetup/internal/inbound"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -42,7 +43,7 @@ func (d *Draft) answers() []plan.Answer {
 	return []plan.Answer{
 		{Name: heading, Text: text.List(names, 5)},
 		{Name: "Server", Text: want.Host.Hostname + ", " + strings.Join(addresses, ", ")},
-		{Name: "Incoming", Text: common(domains, incoming)},
+		{Name: "Incoming", Text: common(domains, incoming) + met(want.Host.Inbound)},
 		{Name: "Records", Text: common(domains, func(x spec.Domain) string { return publication(want, x) })},
 		{Name: "Policies", Text: common(domains, policies)},
 		{Name: "Root", Text: readers(want.Host)},
@@ -74,6 +75,14 @@ func common(domains []spec.Domain, say func(spec.Domain) string) string {
 		}
 	}
 	return first
+}
+
+// met says what incoming mail meets, where it meets anything.
+func met(p inbound.Policy) string {
+	if !p.On() {
+		return ""
+	}
+	return "; " + p.Summary()
 }
 
 func incoming(x spec.Domain) string {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mailsetup/internal/hint"
+	"mailsetup/internal/inbound"
 	"mailsetup/internal/spec"
 	"mailsetup/steps/step"
 )
@@ -25,12 +26,24 @@ func TestAnswersOfAPlan(t *testing.T) {
 	update := lab(t)
 	update.Host.DNS, update.Domains[0].SignedBy = spec.DNSUpdate, spec.ByOther
 	update.Domains[0].SPF = spec.SPF{All: "fail", Include: []string{"a.example", "b.example", "c.example"}}
+	door := lab(t)
+	door.Host.Inbound = inbound.Policy{SPF: "mark", Allow: []string{"192.0.2.7"}}
+	before := lab(t)
 	for _, tt := range []struct {
 		name string
 		want spec.Spec
 		have *spec.Spec
 		says string
 	}{
+		{"what incoming mail meets alone", door, &before, "Incoming: SPF mark, DMARC off, 1 let past\n"},
+		{"what it no longer meets", before, &door, "Incoming: not checked for SPF, DMARC or block lists\n"},
+		{"what it meets from the beginning", door, nil, `Domain: lab.example
+Server: mail.lab.example, 192.0.2.10
+Incoming: not received here; SPF mark, DMARC off, 1 let past
+Records: printed in the end, for you to publish
+Policies: DKIM 1024 bits, SPF ~all, DMARC none
+Root: its mail stays as it is
+`},
 		{"a first domain", one, nil, `Domain: lab.example
 Server: mail.lab.example, 192.0.2.10
 Incoming: not received here
