@@ -68,7 +68,7 @@ func groups() []group {
 				r.Add(hosts.Network(ctx, w.dns, w.machine.Resolver, w.machine.Sys, s))
 			}
 			if w.online && w.dns != nil {
-				r.Add(hosts.Outside(ctx, outside.World{DNS: w.dns}, s, domains))
+				r.Add(hosts.Outside(ctx, outside.World{DNS: w.dns}, w.machine.Sys, s, domains))
 			}
 			return r
 		}},

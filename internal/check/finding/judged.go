@@ -16,7 +16,7 @@ var judged = map[string]string{
 	"addr.helo":       "a warning if a confirmed name is another than in EHLO; the domains of mail are never compared with it",
 	"addr.ptr-source": "a warning if the resolver of this server says otherwise than the name servers of the reverse zone, which are what counts",
 	"net.out25":       "a problem if none of several foreign servers can be reached; unknown if some can",
-	"net.in25":        "it cannot be seen from inside: unknown, with how to find out",
+	"net.in25":        "ok if somebody far away connected within a week, as the log says, for each family in which an MX leads here; else unknown, since it cannot be seen from inside, with how to find out",
 	"net.resolver":    "a problem if none answers; a warning if block lists or DANE depend on it and it is a public one or does not validate; else a note",
 	"net.search":      "a note if the search list has a domain with a wildcard: mailsetup asks names absolute, other programs may not",
 	"net.clock":       "a problem from five minutes on, which signed updates of zones do not forgive, and a warning from one minute, beside time servers with --online; a note if nothing sets it",

@@ -15,30 +15,23 @@ import (
 	"mailsetup/internal/check/outside"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsname"
+	"mailsetup/internal/system"
 	"mailsetup/internal/text"
 
 	"github.com/miekg/dns"
 )
 
 // Outside checks what only hosts of others can tell: whether port 25 is open, the time,
-// and the routes to this server.
-func Outside(ctx context.Context, w outside.World, s subject.Server, domains []subject.Domain) finding.Result {
-	var parts [3][]finding.Finding
+// and the routes to this server. Run is of the machine, nil for an image.
+func Outside(ctx context.Context, w outside.World, run system.Runner, s subject.Server, domains []subject.Domain) finding.Result {
+	var parts [4][]finding.Finding
 	var wg sync.WaitGroup
 	wg.Go(func() { parts[0] = portOut(ctx, w, s) })
 	wg.Go(func() { parts[1] = clockThere(ctx, w) })
 	wg.Go(func() { parts[2] = routes(ctx, w, s) })
+	wg.Go(func() { parts[3] = portIn(ctx, w, run, s, domains) })
 	wg.Wait()
-	r := finding.Result{Findings: slices.Concat(parts[:]...)}
-	if slices.ContainsFunc(domains, func(d subject.Domain) bool { return d.Receives }) {
-		for _, e := range s.PublicEgress() {
-			r.Findings = append(r.Findings, finding.Finding{
-				ID: "net.in25", Severity: finding.Unknown, Subject: e.Address.String(), Seen: "from inside nobody can see that",
-				Expected: "a greeting of this server", Remedy: finding.Text("on a machine elsewhere:").Command("nc -w 10 %s 25", e.Address.String()),
-			})
-		}
-	}
-	return r
+	return finding.Result{Findings: slices.Concat(parts[:]...)}
 }
 
 // receivers are large ones, in several networks: one that is down says nothing.
