@@ -29,6 +29,7 @@ var pure = strings.Fields(`
 	zonefile
 	internal/check/finding
 	internal/check/ignore
+	internal/check/memory
 	internal/check/subject
 	internal/dnsbl
 	internal/dnsname

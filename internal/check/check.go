@@ -27,9 +27,9 @@ const (
 	maxDomains = 100
 	// maxListed is up to how many domains a report lists what is right, one by one.
 	maxListed = 100
-	// memory is what a check of thousands of domains may take before it is collected more
+	// memoryLimit is what a check of thousands of domains may take before it is collected more
 	// often.
-	memory = 88 << 20
+	memoryLimit = 88 << 20
 	// groupTime bounds a group of checks of one domain, or of the server, which has more
 	// where there are many domains.
 	groupTime = time.Minute
@@ -57,7 +57,7 @@ func On(ctx context.Context, m *machine.Machine, o Options) (report.Report, erro
 	if err != nil {
 		return r, err
 	}
-	if err := o.remember(m, &r); err != nil || !o.Mail || len(r.Changes) == 0 {
+	if err := o.remember(m, &r, s.Memory); err != nil || !o.Mail || len(r.Changes) == 0 {
 		return r, err
 	}
 	mailChanges(ctx, m, s, r)
@@ -88,7 +88,7 @@ func (o Options) find(ctx context.Context, m *machine.Machine) (report.Report, s
 		w.dns.Behind = behindNAT(seen.server)
 	}
 	if len(seen.domains) > maxListed {
-		defer debug.SetMemoryLimit(debug.SetMemoryLimit(memory))
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit))
 	}
 	all := finding.Result{Findings: seen.findings}
 	for _, g := range o.groups() {

@@ -88,7 +88,7 @@ func look(ctx context.Context, m *machine.Machine, o Options) (seen, error) {
 			return seen{}, err
 		}
 	}
-	l := seen{server: subject.Server{Unprivileged: m.Unprivileged(), Now: m.Now, Ledger: e.Ledger}}
+	l := seen{server: subject.Server{Unprivileged: m.Unprivileged(), Now: m.Now, Ledger: e.Ledger, Memory: recall(m)}}
 	s := &l.server
 	from := facts.Source(m.Sys)
 	var mu sync.Mutex

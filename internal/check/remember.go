@@ -3,14 +3,27 @@ package check
 import (
 	"fmt"
 
+	"mailsetup/internal/check/memory"
 	"mailsetup/internal/check/report"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/store"
 )
 
+// recall returns what earlier checks saw of domains, nothing where that cannot be read:
+// remember says why.
+func recall(m *machine.Machine) *memory.Memory {
+	var last report.Last
+	if !m.Unprivileged() && m.Image == nil {
+		if text, err := store.LoadCheckResult(m.Sys); err == nil {
+			last, _ = report.ParseLast(text)
+		}
+	}
+	return memory.New(last.Facts, m.Now)
+}
+
 // remember compares a report with what was found before, and writes down what is known
 // now. Only root does: others could not read it.
-func (o Options) remember(m *machine.Machine, r *report.Report) error {
+func (o Options) remember(m *machine.Machine, r *report.Report, seen *memory.Memory) error {
 	if m.Unprivileged() || m.Image != nil {
 		return nil
 	}
@@ -23,6 +36,9 @@ func (o Options) remember(m *machine.Machine, r *report.Report) error {
 		m.Logf("what the last check found cannot be read, so all is new: %v", unreadable)
 	}
 	next := r.Compare(last, o.Changed || o.Form == Text || o.Form == "")
+	if next.Facts = seen.Facts(nil); len(o.Domains) == 0 {
+		next.Facts = seen.Facts(r.Domains)
+	}
 	if !o.Changed {
 		r.Changes = nil
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/memory"
 )
 
 // Last is what earlier checks found that was not right, and what people know of it.
@@ -15,6 +16,8 @@ type Last struct {
 	Version  int       `json:"version"`
 	Time     time.Time `json:"time,omitzero"` // of the last one that told something
 	Findings []Known   `json:"findings"`
+	// Facts are what the checks themselves remember.
+	Facts []memory.Fact `json:"facts,omitempty"`
 }
 
 // Known is a finding of an earlier check.

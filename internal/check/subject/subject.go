@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mailsetup/internal/check/memory"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/postconf"
 	"mailsetup/internal/spec"
@@ -43,6 +44,8 @@ type Server struct {
 	// Unprivileged: what only root may read is not known.
 	Unprivileged bool
 	Now          time.Time
+	// Memory is what earlier checks saw, nil for nothing.
+	Memory *memory.Memory
 }
 
 // ZoneEdited reports whether somebody edited the records of a domain that mailsetup wrote

@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"regexp"
@@ -137,6 +139,45 @@ func policyID(record string) (string, error) {
 	return id, nil
 }
 
+// digest is the same for policies that say the same.
+func (p Policy) digest() string {
+	mx := slices.Compact(slices.Sorted(slices.Values(p.MX)))
+	return fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, p.Mode, mx, p.MaxAge)))
+}
+
+// sameID returns since when the id of a policy has stood there, if the policy was another
+// one then: senders fetch it again only when the id is new (RFC 8461 section 3.1). The
+// name servers are asked, since a resolver may remember the id of before.
+func (c *checker) sameID(ctx context.Context, m mailDomain) (since time.Time) {
+	if !m.policy.valid() || len(m.sts.ours) != 1 {
+		return time.Time{}
+	}
+	const kind = "sts.record"
+	id, err := policyID(m.sts.ours[0])
+	if err != nil {
+		return time.Time{}
+	}
+	digest := m.policy.policy.digest()
+	f := c.server.Memory.See(kind, m.Name, id, digest)
+	if f.Detail == digest {
+		return time.Time{}
+	}
+	records, _, err := c.dns.LookupAuthoritative(ctx, m.sts.name+".", "TXT")
+	if err != nil {
+		return time.Time{}
+	}
+	for _, r := range records {
+		switch now, err := policyID(r.Value); {
+		case r.Type != "TXT" || err != nil:
+		case now == id:
+			return f.Since
+		default:
+			c.server.Memory.See(kind, m.Name, now, digest)
+		}
+	}
+	return time.Time{}
+}
+
 // stsFindings judges the MTA-STS of a domain.
 func (m mailDomain) stsFindings(now time.Time) []finding.Finding {
 	record := m.finding("sts.record", m.sts.name)
@@ -161,6 +202,11 @@ func (m mailDomain) stsFindings(now time.Time) []finding.Finding {
 		return []finding.Finding{record}
 	}
 	record.Severity, record.Seen = finding.OK, clip(m.sts.ours[0])
+	if !m.unannounced.IsZero() {
+		record.Severity, record.Seen = finding.Problem, "the policy is another than on "+m.unannounced.Format(time.DateOnly)+", and the id is the same: "+record.Seen
+		record.Why = "Senders that have the policy of before fetch the new one only when the id changes, or when max_age is over: until then they go by what is gone."
+		record.Remedy = remedy
+	}
 	return append([]finding.Finding{record}, m.policyFindings()...)
 }
 

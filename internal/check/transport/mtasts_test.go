@@ -9,7 +9,9 @@ import (
 
 	"github.com/miekg/dns"
 
+	"mailsetup/internal/check/memory"
 	"mailsetup/internal/check/transport"
+	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsclient/dnstest"
 )
 
@@ -220,5 +222,52 @@ func TestPolicyThatDemandsTLS(t *testing.T) {
 			r := check(t, zone(t, sts...), server(), transport.Options{Roots: ca.roots(), SMTPPort: smtpServer(t, tt.config), HTTPSPort: web})
 			expect(t, lines(r, "tls"), tt.want...)
 		})
+	}
+}
+
+// A policy that changes needs another id, or senders keep the old one: until the id is
+// new, that is a problem. What the resolver remembers of the id does not count.
+func TestPolicyThatChanges(t *testing.T) {
+	ca := newAuthority(t, "Lab")
+	text := ""
+	web := webServer(t, ca.issue(t, "mta-sts.lab.example", 60), func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		fmt.Fprint(w, text)
+	})
+	world := func(resolver, authority string) *dnsclient.Client {
+		zone := func(id string) func(*dns.Msg) *dns.Msg {
+			return dnstest.Zone(t,
+				"lab.example. 60 IN SOA ns.lab.example. h.lab.example. 1 1 1 1 1", "lab.example. 60 IN NS ns.lab.example.", "ns.lab.example. 60 IN A 127.0.0.2",
+				"lab.example. 60 IN MX 10 mx.lab.example.", "mx.lab.example. 60 IN A 127.0.0.2", "mta-sts.lab.example. 60 IN A 127.0.0.2",
+				`_mta-sts.lab.example. 60 IN TXT "v=STSv1; id=`+id+`"`)
+		}
+		port := dnstest.ServeAll(t, map[string]func(*dns.Msg) *dns.Msg{"127.0.0.1": zone(resolver), "127.0.0.2": zone(authority)})
+		c := dnsclient.New("127.0.0.1:" + port)
+		c.Port = port
+		return c.WithCache()
+	}
+	var facts []memory.Fact
+	for i, step := range []struct{ text, resolver, authority, want, seen string }{
+		{goodPolicy, "1", "1", "ok", "v=STSv1; id=1"},
+		{strings.ReplaceAll(goodPolicy, "\n", "\r\n") + "x: y\n", "1", "1", "ok", "v=STSv1; id=1"},
+		{strings.ReplaceAll(goodPolicy, "604800", "864000"), "1", "1", "problem", "the policy is another than on 2026-11-30, and the id is the same: v=STSv1; id=1"},
+		{strings.ReplaceAll(goodPolicy, "604800", "864000"), "1", "1", "problem", "the policy is another than on 2026-11-30, and the id is the same: v=STSv1; id=1"},
+		{strings.ReplaceAll(goodPolicy, "604800", "864000"), "1", "2", "ok", "v=STSv1; id=1"},
+		{strings.ReplaceAll(goodPolicy, "604800", "864000"), "2", "2", "ok", "v=STSv1; id=2"},
+		{goodPolicy, "2", "2", "problem", "the policy is another than on 2026-12-04, and the id is the same: v=STSv1; id=2"},
+	} {
+		text = step.text
+		s := server()
+		s.Now = now.AddDate(0, 0, i)
+		s.Memory = memory.New(facts, s.Now)
+		r := check(t, world(step.resolver, step.authority), s, transport.Options{Roots: ca.roots(), SMTPPort: "1", HTTPSPort: web})
+		f := find(t, r, "sts.record")
+		if string(f.Severity) != step.want || f.Seen != step.seen {
+			t.Errorf("step %d: %+v", i, f)
+		}
+		if want := s.Now.Format("20060102") + "120000"; f.Severity == "problem" && f.Remedy != `_mta-sts.lab.example. TXT "v=STSv1; id=`+want+`"` {
+			t.Errorf("step %d: %s", i, f.Remedy)
+		}
+		facts = s.Memory.Facts(nil)
 	}
 }

@@ -93,6 +93,8 @@ type mailDomain struct {
 	mxErr       error
 	sts, tlsrpt texts
 	policy      fetched
+	// unannounced: the policy is another than when its id was first seen, at that time.
+	unannounced time.Time
 }
 
 // lookUp finds out about a domain; its look-ups overlap.
@@ -105,6 +107,7 @@ func (c *checker) lookUp(ctx context.Context, d subject.Domain) mailDomain {
 	if len(m.sts.ours) > 0 {
 		m.policy = c.fetch(ctx, d.Name)
 	}
+	m.unannounced = c.sameID(ctx, m)
 	wg.Wait()
 	return m
 }
