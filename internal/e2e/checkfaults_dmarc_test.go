@@ -35,6 +35,10 @@ var dmarcFaults = []checkFault{
 		inject: `record '/_dmarc/s/p=none/p=reject; t=y/'; zones`, args: noLive,
 	},
 	{
+		id: "dmarc.ramp", name: "the policy of none was seen months ago", severity: finding.Note, release: "bookworm", args: noLive,
+		inject: `printf '{"version": 1, "findings": [], "facts": [{"id": "dmarc.ramp", "domain": "lab.example", "value": "none", "since": "2025-01-01T00:00:00Z"}]}' >/var/lib/mailsetup/check.json`,
+	},
+	{
 		id: "dmarc.sp-none", name: "subdomains have no policy", severity: finding.Warning, release: "trixie",
 		inject: `record '/_dmarc/s/p=none/p=reject; sp=none/'; zones`, args: noLive,
 	},

@@ -87,6 +87,12 @@ postconf -e 'smtpd_tls_protocols=TLSv1' 'smtpd_tls_ciphers=medium' 'tls_medium_c
 		inject: `add '_mta-sts IN TXT "v=STSv1; id=1"' '_mta-sts IN TXT "v=STSv1; id=2"'; zones`, args: []string{"--skip", "live"},
 	},
 	{
+		id: "sts.record", name: "an MTA-STS policy that changed under the same id", release: "trixie",
+		inject: transportLab + `authority Lab; certificate web mta-sts.lab.example 30; policy testing mail.lab.example 86400
+mailsetup check --only sts >/dev/null || :; sed -i s/86400/604800/ /run/web/.well-known/mta-sts.txt`, mend: transportMend,
+		args: []string{"--skip", "live"},
+	},
+	{
 		id: "sts.policy", name: "an MTA-STS record without a web server", release: "trixie",
 		inject: `add '_mta-sts IN TXT "v=STSv1; id=1"'; zones`, args: []string{"--skip", "live"},
 	},
@@ -122,6 +128,12 @@ postconf -e 'smtpd_tls_protocols=TLSv1' 'smtpd_tls_ciphers=medium' 'tls_medium_c
 		id: "dane.match", name: "a TLSA record of another key", release: "trixie",
 		inject: transportLab + "snakeoil mail mail.lab.example; serve mail; signed mail '3 1 1 0000000000000000000000000000000000000000000000000000000000000000'", mend: transportMend,
 		args: []string{"--skip", "live"},
+	},
+	{
+		id: "dane.match", name: "a TLSA record of one of two keys", release: "bookworm",
+		inject: transportLab + `snakeoil mail mail.lab.example; ec='-newkey rsa:2048'; cp /run/ca/mail.pem /run/ca/ec.pem; cp /run/ca/mail.crt /run/ca/ec.crt
+snakeoil mail mail.lab.example; cat /run/ca/ec.pem /run/ca/mail.pem >/run/ca/two.pem; serve two; cp /run/ca/ec.crt /run/ca/mail.crt; signed mail '3 1 1 KEYSHA'`,
+		mend: transportMend, args: []string{"--skip", "live"},
 	},
 	{
 		id: "dane.usage", name: "a TLSA record of a usage for the web", severity: finding.Warning, release: "bookworm",

@@ -11,6 +11,7 @@ import (
 
 	"mailsetup/internal/check/dmarc"
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/memory"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsclient/dnstest"
@@ -114,7 +115,7 @@ func wrong(r finding.Result) string {
 
 func TestHealthy(t *testing.T) {
 	l := newLab("v=DMARC1; p=reject; rua=mailto:postmaster@lab.example")
-	const want = "ok dmarc.one\nok dmarc.space\nok dmarc.exists\nok dmarc.syntax\nok dmarc.policy\nok dmarc.sp-none\nok dmarc.rua\nok dmarc.align"
+	const want = "ok dmarc.one\nok dmarc.space\nok dmarc.exists\nok dmarc.syntax\nok dmarc.policy\nok dmarc.ramp\nok dmarc.sp-none\nok dmarc.rua\nok dmarc.align"
 	if got := lines(l.run(t)); got != want {
 		t.Errorf("found\n%s\nwant\n%s", got, want)
 	}
@@ -422,6 +423,41 @@ func TestServersOwnMail(t *testing.T) {
 		}
 		if got := lines(dmarc.CheckServer(t.Context(), l.client(t), l.server)); got != want {
 			t.Errorf("%s: found %s, want %s", record, got, want)
+		}
+	}
+}
+
+// A policy of none that has been there for long is worth a note. Without reports there is
+// no next step.
+func TestPolicyOfNoneForLong(t *testing.T) {
+	const rua = "; rua=mailto:postmaster@lab.example"
+	for _, tt := range []struct {
+		name, record string
+		days         int
+		want, remedy string
+	}{
+		{"new", "v=DMARC1; p=none" + rua, 0, "ok: p=none, seen since 2026-11-30", ""},
+		{"for seven weeks", "v=DMARC1; p=none" + rua, 55, "ok: p=none, seen since 2026-11-30", ""},
+		{
+			"for eight weeks", "v=DMARC1; p=none" + rua, 56, "note: p=none, seen since 2026-11-30",
+			"once reports show that all mail of your own passes, and not before:\nmailsetup init --dmarc quarantine",
+		},
+		{"without reports", "v=DMARC1; p=none", 56, "note: p=none, seen since 2026-11-30", "have reports sent first:\nmailsetup init --rua mailto:ADDRESS"},
+		{"stricter", "v=DMARC1; p=reject" + rua, 56, "ok: p=reject", ""},
+	} {
+		first := newLab("v=DMARC1; p=none")
+		first.server.Memory = memory.New(nil, now)
+		first.run(t)
+		l := newLab(tt.record)
+		l.server.Now = now.AddDate(0, 0, tt.days)
+		l.server.Memory = memory.New(first.server.Memory.Facts(nil), l.server.Now)
+		for _, f := range l.run(t).Findings {
+			if f.ID == "dmarc.ramp" && (string(f.Severity)+": "+f.Seen != tt.want || f.Remedy.String() != tt.remedy) {
+				t.Errorf("%s: %+v", tt.name, f)
+			}
+		}
+		if facts := l.server.Memory.Facts(nil); (len(facts) == 0) != (tt.name == "stricter") {
+			t.Errorf("%s: %+v", tt.name, facts)
 		}
 	}
 }

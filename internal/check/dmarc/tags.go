@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/policy"
@@ -148,6 +149,7 @@ func (c *checker) judgePolicy(applies published) {
 	if inherited || c.domain.Name != applies.domain {
 		return
 	}
+	c.judgeRamp(applies, of)
 	if p, _ := effective(applies.DMARC); p != "none" && below == "none" {
 		out := finding.Finding{
 			ID: "dmarc.sp-none", Severity: finding.Warning, Subject: c.name, Seen: "p=" + p + ", but sp=none for all subdomains",
@@ -160,4 +162,47 @@ func (c *checker) judgePolicy(applies published) {
 	} else {
 		c.report(finding.Finding{ID: "dmarc.sp-none", Severity: finding.OK, Subject: c.name})
 	}
+}
+
+// rampTime is after how long p=none is no first step any more: reports of all large
+// receivers are there by then, several times.
+const rampTime = 8 * 7 * 24 * time.Hour
+
+// judgeRamp says since when a policy of none is there. Whether a stricter one is safe only
+// reports tell, which nothing here reads.
+func (c *checker) judgeRamp(applies published, of string) {
+	const kind = "dmarc.ramp"
+	d := c.domain
+	out := finding.Finding{ID: kind, Severity: finding.OK, Subject: c.name, Seen: "p=" + of}
+	if of != "none" {
+		c.server.Memory.Forget(kind, d.Name)
+		c.report(out)
+		return
+	}
+	since := c.server.Memory.See(kind, d.Name, of, "").Since
+	if since.IsZero() || !d.Sends {
+		return
+	}
+	out.Seen += ", seen since " + since.UTC().Format(time.DateOnly)
+	if c.server.Now.Sub(since) >= rampTime {
+		out.Severity, out.Expected = finding.Note, applies.Set("p", "quarantine").String()
+		out.Remedy = c.nextStep(applies)
+	}
+	c.report(out)
+}
+
+// nextStep returns how a policy becomes stricter, once that is safe.
+func (c *checker) nextStep(applies published) finding.Remedy {
+	d := c.domain
+	if !hasReports(applies.DMARC) {
+		return finding.Text("have reports sent first:").Then(c.addReports())
+	}
+	r := finding.Text("once reports show that all mail of your own passes, and not before:")
+	switch {
+	case d.Wanted == nil:
+		return r.Record(c.name + `. TXT "` + applies.Set("p", "quarantine").String() + `"`)
+	case d.Name == c.server.Spec.Host.Domain:
+		return r.Command("mailsetup init --dmarc quarantine")
+	}
+	return r.Command("mailsetup init --domain %s --dmarc quarantine", d.Name)
 }

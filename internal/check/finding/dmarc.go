@@ -59,7 +59,7 @@ var dmarcKinds = []Kind{
 	},
 	{
 		ID: "dmarc.ramp", Title: "next step of the policy", Needs: Resolver,
-		Why:    "Only reports of receivers tell whether a stricter policy is safe, and none are read here.",
+		Why:    "A policy of none asks receivers for reports and keeps nobody from forging: it is meant as a first step.",
 		Source: "RFC 9989 section 5.1.7",
 	},
 	{

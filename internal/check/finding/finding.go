@@ -55,6 +55,8 @@ type Kind struct {
 	Why    string // one sentence: why it matters
 	Source string // an RFC with its section, or a manual
 	Needs  Need
+	// Excluded says why there is never a finding of the kind, "" if there is.
+	Excluded string
 }
 
 // Need is what a check cannot do without.

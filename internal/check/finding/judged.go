@@ -1,8 +1,15 @@
 package finding
 
-// Judged returns in a sentence when a finding of a kind is what, "" where there is
-// nothing to say.
-func Judged(id string) string { return judged[id] }
+// Judged returns in a sentence when a finding of a kind is what, or why there is none; ""
+// where there is nothing to say.
+func Judged(id string) string {
+	for _, k := range Excluded() {
+		if k.ID == id {
+			return "not checked: " + k.Excluded
+		}
+	}
+	return judged[id]
+}
 
 // judged has a line for each kind, in the order of the catalogue. All of them are
 // unknown where nobody answers.
@@ -13,14 +20,14 @@ var judged = map[string]string{
 	"addr.egress":     "a problem if mail leaves from an address that host.toml does not have; all else is judged for these addresses, and for none of them where a smarthost takes all mail",
 	"addr.ptr":        "a problem without one, for each address, IPv4 and IPv6",
 	"addr.fcrdns":     "a problem if none of the names of the PTR has the address; one of several is enough",
-	"addr.helo":       "a warning if a confirmed name is another than in EHLO; the domains of mail are never compared with it",
+	"addr.helo":       "a warning if a confirmed name is another than in EHLO; where no name leads back, addr.fcrdns says so; the domains of mail are never compared with it",
 	"addr.ptr-source": "a warning if the resolver of this server says otherwise than the name servers of the reverse zone, which are what counts",
 	"net.out25":       "a problem if none of several foreign servers can be reached; unknown if some can",
 	"net.in25":        "ok if somebody far away connected within a week, as the log says, for each family in which an MX leads here; else unknown, since it cannot be seen from inside, with how to find out",
-	"net.resolver":    "a problem if none answers; a warning if block lists or DANE depend on it and it is a public one or does not validate; else a note",
+	"net.resolver":    "a problem if none answers; a warning if block lists or DANE depend on it and it is a public one or does not validate; else a note. SPF of mail that comes in works with any",
 	"net.search":      "a note if the search list has a domain with a wildcard: mailsetup asks names absolute, other programs may not",
 	"net.clock":       "a problem from five minutes on, which signed updates of zones do not forgive, and a warning from one minute, beside time servers with --online; a note if nothing sets it",
-	"net.rpki":        "a note",
+	"net.rpki":        "a note, about the routes to this server: those of others are in nobody's hand here",
 
 	"dns.delegation":    "a problem if the name does not exist, is not delegated, or a name server is not in charge; a warning if parent and zone name different servers; a hidden primary is right",
 	"dns.same":          "a problem if name servers have different records; different serials alone are none",
@@ -32,8 +39,8 @@ var judged = map[string]string{
 	"dns.expiry":        "a problem if the registry takes it out of DNS; a warning, and before that a note, as its end comes near; unknown where the registry does not tell",
 	"dns.age":           "a warning for the first six weeks",
 	"mx.exists":         "a problem if mail for a domain that receives has no way; a note if it goes to the address of the name itself",
-	"mx.addr":           "a problem if no MX has a public address; a warning if one of several has none",
-	"mx.form":           "a problem for an alias, an address or a null MX beside others; a note for one that is named twice",
+	"mx.addr":           "a problem if no MX has a public address; a warning if one of several has none, since senders go on to the next",
+	"mx.form":           "a problem for an alias, an address or a null MX beside others; a note for one that is named twice, by which no mail is lost",
 	"mx.ours":           "a note, a warning where the domain is declared to be received here, a problem where Postfix refuses its mail",
 	"mx.v6":             "a note if none has an IPv6 address",
 	"zone.soa":          "a problem if a serial fell behind that of a secondary; a warning if expire is no longer than refresh and retry; the form of serials is no fault",
@@ -71,18 +78,18 @@ var judged = map[string]string{
 	"dkim.sharing": "a note",
 	"dkim.adsp":    "a note",
 
-	"dmarc.exists":      "a warning without a record that applies, found by the walk of RFC 9989, for a domain that sends",
+	"dmarc.exists":      "a warning without a record that applies, found by the walk of RFC 9989, for a domain that sends; how many messages a day large receivers get, from which on they demand one, is not known here",
 	"dmarc.one":         "a problem: receivers then see none",
 	"dmarc.place":       "a warning for one at the domain itself",
 	"dmarc.space":       "a problem if a text is nearly a record",
 	"dmarc.foreign":     "a note",
 	"dmarc.syntax":      "a warning if old or new receivers make something else of it than it says; a note for tags that are ignored",
-	"dmarc.policy":      "a note with what really applies; p=none is no fault",
+	"dmarc.policy":      "a note with what really applies; p=none is no fault, and that a stricter one is safe only reports would tell (rep.reports)",
 	"dmarc.sp-none":     "a warning if subdomains have a weaker policy than the domain",
-	"dmarc.rua":         "a warning if reports cannot arrive; a note without an address",
+	"dmarc.rua":         "a warning if reports cannot arrive; a note without an address, since which one is read only the administrator knows",
 	"dmarc.rua-consent": "a warning if the domain that would get reports has not agreed",
 	"dmarc.align":       "a problem if neither the signature nor MAIL FROM of mail from here is of the domain in From:, strict or relaxed as the record says; a warning if only SPF is",
-	"dmarc.ramp":        "a note, with the changed record where reports show that it is safe",
+	"dmarc.ramp":        "a note, with the changed record, once a policy of none was seen for eight weeks; without reports there is no next step, so that asking for them comes first",
 	"dmarc.parked":      "a warning if a domain that is declared to be parked can be forged; only then",
 
 	"live.signed.sendmail":   "a problem if a message does not arrive signed once by the right key, intact, and verified with DNS and with the key on disk; unknown where it could not be followed; domains beyond a few are asked of the milter",
@@ -121,7 +128,7 @@ var judged = map[string]string{
 	"tls.cert":      "a problem if a policy demands one that others trust and it is not; a warning if it ends soon; a note where nobody demands it",
 	"tls.version":   "a note below TLS 1.2",
 	"tls.out":       "a problem if mail to the world leaves without TLS; a warning or note if only some of it does, or it goes to a smarthost",
-	"sts.record":    "a note without one; a problem if senders cannot read it",
+	"sts.record":    "a note without one; a problem if senders cannot read it, or if its id is the same although the policy has changed since an earlier check",
 	"sts.policy":    "a problem if the policy cannot be fetched as RFC 8461 says, or not be read",
 	"sts.mx":        "a problem if an MX is not in a policy of mode enforce; else a note",
 	"sts.mode":      "a note for testing and none",
@@ -134,12 +141,11 @@ var judged = map[string]string{
 	"dane.usage":    "a warning for usages that mail does not know, for records of the whole certificate, and if no record has matching type 1",
 	"caa":           "a warning if it allows nobody, or only authorities that are known to be others than the one that issued the certificate; a note if that one may go by a name that is there",
 
-	"bl.health":   "unknown, and named, if a list does not have its test entry, has the opposite one, or refuses to answer; only others are believed",
-	"bl.ip":       "as grave as what the entry means, by list and code, with the list's page; an entry of the PBL is a problem unless the address has the name of a server",
-	"bl.code":     "unknown if an answer is an error or means nothing that the list explains",
-	"bl.class":    "a note for lists that few receivers use, or that list whole networks, and for the PBL if the address has the name of a server",
-	"bl.domain":   "as grave as what the entry means",
-	"rep.reports": "a note",
+	"bl.health": "unknown, and named, if a list does not have its test entry, has the opposite one, or refuses to answer; only others are believed",
+	"bl.ip":     "as grave as what the entry means, by list and code, with the list's page: a warning for lists that some receivers use; an entry of the PBL is a problem unless the address has the name of a server",
+	"bl.code":   "unknown if an answer is an error or means nothing that the list explains",
+	"bl.class":  "a note for lists that few receivers use, or that list whole networks, and for the PBL if the address has the name of a server",
+	"bl.domain": "as grave as what the entry means",
 
 	"msg.form":  "a warning, for the message that this server makes or that --message names",
 	"msg.score": "a note: it is shown and explained, and never a fault",

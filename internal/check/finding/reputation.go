@@ -24,7 +24,8 @@ var reputationKinds = []Kind{
 		Why: "Receivers refuse mail in the name of, or with links to, domains that are on these lists, wherever it comes from.",
 	},
 	{
-		ID: "rep.reports", Title: "what receivers report", Needs: Outside, Source: "RFC 9990",
-		Why: "Aggregate reports say which mail in the name of a domain receivers could authenticate.",
+		ID: "rep.reports", Title: "what receivers report", Source: "RFC 9990",
+		Why:      "Aggregate reports say which mail in the name of a domain receivers could authenticate.",
+		Excluded: "reports go to a mailbox, and nothing on a mail server reads them: what they say is for a program that collects them for weeks; dmarc.rua and tlsrpt.record tell whether they can arrive",
 	},
 }

@@ -73,13 +73,19 @@ func (s Selection) Check() error {
 // Select returns the kinds that a name stands for: an ID, a group, or all.
 func Select(flag, name string) ([]Kind, error) {
 	if name == "all" && flag == "--explain" {
-		return Catalogue(), nil
+		return append(Catalogue(), excluded...), nil
 	}
 	kinds := slices.DeleteFunc(Catalogue(), func(k Kind) bool { return !covers([]string{name}, k.ID) })
+	if flag == "--explain" {
+		kinds = append(kinds, slices.DeleteFunc(slices.Clone(excluded), func(k Kind) bool { return !covers([]string{name}, k.ID) })...)
+	}
 	if len(kinds) > 0 {
 		return kinds, nil
 	}
 	remedy := "mailsetup check --explain all lists the checks"
+	if slices.ContainsFunc(excluded, func(k Kind) bool { return k.ID == name }) {
+		return nil, hint.NewUsage("mailsetup check --explain "+name+" says why", "%s: %s is not checked", flag, name)
+	}
 	if meant := nearest(name); meant != "" {
 		remedy = "did you mean: " + flag + " " + meant + "\n" + remedy
 	}

@@ -50,6 +50,7 @@ func TestSelectionOfNothing(t *testing.T) {
 		{"sfp", "", `--only: no check is called "sfp"`, "did you mean: --only spf"},
 		{"quux", "", `--only: no check is called "quux"`, "mailsetup check --explain all lists the checks"},
 		{"spf.", "", `--only: no check is called "spf."`, "did you mean: --only spf"},
+		{"msg.content", "", "--only: msg.content is not checked", "mailsetup check --explain msg.content says why"},
 		{"spf.pass", "spf", "--skip leaves nothing of --only", "leave one of them out"},
 	} {
 		err := finding.Selection{Only: strings.Fields(tt.only), Skip: strings.Fields(tt.skip)}.Check()
@@ -80,8 +81,54 @@ func TestJudged(t *testing.T) {
 			t.Errorf("%s: nothing says when it is what", k.ID)
 		}
 	}
-	if n := finding.JudgedIDs(); n != len(finding.Catalogue()) {
+	n := finding.JudgedIDs()
+	for _, k := range finding.Catalogue() {
+		if k.Excluded != "" {
+			n++
+		}
+	}
+	if n != len(finding.Catalogue()) {
 		t.Errorf("%d are judged, of %d", n, len(finding.Catalogue()))
+	}
+}
+
+// field are the checks that others have: mox, internet.nl, Mail-in-a-Box, checkdmarc,
+// YunoHost, mail-tester and the like.
+const field = `
+host.fqdn host.loopback host.forward addr.egress addr.ptr addr.fcrdns addr.helo addr.ptr-source
+net.out25 net.in25 net.resolver net.search net.clock net.rpki
+dns.delegation dns.same dns.cname dns.wildcard dns.nxdomain-tree dns.size dns.dnssec dns.expiry dns.age
+mx.exists mx.addr mx.form mx.ours mx.v6 zone.soa
+spf.one spf.prefix spf.syntax spf.pass spf.helo spf.lookups spf.voids spf.voids-v6 spf.size spf.all spf.ptr spf.mx10
+spf.loop spf.include-dead spf.type99 spf.senderid spf.redirect-lost spf.hidden spf.ours-first
+dkim.record dkim.match dkim.one dkim.paste dkim.bits dkim.tags dkim.ed25519 dkim.stray dkim.age dkim.due dkim.sharing dkim.adsp
+dmarc.exists dmarc.one dmarc.place dmarc.space dmarc.foreign dmarc.syntax dmarc.policy dmarc.sp-none dmarc.rua
+dmarc.rua-consent dmarc.align dmarc.ramp dmarc.parked
+live.signed.sendmail live.signed.smtp live.signed.submission live.signed.bounce live.signed.alias live.signed.reinject
+live.tamper live.foreign live.units live.socket live.stale live.milters live.keys live.daemon
+relay.open relay.postmaster relay.abuse relay.return smtp.banner
+tls.starttls tls.cert tls.version tls.ciphers tls.curves tls.out sts.record sts.policy sts.mx sts.mode sts.age sts.out
+tlsrpt.record tlsrpt.send dane.match dane.rollover dane.usage caa
+bl.health bl.ip bl.code bl.class bl.domain rep.reports
+msg.form msg.score msg.bulk msg.content queue.size queue.why ops.changed ops.ignore client.srv autoconfig`
+
+// What others check is checked here, or it is said why not.
+func TestEveryCheckOfTheField(t *testing.T) {
+	reasons := map[string]string{}
+	for _, k := range finding.Excluded() {
+		reasons[k.ID] = k.Excluded
+	}
+	kinds := map[string]bool{}
+	for _, k := range finding.Catalogue() {
+		kinds[k.ID] = k.Excluded == ""
+	}
+	for _, id := range strings.Fields(field) {
+		if kinds[id] == (reasons[id] != "") {
+			t.Errorf("%s: checked %v, %q", id, kinds[id], reasons[id])
+		}
+		if list, err := finding.Select("--explain", id); err != nil || list[0].ID != id || finding.Judged(id) == "" {
+			t.Errorf("--explain %s: %v, %v", id, list, err)
+		}
 	}
 }
 

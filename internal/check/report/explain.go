@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -18,6 +19,9 @@ func Explain(w io.Writer, name string, o TextOptions) error {
 		return err
 	}
 	p := &printer{TextOptions: o, width: min(max(o.Width, 40), textWidth)}
+	if name == "all" { // those of a group that are checked, and those that are not
+		slices.SortStableFunc(kinds, func(a, b finding.Kind) int { return cmp.Compare(groupAt(a.Group()), groupAt(b.Group())) })
+	}
 	for i, k := range kinds {
 		switch {
 		case name != "all":
@@ -29,7 +33,11 @@ func Explain(w io.Writer, name string, o TextOptions) error {
 		case i > 0 && k.Group() != kinds[i-1].Group():
 			p.line("")
 		}
-		p.hang(k.ID, 24, k.Title)
+		title := k.Title
+		if k.Excluded != "" {
+			title += " (not checked)"
+		}
+		p.hang(k.ID, 24, title)
 	}
 	if name == "all" {
 		p.line("\nmailsetup check --explain ID says more of one, or of a group: --explain spf")
@@ -45,6 +53,11 @@ func (p *printer) explain(k finding.Kind) {
 	} {
 		p.labelled(row.label, row.what)
 	}
+}
+
+// groupAt is the place of a group in the catalogue.
+func groupAt(group string) int {
+	return slices.IndexFunc(finding.Catalogue(), func(k finding.Kind) bool { return k.Group() == group })
 }
 
 // Needs says what a check cannot do without, "" for nothing.

@@ -52,6 +52,10 @@ The faults are made one by one on booted Debian servers, where nothing else may 
 			}
 		}
 	}
+	b.WriteString("\n## Not checked\n\nOther tools look at these, too.\n\n")
+	for _, k := range finding.Excluded() {
+		fmt.Fprintf(&b, "- **%s**, %s: %s\n", k.ID, k.Title, markdown(report.Sentence(k.Excluded)))
+	}
 	golden(t, filepath.Join("..", "..", "..", "..", "docs", "checks.md"), b.String())
 	for id := range tried {
 		if _, err := finding.Select("--only", id); err != nil {

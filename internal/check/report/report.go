@@ -164,6 +164,7 @@ const (
 	needsRoot  = "needs root"
 	needsSetup = "needs mailsetup init"
 	notHere    = "does not apply"
+	notChecked = "never checked"
 )
 
 // reason says why there is no finding of a kind.
@@ -174,6 +175,8 @@ func (a Asked) reason(k finding.Kind) string {
 		return notOnly
 	case !a.Selection.Wants(k.ID):
 		return skipAsked
+	case k.Excluded != "":
+		return notChecked
 	case needs&finding.Resolver != 0 && a.Offline:
 		return isOffline
 	case needs&finding.Outside != 0 && !a.Online:
@@ -195,6 +198,8 @@ func unanswered(a Asked, found []finding.Finding) []finding.Finding {
 		}
 		f := finding.Finding{ID: k.ID, Severity: finding.Unknown}
 		switch a.reason(k) {
+		case notChecked:
+			f.Seen = "not checked: " + k.Excluded
 		case needsNet:
 			f.Seen, f.Remedy = "it asks hosts of others, and --online was not given", finding.Command("mailsetup check --online --only %s", k.ID)
 		case isOffline:

@@ -95,7 +95,7 @@ func LeftOut(list []Skipped) string {
 		n[s.Reason]++
 	}
 	var why []string
-	for _, reason := range []string{notOnly, skipAsked, isOffline, needsNet, needsRoot, needsSetup, notHere} {
+	for _, reason := range []string{notOnly, skipAsked, isOffline, needsNet, needsRoot, needsSetup, notHere, notChecked} {
 		if n[reason] > 0 {
 			why = append(why, fmt.Sprintf("%s: %d", reason, n[reason]))
 		}

@@ -265,7 +265,7 @@ func TestPolicyThatChanges(t *testing.T) {
 		if string(f.Severity) != step.want || f.Seen != step.seen {
 			t.Errorf("step %d: %+v", i, f)
 		}
-		if want := s.Now.Format("20060102") + "120000"; f.Severity == "problem" && f.Remedy != `_mta-sts.lab.example. TXT "v=STSv1; id=`+want+`"` {
+		if want := s.Now.Format("20060102") + "120000"; f.Severity == "problem" && f.Remedy.String() != `_mta-sts.lab.example. TXT "v=STSv1; id=`+want+`"` {
 			t.Errorf("step %d: %s", i, f.Remedy)
 		}
 		facts = s.Memory.Facts(nil)
