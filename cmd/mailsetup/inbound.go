@@ -30,9 +30,8 @@ func inboundCommand(c console.Console) *cli.Command {
 			"the daemons back as they were; packages stay.",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
-			u, a := ui{c, modeOptions(ctx)}, spec.Answers{}
-			err := noArguments(ctx)
-			inboundAnswers(ctx, &a)
+			u, a, err := ui{c, modeOptions(ctx)}, answers(ctx), noArguments(ctx)
+			a.DMARC = "" // that of mail that comes in
 			switch {
 			case err != nil:
 				return err
