@@ -83,5 +83,11 @@ func question(p state.Probe) string {
 		}
 		return "does Postfix take mail for " + strings.Join(p.Recipients, ", ")
 	}
+	if p.Kind == state.ProbePolicy {
+		return "does the policy service answer"
+	}
+	if p.Kind == state.ProbeDoor {
+		return "does Postfix decide about mail that comes in"
+	}
 	return string(p.Kind)
 }

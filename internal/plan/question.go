@@ -31,6 +31,8 @@ func ConsentFlags(k state.QuestionKind) (yes, no string) {
 		return "--wildcard-records copy", "--wildcard-records drop"
 	case state.AskSigner:
 		return "--other-signer replace", "--other-signer keep"
+	case state.AskChecks:
+		return "--replace-checks", ""
 	}
 	return "", ""
 }
@@ -56,6 +58,8 @@ func subject(q state.Question) string {
 		return "names of " + q.Domain + " and a wildcard of the zone"
 	case state.AskSigner:
 		return "another signer"
+	case state.AskChecks:
+		return "what incoming mail meets until now"
 	}
 	return string(q.Kind)
 }
@@ -85,6 +89,7 @@ var prompts = map[state.QuestionKind]string{
 	state.AskMTA:      "Let Postfix take its place?",
 	state.AskWildcard: "Publish copies?",
 	state.AskSigner:   "Sign here, and no longer there?",
+	state.AskChecks:   "Change this setting?",
 }
 
 // KeepPrompt returns the prompt that asks whether the run goes on beside what was

@@ -68,6 +68,10 @@ func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
 		return retry(ctx, p.Within, func(context.Context) error { return oldSessions("/proc", p.Address) })
 	case state.ProbeRecipients:
 		return b.recipients(ctx, p)
+	case state.ProbePolicy:
+		return retry(ctx, p.Within, func(ctx context.Context) error { return answersPolicy(ctx, p.Address) })
+	case state.ProbeDoor:
+		return retry(ctx, p.Within, func(ctx context.Context) error { return decides(ctx, p.Address, p.Recipients) })
 	default:
 		return fmt.Errorf("probe %q: unknown kind", p.Kind)
 	}

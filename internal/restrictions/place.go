@@ -93,6 +93,9 @@ func (c *Config) list(s *state.Service, name string, above ...string) ([]written
 	if err != nil {
 		return nil, v, err
 	}
+	if !v.set { // what Postfix said of it may come of lines of ours, which come and go with the check
+		elements = slices.DeleteFunc(elements, func(r Restriction) bool { return r.Is(c.check) })
+	}
 	all := make([]written, 0, len(elements))
 	for _, r := range elements {
 		w := written{Restriction: r, inner: []Restriction{r}}

@@ -178,6 +178,7 @@ const (
 	AskMTA      QuestionKind = "mta"      // --replace-mta
 	AskWildcard QuestionKind = "wildcard" // --wildcard-records
 	AskSigner   QuestionKind = "signer"   // --other-signer
+	AskChecks   QuestionKind = "checks"   // --replace-checks
 )
 
 // Note is something the administrator should know or do.
@@ -270,7 +271,8 @@ type Probe struct {
 	// Serial that the zone's SOA must have reached (RFC 1982), 0 for any.
 	Serial uint32 `json:"serial,omitempty"`
 	// Recipients that the SMTP server at Address must not call unknown, and
-	// Deliver, a name without a domain, "" for none (ProbeRecipients).
+	// Deliver, a name without a domain, "" for none (ProbeRecipients). ProbeDoor asks for
+	// each, whatever the answer is.
 	Recipients []string `json:"recipients,omitempty"`
 	Deliver    string   `json:"deliver,omitempty"`
 	// Within bounds the whole probe, retries included.
@@ -301,6 +303,11 @@ const (
 	// ProbeRecipients: Postfix takes mail for addresses, and delivers that of a
 	// user of this machine, by its own word; no message is sent.
 	ProbeRecipients ProbeKind = "recipients"
+	// ProbePolicy: a policy service (SMTPD_POLICY_README) at a socket file answers.
+	ProbePolicy ProbeKind = "policy"
+	// ProbeDoor: the SMTP server decides about a recipient, for clients at addresses of
+	// this machine: it has gone through its restrictions.
+	ProbeDoor ProbeKind = "door"
 )
 
 // Signer is an address and the signature its mail must carry.

@@ -3,6 +3,8 @@
 package inbound
 
 import (
+	"mailsetup/internal/policydspf"
+	"mailsetup/internal/postconf"
 	"mailsetup/internal/state"
 	"mailsetup/steps/step"
 )
@@ -15,7 +17,7 @@ const (
 
 // Files are the configuration files whose contents the steps look at.
 func Files() []state.Path {
-	return []state.Path{"/etc/postfix-policyd-spf-python/policyd-spf.conf", "/etc/opendmarc.conf"}
+	return append([]state.Path{postconf.MainCF, postconf.MasterCF, policydspf.File, "/etc/opendmarc.conf"}, allowFiles...)
 }
 
 // Packages returns the Debian packages that the policy needs.

@@ -122,10 +122,12 @@ func (l *milterLists) stage(in step.Input, why string) state.Stage {
 	if len(l.services) > 0 {
 		edits = append(edits, state.MasterEdit{Path: postconf.MasterCF, Set: l.services, Reason: why})
 	}
-	return postfixStage(in, edits...)
+	return Stage(in, edits...)
 }
 
-func postfixStage(in step.Input, edits ...state.Edit) state.Stage {
+// Stage returns a stage of edits of Postfix's files, with what has Postfix read them and
+// proves that it takes mail.
+func Stage(in step.Input, edits ...state.Edit) state.Stage {
 	why := "running processes read main.cf again"
 	for _, e := range edits {
 		if e.Target() == postconf.MasterCF {

@@ -55,7 +55,7 @@ func Reinjection(in step.Input) (state.Stage, []state.Note, error) {
 	if len(edit.Set) == 0 {
 		return state.Stage{}, notes, nil
 	}
-	stage := postfixStage(in, edit)
+	stage := Stage(in, edit)
 	stage.Questions = in.Unanswered(questions...)
 	return stage, notes, nil
 }
