@@ -18,6 +18,7 @@ func consentFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "replace-override", Usage: "take out what an override of OpenDKIM's unit says about its socket"},
 		&cli.StringFlag{Name: "sign-bounces", Usage: "`ANSWER`, yes or no: let other milters see bounces, so that they get signed"},
 		&cli.StringFlag{Name: "other-signer", Usage: "`ANSWER`, replace or keep: a milter or filter that signs your mail already"},
+		&cli.BoolFlag{Name: "replace-checks", Usage: "change what policyd-spf or OpenDMARC was set up to do with incoming mail"},
 		&cli.BoolFlag{Name: "replace-mta", Usage: "let Postfix replace another mail server"},
 		removeMissingFlag(),
 		&cli.BoolFlag{Name: "any-release", Usage: "go on where the system is neither Debian 12 nor 13"},
@@ -47,6 +48,7 @@ func consentsGiven(ctx *cli.Context) map[state.QuestionKind]bool {
 	}
 	for name, kind := range map[string]state.QuestionKind{
 		"replace-override": state.AskOverride, "any-release": state.AskRelease, "replace-mta": state.AskMTA, "remove-missing": state.AskRemoval,
+		"replace-checks": state.AskChecks,
 	} {
 		if ctx.IsSet(name) {
 			given[kind] = ctx.Bool(name)
