@@ -126,7 +126,7 @@ var resolvers = map[string][]string{
 var harmless = map[string]string{
 	"internal/probe/milterconn.go net.Dialer":                 "a milter of this machine, which found its own address in the same way",
 	"internal/probe/smtp.go net.Dialer":                       "Postfix on this machine, which found its own address in the same way",
-	"internal/probe/door.go net.Dialer":                      "a socket file, and Postfix on this machine",
+	"internal/probe/door.go net.Dialer":                       "a socket file, and Postfix on this machine",
 	"internal/probe/recipient.go net.Dialer":                  "Postfix on this machine, which found its own address in the same way",
 	"internal/livepath/message.go net.Dialer":                 "Postfix on this machine, which found its own address in the same way",
 	"internal/livepath/resolve.go net.Dialer":                 "a socket file of Postfix",
