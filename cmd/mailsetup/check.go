@@ -13,7 +13,6 @@ import (
 	"mailsetup/internal/check"
 	"mailsetup/internal/check/report"
 	"mailsetup/internal/console"
-	"mailsetup/internal/machine"
 	"mailsetup/internal/propose"
 	"mailsetup/internal/spec"
 )
@@ -44,6 +43,7 @@ func checkCommand(c console.Console) *cli.Command {
 				return explain(ctx, u)
 			}
 			o, err := checkOptions(ctx)
+			o.Rewrite = c.Rewrite
 			switch mode := modeOptions(ctx); {
 			case err != nil:
 			case o.Fix:
@@ -119,26 +119,26 @@ func runCheck(ctx context.Context, u ui, o check.Options) error {
 	if o.Changed {
 		on.Private = "what was found before"
 	}
-	r, err := u.check(ctx, on, o)
+	o.Print = func(r report.Report) (told bool, err error) { return u.printCheck(ctx, o, r) }
+	r, err := check.Run(ctx, on, o)
 	if err != nil {
 		return err
 	}
-	return u.printCheck(o, r)
+	return problems(o, r)
 }
 
-func (u ui) check(ctx context.Context, on machine.Options, o check.Options) (report.Report, error) {
-	o.Progress = func(what string) { u.c.Rewrite("checking: " + what) }
-	defer u.c.Rewrite("")
-	return check.Run(ctx, on, o)
-}
-
-// printCheck prints a report; its error says that there are problems.
-func (u ui) printCheck(o check.Options, r report.Report) error {
-	err := o.Write(u.c.Out, r, u.reportText())
-	if err == nil && o.Failed(r) {
-		err = errProblemsFound
+// problems returns the error that says that there are problems.
+func problems(o check.Options, r report.Report) error {
+	if o.Failed(r) {
+		return errProblemsFound
 	}
-	return err
+	return nil
+}
+
+// printCheck prints a report, and reports whether all of it was read.
+func (u ui) printCheck(ctx context.Context, o check.Options, r report.Report) (bool, error) {
+	err := o.Write(u.c.Out, r, u.reportText())
+	return err == nil && u.c.Taken(ctx), err
 }
 
 // runFix has init mend what the check finds, in its own words and with its own
@@ -150,17 +150,21 @@ func runFix(ctx context.Context, c console.Console, a spec.Answers, mode options
 	if !mode.dryRun {
 		on.Private = "all that can be mended"
 	}
-	r, err := u.check(ctx, on, o)
+	first, asks, run := o, !mode.dryRun && ui{c, mode}.asksPerson(), c
+	first.Print = func(r report.Report) (bool, error) {
+		if !asks && len(r.Fix().Mends) > 0 {
+			return false, nil
+		}
+		return u.printCheck(ctx, o, r)
+	}
+	r, err := check.Run(ctx, on, first)
 	if err != nil {
 		return err
 	}
-	fix, asks, run := r.Fix(), !mode.dryRun && ui{c, mode}.asksPerson(), c
-	if asks || len(fix.Mends) == 0 {
-		err = u.printCheck(o, r)
-	}
+	fix := r.Fix()
 	c.Say("%s", fix)
-	if len(fix.Mends) == 0 || err != nil && !errors.Is(err, errProblemsFound) {
-		return err
+	if len(fix.Mends) == 0 {
+		return problems(o, r)
 	}
 	if mode.json && !mode.dryRun {
 		run.Out = io.Discard // the report is all that is printed
@@ -175,7 +179,7 @@ func runFix(ctx context.Context, c console.Console, a spec.Answers, mode options
 	case err == nil || errors.Is(err, errProblemsFound):
 		return runCheck(ctx, u, o)
 	case !asks:
-		_ = u.printCheck(o, r) // why nothing was mended matters more
+		_, _ = u.printCheck(ctx, o, r) // why nothing was mended matters more
 	}
 	return err
 }

@@ -3,6 +3,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -19,6 +20,7 @@ import (
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/machine"
+	"mailsetup/internal/mailbox"
 	"mailsetup/internal/parallel"
 )
 
@@ -43,11 +45,19 @@ func Run(ctx context.Context, on machine.Options, o Options) (report.Report, err
 	if err := o.Validate(); err != nil {
 		return report.Report{}, err
 	}
+	if say := on.Logf; say != nil {
+		on.Logf = func(format string, a ...any) {
+			o.rewrite("")
+			say(format, a...)
+		}
+	}
 	m, err := machine.Open(ctx, on)
 	if err != nil {
 		return report.Report{}, err
 	}
 	defer m.Close()
+	o.Mailbox = cmp.Or(o.Mailbox, mailbox.Root)
+	defer o.rewrite("")
 	return On(ctx, m, o)
 }
 
@@ -57,11 +67,7 @@ func On(ctx context.Context, m *machine.Machine, o Options) (report.Report, erro
 	if err != nil {
 		return r, err
 	}
-	if err := o.remember(m, &r, s.Memory); err != nil || !o.Mail || len(r.Changes) == 0 {
-		return r, err
-	}
-	mailChanges(ctx, m, s, r)
-	return r, nil
+	return r, o.tell(m, &r, s.Memory, func(r report.Report) bool { return o.mailChanges(ctx, m, s, r) })
 }
 
 // find looks at a machine and runs the groups of checks.
@@ -167,9 +173,12 @@ func (o Options) groups() []group {
 	})
 }
 
-func (o Options) progress(what string) {
-	if o.Progress != nil {
-		o.Progress(what)
+// progress shows what is looked at, in a line that what is said or printed takes away.
+func (o Options) progress(what string) { o.rewrite("checking: " + what) }
+
+func (o Options) rewrite(line string) {
+	if o.Rewrite != nil {
+		o.Rewrite(line)
 	}
 }
 

@@ -30,8 +30,14 @@ type Options struct {
 	// Fix: what can be mended is going to be, so there has to be something of ours.
 	Fix   bool
 	First int // how many of all domains are checked where none is named, 0 for all
-	// Progress is called as the run goes on, by several goroutines; nil for nobody.
-	Progress func(what string)
+	// Mailbox is that of root, which gets a copy of what is mailed while mail from here
+	// cannot leave; "" for none, but for Run that of this machine.
+	Mailbox string
+	// Print prints the report, and says whether people have it now; nil for nobody.
+	Print func(report.Report) (told bool, err error)
+	// Rewrite writes a line over the last one, and is called as the run goes on, by several
+	// goroutines; nil for nobody.
+	Rewrite func(line string)
 }
 
 // Text is the form for people.

@@ -1,11 +1,15 @@
 package check_test
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"mailsetup/internal/check"
+	"mailsetup/internal/check/report"
 	"mailsetup/internal/detect/detecttest"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/state"
@@ -24,7 +28,8 @@ func TestTheLastResultIsKept(t *testing.T) {
 		{"on a server that mailsetup never touched", func(*detecttest.Machine) {}, false, false, ""},
 		{"there, with --changed", func(m *detecttest.Machine) { m.PutFile("/var/lib/dpkg/status", "") }, true, true, ""},
 		{"on one that it has set up", func(m *detecttest.Machine) { m.PutFile("/var/lib/mailsetup/unchanged", "") }, false, true, ""},
-		{"what is damaged", func(m *detecttest.Machine) { m.PutFile(state.CheckFile, "{") }, true, true, "what the last check found cannot be read, so all is new: unexpected end"},
+		{"what is damaged", func(m *detecttest.Machine) { m.PutFile(state.CheckFile, "{") }, true, true, "what the last check found cannot be used, so all is new: /var/lib/mailsetup/check.json: unexpected end"},
+		{"of a later version", func(m *detecttest.Machine) { m.PutFile(state.CheckFile, `{"version": 2}`) }, true, true, "so all is new: /var/lib/mailsetup/check.json: version 2 is not known\n"},
 	} {
 		sys := debian("")
 		tt.prepare(sys)
@@ -45,6 +50,63 @@ func TestTheLastResultIsKept(t *testing.T) {
 	}
 }
 
+// What is no file of ours is in the way of nothing: the report is told, a line says why all
+// is new, and what is there stays.
+func TestNoFileOfOurs(t *testing.T) {
+	const is = "what the last check found cannot be used, so all is new, and nothing is remembered: /var/lib/mailsetup/check.json: is a "
+	for want, o := range map[string]state.Object{
+		is + "symbolic link to /etc/shadow, expected a file\n": {Kind: state.Symlink, Content: []byte("/etc/shadow")},
+		is + "device, pipe or socket, expected a file\n":       {Kind: state.Special},
+		is + "directory, expected a file\n":                    {Kind: state.Directory, Mode: 0o755},
+	} {
+		sys := debian("")
+		sys.PutFile("/etc/shadow", "secret")
+		sys.PutFile("/var/lib/mailsetup/unchanged", "")
+		sys.Put(state.CheckFile, o)
+		var said strings.Builder
+		m := machine.New(sys, nil, machine.Options{DryRun: true, Logf: func(format string, a ...any) { fmt.Fprintf(&said, format+"\n", a...) }})
+		for range 2 {
+			said.Reset()
+			told := 0
+			options := check.Options{Offline: true, Changed: true, Print: func(r report.Report) (bool, error) { told = len(r.Changes); return true, nil }}
+			options.Only = []string{"live.stale"}
+			sys.Delete("/etc/postfix/main.cf")
+			if _, err := check.On(t.Context(), m, options); err != nil || told == 0 || !strings.HasSuffix(said.String(), "\n"+want) {
+				t.Errorf("%v: %v, %d changes, %q", o.Kind, err, told, said.String())
+			}
+		}
+		if is, err := sys.Read(state.CheckFile); err != nil || is.Kind != o.Kind || string(is.Content) != string(o.Content) {
+			t.Errorf("%v became %v %q, %v", o.Kind, is.Kind, is.Content, err)
+		}
+		if f, err := sys.Read("/etc/shadow"); err != nil || string(f.Content) != "secret" {
+			t.Errorf("%q, %v", f.Content, err)
+		}
+	}
+}
+
+// Who was not told is told the next time.
+func TestWhatIsLostIsToldAgain(t *testing.T) {
+	full := errors.New("no space left on device")
+	sys := debian("")
+	sys.Delete("/etc/postfix/main.cf")
+	sys.PutFile("/var/lib/dpkg/status", "")
+	m := machine.New(sys, nil, machine.Options{DryRun: true})
+	for i, step := range []struct {
+		changed, told bool
+		err           error
+		changes       int
+	}{
+		{true, false, full, 1}, {true, false, nil, 1}, {false, false, full, 0}, {true, true, nil, 1}, {true, true, nil, 0},
+	} {
+		o := check.Options{Offline: true, Changed: step.changed, Print: func(report.Report) (bool, error) { return step.told, step.err }}
+		o.Only = []string{"live.stale"}
+		r, err := check.On(t.Context(), m, o)
+		if !errors.Is(err, step.err) || len(r.Changes) != step.changes {
+			t.Errorf("run %d: %d changes, want %d; %v", i+1, len(r.Changes), step.changes, err)
+		}
+	}
+}
+
 // What is contradictory is refused before anything is looked at.
 func TestValidate(t *testing.T) {
 	for want, o := range map[string]check.Options{
@@ -61,5 +123,24 @@ func TestValidate(t *testing.T) {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// The line that shows what is looked at is gone before anything is printed.
+func TestProgressGivesWay(t *testing.T) {
+	var mu sync.Mutex
+	var shown []string
+	rewrite := func(line string) {
+		mu.Lock()
+		defer mu.Unlock()
+		shown = append(shown, line)
+	}
+	o := check.Options{Offline: true, Rewrite: rewrite, Print: func(report.Report) (bool, error) { rewrite("the report"); return true, nil }}
+	o.Only = []string{"host"}
+	if _, err := check.On(t.Context(), machine.New(debian(""), nil, machine.Options{}), o); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"checking: hosts", "", "the report"}; !slices.Equal(shown[max(0, len(shown)-3):], want) {
+		t.Errorf("%q, want %q at the end", shown, want)
 	}
 }

@@ -95,6 +95,13 @@ func (c Console) Deliver(ctx context.Context, result bool) (lost bool) {
 	return lost
 }
 
+// Taken waits until all results are read, or until a signal comes, and reports whether
+// they were.
+func (c Console) Taken(ctx context.Context) bool {
+	out, ok := c.Out.(*stdio.Output)
+	return !ok || out.Flush(ctx.Done()) == nil && ctx.Err() == nil
+}
+
 // Tell says what is wrong. On a terminal it breaks between words.
 func (c Console) Tell(what string) {
 	for line := range strings.SplitSeq(what, "\n") {
