@@ -62,7 +62,7 @@ var spfFaults = []checkFault{
 	{id: "spf.type99", name: "a record of type SPF", severity: finding.Note, inject: `add '@ IN SPF "v=spf1 -all"'; zones`, args: noMail, release: "trixie"},
 	{id: "spf.senderid", name: "a Sender ID record", severity: finding.Note, inject: `add '@ IN TXT "spf2.0/pra -all"'; zones`, args: noMail, release: "bookworm"},
 	{
-		id: "spf.redirect-lost", name: "redirect beside all", severity: finding.Note, args: noMail, release: "trixie",
+		id: "spf.redirect-lost", name: "redirect beside all", severity: finding.Warning, args: noMail, release: "trixie",
 		inject: spfRecord + `spf 'v=spf1 ip4:192.0.2.10 redirect=mail.lab.example ~all'`,
 	},
 	{

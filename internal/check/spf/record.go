@@ -49,6 +49,13 @@ func (l *look) syntax() bool {
 		f.Remedy = finding.Text("take out what is not looked at, or move it before all, and write a colon where a mechanism has an equals sign")
 	}
 	l.add(f)
+	if wrong := l.record.SPF.MisreadByLibspf2(l.d.Name); len(wrong) > 0 {
+		l.add(finding.Finding{
+			ID: "spf.syntax", Severity: finding.Warning, Subject: "libspf2", Expected: "a record that all receivers read alike",
+			Seen:   "receivers differ: at libspf2 1.2.10 (Exim and OpenDMARC of Debian) " + strings.Join(wrong, ", and "),
+			Remedy: finding.Text("write neighbouring addresses as a network, or some of them into a record of their own for include:, redirect= at the end, and %{d} for the whole domain"),
+		})
+	}
 	return true
 }
 
@@ -296,6 +303,9 @@ func (l *look) style() {
 		if t.Name == "redirect" {
 			r.Severity, r.Seen, r.Expected = finding.Note, t.String()+" beside an all", "one of the two"
 			r.Remedy = l.publish(l.record.SPF.Without(t))
+			if all, ok := l.record.SPF.Find("all"); ok && t.Column() < all.Column() {
+				r.Severity, r.Seen = finding.Warning, r.Seen+": receivers differ, libspf2 1.2.10 (Exim and OpenDMARC of Debian) goes by the redirect"
+			}
 		}
 	}
 	l.add(r)

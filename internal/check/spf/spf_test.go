@@ -184,6 +184,11 @@ func TestRecords(t *testing.T) {
 			"publish, in place of the record that is there:\nlab.example. IN TXT \"v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 a:d.example ~all\"",
 		},
 		{
+			"v=spf1 " + both + " exists:%{d2}.x.example -all", "warning spf.syntax libspf2: receivers differ: at libspf2 1.2.10 (Exim and OpenDMARC of Debian) " +
+				"%{d2} loses its first character\nnote spf.voids lab.example: exists:%{d2}.x.example",
+			"write neighbouring addresses as a network, or some of them into a record of their own for include:, redirect= at the end, and %{d} for the whole domain",
+		},
+		{
 			"v=spf1 " + both + " +all", "problem spf.all lab.example: +all",
 			"publish, in place of the record that is there:\nlab.example. IN TXT \"v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 ~all\"",
 		},
@@ -201,7 +206,7 @@ func TestRecords(t *testing.T) {
 		{"v=spf1 " + both + " redirect=open.example", "problem spf.all lab.example: +all of open.example", "ask whoever runs open.example, or publish a record of your own:\nlab.example. IN TXT \"v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 mx ~all\""},
 		{"v=spf1 " + both + " redirect=v.example", "", ""},
 		{
-			"v=spf1 " + both + " redirect=v.example ~all", "note spf.redirect-lost lab.example: redirect=v.example beside an all",
+			"v=spf1 " + both + " redirect=v.example ~all", "warning spf.redirect-lost lab.example: redirect=v.example beside an all: receivers differ, libspf2 1.2.10 (Exim and OpenDMARC of Debian) goes by the redirect",
 			"publish, in place of the record that is there:\nlab.example. IN TXT \"v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 ~all\"",
 		},
 		{
