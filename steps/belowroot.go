@@ -3,8 +3,11 @@ package steps
 import (
 	"slices"
 
+	policy "mailsetup/internal/inbound"
 	"mailsetup/internal/livepath/route"
+	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/step"
 	"mailsetup/templates"
 )
 
@@ -46,6 +49,24 @@ func BelowRoot(want state.State, exists func(state.Path) bool) (state.State, err
 	}
 	out.Stages[0] = missingDirectories(out, exists)
 	return out, nil
+}
+
+// WithoutInbound returns steps and an input for a directory: what checks incoming mail is
+// installed, made and proven on the machine itself, where Postfix then finds it running.
+func WithoutInbound(list []step.Step, in step.Input) ([]step.Step, step.Input) {
+	later := in.Spec.Host.Inbound.On()
+	list = slices.DeleteFunc(slices.Clone(list), func(s step.Step) bool {
+		return slices.Contains([]string{provideSPF.Name, provideDMARC.Name, guardDoor.Name, retireChecks.Name}, s.Name)
+	})
+	in.Spec.Host.Inbound = policy.Policy{}
+	if later {
+		list = append(list, step.Step{Name: "Later", Build: func(step.Input) (state.Stage, []state.Note, error) {
+			return state.Stage{}, []state.Note{{
+				Topic: "inbound", Text: "what incoming mail meets is not set up below a directory; " + string(spec.HostFile) + " keeps it for init on the machine itself",
+			}}, nil
+		}})
+	}
+	return list, in
 }
 
 // missingDirectories makes the directories that every Debian has and an empty directory

@@ -151,6 +151,9 @@ func (p *Provisioner) makePlan(ctx context.Context, d *Draft) (plan.Plan, error)
 	d.Input = steps.Prepare(list, d.Input)
 	in := d.Input
 	in.KeysOnly = d.KeysOnly
+	if p.isDirectory() {
+		list, in = steps.WithoutInbound(list, in)
+	}
 	want, err := steps.Build(list, in)
 	if err != nil {
 		return plan.Plan{}, err

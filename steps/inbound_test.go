@@ -1,0 +1,43 @@
+package steps_test
+
+import (
+	"strings"
+	"testing"
+
+	"mailsetup/internal/inbound"
+	"mailsetup/steps"
+	"mailsetup/steps/steptest"
+)
+
+// In a directory nothing is asked by Postfix that is not there, and nothing is lost.
+func TestIncomingMailBelowRoot(t *testing.T) {
+	in := steptest.Installed()
+	in.Spec.Host.Inbound = inbound.Policy{SPF: "reject", DMARC: "mark", DNSBL: []string{"bl.spamcop.net=127.0.0.2"}}
+	list, there := steps.WithoutInbound(steps.All(), in)
+	want, err := steps.Build(list, there)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for _, n := range want.Notes {
+		if n.Topic == "inbound" && strings.HasSuffix(n.Text, "keeps it for init on the machine itself") {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times: %+v", told, want.Notes)
+	}
+	for _, st := range want.Stages {
+		for _, e := range st.Edits {
+			for _, line := range e.Settings() {
+				if strings.Contains(line, "policyd") || strings.Contains(line, "spamcop") || strings.Contains(line, "opendmarc") {
+					t.Errorf("%s: %s", st.Name, line)
+				}
+			}
+		}
+	}
+	in.Spec.Host.Inbound = inbound.Policy{}
+	if list, _ := steps.WithoutInbound(steps.All(), in); len(list) != len(steps.All())-4 {
+		t.Errorf("%d steps of %d", len(list), len(steps.All()))
+	}
+}
