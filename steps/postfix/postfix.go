@@ -70,8 +70,8 @@ func (l *milterLists) names(in step.Input) {
 		return
 	}
 	l.put(listPlace{nil, "myhostname"}, in.Spec.Host.Hostname)
-	if deliversLocally(in.Spec) {
-		l.put(listPlace{nil, "mydestination"}, "localhost")
+	if list := destinations(in); list != nil {
+		l.put(listPlace{nil, "mydestination"}, strings.Join(list, ", "))
 	}
 }
 

@@ -2,6 +2,7 @@ package postfix
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"mailsetup/internal/state"
@@ -17,10 +18,9 @@ const AliasFile state.Path = "/etc/aliases"
 // with the names that we set.
 func Settings(in step.Input) map[string]string {
 	host, mailname := in.Spec.Host.Hostname, signer.Mailname(in)
-	_, domain, _ := strings.Cut(host, ".")
 	value := map[string]string{ // postfix.postinst, and postconf -d
 		"myhostname": host, "myorigin": mailname,
-		"mydestination":       strings.Join([]string{host, mailname, "localhost." + domain, "localhost"}, ", "),
+		"mydestination":       strings.Join(packageDestinations(in), ", "),
 		"recipient_delimiter": "+", "alias_maps": "hash:" + string(AliasFile),
 		"local_recipient_maps": "proxy:unix:passwd.byname hash:" + string(AliasFile),
 		"local_transport":      "local:" + host, "virtual_transport": "virtual", "relay_transport": "relay", "default_transport": "smtp",
@@ -36,9 +36,39 @@ func Settings(in step.Input) map[string]string {
 		for _, s := range l.set {
 			value[s.Name] = s.Value
 		}
-		if before != host && !deliversLocally(in.Spec) {
+		if before != host && !deliversLocally(in.Spec) && destinations(in) == nil {
 			value["mydestination"] += ", " + host
 		}
 	}
 	return value
 }
+
+// packageDestinations is mydestination as Debian's package writes it.
+func packageDestinations(in step.Input) []string {
+	host := in.Spec.Host.Hostname
+	_, domain, _ := strings.Cut(host, ".")
+	return []string{host, signer.Mailname(in), "localhost." + domain, "localhost"}
+}
+
+// destinations returns mydestination for a Postfix of this run, nil where that of the
+// package is right: the domains that are received here, and the host's own name unless
+// its mail is received elsewhere. On such a Postfix all mailboxes are those of users.
+func destinations(in step.Input) []string {
+	list := packageDestinations(in)
+	if deliversLocally(in.Spec) {
+		list = []string{"localhost"}
+	}
+	n := len(list)
+	for _, d := range in.Spec.Domains {
+		if d.Receive && !slices.ContainsFunc(list, func(name string) bool { return strings.EqualFold(name, d.Name) }) {
+			list = append(list, d.Name)
+		}
+	}
+	if len(list) > maxDestinations || len(list) == n && !deliversLocally(in.Spec) {
+		return nil // a table is better for so many
+	}
+	return list
+}
+
+// maxDestinations is how many names stand in one line of main.cf.
+const maxDestinations = 100

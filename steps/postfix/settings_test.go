@@ -31,6 +31,22 @@ func TestSettingsAsARunLeavesThem(t *testing.T) {
 			in.Facts.Postfix, in.Spec.Domains[0].Receive = nil, false
 			in.Spec.Host.Hostname = "lab.example"
 		}, map[string]string{"myhostname": "lab.example", "mydestination": "localhost"}},
+		"with further domains": {func(in *step.Input) {
+			in.Facts.Postfix = nil
+			in.Spec.Domains = append(in.Spec.Domains, spec.Domain{Name: "shop.example", Receive: true}, spec.Domain{Name: "far.example"})
+		}, map[string]string{"mydestination": "mail.lab.example, lab.example, localhost.lab.example, localhost, shop.example"}},
+		"further domains, and a host that is named like its domain": {func(in *step.Input) {
+			in.Facts.Postfix, in.Spec.Domains[0].Receive = nil, false
+			in.Spec.Host.Hostname = "lab.example"
+			in.Spec.Domains = append(in.Spec.Domains, spec.Domain{Name: "shop.example", Receive: true})
+		}, map[string]string{"mydestination": "localhost, shop.example"}},
+		"one that this run installed, with further domains": {func(in *step.Input) {
+			in.Facts.Postfix.Fresh = true
+			in.Spec.Domains = append(in.Spec.Domains, spec.Domain{Name: "shop.example", Receive: true})
+		}, map[string]string{"mydestination": "mail.lab.example, lab.example, localhost.lab.example, localhost, shop.example"}},
+		"one that was here before, with further domains": {func(in *step.Input) {
+			in.Spec.Domains = append(in.Spec.Domains, spec.Domain{Name: "shop.example", Receive: true})
+		}, map[string]string{"mydestination": "mail.lab.example, lab.example, localhost"}},
 		"one that was here before": {func(in *step.Input) { in.Facts.Postfix.Value["myhostname"] = "old.lab.example" }, map[string]string{
 			"myhostname": "old.lab.example", "mydestination": "mail.lab.example, lab.example, localhost", "local_transport": "",
 		}},
