@@ -41,7 +41,7 @@ var judged = map[string]string{
 	"mx.exists":         "a problem if mail for a domain that receives has no way; a note if it goes to the address of the name itself",
 	"mx.addr":           "a problem if no MX has a public address; a warning if one of several has none, since senders go on to the next",
 	"mx.form":           "a problem for an alias, an address or a null MX beside others; a note for one that is named twice, by which no mail is lost",
-	"mx.ours":           "a note, a warning where the domain is declared to be received here, a problem where Postfix refuses its mail",
+	"mx.ours":           "a note, a warning where the domain is declared to be received here, a problem where Postfix refuses its mail, with what to type for all such domains",
 	"mx.v6":             "a note if none has an IPv6 address",
 	"zone.soa":          "a problem if a serial fell behind that of a secondary; a warning if expire is no longer than refresh and retry; the form of serials is no fault",
 
@@ -133,7 +133,7 @@ var judged = map[string]string{
 	"sts.mx":        "a problem if an MX is not in a policy of mode enforce; else a note",
 	"sts.mode":      "a note for testing and none",
 	"sts.age":       "a note below a week",
-	"sts.out":       "a note",
+	"sts.out":       "a note, also if the program that looks policies up does not tell Postfix their MX",
 	"tlsrpt.record": "a note without one; a problem if senders cannot read it",
 	"tlsrpt.send":   "a note; a warning if Postfix is told to and cannot",
 	"dane.match":    "a problem if the zone is signed and no TLSA is of a key in use, of RSA or ECDSA: senders then refuse to deliver; without TLSA or signatures a note",

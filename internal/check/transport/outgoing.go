@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,11 +10,12 @@ import (
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/postconf"
 	"mailsetup/internal/state"
+	"mailsetup/internal/system"
 )
 
 // outgoing judges how this server sends: by TLS or not, whether it looks at the policies
 // of others, whether it reports.
-func outgoing(s subject.Server) []finding.Finding {
+func outgoing(s subject.Server, files system.Reader) []finding.Finding {
 	p := s.Facts.Postfix
 	if p == nil {
 		return nil
@@ -22,7 +24,7 @@ func outgoing(s subject.Server) []finding.Finding {
 	if s.Smarthost != "" {
 		return all // whose policies count, and whose reports, the smarthost knows
 	}
-	return append(all, policies(p), reports(p))
+	return append(all, policies(p, files), reports(p))
 }
 
 // level is smtp_tls_security_level of a service of master.cf as smtp(8) has it: where it
@@ -123,10 +125,15 @@ func remedy(service string, own bool) finding.Remedy {
 }
 
 // policies judges whether the MTA-STS policies of others are looked at.
-func policies(p *state.Postfix) finding.Finding {
+func policies(p *state.Postfix, files system.Reader) finding.Finding {
 	f := finding.Finding{ID: "sts.out", Subject: "smtp_tls_policy_maps", Severity: finding.OK}
 	maps := p.Raw["smtp_tls_policy_maps"]
 	if f.Seen = clip(maps); strings.Contains(maps, "socketmap:") {
+		if remedy := namelessMX(p, maps, files); remedy != nil {
+			f.Severity, f.Remedy = finding.Note, remedy
+			f.Seen += ", without the MX of policies: Postfix connects to any MX whose certificate is for one of them"
+			f.Source = "postconf(5), smtp_tls_enforce_sts_mx_patterns"
+		}
 		return f
 	}
 	f.Severity, f.Seen = finding.Note, "MTA-STS policies of others are not looked at"
@@ -135,6 +142,31 @@ func policies(p *state.Postfix) finding.Finding {
 		f.Remedy = finding.Command("apt install postfix-mta-sts-resolver && postconf -e smtp_tls_policy_maps=socketmap:inet:127.0.0.1:8461:postfix && postfix reload")
 	}
 	return f
+}
+
+// resolverFile is the configuration of postfix-mta-sts-resolver.
+const resolverFile = "/etc/mta-sts-daemon.yml"
+
+var namesMX = regexp.MustCompile(`(?im)^\s*tlsrpt\s*:\s*(true|yes|on)\b`)
+
+// namelessMX returns how the program that looks policies up has to be set so that it names
+// their MX, by the attributes for TLS reports: a Postfix from 3.10.5 on compares them with
+// the MX that it connects to. Nil where it does, or nothing is known of it.
+func namelessMX(p *state.Postfix, maps string, files system.Reader) finding.Remedy {
+	if p.Value["smtp_tls_enforce_sts_mx_patterns"] != "yes" {
+		return nil
+	}
+	if slices.ContainsFunc(postconf.Words(maps), func(w string) bool { return strings.HasSuffix(w, ":QUERY") }) {
+		return finding.Text("write QUERYwithTLSRPT in place of QUERY in smtp_tls_policy_maps, then:").Command("postfix reload")
+	}
+	if files == nil || !strings.HasSuffix(maps, ":postfix") {
+		return nil
+	}
+	o, err := files.Read(resolverFile)
+	if err != nil || o.Kind != state.Regular || namesMX.Match(o.Content) {
+		return nil
+	}
+	return finding.Text("tlsrpt: true in " + resolverFile + ", where its version knows that, then:").Command("systemctl restart postfix-mta-sts-resolver")
 }
 
 // reports judges whether TLS reports are sent to others, which Postfix can do since 3.10.

@@ -130,3 +130,29 @@ func TestPoliciesAndReportsOfThisServer(t *testing.T) {
 		expect(t, lines(transport.Check(t.Context(), nil, s, nil, transport.Options{}), "sts", "tlsrpt"), tt.want...)
 	}
 }
+
+// A Postfix that compares the MX with the policy has to be told those of the policy.
+func TestPoliciesWithoutTheirMX(t *testing.T) {
+	const resolver, tlspol = "socketmap:inet:127.0.0.1:8461:postfix", "socketmap:inet:127.0.0.1:8642:QUERY"
+	for _, tt := range []struct{ maps, enforces, yml, want, remedy string }{
+		{resolver, "yes", "port: 8461\n", "note", "tlsrpt: true in /etc/mta-sts-daemon.yml, where its version knows that, then:\nsystemctl restart postfix-mta-sts-resolver"},
+		{resolver, "yes", "port: 8461\ntlsrpt: True\n", "ok", ""},
+		{resolver, "yes", "# tlsrpt: true\n", "note", "tlsrpt: true in /etc/mta-sts-daemon.yml, where its version knows that, then:\nsystemctl restart postfix-mta-sts-resolver"},
+		{resolver, "yes", "", "ok", ""}, // of another program
+		{resolver, "", "port: 8461\n", "ok", ""},
+		{resolver, "no", "port: 8461\n", "ok", ""},
+		{tlspol, "yes", "", "note", "write QUERYwithTLSRPT in place of QUERY in smtp_tls_policy_maps, then:\npostfix reload"},
+		{tlspol + "withTLSRPT", "yes", "", "ok", ""},
+	} {
+		path := state.Path("/etc/mta-sts-daemon.yml")
+		if tt.yml == "" {
+			path = "/etc/none"
+		}
+		p := postfix("smtp_tls_policy_maps", tt.maps)
+		p.Value["smtp_tls_enforce_sts_mx_patterns"] = tt.enforces
+		f := find(t, transport.Check(t.Context(), nil, subject.Server{Facts: state.Facts{Postfix: p}}, nil, transport.Options{Files: files(path, tt.yml)}), "sts.out")
+		if string(f.Severity) != tt.want || f.Remedy.String() != tt.remedy {
+			t.Errorf("%+v: %+v", tt, f)
+		}
+	}
+}

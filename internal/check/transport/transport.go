@@ -62,7 +62,7 @@ func Check(ctx context.Context, client *dnsclient.Client, s subject.Server, doma
 		o.HTTPSPort = "443"
 	}
 	c := &checker{dns: client, server: s, o: o, sessions: map[string]func() session{}, slots: make(chan struct{}, sessionsAtATime)}
-	r := finding.Result{Findings: outgoing(s)}
+	r := finding.Result{Findings: outgoing(s, o.Files)}
 	if client == nil {
 		return r
 	}
