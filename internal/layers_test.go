@@ -39,6 +39,7 @@ var pure = strings.Fields(`
 	internal/inbound
 	internal/keyring
 	internal/livepath/route
+	internal/maillog
 	internal/mastercf
 	internal/milters
 	internal/namedconf

@@ -72,6 +72,7 @@ func On(ctx context.Context, m *machine.Machine, o Options) (report.Report, erro
 
 // find looks at a machine and runs the groups of checks.
 func (o Options) find(ctx context.Context, m *machine.Machine) (report.Report, subject.Server, error) {
+	m.RemoveProbe(ctx)
 	seen, err := look(ctx, m, o)
 	if err != nil {
 		return report.Report{}, seen.server, err

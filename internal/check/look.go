@@ -11,6 +11,7 @@ import (
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/ignore"
+	"mailsetup/internal/check/live"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/detect"
 	"mailsetup/internal/detect/postfix"
@@ -121,11 +122,25 @@ func look(ctx context.Context, m *machine.Machine, o Options) (seen, error) {
 	l.keys(ctx, m, from)
 	if tables != nil {
 		l.receives(ctx, from, m.Image != nil)
+		if err := l.leaves(ctx, from, o.SendTo); err != nil {
+			return l, err
+		}
 		l.relayed = relayed(ctx, tables, s.Facts.Postfix, l.domains)
 	}
 	l.foreign(m.Logf)
 	l.misspelt(m.Logf)
 	return l, nil
+}
+
+// leaves refuses an address of --send-to that is of this server.
+func (l seen) leaves(ctx context.Context, from source.Source, address string) error {
+	if address == "" {
+		return nil
+	}
+	_, domain, _ := strings.Cut(strings.ToLower(address), "@")
+	is := postfix.Domains(ctx, from, l.server.Facts.Postfix, []string{domain})[domain]
+	declared := slices.ContainsFunc(l.server.Spec.Domains, func(d spec.Domain) bool { return d.Name == domain && d.Receive })
+	return live.Leaves(address, is, declared)
 }
 
 // unusable is the finding about a file that keeps facts from being known, or a daemon

@@ -174,6 +174,21 @@ func TestLook(t *testing.T) {
 	}
 }
 
+// A message to this server itself would not leave it; what Postfix does not take, and nobody
+// has declared, may be elsewhere.
+func TestLookRefusesAnAddressOfTheServer(t *testing.T) {
+	for address, want := range map[string]string{
+		"ann@LAB.example":    "--send-to ann@LAB.example: mail for LAB.example is for this server itself (mydestination)",
+		"bob@remote.example": "",
+	} {
+		m := machine.New(debian(""), nil, machine.Options{DryRun: true})
+		_, _, _, err := check.Look(t.Context(), m, check.Options{SendTo: address})
+		if want == "" && err != nil || want != "" && (!hint.IsUsage(err) || err.Error() != want) {
+			t.Errorf("%s: %v, want %s", address, err, want)
+		}
+	}
+}
+
 func TestLookRefusesWhatIsNoDomain(t *testing.T) {
 	m := machine.New(debian(""), nil, machine.Options{DryRun: true})
 	_, _, _, err := check.Look(t.Context(), m, check.Options{Domains: []string{"no domain"}})

@@ -57,6 +57,18 @@ type Letter struct {
 // Login is a user of Postfix, as it knows them by SASL.
 type Login struct{ User, Password string }
 
+// Auth is what became of a login.
+type Auth string
+
+// What may become of one.
+const (
+	AuthTaken       Auth = "taken"
+	AuthDenied      Auth = "denied"      // user or password is wrong
+	AuthUnavailable Auth = "unavailable" // it could not be checked now
+	AuthNotOffered  Auth = "not offered" // nobody can log in with a password
+	TLSNotOffered   Auth = "no TLS"      // a password is sent under TLS alone
+)
+
 // Way is how a message was handed to Postfix.
 type Way string
 
@@ -92,6 +104,9 @@ type Delivery struct {
 	// Those of a proof are in Result.Refused alone.
 	Missing string
 	Refused bool
+	// At is where Postfix was to take it, as in Letter, and Auth what became of the login.
+	At   string
+	Auth Auth
 	// Data is the message as it arrived.
 	Data []byte
 	// Signatures are those with d= of the domain.
@@ -212,8 +227,9 @@ func (p *probe) send(ctx context.Context, sink *sink) Result {
 			reason = p.whyClosed(ctx, l.Way)
 			closed[l.Way] = reason
 		}
+		auth := Auth("")
 		if reason == "" {
-			reason = p.submit(ctx, m)
+			reason, auth = p.submit(ctx, m)
 		}
 		if reason == "" {
 			sent = append(sent, m)
@@ -225,14 +241,14 @@ func (p *probe) send(ctx context.Context, sink *sink) Result {
 			closed[l.Way] = reason // one refusal is enough for a proof, and nobody waits twice
 		}
 		if p.wanted != nil {
-			res.Deliveries = append(res.Deliveries, Delivery{Way: l.Way, EightBit: l.EightBit, Signer: l.Signer, Missing: reason, Refused: true})
+			res.Deliveries = append(res.Deliveries, Delivery{Way: l.Way, EightBit: l.EightBit, Signer: l.Signer, At: l.At, Missing: reason, Refused: true, Auth: auth})
 		}
 	}
 	p.wait(ctx, sink, n)
 	reasons := p.reasons(ctx, sink, n)
 	for _, m := range sent {
 		for _, to := range p.deliveries(m) {
-			d := Delivery{Way: m.Way, Transport: to, EightBit: m.EightBit, Signer: m.Signer}
+			d := Delivery{Way: m.Way, Transport: to, EightBit: m.EightBit, Signer: m.Signer, At: m.At}
 			at := to
 			if m.Way == Bounce {
 				at, _, _ = strings.Cut(p.sender, "@")

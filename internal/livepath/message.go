@@ -99,14 +99,18 @@ func proxyFilter(p *state.Postfix) string {
 }
 
 // submit hands a message to Postfix and returns why Postfix refused it, "" if it did
-// not.
-func (p *probe) submit(ctx context.Context, m message) (refused string) {
+// not, and what became of the login.
+func (p *probe) submit(ctx context.Context, m message) (refused string, auth Auth) {
 	ctx, cancel := context.WithTimeout(ctx, min(sendWithin, p.within))
 	defer cancel()
 	if m.Way == Sendmail || m.Way == Bounce {
-		return p.bySendmail(ctx, m)
+		return p.bySendmail(ctx, m), ""
 	}
-	return p.bySMTP(ctx, m)
+	auth, err := p.smtpDialogue(ctx, m)
+	if err != nil {
+		return said(err), auth
+	}
+	return "", auth
 }
 
 func (p *probe) bySendmail(ctx context.Context, m message) string {
@@ -136,20 +140,22 @@ func (p *probe) bySendmail(ctx context.Context, m message) string {
 	return ""
 }
 
-func (p *probe) bySMTP(ctx context.Context, m message) string {
-	if err := p.smtpDialogue(ctx, m); err != nil {
-		if said := new(smtp.SMTPError); errors.As(err, &said) {
-			err = fmt.Errorf("%d %s", said.Code, said.Message)
+// said is an error as people search for it: what a server said.
+func said(err error) string {
+	if reply := new(smtp.SMTPError); errors.As(err, &reply) {
+		code := ""
+		if c := reply.EnhancedCode; c[0] > 0 {
+			code = fmt.Sprintf("%d.%d.%d ", c[0], c[1], c[2])
 		}
-		return err.Error()
+		return fmt.Sprintf("%d %s%s", reply.Code, code, reply.Message)
 	}
-	return ""
+	return err.Error()
 }
 
 // noAnswer begins the reason of a server that does not answer in time.
 const noAnswer = "no answer"
 
-func (p *probe) smtpDialogue(ctx context.Context, m message) (err error) {
+func (p *probe) smtpDialogue(ctx context.Context, m message) (auth Auth, err error) {
 	address := cmp.Or(m.At, p.smtp)
 	defer func() {
 		if errors.Is(err, net.ErrClosed) { // by us, when the time was over
@@ -158,16 +164,22 @@ func (p *probe) smtpDialogue(ctx context.Context, m message) (err error) {
 	}()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	c, err := client(conn, m.Way, p.login)
+	c, err := client(conn, m.Way)
+	if err != nil && strings.HasSuffix(err.Error(), "support STARTTLS") {
+		return TLSNotOffered, errors.New("STARTTLS is not offered")
+	}
+	if err == nil && p.login != nil && m.Way != Port25 {
+		auth, err = logIn(c, *p.login)
+	}
 	if err != nil {
-		return err
+		return auth, err
 	}
 	err = envelope(c, p.sender, m, p.transports)
-	if err != nil && m.Way != Port25 && p.login != nil && strings.Contains(p.login.User, "@") {
+	if err != nil && auth == AuthTaken && strings.Contains(p.login.User, "@") {
 		// reject_sender_login_mismatch: a user may have one sender only. Without DSN it
 		// would get the bounces.
 		if dsn, _ := c.Extension("DSN"); dsn && c.Reset() == nil {
@@ -175,24 +187,44 @@ func (p *probe) smtpDialogue(ctx context.Context, m message) (err error) {
 		}
 	}
 	if err != nil {
-		return err
+		return auth, err
 	}
 	w, err := c.Data()
 	if err != nil {
-		return err
+		return auth, err
 	}
 	if _, err := w.Write(m.text); err != nil {
-		return err
+		return auth, err
 	}
 	if err := w.Close(); err != nil {
-		return err
+		return auth, err
 	}
 	_ = c.Quit()
-	return nil
+	return auth, nil
 }
 
-// client says EHLO, begins TLS for ways of users, and logs in if there is a login.
-func client(conn net.Conn, way Way, login *Login) (*smtp.Client, error) {
+// logIn sends user and password by PLAIN, or by LOGIN where there is no other.
+func logIn(c *smtp.Client, as Login) (Auth, error) {
+	mechanism := sasl.NewPlainClient("", as.User, as.Password)
+	if !c.SupportsAuth("PLAIN") {
+		if !c.SupportsAuth("LOGIN") {
+			return AuthNotOffered, errors.New("neither AUTH PLAIN nor AUTH LOGIN is offered")
+		}
+		mechanism = sasl.NewLoginClient(as.User, as.Password)
+	}
+	err := c.Auth(mechanism)
+	reply := new(smtp.SMTPError)
+	switch {
+	case err == nil:
+		return AuthTaken, nil
+	case errors.As(err, &reply) && reply.Code >= 500:
+		return AuthDenied, err
+	}
+	return AuthUnavailable, err
+}
+
+// client says EHLO, and begins TLS for ways of users.
+func client(conn net.Conn, way Way) (*smtp.Client, error) {
 	name := "localhost"
 	if tcp, ok := conn.LocalAddr().(*net.TCPAddr); ok && tcp.IP.To4() != nil {
 		name = "[" + tcp.IP.String() + "]"
@@ -215,9 +247,6 @@ func client(conn net.Conn, way Way, login *Login) (*smtp.Client, error) {
 	}
 	if err := c.Hello(name); err != nil && way != Submission { // which has said it
 		return nil, err
-	}
-	if login != nil && way != Port25 {
-		return c, c.Auth(sasl.NewPlainClient("", login.User, login.Password))
 	}
 	return c, nil
 }

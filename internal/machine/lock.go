@@ -17,6 +17,7 @@ import (
 	"mailsetup/internal/hint"
 	"mailsetup/internal/livepath"
 	"mailsetup/internal/scratch"
+	"mailsetup/internal/state"
 	"mailsetup/internal/text"
 )
 
@@ -43,9 +44,7 @@ func (m *Machine) lockAndRecover(ctx context.Context) error {
 		if err := scratch.RemoveLeftOver(scratch.Dir); err != nil {
 			m.options.Logf("directories of a run that was killed may still be there: %v", err)
 		}
-		if err := livepath.Clean(ctx, m.Sys); err != nil {
-			m.options.Logf("messages of a probe that was killed may still be in Postfix's queue: %v", err)
-		}
+		m.RemoveProbe(ctx)
 	}
 	open, err := m.Journal.Open()
 	if err != nil || open == nil || m.options.KeepInterrupted {
@@ -95,6 +94,30 @@ func (m *Machine) Exclusively(ctx context.Context) (release func() error, err er
 		return func() error { return nil }, nil
 	}
 	return takeLock(ctx, lockFile, exclusiveWait)
+}
+
+// RemoveProbe deletes the messages of a probe that was killed from the queue, for a command
+// that changes nothing else. While another run has the lock, they may be its own.
+func (m *Machine) RemoveProbe(ctx context.Context) {
+	if m.Image == nil && !m.Unprivileged() {
+		m.removeProbe(ctx, lockFile)
+	}
+}
+
+func (m *Machine) removeProbe(ctx context.Context, lock string) {
+	if o, err := m.Sys.Read(state.ProbeFile); err == nil && o.Kind == state.Absent {
+		return
+	}
+	if m.release == nil {
+		release, err := takeLock(ctx, lock, 0)
+		if err != nil {
+			return
+		}
+		defer func() { _ = release() }()
+	}
+	if err := livepath.Clean(ctx, m.Sys); err != nil {
+		m.options.Logf("messages of a probe that was killed may still be in Postfix's queue: %v", err)
+	}
 }
 
 // Recover undoes an interrupted run.

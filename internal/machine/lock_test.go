@@ -5,10 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+	"mailsetup/internal/system/systemtest"
 )
 
 func TestLock(t *testing.T) {
@@ -44,6 +49,43 @@ func TestLockCancelled(t *testing.T) {
 	if _, err := takeLock(ctx, path, time.Hour); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
+}
+
+// A command that changes nothing deletes what a killed probe left in the queue, but not what
+// a run that has the lock is sending.
+func TestRemoveProbe(t *testing.T) {
+	lock := t.TempDir() + "/lock"
+	var ran []string
+	queued := true
+	sys := systemtest.NewMem()
+	sys.OnRun = func(c system.Command) (system.Result, error) {
+		ran = append(ran, strings.Join(c.Argv, " ")+" <"+string(c.Stdin))
+		switch {
+		case c.Argv[0] == "postsuper":
+			queued = false
+		case queued:
+			return system.Result{Stdout: []byte(`{"queue_name":"deferred","queue_id":"AAAAAA1","sender":"mailsetup-0123456789abcdef@[127.83.77.1]","recipients":[{"address":"smtp@[127.83.77.1]"}]}` + "\n")}, nil
+		}
+		return system.Result{}, nil
+	}
+	m := New(sys, nil, Options{DryRun: true, Logf: t.Errorf})
+	m.removeProbe(t.Context(), lock)
+	if len(ran) > 0 {
+		t.Errorf("without a probe it ran %q", ran)
+	}
+	sys.Put(state.ProbeFile, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: []byte("0123456789abcdef\n")})
+	release, err := takeLock(t.Context(), lock, 0)
+	must(t, err)
+	m.removeProbe(t.Context(), lock)
+	if len(ran) > 0 {
+		t.Errorf("beside another run it ran %q", ran)
+	}
+	must(t, release())
+	m.removeProbe(t.Context(), lock)
+	if o, err := sys.Read(state.ProbeFile); err != nil || o.Kind != state.Absent || !slices.Contains(ran, "postsuper -d - <AAAAAA1\n") {
+		t.Errorf("%v %v, ran %q", o.Kind, err, ran)
+	}
+	must(t, func() error { again, err := takeLock(t.Context(), lock, 0); return errors.Join(err, again()) }())
 }
 
 // Something else in the place of the lock file holds nobody up.

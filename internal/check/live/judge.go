@@ -21,8 +21,6 @@ type judgement struct {
 	all    []said
 	// intact are messages that arrived as they should, for copies to be tampered with.
 	intact []signature
-	// again is the verdict on messages that a content filter hands back to be signed again.
-	again verdict
 	// partial is a domain whose signatures leave a part of the body out, "" for none.
 	partial string
 	// asSigned are the keys with which they were signed.
@@ -114,10 +112,13 @@ func (j *judgement) judge(ctx context.Context, s sender, way livepath.Way, arriv
 	return ok
 }
 
+// notSent is the key of verdicts where no message was sent.
+const notSent = "not sent"
+
 // notSent says how far one could look where no message was sent.
 func (j *judgement) notSent(s sender, reason string) verdict {
 	v := verdict{
-		severity: finding.Unknown, key: "not sent", station: "Postfix",
+		severity: finding.Unknown, key: notSent, station: "Postfix",
 		seen: "the signer signs it (" + keyName(s.want) + "); its way through Postfix was not tried: " + reason,
 	}
 	if strings.Contains(reason, "transport_maps is not there") {
@@ -128,6 +129,30 @@ func (j *judgement) notSent(s sender, reason string) verdict {
 
 // delivery judges one message as it arrived by one transport.
 func (j *judgement) delivery(ctx context.Context, s sender, way livepath.Way, d livepath.Delivery) verdict {
+	v, own := j.arrival(s, way, d)
+	if !v.ok() {
+		return v
+	}
+	p := j.verifyInDNS(ctx, own)
+	switch {
+	case p.unknown != nil:
+		v.severity, v.key, v.station, v.seen = finding.Unknown, "dns", "DNS", "its signature holds with the key on disk; "+p.unknown.Error()
+		return v
+	case p.bad != nil:
+		v.severity, v.key, v.station, v.seen, v.cause = finding.Problem, "dns "+s.want.Domain, "DNS", p.bad.Error(), "dkim"
+		v.remedy = finding.Command("mailsetup check --only dkim %s", s.domain)
+		return v
+	}
+	j.intact = append(j.intact, own)
+	v = verdict{severity: finding.OK, seen: "signed once by " + keyName(s.want) + ", holds with the key on disk and with DNS"}
+	if !p.asked {
+		v.seen = "signed once by " + keyName(s.want) + ", holds with the key on disk; DNS was not asked"
+	}
+	return v
+}
+
+// arrival judges a message as it arrived with the key on disk, and returns its signature.
+func (j *judgement) arrival(s sender, way livepath.Way, d livepath.Delivery) (verdict, signature) {
 	by := "Postfix"
 	if d.Transport != "" {
 		by = "transport " + d.Transport
@@ -136,10 +161,10 @@ func (j *judgement) delivery(ctx context.Context, s sender, way livepath.Way, d 
 	switch {
 	case d.Refused:
 		v.key, v.seen = "refused "+string(way), "Postfix does not take it: "+d.Missing
-		return v
+		return v, signature{}
 	case d.Missing != "":
 		v.key, v.seen = "missing "+string(way), "it has not arrived by "+d.Transport+": "+d.Missing
-		return v
+		return v, signature{}
 	}
 	v.severity = finding.Problem
 	all := signatures(d.Data)
@@ -152,18 +177,18 @@ func (j *judgement) delivery(ctx context.Context, s sender, way livepath.Way, d 
 		v.cause = j.off(way)
 		v.remedy = finding.Text("see what keeps it away from the signer:").Command("postconf -n | grep milter; postconf -P | grep milter").
 			Text("and what the signer says:").Command("journalctl -u opendkim -n 20")
-		return v
+		return v, signature{}
 	}
 	i := slices.IndexFunc(own, func(g signature) bool { return g.selector == strings.ToLower(s.want.Selector) })
 	if i < 0 {
 		v.key, v.station, v.seen = "selector "+string(way), "OpenDKIM", "it is signed with the key "+own[0].selector
 		v.remedy = j.writesTables()
-		return v
+		return v, signature{}
 	}
 	if own[i].partial {
 		j.partial = own[i].domain
 		v.key, v.cause, v.seen = "partial", "live.tamper", "its signature leaves a part of the body out (l=)"
-		return v
+		return v, signature{}
 	}
 	if err := own[i].verify(withRecord(s.want.Public)); err != nil {
 		v.key, v.seen = "altered", "its signature is broken when it arrives by "+d.Transport+": "+strings.TrimPrefix(err.Error(), "dkim: ")
@@ -174,28 +199,17 @@ func (j *judgement) delivery(ctx context.Context, s sender, way livepath.Way, d 
 			v.seen += "; changed on the way: " + strings.Join(d.Changed, ", ")
 		}
 		v.remedy = j.alteredBy()
-		return v
+		return v, signature{}
 	}
 	if v, once := j.once(v, s, own); !once {
-		return v
+		return v, signature{}
 	}
-	p := j.verifyInDNS(ctx, own[i])
-	switch {
-	case p.unknown != nil:
-		v.severity, v.key, v.station, v.seen = finding.Unknown, "dns", "DNS", "its signature holds with the key on disk; "+p.unknown.Error()
-		return v
-	case p.bad != nil:
-		v.key, v.station, v.seen, v.cause = "dns "+s.want.Domain, "DNS", p.bad.Error(), "dkim"
-		v.remedy = finding.Command("mailsetup check --only dkim %s", s.domain)
-		return v
-	}
-	j.intact = append(j.intact, own[i])
-	v = verdict{severity: finding.OK, seen: "signed once by " + keyName(s.want) + ", holds with the key on disk and with DNS"}
-	if !p.asked {
-		v.seen = "signed once by " + keyName(s.want) + ", holds with the key on disk; DNS was not asked"
-	}
-	return v
+	v.severity = finding.OK
+	return v, own[i]
 }
+
+// twice is the key of verdicts on messages with two signatures.
+const twice = "twice"
 
 // once checks that a message has one signature of its domain.
 func (j *judgement) once(v verdict, s sender, own []signature) (verdict, bool) {
@@ -206,7 +220,7 @@ func (j *judgement) once(v verdict, s sender, own []signature) (verdict, bool) {
 	for _, g := range own {
 		names = append(names, g.selector)
 	}
-	v.severity, v.key = finding.Warning, "twice"
+	v.severity, v.key = finding.Warning, twice
 	v.seen = fmt.Sprintf("it arrives with %d signatures of %s (%s)", len(own), s.want.Domain, strings.Join(names, ", "))
 	v.remedy = finding.Text("to see who else signs:").Command("mailsetup init")
 	if postconf.PipesBack(j.s.Facts.Postfix) {
@@ -215,7 +229,7 @@ func (j *judgement) once(v verdict, s sender, own []signature) (verdict, bool) {
 		v.remedy = finding.Text("let the program keep the Received fields, or hand mail back to a service of its own in master.cf: 127.0.0.1:10026 inet n - y - - smtpd -o content_filter=")
 	}
 	if len(postconf.ContentFilters(j.s.Facts.Postfix)) > 0 {
-		j.again, v.cause = v, "live.signed.reinject"
+		v.cause = "live.signed.reinject"
 	}
 	return v, false
 }

@@ -38,6 +38,8 @@ type Options struct {
 	Login *livepath.Login
 	// SendTo is an address elsewhere that gets a message, "" for none.
 	SendTo string
+	// SendWithin is how long another server may take to answer, the usual time if it is zero.
+	SendWithin time.Duration
 	// Arrived gets each message that arrived as it should; nil for nobody.
 	Arrived func(livepath.Delivery)
 	Logf    func(format string, a ...any)
@@ -66,12 +68,30 @@ func Check(ctx context.Context, m Machine, dns *dnsclient.Client, s subject.Serv
 		m: m, dns: dns, s: s, o: o,
 		in: step.Input{Spec: s.Spec, Facts: s.Facts, Ledger: s.Ledger, Now: s.Now},
 	}
-	if s.Facts.Postfix == nil {
+	c.daemons(ctx, domains)
+	if s.Facts.Postfix != nil {
+		domains = slices.DeleteFunc(slices.Clone(domains), func(d subject.Domain) bool { return !d.Sends })
+	}
+	if c.wantsMail() && s.Facts.Postfix != nil && len(domains) > 0 {
+		mailer{c}.mail(ctx, domains)
+	}
+	if o.Login != nil {
+		mailer{c}.loginTried(len(domains) > 0)
+	}
+	if o.SendTo != "" {
+		mailer{c}.sendTo(ctx, domains)
+	}
+	return c.res
+}
+
+// daemons looks at what runs, and at the way from Postfix to the signer.
+func (c *checker) daemons(ctx context.Context, domains []subject.Domain) {
+	if c.s.Facts.Postfix == nil {
 		c.withoutPostfix()
-		return c.res
+		return
 	}
 	c.asked = postfix.AskedBy(c.in)
-	c.smtp = s.Facts.SMTPAddress
+	c.smtp = c.s.Facts.SMTPAddress
 	d := daemons{c}
 	d.units(ctx)
 	d.greets(ctx)
@@ -81,10 +101,6 @@ func Check(ctx context.Context, m Machine, dns *dnsclient.Client, s subject.Serv
 	to.keys(domains)
 	d.stale(ctx)
 	d.daemon(ctx)
-	if c.wantsMail() {
-		mailer{c}.mail(ctx, domains)
-	}
-	return c.res
 }
 
 // checker is one run of Check.
@@ -104,6 +120,8 @@ type checker struct {
 	badKeys map[string]bool
 	// newer are files of OpenDKIM that changed since it started.
 	newer []string
+	// authors are those from whom a message may leave.
+	authors []author
 }
 
 func (c *checker) add(f finding.Finding) {

@@ -129,6 +129,17 @@ func TestFaults(t *testing.T) {
 			w.server.Facts.Postfix.Value["content_filter"] = "loop:[127.0.0.1]:10024"
 			w.server.Facts.Postfix.Services = append(w.server.Facts.Postfix.Services, state.Service{Name: "loop/unix", Command: "smtp"})
 		}, []string{"warning live.signed.reinject", "warning live.signed.sendmail <- live.signed.reinject", "warning live.signed.smtp <- live.signed.reinject"}},
+		{"a content filter from which mail of one way comes back unsigned", func(w *world) {
+			w.skips = []string{"smtp"}
+			w.server.Facts.Postfix.Raw["internal_mail_filter_classes"] = "bounce"
+			w.server.Facts.Postfix.Value["content_filter"] = "loop:[127.0.0.1]:10024"
+			w.server.Facts.Postfix.Services = append(w.server.Facts.Postfix.Services, state.Service{Name: "loop/unix", Command: "smtp"})
+		}, []string{"problem live.signed.smtp", "problem live.signed.reinject <- live.signed.smtp"}},
+		{"a content filter of one way, and another that is not signed", func(w *world) {
+			w.skips, w.server.Facts.Postfix.Raw["internal_mail_filter_classes"] = []string{"sendmail"}, "bounce"
+			w.server.Facts.Postfix.Services[0].Options = []state.Option{{Name: "content_filter", Value: "loop:[127.0.0.1]:10024", Expanded: "loop:[127.0.0.1]:10024"}}
+			w.server.Facts.Postfix.Services = append(w.server.Facts.Postfix.Services, state.Service{Name: "loop/unix", Command: "smtp"})
+		}, []string{"problem live.signed.sendmail", "problem live.signed.sendmail <- live.signed.sendmail"}},
 		{"no record", func(w *world) { w.records = w.records[1:] }, []string{"problem live.signed.sendmail <- dkim", "problem live.signed.smtp <- dkim", "problem live.signed.bounce <- dkim"}},
 		{"another key in DNS", func(w *world) { w.records[0] = "s1._domainkey.lab.example. 60 IN TXT \"v=DKIM1; p=\"" }, []string{"problem live.signed.sendmail <- dkim", "problem live.signed.smtp <- dkim", "problem live.signed.bounce <- dkim"}},
 		{"no route for messages", func(w *world) { w.server.Facts.Postfix.Services = w.server.Facts.Postfix.Services[:3] }, []string{"unknown live.signed.sendmail", "unknown live.signed.sendmail <- live.signed.sendmail"}},
@@ -218,6 +229,15 @@ func TestCauseOfSeveralDomains(t *testing.T) {
 	}
 }
 
+// foreign makes it a server that mailsetup has not set up.
+func foreign(w *world) {
+	w.PutFile("/etc/opendkim.conf", "KeyTable file:/etc/opendkim/KeyTable\n")
+	w.PutFile("/etc/opendkim/KeyTable", "k lab.example:s1:/etc/dkimkeys/lab.example/s1.private\n")
+	w.server.SetUp, w.server.Spec, w.server.Ledger = false, spec.Spec{}, nil
+	w.server.Facts.OpenDKIM.Endpoint = "local:" + string(w.server.Facts.Postfix.QueueDirectory) + "/opendkim/opendkim.sock"
+	w.domains = []subject.Domain{{Name: "lab.example", Sends: true}}
+}
+
 // On a server that mailsetup has not set up its milters are asked, and it is said that
 // no message went.
 func TestForeignServer(t *testing.T) {
@@ -245,11 +265,7 @@ func TestForeignServer(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.PutFile("/etc/opendkim.conf", "KeyTable file:/etc/opendkim/KeyTable\n")
-			w.PutFile("/etc/opendkim/KeyTable", "k lab.example:s1:/etc/dkimkeys/lab.example/s1.private\n")
-			w.server.SetUp, w.server.Spec, w.server.Ledger = false, spec.Spec{}, nil
-			w.server.Facts.OpenDKIM.Endpoint = "local:" + string(w.server.Facts.Postfix.QueueDirectory) + "/opendkim/opendkim.sock"
-			w.domains = []subject.Domain{{Name: "lab.example", Sends: true}}
+			foreign(w)
 			tt.fault(w)
 			got := w.check(live.Options{})
 			slices.Sort(got)

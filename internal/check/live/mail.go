@@ -45,12 +45,9 @@ type verdict struct {
 // ok reports whether the mail is as it should be.
 func (v verdict) ok() bool { return v.severity == finding.OK }
 
-// mail asks the signer about the domains, and sends messages for some of them.
+// mail asks the signer about the domains, all of which send, and sends messages for some of
+// them.
 func (c mailer) mail(ctx context.Context, domains []subject.Domain) {
-	domains = slices.DeleteFunc(slices.Clone(domains), func(d subject.Domain) bool { return !d.Sends })
-	if len(domains) == 0 {
-		return
-	}
 	if c.s.Unprivileged {
 		c.add(finding.Finding{
 			ID: "live.signed.sendmail", Severity: finding.Unknown, Seen: "only root can follow a message through Postfix",
@@ -66,31 +63,26 @@ func (c mailer) mail(ctx context.Context, domains []subject.Domain) {
 		return
 	}
 	for _, d := range waiting {
-		c.add(finding.Finding{ID: "live.signed.sendmail", Severity: finding.Note, Domain: d, Seen: "no key of it signs yet", Remedy: finding.Command("mailsetup list %s", d)})
+		const why = "no key of it signs yet"
+		c.add(finding.Finding{ID: "live.signed.sendmail", Severity: finding.Note, Domain: d, Seen: why, Remedy: finding.Command("mailsetup list %s", d)})
+		c.authors = append(c.authors, author{domain: d, from: "postmaster@" + d, unsigned: why})
 	}
 	for i := range senders {
-		senders[i].answer = c.ask(ctx, senders[i].want)
+		s := &senders[i]
+		s.answer = c.ask(ctx, s.want)
+		a := author{domain: s.domain, from: s.want.From, host: s.host}
+		if s.answer.ok() {
+			a.signed = keyName(s.want)
+		} else if s.answer.key == "unsigned" {
+			a.unsigned = s.answer.seen
+		}
+		c.authors = append(c.authors, a)
 	}
 	c.staleSigner(senders)
 	c.foreign(ctx, senders)
 	c.follow(ctx, senders)
 	c.others(ctx, domains, senders)
 	c.elsewhere(ctx, elsewhere)
-	if c.o.SendTo != "" {
-		c.sendTo(ctx, c.whoSends(domains, senders))
-	}
-}
-
-// whoSends returns the sender of the message to an address elsewhere: a domain, and one
-// whose mail is signed if there is one.
-func (c mailer) whoSends(domains []subject.Domain, senders []sender) sender {
-	for _, s := range slices.Backward(senders) {
-		if s.answer.ok() && !s.host {
-			return s
-		}
-	}
-	name := domains[0].Name
-	return sender{domain: name, want: state.Signer{From: "postmaster@" + name, Domain: name}}
 }
 
 // senders returns who gets messages: the host and a few domains; also the domains that

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"mailsetup/internal/livepath"
 	"mailsetup/internal/postconf"
 	"mailsetup/internal/state"
+	"mailsetup/internal/text"
 	"mailsetup/steps/postfix"
 )
 
@@ -46,22 +48,79 @@ func (j *judgement) bouncesByConfiguration(why string) verdict {
 	return verdict{severity: finding.Warning, key: "unsigned bounce", station: "OpenDKIM", seen: classes + " lacks bounce, or the signer is not in non_smtpd_milters; no bounce was made: " + why}
 }
 
-// reinjected says what a content filter leaves of the signature: the messages have passed
-// it.
+// reinjected says what content filters leave of the signatures of the messages that passed
+// them.
 func (j *judgement) reinjected(senders []sender) {
-	filters := postconf.ContentFilters(j.s.Facts.Postfix)
-	if len(filters) == 0 || len(senders) == 0 || j.result.NotSentReason != "" {
-		return
-	}
-	for _, filter := range filters {
-		v := verdict{severity: finding.OK, seen: "messages come back from it signed once"}
-		if j.again.key != "" {
-			v = j.again
-		} else if len(j.intact) == 0 {
-			v = verdict{severity: finding.Problem, key: "reinject", seen: "no message that went through it arrived as it should", cause: "live.signed.sendmail"}
+	var told []string
+	for _, filter := range postconf.ContentFilters(j.s.Facts.Postfix) {
+		if slices.Contains(told, filter.Value) {
+			continue
 		}
-		j.report("live.signed.reinject", "", filter.Value, v)
+		told = append(told, filter.Value)
+		if domain, v := j.behind(filter.Value, senders); v.severity != "" {
+			j.report("live.signed.reinject", domain, filter.Value, v)
+		}
 	}
+}
+
+// behind judges the messages that passed a content filter by the worst of them, and says
+// of which domain they are, "" for several.
+func (j *judgement) behind(filter string, senders []sender) (domain string, worst verdict) {
+	ids := map[livepath.Way]string{livepath.Sendmail: "live.signed.sendmail", livepath.Port25: "live.signed.smtp"}
+	severities := []finding.Severity{"", finding.OK, finding.Unknown, finding.Warning, finding.Problem}
+	n, intact := 0, 0
+	for _, s := range senders {
+		for _, d := range j.result.Deliveries {
+			if d.Signer != s.want || d.Refused || j.filterOf(d) != filter {
+				continue
+			}
+			v, _ := j.arrival(s, d.Way, d)
+			if n++; v.ok() {
+				intact++
+			} else if domain == "" || domain == s.domain {
+				domain = s.domain
+			} else {
+				domain = "several"
+			}
+			if slices.Index(severities, v.severity) > slices.Index(severities, worst.severity) {
+				worst = v
+				if worst.cause = ""; v.key != twice {
+					worst.cause = cmp.Or(ids[d.Way], "live.signed.submission")
+				}
+			}
+		}
+	}
+	switch {
+	case worst.severity == "":
+	case worst.ok():
+		worst = verdict{severity: finding.OK, seen: "messages come back from it signed once"}
+	case worst.key != twice:
+		worst.key, worst.remedy = "reinject", nil
+		worst.seen = fmt.Sprintf("of %s that went through it %d came back intact and signed once: %s", text.Count(n, "message"), intact, worst.seen)
+	}
+	if domain == "several" || worst.key == twice {
+		domain = ""
+	}
+	return domain, worst
+}
+
+// filterOf returns the content filter that a message passes, "" for none.
+func (c mailer) filterOf(d livepath.Delivery) string {
+	p := c.s.Facts.Postfix
+	takes := func(s state.Service) bool {
+		switch d.Way {
+		case livepath.Sendmail:
+			return s.Command == "pickup"
+		case livepath.Port25:
+			return s.Command == "smtpd" && (postconf.Port(s) == "25" || s.Name == "smtpd/pass")
+		}
+		return slices.ContainsFunc(c.userServices(), func(u users) bool { return u.at == d.At && u.asked.Service.Name == s.Name })
+	}
+	i := slices.IndexFunc(p.Services, takes)
+	if i < 0 || d.Way == livepath.Bounce {
+		return ""
+	}
+	return postconf.Effective(p, &p.Services[i], "content_filter")
 }
 
 // aliases says of mail that aliases(5) pass on to others what follows from how it comes in:

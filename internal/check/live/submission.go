@@ -19,15 +19,14 @@ import (
 // what Postfix would tell the signer of such a user.
 func (j *judgement) submission(ctx context.Context, s sender) {
 	services := j.userServices()
-	tried := slices.ContainsFunc(j.result.Deliveries, func(d livepath.Delivery) bool {
-		return d.Signer == s.want && (d.Way == livepath.Submission || d.Way == livepath.SMTPS)
-	})
+	byUser := func(d livepath.Delivery) bool { return d.Way == livepath.Submission || d.Way == livepath.SMTPS }
+	tried := slices.ContainsFunc(j.result.Deliveries, func(d livepath.Delivery) bool { return d.Signer == s.want && byUser(d) })
 	if len(services) == 0 || !tried && (s.host && j.result.NotSentReason == "") {
 		return
 	}
 	for _, u := range services {
 		about := strings.TrimSuffix(u.asked.Service.Name, "/inet") + ", " + s.want.From
-		arrived := slices.DeleteFunc(j.deliveries(u.way, s), func(d livepath.Delivery) bool { return d.Refused })
+		arrived := slices.DeleteFunc(j.deliveries(u.way, s), func(d livepath.Delivery) bool { return d.Refused || d.At != u.at })
 		if len(arrived) > 0 {
 			v := j.judge(ctx, s, u.way, arrived)
 			j.say("live.signed.submission", s, about, v)
@@ -35,15 +34,82 @@ func (j *judgement) submission(ctx context.Context, s sender) {
 			continue
 		}
 		v := j.conversation(ctx, s, u)
-		if i := slices.IndexFunc(j.result.Deliveries, func(d livepath.Delivery) bool { return d.Way == u.way && d.Refused }); i >= 0 && j.o.Login != nil && v.ok() {
-			v = verdict{severity: finding.Unknown, key: "login " + u.asked.Service.Name, station: "Postfix", seen: "Postfix does not take a message of the login: " + j.result.Deliveries[i].Missing}
-			v.remedy = finding.Text("look at user and password in the file of --login")
+		if v.ok() && j.o.Login != nil {
+			v = j.withoutMessage(u, v)
 		}
 		j.say("live.signed.submission", s, about, v)
 		if !tried {
 			return // one domain is enough
 		}
 	}
+}
+
+// withoutMessage says why Postfix has no message from the user of --login by a service.
+func (j *judgement) withoutMessage(u users, otherwise verdict) verdict {
+	v := verdict{severity: finding.Unknown, key: "login " + u.asked.Service.Name, station: "Postfix"}
+	i := slices.IndexFunc(j.result.Deliveries, func(d livepath.Delivery) bool { return d.Way == u.way && d.At == u.at && d.Refused })
+	switch {
+	case j.result.NotSentReason != "":
+		v.key, v.seen = notSent, "nobody logged in: no message could be sent: "+j.result.NotSentReason
+		return v
+	case u.at == "":
+		v.seen = "nobody logged in: the address at which it listens is not known"
+		return v
+	case i < 0: // it was a message of another domain
+		otherwise.seen = "the signer signs what it is told of a user who logged in; a message was handed in for another domain"
+		return otherwise
+	}
+	d := j.result.Deliveries[i]
+	log := finding.Text("to see why:").Command("journalctl SYSLOG_FACILITY=2 -n 30")
+	switch d.Auth {
+	case livepath.AuthDenied:
+		v.seen, v.remedy = "it does not take user and password: "+d.Missing, finding.Text("look at user and password in the file of --login")
+	case livepath.AuthUnavailable:
+		v.seen, v.remedy = "it could not check user and password: "+d.Missing, log
+	case livepath.AuthNotOffered:
+		v.seen = "nobody can log in there: " + d.Missing
+		v.remedy = finding.Text("to see how users log in (SASL_README):").Command("postconf -n | grep smtpd_sasl; postconf -P | grep smtpd_sasl")
+	case livepath.TLSNotOffered:
+		v.seen = "a password goes there under TLS alone: " + d.Missing
+		v.remedy = finding.Text("it needs a certificate (TLS_README); to see which it has:").Command("postconf -n | grep smtpd_tls")
+	case livepath.AuthTaken:
+		v.seen, v.remedy = "it takes the login, and not the message: "+d.Missing, log
+	default:
+		v.seen, v.remedy = "nobody logged in: "+d.Missing, log
+	}
+	return v
+}
+
+// loginTried says why the login was of no use, if nothing else has said it.
+func (c mailer) loginTried(sends bool) {
+	const id = "live.signed.submission"
+	if !c.o.Wants(id) || slices.ContainsFunc(c.res.Findings, func(f finding.Finding) bool { return f.ID == id }) {
+		return
+	}
+	f := finding.Finding{ID: id, Severity: finding.Unknown, Subject: "--login", CausedBy: c.cause}
+	const nobody = "nobody logged in: "
+	switch {
+	case c.s.Facts.Postfix == nil:
+		f.Seen = nobody + "there is no Postfix here"
+	case !sends:
+		f.Seen = nobody + "none of the domains that are looked at sends mail"
+	case c.cause != "":
+		f.Seen = nobody + "no mail gets through"
+	case len(c.userServices()) == 0:
+		f.Seen = nobody + "no service of master.cf is for users (submission, smtps)"
+		f.Remedy = finding.Text("leave --login out, or have a submission service, as the comments of /etc/postfix/master.cf show it")
+		if slices.ContainsFunc(c.asked, func(a postfix.Asked) bool { return a.Left && postconf.UserService(c.s.Facts.Postfix, a.Service) }) {
+			f.Seen, f.Remedy = nobody+"the services for users are left alone (leave_services of host.toml)", nil
+		}
+	case !c.s.SetUp:
+		f.Seen = nobody + "there is no route for messages to this machine itself, which mailsetup init makes"
+	default:
+		f.Seen, f.CausedBy = nobody+"the signer does not sign, so no message was sent", "live.signed.sendmail"
+		if list := c.authors; len(list) > 0 && !slices.ContainsFunc(list, func(a author) bool { return a.domain != list[0].domain }) {
+			f.Domain = list[0].domain
+		}
+	}
+	c.add(f)
 }
 
 // conversation asks the signer as Postfix would for a user who logged in elsewhere.
@@ -104,13 +170,20 @@ func (c mailer) elsewhere(ctx context.Context, domains []string) {
 	}
 	list = signers.Ask(ctx, c.m, probe.Signatures, list, domains, nil, lookup)
 	for _, d := range domains {
-		c.add(c.signedElsewhere(d, list))
+		f, key := c.signedElsewhere(d, list)
+		c.add(f)
+		a := author{domain: d, from: "postmaster@" + d, signed: key}
+		if f.Severity == finding.Problem && key == "" {
+			a.unsigned = "no milter of Postfix signs it"
+		}
+		c.authors = append(c.authors, a)
 	}
 }
 
-// signedElsewhere says what the milters did with mail of a domain.
-func (c mailer) signedElsewhere(domain string, list []state.Milter) finding.Finding {
-	f := finding.Finding{ID: "live.signed.sendmail", Severity: finding.Unknown, Domain: domain, Subject: "postmaster@" + domain}
+// signedElsewhere says what the milters did with mail of a domain, and with which key one
+// of them signs, "" for none.
+func (c mailer) signedElsewhere(domain string, list []state.Milter) (f finding.Finding, key string) {
+	f = finding.Finding{ID: "live.signed.sendmail", Severity: finding.Unknown, Domain: domain, Subject: "postmaster@" + domain}
 	var silent []string
 	for _, m := range list {
 		if !m.Asked && m.Program.Kind != state.OpenDMARC {
@@ -120,18 +193,18 @@ func (c mailer) signedElsewhere(domain string, list []state.Milter) finding.Find
 			if g.Domain != domain {
 				continue
 			}
-			f.Subject = g.From
+			f.Subject, key = g.From, g.Selector+"._domainkey."+g.Domain
 			if g.Problem != "" {
-				f.Severity, f.CausedBy, f.Seen = finding.Problem, "dkim", "signed with "+g.Selector+"._domainkey."+g.Domain+", and does not verify: "+g.Problem
+				f.Severity, f.CausedBy, f.Seen = finding.Problem, "dkim", "signed with "+key+", and does not verify: "+g.Problem
 				f.Remedy = finding.Command("mailsetup check --only dkim %s", domain)
-				return f
+				return f, key
 			}
-			f.Seen = "a milter signs it with " + g.Selector + "._domainkey." + g.Domain + ", and that verifies; its way through Postfix was not tried, for which mailsetup init makes a route"
+			f.Seen = "a milter signs it with " + key + ", and that verifies; its way through Postfix was not tried, for which mailsetup init makes a route"
 			if c.s.SetUp {
 				f.Severity = finding.OK
-				f.Seen = "the other signer signs it with " + g.Selector + "._domainkey." + g.Domain + ", and that verifies (its milter was asked; no message was sent)"
+				f.Seen = "the other signer signs it with " + key + ", and that verifies (its milter was asked; no message was sent)"
 			}
-			return f
+			return f, key
 		}
 	}
 	switch filters := postconf.ContentFilters(c.s.Facts.Postfix); {
@@ -145,5 +218,5 @@ func (c mailer) signedElsewhere(domain string, list []state.Milter) finding.Find
 		f.Severity, f.Seen = finding.Problem, "no milter of Postfix signs it: it leaves without a DKIM signature"
 		f.Expected, f.Remedy = "a signature of "+domain, finding.Command("sudo mailsetup init --domain %s", domain)
 	}
-	return f
+	return f, ""
 }

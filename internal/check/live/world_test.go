@@ -199,7 +199,7 @@ func (w *world) Run(ctx context.Context, c system.Command) (system.Result, error
 	case "journalctl":
 		_, id, _ := strings.Cut(w.left, "Message-ID: ")
 		id, _, _ = strings.Cut(id, "\r\n")
-		return system.Result{Stdout: []byte("4A: message-id=" + id + "\n" + w.journal + "\n")}, nil
+		return system.Result{Stdout: []byte("4A: message-id=" + id + "\n" + strings.ReplaceAll(w.journal, "message-id=ID", "message-id="+id) + "\n")}, nil
 	case "postqueue":
 		return system.Result{}, nil
 	case "stat":
