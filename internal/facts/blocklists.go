@@ -64,13 +64,13 @@ func instead(ctx context.Context, r system.Reader, f state.Facts, s dnsbl.Site, 
 			lines = append(append(lines, "it wants to be asked by a resolver of your own on this server:"), own...)
 		}
 		if keyed := dnsbl.Named(s.Zone).WithKey(); keyed != "" {
-			lines = append(lines, "with a key of its operator any resolver may ask: --dnsbl "+keyed)
+			lines = append(lines, "with a key of its operator any resolver may ask: "+keyed)
 		}
 	case prove.Silent, prove.Unanswered:
 		lines = []string{"dig +short " + dnsbl.TestEntry(dnsbl.Site{Zone: zone, Domains: s.Domains}) + " has an answer where a list is in service"}
 	case prove.Wrong:
 	}
-	return append(lines, "--dnsbl none goes without, and another list may do")
+	return append(lines, "leave it out, or name another list")
 }
 
 // ResolvConf reads resolv.conf(5), and finds out what writes it.

@@ -44,28 +44,28 @@ func TestBlockListsProveThemselves(t *testing.T) {
 		{name: "in service", list: "bl.lab.example", says: map[string]string{four + "bl.lab.example": "127.0.0.2"}},
 		{
 			name: "dead", list: "bl.lab.example", fault: "block list bl.lab.example cannot be used here: it lacks its test entry: it is dead, or does not answer this resolver",
-			hints: "dig +short 2.0.0.127.bl.lab.example has an answer where a list is in service\n--dnsbl none goes without, and another list may do",
+			hints: "dig +short 2.0.0.127.bl.lab.example has an answer where a list is in service\nleave it out, or name another list",
 		},
 		{
 			name: "lists everything", list: "bl.lab.example", says: map[string]string{four + "bl.lab.example": "127.0.0.2", clear + "bl.lab.example": "127.0.0.2"},
 			fault: "block list bl.lab.example cannot be used here: it lists everything, even what no list has",
-			hints: "--dnsbl none goes without, and another list may do",
+			hints: "leave it out, or name another list",
 		},
 		{
 			name: "of domains", list: "bl.lab.example", says: map[string]string{"test.bl.lab.example": "127.0.0.2"},
 			fault: "block list bl.lab.example cannot be used here: it lists domains, and Postfix would ask it about addresses",
-			hints: "--dnsbl none goes without, and another list may do",
+			hints: "leave it out, or name another list",
 		},
 		{
 			name: "refuses a resolver of others", list: "zen.spamhaus.org", says: map[string]string{four + "zen.spamhaus.org": "127.255.255.254"}, resolv: "nameserver 192.0.2.53\n",
 			fault: "block list zen.spamhaus.org cannot be used here: it does not answer this resolver: it is a public one, or has no name of its own",
 			hints: "it wants to be asked by a resolver of your own on this server:\napt-get install unbound\nsed -i '1i nameserver 127.0.0.1' /etc/resolv.conf\nsystemctl restart postfix\n" +
-				"with a key of its operator any resolver may ask: --dnsbl KEY.zen.dq.spamhaus.net\n--dnsbl none goes without, and another list may do",
+				"with a key of its operator any resolver may ask: KEY.zen.dq.spamhaus.net\nleave it out, or name another list",
 		},
 		{
 			name: "asked with a key that is wrong", list: "secretkey123.zen.dq.spamhaus.net", says: map[string]string{four + "secretkey123.zen.dq.spamhaus.net": "SERVFAIL"},
 			fault: "block list zen.dq.spamhaus.net cannot be used here: it does not answer: look up 2.0.0.127.zen.dq.spamhaus.net. A: ",
-			hints: "dig +short 2.0.0.127.zen.dq.spamhaus.net has an answer where a list is in service\n--dnsbl none goes without, and another list may do",
+			hints: "dig +short 2.0.0.127.zen.dq.spamhaus.net has an answer where a list is in service\nleave it out, or name another list",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
