@@ -15,6 +15,8 @@ import (
 	"mailsetup/internal/detect/source"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsname"
+	"mailsetup/internal/facts"
+	"mailsetup/internal/resolvconf"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 
@@ -27,7 +29,7 @@ import (
 func Network(ctx context.Context, c, own *dnsclient.Client, files system.Reader, s subject.Server) finding.Result {
 	var r finding.Result
 	if c != nil {
-		r.Findings = append(resolvers(ctx, own, s), search(ctx, c, files, s)...)
+		r.Findings = append(resolvers(ctx, own, s, facts.ResolvConf(files)), search(ctx, c, files, s)...)
 	}
 	r.Findings = append(r.Findings, clock(files, s, kernelClock)...)
 	return r
@@ -87,18 +89,21 @@ func dependants(f state.Facts) (lists, dane string) {
 }
 
 // resolvers checks what the resolvers say of the root zone, which is signed.
-func resolvers(ctx context.Context, c *dnsclient.Client, s subject.Server) []finding.Finding {
+func resolvers(ctx context.Context, c *dnsclient.Client, s subject.Server, file resolvconf.File) []finding.Finding {
 	servers := c.Resolvers()
 	list := make([]finding.Finding, len(servers))
 	dead := make([]bool, len(servers))
 	var wg sync.WaitGroup
 	for i, server := range servers {
-		wg.Go(func() { list[i], dead[i] = resolver(ctx, c, s, server) })
+		wg.Go(func() { list[i], dead[i] = resolver(ctx, c, s, server, file) })
 	}
 	wg.Wait()
 	if slices.Contains(dead, false) {
 		for i := range list {
-			if dead[i] { // the others take its place, after a while for each look-up
+			switch {
+			case i > 0 && !dead[i] && list[i].Severity == finding.Warning && !dead[0] && file.Here():
+				list[i].Severity = finding.Note // it is asked while the one that is here does not run
+			case dead[i]: // the others take its place, after a while for each look-up
 				list[i].Severity = finding.Warning
 			}
 		}
@@ -106,7 +111,7 @@ func resolvers(ctx context.Context, c *dnsclient.Client, s subject.Server) []fin
 	return list
 }
 
-func resolver(ctx context.Context, c *dnsclient.Client, s subject.Server, server string) (f finding.Finding, dead bool) {
+func resolver(ctx context.Context, c *dnsclient.Client, s subject.Server, server string, file resolvconf.File) (f finding.Finding, dead bool) {
 	host, _, _ := net.SplitHostPort(server)
 	a, _ := netip.ParseAddr(host)
 	f = finding.Finding{ID: "net.resolver", Severity: finding.OK, Subject: host}
@@ -147,12 +152,18 @@ func resolver(ctx context.Context, c *dnsclient.Client, s subject.Server, server
 		return f, false
 	}
 	f.Expected = "a resolver on this server that validates DNSSEC"
+	at, listens := resolvconf.Listener(s.Facts.DNSAddress)
+	does := resolvconf.NotRunning
+	if listens {
+		does = resolvconf.NotKnown
+	}
+	own := resolvconf.Own(s.Facts.DNS, does, file, at)
 	switch {
 	case f.Severity != finding.Warning:
 	case local && s.Facts.DNS == state.BIND:
 		f.Remedy = finding.Text("dnssec-validation auto; in the options of /etc/bind/named.conf.options, then:").Command("rndc reconfig")
-	case s.Facts.DNS == state.NoDNSServer:
-		f.Remedy = finding.Command("apt install unbound").Text("and nameserver 127.0.0.1 in /etc/resolv.conf")
+	case !local && len(own) > 0:
+		f.Remedy = finding.Advice(own...)
 	default:
 		f.Remedy = finding.Text("let " + s.Facts.DNS.Title() + " or another resolver on this server validate, and name it in /etc/resolv.conf")
 	}
