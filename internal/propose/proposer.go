@@ -262,6 +262,9 @@ func (d *draft) complete(ctx context.Context, a spec.Answers) (spec.Answers, err
 	if d.NeedsYes {
 		flags = append(flags, "--yes")
 	}
+	if d.InboundOnly && len(flags) > 0 {
+		return a, hint.NewUsage("add --yes", "nobody can be asked here: stdin or stdout is not a terminal")
+	}
 	if len(flags) > 0 {
 		return a, b.missing(flags, normalized(a.Hostname, spec.Hostname))
 	}
