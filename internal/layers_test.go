@@ -44,6 +44,7 @@ var pure = strings.Fields(`
 	internal/milters
 	internal/namedconf
 	internal/opendkim
+	internal/opendmarc
 	internal/parallel
 	internal/policy
 	internal/postconf

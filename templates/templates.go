@@ -106,6 +106,16 @@ func replaceSettings(conf []byte, lines []string) ([]byte, error) {
 // address is written as inet_ntop(3) does and a network with its host bits
 // zero. Further entries are as opendkim.conf(5) has them.
 func TrustedHosts(hosts []netip.Prefix, further ...string) ([]byte, error) {
+	return hostList("TrustedHosts", hosts, further)
+}
+
+// UnjudgedHosts renders the file for IgnoreHosts of opendmarc.conf(5), which is read as
+// that for InternalHosts of OpenDKIM is.
+func UnjudgedHosts(hosts []netip.Prefix, further ...string) ([]byte, error) {
+	return hostList("UnjudgedHosts", hosts, further)
+}
+
+func hostList(name string, hosts []netip.Prefix, further []string) ([]byte, error) {
 	lines := []string{"127.0.0.1", "::1"}
 	sorted := slices.Clone(hosts)
 	slices.SortFunc(sorted, func(a, b netip.Prefix) int {
@@ -117,7 +127,7 @@ func TrustedHosts(hosts []netip.Prefix, further ...string) ([]byte, error) {
 	for _, p := range sorted {
 		line, err := host(p)
 		if err != nil {
-			return nil, fmt.Errorf("render TrustedHosts: %w", err)
+			return nil, fmt.Errorf("render %s: %w", name, err)
 		}
 		if !slices.Contains(lines, line) {
 			lines = append(lines, line)
@@ -125,13 +135,13 @@ func TrustedHosts(hosts []netip.Prefix, further ...string) ([]byte, error) {
 	}
 	for _, line := range further {
 		if err := checkWord(line, "#"); err != nil || line == "" {
-			return nil, fmt.Errorf("render TrustedHosts: %q: not a host", line)
+			return nil, fmt.Errorf("render %s: %q: not a host", name, line)
 		}
 		if !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
 	}
-	return render("TrustedHosts.tmpl", lines)
+	return render(name+".tmpl", lines)
 }
 
 func host(p netip.Prefix) (string, error) {

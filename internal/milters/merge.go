@@ -1,6 +1,7 @@
 package milters
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -162,4 +163,28 @@ func withOptions(theirs, ours []state.Setting) []state.Setting {
 		out = slices.Concat(out[:i+1], slices.DeleteFunc(slices.Clone(out[i+1:]), func(s state.Setting) bool { return s.Name == o.Name }))
 	}
 	return out
+}
+
+// ErrBefore says that a milter stands in front of the one whose results it needs.
+var ErrBefore = errors.New("it stands in front")
+
+// MergeBehind puts our milter into a list directly behind another one, whose results it
+// needs. An existing entry keeps its place and its options, and gets our endpoint.
+func (o Ours) MergeBehind(value string, first Ours) (merged string, changed bool, err error) {
+	l, err := o.read(value)
+	if err != nil {
+		return "", false, err
+	}
+	at, needs := slices.IndexFunc(l.entries, o.Is), slices.IndexFunc(l.entries, first.Is)
+	switch {
+	case needs < 0:
+		return value, false, nil
+	case at >= 0 && at < needs:
+		return "", false, ErrBefore
+	case at >= 0:
+		return l.changed(l.replace(at, o.Endpoint, nil))
+	case needs+1 == len(l.entries):
+		needs = -2
+	}
+	return l.changed(l.insert(Milter{Endpoint: o.Endpoint, Options: o.Options}.String(), needs+1))
 }

@@ -1,6 +1,7 @@
 package milters
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -216,6 +217,30 @@ func TestWithout(t *testing.T) {
 		if err != nil || got != want || changed != (got != value) {
 			t.Errorf("%q: got %q (%v, %v), want %q", value, got, changed, err, want)
 		}
+	}
+}
+
+func TestMergeBehind(t *testing.T) {
+	d := Ours{Milter: Milter{Endpoint: "unix:opendmarc/opendmarc.sock", Options: []state.Setting{{Name: "default_action", Value: "accept"}}}, Queue: "/var/spool/postfix"}
+	const text = "{ unix:opendmarc/opendmarc.sock, default_action=accept }"
+	for value, want := range map[string]string{
+		"":                           "",
+		"a:a":                        "a:a",
+		oursText:                     oursText + ", " + text,
+		"a:a " + oursText + "\n b:b": "a:a " + oursText + "  " + text + ", b:b",
+		oursText + " b:b unix:/opendmarc/opendmarc.sock":                          oursText + " b:b unix:opendmarc/opendmarc.sock",
+		oursText + ", { unix:opendmarc/opendmarc.sock, default_action=tempfail }": oursText + ", { unix:opendmarc/opendmarc.sock, default_action=tempfail }",
+	} {
+		got, changed, err := d.MergeBehind(value, ours())
+		if err != nil || got != want || changed != (got != value) {
+			t.Errorf("%q: got %q (%v, %v), want %q", value, got, changed, err, want)
+		}
+	}
+	if got, _, err := d.MergeBehind(text+", "+oursText, ours()); !errors.Is(err, ErrBefore) {
+		t.Errorf("in front: %q, %v", got, err)
+	}
+	if _, _, err := d.MergeBehind("{ a", ours()); err == nil {
+		t.Error("no list: no error")
 	}
 }
 

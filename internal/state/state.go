@@ -275,6 +275,8 @@ type Probe struct {
 	// each, whatever the answer is.
 	Recipients []string `json:"recipients,omitempty"`
 	Deliver    string   `json:"deliver,omitempty"`
+	// Name is what the MTA calls itself (ProbeDMARC).
+	Name string `json:"name,omitempty"`
 	// Within bounds the whole probe, retries included.
 	Within time.Duration `json:"within,omitempty"`
 }
@@ -308,6 +310,9 @@ const (
 	// ProbeDoor: the SMTP server decides about a recipient, for clients at addresses of
 	// this machine: it has gone through its restrictions.
 	ProbeDoor ProbeKind = "door"
+	// ProbeDMARC: a message from outside comes out of the milter with a result of DMARC
+	// under the name of the MTA.
+	ProbeDMARC ProbeKind = "dmarc"
 )
 
 // Signer is an address and the signature its mail must carry.

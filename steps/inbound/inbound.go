@@ -3,6 +3,9 @@
 package inbound
 
 import (
+	"slices"
+
+	"mailsetup/internal/opendmarc"
 	"mailsetup/internal/policydspf"
 	"mailsetup/internal/postconf"
 	"mailsetup/internal/state"
@@ -17,22 +20,19 @@ const (
 
 // Files are the configuration files whose contents the steps look at.
 func Files() []state.Path {
-	return append([]state.Path{postconf.MainCF, postconf.MasterCF, policydspf.File, "/etc/opendmarc.conf"}, allowFiles...)
+	return slices.Concat([]state.Path{
+		postconf.MainCF, postconf.MasterCF, policydspf.File, opendmarc.ConfFile, opendmarc.Suffixes, dmarcOverride,
+	}, allowFiles, rspamdFiles())
 }
 
 // Packages returns the Debian packages that the policy needs.
 func Packages(in step.Input) []state.Package {
 	var want []state.Package
-	if in.Spec.Host.Inbound.SPF != "" {
+	if in.Spec.Host.Inbound.SPF != "" && !guardedByRspamd(in) {
 		want = append(want, state.Package{Name: SPFPackage, Why: "checks SPF of incoming mail"})
 	}
-	if in.Spec.Host.Inbound.DMARC != "" {
+	if in.Spec.Host.Inbound.DMARC != "" && !guardedByRspamd(in) {
 		want = append(want, state.Package{Name: DMARCPackage, Why: "checks DMARC of incoming mail"})
 	}
 	return want
-}
-
-// notYet refuses a check that no step makes.
-func notYet(key, off string) error {
-	return step.Refuse("mailsetup inbound --"+key+" "+off, "[inbound] of /etc/mailsetup/host.toml: %s is not made by this version", key)
 }

@@ -9,16 +9,17 @@ import (
 
 // Retire takes away what incoming mail no longer meets, once Postfix asks it no more.
 func Retire(in step.Input) (state.Stage, []state.Note, error) {
-	stage := retireSPF(in)
-	stage.Remove = retiredTables(in)
-	dmarc := retireDMARC(in)
-	stage.Files = append(stage.Files, dmarc.Files...)
-	stage.Remove = append(stage.Remove, dmarc.Remove...)
-	stage.Discard = append(stage.Discard, dmarc.Discard...)
-	stage.Edits = append(stage.Edits, dmarc.Edits...)
-	stage.Units = append(stage.Units, dmarc.Units...)
-	stage.Validators = append(stage.Validators, dmarc.Validators...)
-	stage.Probes = slices.Concat(stage.Probes, dmarc.Probes)
+	stage, dmarc := retireSPF(in), retireDMARC(in)
+	stage.Remove = append(retiredTables(in), dmarc.Remove...)
+	stage.Discard, stage.Edits = dmarc.Discard, append(stage.Edits, dmarc.Edits...)
+	for _, u := range dmarc.Units {
+		if !slices.ContainsFunc(stage.Units, func(o state.Unit) bool { return o.Name == u.Name }) {
+			stage.Units = append(stage.Units, u)
+		}
+	}
+	if len(stage.Validators) == 0 {
+		stage.Validators = dmarc.Validators
+	}
 	return stage, nil, nil
 }
 
@@ -33,6 +34,3 @@ func retiredTables(in step.Input) (all []state.Path) {
 	}
 	return all
 }
-
-// retireDMARC returns what puts OpenDMARC back where DMARC is off.
-func retireDMARC(step.Input) state.Stage { return state.Stage{} }

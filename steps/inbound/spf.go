@@ -30,7 +30,7 @@ const (
 // SPFService makes the policy service that checks SPF: its configuration, and its entry
 // in master.cf. It answers before Postfix asks it. See Door.
 func SPFService(in step.Input) (state.Stage, []state.Note, error) {
-	if in.Spec.Host.Inbound.SPF == inbound.Off {
+	if in.Spec.Host.Inbound.SPF == inbound.Off || guardedByRspamd(in) {
 		return state.Stage{}, nil, nil
 	}
 	theirs, err := otherService(in)
@@ -156,7 +156,7 @@ func configureSPF(in step.Input) (state.BlockEdit, []state.Question, error) {
 // retireSPF returns what takes the policy service away where SPF is off. What the
 // administrator wrote stays.
 func retireSPF(in step.Input) state.Stage {
-	if in.Spec.Host.Inbound.SPF != inbound.Off {
+	if in.Spec.Host.Inbound.SPF != inbound.Off && !guardedByRspamd(in) {
 		return state.Stage{}
 	}
 	var all []state.Edit

@@ -39,6 +39,9 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 	if err != nil {
 		return state.Stage{}, nil, err
 	}
+	if err := judge(in, l); err != nil {
+		return state.Stage{}, nil, err
+	}
 	ask, told := l.bounces(in)
 	l.names(in)
 	if leavesInTheClear(in) {
