@@ -169,8 +169,11 @@ func Known() []List { return slices.Clone(known) }
 func Named(zone string) List {
 	zone = strings.ToLower(strings.TrimSuffix(zone, "."))
 	for _, l := range known {
-		if l.Zone == zone || l.Keyed != "" && strings.HasSuffix(zone, "."+l.Keyed) {
-			l.Zone = zone
+		if l.Zone == zone {
+			return l
+		}
+		if l.Keyed != "" && strings.HasSuffix(zone, "."+l.Keyed) {
+			l.Zone, l.Cost = zone, "asked with a key, by any resolver; the key stands in main.cf, which everybody on this server can read"
 			return l
 		}
 	}

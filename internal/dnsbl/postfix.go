@@ -53,19 +53,21 @@ func Postscreen(sites []Site) []Setting {
 	return settings
 }
 
-// ReplyMap is rbl_reply_maps for lists with a key: without it, smtpd(8) tells the key to
-// every client that it refuses. "" if no list has one.
+// ReplyMap is rbl_reply_maps, as main.cf has it, for lists with a key: without it, smtpd(8)
+// tells the key to every client that it refuses. "" if no list has one. smtpd looks up the
+// list with its codes, whose = no key of an inline: table can have. Main.cf makes two of
+// four $, and the table one of two.
 func ReplyMap(sites []Site) string {
 	var rows []string
 	for _, s := range sites {
 		if name := Shown(s.Zone); name != s.Zone {
-			rows = append(rows, "{ "+s.String()+" = $$rbl_code Service unavailable; $$rbl_class [$$rbl_what] blocked using "+name+" }")
+			rows = append(rows, "{ /^"+strings.ReplaceAll(s.Zone, ".", `\.`)+"/ $$$$rbl_code Service unavailable; $$$$rbl_class [$$$$rbl_what] blocked using "+name+" }")
 		}
 	}
 	if len(rows) == 0 {
 		return ""
 	}
-	return "inline:{ " + strings.Join(rows, ", ") + " }"
+	return "regexp:{ " + strings.Join(rows, ", ") + " }"
 }
 
 // InUse is a list in parameters of Postfix.

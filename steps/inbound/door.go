@@ -115,6 +115,9 @@ func (d *door) checks() (all []string, err error) {
 		}
 		if theirs == "" {
 			all = append(all, check)
+			if cost := dnsbl.Named(site.Zone).Cost; cost != "" && !strings.Contains(content(d.in, postconf.MainCF), site.Zone) {
+				d.notes = append(d.notes, state.Note{Topic: "dnsbl", Informational: true, Text: dnsbl.Shown(site.Zone) + " is " + cost})
+			}
 			continue
 		}
 		d.notes = append(d.notes, state.Note{Topic: "dnsbl", Informational: true, Text: fmt.Sprintf("%s asks %s already and stays as it is", theirs, site.Shown())})

@@ -139,6 +139,15 @@ func TestDoor(t *testing.T) {
 			wantMain: guarded + block("smtpd_restriction_classes = mailsetup_inbound", "mailsetup_inbound =\n    reject_rbl_client bl.example=127.0.0.[2..11],\n"+
 				"    reject_rbl_client dnsbl.example=127.0.0.2"), wantMaster: debianMaster, wantCF: debianPolicy,
 		},
+		"a block list with its price, and one with a key": {
+			policy: policy.Policy{DNSBL: []string{"bl.spamcop.net=127.0.0.2", "secretkey123.zen.dq.spamhaus.net=127.0.0.[2..11]"}}, main: debianMain, master: debianMaster, conf: debianPolicy,
+			wantMain: guarded + block("smtpd_restriction_classes = mailsetup_inbound", "mailsetup_inbound =\n    reject_rbl_client bl.spamcop.net=127.0.0.2,\n"+
+				"    reject_rbl_client secretkey123.zen.dq.spamhaus.net=127.0.0.[2..11]\n"+
+				`rbl_reply_maps = regexp:{ { /^secretkey123\.zen\.dq\.spamhaus\.net/ $$$$rbl_code Service unavailable; $$$$rbl_class [$$$$rbl_what] blocked using zen.dq.spamhaus.net } }`),
+			wantMaster: debianMaster, wantCF: debianPolicy,
+			notes: "[dnsbl: bl.spamcop.net is free; by reports of users, so big providers are listed for hours now and then, and their mail is refused " +
+				"dnsbl: zen.dq.spamhaus.net is asked with a key, by any resolver; the key stands in main.cf, which everybody on this server can read]",
+		},
 		"who passes": {
 			policy: policy.Policy{SPF: policy.Reject, Allow: []string{
 				"198.51.100.7", "203.0.113.0/24", "mx.example.org", ".lists.example.org", "@example.net", "b+c@example.com",
