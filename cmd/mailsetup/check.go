@@ -69,7 +69,7 @@ func checkCommand(c console.Console) *cli.Command {
 	}}, flagGroup{"What to say", []cli.Flag{
 		&cli.BoolFlag{Name: "changed", Usage: "what differs from the last time, once"},
 		&cli.BoolFlag{Name: "mail", Usage: "with --changed: and mail it, to notify of host.toml or to root"},
-		&cli.BoolFlag{Name: "strict", Usage: "exit 3 also for what is unknown"},
+		&cli.BoolFlag{Name: "strict", Usage: "exit 3 also for what is unknown, and if nothing was looked at"},
 		&cli.StringFlag{Name: "format", Usage: "the `FORM`: " + strings.Join(check.Forms(), ", ") + " (default: text)"},
 		&cli.BoolFlag{Name: "json", Usage: "print data"},
 		&cli.StringFlag{Name: "html", Usage: "write a page for a browser to `FILE`, too, to be handed on"},
@@ -124,15 +124,18 @@ func runCheck(ctx context.Context, u ui, o check.Options) error {
 	if err != nil {
 		return err
 	}
-	return problems(o, r)
+	return u.problems(o, r)
 }
 
 // problems returns the error that says that there are problems.
-func problems(o check.Options, r report.Report) error {
-	if o.Failed(r) {
-		return errProblemsFound
+func (u ui) problems(o check.Options, r report.Report) error {
+	switch {
+	case !o.Failed(r):
+		return nil
+	case r.Summary.Empty():
+		u.c.Tell("mailsetup: --strict: nothing was looked at: " + report.LeftOut(r.Skipped))
 	}
-	return nil
+	return errProblemsFound
 }
 
 // printCheck prints a report, and reports whether all of it was read.
@@ -164,7 +167,7 @@ func runFix(ctx context.Context, c console.Console, a spec.Answers, mode options
 	fix := r.Fix()
 	c.Say("%s", fix)
 	if len(fix.Mends) == 0 {
-		return problems(o, r)
+		return u.problems(o, r)
 	}
 	if mode.json && !mode.dryRun {
 		run.Out = io.Discard // the report is all that is printed

@@ -37,6 +37,7 @@ func checks(ctx context.Context, out io.Writer, v *verdicts) error {
 		b.Sink(t)
 		b.Install(t)
 		h.Run(t, append([]string{"mailsetup"}, append(lab.InitArgs(), "--receive", "yes")...)...)
+		h.takeMail()
 		one := h.check(3, "", "mailsetup check, one domain, mail included", lab1)
 		v.atMost("mailsetup check of one domain, everything", one.wall.Seconds(), 5, " s")
 		h.serveDomains(many)
@@ -44,6 +45,17 @@ func checks(ctx context.Context, out io.Writer, v *verdicts) error {
 		h.serveDomains(checked)
 		h.checkAll()
 	})
+}
+
+// takeMail has Postfix take the mail of all domains, as init leaves to the administrator.
+func (h *host) takeMail() {
+	var table strings.Builder
+	fmt.Fprintf(&table, "%s x\n", lab1)
+	for i := range checked {
+		fmt.Fprintf(&table, "%s x\n", domain(i))
+	}
+	h.Write(h.t, "/etc/postfix/domains", table.String(), 0o644)
+	h.Sh(h.t, "postmap hash:/etc/postfix/domains; postconf -e virtual_alias_domains=hash:/etc/postfix/domains; postfix reload")
 }
 
 // parentZone delegates the domains.
@@ -130,7 +142,7 @@ func (h *host) check(times int, flags, what string, domains ...string) cost {
 // looked fails unless the last check found so many things right, and nothing unknown.
 func (h *host) looked(n int) {
 	h.Run(h.t, "python3", "-c", `import re, sys
-found = re.search(r"(\d+) unknown, \d+ notes, (\d+) ok", open("/root/out").read())
+found = re.search(r"(\d+) unknown, \d+ notes?, (\d+) ok", open("/root/out").read())
 sys.exit(0 if found and found[1] == "0" and int(found[2]) >= int(sys.argv[1]) else "not all was found: %s" % found)`, fmt.Sprint(n))
 }
 

@@ -48,6 +48,10 @@ type group struct {
 	needs  finding.Need
 	server serverCheck
 	domain func(ctx context.Context, w world, s subject.Server, d subject.Domain) finding.Result
+	// ofServer are the IDs that server finds out where there is a domain, too, which does
+	// not, unless ofBoth.
+	ofServer string
+	ofBoth   bool
 }
 
 type serverCheck func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result
@@ -56,6 +60,19 @@ type serverCheck func(ctx context.Context, w world, s subject.Server, domains []
 func (g group) kinds() []finding.Kind {
 	prefixes := strings.Fields(cmp.Or(g.ids, g.name))
 	return slices.DeleteFunc(finding.Catalogue(), func(k finding.Kind) bool { return !slices.Contains(prefixes, k.Group()) })
+}
+
+// serverKinds are those of the server, domainKinds those of each domain.
+func (g group) serverKinds() []finding.Kind {
+	return slices.DeleteFunc(g.kinds(), func(k finding.Kind) bool {
+		return g.domain != nil && !slices.Contains(strings.Fields(g.ofServer), k.ID)
+	})
+}
+
+func (g group) domainKinds() []finding.Kind {
+	return slices.DeleteFunc(g.kinds(), func(k finding.Kind) bool {
+		return !g.ofBoth && slices.Contains(strings.Fields(g.ofServer), k.ID)
+	})
 }
 
 // groups returns all groups, a line for each since everybody adds to it.
@@ -74,7 +91,7 @@ func groups() []group {
 		}},
 		zoneGroup(),
 		{
-			name: "dkim",
+			name: "dkim", ofServer: "dkim.sharing",
 			server: func(_ context.Context, _ world, s subject.Server, domains []subject.Domain) finding.Result {
 				return dkim.CheckServer(domains)
 			},
@@ -83,7 +100,7 @@ func groups() []group {
 			},
 		},
 		{
-			name: "dmarc", needs: finding.Resolver,
+			name: "dmarc", needs: finding.Resolver, ofServer: "dmarc.align", ofBoth: true,
 			server: func(ctx context.Context, w world, s subject.Server, _ []subject.Domain) finding.Result {
 				return dmarc.CheckServer(ctx, w.dns, s)
 			},
@@ -107,7 +124,7 @@ func groups() []group {
 			return operation.Autoconfig(ctx, w.dns, s, d)
 		}},
 		{
-			name: "spf", needs: finding.Resolver,
+			name: "spf", needs: finding.Resolver, ofServer: "spf.helo",
 			server: func(ctx context.Context, w world, s subject.Server, _ []subject.Domain) finding.Result {
 				return spf.CheckHELO(ctx, w.dns, s)
 			},
@@ -127,7 +144,7 @@ func groups() []group {
 		{name: "live", server: running(func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
 			return live.Check(ctx, w.machine.Sys, w.dns, s, domains, w.live)
 		})},
-		{name: "relay", server: running(func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
+		{name: "relay", ofServer: "relay.open relay.postmaster relay.abuse", server: running(func(ctx context.Context, w world, s subject.Server, domains []subject.Domain) finding.Result {
 			return relay.Check(ctx, s, domains, w.relay)
 		}), domain: func(ctx context.Context, w world, s subject.Server, d subject.Domain) finding.Result {
 			return relay.Return(ctx, w.dns, s, d)

@@ -88,13 +88,14 @@ func (o Options) Validate() error {
 	return o.HTML.check()
 }
 
-// Failed reports whether a report calls for an exit code that says so.
+// Failed reports whether a report calls for an exit code that says so. Where nothing was
+// looked at nothing has passed.
 func (o Options) Failed(r report.Report) bool {
 	s := r.Summary
 	if o.Changed {
 		s = report.Count(r.Changes)
 	}
-	return s.Problems > 0 || o.Strict && s.Unknown > 0
+	return s.Problems > 0 || o.Strict && (s.Unknown > 0 || r.Summary.Empty())
 }
 
 // Write prints a report in the form that is wanted, and writes the page.

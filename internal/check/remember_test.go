@@ -144,3 +144,30 @@ func TestProgressGivesWay(t *testing.T) {
 		t.Errorf("%q, want %q at the end", shown, want)
 	}
 }
+
+// With --strict nothing has passed where nothing was looked at: neither if all was left
+// out, nor if nothing changed in what was not looked at.
+func TestFailed(t *testing.T) {
+	ok, problem, unknown, ignored := report.Summary{OK: 1}, report.Summary{Problems: 1, OK: 1}, report.Summary{Unknown: 1}, report.Summary{Ignored: 1}
+	for _, tt := range []struct {
+		summary         report.Summary
+		changed, strict bool
+		want            bool
+	}{
+		{ok, false, false, false},
+		{ok, false, true, false},
+		{problem, false, false, true},
+		{unknown, false, false, false},
+		{unknown, false, true, true},
+		{ignored, false, true, false},
+		{report.Summary{}, false, false, false},
+		{report.Summary{}, false, true, true},
+		{ok, true, true, false},
+		{problem, true, true, false}, // it was told before
+		{report.Summary{}, true, true, true},
+	} {
+		if got := (check.Options{Changed: tt.changed, Strict: tt.strict}).Failed(report.Report{Summary: tt.summary}); got != tt.want {
+			t.Errorf("%+v", tt)
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mailsetup/internal/dnsname"
+	"mailsetup/internal/state"
 
 	"github.com/miekg/dns"
 )
@@ -72,9 +73,12 @@ func (c *Client) findServers(ctx context.Context, zone string) (Authority, error
 	if names = slices.Compact(names); len(names) > maxNameServers {
 		names = names[:maxNameServers]
 	}
-	for _, n := range names {
-		a.Servers = append(a.Servers, c.addressesOf(ctx, n)...)
+	servers := make([][]NameServer, len(names))
+	for i, n := range names {
+		wg.Go(func() { servers[i] = c.addressesOf(ctx, n) })
 	}
+	wg.Wait()
+	a.Servers = slices.Concat(servers...)
 	if len(a.Servers) == 0 {
 		return a, fmt.Errorf("no name server of %s is known", dnsname.TrimDot(zone))
 	}
@@ -123,11 +127,15 @@ func holdsSOA(m *dns.Msg, name string) bool {
 }
 
 func (c *Client) addressesOf(ctx context.Context, name string) []NameServer {
+	var found [2][]state.Record
+	var wg sync.WaitGroup
+	wg.Go(func() { found[0], _, _ = c.Lookup(ctx, name, "A") })
+	wg.Go(func() { found[1], _, _ = c.Lookup(ctx, name, "AAAA") })
+	wg.Wait()
 	var list []NameServer
-	for _, t := range []string{"A", "AAAA"} {
-		records, _, _ := c.Lookup(ctx, name, t)
+	for _, records := range found {
 		for _, r := range records[:min(len(records), maxAddresses)] {
-			if r.Type == t {
+			if r.Type == "A" || r.Type == "AAAA" {
 				list = append(list, NameServer{dnsname.TrimDot(name), net.JoinHostPort(r.Value, c.Port)})
 			}
 		}
@@ -169,7 +177,7 @@ func (c *Client) Ask(ctx context.Context, n NameServer, zone, name string, t uin
 		return nil, noAnswer(fmt.Sprintf("nothing came within %v, several times", c.Timeout))
 	}
 	if here, ok := c.behindNAT(n.Address); ok {
-		m, err := exchange(ctx, here, Query(name, t, false), c.Timeout)
+		m, err := exchange(ctx, c, here, Query(name, t, false))
 		if err == nil && checkAuthority(m, dnsname.TrimDot(zone)).OK() {
 			return m, Finding{}
 		}
@@ -178,7 +186,7 @@ func (c *Client) Ask(ctx context.Context, n NameServer, zone, name string, t uin
 	var m *dns.Msg
 	err := errors.New("not asked")
 	for range attempts {
-		if m, err = exchange(ctx, n.Address, Query(name, t, false), c.Timeout); err == nil || ctx.Err() != nil {
+		if m, err = exchange(ctx, c, n.Address, Query(name, t, false)); err == nil || ctx.Err() != nil {
 			break
 		}
 	}

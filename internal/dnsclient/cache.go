@@ -12,10 +12,12 @@ import (
 // WithCache returns a client that puts each question to its resolver once, and finds
 // the zone of each name and the servers of each zone once: for checks of many domains
 // with common names and name servers. Errors are not cached, but a name server that did
-// not answer several times in succession is not waited for again.
+// not answer several times in succession is not waited for again. Not more questions are on
+// their way than sockets take.
 func (c *Client) WithCache() *Client {
 	r := *c
 	r.answers, r.zones, r.origins, r.silent = &cache[answer]{}, &cache[Authority]{}, &cache[string]{}, &silent{}
+	r.room = newRoom()
 	return &r
 }
 
@@ -23,7 +25,7 @@ func (c *Client) WithCache() *Client {
 // are the answers to the last questions, some thousands.
 func (c *Client) WithSmallCache() *Client {
 	r := *c
-	r.answers, r.zones = &cache[answer]{most: smallCache}, &cache[Authority]{most: smallCache}
+	r.answers, r.zones, r.origins = &cache[answer]{most: smallCache}, &cache[Authority]{most: smallCache}, &cache[string]{most: smallCache}
 	return &r
 }
 

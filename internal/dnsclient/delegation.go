@@ -97,7 +97,7 @@ func (c *Client) serversOf(ctx context.Context, zone string) ([]string, error) {
 func (c *Client) askParent(ctx context.Context, servers []string, parent, zone string) (ns []string, next string, err error) {
 	var errs []error
 	for _, server := range servers {
-		m, err := exchange(ctx, server, Query(zone, dns.TypeNS, false), c.Timeout)
+		m, err := exchange(ctx, c, server, Query(zone, dns.TypeNS, false))
 		if err == nil {
 			ns, next, err = delegated(m, parent, zone)
 		}

@@ -21,7 +21,7 @@ func (c *Client) Exchange(ctx context.Context, server string, m *dns.Msg) (*dns.
 	var r *dns.Msg
 	err := errors.New("not asked")
 	for range attempts {
-		if r, err = exchange(ctx, server, m, c.Timeout); err == nil || ctx.Err() != nil {
+		if r, err = exchange(ctx, c, server, m); err == nil || ctx.Err() != nil {
 			break
 		}
 	}
@@ -30,12 +30,12 @@ func (c *Client) Exchange(ctx context.Context, server string, m *dns.Msg) (*dns.
 
 // ExchangeUDP is Exchange over UDP alone, once: a truncated answer stays so.
 func (c *Client) ExchangeUDP(ctx context.Context, server string, m *dns.Msg) (*dns.Msg, error) {
-	return send(ctx, "udp", server, m, c.Timeout)
+	return c.send(ctx, "udp", server, m)
 }
 
 // ExchangeTCP is Exchange over TCP alone, once.
 func (c *Client) ExchangeTCP(ctx context.Context, server string, m *dns.Msg) (*dns.Msg, error) {
-	return send(ctx, "tcp", server, m, c.Timeout)
+	return c.send(ctx, "tcp", server, m)
 }
 
 // RcodeError is the response code of a resolver that did not answer the question.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"time"
 
@@ -64,6 +65,7 @@ type Client struct {
 	zones   *cache[Authority]
 	origins *cache[string]
 	silent  *silent
+	room    *room
 }
 
 // New returns a client of the given servers, addresses with or without a port.
@@ -135,7 +137,7 @@ func (c *Client) recurse(ctx context.Context, name string, t uint16) (*dns.Msg, 
 	for range 2 {
 		errs = errs[:0]
 		for _, server := range c.servers {
-			msg, err := exchange(ctx, server, Query(name, t, true), c.Timeout)
+			msg, err := exchange(ctx, c, server, Query(name, t, true))
 			if err == nil {
 				err = usable(msg)
 			}
@@ -220,24 +222,35 @@ func Query(name string, t uint16, recurse bool) *dns.Msg {
 
 // exchange queries one server, over TCP if the UDP answer is truncated and without EDNS
 // if the server does not support it (RFC 6891 section 7).
-func exchange(ctx context.Context, server string, m *dns.Msg, timeout time.Duration) (*dns.Msg, error) {
-	r, err := send(ctx, "udp", server, m, timeout)
+func exchange(ctx context.Context, c *Client, server string, m *dns.Msg) (*dns.Msg, error) {
+	r, err := c.send(ctx, "udp", server, m)
 	if err == nil && (r.Rcode == dns.RcodeFormatError || r.Rcode == dns.RcodeNotImplemented) {
 		plain := m.Copy()
 		plain.Extra = nil
-		r, err = send(ctx, "udp", server, plain, timeout)
+		r, err = c.send(ctx, "udp", server, plain)
 	}
 	if err == nil && r.Truncated {
-		r, err = send(ctx, "tcp", server, m, timeout)
+		r, err = c.send(ctx, "tcp", server, m)
 	}
+	return r, err
+}
+
+// send puts a question over UDP or TCP, once there is room for it.
+func (c *Client) send(ctx context.Context, network, server string, m *dns.Msg) (*dns.Msg, error) {
+	if err := c.room.enter(ctx); err != nil {
+		return nil, err
+	}
+	r, err := send(ctx, network, server, m, c.Timeout)
+	timeout := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
+	c.room.leave(server, err == nil, timeout && ctx.Err() == nil)
 	return r, err
 }
 
 func send(ctx context.Context, network, server string, m *dns.Msg, timeout time.Duration) (*dns.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	c := dns.Client{Net: network, Timeout: timeout, UDPSize: 4096}
-	conn, err := c.DialContext(ctx, server)
+	d := dns.Client{Net: network, Timeout: timeout, UDPSize: 4096}
+	conn, err := d.DialContext(ctx, server)
 	if err != nil {
 		return nil, withoutPorts(err)
 	}
@@ -245,7 +258,7 @@ func send(ctx context.Context, network, server string, m *dns.Msg, timeout time.
 	// The library looks at the context's deadline only; closing ends its wait
 	// on cancellation as well.
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	r, _, err := c.ExchangeWithConnContext(ctx, m, conn)
+	r, _, err := d.ExchangeWithConnContext(ctx, m, conn)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("no answer over %s within %v: %w", network, timeout, ctx.Err())

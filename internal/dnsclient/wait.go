@@ -197,7 +197,7 @@ func askServed(ctx context.Context, server, name, rtype string) ([]state.Record,
 
 // authoritative queries without recursion and accepts only authoritative answers.
 func authoritative(ctx context.Context, server, name string, t uint16) (*dns.Msg, error) {
-	m, err := exchange(ctx, WithPort(server), Query(name, t, false), 2*time.Second)
+	m, err := exchange(ctx, New(), WithPort(server), Query(name, t, false))
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", name, dns.TypeToString[t], err)
 	}

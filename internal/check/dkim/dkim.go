@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/subject"
@@ -61,10 +62,14 @@ func Check(ctx context.Context, from Sources, s subject.Server, d subject.Domain
 	}
 	c.checkFiles()
 	if c.DNS != nil {
+		var adsp []string
+		var wg sync.WaitGroup
+		wg.Go(func() { adsp = c.askOne(ctx, adspOf(c.domain.Name)) })
 		c.learnPublic(ctx)
 		c.checkRecords(ctx)
 		c.checkStray(ctx)
-		c.checkADSP(ctx)
+		wg.Wait()
+		c.checkADSP(adsp)
 	} else {
 		for _, k := range c.keys {
 			c.judgeBits(k, k.Bits)

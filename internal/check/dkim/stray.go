@@ -51,10 +51,13 @@ func (c *checker) checkStray(ctx context.Context) {
 	}
 }
 
+// adspOf returns the name of a domain's ADSP record, absolute.
+func adspOf(domain string) string { return "_adsp._domainkey." + dnsname.Absolute(domain) }
+
 // checkADSP looks for a record of RFC 5617, which is historic.
-func (c *checker) checkADSP(ctx context.Context) {
-	name := "_adsp._domainkey." + dnsname.Absolute(c.domain.Name)
-	for _, got := range c.askOne(ctx, name) {
+func (c *checker) checkADSP(texts []string) {
+	name := adspOf(c.domain.Name)
+	for _, got := range texts {
 		if strings.HasPrefix(strings.ToLower(strings.TrimSpace(got)), "dkim=") {
 			c.report(finding.Finding{
 				ID: "dkim.adsp", Severity: finding.Note, Subject: dnsname.TrimDot(name), Seen: got,

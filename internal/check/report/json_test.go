@@ -3,8 +3,11 @@ package report_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -75,3 +78,48 @@ func TestJSONSchema(t *testing.T) {
 		}
 	}
 }
+
+// The data is what json.Encoder prints, written piece by piece: with thousands of domains
+// the whole of it would take more memory than the check.
+func TestJSONIsWrittenInPieces(t *testing.T) {
+	many := finding.Result{}
+	for i := range 5000 {
+		many.Findings = append(many.Findings, finding.Finding{
+			ID: "mx.v6", Severity: finding.Note, Domain: fmt.Sprintf("d%d.example", i), Seen: `no "findings": [] <here>`,
+		})
+	}
+	for _, r := range []report.Report{full(t), report.New(finding.Result{}, report.Asked{}), report.New(many, report.Asked{Server: `"findings": []`})} {
+		var want bytes.Buffer
+		enc := json.NewEncoder(&want)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(r); err != nil {
+			t.Fatal(err)
+		}
+		var got pieces
+		if err := r.WriteJSON(&got); err != nil || got.String() != want.String() {
+			t.Errorf("%v: %.300s\nwant %.300s", err, got.String(), want.String())
+		}
+		if got.most > 64<<10 {
+			t.Errorf("%d octets at a time, of %d", got.most, got.Len())
+		}
+	}
+	if err := full(t).WriteJSON(fullDisk{}); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("on a full disk: %v", err)
+	}
+}
+
+// pieces is what was written, and the most at a time.
+type pieces struct {
+	bytes.Buffer
+	most int
+}
+
+func (p *pieces) Write(b []byte) (int, error) {
+	p.most = max(p.most, len(b))
+	return p.Buffer.Write(b)
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }

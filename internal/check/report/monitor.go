@@ -40,7 +40,7 @@ func (r Report) Nagios() NagiosState {
 		return NagiosCritical
 	case s.Warnings > 0:
 		return NagiosWarning
-	case s.Unknown > 0, s.Notes+s.OK == 0:
+	case s.Unknown > 0, s.Empty():
 		return NagiosUnknown
 	}
 	return NagiosOK
@@ -55,7 +55,7 @@ func (r Report) WriteNagios(w io.Writer) error {
 	fmt.Fprintf(&b, "MAILSETUP %s - %s, %s, %d unknown", r.Nagios().String(),
 		text.Count(s.Problems, "problem"), text.Count(s.Warnings, "warning"), s.Unknown)
 	groups := slices.DeleteFunc(r.Groups(), func(g Group) bool { return g.Severity == finding.Note })
-	if s.Problems+s.Warnings+s.Unknown+s.Notes+s.OK == 0 {
+	if s.Empty() {
 		b.WriteString(": nothing was looked at")
 	}
 	if len(groups) > 0 {

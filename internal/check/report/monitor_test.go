@@ -38,8 +38,8 @@ func TestNagios(t *testing.T) {
 			"MAILSETUP UNKNOWN - 0 problems, 0 warnings, 1 unknown: addresses on block lists | problems=0;;0;0 warnings=0;0;;0 unknown=1;;;0 notes=0;;;0 ok=1;;;0 ignored=0;;;0 score=1.0;;;0;1.0",
 		},
 		{
-			"problem spf.pass # known", report.NagiosUnknown,
-			"MAILSETUP UNKNOWN - 0 problems, 0 warnings, 0 unknown: nothing was looked at | problems=0;;0;0 warnings=0;0;;0 unknown=0;;;0 notes=0;;;0 ok=0;;;0 ignored=1;;;0 score=1.0;;;0;1.0",
+			"problem spf.pass # known", report.NagiosOK,
+			"MAILSETUP OK - 0 problems, 0 warnings, 0 unknown | problems=0;;0;0 warnings=0;0;;0 unknown=0;;;0 notes=0;;;0 ok=0;;;0 ignored=1;;;0 score=1.0;;;0;1.0",
 		},
 	} {
 		r := of(t, asked(), strings.Split(tt.findings, ",")...)

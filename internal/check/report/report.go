@@ -4,8 +4,6 @@ package report
 
 import (
 	"cmp"
-	"encoding/json"
-	"io"
 	"maps"
 	"slices"
 	"time"
@@ -50,6 +48,11 @@ type Summary struct {
 	Consequences int `json:"consequences"`
 	Skipped      int `json:"skipped"` // kinds of findings that there are none of
 	Fixable      int `json:"fixable"` // problems and warnings that check --fix mends
+}
+
+// Empty reports whether nothing was looked at: neither passed nor failed.
+func (s Summary) Empty() bool {
+	return s.Problems+s.Warnings+s.Unknown+s.Notes+s.OK+s.Ignored+s.Consequences == 0
 }
 
 // Skipped is a kind that was not looked at.
@@ -240,12 +243,4 @@ func complete(list []finding.Finding) []finding.Finding {
 		list = []finding.Finding{}
 	}
 	return list
-}
-
-// WriteJSON prints the report as data.
-func (r Report) WriteJSON(w io.Writer) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(r)
 }

@@ -37,7 +37,7 @@ func (r Report) WriteText(w io.Writer, o TextOptions) error {
 	case s.Problems+s.Warnings+s.Unknown > 0:
 	case s.OK+s.Notes > 0:
 		p.line(p.paint(green, "Nothing is wrong with what was looked at."))
-	default:
+	case s.Empty():
 		p.line("Nothing was looked at.")
 	}
 	p.groups(r.Groups())

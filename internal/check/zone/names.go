@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/subject"
@@ -40,9 +41,21 @@ func (k *Checker) aliases(ctx context.Context, d subject.Domain) []finding.Findi
 		looks = append(looks, question{dnsname.Key(s, d.Name), dns.TypeTXT})
 	}
 	var list []finding.Finding
-	for _, q := range looks {
-		records, status, err := k.dns.Lookup(ctx, dns.Fqdn(q.name), dns.TypeToString[q.t])
-		if err != nil || len(records) == 0 || records[0].Type != "CNAME" {
+	type answer struct {
+		records []state.Record
+		status  dnsclient.Status
+	}
+	answers := make([]answer, len(looks))
+	var wg sync.WaitGroup
+	for i, q := range looks {
+		wg.Go(func() {
+			answers[i].records, answers[i].status, _ = k.dns.Lookup(ctx, dns.Fqdn(q.name), dns.TypeToString[q.t])
+		})
+	}
+	wg.Wait()
+	for i, q := range looks {
+		records, status := answers[i].records, answers[i].status
+		if status == dnsclient.Unknown || len(records) == 0 || records[0].Type != "CNAME" {
 			continue
 		}
 		f := finding.Finding{ID: "dns.cname", Severity: finding.OK, Domain: d.Name, Subject: q.name, Seen: "an alias of " + chain(records)}
@@ -89,20 +102,11 @@ func loops(records []state.Record) bool {
 
 // wildcards asks for names that nobody has: what is answered there is said of every name.
 func (k *Checker) wildcards(ctx context.Context, d subject.Domain, a authority) []finding.Finding {
-	n := a.inCharge()[0].NameServer
 	f := finding.Finding{ID: "dns.wildcard", Severity: finding.OK, Domain: d.Name, Subject: "*." + d.Name, Seen: "none"}
-	ask := func(name string, t uint16) (records []state.Record, absent bool) {
-		m, wrong := k.dns.Ask(ctx, n, a.zone, name, t)
-		if !wrong.OK() || m.Rcode == dns.RcodeNameError {
-			return nil, true
-		}
-		return dnsclient.AnswerChain(m, name, t), false
-	}
-	var list []finding.Finding
 	name := dnsclient.UnusedName(dns.Fqdn(d.Name))
-	records, absent := ask(name, dns.TypeTXT)
+	records, absent := k.recordsAt(ctx, a, name, dns.TypeTXT)
 	if !absent && len(records) == 0 { // the name is there, or the server says so of all
-		records, _ = ask(name, dns.TypeMX)
+		records, _ = k.recordsAt(ctx, a, name, dns.TypeMX)
 	}
 	if len(records) > 0 {
 		last := records[len(records)-1]
@@ -110,11 +114,15 @@ func (k *Checker) wildcards(ctx context.Context, d subject.Domain, a authority) 
 		f.Seen = "every name below the domain answers " + last.Type + " " + finding.Excerpt(last.Value)
 		f.Expected = "nothing, or what is meant for all names: records of mail that are missing seem to be there"
 	}
-	list = append(list, f)
+	return []finding.Finding{f}
+}
+
+// wildcardKeys asks for the key of a selector that nobody has.
+func (k *Checker) wildcardKeys(ctx context.Context, d subject.Domain, a authority) (list []finding.Finding) {
 	if len(published(d)) == 0 {
-		return list
+		return nil
 	}
-	records, _ = ask(dnsclient.UnusedName("_domainkey."+dns.Fqdn(d.Name)), dns.TypeTXT)
+	records, _ := k.recordsAt(ctx, a, dnsclient.UnusedName("_domainkey."+dns.Fqdn(d.Name)), dns.TypeTXT)
 	if i := slices.IndexFunc(records, isKey); i >= 0 {
 		list = append(list, finding.Finding{
 			ID: "dns.wildcard", Severity: finding.Warning, Domain: d.Name, Subject: "*._domainkey." + d.Name,
@@ -123,6 +131,15 @@ func (k *Checker) wildcards(ctx context.Context, d subject.Domain, a authority) 
 		})
 	}
 	return list
+}
+
+// recordsAt asks the first server in charge. Absent: there is no such name, or no answer.
+func (k *Checker) recordsAt(ctx context.Context, a authority, name string, t uint16) (records []state.Record, absent bool) {
+	m, wrong := k.dns.Ask(ctx, a.inCharge()[0].NameServer, a.zone, name, t)
+	if !wrong.OK() || m.Rcode == dns.RcodeNameError {
+		return nil, true
+	}
+	return dnsclient.AnswerChain(m, name, t), false
 }
 
 // isKey reports whether a record is a DKIM key that is not revoked.

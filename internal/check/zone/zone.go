@@ -2,6 +2,7 @@
 package zone
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -54,10 +55,17 @@ type once[V any] struct {
 	value V
 }
 
+// maxKept is how many values are kept: the zones of thousands of domains are not needed
+// all the time. Who waits for a value has it.
+const maxKept = 1000
+
 // get returns the value of a key in a map that the mutex guards.
 func get[V any](mu *sync.Mutex, m map[string]*once[V], key string, find func() V) V {
 	mu.Lock()
 	if m[key] == nil {
+		if len(m) >= maxKept {
+			clear(m)
+		}
 		m[key] = &once[V]{}
 	}
 	o := m[key]
@@ -176,23 +184,34 @@ func (k *Checker) find(ctx context.Context, domain string) (authority, error) {
 	return authority{}, err
 }
 
-// Check checks the zone of a domain and its MX.
+// Check checks the zone of a domain and its MX: what asks about different things does so
+// side by side.
 func (k *Checker) Check(ctx context.Context, s subject.Server, d subject.Domain) finding.Result {
-	var r finding.Result
+	var mx finding.Result
+	var wg sync.WaitGroup
+	wg.Go(func() { mx = k.mx(ctx, s, d) })
 	a, err := k.find(ctx, d.Name)
-	r.Findings = k.delegation(ctx, s, d, a, err)
-	add := func(list ...finding.Finding) { r.Findings = append(r.Findings, list...) }
+	looks := []func() []finding.Finding{func() []finding.Finding { return k.delegation(ctx, s, d, a, err) }}
 	if err == nil && len(a.inCharge()) > 0 { // else that is the cause of whatever could be said
-		add(k.same(ctx, s, d, a)...)
-		add(k.aliases(ctx, d)...)
-		add(k.wildcards(ctx, d, a)...)
-		add(k.emptyNonTerminal(ctx, d, a)...)
-		add(k.size(ctx, d, a)...)
-		add(k.dnssec(ctx, s, d, a))
-		add(k.soa(ctx, s, d, a))
-		add(k.registered(ctx, s, d, a)...)
+		looks = append(looks,
+			func() []finding.Finding { return k.same(ctx, s, d, a) },
+			func() []finding.Finding { return k.aliases(ctx, d) },
+			func() []finding.Finding { return k.wildcards(ctx, d, a) },
+			func() []finding.Finding { return k.wildcardKeys(ctx, d, a) },
+			func() []finding.Finding { return k.emptyNonTerminal(ctx, d, a) },
+			func() []finding.Finding { return k.size(ctx, d, a) },
+			func() []finding.Finding { return []finding.Finding{k.dnssec(ctx, s, d, a)} },
+			func() []finding.Finding { return []finding.Finding{k.soa(ctx, s, d, a)} },
+			func() []finding.Finding { return k.registered(ctx, s, d, a) },
+		)
 	}
-	r.Add(k.mx(ctx, s, d))
+	each := make([][]finding.Finding, len(looks))
+	for i, look := range looks {
+		wg.Go(func() { each[i] = look() })
+	}
+	wg.Wait()
+	r := finding.Result{Findings: slices.Concat(each...)}
+	r.Add(mx)
 	return r
 }
 
@@ -350,20 +369,21 @@ func (k *Checker) addresses(ctx context.Context, name string) (list []netip.Addr
 }
 
 func addresses(ctx context.Context, name string, look func(ctx context.Context, name, rtype string) ([]state.Record, dnsclient.Status, error)) (list []netip.Addr, alias string, err error) {
-	for _, t := range []string{"A", "AAAA"} {
-		records, _, wrong := look(ctx, dns.Fqdn(name), t)
-		for _, rr := range records {
-			if rr.Type == "CNAME" {
-				alias = dnsname.TrimDot(rr.Value)
-			} else if a, bad := netip.ParseAddr(rr.Value); bad == nil && len(list) < maxRecords {
-				list = append(list, a)
-			}
-		}
-		if wrong != nil {
-			err = wrong
+	types := []string{"A", "AAAA"}
+	found, errs := make([][]state.Record, len(types)), make([]error, len(types))
+	var wg sync.WaitGroup
+	for i, t := range types {
+		wg.Go(func() { found[i], _, errs[i] = look(ctx, dns.Fqdn(name), t) })
+	}
+	wg.Wait()
+	for _, rr := range slices.Concat(found...) {
+		if rr.Type == "CNAME" {
+			alias = dnsname.TrimDot(rr.Value)
+		} else if a, bad := netip.ParseAddr(rr.Value); bad == nil && len(list) < maxRecords {
+			list = append(list, a)
 		}
 	}
-	return list, alias, err
+	return list, alias, cmp.Or(errs[1], errs[0])
 }
 
 // maxRecords is how many records of one name are looked at.
