@@ -107,8 +107,8 @@ func (c *checker) lookUp(ctx context.Context, d subject.Domain) mailDomain {
 	if len(m.sts.ours) > 0 {
 		m.policy = c.fetch(ctx, d.Name)
 	}
-	m.unannounced = c.sameID(ctx, m)
 	wg.Wait()
+	m.unannounced = c.sameID(ctx, m)
 	return m
 }
 
