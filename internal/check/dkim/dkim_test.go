@@ -1,20 +1,16 @@
 package dkim_test
 
 import (
-	"net"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/miekg/dns"
-
 	"mailsetup/internal/check/dkim"
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/detect/detecttest"
-	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsclient/dnstest"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
@@ -88,22 +84,7 @@ func (l *lab) publish(texts ...string) {
 // run checks the domain and returns what it found, one line each.
 func (l *lab) run(t *testing.T) finding.Result {
 	t.Helper()
-	soa := "lab.example. 60 IN SOA ns1.lab.example. h.lab.example. 8 1 1 1 1"
-	resolver := dnstest.Serve(t, "127.0.0.1", "0", dnstest.Zone(t, append([]string{
-		soa, "lab.example. 60 IN NS ns1.lab.example.", "lab.example. 60 IN NS ns2.lab.example.",
-		"ns1.lab.example. 60 IN A 127.0.0.2", "ns2.lab.example. 60 IN A 127.0.0.3",
-	}, l.res...)...))
-	_, port, _ := net.SplitHostPort(resolver)
-	c := dnsclient.New(resolver).WithCache()
-	c.Port, c.Timeout = port, 300*time.Millisecond
-	dnstest.Serve(t, "127.0.0.2", port, dnstest.Zone(t, append(l.ns1, soa)...))
-	second := dnstest.Zone(t, append(slices.Clone(l.ns2), strings.Replace(soa, " 8 ", " 7 ", 1))...)
-	dnstest.Serve(t, "127.0.0.3", port, func(r *dns.Msg) *dns.Msg {
-		if l.down {
-			return nil
-		}
-		return second(r)
-	})
+	c := dnstest.Lab{Resolver: l.res, First: l.ns1, Second: l.ns2, SecondSilent: l.down}.Client(t)
 	from := dkim.Sources{DNS: c, Files: l.files, LastCheck: func(string) keyring.LastCheck { return keyring.LastCheck{} }}
 	return dkim.Check(t.Context(), from, l.server, l.domain)
 }

@@ -1,13 +1,10 @@
 package dmarc_test
 
 import (
-	"net"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/miekg/dns"
 
 	"mailsetup/internal/check/dmarc"
 	"mailsetup/internal/check/finding"
@@ -51,36 +48,11 @@ func txt(name, text string) string { return name + ` 60 IN TXT "` + zonefile.Esc
 
 func (l *lab) client(t *testing.T) *dnsclient.Client {
 	t.Helper()
-	soa := "lab.example. 60 IN SOA ns1.lab.example. h.lab.example. 8 1 1 1 1"
-	elsewhere := dnstest.Zone(t, append([]string{
-		soa, "example. 60 IN SOA ns.example. h.example. 1 1 1 1 1", "lab.example. 60 IN NS ns1.lab.example.", "lab.example. 60 IN NS ns2.lab.example.",
-		"ns1.lab.example. 60 IN A 127.0.0.2", "ns2.lab.example. 60 IN A 127.0.0.3",
-	}, l.zone...)...)
-	resolver := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
-		if l.broken != "" && strings.EqualFold(r.Question[0].Name, l.broken) {
-			return dnstest.Reply(t, r, dns.RcodeServerFailure)
-		}
-		return elsewhere(r)
-	})
-	_, port, _ := net.SplitHostPort(resolver)
-	c := dnsclient.New(resolver).WithCache()
-	c.Port, c.Timeout = port, 300*time.Millisecond
-	serve := func(address string, records []string) {
-		zone := dnstest.Zone(t, records...)
-		dnstest.Serve(t, address, port, func(r *dns.Msg) *dns.Msg {
-			if l.noServe {
-				return nil
-			}
-			return zone(r)
-		})
-	}
-	serve("127.0.0.2", append(slices.Clone(l.zone), soa))
+	served := dnstest.Lab{Resolver: l.zone, First: l.zone, Second: l.zone, Fails: l.broken, FirstSilent: l.noServe, SecondSilent: l.noServe}
 	if l.elder != nil {
-		serve("127.0.0.3", append(slices.Clone(l.elder), strings.Replace(soa, " 8 ", " 7 ", 1)))
-	} else {
-		serve("127.0.0.3", append(slices.Clone(l.zone), soa))
+		served.Second = l.elder
 	}
-	return c
+	return served.Client(t)
 }
 
 func (l *lab) run(t *testing.T) finding.Result {
