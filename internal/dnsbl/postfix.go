@@ -7,7 +7,8 @@ import (
 
 // Restrictions are what smtpd(8) refuses by, in the words of a restriction list: one for
 // each list. They belong behind reject_unauth_destination, so that no list is asked about
-// mail that is refused anyway.
+// mail that is refused anyway. Behind postscreen(8) they stand in smtpd(8) all the same:
+// postscreen would refuse whom the administrator lets pass by name or by sender.
 func Restrictions(sites []Site) []string {
 	var words []string
 	for _, s := range sites {
@@ -18,39 +19,6 @@ func Restrictions(sites []Site) []string {
 		words = append(words, kind+s.String())
 	}
 	return words
-}
-
-// Setting is a parameter of main.cf.
-type Setting struct{ Name, Value string }
-
-// Postscreen are the parameters by which postscreen(8) refuses clients on any of the lists
-// before they reach smtpd(8); none of them for lists of domains alone, which postscreen
-// does not know. Its default action is to ignore what lists say.
-func Postscreen(sites []Site) []Setting {
-	var list []string
-	for _, s := range sites {
-		if !s.Domains {
-			list = append(list, s.String()+"*1")
-		}
-	}
-	if len(list) == 0 {
-		return nil
-	}
-	settings := []Setting{
-		{"postscreen_dnsbl_sites", strings.Join(list, ", ")},
-		{"postscreen_dnsbl_threshold", "1"},
-		{"postscreen_dnsbl_action", "enforce"},
-	}
-	var rows []string
-	for _, s := range sites {
-		if name := Shown(s.Zone); name != s.Zone && !s.Domains {
-			rows = append(rows, "{ "+s.Zone+" = "+name+" }")
-		}
-	}
-	if len(rows) > 0 {
-		settings = append(settings, Setting{"postscreen_dnsbl_reply_map", "inline:{ " + strings.Join(rows, ", ") + " }"})
-	}
-	return settings
 }
 
 // ReplyMap is rbl_reply_maps, as main.cf has it, for lists with a key: without it, smtpd(8)

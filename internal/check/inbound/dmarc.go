@@ -203,6 +203,7 @@ func yes(value string) bool {
 
 // judges checks what OpenDMARC judges by.
 func (c dmarcDoor) judges(conf map[string]string) {
+	c.verifies()
 	say := func(subject string, bad bool, severity finding.Severity, right, seen, expected, mend string) {
 		f := finding.Finding{ID: "in.dmarc", Severity: finding.OK, Subject: string(dmarcConf) + " " + subject, Seen: right, Source: "opendmarc.conf(5)"}
 		if bad {
@@ -228,6 +229,12 @@ func (c dmarcDoor) judges(conf map[string]string) {
 			"OpenDMARC takes the result of SPF from headers of the message, and nothing here writes any: a sender can write his own",
 			"SPFSelfValidate true, SPFIgnoreResults true", "SPFIgnoreResults true and SPFSelfValidate true")
 	}
+	if text := c.text(state.Path(conf["ignorehosts"])); text != nil {
+		own := slices.ContainsFunc(strings.Fields(string(text)), func(w string) bool { return strings.HasPrefix(w, "127.") || w == "localhost" })
+		say("IgnoreHosts", !own, finding.Warning, "it names this server itself",
+			"IgnoreHosts takes the place of 127.0.0.1, and "+conf["ignorehosts"]+" does not name it: mail of this server itself is judged",
+			"127.0.0.1 and the server's own addresses in that file", "have 127.0.0.1 and the server's own addresses in the file of IgnoreHosts")
+	}
 	list := conf["publicsuffixlist"]
 	text := c.text(state.Path(list))
 	if o, err := c.m.Stat(state.Path(list)); list == "" || err == nil {
@@ -235,6 +242,19 @@ func (c dmarcDoor) judges(conf map[string]string) {
 		say("PublicSuffixList", absent, finding.Warning, "the list of public suffixes is there",
 			"there is no list of public suffixes: a subdomain without a record of its own is judged by none, and its mail passes (OpenDMARC says nothing of that)",
 			"PublicSuffixList /usr/share/publicsuffix/public_suffix_list.dat", "install the package publicsuffix, and have PublicSuffixList /usr/share/publicsuffix/public_suffix_list.dat")
+	}
+}
+
+// verifies checks that OpenDKIM, where the door asks it, verifies what comes in.
+func (c dmarcDoor) verifies() {
+	dkim, err := c.settings(signer.ConfFile)
+	asked := slices.ContainsFunc(c.doors, func(d door) bool { return slices.ContainsFunc(c.miltersOf(d.service), c.isOpenDKIM) })
+	if mode := dkim["mode"]; err == nil && asked && mode != "" && !strings.ContainsAny(mode, "vV") {
+		c.add(finding.Finding{
+			ID: "in.milters", Severity: finding.Warning, Subject: string(signer.ConfFile), Expected: "Mode sv", Source: "opendkim.conf(5), Mode",
+			Seen:   "OpenDKIM signs and does not verify (Mode " + mode + "), and OpenDMARC judges by what it finds: mail that is signed well fails DMARC where SPF does not pass",
+			Remedy: finding.Text("Mode sv in " + string(signer.ConfFile) + ", then:").Command("systemctl restart opendkim"),
+		})
 	}
 }
 

@@ -223,6 +223,11 @@ func TestFaults(t *testing.T) {
 			},
 			"warning in.dmarc /etc/opendmarc.conf SPFSelfValidate: OpenDMARC takes the result of SPF from headers of the message", "SPFSelfValidate true",
 		},
+		"it does not know itself": {
+			file("/etc/opendmarc/ignore.hosts", "192.0.2.10\n"), "warning in.dmarc /etc/opendmarc.conf IgnoreHosts: IgnoreHosts takes the place of 127.0.0.1", "127.0.0.1",
+		},
+		"it knows itself":      {file("/etc/opendmarc/ignore.hosts", "192.0.2.10\n127.0.0.0/8\n"), "", ""},
+		"OpenDKIM signs alone": {file("/etc/opendkim.conf", "Mode s\n"), "warning in.milters /etc/opendkim.conf: OpenDKIM signs and does not verify (Mode s)", "Mode sv"},
 		"changed after it was started": {
 			func(w *world) { w.m.Says("stat -L -c %Y -- /etc/opendmarc.conf", "32503680000\n") },
 			"warning in.stale opendmarc.service: /etc/opendmarc.conf changed since OpenDMARC was started", "systemctl restart opendmarc",
