@@ -1,9 +1,13 @@
 package edits
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
+	"mailsetup/internal/hint"
 	"mailsetup/internal/state"
 )
 
@@ -24,7 +28,17 @@ func Block(e state.BlockEdit, current []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", e.Path, err)
 	}
 	begin, finish := blockMarks(e.Name)
-	block := begin + "\n" + strings.Join(append(e.Lines, finish), "\n")
+	if e.Stamp {
+		finish += " " + stamp(strings.Join(append(e.Lines, ""), "\n"))
+	}
+	block := begin + "\n" + strings.Join(append(slices.Clone(e.Lines), finish), "\n")
+	if start >= 0 && strings.TrimSuffix(text[start:end], "\n") != block {
+		if isEdited(text[start:end], e.Name) {
+			_, plain := blockMarks(e.Name)
+			return nil, hint.NewUsage(fmt.Sprintf("write what you need outside of these lines; then let them be written anew, and run this again: sed -i 's/^%s .*/%s/' %s", plain, plain, e.Path),
+				"%s:%d: lines of mailsetup (%s) were edited by hand", e.Path, strings.Count(text[:start], "\n")+1, e.Name)
+		}
+	}
 	switch rest := strings.TrimSpace(text[max(end, 0):]); {
 	case start < 0 && e.Drop:
 		return current, nil
@@ -41,6 +55,21 @@ func Block(e state.BlockEdit, current []byte) ([]byte, error) {
 		block += "\n"
 	}
 	return []byte(text[:start] + block + text[end:]), nil
+}
+
+// stamp is a short hash of the lines of a block.
+func stamp(lines string) string {
+	sum := sha256.Sum256([]byte(lines))
+	return hex.EncodeToString(sum[:4])
+}
+
+// isEdited reports whether a block says something else than its stamp. One without a stamp is
+// taken to be as it was written.
+func isEdited(block, name string) bool {
+	all := strings.SplitAfter(strings.TrimSuffix(block, "\n"), "\n")
+	_, finish := blockMarks(name)
+	was := strings.TrimSpace(strings.TrimPrefix(all[len(all)-1], finish))
+	return was != "" && was != stamp(strings.Join(all[1:len(all)-1], ""))
 }
 
 // appended adds lines behind a text; one without a newline at its end keeps being so.
@@ -81,7 +110,7 @@ func findLines(text, name string) (start, end int, err error) {
 			return 0, 0, fmt.Errorf("has two lines %q: take the older part out", begin)
 		case mark == begin:
 			start = at
-		case mark == finish && start >= 0:
+		case (mark == finish || strings.HasPrefix(mark, finish+" ")) && start >= 0:
 			return start, next, nil
 		}
 		at = next

@@ -1,6 +1,7 @@
 package edits_test
 
 import (
+	"strings"
 	"testing"
 
 	"mailsetup/internal/edits"
@@ -50,6 +51,24 @@ func TestBlock(t *testing.T) {
 	}
 	if lines, around, found := edits.BlockLines("x", "SPF"); lines != "" || around != "x" || found {
 		t.Errorf("%q, %q", lines, around)
+	}
+	e.Stamp = true
+	const stamped = "# mailsetup: SPF\na = b\n  c\n# mailsetup: end of SPF 091622b0\n"
+	for before, want := range map[string]string{
+		"x\n": "x\n" + stamped, "x\n" + block: "x\n" + stamped, "x\n" + stamped + "y": "x\n" + stamped + "y",
+		strings.Replace(stamped, "c\n", "d\n", 1): "/etc/x:1: lines of mailsetup (SPF) were edited by hand",
+	} {
+		got, err := edits.Block(e, []byte(before))
+		if err != nil {
+			got = []byte(err.Error())
+		}
+		if string(got) != want {
+			t.Errorf("%q: %q, want %q", before, got, want)
+		}
+	}
+	e.Drop = true
+	if got, err := edits.Block(e, []byte("x\n"+stamped)); string(got) != "x\n" || err != nil {
+		t.Errorf("dropped: %q, %v", got, err)
 	}
 	e.Lines = []string{"a\nb"}
 	if got, err := edits.Block(e, nil); err == nil {

@@ -224,7 +224,7 @@ func (d *door) put(checks []string) error {
 			Path: p.Path, Service: p.Service, Parameter: p.Parameter, Element: class, Index: p.Index, Reason: "incoming mail is checked, behind what refuses to relay",
 		})
 	}
-	d.edits = append(d.edits, state.BlockEdit{Path: postconf.MainCF, Name: doorBlock, Lines: lines, Reason: "what incoming mail meets"})
+	d.edits = append(d.edits, state.BlockEdit{Path: postconf.MainCF, Name: doorBlock, Stamp: true, Lines: lines, Reason: "what incoming mail meets"})
 	return nil
 }
 
@@ -297,6 +297,6 @@ func (d *door) takeOut() error {
 			d.edits = append(d.edits, e)
 		}
 	}
-	d.edits = append(d.edits, state.BlockEdit{Path: postconf.MainCF, Name: doorBlock, Drop: true, Reason: why})
+	d.edits = append(d.edits, state.BlockEdit{Path: postconf.MainCF, Name: doorBlock, Stamp: true, Drop: true, Reason: why})
 	return nil
 }

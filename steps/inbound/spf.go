@@ -44,12 +44,12 @@ func SPFService(in step.Input) (state.Stage, []state.Note, error) {
 	all := []state.Edit{conf}
 	if theirs == nil {
 		all = append(all, state.BlockEdit{
-			Path: postconf.MasterCF, Name: spfBlock, Reason: "the service that checks SPF",
+			Path: postconf.MasterCF, Name: spfBlock, Stamp: true, Reason: "the service that checks SPF",
 			Lines: []string{service + " unix - n n - 0 spawn", "  user=policyd-spf argv=/usr/bin/policyd-spf"},
 		})
 		if _, around, _ := edits.BlockLines(content(in, postconf.MainCF), spfBlock); !sets(around, timeLimit) {
 			all = append(all, state.BlockEdit{
-				Path: postconf.MainCF, Name: spfBlock, Reason: "how long a policy process lives", Lines: []string{timeLimit + " = 3600"},
+				Path: postconf.MainCF, Name: spfBlock, Stamp: true, Reason: "how long a policy process lives", Lines: []string{timeLimit + " = 3600"},
 			})
 		}
 	}
@@ -136,7 +136,7 @@ func configureSPF(in step.Input) (state.BlockEdit, []state.Question, error) {
 	}
 	settings, overruled := want.Settings(conf)
 	edit := state.BlockEdit{
-		Path: policydspf.File, Name: spfBlock, Last: true, Drop: len(settings) == 0,
+		Path: policydspf.File, Name: spfBlock, Stamp: true, Last: true, Drop: len(settings) == 0,
 		Reason: map[bool]string{true: "mail that fails SPF is refused", false: "mail that fails SPF is marked"}[want.Reject],
 	}
 	for _, s := range settings {
@@ -162,7 +162,7 @@ func retireSPF(in step.Input) state.Stage {
 	var all []state.Edit
 	for _, p := range []state.Path{postconf.MasterCF, postconf.MainCF, policydspf.File} {
 		if _, _, found := edits.BlockLines(content(in, p), spfBlock); found {
-			all = append(all, state.BlockEdit{Path: p, Name: spfBlock, Drop: true, Reason: "SPF of incoming mail is no longer checked"})
+			all = append(all, state.BlockEdit{Path: p, Name: spfBlock, Stamp: true, Drop: true, Reason: "SPF of incoming mail is no longer checked"})
 		}
 	}
 	if len(all) == 0 {
