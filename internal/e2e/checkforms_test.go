@@ -62,4 +62,11 @@ func checkForms(t *testing.T, b *lab.Box) {
 	b.Sh(t, "postconf -e smtp_tls_security_level=may; postfix reload")
 	changed(0, "No longer\n  tls.out")
 	changed(0, "")
+
+	// Somebody from elsewhere is proof that port 25 is open.
+	_, _ = b.Send(t, lab.Letter{From: "bob@remote.example", To: "ann@lab.example", Client: "198.51.100.7", Subject: "from outside"})
+	b.Sh(t, "journalctl --sync")
+	if out, _ := product(t, b, 0, "check", "--json", "--online", "--only", "net.in25"); !strings.Contains(out, `"seen": "198.51.100.7 connected on 20`) {
+		t.Errorf("port 25: %s", out)
+	}
 }
