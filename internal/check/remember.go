@@ -82,9 +82,11 @@ func (o Options) tell(m *machine.Machine, r *report.Report, seen *memory.Memory,
 		next = r.Compare(p.last, true)
 		r.Changes = changes
 	}
-	if next.Facts = seen.Facts(nil); len(o.Domains) == 0 {
-		next.Facts = seen.Facts(r.Domains)
+	var keep []string // what is known of domains that were not asked for stays
+	if len(o.Domains) == 0 {
+		keep = r.Domains
 	}
+	next.Facts = seen.Facts(keep)
 	return errors.Join(err, p.keep(o, next))
 }
 

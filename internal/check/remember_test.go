@@ -171,3 +171,26 @@ func TestFailed(t *testing.T) {
 		}
 	}
 }
+
+// What the checks remember of a domain outlives a run that is about others, and ends with
+// the domain.
+func TestFactsAreKept(t *testing.T) {
+	for domain, kept := range map[string]bool{"lab.example": true, "": false} {
+		sys := debian("")
+		sys.PutFile("/var/lib/mailsetup/unchanged", "")
+		sys.PutFile(state.CheckFile, `{"version": 1, "findings": [], "facts": [{"id": "dmarc.ramp", "domain": "shop.example", "value": "none", "since": "2026-01-01T00:00:00Z"}]}`)
+		o := check.Options{Offline: true}
+		o.Only = []string{"host"}
+		if domain != "" {
+			o.Domains = []string{domain}
+		}
+		m := machine.New(sys, nil, machine.Options{DryRun: true, Logf: func(string, ...any) {}})
+		if _, err := check.On(t.Context(), m, o); err != nil {
+			t.Fatal(err)
+		}
+		f, err := sys.Read(state.CheckFile)
+		if err != nil || strings.Contains(string(f.Content), `"value": "none"`) != kept {
+			t.Errorf("%q: %s, %v", domain, f.Content, err)
+		}
+	}
+}
