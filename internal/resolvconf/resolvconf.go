@@ -11,12 +11,9 @@ import (
 	"mailsetup/internal/state"
 )
 
-// Path is the file, and its copy for what Postfix runs in its chroot, made when Postfix
-// starts and not when it reloads.
-const (
-	Path   state.Path = "/etc/resolv.conf"
-	InJail            = "etc/resolv.conf" // below queue_directory
-)
+// Path is the file. What Postfix runs in its chroot has a copy, made when Postfix starts
+// and not when it reloads.
+const Path state.Path = "/etc/resolv.conf"
 
 // Manager is what writes the file.
 type Manager string
