@@ -180,6 +180,7 @@ func runFix(ctx context.Context, c console.Console, a spec.Answers, mode options
 	case mode.dryRun:
 		return err
 	case err == nil || errors.Is(err, errProblemsFound):
+		o.JustChanged = true
 		return runCheck(ctx, u, o)
 	case !asks:
 		_, _ = u.printCheck(ctx, o, r) // why nothing was mended matters more

@@ -33,6 +33,9 @@ const (
 	// memoryLimit is what a check of all domains may take before garbage is collected more
 	// often. The program has some 20 MB more, its code among them.
 	memoryLimit = 68 << 20
+	// transferTime is how long a run waits for changes that are just being transferred: BIND
+	// lets five seconds pass before it tells the secondaries (notify-delay).
+	transferTime = 8 * time.Second
 )
 
 // Run checks a machine.

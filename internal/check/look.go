@@ -89,7 +89,10 @@ func look(ctx context.Context, m *machine.Machine, o Options) (seen, error) {
 			return seen{}, err
 		}
 	}
-	l := seen{server: subject.Server{Unprivileged: m.Unprivileged(), Now: m.Now, Ledger: e.Ledger, Memory: recall(m)}}
+	l := seen{server: subject.Server{
+		Unprivileged: m.Unprivileged(), Now: m.Now, Ledger: e.Ledger, Memory: recall(m),
+		Transfers: &subject.Transfers{Within: transferTime, Begun: o.JustChanged},
+	}}
 	s := &l.server
 	from := facts.Source(m.Sys)
 	var mu sync.Mutex

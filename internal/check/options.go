@@ -28,8 +28,10 @@ type Options struct {
 	Strict   bool     // what is unknown counts as a problem
 	HTML     *Page    // written beside it, nil for none
 	// Fix: what can be mended is going to be, so there has to be something of ours.
-	Fix   bool
-	First int // how many of all domains are checked where none is named, 0 for all
+	Fix bool
+	// JustChanged: zones were changed just now, so a secondary may not be there yet.
+	JustChanged bool
+	First       int // how many of all domains are checked where none is named, 0 for all
 	// Mailbox is that of root, which gets a copy of what is mailed while mail from here
 	// cannot leave; "" for none, but for Run that of this machine.
 	Mailbox string

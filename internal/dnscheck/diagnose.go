@@ -86,12 +86,27 @@ func Diagnose(e ExpectedRecord, s Answer) dnsclient.Finding {
 		)
 	case zonefile.SerialBehind(s.Serial, s.CorrectSerial):
 		return finding(
-			OldCopy, fmt.Sprintf("an old copy of the zone: its serial is %d, and %s has %d (%s)", s.Serial, s.CorrectServer, s.CorrectSerial, f.Text),
+			OldCopy, fmt.Sprintf(oldCopy+"its serial is %d, and %s has %d (%s)", s.Serial, s.CorrectServer, s.CorrectSerial, f.Text),
 			"see why the transfer fails; there, with BIND: rndc retransfer "+dnsname.TrimDot(e.Zone),
 		)
 	}
 	f.Text += "; " + s.CorrectServer + " has it right"
 	return f
+}
+
+// oldCopy begins what is said of a server that a transfer of the zone would mend.
+const oldCopy = "an old copy of the zone: "
+
+// IsBehind reports whether a transfer of the zone would mend what is wrong with a server.
+func IsBehind(f dnsclient.Finding) bool {
+	return f.Fault == OldCopy && strings.HasPrefix(f.Text, oldCopy)
+}
+
+// IsBehind reports whether a transfer of a zone would mend what is wrong with some server.
+func (v Result) IsBehind() bool {
+	return slices.ContainsFunc(v.Servers, func(s ServerResult) bool {
+		return slices.ContainsFunc(s.Records, func(r RecordResult) bool { return IsBehind(r.Finding) })
+	})
 }
 
 func diagnose(e ExpectedRecord, s Answer) dnsclient.Finding {

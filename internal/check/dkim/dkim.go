@@ -199,6 +199,9 @@ func (c *checker) checkRecords(ctx context.Context) {
 		}
 	}
 	result := dnscheck.Check(ctx, c.DNS, want, dnscheck.Result{})
+	for result.IsBehind() && c.server.Transfers.Wait(ctx) {
+		result = dnscheck.Check(ctx, c.DNS, want, result)
+	}
 	for i, k := range c.keys {
 		c.judgeServed(ctx, k, want.Records[i], result)
 	}

@@ -45,6 +45,8 @@ type lab struct {
 	ns1, ns2, res []string // lines of the zone, beside SOA and NS
 	// down: the second name server answers nobody.
 	down bool
+	// fetches is when the second one gets what the first one has; never.
+	fetches time.Time
 }
 
 func newLab() *lab {
@@ -84,7 +86,7 @@ func (l *lab) publish(texts ...string) {
 // run checks the domain and returns what it found, one line each.
 func (l *lab) run(t *testing.T) finding.Result {
 	t.Helper()
-	c := dnstest.Lab{Resolver: l.res, First: l.ns1, Second: l.ns2, SecondSilent: l.down}.Client(t)
+	c := dnstest.Lab{Resolver: l.res, First: l.ns1, Second: l.ns2, SecondSilent: l.down, Transferred: l.fetches}.Client(t)
 	from := dkim.Sources{DNS: c, Files: l.files, LastCheck: func(string) keyring.LastCheck { return keyring.LastCheck{} }}
 	return dkim.Check(t.Context(), from, l.server, l.domain)
 }
@@ -146,6 +148,20 @@ func TestRecords(t *testing.T) {
 			"missing on one server, with an old copy of the zone",
 			func(l *lab) { l.ns2 = nil },
 			"problem dkim.record " + at + ": ns2.lab.example (127.0.0.3): an old copy of the zone: its serial is 7, and ns1.lab.example has 8 (missing) [dns.same]",
+		},
+		{
+			"an old copy, right after this program changed the zone",
+			func(l *lab) {
+				l.ns2, l.server.Transfers = nil, &subject.Transfers{Within: 50 * time.Millisecond, Begun: true}
+			},
+			"unknown dkim.record " + at + ": not there yet: ns2.lab.example (127.0.0.3): an old copy of the zone: its serial is 7, and ns1.lab.example has 8 (missing) [dns.same]",
+		},
+		{
+			"an old copy for a moment",
+			func(l *lab) {
+				l.ns2, l.fetches, l.server.Transfers = nil, time.Now().Add(200*time.Millisecond), &subject.Transfers{Within: 5 * time.Second}
+			},
+			"",
 		},
 		{
 			"a server that does not answer",

@@ -144,8 +144,12 @@ func (c *checker) reportFault(k key, want state.Record, v served, id string) {
 		if len(where) > 2 {
 			at = text.Count(len(where), "name server")
 		}
+		s := c.severity(k, f, txt(v.wrong))
+		if dnscheck.IsBehind(f) && c.server.Transfers.UnderWay() {
+			s, at = finding.Unknown, "not there yet: "+at
+		}
 		seen = append(seen, at+": "+f.Text)
-		if s := c.severity(k, f, txt(v.wrong)); worse(s, out.Severity) {
+		if worse(s, out.Severity) {
 			out.Severity = s
 		}
 		if out.Remedy == nil {

@@ -96,7 +96,11 @@ func shorten(text string) string {
 func (c *checker) askServers(ctx context.Context) (texts []string, known bool) {
 	// Any policy does, so the version alone is expected.
 	want := state.Record{Name: c.name + ".", Type: "TXT", Value: "v=DMARC1"}
-	r := dnscheck.Check(ctx, c.dns, dnscheck.Expected{Domain: c.domain.Name, Records: []state.Record{want}, PublishedByUs: c.byUs()}, dnscheck.Result{})
+	expected := dnscheck.Expected{Domain: c.domain.Name, Records: []state.Record{want}, PublishedByUs: c.byUs()}
+	r := dnscheck.Check(ctx, c.dns, expected, dnscheck.Result{})
+	for r.IsBehind() && c.server.Transfers.Wait(ctx) {
+		r = dnscheck.Check(ctx, c.dns, expected, r)
+	}
 	var missing, down []string
 	var lost dnscheck.RecordResult
 	answered := 0
@@ -139,6 +143,9 @@ func (c *checker) askServers(ctx context.Context) (texts []string, known bool) {
 		}
 		if lost.Fault == dnscheck.OldCopy {
 			out.CausedBy = "dns.same"
+		}
+		if dnscheck.IsBehind(lost.Finding) && c.server.Transfers.UnderWay() {
+			out.Severity, out.Seen = finding.Unknown, "not there yet: "+out.Seen
 		}
 		c.report(out)
 	case len(down) > 0:

@@ -46,6 +46,8 @@ type Server struct {
 	Now          time.Time
 	// Memory is what earlier checks saw, nil for nothing.
 	Memory *memory.Memory
+	// Transfers are waited for; nil: nobody waits.
+	Transfers *Transfers
 }
 
 // ZoneEdited reports whether somebody edited the records of a domain that mailsetup wrote

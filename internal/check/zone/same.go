@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/subject"
@@ -126,23 +125,6 @@ func differing(d subject.Domain, all []data) (q string, other data) {
 	return "", data{}
 }
 
-// transferTime is how long in a run is waited for changes that are just being transferred:
-// BIND lets five seconds pass before it tells the secondaries (notify-delay).
-var transferTime = 8 * time.Second
-
-// wait reports whether there is time left for a transfer, and lets some of it pass.
-func (k *Checker) wait(ctx context.Context) bool {
-	k.again.Do(func() { k.until = time.Now().Add(transferTime) })
-	if ctx.Err() != nil || time.Now().After(k.until) {
-		return false
-	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(transferTime / 16):
-	}
-	return true
-}
-
 // transferring reports whether copies may be about to become the same: one has a later
 // serial, which the others will fetch.
 func transferring(s subject.Server, all []data) bool {
@@ -160,7 +142,7 @@ func (k *Checker) same(ctx context.Context, s subject.Server, d subject.Domain, 
 	all := k.readAll(ctx, d, a, list, false)
 	q, other := differing(d, all)
 	for q != "" {
-		again := transferring(s, all) && k.wait(ctx)
+		again := transferring(s, all) && s.Transfers.Wait(ctx)
 		all = k.readAll(ctx, d, a, list, true)
 		if q, other = differing(d, all); !again {
 			break // the last look is a second one: some servers answer differently each time
@@ -184,6 +166,10 @@ func (k *Checker) same(ctx context.Context, s subject.Server, d subject.Domain, 
 	}
 	if _, fell := serialFell(s, all); fell {
 		f.CausedBy = "zone.soa"
+	}
+	if s.Transfers.UnderWay() && transferring(s, all) {
+		f.Severity, f.Seen = finding.Unknown, "not there yet: "+f.Seen
+		f.Remedy = finding.Text("look again in a while:").Command("mailsetup check --only dns.same %s", d.Name)
 	}
 	return []finding.Finding{f}
 }

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/outside"
@@ -30,9 +29,6 @@ type Checker struct {
 	mu    sync.Mutex
 	zones map[string]*once[authority]
 	tcp   map[string]*once[error]
-
-	again sync.Once // see wait
-	until time.Time
 
 	registry *registry // nil: hosts of others are not asked
 }

@@ -20,6 +20,8 @@ type Lab struct {
 	Fails string
 	// FirstSilent and SecondSilent: that name server answers nobody.
 	FirstSilent, SecondSilent bool
+	// Transferred is when the second name server gets what the first one has; zero for never.
+	Transferred time.Time
 }
 
 // Client serves the lab, and returns a client that asks the resolver. The second name
@@ -44,6 +46,8 @@ func (l Lab) Client(t testing.TB) *dnsclient.Client {
 			return zone(r)
 		}
 	}
+	first := serves(soa, l.First, l.FirstSilent)
+	second := serves(older, l.Second, l.SecondSilent)
 	port := ServeAll(t, map[string]func(r *dns.Msg) *dns.Msg{
 		"127.0.0.1": func(r *dns.Msg) *dns.Msg {
 			if l.Fails != "" && strings.EqualFold(r.Question[0].Name, l.Fails) {
@@ -51,8 +55,13 @@ func (l Lab) Client(t testing.TB) *dnsclient.Client {
 			}
 			return recursive(r)
 		},
-		"127.0.0.2": serves(soa, l.First, l.FirstSilent),
-		"127.0.0.3": serves(older, l.Second, l.SecondSilent),
+		"127.0.0.2": first,
+		"127.0.0.3": func(r *dns.Msg) *dns.Msg {
+			if !l.Transferred.IsZero() && time.Now().After(l.Transferred) {
+				return first(r)
+			}
+			return second(r)
+		},
 	})
 	c := dnsclient.New(net.JoinHostPort("127.0.0.1", port)).WithCache()
 	c.Port, c.Timeout = port, 300*time.Millisecond

@@ -1,5 +1,0 @@
-package zone
-
-import "time"
-
-func init() { transferTime = 1200 * time.Millisecond }
