@@ -69,6 +69,7 @@ func checkCommand(c console.Console) *cli.Command {
 	}}, flagGroup{"What to say", []cli.Flag{
 		&cli.BoolFlag{Name: "changed", Usage: "what differs from the last time, once"},
 		&cli.BoolFlag{Name: "mail", Usage: "with --changed: and mail it, to notify of host.toml or to root"},
+		&cli.BoolFlag{Name: "notes", Usage: "print notes as well: worth knowing, and nothing to be done"},
 		&cli.BoolFlag{Name: "strict", Usage: "exit 3 also for what is unknown, and if nothing was looked at"},
 		&cli.StringFlag{Name: "format", Usage: "the `FORM`: " + strings.Join(check.Forms(), ", ") + " (default: text)"},
 		&cli.BoolFlag{Name: "json", Usage: "print data"},
@@ -85,7 +86,7 @@ func checkOptions(ctx *cli.Context) (check.Options, error) {
 		Domains: ctx.Args().Slice(), Offline: ctx.Bool("offline"), Online: ctx.Bool("online"), Resolver: ctx.String("resolver"),
 		Login: ctx.String("login"), SendTo: ctx.String("send-to"),
 		Messages: ctx.StringSlice("message"), Form: ctx.String("format"), Changed: ctx.Bool("changed"), Mail: ctx.Bool("mail"),
-		Strict: ctx.Bool("strict"), Fix: ctx.Bool("fix"),
+		Notes: ctx.Bool("notes"), Strict: ctx.Bool("strict"), Fix: ctx.Bool("fix"),
 	}
 	if ctx.IsSet("html") {
 		o.HTML = &check.Page{File: ctx.String("html"), Version: version}
@@ -124,18 +125,7 @@ func runCheck(ctx context.Context, u ui, o check.Options) error {
 	if err != nil {
 		return err
 	}
-	return u.problems(o, r)
-}
-
-// problems returns the error that says that there are problems.
-func (u ui) problems(o check.Options, r report.Report) error {
-	switch {
-	case !o.Failed(r):
-		return nil
-	case r.Summary.Empty():
-		u.c.Tell("mailsetup: --strict: nothing was looked at: " + report.LeftOut(r.Skipped))
-	}
-	return errProblemsFound
+	return o.Verdict(r, errProblemsFound, u.c.Tell)
 }
 
 // printCheck prints a report, and reports whether all of it was read.
@@ -167,7 +157,7 @@ func runFix(ctx context.Context, c console.Console, a spec.Answers, mode options
 	fix := r.Fix()
 	c.Say("%s", fix)
 	if len(fix.Mends) == 0 {
-		return u.problems(o, r)
+		return o.Verdict(r, errProblemsFound, u.c.Tell)
 	}
 	if mode.json && !mode.dryRun {
 		run.Out = io.Discard // the report is all that is printed

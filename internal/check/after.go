@@ -51,8 +51,8 @@ func (list Closing) Text() string {
 	var b strings.Builder
 	b.WriteString("mailsetup check says what mends this:\n")
 	for _, f := range list[:min(len(list), maxAfter)] {
-		words := slices.DeleteFunc([]string{string(f.Severity), f.ID, f.Domain, f.Subject}, func(w string) bool { return w == "" })
-		line := text.Printable(strings.Join(words, " ") + ": " + f.Seen)
+		words := slices.DeleteFunc([]string{string(f.Severity), f.ID, f.Domain}, func(w string) bool { return w == "" })
+		line := text.Printable(strings.Join(words, " ") + ": " + f.Text())
 		b.WriteString("  " + strings.ReplaceAll(text.Wrap(line, 74), "\n", "\n    ") + "\n")
 	}
 	if more := len(list) - maxAfter; more > 0 {

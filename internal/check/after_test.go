@@ -15,7 +15,7 @@ func TestAfterARun(t *testing.T) {
 	sys := debian("", hostFile, labFile, shopFile)
 	m := machine.New(sys, nil, machine.Options{})
 	found := check.After(t.Context(), m, nil)
-	if !strings.Contains(found.Text(), "  problem live.milters submission/inet: smtpd_milters =") {
+	if !strings.Contains(found.Text(), "  problem live.milters: submission/inet: smtpd_milters =") {
 		t.Errorf("found %+v", found)
 	}
 	for _, f := range found {
@@ -42,7 +42,7 @@ func TestTextAfterARun(t *testing.T) {
 		list = append(list, finding.Finding{ID: "tls.out", Severity: finding.Warning, Seen: "none"})
 	}
 	got := list.Text()
-	if !strings.HasPrefix(got, "mailsetup check says what mends this:\n  problem live.keys lab.example /etc/dkimkeys/lab.example/s1.private: others\n    can \\x1bread it\n  warning tls.out: none\n") ||
+	if !strings.HasPrefix(got, "mailsetup check says what mends this:\n  problem live.keys lab.example: /etc/dkimkeys/lab.example/s1.private:\n    others can \\x1bread it\n  warning tls.out: none\n") ||
 		!strings.HasSuffix(got, "  and 2 more findings\n") || strings.Count(got, "\n") != 13 {
 		t.Errorf("got\n%s", got)
 	}

@@ -25,6 +25,7 @@ type Options struct {
 	Form     string   // one of Forms
 	Changed  bool     // what differs from what was told before is told
 	Mail     bool     // and mailed, to notify of host.toml or to root
+	Notes    bool     // notes are printed, and not only counted
 	Strict   bool     // what is unknown counts as a problem
 	HTML     *Page    // written beside it, nil for none
 	// Fix: what can be mended is going to be, so there has to be something of ours.
@@ -100,11 +101,24 @@ func (o Options) Failed(r report.Report) bool {
 	return s.Problems > 0 || o.Strict && (s.Unknown > 0 || r.Summary.Empty())
 }
 
+// Verdict returns an error if a report calls for an exit code that says so, and says why
+// where the report does not.
+func (o Options) Verdict(r report.Report, failed error, say func(string)) error {
+	switch {
+	case !o.Failed(r):
+		return nil
+	case r.Summary.Empty():
+		say("mailsetup: --strict: nothing was looked at: " + report.LeftOut(r.Skipped))
+	}
+	return failed
+}
+
 // Write prints a report in the form that is wanted, and writes the page.
 func (o Options) Write(w io.Writer, r report.Report, t report.TextOptions) error {
 	if err := o.HTML.save(r, t.Typed); err != nil {
 		return err
 	}
+	t.Notes = o.Notes
 	switch {
 	case o.Changed && len(r.Changes) == 0:
 		return nil

@@ -137,14 +137,14 @@ func quotingProblem(e ExpectedRecord, got string) (dnsclient.Finding, bool) {
 	trimmed := strings.TrimSpace(got)
 	switch {
 	case strings.HasPrefix(trimmed, "(") || strings.HasSuffix(trimmed, ")"):
-		return finding(Parentheses, "the parentheses of a zone file stand in the value", e.bareValueRemedy()), true
+		return finding(Parentheses, "the parentheses of a zone file are in the value", e.bareValueRemedy()), true
 	case strings.ContainsAny(got, quotes) && !strings.Contains(want, `"`):
-		return finding(Quotes, "quotation marks stand in the value", e.bareValueRemedy()), true
+		return finding(Quotes, "quotation marks are in the value", e.bareValueRemedy()), true
 	case strings.Contains(got, `\`) && !strings.Contains(want, `\`):
-		return finding(Backslashes, "backslashes stand in the value", e.bareValueRemedy()), true
+		return finding(Backslashes, "backslashes are in the value", e.bareValueRemedy()), true
 	}
 	if at := strings.IndexFunc(keyData(got), unicode.IsSpace); key != "" && at >= 0 {
-		return finding(Space, fmt.Sprintf("white space stands in the key, after %d of its %d characters", at, len(key)), e.bareValueRemedy()), true
+		return finding(Space, fmt.Sprintf("white space is in the key, after %d of its %d characters", at, len(key)), e.bareValueRemedy()), true
 	}
 	return dnsclient.Finding{}, false
 }
@@ -176,8 +176,8 @@ func classifyKey(e ExpectedRecord, got string) (dnsclient.Finding, bool) {
 func (e ExpectedRecord) keyOwner(public string) string {
 	for _, selector := range slices.Sorted(maps.Keys(e.Keys)) {
 		if e.Keys[selector] == public {
-			return "the key of the selector " + selector + " stands there"
+			return "the key of the selector " + selector + " is there"
 		}
 	}
-	return "another key stands there, so no signature of this server verifies"
+	return "another key is there, so no signature of this server verifies"
 }

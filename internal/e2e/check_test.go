@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/finding/findingtest"
 	"mailsetup/internal/e2e/lab"
 )
 
@@ -165,6 +166,7 @@ func check(t *testing.T, b *lab.Box, args ...string) (found []finding.Finding, t
 	if want := 3 * min(r.Summary.Problems, 1); code != want {
 		t.Errorf("mailsetup check %v: exit %d with %d problems", args, code, r.Summary.Problems)
 	}
+	findingtest.Remedies(t, r.Findings)
 	for _, f := range r.Findings {
 		if f.CausedBy == "" {
 			found = append(found, f)

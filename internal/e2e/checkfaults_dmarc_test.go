@@ -19,7 +19,7 @@ var dmarcFaults = []checkFault{
 		inject: `record 's/^_dmarc\.lab\.example\./lab.example./'; zones`, args: noLive,
 	},
 	{
-		id: "dmarc.space", name: "a blank stands before v=DMARC1",
+		id: "dmarc.space", name: "a blank is before v=DMARC1",
 		inject: `record 's/"v=DMARC1/" v=DMARC1/'; zones`, args: noLive,
 	},
 	{

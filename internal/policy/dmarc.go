@@ -57,7 +57,7 @@ func ReadDMARC(text string) (d DMARC, faults []error) {
 		}
 		t := tag{name: strings.ToLower(strings.TrimSpace(name)), value: strings.TrimSpace(value)}
 		if _, twice := d.Get(t.name); twice {
-			faults = append(faults, fmt.Errorf("the tag %s stands there twice", t.name))
+			faults = append(faults, fmt.Errorf("the tag %s is there twice", t.name))
 			continue
 		}
 		t.end = start + len(strings.TrimRight(word, " \t"))

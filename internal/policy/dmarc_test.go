@@ -26,7 +26,7 @@ func TestParseDMARC(t *testing.T) {
 func TestDMARCSyntax(t *testing.T) {
 	for text, want := range map[string]string{
 		"v=DMARC1; p none":            `"p none" is no tag`,
-		"v=DMARC1; p=none; P=reject":  "the tag p stands there twice",
+		"v=DMARC1; p=none; P=reject":  "the tag p is there twice",
 		"v=dmarc1; p=none":            `it begins with "v=dmarc1" instead of v=DMARC1`,
 		"p=none; v=DMARC1":            `it begins with "p=none" instead of v=DMARC1`,
 		"v=DMARC1 p=none":             `it begins with "v=DMARC1 p=none" instead of v=DMARC1`,

@@ -102,17 +102,17 @@ func MisbegunSPF(text string) (why, repaired string) {
 		why, rest = "there are spaces around the = of v=spf1", rest[end:]
 	case strings.HasPrefix(compact, "spf: v=spf1"), strings.HasPrefix(compact, "txt v=spf1"), strings.HasPrefix(compact, "spf=v=spf1"):
 		end := strings.Index(compact, "v=spf1")
-		why, rest = "something stands before v=spf1", rest[end+len("v=spf1"):]
+		why, rest = "something is before v=spf1", rest[end+len("v=spf1"):]
 	default:
 		return "", ""
 	}
 	switch {
 	case strings.ContainsAny(begin, `"'“”„`):
-		why = "a quotation mark stands before v=spf1"
+		why = "a quotation mark is before v=spf1"
 	case strings.TrimLeft(begin, " ") == "" && begin != "":
-		why = "a space stands before v=spf1"
+		why = "a space is before v=spf1"
 	case begin != "":
-		why = "a character that is not seen stands before v=spf1"
+		why = "a character that is not seen is before v=spf1"
 	case why == "" && rest != "" && rest[0] >= '0' && rest[0] <= '9':
 		return "", "" // another version
 	case why == "":

@@ -44,16 +44,16 @@ func TestRepairSPF(t *testing.T) {
 
 func TestMisbegunSPF(t *testing.T) {
 	for _, c := range []struct{ text, why, repaired string }{
-		{" v=spf1 mx -all", "a space stands before v=spf1", "v=spf1 mx -all"},
-		{`"v=spf1 mx -all"`, "a quotation mark stands before v=spf1", "v=spf1 mx -all"},
-		{"\ufeffv=spf1 mx -all", "a character that is not seen stands before v=spf1", "v=spf1 mx -all"},
+		{" v=spf1 mx -all", "a space is before v=spf1", "v=spf1 mx -all"},
+		{`"v=spf1 mx -all"`, "a quotation mark is before v=spf1", "v=spf1 mx -all"},
+		{"\ufeffv=spf1 mx -all", "a character that is not seen is before v=spf1", "v=spf1 mx -all"},
 		{"v=spf1; mx -all", `v=spf1 is followed by ";" and not by a space`, "v=spf1 mx -all"},
 		{"v=spf1\u00a0mx -all", "v=spf1 is followed by a no-break space and not by a space", "v=spf1 mx -all"},
 		{"v=spf1\tmx -all", "v=spf1 is followed by a tab and not by a space", "v=spf1 mx -all"},
 		{"v=spf1-all", `v=spf1 is followed by "-" and not by a space`, "v=spf1 -all"},
 		{"spf1 mx -all", `"v=" is missing in front`, "v=spf1 mx -all"},
 		{"v = spf1 mx -all", "there are spaces around the = of v=spf1", "v=spf1 mx -all"},
-		{"SPF: v=spf1 ipv4:192.0.2.1 -all", "something stands before v=spf1", "v=spf1 ip4:192.0.2.1 -all"},
+		{"SPF: v=spf1 ipv4:192.0.2.1 -all", "something is before v=spf1", "v=spf1 ip4:192.0.2.1 -all"},
 		{"v=spf1; foo", `v=spf1 is followed by ";" and not by a space`, ""},
 		{"v=spf1 mx -all", "", ""},
 		{"v=spf10 mx -all", "", ""},

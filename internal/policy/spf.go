@@ -134,7 +134,7 @@ func ParseSPF(text string) (SPF, error) {
 		}
 		t, err := parseTerm(text[at:end])
 		if err == nil && t.Qualifier == 0 && (t.Name == "redirect" || t.Name == "exp") && s.has(t.Name) {
-			err = fmt.Errorf("%s= stands there twice", t.Name)
+			err = fmt.Errorf("%s= is there twice", t.Name)
 		}
 		if err != nil {
 			return SPF{}, &SPFError{at, end, err.Error()}

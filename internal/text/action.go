@@ -6,9 +6,9 @@ import (
 )
 
 // programs are those that commands to paste begin with.
-var programs = strings.Fields("adduser apt apt-get certbot chmod chown cp df dig dpkg dpkg-reconfigure exim4 getent grep install ip journalctl kill ls " +
-	"mailsetup mkdir mount mv named-checkconf named-checkzone nsupdate opendkim-testkey postalias postconf postfix postmap rm rndc " +
-	"sed sendmail sudo sudoedit systemctl touch umount umask")
+var programs = strings.Fields("adduser apt apt-get certbot chmod chown cp delv df dig dpkg dpkg-reconfigure exim4 getent grep install ip journalctl kill ls " +
+	"mailsetup mkdir mount mv named-checkconf named-checkzone nc newaliases nsupdate opendkim-testkey postalias postconf postfix postmap postqueue postsuper rm rndc " +
+	"sed sendmail sudo sudoedit systemctl timedatectl touch umount umask unbound-control")
 
 // IsCommand reports whether what a person is told to do is a command to paste.
 func IsCommand(action string) bool {

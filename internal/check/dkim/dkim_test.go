@@ -9,6 +9,7 @@ import (
 
 	"mailsetup/internal/check/dkim"
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/finding/findingtest"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/detect/detecttest"
 	"mailsetup/internal/dnsclient/dnstest"
@@ -88,7 +89,9 @@ func (l *lab) run(t *testing.T) finding.Result {
 	t.Helper()
 	c := dnstest.Lab{Resolver: l.res, First: l.ns1, Second: l.ns2, SecondSilent: l.down, Transferred: l.fetches}.Client(t)
 	from := dkim.Sources{DNS: c, Files: l.files, LastCheck: func(string) keyring.LastCheck { return keyring.LastCheck{} }}
-	return dkim.Check(t.Context(), from, l.server, l.domain)
+	r := dkim.Check(t.Context(), from, l.server, l.domain)
+	findingtest.Remedies(t, r.Findings)
+	return r
 }
 
 // lines are findings in a form to compare; good ones are only the ID.
@@ -174,7 +177,7 @@ func TestRecords(t *testing.T) {
 		},
 		{
 			"another key", func(l *lab) { l.publish(record(other())) },
-			"problem dkim.match " + at + ": ns1.lab.example (127.0.0.2), ns2.lab.example (127.0.0.3): another key stands there, so no signature of this server verifies",
+			"problem dkim.match " + at + ": ns1.lab.example (127.0.0.2), ns2.lab.example (127.0.0.3): another key is there, so no signature of this server verifies",
 		},
 		{"two records", func(l *lab) { l.publish(good, record(other())) }, "problem dkim.one " + at + ": ns1"},
 		{
@@ -429,7 +432,7 @@ func TestOtherSigner(t *testing.T) {
 		want string
 	}{
 		{"its record is right", func(*lab) {}, ""},
-		{"it signs with another key", func(l *lab) { l.files.PutFile(keyFile, string(other().PEM())) }, "problem dkim.match s1._domainkey.lab.example: " + servers + "another key stands there, so no signature of this server verifies"},
+		{"it signs with another key", func(l *lab) { l.files.PutFile(keyFile, string(other().PEM())) }, "problem dkim.match s1._domainkey.lab.example: " + servers + "another key is there, so no signature of this server verifies"},
 		{"no record", func(l *lab) { l.publish() }, "problem dkim.record s1._domainkey.lab.example: " + servers + "missing"},
 		{"its key cannot be read", func(l *lab) { l.files.Remove(keyFile) }, "unknown dkim.match " + keyFile + ": OpenDKIM names it as the private key; it cannot be read"},
 		{"no signer is known", func(l *lab) { l.domain.Selectors = nil }, "unknown dkim.record : which key signs its mail is not known: no configuration of a signer here names one"},

@@ -255,9 +255,9 @@ func beginning(t string) string {
 	first, _, _ := strings.Cut(trimmed, ";")
 	switch {
 	case policy.IsPolicyRecord(strings.TrimLeft(t, " \t")):
-		return "a blank stands before v=DMARC1, so receivers see no record; OpenDMARC 1.4 takes it nevertheless"
+		return "a blank is before v=DMARC1, so receivers see no record; OpenDMARC 1.4 takes it nevertheless"
 	case policy.IsPolicyRecord(trimmed):
-		return "something stands before v=DMARC1, so receivers see no record"
+		return "something is before v=DMARC1, so receivers see no record"
 	case policy.IsPolicyRecord(strings.ToUpper(first)):
 		return "DMARC1 is case-sensitive, so receivers see no record"
 	case strings.HasPrefix(strings.ToLower(strings.ReplaceAll(trimmed, " ", "")), "v=dmarc1"):

@@ -8,6 +8,7 @@ import (
 
 	"mailsetup/internal/check/dmarc"
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/finding/findingtest"
 	"mailsetup/internal/check/memory"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsclient"
@@ -57,7 +58,9 @@ func (l *lab) client(t *testing.T) *dnsclient.Client {
 
 func (l *lab) run(t *testing.T) finding.Result {
 	t.Helper()
-	return dmarc.Check(t.Context(), l.client(t), l.server, l.domain)
+	r := dmarc.Check(t.Context(), l.client(t), l.server, l.domain)
+	findingtest.Remedies(t, r.Findings)
+	return r
 }
 
 // lines are findings in a form to compare; good ones are only the ID.
@@ -110,8 +113,8 @@ func TestRecords(t *testing.T) {
 	}{
 		{"none", nil, "warning dmarc.exists " + at + ": no policy"},
 		{"two", []string{"v=DMARC1; p=none", "v=DMARC1; p=reject"}, "problem dmarc.one " + at + `: 2 records: "v=DMARC1; p=none", "v=DMARC1; p=reject"`},
-		{"a blank in front", []string{" v=DMARC1; p=none"}, "problem dmarc.space " + at + `: " v=DMARC1; p=none": a blank stands before v=DMARC1, so receivers see no record; OpenDMARC 1.4 takes it nevertheless`},
-		{"in quotes", []string{`"v=DMARC1; p=none"`}, "problem dmarc.space " + at + `: "\"v=DMARC1; p=none\"": something stands before v=DMARC1, so receivers see no record`},
+		{"a blank in front", []string{" v=DMARC1; p=none"}, "problem dmarc.space " + at + `: " v=DMARC1; p=none": a blank is before v=DMARC1, so receivers see no record; OpenDMARC 1.4 takes it nevertheless`},
+		{"in quotes", []string{`"v=DMARC1; p=none"`}, "problem dmarc.space " + at + `: "\"v=DMARC1; p=none\"": something is before v=DMARC1, so receivers see no record`},
 		{"lower case", []string{"v=dmarc1; p=none"}, "problem dmarc.space " + at + `: "v=dmarc1; p=none": DMARC1 is case-sensitive, so receivers see no record`},
 		{
 			"a capital v",
@@ -177,7 +180,7 @@ func TestRecords(t *testing.T) {
 		{
 			"a tag twice",
 			[]string{"v=DMARC1; p=reject; p=none; " + rua},
-			"warning dmarc.syntax " + at + ": the tag p stands there twice: RFC 9989 ignores it, older receivers may ignore the whole record",
+			"warning dmarc.syntax " + at + ": the tag p is there twice: RFC 9989 ignores it, older receivers may ignore the whole record",
 		},
 		{"under test", []string{"v=DMARC1; p=reject; t=y; " + rua}, "note dmarc.policy " + at + ": reject under test (t=y): quarantine at receivers of RFC 9989"},
 		{"quarantine under test", []string{"v=DMARC1; p=quarantine; t=y; " + rua}, "note dmarc.policy " + at + ": quarantine under test (t=y): none at receivers of RFC 9989"},

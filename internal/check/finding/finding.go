@@ -48,6 +48,15 @@ type Finding struct {
 	Ignored string `json:"ignored,omitempty"`
 }
 
+// Text returns what was seen, after what was looked at: unless that is the domain, or what
+// was seen begins with it, as the error of a file with its path.
+func (f Finding) Text() string {
+	if f.Subject == f.Domain || strings.HasPrefix(f.Seen, f.Subject) {
+		return f.Seen
+	}
+	return strings.TrimSuffix(f.Subject+": "+f.Seen, ": ")
+}
+
 // Kind is what a finding can be about: a row of the catalogue.
 type Kind struct {
 	ID     string

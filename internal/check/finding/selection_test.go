@@ -160,3 +160,18 @@ func TestChoose(t *testing.T) {
 		}
 	}
 }
+
+// What was looked at is said once.
+func TestText(t *testing.T) {
+	for want, f := range map[string]finding.Finding{
+		"it is so":                     {Seen: "it is so"},
+		"192.0.2.10: it has none":      {Subject: "192.0.2.10", Seen: "it has none"},
+		"192.0.2.10":                   {Subject: "192.0.2.10"},
+		"?all":                         {Domain: "lab.example", Subject: "lab.example", Seen: "?all"},
+		"/k, the private key, is gone": {Domain: "lab.example", Subject: "/k", Seen: "/k, the private key, is gone"},
+	} {
+		if got := f.Text(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/finding/findingtest"
 	"mailsetup/internal/check/hosts"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/detect/detecttest"
@@ -76,6 +77,7 @@ func told(r finding.Result, short bool) string {
 
 func is(t *testing.T, r finding.Result, want string) {
 	t.Helper()
+	findingtest.Remedies(t, r.Findings)
 	if got := told(r, false); got != strings.TrimSpace(want) {
 		t.Errorf("is:\n%s\nwant:\n%s\n%+v", got, want, r.Findings)
 	}

@@ -241,7 +241,7 @@ func (c dmarcDoor) judges(conf map[string]string) {
 		absent := list == "" || o.Kind == state.Absent || o.Kind == state.Regular && len(text) == 0
 		say("PublicSuffixList", absent, finding.Warning, "the list of public suffixes is there",
 			"there is no list of public suffixes: a subdomain without a record of its own is judged by none, and its mail passes (OpenDMARC says nothing of that)",
-			"PublicSuffixList /usr/share/publicsuffix/public_suffix_list.dat", "install the package publicsuffix, and have PublicSuffixList /usr/share/publicsuffix/public_suffix_list.dat")
+			"PublicSuffixList /usr/share/publicsuffix/public_suffix_list.dat", "have the package publicsuffix installed, and PublicSuffixList /usr/share/publicsuffix/public_suffix_list.dat")
 	}
 }
 
@@ -301,7 +301,7 @@ func (c dmarcDoor) stale(ctx context.Context, conf map[string]string) {
 	f := finding.Finding{ID: "in.stale", Severity: finding.OK, Subject: dmarcUnit, Seen: "was started after its files were written"}
 	if len(newer) > 0 {
 		f.Severity, f.Seen = finding.Warning, strings.Join(newer, " and ")+" changed since OpenDMARC was started: it works with what stood there (a reload changes nothing, and says that it did)"
-		f.Expected, f.Remedy = "what runs is what stands there", finding.Command(restart)
+		f.Expected, f.Remedy = "what runs is what its files say", finding.Command(restart)
 	}
 	c.add(f)
 }

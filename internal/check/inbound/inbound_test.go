@@ -11,6 +11,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/finding/findingtest"
 	"mailsetup/internal/check/inbound"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/detect/detecttest"
@@ -100,7 +101,9 @@ func (w *world) check(t *testing.T) []finding.Finding {
 		m.Answer = dnstest.RRs(t, r.Question[0].Name+" 60 IN A "+answer)
 		return m
 	}))
-	return inbound.Check(t.Context(), machine{w.m}, c, w.s, !w.off).Findings
+	found := inbound.Check(t.Context(), machine{w.m}, c, w.s, !w.off).Findings
+	findingtest.Remedies(t, found)
+	return found
 }
 
 // bad are the findings that are not OK, a line each.

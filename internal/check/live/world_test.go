@@ -21,6 +21,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/finding/findingtest"
 	"mailsetup/internal/check/live"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/detect/detecttest"
@@ -148,7 +149,9 @@ func quoted(text string) string {
 // check returns what is found, without what is ok, as "severity id <- cause".
 func (w *world) check(o live.Options) []string {
 	w.t.Helper()
-	return lines(live.Check(w.t.Context(), w, w.resolver(), w.server, w.domains, o))
+	r := live.Check(w.t.Context(), w, w.resolver(), w.server, w.domains, o)
+	findingtest.Remedies(w.t, r.Findings)
+	return lines(r)
 }
 
 func lines(r finding.Result) []string {

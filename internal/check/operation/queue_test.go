@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/finding/findingtest"
 	"mailsetup/internal/check/operation"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/state"
@@ -55,6 +56,7 @@ func queued(t *testing.T, s subject.Server, text string) map[string]finding.Find
 // byWhat returns findings by ID, subject and domain.
 func byWhat(t *testing.T, r finding.Result) map[string]finding.Finding {
 	t.Helper()
+	findingtest.Remedies(t, r.Findings)
 	all := map[string]finding.Finding{}
 	for _, f := range r.Findings {
 		what := strings.Join(strings.Fields(f.ID+" "+f.Domain+" "+f.Subject), " ")

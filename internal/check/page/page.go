@@ -188,10 +188,7 @@ func newGroup(g report.Group, typed hint.Typed) group {
 	out := group{Group: g, Title: capital(g.Kind.Title), Domains: text.List(g.Domains(), maxNamed), First: g.Findings[0]}
 	seen := map[string]bool{}
 	for _, f := range g.Findings {
-		s := strings.TrimSuffix(f.Subject+": "+f.Seen, ": ")
-		if f.Subject == "" || f.Subject == f.Domain {
-			s = f.Seen
-		}
+		s := f.Text()
 		if f.Domain != "" && len(g.Domains()) > 1 && !strings.Contains(s, f.Domain) {
 			s = strings.TrimSuffix(f.Domain+": "+s, ": ")
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/finding/findingtest"
 	"mailsetup/internal/check/relay"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -99,6 +100,7 @@ func TestRelay(t *testing.T) {
 			for _, all := range []bool{false, true} {
 				r := relay.Check(t.Context(), w.server, w.domains, relay.Options{AllSpellings: all})
 				r.Add(relay.Return(t.Context(), w.resolver(), w.server, w.domains[0]))
+				findingtest.Remedies(t, r.Findings)
 				got := lines(r)
 				if !slices.Equal(got, tt.want) {
 					t.Errorf("all spellings %v: %q, want %q", all, got, tt.want)

@@ -46,7 +46,7 @@ func (f Fix) String() string {
 	if len(f.Mends) == 0 {
 		nothing := "Nothing here that --fix can mend."
 		if f.left {
-			nothing += " What to do stands with each finding."
+			nothing += " What to do is said with each finding."
 		}
 		return nothing
 	}

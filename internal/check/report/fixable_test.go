@@ -55,7 +55,7 @@ func TestNothingToMend(t *testing.T) {
 		want  string
 	}{
 		{finding.Finding{ID: "tls.out", Severity: finding.OK, Fixable: true}, "Nothing here that --fix can mend."},
-		{finding.Finding{ID: "spf.lookups", Severity: finding.Problem}, "Nothing here that --fix can mend. What to do stands with each finding."},
+		{finding.Finding{ID: "spf.lookups", Severity: finding.Problem}, "Nothing here that --fix can mend. What to do is said with each finding."},
 		{finding.Finding{ID: "tls.out", Severity: finding.Problem, Fixable: true, Ignored: "wanted"}, "Nothing here that --fix can mend."},
 	} {
 		fix := report.New(finding.Result{Findings: []finding.Finding{tt.found}}, report.Asked{}).Fix()

@@ -15,6 +15,7 @@ import (
 type TextOptions struct {
 	Width int
 	Color bool
+	Notes bool       // notes are shown, and not only counted
 	Typed hint.Typed // how commands of this program are typed
 }
 
@@ -32,6 +33,7 @@ const (
 // WriteText prints the report for a terminal: what has to be mended first.
 func (r Report) WriteText(w io.Writer, o TextOptions) error {
 	p := &printer{TextOptions: o, width: min(max(o.Width, 40), textWidth), whole: len(r.asked.Selection.Only) > 0}
+	p.Notes = p.Notes || p.whole
 	p.header(r)
 	switch s := r.Summary; {
 	case s.Problems+s.Warnings+s.Unknown > 0:
@@ -128,6 +130,10 @@ func (p *printer) section(s finding.Severity, title string, groups []Group) {
 	}
 	p.line("")
 	p.line(p.paint(styles[s], title))
+	if s == finding.Note && !p.Notes {
+		p.named(groups)
+		return
+	}
 	of, left := map[string]int{}, map[string]int{} // groups of each kind
 	for _, g := range groups {
 		if of[g.Kind.ID]++; of[g.Kind.ID] > maxGroups {
@@ -147,6 +153,19 @@ func (p *printer) section(s finding.Severity, title string, groups []Group) {
 			p.remedy(2, finding.Command("mailsetup check --only %s --json", k.ID))
 		}
 	}
+}
+
+// named names the notes: there are a dozen on any server, and nothing has to be done
+// about them.
+func (p *printer) named(groups []Group) {
+	var ids []string
+	for _, g := range groups {
+		if !slices.Contains(ids, g.Kind.ID) {
+			ids = append(ids, g.Kind.ID)
+		}
+	}
+	p.hang("", 2, strings.Join(ids, ", "))
+	p.remedy(2, finding.Text("to read them: mailsetup check --notes"))
 }
 
 // group prints what is wrong, and what to do about it.
@@ -229,10 +248,7 @@ func seen(g Group) []string {
 	var list []string
 	where := len(g.Domains()) > 1 && differ(g)
 	for _, f := range g.Findings {
-		s := f.Seen
-		if f.Subject != "" && f.Subject != f.Domain {
-			s = strings.TrimSuffix(f.Subject+": "+f.Seen, ": ")
-		}
+		s := f.Text()
 		if where && f.Domain != "" && !strings.Contains(s, f.Domain) {
 			s = f.Domain + ": " + s
 		}

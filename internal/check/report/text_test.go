@@ -97,6 +97,13 @@ func TestText(t *testing.T) {
 			t.Errorf("%q", l)
 		}
 	}
+	b.Reset()
+	_ = sample().WriteText(&b, report.TextOptions{Width: 80, Typed: typed, Notes: true})
+	if want := "\nNotes\n  mx.v6             lab.example, shop.example: mail.lab.example has no AAAA\n  sts.record        lab.example: none\n                    mailsetup check --explain sts.record\n\n"; !strings.Contains(b.String(), want) {
+		t.Errorf("no%s in\n%s", want, b.String())
+	}
+	b.Reset()
+	_ = sample().WriteText(&b, report.TextOptions{Width: 80, Typed: typed})
 	var coloured strings.Builder
 	_ = sample().WriteText(&coloured, report.TextOptions{Width: 80, Typed: typed, Color: true})
 	if plain := regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(coloured.String(), ""); plain != b.String() || plain == coloured.String() {
@@ -107,8 +114,12 @@ func TestText(t *testing.T) {
 // A server on which all is right fits a screen.
 func TestTextOfAHealthyServer(t *testing.T) {
 	var r finding.Result
-	for _, k := range finding.Catalogue() {
-		r.Findings = append(r.Findings, finding.Finding{ID: k.ID, Severity: finding.OK})
+	for i, k := range finding.Catalogue() {
+		severity := finding.OK
+		if i%10 == 0 { // a server has a dozen
+			severity = finding.Note
+		}
+		r.Findings = append(r.Findings, finding.Finding{ID: k.ID, Severity: severity, Seen: "it is so", Remedy: finding.Command("mailsetup check --explain all")})
 	}
 	var b strings.Builder
 	if err := report.New(r, asked()).WriteText(&b, report.TextOptions{Width: 80}); err != nil {

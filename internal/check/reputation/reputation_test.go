@@ -13,6 +13,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/finding/findingtest"
 	"mailsetup/internal/check/page"
 	"mailsetup/internal/check/report"
 	"mailsetup/internal/check/reputation"
@@ -69,7 +70,9 @@ func check(t *testing.T, c *dnsclient.Client, s subject.Server, zones []string, 
 	for _, d := range domains {
 		list = append(list, subject.Domain{Name: d, Sends: true})
 	}
-	return reputation.Check(t.Context(), c, s, list, reputation.Options{Zones: zones}).Findings
+	found := reputation.Check(t.Context(), c, s, list, reputation.Options{Zones: zones}).Findings
+	findingtest.Remedies(t, found)
+	return found
 }
 
 func expect(t *testing.T, list []finding.Finding, want ...string) {

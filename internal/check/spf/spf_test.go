@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/finding/findingtest"
 	"mailsetup/internal/check/spf"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/detect/detecttest"
@@ -215,6 +216,7 @@ func TestRecords(t *testing.T) {
 		},
 	} {
 		r := spf.Check(t.Context(), world(append([]string{"lab.example TXT " + c.record}, around...)...), server, sender)
+		findingtest.Remedies(t, r.Findings)
 		if got := notOK(r); got != c.found {
 			t.Errorf("%s:\ngot\n%s\nwant\n%s", c.record, got, c.found)
 		}
@@ -283,14 +285,14 @@ func TestDomains(t *testing.T) {
 		{
 			"a space in front", server, sender,
 			[]string{"lab.example TXT  v=spf1 ip4:192.0.2.10 -all"},
-			"problem spf.prefix lab.example: a space stands before v=spf1:  v=spf1 ip4:192.0.2.10 -all\n*spf.prefix problem spf.one lab.example: no record",
+			"problem spf.prefix lab.example: a space is before v=spf1:  v=spf1 ip4:192.0.2.10 -all\n*spf.prefix problem spf.one lab.example: no record",
 			"publish, in place of that text:\nlab.example. IN TXT \"v=spf1 ip4:192.0.2.10 -all\"",
 		},
 		{
 			"quotes in front, and a record", server, sender,
 			[]string{good, "lab.example MX 10 d.example.", "d.example A 198.51.100.1", `lab.example TXT "v=spf1 -all"`},
 			"note spf.prefix lab.example: beside the record is another text that receivers pass over: " +
-				`a quotation mark stands before v=spf1: "v=spf1 -all"`, "take it out",
+				`a quotation mark is before v=spf1: "v=spf1 -all"`, "take it out",
 		},
 		{
 			"relics", server, sender,
@@ -339,6 +341,7 @@ func TestDomains(t *testing.T) {
 		},
 	} {
 		r := spf.Check(t.Context(), world(c.lines...), c.s, c.d)
+		findingtest.Remedies(t, r.Findings)
 		if got := notOK(r); got != c.found {
 			t.Errorf("%s:\ngot\n%s\nwant\n%s", c.name, got, c.found)
 		}

@@ -27,6 +27,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/finding/findingtest"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/check/transport"
 	"mailsetup/internal/dnsclient"
@@ -247,7 +248,9 @@ func check(t *testing.T, c *dnsclient.Client, s subject.Server, o transport.Opti
 	if domains == nil {
 		domains = receives("lab.example")
 	}
-	return transport.Check(t.Context(), c, s, domains, o)
+	r := transport.Check(t.Context(), c, s, domains, o)
+	findingtest.Remedies(t, r.Findings)
+	return r
 }
 
 // keyDigest is that of an authority, for a TLSA record.

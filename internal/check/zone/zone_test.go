@@ -10,6 +10,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/finding/findingtest"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/check/zone"
 	"mailsetup/internal/dnsclient"
@@ -101,6 +102,7 @@ func told(r finding.Result, all bool) string {
 
 func is(t *testing.T, r finding.Result, want string) {
 	t.Helper()
+	findingtest.Remedies(t, r.Findings)
 	if got := told(r, false); got != want {
 		t.Errorf("is:\n%s\nwant:\n%s\n", got, want)
 		for _, f := range r.Findings {
