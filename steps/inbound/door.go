@@ -82,6 +82,8 @@ type door struct {
 	edits  []state.Edit
 	files  []state.File
 	notes  []state.Note
+	// theirChecks are the places where the administrator asks something of it already.
+	theirChecks []string
 }
 
 func (d *door) read() (err error) {
@@ -138,8 +140,12 @@ func (d *door) checks() (all []string, err error) {
 			d.notes = append(d.notes, state.Note{Topic: "spf", Informational: true, Text: theirs + " asks policyd-spf already and stays as it is"})
 		}
 	}
-	if len(all) > 0 {
+	if len(all) > 0 || len(d.theirChecks) > 0 {
 		all = append(d.allowed(), all...)
+	}
+	if len(all) > 0 && len(policy.Allow) > 0 && len(d.theirChecks) > 0 {
+		d.notes = append(d.notes, state.Note{Topic: "allow", Informational: true, Text: fmt.Sprintf(
+			"who is let past passes at %s: what you have in front of it, or in another list, still judges them (%s)", class, step.Enumerate(d.theirChecks))})
 	}
 	return all, nil
 }
@@ -153,7 +159,9 @@ func (d *door) theirs(is func(restrictions.Restriction) bool) (string, error) {
 	if err != nil || len(found) == 0 {
 		return "", err
 	}
-	return fmt.Sprintf("%s:%d: %s", found[0].Path, found[0].Line, found[0].Parameter), nil
+	at := fmt.Sprintf("%s:%d: %s", found[0].Path, found[0].Line, found[0].Parameter)
+	d.theirChecks = append(d.theirChecks, at)
+	return at, nil
 }
 
 // allowed returns the checks that let pass whom the policy lets pass, and makes their

@@ -191,6 +191,17 @@ func TestDoor(t *testing.T) {
 			wantMaster: debianMaster + "spfcheck unix - n n - - spawn user=nobody\n  argv=/usr/bin/policyd-spf\n", wantCF: refused,
 			notes: "[spf: /etc/postfix/main.cf:2: smtpd_relay_restrictions asks policyd-spf already and stays as it is]",
 		},
+		"policyd-spf by hand, and who passes": {
+			policy: policy.Policy{SPF: policy.Reject, Allow: []string{"ann@example.org"}}, conf: debianPolicy,
+			main:       strings.Replace(debianMain, "defer_unauth_destination", "reject_unauth_destination, check_policy_service unix:private/policyd-spf", 1),
+			master:     debianMaster + "policyd-spf unix - n n - - spawn user=nobody\n  argv=/usr/bin/policyd-spf\n",
+			wantMaster: debianMaster + "policyd-spf unix - n n - - spawn user=nobody\n  argv=/usr/bin/policyd-spf\n", wantCF: refused,
+			wantMain: strings.Replace(debianMain, "defer_unauth_destination", "reject_unauth_destination, mailsetup_inbound, check_policy_service unix:private/policyd-spf", 1) +
+				block("smtpd_restriction_classes = mailsetup_inbound", "mailsetup_inbound =\n    check_sender_access regexp:/etc/postfix/mailsetup-senders.regexp"),
+			files: map[state.Path]string{"/etc/postfix/mailsetup-senders.regexp": "/^ann@example\\.org$/ OK\n"},
+			notes: "[spf: /etc/postfix/main.cf:2: smtpd_relay_restrictions asks policyd-spf already and stays as it is " +
+				"allow: who is let past passes at mailsetup_inbound: what you have in front of it, or in another list, still judges them (/etc/postfix/main.cf:2: smtpd_relay_restrictions)]",
+		},
 		"a block list of the administrator's": {
 			policy: policy.Policy{DNSBL: []string{"bl.example=127.0.0.[2..11]"}}, master: debianMaster, conf: debianPolicy,
 			main:     debianMain + "smtpd_client_restrictions = permit_mynetworks, reject_rbl_client BL.example\n",
