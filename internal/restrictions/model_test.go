@@ -156,7 +156,7 @@ func (r random) text(name string, list []string) string {
 // asked about a stranger's mail that is taken. Taken out again, it leaves the bytes.
 func TestNoCheckOpensARelay(t *testing.T) {
 	placed, effective := 0, 0
-	for seed := range uint64(2500) {
+	for seed := range uint64(800) {
 		r := random{rand.New(rand.NewPCG(seed, 15))}
 		main := "# of somebody\nsmtpd_restriction_classes = first, second\n" + r.text("own", slices.DeleteFunc(r.list(3), func(w string) bool { return w == "$own" })) +
 			r.text("first", r.list(4)) + r.text("second", r.list(4, "first"))
@@ -225,7 +225,7 @@ func TestNoCheckOpensARelay(t *testing.T) {
 			t.Fatalf("seed %d: %v\n%s%s\nbecame\n%s%s\nand\n%s%s", seed, err, main, master, newMain, newMaster, a, b)
 		}
 	}
-	if placed < 500 || effective < 2000 {
+	if placed < 200 || effective < 1000 {
 		t.Errorf("%d of the lists have a place, and %d messages were refused: the property is hardly tested", placed, effective)
 	}
 }
