@@ -19,7 +19,7 @@ func Insert(text, name string, index int, check string) (string, error) {
 	if err != nil || has(list, check) {
 		return text, err
 	}
-	if index > len(list) {
+	if p.line == 0 || index > len(list) {
 		return "", p.wrong("the list has %d elements, not %d", len(list), index)
 	}
 	at, add := p.addition(text, list, index, check)

@@ -321,3 +321,20 @@ func TestFind(t *testing.T) {
 		t.Errorf("%s, %v", got, err)
 	}
 }
+
+// A list that nothing sets is not made, nor one that became shorter filled up.
+func TestInsertRefuses(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		index int
+	}{{"", 0}, {"a = b\n", 0}, {"smtpd_relay_restrictions = reject\n", 2}, {"smtpd_relay_restrictions = { reject\n", 0}} {
+		if got, err := restrictions.Insert(c.text, restrictions.RelayList, c.index, check); err == nil {
+			t.Errorf("%q became %q", c.text, got)
+		}
+	}
+	for _, master := range []string{"", plainMaster, "smtp inet n - y - - smtpd -o smtpd_relay_restrictions=\n"} {
+		if got, err := restrictions.InsertOption(master, "smtp/inet", restrictions.RelayList, 1, check); err == nil {
+			t.Errorf("%q became %q", master, got)
+		}
+	}
+}
