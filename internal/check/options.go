@@ -74,6 +74,8 @@ func (o Options) Validate() error {
 		return live.Address(o.SendTo)
 	case o.SendTo != "" && !o.Wants("live.signed.sendmail"):
 		return hint.NewUsage("leave --send-to out, or name live.signed.sendmail with --only", "--send-to belongs to live.signed.sendmail, which is not looked at")
+	case o.SendTo != "" && o.Fix: // which checks twice
+		return hint.NewUsage("leave --send-to out, and send the message afterwards", "--fix and --send-to do not go together")
 	case o.Login != "" && !o.Wants("live.signed.submission"):
 		return hint.NewUsage("leave --login out, or name live.signed.submission with --only", "--login belongs to live.signed.submission, which is not looked at")
 	case o.Offline && o.Online:
