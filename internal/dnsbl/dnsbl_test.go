@@ -3,6 +3,7 @@ package dnsbl_test
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,7 +46,6 @@ func TestParseRefuses(t *testing.T) {
 		"bl.lab.example=127.0.0.[2..11]x":                  `"x" stands where a dot or the end should be`,
 		"bl.lab.example=127.0.0.2]":                        `"2]" is no number`,
 		"bl.lab.example=127.0.0.[2..256]":                  "256 is no number from 0 to 255",
-		"bl.lab.example=127.0.0.0002":                      "0002 is no number from 0 to 255",
 		"bl.lab.example=127.0.0.[11..2]":                   "the range 11..2 goes down",
 		"bl.lab.example=127.0.0.[2..]":                     "a number is missing",
 		"bl.lab.example=127.0.0.[2;]":                      "a number is missing",
@@ -75,6 +75,19 @@ func TestParseRefuses(t *testing.T) {
 		_, err := dnsbl.Parse(text)
 		if fault, ok := errors.AsType[*dnsbl.Fault](err); !ok || !strings.Contains(fault.Error(), want) || strings.Contains(fault.Error(), "secret") {
 			t.Errorf("%q: %v\nwant %s", text, err, want)
+		}
+	}
+}
+
+// What smtpd(8) of Postfix 3.10 makes of a pattern, tried one by one: it refuses a client
+// that is listed by these, and ends without a word at the others.
+func TestPatternsAsPostfixReadsThem(t *testing.T) {
+	reads := []string{"127.0.0.2", "127.0.0.[2..11]", "127.0.0.[2;3]", "127.0.0.002", "127.0.0.0002", "[127].[0].0.[2]"}
+	for _, codes := range append(reads, "127.0.0.[ 2..11]", "127.0.0.[11..2]", "127.0.0.[2..]", "127.0.0.[2;]", "127.0.0.[]", "127.0.0.[2..11]x",
+		"127.0.0.2;3", "127.0.0", "127.0.0.2.3", "127.0.0.[2..256]", "127.0.0.*", "127.0.0.2-11", "127.0.0.0/24", "127.0.0.[2..11", "127.0.0.2]",
+		"127.0.0.[2,3]", "127.0.0.[2..3..4]", "127..0.2", "", "127.0.0.2.") {
+		if why := dnsbl.CheckPattern(codes); (why == "") != slices.Contains(reads, codes) {
+			t.Errorf("%q: %q", codes, why)
 		}
 	}
 }

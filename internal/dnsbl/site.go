@@ -229,7 +229,7 @@ func number(text string) (int, string) {
 	switch {
 	case text == "":
 		return 0, "a number is missing"
-	case err != nil || n > 255 || len(text) > 3:
+	case err != nil || n > 255:
 		return 0, fmt.Sprintf("%s is no number from 0 to 255", clip(text))
 	}
 	return n, ""
