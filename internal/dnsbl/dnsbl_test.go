@@ -141,6 +141,7 @@ func TestFind(t *testing.T) {
 			{Parameter: "postscreen_dnsbl_sites", Zone: "list.dnswl.example", Permits: true},
 			{Parameter: "postscreen_dnsbl_sites", Zone: "bl.other.example"},
 		}},
+		{"smtpd_client_restrictions", "reject_rbl_client bl.lab.example=", []dnsbl.InUse{{Parameter: "smtpd_client_restrictions", Zone: "bl.lab.example", Codes: "="}}},
 		{"smtpd_client_restrictions", "permit_dnswl_client list.dnswl.example, reject_rbl_client", []dnsbl.InUse{
 			{Parameter: "smtpd_client_restrictions", Zone: "list.dnswl.example", Permits: true},
 		}},

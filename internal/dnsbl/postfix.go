@@ -53,7 +53,10 @@ func Find(parameter, value string) []InUse {
 	var all []InUse
 	words := strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" \t\r\n,", r) })
 	add := func(word string, domains, permits bool) {
-		zone, codes, _ := strings.Cut(word, "=")
+		zone, codes, given := strings.Cut(word, "=")
+		if given && codes == "" {
+			codes = "=" // which is no pattern, where none at all is none
+		}
 		u := InUse{parameter, strings.ToLower(zone), codes, domains, permits}
 		if !slices.Contains(all, u) {
 			all = append(all, u)
