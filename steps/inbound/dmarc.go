@@ -53,7 +53,7 @@ func DMARC(in step.Input) (state.Stage, []state.Note, error) {
 			Why: "whose mail is not judged: this machine, the networks Postfix relays for and allow of [inbound]",
 		}},
 		Edits: []state.Edit{state.BlockEdit{
-			Path: opendmarc.ConfFile, Name: opendmarc.Block, Lines: lines, Last: true,
+			Path: opendmarc.ConfFile, Name: opendmarc.Block, Stamp: true, Lines: lines, Last: true,
 			Reason: "OpenDMARC marks mail that fails DMARC, by what it finds out itself",
 		}},
 		Validators: []state.Validator{{
@@ -169,13 +169,23 @@ func dmarcUnits(in step.Input, socket string) []state.Unit {
 		{Kind: state.ProbeActive, Unit: dmarcUnit},
 	}
 	units := []state.Unit{{
-		Name: dmarcUnit, Action: state.Restart, Why: "it reads its configuration only when it starts", Probes: judges,
+		Name: dmarcUnit, Action: state.Restart, WakeSocket: listensAt(in), Why: "it reads its configuration only when it starts", Probes: judges,
 		Always: known && !is.Running && !is.Stopped,
 	}}
 	if is.Disabled {
 		units = append(units, state.Unit{Name: dmarcUnit, Action: state.Enable, Always: true, Why: "it is disabled: after a reboot nothing would judge mail"})
 	}
 	return units
+}
+
+// listensAt returns the socket file at which OpenDMARC listens now, "" for none.
+func listensAt(in step.Input) state.Path {
+	socket, _ := strings.CutPrefix(opendmarc.Parse(content(in, opendmarc.ConfFile)).Value("Socket"), "local:")
+	p, err := state.ParsePath(socket)
+	if err != nil {
+		return ""
+	}
+	return p
 }
 
 // mtaName returns what Postfix calls itself, under which results stand.
@@ -247,11 +257,11 @@ func retireDMARC(in step.Input) state.Stage {
 	stage := letForgedBe(in)
 	if _, _, ours := edits.BlockLines(content(in, opendmarc.ConfFile), opendmarc.Block); ours {
 		stage.Edits = append(stage.Edits, state.BlockEdit{
-			Path: opendmarc.ConfFile, Name: opendmarc.Block, Drop: true, Reason: "incoming mail no longer meets OpenDMARC",
+			Path: opendmarc.ConfFile, Name: opendmarc.Block, Stamp: true, Drop: true, Reason: "incoming mail no longer meets OpenDMARC",
 		})
 		stage.Remove, stage.Discard = append(stage.Remove, unjudgedHosts), []state.Path{unjudgedHosts.Dir()}
 		stage.Units = append(stage.Units, state.Unit{
-			Name: dmarcUnit, Action: state.Restart, Why: "it reads its configuration only when it starts",
+			Name: dmarcUnit, Action: state.Restart, WakeSocket: listensAt(in), Why: "it reads its configuration only when it starts",
 			Probes: []state.Probe{{Kind: state.ProbeActive, Unit: dmarcUnit}},
 		})
 	}

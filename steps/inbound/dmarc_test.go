@@ -24,7 +24,7 @@ const debianConf = "PidFile /run/opendmarc/opendmarc.pid\nPublicSuffixList /usr/
 func marking(conf string) step.Input {
 	in := steptest.Installed()
 	in.Spec.Host.Inbound.DMARC = policy.Mark
-	in.Facts.Installed["opendmarc"] = true
+	in.Facts.Installed["opendmarc"], in.Facts.Installed["rspamd"] = true, true
 	in.Facts.Files = map[state.Path][]byte{
 		"/etc/opendmarc.conf": []byte(conf), "/usr/share/publicsuffix/public_suffix_list.dat": []byte("com\nexample\n"),
 	}
@@ -49,7 +49,7 @@ IgnoreAuthenticatedClients true
 IgnoreHosts /etc/opendmarc/IgnoreHosts
 Socket local:/var/spool/postfix/opendmarc/opendmarc.sock
 IgnoreMailFrom shop.example
-# mailsetup: end of DMARC
+# mailsetup: end of DMARC c6839753
 `
 	if err != nil || string(text) != want {
 		t.Errorf("%v\n%s", err, text)
@@ -121,6 +121,7 @@ func TestDMARCRefuses(t *testing.T) {
 		"the administrator's": {func(in *step.Input) {
 			in.Facts.Files["/etc/opendmarc.conf"] = []byte(debianConf + "ChangeRootDirectory /srv\n")
 		}, "/etc/opendmarc.conf:6: ChangeRootDirectory /srv: it makes OpenDMARC see other files"},
+		"rspamd elsewhere": {func(in *step.Input) { in.Facts.Rspamd, in.Facts.Installed["rspamd"] = true, false }, "its package is not installed here"},
 		"rspamd and lists": {func(in *step.Input) {
 			in.Facts.Rspamd, in.Spec.Host.Inbound.DNSBL = true, []string{"bl.example=127.0.0.2"}
 		}, "asks block lists itself"},

@@ -58,7 +58,7 @@ func forgedEdits(main string) (block state.BlockEdit, element state.RestrictionE
 	const table = "regexp:" + string(ownResults)
 	was, _ := valueIn(main, "header_checks")
 	tables = slices.DeleteFunc(postconf.Words(was), func(w string) bool { return w == table })
-	block = state.BlockEdit{Path: postconf.MainCF, Name: forgedBlock, Reason: why}
+	block = state.BlockEdit{Path: postconf.MainCF, Name: forgedBlock, Stamp: true, Reason: why}
 	element = state.RestrictionEdit{Path: postconf.MainCF, Parameter: "header_checks", Element: table, Index: len(tables), Reason: why}
 	return block, element, tables
 }
@@ -108,8 +108,8 @@ func valueIn(text, name string) (value string, set bool) {
 func resultsTable(names []string) []byte {
 	var quoted []string
 	for _, n := range names {
-		if n = strings.ToLower(n); strings.Contains(n, ".") && !slices.Contains(quoted, regexp.QuoteMeta(n)) {
-			quoted = append(quoted, regexp.QuoteMeta(n))
+		if n = regexp.QuoteMeta(strings.ToLower(n)); strings.ContainsAny(n, "abcdefghijklmnopqrstuvwxyz") && strings.Contains(n, ".") && !slices.Contains(quoted, n) {
+			quoted = append(quoted, n)
 		}
 	}
 	return []byte(`# Made by mailsetup: Authentication-Results that came along in the name of this server.

@@ -31,11 +31,11 @@ func textEdits(t *testing.T, stage state.Stage, text string) string {
 func TestForgedResultsAreTakenOut(t *testing.T) {
 	const ours = "regexp:/etc/postfix/mailsetup_header_checks"
 	for before, after := range map[string]string{
-		"a = b\n": "a = b\n# mailsetup: DMARC\nheader_checks = " + ours + "\nmime_header_checks =\nnested_header_checks =\n# mailsetup: end of DMARC\n",
+		"a = b\n": "a = b\n# mailsetup: DMARC\nheader_checks = " + ours + "\nmime_header_checks =\nnested_header_checks =\n# mailsetup: end of DMARC f1e0db79\n",
 		"header_checks = pcre:/etc/postfix/h\n": "header_checks = pcre:/etc/postfix/h " + ours +
-			"\n# mailsetup: DMARC\nmime_header_checks = pcre:/etc/postfix/h\nnested_header_checks = pcre:/etc/postfix/h\n# mailsetup: end of DMARC\n",
+			"\n# mailsetup: DMARC\nmime_header_checks = pcre:/etc/postfix/h\nnested_header_checks = pcre:/etc/postfix/h\n# mailsetup: end of DMARC e2e618f0\n",
 		"header_checks = pcre:/a,\n  regexp:/b\nnested_header_checks =\n": "header_checks = pcre:/a,\n  regexp:/b\n  " + ours +
-			"\nnested_header_checks =\n# mailsetup: DMARC\nmime_header_checks = pcre:/a, regexp:/b\n# mailsetup: end of DMARC\n",
+			"\nnested_header_checks =\n# mailsetup: DMARC\nmime_header_checks = pcre:/a, regexp:/b\n# mailsetup: end of DMARC c90ccc84\n",
 	} {
 		in := marking(debianConf)
 		in.Facts.Files["/etc/postfix/main.cf"] = []byte(before)

@@ -58,7 +58,7 @@ func modulesFor(p policy.Policy) (all []module) {
 // they have to say it already.
 func rspamdModules(in step.Input) (state.Stage, []state.Note, error) {
 	p := in.Spec.Host.Inbound
-	if err := checkRspamd(p); err != nil {
+	if err := checkRspamd(in, p); err != nil {
 		return state.Stage{}, nil, err
 	}
 	var stage state.Stage
@@ -96,7 +96,11 @@ func rspamdModules(in step.Input) (state.Stage, []state.Note, error) {
 }
 
 // checkRspamd refuses what rspamd is not told by mailsetup.
-func checkRspamd(p policy.Policy) error {
+func checkRspamd(in step.Input, p policy.Policy) error {
+	if p.On() && !in.Facts.Installed["rspamd"] {
+		return step.Refuse("tell it there, and here: mailsetup inbound --spf off --dmarc off --dnsbl none",
+			"a milter of Postfix is rspamd, which judges incoming mail, and its package is not installed here")
+	}
 	if len(p.DNSBL) > 0 {
 		return step.Refuse("mailsetup inbound --dnsbl none, and rbls { … } in "+string(rspamdDir)+"/rbl.conf, which rspamadm configdump rbl shows",
 			"rspamd judges incoming mail here and asks block lists itself: Postfix would refuse mail before rspamd sees it")
