@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"time"
 
+	"mailsetup/internal/e2e/lab"
 	"mailsetup/zonefile"
 )
 
@@ -36,6 +38,9 @@ func report(ctx context.Context, out io.Writer) error {
 			"*** Nothing above says that what was promised of many domains is true. ***\n", why)
 		return nil
 	}
+	if err := prepare(ctx); err != nil {
+		return err
+	}
 	v := &verdicts{}
 	parts := []func(context.Context, io.Writer, *verdicts) error{scale, checks}
 	if alone {
@@ -47,6 +52,19 @@ func report(ctx context.Context, out io.Writer) error {
 		}
 	}
 	return v.print(out)
+}
+
+// prepare installs what boots a server, where that is missing.
+func prepare(ctx context.Context) error {
+	if _, err := lab.Open(); err == nil {
+		return nil
+	}
+	install := exec.CommandContext(ctx, "make", "deps")
+	install.Stdout, install.Stderr = os.Stderr, os.Stderr
+	if err := install.Run(); err != nil {
+		return fmt.Errorf("make deps: %w", err)
+	}
+	return nil
 }
 
 // besideTools measures what needs no server.

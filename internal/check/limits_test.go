@@ -33,13 +33,13 @@ unknown dkim.age d00001.example: there was no time left to look
 unknown dkim.due d00001.example: there was no time left to look
 	mailsetup check --only dkim d00001.example`},
 		{"a slow file system", 1000, func(w *world) { w.slow = 50 * time.Second }, 150 * time.Second, `
-unknown dkim.match : there was no time left to look at 521 domains: d00480.example, d00481.example, d00482.example, d00483.example, d00484.example and 516 more
+unknown dkim.match : there was no time left to look at 641 domains: d00360.example, d00361.example, d00362.example, d00363.example, d00364.example and 636 more
 	mailsetup check --only dkim
-unknown dkim.bits : there was no time left to look at 521 domains: d00480.example, d00481.example, d00482.example, d00483.example, d00484.example and 516 more
+unknown dkim.bits : there was no time left to look at 641 domains: d00360.example, d00361.example, d00362.example, d00363.example, d00364.example and 636 more
 	mailsetup check --only dkim
-unknown dkim.age : there was no time left to look at 521 domains: d00480.example, d00481.example, d00482.example, d00483.example, d00484.example and 516 more
+unknown dkim.age : there was no time left to look at 641 domains: d00360.example, d00361.example, d00362.example, d00363.example, d00364.example and 636 more
 	mailsetup check --only dkim
-unknown dkim.due : there was no time left to look at 521 domains: d00480.example, d00481.example, d00482.example, d00483.example, d00484.example and 516 more
+unknown dkim.due : there was no time left to look at 641 domains: d00360.example, d00361.example, d00362.example, d00363.example, d00364.example and 636 more
 	mailsetup check --only dkim`},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -56,7 +56,7 @@ func delayPacket(back net.PacketConn, from net.Addr, to string, question []byte)
 	if _, err := c.Write(question); err != nil {
 		return
 	}
-	answer := make([]byte, 65535)
+	answer := make([]byte, 4096)
 	if n, err := c.Read(answer); err == nil {
 		_, _ = back.WriteTo(answer[:n], from)
 	}
