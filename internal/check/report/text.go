@@ -135,7 +135,11 @@ func (p *printer) section(s finding.Severity, title string, groups []Group) {
 		return
 	}
 	of, left := map[string]int{}, map[string]int{} // groups of each kind
-	for _, g := range groups {
+	same := alike(s, groups)
+	for i, g := range groups {
+		if same[i] == nil { // it was told
+			continue
+		}
 		if of[g.Kind.ID]++; of[g.Kind.ID] > maxGroups {
 			left[g.Kind.ID] += len(g.Findings)
 			continue
@@ -143,7 +147,7 @@ func (p *printer) section(s finding.Severity, title string, groups []Group) {
 		if s == finding.Note {
 			p.note(g)
 		} else {
-			p.group(g)
+			p.group(g, same[i][1:])
 		}
 	}
 	for _, k := range finding.Catalogue() {
@@ -168,8 +172,28 @@ func (p *printer) named(groups []Group) {
 	p.remedy(2, finding.Text("to read them: mailsetup check --notes"))
 }
 
-// group prints what is wrong, and what to do about it.
-func (p *printer) group(g Group) {
+// alike returns which kinds a group is told of, its own first. What several could not find
+// out in the same words, as when there was no time left, is told with the first of them.
+func alike(s finding.Severity, groups []Group) [][]string {
+	list, first := make([][]string, len(groups)), map[string]int{}
+	for i, g := range groups {
+		list[i] = []string{g.Kind.ID}
+		if s != finding.Unknown {
+			continue
+		}
+		says := fmt.Sprintf("%q %q %q", g.Domains(), seen(g), g.Remedies())
+		if at, known := first[says]; known && len(g.Consequences) == 0 {
+			list[at], list[i] = append(list[at], g.Kind.ID), nil
+		} else {
+			first[says] = i
+		}
+	}
+	return list
+}
+
+// group prints what is wrong, and what to do about it. Others are kinds of which the same
+// is so.
+func (p *printer) group(g Group, others []string) {
 	p.line("")
 	id := "[" + g.Kind.ID + "]"
 	title := "  " + capital(g.Kind.Title)
@@ -192,6 +216,7 @@ func (p *printer) group(g Group) {
 		why = strings.TrimSpace(why + " See " + first.Source + ".")
 	}
 	p.labelled("Why", why)
+	p.labelled("Same for", strings.Join(others, ", "))
 	for i, c := range consequences(g) {
 		p.labelled(map[bool]string{true: "So also"}[i == 0], c)
 	}

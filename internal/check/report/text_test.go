@@ -181,3 +181,47 @@ func TestLongWords(t *testing.T) {
 		t.Errorf("%d keys, %v", strings.Count(data.String(), key), err)
 	}
 }
+
+// What several checks could not find out for the same reason is told once.
+func TestTextOfWhatNoTimeWasLeftFor(t *testing.T) {
+	var r finding.Result
+	for _, id := range []string{"spf.one", "spf.prefix", "spf.syntax", "dmarc.exists", "dmarc.one"} {
+		group, _, _ := strings.Cut(id, ".")
+		r.Findings = append(r.Findings, finding.Finding{
+			ID: id, Severity: finding.Unknown, Seen: "there was no time left to look at 2 domains: a.example, b.example",
+			Remedy: finding.Command("mailsetup check --only %s", group, "a.example", "b.example"),
+		})
+	}
+	a := asked()
+	a.Selection.Only = []string{"spf", "dmarc"}
+	var b strings.Builder
+	if err := report.New(r, a).WriteText(&b, report.TextOptions{Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	_, got, _ := strings.Cut(b.String(), "\nCould not be found out\n")
+	got, _, _ = strings.Cut(got, "left out")
+	const want = `
+  One SPF record                                                       [spf.one]
+    Seen      there was no time left to look at 2 domains: a.example, b.example
+    Why       Without an SPF record, or with two, receivers cannot tell your
+              mail from forged mail, and big ones refuse it. See RFC 7208
+              section 3.2.
+    Same for  spf.prefix, spf.syntax
+    Remedy
+      sudo mailsetup check --only spf a.example b.example
+
+  DMARC record                                                    [dmarc.exists]
+    Seen      there was no time left to look at 2 domains: a.example, b.example
+    Why       Google, Yahoo and Microsoft refuse mail of domains without DMARC
+              from whoever sends them more than 5,000 messages a day. See RFC
+              9989 section 4.10.
+    Same for  dmarc.one
+    Remedy
+      sudo mailsetup check --only dmarc a.example b.example
+
+0 problems, 0 warnings, 5 unknown, 0 notes, 0 ok
+`
+	if !strings.HasPrefix(got, want) {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
