@@ -27,8 +27,8 @@ func main() {
 }
 
 func report(ctx context.Context, out io.Writer) error {
-	alone := slices.Contains(os.Args[1:], "check") // the part about mailsetup check
-	if !alone {
+	names := os.Args[1:] // of parts; all without any
+	if len(names) == 0 {
 		if err := besideTools(ctx, out); err != nil {
 			return err
 		}
@@ -42,9 +42,14 @@ func report(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	v := &verdicts{}
-	parts := []func(context.Context, io.Writer, *verdicts) error{scale, checks}
-	if alone {
-		parts = parts[1:]
+	var parts []func(context.Context, io.Writer, *verdicts) error
+	for _, p := range []struct {
+		name string
+		run  func(context.Context, io.Writer, *verdicts) error
+	}{{"scale", scale}, {"check", checks}, {"inbound", door}} {
+		if len(names) == 0 || slices.Contains(names, p.name) {
+			parts = append(parts, p.run)
+		}
 	}
 	for _, part := range parts {
 		if err := part(ctx, out, v); err != nil {
