@@ -2,6 +2,7 @@ package inbound
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -19,13 +20,14 @@ func (c forwarding) check() {
 	if c.rewritesSenders() {
 		return
 	}
+	here := c.here()
 	for _, name := range []string{"alias_maps", "virtual_alias_maps"} {
 		for _, table := range postconf.Words(postconf.Effective(c.p, nil, name)) {
 			kind, file, ok := strings.Cut(strings.TrimPrefix(table, "proxy:"), ":")
 			if !ok || !slices.Contains([]string{"hash", "btree", "lmdb", "cdb", "texthash"}, kind) || !strings.HasPrefix(file, "/") {
 				continue
 			}
-			if to := c.elsewhere(string(c.text(state.Path(file)))); len(to) > 0 {
+			if to := elsewhere(string(c.text(state.Path(file))), here); len(to) > 0 {
 				c.add(finding.Finding{
 					ID: "in.srs", Severity: finding.Note, Subject: file,
 					Seen:   fmt.Sprintf("aliases pass mail on to %s under the sender that it came with: where SPF of that sender says fail, and no signature holds, it may be refused there", some(to)),
@@ -59,7 +61,8 @@ func some(names []string) string {
 var roles = []string{"root", "postmaster", "abuse", "hostmaster", "webmaster", "mailer-daemon", "noc", "security"}
 
 // elsewhere returns the domains to which mail of people leads that are not here.
-func (c forwarding) elsewhere(text string) (domains []string) {
+func elsewhere(text string, here map[string]bool) []string {
+	found := map[string]bool{}
 	for line := range strings.Lines(text) {
 		if line == "" || strings.ContainsRune("# \t\n", rune(line[0])) {
 			continue // a comment, or more of the row before: that is enough to be told once
@@ -77,19 +80,30 @@ func (c forwarding) elsewhere(text string) (domains []string) {
 				continue
 			}
 			domain := strings.ToLower(strings.TrimSuffix(word[at+1:], "."))
-			if strings.Contains(domain, ".") && !c.s.HasMailboxes(domain) && !c.own(domain) && !slices.Contains(domains, domain) {
-				domains = append(domains, domain)
+			if strings.Contains(domain, ".") && !here[domain] {
+				found[domain] = true
 			}
 		}
 	}
-	slices.Sort(domains)
-	return domains
+	return slices.Sorted(maps.Keys(found))
 }
 
-// own reports whether a domain is one of this server for all that is known.
-func (c forwarding) own(domain string) bool {
-	if class, known := c.s.Facts.MailDomains[domain]; known && class.Class != state.ClassDefault {
-		return true
+// here are the domains of this server, for all that is known.
+func (c forwarding) here() map[string]bool {
+	all := map[string]bool{c.s.Name: true}
+	for _, name := range []string{"mydestination", "virtual_mailbox_domains", "virtual_alias_domains"} {
+		for _, d := range postconf.Words(strings.ToLower(postconf.Effective(c.p, nil, name))) {
+			all[d] = true
+		}
 	}
-	return domain == c.s.Name || c.s.SetUp && c.s.Spec.Has(domain)
+	for _, d := range c.p.Listed {
+		all[d] = true
+	}
+	for d, is := range c.s.Facts.MailDomains {
+		all[d] = all[d] || is.Class != state.ClassDefault
+	}
+	for _, d := range c.s.Spec.Domains {
+		all[d.Name] = true
+	}
+	return all
 }
