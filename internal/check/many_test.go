@@ -201,6 +201,8 @@ func TestLookupsOverlap(t *testing.T) {
 	if most := w.most.Load(); most < 2*domains || most > 500 {
 		t.Errorf("%d questions at a time about %d domains", most, domains)
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	of := 0
 	for q, n := range w.questions {
 		if strings.Contains(q, "d00007.example. ") {
