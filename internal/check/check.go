@@ -33,7 +33,7 @@ const (
 	maxListed = 100
 	// memoryLimit is what a check of all domains may take before garbage is collected more
 	// often. The program has some 20 MB more, its code among them.
-	memoryLimit = 60 << 20
+	memoryLimit = 66 << 20
 	// transferTime is how long a run waits for changes that are just being transferred: BIND
 	// lets five seconds pass before it tells the secondaries (notify-delay).
 	transferTime = 8 * time.Second
@@ -200,9 +200,13 @@ func (o Options) eachDomain(ctx context.Context, w world, seen seen) finding.Res
 	done, of, texts := 0, len(seen.domains), texts{}
 	_ = parallel.Do(of, maxDomains, func(i int) error {
 		d := seen.domains[i]
-		one, late := checkDomain(limited, w, seen.serverOf(d), d, list)
-		if of > maxListed {
-			one.Condense()
+		each, late := checkDomain(limited, w, seen.serverOf(d), d, list)
+		var one finding.Result
+		for _, r := range each {
+			if of > maxListed {
+				r.Condense()
+			}
+			one.Add(r)
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -245,18 +249,14 @@ func (t texts) share(list []finding.Finding) {
 
 // checkDomain runs groups of checks on a domain, side by side since each waits for answers
 // of its own. Late are those that there was no time for.
-func checkDomain(ctx context.Context, w world, s subject.Server, d subject.Domain, list []group) (all finding.Result, late []int) {
+func checkDomain(ctx context.Context, w world, s subject.Server, d subject.Domain, list []group) (found []finding.Result, late []int) {
 	if ctx.Err() != nil {
 		for k := range list {
 			late = append(late, k)
 		}
-		return all, late
+		return nil, late
 	}
 	limited, cancel := context.WithTimeout(ctx, groupTime)
 	defer cancel()
-	found, late := sideBySide(limited, len(list), func(k int) finding.Result { return list[k].domain(limited, w, s, d) })
-	for _, r := range found {
-		all.Add(r)
-	}
-	return all, late
+	return sideBySide(limited, len(list), func(k int) finding.Result { return list[k].domain(limited, w, s, d) })
 }
