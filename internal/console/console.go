@@ -98,7 +98,7 @@ func (c Console) Deliver(ctx context.Context, result bool) (lost bool) {
 // Taken waits until all results are read, or until a signal comes, and reports whether
 // they were.
 func (c Console) Taken(ctx context.Context) bool {
-	out, ok := c.Out.(*stdio.Output)
+	out, ok := text.Raw(c.Out).(*stdio.Output)
 	return !ok || out.Flush(ctx.Done()) == nil && ctx.Err() == nil
 }
 

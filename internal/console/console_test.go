@@ -8,6 +8,7 @@ import (
 
 	"mailsetup/internal/console"
 	"mailsetup/internal/stdio"
+	"mailsetup/internal/text"
 )
 
 type failing struct{ err error }
@@ -21,9 +22,11 @@ func TestTaken(t *testing.T) {
 		false: {stdio.New(failing{syscall.ENOSPC}, nil), stdio.New(failing{syscall.EPIPE}, nil)},
 	} {
 		for i, out := range w {
-			c := console.Console{Out: out, Err: io.Discard}
-			if _, err := io.WriteString(c.Out, "a report\n"); err != nil || c.Taken(t.Context()) != want {
-				t.Errorf("%v %d: %v", want, i, err)
+			for _, out := range []io.Writer{out, text.NewSafeWriter(out)} { // which is what a command has
+				c := console.Console{Out: out, Err: io.Discard}
+				if _, err := io.WriteString(c.Out, "a report\n"); err != nil || c.Taken(t.Context()) != want {
+					t.Errorf("%v %d: %v", want, i, err)
+				}
 			}
 		}
 	}
