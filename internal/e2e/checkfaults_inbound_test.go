@@ -167,12 +167,5 @@ systemctl restart postfix`
 	if got := b.Sh(t, "cat /etc/resolv.conf; cmp /etc/resolv.conf /var/spool/postfix/etc/resolv.conf"); got != "nameserver 127.0.0.1\nnameserver 192.0.2.53\n" {
 		t.Errorf("resolv.conf: %s", got)
 	}
-	product(t, b, 0, "inbound", "--dnsbl", "zen.spamhaus.org", "--yes")
-	found, _ := check(t, b, "--only", "in")
-	if is := wrong(found, finding.Problem, finding.Warning, finding.Unknown); is != "" || !strings.Contains(b.Sh(t, "postconf -n"), "reject_rbl_client zen.spamhaus.org=127.0.0.[2..11]") {
-		t.Errorf("with a list that mailsetup put there:\n%s", is)
-	}
-	// A list that is in use and dead today keeps no other run from being made.
-	b.Sh(t, `sed -i '/^2.0.0.127/d' /etc/bind/db.zen; rndc reload zen.spamhaus.org; rndc flush`)
-	product(t, b, 0, "init", "--yes")
+	product(t, b, 0, "inbound", "--dnsbl", "zen.spamhaus.org", "--dry-run")
 }
