@@ -208,7 +208,7 @@ func walkThrough(t *testing.T, term *terminal) {
 	term.types(t, "Enter")
 	term.sees(t, "question 6 of 7")
 	term.types(t, "ann@mail.lab.example", "Enter")
-	term.sees(t, "question 7 of 7", "p=none", "~all", "tempfail")
+	term.sees(t, "question 7 of 7", "p=none", "~all", "tempfail", "Incoming mail: SPF mark, DMARC mark")
 	term.types(t, "Down", "Enter")
 	for _, setting := range []struct{ title, key string }{
 		{"DKIM selector", ""},
@@ -217,6 +217,9 @@ func walkThrough(t *testing.T, term *terminal) {
 		{"a service also send mail", ""},
 		{"fails DMARC", "Down"},
 		{"while the signer does not answer", ""},
+		{"incoming mail that fails SPF", ""},
+		{"incoming mail that fails DMARC", ""},
+		{"block lists refuse incoming mail", ""},
 	} {
 		term.sees(t, setting.title)
 		if setting.key != "" {

@@ -302,6 +302,7 @@ func (d *draft) proposals(ctx context.Context, a spec.Answers) wizard.Proposals 
 		list.Selector = wizard.Proposal{Value: selector, Why: "nobody uses it yet"}
 	}
 	b.addDefaults(&list, a)
+	list.Incoming = b.incoming()
 	return list
 }
 

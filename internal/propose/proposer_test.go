@@ -223,6 +223,26 @@ func cmpErr(errs ...error) error {
 	return errs[i]
 }
 
+// At the first init incoming mail is asked about, with an answer that refuses nothing; a
+// server that is set up is left as it is, and so is one whose mail rspamd sees.
+func TestIncomingMailIsProposedOnce(t *testing.T) {
+	host := &spec.Spec{Host: spec.Host{Hostname: "mail.lab.example", Domain: "lab.example"}}
+	for name, test := range map[string]struct {
+		facts state.Facts
+		old   *spec.Spec
+		want  string
+	}{
+		"a bare machine": {want: "mark mark"},
+		"a server":       {old: host, want: " "},
+		"rspamd":         {facts: state.Facts{Rspamd: true}, want: " "},
+	} {
+		list := machine(test.facts).proposals(t, spec.Answers{Domain: "shop.example"}, test.old)
+		if got := list.Incoming.SPF.Value + " " + list.Incoming.DMARC.Value; got != test.want || list.Incoming.DNSBL.Value != "" {
+			t.Errorf("%s: proposed %q, %+v", name, got, list.Incoming)
+		}
+	}
+}
+
 // A redirect of host.toml is for those who have no SPF record and asked for none.
 func TestWhoseSPFRecordDecides(t *testing.T) {
 	host := &spec.Spec{Host: spec.Host{Domain: "lab.example", Defaults: spec.Defaults{SPF: spec.SPF{Redirect: "relay.example"}}}}

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -156,7 +157,7 @@ func (p *Provisioner) makePlan(ctx context.Context, d *Draft) (plan.Plan, error)
 	}
 	want, err := steps.Build(list, in)
 	if err != nil {
-		return plan.Plan{}, err
+		return plan.Plan{}, atInit(d.Have, err)
 	}
 	if d.Advice {
 		want.Notes = append(want.Notes, steps.Advice(d.Input)...)
@@ -173,6 +174,20 @@ func (p *Provisioner) makePlan(ctx context.Context, d *Draft) (plan.Plan, error)
 	}
 	made.Answers = d.answers()
 	return made, simulatePackages(ctx, p.Machine.Sys, &made, !p.Options.DryRun)
+}
+
+var inFlagsOfInit = strings.NewReplacer("mailsetup inbound ", "mailsetup init ", "--spf ", "--inbound-spf ", "--dmarc ", "--inbound-dmarc ", "--dnsbl ", "--inbound-dnsbl ")
+
+// atInit returns an error in the words of init, which knows mailsetup inbound by flags of its
+// own, where the server is not set up yet.
+func atInit(have *spec.Spec, err error) error {
+	refused, ok := errors.AsType[*step.Refusal](err)
+	if have != nil || !ok || !strings.Contains(refused.Hint, "mailsetup inbound --") {
+		return err
+	}
+	again := *refused
+	again.Hint = inFlagsOfInit.Replace(again.Hint)
+	return &again
 }
 
 // simulatePackages asks apt what installing the packages of a plan would install and

@@ -52,6 +52,27 @@ func TestAWholeRunBelowRoot(t *testing.T) {
 	}
 }
 
+// What stands in the way of a check of incoming mail is answered in the flags of the command
+// that was typed.
+func TestRefusedChecksOfIncomingMail(t *testing.T) {
+	refusing := step.Step{Name: "Door", Build: func(step.Input) (state.Stage, []state.Note, error) {
+		return state.Stage{}, nil, step.Refuse("mailsetup inbound --spf off --dnsbl none", "no mail comes in")
+	}}
+	for _, first := range []bool{true, false} {
+		w, want := newWorld(t, ""), []string{"mailsetup inbound --spf off --dnsbl none"}
+		r := w.request(lab(t), refusing)
+		if first {
+			r.Have, want = nil, []string{"mailsetup init --inbound-spf off --inbound-dnsbl none"}
+		} else {
+			have := lab(t)
+			r.Have = &have
+		}
+		if _, err := w.plan(r); !hint.IsUsage(err) || !slices.Equal(hint.Of(err), want) {
+			t.Errorf("first run %v: %v, hints %q", first, err, hint.Of(err))
+		}
+	}
+}
+
 func readRecord(t *testing.T, w *world) plan.FileHashes {
 	t.Helper()
 	r, err := plan.ParseFileHashes([]byte(w.content(plan.HashesFile)))
