@@ -208,7 +208,7 @@ func walkThrough(t *testing.T, term *terminal) {
 	term.types(t, "Enter")
 	term.sees(t, "question 6 of 7")
 	term.types(t, "ann@mail.lab.example", "Enter")
-	term.sees(t, "question 7 of 7", "p=none", "~all", "tempfail", "Incoming mail: SPF mark, DMARC mark")
+	term.sees(t, "question 7 of 7", "p=none", "~all", "tempfail", "Incoming mail: SPF off, DMARC off")
 	term.types(t, "Down", "Enter")
 	for _, setting := range []struct{ title, key string }{
 		{"DKIM selector", ""},

@@ -17,13 +17,12 @@ func inForce(p inbound.Policy) wizard.Incoming {
 	return wizard.Incoming{SPF: of(p.SPF.String()), DMARC: of(p.DMARC.String()), DNSBL: of(strings.Join(p.DNSBL, " "))}
 }
 
-// incoming proposes at the first init what incoming mail is to meet: a beginning that
-// refuses nothing. A server that is set up goes on as it is; where rspamd sees the mail it
-// checks all of that itself, and beside an OpenDKIM made by hand nothing more is begun
-// unasked.
+// incoming has the first init ask what incoming mail is to meet, and begin nothing with an
+// answer that nobody gave. A server that is set up is asked by mailsetup inbound.
 func (b *Basis) incoming() wizard.Incoming {
-	if b.Spec != nil || b.Root != "" || b.Adopted != nil || b.Facts.Rspamd {
+	if b.Spec != nil || b.Root != "" {
 		return wizard.Incoming{}
 	}
-	return inForce(inbound.Policy{})
+	off := wizard.Proposal{Value: inbound.Off.String(), Why: "mailsetup inbound asks again whenever you like"}
+	return wizard.Incoming{SPF: off, DMARC: off}
 }
