@@ -28,7 +28,7 @@ const (
 	// maxDomains is how many domains are checked at a time, each with half a dozen look-ups:
 	// of 10,000 whose name servers are 50 ms away, processors wait for few. More of them
 	// would take more memory.
-	maxDomains = 120
+	maxDomains = 100
 	// maxListed is up to how many domains a report lists what is right, one by one.
 	maxListed = 100
 	// memoryLimit is what a check of all domains may take before garbage is collected more

@@ -33,13 +33,13 @@ unknown dkim.age d00001.example: there was no time left to look
 unknown dkim.due d00001.example: there was no time left to look
 	mailsetup check --only dkim d00001.example`},
 		{"a slow file system", 1000, func(w *world) { w.slow = 50 * time.Second }, 150 * time.Second, `
-unknown dkim.match : there was no time left to look at 641 domains: d00360.example, d00361.example, d00362.example, d00363.example, d00364.example and 636 more
+unknown dkim.match : there was no time left to look at 701 domains: d00300.example, d00301.example, d00302.example, d00303.example, d00304.example and 696 more
 	mailsetup check --only dkim
-unknown dkim.bits : there was no time left to look at 641 domains: d00360.example, d00361.example, d00362.example, d00363.example, d00364.example and 636 more
+unknown dkim.bits : there was no time left to look at 701 domains: d00300.example, d00301.example, d00302.example, d00303.example, d00304.example and 696 more
 	mailsetup check --only dkim
-unknown dkim.age : there was no time left to look at 641 domains: d00360.example, d00361.example, d00362.example, d00363.example, d00364.example and 636 more
+unknown dkim.age : there was no time left to look at 701 domains: d00300.example, d00301.example, d00302.example, d00303.example, d00304.example and 696 more
 	mailsetup check --only dkim
-unknown dkim.due : there was no time left to look at 641 domains: d00360.example, d00361.example, d00362.example, d00363.example, d00364.example and 636 more
+unknown dkim.due : there was no time left to look at 701 domains: d00300.example, d00301.example, d00302.example, d00303.example, d00304.example and 696 more
 	mailsetup check --only dkim`},
 	} {
 		synctest.Test(t, func(t *testing.T) {
