@@ -77,7 +77,7 @@ var doors = map[string][]door{
 		{"behind postscreen", relayList + "postscreen_greet_wait = 1s\n", behindPostscreen, false},
 		{
 			"all in the list of clients", relayList + "smtpd_delay_reject = yes\nsmtpd_client_restrictions = " + trusted +
-				", reject_unauth_destination, reject_unknown_reverse_client_hostname\n", debians, false,
+				", reject_unauth_destination, reject_unauth_pipelining\n", debians, false,
 		},
 		{"compatibility level 0", "compatibility_level = 0\nsmtpd_recipient_restrictions = " + trusted + ", reject_unauth_destination\n", debians, false},
 		{
