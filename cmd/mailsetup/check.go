@@ -35,8 +35,10 @@ func checkCommand(c console.Console) *cli.Command {
 			"Nobody's mailbox sees the test messages of the live path, and nothing leaves\n" +
 			"the machine without --send-to. Without root less can be seen. Groups are what\n" +
 			"IDs begin with (spf, dkim, live); mailsetup check --explain all lists the IDs.",
-		ArgsUsage:    "[DOMAIN...]",
-		OnUsageError: usageError,
+		ArgsUsage: "[DOMAIN...]",
+		OnUsageError: func(x *cli.Context, err error, sub bool) error {
+			return notRun(c, report.ForNagios(c.Args), usageError(x, err, sub))
+		},
 		Action: func(ctx *cli.Context) error {
 			u := ui{c, options{dryRun: true, json: ctx.Bool("json"), command: "check"}}
 			if ctx.IsSet("explain") {
@@ -51,11 +53,7 @@ func checkCommand(c console.Console) *cli.Command {
 			default:
 				err = runCheck(ctx.Context, u, o)
 			}
-			if _, is := errors.AsType[report.NagiosState](err); o.Form != "nagios" || err == nil || is {
-				return err
-			}
-			finish(c, err)
-			return report.FailNagios(c.Out, err)
+			return notRun(c, o.Form == "nagios", err)
 		},
 	}, flagGroup{"What to look at", []cli.Flag{
 		&cli.StringSliceFlag{Name: "only", Usage: "these `IDS` or groups, with commas: spf,dkim.match"},
@@ -80,6 +78,11 @@ func checkCommand(c console.Console) *cli.Command {
 	}, fixFlags())})
 }
 
+// notRun has Nagios told that a check could not run: an exit code of 2 means critical to it.
+func notRun(c console.Console, nagios bool, err error) error {
+	return report.NotRun(c.Out, nagios, err, func() { finish(c, err) })
+}
+
 // checkOptions reads the flags. Its result is of use also with an error.
 func checkOptions(ctx *cli.Context) (check.Options, error) {
 	o := check.Options{
@@ -87,6 +90,10 @@ func checkOptions(ctx *cli.Context) (check.Options, error) {
 		Login: ctx.String("login"), SendTo: ctx.String("send-to"),
 		Messages: ctx.StringSlice("message"), Form: ctx.String("format"), Changed: ctx.Bool("changed"), Mail: ctx.Bool("mail"),
 		Notes: ctx.Bool("notes"), Strict: ctx.Bool("strict"), Fix: ctx.Bool("fix"),
+	}
+	texts := []string{"format", "login", "resolver", "send-to"} // empty as a variable that is not set
+	if i := slices.IndexFunc(texts, func(name string) bool { return ctx.IsSet(name) && ctx.String(name) == "" }); i >= 0 {
+		return o, usage("give it a value, or leave it out", "--%s is empty", texts[i])
 	}
 	if ctx.IsSet("html") {
 		o.HTML = &check.Page{File: ctx.String("html"), Version: version}

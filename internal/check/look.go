@@ -25,6 +25,7 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/store"
 	"mailsetup/internal/system"
+	"mailsetup/internal/text"
 )
 
 // seen is what a look at the machine found.
@@ -274,9 +275,17 @@ func (l *seen) receives(ctx context.Context, from source.Source, image bool) {
 // foreign says which domains nothing here sends or receives mail for, as far as is known:
 // they are checked as the world sees them, and not by the addresses of this server.
 func (l *seen) foreign(logf func(string, ...any)) {
+	var names []string
 	for _, d := range l.domains {
 		if d.Wanted == nil && !d.Sends {
-			logf("%s is no domain of this server: it is checked as the world sees it", d.Name)
+			names = append(names, d.Name)
 		}
+	}
+	switch len(names) {
+	case 0:
+	case 1:
+		logf("%s is no domain of this server: it is checked as the world sees it", names[0])
+	default:
+		logf("%s are no domains of this server: they are checked as the world sees them", text.List(names, maxTyped))
 	}
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -82,8 +83,18 @@ func (r Report) WriteNagios(w io.Writer) error {
 // maxLines is how many groups Nagios is told of: it reads 8 kB.
 const maxLines = 20
 
-// FailNagios prints that a check could not run, and returns that state.
-func FailNagios(w io.Writer, err error) error {
+// ForNagios reports whether a command line that cannot be read asks for Nagios's form.
+func ForNagios(args []string) bool {
+	return slices.ContainsFunc(args, func(a string) bool { return a == "nagios" || strings.HasSuffix(a, "-format=nagios") })
+}
+
+// NotRun has Nagios, if it asks, told that a check could not run, and returns that state:
+// tell says the rest. A state, which says that all was printed, stays.
+func NotRun(w io.Writer, nagios bool, err error, tell func()) error {
+	if _, is := errors.AsType[NagiosState](err); is || !nagios || err == nil {
+		return err
+	}
+	tell()
 	if _, failed := fmt.Fprintf(w, "MAILSETUP UNKNOWN - %s\n", nagiosText(strings.ReplaceAll(err.Error(), "\n", " "))); failed != nil {
 		return failed
 	}

@@ -61,7 +61,7 @@ func TestNagiosOfHostileText(t *testing.T) {
 		t.Errorf("%q", b.String())
 	}
 	b.Reset()
-	err := report.FailNagios(&b, errors.New("no | way\nat all"))
+	err := report.NotRun(&b, true, errors.New("no | way\nat all"), func() {})
 	if !errors.Is(err, report.NagiosUnknown) || b.String() != "MAILSETUP UNKNOWN - no / way at all\n" {
 		t.Errorf("%v: %q", err, b.String())
 	}
