@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,25 +30,37 @@ func plain(text string) (doc document, ok bool) {
 	return doc, !c.bad && c.space() == ""
 }
 
+// stages are those of a key's life.
+var stages = []Stage{Staged, Publishing, Published, Active, Draining, Revoked, Gone}
+
+// stageOf returns the stage of that name, which keeps no text in memory.
+func stageOf(name string) Stage {
+	if i := slices.Index(stages, Stage(name)); i >= 0 {
+		return stages[i]
+	}
+	return Stage(strings.Clone(name))
+}
+
+// record keeps nothing of the text: a ledger of ten thousand files would keep all of them.
 func (c *cursor) record() (r record) {
 	c.object(func(name string) {
 		switch name {
 		case "selector":
-			r.Selector = c.text()
+			r.Selector = strings.Clone(c.text())
 		case "bits":
 			r.Bits = c.number()
 		case "public":
-			r.Public = c.text()
+			r.Public = strings.Clone(c.text())
 		case "fingerprint":
-			r.Fingerprint = c.text()
+			r.Fingerprint = strings.Clone(c.text())
 		case "file":
-			r.File = c.text()
+			r.File = strings.Clone(c.text())
 		case "adopted":
 			r.Adopted = c.boolean()
 		case "compromised":
 			r.Compromised = c.boolean()
 		case "stage":
-			r.Stage = Stage(c.text())
+			r.Stage = stageOf(c.text())
 		case "seen":
 			seen := c.time()
 			r.Seen = &seen
@@ -55,7 +68,7 @@ func (c *cursor) record() (r record) {
 			if r.Since == nil {
 				r.Since = map[Stage]time.Time{}
 			}
-			c.object(func(stage string) { r.Since[Stage(stage)] = c.time() })
+			c.object(func(stage string) { r.Since[stageOf(stage)] = c.time() })
 		default:
 			c.bad = true
 		}
