@@ -203,13 +203,16 @@ func doorKeepsMail(t *testing.T, n int, all bool) {
 				arrived(t, b, numbered(m, mode).Subject)
 			}
 			forged(t, b, mode)
+			seen, _ := product(t, b, 0, "check", "--only", "in.service")
+			says(t, seen, "0 problems, 0 warnings, 0 unknown")
 			for j, f := range doorFaults {
 				if all || (j+slices.Index(lab.Releases(), release))%len(modes) == i {
 					meanwhile(t, b, mode, mail, n, f)
 				}
 			}
 		}
-		product(t, b, 0, "inbound", "--yes", "--spf", "off", "--dmarc", "off", "--dnsbl", "none", "--disallow", "198.51.100.77")
+		stdout, _ := product(t, b, 0, "inbound", "--yes", "--spf", "off", "--dmarc", "off", "--dnsbl", "none", "--disallow", "198.51.100.77")
+		says(t, stdout, "Mail of this server leaves signed.")
 		is := look(t, b)
 		for _, settings := range []string{"/etc/mailsetup/host.toml", "/var/lib/mailsetup/written.json"} { // which say that it is off
 			delete(was.tree, settings)

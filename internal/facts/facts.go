@@ -156,6 +156,18 @@ func (c *Collector) detect(ctx context.Context, o source.Options) (state.Facts, 
 	return detect.Machine(ctx, withoutSystemd{c.m.Sys}, o)
 }
 
+// PostfixNow returns the settings of a Postfix whose files a plan has changed since the
+// facts about it were gathered.
+func PostfixNow(ctx context.Context, sys system.System, before *state.Postfix) (*state.Postfix, error) {
+	read, err := postfix.InDirectory(ctx, sys, sys, "")
+	if err != nil {
+		return nil, err
+	}
+	now := *before
+	now.Raw, now.Lines, now.Value, now.Services = read.Raw, read.Lines, read.Value, read.Services
+	return &now, nil
+}
+
 // Source is a system as detect looks at it.
 func Source(sys system.System) source.Source { return withoutSystemd{sys} }
 

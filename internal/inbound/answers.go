@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -65,6 +66,12 @@ func (a Answers) Apply(p *Policy, fault func(flag, text, hint string)) {
 	}
 	gone := list(a.Disallow, Allowed, a.flag("disallow"), fault)
 	p.Allow = slices.DeleteFunc(slices.Clone(p.Allow), func(e string) bool { return slices.Contains(gone, e) })
+	for _, e := range gone {
+		if wider := p.covers(e); wider != "" {
+			flag := a.flag("disallow")
+			fault(flag, fmt.Sprintf("%q passes as a part of %s", e, wider), flag+" "+wider+" takes all of that back")
+		}
+	}
 	if len(p.Allow) == 0 {
 		p.Allow = nil
 	}

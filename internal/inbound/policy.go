@@ -220,6 +220,33 @@ func (p Policy) Passes() []Entry {
 	return all
 }
 
+// covers returns who passes of whom an entry is a part, "" if there is none.
+func (p Policy) covers(entry string) string {
+	e, bad := parseEntry(entry)
+	if bad != nil {
+		return ""
+	}
+	_, domain, _ := strings.Cut(e.Name, "@")
+	for i, wider := range p.Passes() {
+		switch wider.Kind {
+		case Network:
+			if e.Kind == Network && wider.Network.Bits() <= e.Network.Bits() && wider.Network.Contains(e.Network.Addr()) {
+				return p.Allow[i]
+			}
+		case Host:
+			if e.Kind == Host && strings.HasPrefix(wider.Name, ".") && strings.HasSuffix(e.Name, wider.Name) {
+				return p.Allow[i]
+			}
+		case Domain:
+			if e.Kind == Sender && domain == wider.Name {
+				return p.Allow[i]
+			}
+		case Sender:
+		}
+	}
+	return ""
+}
+
 // Allowed reads an entry of Policy.Allow and returns its normal form.
 func Allowed(s string) (string, *Fault) {
 	e, bad := parseEntry(s)

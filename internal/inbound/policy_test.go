@@ -108,6 +108,16 @@ func TestAnswers(t *testing.T) {
 			inbound.Policy{Allow: []string{"192.0.2.9", "ann@shop.example"}},
 			"",
 		},
+		{
+			"part of what stays",
+			inbound.Answers{Plain: true, Disallow: []string{"198.51.100.9", "a.shop.example", "ann@shop.example", "192.0.2.7", "b.shop.example"}},
+			inbound.Policy{Allow: []string{"198.51.100.0/24", ".shop.example", "@shop.example", "192.0.2.7"}},
+			inbound.Policy{Allow: []string{"198.51.100.0/24", ".shop.example", "@shop.example"}},
+			`--disallow "198.51.100.9" passes as a part of 198.51.100.0/24` +
+				`--disallow "a.shop.example" passes as a part of .shop.example` +
+				`--disallow "ann@shop.example" passes as a part of @shop.example` +
+				`--disallow "b.shop.example" passes as a part of .shop.example`,
+		},
 		{"faults name the flag", inbound.Answers{SPF: "x"}, inbound.Policy{}, inbound.Policy{}, `--inbound-spf "x" is not off, mark or reject`},
 	} {
 		before := tt.before.Clone()

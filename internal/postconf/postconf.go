@@ -2,6 +2,7 @@
 package postconf
 
 import (
+	"cmp"
 	"net/netip"
 	"path"
 	"slices"
@@ -66,6 +67,10 @@ func Effective(p *state.Postfix, s *state.Service, name string) string {
 	}
 	return strings.TrimSpace(milters.Expand(lookup(name), lookup))
 }
+
+// Owner returns the user that services of Postfix run as. Facts have mail_owner only where
+// main.cf sets it.
+func Owner(p *state.Postfix) string { return cmp.Or(Effective(p, nil, "mail_owner"), "postfix") }
 
 // ContentFilters returns the content filters of main.cf and of services that take
 // mail, each with the service that sets it, nil for main.cf.

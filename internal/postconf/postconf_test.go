@@ -75,3 +75,15 @@ func TestHostsOfThisMachine(t *testing.T) {
 		}
 	}
 }
+
+func TestTheUserOfServices(t *testing.T) {
+	for set, want := range map[string]string{"": "postfix", "vmail": "vmail"} {
+		p := &state.Postfix{Raw: map[string]string{}}
+		if set != "" {
+			p.Raw["mail_owner"] = set
+		}
+		if got := postconf.Owner(p); got != want {
+			t.Errorf("mail_owner %q: %q, want %q", set, got, want)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mailsetup/internal/dkimkeys"
+	"mailsetup/internal/facts"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/livepath"
@@ -155,6 +156,11 @@ func (p *Provisioner) sendMessages(ctx context.Context, d *Draft) (proven string
 		return signerAsked, false, nil
 	}
 	p.UI.Logf("does a message arrive signed, all the way through Postfix")
+	if changed := d.Plan.Paths(); slices.Contains(changed, postconf.MainCF) || slices.Contains(changed, postconf.MasterCF) {
+		if postfix, err = facts.PostfixNow(ctx, p.Machine.Sys, postfix); err != nil {
+			return "", false, err
+		}
+	}
 	res, err := livepath.Probe(ctx, p.Machine.Sys, livepath.Request{Postfix: postfix, SMTP: smtpAddress(d.Input.Facts), Signers: senders})
 	if err != nil {
 		return "", false, err

@@ -133,8 +133,7 @@ func (c dmarcDoor) reach(d door, endpoint string) (address string, why error) {
 	if c.jailed()[d.service.Name] {
 		root, inside, address = queue, path.Join("/", at), path.Join(queue, at)
 	}
-	owner := postconf.Effective(c.p, nil, "mail_owner")
-	return address, probe.ConnectsAs(owner, root, inside)
+	return address, probe.ConnectsAs(postconf.Owner(c.p), root, inside)
 }
 
 // jailed are the services that run in the queue directory.

@@ -119,8 +119,7 @@ func (c toSigner) reach(endpoint string, chroot bool) (address string, why error
 	if c.s.Unprivileged {
 		return address, nil
 	}
-	owner := cmp.Or(postconf.Effective(c.s.Facts.Postfix, nil, "mail_owner"), "postfix")
-	return address, probe.ConnectsAs(owner, root, inside)
+	return address, probe.ConnectsAs(postconf.Owner(c.s.Facts.Postfix), root, inside)
 }
 
 // describe says why a socket cannot be reached.
