@@ -169,7 +169,8 @@ func withOptions(theirs, ours []state.Setting) []state.Setting {
 var ErrBefore = errors.New("it stands in front")
 
 // MergeBehind puts our milter into a list directly behind another one, whose results it
-// needs. An existing entry keeps its place and its options, and gets our endpoint.
+// needs. An existing entry keeps its place and its options, and gets our endpoint; a port
+// stays as it is written, since all names of this host lead there.
 func (o Ours) MergeBehind(value string, first Ours) (merged string, changed bool, err error) {
 	l, err := o.read(value)
 	if err != nil {
@@ -181,6 +182,8 @@ func (o Ours) MergeBehind(value string, first Ours) (merged string, changed bool
 		return value, false, nil
 	case at >= 0 && at < needs:
 		return "", false, ErrBefore
+	case at >= 0 && strings.HasPrefix(o.Endpoint, "inet:"):
+		return value, false, nil
 	case at >= 0:
 		return l.changed(l.replace(at, o.Endpoint, nil))
 	case needs+1 == len(l.entries):

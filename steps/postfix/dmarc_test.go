@@ -56,6 +56,7 @@ func TestOpenDMARCStandsBehindOpenDKIM(t *testing.T) {
 		"there":                 {"smtpd_milters = " + signs + ", " + judges, "", ""},
 		"there, as decided":     {"smtpd_milters = " + signs + ", { unix:opendmarc/opendmarc.sock, default_action=tempfail }", "", ""},
 		"asked at its port":     {"smtpd_milters = " + signs + " inet:localhost:8893", "Socket inet:8893@localhost\n", ""},
+		"by its address":        {"smtpd_milters = " + signs + ", inet:127.0.0.1:8893", "Socket inet:8893@localhost\n", ""},
 		"not asked at its port": {"smtpd_milters = " + signs, "Socket inet:8893@[127.0.0.1]\n", signs + ", { inet:127.0.0.1:8893, default_action=accept }"},
 		"asked at its socket":   {"smtpd_milters = " + signs + " unix:/run/opendmarc/opendmarc.sock", "", ""},
 	} {
