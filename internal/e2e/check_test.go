@@ -231,7 +231,25 @@ func TestCheck(t *testing.T) {
 		t.Run("quiet", func(t *testing.T) { quiet(t, b) })
 		wishes(t, b)
 		healthy()
+		t.Run("after", func(t *testing.T) { runsEndWithCheck(t, b) })
 	})
+}
+
+// runsEndWithCheck: init, add-domain and rotate-dkim end with what is wrong.
+func runsEndWithCheck(t *testing.T, b *lab.Box) {
+	b.Sh(t, "postconf -e smtp_tls_security_level=none; postfix reload")
+	for _, run := range [][]string{
+		{"init", "--yes", "--drain", "15d"},
+		{"add-domain", "--yes", "after.example", "--dns", "manual"},
+		{"rotate-dkim", "--yes", "--now", "wish0.example"},
+	} {
+		out, said := product(t, b, 0, run...)
+		says(t, out+said, "tls.out", "mailsetup check says what mends this:")
+	}
+	b.Sh(t, "postconf -e smtp_tls_security_level=may; postfix reload")
+	if out, said := product(t, b, 0, "add-domain", "--yes", "before.example", "--dns", "manual"); strings.Contains(out+said, "mailsetup check says") {
+		t.Errorf("nothing is wrong:\n%s%s", out, said)
+	}
 }
 
 // wishes: whatever is wished for, what add-domain makes is right in the eyes of check.
