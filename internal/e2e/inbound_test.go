@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mailsetup/internal/check/finding"
 	"mailsetup/internal/e2e/lab"
 )
 
@@ -194,6 +195,9 @@ func doorKeepsMail(t *testing.T, n int, all bool) {
 		modes := []string{"mark", "reject"}
 		for i, mode := range modes {
 			product(t, b, 0, "inbound", "--yes", "--spf", mode, "--dmarc", "mark", "--dnsbl", "bl.example", "--allow", "198.51.100.77")
+			if found, _ := check(t, b, "--only", "in"); len(found) == 0 || wrong(found, finding.Problem, finding.Warning) != "" {
+				t.Errorf("%s: %d findings\n%s", mode, len(found), wrong(found, finding.Problem, finding.Warning))
+			}
 			for _, m := range mail {
 				if said, taken := b.Send(t, numbered(m, mode)); !taken {
 					t.Errorf("%s: %s is refused: %s", mode, m.Subject, said)
