@@ -6,6 +6,7 @@ import (
 
 	"mailsetup/internal/inbound"
 	"mailsetup/steps"
+	"mailsetup/steps/step"
 	"mailsetup/steps/steptest"
 )
 
@@ -39,5 +40,31 @@ func TestIncomingMailBelowRoot(t *testing.T) {
 	in.Spec.Host.Inbound = inbound.Policy{}
 	if list, _ := steps.WithoutInbound(steps.All(), in); len(list) != len(steps.All())-4 {
 		t.Errorf("%d steps of %d", len(list), len(steps.All()))
+	}
+}
+
+// What is about incoming mail needs no zone of any domain: it does not matter that BIND is
+// down, and neither a record nor a first key is made.
+func TestIncomingMailWithoutZones(t *testing.T) {
+	in := steptest.Installed()
+	in.Facts.Zones[0].Problem, in.Facts.Zones[0].Hint = "BIND does not run: named.service is inactive", "systemctl start named; or --dns manual"
+	if _, err := steps.Build(steps.All(), in); err == nil || !strings.Contains(err.Error(), "BIND does not run") {
+		t.Errorf("a run about domains: %v", err)
+	}
+	in.Spec.Host.Inbound = inbound.Policy{Allow: []string{"192.0.2.7"}}
+	in.Scope, in.Facts.Installed["bind9"] = step.HostOnly(), false
+	want, err := steps.Build(steps.All(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, st := range want.Stages {
+		for _, p := range st.Packages {
+			if p.Name == "bind9" {
+				t.Errorf("installs %+v", p)
+			}
+		}
+		if (st.Name == "DNS" || st.Name == "OldKeys") && len(st.Files)+len(st.Edits)+len(st.Units)+len(st.Updates) > 0 {
+			t.Errorf("%s: %+v", st.Name, st)
+		}
 	}
 }

@@ -28,7 +28,7 @@ func missingPackages(in step.Input) []state.Package {
 	if !in.SignsNothing() {
 		want = append(want, state.Package{Name: "opendkim", Why: "signs it"})
 	}
-	if in.Spec.Host.DNS == spec.DNSBind {
+	if in.Spec.Host.DNS == spec.DNSBind && !in.Scope.IsHostOnly() {
 		want = append(want, state.Package{Name: "bind9", Why: "serves the records"})
 	}
 	return append(want, inbound.Packages(in)...)

@@ -8,13 +8,17 @@ import (
 )
 
 // inForce proposes what incoming mail meets already, or a beginning that refuses nothing.
-func inForce(p inbound.Policy) wizard.Incoming {
+func inForce(p inbound.Policy, rspamd bool) wizard.Incoming {
+	mark := wizard.Proposal{Value: string(inbound.Mark), Why: "a beginning that refuses nothing"}
 	if !p.On() {
-		why := "a beginning that refuses nothing"
-		return wizard.Incoming{SPF: wizard.Proposal{Value: string(inbound.Mark), Why: why}, DMARC: wizard.Proposal{Value: string(inbound.Mark), Why: why}}
+		return wizard.Incoming{SPF: mark, DMARC: mark, Rspamd: rspamd}
 	}
 	of := func(value string) wizard.Proposal { return wizard.Proposal{Value: value, Why: "as it is now"} }
-	return wizard.Incoming{SPF: of(p.SPF.String()), DMARC: of(p.DMARC.String()), DNSBL: of(strings.Join(p.DNSBL, " "))}
+	in := wizard.Incoming{SPF: of(p.SPF.String()), DMARC: of(p.DMARC.String()), DNSBL: of(strings.Join(p.DNSBL, " ")), Rspamd: rspamd}
+	if p.DMARC.Refuses() && !rspamd { // which a run refuses
+		in.DMARC = mark
+	}
+	return in
 }
 
 // incoming has the first init ask what incoming mail is to meet, and begin nothing with an
@@ -24,5 +28,5 @@ func (b *Basis) incoming() wizard.Incoming {
 		return wizard.Incoming{}
 	}
 	off := wizard.Proposal{Value: inbound.Off.String(), Why: "mailsetup inbound asks again whenever you like"}
-	return wizard.Incoming{SPF: off, DMARC: off}
+	return wizard.Incoming{SPF: off, DMARC: off, Rspamd: b.Facts.Rspamd}
 }

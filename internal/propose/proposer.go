@@ -124,6 +124,9 @@ func (p *Proposer) Init(ctx context.Context, a spec.Answers) (Result, error) {
 		return Result{}, err
 	}
 	d := p.draft(step.Scope{}.Recheck(append(p.Recheck, normalized(a.Domain, spec.DomainName))...))
+	if p.InboundOnly {
+		d.Scope = step.HostOnly()
+	}
 	first := lookupSpec(a, p.Spec)
 	if err := d.gather(ctx, first); err != nil {
 		return Result{}, err
@@ -192,6 +195,9 @@ func (d *draft) adopt(ctx context.Context, a spec.Answers) (spec.Answers, error)
 	maps.Copy(d.Result.Hashes, d.Adopted.Hashes)
 	if d.Adopted.SignsNothing() {
 		return a, nil
+	}
+	if d.InboundOnly { // what is taken over has domains
+		d.Scope = step.Scope{}
 	}
 	host := cmp.Or(normalized(a.Hostname, spec.Hostname), d.Facts.FQDN)
 	if a, err = d.Adopted.Answer(a, host); err != nil {
@@ -277,7 +283,7 @@ func (d *draft) ask(ctx context.Context, fixed spec.Answers) (spec.Answers, erro
 	d.asked = true
 	if d.InboundOnly {
 		return d.Ask(ctx, wizard.Options{Inbound: true, Fixed: fixed, Propose: func(context.Context, spec.Answers) (wizard.Proposals, error) {
-			return wizard.Proposals{Incoming: inForce(d.Spec.Host.Inbound)}, nil
+			return wizard.Proposals{Incoming: inForce(d.Spec.Host.Inbound, d.Facts.Rspamd)}, nil
 		}})
 	}
 	return d.Ask(ctx, wizard.Options{

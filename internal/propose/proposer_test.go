@@ -660,6 +660,9 @@ func TestInboundOnly(t *testing.T) {
 	if d := cmp.Diff(want, r.Want, cmpopts.EquateComparable(netip.Addr{}), cmpopts.EquateEmpty()); d != "" || err != nil || r.Asked == nil {
 		t.Errorf("%v\n%s", err, d)
 	}
+	if !r.Scope.IsHostOnly() {
+		t.Error("the run is about domains, too")
+	}
 	r, err = p.Init(t.Context(), spec.Answers{Inbound: inbound.Answers{Plain: true, SPF: "off"}})
 	if err != nil || asked != 1 || r.Want.Host.Inbound.SPF != inbound.Off || r.Asked != nil {
 		t.Errorf("with an answer: asked %d times, %+v, %v", asked, r.Want.Host.Inbound, err)
@@ -667,5 +670,35 @@ func TestInboundOnly(t *testing.T) {
 	p.Spec = nil
 	if _, err := p.Init(t.Context(), spec.Answers{}); !hint.IsUsage(err) || err.Error() != "this server is not set up yet" || !slices.Equal(hint.Of(err), []string{"mailsetup init"}) {
 		t.Errorf("a server that is not set up: %v", err)
+	}
+}
+
+// Where OpenDKIM verifies, what a run would refuse is not proposed, even if host.toml asks
+// for it.
+func TestIncomingProposals(t *testing.T) {
+	for _, tt := range []struct {
+		policy inbound.Policy
+		rspamd bool
+		want   string
+	}{
+		{inbound.Policy{}, false, "mark"},
+		{inbound.Policy{DMARC: "reject"}, false, "mark"},
+		{inbound.Policy{DMARC: "quarantine"}, false, "mark"},
+		{inbound.Policy{SPF: "mark"}, false, "off"},
+		{inbound.Policy{DMARC: "reject"}, true, "reject"},
+	} {
+		s := machine(state.Facts{Rspamd: tt.rspamd})
+		p := s.proposer(&spec.Spec{Host: spec.Host{Version: 1, Hostname: "mail.lab.example", Domain: "lab.example", Inbound: tt.policy}})
+		p.InboundOnly = true
+		var got wizard.Incoming
+		p.Ask = func(ctx context.Context, o wizard.Options) (spec.Answers, error) {
+			offered, err := o.Propose(ctx, o.Fixed)
+			got = offered.Incoming
+			return o.Fixed, err
+		}
+		_, _ = p.Init(t.Context(), spec.Answers{})
+		if got.DMARC.Value != tt.want || got.Rspamd != tt.rspamd {
+			t.Errorf("%+v, rspamd %v: proposed %+v", tt.policy, tt.rspamd, got)
+		}
 	}
 }

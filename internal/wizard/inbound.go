@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"slices"
 	"strings"
 
 	"mailsetup/internal/inbound"
@@ -12,9 +13,13 @@ func inboundQuestions() []question {
 	list := []question{inboundSPFQuestion(), inboundDMARCQuestion(), inboundDNSBLQuestion()}
 	for i := range list {
 		offer := list[i].offer
-		list[i].applies = asksIncoming
+		applies := asksIncoming
+		if list[i].topic == aboutInDNSBL {
+			applies = func(f *flow) bool { return asksIncoming(f) && !f.found.Incoming.Rspamd }
+		}
+		list[i].applies = applies
 		list[i].offer = func(f *flow) Proposal {
-			if !asksIncoming(f) {
+			if !applies(f) {
 				return Proposal{}
 			}
 			return offer(f)
@@ -66,13 +71,17 @@ func inboundDMARCQuestion() question {
 		title: fixed("What becomes of incoming mail that fails DMARC?"),
 		about: fixed("Neither SPF nor DKIM passes for the domain in From:. Some mailing lists make " +
 			"honest mail fail, too."),
-		options: func(*flow) []option {
-			return []option{
+		options: func(f *flow) []option {
+			all := []option{
 				{"mark", "mark", "a header says so, for filters; nothing is refused"},
 				{"quarantine", "quarantine", "what its domain asks for gets a header to file it by"},
 				{"reject", "reject", "what its domain asks to refuse is refused"},
 				{"off", "off", "nobody looks"},
 			}
+			if !f.found.Incoming.Rspamd {
+				all = slices.Delete(all, 1, 3)
+			}
+			return all
 		},
 		offer: func(f *flow) Proposal { return f.found.Incoming.DMARC },
 	}

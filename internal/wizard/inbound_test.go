@@ -12,14 +12,14 @@ import (
 	"mailsetup/internal/wizard"
 )
 
-func askInbound(t *testing.T, o wizard.Options, script string) (spec.Answers, string) {
+func askInbound(t *testing.T, o wizard.Options, rspamd bool, script string) (spec.Answers, string) {
 	t.Helper()
 	var said strings.Builder
 	o.In, o.Out, o.Accessible = strings.NewReader(script), &said, true
 	o.Propose = func(context.Context, spec.Answers) (wizard.Proposals, error) {
 		return wizard.Proposals{Incoming: wizard.Incoming{
 			SPF: wizard.Proposal{Value: "mark", Why: "as it is now"}, DMARC: wizard.Proposal{Value: "off", Why: "as it is now"},
-			DNSBL: wizard.Proposal{Value: "bl.example=127.0.0.2", Why: "as it is now"},
+			DNSBL: wizard.Proposal{Value: "bl.example=127.0.0.2", Why: "as it is now"}, Rspamd: rspamd,
 		}}, nil
 	}
 	got, err := wizard.Ask(t.Context(), o)
@@ -30,21 +30,30 @@ func askInbound(t *testing.T, o wizard.Options, script string) (spec.Answers, st
 }
 
 // A server that is set up is asked about incoming mail and nothing else, and no other
-// answer comes back.
+// answer comes back. What a run would refuse is not offered: quarantine and reject where
+// OpenDKIM verifies, and block lists where rspamd judges.
 func TestOnlyIncomingMail(t *testing.T) {
 	for _, tt := range []struct {
 		script string
+		rspamd bool
 		want   inbound.Answers
 	}{
-		{"\n\n\n", inbound.Answers{Plain: true, SPF: "mark", DMARC: "off", DNSBL: []string{"bl.example=127.0.0.2"}}},
-		{"reject\n2\nzen\nZEN.spamhaus.org=127.0.0.[2..4;9] bl.example\n", inbound.Answers{Plain: true, SPF: "reject", DMARC: "quarantine", DNSBL: []string{"zen.spamhaus.org=127.0.0.[2..4;9]", "bl.example=127.0.0.[2..11]"}}},
+		{"\n\n\n", false, inbound.Answers{Plain: true, SPF: "mark", DMARC: "off", DNSBL: []string{"bl.example=127.0.0.2"}}},
+		{"reject\nquarantine\nreject\n2\nzen\nZEN.spamhaus.org=127.0.0.[2..4;9] bl.example\n", false, inbound.Answers{Plain: true, SPF: "reject", DMARC: "off", DNSBL: []string{"zen.spamhaus.org=127.0.0.[2..4;9]", "bl.example=127.0.0.[2..11]"}}},
+		{"mark\nquarantine\n", true, inbound.Answers{Plain: true, SPF: "mark", DMARC: "quarantine"}},
+		{"mark\n3\n", true, inbound.Answers{Plain: true, SPF: "mark", DMARC: "reject"}},
 	} {
-		got, said := askInbound(t, wizard.Options{Inbound: true, Fixed: spec.Answers{Inbound: inbound.Answers{Plain: true}}}, tt.script)
+		got, said := askInbound(t, wizard.Options{Inbound: true, Fixed: spec.Answers{Inbound: inbound.Answers{Plain: true}}}, tt.rspamd, tt.script)
 		if diff := cmp.Diff(spec.Answers{Inbound: tt.want}, got); diff != "" {
 			t.Errorf("answers (-want +got):\n%s\n%s", diff, said)
 		}
 		if strings.Contains(tt.script, "zen\n") && !strings.Contains(said, `"zen" is no zone`) {
 			t.Errorf("nothing about a list without a domain: %s", said)
+		}
+		for _, what := range []string{"what its domain asks", " quarantine "} {
+			if strings.Contains(said, what) != tt.rspamd {
+				t.Errorf("rspamd judges %v, and it says %q: %s", tt.rspamd, what, said)
+			}
 		}
 	}
 }
@@ -53,13 +62,13 @@ func TestOnlyIncomingMail(t *testing.T) {
 func TestIncomingMailAtInit(t *testing.T) {
 	fixed := accepted()
 	fixed.DMARC, fixed.Receive = "", "yes"
-	got, said := askInbound(t, wizard.Options{Fixed: fixed}, "1\n")
+	got, said := askInbound(t, wizard.Options{Fixed: fixed}, false, "1\n")
 	want := inbound.Answers{SPF: "mark", DMARC: "off", DNSBL: []string{"bl.example=127.0.0.2"}}
 	if diff := cmp.Diff(want, got.Inbound); diff != "" || !strings.Contains(said, "Incoming mail: SPF mark, DMARC off, block lists bl.example=127.0.0.2") {
 		t.Errorf("answers (-want +got):\n%s\n%s", diff, said)
 	}
 	fixed.Receive = "no"
-	if got, said = askInbound(t, wizard.Options{Fixed: fixed}, "1\n"); got.Inbound.Given() || strings.Contains(said, "Incoming mail") {
+	if got, said = askInbound(t, wizard.Options{Fixed: fixed}, false, "1\n"); got.Inbound.Given() || strings.Contains(said, "Incoming mail") {
 		t.Errorf("one that receives nothing: %+v\n%s", got.Inbound, said)
 	}
 }

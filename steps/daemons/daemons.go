@@ -22,11 +22,11 @@ type daemon struct {
 }
 
 // daemons returns the units of this host that mail needs, in the order in which they
-// need each other. BIND is one if zones of ours are edited; if another name server
+// need each other. BIND is one if the run may edit zones of ours; if another name server
 // answers, that is refused elsewhere.
 func daemons(in step.Input) []daemon {
 	var all []daemon
-	if records.OtherNameServer(in) == nil && slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return in.Spec.DNSOf(d) == spec.DNSBind }) {
+	if !in.Scope.IsHostOnly() && records.OtherNameServer(in) == nil && slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool { return in.Spec.DNSOf(d) == spec.DNSBind }) {
 		all = append(all, daemon{unit: "named.service", down: "nobody finds the records", probes: []state.Probe{
 			{Kind: state.ProbeActive, Unit: "named.service"},
 		}})

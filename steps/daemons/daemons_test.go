@@ -7,6 +7,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/daemons"
+	"mailsetup/steps/step"
 	"mailsetup/steps/steptest"
 )
 
@@ -64,6 +65,19 @@ func TestDaemonsWithoutZones(t *testing.T) {
 	in.Facts.Daemons = map[string]state.Daemon{"named.service": {Disabled: true}}
 	if stage, _, _ := daemons.Start(in); len(stage.Units) > 0 || len(daemons.Halted(in)) > 0 {
 		t.Errorf("planned %+v, halted %+v", stage.Units, daemons.Halted(in))
+	}
+}
+
+// Nor where the run is about the host and no domain: it publishes nothing.
+func TestDaemonsOfTheHostAlone(t *testing.T) {
+	for _, is := range []state.Daemon{{Stopped: true}, {Masked: true}, {Disabled: true}} {
+		in := steptest.Installed()
+		in.Facts.Daemons = map[string]state.Daemon{"named.service": is, "opendkim.service": {Stopped: true}}
+		in.Scope = step.HostOnly()
+		stage, _, _ := daemons.Start(in)
+		if halted := daemons.Halted(in); len(stage.Units) > 0 || len(halted) != 1 || halted[0].Unit != "opendkim.service" {
+			t.Errorf("%+v: planned %+v, halted %+v", is, stage.Units, halted)
+		}
 	}
 }
 

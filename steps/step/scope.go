@@ -18,6 +18,7 @@ type Scope struct {
 	only    map[string]bool // nil for all
 	skip    map[string]bool
 	recheck map[string]bool
+	host    bool // no domain
 }
 
 // Only returns the scope of the named domains, without the host: Only() is none.
@@ -28,6 +29,13 @@ func Only(domains ...string) Scope {
 	}
 	return s
 }
+
+// HostOnly returns the scope of the host itself without any domain: neither its records
+// nor its first key are made.
+func HostOnly() Scope { return Scope{host: true} }
+
+// IsHostOnly reports whether a run is about the host and no domain at all.
+func (s Scope) IsHostOnly() bool { return s.host }
 
 // With returns the scope with more domains. The scope of the whole host has them.
 func (s Scope) With(domains ...string) Scope {
@@ -57,7 +65,7 @@ func (s Scope) Recheck(domains ...string) Scope {
 
 // Includes reports whether the run is about the domain.
 func (s Scope) Includes(domain string) bool {
-	return (s.only == nil || s.only[domain]) && (!s.skip[domain] || s.recheck[domain])
+	return !s.host && (s.only == nil || s.only[domain]) && (!s.skip[domain] || s.recheck[domain])
 }
 
 // Selects reports whether the domain is one of those that the scope was made of
@@ -79,7 +87,7 @@ func (s Scope) Complete() bool {
 			return false
 		}
 	}
-	return s.only == nil
+	return s.only == nil && !s.host
 }
 
 // Domains returns the domains of the spec that the run is about.

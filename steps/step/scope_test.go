@@ -32,6 +32,8 @@ func TestWhichDomainsAScopeIncludes(t *testing.T) {
 			[]string{"a.example", "b.example", "c.example"},
 			true, true,
 		},
+		{"the host alone", step.HostOnly(), nil, true, false},
+		{"the host alone, with others", step.HostOnly().With("a.example").Recheck("b.example").Skip(nil), nil, true, false},
 		{"all have changed since", step.Scope{}.Skip(skipped).Skip(nil), []string{"a.example", "b.example", "c.example"}, true, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
