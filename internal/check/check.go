@@ -115,7 +115,9 @@ func (o Options) find(ctx context.Context, m *machine.Machine) (report.Report, s
 	if len(seen.domains) > maxListed {
 		all.Condense()
 	}
-	all.Add(o.eachDomain(ctx, w, seen))
+	each := o.eachDomain(ctx, w, seen)
+	each.Add(all) // has room, and the report sorts
+	all = each
 	all.Findings = o.Choose(all.Findings)
 	overwriting(seen.server, all.Findings)
 	seen.ignore(all.Findings)
@@ -211,7 +213,10 @@ func (o Options) eachDomain(ctx context.Context, w world, seen seen) finding.Res
 		mu.Lock()
 		defer mu.Unlock()
 		texts.share(one.Findings)
-		all.Add(one) // in any order: the report sorts
+		all.Add(one)           // in any order: the report sorts
+		if done == maxListed { // as much room as all will take: slices that grow leave as much again behind
+			all.Findings = slices.Grow(all.Findings, len(all.Findings)*(of-done)/done+maxListed)
+		}
 		for _, k := range late {
 			unlooked[k] = append(unlooked[k], d.Name)
 		}

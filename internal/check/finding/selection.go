@@ -25,8 +25,10 @@ func (s Selection) Wants(id string) bool {
 func (s Selection) Choose(list []Finding) []Finding {
 	type about struct{ id, domain string }
 	judged := map[about]bool{}
-	for _, f := range list {
-		judged[about{f.ID, f.Domain}], judged[about{f.ID, ""}] = true, true
+	if len(s.Only) > 0 { // else nobody asks
+		for _, f := range list {
+			judged[about{f.ID, f.Domain}], judged[about{f.ID, ""}] = true, true
+		}
 	}
 	keeps := func(f Finding) bool {
 		return slices.ContainsFunc(Catalogue(), func(k Kind) bool {

@@ -11,13 +11,20 @@ import (
 // cause. It may name a group (dkim): then any finding of that is the cause.
 func fold(list []finding.Finding) {
 	type about struct{ id, domain string }
+	named := map[string]bool{} // as causes, few of tens of thousands of findings
+	for _, f := range list {
+		named[f.CausedBy] = true
+	}
 	at := map[about][]int{}
 	for i, f := range list {
-		if f.Severity != finding.OK {
+		if f.Severity == finding.OK {
+			continue
+		}
+		if named[f.ID] {
 			at[about{f.ID, f.Domain}] = append(at[about{f.ID, f.Domain}], i)
-			if group, _, more := strings.Cut(f.ID, "."); more {
-				at[about{group, f.Domain}] = append(at[about{group, f.Domain}], i)
-			}
+		}
+		if group, _, more := strings.Cut(f.ID, "."); more && named[group] {
+			at[about{group, f.Domain}] = append(at[about{group, f.Domain}], i)
 		}
 	}
 	const (

@@ -80,7 +80,7 @@ func (r *Report) Compare(last Last, tells bool) Last {
 	if r.Since = last.Time; tells {
 		next.Time = r.Time
 	}
-	now, consequences, unsure := map[identity]finding.Finding{}, map[identity]bool{}, map[[2]string]bool{}
+	now, consequences, unsure := map[identity]bool{}, map[identity]bool{}, map[[2]string]bool{}
 	for _, f := range r.Findings {
 		id := identity{f.ID, f.Domain, f.Subject}
 		switch {
@@ -90,17 +90,22 @@ func (r *Report) Compare(last Last, tells bool) Last {
 		case f.CausedBy != "":
 			consequences[id] = true
 		default:
-			now[id] = f
+			now[id] = true
 		}
 		if f.Severity == finding.Unknown {
 			unsure[[2]string{finding.Kind{ID: f.ID}.Group(), f.Domain}] = true
 		}
 	}
-	known, looked, right := map[identity]Known{}, r.scope(), r.evidence()
+	known := map[identity]Known{}
+	var looked scope
+	var right evidence
+	if len(last.Findings) > 0 { // which takes memory where domains are many
+		looked, right = r.scope(), r.evidence()
+	}
 	r.Changes = []Change{}
 	for _, k := range last.Findings {
 		folded, present := consequences[k.identity]
-		_, still := now[k.identity]
+		still := now[k.identity]
 		blind := false // a name server that is dead keeps all groups from looking
 		for _, group := range []string{finding.Kind{ID: k.ID}.Group(), "dns"} {
 			blind = blind || unsure[[2]string{group, k.Domain}] || unsure[[2]string{group, ""}]
@@ -123,7 +128,7 @@ func (r *Report) Compare(last Last, tells bool) Last {
 	var changed []Change
 	for _, f := range r.Findings {
 		id := identity{f.ID, f.Domain, f.Subject}
-		if _, is := now[id]; !is {
+		if !now[id] {
 			continue
 		}
 		k := known[id].see(f)
