@@ -195,7 +195,9 @@ func doorKeepsMail(t *testing.T, n int, all bool) {
 		modes := []string{"mark", "reject"}
 		for i, mode := range modes {
 			product(t, b, 0, "inbound", "--yes", "--spf", mode, "--dmarc", "mark", "--dnsbl", "bl.example", "--allow", "198.51.100.77")
-			if found, _ := check(t, b, "--only", "in"); len(found) == 0 || wrong(found, finding.Problem, finding.Warning) != "" {
+			found, _ := check(t, b, "--only", "in")
+			found = slices.DeleteFunc(found, func(f finding.Finding) bool { return i > 0 && f.ID == "in.open" }) // OpenDMARC was killed
+			if len(found) == 0 || wrong(found, finding.Problem, finding.Warning) != "" {
 				t.Errorf("%s: %d findings\n%s", mode, len(found), wrong(found, finding.Problem, finding.Warning))
 			}
 			for _, m := range mail {
