@@ -237,7 +237,7 @@ func mistakes(selector, key string) []wrongRecord {
 		{"a second record", append(at(stringsOf(key)), name+` IN TXT "v=DKIM1; p="`), `a second record beside ours, and receivers then see none: "v=DKIM1; p=" -> take the other one out`},
 		{"two records of strings", append(at(quoted(key[:255])), name+" IN TXT "+quoted(key[255:])), "the value is spread over two records instead of two strings of one"},
 		{"an alias", []string{name + " IN CNAME key.vendor.example. ; for " + name}, "the name is an alias (CNAME) of key.vendor.example, which has no such record -> take the CNAME at " + short + " out"},
-		{"two SPF records", []string{`lab.example. IN TXT "v=spf1 -all"`}, `2 SPF records where one is allowed, and none is right: "v=spf1 -all", "v=spf1 ip4:192.0.2.10 ~all" -> take them out and publish it: mailsetup dns lab.example`},
+		{"two SPF records", []string{`lab.example. IN TXT "v=spf1 -all"`}, `a second record beside ours, and receivers take two for an error: "v=spf1 -all" -> take the other one out`},
 		{"no underscore", []string{`dmarc.lab.example. IN TXT "v=DMARC1; p=none; rua=mailto:ann@mail.lab.example" ; for _dmarc.lab.example.`}, "nothing there, but dmarc.lab.example has it -> rename that record to _dmarc (in full: _dmarc.lab.example)"},
 	}
 }
