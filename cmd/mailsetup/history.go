@@ -122,6 +122,13 @@ func runRollback(ctx context.Context, u ui, id string) error {
 		return err
 	}
 	defer m.Close()
+	if run, said := rollback.PutBack(m, id); run != "" {
+		if u.o.json {
+			return u.printJSON(result{Changed: !u.o.dryRun, ID: run})
+		}
+		fmt.Fprintln(u.c.Out, said)
+		return nil
+	}
 	r, err := rollback.Make(ctx, m, id, rollback.NameServers(m))
 	if err != nil {
 		return err
@@ -174,13 +181,8 @@ func runRecover(ctx context.Context, u ui) error {
 		return err
 	}
 	defer m.Close()
-	open, err := m.Journal.Open()
-	if err != nil {
-		return err
-	}
-	if open == nil {
+	if m.Recovered() == nil {
 		fmt.Fprintln(u.c.Out, "No interrupted run.")
-		return nil
 	}
-	return m.Recover(ctx)
+	return nil
 }

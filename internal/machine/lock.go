@@ -32,9 +32,7 @@ const (
 // messages of a probe that was killed and undoes an interrupted run.
 func (m *Machine) lockAndRecover(ctx context.Context) error {
 	if m.options.DryRun {
-		if open, err := m.Journal.Open(); err == nil && open != nil {
-			m.options.Logf("an interrupted run (%s) has to be put back first: what follows is not the whole truth", open.ID)
-		}
+		m.tellOfOpenRun(lockFile)
 		return nil
 	}
 	if m.Image == nil {
@@ -47,11 +45,60 @@ func (m *Machine) lockAndRecover(ctx context.Context) error {
 		m.RemoveProbe(ctx)
 	}
 	open, err := m.Journal.Open()
-	if err != nil || open == nil || m.options.KeepInterrupted {
+	if err != nil || open == nil {
 		return err
 	}
 	m.options.Logf("the run of %s (%s) was interrupted; putting the machine back first", open.Started.Format(time.DateTime), open.Command)
-	return m.Recover(ctx)
+	if err := m.recover(ctx); err != nil {
+		return err
+	}
+	m.recovered = open
+	return nil
+}
+
+// Recovered returns the interrupted run that was taken back when the machine was opened,
+// nil if there was none.
+func (m *Machine) Recovered() *apply.Entry { return m.recovered }
+
+// tellOfOpenRun says of a run that has not ended whether it goes on, or has to be put back.
+func (m *Machine) tellOfOpenRun(lock string) {
+	open, busy := m.openRun(lock)
+	switch {
+	case open == nil:
+	case busy != nil:
+		m.options.Logf("run %s has not ended yet (%v): what follows is not the whole truth", open.ID, busy)
+	default:
+		m.options.Logf("an interrupted run (%s) has to be put back first: what follows is not the whole truth\nhint: mailsetup recover", open.ID)
+	}
+}
+
+// OpenRun returns the run that has not ended, nil for none, and who has the lock, nil if
+// nobody has and the run was interrupted.
+func (m *Machine) OpenRun() (open *apply.Entry, busy error) { return m.openRun(lockFile) }
+
+func (m *Machine) openRun(lock string) (open *apply.Entry, busy error) {
+	if open, err := m.Journal.Open(); err != nil || open == nil {
+		return nil, nil
+	}
+	if m.Image == nil && m.release == nil {
+		busy = heldBy(lock)
+	}
+	open, _ = m.Journal.Open() // a run that ended meanwhile was not interrupted
+	return open, busy
+}
+
+// heldBy returns who holds a lock, nil for nobody. It writes nothing.
+func heldBy(path string) error {
+	if fi, err := os.Lstat(path); err != nil || !fi.Mode().IsRegular() {
+		return nil
+	}
+	f := flock.New(path, flock.SetFlag(os.O_RDONLY))
+	got, err := f.TryRLock()
+	_ = f.Close()
+	if got || err != nil {
+		return nil
+	}
+	return holder(path)
 }
 
 // lock takes the lock that only one run can hold on the running system.
@@ -120,8 +167,8 @@ func (m *Machine) removeProbe(ctx context.Context, lock string) {
 	}
 }
 
-// Recover undoes an interrupted run.
-func (m *Machine) Recover(ctx context.Context) error {
+// recover undoes an interrupted run.
+func (m *Machine) recover(ctx context.Context) error {
 	if m.options.Hold != nil {
 		defer m.options.Hold()()
 	}

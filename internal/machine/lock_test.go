@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"mailsetup/internal/apply"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/internal/system/systemtest"
@@ -108,5 +109,26 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A run that goes on is not called interrupted: who holds the lock is at work.
+func TestARunInProgressIsNotInterrupted(t *testing.T) {
+	lock := t.TempDir() + "/lock"
+	var said []string
+	sys := systemtest.NewMem()
+	sys.PutFile(apply.JournalDir+"/20261122T090000-aaaa/run.jsonl", `{"event":"begin","id":"20261122T090000-aaaa","command":"init"}`+"\n")
+	m := New(sys, nil, Options{DryRun: true, Logf: func(format string, a ...any) { said = append(said, fmt.Sprintf(format, a...)) }})
+	release, err := takeLock(t.Context(), lock, 0)
+	must(t, err)
+	m.tellOfOpenRun(lock)
+	must(t, release())
+	m.tellOfOpenRun(lock)
+	if len(said) != 2 || !strings.HasPrefix(said[0], fmt.Sprintf("run 20261122T090000-aaaa has not ended yet (lock %s: held by process %d (", lock, os.Getpid())) ||
+		said[1] != "an interrupted run (20261122T090000-aaaa) has to be put back first: what follows is not the whole truth\nhint: mailsetup recover" {
+		t.Errorf("said %q", said)
+	}
+	if err := heldBy(t.TempDir() + "/none"); err != nil {
+		t.Errorf("a lock that is not there: %v", err)
 	}
 }

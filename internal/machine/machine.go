@@ -35,9 +35,7 @@ type Options struct {
 	Command string
 	// Unattended waits long for another run to end. Interactive says so.
 	Unattended, Interactive bool
-	// KeepInterrupted leaves an interrupted run to the caller.
-	KeepInterrupted bool
-	Clock           func() time.Time // nil: time.Now
+	Clock                   func() time.Time // nil: time.Now
 
 	Logf func(format string, a ...any) // nil for none
 	Hold func() (release func())       // see signals.Watch.Hold; nil for none
@@ -52,11 +50,12 @@ type Machine struct {
 	Journal  *apply.Journal
 	Now      time.Time // when the run, or its present round, began
 
-	options  Options
-	progress ProgressPrinter
-	release  func() error
-	firstRun string // ID of the first run of the command
-	runs     int    // how many there were
+	options   Options
+	progress  ProgressPrinter
+	release   func() error
+	recovered *apply.Entry // that was interrupted
+	firstRun  string       // ID of the first run of the command
+	runs      int          // how many there were
 }
 
 // Open opens the machine. If it is opened for a change, it is locked, and an

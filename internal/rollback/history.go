@@ -97,6 +97,9 @@ func howToTakeBack(ctx context.Context, m *machine.Machine, entries []apply.Entr
 	case r.State == rolledBack:
 		return []string{fmt.Sprintf("mailsetup rollback %s does it again", r.RolledBackBy)}, nil
 	case r.Status == apply.Open:
+		if _, busy := m.OpenRun(); busy != nil {
+			return []string{"it has not ended yet: " + busy.Error()}, nil
+		}
 		return []string{"mailsetup recover puts the machine back"}, nil
 	case r.Status == apply.Undone:
 		return []string{"nothing is left of it: it was taken back at once"}, nil

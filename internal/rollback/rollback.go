@@ -5,6 +5,7 @@ package rollback
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -16,6 +17,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
+	"mailsetup/internal/text"
 )
 
 // Checker queries every name server of a domain for records. A nil one queries none,
@@ -80,6 +82,24 @@ func Make(ctx context.Context, m *machine.Machine, id string, look Checker) (Rol
 		r.runs = append(r.runs, e.ID)
 	}
 	return r, nil
+}
+
+// PutBack returns the run that was interrupted and that opening the machine has put back,
+// or would but for a dry run, where that is all that was asked for: rollback without an ID,
+// or with its own. It returns "" if a rollback has to go on.
+func PutBack(m *machine.Machine, id string) (run, said string) {
+	e, word := m.Recovered(), "was"
+	if m.DryRun() {
+		var busy error
+		if e, busy = m.OpenRun(); busy != nil {
+			return "", ""
+		}
+		word = "would be"
+	}
+	if e == nil || id != "" && id != e.ID {
+		return "", ""
+	}
+	return e.ID, fmt.Sprintf("The interrupted run %s (%s) %s put back; nothing else %[3]s taken back.", e.ID, text.Printable(e.Command), word)
 }
 
 // Apply applies the plan in a run of its own, which can be rolled back, too.
