@@ -72,7 +72,7 @@ func modeFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "json", Usage: "print data"},
 		verboseFlag(),
 		&cli.BoolFlag{Name: "accessible", Usage: "plain questions, one a line, for screen readers"},
-		&cli.BoolFlag{Name: "overwrite-drift", Usage: "overwrite files that were edited by hand"},
+		&cli.BoolFlag{Name: "overwrite-drift", Usage: "overwrite files of mailsetup, and lines of its own in others, that were edited by hand"},
 	}
 }
 

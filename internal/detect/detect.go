@@ -24,6 +24,7 @@ func knownPackages() []string {
 		"pdns-server", "rspamd", "opendmarc", "amavisd-new", "spamassassin", "spamass-milter",
 		"postfix-policyd-spf-python", "exim4", "exim4-daemon-light", "exim4-daemon-heavy",
 		"sendmail-bin", "nullmailer", "msmtp-mta", "dma", "opensmtpd",
+		"dbconfig-no-thanks", "dbconfig-mysql", "dbconfig-pgsql", "dbconfig-sqlite", "dbconfig-sqlite3",
 	}
 }
 

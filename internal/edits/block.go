@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"mailsetup/internal/hint"
 	"mailsetup/internal/state"
 )
 
@@ -33,10 +32,8 @@ func Block(e state.BlockEdit, current []byte) ([]byte, error) {
 	}
 	block := begin + "\n" + strings.Join(append(slices.Clone(e.Lines), finish), "\n")
 	if start >= 0 && strings.TrimSuffix(text[start:end], "\n") != block {
-		if isEdited(text[start:end], e.Name) {
-			_, plain := blockMarks(e.Name)
-			return nil, hint.NewUsage(fmt.Sprintf("write what you need outside of these lines; then let them be written anew, and run this again: sed -i 's/^%s .*/%s/' %s", plain, plain, e.Path),
-				"%s:%d: lines of mailsetup (%s) were edited by hand", e.Path, strings.Count(text[:start], "\n")+1, e.Name)
+		if !e.Overwrite && isEdited(text[start:end], e.Name) {
+			return nil, &EditedError{Path: e.Path, Line: strings.Count(text[:start], "\n") + 1, Name: e.Name}
 		}
 	}
 	switch rest := strings.TrimSpace(text[max(end, 0):]); {
@@ -55,6 +52,20 @@ func Block(e state.BlockEdit, current []byte) ([]byte, error) {
 		block += "\n"
 	}
 	return []byte(text[:start] + block + text[end:]), nil
+}
+
+// EditedError says that somebody edited a block of ours.
+type EditedError struct {
+	Path state.Path
+	Line int
+	Name string
+}
+
+func (e *EditedError) Error() string { return fmt.Sprintf("%s:%d: %s", e.Path, e.Line, e.Why()) }
+
+// Why says what is so, without the path.
+func (e *EditedError) Why() string {
+	return fmt.Sprintf("lines of mailsetup (%s) were edited by hand", e.Name)
 }
 
 // stamp is a short hash of the lines of a block.

@@ -19,6 +19,8 @@ func TestTypedLines(t *testing.T) {
 		{"the whole command line", typed, hint.AsRoot, "sudo mailsetup rotate-dkim --compromised shop.example"},
 		{"without a command line", hint.Typed{}, hint.AsRoot, "run it as root (sudo)"},
 		{"again", hint.TypedAs([]string{"mailsetup", "init", "--domain", "lab.example"}, true), hint.Again("--overwrite-drift") + " writes it", "mailsetup init --domain lab.example --overwrite-drift writes it"},
+		{"again, of inbound", hint.TypedAs([]string{"mailsetup", "inbound", "--spf", "off", "--yes"}, true), hint.Again("--overwrite-drift") + " writes it", "mailsetup inbound --spf off --yes --overwrite-drift writes it"},
+		{"inbound, of a tree", hint.TypedAs([]string{"mailsetup", "inbound", "--root", "t"}, true), "mailsetup inbound --spf off", "mailsetup inbound --root t --spf off"},
 		{"again, what only init does", hint.TypedAs([]string{"mailsetup", "adopt", "--yes"}, false), hint.Again("--overwrite-drift") + " writes it", "sudo mailsetup init --overwrite-drift writes it"},
 		{"again, nobody knows what", hint.Typed{}, hint.Again("--x"), "again, with --x"},
 		{"another command", typed, "mailsetup list shows the domains", "sudo mailsetup list shows the domains"},

@@ -9,6 +9,9 @@ import (
 // notOurs is the reason of a drift where nothing was written before.
 const notOurs = "not written by mailsetup"
 
+// editedSince is the reason of a drift of a whole file that we wrote.
+const editedSince = "edited since mailsetup wrote it"
+
 // Foreign reports whether mailsetup never wrote the file.
 func (d Drift) Foreign() bool { return d.Why == notOurs }
 
@@ -16,6 +19,9 @@ func (d Drift) Foreign() bool { return d.Why == notOurs }
 func (d Drift) String() string {
 	if d.Foreign() {
 		return string(d.Path) + " was not written by mailsetup"
+	}
+	if d.Why != editedSince {
+		return string(d.Path) + ": " + d.Why
 	}
 	return string(d.Path) + " is not as mailsetup left it"
 }
@@ -34,6 +40,6 @@ func (m *maker) drifted(p state.Path, cur, want state.Object) {
 	case !known:
 		m.drift = append(m.drift, Drift{Path: p, Why: notOurs, Diff: Diff(p, cur, want)})
 	case remembered != Hash(cur.Content):
-		m.drift = append(m.drift, Drift{Path: p, Why: "edited since mailsetup wrote it", Diff: Diff(p, cur, want)})
+		m.drift = append(m.drift, Drift{Path: p, Why: editedSince, Diff: Diff(p, cur, want)})
 	}
 }

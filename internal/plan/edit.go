@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 
+	"mailsetup/internal/edits"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -25,6 +27,11 @@ func (m *maker) edit(sc *StageChanges, e state.Edit) error {
 		return nil
 	}
 	out, err := m.overlay.Evaluate(m.ctx, e, cur)
+	edited := (*edits.EditedError)(nil)
+	if block, ok := e.(state.BlockEdit); ok && errors.As(err, &edited) {
+		block.Overwrite = true
+		out, err = m.overlay.Evaluate(m.ctx, block, cur)
+	}
 	if err != nil {
 		if m.pending && needsTool(e) {
 			m.planLater(sc, e)
@@ -37,6 +44,9 @@ func (m *maker) edit(sc *StageChanges, e state.Edit) error {
 		want = state.Object{Kind: state.Regular, Mode: 0o644, Owner: state.Root}
 	}
 	want.Content = out
+	if edited != nil {
+		m.drift = append(m.drift, Drift{Path: p, Why: edited.Why(), Diff: Diff(p, cur, want)})
+	}
 	_, zone := e.(state.ZoneEdit)
 	return m.add(sc, Change{
 		Path: p, Before: cur, After: want, Why: e.Why(), Settings: e.Settings(), Serial: zone,

@@ -111,10 +111,10 @@ type Plan struct {
 // Answer is something that was asked for: its name, and what was said.
 type Answer struct{ Name, Text string }
 
-// Drift is a managed file that is not as mailsetup left it.
+// Drift is a managed file, or lines of ours in another, not as mailsetup left it.
 type Drift struct {
 	Path state.Path
-	Why  string // "edited since mailsetup wrote it", "not written by mailsetup"
+	Why  string // "edited since mailsetup wrote it", "not written by mailsetup", "lines of … were edited by hand"
 	Diff string // unified, "" for a secret
 }
 

@@ -41,9 +41,9 @@ type BlockEdit struct {
 	Drop  bool // the block goes
 	Last  bool // it counts only behind all other lines, so it is moved there
 	// Stamp: the last comment line has a hash of the lines, so that an edit by hand is
-	// told, and not overwritten.
-	Stamp  bool
-	Reason string
+	// told, and not overwritten but with Overwrite.
+	Stamp, Overwrite bool
+	Reason           string
 }
 
 // Target implements Edit.

@@ -38,6 +38,9 @@ func DMARC(in step.Input) (state.Stage, []state.Note, error) {
 	if err := checkVerifier(in, mode); err != nil {
 		return state.Stage{}, nil, err
 	}
+	if err := checkConfFile(in, DMARCPackage, opendmarc.ConfFile); err != nil {
+		return state.Stage{}, nil, err
+	}
 	conf, lines, questions, err := dmarcLines(in)
 	if err != nil {
 		return state.Stage{}, nil, err

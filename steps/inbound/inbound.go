@@ -25,6 +25,20 @@ func Files() []state.Path {
 	}, allowFiles, rspamdFiles())
 }
 
+// checkConfFile refuses an edit of a package's configuration that somebody removed: a
+// reinstallation does not bring it back by itself.
+func checkConfFile(in step.Input, pkg string, file state.Path) error {
+	if _, there := in.Facts.Files[file]; there || !in.Facts.Installed[pkg] {
+		return nil
+	}
+	return step.Refuse("apt-get install --reinstall -o Dpkg::Options::=--force-confmiss "+pkg, "%s is not there, though %s is installed", file, pkg)
+}
+
+// dbconfigPackages are the answers to where a package has its database. Opendmarc needs the
+// first, or the second, which apt would bring together with a client of MariaDB. The first
+// drives out all others.
+var dbconfigPackages = []string{"dbconfig-no-thanks", "dbconfig-mysql", "dbconfig-pgsql", "dbconfig-sqlite", "dbconfig-sqlite3"}
+
 // Packages returns the Debian packages that the policy needs.
 func Packages(in step.Input) []state.Package {
 	var want []state.Package
@@ -33,6 +47,9 @@ func Packages(in step.Input) []state.Package {
 	}
 	if in.Spec.Host.Inbound.DMARC != "" && !guardedByRspamd(in) {
 		want = append(want, state.Package{Name: DMARCPackage, Why: "checks DMARC of incoming mail"})
+		if !in.Facts.Installed[DMARCPackage] && !slices.ContainsFunc(dbconfigPackages, func(name string) bool { return in.Facts.Installed[name] }) {
+			want = append(want, state.Package{Name: dbconfigPackages[0], Why: "opendmarc needs no database"})
+		}
 	}
 	return want
 }

@@ -33,6 +33,9 @@ func SPFService(in step.Input) (state.Stage, []state.Note, error) {
 	if in.Spec.Host.Inbound.SPF == inbound.Off || guardedByRspamd(in) {
 		return state.Stage{}, nil, nil
 	}
+	if err := checkConfFile(in, SPFPackage, policydspf.File); err != nil {
+		return state.Stage{}, nil, err
+	}
 	theirs, err := otherService(in)
 	if err != nil {
 		return state.Stage{}, nil, err

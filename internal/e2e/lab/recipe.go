@@ -57,7 +57,7 @@ func carried() []string {
 		// Other mail servers: each would throw the others out.
 		"exim4-daemon-light", "sendmail-bin", "opensmtpd",
 		// What stands beside Postfix on real servers.
-		"rspamd", "dkimpy-milter", "amavisd-new", "opendmarc", "postfix-pcre", "postfix-policyd-spf-python",
+		"rspamd", "dkimpy-milter", "amavisd-new", "opendmarc", "dbconfig-no-thanks", "postfix-pcre", "postfix-policyd-spf-python",
 		"sasl2-bin libsasl2-modules libsasl2-modules-db",
 		// Other judges of mail and records.
 		"spamassassin libmail-spf-perl",
