@@ -91,9 +91,8 @@ func checkOptions(ctx *cli.Context) (check.Options, error) {
 		Messages: ctx.StringSlice("message"), Form: ctx.String("format"), Changed: ctx.Bool("changed"), Mail: ctx.Bool("mail"),
 		Notes: ctx.Bool("notes"), Strict: ctx.Bool("strict"), Fix: ctx.Bool("fix"),
 	}
-	texts := []string{"format", "login", "resolver", "send-to"} // empty as a variable that is not set
-	if i := slices.IndexFunc(texts, func(name string) bool { return ctx.IsSet(name) && ctx.String(name) == "" }); i >= 0 {
-		return o, usage("give it a value, or leave it out", "--%s is empty", texts[i])
+	if err := refuseEmpty(ctx, "format", "login", "resolver", "send-to"); err != nil {
+		return o, err
 	}
 	if ctx.IsSet("html") {
 		o.HTML = &check.Page{File: ctx.String("html"), Version: version}

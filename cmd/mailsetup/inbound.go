@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
@@ -30,7 +31,7 @@ func inboundCommand(c console.Console) *cli.Command {
 			"the daemons back as they were; packages stay.",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
-			u, a, err := ui{c, modeOptions(ctx)}, answers(ctx), noArguments(ctx)
+			u, a, err := ui{c, modeOptions(ctx)}, answers(ctx), cmp.Or(noArguments(ctx), refuseEmpty(ctx, "spf", "dmarc"))
 			a.DMARC = "" // that of mail that comes in
 			switch {
 			case err != nil:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ func initCommand(c console.Console) *cli.Command {
 			"pct, rf and ri (RFC 9989 removed them).",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
-			if err := noArguments(ctx); err != nil {
+			if err := cmp.Or(noArguments(ctx), refuseEmpty(ctx, "inbound-spf", "inbound-dmarc")); err != nil {
 				return err
 			}
 			return runSetup(ctx.Context, c, answers(ctx), modeOptions(ctx), func(*propose.Proposer) {})

@@ -173,6 +173,9 @@ func mode(s, hint string, modes ...Mode) (Mode, *Fault) {
 
 // List reads a block list: its zone, and the answers that count.
 func List(s string) (string, *Fault) {
+	if strings.TrimSpace(s) == none {
+		return "", &Fault{s, "means no list, and stands alone", "leave it out, or the lists (in host.toml, dnsbl = [] is none)"}
+	}
 	site, err := dnsbl.Parse(s)
 	if fault, ok := errors.AsType[*dnsbl.Fault](err); ok {
 		return "", &Fault{fault.Value, fault.Why, fault.Hint}
@@ -291,7 +294,7 @@ func parseEntry(s string) (Entry, *Fault) {
 		}
 		return Entry{Network: n}, nil
 	}
-	if strings.Contains(text, "/") {
+	if strings.Contains(text, "/") && !strings.Contains(text, "@") {
 		return refuse("is no network", entryHint)
 	}
 	local, domain, isSender := strings.Cut(text, "@")
@@ -306,10 +309,14 @@ func parseEntry(s string) (Entry, *Fault) {
 		}
 		return Entry{Kind: Host, Name: host}, nil
 	}
+	if strings.Contains(domain, "@") {
+		return refuse("has a second @", entryHint)
+	}
+	given := domain
 	domain, why := name(domain)
 	switch {
 	case why != "":
-		return refuse(why, entryHint)
+		return refuse(fmt.Sprintf("has %q behind its @, which %s", tomltext.Clip(given), why), entryHint)
 	case local == "":
 		return Entry{Kind: Domain, Name: domain}, nil
 	case strings.ContainsFunc(local, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"(),:;<>@[]\`, r) }):

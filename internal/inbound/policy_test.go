@@ -32,11 +32,11 @@ func TestTheTableOfTheFile(t *testing.T) {
 spf = " Reject"
 dmarc = "mark"
 dnsbl = ["ZEN.spamhaus.org.=127.0.0.[2..11]", "bl.example"]
-allow = ["[192.0.2.7]", "2001:DB8::/48", "Mail.Shop.example", ".shop.example", "@bücher.example", "Ann@shop.example", "192.0.2.7"]
+allow = ["[192.0.2.7]", "2001:DB8::/48", "Mail.Shop.example", ".shop.example", "@bücher.example", "Ann@shop.example", "192.0.2.7", "X/y@shop.example"]
 `)
 	want := inbound.Policy{
 		SPF: "reject", DMARC: "mark", DNSBL: []string{"zen.spamhaus.org=127.0.0.[2..11]", "bl.example=127.0.0.[2..11]"},
-		Allow: []string{"192.0.2.7", "2001:db8::/48", "mail.shop.example", ".shop.example", "@xn--bcher-kva.example", "ann@shop.example"},
+		Allow: []string{"192.0.2.7", "2001:db8::/48", "mail.shop.example", ".shop.example", "@xn--bcher-kva.example", "ann@shop.example", "x/y@shop.example"},
 	}
 	if d := cmp.Diff(want, got); d != "" || faults != "" {
 		t.Errorf("%s\n%s", faults, d)
@@ -48,6 +48,7 @@ allow = ["[192.0.2.7]", "2001:DB8::/48", "Mail.Shop.example", ".shop.example", "
 		{Kind: inbound.Host, Name: ".shop.example"},
 		{Kind: inbound.Domain, Name: "xn--bcher-kva.example"},
 		{Kind: inbound.Sender, Name: "ann@shop.example"},
+		{Kind: inbound.Sender, Name: "x/y@shop.example"},
 	}
 	if d := cmp.Diff(passes, got.Passes(), cmpopts.EquateComparable(netip.Prefix{})); d != "" {
 		t.Error(d)
@@ -80,7 +81,11 @@ func TestTheTableRefuses(t *testing.T) {
 		`allow = ["example"]`:                  `inbound.allow: "example" is no full name` + entry,
 		`allow = ["*.example.org"]`:            `inbound.allow: "*.example.org" is no name of DNS` + entry,
 		`allow = ["a b@example.org"]`:          `inbound.allow: "a b@example.org" has a character before the @ that needs quotes or is no ASCII` + entry,
-		`allow = ["a@b@example.org"]`:          `inbound.allow: "a@b@example.org" is no name of DNS` + entry,
+		`allow = ["a@b@example.org"]`:          `inbound.allow: "a@b@example.org" has a second @` + entry,
+		`allow = ["ann@shop"]`:                 `inbound.allow: "ann@shop" has "shop" behind its @, which is no full name` + entry,
+		`allow = ["ann@shop.example/x"]`:       `inbound.allow: "ann@shop.example/x" has "shop.example/x" behind its @, which is no name of DNS` + entry,
+		`allow = ["x/y"]`:                      `inbound.allow: "x/y" is no network` + entry,
+		`dnsbl = ["none"]`:                     `inbound.dnsbl: "none" means no list, and stands alone; hint: leave it out, or the lists (in host.toml, dnsbl = [] is none)`,
 		`allow = [""]`:                         `inbound.allow: "" is no full name` + entry,
 	} {
 		if _, got := read(t, "[inbound]\n"+text+"\n"); got != want {
@@ -100,6 +105,7 @@ func TestAnswers(t *testing.T) {
 		{"nothing", inbound.Answers{}, inbound.Policy{SPF: "mark", Allow: []string{"192.0.2.7"}}, inbound.Policy{SPF: "mark", Allow: []string{"192.0.2.7"}}, ""},
 		{"modes", inbound.Answers{SPF: "off", DMARC: "mark"}, inbound.Policy{SPF: "reject"}, inbound.Policy{DMARC: "mark"}, ""},
 		{"lists take the place of lists", inbound.Answers{DNSBL: []string{"b.example"}}, inbound.Policy{DNSBL: []string{"a.example"}}, inbound.Policy{DNSBL: []string{"b.example=127.0.0.[2..11]"}}, ""},
+		{"none and a list", inbound.Answers{Plain: true, DNSBL: []string{"none", "b.example"}}, inbound.Policy{DNSBL: []string{"a.example"}}, inbound.Policy{DNSBL: []string{"b.example=127.0.0.[2..11]"}}, `--dnsbl "none" means no list, and stands alone`},
 		{"no lists", inbound.Answers{DNSBL: []string{"none"}}, inbound.Policy{DNSBL: []string{"a.example"}}, inbound.Policy{}, ""},
 		{
 			"allowed and no longer",

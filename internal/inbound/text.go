@@ -10,7 +10,11 @@ import (
 // Summary says in a line what incoming mail meets.
 func (p Policy) Summary() string {
 	if !p.On() {
-		return "not checked for SPF, DMARC or block lists"
+		const off = "not checked for SPF, DMARC or block lists"
+		if n := len(p.Allow); n > 0 {
+			return fmt.Sprintf("%s, which %d would be let past", off, n)
+		}
+		return off
 	}
 	parts := []string{"SPF " + p.SPF.String(), "DMARC " + p.DMARC.String()}
 	if n := len(p.DNSBL); n > 0 {
@@ -51,8 +55,12 @@ func (p Policy) Text() string {
 		}
 		return strings.Join(all, " ")
 	}
+	allow := list(p.Allow)
+	if len(p.Allow) > 0 && !p.On() {
+		allow += " (nothing is checked yet)"
+	}
 	return "SPF          " + meaning("mail from servers that its domain forbids is refused", p.SPF) +
 		"\nDMARC        " + meaning("what the domain in From wants refused is refused", p.DMARC) +
 		"\nBlock lists  " + text.Indent(text.Wrap(list(p.Shown()), 65), 13)[13:] +
-		"\nLet past     " + text.Indent(text.Wrap(list(p.Allow), 65), 13)[13:] + "\n"
+		"\nLet past     " + text.Indent(text.Wrap(allow, 65), 13)[13:] + "\n"
 }

@@ -20,6 +20,12 @@ func TestWhatIsInForce(t *testing.T) {
 			`{"spf":"off","dmarc":"off","dnsbl":[],"allow":[]}`,
 		},
 		{
+			inbound.Policy{Allow: []string{"192.0.2.7"}},
+			"not checked for SPF, DMARC or block lists, which 1 would be let past",
+			"SPF          off: not checked\nDMARC        off: not checked\nBlock lists  none\nLet past     192.0.2.7 (nothing is checked yet)\n",
+			`{"spf":"off","dmarc":"off","dnsbl":[],"allow":["192.0.2.7"]}`,
+		},
+		{
 			inbound.Policy{SPF: "reject", DMARC: "quarantine", DNSBL: []string{key + ".zen.dq.spamhaus.net=127.0.0.[2..11]"}, Allow: []string{"192.0.2.7", "@shop.example"}},
 			"SPF reject, DMARC quarantine, 1 block list, 2 let past",
 			"SPF          reject: mail from servers that its domain forbids is refused\n" +

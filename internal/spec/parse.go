@@ -186,7 +186,7 @@ func parseAll(host []byte, domains map[string][]byte) (out Spec, all Findings, f
 func parseHost(text []byte) (Host, Findings) {
 	raw := hostText{DNS: string(DNSManual), MilterDefaultAction: DefaultAction, Drain: Span(DefaultDrain)}
 	d := newDocument(HostFile, text)
-	if !d.decode(&raw, hostFields(Host{Version: Version, Defaults: Defaults{KeyBits: DefaultKeyBits, TTL: defaultDomain().TTL}})) {
+	if !d.decode(&raw, hostFields(Host{Version: Version, Defaults: Defaults{KeyBits: DefaultKeyBits, TTL: defaultDomain().TTL}, Inbound: inbound.Policy{SPF: inbound.Mark, DMARC: inbound.Mark}})) {
 		return Host{}, d.findings
 	}
 	if raw.Version != Version {

@@ -150,6 +150,10 @@ func (f Field) suggest(key, value string) string {
 		return key + ` = ["text", "text"]`
 	case f.isBool():
 		return key + " = " + strconv.FormatBool(slices.Contains([]string{"yes", "true", "on", "1"}, strings.ToLower(bare)))
+	case f.isText() && bare == "false" && strings.Contains(f.Comment, `"off"`):
+		return key + ` = "off"`
+	case f.isText() && (bare == "true" || bare == "false") && f.Value != `""`: // no text is called that
+		return key + " = " + f.Value
 	case f.isText() && plain:
 		return key + " = " + Quote(bare)
 	case f.isText():

@@ -17,6 +17,7 @@ func TestExplain(t *testing.T) {
 		{Key: "receive", Value: "false"},
 		{Key: "also", Value: "[]"},
 		{Table: "spf", Key: "all", Value: `"softfail"`},
+		{Key: "mode", Value: `"mark"`, Comment: `"off" or "mark"`},
 	}
 	for text, want := range map[string]tomltext.Fault{
 		"ttl = \"5\"\n":            {1, "ttl", `takes a whole number, and not "5"`, "write: ttl = 5"},
@@ -31,6 +32,9 @@ func TestExplain(t *testing.T) {
 		"also = \"b.example\"\n":   {1, "also", `takes a list of texts in quotes, and not "b.example"`, `write: also = ["b.example"]`},
 		"also = [\"a\" \"b\"]\n":   {1, "also", "expected a comma (',') or array terminator (']'), but got '\"'", `write: also = ["text", "text"]`},
 		"# x\n[spf]\nall = fail\n": {3, "spf.all", "takes a text in quotes, and not fail", `write: all = "fail"`},
+		"[spf]\nall = true\n":      {2, "spf.all", "takes a text in quotes, and not true", `write: all = "softfail"`},
+		"mode = true\n":            {1, "mode", "takes a text in quotes, and not true", `write: mode = "mark"`},
+		"mode = false\n":           {1, "mode", "takes a text in quotes, and not false", `write: mode = "off"`},
 		"ttl = 060\n":              {1, "ttl", `Invalid integer "060": cannot have leading zeroes`, "write: ttl = 60"},
 		"[ttl]\n":                  {1, "ttl", "is no table", "write: ttl = 3600"},
 		"ttl.seconds = 60\n":       {1, "ttl", "is no table", "write: ttl = 3600"},
@@ -49,6 +53,7 @@ func TestExplain(t *testing.T) {
 			Receive bool
 			Also    []string
 			SPF     struct{ All string }
+			Mode    string
 		}
 		_, err := toml.Decode(text, &raw)
 		if err == nil {
