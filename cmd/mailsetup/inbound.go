@@ -2,7 +2,10 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/urfave/cli/v2"
 
@@ -10,6 +13,7 @@ import (
 	"mailsetup/internal/inventory"
 	"mailsetup/internal/propose"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/text"
 )
 
 func inboundCommand(c console.Console) *cli.Command {
@@ -36,8 +40,8 @@ func inboundCommand(c console.Console) *cli.Command {
 			switch {
 			case err != nil:
 				return err
-			case a.Inbound.Given() || u.asksPerson():
-				return runSetup(ctx.Context, c, a, u.o, func(p *propose.Proposer) { p.InboundOnly = true })
+			case a.Inbound.Given() || u.asksPerson() || u.o.yes || u.o.dryRun:
+				return runSetup(ctx.Context, c, a, u.o, inboundOnly)
 			}
 			u.o.dryRun = true
 			door, err := inventory.Inbound(ctx.Context, u.machine())
@@ -48,10 +52,28 @@ func inboundCommand(c console.Console) *cli.Command {
 				return u.printJSON(door)
 			}
 			fmt.Fprint(c.Out, door.Text())
-			return nil
+			return u.compareInbound(ctx.Context, a)
 		},
 	}, flagGroup{"What incoming mail meets", inboundFlags("")}, flagGroup{"What may change that is yours", consentFlags()},
 		flagGroup{"How to go about it", except(modeFlags(), "root-keys")})
+}
+
+func inboundOnly(p *propose.Proposer) { p.InboundOnly = true }
+
+// compareInbound says where the server is not as host.toml asks: a plan would change it.
+func (u ui) compareInbound(ctx context.Context, a spec.Answers) error {
+	silent, o := u.c, u.o
+	silent.Out, silent.Err, silent.Live, o.exitCode = io.Discard, io.Discard, false, true
+	err := runSetup(ctx, silent, a, o, inboundOnly)
+	switch {
+	case ctx.Err() != nil:
+		return err
+	case errors.Is(err, errChangesFound):
+		fmt.Fprintln(u.c.Out, "\nThat is asked for, and this server is not so yet: mailsetup inbound --dry-run\nshows what differs, and mailsetup inbound --yes puts it right.")
+	case err != nil:
+		fmt.Fprintln(u.c.Out, "\n"+text.Wrap("That is asked for; whether this server is so could not be found out: "+err.Error(), 78))
+	}
+	return nil
 }
 
 // inboundFlags are the questions about incoming mail; init has them with a prefix.
