@@ -91,9 +91,6 @@ func checkOptions(ctx *cli.Context) (check.Options, error) {
 		Messages: ctx.StringSlice("message"), Form: ctx.String("format"), Changed: ctx.Bool("changed"), Mail: ctx.Bool("mail"),
 		Notes: ctx.Bool("notes"), Strict: ctx.Bool("strict"), Fix: ctx.Bool("fix"),
 	}
-	if err := refuseEmpty(ctx, "format", "login", "resolver", "send-to"); err != nil {
-		return o, err
-	}
 	if ctx.IsSet("html") {
 		o.HTML = &check.Page{File: ctx.String("html"), Version: version}
 	}
@@ -113,7 +110,7 @@ func checkOptions(ctx *cli.Context) (check.Options, error) {
 			return o, usage("add --fix", "--%s goes with --fix", name)
 		}
 	}
-	return o, o.Validate()
+	return o, cmp.Or(refuseEmpty(ctx, "format", "login", "resolver", "send-to"), o.Validate())
 }
 
 // fixFlags say how to mend.

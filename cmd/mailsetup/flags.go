@@ -130,8 +130,7 @@ func except(flags []cli.Flag, names ...string) []cli.Flag {
 	return slices.DeleteFunc(flags, func(f cli.Flag) bool { return slices.Contains(names, f.Names()[0]) })
 }
 
-// refuseEmpty refuses flags that are there without a text, as a variable that is not set
-// leaves them.
+// refuseEmpty refuses flags without a text, as a variable that is not set leaves them.
 func refuseEmpty(ctx *cli.Context, flags ...string) error {
 	if i := slices.IndexFunc(flags, func(name string) bool { return ctx.IsSet(name) && ctx.String(name) == "" }); i >= 0 {
 		return usage("give it a value, or leave it out", "--%s is empty", flags[i])

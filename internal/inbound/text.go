@@ -64,3 +64,33 @@ func (p Policy) Text() string {
 		"\nBlock lists  " + text.Indent(text.Wrap(list(p.Shown()), 65), 13)[13:] +
 		"\nLet past     " + text.Indent(text.Wrap(allow, 65), 13)[13:] + "\n"
 }
+
+// Compared says that a server is not as the policy asks, since a plan would change it, or
+// that this could not be found out; "" where it is.
+func (p Policy) Compared(changes bool, err error) string {
+	switch {
+	case changes:
+		return "\nThat is asked for, and this server is not so yet: mailsetup inbound --dry-run\nshows what differs, and mailsetup inbound --yes puts it right.\n"
+	case err != nil:
+		return "\n" + text.Wrap("That is asked for; whether this server is so could not be found out: "+err.Error(), 78) + "\n"
+	}
+	return ""
+}
+
+// Help returns what to type, and what the checks do and cost.
+func (Policy) Help() (usage, about string) {
+	usage = "sudo mailsetup inbound\n" +
+		"   asks what incoming mail is to meet; without a terminal: says what it meets\n\n" +
+		"sudo mailsetup inbound --spf mark --dmarc mark\n" +
+		"   a header says what failed, and nothing is refused: the way to start\n\n" +
+		"sudo mailsetup inbound --allow 192.0.2.7\n" +
+		"   lets in now what those checks refuse: a host, a network, or a sender"
+	about = "Users who log in and hosts of mynetworks are not checked. --spf reject refuses\n" +
+		"forwarded mail, too, unless the forwarder rewrites the sender (SRS) or is named\n" +
+		"with --allow. --dmarc quarantine and reject do what the domain in From: asks\n" +
+		"for; they are offered where a DKIM key that cannot be looked up for the moment\n" +
+		"is told from a broken signature. The operator of a block list learns who sends\n" +
+		"to you, and whom it lists by mistake is refused. off and none give the files of\n" +
+		"the daemons back as they were; packages stay."
+	return usage, about
+}

@@ -2,10 +2,25 @@ package inbound_test
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 
 	"mailsetup/internal/inbound"
 )
+
+func TestCompared(t *testing.T) {
+	p := inbound.Policy{SPF: "mark"}
+	const differs = "\nThat is asked for, and this server is not so yet: mailsetup inbound --dry-run\nshows what differs, and mailsetup inbound --yes puts it right.\n"
+	if got := p.Compared(true, errors.New("changes")); got != differs {
+		t.Error(got)
+	}
+	if got := p.Compared(false, errors.New("no root")); got != "\nThat is asked for; whether this server is so could not be found out: no root\n" {
+		t.Error(got)
+	}
+	if got := p.Compared(false, nil); got != "" {
+		t.Error(got)
+	}
+}
 
 func TestWhatIsInForce(t *testing.T) {
 	const key = "abcdefghijklmnopqrstuvwxyz"
