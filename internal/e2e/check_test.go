@@ -239,7 +239,7 @@ func TestCheck(t *testing.T) {
 func runsEndWithCheck(t *testing.T, b *lab.Box) {
 	b.Sh(t, "postconf -e smtp_tls_security_level=none; postfix reload")
 	for _, run := range [][]string{
-		{"init", "--yes", "--drain", "15d"},
+		{"init", "--yes", "--dmarc", "quarantine"},
 		{"add-domain", "--yes", "after.example", "--dns", "manual"},
 		{"rotate-dkim", "--yes", "--now", "wish0.example"},
 	} {

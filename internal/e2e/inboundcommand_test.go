@@ -22,6 +22,7 @@ func TestInboundCommand(t *testing.T) {
 		product(t, b, 0, "inbound", "--spf", "reject", "--allow", "198.51.100.7", "--allow", "ann@shop.example", "--yes")
 		stdout, _ = product(t, b, 0, "inbound")
 		says(t, stdout, "SPF          reject:", "Let past     198.51.100.7 ann@shop.example")
+		saysNot(t, stdout, "not so yet", "could not be found out")
 		_, stderr := product(t, b, 0, "status")
 		says(t, stderr, "incoming mail: SPF reject, DMARC off, 2 let past")
 		product(t, b, 0, "rollback", "--yes")
