@@ -114,10 +114,10 @@ func files(_ context.Context, s source.Source, o source.Options, f *state.Facts)
 	f.Files = map[state.Path][]byte{}
 	for _, p := range o.Files {
 		text, err := source.Text(s, p)
-		if err != nil {
+		switch {
+		case err != nil && !postfix.Configures(p):
 			return err
-		}
-		if text != nil {
+		case text != nil:
 			f.Files[p] = text
 		}
 	}

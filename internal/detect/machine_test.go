@@ -113,7 +113,7 @@ func TestMachineErrors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			m := detecttest.Bookworm()
 			c.spoil(m)
-			_, err := Machine(t.Context(), m, source.Options{Files: []state.Path{"/etc/aliases"}})
+			_, err := Machine(t.Context(), m, source.Options{Files: []state.Path{"/etc/aliases", "/etc/postfix/main.cf", "/etc/postfix/master.cf"}})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want one with %q", err, c.want)
 			}

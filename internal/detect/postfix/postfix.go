@@ -80,6 +80,9 @@ func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts
 	return reloadable
 }
 
+// Configures reports whether a path is a file of which Find says what is wrong with it.
+func Configures(p state.Path) bool { return p == mainCf || p == masterCf }
+
 // isConfigured refuses a Postfix that was installed without a configuration, and one
 // whose files are not regular files.
 func isConfigured(s source.Source) error {
