@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"slices"
 
+	"mailsetup/internal/settle"
 	"mailsetup/internal/state"
+	"mailsetup/internal/system"
 )
 
 // units acts again on the units of a stage, so that they run with the restored files:
@@ -142,13 +144,20 @@ func (u *undo) restoreUnit(ctx context.Context, stage string, un unit, now bool)
 // for more than its mail.
 func (u *undo) settle(ctx context.Context, stage string, un unit) error {
 	probes := slices.DeleteFunc(slices.Clone(un.Probes), func(p state.Probe) bool { return p.Kind != state.ProbeActive || un.Starting })
-	for _, p := range append(probes, un.UndoProbes...) {
+	return settle.Wait(ctx, leaveSessions{u.s}, append(probes, un.UndoProbes...), func(p state.Probe) {
 		if p.Kind == state.ProbeSessions {
 			u.o.Progress(Event{Kind: ProbeWaits, Stage: stage, Unit: un.Name, Probe: p})
 		}
-		if err := u.s.Probe(ctx, p); err != nil && p.Kind != state.ProbeSessions {
-			return err
-		}
+	})
+}
+
+// leaveSessions is a Prober that waits for the end of old sessions, but does not need it.
+type leaveSessions struct{ system.Prober }
+
+// Probe implements system.Prober.
+func (l leaveSessions) Probe(ctx context.Context, p state.Probe) error {
+	if err := l.Prober.Probe(ctx, p); p.Kind != state.ProbeSessions {
+		return err
 	}
 	return nil
 }

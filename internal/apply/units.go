@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mailsetup/internal/plan"
+	"mailsetup/internal/settle"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -47,23 +48,19 @@ func (r *run) unitBefore(ctx context.Context, u state.Unit) (unit, error) {
 		return rec, nil
 	}
 	rec.TookMail = takesMail(rec) && r.tookMail[u.Name]
-	for _, p := range u.UndoProbes {
-		if p.Kind == state.ProbeSessions || r.s.Probe(ctx, shortProbe(p)) == nil {
-			rec.UndoProbes = append(rec.UndoProbes, p)
-		}
-	}
+	rec.UndoProbes = settle.Passing(ctx, assumeSessions{r.s}, u.UndoProbes)
 	return rec, nil
 }
 
-// shortProbe returns a probe with a short timeout, for what should answer at once. A
-// mail server gets more time than a name server, since it starts a process for each
-// session.
-func shortProbe(p state.Probe) state.Probe {
-	p.Within = 5 * time.Second
-	if p.Kind == state.ProbeServed {
-		p.Within = time.Second
+// assumeSessions is a Prober that does not wait for the end of old sessions.
+type assumeSessions struct{ system.Prober }
+
+// Probe implements system.Prober.
+func (a assumeSessions) Probe(ctx context.Context, p state.Probe) error {
+	if p.Kind == state.ProbeSessions {
+		return nil
 	}
-	return p
+	return a.Prober.Probe(ctx, p)
 }
 
 // takesMail reports whether the unit has a probe for taking mail.
@@ -75,7 +72,7 @@ func takesMail(un unit) bool {
 func probeMail(ctx context.Context, s system.Prober, un unit) (err error) {
 	for _, p := range un.Probes {
 		if p.Kind == state.ProbeSMTP && err == nil {
-			err = s.Probe(ctx, shortProbe(p))
+			err = settle.Now(ctx, s, p)
 		}
 	}
 	return err
@@ -119,23 +116,15 @@ func (r *run) act(ctx context.Context, sc plan.StageChanges, st *stage) error {
 		if err := actOn(ctx, r.s, u.Name, action, u.WakeSocket, u.Starting); err != nil {
 			return &unitError{u.Name, err}
 		}
-		for _, p := range u.Probes {
-			r.o.Progress(Event{Kind: ProbeWaits, Stage: sc.Name, Unit: u.Name, Probe: p})
-			if err := r.s.Probe(ctx, p); err != nil {
-				return &unitError{u.Name, err}
-			}
+		waits := func(p state.Probe) { r.o.Progress(Event{Kind: ProbeWaits, Stage: sc.Name, Unit: u.Name, Probe: p}) }
+		if err := settle.Wait(ctx, r.s, u.Probes, waits); err != nil {
+			return &unitError{u.Name, err}
 		}
 		note.Kind = UnitEnds
 		r.o.Progress(note)
 		r.report.Units = append(r.report.Units, UnitDone{u.Name, action})
 	}
-	for _, p := range sc.Probes {
-		r.o.Progress(Event{Kind: ProbeWaits, Stage: sc.Name, Probe: p})
-		if err := r.s.Probe(ctx, p); err != nil {
-			return err
-		}
-	}
-	return nil
+	return settle.Wait(ctx, r.s, sc.Probes, func(p state.Probe) { r.o.Progress(Event{Kind: ProbeWaits, Stage: sc.Name, Probe: p}) })
 }
 
 // daemonReload makes systemd read changed unit files.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/miekg/dns"
@@ -25,7 +26,7 @@ const (
 // with authority and serves p.Records, none of p.Gone, and a serial of p.Origin not
 // behind p.Serial (RFC 1982, 0 for any), at most p.Within (15 s if zero). BIND loads
 // asynchronously and reports a reload as done even if it refused the zone, so only the
-// records count. An RRset must be equal to the wanted one, TTLs aside. TXT records of
+// records count. Of p.Once the first answer does. An RRset must be equal to the wanted one, TTLs aside. TXT records of
 // several purposes share a name: at the name of a key or DMARC policy exactly the
 // wanted text may be, elsewhere others too, but no second v=spf1 (RFC 7208 section
 // 4.5). The error names the first difference.
@@ -44,6 +45,9 @@ func WaitServed(ctx context.Context, p state.Probe) error {
 		err := servedOnce(ctx, p)
 		if err == nil {
 			return nil
+		}
+		if p.Once && !errors.As(err, new(noAnswer)) {
+			return fmt.Errorf("name server %s: %w", p.Address, err)
 		}
 		if last == nil || !expired(ctx) {
 			last = err // a question that was cut short says nothing
@@ -195,10 +199,19 @@ func askServed(ctx context.Context, server, name, rtype string) ([]state.Record,
 	return records, nil
 }
 
+// noAnswer is the error of a question that no answer came to, though somebody may be there.
+type noAnswer struct{ error }
+
+// Unwrap returns what went wrong.
+func (e noAnswer) Unwrap() error { return e.error }
+
 // authoritative queries without recursion and accepts only authoritative answers.
 func authoritative(ctx context.Context, server, name string, t uint16) (*dns.Msg, error) {
 	m, err := exchange(ctx, New(), WithPort(server), Query(name, t, false))
 	if err != nil {
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			err = noAnswer{err}
+		}
 		return nil, fmt.Errorf("%s %s: %w", name, dns.TypeToString[t], err)
 	}
 	if m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {

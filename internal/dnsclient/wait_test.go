@@ -118,6 +118,35 @@ func TestServedWaits(t *testing.T) {
 	}
 }
 
+// Where nothing is on its way, what is served now is the answer; a lost datagram is not.
+func TestServedOnce(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	zone := zoneServer(t, func() []string { asked.Add(1); return nil })
+	p := state.Probe{Address: zone, Records: []state.Record{record("mail.example.org.", "A", "192.0.2.2")}, Within: time.Minute, Once: true}
+	if err := dnsclient.WaitServed(t.Context(), p); err == nil || !strings.Contains(err.Error(), "served nothing") || asked.Load() != 1 {
+		t.Errorf("asked %d times: %v", asked.Load(), err)
+	}
+	p.Records[0].Name = "mail.example.net." // no zone here
+	if err := dnsclient.WaitServed(t.Context(), p); err == nil || !strings.Contains(err.Error(), "REFUSED") {
+		t.Errorf("a zone that is not there: %v", err)
+	}
+	p.Address = "127.0.0.1:1"
+	if err := dnsclient.WaitServed(t.Context(), p); err == nil || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("nobody listens: %v", err)
+	}
+	asked.Store(0)
+	p.Address = dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+		if asked.Add(1) == 1 {
+			return new(dns.Msg).SetReply(dnsclient.Query("other.example.org.", dns.TypeA, false))
+		}
+		return dnstest.Reply(t, r, dns.RcodeSuccess, "mail.example.net. 60 IN A 192.0.2.2")
+	})
+	if err := dnsclient.WaitServed(t.Context(), p); err != nil {
+		t.Errorf("after a lost answer: %v", err)
+	}
+}
+
 func TestServedNeedsAuthority(t *testing.T) {
 	t.Parallel()
 	addr := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {

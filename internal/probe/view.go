@@ -25,28 +25,36 @@ func (b *Prober) servedInView(ctx context.Context, p state.Probe) error {
 		p.Within = defaultWithin
 	}
 	return retry(ctx, p.Within, func(ctx context.Context) error {
-		status, err := b.zoneStatus(ctx, p)
-		if err != nil {
-			return err
+		err := b.viewServes(ctx, p)
+		if p.Once && err != nil {
+			return permanent{err}
 		}
-		seen, err := dnsclient.Serial(ctx, p.Address, p.Origin)
-		if err == nil && (seen == status["serial"] || seen == status["signed serial"]) {
-			p.Within = 2 * time.Second
-			return dnsclient.WaitServed(ctx, p)
-		}
-		text, err := os.ReadFile(string(p.File))
-		if err != nil {
-			return err
-		}
-		want, err := zonefile.Serial(text)
-		if err != nil {
-			return fmt.Errorf("%s: %w", p.File, err)
-		}
-		if status["serial"] != want {
-			return fmt.Errorf("zone %s in view %s: BIND has serial %d, should be %d as in %s", p.Origin, p.View, status["serial"], want, p.File)
-		}
-		return nil
+		return err
 	})
+}
+
+func (b *Prober) viewServes(ctx context.Context, p state.Probe) error {
+	status, err := b.zoneStatus(ctx, p)
+	if err != nil {
+		return err
+	}
+	seen, err := dnsclient.Serial(ctx, p.Address, p.Origin)
+	if err == nil && (seen == status["serial"] || seen == status["signed serial"]) {
+		p.Within = 2 * time.Second
+		return dnsclient.WaitServed(ctx, p)
+	}
+	text, err := os.ReadFile(string(p.File))
+	if err != nil {
+		return err
+	}
+	want, err := zonefile.Serial(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.File, err)
+	}
+	if status["serial"] != want {
+		return fmt.Errorf("zone %s in view %s: BIND has serial %d, should be %d as in %s", p.Origin, p.View, status["serial"], want, p.File)
+	}
+	return nil
 }
 
 // zoneStatus returns the serials that BIND reports.

@@ -40,6 +40,18 @@ func soaServer(t *testing.T, serial uint32, authority bool) string {
 	return conn.LocalAddr().String()
 }
 
+// Before a run changes anything, one answer tells.
+func TestServedInViewOnce(t *testing.T) {
+	t.Parallel()
+	no := system.Result{Code: 1, Stderr: []byte("rndc: 'zonestatus' failed: zone not loaded\n")}
+	b := NewProber(nil, &runner{results: []system.Result{no}})
+	start := time.Now()
+	err := b.Probe(t.Context(), state.Probe{Kind: state.ProbeServed, Origin: "zone.example.", View: "out", Within: time.Minute, Once: true})
+	if err == nil || time.Since(start) > 30*time.Second {
+		t.Errorf("%v after %v", err, time.Since(start))
+	}
+}
+
 func TestServedInView(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "zone")

@@ -277,6 +277,8 @@ type Probe struct {
 	Deliver    string   `json:"deliver,omitempty"`
 	// Name is what the MTA calls itself (ProbeDMARC).
 	Name string `json:"name,omitempty"`
+	// Once: the first answer of the name server counts, whatever it is (ProbeServed).
+	Once bool `json:"once,omitempty"`
 	// Within bounds the whole probe, retries included.
 	Within time.Duration `json:"within,omitempty"`
 }
