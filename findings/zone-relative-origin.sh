@@ -13,7 +13,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
 apt-get download -qq ldnsutils=1.8.3-1+b1 libldns3=1.8.3-1+b1 nsd=4.6.1-1 libprotobuf-c1=1.4.1-1+b1 libfstrm0=0.6.1-1 \
-	pdns-tools=4.7.3-2 libboost-program-options1.74.0=1.74.0+ds1-21 python3-dnslib=0.9.23-1 python3-dnspython=2.3.0-1 \
+	pdns-server=4.7.3-2 libboost-program-options1.74.0=1.74.0+ds1-21 python3-dnslib=0.9.23-1 python3-dnspython=2.3.0-1 \
 	bind9-utils=1:9.18.49-1~deb12u1 bind9-libs=1:9.18.49-1~deb12u1 2>apt.log || { cat apt.log; exit 1; }
 for deb in *.deb; do dpkg -x "$deb" root; done
 libs=$(echo root/usr/lib/*-linux-gnu)
