@@ -55,7 +55,7 @@ func lacking(in step.Input) []string {
 			continue
 		}
 		for _, r := range records.Of(in, d) {
-			zone, here := records.ClosestZone(in.Facts.Zones, r.Name)
+			zone, here := in.Facts.Zones.Closest(r.Name)
 			there := func(x state.Record) bool {
 				return dnsname.Same(x.Name, r.Name) && (x.Type == "CNAME" || records.Conflict(x, r))
 			}

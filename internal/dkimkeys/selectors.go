@@ -28,8 +28,8 @@ type DNS interface {
 type Selectors struct {
 	Ledger keyring.Ledger
 	Files  system.Reader
-	Zones  []state.Zone // of this machine
-	DNS    DNS          // nil: DNS is not asked
+	Zones  state.Zones // of this machine
+	DNS    DNS         // nil: DNS is not asked
 	Now    time.Time
 	Random func(n int) string // n characters of a-z and 0-9
 	// Seen returns when all name servers were first found to have the record of each
@@ -38,7 +38,7 @@ type Selectors struct {
 }
 
 // For returns selectors for a machine. DNS is not asked about a directory.
-func For(m *machine.Machine, dns DNS, ledger keyring.Ledger, zones []state.Zone) Selectors {
+func For(m *machine.Machine, dns DNS, ledger keyring.Ledger, zones state.Zones) Selectors {
 	s := Selectors{Ledger: ledger, Files: m.Sys, Zones: zones, Now: m.Now, Random: machine.Random}
 	s.Seen = func(domain string) map[string]time.Time { return store.New(m.Sys).LastCheck(domain).Seen }
 	if m.Root == "" {
@@ -75,8 +75,8 @@ func (s Selectors) InUse(ctx context.Context, domain, selector string) bool {
 		return true
 	}
 	name := dnsname.Absolute(dnsname.Key(selector, domain))
-	for _, z := range s.Zones {
-		if strings.HasSuffix(name, z.Origin) && slices.ContainsFunc(z.Records, func(r state.Record) bool { return strings.EqualFold(r.Name, name) }) {
+	for z := range s.Zones.Above(name) {
+		if slices.ContainsFunc(z.Records, func(r state.Record) bool { return strings.EqualFold(r.Name, name) }) {
 			return true
 		}
 	}
@@ -121,7 +121,7 @@ func (s Selectors) published(ctx context.Context, name string) bool {
 func (s Selectors) Alias(ctx context.Context, domain, selector string) string {
 	name := dnsname.Absolute(dnsname.Key(selector, domain))
 	var found []state.Record
-	for _, z := range s.Zones {
+	for z := range s.Zones.Above(name) {
 		found = append(found, z.Records...)
 	}
 	if s.DNS != nil {

@@ -50,7 +50,7 @@ const maxLookups = 16
 // FindZones fills in which zone holds each name: one of this machine's name server,
 // or else the one that lookup finds in DNS. What is below a domain is taken to be in
 // the domain's zone. Lookup is nil where DNS is not to be asked.
-func FindZones(ctx context.Context, list []Domain, own []state.Zone, lookup func(ctx context.Context, name string) (string, error)) {
+func FindZones(ctx context.Context, list []Domain, own state.Zones, lookup func(ctx context.Context, name string) (string, error)) {
 	domains, names := map[string]string{}, []string{}
 	for _, d := range list {
 		for _, r := range d.Records {
@@ -87,12 +87,11 @@ func topmost(name, domain string) string {
 
 // zoneOf returns the zone that holds a name. Where nobody knows, the domain is taken
 // for a zone, and a name outside of it for one in the zone of its parent.
-func zoneOf(ctx context.Context, name, domain string, own []state.Zone, lookup func(ctx context.Context, name string) (string, error)) string {
+func zoneOf(ctx context.Context, name, domain string, own state.Zones, lookup func(ctx context.Context, name string) (string, error)) string {
 	best := ""
-	for _, z := range own {
-		if z.Contains(name) && len(z.Origin) > len(best) {
-			best = z.Origin
-		}
+	for z := range own.Holding(name) {
+		best = z.Origin
+		break
 	}
 	if best == "" && lookup != nil {
 		best, _ = lookup(ctx, name)
@@ -121,7 +120,7 @@ func updateServer(in step.Input, d spec.Domain, zone string) string {
 		}
 		return host + " " + port
 	}
-	if slices.ContainsFunc(in.Facts.Zones, func(z state.Zone) bool { return z.Origin == zone && z.Kind == "primary" }) {
+	if slices.ContainsFunc(in.Facts.Zones.Named(zone), func(z state.Zone) bool { return z.Kind == "primary" }) {
 		return "127.0.0.1"
 	}
 	return ""

@@ -28,7 +28,7 @@ func TestNamedCheckconf(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		second := namedEdit()
-		second.Origin, second.File = "c.example", state.Path("/var/lib/bind/c.zone")
+		second.Zones[0] = state.NamedZone{Origin: "c.example", File: "/var/lib/bind/c.zone"}
 		if text, err = Named(second, text); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

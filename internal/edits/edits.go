@@ -18,11 +18,7 @@ import (
 func Evaluate(e state.Edit, current []byte) (out []byte, handled bool, err error) {
 	switch e := e.(type) {
 	case state.NamedEdit:
-		if e.Drop {
-			out, err = RemoveNamed(e, current)
-		} else {
-			out, err = Named(e, current)
-		}
+		out, err = Named(e, current)
 	case state.AliasEdit:
 		out, err = Alias(e, current)
 	case state.ZoneEdit:

@@ -1,8 +1,11 @@
 package edits
 
 import (
+	"bytes"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -19,8 +22,14 @@ zone "shop.example" {
 
 func namedEdit() state.NamedEdit {
 	return state.NamedEdit{
-		Path: "/etc/bind/named.conf.local", Origin: "shop.example", File: "/var/lib/bind/shop.example.zone",
+		Path: "/etc/bind/named.conf.local", Zones: []state.NamedZone{{Origin: "shop.example", File: "/var/lib/bind/shop.example.zone"}},
 	}
+}
+
+func dropped() state.NamedEdit {
+	e := namedEdit()
+	e.Drop = true
+	return e
 }
 
 func TestNamed(t *testing.T) {
@@ -55,11 +64,48 @@ func TestNamed(t *testing.T) {
 }
 
 func TestNamedEditsThatDrop(t *testing.T) {
-	e := namedEdit()
-	e.Drop = true
+	e := dropped()
 	out, handled, err := Evaluate(e, []byte("options { };\n\n"+block))
 	if string(out) != "options { };\n" || !handled || err != nil {
 		t.Errorf("%q, %v, %v", out, handled, err)
+	}
+}
+
+// Zones of one edit come and go together. A server may have ten thousand of them and
+// get a thousand: the file is read once.
+func TestNamedManyZones(t *testing.T) {
+	zones := func(from, to int) state.NamedEdit {
+		e := state.NamedEdit{Path: "/etc/bind/named.conf.local"}
+		for i := from; i < to; i++ {
+			e.Zones = append(e.Zones, state.NamedZone{Origin: fmt.Sprintf("d%d.example", i), File: state.Path(fmt.Sprintf("/etc/bind/db.d%d", i))})
+		}
+		return e
+	}
+	there, err := Named(zones(0, 10_000), []byte("# ours\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	with, err := Named(zones(9_500, 11_000), there)
+	if err != nil || strings.Count(string(with), "type primary;") != 11_000 {
+		t.Fatalf("%d zones, %v", strings.Count(string(with), "type primary;"), err)
+	}
+	e := zones(10_000, 11_000)
+	e.Drop = true
+	without, err := Named(e, with)
+	if err != nil || string(without) != string(there) {
+		t.Errorf("taken out again: %d octets of %d, %v", len(without), len(there), err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v: each zone reads the whole file", took)
+	}
+	e = zones(0, 3)
+	e.Drop = true
+	if out, err := Named(e, with[:bytes.Index(with, []byte("\n// mailsetup: zone d3.example"))]); string(out) != "# ours\n" || err != nil {
+		t.Errorf("all of them out: %q, %v", out, err)
+	}
+	if _, err := Named(zones(0, 3), []byte("zone D1.example. { };\n")); err == nil || !strings.Contains(err.Error(), `has a zone "d1.example" that mailsetup did not write`) {
+		t.Errorf("one that is not ours: %v", err)
 	}
 }
 
@@ -77,7 +123,7 @@ func TestNamedRefuses(t *testing.T) {
 	}
 	for _, origin := range []string{"", "a\"; };", "a\nb", "a b", "../x", "a;b"} {
 		e := namedEdit()
-		e.Origin = origin
+		e.Zones[0].Origin = origin
 		if got, err := Named(e, nil); err == nil {
 			t.Errorf("zone %q: accepted as %q", origin, got)
 		}
@@ -90,11 +136,11 @@ func TestRemoveNamed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := RemoveNamed(namedEdit(), with)
+		got, err := Named(dropped(), with)
 		if err != nil || string(got) != current {
 			t.Errorf("%q: %q, %v", current, got, err)
 		}
-		if got, err = RemoveNamed(namedEdit(), got); err != nil || string(got) != current {
+		if got, err = Named(dropped(), got); err != nil || string(got) != current {
 			t.Errorf("%q, removed twice: %q, %v", current, got, err)
 		}
 	}
@@ -201,7 +247,7 @@ func FuzzEdits(f *testing.F) {
 		if want != "" && want[len(want)-1] != '\n' {
 			want += "\n" // the one thing that stays: the last line was not ended
 		}
-		without, err := RemoveNamed(namedEdit(), with)
+		without, err := Named(dropped(), with)
 		if err != nil || string(without) != want {
 			t.Fatalf("removed again: %q, want %q, %v", without, want, err)
 		}

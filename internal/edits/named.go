@@ -1,123 +1,171 @@
 package edits
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"mailsetup/internal/namedconf"
 	"mailsetup/internal/state"
 )
 
-// zoneMarks returns the comment lines around our statement of a zone.
-func zoneMarks(origin string) (begin, end string) {
-	return "// mailsetup: zone " + origin, "// mailsetup: end of zone " + origin
-}
+// The comment lines around our statement of a zone begin with these words.
+const zoneBegins, zoneEnds = "// mailsetup: zone ", "// mailsetup: end of zone "
 
 // ZoneStatement returns the statement of a zone, between its two comment lines.
-func ZoneStatement(e state.NamedEdit) string {
-	begin, end := zoneMarks(e.Origin)
-	return fmt.Sprintf("%s\nzone \"%s\" {\n\ttype primary;\n\tfile \"%s\";\n};\n%s\n", begin, e.Origin, e.File, end)
+func ZoneStatement(z state.NamedZone) string {
+	return fmt.Sprintf("%s%s\nzone \"%s\" {\n\ttype primary;\n\tfile \"%s\";\n};\n%s%s\n", zoneBegins, z.Origin, z.Origin, z.File, zoneEnds, z.Origin)
 }
 
-// Named returns named.conf text with the zone statement in it, between two
-// comment lines. A statement of ours that has the right type and file is left
-// as it is, whatever the administrator added to it; another one is replaced in
-// place. A statement for the zone that is not ours is an error: named refuses
-// two.
+// Named returns named.conf text with the statements of zones in it, each between two
+// comment lines, or without them. A statement of ours that has the right type and file
+// is left as it is, whatever the administrator added to it; another one is replaced in
+// place. With ours goes the empty line before it. A statement for the zone that is not
+// ours is an error: named refuses two.
 func Named(e state.NamedEdit, current []byte) ([]byte, error) {
-	if err := checkZone(e); err != nil {
-		return nil, err
+	wanted := make(map[string]bool, len(e.Zones))
+	for _, z := range e.Zones {
+		if err := checkZone(z); err != nil {
+			return nil, err
+		}
+		wanted[z.Origin] = true
 	}
 	text := string(current)
-	start, end, err := findBlock(e, text)
+	blocks, err := findBlocks(e.Path, text, wanted)
 	if err != nil {
 		return nil, err
 	}
-	if start < 0 {
-		if declaresZone(text, e.Origin) {
-			return nil, fmt.Errorf("%s: has a zone %q that mailsetup did not write", e.Path, e.Origin)
+	if !e.Drop {
+		if err := checkDeclared(e, text, blocks); err != nil {
+			return nil, err
 		}
-		if text != "" {
-			text = withNewline(text) + "\n"
-		}
-		return []byte(text + ZoneStatement(e)), nil
 	}
-	if declaresZone(text[:start]+text[end:], e.Origin) {
-		return nil, fmt.Errorf("%s: has zone %q twice, once not written by mailsetup", e.Path, e.Origin)
-	}
-	if isPrimaryWithFile(text[start:end], e) {
-		return current, nil
-	}
-	return []byte(text[:start] + ZoneStatement(e) + text[end:]), nil
+	return []byte(splice(e, text, blocks)), nil
 }
 
-// RemoveNamed returns named.conf text without our zone statement and the empty
-// line before it.
-func RemoveNamed(e state.NamedEdit, current []byte) ([]byte, error) {
-	if err := checkZone(e); err != nil {
-		return nil, err
+// splice puts the statements in, or takes them out.
+func splice(e state.NamedEdit, text string, blocks []namedBlock) string {
+	missing := make(map[string]state.NamedZone, len(e.Zones))
+	for _, z := range e.Zones {
+		missing[z.Origin] = z
 	}
-	text := string(current)
-	start, end, err := findBlock(e, text)
-	if err != nil {
-		return nil, err
+	out := make([]byte, 0, len(text)+200*len(e.Zones))
+	from := 0
+	for _, at := range blocks {
+		z, own := missing[at.origin], text[at.start:at.end]
+		delete(missing, at.origin)
+		out = append(out, text[from:at.start]...)
+		from = at.end
+		switch {
+		case e.Drop && bytes.HasSuffix(out, []byte("\n\n")):
+			out = out[:len(out)-1]
+		case e.Drop:
+		case isPrimaryWithFile(own, z):
+			out = append(out, own...)
+		default:
+			out = append(out, ZoneStatement(z)...)
+		}
 	}
-	if start < 0 {
-		return current, nil
+	out = append(out, text[from:]...)
+	for _, z := range e.Zones {
+		if _, is := missing[z.Origin]; e.Drop || !is {
+			continue
+		}
+		if len(out) > 0 {
+			out = append(bytes.TrimSuffix(out, []byte("\n")), "\n\n"...)
+		}
+		out = append(out, ZoneStatement(z)...)
 	}
-	before := text[:start]
-	if strings.HasSuffix(before, "\n\n") {
-		before = before[:len(before)-1]
-	}
-	return []byte(before + text[end:]), nil
+	return string(out)
 }
 
-func checkZone(e state.NamedEdit) error {
-	if err := checkPlain("zone", e.Origin); err != nil {
+func checkZone(z state.NamedZone) error {
+	if err := checkPlain("zone", z.Origin); err != nil {
 		return err
 	}
-	if strings.ContainsAny(e.Origin, " /;{}") {
-		return fmt.Errorf("zone %q: not a domain name", e.Origin)
+	if strings.ContainsAny(z.Origin, " /;{}") {
+		return fmt.Errorf("zone %q: not a domain name", z.Origin)
 	}
-	return checkPlain("zone file", string(e.File))
+	return checkPlain("zone file", string(z.File))
 }
 
-// findBlock returns where our block starts and ends, -1 if there is none.
-func findBlock(e state.NamedEdit, text string) (start, end int, err error) {
-	begin, finish := zoneMarks(e.Origin)
-	start = -1
-	pos := 0
+// namedBlock is where the statement of a zone of ours stands, with its comment lines.
+type namedBlock struct {
+	origin     string
+	start, end int
+}
+
+// findBlocks returns the blocks of zones, in the order of the text.
+func findBlocks(file state.Path, text string, wanted map[string]bool) ([]namedBlock, error) {
+	var blocks []namedBlock
+	seen := map[string]bool{}
+	open, start, pos := "", 0, 0
 	for line := range strings.Lines(text) {
 		next := pos + len(line)
-		switch mark := strings.TrimSpace(line); {
-		case mark == begin && start < 0:
-			start = pos
-		case mark == begin:
-			return 0, 0, fmt.Errorf("%s: has two lines %q", e.Path, begin)
-		case mark == finish && start >= 0:
-			return start, next, nil
+		mark := strings.TrimSpace(line)
+		begins, isBegin := strings.CutPrefix(mark, zoneBegins)
+		ends, isEnd := strings.CutPrefix(mark, zoneEnds)
+		switch {
+		case isBegin && wanted[begins] && seen[begins]:
+			return nil, fmt.Errorf("%s: has two lines %q", file, mark)
+		case isBegin && wanted[begins] && open == "":
+			open, start, seen[begins] = begins, pos, true
+		case isEnd && ends == open:
+			blocks = append(blocks, namedBlock{open, start, next})
+			open = ""
 		}
 		pos = next
 	}
-	if start >= 0 {
-		return 0, 0, fmt.Errorf("%s: the line %q is missing", e.Path, finish)
+	if open != "" {
+		return nil, fmt.Errorf("%s: the line %q is missing", file, zoneEnds+open)
 	}
-	return -1, -1, nil
+	return blocks, nil
 }
 
-// declaresZone reports whether a text has a zone statement for the name, outside
-// comments.
-func declaresZone(text, origin string) bool {
-	statement := regexp.MustCompile(`(?i)(^|[\s;{}])zone\s+"?` + regexp.QuoteMeta(origin) + `\.?"?([\s{]|$)`)
-	return statement.MatchString(namedconf.Uncomment(text))
+// zoneNames finds the statements of zones in a text without comments.
+var zoneNames = regexp.MustCompile(`(?i)(?:^|[\s;{}])zone\s+"?([^\s"{};]+)"?(?:[\s{]|$)`)
+
+// declaredZones returns the zones that a text has a statement for, outside of comments.
+func declaredZones(text string) map[string]bool {
+	names := map[string]bool{}
+	for _, m := range zoneNames.FindAllStringSubmatch(namedconf.Uncomment(text), -1) {
+		names[strings.ToLower(strings.TrimSuffix(m[1], "."))] = true
+	}
+	return names
+}
+
+// checkDeclared refuses statements beside ours.
+func checkDeclared(e state.NamedEdit, text string, blocks []namedBlock) error {
+	var b strings.Builder
+	from := 0
+	for _, at := range blocks {
+		b.WriteString(text[from:at.start])
+		from = at.end
+	}
+	b.WriteString(text[from:])
+	names := declaredZones(b.String())
+	for _, z := range e.Zones {
+		switch own := slices.ContainsFunc(blocks, func(b namedBlock) bool { return b.origin == z.Origin }); {
+		case !names[strings.ToLower(z.Origin)]:
+		case own:
+			return fmt.Errorf("%s: has zone %q twice, once not written by mailsetup", e.Path, z.Origin)
+		default:
+			return fmt.Errorf("%s: has a zone %q that mailsetup did not write", e.Path, z.Origin)
+		}
+	}
+	return nil
 }
 
 // isPrimaryWithFile reports whether our block makes the zone a primary one with the
 // file.
-func isPrimaryWithFile(block string, e state.NamedEdit) bool {
+func isPrimaryWithFile(block string, z state.NamedZone) bool {
+	if block == ZoneStatement(z) {
+		return true
+	}
 	code := namedconf.Uncomment(block)
 	kind := regexp.MustCompile(`(?i)[\s;{]type\s+(primary|master)\s*;`)
-	file := regexp.MustCompile(`(?i)[\s;{]file\s+"` + regexp.QuoteMeta(string(e.File)) + `"\s*;`)
-	return declaresZone(block, e.Origin) && kind.MatchString(code) && file.MatchString(code)
+	file := regexp.MustCompile(`(?i)[\s;{]file\s+"` + regexp.QuoteMeta(string(z.File)) + `"\s*;`)
+	return declaredZones(block)[strings.ToLower(z.Origin)] && kind.MatchString(code) && file.MatchString(code)
 }

@@ -63,7 +63,7 @@ func TestEditsBeforeThePackages(t *testing.T) {
 		},
 		{
 			name:      "a list of zones in a directory that a package brings",
-			edit:      state.NamedEdit{Path: "/etc/bind/named.conf.local", Origin: "lab.example", File: "/var/lib/bind/db.lab"},
+			edit:      state.NamedEdit{Path: "/etc/bind/named.conf.local", Zones: []state.NamedZone{{Origin: "lab.example", File: "/var/lib/bind/db.lab"}}},
 			before:    []string{"A: later /etc/bind/named.conf.local"},
 			settings:  []string{`zone "lab.example" { type primary; file "/var/lib/bind/db.lab"; };`},
 			withoutIt: "create /etc/bind/named.conf.local: directory /etc/bind does not exist",

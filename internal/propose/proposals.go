@@ -37,7 +37,7 @@ func (b *Basis) Proposals(a spec.Answers) wizard.Proposals {
 		p.Addresses = wizard.Proposal{Value: strings.Join(addrs, " "), Why: "what DNS says of " + host}
 	}
 	p.ZoneServed = b.Facts.Serves(domain)
-	p.ZoneUnusable = slices.ContainsFunc(b.Facts.Zones, func(z state.Zone) bool { return z.Problem != "" && z.Contains(domain+".") })
+	_, p.ZoneUnusable = b.unusableZone(domain)
 	p.DNS = wizard.Proposal{Value: string(spec.DNSManual), Why: b.whyManual(domain)}
 	if p.ZoneServed || a.NewZone == "yes" || b.zoneUnusable(domain) {
 		p.DNS = wizard.Proposal{Value: string(spec.DNSBind), Why: "BIND serves " + domain + " here"}
@@ -100,10 +100,8 @@ func (b *Basis) whyManual(domain string) string {
 	if b.Facts.DNS != state.BIND && b.Facts.DNS != state.NoDNSServer {
 		return b.Facts.DNS.Title() + " answers DNS here, not BIND"
 	}
-	for _, z := range b.Facts.Zones {
-		if z.Problem != "" && z.Contains(domain+".") {
-			return z.Trouble()
-		}
+	if z, found := b.unusableZone(domain); found {
+		return z.Trouble()
 	}
 	return "no zone of this machine's BIND holds " + domain
 }
@@ -112,9 +110,22 @@ func (b *Basis) whyManual(domain string) string {
 // domain with a zone that cannot be edited. Nothing else is proposed then: the plan is
 // refused, with what is wrong with the zone.
 func (b *Basis) zoneUnusable(domain string) bool {
-	return slices.ContainsFunc(b.Facts.Zones, func(z state.Zone) bool {
-		return z.Problem != "" && z.Contains(domain+".") && (z.Kind == "primary" || z.Kind == "")
-	})
+	for z := range b.Facts.Zones.Holding(domain + ".") {
+		if z.Problem != "" && (z.Kind == "primary" || z.Kind == "") {
+			return true
+		}
+	}
+	return false
+}
+
+// unusableZone returns a zone of a domain that cannot be edited.
+func (b *Basis) unusableZone(domain string) (state.Zone, bool) {
+	for z := range b.Facts.Zones.Holding(domain + ".") {
+		if z.Problem != "" {
+			return z, true
+		}
+	}
+	return state.Zone{}, false
 }
 
 // receive proposes whether the server receives the domain's mail: it does if the
@@ -157,7 +168,7 @@ func (b *Basis) refusesMail(domain string) string {
 // exchangers returns the hosts of the domain's MX records, in DNS and in its zone here.
 func (b *Basis) exchangers(domain string) []string {
 	mx := slices.Clone(b.Facts.Live[domain].MX)
-	for _, z := range b.Facts.Zones {
+	for z := range b.Facts.Zones.Above(domain + ".") {
 		for _, r := range z.Records {
 			if r.Type == "MX" && dnsname.Same(r.Name, domain) {
 				mx = append(mx, r.Value[strings.LastIndexByte(r.Value, ' ')+1:])

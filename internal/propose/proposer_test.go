@@ -364,9 +364,9 @@ func hosting(t *testing.T) (*server, *spec.Spec) {
 		t.Fatal(err)
 	}
 	s.gathered, s.refreshed = nil, nil
-	s.facts.Zones = append(s.facts.Zones,
+	s.facts.Zones = state.SortZones(append(s.facts.Zones,
 		state.Zone{Origin: "here.example.", Kind: "primary"}, state.Zone{Origin: "broken.example.", Kind: "primary", Problem: "it is signed by hand"},
-		state.Zone{Origin: "second.example.", Kind: "secondary", Problem: "BIND is a secondary server for it here"})
+		state.Zone{Origin: "second.example.", Kind: "secondary", Problem: "BIND is a secondary server for it here"}))
 	return s, &r.Want
 }
 

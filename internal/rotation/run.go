@@ -353,12 +353,12 @@ func (r *run) skipWithoutFile() bool {
 // skipUnusableZones skips domains with records in a zone that cannot be edited at the
 // moment.
 func (r *run) skipUnusableZones() {
-	unusable := slices.DeleteFunc(slices.Clone(r.facts.Zones), func(z state.Zone) bool {
-		return z.Problem == "" || !exists(r.System, dns.Fragment(z))
-	})
 	for _, domain := range r.due.Domains() {
-		if i := slices.IndexFunc(unusable, func(z state.Zone) bool { return z.Contains(domain + ".") }); i >= 0 {
-			r.skip(hint.New(unusable[i].Hint, "%s", unusable[i].Trouble()), domain)
+		for z := range r.facts.Zones.Holding(domain + ".") {
+			if z.Problem != "" && exists(r.System, dns.Fragment(z)) {
+				r.skip(hint.New(z.Hint, "%s", z.Trouble()), domain)
+				break
+			}
 		}
 	}
 }

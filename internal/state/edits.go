@@ -84,13 +84,19 @@ func (e ZoneEdit) Settings() []string {
 	return append(lines, "a higher serial")
 }
 
-// NamedEdit adds a primary zone to a file of named.conf.
+// NamedEdit adds primary zones to a file of named.conf: all of a run by one edit, since
+// that file may be long.
 type NamedEdit struct {
-	Path   Path   // named.conf.local
+	Path   Path // named.conf.local
+	Zones  []NamedZone
+	Drop   bool // the zones go
+	Reason string
+}
+
+// NamedZone is a zone of a NamedEdit.
+type NamedZone struct {
 	Origin string // without the final dot, as named.conf writes it
 	File   Path   // the zone file
-	Drop   bool   // the zone goes
-	Reason string
 }
 
 // Target implements Edit.
@@ -101,10 +107,15 @@ func (e NamedEdit) Why() string { return e.Reason }
 
 // Settings implements Edit.
 func (e NamedEdit) Settings() []string {
-	if e.Drop {
-		return []string{fmt.Sprintf("without zone %q", e.Origin)}
+	var lines []string
+	for _, z := range e.Zones {
+		if e.Drop {
+			lines = append(lines, fmt.Sprintf("without zone %q", z.Origin))
+		} else {
+			lines = append(lines, fmt.Sprintf("zone %q { type primary; file %q; };", z.Origin, z.File))
+		}
 	}
-	return []string{fmt.Sprintf("zone %q { type primary; file %q; };", e.Origin, e.File)}
+	return lines
 }
 
 // AliasEdit sets entries of aliases(5).

@@ -26,18 +26,18 @@ type Facts struct {
 	// DNSAddress and SMTPAddress are where the name server and the mail server
 	// of this machine can be asked, host:port; "" while nothing listens.
 	DNSAddress, SMTPAddress string
-	Zones                   []Zone // of the local BIND
+	Zones                   Zones // of the local BIND
 	// NewZoneProblem says why BIND would not serve a zone that is declared in
 	// named.conf.local, "" if it would.
 	NewZoneProblem string
-	Updated        []Zone      // that dynamic updates publish in, here or elsewhere
+	Updated        Zones       // that dynamic updates publish in, here or elsewhere
 	Published      []Published // by dynamic updates of earlier runs
 	// ByHand is what name servers have of the records that the administrator
 	// publishes; of some nothing could be found out.
 	ByHand map[Record]Served
 	// Covered are zones of others for which records are printed, with the wildcards and
 	// names that matter for these records.
-	Covered []Zone
+	Covered Zones
 	Live    map[string]LiveDNS // what the world sees, by domain and host name
 	// SPF are the evaluated SPF records of the domains and the host, by name. Names
 	// without a record are missing.
@@ -267,6 +267,9 @@ func (z Zone) Contains(name string) bool {
 func (z Zone) Delegation(name string) (Record, bool) {
 	name = strings.ToLower(name)
 	i := slices.IndexFunc(z.Records, func(r Record) bool {
+		if r.Type != "NS" && r.Type != "DNAME" {
+			return false
+		}
 		cut := strings.ToLower(r.Name)
 		return r.Type == "NS" && cut != z.Origin && dnsname.Within(name, cut) || r.Type == "DNAME" && cut != name && dnsname.Within(name, cut)
 	})

@@ -54,7 +54,7 @@ func ZoneFiles(in step.Input, d spec.Domain) []state.Path {
 func updatedFiles(in step.Input, d spec.Domain) []state.Path {
 	var files []state.Path
 	for _, r := range records.Of(in, d) {
-		if zone, ok := records.ClosestZone(in.Facts.Updated, r.Name); ok {
+		if zone, ok := in.Facts.Updated.Closest(r.Name); ok {
 			files = append(files, state.PublishedFile(zone.Origin))
 		}
 	}
@@ -66,7 +66,7 @@ func servedFiles(in step.Input, d spec.Domain) []state.Path {
 	var files []state.Path
 	for _, r := range records.Of(in, d) {
 		p := zoneChange{}
-		switch zone, ok := records.ClosestZone(in.Facts.Zones, r.Name); {
+		switch zone, ok := in.Facts.Zones.Closest(r.Name); {
 		case ok:
 			p.zone = zone
 		case d.NewZone && dnsname.Within(r.Name, d.Name+"."):

@@ -10,7 +10,6 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/steps/records"
 	"mailsetup/steps/step"
 	"mailsetup/zonefile"
 )
@@ -138,7 +137,7 @@ func printedFor(server state.DNSServer, domain string, rrs []state.Record) state
 // of a zone that it has. There is none if the configuration cannot be read: nobody
 // asked for its zones.
 func whyManual(in step.Input, d spec.Domain) []state.Note {
-	zone, ok := records.ClosestZone(in.Facts.Zones, d.Name+".")
+	zone, ok := in.Facts.Zones.Closest(d.Name + ".")
 	if !ok || zone.Problem == "" || zone.Origin == "." {
 		return nil
 	}

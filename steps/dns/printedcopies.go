@@ -29,24 +29,23 @@ func WildcardQueries(in step.Input) [][]state.Record {
 // domainLosses returns the losses that a list of records of a domain causes, in the
 // zones that the records are printed for or that we publish in.
 func domainLosses(in step.Input, d spec.Domain, list []state.Record) []wildcardLoss {
-	zones := in.Facts.Covered
+	zoneOf := in.Facts.Covered.Closest
 	if in.Spec.DNSOf(d) != spec.DNSManual {
-		zones = append(append([]state.Zone{}, in.Facts.Updated...), in.Facts.Zones...)
+		zoneOf = in.Facts.ClosestPublished
 	}
+	var zones []state.Zone
 	parts := map[string][]state.Record{}
 	for _, r := range list {
-		if z, ok := records.ClosestZone(zones, r.Name); ok && z.Problem == "" && !z.NotLoaded {
+		if z, ok := zoneOf(r.Name); ok && z.Problem == "" && !z.NotLoaded {
+			if parts[z.Origin] == nil {
+				zones = append(zones, z)
+			}
 			parts[z.Origin] = append(parts[z.Origin], r)
 		}
 	}
 	var all []wildcardLoss
-	done := map[string]bool{}
 	for _, z := range zones {
 		ours := parts[z.Origin]
-		if done[z.Origin] || len(ours) == 0 {
-			continue
-		}
-		done[z.Origin] = true
 		for _, l := range wildcardLosses(in, z, ours, domainsByName(in, z, ours)) {
 			if l.domain.Name == d.Name {
 				all = append(all, l)

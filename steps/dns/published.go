@@ -131,9 +131,9 @@ func adminMayDiffer(in step.Input, d spec.Domain, r state.Record) bool {
 	if slices.Contains(d.Keep, string(kind)) && len(existingPolicies(in, r)) > 1 {
 		return true
 	}
-	zone, here := records.ClosestZone(in.Facts.Zones, r.Name)
+	zone, here := in.Facts.Zones.Closest(r.Name)
 	if !here || zone.Problem != "" {
-		zone, here = records.ClosestZone(in.Facts.Updated, r.Name)
+		zone, here = in.Facts.Updated.Closest(r.Name)
 	}
 	if !here {
 		return false

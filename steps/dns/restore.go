@@ -36,10 +36,10 @@ func WatchedRecords(s spec.Spec, d spec.Domain, keys []keyring.Key) (all, signin
 // DomainsOfZone returns the domains whose zone on this machine is the same as that of a
 // domain, itself included, sorted.
 func DomainsOfZone(in step.Input, domain string) []string {
-	zone, _ := records.ClosestZone(in.Facts.Zones, domain+".")
+	zone, _ := in.Facts.Zones.Closest(domain + ".")
 	var names []string
 	for _, d := range in.Spec.Domains {
-		if z, ok := records.ClosestZone(in.Facts.Zones, d.Name+"."); ok && z.Origin == zone.Origin && in.Spec.DNSOf(d) == spec.DNSBind {
+		if z, ok := in.Facts.Zones.Closest(d.Name + "."); ok && z.Origin == zone.Origin && in.Spec.DNSOf(d) == spec.DNSBind {
 			names = append(names, d.Name)
 		}
 	}
@@ -59,7 +59,7 @@ func FragmentsOf(domain string) []state.Path {
 // ZoneWithoutInclude returns the zone of a domain if its file no longer includes our
 // fragment, which exists.
 func ZoneWithoutInclude(f state.Facts, domain string) (state.Zone, bool) {
-	zone, ok := records.ClosestZone(f.Zones, domain+".")
+	zone, ok := f.Zones.Closest(domain + ".")
 	return zone, ok && zone.IncludeLost
 }
 
@@ -76,7 +76,7 @@ func RestoreIncludes(in step.Input) (state.Stage, []state.Note, error) {
 	parts := map[string]*zoneChange{}
 	failed := state.DomainErrors{}
 	for d := range in.Scope.Domains(in.Spec) {
-		zone, ok := records.ClosestZone(in.Facts.Zones, d.Name+".")
+		zone, ok := in.Facts.Zones.Closest(d.Name + ".")
 		if !ok || !zone.IncludeLost || in.Spec.DNSOf(d) != spec.DNSBind {
 			continue
 		}

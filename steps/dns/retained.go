@@ -180,7 +180,7 @@ func addLeaving(in step.Input, parts map[string]*zoneChange) error {
 		}
 	}
 	for _, d := range in.Removed {
-		if z, ok := records.ClosestZone(in.Facts.Zones, d.Name+"."); ok && z.Problem != "" && in.Spec.DNSOf(d) == spec.DNSBind {
+		if z, ok := in.Facts.Zones.Closest(d.Name + "."); ok && z.Problem != "" && in.Spec.DNSOf(d) == spec.DNSBind {
 			return step.Refuse(fmt.Sprintf("mend that, or set dns = %q in %s; then run it again", spec.DNSManual, spec.DomainFile(d.Name)),
 				"%s", z.Trouble())
 		}
@@ -192,7 +192,7 @@ func addLeaving(in step.Input, parts map[string]*zoneChange) error {
 		return err
 	}
 	for _, name := range names {
-		zone, ok := records.ClosestZone(in.Facts.Zones, name)
+		zone, ok := in.Facts.Zones.Closest(name)
 		goes := func(r state.Record) bool { return !isRetained(in, r) }
 		if p := (&zoneChange{zone: zone}); ok && parts[zone.Origin] == nil && p.included() && slices.ContainsFunc(zone.OurRecords, goes) {
 			parts[zone.Origin] = p
@@ -206,7 +206,7 @@ func addLeaving(in step.Input, parts map[string]*zoneChange) error {
 func unreadable(in step.Input) error {
 	failed := state.DomainErrors{}
 	for _, d := range in.Spec.Domains {
-		zone, ok := records.ClosestZone(in.Facts.Zones, d.Name+".")
+		zone, ok := in.Facts.Zones.Closest(d.Name + ".")
 		if ok && zone.Origin == "." && len(in.Keys.Withdraw[d.Name]) > 0 && in.Spec.DNSOf(d) == spec.DNSBind {
 			failed[d.Name] = refuseUnusable(zone)
 		}

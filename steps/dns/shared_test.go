@@ -131,7 +131,7 @@ func TestADomainThatIsPublishedElsewhereStaysInTheSharedZone(t *testing.T) {
 // A zone that was not read only looks empty: others may have records in it.
 func TestAZoneThatWasNotReadIsNotWritten(t *testing.T) {
 	in := steptest.Two("mail.hoster.example", "shop.example")
-	in.Facts.Zones = append(in.Facts.Zones, state.Zone{Origin: "hoster.example.", Kind: "primary", File: "/etc/bind/db.hoster", NotLoaded: true})
+	in.Facts.Zones = state.SortZones(append(in.Facts.Zones, state.Zone{Origin: "hoster.example.", Kind: "primary", File: "/etc/bind/db.hoster", NotLoaded: true}))
 	_, _, err := dns.Publish(in)
 	refused, ok := errors.AsType[*step.Refusal](err)
 	if !ok {
@@ -140,7 +140,7 @@ func TestAZoneThatWasNotReadIsNotWritten(t *testing.T) {
 	if want := "zone hoster.example. holds mail.hoster.example and was not read: this is a mistake of mailsetup"; refused.What != want {
 		t.Errorf("%q, want %q", refused.What, want)
 	}
-	in.Facts.Zones[2].NotLoaded = false
+	in.Facts.Zones.Named("hoster.example.")[0].NotLoaded = false
 	if _, _, err := dns.Publish(in); err != nil {
 		t.Errorf("once it was read: %v", err)
 	}
@@ -153,10 +153,10 @@ func TestPurgingAKeyInAZoneOfItsOwn(t *testing.T) {
 		key := records.Of(in, in.Spec.Domains[1])[1]
 		whole := in.Facts.Zones[1]
 		in.Facts.Zones[1].OurRecords = slices.DeleteFunc(slices.Clone(whole.OurRecords), func(r state.Record) bool { return r == key })
-		in.Facts.Zones = append(in.Facts.Zones, state.Zone{
+		in.Facts.Zones = state.SortZones(append(in.Facts.Zones, state.Zone{
 			Origin: origin, Kind: "primary", File: "/etc/bind/db.keys", OurRecords: []state.Record{key},
 			Content: []byte(strings.ReplaceAll(steptest.Include, "%s", dnsname.TrimDot(origin))),
-		})
+		}))
 		if got := steptest.Lines([]state.Record{key}); got[0] != "202611._domainkey.shop.example. TXT v=DKIM1; h=sha256; k=rsa; p=MIIC" {
 			t.Fatalf("key %q", got)
 		}

@@ -76,10 +76,10 @@ func updateChanges(in step.Input) ([]*zoneChange, []state.Note, error) {
 
 // addUpdate finds the zone for a record of a domain and compares it with what is there.
 func addUpdate(in step.Input, d spec.Domain, r state.Record, parts map[string]*zoneChange) ([]state.Note, error) {
-	zone, ok := records.ClosestZone(in.Facts.Updated, r.Name)
+	zone, ok := in.Facts.Updated.Closest(r.Name)
 	if !ok {
 		origin := d.Name + "."
-		if _, own := records.ClosestZone(in.Facts.Updated, origin); own || !dnsname.Within(r.Name, origin) {
+		if _, own := in.Facts.Updated.Closest(origin); own || !dnsname.Within(r.Name, origin) {
 			if err := keyDelegated(d, r, zone); err != nil {
 				return nil, err
 			}

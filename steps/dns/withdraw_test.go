@@ -183,7 +183,7 @@ func TestZonesThatWereMade(t *testing.T) {
 		return in
 	}
 	st := steptest.Stage(t, steptest.Build(t, made()), "OldKeys")
-	if e, ok := st.Edits[0].(state.NamedEdit); !ok || !e.Drop || e.Origin != "shop.example" || len(st.Edits) != 1 || len(st.Units) != 1 {
+	if e, ok := st.Edits[0].(state.NamedEdit); !ok || !e.Drop || e.Zones[0].Origin != "shop.example" || len(st.Edits) != 1 || len(st.Units) != 1 {
 		t.Errorf("edits %+v", st.Edits)
 	}
 	if diff := cmp.Diff([]string{"/etc/bind/mailsetup/db.shop.example"}, paths(st.Discard)); diff != "" {

@@ -15,6 +15,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/text"
 	"mailsetup/steps/records"
 	"mailsetup/steps/step"
 	"mailsetup/zonefile"
@@ -71,16 +72,22 @@ func zoneFiles(in step.Input) (state.Stage, []state.Note, error) {
 	}
 	stage := state.Stage{}
 	var served, back []state.Probe
+	var made, abandoned []state.NamedZone
 	for _, origin := range slices.Sorted(maps.Keys(parts)) {
 		p := parts[origin]
 		if p.isAbandoned(in) {
-			p.remove(&stage)
+			stage.Remove = append(stage.Remove, p.fragment())
+			stage.Discard = append(stage.Discard, p.zone.File)
+			abandoned = append(abandoned, p.statement())
 			continue
 		}
-		addZone(&stage, in, p)
+		if addZone(&stage, in, p); p.create != nil {
+			made = append(made, p.statement())
+		}
 		served = append(served, p.served(in, p.want, p.notServed))
 		back = append(back, p.served(in, p.notServed, p.want))
 	}
+	declareZones(&stage, made, abandoned)
 	if len(parts) > 0 {
 		stage.Units = []state.Unit{{
 			Name: "named.service", Action: state.Reload, Why: "serve the records",
@@ -167,23 +174,17 @@ func addZone(stage *state.Stage, in step.Input, p *zoneChange) {
 		edit.Include, edit.Drop = p.fragment(), true
 		stage.Remove = append(stage.Remove, edit.Include)
 	case len(p.ours) > 0 || p.included():
-		text := zonefile.Fragment(origin, p.ours, p.copies...)
-		edit.Include, edit.Stamp = p.fragment(), FragmentStamp(text)
+		content := zonefile.Fragment(origin, p.ours, p.copies...)
+		edit.Include, edit.Stamp = p.fragment(), FragmentStamp(content)
 		stage.Dirs = []state.Dir{{Path: FragmentDir, Mode: 0o755, Owner: bindReaders}}
 		stage.Files = append(stage.Files, state.File{
-			Path: edit.Include, Mode: 0o644, Owner: bindReaders, Content: text,
+			Path: edit.Include, Mode: 0o644, Owner: bindReaders, Content: content,
 			Why: "the records of " + origin + " that its zone lacks",
 		})
 		needs = append(needs, edit.Include)
 	}
 	stage.Edits = append(stage.Edits, edit)
 	stage.Questions = append(stage.Questions, in.Unanswered(p.questions...)...)
-	if p.create != nil {
-		stage.Edits = append(stage.Edits, state.NamedEdit{
-			Path: namedConf, Origin: origin, File: p.zone.File, Reason: "serve the new zone " + origin,
-		})
-		stage.Validators = append(stage.Validators, checkConf())
-	}
 	stage.Validators = append(stage.Validators, state.Validator{
 		Name: "named-checkzone " + origin, Needs: needs,
 		Argv: func(scratch func(state.Path) string) []string {
@@ -192,20 +193,52 @@ func addZone(stage *state.Stage, in step.Input, p *zoneChange) {
 	})
 }
 
-func checkConf() state.Validator {
-	return state.Validator{
+// declareZones changes which zones BIND has.
+func declareZones(stage *state.Stage, made, abandoned []state.NamedZone) {
+	if len(made)+len(abandoned) == 0 {
+		return
+	}
+	if len(made) > 0 {
+		why := "serve the new zone " + made[0].Origin
+		if len(made) > 1 {
+			why = "serve the new zones " + listed(made)
+		}
+		stage.Edits = append(stage.Edits, state.NamedEdit{Path: namedConf, Zones: made, Reason: why})
+	}
+	if len(abandoned) > 0 {
+		why := "no longer serve " + abandoned[0].Origin + ", a zone that mailsetup made and nobody else filled"
+		if len(abandoned) > 1 {
+			why = "no longer serve " + listed(abandoned) + ", zones that mailsetup made and nobody else filled"
+		}
+		stage.Edits = append(stage.Edits, state.NamedEdit{Path: namedConf, Zones: abandoned, Drop: true, Reason: why})
+	}
+	stage.Validators = append(stage.Validators, state.Validator{
 		Name: "named-checkconf",
 		Argv: func(scratch func(state.Path) string) []string {
 			return []string{"named-checkconf", scratch(namedConf)}
 		},
+	})
+}
+
+// listed returns the names of zones, of many the first ones.
+func listed(zones []state.NamedZone) string {
+	var names []string
+	for _, z := range zones {
+		names = append(names, z.Origin)
 	}
+	return text.List(names, 3)
+}
+
+// statement is that of the zone in named.conf.
+func (p *zoneChange) statement() state.NamedZone {
+	return state.NamedZone{Origin: dnsname.TrimDot(p.zone.Origin), File: p.zone.File}
 }
 
 // isAbandoned reports whether the zone was made on request for a leaving domain, and
 // has nothing but what it was made with.
 func (p *zoneChange) isAbandoned(in step.Input) bool {
 	origin := dnsname.TrimDot(p.zone.Origin)
-	statement := edits.ZoneStatement(state.NamedEdit{Origin: origin, File: p.zone.File})
+	statement := edits.ZoneStatement(p.statement())
 	if len(p.ours) > 0 || in.Has(origin) || p.zone.File != FragmentDir.Join("db."+origin) ||
 		!bytes.Contains(in.Facts.Files[namedConf], []byte(statement)) {
 		return false
@@ -213,17 +246,6 @@ func (p *zoneChange) isAbandoned(in step.Input) bool {
 	return !slices.ContainsFunc(p.zone.Records, func(r state.Record) bool {
 		return r.Type != "SOA" && r.Type != "NS" || !dnsname.Same(r.Name, p.zone.Origin)
 	})
-}
-
-// remove removes the zone from BIND, with its files.
-func (p *zoneChange) remove(stage *state.Stage) {
-	origin := dnsname.TrimDot(p.zone.Origin)
-	stage.Edits = append(stage.Edits, state.NamedEdit{
-		Path: namedConf, Origin: origin, File: p.zone.File, Drop: true, Reason: "no longer serve " + origin + ", a zone that mailsetup made and nobody else filled",
-	})
-	stage.Remove = append(stage.Remove, p.fragment())
-	stage.Discard = append(stage.Discard, p.zone.File)
-	stage.Validators = append(stage.Validators, checkConf())
 }
 
 // reason says what changes in the zone's own file.

@@ -135,10 +135,10 @@ func (p *zoneChange) retain(in step.Input, others publishedElsewhere) ([]state.N
 // zone delegates.
 func changeFor(in step.Input, d spec.Domain, r state.Record, parts map[string]*zoneChange) (*zoneChange, error) {
 	name := r.Name
-	zone, ok := records.ClosestZone(in.Facts.Zones, name)
+	zone, ok := in.Facts.Zones.Closest(name)
 	if !ok {
 		origin := d.Name + "."
-		if _, own := records.ClosestZone(in.Facts.Zones, origin); own || !dnsname.Within(name, origin) {
+		if _, own := in.Facts.Zones.Closest(origin); own || !dnsname.Within(name, origin) {
 			return nil, keyDelegated(d, r, zone)
 		}
 		if !d.NewZone {

@@ -10,7 +10,6 @@ import (
 	"mailsetup/internal/postconf"
 	"mailsetup/internal/recipient"
 	"mailsetup/internal/state"
-	"mailsetup/steps/records"
 	"mailsetup/steps/step"
 )
 
@@ -93,7 +92,7 @@ func ReceptionNotes(in step.Input) []state.Note {
 // withoutMX reports whether a domain certainly has no mail exchanger.
 func withoutMX(in step.Input, name string) bool {
 	live := in.Facts.Live[name]
-	zone, here := records.ClosestZone(in.Facts.Zones, name+".")
+	zone, here := in.Facts.Zones.Closest(name + ".")
 	return live.Asked && len(live.MX) == 0 && !(here && slices.ContainsFunc(zone.Records, func(r state.Record) bool {
 		return r.Type == "MX" && dnsname.Same(r.Name, name)
 	}))

@@ -73,7 +73,7 @@ func TestThePlanSaysWhoseMailIsSigned(t *testing.T) {
 				d := in.Spec.Domains[0]
 				d.Name = name
 				in.Spec.Domains = append(in.Spec.Domains, d)
-				in.Facts.Zones = append(in.Facts.Zones, state.Zone{Origin: name + ".", Kind: "primary", File: "/etc/bind/db"})
+				in.Facts.Zones = state.SortZones(append(in.Facts.Zones, state.Zone{Origin: name + ".", Kind: "primary", File: "/etc/bind/db"}))
 			}
 			return in
 		}, "mail of @lab.example, @a.example, @b.example and 1 more, when it comes from this machine and from 10.1.0.0/16 (mynetworks)"},

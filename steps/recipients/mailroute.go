@@ -52,7 +52,7 @@ func mailRoute(in step.Input, domain string, planned map[string][]state.Record) 
 
 // exchangersOf returns the MX records of a domain, by preference.
 func exchangersOf(in step.Input, domain string) []string {
-	zone, here := records.ClosestZone(in.Facts.Zones, domain+".")
+	zone, here := in.Facts.Zones.Closest(domain + ".")
 	if here && zone.Problem == "" && !zone.NotLoaded {
 		mx := ofType(slices.Concat(zone.Records, zone.OurRecords), domain, "MX")
 		slices.SortStableFunc(mx, byPreference)
@@ -80,7 +80,7 @@ func mxHost(value string) string {
 
 // addressesOf returns the addresses of a name; known reports that there are no others.
 func addressesOf(in step.Input, name string, planned []state.Record) (addrs []netip.Addr, known bool) {
-	zone, here := records.ClosestZone(in.Facts.Zones, name+".")
+	zone, here := in.Facts.Zones.Closest(name + ".")
 	here = here && zone.Problem == "" && !zone.NotLoaded
 	values := append(ofType(planned, name, "A"), ofType(planned, name, "AAAA")...)
 	if here {

@@ -196,7 +196,7 @@ func (a Addressee) published(in step.Input) bool {
 	}
 	name := dnsname.Policy(a.Domain)
 	texts := slices.Clone(in.Facts.Live[name].TXT)
-	if zone, ok := records.ClosestZone(in.Facts.Zones, name+"."); ok {
+	if zone, ok := in.Facts.Zones.Closest(name + "."); ok {
 		texts = append(texts, ofType(slices.Concat(zone.Records, zone.OurRecords), name, "TXT")...)
 	}
 	return slices.ContainsFunc(texts, func(text string) bool {

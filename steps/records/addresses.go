@@ -118,7 +118,7 @@ func withoutIPv4(in step.Input) []state.Note {
 // server's. A zone on this machine is compared record by record.
 func wrongInDNS(in step.Input) []state.Note {
 	host, ours := in.Spec.Host.Hostname, in.Spec.Host.Addresses
-	if _, here := ClosestZone(in.Facts.Zones, host+"."); here && in.Spec.Host.DNS == spec.DNSBind {
+	if _, here := in.Facts.Zones.Closest(host + "."); here && in.Spec.Host.DNS == spec.DNSBind {
 		return nil
 	}
 	wrong := filterAddresses(in.Facts.Live[host].Addresses, func(a netip.Addr) bool { return !slices.Contains(ours, a) })

@@ -45,7 +45,7 @@ func PossibleReportConsents(in step.Input, d spec.Domain) []state.Record {
 	var rrs []state.Record
 	for _, to := range ReportDomains(d) {
 		r := reportConsent(d, to)
-		zone, ok := ClosestZone(in.Facts.Zones, r.Name)
+		zone, ok := in.Facts.Zones.Closest(r.Name)
 		_, alias := AliasAt(zone, r.Name) // what stands behind it consents, or not
 		if ok && zone.Problem == "" && !alias && !consentsToAll(zone.Records, to) {
 			rrs = append(rrs, r)
@@ -91,7 +91,7 @@ func MissingConsentNotes(in step.Input, d spec.Domain) []state.Note {
 	var notes []state.Note
 	for _, to := range ReportDomains(d) {
 		r := reportConsent(d, to)
-		zone, here := ClosestZone(in.Facts.Zones, r.Name)
+		zone, here := in.Facts.Zones.Closest(r.Name)
 		if slices.Contains(given, r) || consentsToAll(zone.Records, to) || slices.ContainsFunc(in.Facts.Live[dnsname.TrimDot(r.Name)].TXT, policy.IsDMARC) {
 			continue
 		}

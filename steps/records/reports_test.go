@@ -139,27 +139,6 @@ func TestSPFOfAnotherDomain(t *testing.T) {
 	}
 }
 
-// Which of the zones holds a name: the closest one, unless it gives the name away.
-func TestTheClosestZone(t *testing.T) {
-	zones := []state.Zone{
-		{Origin: "example.", Records: []state.Record{steptest.Rec("given.example.", "NS", "ns.vendor.example.")}},
-		{Origin: "lab.example."},
-		{Origin: ".", Problem: "named.conf cannot be read"}, // it is above every name
-	}
-	for name, want := range map[string]string{
-		"mail.lab.example.": "lab.example.", "lab.example.": "lab.example.", "MAIL.Lab.Example.": "lab.example.",
-		"slab.example.": "example.", "x.given.example.": "", "shop.invalid.": ".",
-	} {
-		zone, ok := records.ClosestZone(zones, name)
-		if !ok {
-			zone.Origin = ""
-		}
-		if zone.Origin != want {
-			t.Errorf("%s is in %q, want %q", name, zone.Origin, want)
-		}
-	}
-}
-
 // An SPF record may name what is about to be published: addresses and exchangers,
 // and of other domains the exchangers alone.
 func TestPlannedRecords(t *testing.T) {

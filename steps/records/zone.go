@@ -31,7 +31,7 @@ func AliasAt(z state.Zone, name string) (state.Record, bool) {
 // here, else those in DNS, behind an alias as well.
 func TXTRecords(f state.Facts, name string, serve func(string) bool) []string {
 	var list []string
-	zone, here := ClosestZone(f.Zones, name+".")
+	zone, here := f.Zones.Closest(name + ".")
 	if here = here && zone.Problem == "" && len(zone.Records) > 0; here {
 		for _, r := range zone.Records {
 			switch at := dnsname.Same(r.Name, name+"."); {
@@ -46,16 +46,4 @@ func TXTRecords(f state.Facts, name string, serve func(string) bool) []string {
 		list = slices.Clone(f.Live[strings.ToLower(name)].TXT)
 	}
 	return slices.DeleteFunc(list, func(t string) bool { return !serve(t) })
-}
-
-// ClosestZone returns the zone with the longest origin at or above the name, if that
-// zone contains the name and does not delegate it.
-func ClosestZone(zones []state.Zone, name string) (state.Zone, bool) {
-	best := &state.Zone{}
-	for i := range zones {
-		if z := &zones[i]; len(z.Origin) > len(best.Origin) && dnsname.Within(name, z.Origin) {
-			best = z
-		}
-	}
-	return *best, best.Origin != "" && best.Contains(name)
 }

@@ -32,8 +32,8 @@ func copies(s subject.Server, d subject.Domain, a authority) []server {
 			here = here || isHere(s, c)
 		}
 	}
-	hidden := slices.ContainsFunc(s.Facts.Zones, func(z state.Zone) bool {
-		return z.Origin == a.zone && z.Kind == "primary" && z.View == "" && z.Problem == ""
+	hidden := slices.ContainsFunc(s.Facts.Zones.Named(a.zone), func(z state.Zone) bool {
+		return z.Kind == "primary" && z.View == "" && z.Problem == ""
 	})
 	published := d.Wanted != nil && s.Spec.DNSOf(*d.Wanted) == spec.DNSBind
 	if published && hidden && !here && s.Facts.DNSAddress != "" {
@@ -184,8 +184,8 @@ func values(list []string) string {
 // serialFell returns a secondary whose serial is ahead of that of the primary here.
 func serialFell(s subject.Server, all []data) (secondary data, fell bool) {
 	i := slices.IndexFunc(all, func(r data) bool { return r.of.Name == primaryHere || isHere(s, r.of) })
-	primary := i >= 0 && slices.ContainsFunc(s.Facts.Zones, func(z state.Zone) bool {
-		return strings.EqualFold(z.Origin, all[i].of.soa.Hdr.Name) && z.Kind == "primary"
+	primary := i >= 0 && slices.ContainsFunc(s.Facts.Zones.Named(all[i].of.soa.Hdr.Name), func(z state.Zone) bool {
+		return z.Kind == "primary"
 	})
 	if !primary {
 		return data{}, false

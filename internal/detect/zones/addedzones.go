@@ -21,7 +21,7 @@ const addedWithin = 20 * time.Second
 // addedZones finds zones at or above the names that named added at run time: by rndc
 // addzone, or from a catalog (RFC 9432). They are not in named.conf, so named itself is
 // asked; where it does not run there are none.
-func addedZones(ctx context.Context, s source.Source, conf namedConfig, known []zoneConfig, names []string) []zoneConfig {
+func addedZones(ctx context.Context, s source.Source, conf *namedConfig, known []zoneConfig, names []string) []zoneConfig {
 	var found []zoneConfig
 	ctx, cancel := context.WithTimeout(ctx, addedWithin)
 	defer cancel()

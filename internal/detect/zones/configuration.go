@@ -134,7 +134,7 @@ func parseOptions(words []string) options {
 const checkerWithin = 30 * time.Second
 
 // readConfig asks BIND's own tool for the configuration, includes and all.
-func readConfig(ctx context.Context, s source.Source, status system.UnitStatus) (conf namedConfig, o options, problem, hint string) {
+func readConfig(ctx context.Context, s source.Source, status system.UnitStatus) (conf *namedConfig, o options, problem, hint string) {
 	o, err := startOptions(s, status)
 	switch {
 	case err != nil:
@@ -160,11 +160,11 @@ func readConfig(ctx context.Context, s source.Source, status system.UnitStatus) 
 		return conf, o, "named-checkconf: " + checkerOutput(res),
 			"correct that, until " + strings.Join(slices.Concat(argv[:1], argv[2:]), " ") + " says nothing; " + orManual
 	}
-	conf.statements, err = namedconf.Parse(withoutWarnings(string(res.Stdout)))
+	statements, err := namedconf.Parse(withoutWarnings(string(res.Stdout)))
 	if err != nil {
 		return conf, o, err.Error(), printed
 	}
-	return conf, o, "", ""
+	return newConfig(statements), o, "", ""
 }
 
 // newZoneProblem says why named would not see a zone that is declared in

@@ -24,16 +24,18 @@ const (
 // Covered returns the zones of others in which the records of domains will be
 // published, with the wildcards that answer for their names. Each list has the records
 // of one domain, its own name first. A zone that cannot be asked is left out.
-func Covered(ctx context.Context, ask Coverer, domains [][]state.Record) []state.Zone {
+func Covered(ctx context.Context, ask Coverer, domains [][]state.Record) state.Zones {
 	found := make([][]state.Zone, len(domains))
 	_ = parallel.Do(len(domains), coverAtOnce, func(i int) error {
 		found[i] = coveredBy(ctx, ask, domains[i])
 		return nil
 	})
 	var zones []state.Zone
+	index := map[string]int{} // by origin
 	for _, z := range slices.Concat(found...) {
-		at := slices.IndexFunc(zones, func(x state.Zone) bool { return x.Origin == z.Origin })
-		if at < 0 {
+		at, known := index[z.Origin]
+		if !known {
+			index[z.Origin] = len(zones)
 			zones = append(zones, z)
 			continue
 		}
@@ -44,7 +46,7 @@ func Covered(ctx context.Context, ask Coverer, domains [][]state.Record) []state
 		}
 		zones[at].Names = append(zones[at].Names, z.Names...)
 	}
-	return zones
+	return state.SortZones(zones)
 }
 
 // coveredBy looks up the zones of one domain's records: its own, and others that have

@@ -11,7 +11,7 @@ func FuzzZones(f *testing.F) {
 	f.Add(namedConf)
 	f.Fuzz(func(t *testing.T, text string) {
 		if list, err := namedconf.Parse(text); err == nil {
-			markConflicts(namedConfig{statements: list}.zones())
+			markConflicts(newConfig(list).zones())
 		}
 	})
 }

@@ -35,7 +35,7 @@ type UpdateRequest struct {
 // leaving domains it returns the zones in which records of theirs were published
 // (Facts.Published). A zone of the local BIND is asked there, unless a server is named.
 // Errors are a state.DomainErrors.
-func Updated(ctx context.Context, ask Primaries, r system.Reader, wishes []UpdateRequest, leaving []string, here state.Facts) ([]state.Zone, error) {
+func Updated(ctx context.Context, ask Primaries, r system.Reader, wishes []UpdateRequest, leaving []string, here state.Facts) (state.Zones, error) {
 	u := &updateSurvey{ask: ask, files: r, here: here, zones: map[string]*updatedZone{}, keys: map[state.Path]nsupdate.Key{}}
 	failed := state.DomainErrors{}
 	for _, w := range wishes {
@@ -54,7 +54,7 @@ func Updated(ctx context.Context, ask Primaries, r system.Reader, wishes []Updat
 		}
 		list = append(list, z.Zone)
 	}
-	return list, failed.Err()
+	return state.SortZones(list), failed.Err()
 }
 
 type updateSurvey struct {
@@ -158,8 +158,8 @@ func (u *updateSurvey) add(origin, primary string, key state.Path) *updatedZone 
 // local returns the address of this machine's BIND, if it has a zone for the name that
 // takes updates, else "".
 func (u *updateSurvey) local(name string) string {
-	for _, z := range u.here.Zones {
-		if z.Dynamic && z.Kind == "primary" && (name == z.Origin || strings.HasSuffix(name, "."+z.Origin)) {
+	for z := range u.here.Zones.Above(name) {
+		if z.Dynamic && z.Kind == "primary" {
 			return "127.0.0.1:53"
 		}
 	}

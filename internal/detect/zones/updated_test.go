@@ -101,14 +101,14 @@ func TestUpdatedZones(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []state.Zone{
-		{
-			Origin: "example.org.", Kind: "primary", Dynamic: true, Records: []state.Record{spf},
-			Update: &state.UpdateTarget{Server: "192.0.2.53:53", KeyFile: tsigPath, OurRecords: []state.Record{old, policy}},
-		},
+	want := state.Zones{
 		{
 			Origin: "example.net.", Kind: "primary", Dynamic: true, Records: []state.Record{record("mail.example.net.", "A", "192.0.2.1")},
 			Update: &state.UpdateTarget{Server: "192.0.2.54:53", KeyFile: tsigPath},
+		},
+		{
+			Origin: "example.org.", Kind: "primary", Dynamic: true, Records: []state.Record{spf},
+			Update: &state.UpdateTarget{Server: "192.0.2.53:53", KeyFile: tsigPath, OurRecords: []state.Record{old, policy}},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -134,7 +134,7 @@ func TestUpdatedHere(t *testing.T) {
 	here := state.Facts{Zones: []state.Zone{{Origin: "example.org.", Kind: "primary", Dynamic: true, Problem: "dynamic"}}}
 	ask := &primaries{zones: map[string]string{"example.org.": "127.0.0.1:53", "example.net.": "192.0.2.54:53"}}
 	got, err := Updated(t.Context(), ask, withKey(), []UpdateRequest{someWish()}, nil, here)
-	if err != nil || len(got) != 2 || got[0].Update.Server != "127.0.0.1:53" || got[1].Update.Server != "192.0.2.54:53" {
+	if err != nil || len(got) != 2 || got[1].Update.Server != "127.0.0.1:53" || got[0].Update.Server != "192.0.2.54:53" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	named := someWish()
@@ -194,7 +194,7 @@ func TestUpdatedUnderWildcard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []state.Zone{{
+	want := state.Zones{{
 		Origin: "example.org.", Kind: "primary", Dynamic: true, Records: []state.Record{apex, wild}, Names: []string{"_domainkey.example.org."},
 		Copies: []state.Record{copied}, Update: &state.UpdateTarget{Server: "192.0.2.53:53", KeyFile: tsigPath, OurRecords: []state.Record{copied}},
 	}}

@@ -11,8 +11,26 @@ import (
 	"mailsetup/internal/state"
 )
 
-// namedConfig is named.conf(5) with everything it includes.
-type namedConfig struct{ statements []namedconf.Statement }
+// namedConfig is named.conf(5) with everything it includes. What is in effect for every
+// zone is found once: there may be ten thousand.
+type namedConfig struct {
+	statements []namedconf.Statement
+	options    []namedconf.Statement
+	directory  string                           // that relative file names start from
+	lists      map[string][]namedconf.Statement // of addresses, by lower-case name
+}
+
+func newConfig(statements []namedconf.Statement) *namedConfig {
+	o, _ := namedconf.First(statements, "options")
+	d, _ := namedconf.First(o.Block(), "directory")
+	c := &namedConfig{statements, o.Block(), path.Join("/", d.Word(1)), map[string][]namedconf.Statement{}}
+	for _, s := range statements {
+		if name := strings.ToLower(s.Word(1)); s.Word(0) == "acl" && c.lists[name] == nil {
+			c.lists[name] = s.Block()
+		}
+	}
+	return c
+}
 
 // zoneConfig is a zone of named.conf, with what decides whether its file may be edited.
 type zoneConfig struct {
@@ -22,27 +40,16 @@ type zoneConfig struct {
 	journal state.Path
 }
 
-func (c namedConfig) options() []namedconf.Statement {
-	o, _ := namedconf.First(c.statements, "options")
-	return o.Block()
-}
-
-// directory returns the directory that relative file names start from.
-func (c namedConfig) directory() string {
-	d, _ := namedconf.First(c.options(), "directory")
-	return path.Join("/", d.Word(1))
-}
-
 // scope are the blocks that a zone takes its options from: its own, its view's, and the
 // global ones.
 type scope struct {
-	config namedConfig
+	config *namedConfig
 	view   string
 	blocks [][]namedconf.Statement
 }
 
 // zones returns the zones of class IN, without the built-in ones.
-func (c namedConfig) zones() []zoneConfig {
+func (c *namedConfig) zones() []zoneConfig {
 	var found []zoneConfig
 	for _, sc := range c.scopes() {
 		for _, s := range sc.blocks[0] {
@@ -59,17 +66,17 @@ func (c namedConfig) zones() []zoneConfig {
 
 // scopes returns where zones can be declared: in the whole file or, if there are views,
 // in each view.
-func (c namedConfig) scopes() []scope {
+func (c *namedConfig) scopes() []scope {
 	var views []scope
 	for _, s := range c.statements {
 		if s.Word(0) == "view" {
-			views = append(views, scope{c, s.Word(1), [][]namedconf.Statement{s.Block(), c.options()}})
+			views = append(views, scope{c, s.Word(1), [][]namedconf.Statement{s.Block(), c.options}})
 		}
 	}
 	if len(views) > 0 {
 		return views
 	}
-	return []scope{{c, "", [][]namedconf.Statement{c.statements, c.options()}}}
+	return []scope{{c, "", [][]namedconf.Statement{c.statements, c.options}}}
 }
 
 // in returns the scope of a zone statement's own block.
@@ -78,7 +85,7 @@ func (s scope) in(zone []namedconf.Statement) scope {
 	if s.view != "" {
 		blocks = append(blocks, s.blocks[0])
 	}
-	return scope{s.config, s.view, append(blocks, s.config.options())}
+	return scope{s.config, s.view, append(blocks, s.config.options)}
 }
 
 // option returns the statement that sets an option for the zone, and whether it is in
@@ -115,7 +122,7 @@ func (s scope) describe(zone namedconf.Statement) zoneConfig {
 	policy := sc.value("dnssec-policy")
 	z.Signed = z.Kind == "primary" && (yes(sc.value("inline-signing")) || policy != "" && policy != "none")
 	file, _ := namedconf.First(zone.Block(), "file")
-	z.File, z.Problem = absolutePath(s.config.directory(), file.Word(1))
+	z.File, z.Problem = absolutePath(s.config.directory, file.Word(1))
 	if z.Problem == "" {
 		z.Problem, z.Hint = sc.whyNotEditable(z, updates)
 	}
@@ -145,10 +152,8 @@ func (s scope) admits(list []namedconf.Statement, depth int) bool {
 		if strings.HasPrefix(word, "!") || word == "none" || depth > 10 {
 			return false
 		}
-		for _, acl := range s.config.statements {
-			if acl.Word(0) == "acl" && strings.EqualFold(acl.Word(1), word) {
-				return s.admits(acl.Block(), depth+1)
-			}
+		if list, known := s.config.lists[strings.ToLower(word)]; known {
+			return s.admits(list, depth+1)
 		}
 		return true
 	})
@@ -165,7 +170,7 @@ func (s scope) journal(z state.Zone) state.Path {
 	if name.Word(1) == "" {
 		return z.File + ".jnl"
 	}
-	p, _ := absolutePath(s.config.directory(), name.Word(1))
+	p, _ := absolutePath(s.config.directory, name.Word(1))
 	return p
 }
 

@@ -214,7 +214,7 @@ func TestZoneList(t *testing.T) {
 	}
 	var got []state.Zone
 	journals := map[string]state.Path{}
-	list := namedConfig{statements: conf}.zones()
+	list := newConfig(conf).zones()
 	for _, z := range list {
 		got = append(got, z.Zone)
 		journals[z.Origin] = z.journal
@@ -254,7 +254,7 @@ view "out" {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := markConflicts(namedConfig{statements: conf}.zones())
+	list := markConflicts(newConfig(conf).zones())
 	const twice, hint = "two views have it, each with a file of its own: /in/both (view in), /out/both (view out)", "--dns manual prints the records, to be put into each of them"
 	want := []state.Zone{
 		{Origin: "same.example.", View: "in", Kind: "primary", File: "/same", Signed: true},
@@ -292,7 +292,7 @@ zone "a.example" { type primary; file "/parked"; }; zone "c.example" { type seco
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := markConflicts(namedConfig{statements: conf}.zones())
+	list := markConflicts(newConfig(conf).zones())
 	if got, want := list[0].Problem, "its file /parked is also that of a.example"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -311,7 +311,7 @@ func TestUpdatePolicyLocal(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = "--dns rfc2136 --rfc2136-server 127.0.0.1 --rfc2136-key /run/named/session.key updates it; or --dns manual"
-	if z := (namedConfig{conf}).zones(); len(z) != 1 || z[0].Hint != want {
+	if z := newConfig(conf).zones(); len(z) != 1 || z[0].Hint != want {
 		t.Errorf("%+v, want the hint %s", z, want)
 	}
 }

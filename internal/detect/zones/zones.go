@@ -48,15 +48,16 @@ func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts
 		if z.Problem != "" || z.NotLoaded {
 			return nil
 		}
-		return load(ctx, s, o, conf.directory(), z)
+		return load(ctx, s, o, conf.directory, z)
 	})
 	if err != nil {
 		return err
 	}
-	usableFirst(found)
-	for _, z := range found {
-		f.Zones = append(f.Zones, z.Zone)
+	list := make([]state.Zone, len(found))
+	for i, z := range found {
+		list[i] = z.Zone
 	}
+	f.Zones = state.SortZones(list)
 	return nil
 }
 
@@ -146,9 +147,9 @@ func count(n int) string {
 // markSharedFiles marks zones whose file is also that of another zone: BIND would read
 // what is added for one of them in the other.
 func markSharedFiles(list []zoneConfig) {
-	readers := map[state.Path][]string{}
+	readers := map[state.Path][]string{} // two for a file: of any zone, there is another one
 	for _, z := range list {
-		if z.Kind == "primary" && z.File != "" && !slices.Contains(readers[z.File], z.Origin) {
+		if z.Kind == "primary" && z.File != "" && len(readers[z.File]) < 2 && !slices.Contains(readers[z.File], z.Origin) {
 			readers[z.File] = append(readers[z.File], z.Origin)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -171,9 +172,9 @@ zone "cat.example" { type primary; file "cat"; };`)
 		t.Fatal(err)
 	}
 	const catalog = "BIND has it from a catalog zone and is a secondary server for it: its records are made on the primary"
-	want := []state.Zone{
-		{Origin: "cat.example.", Kind: "primary", File: "/srv/cat", Problem: "its file /srv/cat does not exist", Hint: "put it there, or take the zone out of named.conf; or --dns manual"},
+	want := state.Zones{
 		{Origin: "added.example.", Kind: "primary", File: "/srv/added", Problem: "its file /srv/added does not exist", Hint: "put it there, or take the zone out of named.conf; or --dns manual"},
+		{Origin: "cat.example.", Kind: "primary", File: "/srv/cat", Problem: "its file /srv/cat does not exist", Hint: "put it there, or take the zone out of named.conf; or --dns manual"},
 		{Origin: "loaded.example.", Kind: "secondary", Problem: catalog, Hint: there},
 		{Origin: "member.example.", Kind: "secondary", Problem: catalog, Hint: there},
 	}
@@ -198,5 +199,41 @@ func TestManyZonesAndNames(t *testing.T) {
 	}
 	if matter != many || len(all) != 2*many+1 {
 		t.Errorf("%d zones of %d matter, %d names", matter, 2*many, len(all))
+	}
+}
+
+// Of ten thousand zones one matters: BIND's tools are started twice, once for all and
+// once for that one. Parked zones may share a file, and lists of addresses a name.
+func TestTenThousandZones(t *testing.T) {
+	const many = 10_000
+	m := detecttest.Bookworm()
+	var conf strings.Builder
+	conf.WriteString(`options { directory "/srv"; };` + "\n")
+	for i := range many {
+		file := fmt.Sprintf("d%d", i)
+		if i%2 == 0 {
+			file = "parked"
+		}
+		fmt.Fprintf(&conf, "acl \"a%d\" {\n\tnone;\n};\nzone \"d%d.example\" {\n\ttype primary;\n\tfile \"%s\";\n\tallow-update {\n\t\t\"a%d\";\n\t};\n};\n", i, i, file, i)
+	}
+	m.Says("named-checkconf -px", conf.String())
+	m.Says("named-checkzone", "d4321.example.\t300 IN SOA\tns.d4321.example. h.d4321.example. 1 2 3 4 5\n")
+	m.PutFile("/srv/d4321", "@ 300 IN SOA ns h 1 2 3 4 5\n")
+	f := state.Facts{Installed: map[string]bool{"bind9": true}}
+	began := time.Now()
+	if err := Find(t.Context(), m, source.Options{Origins: []string{"mail.d4321.example"}}, &f); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if len(m.Stdin) != 2 || len(f.Zones) != many {
+		t.Errorf("%d programs for %d zones", len(m.Stdin), len(f.Zones))
+	}
+	if z, ok := f.Zones.Closest("mail.d4321.example."); !ok || z.NotLoaded || z.Problem != "" || len(z.Records) != 1 {
+		t.Errorf("the one that matters: %+v", z)
+	}
+	if z, _ := f.Zones.Closest("d4322.example."); z.Problem != "its file /srv/parked is also that of d0.example" {
+		t.Errorf("a parked one: %q", z.Problem)
 	}
 }
