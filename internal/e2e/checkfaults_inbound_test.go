@@ -42,6 +42,18 @@ systemctl restart postfix
 const inboundTools = `
 spf=/etc/postfix-policyd-spf-python/policyd-spf.conf
 zones() { touch /etc/bind/db.lab.example; rndc reload >/dev/null 2>&1; sleep 0.2; rndc flush; }
+mail() { ip netns exec world python3 - "$@" <<'END'
+import socket, sys
+for domain in sys.argv[1:]:
+    s = socket.create_connection(("192.0.2.10", 25), source_address=("198.51.100.7", 0)); f = s.makefile("rwb")
+    f.readline()
+    for line in ["EHLO client.example", "MAIL FROM:<x@%s>" % domain, "RCPT TO:<root@lab.example>", "DATA", "From: x@%s\r\n\r\nhello\r\n." % domain, "QUIT"]:
+        f.write(line.encode() + b"\r\n"); f.flush()
+        answer = f.readline()
+        while answer[3:4] == b"-": answer = f.readline()
+    s.close()
+END
+}
 list() { postconf -e "smtpd_recipient_restrictions = permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination, $1"; postfix reload 2>/dev/null; }
 `
 
@@ -78,19 +90,19 @@ var inboundFaults = shared([]checkFault{
 sed -i 's/^2.0.0.127.bl.*/*.bl IN A 127.255.255.254/' /etc/bind/db.lab.example; zones`},
 	{id: "in.lists", name: "a block list that nobody serves any more", severity: finding.Warning, inject: `sed -i '/^2.0.0.127.bl/d' /etc/bind/db.lab.example; zones`},
 	{id: "in.resolver", name: "another resolver in the chroot", severity: finding.Warning, inject: `echo 'nameserver 192.0.2.53' >/var/spool/postfix/etc/resolv.conf`},
-	{id: "in.srs", name: "an alias that leads elsewhere", severity: finding.Note, inject: `echo 'bob: bob@remote.example' >>/etc/aliases`},
+	{id: "in.srs", name: "an alias that leads elsewhere", severity: finding.Note, inject: `echo 'bob: bob@remote.example' >>/etc/aliases; newaliases`, mend: `cp -a /root/healthy/aliases /etc/; newaliases`},
+	{id: "in.srs", name: "an alias in main.cf that leads elsewhere", severity: finding.Note, inject: `postconf -e 'virtual_alias_maps = inline:{ {bob@lab.example = bob@remote.example} }'`},
 	{
 		id: "in.open", name: "mail passed while a block list did not answer", severity: finding.Note,
 		inject: `printf '%s\n' 'dead IN NS ns.dead' 'ns.dead IN A 127.0.0.1' >>/etc/bind/db.lab.example; zones; list 'reject_rbl_client bl.dead.lab.example=127.0.0.[2..11]'
-printf '%s\r\n' 'EHLO client.example' 'MAIL FROM:<x@remote.example>' 'RCPT TO:<root@lab.example>' QUIT >/root/dialogue
-ip netns exec world python3 -c '
-import socket
-s = socket.create_connection(("192.0.2.10", 25), source_address=("198.51.100.7", 0)); f = s.makefile("rwb")
-f.readline()
-for line in open("/root/dialogue", "rb"):
-    f.write(line); f.flush()
-    while f.readline()[3:4] == b"-": pass
-'`,
+mail remote.example`,
+	},
+	{
+		id: "in.open", name: "DNS did not answer, and SPF and DMARC judged nothing", severity: finding.Warning,
+		inject: `echo 'no zone' >/etc/bind/db.far; echo 'zone "far.example" { type primary; file "/etc/bind/db.far"; };' >>/etc/bind/named.conf.local; rndc reconfig
+mail $(seq -f d%g.far.example 0 9)
+printf '%s\n' '$TTL 60' '@ IN SOA ns h 1 60 60 60 60' '@ IN NS ns' 'ns IN A 192.0.2.10' '*.far.example. IN TXT "v=DMARC1; p=none"' >/etc/bind/db.far; rndc reload far.example; rndc flush`,
+		mend: `journalctl --rotate --vacuum-time=1s >/dev/null 2>&1`,
 	},
 })
 

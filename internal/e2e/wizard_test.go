@@ -217,9 +217,7 @@ func walkThrough(t *testing.T, term *terminal) {
 		{"a service also send mail", ""},
 		{"fails DMARC", "Down"},
 		{"while the signer does not answer", ""},
-		{"incoming mail that fails SPF", ""},
-		{"incoming mail that fails DMARC", ""},
-		{"block lists refuse incoming mail", ""},
+		{"SPF and DMARC do to incoming mail", ""},
 	} {
 		term.sees(t, setting.title)
 		if setting.key != "" {

@@ -59,13 +59,16 @@ func (a Answers) Apply(p *Policy, fault func(flag, text, hint string)) {
 	case len(a.DNSBL) > 0:
 		p.DNSBL = list(a.DNSBL, List, a.flag("dnsbl"), fault)
 	}
-	for _, e := range list(a.Allow, Allowed, a.flag("allow"), fault) {
+	allow := list(a.Allow, Allowed, a.flag("allow"), fault)
+	p.judge(allow, false)
+	for _, e := range allow {
 		if !slices.Contains(p.Allow, e) {
 			p.Allow = append(slices.Clip(p.Allow), e)
 		}
 	}
 	gone := list(a.Disallow, Allowed, a.flag("disallow"), fault)
 	p.Allow = slices.DeleteFunc(slices.Clone(p.Allow), func(e string) bool { return slices.Contains(gone, e) })
+	p.judge(gone, true)
 	for _, e := range gone {
 		if wider := p.covers(e); wider != "" {
 			flag := a.flag("disallow")

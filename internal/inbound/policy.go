@@ -56,6 +56,8 @@ type Policy struct {
 	DNSBL []string `json:"dnsbl"` // dnsbl
 	// Allow are clients and senders that pass SPF, DMARC and the block lists. See Entry.
 	Allow []string `json:"allow"` // allow
+	// MX are other MX hosts of domains here, which pass as well. See Secondary.
+	MX []string `json:"mx,omitempty"` // mx
 }
 
 // On reports whether anything is checked at the door.
@@ -63,7 +65,7 @@ func (p Policy) On() bool { return p.SPF != Off || p.DMARC != Off || len(p.DNSBL
 
 // Clone returns a copy that shares no list.
 func (p Policy) Clone() Policy {
-	p.DNSBL, p.Allow = slices.Clone(p.DNSBL), slices.Clone(p.Allow)
+	p.DNSBL, p.Allow, p.MX = slices.Clone(p.DNSBL), slices.Clone(p.Allow), slices.Clone(p.MX)
 	return p
 }
 
@@ -77,6 +79,7 @@ func (p Policy) Fields() []tomltext.Field {
 		{Table: Table, Key: "dmarc", Value: tomltext.Quote(p.DMARC.String()), Comment: "The same for DMARC: \"off\", \"mark\", \"quarantine\", \"reject\"."},
 		{Table: Table, Key: "dnsbl", Value: tomltext.List(p.DNSBL), Comment: "Block lists whose clients are refused: \"bl.example=127.0.0.[2..11]\"."},
 		{Table: Table, Key: "allow", Value: tomltext.List(p.Allow), Comment: "Who passes all of that: addresses, networks, hosts, \"@domain\", senders."},
+		{Table: Table, Key: "mx", Value: tomltext.List(p.MX), Comment: "Other MX hosts of domains here, as DNS named them: they pass, unless \"judged\" stands behind."},
 	}
 }
 
@@ -91,6 +94,7 @@ type Text struct {
 	DMARC string   `toml:"dmarc"`
 	DNSBL []string `toml:"dnsbl"`
 	Allow []string `toml:"allow"`
+	MX    []string `toml:"mx"`
 }
 
 // Policy reads the table; fault gets what is wrong with a key, and what to write.
@@ -100,13 +104,14 @@ func (t Text) Policy(fault func(key, text, hint string)) (p Policy) {
 	set(t.DMARC, &p.DMARC, DMARC, "dmarc", in)
 	p.DNSBL = list(t.DNSBL, List, "dnsbl", in)
 	p.Allow = list(t.Allow, Allowed, "allow", in)
+	p.MX = list(t.MX, mx, "mx", in)
 	return p
 }
 
 // Validate finds what the file could not say.
 func (p Policy) Validate(fault func(key, text, hint string)) {
-	normal := Text{p.SPF.String(), p.DMARC.String(), p.DNSBL, p.Allow}.Policy(fault)
-	if !slices.Equal(normal.DNSBL, p.DNSBL) || !slices.Equal(normal.Allow, p.Allow) {
+	normal := Text{p.SPF.String(), p.DMARC.String(), p.DNSBL, p.Allow, p.MX}.Policy(fault)
+	if !slices.Equal(normal.DNSBL, p.DNSBL) || !slices.Equal(normal.Allow, p.Allow) || !slices.Equal(normal.MX, p.MX) {
 		fault(Table, "has an entry that is not in its normal form, or twice", "")
 	}
 }
@@ -214,6 +219,18 @@ type Entry struct {
 
 // Passes returns who passes. The policy is valid.
 func (p Policy) Passes() []Entry {
+	all := p.allowed()
+	for _, s := range p.Secondaries() {
+		e := Entry{Network: netip.PrefixFrom(s.Address, s.Address.BitLen())}
+		if !s.Judged && !slices.Contains(all, e) {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// allowed returns the entries of Allow.
+func (p Policy) allowed() []Entry {
 	var all []Entry
 	for _, s := range p.Allow {
 		if e, bad := parseEntry(s); bad == nil {
@@ -230,7 +247,7 @@ func (p Policy) covers(entry string) string {
 		return ""
 	}
 	_, domain, _ := strings.Cut(e.Name, "@")
-	for i, wider := range p.Passes() {
+	for i, wider := range p.allowed() {
 		switch wider.Kind {
 		case Network:
 			if e.Kind == Network && wider.Network.Bits() <= e.Network.Bits() && wider.Network.Contains(e.Network.Addr()) {

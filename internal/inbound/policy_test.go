@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/BurntSushi/toml"
 	"github.com/google/go-cmp/cmp"
@@ -143,5 +144,72 @@ func TestAnswers(t *testing.T) {
 	a = inbound.Answers{Plain: true, DMARC: "off", Allow: []string{"192.0.2.7"}, Disallow: []string{"a.example"}}
 	if got := a.Flags(); !slices.Equal(got, []string{"--dmarc", "off", "--allow", "192.0.2.7", "--disallow", "a.example"}) {
 		t.Errorf("as flags of mailsetup inbound: %q", got)
+	}
+}
+
+// Other MX hosts stay as they are while DNS is silent, and go on the second day on which it
+// says that they are none.
+func TestOtherMXHosts(t *testing.T) {
+	seen := func(text ...string) (all []inbound.Secondary) {
+		for _, s := range text {
+			host, a, _ := strings.Cut(s, " ")
+			all = append(all, inbound.Secondary{Host: host, Address: netip.MustParseAddr(a)})
+		}
+		return all
+	}
+	at := func(day int) time.Time { return time.Date(2026, 11, day, 12, 0, 0, 0, time.UTC) }
+	p := inbound.Policy{SPF: inbound.Mark, Allow: []string{"203.0.113.0/24"}}
+	const mx2, mx3 = "mx2.lab.example 198.51.100.20", "mx3.lab.example 2001:db8::3"
+	for i, tt := range []struct {
+		seen        []inbound.Secondary
+		whole       bool
+		day         int
+		want        string
+		fresh, gone int
+	}{
+		{seen(mx2, mx3), false, 1, mx2 + ", " + mx3, 2, 0},
+		{nil, false, 2, mx2 + ", " + mx3, 0, 0},
+		{seen(mx3), true, 3, mx2 + " missing 2026-11-03, " + mx3, 0, 0},
+		{seen(mx3), true, 3, mx2 + " missing 2026-11-03, " + mx3, 0, 0},
+		{nil, false, 4, mx2 + " missing 2026-11-03, " + mx3, 0, 0},
+		{seen(mx2, mx3), true, 5, mx2 + ", " + mx3, 0, 0},
+		{seen(mx3), true, 6, mx2 + " missing 2026-11-06, " + mx3, 0, 0},
+		{seen(mx3), true, 7, mx3, 0, 1},
+	} {
+		fresh, gone := p.See(tt.seen, tt.whole, at(tt.day))
+		if got := strings.Join(p.MX, ", "); got != tt.want || len(fresh) != tt.fresh || len(gone) != tt.gone {
+			t.Errorf("%d: %s, %d new, %d gone", i, got, len(fresh), len(gone))
+		}
+	}
+	fault := func(flag, text, hint string) { t.Error(flag, text, hint) }
+	inbound.Answers{Disallow: []string{"2001:db8::3"}}.Apply(&p, fault)
+	p.See(seen(mx3), true, at(8))
+	p.See(nil, true, at(9))
+	p.See(nil, true, at(10))
+	if got := strings.Join(p.MX, ", "); got != mx3+" judged" || len(p.Passes()) != 1 {
+		t.Errorf("the administrator's no is forgotten: %s, %+v", got, p.Passes())
+	}
+	inbound.Answers{Allow: []string{"2001:db8::3"}}.Apply(&p, fault)
+	if got := strings.Join(p.MX, ", "); got != mx3 || len(p.Passes()) != 2 {
+		t.Errorf("%s, %+v", got, p.Passes())
+	}
+	if p.SPF = inbound.Off; true {
+		p.See(seen(mx3), true, at(11))
+	}
+	if p.MX != nil {
+		t.Errorf("nothing is checked, and %s stays", p.MX)
+	}
+}
+
+func TestOtherMXHostsInTheFile(t *testing.T) {
+	got, faults := read(t, "[inbound]\nspf = \"mark\"\nmx = [\" MX2.lab.example.  198.51.100.20\", \"mx3.lab.example 2001:DB8::3 missing 2026-11-03\", \"a.example 192.0.2.1 judged\"]\n")
+	want := []string{"mx2.lab.example 198.51.100.20", "mx3.lab.example 2001:db8::3 missing 2026-11-03", "a.example 192.0.2.1 judged"}
+	if !slices.Equal(got.MX, want) || faults != "" || len(got.Passes()) != 2 {
+		t.Errorf("%q, %+v\n%s", got.MX, got.Passes(), faults)
+	}
+	for _, bad := range []string{"mx2.lab.example", "mx2 192.0.2.1", "mx2.lab.example x", "mx2.lab.example 192.0.2.1 missing", "mx2.lab.example 192.0.2.1 missing today", "mx2.lab.example 192.0.2.1 gone"} {
+		if _, faults := read(t, "[inbound]\nmx = [\""+bad+"\"]\n"); !strings.HasPrefix(faults, "inbound.mx: ") {
+			t.Errorf("%s: %q", bad, faults)
+		}
 	}
 }

@@ -59,10 +59,14 @@ func (p Policy) Text() string {
 	if len(p.Allow) > 0 && !p.On() {
 		allow += " (nothing is checked yet)"
 	}
+	others := ""
+	if len(p.MX) > 0 {
+		others = "Other MX     " + text.Indent(text.Wrap(strings.Join(p.MX, ", "), 65), 13)[13:] + "\n"
+	}
 	return "SPF          " + meaning("mail from servers that its domain forbids is refused", p.SPF) +
 		"\nDMARC        " + meaning("what the domain in From wants refused is refused", p.DMARC) +
 		"\nBlock lists  " + text.Indent(text.Wrap(list(p.Shown()), 65), 13)[13:] +
-		"\nLet past     " + text.Indent(text.Wrap(allow, 65), 13)[13:] + "\n"
+		"\nLet past     " + text.Indent(text.Wrap(allow, 65), 13)[13:] + "\n" + others
 }
 
 // Compared says that a server is not as the policy asks, since a plan would change it, or

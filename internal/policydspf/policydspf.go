@@ -19,12 +19,13 @@ const File state.Path = "/etc/postfix-policyd-spf-python/policyd-spf.conf"
 
 // The keys that decide what becomes of mail, and whose is not judged.
 const (
-	HELOReject   = "HELO_reject"
-	SenderReject = "Mail_From_reject"
-	TestOnly     = "TestOnly"
-	HeaderType   = "Header_Type"
-	Skip         = "skip_addresses"
-	Whitelist    = "Whitelist"
+	HELOReject     = "HELO_reject"
+	SenderReject   = "Mail_From_reject"
+	TestOnly       = "TestOnly"
+	TempErrorDefer = "TempError_Defer"
+	HeaderType     = "Header_Type"
+	Skip           = "skip_addresses"
+	Whitelist      = "Whitelist"
 )
 
 // Conf is a configuration as the program reads it: of two lines with one key the last
@@ -36,7 +37,7 @@ type Conf struct {
 
 // defaults are the values of keys that no line sets (policydspfsupp.py).
 var defaults = map[string]string{
-	"debugLevel": "1", HELOReject: "Fail", SenderReject: "Fail", "PermError_reject": "False", "TempError_Defer": "False",
+	"debugLevel": "1", HELOReject: "Fail", SenderReject: "Fail", "PermError_reject": "False", TempErrorDefer: "False",
 	Skip: "127.0.0.0/8,::ffff:127.0.0.0/104,::1", TestOnly: "1", "SPF_Enhanced_Status_Codes": "Yes", HeaderType: "SPF",
 	"Hide_Receiver": "No", "Authserv_Id": "HOSTNAME", "Lookup_Time": "20", "Whitelist_Lookup_Time": "10", "Void_Limit": "2",
 	"No_Mail": "False",
@@ -138,7 +139,7 @@ var keys = map[string]judge{
 	"Void_Limit": number, "UMask": number,
 	HELOReject:         oneOf("Fail", "Softfail", "SPF_Not_Pass", "Null", "False", "No_Check"),
 	SenderReject:       oneOf("Fail", "Softfail", "SPF_Not_Pass", "False", "No_Check"),
-	"PermError_reject": oneOf("True", "False"), "TempError_Defer": oneOf("True", "False"), "No_Mail": oneOf("True", "False"),
+	"PermError_reject": oneOf("True", "False"), TempErrorDefer: oneOf("True", "False"), "No_Mail": oneOf("True", "False"),
 	"SPF_Enhanced_Status_Codes": oneOf("Yes", "No"), "Hide_Receiver": oneOf("Yes", "No"), HeaderType: oneOf("SPF", "AR", "None"),
 	Skip: networks, Whitelist: networks,
 	"HELO_Whitelist": lowerNames, "Domain_Whitelist": domains, "Domain_Whitelist_PTR": domains, "Reject_Not_Pass_Domains": domains,

@@ -105,14 +105,31 @@ func (t *Tables) Prefetch(ctx context.Context, table string, keys []string) {
 	}
 }
 
+// Row is a row of a table.
+type Row struct{ Key, Value string }
+
 // Keys returns the keys of a table, as far as its type can list them.
 func (t *Tables) Keys(ctx context.Context, table string) ([]string, error) {
+	rows, err := t.Rows(ctx, table)
+	keys := make([]string, len(rows))
+	for i, r := range rows {
+		keys[i] = r.Key
+	}
+	return keys, err
+}
+
+// Rows returns the rows of a table, as far as its type can list them.
+func (t *Tables) Rows(ctx context.Context, table string) ([]Row, error) {
 	table = strings.TrimPrefix(table, "proxy:")
 	kind, rest, _ := strings.Cut(table, ":")
 	switch kind {
 	case "hash", "btree", "lmdb", "cdb", "dbm", "sdbm", "texthash":
 	case "inline":
-		return recipient.InlineKeys(rest), nil
+		var rows []Row
+		for _, r := range recipient.InlineRows(rest) {
+			rows = append(rows, Row{r[0], r[1]})
+		}
+		return rows, nil
 	default:
 		return nil, fmt.Errorf("list table %s: a table of type %s cannot be listed", table, kind)
 	}
@@ -123,13 +140,13 @@ func (t *Tables) Keys(ctx context.Context, table string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list table %s: %w", table, err)
 	}
-	var keys []string
+	var rows []Row
 	for line := range strings.Lines(string(res.Stdout)) {
-		if key, _, ok := strings.Cut(line, "\t"); ok {
-			keys = append(keys, key)
+		if key, value, ok := strings.Cut(line, "\t"); ok {
+			rows = append(rows, Row{key, strings.TrimRight(value, "\n")})
 		}
 	}
-	return keys, nil
+	return rows, nil
 }
 
 // user looks up a user as the table unix:passwd.byname does, whose keys are in lower

@@ -6,6 +6,7 @@ import (
 
 	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/facts"
+	"mailsetup/internal/inbound"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
@@ -62,6 +63,11 @@ func (s *Sources) Recipients(ctx context.Context, in step.Input) map[string]stat
 		return nil
 	}
 	return facts.Recipients(ctx, facts.Source(s.Machine.Sys), in)
+}
+
+// Secondaries implements Gatherer.
+func (s *Sources) Secondaries(ctx context.Context, want spec.Spec, f state.Facts) ([]inbound.Secondary, bool) {
+	return s.Collector.Secondaries(ctx, want, f)
 }
 
 // Selectors implements Gatherer.

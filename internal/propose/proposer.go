@@ -16,6 +16,7 @@ import (
 	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/hint"
+	"mailsetup/internal/inbound"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/plan"
@@ -50,6 +51,9 @@ type Gatherer interface {
 	Refresh(ctx context.Context, want *spec.Spec, ledger keyring.Ledger, scope step.Scope) (state.Facts, step.Scope, error)
 	// Recipients finds out what Postfix will do with mail for the addresses of a spec.
 	Recipients(ctx context.Context, in step.Input) map[string]state.Recipient
+	// Secondaries looks for other MX hosts of the domains of a spec, and says whether every
+	// question was answered.
+	Secondaries(ctx context.Context, want spec.Spec, f state.Facts) (found []inbound.Secondary, whole bool)
 	// Selectors chooses names for keys, with the DNS answers of the last Gather.
 	Selectors(ledger keyring.Ledger, zones []state.Zone) dkimkeys.Selectors
 }
@@ -92,6 +96,8 @@ type draft struct {
 	*Proposer
 	Result
 	asked bool // a person, since the first look
+
+	secondaries []state.Note // what becomes of other MX hosts
 }
 
 func (p *Proposer) draft(scope step.Scope) *draft {
@@ -155,6 +161,7 @@ func (p *Proposer) Init(ctx context.Context, a spec.Answers) (Result, error) {
 			return Result{}, err
 		}
 	}
+	d.seeSecondaries(ctx, &want)
 	if !reflect.DeepEqual(*first, want) {
 		if err := d.refresh(ctx, &want); err != nil {
 			return Result{}, err
@@ -162,6 +169,7 @@ func (p *Proposer) Init(ctx context.Context, a spec.Answers) (Result, error) {
 	}
 	d.Want = want
 	d.noteAdopted()
+	d.Notes = append(d.Notes, d.secondaries...)
 	return d.withReaders(ctx, a), nil
 }
 
@@ -379,6 +387,8 @@ func (p *Proposer) AddDomains(ctx context.Context, names []string, a spec.Answer
 	if err := findings.Err(); err != nil {
 		return Result{}, err
 	}
+	d.seeSecondaries(ctx, &want)
+	d.Notes = d.secondaries
 	if postfix.BeginsToSign(*p.Spec, want, p.Ledger) { // then Postfix does not ask our signer yet
 		d.Scope = step.Scope{}
 	}

@@ -3,6 +3,7 @@ package propose_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -36,6 +37,9 @@ type server struct {
 	ledgers    []keyring.Ledger
 	refreshed  []string
 	scope      step.Scope
+
+	secondaries []inbound.Secondary // what DNS says
+	silent      bool                // it does not answer
 }
 
 func (s *server) Gather(_ context.Context, want *spec.Spec, ledger keyring.Ledger, scope step.Scope) (state.Facts, step.Scope, error) {
@@ -60,6 +64,10 @@ func namesIn(want *spec.Spec) string {
 
 func (s *server) Recipients(context.Context, step.Input) map[string]state.Recipient {
 	return s.recipients
+}
+
+func (s *server) Secondaries(context.Context, spec.Spec, state.Facts) ([]inbound.Secondary, bool) {
+	return s.secondaries, !s.silent
 }
 
 func (s *server) Selectors(ledger keyring.Ledger, zones []state.Zone) dkimkeys.Selectors {
@@ -670,6 +678,53 @@ func TestInboundOnly(t *testing.T) {
 	p.Spec = nil
 	if _, err := p.Init(t.Context(), spec.Answers{}); !hint.IsUsage(err) || err.Error() != "this server is not set up yet" || !slices.Equal(hint.Of(err), []string{"mailsetup init"}) {
 		t.Errorf("a server that is not set up: %v", err)
+	}
+}
+
+// Other MX hosts of domains here are written down as soon as DNS names them, also of a
+// domain that is added, and stay while it is silent.
+func TestOtherMXHosts(t *testing.T) {
+	const mx2 = "mx2.lab.example 198.51.100.20"
+	seen := []inbound.Secondary{{Host: "mx2.lab.example", Address: netip.MustParseAddr("198.51.100.20")}}
+	for _, tt := range []struct {
+		name    string
+		policy  inbound.Policy
+		seen    []inbound.Secondary
+		silent  bool
+		want    string
+		says    string // a note
+		another string // a domain that is added
+	}{
+		{"new", inbound.Policy{SPF: "mark"}, seen, false, "[" + mx2 + "]", "mx2.lab.example (198.51.100.20) is another MX", ""},
+		{"of a new domain", inbound.Policy{SPF: "mark"}, seen, false, "[" + mx2 + "]", "mx2.lab.example (198.51.100.20) is another MX", "shop.example"},
+		{"known", inbound.Policy{SPF: "mark", MX: []string{mx2}}, seen, false, "[" + mx2 + "]", "", ""},
+		{"silent", inbound.Policy{SPF: "mark", MX: []string{mx2}}, nil, true, "[" + mx2 + "]", "", ""},
+		{"missing", inbound.Policy{SPF: "mark", MX: []string{mx2}}, nil, false, "[" + mx2 + " missing 2026-11-22]", "", ""},
+		{"gone", inbound.Policy{SPF: "mark", MX: []string{mx2 + " missing 2026-11-21"}}, nil, false, "[]", "is no MX of domains here any more", ""},
+		{"nothing is checked", inbound.Policy{}, seen, false, "[]", "", ""},
+	} {
+		s := machine(served())
+		s.secondaries, s.silent = tt.seen, tt.silent
+		first, err := s.proposer(nil).Init(t.Context(), s.given())
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := first.Want
+		old.Host.Inbound = tt.policy
+		p, a := s.proposer(&old), s.given()
+		var r propose.Result
+		if tt.another != "" {
+			r, err = p.AddDomains(t.Context(), []string{tt.another}, spec.Answers{})
+		} else {
+			r, err = p.Init(t.Context(), a)
+		}
+		var notes strings.Builder
+		for _, n := range r.Notes {
+			notes.WriteString(n.Text + "\n")
+		}
+		if got := fmt.Sprint(r.Want.Host.Inbound.MX); err != nil || got != tt.want || !strings.Contains(notes.String(), tt.says) || tt.says == "" && notes.Len() > 0 {
+			t.Errorf("%s: %s, %v\n%s", tt.name, got, err, notes.String())
+		}
 	}
 }
 

@@ -76,13 +76,24 @@ func Elements(value string) []string { return tables(value) }
 // InlineKeys returns the keys of an inline table, from what stands behind its type:
 // {key=value, {key = value with spaces}}.
 func InlineKeys(text string) []string {
-	text = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(text), "{"), "}")
 	var keys []string
-	for _, pair := range tables(text) {
-		key, _, ok := strings.Cut(strings.TrimPrefix(pair, "{"), "=")
-		if ok {
-			keys = append(keys, strings.TrimSpace(key))
-		}
+	for _, row := range InlineRows(text) {
+		keys = append(keys, row[0])
 	}
 	return keys
+}
+
+// InlineRows returns the keys of an inline table with their values, see InlineKeys.
+func InlineRows(text string) (rows [][2]string) {
+	text = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(text), "{"), "}")
+	for _, pair := range tables(text) {
+		inner, braces := strings.CutPrefix(pair, "{")
+		if braces {
+			inner = strings.TrimSuffix(inner, "}")
+		}
+		if key, value, ok := strings.Cut(inner, "="); ok {
+			rows = append(rows, [2]string{strings.TrimSpace(key), strings.TrimSpace(value)})
+		}
+	}
+	return rows
 }

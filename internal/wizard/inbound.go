@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -8,28 +9,29 @@ import (
 	"mailsetup/internal/spec"
 )
 
-// inboundQuestions are about mail that comes in, where the server receives some.
+// inboundQuestions are about mail that comes in, of a server that is set up.
 func inboundQuestions() []question {
 	list := []question{inboundSPFQuestion(), inboundDMARCQuestion(), inboundDNSBLQuestion()}
 	for i := range list {
-		offer := list[i].offer
 		applies := asksIncoming
 		if list[i].topic == aboutInDNSBL {
 			applies = func(f *flow) bool { return asksIncoming(f) && !f.found.Incoming.Rspamd }
 		}
 		list[i].applies = applies
-		list[i].offer = func(f *flow) Proposal {
-			if !applies(f) {
-				return Proposal{}
-			}
-			return offer(f)
-		}
+		list[i].offer = onlyIf(applies, list[i].offer)
 	}
 	return list
 }
 
-// isIncoming reports whether a question is about incoming mail.
-func (t topic) isIncoming() bool { return t == aboutInSPF || t == aboutInDMARC || t == aboutInDNSBL }
+// onlyIf returns an offer that proposes nothing where a question does not apply.
+func onlyIf(applies func(*flow) bool, offer func(*flow) Proposal) func(*flow) Proposal {
+	return func(f *flow) Proposal {
+		if !applies(f) {
+			return Proposal{}
+		}
+		return offer(f)
+	}
+}
 
 // asksIncoming reports whether there is something to ask about incoming mail.
 func asksIncoming(f *flow) bool {
@@ -41,11 +43,45 @@ func incomingSetting(f *flow, value func(topic) string) []string {
 	if !asksIncoming(f) {
 		return nil
 	}
-	lists := ""
-	if names := value(aboutInDNSBL); names != "" && names != none {
-		lists = ", block lists " + names
+	given := f.fixed.Inbound
+	if given.SPF+given.DMARC == "" {
+		given.SPF, given.DMARC = incomingModes(value(aboutIncoming))
 	}
-	return []string{"Incoming mail: SPF " + value(aboutInSPF) + ", DMARC " + value(aboutInDMARC) + lists}
+	lists := ""
+	if len(given.DNSBL) > 0 && given.DNSBL[0] != none {
+		lists = ", block lists " + strings.Join(given.DNSBL, " ")
+	}
+	off := inbound.Off.String()
+	return []string{"Incoming mail: SPF " + cmp.Or(given.SPF, off) + ", DMARC " + cmp.Or(given.DMARC, off) + lists}
+}
+
+// incomingModes returns what SPF and DMARC do by an answer of init. DMARC refuses nothing
+// there, since what verifies signatures may not be known yet.
+func incomingModes(answer string) (spf, dmarc string) {
+	if answer == string(inbound.Reject) {
+		return answer, string(inbound.Mark)
+	}
+	return answer, answer
+}
+
+// incomingQuestion is the one page of init about mail that comes in. What goes beyond it
+// is asked by mailsetup inbound.
+func incomingQuestion() question {
+	return question{
+		topic: aboutIncoming,
+		title: fixed("What do SPF and DMARC do to incoming mail?"),
+		about: fixed("They tell whether it comes from where the domain of its sender says. " +
+			"mailsetup inbound changes that at any time, each for itself, and adds block lists."),
+		options: func(*flow) []option {
+			return []option{
+				{"off", "off", "nobody looks"},
+				{"mark", "mark", "a header says who failed, for filters; nothing is refused"},
+				{"reject", "reject", "what fails SPF is refused; undeclared forwarders as well"},
+			}
+		},
+		offer:   onlyIf(asksIncoming, func(f *flow) Proposal { return f.found.Incoming.SPF }),
+		applies: asksIncoming,
+	}
 }
 
 func inboundSPFQuestion() question {

@@ -58,17 +58,30 @@ func TestOnlyIncomingMail(t *testing.T) {
 	}
 }
 
-// At init it is one of the settings of a server that receives, shown with the others.
+// At init it is one of the settings of a server that receives, shown with the others and
+// asked about on one page.
 func TestIncomingMailAtInit(t *testing.T) {
 	fixed := accepted()
 	fixed.DMARC, fixed.Receive = "", "yes"
-	got, said := askInbound(t, wizard.Options{Fixed: fixed}, false, "1\n")
-	want := inbound.Answers{SPF: "mark", DMARC: "off", DNSBL: []string{"bl.example=127.0.0.2"}}
-	if diff := cmp.Diff(want, got.Inbound); diff != "" || !strings.Contains(said, "Incoming mail: SPF mark, DMARC off, block lists bl.example=127.0.0.2") {
-		t.Errorf("answers (-want +got):\n%s\n%s", diff, said)
+	for _, tt := range []struct {
+		script string
+		given  inbound.Answers // by flags
+		want   inbound.Answers
+		shown  string
+	}{
+		{"1\n", inbound.Answers{}, inbound.Answers{SPF: "mark", DMARC: "mark"}, "Incoming mail: SPF mark, DMARC mark"},
+		{"change\n\n\noff\n", inbound.Answers{}, inbound.Answers{SPF: "off", DMARC: "off"}, "What do SPF and DMARC do to incoming mail?"},
+		{"change\n\n\nreject\n", inbound.Answers{}, inbound.Answers{SPF: "reject", DMARC: "mark"}, "undeclared forwarders"},
+		{"1\n", inbound.Answers{DMARC: "mark", DNSBL: []string{"bl.example"}}, inbound.Answers{DMARC: "mark", DNSBL: []string{"bl.example"}}, "Incoming mail: SPF off, DMARC mark, block lists bl.example"},
+	} {
+		fixed.Inbound = tt.given
+		got, said := askInbound(t, wizard.Options{Fixed: fixed}, false, tt.script)
+		if diff := cmp.Diff(tt.want, got.Inbound); diff != "" || !strings.Contains(said, tt.shown) {
+			t.Errorf("%q: answers (-want +got):\n%s\n%s", tt.script, diff, said)
+		}
 	}
-	fixed.Receive = "no"
-	if got, said = askInbound(t, wizard.Options{Fixed: fixed}, false, "1\n"); got.Inbound.Given() || strings.Contains(said, "Incoming mail") {
+	fixed.Receive, fixed.Inbound = "no", inbound.Answers{}
+	if got, said := askInbound(t, wizard.Options{Fixed: fixed}, false, "1\n"); got.Inbound.Given() || strings.Contains(said, "Incoming mail") {
 		t.Errorf("one that receives nothing: %+v\n%s", got.Inbound, said)
 	}
 }

@@ -134,12 +134,16 @@ func TestChoicesAreValid(t *testing.T) {
 			return err
 		},
 		aboutSettings: func(string) error { return nil },
-		aboutInSPF:    func(s string) error { return fault(inbound.SPF(s)) },
-		aboutInDMARC:  func(s string) error { return fault(inbound.DMARC(s)) },
+		aboutIncoming: func(s string) error {
+			spf, dmarc := incomingModes(s)
+			return errors.Join(fault(inbound.SPF(spf)), fault(inbound.DMARC(dmarc)))
+		},
+		aboutInSPF:   func(s string) error { return fault(inbound.SPF(s)) },
+		aboutInDMARC: func(s string) error { return fault(inbound.DMARC(s)) },
 	}
 	f := newFlow(spec.Answers{Receive: "yes"}, nil)
 	f.found.Incoming.SPF.Value, f.found.Incoming.DMARC.Value = "mark", "mark"
-	for _, q := range f.questions {
+	for _, q := range append(f.questions, inboundQuestions()...) {
 		if q.options == nil {
 			continue
 		}

@@ -26,6 +26,7 @@ const (
 	aboutSPFInclude topic = "spf include"
 	aboutDMARC      topic = "dmarc"
 	aboutMilter     topic = "milter"
+	aboutIncoming   topic = "inbound" // of init: SPF and DMARC on one page
 	aboutInSPF      topic = "inbound spf"
 	aboutInDMARC    topic = "inbound dmarc"
 	aboutInDNSBL    topic = "inbound dnsbl"
@@ -88,6 +89,8 @@ func (t topic) settingField(a *spec.Answers) (*string, *[]string) {
 func (t topic) of(a spec.Answers) string {
 	text, list := t.field(&a)
 	switch {
+	case t == aboutIncoming:
+		return a.Inbound.SPF + a.Inbound.DMARC
 	case text != nil:
 		return *text
 	case list != nil:
@@ -106,6 +109,8 @@ func (t topic) put(a *spec.Answers, value string) {
 	switch {
 	case t == aboutDNS && value == dnsNew:
 		a.DNS, a.NewZone = string(spec.DNSBind), "yes"
+	case t == aboutIncoming:
+		a.Inbound.SPF, a.Inbound.DMARC = incomingModes(value)
 	case text != nil:
 		*text = value
 	case t == aboutInDNSBL:

@@ -16,14 +16,15 @@ const (
 // settingsQuestions begin with whether to ask them at all: each has an answer that is
 // right for most servers.
 func settingsQuestions() []question {
-	settings := append([]question{
+	settings := []question{
 		selectorQuestion(),
 		keyBitsQuestion(),
 		spfAllQuestion(),
 		spfIncludeQuestion(),
 		dmarcQuestion(),
 		milterQuestion(),
-	}, inboundQuestions()...)
+		incomingQuestion(),
+	}
 	for i := range settings {
 		settings[i].setting = true
 		only := settings[i].applies
@@ -57,7 +58,7 @@ func gateQuestion(settings []question) question {
 		offer: func(*flow) Proposal { return Proposal{Value: settingsUsual} },
 		applies: func(f *flow) bool {
 			for _, q := range settings {
-				if q.topic.of(f.fixed) == "" && !q.optional && (asksIncoming(f) || !q.topic.isIncoming()) {
+				if q.topic.of(f.fixed) == "" && !q.optional && (asksIncoming(f) || q.topic != aboutIncoming) {
 					return true
 				}
 			}

@@ -121,8 +121,8 @@ var judged = map[string]string{
 	"in.codes":    "a problem for a pattern that Postfix does not read; a warning for none, or one that takes a refusal to answer for a listing",
 	"in.lists":    "a problem if a list refuses all mail; a warning if it refuses none: dead, closed, or not for this resolver; unknown if nobody answers",
 	"in.resolver": "a warning if the copy names other resolvers than /etc/resolv.conf",
-	"in.open":     "a note if mail passed without a check within a day, a warning from ten times on; only for checks that let it",
-	"in.srs":      "a note if aliases lead to other hosts and nothing rewrites senders",
+	"in.open":     "a note if mail passed without a check within a day, a warning from ten times on; only for checks that let it. A warning if a fifth of all messages, of five domains or more and ten at least, passed SPF or DMARC unjudged because DNS did not answer",
+	"in.srs":      "a note if aliases lead to other hosts and nothing rewrites senders; tables of every kind but those of other programs (tcp, socketmap) are asked",
 
 	"tls.starttls":  "a problem if it is offered and fails, or is missing where MTA-STS or DANE demand it; else missing is a note",
 	"tls.cert":      "a problem if a policy demands one that others trust and it is not; a warning if it ends soon; a note where nobody demands it",

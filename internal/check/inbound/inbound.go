@@ -12,6 +12,7 @@ import (
 	"mailsetup/internal/detect/source"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/postconf"
+	"mailsetup/internal/postmap"
 	"mailsetup/internal/resolvconf"
 	"mailsetup/internal/restrictions"
 	"mailsetup/internal/state"
@@ -46,8 +47,8 @@ func Check(ctx context.Context, m Machine, dns *dnsclient.Client, s subject.Serv
 	dmarcDoor{c}.milters(ctx)
 	blockLists{c}.check(ctx)
 	c.chroot()
-	journal{c}.failedOpen(ctx)
-	forwarding{c}.check()
+	journal{c}.check(ctx)
+	forwarding{c, &postmap.Tables{Run: m}}.check(ctx)
 	return c.res
 }
 

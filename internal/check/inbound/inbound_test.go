@@ -34,11 +34,12 @@ func (m machine) Run(ctx context.Context, c system.Command) (system.Result, erro
 
 // world is a server with everything on, on which all is well.
 type world struct {
-	m    *detecttest.Machine
-	s    subject.Server
-	p    *state.Postfix
-	says map[string]string // what DNS answers
-	off  bool              // nothing runs: the files of an image
+	m      *detecttest.Machine
+	s      subject.Server
+	p      *state.Postfix
+	says   map[string]string // what DNS answers
+	off    bool              // nothing runs: the files of an image
+	policy bool              // every domain has a DMARC policy
 }
 
 const (
@@ -92,6 +93,10 @@ func (w *world) check(t *testing.T) []finding.Finding {
 	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
 		answer := w.says[strings.TrimSuffix(strings.ToLower(r.Question[0].Name), ".")]
 		switch {
+		case w.policy && r.Question[0].Qtype == dns.TypeTXT:
+			m := dnstest.Reply(t, r, dns.RcodeSuccess)
+			m.Answer = dnstest.RRs(t, r.Question[0].Name+` 60 IN TXT "v=DMARC1; p=none"`)
+			return m
 		case answer == "SERVFAIL":
 			return dnstest.Reply(t, r, dns.RcodeServerFailure)
 		case answer == "" || r.Question[0].Qtype != dns.TypeA:
@@ -333,6 +338,101 @@ warning: problem talking to server private/policyd-spf: Connection timed out
 		tt.make(w)
 		if lines := bad(w.check(t)); !slices.Equal(lines, tt.want) {
 			t.Errorf("%s:\n%s\nwant\n%s", tt.name, strings.Join(lines, "\n"), strings.Join(tt.want, "\n"))
+		}
+	}
+}
+
+// Aliases are found in tables of every kind that can be asked without harm.
+func TestAliasesThatLeadElsewhere(t *testing.T) {
+	const passwd = "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n"
+	for name, tt := range map[string]struct {
+		maps, program, says string // virtual_alias_maps, and what a program answers
+		text                string // of /etc/postfix/table
+		want                string // in the only line, "" for none
+	}{
+		"compiled":             {"lmdb:/etc/postfix/table", "postmap -s lmdb:/etc/postfix/table", "bob@lab.example\tbob@far.example, ann\n", "bob@lab.example ann\n", "/etc/postfix/table: aliases pass mail on to far.example under"},
+		"not compiled":         {"proxy:cdb:/etc/postfix/table", "", "", "bob@lab.example\n  bob@far.example\n", "/etc/postfix/table: aliases pass mail on to far.example under"},
+		"not any more":         {"hash:/etc/postfix/table", "postmap -s hash:/etc/postfix/table", "", "bob@lab.example bob@far.example\n", ""},
+		"roles":                {"inline:{root=ops@far.example, {postmaster@lab.example = ops@far.example}}", "", "", "", ""},
+		"inline":               {"inline:{ {bob@lab.example = ann@lab.example, bob@far.example} }", "", "", "", "inline:{ {bob@lab.example = ann@lab.example, bob@far.example} }: aliases pass mail on to far.example under"},
+		"the rest of a domain": {"static:all@far.example", "", "", "", "static:all@far.example: aliases pass mail on to far.example under"},
+		"patterns":             {"pcre:/etc/postfix/table", "", "", "# all\nif /lab/\n/^(.*)@old\\/lab\\.example$/i $1@far.example\n/^x@(.*)$/ x@$1\n/^(postmaster|abuse)@/ ops@third.example\nendif\n", "/etc/postfix/table: aliases pass mail on to far.example under"},
+		"tables of tables":     {"unionmap:{static:ann@lab.example,inline:{b=b@far.example}}", "", "", "", "unionmap:{static:ann@lab.example,inline:{b=b@far.example}}: aliases pass mail on to far.example under"},
+		"a database":           {"mysql:/etc/postfix/table", "postmap -q - mysql:/etc/postfix/table", "ann@lab.example\tann@far.example\n", "", "/etc/postfix/table: aliases pass mail on to far.example under"},
+		"a program":            {"tcp:127.0.0.1:10001", "postmap -q", "ann@lab.example\tann@far.example\n", "", ""},
+	} {
+		w := newWorld()
+		w.p.Value["virtual_alias_maps"] = tt.maps
+		w.m.PutFile("/etc/passwd", passwd)
+		w.m.PutFile("/etc/postfix/table", tt.text)
+		if tt.program != "" {
+			w.m.Says(tt.program, tt.says)
+		}
+		lines := bad(w.check(t))
+		if tt.want == "" && len(lines) == 0 {
+			continue
+		}
+		if len(lines) != 1 || tt.want == "" || !strings.HasPrefix(lines[0], "note in.srs "+tt.want) {
+			t.Errorf("%s: %s\nwant %s", name, strings.Join(lines, "\n"), tt.want)
+		}
+	}
+}
+
+// A list with an owner is no forward under the sender of its mail.
+func TestListsWithAnOwner(t *testing.T) {
+	w := newWorld()
+	w.m.Says("postmap -s hash:/etc/aliases", "team\tann@far.example,bob@third.example\nowner-team\tann@far.example\n")
+	if lines := bad(w.check(t)); lines != nil {
+		t.Error(strings.Join(lines, "\n"))
+	}
+}
+
+// Mail that SPF and DMARC did not judge, since DNS did not answer, is told of where it is
+// more than a few senders with broken name servers.
+func TestMailThatWasNotJudged(t *testing.T) {
+	spf := func(result, domain string, n int) string {
+		return strings.Repeat("prepend Received-SPF: "+result+" (mailfrom) identity=mailfrom; client-ip=198.51.100.7; helo=client.example; envelope-from=x@"+domain+"; receiver=lab.example \n", n)
+	}
+	dmarc := func(domain, result string, n int) string { return strings.Repeat("4fXy12: "+domain+" "+result+"\n", n) }
+	many := func(line func(domain string) string) (all string) {
+		for i := range 10 {
+			all += line(fmt.Sprintf("d%d.example", i))
+		}
+		return all
+	}
+	const (
+		spfTold   = "warning in.open SPF: within a day 10 of 50 messages passed unjudged, since DNS did not answer: those of d0.example, d1.example, d2.example and 7 more"
+		dmarcTold = "warning in.open DMARC: within a day 10 of 50 messages passed unjudged, since DNS did not answer: those of d0.example, d1.example, d2.example and 7 more"
+	)
+	unsure := many(func(d string) string { return spf("Temperror", d, 1) })
+	none := many(func(d string) string { return dmarc(d, "none", 1) })
+	for name, tt := range map[string]struct {
+		log  string
+		make func(w *world)
+		want string
+	}{
+		"nothing": {"", nil, ""},
+		"many":    {unsure + spf("Pass", "good.example", 40), nil, spfTold},
+		"in another header": {many(func(d string) string {
+			return "prepend Authentication-Results: mail; spf=temperror (x) smtp.mailfrom=" + d + " (client-ip=1; helo=h; envelope-from=x@" + d + "; receiver=r)\n"
+		}) + spf("None", "good.example", 40), nil, spfTold},
+		"of a few senders":  {spf("Temperror", "spam.example", 900) + spf("Pass", "good.example", 40), nil, ""},
+		"few of all":        {unsure + spf("Pass", "good.example", 41), nil, ""},
+		"refused is judged": {unsure + strings.Repeat("550 5.7.23 Message rejected due to: SPF fail - not authorized. Please see http://x\n", 41), nil, ""},
+		"deferred": {unsure, func(w *world) {
+			w.m.PutFile("/etc/postfix-policyd-spf-python/policyd-spf.conf", "TempError_Defer = True\n")
+		}, ""},
+		"has no policy": {none + dmarc("good.example", "pass", 40), nil, ""},
+		"has one now":   {none + dmarc("good.example", "pass", 40), func(w *world) { w.policy = true }, dmarcTold},
+		"had one":       {none + many(func(d string) string { return dmarc(d, "fail", 1) }) + dmarc("good.example", "pass", 30), nil, dmarcTold},
+	} {
+		w := newWorld()
+		w.m.Says("journalctl", tt.log)
+		if tt.make != nil {
+			tt.make(w)
+		}
+		if lines := strings.Join(bad(w.check(t)), "\n"); lines != tt.want {
+			t.Errorf("%s:\n%s\nwant\n%s", name, lines, tt.want)
 		}
 	}
 }

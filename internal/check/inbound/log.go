@@ -1,10 +1,8 @@
 package inbound
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"regexp"
 	"strings"
 	"time"
@@ -14,7 +12,7 @@ import (
 	"mailsetup/internal/system"
 )
 
-// journal checks what Postfix logged.
+// journal checks what Postfix, and what it asks, logged.
 type journal struct{ *checker }
 
 // Limits of what is read of the journal.
@@ -23,9 +21,9 @@ const (
 	journalLines = "20000"
 )
 
-// What smtpd(8) and postscreen(8) log of a check that could not be made.
+// What smtpd(8) and dnsblog(8) log of a check that could not be made.
 var (
-	listFailed   = regexp.MustCompile(`warning: (\S+): RBL lookup error: `)
+	listFailed   = regexp.MustCompile(`warning: (?:(\S+): RBL lookup error: |dnsblog_query: lookup error for DNS query (\S+): )`)
 	milterFailed = regexp.MustCompile(`warning: (?:connect to Milter service (\S+?)(?:: |$)|milter (\S+): can't (?:read|write) )`)
 	policyFailed = regexp.MustCompile(`warning: problem talking to server (\S+): `)
 )
@@ -33,34 +31,27 @@ var (
 // manyTimes is from how many in a day on it is more than a name server that stumbles.
 const manyTimes = 10
 
-// failedOpen tells which checks of incoming mail were left out within a day, since what
-// makes them did not answer and mail is to pass then.
-func (c journal) failedOpen(ctx context.Context) {
+// check tells which checks of incoming mail were left out within a day.
+func (c journal) check(ctx context.Context) {
 	if !c.running || c.s.Unprivileged { // who may not read the journal sees nothing
 		return
 	}
-	out, in := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		_, err := c.m.Run(ctx, system.Command{
-			Argv: []string{
-				"journalctl", "-q", "--no-pager", "-o", "cat", "--since", "-24h", "-n", journalLines, "-u", "postfix*",
-				"-g", "RBL lookup error|connect to Milter service|milter .*: can't (read|write)|problem talking to server",
-			},
-			Stdout: in, Within: journalTime,
-		})
-		_ = in.Close()
-		done <- err
-	}()
+	c.failedOpen(ctx)
+	c.unjudged(ctx)
+}
+
+// failedOpen tells of checks that were not made, since what makes them did not answer and
+// mail is to pass then.
+func (c journal) failedOpen(ctx context.Context) {
 	times := map[string]int{}
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		if what := c.leftOut(lines.Text()); what != "" {
+	err := c.read(ctx, []string{
+		"-u", "postfix*", "-g", "RBL lookup error|lookup error for DNS query|connect to Milter service|milter .*: can't (read|write)|problem talking to server",
+	}, func(line string) {
+		if what := c.leftOut(line); what != "" {
 			times[what]++
 		}
-	}
-	_ = out.Close() // a line that is too long ends it
-	if err := <-done; err != nil {
+	})
+	if err != nil {
 		return
 	}
 	for _, l := range c.checksThatMayFail() {
@@ -120,7 +111,7 @@ func (c journal) checksThatMayFail() (all []mayFail) {
 func (c journal) leftOut(line string) string {
 	if m := listFailed.FindStringSubmatch(line); m != nil {
 		for _, u := range c.lists() {
-			if strings.HasSuffix(strings.ToLower(m[1]), "."+u.Zone) {
+			if strings.HasSuffix(strings.ToLower(m[1]+m[2]), "."+u.Zone) {
 				return dnsbl.Shown(u.Zone)
 			}
 		}
