@@ -70,7 +70,7 @@ func (r *run) confirm(ctx context.Context, d *provision.Draft) error {
 // isolate runs an operation for all domains, and returns those for which it succeeded.
 // The others are skipped.
 func (r *run) isolate(domains []string, operation func(domains []string) error) ([]string, error) {
-	i := newIsolator(len(domains), operation)
+	i := newIsolator(r.now, r.until.passed, operation)
 	if err := i.try(domains); err != nil {
 		return i.done, err
 	}
@@ -88,6 +88,7 @@ type batch struct {
 	ready  []string       // the domains that are planned, nil for none
 	draft  *provision.Draft
 	stale  bool // something was done since the machine was looked at
+	again  int  // attempts after the first
 }
 
 // prepare plans the steps of some domains, unless they are planned.
@@ -129,11 +130,24 @@ func (b *batch) apply(ctx context.Context, domains []string) error {
 	}
 	b.ready, b.stale = nil, true
 	if again {
-		b.UI.Logf("going on with %s", text.List(domains, maxListed))
+		b.sayAgain(domains)
 	}
 	d := b.draft
 	b.draft = nil // ten thousand keys are not held twice
 	return b.carryOut(ctx, d)
+}
+
+// maxAttempts is how many further attempts are told.
+const maxAttempts = 10
+
+// sayAgain says which domains are tried after an attempt that failed.
+func (b *batch) sayAgain(domains []string) {
+	switch b.again++; {
+	case b.again <= maxAttempts:
+		b.UI.Logf("going on with %s", text.List(domains, maxListed))
+	case b.again == maxAttempts+1:
+		b.UI.Logf("going on like this, without a line for each attempt")
+	}
 }
 
 // request returns the request for some of the domains that are due.

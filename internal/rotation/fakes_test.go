@@ -68,7 +68,11 @@ func (s memory) SaveSchedule(schedule recordwatch.Schedule) error {
 // world is what one name server of each zone has.
 type world struct{ *server }
 
-func (w world) ObserveKey(_ context.Context, d spec.Domain, k keyring.Key) keyring.Observation {
+func (w world) ObserveKey(ctx context.Context, d spec.Domain, k keyring.Key) keyring.Observation {
+	if d.Name == w.silent {
+		<-ctx.Done()
+		return keyring.Observation{Problem: "ns1.lab.example: it does not answer"}
+	}
 	if text := w.missing[k.Selector+" "+d.Name]; text != "" {
 		return keyring.Observation{Problem: text}
 	}

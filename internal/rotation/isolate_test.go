@@ -30,6 +30,7 @@ type many struct {
 	plans  int
 	tries  int // to apply
 	done   []string
+	now    time.Time
 }
 
 // numbered returns n domains.
@@ -42,7 +43,7 @@ func numbered(n int) []string {
 }
 
 func newMany(n int) *many {
-	m := &many{ledger: keyring.Ledger{}}
+	m := &many{ledger: keyring.Ledger{}, now: time.Unix(400*24*3600, 0).UTC()}
 	for _, domain := range numbered(n) {
 		m.ledger[domain] = []keyring.Key{{Selector: "k", Stage: keyring.Draining, Since: map[keyring.Stage]time.Time{keyring.Draining: time.Unix(0, 0)}}}
 	}
@@ -91,11 +92,16 @@ func (m *many) ExpectedRecords(context.Context, []string) (map[string][]state.Re
 // run rotates.
 func (m *many) run(t *testing.T) (*rotation.Report, error) {
 	t.Helper()
+	return m.runWithin(t, 0)
+}
+
+func (m *many) runWithin(t *testing.T, within time.Duration) (*rotation.Report, error) {
+	t.Helper()
 	r := &rotation.Rotator{
-		System: systemtest.NewMem(), Tree: true, Clock: func() time.Time { return time.Unix(400*24*3600, 0).UTC() },
+		System: systemtest.NewMem(), Tree: true, Clock: func() time.Time { return m.now },
 		Store: m, DNS: func() rotation.DNS { return nil }, Provisioner: m, UI: &m.ui,
 	}
-	return r.Run(t.Context(), rotation.Options{})
+	return r.Run(t.Context(), rotation.Options{Within: within})
 }
 
 // refuse fails for batches with one of the domains.
@@ -110,6 +116,16 @@ func refuse(bad []string) func([]string) error {
 	}
 }
 
+// every returns each step-th of n, up to most.
+func every(n, step, most int) []int {
+	var list []int
+	for i := step - 1; i < n && len(list) < most; i += step {
+		list = append(list, i)
+	}
+	return list
+}
+
+// However many fail, and wherever: those are found, and all others go on.
 func TestTheFailingDomainsAreFound(t *testing.T) {
 	for _, tt := range []struct {
 		n    int
@@ -119,10 +135,16 @@ func TestTheFailingDomainsAreFound(t *testing.T) {
 		{1, nil, 1},
 		{1, []int{0}, 1},
 		{3, []int{1}, 5},
-		{3, []int{0, 2}, 5},
+		{3, []int{0, 2}, 6},
 		{3, []int{0, 1, 2}, 5},
 		{10_000, []int{4711}, 30},
 		{10_000, []int{17, 9_999}, 60},
+		{1_000, []int{17, 471, 999}, 80},
+		{10_000, every(10_000, 900, 10), 300},
+		{1_000, every(1_000, 1, 10), 250},
+		{300, every(300, 2, 150), 600},
+		{300, every(300, 1, 150), 600},
+		{300, every(300, 1, 270), 600},
 	} {
 		m, all := newMany(tt.n), numbered(tt.n)
 		var bad []string
@@ -136,15 +158,16 @@ func TestTheFailingDomainsAreFound(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !slices.Equal(report.Failed, append([]string{}, bad...)) || len(m.done) != tt.n-len(bad) || len(report.Steps) != len(m.done) {
-			t.Errorf("%d: failing are %v, found %v; done %d", tt.n, bad, report.Failed, len(m.done))
+			t.Errorf("%d, %d failing: found %d; done %d", tt.n, len(bad), len(report.Failed), len(m.done))
 		}
+		said := m.text()
 		for _, d := range bad {
-			if !strings.Contains(m.text(), d+": not with "+d) {
+			if !strings.Contains(said, d+": not with "+d) {
 				t.Errorf("nothing of %s in\n%s", d, m.said)
 			}
 		}
 		if m.tries > tt.most {
-			t.Errorf("%d, %v: %d attempts, at most %d", tt.n, tt.bad, m.tries, tt.most)
+			t.Errorf("%d, %d failing: %d attempts, at most %d", tt.n, len(bad), m.tries, tt.most)
 		}
 	}
 }
@@ -154,11 +177,42 @@ func TestTheSearchEndsSoonWhereAllFail(t *testing.T) {
 	m := newMany(10_000)
 	m.apply = func([]string) error { return errors.New("no space left") }
 	report, err := m.run(t)
-	if err == nil || m.tries != 32 || len(m.done) > 0 || len(report.Failed) != 10_000 {
+	if err == nil || m.tries != 64 || len(m.done) > 0 || len(report.Failed) != 10_000 {
 		t.Errorf("%v: %d attempts, %d done, %d failed", err, m.tries, len(m.done), len(report.Failed))
 	}
-	if len(m.said) > 33 || !strings.HasSuffix(m.said[len(m.said)-1], "and 9980 more: no space left") {
+	if len(m.said) > 12 || !strings.HasSuffix(m.said[len(m.said)-1], "and 9980 more: no space left") {
 		t.Errorf("says %q", m.said)
+	}
+}
+
+// A search that takes too long goes on in the next run, and then with other domains.
+func TestTheSearchEndsWithTheRun(t *testing.T) {
+	t.Parallel()
+	m, all := newMany(1_000), numbered(1_000)
+	bad := every(1_000, 2, 500)
+	m.apply = func(domains []string) error {
+		if m.tries%100 == 0 { // which takes all the time there is
+			time.Sleep(time.Second)
+		}
+		for _, i := range bad {
+			if _, found := slices.BinarySearch(domains, all[i]); found {
+				return errors.New("not with " + all[i])
+			}
+		}
+		return nil
+	}
+	left := 1_000
+	for range 2 {
+		report, err := m.runWithin(t, time.Second)
+		if err == nil || len(m.done) == 0 || len(report.Failed) == 0 || len(m.ledger) >= left || len(m.ledger) < 600 {
+			t.Fatalf("%v: %d done, %d failed, %d left of %d", err, len(m.done), len(report.Failed), len(m.ledger), left)
+		}
+		left = len(m.ledger)
+		if !strings.Contains(m.text(), " more: have their turn in the next run, since this one has looked long enough for those that fail: not with d0") {
+			t.Errorf("says %q", m.said[len(m.said)-3:])
+		}
+		m.said = nil
+		m.now = m.now.Add(time.Hour)
 	}
 }
 

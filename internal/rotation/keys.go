@@ -46,6 +46,9 @@ func (s keyState) elapsedOf(domain string) map[string]time.Duration {
 	return out
 }
 
+// looked reports whether this round looked for the record of a domain's successor.
+func (s keyState) looked(domain string) bool { return s.observed[domain] != nil }
+
 // situation returns everything that decides the next step of a domain's keys.
 func (s keyState) situation(domain string) keyring.Situation {
 	sit := keyring.Situation{

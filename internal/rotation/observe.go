@@ -9,12 +9,15 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/text"
 )
 
-// dnsConcurrency is the number of domains looked up at a time.
-const dnsConcurrency = 16
+// dnsConcurrency is the number of domains looked up at a time: each waits for some ten
+// answers in a row, and the client bounds the questions that are on their way.
+const dnsConcurrency = 128
 
-// observe queries DNS for the record of every successor key.
+// observe queries DNS for the record of every successor key. A domain for which there is
+// no time has no observation.
 func (r *run) observe(ctx context.Context) {
 	r.observed = map[string]map[string]keyring.Observation{}
 	var domains []spec.Domain
@@ -25,17 +28,33 @@ func (r *run) observe(ctx context.Context) {
 	}
 	step, end := r.UI.StartBar("records looked for", len(domains))
 	defer end()
+	within, cancel := context.WithDeadline(ctx, r.until.Time)
+	defer cancel()
 	dns := r.DNS()
 	var mu sync.Mutex
 	_ = parallel.Do(len(domains), dnsConcurrency, func(i int) error {
 		k, _ := keyring.Successor(r.ledger[domains[i].Name])
-		seen := dns.ObserveKey(ctx, domains[i], k)
+		seen := keyring.Observation{}
+		if within.Err() == nil {
+			seen = dns.ObserveKey(within, domains[i], k)
+		}
 		mu.Lock()
 		defer mu.Unlock()
-		r.observed[domains[i].Name] = map[string]keyring.Observation{k.Selector: seen}
 		step()
+		if within.Err() == nil || seen.Published {
+			r.observed[domains[i].Name] = map[string]keyring.Observation{k.Selector: seen}
+		}
 		return nil
 	})
+	var unseen []string
+	for _, d := range domains {
+		if !r.looked(d.Name) {
+			unseen = append(unseen, d.Name)
+		}
+	}
+	if len(unseen) > 0 && ctx.Err() == nil {
+		r.UI.Logf("no time was left to look for the records of %s: the next run does", text.List(unseen, maxListed))
+	}
 }
 
 // isPublished reports whether a name server has the record of a key.

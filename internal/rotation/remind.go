@@ -45,6 +45,8 @@ func (r *run) waitingKeys() []WaitingKey {
 		switch {
 		case !known || !ok || k.Stage == keyring.Published || seen.Published || !r.includes(domain) || r.Tree:
 			continue
+		case !r.looked(domain) && !r.started[domain]:
+			continue
 		case r.started[domain] && !r.publishedByHand(d) && !r.Compromised:
 			continue
 		}

@@ -48,7 +48,7 @@ func (r *watcher) restoreIncludes(ctx context.Context, domains []string, errs ma
 		}
 	}
 	stale := false
-	i := newIsolator(len(lost), func(domains []string) error {
+	i := newIsolator(r.now, r.until.passed, func(domains []string) error {
 		if stale {
 			if err := r.gather(ctx, steps.IncludeRestoration(), domains); err != nil {
 				return err

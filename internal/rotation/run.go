@@ -33,6 +33,9 @@ type Options struct {
 	All         bool     // of all domains, where Domains names none and there are several
 	Compromised bool     // others may have the private keys of Domains
 	DryRun      bool     // plan the first round, and change nothing
+	// Within is how long work is begun, half an hour if it is zero: what is left has its
+	// turn in the next run.
+	Within time.Duration
 }
 
 // asksForStep reports whether a person requests a step, and so wants to know what it
@@ -137,6 +140,7 @@ type run struct {
 	marked    []string // whose keys are compromised since this run
 	hashes    plan.FileHashes
 	consented bool // a person agreed to a plan of this run
+	until     deadline
 	report    *Report
 }
 
@@ -172,12 +176,22 @@ func (r *Rotator) open(o Options) (*run, error) {
 		Rotator: r, Options: o, domains: slices.Clone(o.Domains), report: newReport(),
 		keyState: keyState{spec: r.Spec, tree: r.Tree, force: o.Force, now: r.Clock()},
 		skipped:  &skipped{logf: r.UI.Logf, failed: map[string]bool{}},
+		until:    deadline{time.Now().Add(cmp.Or(o.Within, defaultWithin))},
 	}
 	if err := t.reload(); err != nil {
 		return nil, err
 	}
 	return t, t.checkDomains()
 }
+
+// defaultWithin leaves the other half of TimeoutStartSec (mailsetup-rotate.service) to
+// what has begun: systemd ends a run after an hour, and such a run is undone.
+const defaultWithin = 30 * time.Minute
+
+// deadline is when no more work is to begin, by the monotonic clock.
+type deadline struct{ time.Time }
+
+func (d deadline) passed() bool { return time.Now().After(d.Time) }
 
 // reload reads the ledger as it is on disk.
 func (r *run) reload() (err error) {
@@ -236,8 +250,8 @@ func (r *run) allRounds(ctx context.Context) (acted bool, err error) {
 		if err != nil || r.DryRun {
 			return acted || did, err
 		}
-		if !did && (!r.awaitsCompromised() || time.Since(began) > compromiseWait) {
-			return acted, nil
+		if r.until.passed() || !did && (!r.awaitsCompromised() || time.Since(began) > compromiseWait) {
+			return acted || did, nil
 		}
 		if did {
 			acted = true
@@ -305,6 +319,9 @@ func (r *run) planTransitions() {
 			continue
 		}
 		moves := keyring.Next(r.situation(domain))
+		if !r.looked(domain) { // what is not known is no reason to wait again
+			moves = slices.DeleteFunc(moves, func(m keyring.Transition) bool { return m.Action == keyring.LostPublished })
+		}
 		if missing { // to activate a key makes the tables anew
 			moves = slices.DeleteFunc(moves, func(m keyring.Transition) bool { return m.Action == keyring.Activate })
 		}

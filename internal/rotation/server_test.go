@@ -52,6 +52,7 @@ type server struct {
 	broken     error             // the ledger cannot be read
 	missing    map[string]string // what DNS says instead of a key, by selector and domain
 	unusable   map[string]string // what is wrong with a zone, by origin
+	silent     string            // the domain whose name servers do not answer
 	refuse     bool              // whoever is asked says no
 	checks     map[string]keyring.LastCheck
 	schedule   recordwatch.Schedule

@@ -379,3 +379,26 @@ var errFull = errors.New("no space left")
 type unwritable struct{ store.Store }
 
 func (unwritable) SaveFailureMail(time.Time) error { return errFull }
+
+// A domain for which a run has no time keeps its place: its key does not have to wait
+// again, and nobody is told that a record is missing which nobody looked for.
+func TestNoTimeToLook(t *testing.T) {
+	t.Parallel()
+	s := readyToSign(t)
+	s.silent = "b.example"
+	report := s.run(rotation.Options{Within: 200 * time.Millisecond})
+	if got := s.signs(three...); got != "k4 k2 k6" {
+		t.Errorf("signing %s", got)
+	}
+	if next, _ := keyring.Successor(s.ledger()["b.example"]); next.Stage != keyring.Published {
+		t.Errorf("%s is %s", next.Selector, next.Stage)
+	}
+	if len(report.Failed)+len(report.Waiting) > 0 || !strings.Contains(s.ui.text(), "no time was left to look for the records of b.example: the next run does") {
+		t.Errorf("failed %q, waiting %+v, said %q", report.Failed, report.Waiting, s.ui.said)
+	}
+	s.silent = ""
+	s.run(rotation.Options{})
+	if got := s.signs(three...); got != "k4 k5 k6" {
+		t.Errorf("signing %s", got)
+	}
+}
