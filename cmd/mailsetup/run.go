@@ -27,7 +27,7 @@ func (u ui) machine() machine.Options {
 		Root: u.o.root, Private: rootOnly[u.o.command], DryRun: u.o.dryRun, Command: u.o.command,
 		Previews:   slices.Contains([]string{"init", "add-domain", "inbound"}, u.o.command),
 		Unattended: u.o.command == "rotate-dkim", Interactive: u.c.Interactive,
-		Logf: u.c.Say, Hold: u.c.Hold,
+		Logf: u.c.Say, Hold: u.c.Hold, Bar: u.StartBar,
 	}
 }
 

@@ -39,6 +39,8 @@ type Options struct {
 
 	Logf func(format string, a ...any) // nil for none
 	Hold func() (release func())       // see signals.Watch.Hold; nil for none
+	// Bar begins to show how far a long piece of work is; nil for nobody.
+	Bar func(what string, total int) (step, end func())
 }
 
 // Machine is what a command works on.
@@ -81,7 +83,9 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 	} else {
 		host := system.NewHost(system.Options{})
 		m = New(host, dnsclient.New(nameServers(host)...), o)
-		host.Prober, host.Updater = probe.NewProber(host, host), nsupdate.Client{Files: host, Resolver: m.Resolver}
+		prober := probe.NewProber(host, host)
+		prober.Bar = o.Bar
+		host.Prober, host.Updater = prober, nsupdate.Client{Files: host, Resolver: m.Resolver}
 		if o.DryRun && os.Geteuid() != 0 {
 			o.Logf("not root: what only root may read is taken for missing")
 			m.Sys = Unprivileged{host}

@@ -61,7 +61,7 @@ func question(p state.Probe) string {
 	case state.ProbeMilter:
 		return "does the signer answer"
 	case state.ProbeSigns:
-		if n := len(p.Signers); n > maxSigners { // some 200 a second
+		if n := len(p.Signers); n > maxSigners {
 			return fmt.Sprintf("does a message of each of %d senders come out signed", n)
 		}
 		return "does a message come out signed"

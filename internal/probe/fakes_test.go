@@ -34,6 +34,7 @@ type signer struct {
 	spoil    bool            // changes the signature before handing it out
 	unsigned bool            // lets mail through as it is
 	refuse   milter.Response // at the end of the message, nil for none
+	asked    *atomic.Int32   // counts messages, nil for nobody
 	header   strings.Builder
 	body     strings.Builder
 }
@@ -56,6 +57,9 @@ func (s *signer) Body(m *milter.Modifier) (milter.Response, error) {
 	text := s.header.String() + "\r\n" + s.body.String()
 	s.header.Reset()
 	s.body.Reset()
+	if s.asked != nil {
+		s.asked.Add(1)
+	}
 	if s.refuse != nil {
 		return s.refuse, nil
 	}

@@ -25,6 +25,8 @@ type Prober struct {
 	run   system.Runner
 	// activeFor is how long a unit must stay up to count as active.
 	activeFor time.Duration
+	// Bar begins to show how far a probe of many messages is; nil for nobody.
+	Bar func(what string, total int) (step, end func())
 }
 
 var _ system.Prober = (*Prober)(nil)
@@ -53,7 +55,7 @@ func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
 	case state.ProbeMilter:
 		return retry(ctx, p.Within, func(ctx context.Context) error { return negotiates(ctx, p.Address) })
 	case state.ProbeSigns:
-		return signs(ctx, p)
+		return b.signs(ctx, p)
 	case state.ProbeUnsigned:
 		return retry(ctx, p.Within, func(ctx context.Context) error { return unsigned(ctx, p) })
 	case state.ProbeOther:

@@ -1,6 +1,7 @@
 package rotation_test
 
 import (
+	"cmp"
 	"errors"
 	"math/rand/v2"
 	"os"
@@ -99,6 +100,23 @@ func TestTheOthersGoOn(t *testing.T) {
 			"k4 k2 k6", 6,
 			[]string{"b.example"},
 			"b.example: k2 goes on signing: OpenDKIM: mail from postmaster@b.example: refused for now (tempfail)",
+		},
+		{
+			"a message does not come out signed, and the probe says whose", func(s *server) {
+				s.mem.OnProbe = func(p state.Probe) error {
+					failed := state.DomainErrors{}
+					for _, x := range p.Signers {
+						if x.Selector == "k5" {
+							failed[x.Domain] = errors.New("mail from postmaster@" + x.Domain + ": refused for now (tempfail)")
+						}
+					}
+					return cmp.Or(failed.Err(), s.probe(p))
+				}
+			},
+			// One attempt is taken back, with two actions.
+			"k4 k2 k6", 3,
+			[]string{"b.example"},
+			"b.example: k2 goes on signing: mail from postmaster@b.example: refused for now (tempfail)",
 		},
 		{
 			"its zone cannot be worked with", func(s *server) { s.unusable["b.example."] = "it is frozen" },

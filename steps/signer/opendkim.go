@@ -363,7 +363,7 @@ func (t tables) probes(in step.Input) []state.Probe {
 	if len(signs.Signers) == 0 { // all is left to another signer
 		return []state.Probe{{Kind: state.ProbeMilter, Address: string(Socket(in.Facts)), Within: 20 * time.Second}, {Kind: state.ProbeActive, Unit: Unit}}
 	}
-	// OpenDKIM signs some 250 messages a second; this allows for a tenth.
+	// OpenDKIM signs some 400 messages a second; this allows for a sixteenth.
 	signs.Within += time.Duration(len(signs.Signers)) * 40 * time.Millisecond
 	return []state.Probe{
 		{Kind: state.ProbeMilter, Address: string(Socket(in.Facts)), Within: 20 * time.Second},
