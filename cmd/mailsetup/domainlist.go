@@ -5,6 +5,7 @@ import (
 
 	"mailsetup/internal/console"
 	"mailsetup/internal/domainlist"
+	"mailsetup/internal/text"
 )
 
 // maxListSize bounds a list of domains, which may come from anywhere.
@@ -30,8 +31,8 @@ func givenDomains(c console.Console, ctx *cli.Context) ([]string, error) {
 	if len(l.Names) == 0 {
 		return nil, usage("mailsetup "+ctx.Command.Name+" --help", "no domain was given")
 	}
-	for _, name := range l.Duplicates {
-		c.Say("%s was given more than once", name)
+	if len(l.Duplicates) > 0 {
+		c.Say("%s", text.Wrap("given more than once: "+text.List(l.Duplicates, 10), 78))
 	}
 	return l.Names, nil
 }

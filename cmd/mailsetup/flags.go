@@ -56,7 +56,7 @@ func answerFlags() []cli.Flag {
 
 // verboseFlag is for those who want to read a plan before it is carried out.
 func verboseFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "verbose", Usage: "show the whole plan, with every difference, as --dry-run does"}
+	return &cli.BoolFlag{Name: "verbose", Usage: "show the whole plan, with every difference"}
 }
 
 // modeFlags say how to work.

@@ -15,57 +15,50 @@ import (
 	"mailsetup/internal/text"
 )
 
-// printPlan prints the whole plan, with every difference.
-func (u ui) printPlan(w io.Writer, p plan.Plan) {
-	p.Notes = u.notesOf(p)
-	_ = p.Text(text.Raw(w), plan.TextOptions{Color: u.c.Color, Diff: true})
+// printPlan prints all of a plan, with every difference.
+func (u ui) printPlan(w io.Writer, p plan.Plan) error {
+	return u.noted(p).Text(text.Raw(w), plan.TextOptions{Color: u.c.Color, Diff: true})
 }
 
 // printSummary prints a plan that is not asked about, in twenty lines if that is enough.
 func (u ui) printSummary(p plan.Plan) {
 	if u.o.verbose {
-		u.printPlan(u.c.Out, p)
+		_ = u.printPlan(u.c.Out, p)
 		return
 	}
-	p.Notes = u.notesOf(p)
-	_ = p.Summary(text.Raw(u.c.Out), plan.TextOptions{Color: u.c.Color, WholeNotes: true})
+	_ = u.noted(p).Summary(text.Raw(u.c.Out), plan.TextOptions{Color: u.c.Color, WholeNotes: true})
 }
 
 // decides reports whether a plan that is shown is not carried out yet.
 func (u ui) decides() bool { return u.o.dryRun || u.asksPerson() && u.o.root == "" }
 
-// notesOf returns the notes that a plan is shown with. What is left for the human comes
-// at the end of the run, and before it as well if it may help to decide.
-func (u ui) notesOf(p plan.Plan) []state.Note {
+// noted returns a plan with the notes that it is shown with. What is left for the human
+// comes at the end of the run, and before it as well if it may help to decide.
+func (u ui) noted(p plan.Plan) plan.Plan {
 	notes := slices.DeleteFunc(plan.OneLineNotes(p.Notes), func(n state.Note) bool { return !n.Informational && !u.decides() })
-	return plan.Typed(plan.LimitPerTopic(notes, maxNotesPerTopic), u.c.Typed())
+	p.Notes = plan.Typed(notes, u.c.Typed())
+	return p
 }
 
 // showDry is the end of --dry-run.
 func showDry(u ui, p plan.Plan, more ...plan.JSONField) error {
 	switch {
 	case u.o.json:
-		if err := printJSONPlan(u, p, more...); err != nil {
+		if err := p.WriteJSON(u.c.Out, more...); err != nil {
 			return err
 		}
 	case p.Empty():
 		fmt.Fprintln(u.c.Out, "Nothing to do.")
 		printNotes(u, p.Notes)
+	case u.o.verbose:
+		_ = u.printPlan(u.c.Out, p)
 	default:
-		u.printPlan(u.c.Out, p)
+		_ = u.noted(p).Preview(text.Raw(u.c.Out), plan.TextOptions{Color: u.c.Color, Diff: true})
 	}
 	if u.o.exitCode && !p.Empty() {
 		return errChangesFound
 	}
 	return nil
-}
-
-func printJSONPlan(u ui, p plan.Plan, more ...plan.JSONField) error {
-	b, err := p.JSON(more...)
-	if err == nil {
-		fmt.Fprintln(u.c.Out, string(b))
-	}
-	return err
 }
 
 // result is what --json prints after a run.

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"io"
 
 	"mailsetup/internal/console"
 	"mailsetup/internal/plan"
@@ -39,19 +39,16 @@ func (u ui) ConfirmPlan(ctx context.Context, p plan.Plan, question string) (bool
 	case !u.asksPerson():
 		return false, usage("add --yes", "nobody can be asked here: stdin or stdout is not a terminal")
 	}
-	var all bytes.Buffer
+	fmt.Fprintln(u.c.Out)
+	_ = u.noted(p).Summary(text.Raw(u.c.Out), plan.TextOptions{Color: u.c.Color})
+	fmt.Fprintln(u.c.Out)
 	plainly := u
 	plainly.c.Color = false // not every pager takes colours
-	plainly.printPlan(&all, p)
-	p.Notes = u.notesOf(p)
-	fmt.Fprintln(u.c.Out)
-	_ = p.Summary(text.Raw(u.c.Out), plan.TextOptions{Color: u.c.Color})
-	fmt.Fprintln(u.c.Out)
-	return u.ask(ctx, question, all.String())
+	return u.ask(ctx, question, func(w io.Writer) error { return plainly.printPlan(w, p) })
 }
 
 // ask takes a yes. Details are what there is to see beside what is on the screen.
-func (u ui) ask(ctx context.Context, question, details string) (bool, error) {
+func (u ui) ask(ctx context.Context, question string, details wizard.Details) (bool, error) {
 	return wizard.Confirm(ctx, u.terminal(wizard.Options{}), question, details)
 }
 
@@ -83,7 +80,7 @@ func (u ui) askConsent(ctx context.Context, q state.Question, which, words strin
 		return false, err
 	}
 	fmt.Fprintln(u.c.Out)
-	return u.ask(ctx, words, "")
+	return u.ask(ctx, words, nil)
 }
 
 // AskKeep implements provision.UI.

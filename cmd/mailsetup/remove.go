@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/console"
+	"mailsetup/internal/text"
 )
 
 func removeCommand(c console.Console) *cli.Command {
@@ -59,8 +60,8 @@ func runRemove(ctx context.Context, c console.Console, names []string, o options
 	if err != nil {
 		return err
 	}
-	for _, name := range before {
-		c.Say("%s was removed already; its key is in DNS for mail under way", name)
+	if len(before) > 0 {
+		c.Say("%s", text.Wrap("removed already, with the key in DNS for mail under way: "+text.List(before, 10), 78))
 	}
 	if len(r.Scope.Selection()) == 0 {
 		return printNothingToDo(u, "all of these domains were removed already")

@@ -158,7 +158,7 @@ func printDryRotation(u ui, r *rotation.Report) error {
 	}
 	switch {
 	case u.o.json:
-		if err := printJSONPlan(u, p, plan.JSONField{Name: "steps", Value: r.Steps}, plan.JSONField{Name: "keys", Value: r.Keys}); err != nil {
+		if err := p.WriteJSON(u.c.Out, plan.JSONField{Name: "steps", Value: r.Steps}, plan.JSONField{Name: "keys", Value: r.Keys}); err != nil {
 			return err
 		}
 	case r.Plan == nil:

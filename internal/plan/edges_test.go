@@ -225,7 +225,7 @@ func TestNoKeyIsEverShown(t *testing.T) {
 	var out strings.Builder
 	_ = p.Text(&out, plan.TextOptions{Diff: true})
 	_ = p.Summary(&out, plan.TextOptions{})
-	data, err := p.JSON()
+	data, err := asJSON(p)
 	if err != nil {
 		t.Fatal(err)
 	}

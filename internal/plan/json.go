@@ -2,37 +2,21 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
-	"fmt"
+	"io"
+	"strconv"
+	"strings"
 
 	"mailsetup/internal/state"
 )
 
 // The names below are part of the program's interface: scripts read them.
 
-type jsonPlan struct {
-	Stages    []jsonStage    `json:"stages"`
-	Drift     []jsonDrift    `json:"drift"`
-	Questions []jsonQuestion `json:"questions"`
-	Notes     []state.Note   `json:"notes"`
-}
-
 // jsonQuestion is a consent that is still to be given, and by which flag.
 type jsonQuestion struct {
 	state.Question
 	Flag string `json:"flag"`
-}
-
-type jsonStage struct {
-	Name       string         `json:"name"`
-	Packages   []jsonPackage  `json:"packages,omitempty"`
-	Install    []string       `json:"install,omitempty"`
-	Uninstall  []string       `json:"uninstall,omitempty"`
-	Changes    []jsonChange   `json:"changes,omitempty"`
-	Derived    []jsonDerived  `json:"derived,omitempty"`
-	Updates    []state.Update `json:"updates,omitempty"`
-	Units      []jsonUnit     `json:"units,omitempty"`
-	Checkpoint bool           `json:"checkpoint,omitempty"`
 }
 
 type jsonPackage struct {
@@ -85,56 +69,129 @@ type JSONField struct {
 	Value any
 }
 
-// JSON returns the plan as data, with other data after it. Contents appear in diffs
-// only, and those of private keys nowhere, not even as a hash.
-func (p Plan) JSON(more ...JSONField) ([]byte, error) {
-	out := jsonPlan{Stages: []jsonStage{}, Drift: []jsonDrift{}, Questions: []jsonQuestion{}, Notes: p.Notes}
-	if out.Notes == nil {
-		out.Notes = []state.Note{}
-	}
+// WriteJSON prints the plan as data, with other data after it. Contents appear in diffs
+// only, and those of private keys nowhere, not even as a hash. It is encoded change by
+// change: those of thousands of domains would take as much memory as all their files.
+func (p Plan) WriteJSON(w io.Writer, more ...JSONField) error {
+	j := &jsonWriter{to: w}
+	j.open("", '{')
+	j.open("stages", '[')
 	for _, st := range p.Stages {
-		out.Stages = append(out.Stages, st.json())
+		j.stage(st)
 	}
+	j.close(']')
+	j.open("drift", '[')
 	for _, d := range p.Drift {
-		out.Drift = append(out.Drift, jsonDrift(d))
+		j.value("", jsonDrift(d))
 	}
+	j.close(']')
+	j.open("questions", '[')
 	for _, q := range p.Questions {
 		yes, _ := ConsentFlags(q.Kind)
-		out.Questions = append(out.Questions, jsonQuestion{q, yes})
+		j.value("", jsonQuestion{q, yes})
 	}
-	b, err := json.MarshalIndent(out, "", "  ")
+	j.close(']')
+	j.open("notes", '[')
+	for _, n := range p.Notes {
+		j.value("", n)
+	}
+	j.close(']')
 	for _, m := range more {
-		var value []byte
-		if err == nil {
-			value, err = json.MarshalIndent(m.Value, "  ", "  ")
-		}
-		b = fmt.Appendf(nil, "%s,\n  %q: %s\n}", bytes.TrimSuffix(b, []byte("\n}")), m.Name, value)
+		j.value(m.Name, m.Value)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return append(b, '\n'), nil
+	j.close('}')
+	j.raw("\n")
+	j.deliver()
+	return j.err
 }
 
-func (s StageChanges) json() jsonStage {
-	out := jsonStage{Name: s.Name, Install: s.Install, Uninstall: s.Uninstall, Updates: s.Updates, Checkpoint: s.Checkpoint}
-	for _, p := range s.Packages {
-		out.Packages = append(out.Packages, jsonPackage(p))
-	}
-	for _, c := range s.Changes {
-		out.Changes = append(out.Changes, jsonChange{
+func (j *jsonWriter) stage(s StageChanges) {
+	j.open("", '{')
+	j.value("name", s.Name)
+	list(j, "packages", s.Packages, func(p state.Package) any { return jsonPackage(p) })
+	list(j, "install", s.Install, func(name string) any { return name })
+	list(j, "uninstall", s.Uninstall, func(name string) any { return name })
+	list(j, "changes", s.Changes, func(c Change) any {
+		return jsonChange{
 			Op: c.Op, Path: c.Path, Why: c.Why, Settings: c.Settings,
 			Before: jsonOf(c.Before), After: jsonOf(c.After),
 			Secret: secret(c.Before) || secret(c.After), Diff: Diff(c.Path, c.Before, c.After),
-		})
+		}
+	})
+	list(j, "derived", s.Derived, func(d state.Derived) any { return jsonDerived{d.Path, d.From, d.Argv} })
+	list(j, "updates", s.Updates, func(u state.Update) any { return u })
+	list(j, "units", s.Units, func(u state.Unit) any { return jsonUnit{u.Name, u.Action, u.Why, u.Probes, u.NeedsDaemonReload} })
+	if s.Checkpoint {
+		j.value("checkpoint", true)
 	}
-	for _, d := range s.Derived {
-		out.Derived = append(out.Derived, jsonDerived{d.Path, d.From, d.Argv})
+	j.close('}')
+}
+
+// list writes what there is of a list, each as the data that it is converted to.
+func list[T any](j *jsonWriter, name string, items []T, data func(T) any) {
+	if len(items) == 0 {
+		return
 	}
-	for _, u := range s.Units {
-		out.Units = append(out.Units, jsonUnit{u.Name, u.Action, u.Why, u.Probes, u.NeedsDaemonReload})
+	j.open(name, '[')
+	for _, item := range items {
+		j.value("", data(item))
 	}
-	return out
+	j.close(']')
+}
+
+// jsonWriter writes what json.MarshalIndent would, piece by piece.
+type jsonWriter struct {
+	buf   bytes.Buffer
+	to    io.Writer // gets whole characters
+	depth int
+	begun bool // something stands before in the innermost list or object
+	err   error
+}
+
+func (j *jsonWriter) raw(text string) { j.buf.WriteString(text) }
+
+// deliver writes what there is so far.
+func (j *jsonWriter) deliver() {
+	if j.err == nil {
+		_, j.err = j.to.Write(j.buf.Bytes())
+	}
+	j.buf.Reset()
+}
+
+// next begins an item of a list (without a name) or of an object, on a line of its own.
+func (j *jsonWriter) next(name string) {
+	if j.begun {
+		j.raw(",")
+	}
+	if j.depth > 0 {
+		j.raw("\n" + strings.Repeat("  ", j.depth))
+	}
+	if j.begun = true; name != "" {
+		j.raw(strconv.Quote(name) + ": ")
+	}
+}
+
+func (j *jsonWriter) open(name string, bracket byte) {
+	j.next(name)
+	j.raw(string(bracket))
+	j.depth, j.begun = j.depth+1, false
+}
+
+func (j *jsonWriter) close(bracket byte) {
+	if j.depth--; j.begun {
+		j.raw("\n" + strings.Repeat("  ", j.depth))
+	}
+	j.raw(string(bracket))
+	j.begun = true
+}
+
+func (j *jsonWriter) value(name string, v any) {
+	j.next(name)
+	b, err := json.MarshalIndent(v, strings.Repeat("  ", j.depth), "  ")
+	j.err = cmp.Or(j.err, err)
+	if j.buf.Write(b); j.buf.Len() > 64<<10 {
+		j.deliver()
+	}
 }
 
 func jsonOf(o state.Object) *jsonObject {

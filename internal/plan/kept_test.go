@@ -28,7 +28,7 @@ func TestContentsOfFilesThatAreClosedStayUnseen(t *testing.T) {
 	if err := p.Text(&text, plan.TextOptions{Diff: true}); err != nil {
 		t.Fatal(err)
 	}
-	data, err := p.JSON()
+	data, err := asJSON(p)
 	if err != nil {
 		t.Fatal(err)
 	}

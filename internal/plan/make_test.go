@@ -369,7 +369,7 @@ func TestMeta(t *testing.T) {
 	}
 	var text strings.Builder
 	_ = p.Text(&text, plan.TextOptions{Diff: true})
-	data, err := p.JSON()
+	data, err := asJSON(p)
 	if err != nil || strings.Contains(text.String()+string(data), "MII") {
 		t.Errorf("the key shows: %v\n%s\n%s", err, text.String(), data)
 	}

@@ -30,33 +30,51 @@ func byTopic(notes []state.Note) []state.Note {
 	return out
 }
 
-// LimitPerTopic keeps the first most notes of each topic, and says how many more there
-// are.
+// LimitPerTopic keeps the first most notes of each topic, three of those that say the same
+// of many domains, and says how many more there are. Records to paste are there for as many
+// as may be pasted by hand.
 func LimitPerTopic(notes []state.Note, most int) []state.Note {
-	count := map[string]int{}
+	alike, count := map[state.Note]int{}, map[string]int{}
 	for _, n := range notes {
+		alike[alikeNote(n)]++
 		count[n.Topic]++
 	}
-	shown := map[string]int{}
+	met, seen, shown := map[string]int{}, map[state.Note]int{}, map[string]int{}
 	var out []state.Note
 	for _, n := range notes {
-		switch shown[n.Topic]++; {
-		case shown[n.Topic] <= most:
+		k, limit := alikeNote(n), most
+		if many := alike[k]; many > most || many >= manyAlike && !pasted(n) {
+			limit = examples
+		}
+		if seen[k]++; seen[k] <= limit && shown[n.Topic] < most {
+			shown[n.Topic]++
 			out = append(out, n)
-		case shown[n.Topic] == count[n.Topic]:
-			out = append(out, state.Note{
-				Topic: n.Topic, Text: fmt.Sprintf("and %d more of this kind", count[n.Topic]-most), Action: "--json lists them all",
-			})
+		}
+		met[n.Topic]++
+		if more := count[n.Topic] - shown[n.Topic]; more > 0 && met[n.Topic] == count[n.Topic] {
+			rest := state.Note{Topic: n.Topic, Text: fmt.Sprintf("and %d more of this kind", more), Action: "--json lists them all"}
+			if pasted(n) {
+				rest.Action = "mailsetup dns prints the records of all domains"
+			}
+			out = append(out, rest)
 		}
 	}
 	return out
 }
 
+// alikeNote returns what notes have in common that say the same of different domains.
+func alikeNote(n state.Note) state.Note {
+	return state.Note{Topic: n.Topic, Text: names.ReplaceAllString(n.Text, "…"), Informational: n.Informational, Doubt: n.Doubt}
+}
+
+// pasted reports whether a note has records to paste.
+func pasted(n state.Note) bool { return strings.Contains(n.Action, "\n") }
+
 // Typed returns notes whose commands are as they have to be typed.
 func Typed(notes []state.Note, t hint.Typed) []state.Note {
 	notes = slices.Clone(notes)
 	for i, n := range notes {
-		if n.Action != "" && !strings.Contains(n.Action, "\n") { // no records to paste
+		if n.Action != "" && !pasted(n) {
 			notes[i].Action = t.Lines([]string{n.Action})[0]
 		}
 	}
@@ -66,7 +84,7 @@ func Typed(notes []state.Note, t hint.Typed) []state.Note {
 // OneLineNotes returns the notes that a plan on the screen can hold; records to paste
 // come at the end of the run.
 func OneLineNotes(notes []state.Note) []state.Note {
-	return slices.DeleteFunc(slices.Clone(notes), func(n state.Note) bool { return strings.Contains(n.Action, "\n") })
+	return slices.DeleteFunc(slices.Clone(notes), pasted)
 }
 
 // WriteNotes prints notes. Text to paste is not indented: in a zone file, leading white
@@ -76,7 +94,7 @@ func WriteNotes(w io.Writer, notes []state.Note) {
 		lines := text.Wrap(n.Topic+": "+n.Text, 74)
 		fmt.Fprintf(w, "  * %s\n", strings.ReplaceAll(lines, "\n", "\n    "))
 		switch {
-		case strings.Contains(n.Action, "\n"):
+		case pasted(n):
 			fmt.Fprintf(w, "\n%s\n\n", strings.TrimRight(n.Action, "\n"))
 		case n.Action != "":
 			fmt.Fprintf(w, "      %s\n", strings.Join(text.WrapAction(n.Action, 74), "\n      "))
@@ -90,7 +108,7 @@ func (t *printer) notes(ns []state.Note) {
 	}
 	t.line("")
 	t.line(t.paint(bold, "Notes"))
-	for _, n := range ns {
+	for _, n := range LimitPerTopic(ns, 20) {
 		t.note(n)
 	}
 }

@@ -22,10 +22,10 @@ type TextOptions struct {
 // width is the number of columns of the output, contents of files apart.
 const width = 80
 
-// Text prints the plan for a person, stage by stage. Private keys are named, never
+// Text prints the whole plan for a person, stage by stage. Private keys are named, never
 // shown.
 func (p Plan) Text(w io.Writer, o TextOptions) error {
-	t := &printer{color: o.Color, diff: o.Diff}
+	t := &printer{color: o.Color, diff: o.Diff, to: w}
 	t.answers(p.Answers)
 	if p.Empty() {
 		t.line("Nothing to do: everything is as it should be.")
@@ -39,13 +39,32 @@ func (p Plan) Text(w io.Writer, o TextOptions) error {
 	t.drifts(p.Drift)
 	t.questions(p.Questions)
 	t.notes(p.Notes)
-	_, err := w.Write(t.buf.Bytes())
-	return err
+	t.flush()
+	return t.err
 }
 
 type printer struct {
 	buf         bytes.Buffer
 	color, diff bool
+	brief       bool // no examples
+
+	to  io.Writer // of a text that may be long
+	err error
+}
+
+// deliver writes what was printed so far, if that is much: with thousands of domains the
+// text takes as much memory as all their files.
+func (t *printer) deliver() {
+	if t.buf.Len() > 64<<10 {
+		t.flush()
+	}
+}
+
+func (t *printer) flush() {
+	if t.err == nil {
+		_, t.err = t.to.Write(t.buf.Bytes())
+	}
+	t.buf.Reset()
 }
 
 // style is an SGR parameter of ECMA-48.
@@ -101,8 +120,9 @@ func rows(indent int, what string) []string {
 func (t *printer) stage(st StageChanges) {
 	t.line(t.paint(bold, st.Name))
 	t.packages(st)
-	for _, row := range runs(st.Changes) {
-		t.changes(row)
+	for _, c := range st.Changes {
+		t.change(c)
+		t.deliver()
 	}
 	for _, d := range st.Derived {
 		t.entry("~", yellow, string(d.Path), "made again from "+string(d.From))
@@ -143,21 +163,6 @@ func (t *printer) packages(st StageChanges) {
 func (t *printer) entry(symbol string, s style, what, why string) {
 	t.line("  " + t.paint(s, symbol+" "+text.Printable(what)))
 	t.wrap(6, why)
-}
-
-// changes prints similar changes, or the first of many.
-func (t *printer) changes(row []Change) {
-	shown := row
-	if len(row) >= foldFrom {
-		shown = row[:foldTo]
-	}
-	for _, c := range shown {
-		t.change(c)
-	}
-	if more := len(row) - len(shown); more > 0 {
-		symbol, s := sign(row[0])
-		t.entry(symbol, s, fmt.Sprintf("%d more like this", more), "")
-	}
 }
 
 // sign returns the symbol of a change.
@@ -229,7 +234,7 @@ func octal(m fs.FileMode) string {
 }
 
 func (t *printer) unified(diff string) {
-	for _, l := range folded(strings.Split(strings.TrimSuffix(diff, "\n"), "\n")) {
+	for l := range strings.SplitSeq(strings.TrimSuffix(diff, "\n"), "\n") {
 		if l == "" {
 			continue
 		}

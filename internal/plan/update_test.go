@@ -38,7 +38,7 @@ func TestUpdatesAreShown(t *testing.T) {
 	if err := updatePlan("AAAA").Summary(&summary, plan.TextOptions{}); err != nil || summary.String() != "  DNS  update example.org. on 192.0.2.53:53\n" {
 		t.Errorf("%q, %v", summary.String(), err)
 	}
-	data, err := updatePlan("AAAA").JSON()
+	data, err := asJSON(updatePlan("AAAA"))
 	if err != nil || !bytes.Contains(data, []byte(`"server": "192.0.2.53:53"`)) || !bytes.Contains(data, []byte(`"value": "v=spf1 mx -all"`)) {
 		t.Errorf("%s, %v", data, err)
 	}

@@ -41,7 +41,7 @@ func (d *Draft) answers() []plan.Answer {
 		heading = "Domains"
 	}
 	return []plan.Answer{
-		{Name: heading, Text: text.List(names, 5)},
+		{Name: heading, Text: text.List(names, 3)},
 		{Name: "Server", Text: want.Host.Hostname + ", " + strings.Join(addresses, ", ")},
 		{Name: "Incoming", Text: common(domains, incoming) + met(want.Host.Inbound)},
 		{Name: "Records", Text: common(domains, func(x spec.Domain) string { return publication(want, x) })},

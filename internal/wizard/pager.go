@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -16,11 +17,15 @@ import (
 // showDetails shows a long text and returns when it was read: in the pager that PAGER
 // names, or Debian's default one. Where there is none, and at plain prompts, it is
 // printed.
-func showDetails(ctx context.Context, o Options, text string) error {
-	if !o.Accessible && runPager(ctx, text) == nil {
+func showDetails(ctx context.Context, o Options, details Details) error {
+	if !o.Accessible && runPager(ctx, details) == nil {
 		return ctx.Err()
 	}
-	_, err := fmt.Fprintf(o.Out, "\n%s\n", text)
+	_, err := fmt.Fprintln(o.Out)
+	if err == nil {
+		err = details(o.Out)
+	}
+	fmt.Fprintln(o.Out)
 	return cmp.Or(ctx.Err(), err)
 }
 
@@ -39,7 +44,7 @@ func installedPager() string {
 }
 
 // runPager runs the pager on the terminal, whose settings it puts back.
-func runPager(ctx context.Context, text string) error {
+func runPager(ctx context.Context, details Details) error {
 	argv := strings.Fields(cmp.Or(os.Getenv("PAGER"), installedPager()))
 	if len(argv) == 0 {
 		return exec.ErrNotFound
@@ -55,8 +60,11 @@ func runPager(ctx context.Context, text string) error {
 		return err
 	}
 	defer func() { _ = term.Restore(fd, before) }()
+	piped, w := io.Pipe()
+	defer piped.Close() // who leaves the pager has seen enough
+	go func() { w.CloseWithError(details(w)) }()
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(text), tty, tty
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = piped, tty, tty
 	cmd.Env = append(os.Environ(), "LESSSECURE=1") // no shell of root's
 	if os.Getenv("LESS") == "" {
 		cmd.Env = append(cmd.Env, "LESS="+lessOptions)

@@ -47,10 +47,10 @@ func askPlainly(ctx context.Context, o Options, f *flow) error {
 }
 
 // confirmPlainly asks for a yes.
-func confirmPlainly(ctx context.Context, o Options, title, details string) (answer, error) {
+func confirmPlainly(ctx context.Context, o Options, title string, details bool) (answer, error) {
 	p := newPrompter(o)
 	prompt := title + " [y/N] "
-	if details != "" {
+	if details {
 		prompt = title + " [y/N, or a to see all of it] "
 	}
 	for {
@@ -66,7 +66,7 @@ func confirmPlainly(ctx context.Context, o Options, title, details string) (answ
 			return yes, nil
 		case line == "" || line == "n" || line == "no":
 			return no, nil
-		case details != "" && (line == "a" || line == "all"):
+		case details && (line == "a" || line == "all"):
 			return showAll, nil
 		}
 		p.say("Please type yes or no.")

@@ -261,7 +261,7 @@ func TestCancelled(t *testing.T) {
 	if _, err := wizard.Ask(ctx, o); !errors.Is(err, wizard.ErrAborted) {
 		t.Errorf("Ask: error %v, want ErrAborted", err)
 	}
-	if yes, err := wizard.Confirm(ctx, o, "Apply?", ""); yes || !errors.Is(err, wizard.ErrAborted) {
+	if yes, err := wizard.Confirm(ctx, o, "Apply?", nil); yes || !errors.Is(err, wizard.ErrAborted) {
 		t.Errorf("Confirm: %v, %v, want false and ErrAborted", yes, err)
 	}
 }
@@ -281,7 +281,7 @@ func TestConfirmPlainly(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		o := wizard.Options{In: strings.NewReader(typed), Out: &out, Accessible: true}
-		got, err := wizard.Confirm(t.Context(), o, "Apply these changes?", "")
+		got, err := wizard.Confirm(t.Context(), o, "Apply these changes?", nil)
 		if got != want || err != nil {
 			t.Errorf("%q: %v, %v, want %v", typed, got, err, want)
 		}
@@ -299,7 +299,7 @@ func TestAskLeavesTheRest(t *testing.T) {
 	if _, err := wizard.Ask(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	if yes, err := wizard.Confirm(t.Context(), o, "Apply?", ""); !yes || err != nil {
+	if yes, err := wizard.Confirm(t.Context(), o, "Apply?", nil); !yes || err != nil {
 		t.Errorf("Confirm: %v, %v, want true", yes, err)
 	}
 }
@@ -365,7 +365,7 @@ func TestDetailsPlainly(t *testing.T) {
 		var out bytes.Buffer
 		o := wizard.Options{In: strings.NewReader(lines(all, "yes")), Out: &out, Accessible: true}
 		const want = "Do this? [y/N, or a to see all of it] \nevery file\n\nDo this? [y/N, or a to see all of it] "
-		if got, err := wizard.Confirm(t.Context(), o, "Do this?", "every file\n"); !got || err != nil || out.String() != want {
+		if got, err := wizard.Confirm(t.Context(), o, "Do this?", func(w io.Writer) error { _, err := io.WriteString(w, "every file\n"); return err }); !got || err != nil || out.String() != want {
 			t.Errorf("%s: %v, %v, said %q", all, got, err, out.String())
 		}
 	}

@@ -242,8 +242,8 @@ func (s *screen) footer() string {
 }
 
 // confirmOnScreen asks for a yes with two buttons; the one in front is No.
-func confirmOnScreen(ctx context.Context, o Options, title, details string) (answer, error) {
-	c := &confirmation{page: newPage(o), title: title, details: details != ""}
+func confirmOnScreen(ctx context.Context, o Options, title string, details bool) (answer, error) {
+	c := &confirmation{page: newPage(o), title: title, details: details}
 	err := c.page.run(ctx, o, c, func() error {
 		if !c.answered {
 			return ErrAborted

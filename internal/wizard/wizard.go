@@ -146,16 +146,19 @@ func Ask(ctx context.Context, o Options) (spec.Answers, error) {
 	return f.result(), nil
 }
 
+// Details prints what there is to see beside a question. It may be long.
+type Details func(io.Writer) error
+
 // Confirm asks a yes-or-no question whose default is No. Where there are details, a
 // third answer shows them, in a pager if there is one, and the question comes again.
 // The end of the input is a No as well; Ctrl-C and a cancelled context are ErrAborted.
-func Confirm(ctx context.Context, o Options, title, details string) (bool, error) {
+func Confirm(ctx context.Context, o Options, title string, details Details) (bool, error) {
 	confirm := confirmOnScreen
 	if o.Accessible {
 		confirm = confirmPlainly
 	}
 	for {
-		said, err := confirm(ctx, o, title, details)
+		said, err := confirm(ctx, o, title, details != nil)
 		if err == nil && said == showAll {
 			err = showDetails(ctx, o, details)
 			if err == nil {

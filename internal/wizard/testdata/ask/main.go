@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -25,7 +26,10 @@ func main() {
 	flag.Parse()
 	o := wizard.Options{In: os.Stdin, Out: os.Stdout, Accessible: *accessible, Color: *color, Propose: proposer(*slow)}
 	if *confirm {
-		yes, err := wizard.Confirm(context.Background(), o, "Apply these changes?", strings.Repeat("a file changes\n", 100))
+		yes, err := wizard.Confirm(context.Background(), o, "Apply these changes?", func(w io.Writer) error {
+			_, err := io.WriteString(w, strings.Repeat("a file changes\n", 100))
+			return err
+		})
 		fmt.Printf("confirmed: %v, error: %v\n", yes, err)
 		return
 	}
