@@ -117,8 +117,14 @@ func (l *Lab) bootstrap(ctx context.Context, release, dir string) error {
 	if err := errors.Join(err, hook.Chmod(0o755), hook.Close()); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "mmdebstrap", "--variant=minbase", "--include="+installed,
-		"--skip=cleanup/apt", "--dpkgopt=force-unsafe-io", "--customize-hook="+hook.Name(), release, dir)
+	argv := []string{
+		"--variant=minbase", "--include=" + installed,
+		"--skip=cleanup/apt", "--dpkgopt=force-unsafe-io", "--customize-hook=" + hook.Name(),
+	}
+	if release == Next { // a mirror may keep package lists for longer than they are valid
+		argv = append(argv, `--aptopt=Acquire::Check-Valid-Until "false"`)
+	}
+	cmd := exec.CommandContext(ctx, "mmdebstrap", append(argv, release, dir)...)
 	cmd.Env = append(os.Environ(), "LAB_CARRIED="+strings.Join(carried(), "\n"),
 		"LAB_NETWORK_UNIT="+networkUnit, "LAB_NETWORK_SCRIPT="+networkScript)
 	// mmdebstrap undoes its mounts when asked to stop.

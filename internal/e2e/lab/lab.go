@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // T is what the lab needs of a test. *testing.T and *testing.B have it, and so
@@ -26,8 +27,24 @@ type T interface {
 	Context() context.Context
 }
 
-// Releases are the Debian releases the product supports, oldest first.
-func Releases() []string { return []string{"bookworm", "trixie"} }
+// Next is the Debian release that is still being made. What is promised of the others
+// is to be true of it as well before it is frozen; most tests of it are no part of CI.
+const Next = "forky"
+
+// Releases are the Debian releases that tests run on, oldest first: those that
+// $MAILSETUP_RELEASES names, or all that the product supports.
+func Releases() []string {
+	if named := strings.Fields(os.Getenv("MAILSETUP_RELEASES")); len(named) > 0 {
+		return named
+	}
+	return []string{"bookworm", "trixie"}
+}
+
+// TakesTurn reports whether number i of what the releases share falls to this one.
+func TakesTurn(i int, release string) bool {
+	all := Releases()
+	return all[i%len(all)] == release
+}
 
 // Lab is the directory that images and running boxes live in.
 type Lab struct {
