@@ -23,34 +23,35 @@ func TestOtherReleasesNeedAConsent(t *testing.T) {
 	}{
 		{"Debian 12", state.Release{ID: "debian", Version: "12", Pretty: "Debian GNU/Linux 12 (bookworm)"}, ""},
 		{"Debian 13", state.Release{ID: "debian", Version: "13", Pretty: "Debian GNU/Linux 13 (trixie)"}, ""},
+		{"Debian 14", state.Release{ID: "debian", Version: "14", Pretty: "Debian GNU/Linux forky/sid"}, ""},
 		{
 			"Debian 11",
 			state.Release{ID: "debian", Version: "11", Pretty: "Debian GNU/Linux 11 (bullseye)"},
-			"This is Debian GNU/Linux 11 (bullseye). mailsetup is made for Debian 12 and 13 and tested on nothing else: " +
+			"This is Debian GNU/Linux 11 (bullseye). mailsetup is made for Debian 12, 13 and 14 and tested on nothing else: " +
 				"packages, units and defaults may differ here.",
 		},
 		{
 			"Debian testing",
-			state.Release{ID: "debian", Pretty: "Debian GNU/Linux forky/sid"},
-			"This is Debian GNU/Linux forky/sid. mailsetup is made for Debian 12 and 13 and tested on nothing else: " +
+			state.Release{ID: "debian", Pretty: "Debian GNU/Linux duke/sid"},
+			"This is Debian GNU/Linux duke/sid. mailsetup is made for Debian 12, 13 and 14 and tested on nothing else: " +
 				"packages, units and defaults may differ here.",
 		},
 		{
 			"Ubuntu",
 			state.Release{ID: "ubuntu", Version: "24.04", Pretty: "Ubuntu 24.04.1 LTS", Like: []string{"debian"}},
-			"This is Ubuntu 24.04.1 LTS, which derives from Debian. mailsetup is made for Debian 12 and 13 and tested on nothing else: " +
+			"This is Ubuntu 24.04.1 LTS, which derives from Debian. mailsetup is made for Debian 12, 13 and 14 and tested on nothing else: " +
 				"packages, units and defaults may differ here.",
 		},
 		{
 			"another with the number of a Debian",
 			state.Release{ID: "raspbian", Version: "12", Like: []string{"debian"}},
-			"This is raspbian 12, which derives from Debian. mailsetup is made for Debian 12 and 13 and tested on nothing else: " +
+			"This is raspbian 12, which derives from Debian. mailsetup is made for Debian 12, 13 and 14 and tested on nothing else: " +
 				"packages, units and defaults may differ here.",
 		},
 		{
 			"nothing in os-release",
 			state.Release{},
-			"This is a system that does not say its name (os-release(5)). mailsetup is made for Debian 12 and 13 and tested on nothing else: " +
+			"This is a system that does not say its name (os-release(5)). mailsetup is made for Debian 12, 13 and 14 and tested on nothing else: " +
 				"packages, units and defaults may differ here.",
 		},
 	} {

@@ -47,7 +47,7 @@ func replacedMTA(in step.Input) []state.Note {
 	if o == nil {
 		return nil
 	}
-	notes := append(leftInQueue(in.Facts), otherAliases(o)...)
+	notes := append(leftInQueue(in.Facts), otherAliases(in.Facts)...)
 	notes = append(notes, eximWords(in.Facts)...)
 	if o.Relay != "" {
 		notes = append(notes, state.Note{
@@ -98,7 +98,8 @@ func leftInQueue(f state.Facts) []state.Note {
 
 // otherAliases returns notes about aliases that Postfix would not read. Both read
 // /etc/aliases.
-func otherAliases(o *state.OtherMTA) []state.Note {
+func otherAliases(f state.Facts) []state.Note {
+	o := f.OtherMTA
 	switch {
 	case o.Aliases == "":
 		return nil
@@ -108,11 +109,12 @@ func otherAliases(o *state.OtherMTA) []state.Note {
 			Action: fmt.Sprintf("write those that you need into %s, then run newaliases", postfix.AliasFile),
 		}}
 	}
-	both := fmt.Sprintf("hash:%s, hash:%s", o.Aliases, postfix.AliasFile)
+	theirs := postfix.TableType(f) + ":" + string(o.Aliases)
+	both := fmt.Sprintf("%s, %s:%s", theirs, postfix.TableType(f), postfix.AliasFile)
 	return []state.Note{{
 		Topic: "aliases", Text: fmt.Sprintf("the aliases of %s are in %s, those of Postfix in %s; it can read both", o.Package, o.Aliases, postfix.AliasFile),
 		// The database first: local(8) defers all mail while one is missing.
-		Action: fmt.Sprintf("postalias hash:%s && postconf -e 'alias_maps = %s' 'alias_database = %s'", o.Aliases, both, both),
+		Action: fmt.Sprintf("postalias %s && postconf -e 'alias_maps = %s' 'alias_database = %s'", theirs, both, both),
 	}}
 }
 

@@ -54,7 +54,7 @@ func noDebian(argv []string, err error) error {
 	}
 	return &Error{
 		Tool: toolName(argv), Reason: ErrNoDebian,
-		hint: "mailsetup is made for Debian 12 and 13; mailsetup init --root DIR writes the files of such a server",
+		hint: "mailsetup is made for Debian 12, 13 and 14; mailsetup init --root DIR writes the files of such a server",
 	}
 }
 

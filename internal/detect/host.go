@@ -22,6 +22,10 @@ func release(text string) state.Release {
 		}
 	}
 	r := state.Release{ID: values["ID"], Version: values["VERSION_ID"], Pretty: values["PRETTY_NAME"]}
+	// Debian gives a release its number when it is done (base-files).
+	if r.ID == "debian" && r.Version == "" && values["VERSION_CODENAME"] == "forky" {
+		r.Version = "14"
+	}
 	if like := strings.Fields(values["ID_LIKE"]); len(like) > 0 {
 		r.Like = like
 	}

@@ -22,8 +22,12 @@ func TestRelease(t *testing.T) {
 			state.Release{ID: "debian", Version: "12", Pretty: "Debian GNU/Linux 12 (bookworm)"},
 		},
 		{
-			"Debian testing has no version", "PRETTY_NAME=\"Debian GNU/Linux forky/sid\"\nVERSION_CODENAME=forky\nID=debian\n",
-			state.Release{ID: "debian", Pretty: "Debian GNU/Linux forky/sid"},
+			"Debian 14 before it is done", "PRETTY_NAME=\"Debian GNU/Linux forky/sid\"\nVERSION_CODENAME=forky\nID=debian\n",
+			state.Release{ID: "debian", Version: "14", Pretty: "Debian GNU/Linux forky/sid"},
+		},
+		{
+			"Debian testing has no version", "PRETTY_NAME=\"Debian GNU/Linux duke/sid\"\nVERSION_CODENAME=duke\nID=debian\n",
+			state.Release{ID: "debian", Pretty: "Debian GNU/Linux duke/sid"},
 		},
 		{
 			"Ubuntu", "PRETTY_NAME=\"Ubuntu 24.04.1 LTS\"\nVERSION_ID=\"24.04\"\nID=ubuntu\nID_LIKE=debian\n",

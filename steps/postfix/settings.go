@@ -13,16 +13,30 @@ import (
 // AliasFile is the file of aliases(5) on every Debian system.
 const AliasFile state.Path = "/etc/aliases"
 
+// TableType is default_database_type: the type of the tables that Debian's package and
+// postmap(1) make. A table keeps its own type in every command of ours, since another
+// release has another default.
+func TableType(f state.Facts) string {
+	switch {
+	case f.Postfix != nil && f.Postfix.Value["default_database_type"] != "":
+		return f.Postfix.Value["default_database_type"]
+	case f.Release.ID == "debian" && f.Release.Version == "14":
+		return "cdb"
+	}
+	return "hash"
+}
+
 // Settings returns the parameters of main.cf as the run leaves them: what
 // Postfix says now, or what Debian's package makes of the answers that it gets,
 // with the names that we set.
 func Settings(in step.Input) map[string]string {
 	host, mailname := in.Spec.Host.Hostname, signer.Mailname(in)
+	aliases := TableType(in.Facts) + ":" + string(AliasFile)
 	value := map[string]string{ // postfix.postinst, and postconf -d
 		"myhostname": host, "myorigin": mailname,
 		"mydestination":       strings.Join(packageDestinations(in), ", "),
-		"recipient_delimiter": "+", "alias_maps": "hash:" + string(AliasFile),
-		"local_recipient_maps": "proxy:unix:passwd.byname hash:" + string(AliasFile),
+		"recipient_delimiter": "+", "alias_maps": aliases,
+		"local_recipient_maps": "proxy:unix:passwd.byname " + aliases,
 		"local_transport":      "local:" + host, "virtual_transport": "virtual", "relay_transport": "relay", "default_transport": "smtp",
 	}
 	p := in.Facts.Postfix

@@ -1,6 +1,7 @@
 package recipients_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -45,6 +46,21 @@ func TestAliasForAbuse(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("%q, users %q, %s: %s, want %s", tt.aliases, tt.users, tt.maps, got, tt.want)
+		}
+	}
+}
+
+// Postfix of Debian 14 makes tables of type cdb, and reads no other unless told to.
+func TestAliasesOfAPostfixThatIsToBeInstalled(t *testing.T) {
+	for release, want := range map[string][]string{
+		"12": {"postalias", "hash:/etc/aliases"}, "13": {"postalias", "hash:/etc/aliases"}, "14": {"postalias", "cdb:/etc/aliases"},
+	} {
+		in := steptest.Bare()
+		in.Facts.Release = state.Release{ID: "debian", Version: release}
+		in.Spec.Host.RootAlias = "ops@lab.example"
+		st := steptest.Stage(t, steptest.Build(t, in), "Aliases")
+		if len(st.Derived) != 1 || !slices.Equal(st.Derived[0].Argv, want) {
+			t.Errorf("Debian %s: derived %v, want by %q", release, st.Derived, want)
 		}
 	}
 }

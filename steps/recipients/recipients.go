@@ -144,9 +144,10 @@ func unreadAliases(in step.Input, root state.Recipient, set map[string]string) s
 		n.Action = fmt.Sprintf("give root@%s an alias for it in a table of virtual_alias_maps", set["myorigin"])
 		return n
 	}
+	table := postfix.TableType(in.Facts) + ":" + string(postfix.AliasFile)
 	commands := []string{
-		"postalias hash:" + string(postfix.AliasFile), // local(8) defers all mail while it is missing
-		fmt.Sprintf("postconf -e 'alias_maps = %s'", strings.TrimLeft(set["alias_maps"]+", hash:"+string(postfix.AliasFile), ", ")),
+		"postalias " + table, // local(8) defers all mail while it is missing
+		fmt.Sprintf("postconf -e 'alias_maps = %s'", strings.TrimLeft(set["alias_maps"]+", "+table, ", ")),
 		"postfix reload", "mailsetup init --yes",
 	}
 	if in.Facts.Files[postfix.AliasFile] == nil {

@@ -43,7 +43,7 @@ func parameters() []string {
 		"smtpd_client_restrictions", "smtpd_helo_restrictions", "smtpd_sender_restrictions", "smtpd_relay_restrictions",
 		"smtpd_recipient_restrictions", "smtpd_restriction_classes", "smtpd_delay_reject", "smtpd_data_restrictions", "smtpd_end_of_data_restrictions",
 		"always_add_missing_headers", "local_header_rewrite_clients",
-		"alias_maps", "alias_database", "virtual_alias_domains", "virtual_mailbox_domains",
+		"alias_maps", "alias_database", "default_database_type", "virtual_alias_domains", "virtual_mailbox_domains",
 		"relay_domains", "relayhost", "sender_dependent_relayhost_maps", "sender_dependent_default_transport_maps", "default_transport", "transport_maps",
 	)
 }
