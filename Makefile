@@ -82,7 +82,7 @@ soak: go deps images ## the long tests, an hour or more
 	@$(call e2e_run,-timeout 6h -run '$(or $(RUN),Soak)')
 
 .PHONY: bench
-bench: go ## judge what was promised of many domains (a quiet machine, half an hour)
+bench: go ## judge what was promised of many domains (a quiet machine, an hour)
 	@if $(root_on_debian); then $(MAKE) deps images; fi
 	@go run ./internal/bench
 	@echo; go test -run '^$$' -bench . -benchmem $$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -r -n 1 dirname | sort -u)

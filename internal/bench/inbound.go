@@ -79,8 +79,14 @@ func (h *host) unitTimes() []time.Duration {
 	h.t.Helper()
 	var times []time.Duration
 	for _, u := range doorUnits {
-		ns, _ := strconv.ParseInt(strings.TrimSpace(h.Sh(h.t, "systemctl show -p CPUUsageNSec --value "+u)), 10, 64) // 0 where it does not run
-		times = append(times, time.Duration(ns))
+		times = append(times, h.unitTime(u))
 	}
 	return times
+}
+
+// unitTime returns the processor time of a unit so far, 0 where it does not run.
+func (h *host) unitTime(unit string) time.Duration {
+	h.t.Helper()
+	ns, _ := strconv.ParseInt(strings.TrimSpace(h.Sh(h.t, "systemctl show -p CPUUsageNSec --value "+unit)), 10, 64)
+	return time.Duration(ns)
 }

@@ -17,7 +17,7 @@ import (
 	"mailsetup/zonefile"
 )
 
-const records = 10_000
+const zoneRecords = 10_000
 
 func main() {
 	if err := report(context.Background(), os.Stdout); err != nil {
@@ -46,7 +46,7 @@ func report(ctx context.Context, out io.Writer) error {
 	for _, p := range []struct {
 		name string
 		run  func(context.Context, io.Writer, *verdicts) error
-	}{{"scale", scale}, {"check", checks}, {"inbound", door}} {
+	}{{"scale", scale}, {"check", checks}, {"inbound", door}, {"zones", zones}} {
 		if len(names) == 0 || slices.Contains(names, p.name) {
 			parts = append(parts, p.run)
 		}
@@ -128,8 +128,8 @@ func keys(_ context.Context, out io.Writer, dir string) error {
 }
 
 func zone(_ context.Context, out io.Writer, dir string) error {
-	fmt.Fprintf(out, "\nA zone of %d records\n", records)
-	text := bigZone(records)
+	fmt.Fprintf(out, "\nA zone of %d records\n", zoneRecords)
+	text := bigZone(zoneRecords)
 	d, err := each(20, func() error {
 		_, err := zonefile.Apply(zoneEdit("/etc/bind/mailsetup/lab.example.zone"), text)
 		return err
@@ -138,7 +138,7 @@ func zone(_ context.Context, out io.Writer, dir string) error {
 		return err
 	}
 	ours(out, "$INCLUDE and serial", d)
-	file, err := zoneFiles(dir, records)
+	file, err := zoneFiles(dir, zoneRecords)
 	if err != nil {
 		return err
 	}
