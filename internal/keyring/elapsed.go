@@ -46,12 +46,12 @@ type StageTime struct {
 // that is new in its stage begins with nothing.
 func (p Elapsed) Advance(l Ledger, now BootTime) Elapsed {
 	elapsed := p.Read.Sub(now)
-	out := Elapsed{Read: now, Keys: map[string]StageTime{}}
+	out := Elapsed{Read: now, Keys: map[string]StageTime{}, Notified: map[string]time.Time{}}
 	for domain, keys := range l {
 		for _, k := range keys {
 			name := keyID(domain, k)
 			if at, ok := p.Notified[name]; ok && (k.Stage == Staged || k.Stage == Publishing || k.Stage == Revoked) {
-				out = out.MarkNotified(domain, k, at)
+				out.Notified[name] = fileTime(at)
 			}
 			if !isTimed(k) {
 				continue
@@ -67,13 +67,11 @@ func (p Elapsed) Advance(l Ledger, now BootTime) Elapsed {
 }
 
 // MarkNotified records when the administrator was notified about a key.
-func (p Elapsed) MarkNotified(domain string, k Key, at time.Time) Elapsed {
-	p.Notified = maps.Clone(p.Notified)
+func (p *Elapsed) MarkNotified(domain string, k Key, at time.Time) {
 	if p.Notified == nil {
 		p.Notified = map[string]time.Time{}
 	}
 	p.Notified[keyID(domain, k)] = fileTime(at)
-	return p
 }
 
 // LastNotified returns when the administrator was last notified about a key.

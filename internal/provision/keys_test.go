@@ -112,6 +112,30 @@ func TestManyKeys(t *testing.T) {
 	w.says("making 3 keys, on all processors\n", "keys made: 3 of 3\n")
 }
 
+// A run that has no more time for a key names the domain, changes nothing, and what was
+// made of the others serves the next attempt.
+func TestNoTimeForAKey(t *testing.T) {
+	w := newWorld(t, "")
+	r := successor(w, writingKeys(never))
+	r.Keys.Until = time.Now()
+	d, err := w.plan(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.p.Run(t.Context(), d)
+	named, ok := errors.AsType[state.DomainErrors](err)
+	if !ok || len(named) != 1 || !errors.Is(named["lab.example"], provision.ErrNoTime) || len(w.Trace()) > 0 {
+		t.Errorf("%v, %q", err, w.Trace())
+	}
+	r.Keys.Until = time.Now().Add(time.Hour)
+	if d, err = w.plan(r); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.p.Run(t.Context(), d); err != nil {
+		t.Error(err)
+	}
+}
+
 // A domain that has a key, or that another one signs for, gets none; nor does any
 // in a run about keys that are there, or below --root.
 func TestWhoGetsNoKey(t *testing.T) {

@@ -3,8 +3,11 @@
 package provision
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"strings"
+	"time"
 
 	"mailsetup/internal/apply"
 	"mailsetup/internal/dkimkeys"
@@ -65,6 +68,9 @@ type KeyPlan struct {
 	// Successors are the domains that get a second key. One that was made for a run
 	// that was undone serves the next run of the same Provisioner.
 	Successors []string
+	// Until is when no further key is made, zero for never: the run ends with ErrNoTime
+	// for each domain that gets none.
+	Until time.Time
 	// Withdraw are keys whose record and private key go: selectors, by domain.
 	Withdraw map[string][]string
 	// Replaced are domains whose private key may be missing: another one takes its
@@ -79,6 +85,10 @@ type KeyPlan struct {
 	Permissions []state.Meta
 	Copies      map[state.Path][]byte
 }
+
+// ErrNoTime is the error, in a state.DomainErrors, of a domain whose key was not made
+// before KeyPlan.Until. Those that were made serve the next run of the Provisioner.
+var ErrNoTime = errors.New("no time was left to make its key")
 
 // OnDrift says what a run does about a file of mailsetup's that was edited.
 type OnDrift int
@@ -316,13 +326,18 @@ func (p *Provisioner) makeKeys(ctx context.Context, d *Draft) error {
 		p.UI.Logf("making %d keys, on all processors", len(pending))
 	}
 	step, end := p.UI.StartBar("keys made", len(pending))
-	err := dkimkeys.Generate(ctx, d.pairs, step)
+	within, cancel := ctx, func() {}
+	if !d.Keys.Until.IsZero() {
+		within, cancel = context.WithDeadline(ctx, d.Keys.Until)
+	}
+	err := dkimkeys.Generate(within, d.pairs, step)
+	cancel()
 	end()
+	p.keep(d.pairs)
 	if err != nil {
-		return err
+		return cmp.Or(ctx.Err(), unmade(d.pairs, err))
 	}
 	dkimkeys.AddPairs(&d.Input, d.pairs)
-	p.keep(d.pairs)
 	made := make([]dkimkeys.Pair, 0, len(pending)) // not those of an attempt before, which the confirmed plan has
 	for _, i := range pending {
 		made = append(made, d.pairs[i])
@@ -335,6 +350,18 @@ func (p *Provisioner) makeKeys(ctx context.Context, d *Draft) error {
 		return hint.New("run the command again", "the machine changed while the plan was on the screen: %s", diff[0])
 	}
 	return nil
+}
+
+// unmade returns ErrNoTime for each pair that is not made, or another error itself.
+func unmade(pairs []dkimkeys.Pair, err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	left := state.DomainErrors{}
+	for _, i := range dkimkeys.Pending(pairs) {
+		left[pairs[i].Domain] = ErrNoTime
+	}
+	return left.Err()
 }
 
 // saveFingerprints saves the fingerprints of the domains after a run. If that fails,

@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -75,6 +76,13 @@ func (r *run) isolate(domains []string, operation func(domains []string) error) 
 		return i.done, err
 	}
 	for _, f := range groupByMessage(i.failed) {
+		if errors.Is(f.err, provision.ErrNoTime) {
+			for _, d := range f.domains {
+				delete(r.due, d)
+			}
+			r.UI.Logf("no time was left to make keys for %s: the next run does", text.List(f.domains, maxListed))
+			continue
+		}
 		r.skip(f.err, f.domains...)
 	}
 	slices.Sort(i.done)
@@ -160,6 +168,9 @@ func (r *run) request(domains []string) provision.Request {
 	}
 	if r.Tree {
 		req.Steps = steps.Withdrawal()
+	}
+	if r.scheduled() { // a person sees the bar, and waits as long as he likes
+		req.Keys.Until = r.until.Time
 	}
 	return req
 }

@@ -160,6 +160,16 @@ func (p provisioner) Confirm(_ context.Context, d *provision.Draft) error {
 func (p provisioner) Run(_ context.Context, d *provision.Draft) (provision.Result, error) {
 	p.count(d.Request)
 	p.attempts = append(p.attempts, d.Scope.Selection()...)
+	p.until = d.Keys.Until
+	unmade := state.DomainErrors{}
+	for _, domain := range d.Keys.Successors {
+		if p.late[domain] {
+			unmade[domain] = provision.ErrNoTime
+		}
+	}
+	if len(unmade) > 0 {
+		return provision.Result{}, unmade
+	}
 	report, err := p.carryOut(d.Plan, d.Input, d.Steps, p.fresh)
 	for _, f := range p.fresh {
 		p.successors[f.Domain] = f

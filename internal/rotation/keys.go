@@ -79,5 +79,5 @@ func (s keyState) notifiedToday(domain string, k keyring.Key) bool {
 
 // markNotified records that this run notifies the administrator about a key.
 func (s *keyState) markNotified(domain string, k keyring.Key) {
-	s.elapsed = s.elapsed.MarkNotified(domain, k, s.now)
+	s.elapsed.MarkNotified(domain, k, s.now)
 }

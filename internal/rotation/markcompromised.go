@@ -48,6 +48,7 @@ func (r *run) addSharedKeys() {
 			r.UI.Logf("%s: signs with the same private key as %s, and gets another one, too", other, domain)
 		}
 	}
+	slices.Sort(r.domains)
 }
 
 // awaitsCompromised reports whether a compromised key still signs while its successor,

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
+	"mailsetup/internal/parallel"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/recordwatch"
@@ -136,7 +138,7 @@ type run struct {
 	*skipped
 	round
 
-	domains   []string // that the run is about, none for all
+	domains   []string // that the run is about, sorted, none for all
 	marked    []string // whose keys are compromised since this run
 	hashes    plan.FileHashes
 	consented bool // a person agreed to a plan of this run
@@ -173,7 +175,7 @@ func (r *Rotator) Run(ctx context.Context, o Options) (*Report, error) {
 // open reads what a run begins with.
 func (r *Rotator) open(o Options) (*run, error) {
 	t := &run{
-		Rotator: r, Options: o, domains: slices.Clone(o.Domains), report: newReport(),
+		Rotator: r, Options: o, domains: slices.Sorted(slices.Values(o.Domains)), report: newReport(),
 		keyState: keyState{spec: r.Spec, tree: r.Tree, force: o.Force, now: r.Clock()},
 		skipped:  &skipped{logf: r.UI.Logf, failed: map[string]bool{}},
 		until:    deadline{time.Now().Add(cmp.Or(o.Within, defaultWithin))},
@@ -224,7 +226,8 @@ func (r *run) checkDomains() error {
 
 // includes reports whether the run is about a domain.
 func (r *run) includes(domain string) bool {
-	return !r.failed[domain] && (len(r.domains) == 0 || slices.Contains(r.domains, domain))
+	_, named := slices.BinarySearch(r.domains, domain)
+	return !r.failed[domain] && (named || len(r.domains) == 0)
 }
 
 // scheduled reports whether the run is a timer's: nobody asked for anything.
@@ -331,22 +334,32 @@ func (r *run) planTransitions() {
 		if len(moves) == 0 {
 			continue
 		}
-		if err := checkSuccessor(r.System, domain, r.ledger[domain], moves); err != nil {
-			r.skip(err, domain)
-			continue
-		}
 		r.due[domain] = moves
+	}
+	unusable := unusableSuccessors(r.System, r.ledger, r.due)
+	for _, domain := range sortedKeys(unusable) {
+		r.skip(unusable[domain], domain)
 	}
 }
 
-// checkSuccessor refuses to activate a key that OpenDKIM would refuse, or that is not
-// the one in DNS: mail would be deferred, or not verify.
-func checkSuccessor(files system.Reader, domain string, keys []keyring.Key, moves []keyring.Transition) error {
-	if !slices.ContainsFunc(moves, func(m keyring.Transition) bool { return m.Action == keyring.Activate }) {
+// unusableSuccessors returns the errors of keys that are due to sign and that OpenDKIM
+// would refuse, or that are not those in DNS: mail would be deferred, or not verify.
+func unusableSuccessors(files system.Reader, ledger keyring.Ledger, due Transitions) map[string]error {
+	begins := func(m keyring.Transition) bool { return m.Action == keyring.Activate }
+	domains := slices.DeleteFunc(due.Domains(), func(d string) bool { return !slices.ContainsFunc(due[d], begins) })
+	errs := make([]error, len(domains))
+	_ = parallel.Do(len(domains), runtime.GOMAXPROCS(0), func(i int) error {
+		next, _ := keyring.Successor(ledger[domains[i]])
+		errs[i] = dkimkeys.CheckContent(files, domains[i], next)
 		return nil
+	})
+	unusable := map[string]error{}
+	for i, d := range domains {
+		if errs[i] != nil {
+			unusable[d] = errs[i]
+		}
 	}
-	next, _ := keyring.Successor(keys)
-	return dkimkeys.CheckContent(files, domain, next)
+	return unusable
 }
 
 // skipWithoutFile skips domains whose file is gone or cannot be used, and reports

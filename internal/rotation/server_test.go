@@ -53,6 +53,8 @@ type server struct {
 	missing    map[string]string // what DNS says instead of a key, by selector and domain
 	unusable   map[string]string // what is wrong with a zone, by origin
 	silent     string            // the domain whose name servers do not answer
+	late       map[string]bool   // domains for whose keys there is no time
+	until      time.Time         // that a run may make keys
 	refuse     bool              // whoever is asked says no
 	checks     map[string]keyring.LastCheck
 	schedule   recordwatch.Schedule

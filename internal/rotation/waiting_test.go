@@ -402,3 +402,27 @@ func TestNoTimeToLook(t *testing.T) {
 		t.Errorf("signing %s", got)
 	}
 }
+
+// Keys for which a timer's run has no time are made by the next one; nothing failed.
+func TestNoTimeToMakeKeys(t *testing.T) {
+	t.Parallel()
+	s := threeServed(t)
+	s.sp.Host.Every = 20 * day
+	s.now = s.now.Add(30 * day)
+	s.late = map[string]bool{"b.example": true}
+	report := s.run(rotation.Options{Within: 100 * time.Hour})
+	if got := s.made; len(report.Failed) > 0 || s.until.Before(time.Now().Add(90*time.Hour)) {
+		t.Errorf("%d keys, failed %q, keys until %v", got, report.Failed, s.until)
+	}
+	if len(s.ledger()["a.example"]) != 2 || len(s.ledger()["b.example"]) != 1 || len(s.ledger()["c.example"]) != 2 {
+		t.Errorf("keys are %v", s.ledger())
+	}
+	if !strings.Contains(s.ui.text(), "no time was left to make keys for b.example: the next run does") {
+		t.Errorf("said %q", s.ui.said)
+	}
+	s.late = nil
+	s.run(rotation.Options{})
+	if len(s.ledger()["b.example"]) != 2 {
+		t.Errorf("keys are %v", s.ledger()["b.example"])
+	}
+}
