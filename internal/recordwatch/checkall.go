@@ -21,7 +21,7 @@ type Limits struct {
 
 // TickLimits are the limits of a scheduled tick: a command of the administrator may be
 // waiting for the lock.
-var TickLimits = Limits{AtOnce: 16, PerDomain: 15 * time.Second, Total: 2 * time.Minute}
+var TickLimits = Limits{AtOnce: 64, PerDomain: 15 * time.Second, Total: 2 * time.Minute}
 
 // checkAll checks domains in order and returns the results of those for which there was
 // time. A domain that used up its own time has a result: its name servers do not

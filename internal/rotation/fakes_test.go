@@ -69,6 +69,7 @@ func (s memory) SaveSchedule(schedule recordwatch.Schedule) error {
 type world struct{ *server }
 
 func (w world) ObserveKey(ctx context.Context, d spec.Domain, k keyring.Key) keyring.Observation {
+	w.observations.Add(1)
 	if d.Name == w.silent {
 		<-ctx.Done()
 		return keyring.Observation{Problem: "ns1.lab.example: it does not answer"}

@@ -16,13 +16,19 @@ import (
 // answers in a row, and the client bounds the questions that are on their way.
 const dnsConcurrency = 128
 
-// observe queries DNS for the record of every successor key. A domain for which there is
-// no time has no observation.
+// observe queries DNS for the record of every successor key, unless an earlier round of
+// this run has seen it. A domain for which there is no time has no observation.
 func (r *run) observe(ctx context.Context) {
+	before := r.observed
 	r.observed = map[string]map[string]keyring.Observation{}
 	var domains []spec.Domain
 	for _, d := range r.Spec.Domains {
-		if _, ok := keyring.Successor(r.ledger[d.Name]); ok && r.includes(d.Name) && !r.Tree {
+		k, ok := keyring.Successor(r.ledger[d.Name])
+		switch {
+		case !ok || !r.includes(d.Name) || r.Tree:
+		case before[d.Name][k.Selector].Published:
+			r.observed[d.Name] = before[d.Name]
+		default:
 			domains = append(domains, d)
 		}
 	}

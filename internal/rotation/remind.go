@@ -6,7 +6,9 @@ import (
 
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/parallel"
 	"mailsetup/internal/plan"
+	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/records"
 )
@@ -64,8 +66,11 @@ func (r *run) waitingKeys() []WaitingKey {
 // remindToRevoke returns notes about records that somebody was asked to revoke by hand
 // a day ago or longer, and that still have a compromised key.
 func (r *run) remindToRevoke(ctx context.Context) []state.Note {
-	var notes []state.Note
-	dns := r.DNS()
+	type revoked struct {
+		domain spec.Domain
+		key    keyring.Key
+	}
+	var late []revoked
 	for _, domain := range sortedKeys(r.ledger) {
 		d, known := findDomain(r.Spec, domain)
 		if !known || !r.includes(domain) || r.Tree {
@@ -73,12 +78,24 @@ func (r *run) remindToRevoke(ctx context.Context) []state.Note {
 		}
 		for _, k := range r.ledger[domain] {
 			byHand := k.Adopted || r.publishedByHand(d)
-			late := k.Stage == keyring.Revoked && k.Compromised && r.now.Sub(k.Since[keyring.Revoked]) >= remindEvery
-			if !byHand || !late || r.notifiedToday(domain, k) || !isPublished(ctx, dns, d, k) {
-				continue
+			isLate := k.Stage == keyring.Revoked && k.Compromised && r.now.Sub(k.Since[keyring.Revoked]) >= remindEvery
+			if byHand && isLate && !r.notifiedToday(domain, k) {
+				late = append(late, revoked{d, k})
 			}
-			r.markNotified(domain, k)
-			notes = append(notes, records.RevocationNote(dnsname.Key(k.Selector, domain)))
+		}
+	}
+	within, cancel := context.WithDeadline(ctx, r.until.Time)
+	defer cancel()
+	dns, published := r.DNS(), make([]bool, len(late))
+	_ = parallel.Do(len(late), dnsConcurrency, func(i int) error {
+		published[i] = within.Err() == nil && isPublished(within, dns, late[i].domain, late[i].key)
+		return nil
+	})
+	var notes []state.Note
+	for i, l := range late {
+		if published[i] {
+			r.markNotified(l.domain.Name, l.key)
+			notes = append(notes, records.RevocationNote(dnsname.Key(l.key.Selector, l.domain.Name)))
 		}
 	}
 	return notes

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,6 +64,8 @@ type server struct {
 	confirmed  []plan.Plan
 	attempts   []string // domains, as often as a run about them was tried
 	gathered   int
+
+	observations atomic.Int32 // of keys, in DNS
 
 	passed keyring.Elapsed
 	hand   map[string]map[string]string // published by hand: values by domain and selector

@@ -426,3 +426,15 @@ func TestNoTimeToMakeKeys(t *testing.T) {
 		t.Errorf("keys are %v", s.ledger()["b.example"])
 	}
 }
+
+// A record that was seen is not looked for again in the same run, however many rounds it
+// takes; one that was not, is.
+func TestARecordIsSeenOnceInARun(t *testing.T) {
+	t.Parallel()
+	s := threeServed(t)
+	s.missing["k5 b.example"] = "ns2.lab.example: missing"
+	s.run(rotation.Options{Domains: three, Force: true})
+	if n := s.observations.Load(); n != 4 {
+		t.Errorf("%d observations, want one of each of three keys and a second one of k5", n)
+	}
+}
