@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"mailsetup/internal/apply"
+	"mailsetup/internal/clock"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/nsupdate"
@@ -35,7 +36,7 @@ type Options struct {
 	Command string
 	// Unattended waits long for another run to end. Interactive says so.
 	Unattended, Interactive bool
-	Clock                   func() time.Time // nil: time.Now
+	Clock                   func() time.Time // nil: clock.Now
 
 	Logf func(format string, a ...any) // nil for none
 	Hold func() (release func())       // see signals.Watch.Hold; nil for none
@@ -114,7 +115,7 @@ func rootHint(o Options, err error) string {
 // New returns a Machine on an open system, without lock and recovery.
 func New(sys system.System, resolver *dnsclient.Client, o Options) *Machine {
 	if o.Clock == nil {
-		o.Clock = time.Now
+		o.Clock = clock.Now
 	}
 	if o.Logf == nil {
 		o.Logf = func(string, ...any) {}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"mailsetup/internal/clock"
 	"mailsetup/internal/facts"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
@@ -87,7 +88,7 @@ func (s *openedStore) SaveElapsed(e keyring.Elapsed) error {
 
 // SaveChecks implements Store.
 func (s *openedStore) SaveChecks(results map[string]recordwatch.Result) error {
-	checked, watches := recordwatch.LastChecks(results, s.p.Earlier.Ledger, time.Now().UTC())
+	checked, watches := recordwatch.LastChecks(results, s.p.Earlier.Ledger, clock.Now().UTC())
 	return s.Store.SaveChecks(checked, watches)
 }
 
@@ -122,5 +123,5 @@ func (p *openedProvisioner) ExpectedRecords(ctx context.Context, domains []strin
 // MailFailure.
 func ReportFailure(ctx context.Context, failed error) error {
 	host := system.NewHost(system.Options{})
-	return MailFailure(ctx, host, store.New(host), time.Now().UTC().Truncate(time.Second), failed)
+	return MailFailure(ctx, host, store.New(host), clock.Now().UTC().Truncate(time.Second), failed)
 }

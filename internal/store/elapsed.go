@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"mailsetup/internal/clock"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/state"
 )
@@ -55,7 +56,7 @@ func AdvanceElapsed(files Files, keys keyring.Ledger, save bool, logf func(forma
 	if err != nil {
 		logf("%v", err)
 	}
-	reading, err := readClock()
+	reading, err := clock.SinceBoot()
 	if err != nil {
 		return keyring.Elapsed{}, err
 	}

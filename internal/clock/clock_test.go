@@ -1,4 +1,4 @@
-package store
+package clock_test
 
 import (
 	"os"
@@ -6,15 +6,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mailsetup/internal/clock"
 )
 
-func TestReadClock(t *testing.T) {
-	a, err := readClock()
+func TestSinceBoot(t *testing.T) {
+	a, err := clock.SinceBoot()
 	if err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(20 * time.Millisecond)
-	b, err := readClock()
+	b, err := clock.SinceBoot()
 	if err != nil {
 		t.Fatal(err)
 	}
