@@ -80,7 +80,7 @@ func Run(ctx context.Context, s system.System, p plan.Plan, j *Journal, o Option
 	}
 	if err := r.begin(p.Notes); err != nil {
 		// What failed may have begun the run all the same.
-		if e, rerr := j.load(r.entry.ID); rerr == nil && e == nil {
+		if e, rerr := j.Load(r.entry.ID); rerr == nil && e == nil {
 			_ = j.remove(r.entry.ID) // an empty place is none
 			return Report{}, err
 		}
