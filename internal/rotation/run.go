@@ -394,7 +394,7 @@ func (r *run) skipUnusableZones() {
 }
 
 func exists(files system.Reader, p state.Path) bool {
-	o, err := files.Read(p)
+	o, err := files.Stat(p)
 	return err == nil && o.Kind != state.Absent
 }
 
