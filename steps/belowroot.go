@@ -25,7 +25,7 @@ func BelowRoot(want state.State, exists func(state.Path) bool) (state.State, err
 		}
 	}
 	for _, st := range want.Stages {
-		st.Packages, st.Units, st.Derived, st.Validators, st.Updates = nil, nil, nil, nil, nil
+		st.Packages, st.Units, st.Derived, st.Validators, st.Only, st.Updates = nil, nil, nil, nil, nil, nil
 		var edits []state.Edit
 		for _, e := range st.Edits {
 			p, isPostfix := e.(state.PostfixEdit)

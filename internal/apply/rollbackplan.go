@@ -265,7 +265,7 @@ func (v *inverse) units(sc *plan.StageChanges, st *stage) {
 			continue
 		}
 		u := state.Unit{
-			Name: un.Name, Action: un.back(), WakeSocket: un.milterSocket(), NeedsDaemonReload: un.NeedsDaemonReload, Starting: un.Starting, Why: "its files go back",
+			Name: un.Name, Action: un.back(), WakeSocket: un.milterSocket(), NeedsDaemonReload: un.NeedsDaemonReload, Starting: un.Starting, Zones: un.Zones, Why: "its files go back",
 		}
 		for _, p := range un.Probes {
 			switch p.Kind {

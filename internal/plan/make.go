@@ -122,6 +122,13 @@ func (m *maker) stage(st state.Stage) StageChanges {
 	}
 	if !sc.Empty() {
 		sc.Units, sc.Validators, sc.Probes = st.Units, st.Validators, st.Probes
+		if st.Only != nil {
+			changed := map[state.Path]bool{}
+			for _, c := range sc.Changes {
+				changed[c.Path] = true
+			}
+			sc.Units, sc.Validators = st.Only(func(p state.Path) bool { return changed[p] })
+		}
 	} else {
 		sc.Units = slices.DeleteFunc(slices.Clone(st.Units), func(u state.Unit) bool { return !u.Always })
 	}
