@@ -238,7 +238,7 @@ func Random(n int) string {
 
 // ApplyOptions are those of the next run of this command.
 func (m *Machine) ApplyOptions() apply.Options {
-	return apply.Options{Command: m.options.Command, Now: m.options.Clock, ID: m.NextRun(), Progress: m.progress.Print}
+	return apply.Options{Command: m.options.Command, Now: m.options.Clock, ID: m.NextRun(), Progress: m.progress.Print, Bar: m.options.Bar}
 }
 
 // LeftChanged reports whether an error says that a run failed and that the machine
