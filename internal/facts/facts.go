@@ -154,7 +154,7 @@ func (c *Collector) pristine(f state.Facts) plan.FileHashes {
 }
 
 func (c *Collector) detect(ctx context.Context, o source.Options) (state.Facts, error) {
-	o.Files = files
+	o.Files, o.Dirs = files, inbound.Dirs()
 	return detect.Machine(ctx, withoutSystemd{c.m.Sys}, o)
 }
 

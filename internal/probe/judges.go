@@ -52,4 +52,13 @@ func judges(ctx context.Context, address, name string) error {
 	return fmt.Errorf("milter %s: %w", address, errNoResult)
 }
 
+// filters returns an error unless a milter gives such a message a result of DMARC, or refuses
+// it: a filter judges by more than that.
+func filters(ctx context.Context, address, name string) error {
+	if err := judges(ctx, address, name); !errors.As(err, new(refusal)) {
+		return err
+	}
+	return nil
+}
+
 var errNoResult = errors.New("a message from outside comes out without a result of DMARC")

@@ -21,6 +21,7 @@ import (
 	"mailsetup/internal/text"
 	"mailsetup/steps"
 	"mailsetup/steps/daemons"
+	"mailsetup/steps/inbound"
 	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
 )
@@ -312,6 +313,15 @@ func (p *Provisioner) install(ctx context.Context, d *Draft) error {
 		if err := store.New(p.Machine.Sys).MarkFreshPostfix(); err != nil {
 			return err
 		}
+	}
+	var units []string
+	for _, name := range names {
+		if unit := inbound.UnitOf(name); unit != "" {
+			units = append(units, unit)
+		}
+	}
+	if err := store.MarkStarted(p.Machine.Sys, units...); err != nil {
+		return err
 	}
 	again := d.Request
 	again.Want = d.Input.Spec

@@ -286,7 +286,7 @@ type Probe struct {
 	// each, whatever the answer is.
 	Recipients []string `json:"recipients,omitempty"`
 	Deliver    string   `json:"deliver,omitempty"`
-	// Name is what the MTA calls itself (ProbeDMARC).
+	// Name is what the MTA calls itself (ProbeDMARC, ProbeFilters).
 	Name string `json:"name,omitempty"`
 	// Once: the first answer of the name server counts, whatever it is (ProbeServed).
 	Once bool `json:"once,omitempty"`
@@ -326,6 +326,8 @@ const (
 	// ProbeDMARC: a message from outside comes out of the milter with a result of DMARC
 	// under the name of the MTA.
 	ProbeDMARC ProbeKind = "dmarc"
+	// ProbeFilters: such a message does, or the milter refuses it, as a filter may.
+	ProbeFilters ProbeKind = "filters"
 )
 
 // Signer is an address and the signature its mail must carry.
