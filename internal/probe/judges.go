@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/emersion/go-milter"
+
+	"mailsetup/internal/state"
 )
 
 const (
@@ -52,9 +54,14 @@ func judges(ctx context.Context, address, name string) error {
 	return fmt.Errorf("milter %s: %w", address, errNoResult)
 }
 
-// filters returns an error unless a milter gives such a message a result of DMARC, or refuses
-// it: a filter judges by more than that.
-func filters(ctx context.Context, address, name string) error {
+// filters returns an error unless rspamd gives such a message a result of DMARC, or refuses
+// it: it judges by more than that. The one that answers has read what is in a directory now.
+func filters(ctx context.Context, address, name string, dir state.Path) error {
+	if dir != "" {
+		if err := rereads("/proc", "rspamd", string(dir)); err != nil {
+			return err
+		}
+	}
 	if err := judges(ctx, address, name); !errors.As(err, new(refusal)) {
 		return err
 	}

@@ -72,7 +72,7 @@ func TestFilters(t *testing.T) {
 		"nothing yet": {judge{}, "a message from outside comes out without a result of DMARC"},
 	} {
 		address := milterServer(t, func() milter.Milter { own := tt.judge; return &own })
-		err := filters(context.Background(), address, "mail.lab.example")
+		err := filters(context.Background(), address, "mail.lab.example", "")
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", name, err, tt.want)
 		}

@@ -63,7 +63,7 @@ func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
 	case state.ProbeDMARC:
 		return retry(ctx, p.Within, func(ctx context.Context) error { return judges(ctx, p.Address, p.Name) })
 	case state.ProbeFilters:
-		return retry(ctx, p.Within, func(ctx context.Context) error { return filters(ctx, p.Address, p.Name) })
+		return retry(ctx, p.Within, func(ctx context.Context) error { return filters(ctx, p.Address, p.Name, p.File) })
 	case state.ProbeGreeting:
 		return greets(ctx, p)
 	case state.ProbeSMTP:

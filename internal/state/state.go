@@ -326,7 +326,8 @@ const (
 	// ProbeDMARC: a message from outside comes out of the milter with a result of DMARC
 	// under the name of the MTA.
 	ProbeDMARC ProbeKind = "dmarc"
-	// ProbeFilters: such a message does, or the milter refuses it, as a filter may.
+	// ProbeFilters: such a message comes out of rspamd so, or is refused, as a filter may,
+	// once it has read what is in the directory File now.
 	ProbeFilters ProbeKind = "filters"
 )
 

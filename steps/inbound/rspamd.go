@@ -111,7 +111,7 @@ func rspamdReload(in step.Input) state.Unit {
 	}
 	for _, m := range postfix.OtherMilters(in) {
 		if len(m.Addresses) > 0 && (strings.Contains(m.Endpoint, "rspamd") || strings.HasSuffix(m.Endpoint, ":11332")) {
-			u.Probes = append(u.Probes, state.Probe{Kind: kind, Address: m.Addresses[0], Name: mtaName(in), Within: time.Minute})
+			u.Probes = append(u.Probes, state.Probe{Kind: kind, Address: m.Addresses[0], Name: mtaName(in), File: rspamdLocal, Within: time.Minute})
 		}
 	}
 	return u
