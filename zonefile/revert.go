@@ -1,7 +1,6 @@
 package zonefile
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -52,18 +51,4 @@ func Revert(before, after, current []byte) ([]byte, error) {
 		}
 	}
 	return WithSerial([]byte(out), NextSerial(now, time.Time{}))
-}
-
-// SameButSerial reports whether zone files differ in the serial at most: an undone zone
-// has its old text with a higher one.
-func SameButSerial(a, b []byte) bool {
-	if bytes.Equal(a, b) {
-		return true
-	}
-	x, err := WithSerial(a, 1)
-	if err != nil {
-		return false
-	}
-	y, err := WithSerial(b, 1)
-	return err == nil && bytes.Equal(x, y)
 }

@@ -141,15 +141,8 @@ func printReport(u ui, r *rotation.Report, dryRun bool) error {
 	if r.Keys != nil {
 		printKeys(u, r.Keys, r.Now, len(r.Failed) > 0)
 	}
-	shown := r.Waiting
-	if len(shown) > maxNotesPerTopic {
-		shown = shown[:3]
-	}
-	for _, k := range shown {
+	for _, k := range r.Waiting {
 		printWaiting(u, k)
-	}
-	if more := len(r.Waiting) - len(shown); more > 0 {
-		fmt.Fprintf(u.c.Out, "\n%s\n", text.Wrap(fmt.Sprintf("and %d more: mailsetup dns prints all records, mailsetup status says what each key waits for", more), 78))
 	}
 	printNotes(u, r.Reminders)
 	u.printFound(r.Check)

@@ -8,7 +8,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/console"
-	"mailsetup/internal/plan"
 	"mailsetup/internal/rotation"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
@@ -57,7 +56,7 @@ func runStatus(ctx context.Context, c console.Console, o options, domains []stri
 		return err
 	}
 	notes := func(list []state.Note) {
-		for _, n := range plan.LimitPerTopic(list, maxNotesPerTopic) {
+		for _, n := range list {
 			c.Say("%s", text.Wrap(n.Text, 78))
 			c.Hints([]string{n.Action})
 		}
@@ -67,11 +66,7 @@ func runStatus(ctx context.Context, c console.Console, o options, domains []stri
 	if o.json {
 		return u.printJSON(st.Keys)
 	}
-	for i, d := range st.Domains {
-		if i == maxNotesPerTopic {
-			c.Say("and %s more with a problem: mailsetup list has them first", text.Count(len(st.Domains)-i, "domain"))
-			break
-		}
+	for _, d := range st.Domains {
 		for _, line := range d.Lines() {
 			c.Say("%s", text.Wrap(line, 78))
 		}

@@ -20,38 +20,30 @@ import (
 // world does not see.
 func (c *Client) Delegation(ctx context.Context, zone string) (ns []string, known bool, err error) {
 	zone = dns.CanonicalName(zone)
-	ns, err = c.delegations.getOrFind(ctx, zone, func() ([]string, error) { return findDelegation(ctx, c, zone) })
-	if err != nil {
-		return nil, false, fmt.Errorf("find delegation of %s: %w", zone, err)
-	}
-	return slices.Clone(ns), true, nil
-}
-
-func findDelegation(ctx context.Context, c *Client, zone string) ([]string, error) {
 	if zone == "." {
-		return nil, errors.New("the root has no parent")
+		return nil, false, errors.New("find delegation of .: the root has no parent")
 	}
 	parent, err := c.parentZone(ctx, zone)
 	if err != nil {
-		return nil, err
+		return nil, false, fmt.Errorf("find delegation of %s: %w", zone, err)
 	}
 	// A zone cut between the parent found and the zone shows as a referral to
 	// a name in between; each one is a label longer, so the walk ends.
 	for range dns.CountLabel(zone) {
 		servers, err := c.serversOf(ctx, parent)
 		if err != nil {
-			return nil, err
+			return nil, false, fmt.Errorf("find delegation of %s: %w", zone, err)
 		}
-		ns, next, err := askParent(ctx, c, servers, parent, zone)
+		ns, next, err := c.askParent(ctx, servers, parent, zone)
 		if err != nil {
-			return nil, err
+			return nil, false, fmt.Errorf("find delegation of %s: %w", zone, err)
 		}
 		if next == "" {
-			return ns, nil
+			return ns, true, nil
 		}
 		parent = next
 	}
-	return nil, errors.New("its parents refer to each other")
+	return nil, false, fmt.Errorf("find delegation of %s: its parents refer to each other", zone)
 }
 
 // parentZone returns the closest zone strictly above the given one, as the
@@ -102,7 +94,7 @@ func (c *Client) serversOf(ctx context.Context, zone string) ([]string, error) {
 
 // askParent queries the servers of parent about zone. Next is a zone between the two to
 // continue with.
-func askParent(ctx context.Context, c *Client, servers []string, parent, zone string) (ns []string, next string, err error) {
+func (c *Client) askParent(ctx context.Context, servers []string, parent, zone string) (ns []string, next string, err error) {
 	var errs []error
 	for _, server := range servers {
 		m, err := exchange(ctx, c, server, Query(zone, dns.TypeNS, false))

@@ -45,33 +45,36 @@ type cohort struct {
 // yearOf is a year of hourly ticks on a server with many zones, whose two other name
 // servers transfer them. The program is given its time.
 type yearOf struct {
-	t        *testing.T
-	b        *lab.Box
-	others   [2]*lab.Box
-	random   *rand.Rand
-	cohorts  []*cohort
-	of       map[string]*cohort // by domain
-	servers  *nameServersOf
-	start    time.Time     // of the year, by the clock of this machine
-	began    time.Time     // when the present hour began, by the same
-	hour     int           // of the present tick
-	looked   time.Duration // when name servers were asked last, in the year
-	swept    time.Duration // when they were asked for all domains
-	wrong    time.Duration // by how much the wall clock is set wrong
-	ledger   *ledgerOf
-	keys     map[string]map[string]*year.Key // by domain and selector
-	pending  map[string]int                  // domains that servers may disagree about, until an hour
-	signer   map[string]string               // the selector that the last signature of a domain has
-	unproven map[string]string               // the selector that OpenDKIM's table has instead
-	letters  map[string][]byte               // a signed message of each key, by domain and selector
-	transit  []inTransit
-	faults   []*yearFault
-	worst    year.Interval
-	whose    string
-	control  time.Duration // the worst gap of the control
-	codes    map[int]int
-	verified int // how often a message verified with an answer
-	out      *os.File
+	t           *testing.T
+	b           *lab.Box
+	others      [2]*lab.Box
+	random      *rand.Rand
+	cohorts     []*cohort
+	of          map[string]*cohort // by domain
+	servers     *nameServersOf
+	start       time.Time                // of the year, by the clock of this machine
+	began       time.Time                // when the present hour began, by the same
+	hour        int                      // of the present tick
+	looked      time.Duration            // until when it is certain which files changed
+	seen        map[string]time.Duration // when servers were asked about a domain that is pending
+	switched    time.Duration            // when OpenDKIM's table changed in this tick, or its beginning
+	hasSwitched bool
+	swept       time.Duration // when they were asked for all domains
+	wrong       time.Duration // by how much the wall clock is set wrong
+	ledger      *ledgerOf
+	keys        map[string]map[string]*year.Key // by domain and selector
+	pending     map[string]int                  // domains that servers may disagree about, until an hour
+	signer      map[string]string               // the selector that the last signature of a domain has
+	unproven    map[string]string               // the selector that OpenDKIM's table has instead
+	letters     map[string][]byte               // a signed message of each key, by domain and selector
+	transit     []inTransit
+	faults      []*yearFault
+	worst       year.Interval
+	whose       string
+	control     time.Duration // the worst gap of the control
+	codes       map[int]int
+	verified    int // how often a message verified with an answer
+	out         *os.File
 }
 
 // inTransit is a message that arrives at the end of the drain.
@@ -96,7 +99,7 @@ func TestSoakYear(t *testing.T) {
 	}
 	y := newYear(t, "trixie", zones)
 	y.plan(days)
-	for y.hour = 0; y.hour < 24*days && !t.Failed(); {
+	for y.hour < 24*days && !t.Failed() {
 		y.tick()
 	}
 	y.end(days)
@@ -110,7 +113,7 @@ func newYear(t *testing.T, release string, zones int) *yearOf {
 	t.Helper()
 	y := &yearOf{
 		t: t, random: rand.New(rand.NewPCG(seed, 365)), of: map[string]*cohort{}, keys: map[string]map[string]*year.Key{},
-		pending: map[string]int{}, signer: map[string]string{}, unproven: map[string]string{}, letters: map[string][]byte{}, codes: map[int]int{},
+		pending: map[string]int{}, seen: map[string]time.Duration{}, signer: map[string]string{}, unproven: map[string]string{}, letters: map[string][]byte{}, codes: map[int]int{},
 	}
 	y.b = server(t, release, lab.Mail)
 	for i, addr := range []string{"192.0.2.53", "192.0.2.54"} {
@@ -246,30 +249,46 @@ func (y *yearOf) now() time.Duration {
 // tick is one hour: what befalls the server, a run by the timer, and looks at its mail.
 func (y *yearOf) tick() {
 	y.began = time.Now()
-	start := y.now()
-	y.sample(slices.Sorted(maps.Keys(y.pending)), y.looked, start)
+	y.look(true)
+	y.ask(slices.Collect(maps.Keys(y.pending)))
 	y.befall()
 	r := year.Record{Hour: y.hour}
 	y.began = time.Now() // the time of the test is none of the year
-	start = y.now()
+	y.switched = y.now()
+	y.looked, y.hasSwitched = y.switched, false
 	if !y.off() {
 		y.rotate(&r)
 	}
-	y.looked = y.now()
-	y.ledger.read(y.t)
-	for _, d := range y.ledger.changed {
-		y.pending[d] = y.hour + 3
-	}
-	y.meetKeys(start)
-	y.sample(slices.Sorted(maps.Keys(y.pending)), start, y.looked)
+	y.look(true)
+	y.ask(slices.Collect(maps.Keys(y.pending)))
 	y.settle()
-	y.sign(start)
+	y.sign(y.switched)
 	y.arrive()
 	if y.hour%24 == 23 {
 		y.sweep()
 	}
 	y.write(r)
 	y.hour++
+}
+
+// look finds the domains whose files changed since the last look, all files or those
+// that directories tell of.
+func (y *yearOf) look(all bool) (changed []string) {
+	at, table := y.now(), y.ledger.table
+	y.ledger.read(y.t, all)
+	if !maps.Equal(table, y.ledger.table) && !y.hasSwitched {
+		y.hasSwitched = true
+		y.switched = y.looked
+	}
+	for _, d := range y.ledger.changed {
+		if _, pending := y.pending[d]; !pending || y.agreed(d) {
+			y.seen[d] = y.looked
+		}
+		y.pending[d] = y.hour + 3
+	}
+	y.meetKeys(y.looked)
+	y.looked = at
+	return y.ledger.changed
 }
 
 // off reports whether the server is off, so that nothing ticks.
@@ -289,8 +308,12 @@ func (y *yearOf) rotate(r *year.Record) {
 	var out, errs strings.Builder
 	cmd := y.b.Command(ctx, "env", fmt.Sprintf("%s=%v %v", clock.Variable, ahead+y.wrong, ahead), "mailsetup", "rotate-dkim", "--yes")
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	began := time.Now()
-	_ = cmd.Run()
+	began, done := time.Now(), make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = cmd.Run()
+	}()
+	y.watch(done)
 	r.Wall, r.CPU = time.Since(began).Seconds(), (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
 	r.Exit = cmd.ProcessState.ExitCode()
 	y.codes[r.Exit]++
@@ -300,6 +323,31 @@ func (y *yearOf) rotate(r *year.Record) {
 	}
 	if r.Exit != 0 {
 		fmt.Printf("year: hour %d: exit %d: %.300s\n", y.hour, r.Exit, strings.Join(strings.Fields(errs.String()), " "))
+	}
+}
+
+// watch looks at what changes while a tick runs: which answers there were when is known
+// to a fraction of a second then.
+func (y *yearOf) watch(done chan struct{}) {
+	asked := map[string]int{}
+	for {
+		select {
+		case <-done:
+			return
+		case <-time.After(200 * time.Millisecond):
+		}
+		for _, d := range y.look(false) {
+			asked[d] = 50
+		}
+		if len(asked) == 0 {
+			continue
+		}
+		changed := y.ask(slices.Collect(maps.Keys(asked)))
+		for d := range asked {
+			if asked[d]--; asked[d] <= 0 || slices.Contains(changed, d) && y.agreed(d) {
+				delete(asked, d)
+			}
+		}
 	}
 }
 

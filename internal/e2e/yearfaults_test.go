@@ -124,8 +124,9 @@ func (y *yearOf) untilStep() time.Duration {
 // takeOut takes the records of the control out of its zone by hand, and sees them go.
 func (y *yearOf) takeOut() {
 	y.edit(yearZone(control), "")
+	y.pending[control], y.seen[control] = y.hour+3, y.looked
 	for range 600 {
-		y.sample([]string{control}, y.looked, y.now())
+		y.ask([]string{control})
 		if a, _ := y.keys[control][y.signer[control]].Says(0); a.Text == "" {
 			return
 		}
@@ -180,6 +181,9 @@ func (y *yearOf) befall() {
 // doubt has all domains looked at for a while: what servers have may not be what it was.
 func (y *yearOf) doubt() {
 	for d := range y.of {
+		if _, pending := y.pending[d]; !pending {
+			y.seen[d] = y.looked
+		}
 		y.pending[d] = y.hour + 3
 	}
 }

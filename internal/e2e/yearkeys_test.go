@@ -32,8 +32,8 @@ type ledgerOf struct {
 	changed []string          // domains whose keys, records or zone are not as they were
 }
 
-// read reads what changed.
-func (l *ledgerOf) read(t *testing.T) {
+// read reads what changed: of all files, or where a directory has another file.
+func (l *ledgerOf) read(t *testing.T, all bool) {
 	l.changed = nil
 	for dir, domain := range map[string]func(name string) (string, bool){
 		"/var/lib/mailsetup/keyring": func(name string) (string, bool) { return strings.CutSuffix(name, ".json") },
@@ -41,6 +41,14 @@ func (l *ledgerOf) read(t *testing.T) {
 		"/etc/bind/year":             func(name string) (string, bool) { return strings.CutPrefix(name, "db.") },
 		"/etc/opendkim":              func(name string) (string, bool) { return "", name == "SigningTable" },
 	} {
+		stamp, err := os.Stat(l.box.Inside(dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !all && l.stamps[dir].Equal(stamp.ModTime()) {
+			continue
+		}
+		l.stamps[dir] = stamp.ModTime()
 		entries, err := os.ReadDir(l.box.Inside(dir))
 		if err != nil {
 			t.Fatal(err)
@@ -110,11 +118,11 @@ func (y *yearOf) begin() {
 	y.start = time.Now()
 	y.began = y.start
 	y.servers.dial(y.t)
-	y.ledger.read(y.t)
+	y.ledger.read(y.t, true)
 	y.meetKeys(0)
 	all := slices.Sorted(maps.Keys(y.of))
 	for range 600 {
-		y.sample(all, 0, 0)
+		y.ask(all)
 		if all = slices.DeleteFunc(all, y.agreed); len(all) == 0 {
 			break
 		}
@@ -130,10 +138,11 @@ func (y *yearOf) begin() {
 		}
 		y.signer[d], y.letters[d+" "+selector] = selector, message
 		k := y.keys[d][selector]
-		k.Signs, k.From = true, 0
+		k.Signs, k.From = true, y.now()
 		y.verify(d, selector, message)
 	}
-	y.pending = map[string]int{}
+	y.pending, y.hour, y.looked = map[string]int{}, 1, y.now()
+	y.swept = y.looked
 }
 
 // meetKeys begins to watch the records of keys that are new since a time.
@@ -187,23 +196,30 @@ func verifies(message []byte, record string) bool {
 	return err == nil && len(found) == 1 && found[0].Err == nil
 }
 
-// sample asks all servers about the keys of domains.
-func (y *yearOf) sample(domains []string, since, at time.Duration) (changed int) {
+// ask asks all servers about the keys of domains, and returns those of which one gave
+// another answer than before.
+func (y *yearOf) ask(domains []string) (changed []string) {
 	var names []string
 	var keys []*year.Key
+	var whose []string
 	for _, d := range domains {
 		for selector, k := range y.keys[d] {
-			names, keys = append(names, selector+"._domainkey."+d+"."), append(keys, k)
+			names, keys, whose = append(names, selector+"._domainkey."+d+"."), append(keys, k), append(whose, d)
 		}
 	}
-	for server, answers := range y.servers.ask(names) {
-		for i, a := range answers {
+	answers := y.servers.ask(names)
+	at := y.now()
+	for server := range answers {
+		for i, a := range answers[server] {
 			before, said := keys[i].Says(server)
 			if a != nil && said && before != *a {
-				changed++
+				changed = append(changed, whose[i])
 			}
-			keys[i].Observe(server, since, at, a)
+			keys[i].Observe(server, y.seen[whose[i]], at, a)
 		}
+	}
+	for _, d := range domains {
+		y.seen[d] = at
 	}
 	return changed
 }
@@ -260,13 +276,12 @@ func (y *yearOf) judge(domain, selector string) {
 func (y *yearOf) sweep() {
 	at := y.now()
 	quiet := slices.DeleteFunc(slices.Sorted(maps.Keys(y.of)), func(d string) bool { _, pending := y.pending[d]; return pending })
-	if n := y.sample(quiet, y.swept, at); n > 0 {
-		fmt.Printf("year: hour %d: %d answers changed unseen\n", y.hour, n)
-		for _, d := range quiet {
-			if !y.agreed(d) {
-				y.pending[d] = y.hour + 3
-			}
-		}
+	for _, d := range quiet {
+		y.seen[d] = y.swept
+	}
+	for _, d := range y.ask(quiet) {
+		fmt.Printf("year: hour %d: answers about %s changed unseen\n", y.hour, d)
+		y.pending[d] = y.hour + 3
 	}
 	y.swept = at
 	for d, keys := range y.keys {

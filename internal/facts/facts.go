@@ -20,7 +20,6 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/store"
 	"mailsetup/internal/system"
-	"mailsetup/internal/text"
 	"mailsetup/steps/inbound"
 	"mailsetup/steps/recipients"
 	"mailsetup/steps/signer"
@@ -80,8 +79,7 @@ func (c *Collector) Gather(ctx context.Context, r Request) (Gathered, error) {
 	if r.Scope, err = c.skipUnchanged(r); err != nil {
 		return Gathered{}, err
 	}
-	n := len(r.namesToResolve(""))
-	c.client = c.m.Resolver.ForRun(n, func(answers int) { c.m.Logf("asking DNS about %s: %d answers so far", text.Count(n, "name"), answers) })
+	c.client = c.m.Resolver.WithCache()
 	f, err := c.machineFacts(ctx, r)
 	if err != nil {
 		return Gathered{}, err
@@ -154,7 +152,7 @@ func (c *Collector) pristine(f state.Facts) plan.FileHashes {
 }
 
 func (c *Collector) detect(ctx context.Context, o source.Options) (state.Facts, error) {
-	o.Files, o.Dirs = files, inbound.Dirs()
+	o.Files = files
 	return detect.Machine(ctx, withoutSystemd{c.m.Sys}, o)
 }
 

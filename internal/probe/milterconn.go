@@ -187,11 +187,6 @@ func (s *session) hello(host, address string) error {
 	return nil
 }
 
-// refusal is a verdict of a milter by which a message is not taken.
-type refusal string
-
-func (r refusal) Error() string { return string(r) }
-
 // proceed returns an error for a rejection. Accept before the end means that the milter
 // skips the rest: such a message is unsigned.
 func proceed(a *milter.Action, err error) error {
@@ -202,13 +197,13 @@ func proceed(a *milter.Action, err error) error {
 	case milter.ActContinue, milter.ActSkip, milter.ActAccept:
 		return nil
 	case milter.ActReplyCode:
-		return refusal(fmt.Sprintf("refused: %d %s", a.SMTPCode, strings.TrimSpace(a.SMTPText)))
+		return fmt.Errorf("refused: %d %s", a.SMTPCode, strings.TrimSpace(a.SMTPText))
 	case milter.ActTempFail:
-		return refusal("refused for now (tempfail)")
+		return errors.New("refused for now (tempfail)")
 	case milter.ActReject:
-		return refusal("refused")
+		return errors.New("refused")
 	case milter.ActDiscard:
-		return refusal("discarded")
+		return errors.New("discarded")
 	default:
 		return fmt.Errorf("answered %q", byte(a.Code))
 	}

@@ -399,6 +399,5 @@ func (p *Proposer) AddDomains(ctx context.Context, names []string, a spec.Answer
 	return d.withReaders(ctx, a), nil
 }
 
-// dnsConcurrency is the number of names looked up at a time. The client bounds the
-// questions.
-const dnsConcurrency = 256
+// dnsConcurrency is the number of names looked up at a time.
+const dnsConcurrency = 32

@@ -25,16 +25,11 @@ func byHandNotes(files system.Reader, p plan.Plan) ([]state.Note, error) {
 			planned[c.Path] = c.After
 		}
 	}
-	after := plan.Overlay{Reader: files, Planned: planned}
-	domains, err := concerned(files, after, planned)
+	now, err := inputOf(files)
 	if err != nil {
 		return nil, err
 	}
-	now, err := inputOf(files, domains)
-	if err != nil {
-		return nil, err
-	}
-	then, err := inputOf(after, domains)
+	then, err := inputOf(plan.Overlay{Reader: files, Planned: planned})
 	if err != nil {
 		return nil, err
 	}
@@ -60,48 +55,27 @@ func byHandNotes(files system.Reader, p plan.Plan) ([]state.Note, error) {
 	return notes, nil
 }
 
-// concerned returns the domains whose records may be others after a plan, sorted: those
-// whose own files it changes, or all.
-func concerned(before, after system.Reader, planned map[state.Path]state.Object) ([]string, error) {
-	var domains []string
-	if _, all := planned[spec.HostFile]; all {
-		for _, files := range []system.Reader{before, after} {
-			names, err := files.List(spec.DomainsDir())
-			if err != nil {
-				return nil, err
-			}
-			domains = append(domains, names...)
-		}
-	}
-	for p := range planned {
-		if p.Dir() == spec.DomainsDir() || p.Dir() == keyring.Dir() {
-			domains = append(domains, p.Base())
-		}
-	}
-	for i, name := range domains {
-		domains[i] = strings.TrimSuffix(strings.TrimSuffix(name, ".toml"), ".json")
-	}
-	slices.Sort(domains)
-	return slices.Compact(domains), nil
-}
-
-// inputOf returns the spec and the ledger that files have of some domains, and of those that
-// matter to the records of others; none where nothing is set up.
-func inputOf(files system.Reader, domains []string) (step.Input, error) {
+// inputOf returns the spec and the ledger that files have; none where nothing is set
+// up.
+func inputOf(files system.Reader) (step.Input, error) {
 	in := step.Input{Ledger: keyring.Ledger{}}
 	host, err := files.Read(spec.HostFile)
 	if err != nil || host.Kind == state.Absent {
 		return in, err
 	}
-	alone, _ := spec.Parse(host.Content, nil)
+	names, err := files.List(spec.DomainsDir())
+	if err != nil {
+		return in, err
+	}
 	texts := map[string][]byte{}
-	for _, domain := range append([]string{alone.Host.Domain, alone.Host.Hostname}, domains...) {
+	for _, name := range names {
+		domain, ok := strings.CutSuffix(name, ".toml")
+		if !ok {
+			continue
+		}
 		o, err := files.Read(spec.DomainFile(domain))
 		if err != nil {
 			return in, err
-		}
-		if o.Kind != state.Regular {
-			continue
 		}
 		texts[domain] = o.Content
 		if o, err = files.Read(keyring.File(domain)); err != nil {
@@ -117,8 +91,8 @@ func inputOf(files system.Reader, domains []string) (step.Input, error) {
 
 // recordsOf returns the records of a domain, none where the spec does not have it.
 func recordsOf(in step.Input, domain string) []state.Record {
-	i, found := slices.BinarySearchFunc(in.Spec.Domains, domain, func(d spec.Domain, name string) int { return strings.Compare(d.Name, name) })
-	if !found {
+	i := slices.IndexFunc(in.Spec.Domains, func(d spec.Domain) bool { return d.Name == domain })
+	if i < 0 {
 		return nil
 	}
 	return records.Of(in, in.Spec.Domains[i])

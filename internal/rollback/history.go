@@ -67,11 +67,7 @@ func Describe(ctx context.Context, m *machine.Machine, id string) ([]Run, error)
 		if e.ID != id && apply.FirstID(e.ID) != id {
 			continue
 		}
-		whole, err := m.Journal.Load(e.ID)
-		if err != nil || whole == nil {
-			return nil, err
-		}
-		r := Run{Entry: e, Stages: whole.Summary()}
+		r := Run{Entry: e, Stages: e.Summary()}
 		r.State, r.RolledBackBy = stateOf(entries, e)
 		runs = append(runs, r)
 	}

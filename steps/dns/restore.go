@@ -90,13 +90,19 @@ func RestoreIncludes(in step.Input) (state.Stage, []state.Note, error) {
 	if err := failed.Err(); err != nil {
 		return state.Stage{}, nil, err
 	}
-	stage, named := state.Stage{}, &namedStage{in: in, why: "serve the records again"}
+	var stage state.Stage
+	var served, back []state.Probe
 	for _, origin := range slices.Sorted(maps.Keys(parts)) {
 		p := parts[origin]
 		addZone(&stage, in, p)
-		named.changeZone(p, p.served(in, p.want, nil), p.served(in, nil, p.want))
+		served, back = append(served, p.served(in, p.want, nil)), append(back, p.served(in, nil, p.want))
 	}
-	named.finish(&stage)
+	if len(parts) > 0 {
+		stage.Units = []state.Unit{{
+			Name: "named.service", Action: state.Reload, Why: "serve the records again", UndoProbes: back,
+			Probes: append([]state.Probe{{Kind: state.ProbeActive, Unit: "named.service"}}, served...),
+		}}
+	}
 	return stage, nil, nil
 }
 

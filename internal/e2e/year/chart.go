@@ -38,7 +38,9 @@ type chart struct {
 }
 
 // newChart begins a chart of a height, with room for labels on the left.
-func newChart(title string, days, low, high float64, log bool, left, tall float64) *chart {
+func newChart(title string, records []Record, low, high float64, log bool, left, tall float64) *chart {
+	last := records[len(records)-1]
+	days := day(last)
 	c := &chart{days: math.Max(days, 1), low: low, high: high, log: log, left: left, bottom: height - below}
 	fmt.Fprintf(c, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %.0f" font-family="sans-serif" font-size="12">`+"\n", width, tall)
 	fmt.Fprintf(c, `<rect width="%d" height="%.0f" fill="#fff"/>`+"\n", width, tall)
@@ -51,7 +53,7 @@ func newChart(title string, days, low, high float64, log bool, left, tall float6
 		c.line(c.x(d), top, c.x(d), tall-below, "#e4e4e4")
 		c.text(c.x(d), tall-below+18, "middle", "#444", fmt.Sprintf("%.0f", d))
 	}
-	c.text((left+width-right)/2, tall-8, "middle", "#444", "days")
+	c.text((left+width-right)/2, tall-8, "middle", "#444", fmt.Sprintf("days of %d hourly ticks, %d domains with a zone each", len(records), last.Stages["active"]))
 	return c
 }
 
@@ -122,7 +124,7 @@ func Cost(records []Record) string {
 	for _, r := range records {
 		most = math.Max(most, math.Max(r.Wall, r.CPU))
 	}
-	c := newChart("seconds a tick takes", day(records[len(records)-1]), 0.01, math.Pow(10, math.Ceil(math.Log10(most))), true, 56, height)
+	c := newChart("seconds a tick takes", records, 0.01, math.Pow(10, math.Ceil(math.Log10(most))), true, 56, height)
 	scale := map[float64]string{}
 	for v := 0.01; v <= c.high*1.01; v *= 10 {
 		scale[v] = fmt.Sprintf("%g", math.Round(v*100)/100)
@@ -166,7 +168,7 @@ func Keys(records []Record) string {
 		}
 	}
 	step := math.Pow(10, math.Floor(math.Log10(float64(most))))
-	c := newChart("keys by state", day(records[len(records)-1]), 0, math.Ceil(float64(most)/step)*step, false, 56, height)
+	c := newChart("keys by state", records, 0, math.Ceil(float64(most)/step)*step, false, 56, height)
 	scale := map[float64]string{}
 	for v := 0.0; v <= c.high; v += c.high / 4 {
 		scale[v] = fmt.Sprintf("%.0f", v)
@@ -197,7 +199,7 @@ func Gap(records []Record) string {
 		}
 	}
 	const row = 15
-	c := newChart("hours in which mail would not have verified, worst so far", day(records[len(records)-1]), 0, math.Ceil(most/3600)*3600, false, 210, height/2+row*float64(len(faults))+below)
+	c := newChart("hours in which mail would not have verified, worst so far", records, 0, math.Ceil(most/3600)*3600, false, 210, height/2+row*float64(len(faults))+below)
 	c.bottom = height / 2
 	c.scale(map[float64]string{0: "0", c.high: fmt.Sprintf("%.0f", c.high/3600)})
 	all, control := make([][2]float64, len(records)), make([][2]float64, len(records))
