@@ -25,7 +25,7 @@ func BelowRoot(want state.State, exists func(state.Path) bool) (state.State, err
 		}
 	}
 	for _, st := range want.Stages {
-		st.Packages, st.Units, st.Derived, st.Validators, st.Updates = nil, nil, nil, nil, nil
+		st.Packages, st.Units, st.Derived, st.Validators, st.Only, st.Updates = nil, nil, nil, nil, nil, nil
 		var edits []state.Edit
 		for _, e := range st.Edits {
 			p, isPostfix := e.(state.PostfixEdit)
@@ -56,7 +56,7 @@ func BelowRoot(want state.State, exists func(state.Path) bool) (state.State, err
 func WithoutInbound(list []step.Step, in step.Input) ([]step.Step, step.Input) {
 	later := in.Spec.Host.Inbound.On()
 	list = slices.DeleteFunc(slices.Clone(list), func(s step.Step) bool {
-		return slices.Contains([]string{provideSPF.Name, provideDMARC.Name, guardDoor.Name, retireChecks.Name}, s.Name)
+		return slices.Contains([]string{provideSPF.Name, provideDMARC.Name, guardDoor.Name, retireChecks.Name, clearUp.Name}, s.Name)
 	})
 	in.Spec.Host.Inbound = policy.Policy{}
 	if later {

@@ -46,6 +46,7 @@ var (
 	configurePostfix = step.Step{Name: "Postfix", About: "Postfix hands its mail to the milter", Build: postfix.Configure, Host: true}
 	guardDoor        = step.Step{Name: "Door", About: "incoming mail meets SPF and block lists", Build: inbound.Door, Host: true}
 	retireChecks     = step.Step{Name: "Retired", About: "what incoming mail no longer meets", Build: inbound.Retire, Host: true}
+	clearUp          = step.Step{Name: "Directories", About: "directories that nothing uses any more", Build: inbound.RetireDirectories, Host: true}
 	replaceSigner    = step.Step{Name: "OtherSigner", About: "who signed until now no longer does", Build: postfix.ReplaceSigner}
 	setAliases       = step.Step{Name: "Aliases", About: "who reads root's mail", Build: recipients.Aliases, Host: true}
 	withdrawKeys     = step.Step{Name: "OldKeys", About: "records of keys that no mail under way needs any more", Build: dns.Withdraw, DNS: true}
@@ -61,7 +62,7 @@ var (
 func All() []step.Step {
 	return []step.Step{
 		installPackages, writeSpec, createKeys, publishRecords, deferMail, configureSigner, startDaemons, skipReinjection,
-		provideSPF, provideDMARC, configurePostfix, guardDoor, retireChecks, replaceSigner, setAliases, withdrawKeys, recordKeys,
+		provideSPF, provideDMARC, configurePostfix, guardDoor, retireChecks, clearUp, replaceSigner, setAliases, withdrawKeys, recordKeys,
 	}
 }
 

@@ -34,16 +34,17 @@ func inboundCommand(c console.Console) *cli.Command {
 			}
 			u.o.dryRun = true
 			door, err := inventory.Inbound(ctx.Context, u.machine())
-			switch {
-			case err != nil:
+			if err != nil {
 				return err
-			case u.o.json:
-				return u.printJSON(door)
 			}
 			silent := c // a plan says whether the server is as host.toml asks
 			silent.Out, silent.Err, silent.Live, u.o.exitCode = io.Discard, io.Discard, false, true
 			err = runSetup(ctx.Context, silent, a, u.o, inboundOnly)
-			fmt.Fprint(c.Out, door.Text(), door.Compared(errors.Is(err, errChangesFound), err))
+			changes := errors.Is(err, errChangesFound)
+			if u.o.json {
+				return cmp.Or(u.printJSON(door.Report(changes, err)), ctx.Context.Err())
+			}
+			fmt.Fprint(c.Out, door.Text(), door.Compared(changes, err))
 			return ctx.Context.Err()
 		},
 	}, flagGroup{"What incoming mail meets", inboundFlags("")}, flagGroup{"What may change that is yours", consentFlags()},
@@ -64,7 +65,6 @@ func inboundFlags(prefix string) []cli.Flag {
 // inboundAnswers reads those flags.
 func inboundAnswers(ctx *cli.Context, a *spec.Answers) {
 	in, prefix := &a.Inbound, map[bool]string{false: "inbound-"}[ctx.Command.Name == "inbound"]
-	in.Plain = prefix == ""
-	in.SPF, in.DMARC, in.DNSBL = ctx.String(prefix+"spf"), ctx.String(prefix+"dmarc"), ctx.StringSlice(prefix+"dnsbl")
-	in.Allow, in.Disallow = ctx.StringSlice(prefix+"allow"), ctx.StringSlice(prefix+"disallow")
+	in.Plain, in.SPF, in.DMARC = prefix == "", ctx.String(prefix+"spf"), ctx.String(prefix+"dmarc")
+	in.DNSBL, in.Allow, in.Disallow = ctx.StringSlice(prefix+"dnsbl"), ctx.StringSlice(prefix+"allow"), ctx.StringSlice(prefix+"disallow")
 }

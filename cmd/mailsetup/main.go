@@ -6,7 +6,6 @@ package main
 import (
 	"context"
 	"os"
-	"runtime/debug"
 
 	"mailsetup/internal/console"
 	"mailsetup/internal/text"
@@ -16,13 +15,8 @@ import (
 // version is set by the linker.
 var version = "devel"
 
-// memoryLimit is enough for ten thousand domains at once. It is a soft limit: near
-// it the garbage collector works harder.
-const memoryLimit = 132 << 20
-
 func main() {
 	quiet.Done()
-	debug.SetMemoryLimit(memoryLimit)
 	ctx, c := console.Open(context.Background())
 	code := run(ctx, os.Args, c)
 	if c.Deliver(ctx, code == exitDone || code == exitFound) {

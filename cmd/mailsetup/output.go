@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -73,12 +72,7 @@ type result struct {
 	Check check.Closing `json:"check,omitempty"`
 }
 
-func (u ui) printJSON(v any) error {
-	enc := json.NewEncoder(u.c.Out)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
-}
+func (u ui) printJSON(v any) error { return text.WriteJSON(u.c.Out, v) }
 
 // printRun prints what a run did that was not printed as it happened: what was
 // proven, what is left for the human, what to type next. Its error says that

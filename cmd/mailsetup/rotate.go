@@ -141,8 +141,15 @@ func printReport(u ui, r *rotation.Report, dryRun bool) error {
 	if r.Keys != nil {
 		printKeys(u, r.Keys, r.Now, len(r.Failed) > 0)
 	}
-	for _, k := range r.Waiting {
+	shown := r.Waiting
+	if len(shown) > maxNotesPerTopic {
+		shown = shown[:3]
+	}
+	for _, k := range shown {
 		printWaiting(u, k)
+	}
+	if more := len(r.Waiting) - len(shown); more > 0 {
+		fmt.Fprintf(u.c.Out, "\n%s\n", text.Wrap(fmt.Sprintf("and %d more: mailsetup dns prints all records, mailsetup status says what each key waits for", more), 78))
 	}
 	printNotes(u, r.Reminders)
 	u.printFound(r.Check)

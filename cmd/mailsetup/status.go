@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/console"
+	"mailsetup/internal/plan"
 	"mailsetup/internal/rotation"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
@@ -56,7 +57,7 @@ func runStatus(ctx context.Context, c console.Console, o options, domains []stri
 		return err
 	}
 	notes := func(list []state.Note) {
-		for _, n := range list {
+		for _, n := range plan.LimitPerTopic(list, maxNotesPerTopic) {
 			c.Say("%s", text.Wrap(n.Text, 78))
 			c.Hints([]string{n.Action})
 		}
@@ -66,7 +67,11 @@ func runStatus(ctx context.Context, c console.Console, o options, domains []stri
 	if o.json {
 		return u.printJSON(st.Keys)
 	}
-	for _, d := range st.Domains {
+	for i, d := range st.Domains {
+		if i == maxNotesPerTopic {
+			c.Say("and %s more with a problem: mailsetup list has them first", text.Count(len(st.Domains)-i, "domain"))
+			break
+		}
 		for _, line := range d.Lines() {
 			c.Say("%s", text.Wrap(line, 78))
 		}

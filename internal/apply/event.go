@@ -98,7 +98,9 @@ type unit struct {
 	// UndoProbes are the undo probes that passed before the stage.
 	UndoProbes        []state.Probe `json:"undo_probes,omitempty"`
 	NeedsDaemonReload bool          `json:"daemon_reload,omitempty"`
-	Why               string        `json:"why,omitempty"`
+	// Zones are what a reload is about; see state.Unit.
+	Zones *state.ZoneReload `json:"zones,omitempty"`
+	Why   string            `json:"why,omitempty"`
 }
 
 // milterSocket returns the socket of a milter after its stage.

@@ -3,6 +3,7 @@ package apply
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -100,7 +101,7 @@ func (c *pathHistory) matches(i int, cur state.Object) bool {
 		return false
 	}
 	b, err := readBlob(c.r, c.dir, st)
-	return err == nil && sameZone(b, cur.Content)
+	return err == nil && zonefile.SameButSerial(b, cur.Content)
 }
 
 // contentAt returns the state at pos as an undo writes it over cur.
@@ -226,4 +227,13 @@ func shellQuote(p state.Path) string {
 		return string(p)
 	}
 	return "'" + strings.ReplaceAll(string(p), "'", `'\''`) + "'"
+}
+
+// octal returns a mode's bits as chmod(1) writes them.
+func octal(m fs.FileMode) uint32 {
+	n := uint32(m.Perm())
+	if m&fs.ModeSetgid != 0 {
+		n |= 0o2000
+	}
+	return n
 }

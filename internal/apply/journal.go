@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unique"
 
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -109,7 +110,7 @@ func (j *Journal) loadOpen(id string) (*Entry, error) {
 	return e, nil
 }
 
-// History returns the runs, oldest first.
+// History returns the runs, oldest first, without what Summary tells.
 func (j *Journal) History() ([]Entry, error) {
 	ids, err := j.files.List(j.dir)
 	if err != nil {
@@ -117,13 +118,18 @@ func (j *Journal) History() ([]Entry, error) {
 	}
 	all := []Entry{}
 	for _, id := range ids {
-		e, err := j.load(id)
+		e, err := j.Load(id)
 		if err != nil {
 			return nil, err
 		}
-		if e != nil {
-			all = append(all, *e)
+		if e == nil {
+			continue
 		}
+		for i, p := range e.Paths { // many runs change the same thousands
+			e.Paths[i] = unique.Make(p).Value()
+		}
+		e.stages = nil
+		all = append(all, *e)
 	}
 	slices.SortStableFunc(all, func(a, b Entry) int {
 		return cmp.Or(cmp.Compare(FirstID(a.ID), FirstID(b.ID)), cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
@@ -131,10 +137,11 @@ func (j *Journal) History() ([]Entry, error) {
 	return all, nil
 }
 
-// load reads one run, nil for a directory in which no run began.
-func (j *Journal) load(id string) (*Entry, error) {
-	dir := j.runDir(id)
-	text, err := system.ReadFile(j.files, dir.Join(runFile))
+// Load reads one run, nil for a directory in which no run began.
+func (j *Journal) Load(id string) (*Entry, error) { return loadRun(j.files, j.runDir(id)) }
+
+func loadRun(files system.Reader, dir state.Path) (*Entry, error) {
+	text, err := system.ReadFile(files, dir.Join(runFile))
 	if err == nil {
 		return parseRun(dir, text)
 	}
@@ -263,7 +270,7 @@ func (j *Journal) close(id string, ev event, want Status) error {
 	if err == nil {
 		return nil
 	}
-	if e, rerr := j.load(id); rerr == nil && e != nil && e.Status == want {
+	if e, rerr := j.Load(id); rerr == nil && e != nil && e.Status == want {
 		return nil
 	}
 	return err

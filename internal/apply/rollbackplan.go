@@ -25,6 +25,13 @@ func Inverse(ctx context.Context, e Entry, r system.Reader) (plan.Plan, error) {
 	default:
 		return plan.Plan{}, fmt.Errorf("roll back run %s: it was taken back already (%s)", e.ID, e.Status)
 	}
+	if e.stages == nil { // of the history
+		whole, err := loadRun(r, e.dir)
+		if err != nil || whole == nil {
+			return plan.Plan{}, err
+		}
+		e = *whole
+	}
 	v := &inverse{
 		r: r, entry: e, history: allHistories(&e, r), now: map[state.Path]state.Object{},
 		j: &Journal{dir: e.dir.Dir()},
@@ -258,7 +265,7 @@ func (v *inverse) units(sc *plan.StageChanges, st *stage) {
 			continue
 		}
 		u := state.Unit{
-			Name: un.Name, Action: un.back(), WakeSocket: un.milterSocket(), NeedsDaemonReload: un.NeedsDaemonReload, Starting: un.Starting, Why: "its files go back",
+			Name: un.Name, Action: un.back(), WakeSocket: un.milterSocket(), NeedsDaemonReload: un.NeedsDaemonReload, Starting: un.Starting, Zones: un.Zones, Why: "its files go back",
 		}
 		for _, p := range un.Probes {
 			switch p.Kind {

@@ -25,6 +25,8 @@ type Options struct {
 	// TakesBack are the runs that a rollback takes back, for the history.
 	TakesBack []string
 	Progress  func(Event) // told what goes on, may be nil
+	// Bar begins to count files, may be nil.
+	Bar func(what string, total int) (step, end func())
 }
 
 // Event is something a person who waits wants to know.
@@ -80,7 +82,7 @@ func Run(ctx context.Context, s system.System, p plan.Plan, j *Journal, o Option
 	}
 	if err := r.begin(p.Notes); err != nil {
 		// What failed may have begun the run all the same.
-		if e, rerr := j.load(r.entry.ID); rerr == nil && e == nil {
+		if e, rerr := j.Load(r.entry.ID); rerr == nil && e == nil {
 			_ = j.remove(r.entry.ID) // an empty place is none
 			return Report{}, err
 		}
@@ -140,6 +142,9 @@ type run struct {
 func newRun(s system.System, j *Journal, o Options) *run {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Bar == nil {
+		o.Bar = func(string, int) (step, end func()) { return func() {}, func() {} }
 	}
 	if o.Progress == nil {
 		o.Progress = func(Event) {}

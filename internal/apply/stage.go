@@ -156,6 +156,8 @@ func scratchName(dir state.Path, id string, stage, n int, tail string) state.Pat
 // targets. After its sync, undo is guaranteed.
 func (r *run) prepare(ctx context.Context, sc plan.StageChanges, st *stage, saved contents) error {
 	var written []state.Path
+	step, end := r.o.Bar(sc.Name+": files written", len(saved)+len(st.Changes))
+	defer end()
 	put := func(p state.Path, o state.Object) error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -164,13 +166,14 @@ func (r *run) prepare(ctx context.Context, sc plan.StageChanges, st *stage, save
 		return r.s.Create(p, o)
 	}
 	for _, name := range blobNames(st) {
+		step()
 		o := state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: saved[name], Secret: true}
 		if err := put(r.entry.dir.Join(name), o); err != nil {
 			return err
 		}
 	}
 	for i, c := range st.Changes {
-		if c.Staged == "" {
+		if step(); c.Staged == "" {
 			continue
 		}
 		if err := put(c.Staged, sc.Changes[i].After); err != nil {
@@ -203,7 +206,10 @@ func blobNames(st *stage) []string {
 // commit makes the changes, each in one atomic step.
 func (r *run) commit(ctx context.Context, st *stage) error {
 	var touched []state.Path
+	step, end := r.o.Bar(st.Name+": files put in place", len(st.Changes))
+	defer end()
 	for _, c := range st.Changes {
+		step()
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -125,7 +125,7 @@ func (u *undo) restoreUnit(ctx context.Context, stage string, un unit, now bool)
 		action = state.Restart
 	}
 	u.o.Progress(Event{Kind: UnitBegins, Unit: un.Name, Action: action})
-	if err := actOn(ctx, u.s, un.Name, action, un.milterSocket(), un.Starting); err != nil {
+	if err := actOn(ctx, u.s, un.Name, action, un.Zones, un.milterSocket(), un.Starting); err != nil {
 		return err
 	}
 	if err := u.settle(ctx, stage, un); err != nil {

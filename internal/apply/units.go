@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mailsetup/internal/plan"
+	"mailsetup/internal/rndc"
 	"mailsetup/internal/settle"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -39,7 +40,7 @@ func (r *run) unitBefore(ctx context.Context, u state.Unit) (unit, error) {
 		return unit{Name: u.Name, Action: u.Action, Running: on, Why: u.Why}, nil
 	}
 	rec := unit{
-		Name: u.Name, Action: u.Action, WakeSocket: u.WakeSocket, Running: on, Starting: starting, Probes: u.Probes, NeedsDaemonReload: u.NeedsDaemonReload, Why: u.Why,
+		Name: u.Name, Action: u.Action, WakeSocket: u.WakeSocket, Running: on, Starting: starting, Probes: u.Probes, NeedsDaemonReload: u.NeedsDaemonReload, Why: u.Why, Zones: u.Zones,
 	}
 	if !on {
 		if u.Action != state.Start && u.Action != state.Stop {
@@ -87,8 +88,11 @@ func running(ctx context.Context, s system.Units, name string) (on, starting boo
 }
 
 // actOn acts on a unit. One that may never be up is not waited for: its answers tell.
-// It is restarted, since systemd reloads only what is up.
-func actOn(ctx context.Context, s system.Units, name string, action state.UnitAction, wake state.Path, starting bool) error {
+// It is restarted, since systemd reloads only what is up. BIND is told of zones.
+func actOn(ctx context.Context, s rndc.System, name string, action state.UnitAction, zones *state.ZoneReload, wake state.Path, starting bool) error {
+	if action == state.Reload && zones != nil && !starting && rndc.Reload(ctx, s, name, *zones) == nil {
+		return nil
+	}
 	if !starting {
 		return s.Act(ctx, name, action, wake)
 	}
@@ -113,7 +117,7 @@ func (r *run) act(ctx context.Context, sc plan.StageChanges, st *stage) error {
 		if err := daemonReload(ctx, r.s, u.NeedsDaemonReload); err != nil {
 			return err
 		}
-		if err := actOn(ctx, r.s, u.Name, action, u.WakeSocket, u.Starting); err != nil {
+		if err := actOn(ctx, r.s, u.Name, action, u.Zones, u.WakeSocket, u.Starting); err != nil {
 			return &unitError{u.Name, err}
 		}
 		waits := func(p state.Probe) { r.o.Progress(Event{Kind: ProbeWaits, Stage: sc.Name, Unit: u.Name, Probe: p}) }

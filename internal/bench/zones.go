@@ -159,7 +159,7 @@ func (h *host) commands() {
 			worst, most = line, c.rss
 		}
 	}
-	h.v.atMost("peak memory of any command, 10,000 domains", float64(most)/1e6, 100, " MB: "+worst)
+	h.v.atMost("peak memory of any command: "+worst, float64(most)/1e6, 100, " MB")
 }
 
 // rotateServed replaces the keys of all domains, whose zones the program writes itself.

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"mailsetup/internal/check/report"
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/gclimit"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/mailbox"
@@ -51,7 +51,7 @@ func Run(ctx context.Context, on machine.Options, o Options) (report.Report, err
 		}
 	}
 	if many := len(o.Domains) == 0 || len(o.Domains) > maxListed; many && !o.Fix {
-		debug.SetMemoryLimit(memoryLimit) // also while the report is written
+		gclimit.Set(memoryLimit) // also while the report is written
 	}
 	m, err := machine.Open(ctx, on)
 	if err != nil {

@@ -26,6 +26,7 @@ import (
 	"mailsetup/internal/store"
 	"mailsetup/internal/system"
 	"mailsetup/internal/text"
+	"mailsetup/steps/inbound"
 )
 
 // seen is what a look at the machine found.
@@ -97,7 +98,7 @@ func look(ctx context.Context, m *machine.Machine, o Options) (seen, error) {
 	s := &l.server
 	from := facts.Source(m.Sys)
 	var mu sync.Mutex
-	s.Facts, err = detect.Machine(ctx, from, source.Options{Unusable: func(err error) {
+	s.Facts, err = detect.Machine(ctx, from, source.Options{Dirs: inbound.Dirs(), Unusable: func(err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		l.findings = append(l.findings, unusable(err, s.Unprivileged))

@@ -112,6 +112,14 @@ func network(ctx context.Context, s source.Source, _ source.Options, f *state.Fa
 
 func files(_ context.Context, s source.Source, o source.Options, f *state.Facts) error {
 	f.Files = map[state.Path][]byte{}
+	for _, dir := range o.Dirs {
+		names, _ := s.List(dir) // of an ordinary user: as much as it may see
+		for _, name := range names {
+			if text, err := source.Text(s, dir.Join(name)); err == nil && text != nil {
+				f.Files[dir.Join(name)] = text
+			}
+		}
+	}
 	for _, p := range o.Files {
 		text, err := source.Text(s, p)
 		switch {

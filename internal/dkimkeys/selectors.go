@@ -2,6 +2,7 @@ package dkimkeys
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -104,11 +105,12 @@ func (s Selectors) ForFirstKey(ctx context.Context, d spec.Domain, old *spec.Spe
 }
 
 // published reports whether DNS has TXT records at the name, according to the
-// authoritative servers or, if none of them answers, the resolver.
+// authoritative servers or, if none of them answers, the resolver. Where nobody is in
+// charge there are none, and a resolver would remember that it was asked.
 func (s Selectors) published(ctx context.Context, name string) bool {
 	asked, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if taken, err := s.DNS.TXTExists(asked, name); err == nil {
+	if taken, err := s.DNS.TXTExists(asked, name); err == nil || errors.Is(err, dnsclient.ErrNoZone) {
 		return taken
 	}
 	ctx, cancel = context.WithTimeout(ctx, 5*time.Second)

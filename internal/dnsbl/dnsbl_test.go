@@ -206,3 +206,17 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestAnswers(t *testing.T) {
+	for codes, want := range map[string]string{
+		"127.0.0.2":               "127.0.0.2",
+		"127.0.[0..1].[2;4..5]":   "127.0.0.2 127.0.0.4 127.0.0.5 127.0.1.2 127.0.1.4 127.0.1.5",
+		"127.0.[0..2].[2;4..5]":   "",
+		"127.[0..255].[0..255].2": "",
+		"127.0.0":                 "",
+	} {
+		if got := strings.Join((dnsbl.Site{Zone: "bl.example", Codes: codes}).Answers(6), " "); got != want {
+			t.Errorf("%s: %s, want %s", codes, got, want)
+		}
+	}
+}

@@ -71,6 +71,29 @@ func (s Site) String() string { return s.Zone + "=" + s.Codes }
 // Shown is String without a key.
 func (s Site) Shown() string { return Shown(s.Zone) + "=" + s.Codes }
 
+// Answers are the addresses that mean a listing, nil if they are more than most.
+func (s Site) Answers(most int) (all []string) {
+	octets, why := pattern(s.Codes)
+	if why != "" {
+		return nil
+	}
+	all = []string{""}
+	for i := range octets {
+		var longer []string
+		for _, front := range all {
+			for n := range octets[i] {
+				if octets[i].has(n) {
+					longer = append(longer, front+[]string{"", "."}[min(i, 1)]+strconv.Itoa(n))
+				}
+			}
+		}
+		if all = longer; len(all) > most {
+			return nil
+		}
+	}
+	return all
+}
+
 // TestEntry is the absolute name, without the final dot, of the entry that every list has
 // (RFC 5782 section 5).
 func TestEntry(s Site) string {

@@ -3,6 +3,7 @@ package dnscheck
 import (
 	"context"
 	"strings"
+	"sync"
 
 	"github.com/miekg/dns"
 
@@ -35,14 +36,21 @@ func ask(ctx context.Context, c *dnsclient.Client, n dnsclient.NameServer, e Exp
 
 func askMisplaced(ctx context.Context, c *dnsclient.Client, n dnsclient.NameServer, e ExpectedRecord, t uint16) map[string][]state.Record {
 	found := map[string][]state.Record{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
 	for _, name := range misplacedNames(e) {
-		m, wrong := c.Ask(ctx, n, e.Zone, name, t)
-		if wrong.Fault != dnsclient.OK {
-			continue
-		}
-		if records := dnsclient.AnswerChain(m, name, t); len(records) > 0 && !strings.EqualFold(records[0].Type, "CNAME") {
-			found[name] = records
-		}
+		wg.Go(func() {
+			m, wrong := c.Ask(ctx, n, e.Zone, name, t)
+			if wrong.Fault != dnsclient.OK {
+				return
+			}
+			if records := dnsclient.AnswerChain(m, name, t); len(records) > 0 && !strings.EqualFold(records[0].Type, "CNAME") {
+				mu.Lock()
+				defer mu.Unlock()
+				found[name] = records
+			}
+		})
 	}
+	wg.Wait()
 	return found
 }

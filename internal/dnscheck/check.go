@@ -4,7 +4,6 @@ package dnscheck
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"sync"
 
@@ -140,7 +139,6 @@ func (v *Result) serverIndex(n dnsclient.NameServer, zone string) int {
 
 // authorities finds the authoritative servers of each name, or the error.
 func authorities(ctx context.Context, c *dnsclient.Client, w Expected, before Result, found map[string]dnsclient.Authority) (lost map[string]error) {
-	zones := map[string]string{}
 	var unknown []string
 	servers := map[string]dnsclient.Authority{}
 	for _, r := range w.Records {
@@ -151,6 +149,7 @@ func authorities(ctx context.Context, c *dnsclient.Client, w Expected, before Re
 		}
 	}
 	lost = map[string]error{}
+	in := map[string][]string{} // names, by their zone
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, name := range unknown {
@@ -158,37 +157,72 @@ func authorities(ctx context.Context, c *dnsclient.Client, w Expected, before Re
 			zone, err := c.ZoneOf(ctx, dnsclient.ZoneQueryName(name))
 			mu.Lock()
 			defer mu.Unlock()
-			zones[name], lost[name] = zone, err
+			if err != nil {
+				lost[name] = err
+			} else {
+				in[zone] = append(in[zone], name)
+			}
 		})
 	}
 	wg.Wait()
-	for _, name := range unknown {
-		a, known := servers[zones[name]]
-		if lost[name] == nil && !known {
-			a, lost[name] = c.Authority(ctx, zones[name])
-		}
-		if lost[name] == nil {
-			found[name], servers[a.Zone] = a, a
-		}
+	for zone, names := range in {
+		wg.Go(func() {
+			mu.Lock()
+			a, known := servers[zone]
+			mu.Unlock()
+			var err error
+			if !known {
+				a, err = c.Authority(ctx, zone)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for _, name := range names {
+				if err != nil {
+					lost[name] = err
+				} else {
+					found[name] = a
+				}
+			}
+		})
 	}
-	maps.DeleteFunc(lost, func(_ string, err error) bool { return err == nil })
+	wg.Wait()
 	return lost
 }
 
-// checkServer queries one server for its records, one after the other.
+// checkServer queries one server for its records: for the first one, and if it answers
+// for the others at once.
 func checkServer(ctx context.Context, c *dnsclient.Client, s *ServerResult, want []ExpectedRecord, before Result) {
-	for _, e := range want {
-		r, known := before.knownGood(*s, e)
-		if !known {
-			r = RecordResult{ExpectedRecord: e}
-			if r.answer, s.ServerProblem = ask(ctx, c, s.NameServer, e); s.ServerProblem.Fault != dnsclient.OK {
-				s.Records = nil
-				return
-			}
-			r.Seen = r.answer.Records
+	records, problems := make([]RecordResult, len(want)), make([]dnsclient.Finding, len(want))
+	look := func(i int) {
+		known := false
+		if records[i], known = before.knownGood(*s, want[i]); known {
+			return
 		}
-		s.Records = append(s.Records, r)
+		r := RecordResult{ExpectedRecord: want[i]}
+		r.answer, problems[i] = ask(ctx, c, s.NameServer, want[i])
+		r.Seen = r.answer.Records
+		records[i] = r
 	}
+	first := slices.IndexFunc(want, func(e ExpectedRecord) bool { _, known := before.knownGood(*s, e); return !known })
+	if first >= 0 {
+		look(first)
+	}
+	if first < 0 || problems[first].OK() {
+		var wg sync.WaitGroup
+		for i := range want {
+			if i != first {
+				wg.Go(func() { look(i) })
+			}
+		}
+		wg.Wait()
+	}
+	for _, p := range problems {
+		if !p.OK() {
+			s.ServerProblem = p
+			return
+		}
+	}
+	s.Records = records
 }
 
 // knownGood returns the answer about a record if it was right in the result.

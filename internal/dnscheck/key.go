@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"mailsetup/internal/dnsclient"
@@ -25,10 +26,15 @@ func ObserveKey(ctx context.Context, c *dnsclient.Client, domain string, ttl uin
 	if problem := serverProblem(r); problem != "" {
 		return keyring.Observation{Problem: problem}
 	}
-	if problem := resolverProblem(ctx, c, want.Records[0].Name, k.Public); problem != "" {
+	var negative time.Duration
+	var err error
+	var wg sync.WaitGroup
+	wg.Go(func() { negative, err = negativeTTL(ctx, c, r.Servers[0].Zone) })
+	problem := resolverProblem(ctx, c, want.Records[0].Name, k.Public)
+	wg.Wait()
+	if problem != "" {
 		return keyring.Observation{Problem: problem}
 	}
-	negative, err := negativeTTL(ctx, c, r.Servers[0].Zone)
 	if err != nil {
 		return keyring.Observation{Problem: err.Error()}
 	}

@@ -15,8 +15,8 @@ const (
 	lastPause  = 30 * time.Second
 )
 
-// maxDomains is how many domains are checked at a time.
-const maxDomains = 16
+// maxDomains is how many domains are checked at a time. The client bounds the questions.
+const maxDomains = 64
 
 // Progress is how far a Watch has come.
 type Progress struct {
@@ -53,8 +53,10 @@ func Watch(ctx context.Context, c *dnsclient.Client, want []Expected, timeout ti
 	}
 }
 
-// checkAll checks the domains that are not complete yet.
+// checkAll checks the domains that are not complete yet. What they have in common is looked
+// up once.
 func checkAll(ctx context.Context, c *dnsclient.Client, want []Expected, results []Result) {
+	c = c.WithCache()
 	_ = parallel.Do(len(want), maxDomains, func(i int) error {
 		if !results[i].OK() {
 			results[i] = Check(ctx, c, want[i], results[i])

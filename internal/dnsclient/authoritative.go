@@ -170,11 +170,24 @@ func (c *Client) Ask(ctx context.Context, n NameServer, zone, name string, t uin
 	if n.Address == "" {
 		return nil, Finding{NoAddress, "its name has no address", "give " + n.Name + " an address, or take its NS record out of " + dnsname.TrimDot(zone)}
 	}
-	noAnswer := func(why string) Finding {
-		return Finding{NoAnswer, "it does not answer: " + why, "see that it runs and that port 53 is open, UDP and TCP"}
+	got, err := c.direct.getOrFind(ctx, n.Address+" "+zone+" "+dns.TypeToString[t]+" "+dns.CanonicalName(name), func() (directAnswer, error) {
+		m, wrong := askDirectly(ctx, c, n, zone, name, t)
+		return directAnswer{m, wrong}, ctx.Err()
+	})
+	if err != nil && got.msg == nil && got.wrong.OK() { // another one asked, and this one had no time left
+		return nil, unanswered(wireError(err, c.Timeout))
 	}
+	return got.msg, got.wrong
+}
+
+// unanswered is the fault of a server that does not answer.
+func unanswered(why string) Finding {
+	return Finding{NoAnswer, "it does not answer: " + why, "see that it runs and that port 53 is open, UDP and TCP"}
+}
+
+func askDirectly(ctx context.Context, c *Client, n NameServer, zone, name string, t uint16) (*dns.Msg, Finding) {
 	if c.silent.givenUp(n.Address) {
-		return nil, noAnswer(fmt.Sprintf("nothing came within %v, several times", c.Timeout))
+		return nil, unanswered(fmt.Sprintf("nothing came within %v, several times", c.Timeout))
 	}
 	if here, ok := c.behindNAT(n.Address); ok {
 		m, err := exchange(ctx, c, here, Query(name, t, false))
@@ -197,7 +210,7 @@ func (c *Client) Ask(ctx context.Context, n NameServer, zone, name string, t uin
 		if ctx.Err() == nil && !errors.Is(err, syscall.ECONNREFUSED) { // which costs no time
 			c.silent.note(n.Address, false)
 		}
-		return nil, noAnswer(wireError(err, c.Timeout))
+		return nil, unanswered(wireError(err, c.Timeout))
 	}
 	c.silent.note(n.Address, true)
 	return m, checkAuthority(m, dnsname.TrimDot(zone))

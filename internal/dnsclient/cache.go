@@ -2,8 +2,13 @@ package dnsclient
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"sync"
+	"time"
+
+	"github.com/miekg/dns"
 
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
@@ -11,14 +16,42 @@ import (
 
 // WithCache returns a client that puts each question to its resolver once, and finds
 // the zone of each name and the servers of each zone once: for checks of many domains
-// with common names and name servers. Errors are not cached, but a name server that did
+// with common names and name servers. That every resolver answers with a failure is an
+// answer, too (RFC 9520 section 3.2); other errors are not cached, but a server that did
 // not answer several times in succession is not waited for again. Not more questions are on
 // their way than sockets take.
 func (c *Client) WithCache() *Client {
 	r := *c
-	r.answers, r.zones, r.origins, r.silent = &cache[answer]{}, &cache[Authority]{}, &cache[string]{}, &silent{}
-	r.room = newRoom()
+	r.answers, r.zones, r.origins, r.silent = &cache[answer]{}, &cache[Authority]{}, &cache[string]{}, &silent{resolvers: c.servers}
+	r.delegations, r.room = &cache[[]string]{}, newRoom()
 	return &r
+}
+
+// ForRun is WithCache for a run about so many domains before it changes anything: name
+// servers are asked each question once as well, and all questions have one deadline. Its
+// clock stands while nothing is asked, as when a person is. Say is told every few seconds of
+// it how many answers there are.
+func (c *Client) ForRun(domains int, say func(answers int)) *Client {
+	r := c.WithCache()
+	r.direct = &cache[directAnswer]{most: directCache}
+	r.room.within = runWithin + time.Duration(domains)*forEachDomain
+	r.room.say, r.room.next = say, sayAfter
+	return r
+}
+
+const (
+	// directCache is how many answers of name servers are kept at most, some 10 MB.
+	directCache = 16384
+	// runWithin is how long look-ups of a run may take, and forEachDomain what each of
+	// many domains adds: some forty questions, of which thousands take a second.
+	runWithin     = 30 * time.Second
+	forEachDomain = 30 * time.Millisecond
+)
+
+// directAnswer is the answer of a name server.
+type directAnswer struct {
+	msg   *dns.Msg
+	wrong Finding
 }
 
 // WithSmallCache is WithCache for thousands of domains, one after the other: what is kept
@@ -26,6 +59,7 @@ func (c *Client) WithCache() *Client {
 func (c *Client) WithSmallCache() *Client {
 	r := *c
 	r.answers, r.zones, r.origins = &cache[answer]{most: smallCache}, &cache[Authority]{most: smallCache}, &cache[string]{most: smallCache}
+	r.delegations = &cache[[]string]{most: smallCache}
 	return &r
 }
 
@@ -43,7 +77,7 @@ func questionOf(name, rtype string) string {
 	return strings.ToLower(dnsname.TrimDot(name)) + " " + strings.ToUpper(rtype)
 }
 
-// cache keeps results, but no errors. A nil cache keeps nothing.
+// cache keeps results, and errors that are final. A nil cache keeps nothing.
 type cache[V any] struct {
 	mu      sync.Mutex
 	entries map[string]*entry[V]
@@ -71,13 +105,13 @@ func (m *cache[V]) getOrFind(ctx context.Context, key string, find func() (V, er
 			var none V // the value is the other's until done is closed
 			return none, ctx.Err()
 		}
-		if v.err == nil {
-			return v.value, nil
+		if v.err == nil || isFinal(v.err) {
+			return v.value, v.err
 		}
 		return find() // the other may have had less time
 	}
 	v.value, v.err = find()
-	if v.err != nil {
+	if v.err != nil && !isFinal(v.err) {
 		m.mu.Lock()
 		if m.entries[key] == v {
 			delete(m.entries, key)
@@ -87,6 +121,9 @@ func (m *cache[V]) getOrFind(ctx context.Context, key string, find func() (V, er
 	close(v.done)
 	return v.value, v.err
 }
+
+// isFinal reports whether an error is what DNS says, and not that nobody said anything.
+func isFinal(err error) bool { return errors.As(err, new(failure)) || errors.Is(err, ErrNoZone) }
 
 // entry returns the entry of a key, and whether this call made it.
 func (m *cache[V]) entry(key string) (v *entry[V], first bool) {
@@ -106,22 +143,27 @@ func (m *cache[V]) entry(key string) (v *entry[V], first bool) {
 // silent counts how often name servers did not answer in succession, by address. A nil
 // one counts nothing.
 type silent struct {
-	mu   sync.Mutex
-	left map[string]int
+	resolvers []string
+	mu        sync.Mutex
+	left      map[string]int
 }
 
 // maxSilent is how often in succession a name server may not answer. Thousands of domains
-// may have the same one.
-const maxSilent = 4
+// may have the same one. A resolver is asked everything, and much of it at the same time.
+const maxSilent, maxSilentResolver = 4, 64
 
 // givenUp reports whether a server is not waited for any more.
 func (s *silent) givenUp(address string) bool {
 	if s == nil {
 		return false
 	}
+	most := maxSilent
+	if slices.Contains(s.resolvers, address) {
+		most = maxSilentResolver
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.left[address] >= maxSilent
+	return s.left[address] >= most
 }
 
 // note remembers whether a server has answered.

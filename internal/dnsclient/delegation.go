@@ -20,30 +20,38 @@ import (
 // world does not see.
 func (c *Client) Delegation(ctx context.Context, zone string) (ns []string, known bool, err error) {
 	zone = dns.CanonicalName(zone)
+	ns, err = c.delegations.getOrFind(ctx, zone, func() ([]string, error) { return findDelegation(ctx, c, zone) })
+	if err != nil {
+		return nil, false, fmt.Errorf("find delegation of %s: %w", zone, err)
+	}
+	return slices.Clone(ns), true, nil
+}
+
+func findDelegation(ctx context.Context, c *Client, zone string) ([]string, error) {
 	if zone == "." {
-		return nil, false, errors.New("find delegation of .: the root has no parent")
+		return nil, errors.New("the root has no parent")
 	}
 	parent, err := c.parentZone(ctx, zone)
 	if err != nil {
-		return nil, false, fmt.Errorf("find delegation of %s: %w", zone, err)
+		return nil, err
 	}
 	// A zone cut between the parent found and the zone shows as a referral to
 	// a name in between; each one is a label longer, so the walk ends.
 	for range dns.CountLabel(zone) {
 		servers, err := c.serversOf(ctx, parent)
 		if err != nil {
-			return nil, false, fmt.Errorf("find delegation of %s: %w", zone, err)
+			return nil, err
 		}
-		ns, next, err := c.askParent(ctx, servers, parent, zone)
+		ns, next, err := askParent(ctx, c, servers, parent, zone)
 		if err != nil {
-			return nil, false, fmt.Errorf("find delegation of %s: %w", zone, err)
+			return nil, err
 		}
 		if next == "" {
-			return ns, true, nil
+			return ns, nil
 		}
 		parent = next
 	}
-	return nil, false, fmt.Errorf("find delegation of %s: its parents refer to each other", zone)
+	return nil, errors.New("its parents refer to each other")
 }
 
 // parentZone returns the closest zone strictly above the given one, as the
@@ -94,7 +102,7 @@ func (c *Client) serversOf(ctx context.Context, zone string) ([]string, error) {
 
 // askParent queries the servers of parent about zone. Next is a zone between the two to
 // continue with.
-func (c *Client) askParent(ctx context.Context, servers []string, parent, zone string) (ns []string, next string, err error) {
+func askParent(ctx context.Context, c *Client, servers []string, parent, zone string) (ns []string, next string, err error) {
 	var errs []error
 	for _, server := range servers {
 		m, err := exchange(ctx, c, server, Query(zone, dns.TypeNS, false))

@@ -61,11 +61,13 @@ type Client struct {
 
 	servers []string
 
-	answers *cache[answer]
-	zones   *cache[Authority]
-	origins *cache[string]
-	silent  *silent
-	room    *room
+	answers     *cache[answer]
+	zones       *cache[Authority]
+	origins     *cache[string]
+	delegations *cache[[]string]
+	direct      *cache[directAnswer]
+	silent      *silent
+	room        *room
 }
 
 // New returns a client of the given servers, addresses with or without a port.
@@ -128,7 +130,15 @@ func answerOf(msg *dns.Msg, name string, t uint16) answer {
 	return a
 }
 
-// recurse queries the servers in turn until one gives a usable answer.
+// failure is the error of a question that every resolver answered with a response code
+// that says nothing about the name.
+type failure struct{ error }
+
+// Unwrap returns what each of them said.
+func (f failure) Unwrap() error { return f.error }
+
+// recurse queries the servers in turn until one gives a usable answer. If there is none
+// it does so again, unless all have said so.
 func (c *Client) recurse(ctx context.Context, name string, t uint16) (*dns.Msg, error) {
 	if len(c.servers) == 0 {
 		return nil, errors.New("no name server is known")
@@ -136,21 +146,42 @@ func (c *Client) recurse(ctx context.Context, name string, t uint16) (*dns.Msg, 
 	var errs []error
 	for range 2 {
 		errs = errs[:0]
+		failed := 0
 		for _, server := range c.servers {
-			msg, err := exchange(ctx, c, server, Query(name, t, true))
+			msg, err := askResolver(ctx, c, server, Query(name, t, true))
 			if err == nil {
 				err = usable(msg)
 			}
 			if err == nil {
 				return msg, nil
 			}
+			if errors.As(err, new(RcodeError)) {
+				failed++
+			}
 			errs = append(errs, fmt.Errorf("%s: %w", server, err))
 			if ctx.Err() != nil {
 				return nil, errors.Join(errs...)
 			}
 		}
+		if failed == len(c.servers) {
+			return nil, failure{errors.Join(errs...)}
+		}
 	}
 	return nil, errors.Join(errs...)
+}
+
+// askResolver queries a resolver, and remembers whether it answers.
+func askResolver(ctx context.Context, c *Client, server string, m *dns.Msg) (*dns.Msg, error) {
+	r, err := exchange(ctx, c, server, m)
+	if err == nil || isTimeout(err) && ctx.Err() == nil {
+		c.silent.note(server, err == nil)
+	}
+	return r, err
+}
+
+// isTimeout reports whether an error is that nothing came in time.
+func isTimeout(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // usable refuses answers that say nothing about the name: failures, and referrals of a
@@ -240,9 +271,12 @@ func (c *Client) send(ctx context.Context, network, server string, m *dns.Msg) (
 	if err := c.room.enter(ctx); err != nil {
 		return nil, err
 	}
+	if c.silent.givenUp(server) { // while this question waited
+		c.room.leave("", false, false)
+		return nil, fmt.Errorf("nothing came within %v, several times", c.Timeout)
+	}
 	r, err := send(ctx, network, server, m, c.Timeout)
-	timeout := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
-	c.room.leave(server, err == nil, timeout && ctx.Err() == nil)
+	c.room.leave(server, err == nil, isTimeout(err) && ctx.Err() == nil)
 	return r, err
 }
 

@@ -44,8 +44,8 @@ func Domains(in step.Input, domains []spec.Domain) []Domain {
 	return list
 }
 
-// maxLookups is how many zones are looked for at a time.
-const maxLookups = 16
+// maxLookups is how many zones are looked for at a time. The client bounds the questions.
+const maxLookups = 256
 
 // FindZones fills in which zone holds each name: one of this machine's name server,
 // or else the one that lookup finds in DNS. What is below a domain is taken to be in

@@ -93,7 +93,7 @@ func keysUnknown(domains []spec.Domain, keys keyring.Ledger, unprivileged bool) 
 func (r *Records) List(ctx context.Context, form string) []Domain {
 	list := Domains(r.input, r.domains)
 	if NeedsZones(form) {
-		lookup := r.machine.Resolver.ZoneOf
+		lookup := r.machine.Resolver.WithCache().ZoneOf
 		if r.machine.Image != nil {
 			lookup = nil
 		}

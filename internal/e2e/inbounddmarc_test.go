@@ -32,7 +32,7 @@ func results(t *testing.T, b *lab.Box, subject string) string {
 
 // TestInboundDMARC: OpenDMARC marks what it finds out itself, whatever comes along in the
 // message; users and hosts of this server are not judged; while it is down, mail passes; and
-// off leaves every file as it was.
+// off leaves every file and unit as it was.
 func TestInboundDMARC(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		b, _ := signing(t, release)
@@ -88,10 +88,23 @@ openssl genrsa -out /root/pass.pem 2048 2>/dev/null`)
 		send("down", "198.51.100.66", "")
 		saysNot(t, results(t, b, "down"), "dmarc=")
 
-		product(t, b, 0, "inbound", "--dmarc", "off", "--yes")
-		same(t, before, files())
-		if changed := b.Sh(t, "dpkg -V opendmarc; ls -d /etc/opendmarc 2>/dev/null || true"); changed != "" {
-			t.Errorf("left by off:\n%s", changed)
+		// Off leaves OpenDMARC as it was: it came with mailsetup, so nothing runs; and so
+		// where it was there, and somebody had stopped it.
+		b.Sh(t, "systemctl start opendmarc")
+		for range 2 {
+			product(t, b, 0, "inbound", "--dmarc", "off", "--yes")
+			same(t, before, files())
+			left := b.Sh(t, `dpkg -V opendmarc
+ls -d /etc/opendmarc /var/spool/postfix/opendmarc /var/lib/mailsetup/started 2>/dev/null || :
+systemctl is-active opendmarc || :; systemctl is-enabled opendmarc || :`)
+			if left != "inactive\ndisabled\n" {
+				t.Errorf("left by off:\n%s", left)
+			}
+			product(t, b, 0, "inbound", "--dmarc", "mark", "--yes")
+			if runs := b.Sh(t, "systemctl is-active opendmarc; systemctl is-enabled opendmarc"); runs != "active\nenabled\n" {
+				t.Errorf("once more on:\n%s", runs)
+			}
+			nothingChanges(t, b, initArgs()...)
 		}
 	})
 }

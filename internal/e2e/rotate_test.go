@@ -283,10 +283,62 @@ func TestSoakKilledRotation(t *testing.T) {
 	})
 }
 
+// rotatesTwentyOfThirty replaces the keys of twenty of thirty domains with a zone each:
+// BIND reads those zones anew and no other, OpenDKIM is reloaded once, and a run for which
+// nothing is due leaves both alone.
+func rotatesTwentyOfThirty(t *testing.T, b *lab.Box) {
+	t.Helper()
+	var all []string
+	for i := range 30 {
+		all = append(all, fmt.Sprintf("z%02d.example", i))
+	}
+	rotated := all[5:25]
+	b.NamedAll(t, all...)
+	product(t, b, 0, append([]string{"add-domain", "--yes", "--ttl", "60", "--key-bits", "1024"}, all...)...)
+	old := map[string]string{}
+	for _, d := range all {
+		old[d] = selectorOf(t, b, d)
+	}
+	// tick is a run, with the zones that BIND has read meanwhile and the number of reloads
+	// of OpenDKIM.
+	tick := func(args ...string) (read []string, reloads int) {
+		t.Helper()
+		const journal = "journalctl --no-pager -o cat -u named -u opendkim"
+		before := len(b.Sh(t, journal))
+		product(t, b, 0, append([]string{"rotate-dkim", "--yes"}, args...)...)
+		for line := range strings.Lines(b.Sh(t, journal)[before:]) {
+			if zone, _, ok := strings.Cut(line, "/IN: loaded serial "); ok {
+				read = append(read, strings.TrimPrefix(zone, "zone "))
+			}
+			if strings.HasPrefix(line, "Reloaded opendkim") {
+				reloads++
+			}
+		}
+		slices.Sort(read)
+		return read, reloads
+	}
+	if read, reloads := tick(append([]string{"--now"}, rotated...)...); !slices.Equal(read, rotated) || reloads != 0 {
+		t.Errorf("with %d new records BIND read %v, and OpenDKIM was reloaded %d times", len(rotated), read, reloads)
+	}
+	tick() // sees the records, here or in the run before
+	laterBy(t, b, shortWait+5*time.Second)
+	if read, reloads := tick(); len(read) != 0 || reloads != 1 {
+		t.Errorf("to switch %d keys BIND read %v, and OpenDKIM was reloaded %d times", len(rotated), read, reloads)
+	}
+	if read, reloads := tick(); len(read) != 0 || reloads != 0 {
+		t.Errorf("with nothing due BIND read %v, and OpenDKIM was reloaded %d times", read, reloads)
+	}
+	for _, d := range all {
+		if now := selectorOf(t, b, d); (now != old[d]) != slices.Contains(rotated, d) {
+			t.Errorf("%s signs for %s, and %s did before", now, d, old[d])
+		}
+	}
+}
+
 // killRotations kills runs of emergencies, in which one run does all the steps
 // of a key, and lets a later one finish. Of n moments those are tried that are
 // here.
-func killRotations(t *testing.T, release string, n int, here func(int) bool) {
+func killRotations(t *testing.T, release string, n int, here func(int) bool) *lab.Box {
 	t.Helper()
 	b, sink := signing(t, release)
 	quick(t, b, "180d")
@@ -325,4 +377,5 @@ func killRotations(t *testing.T, release string, n int, here func(int) bool) {
 	}
 	leavesSigned(t, b, sink)
 	noLeak(t, b)
+	return b
 }

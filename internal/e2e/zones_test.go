@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +80,7 @@ func TestZonesAsFound(t *testing.T) {
 		views(t, b)
 		inPlace(t, b, "/etc/bind/outside.zone", dumpZone, "4294967295", func(now string) bool { return now == "1" || now == "2" })
 		becomes(t, b, "rndc zonestatus lab.example IN branch | grep -qx 'serial: 2'")
+		toldOfOne(t, b)
 	})
 }
 
@@ -292,3 +294,58 @@ zone "split.example" { type primary; file "/etc/bind/split.outside"; };
 	_, said := product(t, b, 2, "init", "--yes", "--domain", "split.example", "--hostname", "mail.split.example", "--ip", "192.0.2.10")
 	says(t, said, "two views have it, each with a file of its own: /etc/bind/split.inside (view inside), /etc/bind/split.outside (view outside)")
 }
+
+// toldOfOne: of many zones, one signed by BIND, those that a run is about are loaded and no
+// others, whatever somebody is about to write into these; and so by what takes it back.
+func toldOfOne(t *testing.T, b *lab.Box) {
+	t.Helper()
+	b.NamedConf(t, map[string]string{
+		"/etc/bind/named.conf": `options { directory "/var/lib/bind/dns"; recursion yes; dnssec-validation no; };
+include "/etc/bind/named.conf.local";
+`,
+		"/etc/bind/named.conf.local": "",
+	})
+	b.Write(t, "/root/zone", simpleZone("mail"), 0o644)
+	b.Sh(t, `for i in $(seq 100) lab; do
+	cp /root/zone /var/lib/bind/dns/$i.zone; more=
+	case $i in 2|lab) more='dnssec-policy default; inline-signing yes;'; esac
+	printf 'zone "%s.example" { type primary; file "%s.zone"; %s };\n' $i $i "$more" >>/etc/bind/named.conf.local
+done
+chown -R bind: /var/lib/bind; named-checkconf; systemctl restart named`)
+	becomes(t, b, "rndc zonestatus 100.example >/dev/null 2>&1 && rndc zonestatus lab.example | grep -q 'signed serial'")
+	// A whole reload would load this one, and miss an end of that one.
+	b.Sh(t, "sed -i s/2026010101/2026010107/ /var/lib/bind/dns/7.zone; echo 'not yet' >>/var/lib/bind/dns/8.zone; sleep 1; journalctl --sync")
+	mark := ""
+	loads := func(did string, reconfigured bool, want ...string) {
+		t.Helper()
+		said := b.Sh(t, "journalctl --sync; journalctl -u named -o cat --no-pager --after-cursor '"+mark+"'")
+		var list []string
+		for _, m := range loadedZone.FindAllStringSubmatch(said, -1) {
+			if !slices.Contains(list, m[1]) {
+				list = append(list, m[1])
+			}
+		}
+		if !slices.Equal(list, want) || strings.Contains(said, "loading configuration from") != reconfigured {
+			t.Errorf("%s: BIND loaded %q, want %q:\n%s", did, list, want, said)
+		}
+		_, mark, _ = strings.Cut(strings.TrimSpace(b.Sh(t, "journalctl -n 0 --show-cursor -q")), "-- cursor: ")
+	}
+	_, mark, _ = strings.Cut(strings.TrimSpace(b.Sh(t, "journalctl -n 0 --show-cursor -q")), "-- cursor: ")
+	product(t, b, 0, initArgs("--dns", "bind")...)
+	loads("init", false, "lab.example")
+	product(t, b, 0, "add-domain", "--yes", "2.example")
+	loads("add-domain", false, "2.example")
+	product(t, b, 0, "rollback", "--yes")
+	loads("rollback", false, "2.example")
+	product(t, b, 0, "add-domain", "--yes", "--dns-new-zone", "--ns", "mail.lab.example", "--dns", "bind", "new.example")
+	loads("add-domain with a new zone", true, "new.example")
+	product(t, b, 0, "add-domain", "--yes", "3.example")
+	loads("add-domain", false, "3.example")
+	product(t, b, 0, "remove-domain", "--yes", "--purge", "3.example")
+	loads("remove-domain", false, "3.example")
+	product(t, b, 0, "remove-domain", "--yes", "--purge", "new.example")
+	loads("remove-domain of a zone that was made", true)
+}
+
+// loadedZone is what BIND says of each file that it has read.
+var loadedZone = regexp.MustCompile(`zone ([a-z0-9.]+)/IN(?: \((?:un)?signed\))?: loaded serial`)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -44,10 +45,20 @@ func (c *Collector) lookUpDNS(ctx context.Context, r Request, f *state.Facts) {
 			}
 		}
 	}
+	policies = slices.DeleteFunc(policies, func(name string) bool { return servedHere(f.Zones, name) })
 	var wg sync.WaitGroup
 	wg.Go(func() { f.Live = detect.Live(ctx, c.client, append(policies, names...)) })
 	wg.Go(func() { f.SPF = spfcheck.Evaluate(ctx, c.client, q) })
 	wg.Wait()
+}
+
+// servedHere reports whether a zone of this machine says by itself what is at a name, so
+// that nobody else is asked.
+func servedHere(zones state.Zones, name string) bool {
+	z, ok := zones.Closest(name + ".")
+	return ok && z.Problem == "" && len(z.Records) > 0 && !slices.ContainsFunc(z.Records, func(r state.Record) bool {
+		return r.Type == "CNAME" && (dnsname.Same(r.Name, name+".") || strings.HasPrefix(r.Name, "*."))
+	})
 }
 
 // gatherWildcards adds to the input of the steps which wildcards answer in zones whose
@@ -72,10 +83,10 @@ func (c *Collector) gatherPrinted(ctx context.Context, in *step.Input) {
 	in.Facts.ByHand = servedOf(ctx, c.Client(), want)
 }
 
-// Bounds of a look at the records that are printed: domains at a time, and for all of
-// them. Of those that there was no time for nothing is known.
+// Bounds of a look at the records that are printed: domains at a time (the client bounds
+// the questions), and for all of them. Of those that there was no time for nothing is known.
 const (
-	servedAtOnce = 32
+	servedAtOnce = 64
 	servedWithin = 15 * time.Second
 )
 

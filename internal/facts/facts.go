@@ -20,6 +20,7 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/store"
 	"mailsetup/internal/system"
+	"mailsetup/internal/text"
 	"mailsetup/steps/inbound"
 	"mailsetup/steps/recipients"
 	"mailsetup/steps/signer"
@@ -79,7 +80,8 @@ func (c *Collector) Gather(ctx context.Context, r Request) (Gathered, error) {
 	if r.Scope, err = c.skipUnchanged(r); err != nil {
 		return Gathered{}, err
 	}
-	c.client = c.m.Resolver.WithCache()
+	n := len(r.namesToResolve(""))
+	c.client = c.m.Resolver.ForRun(n, func(answers int) { c.m.Logf("asking DNS about %s: %d answers so far", text.Count(n, "name"), answers) })
 	f, err := c.machineFacts(ctx, r)
 	if err != nil {
 		return Gathered{}, err
@@ -152,7 +154,7 @@ func (c *Collector) pristine(f state.Facts) plan.FileHashes {
 }
 
 func (c *Collector) detect(ctx context.Context, o source.Options) (state.Facts, error) {
-	o.Files = files
+	o.Files, o.Dirs = files, inbound.Dirs()
 	return detect.Machine(ctx, withoutSystemd{c.m.Sys}, o)
 }
 

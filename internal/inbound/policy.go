@@ -37,11 +37,14 @@ func (m Mode) String() string {
 func (m Mode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
 // MarshalJSON implements json.Marshaler. Keys of accounts at block lists are not shown.
-func (p Policy) MarshalJSON() ([]byte, error) {
-	type plain Policy
+func (p Policy) MarshalJSON() ([]byte, error) { return json.Marshal(p.shown()) }
+
+type plain Policy
+
+func (p Policy) shown() plain {
 	shown := plain(p)
 	shown.DNSBL = p.Shown()
-	return json.Marshal(shown)
+	return shown
 }
 
 // Refuses reports whether mail that fails is refused, or filed away from its reader.

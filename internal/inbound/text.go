@@ -81,6 +81,25 @@ func (p Policy) Compared(changes bool, err error) string {
 	return ""
 }
 
+// Report is the same for programs: the policy, and whether this server is as it asks.
+type Report struct {
+	plain
+	AsAsked *bool  `json:"as_asked"`          // null where that could not be found out
+	Unknown string `json:"unknown,omitempty"` // and why
+}
+
+// Report says what Compared says.
+func (p Policy) Report(changes bool, err error) Report {
+	switch r := (Report{plain: p.shown()}); {
+	case changes, err == nil:
+		r.AsAsked = new(!changes)
+		return r
+	default:
+		r.Unknown = err.Error()
+		return r
+	}
+}
+
 // Help returns what to type, and what the checks do and cost.
 func (Policy) Help() (usage, about string) {
 	usage = "sudo mailsetup inbound\n" +

@@ -22,6 +22,24 @@ func TestCompared(t *testing.T) {
 	}
 }
 
+func TestReport(t *testing.T) {
+	p := inbound.Policy{SPF: "mark", DNSBL: []string{"abcdefghijklmnopqrstuvwxyz.zen.dq.spamhaus.net=127.0.0.[2..11]"}, Allow: []string{}}
+	const policy = `{"spf":"mark","dmarc":"off","dnsbl":["zen.dq.spamhaus.net=127.0.0.[2..11]"],"allow":[],`
+	for _, tt := range []struct {
+		changes bool
+		err     error
+		want    string
+	}{
+		{true, errors.New("changes"), `"as_asked":false}`},
+		{false, nil, `"as_asked":true}`},
+		{false, errors.New("no root"), `"as_asked":null,"unknown":"no root"}`},
+	} {
+		if got, err := json.Marshal(p.Report(tt.changes, tt.err)); string(got) != policy+tt.want || err != nil {
+			t.Errorf("%s, %v, want %s", got, err, policy+tt.want)
+		}
+	}
+}
+
 func TestWhatIsInForce(t *testing.T) {
 	const key = "abcdefghijklmnopqrstuvwxyz"
 	for _, tt := range []struct {

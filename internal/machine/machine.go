@@ -16,6 +16,7 @@ import (
 	"mailsetup/internal/apply"
 	"mailsetup/internal/clock"
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/gclimit"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/nsupdate"
 	"mailsetup/internal/probe"
@@ -64,6 +65,7 @@ type Machine struct {
 // Open opens the machine. If it is opened for a change, it is locked, and an
 // interrupted run is undone. The caller closes it.
 func Open(ctx context.Context, o Options) (*Machine, error) {
+	gclimit.Start()
 	var m *Machine
 	if o.Private != "" && o.Root == "" && os.Geteuid() != 0 {
 		return nil, hint.New(hint.AsRoot, "only root may see %s", o.Private)
@@ -236,7 +238,7 @@ func Random(n int) string {
 
 // ApplyOptions are those of the next run of this command.
 func (m *Machine) ApplyOptions() apply.Options {
-	return apply.Options{Command: m.options.Command, Now: m.options.Clock, ID: m.NextRun(), Progress: m.progress.Print}
+	return apply.Options{Command: m.options.Command, Now: m.options.Clock, ID: m.NextRun(), Progress: m.progress.Print, Bar: m.options.Bar}
 }
 
 // LeftChanged reports whether an error says that a run failed and that the machine

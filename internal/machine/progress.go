@@ -67,7 +67,7 @@ func question(p state.Probe) string {
 		return "does a message come out signed"
 	case state.ProbeOther:
 		return "does the other signer sign again"
-	case state.ProbeDMARC:
+	case state.ProbeDMARC, state.ProbeFilters:
 		return "does a message from outside come out with a result of DMARC"
 	case state.ProbeUnsigned:
 		return "has the other signer stopped"

@@ -276,3 +276,17 @@ func TestOverlayAnswersAsTheMachineWill(t *testing.T) {
 		t.Error("a file is listed")
 	}
 }
+
+// A directory whose last socket a daemon leaves behind goes, and one with anything else stays.
+func TestDirectoriesOfSockets(t *testing.T) {
+	m := server()
+	for _, dir := range []state.Path{"/etc/socket", "/etc/other"} {
+		m.Put(dir, state.Object{Kind: state.Directory, Mode: 0o755, Owner: state.Root})
+		m.Put(dir+"/s", state.Object{Kind: state.Special, Mode: 0o660, Owner: state.Root})
+	}
+	m.PutFile("/etc/other/f", "f\n")
+	p, err := plan.Make(context.Background(), stages(state.Stage{Name: "A", Discard: []state.Path{"/etc/socket", "/etc/other"}}), m, nil)
+	if err != nil || len(p.Paths()) != 1 || p.Paths()[0] != "/etc/socket" {
+		t.Errorf("%v, %v", p.Paths(), err)
+	}
+}

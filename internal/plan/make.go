@@ -122,6 +122,13 @@ func (m *maker) stage(st state.Stage) StageChanges {
 	}
 	if !sc.Empty() {
 		sc.Units, sc.Validators, sc.Probes = st.Units, st.Validators, st.Probes
+		if st.Only != nil {
+			changed := map[state.Path]bool{}
+			for _, c := range sc.Changes {
+				changed[c.Path] = true
+			}
+			sc.Units, sc.Validators = st.Only(func(p state.Path) bool { return changed[p] })
+		}
 	} else {
 		sc.Units = slices.DeleteFunc(slices.Clone(st.Units), func(u state.Unit) bool { return !u.Always })
 	}
@@ -225,10 +232,16 @@ func (m *maker) remove(sc *StageChanges, p state.Path, free bool) error {
 	return m.add(sc, Change{Path: p, Before: cur, Why: "no longer wanted"})
 }
 
-// holds reports whether a directory will not be empty.
+// holds reports whether a directory will not be empty. Sockets do not count: who listened
+// there has stopped by then, and may have left one.
 func (m *maker) holds(dir state.Path) (bool, error) {
 	names, err := m.overlay.List(dir)
-	return err != nil || len(names) > 0, err
+	for _, name := range names {
+		if o, err := m.overlay.Read(dir.Join(name)); err != nil || o.Kind != state.Special {
+			return true, err
+		}
+	}
+	return err != nil, err
 }
 
 // derived adds a file that a program has to make again.

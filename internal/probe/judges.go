@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/emersion/go-milter"
+
+	"mailsetup/internal/state"
 )
 
 const (
@@ -50,6 +52,20 @@ func judges(ctx context.Context, address, name string) error {
 		return fmt.Errorf("milter %s: its result of DMARC stands under the name %s, and Postfix calls itself %s", address, other, name)
 	}
 	return fmt.Errorf("milter %s: %w", address, errNoResult)
+}
+
+// filters returns an error unless rspamd gives such a message a result of DMARC, or refuses
+// it: it judges by more than that. The one that answers has read what is in a directory now.
+func filters(ctx context.Context, address, name string, dir state.Path) error {
+	if dir != "" {
+		if err := rereads("/proc", "rspamd", string(dir)); err != nil {
+			return err
+		}
+	}
+	if err := judges(ctx, address, name); !errors.As(err, new(refusal)) {
+		return err
+	}
+	return nil
 }
 
 var errNoResult = errors.New("a message from outside comes out without a result of DMARC")

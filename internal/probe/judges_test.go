@@ -59,3 +59,22 @@ func TestJudges(t *testing.T) {
 		}
 	}
 }
+
+// A filter judges by more than DMARC, so a refusal is a verdict as well.
+func TestFilters(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		judge judge
+		want  string
+	}{
+		"a result":    {judge{id: "mail.lab.example", results: "dmarc=temperror"}, ""},
+		"refuses":     {judge{refuses: true}, ""},
+		"nothing yet": {judge{}, "a message from outside comes out without a result of DMARC"},
+	} {
+		address := milterServer(t, func() milter.Milter { own := tt.judge; return &own })
+		err := filters(context.Background(), address, "mail.lab.example", "")
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", name, err, tt.want)
+		}
+	}
+}

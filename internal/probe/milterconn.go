@@ -187,6 +187,11 @@ func (s *session) hello(host, address string) error {
 	return nil
 }
 
+// refusal is a verdict of a milter by which a message is not taken.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
 // proceed returns an error for a rejection. Accept before the end means that the milter
 // skips the rest: such a message is unsigned.
 func proceed(a *milter.Action, err error) error {
@@ -197,13 +202,13 @@ func proceed(a *milter.Action, err error) error {
 	case milter.ActContinue, milter.ActSkip, milter.ActAccept:
 		return nil
 	case milter.ActReplyCode:
-		return fmt.Errorf("refused: %d %s", a.SMTPCode, strings.TrimSpace(a.SMTPText))
+		return refusal(fmt.Sprintf("refused: %d %s", a.SMTPCode, strings.TrimSpace(a.SMTPText)))
 	case milter.ActTempFail:
-		return errors.New("refused for now (tempfail)")
+		return refusal("refused for now (tempfail)")
 	case milter.ActReject:
-		return errors.New("refused")
+		return refusal("refused")
 	case milter.ActDiscard:
-		return errors.New("discarded")
+		return refusal("discarded")
 	default:
 		return fmt.Errorf("answered %q", byte(a.Code))
 	}

@@ -62,6 +62,8 @@ func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
 		return retry(ctx, p.Within, func(ctx context.Context) error { return signedByOther(ctx, p) })
 	case state.ProbeDMARC:
 		return retry(ctx, p.Within, func(ctx context.Context) error { return judges(ctx, p.Address, p.Name) })
+	case state.ProbeFilters:
+		return retry(ctx, p.Within, func(ctx context.Context) error { return filters(ctx, p.Address, p.Name, p.File) })
 	case state.ProbeGreeting:
 		return greets(ctx, p)
 	case state.ProbeSMTP:

@@ -24,19 +24,13 @@ const clockTicks = 100
 // after a reload they go on with the settings that they have read, including the action
 // for a dead milter.
 func oldSessions(proc, mainCf string) error {
-	var stat unix.Stat_t
-	if err := unix.Stat(mainCf, &stat); err != nil {
-		return &fs.PathError{Op: "stat", Path: mainCf, Err: err}
-	}
-	// The time of the rename that put it there; it may have been written long before.
-	changed := time.Unix(stat.Ctim.Unix())
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
-		return fmt.Errorf("read the time since boot: %w", err)
+	changed, err := changedAt(mainCf)
+	if err != nil {
+		return err
 	}
 	// File times and process times come in steps of up to 10 ms each.
-	young := time.Duration(now.Nano()) - time.Since(changed) + 20*time.Millisecond
-	pids, err := olderProcesses(proc, young)
+	young := changed + 20*time.Millisecond
+	pids, err := processes(proc, milterClients, func(began time.Duration) bool { return began <= young })
 	if err == nil && len(pids) > 0 {
 		err = fmt.Errorf("%d mail sessions go on since before %s changed (process %s)",
 			len(pids), mainCf, strings.Join(pids, ", "))
@@ -44,9 +38,36 @@ func oldSessions(proc, mainCf string) error {
 	return err
 }
 
-// olderProcesses returns the processes that take mail and are older than a time since
-// boot.
-func olderProcesses(proc string, young time.Duration) ([]string, error) {
+// rereads returns an error until a program has begun a process since a directory changed: a
+// reload lets old ones go on until new ones take their place.
+func rereads(proc, program, dir string) error {
+	changed, err := changedAt(dir)
+	if err != nil {
+		return err
+	}
+	pids, err := processes(proc, []string{program}, func(began time.Duration) bool { return began >= changed-20*time.Millisecond })
+	if err == nil && len(pids) == 0 {
+		err = fmt.Errorf("%s goes on as it began before %s changed", program, dir)
+	}
+	return err
+}
+
+// changedAt returns, as time since boot, when something was put in its place: a file, which
+// may have been written long before, or what is in a directory.
+func changedAt(path string) (time.Duration, error) {
+	var stat unix.Stat_t
+	if err := unix.Stat(path, &stat); err != nil {
+		return 0, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
+		return 0, fmt.Errorf("read the time since boot: %w", err)
+	}
+	return time.Duration(now.Nano()) - time.Since(time.Unix(stat.Ctim.Unix())), nil
+}
+
+// processes returns the processes of programs whose start, in time since boot, fits.
+func processes(proc string, programs []string, fits func(began time.Duration) bool) ([]string, error) {
 	names, err := filepath.Glob(filepath.Join(proc, "[0-9]*"))
 	if err != nil {
 		return nil, err
@@ -65,7 +86,7 @@ func olderProcesses(proc string, young time.Duration) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", dir, err)
 		}
-		if !slices.Contains(milterClients, comm) || began > young {
+		if !slices.Contains(programs, comm) || !fits(began) {
 			continue
 		}
 		if ns, err := os.Readlink(filepath.Join(dir, "ns", "pid")); err == nil && ns == ours {

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -78,4 +79,38 @@ func TestSessions(t *testing.T) {
 	wantError(t, probe(t, NewProber(nil, nil), p), "")
 	p.Address = filepath.Join(dir, "none.cf")
 	wantError(t, probe(t, NewProber(nil, nil), p), "no such file")
+}
+
+// A program has read a directory as it is now once it has begun a process since.
+func TestRereads(t *testing.T) {
+	dir := t.TempDir()
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(sleep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, read := filepath.Join(t.TempDir(), "filter"), filepath.Join(dir, "local.d")
+	if err := errors.Join(os.WriteFile(program, text, 0o755), os.Mkdir(read, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	begin := func() {
+		cmd := exec.CommandContext(t.Context(), program, "60")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+		time.Sleep(50 * time.Millisecond)
+	}
+	begin()
+	if err := os.WriteFile(filepath.Join(read, "x.conf"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, rereads("/proc", "filter", read), "filter goes on as it began before "+read+" changed")
+	time.Sleep(50 * time.Millisecond)
+	begin()
+	wantError(t, rereads("/proc", "filter", read), "")
+	wantError(t, rereads("/proc", "filter", filepath.Join(dir, "none")), "no such file")
 }

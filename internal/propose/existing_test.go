@@ -152,7 +152,8 @@ func TestRecordsThatAnswersCameFromStay(t *testing.T) {
 			t.Errorf("%s: changes %v, questions %v, notes %v", r.Value, edit.Replace, st.Questions, notes)
 		}
 		repeats := func(p state.Record) bool { return p.Name == r.Name && p.Type == "TXT" }
-		if slices.ContainsFunc(st.Units[0].Probes[1].Records, repeats) {
+		repeated := func(p state.Probe) bool { return slices.ContainsFunc(p.Records, repeats) }
+		if len(st.Units[0].Probes) == 0 || slices.ContainsFunc(st.Units[0].Probes, repeated) {
 			t.Errorf("the fragment repeats %s", r.Value)
 		}
 	}

@@ -399,5 +399,6 @@ func (p *Proposer) AddDomains(ctx context.Context, names []string, a spec.Answer
 	return d.withReaders(ctx, a), nil
 }
 
-// dnsConcurrency is the number of names looked up at a time.
-const dnsConcurrency = 32
+// dnsConcurrency is the number of names looked up at a time. The client bounds the
+// questions.
+const dnsConcurrency = 256

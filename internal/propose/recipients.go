@@ -16,9 +16,15 @@ func (d *draft) withReaders(ctx context.Context, a spec.Answers) Result {
 	if len(a.RUA) > 0 {
 		return d.Result
 	}
+	there := map[string]bool{}
+	if d.Spec != nil {
+		for _, s := range d.Spec.Domains {
+			there[s.Name] = true
+		}
+	}
 	var proposed []string
 	for _, w := range d.Want.Domains {
-		if !d.Spec.Has(w.Name) && len(d.Want.Host.Defaults.DMARC.RUA) == 0 {
+		if !there[w.Name] && len(d.Want.Host.Defaults.DMARC.RUA) == 0 {
 			proposed = append(proposed, w.Name)
 		}
 	}

@@ -50,16 +50,22 @@ func (d *Draft) answers() []plan.Answer {
 	}
 }
 
-// newDomains returns the domains whose answers are new, or all where the host's are.
+// newDomains returns the domains whose answers are new, or all where the host's are. Both
+// specs are sorted.
 func (d *Draft) newDomains(want spec.Spec) []spec.Domain {
 	if d.Have == nil {
 		return want.Domains
 	}
-	before := map[string]spec.Domain{}
-	for _, x := range d.Have.Domains {
-		before[x.Name] = x
+	var changed []spec.Domain
+	before := d.Have.Domains
+	for _, x := range want.Domains {
+		for len(before) > 0 && before[0].Name < x.Name {
+			before = before[1:]
+		}
+		if len(before) == 0 || !reflect.DeepEqual(before[0], x) {
+			changed = append(changed, x)
+		}
 	}
-	changed := slices.DeleteFunc(slices.Clone(want.Domains), func(x spec.Domain) bool { return reflect.DeepEqual(before[x.Name], x) })
 	if len(changed) == 0 {
 		return want.Domains
 	}

@@ -18,8 +18,10 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/store"
 	"mailsetup/internal/system"
+	"mailsetup/internal/text"
 	"mailsetup/steps"
 	"mailsetup/steps/daemons"
+	"mailsetup/steps/inbound"
 	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
 )
@@ -105,7 +107,7 @@ func (p *Provisioner) addSuccessors(ctx context.Context, d *Draft) {
 	}
 	selectors := p.Selectors(d.Keys.Ledger, d.Facts.Zones)
 	pairs := make([]dkimkeys.Pair, len(domains))
-	_ = parallel.Do(len(domains), selectorConcurrency, func(i int) error {
+	_ = parallel.Do(len(domains), lookupConcurrency, func(i int) error {
 		var made bool
 		if pairs[i], made = p.pairs[domains[i].Name]; !made {
 			pairs[i] = dkimkeys.NewPair(domains[i], selectors.Choose(ctx, domains[i].Name, ""), p.Machine.Now)
@@ -116,14 +118,15 @@ func (p *Provisioner) addSuccessors(ctx context.Context, d *Draft) {
 	d.pairs = append(d.pairs, pairs...)
 }
 
-// selectorConcurrency is the number of domains for which DNS is asked at a time
-// whether a selector is in use.
-const selectorConcurrency = 32
+// lookupConcurrency is the number of domains about which DNS is asked at a time. Its
+// client bounds the questions.
+const lookupConcurrency = 256
 
 // addFirstKeys adds a key for each domain without one that signs. A domain that comes
 // back signs with its former key.
 func (p *Provisioner) addFirstKeys(ctx context.Context, d *Draft) {
 	selectors := p.Selectors(d.Keys.Ledger, d.Facts.Zones)
+	var fresh []spec.Domain
 	for domain := range d.Scope.Domains(d.Want) {
 		if domain.SignedBy != "" {
 			d.pairs = dkimkeys.StopSigning(&d.Input, d.pairs, domain.Name)
@@ -139,8 +142,14 @@ func (p *Provisioner) addFirstKeys(ctx context.Context, d *Draft) {
 			})
 			continue
 		}
-		d.pairs = append(d.pairs, dkimkeys.NewPair(domain, selectors.ForFirstKey(ctx, domain, d.Have), p.Machine.Now))
+		fresh = append(fresh, domain)
 	}
+	pairs := make([]dkimkeys.Pair, len(fresh))
+	_ = parallel.Do(len(fresh), lookupConcurrency, func(i int) error {
+		pairs[i] = dkimkeys.NewPair(fresh[i], selectors.ForFirstKey(ctx, fresh[i], d.Have), p.Machine.Now)
+		return nil
+	})
+	d.pairs = append(d.pairs, pairs...)
 }
 
 // makePlan compares the desired state with the machine.
@@ -218,15 +227,24 @@ func (p *Provisioner) checkNewZones(ctx context.Context, d *Draft) error {
 	if p.isDirectory() {
 		return nil
 	}
+	var fresh []spec.Domain
 	for domain := range d.Scope.Domains(d.Want) {
-		if !domain.NewZone || d.Facts.Serves(domain.Name) {
+		if domain.NewZone && !d.Facts.Serves(domain.Name) {
+			fresh = append(fresh, domain)
+		}
+	}
+	delegated, known := make([][]string, len(fresh)), make([]bool, len(fresh))
+	_ = parallel.Do(len(fresh), lookupConcurrency, func(i int) error {
+		delegated[i], known[i] = p.Facts.Delegation(ctx, fresh[i].Name)
+		return nil
+	})
+	var unknown []string
+	for i, domain := range fresh {
+		if !known[i] {
+			unknown = append(unknown, domain.Name)
 			continue
 		}
-		servers, known := p.Facts.Delegation(ctx, domain.Name)
-		if !known {
-			p.UI.Logf("could not find out who serves %s; going on, since the new zone was asked for", domain.Name)
-			continue
-		}
+		servers := delegated[i]
 		ours := slices.ContainsFunc(servers, func(name string) bool {
 			name = strings.ToLower(dnsname.TrimDot(name))
 			return name == d.Want.Host.Hostname || slices.Contains(domain.NS, name)
@@ -236,7 +254,10 @@ func (p *Provisioner) checkNewZones(ctx context.Context, d *Draft) error {
 				"%s is served by %s; a zone made here would hide it from this machine", domain.Name, strings.Join(servers, ", "))
 		}
 	}
-	return nil
+	if len(unknown) > 0 {
+		p.UI.Logf("could not find out who serves %s; going on, since the new zone was asked for", text.List(unknown, 5))
+	}
+	return ctx.Err()
 }
 
 // checkStopped returns the error of a unit that somebody stopped or masked. A masked
@@ -292,6 +313,15 @@ func (p *Provisioner) install(ctx context.Context, d *Draft) error {
 		if err := store.New(p.Machine.Sys).MarkFreshPostfix(); err != nil {
 			return err
 		}
+	}
+	var units []string
+	for _, name := range names {
+		if unit := inbound.UnitOf(name); unit != "" {
+			units = append(units, unit)
+		}
+	}
+	if err := store.MarkStarted(p.Machine.Sys, units...); err != nil {
+		return err
 	}
 	again := d.Request
 	again.Want = d.Input.Spec

@@ -59,7 +59,7 @@ func (s *Sources) Milters(ctx context.Context, r Request, in step.Input) ([]stat
 		return nil, false
 	}
 	if !s.miltersAsked {
-		survey := signers.Survey{Source: s.Machine.Sys, Lookup: signers.KeyRecords(s.Machine.Resolver), Unprivileged: s.Machine.Unprivileged(), Logf: s.Logf}
+		survey := signers.Survey{Source: s.Machine.Sys, Lookup: signers.KeyRecords(s.Collector.Client()), Unprivileged: s.Machine.Unprivileged(), Logf: s.Logf}
 		if s.Machine.Image == nil {
 			survey.Ask = probe.Signatures
 		}
@@ -70,6 +70,6 @@ func (s *Sources) Milters(ctx context.Context, r Request, in step.Input) ([]stat
 
 // Delegation implements Facts.
 func (s *Sources) Delegation(ctx context.Context, domain string) ([]string, bool) {
-	servers, known, err := s.Machine.Resolver.Delegation(ctx, domain+".")
+	servers, known, err := s.Collector.Client().Delegation(ctx, domain+".")
 	return servers, known && err == nil
 }

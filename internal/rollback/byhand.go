@@ -25,11 +25,16 @@ func byHandNotes(files system.Reader, p plan.Plan) ([]state.Note, error) {
 			planned[c.Path] = c.After
 		}
 	}
-	now, err := inputOf(files)
+	after := plan.Overlay{Reader: files, Planned: planned}
+	domains, err := concerned(files, after, planned)
 	if err != nil {
 		return nil, err
 	}
-	then, err := inputOf(plan.Overlay{Reader: files, Planned: planned})
+	now, err := inputOf(files, domains)
+	if err != nil {
+		return nil, err
+	}
+	then, err := inputOf(after, domains)
 	if err != nil {
 		return nil, err
 	}
@@ -55,27 +60,48 @@ func byHandNotes(files system.Reader, p plan.Plan) ([]state.Note, error) {
 	return notes, nil
 }
 
-// inputOf returns the spec and the ledger that files have; none where nothing is set
-// up.
-func inputOf(files system.Reader) (step.Input, error) {
+// concerned returns the domains whose records may be others after a plan, sorted: those
+// whose own files it changes, or all.
+func concerned(before, after system.Reader, planned map[state.Path]state.Object) ([]string, error) {
+	var domains []string
+	if _, all := planned[spec.HostFile]; all {
+		for _, files := range []system.Reader{before, after} {
+			names, err := files.List(spec.DomainsDir())
+			if err != nil {
+				return nil, err
+			}
+			domains = append(domains, names...)
+		}
+	}
+	for p := range planned {
+		if p.Dir() == spec.DomainsDir() || p.Dir() == keyring.Dir() {
+			domains = append(domains, p.Base())
+		}
+	}
+	for i, name := range domains {
+		domains[i] = strings.TrimSuffix(strings.TrimSuffix(name, ".toml"), ".json")
+	}
+	slices.Sort(domains)
+	return slices.Compact(domains), nil
+}
+
+// inputOf returns the spec and the ledger that files have of some domains, and of those that
+// matter to the records of others; none where nothing is set up.
+func inputOf(files system.Reader, domains []string) (step.Input, error) {
 	in := step.Input{Ledger: keyring.Ledger{}}
 	host, err := files.Read(spec.HostFile)
 	if err != nil || host.Kind == state.Absent {
 		return in, err
 	}
-	names, err := files.List(spec.DomainsDir())
-	if err != nil {
-		return in, err
-	}
+	alone, _ := spec.Parse(host.Content, nil)
 	texts := map[string][]byte{}
-	for _, name := range names {
-		domain, ok := strings.CutSuffix(name, ".toml")
-		if !ok {
-			continue
-		}
+	for _, domain := range append([]string{alone.Host.Domain, alone.Host.Hostname}, domains...) {
 		o, err := files.Read(spec.DomainFile(domain))
 		if err != nil {
 			return in, err
+		}
+		if o.Kind != state.Regular {
+			continue
 		}
 		texts[domain] = o.Content
 		if o, err = files.Read(keyring.File(domain)); err != nil {
@@ -91,8 +117,8 @@ func inputOf(files system.Reader) (step.Input, error) {
 
 // recordsOf returns the records of a domain, none where the spec does not have it.
 func recordsOf(in step.Input, domain string) []state.Record {
-	i := slices.IndexFunc(in.Spec.Domains, func(d spec.Domain) bool { return d.Name == domain })
-	if i < 0 {
+	i, found := slices.BinarySearchFunc(in.Spec.Domains, domain, func(d spec.Domain, name string) int { return strings.Compare(d.Name, name) })
+	if !found {
 		return nil
 	}
 	return records.Of(in, in.Spec.Domains[i])

@@ -67,7 +67,11 @@ func Describe(ctx context.Context, m *machine.Machine, id string) ([]Run, error)
 		if e.ID != id && apply.FirstID(e.ID) != id {
 			continue
 		}
-		r := Run{Entry: e, Stages: e.Summary()}
+		whole, err := m.Journal.Load(e.ID)
+		if err != nil || whole == nil {
+			return nil, err
+		}
+		r := Run{Entry: e, Stages: whole.Summary()}
 		r.State, r.RolledBackBy = stateOf(entries, e)
 		runs = append(runs, r)
 	}

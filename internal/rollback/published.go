@@ -12,6 +12,7 @@ import (
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/parallel"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -27,12 +28,17 @@ func checkStillPublished(ctx context.Context, p plan.Plan, look Checker) error {
 		return nil
 	}
 	keys := reactivatedKeys(p)
-	for _, domain := range slices.Sorted(maps.Keys(keys)) {
-		k := keys[domain]
-		if publishes(p, domain, k) {
-			continue
+	domains := slices.Sorted(maps.Keys(keys))
+	missing := make([]string, len(domains))
+	_ = parallel.Do(len(domains), lookupConcurrency, func(i int) error {
+		if k := keys[domains[i]]; !publishes(p, domains[i], k) {
+			missing[i] = look.missingAt(ctx, domains[i], k)
 		}
-		if text := look.missingAt(ctx, domain, k); text != "" {
+		return nil
+	})
+	for i, domain := range domains {
+		k := keys[domain]
+		if text := missing[i]; text != "" {
 			return hint.New(fmt.Sprintf("publish it again: %s TXT %s\nor leave that key: mailsetup rotate-dkim --now %s makes another one",
 				dnsname.Key(k.Selector, domain), keygen.Record(k.Public), domain),
 				"%s would sign for %s again, and no message would verify: %s", k.Selector, domain, text)
@@ -40,6 +46,10 @@ func checkStillPublished(ctx context.Context, p plan.Plan, look Checker) error {
 	}
 	return nil
 }
+
+// lookupConcurrency is the number of domains about which DNS is asked at a time. Its client
+// bounds the questions.
+const lookupConcurrency = 64
 
 // reactivatedKeys returns, by domain, the keys that sign only after a plan.
 func reactivatedKeys(p plan.Plan) map[string]keyring.Key {

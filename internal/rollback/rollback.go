@@ -29,8 +29,9 @@ func NameServers(m *machine.Machine) Checker {
 	if m.Image != nil {
 		return nil
 	}
+	client := m.Resolver.WithCache()
 	return func(ctx context.Context, want dnscheck.Expected) dnscheck.Result {
-		return dnscheck.Check(ctx, m.Resolver, want, dnscheck.Result{})
+		return dnscheck.Check(ctx, client, want, dnscheck.Result{})
 	}
 }
 

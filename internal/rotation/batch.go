@@ -22,7 +22,7 @@ const maxListed = 20
 // the run itself fails.
 func (r *run) applyIsolating(ctx context.Context) (did bool, err error) {
 	b := &batch{run: r, ledger: maps.Clone(r.ledger)}
-	domains, err := r.isolate(r.due.Domains(), func(domains []string) error { return b.prepare(ctx, domains) })
+	domains, err := b.isolate(r.due.Domains(), func(domains []string) error { return b.prepare(ctx, domains) })
 	if err != nil || len(domains) == 0 {
 		return false, err
 	}
@@ -41,7 +41,7 @@ func (r *run) applyIsolating(ctx context.Context) (did bool, err error) {
 	if err := r.confirm(ctx, b.draft); err != nil {
 		return false, err
 	}
-	domains, err = r.isolate(domains, func(domains []string) error { return b.apply(ctx, domains) })
+	domains, err = b.isolate(domains, func(domains []string) error { return b.apply(ctx, domains) })
 	for _, domain := range domains {
 		if r.due.Generates(domain) {
 			r.started[domain] = true
@@ -70,10 +70,14 @@ func (r *run) confirm(ctx context.Context, d *provision.Draft) error {
 
 // isolate runs an operation for all domains, and returns those for which it succeeded.
 // The others are skipped.
-func (r *run) isolate(domains []string, operation func(domains []string) error) ([]string, error) {
+func (b *batch) isolate(domains []string, operation func(domains []string) error) ([]string, error) {
+	r := b.run
 	i := newIsolator(r.now, r.until.passed, operation)
 	if err := i.try(domains); err != nil {
 		return i.done, err
+	}
+	if i.inRow >= maxFailures {
+		r.lost = i.last
 	}
 	for _, f := range groupByMessage(i.failed) {
 		if errors.Is(f.err, provision.ErrNoTime) {

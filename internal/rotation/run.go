@@ -24,6 +24,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
+	"mailsetup/internal/text"
 	"mailsetup/steps/dns"
 	"mailsetup/steps/step"
 )
@@ -143,6 +144,7 @@ type run struct {
 	hashes    plan.FileHashes
 	consented bool // a person agreed to a plan of this run
 	until     deadline
+	lost      error // what failed for so many domains that no other one is tried
 	report    *Report
 }
 
@@ -294,10 +296,42 @@ func (r *run) runRound(ctx context.Context) (bool, error) {
 	}
 	r.observe(ctx)
 	r.planTransitions()
-	if len(r.due) == 0 {
-		return false, nil
+	parts := []Transitions{r.due}
+	if !r.DryRun && !r.Compromised { // marks of compromised keys are not written down yet
+		parts = r.due.parts(maxPublished)
 	}
-	var err error
+	did := false
+	for n, part := range parts {
+		var rest []string
+		for _, later := range parts[n:] {
+			rest = append(rest, later.Domains()...)
+		}
+		switch r.due = part; {
+		case len(rest) == 0:
+			return did, nil
+		case n > 0 && r.lost != nil:
+			r.skip(r.lost, rest...)
+			return did, nil
+		case n > 0 && r.until.passed() && !r.asksForStep():
+			r.UI.Logf("no time was left for %s: the next run goes on with them", text.List(rest, maxListed))
+			return did, nil
+		case n > 0:
+			if err := r.reload(); err != nil {
+				return did, err
+			}
+		case len(parts) > 1:
+			r.UI.Logf("steps are due in %d domains, whose records change %d at a time", len(rest), maxPublished)
+		}
+		more, err := r.takePart(ctx)
+		if did = did || more; err != nil {
+			return did, err
+		}
+	}
+	return did, nil
+}
+
+// takePart takes the steps that are due now.
+func (r *run) takePart(ctx context.Context) (did bool, err error) {
 	if r.facts, err = r.Provisioner.Gather(ctx, r.request(r.due.Domains())); err != nil {
 		return false, err
 	}
@@ -394,7 +428,7 @@ func (r *run) skipUnusableZones() {
 }
 
 func exists(files system.Reader, p state.Path) bool {
-	o, err := files.Read(p)
+	o, err := files.Stat(p)
 	return err == nil && o.Kind != state.Absent
 }
 

@@ -29,6 +29,42 @@ func (t Transitions) Only(domains []string) Transitions {
 	return some
 }
 
+// maxPublished is how many domains' records change in one plan, which has the texts of
+// their zones and keys in memory: some 20 KB each.
+const maxPublished = 2000
+
+// parts splits the transitions, so that each part changes records of at most n domains.
+// The first one has all that sign with another key, since OpenDKIM is reloaded once.
+func (t Transitions) parts(n int) []Transitions {
+	parts, published := []Transitions{{}}, 0
+	for _, domain := range t.Domains() {
+		if !changesRecords(t[domain]) {
+			parts[0][domain] = t[domain]
+			continue
+		}
+		if published > 0 && published%n == 0 {
+			parts = append(parts, Transitions{})
+		}
+		parts[len(parts)-1][domain] = t[domain]
+		published++
+	}
+	return parts
+}
+
+// changesRecords reports whether steps change records, and not the key that signs.
+func changesRecords(moves []keyring.Transition) bool {
+	changes := false
+	for _, m := range moves {
+		switch m.Action {
+		case keyring.Activate:
+			return false
+		case keyring.Generate, keyring.Revoke, keyring.Withdraw:
+			changes = true
+		}
+	}
+	return changes
+}
+
 // Generates reports whether the domain gets a new key.
 func (t Transitions) Generates(domain string) bool {
 	return slices.ContainsFunc(t[domain], func(m keyring.Transition) bool { return m.Action == keyring.Generate })

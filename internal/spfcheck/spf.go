@@ -23,8 +23,8 @@ const (
 	spfForEach = 20 * time.Millisecond
 )
 
-// atOnce is how many names are evaluated at the same time.
-const atOnce = 64
+// atOnce is how many names are evaluated at the same time. The client bounds the questions.
+const atOnce = 256
 
 // Query says which records to evaluate, and for which addresses.
 type Query struct {

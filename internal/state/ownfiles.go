@@ -21,5 +21,6 @@ const (
 	CheckFile        = OwnDir + "/check.json"           // what the last check found
 	FailureMailFile  = OwnDir + "/last-failure-mail"    // when a failure was mailed last
 	FreshPostfixFile = OwnDir + "/postfix-as-installed" // the hash of main.cf after its package was installed
+	StartedFile      = OwnDir + "/started"              // units that run for incoming mail, see StartedUnits
 	ProbeFile        = OwnDir + "/probing"              // the nonce of test messages that may be queued
 )

@@ -97,6 +97,11 @@ type Validator struct {
 	// stage's own (master.cf beside main.cf).
 	Needs []Path
 	Argv  func(scratch func(Path) string) []string
+	// Input are files that are made for the checker alone.
+	Input map[Path][]byte
+	// Each are asked one by one, side by side, where this one does not accept: it looks
+	// at all that they look at, and they say what is wrong.
+	Each []Validator
 	// LogTag is the syslog(3) identifier under which the checker says what is wrong
 	// where it has no terminal, "" if it prints that.
 	LogTag string
@@ -125,6 +130,9 @@ type Stage struct {
 	// Probes must pass once something of the stage changed and its units have
 	// settled.
 	Probes []Probe
+	// Only returns the units and the validators for the paths that really change, where
+	// those of the whole stage would be too many; nil if they are the same.
+	Only func(changes func(Path) bool) ([]Unit, []Validator)
 	// Checkpoint stages are not taken back by a later failure.
 	Checkpoint bool
 	// Questions are the consents that this stage needs and nobody gave yet.
@@ -235,6 +243,9 @@ type Unit struct {
 	// and before earlier stages are taken back. A probe that did not pass before the
 	// stage (of a milter that was down) need not pass then.
 	UndoProbes []Probe
+	// Zones are what a reload of BIND is about, nil for all that it has. A unit that
+	// cannot be told of them is reloaded.
+	Zones *ZoneReload
 	// NeedsDaemonReload: files of the unit itself change with the stage, so systemd
 	// reads them again (daemon-reload) before the action, and in an undo.
 	NeedsDaemonReload bool
@@ -275,7 +286,7 @@ type Probe struct {
 	// each, whatever the answer is.
 	Recipients []string `json:"recipients,omitempty"`
 	Deliver    string   `json:"deliver,omitempty"`
-	// Name is what the MTA calls itself (ProbeDMARC).
+	// Name is what the MTA calls itself (ProbeDMARC, ProbeFilters).
 	Name string `json:"name,omitempty"`
 	// Once: the first answer of the name server counts, whatever it is (ProbeServed).
 	Once bool `json:"once,omitempty"`
@@ -315,6 +326,9 @@ const (
 	// ProbeDMARC: a message from outside comes out of the milter with a result of DMARC
 	// under the name of the MTA.
 	ProbeDMARC ProbeKind = "dmarc"
+	// ProbeFilters: such a message comes out of rspamd so, or is refused, as a filter may,
+	// once it has read what is in the directory File now.
+	ProbeFilters ProbeKind = "filters"
 )
 
 // Signer is an address and the signature its mail must carry.

@@ -13,6 +13,18 @@ import (
 // look at all of them: a server may have ten thousand.
 type Zones []Zone
 
+// ZoneReload is what BIND has to take in of what changed.
+type ZoneReload struct {
+	Zones []ZoneInView `json:"zones,omitempty"` // whose files changed
+	List  bool         `json:"list,omitempty"`  // named.conf has a zone more, or one less
+}
+
+// ZoneInView is a zone of BIND as rndc(8) names it.
+type ZoneInView struct {
+	Origin string `json:"origin"`
+	View   string `json:"view,omitempty"`
+}
+
 // SortZones sorts zones by origin. Of several with one name, the usable ones come first.
 func SortZones(list []Zone) Zones {
 	slices.SortStableFunc(list, func(a, b Zone) int {

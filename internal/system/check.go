@@ -9,20 +9,21 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
-	"strings"
 	"time"
 
+	"mailsetup/internal/parallel"
 	"mailsetup/internal/scratch"
 	"mailsetup/internal/state"
 )
 
 // checker runs the daemons' own checkers over new files.
 type checker struct {
-	files   *files
-	run     Runner
-	scratch string
-	passed  map[string]bool // early validators that passed, by command and contents
+	files  *files
+	run    Runner
+	dir    string          // of scratch directories
+	passed map[string]bool // early validators that passed, by command and contents
 }
 
 // check writes the new files to a scratch tree that only its owner can enter, under
@@ -32,7 +33,7 @@ func (c checker) check(ctx context.Context, vs []state.Validator, staged map[sta
 	if len(vs) == 0 {
 		return nil
 	}
-	dir, err := scratch.New(c.scratch)
+	dir, err := scratch.New(c.dir)
 	if err != nil {
 		return fmt.Errorf("check: %w", err)
 	}
@@ -45,14 +46,18 @@ func (c checker) check(ctx context.Context, vs []state.Validator, staged map[sta
 	path := func(p state.Path) string { return string(p) }
 	key := func(v state.Validator) string { return fmt.Sprintf("%q %x", v.Argv(path), contents) }
 	vs = slices.DeleteFunc(slices.Clone(vs), func(v state.Validator) bool { return v.Early && c.passed[key(v)] })
-	mapper := newMapper(dir.Path, slices.Collect(maps.Keys(contents)))
+	copies := scratch.NewPaths(dir.Path, slices.Collect(maps.Keys(contents)))
 	for p, content := range contents {
-		if err := writeScratch(mapper.scratch(p), mapper.text(content)); err != nil {
+		if err := writeScratch(copies.Copy(p), copies.InText(content)); err != nil {
 			return fmt.Errorf("check: %w", err)
 		}
 	}
 	for _, v := range vs {
-		if err := c.validate(ctx, v, mapper); err != nil {
+		err := c.validate(ctx, v, copies)
+		if err != nil && len(v.Each) > 0 {
+			err = parallel.Do(len(v.Each), runtime.GOMAXPROCS(0), func(i int) error { return c.validate(ctx, v.Each[i], copies) })
+		}
+		if err != nil {
 			return err
 		}
 		if v.Early {
@@ -72,6 +77,7 @@ func (c checker) collect(vs []state.Validator, staged map[state.Path]state.Objec
 		}
 	}
 	for _, v := range vs {
+		maps.Copy(contents, v.Input)
 		for _, p := range v.Needs {
 			if _, have := contents[p]; have || staged[p].Secret {
 				continue
@@ -96,9 +102,9 @@ func writeScratch(file string, content []byte) error {
 	return errors.Join(os.WriteFile(file, content, 0o644), backdate(file))
 }
 
-func (c checker) validate(ctx context.Context, v state.Validator, m mapper) error {
+func (c checker) validate(ctx context.Context, v state.Validator, m scratch.Paths) error {
 	began := time.Now()
-	res, err := c.run.Run(ctx, Command{Argv: v.Argv(func(p state.Path) string { return m.scratch(p) })})
+	res, err := c.run.Run(ctx, Command{Argv: v.Argv(func(p state.Path) string { return m.Copy(p) })})
 	if err != nil {
 		return fmt.Errorf("check %s: %w", v.Name, err)
 	}
@@ -109,7 +115,7 @@ func (c checker) validate(ctx context.Context, v state.Validator, m mapper) erro
 	if len(said) == 0 && v.LogTag != "" {
 		said = c.logged(ctx, v.LogTag, began)
 	}
-	return &RejectedError{Validator: v.Name, Code: res.Code, Output: m.restorePaths(string(said))}
+	return &RejectedError{Validator: v.Name, Code: res.Code, Output: m.Restore(string(said))}
 }
 
 // logged returns the last lines that a program wrote to the journal since then.
@@ -138,66 +144,3 @@ func (e *RejectedError) Error() string {
 	}
 	return text
 }
-
-// mapper maps paths to their copies in the scratch tree.
-type mapper struct {
-	base    string
-	have    map[string]bool
-	unusual []string // paths with characters outside pathChar, longest first
-}
-
-func newMapper(base string, paths []state.Path) mapper {
-	m := mapper{base: base, have: make(map[string]bool, len(paths))}
-	for _, p := range paths {
-		m.have[string(p)] = true
-		if strings.ContainsFunc(string(p), func(r rune) bool { return !pathChar(r) }) {
-			m.unusual = append(m.unusual, string(p))
-		}
-	}
-	slices.SortFunc(m.unusual, func(a, b string) int { return len(b) - len(a) })
-	return m
-}
-
-func (m mapper) scratch(p state.Path) string { return m.base + string(p) }
-
-// pathChar reports whether a character occurs in ordinary paths. Any other ends a path:
-// "file:/etc/opendkim/KeyTable", "{ unix:/run/x, … }".
-func pathChar(r rune) bool {
-	switch {
-	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r > 0x7f:
-		return true
-	}
-	return strings.ContainsRune("/._-+@%~", r)
-}
-
-// text replaces each whole path with a copy by the path of the copy, in one pass: with
-// ten thousand files, a pass for each path would take minutes.
-func (m mapper) text(content []byte) []byte {
-	text := string(content)
-	for _, p := range m.unusual {
-		text = strings.ReplaceAll(text, p, m.base+p)
-	}
-	var b strings.Builder
-	b.Grow(len(text))
-	for text != "" {
-		end := strings.IndexFunc(text, func(r rune) bool { return !pathChar(r) })
-		if end < 0 {
-			end = len(text)
-		}
-		if m.have[text[:end]] {
-			b.WriteString(m.base)
-		}
-		b.WriteString(text[:end])
-		text = text[end:]
-		next := strings.IndexFunc(text, pathChar)
-		if next < 0 {
-			next = len(text)
-		}
-		b.WriteString(text[:next])
-		text = text[next:]
-	}
-	return []byte(b.String())
-}
-
-// restorePaths replaces the paths of copies by the real ones.
-func (m mapper) restorePaths(text string) string { return strings.ReplaceAll(text, m.base, "") }

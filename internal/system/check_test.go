@@ -4,45 +4,12 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"mailsetup/internal/state"
 )
-
-func TestMapperText(t *testing.T) {
-	m := newMapper("/S", []state.Path{"/etc/opendkim/KeyTable", "/etc/opendkim", "/etc/bind/a.zone", "/etc/bind/Meine Zone.db"})
-	for in, want := range map[string]string{
-		"KeyTable file:/etc/opendkim/KeyTable\n":             "KeyTable file:/S/etc/opendkim/KeyTable\n",
-		"/etc/opendkim/KeyTable":                             "/S/etc/opendkim/KeyTable",
-		"/etc/opendkim/KeyTable2 /etc/opendkim/Other":        "/etc/opendkim/KeyTable2 /etc/opendkim/Other",
-		`$INCLUDE "/etc/bind/a.zone" d.example.`:             `$INCLUDE "/S/etc/bind/a.zone" d.example.`,
-		"/srv/etc/bind/a.zone /etc/bind/a.zone~":             "/srv/etc/bind/a.zone /etc/bind/a.zone~",
-		`file "/etc/bind/Meine Zone.db";`:                    `file "/S/etc/bind/Meine Zone.db";`,
-		"csl:/etc/opendkim,/etc/bind/a.zone;{/etc/opendkim}": "csl:/S/etc/opendkim,/S/etc/bind/a.zone;{/S/etc/opendkim}",
-		"":            "",
-		"ü \xff /etc": "ü \xff /etc",
-	} {
-		if got := string(m.text([]byte(in))); got != want {
-			t.Errorf("%q\n got %q\nwant %q", in, got, want)
-		}
-	}
-}
-
-// Going there and back again gives the text, whatever it is.
-func FuzzMapper(f *testing.F) {
-	f.Add("KeyTable file:/etc/opendkim/KeyTable\n")
-	f.Add("\xff/etc/a\x00 /etc/a")
-	f.Fuzz(func(t *testing.T, text string) {
-		m := newMapper("/scratch-base", []state.Path{"/etc/a", "/etc/opendkim/KeyTable"})
-		if strings.Contains(text, m.base) {
-			t.Skip()
-		}
-		if back := m.restorePaths(string(m.text([]byte(text)))); back != text {
-			t.Errorf("%q became %q", text, back)
-		}
-	})
-}
 
 // look is a validator that shows what it finds in the scratch tree.
 func look(script string, needs ...state.Path) state.Validator {
@@ -68,7 +35,7 @@ func TestACheckerThatLogs(t *testing.T) {
 		"postfix/postfix-script": "check checker: exit status 1:\nfatal: unable to create missing queue directories",
 		"":                       "check checker: exit status 1",
 	} {
-		c := checker{files: &files{}, run: scripted{"checker": {Code: 1}, "journalctl": said}, scratch: t.TempDir(), passed: map[string]bool{}}
+		c := checker{files: &files{}, run: scripted{"checker": {Code: 1}, "journalctl": said}, dir: t.TempDir(), passed: map[string]bool{}}
 		v := state.Validator{Name: "checker", LogTag: tag, Argv: func(func(state.Path) string) []string { return []string{"checker"} }}
 		if err := c.check(t.Context(), []state.Validator{v}, nil); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, want %s", tag, err, want)
@@ -134,6 +101,37 @@ func TestCheckRemembersEarlyPasses(t *testing.T) {
 		if (err != nil) != c.fails || len(text) != c.runs {
 			t.Errorf("%d: %v, run %d times", i, err, len(text))
 		}
+	}
+}
+
+// One program that looks at everything is enough where it accepts. Where it does not, those
+// that it stands for decide, and say what is wrong.
+func TestOneCheckerForMany(t *testing.T) {
+	h := NewHost(Options{Scratch: t.TempDir()})
+	input := map[state.Path][]byte{"/etc/x/list": []byte("/etc/x/a /etc/x/b\n")}
+	check := func(all, b string) (string, error) {
+		runs := state.Path(t.TempDir()).Join("runs")
+		one := func(name, script string) state.Validator {
+			return state.Validator{Name: name, Argv: func(p func(state.Path) string) []string {
+				return []string{"sh", "-c", "echo " + name + " >>" + string(runs) + ";" + script, p("/etc/x/list"), p("/etc/x/a")}
+			}}
+		}
+		v := one("all", `grep -q "^$1 " "$0" || exit 9;`+all)
+		v.Input, v.Each = input, []state.Validator{one("a", "true"), one("b", b)}
+		err := h.Check(t.Context(), []state.Validator{v}, map[state.Path]state.Object{"/etc/x/a": regular("", 0o644)})
+		text, _ := os.ReadFile(string(runs))
+		words := strings.Fields(string(text))
+		slices.Sort(words)
+		return strings.Join(words, " "), err
+	}
+	if runs, err := check("true", "false"); runs != "all" || err != nil {
+		t.Errorf("it accepts: ran %q, %v", runs, err)
+	}
+	if runs, err := check("false", "true"); runs != "a all b" || err != nil {
+		t.Errorf("it alone does not: ran %q, %v", runs, err)
+	}
+	if runs, err := check("false", "echo line 3; false"); runs != "a all b" || err == nil || err.Error() != "check b: exit status 1:\nline 3" {
+		t.Errorf("one of them does not either: ran %q, %v", runs, err)
 	}
 }
 

@@ -81,7 +81,7 @@ func (h *Host) Evaluate(ctx context.Context, e state.Edit, current state.Object)
 
 // Check implements Checker.
 func (h *Host) Check(ctx context.Context, vs []state.Validator, staged map[state.Path]state.Object) error {
-	c := checker{files: &h.files, run: h.runner, scratch: h.scratch, passed: h.passed}
+	c := checker{files: &h.files, run: h.runner, dir: h.scratch, passed: h.passed}
 	return c.check(ctx, vs, staged)
 }
 

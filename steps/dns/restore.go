@@ -90,19 +90,13 @@ func RestoreIncludes(in step.Input) (state.Stage, []state.Note, error) {
 	if err := failed.Err(); err != nil {
 		return state.Stage{}, nil, err
 	}
-	var stage state.Stage
-	var served, back []state.Probe
+	stage, named := state.Stage{}, &namedStage{in: in, why: "serve the records again"}
 	for _, origin := range slices.Sorted(maps.Keys(parts)) {
 		p := parts[origin]
 		addZone(&stage, in, p)
-		served, back = append(served, p.served(in, p.want, nil)), append(back, p.served(in, nil, p.want))
+		named.changeZone(p, p.served(in, p.want, nil), p.served(in, nil, p.want))
 	}
-	if len(parts) > 0 {
-		stage.Units = []state.Unit{{
-			Name: "named.service", Action: state.Reload, Why: "serve the records again", UndoProbes: back,
-			Probes: append([]state.Probe{{Kind: state.ProbeActive, Unit: "named.service"}}, served...),
-		}}
-	}
+	named.finish(&stage)
 	return stage, nil, nil
 }
 

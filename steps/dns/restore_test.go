@@ -73,7 +73,7 @@ func TestRestore(t *testing.T) {
 	if text := strings.Join(got, "\n"); text != before || len(st.Files) != 1 {
 		t.Errorf("was\n%s\nis\n%s", before, text)
 	}
-	if asked := steptest.Lines(st.Units[0].Probes[1].Records); !slices.Contains(asked, "202611._domainkey.lab.example. TXT v=DKIM1; h=sha256; k=rsa; p="+in.Ledger["lab.example"][0].Public) {
+	if asked := steptest.Lines(st.Units[0].Probes[0].Records); !slices.Contains(asked, "202611._domainkey.lab.example. TXT v=DKIM1; h=sha256; k=rsa; p="+in.Ledger["lab.example"][0].Public) {
 		t.Errorf("asked for %q", asked)
 	}
 	in.Facts.Zones[0].IncludeLost = false

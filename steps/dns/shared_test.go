@@ -114,7 +114,7 @@ func TestADomainThatIsPublishedElsewhereStaysInTheSharedZone(t *testing.T) {
 		if got := fragmentOf(t, in, "lab.example"); got != before || strings.Count(got, "shop.lab.example.") != 3 {
 			t.Errorf("%s: the fragment was\n%s\nis\n%s", mode, before, got)
 		}
-		if gone := st.Units[0].Probes[1].Gone; len(gone) > 0 {
+		if gone := st.Units[0].Probes[0].Gone; len(gone) > 0 {
 			t.Errorf("%s: gone %q", mode, steptest.Lines(gone))
 		}
 		want := state.Note{

@@ -64,7 +64,7 @@ func TestNewNameUnderWildcard(t *testing.T) {
 	if text := fragmentText(t, copied); !strings.HasSuffix(text, "\n"+steptest.ShopCopies) {
 		t.Errorf("with copies:\n%s", text)
 	}
-	probe := copied.Units[0].Probes[1]
+	probe := copied.Units[0].Probes[0]
 	if !slices.ContainsFunc(probe.Records, func(r state.Record) bool { return r.Name == "*.shop.lab.example." && r.Type == "MX" }) {
 		t.Errorf("nobody sees whether the copies are served: %v", probe.Records)
 	}

@@ -49,7 +49,7 @@ func TestRemoving(t *testing.T) {
 	if len(zone.Files) != 1 || len(zone.Units) != 1 {
 		t.Errorf("more than one zone: %v", zone.Files)
 	}
-	probe := zone.Units[0].Probes[1]
+	probe := zone.Units[0].Probes[0]
 	if got := steptest.Lines(probe.Gone); len(probe.Records) > 0 || !slices.Equal(got, []string{
 		"_dmarc.shop.example. TXT v=DMARC1; p=none; rua=mailto:dmarc@shop.example", "shop.example. TXT v=spf1 ip4:192.0.2.10 -all",
 	}) {
@@ -93,7 +93,7 @@ func TestRemovingTakesConsentsBack(t *testing.T) {
 	if !strings.Contains(before, line) || strings.Contains(after, line) || strings.Count(after, " IN ") != strings.Count(before, " IN ")-1 {
 		t.Errorf("it was\n%s\nis\n%s", before, after)
 	}
-	if gone := steptest.Stage(t, steptest.Build(t, in), "DNS").Units[0].Probes[1].Gone; !slices.Contains(gone, consent) {
+	if gone := steptest.Stage(t, steptest.Build(t, in), "DNS").Units[0].Probes[0].Gone; !slices.Contains(gone, consent) {
 		t.Errorf("gone %q", steptest.Lines(gone))
 	}
 }
@@ -107,7 +107,7 @@ func TestPurging(t *testing.T) {
 	if e, ok := st.Edits[0].(state.ZoneEdit); !ok || !e.Drop || e.Path != "/etc/bind/db.shop" || len(st.Edits) != 1 {
 		t.Errorf("edits %+v", st.Edits)
 	}
-	if gone := steptest.Lines(st.Units[0].Probes[1].Gone); !slices.Contains(gone, "202611._domainkey.shop.example. TXT v=DKIM1; h=sha256; k=rsa; p=MIIC") {
+	if gone := steptest.Lines(st.Units[0].Probes[0].Gone); !slices.Contains(gone, "202611._domainkey.shop.example. TXT v=DKIM1; h=sha256; k=rsa; p=MIIC") {
 		t.Errorf("gone %q", gone)
 	}
 	ledger := steptest.Stage(t, want, "Ledger")
@@ -286,7 +286,7 @@ func TestATickTakesTheRecordOfTheKeyAlone(t *testing.T) {
 	if len(st.Files) != 1 || string(st.Files[0].Content) != string(zonefile.Fragment("shop.example", was)) {
 		t.Errorf("files %+v", st.Files)
 	}
-	if gone := st.Units[0].Probes[1].Gone; !slices.Equal(gone, []state.Record{old}) {
+	if gone := st.Units[0].Probes[0].Gone; !slices.Equal(gone, []state.Record{old}) {
 		t.Errorf("insists that these are gone: %v", gone)
 	}
 	if !slices.Contains(steptest.Stage(t, want, "Ledger").Discard, state.Path("/etc/dkimkeys/shop.example/old.private")) {

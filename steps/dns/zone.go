@@ -70,8 +70,7 @@ func zoneFiles(in step.Input) (state.Stage, []state.Note, error) {
 	if err != nil {
 		return state.Stage{}, nil, err
 	}
-	stage := state.Stage{}
-	var served, back []state.Probe
+	stage, named := state.Stage{}, &namedStage{in: in, why: "serve the records"}
 	var made, abandoned []state.NamedZone
 	for _, origin := range slices.Sorted(maps.Keys(parts)) {
 		p := parts[origin]
@@ -79,22 +78,16 @@ func zoneFiles(in step.Input) (state.Stage, []state.Note, error) {
 			stage.Remove = append(stage.Remove, p.fragment())
 			stage.Discard = append(stage.Discard, p.zone.File)
 			abandoned = append(abandoned, p.statement())
+			named.dropZone(p)
 			continue
 		}
 		if addZone(&stage, in, p); p.create != nil {
 			made = append(made, p.statement())
 		}
-		served = append(served, p.served(in, p.want, p.notServed))
-		back = append(back, p.served(in, p.notServed, p.want))
+		named.changeZone(p, p.served(in, p.want, p.notServed), p.served(in, p.notServed, p.want))
 	}
 	declareZones(&stage, made, abandoned)
-	if len(parts) > 0 {
-		stage.Units = []state.Unit{{
-			Name: "named.service", Action: state.Reload, Why: "serve the records",
-			Probes:     append([]state.Probe{{Kind: state.ProbeActive, Unit: "named.service"}}, served...),
-			UndoProbes: back,
-		}}
-	}
+	named.finish(&stage)
 	return stage, append(notes, leftoverRecords(in, others)...), nil
 }
 
@@ -164,11 +157,9 @@ func newZone(h spec.Host, d spec.Domain) (*state.NewZone, error) {
 // own records to the stage.
 func addZone(stage *state.Stage, in step.Input, p *zoneChange) {
 	origin, file := dnsname.TrimDot(p.zone.Origin), p.zone.File
-	dir := cmp.Or(p.zone.Dir, "/var/cache/bind") // Debian's
 	edit := state.ZoneEdit{
 		Path: file, Origin: p.zone.Origin, New: p.create, Now: in.Now, Replace: p.replace, Reason: p.reason(),
 	}
-	needs := []state.Path{file}
 	switch {
 	case len(p.ours) == 0 && p.included() && !in.Scope.WholeHost():
 		edit.Include, edit.Drop = p.fragment(), true
@@ -181,16 +172,9 @@ func addZone(stage *state.Stage, in step.Input, p *zoneChange) {
 			Path: edit.Include, Mode: 0o644, Owner: bindReaders, Content: content,
 			Why: "the records of " + origin + " that its zone lacks",
 		})
-		needs = append(needs, edit.Include)
 	}
 	stage.Edits = append(stage.Edits, edit)
 	stage.Questions = append(stage.Questions, in.Unanswered(p.questions...)...)
-	stage.Validators = append(stage.Validators, state.Validator{
-		Name: "named-checkzone " + origin, Needs: needs,
-		Argv: func(scratch func(state.Path) string) []string {
-			return []string{"named-checkzone", "-i", "local", "-k", "ignore", "-w", string(dir), origin, scratch(file)}
-		},
-	})
 }
 
 // declareZones changes which zones BIND has.
@@ -212,12 +196,6 @@ func declareZones(stage *state.Stage, made, abandoned []state.NamedZone) {
 		}
 		stage.Edits = append(stage.Edits, state.NamedEdit{Path: namedConf, Zones: abandoned, Drop: true, Reason: why})
 	}
-	stage.Validators = append(stage.Validators, state.Validator{
-		Name: "named-checkconf",
-		Argv: func(scratch func(state.Path) string) []string {
-			return []string{"named-checkconf", scratch(namedConf)}
-		},
-	})
 }
 
 // listed returns the names of zones, of many the first ones.

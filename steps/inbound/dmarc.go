@@ -3,6 +3,7 @@ package inbound
 import (
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -74,6 +75,9 @@ func DMARC(in step.Input) (state.Stage, []state.Note, error) {
 		})
 	}
 	stage.Units = dmarcUnits(in, socket)
+	if _, _, ours := edits.BlockLines(content(in, opendmarc.ConfFile), opendmarc.Block); !ours && !othersAsk(in) {
+		stage.Files = append(stage.Files, rememberUnit(in, dmarcUnit)...)
+	}
 	notes := takeOutForged(in, &stage)
 	return stage, slices.Concat(notes, suffixNotes(in), senderNotes(in)), nil
 }
@@ -144,12 +148,7 @@ func dmarcLines(in step.Input) (theirs string, lines []string, questions []state
 
 // dmarcHosts returns the file of the clients whose mail is not judged.
 func dmarcHosts(in step.Input) ([]byte, error) {
-	nets := signer.TrustedNetworks(in.Facts)
-	for _, a := range in.Spec.Host.Addresses {
-		if p, err := a.Prefix(a.BitLen()); err == nil {
-			nets = append(nets, p)
-		}
-	}
+	nets := ownNetworks(in)
 	var names []string
 	for _, e := range in.Spec.Host.Inbound.Passes() {
 		switch e.Kind {
@@ -161,6 +160,18 @@ func dmarcHosts(in step.Input) ([]byte, error) {
 		}
 	}
 	return templates.UnjudgedHosts(nets, names...)
+}
+
+// ownNetworks are those whose mail is not judged: this machine, and those that Postfix
+// relays for.
+func ownNetworks(in step.Input) []netip.Prefix {
+	nets := signer.TrustedNetworks(in.Facts)
+	for _, a := range in.Spec.Host.Addresses {
+		if p, err := a.Prefix(a.BitLen()); err == nil && !slices.Contains(nets, p) {
+			nets = append(nets, p)
+		}
+	}
+	return nets
 }
 
 // dmarcUnits restarts OpenDMARC: a reload tells of success and changes nothing (1.4.2). A
@@ -251,22 +262,31 @@ func senderNotes(in step.Input) []state.Note {
 	}}
 }
 
-// retireDMARC returns what puts OpenDMARC back where DMARC is off. It goes on running as
-// its own configuration says, and nobody asks it.
+// retireDMARC returns what puts OpenDMARC back where DMARC is off: its configuration, and
+// whether it runs. One that ran before goes on, and nobody asks it.
 func retireDMARC(in step.Input) state.Stage {
-	if in.Spec.Host.Inbound.DMARC != policy.Off && !guardedByRspamd(in) {
+	if wantsDMARC(in) {
 		return state.Stage{}
 	}
 	stage := letForgedBe(in)
+	var back []state.Unit
+	if !othersAsk(in) {
+		back = giveBack(in, dmarcUnit, listensAt(in))
+	}
+	forget(in, dmarcUnit, &stage)
 	if _, _, ours := edits.BlockLines(content(in, opendmarc.ConfFile), opendmarc.Block); ours {
 		stage.Edits = append(stage.Edits, state.BlockEdit{
 			Path: opendmarc.ConfFile, Name: opendmarc.Block, Stamp: true, Drop: true, Reason: "incoming mail no longer meets OpenDMARC",
 		})
-		stage.Remove, stage.Discard = append(stage.Remove, unjudgedHosts), []state.Path{unjudgedHosts.Dir()}
-		stage.Units = append(stage.Units, state.Unit{
-			Name: dmarcUnit, Action: state.Restart, WakeSocket: listensAt(in), Why: "it reads its configuration only when it starts",
-			Probes: []state.Probe{{Kind: state.ProbeActive, Unit: dmarcUnit}},
-		})
+		stage.Remove, stage.Discard = append(stage.Remove, unjudgedHosts), append(stage.Discard, unjudgedHosts.Dir())
+		stops := func(u state.Unit) bool { return u.Action == state.Stop }
+		if is := in.Facts.Daemons[dmarcUnit]; !slices.ContainsFunc(back, stops) && (is.Running || !slices.Contains(started(in)[dmarcUnit], state.Stop)) {
+			stage.Units = append(stage.Units, state.Unit{
+				Name: dmarcUnit, Action: state.Restart, WakeSocket: listensAt(in), Why: "it reads its configuration only when it starts",
+				Probes: []state.Probe{{Kind: state.ProbeActive, Unit: dmarcUnit}},
+			})
+		}
 	}
+	stage.Units = append(stage.Units, back...)
 	return stage
 }

@@ -122,12 +122,15 @@ func TestDMARCRefuses(t *testing.T) {
 			in.Facts.Files["/etc/opendmarc.conf"] = []byte(debianConf + "ChangeRootDirectory /srv\n")
 		}, "/etc/opendmarc.conf:6: ChangeRootDirectory /srv: it makes OpenDMARC see other files"},
 		"rspamd elsewhere": {func(in *step.Input) { in.Facts.Rspamd, in.Facts.Installed["rspamd"] = true, false }, "its package is not installed here"},
-		"rspamd and lists": {func(in *step.Input) {
-			in.Facts.Rspamd, in.Spec.Host.Inbound.DNSBL = true, []string{"bl.example=127.0.0.2"}
-		}, "asks block lists itself"},
-		"rspamd and who may": {func(in *step.Input) {
-			in.Facts.Rspamd, in.Spec.Host.Inbound = true, policy.Policy{DMARC: policy.Reject, Allow: []string{"192.0.2.7"}}
-		}, "does not tell it whom to let pass"},
+		"rspamd and domains": {func(in *step.Input) {
+			in.Facts.Rspamd, in.Spec.Host.Inbound.DNSBL = true, []string{"dbl.spamhaus.org=127.0.1.[2..99]"}
+		}, "rspamd judges incoming mail here, and dbl.spamhaus.org lists domains of senders"},
+		"rspamd and many answers": {func(in *step.Input) {
+			in.Facts.Rspamd, in.Spec.Host.Inbound.DNSBL = true, []string{"bl.example=127.0.[0..9].[2..99]"}
+		}, "takes no more than 256 answers of a list for a listing: bl.example=127.0.[0..9].[2..99] has more"},
+		"rspamd overridden": {func(in *step.Input) {
+			in.Facts.Rspamd, in.Facts.Files["/etc/rspamd/override.d/milter_headers.conf"] = true, []byte("use = [];\n")
+		}, "/etc/rspamd/override.d/milter_headers.conf takes the place of what it would be told"},
 		"rspamd with own file": {func(in *step.Input) {
 			in.Facts.Rspamd, in.Facts.Files["/etc/rspamd/local.d/milter_headers.conf"] = true, []byte("use = [\"x-spam-level\"];\n")
 		}, "milter_headers.conf is yours and does not say what is asked for"},
@@ -180,36 +183,5 @@ func TestPublicSuffixes(t *testing.T) {
 	delete(in.Facts.Installed, "opendmarc")
 	if _, notes, err := inbound.DMARC(in); err != nil || len(notes) > 0 {
 		t.Errorf("not yet installed: %+v, %v", notes, err)
-	}
-}
-
-func TestRspamdIsTold(t *testing.T) {
-	in := marking(debianConf)
-	in.Facts.Rspamd = true
-	in.Facts.Postfix.Raw["smtpd_milters"] = "inet:localhost:11332"
-	in.Facts.Postfix.Services = []state.Service{steptest.Service("smtp/inet smtpd")}
-	in.Spec.Host.Inbound = policy.Policy{SPF: policy.Reject, DMARC: policy.Reject}
-	if got := inbound.Packages(in); len(got) > 0 {
-		t.Errorf("installs %v", got)
-	}
-	stage, _, err := inbound.DMARC(in)
-	if err != nil || len(stage.Files) != 3 || len(stage.Edits) > 0 {
-		t.Fatalf("%+v, %v", stage, err)
-	}
-	const dmarc = "# Made by mailsetup: see [inbound] of /etc/mailsetup/host.toml.\nactions {\n  quarantine = \"add_header\";\n  reject = \"reject\";\n}\n"
-	if f := stage.Files[2]; f.Path != "/etc/rspamd/local.d/dmarc.conf" || string(f.Content) != dmarc {
-		t.Errorf("%s\n%s", f.Path, f.Content)
-	}
-	if u := stage.Units[0]; u.Name != "rspamd.service" || u.Action != state.Reload || u.Probes[0].Address != "localhost:11332" {
-		t.Errorf("%+v", u)
-	}
-	for _, f := range stage.Files {
-		in.Facts.Files[f.Path] = f.Content
-	}
-	in.Facts.Files["/etc/rspamd/local.d/milter_headers.conf"] = []byte("# mine\nuse = [ \"authentication-results\" ];\nuse =\n  [\"authentication-results\"];\n")
-	in.Spec.Host.Inbound = policy.Policy{DMARC: policy.Mark}
-	stage, _, err = inbound.DMARC(in)
-	if err != nil || len(stage.Files) > 0 || fmt.Sprint(stage.Remove) != "[/etc/rspamd/local.d/force_actions.conf /etc/rspamd/local.d/dmarc.conf]" {
-		t.Errorf("%+v, %v", stage, err)
 	}
 }

@@ -20,9 +20,9 @@ const (
 
 // Files are the configuration files whose contents the steps look at.
 func Files() []state.Path {
-	return slices.Concat([]state.Path{
-		postconf.MainCF, postconf.MasterCF, policydspf.File, opendmarc.ConfFile, opendmarc.Suffixes, dmarcOverride,
-	}, allowFiles, rspamdFiles())
+	return append([]state.Path{
+		postconf.MainCF, postconf.MasterCF, policydspf.File, opendmarc.ConfFile, opendmarc.Suffixes, dmarcOverride, state.StartedFile,
+	}, allowFiles...)
 }
 
 // checkConfFile refuses an edit of a package's configuration that somebody removed: a

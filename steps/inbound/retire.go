@@ -9,16 +9,19 @@ import (
 
 // Retire takes away what incoming mail no longer meets, once Postfix asks it no more.
 func Retire(in step.Input) (state.Stage, []state.Note, error) {
-	stage, dmarc := retireSPF(in), retireDMARC(in)
-	stage.Remove = append(retiredTables(in), dmarc.Remove...)
-	stage.Discard, stage.Edits = dmarc.Discard, append(stage.Edits, dmarc.Edits...)
-	for _, u := range dmarc.Units {
-		if !slices.ContainsFunc(stage.Units, func(o state.Unit) bool { return o.Name == u.Name }) {
-			stage.Units = append(stage.Units, u)
+	stage := retireSPF(in)
+	stage.Remove = append(stage.Remove, retiredTables(in)...)
+	for _, more := range []state.Stage{retireDMARC(in), retireRspamd(in)} {
+		stage.Files, stage.Edits = append(stage.Files, more.Files...), append(stage.Edits, more.Edits...)
+		stage.Remove, stage.Discard = append(stage.Remove, more.Remove...), append(stage.Discard, more.Discard...)
+		for _, u := range more.Units {
+			if !slices.ContainsFunc(stage.Units, func(o state.Unit) bool { return o.Name == u.Name && o.Action == u.Action }) {
+				stage.Units = append(stage.Units, u)
+			}
 		}
-	}
-	if len(stage.Validators) == 0 {
-		stage.Validators = dmarc.Validators
+		if len(stage.Validators) == 0 {
+			stage.Validators = more.Validators
+		}
 	}
 	return stage, nil, nil
 }

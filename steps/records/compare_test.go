@@ -112,7 +112,7 @@ func TestSPFIsMerged(t *testing.T) {
 			if d := cmp.Diff([]state.Replacement{{Old: old, New: merged}}, edit.Replace); d != "" {
 				t.Error(d)
 			}
-			probe := st.Units[0].Probes[1]
+			probe := st.Units[0].Probes[0]
 			if !slices.Contains(probe.Records, merged) || !slices.Contains(probe.Gone, old) {
 				t.Errorf("served must be %v, gone %v", probe.Records, probe.Gone)
 			}

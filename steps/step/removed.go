@@ -13,13 +13,13 @@ import (
 // it was renamed or removed.
 func WithoutFile(keys keyring.Ledger, sp spec.Spec) []string {
 	var names []string
-	for _, name := range slices.Sorted(maps.Keys(keys)) {
-		_, signs := keys.Signing(name)
+	for name := range keys {
 		_, wished := slices.BinarySearchFunc(sp.Domains, name, func(d spec.Domain, name string) int { return cmp.Compare(d.Name, name) })
-		if signs && !wished {
+		if _, signs := keys.Signing(name); signs && !wished {
 			names = append(names, name)
 		}
 	}
+	slices.Sort(names)
 	return names
 }
 

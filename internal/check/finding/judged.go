@@ -116,7 +116,7 @@ var judged = map[string]string{
 	"in.place":    "a warning if SPF is checked before permit_mynetworks or permit_sasl_authenticated lets your own users pass, or where an answer could let strangers relay; a note before reject_unauth_destination elsewhere",
 	"in.policyd":  "a problem for a number that is none, which stops all mail; a warning for values and networks that do nothing",
 	"in.milters":  "a warning if nothing before OpenDMARC verifies DKIM",
-	"in.dmarc":    "a warning if the name of OpenDKIM's results is not the one that OpenDMARC trusts, if headers of the sender count, if the list of public suffixes is missing, if mail of this server itself is judged, or if mail is refused while OpenDKIM cannot say whether DNS failed",
+	"in.dmarc":    "a warning if the name of OpenDKIM's results is not the one that OpenDMARC trusts, if headers of the sender count, if the list of public suffixes is missing, if mail of this server itself is judged, or if mail is refused while OpenDKIM cannot say whether DNS failed; or if rspamd is not told what host.toml asks for",
 	"in.stale":    "a warning if a file is newer than the process",
 	"in.codes":    "a problem for a pattern that Postfix does not read; a warning for none, or one that takes a refusal to answer for a listing",
 	"in.lists":    "a problem if a list refuses all mail; a warning if it refuses none: dead, closed, or not for this resolver; unknown if nobody answers",

@@ -62,7 +62,7 @@ func (c dmarcDoor) milters(ctx context.Context) {
 			continue
 		}
 		if used = true; c.running {
-			c.answers(d, list[i])
+			c.answers(ctx, d, list[i], openDMARC)
 		}
 		c.order(d, list, i)
 	}
@@ -79,39 +79,53 @@ func (c dmarcDoor) milters(ctx context.Context) {
 	}
 }
 
-// answers checks that OpenDMARC runs, and that Postfix reaches it.
-func (c dmarcDoor) answers(d door, m milters.Milter) {
-	f := finding.Finding{ID: "in.service", Severity: finding.OK, Subject: m.Endpoint, Seen: "OpenDMARC runs, and Postfix reaches it", Source: "opendmarc(8)"}
-	why := ""
-	is, known := c.s.Facts.Daemons[dmarcUnit]
+// judge is a milter that judges incoming mail.
+type judge struct{ name, unit, source, socket string }
+
+var (
+	openDMARC = judge{"OpenDMARC", dmarcUnit, "opendmarc(8)", "Socket in /etc/opendmarc.conf has to be where Postfix reaches it (inet:8893@localhost is), then:"}
+	rspamd    = judge{"rspamd", "rspamd.service", "https://docs.rspamd.com/workers/rspamd_proxy", "bind_socket in /etc/rspamd/local.d/worker-proxy.inc has to be where Postfix reaches it (localhost:11332 is), then:"}
+)
+
+// answers checks that such a milter runs, and that Postfix reaches it.
+func (c dmarcDoor) answers(ctx context.Context, d door, m milters.Milter, j judge) {
+	f := finding.Finding{ID: "in.service", Severity: finding.OK, Subject: m.Endpoint, Seen: j.name + " runs, and Postfix reaches it", Source: j.source}
+	why, short := "", strings.TrimSuffix(j.unit, ".service")
+	is, known := c.s.Facts.Daemons[j.unit]
 	switch {
 	case known && is.Masked:
-		why, f.Remedy = "its unit is masked", finding.Command("systemctl unmask opendmarc && systemctl enable --now opendmarc")
+		why, f.Remedy = "its unit is masked", finding.Command("systemctl unmask %s && systemctl enable --now %s", short, short)
 	case known && !is.Running:
-		why, f.Remedy = "it does not run", finding.Command("systemctl start opendmarc").Text("if it ends again:").Command("journalctl -u opendmarc -n 20")
+		why, f.Remedy = "it does not run", finding.Command("systemctl start %s", short).Text("if it ends again:").Command("journalctl -u %s -n 20", short)
 	case c.s.Unprivileged:
 		return
 	default:
 		address, err := c.reach(d, m.Endpoint)
+		there, sure := true, false
+		if host := postconf.Host(address); host == "localhost" || strings.HasPrefix(host, "127.") {
+			there, sure = spfDoor{c.checker}.listens(ctx, address[strings.LastIndexByte(address, ':')+1:])
+		}
 		switch {
 		case errors.Is(err, probe.ErrNotTried):
 			return
 		case err != nil:
 			why = fmt.Sprintf("the user postfix cannot connect to %s: %v", address, err)
-			f.Remedy = finding.Command("ls -ld %s", path.Dir(address)).Text("Socket in /etc/opendmarc.conf has to be where Postfix reaches it (inet:8893@localhost is), then:").Command(restart)
+			f.Remedy = finding.Command("ls -ld %s", path.Dir(address)).Text(j.socket).Command("systemctl restart %s", short)
+		case sure && !there:
+			why, f.Remedy = "nothing listens at "+address, finding.Text(j.socket).Command("systemctl restart %s", short)
 		}
 	}
 	if why != "" {
-		f.Expected = "OpenDMARC answers there"
+		f.Expected = j.name + " answers there"
 		switch action := c.action(d.service, m); action {
 		case "accept":
-			f.Severity, f.Seen = finding.Warning, "OpenDMARC: "+why+": mail comes in unjudged (default_action = accept)"
+			f.Severity, f.Seen = finding.Warning, j.name+": "+why+": mail comes in unjudged (default_action = accept)"
 		case "reject":
-			f.Severity, f.Seen = finding.Problem, "OpenDMARC: "+why+": all mail is refused for good (default_action = reject)"
+			f.Severity, f.Seen = finding.Problem, j.name+": "+why+": all mail is refused for good (default_action = reject)"
 		default:
-			f.Severity, f.Seen = finding.Problem, "OpenDMARC: "+why+": all mail is put off (default_action = "+action+")"
+			f.Severity, f.Seen = finding.Problem, j.name+": "+why+": all mail is put off (default_action = "+action+")"
 		}
-		if c.wanted() && c.s.Spec.Host.Inbound.DMARC != "" && known && !is.Masked {
+		if c.wanted() && c.s.Spec.Host.Inbound.DMARC != "" && known && !is.Masked && !(j == rspamd && is.Stopped) {
 			f.Remedy, f.Fixable = finding.Command("mailsetup init --yes"), true
 		}
 	}

@@ -45,6 +45,7 @@ func Check(ctx context.Context, m Machine, dns *dnsclient.Client, s subject.Serv
 	door.places()
 	door.spfSettings()
 	dmarcDoor{c}.milters(ctx)
+	rspamdDoor{dmarcDoor{c}}.check(ctx)
 	blockLists{c}.check(ctx)
 	c.chroot()
 	journal{c}.check(ctx)

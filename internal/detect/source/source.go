@@ -23,6 +23,8 @@ type Source interface {
 type Options struct {
 	// Files whose content is wanted in Facts.Files; absent ones are left out.
 	Files []state.Path
+	// Dirs are directories of whose files, one by one, the same holds.
+	Dirs []state.Path
 	// Origins are the names whose zones matter: the domains and the host name.
 	// Zone files are read for zones equal to or above one of them only, and for
 	// those of their keys and policies. The others are Unread.

@@ -17,7 +17,7 @@ type Coverer interface {
 }
 
 const (
-	coverAtOnce = 32
+	coverAtOnce = 256              // zones; the client bounds the questions
 	coverWithin = 10 * time.Second // for one zone
 )
 

@@ -14,6 +14,7 @@ import (
 	"mailsetup/internal/detect/source"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
+	"mailsetup/zonefile"
 )
 
 // realBIND answers named-checkzone with BIND's own.
@@ -192,5 +193,98 @@ func TestCopiesInFragment(t *testing.T) {
 	copied := state.Record{Name: "*.shop.lab.example.", Type: "A", TTL: 60, Value: "192.0.2.80"}
 	if diff := cmp.Diff([][]state.Record{{text, copied}, {copied}}, [][]state.Record{z.OurRecords, z.Copies}); diff != "" {
 		t.Error(diff)
+	}
+}
+
+const plainHead = "$TTL 1h\n@ SOA ns.x. h 7 3600 600 1d 60\n@ NS ns.x.\n"
+
+// noBIND fails a test in which a program is run.
+type noBIND struct {
+	*detecttest.Machine
+	t *testing.T
+}
+
+func (r noBIND) Run(context.Context, system.Command) (system.Result, error) {
+	r.t.Error("a program reads the zone")
+	return system.Result{}, nil
+}
+
+// What is usual in a zone needs no process to be read, and gives what BIND's own makes
+// of it, in the same order.
+func TestPlainZonesAreReadWithoutAProcess(t *testing.T) {
+	const text = "; a comment (\n" + plainHead + `www	60 IN A 192.0.2.2
+	60	A 192.0.2.1
+	IN	TXT	"q; (x)" "two"
+www AAAA 2001:DB8::1 ; (
+@ MX 20 b
+@ MX 10 C.lab.example.
+b.c.lab.example. CNAME @
+*.c 1d TXT ( "a"
+   ) ; end
+_x._Tcp TXT "b"
+9 A 192.0.2.9
+`
+	want := []state.Record{
+		{Name: "lab.example.", Type: "SOA", TTL: 3600, Value: "ns.x. h.lab.example. 7 3600 600 86400 60"},
+		{Name: "lab.example.", Type: "NS", TTL: 3600, Value: "ns.x."},
+		{Name: "lab.example.", Type: "MX", TTL: 3600, Value: "10 c.lab.example."},
+		{Name: "lab.example.", Type: "MX", TTL: 3600, Value: "20 b.lab.example."},
+		{Name: "9.lab.example.", Type: "A", TTL: 3600, Value: "192.0.2.9"},
+		{Name: "_x._tcp.lab.example.", Type: "TXT", TTL: 3600, Value: "b"},
+		{Name: "*.c.lab.example.", Type: "TXT", TTL: 86400, Value: "a"},
+		{Name: "b.c.lab.example.", Type: "CNAME", TTL: 3600, Value: "lab.example."},
+		{Name: "www.lab.example.", Type: "A", TTL: 60, Value: "192.0.2.1"},
+		{Name: "www.lab.example.", Type: "A", TTL: 60, Value: "192.0.2.2"},
+		{Name: "www.lab.example.", Type: "TXT", TTL: 3600, Value: "q; (x)two"},
+		{Name: "www.lab.example.", Type: "AAAA", TTL: 3600, Value: "2001:db8::1"},
+	}
+	zone := state.Zone{Origin: "lab.example.", Content: []byte(text)}
+	got, problem, err := dumpZone(t.Context(), noBIND{detecttest.Bookworm(), t}, "/", zone, string(zone.Content))
+	if err != nil || problem != "" {
+		t.Fatal(problem, err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := exec.LookPath("named-checkzone"); err != nil {
+		t.Skip("named-checkzone is not installed (package bind9-utils)")
+	}
+	// An escape has BIND read the same zone.
+	by, problem, err := dumpZone(t.Context(), realBIND{detecttest.Bookworm()}, "/", zone, string(zone.Content)+"; \\\n")
+	if diff := cmp.Diff(want, by); diff != "" || problem != "" || err != nil {
+		t.Error(problem, err, diff)
+	}
+}
+
+// What is unusual, or what BIND may refuse, is BIND's to judge.
+func TestZonesThatAreNotPlain(t *testing.T) {
+	if _, ok := plainRecords(plainHead, "lab.example."); !ok {
+		t.Error("the plain zone")
+	}
+	ours, err := zonefile.Apply(state.ZoneEdit{Path: "/etc/bind/x", Origin: "lab.example.", Include: "/y/lab.example.zone", Stamp: "01234567", New: &state.NewZone{NS: []string{"ns.x."}, Hostmaster: "h.x.", TTL: 60}}, nil)
+	text, _ := withoutIncludes(string(ours), "/y")
+	if list, ok := plainRecords(text, "lab.example."); err != nil || !ok || len(list) != 2 {
+		t.Errorf("a zone that mailsetup makes: %v, %v\n%s", list, err, ours)
+	}
+	for _, text := range []string{
+		"", "@ NS ns.x.\n", "$TTL 60\n@ SOA ns.x. h 7 1 1 1 1\n", "$TTL 60\n@ NS ns.x.\n@ SOA ns.x. h 7 1 1 1 1\n", "@ SOA ns.x. h 7 1 1 1 1\n@ NS ns.x.\n",
+		"$TTL 60\na SOA ns.x. h 7 1 1 1 1\n@ NS ns.x.\n", "$TTL 60\n@ SOA ns.x. h 4294967296 1 1 1 1\n@ NS ns.x.\n",
+		"$TTL 60\n@ SOA ns h 7 1 1 1 1\n@ NS ns\n",
+		plainHead + "$TTL 60\n", plainHead + "$ORIGIN a\n", plainHead + "$INCLUDE \"x\"\n", plainHead + "$GENERATE 1-2 a A 192.0.2.$\n",
+		plainHead + "a\\.b A 192.0.2.1\n", plainHead + "a TXT \"x\\\"\"\n", plainHead + "\xe4 A 192.0.2.1\n", plainHead + "a A 192.0.2.1\r\n",
+		plainHead + "a TXT unquoted\n", plainHead + "a TXT \"open\n", plainHead + "a TXT x\"y\"\n", plainHead + "a TXT \"x\"y\n", plainHead + "a TXT\n",
+		plainHead + "a TXT \"" + strings.Repeat("y", 256) + "\"\n",
+		plainHead + "a A 192.0.2.300\n", plainHead + "a A 192.0.2.01\n", plainHead + "a A 2001:db8::1\n", plainHead + "a AAAA 192.0.2.1\n", plainHead + "a AAAA ::ffff:192.0.2.1\n", plainHead + "a A 192.0.2.1 x\n",
+		plainHead + "a MX mail\n", plainHead + "a MX 65536 mail\n", plainHead + "a MX 10 *.b\n", plainHead + "a SRV 0 0 25 mail\n", plainHead + "a TYPE99 \\# 0\n", plainHead + "a\n", plainHead + "a IN\n",
+		plainHead + "a IN 60 A 192.0.2.1\n", plainHead + "a CH A 192.0.2.1\n", plainHead + "a 1h30m A 192.0.2.1\n", plainHead + "a 9999999999 A 192.0.2.1\n",
+		plainHead + "x. A 192.0.2.1\n", plainHead + "a.*.b A 192.0.2.1\n", plainHead + "-a A 192.0.2.1\n", plainHead + "a..b A 192.0.2.1\n", plainHead + strings.Repeat("y", 64) + " A 192.0.2.1\n",
+		plainHead + "a A 192.0.2.1\na A 192.0.2.1\n", plainHead + "a A 192.0.2.1\na 60 A 192.0.2.2\n", plainHead + "a CNAME b\na A 192.0.2.1\n", plainHead + "a CNAME b\na CNAME c\n", plainHead + "@ CNAME b\n",
+		plainHead + "a NS ns.x.\n", plainHead + "*  NS ns.x.\n", plainHead + "@ SOA ns.x. h 8 1 1 1 1\n", plainHead + "@ NS ns2\n",
+		plainHead + "a A ( 192.0.2.1\n", plainHead + "a A 192.0.2.1 )\n", plainHead + "( a A 192.0.2.1 )\n", plainHead + "a A (( 192.0.2.1 ))\n",
+		plainHead + strings.Repeat("; a comment\n", 6000),
+	} {
+		if got, ok := plainRecords(text, "lab.example."); ok {
+			t.Errorf("%q is taken for plain: %v", text, got)
+		}
 	}
 }

@@ -239,10 +239,29 @@ func (m *Mem) Run(ctx context.Context, c system.Command) (system.Result, error) 
 	m.mu.Lock()
 	m.note("run %s", strings.Join(c.Argv, " "))
 	m.mu.Unlock()
-	if m.OnRun == nil {
-		return system.Result{}, nil
+	var res system.Result
+	var err error
+	if m.OnRun != nil {
+		res, err = m.OnRun(c)
 	}
-	return m.OnRun(c)
+	if c.Argv[0] == "rndc" && err == nil && res.Code == 0 {
+		return m.rndc(), nil
+	}
+	return res, err
+}
+
+// rndc has BIND read its files again.
+func (m *Mem) rndc() system.Result {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u := m.units["named.service"]
+	if u == nil || u.status.Active != "active" {
+		return system.Result{Code: 1, Stderr: []byte("rndc: connect failed: connection refused")}
+	}
+	if files := m.snapshot(u.reads); call(u.reject, files) == nil && call(u.unhappy, files) == nil {
+		u.loaded = files
+	}
+	return system.Result{}
 }
 
 // Check implements system.Checker.

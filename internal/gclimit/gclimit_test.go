@@ -1,0 +1,65 @@
+package gclimit_test
+
+import (
+	"runtime"
+	"runtime/debug"
+	"testing"
+	"time"
+
+	"mailsetup/internal/gclimit"
+)
+
+var kept, garbage [][]byte
+
+// grow takes memory in pieces that stay in use.
+func grow(octets int) {
+	for range octets >> 16 {
+		kept = append(kept, make([]byte, 1<<16))
+	}
+}
+
+// churn makes garbage, and returns how often it was collected.
+func churn(octets int) uint32 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range octets >> 16 {
+		garbage = [][]byte{make([]byte, 1<<16)}
+	}
+	runtime.ReadMemStats(&after)
+	return after.NumGC - before.NumGC
+}
+
+// While little is in use, the limit holds; where a command needs more than that, it gets it,
+// and is not kept busy with the collection of garbage that is not there.
+func TestALimitThatGivesWay(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
+	defer func() { kept, garbage = nil, nil }()
+	const limit = 24 << 20
+	gclimit.Set(limit)
+	gclimit.Start() // which changes none that was set
+	grow(8 << 20)
+	churn(64 << 20)
+	if got := debug.SetMemoryLimit(-1); got != limit {
+		t.Errorf("limit %d while little is in use, want %d", got, limit)
+	}
+	grow(56 << 20)
+	churn(64 << 20)
+	runtime.GC()
+	for end := time.Now().Add(10 * time.Second); debug.SetMemoryLimit(-1) <= 64<<20 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	if got := debug.SetMemoryLimit(-1); got < 80<<20 || got > 120<<20 {
+		t.Errorf("limit %d with 64 MB in use", got)
+	}
+	if n := churn(256 << 20); n > 40 { // 20 MB of garbage each time
+		t.Errorf("%d collections for 256 MB of garbage", n)
+	}
+	kept = nil
+	runtime.GC()
+	for end := time.Now().Add(10 * time.Second); debug.SetMemoryLimit(-1) != limit && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	if got := debug.SetMemoryLimit(-1); got != limit {
+		t.Errorf("limit %d after that, want %d", got, limit)
+	}
+}
