@@ -344,7 +344,7 @@ chown -R bind: /var/lib/bind; named-checkconf; systemctl restart named`)
 	product(t, b, 0, "remove-domain", "--yes", "--purge", "3.example")
 	loads("remove-domain", false, "3.example")
 	product(t, b, 0, "remove-domain", "--yes", "--purge", "new.example")
-	loads("remove-domain of a zone that was made", true)
+	loads("remove-domain of a zone that was made", true, "new.example") // without its records, before it goes
 }
 
 // loadedZone is what BIND says of each file that it has read.

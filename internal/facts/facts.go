@@ -111,7 +111,7 @@ func (c *Collector) Refresh(ctx context.Context, r Request, f state.Facts) (Gath
 	if c.m.Image != nil {
 		return Gathered{Facts: f, Scope: r.Scope}, nil
 	}
-	if slices.ContainsFunc(r.zoneNames(), func(n string) bool { return !slices.Contains(c.zoneNames, n) }) {
+	if slices.ContainsFunc(r.zoneNames(), func(n string) bool { _, known := slices.BinarySearch(c.zoneNames, n); return !known }) {
 		return c.Gather(ctx, r)
 	}
 	var err error
