@@ -21,6 +21,12 @@ import (
 func (p *Provisioner) planWithConsents(ctx context.Context, d *Draft) error {
 	for {
 		var err error
+		if d.specChanged { // perhaps by thousands of answers
+			if d.Input.SpecFiles, err = specFiles(p, d.Request, d.Input.Spec); err != nil {
+				return err
+			}
+			d.specChanged = false
+		}
 		d.Plan, err = p.makePlan(ctx, d)
 		if refusal := (*step.Refusal)(nil); errors.As(err, &refusal) && refusal.Keep != nil {
 			if err := p.keepRefused(ctx, d, refusal, err); err != nil {
@@ -127,34 +133,33 @@ func (p *Provisioner) recordAnswer(d *Draft, q state.Question, yes bool) error {
 		d.Input.Consents[q.ID] = true
 		d.consented = append(d.consented, q.Path)
 	}
+	if !d.ownSpec {
+		d.Input.Spec.Domains = slices.Clone(d.Input.Spec.Domains) // shared with the spec that was asked for
+		d.ownSpec = true
+	}
 	changed := storeAnswer(&d.Input.Spec, q, yes)
 	if q.Kind == state.AskSigner {
 		choice := signers.Choice{Files: p.Machine.Sys, Ledger: d.Keys.Ledger, Selector: d.Keys.Selector, Now: p.Machine.Now}
 		d.pairs, changed = choice.Apply(&d.Input, d.pairs, q, yes)
 	}
-	if !changed {
-		return nil
-	}
-	var err error
-	d.Input.SpecFiles, err = specFiles(p, d.Request, d.Input.Spec)
-	return err
+	d.specChanged = d.specChanged || changed
+	return nil
 }
 
-// storeAnswer writes an answer into the spec, if there is a place for it.
+// storeAnswer writes an answer into the spec, if there is a place for it. Its domains are no
+// other spec's.
 func storeAnswer(sp *spec.Spec, q state.Question, yes bool) bool {
 	i := slices.IndexFunc(sp.Domains, func(d spec.Domain) bool { return d.Name == q.Domain })
 	switch {
 	case q.Kind == state.AskBounces:
 		sp.Host.SignBounces = map[bool]string{true: "yes", false: "no"}[yes]
 	case q.Kind == state.AskWildcard && i >= 0:
-		sp.Domains = slices.Clone(sp.Domains) // shared with the spec that was asked for
 		sp.Domains[i].WildcardRecords = map[bool]string{true: spec.Copy, false: spec.Drop}[yes]
 	case yes:
 		return false
 	case q.Kind == state.AskService:
 		sp.Host.LeaveServices = appendNew(sp.Host.LeaveServices, q.Subject)
 	case q.Kind == state.AskRecord && i >= 0:
-		sp.Domains = slices.Clone(sp.Domains) // shared with the spec that was asked for
 		sp.Domains[i].Keep = appendNew(sp.Domains[i].Keep, q.Subject)
 	default:
 		return false

@@ -185,6 +185,36 @@ func TestANoIsWrittenDown(t *testing.T) {
 	}
 }
 
+// Of hundreds of domains, an answer for all of them is written down in the file of each.
+func TestAnswersForManyDomains(t *testing.T) {
+	w, given := newWorld(t, ""), lab(t)
+	for i := range 500 {
+		d := given.Domains[0]
+		d.Name = fmt.Sprintf("m%03d.example", i)
+		given.Domains = append(given.Domains, d)
+	}
+	w.options.Consents = kinds{state.AskRecord: false}
+	ask := step.Step{Name: "Asking", Build: func(in step.Input) (state.Stage, []state.Note, error) {
+		stage := change
+		for _, d := range in.Spec.Domains {
+			if q := askSPF; !slices.Contains(d.Keep, q.Subject) {
+				q.ID, q.Domain = "record "+d.Name+" SPF", d.Name
+				stage.Questions = append(stage.Questions, q)
+			}
+		}
+		return stage, nil, nil
+	}}
+	d, err := w.plan(w.request(given, ask))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range given.Domains {
+		if text := string(d.Input.SpecFiles[spec.DomainFile(x.Name)]); !strings.Contains(text, "\nkeep = [\"spf\"]\n") || len(x.Keep) > 0 {
+			t.Fatalf("%s keeps %q:\n%s", x.Name, x.Keep, text)
+		}
+	}
+}
+
 // The first questions are introduced; what is said depends on what was done.
 func TestIntroduction(t *testing.T) {
 	const nothingYet = "What follows would change something of yours, so each is asked by itself. Nothing is changed before you agree to the whole plan."

@@ -41,6 +41,9 @@ type Draft struct {
 	consents  []consent       // that were given or refused
 	consented []state.Path    // files of the administrator's that a yes is about
 	installed []string        // packages
+
+	ownSpec     bool // the domains of Input.Spec are shared with no other spec
+	specChanged bool // by an answer: the files of the spec have to be made anew
 }
 
 // newDraft gathers the input of the steps. Keys to be made are placeholders until the
