@@ -91,7 +91,7 @@ openssl genrsa -out /root/pass.pem 2048 2>/dev/null`)
 		// Off leaves OpenDMARC as it was: it came with mailsetup, so nothing runs; and so
 		// where it was there, and somebody had stopped it.
 		b.Sh(t, "systemctl start opendmarc")
-		for range 2 {
+		for again := range 2 {
 			product(t, b, 0, "inbound", "--dmarc", "off", "--yes")
 			same(t, before, files())
 			left := b.Sh(t, `dpkg -V opendmarc
@@ -100,11 +100,13 @@ systemctl is-active opendmarc || :; systemctl is-enabled opendmarc || :`)
 			if left != "inactive\ndisabled\n" {
 				t.Errorf("left by off:\n%s", left)
 			}
+			if again == 1 {
+				break
+			}
 			product(t, b, 0, "inbound", "--dmarc", "mark", "--yes")
 			if runs := b.Sh(t, "systemctl is-active opendmarc; systemctl is-enabled opendmarc"); runs != "active\nenabled\n" {
 				t.Errorf("once more on:\n%s", runs)
 			}
-			nothingChanges(t, b, initArgs()...)
 		}
 	})
 }

@@ -103,7 +103,7 @@ func (c dmarcDoor) answers(ctx context.Context, d door, m milters.Milter, j judg
 		address, err := c.reach(d, m.Endpoint)
 		there, sure := true, false
 		if host := postconf.Host(address); host == "localhost" || strings.HasPrefix(host, "127.") {
-			there, sure = spfDoor{c.checker}.listens(ctx, address[strings.LastIndexByte(address, ':')+1:])
+			there, sure = spfDoor(c).listens(ctx, address[strings.LastIndexByte(address, ':')+1:])
 		}
 		switch {
 		case errors.Is(err, probe.ErrNotTried):
