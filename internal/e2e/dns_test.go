@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -113,12 +114,12 @@ func printed(t *testing.T, b *lab.Box, out string) (zone, form string) {
 
 // TestNewZone: a zone is made where nobody serves the domain, and goes again;
 // it is refused where somebody else does. The same server then takes a domain
-// outside ASCII.
+// outside ASCII, and thirty new zones at once.
 func TestNewZone(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		b := lab.Boot(t, lab.Options{Release: release, Image: lab.Mail, Hostname: "mail.fresh.example"})
 		b.Named(t, "lab.example")
-		b.Named(t, "parent.example", "taken IN NS ns.taken", "ns.taken IN A 198.51.100.53")
+		b.Named(t, "parent.example", append([]string{"taken IN NS ns.taken", "ns.taken IN A 198.51.100.53"}, moved("IN NS mail.xn--bcher-kva.example.")...)...)
 		b.Named(t, "xn--bcher-kva.example")
 		b.Install(t)
 		sink := b.Sink(t)
@@ -158,8 +159,73 @@ func TestNewZone(t *testing.T) {
 		serves(t, b, "TXT", "_dmarc.xn--bcher-kva.example", "v=DMARC1")
 		leavesSignedBy(t, b, sink, "xn--bcher-kva.example")
 		nothingChanges(t, b, idn...)
+		manyNewZones(t, b)
 	})
 }
+
+// moved are thirty names of parent.example, each with the rest of a line.
+func moved(rest string) []string {
+	lines := make([]string, 30)
+	for i := range lines {
+		lines[i] = strings.TrimSpace(fmt.Sprintf("m%02d %s", i, rest))
+	}
+	return lines
+}
+
+// manyNewZones adds domains whose parent delegates them to this server already, as when
+// they move here: its resolver says SERVFAIL. Named's log of queries tells that none is put
+// twice, and that one each is enough to see that a zone is not there yet.
+func manyNewZones(t *testing.T, b *lab.Box) {
+	t.Helper()
+	command := []string{"add-domain", "--yes", "--key-bits", "1024", "--receive", "yes", "--dns-new-zone", "--ns", "mail.xn--bcher-kva.example"}
+	for _, name := range moved("") {
+		command = append(command, name+".parent.example")
+	}
+	if out := b.Sh(t, "dig @127.0.0.1 m07.parent.example MX | grep -c SERVFAIL"); out != "1\n" {
+		t.Fatalf("the resolver does not say SERVFAIL: %s", out)
+	}
+	b.Sh(t, "rndc querylog on")
+	product(t, b, 0, command...)
+	b.Sh(t, "rndc querylog off")
+	log := b.Sh(t, "journalctl --sync; journalctl -u named -o cat --no-pager | sed -n '/query logging is now on/,$p'")
+	before, _, reloaded := strings.Cut(log, "received control channel command 're")
+	if !reloaded {
+		t.Fatalf("named was not told to load the zones:\n%s", log)
+	}
+	asked, recursive := map[string]int{}, 0
+	for line := range strings.Lines(before) {
+		m := queryLine.FindStringSubmatch(line)
+		if m == nil || !strings.HasSuffix(m[1], "parent.example") {
+			continue
+		}
+		asked[m[3]+strings.ToLower(m[1])+" "+m[2]]++
+		if m[3] == "+" {
+			recursive++
+		}
+	}
+	direct := 0
+	for q, n := range asked {
+		if n > 1 {
+			t.Errorf("put %d times: %s", n, q)
+		}
+		if strings.HasPrefix(q, "-") {
+			direct++
+		}
+	}
+	// MX, A, AAAA and TXT, the policy, the zone of the key, and the key; the delegation, and
+	// a look at what is served.
+	if most := 8*30 + 10; recursive < 5*30 || recursive > most {
+		t.Errorf("%d questions to the resolver, at most %d are needed", recursive, most)
+	}
+	if most := 2*30 + 10; direct > most {
+		t.Errorf("%d questions to the name server before it has the zones, at most %d are needed", direct, most)
+	}
+	serves(t, b, "TXT", "m29.parent.example", "v=spf1")
+}
+
+// queryLine is a query of this machine's own in the log of named: the name, + for one that
+// wants recursion, and the type.
+var queryLine = regexp.MustCompile(`client \S+ 127\.0\.0\.1#\d+ \(\S+\): query: (\S+) IN (\S+) ([+-])`)
 
 // TestZoneHasRecords: what is right in the zone stays as it is, is not said
 // twice and not spoken of, however strict it is; and a selector that DNS knows
