@@ -184,6 +184,7 @@ func TestInboundRelay(t *testing.T) {
 		b.Write(t, "/usr/local/bin/other", "#!/bin/sh\nwhile read -r line; do [ -n \"$line\" ] || printf 'action=dunno\\n\\n'; done\n", 0o755)
 		b.Zone(t, "fail.example", `zone "fail.example" { type primary; file "/etc/bind/db.fail.example"; };`, "$TTL 60\n@ IN SOA ns.fail.example. x.fail.example. 1 3600 900 604800 60\n"+
 			"@ IN NS ns\nns IN A 192.0.2.10\n@ IN TXT \"v=spf1 -all\"\n")
+		b.Named(t, "bl.example", "2.0.0.127 A 127.0.0.2", "99.100.51.198 A 127.0.0.2")
 		main, master := b.Read(t, "/etc/postfix/main.cf"), b.Read(t, "/etc/postfix/master.cf")
 		if !strings.Contains(main, relayList) {
 			t.Fatalf("main.cf is not Debian's:\n%s", main)
@@ -204,8 +205,15 @@ func TestInboundRelay(t *testing.T) {
 			}
 			b.Run(t, "postfix", "reload")
 			refuses(t, b, d.name+", before")
-			product(t, b, 0, "inbound", "--spf", "reject", "--yes")
-			refuses(t, b, d.name+", with SPF")
+			list := "bl.example"
+			if d.theirs { // then no line changes but by a list
+				list = "none"
+			}
+			product(t, b, 0, "inbound", "--spf", "reject", "--dnsbl", list, "--yes")
+			refuses(t, b, d.name+", with SPF and a block list")
+			if reply := offers(t, b, "192.0.2.10", "198.51.100.99", [][2]string{{"x@none.example", "root@mail.lab.example"}})[0]; !d.theirs && (!strings.HasPrefix(reply, "554 5.7.1 ") || !strings.Contains(reply, "bl.example")) {
+				t.Errorf("%s: a client on the list: %s", d.name, reply)
+			}
 			if reply := offers(t, b, "192.0.2.10", "198.51.100.9", [][2]string{{"x@fail.example", "root@mail.lab.example"}})[0]; !strings.HasPrefix(reply, "550 5.7.23 ") {
 				t.Errorf("%s: mail that fails SPF: %s", d.name, reply)
 			}
@@ -214,7 +222,7 @@ func TestInboundRelay(t *testing.T) {
 					t.Errorf("%s: main.cf became\n%s", d.name, got)
 				}
 			}
-			product(t, b, 0, "inbound", "--spf", "off", "--yes")
+			product(t, b, 0, "inbound", "--spf", "off", "--dnsbl", "none", "--yes")
 			for name, text := range had {
 				if got := b.Read(t, "/etc/postfix/"+name); got != text {
 					t.Errorf("%s: %s became\n%s", d.name, name, got)
