@@ -264,10 +264,11 @@ func (p pair) knows(t *testing.T, zones string) {
 
 // TestKilledRotation: killed at any moment, a rotation goes on with the next
 // run, and mail is signed in between. The moments take turns on the releases: what
-// is killed is mailsetup, which is the same on both.
+// is killed is mailsetup, which is the same on both. Then many keys are replaced at once.
 func TestKilledRotation(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
-		killRotations(t, release, 20, func(i int) bool { return lab.TakesTurn(i, release) })
+		b := killRotations(t, release, 20, func(i int) bool { return lab.TakesTurn(i, release) })
+		rotatesTwentyOfThirty(t, b)
 	})
 }
 
