@@ -156,13 +156,24 @@ func deaf(t *testing.T, b *lab.Box) {
 		"grep -q opendkim /etc/postfix/main.cf && exit 1\nexec /usr/lib/postfix/sbin/smtpd.real \"$@\"\n", 0o755)
 }
 
+// rndcFails has rndc(8) fail while a condition is true, so that the unit of BIND is asked to
+// reload. What is returned mends it.
+func rndcFails(t *testing.T, b *lab.Box, when string) (mend func()) {
+	t.Helper()
+	b.Run(t, "mv", "/usr/sbin/rndc", "/usr/sbin/rndc.real")
+	b.Write(t, "/usr/sbin/rndc", "#!/bin/sh\nif "+when+"; then exit 1; fi\nexec rndc.real \"$@\"\n", 0o755)
+	return func() { b.Run(t, "mv", "/usr/sbin/rndc.real", "/usr/sbin/rndc") }
+}
+
 // bindRefuses: a BIND that does not reload, and a zone that the checker
 // refuses before anything is touched.
 func bindRefuses(t *testing.T, b *lab.Box, sink *lab.Sink, _ string) {
 	t.Helper()
 	was := look(t, b)
-	dropIn(t, b, "named.service", "ExecReload=\nExecReload="+unless("mailsetup", "/etc/bind/db.lab.example", "rndc reload"))
+	dropIn(t, b, "named.service", "ExecReload=\nExecReload="+unless("mailsetup", "/etc/bind/db.lab.example", "rndc.real reload"))
+	mend := rndcFails(t, b, "true")
 	_, stderr := product(t, b, 1, initArgs()...)
+	mend()
 	says(t, stderr, "named.service", distaste, "everything was put back as it was")
 	asBefore(t, b, was)
 	notServed(t, b)

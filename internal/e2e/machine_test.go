@@ -221,7 +221,7 @@ func otherSystem(t *testing.T, b *lab.Box) {
 	t.Helper()
 	b.Sh(t, "mv /usr/bin/dpkg-query /root/; rm /etc/os-release; printf 'ID=fedora\nPRETTY_NAME=\"Fedora Linux 43\"\n' >/etc/os-release")
 	_, said := product(t, b, 1, "init", "--yes", "--domain", "lab.example")
-	says(t, said, "Fedora Linux 43: dpkg-query: not found: this system has no Debian packages", "hint: mailsetup is made for Debian 12 and 13")
+	says(t, said, "Fedora Linux 43: dpkg-query: not found: this system has no Debian packages", "hint: mailsetup is made for Debian 12, 13 and 14")
 	b.Sh(t, "mv /root/dpkg-query /usr/bin/")
 
 	b.Write(t, "/etc/os-release", "PRETTY_NAME=\"Ubuntu 24.04.1 LTS\"\nID=ubuntu\nVERSION_ID=\"24.04\"\nID_LIKE=debian\n", 0o644)

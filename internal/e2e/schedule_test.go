@@ -367,6 +367,7 @@ func failsAloud(t *testing.T, b *lab.Box, sink *lab.Sink) {
 	every("never", "domains.d/shop.example.toml")
 	dropIn(t, b, "named.service", `ExecReload=
 ExecReload=/bin/sh -c "! rm /run/lab-fails 2>/dev/null && rndc reload"`)
+	mend := rndcFails(t, b, "[ -e /run/lab-fails ]")
 	had := sink.Count()
 	b.Sh(t, "touch /run/lab-fails")
 	log := tick(t, b, "exit-code", "1")
@@ -380,6 +381,7 @@ ExecReload=/bin/sh -c "! rm /run/lab-fails 2>/dev/null && rndc reload"`)
 	text := letter(t, b, sink, had+1)
 	says(t, text, "\nSubject: mail.lab.example: mailsetup rotate-dkim failed\n", "\n"+line+"\n")
 	undrop(t, b, "named.service")
+	mend()
 	b.Sh(t, "cp -p /etc/bind/db.lab.example /root/; echo nonsense >>/etc/bind/db.lab.example")
 	log = tick(t, b, "exit-code", "1")
 	if !regexp.MustCompile(`(?m)^lab\.example: .* goes on signing: zone lab\.example.*: .`).MatchString(log) {

@@ -138,18 +138,21 @@ func Own(server state.DNSServer, does Resolves, f File, at netip.Addr) []string 
 			lines = []string{"systemctl start named"}
 		}
 	case state.Unbound:
-		switch does {
-		case PassesOn, Refuses:
+		switch {
+		case does == PassesOn && f.Manager == Resolvconf:
+			lines = append(aloneBesideResolvconf(), "take a forward-zone for . out of /etc/unbound, if there is one, and restart unbound again")
+		case does == PassesOn, does == Refuses:
 			lines = []string{"take the forward-zone for . out of /etc/unbound, and let 127.0.0.0/8 ask (access-control)", "unbound-checkconf && systemctl restart unbound"}
-		case NotRunning:
+		case does == NotRunning:
 			lines = []string{"systemctl start unbound"}
-		case ByItself, NotKnown:
 		}
 	case state.NoDNSServer:
 		if does != NotRunning && does != NotKnown {
 			return nil // something that is not recognised has the port
 		}
-		lines = []string{"apt-get install unbound"}
+		if lines = []string{"apt-get install unbound"}; f.Manager == Resolvconf {
+			lines = append(lines, aloneBesideResolvconf()...)
+		}
 	default:
 		return nil
 	}
@@ -157,6 +160,12 @@ func Own(server state.DNSServer, does Resolves, f File, at netip.Addr) []string 
 		return append(lines, restart)
 	}
 	return append(append(lines, f.pointTo(at.String())...), restart)
+}
+
+// aloneBesideResolvconf are commands after which resolvconf no longer has Unbound pass all
+// questions on to the resolvers of the network, as Debian's package has it.
+func aloneBesideResolvconf() []string {
+	return []string{"echo 'USE_RESOLVCONF_FORWARDS=false' >>/etc/default/unbound", "systemctl restart unbound"}
 }
 
 // restart makes the copy in the chroot anew.
@@ -171,7 +180,8 @@ func (f File) pointTo(at string) []string {
 	case Resolved:
 		return []string{
 			"mkdir -p /etc/systemd/resolved.conf.d",
-			`printf '[Resolve]\nDNS=` + at + `\nDomains=~.\n' >/etc/systemd/resolved.conf.d/own-resolver.conf`,
+			// The empty DNS= takes back what resolved.conf itself says.
+			`printf '[Resolve]\nDNS=\nDNS=` + at + `\nDomains=~.\n' >/etc/systemd/resolved.conf.d/own-resolver.conf`,
 			"systemctl restart systemd-resolved",
 		}
 	case NetworkManager:

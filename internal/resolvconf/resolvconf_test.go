@@ -54,10 +54,12 @@ sed -i '1i nameserver 127.0.0.1' /etc/resolv.conf
 systemctl restart postfix`},
 		{state.NoDNSServer, resolvconf.NotRunning, away(resolvconf.Resolved), `apt-get install unbound
 mkdir -p /etc/systemd/resolved.conf.d
-printf '[Resolve]\nDNS=127.0.0.1\nDomains=~.\n' >/etc/systemd/resolved.conf.d/own-resolver.conf
+printf '[Resolve]\nDNS=\nDNS=127.0.0.1\nDomains=~.\n' >/etc/systemd/resolved.conf.d/own-resolver.conf
 systemctl restart systemd-resolved
 systemctl restart postfix`},
 		{state.NoDNSServer, resolvconf.NotRunning, away(resolvconf.Resolvconf), `apt-get install unbound
+echo 'USE_RESOLVCONF_FORWARDS=false' >>/etc/default/unbound
+systemctl restart unbound
 echo 'nameserver 127.0.0.1' >>/etc/resolvconf/resolv.conf.d/head
 resolvconf -u
 systemctl restart postfix`},
@@ -75,6 +77,12 @@ systemctl restart postfix`},
 printf '[main]\ndns=none\n' >/etc/NetworkManager/conf.d/own-resolver.conf
 systemctl reload NetworkManager
 sed -i '1i nameserver 127.0.0.1' /etc/resolv.conf
+systemctl restart postfix`},
+		{state.Unbound, resolvconf.PassesOn, away(resolvconf.Resolvconf), `echo 'USE_RESOLVCONF_FORWARDS=false' >>/etc/default/unbound
+systemctl restart unbound
+take a forward-zone for . out of /etc/unbound, if there is one, and restart unbound again
+echo 'nameserver 127.0.0.1' >>/etc/resolvconf/resolv.conf.d/head
+resolvconf -u
 systemctl restart postfix`},
 		{state.NSD, resolvconf.Refuses, away(resolvconf.ByHand), ""},
 		{state.Dnsmasq, resolvconf.PassesOn, here, ""},

@@ -13,12 +13,8 @@ import (
 func inboundQuestions() []question {
 	list := []question{inboundSPFQuestion(), inboundDMARCQuestion(), inboundDNSBLQuestion()}
 	for i := range list {
-		applies := asksIncoming
-		if list[i].topic == aboutInDNSBL {
-			applies = func(f *flow) bool { return asksIncoming(f) && !f.found.Incoming.Rspamd }
-		}
-		list[i].applies = applies
-		list[i].offer = onlyIf(applies, list[i].offer)
+		list[i].applies = asksIncoming
+		list[i].offer = onlyIf(asksIncoming, list[i].offer)
 	}
 	return list
 }

@@ -31,7 +31,7 @@ func askInbound(t *testing.T, o wizard.Options, rspamd bool, script string) (spe
 
 // A server that is set up is asked about incoming mail and nothing else, and no other
 // answer comes back. What a run would refuse is not offered: quarantine and reject where
-// OpenDKIM verifies, and block lists where rspamd judges.
+// OpenDKIM verifies.
 func TestOnlyIncomingMail(t *testing.T) {
 	for _, tt := range []struct {
 		script string
@@ -40,8 +40,8 @@ func TestOnlyIncomingMail(t *testing.T) {
 	}{
 		{"\n\n\n", false, inbound.Answers{Plain: true, SPF: "mark", DMARC: "off", DNSBL: []string{"bl.example=127.0.0.2"}}},
 		{"reject\nquarantine\nreject\n2\nzen\nZEN.spamhaus.org=127.0.0.[2..4;9] bl.example\n", false, inbound.Answers{Plain: true, SPF: "reject", DMARC: "off", DNSBL: []string{"zen.spamhaus.org=127.0.0.[2..4;9]", "bl.example=127.0.0.[2..11]"}}},
-		{"mark\nquarantine\n", true, inbound.Answers{Plain: true, SPF: "mark", DMARC: "quarantine"}},
-		{"mark\n3\n", true, inbound.Answers{Plain: true, SPF: "mark", DMARC: "reject"}},
+		{"mark\nquarantine\n\n", true, inbound.Answers{Plain: true, SPF: "mark", DMARC: "quarantine", DNSBL: []string{"bl.example=127.0.0.2"}}},
+		{"mark\n3\nzen.spamhaus.org=127.0.0.2\n", true, inbound.Answers{Plain: true, SPF: "mark", DMARC: "reject", DNSBL: []string{"zen.spamhaus.org=127.0.0.2"}}},
 	} {
 		got, said := askInbound(t, wizard.Options{Inbound: true, Fixed: spec.Answers{Inbound: inbound.Answers{Plain: true}}}, tt.rspamd, tt.script)
 		if diff := cmp.Diff(spec.Answers{Inbound: tt.want}, got); diff != "" {

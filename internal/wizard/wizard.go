@@ -60,8 +60,7 @@ type Proposals struct {
 type Incoming struct {
 	SPF, DMARC Proposal
 	DNSBL      Proposal // block lists, separated by spaces
-	// Rspamd judges incoming mail, so DMARC can refuse some and Postfix asks no block
-	// list. Elsewhere OpenDKIM verifies, which does not tell a key that cannot be looked
+	// Rspamd judges incoming mail, so DMARC can refuse some. Elsewhere OpenDKIM verifies, which does not tell a key that cannot be looked
 	// up for the moment from a missing signature, and nothing is to be refused for that.
 	Rspamd bool
 }

@@ -63,6 +63,8 @@ func carried() []string {
 		"spamassassin libmail-spf-perl",
 		// Other name servers.
 		"dnsmasq", "unbound", "nsd", "knot", pdnsPackages,
+		// What writes resolv.conf.
+		"resolvconf", "network-manager", "systemd-resolved",
 	}
 }
 
