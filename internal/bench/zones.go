@@ -62,7 +62,7 @@ func (h *host) newZones(n int) {
 	h.farAway()
 	away := h.added(fmt.Sprintf("a zone each, name servers %v away", far), newZone...)
 	h.nearby()
-	h.v.atMost("1,000 new zones, beside 1,000 domains of printed records", ratio(here, printed), 1.5, " x")
+	h.v.atMost(fmt.Sprintf("%d new zones, beside as many domains of printed records", n), ratio(here, printed), 1.5, " x")
 	h.v.atMost("the same with SERVFAIL, beside with NXDOMAIN", ratio(failing, here), 1.5, " x")
 	h.v.atMost("the same with name servers 50 ms away, beside without", ratio(away, here), 1.5, " x")
 }
@@ -115,7 +115,7 @@ func (h *host) manyZones(n int) {
 	h.delegate(parentAddr, allDomains(n)...)
 	h.told("init, which sees them for the first time", 1, h.furnishServed(n)...)
 	idle := h.told("init, nothing to do", repeats, "mailsetup", "init", "--domain", lab1, "--yes")
-	h.v.atMost("init with nothing to do, 10,000 zones", idle.wall.Seconds(), 0.5, " s")
+	h.v.atMost(fmt.Sprintf("init with nothing to do, %d zones", n), idle.wall.Seconds(), 0.5, " s")
 	parse := h.told("named-checkconf -p", repeats, "named-checkconf", "-p")
 	reconfig := h.told("rndc reconfig", repeats, "rndc", "reconfig")
 	ones, read := make([]cost, repeats), 0
@@ -126,7 +126,7 @@ func (h *host) manyZones(n int) {
 		h.told("  taken back", 1, "mailsetup", "rollback", "--yes")
 	}
 	allowed := max(0.7, 1.5*(parse.wall+reconfig.wall).Seconds())
-	h.v.atMost("one domain more with 10,000 zones", median(ones, wall).Seconds(), allowed, " s")
+	h.v.atMost(fmt.Sprintf("one domain more with %d zones", n), median(ones, wall).Seconds(), allowed, " s")
 	h.v.atMost("zones that named reads for it", float64(read), 1, "")
 	h.commands()
 	h.rotateServed(n)
@@ -177,13 +177,13 @@ func (h *host) rotateServed(n int) {
 	// beside the usual size.
 	all := made.wall + switched.wall - brief + usual
 	fmt.Fprintf(h.out, "  the keys alone %s, of 2,048 bits %s\n", short(brief), short(usual))
-	h.v.atMost("a rotation of 10,000 keys in 10,000 zones, beside the keys", float64(all)/float64(usual), 1.3, " x")
+	h.v.atMost(fmt.Sprintf("a rotation of %d keys in as many zones, beside the keys", n), float64(all)/float64(usual), 1.3, " x")
 	h.v.atMost("the tick of it that switches them, beside the keys", float64(switched.wall)/float64(usual), 1.3, " x")
 	h.v.atLeast("domains that their new key signs for", float64(h.rotated()), float64(n), "")
 	h.v.atMost("reloads of OpenDKIM to switch them", float64(h.reloads()-reloads), 1, "")
 	h.v.atMost("zones that named reads for that", float64(again), 0, "")
 	h.v.atMost("zones that named reads to publish them", float64(read), float64(n+1), "")
-	h.v.atMost("peak memory of a rotation of 10,000 keys", float64(max(made.rss, switched.rss))/1e6, 100, " MB")
+	h.v.atMost(fmt.Sprintf("peak memory of a rotation of %d keys", n), float64(max(made.rss, switched.rss))/1e6, 100, " MB")
 }
 
 // keysWall is how long n keys take, made on all processors: some of them, scaled.
