@@ -114,7 +114,7 @@ func TestHostileNameServers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var asked atomic.Int64
-			server := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+			server := dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 				asked.Add(1)
 				return answer(t, r)
 			})

@@ -21,17 +21,21 @@ import (
 // on 127.0.0.1 says.
 func labZone(t *testing.T, ns1, ns2 func(r *dns.Msg) *dns.Msg) *dnsclient.Client {
 	t.Helper()
-	resolver := dnstest.Serve(t, "127.0.0.1", "0", dnstest.Zone(t,
+	return serve(t, dnstest.Zone(t,
 		"lab.example. 60 IN SOA ns1.lab.example. h.lab.example. 8 1 1 1 1",
 		"lab.example. 60 IN NS ns1.lab.example.", "lab.example. 60 IN NS ns2.lab.example.",
 		"ns1.lab.example. 60 IN A 127.0.0.2", "ns2.lab.example. 60 IN A 127.0.0.3",
 		"there.example. 60 IN TXT \"v=DMARC1; p=none; rua=mailto:a@lab.example\"",
-	))
-	_, port, _ := net.SplitHostPort(resolver)
-	c := client(resolver)
+	), ns1, ns2)
+}
+
+// serve starts a resolver on 127.0.0.1 and name servers on 127.0.0.2 and 127.0.0.3, and
+// returns a client of it.
+func serve(t *testing.T, resolver, ns1, ns2 func(r *dns.Msg) *dns.Msg) *dnsclient.Client {
+	t.Helper()
+	port := dnstest.ServeAll(t, map[string]func(r *dns.Msg) *dns.Msg{"127.0.0.1": resolver, "127.0.0.2": ns1, "127.0.0.3": ns2})
+	c := client(net.JoinHostPort("127.0.0.1", port))
 	c.Port = port
-	dnstest.Serve(t, "127.0.0.2", port, ns1)
-	dnstest.Serve(t, "127.0.0.3", port, ns2)
 	return c
 }
 
@@ -138,7 +142,7 @@ func TestCheckAgain(t *testing.T) {
 }
 
 func TestCheckNobodyInCharge(t *testing.T) {
-	resolver := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	resolver := dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		m := dnstest.Reply(t, r, dns.RcodeNameError)
 		m.Ns = dnstest.RRs(t, "example. 60 IN SOA ns.example. h.example. 1 1 1 1 1")
 		return m
@@ -165,17 +169,12 @@ func TestNobodyAsksTheResolverForKeys(t *testing.T) {
 		"lab.example. 60 IN NS ns1.lab.example.", "lab.example. 60 IN NS ns2.lab.example.", "old._domainkey.lab.example. 60 IN TXT \"v=DKIM1; p=AAAA\"",
 		"ns1.lab.example. 60 IN A 127.0.0.2", "ns2.lab.example. 60 IN A 127.0.0.3",
 	}
-	resolver := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	c := serve(t, func(r *dns.Msg) *dns.Msg {
 		mu.Lock()
 		defer mu.Unlock()
 		names = append(names, r.Question[0].Name)
 		return dnstest.Zone(t, records...)(r)
-	})
-	_, port, _ := net.SplitHostPort(resolver)
-	c := client(resolver)
-	c.Port = port
-	dnstest.Serve(t, "127.0.0.2", port, dnstest.Zone(t, records...))
-	dnstest.Serve(t, "127.0.0.3", port, func(r *dns.Msg) *dns.Msg { return new(dns.Msg).SetRcode(r, dns.RcodeServerFailure) })
+	}, dnstest.Zone(t, records...), func(r *dns.Msg) *dns.Msg { return new(dns.Msg).SetRcode(r, dns.RcodeServerFailure) })
 
 	if taken, err := c.TXTExists(t.Context(), key); taken || err != nil {
 		t.Errorf("%s: %v, %v; want that it is free", key, taken, err)

@@ -1,7 +1,6 @@
 package dnscheck_test
 
 import (
-	"net"
 	"testing"
 	"time"
 
@@ -44,12 +43,7 @@ func TestObserveKey(t *testing.T) {
 		{"the resolver has another", other, ours, ours, 300, keyring.Observation{Problem: "the resolver of this machine has another key"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			resolver := dnstest.Serve(t, "127.0.0.1", "0", c.resolver)
-			_, port, _ := net.SplitHostPort(resolver)
-			dnstest.Serve(t, "127.0.0.2", port, c.ns1)
-			dnstest.Serve(t, "127.0.0.3", port, c.ns2)
-			dns := client(resolver)
-			dns.Port = port
+			dns := serve(t, c.resolver, c.ns1, c.ns2)
 			if got := dnscheck.ObserveKey(t.Context(), dns, "lab.example", c.ttl, key); got != c.want {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
 			}
@@ -62,17 +56,13 @@ func TestObserveKeyOfAZoneWithoutSOA(t *testing.T) {
 	key := keyring.Key{Selector: "202611", Public: key1024}
 	zone := dnstest.Zone(t, "lab.example. 60 IN SOA ns1.lab.example. h.lab.example. 8 1 1 1 900", "lab.example. 60 IN NS ns1.lab.example.",
 		"ns1.lab.example. 60 IN A 127.0.0.2", `202611._domainkey.lab.example. 60 IN TXT "v=DKIM1; p=`+key1024+`"`)
-	resolver := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	c := serve(t, func(r *dns.Msg) *dns.Msg {
 		m := zone(r)
 		if r.Question[0].Qtype == dns.TypeSOA {
 			m.Answer = nil
 		}
 		return m
-	})
-	_, port, _ := net.SplitHostPort(resolver)
-	dnstest.Serve(t, "127.0.0.2", port, zone)
-	c := client(resolver)
-	c.Port = port
+	}, zone, zone)
 	got := dnscheck.ObserveKey(t.Context(), c, "lab.example", 300, key)
 	if want := "how long lab.example lets others remember that a record is missing is not known: <nil>"; got.Published || got.Problem != want {
 		t.Errorf("%+v, want %q", got, want)

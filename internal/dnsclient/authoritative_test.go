@@ -10,11 +10,11 @@ import (
 
 func TestZoneOf(t *testing.T) {
 	soa := "lab.example. 60 IN SOA ns1.lab.example. h.lab.example. 8 1 1 1 1"
-	whole := dnstest.Serve(t, "127.0.0.1", "0", dnstest.Zone(t,
+	whole := dnstest.Serve(t, "127.0.0.1", dnstest.Zone(t,
 		soa, "alias.lab.example. 60 IN CNAME x.elsewhere.example.", "www.lab.example. 60 IN A 192.0.2.80",
 	))
 	// dnsmasq answers from its cache without the SOA.
-	forgetful := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	forgetful := dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		m := dnstest.Zone(t, soa)(r)
 		m.Ns = nil
 		return m

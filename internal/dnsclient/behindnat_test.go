@@ -16,13 +16,13 @@ import (
 func TestNameServerBehindNAT(t *testing.T) {
 	c := dnsclient.New("127.0.0.1:1")
 	public := dnsclient.NameServer{Name: "ns.lab.example", Address: "192.0.2.10:53"}
-	c.Behind = map[netip.Addr]string{netip.MustParseAddr("192.0.2.10"): dnstest.Serve(t, "127.0.0.1", "0",
+	c.Behind = map[netip.Addr]string{netip.MustParseAddr("192.0.2.10"): dnstest.Serve(t, "127.0.0.1",
 		dnstest.Zone(t, "lab.example. 60 IN SOA ns h 7 1 1 1 1", `lab.example. 60 IN TXT "here"`))}
 	m, wrong := c.Ask(t.Context(), public, "lab.example.", "lab.example.", dns.TypeTXT)
 	if !wrong.OK() || len(m.Answer) != 1 {
 		t.Errorf("%+v %v", wrong, m)
 	}
-	c.Behind = map[netip.Addr]string{netip.MustParseAddr("192.0.2.10"): dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	c.Behind = map[netip.Addr]string{netip.MustParseAddr("192.0.2.10"): dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		refused := new(dns.Msg)
 		return refused.SetRcode(r, dns.RcodeRefused)
 	})}

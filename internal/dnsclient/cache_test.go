@@ -17,7 +17,7 @@ import (
 
 func TestEachQuestionIsPutOnce(t *testing.T) {
 	var asked atomic.Int32
-	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		asked.Add(1)
 		return dnstest.Reply(t, r, dns.RcodeSuccess, r.Question[0].Name+` 60 IN TXT "x"`)
 	})).WithCache()
@@ -44,7 +44,7 @@ func TestEachQuestionIsPutOnce(t *testing.T) {
 // A small cache forgets, so that thousands of domains need no more memory than some.
 func TestSmallCache(t *testing.T) {
 	var asked atomic.Int32
-	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		asked.Add(1)
 		return dnstest.Reply(t, r, dns.RcodeSuccess, r.Question[0].Name+` 60 IN TXT "x"`)
 	})).WithSmallCache()
@@ -72,7 +72,7 @@ func TestSmallCache(t *testing.T) {
 func TestWhatNobodyAnsweredIsAskedAgain(t *testing.T) {
 	var asked, broken atomic.Int32
 	broken.Store(1)
-	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		asked.Add(1)
 		if broken.Load() == 1 {
 			return nil
@@ -104,7 +104,7 @@ func TestFailuresAreAnswers(t *testing.T) {
 	for _, code := range []int{dns.RcodeServerFailure, dns.RcodeRefused} {
 		var asked, second atomic.Int32
 		fails := func(n *atomic.Int32) string {
-			return dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+			return dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 				n.Add(1)
 				return dnstest.Reply(t, r, code)
 			})
@@ -133,7 +133,7 @@ func TestFailuresAreAnswers(t *testing.T) {
 func TestNobodyInChargeIsKnown(t *testing.T) {
 	var asked atomic.Int32
 	zone := dnstest.Zone(t, "example. 60 IN SOA ns.example. h.example. 1 1 1 1 1")
-	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg { asked.Add(1); return zone(r) })).WithCache()
+	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg { asked.Add(1); return zone(r) })).WithCache()
 	for range 3 {
 		if _, err := c.ZoneOf(t.Context(), "new.example."); !errors.Is(err, dnsclient.ErrNoZone) {
 			t.Error(err)
@@ -179,7 +179,7 @@ func TestForRunAsksNameServersOnce(t *testing.T) {
 // A resolver that says nothing is given up, but not for the questions of a moment.
 func TestSilentResolverIsGivenUp(t *testing.T) {
 	var asked atomic.Int32
-	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(*dns.Msg) *dns.Msg { asked.Add(1); return nil })).WithCache()
+	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", func(*dns.Msg) *dns.Msg { asked.Add(1); return nil })).WithCache()
 	c.Timeout = 100 * time.Millisecond
 	var wg sync.WaitGroup
 	for i := range 1000 {
@@ -198,7 +198,7 @@ func TestSilentResolverIsGivenUp(t *testing.T) {
 // Who waits for the question of another goes when it has to.
 func TestWaitingEndsWithTheContext(t *testing.T) {
 	begun, end := make(chan struct{}), make(chan struct{})
-	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		close(begun)
 		<-end
 		return dnstest.Reply(t, r, dns.RcodeSuccess, `a.example. 60 IN TXT "x"`)
@@ -226,7 +226,7 @@ func TestSilentServerIsGivenUp(t *testing.T) {
 	var asked, answers atomic.Int32
 	c := dnsclient.New().WithCache()
 	c.Timeout = 20 * time.Millisecond
-	n := dnsclient.NameServer{Name: "ns", Address: dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	n := dnsclient.NameServer{Name: "ns", Address: dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		asked.Add(1)
 		if answers.Load() == 0 {
 			return nil

@@ -17,7 +17,7 @@ import (
 // name server is 127.0.0.2, which answers as given.
 func world(t *testing.T, parent func(r *dns.Msg) *dns.Msg) *dnsclient.Client {
 	t.Helper()
-	resolver := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	port := dnstest.ServeAll(t, map[string]func(r *dns.Msg) *dns.Msg{"127.0.0.2": parent, "127.0.0.1": func(r *dns.Msg) *dns.Msg {
 		switch q := r.Question[0]; {
 		case q.Name == "example." && q.Qtype == dns.TypeSOA:
 			return dnstest.Reply(t, r, dns.RcodeSuccess, "example. 60 IN SOA ns.example. h.example. 1 1 1 1 1")
@@ -30,10 +30,8 @@ func world(t *testing.T, parent func(r *dns.Msg) *dns.Msg) *dnsclient.Client {
 		default:
 			return dnstest.Reply(t, r, dns.RcodeNameError)
 		}
-	})
-	_, port, _ := net.SplitHostPort(resolver)
-	dnstest.Serve(t, "127.0.0.2", port, parent)
-	c := client(resolver)
+	}})
+	c := client(net.JoinHostPort("127.0.0.1", port))
 	c.Port = port
 	return c
 }

@@ -40,7 +40,7 @@ func TestServers(t *testing.T) {
 func TestLookupTellsAnswersApart(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 250)
-	addr := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	addr := dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		switch name := r.Question[0].Name; name {
 		case "found.example.":
 			return dnstest.Reply(t, r, dns.RcodeSuccess, `Found.Example. 60 IN TXT "v=spf1 " "\"q\" \255-all"`)
@@ -109,9 +109,9 @@ func TestLookupTellsAnswersApart(t *testing.T) {
 
 func TestLookupAsksTheNextServer(t *testing.T) {
 	t.Parallel()
-	broken := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg { return dnstest.Reply(t, r, dns.RcodeServerFailure) })
-	silent := dnstest.Serve(t, "127.0.0.1", "0", func(*dns.Msg) *dns.Msg { return nil })
-	good := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	broken := dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg { return dnstest.Reply(t, r, dns.RcodeServerFailure) })
+	silent := dnstest.Serve(t, "127.0.0.1", func(*dns.Msg) *dns.Msg { return nil })
+	good := dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		return dnstest.Reply(t, r, dns.RcodeSuccess, "mail.example. 60 IN A 192.0.2.1")
 	})
 	records, status, err := client(broken, silent, good).Lookup(t.Context(), "mail.example", "A")
@@ -122,7 +122,7 @@ func TestLookupAsksTheNextServer(t *testing.T) {
 
 func TestLookupIgnoresForeignAnswers(t *testing.T) {
 	t.Parallel()
-	addr := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	addr := dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		m := dnstest.Reply(t, r, dns.RcodeSuccess, "other.example. 60 IN A 192.0.2.66")
 		m.Question[0].Name = "other.example."
 		return m
@@ -130,7 +130,7 @@ func TestLookupIgnoresForeignAnswers(t *testing.T) {
 	if records, status, _ := client(addr).Lookup(t.Context(), "mail.example", "A"); status != dnsclient.Unknown {
 		t.Errorf("an answer to another question counts as %v: %v", status, records)
 	}
-	wrongID := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	wrongID := dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		m := dnstest.Reply(t, r, dns.RcodeSuccess, "mail.example. 60 IN A 192.0.2.66")
 		m.Id++
 		return m
@@ -142,7 +142,7 @@ func TestLookupIgnoresForeignAnswers(t *testing.T) {
 
 func TestLookupWithoutEDNS(t *testing.T) {
 	t.Parallel()
-	addr := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	addr := dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		if r.IsEdns0() != nil {
 			return dnstest.Reply(t, r, dns.RcodeFormatError)
 		}
@@ -155,7 +155,7 @@ func TestLookupWithoutEDNS(t *testing.T) {
 
 func TestLookupHonoursItsContext(t *testing.T) {
 	t.Parallel()
-	addr := dnstest.Serve(t, "127.0.0.1", "0", func(*dns.Msg) *dns.Msg { return nil })
+	addr := dnstest.Serve(t, "127.0.0.1", func(*dns.Msg) *dns.Msg { return nil })
 	c := dnsclient.New(addr)
 	c.Timeout = time.Minute
 	ctx, cancel := context.WithCancel(t.Context())

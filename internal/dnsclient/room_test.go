@@ -21,7 +21,7 @@ func TestQuestionsOnTheirWay(t *testing.T) {
 	held := make(chan struct{})
 	var hold atomic.Pointer[chan struct{}]
 	hold.Store(&held)
-	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		if lose.Add(-1) >= 0 {
 			return nil
 		}
@@ -85,7 +85,7 @@ func TestQuestionsOnTheirWay(t *testing.T) {
 // Who has to go does not take the place of others.
 func TestNobodyWaitsForever(t *testing.T) {
 	end := make(chan struct{})
-	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		<-end
 		return dnstest.Reply(t, r, dns.RcodeSuccess, r.Question[0].Name+` 60 IN TXT "x"`)
 	})).WithCache()

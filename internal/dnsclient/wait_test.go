@@ -136,7 +136,7 @@ func TestServedOnce(t *testing.T) {
 		t.Errorf("nobody listens: %v", err)
 	}
 	asked.Store(0)
-	p.Address = dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	p.Address = dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		if asked.Add(1) == 1 {
 			return new(dns.Msg).SetReply(dnsclient.Query("other.example.org.", dns.TypeA, false))
 		}
@@ -149,7 +149,7 @@ func TestServedOnce(t *testing.T) {
 
 func TestServedNeedsAuthority(t *testing.T) {
 	t.Parallel()
-	addr := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	addr := dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		m := dnstest.Reply(t, r, dns.RcodeSuccess, "mail.example.org. 60 IN A 192.0.2.1")
 		m.Authoritative = false
 		return m
@@ -165,7 +165,7 @@ func TestServedNeedsAuthority(t *testing.T) {
 
 func TestServedEndsInTime(t *testing.T) {
 	t.Parallel()
-	addr := dnstest.Serve(t, "127.0.0.1", "0", func(*dns.Msg) *dns.Msg { return nil })
+	addr := dnstest.Serve(t, "127.0.0.1", func(*dns.Msg) *dns.Msg { return nil })
 	p := state.Probe{Address: addr, Records: []state.Record{record("mail.example.org.", "A", "192.0.2.1")}, Within: 300 * time.Millisecond}
 	start := time.Now()
 	if err := dnsclient.WaitServed(t.Context(), p); err == nil || time.Since(start) > 3*time.Second {
@@ -183,7 +183,7 @@ func TestServedEndsInTime(t *testing.T) {
 // records in zone file syntax that may change while it runs.
 func zoneServer(t *testing.T, records func() []string) string {
 	t.Helper()
-	return dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	return dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		q := r.Question[0]
 		if !dns.IsSubDomain("example.org.", q.Name) {
 			m := new(dns.Msg).SetRcode(r, dns.RcodeRefused)

@@ -16,7 +16,7 @@ import (
 // lists is a resolver through which block lists answer: their names and what they say.
 func lists(t *testing.T, says map[string]string) *dnsclient.Client {
 	t.Helper()
-	return dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	return dnsclient.New(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		answer := says[strings.TrimSuffix(strings.ToLower(r.Question[0].Name), ".")]
 		switch {
 		case answer == "SERVFAIL":

@@ -45,7 +45,7 @@ func TestSecondaries(t *testing.T) {
 				records = append(records, "lab.example. 60 IN MX "+mx)
 			}
 			zone := dnstest.Zone(t, records...)
-			client := dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+			client := dnsclient.New(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 				if r.Question[0].Name == tt.silent {
 					return dnstest.Reply(t, r, dns.RcodeServerFailure)
 				}

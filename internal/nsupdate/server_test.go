@@ -214,7 +214,7 @@ func (p *primary) texts() []string {
 func TestPrimaryIsFoundInDNS(t *testing.T) {
 	p := newPrimary(t)
 	_, port, _ := net.SplitHostPort(p.addr)
-	r := client(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	r := client(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		if q := r.Question[0]; q.Name == "ns.example." && q.Qtype == dns.TypeA {
 			return dnstest.Reply(t, r, dns.RcodeSuccess, "ns.example. 60 IN A 127.0.0.1")
 		}

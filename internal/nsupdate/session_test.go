@@ -57,7 +57,7 @@ func TestZoneOfTheSOARecord(t *testing.T) {
 	host, port, _ := net.SplitHostPort(p.addr)
 	var mname atomic.Value
 	mname.Store(host + ".")
-	resolver := client(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	resolver := client(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		if r.Question[0].Name == "example.org." && r.Question[0].Qtype == dns.TypeSOA {
 			return dnstest.Reply(t, r, dns.RcodeSuccess, "example.org. 60 IN SOA "+mname.Load().(string)+" hostmaster.example.org. 1 2 3 4 5")
 		}

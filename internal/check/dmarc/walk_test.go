@@ -46,7 +46,7 @@ func TestWalk(t *testing.T) {
 				zone = append(zone, name+`. 60 IN TXT "`+text+`"`)
 			}
 		}
-		w := walkUp(t.Context(), dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", dnstest.Zone(t, zone...))), tt.from)
+		w := walkUp(t.Context(), dnsclient.New(dnstest.Serve(t, "127.0.0.1", dnstest.Zone(t, zone...))), tt.from)
 		p, found := w.policyFor()
 		if w.err != nil || w.organization() != tt.organization || found != (tt.applies != "") || p.domain != tt.applies || found && p.Policy() != tt.value {
 			t.Errorf("%s: organization %s, %s p=%s, found %v, %v", tt.name, w.organization(), p.domain, p.Policy(), found, w.err)

@@ -318,7 +318,7 @@ func TestResolver(t *testing.T) {
 
 // Of two resolvers, one of which is down, the other takes the place.
 func TestOneOfTwoResolversIsDown(t *testing.T) {
-	up := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg { return dnstest.Reply(t, r, dns.RcodeSuccess) })
+	up := dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg { return dnstest.Reply(t, r, dns.RcodeSuccess) })
 	c := dnsclient.New("127.0.0.1:1", up)
 	c.Timeout = 200 * time.Millisecond
 	files := detecttest.New()

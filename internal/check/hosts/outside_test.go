@@ -43,7 +43,7 @@ func TestOutside(t *testing.T) {
 		{"nobody answers", func(w *outside.World) { w.SMTP, w.NTP, w.HTTPS = "1", "1", "1" }, nil, 0, "problem net.out25 IPv4\nunknown net.clock clock beside time servers\nunknown net.rpki 192.0.2.10"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := outsidetest.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+			w := outsidetest.New(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 				switch name := r.Question[0].Name; r.Question[0].Qtype {
 				case dns.TypeMX:
 					return dnstest.Reply(t, r, dns.RcodeSuccess, name+" 60 IN MX 10 mx."+name)
@@ -85,7 +85,7 @@ func TestPortFromOutside(t *testing.T) {
 		{"to another service", "1764489600.123456 mail postfix/submission/smtpd[77]: connect from unknown[203.0.113.7]\n", "unknown net.in25 IPv4\nunknown net.in25 IPv6", ""},
 		{"forged", line + "x[203.0.113.7\n" + line + "unknown[300.0.113.7]\nconnect from unknown[203.0.113.7]\n", "unknown net.in25 IPv4\nunknown net.in25 IPv6", ""},
 	} {
-		w := outsidetest.New(dnstest.Serve(t, "127.0.0.1", "0", dnstest.Zone(t, "lab.example. 60 IN MX 10 mail.lab.example.",
+		w := outsidetest.New(dnstest.Serve(t, "127.0.0.1", dnstest.Zone(t, "lab.example. 60 IN MX 10 mail.lab.example.",
 			"mail.lab.example. 60 IN A 192.0.2.10", "mail.lab.example. 60 IN AAAA 2001:db8::10")))
 		m := systemtest.NewMem()
 		m.OnRun = func(c system.Command) (system.Result, error) {
@@ -111,7 +111,7 @@ func TestPortFromOutside(t *testing.T) {
 
 // A resolver that fails tells nothing about port 25.
 func TestPortWithoutResolver(t *testing.T) {
-	w := outsidetest.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg { return dnstest.Reply(t, r, dns.RcodeServerFailure) }))
+	w := outsidetest.New(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg { return dnstest.Reply(t, r, dns.RcodeServerFailure) }))
 	r := hosts.Outside(t.Context(), w, nil, server(), []subject.Domain{{Name: "lab.example", Receives: true}})
 	if j := slices.IndexFunc(r.Findings, func(f finding.Finding) bool { return f.ID == "net.out25" }); r.Findings[j].Severity != finding.Unknown {
 		t.Errorf("a resolver that fails makes of port 25: %+v", r.Findings[j])

@@ -90,7 +90,7 @@ func newWorld() *world {
 
 func (w *world) check(t *testing.T) []finding.Finding {
 	t.Helper()
-	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		answer := w.says[strings.TrimSuffix(strings.ToLower(r.Question[0].Name), ".")]
 		switch {
 		case w.policy && r.Question[0].Qtype == dns.TypeTXT:

@@ -132,7 +132,7 @@ func newWorld(t *testing.T) *world {
 // resolver serves the records as they are when it is first asked for.
 func (w *world) resolver() *dnsclient.Client {
 	if w.dns == nil {
-		w.dns = dnsclient.New(dnstest.Serve(w.t, "127.0.0.1", "0", dnstest.Zone(w.t, w.records...)))
+		w.dns = dnsclient.New(dnstest.Serve(w.t, "127.0.0.1", dnstest.Zone(w.t, w.records...)))
 	}
 	return w.dns
 }

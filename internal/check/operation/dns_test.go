@@ -23,7 +23,7 @@ func specDomain(name string) spec.Domain { return spec.Domain{Name: name} }
 // resolver serves a zone, as its name server and as the resolver of this machine.
 func resolver(t *testing.T, records ...string) *dnsclient.Client {
 	t.Helper()
-	addr := dnstest.Serve(t, "127.0.0.1", "0", dnstest.Zone(t, append(records,
+	addr := dnstest.Serve(t, "127.0.0.1", dnstest.Zone(t, append(records,
 		"shop.example. 60 IN SOA ns.shop.example. root.shop.example. 1 60 60 60 60",
 		"shop.example. 60 IN NS ns.shop.example.", "ns.shop.example. 60 IN A 127.0.0.1")...))
 	c := dnsclient.New(addr)
@@ -137,13 +137,13 @@ func TestTwoLooks(t *testing.T) {
 		severity finding.Severity
 	}{"the name server is right": {true, finding.OK}, "the name server is silent": {false, finding.Unknown}} {
 		t.Run(name, func(t *testing.T) {
-			authority := dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+			authority := dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 				if !tt.serves {
 					return dnstest.Reply(t, r, dns.RcodeServerFailure)
 				}
 				return right(r)
 			})
-			c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+			c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 				if r.Question[0].Qtype == dns.TypeTXT {
 					return dnstest.Reply(t, r, dns.RcodeNameError)
 				}

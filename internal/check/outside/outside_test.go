@@ -15,7 +15,7 @@ import (
 // everywhere is a resolver that has all names on this machine.
 func everywhere(t *testing.T) outside.World {
 	t.Helper()
-	return outsidetest.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	return outsidetest.New(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		if r.Question[0].Qtype == dns.TypeA {
 			return dnstest.Reply(t, r, dns.RcodeSuccess, r.Question[0].Name+" 60 IN A 127.0.0.1")
 		}

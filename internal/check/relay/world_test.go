@@ -55,7 +55,7 @@ func newWorld(t *testing.T) *world {
 
 // resolver serves the records as they are.
 func (w *world) resolver() *dnsclient.Client {
-	return dnsclient.New(dnstest.Serve(w.t, "127.0.0.1", "0", dnstest.Zone(w.t, w.records...)))
+	return dnsclient.New(dnstest.Serve(w.t, "127.0.0.1", dnstest.Zone(w.t, w.records...)))
 }
 
 // lines is what is found, without what is ok, as "severity id <- cause".

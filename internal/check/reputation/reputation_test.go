@@ -26,7 +26,7 @@ import (
 // "2.0.0.127.bl.lab.example 127.0.0.2", or "name TXT text".
 func resolver(t *testing.T, entries ...string) *dnsclient.Client {
 	t.Helper()
-	return dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	return dnsclient.New(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		q := r.Question[0]
 		m := dnstest.Reply(t, r, dns.RcodeNameError)
 		for _, e := range entries {

@@ -133,7 +133,7 @@ func TestTLSAWithoutTLS(t *testing.T) {
 // A resolver that validates says by AD that TLSA records count, without a look at DS.
 func TestTLSAThatTheResolverValidated(t *testing.T) {
 	z := dnstest.Zone(t, "lab.example. 60 IN MX 10 mx.lab.example.", "mx.lab.example. 60 IN A 127.0.0.2", tlsaName+". 60 IN TLSA 3 1 1 "+strings.Repeat("ab", 32))
-	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	c := dnsclient.New(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		m := z(r)
 		m.AuthenticatedData = r.AuthenticatedData
 		return m

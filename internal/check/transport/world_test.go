@@ -175,7 +175,7 @@ func webServer(t *testing.T, c tls.Certificate, h http.HandlerFunc) (port string
 // zone is lab.example as most tests want it, with further records.
 func zone(t *testing.T, more ...string) *dnsclient.Client {
 	t.Helper()
-	return dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", dnstest.Zone(t, append([]string{
+	return dnsclient.New(dnstest.Serve(t, "127.0.0.1", dnstest.Zone(t, append([]string{
 		"lab.example. 60 IN SOA ns.lab.example. h.lab.example. 1 1 1 1 1",
 		"lab.example. 60 IN MX 10 mx.lab.example.", "mx.lab.example. 60 IN A 127.0.0.2",
 	}, more...)...))).WithCache()
@@ -235,7 +235,7 @@ func expect(t *testing.T, got []string, want ...string) {
 // refuses is a resolver that fails for all names but some.
 func refuses(t *testing.T, fails string, answer func(*dns.Msg) *dns.Msg) *dnsclient.Client {
 	t.Helper()
-	return dnsclient.New(dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	return dnsclient.New(dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		if strings.HasSuffix(r.Question[0].Name, fails) {
 			return dnstest.Reply(t, r, dns.RcodeServerFailure)
 		}

@@ -307,7 +307,7 @@ func TestHiddenPrimary(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := server()
-			s.Facts.DNSAddress = dnstest.Serve(t, "127.0.0.1", "0", dnstest.Zones(t, c.primary))
+			s.Facts.DNSAddress = dnstest.Serve(t, "127.0.0.1", dnstest.Zones(t, c.primary))
 			s.Facts.Zones = []state.Zone{{Origin: "lab.example.", Kind: "primary"}}
 			r := zone.New(serving(t, child()).client(t)).Check(t.Context(), s, domain())
 			r.Findings = slices.DeleteFunc(r.Findings, func(f finding.Finding) bool { return f.ID == "dns.dnssec" })

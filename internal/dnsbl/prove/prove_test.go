@@ -17,7 +17,7 @@ import (
 // nothing.
 func resolver(t *testing.T, recurses bool, entries map[string]string) string {
 	t.Helper()
-	return dnstest.Serve(t, "127.0.0.1", "0", func(r *dns.Msg) *dns.Msg {
+	return dnstest.Serve(t, "127.0.0.1", func(r *dns.Msg) *dns.Msg {
 		q := r.Question[0]
 		rcode, what := dns.RcodeNameError, entries[strings.TrimSuffix(strings.ToLower(q.Name), ".")]
 		switch {
