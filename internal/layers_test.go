@@ -207,11 +207,11 @@ func uses(file *ast.File) []string {
 
 // Budgets keep packages from growing until nobody finds anything in them.
 const (
-	cmdLines     = 2300 // of cmd/mailsetup
+	cmdLines     = 2600 // of cmd/mailsetup
 	packageLines = 2600
 	typeMethods  = 28
 	structFields = 12 // of a struct that is not plain data: one with fields of its own
-	cmdImports   = 18 // of ours
+	cmdImports   = 22 // of ours
 	longPercent  = 3  // of functions over 60 lines
 )
 
