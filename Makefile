@@ -105,6 +105,10 @@ e2e-shell: go deps ## a shell in a throw-away Debian server (RELEASE=bookworm|tr
 demo: go deps ## see mailsetup set up a throw-away server, as root
 	@$(LAB) demo $(RELEASE)
 
+.PHONY: pictures
+pictures: go deps ## draw anew what docs/*.svg and docs/report.png show, from a real run
+	@$(LAB) pictures $(RELEASE) docs
+
 .PHONY: install
 install: ## install the program, its manual (below PREFIX) and its schedule
 	@[ -x mailsetup ] || $(MAKE) build
