@@ -162,7 +162,7 @@ func TestLookupHonoursItsContext(t *testing.T) {
 	time.AfterFunc(50*time.Millisecond, cancel)
 	start := time.Now()
 	_, status, err := c.Lookup(ctx, "mail.example", "A")
-	if status != dnsclient.Unknown || !errors.Is(err, context.Canceled) || time.Since(start) > 5*time.Second {
+	if status != dnsclient.Unknown || !errors.Is(err, context.Canceled) || time.Since(start) > 30*time.Second {
 		t.Errorf("after %v: %v, %v", time.Since(start), status, err)
 	}
 	if _, status, err := dnsclient.New().Lookup(t.Context(), "mail.example", "A"); status != dnsclient.Unknown || err == nil {

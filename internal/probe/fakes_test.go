@@ -214,7 +214,7 @@ func probe(t *testing.T, b *Prober, p state.Probe) error {
 	b.activeFor = 10 * time.Millisecond
 	start := time.Now()
 	err := b.Probe(t.Context(), p)
-	if took := time.Since(start); took > p.Within+3*time.Second {
+	if took := time.Since(start); took > p.Within+20*time.Second {
 		t.Errorf("the probe took %v, more than %v", took, p.Within)
 	}
 	return err

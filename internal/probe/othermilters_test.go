@@ -92,7 +92,7 @@ func TestSignaturesOfAMilterThatHangs(t *testing.T) {
 	defer cancel()
 	began := time.Now()
 	_, err := Signatures(ctx, deaf, "postmaster@lab.example", state.Client{Kind: state.BySMTP}, nil)
-	if err == nil || !strings.Contains(err.Error(), "milter "+deaf) || time.Since(began) > 5*time.Second {
+	if err == nil || !strings.Contains(err.Error(), "milter "+deaf) || time.Since(began) > 30*time.Second {
 		t.Errorf("after %s: %v", time.Since(began), err)
 	}
 }

@@ -66,13 +66,13 @@ func TestReaderThatWaits(t *testing.T) {
 		want.WriteString(text)
 		io.WriteString(o, text)
 	}
-	if took := time.Since(began); took > 2*time.Second {
+	if took := time.Since(began); took > 30*time.Second {
 		t.Errorf("50 writes to a reader that waits took %v", took)
 	}
 	done := make(chan struct{})
 	close(done)
 	began = time.Now()
-	if err := o.Flush(done); err != nil || time.Since(began) > 2*time.Second {
+	if err := o.Flush(done); err != nil || time.Since(began) > 30*time.Second {
 		t.Errorf("told to end: %v after %v", err, time.Since(began))
 	}
 	got := make(chan string)

@@ -224,7 +224,7 @@ func TestTenThousandZones(t *testing.T) {
 	if err := Find(t.Context(), m, source.Options{Origins: []string{"mail.d4321.example"}}, &f); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("it took %v", took)
 	}
 	if len(m.Stdin) != 2 || len(f.Zones) != many {
