@@ -50,11 +50,11 @@ type Gathered struct {
 // Collector gathers the facts of one run. It is not safe for concurrent use.
 type Collector struct {
 	m            *machine.Machine
-	prefetched   *prefetch          // nil for none
-	fingerprints store.Fingerprints // nil before they were read
-	zoneNames    []string           // whose zones were looked at last
-	client       *dnsclient.Client  // with the answers of the last look, nil before
-	otherMTA     *state.OtherMTA    // found before this run replaced it
+	prefetched   *prefetch           // nil for none
+	fingerprints *store.Fingerprints // nil before they were read
+	zoneNames    []string            // whose zones were looked at last
+	client       *dnsclient.Client   // with the answers of the last look, nil before
+	otherMTA     *state.OtherMTA     // found before this run replaced it
 }
 
 // New returns a collector for a machine.
@@ -141,6 +141,11 @@ func (c *Collector) skipUnchanged(r Request) (step.Scope, error) {
 	}
 	unchanged, err := s.Unchanged(r.Spec, r.Ledger, c.fingerprints)
 	return scope.Skip(unchanged), err
+}
+
+// SaveFingerprints remembers the domains of a run as it leaves them.
+func (c *Collector) SaveFingerprints(in step.Input) error {
+	return store.New(c.m.Sys).SaveFingerprints(in, c.fingerprints)
 }
 
 // pristine returns the hash of opendkim.conf if it is as the package shipped it. No

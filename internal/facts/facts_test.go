@@ -138,7 +138,7 @@ func (s *server) setUp(t *testing.T, sp spec.Spec) keyring.Ledger {
 		s.PutFile(spec.DomainFile(d.Name), string(spec.MarshalDomain(d)))
 		keys[d.Name] = []keyring.Key{{Selector: "202611", Public: "MIIB", Stage: keyring.Active}}
 	}
-	if err := store.New(s.Mem).SaveFingerprints(step.Input{Spec: sp, Ledger: keys, Now: november}); err != nil {
+	if err := store.New(s.Mem).SaveFingerprints(step.Input{Spec: sp, Ledger: keys, Now: november}, nil); err != nil {
 		t.Fatal(err)
 	}
 	return keys

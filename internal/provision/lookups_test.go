@@ -251,7 +251,7 @@ func TestLookupsOfInitAgain(t *testing.T) {
 				d.PutFile(keyring.File(domain.Name), string(keyring.MarshalDomain(keys[domain.Name])))
 			}
 			if !c.forget {
-				if err := store.New(d).SaveFingerprints(step.Input{Spec: sp, Ledger: keys, Now: november}); err != nil {
+				if err := store.New(d).SaveFingerprints(step.Input{Spec: sp, Ledger: keys, Now: november}, nil); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -73,3 +73,6 @@ func (s *Sources) Delegation(ctx context.Context, domain string) ([]string, bool
 	servers, known, err := s.Collector.Client().Delegation(ctx, domain+".")
 	return servers, known && err == nil
 }
+
+// SaveFingerprints implements Facts.
+func (s *Sources) SaveFingerprints(in step.Input) error { return s.Collector.SaveFingerprints(in) }

@@ -16,6 +16,7 @@ import (
 	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/store"
 	"mailsetup/internal/system/systemtest"
 	"mailsetup/steps/step"
 )
@@ -129,6 +130,11 @@ func (w *world) Milters(context.Context, provision.Request, step.Input) ([]state
 // Delegation implements provision.Facts.
 func (w *world) Delegation(context.Context, string) ([]string, bool) {
 	return w.delegation, w.delegation != nil
+}
+
+// SaveFingerprints implements provision.Facts.
+func (w *world) SaveFingerprints(in step.Input) error {
+	return store.New(w).SaveFingerprints(in, nil)
 }
 
 // person answers questions by a script.

@@ -26,8 +26,8 @@ const (
 	// minCachedFiles is the number of changed files up to which the cache is not
 	// written anew.
 	minCachedFiles = 200
-	// timestampGranularity is the age of a change from which a file is cached: the
-	// clock of a file system does not distinguish changes within a tick.
+	// timestampGranularity is the age of a change from which a stamp tells of the next
+	// one: the clock of a file system does not distinguish changes within a tick.
 	timestampGranularity = 2 * time.Second
 )
 
@@ -84,7 +84,7 @@ func (s Store) readDomainFiles(dir state.Path, extension string, cache state.Pat
 	for i, domain := range domains {
 		files.list[i].domain = domain
 	}
-	stamps, able := s.files.(stamper)
+	_, able := s.files.(stamper)
 	if files.hasStamps = able && s.cached && len(domains) > minCachedFiles; files.hasStamps {
 		text, err := system.ReadFile(s.files, cache)
 		if err != nil {
@@ -95,23 +95,37 @@ func (s Store) readDomainFiles(dir state.Path, extension string, cache state.Pat
 	var fresh atomic.Int64
 	err = parallel.Do(len(domains), runtime.GOMAXPROCS(0), func(i int) (err error) {
 		p, f := dir.Join(domains[i]+extension), &files.list[i]
-		began, stamp := time.Now(), system.Stamp{}
+		now := system.Stamp{}
 		if files.hasStamps {
-			stamp, _ = stamps.Stamp(p)
+			now = stampOf(s.files, p)
 		}
-		if f.cached && f.stamp == stamp {
+		if f.cached && f.stamp == now {
 			return nil
 		}
 		fresh.Add(1)
-		if began.Sub(time.Unix(0, stamp.Changed)) < timestampGranularity {
-			stamp = system.Stamp{}
-		}
-		f.cached, f.stamp = false, stamp
+		f.cached, f.stamp = false, tellsOfChanges(now)
 		f.Object, err = s.files.Read(p)
 		return err
 	})
 	files.changed = int(fresh.Load())
 	return files, err
+}
+
+// stampOf returns the stamp of a file, zero where there is none to go by.
+func stampOf(on Files, p state.Path) (now system.Stamp) {
+	if stamps, able := on.(stamper); able {
+		now, _ = stamps.Stamp(p)
+	}
+	return now
+}
+
+// tellsOfChanges returns the stamp of a file that is read next, or zero if a change right
+// after that could leave the file with the same one.
+func tellsOfChanges(now system.Stamp) system.Stamp {
+	if time.Since(time.Unix(0, now.Changed)) < timestampGranularity {
+		return system.Stamp{}
+	}
+	return now
 }
 
 // saveCache writes the cache anew if many files were read, with an equivalent text of
@@ -136,9 +150,8 @@ func (files domainFiles) marshal(text func(i int) []byte) []byte {
 		if f.stamp == (system.Stamp{}) || f.Kind != state.Regular {
 			continue
 		}
-		s, content := f.stamp, text(i)
-		fmt.Fprintf(&b, "%s %x %x %x %x %o %s %s %d\n", f.domain, s.Inode, s.Size, uint64(s.Modified), uint64(s.Changed),
-			uint32(f.Mode), f.Owner.User, f.Owner.Group, len(content))
+		content := text(i)
+		fmt.Fprintf(&b, "%s %s %o %s %s %d\n", f.domain, marshalStamp(f.stamp), uint32(f.Mode), f.Owner.User, f.Owner.Group, len(content))
 		b.Write(content)
 	}
 	return b.Bytes()
@@ -166,14 +179,17 @@ func applyCache(files []domainFile, text []byte) {
 func parseCacheLine(line string) (f domainFile, length int, ok bool) {
 	w := lineFields{rest: line}
 	f.domain = w.next()
-	f.stamp = system.Stamp{
-		Inode: w.number(16), Size: int64(w.number(16)), Modified: int64(w.number(16)), Changed: int64(w.number(16)),
-	}
+	f.stamp = w.stamp()
 	f.Kind, f.Mode = state.Regular, fs.FileMode(w.number(8))
 	f.Owner = state.Owner{User: w.next(), Group: w.next()}
 	length = int(w.number(10))
 	f.cached = true
 	return f, length, w.err == nil && w.rest == "" && length >= 0
+}
+
+// marshalStamp writes a stamp as four fields.
+func marshalStamp(s system.Stamp) string {
+	return fmt.Sprintf("%x %x %x %x", s.Inode, s.Size, uint64(s.Modified), uint64(s.Changed))
 }
 
 // lineFields takes fields from a line one after the other.
@@ -191,4 +207,9 @@ func (w *lineFields) number(base int) uint64 {
 	n, err := strconv.ParseUint(w.next(), base, 64)
 	w.err = cmp.Or(w.err, err)
 	return n
+}
+
+// stamp takes what marshalStamp wrote.
+func (w *lineFields) stamp() system.Stamp {
+	return system.Stamp{Inode: w.number(16), Size: int64(w.number(16)), Modified: int64(w.number(16)), Changed: int64(w.number(16))}
 }

@@ -22,7 +22,8 @@ import (
 type stamped struct {
 	*systemtest.Mem
 	stamps map[state.Path]system.Stamp
-	reads  atomic.Int64
+
+	reads, zoneReads atomic.Int64
 }
 
 func (m *stamped) Stamp(p state.Path) (system.Stamp, bool) {
@@ -33,6 +34,9 @@ func (m *stamped) Stamp(p state.Path) (system.Stamp, bool) {
 func (m *stamped) Read(p state.Path) (state.Object, error) {
 	if strings.HasSuffix(string(p), ".example.toml") || strings.HasSuffix(string(p), ".example.json") {
 		m.reads.Add(1)
+	}
+	if p.Dir() == "/etc/bind" {
+		m.zoneReads.Add(1)
 	}
 	return m.Mem.Read(p)
 }

@@ -1,9 +1,8 @@
 package store
 
 import (
-	"maps"
+	"bytes"
 	"runtime"
-	"slices"
 	"strings"
 
 	"mailsetup/internal/keyring"
@@ -21,117 +20,178 @@ import (
 // changed.
 const alwaysRecheck = 20
 
-// Fingerprints are digests of domains after a run found or made everything right, by
-// name. Without them no domain is skipped.
-type Fingerprints map[string]fingerprint
+// Fingerprints are what a run that found or made everything right left of domains.
+// Without one no domain is skipped.
+type Fingerprints struct {
+	lines   map[string]string // of the file, by domain
+	renewed bool              // some of them
+}
 
-// fingerprint is a digest of what was wanted of a domain, with the hashes of the files
-// with its records.
+// fingerprint is a digest of what was wanted of a domain, with the files with its records.
 type fingerprint struct {
 	wanted string
-	files  map[state.Path]string
+	files  []fileMark
+}
+
+// fileMark is what a file said.
+type fileMark struct {
+	path  state.Path
+	hash  string
+	stamp system.Stamp // zero where only its content tells whether it changed
 }
 
 // LoadFingerprints reads what the last run left.
-func (s Store) LoadFingerprints() (Fingerprints, error) {
+func (s Store) LoadFingerprints() (*Fingerprints, error) {
 	text, err := system.ReadFile(s.files, state.UnchangedFile)
-	return parseFingerprints(text), err
+	known := &Fingerprints{lines: make(map[string]string, bytes.Count(text, []byte("\n")))}
+	for line := range strings.Lines(string(text)) {
+		domain, _, _ := strings.Cut(line, "\t")
+		known.lines[domain] = line
+	}
+	return known, err
 }
 
-// parseFingerprints parses one domain a line, and ignores other lines.
-func parseFingerprints(text []byte) Fingerprints {
-	all := Fingerprints{}
-	for line := range strings.Lines(string(text)) {
-		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if len(f) < 2 || len(f)%2 != 0 {
-			continue
-		}
-		p := fingerprint{wanted: f[1], files: make(map[state.Path]string, len(f)/2-1)}
-		for i := 2; i < len(f); i += 2 {
-			p.files[state.Path(f[i])] = f[i+1]
-		}
-		all[f[0]] = p
+// set sets the line of a domain, "" for none.
+func (f *Fingerprints) set(domain, line string) {
+	switch {
+	case f.lines[domain] == line:
+		return
+	case line == "":
+		delete(f.lines, domain)
+	default:
+		f.lines[domain] = line
 	}
-	return all
+	f.renewed = true
+}
+
+// parseFingerprint parses a line, false for one that makes no sense.
+func parseFingerprint(line string) (p fingerprint, ok bool) {
+	f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+	if len(f) < 2 || len(f)%2 != 0 {
+		return p, false
+	}
+	p.wanted = f[1]
+	for i := 2; i < len(f); i += 2 {
+		w := lineFields{rest: f[i+1]}
+		m := fileMark{path: state.Path(f[i]), hash: w.next()}
+		if w.rest != "" {
+			m.stamp = w.stamp()
+		}
+		if w.err != nil {
+			return p, false
+		}
+		p.files = append(p.files, m)
+	}
+	return p, p.wanted != ""
 }
 
 // line returns the line of a domain in the file, "" for a path that does not fit.
 func (p fingerprint) line(domain string) string {
-	var b strings.Builder
-	b.WriteString(domain + "\t" + p.wanted)
-	for _, path := range slices.Sorted(maps.Keys(p.files)) {
-		if strings.ContainsAny(string(path), "\t\n") {
+	b := []byte(domain + "\t" + p.wanted)
+	for _, f := range p.files {
+		if strings.ContainsAny(string(f.path), "\t\n") {
 			return ""
 		}
-		b.WriteString("\t" + string(path) + "\t" + p.files[path])
+		b = append(b, "\t"+string(f.path)+"\t"+f.hash...)
+		if f.stamp != (system.Stamp{}) {
+			b = append(b, " "+marshalStamp(f.stamp)...)
+		}
 	}
-	return b.String() + "\n"
+	return string(append(b, '\n'))
 }
 
 // Unchanged returns the domains of a spec that are unchanged since a run left them
 // right. With ten thousand domains this takes a moment, and examining all of them
-// minutes. The host's own domain is never among them, and none is if there are few.
-func (s Store) Unchanged(sp spec.Spec, keys keyring.Ledger, known Fingerprints) (map[string]bool, error) {
+// minutes. The host's own domain is never among them, and none is if there are few. Of
+// files that had to be read the fingerprints get the present stamp.
+func (s Store) Unchanged(sp spec.Spec, keys keyring.Ledger, known *Fingerprints) (map[string]bool, error) {
 	if len(sp.Domains) <= alwaysRecheck {
 		return nil, nil
 	}
-	same := make([]bool, len(sp.Domains))
-	err := parallel.Do(len(same), runtime.GOMAXPROCS(0), func(i int) (err error) {
+	lines := make([]string, len(sp.Domains)) // of those that are unchanged
+	err := parallel.Do(len(lines), runtime.GOMAXPROCS(0), func(i int) error {
 		d := sp.Domains[i]
-		p, ok := known[d.Name]
-		if !ok || d.Name == sp.Host.Domain || p.wanted == "" || p.wanted != dns.Fingerprint(sp, d, keys[d.Name]) {
+		line := known.lines[d.Name]
+		p, ok := parseFingerprint(line)
+		if !ok || d.Name == sp.Host.Domain || p.wanted != dns.Fingerprint(sp, d, keys[d.Name]) {
 			return nil
 		}
-		same[i], err = haveHashes(s.files, p.files)
+		same, read, err := compare(s.files, p.files)
+		if read {
+			line = p.line(d.Name)
+		}
+		if same && err == nil {
+			lines[i] = line
+		}
 		return err
 	})
-	unchanged := map[string]bool{}
-	for i, d := range sp.Domains {
-		if same[i] {
-			unchanged[d.Name] = true
+	unchanged := make(map[string]bool, len(lines))
+	for i, line := range lines {
+		if name := sp.Domains[i].Name; line != "" {
+			unchanged[name] = true
+			known.set(name, line)
 		}
 	}
 	return unchanged, err
 }
 
-// haveHashes reports whether all files have the contents that they had.
-func haveHashes(from Files, files map[state.Path]string) (bool, error) {
-	for p, hash := range files {
-		o, err := from.Read(p)
-		if err != nil || plan.Hash(o.Content) != hash {
-			return false, err
+// compare reports whether all files say what they said. It reads those that do not have
+// the stamp that they had, whose marks get the present one.
+func compare(on Files, files []fileMark) (same, read bool, err error) {
+	for i, f := range files {
+		if f.stamp != (system.Stamp{}) && stampOf(on, f.path) == f.stamp {
+			continue
 		}
+		now, err := markOf(on, f.path)
+		if err != nil || now.hash != f.hash {
+			return false, read, err
+		}
+		files[i], read = now, true
 	}
-	return true, nil
+	return true, read, nil
+}
+
+// markOf reads a file.
+func markOf(on Files, p state.Path) (fileMark, error) {
+	stamp := tellsOfChanges(stampOf(on, p))
+	o, err := on.Read(p)
+	return fileMark{p, plan.Hash(o.Content), stamp}, err
 }
 
 // SaveFingerprints remembers the domains in the scope of a run as it leaves them,
-// and the others of the spec as they were.
-func (s Store) SaveFingerprints(in step.Input) error {
-	old, err := system.ReadFile(s.files, state.UnchangedFile)
-	if err != nil {
-		return err
+// and the others of the spec as they were: known are those that the run found, nil if it
+// did not look.
+func (s Store) SaveFingerprints(in step.Input, known *Fingerprints) (err error) {
+	if known == nil {
+		if known, err = s.LoadFingerprints(); err != nil {
+			return err
+		}
 	}
-	all := parseFingerprints(old)
 	for d := range in.Scope.Domains(in.Spec) {
-		p := fingerprint{dns.Fingerprint(in.Spec, d, keys.After(in, d)), map[state.Path]string{}}
+		p := fingerprint{wanted: dns.Fingerprint(in.Spec, d, keys.After(in, d))}
 		for _, path := range dns.ZoneFiles(in, d) {
-			o, err := s.files.Read(path)
+			f, err := markOf(s.files, path)
 			if err != nil {
 				return err
 			}
-			p.files[path] = plan.Hash(o.Content)
+			p.files = append(p.files, f)
 		}
-		all[d.Name] = p
+		line := ""
+		if p.wanted != "" {
+			line = p.line(d.Name)
+		}
+		known.set(d.Name, line)
 	}
-	var b strings.Builder
+	var b bytes.Buffer
+	written := 0
 	for _, d := range in.Spec.Domains {
-		if p, ok := all[d.Name]; ok && p.wanted != "" {
-			b.WriteString(p.line(d.Name))
+		if line := known.lines[d.Name]; line != "" {
+			b.WriteString(line)
+			written++
 		}
 	}
-	if b.String() == string(old) {
+	if !known.renewed && written == len(known.lines) {
 		return nil
 	}
-	return s.writeAtomic(ownFile{state.UnchangedFile, []byte(b.String())})
+	return s.writeAtomic(ownFile{state.UnchangedFile, b.Bytes()})
 }

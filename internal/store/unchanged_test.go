@@ -3,15 +3,18 @@ package store_test
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/store"
-	"mailsetup/internal/system/systemtest"
+	"mailsetup/internal/system"
 
 	"mailsetup/steps/step"
 )
@@ -20,7 +23,7 @@ import (
 // zone of its BIND.
 type hosting struct {
 	t     *testing.T
-	mem   *systemtest.Mem
+	mem   *stamped
 	want  spec.Spec
 	keys  keyring.Ledger
 	facts state.Facts
@@ -29,7 +32,7 @@ type hosting struct {
 // newHosting is one on which a run found all of n domains in order.
 func newHosting(t *testing.T, n int) *hosting {
 	t.Helper()
-	h := &hosting{t: t, mem: machineWithOwnFiles(), want: labSpec(t), keys: keyring.Ledger{}}
+	h := &hosting{t: t, mem: &stamped{Mem: machineWithOwnFiles(), stamps: map[state.Path]system.Stamp{}}, want: labSpec(t), keys: keyring.Ledger{}}
 	for i := range n - 1 {
 		d := h.want.Domains[0]
 		d.Name = fmt.Sprintf("shop%02d.example", i)
@@ -48,21 +51,26 @@ func newHosting(t *testing.T, n int) *hosting {
 // save ends a run about some domains well.
 func (h *hosting) save(about step.Scope) {
 	h.t.Helper()
-	err := store.New(h.mem).SaveFingerprints(step.Input{Spec: h.want, Facts: h.facts, Ledger: h.keys, Scope: about, Now: november})
+	err := store.New(h.mem).SaveFingerprints(step.Input{Spec: h.want, Facts: h.facts, Ledger: h.keys, Scope: about, Now: november}, nil)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 }
 
-// changed are the domains that the next run looks at again.
-func (h *hosting) changed() []string {
+// knows is what a run begins with.
+func (h *hosting) knows() *store.Fingerprints {
 	h.t.Helper()
-	s := store.New(h.mem)
-	known, err := s.LoadFingerprints()
+	known, err := store.New(h.mem).LoadFingerprints()
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	unchanged, err := s.Unchanged(h.want, h.keys, known)
+	return known
+}
+
+// changed are the domains that the next run looks at again.
+func (h *hosting) changed() []string {
+	h.t.Helper()
+	unchanged, err := store.New(h.mem).Unchanged(h.want, h.keys, h.knows())
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -200,4 +208,135 @@ func TestAPathThatTheFileCannotHold(t *testing.T) {
 	if got := h.changed(); !slices.Equal(got, []string{"shop28.example"}) {
 		t.Errorf("looks at %v again", got)
 	}
+}
+
+// Files that have the stamp that they had are not read.
+func TestAFileWithItsStampIsNotReadAgain(t *testing.T) {
+	const zone state.Path = "/etc/bind/db.shop"
+	for _, tt := range []struct {
+		name   string
+		change func(m *stamped)
+		again  []string
+		reads  int
+	}{
+		{"nothing", func(*stamped) {}, nil, 0},
+		{"other text, with the size and the time that it had", func(m *stamped) { m.put(zone, []byte("; b zone"), 2) }, []string{"shop28.example"}, 1},
+		{"written again as it was", func(m *stamped) { m.put(zone, []byte("; a zone"), 2) }, nil, 1},
+		{"no longer a file with a stamp", func(m *stamped) { delete(m.stamps, zone) }, nil, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHosting(t, 30)
+			h.mem.put(zone, []byte("; a zone"), 1)
+			h.mem.put("/etc/bind/mailsetup/shop28.example.zone", []byte("; ours"), 1)
+			h.save(step.Scope{})
+			tt.change(h.mem)
+			h.mem.zoneReads.Store(0)
+			if got := h.changed(); !slices.Equal(got, tt.again) || int(h.mem.zoneReads.Load()) != tt.reads {
+				t.Errorf("looks at %v again after %d reads, want %v after %d", got, h.mem.zoneReads.Load(), tt.again, tt.reads)
+			}
+		})
+	}
+}
+
+// The stamp of a file that was read again is remembered by the end of the run.
+func TestAFileThatWasReadAgainHasItsNewStamp(t *testing.T) {
+	const zone state.Path = "/etc/bind/db.shop"
+	h := newHosting(t, 30)
+	for _, version := range []int{1, 2} {
+		h.mem.put(zone, []byte("; a zone"), version)
+		h.mem.put("/etc/bind/mailsetup/shop28.example.zone", nil, version)
+		known := h.knows()
+		unchanged, err := store.New(h.mem).Unchanged(h.want, h.keys, known)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = store.New(h.mem).SaveFingerprints(step.Input{Spec: h.want, Facts: h.facts, Ledger: h.keys, Scope: step.Scope{}.Skip(unchanged), Now: november}, known)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.mem.zoneReads.Store(0)
+		if got := h.changed(); len(got) != 0 || h.mem.zoneReads.Load() != 0 {
+			t.Errorf("version %d: looks at %v again after %d reads", version, got, h.mem.zoneReads.Load())
+		}
+	}
+}
+
+// A file that changed a moment before it was read may change once more within the tick of
+// the clock, so its content is compared each time.
+func TestAFileThatWasYoungIsReadAgain(t *testing.T) {
+	const zone state.Path = "/etc/bind/db.shop"
+	h := newHosting(t, 30)
+	h.mem.put(zone, []byte("; a zone"), int(time.Now().UnixNano()))
+	young := h.mem.stamps[zone]
+	h.save(step.Scope{})
+	h.mem.put(zone, []byte("; b zone"), 0)
+	h.mem.stamps[zone] = young
+	if got := h.changed(); !slices.Equal(got, []string{"shop28.example"}) {
+		t.Errorf("looks at %v again", got)
+	}
+}
+
+// An edit by hand is found on a disk, though the size and the time of the file are put
+// back.
+func TestAnEditThatPutsTheTimeBackIsFound(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "db.shop")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("; a zone")
+	before, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHosting(t, 30)
+	h.facts.Zones[0].File = state.Path(file)
+	disk := onDisk{h.mem, system.NewHost(system.Options{}), time.Hour}
+	if err := store.New(disk).SaveFingerprints(step.Input{Spec: h.want, Facts: h.facts, Ledger: h.keys, Now: november}, nil); err != nil {
+		t.Fatal(err)
+	}
+	changed := func() bool {
+		unchanged, err := store.New(disk).Unchanged(h.want, h.keys, h.knows())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !unchanged["shop28.example"]
+	}
+	if changed() {
+		t.Error("changed before it was edited")
+	}
+	time.Sleep(20 * time.Millisecond) // of which the clock of any file system tells
+	write("; b zone")
+	if err := os.Chtimes(file, before.ModTime(), before.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	if !changed() {
+		t.Error("the edit is not found")
+	}
+}
+
+// onDisk is a machine of which the files of a test are on a disk, and older than they are.
+type onDisk struct {
+	*stamped
+	host *system.Host
+	age  time.Duration
+}
+
+func (m onDisk) ours(p state.Path) bool { return strings.HasPrefix(string(p), os.TempDir()) }
+
+func (m onDisk) Read(p state.Path) (state.Object, error) {
+	if m.ours(p) {
+		return m.host.Read(p)
+	}
+	return m.stamped.Read(p)
+}
+
+func (m onDisk) Stamp(p state.Path) (system.Stamp, bool) {
+	if !m.ours(p) {
+		return m.stamped.Stamp(p)
+	}
+	s, ok := m.host.Stamp(p)
+	s.Changed -= int64(m.age)
+	return s, ok
 }
