@@ -54,8 +54,14 @@ func NewTables(keys []KeyRow, signing []SigningRow) (*Tables, error) {
 	if err != nil {
 		return nil, err
 	}
-	if errs := CheckTables(keyTable, signingTable); len(errs) > 0 {
-		return nil, errs[0]
+	names := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		names[k.Name] = true
+	}
+	for _, r := range signing {
+		if !names[r.Key] {
+			return nil, fmt.Errorf("render SigningTable: %q: key %q is not in KeyTable", r.Pattern, r.Key)
+		}
 	}
 	return &Tables{keyTable, signingTable, keys, signing}, nil
 }

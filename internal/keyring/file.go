@@ -37,7 +37,7 @@ type record struct {
 // contradictory keys are errors: a ledger that is not understood must not decide which
 // key to destroy.
 func ParseDomain(text []byte) ([]Key, error) {
-	doc, ok := plain(string(text))
+	doc, ok := plain(text)
 	if !ok {
 		var err error
 		if doc, err = decode(text); err != nil {

@@ -1,9 +1,7 @@
 package keyring
 
 import (
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -13,48 +11,50 @@ import (
 // decoder decides. Measured with 10,000 domains on a booted server with two
 // processors, without it: a tick with nothing due takes 0.47 s instead of 0.37, and
 // 0.20 s more of processor time.
-func plain(text string) (doc document, ok bool) {
+func plain(text []byte) (doc document, ok bool) {
 	c := cursor{rest: text}
 	listed := false
-	c.object(func(name string) {
+	c.object(func(name []byte) {
 		switch {
-		case name == "version":
+		case string(name) == "version":
 			doc.Version = c.number()
-		case name == "keys" && !listed:
+		case string(name) == "keys" && !listed:
 			listed = true
 			c.list(func() { doc.Keys = append(doc.Keys, c.record()) })
 		default:
 			c.bad = true
 		}
 	})
-	return doc, !c.bad && c.space() == ""
+	return doc, !c.bad && len(c.space()) == 0
 }
 
 // stages are those of a key's life.
 var stages = []Stage{Staged, Publishing, Published, Active, Draining, Revoked, Gone}
 
-// stageOf returns the stage of that name, which keeps no text in memory.
-func stageOf(name string) Stage {
-	if i := slices.Index(stages, Stage(name)); i >= 0 {
-		return stages[i]
+// stageOf returns the stage of that name.
+func stageOf(name []byte) Stage {
+	for _, stage := range stages {
+		if string(name) == string(stage) {
+			return stage
+		}
 	}
-	return Stage(strings.Clone(name))
+	return Stage(name)
 }
 
 // record keeps nothing of the text: a ledger of ten thousand files would keep all of them.
 func (c *cursor) record() (r record) {
-	c.object(func(name string) {
-		switch name {
+	c.object(func(name []byte) {
+		switch string(name) {
 		case "selector":
-			r.Selector = strings.Clone(c.text())
+			r.Selector = string(c.text())
 		case "bits":
 			r.Bits = c.number()
 		case "public":
-			r.Public = strings.Clone(c.text())
+			r.Public = string(c.text())
 		case "fingerprint":
-			r.Fingerprint = strings.Clone(c.text())
+			r.Fingerprint = string(c.text())
 		case "file":
-			r.File = strings.Clone(c.text())
+			r.File = string(c.text())
 		case "adopted":
 			r.Adopted = c.boolean()
 		case "compromised":
@@ -68,7 +68,7 @@ func (c *cursor) record() (r record) {
 			if r.Since == nil {
 				r.Since = map[Stage]time.Time{}
 			}
-			c.object(func(stage string) { r.Since[stageOf(stage)] = c.time() })
+			c.object(func(stage []byte) { r.Since[stageOf(stage)] = c.time() })
 		default:
 			c.bad = true
 		}
@@ -79,28 +79,35 @@ func (c *cursor) record() (r record) {
 // cursor is a position in the text. After a syntax error it is bad, and its results
 // mean nothing.
 type cursor struct {
-	rest string
+	rest []byte
 	bad  bool
 }
 
 // space skips white space (RFC 8259 section 2) and returns what follows.
-func (c *cursor) space() string {
-	for c.rest != "" && strings.IndexByte(" \n\t\r", c.rest[0]) >= 0 {
-		c.rest = c.rest[1:]
+func (c *cursor) space() []byte {
+	for i, b := range c.rest {
+		if b != ' ' && b != '\n' && b != '\t' && b != '\r' {
+			c.rest = c.rest[i:]
+			return c.rest
+		}
 	}
-	return c.rest
+	c.rest = nil
+	return nil
 }
 
 // skip takes a word if it comes next.
 func (c *cursor) skip(word string) bool {
-	rest, found := strings.CutPrefix(c.space(), word)
-	c.rest = rest
-	return found
+	rest := c.space()
+	if len(rest) < len(word) || string(rest[:len(word)]) != word {
+		return false
+	}
+	c.rest = rest[len(word):]
+	return true
 }
 
 func (c *cursor) expect(word string) { c.bad = !c.skip(word) || c.bad }
 
-func (c *cursor) object(value func(name string)) {
+func (c *cursor) object(value func(name []byte)) {
 	c.series("{", "}", func() {
 		name := c.text()
 		c.expect(":")
@@ -121,24 +128,30 @@ func (c *cursor) series(opening, closing string, each func()) {
 }
 
 // text reads a string of printable ASCII without escapes.
-func (c *cursor) text() string {
+func (c *cursor) text() []byte {
 	c.expect(`"`)
-	text, rest, closed := strings.Cut(c.rest, `"`)
-	c.rest = rest
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] > '~' || text[i] == '\\' {
-			closed = false
+	for i, b := range c.rest {
+		if b == '"' {
+			text := c.rest[:i]
+			c.rest = c.rest[i+1:]
+			return text
+		}
+		if b < ' ' || b > '~' || b == '\\' {
+			break
 		}
 	}
-	c.bad = c.bad || !closed
-	return text
+	c.bad = true
+	return nil
 }
 
 // number reads a small one without sign, fraction and exponent.
 func (c *cursor) number() int {
 	text := c.space()
-	digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
-	n, err := strconv.Atoi(text[:digits])
+	digits := 0
+	for digits < len(text) && text[digits] >= '0' && text[digits] <= '9' {
+		digits++
+	}
+	n, err := strconv.Atoi(string(text[:digits]))
 	c.rest = text[digits:]
 	c.bad = c.bad || err != nil || digits > 1 && text[0] == '0'
 	return n
@@ -153,6 +166,6 @@ func (c *cursor) boolean() bool {
 }
 
 func (c *cursor) time() (t time.Time) {
-	c.bad = t.UnmarshalText([]byte(c.text())) != nil || c.bad
+	c.bad = t.UnmarshalText(c.text()) != nil || c.bad
 	return t
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	"mailsetup/internal/state"
 )
@@ -33,6 +35,9 @@ func ParseFileHashes(b []byte) (FileHashes, error) {
 	if len(b) == 0 {
 		return FileHashes{}, nil
 	}
+	if r, ok := parsePlainHashes(string(b)); ok {
+		return r, nil
+	}
 	var f hashesDocument
 	if err := json.Unmarshal(b, &f); err != nil {
 		return nil, fmt.Errorf("parse %s: %w", HashesFile, err)
@@ -45,17 +50,74 @@ func ParseFileHashes(b []byte) (FileHashes, error) {
 	return r, nil
 }
 
+// The form of the file around its lines.
+const hashesBegin, hashesEnd = "{\n  \"version\": 1,\n  \"files\": {\n", "\n  }\n}\n"
+
+// parsePlainHashes reads a text that is exactly as Marshal writes it, of paths without
+// escapes. Of any other it says false, and the decoder decides: that takes ten times as
+// long, 80 ms with the files of 10,000 zones.
+func parsePlainHashes(text string) (r FileHashes, ok bool) {
+	text, begins := strings.CutPrefix(text, hashesBegin)
+	text, ends := strings.CutSuffix(text, hashesEnd)
+	if !begins || !ends {
+		return nil, false
+	}
+	r = make(FileHashes, strings.Count(text, "\n")+1)
+	for more := true; more; {
+		var line string
+		line, text, more = strings.Cut(text, "\n")
+		inner, quoted := strings.CutPrefix(line, `    "`)
+		end := `"`
+		if more {
+			end = `",`
+		}
+		inner, closed := strings.CutSuffix(inner, end)
+		path, hash, pair := strings.Cut(inner, `": "`)
+		if !quoted || !closed || !pair || !plainJSON(path) || !plainJSON(hash) {
+			return nil, false
+		}
+		r[state.Path(path)] = hash
+	}
+	return r, true
+}
+
+// plainJSON reports whether a string is the same in JSON.
+func plainJSON(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || strings.IndexByte(`"\<>&`, c) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // Marshal returns the hashes as JSON, sorted by path.
 func (r FileHashes) Marshal() []byte {
-	f := hashesDocument{Version: 1, Files: r}
-	if r == nil {
-		f.Files = FileHashes{}
+	if len(r) == 0 {
+		return []byte("{\n  \"version\": 1,\n  \"files\": {}\n}\n")
 	}
-	b, err := json.MarshalIndent(f, "", "  ")
+	b := make([]byte, 0, 200*len(r))
+	b = append(b, hashesBegin...)
+	for i, p := range slices.Sorted(maps.Keys(r)) {
+		if i > 0 {
+			b = append(b, ",\n"...)
+		}
+		b = append(appendJSON(append(b, "    "...), string(p)), ": "...)
+		b = appendJSON(b, r[p])
+	}
+	return append(b, hashesEnd...)
+}
+
+// appendJSON appends a string in quotes.
+func appendJSON(b []byte, s string) []byte {
+	if plainJSON(s) {
+		return append(append(append(b, '"'), s...), '"')
+	}
+	text, err := json.Marshal(s)
 	if err != nil {
-		panic(err) // a map of strings always marshals
+		panic(err) // a string always marshals
 	}
-	return append(b, '\n')
+	return append(b, text...)
 }
 
 // Hash returns the SHA-256 of a content in hex.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"mailsetup/internal/safepath"
@@ -57,11 +58,11 @@ type maker struct {
 
 func newMaker(ctx context.Context, r system.Reader, rec FileHashes) *maker {
 	m := &maker{
-		ctx: ctx, hashes: rec, next: FileHashes{}, rewrites: map[state.Path]bool{},
+		ctx: ctx, hashes: rec, next: maps.Clone(rec), rewrites: map[state.Path]bool{},
 		overlay: Overlay{Reader: r, Planned: map[state.Path]state.Object{}},
 	}
-	for p, h := range rec {
-		m.next[p] = h
+	if m.next == nil {
+		m.next = FileHashes{}
 	}
 	return m
 }

@@ -32,6 +32,9 @@ func endDomains(in step.Input, stage *state.Stage) {
 // unneededKeys returns the private keys that nothing needs any more, and the
 // directories that are empty then. It leaves keys that an administrator put there.
 func unneededKeys(in step.Input, retire map[string][]string) []state.Path {
+	if len(retire) == 0 {
+		return nil
+	}
 	needed := map[string]bool{}
 	for _, keys := range in.Ledger {
 		for _, k := range keys {

@@ -164,7 +164,7 @@ func (t tables) files(in step.Input, trust bool) ([]state.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := RenderTables(in)
+	made, err := t.render(in)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,10 @@ type tables struct {
 // RenderTables returns OpenDKIM's tables, those of the input where they are still
 // right: ten thousand rows take a tenth of a second.
 func RenderTables(in step.Input) (*templates.Tables, error) {
-	t := tablesOf(in)
+	return tablesOf(in).render(in)
+}
+
+func (t tables) render(in step.Input) (*templates.Tables, error) {
 	if in.Tables.RenderedFrom(t.keys, t.signing) {
 		return in.Tables, nil
 	}
