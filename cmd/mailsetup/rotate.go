@@ -72,7 +72,7 @@ func rotate(ctx context.Context, c console.Console, o options, asked rotation.Op
 		return err
 	}
 	if err == nil && report.Changed && r.Machine != nil {
-		report.Check = check.After(ctx, r.Machine, report.Domains())
+		report.Check = check.After(ctx, r.Machine, r.Known(), report.Domains())
 	}
 	printed := printReport(ui{c, o}, report, asked.DryRun)
 	switch {

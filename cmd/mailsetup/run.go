@@ -96,7 +96,7 @@ func carryOut(ctx context.Context, u ui, p *provision.Opened, r provision.Reques
 	}
 	var found check.Closing
 	if res.Changed() {
-		found = check.After(ctx, p.Machine, r.Scope.Selection())
+		found = check.After(ctx, p.Machine, p.Earlier, r.Scope.Selection())
 	}
 	return printRun(u, res, found, more...)
 }

@@ -8,6 +8,7 @@ import (
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/machine"
+	"mailsetup/internal/store"
 	"mailsetup/internal/text"
 )
 
@@ -25,16 +26,21 @@ type Closing []finding.Finding
 // After is what a run ends with: what is wrong with the server and the domains of the run
 // as far as the machine itself tells. DNS is not asked: resolvers may still remember what
 // was there before the run; nor are messages sent, since the run has proved itself, nor
-// the socket of the signer tried, which the service of rotate-dkim may not do.
-func After(ctx context.Context, m *machine.Machine, domains []string) Closing {
+// the socket of the signer tried, which the service of rotate-dkim may not do. Known is
+// what the run began with: of ten thousand domains only those of the run are read again.
+func After(ctx context.Context, m *machine.Machine, known store.Earlier, domains []string) Closing {
 	if m.Image != nil || m.DryRun() || ctx.Err() != nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, afterTime)
 	defer cancel()
 	o := Options{Offline: true, Domains: domains[:min(len(domains), maxAfter)], First: maxAfter}
+	read := &known
+	if known.Spec == nil || len(o.Domains) == 0 {
+		read = nil
+	}
 	o.Only = []string{"live.units", "live.milters", "live.keys", "tls.out", "queue", "dkim"}
-	r, _, err := o.find(ctx, m)
+	r, _, err := o.find(ctx, m, read)
 	if err != nil {
 		return nil // it is not what the run is about
 	}

@@ -7,6 +7,10 @@ import (
 	"mailsetup/internal/check"
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/machine"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/store"
+	"mailsetup/internal/system"
 )
 
 // A run ends with what the machine itself tells to be wrong, and asks no resolver: what
@@ -14,7 +18,7 @@ import (
 func TestAfterARun(t *testing.T) {
 	sys := debian("", hostFile, labFile, shopFile)
 	m := machine.New(sys, nil, machine.Options{})
-	found := check.After(t.Context(), m, nil)
+	found := check.After(t.Context(), m, store.Earlier{}, nil)
 	if !strings.Contains(found.Text(), "  problem live.milters: submission/inet: smtpd_milters =") {
 		t.Errorf("found %+v", found)
 	}
@@ -27,10 +31,40 @@ func TestAfterARun(t *testing.T) {
 		t.Errorf("it counts as a check that somebody read: %s, %v", f.Content, err)
 	}
 	for _, none := range []*machine.Machine{machine.New(sys, nil, machine.Options{DryRun: true}), machine.New(debian(""), nil, machine.Options{})} {
-		if list := check.After(t.Context(), none, []string{"no domain"}); len(list) > 0 {
+		if list := check.After(t.Context(), none, store.Earlier{}, []string{"no domain"}); len(list) > 0 {
 			t.Errorf("found %+v", list)
 		}
 	}
+}
+
+// Of many domains a run ends with a look at its own, as their files are by then: the
+// others are not read again.
+func TestAfterARunAboutSomeDomains(t *testing.T) {
+	sys := debian("", hostFile, labFile, shopFile)
+	known, err := store.Load(sys, true, t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := known.Spec.Without("shop.example") // as it was before the run
+	known.Spec = &without
+	m := machine.New(noOther{sys, t}, nil, machine.Options{})
+	found := check.After(t.Context(), m, known, []string{"shop.example"})
+	if !strings.Contains(found.Text(), "  problem live.milters: submission/inet: smtpd_milters =") {
+		t.Errorf("found %+v", found)
+	}
+}
+
+// noOther is a machine on which nobody lists the files of all domains.
+type noOther struct {
+	system.System
+	t *testing.T
+}
+
+func (m noOther) List(dir state.Path) ([]string, error) {
+	if dir == spec.DomainsDir() || dir == state.LedgerDir {
+		m.t.Errorf("%s is listed", dir)
+	}
+	return m.System.List(dir)
 }
 
 func TestTextAfterARun(t *testing.T) {

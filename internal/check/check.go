@@ -22,6 +22,7 @@ import (
 	"mailsetup/internal/machine"
 	"mailsetup/internal/mailbox"
 	"mailsetup/internal/parallel"
+	"mailsetup/internal/store"
 )
 
 const (
@@ -65,17 +66,18 @@ func Run(ctx context.Context, on machine.Options, o Options) (report.Report, err
 
 // On checks an open machine.
 func On(ctx context.Context, m *machine.Machine, o Options) (report.Report, error) {
-	r, s, err := o.find(ctx, m)
+	r, s, err := o.find(ctx, m, nil)
 	if err != nil {
 		return r, err
 	}
 	return r, o.tell(m, &r, s.Memory, func(r report.Report) bool { return o.mailChanges(ctx, m, s, r) })
 }
 
-// find looks at a machine and runs the groups of checks.
-func (o Options) find(ctx context.Context, m *machine.Machine) (report.Report, subject.Server, error) {
+// find looks at a machine and runs the groups of checks. Known is what was read before a
+// run changed the domains, nil for nothing.
+func (o Options) find(ctx context.Context, m *machine.Machine, known *store.Earlier) (report.Report, subject.Server, error) {
 	m.RemoveProbe(ctx)
-	seen, err := o.lookInTime(ctx, func(ctx context.Context) (seen, error) { return look(ctx, m, o) })
+	seen, err := o.lookInTime(ctx, func(ctx context.Context) (seen, error) { return look(ctx, m, o, known) })
 	if err != nil {
 		return report.Report{}, seen.server, err
 	}

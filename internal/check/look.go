@@ -81,8 +81,8 @@ func (l seen) ignore(list []finding.Finding) {
 }
 
 // look collects what is known of the server and the domains.
-func look(ctx context.Context, m *machine.Machine, o Options) (seen, error) {
-	e, err := store.LoadReadable(m.Sys, m.DryRun(), m.Logf)
+func look(ctx context.Context, m *machine.Machine, o Options, known *store.Earlier) (seen, error) {
+	e, err := o.earlier(m, known)
 	if err != nil {
 		return seen{}, err
 	}
@@ -98,7 +98,7 @@ func look(ctx context.Context, m *machine.Machine, o Options) (seen, error) {
 	s := &l.server
 	from := facts.Source(m.Sys)
 	var mu sync.Mutex
-	s.Facts, err = detect.Machine(ctx, from, source.Options{Dirs: inbound.Dirs(), Unusable: func(err error) {
+	s.Facts, err = detect.Machine(ctx, from, source.Options{Dirs: inbound.Dirs(), WithoutZones: known != nil, Unusable: func(err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		l.findings = append(l.findings, unusable(err, s.Unprivileged))
@@ -107,7 +107,10 @@ func look(ctx context.Context, m *machine.Machine, o Options) (seen, error) {
 		return l, err
 	}
 	if e.Spec != nil {
-		s.SetUp, s.Spec, s.Edited = true, *e.Spec, edited(m.Sys, e.Hashes)
+		s.SetUp, s.Spec = true, *e.Spec
+		if known == nil {
+			s.Edited = edited(m.Sys, e.Hashes)
+		}
 	}
 	s.Egress, s.Hidden = subject.FindEgress(s.Facts, s.Spec.Host.Addresses)
 	var tables *postmap.Tables
@@ -135,6 +138,14 @@ func look(ctx context.Context, m *machine.Machine, o Options) (seen, error) {
 	l.foreign(m.Logf)
 	l.misspelt(m.Logf)
 	return l, nil
+}
+
+// earlier reads what runs left.
+func (o Options) earlier(m *machine.Machine, known *store.Earlier) (store.Earlier, error) {
+	if known != nil {
+		return known.Again(m.Sys, o.Domains)
+	}
+	return store.LoadReadable(m.Sys, m.DryRun(), m.Logf)
 }
 
 // leaves refuses an address of --send-to that is of this server.

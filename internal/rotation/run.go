@@ -23,6 +23,7 @@ import (
 	"mailsetup/internal/recordwatch"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/store"
 	"mailsetup/internal/system"
 	"mailsetup/steps/dns"
 	"mailsetup/steps/step"
@@ -63,6 +64,9 @@ type Rotator struct {
 	// Alert says lines that must stand out in the journal of the system.
 	Alert func(lines []string)
 }
+
+// Known returns what was read of the domains when the machine was opened.
+func (r *Rotator) Known() store.Earlier { return store.Earlier{Spec: &r.Spec} }
 
 // Store reads and writes files of mailsetup.
 type Store interface {

@@ -1,10 +1,15 @@
 package store
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/system"
 )
 
 // Earlier is what earlier runs left on a machine.
@@ -60,6 +65,55 @@ func (e *Earlier) readKeys(s Store) (err error) {
 		e.Ledger, e.LedgerOnDisk, err = s.LoadLedger()
 	}
 	return err
+}
+
+// Again returns it with what the files of the host and of some domains say now. The others
+// are as they were.
+func (e Earlier) Again(files Files, domains []string) (Earlier, error) {
+	host, err := system.ReadFile(files, spec.HostFile)
+	if err != nil {
+		return e, err
+	}
+	texts := map[string][]byte{}
+	ledger := keyring.Ledger{}
+	maps.Copy(ledger, e.Ledger)
+	for _, domain := range append(slices.Clip(domains), e.Spec.Host.Domain) {
+		text, err := system.ReadFile(files, spec.DomainFile(domain))
+		if err != nil {
+			return e, err
+		}
+		if text != nil {
+			texts[domain] = text
+		}
+		if ledger[domain], err = keysOf(files, domain); err != nil {
+			return e, err
+		}
+		if ledger[domain] == nil {
+			delete(ledger, domain)
+		}
+	}
+	some, _, err := spec.ParseReadable(host, texts)
+	if err != nil {
+		return e, err
+	}
+	now := spec.Spec{Host: some.Host, Domains: some.Domains}
+	for _, d := range e.Spec.Domains {
+		if d.Name != e.Spec.Host.Domain && !slices.Contains(domains, d.Name) {
+			now.Domains = append(now.Domains, d)
+		}
+	}
+	slices.SortFunc(now.Domains, func(a, b spec.Domain) int { return strings.Compare(a.Name, b.Name) })
+	e.Spec, e.Ledger = &now, ledger
+	return e, nil
+}
+
+// keysOf reads the ledger of one domain.
+func keysOf(files Files, domain string) ([]keyring.Key, error) {
+	text, err := system.ReadFile(files, keyring.File(domain))
+	if err != nil || text == nil {
+		return nil, err
+	}
+	return keyring.ParseDomain(text)
 }
 
 // SetUp returns the spec of a server that init was run on. Kind is what messages call

@@ -116,3 +116,45 @@ func TestAdvanceElapsed(t *testing.T) {
 		t.Errorf("%+v, %v, said %q", now, err, said)
 	}
 }
+
+// After a run the domains that it was about are read again, and no others.
+func TestSomeDomainsAreReadAgain(t *testing.T) {
+	mem, want := machineWithOwnFiles(), labSpec(t)
+	for _, name := range []string{"gone.example", "shop.example"} {
+		d := want.Domains[0]
+		d.Name = name
+		want.Domains = append(want.Domains, d)
+	}
+	putSpec(mem, want)
+	put := func(domain string, keys []keyring.Key) {
+		mem.Put(keyring.File(domain), state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: keyring.MarshalDomain(keys)})
+	}
+	for _, domain := range []string{"gone.example", "lab.example", "shop.example"} {
+		put(domain, active()["lab.example"])
+	}
+	before, err := store.Load(mem, true, t.Errorf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := want.Domains[0]
+	d.Name, d.TTL = "new.example", 77
+	mem.PutFile(spec.DomainFile(d.Name), string(spec.MarshalDomain(d)))
+	put(d.Name, active()["lab.example"])
+	mem.Delete(spec.DomainFile("gone.example"))
+	mem.Delete(keyring.File("gone.example"))
+	mem.PutFile(spec.DomainFile("shop.example"), "what nobody reads again")
+	now, err := before.Again(mem, []string{"new.example", "gone.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, d := range now.Spec.Domains {
+		names = append(names, d.Name)
+	}
+	if !slices.Equal(names, []string{"lab.example", "new.example", "shop.example"}) || now.Spec.Domains[1].TTL != 77 {
+		t.Errorf("domains %q, %+v", names, now.Spec.Domains[1])
+	}
+	if _, is := now.Ledger["gone.example"]; is || len(now.Ledger) != 3 || len(before.Ledger) != 3 || len(before.Spec.Domains) != 3 {
+		t.Errorf("keys of %d domains, before of %d: %v", len(now.Ledger), len(before.Ledger), now.Ledger)
+	}
+}

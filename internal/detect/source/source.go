@@ -31,6 +31,8 @@ type Options struct {
 	Origins []string
 	// OwnName: the name of the machine is one of them.
 	OwnName bool
+	// WithoutZones: no zone matters, and to have BIND list thousands takes a moment.
+	WithoutZones bool
 	// Unusable is told of a file that cannot be used, or by which its daemon does not run,
 	// and the look goes on without it; nil: that is an error.
 	Unusable func(err error)

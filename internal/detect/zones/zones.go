@@ -24,7 +24,7 @@ const (
 // come first. If named.conf cannot be read, the list is one zone "." with a Problem: it
 // is above every name.
 func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts) error {
-	if !f.Installed["bind9"] || f.DNS != state.BIND && f.DNS != state.NoDNSServer {
+	if o.WithoutZones || !f.Installed["bind9"] || f.DNS != state.BIND && f.DNS != state.NoDNSServer {
 		return nil
 	}
 	status, err := s.Status(ctx, NamedUnit)
