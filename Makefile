@@ -46,11 +46,11 @@ build: go ## build ./mailsetup, static (the default)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o mailsetup ./cmd/mailsetup
 
 .PHONY: test
-test: go ## run all tests: the quick ones, then e2e where possible
+test: go ## run the tests: the quick ones, then e2e where possible
 	@if $(root_on_debian); then $(MAKE) deps; fi
 	@if command -v gcc >/dev/null; then race=-race; else race=; echo "no gcc: without the race detector"; fi; \
 	set -x; go test $$race -vet=off -shuffle=on ./... # make lint vets
-	@if why=$$($(no_boot)); then $(MAKE) e2e; else \
+	@if why=$$($(no_boot)); then MAILSETUP_TURNS=1 $(MAKE) e2e; else \
 		printf '%s\n' '' '****************************************************************' \
 			'*** SKIPPED: all end-to-end tests (booted Debian 12 and 13). ***' \
 			"*** Why: $$why" \
@@ -94,7 +94,7 @@ golden: go ## rewrite the golden files; look at the diff before committing
 	@git status --short -- '*testdata*'
 
 .PHONY: e2e
-e2e: go deps images ## test on booted Debian 12 and 13, as root (RUN=PATTERN)
+e2e: go deps images ## all tests on booted Debian 12 and on 13, as root (RUN=PATTERN)
 	@$(call e2e_run,-timeout 80m -skip Soak $(if $(RUN),-run '$(RUN)'))
 
 .PHONY: e2e-shell
@@ -104,6 +104,10 @@ e2e-shell: go deps ## a shell in a throw-away Debian server (RELEASE=bookworm|tr
 .PHONY: demo
 demo: go deps ## see mailsetup set up a throw-away server, as root
 	@$(LAB) demo $(RELEASE)
+
+.PHONY: pictures
+pictures: go deps ## draw anew what docs/*.svg and docs/report.png show, from a real run
+	@$(LAB) pictures $(RELEASE) docs
 
 .PHONY: install
 install: ## install the program, its manual (below PREFIX) and its schedule

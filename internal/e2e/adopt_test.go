@@ -322,7 +322,7 @@ func noOneElse(t *testing.T, b *lab.Box) {
 // TestAdoptRefuses: what has no equivalent is told with its line, and nothing is
 // touched.
 func TestAdoptRefuses(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		h := shapes()[1]
 		b, _ := h.boots(t, release)
 		was, units := look(t, b), invocations(t, b)

@@ -13,7 +13,7 @@ import (
 // TestCheckFix: what check finds and init makes, check --fix mends by the same plan, with
 // the same questions, and it can be taken back. An ordinary user is told what can be seen.
 func TestCheckFix(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, sink := checkedServer(t, release)
 		main, zone := b.Read(t, "/etc/postfix/main.cf"), b.Read(t, "/etc/bind/db.lab.example")
 		_, said := product(t, b, 2, "check", "--fix", "--changed")

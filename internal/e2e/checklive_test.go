@@ -27,7 +27,7 @@ smtps inet n - y - - smtpd
 // content filter and by a bounce; none of them leaves, reaches a person or stays, whatever
 // happens to it. One leaves only for the address that is named.
 func TestCheckMessages(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, sink := signing(t, release)
 		certificate := b.Certificate(t)
 		b.SASLUser(t, "ann", "two words")

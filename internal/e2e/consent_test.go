@@ -46,7 +46,7 @@ const (
 // TestConsents asks for what is the administrator's, one by one, in a terminal:
 // a no is remembered, a yes is done, and a flag takes a no back.
 func TestConsents(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b := theirs(t, release, lab.Mail)
 		sink := b.Sink(t)
 		ownService(t, b)
@@ -162,7 +162,7 @@ func bySubmission(t *testing.T, b *lab.Box, sink *lab.Sink) {
 // stay and the rest waits; with one the run goes on. Both take an installation,
 // so each release proves one of them.
 func TestConsentsAfterInstallation(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b := theirs(t, release, lab.Bare)
 		b.Apt(t, "postfix")
 		ownService(t, b)

@@ -54,7 +54,7 @@ func leavesSignedBy(t *testing.T, b *lab.Box, sink *lab.Sink, domain string) (se
 // TestManualDNS: what is printed, put into a zone as it stands, makes mail
 // verify; BIND is not touched.
 func TestManualDNS(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
 		bind := b.Snapshot(t, "/etc/bind", "/var/lib/bind")
 		out, _ := product(t, b, 0, initArgs("--dns", "manual", "--ip", "198.51.100.99")...)
@@ -231,7 +231,7 @@ var queryLine = regexp.MustCompile(`client \S+ 127\.0\.0\.1#\d+ \(\S+\): query: 
 // twice and not spoken of, however strict it is; and a selector that DNS knows
 // is not used again.
 func TestZoneHasRecords(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		month := time.Now().UTC().Format("200601")
 		b := lab.Boot(t, lab.Options{Release: release, Image: lab.Mail, Hostname: "mail.lab.example"})
 		b.Named(t, "lab.example",

@@ -19,7 +19,7 @@ const (
 // meant for, and mail then verifies: by nsupdate in a zone that takes updates,
 // as a zone file, by dnsmasq. What must go is taken out, and what stays stays.
 func TestDNSForms(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b := lab.Boot(t, lab.Options{Release: release, Image: lab.Mail, Hostname: "mail.lab.example"})
 		const soa = "$TTL 300\n@ IN SOA mail hostmaster 2026010101 3600 900 604800 60\n@ IN NS mail\n"
 		const dynamic = `zone "lab.example" { type primary; file "/var/lib/bind/db.lab.example"; allow-update { 127.0.0.1; }; };`

@@ -37,7 +37,7 @@ func checked(t *testing.T, b *lab.Box) lastCheck {
 // waits. A server that is down, and one that does not know the zone, are told
 // apart. What was seen is remembered.
 func TestWaitForDNS(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		p := newPair(t, release)
 		p.follows(t, "lab.example", 0)
 		p.lets(t, "none")
@@ -140,7 +140,7 @@ type wrongRecord struct {
 // TestPastedWrong: each mistake on the way of the records into DNS is found on
 // a real BIND and explained in the words of the one who made it.
 func TestPastedWrong(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b := server(t, release, lab.Mail)
 		product(t, b, 0, initArgs("--dns", "manual", "--receive", "no")...)
 		right := recordsAsData(t, b)

@@ -152,7 +152,7 @@ func removal(t *testing.T, release string) (*lab.Box, *lab.Sink) {
 
 // TestRemoveDomain: rows at once, the record once nobody needs it, then the key.
 func TestRemoveDomain(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, sink := removal(t, release)
 		msg := sent(t, b, sink, "ann@shop.example")
 		signedBy(t, b, msg, "shop.example")
@@ -262,7 +262,7 @@ func drained(t *testing.T, b *lab.Box, msg []byte) {
 
 // TestPurgeDomain: everything goes in one run, and comes back in one.
 func TestPurgeDomain(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, sink := removal(t, release)
 		msg := sent(t, b, sink, "ann@shop.example")
 		was := withoutMade(look(t, b))
@@ -288,7 +288,7 @@ func TestPurgeDomain(t *testing.T) {
 // TestDomainsInterrupted: Ctrl-C and SIGKILL leave no domain half added, half
 // removed or half withdrawn.
 func TestDomainsInterrupted(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, sink := removal(t, release)
 		add := []string{"add-domain", "--yes", "new.example", "other.example"}
 		remove := []string{"remove-domain", "--purge", "--yes", "shop.example", "blog.example"}

@@ -62,7 +62,7 @@ const emptyKey = `"v=DKIM1; h=sha256; k=rsa; p="`
 // TestEmergency: a key that others may have is out of use at once; beside that a
 // small key grows, and the commands of a rotation's way do not disturb it.
 func TestEmergency(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, sink := signing(t, release)
 		b.NamedAll(t, "shop.example", "blog.example")
 		product(t, b, 0, "add-domain", "--yes", "--ttl", "60", "--subdomains", "--key-bits", "1024", "shop.example")
@@ -162,7 +162,7 @@ func TestEmergency(t *testing.T) {
 // TestSharedKeyRotates: of a key that somebody made by hand and that signs for two
 // domains, one leaves it; the other goes on with it.
 func TestSharedKeyRotates(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		h := shapes()[2]
 		b, sink := h.boots(t, release)
 		product(t, b, 0, adoptArgs()...)
@@ -217,7 +217,7 @@ func TestSharedKeyRotates(t *testing.T) {
 // which it does not matter that caches remember for an hour that a name is not
 // there.
 func TestRotationElsewhere(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		r := newRemote(t, release, map[string]string{"lab.example": nsRecord, "zwei.example": ""}, updatePolicy)
 		sink := r.Sink(t)
 		product(t, r.Box, 0, updateArgs("--ttl", "60", "--selector", "first")...)

@@ -36,7 +36,7 @@ header_checks =
 // TestHandEditsSurvive: in somebody else's main.cf only our parameters change,
 // and their milter stays in front of ours.
 func TestHandEditsSurvive(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
 		b.Write(t, "/etc/postfix/main.cf", b.Read(t, "/etc/postfix/main.cf")+handMade, 0o644)
 		b.Sh(t, "printf '# a remark\\n' >>/etc/postfix/master.cf; postfix reload")
@@ -137,7 +137,7 @@ func sets(line string, parameters []string) bool {
 // unsigned behind our back. It is named, and left alone until somebody says
 // what is to become of it; what Postfix itself could not do is refused.
 func TestForeignMaster(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
 		plain := b.Read(t, "/etc/postfix/master.cf")
 		service := func(option string) {

@@ -11,7 +11,7 @@ import (
 // switched off in words that people type, and the files of the daemons are then as before,
 // octet by octet.
 func TestInboundCommand(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, _ := signing(t, release)
 		const ofPackage = "/etc/postfix-policyd-spf-python"
 		files := func() map[string]string { return b.Snapshot(t, "/etc/postfix", ofPackage, "/etc/opendkim.conf") }

@@ -12,7 +12,7 @@ import (
 // TestBadInput: a wish or a machine that will not do is answered in a line
 // with a hint, and nothing changes.
 func TestBadInput(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b := server(t, release, lab.Bare)
 		before := treeOf(t, b)
 		hostile(t, b, release)

@@ -26,7 +26,7 @@ const seed = 20261122
 // of a dozen other faults, half on each release, none ends a run that is neither
 // finished nor taken back.
 func TestKilledRuns(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b := killRuns(t, release, 4)
 		b.Named(t, "shop.example")
 		faults := []string{"signal 3, 3 times", "signal 2 to the pipeline", "no reader", "output to a full disk", "the terminal goes away", "read-only /etc/bind"}

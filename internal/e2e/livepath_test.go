@@ -13,7 +13,7 @@ import (
 // and a message that went all the way decides what is said in the end. None of
 // those messages leaves the machine, reaches a person or stays in the queue.
 func TestAfterSigning(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
 		b.Write(t, "/etc/postfix/transport", "slow.example slow:\n", 0o644)
 		b.Write(t, "/etc/postfix/generic", "root@mail.lab.example admin@lab.example\n", 0o644)
@@ -137,7 +137,7 @@ func probesSent(t *testing.T, b *lab.Box) string {
 // would not start at boot. What failed is started and what is disabled enabled;
 // what somebody has stopped or masked is theirs.
 func TestUnitsOfTheHost(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, _ := signing(t, release)
 		was := look(t, b)
 		postfix := strings.TrimSpace(b.Sh(t, `[ "$(systemctl show -P Type postfix)" = oneshot ] && echo postfix@-.service || echo postfix.service`))

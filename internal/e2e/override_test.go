@@ -18,7 +18,7 @@ const (
 // is taken out on consent only, mail never passes the signer meanwhile, and a
 // rollback gives back what was there.
 func TestOverride(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
 		legacy(t, b)
 		units := b.Snapshot(t, "/etc/systemd/system", "/etc/tmpfiles.d")

@@ -47,7 +47,7 @@ postconf -e smtpd_milters=inet:localhost:8891 'non_smtpd_milters=$smtpd_milters'
 // after the signer changes its user, and none after a rollback. What the signer
 // cannot read it is not given, and nobody else's mail is signed.
 func TestAdoptOfAnotherUser(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		h := otherUser()
 		b, sink := h.boots(t, release)
 		was, units, before := look(t, b), b.Snapshot(t, "/etc/systemd/system"), h.signatures(t, b, sink)

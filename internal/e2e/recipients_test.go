@@ -15,7 +15,7 @@ import (
 // found out is said; and root's mail arrives in the end. Each verdict is compared
 // with what the running Postfix does.
 func TestRootsMailIsRead(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
 		b.Named(t, "shop.example")
 		b.Sh(t, `postconf -e 'mydestination = $myhostname, lab.example, localhost' \

@@ -84,7 +84,7 @@ func differs(before, after string) string {
 // nothing happens, and a no lets it stay. What is right, and what nobody asked
 // to be otherwise, is neither changed nor spoken of.
 func TestRecordsThatMustChange(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b := busy(t, release)
 		original := b.Read(t, zoneFile)
 		spfOf(t, b, "192.0.2.10", "fail")

@@ -55,7 +55,7 @@ func rootMail(t *testing.T, b *lab.Box) string {
 // week it only tells. A record that others publish is told as well, and a fragment
 // that was edited is left alone.
 func TestRecordWatch(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
 		b.Named(t, "shop.example")
 		panel := &rewrites{b, "/etc/bind/db.lab.example", b.Read(t, "/etc/bind/db.lab.example"), 2027010101}

@@ -14,7 +14,7 @@ import (
 // also consents to the reports about it; mail of what is below it is signed
 // with its key. All of that goes away with a rollback.
 func TestASecondDomainLeansOnTheFirst(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
 		b.Named(t, "shop.example")
 		b.Sh(t, "postconf -e 'mydestination = $myhostname, lab.example, localhost'; echo 'dmarc: ann' >>/etc/aliases; newaliases; postfix reload")

@@ -14,7 +14,7 @@ import (
 // TestRollback: back to the server as it was, forth again with the same key,
 // back once more, and a new start under a selector that nobody has seen.
 func TestRollback(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
 		was := look(t, b)
 		product(t, b, 0, initArgs()...)
@@ -96,7 +96,7 @@ func commands(t *testing.T, b *lab.Box) string {
 // TestUndoAsPrinted: whatever a command did, and in how many runs, the line at its
 // end takes it back, and a rollback that names nothing does the same.
 func TestUndoAsPrinted(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, sink := signing(t, release)
 		b.Named(t, "shop.example")
 		revoking(t, b)

@@ -208,7 +208,7 @@ func bad(t *testing.T, a lab.Audit, when string) int {
 // and the message names it, once a day. Once it has caught up with one of them,
 // that domain goes on, and the other one still waits.
 func TestStaleServer(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		p := newPair(t, release)
 		product(t, p.Box, 0, initArgs("--ttl", "60")...)
 		product(t, p.Box, 0, "add-domain", "--yes", "--ttl", "60", "signed.example")

@@ -25,7 +25,7 @@ type pair struct {
 // in a zone that BIND signs, by a policy, inline or both, every signature holds
 // at every step.
 func TestSecondary(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		p := newPair(t, release)
 		for _, domain := range []string{"lab.example", "keys.example", "signed.example"} {
 			args := []string{"init", "--yes", "--domain", domain, "--hostname", "mail." + domain, "--ip", "192.0.2.10"}

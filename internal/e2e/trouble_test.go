@@ -72,7 +72,7 @@ func (r three) signs(t *testing.T, want map[string]string, domains ...string) {
 // key, nor does a private key that is not fit to sign; a switch that fails leaves
 // the old tables, the old signatures and the stage in the ledger.
 func TestDomainsInTrouble(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		r := newThree(t, release)
 		old := r.at(t, "active")
 		quick(t, r.Box, "1s")

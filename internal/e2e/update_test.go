@@ -154,7 +154,7 @@ func TestUpdate(t *testing.T) {
 // nothing is changed here or there; nor with one that may not change all that
 // has to be changed.
 func TestUpdateRefused(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		r := newRemote(t, release, map[string]string{"lab.example": nsRecord}, "grant mailsetup wildcard *._domainkey.lab.example. TXT;")
 		was, zone := look(t, r.Box), r.zone(t, "lab.example")
 		good := r.Read(t, updateKey)
@@ -235,7 +235,7 @@ func TestUpdateOfExisting(t *testing.T) {
 // gets back what it had; one that is dead when the run has to be taken back
 // keeps it open until it is there again. And so it is when the run is killed.
 func TestPrimaryDies(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		r := newRemote(t, release, map[string]string{"lab.example": nsRecord, "zwei.example": ""}, updatePolicy)
 		was, zone := look(t, r.Box), r.zone(t, "lab.example")
 		second := append(updateArgs("--rfc2136-server", secondary), "--hostname", "mail.zwei.example")
@@ -346,7 +346,7 @@ var addElsewhere = []string{
 // on a name server elsewhere. Adding it touches no zone here, and a later run
 // for all leaves both alone. That server may be another one than BIND.
 func TestUpdateOfOneDomain(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		r := newRemote(t, release, map[string]string{"zwei.example": ""}, updatePolicy)
 		r.Named(t, "lab.example", nsRecord)
 		sink := r.Sink(t)

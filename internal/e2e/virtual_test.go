@@ -12,7 +12,7 @@ import (
 // TestVirtualDomain: a domain of virtual mailboxes is said to be unsigned until
 // the command is given that the note names; then each domain signs its own mail.
 func TestVirtualDomain(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
 		b.Named(t, "shop.example")
 		domainsInTables(t, b)

@@ -116,7 +116,7 @@ n=$(dig +short @127.0.0.1 SOA lab.example | cut -d' ' -f3); sed -i "s/2036[0-9]*
 // TestWildcardUpdate: the same where a primary elsewhere takes updates. What it
 // makes up from its wildcards is not taken for records that stand there.
 func TestWildcardUpdate(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		r := newRemote(t, release, map[string]string{
 			"lab.example": nsRecord + covering + "* IN TXT \"v=spf1 -all\"\nmail IN AAAA 2001:db8::10\n*.dc1 IN CNAME www.dc1\nwww.dc1 IN A 192.0.2.82\n",
 		}, "grant mailsetup zonesub A AAAA CNAME MX TXT;")

@@ -15,7 +15,7 @@ import (
 // agrees that it shall not, and signs with the key that everybody has seen when it
 // comes back. Then keys come and go in the same ticks.
 func TestDomainWithoutFile(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		b, sink := signing(t, release)
 		b.Named(t, "shop.example")
 		product(t, b, 0, "add-domain", "--yes", "--ttl", "60", "shop.example")

@@ -102,7 +102,7 @@ const confirmQuestion = "Do this?"
 // TestWizard goes from the first question to signed mail in a real terminal,
 // after it was left in every way that must leave nothing behind.
 func TestWizard(t *testing.T) {
-	each(t, func(t *testing.T, release string) {
+	inTurn(t, func(t *testing.T, release string) {
 		image := map[string]lab.Image{"bookworm": lab.Bare, "trixie": lab.Mail}[release]
 		b := server(t, release, image)
 		sink := b.Sink(t)

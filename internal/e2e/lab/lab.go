@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -40,9 +41,13 @@ func Releases() []string {
 	return []string{"bookworm", "trixie"}
 }
 
-// TakesTurn reports whether number i of what the releases share falls to this one.
+// TakesTurn reports whether number i of what the releases share falls to this one. They
+// share where $MAILSETUP_TURNS is set, as `make test` does; elsewhere each has it all.
 func TakesTurn(i int, release string) bool {
 	all := Releases()
+	if os.Getenv("MAILSETUP_TURNS") == "" {
+		return slices.Contains(all, release)
+	}
 	return all[i%len(all)] == release
 }
 

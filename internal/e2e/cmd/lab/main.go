@@ -16,6 +16,7 @@ const usage = `usage:
   lab images                    build the images that are missing
   lab shell RELEASE [IMAGE]     boot a server, open a shell in it, remove it
   lab demo RELEASE              set up mail on a bare server, send, verify
+  lab pictures RELEASE DIR      draw what mailsetup shows, for the pages
   lab clean [BOX...]            remove boxes that were kept, all without names
 RELEASE is bookworm or trixie. IMAGE is bare (BIND, no mail package) or mail
 (postfix and opendkim as the packages left them; the default).
@@ -48,6 +49,8 @@ func command(ctx context.Context, args []string) int {
 		err = l.Clean(rest...)
 	case name == "shell" && (len(rest) == 1 || len(rest) == 2):
 		return session(ctx, func(s *terminal) { shell(s, rest) })
+	case name == "pictures" && len(rest) == 2:
+		return session(ctx, func(s *terminal) { pictures(s, rest[0], rest[1]) })
 	case name == "demo" && len(rest) == 1:
 		return session(ctx, func(s *terminal) { demo(s, rest[0]) })
 	default:
