@@ -226,7 +226,7 @@ func differentServers() map[string]step.Input {
 	}
 	for name, in := range all {
 		in.Spec.Host.RootAlias = "ann@lab.example"
-		in.SpecFiles = map[state.Path][]byte{spec.HostFile: nil, spec.DomainFile("lab.example"): nil}
+		in.SpecFiles = map[state.Path][]byte{spec.HostFile: {}, spec.DomainFile("lab.example"): {}}
 		in.Consents = map[string]bool{"signer inet:localhost:11332 lab.example": true, "service 127.0.0.1:10025/inet": true}
 		if name == "signer" {
 			in.MiltersAsked, in.Milters = true, []state.Milter{{

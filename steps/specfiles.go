@@ -18,16 +18,37 @@ func SpecFiles(in step.Input) (state.Stage, []state.Note, error) {
 		{Path: "/etc/mailsetup/domains.d", Mode: 0o755, Owner: state.Root},
 	}}
 	for _, p := range slices.Sorted(maps.Keys(in.SpecFiles)) {
+		if in.SpecFiles[p] == nil {
+			stage.Discard = append(stage.Discard, p)
+			continue
+		}
 		stage.Files = append(stage.Files, state.File{
 			Path: p, Mode: 0o644, Owner: state.Root, Content: in.SpecFiles[p], AdminOwned: true,
 			Why: "what you asked for; edit it, then run mailsetup init again",
 		})
 	}
-	for _, name := range in.Leaving() {
-		stage.Discard = append(stage.Discard, spec.DomainFile(name))
+	leaving := in.Leaving()
+	for _, name := range leaving {
+		if p := spec.DomainFile(name); !slices.Contains(stage.Discard, p) {
+			stage.Discard = append(stage.Discard, p)
+		}
 	}
 	stage.Questions = in.Unanswered(removals(in)...)
-	return stage, nil, nil
+	return stage, nil, refuseRedirects(in.Spec, leaving)
+}
+
+// refuseRedirects refuses to take out a domain whose SPF record stands for that of another.
+func refuseRedirects(sp spec.Spec, leaving []string) error {
+	if len(leaving) == 0 {
+		return nil
+	}
+	for _, d := range sp.Domains {
+		if _, leaves := slices.BinarySearch(leaving, d.SPF.Redirect); leaves {
+			return step.Refuse(fmt.Sprintf("take redirect = %q out of %s, or put the file of %[1]s back", d.SPF.Redirect, spec.DomainFile(d.Name)),
+				"%s goes, and the SPF record of %s is that of it", d.SPF.Redirect, d.Name)
+		}
+	}
+	return nil
 }
 
 // removals returns questions about domains whose mail would be unsigned from now on:

@@ -16,6 +16,7 @@ func app(c console.Console) *cli.App {
 		initCommand(c),
 		addCommand(c),
 		removeCommand(c),
+		applyCommand(c),
 		adoptCommand(c),
 		inboundCommand(c),
 		listCommand(c),

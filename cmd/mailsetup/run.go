@@ -25,7 +25,7 @@ var rootOnly = map[string]string{
 func (u ui) machine() machine.Options {
 	return machine.Options{
 		Root: u.o.root, Private: rootOnly[u.o.command], DryRun: u.o.dryRun, Command: u.o.command,
-		Previews:   slices.Contains([]string{"init", "add-domain", "inbound"}, u.o.command),
+		Previews:   slices.Contains([]string{"init", "add-domain", "apply", "inbound"}, u.o.command),
 		Unattended: u.o.command == "rotate-dkim", Interactive: u.c.Interactive,
 		Logf: u.c.Say, Hold: u.c.Hold, Bar: u.StartBar,
 	}
@@ -35,7 +35,7 @@ func (u ui) machine() machine.Options {
 func (u ui) provisioning() provision.Options {
 	return provision.Options{
 		DryRun: u.o.dryRun, Install: u.o.install, OverwriteDrift: u.o.overwriteDrift, MakeKeys: u.o.root == "" || u.o.rootKeys,
-		Consents: u.o.consents, Interactive: u.asksPerson(),
+		Consents: u.o.consents, Interactive: u.asksPerson(), Strict: u.o.command == "apply", SkipUnreadable: u.o.command == "apply",
 	}
 }
 

@@ -174,6 +174,10 @@ func TestZonesThatARunLooksInto(t *testing.T) {
 		{"one that is removed", facts.Request{
 			Spec: want.Without("shop.example"), Scope: step.Only("shop.example"), Removed: want.Domains[1:],
 		}, []string{"shop.example", consent}},
+		{"all, when one is removed", facts.Request{Spec: want.Without("shop.example"), Removed: want.Domains[1:]}, []string{"lab.example", "mail.hoster.example", "shop.example", consent}},
+		{"all, when the file of one is gone", facts.Request{
+			Spec: want.Without("shop.example"), Ledger: keyring.Ledger{"shop.example": {{Selector: "s1", Stage: keyring.Active}}, "old.example": {{Selector: "s1", Stage: keyring.Draining}}},
+		}, []string{"lab.example", "mail.hoster.example", "shop.example"}},
 		{"a rotation", facts.Request{Spec: bind, Scope: step.Only("shop.example"), Steps: withdrawn}, []string{"shop.example"}},
 		{"a rotation of a domain that is published by hand", facts.Request{Spec: want, Scope: step.Only("shop.example"), Steps: withdrawn}, nil},
 		{"a rotation that changes no record", facts.Request{Spec: bind, Scope: step.Only("shop.example"), Steps: []step.Step{{Name: "Tables"}}}, nil},

@@ -25,7 +25,10 @@ func (r Request) zoneNames() []string {
 		names = append(append(names, d.Name), records.ReportConsentNames(d)...)
 	}
 	for _, d := range r.Removed {
-		names = append(names, records.ReportConsentNames(d)...)
+		names = append(append(names, d.Name), records.ReportConsentNames(d)...)
+	}
+	if r.Scope.WholeHost() { // which takes out the records of those whose file is gone
+		names = append(names, step.WithoutFile(r.Ledger, r.Spec)...)
 	}
 	return sortedUnique(append(names, r.Scope.Selection()...)) // and those that the spec no longer has
 }

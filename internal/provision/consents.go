@@ -55,7 +55,7 @@ func (p *Provisioner) answerQuestions(ctx context.Context, d *Draft, questions [
 		return false, err
 	case len(open) < len(questions):
 		return true, nil
-	case p.Options.DryRun:
+	case p.Options.DryRun && !p.Options.Strict:
 		return false, nil
 	case !p.Options.Interactive:
 		p.UI.ShowQuestions(open)

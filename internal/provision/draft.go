@@ -78,7 +78,11 @@ func (p *Provisioner) newDraft(ctx context.Context, r Request) (*Draft, error) {
 
 // specFiles returns the texts of the TOML files of a spec.
 func specFiles(p *Provisioner, r Request, sp spec.Spec) (map[state.Path][]byte, error) {
-	return store.New(p.Machine.Sys).SpecFiles(sp.Host, slices.Collect(r.Scope.Domains(sp)), p.Earlier.SpecOnDisk)
+	domains := slices.Collect(r.Scope.Domains(sp))
+	if r.Given != nil {
+		return r.Given.Files(p.Machine.Sys, r.Have, sp.Host, domains)
+	}
+	return store.New(p.Machine.Sys).SpecFiles(sp.Host, domains, p.Earlier.SpecOnDisk)
 }
 
 // checkPrivateKeys refuses to go on if the key of a domain that signs is missing: its
@@ -147,9 +151,13 @@ func (p *Provisioner) addFirstKeys(ctx context.Context, d *Draft) {
 		}
 		fresh = append(fresh, domain)
 	}
+	chosen := d.Have // by earlier runs, or by nobody who looked whether a selector is free
+	if d.Given != nil {
+		chosen = &d.Want
+	}
 	pairs := make([]dkimkeys.Pair, len(fresh))
 	_ = parallel.Do(len(fresh), lookupConcurrency, func(i int) error {
-		pairs[i] = dkimkeys.NewPair(fresh[i], selectors.ForFirstKey(ctx, fresh[i], d.Have), p.Machine.Now)
+		pairs[i] = dkimkeys.NewPair(fresh[i], selectors.ForFirstKey(ctx, fresh[i], chosen), p.Machine.Now)
 		return nil
 	})
 	d.pairs = append(d.pairs, pairs...)

@@ -32,6 +32,7 @@ type Request struct {
 	Have    *spec.Spec // the spec of earlier runs, nil for the first one
 	Scope   step.Scope
 	Removed []spec.Domain // that the run takes out of the spec, as they were
+	Given   *store.Given  // the files of Want, which take the place of those that are there; nil: they are edited
 
 	Facts  state.Facts
 	Hashes plan.FileHashes // hashes of what earlier runs wrote
@@ -85,6 +86,7 @@ type Options struct {
 	Consents       map[state.QuestionKind]bool // given or refused by flags
 	Interactive    bool                        // a person can be asked
 	SkipUnreadable bool                        // go on without domains whose files are wrong, see store.Earlier
+	Strict         bool                        // a dry run is refused what the run would be
 }
 
 // UI is the person in front of a run, or the flags that stand for one.

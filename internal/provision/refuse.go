@@ -60,7 +60,7 @@ func refuseInstall(d *Draft, o Options) error {
 // refuseDrift refuses, without --overwrite-drift, to overwrite files that are not as
 // mailsetup left them. A dry run shows them.
 func refuseDrift(d *Draft, o Options, ui UI, directory bool) error {
-	if len(d.Plan.Drift) == 0 || o.OverwriteDrift || o.DryRun {
+	if len(d.Plan.Drift) == 0 || o.OverwriteDrift || o.DryRun && !o.Strict {
 		return nil
 	}
 	remedy := "mailsetup init --dry-run shows the difference; mailsetup init --overwrite-drift writes our version"

@@ -25,7 +25,32 @@ func removalNotes(in step.Input) []state.Note {
 		}
 		notes = append(notes, keyNotes(in, d)...)
 	}
+	return append(notes, goneNotes(in)...)
+}
+
+// goneNotes says what happens to the records of domains whose file is gone, so that nobody
+// knows what they were.
+func goneNotes(in step.Input) []state.Note {
+	var notes []state.Note
+	for _, name := range in.Leaving() {
+		if in.Scope.Selects(name) || slices.ContainsFunc(in.Removed, func(d spec.Domain) bool { return d.Name == name }) {
+			continue
+		}
+		if !hasRecords(in, name) {
+			notes = append(notes, state.Note{
+				Topic: "dns", Text: "take the SPF and MX records of " + name + " and _dmarc." + name + " out of its DNS, if nobody else needs them",
+			})
+		}
+		notes = append(notes, keyNotes(in, spec.Domain{Name: name})...)
+	}
 	return notes
+}
+
+// hasRecords reports whether records of a domain are in zones that mailsetup writes.
+func hasRecords(in step.Input, domain string) bool {
+	return slices.ContainsFunc(slices.Concat(in.Facts.Zones, in.Facts.Updated), func(z state.Zone) bool {
+		return slices.ContainsFunc(ourRecords(z), func(r state.Record) bool { return subjectDomain(in, r.Name) == domain })
+	})
 }
 
 // recordsToRemove lists the records of a domain that can be removed at once, without

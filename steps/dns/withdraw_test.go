@@ -79,6 +79,45 @@ func TestRemoving(t *testing.T) {
 	}
 }
 
+// A run about the whole host takes the same out, with the file or without it: then nobody
+// knows what the domain was, and only its records in zones of mailsetup tell.
+func TestRemovingFromTheWholeHost(t *testing.T) {
+	for name, change := range map[string]func(*step.Input){
+		"its file is replaced": func(in *step.Input) { in.Removed = []spec.Domain{in.Spec.Domains[1]} },
+		"its file is gone":     func(in *step.Input) { in.Consents = map[string]bool{"domain shop.example": true} },
+	} {
+		in := steptest.Served(t)
+		change(&in)
+		in.Spec = in.Spec.Without("shop.example")
+		if text := fragmentOf(t, in, "shop.example"); !strings.Contains(text, "202611._domainkey.shop.example.") || strings.Contains(text, "v=spf1") || strings.Contains(text, "DMARC") {
+			t.Errorf("%s: the fragment is\n%s", name, text)
+		}
+		want := steptest.Build(t, in)
+		if got := paths(steptest.Stage(t, want, "Settings").Discard); !slices.Equal(got, []string{"/etc/mailsetup/domains.d/shop.example.toml"}) {
+			t.Errorf("%s: discards %q", name, got)
+		}
+		told := ""
+		for _, n := range want.Notes {
+			told += n.Text + "\n"
+		}
+		if !strings.Contains(told, "the key record of shop.example stays in DNS until ") || strings.Contains(told, "records of shop.example and") {
+			t.Errorf("%s: told %q", name, told)
+		}
+	}
+}
+
+// Its SPF record stands for that of another one.
+func TestRemovingWhatOthersRedirectTo(t *testing.T) {
+	in := steptest.Served(t)
+	in.Spec.Domains[0].SPF.Redirect = "shop.example"
+	in.Consents = map[string]bool{"domain shop.example": true}
+	in.Spec = in.Spec.Without("shop.example")
+	_, err := steps.Build(steps.All(), in)
+	if err == nil || !strings.Contains(err.Error(), "shop.example goes, and the SPF record of lab.example is that of it") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // The consent to reports about it, which is in another zone, goes as well.
 func TestRemovingTakesConsentsBack(t *testing.T) {
 	in := steptest.Served(t)

@@ -28,9 +28,11 @@ func WithoutFile(keys keyring.Ledger, sp spec.Spec) []string {
 	return names
 }
 
-// WithoutFile returns those of them that the run does not select.
+// WithoutFile returns those of them that the run neither selects nor takes out of the spec.
 func (in Input) WithoutFile() []string {
-	return slices.DeleteFunc(WithoutFile(in.Ledger, in.Spec), in.Scope.Selects)
+	return slices.DeleteFunc(WithoutFile(in.Ledger, in.Spec), func(name string) bool {
+		return in.Scope.Selects(name) || slices.ContainsFunc(in.Removed, func(d spec.Domain) bool { return d.Name == name })
+	})
 }
 
 // Leaving returns the domains of the run that are no longer in the spec, including
@@ -42,8 +44,11 @@ func (in Input) Leaving() []string {
 			names = append(names, name)
 		}
 	}
+	for _, d := range in.Removed {
+		names = append(names, d.Name)
+	}
 	slices.Sort(names)
-	return names
+	return slices.Compact(names)
 }
 
 // Withdrawn returns the input after the withdrawal of keys in this run.

@@ -33,7 +33,8 @@ type Input struct {
 	// Ledger has the keys as the run leaves them, but for those that it withdraws.
 	Ledger keyring.Ledger
 	Keys   KeyChanges
-	// SpecFiles are the texts of the TOML files as they should be on disk.
+	// SpecFiles are the texts of the TOML files as they should be on disk, nil for one that
+	// goes.
 	SpecFiles map[state.Path][]byte
 	// Scope says which domains this run is about.
 	Scope Scope

@@ -55,6 +55,18 @@ func TestLeavingDomains(t *testing.T) {
 	}
 }
 
+// A run about the whole host that takes a domain out of the spec needs no further yes.
+func TestLeavingTheSpec(t *testing.T) {
+	in := three()
+	in.Removed = []spec.Domain{{Name: "c.example"}, {Name: "0.example"}}
+	if got := in.WithoutFile(); len(got) > 0 {
+		t.Errorf("asks about %q", got)
+	}
+	if got := in.Leaving(); !slices.Equal(got, []string{"0.example", "c.example"}) {
+		t.Errorf("leaving %q", got)
+	}
+}
+
 // The keys that go are gone in the copy, and as they were in the input.
 func TestInputAfterAWithdrawal(t *testing.T) {
 	in := three()
