@@ -9,6 +9,7 @@ DESTDIR  ?=
 # Where systemd looks for units: not below any other PREFIX.
 UNITS     = $(if $(filter /usr /usr/local,$(PREFIX)),$(PREFIX)/lib,/etc)/systemd/system
 TIMER     = mailsetup-rotate.timer
+PROGRAM  ?= mailsetup
 RELEASE  ?= trixie
 FUZZTIME ?= 20s
 RUN      ?=
@@ -23,8 +24,14 @@ export PATH := $(PATH):/usr/local/go/bin:$(HOME)/go/bin
 # Stamping needs a repository that belongs to the user; sudo make has none.
 export GOFLAGS := -buildvcs=false $(GOFLAGS)
 
-VERSION := $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X main.version=$(VERSION)
+GIT     := git -c safe.directory='*'
+VERSION := $(shell $(GIT) describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  := $(shell $(GIT) rev-parse HEAD 2>/dev/null)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+# What the packages are made of, for whom, and the time of all that is in them.
+ARCHES  ?= amd64 arm64
+DIST    ?= dist
+export SOURCE_DATE_EPOCH ?= $(shell $(GIT) log -1 --format=%ct 2>/dev/null || date +%s)
 TOOL    := go tool -modfile=tools/go.mod
 LAB     := go run ./internal/e2e/cmd/lab
 
@@ -45,6 +52,14 @@ help: ## list the targets
 build: go ## build ./mailsetup, static (the default)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o mailsetup ./cmd/mailsetup
 
+.PHONY: deb
+deb: go ## build Debian packages for amd64 and arm64 in dist/ (ARCHES="amd64")
+	@go build -C packaging -o $(abspath $(DIST))/packaging .
+	@for arch in $(ARCHES); do dir=$(DIST)/$$arch; rm -rf $$dir; \
+	CGO_ENABLED=0 GOARCH=$$arch go build -trimpath -ldflags '$(LDFLAGS)' -o $$dir/mailsetup ./cmd/mailsetup; \
+	$(MAKE) -s install DESTDIR=$$dir/root PREFIX=/usr PROGRAM=$$dir/mailsetup >/dev/null; \
+	$(DIST)/packaging -root $$dir/root -source . -version '$(VERSION)' -arch $$arch -time $(SOURCE_DATE_EPOCH) -o $(DIST); done
+
 .PHONY: test
 test: go ## run the tests: the quick ones, then e2e where possible
 	@if $(root_on_debian); then $(MAKE) deps; fi
@@ -61,6 +76,7 @@ test: go ## run the tests: the quick ones, then e2e where possible
 lint: go ## gofumpt, go vet and staticcheck; any finding fails
 	@echo gofumpt; found=$$($(TOOL) gofumpt -l .); [ -z "$$found" ] || { echo "not formatted (gofumpt -w):"; echo "$$found"; exit 1; }
 	go vet -tags e2e ./...
+	go vet -C packaging ./...
 	$(TOOL) staticcheck -tags e2e ./...
 
 .PHONY: race
@@ -111,9 +127,10 @@ pictures: go deps ## draw anew what docs/*.svg and docs/report.png show, from a 
 
 .PHONY: install
 install: ## install the program, its manual (below PREFIX) and its schedule
-	@[ -x mailsetup ] || $(MAKE) build
-	install -D -m 755 mailsetup $(DESTDIR)$(PREFIX)/bin/mailsetup
-	install -D -m 644 docs/mailsetup.8 $(DESTDIR)$(PREFIX)/share/man/man8/mailsetup.8
+	@if [ -z "$(DESTDIR)" ] && $(packaged); then echo "mailsetup is installed as a Debian package: apt-get remove mailsetup, or install the new package (make deb)."; exit 1; fi
+	@[ -x $(PROGRAM) ] || $(MAKE) build
+	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/mailsetup
+	for page in docs/mailsetup*.[1-9]; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#docs/}; done
 	install -d $(DESTDIR)$(UNITS) $(DESTDIR)/etc/cron.d
 	sed 's,@BIN@,$(PREFIX)/bin,' schedule/mailsetup-rotate.service >$(DESTDIR)$(UNITS)/mailsetup-rotate.service
 	sed 's,@BIN@,$(PREFIX)/bin,' schedule/mailsetup-check.service >$(DESTDIR)$(UNITS)/mailsetup-check.service
@@ -129,17 +146,21 @@ install: ## install the program, its manual (below PREFIX) and its schedule
 
 .PHONY: uninstall
 uninstall: ## remove what install put there; a configured server stays as it is
-	@if $(systemd_runs); then (set -x; systemctl disable --now $(TIMER) mailsetup-check.timer || true); fi
-	rm -f $(DESTDIR)$(PREFIX)/bin/mailsetup $(DESTDIR)$(PREFIX)/share/man/man8/mailsetup.8
-	rm -f $(DESTDIR)$(UNITS)/mailsetup-rotate.service $(DESTDIR)$(UNITS)/$(TIMER) $(DESTDIR)/etc/cron.d/mailsetup
+	@if $(systemd_runs) && ! $(packaged); then (set -x; systemctl disable --now $(TIMER) mailsetup-check.timer || true); fi
+	rm -f $(DESTDIR)$(PREFIX)/bin/mailsetup $(DESTDIR)$(PREFIX)/share/man/man[1-9]/mailsetup*.[1-9]
+	rm -f $(DESTDIR)$(UNITS)/mailsetup-rotate.service $(DESTDIR)$(UNITS)/$(TIMER)
 	rm -f $(DESTDIR)$(UNITS)/mailsetup-check.service $(DESTDIR)$(UNITS)/mailsetup-check.timer
-	@if $(systemd_runs); then systemctl daemon-reload; fi
+	@if [ -n "$(DESTDIR)" ] || ! $(packaged); then (set -x; rm -f $(DESTDIR)/etc/cron.d/mailsetup); fi
+	@if $(systemd_runs); then systemctl daemon-reload; ! $(packaged) || (set -x; systemctl reenable $(TIMER); systemctl restart $(TIMER)); fi
 
 .PHONY: clean
 clean: ## remove what was built here; cached e2e images stay
 	rm -rf mailsetup dist
 
 # Below: steps of the targets above.
+
+# The Debian package is installed, which has the same units and file of cron.
+packaged = { dpkg-query -W -f '$${db:Status-Status}' mailsetup 2>/dev/null | grep -qx installed; }
 
 # What is put below DESTDIR is for another machine.
 systemd_runs = [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]

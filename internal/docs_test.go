@@ -105,7 +105,7 @@ func describe(t *testing.T) described {
 		switch {
 		case err != nil:
 			return err
-		case e.IsDir() && (e.Name() == "testdata" || rel == "tools" || rel == "findings" || strings.HasPrefix(e.Name(), ".") && rel != "."):
+		case e.IsDir() && (e.Name() == "testdata" || rel == "tools" || rel == "packaging" || rel == "findings" || strings.HasPrefix(e.Name(), ".") && rel != "."):
 			return fs.SkipDir
 		case e.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
 			return nil

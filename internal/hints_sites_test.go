@@ -40,7 +40,7 @@ func source(t *testing.T) (*token.FileSet, map[string][]*ast.File) {
 		switch name := d.Name(); {
 		case err != nil:
 			return err
-		case d.IsDir() && slices.Contains([]string{"e2e", "bench", "testdata", "findings", "tools", "systemtest", "steptest", ".git"}, name):
+		case d.IsDir() && slices.Contains([]string{"e2e", "bench", "testdata", "findings", "tools", "packaging", "systemtest", "steptest", ".git"}, name):
 			return fs.SkipDir
 		case d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
 			return nil

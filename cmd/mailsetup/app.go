@@ -29,10 +29,10 @@ func app(c console.Console) *cli.App {
 		recoverCommand(c),
 	}
 	shown := appHelp(commands)
-	commands = append(commands, helpCommand(), versionCommand())
+	commands = append(commands, helpCommand(), versionCommand(c))
 	return &cli.App{
 		Name:                  "mailsetup",
-		Version:               version,
+		Version:               build().String(),
 		CustomAppHelpTemplate: shown,
 		Reader:                c.In,
 		Writer:                c.Out,
@@ -104,18 +104,6 @@ func helpCommand() *cli.Command {
 		}
 		_, err := io.WriteString(ctx.App.Writer, about.CustomHelpTemplate)
 		return err
-	}
-	return withHelp(cmd)
-}
-
-func versionCommand() *cli.Command {
-	cmd := &cli.Command{Name: "version", Usage: "what --version says", UsageText: "mailsetup version", Hidden: true}
-	cmd.Action = func(ctx *cli.Context) error {
-		if err := noArguments(ctx); err != nil {
-			return err
-		}
-		cli.ShowVersion(ctx)
-		return nil
 	}
 	return withHelp(cmd)
 }

@@ -12,8 +12,8 @@ import (
 	"mailsetup/internal/wizard/quiet"
 )
 
-// version is set by the linker.
-var version = "devel"
+// version and commit are set by the linker.
+var version, commit = "devel", ""
 
 func main() {
 	quiet.Done()

@@ -1,0 +1,141 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mailsetup/internal/e2e/lab"
+)
+
+// aptGet runs apt-get without a question, and returns what it and dpkg said.
+func aptGet(t *testing.T, b *lab.Box, args ...string) string {
+	t.Helper()
+	script := `export DEBIAN_FRONTEND=noninteractive; cd /root; apt-get -y -q -o Dpkg::Use-Pty=0 "$@" </dev/null 2>&1`
+	return b.Run(t, append([]string{"sh", "-euc", script, "sh"}, args...)...)
+}
+
+// unpackaged boots a Debian without any mail package and without mailsetup.
+func unpackaged(t *testing.T, release string) *lab.Box {
+	t.Helper()
+	b := lab.Boot(t, lab.Options{Release: release, Image: lab.Bare})
+	b.Named(t, lab.Origin)
+	b.Sh(t, "useradd -m ann")
+	return b
+}
+
+// TestPackage: from a bare Debian to signed mail with apt, a later version, and mail
+// that leaves signed whatever becomes of the package.
+func TestPackage(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b := unpackaged(t, release)
+		sink := b.Sink(t)
+		older, newer := b.Deb(t, "v0.1.0"), b.Deb(t, "v0.2.0-3-g0123abc")
+		said := aptGet(t, b, "install", "."+strings.TrimPrefix(older, "/root"))
+		saysNot(t, said, "mailsetup:", "N:", "W:", "warning")
+		saysNot(t, b.Run(t, "dpkg-query", "-W", "-f", "${Package}\n"), "opendkim", "postfix")
+		ticks(t, b)
+		product(t, b, 0, initArgs()...)
+		selector := leavesSignedBy(t, b, sink, lab.Origin)
+
+		b.Sh(t, "echo '# mine' >>/etc/mailsetup/host.toml; sed -i s/^17/27/ /etc/cron.d/mailsetup; systemctl enable -q mailsetup-check.timer")
+		settings := b.Snapshot(t, "/etc/mailsetup", "/etc/cron.d/mailsetup", "/etc/opendkim", "/etc/dkimkeys", "/var/lib/mailsetup")
+		daemons := invocations(t, b)
+		said = aptGet(t, b, "install", newer)
+		saysNot(t, said, "mailsetup:", "warning", "Configuration file")
+		same(t, settings, b.Snapshot(t, "/etc/mailsetup", "/etc/cron.d/mailsetup", "/etc/opendkim", "/etc/dkimkeys", "/var/lib/mailsetup"))
+		if is := invocations(t, b); is != daemons {
+			t.Errorf("the upgrade touched daemons:\n%s\nbefore:\n%s", is, daemons)
+		}
+		says(t, b.Run(t, "mailsetup", "version"), "v0.2.0-3-g0123abc")
+		says(t, b.Run(t, "dpkg-query", "-W", "mailsetup"), "0.2.0+3.g0123abc-1")
+		b.Run(t, "systemctl", "is-active", "mailsetup-check.timer")
+		ticks(t, b)
+		nothingChanges(t, b, "init", "--yes")
+		b.Sh(t, "sed -i s/^27/17/ /etc/cron.d/mailsetup")
+
+		says(t, aptGet(t, b, "remove", "mailsetup"), "mail goes on leaving")
+		leavesSignedBy(t, b, sink, lab.Origin)
+		keys := b.Snapshot(t, "/etc/dkimkeys")
+		said = aptGet(t, b, "purge", "mailsetup")
+		says(t, said, "removing /etc/mailsetup", "nothing can be rolled back any more", "mailsetup adopt takes over",
+			"private keys stay, since MAILSETUP_PURGE_KEYS=yes was not in the environment", "  /etc/dkimkeys/lab.example/"+selector+".private\n")
+		saysNot(t, said, "warning")
+		same(t, keys, b.Snapshot(t, "/etc/dkimkeys"))
+		if left := b.Sh(t, "find / -xdev -path '/root' -prune -o -path '*/sys/kernel/*' -prune -o -name '*mailsetup*' -print | grep -v -e ^/var/lib/dpkg -e ^/var/log -e ^/var/cache | sort"); left != ourTraces {
+			t.Errorf("left by purge:\n%s", left)
+		}
+		b.Reboot(t)
+		if is := leavesSignedBy(t, b, sink, lab.Origin); is != selector {
+			t.Errorf("%s signs after the purge, want %s", is, selector)
+		}
+
+		aptGet(t, b, "install", newer)
+		out, _ := product(t, b, 0, "adopt", "--yes", "--root-alias", "ann@mail.lab.example")
+		says(t, out, "lab.example signs mail of ")
+		if is := leavesSignedBy(t, b, sink, lab.Origin); is != selector {
+			t.Errorf("%s signs after adopt, want %s", is, selector)
+		}
+		nothingChanges(t, b, "init", "--yes")
+		ticks(t, b)
+	})
+}
+
+// ourTraces are the files of other programs that keep mail flowing once the package is gone.
+const ourTraces = `/etc/bind/mailsetup
+/etc/tmpfiles.d/mailsetup.conf
+`
+
+// ticks insists that the timer of the package runs, and that its service may do what it is to do.
+func ticks(t *testing.T, b *lab.Box) {
+	t.Helper()
+	b.Run(t, "systemctl", "is-enabled", "mailsetup-rotate.timer")
+	b.Run(t, "systemctl", "is-active", "mailsetup-rotate.timer")
+	says(t, b.Run(t, "systemctl", "show", "-P", "ExecStart", "mailsetup-rotate.service"), "path=/usr/bin/mailsetup ")
+	tick(t, b, "success", "0")
+}
+
+// TestDebIsReproducible: the same source gives the same bytes, wherever and by whomever.
+func TestDebIsReproducible(t *testing.T) {
+	t.Parallel()
+	first := must(os.ReadFile(must(lab.Deb("v0.1.0"))))
+	dir := t.TempDir()
+	time.Sleep(time.Second) // files have other times
+	if again := must(os.ReadFile(must(lab.MakeDeb("../..", "v0.1.0", filepath.Join(dir, "elsewhere"), "077")))); string(again) != string(first) {
+		t.Errorf("%d and %d bytes, which differ", len(first), len(again))
+	}
+}
+
+// TestDebVersions: what comes later in git has a greater version for Debian.
+func TestDebVersions(t *testing.T) {
+	t.Parallel()
+	program := filepath.Join(t.TempDir(), "packaging")
+	if out, err := exec.Command("go", "build", "-C", "../../packaging", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	before := ""
+	for _, v := range []struct{ described, want string }{
+		{"c81be984", "0~20261130170856.c81be984"},
+		{"c81be984-dirty", "0~20261130170856.c81be984+dirty"},
+		{"v1.0.0-rc1", "1.0.0~rc1"},
+		{"v1.0.0-rc1-4-gc81be984", "1.0.0~rc1+4.gc81be984"},
+		{"v1.0.0", "1.0.0"},
+		{"v1.0.0-dirty", "1.0.0+dirty"},
+		{"v1.2.3-4-gc81be984", "1.2.3+4.gc81be984"},
+		{"v1.2.3-4-gc81be984-dirty", "1.2.3+4.gc81be984+dirty"},
+	} {
+		is := strings.TrimSpace(string(must(exec.Command(program, "-version", v.described, "-time", "1796058536").Output())))
+		if is != v.want {
+			t.Errorf("%s: %s, want %s", v.described, is, v.want)
+		}
+		if exec.Command("dpkg", "--compare-versions", is+"-1", "gt", before).Run() != nil {
+			t.Errorf("%s is not greater than %s", is, before)
+		}
+		before = is + "-1"
+	}
+}
