@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // described is what the pages about the code may name.
@@ -178,4 +179,52 @@ func read(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// Links of the pages lead somewhere: to a file of the tree, and to a heading of it.
+func TestLinksOfPages(t *testing.T) {
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil || len(pages) < 4 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	for _, page := range append(pages, "../README.md", "../CONTRIBUTING.md", "../findings/README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(fences(string(text)), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			name, heading, _ := strings.Cut(m[1], "#")
+			target := page
+			if name != "" {
+				target = filepath.Join(filepath.Dir(page), filepath.FromSlash(name))
+			}
+			to, err := os.ReadFile(target)
+			if fi, statErr := os.Stat(target); statErr == nil && fi.IsDir() {
+				to, err = nil, nil
+			}
+			if err != nil || heading != "" && !slices.Contains(anchors(string(to)), heading) {
+				t.Errorf("%s: no %s", page, m[1])
+			}
+		}
+	}
+}
+
+// anchors are the names that GitHub gives the headings of a page.
+func anchors(text string) (names []string) {
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(fences(text), -1) {
+		name := strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case unicode.IsLetter(r), unicode.IsDigit(r), r == '-', r == '_':
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, m[1])
+		names = append(names, name)
+	}
+	return names
 }
