@@ -59,6 +59,9 @@ func (d *Draft) newDomains(want spec.Spec) []spec.Domain {
 	var changed []spec.Domain
 	before := d.Have.Domains
 	for _, x := range want.Domains {
+		if !d.Scope.WholeHost() && !d.Scope.Selects(x.Name) {
+			continue
+		}
 		for len(before) > 0 && before[0].Name < x.Name {
 			before = before[1:]
 		}

@@ -77,14 +77,11 @@ func (a Answers) applyToDomain(f *findingList, s *Spec, d *Domain, exists bool) 
 func (s Spec) WithDomains(list []Answers, now time.Time) (Spec, Findings) {
 	var f findingList
 	out := s.clone(len(list))
-	there := make(map[string]bool, len(s.Domains)+len(list))
-	for _, d := range s.Domains {
-		there[d.Name] = true
-	}
+	there := map[string]bool{}
 	for _, a := range list {
 		name := ""
 		setField(&f, "DOMAIN", a.Domain, &name, DomainName)
-		if name == "" || there[name] {
+		if name == "" || there[name] || s.Has(name) {
 			continue
 		}
 		there[name] = true
@@ -107,9 +104,8 @@ func (s Spec) WithDomains(list []Answers, now time.Time) (Spec, Findings) {
 
 // Without returns the spec without some of its domains.
 func (s Spec) Without(names ...string) Spec {
-	out := s.clone(0)
-	out.Domains = slices.DeleteFunc(out.Domains, func(d Domain) bool { return slices.Contains(names, d.Name) })
-	return out
+	s.Domains = slices.DeleteFunc(slices.Clone(s.Domains), func(d Domain) bool { return slices.Contains(names, d.Name) })
+	return s
 }
 
 // consents removes stored refusals that an answer takes back.
@@ -318,11 +314,11 @@ func setList[T comparable](f *findingList, flag string, answers []string, field 
 			list = append(list, value)
 		}
 	}
-	*field = list
+	*field = slices.Clip(list)
 }
 
-// clone copies a spec, so that changing the copy leaves the original alone. It has
-// room for some more domains.
+// clone copies a spec, so that changing the copy leaves the original alone, but for what is
+// in the lists of its domains: nobody changes a list in place. It has room for some more.
 func (s Spec) clone(more int) Spec {
 	s.Host.Addresses, s.Host.LeaveServices = slices.Clone(s.Host.Addresses), slices.Clone(s.Host.LeaveServices)
 	s.Host.Trusted, s.Host.OpenDKIM = slices.Clone(s.Host.Trusted), slices.Clone(s.Host.OpenDKIM)
@@ -330,12 +326,6 @@ func (s Spec) clone(more int) Spec {
 	s.Host.BlockLists, s.Host.Inbound = slices.Clone(s.Host.BlockLists), s.Host.Inbound.Clone()
 	s.Host.Defaults.SPF.Include, s.Host.Defaults.DMARC = slices.Clone(s.Host.Defaults.SPF.Include), s.Host.Defaults.DMARC.clone()
 	s.Domains = sorted(append(make([]Domain, 0, len(s.Domains)+more), s.Domains...))
-	for i := range s.Domains {
-		d := &s.Domains[i]
-		d.NS, d.Keep, d.Also, d.SPF.Include = slices.Clone(d.NS), slices.Clone(d.Keep), slices.Clone(d.Also), slices.Clone(d.SPF.Include)
-		d.Identities, d.Ignore = slices.Clone(d.Identities), slices.Clone(d.Ignore)
-		d.DMARC = d.DMARC.clone()
-	}
 	return s
 }
 

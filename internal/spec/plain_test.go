@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"strings"
 	"testing"
 
 	"mailsetup/internal/tomltext"
@@ -128,5 +129,46 @@ func TestBrief(t *testing.T) {
 	const text = "domain = \"shop.example\"\nselector = \"s1\"\nkey_bits = 1024\nttl = 60\n[spf]\nall = \"fail\"\n[dmarc]\npolicy = \"none\"\n"
 	if got := string(MarshalBrief(least)); got != text {
 		t.Errorf("%s\nwant\n%s", got, text)
+	}
+}
+
+// Domains whose brief forms differ in the name alone share what the first one says, and a
+// change of one is none of the others.
+func TestDomainsThatSayTheSame(t *testing.T) {
+	want := full()
+	texts := map[string][]byte{}
+	for _, name := range []string{"a.example", "b.example", "Upper.example", "xn--.example"} {
+		d := want
+		d.Name = name
+		texts[name] = MarshalBrief(d)
+	}
+	one := want
+	one.Name, one.TTL = "c.example", want.TTL+1
+	texts[one.Name] = MarshalBrief(one)
+	out, _, found := parseAll(nil, texts)
+	for i, d := range out.Domains {
+		name := d.Name
+		switch {
+		case strings.HasPrefix(name, "xn--"), name == "upper.example", name == "":
+			if len(found[i]) == 0 {
+				t.Errorf("%q is accepted", name)
+			}
+			continue
+		case name == "c.example":
+			equal(t, name, d, one)
+		default:
+			w := want
+			w.Name = name
+			equal(t, name, d, w)
+		}
+		for _, list := range [][]string{d.NS, d.Keep, d.Also, d.Identities, d.SPF.Include, d.DMARC.RUA, d.DMARC.RUF} {
+			_ = append(list, "more")
+			if len(list) != cap(list) {
+				t.Errorf("%s: %q has room, which another one might fill", name, list)
+			}
+		}
+	}
+	if len(out.Domains) != 5 {
+		t.Errorf("%d domains", len(out.Domains))
 	}
 }

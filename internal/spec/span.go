@@ -35,14 +35,7 @@ const maxDrain = 366 * day
 
 // Drain accepts how long a key that stopped signing stays published.
 func Drain(s string) (time.Duration, error) {
-	d, err := span(s)
-	if err == nil && d > maxDrain {
-		err = fmt.Errorf("is more than a year")
-	}
-	if err != nil {
-		return 0, &BadValue{Field: "drain", Value: s, Why: err.Error(), Hint: `"14d" suits nearly everyone`}
-	}
-	return d, nil
+	return spanWithin("drain", s, `"14d" suits nearly everyone`, maxDrain, "a year")
 }
 
 // RotateEvery accepts the age at which a key gets a successor.
@@ -57,14 +50,7 @@ func Revoke(s string) (time.Duration, error) {
 
 // Lag accepts how long a record has to be visible before its key signs.
 func Lag(s string) (time.Duration, error) {
-	d, err := span(s)
-	if err == nil && d > maxLag {
-		err = fmt.Errorf("is more than a month")
-	}
-	if err != nil {
-		return 0, &BadValue{Field: "lag", Value: s, Why: err.Error(), Hint: `"1h" suits nearly everyone`}
-	}
-	return d, nil
+	return spanWithin("lag", s, `"1h" suits nearly everyone`, maxLag, "a month")
 }
 
 // maxLag is longer than any resolver remembers what a week of TTL told it.
@@ -74,9 +60,13 @@ func spanOrNever(field, s, hint string, most time.Duration) (time.Duration, erro
 	if strings.ToLower(strings.TrimSpace(s)) == never {
 		return Never, nil
 	}
+	return spanWithin(field, s, hint, most, Span(most))
+}
+
+func spanWithin(field, s, hint string, most time.Duration, limit string) (time.Duration, error) {
 	d, err := span(s)
 	if err == nil && d > most {
-		err = fmt.Errorf("is more than %s", Span(most))
+		err = fmt.Errorf("is more than %s", limit)
 	}
 	if err != nil {
 		return 0, &BadValue{Field: field, Value: s, Why: err.Error(), Hint: hint}

@@ -3,12 +3,14 @@ package spec
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"mailsetup/internal/check/ignore"
+	"mailsetup/internal/parallel"
 )
 
 // maxLookups is the number of mechanisms with DNS queries up to which receivers
@@ -25,27 +27,35 @@ func (s Spec) Validate() Findings {
 	if err := s.RootLoop(); err != nil {
 		f.add("host: root_alias", fmt.Sprintf("%q %s", err.Value, err.Why), err.Hint)
 	}
-	seen := make(map[string]bool, len(s.Domains))
-	for _, d := range s.Domains {
-		d.validate(&f)
-		if seen[d.Name] {
-			f.add(d.Name, "is there twice", "")
-		}
-		seen[d.Name] = true
-		s.validateDNS(&f, d)
-		if (d.Name == s.Host.Domain || d.Name == s.Host.Hostname) && !d.Sends() {
-			f.add(d.Name+": role", fmt.Sprintf("%q cannot be that of a domain as which the host itself sends mail", d.Role), "leave role out of "+string(DomainFile(d.Name)))
-		}
-		if d.NewZone && s.DNSOf(d) != DNSBind {
-			f.add(d.Name+": new_zone", "needs dns bind", "keep dns bind, or set new_zone = false in "+string(DomainFile(d.Name)))
-		}
+	each := make([]findingList, len(s.Domains))
+	_ = parallel.Do(len(each), runtime.GOMAXPROCS(0), func(i int) error { s.validateDomain(&each[i], i); return nil })
+	for _, more := range each {
+		f.findings = append(f.findings, more.findings...)
 	}
 	s.validateSenders(&f)
 	return f.findings
 }
 
+func (s Spec) validateDomain(f *findingList, i int) {
+	d := s.Domains[i]
+	d.validate(f)
+	if i > 0 && s.Domains[i-1].Name == d.Name {
+		f.add(d.Name, "is there twice", "")
+	}
+	s.validateDNS(f, d)
+	if (d.Name == s.Host.Domain || d.Name == s.Host.Hostname) && !d.Sends() {
+		f.add(d.Name+": role", fmt.Sprintf("%q cannot be that of a domain as which the host itself sends mail", d.Role), "leave role out of "+string(DomainFile(d.Name)))
+	}
+	if d.NewZone && s.DNSOf(d) != DNSBind {
+		f.add(d.Name+": new_zone", "needs dns bind", "keep dns bind, or set new_zone = false in "+string(DomainFile(d.Name)))
+	}
+}
+
 // validateSenders finds senders of more than one domain: a table has one row for each.
 func (s Spec) validateSenders(f *findingList) {
+	if !slices.ContainsFunc(s.Domains, func(d Domain) bool { return len(d.Also) > 0 }) {
+		return
+	}
 	of := make(map[string]string, len(s.Domains)) // the domain that signs for a sender
 	for _, d := range s.Domains {
 		for _, sender := range d.ownSenders() {
