@@ -37,6 +37,7 @@ var pure = strings.Fields(`
 	internal/edits
 	internal/hint
 	internal/inbound
+	internal/jsondoc
 	internal/keyring
 	internal/livepath/route
 	internal/maillog

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/console"
+	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/propose"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/text"
@@ -104,7 +105,7 @@ func runAdd(ctx context.Context, c console.Console, names []string, a spec.Answe
 // printNothingToDo is the end of a run that was asked for what is so already.
 func printNothingToDo(u ui, why string) error {
 	if u.o.json {
-		return u.printJSON(result{})
+		return u.print(jsondoc.Result{})
 	}
 	fmt.Fprintf(u.c.Out, "Nothing to do: %s.\n", why)
 	return nil

@@ -176,6 +176,7 @@ func runFix(ctx context.Context, c console.Console, a spec.Answers, mode options
 		o.JustChanged = true
 		return runCheck(ctx, u, o)
 	case !asks:
+		r.Failed = failure(c, err)
 		_, _ = u.printCheck(ctx, o, r) // why nothing was mended matters more
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 	"mailsetup/internal/console"
 	"mailsetup/internal/dnsexport"
 	"mailsetup/internal/hint"
+	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
 )
@@ -72,7 +73,7 @@ func runDNS(ctx context.Context, u ui, domains []string, o dnsexport.Options, ti
 func printRecords(ctx context.Context, u ui, r *dnsexport.Records, form string) error {
 	list := r.List(ctx, form)
 	if form == "json" {
-		return u.printJSON(list)
+		return u.print(dnsexport.Document(list))
 	}
 	for _, d := range list {
 		sayNotes(u, d.Notes)
@@ -102,14 +103,14 @@ func waitForRecords(ctx context.Context, u ui, r *dnsexport.Records, timeout tim
 	if err != nil {
 		return err
 	}
-	reports := make([]any, 0, len(results))
+	all := jsondoc.DNS{}
 	for _, one := range results {
-		if reports = append(reports, one.Report()); !u.o.json {
+		if all.Domains = append(all.Domains, one.Data()); !u.o.json {
 			fmt.Fprint(u.c.Out, one.Text())
 		}
 	}
 	if u.o.json {
-		err = u.printJSON(reports)
+		err = u.print(all)
 	}
 	if err == nil && !complete {
 		return errProblemsFound

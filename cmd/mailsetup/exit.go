@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"mailsetup/internal/check/report"
 	"mailsetup/internal/console"
 	"mailsetup/internal/hint"
+	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/text"
@@ -44,18 +47,45 @@ func finish(c console.Console, err error) int {
 	if state, is := errors.AsType[report.NagiosState](err); is {
 		return int(state)
 	}
+	e := failure(c, err)
 	var findings spec.Findings
 	if errors.As(err, &findings) {
-		for _, f := range findings {
-			c.Tell("mailsetup: " + text.Printable(spec.Finding{Field: f.Field, Text: f.Text}.String()))
-			c.Hints(hint.Lines(f.Hint))
+		for i, line := range strings.Split(e.Message, "\n") {
+			c.Tell("mailsetup: " + line)
+			c.Hints(hint.Lines(findings[i].Hint))
 		}
-		return exitUsage
+	} else {
+		_, hints := exitCode(err)
+		c.Tell("mailsetup: " + e.Message)
+		c.Hints(hints)
 	}
-	code, hints := exitCode(err)
-	c.Tell("mailsetup: " + message(err))
-	c.Hints(hints)
-	return code
+	printFailure(c, *e)
+	return e.Exit
+}
+
+// failure returns an error as data, with the hints as they have to be typed.
+func failure(c console.Console, err error) *jsondoc.Error {
+	var findings spec.Findings
+	if !errors.As(err, &findings) {
+		code, hints := exitCode(err)
+		return &jsondoc.Error{Message: message(err), Hints: c.Typed().Lines(hints), Exit: code}
+	}
+	e := &jsondoc.Error{Exit: exitUsage}
+	for i, f := range findings {
+		if i > 0 {
+			e.Message += "\n"
+		}
+		e.Message += text.Printable(spec.Finding{Field: f.Field, Text: f.Text}.String())
+		e.Hints = append(e.Hints, c.Typed().Lines(hint.Lines(f.Hint))...)
+	}
+	return e
+}
+
+// printFailure prints the error of a run that was asked for data and has printed none.
+func printFailure(c console.Console, e jsondoc.Error) {
+	if asksForJSON(c.Args) && !c.Printed() {
+		_ = jsondoc.Write(c.Out, jsondoc.Failure{Error: e}) // who reads it is told of a lost result by Deliver
+	}
 }
 
 // message returns the text of an error for a person, without control characters.
@@ -83,9 +113,12 @@ func exitCode(err error) (code int, hints []string) {
 // crashed says where the program was when a fault of its own ended a command.
 func crashed(c console.Console, fault any) int {
 	c.Say("mailsetup: internal error: %v\n%s", fault, debug.Stack())
+	e := jsondoc.Error{Message: text.Printable(fmt.Sprintf("internal error: %v", fault)), Exit: exitFailed}
 	if c.Watch != nil && c.Watch.Began() {
-		c.Hints([]string{"mailsetup recover puts back what was begun"})
-		return exitNotUndone
+		hints := []string{"mailsetup recover puts back what was begun"}
+		c.Hints(hints)
+		e.Hints, e.Exit = c.Typed().Lines(hints), exitNotUndone
 	}
-	return exitFailed
+	printFailure(c, e)
+	return e.Exit
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/console"
+	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/rollback"
@@ -58,7 +59,7 @@ func runHistory(ctx context.Context, u ui, id string) error {
 		return err
 	}
 	if u.o.json {
-		return u.printJSON(entries)
+		return u.print(rollback.History(entries))
 	}
 	if len(entries) == 0 {
 		fmt.Fprintf(u.c.Out, "No run has changed this %s yet.\n", m.Kind())
@@ -75,7 +76,11 @@ func describeRuns(ctx context.Context, u ui, m *machine.Machine, id string) erro
 		return err
 	}
 	if u.o.json {
-		return u.printJSON(runs)
+		d := jsondoc.History{}
+		for _, r := range runs {
+			d.Runs = append(d.Runs, r.Data())
+		}
+		return u.print(d)
 	}
 	for _, r := range runs {
 		fmt.Fprintln(u.c.Out, r.Text())
@@ -124,7 +129,10 @@ func runRollback(ctx context.Context, u ui, id string) error {
 	defer m.Close()
 	if run, said := rollback.PutBack(m, id); run != "" {
 		if u.o.json {
-			return u.printJSON(result{Changed: !u.o.dryRun, ID: run})
+			if u.o.dryRun {
+				return u.print(jsondoc.Plan{Pending: true})
+			}
+			return u.print(jsondoc.Result{Changed: true, Run: jsondoc.Changed(run, nil)})
 		}
 		fmt.Fprintln(u.c.Out, said)
 		return nil
@@ -148,7 +156,7 @@ func runRollback(ctx context.Context, u ui, id string) error {
 		return err
 	}
 	if u.o.json {
-		return u.printJSON(result{Changed: true, ID: report.ID, Paths: r.Plan.Paths(), Notes: r.Plan.Notes})
+		return u.print(jsondoc.Result{Changed: true, Run: jsondoc.Changed(report.ID, r.Plan.Paths()), Notes: jsondoc.Notes(r.Plan.Notes)})
 	}
 	fmt.Fprintf(u.c.Out, "\nTaken back: %s (%s).\n", r.ID, r.Command)
 	printNotes(u, r.Plan.Notes)
@@ -167,10 +175,11 @@ func recoverCommand(c console.Console) *cli.Command {
 			if err := noArguments(ctx); err != nil {
 				return err
 			}
-			return runRecover(ctx.Context, ui{c, options{root: ctx.String("root"), command: "recover"}})
+			return runRecover(ctx.Context, ui{c, options{json: ctx.Bool("json"), root: ctx.String("root"), command: "recover"}})
 		},
 	}, flagGroup{"Flags", []cli.Flag{
 		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "taken, for scripts: nothing is asked"},
+		&cli.BoolFlag{Name: "json", Usage: "print data"},
 		rootFlag(),
 	}})
 }
@@ -181,7 +190,12 @@ func runRecover(ctx context.Context, u ui) error {
 		return err
 	}
 	defer m.Close()
-	if m.Recovered() == nil {
+	switch run := m.Recovered(); {
+	case u.o.json && run != nil:
+		return u.print(jsondoc.Result{Changed: true, Run: jsondoc.Changed(run.ID, run.Paths)})
+	case u.o.json:
+		return u.print(jsondoc.Result{})
+	case run == nil:
 		fmt.Fprintln(u.c.Out, "No interrupted run.")
 	}
 	return nil

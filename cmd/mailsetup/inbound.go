@@ -42,7 +42,7 @@ func inboundCommand(c console.Console) *cli.Command {
 			err = runSetup(ctx.Context, silent, a, u.o, inboundOnly)
 			changes := errors.Is(err, errChangesFound)
 			if u.o.json {
-				return cmp.Or(u.printJSON(door.Report(changes, err)), ctx.Context.Err())
+				return cmp.Or(u.print(door.Document(changes, err)), ctx.Context.Err())
 			}
 			fmt.Fprint(c.Out, door.Text(), door.Compared(changes, err))
 			return ctx.Context.Err()

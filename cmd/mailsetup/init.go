@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/urfave/cli/v2"
 
@@ -56,8 +55,7 @@ func runSetup(ctx context.Context, c console.Console, a spec.Answers, o options,
 	prepare(proposer)
 	r, err := proposer.Init(ctx, a)
 	if errors.Is(err, propose.ErrAlreadyManaged) {
-		fmt.Fprintf(c.Out, "Nothing to do: %v.\n", err)
-		return nil
+		return printNothingToDo(u, err.Error())
 	}
 	if err != nil {
 		return err

@@ -48,7 +48,7 @@ func runList(ctx context.Context, u ui) error {
 		return err
 	}
 	if u.o.json {
-		return u.printJSON(domains)
+		return u.print(inventory.Document(domains))
 	}
 	fmt.Fprint(u.c.Out, inventory.Table(domains, now))
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	"mailsetup/internal/check"
 	"mailsetup/internal/hint"
+	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/state"
@@ -40,10 +41,12 @@ func (u ui) noted(p plan.Plan) plan.Plan {
 }
 
 // showDry is the end of --dry-run.
-func showDry(u ui, p plan.Plan, more ...plan.JSONField) error {
+func showDry(u ui, p plan.Plan, adopted ...jsondoc.Domain) error {
 	switch {
 	case u.o.json:
-		if err := p.WriteJSON(u.c.Out, more...); err != nil {
+		d := p.Document()
+		d.Adopted = adopted
+		if err := u.print(d); err != nil {
 			return err
 		}
 	case p.Empty():
@@ -60,24 +63,13 @@ func showDry(u ui, p plan.Plan, more ...plan.JSONField) error {
 	return nil
 }
 
-// result is what --json prints after a run.
-type result struct {
-	Changed bool         `json:"changed"`
-	ID      string       `json:"id,omitempty"`
-	Paths   []state.Path `json:"paths,omitempty"`
-	Notes   []state.Note `json:"notes,omitempty"`
-	Adopted any          `json:"adopted,omitempty"`
-	Proven  string       `json:"proven,omitempty"` // of the mail that leaves
-	// Check is what mailsetup check finds wrong without asking DNS, after a change.
-	Check check.Closing `json:"check,omitempty"`
-}
-
-func (u ui) printJSON(v any) error { return text.WriteJSON(u.c.Out, v) }
+// print prints what --json prints, all of it.
+func (u ui) print(d jsondoc.Document) error { return jsondoc.Write(u.c.Out, d) }
 
 // printRun prints what a run did that was not printed as it happened: what was
 // proven, what is left for the human, what to type next. Its error says that
 // something is wrong although all is done.
-func printRun(u ui, r provision.Result, found check.Closing, more ...plan.JSONField) error {
+func printRun(u ui, r provision.Result, found check.Closing, adopted ...jsondoc.Domain) error {
 	var problem error
 	if r.Problem != nil {
 		u.c.Say("all of this stays, but %s", message(r.Problem))
@@ -85,14 +77,15 @@ func printRun(u ui, r provision.Result, found check.Closing, more ...plan.JSONFi
 		problem = errProblemsFound
 	}
 	if u.o.json {
-		data := result{Changed: r.Changed(), ID: r.Report.ID, Notes: r.Notes, Proven: r.Proven, Check: found}
+		d := jsondoc.Result{Changed: r.Changed(), Notes: jsondoc.Notes(r.Notes), Proven: r.Proven, Findings: found}
 		if r.Changed() {
-			data.Paths = r.Plan.Paths()
-			for _, b := range more {
-				data.Adopted = b.Value
-			}
+			d.Run, d.Adopted = jsondoc.Changed(r.TakeBackID(), r.Plan.Paths()), adopted
 		}
-		return cmp.Or(u.printJSON(data), problem)
+		if problem != nil {
+			d.Error = failure(u.c, r.Problem)
+			d.Error.Exit = exitFound
+		}
+		return cmp.Or(u.print(d), problem)
 	}
 	if !r.Changed() {
 		fmt.Fprintf(u.c.Out, "Nothing to do: this %s is as you asked for.\n", r.Machine)

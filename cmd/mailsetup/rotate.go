@@ -74,7 +74,7 @@ func rotate(ctx context.Context, c console.Console, o options, asked rotation.Op
 	if err == nil && report.Changed && r.Machine != nil {
 		report.Check = check.After(ctx, r.Machine, r.Known(), report.Domains())
 	}
-	printed := printReport(ui{c, o}, report, asked.DryRun)
+	printed := printReport(ui{c, o}, report, asked.DryRun, err)
 	switch {
 	case err != nil:
 		return err
@@ -131,12 +131,16 @@ func (u rotationUI) StartBar(what string, total int) (step, end func()) {
 }
 
 // printReport prints what a rotation did that was not printed as it happened.
-func printReport(u ui, r *rotation.Report, dryRun bool) error {
+func printReport(u ui, r *rotation.Report, dryRun bool, failed error) error {
 	switch {
 	case dryRun:
 		return printDryRotation(u, r)
 	case u.o.json:
-		return u.printJSON(r)
+		d := r.Document()
+		if failed != nil {
+			d.Error = failure(u.c, failed)
+		}
+		return u.print(d)
 	}
 	if r.Keys != nil {
 		printKeys(u, r.Keys, r.Now, len(r.Failed) > 0)
@@ -165,7 +169,7 @@ func printDryRotation(u ui, r *rotation.Report) error {
 	}
 	switch {
 	case u.o.json:
-		if err := p.WriteJSON(u.c.Out, plan.JSONField{Name: "steps", Value: r.Steps}, plan.JSONField{Name: "keys", Value: r.Keys}); err != nil {
+		if err := u.print(r.DryDocument()); err != nil {
 			return err
 		}
 	case r.Plan == nil:

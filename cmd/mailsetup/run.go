@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"mailsetup/internal/check"
+	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/machine"
-	"mailsetup/internal/plan"
 	"mailsetup/internal/propose"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
@@ -72,18 +72,18 @@ func carryOutProposal(ctx context.Context, u ui, p *provision.Opened, r propose.
 		return carryOut(ctx, u, p, req)
 	}
 	req.Keys.Permissions, req.Keys.Copies = r.Adopted.Permissions, r.Adopted.Copies
-	return carryOut(ctx, u, p, req, plan.JSONField{Name: "adopted", Value: r.Adopted.Data()})
+	return carryOut(ctx, u, p, req, r.Adopted.Data()...)
 }
 
 // carryOut is the tail of every command that changes what the machine is for: plan,
 // show, confirm, carry out, print what is left.
-func carryOut(ctx context.Context, u ui, p *provision.Opened, r provision.Request, more ...plan.JSONField) error {
+func carryOut(ctx context.Context, u ui, p *provision.Opened, r provision.Request, adopted ...jsondoc.Domain) error {
 	d, err := p.Plan(ctx, r)
 	if err != nil {
 		return err
 	}
 	if u.o.dryRun {
-		return showDry(u, d.Plan, more...)
+		return showDry(u, d.Plan, adopted...)
 	}
 	if !d.Plan.Empty() {
 		if err := p.Confirm(ctx, d); err != nil {
@@ -98,7 +98,7 @@ func carryOut(ctx context.Context, u ui, p *provision.Opened, r provision.Reques
 	if res.Changed() {
 		found = check.After(ctx, p.Machine, p.Earlier, r.Scope.Selection())
 	}
-	return printRun(u, res, found, more...)
+	return printRun(u, res, found, adopted...)
 }
 
 // asksPerson reports whether a person answers questions in this run.

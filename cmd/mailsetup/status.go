@@ -65,7 +65,7 @@ func runStatus(ctx context.Context, c console.Console, o options, domains []stri
 	notes(st.Problems) // what is wrong comes first
 	u := ui{c, o}
 	if o.json {
-		return u.printJSON(st.Keys)
+		return u.print(st.Document())
 	}
 	for i, d := range st.Domains {
 		if i == maxNotesPerTopic {

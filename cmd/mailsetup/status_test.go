@@ -35,7 +35,7 @@ func TestStatusAsDataSaysWhatIsWrong(t *testing.T) {
 	if err := runStatus(t.Context(), c, options{root: root, dryRun: true, json: true, command: "status"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(out.String(), "[") || !strings.Contains(out.String(), `"202611"`) {
+	if !strings.HasPrefix(out.String(), "{") || !strings.Contains(out.String(), `"202611"`) {
 		t.Errorf("data:\n%s", out.String())
 	}
 	for _, want := range []string{"bad.example.toml:1: ttl: takes a whole number", "\nhint: write: ttl = 5\n", "no.example.toml: is a directory, expected a"} {
@@ -54,7 +54,7 @@ func TestManyKeysAreCounted(t *testing.T) {
 		d := fmt.Sprintf("d%d.example", i)
 		report.Waiting = append(report.Waiting, rotation.WaitingKey{Domain: d, Selector: "s", Name: "s._domainkey." + d, Value: "v=DKIM1; p=KEY"})
 	}
-	if err := printReport(ui{c, options{}}, report, false); err != nil {
+	if err := printReport(ui{c, options{}}, report, false, nil); err != nil {
 		t.Fatal(err)
 	}
 	const more = "\nand 997 more: mailsetup dns prints all records, mailsetup status says what\neach key waits for\n"
@@ -63,7 +63,7 @@ func TestManyKeysAreCounted(t *testing.T) {
 	}
 	out.Reset()
 	report.Waiting = report.Waiting[:20]
-	if err := printReport(ui{c, options{}}, report, false); err != nil || strings.Count(out.String(), "publish this record") != 20 || strings.Contains(out.String(), " more: mailsetup") {
+	if err := printReport(ui{c, options{}}, report, false, nil); err != nil || strings.Count(out.String(), "publish this record") != 20 || strings.Contains(out.String(), " more: mailsetup") {
 		t.Errorf("%v\n%.2000s", err, out.String())
 	}
 	files := map[state.Path][]byte{}

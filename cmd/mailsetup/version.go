@@ -6,14 +6,11 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mailsetup/internal/console"
+	"mailsetup/internal/jsondoc"
 )
 
 // program is what this program is made of.
-type program struct {
-	Version string `json:"version"`
-	Commit  string `json:"commit,omitempty"`
-	Go      string `json:"go"`
-}
+type program jsondoc.Version
 
 func build() program { return program{version, commit, runtime.Version()} }
 
@@ -34,7 +31,7 @@ func versionCommand(c console.Console) *cli.Command {
 				return err
 			}
 			if ctx.Bool("json") {
-				return ui{c, options{}}.printJSON(build())
+				return ui{c, options{}}.print(jsondoc.Version(build()))
 			}
 			cli.ShowVersion(ctx)
 			return nil

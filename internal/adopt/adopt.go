@@ -15,6 +15,7 @@ import (
 
 	"mailsetup/internal/detect/source"
 	"mailsetup/internal/hint"
+	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/opendkim"
 	"mailsetup/internal/plan"
@@ -208,32 +209,16 @@ func (t *Setup) MakesCopy(file string) bool {
 	return made
 }
 
-// SigningDomain is a domain of the set-up, as --json prints it.
-type SigningDomain struct {
-	Domain   string `json:"domain"`
-	Selector string `json:"selector"`
-	KeyFile  string `json:"key_file"`
-	Bits     int    `json:"bits"`
-	Rows     []Row  `json:"rows"`
-}
-
-// Row is a row of its SigningTable.
-type Row struct {
-	Pattern  string `json:"pattern"`
-	Identity string `json:"identity,omitempty"`
-	At       string `json:"at"`
-}
-
-// Data returns the set-up as --json prints it.
-func (t *Setup) Data() []SigningDomain {
+// Data returns the domains of the set-up as data.
+func (t *Setup) Data() []jsondoc.Domain {
 	if t == nil {
 		return nil
 	}
-	all := []SigningDomain{}
+	all := []jsondoc.Domain{}
 	for _, s := range t.Signers {
-		d := SigningDomain{Domain: s.Domain, Selector: s.Selector, KeyFile: s.KeyFile, Bits: t.Keys[s.Domain].Bits}
+		d := jsondoc.Domain{Domain: s.Domain, Keys: []jsondoc.Key{{Domain: s.Domain, Selector: s.Selector, Bits: t.Keys[s.Domain].Bits, File: s.KeyFile}}}
 		for _, r := range s.Rows {
-			d.Rows = append(d.Rows, Row{r.Text, r.Identity, r.Place.String()})
+			d.Rows = append(d.Rows, jsondoc.Row{Pattern: r.Text, Identity: r.Identity, At: r.Place.String()})
 		}
 		all = append(all, d)
 	}

@@ -1,7 +1,6 @@
 package adopt_test
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"mailsetup/internal/adopt"
 	"mailsetup/internal/hint"
+	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/opendkim"
 	"mailsetup/internal/plan"
@@ -270,17 +270,15 @@ func TestEnter(t *testing.T) {
 	}
 }
 
-func TestData(t *testing.T) {
+func TestDataOfFiles(t *testing.T) {
 	files, f, _ := byHand(t)
 	files.PutFile("/etc/opendkim/SigningTable", "# rows\n*@lab.example a:@lab.example\n")
-	b, err := json.Marshal(detected(t, files, f).Data())
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := `[{"domain":"lab.example","selector":"Mail","key_file":"/etc/dkimkeys/mail.private","bits":1024,` +
-		`"rows":[{"pattern":"*@lab.example","identity":"@lab.example","at":"/etc/opendkim/SigningTable:2"}]}]`
-	if string(b) != want {
-		t.Errorf("%s\nwant\n%s", b, want)
+	want := []jsondoc.Domain{{
+		Domain: "lab.example", Keys: []jsondoc.Key{{Domain: "lab.example", Selector: "Mail", Bits: 1024, File: "/etc/dkimkeys/mail.private"}},
+		Rows: []jsondoc.Row{{Pattern: "*@lab.example", Identity: "@lab.example", At: "/etc/opendkim/SigningTable:2"}},
+	}}
+	if diff := cmp.Diff(want, detected(t, files, f).Data()); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -55,16 +55,15 @@ const (
 	Undone Status = "undone" // everything was taken back
 )
 
-// Entry is one run as the journal tells it, and as `history --json` prints it.
+// Entry is one run as the journal tells it.
 type Entry struct {
-	ID      string       `json:"id"`
-	Started time.Time    `json:"started"`
-	Command string       `json:"command"`
-	Status  Status       `json:"status"`
-	Paths   []state.Path `json:"paths"` // sorted; what the run changed or was about to
-	// TakesBack are the runs that it takes back, of a rollback.
-	TakesBack []string     `json:"takes_back,omitempty"`
-	Notes     []state.Note `json:"notes,omitempty"` // what was said of the plan
+	ID        string
+	Started   time.Time
+	Command   string
+	Status    Status
+	Paths     []state.Path // sorted; what the run changed or was about to
+	TakesBack []string     // the runs that it takes back, of a rollback
+	Notes     []state.Note // what was said of the plan
 
 	dir    state.Path
 	stages []*stage

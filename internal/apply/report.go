@@ -29,8 +29,8 @@ type Report struct {
 
 // UnitDone is a unit action that succeeded.
 type UnitDone struct {
-	Name   string           `json:"name"`
-	Action state.UnitAction `json:"action"`
+	Name   string
+	Action state.UnitAction
 }
 
 func (r *Report) count(c change) {

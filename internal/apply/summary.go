@@ -7,16 +7,16 @@ import (
 
 // StageSummary is what one stage of a run did, or was about to.
 type StageSummary struct {
-	Name  string         `json:"name"`
-	Files []FileChange   `json:"files,omitempty"`
-	Zones []state.Update `json:"zones,omitempty"` // on their primaries
-	Units []UnitDone     `json:"units,omitempty"`
+	Name  string
+	Files []FileChange
+	Zones []state.Update // on their primaries
+	Units []UnitDone
 }
 
 // FileChange is what happened to one path.
 type FileChange struct {
-	Op   plan.Op    `json:"op"`
-	Path state.Path `json:"path"`
+	Op   plan.Op
+	Path state.Path
 }
 
 // Summary returns what a run did, by stage.

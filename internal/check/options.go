@@ -122,10 +122,10 @@ func (o Options) Write(w io.Writer, r report.Report, t report.TextOptions) error
 	}
 	t.Notes = o.Notes
 	switch {
-	case o.Changed && len(r.Changes) == 0:
-		return nil
 	case o.Form == "json":
 		return r.WriteJSON(w)
+	case o.Changed && len(r.Changes) == 0:
+		return nil
 	case o.Form == "nagios":
 		return r.WriteNagios(w)
 	case o.Form == "prometheus":

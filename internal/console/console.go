@@ -122,3 +122,9 @@ func (c Console) Hints(hints []string) {
 		c.Say("%s", line)
 	}
 }
+
+// Printed reports whether anything was written to Out.
+func (c Console) Printed() bool {
+	out, ok := text.Raw(c.Out).(interface{ Begun() bool })
+	return ok && out.Begun()
+}

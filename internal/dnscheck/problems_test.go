@@ -1,7 +1,6 @@
 package dnscheck_test
 
 import (
-	"encoding/json"
 	"slices"
 	"testing"
 	"time"
@@ -10,6 +9,7 @@ import (
 
 	"mailsetup/internal/dnscheck"
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/state"
 )
@@ -150,52 +150,25 @@ func TestServerSummary(t *testing.T) {
 }
 
 // The fields are a contract with scripts.
-func TestReport(t *testing.T) {
+func TestData(t *testing.T) {
 	r := dnscheck.Result{Domain: "lab.example", Servers: []dnscheck.ServerResult{
 		at("ns2.lab.example", "192.0.2.54:53", right, found(theKeyName, missing)), at("ns3.lab.example", "", silent),
 	}}
 	r.Servers[0].Records[0].Seen = []state.Record{{Type: "CNAME", Value: "x.example."}, {Type: "TXT", Value: "other"}}
-	got, err := json.MarshalIndent(r.Report(), "", " ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	const want = `{
- "domain": "lab.example",
- "ok": false,
- "servers": [
-  {
-   "name": "ns2.lab.example",
-   "address": "192.0.2.54:53",
-   "zone": "lab.example.",
-   "ok": false,
-   "status": "ok",
-   "records": [
-    {
-     "name": "202611._domainkey.lab.example.",
-     "type": "TXT",
-     "expected": "202611._domainkey.lab.example.",
-     "status": "missing",
-     "found": "missing",
-     "remedy": "publish it: mailsetup dns lab.example",
-     "seen": [
-      "CNAME x.example.",
-      "other"
-     ]
-    }
-   ]
-  },
-  {
-   "name": "ns3.lab.example",
-   "zone": "lab.example.",
-   "ok": false,
-   "status": "no answer",
-   "found": "it does not answer: nothing listens there",
-   "remedy": "see that it runs",
-   "records": []
-  }
- ]
-}`
-	if diff := cmp.Diff(want, string(got)); diff != "" {
+	want := jsondoc.Domain{Domain: "lab.example", Checked: &jsondoc.Look{Servers: []jsondoc.Server{
+		{
+			Name: "ns2.lab.example", Address: "192.0.2.54:53", Zone: "lab.example.", Status: "ok",
+			Records: []jsondoc.Record{{
+				Name: "202611._domainkey.lab.example.", Type: "TXT", Value: "202611._domainkey.lab.example.",
+				Status: "missing", Found: "missing", Remedy: "publish it: mailsetup dns lab.example", Seen: []string{"CNAME x.example.", "other"},
+			}},
+		},
+		{
+			Name: "ns3.lab.example", Zone: "lab.example.", Status: "no answer",
+			Found: "it does not answer: nothing listens there", Remedy: "see that it runs",
+		},
+	}}}
+	if diff := cmp.Diff(want, r.Data()); diff != "" {
 		t.Error(diff)
 	}
 }

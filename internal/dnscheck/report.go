@@ -4,71 +4,39 @@ import (
 	"cmp"
 
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/jsondoc"
 )
 
-// DomainReport, ServerReport and RecordReport are a result as JSON.
-type DomainReport struct {
-	Domain   string         `json:"domain"`
-	OK       bool           `json:"ok"`
-	NoServer []RecordReport `json:"no_server,omitempty"` // records of which no server was found
-	Servers  []ServerReport `json:"servers"`
-}
-
-// ServerReport is what one name server has.
-type ServerReport struct {
-	Name    string         `json:"name"`
-	Address string         `json:"address,omitempty"`
-	Zone    string         `json:"zone"`
-	OK      bool           `json:"ok"`
-	Status  string         `json:"status"`
-	Found   string         `json:"found,omitempty"`
-	Remedy  string         `json:"remedy,omitempty"`
-	Records []RecordReport `json:"records"`
-}
-
-// RecordReport is one record on one name server.
-type RecordReport struct {
-	Name     string   `json:"name"`
-	Type     string   `json:"type"`
-	Expected string   `json:"expected"`
-	Status   string   `json:"status"`
-	Found    string   `json:"found,omitempty"`
-	Remedy   string   `json:"remedy,omitempty"`
-	Seen     []string `json:"seen"`
-}
-
-// Report returns the result as JSON has it.
-func (r Result) Report() DomainReport {
-	d := DomainReport{Domain: r.Domain, OK: r.OK(), Servers: []ServerReport{}}
+// Data returns the result as data: the domain with this look at it.
+func (r Result) Data() jsondoc.Domain {
+	look := &jsondoc.Look{OK: r.OK(), Servers: []jsondoc.Server{}}
 	for _, record := range r.NoServer {
-		d.NoServer = append(d.NoServer, record.report())
+		look.NoServer = append(look.NoServer, record.data())
 	}
 	for _, s := range r.Servers {
-		server := ServerReport{
+		server := jsondoc.Server{
 			Name: s.Name, Address: s.Address, Zone: s.Zone, OK: s.OK(),
-			Status: status(s.ServerProblem.Fault), Found: s.ServerProblem.Text, Remedy: s.ServerProblem.Remedy, Records: []RecordReport{},
+			Status: status(s.ServerProblem.Fault), Found: s.ServerProblem.Text, Remedy: s.ServerProblem.Remedy,
 		}
 		for _, record := range s.Records {
-			server.Records = append(server.Records, record.report())
+			server.Records = append(server.Records, record.data())
 		}
-		d.Servers = append(d.Servers, server)
+		look.Servers = append(look.Servers, server)
 	}
-	return d
+	return jsondoc.Domain{Domain: r.Domain, Checked: look}
 }
 
-func (r RecordResult) report() RecordReport {
-	report := RecordReport{
-		Name: r.Record.Name, Type: r.Record.Type, Expected: r.Record.Value,
-		Status: status(r.Fault), Found: r.Text, Remedy: r.Remedy, Seen: []string{},
-	}
+func (r RecordResult) data() jsondoc.Record {
+	d := jsondoc.RecordOf(r.Record)
+	d.Status, d.Found, d.Remedy = status(r.Fault), r.Text, r.Remedy
 	for _, seen := range r.Seen {
 		value := seen.Value
 		if seen.Type != r.Record.Type {
 			value = seen.Type + " " + value
 		}
-		report.Seen = append(report.Seen, value)
+		d.Seen = append(d.Seen, value)
 	}
-	return report
+	return d
 }
 
 func status(f dnsclient.Fault) string { return cmp.Or(string(f), "ok") }

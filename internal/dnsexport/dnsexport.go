@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -17,17 +18,31 @@ import (
 
 // Domain is what one domain needs in DNS.
 type Domain struct {
-	Domain  string       `json:"domain"`
-	Records []Record     `json:"records"`
-	Notes   []state.Note `json:"notes,omitempty"`
+	Domain  string
+	Records []Record
+	Notes   []state.Note
 }
 
 // Record is one record of a domain.
 type Record struct {
 	state.Record
-	Zone string `json:"zone"` // that holds the name
-	// Replaces are the values that have to go when this one comes.
-	Replaces []string `json:"replaces,omitempty"`
+	Zone     string   // that holds the name
+	Replaces []string // the values that have to go when this one comes
+}
+
+// Document returns what domains need as data.
+func Document(list []Domain) jsondoc.DNS {
+	d := jsondoc.DNS{}
+	for _, one := range list {
+		records := []jsondoc.Record{}
+		for _, r := range one.Records {
+			record := jsondoc.RecordOf(r.Record)
+			record.Zone, record.Replaces = r.Zone, r.Replaces
+			records = append(records, record)
+		}
+		d.Domains = append(d.Domains, jsondoc.Domain{Domain: one.Domain, Records: records, Notes: jsondoc.Notes(one.Notes)})
+	}
+	return d
 }
 
 // Domains returns what the domains need, without the zones of the records.

@@ -270,7 +270,7 @@ func TestInitAdopts(t *testing.T) {
 			adoptInTerminal(t, b)
 		}
 		out, _ := product(t, b, 0, "init", "--yes", "--json", "--domain", "new.example", "--ip", "192.0.2.10")
-		says(t, out, `"selector": "2020"`, `"key_file": "/etc/opendkim/keys/b.example/2020.private"`, `"at": "/etc/opendkim/SigningTable:4"`)
+		says(t, out, `"selector": "2020"`, `"file": "/etc/opendkim/keys/b.example/2020.private"`, `"at": "/etc/opendkim/SigningTable:4"`)
 		compare(t, before, h.signatures(t, b, sink))
 		leavesSignedBy(t, b, sink, "new.example")
 		everyKindOnce(t, b, sink)

@@ -57,7 +57,7 @@ func TestWaitForDNS(t *testing.T) {
 			t.Errorf("remembered %+v", c)
 		}
 		l := lists(t, p.Box, "lab.example", "active - bind bad \\dm")
-		if !l.Primary || l.DNS != "bind" || l.Keys[0].State != "active" || time.Since(l.Keys[0].Seen) > 5*time.Minute || l.Checked == nil || l.Checked.OK ||
+		if !l.Primary || l.DNS != "bind" || l.Keys[0].Stage != "active" || time.Since(l.Keys[0].Seen) > 5*time.Minute || l.Checked == nil || l.Checked.OK ||
 			!strings.Contains(l.Checked.Found, "ns2.lab.example (192.0.2.53): an old copy of the zone") || time.Since(l.Checked.At) > 5*time.Minute {
 			t.Errorf("listed: %+v, checked %+v", l, l.Checked)
 		}
@@ -71,19 +71,23 @@ func TestWaitForDNS(t *testing.T) {
 		out, _ = product(t, p.Box, 3, "dns", "--wait", "--timeout", "0")
 		says(t, strings.Join(strings.Fields(out), " "), "lab.example: 1 problem ns2.lab.example (192.0.2.53): it does not answer: nothing listens there -> see that it runs")
 		p.ns2.Sh(t, "sed -i /lab.example/d /etc/bind/named.conf.local; systemctl start named")
-		var data []struct {
-			OK      bool
-			Servers []struct {
-				Name, Status, Remedy string
-				OK                   bool
-				Records              []struct{ Name, Status, Expected string }
+		var data struct {
+			Domains []struct {
+				Checked struct {
+					OK      bool
+					Servers []struct {
+						Name, Status, Remedy string
+						OK                   bool
+						Records              []struct{ Name, Status, Value string }
+					}
+				}
 			}
 		}
 		out, _ = product(t, p.Box, 3, "dns", "lab.example", "--wait", "--timeout", "0", "--json")
-		if err := json.Unmarshal([]byte(out), &data); err != nil || len(data) != 1 || data[0].OK || len(data[0].Servers) != 2 {
+		if err := json.Unmarshal([]byte(out), &data); err != nil || len(data.Domains) != 1 || data.Domains[0].Checked.OK || len(data.Domains[0].Checked.Servers) != 2 {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		here, there := data[0].Servers[0], data[0].Servers[1]
+		here, there := data.Domains[0].Checked.Servers[0], data.Domains[0].Checked.Servers[1]
 		if here.Name != "mail.lab.example" || !here.OK || len(here.Records) < 4 || there.Name != "ns2.lab.example" || there.Status != "refuses" {
 			t.Errorf("%+v\n%+v", here, there)
 		}
@@ -121,7 +125,7 @@ func (p pair) catchesUp(t *testing.T) {
 	says(t, e.out, "lab.example: all 6 records at 2 name servers\n")
 	says(t, strings.Join(strings.Fields(e.said), " "), "ns2.lab.example (192.0.2.53) has what it should")
 	l := lists(t, p.Box, "lab.example", "active - bind ok \\dm")
-	if l.Keys[0].State != "active" || time.Since(l.Keys[0].Seen) > 5*time.Minute || l.Checked == nil || !l.Checked.OK ||
+	if l.Keys[0].Stage != "active" || time.Since(l.Keys[0].Seen) > 5*time.Minute || l.Checked == nil || !l.Checked.OK ||
 		l.Checked.Found != "all 6 records at 2 name servers" || time.Since(l.Checked.At) > 5*time.Minute {
 		t.Errorf("listed: %+v, checked %+v", l, l.Checked)
 	}
@@ -145,7 +149,7 @@ func TestPastedWrong(t *testing.T) {
 		product(t, b, 0, initArgs("--dns", "manual", "--receive", "no")...)
 		right := recordsAsData(t, b)
 		product(t, b, 3, "dns", "--wait", "--timeout", "0")
-		if l := lists(t, b, "lab.example", "active - manual bad \\dm"); l.Keys[0].State != "active" || !l.Keys[0].Seen.IsZero() {
+		if l := lists(t, b, "lab.example", "active - manual bad \\dm"); l.Keys[0].Stage != "active" || !l.Keys[0].Seen.IsZero() {
 			t.Errorf("listed before its record was published: %+v", l)
 		}
 		var selector, key string
@@ -186,14 +190,16 @@ func TestPastedWrong(t *testing.T) {
 func recordsAsData(t *testing.T, b *lab.Box) map[string]string {
 	t.Helper()
 	out, _ := product(t, b, 0, "dns", "--json")
-	var data []struct {
-		Records []struct{ Name, Type, Value string }
+	var data struct {
+		Domains []struct {
+			Records []struct{ Name, Type, Value string }
+		}
 	}
-	if err := json.Unmarshal([]byte(out), &data); err != nil || len(data) != 1 {
+	if err := json.Unmarshal([]byte(out), &data); err != nil || len(data.Domains) != 1 {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	texts := map[string]string{}
-	for _, r := range data[0].Records {
+	for _, r := range data.Domains[0].Records {
 		if r.Type == "TXT" {
 			texts[r.Name] = r.Value
 		}

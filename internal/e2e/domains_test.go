@@ -203,10 +203,10 @@ func listedWhileItDrains(t *testing.T, b *lab.Box, domain string) {
 	const drain = 14 * 24 * time.Hour
 	day := time.Now().UTC().Add(drain)
 	l := lists(t, b, domain, "draining "+day.Format(time.DateOnly)+" - seen \\dm")
-	if !l.Removed || l.Primary || l.DNS != "" || l.Checked != nil || l.Keys[0].State != "draining" {
+	if !l.Removed || l.Primary || l.DNS != "" || l.Checked != nil || l.Keys[0].Stage != "draining" {
 		t.Errorf("listed: %+v", l)
 	}
-	if until := l.Keys[0].Until; until.After(day.Add(time.Minute)) || until.Before(day.Add(-time.Minute)) {
+	if until := l.Keys[0].Next; until.After(day.Add(time.Minute)) || until.Before(day.Add(-time.Minute)) {
 		t.Errorf("its record is needed until %s, want %s", until, day)
 	}
 }

@@ -185,11 +185,11 @@ func openRun(t *testing.T, b *lab.Box) {
 func isOpen(t *testing.T, b *lab.Box) bool {
 	t.Helper()
 	text, _ := product(t, b, 0, "history", "--json")
-	var runs []struct{ Status string }
-	if err := json.Unmarshal([]byte(text), &runs); err != nil {
+	var doc struct{ Runs []struct{ Status string } }
+	if err := json.Unmarshal([]byte(text), &doc); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	for _, r := range runs {
+	for _, r := range doc.Runs {
 		if r.Status == "open" {
 			return true
 		}

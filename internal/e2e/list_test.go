@@ -18,9 +18,9 @@ type listing struct {
 	Primary, Removed bool
 	DNS              string
 	Keys             []struct {
-		Selector, State   string
-		Bits              int
-		Made, Seen, Until time.Time
+		Selector, Stage  string
+		Bits             int
+		Made, Seen, Next time.Time
 	}
 	Checked *struct {
 		At    time.Time
@@ -41,11 +41,11 @@ func lists(t *testing.T, b *lab.Box, domain, end string) listing {
 		t.Errorf("not once %s in\n%s", row, table)
 	}
 	out, _ := product(t, b, 0, "list", "--json")
-	var all []listing
+	var all struct{ Domains []listing }
 	if err := json.Unmarshal([]byte(out), &all); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, l := range all {
+	for _, l := range all.Domains {
 		if l.Domain != domain {
 			continue
 		}

@@ -142,13 +142,13 @@ func onlyToldWithinAWeek(t *testing.T, b *lab.Box, panel *rewrites, key string) 
 		t.Errorf("told again:\n%s%s", out, said)
 	}
 	var turned struct {
-		Records []struct {
-			Domain, About, Fault, Found string
-			Gone                        bool
+		Problems []struct {
+			Domain, About, Status, Found string
+			Gone                         bool
 		}
 	}
 	out, _ = product(t, b, 3, "rotate-dkim", "--yes", "--json")
-	if err := json.Unmarshal([]byte(out), &turned); err != nil || len(turned.Records) != 5 || !turned.Records[0].Gone || turned.Records[0].Domain != "lab.example" {
+	if err := json.Unmarshal([]byte(out), &turned); err != nil || len(turned.Problems) != 5 || !turned.Problems[0].Gone || turned.Problems[0].Domain != "lab.example" {
 		t.Errorf("%v\n%s", err, out)
 	}
 	out, said = product(t, b, 0, "status")

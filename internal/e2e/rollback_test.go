@@ -82,12 +82,14 @@ func rollbackRefused(t *testing.T, b *lab.Box) {
 func commands(t *testing.T, b *lab.Box) string {
 	t.Helper()
 	out, _ := product(t, b, 0, "history", "--json")
-	var runs []struct{ Command, Status string }
-	if err := json.Unmarshal([]byte(out), &runs); err != nil {
+	var doc struct {
+		Runs []struct{ Command, Status string }
+	}
+	if err := json.Unmarshal([]byte(out), &doc); err != nil {
 		t.Fatalf("history --json: %v\n%s", err, out)
 	}
 	var list []string
-	for _, r := range runs {
+	for _, r := range doc.Runs {
 		list = append(list, r.Command+" "+r.Status)
 	}
 	return strings.Join(list, ", ")

@@ -48,12 +48,14 @@ func selectorOf(t *testing.T, b *lab.Box, domain string) string {
 func keysAt(t *testing.T, b *lab.Box, domain string) map[string][]string {
 	t.Helper()
 	out, _ := product(t, b, 0, "status", "--json", domain)
-	var list []struct{ Selector, Stage string }
-	if err := json.Unmarshal([]byte(out), &list); err != nil {
+	var doc struct {
+		Keys []struct{ Selector, Stage string }
+	}
+	if err := json.Unmarshal([]byte(out), &doc); err != nil {
 		t.Fatalf("status: %v\n%s", err, out)
 	}
 	at := map[string][]string{}
-	for _, k := range list {
+	for _, k := range doc.Keys {
 		at[k.Stage] = append(at[k.Stage], k.Selector)
 	}
 	return at

@@ -3,7 +3,6 @@
 package inbound
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -36,31 +35,20 @@ func (m Mode) String() string {
 // MarshalText implements encoding.TextMarshaler.
 func (m Mode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
-// MarshalJSON implements json.Marshaler. Keys of accounts at block lists are not shown.
-func (p Policy) MarshalJSON() ([]byte, error) { return json.Marshal(p.shown()) }
-
-type plain Policy
-
-func (p Policy) shown() plain {
-	shown := plain(p)
-	shown.DNSBL = p.Shown()
-	return shown
-}
-
 // Refuses reports whether mail that fails is refused, or filed away from its reader.
 func (m Mode) Refuses() bool { return m == Quarantine || m == Reject }
 
 // Policy is the table [inbound] of host.toml.
 type Policy struct {
-	SPF   Mode `json:"spf"`   // spf: off, mark, reject
-	DMARC Mode `json:"dmarc"` // dmarc: off, mark, quarantine, reject
+	SPF   Mode // spf: off, mark, reject
+	DMARC Mode // dmarc: off, mark, quarantine, reject
 	// DNSBL are block lists (RFC 5782) whose clients are refused, each with the answers
 	// that count: zen.spamhaus.org=127.0.0.[2..11].
-	DNSBL []string `json:"dnsbl"` // dnsbl
+	DNSBL []string // dnsbl
 	// Allow are clients and senders that pass SPF, DMARC and the block lists. See Entry.
-	Allow []string `json:"allow"` // allow
+	Allow []string // allow
 	// MX are other MX hosts of domains here, which pass as well. See Secondary.
-	MX []string `json:"mx,omitempty"` // mx
+	MX []string // mx
 }
 
 // On reports whether anything is checked at the door.

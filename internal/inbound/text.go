@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/text"
 )
 
@@ -81,23 +82,15 @@ func (p Policy) Compared(changes bool, err error) string {
 	return ""
 }
 
-// Report is the same for programs: the policy, and whether this server is as it asks.
-type Report struct {
-	plain
-	AsAsked *bool  `json:"as_asked"`          // null where that could not be found out
-	Unknown string `json:"unknown,omitempty"` // and why
-}
-
-// Report says what Compared says.
-func (p Policy) Report(changes bool, err error) Report {
-	switch r := (Report{plain: p.shown()}); {
-	case changes, err == nil:
-		r.AsAsked = new(!changes)
-		return r
-	default:
-		r.Unknown = err.Error()
-		return r
+// Document returns what Text and Compared say as data.
+func (p Policy) Document(changes bool, err error) jsondoc.Inbound {
+	d := jsondoc.Inbound{SPF: p.SPF.String(), DMARC: p.DMARC.String(), DNSBL: p.Shown(), Allow: p.Allow, MX: p.MX}
+	if changes || err == nil {
+		d.AsAsked = new(!changes)
+	} else {
+		d.Unknown = err.Error()
 	}
+	return d
 }
 
 // Help returns what to type, and what the checks do and cost.

@@ -22,7 +22,7 @@ func TestCompared(t *testing.T) {
 	}
 }
 
-func TestReport(t *testing.T) {
+func TestDocument(t *testing.T) {
 	p := inbound.Policy{SPF: "mark", DNSBL: []string{"abcdefghijklmnopqrstuvwxyz.zen.dq.spamhaus.net=127.0.0.[2..11]"}, Allow: []string{}}
 	const policy = `{"spf":"mark","dmarc":"off","dnsbl":["zen.dq.spamhaus.net=127.0.0.[2..11]"],"allow":[],`
 	for _, tt := range []struct {
@@ -34,7 +34,7 @@ func TestReport(t *testing.T) {
 		{false, nil, `"as_asked":true}`},
 		{false, errors.New("no root"), `"as_asked":null,"unknown":"no root"}`},
 	} {
-		if got, err := json.Marshal(p.Report(tt.changes, tt.err)); string(got) != policy+tt.want || err != nil {
+		if got, err := json.Marshal(p.Document(tt.changes, tt.err)); string(got) != policy+tt.want || err != nil {
 			t.Errorf("%s, %v, want %s", got, err, policy+tt.want)
 		}
 	}
@@ -50,13 +50,13 @@ func TestWhatIsInForce(t *testing.T) {
 			inbound.Policy{Allow: []string{}},
 			"not checked for SPF, DMARC or block lists",
 			"SPF          off: not checked\nDMARC        off: not checked\nBlock lists  none\nLet past     none\n",
-			`{"spf":"off","dmarc":"off","dnsbl":[],"allow":[]}`,
+			`{"spf":"off","dmarc":"off","dnsbl":[],"allow":[],"as_asked":true}`,
 		},
 		{
 			inbound.Policy{Allow: []string{"192.0.2.7"}},
 			"not checked for SPF, DMARC or block lists, which 1 would be let past",
 			"SPF          off: not checked\nDMARC        off: not checked\nBlock lists  none\nLet past     192.0.2.7 (nothing is checked yet)\n",
-			`{"spf":"off","dmarc":"off","dnsbl":[],"allow":["192.0.2.7"]}`,
+			`{"spf":"off","dmarc":"off","dnsbl":[],"allow":["192.0.2.7"],"as_asked":true}`,
 		},
 		{
 			inbound.Policy{SPF: "reject", DMARC: "quarantine", DNSBL: []string{key + ".zen.dq.spamhaus.net=127.0.0.[2..11]"}, Allow: []string{"192.0.2.7", "@shop.example"}},
@@ -64,17 +64,17 @@ func TestWhatIsInForce(t *testing.T) {
 			"SPF          reject: mail from servers that its domain forbids is refused\n" +
 				"DMARC        quarantine: a header to file by what its domain wants in the spam folder\n" +
 				"Block lists  zen.dq.spamhaus.net=127.0.0.[2..11]\nLet past     192.0.2.7 @shop.example\n",
-			`{"spf":"reject","dmarc":"quarantine","dnsbl":["zen.dq.spamhaus.net=127.0.0.[2..11]"],"allow":["192.0.2.7","@shop.example"]}`,
+			`{"spf":"reject","dmarc":"quarantine","dnsbl":["zen.dq.spamhaus.net=127.0.0.[2..11]"],"allow":["192.0.2.7","@shop.example"],"as_asked":true}`,
 		},
 		{
 			inbound.Policy{SPF: "mark", DMARC: "reject", Allow: []string{}},
 			"SPF mark, DMARC reject",
 			"SPF          mark: a header says what failed, and nothing is refused\n" +
 				"DMARC        reject: what the domain in From wants refused is refused\nBlock lists  none\nLet past     none\n",
-			`{"spf":"mark","dmarc":"reject","dnsbl":[],"allow":[]}`,
+			`{"spf":"mark","dmarc":"reject","dnsbl":[],"allow":[],"as_asked":true}`,
 		},
 	} {
-		data, err := json.Marshal(tt.p)
+		data, err := json.Marshal(tt.p.Document(false, nil))
 		if got := tt.p.Summary(); got != tt.summary {
 			t.Errorf("summary %q, want %q", got, tt.summary)
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/recordwatch"
 	"mailsetup/internal/spec"
@@ -16,34 +17,55 @@ import (
 // Domain is what is known of one domain. Removed ones are listed while they have
 // keys.
 type Domain struct {
-	Domain    string       `json:"domain"`
-	Primary   bool         `json:"primary,omitempty"`
-	Removed   bool         `json:"removed,omitempty"`
-	DNS       spec.DNSMode `json:"dns,omitempty"`
-	SignedBy  string       `json:"signed_by,omitempty"` // "other": not by mailsetup
-	Keys      []Key        `json:"keys"`
-	LastCheck *LastCheck   `json:"checked,omitempty"`
+	Domain    string
+	Primary   bool
+	Removed   bool
+	DNS       spec.DNSMode
+	SignedBy  string // "other": not by mailsetup
+	Keys      []Key
+	LastCheck *LastCheck
 }
 
 // Key is a key that exists.
 type Key struct {
-	Selector string        `json:"selector"`
-	Bits     int           `json:"bits,omitempty"`
-	State    keyring.Stage `json:"state,omitempty"` // "" if only root may know
-	Made     *time.Time    `json:"made,omitempty"`
-	Seen     *time.Time    `json:"seen,omitempty"`     // in DNS, first
-	Until    *time.Time    `json:"until,omitempty"`    // the record stays, of a key that no longer signs
-	Gone     string        `json:"gone,omitempty"`     // what name servers said when none had the record
-	Unusable string        `json:"unusable,omitempty"` // why OpenDKIM cannot sign with it
+	Selector string
+	Bits     int
+	State    keyring.Stage // "" if only root may know
+	Made     time.Time
+	Seen     time.Time // in DNS, first
+	Until    time.Time // the record stays, of a key that no longer signs
+	Gone     string    // what name servers said when none had the record
+	Unusable string    // why OpenDKIM cannot sign with it
 }
 
 // LastCheck is what the last check of a domain's records found.
 type LastCheck struct {
-	At    time.Time `json:"at"`
-	OK    bool      `json:"ok"`
-	Found string    `json:"found,omitempty"`
+	At    time.Time
+	OK    bool
+	Found string
 	// Records are what counted as a problem in the last look of rotate-dkim.
-	Records []recordwatch.Problem `json:"records,omitempty"`
+	Records []recordwatch.Problem
+}
+
+// Document returns the list as data.
+func Document(all []Domain) jsondoc.List {
+	list := jsondoc.List{Domains: make([]jsondoc.Domain, 0, len(all))}
+	for _, d := range all {
+		one := jsondoc.Domain{
+			Domain: d.Domain, Primary: d.Primary, Removed: d.Removed, DNS: string(d.DNS), SignedBy: d.SignedBy, Keys: []jsondoc.Key{},
+		}
+		for _, k := range d.Keys {
+			one.Keys = append(one.Keys, jsondoc.Key{
+				Domain: d.Domain, Selector: k.Selector, Bits: k.Bits, Stage: string(k.State), Made: k.Made, Seen: k.Seen, Next: k.Until,
+				Gone: k.Gone, Unusable: k.Unusable,
+			})
+		}
+		if c := d.LastCheck; c != nil {
+			one.Checked = &jsondoc.Look{At: c.At, OK: c.OK, Found: c.Found, Problems: recordwatch.Data(c.Records)}
+		}
+		list.Domains = append(list.Domains, one)
+	}
+	return list
 }
 
 // Sources are what the list is made from.
@@ -101,8 +123,7 @@ func (s Sources) keys(d spec.Domain, removed bool) []Key {
 	list, last := []Key{}, s.Checks[d.Name]
 	for _, k := range keyring.Existing(s.Ledger[d.Name]) {
 		one := Key{
-			Selector: k.Selector, Bits: k.Bits, State: k.Stage, Made: optional(k.Since[keyring.Staged]),
-			Seen: cmp.Or(optional(k.Seen), optional(last.Seen[k.Selector])),
+			Selector: k.Selector, Bits: k.Bits, State: k.Stage, Made: k.Since[keyring.Staged], Seen: cmp.Or(k.Seen, last.Seen[k.Selector]),
 			Gone: recordwatch.KeyGone(last, d.Name, k.Selector), Until: s.until(d, k, removed),
 		}
 		if err := s.Unusable[d.Name]; err != nil && k.Stage == keyring.Active {
@@ -114,26 +135,18 @@ func (s Sources) keys(d spec.Domain, removed bool) []Key {
 }
 
 // until returns when the record of a key is withdrawn at the earliest, or changes to a
-// revoked one; nil for one that signs or will, and for a compromised one, which the next
+// revoked one; zero for one that signs or will, and for a compromised one, which the next
 // run revokes.
-func (s Sources) until(d spec.Domain, k keyring.Key, removed bool) *time.Time {
+func (s Sources) until(d spec.Domain, k keyring.Key, removed bool) time.Time {
 	if k.Stage != keyring.Draining && k.Stage != keyring.Revoked || k.Stage == keyring.Draining && k.Compromised && !removed {
-		return nil
+		return time.Time{}
 	}
 	sit := keyring.Situation{Removed: removed, Policy: keyring.Policy{Drain: s.Spec.DrainOf(d), Revoke: max(0, s.Spec.RotationOf(d).Revoke)}}
 	if s.InStage == nil {
-		return optional(k.Since[k.Stage].Add(sit.Wait(k)))
+		return k.Since[k.Stage].Add(sit.Wait(k))
 	}
 	sit.Elapsed = s.InStage(d.Name, s.Ledger[d.Name])
-	return optional(s.Now.Add(sit.Remaining(k)).Truncate(time.Second))
-}
-
-// optional returns a time, nil for the zero time.
-func optional(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
+	return s.Now.Add(sit.Remaining(k)).Truncate(time.Second)
 }
 
 // lastCheck returns what the last check of a domain found, nil if there was none.

@@ -64,9 +64,10 @@ func TestDomains(t *testing.T) {
   "removed": true,
   "keys": [
    {
+    "domain": "alone.example",
     "selector": "left",
     "bits": 2048,
-    "state": "unused",
+    "stage": "unused",
     "made": "2026-10-24T12:00:00Z"
    }
   ]
@@ -77,17 +78,19 @@ func TestDomains(t *testing.T) {
   "dns": "bind",
   "keys": [
    {
+    "domain": "lab.example",
     "selector": "old",
     "bits": 2048,
-    "state": "draining",
+    "stage": "draining",
     "made": "2026-10-24T12:00:00Z",
-    "until": "2026-12-04T12:00:00Z",
+    "next": "2026-12-04T12:00:00Z",
     "gone": "missing"
    },
    {
+    "domain": "lab.example",
     "selector": "now",
     "bits": 2048,
-    "state": "active",
+    "stage": "active",
     "made": "2026-10-24T12:00:00Z",
     "seen": "2026-11-24T10:00:00Z"
    }
@@ -96,12 +99,12 @@ func TestDomains(t *testing.T) {
    "at": "2026-11-24T11:00:00Z",
    "ok": false,
    "found": "ns2 has another key",
-   "records": [
+   "problems": [
     {
      "domain": "lab.example",
      "about": "old._domainkey.lab.example TXT",
      "since": "2026-11-24T11:00:00Z",
-     "fault": "",
+     "status": "",
      "found": "missing",
      "gone": true
     }
@@ -169,8 +172,8 @@ func TestUntil(t *testing.T) {
 		got := map[string]time.Time{}
 		for _, d := range s.Domains() {
 			for _, k := range d.Keys {
-				if k.Until != nil {
-					got[k.Selector] = *k.Until
+				if !k.Until.IsZero() {
+					got[k.Selector] = k.Until
 				}
 			}
 		}
@@ -188,13 +191,13 @@ func TestUntilOfACompromisedKey(t *testing.T) {
 	stolen.Compromised = true
 	s.Ledger = keyring.Ledger{"lab.example": {stolen}, "gone.example": {stolen}}
 	s.StageWithoutFile = func(_ string, k keyring.Key) keyring.Stage { return k.Stage }
-	until := map[string]*time.Time{}
+	until := map[string]time.Time{}
 	for _, d := range s.Domains() {
 		for _, k := range d.Keys {
 			until[d.Domain] = k.Until
 		}
 	}
-	if until["lab.example"] != nil || until["gone.example"] == nil || !until["gone.example"].Equal(noon.AddDate(0, 0, 10)) {
+	if !until["lab.example"].IsZero() || !until["gone.example"].Equal(noon.AddDate(0, 0, 10)) {
 		t.Errorf("%v", until)
 	}
 }
@@ -219,7 +222,7 @@ func TestNoDomains(t *testing.T) {
 
 func data(t *testing.T, s inventory.Sources) string {
 	t.Helper()
-	b, err := json.MarshalIndent(s.Domains(), "", " ")
+	b, err := json.MarshalIndent(inventory.Document(s.Domains()).Domains, "", " ")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func Table(domains []Domain, now time.Time) string {
 		var rows [][]string
 		for _, k := range keys {
 			until := "-"
-			if k.Until != nil {
+			if !k.Until.IsZero() {
 				until = k.Until.Format(time.DateOnly)
 			}
 			rows = append(rows, []string{d.Domain, k.Selector, age(k.Made, now), k.state(), until, cmp.Or(string(d.DNS), "-"), d.checked(k, now)})
@@ -44,11 +44,11 @@ const (
 	otherSigner keyring.Stage = "not ours" // somebody else signs
 )
 
-func age(t *time.Time, now time.Time) string {
-	if t == nil {
+func age(t, now time.Time) string {
+	if t.IsZero() {
 		return "-"
 	}
-	return text.Age(*t, now)
+	return text.Age(t, now)
 }
 
 // state returns what the table says of a key, in the words of `mailsetup status`.
@@ -67,11 +67,11 @@ func (k Key) state() string {
 func (d Domain) checked(k Key, now time.Time) string {
 	c := d.LastCheck
 	switch {
-	case c != nil && (k.Made == nil || !k.Made.After(c.At)):
-		return map[bool]string{true: "ok ", false: "bad "}[c.OK] + age(&c.At, now)
-	case k.Seen != nil:
+	case c != nil && !k.Made.After(c.At):
+		return map[bool]string{true: "ok ", false: "bad "}[c.OK] + age(c.At, now)
+	case !k.Seen.IsZero():
 		return "seen " + age(k.Seen, now)
-	case k.Made != nil:
+	case !k.Made.IsZero():
 		return "unseen"
 	}
 	return "-"
@@ -81,6 +81,6 @@ func (d Domain) checked(k Key, now time.Time) string {
 // they should be, or mail of it does not leave signed.
 func (d Domain) problem(keys []Key) bool {
 	return d.LastCheck != nil && !d.LastCheck.OK || slices.ContainsFunc(keys, func(k Key) bool {
-		return k.Gone != "" || k.Unusable != "" || k.State == noKey || k.State == dkimkeys.Unused || k.State == keyring.Active && k.Seen == nil
+		return k.Gone != "" || k.Unusable != "" || k.State == noKey || k.State == dkimkeys.Unused || k.State == keyring.Active && k.Seen.IsZero()
 	})
 }

@@ -11,10 +11,7 @@ import (
 
 func TestListTable(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	ago := func(d time.Duration) *time.Time {
-		t := now.Add(-d)
-		return &t
-	}
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
 	until := now.Add(48 * time.Hour)
 	all := []inventory.Domain{
 		{
@@ -22,21 +19,21 @@ func TestListTable(t *testing.T) {
 			Keys: []inventory.Key{{Selector: "202611-abcd", State: keyring.Active, Made: ago(90 * time.Minute)}},
 		},
 		{
-			Domain: "gone.example", DNS: spec.DNSBind, LastCheck: &inventory.LastCheck{At: *ago(3 * time.Hour)},
+			Domain: "gone.example", DNS: spec.DNSBind, LastCheck: &inventory.LastCheck{At: ago(3 * time.Hour)},
 			Keys: []inventory.Key{{Selector: "202611", State: keyring.Active, Made: ago(400 * 24 * time.Hour), Seen: ago(time.Hour), Gone: "missing"}},
 		},
 		{
-			Domain: "lab.example", DNS: spec.DNSBind, LastCheck: &inventory.LastCheck{At: *ago(3 * time.Hour), OK: true},
+			Domain: "lab.example", DNS: spec.DNSBind, LastCheck: &inventory.LastCheck{At: ago(3 * time.Hour), OK: true},
 			Keys: []inventory.Key{
-				{Selector: "202605", State: keyring.Revoked, Made: ago(600 * 24 * time.Hour), Seen: ago(0), Until: &until},
+				{Selector: "202605", State: keyring.Revoked, Made: ago(600 * 24 * time.Hour), Seen: ago(0), Until: until},
 				{Selector: "202611", State: keyring.Active, Made: ago(400 * 24 * time.Hour), Seen: ago(0)},
 				{Selector: "202612", State: keyring.Publishing, Made: ago(time.Hour)},
 			},
 		},
 		{Domain: "new.example", DNS: spec.DNSUpdate},
 		{
-			Domain: "old.example", Removed: true, LastCheck: &inventory.LastCheck{At: *ago(-time.Hour)},
-			Keys: []inventory.Key{{Selector: "202611", State: keyring.Draining, Made: ago(47 * time.Hour), Until: &until}},
+			Domain: "old.example", Removed: true, LastCheck: &inventory.LastCheck{At: ago(-time.Hour)},
+			Keys: []inventory.Key{{Selector: "202611", State: keyring.Draining, Made: ago(47 * time.Hour), Until: until}},
 		},
 		{
 			Domain: "served.example", DNS: spec.DNSBind,

@@ -1,206 +1,80 @@
 package plan
 
 import (
-	"bytes"
-	"cmp"
-	"encoding/json"
-	"io"
-	"strconv"
-	"strings"
+	"iter"
 
+	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/state"
 )
 
-// The names below are part of the program's interface: scripts read them.
-
-// jsonQuestion is a consent that is still to be given, and by which flag.
-type jsonQuestion struct {
-	state.Question
-	Flag string `json:"flag"`
-}
-
-type jsonPackage struct {
-	Name string `json:"name"`
-	Why  string `json:"why,omitempty"`
-}
-
-type jsonChange struct {
-	Op       Op          `json:"op"`
-	Path     state.Path  `json:"path"`
-	Why      string      `json:"why,omitempty"`
-	Before   *jsonObject `json:"before,omitempty"`
-	After    *jsonObject `json:"after,omitempty"`
-	Secret   bool        `json:"secret,omitempty"`
-	Diff     string      `json:"diff,omitempty"`
-	Settings []string    `json:"settings,omitempty"`
-}
-
-type jsonObject struct {
-	Kind   state.Kind `json:"kind"`
-	Owner  string     `json:"owner"`
-	Mode   string     `json:"mode"` // octal
-	SHA256 string     `json:"sha256,omitempty"`
-}
-
-type jsonDerived struct {
-	Path state.Path `json:"path"`
-	From state.Path `json:"from"`
-	Argv []string   `json:"argv"`
-}
-
-type jsonUnit struct {
-	Name   string           `json:"name"`
-	Action state.UnitAction `json:"action"`
-	Why    string           `json:"why,omitempty"`
-	Probes []state.Probe    `json:"probes,omitempty"`
-	// NeedsDaemonReload: systemd reads the unit's files again before.
-	NeedsDaemonReload bool `json:"daemon_reload,omitempty"`
-}
-
-type jsonDrift struct {
-	Path state.Path `json:"path"`
-	Why  string     `json:"why"`
-	Diff string     `json:"diff,omitempty"`
-}
-
-// JSONField is data that is printed with a plan, under a name of its own.
-type JSONField struct {
-	Name  string
-	Value any
-}
-
-// WriteJSON prints the plan as data, with other data after it. Contents appear in diffs
-// only, and those of private keys nowhere, not even as a hash. It is encoded change by
-// change: those of thousands of domains would take as much memory as all their files.
-func (p Plan) WriteJSON(w io.Writer, more ...JSONField) error {
-	j := &jsonWriter{to: w}
-	j.open("", '{')
-	j.open("stages", '[')
+// Document returns the plan as data. Contents appear in diffs only, and those of private
+// keys nowhere, not even as a hash. Changes are made one by one as they are written: those
+// of thousands of domains would take as much memory as all their files.
+func (p Plan) Document() jsondoc.Plan {
+	d := jsondoc.Plan{Pending: !p.Empty(), Notes: jsondoc.Notes(p.Notes)}
 	for _, st := range p.Stages {
-		j.stage(st)
+		d.Stages = append(d.Stages, st.document())
 	}
-	j.close(']')
-	j.open("drift", '[')
-	for _, d := range p.Drift {
-		j.value("", jsonDrift(d))
+	for _, f := range p.Drift {
+		d.Drift = append(d.Drift, jsondoc.Drift{Path: string(f.Path), Why: f.Why, Diff: f.Diff})
 	}
-	j.close(']')
-	j.open("questions", '[')
 	for _, q := range p.Questions {
 		yes, _ := ConsentFlags(q.Kind)
-		j.value("", jsonQuestion{q, yes})
+		d.Questions = append(d.Questions, jsondoc.Question{
+			ID: q.ID, Kind: string(q.Kind), Flag: yes, Subject: q.Subject, Domain: q.Domain, Domains: jsondoc.Named(q.Domains), Text: q.Text,
+			Path: string(q.Path), Line: q.Line, Before: q.Before, After: q.After, Declined: q.Declined,
+		})
 	}
-	j.close(']')
-	j.open("notes", '[')
-	for _, n := range p.Notes {
-		j.value("", n)
-	}
-	j.close(']')
-	for _, m := range more {
-		j.value(m.Name, m.Value)
-	}
-	j.close('}')
-	j.raw("\n")
-	j.deliver()
-	return j.err
+	return d
 }
 
-func (j *jsonWriter) stage(s StageChanges) {
-	j.open("", '{')
-	j.value("name", s.Name)
-	list(j, "packages", s.Packages, func(p state.Package) any { return jsonPackage(p) })
-	list(j, "install", s.Install, func(name string) any { return name })
-	list(j, "uninstall", s.Uninstall, func(name string) any { return name })
-	list(j, "changes", s.Changes, func(c Change) any {
-		return jsonChange{
-			Op: c.Op, Path: c.Path, Why: c.Why, Settings: c.Settings,
-			Before: jsonOf(c.Before), After: jsonOf(c.After),
-			Secret: secret(c.Before) || secret(c.After), Diff: Diff(c.Path, c.Before, c.After),
+func (s StageChanges) document() jsondoc.Stage {
+	d := jsondoc.Stage{Name: s.Name, Install: s.Install, Uninstall: s.Uninstall, Checkpoint: s.Checkpoint}
+	for _, p := range s.Packages {
+		d.Packages = append(d.Packages, jsondoc.Package{Name: p.Name, Why: p.Why})
+	}
+	if len(s.Changes)+len(s.Derived) > 0 {
+		d.Changes = s.changes()
+	}
+	for _, u := range s.Updates {
+		d.Updates = append(d.Updates, jsondoc.UpdateOf(u))
+	}
+	for _, u := range s.Units {
+		unit := jsondoc.Unit{Name: u.Name, Action: string(u.Action), Why: u.Why, DaemonReload: u.NeedsDaemonReload}
+		for _, probe := range u.Probes {
+			unit.Probes = append(unit.Probes, string(probe.Kind))
 		}
-	})
-	list(j, "derived", s.Derived, func(d state.Derived) any { return jsonDerived{d.Path, d.From, d.Argv} })
-	list(j, "updates", s.Updates, func(u state.Update) any { return u })
-	list(j, "units", s.Units, func(u state.Unit) any { return jsonUnit{u.Name, u.Action, u.Why, u.Probes, u.NeedsDaemonReload} })
-	if s.Checkpoint {
-		j.value("checkpoint", true)
+		d.Units = append(d.Units, unit)
 	}
-	j.close('}')
+	return d
 }
 
-// list writes what there is of a list, each as the data that it is converted to.
-func list[T any](j *jsonWriter, name string, items []T, data func(T) any) {
-	if len(items) == 0 {
-		return
-	}
-	j.open(name, '[')
-	for _, item := range items {
-		j.value("", data(item))
-	}
-	j.close(']')
-}
-
-// jsonWriter writes what json.MarshalIndent would, piece by piece.
-type jsonWriter struct {
-	buf   bytes.Buffer
-	to    io.Writer // gets whole characters
-	depth int
-	begun bool // something stands before in the innermost list or object
-	err   error
-}
-
-func (j *jsonWriter) raw(text string) { j.buf.WriteString(text) }
-
-// deliver writes what there is so far.
-func (j *jsonWriter) deliver() {
-	if j.err == nil {
-		_, j.err = j.to.Write(j.buf.Bytes())
-	}
-	j.buf.Reset()
-}
-
-// next begins an item of a list (without a name) or of an object, on a line of its own.
-func (j *jsonWriter) next(name string) {
-	if j.begun {
-		j.raw(",")
-	}
-	if j.depth > 0 {
-		j.raw("\n" + strings.Repeat("  ", j.depth))
-	}
-	if j.begun = true; name != "" {
-		j.raw(strconv.Quote(name) + ": ")
+func (s StageChanges) changes() iter.Seq[jsondoc.Change] {
+	return func(yield func(jsondoc.Change) bool) {
+		for _, c := range s.Changes {
+			if !yield(jsondoc.Change{
+				Op: string(c.Op), Path: string(c.Path), Why: c.Why, Settings: c.Settings, Before: fileOf(c.Before), After: fileOf(c.After),
+				Secret: secret(c.Before) || secret(c.After), Diff: Diff(c.Path, c.Before, c.After),
+			}) {
+				return
+			}
+		}
+		for _, d := range s.Derived {
+			if !yield(jsondoc.Change{Op: string(Modify), Path: string(d.Path), From: string(d.From), Argv: d.Argv}) {
+				return
+			}
+		}
 	}
 }
 
-func (j *jsonWriter) open(name string, bracket byte) {
-	j.next(name)
-	j.raw(string(bracket))
-	j.depth, j.begun = j.depth+1, false
-}
-
-func (j *jsonWriter) close(bracket byte) {
-	if j.depth--; j.begun {
-		j.raw("\n" + strings.Repeat("  ", j.depth))
-	}
-	j.raw(string(bracket))
-	j.begun = true
-}
-
-func (j *jsonWriter) value(name string, v any) {
-	j.next(name)
-	b, err := json.MarshalIndent(v, strings.Repeat("  ", j.depth), "  ")
-	j.err = cmp.Or(j.err, err)
-	if j.buf.Write(b); j.buf.Len() > 64<<10 {
-		j.deliver()
-	}
-}
-
-func jsonOf(o state.Object) *jsonObject {
+// fileOf returns an object as data, nil if there is none.
+func fileOf(o state.Object) *jsondoc.File {
 	if o.Kind == state.Absent {
 		return nil
 	}
-	j := &jsonObject{Kind: o.Kind, Owner: o.Owner.String(), Mode: octal(o.Mode)}
+	f := &jsondoc.File{Kind: string(o.Kind), Owner: o.Owner.String(), Mode: octal(o.Mode)}
 	if o.Kind == state.Regular && !secret(o) {
-		j.SHA256 = Hash(o.Content)
+		f.SHA256 = Hash(o.Content)
 	}
-	return j
+	return f
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
 )
@@ -57,9 +58,9 @@ func everything() plan.Plan {
 }
 
 // asJSON returns what --json prints of a plan.
-func asJSON(p plan.Plan, more ...plan.JSONField) ([]byte, error) {
+func asJSON(p plan.Plan) ([]byte, error) {
 	var b bytes.Buffer
-	err := p.WriteJSON(&b, more...)
+	err := jsondoc.Write(&b, p.Document())
 	return b.Bytes(), err
 }
 
@@ -117,7 +118,7 @@ func TestAnEmptyPlanSaysSo(t *testing.T) {
 	if err := (plan.Plan{}).Text(&b, plan.TextOptions{}); err != nil || b.String() != "Nothing to do: everything is as it should be.\n" {
 		t.Errorf("%q, %v", b.String(), err)
 	}
-	if got, err := asJSON(plan.Plan{}); err != nil || string(got) != "{\n  \"stages\": [],\n  \"drift\": [],\n  \"questions\": [],\n  \"notes\": []\n}\n" {
+	if got, err := asJSON(plan.Plan{}); err != nil || string(got) != "{\n  \"schema\": 1,\n  \"document\": \"plan\",\n  \"pending\": false,\n  \"stages\": [],\n  \"drift\": [],\n  \"questions\": [],\n  \"notes\": []\n}\n" {
 		t.Errorf("%s, %v", got, err)
 	}
 }

@@ -9,22 +9,33 @@ import (
 
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/hint"
+	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 )
 
-// Problem is a record, or a name server, with a fault, as --json prints it.
+// Problem is a record, or a name server, with a fault.
 type Problem struct {
-	Domain string    `json:"domain"`
-	About  string    `json:"about"` // name and type of a record, or a name server
-	Since  time.Time `json:"since"`
-	Fault  string    `json:"fault"`
-	Found  string    `json:"found"`
-	Remedy string    `json:"remedy,omitempty"`
-	// Gone: no name server has it. Restored: it was put back in this run.
-	Gone     bool `json:"gone"`
-	Restored bool `json:"restored,omitempty"`
+	Domain   string
+	About    string // name and type of a record, or a name server
+	Since    time.Time
+	Fault    string
+	Found    string
+	Remedy   string
+	Gone     bool // no name server has it
+	Restored bool // it was put back in this run
+}
+
+// Data returns problems as data.
+func Data(list []Problem) []jsondoc.Problem {
+	all := make([]jsondoc.Problem, 0, len(list))
+	for _, p := range list {
+		all = append(all, jsondoc.Problem{
+			Domain: p.Domain, About: p.About, Since: p.Since, Status: p.Fault, Found: p.Found, Remedy: p.Remedy, Gone: p.Gone, Restored: p.Restored,
+		})
+	}
+	return all
 }
 
 // Problems returns the problems of a domain that have to be reported, sorted by what

@@ -9,6 +9,7 @@ import (
 
 	"mailsetup/internal/apply"
 	"mailsetup/internal/hint"
+	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/text"
@@ -18,11 +19,11 @@ import (
 type Run struct {
 	apply.Entry
 	// State is its status, or that it was rolled back.
-	State        string               `json:"state"`
-	RolledBackBy string               `json:"rolled_back_by,omitempty"`
-	Stages       []apply.StageSummary `json:"stages"`
+	State        string
+	RolledBackBy string
+	Stages       []apply.StageSummary
 	// Hints are how to take it back, or why that is not possible.
-	Hints []string `json:"hints,omitempty"`
+	Hints []string
 }
 
 // rolledBack is the state of a run that a later one took back.
@@ -53,6 +54,50 @@ func Table(entries []apply.Entry) string {
 		})
 	}
 	return text.Columns(rows, 80)
+}
+
+// History returns runs as data.
+func History(entries []apply.Entry) jsondoc.History {
+	h := jsondoc.History{}
+	for _, e := range entries {
+		run := runOf(e)
+		_, run.RolledBackBy = stateOf(entries, e)
+		h.Runs = append(h.Runs, run)
+	}
+	return h
+}
+
+func runOf(e apply.Entry) jsondoc.Run {
+	return jsondoc.Run{
+		ID: e.ID, Command: e.Command, Started: e.Started, Status: string(e.Status), TakesBack: e.TakesBack,
+		Paths: append([]string{}, jsondoc.Paths(e.Paths)...), Notes: jsondoc.Notes(e.Notes),
+	}
+}
+
+// Data returns the run as data.
+func (r Run) Data() jsondoc.Run {
+	run := runOf(r.Entry)
+	run.RolledBackBy, run.Hints = r.RolledBackBy, r.Hints
+	for _, st := range r.Stages {
+		stage := jsondoc.Stage{Name: st.Name}
+		for _, z := range st.Zones {
+			stage.Updates = append(stage.Updates, jsondoc.UpdateOf(z))
+		}
+		for _, u := range st.Units {
+			stage.Units = append(stage.Units, jsondoc.Unit{Name: u.Name, Action: string(u.Action)})
+		}
+		if len(st.Files) > 0 {
+			stage.Changes = func(yield func(jsondoc.Change) bool) {
+				for _, f := range st.Files {
+					if !yield(jsondoc.Change{Op: string(f.Op), Path: string(f.Path)}) {
+						return
+					}
+				}
+			}
+		}
+		run.Stages = append(run.Stages, stage)
+	}
+	return run
 }
 
 // Describe returns the runs of the command whose first run has the ID, or a later run

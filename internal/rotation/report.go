@@ -18,40 +18,40 @@ import (
 	"mailsetup/zonefile"
 )
 
-// Report is what a run did and found. Its JSON fields are stable.
+// Report is what a run did and found.
 type Report struct {
-	Changed bool         `json:"changed"`
-	Runs    []string     `json:"runs"`    // for rollback: the ID of the first takes all back
-	Steps   []Step       `json:"steps"`   // taken, or in a dry run those that would be now
-	Waiting []WaitingKey `json:"waiting"` // keys that wait for somebody, each once a day
-	Failed  []string     `json:"failed"`  // domains that the run went on without
-	Notes   []state.Note `json:"notes"`   // what is left to do by hand
+	Changed bool
+	Run     string       // its ID for rollback, which takes all of it back
+	Steps   []Step       // taken, or in a dry run those that would be now
+	Waiting []WaitingKey // keys that wait for somebody, each once a day
+	Failed  []string     // domains that the run went on without
+	Notes   []state.Note // what is left to do by hand
 	// Records are those that were looked at and are not as they should be, and
 	// name servers that do not answer.
-	Records []recordwatch.Problem `json:"records"`
+	Records []recordwatch.Problem
 	// Check is what mailsetup check finds wrong without asking DNS, after a change.
-	Check []finding.Finding `json:"check,omitempty"`
+	Check []finding.Finding
 
 	// Plan is that of a dry run in which something would be done, and Quiet that it
 	// only records what DNS has.
-	Plan  *plan.Plan `json:"-"`
-	Quiet bool       `json:"-"`
+	Plan  *plan.Plan
+	Quiet bool
 	// Keys are those of the domains that the run went on with, after a dry run, or
 	// where a step was asked for and none was due.
-	Keys []KeyStatus `json:"-"`
-	Now  time.Time   `json:"-"` // as of which the keys are
+	Keys []KeyStatus
+	Now  time.Time // as of which the keys are
 	// Reminders are those of the Notes that were not printed with a result.
-	Reminders []state.Note `json:"-"`
+	Reminders []state.Note
 	// Attention: somebody has something to do, or records were gone.
-	Attention bool `json:"-"`
+	Attention bool
 }
 
 // Step is a step of a key.
 type Step struct {
-	Domain   string         `json:"domain"`
-	Selector string         `json:"selector,omitempty"` // "" for a key that is made
-	Action   keyring.Action `json:"action"`
-	Why      string         `json:"why"`
+	Domain   string
+	Selector string // "" for a key that is made
+	Action   keyring.Action
+	Why      string
 }
 
 // Domains are those in which a key took a step.
@@ -64,17 +64,10 @@ func (r *Report) Domains() []string {
 	return slices.Compact(names)
 }
 
-func newReport() *Report {
-	return &Report{
-		Runs: []string{}, Steps: []Step{}, Waiting: []WaitingKey{}, Failed: []string{},
-		Notes: []state.Note{}, Records: []recordwatch.Problem{},
-	}
-}
-
 // add adds the result of a round. One that only recorded what DNS has leaves nothing to
 // do.
 func (r *Report) add(res provision.Result, quiet bool) {
-	r.Changed, r.Runs = true, []string{apply.FirstID(res.Report.ID)}
+	r.Changed, r.Run = true, apply.FirstID(res.Report.ID)
 	if !quiet {
 		r.Notes = append(r.Notes, slices.DeleteFunc(slices.Clone(res.Notes), func(n state.Note) bool { return n.Informational })...)
 	}
@@ -140,13 +133,13 @@ func (s keyState) describeSuccessor(domain string) string {
 
 // WaitingKey is a key that does not sign yet, with the reason.
 type WaitingKey struct {
-	Domain   string `json:"domain"`
-	Selector string `json:"selector"`
-	Why      string `json:"why,omitempty"`
+	Domain   string
+	Selector string
+	Why      string
 	// Name and Value are the TXT record for whoever publishes the domain's
 	// records by hand.
-	Name  string `json:"name,omitempty"`
-	Value string `json:"value,omitempty"`
+	Name  string
+	Value string
 
 	active string // the selector that signs until then
 	ttl    uint32
@@ -186,17 +179,15 @@ func (s keyState) waitingKey(d spec.Domain, k keyring.Key, why string) WaitingKe
 
 // KeyStatus is a key as `mailsetup status` shows it.
 type KeyStatus struct {
-	Domain   string        `json:"domain"`
-	Selector string        `json:"selector"`
-	Bits     int           `json:"bits"`
-	Stage    keyring.Stage `json:"stage"`
-	Since    time.Time     `json:"since,omitzero"`
-	WaitsFor string        `json:"waits_for"`     // for what, as --help has it
-	Next     time.Time     `json:"next,omitzero"` // when the next step is due at the earliest
-	// Gone is what the name servers answered when none of them had the record.
-	Gone string `json:"gone,omitempty"`
-	// Unusable is why OpenDKIM cannot sign with the key.
-	Unusable string `json:"unusable,omitempty"`
+	Domain   string
+	Selector string
+	Bits     int
+	Stage    keyring.Stage
+	Since    time.Time
+	WaitsFor string    // for what, as --help has it
+	Next     time.Time // when the next step is due at the earliest
+	Gone     string    // what the name servers answered when none of them had the record
+	Unusable string    // why OpenDKIM cannot sign with the key
 }
 
 // State returns the stage of the key, NotInDNS or UnusableFile.

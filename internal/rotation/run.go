@@ -180,7 +180,7 @@ func (r *Rotator) Run(ctx context.Context, o Options) (*Report, error) {
 // open reads what a run begins with.
 func (r *Rotator) open(o Options) (*run, error) {
 	t := &run{
-		Rotator: r, Options: o, domains: slices.Sorted(slices.Values(o.Domains)), report: newReport(),
+		Rotator: r, Options: o, domains: slices.Sorted(slices.Values(o.Domains)), report: &Report{},
 		keyState: keyState{spec: r.Spec, tree: r.Tree, force: o.Force, now: r.Clock()},
 		skipped:  &skipped{logf: r.UI.Logf, failed: map[string]bool{}},
 		until:    deadline{time.Now().Add(cmp.Or(o.Within, defaultWithin))},

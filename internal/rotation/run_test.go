@@ -190,7 +190,7 @@ func TestTheOthersGoOn(t *testing.T) {
 					switched++
 				}
 			}
-			if !report.Changed || len(report.Runs) != 1 || switched != 3-len(tt.failed) {
+			if !report.Changed || report.Run == "" || switched != 3-len(tt.failed) {
 				t.Errorf("the report is %+v", report)
 			}
 		})

@@ -28,6 +28,7 @@ type Output struct {
 	queue   []byte        // written here, not delivered yet
 	idle    chan struct{} // closed when all is delivered; nil while there is nothing to deliver
 	stalled bool          // the reader was waited for in vain
+	begun   bool          // something was written
 	err     error         // the first one
 }
 
@@ -42,7 +43,7 @@ func New(w io.Writer, lost func([]byte)) *Output {
 // all of p and returns no error.
 func (o *Output) Write(p []byte) (int, error) {
 	o.mu.Lock()
-	o.queue = append(o.queue, p...)
+	o.queue, o.begun = append(o.queue, p...), true
 	if o.idle == nil {
 		o.idle = make(chan struct{})
 		go o.deliver()
@@ -55,6 +56,13 @@ func (o *Output) Write(p []byte) (int, error) {
 		o.mu.Unlock()
 	}
 	return len(p), nil
+}
+
+// Begun reports whether anything was written.
+func (o *Output) Begun() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.begun
 }
 
 // closedWithin waits for a channel to be closed, and reports whether that happened in

@@ -81,12 +81,12 @@ const (
 
 // Result is what a group of checks found.
 type Result struct {
-	Findings []Finding `json:"findings"`
-	Messages []Message `json:"messages,omitempty"`
-	SPF      []SPFTree `json:"spf,omitempty"`
-	Keys     []KeyLife `json:"keys,omitempty"`
+	Findings []Finding
+	Messages []Message
+	SPF      []SPFTree
+	Keys     []KeyLife
 	// Unlisted counts by ID what is right and was taken off Findings.
-	Unlisted map[string]int `json:"-"`
+	Unlisted map[string]int
 }
 
 // Condense takes what is right off the list and counts it, and drops what pictures are
@@ -153,14 +153,14 @@ type SPFNode struct {
 
 // KeyLife is the life of one DKIM key on a time line.
 type KeyLife struct {
-	Domain   string    `json:"domain"`
-	Selector string    `json:"selector"`
-	Bits     int       `json:"bits,omitempty"`
-	Stage    string    `json:"stage"`
-	Made     time.Time `json:"made,omitzero"`
-	Active   time.Time `json:"active,omitzero"` // since when it signs
-	Retired  time.Time `json:"retired,omitzero"`
-	Next     time.Time `json:"next,omitzero"` // when its next step is due
+	Domain   string
+	Selector string
+	Bits     int
+	Stage    string
+	Made     time.Time
+	Active   time.Time // since when it signs
+	Retired  time.Time
+	Next     time.Time // when its next step is due
 }
 
 // Catalogue returns all kinds, in the order in which they are reported.

@@ -13,9 +13,9 @@ import (
 type Change struct {
 	finding.Finding
 	// Before is what it was: a severity, "" for new.
-	Before finding.Severity `json:"before,omitempty"`
+	Before finding.Severity
 	// Gone: it is right now, or does not apply any more.
-	Gone bool `json:"gone,omitempty"`
+	Gone bool
 }
 
 // WriteChanges prints what differs from what was told before: nothing, for nothing.

@@ -1,51 +1,45 @@
 package report
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"io"
+	"slices"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/jsondoc"
 )
 
-// WriteJSON prints the report as data. Findings are encoded one by one: with thousands of
-// domains the text of all of them takes more memory than the check.
-func (r Report) WriteJSON(w io.Writer) error {
-	const none = `"findings": []` // a quote in a string is escaped
-	rest := r
-	rest.Findings = []finding.Finding{}
-	var b bytes.Buffer
-	if err := encoder(&b, "").Encode(rest); err != nil {
-		return err
+// WriteJSON prints the report as data.
+func (r Report) WriteJSON(w io.Writer) error { return jsondoc.Write(w, r.document()) }
+
+func (r Report) document() jsondoc.Check {
+	d := jsondoc.Check{
+		Server: r.Server, Time: r.Time, Domains: jsondoc.Named(r.Domains), Summary: jsondoc.Summary(r.Summary), Findings: slices.Values(r.Findings),
+		Messages: r.Messages, SPF: r.SPF, Keys: keysData(r.Keys), Passed: r.Passed, Since: r.Since, Error: r.Failed,
 	}
-	before, after, _ := bytes.Cut(b.Bytes(), []byte(none))
-	out := bufio.NewWriterSize(w, 64<<10)
-	out.Write(before)
-	if len(r.Findings) == 0 {
-		out.WriteString(none)
-	} else {
-		out.WriteString(`"findings": [`)
-		for i, f := range r.Findings {
-			var one bytes.Buffer
-			if err := encoder(&one, "    ").Encode(f); err != nil {
-				return err
-			}
-			if i > 0 {
-				out.WriteString(",")
-			}
-			out.WriteString("\n    ")
-			out.Write(bytes.TrimSuffix(one.Bytes(), []byte("\n")))
+	if s := r.Score; s != nil {
+		d.Score = &jsondoc.Score{Points: s.Points.data(), Of: s.Of.data(), Unrated: s.Unrated}
+		for _, l := range s.Lost {
+			d.Score.Lost = append(d.Score.Lost, jsondoc.Lost{Area: l.Area, Points: l.Points.data(), Mend: l.Mend})
 		}
-		out.WriteString("\n  ]")
 	}
-	out.Write(after)
-	return out.Flush() // which has the error of any write
+	for _, s := range r.Skipped {
+		d.Skipped = append(d.Skipped, jsondoc.Skipped(s))
+	}
+	if r.Changes != nil {
+		d.Changes = []jsondoc.ChangedFinding{}
+	}
+	for _, c := range r.Changes {
+		d.Changes = append(d.Changes, jsondoc.ChangedFinding(c))
+	}
+	return d
 }
 
-func encoder(w io.Writer, prefix string) *json.Encoder {
-	enc := json.NewEncoder(w)
-	enc.SetIndent(prefix, "  ")
-	enc.SetEscapeHTML(false)
-	return enc
+func keysData(lives []finding.KeyLife) []jsondoc.Key {
+	all := make([]jsondoc.Key, 0, len(lives))
+	for _, l := range lives {
+		all = append(all, jsondoc.Key{
+			Domain: l.Domain, Selector: l.Selector, Bits: l.Bits, Stage: l.Stage, Made: l.Made, Active: l.Active, Retired: l.Retired, Next: l.Next,
+		})
+	}
+	return all
 }

@@ -9,29 +9,29 @@ import (
 	"time"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/text"
 )
 
-// Schema is the version of the JSON form, which docs/check.schema.json describes.
-const Schema = 1
-
 // Report is the outcome of a check.
 type Report struct {
-	Schema  int       `json:"schema"`
-	Server  string    `json:"server"` // its name in EHLO
-	Time    time.Time `json:"time"`
-	Domains []string  `json:"domains"`
-	Summary Summary   `json:"summary"`
-	Score   *Score    `json:"score,omitempty"` // nil if --only left most of it out
+	Server  string // its name in EHLO
+	Time    time.Time
+	Domains []string
+	Summary Summary
+	Score   *Score // nil if --only left most of it out
 	finding.Result
 	// Passed counts what is right by ID, also what Findings leaves out where there are
 	// many domains.
-	Passed  map[string]int `json:"passed"`
-	Skipped []Skipped      `json:"skipped"`
+	Passed  map[string]int
+	Skipped []Skipped
 	// Changes are what differs from what was told before, and Since when that was; nil
 	// unless they were asked for.
-	Changes []Change  `json:"changes,omitempty"`
-	Since   time.Time `json:"since,omitzero"`
+	Changes []Change
+	Since   time.Time
+
+	// Failed says why not all was mended that was to be.
+	Failed *jsondoc.Error
 
 	asked Asked
 }
@@ -39,15 +39,15 @@ type Report struct {
 // Summary counts findings. Consequences of others are in none of the numbers, and
 // ignored ones in one of their own.
 type Summary struct {
-	Problems     int `json:"problems"`
-	Warnings     int `json:"warnings"`
-	Unknown      int `json:"unknown"`
-	Notes        int `json:"notes"`
-	OK           int `json:"ok"`
-	Ignored      int `json:"ignored"`
-	Consequences int `json:"consequences"`
-	Skipped      int `json:"skipped"` // kinds of findings that there are none of
-	Fixable      int `json:"fixable"` // problems and warnings that check --fix mends
+	Problems     int
+	Warnings     int
+	Unknown      int
+	Notes        int
+	OK           int
+	Ignored      int
+	Consequences int
+	Skipped      int // kinds of findings that there are none of
+	Fixable      int // problems and warnings that check --fix mends
 }
 
 // Empty reports whether nothing was looked at: neither passed nor failed.
@@ -57,8 +57,8 @@ func (s Summary) Empty() bool {
 
 // Skipped is a kind that was not looked at.
 type Skipped struct {
-	ID     string `json:"id"`
-	Reason string `json:"reason"`
+	ID     string
+	Reason string
 }
 
 // Asked is what was looked at, and how.
@@ -76,7 +76,7 @@ type Asked struct {
 
 // New makes the report of what was found.
 func New(found finding.Result, a Asked) Report {
-	r := Report{Schema: Schema, Server: a.Server, Time: a.Time.UTC().Truncate(time.Second), Domains: a.Domains, Result: found, asked: a}
+	r := Report{Server: a.Server, Time: a.Time.UTC().Truncate(time.Second), Domains: a.Domains, Result: found, asked: a}
 	if r.Domains == nil {
 		r.Domains = []string{}
 	}

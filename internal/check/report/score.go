@@ -11,18 +11,18 @@ import (
 // Score is how well mail of this server will be taken, out of ten as web testers give.
 // It is counted in tenths, so that what is lost adds up.
 type Score struct {
-	Points Tenths `json:"points"`
-	Of     Tenths `json:"of"` // 10 less what could not be looked at
-	Lost   []Lost `json:"lost"`
+	Points Tenths
+	Of     Tenths // 10 less what could not be looked at
+	Lost   []Lost
 	// Unrated are the areas that nothing is known of.
-	Unrated []string `json:"unrated"`
+	Unrated []string
 }
 
 // Lost is what one area costs, and the findings that give it back when they are mended.
 type Lost struct {
-	Area   string   `json:"area"`
-	Points Tenths   `json:"points"`
-	Mend   []string `json:"mend"` // IDs
+	Area   string
+	Points Tenths
+	Mend   []string // IDs
 }
 
 // Tenths is a number of points, in tenths.
@@ -31,8 +31,8 @@ type Tenths int
 // String returns it in points: 9.5.
 func (t Tenths) String() string { return fmt.Sprintf("%d.%d", t/10, t%10) }
 
-// MarshalJSON writes it in points.
-func (t Tenths) MarshalJSON() ([]byte, error) { return []byte(t.String()), nil }
+// data returns it in points.
+func (t Tenths) data() float64 { return float64(t) / 10 }
 
 // area is a part of the score. A problem in it costs all of its points, and warnings
 // alone a third of them; how many there are, and of how many domains, makes no
