@@ -193,7 +193,7 @@ func (m *machine) tick(later time.Duration) map[string]Result {
 		list = append(list, Domain{Expected: dnscheck.Expected{Domain: d, Records: records(d)}, Signing: []string{key(d)}, Last: m.kept[d]})
 	}
 	tick := Tick{
-		LostFiles: func(string) []state.Path { return m.lost }, Check: m.w.check, Limits: Limits{AtOnce: 1, PerDomain: time.Second, Total: 10 * time.Second}, Now: m.now,
+		LostFiles: func(string) []state.Path { return m.lost }, Check: m.w.check, Limits: Limits{AtOnce: 1, PerDomain: time.Minute, Total: time.Hour}, Now: m.now,
 		ExpectedRecords: func(context.Context, []string) (map[string][]state.Record, error) { return m.judged, nil },
 		Save: func(results map[string]Result) error {
 			m.saves++
