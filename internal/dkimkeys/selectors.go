@@ -3,6 +3,7 @@ package dkimkeys
 import (
 	"context"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +34,7 @@ type Selectors struct {
 	DNS    DNS         // nil: DNS is not asked
 	Now    time.Time
 	Random func(n int) string // n characters of a-z and 0-9
+	Prefix string             // of selectors that nobody named, see Named
 	// Seen returns when all name servers were first found to have the record of each
 	// key of a domain, by selector; nil if nobody knows.
 	Seen func(domain string) map[string]time.Time
@@ -47,6 +49,21 @@ func For(m *machine.Machine, dns DNS, ledger keyring.Ledger, zones state.Zones) 
 	}
 	return s
 }
+
+// Named returns selectors for a server whose host.toml names one: those that nobody names
+// have it before the month, so that servers which sign for the same domain never choose the
+// same one. A month there is a name for the first key only.
+func (s Selectors) Named(h spec.Host) Selectors {
+	if name := h.Defaults.Selector; len(name) <= maxPrefix && !month.MatchString(name) {
+		s.Prefix = name
+	}
+	return s
+}
+
+// maxPrefix leaves room for the month and a random suffix in a label of 63 octets.
+const maxPrefix = 63 - len("-202611-xxxx")
+
+var month = regexp.MustCompile(`(^|-)20\d\d(0[1-9]|1[0-2])$`)
 
 // Resumable returns the key with which a domain that was removed and comes back
 // signs again.
@@ -90,7 +107,7 @@ func (s Selectors) Choose(ctx context.Context, domain, preferred string) string 
 	if preferred != "" && !s.InUse(ctx, domain, preferred) {
 		return preferred
 	}
-	return keyring.ChooseSelector(s.Now, func(selector string) bool { return s.InUse(ctx, domain, selector) }, s.Random)
+	return keyring.ChooseSelector(s.Prefix, s.Now, func(selector string) bool { return s.InUse(ctx, domain, selector) }, s.Random)
 }
 
 // ForFirstKey returns the selector of a domain's first key: that of the spec. A spec

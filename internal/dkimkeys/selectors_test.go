@@ -3,6 +3,7 @@ package dkimkeys_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"mailsetup/internal/dkimkeys"
@@ -114,6 +115,20 @@ func TestChoose(t *testing.T) {
 	s.Ledger = s.Ledger.Put("lab.example", keyring.Key{Selector: "202611"}).Put("lab.example", keyring.Key{Selector: "202611-bcde"})
 	if got := s.Choose(t.Context(), "lab.example", ""); got != "202611-cdef" {
 		t.Errorf("%s", got)
+	}
+}
+
+// Servers that sign for the same domain never choose the same selector, once host.toml of
+// each names one.
+func TestNamedSelectors(t *testing.T) {
+	for name, want := range map[string]string{
+		"": "202611", "mx1": "mx1-202611", "mx1.eu": "mx1.eu-202611", "202611": "202611", "mx1-202605": "202611", "s1": "s1-202611",
+		strings.Repeat("m", 51): strings.Repeat("m", 51) + "-202611", strings.Repeat("m", 52): "202611",
+	} {
+		s := selectors().Named(spec.Host{Defaults: spec.Defaults{Selector: name}})
+		if got := s.Choose(t.Context(), "lab.example", ""); got != want {
+			t.Errorf("%q: %s, want %s", name, got, want)
+		}
 	}
 }
 

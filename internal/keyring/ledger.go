@@ -196,11 +196,15 @@ const suffixLength = 4
 // everything taken cannot hang the program.
 const attempts = 100
 
-// ChooseSelector returns a selector that is not taken: the month (202611), or the month
-// with a random suffix. Random returns n characters of a-z and 0-9. If all attempts are
-// taken it returns the last one, and creating its file fails.
-func ChooseSelector(now time.Time, taken func(selector string) bool, random func(n int) string) string {
+// ChooseSelector returns a selector that is not taken: the month (202611), behind a prefix
+// if there is one (mx1-202611), or that with a random suffix. Random returns n characters of
+// a-z and 0-9. If all attempts are taken it returns the last one, and creating its file
+// fails.
+func ChooseSelector(prefix string, now time.Time, taken func(selector string) bool, random func(n int) string) string {
 	month := now.Format("200601")
+	if prefix != "" {
+		month = prefix + "-" + month
+	}
 	selector := month
 	for range attempts {
 		if !taken(selector) {

@@ -151,12 +151,13 @@ func TestChoose(t *testing.T) {
 		return next[:n]
 	}
 	free := func(string) bool { return false }
-	equal(t, "free", ChooseSelector(day(30), free, random), "202611")
+	equal(t, "free", ChooseSelector("", day(30), free, random), "202611")
 	taken := map[string]bool{"202611": true, "202611-aaaa": true}
-	equal(t, "taken", ChooseSelector(day(30), func(s string) bool { return taken[s] }, random), "202611-bbbb")
+	equal(t, "of a server", ChooseSelector("mx1", day(30), free, random), "mx1-202611")
+	equal(t, "taken", ChooseSelector("", day(30), func(s string) bool { return taken[s] }, random), "202611-bbbb")
 	// All taken ends, with something that is still a selector.
 	all := func(string) bool { return true }
-	equal(t, "all taken", ChooseSelector(day(30), all, func(n int) string { return strings.Repeat("z", n) }), "202611-zzzz")
+	equal(t, "all taken", ChooseSelector("", day(30), all, func(n int) string { return strings.Repeat("z", n) }), "202611-zzzz")
 }
 
 func FuzzParseDomain(f *testing.F) {

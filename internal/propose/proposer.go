@@ -311,12 +311,20 @@ func (d *draft) proposals(ctx context.Context, a spec.Answers) wizard.Proposals 
 	list := b.Proposals(a)
 	list.Addresses = b.sendingAddresses(cmp.Or(normalized(a.Hostname, spec.Hostname), d.Facts.FQDN))
 	if domain, invalid := spec.DomainName(a.Domain); invalid == nil {
-		selector := d.Selectors(d.Result.Ledger, d.Facts.Zones).Choose(ctx, domain, b.defaults().Selector)
+		selector := d.selectors().Choose(ctx, domain, b.defaults().Selector)
 		list.Selector = wizard.Proposal{Value: selector, Why: "nobody uses it yet"}
 	}
 	b.addDefaults(&list, a)
 	list.Incoming = b.incoming()
 	return list
+}
+
+func (d *draft) selectors() dkimkeys.Selectors {
+	s := d.Selectors(d.Result.Ledger, d.Facts.Zones)
+	if d.Spec != nil {
+		s = s.Named(d.Spec.Host)
+	}
+	return s
 }
 
 // selector chooses a selector for a new domain, or checks the requested one.
@@ -328,7 +336,7 @@ func (d *draft) selector(ctx context.Context, a spec.Answers) (spec.Answers, err
 	if err != nil || d.Adopted.Domain(domain) != nil {
 		return a, nil // Spec reports it with everything else; the key is there already
 	}
-	selectors := d.Selectors(d.Result.Ledger, d.Facts.Zones)
+	selectors := d.selectors()
 	k, resumes := selectors.Resumable(domain)
 	if resumes && (a.Selector == "" || strings.EqualFold(a.Selector, k.Selector)) {
 		a.Selector = k.Selector

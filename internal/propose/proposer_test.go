@@ -320,7 +320,7 @@ func TestSelector(t *testing.T) {
 		"none":                  {"", "", "202611"},
 		"one that is free":      {"fresh", "mail", "fresh"},
 		"the usual one":         {"", "mail", "mail"},
-		"the usual one, in use": {"", "old", "202611"},
+		"the usual one, in use": {"", "old", "old-202611"},
 		"in the ledger":         {"old", "", "selector old of lab.example is in use already; a selector is never used twice"},
 		"on the disk":           {"disk", "", "selector disk of lab.example is in use already; a selector is never used twice"},
 		"in the zone":           {"dns", "", "selector dns of lab.example is in use already; a selector is never used twice"},

@@ -112,7 +112,7 @@ func (p *Provisioner) addSuccessors(ctx context.Context, d *Draft) {
 			domains = append(domains, domain)
 		}
 	}
-	selectors := p.Selectors(d.Keys.Ledger, d.Facts.Zones)
+	selectors := p.Selectors(d.Keys.Ledger, d.Facts.Zones).Named(d.Want.Host)
 	pairs := make([]dkimkeys.Pair, len(domains))
 	_ = parallel.Do(len(domains), lookupConcurrency, func(i int) error {
 		var made bool
@@ -132,7 +132,7 @@ const lookupConcurrency = 256
 // addFirstKeys adds a key for each domain without one that signs. A domain that comes
 // back signs with its former key.
 func (p *Provisioner) addFirstKeys(ctx context.Context, d *Draft) {
-	selectors := p.Selectors(d.Keys.Ledger, d.Facts.Zones)
+	selectors := p.Selectors(d.Keys.Ledger, d.Facts.Zones).Named(d.Want.Host)
 	var fresh []spec.Domain
 	for domain := range d.Scope.Domains(d.Want) {
 		if domain.SignedBy != "" {

@@ -85,7 +85,7 @@ func TestARunFromFiles(t *testing.T) {
 // Nobody has looked whether the selector in a given file is free.
 func TestAGivenSelectorThatIsInUse(t *testing.T) {
 	sp := lab(t)
-	sp.Domains[0].Selector = "s1"
+	sp.Domains[0].Selector, sp.Host.Defaults.Selector = "s1", "mx1"
 	g, err := store.LoadGiven(system.NewHost(system.Options{}), state.Path(given(t, sp)))
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestAGivenSelectorThatIsInUse(t *testing.T) {
 	for _, tt := range []struct {
 		given *store.Given
 		want  string
-	}{{nil, "s1"}, {&g, "202611"}} {
+	}{{nil, "s1"}, {&g, "mx1-202611"}} {
 		w := newWorld(t, "")
 		w.facts.Zones = state.Zones{{Origin: "lab.example.", Kind: "primary", Records: []state.Record{{Name: "s1._domainkey.lab.example.", Type: "TXT", TTL: 600, Value: "v=DKIM1; p=AAAA"}}}}
 		r := w.request(sp, nothing)
