@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -51,6 +52,21 @@ func TestAfterARunAboutSomeDomains(t *testing.T) {
 	found := check.After(t.Context(), m, known, []string{"shop.example"})
 	if !strings.Contains(found.Text(), "  problem live.milters: submission/inet: smtpd_milters =") {
 		t.Errorf("found %+v", found)
+	}
+}
+
+// A run that removed domains says nothing about their being none of this server.
+func TestAfterARunThatRemovedDomains(t *testing.T) {
+	sys := debian("", hostFile, labFile)
+	known, err := store.Load(sys, true, t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	m := machine.New(sys, nil, machine.Options{Logf: func(format string, a ...any) { said = append(said, fmt.Sprintf(format, a...)) }})
+	check.After(t.Context(), m, known, []string{"shop.example", "blog.example"})
+	if len(said) > 0 {
+		t.Errorf("said %q", said)
 	}
 }
 

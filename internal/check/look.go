@@ -135,7 +135,9 @@ func look(ctx context.Context, m *machine.Machine, o Options, known *store.Earli
 		}
 		l.relayed = relayed(ctx, tables, s.Facts.Postfix, l.domains)
 	}
-	l.foreign(m.Logf)
+	if o.First == 0 { // at the end of a run nobody asked about them, and some were just removed
+		l.foreign(m.Logf)
+	}
 	l.misspelt(m.Logf)
 	return l, nil
 }
