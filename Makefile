@@ -6,6 +6,8 @@ MAKEFLAGS += --no-print-directory
 
 PREFIX   ?= /usr/local
 DESTDIR  ?=
+# Where zsh looks for functions of packages, and of others.
+ZSH       = share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
 # Where systemd looks for units: not below any other PREFIX.
 UNITS     = $(if $(filter /usr /usr/local,$(PREFIX)),$(PREFIX)/lib,/etc)/systemd/system
 TIMER     = mailsetup-rotate.timer
@@ -126,11 +128,14 @@ pictures: go deps ## draw anew what docs/*.svg and docs/report.png show, from a 
 	@$(LAB) pictures $(RELEASE) docs
 
 .PHONY: install
-install: ## install the program, its manual (below PREFIX) and its schedule
+install: ## install the program, manual and completion (below PREFIX), and the schedule
 	@if [ -z "$(DESTDIR)" ] && $(packaged); then echo "mailsetup is installed as a Debian package: apt-get remove mailsetup, or install the new package (make deb)."; exit 1; fi
 	@[ -x $(PROGRAM) ] || $(MAKE) build
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/mailsetup
 	for page in docs/mailsetup*.[1-9]; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#docs/}; done
+	install -D -m 644 internal/completion/mailsetup.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mailsetup
+	install -D -m 644 internal/completion/mailsetup.zsh $(DESTDIR)$(PREFIX)/$(ZSH)/_mailsetup
+	install -D -m 644 internal/completion/mailsetup.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mailsetup.fish
 	install -d $(DESTDIR)$(UNITS) $(DESTDIR)/etc/cron.d
 	sed 's,@BIN@,$(PREFIX)/bin,' schedule/mailsetup-rotate.service >$(DESTDIR)$(UNITS)/mailsetup-rotate.service
 	sed 's,@BIN@,$(PREFIX)/bin,' schedule/mailsetup-check.service >$(DESTDIR)$(UNITS)/mailsetup-check.service
@@ -148,6 +153,7 @@ install: ## install the program, its manual (below PREFIX) and its schedule
 uninstall: ## remove what install put there; a configured server stays as it is
 	@if $(systemd_runs) && ! $(packaged); then (set -x; systemctl disable --now $(TIMER) mailsetup-check.timer || true); fi
 	rm -f $(DESTDIR)$(PREFIX)/bin/mailsetup $(DESTDIR)$(PREFIX)/share/man/man[1-9]/mailsetup*.[1-9]
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mailsetup $(DESTDIR)$(PREFIX)/$(ZSH)/_mailsetup $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mailsetup.fish
 	rm -f $(DESTDIR)$(UNITS)/mailsetup-rotate.service $(DESTDIR)$(UNITS)/$(TIMER)
 	rm -f $(DESTDIR)$(UNITS)/mailsetup-check.service $(DESTDIR)$(UNITS)/mailsetup-check.timer
 	@if [ -n "$(DESTDIR)" ] || ! $(packaged); then (set -x; rm -f $(DESTDIR)/etc/cron.d/mailsetup); fi

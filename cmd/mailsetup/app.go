@@ -29,7 +29,7 @@ func app(c console.Console) *cli.App {
 		recoverCommand(c),
 	}
 	shown := appHelp(commands)
-	commands = append(commands, helpCommand(), versionCommand(c))
+	commands = append(commands, helpCommand(), versionCommand(c), completionCommand(), completerCommand())
 	return &cli.App{
 		Name:                  "mailsetup",
 		Version:               build().String(),

@@ -19,7 +19,7 @@ func flagsFirst(a *cli.App, args []string) []string {
 		return args
 	}
 	cmd := a.Command(args[i])
-	if cmd == nil {
+	if cmd == nil || cmd.SkipFlagParsing {
 		return args
 	}
 	flags, rest := split(cmd, args[i+1:])

@@ -44,7 +44,7 @@ func answerFlags() []cli.Flag {
 		list("spf-include", "`DOMAIN` of a third party that sends for you; repeat for more"),
 		&cli.BoolFlag{Name: "spf-redirect", Usage: "let the SPF record of the host's first domain decide for this one"},
 		text("dmarc", "the `POLICY` for forgeries: none, quarantine or reject (default: none)"),
-		text("dmarc-sp", "the `POLICY` for subdomains (default: the same)"),
+		text("dmarc-sp", "the `POLICY` for subdomains: none, quarantine or reject (default: the same)"),
 		text("adkim", "DKIM `ALIGNMENT`: relaxed or strict (default: relaxed)"),
 		text("aspf", "SPF `ALIGNMENT`: relaxed or strict (default: relaxed)"),
 		list("rua", "mailto: `URI` for daily reports; repeat for more"),

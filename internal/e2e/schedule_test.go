@@ -17,7 +17,10 @@ import (
 
 // scheduleFiles are what make install needs beside the program.
 func scheduleFiles() []string {
-	return []string{"Makefile", "docs/mailsetup.8", "schedule/mailsetup-rotate.service", "schedule/mailsetup-rotate.timer", "schedule/mailsetup.cron", "schedule/mailsetup-check.service", "schedule/mailsetup-check.timer"}
+	return []string{
+		"Makefile", "docs/mailsetup.8", "schedule/mailsetup-rotate.service", "schedule/mailsetup-rotate.timer", "schedule/mailsetup.cron", "schedule/mailsetup-check.service", "schedule/mailsetup-check.timer",
+		"internal/completion/mailsetup.bash", "internal/completion/mailsetup.zsh", "internal/completion/mailsetup.fish",
+	}
 }
 
 // maker runs make in a copy of those files, with a program that is built already.
@@ -73,6 +76,8 @@ func TestStaging(t *testing.T) {
 			prefix + "/bin/mailsetup": "", prefix + "/share/man/man8/mailsetup.8": "",
 			units + "mailsetup-rotate.timer": "OnCalendar=hourly", units + "mailsetup-rotate.service": "ExecStart=" + prefix + "/bin/mailsetup rotate-dkim --yes\n",
 			units + "mailsetup-check.timer": "OnCalendar=daily", units + "mailsetup-check.service": "ExecStart=" + prefix + "/bin/mailsetup check --changed --mail\n",
+			prefix + "/share/bash-completion/completions/mailsetup": "\n_mailsetup() {\n", prefix + "/share/fish/vendor_completions.d/mailsetup.fish": "complete -c mailsetup ",
+			prefix + "/share/zsh/" + map[bool]string{true: "vendor-completions", false: "site-functions"}[prefix == "/usr"] + "/_mailsetup": "#compdef mailsetup\n",
 			"/etc/cron.d/mailsetup": " " + prefix + "/bin/mailsetup rotate-dkim --yes\n",
 		}
 		for name, text := range want {
