@@ -60,7 +60,7 @@ func TestCommandLines(t *testing.T) {
 }
 
 var (
-	shown  = regexp.MustCompile(`^\s*(?:[$#] )?(?:sudo )?mailsetup (.*)$`)
+	shown  = regexp.MustCompile(`^\s*(?:\w*[$#] )?(?:sudo )?mailsetup (.*)$`)
 	inline = regexp.MustCompile("`(?:sudo )?mailsetup ([^`]+)`")
 	ends   = regexp.MustCompile(`[|;&<>#)].*$`) // what a shell takes for itself
 	block  = regexp.MustCompile("^(```|\\.nf|\\.fi|\\.EX|\\.EE)")
