@@ -39,7 +39,7 @@ func rotateCommand(c console.Console) *cli.Command {
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
 			o := modeOptions(ctx)
-			r := rotation.Options{Domains: ctx.Args().Slice(), Force: ctx.Bool("now"), All: ctx.Bool("all"), Compromised: ctx.Bool("compromised"), DryRun: o.dryRun}
+			r := rotation.Options{Domains: ctx.Args().Slice(), Force: ctx.Bool("now"), All: ctx.Bool("all"), Compromised: ctx.Bool("compromised"), DryRun: o.dryRun, Brief: !o.json && !o.verbose}
 			if err := cmp.Or(r.Normalize(o.root), checkHow(o, "")); err != nil {
 				return err
 			}

@@ -29,16 +29,21 @@ func (r *run) applyIsolating(ctx context.Context) (did bool, err error) {
 	if err := b.prepare(ctx, domains); err != nil {
 		return false, err
 	}
-	r.UI.ShowTransitions(r.describe(r.due, domains))
 	if r.DryRun {
 		r.recordSteps(domains)
-		r.report.Plan, r.report.Quiet = &b.draft.Plan, b.draft.Quiet
+		if r.report.Plan == nil {
+			r.report.Plan, r.report.Quiet = &b.draft.Plan, b.draft.Quiet
+		} else {
+			r.report.Plan.Append(b.draft.Plan)
+			r.report.Quiet = r.report.Quiet && b.draft.Quiet
+		}
 		return true, nil
 	}
+	r.UI.ShowTransitions(r.describe(r.due, domains))
 	if b.draft.Plan.Empty() {
 		return false, nil
 	}
-	if err := r.confirm(ctx, b.draft); err != nil {
+	if err := b.confirm(ctx); err != nil {
 		return false, err
 	}
 	domains, err = b.isolate(domains, func(domains []string) error { return b.apply(ctx, domains) })
@@ -53,7 +58,8 @@ func (r *run) applyIsolating(ctx context.Context) (did bool, err error) {
 
 // confirm asks for confirmation, once in a run: later rounds follow from what was
 // confirmed.
-func (r *run) confirm(ctx context.Context, d *provision.Draft) error {
+func (b *batch) confirm(ctx context.Context) error {
+	r, d := b.run, b.draft
 	switch {
 	case d.Quiet:
 		return nil

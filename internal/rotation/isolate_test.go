@@ -56,6 +56,7 @@ func (m *many) LoadLedger() (keyring.Ledger, plan.FileHashes, error) {
 
 func (m *many) LoadElapsed(keyring.Ledger) (keyring.Elapsed, error) { return keyring.Elapsed{}, nil }
 func (m *many) SaveElapsed(keyring.Elapsed) error                   { return nil }
+func (m *many) LastChecks() (map[string]keyring.LastCheck, error)   { return nil, nil }
 
 func (m *many) Gather(context.Context, provision.Request) (state.Facts, error) {
 	return state.Facts{}, nil
@@ -97,11 +98,16 @@ func (m *many) run(t *testing.T) (*rotation.Report, error) {
 
 func (m *many) runWithin(t *testing.T, within time.Duration) (*rotation.Report, error) {
 	t.Helper()
+	return m.runWith(t, rotation.Options{Within: within})
+}
+
+func (m *many) runWith(t *testing.T, o rotation.Options) (*rotation.Report, error) {
+	t.Helper()
 	r := &rotation.Rotator{
 		System: systemtest.NewMem(), Tree: true, Clock: func() time.Time { return m.now },
 		Store: m, DNS: func() rotation.DNS { return nil }, Provisioner: m, UI: &m.ui,
 	}
-	return r.Run(t.Context(), rotation.Options{Within: within})
+	return r.Run(t.Context(), o)
 }
 
 // refuse fails for batches with one of the domains.
@@ -209,6 +215,32 @@ func TestManyInParts(t *testing.T) {
 	report, err = m.runWithin(t, time.Second)
 	if err != nil || m.tries != 1 || len(m.done) != 2_000 || len(report.Failed) > 0 || !strings.HasSuffix(m.text(), " d02000.example, d02001.example, d02002.example, d02003.example, d02004.example, d02005.example, d02006.example, d02007.example, d02008.example, d02009.example, d02010.example, d02011.example, d02012.example, d02013.example, d02014.example, d02015.example, d02016.example, d02017.example, d02018.example, d02019.example and 2980 more: the next run goes on with them") {
 		t.Errorf("%v: %d attempts, %d done, failed %d, says %s", err, m.tries, len(m.done), len(report.Failed), m.text())
+	}
+}
+
+// A dry run about thousands plans some at a time as well, where only a summary is told, and
+// says all of it once.
+func TestADryRunInParts(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		brief       bool
+		parts, most int
+	}{{true, 3, 1_000}, {false, 1, 2_500}} {
+		m, most := newMany(2_500), 0
+		m.plan = func(domains []string) error {
+			most = max(most, len(domains))
+			return nil
+		}
+		report, err := m.runWith(t, rotation.Options{DryRun: true, Brief: tt.brief})
+		if err != nil || m.plans != tt.parts || most != tt.most || m.tries != 0 || len(report.Steps) != 2_500 {
+			t.Errorf("brief %v: %d plans, of %d domains at most, %d runs, %d steps, %v", tt.brief, m.plans, most, m.tries, len(report.Steps), err)
+		}
+		if report.Plan == nil || len(report.Plan.Stages) != 1 || len(report.Plan.Stages[0].Changes) != 1 {
+			t.Errorf("brief %v: plan %+v", tt.brief, report.Plan)
+		}
+		if len(m.said) > 0 {
+			t.Errorf("brief %v: says %q", tt.brief, m.said)
+		}
 	}
 }
 

@@ -58,10 +58,23 @@ func (r *run) runRound(ctx context.Context) (bool, error) {
 	r.observe(ctx)
 	r.planTransitions()
 	parts := []Transitions{r.due}
-	if !r.DryRun && !r.Compromised { // marks of compromised keys are not written down yet
+	switch {
+	case r.Compromised: // their marks are not written down yet
+	case r.DryRun && r.Brief:
+		parts = r.due.parts(maxPlanned)
+	case !r.DryRun:
 		parts = r.due.parts(maxPublished)
 	}
-	did := false
+	all := r.due
+	did, err := r.takeParts(ctx, parts)
+	if did && r.DryRun {
+		r.UI.ShowTransitions(r.describe(all, r.report.Domains()))
+	}
+	return did, err
+}
+
+// takeParts takes the steps of one part after the other.
+func (r *run) takeParts(ctx context.Context, parts []Transitions) (did bool, err error) {
 	for n, part := range parts {
 		var rest []string
 		for _, later := range parts[n:] {
@@ -76,6 +89,7 @@ func (r *run) runRound(ctx context.Context) (bool, error) {
 		case n > 0 && r.until.passed() && !r.asksForStep():
 			r.UI.Logf("no time was left for %s: the next run goes on with them", text.List(rest, maxListed))
 			return did, nil
+		case r.DryRun:
 		case n > 0:
 			if err := r.reload(); err != nil {
 				return did, err

@@ -36,6 +36,7 @@ type Options struct {
 	All         bool     // of all domains, where Domains names none and there are several
 	Compromised bool     // others may have the private keys of Domains
 	DryRun      bool     // plan the first round, and change nothing
+	Brief       bool     // of the plan of a dry run about very many only the summary is told
 	// Within is how long work is begun, half an hour if it is zero: what is left has its
 	// turn in the next run.
 	Within time.Duration

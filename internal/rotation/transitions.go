@@ -33,6 +33,9 @@ func (t Transitions) Only(domains []string) Transitions {
 // their zones and keys in memory: some 20 KB each.
 const maxPublished = 2000
 
+// maxPlanned is how many domains' records a dry run plans at a time, which keeps no texts.
+const maxPlanned = 1000
+
 // parts splits the transitions, so that each part changes records of at most n domains.
 // The first one has all that sign with another key, since OpenDKIM is reloaded once.
 func (t Transitions) parts(n int) []Transitions {
