@@ -122,9 +122,12 @@ type elapsedStage struct {
 // ParseElapsed parses the file. Values that make no sense are an error, and then no
 // time has passed.
 func ParseElapsed(text []byte) (Elapsed, error) {
-	var doc elapsedDocument
-	if err := json.Unmarshal(text, &doc); err != nil {
-		return Elapsed{}, fmt.Errorf("parse passed time: %w", err)
+	doc, ok := plainElapsed(text)
+	if !ok {
+		doc = elapsedDocument{}
+		if err := json.Unmarshal(text, &doc); err != nil {
+			return Elapsed{}, fmt.Errorf("parse passed time: %w", err)
+		}
 	}
 	if doc.At < 0 || doc.At > maxElapsed {
 		return Elapsed{}, fmt.Errorf("parse passed time: %v seconds since boot make no sense", doc.At)

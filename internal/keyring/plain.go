@@ -2,6 +2,7 @@ package keyring
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -168,4 +169,58 @@ func (c *cursor) boolean() bool {
 func (c *cursor) time() (t time.Time) {
 	c.bad = t.UnmarshalText(c.text()) != nil || c.bad
 	return t
+}
+
+// plainElapsed reads what plain would, of the file of passed times: with 10,000 keys the
+// decoder takes a tenth of the processor time of a tick with nothing due.
+func plainElapsed(text []byte) (doc elapsedDocument, ok bool) {
+	c := cursor{rest: text}
+	c.object(func(name []byte) {
+		switch {
+		case string(name) == "boot" && doc.Boot == "":
+			doc.Boot = string(c.text())
+		case string(name) == "at" && doc.At == 0:
+			doc.At = c.decimal()
+		case string(name) == "keys" && doc.Keys == nil:
+			doc.Keys = map[string]elapsedStage{}
+			c.object(func(key []byte) { doc.Keys[string(key)] = c.elapsedStage() })
+		case string(name) == "told" && doc.Notified == nil:
+			doc.Notified = map[string]time.Time{}
+			c.object(func(key []byte) { doc.Notified[string(key)] = c.time() })
+		default:
+			c.bad = true
+		}
+	})
+	return doc, !c.bad && len(c.space()) == 0
+}
+
+func (c *cursor) elapsedStage() (in elapsedStage) {
+	c.object(func(name []byte) {
+		switch string(name) {
+		case "stage":
+			in.Stage = stageOf(c.text())
+		case "since":
+			in.Since = c.time()
+		case "passed":
+			in.Elapsed = c.decimal()
+		default:
+			c.bad = true
+		}
+	})
+	return in
+}
+
+// decimal reads a number without sign and exponent.
+func (c *cursor) decimal() float64 {
+	text := c.space()
+	n := 0
+	for n < len(text) && (text[n] >= '0' && text[n] <= '9' || text[n] == '.') {
+		n++
+	}
+	number := string(text[:n])
+	c.rest = text[n:]
+	whole, part, dotted := strings.Cut(number, ".")
+	f, err := strconv.ParseFloat(number, 64)
+	c.bad = c.bad || err != nil || whole == "" || len(whole) > 1 && whole[0] == '0' || dotted && part == ""
+	return f
 }

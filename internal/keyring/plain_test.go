@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -92,4 +93,65 @@ func FuzzPlain(f *testing.F) {
 	f.Add(strings.Repeat(`{"keys":[`, 3))
 	f.Add(`{"keys":[{"since":{"staged":"2026-11-21T10:00:00Z"},"since":{"active":"2026-11-22T10:00:00Z"}}]}`)
 	f.Fuzz(func(t *testing.T, text string) { samePlain(t, text) })
+}
+
+// What is read of passed times the quick way is what the decoder reads.
+func samePlainElapsed(t *testing.T, text string) (quick bool) {
+	t.Helper()
+	got, ok := plainElapsed([]byte(text))
+	if !ok {
+		return false
+	}
+	var want elapsedDocument
+	if err := json.Unmarshal([]byte(text), &want); err != nil {
+		t.Fatalf("%q: the decoder finds %v", text, err)
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Fatalf("%q:\n%s", text, diff)
+	}
+	return true
+}
+
+func TestPlainElapsed(t *testing.T) {
+	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	written := string(MarshalElapsed(Elapsed{
+		Read: BootTime{Boot: "b", At: 73661018520468 * time.Nanosecond},
+		Keys: map[string]StageTime{
+			"a.example 202611": {Stage: Active, Since: at, Elapsed: 11658946199 * time.Nanosecond},
+			"b.example 202611": {Stage: Staged, Since: at},
+		},
+		Notified: map[string]time.Time{"b.example 202611": at},
+	}))
+	for text, want := range map[string]bool{
+		written:                                true,
+		string(MarshalElapsed(Elapsed{})):      true,
+		`{}`:                                   true,
+		` {"boot" : "b", "at" : 0.5 } `:        true,
+		`{"at":1,"keys":{"a":{}}}`:             true,
+		`{"at":01}`:                            false,
+		`{"at":1.}`:                            false,
+		`{"at":.5}`:                            false,
+		`{"at":1.2.3}`:                         false,
+		`{"at":-1}`:                            false,
+		`{"at":1e3}`:                           false,
+		`{"at":"1"}`:                           false,
+		`{"at":}`:                              false,
+		`{"keys":{},"keys":{"a":{}}}`:          false,
+		`{"keys":{"a":{"stage":"\u0061"}}}`:    false,
+		`{"keys":{"a":{"since":"yesterday"}}}`: false,
+		`{"other":1}`:                          false,
+		`{"at":1} x`:                           false,
+		`{"at":1`:                              false,
+		``:                                     false,
+		`null`:                                 false,
+	} {
+		if got := samePlainElapsed(t, text); got != want {
+			t.Errorf("%q: quick %v, want %v", text, got, want)
+		}
+	}
+}
+
+func FuzzPlainElapsed(f *testing.F) {
+	f.Add(`{"boot":"b","at":1.5,"keys":{"a.example k":{"stage":"active","since":"2026-11-22T10:00:00Z","passed":0}}}`)
+	f.Fuzz(func(t *testing.T, text string) { samePlainElapsed(t, text) })
 }

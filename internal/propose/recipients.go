@@ -28,6 +28,9 @@ func (d *draft) withReaders(ctx context.Context, a spec.Answers) Result {
 			proposed = append(proposed, w.Name)
 		}
 	}
+	if len(proposed) == 0 {
+		return d.Result
+	}
 	in := step.Input{Spec: d.Want, Facts: d.Facts, Scope: step.Only(proposed...)}
 	in.Facts.Recipients = d.Recipients(ctx, in)
 	d.Want = recipients.WithoutUnread(in)

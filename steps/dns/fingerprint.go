@@ -62,8 +62,8 @@ func appendValue(b []byte, v reflect.Value) []byte {
 	case reflect.Uint32:
 		return append(strconv.AppendUint(b, v.Uint(), 10), ';')
 	case reflect.Struct:
-		if at, is := v.Interface().(time.Time); is {
-			return at.AppendFormat(b, time.RFC3339)
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return v.Interface().(time.Time).AppendFormat(b, time.RFC3339)
 		}
 		for i := range v.NumField() {
 			b = appendValue(b, v.Field(i))

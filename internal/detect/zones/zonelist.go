@@ -52,6 +52,7 @@ type scope struct {
 func (c *namedConfig) zones() []zoneConfig {
 	var found []zoneConfig
 	for _, sc := range c.scopes() {
+		found = slices.Grow(found, len(sc.blocks[0])+1) // and one that is new
 		for _, s := range sc.blocks[0] {
 			if class := s.Word(2); s.Word(0) != "zone" || class != "" && !strings.EqualFold(class, "IN") {
 				continue
