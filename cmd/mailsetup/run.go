@@ -26,7 +26,7 @@ func (u ui) machine() machine.Options {
 	return machine.Options{
 		Root: u.o.root, Private: rootOnly[u.o.command], DryRun: u.o.dryRun, Command: u.o.command,
 		Previews:   slices.Contains([]string{"init", "add-domain", "apply", "inbound"}, u.o.command),
-		Unattended: u.o.command == "rotate-dkim", Interactive: u.c.Interactive,
+		Unattended: u.o.command == "rotate-dkim" || u.o.command == "apply", Interactive: u.c.Interactive,
 		Logf: u.c.Say, Hold: u.c.Hold, Bar: u.StartBar,
 	}
 }

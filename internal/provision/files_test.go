@@ -3,9 +3,11 @@ package provision_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"mailsetup/internal/hint"
+	"mailsetup/internal/inbound"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
@@ -67,6 +69,21 @@ func TestARunFromFiles(t *testing.T) {
 	}
 	if r, err = p.Files(t.Context(), ""); err != nil || !r.Want.Has("shop.example") || len(r.Removed) > 0 || r.Given != nil {
 		t.Errorf("its own files: removes %v, %v", r.Removed, err)
+	}
+
+	// Other MX hosts that a run saw go on to pass, unless the files name some themselves.
+	seen := sp
+	seen.Host.Inbound = inbound.Policy{SPF: inbound.Reject}
+	bare := given(t, seen)
+	seen.Host.Inbound.MX = []string{"mx2.lab.example 192.0.2.20"}
+	there[spec.HostFile] = spec.MarshalHost(seen.Host)
+	p = setUpAs(t, there)
+	if r, err = p.Files(t.Context(), bare); err != nil || !slices.Equal(r.Want.Host.Inbound.MX, seen.Host.Inbound.MX) {
+		t.Errorf("MX hosts %q, %v", r.Want.Host.Inbound.MX, err)
+	}
+	seen.Host.Inbound.MX = []string{"mx3.lab.example 192.0.2.30"}
+	if r, err = p.Files(t.Context(), given(t, seen)); err != nil || !slices.Equal(r.Want.Host.Inbound.MX, seen.Host.Inbound.MX) {
+		t.Errorf("MX hosts %q, %v", r.Want.Host.Inbound.MX, err)
 	}
 
 	there[spec.DomainFile("shop.example")] = []byte("domain = 5\n")
