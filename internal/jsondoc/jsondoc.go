@@ -29,8 +29,8 @@ type Failure struct {
 // Document implements Document.
 func (Failure) Document() string { return "error" }
 
-// Plan is what a run would do: of init, add-domain, remove-domain, adopt, inbound,
-// rollback, rotate-dkim and check --fix with --dry-run.
+// Plan is what a run would do: of apply with --check, and with --dry-run of init,
+// add-domain, remove-domain, adopt, inbound, rollback, rotate-dkim and check --fix.
 type Plan struct {
 	// Something is to be done.
 	Pending bool `json:"pending"`
@@ -52,7 +52,7 @@ type Plan struct {
 // Document implements Document.
 func (Plan) Document() string { return "plan" }
 
-// Result is what a run did: of init, add-domain, remove-domain, adopt, inbound,
+// Result is what a run did: of init, add-domain, remove-domain, apply, adopt, inbound,
 // rotate-dkim, rollback and recover.
 type Result struct {
 	// Something was changed.
