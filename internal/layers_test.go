@@ -51,6 +51,7 @@ var pure = strings.Fields(`
 	internal/postconf
 	internal/policydspf
 	internal/recipient
+	internal/reference
 	internal/resolvconf
 	internal/restrictions
 	internal/spec

@@ -19,6 +19,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"mailsetup/internal/jsondoc/jsondoctest"
 )
 
 func TestMain(m *testing.M) {
@@ -39,17 +41,18 @@ func TestScript(t *testing.T) {
 		},
 		Condition: condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":    exits,
-			"nobody":   nobody(program),
-			"labinit":  labInit,
-			"snapshot": snapshot,
-			"columns":  columns,
-			"set":      setLine,
-			"typing":   typing,
-			"unfinish": unfinish,
-			"typed":    typed,
-			"first":    first,
-			"damage":   damage,
+			"exits":     exits,
+			"nobody":    nobody(program),
+			"labinit":   labInit,
+			"snapshot":  snapshot,
+			"columns":   columns,
+			"set":       setLine,
+			"typing":    typing,
+			"unfinish":  unfinish,
+			"typed":     typed,
+			"first":     first,
+			"damage":    damage,
+			"jsonvalid": jsonValid,
 		},
 	})
 }
@@ -73,6 +76,19 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	wantCode(ts, ts.Exec("mailsetup", args[1:]...), want)
+	isDocument(ts, args[1:])
+}
+
+// isDocument wants a run that was asked for data to have printed one document of the contract.
+func isDocument(ts *testscript.TestScript, args []string) {
+	if asksForJSON(args) && !slices.Contains(args, "--help") {
+		jsonValid(ts, false, nil)
+	}
+}
+
+// jsonValid wants the last output to be one document of the contract.
+func jsonValid(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(jsondoctest.Validate(ts.ReadFile("stdout")))
 }
 
 // forEverybody returns the path of the program where every user can run it.
@@ -108,6 +124,7 @@ func nobody(program string) func(*testscript.TestScript, bool, []string) {
 			argv = append([]string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"}, argv...)
 		}
 		wantCode(ts, ts.Exec(argv[0], argv[1:]...), want)
+		isDocument(ts, args[1:])
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/finding/findingtest"
 	"mailsetup/internal/e2e/lab"
+	"mailsetup/internal/jsondoc/jsondoctest"
 )
 
 // checkFault is one thing that is wrong on a server which is right otherwise.
@@ -162,6 +163,9 @@ func check(t *testing.T, b *lab.Box, args ...string) (found []finding.Finding, t
 	var r checkReport
 	if err := json.Unmarshal([]byte(out), &r); err != nil || r.Schema != 1 {
 		t.Fatalf("mailsetup check --json %v: exit %d, %v\n%.2000s\n%s", args, code, err, out, errs)
+	}
+	if err := jsondoctest.Validate(out); err != nil {
+		t.Errorf("mailsetup check --json %v: %v", args, err)
 	}
 	if want := 3 * min(r.Summary.Problems, 1); code != want {
 		t.Errorf("mailsetup check %v: exit %d with %d problems", args, code, r.Summary.Problems)

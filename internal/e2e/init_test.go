@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mailsetup/internal/e2e/lab"
+	"mailsetup/internal/jsondoc/jsondoctest"
 )
 
 // each runs a test on both releases at once, and beside other tests.
@@ -79,6 +80,11 @@ func product(t *testing.T, b *lab.Box, code int, args ...string) (stdout, stderr
 	}
 	if strings.Contains(stdout+stderr, "PRIVATE KEY") {
 		t.Errorf("mailsetup %s: private key material on the screen", strings.Join(args, " "))
+	}
+	if slices.Contains(args, "--json") {
+		if err := jsondoctest.Validate(stdout); err != nil {
+			t.Errorf("mailsetup %s: %v", strings.Join(args, " "), err)
+		}
 	}
 	return stdout, stderr
 }

@@ -57,21 +57,21 @@ type Key struct {
 // Record is a DNS record: one that a domain needs, or with status and seen what there is of
 // it on a name server.
 type Record struct {
-	Name     string   `json:"name"` // absolute, with the final dot
-	Type     string   `json:"type" enum:"A AAAA MX TXT NS CNAME"`
-	TTL      uint32   `json:"ttl"`                // in seconds
-	Value    string   `json:"value"`              // as in a zone file; of TXT the joined text without quotes
-	Zone     string   `json:"zone,omitempty"`     // that holds the name
-	Replaces []string `json:"replaces,omitempty"` // the values that have to go when this one comes
-	Status   string   `json:"status,omitempty"`   // ok, or what is wrong in a word or two: missing, differs, …
-	Found    string   `json:"found,omitempty"`    // what is wrong, in a sentence
-	Remedy   string   `json:"remedy,omitempty"`   // what to do about it
-	Seen     []string `json:"seen,omitempty"`     // what there is, with the type before it if that is another
+	Name     string   `json:"name"`                               // absolute, with the final dot
+	Type     string   `json:"type" enum:"A AAAA MX TXT NS CNAME"` // of the record
+	TTL      uint32   `json:"ttl"`                                // in seconds
+	Value    string   `json:"value"`                              // as in a zone file; of TXT the joined text without quotes
+	Zone     string   `json:"zone,omitempty"`                     // that holds the name
+	Replaces []string `json:"replaces,omitempty"`                 // the values that have to go when this one comes
+	Status   string   `json:"status,omitempty"`                   // ok, or what is wrong in a word or two: missing, differs, …
+	Found    string   `json:"found,omitempty"`                    // what is wrong, in a sentence
+	Remedy   string   `json:"remedy,omitempty"`                   // what to do about it
+	Seen     []string `json:"seen,omitempty"`                     // what there is, with the type before it if that is another
 }
 
 // Look is a look at the records of a domain in DNS.
 type Look struct {
-	At       time.Time `json:"at,omitzero"`
+	At       time.Time `json:"at,omitzero"`         // when it was; absent for now
 	OK       bool      `json:"ok"`                  // every name server has every record
 	Found    string    `json:"found,omitempty"`     // what was wrong, in a sentence
 	Problems []Problem `json:"problems,omitempty"`  // of the last look of rotate-dkim
@@ -83,9 +83,9 @@ type Look struct {
 type Server struct {
 	Name    string   `json:"name"`
 	Address string   `json:"address,omitempty"` // with the port
-	Zone    string   `json:"zone"`
-	OK      bool     `json:"ok"`     // it has all records
-	Status  string   `json:"status"` // of the server as a whole: ok, no answer, refuses, lame, broken, no address, not asked
+	Zone    string   `json:"zone"`              // that it serves, with the final dot
+	OK      bool     `json:"ok"`                // it has all records
+	Status  string   `json:"status"`            // of the server as a whole: ok, no answer, refuses, lame, broken, no address, not asked
 	Found   string   `json:"found,omitempty"`
 	Remedy  string   `json:"remedy,omitempty"`
 	Records []Record `json:"records"`
@@ -94,8 +94,8 @@ type Server struct {
 // Problem is a record, or a name server, with which something is wrong.
 type Problem struct {
 	Domain   string    `json:"domain"`
-	About    string    `json:"about"` // name and type of the record, or the name server
-	Since    time.Time `json:"since"`
+	About    string    `json:"about"`  // name and type of the record, or the name server
+	Since    time.Time `json:"since"`  // when it was first seen
 	Status   string    `json:"status"` // in a word or two, as of a record and of a server
 	Found    string    `json:"found"`  // what is wrong, in a sentence
 	Remedy   string    `json:"remedy,omitempty"`
@@ -151,10 +151,10 @@ type Summary struct {
 	Unknown      int `json:"unknown"`
 	Notes        int `json:"notes"`
 	OK           int `json:"ok"`
-	Ignored      int `json:"ignored"`
-	Consequences int `json:"consequences"`
-	Skipped      int `json:"skipped"` // checks without any finding
-	Fixable      int `json:"fixable"` // problems and warnings that mailsetup itself can mend
+	Ignored      int `json:"ignored"`      // that the administrator does not want to be told
+	Consequences int `json:"consequences"` // of other findings
+	Skipped      int `json:"skipped"`      // checks without any finding
+	Fixable      int `json:"fixable"`      // problems and warnings that mailsetup itself can mend
 }
 
 // Score is how well mail will be taken, out of ten as web testers give.

@@ -8,9 +8,9 @@ import (
 // Run is a run that changed something, as the journal has it. The result of a command
 // has its ID and paths alone.
 type Run struct {
-	ID      string    `json:"id"` // to be named to mailsetup history and rollback
-	Command string    `json:"command,omitempty"`
-	Started time.Time `json:"started,omitzero"`
+	ID      string    `json:"id"`                // to be named to mailsetup history and rollback
+	Command string    `json:"command,omitempty"` // that was typed, without its flags
+	Started time.Time `json:"started,omitzero"`  // when it began to change something
 	// done, undone (it failed, and was taken back at once), open (it was killed, and
 	// mailsetup recover takes it back).
 	Status       string   `json:"status,omitempty" enum:"done undone open"`
@@ -58,15 +58,15 @@ type Change struct {
 
 // File is a file or directory.
 type File struct {
-	Kind   string `json:"kind" enum:"file directory symlink special"`
-	Owner  string `json:"owner"`            // user:group
-	Mode   string `json:"mode"`             // octal, four digits
-	SHA256 string `json:"sha256,omitempty"` // of a file that is no secret
+	Kind   string `json:"kind" enum:"file directory symlink special"` // what it is; special is a device, a socket or a pipe
+	Owner  string `json:"owner"`                                      // user:group
+	Mode   string `json:"mode"`                                       // octal, four digits
+	SHA256 string `json:"sha256,omitempty"`                           // of a file that is no secret
 }
 
 // Update is a change of a zone on its primary (RFC 2136).
 type Update struct {
-	Zone    string   `json:"zone"`
+	Zone    string   `json:"zone"`     // with the final dot
 	Server  string   `json:"server"`   // the primary, with the port
 	KeyFile string   `json:"key_file"` // of the TSIG key
 	Add     []Record `json:"add,omitempty"`
@@ -77,7 +77,7 @@ type Update struct {
 // Unit is a unit of systemd, and what happens to it.
 type Unit struct {
 	Name         string   `json:"name"`
-	Action       string   `json:"action" enum:"reload restart start stop enable disable"`
+	Action       string   `json:"action" enum:"reload restart start stop enable disable"` // as of systemctl(1)
 	Why          string   `json:"why,omitempty"`
 	DaemonReload bool     `json:"daemon_reload,omitempty"` // systemd reads its files again before
 	Probes       []string `json:"probes,omitempty"`        // what it has to answer afterwards, by kind
@@ -87,12 +87,13 @@ type Unit struct {
 type Drift struct {
 	Path string `json:"path"`
 	Why  string `json:"why"`
-	Diff string `json:"diff,omitempty"`
+	Diff string `json:"diff,omitempty"` // unified
 }
 
 // Question asks for the consent to change something of the administrator's.
 type Question struct {
-	ID       string   `json:"id"` // the same in every run
+	ID string `json:"id"` // the same in every run
+	// What it is about; each kind has a flag.
 	Kind     string   `json:"kind" enum:"record service override removal bounces release mta wildcard signer checks"`
 	Flag     string   `json:"flag"`               // that says yes
 	Subject  string   `json:"subject,omitempty"`  // the service, or the kind of record

@@ -25,7 +25,10 @@ func Severities() []Severity { return []Severity{Problem, Warning, Unknown, Note
 
 // Finding is one thing that was found out about a server or a domain.
 type Finding struct {
-	ID       string   `json:"id"` // of its Kind: "spf.pass"
+	ID string `json:"id"` // of its Kind: "spf.pass"
+	// Severity is problem (mail is lost, unsigned or refused), warning (it will become one, or
+	// it weakens), note (worth knowing), ok, or unknown (it could not be found out, which is
+	// neither passed nor failed).
 	Severity Severity `json:"severity"`
 	// Domain is the mail domain that it is about, "" for the server.
 	Domain string `json:"domain,omitempty"`
@@ -130,8 +133,8 @@ type Message struct {
 
 // Station is one station of a message.
 type Station struct {
-	Name     string   `json:"name"` // "sendmail(1)", "OpenDKIM", "transport smtp", "sink"
-	Severity Severity `json:"severity"`
+	Name     string   `json:"name"`           // "sendmail(1)", "OpenDKIM", "transport smtp", "sink"
+	Severity Severity `json:"severity"`       // of what happened there
 	Text     string   `json:"text,omitempty"` // what happened there
 }
 

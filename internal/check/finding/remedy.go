@@ -13,7 +13,7 @@ type Remedy []Line
 
 // Line is one line of a remedy.
 type Line struct {
-	Kind LineKind `json:"kind"`
+	Kind LineKind `json:"kind"` // a command for a shell as it stands, a record as in a zone file, or a sentence
 	Text string   `json:"text"`
 }
 

@@ -11,11 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/report"
 	"mailsetup/internal/jsondoc"
+	"mailsetup/internal/jsondoc/jsondoctest"
 )
 
 // full is a report with something in each field.
@@ -36,31 +35,17 @@ func full(t *testing.T) report.Report {
 	return r
 }
 
-// What is printed is what docs/check.schema.json promises, and that knows each field.
+// What is printed is what the schema promises, and a full report has each field of it.
 func TestJSONSchema(t *testing.T) {
-	schema, err := jsonschema.NewCompiler().Compile("../../../docs/check.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	empty := report.New(finding.Result{}, report.Asked{})
-	for _, r := range []report.Report{full(t), empty} {
+	for _, r := range []report.Report{full(t), report.New(finding.Result{}, report.Asked{})} {
 		var b bytes.Buffer
 		if err := r.WriteJSON(&b); err != nil {
 			t.Fatal(err)
 		}
-		data, err := jsonschema.UnmarshalJSON(&b)
-		if err != nil {
-			t.Fatal(err)
+		if err := jsondoctest.Validate(b.String()); err != nil {
+			t.Error(err)
 		}
-		if err := schema.Validate(data); err != nil {
-			t.Errorf("%v", err)
-		}
-		m := data.(map[string]any)
-		if m["findings"] == nil || m["skipped"] == nil || m["domains"] == nil {
-			t.Errorf("lists that are null")
-		}
-		m["findings"] = []any{map[string]any{"id": "spf.pass", "severity": "bad", "fixable": false}}
-		if schema.Validate(data) == nil {
+		if err := jsondoctest.Validate(strings.Replace(b.String(), `"findings": [`, `"findings": [{"id": "spf.pass", "severity": "bad", "fixable": false},`, 1)); err == nil {
 			t.Error("a severity that there is none of is valid")
 		}
 	}
