@@ -228,3 +228,23 @@ func anchors(text string) (names []string) {
 	}
 	return names
 }
+
+// The README is one page, and its pictures are soon there.
+func TestTheReadmeIsOnePage(t *testing.T) {
+	text := read(t, "README.md")
+	if n := strings.Count(text, "\n"); n > 150 {
+		t.Errorf("%d lines: what is longer belongs into docs", n)
+	}
+	var size int64
+	pictures := regexp.MustCompile(`!\[[^\]]+\]\(([^)]+)\)`).FindAllStringSubmatch(text, -1)
+	for _, m := range pictures {
+		fi, err := os.Stat(filepath.Join("..", filepath.FromSlash(m[1])))
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += fi.Size()
+	}
+	if len(pictures) < 3 || size > 150_000 {
+		t.Errorf("%d pictures of %d octets", len(pictures), size)
+	}
+}
