@@ -92,7 +92,7 @@ opendkim could not use there is copied to ` + "`/etc/dkimkeys/adopted`" + `.
 
 // aboutDirs says what directories are for of which the plan does not say so.
 var aboutDirs = map[string]string{
-	"/etc/bind/mailsetup/": "parts of zones, which those take in", "/etc/dkimkeys/": "private keys",
+	"/etc/bind/mailsetup/": "parts of zones, which those take in", "/etc/dkimkeys/": "private keys", "/etc/exim4/dkim/": "private keys of exim4",
 	"/etc/mailsetup/": "what you asked for", "/etc/mailsetup/domains.d/": "a file for each domain",
 	"/etc/opendkim/": "tables of OpenDKIM", "/etc/opendmarc/": "a table of OpenDMARC",
 }
@@ -192,6 +192,7 @@ func cell(s string) string {
 func goes(t *testing.T, name string, r pathRow) string {
 	t.Helper()
 	for _, rule := range []struct{ stage, prefix, what string }{
+		{"Keys", "/etc/exim4/dkim/DOMAIN", "`rotate-dkim`, once the key has drained"},
 		{"Keys", "/etc/dkimkeys/DOMAIN", "`rotate-dkim`, once the key has drained"},
 		{"", "/etc/mailsetup/domains.d/DOMAIN.toml", "`remove-domain`"},
 		{"OtherSigner", "", "`rollback`"},
@@ -223,8 +224,13 @@ func differentServers() map[string]step.Input {
 			steptest.Service("127.0.0.1:10025/inet smtpd", "content_filter=")),
 		"signer": steptest.Tuned([]string{"smtpd_milters = inet:localhost:11332"}), "override": overridden(),
 		"guarded": guarded("opendmarc"), "rspamd": guarded("rspamd"),
+		"exim": steptest.Exim(false), "exim, split": steptest.Exim(true),
 	}
 	for name, in := range all {
+		if in.Spec.Host.MTA == spec.Exim {
+			in.Spec.Domains = in.Spec.Domains[:1]
+			in.Keys.Private = map[state.Path][]byte{"/etc/exim4/dkim/lab.example/202611.private": nil}
+		}
 		in.Spec.Host.RootAlias = "ann@lab.example"
 		in.SpecFiles = map[state.Path][]byte{spec.HostFile: {}, spec.DomainFile("lab.example"): {}}
 		in.Consents = map[string]bool{"signer inet:localhost:11332 lab.example": true, "service 127.0.0.1:10025/inet": true}

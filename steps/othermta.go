@@ -27,9 +27,13 @@ func replaceQuestion(f state.Facts) []state.Question {
 	case o.Counted:
 		queue = countMessages(o.Queue, "waits", "wait") + " in its queue and would stay behind undelivered. "
 	}
+	stays := ""
+	if strings.HasPrefix(o.Package, "exim4") {
+		stays = "With --mta exim4 it stays, and signs itself. "
+	}
 	return []state.Question{{
 		ID: "mta " + o.Package, Kind: state.AskMTA, Subject: o.Package,
-		Text: fmt.Sprintf("%s is this machine's mail server. %sInstalling Postfix removes it.", o.Package, queue),
+		Text: fmt.Sprintf("%s is this machine's mail server. %s%sInstalling Postfix removes it.", o.Package, stays, queue),
 	}}
 }
 

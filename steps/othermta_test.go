@@ -32,21 +32,21 @@ func TestReplacingAMailServerNeedsAConsent(t *testing.T) {
 	}{
 		{
 			"empty queue", func(*state.OtherMTA) {},
-			"exim4-daemon-light is this machine's mail server. Its queue is empty. Installing Postfix removes it.",
+			"exim4-daemon-light is this machine's mail server. With --mta exim4 it stays, and signs itself. Its queue is empty. Installing Postfix removes it.",
 		},
 		{
 			"one message", func(o *state.OtherMTA) { o.Queue = 1 },
-			"exim4-daemon-light is this machine's mail server. 1 message waits in its queue and would stay behind undelivered. " +
+			"exim4-daemon-light is this machine's mail server. With --mta exim4 it stays, and signs itself. 1 message waits in its queue and would stay behind undelivered. " +
 				"Installing Postfix removes it.",
 		},
 		{
 			"messages", func(o *state.OtherMTA) { o.Queue = 12 },
-			"exim4-daemon-light is this machine's mail server. 12 messages wait in its queue and would stay behind undelivered. " +
+			"exim4-daemon-light is this machine's mail server. With --mta exim4 it stays, and signs itself. 12 messages wait in its queue and would stay behind undelivered. " +
 				"Installing Postfix removes it.",
 		},
 		{
 			"nobody could count", func(o *state.OtherMTA) { o.Counted = false },
-			"exim4-daemon-light is this machine's mail server. How many messages wait in its queue could not be found out. " +
+			"exim4-daemon-light is this machine's mail server. With --mta exim4 it stays, and signs itself. How many messages wait in its queue could not be found out. " +
 				"Installing Postfix removes it.",
 		},
 		{

@@ -12,20 +12,30 @@ import (
 func Packages(in step.Input) (state.Stage, []state.Note, error) {
 	stage := state.Stage{Checkpoint: true}
 	for _, p := range missingPackages(in) {
-		if p.Name == "postfix" && in.Facts.OtherMTA != nil {
+		if (p.Name == "postfix" || p.Name == "exim4-daemon-light") && in.Facts.OtherMTA != nil {
 			p.Why += " in the place of " + in.Facts.OtherMTA.Package
 		}
 		if !in.Facts.Installed[p.Name] {
 			stage.Packages = append(stage.Packages, p)
 		}
 	}
-	stage.Questions = in.Unanswered(append(otherRelease(in.Facts.Release), replaceQuestion(in.Facts)...)...)
+	questions := otherRelease(in.Facts.Release)
+	if in.Spec.Host.MTA == spec.Exim {
+		stage.Questions = in.Unanswered(questions...)
+		return stage, nil, nil
+	}
+	stage.Questions = in.Unanswered(append(questions, replaceQuestion(in.Facts)...)...)
 	return stage, replacedMTA(in), nil
 }
 
 func missingPackages(in step.Input) []state.Package {
 	want := []state.Package{{Name: "postfix", Why: "sends and receives mail"}}
-	if !in.SignsNothing() {
+	if in.Spec.Host.MTA == spec.Exim {
+		want[0].Name, want[0].Why = "exim4-daemon-light", "sends, signs and receives mail"
+		if in.Facts.Installed["exim4-daemon-heavy"] {
+			want = nil
+		}
+	} else if !in.SignsNothing() {
 		want = append(want, state.Package{Name: "opendkim", Why: "signs it"})
 	}
 	if in.Spec.Host.DNS == spec.DNSBind && !in.Scope.IsHostOnly() {

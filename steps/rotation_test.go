@@ -19,11 +19,11 @@ func stepNames(list []step.Step) string {
 
 func TestRotatingSteps(t *testing.T) {
 	for want, acts := range map[string][]keyring.Action{
-		"Keys Ledger":                                {keyring.ConfirmPublished, keyring.LostPublished},
-		"Keys DNS Ledger":                            {keyring.Generate},
-		"Keys DeferMail OpenDKIM Ledger":             {keyring.Activate},
-		"Keys OldKeys Ledger":                        {keyring.Withdraw},
-		"Keys DNS DeferMail OpenDKIM OldKeys Ledger": {keyring.Activate, keyring.Revoke, keyring.Withdraw},
+		"Keys Ledger":                                     {keyring.ConfirmPublished, keyring.LostPublished},
+		"Keys DNS Ledger":                                 {keyring.Generate},
+		"Keys DeferMail OpenDKIM Exim Ledger":             {keyring.Activate},
+		"Keys OldKeys Ledger":                             {keyring.Withdraw},
+		"Keys DNS DeferMail OpenDKIM Exim OldKeys Ledger": {keyring.Activate, keyring.Revoke, keyring.Withdraw},
 	} {
 		var moves []keyring.Transition
 		for _, a := range acts {

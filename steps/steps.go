@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/steps/daemons"
 	"mailsetup/steps/dns"
+	"mailsetup/steps/exim"
 	"mailsetup/steps/inbound"
 	"mailsetup/steps/keys"
 	"mailsetup/steps/postfix"
@@ -37,17 +38,18 @@ var (
 	writeSpec        = step.Step{Name: "Settings", About: "what you asked for, as files you may edit", Build: SpecFiles}
 	createKeys       = step.Step{Name: "Keys", About: "DKIM keys and the ledger of their lives", Build: keys.Create}
 	publishRecords   = step.Step{Name: "DNS", About: "SPF, DKIM and DMARC records in the local BIND", Build: dns.Publish, DNS: true}
-	deferMail        = step.Step{Name: "DeferMail", About: "mail waits while the signer restarts", Build: postfix.DeferMail}
-	configureSigner  = step.Step{Name: "OpenDKIM", About: "the milter that signs", Build: signer.Configure}
+	deferMail        = step.Step{Name: "DeferMail", About: "mail waits while the signer restarts", Build: postfix.DeferMail, Postfix: true}
+	configureSigner  = step.Step{Name: "OpenDKIM", About: "the milter that signs", Build: signer.Configure, Postfix: true}
+	configureExim    = step.Step{Name: "Exim", About: "exim4 signs what it sends", Build: exim.Configure, Exim: true}
 	startDaemons     = step.Step{Name: "Daemons", About: "the units that mail needs run, and start at boot", Build: daemons.Start, Host: true}
-	skipReinjection  = step.Step{Name: "Reinjection", About: "mail that comes back from a content filter is not signed again", Build: postfix.Reinjection, Host: true}
-	provideSPF       = step.Step{Name: "SPF", About: "the service that checks SPF of incoming mail", Build: inbound.SPFService, Host: true}
-	provideDMARC     = step.Step{Name: "DMARC", About: "the milter that checks DMARC of incoming mail", Build: inbound.DMARC, Host: true}
-	configurePostfix = step.Step{Name: "Postfix", About: "Postfix hands its mail to the milter", Build: postfix.Configure, Host: true}
-	guardDoor        = step.Step{Name: "Door", About: "incoming mail meets SPF and block lists", Build: inbound.Door, Host: true}
-	retireChecks     = step.Step{Name: "Retired", About: "what incoming mail no longer meets", Build: inbound.Retire, Host: true}
-	clearUp          = step.Step{Name: "Directories", About: "directories that nothing uses any more", Build: inbound.RetireDirectories, Host: true}
-	replaceSigner    = step.Step{Name: "OtherSigner", About: "who signed until now no longer does", Build: postfix.ReplaceSigner}
+	skipReinjection  = step.Step{Name: "Reinjection", About: "mail that comes back from a content filter is not signed again", Build: postfix.Reinjection, Host: true, Postfix: true}
+	provideSPF       = step.Step{Name: "SPF", About: "the service that checks SPF of incoming mail", Build: inbound.SPFService, Host: true, Postfix: true}
+	provideDMARC     = step.Step{Name: "DMARC", About: "the milter that checks DMARC of incoming mail", Build: inbound.DMARC, Host: true, Postfix: true}
+	configurePostfix = step.Step{Name: "Postfix", About: "Postfix hands its mail to the milter", Build: postfix.Configure, Host: true, Postfix: true}
+	guardDoor        = step.Step{Name: "Door", About: "incoming mail meets SPF and block lists", Build: inbound.Door, Host: true, Postfix: true}
+	retireChecks     = step.Step{Name: "Retired", About: "what incoming mail no longer meets", Build: inbound.Retire, Host: true, Postfix: true}
+	clearUp          = step.Step{Name: "Directories", About: "directories that nothing uses any more", Build: inbound.RetireDirectories, Host: true, Postfix: true}
+	replaceSigner    = step.Step{Name: "OtherSigner", About: "who signed until now no longer does", Build: postfix.ReplaceSigner, Postfix: true}
 	setAliases       = step.Step{Name: "Aliases", About: "who reads root's mail", Build: recipients.Aliases, Host: true}
 	withdrawKeys     = step.Step{Name: "OldKeys", About: "records of keys that no mail under way needs any more", Build: dns.Withdraw, DNS: true}
 	recordKeys       = step.Step{Name: "Ledger", About: "which keys sign, since when, and which are gone", Build: keys.Record}
@@ -61,7 +63,7 @@ var (
 // before Postfix asks it.
 func All() []step.Step {
 	return []step.Step{
-		installPackages, writeSpec, createKeys, publishRecords, deferMail, configureSigner, startDaemons, skipReinjection,
+		installPackages, writeSpec, createKeys, publishRecords, deferMail, configureSigner, configureExim, startDaemons, skipReinjection,
 		provideSPF, provideDMARC, configurePostfix, guardDoor, retireChecks, clearUp, replaceSigner, setAliases, withdrawKeys, recordKeys,
 	}
 }
@@ -81,7 +83,7 @@ func Rotation(moves []keyring.Transition) []step.Step {
 		list = append(list, publishRecords)
 	}
 	if acts(keyring.Activate) {
-		list = append(list, deferMail, configureSigner)
+		list = append(list, deferMail, configureSigner, configureExim)
 	}
 	switch {
 	case acts(keyring.Withdraw) && publishes:
@@ -95,7 +97,7 @@ func Rotation(moves []keyring.Transition) []step.Step {
 // Prepare returns the input with what the steps of a list need and what stays the
 // same if they run again, as they do once keys have taken the place of placeholders.
 func Prepare(list []step.Step, in step.Input) step.Input {
-	if slices.ContainsFunc(list, func(s step.Step) bool { return s.Name == configureSigner.Name }) {
+	if slices.ContainsFunc(list, func(s step.Step) bool { return s.Name == configureSigner.Name && in.Takes(s) }) {
 		if made, err := signer.RenderTables(in); err == nil { // else the step says what is wrong
 			in.Tables = made
 		}
@@ -107,7 +109,7 @@ func Prepare(list []step.Step, in step.Input) step.Input {
 func Build(list []step.Step, in step.Input) (state.State, error) {
 	var want state.State
 	for _, s := range list {
-		if s.Host && !in.Scope.WholeHost() {
+		if s.Host && !in.Scope.WholeHost() || !in.Takes(s) {
 			continue
 		}
 		stage, notes, err := s.Build(in)

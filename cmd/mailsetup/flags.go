@@ -50,6 +50,7 @@ func answerFlags() []cli.Flag {
 		list("rua", "mailto: `URI` for daily reports; repeat for more"),
 		list("ruf", "mailto: `URI` for reports on single messages; repeat for more"),
 		text("notify", "`ADDRESS` that is mailed records to publish later and why a rotation failed (default: nobody)"),
+		text("mta", "the `SERVER` that sends and signs: postfix or exim4 (default: postfix)"),
 		text("milter-default-action", "`ACTION` while the signer is down: tempfail (mail waits) or accept (it leaves unsigned) (default: tempfail)"),
 	}
 }
@@ -91,7 +92,7 @@ func answers(ctx *cli.Context) spec.Answers {
 		NS: ctx.StringSlice("ns"), TTL: ctx.String("ttl"), Receive: ctx.String("receive"),
 		RootAlias: ctx.String("root-alias"), Notify: ctx.String("notify"), SPFAll: ctx.String("spf-all"), SPFInclude: ctx.StringSlice("spf-include"),
 		DMARC: ctx.String("dmarc"), DMARCSP: ctx.String("dmarc-sp"), ADKIM: ctx.String("adkim"), ASPF: ctx.String("aspf"),
-		RUA: ctx.StringSlice("rua"), RUF: ctx.StringSlice("ruf"), MilterDefaultAction: ctx.String("milter-default-action"),
+		RUA: ctx.StringSlice("rua"), RUF: ctx.StringSlice("ruf"), MTA: ctx.String("mta"), MilterDefaultAction: ctx.String("milter-default-action"),
 		ExistingRecords: ctx.String("existing-records"), ServiceMilters: ctx.String("service-milters"),
 		SignBounces: ctx.String("sign-bounces"), WildcardRecords: ctx.String("wildcard-records"), OtherSigner: ctx.String("other-signer"), UpdateServer: ctx.String("rfc2136-server"), UpdateKey: ctx.String("rfc2136-key"),
 	}
@@ -118,7 +119,7 @@ func modeOptions(ctx *cli.Context) options {
 
 // domainFlags are the questions of init that are about a domain.
 func domainFlags() []cli.Flag {
-	host := []string{"domain", "hostname", "ip", "root-alias", "notify", "milter-default-action"}
+	host := []string{"domain", "hostname", "ip", "root-alias", "notify", "mta", "milter-default-action"}
 	return slices.DeleteFunc(answerFlags(), func(f cli.Flag) bool { return slices.Contains(host, f.Names()[0]) })
 }
 

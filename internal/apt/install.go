@@ -15,6 +15,9 @@ type Preseed struct {
 	// Mailname is postfix's "system mail name", which it writes to
 	// /etc/mailname and uses for myhostname and myorigin; "" to not answer.
 	Mailname string
+	// Exim are the names whose mail an exim4 that is installed delivers here, as an internet
+	// site; nil to not answer.
+	Exim []string
 }
 
 // Install installs packages without questions and without recommended
@@ -68,12 +71,18 @@ func preseedDebconf(ctx context.Context, r system.Runner, p Preseed) error {
 	if p.Mailname == "" {
 		return nil
 	}
-	if strings.ContainsFunc(p.Mailname, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
+	if strings.ContainsFunc(p.Mailname+strings.Join(p.Exim, ""), func(c rune) bool { return c <= ' ' || c == 0x7f }) {
 		return fmt.Errorf("mail name %q: not a host name", p.Mailname)
 	}
 	argv := []string{"debconf-set-selections"}
 	text := "postfix postfix/mailname string " + p.Mailname + "\n" +
 		"postfix postfix/main_mailer_type select Internet Site\n"
+	if p.Exim != nil {
+		text = "exim4-config exim4/mailname string " + p.Mailname + "\n" +
+			"exim4-config exim4/dc_eximconfig_configtype select internet site; mail is sent and received directly using SMTP\n" +
+			"exim4-config exim4/dc_other_hostnames string " + strings.Join(p.Exim, ":") + "\n" +
+			"exim4-config exim4/dc_local_interfaces string\n"
+	}
 	res, err := r.Run(ctx, system.Command{Argv: argv, Stdin: []byte(text), Env: []string{"DEBIAN_FRONTEND=noninteractive"}})
 	if err == nil && res.Code != 0 {
 		err = explain(argv, res)

@@ -25,6 +25,7 @@ var choices = map[string][]string{
 	"--adkim":                 {"relaxed", "strict"},
 	"--aspf":                  {"relaxed", "strict"},
 	"--milter-default-action": {"tempfail", "accept"},
+	"--mta":                   {"postfix", "exim4"},
 	"--existing-records":      {"change", "keep"},
 	"--wildcard-records":      {"copy", "drop"},
 	"--service-milters":       {"merge", "keep"},

@@ -8,6 +8,7 @@ import (
 	"mailsetup/internal/detect/signer"
 	"mailsetup/internal/detect/source"
 	"mailsetup/internal/detect/zones"
+	"mailsetup/internal/eximconf"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -20,6 +21,7 @@ func daemons(ctx context.Context, s source.Source, _ source.Options, f *state.Fa
 		{"postfix", postfix.MainUnit},
 		{"postfix", postfix.InstanceUnit},
 		{"opendkim", signer.Unit},
+		{"exim4-base", eximconf.Unit},
 		{"bind9", zones.NamedUnit},
 		{"opendmarc", "opendmarc.service"},
 		{"rspamd", "rspamd.service"},

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 
+	"mailsetup/internal/detect/exim"
 	"mailsetup/internal/detect/postfix"
 	"mailsetup/internal/detect/signer"
 	"mailsetup/internal/detect/source"
@@ -22,7 +23,7 @@ func knownPackages() []string {
 	return []string{
 		"postfix", "opendkim", "opendkim-tools", "bind9", "bind9-utils", "dnsmasq", "unbound", "nsd",
 		"pdns-server", "rspamd", "opendmarc", "amavisd-new", "spamassassin", "spamass-milter",
-		"postfix-policyd-spf-python", "exim4", "exim4-daemon-light", "exim4-daemon-heavy",
+		"postfix-policyd-spf-python", "exim4", "exim4-base", "exim4-daemon-light", "exim4-daemon-heavy",
 		"sendmail-bin", "nullmailer", "msmtp-mta", "dma", "opensmtpd",
 		"dbconfig-no-thanks", "dbconfig-mysql", "dbconfig-pgsql", "dbconfig-sqlite", "dbconfig-sqlite3",
 	}
@@ -47,7 +48,7 @@ func Machine(ctx context.Context, s source.Source, o source.Options) (state.Fact
 		}
 	}
 	look := inOrder(distribution, files, sideBySide(host, inOrder(packages,
-		sideBySide(inOrder(tolerant(postfix.Find), daemons), tolerant(signer.Find), inOrder(zones.Server, zones.Find), mailSystem, listeners))))
+		sideBySide(inOrder(tolerant(postfix.Find), daemons), tolerant(exim.Find), tolerant(signer.Find), inOrder(zones.Server, zones.Find), mailSystem, listeners))))
 	if err := look(ctx, s, o, &f); err != nil {
 		return state.Facts{}, err
 	}

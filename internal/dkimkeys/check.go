@@ -17,6 +17,7 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/keygen"
+	"mailsetup/steps/exim"
 	"mailsetup/steps/signer"
 )
 
@@ -45,9 +46,13 @@ func CheckAll(files system.Reader, domains []spec.Domain, ledger keyring.Ledger,
 // Check reports why OpenDKIM cannot sign with a key: its file is gone, belongs to
 // somebody else, or others could read it.
 func Check(files system.Reader, domain string, k keyring.Key) error {
-	effect := "its mail is not accepted"
+	effect := "is not accepted"
+	if programOf(k.File) == "exim4" {
+		effect = "leaves unsigned"
+	}
+	effect = "its mail " + effect
 	if k.Stage == keyring.Published { // another one signs
-		effect = "its mail would not be accepted"
+		effect = strings.NewReplacer("is not", "would not be", "leaves", "would leave").Replace(effect)
 	}
 	o, err := files.Stat(state.Path(k.File))
 	if err != nil || o.Kind == state.Absent {
@@ -56,21 +61,35 @@ func Check(files system.Reader, domain string, k keyring.Key) error {
 	if o.Kind != state.Regular && !k.Adopted { // chown would follow a link, and give its target away
 		return hint.New("remove it; then "+restore(domain), "%s, the private key of %s, is a %s, not the key itself: %s", k.File, domain, o.Kind, effect)
 	}
-	if o.Owner.User != signerUser && !k.Adopted {
-		return hint.New(own(k.File), "%s, the private key of %s, belongs to %s: OpenDKIM cannot use it, and %s", k.File, domain, o.Owner.User, effect)
+	if o.Owner.User != userOf(k.File) && !k.Adopted {
+		return hint.New(own(k.File), "%s, the private key of %s, belongs to %s: %s cannot use it, and %s", k.File, domain, o.Owner.User, programOf(k.File), effect)
 	}
 	if o.Mode.Perm()&0o077 != 0 && !k.Adopted { // RequireSafeKeys, opendkim.conf(5)
-		return hint.New(own(k.File), "%s, the private key of %s, has mode %04o: OpenDKIM refuses keys that others could read, and %s",
-			k.File, domain, o.Mode.Perm(), effect)
+		return hint.New(own(k.File), "%s, the private key of %s, has mode %04o: %s", k.File, domain, o.Mode.Perm(), others(k.File, effect))
 	}
 	return nil
 }
 
-// signerUser is whom OpenDKIM runs as once mailsetup has set it up.
-const signerUser = "opendkim"
+// others says what follows from a key that others could read: Exim does not mind.
+func others(file, effect string) string {
+	if programOf(file) == "exim4" {
+		return "others could read it, and sign in the name of the domain"
+	}
+	return "OpenDKIM refuses keys that others could read, and " + effect
+}
 
-// own gives a file to OpenDKIM alone.
-func own(file string) string { return "chown " + signerUser + ": " + file + " && chmod 600 " + file }
+// userOf returns whom the program runs as that signs with a key, and programOf names it.
+func userOf(file string) string { return signer.OwnerOf(state.Path(file)).User }
+
+func programOf(file string) string {
+	if userOf(file) == signer.EximOwner.User {
+		return "exim4"
+	}
+	return "OpenDKIM"
+}
+
+// own gives a file to the signer alone.
+func own(file string) string { return "chown " + userOf(file) + ": " + file + " && chmod 600 " + file }
 
 // restore says how a domain gets a key that signs.
 func restore(domain string) string {
@@ -124,7 +143,7 @@ func Diagnose(files system.Reader, domain string, k keyring.Key) error {
 	if err := CheckContent(files, domain, k); err != nil {
 		return err
 	}
-	f, err := detect.Key(files, state.Path(k.File), signerUser)
+	f, err := detect.Key(files, state.Path(k.File), userOf(k.File))
 	if err != nil {
 		return err
 	}
@@ -134,8 +153,8 @@ func Diagnose(files system.Reader, domain string, k keyring.Key) error {
 		return nil
 	case dir == "":
 		return hint.New(own(k.File), "%s", why)
-	case strings.HasPrefix(dir+"/", string(signer.KeyDir)+"/"):
-		return hint.New("chown "+signerUser+": "+dir+" && chmod 700 "+dir, "%s", why)
+	case strings.HasPrefix(dir+"/", string(signer.KeyDir)+"/"), strings.HasPrefix(dir+"/", string(signer.EximKeyDir)+"/"):
+		return hint.New("chown "+userOf(k.File)+": "+dir+" && chmod 700 "+dir, "%s", why)
 	case f.Unreadable != "":
 		return hint.New("chmod o+x "+dir, "%s", why)
 	}
@@ -180,9 +199,12 @@ const Unused keyring.Stage = "unused"
 // StageWithoutFile returns the stage of a key whose domain has no file: "unused"
 // for an active one that OpenDKIM's tables do not name any more.
 func StageWithoutFile(files system.Reader, domain string, k keyring.Key) keyring.Stage {
-	o, err := files.Read(signer.KeyTable)
-	row := k.Selector + "._domainkey." + domain + " "
-	if k.Stage == keyring.Active && err == nil && !bytes.HasPrefix(o.Content, []byte(row)) && !bytes.Contains(o.Content, []byte("\n"+row)) {
+	table, row := signer.KeyTable, "\n"+k.Selector+"._domainkey."+domain+" "
+	if userOf(k.File) == signer.EximOwner.User {
+		table, row = exim.Table, ": "+domain+" "+k.Selector+" "
+	}
+	o, err := files.Read(table)
+	if k.Stage == keyring.Active && err == nil && !bytes.Contains(append([]byte("\n"), o.Content...), []byte(row)) {
 		return Unused
 	}
 	return k.Stage

@@ -36,6 +36,12 @@ func NewPair(d spec.Domain, selector string, now time.Time) Pair {
 	}, PEM: []byte(keyring.Placeholder)}
 }
 
+// On returns the pair with its file where a host keeps its keys.
+func (p Pair) On(h spec.Host) Pair {
+	p.Key.File = string(signer.KeyFileOf(h, p.Domain, p.Key.Selector))
+	return p
+}
+
 // WithKey returns the pair with the key instead of the placeholders.
 func (p Pair) WithKey(k *keygen.Key) Pair {
 	p.Key.Public, p.Key.Fingerprint, p.PEM = k.Public(), k.Fingerprint(), k.PEM()

@@ -89,8 +89,10 @@ func (s Selectors) InUse(ctx context.Context, domain, selector string) bool {
 	if s.Ledger.SelectorUsed(domain, selector) {
 		return true
 	}
-	if o, err := s.Files.Read(signer.KeyFile(domain, selector)); err != nil || o.Kind != state.Absent {
-		return true
+	for _, h := range []spec.Host{{}, {MTA: spec.Exim}} {
+		if o, err := s.Files.Read(signer.KeyFileOf(h, domain, selector)); err != nil || o.Kind != state.Absent {
+			return true
+		}
 	}
 	name := dnsname.Absolute(dnsname.Key(selector, domain))
 	for z := range s.Zones.Above(name) {

@@ -19,7 +19,7 @@ const mainCf state.Path = "/etc/postfix/main.cf"
 // address. It knows nothing of settings that an earlier installation of Postfix left.
 func Recipients(ctx context.Context, s source.Source, in step.Input) map[string]state.Recipient {
 	list := recipients.Addressees(in)
-	if len(list) == 0 {
+	if len(list) == 0 || in.Spec.Host.MTA == spec.Exim { // of which nobody knows
 		return nil
 	}
 	if o, err := s.Stat(mainCf); in.Facts.Postfix == nil && err == nil && o.Kind != state.Absent {

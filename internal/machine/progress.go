@@ -60,7 +60,7 @@ func question(p state.Probe) string {
 		return "is " + p.Unit + " up, and does it stay up"
 	case state.ProbeMilter:
 		return "does the signer answer"
-	case state.ProbeSigns:
+	case state.ProbeSigns, state.ProbeExim:
 		if n := len(p.Signers); n > maxSigners {
 			return fmt.Sprintf("does a message of each of %d senders come out signed", n)
 		}

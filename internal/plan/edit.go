@@ -56,8 +56,12 @@ func (m *maker) edit(sc *StageChanges, e state.Edit) error {
 // canCreate reports whether the edit creates a missing file.
 func (m *maker) canCreate(e state.Edit) bool {
 	switch e := e.(type) {
-	case state.PostfixEdit, state.MasterEdit, state.UnitEdit, state.RestrictionEdit, state.BlockEdit:
+	case state.PostfixEdit, state.MasterEdit, state.UnitEdit, state.RestrictionEdit:
 		return false // an empty main.cf is no configuration of Postfix
+	case state.BlockEdit:
+		if !e.Create {
+			return false
+		}
 	case state.ZoneEdit:
 		if e.New == nil {
 			return false

@@ -56,6 +56,8 @@ func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
 		return retry(ctx, p.Within, func(ctx context.Context) error { return negotiates(ctx, p.Address) })
 	case state.ProbeSigns:
 		return b.signs(ctx, p)
+	case state.ProbeExim:
+		return b.eximSigns(ctx, p)
 	case state.ProbeUnsigned:
 		return retry(ctx, p.Within, func(ctx context.Context) error { return unsigned(ctx, p) })
 	case state.ProbeOther:

@@ -92,9 +92,12 @@ func (m *message) bytes() []byte {
 
 // verify verifies the signature of the signer. Other signatures (a second key during a
 // change, another milter) do not count.
-func verify(m message, want state.Signer) error {
+func verify(m message, want state.Signer) error { return verifyText(m.bytes(), want) }
+
+// verifyText is verify for a message as it arrived.
+func verifyText(text []byte, want state.Signer) error {
 	seen := &keyNames{}
-	results, err := dkim.VerifyWithOptions(bytes.NewReader(m.bytes()), &dkim.VerifyOptions{
+	results, err := dkim.VerifyWithOptions(bytes.NewReader(text), &dkim.VerifyOptions{
 		LookupTXT: func(name string) ([]string, error) {
 			if seen.add(name) != keyName(want) {
 				return nil, errors.New("not the key asked for")

@@ -46,6 +46,7 @@ func Flags(a spec.Answers) []string {
 	add("--aspf", a.ASPF)
 	add("--rua", a.RUA...)
 	add("--ruf", a.RUF...)
+	add("--mta", a.MTA)
 	add("--milter-default-action", a.MilterDefaultAction)
 	add("--existing-records", a.ExistingRecords)
 	add("--service-milters", a.ServiceMilters)

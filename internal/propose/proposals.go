@@ -31,7 +31,7 @@ func (b *Basis) Proposals(a spec.Answers) wizard.Proposals {
 		Domain:   wizard.Proposal{Value: domain, Why: "the host name without its first label"},
 		Hostname: wizard.Proposal{Value: b.Facts.FQDN, Why: "this machine's own name"},
 		BIND:     b.Facts.DNS == state.BIND,
-		Found:    b.findings(),
+		Found:    b.findings(a.MTA),
 	}
 	if addrs := b.publicAddresses(host); len(addrs) > 0 {
 		p.Addresses = wizard.Proposal{Value: strings.Join(addrs, " "), Why: "what DNS says of " + host}
@@ -187,7 +187,7 @@ func (b *Basis) resolvesTo(name, address string) bool {
 }
 
 // findings returns what was found on the machine, for the person at the wizard.
-func (b *Basis) findings() []string {
+func (b *Basis) findings(mta string) []string {
 	f := &b.Facts
 	var lines []string
 	if f.Release.Pretty != "" {
@@ -195,6 +195,9 @@ func (b *Basis) findings() []string {
 	}
 	if b.Root != "" {
 		return append(lines, "a tree below "+b.Root+": files only, nothing is installed or started")
+	}
+	if mta == spec.Exim {
+		return append(lines, b.eximFindings()...)
 	}
 	if f.Postfix != nil {
 		lines = append(lines, "Postfix "+f.Postfix.Version+" is installed; the signer is added to its settings")
@@ -216,6 +219,16 @@ func (b *Basis) findings() []string {
 		lines = append(lines, "this machine answers DNS: "+string(f.DNS))
 	}
 	return lines
+}
+
+// eximFindings returns what was found of exim4.
+func (b *Basis) eximFindings() []string {
+	e := b.Facts.Exim
+	if e == nil {
+		return []string{"exim4 will be installed, and signs what it sends"}
+	}
+	layout := map[bool]string{true: "split", false: "not split"}[e.Split]
+	return []string{fmt.Sprintf("exim4 %s is installed (%s, %s); signing is added to its settings", e.Version, e.Type, layout)}
 }
 
 // inPlaceOf names the mail server that Postfix replaces.

@@ -128,6 +128,9 @@ func (p *Proposer) Init(ctx context.Context, a spec.Answers) (Result, error) {
 		_, err := store.Earlier{}.SetUp(map[bool]string{true: "server", false: "tree"}[p.Root == ""])
 		return Result{}, err
 	}
+	if p.Root != "" && (a.MTA == spec.Exim || p.Spec != nil && p.Spec.Host.MTA == spec.Exim) {
+		return Result{}, hint.NewUsage("run it on the server itself, without --root", "mailsetup sets up exim4 on a running system alone")
+	}
 	d := p.draft(step.Scope{}.Recheck(append(p.Recheck, normalized(a.Domain, spec.DomainName))...))
 	if p.InboundOnly {
 		d.Scope = step.HostOnly()
@@ -187,7 +190,7 @@ func (d *draft) noteAdopted() {
 // adopt looks for an OpenDKIM to take over, and looks up its domains. It completes the
 // answers from that.
 func (d *draft) adopt(ctx context.Context, a spec.Answers) (spec.Answers, error) {
-	if d.Root != "" || d.ReplaceForeign {
+	if d.Root != "" || d.ReplaceForeign || a.MTA == spec.Exim || d.Spec != nil && d.Spec.Host.MTA == spec.Exim {
 		return a, nil
 	}
 	var err error

@@ -117,7 +117,7 @@ func (p *Provisioner) addSuccessors(ctx context.Context, d *Draft) {
 	_ = parallel.Do(len(domains), lookupConcurrency, func(i int) error {
 		var made bool
 		if pairs[i], made = p.pairs[domains[i].Name]; !made {
-			pairs[i] = dkimkeys.NewPair(domains[i], selectors.Choose(ctx, domains[i].Name, ""), p.Machine.Now)
+			pairs[i] = dkimkeys.NewPair(domains[i], selectors.Choose(ctx, domains[i].Name, ""), p.Machine.Now).On(d.Want.Host)
 		}
 		return nil
 	})
@@ -157,7 +157,7 @@ func (p *Provisioner) addFirstKeys(ctx context.Context, d *Draft) {
 	}
 	pairs := make([]dkimkeys.Pair, len(fresh))
 	_ = parallel.Do(len(fresh), lookupConcurrency, func(i int) error {
-		pairs[i] = dkimkeys.NewPair(fresh[i], selectors.ForFirstKey(ctx, fresh[i], chosen), p.Machine.Now)
+		pairs[i] = dkimkeys.NewPair(fresh[i], selectors.ForFirstKey(ctx, fresh[i], chosen), p.Machine.Now).On(d.Want.Host)
 		return nil
 	})
 	d.pairs = append(d.pairs, pairs...)
@@ -312,9 +312,9 @@ func (p *Provisioner) install(ctx context.Context, d *Draft) error {
 	}
 	p.UI.Logf("installing %s", strings.Join(names, ", "))
 	// A main.cf that an earlier installation left is the administrator's.
-	fresh := d.Input.Facts.Postfix == nil && !exists(p.Machine.Sys, mainCf)
+	fresh := d.Input.Facts.Postfix == nil && !exists(p.Machine.Sys, mainCf) && d.Input.Spec.Host.MTA != spec.Exim
 	release := p.UI.Hold()
-	err := apt.Install(ctx, p.Machine.Sys, names, apt.Preseed{Mailname: signer.Mailname(d.Input)}, apt.Progress(p.UI.Logf))
+	err := apt.Install(ctx, p.Machine.Sys, names, preseed(d.Input), apt.Progress(p.UI.Logf))
 	release()
 	if err != nil {
 		return err
@@ -352,6 +352,20 @@ func (p *Provisioner) install(ctx context.Context, d *Draft) error {
 		return nil
 	}
 	return p.confirmExtra(ctx, d, more)
+}
+
+// preseed answers what the package of a mail server asks that is not here yet.
+func preseed(in step.Input) apt.Preseed {
+	answers := apt.Preseed{Mailname: signer.Mailname(in)}
+	if in.Spec.Host.MTA == spec.Exim {
+		answers.Exim = []string{in.Spec.Host.Hostname}
+		for _, d := range in.Spec.Domains {
+			if d.Receive && d.Name != in.Spec.Host.Hostname {
+				answers.Exim = append(answers.Exim, d.Name)
+			}
+		}
+	}
+	return answers
 }
 
 const mainCf state.Path = "/etc/postfix/main.cf"

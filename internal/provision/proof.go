@@ -19,6 +19,7 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/steps/daemons"
+	"mailsetup/steps/exim"
 	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
 )
@@ -55,7 +56,7 @@ func (p *Provisioner) prove(ctx context.Context, d *Draft) (proven string, probl
 			}
 		}
 	}
-	if !asksSigner(d.Plan) {
+	if !asksSigner(d.Plan) && (d.Input.Spec.Host.MTA != spec.Exim || d.Proof == ProveSigner) {
 		if err := askSigner(ctx, p.Machine.Sys, d.Input); err != nil {
 			return "", err
 		}
@@ -105,7 +106,7 @@ func probeDaemons(ctx context.Context, sys system.System, in step.Input) error {
 		return err
 	}
 	f := in.Facts
-	if f.SMTPAddress == "" {
+	if f.SMTPAddress == "" || f.Postfix == nil {
 		return nil // a null client; whether Postfix runs was seen with the facts
 	}
 	err := sys.Probe(ctx, state.Probe{Kind: state.ProbeSMTP, Address: f.SMTPAddress, Within: 10 * time.Second})
@@ -118,6 +119,9 @@ func probeDaemons(ctx context.Context, sys system.System, in step.Input) error {
 
 // askSigner probes the signer for a signature of the host's own mail.
 func askSigner(ctx context.Context, sys system.System, in step.Input) error {
+	if in.Spec.Host.MTA == spec.Exim {
+		return AskExim(ctx, sys, in)
+	}
 	probe, ok := signer.Proof(in)
 	if !ok {
 		return nil
@@ -125,6 +129,20 @@ func askSigner(ctx context.Context, sys system.System, in step.Input) error {
 	if err := sys.Probe(ctx, probe); err != nil {
 		return cmp.Or(ctx.Err(), unusableKeys(sys, probe.Signers, in.Ledger), hint.New("systemctl restart opendkim; if it does not help: journalctl -u opendkim -n 20",
 			"mail does not leave signed, although the files are as they should be: %w", err))
+	}
+	return nil
+}
+
+// AskExim has Exim deliver messages of the host and its domain.
+func AskExim(ctx context.Context, sys system.System, in step.Input) error {
+	probe, ok := exim.Proof(in)
+	if !ok {
+		return nil
+	}
+	probe.Signers = signer.Senders(in)
+	if err := sys.Probe(ctx, probe); err != nil {
+		return cmp.Or(ctx.Err(), unusableKeys(sys, probe.Signers, in.Ledger), hint.New("mailsetup init; if it does not help: exim4 -bP transport "+exim.Transport+" | grep dkim, and /var/log/exim4/paniclog",
+			"mail leaves unsigned, although the files are as they should be: %w", err))
 	}
 	return nil
 }
@@ -152,6 +170,8 @@ func (p *Provisioner) sendMessages(ctx context.Context, d *Draft) (proven string
 	switch {
 	case len(senders) == 0:
 		return "", false, nil // no key signs yet, or another program does
+	case d.Input.Spec.Host.MTA == spec.Exim:
+		return fmt.Sprintf("A message from %s went all the way through exim4's transport %s, and its signature verifies.", senders[0].From, exim.Transport), true, AskExim(ctx, p.Machine.Sys, d.Input)
 	case postfix == nil:
 		return signerAsked, false, nil
 	}

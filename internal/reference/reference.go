@@ -65,6 +65,10 @@ func Host() []Key {
 			Name: "dns", Kind: Text, Words: []string{"bind", "rfc2136", "manual"}, Default: `"manual"`, Example: `"bind"`,
 			Meaning: "How records are published: into the zones of the BIND of this machine, by dynamic updates (RFC 2136) to the server of [rfc2136], or by you, from what is printed.",
 		},
+		{
+			Name: "mta", Kind: Text, Words: []string{"postfix", "exim4", ""}, Default: `""`, Example: `"exim4"`,
+			Meaning: "The mail server that sends: Postfix, for which OpenDKIM signs (also where it is empty), or exim4, which signs itself. One that is set up is not exchanged for the other.",
+		},
 		{Name: "root_alias", Kind: Text, Unit: address, Default: `""`, Example: `"ann@example.org"`, Meaning: "Who reads the mail of root and postmaster. Empty leaves /etc/aliases as it is."},
 		{
 			Name: "milter_default_action", Kind: Text, Words: []string{"tempfail", "accept"}, Default: `"tempfail"`, Example: `"accept"`,

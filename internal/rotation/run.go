@@ -175,7 +175,15 @@ func (r *Rotator) Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	t.reportMissingKeyFiles(watched)
 	err = t.finish(ctx, acted)
-	return t.report, cmp.Or(t.skipped.err(), err, watchErr)
+	return t.report, cmp.Or(t.skipped.err(), err, watchErr, askExim(ctx, t))
+}
+
+// askExim returns the error of an exim4 that sends mail unsigned: it tells nobody but its log.
+func askExim(ctx context.Context, r *run) error {
+	if !r.scheduled() || r.Spec.Host.MTA != spec.Exim {
+		return nil
+	}
+	return provision.AskExim(ctx, r.System, step.Input{Spec: r.Spec, Ledger: r.ledger, Now: r.now})
 }
 
 // open reads what a run begins with.

@@ -35,6 +35,7 @@ type Answers struct {
 	RUF     []string // --ruf
 
 	MilterDefaultAction string // --milter-default-action
+	MTA                 string // --mta
 
 	Inbound inbound.Answers // of mailsetup inbound, and --inbound-spf and so on of init
 

@@ -139,6 +139,7 @@ func (a Answers) host(f *findingList, h *Host) {
 	if h.DNS == "" {
 		h.DNS = DNSManual
 	}
+	setField(f, "--mta", a.MTA, &h.MTA, MTA)
 	setOrEmpty(f, "--root-alias", a.RootAlias, &h.RootAlias, MailAddress)
 	setOrEmpty(f, "--notify", a.Notify, &h.Notify, MailAddress)
 	setField(f, "--milter-default-action", a.MilterDefaultAction, &h.MilterDefaultAction, MilterAction)

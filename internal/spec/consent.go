@@ -36,6 +36,15 @@ func SignBounces(s string) (string, error) {
 	return choice("sign-bounces", s, "yes shows bounces to your other milters, too", nil, "yes", "no")
 }
 
+// Exim is the mail server exim4.
+const Exim = "exim4"
+
+// MTA accepts a mail server; Postfix is "".
+func MTA(s string) (string, error) {
+	name, err := choice("mta", s, "the mail server that signs: exim4 does it itself, Postfix asks OpenDKIM", nil, "postfix", Exim)
+	return strings.TrimPrefix(name, "postfix"), err
+}
+
 // Repair accepts whether records that are gone are put back.
 func Repair(s string) (string, error) {
 	return choice("repair", s, "no only tells of records that are gone, yes puts them back into a zone of this machine, once a week at most", nil, "yes", "no")

@@ -15,7 +15,7 @@ import (
 // for a set-up that was taken over or is beside ours, and for a zone with wildcards.
 func omittable(f tomltext.Field) bool {
 	switch f.Key {
-	case "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records", "role", "ignore", "block_lists":
+	case "mta", "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records", "role", "ignore", "block_lists":
 		return f.Value == "[]" || f.Value == "false" || f.Value == `""`
 	}
 	return inbound.IsDefault(f)
@@ -34,6 +34,7 @@ func hostFields(h Host) []tomltext.Field {
 		field("", "addresses", tomltext.List(addresses), "The public addresses it sends from, as other servers see them."),
 		field("", "domain", tomltext.Quote(h.Domain), "The domain whose key signs the mail of the host itself (cron, bounces)."),
 		field("", "dns", tomltext.Quote(string(h.DNS)), "How records get published: \"bind\" (this machine's), \"rfc2136\" or \"manual\"."),
+		field("", "mta", tomltext.Quote(h.MTA), "The mail server that signs: \"exim4\"; without this line Postfix, by OpenDKIM."),
 		field("", "root_alias", tomltext.Quote(h.RootAlias), "Who reads the mail of root and postmaster; \"\" leaves /etc/aliases alone."),
 		field("", "milter_default_action", tomltext.Quote(h.MilterDefaultAction), "While the signer is down: \"tempfail\" delays mail, \"accept\" sends it unsigned."),
 		field("", "sign_bounces", tomltext.Quote(h.SignBounces), "Do bounces go through other milters to be signed: \"yes\", \"no\", \"\" (not asked)."),

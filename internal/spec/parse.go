@@ -41,6 +41,7 @@ type hostText struct {
 	Addresses           []string `toml:"addresses"`
 	Domain              string   `toml:"domain"`
 	DNS                 string   `toml:"dns"`
+	MTA                 string   `toml:"mta"`
 	RootAlias           string   `toml:"root_alias"`
 	MilterDefaultAction string   `toml:"milter_default_action"`
 	SignBounces         string   `toml:"sign_bounces"`
@@ -204,6 +205,7 @@ func parseHost(text []byte) (Host, Findings) {
 	setList(&d.findingList, "addresses", raw.Addresses, &h.Addresses, Address)
 	setField(&d.findingList, "domain", raw.Domain, &h.Domain, DomainName)
 	setField(&d.findingList, "dns", raw.DNS, &h.DNS, DNS)
+	setField(&d.findingList, "mta", raw.MTA, &h.MTA, MTA)
 	setField(&d.findingList, "root_alias", raw.RootAlias, &h.RootAlias, MailAddress)
 	setField(&d.findingList, "milter_default_action", raw.MilterDefaultAction, &h.MilterDefaultAction, MilterAction)
 	setField(&d.findingList, "sign_bounces", raw.SignBounces, &h.SignBounces, SignBounces)

@@ -51,15 +51,6 @@ func (raw *domainText) valueOf(path string) any {
 		return &raw.Update.Server
 	case "rfc2136.key_file":
 		return &raw.Update.KeyFile
-	}
-	if at := raw.rotationValueOf(path); at != nil {
-		return at
-	}
-	return raw.DMARC.valueOf(path)
-}
-
-func (raw *domainText) rotationValueOf(path string) any {
-	switch path {
 	case "drain":
 		return &raw.Drain
 	case "rotate_every":
@@ -68,24 +59,18 @@ func (raw *domainText) rotationValueOf(path string) any {
 		return &raw.Lag
 	case "revoke":
 		return &raw.Revoke
-	}
-	return nil
-}
-
-func (raw *dmarcText) valueOf(path string) any {
-	switch path {
 	case "dmarc.policy":
-		return &raw.Policy
+		return &raw.DMARC.Policy
 	case "dmarc.subdomain_policy":
-		return &raw.SubdomainPolicy
+		return &raw.DMARC.SubdomainPolicy
 	case "dmarc.adkim":
-		return &raw.ADKIM
+		return &raw.DMARC.ADKIM
 	case "dmarc.aspf":
-		return &raw.ASPF
+		return &raw.DMARC.ASPF
 	case "dmarc.rua":
-		return &raw.RUA
+		return &raw.DMARC.RUA
 	case "dmarc.ruf":
-		return &raw.RUF
+		return &raw.DMARC.RUF
 	}
 	return nil
 }

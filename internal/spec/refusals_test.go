@@ -51,6 +51,7 @@ var wrongHost = map[string]func(h *spec.Host){
 	"domain":                func(h *spec.Host) { h.Domain = "nobody.example" },
 	"dns":                   func(h *spec.Host) { h.DNS = "" },
 	"root_alias":            func(h *spec.Host) { h.RootAlias = "not an address" },
+	"mta":                   func(h *spec.Host) { h.MTA = "sendmail" },
 	"milter_default_action": func(h *spec.Host) { h.MilterDefaultAction = "hope" },
 	"sign_bounces":          func(h *spec.Host) { h.SignBounces = "sometimes" },
 	"leave_services":        func(h *spec.Host) { h.LeaveServices = []string{"submission"} },

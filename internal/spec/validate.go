@@ -126,6 +126,7 @@ func (h Host) validate(f *findingList) {
 			each(key, parse, value)
 		}
 	}
+	optional("mta", MTA, h.MTA)
 	optional("sign_bounces", SignBounces, h.SignBounces)
 	each("leave_services", Service, h.LeaveServices...)
 	optional("root_alias", MailAddress, h.RootAlias)

@@ -21,6 +21,7 @@ type Facts struct {
 	Pristine  map[Path]bool   // configuration files still as Debian shipped them
 	Files     map[Path][]byte // content of the files steps need to look at
 	Postfix   *Postfix        // nil while Postfix is not installed
+	Exim      *Exim           // nil while exim4 is not installed
 	OpenDKIM  *OpenDKIM       // nil while OpenDKIM is not installed
 	DNS       DNSServer       // what answers DNS on this machine
 	// DNSAddress and SMTPAddress are where the name server and the mail server

@@ -302,6 +302,9 @@ const (
 	ProbeActive ProbeKind = "active" // the unit is active, and still is a second later
 	ProbeMilter ProbeKind = "milter" // the socket accepts and negotiates
 	ProbeSigns  ProbeKind = "signs"  // a message through the milter comes out signed
+	// ProbeExim: messages of the signers leave Exim, configured as in the file Address but
+	// for a queue of their own, by the transport Name with a signature that verifies.
+	ProbeExim ProbeKind = "exim"
 	// ProbeUnsigned: messages of the signers come out without a signature of
 	// their domain, since another milter signs them now.
 	ProbeUnsigned ProbeKind = "unsigned"

@@ -35,11 +35,12 @@ func (e RestrictionEdit) Settings() []string {
 // lines with a name. A block that says something else is replaced where it stands. The
 // number sign begins a comment in that file.
 type BlockEdit struct {
-	Path  Path
-	Name  string
-	Lines []string
-	Drop  bool // the block goes
-	Last  bool // it counts only behind all other lines, so it is moved there
+	Path   Path
+	Name   string
+	Lines  []string
+	Drop   bool // the block goes
+	Create bool // a file that is missing is made
+	Last   bool // it counts only behind all other lines, so it is moved there
 	// Stamp: the last comment line has a hash of the lines, so that an edit by hand is
 	// told, and not overwritten but with Overwrite.
 	Stamp, Overwrite bool

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/eximconf"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/records"
@@ -30,6 +31,10 @@ func daemons(in step.Input) []daemon {
 		all = append(all, daemon{unit: "named.service", down: "nobody finds the records", probes: []state.Probe{
 			{Kind: state.ProbeActive, Unit: "named.service"},
 		}})
+	}
+	if in.Spec.Host.MTA == spec.Exim {
+		all = append(all, daemon{unit: eximconf.Unit, down: "no mail gets through", probes: []state.Probe{{Kind: state.ProbeActive, Unit: eximconf.Unit}}})
+		return slices.DeleteFunc(all, func(d daemon) bool { _, known := in.Facts.Daemons[d.unit]; return !known })
 	}
 	all = append(all, daemon{unit: signer.Unit, down: "no mail gets through", probes: []state.Probe{
 		{Kind: state.ProbeMilter, Address: string(signer.Socket(in.Facts))}, {Kind: state.ProbeActive, Unit: signer.Unit},

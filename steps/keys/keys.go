@@ -25,15 +25,20 @@ func Create(in step.Input) (state.Stage, []state.Note, error) {
 		{Path: state.OwnDir, Mode: 0o700, Owner: state.Root},
 		{Path: state.LedgerDir, Mode: 0o700, Owner: state.Root},
 	}}
-	if !in.SignsNothing() {
+	switch {
+	case in.Spec.Host.MTA == spec.Exim:
+		stage.Dirs = append(stage.Dirs, state.Dir{Path: signer.EximKeyDir, Mode: 0o700, Owner: signer.EximOwner})
+	case !in.SignsNothing():
 		stage.Dirs = append(stage.Dirs, keys)
 	}
 	for _, file := range slices.Sorted(maps.Keys(in.Keys.Private)) {
-		stage.Dirs = append(stage.Dirs, state.Dir{
-			Path: file.Dir(), Mode: 0o700, Owner: signer.KeyOwner, Why: "OpenDKIM refuses keys that others could read",
-		})
+		why := "OpenDKIM refuses keys that others could read"
+		if signer.OwnerOf(file) == signer.EximOwner {
+			why = "exim4 alone reads its keys"
+		}
+		stage.Dirs = append(stage.Dirs, state.Dir{Path: file.Dir(), Mode: 0o700, Owner: signer.OwnerOf(file), Why: why})
 		stage.Files = append(stage.Files, state.File{
-			Path: file, Mode: 0o600, Owner: signer.KeyOwner, Content: in.Keys.Private[file], Secret: true,
+			Path: file, Mode: 0o600, Owner: signer.OwnerOf(file), Content: in.Keys.Private[file], Secret: true,
 			Why: "the private key; it never leaves this machine",
 		})
 	}

@@ -46,12 +46,12 @@ func unneededKeys(in step.Input, retire map[string][]string) []state.Path {
 	var list []state.Path
 	for _, domain := range slices.Sorted(maps.Keys(retire)) {
 		for _, k := range in.Ledger[domain] {
-			file := signer.KeyFile(domain, k.Selector)
+			file := signer.KeyFileOf(in.Spec.Host, domain, k.Selector)
 			if slices.Contains(retire[domain], k.Selector) && !k.Adopted && k.File == string(file) && !needed[k.File] {
 				list = append(list, file)
 			}
 		}
-		list = append(list, signer.KeyDir.Join(domain))
+		list = append(list, signer.KeyFileOf(in.Spec.Host, domain, "").Dir())
 	}
 	return list
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mailsetup/internal/postconf"
+	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/daemons"
 	"mailsetup/steps/postfix"
@@ -17,6 +18,9 @@ import (
 // Postfix reads /etc/aliases. A Postfix that replaces another mail server reads that one's
 // aliases.
 func Aliases(in step.Input) (state.Stage, []state.Note, error) {
+	if in.Spec.Host.MTA == spec.Exim {
+		return eximAliases(in), nil, nil
+	}
 	types, read := aliasTypes(postfix.Settings(in)["alias_maps"])
 	carried := in.Facts.OtherMTA != nil
 	stage := state.Stage{}
@@ -24,16 +28,7 @@ func Aliases(in step.Input) (state.Stage, []state.Note, error) {
 	case to != "" && !read:
 		return stage, nil, nil // Notes tells of it
 	case to != "":
-		set := []state.Setting{{Name: "root", Value: to}}
-		if !hasAlias(in.Facts.Files[postfix.AliasFile], "postmaster") {
-			set = append(set, state.Setting{Name: "postmaster", Value: "root"})
-		}
-		if abuseIsFree(in) {
-			set = append(set, state.Setting{Name: "abuse", Value: "root"})
-		}
-		stage.Edits = []state.Edit{
-			state.AliasEdit{Path: postfix.AliasFile, Set: set, Reason: "root's mail and reports reach a person"},
-		}
+		stage.Edits = []state.Edit{aliasEdit(in)}
 		stage.Probes = rootProbes(in)
 	case !carried:
 		return stage, nil, nil
@@ -49,6 +44,26 @@ func Aliases(in step.Input) (state.Stage, []state.Note, error) {
 		}
 	}
 	return stage, nil, nil
+}
+
+// aliasEdit sets the aliases that lead to whom the spec names.
+func aliasEdit(in step.Input) state.AliasEdit {
+	set := []state.Setting{{Name: "root", Value: in.Spec.Host.RootAlias}}
+	if !hasAlias(in.Facts.Files[postfix.AliasFile], "postmaster") {
+		set = append(set, state.Setting{Name: "postmaster", Value: "root"})
+	}
+	if abuseIsFree(in) {
+		set = append(set, state.Setting{Name: "abuse", Value: "root"})
+	}
+	return state.AliasEdit{Path: postfix.AliasFile, Set: set, Reason: "root's mail and reports reach a person"}
+}
+
+// eximAliases sets the aliases for exim4, which reads the file itself for each message.
+func eximAliases(in step.Input) state.Stage {
+	if in.Spec.Host.RootAlias == "" {
+		return state.Stage{}
+	}
+	return state.Stage{Edits: []state.Edit{aliasEdit(in)}}
 }
 
 // suffixes are those of the files that postalias(1) makes, by the type of the table.

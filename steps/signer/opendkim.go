@@ -69,6 +69,11 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 		return state.Stage{}, nil, err
 	}
 	t := tablesOf(in)
+	for _, k := range t.keys {
+		if OwnerOf(state.Path(k.Path)) == EximOwner {
+			return state.Stage{}, nil, step.Refuse("mailsetup init --mta exim4", "%s is signed by exim4 (%s), and mailsetup does not yet move keys to OpenDKIM", k.Domain, k.Path)
+		}
+	}
 	files, err := t.files(in, anybody == nil)
 	if err != nil {
 		return state.Stage{}, nil, err
@@ -200,6 +205,10 @@ func HostNames(in step.Input) []string {
 	names := []string{in.Spec.Host.Hostname}
 	if p := in.Facts.Postfix; p != nil && !p.Fresh {
 		names = append(names, strings.ToLower(p.Value["myhostname"]), strings.ToLower(p.Value["myorigin"]))
+	}
+	if in.Spec.Host.MTA == spec.Exim { // which writes mail of its own and of local users so
+		name, _, _ := strings.Cut(string(in.Facts.Files["/etc/mailname"]), "\n")
+		names = append(names, strings.ToLower(strings.TrimSpace(name)))
 	}
 	names = slices.DeleteFunc(names, func(n string) bool { return !strings.Contains(n, ".") })
 	slices.Sort(names)
@@ -350,16 +359,7 @@ func currentSocket(in step.Input) state.Path {
 // probes probe the daemon itself: its unit reports success for a reload that it
 // ignored, and is active for a moment before it dies of a bad socket.
 func (t tables) probes(in step.Input) []state.Probe {
-	signs := state.Probe{Kind: state.ProbeSigns, Address: string(Socket(in.Facts)), Within: 20 * time.Second}
-	taken := explicitSenders(in.Spec)
-	for d := range in.Scope.Domains(in.Spec) {
-		if k, ok := in.Ledger.Signing(d.Name); ok {
-			signs.Signers = append(signs.Signers, signature(testSender(d, taken), d.Name, k))
-		}
-	}
-	if s, ok := t.hostSigner(in); ok && (in.Keys.During == nil || in.Scope.Includes(in.Spec.Host.Domain)) {
-		signs.Signers = append(signs.Signers, s) // which has to do with the keys of its domain only
-	}
+	signs := state.Probe{Kind: state.ProbeSigns, Address: string(Socket(in.Facts)), Signers: t.senders(in), Within: 20 * time.Second}
 	if len(signs.Signers) == 0 { // all is left to another signer
 		return []state.Probe{{Kind: state.ProbeMilter, Address: string(Socket(in.Facts)), Within: 20 * time.Second}, {Kind: state.ProbeActive, Unit: Unit}}
 	}

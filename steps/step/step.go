@@ -21,6 +21,8 @@ type Step struct {
 	// Host: about the host alone, and left out of runs that are about some of
 	// its domains.
 	Host bool
+	// Postfix and Exim: only where that is the mail server; neither: with any.
+	Postfix, Exim bool
 	// DNS: what it builds depends on what the zones have, which has to be looked
 	// at before.
 	DNS bool
@@ -87,6 +89,12 @@ func (in Input) Unanswered(all ...state.Question) []state.Question {
 func (in Input) Has(domain string) bool {
 	_, ok := slices.BinarySearchFunc(in.Spec.Domains, domain, func(d spec.Domain, name string) int { return cmp.Compare(d.Name, name) })
 	return ok
+}
+
+// Takes reports whether a step is one for the mail server of the host.
+func (in Input) Takes(s Step) bool {
+	exim := in.Spec.Host.MTA == spec.Exim
+	return !(s.Postfix && exim) && !(s.Exim && !exim)
 }
 
 // SignsNothing reports whether OpenDKIM signs nothing and never did: all domains are

@@ -40,6 +40,22 @@ func Two(hostname, second string) step.Input {
 	return in
 }
 
+// Exim returns an internet site with exim4, of two domains with keys, on which init runs.
+func Exim(split bool) step.Input {
+	in := Two("mail.lab.example", "shop.example")
+	in.Spec.Host.MTA = spec.Exim
+	in.Facts.Postfix, in.Facts.OpenDKIM = nil, nil
+	in.Facts.Installed = map[string]bool{"exim4-base": true, "exim4-daemon-light": true, "bind9": true}
+	in.Facts.Exim = &state.Exim{Version: "4.98.2", Type: "internet", Split: split, Local: []string{"lab.example"}}
+	in.Facts.Daemons = map[string]state.Daemon{"exim4.service": {Running: true}}
+	in.Facts.Files = map[state.Path][]byte{"/etc/mailname": []byte("Box.lab.example\n")}
+	in.Ledger, in.Keys.Private = keyring.Ledger{}, nil
+	for _, d := range in.Spec.Domains {
+		in.Ledger[d.Name] = []keyring.Key{{Selector: "s1", Public: "MIIB", File: "/etc/exim4/dkim/" + d.Name + "/s1.private", Stage: keyring.Active}}
+	}
+	return in
+}
+
 // Denied returns the evaluation of a record that lets this server not pass.
 func Denied(name, record string, lookups int) map[string]state.SPF {
 	return map[string]state.SPF{name: {Record: record, Lookups: lookups, Denied: []netip.Addr{netip.MustParseAddr("192.0.2.10")}}}

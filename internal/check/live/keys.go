@@ -47,10 +47,10 @@ func (c toSigner) keys(domains []subject.Domain) {
 }
 
 func (c toSigner) key(domain string, k keyring.Key, err error) {
-	f := finding.Finding{ID: "live.keys", Severity: finding.OK, Domain: domain, Subject: k.File, Seen: "OpenDKIM can use it, and nobody else"}
+	f := finding.Finding{ID: "live.keys", Severity: finding.OK, Domain: domain, Subject: k.File, Seen: c.program() + " can use it, and nobody else"}
 	if err != nil {
 		c.badKeys[domain] = true
-		f.Severity, f.Seen, f.Expected = finding.Problem, err.Error(), "a file of mode 0600 that only OpenDKIM reads"
+		f.Severity, f.Seen, f.Expected = finding.Problem, err.Error(), "a file of mode 0600 that only "+c.program()+" reads"
 		f.Remedy = finding.Advice(hint.Of(err)...)
 		if strings.Contains(f.Seen, "is not the private key of the record") {
 			f.CausedBy, f.Expected = "dkim.match", "the private key of the record"

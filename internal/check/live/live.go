@@ -87,7 +87,7 @@ func Check(ctx context.Context, m Machine, dns *dnsclient.Client, s subject.Serv
 // daemons looks at what runs, and at the way from Postfix to the signer.
 func (c *checker) daemons(ctx context.Context, domains []subject.Domain) {
 	if c.s.Facts.Postfix == nil {
-		c.withoutPostfix()
+		c.withoutPostfix(ctx, domains)
 		return
 	}
 	c.asked = postfix.AskedBy(c.in)
@@ -139,7 +139,11 @@ func cut(text string) string {
 }
 
 // withoutPostfix says how far a server of another kind was looked at.
-func (c *checker) withoutPostfix() {
+func (c *checker) withoutPostfix(ctx context.Context, domains []subject.Domain) {
+	if c.signsByExim() && c.s.Facts.Exim != nil {
+		c.exim(ctx, domains)
+		return
+	}
 	if c.s.Facts.MTA == "" {
 		return // no mail leaves from here
 	}

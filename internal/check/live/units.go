@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/eximconf"
 	"mailsetup/internal/process"
 	"mailsetup/internal/state"
 	"mailsetup/steps/signer"
@@ -28,6 +29,9 @@ type unit struct {
 
 // needed returns the units that mail needs here.
 func (c daemons) needed(ctx context.Context) []unit {
+	if c.signsByExim() {
+		return []unit{{name: eximconf.Unit, boot: eximconf.Unit, effect: "no mail gets through"}}
+	}
 	p := c.s.Facts.Postfix
 	all := []unit{{name: p.Unit, boot: "postfix.service", effect: "no mail gets through", pid: c.master()}}
 	if c.signs() {

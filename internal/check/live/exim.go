@@ -1,0 +1,75 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/subject"
+	"mailsetup/internal/eximconf"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/steps/exim"
+)
+
+// signsByExim reports whether exim4 signs here, as mailsetup has set it up.
+func (c *checker) signsByExim() bool { return c.s.SetUp && c.in.Spec.Host.MTA == spec.Exim }
+
+// exim looks at an exim4 that signs: its unit, its keys, and a message of each domain. It
+// says nothing of mail that comes in.
+func (c *checker) exim(ctx context.Context, domains []subject.Domain) {
+	daemons{c}.units(ctx)
+	toSigner{c}.keys(domains)
+	if !c.o.Wants("live.signed.sendmail") {
+		return
+	}
+	const id = "live.signed.sendmail"
+	if c.s.Unprivileged {
+		c.add(finding.Finding{ID: id, Severity: finding.Unknown, Seen: "only root can have exim4 deliver a message to mailsetup", Remedy: finding.Command("sudo mailsetup check --only live")})
+		return
+	}
+	p, ok := exim.Proof(c.in)
+	if !ok {
+		return
+	}
+	err := c.m.Probe(ctx, p)
+	if ctx.Err() != nil {
+		return
+	}
+	failed, several := errors.AsType[state.DomainErrors](err)
+	told := map[string]bool{}
+	for _, s := range p.Signers {
+		why := failed[s.Domain]
+		if err != nil && !several {
+			why = err
+		}
+		if told[s.Domain] {
+			continue
+		}
+		told[s.Domain] = true
+		f := finding.Finding{ID: id, Severity: finding.OK, Domain: s.Domain, Subject: s.From, Seen: "leaves by exim4's " + p.Name + ", signed by " + keyName(s)}
+		if why != nil {
+			f.Severity, f.Seen, f.Expected = finding.Problem, why.Error(), "a signature of "+keyName(s)
+			f.Remedy, f.Fixable = c.eximRemedy(s)
+		}
+		c.add(f)
+	}
+}
+
+// eximRemedy says what mends mail that exim4 does not sign.
+func (c *checker) eximRemedy(s state.Signer) (remedy finding.Remedy, fixable bool) {
+	if c.badKeys[s.Domain] {
+		return finding.Text("first see to the private key; then:").Command("mailsetup check %s --only live", s.Domain), false
+	}
+	return finding.Text("to have the settings of exim4 and its table made again:").Command("mailsetup init").
+		Text(fmt.Sprintf("what counts in the end is %s:", eximconf.Generated)).Command("exim4 -bP transport %s | grep dkim", exim.Transport), true
+}
+
+// program names what signs here.
+func (c *checker) program() string {
+	if c.signsByExim() {
+		return "exim4"
+	}
+	return "OpenDKIM"
+}

@@ -1,0 +1,70 @@
+// Package exim collects what Debian's exim4 is configured to do.
+package exim
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/detect/source"
+	"mailsetup/internal/edits"
+	"mailsetup/internal/eximconf"
+	"mailsetup/internal/state"
+)
+
+// sections are the directories of a split configuration, in the order of
+// update-exim4.conf(8).
+var sections = []string{"main", "acl", "router", "transport", "retry", "rewrite", "auth"}
+
+// Find collects the facts about exim4 where it is installed.
+func Find(ctx context.Context, s source.Source, _ source.Options, f *state.Facts) error {
+	if !f.Installed["exim4-daemon-light"] && !f.Installed["exim4-daemon-heavy"] {
+		return nil
+	}
+	text, err := source.Text(s, eximconf.DebconfFile)
+	if err != nil {
+		return err
+	}
+	values := eximconf.Values(string(text))
+	e := &state.Exim{
+		Type: strings.ToLower(values["dc_eximconfig_configtype"]), Split: strings.EqualFold(values["dc_use_split_config"], "true"),
+		Local:      strings.FieldsFunc(strings.ToLower(values["dc_other_hostnames"]), func(r rune) bool { return r == ':' || r == ';' || r == ' ' }),
+		Interfaces: values["dc_local_interfaces"], SPF: f.Installed["exim4-daemon-heavy"],
+	}
+	_, version, _ := strings.Cut(source.OptionalOutput(ctx, s, "exim4", "-bV"), "Exim version ")
+	e.Version, _, _ = strings.Cut(version, " ")
+	if o, err := s.Stat("/etc/exim4/exim4.conf"); err == nil && o.Kind != state.Absent {
+		e.Whole = "/etc/exim4/exim4.conf"
+	}
+	e.Files = []state.Path{eximconf.DebconfFile, eximconf.TemplateFile, eximconf.MacrosFile}
+	for _, section := range sections {
+		dir := eximconf.ConfDir.Join(section)
+		names, _ := s.List(dir)
+		slices.Sort(names)
+		for _, name := range names {
+			e.Files = append(e.Files, dir.Join(name))
+		}
+	}
+	f.Exim = e
+	return readSigning(s, e)
+}
+
+// readSigning looks for DKIM in the files that count, apart from ours.
+func readSigning(s source.Source, e *state.Exim) error {
+	for _, p := range e.Files {
+		split := strings.HasPrefix(string(p), string(eximconf.ConfDir)+"/")
+		if p == eximconf.DebconfFile || split != e.Split || p == eximconf.SplitFile {
+			continue
+		}
+		text, err := source.Text(s, p)
+		if err != nil {
+			return err
+		}
+		_, around, _ := edits.BlockLines(string(text), eximconf.BlockName)
+		for _, line := range eximconf.SigningLines(around) {
+			e.Signs = append(e.Signs, fmt.Sprintf("%s:%d", p, line))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package exim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailsetup/internal/eximconf"
+	"mailsetup/internal/state"
+	"mailsetup/steps/signer"
+	"mailsetup/steps/step"
+)
+
+// refusal returns the error of a machine on which exim4 cannot be set up as it is.
+func refusal(in step.Input) error {
+	e := in.Facts.Exim
+	const debconf = "dpkg-reconfigure exim4-config"
+	if in.Spec.Host.Inbound.On() {
+		return incoming(e)
+	}
+	for _, r := range signer.Rows(in) {
+		if signer.OwnerOf(state.Path(r.File)) != signer.EximOwner {
+			return step.Refuse("mailsetup init --mta postfix", "%s is signed with a key of OpenDKIM (%s), and mailsetup does not yet move keys to exim4", r.Domain, r.File)
+		}
+	}
+	switch {
+	case in.Facts.Installed["postfix"]:
+		return step.Refuse("leave --mta out: Postfix signs by OpenDKIM", "Postfix is this machine's mail server, and mailsetup does not yet put exim4 in its place")
+	case e == nil: // it will be installed as an internet site
+		return nil
+	case e.Whole != "":
+		return step.Refuse(fmt.Sprintf("put what it is for into %s, then remove it; see update-exim4.conf(8)", eximconf.ConfDir),
+			"%s is in the place of the configuration that Debian generates, and mailsetup does not edit it", e.Whole)
+	case e.Type == "smarthost" || e.Type == "satellite":
+		return step.Refuse(debconf+", for mail that is sent directly; or let the smarthost sign",
+			"exim4 hands all mail to another server (dc_eximconfig_configtype is %s): its transport remote_smtp_smarthost knows no DKIM, and mailsetup does not yet add it there", e.Type)
+	case e.Type != "internet":
+		return step.Refuse(debconf+", and choose the internet site",
+			"exim4 delivers to this machine alone (dc_eximconfig_configtype is %s): no mail leaves", e.Type)
+	case len(e.Signs) > 0:
+		return step.Refuse("take it out, then run the command again; the record of that key may stay",
+			"exim4 was set up by hand to sign, in %s, and mailsetup does not yet take that over", step.EnumerateUpTo(e.Signs, 3))
+	}
+	return nil
+}
+
+// incoming refuses checks of incoming mail, and says what Debian's exim4 has.
+func incoming(e *state.Exim) error {
+	file := eximconf.MacrosFile
+	if e != nil && e.Split {
+		file = eximconf.ConfDir + "/main/00_local"
+	}
+	settings := fmt.Sprintf("block lists: CHECK_RCPT_IP_DNSBLS = zen.spamhaus.org in %s, which marks; then systemctl reload exim4", file)
+	spf := fmt.Sprintf("SPF: CHECK_RCPT_SPF = yes in %s", file)
+	if e == nil || !e.SPF {
+		spf += ", once exim4-daemon-heavy is installed: exim4-daemon-light ignores it without a word"
+	}
+	return &step.Refusal{
+		What: "mailsetup checks incoming mail with Postfix alone; exim4 does what its own settings say, and no exim4 of Debian knows DMARC",
+		Hint: spf, Then: []string{settings},
+	}
+}
+
+// notes says what Exim does with mail for domains that are received here, and which mail of
+// others it takes.
+func notes(in step.Input) []state.Note {
+	e := in.Facts.Exim
+	if e == nil {
+		return nil
+	}
+	var missing []string
+	for d := range in.Scope.Domains(in.Spec) {
+		if d.Receive && !slices.Contains(e.Local, d.Name) {
+			missing = append(missing, d.Name)
+		}
+	}
+	var list []state.Note
+	if len(missing) > 0 {
+		list = append(list, state.Note{
+			Topic: "local domains", Text: "exim4 does not take mail for " + step.EnumerateUpTo(missing, 5) + " yet: others are told \"relay not permitted\"",
+			Action: fmt.Sprintf("add to dc_other_hostnames in %s: %s; then systemctl reload exim4", eximconf.DebconfFile, strings.Join(missing, ":")),
+		})
+	}
+	if len(missing) > 0 && e.Interfaces != "" {
+		list = append(list, state.Note{
+			Topic: "interfaces", Text: "exim4 listens on " + e.Interfaces + " alone",
+			Action: fmt.Sprintf("empty dc_local_interfaces in %s, if mail is to come in; then systemctl restart exim4", eximconf.DebconfFile),
+		})
+	}
+	return list
+}
