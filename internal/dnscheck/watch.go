@@ -18,6 +18,9 @@ const (
 // maxDomains is how many domains are checked at a time. The client bounds the questions.
 const maxDomains = 64
 
+// manyDomains are so many that what is found out of each is not kept for the others.
+const manyDomains = 1000
+
 // Progress is how far a Watch has come.
 type Progress struct {
 	Results   []Result      // of the last check, one for each domain
@@ -56,13 +59,33 @@ func Watch(ctx context.Context, c *dnsclient.Client, want []Expected, timeout ti
 // checkAll checks the domains that are not complete yet. What they have in common is looked
 // up once.
 func checkAll(ctx context.Context, c *dnsclient.Client, want []Expected, results []Result) {
-	c = c.WithCache()
+	if c = c.WithCache(); len(want) > manyDomains {
+		c = c.WithSmallCache()
+	}
 	_ = parallel.Do(len(want), maxDomains, func(i int) error {
 		if !results[i].OK() {
 			results[i] = Check(ctx, c, want[i], results[i])
+			results[i].forget()
 		}
 		return nil
 	})
+}
+
+// forget forgets of a domain that has all its records what only further checks need: of
+// thousands that is much.
+func (v *Result) forget() {
+	if !v.OK() {
+		return
+	}
+	v.found = nil
+	for _, s := range v.Servers {
+		for i := range s.Records {
+			r := &s.Records[i]
+			if r.answer = (Answer{}); len(r.Seen) == 1 && r.Seen[0] == r.Record {
+				r.Seen[0] = r.Record // the same text, once
+			}
+		}
+	}
 }
 
 // Complete returns how many domains have all their records on all name servers.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"mailsetup/internal/dnscheck"
@@ -134,11 +135,17 @@ func (r *Records) saveChecks(results []dnscheck.Result) {
 	if os.Geteuid() != 0 || !s.Exists() {
 		return
 	}
-	checked := make(map[string]keyring.LastCheck, len(results))
-	for _, res := range results {
-		checked[res.Domain] = res.LastCheck(r.input.Ledger[res.Domain], time.Now().UTC())
-	}
-	if err := s.SaveChecks(checked, nil); err != nil {
-		r.machine.Logf("what was seen is not remembered: %v", err)
+	for some := range slices.Chunk(results, savedAtOnce) {
+		checked := make(map[string]keyring.LastCheck, len(some))
+		for _, res := range some {
+			checked[res.Domain] = res.LastCheck(r.input.Ledger[res.Domain], time.Now().UTC())
+		}
+		if err := s.SaveChecks(checked, nil); err != nil {
+			r.machine.Logf("what was seen is not remembered: %v", err)
+			return
+		}
 	}
 }
+
+// savedAtOnce is of how many domains what was seen is in memory as text.
+const savedAtOnce = 1000

@@ -73,6 +73,7 @@ func (c *Collector) RecordsInput(ctx context.Context, r Request, domains []spec.
 	if err != nil {
 		return step.Input{}, err
 	}
+	c.fingerprints = nil // nothing will be saved
 	in := step.Input{Spec: whole, Facts: g.Facts, Ledger: r.Ledger, Scope: scope, Now: c.m.Now}
 	c.gatherWildcards(ctx, &in)
 	if c.m.Image == nil && !c.m.Unprivileged() {

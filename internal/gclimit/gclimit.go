@@ -11,7 +11,7 @@ import (
 
 // Default is enough for a command on a server with ten thousand domains. The program has
 // some 16 MB more, its code among them.
-const Default = 76 << 20
+const Default = 74 << 20
 
 // limit is the one that was set, 0 for none.
 var limit atomic.Int64
@@ -50,5 +50,5 @@ func afterNextCollection() {
 // wanted returns the limit that leaves room for some garbage beside what is in use.
 func wanted(limit int64, live uint64) int64 {
 	const overhead = 8 << 20 // stacks, and what the collector itself needs
-	return max(limit, int64(live+live/3)+overhead)
+	return max(limit, int64(live+live/4)+overhead)
 }
