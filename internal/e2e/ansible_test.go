@@ -17,11 +17,11 @@ import (
 )
 
 // TestSoakAnsible: the role of contrib/ansible, with Debian's own Ansible. The example's
-// three servers are trees; another one has its daemons, where a check says what is so, a
+// three servers are trees; another one gets its daemons, where a check says what is so, a
 // second run changes nothing, and what is refused touches nothing.
 func TestSoakAnsible(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
-		b := server(t, release, lab.Mail)
+		b := server(t, release, lab.Bare)
 		installAnsible(t, b, release)
 		role(t, b)
 		threeServers(t, b)

@@ -106,7 +106,10 @@ func (g Given) addOthers(there Files, files map[state.Path][]byte) error {
 	}
 	for _, name := range names {
 		p := spec.DomainFile(name)
-		if o, err := there.Stat(p); g.texts[p] == nil && err == nil && o.Kind == state.Regular {
+		if _, given := g.texts[p]; given {
+			continue
+		}
+		if o, err := there.Stat(p); err == nil && o.Kind == state.Regular {
 			files[p] = nil
 		}
 	}
