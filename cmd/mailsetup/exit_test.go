@@ -13,8 +13,11 @@ import (
 	"mailsetup/internal/apply"
 	"mailsetup/internal/apt"
 	"mailsetup/internal/console"
+	"mailsetup/internal/jsondoc/jsondoctest"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/stdio"
 	"mailsetup/internal/system"
+	"mailsetup/internal/text"
 	"mailsetup/internal/wizard"
 	"mailsetup/steps/step"
 )
@@ -113,6 +116,39 @@ func TestNotUndoneWins(t *testing.T) {
 		}
 		if text := message(err); !bytes.Contains([]byte(text), []byte("mailsetup recover")) {
 			t.Errorf("cause %v: %q does not say what to type", cause, text)
+		}
+	}
+}
+
+// A fault of the program itself is data, too, for who asked for that; and no second document
+// follows one that was begun.
+func TestFailuresAsData(t *testing.T) {
+	var out, said bytes.Buffer
+	c := console.Console{Out: &out, Err: &said, Args: []string{"mailsetup", "list", "--json"}}
+	if code := crashed(c, "index out of range"); code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+	if err := jsondoctest.Validate(out.String()); err != nil || !strings.Contains(out.String(), `"message": "internal error: index out of range"`) || !strings.Contains(said.String(), "goroutine") {
+		t.Errorf("%v\n%s\n%s", err, out.String(), said.String())
+	}
+	out.Reset()
+	begun := stdio.New(&out, nil)
+	c.Out = text.NewSafeWriter(begun)
+	finish(c, errors.New("first"))
+	finish(c, errors.New("second"))
+	if err := errors.Join(begun.Flush(nil), jsondoctest.Validate(out.String())); err != nil || !strings.Contains(out.String(), `"first"`) {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}
+
+func TestAsksForJSON(t *testing.T) {
+	for line, want := range map[string]bool{
+		"list --json": true, "list -json": true, "list --json=true": true, "--json": true, "lst --nonsense --json": true, "dns --format json": true,
+		"check --format=json": true, "list": false, "list --json=false": false, "list -- --json": false, "dns --format": false, "dns --format plain": false,
+		"add-domain json": false, "": false,
+	} {
+		if got := asksForJSON(append([]string{"mailsetup"}, strings.Fields(line)...)); got != want {
+			t.Errorf("%q: %v", line, got)
 		}
 	}
 }

@@ -134,7 +134,7 @@ func (u rotationUI) StartBar(what string, total int) (step, end func()) {
 func printReport(u ui, r *rotation.Report, dryRun bool, failed error) error {
 	switch {
 	case dryRun:
-		return printDryRotation(u, r)
+		return printDryRotation(u, r, failed)
 	case u.o.json:
 		d := r.Document()
 		if failed != nil {
@@ -162,14 +162,18 @@ func printReport(u ui, r *rotation.Report, dryRun bool, failed error) error {
 
 // printDryRotation prints the plan of a dry run or, where nothing is due, when
 // something will be.
-func printDryRotation(u ui, r *rotation.Report) error {
+func printDryRotation(u ui, r *rotation.Report, failed error) error {
 	p := plan.Plan{}
 	if r.Plan != nil {
 		p = *r.Plan
 	}
 	switch {
 	case u.o.json:
-		if err := u.print(r.DryDocument()); err != nil {
+		d := r.DryDocument()
+		if failed != nil {
+			d.Error = failure(u.c, failed)
+		}
+		if err := u.print(d); err != nil {
 			return err
 		}
 	case r.Plan == nil:

@@ -47,6 +47,8 @@ type Plan struct {
 	Steps []Step `json:"steps,omitzero"`
 	// Of rotate-dkim: the keys as they are.
 	Keys []Key `json:"keys,omitzero"`
+	// Why this is not all that would be done.
+	Error *Error `json:"error,omitempty"`
 }
 
 // Document implements Document.

@@ -110,7 +110,9 @@ Each document is an object that begins with
 also where its flags are wrong;
 one that has done or found something, and then fails, has
 .B error
-among its fields. The exit code is as without
+among its fields.
+.B check \-\-changed
+prints a document also where nothing has changed. The exit code is as without
 .BR \-\-json .
 .PP
 The same idea is the same object in all documents: a domain, a key, a record, a run, a change, a

@@ -115,7 +115,7 @@ func fieldsOf(of reflect.Type, comments map[string]string) []field {
 		}
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "" || name == "-" {
-			continue
+			panic(of.Name() + "." + f.Name + " has no name")
 		}
 		list = append(list, field{
 			name: name, text: sentence(comments[of.Name()+"."+f.Name], f.Name), of: f.Type, optional: options != "",

@@ -15,7 +15,7 @@ import (
 // whole values: what is about thousands of domains would take much memory as one text. Of an
 // iter.Seq each item is made when it is its turn. No list is null, and times are in UTC and whole seconds.
 func Write(w io.Writer, d Document) error {
-	j := &writer{to: w}
+	j := &writer{to: w, fieldsOf: map[reflect.Type][]field{}}
 	j.open("", '{')
 	j.leaf("schema", Schema)
 	j.leaf("document", d.Document())
@@ -33,49 +33,50 @@ type writer struct {
 	depth int
 	begun bool // something stands before in the innermost list or object
 	err   error
+
+	fieldsOf map[reflect.Type][]field // of structs that were met
+}
+
+// field is a field of a struct.
+type field struct {
+	name                          string // "" for an embedded struct
+	omitsEmpty, omitsZero, isList bool
 }
 
 // fields writes the fields of a struct.
 func (j *writer) fields(v reflect.Value) {
-	for i := range v.NumField() {
-		f, field := v.Type().Field(i), v.Field(i)
-		if f.Anonymous {
-			j.fields(field)
-			continue
+	list, known := j.fieldsOf[v.Type()]
+	if !known {
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+			list = append(list, field{name, options == "omitempty", options == "omitzero", f.Type.Kind() == reflect.Slice || f.Type.Kind() == reflect.Map})
 		}
-		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		j.fieldsOf[v.Type()] = list
+	}
+	for i, f := range list {
+		value := v.Field(i)
 		switch {
-		case name == "" || name == "-":
-		case options == "omitempty" && isEmpty(field), options == "omitzero" && field.IsZero():
+		case f.name == "":
+			j.fields(value)
+		case f.omitsEmpty && (value.IsZero() || f.isList && value.Len() == 0), f.omitsZero && value.IsZero():
 		default:
-			j.value(name, field)
+			j.value(f.name, value)
 		}
 	}
 }
 
-// isEmpty is what omitempty means to encoding/json; a nil iterator is empty as well.
-func isEmpty(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.Slice, reflect.Map:
-		return v.Len() == 0
-	case reflect.Struct:
-		return false
-	default:
-		return v.IsZero()
-	}
-}
-
-var marshaler = reflect.TypeFor[json.Marshaler]()
+var timeType = reflect.TypeFor[time.Time]()
 
 // value writes a field (with its name) or an item of a list.
 func (j *writer) value(name string, v reflect.Value) {
 	switch kind := v.Kind(); {
 	case kind == reflect.Pointer && !v.IsNil():
 		j.value(name, v.Elem())
-	case v.Type() == reflect.TypeFor[time.Time]():
-		j.leaf(name, v.Interface().(time.Time).UTC().Truncate(time.Second))
-	case v.Type().Implements(marshaler):
-		j.leaf(name, v.Interface())
+	case v.Type() == timeType:
+		j.text(name, v.Interface().(time.Time).UTC().Format("2006-01-02T15:04:05Z"))
+	case kind == reflect.String:
+		j.text(name, v.String())
 	case kind == reflect.Struct:
 		j.open(name, '{')
 		j.fields(v)
@@ -104,6 +105,18 @@ func (j *writer) items(v reflect.Value) {
 	}
 }
 
+// text writes a text; few have to be escaped.
+func (j *writer) text(name, s string) {
+	plain := func(r rune) bool { return r >= ' ' && r <= '~' && r != '"' && r != '\\' }
+	if strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+		j.leaf(name, s)
+		return
+	}
+	j.next(name)
+	j.raw(`"` + s + `"`)
+	j.deliverSome()
+}
+
 func (j *writer) leaf(name string, v any) {
 	j.next(name)
 	var b bytes.Buffer
@@ -112,6 +125,11 @@ func (j *writer) leaf(name string, v any) {
 	enc.SetIndent(strings.Repeat("  ", j.depth), "  ")
 	j.err = cmp.Or(j.err, enc.Encode(v))
 	j.buf.Write(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+	j.deliverSome()
+}
+
+// deliverSome writes what there is, once it is much.
+func (j *writer) deliverSome() {
 	if j.buf.Len() > 32<<10 {
 		j.deliver()
 	}
