@@ -62,6 +62,9 @@ func runStatus(ctx context.Context, c console.Console, o options, domains []stri
 			c.Hints([]string{n.Action})
 		}
 	}
+	if len(domains) == 0 {
+		notes(r.ScheduleProblems(ctx))
+	}
 	notes(st.Problems) // what is wrong comes first
 	u := ui{c, o}
 	if o.json {

@@ -31,6 +31,7 @@ func (t *Setup) Additions(want spec.Spec, f state.Facts, keys keyring.Ledger) []
 	if p := f.Postfix; p != nil && !postconf.Has(p.Value["internal_mail_filter_classes"], "bounce") && want.Host.SignBounces != "no" {
 		add("bounces that this server writes get signed (internal_mail_filter_classes = bounce)")
 	}
+	in.Facts = f.WithOurRecords()
 	if list := lacking(in); len(list) > 0 {
 		add("DNS gets the records that it does not have: %s", strings.Join(list, ", "))
 	}

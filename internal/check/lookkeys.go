@@ -6,14 +6,9 @@ import (
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/detect/source"
 	"mailsetup/internal/machine"
+	"mailsetup/internal/schedule"
 	"mailsetup/internal/signers"
-	"mailsetup/internal/state"
 	"mailsetup/internal/store"
-)
-
-const (
-	rotateTimer = "mailsetup-rotate.timer"
-	rotateCron  = state.Path("/etc/cron.d/mailsetup")
 )
 
 // keys finds out how long keys have been in their stages, whether something looks after
@@ -22,9 +17,8 @@ func (l *seen) keys(ctx context.Context, m *machine.Machine, from source.Source)
 	s := &l.server
 	if s.SetUp {
 		s.Elapsed, _ = store.AdvanceElapsed(m.Sys, s.Ledger, false, m.Logf) // without it, nothing is overdue
-		status, err := from.Status(ctx, rotateTimer)
-		cron, cronErr := from.Stat(rotateCron)
-		s.Ticks = err == nil && status.Active == "active" || cronErr == nil && cron.Kind != state.Absent
+		every, _ := schedule.Look(ctx, from)                                // without an answer, nothing ticks
+		s.Ticks = every.Ticks()
 	}
 	var others []string
 	for _, d := range l.domains {

@@ -40,8 +40,12 @@ func TestPackage(t *testing.T) {
 		saysNot(t, said, "mailsetup:", "N:", "W:", "warning")
 		saysNot(t, b.Run(t, "dpkg-query", "-W", "-f", "${Package}\n"), "opendkim", "postfix")
 		ticks(t, b)
-		product(t, b, 0, initArgs()...)
+		product(t, b, 0, initArgs("--ttl", "60", "--dmarc", "quarantine", "--spf-include", "remote.example")...)
 		selector := leavesSignedBy(t, b, sink, lab.Origin)
+		run := strings.Fields(lastRun(t, b))[0]
+		tabs(t, b, "bash", "--rcfile", "/usr/share/bash-completion/completions/mailsetup", "-i", "--", "mailsetup sta", "tus ",
+			"mailsetup init --spf-all=s", "oftfail ", "mailsetup remove-domain --yes l", "ab.example ", "mailsetup rollback "+run[:9], run[9:]+" ",
+			"mailsetup init --selector "+selector[:3], selector[3:]+" ", "mailsetup add-domain --from-file /etc/hostn", "ame ")
 
 		b.Sh(t, "echo '# mine' >>/etc/mailsetup/host.toml; sed -i s/^17/27/ /etc/cron.d/mailsetup; systemctl enable -q mailsetup-check.timer")
 		settings := b.Snapshot(t, "/etc/mailsetup", "/etc/cron.d/mailsetup", "/etc/opendkim", "/etc/dkimkeys", "/var/lib/mailsetup")
@@ -84,6 +88,13 @@ func TestPackage(t *testing.T) {
 		nothingChanges(t, b, "init", "--yes")
 		ticks(t, b)
 	})
+}
+
+// tabs types into a shell, see testdata/tab.py.
+func tabs(t *testing.T, b *lab.Box, args ...string) {
+	t.Helper()
+	b.Write(t, "/root/tab.py", string(must(os.ReadFile("testdata/tab.py"))), 0o644)
+	b.Run(t, append([]string{"python3", "/root/tab.py"}, args...)...)
 }
 
 // ourTraces are the files of other programs that keep mail flowing once the package is gone.
@@ -137,5 +148,102 @@ func TestDebVersions(t *testing.T) {
 			t.Errorf("%s is not greater than %s", is, before)
 		}
 		before = is + "-1"
+	}
+}
+
+// TestSoakPackage: presets, an earlier make install, keys that are purged; what lintian
+// says of the package, and what Tab does in the shells of Debian.
+func TestSoakPackage(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b := unpackaged(t, release)
+		sink := b.Sink(t)
+		deb := b.Deb(t, "v0.2.0-3-g0123abc")
+		judgedPackage(t, release)
+
+		const preset = "/etc/systemd/system-preset/00-off.preset"
+		b.Write(t, preset, "disable *\n", 0o644)
+		says(t, aptGet(t, b, "install", deb), "mailsetup: mailsetup-rotate.timer stays disabled, as a preset of this system says")
+		product(t, b, 0, initArgs("--ttl", "60")...)
+		_, said := product(t, b, 0, "status")
+		says(t, strings.Join(strings.Fields(said), " "), "mailsetup-rotate.timer is disabled, by a preset of this system or by somebody, and cron does not do its work: nobody looks whether a key is due")
+		b.Sh(t, hintIn(t, said, "systemctl enable --now mailsetup-rotate.timer"))
+		saysNot(t, tickless(t, b), "timer")
+		b.Sh(t, "systemctl stop mailsetup-rotate.timer")
+		b.Sh(t, hintIn(t, tickless(t, b), "systemctl start mailsetup-rotate.timer"))
+		b.Sh(t, "systemctl disable -q --now mailsetup-rotate.timer; systemctl mask -q mailsetup-rotate.timer")
+		b.Sh(t, hintIn(t, tickless(t, b), "systemctl unmask mailsetup-rotate.timer && systemctl enable --now mailsetup-rotate.timer"))
+		ticks(t, b)
+		b.Sh(t, "rm "+preset)
+
+		// Keys of a domain that was removed do not sign.
+		product(t, b, 0, "add-domain", "--yes", "--dns", "manual", "shop.example")
+		product(t, b, 0, "remove-domain", "--yes", "shop.example")
+		selector := leavesSignedBy(t, b, sink, lab.Origin)
+		old := selectorIn(t, b, "shop.example")
+		said = b.Sh(t, "MAILSETUP_PURGE_KEYS=yes DEBIAN_FRONTEND=noninteractive apt-get -y -q purge mailsetup")
+		says(t, said, "mailsetup: removing /etc/dkimkeys/shop.example/"+old+".private\n", "mailsetup: /etc/dkimkeys/lab.example/"+selector+".private stays: OpenDKIM signs with it")
+		if b.Exists("/etc/dkimkeys/shop.example") || !b.Exists("/etc/dkimkeys/lab.example/"+selector+".private") {
+			t.Errorf("keys after the purge:\n%s", b.Sh(t, "find /etc/dkimkeys"))
+		}
+		leavesSignedBy(t, b, sink, lab.Origin)
+
+		// make install came first.
+		b.Install(t)
+		makes(t, b, "install")
+		said = aptGet(t, b, "install", deb)
+		saysNot(t, said, "Configuration file")
+		says(t, said, "an earlier \"make install\" hides this package", "  /usr/local/bin/mailsetup\n")
+		product(t, b, 0, "adopt", "--yes", "--root-alias", "ann@mail.lab.example", "--domain", "lab.example")
+		said = strings.Join(strings.Fields(tickless(t, b)), " ")
+		says(t, said, "an earlier make install hides the package: its timer starts /usr/local/bin/mailsetup")
+		_, typed, _ := strings.Cut(said, "hint: ")
+		b.Sh(t, typed)
+		if saysNot(t, tickless(t, b), "make install"); strings.TrimSpace(b.Sh(t, "command -v mailsetup")) != "/usr/bin/mailsetup" {
+			t.Error("the earlier mailsetup is still there")
+		}
+		ticks(t, b)
+	})
+}
+
+// tickless is what status says of the schedule.
+func tickless(t *testing.T, b *lab.Box) string {
+	t.Helper()
+	_, said := product(t, b, 0, "status")
+	return said
+}
+
+// hintIn returns a hint as it was printed.
+func hintIn(t *testing.T, said, command string) string {
+	t.Helper()
+	says(t, strings.Join(strings.Fields(said), " "), "hint: "+command)
+	return command
+}
+
+// selectorIn is the selector of the one key that a domain has in /etc/dkimkeys.
+func selectorIn(t *testing.T, b *lab.Box, domain string) string {
+	t.Helper()
+	return strings.TrimSpace(b.Sh(t, "cd /etc/dkimkeys/"+domain+"; ls *.private | sed s/.private//"))
+}
+
+// judgedPackage has lintian look at the package, and Tab pressed in each shell.
+func judgedPackage(t *testing.T, release string) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, from := range map[string]string{"x.deb": must(lab.Deb("v0.2.0-3-g0123abc")), "tab.py": "testdata/tab.py"} {
+		if err := os.WriteFile(filepath.Join(dir, name), must(os.ReadFile(from)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	typed := ` -- 'mailsetup sta' 'tus ' 'mailsetup init --spf-all sof' 'tfail' 'mailsetup remove-domain l' 'ab.example' 'mailsetup init --dns=ma' 'nual' 'mailsetup dns --root /us' 'r/'
+`
+	said, err := lab.Judged(t.Context(), release, dir, `cd /root/given
+lintian --fail-on error --allow-root x.deb
+dpkg -i x.deb
+mkdir -p /etc/mailsetup/domains.d; touch /etc/mailsetup/domains.d/lab.example.toml
+export HOME=/root
+echo 'autoload -U compinit; compinit -u' >/root/.zshrc
+python3 tab.py bash --rcfile /usr/share/bash-completion/bash_completion -i`+typed+"python3 tab.py zsh -i"+typed+"python3 tab.py fish -i"+typed)
+	if err != nil || strings.Count(said, "seen\n") != 3 {
+		t.Errorf("%v\n%s", err, said)
 	}
 }

@@ -3,6 +3,7 @@ package propose
 import (
 	"cmp"
 	"slices"
+	"strconv"
 
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/policy"
@@ -17,16 +18,30 @@ type Source struct{ SPF, DMARC string }
 
 // FromRecords completes the answers about a new domain from its existing SPF and DMARC
 // records, in its zone here or in DNS: defaults are for what is new. What the spec
-// cannot express stays in the record.
+// cannot express stays in the record. Of records that mailsetup itself made nothing else
+// may tell what was asked for, once the package was purged.
 func FromRecords(a spec.Answers, f state.Facts, domain string) (spec.Answers, Source) {
 	var why Source
-	if list := records.TXTRecords(f, domain, policy.IsSPF); len(list) == 1 {
+	zone, _ := f.Zones.Closest(domain + ".")
+	texts := func(name string, is func(string) bool) []string {
+		list := records.TXTRecords(f, name, is)
+		for _, r := range zone.OurRecords {
+			if r.Type == "TXT" && dnsname.Same(r.Name, name+".") && is(r.Value) {
+				fillEmpty(&a.TTL, strconv.FormatUint(uint64(r.TTL), 10))
+				if !slices.Contains(list, r.Value) {
+					list = append(list, r.Value)
+				}
+			}
+		}
+		return list
+	}
+	if list := texts(domain, policy.IsSPF); len(list) == 1 {
 		if s, err := policy.ParseSPF(list[0]); err == nil {
 			fromSPF(&a, s, domain)
 			why.SPF = "the SPF record of " + domain + " says so"
 		}
 	}
-	if list := records.TXTRecords(f, dnsname.Policy(domain), policy.IsDMARC); len(list) == 1 {
+	if list := texts(dnsname.Policy(domain), policy.IsDMARC); len(list) == 1 {
 		if r, err := policy.ParseDMARC(list[0]); err == nil {
 			fromDMARC(&a, r)
 			why.DMARC = "the DMARC record of " + domain + " says so"

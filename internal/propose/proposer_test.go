@@ -532,6 +532,39 @@ func TestInitTakesOver(t *testing.T) {
 	}
 }
 
+// Once the package was purged, what mailsetup made for a domain is all that tells what
+// was asked for.
+func TestAdoptTakesOverWhatAPurgeLeft(t *testing.T) {
+	facts := served()
+	ours := func(name, value string) state.Record {
+		r := txt(name, value)
+		r.TTL = 60
+		return r
+	}
+	facts.Zones[0].OurRecords = []state.Record{
+		ours("lab.example.", "v=spf1 ip4:192.0.2.10 include:_spf.news.example -all"), ours("mail.lab.example.", "v=spf1 ip4:192.0.2.10 -all"),
+		ours("_dmarc.lab.example.", "v=DMARC1; p=quarantine; rua=mailto:ops@lab.example"),
+	}
+	s := machine(facts)
+	s.byHand(t, "lab.example")
+	r, err := s.proposer(nil).Init(t.Context(), spec.Answers{Addresses: []string{"192.0.2.10"}, RootAlias: "ops@lab.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := r.Want.Domains[0]
+	if d.TTL != 60 || d.SPF.All != "fail" || !slices.Equal(d.SPF.Include, []string{"_spf.news.example"}) || d.DMARC.Policy != "quarantine" || !slices.Equal(d.DMARC.RUA, []string{"mailto:ops@lab.example"}) {
+		t.Errorf("%+v", d)
+	}
+	for _, n := range r.Notes {
+		if strings.Contains(n.Text, "DNS gets the records") {
+			t.Errorf("%s", n.Text)
+		}
+	}
+	if zone := s.facts.Zones[0]; len(zone.Records) != 1 {
+		t.Errorf("the facts were changed: %+v", zone.Records)
+	}
+}
+
 // beginWith reports whether there is a note for each text, with its topic in front,
 // that begins with it.
 func beginWith(notes []state.Note, want []string) bool {

@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/recordwatch"
+	"mailsetup/internal/schedule"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/internal/text"
@@ -84,6 +86,19 @@ func (r *Rotator) Status(domains []string) (Status, error) {
 		}
 	}
 	return s, nil
+}
+
+// ScheduleProblems says what is wrong with what looks every hour whether a key is due. Of a
+// directory, and where systemd does not answer, nothing is known.
+func (r *Rotator) ScheduleProblems(ctx context.Context) []state.Note {
+	if r.Tree {
+		return nil
+	}
+	s, err := schedule.Look(ctx, r.System)
+	if err != nil {
+		return nil
+	}
+	return s.Problems()
 }
 
 // statuses returns the keys that exist, of the domains that the run is about.

@@ -255,6 +255,16 @@ type Zone struct {
 	Hint    string // what can be done about it, a line for each step
 }
 
+// WithOurRecords returns the facts with the records of our fragments among those of their
+// zones, for those to whom it does not matter who wrote them.
+func (f Facts) WithOurRecords() Facts {
+	f.Zones = slices.Clone(f.Zones)
+	for i, z := range f.Zones {
+		f.Zones[i].Records = slices.Concat(z.Records, z.OurRecords)
+	}
+	return f
+}
+
 // Contains reports whether the records of an absolute name belong into the zone:
 // it is at or below the origin, and the zone does not delegate it.
 func (z Zone) Contains(name string) bool {
