@@ -27,6 +27,7 @@ var pure = strings.Fields(`
 	templates
 	keygen
 	zonefile
+	internal/backup/archive
 	internal/check/finding
 	internal/check/ignore
 	internal/check/memory

@@ -27,6 +27,8 @@ func app(c console.Console) *cli.App {
 		historyCommand(c),
 		rollbackCommand(c),
 		recoverCommand(c),
+		backupCommand(c),
+		restoreCommand(c),
 	}
 	shown := appHelp(commands)
 	commands = append(commands, helpCommand(), versionCommand(c), completionCommand(), completerCommand())

@@ -13,8 +13,7 @@ import (
 	"mailsetup/internal/dnsexport"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/jsondoc"
-	"mailsetup/internal/state"
-	"mailsetup/internal/text"
+	"mailsetup/internal/plan"
 )
 
 func dnsCommand(c console.Console) *cli.Command {
@@ -76,19 +75,11 @@ func printRecords(ctx context.Context, u ui, r *dnsexport.Records, form string) 
 		return u.print(dnsexport.Document(list))
 	}
 	for _, d := range list {
-		sayNotes(u, d.Notes)
-	}
-	return r.Write(u.c.Out, list, form)
-}
-
-// sayNotes says what is to be known of the records.
-func sayNotes(u ui, notes []state.Note) {
-	for _, n := range notes {
-		u.c.Say("%s", strings.ReplaceAll(text.Wrap(n.Topic+": "+n.Text, 76), "\n", "\n  "))
-		if n.Action != "" && !strings.Contains(n.Action, "\n") {
-			u.c.Say("  %s", n.Action)
+		for _, line := range plan.NoteLines(d.Notes) {
+			u.c.Say("%s", line)
 		}
 	}
+	return r.Write(u.c.Out, list, form)
 }
 
 // errProblemsFound is not an error of this program's: the exit code says that

@@ -10,11 +10,6 @@ import (
 	"mailsetup/internal/text"
 )
 
-const (
-	helpWidth  = 80
-	helpColumn = 26 // where what a flag does begins
-)
-
 // flagGroup is a part of a command's flags under a title of its own.
 type flagGroup struct {
 	title string
@@ -25,7 +20,7 @@ type flagGroup struct {
 // examples, details, flags. The library's own layout is as wide as the longest line.
 func withHelp(cmd *cli.Command, groups ...flagGroup) *cli.Command {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n%s\n", text.Wrap("mailsetup "+cmd.Name+": "+cmd.Usage, helpWidth), text.Indent(cmd.UsageText, 2))
+	fmt.Fprintf(&b, "%s\n\n%s\n", text.Wrap("mailsetup "+cmd.Name+": "+cmd.Usage, text.HelpWidth), text.Indent(cmd.UsageText, 2))
 	if cmd.Description != "" {
 		fmt.Fprintf(&b, "\n%s\n", cmd.Description)
 	}
@@ -60,16 +55,7 @@ func flagHelp(f cli.Flag) string {
 		word, after, _ := strings.Cut(rest, "`")
 		value, usage = " "+word, before+word+after
 	}
-	return helpRow("  "+strings.Join(names, ", ")+value, usage)
-}
-
-// helpRow puts a text beside its head, or below a head that is too long.
-func helpRow(head, what string) string {
-	what = text.Indent(text.Wrap(what, helpWidth-helpColumn), helpColumn)
-	if len(head)+2 > helpColumn {
-		return head + "\n" + what + "\n"
-	}
-	return head + what[len(head):] + "\n"
+	return text.HelpRow("  "+strings.Join(names, ", ")+value, usage)
 }
 
 // appHelp returns what mailsetup --help prints.
@@ -81,20 +67,10 @@ func appHelp(commands []*cli.Command) string {
 		"  mailsetup init --domain example.org --ip 192.0.2.10 --dry-run\n" +
 		"     shows the plan and stops\n\nCommands:\n")
 	for _, c := range commands {
-		b.WriteString(helpRow("  "+c.Name, c.Usage))
+		b.WriteString(text.HelpRow("  "+c.Name, c.Usage))
 	}
-	b.WriteString("\nFlags:\n" + helpRow("  --help, -h", "help; mailsetup COMMAND --help lists a command's flags") +
-		helpRow("  --version, -v", "the version") + "\nExit codes:\n")
-	for _, e := range []struct{ code, means string }{
-		{"0", "done, or nothing to do"},
-		{"1", "failed, and the machine is as it was; also if there was nothing to do and mail does not leave signed or a unit was stopped; of rotate-dkim: domains that are named could not go on, and the others did"},
-		{"2", "usage, a wish that makes no sense, or no consent to a change of what is yours; nothing touched"},
-		{"3", "--dry-run --exit-code or apply --check found changes, dns --wait or check found problems, all was done but mail does not leave signed or a unit was stopped, or rotate-dkim waits for you or for a name server, or found that records are gone"},
-		{"4", "failed, and not fully undone"},
-		{"5", "as 0 or 3, but standard output could not be written (a full disk); a reader that went away is no failure"},
-		{"130", "interrupted and undone"},
-	} {
-		b.WriteString(helpRow("  "+e.code, e.means))
-	}
+	b.WriteString("\nFlags:\n" + text.HelpRow("  --help, -h", "help; mailsetup COMMAND --help lists a command's flags") +
+		text.HelpRow("  --version, -v", "the version") + "\nExit codes:\n")
+	b.WriteString(text.ExitCodes())
 	return b.String()
 }

@@ -63,9 +63,9 @@ func runHistory(ctx context.Context, u ui, id string) error {
 	}
 	if len(entries) == 0 {
 		fmt.Fprintf(u.c.Out, "No run has changed this %s yet.\n", m.Kind())
-		return nil
+	} else {
+		fmt.Fprint(u.c.Out, rollback.Table(entries))
 	}
-	fmt.Fprint(u.c.Out, rollback.Table(entries))
 	return nil
 }
 
@@ -76,19 +76,13 @@ func describeRuns(ctx context.Context, u ui, m *machine.Machine, id string) erro
 		return err
 	}
 	if u.o.json {
-		d := jsondoc.History{}
-		for _, r := range runs {
-			d.Runs = append(d.Runs, r.Data())
-		}
-		return u.print(d)
+		return u.print(rollback.Runs(runs))
 	}
 	for _, r := range runs {
 		fmt.Fprintln(u.c.Out, r.Text())
 	}
-	fmt.Fprintln(u.c.Out, "To take it back")
-	for _, line := range u.c.Typed().Lines(runs[len(runs)-1].Hints) {
-		fmt.Fprintln(u.c.Out, text.Indent(text.Wrap(text.Printable(line), 76), 2))
-	}
+	lines := u.c.Typed().Lines(runs[len(runs)-1].Hints)
+	fmt.Fprint(u.c.Out, "To take it back\n"+text.Indent(text.First(lines, len(lines), ""), 2))
 	return nil
 }
 

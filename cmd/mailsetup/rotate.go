@@ -95,14 +95,8 @@ type rotationUI struct{ ui }
 
 // ShowTransitions implements rotation.UI.
 func (u rotationUI) ShowTransitions(lines []string) {
-	if u.o.json {
-		return
-	}
-	for _, l := range lines[:min(len(lines), maxNotesPerTopic)] {
-		fmt.Fprintln(u.c.Out, text.Wrap(text.Printable(l), 78))
-	}
-	if more := len(lines) - maxNotesPerTopic; more > 0 {
-		fmt.Fprintf(u.c.Out, "and %s more\n", text.Count(more, "step"))
+	if !u.o.json {
+		fmt.Fprint(u.c.Out, text.First(lines, maxNotesPerTopic, "step"))
 	}
 }
 
@@ -116,10 +110,9 @@ func (u rotationUI) ShowPlan(p plan.Plan) {
 // ShowResult says what is wrong, and leaves the rest to the report where that is
 // data.
 func (u rotationUI) ShowResult(r provision.Result) {
-	if u.o.json {
-		return
+	if !u.o.json {
+		_ = printRun(u.ui, r, nil) // a rotation has proven its keys itself
 	}
-	_ = printRun(u.ui, r, nil) // a rotation has proven its keys itself
 }
 
 // StartBar implements rotation.UI.
@@ -163,10 +156,7 @@ func printReport(u ui, r *rotation.Report, dryRun bool, failed error) error {
 // printDryRotation prints the plan of a dry run or, where nothing is due, when
 // something will be.
 func printDryRotation(u ui, r *rotation.Report, failed error) error {
-	p := plan.Plan{}
-	if r.Plan != nil {
-		p = *r.Plan
-	}
+	p := r.Planned()
 	switch {
 	case u.o.json:
 		d := r.DryDocument()

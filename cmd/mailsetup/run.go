@@ -18,7 +18,7 @@ import (
 // rootOnly is what commands tell that only root may see.
 var rootOnly = map[string]string{
 	"history": "what was changed", "rollback": "what was changed",
-	"rotate-dkim": "which keys there are", "status": "which keys there are",
+	"rotate-dkim": "which keys there are", "status": "which keys there are", "backup": "which keys there are", "restore": "which keys there are",
 }
 
 // machine says how to open the machine that a command works on.
@@ -26,7 +26,7 @@ func (u ui) machine() machine.Options {
 	return machine.Options{
 		Root: u.o.root, Private: rootOnly[u.o.command], DryRun: u.o.dryRun, Command: u.o.command,
 		Previews:   slices.Contains([]string{"init", "add-domain", "apply", "inbound"}, u.o.command),
-		Unattended: u.o.command == "rotate-dkim" || u.o.command == "apply", Interactive: u.c.Interactive,
+		Unattended: slices.Contains([]string{"rotate-dkim", "apply", "backup"}, u.o.command), Interactive: u.c.Interactive,
 		Logf: u.c.Say, Hold: u.c.Hold, Bar: u.StartBar,
 	}
 }

@@ -54,8 +54,20 @@ type Plan struct {
 // Document implements Document.
 func (Plan) Document() string { return "plan" }
 
+// Backup is a backup that was written, of backup.
+type Backup struct {
+	File    string   `json:"file"`              // that was written
+	Octets  int      `json:"octets"`            // how long it is
+	Domains int      `json:"domains"`           // how many there are
+	Keys    int      `json:"keys"`              // how many private keys are in it
+	Missing []string `json:"missing,omitempty"` // files of private keys that are not there
+}
+
+// Document implements Document.
+func (Backup) Document() string { return "backup" }
+
 // Result is what a run did: of init, add-domain, remove-domain, apply, adopt, inbound,
-// rotate-dkim, rollback and recover.
+// rotate-dkim, rollback, restore and recover.
 type Result struct {
 	// Something was changed.
 	Changed bool `json:"changed"`

@@ -35,6 +35,7 @@ var documents = []jsondoc.Document{
 	jsondoc.History{},
 	jsondoc.Inbound{},
 	jsondoc.Check{},
+	jsondoc.Backup{},
 	jsondoc.Version{},
 }
 

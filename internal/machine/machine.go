@@ -67,8 +67,8 @@ type Machine struct {
 func Open(ctx context.Context, o Options) (*Machine, error) {
 	gclimit.Start()
 	var m *Machine
-	if o.Private != "" && o.Root == "" && os.Geteuid() != 0 {
-		return nil, hint.New(hint.AsRoot, "only root may see %s", o.Private)
+	if err := o.Allowed(); err != nil {
+		return nil, err
 	}
 	if o.Root != "" {
 		if fi, err := os.Stat(o.Root); err == nil && !fi.IsDir() { // to open a pipe would wait for a writer
@@ -99,6 +99,14 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// Allowed returns the error of a command that only root may type.
+func (o Options) Allowed() error {
+	if o.Private != "" && o.Root == "" && os.Geteuid() != 0 {
+		return hint.New(hint.AsRoot, "only root may see %s", o.Private)
+	}
+	return nil
 }
 
 // rootHint returns what to do about a directory that cannot be opened.

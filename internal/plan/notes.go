@@ -121,3 +121,15 @@ func (t *printer) note(n state.Note) {
 		}
 	}
 }
+
+// NoteLines returns notes as lines for standard error, without what has to be pasted.
+func NoteLines(notes []state.Note) []string {
+	var lines []string
+	for _, n := range notes {
+		lines = append(lines, strings.ReplaceAll(text.Wrap(n.Topic+": "+n.Text, 76), "\n", "\n  "))
+		if n.Action != "" && !strings.Contains(n.Action, "\n") {
+			lines = append(lines, "  "+n.Action)
+		}
+	}
+	return lines
+}

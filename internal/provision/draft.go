@@ -54,7 +54,7 @@ func (p *Provisioner) newDraft(ctx context.Context, r Request) (*Draft, error) {
 		return nil, err
 	}
 	if !p.Options.DryRun { // which may not be allowed to look
-		if err := checkPrivateKeys(p.Machine.Sys, r); err != nil {
+		if err := checkPrivateKeys(p, r); err != nil {
 			return nil, err
 		}
 	}
@@ -82,20 +82,20 @@ func specFiles(p *Provisioner, r Request, sp spec.Spec) (map[state.Path][]byte, 
 	if r.Given != nil {
 		return r.Given.Files(p.Machine.Sys, r.Have, sp.Host, domains)
 	}
-	return store.New(p.Machine.Sys).SpecFiles(sp.Host, domains, p.Earlier.SpecOnDisk)
+	return store.NewWith(p.Machine.Sys, p.Brought.Texts).SpecFiles(sp.Host, domains, p.Earlier.SpecOnDisk)
 }
 
 // checkPrivateKeys refuses to go on if the key of a domain that signs is missing: its
 // mail is deferred, and a new key could not sign at once. A rotation is the way to one
 // that can.
-func checkPrivateKeys(files system.Reader, r Request) error {
+func checkPrivateKeys(p *Provisioner, r Request) error {
 	domains := r.Want.Domains
 	if !r.Scope.WholeHost() {
 		domains = slices.Collect(r.Scope.Domains(r.Want))
 	}
-	return dkimkeys.CheckAll(files, domains, r.Keys.Ledger, func(domain string, k keyring.Key) bool {
+	return dkimkeys.CheckAll(p.Machine.Sys, domains, r.Keys.Ledger, func(domain string, k keyring.Key) bool {
 		_, copied := r.Keys.Copies[state.Path(k.File)]
-		return copied || r.Keys.Replaced[domain]
+		return copied || r.Keys.Replaced[domain] || p.Brought.Keys[state.Path(k.File)]
 	})
 }
 
@@ -167,7 +167,7 @@ func (p *Provisioner) addFirstKeys(ctx context.Context, d *Draft) {
 func (p *Provisioner) makePlan(ctx context.Context, d *Draft) (plan.Plan, error) {
 	list := d.Steps
 	if list == nil {
-		list = steps.All()
+		list = p.Brought.among(steps.All())
 	}
 	d.Input = steps.Prepare(list, d.Input)
 	in := d.Input

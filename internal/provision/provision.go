@@ -146,6 +146,8 @@ type Provisioner struct {
 	UI        UI
 	Facts     Facts
 	Selectors func(keyring.Ledger, []state.Zone) dkimkeys.Selectors
+	// Brought is what runs put in place that was made elsewhere: a backup.
+	Brought Brought
 
 	// pairs are keys that were made for a run that was undone, by domain.
 	pairs map[string]dkimkeys.Pair

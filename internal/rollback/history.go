@@ -74,6 +74,15 @@ func runOf(e apply.Entry) jsondoc.Run {
 	}
 }
 
+// Runs returns runs as data.
+func Runs(list []Run) jsondoc.History {
+	var d jsondoc.History
+	for _, r := range list {
+		d.Runs = append(d.Runs, r.Data())
+	}
+	return d
+}
+
 // Data returns the run as data.
 func (r Run) Data() jsondoc.Run {
 	run := runOf(r.Entry)

@@ -46,6 +46,14 @@ type Report struct {
 	Attention bool
 }
 
+// Planned returns the plan of a dry run, an empty one where nothing is due.
+func (r *Report) Planned() plan.Plan {
+	if r.Plan == nil {
+		return plan.Plan{}
+	}
+	return *r.Plan
+}
+
 // Step is a step of a key.
 type Step struct {
 	Domain   string

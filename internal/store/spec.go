@@ -117,7 +117,7 @@ func (files domainFiles) texts() (texts map[string][]byte, misplaced map[string]
 // no change are left out.
 func (s Store) SpecFiles(h spec.Host, domains []spec.Domain, onDisk OnDisk) (map[state.Path][]byte, error) {
 	files := map[state.Path][]byte{}
-	text, err := specFile(s.files, spec.HostFile, spec.MarshalHost(h), func(b []byte) ([]byte, error) { return spec.SetHost(b, h) })
+	text, err := specFile(s, spec.HostFile, spec.MarshalHost(h), func(b []byte) ([]byte, error) { return spec.SetHost(b, h) })
 	if err != nil {
 		return nil, err
 	}
@@ -127,17 +127,19 @@ func (s Store) SpecFiles(h spec.Host, domains []spec.Domain, onDisk OnDisk) (map
 			continue
 		}
 		p := spec.DomainFile(d.Name)
-		if files[p], err = specFile(s.files, p, spec.MarshalDomain(d), func(b []byte) ([]byte, error) { return spec.SetDomain(b, d) }); err != nil {
+		if files[p], err = specFile(s, p, spec.MarshalDomain(d), func(b []byte) ([]byte, error) { return spec.SetDomain(b, d) }); err != nil {
 			return nil, err
 		}
 	}
 	return files, nil
 }
 
-func specFile(from Files, p state.Path, fresh []byte, edit func([]byte) ([]byte, error)) ([]byte, error) {
-	text, err := system.ReadFile(from, p)
-	if err != nil || !exists(from, p) {
-		return fresh, err
+func specFile(s Store, p state.Path, fresh []byte, edit func([]byte) ([]byte, error)) (text []byte, err error) {
+	text, brought := s.texts[p]
+	if !brought {
+		if text, err = system.ReadFile(s.files, p); err != nil || !exists(s.files, p) {
+			return fresh, err
+		}
 	}
 	text, err = edit(text)
 	if err != nil {

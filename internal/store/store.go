@@ -28,10 +28,17 @@ type Store struct {
 	files       Files
 	cached      bool
 	cacheFailed func(error)
+	texts       map[state.Path][]byte
 }
 
 // New returns the store of a machine.
 func New(files Files) Store { return Store{files: files} }
+
+// NewWith returns the store for a run that writes these texts of the spec before it
+// changes something in them.
+func NewWith(files Files, texts map[state.Path][]byte) Store {
+	return Store{files: files, texts: texts}
+}
 
 // exists reports whether a path exists. One that cannot be examined counts as missing.
 func exists(files Files, p state.Path) bool {

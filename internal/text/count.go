@@ -41,3 +41,15 @@ func List(names []string, most int) string {
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
+
+// First returns the first of some lines, each wrapped, and how many things more there are.
+func First(lines []string, most int, thing string) string {
+	var b strings.Builder
+	for _, l := range lines[:min(len(lines), most)] {
+		b.WriteString(Wrap(Printable(l), 78) + "\n")
+	}
+	if more := len(lines) - most; more > 0 {
+		b.WriteString("and " + Count(more, thing) + " more\n")
+	}
+	return b.String()
+}
