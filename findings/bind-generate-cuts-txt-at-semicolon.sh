@@ -1,5 +1,5 @@
 #!/bin/sh
-# BIND 9.18.47: $GENERATE takes the quotes off a TXT and then cuts it at ";".
+# BIND 9.18.49: $GENERATE takes the quotes off a TXT and then cuts it at ";".
 #
 # Guess: s1._domainkey gets "v=DKIM1; p=AAAA1", as github.com/miekg/dns reads the line.
 # Seen: it gets "v=DKIM1", a key record without a key; named-checkzone and
@@ -10,7 +10,7 @@ set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
-apt-get download -qq bind9-utils=1:9.18.47-1~deb12u1 bind9-libs=1:9.18.47-1~deb12u1 2>apt.log || { cat apt.log; exit 1; }
+apt-get download -qq bind9-utils=1:9.18.49-1~deb12u1 bind9-libs=1:9.18.49-1~deb12u1 2>apt.log || { cat apt.log; exit 1; }
 for deb in *.deb; do dpkg -x "$deb" root; done
 LD_LIBRARY_PATH=$(echo root/usr/lib/*-linux-gnu)
 export LD_LIBRARY_PATH

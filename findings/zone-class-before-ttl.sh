@@ -11,7 +11,7 @@ set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
-apt-get download -qq bind9-utils=1:9.18.47-1~deb12u1 bind9-libs=1:9.18.47-1~deb12u1 python3-dnspython=2.3.0-1 \
+apt-get download -qq bind9-utils=1:9.18.49-1~deb12u1 bind9-libs=1:9.18.49-1~deb12u1 python3-dnspython=2.3.0-1 \
 	ldnsutils=1.8.3-1+b1 libldns3=1.8.3-1+b1 nsd=4.6.1-1 libprotobuf-c1=1.4.1-1+b1 libfstrm0=0.6.1-1 2>apt.log || { cat apt.log; exit 1; }
 for deb in *.deb; do dpkg -x "$deb" root; done
 libs=$(echo root/usr/lib/*-linux-gnu)
