@@ -29,6 +29,7 @@ func TestExim(t *testing.T) {
 				eximLife(t, b, b.Sink(t), split)
 			}
 		}
+		eximSmarthost(t, b, b.Sink(t))
 	})
 }
 
@@ -190,4 +191,23 @@ func eximFaults(t *testing.T, b *lab.Box) {
 	if out, errs, code := b.Exec(t.Context(), nil, "systemctl", "start", "mailsetup-rotate.service"); code != 0 {
 		t.Errorf("the hourly run: %s%s\n%s", out, errs, b.Run(t, "journalctl", "-u", "mailsetup-rotate", "-n", "20", "-o", "cat"))
 	}
+}
+
+// eximSmarthost: all mail leaves by another server, through a transport that knows no DKIM.
+func eximSmarthost(t *testing.T, b *lab.Box, sink *lab.Sink) {
+	t.Helper()
+	set := func(values string) {
+		b.Sh(t, "for v in "+values+"; do sed -i \"s/^${v%%=*}=.*/${v%%=*}='${v#*=}'/\" /etc/exim4/update-exim4.conf.conf; done; systemctl restart exim4")
+	}
+	set("dc_eximconfig_configtype=smarthost dc_smarthost=192.0.2.25 dc_use_split_config=false")
+	args := initArgs("--mta", "exim4", "--ttl", "60")
+	_, said := product(t, b, 2, args...)
+	says(t, said, "remote_smtp_smarthost, which knows no DKIM", "dc_use_split_config='true'")
+	set("dc_use_split_config=true")
+	was := eximLook(t, b)
+	out, _ := product(t, b, 0, args...)
+	says(t, strings.Join(strings.Fields(out), " "), "all the way through exim4's transport remote_smtp_smarthost", "mail leaves through 192.0.2.25")
+	eximSigned(t, b, sink, "ann@lab.example", "lab.example")
+	nothingChanges(t, b, args...)
+	eximGoesBack(t, b, sink, was)
 }

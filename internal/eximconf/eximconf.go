@@ -21,6 +21,10 @@ const (
 	// and SplitFile ours where it is: there nobody reads MacrosFile.
 	MacrosFile state.Path = "/etc/exim4/exim4.conf.localmacros"
 	SplitFile  state.Path = "/etc/exim4/conf.d/main/00_mailsetup"
+	// SmarthostFile has options of the transport remote_smtp_smarthost, in a split
+	// configuration: files are joined in the order of their names, and that of the transport
+	// is the one before.
+	SmarthostFile state.Path = "/etc/exim4/conf.d/transport/30_exim4-config_remote_smtp_smarthost_mailsetup"
 	// BlockName names our lines in MacrosFile.
 	BlockName = "DKIM"
 	// Unit runs the daemon, as User.
@@ -70,11 +74,25 @@ var (
 	}
 )
 
+// IsSmarthost reports whether all mail of a kind of site (dc_eximconfig_configtype) leaves
+// by another server.
+func IsSmarthost(kind string) bool { return kind == "smarthost" || kind == "satellite" }
+
+// Transport returns the transport by which mail leaves.
+func Transport(kind string) string {
+	if IsSmarthost(kind) {
+		return "remote_smtp_smarthost"
+	}
+	return "remote_smtp"
+}
+
+// kind finds the macro that update-exim4.conf(8) makes of the kind of a site.
+var kind = regexp.MustCompile(`(?m)^DC_eximconfig_configtype\s*=\s*(\w+)`)
+
 // Probe is where the messages of a probe go.
 type Probe struct {
-	Spool     string // a directory of the user Debian-exim
-	Port      int    // of the sink, at 127.0.0.1
-	Transport string // by which mail leaves
+	Spool string // a directory with spool and log, which belong to User
+	Port  int    // of the sink, at 127.0.0.1
 }
 
 // ForProbe returns a configuration like the given one that has a queue and logs of its own,
@@ -82,6 +100,10 @@ type Probe struct {
 func ForProbe(text string, p Probe) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "spool_directory = %s/spool\nlog_file_path = %s/log/%%slog\n", p.Spool, p.Spool)
+	transport := Transport("")
+	if m := kind.FindStringSubmatch(text); m != nil {
+		transport = Transport(m[1])
+	}
 	section, routed, goesOn, skip := "main", false, false, false
 	for line := range strings.Lines(text) {
 		if !goesOn {
@@ -98,7 +120,7 @@ func ForProbe(text string, p Probe) (string, error) {
 			section = f[1]
 			if section == "routers" {
 				routed = true
-				fmt.Fprintf(&b, "\nmailsetup_probe:\n  driver = manualroute\n  route_list = * 127.0.0.1::%d\n  self = send\n  transport = %s\n  no_more\n\n", p.Port, p.Transport)
+				fmt.Fprintf(&b, "\nmailsetup_probe:\n  driver = manualroute\n  route_list = * 127.0.0.1::%d\n  self = send\n  transport = %s\n  no_more\n\n", p.Port, transport)
 			}
 		}
 	}

@@ -60,7 +60,7 @@ remote_smtp:
 begin retry
 * * F,2h,15m
 `
-	got, err := eximconf.ForProbe(text, eximconf.Probe{Spool: "/run/p", Port: 2525, Transport: "remote_smtp"})
+	got, err := eximconf.ForProbe(text, eximconf.Probe{Spool: "/run/p", Port: 2525})
 	want := `spool_directory = /run/p/spool
 log_file_path = /run/p/log/%slog
 exim_path = /usr/sbin/exim4
@@ -90,6 +90,9 @@ begin retry
 `
 	if err != nil || got != want {
 		t.Errorf("%v, got\n%s", err, got)
+	}
+	if got, err := eximconf.ForProbe("DC_eximconfig_configtype=satellite\nbegin routers\n", eximconf.Probe{}); err != nil || !strings.Contains(got, "transport = remote_smtp_smarthost\n") {
+		t.Errorf("%v, by a smarthost\n%s", err, got)
 	}
 	if _, err := eximconf.ForProbe("exim_path = /x\n", eximconf.Probe{}); err == nil || !strings.Contains(err.Error(), "no routers") {
 		t.Errorf("without routers: %v", err)

@@ -131,7 +131,7 @@ func eximDirectory(p state.Probe, port int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	conf, err := eximconf.ForProbe(string(text), eximconf.Probe{Spool: dir, Port: port, Transport: p.Name})
+	conf, err := eximconf.ForProbe(string(text), eximconf.Probe{Spool: dir, Port: port})
 	err = cmp.Or(err, os.Chmod(dir, 0o711), os.WriteFile(filepath.Join(dir, "conf"), []byte(conf), 0o600), os.Chmod(filepath.Join(dir, "conf"), 0o644))
 	for _, name := range []string{"spool", "log"} {
 		err = cmp.Or(err, os.Mkdir(filepath.Join(dir, name), 0o700), os.Chown(filepath.Join(dir, name), uid, gid))
@@ -145,7 +145,12 @@ func eximDirectory(p state.Probe, port int) (string, error) {
 // eximLog returns what Exim says about a message that it could not sign or send, "" for nothing.
 // The exim user loses its privileges with another configuration; that is no trouble.
 func eximLog(dir string) string {
-	text, _ := os.ReadFile(filepath.Join(dir, "log", "paniclog"))
+	f, err := os.OpenInRoot(dir, filepath.Join("log", "paniclog")) // Debian-exim might make a link of it
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }()
+	text, _ := io.ReadAll(io.LimitReader(f, 64<<10))
 	for line := range strings.Lines(string(text)) {
 		if f := strings.SplitN(strings.TrimSpace(line), " ", 3); len(f) == 3 && !strings.Contains(line, "lost privilege") {
 			id, why, _ := strings.Cut(f[2], " ")

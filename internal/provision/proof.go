@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mailsetup/internal/dkimkeys"
+	"mailsetup/internal/eximconf"
 	"mailsetup/internal/facts"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
@@ -133,6 +134,13 @@ func askSigner(ctx context.Context, sys system.System, in step.Input) error {
 	return nil
 }
 
+func eximTransport(e *state.Exim) string {
+	if e == nil {
+		return eximconf.Transport("")
+	}
+	return eximconf.Transport(e.Type)
+}
+
 // AskExim has Exim deliver messages of the host and its domain.
 func AskExim(ctx context.Context, sys system.System, in step.Input) error {
 	probe, ok := exim.Proof(in)
@@ -141,7 +149,7 @@ func AskExim(ctx context.Context, sys system.System, in step.Input) error {
 	}
 	probe.Signers = signer.Senders(in)
 	if err := sys.Probe(ctx, probe); err != nil {
-		return cmp.Or(ctx.Err(), unusableKeys(sys, probe.Signers, in.Ledger), hint.New("mailsetup init; if it does not help: exim4 -bP transport "+exim.Transport+" | grep dkim, and /var/log/exim4/paniclog",
+		return cmp.Or(ctx.Err(), unusableKeys(sys, probe.Signers, in.Ledger), hint.New("mailsetup init; if it does not help: exim4 -bP transports | grep dkim, and /var/log/exim4/paniclog",
 			"mail leaves unsigned, although the files are as they should be: %w", err))
 	}
 	return nil
@@ -171,7 +179,7 @@ func (p *Provisioner) sendMessages(ctx context.Context, d *Draft) (proven string
 	case len(senders) == 0:
 		return "", false, nil // no key signs yet, or another program does
 	case d.Input.Spec.Host.MTA == spec.Exim:
-		return fmt.Sprintf("A message from %s went all the way through exim4's transport %s, and its signature verifies.", senders[0].From, exim.Transport), true, AskExim(ctx, p.Machine.Sys, d.Input)
+		return fmt.Sprintf("A message from %s went all the way through exim4's transport %s, and its signature verifies.", senders[0].From, eximTransport(d.Input.Facts.Exim)), true, AskExim(ctx, p.Machine.Sys, d.Input)
 	case postfix == nil:
 		return signerAsked, false, nil
 	}

@@ -4,8 +4,9 @@ package state
 type Exim struct {
 	Version string
 	// Type is dc_eximconfig_configtype: internet, smarthost, satellite, local or none.
-	Type  string
-	Split bool // the configuration is made of the files below conf.d
+	Type      string
+	Smarthost string // dc_smarthost: where all mail goes, "" for to where it belongs
+	Split     bool   // the configuration is made of the files below conf.d
 	// Whole is a configuration that Exim reads in place of the generated one, "" for none.
 	Whole Path
 	// Files are those of which the configuration is made.

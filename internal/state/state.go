@@ -303,7 +303,7 @@ const (
 	ProbeMilter ProbeKind = "milter" // the socket accepts and negotiates
 	ProbeSigns  ProbeKind = "signs"  // a message through the milter comes out signed
 	// ProbeExim: messages of the signers leave Exim, configured as in the file Address but
-	// for a queue of their own, by the transport Name with a signature that verifies.
+	// for a queue of their own, by its transport with a signature that verifies.
 	ProbeExim ProbeKind = "exim"
 	// ProbeUnsigned: messages of the signers come out without a signature of
 	// their domain, since another milter signs them now.

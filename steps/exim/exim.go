@@ -15,12 +15,8 @@ import (
 	"mailsetup/steps/step"
 )
 
-const (
-	// Table has a row for each domain: d=, selector, private key.
-	Table state.Path = "/etc/exim4/mailsetup.dkim"
-	// Transport is the one that delivers to the MX hosts of others.
-	Transport = "remote_smtp"
-)
+// Table has a row for each domain: d=, selector, private key.
+const Table state.Path = "/etc/exim4/mailsetup.dkim"
 
 // macros returns the macros of Debian's transport remote_smtp. Exim refuses a file name that
 // was made from data of a message ("tainted"), and sends that message unsigned; what lsearch
@@ -41,6 +37,13 @@ func macros() []string {
 			"=MIME-Version:=Content-Type:=Content-Transfer-Encoding:=Content-ID:=Content-Description:=Content-Disposition",
 	}
 }
+
+const smarthostOptions = `  dkim_domain = DKIM_DOMAIN
+  dkim_selector = DKIM_SELECTOR
+  dkim_private_key = DKIM_PRIVATE_KEY
+  dkim_canon = DKIM_CANON
+  dkim_sign_headers = DKIM_SIGN_HEADERS
+`
 
 // Configure provides the table and the macros with which Exim signs.
 func Configure(in step.Input) (state.Stage, []state.Note, error) {
@@ -70,6 +73,12 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 		settings = eximconf.SplitFile
 		text := "# Written by mailsetup: DKIM. It is made anew by mailsetup init.\n" + strings.Join(macros(), "\n") + "\n"
 		stage.Files = append(stage.Files, state.File{Path: eximconf.SplitFile, Mode: 0o644, Owner: state.Root, Content: []byte(text), Why: why})
+		if eximconf.IsSmarthost(e.Type) {
+			text := "# Written by mailsetup: options of the transport above, which knows no macros of DKIM.\n" + smarthostOptions
+			stage.Files = append(stage.Files, state.File{Path: eximconf.SmarthostFile, Mode: 0o644, Owner: state.Root, Content: []byte(text), Why: why + ", by a smarthost"})
+		} else {
+			stage.Remove = []state.Path{eximconf.SmarthostFile}
+		}
 	} else {
 		stage.Edits = []state.Edit{state.BlockEdit{Path: eximconf.MacrosFile, Name: eximconf.BlockName, Lines: macros(), Create: true, Stamp: true, Reason: why}}
 	}
@@ -80,7 +89,7 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 	valid := validator(e)
 	stage.Units, stage.Validators = []state.Unit{unit}, []state.Validator{valid}
 	stage.Only = func(changes func(state.Path) bool) ([]state.Unit, []state.Validator) {
-		if !changes(settings) {
+		if !changes(settings) && !changes(eximconf.SmarthostFile) {
 			return nil, nil // exim reads the table for each message
 		}
 		return []state.Unit{unit}, []state.Validator{valid}
@@ -139,7 +148,7 @@ func Proof(in step.Input) (state.Probe, bool) {
 		all = slices.Concat(all[:maxMessages-1], all[len(all)-1:])
 	}
 	return state.Probe{
-		Kind: state.ProbeExim, Address: string(eximconf.Generated), Name: Transport, Signers: all,
+		Kind: state.ProbeExim, Address: string(eximconf.Generated), Signers: all,
 		Within: 20*time.Second + time.Duration(len(all))*time.Second,
 	}, true
 }

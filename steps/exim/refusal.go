@@ -31,10 +31,11 @@ func refusal(in step.Input) error {
 	case e.Whole != "":
 		return step.Refuse(fmt.Sprintf("put what it is for into %s, then remove it; see update-exim4.conf(8)", eximconf.ConfDir),
 			"%s is in the place of the configuration that Debian generates, and mailsetup does not edit it", e.Whole)
-	case e.Type == "smarthost" || e.Type == "satellite":
-		return step.Refuse(debconf+", for mail that is sent directly; or let the smarthost sign",
-			"exim4 hands all mail to another server (dc_eximconfig_configtype is %s): its transport remote_smtp_smarthost knows no DKIM, and mailsetup does not yet add it there", e.Type)
-	case e.Type != "internet":
+	case eximconf.IsSmarthost(e.Type) && !e.Split:
+		return step.Refuse(fmt.Sprintf("sed -i \"s/^dc_use_split_config=.*/dc_use_split_config='true'/\" %s && systemctl restart exim4, unless %s or %s has settings of yours",
+			eximconf.DebconfFile, eximconf.TemplateFile, eximconf.MacrosFile),
+			"exim4 hands all mail to another server (%s) by the transport remote_smtp_smarthost, which knows no DKIM, and a configuration that is not split has no place for it", e.Smarthost)
+	case e.Type != "internet" && !eximconf.IsSmarthost(e.Type):
 		return step.Refuse(debconf+", and choose the internet site",
 			"exim4 delivers to this machine alone (dc_eximconfig_configtype is %s): no mail leaves", e.Type)
 	case len(e.Signs) > 0:
@@ -75,6 +76,12 @@ func notes(in step.Input) []state.Note {
 		}
 	}
 	var list []state.Note
+	if eximconf.IsSmarthost(e.Type) {
+		list = append(list, state.Note{
+			Topic: "smarthost", Text: fmt.Sprintf("mail leaves through %s; the SPF record of %s has to name its addresses", e.Smarthost, in.Spec.Host.Domain),
+			Action: "mailsetup init --spf-include DOMAIN, the one that the provider of the smarthost names",
+		})
+	}
 	if len(missing) > 0 {
 		list = append(list, state.Note{
 			Topic: "local domains", Text: "exim4 does not take mail for " + step.EnumerateUpTo(missing, 5) + " yet: others are told \"relay not permitted\"",

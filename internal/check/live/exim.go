@@ -48,7 +48,7 @@ func (c *checker) exim(ctx context.Context, domains []subject.Domain) {
 			continue
 		}
 		told[s.Domain] = true
-		f := finding.Finding{ID: id, Severity: finding.OK, Domain: s.Domain, Subject: s.From, Seen: "leaves by exim4's " + p.Name + ", signed by " + keyName(s)}
+		f := finding.Finding{ID: id, Severity: finding.OK, Domain: s.Domain, Subject: s.From, Seen: "leaves by exim4's " + eximconf.Transport(c.s.Facts.Exim.Type) + ", signed by " + keyName(s)}
 		if why != nil {
 			f.Severity, f.Seen, f.Expected = finding.Problem, why.Error(), "a signature of "+keyName(s)
 			f.Remedy, f.Fixable = c.eximRemedy(s)
@@ -63,7 +63,7 @@ func (c *checker) eximRemedy(s state.Signer) (remedy finding.Remedy, fixable boo
 		return finding.Text("first see to the private key; then:").Command("mailsetup check %s --only live", s.Domain), false
 	}
 	return finding.Text("to have the settings of exim4 and its table made again:").Command("mailsetup init").
-		Text(fmt.Sprintf("what counts in the end is %s:", eximconf.Generated)).Command("exim4 -bP transport %s | grep dkim", exim.Transport), true
+		Text(fmt.Sprintf("what counts in the end is %s:", eximconf.Generated)).Command("exim4 -bP transports | grep dkim"), true
 }
 
 // program names what signs here.

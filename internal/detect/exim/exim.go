@@ -29,8 +29,8 @@ func Find(ctx context.Context, s source.Source, _ source.Options, f *state.Facts
 	values := eximconf.Values(string(text))
 	e := &state.Exim{
 		Type: strings.ToLower(values["dc_eximconfig_configtype"]), Split: strings.EqualFold(values["dc_use_split_config"], "true"),
-		Local:      strings.FieldsFunc(strings.ToLower(values["dc_other_hostnames"]), func(r rune) bool { return r == ':' || r == ';' || r == ' ' }),
-		Interfaces: values["dc_local_interfaces"], SPF: f.Installed["exim4-daemon-heavy"],
+		Local:     strings.FieldsFunc(strings.ToLower(values["dc_other_hostnames"]), func(r rune) bool { return r == ':' || r == ';' || r == ' ' }),
+		Smarthost: values["dc_smarthost"], Interfaces: values["dc_local_interfaces"], SPF: f.Installed["exim4-daemon-heavy"],
 	}
 	_, version, _ := strings.Cut(source.OptionalOutput(ctx, s, "exim4", "-bV"), "Exim version ")
 	e.Version, _, _ = strings.Cut(version, " ")
@@ -54,7 +54,7 @@ func Find(ctx context.Context, s source.Source, _ source.Options, f *state.Facts
 func readSigning(s source.Source, e *state.Exim) error {
 	for _, p := range e.Files {
 		split := strings.HasPrefix(string(p), string(eximconf.ConfDir)+"/")
-		if p == eximconf.DebconfFile || split != e.Split || p == eximconf.SplitFile {
+		if p == eximconf.DebconfFile || split != e.Split || p == eximconf.SplitFile || p == eximconf.SmarthostFile {
 			continue
 		}
 		text, err := source.Text(s, p)
