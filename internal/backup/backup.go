@@ -125,8 +125,11 @@ func (s Sealed) Write(ctx context.Context, m *machine.Machine) (res jsondoc.Back
 		})
 		return errors.Join(err, sealed.Close())
 	})
+	if err != nil {
+		return jsondoc.Backup{}, err
+	}
 	res.Octets = int(octets)
-	return res, err
+	return res, nil
 }
 
 // found is a file of a backup.

@@ -89,8 +89,8 @@ func TestFileOfTheBackup(t *testing.T) {
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := sealed.Write(cancelled, server(t)); !errors.Is(err, context.Canceled) {
-		t.Errorf("interrupted: %v", err)
+	if res, err := sealed.Write(cancelled, server(t)); !errors.Is(err, context.Canceled) || backup.Text(res) != "" {
+		t.Errorf("interrupted: %q, %v", backup.Text(res), err)
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 0 {
 		t.Errorf("an interrupted backup leaves %v", left)
