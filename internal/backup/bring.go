@@ -89,7 +89,7 @@ func (b *Backup) brought(here comparison, sp spec.Spec, ledger keyring.Ledger) p
 		f := state.File{Path: path, Mode: 0o600, Owner: state.Root, Content: b.Files[path], AdminOwned: true, Why: "from the backup"}
 		switch {
 		case isKey:
-			f.Owner, f.Secret = signer.KeyOwner, true
+			f.Owner, f.Secret = signer.OwnerOf(path), true
 		case slices.Contains(updateKeys(sp), path):
 			f.Secret = true
 		case strings.HasSuffix(string(path), ".toml"):
@@ -119,7 +119,7 @@ func (b *Backup) brought(here comparison, sp spec.Spec, ledger keyring.Ledger) p
 }
 
 // directories returns those that the files need, from above. Those of keys belong to
-// OpenDKIM alone.
+// whoever signs with them, alone.
 func directories(in step.Input, files []state.File) ([]state.Dir, error) {
 	keyDir, err := signer.KeyDirectory(in)
 	if err != nil {
@@ -134,8 +134,8 @@ func directories(in step.Input, files []state.File) ([]state.Dir, error) {
 				is = keyDir
 			case dir == state.OwnDir || dir.Dir() == state.OwnDir:
 				is.Mode = 0o700
-			case f.Secret && f.Owner == signer.KeyOwner && dir == f.Path.Dir():
-				is.Mode, is.Owner = 0o700, signer.KeyOwner
+			case dir == signer.EximKeyDir, f.Secret && f.Owner != state.Root && dir == f.Path.Dir():
+				is.Mode, is.Owner = 0o700, f.Owner
 			}
 			if was, ok := needed[dir]; !ok || was.Mode == 0o755 {
 				needed[dir] = is
