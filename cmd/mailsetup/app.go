@@ -1,9 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"io"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -29,6 +27,7 @@ func app(c console.Console) *cli.App {
 		recoverCommand(c),
 		backupCommand(c),
 		restoreCommand(c),
+		uninstallCommand(c),
 	}
 	shown := appHelp(commands)
 	commands = append(commands, helpCommand(), versionCommand(c), completionCommand(), completerCommand())
@@ -61,35 +60,12 @@ func usageError(ctx *cli.Context, err error, _ bool) error {
 		where += " " + ctx.Command.Name
 	}
 	hint := where + " --help lists the flags"
-	if typed, ok := strings.CutPrefix(err.Error(), undefinedFlag); ok {
-		if name := text.Nearest(strings.TrimLeft(typed, "-"), flagNames(ctx)); name != "" {
+	if typed, ok := text.UndefinedFlag(err); ok {
+		if name := text.Nearest(typed, flagNames(ctx)); name != "" {
 			hint = "did you mean: --" + name + "\n" + hint
 		}
 	}
-	return usage(hint, "%s", flagError(err))
-}
-
-// undefinedFlag is how Go's flag package begins its error about one.
-const undefinedFlag = "flag provided but not defined: -"
-
-// flagError returns in our words what Go's flag package found.
-func flagError(err error) string {
-	said := fmt.Sprintf("%.200s", fmt.Sprint(err))
-	if name, ok := strings.CutPrefix(said, undefinedFlag); ok {
-		return "no flag " + dashed(name)
-	}
-	if name, ok := strings.CutPrefix(said, "flag needs an argument: -"); ok {
-		return dashed(name) + " needs a value"
-	}
-	return said
-}
-
-func dashed(name string) string {
-	name = strings.TrimLeft(name, "-")
-	if len(name) == 1 {
-		return "-" + name
-	}
-	return "--" + name
+	return usage(hint, "%s", text.FlagError(err))
 }
 
 // helpCommand is for those who type the word instead of the flag; --help does not

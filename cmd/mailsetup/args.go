@@ -60,19 +60,3 @@ func takesValue(cmd *cli.Command, arg string) bool {
 	}
 	return false
 }
-
-// asksForJSON reports whether a command line asks for data, also one that is wrong.
-func asksForJSON(args []string) bool {
-	for i, arg := range args {
-		name, value, given := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-		switch {
-		case arg == "--":
-			return false
-		case !strings.HasPrefix(arg, "-"):
-		case name == "json" && (!given || value != "false"), name == "format" && value == "json",
-			name == "format" && !given && i+1 < len(args) && args[i+1] == "json":
-			return true
-		}
-	}
-	return false
-}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mailsetup/internal/console"
+	"mailsetup/internal/text"
 )
 
 func TestFlagsFirst(t *testing.T) {
@@ -48,7 +49,7 @@ func TestFlagError(t *testing.T) {
 		`invalid boolean value "maybe" for -yes: parse error`:            `invalid boolean value "maybe" for -yes: parse error`,
 		"flag provided but not defined: -" + strings.Repeat("long", 100): "no flag --" + strings.Repeat("long", 42),
 	} {
-		if got := flagError(errors.New(given)); got != want {
+		if got := text.FlagError(errors.New(given)); got != want {
 			t.Errorf("%s: %q, want %q", given, got, want)
 		}
 	}

@@ -65,7 +65,7 @@ func flagsTyped(flags []cli.Flag) []completion.Flag {
 	for _, f := range flags {
 		typed := completion.Flag{}
 		for _, name := range f.Names() {
-			typed.Names = append(typed.Names, dashed(name))
+			typed.Names = append(typed.Names, text.Dashed(name))
 		}
 		if typed.Names[0] == "--help" {
 			continue

@@ -83,7 +83,7 @@ func failure(c console.Console, err error) *jsondoc.Error {
 
 // printFailure prints the error of a run that was asked for data and has printed none.
 func printFailure(c console.Console, e jsondoc.Error) {
-	if asksForJSON(c.Args) && !c.Printed() {
+	if text.AsksForJSON(c.Args) && !c.Printed() {
 		_ = jsondoc.Write(c.Out, jsondoc.Failure{Error: e}) // who reads it is told of a lost result by Deliver
 	}
 }

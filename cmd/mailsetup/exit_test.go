@@ -147,7 +147,7 @@ func TestAsksForJSON(t *testing.T) {
 		"check --format=json": true, "list": false, "list --json=false": false, "list -- --json": false, "dns --format": false, "dns --format plain": false,
 		"add-domain json": false, "": false,
 	} {
-		if got := asksForJSON(append([]string{"mailsetup"}, strings.Fields(line)...)); got != want {
+		if got := text.AsksForJSON(append([]string{"mailsetup"}, strings.Fields(line)...)); got != want {
 			t.Errorf("%q: %v", line, got)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // rootOnly is what commands tell that only root may see.
 var rootOnly = map[string]string{
 	"history": "what was changed", "rollback": "what was changed",
-	"rotate-dkim": "which keys there are", "status": "which keys there are", "backup": "which keys there are", "restore": "which keys there are",
+	"rotate-dkim": "which keys there are", "status": "which keys there are", "backup": "which keys there are", "restore": "which keys there are", "uninstall": "what was changed",
 }
 
 // machine says how to open the machine that a command works on.

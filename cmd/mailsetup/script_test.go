@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"mailsetup/internal/jsondoc/jsondoctest"
+	"mailsetup/internal/text"
 )
 
 func TestMain(m *testing.M) {
@@ -81,7 +82,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 
 // isDocument wants a run that was asked for data to have printed one document of the contract.
 func isDocument(ts *testscript.TestScript, args []string) {
-	if asksForJSON(args) && !slices.Contains(args, "--help") {
+	if text.AsksForJSON(args) && !slices.Contains(args, "--help") {
 		jsonValid(ts, false, nil)
 	}
 }

@@ -152,6 +152,7 @@ func loadRun(files system.Reader, dir state.Path) (*Entry, error) {
 // removed.
 func (j *Journal) Prune(keep int) error {
 	ids, err := j.files.List(j.dir)
+	ids = slices.DeleteFunc(ids, func(id string) bool { return id == state.OriginDir.Base() })
 	if err != nil || len(ids) <= keep {
 		return err
 	}

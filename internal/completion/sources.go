@@ -109,7 +109,7 @@ func (s Sources) domains() []Candidate { return list(s.names(spec.DomainsDir(), 
 
 // runs are the IDs of the journal, the newest first.
 func (s Sources) runs() []Candidate {
-	ids := s.names(state.JournalDir, "")
+	ids := slices.DeleteFunc(s.names(state.JournalDir, ""), func(name string) bool { return name == state.OriginDir.Base() })
 	slices.Reverse(ids)
 	return list(ids...)
 }

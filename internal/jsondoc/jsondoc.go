@@ -30,7 +30,7 @@ type Failure struct {
 func (Failure) Document() string { return "error" }
 
 // Plan is what a run would do: of apply with --check, and with --dry-run of init,
-// add-domain, remove-domain, adopt, inbound, rollback, rotate-dkim and check --fix.
+// add-domain, remove-domain, adopt, inbound, rollback, uninstall, rotate-dkim and check --fix.
 type Plan struct {
 	// Something is to be done.
 	Pending bool `json:"pending"`
@@ -67,7 +67,7 @@ type Backup struct {
 func (Backup) Document() string { return "backup" }
 
 // Result is what a run did: of init, add-domain, remove-domain, apply, adopt, inbound,
-// rotate-dkim, rollback, restore and recover.
+// rotate-dkim, rollback, restore, uninstall and recover.
 type Result struct {
 	// Something was changed.
 	Changed bool `json:"changed"`

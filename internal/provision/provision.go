@@ -260,12 +260,9 @@ func (p *Provisioner) apply(ctx context.Context, d *Draft) (Result, error) {
 		return Result{}, err
 	}
 	m := p.Machine
-	report, err := apply.Run(ctx, m.Sys, d.Plan, m.Journal, m.ApplyOptions())
+	report, err := Apply(ctx, m, d.Plan, m.ApplyOptions())
 	if err != nil {
 		return Result{}, err
-	}
-	if err := m.Journal.Prune(apply.DefaultKeep); err != nil {
-		p.UI.Logf("old runs stay in the history: %v", err)
 	}
 	res := Result{Report: report, Plan: d.Plan, Notes: d.Plan.Notes}
 	if err := m.SaveOwners(); err != nil {

@@ -14,6 +14,7 @@ import (
 	"mailsetup/internal/hint"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
+	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -107,7 +108,7 @@ func PutBack(m *machine.Machine, id string) (run, said string) {
 func (r Rollback) Apply(ctx context.Context, m *machine.Machine) (apply.Report, error) {
 	o := m.ApplyOptions()
 	o.TakesBack = r.runs
-	report, err := apply.Run(ctx, m.Sys, r.Plan, m.Journal, o)
+	report, err := provision.Apply(ctx, m, r.Plan, o)
 	return report, errors.Join(err, m.SaveOwners())
 }
 

@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -97,6 +98,24 @@ func (s Store) writeAtomic(files ...ownFile) (err error) {
 		}
 	}
 	return nil
+}
+
+// SaveOrigins writes down how files were before mailsetup first changed them, in these
+// files.
+func SaveOrigins(files Files, texts map[state.Path][]byte) error {
+	if len(texts) == 0 {
+		return nil
+	}
+	for _, dir := range []state.Path{state.OwnDir, state.JournalDir, state.OriginDir} {
+		if err := makeDir(files, dir); err != nil {
+			return err
+		}
+	}
+	var all []ownFile
+	for _, file := range slices.Sorted(maps.Keys(texts)) {
+		all = append(all, ownFile{file, texts[file]})
+	}
+	return New(files).writeAtomic(all...)
 }
 
 // domainsIn returns the domains after which files of a directory are named, sorted.
