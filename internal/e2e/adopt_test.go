@@ -226,7 +226,7 @@ func (h handmade) boots(t *testing.T, release string) (*lab.Box, *lab.Sink) {
 
 // TestAdopt: what somebody set up is taken over, and no signature changes but
 // in its time; every kind of mail leaves with one; a rollback gives everything
-// back.
+// back, and after an uninstall who signed before signs again.
 func TestAdopt(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		for _, h := range shapes() {
@@ -253,6 +253,17 @@ func TestAdopt(t *testing.T) {
 				while("rollback", func() { product(t, b, 0, "rollback", "--yes") })
 				asBefore(t, b, was)
 				compare(t, before, h.signatures(t, b, sink))
+
+				if h.name == map[string]string{"bookworm": "shared", "trixie": "single"}[release] {
+					product(t, b, 0, adoptArgs()...)
+					product(t, b, 0, "uninstall", "--yes")
+					compare(t, before, h.signatures(t, b, sink))
+					for path, is := range b.Snapshot(t, "/etc/opendkim.conf", "/etc/postfix", "/etc/mailsetup") {
+						if was.tree[path] != is {
+							t.Errorf("%s: was %s, is %s", path, was.tree[path], is)
+						}
+					}
+				}
 			})
 		}
 	})
