@@ -129,7 +129,7 @@ func TestBadMachine(t *testing.T) {
 			},
 			{
 				"the journal fills up half-way",
-				"mount -t tmpfs -o size=292k,mode=700 tmpfs /var/lib/mailsetup",
+				"mount -t tmpfs -o size=340k,mode=700 tmpfs /var/lib/mailsetup",
 				"umount /var/lib/mailsetup",
 				[]string{"/var/lib/mailsetup", "no space left on device", "everything was put back"},
 			},
