@@ -95,13 +95,7 @@ func printRun(u ui, r provision.Result, found check.Closing, adopted ...jsondoc.
 	}
 	printNotes(u, r.Notes)
 	u.printFound(found)
-	switch {
-	case !r.Changed():
-	case r.OwnersFile == "":
-		fmt.Fprintf(u.c.Out, "\nTo take it back: mailsetup rollback %s\n", r.TakeBackID())
-	default:
-		fmt.Fprintf(u.c.Out, "\nOwners are listed in %s.\nOn the machine itself, later: mailsetup init --yes\n", r.OwnersFile)
-	}
+	fmt.Fprint(u.c.Out, r.Next())
 	return problem
 }
 

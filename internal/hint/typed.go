@@ -13,7 +13,7 @@ const AsRoot = "run it as root (sudo)"
 const again = "again, with "
 
 // Again returns the beginning of a hint: what was typed, with a further flag. What only
-// init, inbound and apply can do is said of init, also to who typed adopt.
+// init, inbound, apply, restore and uninstall can do is said of init, also to who typed adopt.
 func Again(flag string) string { return again + flag }
 
 // Typed is what somebody typed, and how: hints that name commands of this program
@@ -45,10 +45,10 @@ func TypedAs(args []string, root bool) Typed {
 }
 
 // command is a command of this program in a hint.
-var command = regexp.MustCompile(`\b(?:sudo )?mailsetup (init|inbound|apply|add-domain|remove-domain|adopt|list|dns|rotate-dkim|status|history|rollback|recover|check)\b`)
+var command = regexp.MustCompile(`\b(?:sudo )?mailsetup (init|inbound|apply|add-domain|remove-domain|adopt|list|dns|rotate-dkim|status|history|rollback|recover|check|backup|restore|uninstall)\b`)
 
 // takesAgain is a command with all flags that hints add to what was typed.
-var takesAgain = regexp.MustCompile(`^mailsetup (init|inbound|apply)\b`)
+var takesAgain = regexp.MustCompile(`^mailsetup (init|inbound|apply|restore|uninstall)\b`)
 
 // Lines returns hints as they have to be typed: by sudo, or with the directory that
 // the command works on. What is asked of the running system alone stays as it is.

@@ -5,6 +5,7 @@ package provision
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"strings"
 
 	"mailsetup/internal/apply"
@@ -173,10 +174,24 @@ type Result struct {
 
 	Machine    string // what messages call the machine, see machine.Kind
 	OwnersFile string // of a directory: where the owners of its files are listed
+	SetUp      bool   // domains are set up after it
 }
 
 // Changed reports whether the run changed the machine.
 func (r Result) Changed() bool { return r.Report.ID != "" }
+
+// Next says what to type after a run that changed something, "" after another one.
+func (r Result) Next() string {
+	switch {
+	case !r.Changed():
+		return ""
+	case r.OwnersFile == "":
+		return fmt.Sprintf("\nTo take it back: mailsetup rollback %s\n", r.TakeBackID())
+	case !r.SetUp:
+		return fmt.Sprintf("\nOwners are listed in %s.\n", r.OwnersFile)
+	}
+	return fmt.Sprintf("\nOwners are listed in %s.\nOn the machine itself, later: mailsetup init --yes\n", r.OwnersFile)
+}
 
 // TakeBackID is the ID with which a rollback takes back what the command did.
 func (r Result) TakeBackID() string { return apply.FirstID(r.Report.ID) }
@@ -247,6 +262,7 @@ func (p *Provisioner) Run(ctx context.Context, d *Draft) (Result, error) {
 	if err != nil && len(d.installed) > 0 {
 		p.UI.Logf("installed and left in place: %s", strings.Join(d.installed, ", "))
 	}
+	res.SetUp = len(d.Want.Domains) > 0
 	if res.Machine = p.Machine.Kind(); p.isDirectory() {
 		res.OwnersFile = p.Machine.OwnersFile()
 	}
