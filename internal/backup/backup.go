@@ -41,7 +41,7 @@ func Text(b jsondoc.Backup) string {
 	}
 	missing := ""
 	for _, file := range b.Missing {
-		missing += "Not in it, since it is not there: " + file + "\n"
+		missing += "Not in it (gone, or not where restore writes): " + file + "\n"
 	}
 	return missing + fmt.Sprintf("Written, encrypted: %s (%d octets)\nIn it: settings and ledger of %s, %s\n", b.File, b.Octets, text.Count(b.Domains, "domain"), text.Count(b.Keys, "private key"))
 }
@@ -140,7 +140,8 @@ type found struct {
 
 // collect finds the files of a backup, sorted by path: settings, ledger, what zones
 // elsewhere have of ours, how long keys have been in their stages, private keys, and
-// those for dynamic updates. Missing are private keys that are not there.
+// those for dynamic updates. Missing are keys that are not there, or in a place in which
+// restoring puts nothing.
 func collect(r system.Reader, sp spec.Spec, ledger keyring.Ledger) (list []found, missing []state.Path, err error) {
 	paths := map[state.Path]bool{} // whether it is a private key
 	for _, dir := range []state.Path{spec.HostFile.Dir(), spec.DomainsDir(), state.LedgerDir, state.PublishedDir} {
@@ -162,6 +163,10 @@ func collect(r system.Reader, sp spec.Spec, ledger keyring.Ledger) (list []found
 		paths[state.ElapsedFile] = false
 	}
 	for _, p := range updateKeys(sp) {
+		if !holdsUpdateKeys(p) {
+			missing = append(missing, p)
+			continue
+		}
 		paths[p] = false
 	}
 	for p := range privateKeys(ledger) {
@@ -210,6 +215,13 @@ func updateKeys(sp spec.Spec) []state.Path {
 		}
 	}
 	return paths
+}
+
+// holdsUpdateKeys reports whether a backup may put a TSIG key in a place: no program takes
+// every file there, as shells and sshd(8) do with some whose name begins with a dot.
+func holdsUpdateKeys(p state.Path) bool {
+	return p.Dir() == spec.HostFile.Dir() || p.Dir() == "/etc/bind" ||
+		strings.HasPrefix(string(p), "/root/") && !strings.Contains(string(p), "/.")
 }
 
 // follow reads a file, by symbolic links if a key that was taken over is one.

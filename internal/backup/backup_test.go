@@ -138,12 +138,15 @@ func link(t *testing.T, dir string) string {
 	return at
 }
 
+const tsig = `key "k" { algorithm hmac-sha256; secret "c2VjcmV0"; };`
+
 // A backup has what a new server needs, under the names that it has there, and nothing
 // that would be wrong on it. Keys that are not there are named.
 func TestWhatIsInIt(t *testing.T) {
 	files := contents(t)
-	files["/root/tsig"] = `key "k" { algorithm hmac-sha256; secret "c2VjcmV0"; };`
+	files["/root/tsig"], files["/srv/tsig"] = tsig, tsig
 	files[spec.HostFile] += "\n[rfc2136]\nkey_file = \"/root/tsig\"\n"
+	files["/etc/mailsetup/domains.d/lab.example.toml"] += "\n[rfc2136]\nkey_file = \"/srv/tsig\"\n"
 	gone := "/etc/dkimkeys/lab.example/s0.private"
 	keys, err := keyring.ParseDomain([]byte(files[keyring.File("lab.example")]))
 	if err != nil {
@@ -158,7 +161,7 @@ func TestWhatIsInIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	res, err := sealed.Write(t.Context(), below(t, files))
-	if err != nil || !slices.Equal(res.Missing, []string{gone}) {
+	if err != nil || !slices.Equal(res.Missing, []string{gone, "/srv/tsig"}) {
 		t.Fatalf("result %+v, %v", res, err)
 	}
 	b, err := backup.Open(t.Context(), file, backup.Secrets{PassphraseFile: pass})

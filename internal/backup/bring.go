@@ -249,12 +249,10 @@ func fits(path state.Path, content []byte, keys map[state.Path]keyring.Key, upda
 		return isPrivateKey(path, content, k)
 	case path.Dir() == settings, ofDomain, ofLedger, ofZone, path == state.ElapsedFile:
 		return nil
-	case slices.Contains(updates, path) && path.Dir() == "/etc/bind":
+	case slices.Contains(updates, path) && holdsUpdateKeys(path):
 		if _, err := nsupdate.ParseKey(content); err != nil {
 			return fmt.Errorf("has %s: %w", path, err)
 		}
-		return nil
-	case slices.Contains(updates, path) && strings.HasPrefix(string(path), "/root/"):
 		return nil
 	}
 	return fmt.Errorf("has %s, which is no part of one", path)

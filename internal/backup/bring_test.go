@@ -43,6 +43,14 @@ func TestHostileBackup(t *testing.T) {
 			map[state.Path]string{spec.HostFile: contents(t)[spec.HostFile] + "\n[rfc2136]\nkey_file = \"/etc/cron.d/x\"\n", "/etc/cron.d/x": "* * * * * root id\n"},
 			"the backup has /etc/cron.d/x, which is no part of one",
 		},
+		"an update key that programs read": {
+			map[state.Path]string{spec.HostFile: contents(t)[spec.HostFile] + "\n[rfc2136]\nkey_file = \"/root/.ssh/authorized_keys\"\n", "/root/.ssh/authorized_keys": tsig},
+			"the backup has /root/.ssh/authorized_keys, which is no part of one",
+		},
+		"an update key that is none": {
+			map[state.Path]string{spec.HostFile: contents(t)[spec.HostFile] + "\n[rfc2136]\nkey_file = \"/root/tsig\"\n", "/root/tsig": "* * * * * root id\n"},
+			"the backup has /root/tsig: is not a key statement",
+		},
 	} {
 		files := map[state.Path]string{}
 		for p, text := range contents(t) {
