@@ -178,10 +178,12 @@ no_boot = { [ "$$(id -u)" = 0 ] || { echo "not root"; false; }; } && \
 	{ [ -e /etc/debian_version ] || { echo "not a Debian-like machine"; false; }; } && \
 	{ unshare --mount true 2>/dev/null || { echo "this container may not mount file systems"; false; }; }
 
-# One line for each test as it ends. Tests run side by side within a package
-# only: -p 1 makes their output appear at once.
+# One line for each test as it ends, and at the end once more what failed, with its
+# output: tests write among each other. Tests run side by side within a package only:
+# -p 1 makes their output appear at once.
 e2e_run = echo "go test -tags e2e $(1) ./internal/e2e/..."; \
-	go test -tags e2e -vet=off -count=1 -v -p 1 -parallel $(PARALLEL) $(1) ./internal/e2e/... \
+	$(TOOL) gotestsum --format standard-verbose --hide-summary=skipped -- \
+		-tags e2e -vet=off -count=1 -p 1 -parallel $(PARALLEL) $(1) ./internal/e2e/... \
 	| { grep --line-buffered -v -e '^=== \(RUN\|PAUSE\|CONT\|NAME\)' -e 'no test files' || true; }
 
 .PHONY: go
