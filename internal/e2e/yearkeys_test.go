@@ -131,6 +131,10 @@ func (y *yearOf) begin() {
 	if len(all) > 0 {
 		y.t.Fatalf("servers disagree about %d domains, %s first", len(all), all[0])
 	}
+	// What they said until they agreed is no part of the year.
+	clear(y.keys)
+	y.meetKeys(0)
+	y.ask(slices.Collect(maps.Keys(y.of)))
 	for _, d := range slices.Sorted(maps.Keys(y.of)) {
 		selector, message, err := y.signed(d)
 		if err != nil || selector != y.ledger.table[d] {
