@@ -50,7 +50,7 @@ func answerFlags() []cli.Flag {
 		list("rua", "mailto: `URI` for daily reports; repeat for more"),
 		list("ruf", "mailto: `URI` for reports on single messages; repeat for more"),
 		text("notify", "`ADDRESS` that is mailed records to publish later and why a rotation failed (default: nobody)"),
-		text("mta", "the `SERVER` that sends and signs: postfix or exim4 (default: postfix)"),
+		text("mta", "the `SERVER` that sends and signs: postfix or exim4 (default: exim4 where it is what is here, else postfix)"),
 		text("milter-default-action", "`ACTION` while the signer is down: tempfail (mail waits) or accept (it leaves unsigned) (default: tempfail)"),
 	}
 }

@@ -48,7 +48,7 @@ func openProvisioner(ctx context.Context, u ui, zones func(spec.Host) []string) 
 // proposer works out what nobody answered, and asks the person who is there.
 func proposer(u ui, on *provision.Opened) *propose.Proposer {
 	p := propose.New(on.Machine, on.Collector, on.Earlier)
-	p.ReplaceForeign = u.o.overwriteDrift
+	p.ReplaceForeign, p.ReplaceMTA = u.o.overwriteDrift, u.o.consents[state.AskMTA]
 	p.NeedsYes = !u.o.yes && !u.o.dryRun && !u.c.Interactive && u.o.root == ""
 	if u.asksPerson() {
 		p.Ask = func(ctx context.Context, o wizard.Options) (spec.Answers, error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"mailsetup/internal/eximconf"
 	"mailsetup/internal/mastercf"
 	"mailsetup/internal/restrictions"
 	"mailsetup/internal/state"
@@ -29,6 +30,8 @@ func Evaluate(e state.Edit, current []byte) (out []byte, handled bool, err error
 		var text string
 		text, err = mastercf.Set(string(current), e.Set)
 		out = []byte(text)
+	case state.EximEdit:
+		out = []byte(eximconf.Set(string(current), e.Settings()))
 	case state.BlockEdit:
 		out, err = Block(e, current)
 	case state.RestrictionEdit:

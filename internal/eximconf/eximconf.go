@@ -44,6 +44,31 @@ func Values(text string) map[string]string {
 	return values
 }
 
+// Set returns the text of update-exim4.conf.conf with assignments, each once and in the place
+// of the last one of its name: that one counts.
+func Set(text string, assignments []string) string {
+	lines := strings.SplitAfter(text, "\n")
+	if last := len(lines) - 1; lines[last] == "" {
+		lines = lines[:last]
+	} else {
+		lines[last] += "\n"
+	}
+	for _, a := range assignments {
+		name, _, _ := strings.Cut(a, "=")
+		at := -1
+		for i, line := range lines {
+			if strings.HasPrefix(strings.TrimSpace(line), name+"=") {
+				at = i
+			}
+		}
+		if at < 0 {
+			lines, at = append(lines, ""), len(lines)
+		}
+		lines[at] = a + "\n"
+	}
+	return strings.Join(lines, "")
+}
+
 var dkim = regexp.MustCompile(`^\s*(DKIM_[A-Z_]+\s*==?|dkim_[a-z_]+\s*=)`)
 
 // SigningLines returns the numbers of the lines that set up DKIM: macros, and options of
@@ -77,6 +102,10 @@ var (
 // IsSmarthost reports whether all mail of a kind of site (dc_eximconfig_configtype) leaves
 // by another server.
 func IsSmarthost(kind string) bool { return kind == "smarthost" || kind == "satellite" }
+
+// IsLocal reports whether mail of a kind of site stays on the machine, as with the exim4 of a
+// Debian server whose administrator chose nothing.
+func IsLocal(kind string) bool { return kind == "local" || kind == "none" }
 
 // Transport returns the transport by which mail leaves.
 func Transport(kind string) string {

@@ -98,3 +98,18 @@ begin retry
 		t.Errorf("without routers: %v", err)
 	}
 }
+
+func TestSet(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"# dc_eximconfig_configtype='local'\ndc_eximconfig_configtype='local'\ndc_smarthost=''\n", "# dc_eximconfig_configtype='local'\ndc_eximconfig_configtype='internet'\ndc_smarthost=''\n"},
+		{"dc_eximconfig_configtype=none\ndc_eximconfig_configtype='local'", "dc_eximconfig_configtype=none\ndc_eximconfig_configtype='internet'\n"},
+		{"dc_smarthost=''", "dc_smarthost=''\ndc_eximconfig_configtype='internet'\n"},
+		{"", "dc_eximconfig_configtype='internet'\n"},
+	} {
+		set := []string{"dc_eximconfig_configtype='internet'"}
+		got := eximconf.Set(tt.text, set)
+		if got != tt.want || eximconf.Set(got, set) != got {
+			t.Errorf("of %q: %q", tt.text, got)
+		}
+	}
+}

@@ -19,6 +19,7 @@ func (b *Basis) Fill(a spec.Answers) spec.Answers {
 	if b.Spec == nil {
 		a.Hostname = cmp.Or(a.Hostname, p.Hostname.Value)
 		a.DNS = cmp.Or(a.DNS, p.DNS.Value)
+		a.MTA = cmp.Or(a.MTA, p.MTA.Value)
 		if len(a.Addresses) == 0 {
 			a.Addresses = strings.Fields(p.Addresses.Value)
 		}
@@ -44,6 +45,7 @@ func fromSpec(a spec.Answers, old *spec.Spec) spec.Answers {
 	a.Hostname = cmp.Or(a.Hostname, h.Hostname)
 	a.DNS = cmp.Or(a.DNS, string(h.DNS))
 	a.RootAlias = cmp.Or(a.RootAlias, h.RootAlias)
+	a.MTA = cmp.Or(a.MTA, h.MTA)
 	a.MilterDefaultAction = cmp.Or(a.MilterDefaultAction, h.MilterDefaultAction)
 	if len(a.Addresses) == 0 {
 		for _, addr := range h.Addresses {

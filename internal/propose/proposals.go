@@ -21,6 +21,8 @@ type Basis struct {
 	Spec    *spec.Spec   // of earlier runs, nil for none
 	Adopted *adopt.Setup // nil for none
 	Root    string       // the directory that stands for the machine, "" for none
+	// ReplaceMTA: Postfix may take the place of another mail server.
+	ReplaceMTA bool
 }
 
 // Proposals returns what the wizard proposes, given the answers so far.
@@ -30,9 +32,10 @@ func (b *Basis) Proposals(a spec.Answers) wizard.Proposals {
 	p := wizard.Proposals{
 		Domain:   wizard.Proposal{Value: domain, Why: "the host name without its first label"},
 		Hostname: wizard.Proposal{Value: b.Facts.FQDN, Why: "this machine's own name"},
+		MTA:      b.mta(),
 		BIND:     b.Facts.DNS == state.BIND,
-		Found:    b.findings(a.MTA),
 	}
+	p.Found = b.findings(cmp.Or(a.MTA, p.MTA.Value))
 	if addrs := b.publicAddresses(host); len(addrs) > 0 {
 		p.Addresses = wizard.Proposal{Value: strings.Join(addrs, " "), Why: "what DNS says of " + host}
 	}
@@ -51,6 +54,16 @@ func (b *Basis) Proposals(a spec.Answers) wizard.Proposals {
 	p.SPFInclude = wizard.Proposal{Value: strings.Join(there.SPFInclude, " "), Why: source.SPF}
 	p.DMARC = wizard.Proposal{Value: there.DMARC, Why: source.DMARC}
 	return p
+}
+
+// mta proposes the exim4 that is this machine's mail server, and nothing where no other
+// than Postfix comes into question. An OpenDKIM that is here works for Postfix alone.
+func (b *Basis) mta() wizard.Proposal {
+	f := &b.Facts
+	if b.Spec != nil || b.Root != "" || b.ReplaceMTA || f.Exim == nil || f.OpenDKIM != nil || f.Installed["postfix"] {
+		return wizard.Proposal{}
+	}
+	return wizard.Proposal{Value: spec.Exim, Why: "it is this machine's mail server"}
 }
 
 const fromHost = "the default in host.toml"

@@ -305,3 +305,37 @@ func TestAddressesThatMailLeavesFrom(t *testing.T) {
 		})
 	}
 }
+
+// The exim4 that is this machine's mail server stays, unless somebody says otherwise.
+func TestMailServer(t *testing.T) {
+	exim := state.Facts{FQDN: "mail.lab.example", Exim: &state.Exim{Version: "4.98.2", Type: "internet"}, Installed: map[string]bool{"exim4-daemon-light": true}}
+	with := func(change func(*propose.Basis)) propose.Basis {
+		b := propose.Basis{Facts: exim}
+		b.Facts.Installed = map[string]bool{"exim4-daemon-light": true}
+		change(&b)
+		return b
+	}
+	for _, tt := range []struct {
+		name  string
+		b     propose.Basis
+		given string
+		want  string
+	}{
+		{"exim4", with(func(*propose.Basis) {}), "", "exim4"},
+		{"by a flag", with(func(*propose.Basis) {}), "postfix", "postfix"},
+		{"it may be replaced", with(func(b *propose.Basis) { b.ReplaceMTA = true }), "", ""},
+		{"below a directory", with(func(b *propose.Basis) { b.Root = "/srv/tree" }), "", ""},
+		{"Postfix is here", with(func(b *propose.Basis) { b.Facts.Installed["postfix"] = true }), "", ""},
+		{"OpenDKIM is here", with(func(b *propose.Basis) { b.Facts.OpenDKIM = &state.OpenDKIM{} }), "", ""},
+		{"set up already", with(func(b *propose.Basis) { b.Spec = &spec.Spec{} }), "", ""},
+		{"neither", with(func(b *propose.Basis) { b.Facts.Exim = nil }), "", ""},
+	} {
+		if got := tt.b.Fill(spec.Answers{Domain: "lab.example", MTA: tt.given}).MTA; got != tt.want {
+			t.Errorf("%s: %q", tt.name, got)
+		}
+	}
+	b := with(func(*propose.Basis) {})
+	if got := b.Proposals(spec.Answers{}).Found; len(got) != 1 || got[0] != "exim4 4.98.2 is installed (internet, not split); signing is added to its settings" {
+		t.Errorf("found %q", got)
+	}
+}

@@ -72,6 +72,8 @@ type Proposer struct {
 	// ReplaceForeign: an OpenDKIM that was set up by hand is not taken over, and
 	// AdoptOnly: without one that is taken over nothing is done.
 	ReplaceForeign, AdoptOnly bool
+	// ReplaceMTA: Postfix may take the place of another mail server.
+	ReplaceMTA bool
 	// InboundOnly: the questions are those about incoming mail, of a server that is set
 	// up; none is asked where one of them is answered.
 	InboundOnly bool
@@ -104,7 +106,7 @@ func (p *Proposer) draft(scope step.Scope) *draft {
 }
 
 func (d *draft) basis() *Basis {
-	return &Basis{Facts: d.Facts, Spec: d.Spec, Adopted: d.Adopted, Root: d.Root}
+	return &Basis{Facts: d.Facts, Spec: d.Spec, Adopted: d.Adopted, Root: d.Root, ReplaceMTA: d.ReplaceMTA}
 }
 
 func (d *draft) gather(ctx context.Context, want *spec.Spec) (err error) {

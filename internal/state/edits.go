@@ -169,6 +169,29 @@ func (e MasterEdit) Settings() []string {
 	return lines
 }
 
+// EximEdit sets variables of update-exim4.conf.conf, of which update-exim4.conf(8) makes the
+// configuration of exim4. Every other line stays.
+type EximEdit struct {
+	Path   Path
+	Set    []Setting
+	Reason string
+}
+
+// Target implements Edit.
+func (e EximEdit) Target() Path { return e.Path }
+
+// Why implements Edit.
+func (e EximEdit) Why() string { return e.Reason }
+
+// Settings implements Edit.
+func (e EximEdit) Settings() []string {
+	lines := make([]string, 0, len(e.Set))
+	for _, s := range e.Set {
+		lines = append(lines, s.Name+"='"+s.Value+"'")
+	}
+	return lines
+}
+
 // UnitEdit takes assignments out of a drop-in of a unit (systemd.unit(5)).
 // Every other line stays.
 type UnitEdit struct {

@@ -31,7 +31,7 @@ func onlyIf(applies func(*flow) bool, offer func(*flow) Proposal) func(*flow) Pr
 
 // asksIncoming reports whether there is something to ask about incoming mail.
 func asksIncoming(f *flow) bool {
-	return f.found.Incoming.SPF.Value != "" && (f.inboundOnly || f.get(aboutReceive) == "yes")
+	return f.found.Incoming.SPF.Value != "" && (f.inboundOnly || f.get(aboutReceive) == "yes" && usesMilter(f))
 }
 
 // incomingSetting describes what incoming mail will meet.

@@ -25,6 +25,7 @@ func crowded(domain string) func(context.Context, spec.Answers) (Proposals, erro
 		p.SPFAll = Proposal{"fail", "as the SPF record of " + domain + " says"}
 		p.SPFInclude = Proposal{"_spf." + domain + " spf.news.example", p.SPFAll.Why}
 		p.DMARC = Proposal{"quarantine", "as its DMARC record says"}
+		p.MTA = Proposal{spec.Exim, "it is this machine's mail server"}
 		p.Receive = Proposal{"yes", "the domain's MX is this server"}
 		p.Incoming = Incoming{Proposal{"mark", "a beginning that refuses nothing"}, Proposal{"mark", "as it is now"}, Proposal{"zen.spamhaus.org=127.0.0.[2..11] bl.example=127.0.0.2", "as it is now"}, false}
 		for i := range 9 {
@@ -72,6 +73,8 @@ func answerFor(f *flow, where string) string {
 		return where
 	case aboutSettings:
 		return settingsOwn
+	case aboutMTA:
+		return "postfix"
 	default:
 		return f.value()
 	}
@@ -121,6 +124,7 @@ func fault(_ inbound.Mode, f *inbound.Fault) error {
 // TestChoicesAreValid: what can be chosen is what spec takes.
 func TestChoicesAreValid(t *testing.T) {
 	valid := map[topic]func(string) error{
+		aboutMTA:     func(s string) error { _, err := spec.MTA(s); return err },
 		aboutReceive: func(s string) error { _, err := spec.YesNo(s); return err },
 		aboutKeyBits: func(s string) error { _, err := spec.KeyBits(s); return err },
 		aboutSPFAll:  func(s string) error { _, err := spec.SPFAll(s); return err },
@@ -142,6 +146,7 @@ func TestChoicesAreValid(t *testing.T) {
 		aboutInDMARC: func(s string) error { return fault(inbound.DMARC(s)) },
 	}
 	f := newFlow(spec.Answers{Receive: "yes"}, nil)
+	f.found.MTA.Value = spec.Exim
 	f.found.Incoming.SPF.Value, f.found.Incoming.DMARC.Value = "mark", "mark"
 	for _, q := range append(f.questions, inboundQuestions()...) {
 		if q.options == nil {

@@ -370,3 +370,29 @@ func TestDetailsPlainly(t *testing.T) {
 		}
 	}
 }
+
+// An exim4 that is here is proposed, and nothing asked that is Postfix's alone.
+func TestMailServerThatIsHere(t *testing.T) {
+	for _, tt := range []struct{ answer, want, says, not string }{
+		{"", "exim4", "Which mail server is to send and sign?", "When the signer is down"},
+		{"2", "postfix", "When the signer is down: mail waits", "\x00"},
+	} {
+		var out bytes.Buffer
+		m := &machine{}
+		a, err := wizard.Ask(t.Context(), wizard.Options{
+			In: strings.NewReader(lines("", "", tt.answer, "", "", "", "", "")), Out: &out, Accessible: true,
+			Propose: func(ctx context.Context, a spec.Answers) (wizard.Proposals, error) {
+				p, err := m.propose(ctx, a)
+				p.MTA = wizard.Proposal{Value: "exim4", Why: "it is this machine's mail server"}
+				p.Incoming.SPF.Value = "off"
+				return p, err
+			},
+		})
+		if asksIncoming := strings.Contains(out.String(), "Incoming mail:"); err != nil || a.MTA != tt.want || asksIncoming != (tt.want == "postfix") {
+			t.Errorf("%q: %v, %q\n%s", tt.answer, err, a.MTA, out.String())
+		}
+		if said := out.String(); !strings.Contains(said, tt.says) || strings.Contains(said, tt.not) {
+			t.Errorf("%q:\n%s", tt.answer, said)
+		}
+	}
+}

@@ -14,6 +14,7 @@ const (
 	aboutDomain     topic = "domain"
 	aboutHostname   topic = "hostname"
 	aboutAddresses  topic = "addresses"
+	aboutMTA        topic = "mta"
 	aboutReceive    topic = "receive"
 	aboutDNS        topic = "dns"
 	aboutNS         topic = "ns"
@@ -45,6 +46,8 @@ func (t topic) field(a *spec.Answers) (*string, *[]string) {
 		return &a.Hostname, nil
 	case aboutAddresses:
 		return nil, &a.Addresses
+	case aboutMTA:
+		return &a.MTA, nil
 	case aboutReceive:
 		return &a.Receive, nil
 	case aboutDNS:

@@ -17,6 +17,7 @@ func questions() []question {
 	return append([]question{
 		domainQuestion(),
 		hostnameQuestion(),
+		mtaQuestion(),
 		addressesQuestion(),
 		receiveQuestion(),
 		dnsQuestion(),
@@ -71,6 +72,24 @@ func hostnameQuestion() question {
 			}
 			return Proposal{"mail." + f.get(aboutDomain), "the usual name; this machine has no full name of its own"}
 		},
+	}
+}
+
+// mtaQuestion is for machines whose mail server may stay.
+func mtaQuestion() question {
+	return question{
+		topic: aboutMTA,
+		title: fixed("Which mail server is to send and sign?"),
+		about: fixed("exim4 is this machine's mail server. It signs itself; Postfix has OpenDKIM sign, and " +
+			"can check incoming mail. Installing Postfix removes exim4: you are asked again."),
+		options: func(*flow) []option {
+			return []option{
+				{spec.Exim, "exim4", "it stays, and its settings with it"},
+				{"postfix", "postfix", "is installed in its place"},
+			}
+		},
+		offer:   func(f *flow) Proposal { return f.found.MTA },
+		applies: func(f *flow) bool { return f.found.MTA.Value != "" },
 	}
 }
 

@@ -42,12 +42,15 @@ func gateQuestion(settings []question) question {
 		title: fixed("Are these settings right?"),
 		about: func(f *flow) string {
 			value := func(k topic) string { return settingValue(f, settings, k) }
-			return strings.Join(append([]string{
+			lines := []string{
 				"DKIM: a key of " + value(aboutKeyBits) + " bits" + describeSelector(value(aboutSelector)),
 				spfSetting(f, value),
 				"DMARC: " + dmarcMeaning(value(aboutDMARC)) + because(f, aboutDMARC, f.found.DMARC),
-				"When the signer is down: " + milterMeaning(value(aboutMilter)),
-			}, incomingSetting(f, value)...), "\n")
+			}
+			if usesMilter(f) {
+				lines = append(lines, "When the signer is down: "+milterMeaning(value(aboutMilter)))
+			}
+			return strings.Join(append(lines, incomingSetting(f, value)...), "\n")
 		},
 		options: func(*flow) []option {
 			return []option{
@@ -245,9 +248,13 @@ func milterQuestion() question {
 				{"accept", "accept", "mail goes on at once, but leaves unsigned"},
 			}
 		},
-		offer: func(f *flow) Proposal { return withDefault(f.found.MilterDefaultAction, spec.DefaultAction, "") },
+		offer:   func(f *flow) Proposal { return withDefault(f.found.MilterDefaultAction, spec.DefaultAction, "") },
+		applies: usesMilter,
 	}
 }
+
+// usesMilter reports whether mail is signed, and incoming mail checked, by milters of Postfix.
+func usesMilter(f *flow) bool { return f.get(aboutMTA) != spec.Exim }
 
 // label returns an option on one line, with the names of all options padded alike.
 func (o option) label(width int) string { return fmt.Sprintf("%-*s  %s", width, o.name, o.meaning) }

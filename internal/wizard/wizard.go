@@ -34,6 +34,7 @@ type Proposals struct {
 	Domain    Proposal
 	Hostname  Proposal
 	Addresses Proposal // the public ones, a list
+	MTA       Proposal // the mail server that is here, if it is one that may stay
 	Receive   Proposal // yes or no, from the live MX
 	RootAlias Proposal
 	NS        Proposal // name servers of a new zone, a list
@@ -68,7 +69,7 @@ type Incoming struct {
 // clean makes everything printable: other people's DNS must not control the terminal.
 func (p *Proposals) clean() {
 	for _, q := range []*Proposal{
-		&p.Domain, &p.Hostname, &p.Addresses, &p.Receive, &p.RootAlias, &p.NS,
+		&p.Domain, &p.Hostname, &p.Addresses, &p.MTA, &p.Receive, &p.RootAlias, &p.NS,
 		&p.Incoming.SPF, &p.Incoming.DMARC, &p.Incoming.DNSBL,
 		&p.Selector, &p.KeyBits, &p.SPFAll, &p.SPFInclude, &p.SPFRedirect, &p.DMARC, &p.MilterDefaultAction, &p.DNS,
 	} {

@@ -82,6 +82,11 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 	} else {
 		stage.Edits = []state.Edit{state.BlockEdit{Path: eximconf.MacrosFile, Name: eximconf.BlockName, Lines: macros(), Create: true, Stamp: true, Reason: why}}
 	}
+	if eximconf.IsLocal(e.Type) {
+		stage.Edits = append(stage.Edits, state.EximEdit{
+			Path: eximconf.DebconfFile, Set: []state.Setting{{Name: "dc_eximconfig_configtype", Value: "internet"}}, Reason: "mail leaves this machine; until now it was delivered here alone",
+		})
+	}
 	unit := state.Unit{Name: eximconf.Unit, Action: state.Reload, Why: "it has its configuration made anew", Probes: []state.Probe{{Kind: state.ProbeActive, Unit: eximconf.Unit}}}
 	if !in.Facts.Daemons[eximconf.Unit].Running {
 		unit.Action = state.Start
@@ -89,7 +94,7 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 	valid := validator(e)
 	stage.Units, stage.Validators = []state.Unit{unit}, []state.Validator{valid}
 	stage.Only = func(changes func(state.Path) bool) ([]state.Unit, []state.Validator) {
-		if !changes(settings) && !changes(eximconf.SmarthostFile) {
+		if !changes(settings) && !changes(eximconf.SmarthostFile) && !changes(eximconf.DebconfFile) {
 			return nil, nil // exim reads the table for each message
 		}
 		return []state.Unit{unit}, []state.Validator{valid}

@@ -141,7 +141,7 @@ func TestRefusals(t *testing.T) {
 		{"Postfix", func(in *step.Input) { in.Facts.Installed["postfix"] = true }, "Postfix is this machine's mail server", "leave --mta out"},
 		{"a configuration of its own", func(in *step.Input) { in.Facts.Exim.Whole = "/etc/exim4/exim4.conf" }, "/etc/exim4/exim4.conf is in the place", "conf.d"},
 		{"a smarthost", func(in *step.Input) { in.Facts.Exim.Type = "smarthost" }, "remote_smtp_smarthost, which knows no DKIM", "dc_use_split_config='true'"},
-		{"Debian's default", func(in *step.Input) { in.Facts.Exim.Type = "local" }, "no mail leaves", "internet site"},
+		{"a kind of site that nobody knows", func(in *step.Input) { in.Facts.Exim.Type = "internets" }, `dc_eximconfig_configtype is "internets"`, "internet site"},
 		{"DKIM by hand", func(in *step.Input) { in.Facts.Exim.Signs = []string{"/etc/exim4/exim4.conf.localmacros:3"} }, "by hand to sign, in /etc/exim4/exim4.conf.localmacros:3", "take it out"},
 		{"incoming mail", func(in *step.Input) { in.Spec.Host.Inbound.SPF = inbound.Mark }, "no exim4 of Debian knows DMARC", "exim4-daemon-heavy"},
 		{"an address", func(in *step.Input) { in.Spec.Domains[0].Also = []string{"ann@far.example"} }, "cannot sign for ann@far.example of lab.example", "domains.d"},
@@ -192,5 +192,29 @@ func TestSmarthost(t *testing.T) {
 	}
 	if st := steptest.Stage(t, steptest.Build(t, site(true)), "Exim"); !slices.Equal(st.Remove, []state.Path{file}) {
 		t.Errorf("without a smarthost the file goes: %v", st.Remove)
+	}
+}
+
+// Debian's default delivers to the machine alone: it becomes an internet site that listens
+// where it did. A refusal says how to go on without exim4.
+func TestLocalDelivery(t *testing.T) {
+	for _, kind := range []string{"local", "none"} {
+		in := site(false)
+		in.Facts.Exim.Type, in.Facts.Exim.Interfaces = kind, "127.0.0.1 ; ::1"
+		st := steptest.Stage(t, steptest.Build(t, in), "Exim")
+		edit, ok := st.Edits[1].(state.EximEdit)
+		if want := []state.Setting{{Name: "dc_eximconfig_configtype", Value: "internet"}}; !ok || !slices.Equal(edit.Set, want) || edit.Path != "/etc/exim4/update-exim4.conf.conf" {
+			t.Errorf("%s: %+v", kind, st.Edits)
+		}
+		if units, _ := st.Only(func(p state.Path) bool { return p == edit.Path }); len(units) != 1 {
+			t.Errorf("%s: a reload: %v", kind, units)
+		}
+	}
+	in := site(false)
+	in.Facts.Exim.Whole = "/etc/exim4/exim4.conf"
+	_, _, err := exim.Configure(in)
+	var refused *step.Refusal
+	if !errors.As(err, &refused) || !slices.Equal(refused.Then, []string{"mailsetup init --mta postfix --replace-mta puts Postfix in its place"}) {
+		t.Errorf("%v %+v", err, refused)
 	}
 }

@@ -14,7 +14,6 @@ import (
 // refusal returns the error of a machine on which exim4 cannot be set up as it is.
 func refusal(in step.Input) error {
 	e := in.Facts.Exim
-	const debconf = "dpkg-reconfigure exim4-config"
 	if in.Spec.Host.Inbound.On() {
 		return incoming(e)
 	}
@@ -29,20 +28,29 @@ func refusal(in step.Input) error {
 	case e == nil: // it will be installed as an internet site
 		return nil
 	case e.Whole != "":
-		return step.Refuse(fmt.Sprintf("put what it is for into %s, then remove it; see update-exim4.conf(8)", eximconf.ConfDir),
+		return orPostfix(fmt.Sprintf("put what it is for into %s, then remove it; see update-exim4.conf(8)", eximconf.ConfDir),
 			"%s is in the place of the configuration that Debian generates, and mailsetup does not edit it", e.Whole)
 	case eximconf.IsSmarthost(e.Type) && !e.Split:
-		return step.Refuse(fmt.Sprintf("sed -i \"s/^dc_use_split_config=.*/dc_use_split_config='true'/\" %s && systemctl restart exim4, unless %s or %s has settings of yours",
+		return orPostfix(fmt.Sprintf("sed -i \"s/^dc_use_split_config=.*/dc_use_split_config='true'/\" %s && systemctl restart exim4, unless %s or %s has settings of yours",
 			eximconf.DebconfFile, eximconf.TemplateFile, eximconf.MacrosFile),
 			"exim4 hands all mail to another server (%s) by the transport remote_smtp_smarthost, which knows no DKIM, and a configuration that is not split has no place for it", e.Smarthost)
-	case e.Type != "internet" && !eximconf.IsSmarthost(e.Type):
-		return step.Refuse(debconf+", and choose the internet site",
-			"exim4 delivers to this machine alone (dc_eximconfig_configtype is %s): no mail leaves", e.Type)
+	case e.Type != "internet" && !eximconf.IsLocal(e.Type) && !eximconf.IsSmarthost(e.Type):
+		return orPostfix("dpkg-reconfigure exim4-config, and choose the internet site",
+			"exim4 is configured in a way that mailsetup does not know (dc_eximconfig_configtype is %q)", e.Type)
 	case len(e.Signs) > 0:
-		return step.Refuse("take it out, then run the command again; the record of that key may stay",
+		return orPostfix("take it out, then run the command again; the record of that key may stay",
 			"exim4 was set up by hand to sign, in %s, and mailsetup does not yet take that over", step.EnumerateUpTo(e.Signs, 3))
 	}
 	return nil
+}
+
+// orPostfix returns a refusal with what to do about it, or without exim4: it may be here as
+// what is proposed, and nobody asked for it.
+func orPostfix(remedy, format string, a ...any) error {
+	return &step.Refusal{
+		What: fmt.Sprintf(format, a...), Hint: remedy,
+		Then: []string{"mailsetup init --mta postfix --replace-mta puts Postfix in its place"},
+	}
 }
 
 // incoming refuses checks of incoming mail, and says what Debian's exim4 has.
